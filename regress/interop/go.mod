@@ -1,0 +1,9 @@
+module relayd.test/interop
+
+go 1.19
+
+require (
+	github.com/creack/pty v1.1.24
+	github.com/gorilla/websocket v1.5.3
+	github.com/hashicorp/yamux v0.1.2
+)
