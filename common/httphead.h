@@ -1,0 +1,191 @@
+/* SPDX-License-Identifier: ISC */
+#ifndef HTTPHEAD_H
+#define HTTPHEAD_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+/*
+ * One strict HTTP/1 head parser for proxyd, muxd, termd and the clients, over
+ * llhttp. Pure: no I/O, no allocation. What it hands out are slices of the
+ * caller's buffer: they are good as long as those bytes stay where they are.
+ *
+ * Strict means: two parsers on the way must never read two different requests
+ * out of the same bytes (messages.md, section 6; RFC 9112, section 11.2).
+ */
+
+/* Longest request head and response head, bytes, blank line included. */
+#define HTTPHEAD_MAX		(16 * 1024)
+#define HTTPHEAD_RESPONSE_MAX	(64 * 1024)
+/* Most header fields in one head; more is 431. */
+#define HTTPHEAD_FIELDS		100
+/* Longest host name that httphead_split_host() gives, with its NUL. */
+#define HTTPHEAD_HOST_SIZE	256
+
+/* Bytes inside the caller's buffer; not terminated. `s` NULL: absent. */
+struct slice {
+	const char	*s;
+	size_t		 len;
+};
+
+struct httphead_field {
+	struct slice	 name;
+	struct slice	 value;		/* blanks around it are cut off */
+};
+
+/* Flags of a head. */
+#define HTTPHEAD_KEEPALIVE	0x01	/* the connection may be used again */
+#define HTTPHEAD_CHUNKED	0x02	/* the body is chunked */
+#define HTTPHEAD_LENGTH		0x04	/* the body has `content_length` bytes */
+#define HTTPHEAD_TO_CLOSE	0x08	/* response: the body ends with the
+					   connection */
+#define HTTPHEAD_UPGRADE	0x10	/* `Connection: upgrade` and an Upgrade
+					   field; response: status 101 too */
+#define HTTPHEAD_EXPECT		0x20	/* request: `Expect: 100-continue` */
+#define HTTPHEAD_INTERIM	0x40	/* response: 1xx but 101, another head
+					   follows */
+
+/*
+ * A parsed head. Of HTTPHEAD_CHUNKED, HTTPHEAD_LENGTH and HTTPHEAD_TO_CLOSE at
+ * most one is set; none means that there is no body. HTTPHEAD_LENGTH with
+ * `content_length` 0 is no body either. For a response to HEAD, and for 304,
+ * `content_length` still has the field's number while no flag is set.
+ */
+struct httphead {
+	size_t		 head_len;	/* bytes of the head, blank line too */
+	uint64_t	 content_length;
+	unsigned int	 flags;
+	int		 minor;		/* HTTP/1.minor: 0 or 1 */
+
+	/* request */
+	int		 method;	/* enum llhttp_method */
+	struct slice	 method_name;
+	struct slice	 target;	/* as sent, untouched */
+	struct slice	 path;		/* begins with '/', or is "*" */
+	struct slice	 query;		/* without '?'; s is NULL without one */
+	struct slice	 host;		/* with port, as sent: from an absolute
+					   target, else the Host field; NULL
+					   only in HTTP/1.0 */
+
+	/* response */
+	int		 status;	/* 100 to 599 */
+	struct slice	 reason;	/* may be empty */
+
+	size_t		 nfields;
+	struct httphead_field field[HTTPHEAD_FIELDS];	/* first nfields */
+};
+
+/*
+ * How far a head that is still coming in has been looked at. Zero it when a
+ * new head begins; keep it while the buffer only grows (it may move). It makes
+ * a head that comes byte by byte cost no more than one that comes at once.
+ */
+struct httphead_scan {
+	size_t		 seen;		/* bytes looked at */
+	size_t		 line;		/* where the current line begins */
+	unsigned int	 lines;		/* lines complete so far */
+};
+
+/*
+ * Parse a request head at the start of `buf`, which holds all bytes of it that
+ * have come so far, and maybe some behind it. Returns
+ *	1	complete: `*h` is filled, h->head_len bytes belong to it
+ *	0	incomplete: call again when there is more
+ *	-1	refused: answer `*status`, close; `*why` is a constant text
+ * `status` is 400 (malformed), 414 (request line over HTTPHEAD_MAX), 431 (head
+ * over HTTPHEAD_MAX or too many fields), 501 (unknown method or transfer
+ * coding, CONNECT), 505 (HTTP version not 1.0 or 1.1). Nothing is written to
+ * `*h` but by 1. `why` may be NULL.
+ *
+ * Refused with 400 are: NUL and control characters, bare CR or LF, folded
+ * lines, blanks before a colon; a second Authorization, Host, Origin, Upgrade,
+ * Content-Length, Transfer-Encoding or Sec-WebSocket-* (the same name);
+ * Content-Length with Transfer-Encoding; a Content-Length that is not 1 to 18
+ * digits; Transfer-Encoding in HTTP/1.0; a body on an upgrade; HTTP/1.1 without
+ * Host; a Host that is not host[:port]; a target with '#' or user information,
+ * neither "/..." nor http(s)://..., but "*" for OPTIONS. One empty line before
+ * the request is skipped (RFC 9112, 2.2) and counts in head_len.
+ */
+int	httphead_request(struct httphead *, struct httphead_scan *,
+	    const char *buf, size_t len, int *status, const char **why);
+
+/*
+ * Parse a response head, the same way. `method` is that of the request (enum
+ * llhttp_method: HEAD has no body). Returns 1, 0, or -1 when the peer does not
+ * speak HTTP/1: a proxy answers 502. The framing rules are those of RFC 9112,
+ * section 6.3: no body for 1xx, 204, 304 and HEAD; else chunked; else
+ * Content-Length; else to the end of the connection, and then never
+ * HTTPHEAD_KEEPALIVE. Refused: more than HTTPHEAD_RESPONSE_MAX bytes, what
+ * the request parser refuses in fields, Content-Length twice or with
+ * Transfer-Encoding, a transfer coding other than chunked.
+ */
+int	httphead_response(struct httphead *, struct httphead_scan *, int method,
+	    const char *buf, size_t len, const char **why);
+
+/*
+ * The value of the first field with that name (any case), or NULL. Fields
+ * that may come twice: walk h->field.
+ */
+const struct slice *httphead_get(const struct httphead *, const char *name);
+
+/* Whether a field's name is `name` (any case). */
+int	httphead_is(const struct httphead_field *, const char *name);
+
+/*
+ * Whether a comma-separated list in any field named `name` has `token` (any
+ * case): `keep-alive, Upgrade` has "upgrade".
+ */
+int	httphead_has_token(const struct httphead *, const char *name,
+	    const char *token);
+
+/* Compare a slice with a string: exactly, and in any case of ASCII letters. */
+int	slice_eq(const struct slice *, const char *);
+int	slice_caseeq(const struct slice *, const char *);
+
+/*
+ * Split `host[:port]` as a Host field has it. `host` gets the name in lower
+ * case, without a trailing dot, terminated; an IPv6 address without brackets.
+ * `*port` is 0 when none is given. Returns 0, or -1 for an empty or overlong
+ * name, characters outside [A-Za-z0-9._-] (outside brackets), an empty label,
+ * a port that is not 1 to 65535. operator-api.md, 7.1: port and trailing dot
+ * are ignored, comparison is case-insensitive.
+ */
+int	httphead_split_host(const struct slice *, char host[HTTPHEAD_HOST_SIZE],
+	    uint16_t *port);
+
+/*
+ * Find the end of a chunked body that streams through unchanged. Zero the
+ * struct at the start of each body.
+ */
+struct httphead_chunk {
+	uint64_t	 left;		/* of the chunk's data */
+	uint32_t	 line_len;	/* of size line or trailers so far */
+	uint8_t		 digits;
+	uint8_t		 state;
+	uint8_t		 done;		/* the last byte has been seen */
+};
+
+/* Longest chunk size line, extensions included; longest trailer section. */
+#define HTTPHEAD_CHUNK_LINE	4096
+#define HTTPHEAD_TRAILER_MAX	(16 * 1024)
+
+/*
+ * Look at `len` more bytes of the body. Returns how many of them belong to it:
+ * `len` while it goes on; once c->done is set, the rest is what follows the
+ * body. -1 when the framing is broken: pass nothing further on, close. Sizes
+ * of up to 15 hex digits are taken. RFC 9112, section 7.1.
+ */
+ssize_t	httphead_chunk_scan(struct httphead_chunk *, const char *buf,
+	    size_t len);
+
+/*
+ * The same one step at a time, for those who want the data: looks at up to one
+ * run of chunk data, sets `*data` to it (len 0 when the bytes were framing
+ * only) and returns how many bytes of `buf` were used. 0 when c->done is set,
+ * -1 when the framing is broken. `len` must not be 0.
+ */
+ssize_t	httphead_chunk_next(struct httphead_chunk *, const char *buf,
+	    size_t len, struct slice *data);
+
+#endif
