@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: ISC */
+#ifndef CLOCK_H
+#define CLOCK_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+struct event_base;
+
+/*
+ * The one clock. Every time-out, expiry and rate window reads it, so that a
+ * test build can move it and prove hours in milliseconds (messages.md,
+ * section 8). Time never goes backwards.
+ */
+
+/* Milliseconds and nanoseconds of a monotonic clock; the origin is arbitrary. */
+uint64_t	clock_ms(void);
+uint64_t	clock_ns(void);
+
+/* Wall clock: milliseconds and whole seconds since 1970, UTC. */
+int64_t		clock_wall_ms(void);
+int64_t		clock_wall(void);
+
+/*
+ * A one-shot timer, embedded in its owner. Zeroed memory plus timer_init() is
+ * a valid unset timer. The callback may set, delete or free any timer,
+ * including its own.
+ */
+struct timer {
+	void		(*fn)(void *);
+	void		 *arg;
+	uint64_t	  due_ms;	/* of clock_ms() */
+	size_t		  slot;		/* place in the heap + 1; 0: not set */
+};
+
+/* Once per process, before the first timer_set(); aborts when out of memory. */
+void	clock_init(struct event_base *);
+void	clock_clear(void);
+
+void	timer_init(struct timer *, void (*)(void *), void *);
+/* Call back `ms` from now; a set timer is moved. */
+void	timer_set(struct timer *, uint64_t ms);
+/* Unset; harmless when not set. Must be called before the owner is freed. */
+void	timer_del(struct timer *);
+int	timer_is_set(const struct timer *);
+
+#ifdef RELAYD_TESTING
+/* Move both clocks forward by `ms`; what became due is called by the loop. */
+void	clock_move(uint64_t ms);
+#endif
+
+#endif

@@ -1,0 +1,174 @@
+/* SPDX-License-Identifier: ISC */
+#ifndef IMSG_H
+#define IMSG_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+struct event_base;
+
+/*
+ * Messages between processes. A channel is one end of a SOCK_SEQPACKET
+ * socketpair: one packet is one message, so boundaries and descriptors cannot
+ * slip. Fields are fixed-width integers in host order (both ends are this
+ * machine), counted strings and counted blobs; no C struct travels as bytes.
+ * The types and their layouts are in msg.h.
+ *
+ * A malformed or forbidden message ends its sender, never the receiver: the
+ * channel is closed with a reason, and its owner decides (messages.md).
+ */
+
+#define IMSG_MAX	32768		/* bytes of one message, header included */
+#define IMSG_HDR	8		/* type, id: two 32-bit integers */
+#define CHAN_QUEUE_MAX	(8 << 20)	/* bytes waiting to leave one channel */
+#define CHAN_CALLS_MAX	4096		/* requests waiting for an answer */
+
+struct chan;
+
+/*
+ * A received message, valid during its handler only. The get calls move the
+ * cursor; a message whose end is not reached by m_end() is an error.
+ */
+struct imsg {
+	uint32_t	 type;
+	uint32_t	 id;		/* of the request it is or answers; 0: none */
+	const uint8_t	*p, *end;
+	int		 fd;		/* -1 when none or taken */
+};
+
+/*
+ * One row of a channel's constant dispatch table: which role may send which
+ * type in which states of the receiver's view of it, how long it may be, and
+ * whether it carries a descriptor. What is not in the table is an offence.
+ */
+struct dispatch {
+	uint32_t	type;
+	uint32_t	roles;		/* ROLE_BIT() of the senders */
+	uint32_t	states;		/* S() of the channel's states */
+	uint32_t	flags;		/* MF_* */
+	uint32_t	min, max;	/* payload bytes, header not counted */
+	/*
+	 * 0, or -1: malformed, the sender has to go. May free the channel, and
+	 * then must return 0.
+	 */
+	int		(*fn)(struct chan *, struct imsg *);
+};
+
+#define S(state)	(1U << (state))
+#define S_ANY		0xffffffffU
+#define MF_FD		0x01	/* exactly one socket descriptor, or an offence */
+#define MF_FILE		0x02	/* exactly one descriptor of any kind */
+#define MF_REQUEST	0x04	/* id must not be 0 */
+#define MF_ANSWER	0x08	/* id names one of our calls; fn is NULL */
+#define MF_ONCE		0x10	/* a second one is an offence */
+
+/*
+ * Called once when the channel has ended: `offence` tells a clean end (0) from
+ * a forbidden or malformed message or a peer that does not read (1). `reason`
+ * is printable. The owner must chan_free() (at once or later); every waiting
+ * call has been answered with NULL before.
+ */
+typedef void (*chan_closed_fn)(struct chan *, int offence, const char *reason);
+
+/*
+ * Make a channel of `fd` (taken, also on failure) whose far end is `role`
+ * (enum role in msg.h). `table` must live on. Returns NULL when out of memory.
+ */
+struct chan	*chan_new(struct event_base *, int fd, int role,
+		    const struct dispatch *table, size_t rows,
+		    chan_closed_fn closed, void *arg);
+/* Close at once, without calling back; NULL is allowed. */
+void		 chan_free(struct chan *);
+
+void		*chan_arg(const struct chan *);
+void		 chan_set_arg(struct chan *, void *);
+int		 chan_role(const struct chan *);
+int		 chan_state(const struct chan *);
+void		 chan_set_state(struct chan *, int state);	/* 0 to 31 */
+uint64_t	 chan_instance(const struct chan *);
+void		 chan_set_instance(struct chan *, uint64_t);
+/* Has it ended (closed was or is being called)? Then nothing is sent. */
+int		 chan_is_closed(const struct chan *);
+
+/*
+ * Building: begin, one call a field, end. One message at a time per channel.
+ * The calls cannot fail one by one: chan_end() returns 0, or -1 when the
+ * message did not fit in IMSG_MAX, memory ran out or the channel has ended; the
+ * descriptor is then closed. `fd` (-1: none) belongs to the channel from
+ * chan_begin() on and is closed once sent. Strings may not be NULL.
+ */
+void	chan_begin(struct chan *, uint32_t type, uint32_t id, int fd);
+void	chan_add_u8(struct chan *, uint8_t);
+void	chan_add_u16(struct chan *, uint16_t);
+void	chan_add_u32(struct chan *, uint32_t);
+void	chan_add_u64(struct chan *, uint64_t);
+void	chan_add_str(struct chan *, const char *);
+void	chan_add_blob(struct chan *, const void *, size_t);
+int	chan_end(struct chan *);
+
+/*
+ * While corked, finished messages wait; authd corks a turn of its loop so that
+ * no answer leaves before the commit it depends on. Uncorking sends.
+ */
+void	chan_cork(struct chan *);
+void	chan_uncork(struct chan *);
+
+/* Send what waits, blocking, for start-up and the last words of a process. */
+int	chan_flush(struct chan *);
+
+/*
+ * Calls: chan_call() reserves an id for the message that the caller builds
+ * next with it. `done` runs once: with the answer, or with NULL after
+ * `deadline_ms` or when the channel ends. A late answer is counted and
+ * dropped. Returns 0 when CHAN_CALLS_MAX calls wait already, or out of memory.
+ * `done` returns like a dispatch handler.
+ */
+typedef int (*chan_done_fn)(struct chan *, struct imsg *, void *arg);
+uint32_t	chan_call(struct chan *, uint64_t deadline_ms, chan_done_fn done,
+		    void *arg);
+/* The asker has gone: forget the call; its answer will count as late. */
+void		chan_call_cancel(struct chan *, uint32_t id);
+unsigned long	chan_late_answers(const struct chan *);
+
+/*
+ * Parsing: 0, or -1 when the bytes run out or a limit is crossed. A string is
+ * copied with its NUL into `size` bytes; one that holds NUL or does not fit is
+ * an error. A blob is borrowed from the message. m_take_fd moves ownership to
+ * the caller (-1 when there is none). m_end: -1 unless all bytes were read.
+ */
+int	m_get_u8(struct imsg *, uint8_t *);
+int	m_get_u16(struct imsg *, uint16_t *);
+int	m_get_u32(struct imsg *, uint32_t *);
+int	m_get_u64(struct imsg *, uint64_t *);
+int	m_get_str(struct imsg *, char *dst, size_t size);
+int	m_get_blob(struct imsg *, const uint8_t **, size_t *len, size_t max);
+int	m_take_fd(struct imsg *);
+int	m_end(const struct imsg *);
+
+/*
+ * The pure half, for tests and the start-up code. imsg_parse reads a header
+ * from `len` bytes of one packet into `m` (fd is set by the caller): 0, or -1
+ * with *reason set. imsg_check tests a parsed message against a table for a
+ * sender's role and state; `seen` has a bit per row for MF_ONCE (rows beyond
+ * 64 may not use it) and may be NULL. Returns the row, or NULL with *reason.
+ */
+int	imsg_parse(struct imsg *m, const uint8_t *buf, size_t len,
+	    const char **reason);
+const struct dispatch	*imsg_check(const struct imsg *m,
+	    const struct dispatch *table, size_t rows, int role, int state,
+	    uint64_t *seen, const char **reason);
+
+/*
+ * Receive one packet with at most one descriptor into buf (IMSG_MAX bytes).
+ * Surplus descriptors are closed and make the packet an error. Returns the
+ * length, 0 at the end of the channel, -1 with errno (EAGAIN: none yet;
+ * EMSGSIZE: too long; EBADMSG: surplus or lost descriptors).
+ */
+long	imsg_recv(int sock, uint8_t *buf, int *fd);
+/* Send one packet; `fd` is not closed. 0 or -1 with errno. */
+int	imsg_send(int sock, const uint8_t *buf, size_t len, int fd);
+
+/* A non-blocking, close-on-exec channel pair. 0 or -1 with errno. */
+int	imsg_pair(int sv[2]);
+
+#endif

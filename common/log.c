@@ -1,0 +1,187 @@
+/* SPDX-License-Identifier: ISC */
+#include <sys/socket.h>
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "log.h"
+
+static void	log_v(enum log_level, int, const char *, va_list);
+static void	log_emit(enum log_level, const char *);
+
+static struct {
+	const char	*role;
+	int		 fd;
+	int		 verbose;
+	unsigned long	 dropped;	/* the parent did not read in time */
+} log_state = { "relayd", -1, 0, 0 };
+
+static const char *const level_names[] = { "error", "warn", "info", "debug" };
+
+void
+log_init(const char *role, int fd, int verbose)
+{
+	log_state.role = role;
+	log_state.fd = fd;
+	log_state.verbose = verbose;
+}
+
+void
+log_verbose(int verbose)
+{
+	log_state.verbose = verbose;
+}
+
+int
+log_is_verbose(void)
+{
+	return (log_state.verbose > 0);
+}
+
+/* A full log channel must never stop a worker: the line is counted and lost. */
+static void
+log_send(enum log_level level, const char *text)
+{
+	char	pkt[LOG_LINE_MAX + 1];
+	size_t	len = strlen(text);
+
+	if (len > LOG_LINE_MAX)
+		len = LOG_LINE_MAX;
+	pkt[0] = (char)level;
+	memcpy(pkt + 1, text, len);
+	if (send(log_state.fd, pkt, len + 1, MSG_DONTWAIT | MSG_NOSIGNAL) == -1)
+		log_state.dropped++;
+}
+
+void
+log_line(enum log_level level, const char *line)
+{
+	struct timespec	 ts;
+	struct tm	 tm;
+	char		 stamp[32], out[LOG_LINE_MAX + 96];
+	int		 n;
+
+	clock_gettime(CLOCK_REALTIME, &ts);
+	gmtime_r(&ts.tv_sec, &tm);
+	strftime(stamp, sizeof(stamp), "%Y-%m-%dT%H:%M:%S", &tm);
+	n = snprintf(out, sizeof(out), "%s.%03ldZ %s %s\n", stamp,
+	    ts.tv_nsec / 1000000, level_names[level], line);
+	if (n > (int)sizeof(out) - 1) {
+		n = sizeof(out) - 1;
+		out[n - 1] = '\n';
+	}
+	if (write(STDERR_FILENO, out, (size_t)n) == -1)
+		log_state.dropped++;
+}
+
+static void
+log_emit(enum log_level level, const char *text)
+{
+	char	line[LOG_LINE_MAX + 32];
+
+	if (log_state.fd != -1) {
+		log_send(level, text);
+		return;
+	}
+	snprintf(line, sizeof(line), "%s[%d]: %s", log_state.role,
+	    (int)getpid(), text);
+	log_line(level, line);
+}
+
+static void
+log_v(enum log_level level, int err, const char *fmt, va_list ap)
+{
+	char	text[LOG_LINE_MAX];
+	int	saved = errno, n;
+
+	if (level == LOG_LEVEL_DEBUG && !log_state.verbose)
+		return;
+	n = vsnprintf(text, sizeof(text), fmt, ap);
+	if (err != 0 && n >= 0 && n < (int)sizeof(text))
+		snprintf(text + n, sizeof(text) - (size_t)n, ": %s",
+		    strerror(err));
+	log_emit(level, text);
+	errno = saved;
+}
+
+#define LOG_BODY(level, err) do {					\
+	va_list	ap;							\
+									\
+	va_start(ap, fmt);						\
+	log_v(level, err, fmt, ap);					\
+	va_end(ap);							\
+} while (0)
+
+void
+log_warn(const char *fmt, ...)
+{
+	LOG_BODY(LOG_LEVEL_WARN, errno);
+}
+
+void
+log_warnx(const char *fmt, ...)
+{
+	LOG_BODY(LOG_LEVEL_WARN, 0);
+}
+
+void
+log_info(const char *fmt, ...)
+{
+	LOG_BODY(LOG_LEVEL_INFO, 0);
+}
+
+void
+log_debug(const char *fmt, ...)
+{
+	LOG_BODY(LOG_LEVEL_DEBUG, 0);
+}
+
+void
+fatal(const char *fmt, ...)
+{
+	LOG_BODY(LOG_LEVEL_ERROR, errno);
+	exit(1);
+}
+
+void
+fatalx(const char *fmt, ...)
+{
+	LOG_BODY(LOG_LEVEL_ERROR, 0);
+	exit(1);
+}
+
+char *
+log_escape(char *dst, size_t dst_size, const char *src, size_t len)
+{
+	static const char	hex[] = "0123456789abcdef";
+	size_t			i, n = 0;
+	unsigned char		c;
+
+	for (i = 0; i < len; i++) {
+		c = (unsigned char)src[i];
+		if (c >= 0x20 && c < 0x7f && c != '\\') {
+			if (n + 5 > dst_size)
+				break;
+			dst[n++] = (char)c;
+			continue;
+		}
+		if (n + 8 > dst_size)
+			break;
+		dst[n++] = '\\';
+		dst[n++] = 'x';
+		dst[n++] = hex[c >> 4];
+		dst[n++] = hex[c & 15];
+	}
+	if (i < len && dst_size >= 4) {
+		memcpy(dst + n, "...", 3);
+		n += 3;
+	}
+	if (dst_size > 0)
+		dst[n] = '\0';
+	return (dst);
+}

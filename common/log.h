@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: ISC */
+#ifndef LOG_H
+#define LOG_H
+
+#include <stddef.h>
+
+/*
+ * One event, one line, one level. Children write to the parent over LOG_FD
+ * (one packet a line: a level byte, then text), because after chroot there is
+ * no other way out; the parent prints with the sender's role and pid, which
+ * only it knows for sure. style.md, section 7.
+ *
+ * The x in a name means "errno says nothing here". errno survives every call.
+ * Text that came from a peer must go through log_escape() first.
+ */
+
+enum log_level { LOG_LEVEL_ERROR, LOG_LEVEL_WARN, LOG_LEVEL_INFO,
+    LOG_LEVEL_DEBUG };
+
+#define LOG_LINE_MAX	1024	/* bytes of one line, longer is cut */
+
+/*
+ * Say where lines go: fd >= 0 is a packet socket to the parent, -1 is standard
+ * error. `verbose` 0 passes info and above, 1 passes debug too. `role` must be
+ * a string that lives on.
+ */
+void	log_init(const char *role, int fd, int verbose);
+void	log_verbose(int verbose);
+int	log_is_verbose(void);
+
+void	log_warn(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+void	log_warnx(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+void	log_info(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+void	log_debug(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+void	fatal(const char *fmt, ...)
+	    __attribute__((format(printf, 1, 2), noreturn));
+void	fatalx(const char *fmt, ...)
+	    __attribute__((format(printf, 1, 2), noreturn));
+
+/* Print one finished line as it is: the parent, for a child. */
+void	log_line(enum log_level level, const char *line);
+
+/*
+ * Make untrusted text printable: bytes outside 0x20-0x7e and the backslash
+ * become \xNN. Always ends `dst` with NUL, cuts what does not fit (a cut text
+ * ends in "..."). Returns dst, so that it can stand in an argument list.
+ */
+char	*log_escape(char *dst, size_t dst_size, const char *src, size_t len);
+
+#endif
