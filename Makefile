@@ -1,0 +1,196 @@
+# SPDX-License-Identifier: ISC
+#
+# make             build (in a fresh clone: configure first)
+# make check       unit tests, fuzz corpora; T=name runs one test of any kind
+# make regress     these and the end-to-end tests (needs --enable-testing)
+# make asan        tools/check: everything, from nothing, under sanitizers
+# make fuzz        each fuzz target for FUZZ_SECONDS (60)
+# make bench       benchmarks (bench/README or bench/RESULTS.md)
+# make lint        clang-tidy, cppcheck, mandoc
+# make checklist   which contract lines the last run proved
+# make install     DESTDIR= and configure's prefix
+#
+# Out of tree: mkdir build && cd build && ../configure && make
+#
+# Each directory has a short DIR.mk. A program's is one list of objects, which
+# is the list of code an intruder finds in that process: adding to muxd's or
+# termd's is a security decision. It sets
+#
+#	NAME_OBJS	every object, those of common/ by name
+#	NAME_LIBS	$(EVENT_LIBS) and the like, see config.mk.in
+#	NAME_STATIC	yes: static-pie (no libcrypto, no cjson there)
+#
+# regress/unit and fuzz have one fragment per test: see regress/regress.mk and
+# fuzz/fuzz.mk.
+
+all:
+
+# Without config.mk, make builds it here by the rules below and starts over.
+ifeq ($(wildcard config.mk),)
+srcdir = .
+endif
+ifeq ($(filter distclean,$(MAKECMDGOALS))$(wildcard config.mk),distclean)
+else
+include config.mk
+endif
+
+.SUFFIXES:
+.DELETE_ON_ERROR:
+vpath %.c $(srcdir)
+vpath %.y $(srcdir)
+
+$(srcdir)/configure: $(srcdir)/configure.ac
+	cd $(srcdir) && autoconf -o configure.$$$$ && mv configure.$$$$ configure
+
+config.mk: $(srcdir)/configure $(srcdir)/config.mk.in $(srcdir)/config.h.in
+	@if [ -x config.status ]; then \
+		echo "./config.status --recheck && ./config.status"; \
+		./config.status --recheck >/dev/null && \
+		    ./config.status >/dev/null; \
+	else \
+		echo "$(srcdir)/configure"; $(srcdir)/configure; \
+	fi
+	@touch $@
+
+# ---- programs ----
+
+PROGRAMS = relayd control authd muxd proxyd termd relayctl tunnel-client
+OUT_relayd =		bin/relayd
+OUT_control =		libexec/control
+OUT_authd =		libexec/authd
+OUT_muxd =		libexec/muxd
+OUT_proxyd =		libexec/proxyd
+OUT_termd =		libexec/termd
+OUT_relayctl =		bin/relayctl
+OUT_tunnel-client =	bin/tunnel-client
+LIBEXEC =	control authd muxd proxyd termd
+DIRS =		relayd authd muxd proxyd termd relayctl tunnel-client \
+		regress fuzz bench
+
+# The directory of the file, so that generated sources find its headers.
+INCLUDES = -I. -I$(srcdir) -I$(srcdir)/common -I$(srcdir)/$(*D) \
+	$(LLHTTP_CFLAGS)
+PATHS = -DRELAYD_VERSION='"$(VERSION)"' \
+	-DRELAYD_LIBEXECDIR='"$(libexecdir)/relayd"' \
+	-DRELAYD_CONF='"$(sysconfdir)/relayd.conf"' \
+	-DRELAYD_SOCKET='"$(runstatedir)/relayd.sock"' \
+	-DRELAYD_STATEDIR='"$(localstatedir)/lib/relayd"' \
+	-DRELAYD_EMPTYDIR='"$(localstatedir)/empty/relayd"'
+STD = -std=c11
+COMPILE = $(CC) $(STD) $(INCLUDES) $(RD_CPPFLAGS) $(PATHS) $(CPPFLAGS) \
+	$(RD_CFLAGS) $(CFLAGS) -MMD -MP
+LINK = $(CC) $(RD_CFLAGS) $(CFLAGS) $(RD_LDFLAGS) $(LDFLAGS)
+
+define program
+ifneq ($$(strip $$($(1)_OBJS)),)
+BUILT += $$(OUT_$(1))
+OBJS += $$($(1)_OBJS)
+$$(OUT_$(1)): $$($(1)_OBJS) $$(filter %.a,$$($(1)_LIBS))
+	@mkdir -p $$(@D)
+	$$(LINK) $$(if $$($(1)_STATIC),$$(STATIC_LDFLAGS),$$(PIE_LDFLAGS)) \
+	    -o $$@ $$($(1)_OBJS) $$($(1)_LIBS)
+endif
+endef
+
+# common/*.mk first: they name groups of objects for the others.
+-include $(wildcard $(srcdir)/common/*.mk)
+-include $(foreach d,$(DIRS),$(srcdir)/$(d)/$(d).mk)
+$(foreach p,$(PROGRAMS),$(eval $(call program,$(p))))
+
+all: $(BUILT)
+
+# `make muxd` for libexec/muxd. A directory of the name may exist in the tree.
+.PHONY: $(PROGRAMS)
+$(foreach p,$(PROGRAMS),$(eval $(p): $(OUT_$(p))))
+
+%.o: %.c config.mk
+	@mkdir -p $(@D)
+	$(COMPILE) $(WARN_CFLAGS) -c -o $@ $<
+
+%/parse.c: %/parse.y
+	@mkdir -p $(@D)
+	$(BISON) -Wall -Werror -Wno-yacc --defines=$(@:.c=.h) -o $@ $<
+
+# llhttp from its generated sources, which are not ours to warn about.
+LLHTTP_OBJS = llhttp/api.o llhttp/http.o llhttp/llhttp.o
+$(LLHTTP_OBJS): llhttp/%.o: $(LLHTTP_SRC)/%.c config.mk
+	@mkdir -p $(@D)
+	$(COMPILE) -w -c -o $@ $<
+llhttp/libllhttp.a: $(LLHTTP_OBJS)
+	rm -f $@
+	$(AR) cr $@ $(LLHTTP_OBJS)
+	$(RANLIB) $@
+
+-include $(wildcard $(patsubst %.o,%.d,$(sort $(OBJS) $(LLHTTP_OBJS))))
+
+# ---- tests ----
+
+.PHONY: all check regress asan fuzz bench lint checklist install clean distclean
+
+asan:
+	cd $(srcdir) && sh tools/check
+
+checklist:
+	@sh $(srcdir)/tools/checklist $(if $(R),$(R),\
+	    $(firstword $(wildcard results $(srcdir)/build/check/results) results))
+
+# ---- lint ----
+
+LINT_SRCS = $(sort $(wildcard $(foreach d,relayd authd muxd proxyd termd \
+	relayctl tunnel-client common fuzz regress/unit,$(srcdir)/$(d)/*.c)))
+lint: $(addprefix lint-,tidy cppcheck man)
+.PHONY: lint-tidy lint-cppcheck lint-man
+lint-tidy:
+	@test -n "$(CLANG_TIDY)" || { echo "no clang-tidy"; exit 1; }
+	$(CLANG_TIDY) --quiet $(LINT_SRCS) -- $(STD) -I. -I$(srcdir) \
+	    -I$(srcdir)/common $(LLHTTP_CFLAGS) $(RD_CPPFLAGS) $(PATHS) \
+	    -DRELAYD_TESTING
+lint-cppcheck:
+	@test -n "$(CPPCHECK)" || { echo "no cppcheck"; exit 1; }
+	$(CPPCHECK) --quiet --error-exitcode=1 --std=c11 --inline-suppr \
+	    --enable=warning,portability --suppress=missingIncludeSystem \
+	    -I. -I$(srcdir) -I$(srcdir)/common -D_GNU_SOURCE $(LINT_SRCS)
+lint-man:
+	@test -n "$(MANDOC)" || { echo "no mandoc"; exit 1; }
+	$(if $(wildcard $(srcdir)/man/*.[1-9]),\
+	    $(MANDOC) -Tlint -Wwarning $(wildcard $(srcdir)/man/*.[1-9]))
+
+# ---- install ----
+
+D = $(DESTDIR)
+MAN1 = $(wildcard $(srcdir)/man/*.1)
+MAN5 = $(wildcard $(srcdir)/man/*.5)
+MAN8 = $(wildcard $(srcdir)/man/*.8)
+EXAMPLES = $(wildcard $(srcdir)/etc/*)
+install: all
+	$(INSTALL) -d $(D)$(sbindir) $(D)$(bindir) $(D)$(libexecdir)/relayd \
+	    $(D)$(mandir)/man1 $(D)$(mandir)/man5 $(D)$(mandir)/man8 \
+	    $(D)$(sysconfdir) $(D)$(docdir)/examples
+	$(INSTALL) -m 755 bin/relayd bin/relayctl $(D)$(sbindir)
+	$(INSTALL) -m 755 bin/tunnel-client $(D)$(bindir)
+	$(INSTALL) -m 755 $(addprefix libexec/,$(LIBEXEC)) \
+	    $(D)$(libexecdir)/relayd
+	$(if $(MAN1),$(INSTALL) -m 644 $(MAN1) $(D)$(mandir)/man1)
+	$(if $(MAN5),$(INSTALL) -m 644 $(MAN5) $(D)$(mandir)/man5)
+	$(if $(MAN8),$(INSTALL) -m 644 $(MAN8) $(D)$(mandir)/man8)
+	$(if $(EXAMPLES),$(INSTALL) -m 644 $(EXAMPLES) $(D)$(docdir)/examples)
+	$(if $(wildcard $(srcdir)/etc/relayd.conf),\
+	    test -e $(D)$(sysconfdir)/relayd.conf || $(INSTALL) -m 640 \
+	    $(srcdir)/etc/relayd.conf $(D)$(sysconfdir)/relayd.conf)
+
+# ---- clean ----
+
+clean:
+	rm -rf bin libexec llhttp fuzz-obj results
+	rm -f relayd/parse.c relayd/parse.h $(UNIT_TESTS) $(UNIT_FAST_TESTS) \
+	    $(FUZZ_REPLAYS)
+	for d in common $(DIRS) regress/unit; do \
+		[ ! -d $$d ] || rm -f $$d/*.o $$d/*.d; \
+	done
+	$(BENCH_CLEAN)
+
+distclean: clean
+	rm -f config.mk config.h config.log config.status
+	rm -rf autom4te.cache
+	if [ -f configure.ac ]; then rm -rf build configure; \
+	else rm -f Makefile; fi

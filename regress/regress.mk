@@ -1,0 +1,57 @@
+# SPDX-License-Identifier: ISC
+#
+# Unit tests are regress/unit/NAME.c, each with a fragment regress/unit/NAME.mk
+# of one line, so that two changes never meet in one file:
+#
+#	$(eval $(call unit_test,yamux_test,common/yamux.o common/compat.o,))
+#
+# name (its own object is implied), the objects it links, libraries. NAME ends
+# in _test. unit_fast_test is the same for a test that measures memory or needs
+# a million rounds: `make check` builds it too, but tools/check runs the one in
+# build/fast, which has no sanitizers. Other kinds of test are executable files
+# regress/*/*.t; they find the programs through RELAYD_BUILD, the tree through
+# RELAYD_SRC, and the build without sanitizers through RELAYD_FAST_BUILD.
+
+define unit_link
+OBJS += regress/unit/$(1).o $(2)
+regress/unit/$(1): regress/unit/$(1).o $(2) $$(filter %.a,$(3))
+	@mkdir -p $$(@D)
+	$$(LINK) $$(PIE_LDFLAGS) -o $$@ regress/unit/$(1).o $(2) $(3)
+endef
+define unit_test
+UNIT_TESTS += regress/unit/$(1)
+$(call unit_link,$(1),$(2),$(3))
+endef
+define unit_fast_test
+UNIT_FAST_TESTS += regress/unit/$(1)
+$(call unit_link,$(1),$(2),$(3))
+endef
+
+-include $(wildcard $(srcdir)/regress/unit/*.mk)
+
+SCRIPT_TESTS = $(sort $(wildcard $(srcdir)/regress/*/*.t))
+RUN_TESTS = sh $(srcdir)/tools/run-tests -b . $(if $(FAST),-f $(FAST))
+
+.PHONY: tests
+tests: $(UNIT_TESTS) $(UNIT_FAST_TESTS) $(FUZZ_REPLAYS)
+
+# T=name: a unit test, a fuzz target or a script, with or without its suffix.
+T_FOUND = $(foreach t,$(T),$(firstword \
+	$(filter %/$(t) %/$(t)_test %/$(t)_replay,\
+	    $(UNIT_TESTS) $(UNIT_FAST_TESTS) $(FUZZ_REPLAYS)) \
+	$(filter %/$(t) %/$(t).t,$(SCRIPT_TESTS))))
+
+ifneq ($(strip $(T)),)
+check: all $(filter-out %.t,$(T_FOUND))
+	@test -n "$(strip $(T_FOUND))" || { echo "no test named $(T)"; exit 1; }
+	$(RUN_TESTS) -v $(T_FOUND)
+regress: check
+else
+check: tests
+	$(RUN_TESTS) $(UNIT_TESTS) $(UNIT_FAST_TESTS) $(FUZZ_REPLAYS)
+regress: all tests
+	@test "$(TESTING)" = yes || \
+	    { echo "configure with --enable-testing first"; exit 1; }
+	$(RUN_TESTS) $(UNIT_TESTS) $(UNIT_FAST_TESTS) $(FUZZ_REPLAYS) \
+	    $(SCRIPT_TESTS)
+endif

@@ -1,0 +1,1 @@
+$(eval $(call unit_test,compat_test,common/compat.o,))
