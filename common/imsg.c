@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /* The pure half of messages: packets, fields, the dispatch check. */
 #include <sys/socket.h>
-#include <sys/stat.h>
 
 #include <errno.h>
 #include <string.h>
@@ -138,14 +137,15 @@ imsg_parse(struct imsg *m, const uint8_t *buf, size_t len, const char **reason)
 static const char *
 check_fd(const struct imsg *m, const struct dispatch *d)
 {
-	struct stat	st;
+	int		type;
+	socklen_t	len = sizeof(type);
 
 	if (!(d->flags & (MF_FD | MF_FILE)))
 		return (m->fd == -1 ? NULL : "surplus descriptor");
 	if (m->fd == -1)
 		return ("missing descriptor");
-	if ((d->flags & MF_FD) &&
-	    (fstat(m->fd, &st) == -1 || !S_ISSOCK(st.st_mode)))
+	if ((d->flags & MF_FD) && getsockopt(m->fd, SOL_SOCKET, SO_TYPE,
+	    &type, &len) == -1)
 		return ("descriptor is not a socket");
 	return (NULL);
 }
