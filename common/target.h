@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: ISC */
+#ifndef TARGET_H
+#define TARGET_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+/*
+ * May a tunnel client be asked to connect there? The one list of refused names
+ * and addresses, for muxd (manifest), authd (before each stream) and
+ * tunnel-client (after it has resolved). Pure: nothing is resolved here, since
+ * the server's DNS is not the customer's. tunnel-protocol.md, 4.3.
+ */
+
+/* Longest host in a target, with its NUL; longer is malformed. */
+#define TARGET_HOST_SIZE	256
+
+enum target_error {
+	TARGET_OK = 0,
+	TARGET_E_EMPTY = -1,		/* no host */
+	TARGET_E_FORM = -2,		/* not host:port, or odd characters */
+	TARGET_E_PORT = -3,		/* no port, or not 1 to 65535 */
+	TARGET_E_NAME = -4,		/* a refused name */
+	TARGET_E_ADDRESS = -5		/* a refused address */
+};
+
+struct target {
+	char		host[TARGET_HOST_SIZE];	/* as written, no brackets */
+	uint16_t	port;
+	int		family;		/* AF_INET, AF_INET6; 0: a name */
+	uint8_t		addr[16];	/* network order, 4 or 16 bytes */
+};
+
+/*
+ * Take `host:port` apart (an IPv6 address stands in brackets) and check all
+ * that can be known without resolving. `t` (may be NULL) is filled whenever
+ * the result is 0, E_NAME or E_ADDRESS. Loopback and private addresses are
+ * allowed. Old numeric spellings of IPv4 (`0x7f.1`, `2852039166`), which some
+ * resolvers take for addresses, are checked as such. Returns TARGET_OK or
+ * TARGET_E_*.
+ */
+int	target_parse(const char *s, struct target *t);
+
+/*
+ * The same checks for the parts: a name (in any case, a trailing dot does not
+ * matter) and an address in network order (4 bytes for AF_INET, 16 for
+ * AF_INET6). IPv4-mapped, IPv4-compatible, NAT64 (64:ff9b::/96) and 6to4
+ * addresses are judged by the IPv4 address inside as well. An unknown family
+ * is refused. Return TARGET_OK or TARGET_E_NAME, TARGET_E_ADDRESS.
+ */
+int	target_check_name(const char *name);
+int	target_check_addr(int family, const void *addr);
+
+/*
+ * Does it lead to the client's own machine: 127.0.0.0/8 in any of the forms
+ * above, ::1, `localhost` and names below it? 1 or 0. Services that an operator
+ * adds must not (tunnel-protocol.md, section 8).
+ */
+int	target_is_loopback(const struct target *t);
+
+/* A short text, never NULL: "refused address". */
+const char *target_strerror(int);
+
+#endif
