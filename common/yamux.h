@@ -6,7 +6,7 @@
  * Pure code: bytes in, bytes out, callbacks.  No I/O, no event loop, no clock,
  * no logging.  Time is monotonic and passed in as `now`, in nanoseconds (any
  * epoch); it must not run backwards between calls.  All memory is freed when
- * what it was for ends; a connection without streams costs under 1 KiB.
+ * what it was for ends; a connection without streams costs about 1 KiB.
  *
  * One turn of a caller's loop:
  *
@@ -55,16 +55,16 @@ enum yamux_role {
 #define YAMUX_GOAWAY_INTERNAL	2
 
 /*
- * Errors, all negative; yamux_strerror() names them.  FATAL: the connection is
- * over; send what yamux_output() gives (go-away, if one is due), then close with
- * yamux_close_code().  Others: this call did nothing, all else goes on.
+ * Errors, all negative; yamux_strerror() names them.  Fatal: the connection is
+ * over; send what yamux_output() gives (go-away, if one is due), then close
+ * with yamux_close_code().  Others: this call did nothing, all else goes on.
  */
 enum yamux_error {
 	YAMUX_E_VERSION = -1,		/* fatal: version byte not 0 */
 	YAMUX_E_TYPE = -2,		/* fatal: unknown frame type */
-	YAMUX_E_ID = -3,		/* fatal: id 0, wrong parity, not rising */
+	YAMUX_E_ID = -3,		/* fatal: id 0, used, wrong parity */
 	YAMUX_E_DUPLICATE = -4,		/* fatal: SYN for an id in use */
-	YAMUX_E_WINDOW = -5,		/* fatal: data beyond the window given */
+	YAMUX_E_WINDOW = -5,		/* fatal: data beyond the window */
 	YAMUX_E_OVERFLOW = -6,		/* fatal: send window over 2^32-1 */
 	YAMUX_E_FIN = -7,		/* fatal: second FIN on a stream */
 	YAMUX_E_PINGS = -8,		/* fatal: too many unanswered pings */
@@ -72,13 +72,13 @@ enum yamux_error {
 	YAMUX_E_GOAWAY = -10,		/* fatal: peer went away, code not 0 */
 	YAMUX_E_SILENT = -11,		/* fatal: nothing came after a ping */
 	YAMUX_E_NOPONG = -12,		/* fatal: bytes came, no ping answer */
-	YAMUX_E_NOMEM = -13,		/* fatal from input/tick, not from open */
+	YAMUX_E_NOMEM = -13,		/* fatal, save from yamux_open() */
 	YAMUX_E_CLOSING = -14,		/* open: either end said go away */
 	YAMUX_E_BUSY = -15,		/* open: too many opens unanswered;
 					   ping: one is outstanding */
 	YAMUX_E_EXHAUSTED = -16,	/* open: no id left */
-	YAMUX_E_STATE = -17,		/* stream: FIN already sent; too long for
-					   the window; recursive call */
+	YAMUX_E_STATE = -17		/* data: FIN sent, or over the window;
+					   input: recursive call */
 };
 
 /* Why a stream ended. */
@@ -100,8 +100,8 @@ struct yamux_config {
 	 */
 	uint32_t	window;		/* 256 KiB */
 	uint32_t	window_max;	/* 16 MiB per stream, receiving */
-	uint32_t	update_max;	/* 128 KiB: return credit from here on at
-					   the latest (window/4 if smaller) */
+	uint32_t	update_max;	/* 128 KiB: return credit from here on
+					   (from window/4 on if smaller) */
 	uint64_t	credit_max;	/* 64 MiB: no window grows beyond this
 					   sum of credit given */
 	/* Streams. */
@@ -110,8 +110,9 @@ struct yamux_config {
 					   given up included */
 	uint64_t	close_wait;	/* 5 min from our FIN, then RST */
 	/* Liveness. */
-	uint64_t	ping_every;	/* own pings from yamux_tick(), the first
-					   at once; 0 (default): yamux_ping() */
+	uint64_t	ping_every;	/* own pings from yamux_tick(), first
+					   at once; 0, the default: only
+					   yamux_ping() */
 	uint64_t	ping_silence;	/* 10 s with nothing at all */
 	uint64_t	ping_timeout;	/* 60 s without the answer */
 	/* Answers to pings: token bucket. */
@@ -124,14 +125,14 @@ struct yamux_config {
 
 /*
  * Callbacks.  `arg` is what yamux_new() got.  Each may close, reset, open, and
- * write on any stream, but may not call yamux_free() nor, again, the function it
- * is called from.  NULL is allowed where "optional" is said.
+ * write on any stream, but may not call yamux_free() nor, again, the function
+ * it is called from.  NULL is allowed where "optional" is said.
  */
 struct yamux_callbacks {
 	/*
 	 * The peer opened a stream.  Call yamux_accept() or yamux_reset(), now
-	 * or within seconds: a Go peer ends the connection after 75 s.  Data may
-	 * follow in the same yamux_input(), before it is accepted.
+	 * or within seconds: a Go peer ends the connection after 75 s.  Data
+	 * may follow in the same yamux_input(), before it is accepted.
 	 */
 	void	(*on_open)(void *arg, struct yamux_stream *st);
 	/*
@@ -163,9 +164,10 @@ struct yamux_callbacks {
 	/*
 	 * Optional, both or none: a lease on memory shared by all connections.
 	 * grow(): may windows grow by `want` bytes beyond the initial ones?
-	 * Returns how many, 0 to `want`; never blocks.  A refusal is asked again
-	 * later.  release(): `n` of them are free again.  Everything granted is
-	 * released at the latest in yamux_free().  Neither may call back.
+	 * Returns how many, 0 to `want`; never blocks.  After a refusal it is
+	 * asked again later.  release(): `n` of them are free again; all that
+	 * was granted is released at the latest in yamux_free().  Neither may
+	 * call back.
 	 */
 	size_t	(*grow)(void *arg, size_t want);
 	void	(*release)(void *arg, size_t n);
@@ -183,7 +185,7 @@ struct yamux_stats {
 	uint64_t	credit;		/* given and not used, plus held */
 	uint64_t	credit_extra;	/* leased beyond the initial windows */
 	uint64_t	rtt_last;	/* ns, 0: none yet */
-	uint64_t	rtt_min;	/* ns, of the last ten minutes, 0: none */
+	uint64_t	rtt_min;	/* ns, in ten minutes, 0: none */
 	uint64_t	pings_in;	/* requests */
 };
 
@@ -191,9 +193,9 @@ struct yamux_stats {
 void	 yamux_config_default(struct yamux_config *);
 
 /*
- * A new connection.  `cf` (NULL: defaults) and `cb` are copied.  NULL with errno
- * ENOMEM, or EINVAL for a configuration that contradicts itself (window 0,
- * window_max below window, a bucket out of range).
+ * A new connection.  `cf` (NULL: defaults) and `cb` are copied.  NULL with
+ * errno ENOMEM, or EINVAL for a configuration that contradicts itself (window
+ * 0, window_max below window, a bucket out of range).
  */
 struct yamux *
 	 yamux_new(enum yamux_role, const struct yamux_config *cf,
@@ -206,22 +208,23 @@ struct yamux *
 void	 yamux_free(struct yamux *);
 
 /*
- * Take bytes from the transport, cut anywhere: all of them, or fail.  Calls back
- * before it returns.  0, or a fatal YAMUX_E_*, also on every later call.
- * tunnel-protocol.md 3.1 to 3.7.
+ * Take bytes from the transport, cut anywhere: all of them, or fail.  Calls
+ * back before it returns.  0, or a fatal YAMUX_E_*, also on every later call.
+ * Ids may come a little out of order (a Go peer with concurrent opens sends
+ * them so), but never twice.  tunnel-protocol.md 3.1 to 3.7.
  */
 int	 yamux_input(struct yamux *, const void *buf, size_t len, uint64_t now);
 
 /*
- * Control frames that wait (SYN, ACK, window updates, FIN, RST, pings, go-away):
- * write as many whole ones as `cap` takes and return the bytes written, 0 if
- * nothing waits or cap < 12.  What can wait is bounded by the streams that are
- * open and by fixed limits, whatever the peer does.  After a fatal error: the
- * go-away frame, once.  May call on_close.
+ * Control frames that wait (SYN, ACK, window updates, FIN, RST, pings,
+ * go-away): write as many whole ones as `cap` takes and return the bytes
+ * written, 0 if nothing waits or cap < 12.  What can wait is bounded by the
+ * streams that are open and by fixed limits, whatever the peer does.  After a
+ * fatal error: the go-away frame, once.  May call on_close.
  */
 size_t	 yamux_output(struct yamux *, void *buf, size_t cap, uint64_t now);
 
-/* Would yamux_output() write something? */
+/* Is there reason to call yamux_output()? */
 bool	 yamux_has_output(const struct yamux *);
 
 /*
@@ -231,9 +234,9 @@ bool	 yamux_has_output(const struct yamux *);
 uint64_t yamux_deadline(const struct yamux *);
 
 /*
- * Do what is due: release paced ping answers, ask for pings, reset streams whose
- * peer never sent FIN.  0, or fatal: YAMUX_E_SILENT, YAMUX_E_NOPONG.  May be
- * called at any time.  tunnel-protocol.md 3.6, 3.7.
+ * Do what is due: release paced ping answers, ask for pings, reset streams
+ * whose peer never sent FIN.  0, or fatal: YAMUX_E_SILENT, YAMUX_E_NOPONG.  May
+ * be called at any time.  tunnel-protocol.md 3.6, 3.7.
  */
 int	 yamux_tick(struct yamux *, uint64_t now);
 
@@ -244,9 +247,9 @@ int	 yamux_tick(struct yamux *, uint64_t now);
 int	 yamux_ping(struct yamux *, uint64_t now);
 
 /*
- * Queue go-away.  Code 0: SYNs that come later are answered with RST, we open no
- * more, open streams go on; repeated calls do nothing.  Other codes: the
- * connection is over for us, nothing else is sent.
+ * Queue go-away.  Code 0: SYNs that come later are answered with RST, we open
+ * no more, open streams go on; repeated calls do nothing.  Other codes: the
+ * connection is over for us (YAMUX_E_CLOSING), nothing else is sent.
  */
 void	 yamux_goaway(struct yamux *, uint32_t code);
 
@@ -265,10 +268,10 @@ int	 yamux_open(struct yamux *, void *user, struct yamux_stream **stp);
 void	 yamux_accept(struct yamux_stream *);
 
 /*
- * We will send no more.  FIN follows the data already placed.  When the peer has
- * sent its FIN too, the stream ends: on_close is called by the yamux_output()
- * that writes the FIN, so `st` stays valid until then.  A second call does
- * nothing.
+ * We will send no more.  FIN follows the data already placed.  When the peer
+ * has sent its FIN too, the stream ends: on_close is called by the
+ * yamux_output() that writes the FIN, so `st` stays valid until then.  A second
+ * call does nothing.
  */
 void	 yamux_fin(struct yamux_stream *);
 
