@@ -77,6 +77,9 @@ PATHS = -DRELAYD_VERSION='"$(VERSION)"' \
 	-DRELAYD_STATEDIR='"$(localstatedir)/lib/relayd"' \
 	-DRELAYD_EMPTYDIR='"$(localstatedir)/empty/relayd"'
 STD = -std=c11
+# V=1 shows the commands.
+Q = $(if $(V),,@)
+SAY = $(if $(V),@:,@echo)
 COMPILE = $(CC) $(STD) $(INCLUDES) $(RD_CPPFLAGS) $(PATHS) $(CPPFLAGS) \
 	$(RD_CFLAGS) $(CFLAGS) -MMD -MP
 LINK = $(CC) $(RD_CFLAGS) $(CFLAGS) $(RD_LDFLAGS) $(LDFLAGS)
@@ -87,7 +90,8 @@ BUILT += $$(OUT_$(1))
 OBJS += $$($(1)_OBJS)
 $$(OUT_$(1)): $$($(1)_OBJS) $$(filter %.a,$$($(1)_LIBS))
 	@mkdir -p $$(@D)
-	$$(LINK) $$(if $$($(1)_STATIC),$$(STATIC_LDFLAGS),$$(PIE_LDFLAGS)) \
+	$$(SAY) "  LINK  $$@"
+	$$(Q)$$(LINK) $$(if $$($(1)_STATIC),$$(STATIC_LDFLAGS),$$(PIE_LDFLAGS)) \
 	    -o $$@ $$($(1)_OBJS) $$($(1)_LIBS)
 endif
 endef
@@ -105,21 +109,23 @@ $(foreach p,$(PROGRAMS),$(eval $(p): $(OUT_$(p))))
 
 %.o: %.c config.mk
 	@mkdir -p $(@D)
-	$(COMPILE) $(WARN_CFLAGS) -c -o $@ $<
+	$(SAY) "  CC    $@"
+	$(Q)$(COMPILE) $(WARN_CFLAGS) -c -o $@ $<
 
 %/parse.c: %/parse.y
 	@mkdir -p $(@D)
-	$(BISON) -Wall -Werror -Wno-yacc --defines=$(@:.c=.h) -o $@ $<
+	$(SAY) "  YACC  $@"
+	$(Q)$(BISON) -Wall -Werror -Wno-yacc --defines=$(@:.c=.h) -o $@ $<
 
 # llhttp from its generated sources, which are not ours to warn about.
 LLHTTP_OBJS = llhttp/api.o llhttp/http.o llhttp/llhttp.o
 $(LLHTTP_OBJS): llhttp/%.o: $(LLHTTP_SRC)/%.c config.mk
 	@mkdir -p $(@D)
-	$(COMPILE) -w -c -o $@ $<
+	$(SAY) "  CC    $@"
+	$(Q)$(COMPILE) -w -c -o $@ $<
 llhttp/libllhttp.a: $(LLHTTP_OBJS)
-	rm -f $@
-	$(AR) cr $@ $(LLHTTP_OBJS)
-	$(RANLIB) $@
+	$(SAY) "  AR    $@"
+	$(Q)rm -f $@ && $(AR) cr $@ $(LLHTTP_OBJS) && $(RANLIB) $@
 
 -include $(wildcard $(patsubst %.o,%.d,$(sort $(OBJS) $(LLHTTP_OBJS))))
 

@@ -25,10 +25,12 @@ OBJS += fuzz/$(1).o $(2)
 FUZZ_OBJS += fuzz-obj/fuzz/$(1).o $(addprefix fuzz-obj/,$(2))
 fuzz/$(1)_replay: fuzz/replay_main.o fuzz/$(1).o $(2) $$(filter %.a,$(3))
 	@mkdir -p $$(@D)
-	$$(LINK) $$(PIE_LDFLAGS) -o $$@ fuzz/replay_main.o fuzz/$(1).o $(2) $(3)
+	$$(SAY) "  LINK  $$@"
+	$$(Q)$$(LINK) $$(PIE_LDFLAGS) -o $$@ fuzz/replay_main.o fuzz/$(1).o $(2) $(3)
 fuzz-obj/$(1): fuzz-obj/fuzz/$(1).o $(addprefix fuzz-obj/,$(2)) \
     $$(addprefix fuzz-obj/,$$(filter %.a,$(3)))
-	$$(FUZZ_CC) $$(FUZZ_CFLAGS) -fsanitize=fuzzer,address,undefined \
+	$$(SAY) "  LINK  $$@"
+	$$(Q)$$(FUZZ_CC) $$(FUZZ_CFLAGS) -fsanitize=fuzzer,address,undefined \
 	    -o $$@ fuzz-obj/fuzz/$(1).o $(addprefix fuzz-obj/,$(2)) \
 	    $$(patsubst %.a,fuzz-obj/%.a,$(3))
 endef
@@ -38,14 +40,16 @@ OBJS += fuzz/replay_main.o
 
 fuzz-obj/%.o: %.c config.mk
 	@mkdir -p $(@D)
-	$(FUZZ_COMPILE) -c -o $@ $<
+	$(SAY) "  FUZZ  $@"
+	$(Q)$(FUZZ_COMPILE) -c -o $@ $<
 FUZZ_LLHTTP = $(addprefix fuzz-obj/,$(LLHTTP_OBJS))
 $(FUZZ_LLHTTP): fuzz-obj/llhttp/%.o: $(LLHTTP_SRC)/%.c config.mk
 	@mkdir -p $(@D)
-	$(FUZZ_COMPILE) -w -c -o $@ $<
+	$(SAY) "  FUZZ  $@"
+	$(Q)$(FUZZ_COMPILE) -w -c -o $@ $<
 fuzz-obj/llhttp/libllhttp.a: $(FUZZ_LLHTTP)
-	rm -f $@
-	$(AR) cr $@ $(FUZZ_LLHTTP)
+	$(SAY) "  AR    $@"
+	$(Q)rm -f $@ && $(AR) cr $@ $(FUZZ_LLHTTP)
 
 -include $(wildcard $(patsubst %.o,%.d,$(sort $(FUZZ_OBJS) $(FUZZ_LLHTTP))))
 

@@ -16,7 +16,8 @@ define unit_link
 OBJS += regress/unit/$(1).o $(2)
 regress/unit/$(1): regress/unit/$(1).o $(2) $$(filter %.a,$(3))
 	@mkdir -p $$(@D)
-	$$(LINK) $$(PIE_LDFLAGS) -o $$@ regress/unit/$(1).o $(2) $(3)
+	$$(SAY) "  LINK  $$@"
+	$$(Q)$$(LINK) $$(PIE_LDFLAGS) -o $$@ regress/unit/$(1).o $(2) $(3)
 endef
 define unit_test
 UNIT_TESTS += regress/unit/$(1)
@@ -29,16 +30,23 @@ endef
 
 -include $(wildcard $(srcdir)/regress/unit/*.mk)
 
-SCRIPT_TESTS = $(sort $(wildcard $(srcdir)/regress/*/*.t))
-RUN_TESTS = sh $(srcdir)/tools/run-tests -b . $(if $(FAST),-f $(FAST))
+SCRIPT_TESTS = $(abspath $(sort $(wildcard $(srcdir)/regress/*/*.t)))
+UNIT_RUN = $(UNIT_TESTS) $(addprefix $(if $(FAST),$(FAST)/),$(UNIT_FAST_TESTS)) \
+	$(FUZZ_REPLAYS)
+ALL_TESTS = $(abspath $(UNIT_RUN)) $(SCRIPT_TESTS)
+RUN_TESTS = sh $(srcdir)/tools/run-tests -b . $(if $(FAST),-f $(FAST)) \
+	$(if $(JOBS),-j $(JOBS))
 
-.PHONY: tests
+.PHONY: tests print-tests
 tests: $(UNIT_TESTS) $(UNIT_FAST_TESTS) $(FUZZ_REPLAYS)
+
+# For tools/check, which runs them itself.
+print-tests:
+	@printf '%s\n' $(ALL_TESTS)
 
 # T=name: a unit test, a fuzz target or a script, with or without its suffix.
 T_FOUND = $(foreach t,$(T),$(firstword \
-	$(filter %/$(t) %/$(t)_test %/$(t)_replay,\
-	    $(UNIT_TESTS) $(UNIT_FAST_TESTS) $(FUZZ_REPLAYS)) \
+	$(filter %/$(t) %/$(t)_test %/$(t)_replay,$(UNIT_RUN)) \
 	$(filter %/$(t) %/$(t).t,$(SCRIPT_TESTS))))
 
 ifneq ($(strip $(T)),)
@@ -48,10 +56,9 @@ check: all $(filter-out %.t,$(T_FOUND))
 regress: check
 else
 check: tests
-	$(RUN_TESTS) $(UNIT_TESTS) $(UNIT_FAST_TESTS) $(FUZZ_REPLAYS)
+	$(RUN_TESTS) $(UNIT_RUN)
 regress: all tests
 	@test "$(TESTING)" = yes || \
 	    { echo "configure with --enable-testing first"; exit 1; }
-	$(RUN_TESTS) $(UNIT_TESTS) $(UNIT_FAST_TESTS) $(FUZZ_REPLAYS) \
-	    $(SCRIPT_TESTS)
+	$(RUN_TESTS) $(ALL_TESTS)
 endif
