@@ -1,0 +1,153 @@
+# SPDX-License-Identifier: ISC
+"""All that the benchmarks know about relayd itself: how it is started, how
+systems are added, how an operator's request gets its cookie."""
+
+import http.client
+import json
+import os
+import subprocess
+import time
+
+from benchlib import BenchError, Slot, children, comm, free_port, wait_port
+
+DOMAIN = "bench.test"
+NODES = 20      # nodes to a system, so that 2,000 tunnels need 100 systems
+
+CONF = """
+store sqlite "{dir}/relayd.db"
+listen on 127.0.0.1 port {port}
+proxyd {proxyd}
+max startups 2000:30:4000
+
+tunnel {{
+	path "/support/api/tunnel"
+	path "/api/tunnel"
+	max tunnels 10000
+	max sessions per system 32
+	rate limit address 1000000 per 1m
+	rate limit slot 1000000 per 1m
+	rate limit key 1000000 per 1m
+}}
+
+operator {{
+	proxy domain "{domain}"
+	jwt secret file "{dir}/jwt.secret"
+}}
+"""
+
+
+class Relayd:
+    """relayd from a build directory, in the foreground, on loopback."""
+    name = "relayd"
+
+    def __init__(self, build, directory, proxyd=1):
+        self.build = build
+        self.dir = os.path.join(directory, f"relayd-{time.monotonic_ns()}")
+        os.mkdir(self.dir, 0o755)
+        self.sock = os.path.join(self.dir, "control.sock")
+        self.port = free_port()
+        with open(os.path.join(self.dir, "jwt.secret"), "w") as f:
+            os.chmod(f.name, 0o600)
+            f.write(os.urandom(32).hex())
+        conf = os.path.join(self.dir, "relayd.conf")
+        with open(conf, "w") as f:
+            os.chmod(conf, 0o600)
+            f.write(CONF.format(dir=self.dir, port=self.port,
+                                proxyd=proxyd, domain=DOMAIN))
+        self.log = open(os.path.join(self.dir, "log"), "wb")
+        self.proc = subprocess.Popen(
+            [os.path.join(build, "bin/relayd"), "-d", "-f", conf,
+             "-L", os.path.join(build, "libexec"), "-s", self.sock],
+            stdout=self.log, stderr=self.log)
+        wait_port(self.port, self.proc)
+        self.token = None
+        self.cookies = {}
+
+    def tail(self):
+        """The end of the log, for error messages."""
+        with open(self.log.name, errors="replace") as f:
+            return f.read()[-2000:]
+
+    def pids(self):
+        return children(self.proc.pid)
+
+    def tunnel_pids(self):
+        """The workers that hold a tunnel."""
+        return [p for p in self.pids() if comm(p) == "muxd"]
+
+    def ctl(self, *args):
+        """relayctl, its answer parsed."""
+        r = subprocess.run([os.path.join(self.build, "bin/relayctl"), "-s",
+                            self.sock, *args, "-j"], capture_output=True,
+                           text=True)
+        if r.returncode != 0:
+            raise BenchError(f"relayctl {' '.join(args)}: {r.stderr}")
+        return json.loads(r.stdout)
+
+    def slots(self, n):
+        """n slots, NODES to a system."""
+        slots = []
+        for i in range((n + NODES - 1) // NODES):
+            a = self.ctl("system", "add", f"bench{i}")
+            if n == 1:
+                return [Slot(a["key"], a["secret"])]
+            slots += [Slot(a["key"], a["secret"], str(j + 1))
+                      for j in range(NODES)]
+        return slots[:n]
+
+    def api(self, method, path, body=None):
+        """One request to the operator API."""
+        if self.token is None:
+            self.token = self.ctl("token", "create")["token"]
+        c = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
+        c.request(method, path, body and json.dumps(body), {
+            "Authorization": "Bearer " + self.token,
+            "Content-Type": "application/json"})
+        r = c.getresponse()
+        text = r.read()
+        c.close()
+        if r.status != 200:
+            raise BenchError(f"{method} {path}: {r.status} {text[:300]!r}")
+        return json.loads(text)["data"]
+
+    def session(self, slot, limit=20):
+        """The id of a slot's session, once its tunnel is up and its services
+        are known."""
+        end = time.monotonic() + limit
+        while time.monotonic() < end:
+            data = self.api("GET", "/api/support-sessions?page_size=100")
+            for group in data["support_sessions"]:
+                if group["system_key"] != slot.key:
+                    continue
+                for s in group["sessions"]:
+                    if s.get("node_id", "") in (slot.node, None) and \
+                            s["status"] == "active" and \
+                            self.api("GET", "/api/support-sessions/"
+                                     f"{s['id']}/services")["services"]:
+                        return s["id"]
+            time.sleep(0.1)
+        raise BenchError("no active session: " + self.tail())
+
+    def head(self, slot, service):
+        """Host and Cookie of requests to a service behind a slot."""
+        who = (slot.key, slot.node)
+        if who not in self.cookies:
+            sid = self.session(slot)
+            token = self.api("POST", f"/api/support-sessions/{sid}/proxy-token",
+                             {"service": service})["token"]
+            slug = sid.replace("-", "")
+            self.cookies[who] = (slug, token)
+        slug, token = self.cookies[who]
+        host = f"{service}--{slug}.{DOMAIN}"
+        return [("Host", host), ("Origin", f"https://{host}"),
+                ("Cookie", f"support_proxy_{slug}={token}")]
+
+    def stop(self):
+        if self.proc.poll() is None:
+            self.proc.terminate()
+            try:
+                self.proc.wait(30)
+            except subprocess.TimeoutExpired:
+                self.proc.kill()
+                self.proc.wait()
+        self.log.close()
