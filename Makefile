@@ -25,6 +25,8 @@
 
 all:
 
+LLHTTP_OBJS = llhttp/api.o llhttp/http.o llhttp/llhttp.o
+
 # Without config.mk, make builds it here by the rules below and starts over.
 ifeq ($(wildcard config.mk),)
 srcdir = .
@@ -65,7 +67,7 @@ OUT_relayctl =		bin/relayctl
 OUT_tunnel-client =	bin/tunnel-client
 LIBEXEC =	control authd muxd proxyd termd
 DIRS =		relayd authd muxd proxyd termd relayctl tunnel-client \
-		regress fuzz bench
+		fuzz regress bench
 
 # The directory of the file, so that generated sources find its headers.
 INCLUDES = -I. -I$(srcdir) -I$(srcdir)/common -I$(srcdir)/$(*D) \
@@ -118,7 +120,6 @@ $(foreach p,$(PROGRAMS),$(eval $(p): $(OUT_$(p))))
 	$(Q)$(BISON) -Wall -Werror -Wno-yacc --defines=$(@:.c=.h) -o $@ $<
 
 # llhttp from its generated sources, which are not ours to warn about.
-LLHTTP_OBJS = llhttp/api.o llhttp/http.o llhttp/llhttp.o
 $(LLHTTP_OBJS): llhttp/%.o: $(LLHTTP_SRC)/%.c config.mk
 	@mkdir -p $(@D)
 	$(SAY) "  CC    $@"
