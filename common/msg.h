@@ -50,6 +50,8 @@ enum conn_class { CLASS_TUNNEL = 1, CLASS_TERMINAL };
 #define STREAM_TAG_MAX	512	/* what authd wants back in ANNOUNCE */
 #define CTL_ARGS_MAX	12	/* words of one relayctl request */
 #define CTL_CELLS_MAX	24	/* cells of one row */
+#define CTL_WORD_SIZE	513	/* one word of a request, with NUL */
+#define CTL_CELL_SIZE	TOKEN_SIZE	/* one cell, with NUL */
 
 /* Why a stream or a grant ended (STREAM_END, STREAM_KILL, GRANT_END). */
 enum end_reason {
@@ -72,16 +74,43 @@ enum api_op {
 	API_OP_COUNT
 };
 
-/* One relayctl request (CTL); control forwards each to the one who knows. */
+/*
+ * One relayctl request (CTL); control checks the number of words and forwards
+ * it to the one who knows. Beside each: its words in order; a word in brackets
+ * may be "" (not said). Who answers sends CTL_ROW once for the header (names of
+ * the columns, lower case, one word each), once per row, then CTL_DONE; all
+ * with the request's id. A request that prints nothing sends CTL_DONE only.
+ */
 enum ctl_op {
-	CTL_SHOW_SESSIONS = 1, CTL_SHOW_TUNNELS, CTL_SHOW_SERVICES,
-	CTL_SHOW_PROCESSES, CTL_SHOW_STATS, CTL_CLOSE,
-	CTL_SYSTEM_ADD, CTL_SYSTEM_LIST, CTL_SYSTEM_ENABLE,
-	CTL_SYSTEM_DISABLE, CTL_SYSTEM_REMOVE,
-	CTL_ORG_ADD, CTL_ORG_LIST, CTL_ORG_REMOVE,
-	CTL_TOKEN_CREATE, CTL_RELOAD, CTL_LOG_VERBOSE, CTL_LOG_BRIEF,
-	CTL_TEST_CLOCK,		/* test builds: move every clock, argument ms */
-	CTL_TEST_TRY,		/* test builds: instance, forbidden call */
+	/* authd */
+	CTL_SHOW_SESSIONS = 1,	/* - */
+	CTL_SHOW_TUNNELS,	/* - */
+	CTL_SHOW_SERVICES,	/* session (uuid or slug) */
+	/* parent */
+	CTL_SHOW_PROCESSES,	/* - */
+	/* authd */
+	CTL_SHOW_STATS,		/* - ; columns name, value */
+	CTL_CLOSE,		/* session */
+	CTL_SYSTEM_ADD,		/* name, [organization id]; the row says id, key
+				   and, this once, secret */
+	CTL_SYSTEM_LIST,	/* - */
+	CTL_SYSTEM_ENABLE,	/* key or id */
+	CTL_SYSTEM_DISABLE,	/* key or id */
+	CTL_SYSTEM_REMOVE,	/* key or id */
+	CTL_ORG_ADD,		/* name, type (owner, distributor, reseller,
+				   customer), [parent id]; the row says id */
+	CTL_ORG_LIST,		/* - */
+	CTL_ORG_REMOVE,		/* id */
+	CTL_TOKEN_CREATE,	/* user, [organization id], [role],
+				   [permissions, joined by commas],
+				   [lifetime in seconds]; the row says token */
+	/* parent */
+	CTL_RELOAD,		/* - */
+	CTL_LOG_VERBOSE,	/* - */
+	CTL_LOG_BRIEF,		/* - */
+	CTL_TEST_CLOCK,		/* test builds: ms to move every clock by */
+	CTL_TEST_TRY,		/* test builds: instance, open | connect | fork
+				   | exec | ptrace | kill */
 	CTL_OP_COUNT
 };
 
@@ -246,7 +275,8 @@ enum try_call {
 	X(CTL)								\
 	/* u8 cells, str cell..; the first row is the header */		\
 	X(CTL_ROW)							\
-	/* u16 code (0: done), str text */				\
+	/* u16 code (0: done, else like an HTTP status: 400, 404, 409,	\
+	   503, 505 wrong CTL_VERSION), str text */			\
 	X(CTL_DONE)
 
 enum imsg_type {
