@@ -4,9 +4,15 @@
  * linked into every program.
  */
 
+#ifdef RELAYD_SANITIZE
+#include <sanitizer/common_interface_defs.h>
+#endif
+
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <unistd.h>
 
 #include "compat.h"
@@ -139,5 +145,28 @@ closefrom(int low)
 		max = 1024;
 	for (fd = low; fd < max; fd++)
 		close((int)fd);
+}
+#endif
+
+#ifdef RELAYD_SANITIZE
+void
+compat_sanitize_report(void)
+{
+	const char	*prefix;
+	char		 path[PATH_MAX];
+	int		 fd, n;
+
+	if ((prefix = getenv("RELAYD_SANITIZE_LOG")) == NULL)
+		return;
+	n = snprintf(path, sizeof(path), "%s.%ld", prefix, (long)getpid());
+	if (n < 0 || (size_t)n >= sizeof(path))
+		return;
+	fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+	if (fd == -1)
+		return;
+	dup2(fd, STDERR_FILENO);
+	if (fd != STDERR_FILENO)
+		close(fd);
+	__sanitizer_set_report_fd((void *)(uintptr_t)STDERR_FILENO);
 }
 #endif

@@ -65,4 +65,13 @@ void	freezero(void *p, size_t len);
 void	closefrom(int low);
 #endif
 
+#ifdef RELAYD_SANITIZE
+/*
+ * Sanitizer builds only, before the sandbox: point descriptor 2, and what the
+ * sanitizers have to say, at the file $RELAYD_SANITIZE_LOG.PID, which nobody
+ * could open later. Nothing happens when the variable is not set.
+ */
+void	compat_sanitize_report(void);
+#endif
+
 #endif

@@ -143,6 +143,9 @@ proc_fds(void)
 	for (fd = LOG_FD + 1; fd < 1024; fd++)
 		close(fd);
 #endif
+#ifdef RELAYD_SANITIZE
+	compat_sanitize_report();
+#endif
 	fcntl(PARENT_FD, F_SETFD, FD_CLOEXEC);
 	fcntl(LOG_FD, F_SETFD, FD_CLOEXEC);
 	signal(SIGPIPE, SIG_IGN);
