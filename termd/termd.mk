@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: ISC
 
-termd_OBJS =
-termd_LIBS = $(EVENT_LIBS) $(SODIUM_LIBS)
+# What an intruder finds in a terminal's process: adding an object here is a
+# security decision.
+termd_OBJS = termd/termd.o termd/terminal.o common/reply.o \
+	$(proc_OBJS) $(ws_OBJS) $(httphead_OBJS)
+termd_LIBS = $(LLHTTP_LIBS) $(EVENT_LIBS) $(SODIUM_LIBS)
 termd_STATIC = yes

@@ -1,0 +1,248 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * termd: one operator terminal.
+ *
+ * May touch: the browser's socket, one stream end. No file, no key, no other
+ * socket; it cannot open any.
+ * Hears from: the parent (GIVE once: the browser's connection; STOP) and authd
+ * (TERM_STREAM or TERM_REFUSE once, then CLOSE).
+ * States: ST_EMPTY until the connection is here, ST_WAIT until authd has said
+ * yes, ST_OPEN; a message in another state ends its sender.
+ * Starts in main(); the story goes on in terminal.c.
+ */
+#include <event2/event.h>
+
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "clock.h"
+#include "compat.h"
+#include "log.h"
+#include "msg.h"
+#include "proc.h"
+#include "terminal.h"
+
+#define STREAM_WAIT_MS	10000	/* for authd's word after the connection */
+#define FILES_MAX	16
+
+enum state { ST_EMPTY, ST_WAIT, ST_OPEN };
+
+static int	give(struct chan *, struct imsg *);
+static int	term_stream(struct chan *, struct imsg *);
+static int	term_refuse(struct chan *, struct imsg *);
+static int	term_close(struct chan *, struct imsg *);
+static int	authd_channel(int);
+static void	authd_closed(struct chan *, int, const char *);
+static void	stream_late(void *);
+static void	term_stop(void);
+
+static const struct dispatch	parent_table[] = {
+	PROC_ROWS
+	{ IMSG_GIVE, R_PARENT, S(ST_EMPTY), MF_FD | MF_ONCE, 25,
+	    GIVE_BYTES_MAX + 256, give },
+};
+
+static const struct dispatch	authd_table[] = {
+	{ IMSG_TERM_STREAM, R_AUTHD, S_ANY, MF_FD | MF_ONCE, 16, 64,
+	    term_stream },
+	{ IMSG_TERM_REFUSE, R_AUTHD, S_ANY, MF_ONCE, 6, MESSAGE_SIZE + 8,
+	    term_refuse },
+	{ IMSG_CLOSE, R_AUTHD, S_ANY, 0, 6, MESSAGE_SIZE + 8, term_close },
+};
+
+static const struct proc_ops	ops = {
+	.role = ROLE_TERMD,
+	.table = parent_table,
+	.rows = sizeof(parent_table) / sizeof(parent_table[0]),
+	.files = FILES_MAX,
+	.channel = authd_channel,
+	.stop = term_stop,
+};
+
+static struct {
+	struct chan	*authd;		/* NULL while authd is away */
+	enum state	 state;
+	struct timer	 late;
+	char		 session[UUID_SIZE];
+	uint64_t	 stream;
+	/* authd may be quicker than the parent */
+	int		 early_fd;
+	uint32_t	 early_idle_s;
+	int		 early_status;
+	char		 early_message[MESSAGE_SIZE];
+} td = { .early_fd = -1 };
+
+int
+main(int argc, char **argv)
+{
+	proc_main(&ops, argc, argv);
+}
+
+static void
+set_state(enum state state)
+{
+	static const char *const	names[] = { "empty", "waiting", "open" };
+
+	log_debug("terminal: %s", names[state]);
+	td.state = state;
+	if (proc_parent() != NULL)
+		chan_set_state(proc_parent(), state);
+	proc_title("%s %s", names[state], td.session);
+}
+
+/* authd's word and the connection are both here: begin. */
+static void
+term_begin(void)
+{
+	timer_del(&td.late);
+	if (td.early_status != 0) {
+		terminal_refuse(td.early_status, td.early_message);
+		return;
+	}
+	set_state(ST_OPEN);
+	terminal_stream(td.early_fd, td.early_idle_s);
+	td.early_fd = -1;
+}
+
+static int
+give(struct chan *c, struct imsg *m)
+{
+	char		 addr[ADDR_SIZE], accept[ACCEPT_SIZE];
+	const uint8_t	*bytes;
+	uint64_t	 nonce, instance;
+	size_t		 len;
+	uint8_t		 class;
+
+	(void)c;
+	if (m_get_u8(m, &class) == -1 || m_get_u64(m, &nonce) == -1 ||
+	    m_get_u64(m, &instance) == -1 ||
+	    m_get_str(m, addr, sizeof(addr)) == -1 ||
+	    m_get_str(m, accept, sizeof(accept)) == -1 ||
+	    m_get_blob(m, &bytes, &len, GIVE_BYTES_MAX) == -1 ||
+	    m_end(m) == -1 || class != CLASS_TERMINAL)
+		return (-1);
+	set_state(ST_WAIT);
+	if (terminal_browser(m_take_fd(m), accept, bytes, len) == -1)
+		return (0);
+	timer_init(&td.late, stream_late, NULL);
+	timer_set(&td.late, STREAM_WAIT_MS);
+	if (td.early_fd != -1 || td.early_status != 0)
+		term_begin();
+	return (0);
+}
+
+static int
+term_stream(struct chan *c, struct imsg *m)
+{
+	(void)c;
+	if (m_get_u64(m, &td.stream) == -1 ||
+	    m_get_str(m, td.session, sizeof(td.session)) == -1 ||
+	    m_get_u32(m, &td.early_idle_s) == -1 || m_end(m) == -1 ||
+	    td.state == ST_OPEN)
+		return (-1);
+	td.early_fd = m_take_fd(m);
+	if (td.state == ST_WAIT)
+		term_begin();
+	return (0);
+}
+
+static int
+term_refuse(struct chan *c, struct imsg *m)
+{
+	uint16_t	status;
+
+	(void)c;
+	if (m_get_u16(m, &status) == -1 || m_get_str(m, td.early_message,
+	    sizeof(td.early_message)) == -1 || m_end(m) == -1 ||
+	    status < 400 || status > 599 || td.state == ST_OPEN)
+		return (-1);
+	td.early_status = status;
+	if (td.state == ST_WAIT)
+		term_begin();
+	return (0);
+}
+
+static int
+term_close(struct chan *c, struct imsg *m)
+{
+	char		reason[MESSAGE_SIZE];
+	uint16_t	code;
+
+	(void)c;
+	if (m_get_u16(m, &code) == -1 ||
+	    m_get_str(m, reason, sizeof(reason)) == -1 || m_end(m) == -1)
+		return (-1);
+	terminal_close(code, END_SESSION, reason);
+	return (0);
+}
+
+static void
+stream_late(void *arg)
+{
+	(void)arg;
+	terminal_refuse(503, "terminal service did not answer in time");
+}
+
+/* A channel to authd, the first or, after a restart of authd, a fresh one. */
+static int
+authd_channel(int fd)
+{
+	uint64_t	in, out;
+
+	chan_free(td.authd);
+	td.authd = chan_new(proc_base(), fd, ROLE_AUTHD, authd_table,
+	    sizeof(authd_table) / sizeof(authd_table[0]), authd_closed, NULL);
+	if (td.authd == NULL)
+		return (-1);
+	if (td.state != ST_OPEN)
+		return (0);
+	terminal_counters(&in, &out);
+	chan_begin(td.authd, IMSG_ANNOUNCE, 0, -1);
+	chan_add_u8(td.authd, 1);
+	chan_add_u32(td.authd, 1);
+	chan_end(td.authd);
+	chan_begin(td.authd, IMSG_ANNOUNCE_STREAM, 0, -1);
+	chan_add_u64(td.authd, td.stream);
+	chan_add_str(td.authd, "terminal");
+	chan_add_u64(td.authd, in);
+	chan_add_u64(td.authd, out);
+	chan_add_blob(td.authd, "", 0);
+	chan_end(td.authd);
+	chan_begin(td.authd, IMSG_ANNOUNCE_END, 0, -1);
+	chan_end(td.authd);
+	return (0);
+}
+
+/* An open terminal outlives authd; one that waits for its word does not. */
+static void
+authd_closed(struct chan *c, int offence, const char *reason)
+{
+	if (offence)
+		log_warnx("authd: %s", reason);
+	chan_free(c);
+	td.authd = NULL;
+	if (td.state == ST_WAIT && td.early_fd == -1)
+		terminal_refuse(503, "terminal service is restarting");
+}
+
+void
+termd_ended(unsigned reason, const char *text)
+{
+	log_info("session %s: terminal closed: %s", td.session, text);
+	if (td.authd == NULL)
+		return;
+	chan_begin(td.authd, IMSG_TERM_END, 0, -1);
+	chan_add_u8(td.authd, (uint8_t)reason);
+	chan_add_str(td.authd, text);
+	chan_end(td.authd);
+	chan_flush(td.authd);
+}
+
+static void
+term_stop(void)
+{
+	if (td.state != ST_OPEN)
+		proc_exit(0);
+	terminal_close(1001, END_SESSION, "server is stopping");
+}

@@ -1,0 +1,551 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * The two pumps of a terminal. Browser to stream: whole WebSocket messages of
+ * types 0 and 1 get a length in front. Stream to browser: frames of type 0 lose
+ * theirs. Each pump reads only while the other side takes what it has.
+ */
+#include <sys/socket.h>
+
+#include <event2/event.h>
+
+#include <errno.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "clock.h"
+#include "compat.h"
+#include "httphead.h"
+#include "log.h"
+#include "msg.h"
+#include "proc.h"
+#include "reply.h"
+#include "terminal.h"
+#include "upgrade.h"
+#include "ws.h"
+
+#define FRAME_MAX	65536		/* payload of one frame, type included */
+#define LENGTH_SIZE	4		/* of the length before it */
+#define RESIZE_MAX	256		/* bytes of a resize message */
+#define HIWAT		(256 * 1024)	/* towards the browser: stop reading */
+#define LINE_MAX_LEN	1024		/* of the client's reply line */
+#define PING_MS		25000		/* below what proxies call idle */
+#define SILENT_MS	75000		/* three pings without any byte */
+#define CLOSE_MS	5000		/* wait for the browser's close */
+
+enum frame_type { FRAME_DATA, FRAME_RESIZE, FRAME_RESERVED, FRAME_ERROR };
+
+/* Bytes on their way out; `off` of them have gone. */
+struct outbuf {
+	uint8_t	*data;
+	size_t	 off, len, cap;
+};
+
+static void	browser_event(evutil_socket_t, short, void *);
+static void	browser_message(void *, int, uint8_t *, size_t);
+static void	browser_send(uint8_t, const void *, size_t);
+static void	browser_flush(void);
+static void	browser_write(evutil_socket_t, short, void *);
+static void	stream_event(evutil_socket_t, short, void *);
+static void	stream_take(void);
+static int	stream_line(void);
+static void	stream_flush(void);
+static void	stream_write(evutil_socket_t, short, void *);
+static void	stream_ended(void);
+static void	reading_update(void);
+static void	idle_expired(void *);
+static void	ping_due(void *);
+static void	terminal_gone(void *);
+static int	out_add(struct outbuf *, const void *, size_t);
+static int	out_write(struct outbuf *, int);
+
+static struct {
+	/* set once */
+	int		 browser_fd, stream_fd;
+	char		 accept[ACCEPT_SIZE];
+	uint64_t	 idle_ms;
+	struct event	*browser_read, *browser_writable;
+	struct event	*stream_read, *stream_writable;
+	/* state */
+	struct ws	 ws;
+	struct ws_msg	 msg;
+	uint8_t		*early;		/* came behind the head, before 101 */
+	size_t		 early_len;
+	struct outbuf	 to_browser, to_stream;
+	uint8_t		 in[LENGTH_SIZE + FRAME_MAX];	/* from the stream */
+	size_t		 in_len;
+	int		 line_seen, closing;
+	uint64_t	 heard_ms;	/* last byte from the browser */
+	struct timer	 idle, ping, gone;
+	/* statistics */
+	uint64_t	 bytes_in, bytes_out;
+	unsigned long	 ignored;
+} tm = { .browser_fd = -1, .stream_fd = -1 };
+
+static uint8_t	message_buf[FRAME_MAX];
+
+static int
+out_add(struct outbuf *o, const void *p, size_t n)
+{
+	uint8_t	*data;
+	size_t	 cap;
+
+	if (o->off > 0 && o->off == o->len)
+		o->off = o->len = 0;
+	if (o->len + n > o->cap) {
+		cap = o->cap == 0 ? 4096 : o->cap;
+		while (cap < o->len + n)
+			cap *= 2;
+		if ((data = realloc(o->data, cap)) == NULL)
+			return (-1);
+		o->data = data;
+		o->cap = cap;
+	}
+	memcpy(o->data + o->len, p, n);
+	o->len += n;
+	return (0);
+}
+
+static size_t
+out_left(const struct outbuf *o)
+{
+	return (o->len - o->off);
+}
+
+/* 0: all gone or the socket is full; -1: the far end has. */
+static int
+out_write(struct outbuf *o, int fd)
+{
+	ssize_t	n;
+
+	while (o->off < o->len) {
+		n = send(fd, o->data + o->off, o->len - o->off, MSG_NOSIGNAL);
+		if (n == -1 && errno == EINTR)
+			continue;
+		if (n == -1)
+			return (errno == EAGAIN || errno == EWOULDBLOCK ?
+			    0 : -1);
+		o->off += (size_t)n;
+	}
+	/* A terminal is mostly idle: keep no large buffer. */
+	if (o->cap > 65536) {
+		free(o->data);
+		memset(o, 0, sizeof(*o));
+	}
+	return (0);
+}
+
+/* Before 101: an HTTP reply, then out. */
+void
+terminal_refuse(int status, const char *message)
+{
+	char	buf[REPLY_MAX];
+	long	n;
+
+	if (tm.closing)
+		return;
+	tm.closing = 1;
+	n = reply_refusal(buf, sizeof(buf), status, message,
+	    status == 503 ? 5 : 0, NULL);
+	if (n > 0 && send(tm.browser_fd, buf, (size_t)n, MSG_NOSIGNAL) == -1)
+		log_debug("refusal not sent: %s", strerror(errno));
+	shutdown(tm.browser_fd, SHUT_RDWR);
+	termd_ended(END_LOCAL, message);
+	timer_init(&tm.gone, terminal_gone, NULL);
+	timer_set(&tm.gone, 0);
+}
+
+int
+terminal_browser(int fd, const char *accept, const uint8_t *bytes, size_t len)
+{
+	struct httphead		head;
+	struct httphead_scan	scan = { 0 };
+	const char		*why = NULL;
+	int			 status = 400;
+
+	tm.browser_fd = fd;
+	strlcpy(tm.accept, accept, sizeof(tm.accept));
+	evutil_make_socket_nonblocking(fd);
+	if (httphead_request(&head, &scan, (const char *)bytes, len, &status,
+	    &why) != 1 || upgrade_check(&head) != 0 ||
+	    strlen(accept) != ACCEPT_SIZE - 1) {
+		terminal_refuse(status, why != NULL ? why :
+		    "not a WebSocket upgrade");
+		return (-1);
+	}
+	tm.early_len = len - head.head_len;
+	if (tm.early_len > 0) {
+		if ((tm.early = malloc(tm.early_len)) == NULL)
+			fatal("terminal");
+		memcpy(tm.early, bytes + head.head_len, tm.early_len);
+	}
+	return (0);
+}
+
+static struct event *
+watch(int fd, short what, event_callback_fn fn)
+{
+	struct event	*ev = event_new(proc_base(), fd, what, fn, NULL);
+
+	if (ev == NULL)
+		fatalx("terminal: out of memory");
+	return (ev);
+}
+
+void
+terminal_stream(int fd, uint32_t idle_s)
+{
+	char	reply[256];
+	int	n;
+
+	tm.stream_fd = fd;
+	tm.idle_ms = (uint64_t)idle_s * 1000;
+	tm.msg.buf = message_buf;
+	tm.msg.max = proc_conf()->terminal_frame < FRAME_MAX ?
+	    (size_t)proc_conf()->terminal_frame : FRAME_MAX;
+	tm.msg.on_message = browser_message;
+	ws_init(&tm.ws, WS_SERVER, &tm.msg);
+	tm.browser_read = watch(tm.browser_fd, EV_READ | EV_PERSIST,
+	    browser_event);
+	tm.browser_writable = watch(tm.browser_fd, EV_WRITE, browser_write);
+	tm.stream_read = watch(fd, EV_READ | EV_PERSIST, stream_event);
+	tm.stream_writable = watch(fd, EV_WRITE, stream_write);
+	timer_init(&tm.idle, idle_expired, NULL);
+	timer_init(&tm.ping, ping_due, NULL);
+	timer_init(&tm.gone, terminal_gone, NULL);
+	n = snprintf(reply, sizeof(reply), "HTTP/1.1 101 Switching Protocols\r\n"
+	    "Upgrade: websocket\r\nConnection: Upgrade\r\n"
+	    "Sec-WebSocket-Accept: %s\r\n\r\n", tm.accept);
+	if (out_add(&tm.to_browser, reply, (size_t)n) == -1)
+		fatal("terminal");
+	tm.heard_ms = clock_ms();
+	timer_set(&tm.idle, tm.idle_ms);
+	timer_set(&tm.ping, PING_MS);
+	if (tm.early != NULL) {
+		(void)ws_input(&tm.ws, tm.early, tm.early_len, NULL);
+		free(tm.early);
+		tm.early = NULL;
+	}
+	browser_flush();
+	reading_update();
+}
+
+/* Each side is read only while the other has room. */
+static void
+reading_update(void)
+{
+	if (tm.browser_read == NULL)
+		return;
+	if (tm.closing || out_left(&tm.to_stream) == 0)
+		event_add(tm.browser_read, NULL);
+	else
+		event_del(tm.browser_read);
+	if (tm.stream_read == NULL)
+		return;
+	if (out_left(&tm.to_browser) < HIWAT)
+		event_add(tm.stream_read, NULL);
+	else
+		event_del(tm.stream_read);
+}
+
+/* From the browser. */
+
+static void
+browser_event(evutil_socket_t fd, short what, void *arg)
+{
+	static uint8_t	buf[FRAME_MAX];
+	ssize_t		n;
+
+	(void)what;
+	(void)arg;
+	n = recv(fd, buf, sizeof(buf), 0);
+	if (n == -1 && (errno == EAGAIN || errno == EINTR))
+		return;
+	if (n <= 0) {
+		shutdown(fd, SHUT_RDWR);
+		terminal_close(0, END_LOCAL, NULL);
+		terminal_gone(NULL);
+		return;
+	}
+	tm.heard_ms = clock_ms();
+	if (ws_input(&tm.ws, buf, (size_t)n, NULL) == -1 && !tm.closing) {
+		log_info("terminal: browser broke the protocol: %s",
+		    ws_error(&tm.ws));
+		terminal_close(0, END_LOCAL, NULL);
+	} else if (ws_state(&tm.ws) == WS_CLOSE_RCVD)
+		terminal_close(0, END_LOCAL, NULL);
+	explicit_bzero(buf, (size_t)n);		/* people type passwords */
+	browser_flush();
+	if (tm.stream_fd != -1)
+		stream_flush();
+	reading_update();
+}
+
+static void
+browser_message(void *arg, int opcode, uint8_t *data, size_t len)
+{
+	uint8_t	length[LENGTH_SIZE];
+
+	(void)arg;
+	(void)opcode;
+	if (len == 0 || tm.closing)
+		return;
+	if (data[0] != FRAME_DATA && data[0] != FRAME_RESIZE) {
+		terminal_close(1008, END_LIMIT, "frame type not allowed");
+		return;
+	}
+	if (data[0] == FRAME_RESIZE && len > RESIZE_MAX) {
+		terminal_close(1008, END_LIMIT, "resize message too long");
+		return;
+	}
+	if (data[0] == FRAME_DATA)
+		timer_set(&tm.idle, tm.idle_ms);
+	length[0] = (uint8_t)(len >> 24);
+	length[1] = (uint8_t)(len >> 16);
+	length[2] = (uint8_t)(len >> 8);
+	length[3] = (uint8_t)len;
+	if (out_add(&tm.to_stream, length, sizeof(length)) == -1 ||
+	    out_add(&tm.to_stream, data, len) == -1) {
+		terminal_close(1011, END_LIMIT, "out of memory");
+		return;
+	}
+	tm.bytes_out += len - 1;
+}
+
+static void
+stream_flush(void)
+{
+	if (out_left(&tm.to_stream) == 0)
+		return;
+	if (out_write(&tm.to_stream, tm.stream_fd) == -1)
+		return;		/* its reading end says why */
+	if (out_left(&tm.to_stream) > 0)
+		event_add(tm.stream_writable, NULL);
+}
+
+static void
+stream_write(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd;
+	(void)what;
+	(void)arg;
+	stream_flush();
+	reading_update();
+}
+
+/* From the stream. */
+
+static void
+stream_event(evutil_socket_t fd, short what, void *arg)
+{
+	ssize_t	n;
+
+	(void)what;
+	(void)arg;
+	n = recv(fd, tm.in + tm.in_len, sizeof(tm.in) - tm.in_len, 0);
+	if (n == -1 && (errno == EAGAIN || errno == EINTR))
+		return;
+	if (n <= 0) {
+		stream_ended();
+		return;
+	}
+	tm.in_len += (size_t)n;
+	stream_take();
+	browser_flush();
+	reading_update();
+}
+
+/* The client's `OK` or `ERROR ...`: 1 past it, 0 not whole yet, -1 refused. */
+static int
+stream_line(void)
+{
+	uint8_t	*end = memchr(tm.in, '\n', tm.in_len);
+	char	 text[MESSAGE_SIZE], reason[256];
+	size_t	 len;
+
+	if (end == NULL && tm.in_len <= LINE_MAX_LEN)
+		return (0);
+	len = end != NULL ? (size_t)(end - tm.in) : 0;
+	if (len == 2 && memcmp(tm.in, "OK", 2) == 0) {
+		tm.line_seen = 1;
+		tm.in_len -= 3;
+		memmove(tm.in, end + 1, tm.in_len);
+		return (1);
+	}
+	if (len > 6 && memcmp(tm.in, "ERROR ", 6) == 0)
+		log_escape(reason, sizeof(reason), (char *)tm.in + 6, len - 6);
+	else
+		strlcpy(reason, "unexpected answer", sizeof(reason));
+	snprintf(text, sizeof(text), "terminal not available: %s", reason);
+	terminal_close(1011, END_REFUSED, text);
+	return (-1);
+}
+
+static void
+stream_take(void)
+{
+	const uint8_t	*p;
+	size_t		 off = 0, len;
+
+	if (!tm.line_seen && stream_line() != 1)
+		return;
+	while (!tm.closing && tm.in_len - off >= LENGTH_SIZE) {
+		p = tm.in + off;
+		len = (size_t)p[0] << 24 | (size_t)p[1] << 16 |
+		    (size_t)p[2] << 8 | p[3];
+		if (len > tm.msg.max) {
+			terminal_close(1011, END_LIMIT,
+			    "terminal frame too long");
+			return;
+		}
+		if (tm.in_len - off - LENGTH_SIZE < len)
+			break;
+		/* The other types are ours or nobody's to send. */
+		if (len > 0 && p[LENGTH_SIZE] == FRAME_DATA) {
+			browser_send(FRAME_DATA, p + LENGTH_SIZE + 1, len - 1);
+			tm.bytes_in += len - 1;
+		} else
+			tm.ignored++;
+		off += LENGTH_SIZE + len;
+	}
+	tm.in_len -= off;
+	memmove(tm.in, tm.in + off, tm.in_len);
+}
+
+/* A clean end is end of file without POLLHUP (messages.md, section 2). */
+static void
+stream_ended(void)
+{
+	struct pollfd	pfd = { tm.stream_fd, POLLIN, 0 };
+	int		broken;
+
+	broken = poll(&pfd, 1, 0) == 1 && (pfd.revents & (POLLHUP | POLLERR));
+	if (!tm.line_seen)
+		terminal_close(1011, END_TUNNEL, "tunnel connect failed");
+	else if (broken)
+		terminal_close(1011, END_TUNNEL, "connection to the system was lost");
+	else
+		terminal_close(1000, END_CLEAN, NULL);
+}
+
+/* To the browser. */
+
+static void
+browser_send(uint8_t type, const void *p, size_t len)
+{
+	uint8_t	head[WS_HEADER_MAX + 1];
+	size_t	n;
+
+	n = ws_header(head, WS_OP_BINARY, len + 1, NULL);
+	head[n++] = type;
+	if (!ws_may_send(&tm.ws))
+		return;
+	if (out_add(&tm.to_browser, head, n) == -1 ||
+	    out_add(&tm.to_browser, p, len) == -1)
+		fatal("terminal");
+}
+
+static void
+browser_flush(void)
+{
+	uint8_t	ctl[WS_OUTPUT_MAX];
+	size_t	n;
+
+	if (tm.browser_fd == -1)
+		return;
+	if (ws_pending(&tm.ws)) {
+		n = ws_output(&tm.ws, ctl, NULL);
+		if (out_add(&tm.to_browser, ctl, n) == -1)
+			fatal("terminal");
+	}
+	if (out_write(&tm.to_browser, tm.browser_fd) == -1) {
+		terminal_close(0, END_LOCAL, NULL);
+		terminal_gone(NULL);
+	} else if (out_left(&tm.to_browser) > 0)
+		event_add(tm.browser_writable, NULL);
+	else if (ws_done(&tm.ws))
+		terminal_gone(NULL);
+}
+
+static void
+browser_write(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd;
+	(void)what;
+	(void)arg;
+	browser_flush();
+	reading_update();
+}
+
+/* The end. */
+
+void
+terminal_close(uint16_t code, unsigned reason, const char *text)
+{
+	if (tm.closing)
+		return;
+	tm.closing = 1;
+	if (tm.browser_read == NULL) {		/* nothing has begun */
+		termd_ended(reason, text != NULL ? text : "not opened");
+		timer_init(&tm.gone, terminal_gone, NULL);
+		timer_set(&tm.gone, 0);
+		return;
+	}
+	if (text != NULL)
+		browser_send(FRAME_ERROR, text, strlen(text));
+	if (code != 0)
+		ws_close(&tm.ws, code, text);
+	timer_del(&tm.idle);
+	timer_del(&tm.ping);
+	event_free(tm.stream_read);
+	event_free(tm.stream_writable);
+	tm.stream_read = tm.stream_writable = NULL;
+	close(tm.stream_fd);
+	tm.stream_fd = -1;
+	explicit_bzero(tm.in, sizeof(tm.in));
+	termd_ended(reason, text != NULL ? text : end_reason_name(reason));
+	timer_set(&tm.gone, CLOSE_MS);
+	browser_flush();
+	reading_update();
+}
+
+static void
+terminal_gone(void *arg)
+{
+	(void)arg;
+	proc_exit(0);
+}
+
+static void
+idle_expired(void *arg)
+{
+	(void)arg;
+	terminal_close(1008, END_LIMIT, "session closed due to inactivity");
+}
+
+/* Proxies on the way cut what is silent; a browser that is gone is noticed. */
+static void
+ping_due(void *arg)
+{
+	uint8_t	head[WS_HEADER_MAX];
+	size_t	n;
+
+	(void)arg;
+	if (clock_ms() - tm.heard_ms > SILENT_MS) {
+		terminal_close(1011, END_LOCAL, "browser does not answer");
+		return;
+	}
+	n = ws_header(head, WS_OP_PING, 0, NULL);
+	if (ws_may_send(&tm.ws) && out_add(&tm.to_browser, head, n) == 0)
+		browser_flush();
+	timer_set(&tm.ping, PING_MS);
+}
+
+void
+terminal_counters(uint64_t *in, uint64_t *out)
+{
+	*in = tm.bytes_in;
+	*out = tm.bytes_out;
+}

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: ISC */
+#ifndef TERMINAL_H
+#define TERMINAL_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+/*
+ * One operator's terminal: the browser's WebSocket on one side, on the other a
+ * stream that carries the frames of tunnel-protocol.md 5.3. There is one per
+ * process, so the functions name no object. operator-api.md, 6.
+ */
+
+/*
+ * The browser's connection (owned from here on), with the bytes already read
+ * of it and the accept value for its handshake. The head is checked again:
+ * 0, or -1 when it is no valid upgrade (already answered; the process ends).
+ */
+int	terminal_browser(int fd, const char *accept, const uint8_t *bytes,
+	    size_t len);
+
+/*
+ * The stream's end (owned). Answers 101 and starts; call it after
+ * terminal_browser() only.
+ */
+void	terminal_stream(int fd, uint32_t idle_s);
+
+/* Answer before 101, and end. */
+void	terminal_refuse(int status, const char *message);
+
+/*
+ * The one way a terminal ends: tell the browser (`text`, not NULL: a type 3
+ * frame; then a WebSocket close), let go of the stream, report `reason`
+ * (END_*) through termd_ended(), and exit when the browser has answered or
+ * after 5 s. Safe in any state; only the first call counts.
+ */
+void	terminal_close(uint16_t code, unsigned reason, const char *text);
+
+void	terminal_counters(uint64_t *in, uint64_t *out);
+
+/* Given by termd.c: tell authd; called once. */
+void	termd_ended(unsigned reason, const char *text);
+
+#endif
