@@ -69,7 +69,7 @@ struct httphead {
 					   only in HTTP/1.0 */
 
 	/* response */
-	int		 status;	/* 100 to 599 */
+	int		 status;	/* 100 to 999 */
 	struct slice	 reason;	/* may be empty */
 
 	size_t		 nfields;
@@ -95,8 +95,8 @@ struct httphead_scan {
  *	-1	refused: answer `*status`, close; `*why` is a constant text
  * `status` is 400 (malformed), 414 (request line over HTTPHEAD_MAX), 431 (head
  * over HTTPHEAD_MAX or too many fields), 501 (unknown method or transfer
- * coding, CONNECT), 505 (HTTP version not 1.0 or 1.1). Nothing is written to
- * `*h` but by 1. `why` may be NULL.
+ * coding, CONNECT), 505 (HTTP version not 1.0 or 1.1). `*h` means something
+ * only after 1. `why` may be NULL.
  *
  * Refused with 400 are: NUL and control characters, bare CR or LF, folded
  * lines, blanks before a colon; a second Authorization, Host, Origin, Upgrade,
