@@ -160,7 +160,8 @@ lint-cppcheck:
 lint-man:
 	@test -n "$(MANDOC)" || { echo "no mandoc"; exit 1; }
 	$(if $(wildcard $(srcdir)/man/*.[1-9]),\
-	    $(MANDOC) -Tlint -Wwarning $(wildcard $(srcdir)/man/*.[1-9]))
+	    ! $(MANDOC) -Tlint $(wildcard $(srcdir)/man/*.[1-9]) | \
+	    grep -v "referenced manual not found")
 
 # ---- install ----
 

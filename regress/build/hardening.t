@@ -1,0 +1,51 @@
+#!/bin/sh
+# SPDX-License-Identifier: ISC
+#
+# What the linker made of the programs, read from their ELF headers; the build
+# without sanitizers is looked at, as it is the one that is installed.
+
+set -u
+count=0
+
+ok()
+{
+	count=$((count + 1))
+	if [ "$1" -eq 0 ]; then
+		echo "ok $count - $2"
+	else
+		echo "not ok $count - $2"
+	fi
+}
+
+has()
+{
+	readelf -W "$1" "$2" 2>/dev/null | grep -q "$3"
+}
+
+command -v readelf >/dev/null || { echo "1..0 # SKIP no readelf"; exit 0; }
+cd "$RELAYD_FAST_BUILD" || exit 1
+if grep -q '^SANITIZERS =.*yes' config.mk; then
+	echo "1..0 # SKIP no build without sanitizers"
+	exit 0
+fi
+
+for p in bin/relayd bin/relayctl bin/tunnel-client libexec/control \
+    libexec/authd libexec/proxyd libexec/muxd libexec/termd; do
+	[ -x $p ]
+	ok $? "$p is built"
+	has -h $p 'Type:.*DYN'
+	ok $? "$p is position independent"
+	has -l $p GNU_RELRO && has -d $p 'FLAGS.*NOW'
+	ok $? "$p has full RELRO"
+	readelf -W -l $p | grep 'GNU_STACK' | grep -qv 'RWE'
+	ok $? "$p has no executable stack"
+	has -s $p __stack_chk_fail
+	ok $? "$p has stack protectors"
+done
+for p in libexec/muxd libexec/termd; do
+	! has -l $p INTERP && ! has -d $p NEEDED
+	ok $? "$p is static"
+	! grep -q 'OpenSSL [0-9]' $p
+	ok $? "$p contains no OpenSSL"
+done
+echo "1..$count"

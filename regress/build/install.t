@@ -1,0 +1,48 @@
+#!/bin/sh
+# SPDX-License-Identifier: ISC
+#
+# make install into an empty directory, and again over what is there.
+
+set -u
+count=0
+dest=$(mktemp -d "${TMPDIR:-/tmp}/install.XXXXXX") || exit 1
+trap 'rm -rf "$dest"' EXIT
+cd "$RELAYD_FAST_BUILD" || exit 1
+
+ok()
+{
+	count=$((count + 1))
+	if [ "$1" -eq 0 ]; then
+		echo "ok $count - $2"
+	else
+		echo "not ok $count - $2"
+	fi
+}
+
+make -s install DESTDIR="$dest" >"$dest.out" 2>&1
+r=$?
+sed 's/^/# /' "$dest.out"
+rm -f "$dest.out"
+ok $r "make install"
+
+prefix=$dest/usr/local
+for f in sbin/relayd sbin/relayctl bin/tunnel-client libexec/relayd/control \
+    libexec/relayd/authd libexec/relayd/muxd libexec/relayd/proxyd \
+    libexec/relayd/termd; do
+	[ -x "$prefix/$f" ]
+	ok $? "$f is there"
+done
+for f in man8/relayd.8 man8/relayctl.8 man5/relayd.conf.5 \
+    man1/tunnel-client.1; do
+	[ -s "$prefix/share/man/$f" ]
+	ok $? "$f is there"
+done
+[ -s "$dest/etc/relayd.conf" ]
+ok $? "a sample configuration is there"
+
+echo "# mine" >"$dest/etc/relayd.conf"
+make -s install DESTDIR="$dest" >/dev/null 2>&1
+ok $? "make install again"
+[ "$(cat "$dest/etc/relayd.conf" 2>/dev/null)" = "# mine" ]
+ok $? "an existing configuration is left alone"
+echo "1..$count"
