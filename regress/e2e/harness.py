@@ -1,0 +1,590 @@
+# SPDX-License-Identifier: ISC
+"""What the end-to-end tests share: TAP, a relayd of their own with its real
+processes, the Go stand-in client, targets, raw HTTP and WebSocket.
+
+A test file reads:
+
+    from harness import Tap, Relayd, GoClient, Targets
+    t = Tap()
+    with Targets() as targets, Relayd(t) as d:
+        ...
+        t.ok(status == 200, "operator-1: ...")
+    t.done()
+
+Waiting is always for something: a log line, an event, a socket, a predicate,
+with a deadline that is far away and fails the test. Leaving `with` stops
+everything that was started, by its pid, and fails the test when a process of
+relayd was lost unasked or a sanitizer said a word.
+"""
+
+import base64
+import fcntl
+import hashlib
+import http.client
+import json
+import os
+import re
+import signal
+import shutil
+import socket
+import struct
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import traceback
+
+SRC = os.environ.get("RELAYD_SRC") or os.path.abspath(
+    os.path.join(os.path.dirname(__file__), "..", ".."))
+BUILD = os.path.abspath(os.environ.get("RELAYD_BUILD") or
+                        os.path.join(SRC, "build", "check"))
+FAST_BUILD = os.path.abspath(os.environ.get("RELAYD_FAST_BUILD") or BUILD)
+DOMAIN = "support.test"
+WAIT = 60           # seconds; far more than anything here takes
+
+
+class Tap:
+    """Test Anything Protocol on standard output."""
+
+    def __init__(self):
+        self.n = 0
+        self.failed = 0
+
+    def ok(self, good, text):
+        self.n += 1
+        if not good:
+            self.failed += 1
+        print("%sok %d - %s" % ("" if good else "not ", self.n, text),
+              flush=True)
+        return bool(good)
+
+    def equal(self, got, want, text):
+        if not self.ok(got == want, text):
+            self.diag("got  %r\nwant %r" % (got, want))
+        return got == want
+
+    def match(self, text, pattern, name):
+        good = re.search(pattern, text or "") is not None
+        if not self.ok(good, name):
+            self.diag("got %r\nwant /%s/" % (text, pattern))
+        return good
+
+    def diag(self, text):
+        for line in str(text).splitlines():
+            print("# " + line, flush=True)
+
+    def skip(self, reason, text):
+        self.n += 1
+        print("ok %d - # SKIP %s (%s)" % (self.n, reason, text), flush=True)
+
+    def done(self):
+        print("1..%d" % self.n, flush=True)
+        sys.exit(1 if self.failed else 0)
+
+
+def until(predicate, what, seconds=WAIT, every=0.02):
+    """The predicate's first true value; TimeoutError names `what`."""
+    end = time.monotonic() + seconds
+    while True:
+        value = predicate()
+        if value:
+            return value
+        if time.monotonic() > end:
+            raise TimeoutError("waited %d s for %s" % (seconds, what))
+        time.sleep(every)
+
+
+def free_port():
+    with socket.socket() as s:
+        s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        s.bind(("127.0.0.1", 0))
+        return s.getsockname()[1]
+
+
+def go_program(name):
+    """Build regress/interop/cmd/NAME once; the path of the program."""
+    out = os.path.join(BUILD, "regress", "go-" + name)
+    os.makedirs(os.path.dirname(out), exist_ok=True)
+    with open(out + ".lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        subprocess.run(["go", "build", "-o", out, "./cmd/" + name],
+                       cwd=os.path.join(SRC, "regress", "interop"),
+                       check=True, stdout=sys.stderr)
+    return out
+
+
+class Lines:
+    """Lines of a growing output, kept, and waited for."""
+
+    def __init__(self, stream, also=None):
+        self.lines = []
+        self.ended = False
+        self.cond = threading.Condition()
+        self.stream = stream
+        self.also = also
+        self.thread = threading.Thread(target=self._read, daemon=True)
+        self.thread.start()
+
+    def _read(self):
+        for raw in iter(self.stream.readline, b""):
+            line = raw.decode("utf-8", "replace").rstrip("\n")
+            if self.also:
+                self.also.write(line + "\n")
+                self.also.flush()
+            with self.cond:
+                self.lines.append(line)
+                self.cond.notify_all()
+        with self.cond:
+            self.ended = True
+            self.cond.notify_all()
+
+    def mark(self):
+        """A place to wait from: only what comes later."""
+        with self.cond:
+            return len(self.lines)
+
+    def wait(self, pattern, start=0, seconds=WAIT):
+        """The match of the first line that has the pattern."""
+        want = re.compile(pattern)
+        end = time.monotonic() + seconds
+        i = start
+        with self.cond:
+            while True:
+                while i < len(self.lines):
+                    m = want.search(self.lines[i])
+                    if m:
+                        return m
+                    i += 1
+                left = end - time.monotonic()
+                if left <= 0 or self.ended:
+                    raise TimeoutError("no line /%s/; last: %s" % (
+                        pattern, "\n".join(self.lines[-15:])))
+                self.cond.wait(left)
+
+    def has(self, pattern, start=0):
+        want = re.compile(pattern)
+        with self.cond:
+            return any(want.search(x) for x in self.lines[start:])
+
+    def text(self):
+        with self.cond:
+            return "\n".join(self.lines)
+
+
+class Program:
+    """A started program; ended by its pid when the `with` is left."""
+
+    def __init__(self, argv, env=None, cwd=None, stdin=subprocess.DEVNULL):
+        self.argv = argv
+        self.p = subprocess.Popen(argv, stdin=stdin, stdout=subprocess.PIPE,
+                                  stderr=subprocess.PIPE, cwd=cwd,
+                                  env=dict(os.environ, **(env or {})))
+        self.pid = self.p.pid
+        self.out = Lines(self.p.stdout)
+        self.err = Lines(self.p.stderr)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *exc):
+        self.stop()
+
+    def stop(self, sig=signal.SIGTERM, seconds=15):
+        if self.p.poll() is None:
+            self.p.send_signal(sig)
+            try:
+                self.p.wait(seconds)
+            except subprocess.TimeoutExpired:
+                self.p.kill()
+        return self.p.wait()
+
+    def wait(self, seconds=WAIT):
+        return self.p.wait(seconds)
+
+
+class Targets(Program):
+    """The service behind the tunnel: web server and TCP echo."""
+
+    def __init__(self):
+        super().__init__([go_program("targets")])
+        ports = json.loads(self.out.wait(r"\{").string)
+        self.http, self.echo = ports["http"], ports["echo"]
+        self.count = ports["count"]
+
+
+class GoClient(Program):
+    """The stand-in for the existing customer-side client."""
+
+    def __init__(self, d, key, secret, services, node=None, path=None,
+                 extra=()):
+        argv = [go_program("tunnelclient"), "-url",
+                "ws://127.0.0.1:%d%s" % (d.port, path or
+                                         "/support/api/tunnel"),
+                "-key", key, "-secret", secret, "-services", services]
+        if node:
+            argv += ["-node", node]
+        super().__init__(argv + list(extra))
+
+    def event(self, name, start=0, seconds=WAIT):
+        return json.loads(self.out.wait(
+            r'"event":"%s"' % name, start, seconds).string)
+
+
+class OurClient(Program):
+    """relayd's own tunnel-client."""
+
+    def __init__(self, d, key, secret, services=None, extra=(), env=None,
+                 build=None):
+        super().__init__([os.path.join(build or BUILD, "bin",
+                                       "tunnel-client"),
+                          "--reconnect-delay", "1s"] + list(extra),
+                         env=dict({
+                             "SUPPORT_URL": "ws://127.0.0.1:%d/api/tunnel" %
+                                            d.port,
+                             "SYSTEM_KEY": key, "SYSTEM_SECRET": secret,
+                             "STATIC_SERVICES": services or ""}, **(env or
+                                                                   {})))
+
+
+class Relayd:
+    """A relayd with all its processes in a directory of its own."""
+
+    def __init__(self, tap, build=None, conf="", operator="", tunnel="",
+                 listeners="", port=None, path=None, verbose=True,
+                 store=None, proxyds=2, global_conf=""):
+        self.tap = tap
+        self.build = build or BUILD
+        self.dir = path or tempfile.mkdtemp(prefix="relayd-test-")
+        self.keep = path is not None
+        os.chmod(self.dir, 0o755)
+        self.port = port or free_port()
+        self.sock = os.path.join(self.dir, "control.sock")
+        self.expected = set()       # pids that the test ends itself
+        self.clean = True
+        secret = os.path.join(self.dir, "jwt.secret")
+        with open(secret, "w") as f:
+            f.write(base64.b64encode(os.urandom(32)).decode() + "\n")
+        os.chmod(secret, 0o600)
+        os.makedirs(os.path.join(self.dir, "store"), exist_ok=True)
+        self.store = store or os.path.join(self.dir, "store", "relayd.db")
+        self.conf = os.path.join(self.dir, "relayd.conf")
+        self.text = """
+store sqlite "%s"
+listen on 127.0.0.1 port %d
+%s
+proxyd %d
+control socket "%s"
+%s
+tunnel {
+	path "/support/api/tunnel"
+	path "/api/tunnel"
+	rate limit address 100000 per 1m
+	rate limit slot 100000 per 1m
+	rate limit key 100000 per 1m
+%s
+}
+operator {
+	proxy domain "%s" scheme http port %d
+	jwt secret file "%s"
+%s
+}
+%s
+""" % (self.store, self.port, listeners, proxyds, self.sock, global_conf,
+       tunnel, DOMAIN, self.port, secret, operator, conf)
+        with open(self.conf, "w") as f:
+            f.write(self.text)
+        os.chmod(self.conf, 0o600)
+        self.verbose = verbose
+        self.p = None
+
+    def __enter__(self):
+        self.start()
+        return self
+
+    def __exit__(self, kind, value, tb):
+        if kind is not None:
+            self.tap.ok(False, "no exception: %s" % value)
+            self.tap.diag("".join(traceback.format_exception(kind, value,
+                                                             tb)))
+            self.tap.diag("\n".join(self.log.lines[-60:]))
+        self.stop()
+        self.check_log()
+        if not self.keep:
+            shutil.rmtree(self.dir, ignore_errors=True)
+        return False
+
+    # ---- life ----
+
+    def start(self):
+        argv = [os.path.join(self.build, "bin", "relayd"), "-d",
+                "-f", self.conf, "-L", os.path.join(self.build, "libexec")]
+        if self.verbose:
+            argv.append("-v")
+        self.p = subprocess.Popen(argv, stdin=subprocess.DEVNULL,
+                                  stdout=subprocess.DEVNULL,
+                                  stderr=subprocess.PIPE)
+        self.pid = self.p.pid
+        self.log = Lines(self.p.stderr)
+        until(self._serving, "relayd to serve; log:\n" + self.log.text())
+
+    def _serving(self):
+        if self.p.poll() is not None:
+            raise RuntimeError("relayd ended: " + self.log.text())
+        try:
+            socket.create_connection(("127.0.0.1", self.port), 1).close()
+        except OSError:
+            return False
+        return self.ctl_try("show", "stats") is not None
+
+    def stop(self, sig=signal.SIGTERM, seconds=30):
+        if self.p is None or self.p.poll() is not None:
+            return self.p and self.p.returncode
+        self.p.send_signal(sig)
+        try:
+            return self.p.wait(seconds)
+        except subprocess.TimeoutExpired:
+            self.tap.ok(False, "relayd stops within %d s" % seconds)
+            self.p.kill()
+            return self.p.wait()
+
+    def check_log(self):
+        text = self.log.text()
+        bad = re.findall(r"(?:ERROR: \w+Sanitizer|runtime error:).*", text)
+        bad += re.findall(r".*is not allowed here.*", text) \
+            if self.clean else []
+        if bad:
+            self.tap.ok(False, "no report of a sanitizer or sandbox")
+            self.tap.diag("\n".join(self.log.lines[-80:]))
+
+    # ---- relayctl ----
+
+    def ctl_raw(self, *words):
+        return subprocess.run(
+            [os.path.join(self.build, "bin", "relayctl"), "-s", self.sock,
+             *words], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+            stdin=subprocess.DEVNULL, text=True, timeout=WAIT)
+
+    def ctl(self, *words):
+        """Rows of a command as a list of dictionaries."""
+        r = self.ctl_raw("-j", *words)
+        if r.returncode != 0:
+            raise RuntimeError("relayctl %s: %d %s" % (
+                " ".join(words), r.returncode, r.stderr))
+        return json.loads(r.stdout) if r.stdout.strip() else []
+
+    def ctl_try(self, *words):
+        try:
+            return self.ctl(*words)
+        except (RuntimeError, ValueError, subprocess.TimeoutExpired):
+            return None
+
+    def add_system(self, name="box", org=None):
+        row = self.ctl("system", "add", name, *(["org", org] if org
+                                                else []))[0]
+        return row["key"], row["secret"]
+
+    def token(self, user="alice", role="owner", org="org-1",
+              permissions=("connect:systems",), lifetime="1h"):
+        words = ["token", "create", "user", user, "org", org, "role", role]
+        for p in permissions:
+            words += ["permission", p]
+        return self.ctl(*words, "lifetime", lifetime)[0]["token"]
+
+    def processes(self, role=None):
+        rows = self.ctl("show", "processes")
+        return [r for r in rows if role is None or r["role"] == role]
+
+    def pid_of(self, role):
+        return int(self.processes(role)[0]["pid"])
+
+    def kill(self, pid, sig=signal.SIGKILL):
+        """End one of this relayd's own processes."""
+        self.expected.add(pid)
+        os.kill(pid, sig)
+
+    def move_clock(self, ms):
+        self.ctl("test", "clock", str(int(ms)))
+
+    def sessions(self):
+        return self.ctl("show", "sessions")
+
+    def wait_session(self, status="active", up=True, but=()):
+        def found():
+            for s in self.sessions():
+                if s["status"] == status and s["session"] not in but:
+                    if not up or str(s.get("tunnel")) in ("up", "true",
+                                                          "True", "1"):
+                        return s
+        return until(found, "a session that is " + status)
+
+    # ---- HTTP ----
+
+    def connect(self):
+        s = socket.create_connection(("127.0.0.1", self.port), WAIT)
+        s.settimeout(WAIT)
+        return s
+
+    def request(self, method, path, host=None, headers=None, body=None):
+        """(status, headers, body) of one request on a fresh connection."""
+        c = http.client.HTTPConnection("127.0.0.1", self.port, timeout=WAIT)
+        h = {"Host": host or "127.0.0.1:%d" % self.port}
+        h.update(headers or {})
+        try:
+            c.request(method, path, body=body, headers=h)
+            r = c.getresponse()
+            return r.status, r.headers, r.read()
+        finally:
+            c.close()
+
+    def api(self, method, path, token, body=None):
+        """(status, envelope) of one call of the operator API."""
+        h = {"Authorization": "Bearer " + token} if token else {}
+        if body is not None:
+            body = json.dumps(body)
+            h["Content-Type"] = "application/json"
+        st, headers, data = self.request(method, "/api" + path, None, h,
+                                         body)
+        return st, json.loads(data)
+
+    def proxy_host(self, session, service="web"):
+        return "%s--%s.%s:%d" % (service, session.replace("-", ""), DOMAIN,
+                                 self.port)
+
+    def cookie(self, session, token, service="web"):
+        """Cookie header for a session's services, by the real exchange."""
+        st, env = self.api("POST", "/support-sessions/%s/proxy-token" %
+                           session, token, {"service": service})
+        if st != 200:
+            raise RuntimeError("proxy-token: %d %r" % (st, env))
+        st, h, _ = self.request("GET", "/?token=" + env["data"]["token"],
+                                self.proxy_host(session, service))
+        if st != 302:
+            raise RuntimeError("token exchange: %d" % st)
+        return h["Set-Cookie"].split(";")[0]
+
+    def via(self, session, cookie, path, method="GET", service="web",
+            headers=None, body=None):
+        h = {"Cookie": cookie}
+        h.update(headers or {})
+        return self.request(method, path, self.proxy_host(session, service),
+                            h, body)
+
+    def ticket(self, session, token):
+        st, env = self.api("POST", "/support-sessions/%s/terminal-ticket" %
+                           session, token, {})
+        if st != 200:
+            raise RuntimeError("ticket: %d %r" % (st, env))
+        return env["data"]["ticket"]
+
+    def terminal(self, session, ticket, headers=None):
+        return WebSocket(self.connect(), "127.0.0.1:%d" % self.port,
+                         "/api/support-sessions/%s/terminal?ticket=%s" %
+                         (session, ticket), headers)
+
+
+class WebSocket:
+    """A plain RFC 6455 client that shows every frame, for byte-exact tests;
+    conversations with other people's clients are in interop tests."""
+
+    def __init__(self, sock, host, path, headers=None):
+        self.s = sock
+        self.buf = b""
+        key = base64.b64encode(os.urandom(16)).decode()
+        lines = ["GET %s HTTP/1.1" % path, "Host: " + host,
+                 "Upgrade: websocket", "Connection: Upgrade",
+                 "Sec-WebSocket-Version: 13", "Sec-WebSocket-Key: " + key]
+        lines += ["%s: %s" % kv for kv in (headers or {}).items()]
+        sock.sendall(("\r\n".join(lines) + "\r\n\r\n").encode())
+        while b"\r\n\r\n" not in self.buf:
+            part = sock.recv(65536)
+            if not part:
+                raise ConnectionError("closed in the handshake")
+            self.buf += part
+        head, self.buf = self.buf.split(b"\r\n\r\n", 1)
+        first, *rest = head.decode("latin-1").split("\r\n")
+        self.status = int(first.split(" ")[1])
+        self.headers = {k.lower(): v for k, v in
+                        (x.split(": ", 1) for x in rest)}
+        if self.status == 101:
+            want = base64.b64encode(hashlib.sha1((
+                key + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11").encode())
+                .digest()).decode()
+            if self.headers.get("sec-websocket-accept") != want:
+                raise ConnectionError("wrong accept value")
+
+    def body(self):
+        """What follows a refusal, to its Content-Length."""
+        n = int(self.headers.get("content-length", 0))
+        while len(self.buf) < n:
+            part = self.s.recv(65536)
+            if not part:
+                break
+            self.buf += part
+        return self.buf[:n]
+
+    def send(self, data, op=2, fin=True):
+        mask = os.urandom(4)
+        n = len(data)
+        head = bytes([(0x80 if fin else 0) | op])
+        if n < 126:
+            head += bytes([0x80 | n])
+        elif n < 65536:
+            head += bytes([0x80 | 126]) + struct.pack(">H", n)
+        else:
+            head += bytes([0x80 | 127]) + struct.pack(">Q", n)
+        pad = mask * (n // 4 + 1)
+        masked = (int.from_bytes(data, "big") ^
+                  int.from_bytes(pad[:n], "big")).to_bytes(n, "big")
+        self.s.sendall(head + mask + masked)
+
+    def _take(self, n):
+        while len(self.buf) < n:
+            part = self.s.recv(65536)
+            if not part:
+                raise ConnectionError("closed")
+            self.buf += part
+        out, self.buf = self.buf[:n], self.buf[n:]
+        return out
+
+    def recv(self):
+        """(opcode, payload) of the next frame."""
+        a, b = self._take(2)
+        n = b & 127
+        if n == 126:
+            n = struct.unpack(">H", self._take(2))[0]
+        elif n == 127:
+            n = struct.unpack(">Q", self._take(8))[0]
+        return a & 15, self._take(n)
+
+    def recv_until(self, pattern, seconds=WAIT):
+        """Data payloads (without their type byte) up to a pattern."""
+        got = b""
+        end = time.monotonic() + seconds
+        while not re.search(pattern, got):
+            if time.monotonic() > end:
+                raise TimeoutError("terminal: %r" % got[-300:])
+            op, p = self.recv()
+            if op == 9:
+                self.send(p, 10)
+            elif op == 8:
+                raise ConnectionError("closed: %r after %r" % (p, got[-300:]))
+            else:
+                got += p[1:]
+        return got
+
+    def recv_close(self):
+        """(code, reason, data payloads before it) of the peer's close."""
+        got = []
+        while True:
+            op, p = self.recv()
+            if op == 8:
+                code = struct.unpack(">H", p[:2])[0] if len(p) >= 2 else None
+                return code, p[2:].decode(), got
+            if op == 9:
+                self.send(p, 10)
+            elif op in (0, 1, 2):
+                got.append(p)
+
+    def close(self):
+        self.s.close()
