@@ -562,7 +562,7 @@ static const struct {
 	{ 0,			1000, "no error" },
 	{ YAMUX_E_VERSION,	1002, "frame version is not 0" },
 	{ YAMUX_E_TYPE,		1002, "unknown frame type" },
-	{ YAMUX_E_ID,		1002, "stream id zero, used, or of wrong parity" },
+	{ YAMUX_E_ID,		1002, "stream id zero, used, or not theirs" },
 	{ YAMUX_E_DUPLICATE,	1002, "SYN for a stream in use" },
 	{ YAMUX_E_WINDOW,	1002, "data beyond the window" },
 	{ YAMUX_E_OVERFLOW,	1002, "window update over 2^32-1" },

@@ -35,7 +35,7 @@
 #define YAMUX_PONG_BURST	16
 #define YAMUX_PONG_WAIT		64
 #define YAMUX_PONG_RING		(YAMUX_PONG_BURST + YAMUX_PONG_WAIT + 1)
-#define YAMUX_RTT_SLOTS		10		/* minutes */
+#define YAMUX_RTT_SLOTS		11		/* minutes: ten whole ones */
 
 /* What a stream has to say in its next control frame ... */
 #define ST_SYN		0x0001	/* ours, never named on the wire */

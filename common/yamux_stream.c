@@ -239,9 +239,9 @@ yamux_stream_answered(struct yamux_stream *st)
 }
 
 /*
- * The peer answered this id: it, if we had given it up, waits no more.  A Go peer
- * accepts streams in the order of their opening, so after an ACK the earlier
- * ones that were given up have left its queue too.
+ * The peer answered this id: it, if we had given it up, waits no more.  A Go
+ * peer accepts streams in the order of their opening, so after an ACK the
+ * earlier ones that were given up have left its queue too.
  */
 void
 yamux_stream_answer_gone(struct yamux *y, uint32_t id, unsigned int flags)

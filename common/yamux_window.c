@@ -18,8 +18,8 @@
 /* An epoch shorter than this says nothing about the line, but our scheduler. */
 #define EPOCH_MIN	(YAMUX_NSEC / 500)
 /* A window not emptied for so long is too large. */
-#define EPOCH_SLOW	(10 * YAMUX_NSEC)
-#define EPOCH_SLOW_RTT	8
+#define EPOCH_SLOW	(2 * YAMUX_NSEC)
+#define EPOCH_SLOW_RTT	16
 
 #define MINUTE		(60 * YAMUX_NSEC)
 
