@@ -31,8 +31,9 @@ LLHTTP_OBJS = llhttp/api.o llhttp/http.o llhttp/llhttp.o
 ifeq ($(wildcard config.mk),)
 srcdir = .
 endif
-ifeq ($(filter distclean,$(MAKECMDGOALS))$(wildcard config.mk),distclean)
-else
+# These need no configuration, and must not make one.
+ifneq ($(wildcard config.mk)$(filter-out asan checklist distclean,\
+    $(or $(MAKECMDGOALS),all)),)
 include config.mk
 endif
 
@@ -137,9 +138,10 @@ llhttp/libllhttp.a: $(LLHTTP_OBJS)
 asan:
 	cd $(srcdir) && sh tools/check
 
+# R=results, or those of the last run here or of tools/check.
 checklist:
-	@sh $(srcdir)/tools/checklist $(if $(R),$(R),\
-	    $(firstword $(wildcard results $(srcdir)/build/check/results) results))
+	@sh $(srcdir)/tools/checklist $(or $(R),$(shell ls -dt results \
+	    $(srcdir)/build/check/results 2>/dev/null | head -n 1),results)
 
 # ---- lint ----
 

@@ -93,7 +93,7 @@ log_emit(enum log_level level, const char *text)
 	log_line(level, line);
 }
 
-static void
+__attribute__((format(printf, 3, 0))) static void
 log_v(enum log_level level, int err, const char *fmt, va_list ap)
 {
 	char	text[LOG_LINE_MAX];

@@ -43,9 +43,9 @@ for p in bin/relayd bin/relayctl bin/tunnel-client libexec/control \
 	ok $? "$p has stack protectors"
 done
 for p in libexec/muxd libexec/termd; do
-	! has -l $p INTERP && ! has -d $p NEEDED
+	[ -x $p ] && ! has -l $p INTERP && ! has -d $p NEEDED
 	ok $? "$p is static"
-	! grep -q 'OpenSSL [0-9]' $p
+	[ -x $p ] && ! grep -q 'OpenSSL [0-9]' $p
 	ok $? "$p contains no OpenSSL"
 done
 echo "1..$count"
