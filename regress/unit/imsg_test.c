@@ -1,0 +1,452 @@
+/* SPDX-License-Identifier: ISC */
+/* Messages and channels: every way a packet can be wrong, and who pays. */
+#include <sys/socket.h>
+
+#include <event2/event.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdint.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "clock.h"
+#include "imsg.h"
+#include "log.h"
+#include "msg.h"
+#include "tap.h"
+
+enum { ST_A, ST_B };
+
+static struct event_base	*base;
+static struct {
+	int		 handled, closed, offence, answers, nulls;
+	uint64_t	 value;
+	char		 reason[256];
+	int		 fd;
+	int		 free_in_handler;
+} seen;
+
+static int
+on_value(struct chan *c, struct imsg *m)
+{
+	if (m_get_u64(m, &seen.value) == -1 || m_end(m) == -1)
+		return (-1);
+	seen.handled++;
+	if (seen.free_in_handler)
+		chan_free(c);
+	return (0);
+}
+
+static int
+on_fd(struct chan *c, struct imsg *m)
+{
+	(void)c;
+	if (m_end(m) == -1)
+		return (-1);
+	seen.fd = m_take_fd(m);
+	seen.handled++;
+	return (0);
+}
+
+static const struct dispatch	table[] = {
+	{ IMSG_CLOCK, ROLE_BIT(ROLE_PARENT), S(ST_A), 0, 8, 8, on_value },
+	{ IMSG_CHANNEL, ROLE_BIT(ROLE_PARENT), S_ANY, MF_FD, 0, 0, on_fd },
+	{ IMSG_KEYFILE, ROLE_BIT(ROLE_PARENT), S_ANY, MF_FILE, 0, 0, on_fd },
+	{ IMSG_STOP, ROLE_BIT(ROLE_AUTHD), S_ANY, 0, 8, 8, on_value },
+	{ IMSG_CREDIT, ROLE_BIT(ROLE_PARENT), S_ANY, MF_ANSWER, 4, 4, NULL },
+	{ IMSG_LOGLEVEL, ROLE_BIT(ROLE_PARENT), S_ANY, MF_ONCE, 8, 8,
+	    on_value },
+	{ IMSG_PROBE, ROLE_BIT(ROLE_PARENT), S_ANY, MF_REQUEST, 8, 8,
+	    on_value },
+};
+
+static void
+on_closed(struct chan *c, int offence, const char *reason)
+{
+	seen.closed++;
+	seen.offence = offence;
+	snprintf(seen.reason, sizeof(seen.reason), "%s", reason);
+	chan_free(c);
+}
+
+static int
+on_answer(struct chan *c, struct imsg *m, void *arg)
+{
+	uint32_t	v;
+
+	(void)c;
+	(void)arg;
+	if (m == NULL) {
+		seen.nulls++;
+		return (0);
+	}
+	if (m_get_u32(m, &v) == -1 || m_end(m) == -1)
+		return (-1);
+	seen.answers++;
+	seen.value = v;
+	return (0);
+}
+
+static int
+open_fds(void)
+{
+	int	fd, n = 0;
+
+	for (fd = 0; fd < 256; fd++)
+		n += fcntl(fd, F_GETFD) != -1;
+	return (n);
+}
+
+static void
+turn(void)
+{
+	int	i;
+
+	for (i = 0; i < 4; i++)
+		event_base_loop(base, EVLOOP_NONBLOCK);
+}
+
+/* A fresh channel; the far end comes back as a bare socket. */
+static struct chan *
+fresh(int *far)
+{
+	struct chan	*c;
+	int		 sv[2];
+
+	memset(&seen, 0, sizeof(seen));
+	seen.fd = -1;
+	if (imsg_pair(sv) == -1)
+		fatal("pair");
+	c = chan_new(base, sv[0], ROLE_PARENT, table,
+	    sizeof(table) / sizeof(table[0]), on_closed, NULL);
+	*far = sv[1];
+	return (c);
+}
+
+static void
+packet(uint8_t *buf, uint32_t type, uint32_t id)
+{
+	memcpy(buf, &type, 4);
+	memcpy(buf + 4, &id, 4);
+}
+
+/* Send `len` payload bytes of `type` with n descriptors; true: it offended. */
+static int
+offends(uint32_t type, uint32_t id, size_t len, int nfds, int fd)
+{
+	static uint8_t	 buf[IMSG_MAX + 64];
+	struct iovec	 iov = { buf, IMSG_HDR + len };
+	struct msghdr	 mh = { 0 };
+	struct cmsghdr	*cm;
+	union {
+		struct cmsghdr	h;
+		uint8_t		b[CMSG_SPACE(sizeof(int) * 8)];
+	} cb;
+	struct chan	*c;
+	int		 far, fds[8], i;
+
+	c = fresh(&far);
+	memset(buf, 0, sizeof(buf));
+	packet(buf, type, id);
+	mh.msg_iov = &iov;
+	mh.msg_iovlen = 1;
+	if (nfds > 0) {
+		memset(&cb, 0, sizeof(cb));
+		for (i = 0; i < nfds; i++)
+			fds[i] = fd;
+		mh.msg_control = &cb;
+		mh.msg_controllen = CMSG_SPACE(sizeof(int) * (size_t)nfds);
+		cm = CMSG_FIRSTHDR(&mh);
+		cm->cmsg_level = SOL_SOCKET;
+		cm->cmsg_type = SCM_RIGHTS;
+		cm->cmsg_len = CMSG_LEN(sizeof(int) * (size_t)nfds);
+		memcpy(CMSG_DATA(cm), fds, sizeof(int) * (size_t)nfds);
+	}
+	if (sendmsg(far, &mh, 0) == -1)
+		fatal("sendmsg");
+	turn();
+	if (!seen.closed)
+		chan_free(c);
+	if (seen.fd != -1)
+		close(seen.fd);
+	close(far);
+	return (seen.closed && seen.offence);
+}
+
+static void
+test_offences(void)
+{
+	int	before = open_fds(), file, sv[2];
+
+	file = open("/dev/null", O_RDONLY);
+	if (imsg_pair(sv) == -1)
+		fatal("pair");
+	ok(!offends(IMSG_CLOCK, 0, 8, 0, -1), "a good message passes");
+	ok(seen.handled == 1, "and its handler ran");
+	ok(offends(IMSG_CLOCK, 0, 7, 0, -1), "a byte short");
+	ok(offends(IMSG_CLOCK, 0, 9, 0, -1), "a byte long");
+	ok(offends(IMSG_CLOCK, 0, 8, 1, sv[0]), "a surplus descriptor");
+	ok(offends(IMSG_CHANNEL, 0, 0, 0, -1), "a missing descriptor");
+	ok(offends(IMSG_CHANNEL, 0, 0, 2, sv[0]), "two where one is wanted");
+	ok(offends(IMSG_CHANNEL, 0, 0, 8, sv[0]), "eight where one is wanted");
+	ok(offends(IMSG_CHANNEL, 0, 0, 1, file),
+	    "a file where a socket is wanted");
+	ok(!offends(IMSG_CHANNEL, 0, 0, 1, sv[0]), "a socket is taken");
+	ok(!offends(IMSG_KEYFILE, 0, 0, 1, file), "a file where it is allowed");
+	ok(offends(IMSG_STOP, 0, 8, 0, -1), "a type this role may not send");
+	ok(offends(IMSG_COUNT + 7, 0, 8, 0, -1), "an unknown type");
+	ok(offends(IMSG_PROBE, 0, 8, 0, -1), "a request without id");
+	ok(offends(IMSG_CREDIT, 0, 4, 0, -1), "an answer without id");
+	ok(!offends(IMSG_CREDIT, 99, 4, 0, -1), "a late answer is dropped");
+	ok(offends(IMSG_CLOCK, 0, IMSG_MAX, 0, -1), "longer than a message");
+	close(file);
+	close(sv[0]);
+	close(sv[1]);
+	is_int(open_fds(), before, "no descriptor leaked");
+}
+
+static void
+test_short_packet(void)
+{
+	int	far;
+
+	(void)fresh(&far);
+	if (write(far, "abc", 3) != 3)
+		fatal("write");
+	turn();
+	ok(seen.closed && seen.offence, "shorter than a header");
+	close(far);
+}
+
+static void
+test_state_and_once(void)
+{
+	struct chan	*c;
+	uint8_t		 buf[16];
+	int		 far;
+
+	c = fresh(&far);
+	chan_set_state(c, ST_B);
+	memset(buf, 0, sizeof(buf));
+	packet(buf, IMSG_CLOCK, 0);
+	(void)imsg_send(far, buf, 16, -1);
+	turn();
+	ok(seen.closed && seen.offence, "right message, wrong state");
+	close(far);
+	(void)fresh(&far);
+	packet(buf, IMSG_LOGLEVEL, 0);
+	(void)imsg_send(far, buf, 16, -1);
+	turn();
+	ok(seen.handled == 1 && !seen.closed, "once is once");
+	(void)imsg_send(far, buf, 16, -1);
+	turn();
+	ok(seen.handled == 1 && seen.offence, "twice is an offence");
+	close(far);
+}
+
+static void
+test_end(void)
+{
+	int	far;
+
+	(void)fresh(&far);
+	close(far);
+	turn();
+	ok(seen.closed == 1 && !seen.offence, "a clean end is no offence");
+}
+
+static void
+test_free_in_handler(void)
+{
+	uint8_t	buf[16] = { 0 };
+	int	far;
+
+	(void)fresh(&far);
+	seen.free_in_handler = 1;
+	packet(buf, IMSG_CLOCK, 0);
+	(void)imsg_send(far, buf, 16, -1);
+	(void)imsg_send(far, buf, 16, -1);
+	turn();
+	ok(seen.handled == 1 && seen.closed == 0,
+	    "a handler may free its channel; nothing more is delivered");
+	close(far);
+}
+
+static void
+test_fields(void)
+{
+	struct imsg	 m = { 0 };
+	const uint8_t	*p;
+	const char	*why;
+	uint8_t		 buf[64], u8;
+	uint32_t	 n;
+	uint64_t	 u64;
+	size_t		 len;
+	char		 s[8];
+
+	memset(buf, 0, sizeof(buf));
+	packet(buf, IMSG_CONF, 3);
+	n = 5;
+	memcpy(buf + 8, &n, 4);
+	memcpy(buf + 12, "hello", 5);
+	ok(imsg_parse(&m, buf, 17, &why) == 0 && m.id == 3, "header");
+	ok(m_get_str(&m, s, sizeof(s)) == 0 && strcmp(s, "hello") == 0 &&
+	    m_end(&m) == 0, "a string");
+	(void)imsg_parse(&m, buf, 16, &why);
+	ok(m_get_str(&m, s, sizeof(s)) == -1, "a string cut short");
+	(void)imsg_parse(&m, buf, 17, &why);
+	ok(m_get_str(&m, s, 5) == -1, "a string that does not fit");
+	buf[13] = 0;
+	(void)imsg_parse(&m, buf, 17, &why);
+	ok(m_get_str(&m, s, sizeof(s)) == -1, "a string with NUL inside");
+	n = 0xffffffff;
+	memcpy(buf + 8, &n, 4);
+	(void)imsg_parse(&m, buf, 17, &why);
+	ok(m_get_blob(&m, &p, &len, IMSG_MAX) == -1, "a blob that lies");
+	(void)imsg_parse(&m, buf, 15, &why);
+	ok(m_get_u64(&m, &u64) == -1, "an integer cut short");
+	ok(m_get_u8(&m, &u8) == 0 && m_end(&m) == -1, "left-over bytes");
+	ok(imsg_parse(&m, buf, 7, &why) == -1, "a header cut short");
+}
+
+static void
+test_calls(void)
+{
+	struct chan	*c;
+	uint8_t		 buf[IMSG_MAX];
+	uint32_t	 id, v = 77;
+	int		 far, fd;
+	long		 n;
+
+	c = fresh(&far);
+	id = chan_call(c, 60000, on_answer, NULL);
+	chan_begin(c, IMSG_CREDIT_ASK, id, -1);
+	chan_add_u32(c, 1);
+	ok(id != 0 && chan_end(c) == 0, "a call goes out");
+	n = imsg_recv(far, buf, &fd);
+	ok(n == 12 && memcmp(buf + 4, &id, 4) == 0, "with its id");
+	packet(buf, IMSG_CREDIT, id);
+	memcpy(buf + 8, &v, 4);
+	(void)imsg_send(far, buf, 12, -1);
+	turn();
+	ok(seen.answers == 1 && seen.value == 77, "its answer comes back");
+	(void)imsg_send(far, buf, 12, -1);
+	turn();
+	ok(seen.answers == 1 && chan_late_answers(c) == 1,
+	    "a second answer is late");
+	id = chan_call(c, 0, on_answer, NULL);
+	usleep(2000);
+	turn();
+	ok(seen.nulls == 1, "a deadline answers with nothing");
+	id = chan_call(c, 60000, on_answer, NULL);
+	chan_call_cancel(c, id);
+	id = chan_call(c, 60000, on_answer, NULL);
+	close(far);
+	turn();
+	ok(seen.nulls == 2 && seen.closed == 1,
+	    "the end of a channel answers what waits, once");
+}
+
+static void
+test_call_cap(void)
+{
+	struct chan	*c;
+	int		 far, i;
+
+	c = fresh(&far);
+	for (i = 0; i < CHAN_CALLS_MAX; i++)
+		if (chan_call(c, 60000, on_answer, NULL) == 0)
+			break;
+	is_int(i, CHAN_CALLS_MAX, "calls up to the cap");
+	ok(chan_call(c, 60000, on_answer, NULL) == 0, "one more is refused");
+	chan_free(c);
+	is_int(seen.nulls, CHAN_CALLS_MAX, "all of them are told the end");
+	close(far);
+}
+
+static void
+test_queue_cap(void)
+{
+	static uint8_t	 chunk[CHUNK_MAX];
+	struct chan	*c;
+	size_t		 sent = 0;
+	int		 far, r = 0;
+
+	c = fresh(&far);
+	while (r == 0 && sent < 2 * CHAN_QUEUE_MAX) {
+		chan_begin(c, IMSG_API_CHUNK, 1, -1);
+		chan_add_blob(c, chunk, sizeof(chunk));
+		r = chan_end(c);
+		sent += sizeof(chunk);
+	}
+	ok(r == -1 && sent >= CHAN_QUEUE_MAX, "a peer that does not read");
+	ok(seen.closed == 0, "is not closed under the sender's feet");
+	turn();
+	ok(seen.closed == 1 && seen.offence, "but by the loop");
+	close(far);
+}
+
+static void
+test_too_long_to_send(void)
+{
+	static uint8_t	 chunk[IMSG_MAX];
+	struct chan	*c;
+	int		 far, fd = dup(STDIN_FILENO), before;
+
+	c = fresh(&far);
+	before = open_fds();
+	chan_begin(c, IMSG_API_CHUNK, 1, fd);
+	chan_add_blob(c, chunk, sizeof(chunk));
+	ok(chan_end(c) == -1, "a message that does not fit is not sent");
+	is_int(open_fds(), before - 1, "and its descriptor is closed");
+	chan_begin(c, IMSG_CLOCK, 0, -1);
+	chan_add_u64(c, 5);
+	ok(chan_end(c) == 0, "the channel goes on");
+	chan_free(c);
+	close(far);
+}
+
+static void
+test_cork(void)
+{
+	struct chan	*c;
+	uint8_t		 buf[IMSG_MAX];
+	int		 far, fd;
+
+	c = fresh(&far);
+	chan_cork(c);
+	chan_begin(c, IMSG_STOP, 0, -1);
+	chan_end(c);
+	turn();
+	ok(imsg_recv(far, buf, &fd) == -1 && errno == EAGAIN,
+	    "a corked message waits");
+	chan_uncork(c);
+	ok(imsg_recv(far, buf, &fd) == IMSG_HDR, "and leaves when uncorked");
+	chan_free(c);
+	close(far);
+}
+
+int
+main(void)
+{
+	signal(SIGPIPE, SIG_IGN);
+	base = event_base_new();
+	clock_init(base);
+	test_offences();
+	test_short_packet();
+	test_state_and_once();
+	test_end();
+	test_free_in_handler();
+	test_fields();
+	test_calls();
+	test_call_cap();
+	test_queue_cap();
+	test_too_long_to_send();
+	test_cork();
+	clock_clear();
+	event_base_free(base);
+	done_testing();
+	return (tap_status());
+}
