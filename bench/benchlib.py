@@ -413,6 +413,8 @@ class Crowd:
             [tools.path("tunnelclient"), "-quiet", "-keys", keys,
              "-url", f"ws://127.0.0.1:{port}{TUNNEL_PATH}",
              "-tunnels", str(len(slots)), "-parallel", str(parallel),
+             # a server may bound what one address has under way
+             "-sources", "50",
              "-services", "web=127.0.0.1:9", "-diagnostics", "none"], log)
 
     def up(self, limit=300):

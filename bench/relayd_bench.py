@@ -14,7 +14,8 @@ DOMAIN = "bench.test"
 NODES = 20      # nodes to a system, so that 2,000 tunnels need 100 systems
 
 CONF = """
-store sqlite "{dir}/relayd.db"
+store sqlite "{dir}/store/relayd.db"
+control socket "{dir}/control.sock"
 listen on 127.0.0.1 port {port}
 proxyd {proxyd}
 max startups 2000:30:4000
@@ -30,7 +31,7 @@ tunnel {{
 }}
 
 operator {{
-	proxy domain "{domain}"
+	proxy domain "{domain}" scheme http port {port}
 	jwt secret file "{dir}/jwt.secret"
 }}
 """
@@ -44,6 +45,7 @@ class Relayd:
         self.build = build
         self.dir = os.path.join(directory, f"relayd-{time.monotonic_ns()}")
         os.mkdir(self.dir, 0o755)
+        os.mkdir(os.path.join(self.dir, "store"), 0o755)
         self.sock = os.path.join(self.dir, "control.sock")
         self.port = free_port()
         with open(os.path.join(self.dir, "jwt.secret"), "w") as f:
@@ -57,11 +59,16 @@ class Relayd:
         self.log = open(os.path.join(self.dir, "log"), "wb")
         self.proc = subprocess.Popen(
             [os.path.join(build, "bin/relayd"), "-d", "-f", conf,
-             "-L", os.path.join(build, "libexec"), "-s", self.sock],
+             "-L", os.path.join(build, "libexec")],
             stdout=self.log, stderr=self.log)
-        wait_port(self.port, self.proc)
         self.token = None
         self.cookies = {}
+        try:
+            wait_port(self.port, self.proc)
+            self.wait_ctl()
+        except BenchError as e:
+            self.stop()
+            raise BenchError(f"{e}; {self.tail()}") from e
 
     def tail(self):
         """The end of the log, for error messages."""
@@ -76,19 +83,31 @@ class Relayd:
         return [p for p in self.pids() if comm(p) == "muxd"]
 
     def ctl(self, *args):
-        """relayctl, its answer parsed."""
+        """The rows that relayctl prints, as dictionaries."""
         r = subprocess.run([os.path.join(self.build, "bin/relayctl"), "-s",
-                            self.sock, *args, "-j"], capture_output=True,
+                            self.sock, "-j", *args], capture_output=True,
                            text=True)
         if r.returncode != 0:
             raise BenchError(f"relayctl {' '.join(args)}: {r.stderr}")
         return json.loads(r.stdout)
 
+    def wait_ctl(self):
+        """Until authd answers: the store is open."""
+        end = time.monotonic() + 20
+        while True:
+            try:
+                self.ctl("show", "stats")
+                return
+            except (BenchError, ValueError):
+                if time.monotonic() > end:
+                    raise
+                time.sleep(0.05)
+
     def slots(self, n):
         """n slots, NODES to a system."""
         slots = []
         for i in range((n + NODES - 1) // NODES):
-            a = self.ctl("system", "add", f"bench{i}")
+            a = self.ctl("system", "add", f"bench{i}")[0]
             if n == 1:
                 return [Slot(a["key"], a["secret"])]
             slots += [Slot(a["key"], a["secret"], str(j + 1))
@@ -98,7 +117,10 @@ class Relayd:
     def api(self, method, path, body=None):
         """One request to the operator API."""
         if self.token is None:
-            self.token = self.ctl("token", "create")["token"]
+            self.token = self.ctl(
+                "token", "create", "user", "bench", "org", "bench", "role",
+                "owner", "permission", "connect:systems", "lifetime",
+                "6h")[0]["token"]
         c = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
         c.request(method, path, body and json.dumps(body), {
             "Authorization": "Bearer " + self.token,
@@ -138,8 +160,8 @@ class Relayd:
             slug = sid.replace("-", "")
             self.cookies[who] = (slug, token)
         slug, token = self.cookies[who]
-        host = f"{service}--{slug}.{DOMAIN}"
-        return [("Host", host), ("Origin", f"https://{host}"),
+        host = f"{service}--{slug}.{DOMAIN}:{self.port}"
+        return [("Host", host), ("Origin", f"http://{host}"),
                 ("Cookie", f"support_proxy_{slug}={token}")]
 
     def stop(self):

@@ -18,8 +18,9 @@ import sys
 import threading
 
 sys.dont_write_bytecode = True
-sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-import gopeers
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)),
+                                "..", "e2e"))
+from harness import go_program
 
 LIMIT = 20
 DATA, WINDOW, PING = 0, 1, 2
@@ -184,7 +185,7 @@ class Client:
     def __init__(self, port, *args, path="/support/api/tunnel"):
         env = dict(os.environ, SHELL="/bin/sh")
         self.p = subprocess.Popen(
-            [gopeers.path("tunnelclient"), "-url",
+            [go_program("tunnelclient"), "-url",
              f"ws://127.0.0.1:{port}{path}", "-key", "NETH-AAAA-BBBB",
              "-secret", "my_pub." + "s" * 40, "-reconnect-delay", "10ms",
              *args], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,

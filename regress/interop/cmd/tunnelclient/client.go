@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/url"
 	"os"
@@ -35,8 +36,9 @@ type service struct {
 
 // client is one tunnel slot: it connects, serves, and connects again.
 type client struct {
-	o    *options
-	slot slot
+	o      *options
+	slot   slot
+	source net.Addr // nil: any
 
 	mu       sync.Mutex
 	services map[string]service
@@ -136,7 +138,9 @@ func (c *client) dial() (*tunnel, error) {
 	if err != nil {
 		return nil, err
 	}
+	nd := net.Dialer{LocalAddr: c.source}
 	d := websocket.Dialer{
+		NetDialContext:   nd.DialContext,
 		HandshakeTimeout: 10 * time.Second,
 		TLSClientConfig: &tls.Config{
 			InsecureSkipVerify: c.o.tlsInsecure},

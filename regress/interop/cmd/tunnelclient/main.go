@@ -15,6 +15,7 @@ import (
 	"encoding/json"
 	"flag"
 	"fmt"
+	"net"
 	"os"
 	"os/signal"
 	"strings"
@@ -37,6 +38,7 @@ type options struct {
 	diagnostics            string
 	users                  string
 	tunnels, parallel      int
+	sources                int
 	quiet                  bool
 }
 
@@ -92,8 +94,13 @@ func parseFlags() *options {
 	flag.IntVar(&o.tunnels, "tunnels", 1, "tunnels to hold at once")
 	flag.IntVar(&o.parallel, "parallel", 1,
 		"with -tunnels, handshakes under way at once")
+	flag.IntVar(&o.sources, "sources", 0,
+		"with -tunnels, dial from so many addresses of 127.0.1.0/24")
 	flag.BoolVar(&o.quiet, "quiet", false, "no event per stream")
 	flag.Parse()
+	if o.sources > 254 {
+		o.sources = 254
+	}
 	if o.url == "" || (o.key == "" && o.keys == "") {
 		flag.Usage()
 		os.Exit(1)
@@ -131,31 +138,35 @@ func readKeys(file string) ([]slot, error) {
 // how long that took, and keeps them. Lost ones are reported, not replaced.
 func holdMany(o *options, slots []slot) {
 	type result struct{ err error }
-	work := make(chan slot)
+	work := make(chan *client)
 	done := make(chan result)
 	var lost int64
 	begin := time.Now()
 	for i := 0; i < o.parallel; i++ {
 		go func() {
-			for s := range work {
-				c := newClient(o, s)
+			for c := range work {
 				up, err := c.dial()
 				done <- result{err}
 				if err != nil {
 					continue
 				}
-				go func() {
+				go func(c *client) {
 					code := c.serve(up)
 					atomic.AddInt64(&lost, 1)
 					emit("lost", event{"key": c.slot.key,
 						"node": c.slot.node, "code": code})
-				}()
+				}(c)
 			}
 		}()
 	}
 	go func() {
 		for i := 0; i < o.tunnels; i++ {
-			work <- slots[i]
+			c := newClient(o, slots[i])
+			if o.sources > 0 {
+				c.source = &net.TCPAddr{IP: net.IPv4(127, 0, 1,
+					byte(1+i%o.sources))}
+			}
+			work <- c
 		}
 		close(work)
 	}()
