@@ -1,0 +1,1 @@
+$(eval $(call unit_test,ws_test,$(ws_OBJS) $(ws_accept_OBJS),$(CRYPTO_LIBS)))
