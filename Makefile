@@ -70,8 +70,9 @@ LIBEXEC =	control authd muxd proxyd termd
 DIRS =		relayd authd muxd proxyd termd relayctl tunnel-client \
 		fuzz regress bench
 
-# The directory of the file, so that generated sources find its headers.
-INCLUDES = -I. -I$(srcdir) -I$(srcdir)/common -I$(srcdir)/$(*D) \
+# The file's directory in both trees: generated sources include written headers
+# and the other way round.
+INCLUDES = -I. -I$(srcdir) -I$(srcdir)/common -I$(*D) -I$(srcdir)/$(*D) \
 	$(LLHTTP_CFLAGS)
 PATHS = -DRELAYD_VERSION='"$(VERSION)"' \
 	-DRELAYD_LIBEXECDIR='"$(libexecdir)/relayd"' \
@@ -120,6 +121,14 @@ $(foreach p,$(PROGRAMS),$(eval $(p): $(OUT_$(p))))
 	$(SAY) "  YACC  $@"
 	$(Q)$(BISON) -Wall -Werror -Wno-yacc --defines=$(@:.c=.h) -o $@ $<
 
+# parse.h comes with parse.c, and must be there before others include it.
+GRAMMAR = $(patsubst $(srcdir)/%.y,%.c,$(wildcard $(srcdir)/relayd/parse.y))
+ifneq ($(GRAMMAR),)
+$(addprefix relayd/,parse.h): $(GRAMMAR)
+$(filter relayd/%,$(sort $(OBJS) $(FUZZ_OBJS:fuzz-obj/%=%))): | $(GRAMMAR)
+$(filter fuzz-obj/relayd/%,$(sort $(FUZZ_OBJS))): | $(GRAMMAR)
+endif
+
 # llhttp from its generated sources, which are not ours to warn about.
 $(LLHTTP_OBJS): llhttp/%.o: $(LLHTTP_SRC)/%.c config.mk
 	@mkdir -p $(@D)
@@ -147,18 +156,23 @@ checklist:
 
 LINT_SRCS = $(sort $(wildcard $(foreach d,relayd authd muxd proxyd termd \
 	relayctl tunnel-client common fuzz regress/unit,$(srcdir)/$(d)/*.c)))
+# cppcheck reads no system header but the one whose macros it must see.
+QUEUE_H = $(firstword $(wildcard /usr/include/sys/queue.h \
+	/usr/include/*/sys/queue.h))
 lint: $(addprefix lint-,tidy cppcheck man)
 .PHONY: lint-tidy lint-cppcheck lint-man
-lint-tidy:
+lint-tidy: $(GRAMMAR)
 	@test -n "$(CLANG_TIDY)" || { echo "no clang-tidy"; exit 1; }
-	$(CLANG_TIDY) --quiet $(LINT_SRCS) -- $(STD) -I. -I$(srcdir) \
-	    -I$(srcdir)/common $(LLHTTP_CFLAGS) $(RD_CPPFLAGS) $(PATHS) \
+	$(CLANG_TIDY) --quiet $(LINT_SRCS) -- $(STD) -I. -Irelayd -I$(srcdir)/relayd \
+	    -I$(srcdir) -I$(srcdir)/common $(LLHTTP_CFLAGS) $(RD_CPPFLAGS) $(PATHS) \
 	    -DRELAYD_TESTING
 lint-cppcheck:
 	@test -n "$(CPPCHECK)" || { echo "no cppcheck"; exit 1; }
 	$(CPPCHECK) --quiet --error-exitcode=1 --std=c11 --inline-suppr \
 	    --enable=warning,portability --suppress=missingIncludeSystem \
-	    -I. -I$(srcdir) -I$(srcdir)/common -D_GNU_SOURCE $(LINT_SRCS)
+	    --library=posix,gnu --include=$(QUEUE_H) \
+	    -I. -I$(srcdir) -I$(srcdir)/common -D_GNU_SOURCE -D__x86_64__ \
+	    -DRELAYD_TESTING $(LINT_SRCS)
 lint-man:
 	@test -n "$(MANDOC)" || { echo "no mandoc"; exit 1; }
 	$(if $(wildcard $(srcdir)/man/*.[1-9]),\
