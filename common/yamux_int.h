@@ -203,6 +203,7 @@ void	 yamux_window_open(struct yamux_stream *);
 void	 yamux_window_close(struct yamux_stream *);
 void	 yamux_window_arrived(struct yamux_stream *, uint32_t, uint64_t);
 uint32_t yamux_window_give(struct yamux_stream *);
+void	 yamux_window_check(struct yamux_stream *);
 void	 yamux_rtt_add(struct yamux *, uint64_t, uint64_t);
 void	 yamux_rtt_age(struct yamux *, uint64_t);
 

@@ -361,12 +361,15 @@ yamux_data_header(struct yamux_stream *st, uint8_t hdr[YAMUX_HEADER],
     size_t len)
 {
 	struct yamux *y = st->y;
+	unsigned int first;
 
 	if ((st->flags & (ST_FIN_CALLED | ST_DEAD)) || len > st->send_window ||
 	    y->error != 0)
 		return (YAMUX_E_STATE);
-	yamux_put_header(hdr, YAMUX_DATA, yamux_stream_first_flags(st), st->id,
-	    (uint32_t)len);
+	first = yamux_stream_first_flags(st);
+	yamux_put_header(hdr, YAMUX_DATA, first, st->id, (uint32_t)len);
+	if (first != 0)
+		yamux_window_check(st);
 	if (!(st->flags & ST_PENDING))
 		stream_dequeue(st);
 	st->send_window -= (uint32_t)len;

@@ -97,6 +97,18 @@ yamux_window_give(struct yamux_stream *st)
 	return (n);
 }
 
+/*
+ * Queue an update if one is due; not before the ACK, or it would be the ACK.
+ * Whoever sends the ACK without credit calls this after it.
+ */
+void
+yamux_window_check(struct yamux_stream *st)
+{
+	if (!(st->flags & ST_UNANSWERED) &&
+	    window_gap(st) >= window_threshold(st))
+		yamux_stream_queue(st, ST_UPDATE);
+}
+
 void
 yamux_consumed(struct yamux_stream *st, size_t n, uint64_t now)
 {
@@ -110,10 +122,7 @@ yamux_consumed(struct yamux_stream *st, size_t n, uint64_t now)
 		st->epoch_bytes = n > UINT32_MAX - st->epoch_bytes ?
 		    UINT32_MAX : st->epoch_bytes + (uint32_t)n;
 		window_tune(st, now);
-		/* No credit before the ACK, or the credit would be the ACK. */
-		if (!(st->flags & ST_UNANSWERED) &&
-		    window_gap(st) >= window_threshold(st))
-			yamux_stream_queue(st, ST_UPDATE);
+		yamux_window_check(st);
 	}
 	window_trim(st);
 }

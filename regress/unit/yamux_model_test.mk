@@ -1,0 +1,1 @@
+$(eval $(call unit_fast_test,yamux_model_test,$(yamux_OBJS),))
