@@ -266,6 +266,7 @@ PROXY = """
 		proxy_http_version 1.1;
 		proxy_set_header Connection "";
 		proxy_request_buffering off;
+		proxy_max_temp_file_size 0;
 		location / {{ proxy_pass http://small; }}
 		location /discard {{ proxy_pass http://sink; }}
 	}}

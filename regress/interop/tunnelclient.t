@@ -188,7 +188,7 @@ class Client:
             [go_program("tunnelclient"), "-url",
              f"ws://127.0.0.1:{port}{path}", "-key", "NETH-AAAA-BBBB",
              "-secret", "my_pub." + "s" * 40, "-reconnect-delay", "10ms",
-             *args], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+             *args], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
             text=True, env=env)
         atexit.register(self.p.kill)
         self.q = queue.Queue()
@@ -197,6 +197,10 @@ class Client:
     def pump(self):
         for line in self.p.stdout:
             self.q.put(json.loads(line))
+
+    def order(self, o):
+        self.p.stdin.write(json.dumps(o) + "\n")
+        self.p.stdin.flush()
 
     def event(self, name):
         while True:
@@ -374,6 +378,34 @@ def test_terminal(s):
     ok(s.ended(sid), "the shell's exit ends the stream")
 
 
+def test_orders(l, port):
+    """What tests of relayd order by -stdin is what goes out."""
+    c = Client(port, "-stdin", "-once")
+    s = Server(l)
+    s.upgrade()
+    s.document(b"{")
+    s.document(b"DIAGNOSTICS")
+    c.event("diagnostics_sent")
+    c.order({"services": "later=127.0.0.1:9"})
+    ok(b'"later"' in s.document(b"{"), "ordered: another manifest")
+    c.order({"open": "HELLO 1\n"})
+    ok(s.document(b"HELLO") == b"HELLO 1\n" and
+       c.event("answered")["body"] == "", "ordered: a stream, answered")
+    c.order({"open": "silent", "hold": True})
+    f = s.want(lambda t, fl, i, n, p: p == b"silent")
+    s.send(DATA, FIN, f[2], 2, b"no")
+    ok(c.event("answered")["body"] == "no", "ordered: a stream held open")
+    c.order({"goaway": True})
+    ok(s.want(lambda t, fl, i, n, p: t == 3) == (3, 0, 0, 0, b""),
+       "ordered: go-away 0")
+    c.order({"drop": True})
+    try:
+        gone = s.yamux() is None
+    except ConnectionResetError:
+        gone = True
+    ok(gone and c.p.wait(LIMIT) == 1, "ordered: a reset")
+
+
 def test_close(l, c, s):
     s.close(1001)
     ok(s.closed == b"\x03\xe9", "close 1001 is echoed without a reason")
@@ -397,6 +429,8 @@ def main():
     test_commands(s, target)
     test_terminal(s)
     test_close(l, c, s)
+    l, port = listen()
+    test_orders(l, port)
     print(f"1..{count}")
     return failed != 0
 

@@ -98,6 +98,9 @@ func (c *Conn) CloseCode() (int, string) {
 	return websocket.CloseAbnormalClosure, c.end.Error()
 }
 
+// NetConn is the connection under the WebSocket.
+func (c *Conn) NetConn() net.Conn { return c.ws.UnderlyingConn() }
+
 // LocalAddr implements net.Conn.
 func (c *Conn) LocalAddr() net.Addr { return c.ws.LocalAddr() }
 

@@ -43,7 +43,7 @@ type client struct {
 	mu       sync.Mutex
 	services map[string]service
 	added    map[string]bool // services that came with a COMMAND
-	session  *yamux.Session
+	up       *tunnel         // the newest connection
 }
 
 // tunnel is one established connection.
@@ -177,10 +177,11 @@ func (c *client) dial() (*tunnel, error) {
 			"headers": flatten(resp.Header),
 			"local":   ws.LocalAddr().String()})
 	}
+	up := &tunnel{conn, s}
 	c.mu.Lock()
-	c.session = s
+	c.up = up
 	c.mu.Unlock()
-	return &tunnel{conn, s}, nil
+	return up, nil
 }
 
 func flatten(h http.Header) map[string]string {
@@ -260,10 +261,14 @@ func (c *client) sendManifest(s *yamux.Session) error {
 	b, err := json.Marshal(event{"version": 1, "services": c.services})
 	n := len(c.services)
 	c.mu.Unlock()
+	b = append(b, '\n')
+	if c.o.manifest != "" {
+		b, err = os.ReadFile(c.o.manifest)
+	}
 	if err != nil {
 		return err
 	}
-	if _, err = st.Write(append(b, '\n')); err != nil {
+	if _, err = st.Write(b); err != nil {
 		return err
 	}
 	if err = st.Close(); err != nil {
@@ -271,7 +276,7 @@ func (c *client) sendManifest(s *yamux.Session) error {
 	}
 	if !c.o.quiet {
 		emit("manifest_sent", event{"stream": st.StreamID(),
-			"services": n, "bytes": len(b) + 1})
+			"services": n, "bytes": len(b)})
 	}
 	return nil
 }

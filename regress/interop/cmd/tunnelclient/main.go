@@ -39,6 +39,8 @@ type options struct {
 	users                  string
 	tunnels, parallel      int
 	sources                int
+	manifest               string
+	stdin                  bool
 	quiet                  bool
 }
 
@@ -96,6 +98,10 @@ func parseFlags() *options {
 		"with -tunnels, handshakes under way at once")
 	flag.IntVar(&o.sources, "sources", 0,
 		"with -tunnels, dial from so many addresses of 127.0.1.0/24")
+	flag.StringVar(&o.manifest, "manifest", "",
+		"`file` whose bytes are sent as manifest, whatever they are")
+	flag.BoolVar(&o.stdin, "stdin", false,
+		"take orders from standard input, see order.go")
 	flag.BoolVar(&o.quiet, "quiet", false, "no event per stream")
 	flag.Parse()
 	if o.sources > 254 {
@@ -215,5 +221,9 @@ func main() {
 		o.quiet = true
 		holdMany(o, slots)
 	}
-	os.Exit(newClient(o, slots[0]).run())
+	c := newClient(o, slots[0])
+	if o.stdin {
+		go c.orders()
+	}
+	os.Exit(c.run())
 }

@@ -176,7 +176,7 @@ func (c *client) execute(st *yamux.Stream, version string) error {
 		return err
 	}
 	c.mu.Lock()
-	s := c.session
+	s := c.up.session
 	c.mu.Unlock()
 	if err = c.sendManifest(s); err != nil {
 		return fmt.Errorf("failed to resend manifest: %v", err)
