@@ -1,0 +1,93 @@
+#!/bin/sh
+# SPDX-License-Identifier: ISC
+#
+# tools/run-tests with tests made by hand: exit status, last line, what is kept,
+# and that no sanitizer report goes unseen.
+
+set -u
+count=0
+dir=$(mktemp -d "${TMPDIR:-/tmp}/run-tests.XXXXXX") || exit 1
+trap 'rm -rf "$dir"' EXIT
+mkdir "$dir/build"
+# What the run that we are part of has set is not for the runs below.
+unset PERL_TEST_HARNESS_DUMP_TAP RELAYD_TEST_SECONDS
+
+is()
+{
+	count=$((count + 1))
+	if [ "$1" = "$2" ]; then
+		echo "ok $count - $3"
+	else
+		echo "not ok $count - $3"
+		echo "#   got $1"
+		echo "#  want $2"
+	fi
+}
+
+# fake NAME: a test whose body is read from standard input.
+fake()
+{
+	{ echo '#!/bin/sh'; cat; } >"$dir/$1"
+	chmod +x "$dir/$1"
+}
+
+run()
+{
+	sh "$RELAYD_SRC/tools/run-tests" -b "$dir/build" "$@" >"$dir/out" 2>&1
+	status=$?
+}
+
+last()
+{
+	tail -n 1 "$dir/out"
+}
+
+fake good.t <<'END'
+echo "ok 1 - build $RELAYD_BUILD"
+echo "ok 2 - source $RELAYD_SRC"
+echo 1..2
+END
+fake bad.t <<'END'
+echo "not ok 1 - bad"
+echo 1..1
+END
+fake report.t <<'END'
+echo "it leaked" >"$RELAYD_SANITIZE_LOG.1"
+echo "ok 1 - passed all the same"
+echo 1..1
+END
+fake quiet.t <<'END'
+: >"$RELAYD_SANITIZE_LOG.2"
+echo "ok 1 - an empty report is none"
+echo 1..1
+END
+fake slow.t <<'END'
+echo "ok 1 - started"
+sleep 60
+echo 1..1
+END
+
+run "$dir/good.t" "$dir/quiet.t"
+is "$status" 0 "all passed: exit status"
+is "$(last)" "Result: PASS" "all passed: prove's line is the last"
+is "$(cat "$dir/build/results/tap$dir/good.t" | head -n 1)" \
+    "ok 1 - build $(cd "$dir/build" && pwd -P)" "the TAP is kept"
+
+run "$dir/bad.t" "$dir/good.t"
+is "$status" 1 "one failed: exit status"
+is "$(last)" "Result: FAIL" "one failed: last line"
+
+run "$dir/report.t" "$dir/good.t"
+is "$status" 1 "a sanitizer report: exit status"
+is "$(last)" "Result: FAIL" "a sanitizer report: last line"
+is "$(grep -c 'it leaked' "$dir/out")" 1 "a sanitizer report: shown"
+
+run "$dir/good.t"
+is "$status" 0 "an old report is forgotten"
+
+RELAYD_TEST_SECONDS=1
+export RELAYD_TEST_SECONDS
+run "$dir/slow.t"
+is "$(last)" "Result: FAIL" "a test that hangs is ended and fails"
+
+echo "1..$count"
