@@ -67,6 +67,10 @@ enum end_reason {
 	END_COUNT
 };
 
+/* What a session is (tunnel-protocol.md, 6.1). */
+enum session_status { SESSION_PENDING, SESSION_ACTIVE, SESSION_CLOSED,
+    SESSION_EXPIRED };
+
 /* One operator API call (API). */
 enum api_op {
 	API_SESSION_LIST = 1, API_SESSION_GET, API_SESSION_CLOSE,
@@ -261,7 +265,8 @@ enum try_call {
 	/* the operator API */						\
 	/* proxyd->authd: u8 op, str token, str addr, str session,	\
 	   str service, u32 page, u32 page_size, str sort_by,		\
-	   u8 descending, u32 status mask, str system_id		\
+	   u8 descending, u32 status mask (1 << enum session_status,	\
+	   0: any), str system_id					\
 	   -> API_RESULT, API_CHUNK.. */				\
 	X(API)								\
 	/* u16 status, str message, u32 total bytes of JSON data (0:	\

@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: ISC */
+#include <arpa/inet.h>
+
+#include <sodium.h>
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "clock.h"
+#include "compat.h"
+#include "rate.h"
+
+#define WAYS	8		/* places that one key may take */
+#define ID_LEN	16
+
+struct place {
+	uint8_t		id[ID_LEN];	/* keyed hash of the key */
+	uint64_t	start_ms;
+	uint64_t	window_ms;	/* 0: free */
+	uint64_t	count;
+};
+
+struct rate {
+	uint8_t		hash_key[crypto_generichash_KEYBYTES];
+	size_t		sets;
+	struct place	place[];
+};
+
+struct rate *
+rate_new(size_t places)
+{
+	struct rate	*r;
+	size_t		 sets;
+
+	for (sets = 1; sets * WAYS < places; sets *= 2)
+		continue;
+	r = calloc(1, sizeof(*r) + sets * WAYS * sizeof(r->place[0]));
+	if (r == NULL)
+		return (NULL);
+	r->sets = sets;
+	randombytes_buf(r->hash_key, sizeof(r->hash_key));
+	return (r);
+}
+
+void
+rate_free(struct rate *r)
+{
+	free(r);
+}
+
+static int
+place_live(const struct place *p, uint64_t now)
+{
+	return (p->window_ms != 0 && now - p->start_ms < p->window_ms);
+}
+
+/* The key's place, or the one it may take: free, over, or oldest. */
+static struct place *
+place_of(struct rate *r, const char *key, uint64_t now, uint8_t id[ID_LEN],
+    int *known)
+{
+	struct place	*set, *best = NULL;
+	uint64_t	 n;
+	int		 i;
+
+	crypto_generichash(id, ID_LEN, (const uint8_t *)key, strlen(key),
+	    r->hash_key, sizeof(r->hash_key));
+	memcpy(&n, id, sizeof(n));
+	set = &r->place[(n & (r->sets - 1)) * WAYS];
+	*known = 0;
+	for (i = 0; i < WAYS; i++) {
+		if (place_live(&set[i], now) &&
+		    memcmp(set[i].id, id, ID_LEN) == 0) {
+			*known = 1;
+			return (&set[i]);
+		}
+		if (best == NULL || !place_live(&set[i], now) ||
+		    (place_live(best, now) &&
+		    set[i].start_ms < best->start_ms))
+			best = &set[i];
+	}
+	return (best);
+}
+
+static int
+refused(const struct place *p, uint64_t limit, uint64_t now, uint32_t *retry_s)
+{
+	uint64_t	left;
+
+	if (p->count < limit)
+		return (0);
+	left = p->start_ms + p->window_ms - now;
+	*retry_s = (uint32_t)((left + 999) / 1000);
+	if (*retry_s == 0)
+		*retry_s = 1;
+	return (-1);
+}
+
+int
+rate_hit(struct rate *r, const char *key, uint64_t limit, uint64_t window_ms,
+    uint32_t *retry_s)
+{
+	uint64_t	 now = clock_ms();
+	struct place	*p;
+	uint8_t		 id[ID_LEN];
+	int		 known;
+
+	p = place_of(r, key, now, id, &known);
+	if (!known) {
+		memcpy(p->id, id, sizeof(p->id));
+		p->start_ms = now;
+		p->window_ms = window_ms;
+		p->count = 0;
+	}
+	if (refused(p, limit, now, retry_s) == -1)
+		return (-1);
+	p->count++;
+	return (0);
+}
+
+int
+rate_peek(struct rate *r, const char *key, uint64_t limit, uint32_t *retry_s)
+{
+	uint64_t	 now = clock_ms();
+	struct place	*p;
+	uint8_t		 id[ID_LEN];
+	int		 known;
+
+	p = place_of(r, key, now, id, &known);
+	return (known ? refused(p, limit, now, retry_s) : 0);
+}
+
+void
+rate_address(const char *addr, char key[ADDR_SIZE])
+{
+	struct in6_addr	a6;
+	struct in_addr	a4;
+
+	if (inet_pton(AF_INET6, addr, &a6) == 1) {
+		if (IN6_IS_ADDR_V4MAPPED(&a6)) {
+			memcpy(&a4, a6.s6_addr + 12, sizeof(a4));
+			inet_ntop(AF_INET, &a4, key, ADDR_SIZE);
+			return;
+		}
+		memset(a6.s6_addr + 8, 0, 8);
+		inet_ntop(AF_INET6, &a6, key, ADDR_SIZE);
+		return;
+	}
+	if (strlcpy(key, addr, ADDR_SIZE) >= ADDR_SIZE)
+		key[ADDR_SIZE - 1] = '\0';
+}
