@@ -77,7 +77,7 @@ INCLUDES = -I. -I$(srcdir) -I$(srcdir)/common -I$(*D) -I$(srcdir)/$(*D) \
 PATHS = -DRELAYD_VERSION='"$(VERSION)"' \
 	-DRELAYD_LIBEXECDIR='"$(libexecdir)/relayd"' \
 	-DRELAYD_CONF='"$(sysconfdir)/relayd.conf"' \
-	-DRELAYD_SOCKET='"$(runstatedir)/relayd.sock"' \
+	-DRELAYD_SOCKET='"$(runstatedir)/relayd/control.sock"' \
 	-DRELAYD_STATEDIR='"$(localstatedir)/lib/relayd"' \
 	-DRELAYD_EMPTYDIR='"$(localstatedir)/empty/relayd"'
 STD = -std=c11
