@@ -9,9 +9,11 @@
 # in _test. unit_fast_test is the same for a test that measures memory or needs
 # a million rounds: `make check` builds it too, but tools/check runs the one in
 # build/fast, which has no sanitizers. A fragment whose test needs the movable
-# clock stands between ifeq ($(TESTING),yes) and endif. Other kinds of test are executable files
-# regress/*/*.t; they find the programs through RELAYD_BUILD, the tree through
-# RELAYD_SRC, and the build without sanitizers through RELAYD_FAST_BUILD.
+# clock stands between ifeq ($(TESTING),yes) and endif.
+#
+# Other kinds of test are executable files regress/*/*.t; they find the programs
+# through RELAYD_BUILD, the tree through RELAYD_SRC, and the build without
+# sanitizers through RELAYD_FAST_BUILD.
 
 define unit_link
 OBJS += regress/unit/$(1).o $(2)
