@@ -36,6 +36,8 @@ fuzz-obj/$(1): fuzz-obj/fuzz/$(1).o $(addprefix fuzz-obj/,$(2)) \
 endef
 
 OBJS += fuzz/replay_main.o
+# LLVMFuzzerTestOneInput() is declared in nobody's header.
+fuzz/%.o: WARN_CFLAGS += -Wno-missing-prototypes
 -include $(filter-out %/fuzz.mk,$(wildcard $(srcdir)/fuzz/*.mk))
 
 fuzz-obj/%.o: %.c config.mk
