@@ -1,0 +1,181 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: ISC
+"""The operator's terminal: tickets, frames, limits, idle time, how it ends."""
+
+import sqlite3
+import threading
+
+from harness import GoClient, OurClient, Relayd, Tap, Targets, until
+
+t = Tap()
+
+
+def message(w):
+    return w.body().decode()
+
+
+def opened(d, sid, token):
+    w = d.terminal(sid, d.ticket(sid, token))
+    if w.status != 101:
+        raise RuntimeError("terminal: %d %s" % (w.status, w.body()))
+    w.send(b"\0echo up-$((1+1))\r")
+    w.recv_until(rb"up-2")
+    return w
+
+
+with Targets() as targets, Relayd(t, operator="\tconsole origin "
+                                  '"https://console.test"') as d:
+    key, secret = d.add_system("box")
+    with GoClient(d, key, secret, "web=127.0.0.1:%d" % targets.http) as c:
+        c.event("manifest_sent")
+        sid = d.wait_session()["session"]
+        token = d.token()
+
+        # Tickets.
+        w = d.terminal(sid, "")
+        t.equal((w.status, "ticket required" in message(w)), (401, True),
+                "no ticket: 401")
+        w = d.terminal(sid, "0" * 64)
+        t.equal((w.status, "invalid or expired ticket" in message(w)),
+                (401, True), "an unknown ticket: 401")
+        ticket = d.ticket(sid, token)
+        t.match(ticket, r"^[0-9a-f]{64}$", "a ticket is 64 hex characters")
+        w = d.terminal(sid, ticket)
+        t.equal(w.status, 101, "operator-21: a ticket works")
+        w.close()
+        w = d.terminal(sid, ticket)
+        t.equal(w.status, 401, "operator-21: a second use gives 401")
+        ticket = d.ticket(sid, token)
+        other = "00000000-0000-4000-8000-000000000000"
+        w = d.terminal(other, ticket)
+        t.equal((w.status, "does not match" in message(w)), (403, True),
+                "operator-21: a ticket of another session: 403")
+        w = d.terminal(sid, ticket)
+        t.equal(w.status, 401, "operator-21: and it is used up by that")
+        ticket = d.ticket(sid, token)
+        d.move_clock(31000)
+        w = d.terminal(sid, ticket)
+        t.equal(w.status, 401, "operator-21: a ticket ends after 30 s")
+        ticket = d.ticket(sid, token)
+        got = []
+
+        def use():
+            x = d.terminal(sid, ticket)
+            got.append(x.status)
+            x.close()
+        threads = [threading.Thread(target=use) for _ in range(2)]
+        for x in threads:
+            x.start()
+        for x in threads:
+            x.join()
+        t.equal(sorted(got), [101, 401],
+                "operator-21: two parallel uses: exactly one succeeds")
+        ticket = d.ticket(sid, token)
+        w = d.terminal(sid, ticket, {"Origin": "https://evil.test"})
+        t.equal(w.status, 403, "operator-23: a foreign Origin: 403")
+        w = d.terminal(sid, ticket, {"Origin": "https://console.test"})
+        t.equal(w.status, 101, "operator-23: without using up the ticket; "
+                "the console's own passes")
+        w.close()
+
+        # Frames.
+        w = opened(d, sid, token)
+        w.send(b"\1" + b'{"cols":77,"rows":21}')
+        w.send(b"\0stty size\r")
+        t.ok(w.recv_until(rb"21 77"), "tunnel-43(partial) operator-24: "
+             "resize reaches the pty")
+        w.send(b"")
+        w.send(b"\0echo still-$((1+1))\r")
+        t.ok(w.recv_until(rb"still-2"),
+             "operator-24: an empty message is ignored")
+        w2 = opened(d, sid, token)
+        w2.send(b"\0" + b"x" * 65536)
+        code, reason, _ = w2.recv_close()
+        t.equal(code, 1009, "operator-24: a message of 64 KiB + 1 ends the "
+                "terminal")
+        w2 = opened(d, sid, token)
+        w2.send(b"\2login")
+        code, reason, _ = w2.recv_close()
+        t.equal(code, 1008, "a frame type that is not the browser's to send")
+        w2 = opened(d, sid, token)
+        w2.send(b"\0text", op=1)
+        code, reason, _ = w2.recv_close()
+        t.equal(code, 1003, "text is refused")
+        w.send(b"\0echo alive-$((1+1))\r")
+        t.ok(w.recv_until(rb"alive-2"),
+             "operator-24: the other terminal goes on")
+        w.send(b"\0head -c 3000000 /dev/zero | tr '\\0' z; echo end-$((1+1))"
+               b"\r")
+        out = w.recv_until(rb"end-2")
+        t.ok(out.count(b"z") >= 3000000, "3 MB of output arrive whole")
+
+        # Ends.
+        w.send(b"\0exit\r")
+        code, reason, _ = w.recv_close()
+        t.equal(code, 1000, "the shell's end: 1000")
+        w = opened(d, sid, token)
+        for _ in range(6):
+            d.move_clock(5 * 60 * 1000)
+            w.send(b"\0echo tick-$((1+1))\r")
+            w.recv_until(rb"tick-2")
+        t.ok(True, "keystrokes keep a terminal open past 30 min")
+        w.send(b"\0while :; do echo out; sleep 0.2; done\r")
+        w.recv_until(rb"out")
+        d.move_clock(31 * 60 * 1000)
+        code, reason, frames = w.recv_close()
+        texts = [f[1:].decode() for f in frames if f[:1] == b"\3"]
+        t.equal((code, texts), (1008, ["session closed due to inactivity"]),
+                "operator-25: idle: type 3 text, then 1008; output alone "
+                "does not keep it open")
+        w = opened(d, sid, token)
+        w.send(b"", op=8)
+        w.close()
+
+        # The 65th stream.
+        many = []
+        for _ in range(64):
+            x = d.terminal(sid, d.ticket(sid, token))
+            if x.status != 101:
+                break
+            many.append(x)
+        x = d.terminal(sid, d.ticket(sid, token))
+        t.equal((len(many), x.status), (64, 429),
+                "operator-27 tunnel-41(partial): the 65th stream: 429")
+        many.pop().close()
+        until(lambda: d.terminal(sid, d.ticket(sid, token)).status == 101,
+              "a freed stream")
+        t.ok(True, "operator-27: after one ends it works")
+        for x in many:
+            x.close()
+
+        # Scope.
+        org = d.token(user="bob", role="customer", org="elsewhere")
+        st, env = d.api("POST", "/support-sessions/%s/terminal-ticket" % sid,
+                        org, {})
+        t.equal(st, 404, "operator-7(partial): a ticket for a session out of "
+                "scope: 404")
+
+        # The session's end.
+        w = opened(d, sid, token)
+        w2 = opened(d, sid, token)
+        w2.close()
+        st, env = d.api("DELETE", "/support-sessions/" + sid, token)
+        t.equal(st, 200, "close the session")
+        code, reason, _ = w.recv_close()
+        t.ok(code in (1008, 1011), "operator-11(partial): the session's end "
+             "closes its terminals")
+        t.equal(c.wait(), 0, "and the client exits 0")
+
+        def rows():
+            db = sqlite3.connect("file:%s?mode=ro" % d.store, uri=True)
+            try:
+                return db.execute(
+                    "select count(*), sum(disconnected_at is null) from "
+                    "support_access_logs where access_type='web_terminal'"
+                ).fetchone()
+            finally:
+                db.close()
+        until(lambda: rows()[1] == 0, "closed log rows: %r" % (rows(),))
+        t.ok(rows()[0] > 70, "operator-26(partial): every terminal has a "
+             "row, all with their end")
+t.done()
