@@ -49,7 +49,7 @@ copy_name(const char *s, size_t len, char *host)
 
 	if (len > 1 && s[len - 1] == '.')
 		len--;
-	if (len == 0 || len >= HTTPHEAD_HOST_SIZE)
+	if (len == 0 || len >= HTTPHEAD_HOST_SIZE || s[len - 1] == '.')
 		return (-1);
 	for (i = 0; i < len; i++) {
 		c = s[i];

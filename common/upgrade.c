@@ -114,11 +114,14 @@ int
 upgrade_query_get(const struct slice *query, const char *name, char *out,
     size_t size)
 {
-	const char	*s = query->s, *end = query->s + query->len, *amp, *eq;
+	const char	*s = query->s, *end, *amp, *eq;
 	char		 got[64];
 	int		 n;
 
-	while (s != NULL && s < end) {
+	if (query->len == 0)
+		return (UPGRADE_Q_NONE);
+	end = s + query->len;
+	while (s < end) {
 		if ((amp = memchr(s, '&', end - s)) == NULL)
 			amp = end;
 		if ((eq = memchr(s, '=', amp - s)) == NULL)
