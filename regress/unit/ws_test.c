@@ -400,6 +400,21 @@ test_limits(void)
 }
 
 static void
+test_utf8(void)
+{
+	static const char	 text[] = "eight bytes and more \303\251 then "
+				    "some more \360\237\230\200 end";
+	size_t			 i, len = sizeof(text) - 1;
+	int			 cut = 0;
+
+	for (i = 0; i <= len; i++)
+		cut += !ws_utf8((const uint8_t *)text, i);
+	is_int(cut, 4, "UTF-8 is broken only where a character is cut");
+	ok(!ws_utf8((const uint8_t *)"0123456789ab\377", 13),
+	    "a bad byte behind a long run of ASCII");
+}
+
+static void
 test_accept(void)
 {
 	char		 out[WS_ACCEPT_LEN + 1];
@@ -421,6 +436,7 @@ main(void)
 	test_streams();
 	test_messages();
 	test_limits();
+	test_utf8();
 	test_accept();
 	return (done_testing());
 }
