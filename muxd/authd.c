@@ -1,0 +1,489 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * The channel to authd. authd may die and come back: then streams go on, what
+ * there is to tell waits (streams that ended, the newest table, the newest
+ * report), and the new one hears first what only this process knows.
+ * messages.md, section 4.
+ */
+#include <sys/queue.h>
+
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "clock.h"
+#include "compat.h"
+#include "diag.h"
+#include "imsg.h"
+#include "log.h"
+#include "manifest.h"
+#include "muxd.h"
+#include "proc.h"
+
+#define ENDED_MAX	256	/* streams that ended while authd was away */
+#define FETCH_MS	5000
+#define FETCH_MAX	262144	/* bytes of a users report */
+#define STATS_MS	15000
+
+/* States of the channel as we see it: what authd may say. */
+#define CH_LOGIN	0
+#define CH_UP		1
+
+struct ended {
+	STAILQ_ENTRY(ended)	 entry;
+	uint64_t		 id, in, out;
+	enum end_reason		 reason;
+	char			 service[SERVICE_SIZE];
+	size_t			 tag_len;
+	uint8_t			 tag[];
+};
+
+static void	authd_closed(struct chan *, int, const char *);
+static void	authd_announce(void);
+static void	announce_stream(uint64_t, const char *, const uint8_t *,
+		    size_t, uint64_t, uint64_t);
+static void	authd_ended(void);
+static void	stream_end_send(uint64_t, enum end_reason, uint64_t, uint64_t);
+static void	report_send(void);
+static void	fetch_over(const char *, size_t);
+static int	on_stream_open(struct chan *, struct imsg *);
+static int	on_stream_kill(struct chan *, struct imsg *);
+static int	on_close(struct chan *, struct imsg *);
+static int	on_probe(struct chan *, struct imsg *);
+static int	on_chunk(struct chan *, struct imsg *);
+static int	on_fetch_result(struct chan *, struct imsg *, void *);
+
+#define STR(size)	(4 + (size) - 1)	/* longest, on the wire */
+
+static const struct dispatch authd_table[] = {
+	{ IMSG_LOGIN_RESULT, R_AUTHD, S(CH_LOGIN), MF_ANSWER,
+	    22, 6 + STR(MESSAGE_SIZE) + STR(UUID_SIZE) + STR(HEX64_SIZE) +
+	    STR(ID_SIZE), NULL },
+	{ IMSG_CLOSE, R_AUTHD, S_ANY, 0, 6, 2 + STR(MESSAGE_SIZE), on_close },
+	{ IMSG_STREAM_OPEN, R_AUTHD, S(CH_UP), MF_FD,
+	    17, 8 + STR(SERVICE_SIZE) + 4 + STREAM_TAG_MAX, on_stream_open },
+	{ IMSG_STREAM_KILL, R_AUTHD, S(CH_UP), 0, 9, 9, on_stream_kill },
+	{ IMSG_PROBE, R_AUTHD, S(CH_UP), MF_REQUEST, 0, 0, on_probe },
+	{ IMSG_CREDIT, R_AUTHD, S(CH_UP), MF_ANSWER, 4, 4, NULL },
+	{ IMSG_API_RESULT, R_AUTHD, S(CH_UP), MF_ANSWER,
+	    10, 6 + STR(MESSAGE_SIZE), NULL },
+	{ IMSG_API_CHUNK, R_AUTHD, S(CH_UP), MF_REQUEST,
+	    5, 4 + CHUNK_MAX, on_chunk },
+};
+
+static struct {
+	struct chan		*chan;
+	int			 up;		/* the login is through */
+	int			 seen;		/* there has been a channel */
+	/* for when it comes back */
+	STAILQ_HEAD(, ended)	 ended;
+	unsigned		 nended;
+	unsigned		 lost;		/* did not fit in the list */
+	char			*report;
+	size_t			 report_len;
+	enum report_kind	 report_kind;
+	/* a users report on its way here */
+	uint32_t		 fetch_id;
+	char			*doc;
+	size_t			 doc_len, doc_total;
+	/* statistics as told last */
+	uint64_t		 told_in, told_out, told_ms;
+	unsigned		 told_streams;
+} au = { .ended = STAILQ_HEAD_INITIALIZER(au.ended) };
+
+int
+authd_channel(int fd)
+{
+	struct chan	*old = au.chan;
+
+	au.chan = NULL;
+	chan_free(old);
+	if (au.seen && !au.up)
+		login_orphan();
+	au.seen = 1;
+	au.chan = chan_new(proc_base(), fd, ROLE_AUTHD, authd_table,
+	    sizeof(authd_table) / sizeof(authd_table[0]), authd_closed, NULL);
+	if (au.chan == NULL) {
+		log_warn("channel to authd");
+		return (0);	/* serve on; the parent will send another */
+	}
+	if (au.up)
+		authd_announce();
+	return (0);
+}
+
+struct chan *
+authd_chan(void)
+{
+	return (au.chan);
+}
+
+static void
+authd_closed(struct chan *c, int offence, const char *reason)
+{
+	if (offence)
+		log_warnx("authd: %s", reason);
+	if (c == au.chan)
+		au.chan = NULL;
+	chan_free(c);
+	login_abandon();
+}
+
+void
+authd_up(void)
+{
+	au.up = 1;
+	if (au.chan == NULL)
+		return;
+	chan_set_state(au.chan, CH_UP);
+	chan_begin(au.chan, IMSG_UP, 0, -1);
+	chan_end(au.chan);
+}
+
+/* A new authd hears what only we know. */
+static void
+authd_announce(void)
+{
+	struct ended	*e;
+
+	chan_set_state(au.chan, CH_UP);
+	chan_begin(au.chan, IMSG_ANNOUNCE, 0, -1);
+	chan_add_u8(au.chan, (uint8_t)tunnel_is_up());
+	chan_add_u32(au.chan, stream_count() + au.nended);
+	chan_end(au.chan);
+	/* Those that ended meanwhile too, or their ends would mean nothing. */
+	STAILQ_FOREACH(e, &au.ended, entry)
+		announce_stream(e->id, e->service, e->tag, e->tag_len, e->in,
+		    e->out);
+	stream_walk(announce_stream);
+	authd_services();
+	chan_begin(au.chan, IMSG_ANNOUNCE_END, 0, -1);
+	chan_end(au.chan);
+	log_info("tunnel %s: announced to a new authd, %u streams",
+	    muxd_session(), stream_count());
+	authd_ended();
+	if (au.report != NULL)
+		report_send();
+	lease_renew();
+}
+
+static void
+announce_stream(uint64_t id, const char *service, const uint8_t *tag,
+    size_t tag_len, uint64_t in, uint64_t out)
+{
+	chan_begin(au.chan, IMSG_ANNOUNCE_STREAM, 0, -1);
+	chan_add_u64(au.chan, id);
+	chan_add_str(au.chan, service);
+	chan_add_u64(au.chan, in);
+	chan_add_u64(au.chan, out);
+	chan_add_blob(au.chan, tag, tag_len);
+	chan_end(au.chan);
+}
+
+/* Streams. */
+
+static int
+on_stream_open(struct chan *c, struct imsg *m)
+{
+	const uint8_t	*tag;
+	size_t		 tag_len;
+	uint64_t	 id;
+	char		 service[SERVICE_SIZE];
+
+	(void)c;
+	if (m_get_u64(m, &id) == -1 ||
+	    m_get_str(m, service, sizeof(service)) == -1 ||
+	    m_get_blob(m, &tag, &tag_len, STREAM_TAG_MAX) == -1 ||
+	    m_end(m) == -1)
+		return (-1);
+	/* It becomes a line on the wire. */
+	if (!manifest_name_ok(service, strlen(service)))
+		return (-1);
+	stream_open(id, service, tag, tag_len, m_take_fd(m));
+	return (0);
+}
+
+static int
+on_stream_kill(struct chan *c, struct imsg *m)
+{
+	uint64_t	id;
+	uint8_t		reason;
+
+	(void)c;
+	if (m_get_u64(m, &id) == -1 || m_get_u8(m, &reason) == -1 ||
+	    m_end(m) == -1 || reason >= END_COUNT)
+		return (-1);
+	stream_kill(id, reason);
+	return (0);
+}
+
+void
+authd_stream_end(uint64_t id, const char *service, const uint8_t *tag,
+    size_t tag_len, enum end_reason reason, uint64_t in, uint64_t out)
+{
+	struct ended	*e;
+
+	if (au.chan != NULL) {
+		stream_end_send(id, reason, in, out);
+		return;
+	}
+	if (au.nended == ENDED_MAX ||
+	    (e = malloc(sizeof(*e) + tag_len)) == NULL) {
+		au.lost++;	/* authd sees them missing in ANNOUNCE */
+		return;
+	}
+	e->id = id;
+	e->in = in;
+	e->out = out;
+	e->reason = reason;
+	strlcpy(e->service, service, sizeof(e->service));
+	e->tag_len = tag_len;
+	memcpy(e->tag, tag, tag_len);
+	STAILQ_INSERT_TAIL(&au.ended, e, entry);
+	au.nended++;
+}
+
+static void
+stream_end_send(uint64_t id, enum end_reason reason, uint64_t in, uint64_t out)
+{
+	chan_begin(au.chan, IMSG_STREAM_END, 0, -1);
+	chan_add_u64(au.chan, id);
+	chan_add_u8(au.chan, (uint8_t)reason);
+	chan_add_u64(au.chan, in);
+	chan_add_u64(au.chan, out);
+	chan_end(au.chan);
+}
+
+static void
+authd_ended(void)
+{
+	struct ended	*e;
+
+	while ((e = STAILQ_FIRST(&au.ended)) != NULL) {
+		STAILQ_REMOVE_HEAD(&au.ended, entry);
+		stream_end_send(e->id, e->reason, e->in, e->out);
+		free(e);
+	}
+	au.nended = 0;
+	if (au.lost > 0)
+		log_warnx("tunnel %s: %u streams ended while authd was away "
+		    "and are not told", muxd_session(), au.lost);
+	au.lost = 0;
+}
+
+/* The table of services. */
+
+void
+authd_services(void)
+{
+	const struct manifest	*t = control_services();
+	const struct service	*s;
+	unsigned		 i;
+
+	if (au.chan == NULL || t == NULL)
+		return;		/* a new authd will be told */
+	chan_begin(au.chan, IMSG_SERVICES_BEGIN, 0, -1);
+	chan_add_u32(au.chan, control_services_version());
+	chan_add_u32(au.chan, t->count);
+	chan_add_str(au.chan, "");
+	chan_end(au.chan);
+	for (i = 0; i < t->count; i++) {
+		s = &t->service[i];
+		chan_begin(au.chan, IMSG_SERVICE, 0, -1);
+		chan_add_str(au.chan, s->name);
+		chan_add_str(au.chan, s->target);
+		chan_add_str(au.chan, s->host);
+		chan_add_u8(au.chan, (uint8_t)s->tls);
+		chan_add_str(au.chan, s->label);
+		chan_add_str(au.chan, s->path);
+		chan_add_str(au.chan, s->path_prefix);
+		chan_add_str(au.chan, s->module_id);
+		chan_add_str(au.chan, s->node_id);
+		chan_end(au.chan);
+	}
+	chan_begin(au.chan, IMSG_SERVICES_END, 0, -1);
+	chan_end(au.chan);
+}
+
+/* Reports. The newest one waits while authd is away. */
+
+void
+authd_report(enum report_kind kind, const char *doc, size_t len)
+{
+	char	*copy;
+
+	if ((copy = malloc(len)) == NULL) {
+		log_warn("tunnel %s: report", muxd_session());
+		return;
+	}
+	memcpy(copy, doc, len);
+	free(au.report);
+	au.report = copy;
+	au.report_len = len;
+	au.report_kind = kind;
+	if (au.chan != NULL)
+		report_send();
+}
+
+static void
+report_send(void)
+{
+	size_t	off, n;
+
+	chan_begin(au.chan, IMSG_REPORT_BEGIN, 0, -1);
+	chan_add_u8(au.chan, (uint8_t)au.report_kind);
+	chan_add_u32(au.chan, (uint32_t)au.report_len);
+	chan_end(au.chan);
+	for (off = 0; off < au.report_len; off += n) {
+		n = au.report_len - off;
+		if (n > CHUNK_MAX)
+			n = CHUNK_MAX;
+		chan_begin(au.chan, IMSG_REPORT_CHUNK, 0, -1);
+		chan_add_blob(au.chan, au.report + off, n);
+		chan_end(au.chan);
+	}
+	chan_begin(au.chan, IMSG_REPORT_END, 0, -1);
+	chan_end(au.chan);
+	free(au.report);
+	au.report = NULL;
+}
+
+/* The users report of this system. */
+
+void
+authd_users_fetch(void)
+{
+	if (au.fetch_id != 0)
+		return;		/* its answer serves all who wait */
+	if (au.chan != NULL)
+		au.fetch_id = chan_call(au.chan, FETCH_MS, on_fetch_result,
+		    NULL);
+	if (au.fetch_id == 0) {
+		control_users(NULL, 0);
+		return;
+	}
+	chan_begin(au.chan, IMSG_USERS_FETCH, au.fetch_id, -1);
+	chan_end(au.chan);
+}
+
+static int
+on_fetch_result(struct chan *c, struct imsg *m, void *arg)
+{
+	uint16_t	status;
+	uint32_t	total;
+	char		message[MESSAGE_SIZE];
+
+	(void)c;
+	(void)arg;
+	if (m == NULL) {
+		fetch_over(NULL, 0);
+		return (0);
+	}
+	if (m_get_u16(m, &status) == -1 ||
+	    m_get_str(m, message, sizeof(message)) == -1 ||
+	    m_get_u32(m, &total) == -1 || m_end(m) == -1 || total > FETCH_MAX)
+		return (-1);
+	if (status >= 400 || total == 0 || (au.doc = malloc(total)) == NULL)
+		fetch_over(NULL, 0);
+	else
+		au.doc_total = total;
+	return (0);
+}
+
+static int
+on_chunk(struct chan *c, struct imsg *m)
+{
+	const uint8_t	*p;
+	size_t		 len;
+
+	(void)c;
+	if (m_get_blob(m, &p, &len, CHUNK_MAX) == -1 || m_end(m) == -1)
+		return (-1);
+	if (m->id != au.fetch_id || au.doc == NULL)
+		return (0);	/* of an answer that came too late */
+	if (len > au.doc_total - au.doc_len)
+		return (-1);
+	memcpy(au.doc + au.doc_len, p, len);
+	au.doc_len += len;
+	if (au.doc_len == au.doc_total)
+		fetch_over(au.doc, au.doc_len);
+	return (0);
+}
+
+static void
+fetch_over(const char *doc, size_t len)
+{
+	control_users(doc, len);
+	freezero(au.doc, au.doc_total);
+	au.doc = NULL;
+	au.doc_len = au.doc_total = 0;
+	au.fetch_id = 0;
+}
+
+/* The rest. */
+
+static int
+on_close(struct chan *c, struct imsg *m)
+{
+	char		reason[MESSAGE_SIZE];
+	uint16_t	code;
+
+	(void)c;
+	if (m_get_u16(m, &code) == -1 ||
+	    m_get_str(m, reason, sizeof(reason)) == -1 || m_end(m) == -1)
+		return (-1);
+	if (!au.up) {
+		login_abandon();
+		return (0);
+	}
+	tunnel_close(code, reason, END_SESSION);
+	return (0);
+}
+
+static int
+on_probe(struct chan *c, struct imsg *m)
+{
+	(void)c;
+	if (m_end(m) == -1)
+		return (-1);
+	tunnel_probe(m->id);
+	return (0);
+}
+
+void
+authd_alive(uint32_t id, int alive)
+{
+	if (au.chan == NULL)
+		return;
+	chan_begin(au.chan, IMSG_ALIVE, id, -1);
+	chan_add_u8(au.chan, (uint8_t)alive);
+	chan_end(au.chan);
+}
+
+void
+authd_stats(uint64_t in, uint64_t out, uint64_t rtt_ns)
+{
+	uint64_t	now = clock_ms();
+
+	if (au.chan == NULL || (au.told_ms != 0 &&
+	    (now - au.told_ms < STATS_MS || (in == au.told_in &&
+	    out == au.told_out && stream_count() == au.told_streams))))
+		return;
+	au.told_ms = now;
+	au.told_in = in;
+	au.told_out = out;
+	au.told_streams = stream_count();
+	chan_begin(au.chan, IMSG_TUNNEL_STATS, 0, -1);
+	chan_add_u64(au.chan, in);
+	chan_add_u64(au.chan, out);
+	chan_add_u32(au.chan, (uint32_t)(rtt_ns / 1000));
+	chan_add_u32(au.chan, stream_count());
+	chan_end(au.chan);
+}
+
+void
+authd_flush(void)
+{
+	if (au.chan != NULL)
+		(void)chan_flush(au.chan);
+}

@@ -1,0 +1,470 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Streams that the client opens: manifest, diagnostics, users. Each is read
+ * whole, within its limit and 30 s, independently of the others; the only
+ * reply is FIN, save for USERS_FETCH. tunnel-protocol.md, section 4.
+ */
+#include <sys/queue.h>
+
+#include <errno.h>
+#include <malloc.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <jansson.h>
+#include <sodium.h>
+
+#include "clock.h"
+#include "compat.h"
+#include "diag.h"
+#include "log.h"
+#include "manifest.h"
+#include "muxd.h"
+#include "out.h"
+#include "yamux.h"
+
+#define CONTROL_MS		30000
+#define MANIFEST_EVERY_MS	10000
+#define HEADER_MAX		64	/* bytes of a header line */
+#define USERS_BYTES_MAX		262144	/* of JSON, both ways */
+#define CONTROL_TOTAL_MAX	(4 << 20) /* bytes held by all of them */
+#define DROPPED_LOGGED		5	/* entries named in the log, each time */
+
+enum control_kind {
+	CK_NEW,			/* nothing has come */
+	CK_HEADER,		/* a header line, not complete */
+	CK_MANIFEST, CK_DIAGNOSTICS, CK_USERS,
+	CK_FETCH		/* the answer is awaited or being sent */
+};
+
+struct control {
+	TAILQ_ENTRY(control)	 entry;
+	struct yamux_stream	*ys;
+	enum control_kind	 kind;
+	struct timer		 deadline;
+	/* what has come; what is to be sent once `sending` */
+	char			*buf;
+	size_t			 len, cap;
+	size_t			 header;	/* bytes of it, newline too */
+	size_t			 sent;
+	int			 sending;
+};
+
+static void	control_late(void *);
+static int	control_append(struct control *, const uint8_t *, size_t);
+static int	control_header(struct control *, int);
+static size_t	control_limit(const struct control *);
+static void	control_done(struct control *);
+static void	control_refuse(struct control *, const char *);
+static void	control_free(struct control *);
+static void	control_send(struct control *);
+static void	manifest_take(struct control *);
+static void	manifest_apply(struct manifest *);
+static void	manifest_due(void *);
+static void	manifest_dropped(void *, const char *, size_t, const char *);
+static void	diagnostics_take(struct control *);
+static void	users_take(struct control *);
+
+static struct {
+	TAILQ_HEAD(, control)	 all;
+	size_t			 total;		/* bytes held */
+	int			 init;
+	int			 nsending;
+	/* the table that counts, and a newer one that is not due yet */
+	struct manifest		*table, *waiting;
+	uint32_t		 version;
+	struct timer		 due;
+} cs;
+
+void
+control_on_open(struct yamux_stream *ys)
+{
+	struct control	*c;
+
+	if (!cs.init) {
+		TAILQ_INIT(&cs.all);
+		timer_init(&cs.due, manifest_due, NULL);
+		cs.init = 1;
+	}
+	if ((c = calloc(1, sizeof(*c))) == NULL) {
+		yamux_reset(ys);
+		return;
+	}
+	c->ys = ys;
+	timer_init(&c->deadline, control_late, c);
+	timer_set(&c->deadline, CONTROL_MS);
+	TAILQ_INSERT_TAIL(&cs.all, c, entry);
+	yamux_set(ys, c);
+	yamux_accept(ys);
+}
+
+static void
+control_late(void *arg)
+{
+	control_refuse(arg, "not complete after 30 s");
+}
+
+/* Credit goes back at once: what is held here has limits of its own. */
+void
+control_on_data(struct yamux_stream *ys, const uint8_t *p, size_t len)
+{
+	struct control	*c = yamux_get(ys);
+
+	yamux_consumed(ys, len, clock_ns());
+	if (c == NULL || c->kind == CK_FETCH || len == 0)
+		return;
+	if (c->kind == CK_NEW)
+		c->kind = p[0] == 'U' || p[0] == 'D' ? CK_HEADER : CK_MANIFEST;
+	if (control_append(c, p, len) == -1)
+		return;
+	if (c->kind == CK_HEADER)
+		(void)control_header(c, 0);
+}
+
+void
+control_on_fin(struct yamux_stream *ys)
+{
+	struct control	*c = yamux_get(ys);
+
+	if (c == NULL)
+		return;
+	/* A header line may be ended by the end of the stream. */
+	if (c->kind == CK_HEADER && control_header(c, 1) == -1)
+		return;
+	switch (c->kind) {
+	case CK_MANIFEST:
+		manifest_take(c);
+		break;
+	case CK_DIAGNOSTICS:
+		diagnostics_take(c);
+		break;
+	case CK_USERS:
+		users_take(c);
+		break;
+	case CK_FETCH:
+		return;		/* still to be answered */
+	default:
+		break;
+	}
+	control_done(c);
+}
+
+void
+control_on_close(struct yamux_stream *ys)
+{
+	struct control	*c = yamux_get(ys);
+
+	if (c != NULL)
+		control_free(c);
+}
+
+/* -1: over a limit, the stream is gone. */
+static int
+control_append(struct control *c, const uint8_t *p, size_t len)
+{
+	size_t	 cap, limit = control_limit(c);
+	char	*grown;
+
+	if (len > limit - c->len) {
+		control_refuse(c, "too long");
+		return (-1);
+	}
+	if (c->len + len > c->cap) {
+		for (cap = c->cap == 0 ? 1024 : c->cap; cap < c->len + len;)
+			cap *= 2;
+		if (cs.total + cap - c->cap > CONTROL_TOTAL_MAX ||
+		    (grown = realloc(c->buf, cap)) == NULL) {
+			control_refuse(c, "too much at once");
+			return (-1);
+		}
+		c->buf = grown;
+		cs.total += cap - c->cap;
+		c->cap = cap;
+	}
+	memcpy(c->buf + c->len, p, len);
+	c->len += len;
+	return (0);
+}
+
+static size_t
+control_limit(const struct control *c)
+{
+	switch (c->kind) {
+	case CK_DIAGNOSTICS:
+		return (c->header + DIAG_BYTES_MAX);
+	case CK_USERS:
+		return (c->header + USERS_BYTES_MAX);
+	default:
+		return (MANIFEST_BYTES_MAX);
+	}
+}
+
+/*
+ * Look at the header line once it is complete. Unknown words and versions end
+ * the stream without effect. 0, or -1: the stream is settled or gone.
+ */
+static int
+control_header(struct control *c, int ended)
+{
+	char	*nl, *word[3], *save = NULL, line[HEADER_MAX + 1];
+	size_t	 n, len;
+	int	 words = 0;
+
+	nl = memchr(c->buf, '\n', c->len < HEADER_MAX ? c->len : HEADER_MAX);
+	if (nl == NULL && !ended && c->len < HEADER_MAX)
+		return (0);
+	n = nl != NULL ? (size_t)(nl - c->buf) : c->len;
+	len = n < HEADER_MAX ? n : HEADER_MAX;
+	memcpy(line, c->buf, len);
+	line[len] = '\0';
+	c->header = nl != NULL ? n + 1 : c->len;
+	for (; words < 3; words++)
+		if ((word[words] = strtok_r(words == 0 ? line : NULL, " \t\r",
+		    &save)) == NULL)
+			break;
+	if (n >= HEADER_MAX || words != 2 || strcmp(word[1], "1") != 0)
+		c->kind = CK_NEW;
+	else if (strcmp(word[0], "DIAGNOSTICS") == 0)
+		c->kind = CK_DIAGNOSTICS;
+	else if (strcmp(word[0], "USERS") == 0)
+		c->kind = CK_USERS;
+	else if (strcmp(word[0], "USERS_FETCH") == 0) {
+		c->kind = CK_FETCH;
+		authd_users_fetch();
+		return (0);
+	} else
+		c->kind = CK_NEW;
+	if (c->kind == CK_NEW) {
+		log_info("tunnel %s: control stream %u: unknown header",
+		    muxd_session(), yamux_id(c->ys));
+		control_done(c);
+		return (-1);
+	}
+	if (c->len > control_limit(c)) {
+		control_refuse(c, "too long");
+		return (-1);
+	}
+	return (0);
+}
+
+/* The only reply is FIN; whatever still comes is thrown away. */
+static void
+control_done(struct control *c)
+{
+	yamux_set(c->ys, NULL);
+	yamux_fin(c->ys);
+	control_free(c);
+}
+
+static void
+control_refuse(struct control *c, const char *why)
+{
+	log_info("tunnel %s: control stream %u: %s", muxd_session(),
+	    yamux_id(c->ys), why);
+	yamux_reset(c->ys);
+	control_free(c);
+}
+
+static void
+control_free(struct control *c)
+{
+	size_t	cap = c->cap;
+
+	timer_del(&c->deadline);
+	TAILQ_REMOVE(&cs.all, c, entry);
+	cs.total -= cap;
+	cs.nsending -= c->sending;
+	if (c->buf != NULL) {
+		sodium_memzero(c->buf, c->len);	/* it may hold passwords */
+		free(c->buf);
+	}
+	free(c);
+	/* Parsing took many times the document, in small pieces. */
+	if (cap >= 65536)
+		malloc_trim(0);
+}
+
+void
+control_end_all(void)
+{
+	struct control	*c;
+
+	if (!cs.init)
+		return;
+	timer_del(&cs.due);
+	while ((c = TAILQ_FIRST(&cs.all)) != NULL) {
+		yamux_set(c->ys, NULL);
+		control_free(c);
+	}
+}
+
+/* Manifest. */
+
+static void
+manifest_take(struct control *c)
+{
+	struct manifest	*m = NULL;
+	const char	*why;
+	unsigned	 named = 0;
+	int		 r;
+
+	r = manifest_parse(c->buf, c->len, &m, manifest_dropped, &named, &why);
+	if (r == -1)
+		log_info("tunnel %s: manifest refused: %s", muxd_session(),
+		    why);
+	if (r != 0)
+		return;
+	if (m->dropped > named)
+		log_info("tunnel %s: manifest: %u more services left out",
+		    muxd_session(), m->dropped - named);
+	if (!timer_is_set(&cs.due)) {
+		manifest_apply(m);
+		return;
+	}
+	/* Too early after the last one: the newest waits its time. */
+	manifest_free(cs.waiting);
+	cs.waiting = m;
+}
+
+static void
+manifest_apply(struct manifest *m)
+{
+	manifest_free(cs.table);
+	cs.table = m;
+	cs.version++;
+	log_info("tunnel %s: manifest %u: %u services", muxd_session(),
+	    cs.version, m->count);
+	authd_services();
+	timer_set(&cs.due, MANIFEST_EVERY_MS);
+}
+
+static void
+manifest_due(void *arg)
+{
+	struct manifest	*m = cs.waiting;
+
+	(void)arg;
+	cs.waiting = NULL;
+	if (m != NULL)
+		manifest_apply(m);
+}
+
+static void
+manifest_dropped(void *arg, const char *name, size_t len, const char *why)
+{
+	unsigned	*named = arg;
+	char		 text[128];
+
+	if (*named >= DROPPED_LOGGED)
+		return;
+	++*named;
+	log_info("tunnel %s: manifest: service \"%s\" left out: %s",
+	    muxd_session(), log_escape(text, sizeof(text), name, len), why);
+}
+
+const struct manifest *
+control_services(void)
+{
+	return (cs.table);
+}
+
+uint32_t
+control_services_version(void)
+{
+	return (cs.version);
+}
+
+/* Reports. */
+
+static void
+diagnostics_take(struct control *c)
+{
+	const char	*why;
+	char		*doc;
+	size_t		 len;
+
+	doc = diag_rewrite(c->buf + c->header, c->len - c->header, &len, &why);
+	if (doc == NULL) {
+		log_info("tunnel %s: diagnostics refused: %s", muxd_session(),
+		    why);
+		return;
+	}
+	authd_report(REPORT_DIAGNOSTICS, doc, len);
+	free(doc);
+}
+
+/* Checked as far as its form goes; there is no store for it yet. */
+static void
+users_take(struct control *c)
+{
+	json_t	*root;
+
+	root = json_loadb(c->buf + c->header, c->len - c->header, 0, NULL);
+	log_info("tunnel %s: users report of %zu bytes %s", muxd_session(),
+	    c->len - c->header, json_is_object(root) ? "is not kept" :
+	    "refused: not a JSON object");
+	json_decref(root);
+}
+
+void
+control_users(const char *doc, size_t len)
+{
+	struct control	*c, *next;
+
+	if (!cs.init)
+		return;
+	for (c = TAILQ_FIRST(&cs.all); c != NULL; c = next) {
+		next = TAILQ_NEXT(c, entry);
+		if (c->kind != CK_FETCH || c->sending)
+			continue;
+		c->len = 0;
+		c->kind = CK_USERS;	/* for the limit: answer and newline */
+		c->header = 1;
+		if ((len > 0 ? control_append(c, (const uint8_t *)doc, len) :
+		    control_append(c, (const uint8_t *)"{}", 2)) == -1 ||
+		    control_append(c, (const uint8_t *)"\n", 1) == -1)
+			continue;
+		c->kind = CK_FETCH;
+		c->sending = 1;
+		cs.nsending++;
+	}
+}
+
+void
+control_turn(void)
+{
+	struct control	*c, *next;
+
+	if (cs.nsending == 0)
+		return;
+	for (c = TAILQ_FIRST(&cs.all); c != NULL; c = next) {
+		next = TAILQ_NEXT(c, entry);
+		if (c->sending)
+			control_send(c);
+	}
+}
+
+/* As much as window and buffer take; FIN behind the last byte. */
+static void
+control_send(struct control *c)
+{
+	struct out	*o = tunnel_out();
+	uint8_t		*p;
+	size_t		 n;
+
+	while (c->sent < c->len) {
+		n = c->len - c->sent;
+		if (n > yamux_sendable(c->ys))
+			n = yamux_sendable(c->ys);
+		if (n > FRAME_MAX)
+			n = FRAME_MAX;
+		if (n == 0 || out_len(o) >= OUT_BULK ||
+		    (p = out_reserve(o, FRAME_ROOM + n)) == NULL)
+			return;
+		memcpy(p + FRAME_ROOM, c->buf + c->sent, n);
+		if (tunnel_frame(c->ys, p, n) == -1)
+			return;
+		c->sent += n;
+	}
+	control_done(c);
+}

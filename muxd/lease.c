@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Receive windows grow only with memory that authd has lent: it keeps the sum
+ * for the whole daemon (messages.md, section 5). yamux asks for bytes at once,
+ * authd answers by message, so a first refusal asks and a later try succeeds.
+ */
+#include <stdint.h>
+
+#include "clock.h"
+#include "imsg.h"
+#include "muxd.h"
+#include "proc.h"
+
+#define MIB		((size_t)1 << 20)
+#define SPARE_MIB	1		/* kept, so that it does not swing */
+#define ASK_MS		5000
+#define PATIENCE_MS	1000		/* between a refusal and the next try */
+
+static int	lease_answer(struct chan *, struct imsg *, void *);
+static void	lease_ask(uint32_t);
+
+static struct {
+	size_t		have, used;	/* bytes */
+	size_t		lent;		/* MiB, as authd counts it */
+	int		asking, renewing;
+	uint64_t	refused_ms;	/* when, 0: never */
+} ls;
+
+size_t
+lease_grow(void *arg, size_t want)
+{
+	size_t	room = ls.have - ls.used, lack;
+
+	(void)arg;
+	if (want > room) {
+		lack = (want - room + MIB - 1) / MIB;
+		if (ls.have + lack * MIB <= proc_conf()->credit_tunnel)
+			lease_ask((uint32_t)lack);
+		want = room;
+	}
+	ls.used += want;
+	return (want);
+}
+
+void
+lease_release(void *arg, size_t n)
+{
+	struct chan	*c = authd_chan();
+	size_t		 spare;
+
+	(void)arg;
+	ls.used -= n < ls.used ? n : ls.used;
+	spare = (ls.have - ls.used) / MIB;
+	if (spare <= SPARE_MIB || c == NULL)
+		return;
+	spare -= ls.used == 0 ? 0 : SPARE_MIB;
+	if (spare > ls.lent)
+		spare = ls.lent;
+	chan_begin(c, IMSG_CREDIT_BACK, 0, -1);
+	chan_add_u32(c, (uint32_t)spare);
+	if (chan_end(c) == 0) {
+		ls.have -= spare * MIB;
+		ls.lent -= spare;
+	}
+}
+
+static void
+lease_ask(uint32_t mib)
+{
+	struct chan	*c = authd_chan();
+	uint32_t	 id;
+
+	if (c == NULL || ls.asking)
+		return;
+	if (ls.refused_ms != 0 && clock_ms() - ls.refused_ms < PATIENCE_MS)
+		return;
+	if ((id = chan_call(c, ASK_MS, lease_answer, NULL)) == 0)
+		return;
+	ls.asking = 1;
+	chan_begin(c, IMSG_CREDIT_ASK, id, -1);
+	chan_add_u32(c, mib);
+	chan_end(c);
+}
+
+static int
+lease_answer(struct chan *c, struct imsg *m, void *arg)
+{
+	uint32_t	mib;
+
+	(void)c;
+	(void)arg;
+	ls.asking = 0;
+	if (m == NULL)
+		return (0);
+	if (m_get_u32(m, &mib) == -1 || m_end(m) == -1 ||
+	    mib > proc_conf()->credit_tunnel / MIB)
+		return (-1);
+	ls.refused_ms = mib == 0 ? clock_ms() : 0;
+	ls.lent += mib;
+	if (!ls.renewing)
+		ls.have += mib * MIB;
+	else if (mib * MIB > ls.have)
+		ls.have = mib * MIB;
+	ls.renewing = 0;
+	return (0);
+}
+
+/*
+ * What is in use stays in use, whatever the new authd says; it only has to
+ * know. Nothing grows until it has answered.
+ */
+void
+lease_renew(void)
+{
+	uint32_t	held = (uint32_t)((ls.used + MIB - 1) / MIB);
+
+	ls.have = ls.used;
+	ls.lent = 0;
+	ls.asking = 0;
+	ls.refused_ms = 0;
+	if (held > 0) {
+		lease_ask(held);
+		ls.renewing = ls.asking;
+	}
+}

@@ -1,0 +1,305 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Before login: parse the head again, ask authd once, answer once. Whatever is
+ * not as expected ends the process with a reply; nothing is tried twice.
+ * tunnel-protocol.md, section 1.
+ */
+#include <sys/socket.h>
+
+#include <event2/event.h>
+#include <event2/event_struct.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <sodium.h>
+
+#include "clock.h"
+#include "compat.h"
+#include "httphead.h"
+#include "imsg.h"
+#include "log.h"
+#include "muxd.h"
+#include "proc.h"
+#include "reply.h"
+#include "text.h"
+#include "upgrade.h"
+
+#define LOGIN_MS	8000
+#define LINGER_MS	1000	/* for the peer to read a refusal */
+#define RETRY_AFTER_S	5	/* when it is our fault */
+#define ROW_9_HEADER	"Sec-WebSocket-Version: 13"
+
+static int	login_check(const struct httphead *, char *);
+static int	login_ask(const struct httphead *, const char *);
+static int	login_result(struct chan *, struct imsg *, void *);
+static void	login_accept(const char *, const char *);
+static void	login_refuse(int, const char *, uint32_t, const char *);
+static void	login_linger(evutil_socket_t, short, void *);
+static void	login_over(void *);
+static int	all_of(const char *, size_t, const char *);
+
+static struct {
+	int		 fd;
+	int		 orphan;	/* authd went before we began */
+	int		 asking;
+	uint64_t	 nonce;
+	char		 addr[ADDR_SIZE];
+	char		 accept[ACCEPT_SIZE];
+	char		 key[SYSKEY_SIZE];
+	uint8_t		*early;		/* bytes behind the head */
+	size_t		 early_len;
+	struct event	 ev;
+	struct timer	 over;
+} lg = { .fd = -1 };
+
+void
+login_start(int fd, uint64_t nonce, const char *addr, const char *accept,
+    const uint8_t *bytes, size_t len)
+{
+	struct httphead		 h;
+	struct httphead_scan	 scan = { 0 };
+	char			 node[UPGRADE_NODE_SIZE];
+	const char		*why;
+	int			 status;
+
+	lg.fd = fd;
+	lg.nonce = nonce;
+	strlcpy(lg.addr, addr, sizeof(lg.addr));
+	strlcpy(lg.accept, accept, sizeof(lg.accept));
+	if (lg.orphan) {
+		login_refuse(503, "starting again", RETRY_AFTER_S, NULL);
+		return;
+	}
+	switch (httphead_request(&h, &scan, (const char *)bytes, len, &status,
+	    &why)) {
+	case 1:
+		break;
+	case 0:
+		login_refuse(400, "incomplete request", 0, NULL);
+		return;
+	default:
+		login_refuse(status, why, 0, NULL);
+		return;
+	}
+	if (login_check(&h, node) == -1)
+		return;
+	if (len > h.head_len) {
+		lg.early_len = len - h.head_len;
+		if ((lg.early = malloc(lg.early_len)) == NULL) {
+			login_refuse(503, "out of memory", RETRY_AFTER_S, NULL);
+			return;
+		}
+		memcpy(lg.early, bytes + h.head_len, lg.early_len);
+	}
+	if (login_ask(&h, node) == -1)
+		login_refuse(503, "starting again", RETRY_AFTER_S, NULL);
+}
+
+/* Rows 9, 10 and 7 of section 1.5, in this order. -1: answered. */
+static int
+login_check(const struct httphead *h, char *node)
+{
+	int	status;
+
+	if ((status = upgrade_check(h)) != 0) {
+		login_refuse(status, "not a WebSocket upgrade", 0,
+		    ROW_9_HEADER);
+		return (-1);
+	}
+	if ((status = upgrade_no_origin(h)) != 0) {
+		login_refuse(status, "browsers may not connect here", 0,
+		    ROW_9_HEADER);
+		return (-1);
+	}
+	if ((status = upgrade_node_id(h, node)) != 0) {
+		login_refuse(status, "invalid node_id format", 0, NULL);
+		return (-1);
+	}
+	/* It becomes a header line: do not believe it blindly. */
+	if (strlen(lg.accept) != ACCEPT_SIZE - 1 || !all_of(lg.accept,
+	    ACCEPT_SIZE - 1, "+/=")) {
+		login_refuse(500, "internal error", 0, NULL);
+		return (-1);
+	}
+	return (0);
+}
+
+/* Rows 2 and 3 are syntax; the rest is authd's to say. -1: it is away. */
+static int
+login_ask(const struct httphead *h, const char *node)
+{
+	char			 secret[SECRET_SIZE], token[HEX64_SIZE];
+	enum upgrade_auth	 auth;
+	struct chan		*c = authd_chan();
+	uint32_t		 id = 0;
+
+	auth = upgrade_basic(h, lg.key, sizeof(lg.key), secret, sizeof(secret));
+	if (auth != UPGRADE_AUTH_OK) {
+		login_refuse(401, upgrade_auth_message(auth), 0,
+		    "WWW-Authenticate: " UPGRADE_AUTH_CHALLENGE);
+		return (0);
+	}
+	switch (upgrade_query_get(&h->query, "reconnect_token", token,
+	    sizeof(token))) {
+	case UPGRADE_Q_NONE:
+		token[0] = '\0';
+		break;
+	case UPGRADE_Q_BAD:	/* present, and nobody's */
+		strlcpy(token, "-", sizeof(token));
+		break;
+	default:
+		break;
+	}
+	if (c != NULL)
+		id = chan_call(c, LOGIN_MS, login_result, NULL);
+	if (id != 0) {
+		lg.asking = 1;
+		chan_begin(c, IMSG_LOGIN, id, -1);
+		chan_add_u64(c, lg.nonce);
+		chan_add_str(c, lg.key);
+		chan_add_str(c, secret);
+		chan_add_str(c, node);
+		chan_add_str(c, token);
+		chan_add_str(c, lg.addr);
+		if (chan_end(c) == -1)
+			id = 0;
+	}
+	sodium_memzero(secret, sizeof(secret));
+	return (id == 0 ? -1 : 0);
+}
+
+static int
+login_result(struct chan *c, struct imsg *m, void *arg)
+{
+	uint16_t	status;
+	uint32_t	retry;
+	char		message[MESSAGE_SIZE], session[UUID_SIZE];
+	char		token[HEX64_SIZE], system[ID_SIZE];
+
+	(void)c;
+	(void)arg;
+	if (!lg.asking)
+		return (0);
+	lg.asking = 0;
+	if (m == NULL) {
+		login_refuse(503, "no answer in time", RETRY_AFTER_S, NULL);
+		return (0);
+	}
+	if (m_get_u16(m, &status) == -1 || m_get_u32(m, &retry) == -1 ||
+	    m_get_str(m, message, sizeof(message)) == -1 ||
+	    m_get_str(m, session, sizeof(session)) == -1 ||
+	    m_get_str(m, token, sizeof(token)) == -1 ||
+	    m_get_str(m, system, sizeof(system)) == -1 || m_end(m) == -1) {
+		login_refuse(500, "internal error", 0, NULL);
+		return (-1);
+	}
+	if (status != 0) {
+		login_refuse(status, message, retry, status == 401 ?
+		    "WWW-Authenticate: " UPGRADE_AUTH_CHALLENGE : NULL);
+		return (0);
+	}
+	if (!all_of(session, strlen(session), "-") || session[0] == '\0' ||
+	    !all_of(token, strlen(token), "")) {
+		login_refuse(500, "internal error", 0, NULL);
+		return (-1);
+	}
+	login_accept(session, token);
+	return (0);
+}
+
+static void
+login_accept(const char *session, const char *token)
+{
+	char	head[512], name[SYSKEY_SIZE * 2];
+	int	n, fd = lg.fd;
+
+	log_escape(name, sizeof(name), lg.key, strlen(lg.key));
+	muxd_set_name(name, session);
+	n = snprintf(head, sizeof(head), "HTTP/1.1 101 Switching Protocols\r\n"
+	    "Upgrade: websocket\r\nConnection: Upgrade\r\n"
+	    "Sec-WebSocket-Accept: %s\r\nX-Support-Session-Id: %s\r\n"
+	    "X-Support-Reconnect-Token: %s\r\n\r\n", lg.accept, session, token);
+	/* The first bytes on this socket: they fit, or nobody is there. */
+	if (send(fd, head, (size_t)n, MSG_NOSIGNAL) != n) {
+		log_info("tunnel %s: lost before it was up", session);
+		muxd_exit(0);
+	}
+	sodium_memzero(head, sizeof(head));
+	log_info("tunnel %s: up: %s from %s", session, name, lg.addr);
+	lg.fd = -1;
+	authd_up();
+	tunnel_start(fd, lg.early, lg.early_len);
+	free(lg.early);
+	lg.early = NULL;
+}
+
+void
+login_abandon(void)
+{
+	if (lg.asking) {
+		lg.asking = 0;
+		login_refuse(503, "starting again", RETRY_AFTER_S, NULL);
+	}
+}
+
+void
+login_orphan(void)
+{
+	lg.orphan = 1;
+	login_abandon();
+}
+
+/* The one way out of a login that failed. */
+static void
+login_refuse(int status, const char *message, uint32_t retry, const char *extra)
+{
+	char	reply[REPLY_MAX], text[256];
+	long	n;
+
+	log_info("%s: refused: %d %s", lg.addr, status, log_escape(text,
+	    sizeof(text), message, strlen(message)));
+	n = reply_refusal(reply, sizeof(reply), status, message, retry, extra);
+	if (n <= 0 || send(lg.fd, reply, (size_t)n, MSG_NOSIGNAL) != n)
+		muxd_exit(0);
+	/* Unread bytes would turn our close into a reset: read to the end. */
+	(void)shutdown(lg.fd, SHUT_WR);
+	timer_init(&lg.over, login_over, NULL);
+	timer_set(&lg.over, LINGER_MS);
+	event_assign(&lg.ev, proc_base(), lg.fd, EV_READ | EV_PERSIST,
+	    login_linger, NULL);
+	if (event_add(&lg.ev, NULL) == -1)
+		muxd_exit(0);
+}
+
+static void
+login_linger(evutil_socket_t fd, short what, void *arg)
+{
+	char	waste[1024];
+
+	(void)what;
+	(void)arg;
+	if (recv(fd, waste, sizeof(waste), 0) <= 0)
+		muxd_exit(0);
+}
+
+static void
+login_over(void *arg)
+{
+	(void)arg;
+	muxd_exit(0);
+}
+
+/* Letters, digits and the characters of `more`, nothing else. */
+static int
+all_of(const char *s, size_t len, const char *more)
+{
+	size_t	i;
+
+	for (i = 0; i < len; i++)
+		if (!text_alnum(s[i]) && strchr(more, s[i]) == NULL)
+			return (0);
+	return (1);
+}

@@ -1,0 +1,174 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * muxd: one process for one tunnel.
+ *
+ * May touch: the tunnel's socket, its ends of that tunnel's streams, the
+ * channels to parent and authd. No file, no other tunnel, no credential after
+ * login.
+ *
+ * Who says what to it:
+ *	parent	GIVE, once: the connection and what was read from it
+ *		STOP, LOGLEVEL, CHANNEL (a new authd)
+ *	authd	before login: LOGIN_RESULT, CLOSE
+ *		after it: STREAM_OPEN, STREAM_KILL, CLOSE, PROBE, CREDIT and
+ *		the users report
+ *	client	everything else, and none of it is believed
+ *
+ * Starts in main(), then on_give() -> login.c (one question to authd, 101 or a
+ * refusal) -> tunnel.c (socket) <-> stream.c, control.c. authd.c speaks with
+ * authd. The buffer in front of the socket is out.c.
+ */
+#include <malloc.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <jansson.h>
+#include <sodium.h>
+
+#include "clock.h"
+#include "compat.h"
+#include "imsg.h"
+#include "log.h"
+#include "msg.h"
+#include "muxd.h"
+#include "proc.h"
+
+#define GIVE_MS		10000	/* from start to the connection */
+#define TITLE_MS	1000	/* at most one change of title in it */
+#define FILES_MAX	4352	/* the largest stream cap, and some */
+
+static int	on_give(struct chan *, struct imsg *);
+static void	muxd_run(void);
+static void	muxd_stop(void);
+static void	muxd_title(void *);
+static void	muxd_unused(void *);
+
+static const struct dispatch parent_table[] = {
+	PROC_ROWS
+	{ IMSG_GIVE, R_PARENT, S_ANY, MF_FD | MF_ONCE, 29,
+	    17 + 3 * 4 + ADDR_SIZE + ACCEPT_SIZE + GIVE_BYTES_MAX, on_give },
+};
+
+static const struct proc_ops ops = {
+	.role = ROLE_MUXD,
+	.table = parent_table,
+	.rows = sizeof(parent_table) / sizeof(parent_table[0]),
+	.files = FILES_MAX,
+	.channel = authd_channel,
+	.run = muxd_run,
+	.stop = muxd_stop,
+};
+
+static struct {
+	char		key[2 * SYSKEY_SIZE];
+	char		session[UUID_SIZE];
+	struct timer	title, unused;
+	int		leaving;
+} mx;
+
+int
+main(int argc, char *argv[])
+{
+	/*
+	 * An idle tunnel keeps no more than it needs: large blocks come from
+	 * mmap and go back at once, and the heap's end is trimmed early.
+	 */
+	mallopt(M_MMAP_THRESHOLD, 65536);
+	mallopt(M_TRIM_THRESHOLD, 65536);
+	mallopt(M_TOP_PAD, 4096);
+	/* Both read the system's random source, which is out of reach later. */
+	if (sodium_init() == -1)
+		_exit(1);
+	json_object_seed(randombytes_random() | 1);
+	proc_main(&ops, argc, argv);
+}
+
+static void
+muxd_run(void)
+{
+	timer_init(&mx.title, muxd_title, NULL);
+	timer_init(&mx.unused, muxd_unused, NULL);
+	timer_set(&mx.unused, GIVE_MS);
+	proc_after_turn(tunnel_turn);
+}
+
+static void
+muxd_unused(void *arg)
+{
+	(void)arg;
+	log_warnx("no connection was given");
+	muxd_exit(0);
+}
+
+static int
+on_give(struct chan *c, struct imsg *m)
+{
+	const uint8_t	*bytes;
+	size_t		 len;
+	uint64_t	 nonce, instance;
+	char		 addr[ADDR_SIZE], accept[ACCEPT_SIZE];
+	uint8_t		 class;
+
+	(void)c;
+	if (m_get_u8(m, &class) == -1 || m_get_u64(m, &nonce) == -1 ||
+	    m_get_u64(m, &instance) == -1 ||
+	    m_get_str(m, addr, sizeof(addr)) == -1 ||
+	    m_get_str(m, accept, sizeof(accept)) == -1 ||
+	    m_get_blob(m, &bytes, &len, GIVE_BYTES_MAX) == -1 ||
+	    m_end(m) == -1 || class != CLASS_TUNNEL)
+		return (-1);
+	timer_del(&mx.unused);
+	proc_title("login from %s", addr);
+	login_start(m_take_fd(m), nonce, addr, accept, bytes, len);
+	return (0);
+}
+
+static void
+muxd_stop(void)
+{
+	if (!tunnel_is_up()) {
+		login_abandon();
+		muxd_exit(0);
+	}
+	tunnel_close(1001, NULL, END_TUNNEL);
+}
+
+void
+muxd_set_name(const char *key, const char *session)
+{
+	strlcpy(mx.key, key, sizeof(mx.key));
+	strlcpy(mx.session, session, sizeof(mx.session));
+	muxd_title(NULL);
+}
+
+const char *
+muxd_session(void)
+{
+	return (mx.session);
+}
+
+void
+muxd_title_changed(void)
+{
+	if (!timer_is_set(&mx.title))
+		timer_set(&mx.title, TITLE_MS);
+}
+
+static void
+muxd_title(void *arg)
+{
+	(void)arg;
+	proc_title("%s, session %s, %u streams", mx.key, mx.session,
+	    stream_count());
+}
+
+void
+muxd_exit(int status)
+{
+	if (mx.leaving)		/* from within proc_exit() */
+		_exit(status);
+	mx.leaving = 1;
+	authd_flush();
+	proc_exit(status);
+}

@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: ISC */
+#ifndef MUXD_H
+#define MUXD_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "msg.h"
+
+struct manifest;
+struct out;
+struct yamux;
+struct yamux_stream;
+
+/*
+ * Between the files of muxd. One process has one tunnel, so each file keeps its
+ * state in one static struct and these functions speak of "the" tunnel.
+ */
+
+/* login.c: from the given connection to the 101, or to a refusal and exit. */
+
+/*
+ * Take the connection: its descriptor (owned from now on) and all that proxyd
+ * read from it. `accept` is the Sec-WebSocket-Accept value, `addr` the peer's.
+ * Answers and leaves the process when the head is not what proxyd said.
+ */
+void	login_start(int fd, uint64_t nonce, const char *addr,
+	    const char *accept, const uint8_t *bytes, size_t len);
+/* authd has gone, or the daemon stops: 503 to whoever waits for an answer. */
+void	login_abandon(void);
+/* Before the connection came: whatever comes is answered with 503. */
+void	login_orphan(void);
+
+/* tunnel.c: the socket, WebSocket, yamux, keep-alive, the end. */
+
+/*
+ * The peer has its 101: speak yamux on `fd` (owned). `early` are bytes that
+ * came behind the head. Cannot fail but by ending the process.
+ */
+void	tunnel_start(int fd, uint8_t *early, size_t len);
+int	tunnel_is_up(void);
+/* After each turn of the loop: one write for all that was said in it. */
+void	tunnel_turn(void);
+/* Try to write at once, because the buffer is at its mark. */
+void	tunnel_write(void);
+/*
+ * The end: streams end with `why`, go-away, close frame, at most 5 s for the
+ * echo, exit. A second call does nothing.
+ */
+void	tunnel_close(uint16_t code, const char *reason, enum end_reason why);
+/* Is the client alive? authd_alive() is called within 2 s. */
+void	tunnel_probe(uint32_t id);
+struct yamux	*tunnel_yamux(void);
+struct out	*tunnel_out(void);
+/*
+ * A frame has been prepared behind `p`, which out_reserve() gave: FRAME_ROOM
+ * bytes for headers, then `len` of payload. Write the headers and commit it.
+ * 0, or -1 when the window does not take it (nothing is committed).
+ */
+#define FRAME_ROOM	16	/* WebSocket 4, yamux 12 */
+#define FRAME_MAX	65520	/* payload; with its header still 16 bits */
+int	tunnel_frame(struct yamux_stream *, uint8_t *p, size_t len);
+
+/* stream.c: one descriptor, one yamux stream. */
+
+/*
+ * authd's STREAM_OPEN. Owns `fd`; every failure is told on it as an ERROR line
+ * and to authd as STREAM_END.
+ */
+void	stream_open(uint64_t id, const char *service, const uint8_t *tag,
+	    size_t tag_len, int fd);
+void	stream_kill(uint64_t id, enum end_reason);
+void	stream_end_all(enum end_reason);
+unsigned stream_count(void);
+/* Calls fn for each open stream (ANNOUNCE). */
+void	stream_walk(void (*fn)(uint64_t id, const char *service,
+	    const uint8_t *tag, size_t tag_len, uint64_t in, uint64_t out));
+/* There is room again in the output buffer. */
+void	stream_room(void);
+/* Write to the descriptors what one read of the socket brought. */
+void	stream_flush(void);
+/* Give back what is kept for the next burst. */
+void	stream_trim(void);
+/* From yamux; `arg` is the tunnel's and not used. */
+void	stream_on_data(struct yamux_stream *, const uint8_t *, size_t);
+void	stream_on_fin(struct yamux_stream *);
+void	stream_on_close(struct yamux_stream *, enum end_reason);
+void	stream_on_window(struct yamux_stream *);
+void	stream_on_ack(struct yamux_stream *);
+
+/* control.c: what the client tells us on streams that it opens. */
+
+void	control_on_open(struct yamux_stream *);
+void	control_on_data(struct yamux_stream *, const uint8_t *, size_t);
+void	control_on_fin(struct yamux_stream *);
+void	control_on_close(struct yamux_stream *);
+/* Place what waits in the output buffer, once a turn. */
+void	control_turn(void);
+void	control_end_all(void);
+/* The table that counts, or NULL before the first manifest. */
+const struct manifest *control_services(void);
+uint32_t control_services_version(void);
+/* The users report of this system (len 0: there is none), for all who asked. */
+void	control_users(const char *doc, size_t len);
+
+/* authd.c: the channel to authd, and its successor after a restart. */
+
+/* A channel from the parent; owns `fd`. */
+int	authd_channel(int fd);
+struct chan	*authd_chan(void);	/* NULL while authd is away */
+/* The login is through: more messages are allowed from here on. */
+void	authd_up(void);
+void	authd_stream_end(uint64_t id, const char *service, const uint8_t *tag,
+	    size_t tag_len, enum end_reason, uint64_t in, uint64_t out);
+/* Tell authd control_services(). */
+void	authd_services(void);
+/* A report, re-serialised; `doc` is copied or sent. */
+void	authd_report(enum report_kind, const char *doc, size_t len);
+/* control_users() will be called, at the latest after 5 s. One at a time. */
+void	authd_users_fetch(void);
+void	authd_alive(uint32_t id, int alive);
+/* On change, at most every 15 s: called with each ping answer. */
+void	authd_stats(uint64_t in, uint64_t out, uint64_t rtt_ns);
+/* The last words: send what waits. */
+void	authd_flush(void);
+
+/* lease.c: growth of receive windows, lent by authd in steps of 1 MiB. */
+
+size_t	lease_grow(void *, size_t want);
+void	lease_release(void *, size_t n);
+/* A new authd knows nothing of what the old one lent. */
+void	lease_renew(void);
+
+/* muxd.c */
+
+/* Set before the login is through; "" until then. For log lines and ps. */
+void	muxd_set_name(const char *key, const char *session);
+const char	*muxd_session(void);
+/* Something that ps shows has changed. */
+void	muxd_title_changed(void);
+/* Flush the channels and leave. */
+void	muxd_exit(int) __attribute__((noreturn));
+
+#endif

@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: ISC */
+#ifndef TEXT_H
+#define TEXT_H
+
+#include <stddef.h>
+
+/* An ASCII letter or digit, whatever the locale. 1 or 0. */
+int	text_alnum(char);
+/* Only printable ASCII without blanks; empty is plain. 1 or 0. */
+int	text_plain(const char *, size_t len);
+/*
+ * How many of `len` bytes of UTF-8 to keep so that at most `max` remain and no
+ * character is split.
+ */
+size_t	text_cut(const char *, size_t len, size_t max);
+
+#endif
