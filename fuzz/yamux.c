@@ -4,9 +4,9 @@
  * callbacks do, the second into which pieces the rest is cut and what this end
  * does between them; the rest is what the peer sent.
  *
- * Besides what the sanitizers see, each frame this end emits is checked: a known
- * type, no second SYN, ACK or FIN on an id, nothing after RST, no data beyond
- * the window, go-away last.  So are the sums of credit and what may wait.
+ * Besides what the sanitizers see, each frame this end emits is checked: a
+ * known type, no second SYN, ACK or FIN on an id, nothing after RST, no data
+ * beyond the window, go-away last.  So are the sums of credit and what waits.
  */
 #include <stdlib.h>
 #include <string.h>

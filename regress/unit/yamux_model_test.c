@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * yamux against itself under random schedules.  Two ends with small windows and
- * two pipes between them; in each step one of them opens, accepts, writes, sends
- * control frames, reads some bytes, consumes, half-closes, resets, pings or says
- * go-away, and some consumers stall.  Then everybody finishes.  Checked:
+ * two pipes between them; in each step one of them opens, accepts, writes,
+ * sends control frames, reads some bytes, consumes, half-closes, resets, pings
+ * or says go-away, and some consumers stall.  Then all finish.  Checked:
  *
  *	every byte arrives once, in order, and all of them before FIN
  *	nothing is left waiting while somebody could go on (no deadlock)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * One yamux end under test: what it called back is written down as text, what it
- * sends is kept as bytes.  Header only, for the yamux tests of this directory.
+ * One yamux end under test: what it called back is written down as text, what
+ * it sends is kept as bytes.  Header only, for the yamux tests here.
  */
 #ifndef YAMUX_UTIL_H
 #define YAMUX_UTIL_H
