@@ -106,7 +106,7 @@ test_header(void)
 	for (i = 0; i < sizeof(t) / sizeof(t[0]); i++) {
 		n = ws_header(out, WS_OP_BINARY, t[i].len, NULL);
 		ok(n == t[i].size && memcmp(out, t[i].bytes, n) == 0,
-		    "tunnel-14: header for %llu bytes, unmasked",
+		    "tunnel-14(partial): header for %llu bytes, unmasked",
 		    (unsigned long long)t[i].len);
 		n = ws_header(out, WS_OP_BINARY, t[i].len, rnd);
 		ok(n == t[i].size + 4 && out[1] == (0x80 |
@@ -134,7 +134,7 @@ test_pong(void)
 	feed(&s, "\x89\x82\0\0\0\0hi", 8);
 	n = ws_output(&s, out, NULL);
 	ok(n == 4 && memcmp(out, "\x8a\x02hi", 4) == 0,
-	    "tunnel-14: ping hi is answered by pong hi, unmasked");
+	    "tunnel-14(partial): ping hi is answered by pong hi, unmasked");
 	ws_init(&c, WS_CLIENT, NULL);
 	feed(&c, "\x89\x02hi", 4);
 	n = ws_output(&c, out, rnd);
@@ -196,14 +196,15 @@ test_close(void)
 	    "and is sent as it was");
 
 	ws_init(&s, WS_SERVER, NULL);
-	is_int(feed(&s, "\x83", 1), -1, "tunnel-13: refused by the first byte");
+	is_int(feed(&s, "\x83", 1), -1,
+	    "tunnel-13(partial): refused by the first byte");
 	is_int(feed(&s, "\x82\x80\0\0\0\0", 6), -1, "and for good");
 	ok(strcmp(ws_error(&s), "reserved opcode") == 0 &&
 	    ws_own_code(&s) == 1002, "the fault has a text and a code");
 	ws_close(&s, 1000, "too late");
 	n = ws_output(&s, out, NULL);
 	ok(n == 4 && memcmp(out, "\x88\x02\x03\xea", 4) == 0,
-	    "tunnel-13: close 1002");
+	    "tunnel-13(partial): close 1002");
 }
 
 /* ---- masks ---- */
@@ -318,8 +319,8 @@ test_streams(void)
 
 	for (i = 0; i < 60; i++)
 		good += one_stream(i % 2 ? WS_SERVER : WS_CLIENT);
-	is_int(good, 60, "tunnel-12: 60 random streams: frames, fragments and "
-	    "pings cut anywhere");
+	is_int(good, 60, "tunnel-12(partial): 60 random streams: frames, "
+	    "fragments and pings cut anywhere");
 }
 
 /* ---- message mode ---- */
@@ -395,7 +396,7 @@ test_limits(void)
 	is_int(feed(&ws, "\x82\x06", 2), -1, "frame cap: over it");
 	is_int(ws_own_code(&ws), 1009, "frame cap: 1009");
 	ok(sizeof(struct ws) <= 352,
-	    "tunnel-13: all a peer can make grow has %zu bytes",
+	    "tunnel-13(partial): all a peer can make grow has %zu bytes",
 	    sizeof(struct ws));
 }
 
