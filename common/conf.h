@@ -121,6 +121,8 @@ struct conf {
 #undef X
 	struct conf_listen	listen[CONF_LISTEN_MAX];	/* parent only */
 	unsigned		n_listen;
+	unsigned		max_tunnels_given;	/* parent only: not the
+							   default */
 };
 
 /* Every member at its default; lists empty. */

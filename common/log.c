@@ -19,7 +19,8 @@ static struct {
 	int		 fd;
 	int		 verbose;
 	unsigned long	 dropped;	/* the parent did not read in time */
-} log_state = { "relayd", -1, 0, 0 };
+	void		(*printer)(enum log_level, const char *);
+} log_state = { "relayd", -1, 0, 0, NULL };
 
 static const char *const level_names[] = { "error", "warn", "info", "debug" };
 
@@ -59,6 +60,12 @@ log_send(enum log_level level, const char *text)
 }
 
 void
+log_printer(void (*fn)(enum log_level, const char *))
+{
+	log_state.printer = fn;
+}
+
+void
 log_line(enum log_level level, const char *line)
 {
 	struct timespec	 ts;
@@ -66,6 +73,10 @@ log_line(enum log_level level, const char *line)
 	char		 stamp[32], out[LOG_LINE_MAX + 96];
 	int		 n;
 
+	if (log_state.printer != NULL) {
+		log_state.printer(level, line);
+		return;
+	}
 	clock_gettime(CLOCK_REALTIME, &ts);
 	gmtime_r(&ts.tv_sec, &tm);
 	strftime(stamp, sizeof(stamp), "%Y-%m-%dT%H:%M:%S", &tm);

@@ -39,6 +39,8 @@ void	fatalx(const char *fmt, ...)
 
 /* Print one finished line as it is: the parent, for a child. */
 void	log_line(enum log_level level, const char *line);
+/* Print lines with `fn` instead of to standard error (syslog, in the parent). */
+void	log_printer(void (*fn)(enum log_level, const char *line));
 
 /*
  * Make untrusted text printable: bytes outside 0x20-0x7e and the backslash

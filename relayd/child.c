@@ -1,0 +1,161 @@
+/* SPDX-License-Identifier: ISC */
+/* Who lives: the children by number and by pid. */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "compat.h"
+#include "log.h"
+#include "relayd.h"
+
+#define BUCKETS		4096	/* a power of two, about max tunnels */
+
+LIST_HEAD(bucket, child);
+
+static struct {
+	TAILQ_HEAD(, child)	all;
+	struct bucket		by_instance[BUCKETS], by_pid[BUCKETS];
+	uint64_t		next;		/* number of the next instance */
+	size_t			count[ROLE_COUNT];
+	size_t			startups;
+} children = { .all = TAILQ_HEAD_INITIALIZER(children.all), .next = 1 };
+
+struct child *
+child_new(int role, struct slot *slot, uint64_t nonce)
+{
+	struct child	*c;
+
+	if ((c = calloc(1, sizeof(*c))) == NULL)
+		return (NULL);
+	c->role = role;
+	c->slot = slot;
+	c->nonce = nonce;
+	c->instance = children.next++;
+	c->started_ms = clock_ms();
+	TAILQ_INSERT_TAIL(&children.all, c, entry);
+	LIST_INSERT_HEAD(&children.by_instance[c->instance % BUCKETS], c,
+	    by_instance);
+	children.count[role]++;
+	if (role == ROLE_MUXD)
+		children.startups++;
+	return (c);
+}
+
+void
+child_set_pid(struct child *c, pid_t pid)
+{
+	c->pid = pid;
+	LIST_INSERT_HEAD(&children.by_pid[(unsigned)pid % BUCKETS], c, by_pid);
+}
+
+void
+child_free(struct child *c)
+{
+	timer_del(&c->deadline);
+	chan_free(c->chan);
+	childlog_free(c->log);
+	if (c->slot != NULL && c->slot->child == c)
+		c->slot->child = NULL;
+	TAILQ_REMOVE(&children.all, c, entry);
+	LIST_REMOVE(c, by_instance);
+	if (c->pid != 0)
+		LIST_REMOVE(c, by_pid);
+	children.count[c->role]--;
+	if (c->role == ROLE_MUXD && !c->bound)
+		children.startups--;
+	free(c);
+}
+
+struct child *
+child_find(uint64_t instance)
+{
+	struct child	*c;
+
+	LIST_FOREACH(c, &children.by_instance[instance % BUCKETS], by_instance)
+		if (c->instance == instance)
+			break;
+	return (c);
+}
+
+struct child *
+child_find_pid(pid_t pid)
+{
+	struct child	*c;
+
+	LIST_FOREACH(c, &children.by_pid[(unsigned)pid % BUCKETS], by_pid)
+		if (c->pid == pid)
+			break;
+	return (c);
+}
+
+struct child *
+child_after(uint64_t instance)
+{
+	struct child	*c;
+
+	/* Mostly called with one that lives. */
+	if (instance != 0 && (c = child_find(instance)) != NULL)
+		return (TAILQ_NEXT(c, entry));
+	TAILQ_FOREACH(c, &children.all, entry)
+		if (c->instance > instance)
+			break;
+	return (c);
+}
+
+int
+child_was(uint64_t instance)
+{
+	return (instance != 0 && instance < children.next);
+}
+
+size_t
+child_count(int role)
+{
+	return (children.count[role]);
+}
+
+size_t
+child_startups(void)
+{
+	return (children.startups);
+}
+
+void
+child_set_bound(struct child *c, const char *system, const char *session,
+    uint64_t generation)
+{
+	if (!c->bound && c->role == ROLE_MUXD)
+		children.startups--;
+	c->bound = 1;
+	strlcpy(c->system, system, sizeof(c->system));
+	strlcpy(c->session, session, sizeof(c->session));
+	c->generation = generation;
+}
+
+const char *
+child_state_name(enum child_state state)
+{
+	static const char *const	names[] = { "starting", "ready",
+	    "stopping" };
+
+	return (names[state]);
+}
+
+void
+child_set_state(struct child *c, enum child_state state)
+{
+	log_debug("%s: %s -> %s", child_name(c), child_state_name(c->state),
+	    child_state_name(state));
+	c->state = state;
+	if (c->chan != NULL)
+		chan_set_state(c->chan, state);
+}
+
+const char *
+child_name(const struct child *c)
+{
+	static char	name[64];
+
+	snprintf(name, sizeof(name), "%s[%d] %llu", role_name(c->role),
+	    (int)c->pid, (unsigned long long)c->instance);
+	return (name);
+}

@@ -1,0 +1,371 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * What relayctl asks of the parent, by way of the control worker: processes,
+ * reload, log level, and in test builds the clock and forbidden calls.
+ */
+#include <event2/event.h>
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "compat.h"
+#include "log.h"
+#include "relayd.h"
+
+#define SLICE		64	/* processes looked at before others get a turn */
+#define WORDS_MAX	2	/* of the requests that come here */
+
+/* One `show processes` under way. */
+struct listing {
+	uint64_t	who;		/* the control worker's instance */
+	uint32_t	id;
+	uint64_t	last;		/* instance shown last */
+	struct timer	next;
+};
+
+/* One `test try`. */
+struct trial {
+	uint64_t	who;
+	uint32_t	id;
+	uint64_t	instance;
+	char		call[16];
+};
+
+static void	ctl_row(struct chan *, uint32_t, const char *const *, size_t);
+static void	ctl_done(uint64_t, uint32_t, unsigned, const char *);
+static void	show_start(struct chan *, uint32_t);
+static void	show_some(void *);
+static int	ctl_run(struct chan *, uint32_t, unsigned, char [][CTL_WORD_SIZE],
+		    unsigned);
+
+int
+ctl_request(struct chan *chan, struct imsg *m)
+{
+	static char	words[WORDS_MAX][CTL_WORD_SIZE];
+	uint32_t	version;
+	uint16_t	op;
+	uint8_t		n, i;
+
+	if (m_get_u32(m, &version) == -1 || version != CTL_VERSION ||
+	    m_get_u16(m, &op) == -1 || m_get_u8(m, &n) == -1 || n > WORDS_MAX)
+		return (-1);
+	for (i = 0; i < n; i++)
+		if (m_get_str(m, words[i], sizeof(words[i])) == -1)
+			return (-1);
+	if (m_end(m) == -1)
+		return (-1);
+	return (ctl_run(chan, m->id, op, words, n));
+}
+
+static void
+ctl_row(struct chan *chan, uint32_t id, const char *const *cells, size_t n)
+{
+	size_t	i;
+
+	chan_begin(chan, IMSG_CTL_ROW, id, -1);
+	chan_add_u8(chan, (uint8_t)n);
+	for (i = 0; i < n; i++)
+		chan_add_str(chan, cells[i]);
+	chan_end(chan);
+}
+
+/* The asker may have been replaced meanwhile; then nobody waits any more. */
+static struct chan *
+ctl_chan(uint64_t who)
+{
+	struct child	*c = child_find(who);
+
+	return (c == NULL ? NULL : c->chan);
+}
+
+static void
+ctl_done(uint64_t who, uint32_t id, unsigned code, const char *text)
+{
+	struct chan	*chan = ctl_chan(who);
+
+	if (chan == NULL)
+		return;
+	chan_begin(chan, IMSG_CTL_DONE, id, -1);
+	chan_add_u16(chan, (uint16_t)code);
+	chan_add_str(chan, text);
+	chan_end(chan);
+}
+
+/* show processes */
+
+static void
+show_start(struct chan *chan, uint32_t id)
+{
+	static const char *const	head[] = { "instance", "role", "pid",
+	    "system", "session", "state", "uptime", "memory", "private",
+	    "sandbox", "restarts" };
+	struct listing			*l;
+
+	if ((l = calloc(1, sizeof(*l))) == NULL) {
+		ctl_done(chan_instance(chan), id, 503, "out of memory");
+		return;
+	}
+	l->who = chan_instance(chan);
+	l->id = id;
+	timer_init(&l->next, show_some, l);
+	ctl_row(chan, id, head, sizeof(head) / sizeof(head[0]));
+	show_some(l);
+}
+
+static void
+format_uptime(uint64_t ms, char *dst, size_t size)
+{
+	uint64_t	s = ms / 1000;
+
+	if (s < 60)
+		snprintf(dst, size, "%" PRIu64 "s", s);
+	else if (s < 3600)
+		snprintf(dst, size, "%" PRIu64 "m%02" PRIu64 "s", s / 60,
+		    s % 60);
+	else if (s < 86400)
+		snprintf(dst, size, "%" PRIu64 "h%02" PRIu64 "m", s / 3600,
+		    s / 60 % 60);
+	else
+		snprintf(dst, size, "%" PRIu64 "d%02" PRIu64 "h", s / 86400,
+		    s / 3600 % 24);
+}
+
+static void
+format_layers(uint32_t layers, char *dst, size_t size)
+{
+	static const struct {
+		uint32_t	 bit;
+		const char	*name;
+	} names[] = {
+		{ SB_USER, "user" }, { SB_CHROOT, "chroot" },
+		{ SB_NNP, "nnp" }, { SB_LANDLOCK, "landlock" },
+		{ SB_SECCOMP, "seccomp" }, { SB_RLIMIT, "rlimit" },
+		{ SB_NODUMP, "nodump" },
+	};
+	size_t	i;
+
+	dst[0] = '\0';
+	for (i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		if (!(layers & names[i].bit))
+			continue;
+		if (dst[0] != '\0')
+			strlcat(dst, ",", size);
+		strlcat(dst, names[i].name, size);
+	}
+	if (dst[0] == '\0')
+		strlcpy(dst, "-", size);
+}
+
+/* Resident memory, from what everyone may read. */
+static void
+memory_resident(pid_t pid, char *dst, size_t size)
+{
+	char		path[64];
+	uint64_t	total, resident;
+	FILE		*f;
+
+	strlcpy(dst, "-", size);
+	snprintf(path, sizeof(path), "/proc/%d/statm", (int)pid);
+	if ((f = fopen(path, "re")) == NULL)
+		return;
+	if (fscanf(f, "%" SCNu64 " %" SCNu64, &total, &resident) == 2)
+		snprintf(dst, size, "%" PRIu64 "K",
+		    resident * (uint64_t)sysconf(_SC_PAGESIZE) / 1024);
+	fclose(f);
+}
+
+/* Pages that nobody shares; only root may look into one that cannot dump. */
+static void
+memory_private(pid_t pid, char *dst, size_t size)
+{
+	char		path[64], line[256];
+	uint64_t	sum = 0, kib;
+	int		found = 0;
+	FILE		*f;
+
+	strlcpy(dst, "-", size);
+	snprintf(path, sizeof(path), "/proc/%d/smaps_rollup", (int)pid);
+	if ((f = fopen(path, "re")) == NULL)
+		return;
+	while (fgets(line, sizeof(line), f) != NULL) {
+		if (sscanf(line, "Private_Clean: %" SCNu64, &kib) != 1 &&
+		    sscanf(line, "Private_Dirty: %" SCNu64, &kib) != 1)
+			continue;
+		sum += kib;
+		found = 1;
+	}
+	fclose(f);
+	if (found)
+		snprintf(dst, size, "%" PRIu64 "K", sum);
+}
+
+/* A child, or ourselves (NULL). */
+static void
+show_row(struct chan *chan, uint32_t id, const struct child *c)
+{
+	char	instance[24], pid[16], uptime[32], memory[24], private[24];
+	char	layers[96], restarts[16];
+	pid_t	p = c == NULL ? getpid() : c->pid;
+
+	snprintf(instance, sizeof(instance), "%" PRIu64,
+	    c == NULL ? 0 : c->instance);
+	snprintf(pid, sizeof(pid), "%d", (int)p);
+	format_uptime(clock_ms() - (c == NULL ? env()->started_ms :
+	    c->started_ms), uptime, sizeof(uptime));
+	memory_resident(p, memory, sizeof(memory));
+	memory_private(p, private, sizeof(private));
+	format_layers(c == NULL ? 0 : c->layers, layers, sizeof(layers));
+	snprintf(restarts, sizeof(restarts), "%u",
+	    c == NULL ? 0 : supervise_restarts(c));
+	ctl_row(chan, id, (const char *[]){ instance,
+	    role_name(c == NULL ? ROLE_PARENT : c->role), pid,
+	    c == NULL || c->system[0] == '\0' ? "-" : c->system,
+	    c == NULL || c->session[0] == '\0' ? "-" : c->session,
+	    c == NULL ? "ready" : child_state_name(c->state), uptime, memory,
+	    private, layers, restarts }, 11);
+}
+
+static void
+show_some(void *arg)
+{
+	struct listing	*l = arg;
+	struct chan	*chan = ctl_chan(l->who);
+	struct child	*c;
+	int		 i;
+
+	if (chan != NULL && l->last == 0)
+		show_row(chan, l->id, NULL);
+	c = child_after(l->last);
+	for (i = 0; chan != NULL && c != NULL && i < SLICE; i++) {
+		show_row(chan, l->id, c);
+		l->last = c->instance;
+		c = child_after(l->last);
+	}
+	if (chan != NULL && c != NULL) {
+		timer_set(&l->next, 1);
+		return;
+	}
+	ctl_done(l->who, l->id, 0, "");
+	free(l);
+}
+
+#ifdef RELAYD_TESTING
+/* test clock MS: every process, this one included. */
+static void
+test_clock(struct chan *chan, uint32_t id, const char *word)
+{
+	struct child	*c;
+	const char	*wrong;
+	uint64_t	 ms;
+
+	ms = (uint64_t)strtonum(word, 0, 1000LL * 86400 * 3660, &wrong);
+	if (wrong != NULL) {
+		ctl_done(chan_instance(chan), id, 400, "not milliseconds");
+		return;
+	}
+	for (c = child_after(0); c != NULL; c = child_after(c->instance)) {
+		if (c->chan == NULL)
+			continue;
+		chan_begin(c->chan, IMSG_CLOCK, 0, -1);
+		chan_add_u64(c->chan, ms);
+		chan_end(c->chan);
+	}
+	ctl_done(chan_instance(chan), id, 0, "clock moved");
+	clock_move(ms);
+}
+
+static int
+test_tried(struct chan *chan, struct imsg *m, void *arg)
+{
+	struct trial	*t = arg;
+	struct chan	*asker = ctl_chan(t->who);
+	char		 instance[24], result[64] = "killed";
+	const char	*name;
+	uint32_t	 err;
+
+	(void)chan;
+	if (m != NULL) {
+		if (m_get_u32(m, &err) == -1 || m_end(m) == -1) {
+			free(t);
+			return (-1);
+		}
+		name = strerrorname_np((int)err);
+		snprintf(result, sizeof(result), err == 0 ? "worked" :
+		    "errno %s", name == NULL ? "unknown" : name);
+	}
+	snprintf(instance, sizeof(instance), "%" PRIu64, t->instance);
+	if (asker != NULL) {
+		ctl_row(asker, t->id, (const char *[]){ "instance", "call",
+		    "result" }, 3);
+		ctl_row(asker, t->id, (const char *[]){ instance, t->call,
+		    result }, 3);
+		ctl_done(t->who, t->id, 0, "");
+	}
+	free(t);
+	return (0);
+}
+
+/* test try INSTANCE CALL */
+static void
+test_try(struct chan *chan, uint32_t id, const char *instance,
+    const char *call)
+{
+	static const char *const	calls[TRY_COUNT] = { "", "open",
+	    "connect", "fork", "exec", "ptrace", "kill" };
+	struct child			*c;
+	struct trial			*t;
+	uint32_t			 request;
+	int				 i;
+
+	c = child_find((uint64_t)strtonum(instance, 1, INT64_MAX, NULL));
+	for (i = TRY_OPEN; i < TRY_COUNT && strcmp(call, calls[i]) != 0; i++)
+		continue;
+	if (i == TRY_COUNT || c == NULL || c->chan == NULL) {
+		ctl_done(chan_instance(chan), id, 404,
+		    i == TRY_COUNT ? "no such call" : "no such instance");
+		return;
+	}
+	if ((t = calloc(1, sizeof(*t))) == NULL ||
+	    (request = chan_call(c->chan, RELOAD_MS, test_tried, t)) == 0) {
+		free(t);
+		ctl_done(chan_instance(chan), id, 503, "out of memory");
+		return;
+	}
+	t->who = chan_instance(chan);
+	t->id = id;
+	t->instance = c->instance;
+	strlcpy(t->call, call, sizeof(t->call));
+	chan_begin(c->chan, IMSG_TRY, request, -1);
+	chan_add_u8(c->chan, (uint8_t)i);
+	chan_end(c->chan);
+}
+#endif
+
+static int
+ctl_run(struct chan *chan, uint32_t id, unsigned op,
+    char words[][CTL_WORD_SIZE], unsigned n)
+{
+	uint64_t	who = chan_instance(chan);
+
+	if (op == CTL_SHOW_PROCESSES && n == 0)
+		show_start(chan, id);
+	else if (op == CTL_RELOAD && n == 0)
+		reload_start(ctl_done, who, id);
+	else if ((op == CTL_LOG_VERBOSE || op == CTL_LOG_BRIEF) && n == 0) {
+		relayd_verbose(op == CTL_LOG_VERBOSE);
+		ctl_done(who, id, 0, op == CTL_LOG_VERBOSE ? "log is verbose" :
+		    "log is brief");
+#ifdef RELAYD_TESTING
+	} else if (op == CTL_TEST_CLOCK && n == 1)
+		test_clock(chan, id, words[0]);
+	else if (op == CTL_TEST_TRY && n == 2) {
+		test_try(chan, id, words[0], words[1]);
+#endif
+	} else
+		return (-1);	/* control has checked; it would not ask this */
+	(void)words;
+	return (0);
+}

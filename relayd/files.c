@@ -1,0 +1,178 @@
+/* SPDX-License-Identifier: ISC */
+/* Directories and secret files, before anything runs. */
+#include <sys/stat.h>
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "compat.h"
+#include "log.h"
+#include "relayd.h"
+
+static void	dir_of(const char *, char *, size_t);
+static void	dir_make(const char *, mode_t);
+static void	store_dir(const struct conf *);
+static void	empty_dir(const struct conf *);
+
+void
+files_init(void)
+{
+	store_dir(&env()->conf);
+	empty_dir(&env()->conf);
+}
+
+static void
+dir_of(const char *path, char *dir, size_t size)
+{
+	char	*slash;
+
+	if (strlcpy(dir, path, size) >= size)
+		fatalx("%s: the path is too long", path);
+	if ((slash = strrchr(dir, '/')) == NULL)
+		fatalx("%s: not an absolute path", path);
+	slash[slash == dir] = '\0';
+}
+
+/* The directory alone, not its parents. */
+static void
+dir_make(const char *dir, mode_t mode)
+{
+	struct stat	st;
+
+	if (mkdir(dir, mode) == -1 && errno != EEXIST)
+		fatal("mkdir %s", dir);
+	if (stat(dir, &st) == -1)
+		fatal("%s", dir);
+	if (!S_ISDIR(st.st_mode))
+		fatalx("%s: not a directory", dir);
+}
+
+/* Does it hold anything but the store's own files? */
+static int
+dir_holds_other(const char *dir, const char *store)
+{
+	const char	*base = strrchr(store, '/') + 1;
+	struct dirent	*de;
+	DIR		*d;
+	int		 other = 0;
+
+	if ((d = opendir(dir)) == NULL)
+		fatal("%s", dir);
+	while ((de = readdir(d)) != NULL && !other)
+		other = strcmp(de->d_name, ".") != 0 &&
+		    strcmp(de->d_name, "..") != 0 &&
+		    strncmp(de->d_name, base, strlen(base)) != 0;
+	closedir(d);
+	return (other);
+}
+
+/* A file in a directory that may be authd's: never follow what lies there. */
+static void
+file_own(int dirfd, const char *name, uid_t uid, gid_t gid)
+{
+	struct stat	st;
+	int		fd;
+
+	fd = openat(dirfd, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC |
+	    O_NONBLOCK);
+	if (fd == -1)
+		return;
+	if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_nlink == 1 &&
+	    st.st_uid != uid && fchown(fd, uid, gid) == -1)
+		fatal("chown %s", name);
+	close(fd);
+}
+
+/*
+ * authd's root. As root it has to belong to authd's user, and it holds the
+ * store and nothing else: whatever lies there, authd can read.
+ */
+static void
+store_dir(const struct conf *conf)
+{
+	static const char *const	tails[] = { "", "-wal", "-shm" };
+	struct env			*e = env();
+	struct stat			 st;
+	char				 name[PATH_SIZE_MAX + 8];
+	uid_t				 uid;
+	gid_t				 gid;
+	size_t				 i;
+	int				 fd;
+
+	dir_of(conf->store_path, e->store_dir, sizeof(e->store_dir));
+	dir_make(e->store_dir, 0700);
+	if (!e->root)
+		return;
+	users_get(ROLE_AUTHD, &uid, &gid);
+	if ((fd = open(e->store_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC)) == -1
+	    || fstat(fd, &st) == -1)
+		fatal("%s", e->store_dir);
+	if (st.st_uid != uid) {
+		if (st.st_uid != 0 || dir_holds_other(e->store_dir,
+		    conf->store_path))
+			fatalx("%s is authd's root: it has to hold the store "
+			    "and nothing else, and be owned by uid %u",
+			    e->store_dir, (unsigned)uid);
+		if (fchown(fd, uid, gid) == -1 || fchmod(fd, 0700) == -1)
+			fatal("chown %s", e->store_dir);
+	}
+	for (i = 0; i < sizeof(tails) / sizeof(tails[0]); i++) {
+		snprintf(name, sizeof(name), "%s%s",
+		    strrchr(conf->store_path, '/') + 1, tails[i]);
+		file_own(fd, name, uid, gid);
+	}
+	close(fd);
+}
+
+/* The directory of the control socket, and in it one where nothing is. */
+static void
+empty_dir(const struct conf *conf)
+{
+	struct env	*e = env();
+	char		 dir[PATH_SIZE_MAX];
+
+	dir_of(conf->control_path, dir, sizeof(dir));
+	if (e->root)
+		dir_make(dir, 0755);
+	if (!e->root)
+		return;
+	if ((size_t)snprintf(e->empty_dir, sizeof(e->empty_dir), "%s/empty",
+	    dir) >= sizeof(e->empty_dir))
+		fatalx("%s: the path is too long", dir);
+	dir_make(e->empty_dir, 0555);
+	if (chown(e->empty_dir, 0, 0) == -1 || chmod(e->empty_dir, 0555) == -1)
+		fatal("%s", e->empty_dir);
+	if (dir_holds_other(e->empty_dir, "/\n"))
+		fatalx("%s: has to be empty", e->empty_dir);
+}
+
+int
+files_secret(const char *path, char *err, size_t err_size)
+{
+	struct stat	st;
+	const char	*wrong = NULL;
+	int		fd;
+
+	if ((fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY)) ==
+	    -1 || fstat(fd, &st) == -1) {
+		snprintf(err, err_size, "%s: %s", path, strerror(errno));
+		if (fd != -1)
+			close(fd);
+		return (-1);
+	}
+	if (!S_ISREG(st.st_mode))
+		wrong = "not a regular file";
+	else if (st.st_uid != 0 && st.st_uid != geteuid())
+		wrong = "has to be owned by root or by the user of relayd";
+	else if (st.st_mode & (S_IRWXO | S_IWGRP | S_IXGRP))
+		wrong = "others can read or write it; chmod 600";
+	if (wrong == NULL)
+		return (fd);
+	snprintf(err, err_size, "%s: %s", path, wrong);
+	close(fd);
+	return (-1);
+}

@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: ISC */
+/* Will it fit, and who has to wait. */
+#include <sys/resource.h>
+
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "log.h"
+#include "relayd.h"
+
+#define FILES_PER_CHILD	2	/* channel and log */
+#define FILES_OTHER	128	/* listeners, connections on their way */
+#define PIDS_OTHER	512	/* of the rest of the system */
+
+/*
+ * Each tunnel is a muxd; beside them live those that have not logged in, the
+ * fixed children, and terminals, for which as much again as for logins is kept.
+ */
+static uint64_t
+children_beside(const struct conf *c)
+{
+	return (2 * c->startups_full + c->proxyd_count + 2);
+}
+
+uint64_t
+limits_fit(const struct conf *c, uint64_t files, uint64_t pids)
+{
+	uint64_t	fixed, fit;
+
+	fixed = children_beside(c);
+	if (files < FILES_OTHER + FILES_PER_CHILD * fixed ||
+	    pids < PIDS_OTHER + fixed)
+		return (0);
+	fit = (files - FILES_OTHER) / FILES_PER_CHILD - fixed;
+	if (fit > pids - PIDS_OTHER - fixed)
+		fit = pids - PIDS_OTHER - fixed;
+	return (fit);
+}
+
+static uint64_t
+pid_max(void)
+{
+	FILE		*f;
+	uint64_t	 n = 0;
+
+	if ((f = fopen("/proc/sys/kernel/pid_max", "re")) != NULL) {
+		if (fscanf(f, "%" SCNu64, &n) != 1)
+			n = 0;
+		fclose(f);
+	}
+	return (n == 0 ? 32768 : n);
+}
+
+/* As many descriptors as are wanted, or as we may have. */
+static uint64_t
+files_raise(uint64_t want)
+{
+	struct rlimit	rl, up;
+
+	if (getrlimit(RLIMIT_NOFILE, &rl) == -1)
+		return (0);
+	if (rl.rlim_cur >= want)
+		return (rl.rlim_cur);
+	up.rlim_cur = want;
+	up.rlim_max = rl.rlim_max > want ? rl.rlim_max : want;
+	if (setrlimit(RLIMIT_NOFILE, &up) == 0)		/* root */
+		return (want);
+	up.rlim_cur = up.rlim_max = rl.rlim_max;
+	if (setrlimit(RLIMIT_NOFILE, &up) == 0)
+		return (rl.rlim_max);
+	return (rl.rlim_cur);
+}
+
+int
+limits_check(struct conf *c, char *err, size_t err_size)
+{
+	uint64_t	files, pids, fit;
+
+	files = files_raise(FILES_OTHER + FILES_PER_CHILD *
+	    (children_beside(c) + c->max_tunnels));
+	pids = pid_max();
+	fit = limits_fit(c, files, pids);
+	if (fit >= c->max_tunnels)
+		return (0);
+	if (!c->max_tunnels_given && fit > 0) {
+		log_info("max tunnels is %" PRIu64 ", not %" PRIu64 ": what "
+		    "RLIMIT_NOFILE and pid_max allow", fit, c->max_tunnels);
+		c->max_tunnels = fit;
+		return (0);
+	}
+	snprintf(err, err_size, "max tunnels %" PRIu64 " with max startups "
+	    "%" PRIu64 " does not fit: %" PRIu64 " open files "
+	    "(RLIMIT_NOFILE) and %" PRIu64 " processes (pid_max) are enough "
+	    "for max tunnels %" PRIu64, c->max_tunnels, c->startups_full,
+	    files, pids, fit);
+	return (-1);
+}
+
+int
+limits_drop(const struct conf *c, uint64_t n, unsigned dice)
+{
+	uint64_t	p;
+
+	if (n < c->startups_begin)
+		return (0);
+	if (n >= c->startups_full || c->startups_rate == 100)
+		return (1);
+	p = 100 - c->startups_rate;
+	p *= n - c->startups_begin;
+	p /= c->startups_full - c->startups_begin;
+	return (dice < p + c->startups_rate);
+}

@@ -1,0 +1,195 @@
+/* SPDX-License-Identifier: ISC */
+/* The sockets that only the parent may bind. */
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "compat.h"
+#include "log.h"
+#include "relayd.h"
+
+#define BACKLOG		1024
+#define CONTROL_BACKLOG	32
+#define CONTROL_GROUP	"relayd"
+
+static struct {
+	int	fds[CONF_LISTEN_MAX];
+	int	control;
+	char	control_path[104];	/* what we bound, to remove it */
+} sockets = { .control = -1 };
+
+static int	listener_bind(const struct conf_listen *);
+static int	control_bind(const char *);
+
+void
+listen_init(void)
+{
+	const struct conf	*c = &env()->conf;
+	unsigned		 i;
+
+	for (i = 0; i < c->n_listen; i++)
+		sockets.fds[i] = listener_bind(&c->listen[i]);
+	sockets.control = control_bind(c->control_path);
+	strlcpy(sockets.control_path, c->control_path,
+	    sizeof(sockets.control_path));
+}
+
+void
+listen_close(void)
+{
+	if (sockets.control != -1)
+		unlink(sockets.control_path);
+}
+
+/* The address as bind(2) wants it; the parser has checked it. */
+static socklen_t
+listener_address(const struct conf_listen *l, struct sockaddr_storage *ss)
+{
+	struct sockaddr_in	*sin = (struct sockaddr_in *)ss;
+	struct sockaddr_in6	*sin6 = (struct sockaddr_in6 *)ss;
+
+	memset(ss, 0, sizeof(*ss));
+	if (inet_pton(AF_INET, l->address, &sin->sin_addr) == 1) {
+		sin->sin_family = AF_INET;
+		sin->sin_port = htons(l->port);
+		return (sizeof(*sin));
+	}
+	if (inet_pton(AF_INET6, l->address, &sin6->sin6_addr) != 1)
+		fatalx("listen: bad address %s", l->address);
+	sin6->sin6_family = AF_INET6;
+	sin6->sin6_port = htons(l->port);
+	return (sizeof(*sin6));
+}
+
+static int
+listener_bind(const struct conf_listen *l)
+{
+	struct sockaddr_storage	ss;
+	socklen_t		len = listener_address(l, &ss);
+	int			fd, on = 1;
+	uint16_t		port;
+
+	fd = socket(ss.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC,
+	    0);
+	if (fd == -1)
+		fatal("listen on %s: socket", l->address);
+	if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) == -1)
+		fatal("listen on %s: SO_REUSEADDR", l->address);
+	/* ":: port 80" and "0.0.0.0 port 80" are two listeners. */
+	if (ss.ss_family == AF_INET6 && setsockopt(fd, IPPROTO_IPV6,
+	    IPV6_V6ONLY, &on, sizeof(on)) == -1)
+		fatal("listen on %s: IPV6_V6ONLY", l->address);
+	if (bind(fd, (struct sockaddr *)&ss, len) == -1)
+		fatal("listen on %s port %u: bind", l->address, l->port);
+	if (listen(fd, BACKLOG) == -1)
+		fatal("listen on %s port %u", l->address, l->port);
+	if (getsockname(fd, (struct sockaddr *)&ss, &len) == -1)
+		fatal("listen on %s: getsockname", l->address);
+	port = ss.ss_family == AF_INET ?
+	    ntohs(((struct sockaddr_in *)&ss)->sin_port) :
+	    ntohs(((struct sockaddr_in6 *)&ss)->sin6_port);
+	log_info("listening on %s port %u%s%s", l->address, port,
+	    (l->flags & LISTEN_INTERNAL) ? " internal" : "",
+	    (l->flags & LISTEN_TUNNEL) ? " tunnel" : "");
+	return (fd);
+}
+
+/*
+ * What a dead daemon left is removed, and only that: not a file, not a socket
+ * that somebody answers.
+ */
+static void
+control_unstale(const char *path, const struct sockaddr_un *sun)
+{
+	struct stat	st;
+	int		fd, answered;
+
+	if (lstat(path, &st) == -1) {
+		if (errno == ENOENT)
+			return;
+		fatal("control socket %s", path);
+	}
+	if (!S_ISSOCK(st.st_mode))
+		fatalx("control socket %s: something else is there", path);
+	if ((fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC |
+	    SOCK_NONBLOCK, 0)) == -1)
+		fatal("socket");
+	answered = connect(fd, (const struct sockaddr *)sun, sizeof(*sun)) !=
+	    -1 || errno != ECONNREFUSED;
+	close(fd);
+	if (answered)
+		fatalx("control socket %s: another relayd answers", path);
+	if (unlink(path) == -1)
+		fatal("control socket %s: unlink", path);
+}
+
+static int
+control_bind(const char *path)
+{
+	struct sockaddr_un	 sun = { .sun_family = AF_UNIX };
+	const struct group	*gr;
+	mode_t			 mask;
+	int			 fd;
+
+	if (strlcpy(sun.sun_path, path, sizeof(sun.sun_path)) >=
+	    sizeof(sun.sun_path))
+		fatalx("control socket %s: the path is too long", path);
+	control_unstale(path, &sun);
+	fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	if (fd == -1)
+		fatal("control socket: socket");
+	mask = umask(0117);		/* 0660 from the first moment */
+	if (bind(fd, (struct sockaddr *)&sun, sizeof(sun)) == -1)
+		fatal("control socket %s: bind", path);
+	umask(mask);
+	if (env()->root) {
+		if ((gr = getgrnam(CONTROL_GROUP)) == NULL)
+			log_info("no group %s: only root can use %s",
+			    CONTROL_GROUP, path);
+		else if (lchown(path, 0, gr->gr_gid) == -1)
+			fatal("control socket %s: chown", path);
+	}
+	if (listen(fd, CONTROL_BACKLOG) == -1)
+		fatal("control socket %s: listen", path);
+	return (fd);
+}
+
+static void
+listener_send(struct child *to, int fd, uint32_t flags, const char *address)
+{
+	int	copy;
+
+	if ((copy = fcntl(fd, F_DUPFD_CLOEXEC, 0)) == -1) {
+		log_warn("%s: listener %s", child_name(to), address);
+		return;
+	}
+	chan_begin(to->chan, IMSG_LISTENER, 0, copy);
+	chan_add_u32(to->chan, flags);
+	chan_add_str(to->chan, address);
+	chan_end(to->chan);
+}
+
+void
+listen_send(struct child *to)
+{
+	const struct conf	*c = &env()->conf;
+	unsigned		 i;
+
+	if (to->role == ROLE_CONTROL)
+		listener_send(to, sockets.control, 0, "control");
+	if (to->role != ROLE_PROXYD)
+		return;
+	for (i = 0; i < c->n_listen; i++)
+		listener_send(to, sockets.fds[i], c->listen[i].flags,
+		    c->listen[i].address);
+}

@@ -1,0 +1,243 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * What children may say to the parent, in which state, and what is done. Who
+ * says anything else is killed.
+ */
+#include <sys/socket.h>
+
+#include <event2/event.h>
+#include <sodium.h>
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "log.h"
+#include "relayd.h"
+
+static int	on_ready(struct chan *, struct imsg *);
+static int	on_give(struct chan *, struct imsg *);
+static int	on_bound(struct chan *, struct imsg *);
+static int	on_offence(struct chan *, struct imsg *);
+
+#define R_ALL	(R_CONTROL | R_AUTHD | R_PROXYD | R_MUXD | R_TERMD)
+#define ST_UP	(S(CHILD_READY) | S(CHILD_STOPPING))
+
+const struct dispatch	parent_table[] = {
+	/* type, from, states, flags, min, max, handler */
+	{ IMSG_READY, R_ALL, S(CHILD_STARTING) | S(CHILD_STOPPING), MF_ONCE,
+	    4, 4, on_ready },
+	{ IMSG_GIVE, R_PROXYD, ST_UP, MF_FD, 29,
+	    29 + ADDR_SIZE + ACCEPT_SIZE + GIVE_BYTES_MAX, on_give },
+	{ IMSG_BOUND, R_AUTHD, ST_UP, 0, 24, 24 + ID_SIZE + UUID_SIZE,
+	    on_bound },
+	{ IMSG_OFFENCE, R_AUTHD, ST_UP, 0, 12, 12 + MESSAGE_SIZE, on_offence },
+	{ IMSG_CTL, R_CONTROL, ST_UP, MF_REQUEST, 7, IMSG_MAX - IMSG_HDR,
+	    ctl_request },
+	{ IMSG_RELOAD_SAID, R_CONTROL | R_AUTHD | R_PROXYD, ST_UP, MF_ANSWER,
+	    5, 5 + MESSAGE_SIZE, NULL },
+#ifdef RELAYD_TESTING
+	{ IMSG_TRIED, R_ALL, ST_UP, MF_ANSWER, 4, 4, NULL },
+#endif
+};
+const size_t	parent_rows = sizeof(parent_table) / sizeof(parent_table[0]);
+
+/* What a GIVE says; the bytes are the peer's, and nobody here reads them. */
+struct give {
+	uint8_t		 class;
+	uint64_t	 nonce, instance;
+	char		 addr[ADDR_SIZE], accept[ACCEPT_SIZE];
+	const uint8_t	*bytes;
+	size_t		 len;
+};
+
+static void	give_new(struct give *, int);
+static void	give_known(struct give *, int);
+static void	give_send(struct child *, const struct give *, int);
+static void	give_refuse(int, const char *);
+
+/*
+ * A channel ended. A child that broke the rules goes at once; one that closed
+ * its end is on its way out, and gets a moment to say so by itself.
+ */
+void
+parent_channel_closed(struct chan *chan, int offence, const char *reason)
+{
+	struct child	*c = chan_arg(chan);
+
+	if (offence) {
+		supervise_kill(c, reason);
+		return;
+	}
+	chan_free(chan);
+	c->chan = NULL;
+	log_debug("%s: %s", child_name(c), reason);
+	if (c->state != CHILD_STOPPING)
+		timer_set(&c->deadline, STOP_MS);
+}
+
+static int
+on_ready(struct chan *chan, struct imsg *m)
+{
+	struct child	*c = chan_arg(chan);
+
+	if (m_get_u32(m, &c->layers) == -1 || m_end(m) == -1)
+		return (-1);
+	if (c->state == CHILD_STARTING)
+		supervise_ready(c);
+	return (0);
+}
+
+/* A connection goes to its room: a new one, or one that authd has named. */
+static int
+on_give(struct chan *chan, struct imsg *m)
+{
+	struct give	g;
+
+	(void)chan;
+	if (m_get_u8(m, &g.class) == -1 || m_get_u64(m, &g.nonce) == -1 ||
+	    m_get_u64(m, &g.instance) == -1 ||
+	    m_get_str(m, g.addr, sizeof(g.addr)) == -1 ||
+	    m_get_str(m, g.accept, sizeof(g.accept)) == -1 ||
+	    m_get_blob(m, &g.bytes, &g.len, GIVE_BYTES_MAX) == -1 ||
+	    m_end(m) == -1)
+		return (-1);
+	if (g.class != CLASS_TUNNEL && g.class != CLASS_TERMINAL)
+		return (-1);
+	if (g.instance == 0) {
+		give_new(&g, m_take_fd(m));
+		return (0);
+	}
+	/* It may have ended meanwhile, but it must have been. */
+	if (!child_was(g.instance))
+		return (-1);
+	if (child_find(g.instance) != NULL &&
+	    child_find(g.instance)->role !=
+	    (g.class == CLASS_TUNNEL ? ROLE_MUXD : ROLE_TERMD))
+		return (-1);
+	give_known(&g, m_take_fd(m));
+	return (0);
+}
+
+static void
+give_new(struct give *g, int fd)
+{
+	const struct conf	*conf = &env()->conf;
+	struct child		*c;
+
+	if (env()->stopping || supervise_authd() == NULL) {
+		give_refuse(fd, "stopping or starting");
+		return;
+	}
+	if (g->class == CLASS_TUNNEL && (limits_drop(conf, child_startups(),
+	    randombytes_uniform(100)) || child_count(ROLE_MUXD) >=
+	    conf->max_tunnels + conf->startups_full)) {
+		give_refuse(fd, "max startups");
+		return;
+	}
+	if (g->class == CLASS_TERMINAL && child_count(ROLE_TERMD) >=
+	    conf->startups_full) {
+		give_refuse(fd, "too many terminals");
+		return;
+	}
+	c = spawn_child(g->class == CLASS_TUNNEL ? ROLE_MUXD : ROLE_TERMD,
+	    NULL, g->nonce);
+	if (c == NULL) {
+		give_refuse(fd, "no worker");
+		return;
+	}
+	give_send(c, g, fd);
+}
+
+static void
+give_known(struct give *g, int fd)
+{
+	struct child	*c = child_find(g->instance);
+
+	if (c == NULL || c->chan == NULL || c->state == CHILD_STOPPING)
+		give_refuse(fd, "the worker has gone");
+	else
+		give_send(c, g, fd);
+}
+
+static void
+give_send(struct child *c, const struct give *g, int fd)
+{
+	chan_begin(c->chan, IMSG_GIVE, 0, fd);
+	chan_add_u8(c->chan, g->class);
+	chan_add_u64(c->chan, g->nonce);
+	chan_add_u64(c->chan, c->instance);
+	chan_add_str(c->chan, g->addr);
+	chan_add_str(c->chan, g->accept);
+	chan_add_blob(c->chan, g->bytes, g->len);
+	chan_end(c->chan);
+}
+
+/* All that the parent ever says on the network. */
+static void
+give_refuse(int fd, const char *why)
+{
+	static const char	reply[] =
+	    "HTTP/1.1 503 Service Unavailable\r\n"
+	    "Content-Type: application/json\r\n"
+	    "Content-Length: 57\r\n"
+	    "Retry-After: 5\r\n"
+	    "Connection: close\r\n"
+	    "\r\n"
+	    "{\"code\":503,\"message\":\"too many connections\","
+	    "\"data\":null}";
+
+	log_debug("connection refused: %s", why);
+	if (send(fd, reply, sizeof(reply) - 1, MSG_DONTWAIT | MSG_NOSIGNAL) ==
+	    -1)
+		log_debug("connection refused: %s", strerror(errno));
+	(void)shutdown(fd, SHUT_WR);
+	close(fd);
+}
+
+/* authd says whose tunnel that is; kept for the next authd. */
+static int
+on_bound(struct chan *chan, struct imsg *m)
+{
+	struct child	*c;
+	uint64_t	 instance, generation;
+	char		 system[ID_SIZE], session[UUID_SIZE];
+
+	(void)chan;
+	if (m_get_u64(m, &instance) == -1 ||
+	    m_get_str(m, system, sizeof(system)) == -1 ||
+	    m_get_str(m, session, sizeof(session)) == -1 ||
+	    m_get_u64(m, &generation) == -1 || m_end(m) == -1 ||
+	    !child_was(instance))
+		return (-1);
+	if ((c = child_find(instance)) == NULL)
+		return (0);		/* ended meanwhile */
+	if (c->role != ROLE_MUXD && c->role != ROLE_TERMD)
+		return (-1);
+	child_set_bound(c, system, session, generation);
+	return (0);
+}
+
+static int
+on_offence(struct chan *chan, struct imsg *m)
+{
+	struct child	*c;
+	uint64_t	 instance;
+	char		 reason[MESSAGE_SIZE], text[MESSAGE_SIZE + 32];
+	char		 printable[MESSAGE_SIZE];
+
+	(void)chan;
+	if (m_get_u64(m, &instance) == -1 ||
+	    m_get_str(m, reason, sizeof(reason)) == -1 || m_end(m) == -1 ||
+	    !child_was(instance))
+		return (-1);
+	if ((c = child_find(instance)) == NULL)
+		return (0);
+	if (c->role == ROLE_AUTHD)
+		return (-1);
+	log_escape(printable, sizeof(printable), reason, strlen(reason));
+	snprintf(text, sizeof(text), "authd: %s", printable);
+	supervise_kill(c, text);
+	return (0);
+}

@@ -1,0 +1,792 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * The grammar of relayd.conf(5). What a setting may be is in common/conf.h,
+ * what a word is in relayd/lex.c. Each error is reported with file, line, what
+ * came and what was expected, and parsing goes on behind it.
+ */
+%define api.pure full
+%define api.value.type {union lex_value}
+%define parse.error custom
+%define parse.lac full
+%param { struct parser *ps }
+
+%code requires {
+#include "lex.h"
+
+struct parser;
+}
+
+%code {
+#include <arpa/inet.h>
+
+#include <ctype.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cfg.h"
+#include "compat.h"
+
+#define SETTINGS_MAX	96	/* that may be given once */
+#define EXPECTED_MAX	6	/* alternatives named in an error */
+
+struct parser {
+	struct conf	*conf;
+	struct lex	*lex;
+	cfg_error_fn	 error;
+	void		*arg;
+	int		 errors;
+	struct {
+		const char	*keyword;
+		int		 line;
+	}		 seen[SETTINGS_MAX];
+	size_t		 nseen;
+	int		 proxy_port_given;
+};
+
+static int	yylex(union lex_value *, struct parser *);
+static void	yyerror(struct parser *, const char *);
+static void	report(void *, const char *, int, const char *);
+static void	error(struct parser *, const char *, ...)
+		    __attribute__((format(printf, 2, 3)));
+static int	recover(struct parser *, int, int *, union lex_value *);
+static int	once(struct parser *, const char *);
+static void	number(struct parser *, const char *, const char *, uint64_t);
+static void	rate(struct parser *, const char *, const char *, const char *,
+		    uint64_t, uint64_t);
+static void	startups(struct parser *, const char *);
+static void	string(struct parser *, const char *, char *, size_t,
+		    const char *);
+static void	list(struct parser *, const char *, char *, size_t, size_t,
+		    unsigned *, const char *);
+static void	file_path(struct parser *, const char *, char *, size_t,
+		    const char *);
+static void	tunnel_path(struct parser *, const char *);
+static void	proxy_domain(struct parser *, char *);
+static void	origin(struct parser *, const char *);
+static void	network(struct parser *, const char *);
+static void	listener(struct parser *, const char *, uint64_t, uint64_t);
+
+/*
+ * Behind an error: go on after this line, or at the "}" that ends the block.
+ * `top` says that there is none.
+ */
+#define RECOVER(top) do {						\
+	if (recover(ps, top, &yychar, &yylval) == -1)			\
+		YYABORT;						\
+	yyerrok;							\
+} while (0)
+}
+
+%token ADDRESS "address" API "api" AUDIENCE "audience" CONSOLE "console"
+%token CONTROL "control" CREDIT "credit" DOMAIN "domain" FILE_ "file"
+%token FRAME "frame" GRACE "grace" HTTP "http" HTTPS "https" IDLE "idle"
+%token INCLUDE "include" INTERNAL "internal" ISSUER "issuer" JWT "jwt"
+%token KEY "key" LIFETIME "lifetime" LIMIT "limit" LISTEN "listen" LIVE "live"
+%token MAX "max" NO "no" ON "on" OPERATOR "operator" ORIGIN "origin"
+%token PATH "path" PER "per" PORT "port" PROXIED "proxied" PROXY "proxy"
+%token PROXYD "proxyd" RATE "rate" RECONNECT "reconnect" REPLACE "replace"
+%token REQUIRE "require" SCHEME "scheme" SECRET "secret" SESSION "session"
+%token SESSIONS "sessions" SLOT "slot" SOCKET "socket" SQLITE "sqlite"
+%token STARTUP "start-up" STARTUPS "startups" STORE "store"
+%token STREAMS "streams" SYSTEM "system" TERMINAL "terminal" TICKET "ticket"
+%token TIMEOUT "timeout" TOKEN "token" TRUSTED "trusted" TUNNEL "tunnel"
+%token TUNNELS "tunnels" YES "yes"
+%token BADTOKEN "an unreadable word"
+%token MACRO "a macro's name"
+%token STRING "a string" WORD "a word" LATER "a word for later"
+%token NUMBER "a number" DURATION "a duration such as 30s"
+%token SIZE "a size such as 5M"
+%token '\n' "end of line" '{' "{" '}' "}" '=' "="
+
+%type MACRO STRING WORD LATER text
+%type NUMBER DURATION SIZE number duration size yesno listenflags listenflag
+%type path
+
+%destructor { free($$.string); } MACRO STRING WORD LATER text path
+
+%%
+
+grammar		: %empty
+		| grammar '\n'
+		| grammar statement '\n'
+		| grammar include
+		| grammar later
+		| grammar error				{ RECOVER(1); }
+		;
+
+/* Known words of which nothing is behind them yet. */
+later		: LATER {
+			error(ps, "\"%s\" is not supported by this version",
+			    $1.string);
+			free($1.string);
+			RECOVER(1);
+		}
+		;
+
+/* Its lines come before the end of this one. */
+include		: INCLUDE path {
+			(void)lex_push_file(ps->lex, $2.string);
+			free($2.string);
+		}
+		;
+
+statement	: MACRO '=' text {
+			if (lex_define(ps->lex, $1.string, $3.string) == -1)
+				error(ps, "macro %s not defined", $1.string);
+			free($1.string);
+			free($3.string);
+		}
+		| STORE store
+		| LISTEN ON text PORT number listenflags {
+			listener(ps, $3.string, $5.number, $6.number);
+			free($3.string);
+		}
+		| TRUSTED PROXY text {
+			network(ps, $3.string);
+			free($3.string);
+		}
+		| PROXYD number {
+			number(ps, "proxyd", "proxyd_count", $2.number);
+		}
+		| MAX STARTUPS WORD {
+			startups(ps, $3.string);
+			free($3.string);
+		}
+		| CONTROL SOCKET text {
+			file_path(ps, "control socket", ps->conf->control_path,
+			    sizeof(ps->conf->control_path), $3.string);
+			free($3.string);
+		}
+		| TUNNEL '{' tunnelopts '}'
+		| OPERATOR '{' operatoropts '}'
+		;
+
+/* Of its own, so that no token is read ahead before the file is opened. */
+path		: STRING				{ $$ = $1; }
+		| WORD					{ $$ = $1; }
+		;
+
+text		: STRING				{ $$ = $1; }
+		| WORD					{ $$ = $1; }
+		;
+
+number		: NUMBER				{ $$ = $1; }
+		;
+
+duration	: DURATION				{ $$ = $1; }
+		;
+
+size		: SIZE					{ $$ = $1; }
+		| NUMBER				{ $$ = $1; }
+		;
+
+yesno		: %empty				{ $$.number = 1; }
+		| YES					{ $$.number = 1; }
+		| NO					{ $$.number = 0; }
+		;
+
+store		: SQLITE text storemax {
+			file_path(ps, "store sqlite", ps->conf->store_path,
+			    sizeof(ps->conf->store_path), $2.string);
+			free($2.string);
+		}
+		| LATER text {
+			error(ps, "\"%s\" is not supported by this version",
+			    $1.string);
+			free($1.string);
+			free($2.string);
+		}
+		;
+
+storemax	: %empty
+		| MAX size {
+			number(ps, "store ... max", "store_max", $2.number);
+		}
+		;
+
+listenflags	: %empty				{ $$.number = 0; }
+		| listenflags listenflag {
+			$$.number = $1.number | $2.number;
+		}
+		;
+
+listenflag	: INTERNAL			{ $$.number = LISTEN_INTERNAL; }
+		| TUNNEL			{ $$.number = LISTEN_TUNNEL; }
+		| LATER {
+			error(ps, "\"%s\" is not supported by this version",
+			    $1.string);
+			free($1.string);
+			$$.number = 0;
+		}
+		;
+
+tunnelopts	: %empty
+		| tunnelopts '\n'
+		| tunnelopts tunnelopt
+		| tunnelopts error			{ RECOVER(0); }
+		;
+
+tunnelopt	: PATH text {
+			tunnel_path(ps, $2.string);
+			free($2.string);
+		}
+		| GRACE duration {
+			number(ps, "grace", "grace", $2.number);
+		}
+		| STARTUP GRACE duration {
+			number(ps, "start-up grace", "startup_grace",
+			    $3.number);
+		}
+		| SESSION LIFETIME duration {
+			number(ps, "session lifetime", "session_lifetime",
+			    $3.number);
+		}
+		| MAX TUNNELS number {
+			number(ps, "max tunnels", "max_tunnels", $3.number);
+			ps->conf->max_tunnels_given = 1;
+		}
+		| MAX SESSIONS PER SYSTEM number {
+			number(ps, "max sessions per system", "max_sessions",
+			    $5.number);
+		}
+		| MAX STREAMS PER TUNNEL number {
+			number(ps, "max streams per tunnel", "max_streams",
+			    $5.number);
+		}
+		| RATE LIMIT ADDRESS number PER duration {
+			rate(ps, "rate limit address", "rate_address",
+			    "rate_address_s", $4.number, $6.number);
+		}
+		| RATE LIMIT SLOT number PER duration {
+			rate(ps, "rate limit slot", "rate_slot", "rate_slot_s",
+			    $4.number, $6.number);
+		}
+		| RATE LIMIT KEY number PER duration {
+			rate(ps, "rate limit key", "rate_key", "rate_key_s",
+			    $4.number, $6.number);
+		}
+		| REQUIRE RECONNECT TOKEN yesno {
+			number(ps, "require reconnect token",
+			    "require_reconnect_token", $4.number);
+		}
+		| REPLACE LIVE TUNNEL yesno {
+			number(ps, "replace live tunnel", "replace_live",
+			    $4.number);
+		}
+		| CREDIT PER TUNNEL size {
+			number(ps, "credit per tunnel", "credit_tunnel",
+			    $4.number);
+		}
+		;
+
+operatoropts	: %empty
+		| operatoropts '\n'
+		| operatoropts operatoropt
+		| operatoropts error			{ RECOVER(0); }
+		;
+
+operatoropt	: PROXY DOMAIN text {
+			proxy_domain(ps, $3.string);
+			ps->proxy_port_given = 0;
+			free($3.string);
+			$3.string = NULL;
+		} proxyopts {
+			if (ps->conf->proxy_plain && !ps->proxy_port_given)
+				ps->conf->proxy_port = 80;
+		}
+		| JWT SECRET FILE_ text {
+			file_path(ps, "jwt secret file",
+			    ps->conf->jwt_secret_file,
+			    sizeof(ps->conf->jwt_secret_file), $4.string);
+			free($4.string);
+		}
+		| JWT ISSUER text {
+			string(ps, "jwt issuer", ps->conf->jwt_issuer,
+			    sizeof(ps->conf->jwt_issuer), $3.string);
+			free($3.string);
+			$3.string = NULL;
+		} audience
+		| PROXY TOKEN LIFETIME duration {
+			number(ps, "proxy token lifetime",
+			    "proxy_token_lifetime", $4.number);
+		}
+		| TICKET LIFETIME duration {
+			number(ps, "ticket lifetime", "ticket_lifetime",
+			    $3.number);
+		}
+		| TICKET RATE number {
+			number(ps, "ticket rate", "ticket_rate", $3.number);
+		}
+		| TERMINAL IDLE TIMEOUT duration {
+			number(ps, "terminal idle timeout", "terminal_idle",
+			    $4.number);
+		}
+		| TERMINAL FRAME size {
+			number(ps, "terminal frame", "terminal_frame",
+			    $3.number);
+		}
+		| PROXIED IDLE TIMEOUT duration {
+			number(ps, "proxied idle timeout", "proxy_idle",
+			    $4.number);
+		}
+		| API RATE number {
+			number(ps, "api rate", "api_rate", $3.number);
+		}
+		| CONSOLE ORIGIN text {
+			origin(ps, $3.string);
+			free($3.string);
+		}
+		;
+
+proxyopts	: %empty
+		| proxyopts SCHEME HTTP			{ ps->conf->proxy_plain = 1; }
+		| proxyopts SCHEME HTTPS		{ ps->conf->proxy_plain = 0; }
+		| proxyopts PORT number {
+			number(ps, "proxy domain ... port", "proxy_port",
+			    $3.number);
+			ps->proxy_port_given = 1;
+		}
+		;
+
+audience	: %empty
+		| AUDIENCE text {
+			string(ps, "jwt issuer ... audience",
+			    ps->conf->jwt_audience,
+			    sizeof(ps->conf->jwt_audience), $2.string);
+			free($2.string);
+		}
+		;
+
+%%
+
+/* Errors. */
+
+static void
+report(void *arg, const char *file, int line, const char *text)
+{
+	struct parser	*ps = arg;
+	char		 full[2 * LEX_WORD_MAX + 512];
+
+	if (ps->errors++ >= CFG_ERRORS_MAX)
+		return;
+	if (line > 0)
+		snprintf(full, sizeof(full), "%s:%d: %s", file, line, text);
+	else
+		snprintf(full, sizeof(full), "%s: %s", file, text);
+	ps->error(ps->arg, full);
+}
+
+static void
+error(struct parser *ps, const char *fmt, ...)
+{
+	char	text[LEX_WORD_MAX + 256];
+	va_list	ap;
+
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	report(ps, lex_file(ps->lex), lex_line(ps->lex), text);
+}
+
+/* Out of stack or memory: the grammar's own errors come the way below. */
+static void
+yyerror(struct parser *ps, const char *text)
+{
+	error(ps, "%s", text);
+}
+
+static int
+yyreport_syntax_error(const yypcontext_t *ctx, struct parser *ps)
+{
+	yysymbol_kind_t	 want[EXPECTED_MAX];
+	char		 text[512], found[128];
+	const char	*sep = "; expected ";
+	int		 i, n;
+
+	if (yypcontext_token(ctx) == YYSYMBOL_BADTOKEN)
+		return (0);		/* the lexer has reported it */
+	/* At the end only an open block is wrong, and the lexer has said so. */
+	if (yypcontext_token(ctx) == YYSYMBOL_YYEOF && ps->errors > 0)
+		return (0);
+	if (yypcontext_token(ctx) == YYSYMBOL_YYEOF)
+		strlcpy(found, "end of file", sizeof(found));
+	else if (lex_text(ps->lex)[0] == '\n')
+		strlcpy(found, "end of line", sizeof(found));
+	else
+		snprintf(found, sizeof(found), "\"%.100s\"",
+		    lex_text(ps->lex));
+	n = yypcontext_expected_tokens(ctx, want, EXPECTED_MAX);
+	if (n <= 0) {
+		error(ps, yypcontext_token(ctx) == YYSYMBOL_WORD ?
+		    "unknown word %s" : "%s cannot stand here", found);
+		return (0);
+	}
+	snprintf(text, sizeof(text), "unexpected %s", found);
+	for (i = 0; i < n; i++) {
+		strlcat(text, sep, sizeof(text));
+		strlcat(text, yysymbol_name(want[i]), sizeof(text));
+		sep = i == n - 2 ? " or " : ", ";
+	}
+	error(ps, "%s", text);
+	return (0);
+}
+
+static int
+yylex(union lex_value *v, struct parser *ps)
+{
+	if (ps->errors >= CFG_ERRORS_MAX)
+		return (0);
+	return (lex_next(ps->lex, v));
+}
+
+/*
+ * Skip to the end of the line, over blocks that begin on the way, or to the "}"
+ * of the block that we are in, which is left to the parser. `token` and `v` are
+ * the parser's look-ahead. Returns -1 at the end of the text.
+ */
+static int
+recover(struct parser *ps, int top, int *token, union lex_value *v)
+{
+	int	depth = 0;
+
+	if (*token == YYEMPTY)
+		*token = yylex(v, ps);
+	for (; *token != YYEOF; *token = yylex(v, ps)) {
+		if (*token == STRING || *token == WORD || *token == LATER ||
+		    *token == MACRO)
+			free(v->string);
+		else if (*token == '{')
+			depth++;
+		else if (*token == '}' && depth > 0)
+			depth--;
+		else if (*token == '}' && !top)
+			return (0);
+		else if (*token == '\n' && depth == 0) {
+			*token = YYEMPTY;
+			return (0);
+		}
+	}
+	return (-1);
+}
+
+/* Settings. */
+
+/* 0, or -1 when the file has said it before: one of the two is a mistake. */
+static int
+once(struct parser *ps, const char *keyword)
+{
+	size_t	i;
+
+	for (i = 0; i < ps->nseen; i++) {
+		if (strcmp(ps->seen[i].keyword, keyword) != 0)
+			continue;
+		error(ps, "%s was set before, in line %d", keyword,
+		    ps->seen[i].line);
+		return (-1);
+	}
+	if (ps->nseen < SETTINGS_MAX) {
+		ps->seen[ps->nseen].keyword = keyword;
+		ps->seen[ps->nseen++].line = lex_line(ps->lex);
+	}
+	return (0);
+}
+
+static void
+number_set(struct parser *ps, const char *member, uint64_t value)
+{
+	char	text[256];
+
+	if (conf_set_number(ps->conf, member, value, text, sizeof(text)) == -1)
+		error(ps, "%s", text);
+}
+
+static void
+number(struct parser *ps, const char *keyword, const char *member,
+    uint64_t value)
+{
+	if (once(ps, keyword) == 0)
+		number_set(ps, member, value);
+}
+
+static void
+rate(struct parser *ps, const char *keyword, const char *member,
+    const char *per, uint64_t value, uint64_t seconds)
+{
+	if (once(ps, keyword) == -1)
+		return;
+	number_set(ps, member, value);
+	number_set(ps, per, seconds);
+}
+
+/* begin:rate:full, as sshd_config(5) has it. */
+static void
+startups(struct parser *ps, const char *text)
+{
+	static const char *const	members[] = { "startups_begin",
+	    "startups_rate", "startups_full" };
+	char				copy[64], *rest = copy, *part;
+	const char			*wrong = NULL;
+	size_t				 i;
+
+	if (once(ps, "max startups") == -1)
+		return;
+	if (strlcpy(copy, text, sizeof(copy)) >= sizeof(copy))
+		copy[0] = '\0';
+	for (i = 0; i < 3 && wrong == NULL; i++) {
+		if ((part = strsep(&rest, ":")) == NULL)
+			wrong = "missing";
+		else
+			number_set(ps, members[i], (uint64_t)strtonum(part, 0,
+			    1000000000, &wrong));
+	}
+	if (wrong != NULL || rest != NULL)
+		error(ps, "max startups: \"%s\" is not begin:rate:full", text);
+	else if (ps->conf->startups_begin > ps->conf->startups_full)
+		error(ps, "max startups: begin is larger than full");
+}
+
+static void
+string_set(struct parser *ps, const char *keyword, char *dst, size_t size,
+    const char *text)
+{
+	if (text[0] == '\0')
+		error(ps, "%s: an empty string", keyword);
+	else if (strlcpy(dst, text, size) >= size) {
+		dst[0] = '\0';
+		error(ps, "%s: longer than %zu bytes", keyword, size - 1);
+	}
+}
+
+static void
+string(struct parser *ps, const char *keyword, char *dst, size_t size,
+    const char *text)
+{
+	if (once(ps, keyword) == 0)
+		string_set(ps, keyword, dst, size, text);
+}
+
+static void
+file_path(struct parser *ps, const char *keyword, char *dst, size_t size,
+    const char *text)
+{
+	if (text[0] != '/')
+		error(ps, "%s: \"%s\" is not an absolute path", keyword, text);
+	else
+		string(ps, keyword, dst, size, text);
+}
+
+/* `first` is the array of `many` strings of `size` bytes. */
+static void
+list(struct parser *ps, const char *keyword, char *first, size_t many,
+    size_t size, unsigned *n, const char *text)
+{
+	unsigned	i;
+
+	for (i = 0; i < *n; i++) {
+		if (strcmp(first + i * size, text) != 0)
+			continue;
+		error(ps, "%s: \"%s\" is given twice", keyword, text);
+		return;
+	}
+	if (*n >= many) {
+		error(ps, "%s: more than %zu", keyword, many);
+		return;
+	}
+	string_set(ps, keyword, first + *n * size, size, text);
+	(*n)++;
+}
+
+static void
+tunnel_path(struct parser *ps, const char *text)
+{
+	struct conf	*c = ps->conf;
+	const char	*s;
+
+	for (s = text; *s > 0x20 && *s < 0x7f && strchr("?#%\"", *s) == NULL;
+	    s++)
+		continue;
+	if (text[0] != '/' || *s != '\0')
+		error(ps, "path: \"%s\" is not the path of a URL", text);
+	else
+		list(ps, "path", c->tunnel_path[0], 8,
+		    sizeof(c->tunnel_path[0]), &c->n_tunnel_path, text);
+}
+
+/* A name of the DNS, kept in lower case; never changes what it points at. */
+static int
+is_host(const char *s)
+{
+	size_t	len = strlen(s), i;
+
+	if (len == 0 || len > 253 || s[0] == '.' || s[0] == '-')
+		return (0);
+	for (i = 0; i < len; i++) {
+		if (!isalnum((unsigned char)s[i]) && s[i] != '-' && s[i] != '.')
+			return (0);
+		if (s[i] == '.' && (s[i + 1] == '.' || s[i + 1] == '\0'))
+			return (0);
+	}
+	return (1);
+}
+
+static void
+proxy_domain(struct parser *ps, char *text)
+{
+	char	*s;
+
+	for (s = text; *s != '\0'; s++)
+		*s = (char)tolower((unsigned char)*s);
+	if (!is_host(text))
+		error(ps, "proxy domain: \"%s\" is not a domain", text);
+	else
+		string(ps, "proxy domain", ps->conf->proxy_domain,
+		    sizeof(ps->conf->proxy_domain), text);
+}
+
+/* As browsers send it: scheme://host or scheme://host:port, nothing behind. */
+static void
+origin(struct parser *ps, const char *text)
+{
+	struct conf	*c = ps->conf;
+	char		 host[256], *port;
+	const char	*s = NULL, *wrong = NULL;
+
+	if (strncmp(text, "https://", 8) == 0)
+		s = text + 8;
+	else if (strncmp(text, "http://", 7) == 0)
+		s = text + 7;
+	if (s == NULL || strlcpy(host, s, sizeof(host)) >= sizeof(host)) {
+		error(ps, "console origin: \"%s\" is not an origin", text);
+		return;
+	}
+	if ((port = strchr(host, ':')) != NULL) {
+		*port++ = '\0';
+		(void)strtonum(port, 1, 65535, &wrong);
+	}
+	if (wrong != NULL || !is_host(host))
+		error(ps, "console origin: \"%s\" is not an origin", text);
+	else
+		list(ps, "console origin", c->console_origin[0], 8,
+		    sizeof(c->console_origin[0]), &c->n_console_origin, text);
+}
+
+static void
+network(struct parser *ps, const char *text)
+{
+	struct conf	*c = ps->conf;
+	struct in6_addr	 in;
+	char		 addr[64], *bits;
+	const char	*wrong = NULL;
+	int		 max = 0;
+
+	if (strlcpy(addr, text, sizeof(addr)) >= sizeof(addr))
+		addr[0] = '\0';
+	if ((bits = strchr(addr, '/')) != NULL)
+		*bits++ = '\0';
+	if (inet_pton(AF_INET, addr, &in) == 1)
+		max = 32;
+	else if (inet_pton(AF_INET6, addr, &in) == 1)
+		max = 128;
+	if (bits != NULL)
+		(void)strtonum(bits, 0, max, &wrong);
+	if (max == 0 || wrong != NULL)
+		error(ps, "trusted proxy: \"%s\" is not an address or network",
+		    text);
+	else
+		list(ps, "trusted proxy", c->trusted_proxy[0], 16,
+		    sizeof(c->trusted_proxy[0]), &c->n_trusted_proxy, text);
+}
+
+static void
+listener(struct parser *ps, const char *address, uint64_t port, uint64_t flags)
+{
+	struct conf		*c = ps->conf;
+	struct conf_listen	*l;
+	struct in6_addr		 in;
+	unsigned		 i;
+
+	if (inet_pton(AF_INET, address, &in) != 1 &&
+	    inet_pton(AF_INET6, address, &in) != 1) {
+		error(ps, "listen: \"%s\" is not an IPv4 or IPv6 address",
+		    address);
+		return;
+	}
+	if (port > 65535) {
+		error(ps, "listen: port %llu is out of range 0 to 65535",
+		    (unsigned long long)port);
+		return;
+	}
+	for (i = 0; i < c->n_listen; i++) {
+		if (port == 0 || c->listen[i].port != port ||
+		    strcmp(c->listen[i].address, address) != 0)
+			continue;
+		error(ps, "listen: %s port %llu is given twice", address,
+		    (unsigned long long)port);
+		return;
+	}
+	if (c->n_listen >= CONF_LISTEN_MAX) {
+		error(ps, "listen: more than %d", CONF_LISTEN_MAX);
+		return;
+	}
+	l = &c->listen[c->n_listen++];
+	strlcpy(l->address, address, sizeof(l->address));
+	l->port = (uint16_t)port;
+	l->flags = (uint32_t)flags;
+}
+
+/* Entry. */
+
+static void
+finish(struct parser *ps, const char *name)
+{
+	struct conf	*c = ps->conf;
+
+	if (c->n_tunnel_path == 0) {
+		c->n_tunnel_path = 2;
+		strlcpy(c->tunnel_path[0], "/support/api/tunnel",
+		    sizeof(c->tunnel_path[0]));
+		strlcpy(c->tunnel_path[1], "/api/tunnel",
+		    sizeof(c->tunnel_path[1]));
+	}
+	if (c->n_listen == 0 && ps->errors == 0)
+		report(ps, name, 0, "no \"listen on ... port ...\"");
+}
+
+static int
+parse(struct conf *conf, const char *name, const char *text, size_t len,
+    cfg_error_fn fn, void *arg)
+{
+	struct parser	ps = { .conf = conf, .error = fn, .arg = arg };
+	int		r;
+
+	conf_init(conf);
+	if ((ps.lex = lex_new(report, &ps)) == NULL) {
+		report(&ps, name, 0, "out of memory");
+		return (ps.errors);
+	}
+	if (text == NULL) {
+		lex_allow_include(ps.lex);
+		r = lex_push_file(ps.lex, name);
+	} else
+		r = lex_push_text(ps.lex, name, text, len);
+	if (r == 0 && yyparse(&ps) != 0 && ps.errors == 0)
+		report(&ps, name, 0, "not understood");
+	lex_free(ps.lex);
+	finish(&ps, name);
+	return (ps.errors);
+}
+
+int
+cfg_parse_file(struct conf *conf, const char *path, cfg_error_fn fn, void *arg)
+{
+	return (parse(conf, path, NULL, 0, fn, arg));
+}
+
+int
+cfg_parse_text(struct conf *conf, const char *name, const char *text,
+    size_t len, cfg_error_fn fn, void *arg)
+{
+	return (parse(conf, name, text, len, fn, arg));
+}

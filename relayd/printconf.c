@@ -1,0 +1,172 @@
+/* SPDX-License-Identifier: ISC */
+/* The configuration in its own grammar (relayd -nv). */
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "cfg.h"
+
+static void	print_string(FILE *, const char *);
+static void	print_seconds(FILE *, const char *, uint64_t);
+static void	print_bytes(FILE *, const char *, uint64_t);
+static void	print_rate(FILE *, const char *, uint64_t, uint64_t);
+static void	print_listeners(FILE *, const struct conf *);
+static void	print_tunnel(FILE *, const struct conf *);
+static void	print_operator(FILE *, const struct conf *);
+
+void
+cfg_print(const struct conf *c, FILE *f)
+{
+	unsigned	i;
+
+	fputs("store sqlite ", f);
+	print_string(f, c->store_path);
+	print_bytes(f, " max", c->store_max);
+	print_listeners(f, c);
+	for (i = 0; i < c->n_trusted_proxy; i++)
+		fprintf(f, "trusted proxy %s\n", c->trusted_proxy[i]);
+	fputs("control socket ", f);
+	print_string(f, c->control_path);
+	fprintf(f, "\nproxyd %" PRIu64 "\n", c->proxyd_count);
+	fprintf(f, "max startups %" PRIu64 ":%" PRIu64 ":%" PRIu64 "\n",
+	    c->startups_begin, c->startups_rate, c->startups_full);
+	print_tunnel(f, c);
+	print_operator(f, c);
+}
+
+static void
+print_string(FILE *f, const char *s)
+{
+	fputc('"', f);
+	for (; *s != '\0'; s++) {
+		if (*s == '"' || *s == '\\')
+			fputc('\\', f);
+		fputc(*s, f);
+	}
+	fputc('"', f);
+}
+
+/* The largest unit that loses nothing. */
+static void
+print_unit(FILE *f, const char *keyword, uint64_t n, const uint64_t *factors,
+    const char *letters)
+{
+	size_t	i;
+
+	for (i = 0; factors[i] != 1; i++)
+		if (n != 0 && n % factors[i] == 0)
+			break;
+	fprintf(f, "%s %" PRIu64, keyword, n / factors[i]);
+	if (letters[i] != ' ')
+		fputc(letters[i], f);
+	fputc('\n', f);
+}
+
+static void
+print_seconds(FILE *f, const char *keyword, uint64_t n)
+{
+	static const uint64_t	factors[] = { 86400, 3600, 60, 1 };
+
+	print_unit(f, keyword, n, factors, "dhms");
+}
+
+static void
+print_bytes(FILE *f, const char *keyword, uint64_t n)
+{
+	static const uint64_t	factors[] = { 1ULL << 40, 1 << 30, 1 << 20,
+	    1 << 10, 1 };
+
+	print_unit(f, keyword, n, factors, "TGMK ");
+}
+
+static void
+print_rate(FILE *f, const char *keyword, uint64_t n, uint64_t seconds)
+{
+	fprintf(f, "\trate limit %s %" PRIu64, keyword, n);
+	print_seconds(f, " per", seconds);
+}
+
+static void
+print_listeners(FILE *f, const struct conf *c)
+{
+	const struct conf_listen	*l;
+	unsigned			 i;
+
+	for (i = 0; i < c->n_listen; i++) {
+		l = &c->listen[i];
+		fprintf(f, "listen on %s port %u%s%s\n", l->address,
+		    (unsigned)l->port,
+		    (l->flags & LISTEN_INTERNAL) ? " internal" : "",
+		    (l->flags & LISTEN_TUNNEL) ? " tunnel" : "");
+	}
+}
+
+static void
+print_tunnel(FILE *f, const struct conf *c)
+{
+	unsigned	i;
+
+	fputs("tunnel {\n", f);
+	for (i = 0; i < c->n_tunnel_path; i++) {
+		fputs("\tpath ", f);
+		print_string(f, c->tunnel_path[i]);
+		fputc('\n', f);
+	}
+	print_seconds(f, "\tgrace", c->grace);
+	print_seconds(f, "\tstart-up grace", c->startup_grace);
+	print_seconds(f, "\tsession lifetime", c->session_lifetime);
+	/* Its default is an upper bound, a given one a demand. */
+	fprintf(f, "\t%smax tunnels %" PRIu64 "\n",
+	    c->max_tunnels_given ? "" : "#", c->max_tunnels);
+	fprintf(f, "\tmax sessions per system %" PRIu64 "\n", c->max_sessions);
+	fprintf(f, "\tmax streams per tunnel %" PRIu64 "\n", c->max_streams);
+	print_rate(f, "address", c->rate_address, c->rate_address_s);
+	print_rate(f, "slot", c->rate_slot, c->rate_slot_s);
+	print_rate(f, "key", c->rate_key, c->rate_key_s);
+	fprintf(f, "\trequire reconnect token %s\n",
+	    c->require_reconnect_token ? "yes" : "no");
+	fprintf(f, "\treplace live tunnel %s\n",
+	    c->replace_live ? "yes" : "no");
+	print_bytes(f, "\tcredit per tunnel", c->credit_tunnel);
+	fputs("}\n", f);
+}
+
+static void
+print_operator(FILE *f, const struct conf *c)
+{
+	unsigned	i;
+
+	fputs("operator {\n", f);
+	if (c->proxy_domain[0] != '\0') {
+		fputs("\tproxy domain ", f);
+		print_string(f, c->proxy_domain);
+		fprintf(f, " scheme %s port %" PRIu64 "\n",
+		    c->proxy_plain ? "http" : "https", c->proxy_port);
+	}
+	if (c->jwt_secret_file[0] != '\0') {
+		fputs("\tjwt secret file ", f);
+		print_string(f, c->jwt_secret_file);
+		fputc('\n', f);
+	}
+	if (c->jwt_issuer[0] != '\0') {
+		fputs("\tjwt issuer ", f);
+		print_string(f, c->jwt_issuer);
+		if (c->jwt_audience[0] != '\0') {
+			fputs(" audience ", f);
+			print_string(f, c->jwt_audience);
+		}
+		fputc('\n', f);
+	}
+	print_seconds(f, "\tproxy token lifetime", c->proxy_token_lifetime);
+	print_seconds(f, "\tticket lifetime", c->ticket_lifetime);
+	fprintf(f, "\tticket rate %" PRIu64 "\n", c->ticket_rate);
+	print_seconds(f, "\tterminal idle timeout", c->terminal_idle);
+	print_bytes(f, "\tterminal frame", c->terminal_frame);
+	print_seconds(f, "\tproxied idle timeout", c->proxy_idle);
+	fprintf(f, "\tapi rate %" PRIu64 "\n", c->api_rate);
+	for (i = 0; i < c->n_console_origin; i++) {
+		fputs("\tconsole origin ", f);
+		print_string(f, c->console_origin[i]);
+		fputc('\n', f);
+	}
+	fputs("}\n", f);
+}

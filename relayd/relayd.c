@@ -1,0 +1,270 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * relayd, the parent. It reads the configuration, binds sockets, starts the
+ * children, hands descriptors on and restarts what ends. It runs as root where
+ * the daemon does, so it stays boring: no byte from the network and none from a
+ * control client is parsed here, and whatever a child says is checked by
+ * parent_table (parent.c). It starts in main(), waits in the event loop, and
+ * ends in relayd_exit().
+ */
+#include <sys/stat.h>
+
+#include <event2/event.h>
+#include <sodium.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <syslog.h>
+#include <unistd.h>
+
+#include "cfg.h"
+#include "compat.h"
+#include "log.h"
+#include "relayd.h"
+
+#define NSIGNALS	5
+
+static struct env	 relayd;
+static struct event	*signals[NSIGNALS];
+
+static void	usage(void) __attribute__((noreturn));
+static void	options(int, char **, int *, int *);
+static int	check_only(int);
+static void	reserve_fds(void);
+static void	background(void);
+static void	signals_init(void);
+static void	on_signal(evutil_socket_t, short, void *);
+static void	parse_error(void *, const char *);
+
+struct env *
+env(void)
+{
+	return (&relayd);
+}
+
+static void
+usage(void)
+{
+	fprintf(stderr, "usage: relayd [-dnv] [-f file] [-L directory]\n");
+	exit(2);
+}
+
+int
+main(int argc, char **argv)
+{
+	char	err[512];
+	int	check = 0, verbose = 0, fd;
+
+	options(argc, argv, &check, &verbose);
+	if (check)
+		return (check_only(verbose));
+	reserve_fds();
+	log_init("relayd", -1, verbose);
+	if (sodium_init() == -1)
+		fatalx("libsodium does not start");
+	relayd.verbose = verbose;
+	relayd.root = geteuid() == 0;
+	if (cfg_parse_file(&relayd.conf, relayd.conf_path, parse_error, NULL) >
+	    0)
+		exit(1);
+	if (limits_check(&relayd.conf, err, sizeof(err)) == -1)
+		fatalx("%s", err);
+	if (relayd.conf.jwt_secret_file[0] == '\0')
+		log_warnx("no jwt secret file: no operator can sign in");
+	else if ((fd = files_secret(relayd.conf.jwt_secret_file, err,
+	    sizeof(err))) == -1)
+		fatalx("%s", err);
+	else
+		close(fd);
+	users_init(relayd.foreground);
+	files_init();
+	if ((relayd.base = event_base_new()) == NULL)
+		fatalx("event loop: out of memory");
+	clock_init(relayd.base);
+	relayd.started_ms = clock_ms();
+	listen_init();
+	if (!relayd.foreground)
+		background();
+	signals_init();
+	supervise_start();
+	event_base_dispatch(relayd.base);
+	fatalx("the event loop ended");
+}
+
+static void
+options(int argc, char **argv, int *check, int *verbose)
+{
+	int	ch;
+
+	relayd.conf_path = RELAYD_CONF;
+	relayd.libexec = RELAYD_LIBEXECDIR;
+	while ((ch = getopt(argc, argv, "df:L:nv")) != -1) {
+		switch (ch) {
+		case 'd':
+			relayd.foreground = 1;
+			break;
+		case 'f':
+			relayd.conf_path = optarg;
+			break;
+		case 'L':
+			relayd.libexec = optarg;
+			break;
+		case 'n':
+			*check = 1;
+			break;
+		case 'v':
+			(*verbose)++;
+			break;
+		default:
+			usage();
+		}
+	}
+	if (optind != argc)
+		usage();
+}
+
+static void
+parse_error(void *arg, const char *text)
+{
+	char	printable[3072];
+
+	(void)arg;
+	log_escape(printable, sizeof(printable), text, strlen(text));
+	fprintf(stderr, "%s\n", printable);
+}
+
+/* -n: the file alone; -nv prints what it says. */
+static int
+check_only(int verbose)
+{
+	if (cfg_parse_file(&relayd.conf, relayd.conf_path, parse_error, NULL) >
+	    0)
+		return (1);
+	if (verbose)
+		cfg_print(&relayd.conf, stdout);
+	else
+		fprintf(stderr, "configuration OK\n");
+	return (0);
+}
+
+/*
+ * 0 to 4 are never free for anything else: a child's channel and log are moved
+ * to 3 and 4 as it starts, and nothing of ours may lie there then.
+ */
+static void
+reserve_fds(void)
+{
+	int	fd;
+
+	do {
+		if ((fd = open("/dev/null", O_RDWR | O_CLOEXEC)) == -1)
+			_exit(1);
+	} while (fd <= LOG_FD);
+	close(fd);
+	closefrom(LOG_FD + 1);
+	fcntl(PARENT_FD, F_SETFD, FD_CLOEXEC);
+	fcntl(LOG_FD, F_SETFD, FD_CLOEXEC);
+}
+
+static void
+to_syslog(enum log_level level, const char *line)
+{
+	static const int	priorities[] = { LOG_ERR, LOG_WARNING,
+	    LOG_INFO, LOG_DEBUG };
+
+	syslog(priorities[level], "%s", line);
+}
+
+/* Before the first child, which is to be ours and not init's. */
+static void
+background(void)
+{
+	openlog("relayd", LOG_NDELAY, LOG_DAEMON);
+	if (daemon(0, 0) == -1)
+		fatal("daemon");
+	if (event_reinit(relayd.base) == -1)
+		fatalx("event loop after fork");
+	log_printer(to_syslog);
+}
+
+static void
+signals_init(void)
+{
+	static const int	wanted[NSIGNALS] = { SIGCHLD, SIGHUP, SIGINT,
+	    SIGTERM, SIGUSR1 };
+	size_t			i;
+
+	signal(SIGPIPE, SIG_IGN);
+	for (i = 0; i < NSIGNALS; i++) {
+		signals[i] = evsignal_new(relayd.base, wanted[i], on_signal,
+		    NULL);
+		if (signals[i] == NULL || event_add(signals[i], NULL) == -1)
+			fatalx("signals: out of memory");
+	}
+}
+
+/* The asker of a SIGHUP is told by the log, which reload.c has written. */
+static void
+reload_by_signal(uint64_t who, uint32_t id, unsigned code, const char *text)
+{
+	(void)who;
+	(void)id;
+	if (code == 409)
+		log_warnx("SIGHUP: %s", text);
+}
+
+static void
+on_signal(evutil_socket_t sig, short what, void *arg)
+{
+	(void)what;
+	(void)arg;
+	switch (sig) {
+	case SIGCHLD:
+		supervise_reap();
+		break;
+	case SIGHUP:
+		reload_start(reload_by_signal, 0, 0);
+		break;
+	case SIGINT:
+	case SIGTERM:
+		supervise_stop();
+		break;
+	default:
+		break;		/* SIGUSR1: nothing, and no death */
+	}
+}
+
+void
+relayd_verbose(int verbose)
+{
+	struct child	*c;
+
+	relayd.verbose = verbose;
+	log_verbose(verbose);
+	for (c = child_after(0); c != NULL; c = child_after(c->instance)) {
+		if (c->chan == NULL)
+			continue;
+		chan_begin(c->chan, IMSG_LOGLEVEL, 0, -1);
+		chan_add_u8(c->chan, (uint8_t)verbose);
+		chan_end(c->chan);
+	}
+}
+
+void
+relayd_exit(void)
+{
+	size_t	i;
+
+	listen_close();
+	log_info("stopped");
+	for (i = 0; i < NSIGNALS; i++)
+		if (signals[i] != NULL)
+			event_free(signals[i]);
+	clock_clear();
+	event_base_free(relayd.base);
+	exit(relayd.status);
+}

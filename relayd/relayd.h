@@ -1,0 +1,212 @@
+/* SPDX-License-Identifier: ISC */
+#ifndef RELAYD_H
+#define RELAYD_H
+
+#include <sys/queue.h>
+#include <sys/types.h>
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "clock.h"
+#include "conf.h"
+#include "imsg.h"
+#include "msg.h"
+
+/*
+ * The parent: what its files share. It parses no byte that came from the
+ * network; what a child says is checked against parent_table.
+ */
+
+struct event_base;
+struct child;
+struct childlog;
+
+/* The one static struct of the process, in relayd.c. */
+struct env {
+	/* set once */
+	struct event_base	*base;
+	const char		*conf_path, *libexec;
+	int			 foreground, root;
+	uint64_t		 started_ms;
+	char			 store_dir[1024];	/* authd's root */
+	char			 empty_dir[1024];	/* the others' */
+	/* state */
+	struct conf		 conf;
+	int			 verbose;
+	int			 stopping;
+	int			 status;	/* what we exit with */
+};
+struct env	*env(void);
+
+#define PATH_SIZE_MAX	1024
+#define START_MS	(10 * 1000)	/* from spawn to READY */
+#define STOP_MS		(6 * 1000)	/* from STOP to SIGKILL */
+#define RELOAD_MS	(5 * 1000)	/* for a child to judge its part */
+
+/* ---- child.c: who lives ---- */
+
+enum child_state { CHILD_STARTING, CHILD_READY, CHILD_STOPPING };
+
+/* A place that is always filled: authd, control, each proxyd. */
+struct slot {
+	/* set once */
+	int		 role;
+	unsigned	 index;
+	/* state */
+	struct child	*child;		/* NULL: between two lives */
+	struct timer	 again;
+	uint64_t	 backoff_ms;
+	unsigned	 restarts;
+	int		 was_ready;
+};
+
+struct child {
+	TAILQ_ENTRY(child)	 entry;		/* by instance */
+	LIST_ENTRY(child)	 by_instance, by_pid;
+	/* set once */
+	int			 role;
+	uint64_t		 instance;
+	pid_t			 pid;
+	uint64_t		 nonce;		/* of the GIVE it was made for */
+	uint64_t		 started_ms;
+	struct slot		*slot;		/* NULL: made for one thing */
+	/* state */
+	struct chan		*chan;		/* NULL: has ended */
+	struct childlog		*log;
+	enum child_state	 state;
+	int			 killed;	/* by us; its end is no surprise */
+	struct timer		 deadline;	/* of the state */
+	uint32_t		 layers;	/* SB_*, from READY */
+	/* what authd said about it (BOUND) */
+	int			 bound;
+	char			 system[ID_SIZE], session[UUID_SIZE];
+	uint64_t		 generation;
+};
+
+/* NULL when out of memory. Numbers the instance; the pid is set later. */
+struct child	*child_new(int role, struct slot *, uint64_t nonce);
+void		 child_set_pid(struct child *, pid_t);
+/* Close what it holds and forget it. */
+void		 child_free(struct child *);
+struct child	*child_find(uint64_t instance);
+struct child	*child_find_pid(pid_t);
+/* The first with a number above `instance`, NULL at the end. */
+struct child	*child_after(uint64_t instance);
+/* Was this number ever given? */
+int		 child_was(uint64_t instance);
+size_t		 child_count(int role);
+/* muxds that authd has not bound yet (max startups). */
+size_t		 child_startups(void);
+void		 child_set_bound(struct child *, const char *system,
+		    const char *session, uint64_t generation);
+/* Change the state, with a line in the debug log. */
+void		 child_set_state(struct child *, enum child_state);
+const char	*child_state_name(enum child_state);
+/* "muxd[4711] 17", for log lines; valid until the next call. */
+const char	*child_name(const struct child *);
+
+/* ---- childlog.c: what children say ---- */
+
+/* Read lines from `fd` (taken) and print them with the child's name. */
+struct childlog	*childlog_new(struct child *, int fd);
+/* Print what has still come, then close. NULL is allowed. */
+void		 childlog_free(struct childlog *);
+/* For tests: one packet of a child, printable, into `dst`; returns dst. */
+char		*childlog_text(char *dst, size_t size, const char *src,
+		    size_t len);
+
+/* ---- users.c, files.c, limits.c: before anything runs ---- */
+
+/*
+ * Find the users of the roles. As root a missing user ends the program with
+ * the commands that create it, but with -d `nobody` stands in.
+ */
+void	users_init(int foreground);
+void	users_get(int role, uid_t *, gid_t *);
+
+/* Directories of store, socket and the empty root. Fatal on failure. */
+void	files_init(void);
+/*
+ * Open a file with a secret: a regular file of root or of our user that others
+ * can neither read nor write. -1 after an error was logged into `err`.
+ */
+int	files_secret(const char *path, char *err, size_t err_size);
+
+/*
+ * Will `max tunnels` fit into RLIMIT_NOFILE (raised as far as allowed) and
+ * pid_max? 0, or -1 with a text that names the number that would. The default
+ * is lowered to that number instead.
+ */
+int	limits_check(struct conf *, char *err, size_t err_size);
+/* The same from given numbers, for tests: how many tunnels fit. */
+uint64_t limits_fit(const struct conf *, uint64_t files, uint64_t pids);
+/*
+ * sshd's random early drop: is the next connection, with `n` already waiting
+ * for login, to be dropped? `dice` is 0 to 99.
+ */
+int	limits_drop(const struct conf *, uint64_t n, unsigned dice);
+
+/* ---- listen.c ---- */
+
+/* Bind all listeners and the control socket. Fatal on failure. */
+void	listen_init(void);
+/* Queue LISTENER messages for a proxyd or control. */
+void	listen_send(struct child *);
+/* Remove the control socket. */
+void	listen_close(void);
+
+/* ---- spawn.c ---- */
+
+/* Start a program and send it all it needs. NULL after a log line. */
+struct child	*spawn_child(int role, struct slot *, uint64_t nonce);
+
+/* ---- supervise.c ---- */
+
+void	supervise_start(void);		/* authd, control, proxyds */
+void	supervise_reap(void);		/* SIGCHLD */
+void	supervise_stop(void);		/* the end: children first, then us */
+/* A child became ready, or has to go: log why, kill by pid. */
+void	supervise_ready(struct child *);
+void	supervise_kill(struct child *, const char *reason);
+/* NULL between two lives. */
+struct child	*supervise_authd(void);
+unsigned	 supervise_restarts(const struct child *);
+
+/* ---- authlink.c: the channels between authd and the others ---- */
+
+/*
+ * Make a channel pair: one end to the child, the other to authd. 0, or -1 when
+ * there is no authd or no descriptor.
+ */
+int	authlink_join(struct child *);
+/* Everybody who lives to a new authd, then SPAWNED_ALL. */
+void	authlink_all(void);
+
+/* ---- parent.c: what children may say ---- */
+
+extern const struct dispatch	parent_table[];
+extern const size_t		parent_rows;
+void	parent_channel_closed(struct chan *, int, const char *);
+
+/* ---- reload.c ---- */
+
+/*
+ * Re-read the configuration, ask everyone, swap or change nothing. `done` is
+ * called once, at once or later: code as in CTL_DONE and a text.
+ */
+typedef void (*reload_done_fn)(uint64_t who, uint32_t id, unsigned code,
+    const char *text);
+void	reload_start(reload_done_fn, uint64_t who, uint32_t id);
+
+/* ---- ctl_parent.c: what relayctl asks of the parent ---- */
+
+int	ctl_request(struct chan *, struct imsg *);
+
+/* ---- relayd.c ---- */
+
+void	relayd_exit(void) __attribute__((noreturn));
+/* Log level of all processes. */
+void	relayd_verbose(int);
+
+#endif

@@ -1,0 +1,192 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Read the configuration aside, let everyone judge their part, then swap; or
+ * change nothing and say why (messages.md, section 4).
+ */
+#include <event2/event.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cfg.h"
+#include "compat.h"
+#include "log.h"
+#include "relayd.h"
+
+static struct {
+	int		 running;
+	struct conf	 conf;		/* the new one */
+	unsigned	 waiting;	/* answers that are still to come */
+	int		 asking;	/* not all have been asked yet */
+	char		 why_not[MESSAGE_SIZE];	/* "": nobody said no */
+	reload_done_fn	 done;
+	uint64_t	 who;
+	uint32_t	 id;
+} reload;
+
+static void	reload_no(const char *, const char *);
+static int	reload_ask(struct child *);
+static int	reload_said(struct chan *, struct imsg *, void *);
+static void	reload_swap(void);
+static void	reload_end(void);
+
+/* The first error goes to the asker, all go to the log. */
+static void
+reload_parse_error(void *arg, const char *text)
+{
+	char	printable[MESSAGE_SIZE];
+
+	(void)arg;
+	log_escape(printable, sizeof(printable), text, strlen(text));
+	log_warnx("%s", printable);
+	if (reload.why_not[0] == '\0')
+		strlcpy(reload.why_not, printable, sizeof(reload.why_not));
+}
+
+/* What was opened or started from the old values cannot change under way. */
+static const char *
+reload_fixed(const struct conf *old, const struct conf *new)
+{
+	unsigned	i;
+
+	if (strcmp(old->store_path, new->store_path) != 0)
+		return ("store");
+	if (strcmp(old->control_path, new->control_path) != 0)
+		return ("control socket");
+	if (strcmp(old->jwt_secret_file, new->jwt_secret_file) != 0)
+		return ("jwt secret file");
+	if (old->proxyd_count != new->proxyd_count)
+		return ("proxyd");
+	if (old->n_listen != new->n_listen)
+		return ("listen");
+	for (i = 0; i < old->n_listen; i++)
+		if (strcmp(old->listen[i].address, new->listen[i].address) != 0
+		    || old->listen[i].port != new->listen[i].port ||
+		    old->listen[i].flags != new->listen[i].flags)
+			return ("listen");
+	return (NULL);
+}
+
+void
+reload_start(reload_done_fn done, uint64_t who, uint32_t id)
+{
+	struct child	*c;
+	const char	*fixed;
+	char		 err[MESSAGE_SIZE];
+	int		 errors;
+
+	if (reload.running || env()->stopping) {
+		done(who, id, 409, reload.running ?
+		    "another reload is under way" : "relayd is stopping");
+		return;
+	}
+	memset(&reload, 0, sizeof(reload));
+	reload.running = 1;
+	reload.done = done;
+	reload.who = who;
+	reload.id = id;
+	errors = cfg_parse_file(&reload.conf, env()->conf_path,
+	    reload_parse_error, NULL);
+	if (errors > 0) {
+		snprintf(err, sizeof(err), "%s", reload.why_not);
+		snprintf(reload.why_not, sizeof(reload.why_not),
+		    "%.450s (%d %s in all)", err, errors,
+		    errors == 1 ? "error" : "errors");
+	} else if ((fixed = reload_fixed(&env()->conf, &reload.conf)) != NULL)
+		snprintf(reload.why_not, sizeof(reload.why_not),
+		    "%s: a change needs a restart of relayd", fixed);
+	else if (limits_check(&reload.conf, err, sizeof(err)) == -1)
+		strlcpy(reload.why_not, err, sizeof(reload.why_not));
+	reload.asking = 1;
+	for (c = child_after(0); c != NULL && reload.why_not[0] == '\0';
+	    c = child_after(c->instance))
+		if (c->slot != NULL && reload_ask(c) == -1)
+			reload_no(child_name(c), "cannot be asked");
+	reload.asking = 0;
+	reload_end();
+}
+
+static void
+reload_no(const char *who, const char *why)
+{
+	if (reload.why_not[0] == '\0')
+		snprintf(reload.why_not, sizeof(reload.why_not), "%s: %s", who,
+		    why);
+}
+
+static int
+reload_ask(struct child *c)
+{
+	static uint8_t	buf[CHUNK_MAX];
+	uint32_t	id;
+	long		len;
+
+	len = conf_pack(&reload.conf, c->role, buf, sizeof(buf));
+	if (len == -1 || c->chan == NULL || c->state != CHILD_READY)
+		return (-1);
+	if ((id = chan_call(c->chan, RELOAD_MS, reload_said, c)) == 0)
+		return (-1);
+	reload.waiting++;
+	chan_begin(c->chan, IMSG_RELOAD, id, -1);
+	chan_add_blob(c->chan, buf, (size_t)len);
+	chan_end(c->chan);
+	return (0);
+}
+
+/* An answer, or none: silence is a no. */
+static int
+reload_said(struct chan *chan, struct imsg *m, void *arg)
+{
+	struct child	*c = arg;
+	char		 why[MESSAGE_SIZE], printable[MESSAGE_SIZE];
+	uint8_t		 yes = 0;
+	int		 r = 0;
+
+	(void)chan;
+	reload.waiting--;
+	if (m == NULL)
+		reload_no(child_name(c), "did not answer");
+	else if (m_get_u8(m, &yes) == -1 ||
+	    m_get_str(m, why, sizeof(why)) == -1 || m_end(m) == -1) {
+		reload_no(child_name(c), "answered nonsense");
+		r = -1;
+	} else if (!yes) {
+		log_escape(printable, sizeof(printable), why, strlen(why));
+		reload_no(child_name(c), printable);
+	}
+	reload_end();
+	return (r);
+}
+
+static void
+reload_swap(void)
+{
+	struct child	*c;
+
+	for (c = child_after(0); c != NULL; c = child_after(c->instance)) {
+		if (c->slot == NULL || c->chan == NULL)
+			continue;
+		chan_begin(c->chan, IMSG_RELOAD_SWAP, 0, -1);
+		chan_end(c->chan);
+	}
+	env()->conf = reload.conf;
+}
+
+/* When nobody is left to wait for, once. */
+static void
+reload_end(void)
+{
+	if (!reload.running || reload.asking || reload.waiting > 0)
+		return;
+	reload.running = 0;
+	if (reload.why_not[0] == '\0') {
+		reload_swap();
+		log_info("%s: loaded again", env()->conf_path);
+		reload.done(reload.who, reload.id, 0, "configuration loaded");
+	} else {
+		log_warnx("%s: not loaded, nothing is changed: %s",
+		    env()->conf_path, reload.why_not);
+		reload.done(reload.who, reload.id, 400, reload.why_not);
+	}
+}

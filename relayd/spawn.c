@@ -1,0 +1,220 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * From nothing to a child that has all it needs. Each role is a program of its
+ * own; it gets two descriptors (channel and log) and next to no environment.
+ */
+#include <sys/socket.h>
+
+#include <event2/event.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <spawn.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "log.h"
+#include "relayd.h"
+
+/* Room behind argv for the process title (proc_title). */
+#define TITLE_ROOM	"RELAYD=" \
+	"................................................................" \
+	"................................................................"
+
+static pid_t	spawn_program(int, int, int);
+static int	spawn_attributes(posix_spawnattr_t *);
+static void	spawn_configure(struct child *);
+static void	spawn_late(void *);
+static int	log_pair(int [2]);
+
+struct child *
+spawn_child(int role, struct slot *slot, uint64_t nonce)
+{
+	struct child	*c;
+	int		 chan[2] = { -1, -1 }, lines[2] = { -1, -1 };
+	pid_t		 pid;
+
+	if ((c = child_new(role, slot, nonce)) == NULL)
+		return (NULL);
+	if (imsg_pair(chan) == -1 || log_pair(lines) == -1 ||
+	    (pid = spawn_program(role, chan[1], lines[1])) == -1) {
+		log_warn("cannot start %s", role_name(role));
+		goto fail;
+	}
+	close(chan[1]);
+	close(lines[1]);
+	child_set_pid(c, pid);
+	c->log = childlog_new(c, lines[0]);
+	c->chan = chan_new(env()->base, chan[0], role, parent_table,
+	    parent_rows, parent_channel_closed, c);
+	timer_init(&c->deadline, spawn_late, c);
+	if (c->log == NULL || c->chan == NULL) {
+		/* SIGCHLD comes as ever; the place is filled by our caller. */
+		c->slot = NULL;
+		supervise_kill(c, "out of memory");
+		return (NULL);
+	}
+	chan_set_instance(c->chan, c->instance);
+	timer_set(&c->deadline, START_MS);
+	if (slot != NULL)
+		slot->child = c;
+	log_debug("%s: started", child_name(c));
+	spawn_configure(c);
+	return (c);
+fail:
+	if (chan[0] != -1) {
+		close(chan[0]);
+		close(chan[1]);
+	}
+	if (lines[0] != -1) {
+		close(lines[0]);
+		close(lines[1]);
+	}
+	child_free(c);
+	return (NULL);
+}
+
+/* Packets, so that a line is a line; both ends never block. */
+static int
+log_pair(int sv[2])
+{
+	return (socketpair(AF_UNIX,
+	    SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, sv));
+}
+
+/*
+ * PARENT_FD and LOG_FD are reserved in the parent, so neither can be the
+ * source of the other. Everything else here is close-on-exec.
+ */
+static pid_t
+spawn_program(int role, int chan, int lines)
+{
+	posix_spawn_file_actions_t	 fa;
+	posix_spawnattr_t		 attr;
+	char				 path[PATH_SIZE_MAX], name[32];
+	char				*argv[] = { name, NULL };
+	char				*envp[8];
+	pid_t				 pid = -1;
+	size_t				 n = 0;
+	int				 r;
+
+	snprintf(name, sizeof(name), "%s", role_name(role));
+	if ((size_t)snprintf(path, sizeof(path), "%s/%s", env()->libexec,
+	    name) >= sizeof(path)) {
+		errno = ENAMETOOLONG;
+		return (-1);
+	}
+	envp[n++] = (char *)(uintptr_t)TITLE_ROOM;
+#ifdef RELAYD_SANITIZE
+	static const char *const	pass[] = { "ASAN_OPTIONS",
+	    "UBSAN_OPTIONS", "LSAN_OPTIONS", "RELAYD_SANITIZE_LOG" };
+	static char			vars[4][1024];
+	const char			*value;
+
+	for (size_t i = 0; i < 4; i++) {
+		if ((value = getenv(pass[i])) == NULL)
+			continue;
+		snprintf(vars[i], sizeof(vars[i]), "%s=%s", pass[i], value);
+		envp[n++] = vars[i];
+	}
+#endif
+	envp[n] = NULL;
+	if (posix_spawn_file_actions_init(&fa) != 0)
+		return (-1);
+	if (spawn_attributes(&attr) == -1) {
+		posix_spawn_file_actions_destroy(&fa);
+		return (-1);
+	}
+	r = posix_spawn_file_actions_adddup2(&fa, chan, PARENT_FD);
+	if (r == 0)
+		r = posix_spawn_file_actions_adddup2(&fa, lines, LOG_FD);
+	if (r == 0)
+		r = posix_spawn(&pid, path, &fa, &attr, argv, envp);
+	posix_spawn_file_actions_destroy(&fa);
+	posix_spawnattr_destroy(&attr);
+	if (r == 0)
+		return (pid);
+	errno = r;
+	return (-1);
+}
+
+/* Signals as after a boot, whatever we or our own parent did with them. */
+static int
+spawn_attributes(posix_spawnattr_t *attr)
+{
+	sigset_t	none, all;
+
+	if (posix_spawnattr_init(attr) != 0)
+		return (-1);
+	sigemptyset(&none);
+	sigfillset(&all);
+	sigdelset(&all, SIGKILL);
+	sigdelset(&all, SIGSTOP);
+	posix_spawnattr_setsigmask(attr, &none);
+	posix_spawnattr_setsigdefault(attr, &all);
+	posix_spawnattr_setflags(attr,
+	    POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
+	return (0);
+}
+
+static void
+send_keyfile(struct child *c)
+{
+	char	err[512];
+	int	fd;
+
+	if (env()->conf.jwt_secret_file[0] == '\0')
+		return;
+	fd = files_secret(env()->conf.jwt_secret_file, err, sizeof(err));
+	if (fd == -1) {
+		log_warnx("%s", err);
+		return;
+	}
+	chan_begin(c->chan, IMSG_KEYFILE, 0, fd);
+	chan_add_u8(c->chan, KEY_JWT);
+	chan_end(c->chan);
+}
+
+/* CONF, LISTENER.., KEYFILE, CHANNEL, START: in this order, without waiting. */
+static void
+spawn_configure(struct child *c)
+{
+	static uint8_t	 buf[CHUNK_MAX];
+	struct env	*e = env();
+	const char	*root = c->role == ROLE_AUTHD ? e->store_dir :
+	    e->empty_dir;
+	uid_t		 uid;
+	gid_t		 gid;
+	long		 len;
+
+	if ((len = conf_pack(&e->conf, c->role, buf, sizeof(buf))) == -1)
+		fatalx("the configuration of %s is too long",
+		    role_name(c->role));
+	chan_begin(c->chan, IMSG_CONF, 0, -1);
+	chan_add_blob(c->chan, buf, (size_t)len);
+	chan_end(c->chan);
+	listen_send(c);
+	if (c->role == ROLE_AUTHD)
+		send_keyfile(c);
+	else if (authlink_join(c) == -1)
+		log_debug("%s: no authd to talk to yet", child_name(c));
+	users_get(c->role, &uid, &gid);
+	chan_begin(c->chan, IMSG_START, 0, -1);
+	chan_add_u32(c->chan, (uint32_t)uid);
+	chan_add_u32(c->chan, (uint32_t)gid);
+	chan_add_str(c->chan, root);
+	chan_add_u8(c->chan, (uint8_t)e->verbose);
+	chan_end(c->chan);
+}
+
+static void
+spawn_late(void *arg)
+{
+	struct child	*c = arg;
+
+	supervise_kill(c, c->state == CHILD_STOPPING || c->chan == NULL ?
+	    "does not stop" : "did not become ready");
+}

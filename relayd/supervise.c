@@ -1,0 +1,268 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * The places that are always filled, the ends of children, and our own end.
+ * Whatever happens to a child is seen twice: its channel ends (parent.c), and
+ * SIGCHLD comes. Only the second forgets it.
+ */
+#include <sys/wait.h>
+
+#include <event2/event.h>
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "log.h"
+#include "relayd.h"
+
+#define BACKOFF_MIN_MS	100
+#define BACKOFF_MAX_MS	10000
+#define BACKOFF_GOOD_MS	60000	/* alive so long: the next start is at once */
+#define PROXYD_MAX	64
+
+static struct {
+	struct slot	authd, control, proxyd[PROXYD_MAX];
+	unsigned	nproxyd;
+	int		all_ready;
+	int		authd_told_to_stop;
+} sup;
+
+static void	slot_init(struct slot *, int, unsigned);
+static void	slot_start(void *);
+static void	slot_again(struct slot *, uint64_t);
+static void	slot_each(void (*)(struct slot *));
+static void	child_ended(struct child *, int);
+static void	stop_child(struct child *);
+static void	stop_next(void);
+
+struct child *
+supervise_authd(void)
+{
+	return (sup.authd.child);
+}
+
+unsigned
+supervise_restarts(const struct child *c)
+{
+	return (c->slot == NULL ? 0 : c->slot->restarts);
+}
+
+static void
+slot_init(struct slot *s, int role, unsigned index)
+{
+	s->role = role;
+	s->index = index;
+	timer_init(&s->again, slot_start, s);
+}
+
+static void
+slot_each(void (*fn)(struct slot *))
+{
+	unsigned	i;
+
+	fn(&sup.authd);
+	fn(&sup.control);
+	for (i = 0; i < sup.nproxyd; i++)
+		fn(&sup.proxyd[i]);
+}
+
+static void
+slot_first(struct slot *s)
+{
+	slot_start(s);
+}
+
+void
+supervise_start(void)
+{
+	unsigned	i, n = (unsigned)env()->conf.proxyd_count;
+	long		cores;
+
+	if (n == 0 && (cores = sysconf(_SC_NPROCESSORS_ONLN)) > 0)
+		n = (unsigned)cores;
+	if (n == 0)
+		n = 1;
+	sup.nproxyd = n > PROXYD_MAX ? PROXYD_MAX : n;
+	slot_init(&sup.authd, ROLE_AUTHD, 0);
+	slot_init(&sup.control, ROLE_CONTROL, 0);
+	for (i = 0; i < sup.nproxyd; i++)
+		slot_init(&sup.proxyd[i], ROLE_PROXYD, i);
+	slot_each(slot_first);
+}
+
+/* Fill the place; authd first hears of everyone who lives. */
+static void
+slot_start(void *arg)
+{
+	struct slot	*s = arg;
+
+	if (env()->stopping || s->child != NULL)
+		return;
+	if (spawn_child(s->role, s, 0) == NULL) {
+		slot_again(s, 0);
+		return;
+	}
+	if (s->role == ROLE_AUTHD)
+		authlink_all();
+}
+
+static void
+slot_again(struct slot *s, uint64_t lived_ms)
+{
+	if (env()->stopping)
+		return;
+	if (s->backoff_ms == 0 || lived_ms >= BACKOFF_GOOD_MS)
+		s->backoff_ms = BACKOFF_MIN_MS;
+	s->restarts++;
+	log_info("%s: starts again in %llu ms", role_name(s->role),
+	    (unsigned long long)s->backoff_ms);
+	timer_set(&s->again, s->backoff_ms);
+	s->backoff_ms *= 2;
+	if (s->backoff_ms > BACKOFF_MAX_MS)
+		s->backoff_ms = BACKOFF_MAX_MS;
+}
+
+static void
+slot_count_unready(struct slot *s)
+{
+	if (!s->was_ready)
+		sup.all_ready = 0;
+}
+
+void
+supervise_ready(struct child *c)
+{
+	timer_del(&c->deadline);
+	if (c->state == CHILD_STARTING)
+		child_set_state(c, CHILD_READY);
+	if (c->slot == NULL || c->slot->was_ready)
+		return;
+	c->slot->was_ready = 1;
+	sup.all_ready = 1;
+	slot_each(slot_count_unready);
+	if (sup.all_ready)
+		log_info("ready: authd, control, %u proxyd", sup.nproxyd);
+}
+
+/* The one way a child is ended by force. It stays known until SIGCHLD. */
+void
+supervise_kill(struct child *c, const char *reason)
+{
+	if (!c->killed)
+		log_warnx("%s: killed: %s", child_name(c), reason);
+	c->killed = 1;
+	timer_del(&c->deadline);
+	chan_free(c->chan);
+	c->chan = NULL;
+	if (c->pid > 0)
+		kill(c->pid, SIGKILL);
+}
+
+void
+supervise_reap(void)
+{
+	struct child	*c;
+	pid_t		 pid;
+	int		 status;
+
+	for (;;) {
+		pid = waitpid(-1, &status, WNOHANG);
+		if (pid == -1 && errno == EINTR)
+			continue;
+		if (pid <= 0)
+			break;
+		if ((c = child_find_pid(pid)) != NULL)
+			child_ended(c, status);
+	}
+	if (env()->stopping)
+		stop_next();
+}
+
+static void
+child_ended(struct child *c, int status)
+{
+	struct slot	*s = c->slot;
+	uint64_t	 lived_ms = clock_ms() - c->started_ms;
+	char		 why[64];
+	int		 surprise;
+
+	surprise = !c->killed && c->state != CHILD_STOPPING;
+	if (WIFSIGNALED(status))
+		snprintf(why, sizeof(why), "signal %d (%s)", WTERMSIG(status),
+		    strsignal(WTERMSIG(status)));
+	else
+		snprintf(why, sizeof(why), "exit status %d",
+		    WEXITSTATUS(status));
+	/* What it had to say comes before that it has gone. */
+	childlog_free(c->log);
+	c->log = NULL;
+	if (surprise && (WIFSIGNALED(status) || WEXITSTATUS(status) != 0 ||
+	    s != NULL))
+		log_warnx("%s: ended: %s", child_name(c), why);
+	else
+		log_debug("%s: ended: %s", child_name(c), why);
+	child_free(c);
+	if (s == NULL || env()->stopping)
+		return;
+	if (!s->was_ready && WIFEXITED(status)) {
+		/* What it complained of will not go away by itself. */
+		log_warnx("cannot start: %s gave up", role_name(s->role));
+		env()->status = 1;
+		supervise_stop();
+		return;
+	}
+	slot_again(s, lived_ms);
+}
+
+/* The end. */
+
+static void
+stop_child(struct child *c)
+{
+	if (c->chan == NULL || c->state == CHILD_STOPPING)
+		return;
+	chan_begin(c->chan, IMSG_STOP, 0, -1);
+	chan_end(c->chan);
+	child_set_state(c, CHILD_STOPPING);
+	timer_set(&c->deadline, STOP_MS);
+}
+
+/*
+ * Everyone but authd first: they have still to tell it how their streams and
+ * sessions ended. A second signal cuts this short.
+ */
+void
+supervise_stop(void)
+{
+	struct child	*c;
+
+	if (env()->stopping++ > 0) {
+		for (c = child_after(0); c != NULL;
+		    c = child_after(c->instance))
+			supervise_kill(c, "asked to stop twice");
+		return;
+	}
+	log_info("stopping");
+	for (c = child_after(0); c != NULL; c = child_after(c->instance))
+		if (c->role != ROLE_AUTHD)
+			stop_child(c);
+	stop_next();
+}
+
+static void
+stop_next(void)
+{
+	struct child	*c, *authd = sup.authd.child;
+
+	for (c = child_after(0); c != NULL; c = child_after(c->instance))
+		if (c != authd)
+			return;
+	if (authd == NULL)
+		relayd_exit();
+	if (!sup.authd_told_to_stop)
+		stop_child(authd);
+	sup.authd_told_to_stop = 1;
+}
