@@ -4,71 +4,12 @@
 survives. A second tunnel's transfer runs through every case and must arrive
 intact."""
 
-import hashlib
 import signal
-import threading
-import time
 
-from harness import (GoClient, Relayd, Tap, Targets, WebSocket, until)
+from harness import GoClient, Relayd, Tap, Targets, until
+from transfer import Transfer
 
 t = Tap()
-SIZE = 24 << 20
-
-
-class Transfer(threading.Thread):
-    """A download that is slow enough to be under way while things die."""
-
-    def __init__(self, d, session, cookie, rate=6 << 20):
-        super().__init__(daemon=True)
-        self.d, self.host = d, d.proxy_host(session)
-        self.cookie, self.rate = cookie, rate
-        self.got = hashlib.sha256()
-        self.n = 0
-        self.want = None
-        self.error = None
-        self.begun = threading.Event()
-        self.start()
-        if not self.begun.wait(60):
-            raise TimeoutError("transfer does not begin")
-
-    def run(self):
-        try:
-            s = self.d.connect()
-            s.sendall(("GET /bytes?n=%d&seed=11 HTTP/1.1\r\nHost: %s\r\n"
-                       "Cookie: %s\r\n\r\n" %
-                       (SIZE, self.host, self.cookie)).encode())
-            buf = b""
-            while b"\r\n\r\n" not in buf:
-                part = s.recv(65536)
-                if not part:
-                    raise ConnectionError("no head")
-                buf += part
-            head, buf = buf.split(b"\r\n\r\n", 1)
-            for line in head.decode("latin-1").split("\r\n"):
-                if line.lower().startswith("x-sha256:"):
-                    self.want = line.split(":")[1].strip()
-            begin = time.monotonic()
-            while True:
-                self.n += len(buf)
-                self.got.update(buf)
-                self.begun.set()
-                if self.n >= SIZE:
-                    break
-                ahead = self.n / self.rate - (time.monotonic() - begin)
-                if ahead > 0:
-                    time.sleep(min(ahead, 0.2))
-                buf = s.recv(65536)
-                if not buf:
-                    raise ConnectionError("cut at %d" % self.n)
-            s.close()
-        except Exception as e:      # told by intact()
-            self.error = e
-            self.begun.set()
-
-    def intact(self):
-        self.join(120)
-        return (self.error is None and self.n == SIZE and
-                self.got.hexdigest() == self.want)
 
 
 def role_pid(d, role, session=None):
