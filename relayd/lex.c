@@ -45,6 +45,7 @@ struct lex {
 	int			 depth;
 	TAILQ_HEAD(, macro)	 macros;
 	int			 nmacros;
+	int			 is_value;	/* what comes is a macro's text */
 	/* the last token; files may be gone when it is reported */
 	char			 text[LEX_WORD_MAX];
 	char			 file[LEX_WORD_MAX];
@@ -414,6 +415,7 @@ lex_next(struct lex *lx, union lex_value *v)
 	}
 	if (is_word(c))
 		return (token_word(lx, v));
+	lx->is_value = c == '=';
 	(void)take(lx);
 	if (c == '"')
 		return (token_quoted(lx, v));
@@ -534,6 +536,10 @@ token_word(struct lex *lx, union lex_value *v)
 		lx->text[n++] = (char)take(lx);
 	}
 	lx->text[n] = '\0';
+	if (lx->is_value) {
+		lx->is_value = 0;
+		return (token_string(lx, v, WORD));
+	}
 	/* `name =` defines a macro, whatever the name means elsewhere. */
 	while (peek(lx) == ' ' || peek(lx) == '\t')
 		(void)take(lx);

@@ -1,0 +1,244 @@
+/* SPDX-License-Identifier: ISC */
+/* Answers on paper: tables and JSON from the same rows. */
+#include <cjson/cJSON.h>
+
+#include <ctype.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "compat.h"
+#include "msg.h"
+#include "output.h"
+
+#define GAP	2	/* blanks between columns */
+
+struct row {
+	size_t	  n, want;
+	char	**cells;
+};
+
+struct rows {
+	size_t		 n;
+	struct row	*rows;
+};
+
+struct rows *
+rows_new(void)
+{
+	return (calloc(1, sizeof(struct rows)));
+}
+
+void
+rows_free(struct rows *r)
+{
+	size_t	i, j;
+
+	if (r == NULL)
+		return;
+	for (i = 0; i < r->n; i++) {
+		for (j = 0; j < r->rows[i].n; j++)
+			freezero(r->rows[i].cells[j],
+			    strlen(r->rows[i].cells[j]));
+		free(r->rows[i].cells);
+	}
+	free(r->rows);
+	free(r);
+}
+
+int
+rows_add(struct rows *r, size_t n)
+{
+	struct row	*grown;
+
+	/* Doubled at powers of two. */
+	if ((r->n & (r->n - 1)) == 0) {
+		grown = reallocarray(r->rows, r->n == 0 ? 1 : 2 * r->n,
+		    sizeof(*grown));
+		if (grown == NULL)
+			return (-1);
+		r->rows = grown;
+	}
+	memset(&r->rows[r->n], 0, sizeof(r->rows[r->n]));
+	if ((r->rows[r->n].cells = calloc(n + 1, sizeof(char *))) == NULL)
+		return (-1);
+	r->rows[r->n++].want = n;
+	return (0);
+}
+
+int
+rows_cell(struct rows *r, const char *text)
+{
+	struct row	*row;
+
+	if (r->n == 0)
+		return (-1);
+	row = &r->rows[r->n - 1];
+	if (row->n == row->want || (row->cells[row->n] = strdup(text)) == NULL)
+		return (-1);
+	row->n++;
+	return (0);
+}
+
+/* Bytes of the UTF-8 character at `s` and its number; 0 when it is broken. */
+static size_t
+utf8_char(const unsigned char *s, uint32_t *cp)
+{
+	static const uint32_t	least[] = { 0, 0, 0x80, 0x800, 0x10000 };
+	size_t			len, i;
+
+	if (s[0] < 0x80) {
+		*cp = s[0];
+		return (1);
+	}
+	len = s[0] >= 0xf0 ? 4 : s[0] >= 0xe0 ? 3 : 2;
+	if (s[0] < 0xc2 || s[0] > 0xf4)
+		return (0);
+	*cp = s[0] & (0xffU >> (len + 1));
+	for (i = 1; i < len; i++) {
+		if ((s[i] & 0xc0) != 0x80)
+			return (0);
+		*cp = *cp << 6 | (s[i] & 0x3f);
+	}
+	if (*cp < least[len] || *cp > 0x10ffff ||
+	    (*cp >= 0xd800 && *cp <= 0xdfff))
+		return (0);
+	return (len);
+}
+
+/* Would it move the cursor, hide, or turn what follows around? */
+static int
+harmful(uint32_t cp)
+{
+	return (cp < 0x20 || (cp >= 0x7f && cp < 0xa0) || cp == 0x61c ||
+	    (cp >= 0x200b && cp <= 0x200f) || (cp >= 0x2028 && cp <= 0x202e) ||
+	    (cp >= 0x2060 && cp <= 0x206f) || cp == 0xfeff ||
+	    (cp >= 0xfff9 && cp <= 0xfffb) || cp >= 0xe0000);
+}
+
+size_t
+printable_text(char *dst, size_t size, const char *src)
+{
+	const unsigned char	*s = (const unsigned char *)src;
+	size_t			 n = 0, columns = 0, len, i;
+	uint32_t		 cp;
+
+	while (*s != '\0' && n + 17 < size) {
+		len = utf8_char(s, &cp);
+		if (len > 0 && !harmful(cp)) {
+			memcpy(dst + n, s, len);
+			n += len;
+			s += len;
+			columns++;
+			continue;
+		}
+		for (i = 0; i < (len == 0 ? 1 : len); i++, s++) {
+			n += (size_t)snprintf(dst + n, size - n, "\\x%02x", *s);
+			columns += 4;
+		}
+	}
+	dst[n] = '\0';
+	return (columns);
+}
+
+static void
+print_cell(FILE *f, const char *text, size_t width, int is_last, int is_head)
+{
+	char	out[4 * CTL_CELL_SIZE + 32], *s;
+	size_t	columns = printable_text(out, sizeof(out), text);
+
+	for (s = out; is_head && *s != '\0'; s++)
+		*s = (char)toupper((unsigned char)*s);
+	fputs(out, f);
+	if (!is_last)
+		fprintf(f, "%*s", (int)(width - columns + GAP), "");
+	explicit_bzero(out, sizeof(out));
+}
+
+void
+rows_table(const struct rows *r, FILE *f)
+{
+	static char	scratch[4 * CTL_CELL_SIZE + 32];
+	size_t		width[CTL_CELLS_MAX] = { 0 }, columns, i, j;
+
+	for (i = 0; i < r->n; i++) {
+		for (j = 0; j < r->rows[i].n && j < CTL_CELLS_MAX; j++) {
+			columns = printable_text(scratch, sizeof(scratch),
+			    r->rows[i].cells[j]);
+			if (columns > width[j])
+				width[j] = columns;
+		}
+	}
+	explicit_bzero(scratch, sizeof(scratch));
+	for (i = 0; i < r->n; i++) {
+		for (j = 0; j < r->rows[i].n && j < CTL_CELLS_MAX; j++)
+			print_cell(f, r->rows[i].cells[j], width[j],
+			    j + 1 == r->rows[i].n, i == 0);
+		fputc('\n', f);
+	}
+}
+
+/* Bytes that are no UTF-8 cannot stand in JSON either. */
+static int
+json_member(cJSON *object, const char *name, const char *text)
+{
+	char		*out, *w;
+	const char	*s;
+	uint32_t	 cp;
+	size_t		 len;
+	int		 r;
+
+	if ((out = malloc(4 * strlen(text) + 1)) == NULL)
+		return (-1);
+	for (s = text, w = out; *s != '\0'; s += len == 0 ? 1 : len) {
+		len = utf8_char((const unsigned char *)s, &cp);
+		if (len == 0)
+			w += snprintf(w, 5, "\\x%02x", (unsigned char)*s);
+		memcpy(w, s, len);
+		w += len;
+	}
+	*w = '\0';
+	r = cJSON_AddStringToObject(object, name, out) == NULL ? -1 : 0;
+	freezero(out, strlen(out));
+	return (r);
+}
+
+static int
+json_row(const struct row *head, const struct row *row, FILE *f)
+{
+	cJSON	*object;
+	char	*text = NULL;
+	size_t	 j;
+	int	 r = -1;
+
+	if ((object = cJSON_CreateObject()) == NULL)
+		return (-1);
+	for (j = 0; j < row->n && j < head->n; j++)
+		if (json_member(object, head->cells[j], row->cells[j]) == -1)
+			goto out;
+	if ((text = cJSON_PrintUnformatted(object)) == NULL)
+		goto out;
+	fputs(text, f);
+	r = 0;
+out:
+	if (text != NULL)
+		explicit_bzero(text, strlen(text));
+	cJSON_free(text);
+	cJSON_Delete(object);
+	return (r);
+}
+
+int
+rows_json(const struct rows *r, FILE *f)
+{
+	size_t	i;
+
+	fputc('[', f);
+	for (i = 1; i < r->n; i++) {
+		fputs(i == 1 ? "\n" : ",\n", f);
+		if (json_row(&r->rows[0], &r->rows[i], f) == -1)
+			return (-1);
+	}
+	fputs(r->n > 1 ? "\n]\n" : "]\n", f);
+	return (0);
+}

@@ -1,0 +1,268 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * relayctl: asks a running relayd. It may touch the control socket and its
+ * standard output; it is sent rows and a last word by the control worker. It
+ * starts in main(), asks in ask(), and ends with the answer in on_done().
+ */
+#include <sys/socket.h>
+#include <sys/un.h>
+
+#include <event2/event.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <locale.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "clock.h"
+#include "cmd.h"
+#include "compat.h"
+#include "conf.h"
+#include "imsg.h"
+#include "output.h"
+
+#define ANSWER_MS	30000	/* relayd gives up first, and says so */
+
+/* EXIT STATUS in relayctl(8). */
+enum { EXIT_DONE, EXIT_REFUSED, EXIT_USAGE, EXIT_UNREACHED };
+
+static int	on_row(struct chan *, struct imsg *);
+static int	on_done(struct chan *, struct imsg *);
+
+#define R_DAEMON	ROLE_BIT(ROLE_CONTROL)
+
+static const struct dispatch	table[] = {
+	{ IMSG_CTL_ROW, R_DAEMON, S_ANY, MF_REQUEST, 1, IMSG_MAX - IMSG_HDR,
+	    on_row },
+	{ IMSG_CTL_DONE, R_DAEMON, S_ANY, 0, 6, IMSG_MAX - IMSG_HDR, on_done },
+};
+
+static struct {
+	const char	*path;
+	int		 json;
+	struct rows	*rows;
+	struct timer	 deadline;
+} ctl;
+
+static void	usage(int) __attribute__((noreturn));
+static int	local(const struct cmd_line *, int, char **);
+static int	reach(void);
+static void	ask(const struct cmd_line *) __attribute__((noreturn));
+static void	finish(int) __attribute__((noreturn));
+static void	on_closed(struct chan *, int, const char *);
+static void	on_late(void *);
+
+static void
+usage(int status)
+{
+	FILE	*f = status == EXIT_DONE ? stdout : stderr;
+
+	fprintf(f, "usage: relayctl [-j] [-s socket] command\n\ncommands:\n");
+	cmd_usage(f);
+	exit(status);
+}
+
+int
+main(int argc, char **argv)
+{
+	static struct conf	defaults;
+	static struct cmd_line	line;
+	char			err[1024], shown[2048];
+	int			ch;
+
+	setlocale(LC_CTYPE, "");
+	conf_init(&defaults);
+	ctl.path = defaults.control_path;
+	while ((ch = getopt(argc, argv, "+hjs:")) != -1) {
+		switch (ch) {
+		case 'h':
+			usage(EXIT_DONE);
+		case 'j':
+			ctl.json = 1;
+			break;
+		case 's':
+			ctl.path = optarg;
+			break;
+		default:
+			usage(EXIT_USAGE);
+		}
+	}
+	argc -= optind;
+	argv += optind;
+	if (argc == 0)
+		usage(EXIT_USAGE);
+	/* What the completion asks, as a user types. */
+	if (argc >= 2 && strcmp(argv[0], "completion") == 0 &&
+	    strcmp(argv[1], "words") == 0) {
+		cmd_complete(argc - 2, argv + 2, stdout);
+		return (EXIT_DONE);
+	}
+	if (cmd_parse(argc, argv, &line, err, sizeof(err)) == -1) {
+		printable_text(shown, sizeof(shown), err);
+		fprintf(stderr, "relayctl: %s\n", shown);
+		return (EXIT_USAGE);
+	}
+	if (line.op == 0)
+		return (local(&line, argc, argv));
+	ask(&line);
+}
+
+/* completion bash: the shell asks us again for each word. */
+static int
+local(const struct cmd_line *line, int argc, char **argv)
+{
+	(void)line;
+	(void)argc;
+	(void)argv;
+	fputs("_relayctl()\n"
+	    "{\n"
+	    "\tlocal word words=()\n"
+	    "\tfor word in \"${COMP_WORDS[@]:1:COMP_CWORD}\"; do\n"
+	    "\t\t[[ $word == -* ]] || words+=(\"$word\")\n"
+	    "\tdone\n"
+	    "\tmapfile -t COMPREPLY < <(\"$1\" completion words "
+	    "\"${words[@]}\")\n"
+	    "}\n"
+	    "complete -F _relayctl relayctl\n", stdout);
+	return (EXIT_DONE);
+}
+
+/* The socket, connected; or tell why not. */
+static int
+reach(void)
+{
+	struct sockaddr_un	sun = { .sun_family = AF_UNIX };
+	const char		*hint = "";
+	int			fd;
+
+	if (strlcpy(sun.sun_path, ctl.path, sizeof(sun.sun_path)) >=
+	    sizeof(sun.sun_path)) {
+		fprintf(stderr, "relayctl: the path of the socket is too "
+		    "long\n");
+		exit(EXIT_USAGE);
+	}
+	if ((fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0)) != -1 &&
+	    connect(fd, (struct sockaddr *)&sun, sizeof(sun)) == 0 &&
+	    fcntl(fd, F_SETFL, O_NONBLOCK) == 0)
+		return (fd);
+	if (errno == ENOENT || errno == ECONNREFUSED)
+		hint = "; is relayd running?";
+	else if (errno == EACCES)
+		hint = "; only root and the group relayd may ask";
+	fprintf(stderr, "relayctl: %s: %s%s\n", ctl.path, strerror(errno),
+	    hint);
+	exit(EXIT_UNREACHED);
+}
+
+static void
+ask(const struct cmd_line *line)
+{
+	struct event_base	*base;
+	struct chan		*c;
+	unsigned		 i;
+
+	signal(SIGPIPE, SIG_IGN);
+	if ((base = event_base_new()) == NULL ||
+	    (ctl.rows = rows_new()) == NULL) {
+		fprintf(stderr, "relayctl: out of memory\n");
+		exit(EXIT_REFUSED);
+	}
+	clock_init(base);
+	c = chan_new(base, reach(), ROLE_CONTROL, table,
+	    sizeof(table) / sizeof(table[0]), on_closed, NULL);
+	if (c == NULL) {
+		fprintf(stderr, "relayctl: out of memory\n");
+		exit(EXIT_REFUSED);
+	}
+	timer_init(&ctl.deadline, on_late, NULL);
+	timer_set(&ctl.deadline, ANSWER_MS);
+	chan_begin(c, IMSG_CTL, 1, -1);
+	chan_add_u32(c, CTL_VERSION);
+	chan_add_u16(c, (uint16_t)line->op);
+	chan_add_u8(c, (uint8_t)line->nwords);
+	for (i = 0; i < line->nwords; i++)
+		chan_add_str(c, line->words[i]);
+	chan_end(c);
+	event_base_dispatch(base);
+	finish(EXIT_UNREACHED);
+}
+
+static void
+finish(int status)
+{
+	rows_free(ctl.rows);
+	if (fflush(stdout) == EOF && status == EXIT_DONE) {
+		fprintf(stderr, "relayctl: standard output: %s\n",
+		    strerror(errno));
+		status = EXIT_REFUSED;
+	}
+	_exit(status);
+}
+
+static int
+on_row(struct chan *c, struct imsg *m)
+{
+	static char	cell[CTL_CELL_SIZE];
+	uint8_t		n, i;
+
+	(void)c;
+	if (m_get_u8(m, &n) == -1 || n > CTL_CELLS_MAX ||
+	    rows_add(ctl.rows, n) == -1)
+		return (-1);
+	for (i = 0; i < n; i++)
+		if (m_get_str(m, cell, sizeof(cell)) == -1 ||
+		    rows_cell(ctl.rows, cell) == -1)
+			return (-1);
+	explicit_bzero(cell, sizeof(cell));
+	return (m_end(m));
+}
+
+/* The last word: print everything. */
+static int
+on_done(struct chan *c, struct imsg *m)
+{
+	char		text[MESSAGE_SIZE], shown[4 * MESSAGE_SIZE + 32];
+	uint16_t	code;
+
+	(void)c;
+	if (m_get_u16(m, &code) == -1 ||
+	    m_get_str(m, text, sizeof(text)) == -1 || m_end(m) == -1)
+		return (-1);
+	printable_text(shown, sizeof(shown), text);
+	if (code != 0) {
+		fprintf(stderr, "relayctl: refused: %s\n", shown);
+		finish(EXIT_REFUSED);
+	}
+	if (ctl.json) {
+		if (rows_json(ctl.rows, stdout) == -1) {
+			fprintf(stderr, "relayctl: out of memory\n");
+			finish(EXIT_REFUSED);
+		}
+	} else {
+		rows_table(ctl.rows, stdout);
+		if (shown[0] != '\0')
+			printf("%s\n", shown);
+	}
+	finish(EXIT_DONE);
+}
+
+static void
+on_closed(struct chan *c, int offence, const char *reason)
+{
+	(void)c;
+	fprintf(stderr, "relayctl: no answer: %s\n", offence ?
+	    "relayd and relayctl do not understand each other" : reason);
+	finish(EXIT_UNREACHED);
+}
+
+static void
+on_late(void *arg)
+{
+	(void)arg;
+	fprintf(stderr, "relayctl: no answer within %d s\n", ANSWER_MS / 1000);
+	finish(EXIT_UNREACHED);
+}
