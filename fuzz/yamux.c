@@ -24,6 +24,8 @@
 #define M_FIN		0x10		/* answer FIN with FIN */
 #define M_ACT		0x20		/* open, write, close by itself */
 
+int	LLVMFuzzerTestOneInput(const uint8_t *, size_t);
+
 static struct {
 	struct yamux	*y;
 	unsigned int	 mode;

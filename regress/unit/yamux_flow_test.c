@@ -58,6 +58,11 @@ test_window_receive(void)
 	end_frame(e, YAMUX_UPDATE, YAMUX_FIN, 1, 0, NULL);
 	yamux_consumed(st, 200000, e->now);
 	is_int(end_flush(e), 0, "no credit for a peer that sent FIN");
+	end_frame(e, YAMUX_DATA, YAMUX_SYN, 3, 200000, zeros);
+	end_flush(e);
+	yamux_consumed(yamux_find(e->y, 3), 200000, e->now);
+	end_frame(e, YAMUX_UPDATE, YAMUX_FIN, 3, 0, NULL);
+	is_int(end_flush(e), 0, "not even if it was due before the FIN");
 	end_log(e);
 	end_free(e);
 
@@ -215,6 +220,7 @@ test_tuning(void)
 {
 	struct end *e = end_new(YAMUX_SERVER, NULL);
 	struct line *l;
+	uint32_t pending;
 	double mbs;
 
 	/* 100 ms, 100 MB/s: 256 KiB would give 2.6. */
@@ -230,6 +236,17 @@ test_tuning(void)
 	is_int(aim(e, 1), 16 * MIB, "at most 16 MiB");
 	ok(l->peak <= 16 * MIB, "credit given stays under it");
 	is_int(e->leased, 16 * MIB - YAMUX_WINDOW, "leased what is beyond");
+	l->rate = 0;
+	line_run(l, 1000);
+	pending = 16 * MIB - yamux_recv_window(yamux_find(e->y, 1));
+	ok(pending < 128 * KIB, "less than 128 KiB of credit is pending");
+	end_frame(e, YAMUX_DATA, 0, 1, 128 * KIB - pending, zeros);
+	l->window -= 128 * KIB - pending;
+	yamux_consumed(yamux_find(e->y, 1), 128 * KIB, e->now);
+	line_credit(l);
+	is_int(yamux_recv_window(yamux_find(e->y, 1)), 16 * MIB,
+	    "tunnel-22: with 128 KiB pending an update goes out");
+	l->rate = 10000;
 
 	/* A slow consumer: the window shrinks to what it is worth. */
 	l->take = 20;
@@ -371,6 +388,14 @@ test_pong_pacing(void)
 	e->now += 10 * YAMUX_NSEC;
 	yamux_tick(e->y, e->now);
 	is_int(pongs(e), 5, "not even after a pause");
+	yamux_tick(e->y, e->now);
+	is_int(pongs(e), 0, "what was not used is not saved up");
+	for (i = 0, n = 0; i < 10; i++) {
+		e->now += 700 * MSEC;
+		yamux_tick(e->y, e->now);
+		n += pongs(e);
+	}
+	is_int(n, 7, "seven in seven seconds, however often one looks");
 	end_free(e);
 
 	e = end_new(YAMUX_SERVER, NULL);

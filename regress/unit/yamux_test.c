@@ -249,8 +249,8 @@ test_violations(void)
 	    0, 1, 0, 9, 0, 0, 0, 7, 0, 0, 0, 0,
 	    0, 1, 0, 1, 0, 0, 0, 7, 0, 0, 0, 0);
 	VIOLATION("tunnel-19: an id too old to be late", YAMUX_E_ID,
-	    0, 1, 0, 1, 0, 0, 8, 3, 0, 0, 0, 0,
-	    0, 1, 0, 1, 0, 0, 0, 3, 0, 0, 0, 0);
+	    0, 1, 0, 1, 0, 0, 8, 13, 0, 0, 0, 0,
+	    0, 1, 0, 1, 0, 0, 0, 7, 0, 0, 0, 0);
 	VIOLATION("tunnel-23: second FIN", YAMUX_E_FIN,
 	    0, 1, 0, 4, 0, 0, 0, 5, 0, 0, 0, 0);
 	VIOLATION("tunnel-23: second FIN, on data", YAMUX_E_FIN,
@@ -316,6 +316,7 @@ test_limits(void)
 		rsts += e->out[i + 3] == YAMUX_RST;
 	}
 	ok(acks == 256 && rsts == 44, "tunnel-18: with ACK or RST");
+	rsts = 0;
 	end_frame(e, YAMUX_UPDATE, YAMUX_RST, 11, 0, NULL);
 	end_frame(e, YAMUX_UPDATE, YAMUX_SYN, 601, 0, NULL);
 	ok(yamux_find(e->y, 601) != NULL, "a place that is free is given");
@@ -326,6 +327,23 @@ test_limits(void)
 	    YAMUX_E_RESETS, "one more ends the connection");
 	is_int(yamux_close_code(YAMUX_E_RESETS), 1008, "with 1008");
 	end_log(e);
+	end_free(e);
+
+	/* The queue of RSTs wraps and grows without losing its order. */
+	e = end_new(YAMUX_SERVER, NULL);
+	yamux_goaway(e->y, YAMUX_GOAWAY_NORMAL);
+	end_flush(e);
+	for (i = 0; i < 200; i++) {
+		end_frame(e, YAMUX_UPDATE, YAMUX_SYN, 2 * i + 1, 0, NULL);
+		if (i % 3 != 0)
+			continue;
+		yamux_output(e->y, e->out, YAMUX_HEADER, e->now);
+		if (yamux_get32(e->out + 4) != 2 * rsts++ + 1)
+			break;
+	}
+	is_int(i, 200, "RSTs go out in the order of the SYNs");
+	is_int(end_flush(e), (200 - 67) * YAMUX_HEADER, "none is lost");
+	is_int(yamux_get32(e->out + 4), 2 * 67 + 1, "or doubled");
 	end_free(e);
 
 	/* Opens nobody answers: those given up count until a later ACK. */

@@ -1,0 +1,1 @@
+$(eval $(call unit_test,yamux_nomem_test,,))
