@@ -136,8 +136,9 @@ struct yamux_callbacks {
 	 */
 	void	(*on_open)(void *arg, struct yamux_stream *st);
 	/*
-	 * Bytes for the stream, as they came, in pieces, len > 0.  `p` is valid
-	 * until the callback returns.  They count against the window until
+	 * Bytes for the stream, as they came, in pieces, len > 0.  `p` points
+	 * into the buffer given to yamux_input() and is valid as long as the
+	 * caller leaves that alone.  They count against the window until
 	 * yamux_consumed(): call it when they have really gone somewhere, also
 	 * for bytes thrown away, or the peer waits for ever.
 	 */
