@@ -1,0 +1,453 @@
+/* SPDX-License-Identifier: ISC */
+#include <cjson/cJSON.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "access.h"
+#include "clock.h"
+#include "compat.h"
+#include "log.h"
+#include "secret.h"
+
+#define ACCESS_MAX	65536		/* open rows */
+#define IDLE_MS		(15 * 60 * 1000)
+#define SWEEP_MS	60000
+#define FLUSH_MS	1000		/* counters reach the store this late */
+
+enum dirty { CLEAN, FRESH, WRITTEN };
+
+static void	access_sweep(void *);
+static void	access_due(void *);
+static void	access_over(struct access *, int64_t, const char *);
+static void	access_free(struct access *);
+static void	access_touch(struct access *);
+static void	access_metadata(struct access *);
+
+static struct {
+	struct index		 by_use, by_id;
+	TAILQ_HEAD(, access)	 all, dirty;
+	struct timer		 sweep, due;
+	int			 flush_now;	/* the second is over */
+} ac;
+
+int
+access_init(void)
+{
+	TAILQ_INIT(&ac.all);
+	TAILQ_INIT(&ac.dirty);
+	timer_init(&ac.sweep, access_sweep, NULL);
+	timer_init(&ac.due, access_due, NULL);
+	timer_set(&ac.sweep, SWEEP_MS);
+	return (0);
+}
+
+unsigned
+access_open(void)
+{
+	return ((unsigned)ac.by_id.count);
+}
+
+static uint64_t
+use_key(const char *operator, const char *session, const char *service)
+{
+	return (index_key2(operator, session) ^ index_key(service));
+}
+
+static struct access *
+access_alloc(void)
+{
+	struct access	*a;
+
+	if (ac.by_id.count >= ACCESS_MAX || (a = calloc(1, sizeof(*a))) == NULL)
+		return (NULL);
+	TAILQ_INSERT_TAIL(&ac.all, a, entry);
+	return (a);
+}
+
+static int
+is_web(const struct access *a)
+{
+	return (strcmp(a->row.type, "ui_proxy") == 0);
+}
+
+static void
+access_link(struct access *a)
+{
+	index_add(&ac.by_id, &a->by_id, index_key(a->row.id));
+	index_add(&ac.by_use, &a->by_use, use_key(a->row.operator_id,
+	    a->row.session_id, a->service));
+}
+
+static void
+access_unlink(struct access *a)
+{
+	index_del(&ac.by_id, &a->by_id);
+	index_del(&ac.by_use, &a->by_use);
+}
+
+static struct access *
+access_new(const char *type, const struct operator *who, const char *session,
+    const char *service, const char *ip)
+{
+	struct access	*a;
+
+	if ((a = access_alloc()) == NULL)
+		return (NULL);
+	secret_uuid(a->row.id);
+	strlcpy(a->row.session_id, session, sizeof(a->row.session_id));
+	strlcpy(a->row.operator_id, who->id, sizeof(a->row.operator_id));
+	strlcpy(a->row.operator_name, who->name,
+	    sizeof(a->row.operator_name));
+	strlcpy(a->row.type, type, sizeof(a->row.type));
+	strlcpy(a->row.org_role, who->org_role, sizeof(a->row.org_role));
+	strlcpy(a->row.org_id, who->org_id, sizeof(a->row.org_id));
+	strlcpy(a->service, service, sizeof(a->service));
+	strlcpy(a->ip, ip, sizeof(a->ip));
+	strlcpy(a->token_id, who->token_id, sizeof(a->token_id));
+	strlcpy(a->impersonator, who->impersonator, sizeof(a->impersonator));
+	a->row.connected_at = a->used_ms = clock_wall_ms();
+	a->refs = 1;
+	access_metadata(a);
+	access_link(a);
+	(void)store_access_insert(&a->row);
+	a->inserting = 1;
+	a->dirty = WRITTEN;
+	TAILQ_INSERT_TAIL(&ac.dirty, a, dirty_entry);
+	return (a);
+}
+
+struct access *
+access_web(const struct operator *who, const char *session,
+    const char *service, const char *ip)
+{
+	struct link	*l;
+	struct access	*a;
+
+	for (l = index_find(&ac.by_use, use_key(who->id, session, service));
+	    l != NULL; l = index_next(l)) {
+		a = OWNER(l, struct access, by_use);
+		if (is_web(a) && strcmp(a->row.operator_id, who->id) == 0 &&
+		    strcmp(a->row.session_id, session) == 0 &&
+		    strcmp(a->service, service) == 0 &&
+		    strcmp(a->impersonator, who->impersonator) == 0 &&
+		    strcmp(a->row.org_role, who->org_role) == 0 &&
+		    strcmp(a->row.org_id, who->org_id) == 0) {
+			a->refs++;
+			a->used_ms = clock_wall_ms();
+			return (a);
+		}
+	}
+	return (access_new("ui_proxy", who, session, service, ip));
+}
+
+struct access *
+access_terminal(const struct operator *who, const char *session,
+    const char *ip)
+{
+	return (access_new("web_terminal", who, session, "terminal", ip));
+}
+
+struct access *
+access_take(const char *id)
+{
+	struct link	*l;
+	struct access	*a;
+
+	for (l = index_find(&ac.by_id, index_key(id)); l != NULL;
+	    l = index_next(l)) {
+		a = OWNER(l, struct access, by_id);
+		if (strcmp(a->row.id, id) == 0) {
+			a->refs++;
+			return (a);
+		}
+	}
+	return (NULL);
+}
+
+void
+access_operator(const struct access *a, struct operator *who)
+{
+	memset(who, 0, sizeof(*who));
+	strlcpy(who->id, a->row.operator_id, sizeof(who->id));
+	strlcpy(who->name, a->row.operator_name, sizeof(who->name));
+	strlcpy(who->org_role, a->row.org_role, sizeof(who->org_role));
+	strlcpy(who->org_id, a->row.org_id, sizeof(who->org_id));
+	strlcpy(who->token_id, a->token_id, sizeof(who->token_id));
+	strlcpy(who->impersonator, a->impersonator,
+	    sizeof(who->impersonator));
+	who->may_connect = 1;
+}
+
+/* What the row says beside its columns, as JSON text. */
+static void
+access_metadata(struct access *a)
+{
+	cJSON	*o = cJSON_CreateObject();
+	char	*text;
+
+	cJSON_AddStringToObject(o, "service", a->service);
+	cJSON_AddStringToObject(o, "ip", a->ip);
+	if (a->token_id[0] != '\0')
+		cJSON_AddStringToObject(o, "token_id", a->token_id);
+	if (a->impersonator[0] != '\0')
+		cJSON_AddStringToObject(o, "impersonator", a->impersonator);
+	cJSON_AddNumberToObject(o, "bytes_in", (double)a->bytes_in);
+	cJSON_AddNumberToObject(o, "bytes_out", (double)a->bytes_out);
+	if (a->outcome[0] != '\0')
+		cJSON_AddStringToObject(o, "outcome", a->outcome);
+	text = cJSON_PrintUnformatted(o);
+	if (text == NULL || strlcpy(a->row.metadata, text,
+	    sizeof(a->row.metadata)) >= sizeof(a->row.metadata))
+		strlcpy(a->row.metadata, "{}", sizeof(a->row.metadata));
+	free(text);
+	cJSON_Delete(o);
+}
+
+static void
+meta_str(const cJSON *o, const char *name, char *dst, size_t size)
+{
+	const cJSON	*v = cJSON_GetObjectItemCaseSensitive(o, name);
+
+	if (cJSON_IsString(v))
+		strlcpy(dst, v->valuestring, size);
+}
+
+static uint64_t
+meta_count(const cJSON *o, const char *name)
+{
+	const cJSON	*v = cJSON_GetObjectItemCaseSensitive(o, name);
+
+	return (cJSON_IsNumber(v) && v->valuedouble >= 0 &&
+	    v->valuedouble < 9e15 ? (uint64_t)v->valuedouble : 0);
+}
+
+static int
+access_load_one(const struct access_row *row)
+{
+	struct access	*a;
+	cJSON		*o;
+
+	if ((a = access_alloc()) == NULL)
+		return (-1);
+	a->row = *row;
+	o = cJSON_Parse(row->metadata);
+	meta_str(o, "service", a->service, sizeof(a->service));
+	meta_str(o, "ip", a->ip, sizeof(a->ip));
+	meta_str(o, "token_id", a->token_id, sizeof(a->token_id));
+	meta_str(o, "impersonator", a->impersonator, sizeof(a->impersonator));
+	meta_str(o, "outcome", a->outcome, sizeof(a->outcome));
+	a->bytes_in = meta_count(o, "bytes_in");
+	a->bytes_out = meta_count(o, "bytes_out");
+	cJSON_Delete(o);
+	a->saved = 1;
+	a->used_ms = clock_wall_ms();
+	access_link(a);
+	return (0);
+}
+
+int
+access_load(void)
+{
+	struct access_row	row;
+	char			after[UUID_SIZE] = "";
+	int			r;
+
+	while ((r = store_access_next_open(after, &row)) == 0) {
+		strlcpy(after, row.id, sizeof(after));
+		if (access_load_one(&row) == -1) {
+			log_warnx("access log: too many open rows");
+			return (0);
+		}
+	}
+	return (r == STORE_NONE ? 0 : -1);
+}
+
+void
+access_settle(void)
+{
+	struct access	*a, *next;
+
+	for (a = TAILQ_FIRST(&ac.all); a != NULL; a = next) {
+		next = TAILQ_NEXT(a, entry);
+		if (a->refs == 0 && !is_web(a))
+			access_over(a, clock_wall_ms(), "lost in a restart");
+	}
+}
+
+/* Use and end. */
+
+void
+access_count(struct access *a, uint64_t in, uint64_t out, const char *outcome)
+{
+	a->bytes_in += in;
+	a->bytes_out += out;
+	a->used_ms = clock_wall_ms();
+	if (outcome != NULL && !a->over)
+		strlcpy(a->outcome, outcome, sizeof(a->outcome));
+	access_touch(a);
+}
+
+void
+access_release(struct access *a)
+{
+	if (--a->refs > 0)
+		return;
+	if (a->over && a->dirty == CLEAN)
+		access_free(a);
+}
+
+void
+access_close(struct access *a, const char *outcome)
+{
+	access_over(a, clock_wall_ms(), outcome);
+	access_release(a);
+}
+
+/* The row ends: nobody finds it any more, its last words are written. */
+static void
+access_over(struct access *a, int64_t at, const char *outcome)
+{
+	if (a->over)
+		return;
+	a->over = 1;
+	access_unlink(a);
+	a->row.disconnected_at = at;
+	if (outcome != NULL)
+		strlcpy(a->outcome, outcome, sizeof(a->outcome));
+	access_touch(a);
+	if (!timer_is_set(&ac.due))
+		timer_set(&ac.due, FLUSH_MS);
+}
+
+void
+access_end_session(const char *session)
+{
+	struct access	*a, *next;
+
+	for (a = TAILQ_FIRST(&ac.all); a != NULL; a = next) {
+		next = TAILQ_NEXT(a, entry);
+		if (!a->failed && is_web(a) &&
+		    strcmp(a->row.session_id, session) == 0)
+			access_over(a, clock_wall_ms(), "session over");
+	}
+}
+
+static void
+access_free(struct access *a)
+{
+	if (!a->over)
+		access_unlink(a);
+	TAILQ_REMOVE(&ac.all, a, entry);
+	freezero(a, sizeof(*a));
+}
+
+static void
+access_sweep(void *arg)
+{
+	struct access	*a, *next;
+	int64_t		 now = clock_wall_ms();
+
+	(void)arg;
+	for (a = TAILQ_FIRST(&ac.all); a != NULL; a = next) {
+		next = TAILQ_NEXT(a, entry);
+		if (a->refs == 0 && a->saved && is_web(a) &&
+		    now - a->used_ms >= IDLE_MS)
+			access_over(a, a->used_ms, NULL);
+	}
+	timer_set(&ac.sweep, SWEEP_MS);
+}
+
+/* Writing: counters once a second, all that changed in one transaction. */
+
+static void
+access_touch(struct access *a)
+{
+	if (a->dirty == CLEAN)
+		TAILQ_INSERT_TAIL(&ac.dirty, a, dirty_entry);
+	a->dirty = FRESH;
+	if (!timer_is_set(&ac.due))
+		timer_set(&ac.due, FLUSH_MS);
+}
+
+static void
+access_due(void *arg)
+{
+	(void)arg;
+	ac.flush_now = 1;
+}
+
+void
+access_flush_all(void)
+{
+	ac.flush_now = 1;
+}
+
+void
+access_flush(void)
+{
+	struct access	*a;
+
+	if (!ac.flush_now)
+		return;
+	ac.flush_now = 0;
+	TAILQ_FOREACH(a, &ac.dirty, dirty_entry) {
+		if (a->dirty != FRESH || !a->saved)
+			continue;
+		access_metadata(a);
+		(void)store_access_update(&a->row);
+		a->dirty = WRITTEN;
+	}
+}
+
+static void
+access_clean(struct access *a)
+{
+	TAILQ_REMOVE(&ac.dirty, a, dirty_entry);
+	a->dirty = CLEAN;
+	if (a->over && a->refs == 0)
+		access_free(a);
+}
+
+/* A row that never was in the store: whoever waits for it is refused. */
+static void
+access_void(struct access *a)
+{
+	if (!a->over)
+		access_unlink(a);
+	a->failed = a->over = 1;
+	access_clean(a);
+}
+
+static void
+access_flushed_one(struct access *a, int ok)
+{
+	if (a->inserting && !ok) {
+		access_void(a);
+		return;
+	}
+	if (a->inserting)
+		a->saved = 1;
+	a->inserting = 0;
+	if (a->dirty == WRITTEN && ok) {
+		access_clean(a);
+		return;
+	}
+	/* Used or ended since, or not written: again in a second. */
+	a->dirty = FRESH;
+	if (!timer_is_set(&ac.due))
+		timer_set(&ac.due, FLUSH_MS);
+}
+
+void
+access_flushed(int ok)
+{
+	struct access	*a, *next;
+
+	for (a = TAILQ_FIRST(&ac.dirty); a != NULL; a = next) {
+		next = TAILQ_NEXT(a, dirty_entry);
+		if (a->inserting || a->dirty == WRITTEN)
+			access_flushed_one(a, ok);
+	}
+}

@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: ISC */
+#include <stdio.h>
+
+#include "audit.h"
+#include "clock.h"
+#include "log.h"
+#include "store.h"
+
+#define PER_SECOND	100
+
+static struct {
+	int64_t		second;
+	unsigned	count;
+	unsigned long	skipped;	/* since the last row that says so */
+	unsigned long	total;
+} au;
+
+unsigned long
+audit_left_out(void)
+{
+	return (au.total);
+}
+
+void
+audit_refusal(const char *actor, const char *address, const char *action,
+    const char *session, const char *reason)
+{
+	int64_t	now = clock_wall_ms();
+	char	text[64];
+
+	/* A store that is down is not asked again for each refusal. */
+	if (!store_is_up())
+		return;
+	if (now / 1000 != au.second) {
+		au.second = now / 1000;
+		au.count = 0;
+		if (au.skipped > 0) {
+			snprintf(text, sizeof(text), "%lu refusals not listed",
+			    au.skipped);
+			au.skipped = 0;
+			(void)store_audit(now, "", "", "refusals", "",
+			    "refused", text);
+		}
+	}
+	if (++au.count > PER_SECOND) {
+		au.skipped++;
+		au.total++;
+		return;
+	}
+	(void)store_audit(now, actor, address, action, session, "refused",
+	    reason);
+}
+
+void
+audit_done(const char *actor, const char *address, const char *action,
+    const char *session, const char *detail)
+{
+	(void)store_audit(clock_wall_ms(), actor, address, action, session,
+	    "done", detail);
+}

@@ -1,0 +1,198 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * authd: the only place where access is granted.
+ *
+ * May touch: the store's directory (its root), the signing key; no socket of an
+ * operator or a customer, ever. It makes the socketpairs that are streams and
+ * gives both ends away.
+ * Hears from: the parent (SPAWNED with a channel to each other process, see
+ * parent_table below) and, on these, muxd, proxyd, termd and control: who may
+ * say what, and when, is worker_table in worker.c.
+ * States: until SPAWNED_ALL has come and the store is open the channels are
+ * kept unread; then each worker has a state of its own (enum worker_state).
+ * Starts in main(); authd_run() arms the first events; turn_end() closes every
+ * turn of the loop with one commit.
+ */
+#include <sodium.h>
+#include <sys/stat.h>
+
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "access.h"
+#include "admit.h"
+#include "clock.h"
+#include "compat.h"
+#include "credit.h"
+#include "grant.h"
+#include "index.h"
+#include "jwt.h"
+#include "log.h"
+#include "login.h"
+#include "msg.h"
+#include "proc.h"
+#include "session.h"
+#include "store.h"
+#include "stream.h"
+#include "ticket.h"
+#include "turn.h"
+#include "worker.h"
+
+#define FILES_MAX	65536	/* a channel per worker, both ends of streams */
+#define RETRY_MS	1000	/* a store that does not open */
+#define SPAWNED_MAX	(34 + ID_SIZE + UUID_SIZE)
+
+static int	authd_key(uint8_t, int);
+static void	authd_run(void);
+static void	authd_stop(void);
+static void	authd_open(void *);
+static int	on_reload(struct chan *, struct imsg *);
+static int	on_reload_swap(struct chan *, struct imsg *);
+
+static const struct dispatch	parent_table[] = {
+	PROC_ROWS
+	{ IMSG_SPAWNED, R_PARENT, S_ANY, MF_FD, 34, SPAWNED_MAX,
+	    worker_spawned },
+	{ IMSG_SPAWNED_ALL, R_PARENT, S_ANY, 0, 0, 0, worker_spawned_all },
+	{ IMSG_RELOAD, R_PARENT, S_ANY, MF_REQUEST, 4, CHUNK_MAX + 4,
+	    on_reload },
+	{ IMSG_RELOAD_SWAP, R_PARENT, S_ANY, 0, 0, 0, on_reload_swap },
+};
+
+static const struct proc_ops	ops = {
+	.role = ROLE_AUTHD,
+	.table = parent_table,
+	.rows = sizeof(parent_table) / sizeof(parent_table[0]),
+	.files = FILES_MAX,
+	.keyfile = authd_key,
+	.run = authd_run,
+	.stop = authd_stop,
+};
+
+static struct {
+	struct timer	retry;		/* to open the store */
+	struct conf	next;		/* what RELOAD brought */
+	int		have_next;
+} au;
+
+/* All that reads a file or asks the system is done before the sandbox closes. */
+int
+main(int argc, char **argv)
+{
+	time_t		t = 0;
+	struct tm	tm;
+
+	gmtime_r(&t, &tm);
+	credit_init();
+	if (sodium_init() == -1 || jwt_init() == -1)
+		return (1);
+	index_init();
+	proc_main(&ops, argc, argv);
+}
+
+static int
+authd_key(uint8_t kind, int fd)
+{
+	uint8_t	buf[JWT_KEY_MAX + 1];
+	ssize_t	n, got = 0;
+	int	r = -1;
+
+	while (got < (ssize_t)sizeof(buf) &&
+	    (n = read(fd, buf + got, sizeof(buf) - (size_t)got)) > 0)
+		got += n;
+	close(fd);
+	if (kind == KEY_JWT && got > 0 && got <= JWT_KEY_MAX)
+		r = jwt_set_key(buf, (size_t)got);
+	if (r == 0 && got < JWT_KEY_MIN)
+		log_warnx("jwt secret: shorter than %d bytes", JWT_KEY_MIN);
+	explicit_bzero(buf, sizeof(buf));
+	return (r);
+}
+
+static void
+authd_run(void)
+{
+	if (session_init() == -1 || access_init() == -1 ||
+	    admit_init() == -1 || login_init() == -1 ||
+	    ticket_init() == -1 || grant_init() == -1 || stream_init() == -1)
+		fatalx("out of memory");
+	proc_after_turn(turn_end);
+	timer_init(&au.retry, authd_open, NULL);
+	authd_open(NULL);
+	turn_end();
+}
+
+/* Below our root, whatever directory the parent knows it by. */
+static void
+store_path(char *dst, size_t size)
+{
+	const char	*path = proc_conf()->store_path, *root = proc_root();
+	const char	*base = strrchr(path, '/');
+	int		 n;
+
+	if (root[0] == '\0')
+		n = snprintf(dst, size, "%s", path);
+	else
+		n = snprintf(dst, size, "%s/%s", strcmp(root, "/") == 0 ? "" :
+		    root, base != NULL ? base + 1 : path);
+	if (n < 0 || (size_t)n >= size)
+		fatalx("store: path too long");
+}
+
+/* A store that is not there: nobody is let in, nobody is thrown out. */
+static void
+authd_open(void *arg)
+{
+	char	path[2048];
+
+	(void)arg;
+	store_path(path, sizeof(path));
+	umask(077);
+	if (store_open(path) == -1 || session_load() == -1 ||
+	    access_load() == -1) {
+		timer_set(&au.retry, RETRY_MS);
+		return;
+	}
+	worker_store_ready();
+}
+
+/* The others end by themselves; what is still to be written is written. */
+static void
+authd_stop(void)
+{
+	access_flush_all();
+	turn_end();
+	store_close();
+	jwt_clear_key();
+	proc_exit(0);
+}
+
+static int
+on_reload(struct chan *c, struct imsg *m)
+{
+	const uint8_t	*p;
+	size_t		 len;
+
+	if (m_get_blob(m, &p, &len, CHUNK_MAX) == -1 || m_end(m) == -1)
+		return (-1);
+	au.have_next = conf_unpack(&au.next, ROLE_AUTHD, p, len) == 0;
+	chan_begin(c, IMSG_RELOAD_SAID, m->id, -1);
+	chan_add_u8(c, (uint8_t)au.have_next);
+	chan_add_str(c, au.have_next ? "" : "authd: not understood");
+	chan_end(c);
+	return (0);
+}
+
+/* The store's path counts at the next start only. */
+static int
+on_reload_swap(struct chan *c, struct imsg *m)
+{
+	(void)c;
+	if (m_end(m) == -1 || !au.have_next)
+		return (-1);
+	proc_set_conf(&au.next);
+	au.have_next = 0;
+	return (0);
+}

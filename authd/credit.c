@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: ISC */
+#include <unistd.h>
+
+#include "credit.h"
+#include "worker.h"
+
+#define SHARE		8		/* an eighth of memory */
+#define FALLBACK_MIB	512		/* when nobody says how much there is */
+#define TUNNEL_MIB	1024		/* one tunnel; muxd's own limit is lower */
+
+static uint32_t	total_mib, leased_mib;
+
+void
+credit_init(void)
+{
+	long	pages = sysconf(_SC_PHYS_PAGES), size = sysconf(_SC_PAGESIZE);
+
+	total_mib = FALLBACK_MIB;
+	if (pages > 0 && size > 0)
+		total_mib = (uint32_t)((uint64_t)pages * (uint64_t)size /
+		    SHARE >> 20);
+}
+
+uint32_t
+credit_leased_mib(void)
+{
+	return (leased_mib);
+}
+
+uint32_t
+credit_total_mib(void)
+{
+	return (total_mib);
+}
+
+int
+credit_on_ask(struct chan *c, struct imsg *m)
+{
+	struct worker	*we = worker_of(c);
+	uint32_t	 want, give;
+
+	if (m_get_u32(m, &want) == -1 || m_end(m) == -1)
+		return (-1);
+	give = want;
+	if (give > TUNNEL_MIB - we->lease_mib)
+		give = TUNNEL_MIB - we->lease_mib;
+	if (give > total_mib - leased_mib)
+		give = total_mib - leased_mib;
+	we->lease_mib += give;
+	leased_mib += give;
+	chan_begin(c, IMSG_CREDIT, m->id, -1);
+	chan_add_u32(c, give);
+	chan_end(c);
+	return (0);
+}
+
+/* More than it has from us: leased by an authd that is no more. */
+int
+credit_on_back(struct chan *c, struct imsg *m)
+{
+	struct worker	*we = worker_of(c);
+	uint32_t	 back;
+
+	if (m_get_u32(m, &back) == -1 || m_end(m) == -1)
+		return (-1);
+	if (back > we->lease_mib)
+		back = we->lease_mib;
+	we->lease_mib -= back;
+	leased_mib -= back;
+	return (0);
+}
+
+void
+credit_release(struct worker *we)
+{
+	leased_mib -= we->lease_mib;
+	we->lease_mib = 0;
+}

@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: ISC */
+#include <stdio.h>
+#include <string.h>
+
+#include "access.h"
+#include "admit.h"
+#include "api.h"
+#include "audit.h"
+#include "compat.h"
+#include "credit.h"
+#include "ctl.h"
+#include "grant.h"
+#include "services.h"
+#include "session.h"
+#include "store.h"
+#include "stream.h"
+#include "ticket.h"
+
+/* A number as a cell; a few may be in use at once. */
+static const char *
+num(uint64_t v)
+{
+	static char	 text[8][24];
+	static unsigned	 i;
+	char		*s = text[i++ % 8];
+
+	snprintf(s, sizeof(text[0]), "%llu", (unsigned long long)v);
+	return (s);
+}
+
+void
+ctl_show_sessions(struct ctl *ctl)
+{
+	struct session	*se;
+	char		 from[32], to[32];
+
+	ctl_row(&ctl->asker, "session", "system", "key", "node", "status",
+	    "tunnel", "services", "streams", "started", "expires", NULL);
+	TAILQ_FOREACH(se, &sessions, entry)
+		ctl_row(&ctl->asker, se->row.id, se->system_name,
+		    se->system_key, se->row.node[0] != '\0' ? se->row.node :
+		    "-", session_status_name(se->row.status),
+		    se->tunnel != NULL ? "yes" : "no", num(se->services->n),
+		    num(se->tunnel != NULL ? se->tunnel->nstreams : 0),
+		    api_time(se->row.started_at, from),
+		    api_time(se->row.expires_at, to), NULL);
+	ctl_done(&ctl->asker, 0, "");
+}
+
+void
+ctl_show_tunnels(struct ctl *ctl)
+{
+	struct session	*se;
+	struct worker	*we;
+	char		 since[32], rtt[32];
+
+	ctl_row(&ctl->asker, "instance", "session", "system", "node",
+	    "address", "state", "streams", "rtt_ms", "bytes_in", "bytes_out",
+	    "credit_mib", "since", NULL);
+	TAILQ_FOREACH(se, &sessions, entry) {
+		if ((we = se->tunnel) == NULL)
+			continue;
+		snprintf(rtt, sizeof(rtt), "%.1f", we->rtt_us / 1000.0);
+		ctl_row(&ctl->asker, num(we->instance), se->row.id,
+		    se->system_name,
+		    se->row.node[0] != '\0' ? se->row.node : "-",
+		    we->admission != NULL ? we->admission->addr : "-",
+		    worker_state_name(worker_state(we)), num(we->nstreams),
+		    rtt, num(we->bytes_in), num(we->bytes_out),
+		    num(we->lease_mib), we->since != 0 ?
+		    api_time(we->since, since) : "-", NULL);
+	}
+	ctl_done(&ctl->asker, 0, "");
+}
+
+void
+ctl_show_services(struct ctl *ctl)
+{
+	const struct service	*sv;
+	struct session		*se;
+	unsigned		 i;
+
+	se = session_find(ctl->word[0]);
+	if (se == NULL && (se = session_by_slug(ctl->word[0])) == NULL) {
+		ctl_done(&ctl->asker, 404, "no such open session");
+		return;
+	}
+	ctl_row(&ctl->asker, "name", "target", "host", "tls", "label", NULL);
+	for (i = 0; i < se->services->n; i++) {
+		sv = se->services->v[i];
+		ctl_row(&ctl->asker, sv->name, sv->target,
+		    sv->host[0] != '\0' ? sv->host : "-",
+		    sv->tls ? "yes" : "no", sv->label, NULL);
+	}
+	ctl_done(&ctl->asker, 0, "");
+}
+
+void
+ctl_show_stats(struct ctl *ctl)
+{
+	const struct asker	*a = &ctl->asker;
+
+	ctl_row(a, "name", "value", NULL);
+	ctl_row(a, "sessions", num(session_count()), NULL);
+	ctl_row(a, "tunnels", num(worker_tunnels()), NULL);
+	ctl_row(a, "streams", num(stream_count()), NULL);
+	ctl_row(a, "grants", num(grant_count()), NULL);
+	ctl_row(a, "tickets", num(ticket_count()), NULL);
+	ctl_row(a, "admissions", num(admit_count()), NULL);
+	ctl_row(a, "access_rows_open", num(access_open()), NULL);
+	ctl_row(a, "audit_left_out", num(audit_left_out()), NULL);
+	ctl_row(a, "credit_leased_mib", num(credit_leased_mib()), NULL);
+	ctl_row(a, "credit_total_mib", num(credit_total_mib()), NULL);
+	ctl_row(a, "store", store_is_up() ? "up" : "down", NULL);
+	ctl_done(a, 0, "");
+}

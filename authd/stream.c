@@ -1,0 +1,746 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * The life of a stream: asked for, perhaps waiting for room, its audit row
+ * written, opened, ended by muxd's last word. stream_free() is the one way out.
+ */
+#include <sys/socket.h>
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "compat.h"
+#include "grant.h"
+#include "log.h"
+#include "proc.h"
+#include "services.h"
+#include "session.h"
+#include "stream.h"
+#include "target.h"
+#include "turn.h"
+
+#define ROOM_MS		200	/* for proxyds to let go of idle streams */
+#define TELL_MS		1500	/* for a tunnel to tell after a restart */
+#define WAITING_MAX	64	/* streams of one tunnel that wait for room */
+#define TAG_SIZE	(UUID_SIZE + 16)
+
+static void	stream_admit(struct stream *);
+static void	stream_rowed(void *, int);
+static void	stream_start(struct stream *);
+static void	stream_late(void *);
+static void	stream_due(void *);
+static void	stream_refuse(struct stream *, int, const char *);
+static void	stream_free(struct stream *);
+static int	idle_dropped(struct chan *, struct imsg *, void *);
+
+static struct {
+	struct index	table;
+	uint64_t	next;
+} sm;
+
+int
+stream_init(void)
+{
+	sm.next = (uint64_t)clock_wall_ms() << 20;
+	return (0);
+}
+
+unsigned
+stream_count(void)
+{
+	return ((unsigned)sm.table.count);
+}
+
+static struct stream *
+stream_find(uint64_t id)
+{
+	struct link	*l = index_find(&sm.table, id);
+
+	return (l == NULL ? NULL : OWNER(l, struct stream, link));
+}
+
+static struct stream *
+stream_new(struct worker *tunnel, uint64_t id, const char *service,
+    const struct operator *who, const char *addr)
+{
+	struct stream	*st;
+
+	if ((st = calloc(1, sizeof(*st))) == NULL)
+		return (NULL);
+	st->id = id;
+	st->tunnel = tunnel;
+	strlcpy(st->service, service, sizeof(st->service));
+	st->who = *who;
+	strlcpy(st->addr, addr, sizeof(st->addr));
+	timer_init(&st->timer, stream_late, st);
+	index_add(&sm.table, &st->link, st->id);
+	return (st);
+}
+
+/* Who waits is told; whoever does not wait any more is not. */
+static void
+stream_answer_no(const struct asker *asker, int status, const char *message)
+{
+	struct chan	*c = asker_chan(asker);
+
+	if (c == NULL)
+		return;
+	if (chan_role(c) == ROLE_TERMD) {
+		chan_begin(c, IMSG_TERM_REFUSE, 0, -1);
+		chan_add_u16(c, (uint16_t)status);
+		chan_add_str(c, message);
+		chan_end(c);
+		return;
+	}
+	chan_begin(c, IMSG_STREAM_REFUSED, asker->id, -1);
+	chan_add_u16(c, (uint16_t)status);
+	chan_add_str(c, message);
+	chan_add_u64(c, 0);
+	chan_end(c);
+}
+
+static void
+stream_refuse(struct stream *st, int status, const char *message)
+{
+	if (st->row != NULL && st->terminal != 0)
+		strlcpy(st->row->outcome, message, sizeof(st->row->outcome));
+	stream_answer_no(&st->asker, status, message);
+	st->asker.instance = 0;
+	stream_free(st);
+}
+
+/* Asking. */
+
+int
+stream_on_open(struct chan *c, struct imsg *m)
+{
+	struct asker	 asker = asker_of(c, m);
+	struct stream	*st;
+	struct grant	*g;
+	uint64_t	 id;
+	char		 service[SERVICE_SIZE];
+
+	if (m_get_u64(m, &id) == -1 ||
+	    m_get_str(m, service, sizeof(service)) == -1 || m_end(m) == -1)
+		return (-1);
+	if ((g = grant_find(worker_of(c), id)) == NULL || !grant_is_fresh(g)) {
+		stream_answer_no(&asker, 401, "invalid proxy token");
+	} else if (!session_is_open(g->session)) {
+		stream_answer_no(&asker, 400, "support session is not active");
+	} else if (g->session->tunnel == NULL) {
+		stream_answer_no(&asker, 404, "tunnel not found for session");
+	} else if ((st = stream_new(g->session->tunnel, ++sm.next, service,
+	    &g->who, g->addr)) == NULL) {
+		stream_answer_no(&asker, 503, "server is busy");
+	} else {
+		st->grant = g;
+		grant_stream(g, 1);
+		st->asker = asker;
+		stream_admit(st);
+	}
+	return (0);
+}
+
+void
+stream_open_terminal(struct worker *termd, struct session *se,
+    const struct operator *who, const char *addr)
+{
+	struct asker	 asker = { termd->instance, 0 };
+	struct stream	*st;
+
+	st = stream_new(se->tunnel, ++sm.next, SERVICE_TERMINAL, who, addr);
+	if (st == NULL) {
+		stream_answer_no(&asker, 503, "server is busy");
+		return;
+	}
+	st->terminal = termd->instance;
+	termd->stream = st->id;
+	st->asker = asker;
+	stream_admit(st);
+}
+
+/* 0, or -1: refused, and gone. */
+static int
+stream_queue(struct stream *st, uint64_t ms)
+{
+	struct worker	*we = st->tunnel;
+
+	if (we->nwaiting >= WAITING_MAX) {
+		stream_refuse(st, 429,
+		    "too many concurrent streams on this tunnel");
+		return (-1);
+	}
+	st->state = STREAM_QUEUED;
+	TAILQ_INSERT_TAIL(&we->waiting, st, of_tunnel);
+	we->nwaiting++;
+	timer_set(&st->timer, ms);
+	return (0);
+}
+
+/* Idle streams never cost anyone a refusal: ask for them, once at a time. */
+static void
+idle_ask(struct session *se)
+{
+	struct worker	*we;
+	struct chan	*c;
+	uint32_t	 id;
+
+	if (se->idle_drop_ms != 0 && clock_ms() - se->idle_drop_ms < ROOM_MS)
+		return;
+	se->idle_drop_ms = clock_ms();
+	TAILQ_FOREACH(we, &workers, entry) {
+		if (we->role != ROLE_PROXYD)
+			continue;
+		c = we->chan;
+		if ((id = chan_call(c, ROOM_MS, idle_dropped, NULL)) == 0)
+			continue;
+		chan_begin(c, IMSG_IDLE_DROP, id, -1);
+		chan_add_str(c, se->row.id);
+		chan_end(c);
+	}
+}
+
+/* muxd's STREAM_END makes the room; the answer itself changes nothing. */
+static int
+idle_dropped(struct chan *c, struct imsg *m, void *arg)
+{
+	uint32_t	n;
+
+	(void)c;
+	(void)arg;
+	if (m == NULL)
+		return (0);
+	return (m_get_u32(m, &n) == -1 || m_end(m) == -1 ? -1 : 0);
+}
+
+/* What the client lists is looked at again before each connection. */
+static int
+stream_check(const struct stream *st, const char **no)
+{
+	const struct service	*sv;
+
+	if (st->terminal != 0)
+		return (0);
+	sv = services_find(st->tunnel->session->services, st->service);
+	if (sv == NULL) {
+		*no = "service not found in tunnel manifest";
+		return (404);
+	}
+	if (target_parse(sv->target, NULL) != TARGET_OK) {
+		*no = "service target blocked by security policy";
+		return (403);
+	}
+	return (0);
+}
+
+/* Take a place in the tunnel, or wait for one; then the audit row. */
+static void
+stream_admit(struct stream *st)
+{
+	struct worker	*we = st->tunnel;
+	struct session	*se = we->session;
+	const char	*no;
+	int		 status;
+
+	st->state = STREAM_NEW;
+	if (worker_state(we) == W_AGAIN) {
+		(void)stream_queue(st, TELL_MS);
+		return;
+	}
+	if ((status = stream_check(st, &no)) != 0) {
+		stream_refuse(st, status, no);
+		return;
+	}
+	if (we->nstreams >= proc_conf()->max_streams) {
+		if (stream_queue(st, ROOM_MS) == 0)
+			idle_ask(se);
+		return;
+	}
+	st->state = STREAM_ROW;
+	TAILQ_INSERT_TAIL(&we->streams, st, of_tunnel);
+	we->nstreams++;
+	st->row = st->terminal != 0 ?
+	    access_terminal(&st->who, se->row.id, st->addr) :
+	    access_web(&st->who, se->row.id, st->service, st->addr);
+	if (st->row == NULL)
+		stream_refuse(st, 503, "server is busy");
+	else if (st->row->saved)
+		stream_start(st);
+	else
+		turn_after(stream_rowed, (void *)(uintptr_t)st->id);
+}
+
+static void
+stream_late(void *arg)
+{
+	struct stream	*st = arg;
+
+	if (worker_state(st->tunnel) == W_AGAIN)
+		stream_refuse(st, 503, "tunnel is not ready");
+	else
+		stream_refuse(st, 429,
+		    "too many concurrent streams on this tunnel");
+}
+
+void
+stream_next(struct worker *we)
+{
+	struct stream	*st;
+
+	while (!we->holding && we->session != NULL && !we->session->over &&
+	    worker_state(we) != W_AGAIN &&
+	    we->nstreams < proc_conf()->max_streams &&
+	    (st = TAILQ_FIRST(&we->waiting)) != NULL) {
+		TAILQ_REMOVE(&we->waiting, st, of_tunnel);
+		we->nwaiting--;
+		timer_del(&st->timer);
+		stream_admit(st);
+	}
+}
+
+/* Opening. */
+
+static void
+stream_rowed(void *arg, int ok)
+{
+	struct stream	*st = stream_find((uint64_t)(uintptr_t)arg);
+
+	if (st == NULL || st->state != STREAM_ROW)
+		return;
+	if (!ok || st->row->failed)
+		stream_refuse(st, 503, "store is unavailable");
+	else
+		stream_start(st);
+}
+
+/*
+ * What a new authd wants to hear from muxd about this stream. muxd could lie
+ * only about rows of its own session: the row's session is compared.
+ */
+static void
+stream_tag(const struct stream *st, uint8_t tag[TAG_SIZE])
+{
+	int64_t	expires = st->terminal != 0 ? 0 : st->who.expires;
+
+	memset(tag, 0, TAG_SIZE);
+	memcpy(tag, st->row->row.id, UUID_SIZE);
+	memcpy(tag + UUID_SIZE, &st->terminal, 8);
+	memcpy(tag + UUID_SIZE + 8, &expires, 8);
+}
+
+static void
+stream_to_mux(struct stream *st, int fd)
+{
+	struct chan	*c = st->tunnel->chan;
+	uint8_t		 tag[TAG_SIZE];
+
+	stream_tag(st, tag);
+	chan_begin(c, IMSG_STREAM_OPEN, 0, fd);
+	chan_add_u64(c, st->id);
+	chan_add_str(c, st->service);
+	chan_add_blob(c, tag, sizeof(tag));
+	chan_end(c);
+}
+
+static void
+stream_to_asker(struct stream *st, struct chan *c, int fd)
+{
+	if (st->terminal != 0) {
+		chan_begin(c, IMSG_TERM_STREAM, 0, fd);
+		chan_add_u64(c, st->id);
+		chan_add_str(c, st->tunnel->session->row.id);
+		chan_add_u32(c, (uint32_t)proc_conf()->terminal_idle);
+	} else {
+		chan_begin(c, IMSG_STREAM_OPENED, st->asker.id, fd);
+		chan_add_u16(c, 0);
+		chan_add_str(c, "");
+		chan_add_u64(c, st->id);
+	}
+	chan_end(c);
+}
+
+static void
+stream_start(struct stream *st)
+{
+	struct chan	*c = asker_chan(&st->asker);
+	int		 sv[2];
+
+	if (c == NULL) {
+		stream_free(st);
+		return;
+	}
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0,
+	    sv) == -1) {
+		log_warn("stream: socketpair");
+		stream_refuse(st, 503, "server is busy");
+		return;
+	}
+	st->state = STREAM_OPENED;
+	stream_to_mux(st, sv[0]);
+	stream_to_asker(st, c, sv[1]);
+	st->asker.instance = 0;
+	log_debug("session %s: stream %llu to %s opened",
+	    st->tunnel->session->row.id, (unsigned long long)st->id,
+	    st->service);
+}
+
+/* Ends. */
+
+/* What muxd counts grows from zero; the row gets the difference. */
+static void
+stream_account(struct stream *st, uint64_t in, uint64_t out,
+    const char *outcome)
+{
+	uint64_t	more_in = 0, more_out = 0;
+
+	if (st->row == NULL)
+		return;
+	if (in > st->counted_in)
+		more_in = in - st->counted_in;
+	if (out > st->counted_out)
+		more_out = out - st->counted_out;
+	st->counted_in += more_in;
+	st->counted_out += more_out;
+	access_count(st->row, more_in, more_out, outcome);
+}
+
+/* Leaves the tunnel's lists and the row, frees; makes room for the next. */
+static void
+stream_free(struct stream *st)
+{
+	struct worker	*we = st->tunnel, *termd;
+	struct grant	*g = st->grant;
+
+	if (st->asker.instance != 0)
+		stream_answer_no(&st->asker, 404,
+		    "tunnel not found for session");
+	if (st->state == STREAM_QUEUED) {
+		TAILQ_REMOVE(&we->waiting, st, of_tunnel);
+		we->nwaiting--;
+	} else if (st->state != STREAM_NEW) {
+		TAILQ_REMOVE(&we->streams, st, of_tunnel);
+		we->nstreams--;
+	}
+	if (st->row != NULL && st->terminal != 0)
+		access_close(st->row, NULL);
+	else if (st->row != NULL)
+		access_release(st->row);
+	if (st->terminal != 0 && (termd = worker_find(st->terminal)) != NULL &&
+	    termd->stream == st->id)
+		termd->stream = 0;
+	timer_del(&st->timer);
+	index_del(&sm.table, &st->link);
+	freezero(st, sizeof(*st));
+	if (g != NULL)
+		grant_stream(g, -1);
+	stream_next(we);
+}
+
+int
+stream_on_end(struct chan *c, struct imsg *m)
+{
+	struct worker	*we = worker_of(c);
+	struct stream	*st;
+	uint64_t	 id, in, out;
+	uint8_t		 why;
+
+	if (m_get_u64(m, &id) == -1 || m_get_u8(m, &why) == -1 ||
+	    m_get_u64(m, &in) == -1 || m_get_u64(m, &out) == -1 ||
+	    m_end(m) == -1 || why >= END_COUNT)
+		return (-1);
+	/* One that was killed before this authd knew it: nothing to do. */
+	if ((st = stream_find(id)) == NULL || st->tunnel != we ||
+	    (st->state != STREAM_OPENED && st->state != STREAM_KILLED))
+		return (0);
+	stream_account(st, in, out, st->state == STREAM_KILLED ? NULL :
+	    end_reason_name(why));
+	stream_free(st);
+	return (0);
+}
+
+static void
+stream_kill(struct stream *st, enum end_reason why)
+{
+	struct chan	*c = st->tunnel->chan;
+
+	if (st->state < STREAM_OPENED) {
+		stream_refuse(st, 400, "support session is not active");
+		return;
+	}
+	if (st->state == STREAM_KILLED)
+		return;
+	st->state = STREAM_KILLED;
+	timer_del(&st->timer);
+	stream_account(st, 0, 0, end_reason_name(why));
+	chan_begin(c, IMSG_STREAM_KILL, 0, -1);
+	chan_add_u64(c, st->id);
+	chan_add_u8(c, (uint8_t)why);
+	chan_end(c);
+}
+
+/* The tunnel's end first; then the terminal tells its operator why. */
+static void
+stream_kill_terminal(struct stream *st, enum end_reason why)
+{
+	struct worker	*termd = worker_find(st->terminal);
+	int		 open = st->state >= STREAM_OPENED;
+
+	stream_kill(st, why);
+	if (termd != NULL && open)
+		worker_close(termd, 1008, why == END_SESSION ?
+		    "session is over" : "access ended");
+}
+
+/* Kill those of a list that hang on `g` (NULL: all of them). */
+static void
+stream_kill_list(struct streams *list, const struct grant *g,
+    enum end_reason why)
+{
+	struct stream	*st, *next;
+
+	for (st = TAILQ_FIRST(list); st != NULL; st = next) {
+		next = TAILQ_NEXT(st, of_tunnel);
+		if (g != NULL && st->grant != g)
+			continue;
+		if (st->terminal != 0)
+			stream_kill_terminal(st, why);
+		else
+			stream_kill(st, why);
+	}
+}
+
+static void
+stream_kill_some(struct worker *we, const struct grant *g, enum end_reason why)
+{
+	we->holding++;
+	stream_kill_list(&we->waiting, g, why);
+	stream_kill_list(&we->streams, g, why);
+	we->holding--;
+	stream_next(we);
+}
+
+void
+stream_kill_all(struct worker *we, enum end_reason why)
+{
+	stream_kill_some(we, NULL, why);
+}
+
+void
+stream_kill_grant(struct grant *g, enum end_reason why)
+{
+	if (g->nstreams > 0 && g->session->tunnel != NULL)
+		stream_kill_some(g->session->tunnel, g, why);
+}
+
+static void
+stream_forget_list(struct streams *list, const struct grant *g)
+{
+	struct stream	*st;
+
+	TAILQ_FOREACH(st, list, of_tunnel)
+		if (st->grant == g)
+			st->grant = NULL;
+}
+
+void
+stream_forget_grant(struct grant *g)
+{
+	struct worker	*we = g->session->tunnel;
+
+	if (g->nstreams == 0 || we == NULL)
+		return;
+	stream_forget_list(&we->waiting, g);
+	stream_forget_list(&we->streams, g);
+	g->nstreams = 0;
+}
+
+void
+stream_tunnel_gone(struct worker *we)
+{
+	struct stream	*st;
+
+	we->holding++;		/* for good */
+	while ((st = TAILQ_FIRST(&we->waiting)) != NULL)
+		stream_free(st);
+	while ((st = TAILQ_FIRST(&we->streams)) != NULL) {
+		if (st->state == STREAM_OPENED)
+			stream_account(st, 0, 0, end_reason_name(END_TUNNEL));
+		stream_free(st);
+	}
+}
+
+void
+stream_recheck(void)
+{
+	const struct link	*l;
+	struct link		*next;
+	struct stream		*st;
+	const char		*message;
+	int			 status;
+
+	for (l = index_walk(&sm.table, NULL); l != NULL; l = next) {
+		next = index_walk(&sm.table, l);
+		st = OWNER(l, struct stream, link);
+		if (st->grant != NULL || st->state != STREAM_OPENED ||
+		    st->tunnel->session == NULL)
+			continue;
+		status = scope_check(&st->who,
+		    st->tunnel->session->row.system_id, &message);
+		if (status != 401 && status != 404)
+			continue;
+		/* An open one is only marked: the walk goes on. */
+		if (st->terminal != 0)
+			stream_kill_terminal(st, END_GRANT);
+		else
+			stream_kill(st, END_GRANT);
+	}
+}
+
+/* After a restart: muxd tells what runs, with the tag it was given. */
+
+int
+stream_on_announce(struct chan *c, struct imsg *m)
+{
+	struct worker	*we = worker_of(c);
+	uint32_t	 streams;
+	uint8_t		 up;
+
+	if (m_get_u8(m, &up) == -1 || up > 1 ||
+	    m_get_u32(m, &streams) == -1 || m_end(m) == -1)
+		return (-1);
+	we->announced = streams;
+	if (up && we->role == ROLE_MUXD && we->session != NULL)
+		session_up(we->session);
+	return (0);
+}
+
+/* Take a stream back, or say why not. */
+static const char *
+stream_restore(struct worker *we, uint64_t id, const char *service,
+    const uint8_t *tag, size_t len)
+{
+	struct operator	 who;
+	struct access	*row;
+	struct stream	*st;
+	char		 row_id[UUID_SIZE];
+	int64_t		 expires;
+	uint64_t	 terminal;
+
+	if (len != TAG_SIZE || tag[UUID_SIZE - 1] != '\0' ||
+	    memchr(tag, '\0', UUID_SIZE) != tag + UUID_SIZE - 1)
+		return ("no tag");
+	memcpy(row_id, tag, UUID_SIZE);
+	memcpy(&terminal, tag + UUID_SIZE, 8);
+	memcpy(&expires, tag + UUID_SIZE + 8, 8);
+	if (we->session == NULL || stream_find(id) != NULL ||
+	    we->nstreams >= proc_conf()->max_streams)
+		return ("not expected");
+	if ((row = access_take(row_id)) == NULL ||
+	    strcmp(row->row.session_id, we->session->row.id) != 0) {
+		if (row != NULL)
+			access_release(row);
+		return ("no open row in the access log");
+	}
+	access_operator(row, &who);
+	if ((st = stream_new(we, id, service, &who, row->ip)) == NULL) {
+		access_release(row);
+		return ("out of memory");
+	}
+	st->row = row;
+	st->terminal = terminal;
+	st->who.expires = expires;
+	st->state = STREAM_OPENED;
+	TAILQ_INSERT_TAIL(&we->streams, st, of_tunnel);
+	we->nstreams++;
+	if (id >= sm.next)
+		sm.next = id + 1;
+	if (expires != 0) {
+		timer_init(&st->timer, stream_due, st);
+		timer_set(&st->timer, expires > clock_wall() ?
+		    (uint64_t)(expires - clock_wall()) * 1000 : 0);
+	}
+	return (NULL);
+}
+
+/* The token under which it was opened is over. */
+static void
+stream_due(void *arg)
+{
+	stream_kill(arg, END_GRANT);
+}
+
+int
+stream_on_announce_stream(struct chan *c, struct imsg *m)
+{
+	struct worker	*we = worker_of(c);
+	const uint8_t	*tag;
+	const char	*why;
+	uint64_t	 id, in, out;
+	size_t		 len;
+	char		 service[SERVICE_SIZE];
+
+	if (m_get_u64(m, &id) == -1 ||
+	    m_get_str(m, service, sizeof(service)) == -1 ||
+	    m_get_u64(m, &in) == -1 || m_get_u64(m, &out) == -1 ||
+	    m_get_blob(m, &tag, &len, STREAM_TAG_MAX) == -1 ||
+	    m_end(m) == -1 || we->announced == 0)
+		return (-1);
+	we->announced--;
+	if (we->role == ROLE_TERMD) {
+		we->stream = id;
+		return (0);
+	}
+	why = stream_restore(we, id, service, tag, len);
+	if (why == NULL)
+		return (0);
+	log_info("tunnel %llu: stream %llu ended after restart: %s",
+	    (unsigned long long)we->instance, (unsigned long long)id, why);
+	chan_begin(c, IMSG_STREAM_KILL, 0, -1);
+	chan_add_u64(c, id);
+	chan_add_u8(c, END_GRANT);
+	chan_end(c);
+	return (0);
+}
+
+int
+stream_on_announce_end(struct chan *c, struct imsg *m)
+{
+	struct worker	*we = worker_of(c);
+
+	if (m_end(m) == -1 || we->announced != 0)
+		return (-1);
+	if (we->role == ROLE_TERMD) {
+		worker_set_state(we, W_READY);
+		return (0);
+	}
+	worker_set_state(we, we->session != NULL &&
+	    we->session->row.status == SESSION_ACTIVE ? W_UP : W_BOUND);
+	if (we->session != NULL) {
+		log_info("session %s: tunnel is back after restart, %u "
+		    "streams", we->session->row.id, we->nstreams);
+		grant_announced(we->session);
+	}
+	stream_next(we);
+	return (0);
+}
+
+int
+stream_on_term_end(struct chan *c, struct imsg *m)
+{
+	struct worker	*we = worker_of(c);
+	struct stream	*st;
+	char		 text[MESSAGE_SIZE];
+	uint8_t		 why;
+
+	if (m_get_u8(m, &why) == -1 || why >= END_COUNT ||
+	    m_get_str(m, text, sizeof(text)) == -1 || m_end(m) == -1)
+		return (-1);
+	st = stream_find(we->stream);
+	if (st == NULL || st->terminal != we->instance || st->row == NULL)
+		return (0);
+	/* muxd's word brings the bytes, this one the reason. */
+	if (!st->row->over)
+		strlcpy(st->row->outcome, text, sizeof(st->row->outcome));
+	return (0);
+}

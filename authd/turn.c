@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: ISC */
+#include <sys/queue.h>
+
+#include <stdlib.h>
+
+#include "access.h"
+#include "clock.h"
+#include "log.h"
+#include "session.h"
+#include "store.h"
+#include "turn.h"
+
+#define SLOW_MS		100	/* a turn that waited longer is logged */
+#define ROUNDS_MAX	16	/* commits in one turn: answers that ask on */
+
+struct later {
+	STAILQ_ENTRY(later)	 entry;
+	void			(*fn)(void *, int);
+	void			*arg;
+};
+
+static STAILQ_HEAD(laters, later)	waiting =
+    STAILQ_HEAD_INITIALIZER(waiting);
+
+void
+turn_after(void (*fn)(void *, int), void *arg)
+{
+	struct later	*l;
+
+	if ((l = malloc(sizeof(*l))) == NULL) {
+		fn(arg, 0);
+		return;
+	}
+	l->fn = fn;
+	l->arg = arg;
+	STAILQ_INSERT_TAIL(&waiting, l, entry);
+}
+
+static void
+turn_commit(void)
+{
+	struct laters	 now = STAILQ_HEAD_INITIALIZER(now);
+	struct later	*l;
+	int		 ok;
+
+	session_flush();
+	access_flush();
+	ok = store_end() == 0;
+	session_flushed(ok);
+	access_flushed(ok);
+	STAILQ_CONCAT(&now, &waiting);
+	while ((l = STAILQ_FIRST(&now)) != NULL) {
+		STAILQ_REMOVE_HEAD(&now, entry);
+		l->fn(l->arg, ok);
+		free(l);
+	}
+}
+
+void
+turn_end(void)
+{
+	uint64_t	spent;
+	int		i;
+
+	turn_commit();
+	for (i = 1; i < ROUNDS_MAX && !STAILQ_EMPTY(&waiting); i++)
+		turn_commit();
+	if ((spent = store_spent_ms()) > SLOW_MS)
+		log_warnx("store: a turn of %llu ms",
+		    (unsigned long long)spent);
+}
