@@ -1,0 +1,324 @@
+/* SPDX-License-Identifier: ISC */
+/* The grammar of relayd.conf(5): what it takes, what it says, what it prints. */
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "relayd/cfg.h"
+#include "tap.h"
+
+#define LISTEN_LINE	"listen on 127.0.0.1 port 1\n"
+
+static char	said[8192];	/* errors, one a line */
+
+static void
+note(void *arg, const char *text)
+{
+	size_t	len = strlen(said);
+
+	(void)arg;
+	snprintf(said + len, sizeof(said) - len, "%s\n", text);
+}
+
+static int
+parse(struct conf *c, const char *text)
+{
+	said[0] = '\0';
+	return (cfg_parse_text(c, "t", text, strlen(text), note, NULL));
+}
+
+/* Every error of a text, in order. */
+static void
+errors(void)
+{
+	static const struct {
+		const char	*text, *said;
+	} t[] = {
+		{ "", "t: no \"listen on ... port ...\"\n" },
+		{ "bogus\n", "t:1: unknown word \"bogus\"\n" },
+		{ "bogus 1 2 \"x\"\nlisten on\n", "t:1: unknown word "
+		    "\"bogus\"\nt:2: unexpected end of line; expected a string "
+		    "or a word\n" },
+		{ "port\n", "t:1: \"port\" cannot stand here\n" },
+		{ "}\n", "t:1: \"}\" cannot stand here\n" },
+		{ "tunnel {\n\n\tgrace 30\n}\n" LISTEN_LINE, "t:3: unexpected "
+		    "\"30\"; expected a duration such as 30s\n" },
+		{ "tunnel { grace 0s }\n" LISTEN_LINE, "t:1: grace: 0 is out "
+		    "of range 1 to 86400 seconds\n" },
+		{ "tunnel { grace 1s grace 2s }\n", "t:1: grace was set "
+		    "before, in line 1\n" },
+		{ "tunnel { bogus 1\nbogus 2\ngrace 1s }\nbogus\n",
+		    "t:1: unknown word \"bogus\"\n"
+		    "t:2: unknown word \"bogus\"\n"
+		    "t:4: unknown word \"bogus\"\n" },
+		{ "tunnel { bogus }\nproxyd 65\n", "t:1: unknown word "
+		    "\"bogus\"\nt:2: proxyd: 65 is out of range 0 to 64\n" },
+		{ "tunnel {\n", "t:2: a \"{\" is not closed\n" },
+		{ "operator { grace 1s }\n", "t:1: \"grace\" cannot stand "
+		    "here\n" },
+		{ "tunnel bogus {\n grace 0s\n}\nbogus\n", "t:1: unexpected "
+		    "\"bogus\"; expected {\nt:4: unknown word \"bogus\"\n" },
+		{ "tunnel { rate limit none 1 per 1s }\n", "t:1: unexpected "
+		    "\"none\"; expected address, key or slot\n" },
+		{ "proxyd 99999999999999999999\n", "t:1: "
+		    "\"99999999999999999999\": the number is too large\n" },
+		{ "store sqlite \"/x\" max 99999999999T\n", "t:1: "
+		    "\"99999999999T\": the number is too large\n" },
+		{ "store sqlite \"x\"\n", "t:1: store sqlite: \"x\" is not an "
+		    "absolute path\n" },
+		{ "store sqlite \"\n", "t:1: the string is not closed\n" },
+		{ "store sqlite \"/a\001b\"\n", "t:1: control character in a "
+		    "string\n" },
+		{ "\001\n", "t:1: \"\\x01\": this byte cannot stand here\n" },
+		{ "store sqlite $x\n", "t:1: \"$x\": no such macro\n" },
+		{ "include \"/etc/passwd\"\n" LISTEN_LINE, "t:1: "
+		    "\"/etc/passwd\": files cannot be included here\n" },
+		{ "listen on localhost port 1\n", "t:1: listen: \"localhost\" "
+		    "is not an IPv4 or IPv6 address\n" },
+		{ "listen on ::1 port 65536\n", "t:1: listen: port 65536 is "
+		    "out of range 0 to 65535\n" },
+		{ LISTEN_LINE LISTEN_LINE, "t:2: listen: 127.0.0.1 port 1 is "
+		    "given twice\n" },
+		{ "max startups 1:2\n", "t:1: max startups: \"1:2\" is not "
+		    "begin:rate:full\n" },
+		{ "max startups 1:2:3:4\n", "t:1: max startups: \"1:2:3:4\" is "
+		    "not begin:rate:full\n" },
+		{ "max startups 9:2:3\n", "t:1: max startups: begin is larger "
+		    "than full\n" },
+		{ "max startups 1:101:3\n", "t:1: max startups: 101 is out of "
+		    "range 1 to 100\n" },
+		{ "trusted proxy 10.0.0.0/33\n", "t:1: trusted proxy: "
+		    "\"10.0.0.0/33\" is not an address or network\n" },
+		{ "tunnel { path \"x\" }\n", "t:1: path: \"x\" is not the path "
+		    "of a URL\n" },
+		{ "tunnel { path \"/x?y\" }\n", "t:1: path: \"/x?y\" is not "
+		    "the path of a URL\n" },
+		{ "operator { proxy domain \"a..b\" }\n", "t:1: proxy domain: "
+		    "\"a..b\" is not a domain\n" },
+		{ "operator { console origin \"https://a/\" }\n", "t:1: "
+		    "console origin: \"https://a/\" is not an origin\n" },
+		/* Words of a later version. */
+		{ "store postgres \"host=x\"\n" LISTEN_LINE, "t:1: "
+		    "\"postgres\" is not supported by this version\n" },
+		{ "redis \"redis://x\"\n" LISTEN_LINE, "t:1: \"redis\" is not "
+		    "supported by this version\n" },
+		{ "relay { session lifetime 1h\n peer wait 2m }\n" LISTEN_LINE,
+		    "t:1: \"relay\" is not supported by this version\n" },
+		{ "pair { max sessions 1 }\n" LISTEN_LINE, "t:1: \"pair\" is "
+		    "not supported by this version\n" },
+		{ "tls { x }\n" LISTEN_LINE, "t:1: \"tls\" is not supported by "
+		    "this version\n" },
+		{ "listen on ::1 port 1 pair tls metrics\n", "t:1: \"pair\" is "
+		    "not supported by this version\nt:1: \"tls\" is not "
+		    "supported by this version\nt:1: \"metrics\" is not "
+		    "supported by this version\n" },
+	};
+	struct conf	c;
+	size_t		i;
+	int		n;
+
+	for (i = 0; i < sizeof(t) / sizeof(t[0]); i++) {
+		n = parse(&c, t[i].text);
+		is_str(said, t[i].said, "errors of text %zu", i);
+		ok(n > 0, "and their number is not 0");
+	}
+}
+
+static void
+limits(void)
+{
+	struct conf	c;
+	char		text[65536];
+	size_t		len = 0;
+	int		i;
+
+	for (i = 0; i < 3 * CFG_ERRORS_MAX; i++)
+		len += (size_t)snprintf(text + len, sizeof(text) - len,
+		    "bogus\n");
+	ok(parse(&c, text) >= CFG_ERRORS_MAX, "many errors end the parsing");
+	for (len = 0, i = 0; i < CONF_LISTEN_MAX; i++)
+		len += (size_t)snprintf(text + len, sizeof(text) - len,
+		    "listen on ::1 port %d\n", i + 1);
+	is_int(parse(&c, text), 0, "%d listeners fit", CONF_LISTEN_MAX);
+	strcat(text, "listen on ::1 port 99\n");
+	is_int(parse(&c, text), 1, "one more does not");
+	memset(text, 'a', 2000);
+	strcpy(text + 2000, "\n");
+	ok(parse(&c, text) > 0, "a word that is too long");
+	memset(text, 'a', 2000);
+	memcpy(text, "store sqlite \"/", 15);
+	strcpy(text + 2000, "\"\n");
+	ok(parse(&c, text) > 0, "a string that is too long");
+}
+
+static void
+values(void)
+{
+	static const char	text[] =
+	    "# comment\n"
+	    "port = 8080 # and its use\n"
+	    "host = \"127.0.0.1\"\n"
+	    "life = 2h\n"
+	    "store sqlite \"/a \\\"b\\\" \\\\ c.db\" max 5G\n"
+	    "listen on $host port $port internal tunnel\n"
+	    "listen on :: \\\n"
+	    "    port 0\n"
+	    "trusted proxy 10.0.0.0/8\ntrusted proxy ::1\n"
+	    "max startups 1:2:3\n"
+	    "control socket /run/x.sock\n"
+	    "tunnel { path \"/a\" path /b\n grace 90s start-up grace 24h "
+	    "max tunnels 5 require reconnect token replace live tunnel no\n"
+	    "rate limit slot 7 per 5m credit per tunnel 2M }\n"
+	    "tunnel { max streams per tunnel 9 }\n"
+	    "operator { proxy domain \"Support.Example\" scheme http\n"
+	    "jwt issuer \"i\" audience \"a\" proxy token lifetime $life\n"
+	    "console origin \"https://c.example:8443\" }";
+	struct conf	c;
+
+	is_int(parse(&c, text), 0, "a good text has no errors: %s", said);
+	is_str(c.store_path, "/a \"b\" \\ c.db", "string with escapes");
+	is_int(c.store_max, 5368709120LL, "size");
+	is_int(c.n_listen, 2, "listeners");
+	is_int(c.listen[0].port, 8080, "macro with a keyword's name");
+	is_str(c.listen[0].address, "127.0.0.1", "macro from a string");
+	is_int(c.listen[0].flags, LISTEN_INTERNAL | LISTEN_TUNNEL, "flags");
+	is_str(c.listen[1].address, "::", "a line that goes on");
+	is_int(c.n_trusted_proxy, 2, "networks");
+	is_int(c.startups_full, 3, "startups");
+	is_int(c.grace, 90, "seconds");
+	is_int(c.startup_grace, 86400, "hours");
+	is_int(c.rate_slot_s, 300, "minutes");
+	is_int(c.require_reconnect_token, 1, "a bare word means yes");
+	is_int(c.replace_live, 0, "no");
+	is_int(c.max_streams, 9, "a second block adds");
+	is_int(c.n_tunnel_path, 2, "paths");
+	is_str(c.proxy_domain, "support.example", "domain in lower case");
+	is_int(c.proxy_port, 80, "plain http has port 80");
+	is_int(c.proxy_token_lifetime, 7200, "duration from a macro");
+	is_str(c.jwt_audience, "a", "audience");
+	is_str(c.console_origin[0], "https://c.example:8443", "origin");
+	is_int(parse(&c, LISTEN_LINE), 0, "defaults");
+	is_int(c.n_tunnel_path, 2, "tunnel paths have a default");
+	is_str(c.tunnel_path[0], "/support/api/tunnel", "the first");
+}
+
+/* Print and parse back: the same, whatever was set. */
+static void
+round_trip(const struct conf *c, const char *what)
+{
+	static struct conf	 back;
+	char			*text = NULL;
+	size_t			 len = 0;
+	FILE			*f = open_memstream(&text, &len);
+
+	cfg_print(c, f);
+	fclose(f);
+	said[0] = '\0';
+	is_int(cfg_parse_text(&back, "p", text, len, note, NULL), 0,
+	    "what is printed parses back (%s): %s", what, said);
+	ok(memcmp(c, &back, sizeof(back)) == 0, "and is the same (%s)", what);
+	free(text);
+}
+
+static void
+printing(void)
+{
+	static struct conf	low, high;
+	unsigned		i;
+
+	(void)parse(&low, LISTEN_LINE);
+	round_trip(&low, "defaults");
+	high = low;
+	low.max_tunnels_given = high.max_tunnels_given = 1;
+	/* Every number at its ends, so that none is forgotten. */
+#define X(member, def, min, max, unit, roles, keyword)			\
+	low.member = min;						\
+	high.member = max;
+	CONF_NUMBERS(X)
+#undef X
+#define X(member, size, def, roles, keyword)				\
+	memset(high.member, 'x', size - 1);				\
+	high.member[0] = '/';
+	CONF_STRINGS(X)
+#undef X
+	memset(high.proxy_domain, 0, sizeof(high.proxy_domain));
+	strcpy(high.proxy_domain, "a.example");
+	strcpy(low.proxy_domain, "a");
+	memset(high.tunnel_path, 0, sizeof(high.tunnel_path));
+	high.n_console_origin = 8;
+	high.n_trusted_proxy = 16;
+	high.n_tunnel_path = 8;
+	for (i = 0; i < 8; i++)
+		snprintf(high.console_origin[i],
+		    sizeof(high.console_origin[i]), "http://h%u", i);
+	for (i = 0; i < 8; i++)
+		snprintf(high.tunnel_path[i], sizeof(high.tunnel_path[i]),
+		    "/%u", i);
+	for (i = 0; i < 16; i++)
+		snprintf(high.trusted_proxy[i],
+		    sizeof(high.trusted_proxy[i]), "10.0.%u.0/24", i);
+	round_trip(&low, "least");
+	round_trip(&high, "most");
+}
+
+static void
+write_file(const char *dir, const char *name, const char *text)
+{
+	char	path[512];
+	FILE	*f;
+
+	snprintf(path, sizeof(path), "%s/%s", dir, name);
+	if ((f = fopen(path, "w")) == NULL)
+		bail_out("cannot write");
+	fputs(text, f);
+	fclose(f);
+}
+
+static void
+includes(void)
+{
+	static const char *const	names[] = { "main", "part", "open",
+	    "loop" };
+	struct conf	c;
+	char		dir[] = "/tmp/parse_test.XXXXXX", path[512];
+	size_t		i;
+
+	if (mkdtemp(dir) == NULL)
+		bail_out("mkdtemp");
+	write_file(dir, "main", "p = 7\ninclude \"part\"\nproxyd 3\nbogus\n");
+	write_file(dir, "part", "listen on ::1 port $p\nproxyd 2\n");
+	write_file(dir, "open", "include main\ntunnel {\n");
+	write_file(dir, "loop", "include \"loop\"\n");
+	snprintf(path, sizeof(path), "%s/main", dir);
+	said[0] = '\0';
+	is_int(cfg_parse_file(&c, path, note, NULL), 2, "included: 2 errors");
+	ok(strstr(said, "/main:3: proxyd was set before, in line 2\n") != NULL,
+	    "the line of the file that includes is right");
+	ok(strstr(said, "/main:4: unknown word") != NULL, "behind it, too");
+	is_int(c.listen[0].port, 7, "macros reach included files");
+	snprintf(path, sizeof(path), "%s/open", dir);
+	ok(cfg_parse_file(&c, path, note, NULL) > 0, "an open block");
+	snprintf(path, sizeof(path), "%s/loop", dir);
+	said[0] = '\0';
+	ok(cfg_parse_file(&c, path, note, NULL) > 0, "a loop ends");
+	ok(strstr(said, "too deeply") != NULL, "with a reason");
+	said[0] = '\0';
+	is_int(cfg_parse_file(&c, "/nonexistent/x", note, NULL), 1, "no file");
+	is_str(said, "/nonexistent/x: \"/nonexistent/x\": No such file or "
+	    "directory\n", "is named");
+	for (i = 0; i < 4; i++) {
+		snprintf(path, sizeof(path), "%s/%s", dir, names[i]);
+		unlink(path);
+	}
+	rmdir(dir);
+}
+
+int
+main(void)
+{
+	errors();
+	limits();
+	values();
+	printing();
+	includes();
+	return (done_testing());
+}

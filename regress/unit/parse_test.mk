@@ -1,0 +1,1 @@
+$(eval $(call unit_test,parse_test,$(cfg_OBJS),))
