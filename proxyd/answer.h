@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: ISC */
+#ifndef ANSWER_H
+#define ANSWER_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+struct conn;
+
+/*
+ * Answers that proxyd gives itself. Each writes the whole answer and ends the
+ * request: the connection may be closed when it returns. `extra` is NULL or
+ * whole header lines with their line ends. A request body that has not been
+ * read closes the connection. operator-api.md, 1.2 and 12.
+ */
+
+/*
+ * The envelope of the operator API: `data` is JSON text (NULL: null). Where the
+ * browser wants a page and `data` is NULL, a small static page says the same
+ * (only on proxied hosts).
+ */
+void	answer_json(struct conn *, int status, const char *message,
+	    const char *data, size_t data_len, const char *extra);
+void	answer_error(struct conn *, int status, const char *message);
+/* The same with Retry-After; 0: without. */
+void	answer_later(struct conn *, int status, const char *message,
+	    uint32_t retry_after_s);
+/* text/plain, as the rendezvous contract has it. */
+void	answer_plain(struct conn *, int status, const char *text);
+/* No body; `extra` says the rest. */
+void	answer_empty(struct conn *, int status, const char *extra);
+
+#endif

@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: ISC */
+#ifndef API_H
+#define API_H
+
+struct chan;
+struct conn;
+struct httphead;
+struct imsg;
+
+/* The operator API over HTTP: a request becomes one API message. */
+
+void	api_begin(struct conn *, const struct httphead *);
+/* More of the body is in c->in. */
+void	api_body(struct conn *);
+/* Give back what the call holds (the connection closes). */
+void	api_free(struct conn *);
+/* Handler of API_CHUNK. */
+int	api_on_chunk(struct chan *, struct imsg *);
+
+#endif

@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: ISC */
+#include <stdlib.h>
+#include <string.h>
+
+#include "buf.h"
+
+#define SPARE_MAX	32	/* kept for the next reader */
+
+static struct buf	*spare;
+static unsigned int	 nspare;
+
+struct buf *
+buf_get(void)
+{
+	struct buf	*b = spare;
+
+	if (b != NULL) {
+		spare = b->next;
+		nspare--;
+	} else if ((b = malloc(sizeof(*b))) == NULL)
+		return (NULL);
+	b->off = b->len = 0;
+	return (b);
+}
+
+void
+buf_put(struct buf **bp)
+{
+	struct buf	*b = *bp;
+
+	*bp = NULL;
+	if (b == NULL)
+		return;
+	if (nspare >= SPARE_MAX) {
+		free(b);
+		return;
+	}
+	b->next = spare;
+	spare = b;
+	nspare++;
+}
+
+void
+buf_drop(struct buf *b, size_t n)
+{
+	b->off += n;
+	b->len -= n;
+	if (b->len == 0)
+		b->off = 0;
+}
+
+char *
+buf_room(struct buf *b, size_t *room)
+{
+	if (b->off > 0 && b->off + b->len == BUF_SIZE) {
+		memmove(b->data, b->data + b->off, b->len);
+		b->off = 0;
+	}
+	*room = BUF_SIZE - b->off - b->len;
+	return (b->data + b->off + b->len);
+}

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: ISC */
+#ifndef BUF_H
+#define BUF_H
+
+#include <stddef.h>
+
+/*
+ * One direction's bytes on their way through: got when something is read, put
+ * back as soon as everything has been written, so that an idle connection
+ * holds none. The last ones put back are used first: they are still warm.
+ */
+
+#define BUF_SIZE	65536	/* the longest response head has to fit */
+
+struct buf {
+	struct buf	*next;
+	size_t		 off;		/* of the first byte not used */
+	size_t		 len;		/* bytes not used */
+	char		 data[BUF_SIZE];
+};
+
+/* NULL when out of memory. */
+struct buf	*buf_get(void);
+/* Give back and clear the pointer; NULL inside is allowed. */
+void		 buf_put(struct buf **);
+/* The first `n` bytes are used. */
+void		 buf_drop(struct buf *, size_t n);
+/* Where more can be read to, and how much; may move the bytes. */
+char		*buf_room(struct buf *, size_t *room);
+
+#endif

@@ -1,0 +1,274 @@
+/* SPDX-License-Identifier: ISC */
+#include <cjson/cJSON.h>
+#include <sodium.h>
+#include <string.h>
+#include <strings.h>
+
+#include "cookie.h"
+
+#define PAYLOAD_MAX	TOKEN_SIZE
+
+/* The next `;`-separated piece of [*p, end), blanks around it cut off. */
+static int
+next_piece(const char **p, const char *end, struct slice *piece)
+{
+	const char	*semi;
+
+	if (*p == NULL || *p > end)
+		return (0);
+	semi = *p < end ? memchr(*p, ';', (size_t)(end - *p)) : NULL;
+	piece->s = *p;
+	piece->len = (size_t)((semi != NULL ? semi : end) - *p);
+	*p = semi != NULL ? semi + 1 : NULL;
+	while (piece->len > 0 && (*piece->s == ' ' || *piece->s == '\t')) {
+		piece->s++;
+		piece->len--;
+	}
+	while (piece->len > 0 && (piece->s[piece->len - 1] == ' ' ||
+	    piece->s[piece->len - 1] == '\t'))
+		piece->len--;
+	return (1);
+}
+
+/* Length of the name of `name=value`; the whole piece without '='. */
+static size_t
+name_len(const struct slice *piece)
+{
+	const char	*eq = memchr(piece->s, '=', piece->len);
+	size_t		 n = eq != NULL ? (size_t)(eq - piece->s) : piece->len;
+
+	while (n > 0 && (piece->s[n - 1] == ' ' || piece->s[n - 1] == '\t'))
+		n--;
+	return (n);
+}
+
+static int
+is_ours(const struct slice *piece)
+{
+	return (name_len(piece) >= sizeof(COOKIE_NAME) - 1 &&
+	    strncasecmp(piece->s, COOKIE_NAME, sizeof(COOKIE_NAME) - 1) == 0);
+}
+
+static int
+piece_is(const struct slice *piece, const char *name)
+{
+	return (name_len(piece) == strlen(name) &&
+	    strncasecmp(piece->s, name, strlen(name)) == 0);
+}
+
+/* Exactly `name=value` (slug NULL: the old name); the value in *out. */
+static int
+value_of(const struct slice *piece, const char *slug, struct slice *out)
+{
+	size_t	n = sizeof(COOKIE_NAME) - 1;
+
+	if (piece->len <= n || memcmp(piece->s, COOKIE_NAME, n) != 0)
+		return (0);
+	if (slug != NULL) {
+		if (piece->len <= n + SLUG_SIZE || piece->s[n] != '_' ||
+		    memcmp(piece->s + n + 1, slug, SLUG_SIZE - 1) != 0)
+			return (0);
+		n += SLUG_SIZE;
+	}
+	if (piece->s[n] != '=')
+		return (0);
+	out->s = piece->s + n + 1;
+	out->len = piece->len - n - 1;
+	return (out->len > 0 && out->len < TOKEN_SIZE);
+}
+
+static size_t
+tokens_named(const struct httphead *h, const char *slug, const char *session,
+    struct slice out[COOKIE_TRIES], size_t n)
+{
+	struct slice	 piece;
+	const char	*p;
+	size_t		 i;
+
+	for (i = 0; i < h->nfields; i++) {
+		if (!httphead_is(&h->field[i], "cookie"))
+			continue;
+		p = h->field[i].value.s;
+		while (n < COOKIE_TRIES && next_piece(&p, h->field[i].value.s +
+		    h->field[i].value.len, &piece))
+			if (value_of(&piece, slug, &out[n]) && (slug != NULL ||
+			    cookie_token_is_for(&out[n], session)))
+				n++;
+	}
+	return (n);
+}
+
+size_t
+cookie_tokens(const struct httphead *h, const char *slug,
+    struct slice out[COOKIE_TRIES])
+{
+	size_t	n;
+
+	n = tokens_named(h, slug, slug, out, 0);
+	return (n > 0 ? n : tokens_named(h, NULL, slug, out, 0));
+}
+
+size_t
+cookie_strip(const struct slice *v, char *out)
+{
+	struct slice	 piece;
+	const char	*p = v->s, *from;
+	size_t		 n = 0;
+	int		 dropped = 0, kept = 0;
+
+	while (from = p, next_piece(&p, v->s + v->len, &piece)) {
+		if (is_ours(&piece)) {
+			dropped = 1;
+			continue;
+		}
+		if (piece.len == 0)
+			continue;
+		if (!kept++)
+			from = piece.s;
+		else
+			out[n++] = ';';
+		memcpy(out + n, from, (size_t)(piece.s + piece.len - from));
+		n += (size_t)(piece.s + piece.len - from);
+	}
+	if (!dropped) {
+		memcpy(out, v->s, v->len);
+		return (v->len);
+	}
+	return (n);
+}
+
+size_t
+cookie_set(const struct slice *v, int secure, char *out)
+{
+	struct slice	 piece;
+	const char	*p = v->s, *from;
+	size_t		 n = 0, len;
+	int		 first = 1, has_secure = 0, has_same = 0;
+
+	while (from = p, next_piece(&p, v->s + v->len, &piece)) {
+		if (first && (piece.len == 0 || is_ours(&piece)))
+			return (0);
+		if (!first && piece_is(&piece, "domain"))
+			continue;
+		if (!first && piece_is(&piece, "secure"))
+			has_secure = 1;
+		if (!first && piece_is(&piece, "samesite"))
+			has_same = 1;
+		len = (size_t)((p != NULL ? p - 1 : v->s + v->len) - from);
+		if (!first)
+			out[n++] = ';';
+		memcpy(out + n, from, len);
+		n += len;
+		first = 0;
+	}
+	if (secure && !has_secure) {
+		memcpy(out + n, "; Secure", 8);
+		n += 8;
+	}
+	if (!has_same) {
+		memcpy(out + n, "; SameSite=Lax", 14);
+		n += 14;
+	}
+	return (n);
+}
+
+/* Compare a session id with a slug: the same without dashes, in any case. */
+static int
+session_is(const char *session, const char *slug)
+{
+	for (; *session != '\0'; session++) {
+		if (*session == '-')
+			continue;
+		if (*slug == '\0' || (*session | 0x20) != (*slug | 0x20))
+			return (0);
+		slug++;
+	}
+	return (*slug == '\0');
+}
+
+int
+cookie_token_is_for(const struct slice *token, const char *slug)
+{
+	static char	 text[PAYLOAD_MAX];
+	const char	*dot, *dot2, *end = token->s + token->len;
+	const cJSON	*type, *session;
+	cJSON		*doc;
+	size_t		 len;
+	int		 yes = 0;
+
+	if (token->len >= TOKEN_SIZE ||
+	    (dot = memchr(token->s, '.', token->len)) == NULL ||
+	    (dot2 = memchr(dot + 1, '.', (size_t)(end - dot - 1))) == NULL ||
+	    memchr(dot2 + 1, '.', (size_t)(end - dot2 - 1)) != NULL)
+		return (0);
+	if (sodium_base642bin((unsigned char *)text, sizeof(text), dot + 1,
+	    (size_t)(dot2 - dot - 1), NULL, &len, NULL,
+	    sodium_base64_VARIANT_URLSAFE_NO_PADDING) == -1)
+		return (0);
+	if ((doc = cJSON_ParseWithLength(text, len)) != NULL) {
+		type = cJSON_GetObjectItemCaseSensitive(doc, "token_type");
+		session = cJSON_GetObjectItemCaseSensitive(doc, "session_id");
+		yes = cJSON_IsString(type) && cJSON_IsString(session) &&
+		    strcmp(type->valuestring, "proxy") == 0 &&
+		    session_is(session->valuestring, slug);
+	}
+	cJSON_Delete(doc);
+	sodium_memzero(text, len);
+	return (yes);
+}
+
+int
+cookie_query_token(const struct slice *query, const char *slug,
+    struct slice *token)
+{
+	const char	*p, *amp, *end;
+
+	if (query->s == NULL)
+		return (0);
+	end = query->s + query->len;
+	for (p = query->s; p < end; p = amp + 1) {
+		if ((amp = memchr(p, '&', (size_t)(end - p))) == NULL)
+			amp = end;
+		if (amp - p > 6 && memcmp(p, "token=", 6) == 0) {
+			token->s = p + 6;
+			token->len = (size_t)(amp - p - 6);
+			if (cookie_token_is_for(token, slug))
+				return (1);
+		}
+	}
+	return (0);
+}
+
+long
+cookie_redirect(const struct slice *path, const struct slice *query,
+    const struct slice *token, char *out, size_t size)
+{
+	const char	*p = path->s, *pend = path->s + path->len;
+	const char	*cut, *after, *qend = query->s + query->len;
+	size_t		 n = 0, before;
+
+	if (path->len + query->len + 2 > size)
+		return (-1);
+	while (p < pend && (*p == '/' || *p == '\\'))
+		p++;
+	out[n++] = '/';
+	memcpy(out + n, p, (size_t)(pend - p));
+	n += (size_t)(pend - p);
+
+	/* Cut `token=...` with one of the '&' around it. */
+	cut = token->s - 6;
+	after = token->s + token->len;
+	if (after < qend)
+		after++;
+	else if (cut > query->s)
+		cut--;
+	before = (size_t)(cut - query->s);
+	if (before + (size_t)(qend - after) == 0)
+		return ((long)n);
+	out[n++] = '?';
+	memcpy(out + n, query->s, before);
+	n += before;
+	memcpy(out + n, after, (size_t)(qend - after));
+	n += (size_t)(qend - after);
+	return ((long)n);
+}

@@ -1,0 +1,418 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Grants: asked for once, shared by all connections with the same token, asked
+ * again within the minute while they are in use, gone at authd's word.
+ */
+#include <sodium.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "answer.h"
+#include "authd.h"
+#include "compat.h"
+#include "conn.h"
+#include "grant.h"
+#include "imsg.h"
+#include "log.h"
+#include "rate.h"
+#include "stream.h"
+
+#define BUCKETS		1024
+#define GRANTS_MAX	32768
+#define REFUSED_MAX	20		/* a minute and address */
+
+LIST_HEAD(bucket, grant);
+
+static struct {
+	struct bucket	 bucket[BUCKETS];
+	size_t		 n;
+	unsigned char	 secret[crypto_generichash_KEYBYTES];
+	struct rate	*refused;
+	struct timer	 sweep;
+} gr;
+
+static int	grant_answered(struct chan *, struct imsg *, void *);
+static void	grant_sweep(void *);
+static void	grant_over(struct grant *);
+
+void
+grant_init(void)
+{
+	crypto_generichash_keygen(gr.secret);
+	if ((gr.refused = rate_new(60000, 8192)) == NULL)
+		fatal("grant");
+	timer_init(&gr.sweep, grant_sweep, NULL);
+}
+
+static struct bucket *
+bucket_of(const uint8_t key[32])
+{
+	uint32_t	h;
+
+	memcpy(&h, key, sizeof(h));
+	return (&gr.bucket[h % BUCKETS]);
+}
+
+static void
+grant_key(uint8_t key[32], const char *token, size_t len, const char *slug)
+{
+	crypto_generichash_state	st;
+
+	crypto_generichash_init(&st, gr.secret, sizeof(gr.secret), 32);
+	crypto_generichash_update(&st, (const unsigned char *)slug,
+	    strlen(slug));
+	crypto_generichash_update(&st, (const unsigned char *)token, len);
+	crypto_generichash_final(&st, key, 32);
+}
+
+struct grant *
+grant_ref(struct grant *g)
+{
+	g->refs++;
+	return (g);
+}
+
+void
+grant_unref(struct grant *g)
+{
+	if (g == NULL || --g->refs > 0)
+		return;
+	session_unref(g->se);
+	free(g);
+}
+
+/* authd may forget an id when nothing of it is left here. */
+static void
+grant_drop_id(struct grant *g, uint64_t id)
+{
+	struct chan	*c = authd_chan();
+	struct stream	*st;
+
+	if (id == 0 || c == NULL || (g->state == GRANT_GOOD && id == g->id))
+		return;
+	TAILQ_FOREACH(st, &g->streams, entry)
+		if (st->gid == id)
+			return;
+	chan_begin(c, IMSG_GRANT_DROP, 0, -1);
+	chan_add_u64(c, id);
+	chan_end(c);
+}
+
+/* Out of the table: nothing new under it. What runs, runs on. */
+static void
+grant_over(struct grant *g)
+{
+	if (g->state == GRANT_OVER)
+		return;
+	g->state = GRANT_OVER;
+	LIST_REMOVE(g, entry);
+	gr.n--;
+	authd_forget(&g->call);
+	grant_ref(g);
+	stream_drop_idle(g);
+	grant_drop_id(g, g->id);
+	grant_unref(g);
+	grant_unref(g);		/* the table's */
+}
+
+static int
+grant_ask(struct grant *g, struct conn *c, const char *token, size_t len,
+    const char *slug)
+{
+	static char	 text[TOKEN_SIZE];
+	char		 addr[ADDR_SIZE];
+	struct chan	*ch = authd_chan();
+	int		 r;
+
+	if (ch == NULL || len >= sizeof(text))
+		return (-1);
+	g->call = chan_call(ch, AUTHD_CALL_MS, grant_answered, g);
+	if (g->call == 0)
+		return (-1);
+	g->asked_ms = clock_ms();
+	memcpy(text, token, len);
+	text[len] = '\0';
+	addr_print(&c->addr, addr);
+	chan_begin(ch, IMSG_GRANT, g->call, -1);
+	chan_add_str(ch, text);
+	chan_add_str(ch, slug);
+	chan_add_str(ch, addr);
+	r = chan_end(ch);
+	sodium_memzero(text, len);
+	if (r == -1)
+		authd_forget(&g->call);
+	return (r);
+}
+
+static struct grant *
+grant_new(const uint8_t key[32])
+{
+	struct grant	*g;
+
+	if (gr.n >= GRANTS_MAX || (g = calloc(1, sizeof(*g))) == NULL)
+		return (NULL);
+	memcpy(g->key, key, sizeof(g->key));
+	g->refs = 1;
+	TAILQ_INIT(&g->waiters);
+	TAILQ_INIT(&g->streams);
+	TAILQ_INIT(&g->idle);
+	LIST_INSERT_HEAD(bucket_of(key), g, entry);
+	gr.n++;
+	if (!timer_is_set(&gr.sweep))
+		timer_set(&gr.sweep, GRANT_MS);
+	return (g);
+}
+
+/* Grants that nobody has used for a while. */
+static void
+grant_sweep(void *arg)
+{
+	struct grant	*g, *next;
+	uint64_t	 now = clock_ms();
+	size_t		 i;
+
+	(void)arg;
+	for (i = 0; i < BUCKETS; i++)
+		for (g = LIST_FIRST(&gr.bucket[i]); g != NULL; g = next) {
+			next = LIST_NEXT(g, entry);
+			if (g->state == GRANT_GOOD && now >= g->until_ms &&
+			    g->call == 0 && TAILQ_EMPTY(&g->streams))
+				grant_over(g);
+		}
+	if (gr.n > 0)
+		timer_set(&gr.sweep, GRANT_MS);
+}
+
+int
+grant_is_good(struct grant *g, struct conn *c, const char *token, size_t len,
+    const char *slug)
+{
+	uint64_t	now;
+
+	if (g->state != GRANT_GOOD)
+		return (0);
+	now = clock_ms();
+	if (now >= g->until_ms) {
+		/* Its streams go on under the new one only if it is renewed. */
+		return (0);
+	}
+	if (now - g->asked_ms >= GRANT_RENEW_MS && g->call == 0)
+		(void)grant_ask(g, c, token, len, slug);
+	return (1);
+}
+
+int
+grant_get(struct grant **gp, struct conn *c, const char *token, size_t len,
+    const char *slug)
+{
+	uint8_t		 key[32];
+	struct grant	*g;
+
+	grant_key(key, token, len, slug);
+	LIST_FOREACH(g, bucket_of(key), entry)
+		if (sodium_memcmp(g->key, key, sizeof(key)) == 0)
+			break;
+	if (g != NULL && grant_is_good(g, c, token, len, slug)) {
+		*gp = g;
+		return (1);
+	}
+	if (g == NULL && grant_refused_wait(c) > 0)
+		return (-2);
+	if (g == NULL && (g = grant_new(key)) == NULL)
+		return (-1);
+	if (g->call == 0 && grant_ask(g, c, token, len, slug) == -1) {
+		grant_over(g);
+		return (-1);
+	}
+	c->waiting = g;
+	c->state = CONN_WAIT;
+	TAILQ_INSERT_TAIL(&g->waiters, c, wait_entry);
+	return (0);
+}
+
+void
+grant_wait_end(struct conn *c)
+{
+	if (c->waiting == NULL)
+		return;
+	TAILQ_REMOVE(&c->waiting->waiters, c, wait_entry);
+	c->waiting = NULL;
+}
+
+/* Let all who wait go on; each looks at the table again. */
+static void
+grant_wake(struct grant *g, int status, const char *message)
+{
+	struct conn	*c;
+
+	while ((c = TAILQ_FIRST(&g->waiters)) != NULL) {
+		grant_wait_end(c);
+		if (status == 503) {
+			answer_later(c, 503, message, 1);
+			continue;
+		}
+		if (status != 0) {
+			c->tried++;
+			c->refused = status;
+			free(c->refusal);
+			c->refusal = strdup(message);
+		}
+		conn_resume(c);
+	}
+}
+
+/* 0: yes. A lifetime is the shorter of a minute and what authd says. */
+static void
+grant_good(struct grant *g, uint64_t id, uint64_t expires, uint32_t idle_max,
+    struct session *se)
+{
+	uint64_t	 old = g->state == GRANT_GOOD ? g->id : 0, life = GRANT_MS;
+	int64_t		 wall = clock_wall();
+	struct session	*before = g->se;
+
+	if (expires <= (uint64_t)wall)
+		life = 0;
+	else if (expires - (uint64_t)wall < GRANT_MS / 1000)
+		life = (expires - (uint64_t)wall) * 1000;
+	if (before != NULL && before != se)
+		stream_drop_idle(g);
+	g->state = GRANT_GOOD;
+	g->id = id;
+	g->expires = expires;
+	g->idle_max = idle_max;
+	g->until_ms = g->asked_ms + life;
+	g->se = session_ref(se);
+	session_unref(before);
+	if (old != id)
+		grant_drop_id(g, old);
+}
+
+static int
+grant_answered(struct chan *ch, struct imsg *m, void *arg)
+{
+	struct grant	*g = arg;
+	struct session	*se;
+	char		 message[MESSAGE_SIZE], id[UUID_SIZE];
+	char		 operator[NAME_SIZE];
+	uint64_t	 gid, expires;
+	uint32_t	 idle_max;
+	uint16_t	 status;
+	struct conn	*first;
+
+	(void)ch;
+	g->call = 0;
+	if (m == NULL) {
+		/* A running grant lives to its end and is asked for again. */
+		if (g->state == GRANT_GOOD && TAILQ_EMPTY(&g->waiters))
+			return (0);
+		grant_ref(g);
+		grant_over(g);
+		grant_wake(g, 503, "service temporarily unavailable");
+		grant_unref(g);
+		return (0);
+	}
+	if (m->type != IMSG_GRANTED || m_get_u16(m, &status) == -1 ||
+	    m_get_str(m, message, sizeof(message)) == -1 ||
+	    m_get_u64(m, &gid) == -1 || m_get_str(m, id, sizeof(id)) == -1 ||
+	    m_get_str(m, operator, sizeof(operator)) == -1 ||
+	    m_get_u64(m, &expires) == -1 || m_get_u32(m, &idle_max) == -1 ||
+	    m_end(m) == -1)
+		return (-1);
+	grant_ref(g);
+	if (status == 0 && (se = session_get(id)) == NULL)
+		status = 503;
+	if (status == 0) {
+		grant_good(g, gid, expires, idle_max, se);
+		grant_wake(g, 0, NULL);
+	} else {
+		first = TAILQ_FIRST(&g->waiters);
+		if (first != NULL && (status == 401 || status == 403))
+			grant_refused(first);
+		grant_over(g);
+		grant_wake(g, status, message);
+	}
+	grant_unref(g);
+	return (0);
+}
+
+void
+grant_stream_add(struct grant *g, struct stream *st)
+{
+	st->g = grant_ref(g);
+	st->gid = g->id;
+	TAILQ_INSERT_TAIL(&g->streams, st, entry);
+}
+
+void
+grant_stream_del(struct grant *g, struct stream *st)
+{
+	uint64_t	gid = st->gid;
+
+	TAILQ_REMOVE(&g->streams, st, entry);
+	st->g = NULL;
+	grant_drop_id(g, gid);
+	grant_unref(g);
+}
+
+void
+grant_forget_all(void)
+{
+	struct grant	*g;
+	size_t		 i;
+
+	for (i = 0; i < BUCKETS; i++)
+		while ((g = LIST_FIRST(&gr.bucket[i])) != NULL) {
+			grant_ref(g);
+			grant_over(g);
+			grant_wake(g, 503, "service temporarily unavailable");
+			grant_unref(g);
+		}
+}
+
+int
+grant_on_end(struct chan *ch, struct imsg *m)
+{
+	struct grant	*g, *found = NULL;
+	uint64_t	 id;
+	uint8_t		 reason;
+	size_t		 i;
+
+	(void)ch;
+	if (m_get_u64(m, &id) == -1 || m_get_u8(m, &reason) == -1 ||
+	    m_end(m) == -1 || reason >= END_COUNT || id == 0)
+		return (-1);
+	for (i = 0; i < BUCKETS && found == NULL; i++)
+		LIST_FOREACH(g, &gr.bucket[i], entry)
+			if (g->state == GRANT_GOOD && g->id == id) {
+				found = grant_ref(g);
+				break;
+			}
+	if (found != NULL)
+		grant_over(found);
+	stream_cut(id, end_reason_name(reason));
+	if (found != NULL) {
+		/* Who waited for its renewal asks anew. */
+		grant_wake(found, 0, NULL);
+		grant_unref(found);
+	}
+	return (0);
+}
+
+void
+grant_refused(struct conn *c)
+{
+	uint8_t	key[16];
+
+	conn_addr_key(c, key);
+	(void)rate_add(gr.refused, key);
+}
+
+uint32_t
+grant_refused_wait(struct conn *c)
+{
+	uint8_t	key[16];
+
+	conn_addr_key(c, key);
+	return (rate_count(gr.refused, key) < REFUSED_MAX ? 0 :
+	    rate_wait_s(gr.refused, key));
+}

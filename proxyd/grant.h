@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: ISC */
+#ifndef GRANT_H
+#define GRANT_H
+
+#include <sys/queue.h>
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "clock.h"
+#include "msg.h"
+#include "session.h"
+
+struct chan;
+struct conn;
+struct imsg;
+struct stream;
+
+/*
+ * authd's yes to one token for one session, kept for at most a minute. Found by
+ * a keyed hash of token and slug; the token itself is not kept here. Streams
+ * belong to the grant that they were opened under (messages.md, section 3).
+ */
+
+#define GRANT_MS	60000	/* asked again after that */
+#define GRANT_RENEW_MS	45000	/* in use and this old: ask beforehand */
+
+enum grant_state {
+	GRANT_ASKED,		/* waiting for the first answer */
+	GRANT_GOOD,
+	GRANT_OVER		/* not in the table any more */
+};
+
+struct grant {
+	LIST_ENTRY(grant)	 entry;
+	enum grant_state	 state;
+	int			 refs;		/* table, streams, memos */
+	uint8_t			 key[32];
+	uint64_t		 id;		/* of authd, the current one */
+	uint64_t		 asked_ms;
+	uint64_t		 until_ms;	/* of clock_ms() */
+	uint64_t		 expires;	/* wall, s: the cookie's end */
+	uint32_t		 idle_max;
+	uint32_t		 call;		/* renewal or first question */
+	struct session		*se;		/* NULL until GRANT_GOOD */
+	TAILQ_HEAD(, conn)	 waiters;
+	TAILQ_HEAD(, stream)	 streams;	/* busy and idle */
+	TAILQ_HEAD(, stream)	 idle;		/* the last used first */
+};
+
+void	grant_init(void);
+
+/*
+ * The grant of this token for this session, asking authd if need be. Returns
+ *	1	*g is good
+ *	0	asked: the connection waits in it, conn_resume() follows
+ *	-1	authd cannot be asked: 503
+ *	-2	the address has had too many refused: 429
+ */
+int	grant_get(struct grant **g, struct conn *, const char *token,
+	    size_t token_len, const char *slug);
+/* Is it still good? Asks authd again in time, with the token given. */
+int	grant_is_good(struct grant *, struct conn *, const char *token,
+	    size_t token_len, const char *slug);
+
+struct grant	*grant_ref(struct grant *);
+void		 grant_unref(struct grant *);
+/* The connection waits no more. */
+void		 grant_wait_end(struct conn *);
+
+/* A stream of it was opened or is gone. */
+void	grant_stream_add(struct grant *, struct stream *);
+void	grant_stream_del(struct grant *, struct stream *);
+
+/* The channel has gone: all of them are over. */
+void	grant_forget_all(void);
+/* Handler of GRANT_END. */
+int	grant_on_end(struct chan *, struct imsg *);
+
+/* Refused tokens: 20 a minute and address (messages.md, section 5). */
+void	grant_refused(struct conn *);
+/* Seconds to wait when the address has had too many, else 0. */
+uint32_t grant_refused_wait(struct conn *);
+
+#endif

@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * proxyd, the front door. Holds the listening sockets, every connection until
+ * it is given away, operators' HTTP, its ends of streams. Never a key, the
+ * store or a logged-in tunnel.
+ *
+ * Messages: the parent's (below) and authd's (authd.c), both in one state: a
+ * proxyd has no stages. It starts in main(), the connections' story begins in
+ * listen.c: listen_event() accepts, conn_parse() reads a head, request_begin()
+ * says whose it is, then
+ *
+ *	give.c		tunnels and terminals: authd, then the parent takes it
+ *	api.c		operator API: one message to authd, one answer
+ *	request.c	subdomain proxy: token, grant, stream; then forward.c
+ *
+ * conn_close() is the one way out. Several proxyds share the listening
+ * sockets; none knows of the others.
+ */
+#include <sys/resource.h>
+
+#include <sodium.h>
+#include <string.h>
+
+#include "authd.h"
+#include "conf.h"
+#include "conn.h"
+#include "grant.h"
+#include "imsg.h"
+#include "log.h"
+#include "msg.h"
+#include "proc.h"
+#include "stream.h"
+#include "ws.h"
+
+#define FILES_MAX	65536
+
+static int	on_listener(int, uint32_t, const char *);
+static int	on_reload(struct chan *, struct imsg *);
+static int	on_reload_swap(struct chan *, struct imsg *);
+static void	run(void);
+static void	after_turn(void);
+
+static const struct dispatch	table[] = {
+	PROC_ROWS
+	/* type            from      states flags       min max   handler */
+	{ IMSG_RELOAD,     R_PARENT, S_ANY, MF_REQUEST, 4, CHUNK_MAX + 4,
+	    on_reload },
+	{ IMSG_RELOAD_SWAP, R_PARENT, S_ANY, 0,         0, 0,
+	    on_reload_swap },
+};
+
+static struct {
+	struct conf	next;		/* what RELOAD said */
+	int		have_next;
+} px;
+
+int
+main(int argc, char **argv)
+{
+	struct proc_ops	 ops;
+	struct rlimit	 rl;
+	char		 accept[WS_ACCEPT_LEN + 1];
+
+	memset(&ops, 0, sizeof(ops));
+	ops.role = ROLE_PROXYD;
+	ops.table = table;
+	ops.rows = sizeof(table) / sizeof(table[0]);
+	ops.listener = on_listener;
+	ops.channel = authd_channel;
+	ops.run = run;
+	ops.stop = conn_stop;
+	if (getrlimit(RLIMIT_NOFILE, &rl) == 0)
+		ops.files = rl.rlim_max < FILES_MAX ? rl.rlim_max : FILES_MAX;
+	if (sodium_init() == -1)
+		return (1);
+	/* libcrypto looks for its files at first use: now, not shut in. */
+	(void)ws_accept_key("AAAAAAAAAAAAAAAAAAAAAA==", accept);
+	grant_init();
+	stream_init();
+	proc_main(&ops, argc, argv);
+}
+
+static int
+on_listener(int fd, uint32_t flags, const char *addr)
+{
+	(void)addr;
+	return (conn_listen(fd, flags));
+}
+
+static void
+run(void)
+{
+	const char	*why;
+
+	if (conn_configure(proc_conf(), &why) == -1)
+		fatalx("%s", why);
+	conn_run();
+	proc_after_turn(after_turn);
+}
+
+static void
+after_turn(void)
+{
+	stream_reap();
+	conn_reap();
+}
+
+/* Is this a configuration we could run with? Nothing changes yet. */
+static int
+on_reload(struct chan *c, struct imsg *m)
+{
+	const struct conf	 now = *proc_conf();
+	const uint8_t		*p;
+	const char		*why = "";
+	size_t			 len;
+	int			 yes;
+
+	if (m_get_blob(m, &p, &len, CHUNK_MAX) == -1 || m_end(m) == -1 ||
+	    conf_unpack(&px.next, ROLE_PROXYD, p, len) == -1)
+		return (-1);
+	yes = conn_configure(&px.next, &why) == 0;
+	(void)conn_configure(&now, &why);
+	px.have_next = yes;
+	chan_begin(c, IMSG_RELOAD_SAID, m->id, -1);
+	chan_add_u8(c, (uint8_t)yes);
+	chan_add_str(c, yes ? "" : why);
+	chan_end(c);
+	return (0);
+}
+
+static int
+on_reload_swap(struct chan *c, struct imsg *m)
+{
+	const char	*why;
+
+	(void)c;
+	if (m_end(m) == -1 || !px.have_next ||
+	    conn_configure(&px.next, &why) == -1)
+		return (-1);
+	proc_set_conf(&px.next);
+	px.have_next = 0;
+	return (0);
+}

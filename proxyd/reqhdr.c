@@ -1,0 +1,229 @@
+/* SPDX-License-Identifier: ISC */
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+
+#include "cookie.h"
+#include "hdr.h"
+#include "host.h"
+
+enum { PASS, DROP, COOKIE, ORIGIN, REFERER };
+
+/*
+ * Hop-by-hop fields, those that proxyd writes itself, those that would tell a
+ * customer about the daemon's insides (O1) or the operator's address (O36).
+ */
+static const struct hdr_rule	rules[] = {
+	HDR_RULE("host", DROP),
+	HDR_RULE("cookie", COOKIE),
+	HDR_RULE("origin", ORIGIN),
+	HDR_RULE("referer", REFERER),
+	HDR_RULE("content-length", DROP),
+	HDR_RULE("transfer-encoding", DROP),
+	HDR_RULE("connection", DROP),
+	HDR_RULE("keep-alive", DROP),
+	HDR_RULE("proxy-connection", DROP),
+	HDR_RULE("proxy-authorization", DROP),
+	HDR_RULE("te", DROP),
+	HDR_RULE("upgrade", DROP),
+	HDR_RULE("http2-settings", DROP),
+	HDR_RULE("x-session-token", DROP),
+	HDR_RULE("x-internal-secret", DROP),
+	HDR_RULE("x-proxy-host", DROP),
+	HDR_RULE("forwarded", DROP),
+	HDR_PREFIX("x-forwarded-", DROP),
+	HDR_RULE("x-real-ip", DROP),
+	HDR_RULE("x-client-ip", DROP),
+	HDR_RULE("x-cluster-client-ip", DROP),
+	HDR_RULE("true-client-ip", DROP),
+	HDR_RULE("cf-connecting-ip", DROP),
+	HDR_RULE("via", DROP),
+};
+
+int
+hdr_rule(const struct hdr_rule *r, size_t n, const struct slice *name, int dflt)
+{
+	for (; n > 0; n--, r++)
+		if ((name->len == r->len || (r->prefix && name->len > r->len)) &&
+		    (name->s[0] | 0x20) == r->name[0] &&
+		    strncasecmp(name->s, r->name, r->len) == 0)
+			return (r->what);
+	return (dflt);
+}
+
+int
+hdr_connection_names(const struct httphead *h)
+{
+	size_t	i;
+
+	for (i = 0; i < h->nfields; i++)
+		if (httphead_is(&h->field[i], "connection") &&
+		    !slice_caseeq(&h->field[i].value, "keep-alive") &&
+		    !slice_caseeq(&h->field[i].value, "close") &&
+		    !slice_caseeq(&h->field[i].value, "upgrade"))
+			return (1);
+	return (0);
+}
+
+int
+hdr_connection_has(const struct httphead *h, const struct slice *name)
+{
+	char	text[128];
+
+	if (name->len >= sizeof(text))
+		return (0);
+	memcpy(text, name->s, name->len);
+	text[name->len] = '\0';
+	return (httphead_has_token(h, "connection", text));
+}
+
+/* Does `path` equal the whole segments `seg` or continue them after '/'? */
+static int
+path_begins(const struct slice *path, const char *seg, size_t len)
+{
+	return (path->len >= len && memcmp(path->s, seg, len) == 0 &&
+	    (path->len == len || path->s[len] == '/'));
+}
+
+static size_t
+segment_len(const char *seg)
+{
+	size_t	n = strlen(seg);
+
+	while (n > 0 && seg[n - 1] == '/')
+		n--;
+	return (n);
+}
+
+/* operator-api.md, 7.7 */
+static void
+put_path(struct out *o, const struct httphead *h, const struct reqhdr *a)
+{
+	struct slice	path = h->path;
+	size_t		n;
+
+	if (path.len == 0 || path.s[0] != '/') {
+		out_put(o, path.s, path.len);
+		return;
+	}
+	if ((n = segment_len(a->path_prefix)) > 0) {
+		if (path_begins(&path, a->path_prefix, n)) {
+			path.s += n;
+			path.len -= n;
+		}
+		if (path.len == 0)
+			out_lit(o, "/");
+	} else if ((n = segment_len(a->path)) > 0 &&
+	    !path_begins(&path, a->path, n))
+		out_put(o, a->path, n);
+	out_put(o, path.s, path.len);
+}
+
+static void
+put_field(struct out *o, const struct httphead_field *f)
+{
+	/* Name, colon, blanks and value lie in one piece. */
+	out_put(o, f->name.s, (size_t)(f->value.s + f->value.len - f->name.s));
+	out_lit(o, "\r\n");
+}
+
+static void
+put_cookie(struct out *o, const struct slice *v)
+{
+	size_t	n;
+
+	if (o->cap - o->len < v->len + 10) {
+		o->over = 1;
+		return;
+	}
+	n = cookie_strip(v, o->p + o->len + 8);
+	if (n == 0)
+		return;
+	memcpy(o->p + o->len, "Cookie: ", 8);
+	o->len += 8 + n;
+	out_lit(o, "\r\n");
+}
+
+/* Where the service has a host, the browser's page becomes the service's. */
+static void
+put_referer(struct out *o, const struct slice *v, const struct reqhdr *a)
+{
+	struct slice	origin, rest;
+
+	if (!a->named || host_url_origin(v, &origin, &rest) == -1)
+		return;
+	out_lit(o, "Referer: https://");
+	out_str(o, a->host);
+	if (rest.len == 0 || rest.s[0] != '/')
+		out_lit(o, "/");
+	out_put(o, rest.s, rest.len);
+	out_lit(o, "\r\n");
+}
+
+static void
+put_framing(struct out *o, const struct httphead *h, const struct reqhdr *a)
+{
+	const struct slice	*up;
+	char			 num[48];
+	int			 n;
+
+	if (a->upgrade && (up = httphead_get(h, "upgrade")) != NULL) {
+		out_lit(o, "Connection: Upgrade\r\nUpgrade: ");
+		out_put(o, up->s, up->len);
+		out_lit(o, "\r\n");
+	}
+	if (h->flags & HTTPHEAD_CHUNKED)
+		out_lit(o, "Transfer-Encoding: chunked\r\n");
+	else if (h->flags & HTTPHEAD_LENGTH) {
+		n = snprintf(num, sizeof(num), "Content-Length: %llu\r\n",
+		    (unsigned long long)h->content_length);
+		out_put(o, num, (size_t)n);
+	}
+}
+
+int
+reqhdr_build(struct out *o, const struct httphead *h, const struct reqhdr *a)
+{
+	const struct httphead_field	*f;
+	size_t				 i;
+	int				 names = hdr_connection_names(h);
+
+	out_put(o, h->method_name.s, h->method_name.len);
+	out_lit(o, " ");
+	put_path(o, h, a);
+	if (h->query.s != NULL) {
+		out_lit(o, "?");
+		out_put(o, h->query.s, h->query.len);
+	}
+	out_lit(o, " HTTP/1.1\r\nHost: ");
+	out_str(o, a->host);
+	out_lit(o, "\r\nX-Forwarded-Proto: ");
+	out_str(o, a->scheme);
+	out_lit(o, "\r\n");
+	for (i = 0; i < h->nfields; i++) {
+		f = &h->field[i];
+		switch (hdr_rule(rules, sizeof(rules) / sizeof(rules[0]),
+		    &f->name, PASS)) {
+		case PASS:
+			if (!names || !hdr_connection_has(h, &f->name))
+				put_field(o, f);
+			break;
+		case COOKIE:
+			put_cookie(o, &f->value);
+			break;
+		case ORIGIN:
+			if (a->named) {
+				out_lit(o, "Origin: https://");
+				out_str(o, a->host);
+				out_lit(o, "\r\n");
+			}
+			break;
+		case REFERER:
+			put_referer(o, &f->value, a);
+			break;
+		}
+	}
+	put_framing(o, h, a);
+	out_lit(o, "\r\n");
+	return (o->over ? -1 : 0);
+}

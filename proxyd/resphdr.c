@@ -1,0 +1,175 @@
+/* SPDX-License-Identifier: ISC */
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+
+#include "cookie.h"
+#include "hdr.h"
+
+enum { PASS, DROP, SET_COOKIE, CSP, LENGTH, EXPOSE };
+
+/* operator-api.md, 7.5 and 7.9 */
+static const struct hdr_rule	rules[] = {
+	HDR_RULE("content-length", LENGTH),
+	HDR_RULE("transfer-encoding", DROP),
+	HDR_RULE("connection", DROP),
+	HDR_RULE("keep-alive", DROP),
+	HDR_RULE("proxy-connection", DROP),
+	HDR_RULE("proxy-authenticate", DROP),
+	HDR_RULE("upgrade", DROP),
+	HDR_RULE("set-cookie", SET_COOKIE),
+	HDR_RULE("content-security-policy", CSP),
+	HDR_RULE("x-frame-options", DROP),
+	HDR_RULE("access-control-expose-headers", EXPOSE),
+	HDR_PREFIX("access-control-", DROP),
+	HDR_RULE("clear-site-data", DROP),
+	HDR_RULE("strict-transport-security", DROP),
+	HDR_RULE("alt-svc", DROP),
+	HDR_RULE("nel", DROP),
+	HDR_RULE("report-to", DROP),
+};
+
+static void
+put_field(struct out *o, const struct httphead_field *f)
+{
+	out_put(o, f->name.s, (size_t)(f->value.s + f->value.len - f->name.s));
+	out_lit(o, "\r\n");
+}
+
+static void
+put_set_cookie(struct out *o, const struct slice *v, int secure)
+{
+	size_t	n;
+
+	if (o->cap - o->len < v->len + COOKIE_SET_MORE + 14) {
+		o->over = 1;
+		return;
+	}
+	n = cookie_set(v, secure, o->p + o->len + 12);
+	if (n == 0)
+		return;
+	memcpy(o->p + o->len, "Set-Cookie: ", 12);
+	o->len += 12 + n;
+	out_lit(o, "\r\n");
+}
+
+/* One policy without its frame-ancestors. */
+static void
+put_policy(struct out *o, const char *p, const char *end)
+{
+	static const char	name[] = "frame-ancestors";
+	const char		*semi, *q;
+
+	for (; p < end; p = semi + 1) {
+		if ((semi = memchr(p, ';', (size_t)(end - p))) == NULL)
+			semi = end;
+		for (q = p; q < semi && (*q == ' ' || *q == '\t'); q++)
+			continue;
+		if (q == semi || ((size_t)(semi - q) >= sizeof(name) - 1 &&
+		    strncasecmp(q, name, sizeof(name) - 1) == 0 &&
+		    ((size_t)(semi - q) == sizeof(name) - 1 ||
+		    q[sizeof(name) - 1] == ' ' || q[sizeof(name) - 1] == '\t')))
+			continue;
+		out_put(o, q, (size_t)(semi - q));
+		out_lit(o, "; ");
+	}
+	out_lit(o, "frame-ancestors 'self'");
+}
+
+static void
+put_csp(struct out *o, const struct slice *v)
+{
+	const char	*p, *comma, *end = v->s + v->len;
+
+	out_lit(o, "Content-Security-Policy: ");
+	for (p = v->s;; p = comma + 1) {
+		if ((comma = memchr(p, ',', (size_t)(end - p))) == NULL)
+			comma = end;
+		put_policy(o, p, comma);
+		if (comma == end)
+			break;
+		out_lit(o, ", ");
+	}
+	out_lit(o, "\r\n");
+}
+
+static void
+put_framing(struct out *o, const struct httphead *h, const struct resphdr *a)
+{
+	const struct slice	*up;
+
+	if (a->upgrade) {
+		out_lit(o, "Connection: Upgrade\r\n");
+		if ((up = httphead_get(h, "upgrade")) != NULL) {
+			out_lit(o, "Upgrade: ");
+			out_put(o, up->s, up->len);
+			out_lit(o, "\r\n");
+		}
+		return;
+	}
+	if (h->flags & HTTPHEAD_INTERIM)
+		return;
+	if ((h->flags & HTTPHEAD_CHUNKED) && !a->http10)
+		out_lit(o, "Transfer-Encoding: chunked\r\n");
+	if (a->close)
+		out_lit(o, "Connection: close\r\n");
+	else if (a->http10)
+		out_lit(o, "Connection: keep-alive\r\n");
+}
+
+static void
+put_cors(struct out *o, const struct resphdr *a)
+{
+	out_lit(o, "Access-Control-Allow-Origin: ");
+	out_put(o, a->sibling.s, a->sibling.len);
+	out_lit(o, "\r\nAccess-Control-Allow-Credentials: true\r\n"
+	    "Vary: Origin\r\n");
+}
+
+static void
+put_fields(struct out *o, const struct httphead *h, const struct resphdr *a,
+    int *csp)
+{
+	const struct httphead_field	*f;
+	size_t				 i;
+	int				 what, names = hdr_connection_names(h);
+
+	for (i = 0; i < h->nfields; i++) {
+		f = &h->field[i];
+		what = hdr_rule(rules, sizeof(rules) / sizeof(rules[0]),
+		    &f->name, PASS);
+		if (what == PASS && names && hdr_connection_has(h, &f->name))
+			continue;
+		if (what == SET_COOKIE)
+			put_set_cookie(o, &f->value, a->secure);
+		else if (what == CSP) {
+			put_csp(o, &f->value);
+			*csp = 1;
+		} else if (what == PASS || (what == LENGTH &&
+		    !(h->flags & (HTTPHEAD_CHUNKED | HTTPHEAD_INTERIM)) &&
+		    !a->upgrade) ||
+		    (what == EXPOSE && a->sibling.s != NULL))
+			put_field(o, f);
+	}
+}
+
+int
+resphdr_build(struct out *o, const struct httphead *h, const struct resphdr *a)
+{
+	char	line[32];
+	int	n, csp = 0;
+
+	n = snprintf(line, sizeof(line), "HTTP/1.1 %03d ", h->status);
+	out_put(o, line, (size_t)n);
+	out_put(o, h->reason.s, h->reason.len);
+	out_lit(o, "\r\n");
+	put_fields(o, h, a, &csp);
+	if (!csp && !a->upgrade && !(h->flags & HTTPHEAD_INTERIM))
+		out_lit(o,
+		    "Content-Security-Policy: frame-ancestors 'self'\r\n");
+	if (a->sibling.s != NULL && !(h->flags & HTTPHEAD_INTERIM))
+		put_cors(o, a);
+	put_framing(o, h, a);
+	out_lit(o, "\r\n");
+	return (o->over ? -1 : 0);
+}

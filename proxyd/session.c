@@ -1,0 +1,206 @@
+/* SPDX-License-Identifier: ISC */
+#include <stdlib.h>
+#include <string.h>
+
+#include "compat.h"
+#include "imsg.h"
+#include "log.h"
+#include "session.h"
+
+#define SESSIONS_MAX	16384
+#define SERVICES_MAX	4096		/* in one table; clients hold 500 */
+#define BUCKETS		1024
+#define UNUSED_MS	30000		/* a table whose grant was refused */
+
+LIST_HEAD(bucket, session);
+
+static struct {
+	struct bucket	 bucket[BUCKETS];
+	size_t		 n;
+	/* the table that is coming in */
+	struct session	*half;
+	uint32_t	 version, want;
+	size_t		 got;
+	struct service	*services;
+} ss;
+
+static struct bucket *
+bucket_of(const char *id)
+{
+	uint32_t	h = 2166136261U;
+
+	for (; *id != '\0'; id++)
+		h = (h ^ (unsigned char)*id) * 16777619U;
+	return (&ss.bucket[h % BUCKETS]);
+}
+
+struct session *
+session_find(const char *id)
+{
+	struct session	*s;
+
+	LIST_FOREACH(s, bucket_of(id), entry)
+		if (strcmp(s->id, id) == 0)
+			return (s);
+	return (NULL);
+}
+
+static void
+session_free(struct session *s)
+{
+	if (ss.half == s)
+		session_forget_half();
+	timer_del(&s->trim);
+	LIST_REMOVE(s, entry);
+	ss.n--;
+	free(s->services);
+	free(s);
+}
+
+/* Tables come before the answer that they belong to, which may be no. */
+static void
+session_sweep(void)
+{
+	struct session	*s, *next;
+	size_t		 i;
+
+	for (i = 0; i < BUCKETS; i++)
+		for (s = LIST_FIRST(&ss.bucket[i]); s != NULL; s = next) {
+			next = LIST_NEXT(s, entry);
+			if (s->refs == 0 &&
+			    clock_ms() - s->made_ms > UNUSED_MS)
+				session_free(s);
+		}
+}
+
+struct session *
+session_get(const char *id)
+{
+	static uint64_t	 swept_ms;
+	struct session	*s;
+
+	if ((s = session_find(id)) != NULL)
+		return (s);
+	if (clock_ms() - swept_ms > UNUSED_MS) {
+		swept_ms = clock_ms();
+		session_sweep();
+	}
+	if (ss.n >= SESSIONS_MAX || (s = calloc(1, sizeof(*s))) == NULL)
+		return (NULL);
+	strlcpy(s->id, id, sizeof(s->id));
+	s->made_ms = clock_ms();
+	LIST_INSERT_HEAD(bucket_of(id), s, entry);
+	ss.n++;
+	return (s);
+}
+
+struct session *
+session_ref(struct session *s)
+{
+	s->refs++;
+	return (s);
+}
+
+void
+session_unref(struct session *s)
+{
+	if (s != NULL && --s->refs == 0)
+		session_free(s);
+}
+
+const struct service *
+session_service(const struct session *s, const char *label)
+{
+	size_t	i;
+
+	for (i = 0; i < s->n_services; i++)
+		if (strcmp(s->services[i].label, label) == 0)
+			return (&s->services[i]);
+	return (NULL);
+}
+
+void
+session_forget_half(void)
+{
+	free(ss.services);
+	ss.services = NULL;
+	ss.half = NULL;
+	ss.want = 0;
+	ss.got = 0;
+}
+
+int
+session_on_begin(struct chan *c, struct imsg *m)
+{
+	char		id[UUID_SIZE];
+	uint32_t	version, count;
+
+	(void)c;
+	if (m_get_u32(m, &version) == -1 || m_get_u32(m, &count) == -1 ||
+	    m_get_str(m, id, sizeof(id)) == -1 || m_end(m) == -1 ||
+	    count > SERVICES_MAX || ss.half != NULL)
+		return (-1);
+	if ((ss.half = session_get(id)) == NULL)
+		return (-1);
+	ss.version = version;
+	ss.want = count;
+	ss.got = 0;
+	if (count > 0) {
+		ss.services = calloc(count, sizeof(*ss.services));
+		if (ss.services == NULL)
+			return (-1);
+	}
+	return (0);
+}
+
+int
+session_on_service(struct chan *c, struct imsg *m)
+{
+	static struct {
+		char	label[LABEL_SIZE], module[MODULE_SIZE];
+		char	node[NODE_SIZE];
+	} skip;
+	struct service	*s;
+	uint8_t		 tls;
+
+	(void)c;
+	if (ss.half == NULL || ss.got >= ss.want)
+		return (-1);
+	s = &ss.services[ss.got];
+	if (m_get_str(m, s->name, sizeof(s->name)) == -1 ||
+	    m_get_str(m, s->target, sizeof(s->target)) == -1 ||
+	    m_get_str(m, s->host, sizeof(s->host)) == -1 ||
+	    m_get_u8(m, &tls) == -1 ||
+	    m_get_str(m, skip.label, sizeof(skip.label)) == -1 ||
+	    m_get_str(m, s->path, sizeof(s->path)) == -1 ||
+	    m_get_str(m, s->path_prefix, sizeof(s->path_prefix)) == -1 ||
+	    m_get_str(m, skip.module, sizeof(skip.module)) == -1 ||
+	    m_get_str(m, skip.node, sizeof(skip.node)) == -1 ||
+	    m_end(m) == -1)
+		return (-1);
+	/* What goes into a request line or a header must not end it. */
+	if (strpbrk(s->host, " \t\r\n/") != NULL ||
+	    strpbrk(s->target, " \t\r\n/") != NULL ||
+	    strpbrk(s->path, " \t\r\n?#") != NULL)
+		return (-1);
+	label_of_service(s->name, s->label);
+	ss.got++;
+	return (0);
+}
+
+int
+session_on_end(struct chan *c, struct imsg *m)
+{
+	struct session	*s = ss.half;
+
+	(void)c;
+	if (s == NULL || ss.got != ss.want || m_end(m) == -1)
+		return (-1);
+	free(s->services);
+	s->services = ss.services;
+	s->n_services = ss.got;
+	s->version = ss.version;
+	ss.services = NULL;
+	session_forget_half();
+	return (0);
+}

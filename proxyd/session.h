@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: ISC */
+#ifndef SESSION_H
+#define SESSION_H
+
+#include <sys/queue.h>
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "clock.h"
+#include "label.h"
+#include "msg.h"
+
+struct chan;
+struct imsg;
+
+/* What proxyd knows of a session that it has a grant for: its services. */
+
+struct service {
+	char	label[LABEL_DNS_SIZE];	/* in the host name */
+	char	name[SERVICE_SIZE];
+	char	target[TARGET_SIZE];
+	char	host[HOST_SIZE];
+	char	path[PATH_SIZE];
+	char	path_prefix[PATH_SIZE];
+};
+
+struct session {
+	LIST_ENTRY(session)	 entry;
+	char			 id[UUID_SIZE];
+	int			 refs;		/* grants */
+	uint64_t		 made_ms;
+	uint32_t		 version;
+	struct service		*services;
+	size_t			 n_services;
+	/* idle streams of all its grants */
+	unsigned int		 n_idle;
+	struct timer		 trim;
+};
+
+/* Known, or made; NULL when out of memory or too many. */
+struct session	*session_get(const char *id);
+struct session	*session_find(const char *id);
+struct session	*session_ref(struct session *);
+void		 session_unref(struct session *);
+const struct service *session_service(const struct session *,
+		    const char *label);
+/* The channel has gone: a table half read will not be finished. */
+void		 session_forget_half(void);
+
+/* Handlers of SERVICES_BEGIN, SERVICE, SERVICES_END. */
+int	session_on_begin(struct chan *, struct imsg *);
+int	session_on_service(struct chan *, struct imsg *);
+int	session_on_end(struct chan *, struct imsg *);
+
+#endif
