@@ -82,6 +82,11 @@ int	drive_maybe(struct drive *, int sock, uint32_t type, struct imsg *,
 /* A fresh channel, as after a restart of authd; the old one is closed. */
 void	drive_new_authd(struct drive *);
 void	drive_clock(struct drive *, uint64_t ms);
+/*
+ * The same for a client that is alive: in steps, with pings answered. Frames
+ * that come meanwhile are skipped.
+ */
+void	drive_pass(struct drive *, uint64_t ms);
 
 /* The client's side. */
 void	client_raw(struct drive *, const void *, size_t);

@@ -1,0 +1,8 @@
+# A real muxd, everybody around it played by muxd_drive.c.
+muxd_drive_OBJS = regress/unit/muxd_drive.o common/imsg.o common/msg.o \
+	common/conf.o common/compat.o $(ws_OBJS)
+muxd_DRIVEN = muxd_control_test muxd_login_test muxd_proto_test \
+	muxd_stream_test
+$(addprefix regress/unit/,$(muxd_DRIVEN)): | $(OUT_muxd)
+$(foreach t,$(muxd_DRIVEN),$(eval $(call \
+	unit_test,$(t),$(muxd_drive_OBJS),)))
