@@ -499,8 +499,10 @@ conn_reap(void)
 		TAILQ_REMOVE(&co.dead, c, entry);
 		free(c);
 	}
-	if (co.stopping && co.n == 0)
+	if (co.stopping && co.n == 0) {
+		co.stopping = 0;	/* proc_exit() comes by here again */
 		proc_exit(0);
+	}
 }
 
 static void
