@@ -85,6 +85,7 @@ main(int argc, char **argv)
 	struct tm	tm;
 
 	gmtime_r(&t, &tm);
+	umask(077);
 	credit_init();
 	if (sodium_init() == -1 || jwt_init() == -1)
 		return (1);
@@ -149,7 +150,6 @@ authd_open(void *arg)
 
 	(void)arg;
 	store_path(path, sizeof(path));
-	umask(077);
 	if (store_open(path) == -1 || session_load() == -1 ||
 	    access_load() == -1) {
 		timer_set(&au.retry, RETRY_MS);
