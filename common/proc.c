@@ -341,8 +341,12 @@ parent_closed(struct chan *c, int offence, const char *reason)
 void
 proc_exit(int status)
 {
-	if (proc.after_turn != NULL)
-		proc.after_turn();
+	void	(*last)(void) = proc.after_turn;
+
+	/* It may be what called us. */
+	proc.after_turn = NULL;
+	if (last != NULL)
+		last();
 	chan_flush(proc.parent);
 	exit(status);
 }
