@@ -66,6 +66,12 @@
 	BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, (mask), 1, 0),		\
 	RET(SECCOMP_RET_ALLOW), LOAD(OFF(nr))
 
+/* prlimit() without a new limit: to know how many descriptors there may be. */
+#define READ_LIMITS							\
+	SKIP_UNLESS(SYS_prlimit64, 6), LOAD(OFF_ARG(2)), SKIP_UNLESS(0, 3), \
+	LOAD(OFF_ARG(2) + 4), SKIP_UNLESS(0, 1), RET(SECCOMP_RET_ALLOW), \
+	LOAD(OFF(nr))
+
 #if defined(__x86_64__)
 /* x32 calls share the architecture word but not the numbers. */
 #define HEAD_X32	BPF_JUMP(BPF_JMP | BPF_JGE | BPF_K, 0x40000000, 0, 1),	\
@@ -97,7 +103,7 @@
 	ALLOW_WITHOUT(SYS_mprotect, 2, PROT_EXEC),			\
 	ALLOW_ARG(SYS_fcntl, 1, F_GETFL), ALLOW_ARG(SYS_fcntl, 1, F_SETFL), \
 	ALLOW_ARG(SYS_fcntl, 1, F_GETFD), ALLOW_ARG(SYS_fcntl, 1, F_SETFD), \
-	ALLOW_ARG(SYS_prctl, 0, PR_SET_NAME),				\
+	ALLOW_ARG(SYS_prctl, 0, PR_SET_NAME), READ_LIMITS,		\
 	ALLOW(SYS_futex), ALLOW(SYS_rt_sigreturn),			\
 	ALLOW(SYS_rt_sigprocmask), ALLOW(SYS_rt_sigaction),		\
 	ALLOW(SYS_restart_syscall), ALLOW(SYS_getpid), ALLOW(SYS_gettid),	\
@@ -149,7 +155,7 @@ static const struct sock_filter authd_filter[] = {
 	ALLOW(SYS_faccessat2), ALLOW(SYS_fchmod), ALLOW(SYS_fchown),
 	ALLOW(SYS_fallocate), ALLOW(SYS_getcwd), ALLOW(SYS_readlinkat),
 	ALLOW(SYS_statx), ALLOW(SYS_getuid), ALLOW(SYS_geteuid),
-	ALLOW(SYS_sysinfo), ALLOW(SYS_nanosleep),
+	ALLOW(SYS_sysinfo), ALLOW(SYS_umask), ALLOW(SYS_nanosleep),
 	ALLOW(SYS_clock_nanosleep), ALLOW_ARG(SYS_socketpair, 0, AF_UNIX),
 	STORE_X86 BASE TAIL
 };
