@@ -276,7 +276,7 @@ void
 ctl_token_create(struct ctl *ctl)
 {
 	struct operator	 who;
-	char		*token, detail[ID_SIZE + 64];
+	char		*token, detail[2 * ID_SIZE + 8];
 	int64_t		 life;
 
 	memset(&who, 0, sizeof(who));
