@@ -11,16 +11,18 @@ SIZE = 24 << 20
 
 
 class Transfer(threading.Thread):
-    """A download that is slow enough to be under way while things die."""
+    """A download that is slow enough to be under way while things die; with
+    `repeat` it starts anew until intact() is asked."""
 
-    def __init__(self, d, session, cookie, rate=6 << 20, size=SIZE, seed=11):
+    def __init__(self, d, session, cookie, rate=6 << 20, size=SIZE, seed=11,
+                 repeat=False):
         super().__init__(daemon=True)
         self.d, self.host = d, d.proxy_host(session)
         self.cookie, self.rate = cookie, rate
         self.size, self.seed = size, seed
-        self.got = hashlib.sha256()
+        self.repeat = repeat
         self.n = 0
-        self.want = None
+        self.rounds = 0
         self.error = None
         self.hurry = False
         self.begun = threading.Event()
@@ -30,40 +32,52 @@ class Transfer(threading.Thread):
 
     def run(self):
         try:
-            s = self.d.connect()
-            s.sendall(("GET /bytes?n=%d&seed=%d HTTP/1.1\r\nHost: %s\r\n"
-                       "Cookie: %s\r\n\r\n" %
-                       (self.size, self.seed, self.host,
-                        self.cookie)).encode())
-            buf = b""
-            while b"\r\n\r\n" not in buf:
-                part = s.recv(65536)
-                if not part:
-                    raise ConnectionError("no head")
-                buf += part
-            head, buf = buf.split(b"\r\n\r\n", 1)
-            for line in head.decode("latin-1").split("\r\n"):
-                if line.lower().startswith("x-sha256:"):
-                    self.want = line.split(":")[1].strip()
-            if self.want is None:
-                raise ConnectionError("refused: %r" % head)
-            begin = time.monotonic()
             while True:
-                self.n += len(buf)
-                self.got.update(buf)
-                self.begun.set()
-                if self.n >= self.size:
+                self.once()
+                self.rounds += 1
+                if self.hurry or not self.repeat:
                     break
-                ahead = self.n / self.rate - (time.monotonic() - begin)
-                if ahead > 0 and not self.hurry:
-                    time.sleep(min(ahead, 0.2))
-                buf = s.recv(65536)
-                if not buf:
-                    raise ConnectionError("cut at %d" % self.n)
-            s.close()
         except Exception as e:      # told by intact()
             self.error = e
             self.begun.set()
+
+    def once(self):
+        s = self.d.connect()
+        s.sendall(("GET /bytes?n=%d&seed=%d HTTP/1.1\r\nHost: %s\r\n"
+                   "Cookie: %s\r\n\r\n" %
+                   (self.size, self.seed, self.host,
+                    self.cookie)).encode())
+        buf = b""
+        while b"\r\n\r\n" not in buf:
+            part = s.recv(65536)
+            if not part:
+                raise ConnectionError("no head")
+            buf += part
+        head, buf = buf.split(b"\r\n\r\n", 1)
+        want = None
+        for line in head.decode("latin-1").split("\r\n"):
+            if line.lower().startswith("x-sha256:"):
+                want = line.split(":")[1].strip()
+        if want is None:
+            raise ConnectionError("refused: %r" % head)
+        begin = time.monotonic()
+        got = hashlib.sha256()
+        self.n = 0
+        while True:
+            self.n += len(buf)
+            got.update(buf)
+            self.begun.set()
+            if self.n >= self.size:
+                break
+            ahead = self.n / self.rate - (time.monotonic() - begin)
+            if ahead > 0 and not self.hurry:
+                time.sleep(min(ahead, 0.2))
+            buf = s.recv(65536)
+            if not buf:
+                raise ConnectionError("cut at %d" % self.n)
+        s.close()
+        if got.hexdigest() != want:
+            raise ValueError("the sum is wrong")
 
     def under_way(self):
         """Not yet at its end, and not cut."""
@@ -73,8 +87,7 @@ class Transfer(threading.Thread):
         """Let it run to its end; whether all arrived as it was sent."""
         self.hurry = True
         self.join(120)
-        return (self.error is None and self.n == self.size and
-                self.got.hexdigest() == self.want)
+        return self.error is None and self.n == self.size and self.rounds > 0
 
 
 class Bystander:
@@ -105,18 +118,19 @@ class Bystander:
     def __exit__(self, *exc):
         self.client.stop()
 
-    def start(self, size=SIZE, rate=6 << 20):
+    def start(self, size=8 << 20, rate=2 << 20):
+        """Transfers, one after another, until intact()."""
         self.transfer = Transfer(self.d, self.session, self.cookie, rate,
-                                 size)
-        return self.transfer
+                                 size, repeat=True)
 
     def intact(self, what):
-        """A test line: the transfer arrived, and the tunnel never fell."""
+        """A test line: all arrived, and the tunnel never fell."""
         x = self.transfer
         good = x.intact() and not self.client.out.has('"event":"closed"')
         if not self.t.ok(good, "%s: another tunnel's transfer arrives "
                          "intact" % what):
-            self.t.diag("%d of %d bytes, %r" % (x.n, x.size, x.error))
+            self.t.diag("%d rounds, %d of %d bytes, %r" % (
+                x.rounds, x.n, x.size, x.error))
         return good
 
 
