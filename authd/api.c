@@ -13,6 +13,7 @@
 #include "clock.h"
 #include "compat.h"
 #include "grant.h"
+#include "label.h"
 #include "log.h"
 #include "proc.h"
 #include "services.h"
@@ -415,9 +416,9 @@ static void
 proxy_url(const struct session *se, const char *service, char *dst, size_t size)
 {
 	const struct conf	*conf = proc_conf();
-	char			 label[SERVICE_SIZE], port[16] = "";
+	char			 label[LABEL_DNS_SIZE], port[16] = "";
 
-	services_label(service, label);
+	label_of_service(service, label);
 	if (conf->proxy_port != (conf->proxy_plain ? 80 : 443))
 		snprintf(port, sizeof(port), ":%u",
 		    (unsigned)conf->proxy_port);

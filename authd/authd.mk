@@ -7,6 +7,6 @@ authd_OBJS = authd/authd.o authd/turn.o authd/worker.o authd/index.o \
 	authd/api.o authd/api_list.o authd/ctl.o authd/ctl_show.o \
 	authd/ctl_admin.o authd/jwt.o authd/claims.o authd/secret.o \
 	authd/rate.o authd/store_sqlite.o authd/store_systems.o \
-	authd/store_sessions.o common/target.o $(proc_OBJS)
+	authd/store_sessions.o common/label.o common/target.o $(proc_OBJS)
 authd_LIBS = $(EVENT_LIBS) $(SODIUM_LIBS) $(SQLITE_LIBS) $(CRYPTO_LIBS) \
 	$(CJSON_LIBS) -lm

@@ -1,8 +1,4 @@
 /* SPDX-License-Identifier: ISC */
-#include <sodium.h>
-
-#include <ctype.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -15,8 +11,6 @@
 #include "worker.h"
 
 #define ALNUM	"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
-#define LABEL_PLAIN	29	/* longest name that fits beside a slug */
-#define LABEL_STEM	20	/* of an alias */
 
 static size_t	all_bytes;	/* of all tables */
 
@@ -85,7 +79,7 @@ services_check_host(const char *s)
 struct wire {
 	char	name[SERVICE_SIZE], target[TARGET_SIZE], host[HOST_SIZE];
 	char	label[LABEL_SIZE], path[PATH_SIZE], path_prefix[PATH_SIZE];
-	char	module_id[MODULE_SIZE], node_id[NODE_SIZE];
+	char	module_id[MODULE_SIZE], node_id[MODULE_SIZE];
 	uint8_t	tls;
 };
 
@@ -146,6 +140,16 @@ services_on_begin(struct chan *c, struct imsg *m)
 	return (0);
 }
 
+/* It becomes part of a request line. */
+static int
+path_check(const char *s)
+{
+	for (; *s != '\0'; s++)
+		if (*s <= ' ' || *s > '~' || *s == '?' || *s == '#')
+			return (-1);
+	return (0);
+}
+
 static const char *
 services_refuse(const struct services *t, const struct wire *w)
 {
@@ -157,6 +161,8 @@ services_refuse(const struct services *t, const struct wire *w)
 		return ("target refused");
 	if (services_check_host(w->host) == -1)
 		return ("bad host");
+	if (path_check(w->path) == -1 || path_check(w->path_prefix) == -1)
+		return ("bad path");
 	return (NULL);
 }
 
@@ -181,6 +187,9 @@ services_on_service(struct chan *c, struct imsg *m)
 	    m_end(m) == -1 || t == NULL || t->left == 0)
 		return (-1);
 	t->left--;
+	/* A node that no session can have groups nothing. */
+	if (strlen(w.node_id) >= NODE_SIZE)
+		w.node_id[0] = '\0';
 	if ((why = services_refuse(t, &w)) == NULL &&
 	    services_add(t, &w) == -1)
 		why = "no room";
@@ -250,40 +259,4 @@ services_push(const struct session *se)
 	TAILQ_FOREACH(we, &workers, entry)
 		if (we->role == ROLE_PROXYD && grant_holds(we, se))
 			services_send(se, we);
-}
-
-/* [a-z0-9]([a-z0-9_-]{0,27}[a-z0-9])? without "--" */
-static int
-label_is_plain(const char *s)
-{
-	static const char	edge[] = "abcdefghijklmnopqrstuvwxyz0123456789";
-	size_t			len = strlen(s);
-
-	return (len > 0 && len <= LABEL_PLAIN && strchr(edge, s[0]) != NULL &&
-	    strchr(edge, s[len - 1]) != NULL && strstr(s, "--") == NULL &&
-	    strspn(s, "abcdefghijklmnopqrstuvwxyz0123456789_-") == len);
-}
-
-void
-services_label(const char *name, char *dst)
-{
-	uint8_t		hash[crypto_hash_sha256_BYTES];
-	size_t		n = 0;
-	const char	*p;
-
-	if (label_is_plain(name)) {
-		strlcpy(dst, name, SERVICE_SIZE);
-		return;
-	}
-	for (p = name; *p != '\0' && n < LABEL_STEM; p++) {
-		if (isalnum((unsigned char)*p))
-			dst[n++] = (char)tolower((unsigned char)*p);
-		else if (n > 0 && dst[n - 1] != '-')
-			dst[n++] = '-';
-	}
-	while (n > 0 && dst[n - 1] == '-')
-		n--;
-	crypto_hash_sha256(hash, (const uint8_t *)name, strlen(name));
-	snprintf(dst + n, SERVICE_SIZE - n, "-%02x%02x%02x%02x", hash[0],
-	    hash[1], hash[2], hash[3]);
 }

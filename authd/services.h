@@ -53,11 +53,4 @@ int	services_on_end(struct chan *, struct imsg *);
 void	services_send(const struct session *, struct worker *proxyd);
 void	services_push(const struct session *);
 
-/*
- * The host label under which the proxy offers a service: its name, or an alias
- * where the name does not fit into a host name. `dst` has SERVICE_SIZE bytes.
- * operator-api.md, 7.1.
- */
-void	services_label(const char *name, char *dst);
-
 #endif

@@ -23,6 +23,7 @@
 #define ROOM_MS		200	/* for proxyds to let go of idle streams */
 #define TELL_MS		1500	/* for a tunnel to tell after a restart */
 #define WAITING_MAX	64	/* streams of one tunnel that wait for room */
+#define ENDED_EXTRA	1024	/* announced, though they ended meanwhile */
 #define TAG_SIZE	(UUID_SIZE + 16)
 
 static void	stream_admit(struct stream *);
@@ -634,7 +635,7 @@ stream_restore(struct worker *we, uint64_t id, const char *service,
 	memcpy(&terminal, tag + UUID_SIZE, 8);
 	memcpy(&expires, tag + UUID_SIZE + 8, 8);
 	if (we->session == NULL || stream_find(id) != NULL ||
-	    we->nstreams >= proc_conf()->max_streams)
+	    we->nstreams >= proc_conf()->max_streams + ENDED_EXTRA)
 		return ("not expected");
 	if ((row = access_take(row_id)) == NULL ||
 	    strcmp(row->row.session_id, we->session->row.id) != 0) {
@@ -714,8 +715,7 @@ stream_on_announce_end(struct chan *c, struct imsg *m)
 		worker_set_state(we, W_READY);
 		return (0);
 	}
-	worker_set_state(we, we->session != NULL &&
-	    we->session->row.status == SESSION_ACTIVE ? W_UP : W_BOUND);
+	worker_set_state(we, W_UP);
 	if (we->session != NULL) {
 		log_info("session %s: tunnel is back after restart, %u "
 		    "streams", we->session->row.id, we->nstreams);

@@ -86,7 +86,10 @@ term_started(struct worker *we)
 	const char		*message;
 	int			 status;
 
-	status = term_may(&a->who, a->session, &se, &message);
+	status = 401;
+	message = "invalid or expired ticket";
+	if (a->class == CLASS_TERMINAL)
+		status = term_may(&a->who, a->session, &se, &message);
 	if (status == 0) {
 		stream_open_terminal(we, se, &a->who, a->addr);
 		return;

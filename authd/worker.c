@@ -52,8 +52,8 @@ const struct dispatch	worker_table[] = {
     8 + SMAX(UUID_SIZE), services_on_begin },
 { IMSG_SERVICE,		MUXD,	TUNNEL | S(W_AGAIN), 0, 8 * SMIN + 1,
     SMAX(SERVICE_SIZE) + SMAX(TARGET_SIZE) + SMAX(HOST_SIZE) + 1 +
-    SMAX(LABEL_SIZE) + 2 * SMAX(PATH_SIZE) + SMAX(MODULE_SIZE) +
-    SMAX(NODE_SIZE), services_on_service },
+    SMAX(LABEL_SIZE) + 2 * SMAX(PATH_SIZE) + 2 * SMAX(MODULE_SIZE),
+    services_on_service },
 { IMSG_SERVICES_END,	MUXD,	TUNNEL | S(W_AGAIN), 0, 0, 0,
     services_on_end },
 { IMSG_REPORT_BEGIN,	MUXD,	TUNNEL,	    0,		5,	5,
@@ -288,17 +288,16 @@ worker_start(const struct spawned *sp)
 	TAILQ_INIT(&we->waiting);
 	TAILQ_INIT(&we->grants);
 	chan_set_instance(we->chan, sp->instance);
+	we->admission = sp->bound ? NULL : admit_take(sp->nonce);
+	/* A termd that nobody alive has admitted was there before. */
 	chan_set_state(we->chan, sp->role == ROLE_MUXD ? W_NEW :
-	    sp->role == ROLE_TERMD && sp->bound ? W_AGAIN : W_READY);
+	    sp->role == ROLE_TERMD && we->admission == NULL ? W_AGAIN :
+	    W_READY);
 	index_add(&wk.table, &we->link, we->instance);
 	TAILQ_INSERT_TAIL(&workers, we, entry);
-	if (sp->role == ROLE_MUXD && sp->bound) {
+	if (sp->role == ROLE_MUXD && sp->bound)
 		worker_rebind(we, sp);
-		return;
-	}
-	we->admission = admit_take(sp->nonce);
-	if (sp->role == ROLE_TERMD && !sp->bound && we->admission != NULL &&
-	    we->admission->class == CLASS_TERMINAL)
+	else if (sp->role == ROLE_TERMD && we->admission != NULL)
 		term_started(we);
 }
 
