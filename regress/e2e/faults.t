@@ -6,7 +6,7 @@ intact."""
 
 import signal
 
-from harness import GoClient, Relayd, Tap, Targets, until
+from harness import is_up, GoClient, Relayd, Tap, Targets, until
 from transfer import Transfer
 
 t = Tap()
@@ -153,13 +153,13 @@ with Targets() as targets, Relayd(t, proxyds=1) as d:
         for _ in range(28):     # in steps that B's answers keep up with
             d.move_clock(1000)
         until(lambda: [s for s in d.sessions() if s["session"] == sa and
-                       str(s["tunnel"]) not in ("up", "true", "True")],
+                       not is_up(s)],
               "the dead tunnel to be noticed")
         t.ok(True, "tunnel-26(partial): silence for 10 s after our ping ends "
              "the tunnel, the session has grace")
         a.p.send_signal(signal.SIGCONT)
         until(lambda: [s for s in d.sessions() if s["session"] == sa and
-                       str(s["tunnel"]) in ("up", "true", "True")],
+                       is_up(s)],
               "the client to return")
         t.ok(True, "a client that vanished returns into its session")
         other.intact()
@@ -185,7 +185,7 @@ with Targets() as targets, Relayd(t, proxyds=1) as d:
         d.start()
         a.event("connected", mark_a)
         until(lambda: [s for s in d.sessions() if s["session"] == sa and
-                       str(s["tunnel"]) in ("up", "true", "True")],
+                       is_up(s)],
               "A back in its session")
         t.ok(True, "tunnel-52(partial): after a restart the client is back "
              "in the same session")

@@ -83,7 +83,7 @@ class Tap:
         sys.exit(1 if self.failed else 0)
 
 
-def until(predicate, what, seconds=WAIT, every=0.02):
+def until(predicate, what, seconds=WAIT, every=0.05):
     """The predicate's first true value; TimeoutError names `what`."""
     end = time.monotonic() + seconds
     while True:
@@ -93,6 +93,11 @@ def until(predicate, what, seconds=WAIT, every=0.02):
         if time.monotonic() > end:
             raise TimeoutError("waited %d s for %s" % (seconds, what))
         time.sleep(every)
+
+
+def is_up(session):
+    """Does this row of `show sessions` have a tunnel?"""
+    return session["tunnel"] == "yes"
 
 
 def free_port():
@@ -307,7 +312,8 @@ operator {
             self.tap.ok(False, "no exception: %s" % value)
             self.tap.diag("".join(traceback.format_exception(kind, value,
                                                              tb)))
-            self.tap.diag("\n".join(self.log.lines[-60:]))
+            self.tap.diag("\n".join([x for x in self.log.lines
+                                     if " control[" not in x][-60:]))
         self.stop()
         self.check_log()
         if not self.keep:
@@ -412,10 +418,9 @@ operator {
     def wait_session(self, status="active", up=True, but=()):
         def found():
             for s in self.sessions():
-                if s["status"] == status and s["session"] not in but:
-                    if not up or str(s.get("tunnel")) in ("up", "true",
-                                                          "True", "1"):
-                        return s
+                if s["status"] == status and s["session"] not in but and \
+                        (not up or is_up(s)):
+                    return s
         return until(found, "a session that is " + status)
 
     # ---- HTTP ----

@@ -33,8 +33,8 @@ with Targets() as targets, Relayd(t) as d:
                 "tunnel-38: a page comes through the tunnel, CONNECT and "
                 "request in one flight")
         st, h, body = d.via(sid, cookie, "/a%2Fb%20c?x=%26&y")
-        t.ok("/a%2Fb%20c?x=%26&y" in body.decode(),
-             "operator-41: path and query arrive byte for byte")
+        t.equal(json.loads(body)["uri"], "/a%2Fb%20c?x=%26&y",
+                "operator-41: path and query arrive byte for byte")
         w = d.terminal(sid, d.ticket(sid, token))
         t.equal(w.status, 101, "a terminal opens")
         w.send(b"\1" + b'{"cols":91,"rows":33}')

@@ -8,7 +8,7 @@ import json
 import re
 import struct
 
-from harness import (GoClient, Relayd, Tap, Targets, WebSocket, until)
+from harness import (is_up, GoClient, Relayd, Tap, Targets, WebSocket, until)
 
 t = Tap()
 KEY = "dGhlIHNhbXBsZSBub25jZQ=="
@@ -162,12 +162,12 @@ with Targets() as targets, Relayd(t) as d:
     st, head, body, s = ask(d, "/api/tunnel?node_id=", auth=good)
     t.ok(st in (101, 409), "a second client of an unresponsive slot is "
          "decided (%d)" % st)
-    t.equal(len([x for x in d.sessions() if not x.get("node")]), 1,
+    t.equal(len([x for x in d.sessions() if x["node"] == "-"]), 1,
             "tunnel-6: an empty node_id is treated as absent")
     for x in socks + [s]:
         x.close()
     until(lambda: not [x for x in d.sessions()
-                       if str(x["tunnel"]) in ("up", "true", "True")],
+                       if is_up(x)],
           "all tunnels to be gone")
 
     # Two living clients, a reconnect within grace, none within grace.
@@ -177,7 +177,7 @@ with Targets() as targets, Relayd(t) as d:
         c.event("manifest_sent")
         s = until(lambda: [x for x in d.sessions()
                            if x["status"] == "active" and
-                           str(x["tunnel"]) in ("up", "true", "True")],
+                           is_up(x)],
                   "the session")[0]
         with GoClient(d, *sys2, web, extra=["-once"]) as c2:
             c2.out.wait("409")
@@ -193,13 +193,13 @@ with Targets() as targets, Relayd(t) as d:
         c.event("manifest_sent", mark)
         s2 = until(lambda: [x for x in d.sessions()
                             if x["session"] == s["session"] and
-                            str(x["tunnel"]) in ("up", "true", "True")],
+                            is_up(x)],
                    "the same session")[0]
         t.equal((s2["session"], s2.get("expires")), (s["session"], expires),
                 "tunnel-47(partial): back in the same session with the same "
                 "expiry")
     until(lambda: not [x for x in d.sessions()
-                       if str(x["tunnel"]) in ("up", "true", "True")],
+                       if is_up(x)],
           "the tunnel's end")
     token = d.token()
     st, env = d.api("GET", "/support-sessions/" + s["session"], token)
