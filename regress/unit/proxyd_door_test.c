@@ -420,7 +420,9 @@ stops(void)
 	m_send(d.parent, -1);
 	is_int(end_of(idle), 0, "stop: idle connections end");
 	ok(is_quiet(busy, 50), "stop: a request is finished first");
-	drive_clock(&d, 2100);
+	m_begin(IMSG_CLOCK, 0);
+	m_u64(2100);
+	m_send(d.parent, -1);
 	is_int(status_of(answer(busy)), 503, "stop: it has its answer");
 	ok(m_recv(d.parent, DRIVE_MS) == NULL, "stop: then proxyd leaves");
 	close(idle);
