@@ -513,16 +513,21 @@ void
 client_control(struct drive *d, uint32_t id, const char *header,
     const void *body, size_t len)
 {
-	size_t	n, off, hlen = strlen(header);
+	struct frame	f;
+	size_t		n, off, hlen = strlen(header);
+	size_t		window = 262144 - hlen;
 
 	client_frame(d, YM_WINDOW, YM_SYN, id, 0, NULL, 0);
 	if (hlen > 0)
 		client_frame(d, YM_DATA, 0, id, (uint32_t)hlen, header, hlen);
 	for (off = 0; off < len; off += n) {
-		/* The window is returned as it is read, so pieces suffice. */
 		n = len - off > 100000 ? 100000 : len - off;
+		while (window < n && client_next(d, &f, WAIT_MS))
+			if (f.id == id && f.type == YM_WINDOW)
+				window += f.len;
 		client_frame(d, YM_DATA, 0, id, (uint32_t)n,
 		    (const uint8_t *)body + off, n);
+		window -= n;
 	}
 	client_frame(d, YM_WINDOW, YM_FIN, id, 0, NULL, 0);
 }

@@ -289,10 +289,13 @@ test_pings(void)
 		continue;
 	pk_begin(&d, IMSG_PROBE, 5);
 	pk_send(&d, d.authd, -1);
-	client_frame(&d, YM_PING, YM_SYN, 0, 1, NULL, 0);
-	drive_expect(&d, d.authd, IMSG_ALIVE, &m);
+	while (!drive_maybe(&d, d.authd, IMSG_ALIVE, &m, 0) &&
+	    client_next(&d, &f, 50) >= 0)
+		continue;	/* it pings; the answer is the sign of life */
 	ok(m.id == 5 && *m.p == 1, "PROBE: any byte is a sign of life");
 	d.answer_pings = 0;
+	/* All that was on its way has arrived when this is answered. */
+	client_frame(&d, YM_PING, YM_SYN, 0, 1, NULL, 0);
 	while (d.pongs == 0 && client_next(&d, &f, WAIT_MS))
 		continue;
 	pk_begin(&d, IMSG_PROBE, 6);
