@@ -18,6 +18,7 @@
 #include "msg.h"
 
 #define READ_BURST	64	/* messages taken before others get a turn */
+#define RETRY_MS	50	/* the kernel is short of something */
 
 struct packet {
 	TAILQ_ENTRY(packet)	 entry;
@@ -44,6 +45,7 @@ struct chan {
 	void			*arg;
 	uint64_t		 instance;
 	struct event		*ev_read, *ev_write;
+	struct timer		 retry;		/* sending, after a shortage */
 	/* state */
 	int			 state, is_closed, corked, freed;
 	const char		*doom;		/* why the loop will close it */
@@ -53,7 +55,7 @@ struct chan {
 	struct packet		*building;
 	int			 build_failed;
 	TAILQ_HEAD(, packet)	 queue;
-	size_t			 queued;
+	size_t			 queued;	/* packet_cost() of all */
 	TAILQ_HEAD(, call)	 calls;
 	size_t			 ncalls;
 	uint32_t		 next_id;
@@ -63,6 +65,7 @@ struct chan {
 
 static void	chan_read(evutil_socket_t, short, void *);
 static void	chan_write(evutil_socket_t, short, void *);
+static void	chan_retry(void *);
 static void	chan_close(struct chan *, int, const char *);
 static void	chan_doom(struct chan *, int, const char *);
 static void	chan_release(struct chan *);
@@ -90,6 +93,7 @@ chan_new(struct event_base *base, int fd, int role,
 	c->arg = arg;
 	TAILQ_INIT(&c->queue);
 	TAILQ_INIT(&c->calls);
+	timer_init(&c->retry, chan_retry, c);
 	c->ev_read = event_new(base, fd, EV_READ | EV_PERSIST, chan_read, c);
 	c->ev_write = event_new(base, fd, EV_WRITE, chan_write, c);
 	if (c->ev_read == NULL || c->ev_write == NULL ||
@@ -100,13 +104,19 @@ chan_new(struct event_base *base, int fd, int role,
 	return (c);
 }
 
+/* The memory it takes, not what it carries: many are much smaller. */
+static size_t
+packet_cost(const struct packet *p)
+{
+	return (sizeof(*p) + p->cap);
+}
+
 static void
 packet_free(struct packet *p)
 {
 	if (p == NULL)
 		return;
-	if (p->fd != -1)
-		close(p->fd);
+	imsg_drop_fd(p->fd);
 	explicit_bzero(p->data, p->len);	/* it may have held a secret */
 	free(p);
 }
@@ -124,6 +134,7 @@ chan_shut(struct chan *c)
 	if (c->ev_write != NULL)
 		event_free(c->ev_write);
 	c->ev_read = c->ev_write = NULL;
+	timer_del(&c->retry);
 	if (c->fd != -1)
 		close(c->fd);
 	c->fd = -1;
@@ -253,6 +264,17 @@ chan_read(evutil_socket_t fd, short what, void *arg)
 		n = imsg_recv(fd, buf, &passed);
 		if (n == -1 && (errno == EAGAIN || errno == EWOULDBLOCK))
 			break;
+		/*
+		 * The far end went with unread messages of ours: this is told
+		 * once, and what it sent before is still to be read.
+		 */
+		if (n == -1 && errno == ECONNRESET)
+			continue;
+		if (n == -1 && errno == EMFILE) {
+			log_warnx("message from %s dropped: no room for its "
+			    "descriptor", role_name(c->role));
+			continue;
+		}
 		if (n == -1 && (errno == EBADMSG || errno == EMSGSIZE)) {
 			chan_close(c, 1, errno == EBADMSG ?
 			    "surplus descriptors" : "message too long");
@@ -284,8 +306,7 @@ chan_receive(struct chan *c, const uint8_t *buf, size_t len, int fd)
 		    &c->seen, &reason);
 	if (d != NULL)
 		r = (d->flags & MF_ANSWER) ? chan_answer(c, &m) : d->fn(c, &m);
-	if (m.fd != -1)
-		close(m.fd);
+	imsg_drop_fd(m.fd);
 	if (r == 0)
 		return (0);
 	snprintf(text, sizeof(text), "%s from %s: %s", imsg_name(m.type),
@@ -391,8 +412,7 @@ chan_begin(struct chan *c, uint32_t type, uint32_t id, int fd)
 	c->building = p = malloc(sizeof(*p) + 256);
 	if (p == NULL) {
 		c->build_failed = 1;
-		if (fd != -1)
-			close(fd);
+		imsg_drop_fd(fd);
 		return;
 	}
 	p->cap = 256;
@@ -482,44 +502,65 @@ chan_end(struct chan *c)
 		packet_free(p);
 		return (-1);
 	}
-	if (c->queued + p->len > CHAN_QUEUE_MAX) {
+	if (c->queued + packet_cost(p) > CHAN_QUEUE_MAX) {
 		packet_free(p);
 		chan_doom(c, 1, "does not read its messages");
 		return (-1);
 	}
 	TAILQ_INSERT_TAIL(&c->queue, p, entry);
-	c->queued += p->len;
+	c->queued += packet_cost(p);
 	if (!c->corked && TAILQ_FIRST(&c->queue) == p)
 		return (chan_send_some(c));
 	return (0);
 }
 
-/* Send until the socket is full; 0, or -1 when the channel will end. */
+/* Gone, or never to go. */
+static void
+chan_dequeue(struct chan *c, struct packet *p, int sent)
+{
+	TAILQ_REMOVE(&c->queue, p, entry);
+	c->queued -= packet_cost(p);
+	if (sent && p->fd != -1) {
+		close(p->fd);
+		p->fd = -1;
+	}
+	packet_free(p);
+}
+
+/*
+ * Send until the socket is full; 0, or -1 when the channel will end. Of a
+ * shortage in the kernel, one of them too many descriptors on their way, the
+ * socket tells no end: it stays writable, so time has to.
+ */
 static int
 chan_send_some(struct chan *c)
 {
 	struct packet	*p;
 
+	timer_del(&c->retry);
 	while ((p = TAILQ_FIRST(&c->queue)) != NULL) {
-		if (imsg_send(c->fd, p->data, p->len, p->fd) == -1) {
-			if (errno == EAGAIN || errno == EWOULDBLOCK ||
-			    errno == ETOOMANYREFS) {
-				event_add(c->ev_write, NULL);
-				return (0);
-			}
+		if (imsg_send(c->fd, p->data, p->len, p->fd) == 0) {
+			chan_dequeue(c, p, 1);
+			continue;
+		}
+		switch (errno) {
+		case EAGAIN:
+			event_add(c->ev_write, NULL);
+			return (0);
+		case ETOOMANYREFS:
+		case ENOBUFS:
+		case ENOMEM:
+			timer_set(&c->retry, RETRY_MS);
+			return (0);
+		case EPIPE:
+		case ECONNRESET:
 			/* What it sent before it went is still to be read. */
-			if (errno == EPIPE || errno == ECONNRESET) {
-				TAILQ_REMOVE(&c->queue, p, entry);
-				c->queued -= p->len;
-				packet_free(p);
-				continue;
-			}
+			chan_dequeue(c, p, 0);
+			break;
+		default:
 			chan_doom(c, 0, strerror(errno));
 			return (-1);
 		}
-		TAILQ_REMOVE(&c->queue, p, entry);
-		c->queued -= p->len;
-		packet_free(p);
 	}
 	return (0);
 }
@@ -534,6 +575,15 @@ chan_write(evutil_socket_t fd, short what, void *arg)
 	if (c->doom != NULL)
 		chan_close(c, c->doom_offence, c->doom);
 	else if (!c->corked)
+		(void)chan_send_some(c);
+}
+
+static void
+chan_retry(void *arg)
+{
+	struct chan	*c = arg;
+
+	if (!c->corked)
 		(void)chan_send_some(c);
 }
 
@@ -554,16 +604,18 @@ chan_uncork(struct chan *c)
 int
 chan_flush(struct chan *c)
 {
-	struct pollfd	pfd;
+	struct pollfd	pfd = { c->fd, POLLOUT, 0 };
+	uint64_t	start = clock_ms();
 
 	while (!c->is_closed && !TAILQ_EMPTY(&c->queue)) {
-		if (chan_send_some(c) == -1)
+		if (chan_send_some(c) == -1 ||
+		    clock_ms() - start > CHAN_FLUSH_MS)
 			return (-1);
 		if (TAILQ_EMPTY(&c->queue))
 			break;
-		pfd.fd = c->fd;
-		pfd.events = POLLOUT;
-		if (poll(&pfd, 1, 1000) <= 0)
+		if (timer_is_set(&c->retry))
+			(void)poll(NULL, 0, RETRY_MS);
+		else if (poll(&pfd, 1, CHAN_FLUSH_MS) <= 0)
 			return (-1);
 	}
 	return (c->is_closed ? -1 : 0);

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "compat.h"
 #include "imsg.h"
 #include "msg.h"
 
@@ -16,9 +17,20 @@ imsg_pair(int sv[2])
 	    SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, sv));
 }
 
+void
+imsg_drop_fd(int fd)
+{
+	static const struct linger	off = { 0, 0 };
+
+	if (fd == -1)
+		return;
+	(void)setsockopt(fd, SOL_SOCKET, SO_LINGER, &off, sizeof(off));
+	close(fd);
+}
+
 /*
  * Keep the first descriptor, close the rest: a surplus one that stayed open
- * would be a right that nobody granted.
+ * would be a right that nobody granted. 0, or the errno for imsg_recv().
  */
 static int
 recv_fds(struct msghdr *mh, int *fd)
@@ -39,16 +51,18 @@ recv_fds(struct msghdr *mh, int *fd)
 				*fd = got;
 				continue;
 			}
-			close(got);
+			imsg_drop_fd(got);
 			surplus = 1;
 		}
 	}
 	if (!surplus && !(mh->msg_flags & MSG_CTRUNC))
 		return (0);
-	if (*fd != -1)
-		close(*fd);
+	/* There is room for four; that not even one came is our shortage. */
+	if (*fd == -1)
+		return (EMFILE);
+	imsg_drop_fd(*fd);
 	*fd = -1;
-	return (-1);
+	return (EBADMSG);
 }
 
 long
@@ -61,6 +75,7 @@ imsg_recv(int sock, uint8_t *buf, int *fd)
 	struct iovec	iov = { buf, IMSG_MAX };
 	struct msghdr	mh = { 0 };
 	ssize_t		n;
+	int		error;
 
 	mh.msg_iov = &iov;
 	mh.msg_iovlen = 1;
@@ -72,18 +87,22 @@ imsg_recv(int sock, uint8_t *buf, int *fd)
 	} while (n == -1 && errno == EINTR);
 	if (n == -1)
 		return (-1);
-	if (recv_fds(&mh, fd) == -1) {
-		errno = EBADMSG;
-		return (-1);
-	}
-	if (mh.msg_flags & MSG_TRUNC) {
-		if (*fd != -1)
-			close(*fd);
+	error = recv_fds(&mh, fd);
+	if (error == 0 && (mh.msg_flags & MSG_TRUNC)) {
+		imsg_drop_fd(*fd);
 		*fd = -1;
-		errno = EMSGSIZE;
-		return (-1);
+		error = EMSGSIZE;
 	}
-	return (n);
+	if (error == 0 && n == 0) {
+		/* An empty packet is no message, whatever came with it. */
+		imsg_drop_fd(*fd);
+		*fd = -1;
+	}
+	if (error == 0)
+		return (n);
+	explicit_bzero(buf, (size_t)n);		/* it may hold a secret */
+	errno = error;
+	return (-1);
 }
 
 int

@@ -20,8 +20,9 @@ struct event_base;
 
 #define IMSG_MAX	32768		/* bytes of one message, header included */
 #define IMSG_HDR	8		/* type, id: two 32-bit integers */
-#define CHAN_QUEUE_MAX	(8 << 20)	/* bytes waiting to leave one channel */
+#define CHAN_QUEUE_MAX	(8 << 20)	/* memory waiting to leave one channel */
 #define CHAN_CALLS_MAX	4096		/* requests waiting for an answer */
+#define CHAN_FLUSH_MS	1000		/* how long chan_flush() may take */
 
 struct chan;
 
@@ -77,7 +78,10 @@ typedef void (*chan_closed_fn)(struct chan *, int offence, const char *reason);
 struct chan	*chan_new(struct event_base *, int fd, int role,
 		    const struct dispatch *table, size_t rows,
 		    chan_closed_fn closed, void *arg);
-/* Close at once, without calling back; NULL is allowed. */
+/*
+ * Close at once, without calling `closed`; calls that wait are answered with
+ * NULL before it returns. Allowed in every callback; NULL is allowed.
+ */
 void		 chan_free(struct chan *);
 
 void		*chan_arg(const struct chan *);
@@ -113,7 +117,10 @@ int	chan_end(struct chan *);
 void	chan_cork(struct chan *);
 void	chan_uncork(struct chan *);
 
-/* Send what waits, blocking, for start-up and the last words of a process. */
+/*
+ * Send what waits, blocking, for start-up and the last words of a process: 0,
+ * or -1 when not all has gone within CHAN_FLUSH_MS.
+ */
 int	chan_flush(struct chan *);
 
 /*
@@ -162,11 +169,20 @@ const struct dispatch	*imsg_check(const struct imsg *m,
  * Receive one packet with at most one descriptor into buf (IMSG_MAX bytes).
  * Surplus descriptors are closed and make the packet an error. Returns the
  * length, 0 at the end of the channel, -1 with errno (EAGAIN: none yet;
- * EMSGSIZE: too long; EBADMSG: surplus or lost descriptors).
+ * EMSGSIZE: too long; EBADMSG: surplus descriptors; EMFILE: its descriptor
+ * found no room here and is lost, which is not the sender's fault; ECONNRESET,
+ * once: the far end has gone, what it had sent comes next). After an error buf
+ * holds nothing of the packet.
  */
 long	imsg_recv(int sock, uint8_t *buf, int *fd);
 /* Send one packet; `fd` is not closed. 0 or -1 with errno. */
 int	imsg_send(int sock, const uint8_t *buf, size_t len, int fd);
+/*
+ * Close a descriptor that came from another process (-1: nothing) and never
+ * wait: whoever sent a socket may have left SO_LINGER on it, with which close()
+ * blocks even where O_NONBLOCK is set.
+ */
+void	imsg_drop_fd(int fd);
 
 /* A non-blocking, close-on-exec channel pair. 0 or -1 with errno. */
 int	imsg_pair(int sv[2]);

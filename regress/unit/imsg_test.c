@@ -1,6 +1,10 @@
 /* SPDX-License-Identifier: ISC */
 /* Messages and channels: every way a packet can be wrong, and who pays. */
+#include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
+
+#include <netinet/in.h>
 
 #include <event2/event.h>
 
@@ -20,6 +24,10 @@
 enum { ST_A, ST_B };
 
 static struct event_base	*base;
+/* What sendmsg() below says instead of sending, and how often it was asked. */
+static struct {
+	int	error, calls;
+} kernel;
 static struct {
 	int		 handled, closed, offence, answers, nulls;
 	uint64_t	 value;
@@ -27,6 +35,16 @@ static struct {
 	int		 fd;
 	int		 free_in_handler;
 } seen;
+
+ssize_t
+sendmsg(int fd, const struct msghdr *mh, int flags)
+{
+	kernel.calls++;
+	if (kernel.error == 0)
+		return (syscall(SYS_sendmsg, fd, mh, flags));
+	errno = kernel.error;
+	return (-1);
+}
 
 static int
 on_value(struct chan *c, struct imsg *m)
@@ -381,7 +399,7 @@ test_queue_cap(void)
 		r = chan_end(c);
 		sent += sizeof(chunk);
 	}
-	ok(r == -1 && sent >= CHAN_QUEUE_MAX, "a peer that does not read");
+	ok(r == -1 && sent > CHAN_QUEUE_MAX / 2, "a peer that does not read");
 	ok(seen.closed == 0, "is not closed under the sender's feet");
 	turn();
 	ok(seen.closed == 1 && seen.offence, "but by the loop");
@@ -428,6 +446,228 @@ test_cork(void)
 	close(far);
 }
 
+/* An empty packet ends a channel; what came with it must not stay open. */
+static void
+test_empty_packet(void)
+{
+	union {
+		struct cmsghdr	h;
+		uint8_t		b[CMSG_SPACE(sizeof(int))];
+	} cb = { .h = { CMSG_LEN(sizeof(int)), SOL_SOCKET, SCM_RIGHTS } };
+	struct iovec	iov = { NULL, 0 };
+	struct msghdr	mh = { .msg_iov = &iov, .msg_iovlen = 1,
+	    .msg_control = &cb, .msg_controllen = sizeof(cb) };
+	int		far, before = open_fds(), in = STDIN_FILENO;
+
+	(void)fresh(&far);
+	memcpy(CMSG_DATA(&cb.h), &in, sizeof(in));
+	if (sendmsg(far, &mh, 0) == -1)
+		fatal("sendmsg");
+	turn();
+	is_int(seen.closed, 1, "an empty packet ends the channel");
+	close(far);
+	is_int(open_fds(), before, "and leaves no descriptor behind");
+}
+
+/* The far end dies with messages of ours unread: its last words count. */
+static void
+test_last_words(void)
+{
+	struct chan	*c;
+	uint8_t		 buf[16] = { 0 };
+	int		 far;
+
+	c = fresh(&far);
+	chan_begin(c, IMSG_STOP, 0, -1);
+	chan_end(c);
+	packet(buf, IMSG_CLOCK, 0);
+	buf[8] = 9;
+	(void)imsg_send(far, buf, 16, -1);
+	close(far);
+	turn();
+	ok(seen.handled == 1 && seen.value == 9,
+	    "what a peer said before it went is heard");
+	ok(seen.closed == 1 && !seen.offence, "then the channel ends");
+	c = fresh(&far);
+	packet(buf, IMSG_CLOCK, 0);
+	(void)imsg_send(far, buf, 16, -1);
+	close(far);
+	chan_begin(c, IMSG_STOP, 0, -1);
+	chan_end(c);
+	turn();
+	ok(seen.handled == 1 && seen.closed == 1,
+	    "also when sending notices first");
+}
+
+/* Our own descriptor table is full: not the sender's fault. */
+static void
+test_no_room(void)
+{
+	struct rlimit	 old, rl;
+	uint8_t		 buf[16] = { 0 };
+	int		 far, i, n, filler[256];
+
+	(void)fresh(&far);
+	getrlimit(RLIMIT_NOFILE, &old);
+	rl = old;
+	rl.rlim_cur = 200;
+	setrlimit(RLIMIT_NOFILE, &rl);
+	for (n = 0; n < 256 && (filler[n] = dup(STDIN_FILENO)) != -1; n++)
+		continue;
+	packet(buf, IMSG_CHANNEL, 0);
+	(void)imsg_send(far, buf, IMSG_HDR, far);
+	packet(buf, IMSG_CLOCK, 0);
+	buf[8] = 3;
+	(void)imsg_send(far, buf, 16, -1);
+	turn();
+	ok(seen.fd == -1 && seen.closed == 0,
+	    "a descriptor without room is lost with its message");
+	ok(seen.handled == 1 && seen.value == 3, "the next message is taken");
+	for (i = 0; i < n; i++)
+		close(filler[i]);
+	setrlimit(RLIMIT_NOFILE, &old);
+	packet(buf, IMSG_CHANNEL, 0);
+	(void)imsg_send(far, buf, IMSG_HDR, far);
+	turn();
+	ok(seen.fd != -1, "and the next descriptor");
+	close(seen.fd);
+	close(far);
+	turn();
+	is_int(seen.closed, 1, "its end is seen");
+}
+
+/* Too many descriptors on their way: the socket stays writable all along. */
+static void
+test_shortage(int error, const char *what)
+{
+	struct chan	*c;
+	uint8_t		 buf[IMSG_MAX];
+	int		 far, fd, i;
+
+	c = fresh(&far);
+	kernel.error = error;
+	kernel.calls = 0;
+	chan_begin(c, IMSG_CHANNEL, 0, dup(STDIN_FILENO));
+	is_int(chan_end(c), 0, "%s: the message waits", what);
+	for (i = 0; i < 100; i++)
+		turn();
+	ok(kernel.calls < 50, "%s: without a busy loop", what);
+	chan_begin(c, IMSG_STOP, 0, -1);
+	chan_end(c);
+	is_int(seen.closed, 0, "%s: the channel lives", what);
+	kernel.error = 0;
+	clock_move(1000);
+	turn();
+	ok(imsg_recv(far, buf, &fd) == IMSG_HDR && fd != -1,
+	    "%s: later it leaves", what);
+	close(fd);
+	ok(imsg_recv(far, buf, &fd) == IMSG_HDR && fd == -1,
+	    "%s: and the next behind it", what);
+	kernel.error = error;
+	chan_begin(c, IMSG_STOP, 0, -1);
+	chan_end(c);
+	is_int(chan_flush(c), -1, "%s: chan_flush gives up", what);
+	kernel.error = 0;
+	chan_free(c);
+	close(far);
+}
+
+/* Small messages are charged what they take, not what they carry. */
+static void
+test_queue_of_small(void)
+{
+	struct chan	*c;
+	size_t		 n = 0;
+	int		 far;
+
+	c = fresh(&far);
+	do {
+		chan_begin(c, IMSG_STOP, 0, -1);
+	} while (chan_end(c) == 0 && ++n < CHAN_QUEUE_MAX / IMSG_HDR);
+	ok(n < CHAN_QUEUE_MAX / 200, "%zu small messages fill a queue", n);
+	chan_free(c);
+	close(far);
+}
+
+/* close() with SO_LINGER waits for the peer even on a non-blocking socket. */
+static void
+test_linger(void)
+{
+	struct sockaddr_in	sin = { .sin_family = AF_INET };
+	struct linger		on = { 1, 3000 };
+	socklen_t		len = sizeof(sin);
+	static uint8_t		bytes[65536];
+	uint8_t			buf[IMSG_HDR + 1] = { 0 };
+	int			l, a, b, far, small = 4096;
+
+	sin.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	if ((l = socket(AF_INET, SOCK_STREAM, 0)) == -1 ||
+	    setsockopt(l, SOL_SOCKET, SO_RCVBUF, &small, sizeof(small)) == -1 ||
+	    bind(l, (void *)&sin, len) == -1 || listen(l, 1) == -1 ||
+	    getsockname(l, (void *)&sin, &len) == -1 ||
+	    (a = socket(AF_INET, SOCK_STREAM, 0)) == -1 ||
+	    connect(a, (void *)&sin, len) == -1 ||
+	    (b = accept(l, NULL, NULL)) == -1)
+		fatal("loopback");
+	while (send(a, bytes, sizeof(bytes), MSG_DONTWAIT) > 0)
+		continue;
+	setsockopt(a, SOL_SOCKET, SO_LINGER, &on, sizeof(on));
+	(void)fresh(&far);
+	packet(buf, IMSG_CHANNEL, 0);
+	(void)imsg_send(far, buf, IMSG_HDR + 1, a);	/* a byte long */
+	close(a);
+	turn();
+	ok(seen.closed && seen.offence, "a lingering socket that nobody takes "
+	    "is closed without waiting");
+	close(far);
+	close(b);
+	close(l);
+}
+
+static int
+on_gone(struct chan *c, struct imsg *m, void *arg)
+{
+	struct chan	**other = arg;
+
+	seen.nulls += m == NULL;
+	if (chan_call(c, 10, on_gone, arg) != 0)
+		seen.answers++;
+	chan_free(c);
+	chan_free(*other);
+	*other = NULL;
+	return (-1);
+}
+
+/* A call's end frees its own channel, and another with calls of its own. */
+static void
+test_free_in_call(void)
+{
+	struct chan	*a, *b;
+	int		 far[2];
+
+	a = fresh(&far[0]);
+	b = fresh(&far[1]);
+	(void)chan_call(a, 1000, on_gone, &b);
+	(void)chan_call(a, 60000, on_answer, NULL);
+	(void)chan_call(b, 60000, on_answer, NULL);
+	clock_move(1500);
+	turn();
+	ok(seen.nulls == 4 && seen.answers == 1 && b == NULL,
+	    "a deadline may free channels; every call is told once");
+	ok(seen.closed == 0, "and closed() is not called for them");
+	close(far[0]);
+	close(far[1]);
+	a = fresh(&far[0]);
+	b = fresh(&far[1]);
+	(void)chan_call(a, 60000, on_gone, &b);
+	(void)chan_call(b, 60000, on_answer, NULL);
+	close(far[0]);
+	turn();
+	ok(seen.nulls == 2 && seen.closed == 0,
+	    "so may the end of the channel itself");
+	close(far[1]);
+}
+
 int
 main(void)
 {
@@ -445,6 +685,14 @@ main(void)
 	test_queue_cap();
 	test_too_long_to_send();
 	test_cork();
+	test_empty_packet();
+	test_last_words();
+	test_no_room();
+	test_shortage(ETOOMANYREFS, "too many descriptors on their way");
+	test_shortage(ENOBUFS, "no buffers");
+	test_queue_of_small();
+	test_linger();
+	test_free_in_call();
 	clock_clear();
 	event_base_free(base);
 	done_testing();
