@@ -8,6 +8,7 @@
 #include <ftw.h>
 #include <poll.h>
 #include <signal.h>
+#include <sqlite3.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -95,10 +96,35 @@ drive_init(void)
 	drive_conf.rate_key = 100000;
 }
 
-const char *
-drive_store(void)
+long long
+drive_sql(const char *fmt, ...)
 {
-	return (dr.store);
+	char		 text[1024];
+	sqlite3		*db;
+	sqlite3_stmt	*st = NULL;
+	long long	 v = 0;
+	va_list		 ap;
+
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	if (sqlite3_open(dr.store, &db) != SQLITE_OK)
+		bail("sqlite3_open");
+	sqlite3_busy_timeout(db, WAIT_MS);
+	if (sqlite3_prepare_v2(db, text, -1, &st, NULL) != SQLITE_OK)
+		bail(sqlite3_errmsg(db));
+	switch (sqlite3_step(st)) {
+	case SQLITE_ROW:
+		v = sqlite3_column_int64(st, 0);
+		break;
+	case SQLITE_DONE:
+		break;
+	default:
+		bail(sqlite3_errmsg(db));
+	}
+	sqlite3_finalize(st);
+	sqlite3_close(db);
+	return (v);
 }
 
 static void
@@ -197,12 +223,19 @@ drive_stop(void)
 	return (WIFEXITED(status) ? WEXITSTATUS(status) : 256);
 }
 
+/* An empty configuration is answered with a no: then the clock has moved. */
 void
 drive_clock(uint64_t ms)
 {
+	struct imsg	m;
+
 	put_begin(IMSG_CLOCK, 0);
 	put_u64(ms);
 	put_send(&parent, -1);
+	put_begin(IMSG_RELOAD, next_id(&parent));
+	put_blob("", 0);
+	put_send(&parent, -1);
+	get_type(&parent, IMSG_RELOAD_SAID, &m);
 }
 
 int

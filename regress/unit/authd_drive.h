@@ -42,7 +42,8 @@ int	drive_stop(void);	/* exit status */
 void	drive_clock(uint64_t ms);
 /* Does its log hold this text so far? Reads what is there. */
 int	drive_logged(const char *text);
-const char	*drive_store(void);	/* path of the database file */
+/* Run SQL on the store beside authd: the first column of the first row, or 0. */
+long long drive_sql(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
 /* A new process as SPAWNED announces it. Free with peer_close(). */
 struct peer	*drive_spawn(int role, uint64_t nonce);
