@@ -1,0 +1,407 @@
+/* SPDX-License-Identifier: ISC */
+/* relayctl: commands, completion, output, the manual; control's check. */
+#include <ctype.h>
+#include <errno.h>
+
+#include "imsg.h"
+#include "relayctl/cmd.h"
+#include "relayctl/output.h"
+#include "relayd/control.h"
+#include "tap.h"
+
+#define ARGS_MAX	24
+
+/* Split at blanks; '~' stands for an empty word. */
+static int
+split(const char *text, char *copy, char **argv)
+{
+	char	*s, *rest = copy;
+	int	 n = 0;
+
+	strcpy(copy, text);
+	while ((s = strsep(&rest, " ")) != NULL) {
+		if (strcmp(s, "~") == 0)
+			s++;
+		argv[n++] = s;
+	}
+	return (text[0] == '\0' ? 0 : n);
+}
+
+/* "op: word|word", or "error: text". */
+static void
+parse(const char *text, char *out, size_t size)
+{
+	static struct cmd_line	 line;
+	char			 copy[2048], err[1024], *argv[ARGS_MAX];
+	unsigned		 i;
+	int			 argc = split(text, copy, argv);
+
+	if (cmd_parse(argc, argv, &line, err, sizeof(err)) == -1) {
+		snprintf(out, size, "error: %s", err);
+		return;
+	}
+	snprintf(out, size, "%u:", line.op);
+	for (i = 0; i < line.nwords; i++) {
+		strcat(out, i == 0 ? " " : "|");
+		strcat(out, line.words[i]);
+	}
+}
+
+static void
+commands(void)
+{
+	static const struct {
+		const char	*text;
+		unsigned	 op;
+		const char	*words;
+	} good[] = {
+		{ "show sessions", CTL_SHOW_SESSIONS, "" },
+		{ "sh se", 0, "error: \"se\" can be sessions, services" },
+		{ "sh ses", CTL_SHOW_SESSIONS, "" },
+		{ "show services abc", CTL_SHOW_SERVICES, " abc" },
+		{ "system add box", CTL_SYSTEM_ADD, " box|" },
+		{ "system add box org 7", CTL_SYSTEM_ADD, " box|7" },
+		{ "sy ad box o 7", CTL_SYSTEM_ADD, " box|7" },
+		{ "org add A type customer", CTL_ORG_ADD, " A|customer|" },
+		{ "org add A type customer parent B", CTL_ORG_ADD,
+		    " A|customer|B" },
+		{ "token create user u", CTL_TOKEN_CREATE, " u||||" },
+		{ "token create user u lifetime 8h permission a role r "
+		    "permission b org o", CTL_TOKEN_CREATE,
+		    " u|o|r|a,b|28800" },
+		{ "token create user u lifetime 7d", CTL_TOKEN_CREATE,
+		    " u||||604800" },
+		{ "close show", CTL_CLOSE, " show" },
+		{ "log v", CTL_LOG_VERBOSE, "" },
+		{ "reload", CTL_RELOAD, "" },
+		{ "", 0, "error: expected show, close, system, org, token, "
+		    "reload, log, completion" },
+		{ "show", 0, "error: expected sessions, tunnels, services, "
+		    "processes, stats" },
+		{ "show x", 0, "error: unknown word \"x\"; expected sessions, "
+		    "tunnels, services, processes, stats" },
+		{ "show services", 0, "error: expected <session>" },
+		{ "show services ~", 0, "error: <session> is empty" },
+		{ "show stats x", 0, "error: unexpected word \"x\"" },
+		{ "system add a b", 0, "error: unknown word \"b\"; expected "
+		    "org" },
+		{ "system add a org", 0, "error: expected <org> after "
+		    "\"org\"" },
+		{ "system add a org 1 org 2", 0, "error: \"org\" is given "
+		    "twice" },
+		{ "org add a kind b", 0, "error: unknown word \"kind\"; "
+		    "expected type" },
+		{ "token create user u lifetime 8", 0, "error: \"8\" is not a "
+		    "duration such as 30m, 8h or 7d" },
+		{ "token create user u lifetime h", 0, "error: \"h\" is not a "
+		    "duration such as 30m, 8h or 7d" },
+		{ "token create user u lifetime 8hh", 0, "error: \"8hh\" is "
+		    "not a duration such as 30m, 8h or 7d" },
+		{ "token create user u permission a,b", 0, "error: "
+		    "<permission> \"a,b\": has a comma" },
+	};
+	char	out[4096], want[4096];
+	size_t	i;
+
+	for (i = 0; i < sizeof(good) / sizeof(good[0]); i++) {
+		parse(good[i].text, out, sizeof(out));
+		if (good[i].op == 0)
+			strcpy(want, good[i].words);
+		else
+			snprintf(want, sizeof(want), "%u:%s", good[i].op,
+			    good[i].words);
+		/* Test builds have one command more at the top. */
+		if (strncmp(out, want, strlen(want)) == 0 &&
+		    strcmp(out + strlen(want), ", test") == 0)
+			out[strlen(want)] = '\0';
+		is_str(out, want, "relayctl %s", good[i].text);
+	}
+	memset(want, 'a', 600);
+	memcpy(want, "close ", 6);
+	want[600] = '\0';
+	parse(want, out, sizeof(out));
+	is_str(out, "error: <session> is too long", "a word that is too long");
+}
+
+static void
+completion(void)
+{
+	static const struct {
+		const char	*text, *out;
+	} t[] = {
+		{ "sh", "show " },
+		{ "show s", "sessions services stats " },
+		{ "show ses", "sessions " },
+		{ "show services ~", "" },
+		{ "s", "show system " },
+		{ "system add box ~", "org " },
+		{ "system add box org 1 ~", "" },
+		{ "token create user u ~", "org role permission lifetime " },
+		{ "token create user u role r ~",
+		    "org permission lifetime " },
+		{ "token create user u permission r p", "permission " },
+		{ "token create user u permission ~", "" },
+		{ "bogus ~", "" },
+	};
+	char	copy[256], *argv[ARGS_MAX], *out = NULL, *s;
+	size_t	i, len;
+	FILE	*f;
+
+	for (i = 0; i < sizeof(t) / sizeof(t[0]); i++) {
+		f = open_memstream(&out, &len);
+		cmd_complete(split(t[i].text, copy, argv), argv, f);
+		fclose(f);
+		for (s = out; *s != '\0'; s++)
+			if (*s == '\n')
+				*s = ' ';
+		is_str(out, t[i].out, "completion of \"%s\"", t[i].text);
+		free(out);
+	}
+}
+
+/* One line of mdoc as a pattern: Cm a Ar b Oo Cm c Ar d Oc Ns ... */
+static void
+mdoc_pattern(char *line, char *out)
+{
+	char	*word, *rest = line;
+	int	 arg = 0, glue = 1;
+
+	out[0] = '\0';
+	while ((word = strsep(&rest, " \n")) != NULL) {
+		if (strcmp(word, ".It") == 0 || strcmp(word, "Cm") == 0 ||
+		    *word == '\0') {
+			arg = 0;
+			continue;
+		}
+		if (strcmp(word, "Ar") == 0) {
+			arg = 1;
+			continue;
+		}
+		if (strcmp(word, "Oo") == 0) {
+			strcat(out, " [");
+			glue = 1;
+		} else if (strcmp(word, "Oc") == 0)
+			strcat(out, "]");
+		else if (strcmp(word, "Ns") == 0) {
+			glue = 1;
+			arg = 0;
+		} else {
+			strcat(out, glue ? "" : " ");
+			strcat(out, arg ? "<" : "");
+			strcat(out, word);
+			strcat(out, arg ? ">" : "");
+			glue = 0;
+		}
+	}
+}
+
+/* Each command has its entry in relayctl.8, and each entry is a command. */
+static void
+manual(void)
+{
+	const char	*src = getenv("RELAYD_SRC");
+	char		 path[1024], line[1024], pattern[1024];
+	int		 seen[64] = { 0 }, unknown = 0;
+	size_t		 i;
+	FILE		*f;
+
+	snprintf(path, sizeof(path), "%s/man/relayctl.8", src ? src : ".");
+	if ((f = fopen(path, "r")) == NULL) {
+		ok(0, "%s: %s", path, strerror(errno));
+		return;
+	}
+	while (fgets(line, sizeof(line), f) != NULL) {
+		if (strncmp(line, ".It Cm ", 7) != 0)
+			continue;
+		mdoc_pattern(line, pattern);
+		for (i = 0; i < ncmds; i++)
+			if (strcmp(cmds[i].pattern, pattern) == 0)
+				break;
+		if (i < ncmds)
+			seen[i] = 1;
+		else if (strncmp(pattern, "test ", 5) != 0) {
+			diag("not a command: %s", pattern);
+			unknown++;
+		}
+	}
+	fclose(f);
+	is_int(unknown, 0, "the manual has no command that is none");
+	for (i = 0; i < ncmds; i++)
+		ok(seen[i] || strncmp(cmds[i].pattern, "test ", 5) == 0,
+		    "in the manual: %s", cmds[i].pattern);
+}
+
+static void
+printable(void)
+{
+	static const struct {
+		const char	*in, *out;
+		size_t		 columns;
+	} t[] = {
+		{ "plain", "plain", 5 },
+		{ "a\033[2Jb", "a\\x1b[2Jb", 9 },
+		{ "\xc3\xa9t\xc3\xa9", "\xc3\xa9t\xc3\xa9", 3 },
+		{ "\xc2\x9b", "\\xc2\\x9b", 8 },	/* C1 CSI */
+		{ "\xff", "\\xff", 4 },
+		{ "\xc0\xaf", "\\xc0\\xaf", 8 },	/* overlong */
+		{ "\xe2\x80\xae", "\\xe2\\x80\\xae", 12 },	/* RLO */
+		{ "\xed\xa0\x80", "\\xed\\xa0\\x80", 12 },	/* surrogate */
+		{ "\xe2\x82", "\\xe2\\x82", 8 },	/* cut short */
+		{ "\x7f\r\n", "\\x7f\\x0d\\x0a", 12 },
+	};
+	char	out[128];
+	size_t	i, columns;
+
+	for (i = 0; i < sizeof(t) / sizeof(t[0]); i++) {
+		columns = printable_text(out, sizeof(out), t[i].in);
+		is_str(out, t[i].out, "printable %zu", i);
+		is_int(columns, t[i].columns, "and its columns");
+	}
+	printable_text(out, 20, "0123456789012345678901234567890123456789");
+	ok(strlen(out) < 20, "what does not fit is cut");
+}
+
+static void
+add(struct rows *r, const char *a, const char *b)
+{
+	if (rows_add(r, 2) == -1 || rows_cell(r, a) == -1 ||
+	    rows_cell(r, b) == -1)
+		bail_out("out of memory");
+}
+
+static void
+output(void)
+{
+	struct rows	*r = rows_new();
+	char		*out = NULL;
+	size_t		 len;
+	FILE		*f;
+
+	f = open_memstream(&out, &len);
+	rows_table(r, f);
+	rows_json(r, f);
+	fclose(f);
+	is_str(out, "[]\n", "no rows");
+	free(out);
+	add(r, "name", "value");
+	add(r, "longer than", "b\033");
+	add(r, "a", "\"q\"\xff");
+	is_int(rows_cell(r, "x"), -1, "no cell beyond what was announced");
+	f = open_memstream(&out, &len);
+	rows_table(r, f);
+	fclose(f);
+	is_str(out, "NAME         VALUE\nlonger than  b\\x1b\n"
+	    "a            \"q\"\\xff\n", "table");
+	free(out);
+	f = open_memstream(&out, &len);
+	rows_json(r, f);
+	fclose(f);
+	is_str(out, "[\n{\"name\":\"longer than\",\"value\":\"b\\u001b\"},\n"
+	    "{\"name\":\"a\",\"value\":\"\\\"q\\\"\\\\xff\"}\n]\n", "JSON");
+	free(out);
+	rows_free(r);
+	rows_free(NULL);
+}
+
+/* Every pattern's words pass control's check; others do not. */
+static void
+check(void)
+{
+	static struct cmd_line	line;
+	static struct ctl	ctl;
+	char			err[1024], copy[256], *argv[ARGS_MAX];
+	size_t			i, n;
+	int			argc;
+
+	for (i = 0; i < ncmds; i++) {
+		if (cmds[i].op == 0)
+			continue;
+		n = strcspn(cmds[i].pattern, "[");
+		snprintf(copy, sizeof(copy), "%.*s", (int)n,
+		    cmds[i].pattern);
+		while (n > 0 && copy[n - 1] == ' ')
+			copy[--n] = '\0';
+		for (n = 0; copy[n] != '\0'; n++)
+			if (copy[n] == '<' || copy[n] == '>')
+				copy[n] = '1';
+		for (n = 0; copy[n] != '\0'; n++)	/* <ms> is a number */
+			if (strncmp(copy + n, "1ms1", 4) == 0 ||
+			    strncmp(copy + n, "1instance1", 10) == 0)
+				while (copy[n] != '\0' && copy[n] != ' ')
+					copy[n++] = '1';
+		strcpy(err, copy);
+		argc = split(err, copy, argv);
+		if (cmd_parse(argc, argv, &line, err, sizeof(err)) == -1) {
+			ok(0, "%s: %s", cmds[i].pattern, err);
+			continue;
+		}
+		ctl.op = line.op;
+		ctl.nwords = line.nwords;
+		is_str(ctl_check(&ctl), NULL, "control takes: %s",
+		    cmds[i].pattern);
+		ctl.nwords++;
+		ok(ctl_check(&ctl) != NULL, "but not with a word more");
+		ok(strncmp(ctl_name(ctl.op), cmds[i].pattern,
+		    strlen(ctl_name(ctl.op))) == 0, "and knows its name");
+	}
+	ctl.op = CTL_OP_COUNT;
+	ok(ctl_check(&ctl) != NULL, "a request of tomorrow");
+	ctl.op = 0;
+	ok(ctl_check(&ctl) != NULL, "no request");
+	ok(ctl_for_parent(CTL_RELOAD) && !ctl_for_parent(CTL_CLOSE) &&
+	    !ctl_for_parent(99999), "who answers what");
+}
+
+/* A CTL as bytes, whole and cut short at each length. */
+static void
+bytes(void)
+{
+	static struct ctl	 ctl;
+	uint8_t			 buf[64];
+	struct imsg		 m;
+	size_t			 len = 0, cut;
+	uint32_t		 version = CTL_VERSION, n = 3;
+	uint16_t		 op = CTL_CLOSE;
+	const char		*reason;
+	int			 bad = 0;
+
+	memset(buf, 1, IMSG_HDR);
+	len = IMSG_HDR;
+	memcpy(buf + len, &version, 4);
+	memcpy(buf + len + 4, &op, 2);
+	buf[len + 6] = 1;
+	memcpy(buf + len + 7, &n, 4);
+	memcpy(buf + len + 11, "abc", 3);
+	len += 14;
+	imsg_parse(&m, buf, len, &reason);
+	is_int(ctl_version(&m), CTL_VERSION, "version");
+	is_int(ctl_parse(&m, &ctl), 0, "a whole request");
+	is_str(ctl.words[0], "abc", "its word");
+	for (cut = IMSG_HDR; cut < len; cut++) {
+		imsg_parse(&m, buf, cut, &reason);
+		bad += ctl_version(&m) != CTL_VERSION ||
+		    ctl_parse(&m, &ctl) == -1;
+	}
+	is_int(bad, (int)(len - IMSG_HDR), "each cut is malformed");
+	buf[len] = 0;
+	imsg_parse(&m, buf, len + 1, &reason);
+	(void)ctl_version(&m);
+	is_int(ctl_parse(&m, &ctl), -1, "a byte more is malformed");
+	buf[IMSG_HDR + 6] = CTL_ARGS_MAX + 1;
+	imsg_parse(&m, buf, len, &reason);
+	(void)ctl_version(&m);
+	is_int(ctl_parse(&m, &ctl), -1, "too many words");
+}
+
+int
+main(void)
+{
+	commands();
+	completion();
+	printable();
+	output();
+	check();
+	bytes();
+	manual();
+	return (done_testing());
+}
