@@ -12,7 +12,7 @@ import time
 from harness import Relayd, Tap, Targets, until
 from transfer import Bystander, creep
 from yamuxraw import (ACK, DATA, FIN, GOAWAY, INITIAL, PING, RST, SYN, WINDOW,
-                      Raw, header, manifest_text, ws_frame)
+                      Raw, Stream, header, manifest_text, ws_frame)
 
 t = Tap()
 WEB = {"web": "127.0.0.1:1"}
@@ -190,7 +190,7 @@ def yamux_lies(d, token):
 
     with Scene(d, token) as s:
         doc = manifest_text(WEB)
-        s.r.streams[1] = __import__("yamuxraw").Stream(1)
+        s.r.streams[1] = Stream(1)
         s.r.raw(ws_frame(header(DATA, SYN, 1, len(doc)) + doc +
                          header(WINDOW, FIN, 1, 0)))
         t.ok(s.logged(r"manifest 1: 1 service"),
@@ -230,8 +230,7 @@ def shapes(d, token):
             s.r.wait(lambda f: f.type == PING and f.flags == ACK and
                      f.length == v, "ping answer")
         t.ok(True, "tunnel-12: several frames in one message")
-        s.r.until(lambda: len([m for m in s.r.messages if m.op == 10]) == n,
-                  "pongs")
+        s.r.until(lambda: any(m.op == 10 for m in s.r.messages), "a pong")
         t.ok(all(m.length == 2 and m.head == b"\x8a\x02"
                  for m in s.r.messages if m.op == 10),
              "tunnel-14(partial): a ping `hi` is answered by a pong `hi`")
@@ -324,7 +323,6 @@ def serving(d, token):
             sid, line, _ = r.line(used)
             used.add(sid)
             r.data(sid, b"OK\n" + reply(b"x" * 5000)[:-100])
-            time.sleep(0)
             r.send(WINDOW, flag, sid)
             try:
                 st, h, body = a.get()
@@ -379,8 +377,10 @@ def serving(d, token):
         sid, _, _ = s.r.line({sid})
         s.r.until(lambda: s.r.streams[sid].data.count(b"\n") > 2, "request")
         creep(d, 16000)
-        t.equal(a.get()[0], 504, "no reply line in 15 s from a client that "
-                "accepts: 504")
+        st, h, body = a.get()
+        t.ok(st == 502 and b"no answer from the client" in body,
+             "no reply line in 15 s from a client that accepts: 502 with the "
+             "reason")
         t.ok(s.logged(r"stream \d+: web: no answer from the client"),
              "and a log line")
         s.r.until(lambda: s.r.streams[sid].rst, "RST")
@@ -409,7 +409,7 @@ def serving(d, token):
         t.equal(a.get()[2], b"o" * 1000, "tunnel-27: old ones finish")
 
     # The operator closes.
-    with Scene(d, token).serving() as s:
+    with Scene(d, token, echo=False).serving() as s:
         st, env = d.api("DELETE", "/support-sessions/" + s.id, token)
         t.equal(st, 200, "the operator closes the session")
         s.r.until(lambda: s.r.raw_close, "close frame")

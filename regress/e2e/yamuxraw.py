@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: ISC
 """The customer side of a tunnel, spoken by hand: every WebSocket frame and
 every yamux header is the test's to choose, and what comes back is kept byte
-for byte. By default it has the manners of an honest client (answers pings,
-acknowledges streams, gives back credit); each can be switched off.
+for byte. By default it has the manners of an honest client (answers pings and
+the close, acknowledges streams, gives back credit); each can be switched off.
 
     with Raw(d, key, secret) as r:
         r.manifest({"web": "127.0.0.1:1"})
@@ -81,8 +81,9 @@ class Stream:
 
 class Raw:
     def __init__(self, d, key, secret, node=None, path="/api/tunnel",
-                 pong=True, ack=True, credit=True, keep=True):
-        self.pong, self.ack, self.give, self.keep = pong, ack, credit, keep
+                 pong=True, ack=True, credit=True, keep=True, echo=True):
+        self.pong, self.ack, self.give = pong, ack, credit
+        self.keep, self.echo = keep, echo
         auth = base64.b64encode(("%s:%s" % (key, secret)).encode()).decode()
         if node is not None:
             path += "?node_id=" + node
@@ -164,6 +165,8 @@ class Raw:
                     self.cond.notify_all()
                 if op == 9:
                     self.raw(ws_frame(payload, 10))
+                if op == 8 and self.echo:
+                    self.raw(ws_frame(payload[:2], 8))
         except (EOFError, OSError):
             pass
         except Exception as e:      # shown by wait()
