@@ -381,6 +381,47 @@ next_id(struct peer *p)
 
 /* Receiving. */
 
+/* What authd told the parent about who is bound, newest last. */
+static struct {
+	uint64_t	instance, generation;
+	char		system[ID_SIZE], session[UUID_SIZE];
+} bounds[4096];
+static unsigned	nbounds;
+
+static void
+bound_keep(struct imsg *m)
+{
+	if (nbounds == sizeof(bounds) / sizeof(bounds[0]))
+		nbounds = 0;
+	if (m_get_u64(m, &bounds[nbounds].instance) == -1 ||
+	    m_get_str(m, bounds[nbounds].system, ID_SIZE) == -1 ||
+	    m_get_str(m, bounds[nbounds].session, UUID_SIZE) == -1 ||
+	    m_get_u64(m, &bounds[nbounds].generation) == -1 || m_end(m) == -1)
+		bail("bad BOUND");
+	nbounds++;
+}
+
+static void
+bound_find(struct tunnel *t)
+{
+	struct imsg	m;
+	unsigned	i;
+
+	for (;;) {
+		for (i = 0; i < nbounds; i++)
+			if (bounds[i].instance == t->mux->instance)
+				break;
+		if (i < nbounds)
+			break;
+		get_type(&parent, IMSG_BOUND, &m);
+		bound_keep(&m);
+	}
+	if (strcmp(bounds[i].session, t->session) != 0)
+		bail("BOUND names another session");
+	strlcpy(t->system, bounds[i].system, sizeof(t->system));
+	t->generation = bounds[i].generation;
+}
+
 int
 get_any(struct peer *p, struct imsg *m, int ms)
 {
@@ -421,6 +462,8 @@ get_type(struct peer *p, uint32_t type, struct imsg *m)
 			bail(text);
 		}
 		dropped[r]++;
+		if (r == IMSG_BOUND)
+			bound_keep(m);
 		if (m->fd != -1)
 			close(m->fd);
 	}
@@ -593,7 +636,6 @@ login_wait(struct tunnel *t)
 {
 	struct imsg	m;
 	uint16_t	status;
-	uint64_t	instance;
 	char		session[UUID_SIZE], token[HEX64_SIZE], sys[ID_SIZE];
 
 	get_type(t->mux, IMSG_LOGIN_RESULT, &m);
@@ -608,13 +650,7 @@ login_wait(struct tunnel *t)
 		return;
 	strlcpy(t->session, session, sizeof(t->session));
 	strlcpy(t->token, token, sizeof(t->token));
-	get_type(&parent, IMSG_BOUND, &m);
-	if (m_get_u64(&m, &instance) == -1 ||
-	    m_get_str(&m, t->system, sizeof(t->system)) == -1 ||
-	    m_get_str(&m, session, sizeof(session)) == -1 ||
-	    m_get_u64(&m, &t->generation) == -1 || m_end(&m) == -1 ||
-	    instance != t->mux->instance || strcmp(session, t->session) != 0)
-		bail("bad BOUND");
+	bound_find(t);
 }
 
 void
