@@ -222,12 +222,12 @@ proc_configure(void)
 			    imsg_name(m.type));
 		if (m.fd != -1)
 			close(m.fd);
+		/* Not the whole buffer: its pages would stay in every worker. */
+		explicit_bzero(buf, (size_t)n);
 	}
 	log_verbose(proc.verbose);
 	if (!proc.have_conf)
 		fatalx("no configuration from parent");
-	/* One page would stay resident in every worker for nothing. */
-	explicit_bzero(buf, sizeof(buf));
 }
 
 /* 1: that was the last, 0: go on, -1: bad. */
