@@ -25,6 +25,7 @@ static struct {
 	size_t		  n, cap;
 	uint64_t	  armed_ms;	/* what ev waits for; 0: nothing */
 	uint64_t	  offset_ms;	/* moved by tests, else 0 */
+	uint64_t	  firing_ms;	/* what is due by then is called now */
 	int		  firing;
 } cl;
 
@@ -71,6 +72,10 @@ clock_init(struct event_base *base)
 void
 clock_clear(void)
 {
+	size_t	i;
+
+	for (i = 0; i < cl.n; i++)
+		cl.heap[i]->slot = 0;
 	if (cl.ev != NULL)
 		event_free(cl.ev);
 	free(cl.heap);
@@ -147,14 +152,14 @@ static void
 clock_fire(evutil_socket_t fd, short what, void *arg)
 {
 	struct timer	*t;
-	uint64_t	 now = clock_ms();
 
 	(void)fd;
 	(void)what;
 	(void)arg;
 	cl.armed_ms = 0;
 	cl.firing = 1;
-	while (cl.n > 0 && cl.heap[0]->due_ms <= now) {
+	cl.firing_ms = clock_ms();
+	while (cl.n > 0 && cl.heap[0]->due_ms <= cl.firing_ms) {
 		t = cl.heap[0];
 		timer_del(t);
 		t->fn(t->arg);
@@ -188,6 +193,9 @@ timer_set(struct timer *t, uint64_t ms)
 		cl.cap = cap;
 	}
 	t->due_ms = clock_ms() + ms;
+	/* Not in this round again: descriptors must get their turn too. */
+	if (cl.firing && t->due_ms <= cl.firing_ms)
+		t->due_ms = cl.firing_ms + 1;
 	heap_place(cl.n++, t);
 	heap_up(cl.n - 1);
 	clock_arm();

@@ -35,10 +35,14 @@ struct timer {
 
 /* Once per process, before the first timer_set(); aborts when out of memory. */
 void	clock_init(struct event_base *);
+/* Unsets every timer. */
 void	clock_clear(void);
 
 void	timer_init(struct timer *, void (*)(void *), void *);
-/* Call back `ms` from now; a set timer is moved. */
+/*
+ * Call back `ms` from now, at the earliest in the loop's next round; a set timer
+ * is moved. A difference of times that came out negative counts as past.
+ */
 void	timer_set(struct timer *, uint64_t ms);
 /* Unset; harmless when not set. Must be called before the owner is freed. */
 void	timer_del(struct timer *);
