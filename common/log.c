@@ -44,9 +44,8 @@ log_is_verbose(void)
 	return (log_state.verbose > 0);
 }
 
-/* A full log channel must never stop a worker: the line is counted and lost. */
-static void
-log_send(enum log_level level, const char *text)
+static int
+log_packet(enum log_level level, const char *text)
 {
 	char	pkt[LOG_LINE_MAX + 1];
 	size_t	len = strlen(text);
@@ -55,7 +54,26 @@ log_send(enum log_level level, const char *text)
 		len = LOG_LINE_MAX;
 	pkt[0] = (char)level;
 	memcpy(pkt + 1, text, len);
-	if (send(log_state.fd, pkt, len + 1, MSG_DONTWAIT | MSG_NOSIGNAL) == -1)
+	return (send(log_state.fd, pkt, len + 1, MSG_DONTWAIT | MSG_NOSIGNAL) ==
+	    -1 ? -1 : 0);
+}
+
+/*
+ * A full log channel must never stop a worker: the line is lost, and the next
+ * one that passes says how many were.
+ */
+static void
+log_send(enum log_level level, const char *text)
+{
+	char	lost[64];
+
+	if (log_state.dropped > 0) {
+		snprintf(lost, sizeof(lost), "%lu log lines lost",
+		    log_state.dropped);
+		if (log_packet(LOG_LEVEL_WARN, lost) == 0)
+			log_state.dropped = 0;
+	}
+	if (log_packet(level, text) == -1)
 		log_state.dropped++;
 }
 
@@ -170,27 +188,28 @@ char *
 log_escape(char *dst, size_t dst_size, const char *src, size_t len)
 {
 	static const char	hex[] = "0123456789abcdef";
-	size_t			i, n = 0;
+	size_t			i, n = 0, width, cut = 0;
 	unsigned char		c;
 
 	for (i = 0; i < len; i++) {
 		c = (unsigned char)src[i];
-		if (c >= 0x20 && c < 0x7f && c != '\\') {
-			if (n + 5 > dst_size)
-				break;
-			dst[n++] = (char)c;
-			continue;
-		}
-		if (n + 8 > dst_size)
+		width = c >= 0x20 && c < 0x7f && c != '\\' ? 1 : 4;
+		if (n + width >= dst_size)
 			break;
-		dst[n++] = '\\';
-		dst[n++] = 'x';
-		dst[n++] = hex[c >> 4];
-		dst[n++] = hex[c & 15];
+		if (width == 1)
+			dst[n++] = (char)c;
+		else {
+			dst[n++] = '\\';
+			dst[n++] = 'x';
+			dst[n++] = hex[c >> 4];
+			dst[n++] = hex[c & 15];
+		}
+		if (n + 4 <= dst_size)
+			cut = n;	/* "..." would fit here */
 	}
 	if (i < len && dst_size >= 4) {
-		memcpy(dst + n, "...", 3);
-		n += 3;
+		memcpy(dst + cut, "...", 3);
+		n = cut + 3;
 	}
 	if (dst_size > 0)
 		dst[n] = '\0';
