@@ -2,8 +2,12 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "msg.h"
 #include "reply.h"
 #include "ws.h"
+
+/* A message of nothing but control characters, six bytes each. */
+#define ESCAPED_MAX	(6 * MESSAGE_SIZE + 1)
 
 static const struct {
 	int		 status;
@@ -66,7 +70,7 @@ long
 reply_refusal(char *buf, size_t size, int status, const char *message,
     uint32_t retry_after, const char *extra)
 {
-	char	text[2048], body[2200], retry[48] = "";
+	char	text[ESCAPED_MAX], body[ESCAPED_MAX + 64], retry[48] = "";
 	int	blen, n;
 
 	if (reply_json_escape(text, sizeof(text), message) == -1)
