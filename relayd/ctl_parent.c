@@ -253,7 +253,20 @@ show_some(void *arg)
 }
 
 #ifdef RELAYD_TESTING
-/* test clock MS: every process, this one included. */
+static void
+move_child(struct child *c, uint64_t ms)
+{
+	if (c->chan == NULL)
+		return;
+	chan_begin(c->chan, IMSG_CLOCK, 0, -1);
+	chan_add_u64(c->chan, ms);
+	chan_end(c->chan);
+}
+
+/*
+ * test clock MS: every process, this one included. Control last, behind the
+ * answer: or its own deadline for that answer would pass.
+ */
 static void
 test_clock(struct chan *chan, uint32_t id, const char *word)
 {
@@ -266,14 +279,13 @@ test_clock(struct chan *chan, uint32_t id, const char *word)
 		ctl_done(chan_instance(chan), id, 400, "not milliseconds");
 		return;
 	}
-	for (c = child_after(0); c != NULL; c = child_after(c->instance)) {
-		if (c->chan == NULL)
-			continue;
-		chan_begin(c->chan, IMSG_CLOCK, 0, -1);
-		chan_add_u64(c->chan, ms);
-		chan_end(c->chan);
-	}
+	for (c = child_after(0); c != NULL; c = child_after(c->instance))
+		if (c->role != ROLE_CONTROL)
+			move_child(c, ms);
 	ctl_done(chan_instance(chan), id, 0, "clock moved");
+	for (c = child_after(0); c != NULL; c = child_after(c->instance))
+		if (c->role == ROLE_CONTROL)
+			move_child(c, ms);
 	clock_move(ms);
 }
 

@@ -11,6 +11,7 @@
 #define FILES_PER_CHILD	2	/* channel and log */
 #define FILES_OTHER	128	/* listeners, connections on their way */
 #define PIDS_OTHER	512	/* of the rest of the system */
+#define PROXYD_MAX	64	/* when one for each core is wanted */
 
 /*
  * Each tunnel is a muxd; beside them live those that have not logged in, the
@@ -19,7 +20,8 @@
 static uint64_t
 children_beside(const struct conf *c)
 {
-	return (2 * c->startups_full + c->proxyd_count + 2);
+	return (2 * c->startups_full + 2 +
+	    (c->proxyd_count == 0 ? PROXYD_MAX : c->proxyd_count));
 }
 
 uint64_t

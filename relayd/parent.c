@@ -56,6 +56,14 @@ static void	give_new(struct give *, int);
 static void	give_known(struct give *, int);
 static void	give_send(struct child *, const struct give *, int);
 static void	give_refuse(int, const char *);
+static void	refused_note(const char *);
+
+#define NOTE_MS	10000	/* between two lines about refused connections */
+
+static struct {
+	uint64_t	noted_ms;
+	unsigned long	n;		/* refused since then */
+} refused;
 
 /*
  * A channel ended. A child that broke the rules goes at once; one that closed
@@ -188,12 +196,28 @@ give_refuse(int fd, const char *why)
 	    "{\"code\":503,\"message\":\"too many connections\","
 	    "\"data\":null}";
 
-	log_debug("connection refused: %s", why);
+	refused_note(why);
 	if (send(fd, reply, sizeof(reply) - 1, MSG_DONTWAIT | MSG_NOSIGNAL) ==
 	    -1)
 		log_debug("connection refused: %s", strerror(errno));
 	(void)shutdown(fd, SHUT_WR);
 	close(fd);
+}
+
+/* A flood of connections must not become a flood of lines. */
+static void
+refused_note(const char *why)
+{
+	uint64_t	now = clock_ms();
+
+	refused.n++;
+	if (refused.noted_ms != 0 && now - refused.noted_ms < NOTE_MS)
+		return;
+	log_info("%lu %s refused, the last: %s; %zu workers not logged in",
+	    refused.n, refused.n == 1 ? "connection" : "connections", why,
+	    child_startups());
+	refused.noted_ms = now;
+	refused.n = 0;
 }
 
 /* authd says whose tunnel that is; kept for the next authd. */

@@ -26,7 +26,7 @@
 #include "log.h"
 #include "relayd.h"
 
-#define NSIGNALS	5
+#define NSIGNALS	4
 
 static struct env	 relayd;
 static struct event	*signals[NSIGNALS];
@@ -195,10 +195,12 @@ static void
 signals_init(void)
 {
 	static const int	wanted[NSIGNALS] = { SIGCHLD, SIGHUP, SIGINT,
-	    SIGTERM, SIGUSR1 };
+	    SIGTERM };
 	size_t			i;
 
 	signal(SIGPIPE, SIG_IGN);
+	signal(SIGUSR1, SIG_IGN);
+	signal(SIGUSR2, SIG_IGN);
 	for (i = 0; i < NSIGNALS; i++) {
 		signals[i] = evsignal_new(relayd.base, wanted[i], on_signal,
 		    NULL);
@@ -234,7 +236,7 @@ on_signal(evutil_socket_t sig, short what, void *arg)
 		supervise_stop();
 		break;
 	default:
-		break;		/* SIGUSR1: nothing, and no death */
+		break;
 	}
 }
 
