@@ -32,7 +32,7 @@
 #define HIWAT		(256 * 1024)	/* towards the browser: stop reading */
 #define LINE_MAX_LEN	1024		/* of the client's reply line */
 #define PING_MS		25000		/* below what proxies call idle */
-#define SILENT_MS	75000		/* three pings without any byte */
+#define PINGS_MAX	3		/* without any byte: nobody is there */
 #define CLOSE_MS	5000		/* wait for the browser's close */
 
 enum frame_type { FRAME_DATA, FRAME_RESIZE, FRAME_RESERVED, FRAME_ERROR };
@@ -77,7 +77,7 @@ static struct {
 	uint8_t		 in[LENGTH_SIZE + FRAME_MAX];	/* from the stream */
 	size_t		 in_len;
 	int		 line_seen, closing;
-	uint64_t	 heard_ms;	/* last byte from the browser */
+	unsigned	 pings;		/* since the browser's last byte */
 	struct timer	 idle, ping, gone;
 	/* statistics */
 	uint64_t	 bytes_in, bytes_out;
@@ -220,7 +220,6 @@ terminal_stream(int fd, uint32_t idle_s)
 	    "Sec-WebSocket-Accept: %s\r\n\r\n", tm.accept);
 	if (out_add(&tm.to_browser, reply, (size_t)n) == -1)
 		fatal("terminal");
-	tm.heard_ms = clock_ms();
 	timer_set(&tm.idle, tm.idle_ms);
 	timer_set(&tm.ping, PING_MS);
 	if (tm.early != NULL) {
@@ -269,7 +268,7 @@ browser_event(evutil_socket_t fd, short what, void *arg)
 		terminal_gone(NULL);
 		return;
 	}
-	tm.heard_ms = clock_ms();
+	tm.pings = 0;
 	if (ws_input(&tm.ws, buf, (size_t)n, NULL) == -1 && !tm.closing) {
 		log_info("terminal: browser broke the protocol: %s",
 		    ws_error(&tm.ws));
@@ -533,7 +532,7 @@ ping_due(void *arg)
 	size_t	n;
 
 	(void)arg;
-	if (clock_ms() - tm.heard_ms > SILENT_MS) {
+	if (tm.pings++ == PINGS_MAX) {
 		terminal_close(1011, END_LOCAL, "browser does not answer");
 		return;
 	}

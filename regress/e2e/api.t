@@ -112,7 +112,8 @@ with Targets() as targets, Relayd(t) as d:
                                      impersonated_by=base["user"],
                                      session_id="s"))), 200,
             "operator-3(partial): an impersonation token passes")
-    st, env = d.api("GET", "/support-sessions", d.token(permissions=()))
+    st, env = d.api("GET", "/support-sessions", d.token(
+        permissions=("read:systems",)))
     t.equal((st, env["message"]), (403, "insufficient permissions"),
             "operator-4(partial): without connect:systems: 403")
     user = dict(base["user"], user_permissions=[],

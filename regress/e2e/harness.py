@@ -97,7 +97,7 @@ def until(predicate, what, seconds=WAIT, every=0.05):
 
 def is_up(session):
     """Does this row of `show sessions` have a tunnel?"""
-    return session["tunnel"] == "yes"
+    return session["tunnel"] == "up"
 
 
 def free_port():
@@ -436,7 +436,8 @@ operator {
         h = {"Host": host or "127.0.0.1:%d" % self.port}
         h.update(headers or {})
         try:
-            c.request(method, path, body=body, headers=h)
+            c.request(method, path, body=body, headers=h,
+                      encode_chunked="Transfer-Encoding" in h)
             r = c.getresponse()
             return r.status, r.headers, r.read()
         finally:

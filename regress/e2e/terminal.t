@@ -29,7 +29,7 @@ with Targets() as targets, Relayd(t, operator="\tconsole origin "
     with GoClient(d, key, secret, "web=127.0.0.1:%d" % targets.http) as c:
         c.event("manifest_sent")
         sid = d.wait_session()["session"]
-        token = d.token()
+        token = d.token(lifetime="24h")
 
         # Tickets.
         w = d.terminal(sid, "")
