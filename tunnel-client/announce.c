@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: ISC */
+#include <stdlib.h>
+#include <string.h>
+
+#include "announce.h"
+#include "clock.h"
+#include "diag.h"
+#include "log.h"
+#include "stream.h"
+
+static void	document_data(struct stream *, const uint8_t *, size_t);
+static void	document_gone(struct stream *, int);
+static int	document_send(const char *, const char *);
+static void	diagnostics_done(void *, const char *);
+static void	discover(void *);
+
+/* A document goes out, nothing but FIN comes back. */
+static const struct stream_ops document_ops = { .name = "document",
+    .data = document_data, .gone = document_gone };
+
+static struct {
+	const struct options	*o;	/* NULL: there is no tunnel */
+	struct diag		*diag;
+	struct timer		 again;
+} an;
+
+static void
+document_data(struct stream *st, const uint8_t *p, size_t len)
+{
+	(void)p;
+	stream_consumed(st, len);
+}
+
+static void
+document_gone(struct stream *st, int clean)
+{
+	(void)st;
+	(void)clean;
+}
+
+static int
+document_send(const char *header, const char *text)
+{
+	struct stream	*st;
+
+	if ((st = stream_open(&document_ops, NULL)) == NULL)
+		return (-1);
+	if (stream_send(st, header, strlen(header)) == -1 ||
+	    stream_send(st, text, strlen(text)) == -1) {
+		stream_reset(st);
+		return (-1);
+	}
+	stream_done(st);
+	return (0);
+}
+
+int
+announce_manifest(void)
+{
+	char	*text;
+	int	 r;
+
+	if ((text = catalog_manifest()) == NULL)
+		return (-1);
+	r = document_send("", text);
+	log_debug("manifest: %zu services%s", catalog_count(), r == 0 ?
+	    " sent" : ", not sent");
+	free(text);
+	return (r);
+}
+
+void
+announce_start(const struct options *o)
+{
+	an.o = o;
+	timer_init(&an.again, discover, NULL);
+	(void)announce_manifest();
+	if (o->discovery_ms > 0)
+		timer_set(&an.again, o->discovery_ms);
+	an.diag = diag_start(o, diagnostics_done, NULL);
+}
+
+void
+announce_stop(void)
+{
+	if (an.o == NULL)
+		return;
+	timer_del(&an.again);
+	if (an.diag != NULL)
+		diag_cancel(an.diag);
+	an.diag = NULL;
+	an.o = NULL;
+}
+
+static void
+diagnostics_done(void *arg, const char *report)
+{
+	(void)arg;
+	an.diag = NULL;
+	if (report == NULL || document_send("DIAGNOSTICS 1\n", report) == -1)
+		log_warnx("diagnostics: not sent");
+}
+
+/* A result that is empty is not worth a manifest. 7.1 */
+static void
+discover(void *arg)
+{
+	(void)arg;
+	timer_set(&an.again, an.o->discovery_ms);
+	catalog_found(an.o->static_services, an.o->exclude);
+	if (catalog_found_count() > 0)
+		(void)announce_manifest();
+}

@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: ISC */
+#ifndef ANNOUNCE_H
+#define ANNOUNCE_H
+
+#include "client.h"
+
+/*
+ * What we tell the server without being asked: the manifest first, then the
+ * state of the machine, and from time to time the manifest anew.
+ * tunnel-protocol.md, 4.
+ */
+
+/* A tunnel is up. `o` is kept until announce_stop(). */
+void	announce_start(const struct options *);
+/* It is no more; safe at any time. */
+void	announce_stop(void);
+/* Send the catalogue as it is now. 0 or -1. */
+int	announce_manifest(void);
+
+#endif

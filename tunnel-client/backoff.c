@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: ISC */
+#include "client.h"
+
+#define RETRY_AFTER_MAX_MS	3600000
+
+void
+backoff_init(struct backoff *b, uint64_t first, uint64_t max)
+{
+	b->first_ms = first;
+	b->max_ms = max < first ? first : max;
+	b->next_ms = first;
+}
+
+/* 5, 10, 20 ... 300 s, each moved by up to a fifth so that nobody is in step. */
+uint64_t
+backoff_next(struct backoff *b, uint64_t lasted_ms, uint64_t retry_after_ms,
+    uint32_t random)
+{
+	uint64_t	delay, spread;
+
+	if (lasted_ms > BACKOFF_RESET_MS)
+		b->next_ms = b->first_ms;
+	delay = b->next_ms;
+	b->next_ms = delay > b->max_ms / 2 ? b->max_ms : delay * 2;
+	spread = delay * BACKOFF_JITTER_PCT / 100;
+	delay = delay - spread + (spread == 0 ? 0 : random % (2 * spread + 1));
+	if (retry_after_ms > RETRY_AFTER_MAX_MS)
+		retry_after_ms = RETRY_AFTER_MAX_MS;
+	return (delay < retry_after_ms ? retry_after_ms : delay);
+}

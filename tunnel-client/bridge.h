@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: ISC */
+#ifndef BRIDGE_H
+#define BRIDGE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "net.h"
+#include "stream.h"
+
+/*
+ * Bytes both ways between a stream and a descriptor: a target's socket or a
+ * terminal's master side. Each side is read only while the other has room.
+ */
+
+struct bridge;
+
+struct bridge_how {
+	/* Bytes from the server, instead of writing them: bridge_deliver(). */
+	void	(*filter)(void *arg, struct bridge *, const uint8_t *, size_t);
+	/*
+	 * A header of `head` bytes before each piece of up to `max` bytes that
+	 * is read. 0 and 0: none, any size.
+	 */
+	size_t	  head, max;
+	void	(*header)(uint8_t *, size_t len);
+	/* The first side that ends, ends the other. */
+	int	  together;
+	/* The bridge is gone. */
+	void	(*gone)(void *arg);
+	void	 *arg;
+};
+
+/*
+ * Take over the stream and *c. `how` is copied; NULL: plain copying. 0, or -1
+ * when out of memory: nothing has been taken.
+ */
+int	bridge_start(struct stream *, struct conn *, const struct bridge_how *);
+
+/* From the filter: write to the descriptor; credit goes back when written. */
+void	bridge_deliver(struct bridge *, const uint8_t *, size_t);
+/* From the filter: these were headers, and are consumed. */
+void	bridge_consumed(struct bridge *, size_t);
+int	bridge_fd(const struct bridge *);
+/* Give up, from outside of a filter too: RST. In a filter return at once. */
+void	bridge_abort(struct bridge *);
+/* The descriptor will say no more once it has been read empty. */
+void	bridge_finish(struct bridge *);
+
+#endif

@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: ISC */
+#ifndef CLIENT_H
+#define CLIENT_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+/*
+ * What the parts of tunnel-client share: the options, the services, the retry
+ * delay. tunnel-protocol.md, section 7.
+ */
+
+#define CLIENT_SERVICES_MAX	500	/* 5.4: the whole table */
+#define CLIENT_NAME_SIZE	256
+#define CLIENT_TARGET_SIZE	300
+
+/* All strings are on the heap, none is NULL. */
+struct options {
+	char		*url;
+	char		*key, *secret;		/* wiped by options_clear() */
+	char		*node;			/* "" none */
+	char		*static_services;
+	char		*exclude;
+	char		*diagnostics_dir;
+	uint64_t	 reconnect_ms, max_reconnect_ms;
+	uint64_t	 discovery_ms;		/* 0: never again */
+	uint64_t	 plugin_timeout_ms, diagnostics_timeout_ms;
+	int		 tls_insecure;
+	int		 verbose;
+};
+
+/*
+ * Read flags and environment into *o; a flag wins over the environment, that
+ * over the default. Then the secrets are gone from where `ps` and /proc show
+ * them: those in argv and in the strings of envp are overwritten, and envp
+ * itself loses the variables of tunnel-protocol.md 7.7. Returns 0; 1 when help
+ * or version was printed; -1 after saying on standard error what is wrong. *o
+ * is to be cleared in any case.
+ */
+int	options_read(struct options *, int argc, char **argv, char **envp);
+void	options_clear(struct options *);
+
+/*
+ * Read a secret from the first line of a file that others can neither read nor
+ * change. On the heap, or NULL after a word on standard error.
+ */
+char	*secret_file_read(const char *path);
+
+/*
+ * A duration as Go writes it: numbers with units ns us ms s m h, also joined
+ * (`1m30s`), or `0`. Milliseconds, rounded down. 0 or -1.
+ */
+int	duration_parse(const char *, uint64_t *ms);
+
+struct service {
+	char	name[CLIENT_NAME_SIZE];
+	char	target[CLIENT_TARGET_SIZE];
+	char	host[CLIENT_NAME_SIZE];		/* may be "" */
+	char	label[CLIENT_NAME_SIZE];
+	int	tls;
+	int	added;				/* by a command */
+};
+
+/* A table of services, sorted by name; one of a name. */
+struct services {
+	struct service	*v;
+	size_t		 n, cap;
+};
+
+void	services_clear(struct services *);
+/* Add or replace by name. 0, or -1 when full or out of memory. */
+int	services_put(struct services *, const struct service *);
+/* Borrowed, until the next change; NULL when there is none. */
+const struct service	*services_get(const struct services *, const char *);
+void	services_del(struct services *, const char *name);
+
+/*
+ * `name=host:port[:host=hostname][:tls]`, comma separated; `:tls` must be last;
+ * the label is the name; later ones of a name win; an entry without `=` is
+ * logged and skipped. Names that match `exclude` (a comma list of globs) are
+ * left out. Returns the number of services taken, -1 when out of memory. 7.3.
+ */
+int	services_parse(struct services *, const char *spec,
+	    const char *exclude);
+
+/* Does a name match one of the comma-separated globs (* ? [...], no `/`)? */
+int	services_excluded(const char *name, const char *patterns);
+
+/*
+ * The catalogue: what can be asked for. Services that were found (static ones)
+ * and those that an operator added; an added one shadows a found one until
+ * services are found anew. catalog.c; one per process.
+ */
+
+/* Find anew: a found service wins over an added one of its name. */
+void	catalog_found(const char *spec, const char *exclude);
+/* A new connection: what was added to the old one is gone. 5.4 */
+void	catalog_forget_added(void);
+/* Borrowed, until the next change. */
+const struct service	*catalog_get(const char *name);
+/* How many services there are in all. */
+size_t	catalog_count(void);
+size_t	catalog_found_count(void);
+/* A copy of the added ones, to put back if something fails; NULL: no memory. */
+struct services	*catalog_added_copy(void);
+void	catalog_added_restore(struct services *);
+/* 0, or -1 when full. */
+int	catalog_add(const struct service *);
+/* 1: it was there. */
+int	catalog_remove(const char *name);
+/* The manifest, 4.2: a heap string with a newline at its end, or NULL. */
+char	*catalog_manifest(void);
+void	catalog_clear(void);
+
+/* The delay before the next attempt: 6.5, with T29's jitter. */
+struct backoff {
+	uint64_t	first_ms, max_ms, next_ms;
+};
+
+#define BACKOFF_RESET_MS	60000	/* connected longer: start over */
+#define BACKOFF_JITTER_PCT	20
+
+void		backoff_init(struct backoff *, uint64_t first, uint64_t max);
+/*
+ * How long to wait after an attempt that lasted `lasted_ms`; `retry_after_ms`
+ * (0: none) is a lower bound from the server, itself bounded by an hour;
+ * `random` is any 32 random bits.
+ */
+uint64_t	backoff_next(struct backoff *, uint64_t lasted_ms,
+		    uint64_t retry_after_ms, uint32_t random);
+
+#endif

@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: ISC */
+/* A connection, plain or TLS, behind the same few calls. */
+#include <sys/socket.h>
+
+#include <openssl/err.h>
+
+#include <errno.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "log.h"
+#include "net.h"
+
+static int	ssl_errno(struct conn *, int);
+
+/* What SSL_get_error() says, as an errno; 0 is the end of the peer's data. */
+static int
+ssl_errno(struct conn *c, int r)
+{
+	char	text[256];
+	int	saved = errno;
+
+	switch (SSL_get_error(c->ssl, r)) {
+	case SSL_ERROR_WANT_WRITE:
+		c->want_write = 1;
+		return (EAGAIN);
+	case SSL_ERROR_WANT_READ:
+		return (EAGAIN);
+	case SSL_ERROR_ZERO_RETURN:
+		return (0);
+	case SSL_ERROR_SYSCALL:
+		return (saved == 0 ? ECONNRESET : saved);
+	default:
+		ERR_error_string_n(ERR_get_error(), text, sizeof(text));
+		log_debug("tls: %s", text);
+		ERR_clear_error();
+		return (EPROTO);
+	}
+}
+
+ssize_t
+conn_read(struct conn *c, void *buf, size_t len)
+{
+	size_t	n = 0, got;
+	int	r;
+
+	if (c->ssl == NULL)
+		return (read(c->fd, buf, len));
+	c->want_write = 0;
+	/* A record is 16 KiB at most: take all that there is room for. */
+	do {
+		ERR_clear_error();
+		errno = 0;
+		r = SSL_read_ex(c->ssl, (uint8_t *)buf + n, len - n, &got);
+		if (r == 1)
+			n += got;
+	} while (r == 1 && n < len);
+	if (n > 0)
+		return ((ssize_t)n);
+	if ((errno = ssl_errno(c, r)) == 0)
+		return (0);
+	return (-1);
+}
+
+ssize_t
+conn_writev(struct conn *c, const struct iovec *iov, int n)
+{
+	size_t	done = 0, put, off;
+	int	i, r = 1;
+
+	if (c->ssl == NULL)
+		return (writev(c->fd, iov, n));
+	for (i = 0; i < n && r == 1; i++) {
+		for (off = 0; off < iov[i].iov_len; off += put, done += put) {
+			ERR_clear_error();
+			errno = 0;
+			r = SSL_write_ex(c->ssl,
+			    (const uint8_t *)iov[i].iov_base + off,
+			    iov[i].iov_len - off, &put);
+			if (r != 1)
+				break;
+		}
+	}
+	if (r == 1 || done > 0)
+		return ((ssize_t)done);
+	if ((errno = ssl_errno(c, r)) == 0)
+		errno = EPIPE;
+	c->want_write = 0;	/* who writes waits for that anyway */
+	return (-1);
+}
+
+int
+conn_pending(const struct conn *c)
+{
+	return (c->ssl != NULL && SSL_pending(c->ssl) > 0);
+}
+
+void
+conn_shut(struct conn *c)
+{
+	if (c->fd == -1 || c->eof)
+		return;
+	c->eof = 1;
+	if (c->ssl == NULL) {
+		(void)shutdown(c->fd, SHUT_WR);
+		return;
+	}
+	ERR_clear_error();
+	(void)SSL_shutdown(c->ssl);
+	ERR_clear_error();
+}
+
+void
+conn_close(struct conn *c)
+{
+	if (c->ssl != NULL) {
+		conn_shut(c);
+		SSL_free(c->ssl);
+		c->ssl = NULL;
+	}
+	if (c->fd != -1)
+		close(c->fd);
+	c->fd = -1;
+}

@@ -1,0 +1,383 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * From a name to a connection: look the name up once, check every address,
+ * dial only what was checked (T15), TLS. One address after the other, each
+ * with its share of the time that is left.
+ */
+#include <sys/socket.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <arpa/inet.h>
+
+#include <event2/event.h>
+#include <event2/event_struct.h>
+
+#include <openssl/err.h>
+#include <openssl/x509v3.h>
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "clock.h"
+#include "log.h"
+#include "net.h"
+#include "net_int.h"
+
+struct dial {
+	/* set once */
+	dial_fn		 fn;
+	void		*arg;
+	uint16_t	 port;
+	int		 check;
+	enum dial_tls	 tls;
+	char		*name;
+	/* state */
+	struct lookup	*lookup;
+	struct net_addr	 v[NET_ADDRS];
+	size_t		 n, next;
+	uint64_t	 due_ms;	/* of resolve and connect */
+	struct conn	 conn;
+	struct event	 ev;
+	int		 ev_set;
+	struct timer	 timer;
+	char		 why[256];
+};
+
+static void	dial_resolved(void *, const struct net_addr *, size_t,
+		    const char *);
+static void	dial_next(struct dial *);
+static int	dial_connect(struct dial *, const struct net_addr *);
+static void	dial_connected(evutil_socket_t, short, void *);
+static void	dial_tls_start(struct dial *);
+static void	dial_tls_step(evutil_socket_t, short, void *);
+static void	dial_tls_failed(struct dial *);
+static void	dial_timeout(void *);
+static void	dial_wait(struct dial *, short, event_callback_fn);
+static void	dial_done(struct dial *, const char *);
+static void	dial_free(struct dial *);
+
+static struct {
+	SSL_CTX	*server, *service;
+} tls;
+
+int
+net_init(struct event_base *base, int insecure)
+{
+	static const unsigned char	alpn[] = "\010http/1.1";
+
+	tls.server = SSL_CTX_new(TLS_client_method());
+	tls.service = SSL_CTX_new(TLS_client_method());
+	if (tls.server == NULL || tls.service == NULL ||
+	    SSL_CTX_set_min_proto_version(tls.server, TLS1_2_VERSION) != 1 ||
+	    SSL_CTX_set_min_proto_version(tls.service, TLS1_2_VERSION) != 1 ||
+	    SSL_CTX_set_alpn_protos(tls.server, alpn, sizeof(alpn) - 1) != 0) {
+		log_warnx("tls: cannot be set up");
+		return (-1);
+	}
+	if (!insecure) {
+		if (SSL_CTX_set_default_verify_paths(tls.server) != 1)
+			log_warnx("tls: no certificates of authorities");
+		SSL_CTX_set_verify(tls.server, SSL_VERIFY_PEER, NULL);
+	} else
+		SSL_CTX_set_verify(tls.server, SSL_VERIFY_NONE, NULL);
+	/* Nothing is checked there, so an old key is no worse than a new. */
+	SSL_CTX_set_verify(tls.service, SSL_VERIFY_NONE, NULL);
+	SSL_CTX_set_security_level(tls.service, 0);
+	SSL_CTX_set_options(tls.service, SSL_OP_IGNORE_UNEXPECTED_EOF |
+	    SSL_OP_NO_RENEGOTIATION);
+	SSL_CTX_set_options(tls.server, SSL_OP_NO_RENEGOTIATION);
+	SSL_CTX_set_mode(tls.server, SSL_MODE_ENABLE_PARTIAL_WRITE |
+	    SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
+	SSL_CTX_set_mode(tls.service, SSL_MODE_ENABLE_PARTIAL_WRITE |
+	    SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER | SSL_MODE_RELEASE_BUFFERS);
+	net_resolver_init(base);
+	return (0);
+}
+
+void
+net_clear(void)
+{
+	net_resolver_clear();
+	SSL_CTX_free(tls.server);
+	SSL_CTX_free(tls.service);
+	tls.server = tls.service = NULL;
+}
+
+struct dial *
+dial_start(const struct dial_how *how, dial_fn fn, void *arg)
+{
+	struct dial	*d;
+
+	if ((d = calloc(1, sizeof(*d))) == NULL)
+		return (NULL);
+	d->fn = fn;
+	d->arg = arg;
+	d->port = how->port;
+	d->check = how->check;
+	d->tls = how->tls;
+	d->conn.fd = -1;
+	timer_init(&d->timer, dial_timeout, d);
+	if ((how->name != NULL && (d->name = strdup(how->name)) == NULL) ||
+	    (d->lookup = lookup_start(how->host, dial_resolved, d)) == NULL) {
+		free(d->name);
+		free(d);
+		return (NULL);
+	}
+	d->due_ms = clock_ms() + DIAL_CONNECT_MS;
+	timer_set(&d->timer, DIAL_CONNECT_MS);
+	return (d);
+}
+
+static void
+dial_resolved(void *arg, const struct net_addr *v, size_t n, const char *why)
+{
+	struct dial	*d = arg;
+	size_t		 i;
+
+	d->lookup = NULL;
+	if (why != NULL) {
+		dial_done(d, why);
+		return;
+	}
+	for (i = 0; i < n; i++) {
+		/* One bad address spoils the name: who says it is no friend. */
+		if (d->check &&
+		    target_check_addr(v[i].family, v[i].addr) != TARGET_OK) {
+			dial_done(d, target_strerror(TARGET_E_ADDRESS));
+			return;
+		}
+		d->v[d->n++] = v[i];
+	}
+	dial_next(d);
+}
+
+/* Try the next address; the last one's failure is the dial's. */
+static void
+dial_next(struct dial *d)
+{
+	uint64_t	now = clock_ms(), left;
+
+	left = d->due_ms > now ? d->due_ms - now : 0;
+	while (d->next < d->n) {
+		timer_set(&d->timer, left / (d->n - d->next));
+		if (dial_connect(d, &d->v[d->next++]) == 0)
+			return;
+	}
+	dial_done(d, NULL);
+}
+
+static int
+dial_connect(struct dial *d, const struct net_addr *a)
+{
+	struct sockaddr_in	sin = { 0 };
+	struct sockaddr_in6	sin6 = { 0 };
+	int			fd, r, one = 1;
+
+	fd = socket(a->family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	if (fd == -1) {
+		snprintf(d->why, sizeof(d->why), "%s", strerror(errno));
+		return (-1);
+	}
+	(void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
+	if (a->family == AF_INET) {
+		sin.sin_family = AF_INET;
+		sin.sin_port = htons(d->port);
+		memcpy(&sin.sin_addr, a->addr, 4);
+		r = connect(fd, (struct sockaddr *)&sin, sizeof(sin));
+	} else {
+		sin6.sin6_family = AF_INET6;
+		sin6.sin6_port = htons(d->port);
+		memcpy(&sin6.sin6_addr, a->addr, 16);
+		r = connect(fd, (struct sockaddr *)&sin6, sizeof(sin6));
+	}
+	if (r == -1 && errno != EINPROGRESS) {
+		snprintf(d->why, sizeof(d->why), "%s", strerror(errno));
+		close(fd);
+		return (-1);
+	}
+	d->conn.fd = fd;
+	dial_wait(d, EV_WRITE, dial_connected);
+	return (0);
+}
+
+static void
+dial_wait(struct dial *d, short what, event_callback_fn fn)
+{
+	event_assign(&d->ev, net_base(), d->conn.fd, what, fn, d);
+	d->ev_set = event_add(&d->ev, NULL) == 0;
+}
+
+static void
+dial_drop(struct dial *d)
+{
+	if (d->ev_set)
+		event_del(&d->ev);
+	d->ev_set = 0;
+	conn_close(&d->conn);
+}
+
+static void
+dial_connected(evutil_socket_t fd, short what, void *arg)
+{
+	struct dial	*d = arg;
+	socklen_t	 len = sizeof(int);
+	int		 err = 0;
+
+	(void)what;
+	d->ev_set = 0;
+	if (getsockopt(fd, SOL_SOCKET, SO_ERROR, &err, &len) == -1)
+		err = errno;
+	if (err != 0) {
+		snprintf(d->why, sizeof(d->why), "%s", strerror(err));
+		dial_drop(d);
+		dial_next(d);
+		return;
+	}
+	timer_del(&d->timer);
+	if (d->tls == DIAL_PLAIN) {
+		d->why[0] = '\0';
+		dial_done(d, "");
+	} else
+		dial_tls_start(d);
+}
+
+/* SNI and the name to check; an address has no SNI. */
+static int
+dial_tls_name(struct dial *d)
+{
+	uint8_t	addr[16];
+	int	literal;
+
+	if (d->name == NULL || *d->name == '\0')
+		return (0);
+	literal = inet_pton(AF_INET, d->name, addr) == 1 ||
+	    inet_pton(AF_INET6, d->name, addr) == 1;
+	if (!literal &&
+	    SSL_set_tlsext_host_name(d->conn.ssl, d->name) != 1)
+		return (-1);
+	if (d->tls != DIAL_TLS_SERVER)
+		return (0);
+	if (literal)
+		return (X509_VERIFY_PARAM_set1_ip_asc(
+		    SSL_get0_param(d->conn.ssl), d->name) == 1 ? 0 : -1);
+	SSL_set_hostflags(d->conn.ssl, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
+	return (SSL_set1_host(d->conn.ssl, d->name) == 1 ? 0 : -1);
+}
+
+static void
+dial_tls_start(struct dial *d)
+{
+	d->conn.ssl = SSL_new(d->tls == DIAL_TLS_SERVER ? tls.server :
+	    tls.service);
+	if (d->conn.ssl == NULL || dial_tls_name(d) == -1 ||
+	    SSL_set_fd(d->conn.ssl, d->conn.fd) != 1) {
+		dial_done(d, "TLS cannot be set up");
+		return;
+	}
+	SSL_set_connect_state(d->conn.ssl);
+	timer_set(&d->timer, DIAL_TLS_MS);
+	dial_tls_step(d->conn.fd, 0, d);
+}
+
+static void
+dial_tls_step(evutil_socket_t fd, short what, void *arg)
+{
+	struct dial	*d = arg;
+	int		 r;
+
+	(void)fd;
+	(void)what;
+	d->ev_set = 0;
+	ERR_clear_error();
+	errno = 0;
+	if ((r = SSL_do_handshake(d->conn.ssl)) == 1) {
+		dial_done(d, "");
+		return;
+	}
+	switch (SSL_get_error(d->conn.ssl, r)) {
+	case SSL_ERROR_WANT_READ:
+		dial_wait(d, EV_READ, dial_tls_step);
+		break;
+	case SSL_ERROR_WANT_WRITE:
+		dial_wait(d, EV_WRITE, dial_tls_step);
+		break;
+	default:
+		dial_tls_failed(d);
+	}
+}
+
+static void
+dial_tls_failed(struct dial *d)
+{
+	long		 verify = SSL_get_verify_result(d->conn.ssl);
+	unsigned long	 e = ERR_get_error();
+	const char	*text = e == 0 ? NULL : ERR_reason_error_string(e);
+
+	if (d->tls == DIAL_TLS_SERVER && verify != X509_V_OK)
+		snprintf(d->why, sizeof(d->why), "TLS: certificate refused: %s",
+		    X509_verify_cert_error_string(verify));
+	else
+		snprintf(d->why, sizeof(d->why), "TLS: %s", text != NULL ?
+		    text : "the peer closed the connection");
+	ERR_clear_error();
+	dial_done(d, NULL);
+}
+
+static void
+dial_timeout(void *arg)
+{
+	struct dial	*d = arg;
+
+	if (d->conn.ssl != NULL) {
+		dial_done(d, "TLS handshake timed out");
+	} else if (d->lookup != NULL) {
+		dial_done(d, "name lookup timed out");
+	} else {
+		snprintf(d->why, sizeof(d->why), "%s", strerror(ETIMEDOUT));
+		dial_drop(d);
+		dial_next(d);
+	}
+}
+
+/* `why`: "" is success, NULL means that d->why has the reason. */
+static void
+dial_done(struct dial *d, const char *why)
+{
+	dial_fn		 fn = d->fn;
+	void		*arg = d->arg;
+	struct conn	 c;
+	char		 text[256];
+
+	if (why == NULL)
+		why = d->why[0] == '\0' ? "no address" : d->why;
+	snprintf(text, sizeof(text), "%s", why);
+	if (text[0] == '\0') {
+		c = d->conn;
+		d->conn.fd = -1;
+		d->conn.ssl = NULL;
+	}
+	dial_free(d);
+	if (text[0] == '\0')
+		fn(arg, &c, NULL);
+	else
+		fn(arg, NULL, text);
+}
+
+static void
+dial_free(struct dial *d)
+{
+	timer_del(&d->timer);
+	if (d->lookup != NULL)
+		lookup_cancel(d->lookup);
+	dial_drop(d);
+	free(d->name);
+	free(d);
+}
+
+void
+dial_cancel(struct dial *d)
+{
+	dial_free(d);
+}

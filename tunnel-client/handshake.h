@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: ISC */
+#ifndef HANDSHAKE_H
+#define HANDSHAKE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "net.h"
+#include "url.h"
+
+/*
+ * From an address to an upgraded connection: TCP, TLS, request, 101, all of
+ * it in 10 s. tunnel-protocol.md, 1.2 and 6.4.
+ */
+
+#define HANDSHAKE_MS	10000
+#define TOKEN_SIZE	65		/* 64 hex digits and a NUL */
+
+struct handshake_result {
+	struct conn	 conn;		/* fd -1: it failed, see `why` */
+	const uint8_t	*early;		/* bytes that came behind the head; */
+	size_t		 early_len;	/* valid during the call */
+	int		 status;	/* 0: no answer */
+	uint64_t	 retry_after_ms;	/* 0: not said */
+	char		 token[TOKEN_SIZE];	/* "" none */
+	char		 session[64];	/* printable, for the log; may be "" */
+	char		 why[256];
+};
+
+struct handshake;
+typedef void	(*handshake_fn)(void *, const struct handshake_result *);
+
+/*
+ * Begin. `token` "" is none. `fn` is called once, never before this returns;
+ * the handshake is gone by then. NULL when out of memory.
+ */
+struct handshake *handshake_start(const struct url *, const char *node,
+	    const char *token, const char *key, const char *secret,
+	    handshake_fn, void *);
+void	handshake_cancel(struct handshake *);
+
+/* Retry-After: seconds or a date. Milliseconds, 0 if it cannot be read. */
+uint64_t	retry_after_parse(const char *, size_t len, int64_t now);
+
+#endif

@@ -1,0 +1,247 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * tunnel-client: the customer's side. It dials the support server, announces
+ * services and the state of the machine, and opens connections and terminals
+ * when an operator asks for them. Runs with the rights of who starts it,
+ * usually root, since terminals do.
+ *
+ * One process, one loop: attempt (handshake.c), tunnel (tunnel.c), delay
+ * (backoff.c), and again, until the server says that the session is over
+ * (close 4000) or a signal comes. Streams: stream.c, connect.c, terminal.c,
+ * command.c. What we tell: announce.c.
+ */
+#include <sys/prctl.h>
+#include <sys/resource.h>
+
+#include <event2/event.h>
+#include <sodium.h>
+
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "announce.h"
+#include "child.h"
+#include "client.h"
+#include "clock.h"
+#include "handshake.h"
+#include "log.h"
+#include "net.h"
+#include "shell.h"
+#include "tunnel.h"
+#include "url.h"
+
+extern char	**environ;
+
+static void	attempt(void *);
+static void	attempt_done(void *, const struct handshake_result *);
+static void	attempt_again(const char *, uint64_t);
+static void	tunnel_ended(void *, enum tunnel_end, const char *);
+static void	on_signal(evutil_socket_t, short, void *);
+
+static struct {
+	struct options		 o;
+	struct url		 url;
+	struct event_base	*base;
+	struct handshake	*handshake;
+	struct backoff		 backoff;
+	struct timer		 delay;
+	uint64_t		 began_ms;	/* the current attempt */
+	char			 token[TOKEN_SIZE];
+	int			 leaving;	/* this tunnel is the last */
+	int			 done;
+} cl;
+
+/* Nobody reads our memory, and a crash leaves none of it behind. */
+static void
+harden(void)
+{
+	struct rlimit	none = { 0, 0 };
+
+	(void)setrlimit(RLIMIT_CORE, &none);
+#if defined(PR_SET_DUMPABLE) && !defined(RELAYD_SANITIZE)
+	if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) == -1)
+		log_warn("not dumpable");
+#endif
+}
+
+static void
+attempt(void *arg)
+{
+	(void)arg;
+	cl.began_ms = clock_ms();
+	net_reload();
+	cl.handshake = handshake_start(&cl.url, cl.o.node, cl.token, cl.o.key,
+	    cl.o.secret, attempt_done, NULL);
+	if (cl.handshake == NULL)
+		attempt_again("the request cannot be made", 0);
+}
+
+static void
+attempt_done(void *arg, const struct handshake_result *r)
+{
+	struct conn	c = r->conn;
+
+	(void)arg;
+	cl.handshake = NULL;
+	if (c.fd == -1) {
+		if (r->status == 403)
+			cl.token[0] = '\0';	/* perhaps it was the token */
+		attempt_again(r->why, r->retry_after_ms);
+		return;
+	}
+	memcpy(cl.token, r->token, sizeof(cl.token));
+	log_info("connected to %s%s%s", cl.url.authority, r->session[0] ==
+	    '\0' ? "" : ", session ", r->session);
+	if (tunnel_start(&c, r->early, r->early_len, tunnel_ended, NULL) ==
+	    -1) {
+		attempt_again("out of memory", 0);
+		return;
+	}
+	catalog_forget_added();
+	announce_start(&cl.o);
+}
+
+static void
+attempt_again(const char *why, uint64_t retry_after_ms)
+{
+	uint64_t	ms;
+
+	ms = backoff_next(&cl.backoff, clock_ms() - cl.began_ms,
+	    retry_after_ms, randombytes_random());
+	log_info("not connected: %s; next attempt in %llu.%llu s", why,
+	    (unsigned long long)ms / 1000, (unsigned long long)ms % 1000 / 100);
+	timer_set(&cl.delay, ms);
+}
+
+static void
+tunnel_ended(void *arg, enum tunnel_end end, const char *why)
+{
+	(void)arg;
+	announce_stop();
+	if (end == TUNNEL_FINAL) {
+		log_info("the session is over: %s", why);
+		cl.leaving = 1;
+	}
+	if (cl.leaving)
+		cl.done = 1;
+	else
+		attempt_again(why, 0);
+}
+
+/* The first signal: leave in good order. The second: now. */
+static void
+on_signal(evutil_socket_t sig, short what, void *arg)
+{
+	(void)what;
+	(void)arg;
+	log_info("signal %d: leaving", (int)sig);
+	if (cl.leaving || !tunnel_exists()) {
+		announce_stop();
+		cl.done = 1;
+		return;
+	}
+	cl.leaving = 1;
+	announce_stop();
+	tunnel_quit();
+}
+
+#ifdef RELAYD_TESTING
+/* SIGUSR1 moves the clock by as much as the test has said. */
+static void
+on_move(evutil_socket_t sig, short what, void *arg)
+{
+	const char	*ms = getenv("TUNNEL_CLIENT_MOVE_MS");
+
+	(void)sig;
+	(void)what;
+	(void)arg;
+	clock_move(ms == NULL ? 1000 : strtoull(ms, NULL, 10));
+}
+#endif
+
+static int
+setup(void)
+{
+	const char	*why;
+
+	if ((why = url_parse(&cl.url, cl.o.url)) != NULL) {
+		fprintf(stderr, "tunnel-client: --url: %s\n", why);
+		return (-1);
+	}
+	if (sodium_init() == -1 || (cl.base = event_base_new()) == NULL)
+		fatalx("out of memory");
+	signal(SIGPIPE, SIG_IGN);
+	clock_init(cl.base);
+	if (net_init(cl.base, cl.o.tls_insecure) == -1)
+		return (-1);
+	if (child_init(cl.base) == -1)
+		fatalx("out of memory");
+	if (cl.o.tls_insecure && cl.url.tls)
+		log_warnx("the server's certificate is not checked");
+	timer_init(&cl.delay, attempt, NULL);
+	backoff_init(&cl.backoff, cl.o.reconnect_ms, cl.o.max_reconnect_ms);
+	catalog_found(cl.o.static_services, cl.o.exclude);
+	log_info("%zu services", catalog_found_count());
+	return (0);
+}
+
+static void
+run(void)
+{
+	struct event	*sig[3] = { NULL };
+	size_t		 i;
+
+	sig[0] = evsignal_new(cl.base, SIGINT, on_signal, NULL);
+	sig[1] = evsignal_new(cl.base, SIGTERM, on_signal, NULL);
+#ifdef RELAYD_TESTING
+	sig[2] = evsignal_new(cl.base, SIGUSR1, on_move, NULL);
+#endif
+	for (i = 0; i < 3; i++)
+		if (sig[i] != NULL)
+			event_add(sig[i], NULL);
+	attempt(NULL);
+	while (!cl.done) {
+		event_base_loop(cl.base, EVLOOP_ONCE);
+		tunnel_turn();
+	}
+	if (cl.handshake != NULL)
+		handshake_cancel(cl.handshake);
+	timer_del(&cl.delay);
+	for (i = 0; i < 3; i++)
+		if (sig[i] != NULL)
+			event_free(sig[i]);
+}
+
+int
+main(int argc, char **argv)
+{
+	int	r;
+
+	log_init("tunnel-client", -1, 0);
+	shell_remember(environ);
+	r = options_read(&cl.o, argc, argv, environ);
+	harden();
+	log_verbose(cl.o.verbose);
+	if (r == 0)
+		r = setup() == -1 ? -1 : 0;
+	else if (r == 1) {
+		options_clear(&cl.o);
+		return (0);
+	}
+	if (r == 0) {
+		run();
+		child_end_all();
+		net_clear();
+		child_clear();
+		clock_clear();
+		event_base_free(cl.base);
+	}
+	catalog_clear();
+	shell_forget();
+	sodium_memzero(cl.token, sizeof(cl.token));
+	options_clear(&cl.o);
+	return (r == 0 ? 0 : 1);
+}

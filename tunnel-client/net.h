@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: ISC */
+#ifndef NET_H
+#define NET_H
+
+#include <sys/types.h>
+#include <sys/uio.h>
+#include <openssl/ssl.h>
+#include <stdint.h>
+
+#include "target.h"
+
+struct event_base;
+
+/*
+ * A connection, plain or TLS, behind the same few calls; and how one comes to
+ * be: resolve, connect, TLS, each with its limit. SIGPIPE is ignored. A plain
+ * one may be a terminal's descriptor as well.
+ */
+
+struct conn {
+	int	 fd;		/* -1: none; non-blocking */
+	SSL	*ssl;		/* NULL: plain */
+	int	 want_write;	/* conn_read() waits for the fd to be writable */
+	int	 eof;		/* our side is shut */
+};
+
+/*
+ * As read(2) and writev(2) do, with TLS below if there is any: bytes, 0 at the
+ * end of the peer's data, -1 with errno (EAGAIN: not now; EPROTO: TLS broke).
+ * After EAGAIN from conn_writev() the next call must begin with the same bytes,
+ * at least as many.
+ */
+ssize_t	conn_read(struct conn *, void *, size_t);
+ssize_t	conn_writev(struct conn *, const struct iovec *, int);
+/* Bytes that TLS has read from the fd already: no event will tell of them. */
+int	conn_pending(const struct conn *);
+/* We will write no more (TLS: close_notify). A second call does nothing. */
+void	conn_shut(struct conn *);
+/* Safe in any state. */
+void	conn_close(struct conn *);
+
+/*
+ * The two TLS contexts: for the server (TLS 1.2 and up, certificate and name
+ * checked unless `insecure`), and for services, where nothing is checked.
+ * Returns 0, or -1 after a log line.
+ */
+int	net_init(struct event_base *, int insecure);
+void	net_clear(void);
+/* Read resolv.conf and hosts anew. Ends what is still being resolved. */
+void	net_reload(void);
+struct event_base	*net_base(void);
+
+/* A list of addresses from the resolver. */
+#define NET_ADDRS	16
+struct net_addr {
+	int	family;
+	uint8_t	addr[16];
+};
+struct lookup;
+/*
+ * Resolve a name or address. `fn` is called once, never before this returns:
+ * `why` NULL and n >= 1, or the reason. NULL when out of memory, `fn` is not
+ * called then.
+ */
+typedef void	(*lookup_fn)(void *, const struct net_addr *, size_t n,
+		    const char *why);
+struct lookup	*lookup_start(const char *host, lookup_fn, void *);
+void	lookup_cancel(struct lookup *);
+
+/*
+ * Connect. `fn` is called once, never before dial_start() returns; the dial is
+ * gone by then. `why` NULL: *c is the caller's; else a text for people.
+ */
+struct dial;
+typedef void	(*dial_fn)(void *, struct conn *c, const char *why);
+enum dial_tls {
+	DIAL_PLAIN,
+	DIAL_TLS_SERVER,	/* the tunnel's: checked */
+	DIAL_TLS_SERVICE	/* a target's: not checked */
+};
+struct dial_how {
+	const char	*host;
+	uint16_t	 port;
+	int		 check;		/* target_check_addr() each address */
+	enum dial_tls	 tls;
+	const char	*name;		/* TLS: SNI, and what is checked */
+};
+#define DIAL_CONNECT_MS	10000	/* resolve and connect */
+#define DIAL_TLS_MS	10000
+/* NULL when out of memory; `fn` is not called then. Strings are copied. */
+struct dial	*dial_start(const struct dial_how *, dial_fn, void *);
+void	dial_cancel(struct dial *);
+
+#endif

@@ -1,0 +1,526 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Flags and environment: one table, so that each option has its flag, its
+ * variable, its default and its parser in one line. tunnel-protocol.md, 7.1.
+ */
+#include <sys/stat.h>
+
+#include <ctype.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <getopt.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "client.h"
+#include "compat.h"
+#include "log.h"
+
+#define SECRET_MAX	1024	/* bytes of a secret file's first line */
+
+enum kind {
+	STRING, SECRET, DURATION, FLAG,
+	FILE_FLAG,		/* --secret-file */
+	LATER			/* known, but not built into this version */
+};
+
+struct option_row {
+	const char	*flag, *env, *def;
+	int		 letter;		/* 0: none */
+	enum kind	 kind;
+	size_t		 at;			/* member of struct options */
+	const char	*help;
+};
+
+#define AT(m)	offsetof(struct options, m)
+
+static const struct option_row rows[] = {
+	{ "url", "SUPPORT_URL", "", 'u', STRING, AT(url),
+	    "address of the support server, ws:// or wss://" },
+	{ "key", "SYSTEM_KEY", "", 'k', SECRET, AT(key), "system key" },
+	{ "secret", "SYSTEM_SECRET", "", 's', SECRET, AT(secret),
+	    "system secret" },
+	{ "secret-file", NULL, NULL, 0, FILE_FLAG, AT(secret),
+	    "file with the system secret" },
+	{ "node-id", "NODE_ID", "", 'n', STRING, AT(node),
+	    "number of this node of a cluster" },
+	{ "static-services", "STATIC_SERVICES", "", 0, STRING,
+	    AT(static_services), "name=host:port[:host=NAME][:tls],..." },
+	{ "exclude", "EXCLUDE_PATTERNS", "", 0, STRING, AT(exclude),
+	    "globs of service names to leave out" },
+	{ "reconnect-delay", "RECONNECT_DELAY", "5s", 0, DURATION,
+	    AT(reconnect_ms), "first delay before a new attempt" },
+	{ "max-reconnect-delay", "MAX_RECONNECT_DELAY", "5m", 0, DURATION,
+	    AT(max_reconnect_ms), "longest one" },
+	{ "discovery-interval", "DISCOVERY_INTERVAL", "5m", 0, DURATION,
+	    AT(discovery_ms), "how often services are announced anew" },
+	{ "tls-insecure", "TLS_INSECURE", NULL, 0, FLAG, AT(tls_insecure),
+	    "do not check the server's certificate" },
+	{ "diagnostics-dir", "DIAGNOSTICS_DIR", "/usr/share/my/diagnostics.d",
+	    0, STRING, AT(diagnostics_dir), "directory of plugins" },
+	{ "diagnostics-plugin-timeout", "DIAGNOSTICS_PLUGIN_TIMEOUT", "10s",
+	    0, DURATION, AT(plugin_timeout_ms), "limit of one plugin" },
+	{ "diagnostics-total-timeout", "DIAGNOSTICS_TOTAL_TIMEOUT", "30s", 0,
+	    DURATION, AT(diagnostics_timeout_ms), "limit of all plugins" },
+	{ "redis-addr", "REDIS_ADDR", NULL, 'r', LATER, 0, NULL },
+	{ "users-dir", "USERS_DIR", NULL, 0, LATER, 0, NULL },
+	{ "users-plugin-timeout", "USERS_PLUGIN_TIMEOUT", NULL, 0, LATER, 0,
+	    NULL },
+	{ "users-total-timeout", "USERS_TOTAL_TIMEOUT", NULL, 0, LATER, 0,
+	    NULL },
+	{ "users-state-file", "USERS_STATE_FILE", NULL, 0, LATER, 0, NULL },
+	{ "verbose", NULL, NULL, 'v', FLAG, AT(verbose), "log more" },
+};
+#define NROWS	(sizeof(rows) / sizeof(rows[0]))
+#define OPT_HELP	1000
+#define OPT_VERSION	1001
+
+/* What no child of ours, nor who looks at us, finds in an environment. 7.7 */
+static const char *const hidden[] = { "SYSTEM_KEY", "SYSTEM_SECRET",
+    "SUPPORT_URL", "DATABASE_URL", "REDIS_ADDR", "REDIS_PASSWORD", "REDIS_URL",
+    "SUPPORT_INTERNAL_SECRET", "TUNNEL_CONFIG" };
+
+static int	set_string(struct options *, const struct option_row *,
+		    const char *);
+static int	defaults(struct options *);
+static int	from_env(struct options *, const unsigned char *, char **);
+static int	from_flags(struct options *, unsigned char *, int, char **);
+static int	one_flag(struct options *, const struct option_row *,
+		    const char *);
+static int	check(const struct options *);
+static void	wipe(char **, char **);
+static void	usage(FILE *);
+
+static void
+usage(FILE *f)
+{
+	size_t	i;
+
+	fprintf(f, "usage: tunnel-client --url URL --key KEY --secret-file "
+	    "FILE [option ...]\n");
+	for (i = 0; i < NROWS; i++) {
+		if (rows[i].help == NULL)
+			continue;
+		if (rows[i].letter != 0)
+			fprintf(f, "  -%c, ", rows[i].letter);
+		else
+			fprintf(f, "      ");
+		fprintf(f, "--%-28s %s", rows[i].flag, rows[i].help);
+		if (rows[i].def != NULL && *rows[i].def != '\0')
+			fprintf(f, " (%s)", rows[i].def);
+		fprintf(f, "\n");
+	}
+	fprintf(f, "Most can be set in the environment as well: "
+	    "tunnel-client(1).\n");
+}
+
+static int
+set_string(struct options *o, const struct option_row *r, const char *value)
+{
+	char	**p = (char **)((char *)o + r->at);
+	char	 *copy;
+
+	if ((copy = strdup(value)) == NULL) {
+		fprintf(stderr, "tunnel-client: out of memory\n");
+		return (-1);
+	}
+	if (*p != NULL)
+		explicit_bzero(*p, strlen(*p));
+	free(*p);
+	*p = copy;
+	return (0);
+}
+
+static int
+set_duration(struct options *o, const struct option_row *r, const char *value)
+{
+	return (duration_parse(value, (uint64_t *)((char *)o + r->at)));
+}
+
+/* `true` as the environment says it; a flag takes other words too. */
+static int
+set_flag(struct options *o, const struct option_row *r, const char *value)
+{
+	int	*p = (int *)((char *)o + r->at);
+
+	if (strcmp(value, "true") == 0 || strcmp(value, "1") == 0)
+		*p = 1;
+	else if (strcmp(value, "false") == 0 || strcmp(value, "0") == 0)
+		*p = 0;
+	else
+		return (-1);
+	return (0);
+}
+
+static int
+defaults(struct options *o)
+{
+	size_t	i;
+
+	for (i = 0; i < NROWS; i++) {
+		if (rows[i].def == NULL)
+			continue;
+		if (rows[i].kind == DURATION)
+			(void)set_duration(o, &rows[i], rows[i].def);
+		else if (set_string(o, &rows[i], rows[i].def) == -1)
+			return (-1);
+	}
+	return (0);
+}
+
+static const char *
+env_get(char **envp, const char *name)
+{
+	size_t	len = strlen(name);
+
+	for (; *envp != NULL; envp++)
+		if (strncmp(*envp, name, len) == 0 && (*envp)[len] == '=')
+			return (*envp + len + 1);
+	return (NULL);
+}
+
+/* Only what no flag has set. An empty variable is an absent one. */
+static int
+from_env(struct options *o, const unsigned char *given, char **envp)
+{
+	const struct option_row	*r;
+	const char		*value;
+	size_t			 i;
+
+	for (i = 0; i < NROWS; i++) {
+		r = &rows[i];
+		if (r->env == NULL || given[i] ||
+		    (value = env_get(envp, r->env)) == NULL || *value == '\0')
+			continue;
+		if (r->kind == LATER)
+			log_info("%s is ignored: this version has no %s",
+			    r->env, r->flag);
+		else if (r->kind == DURATION && set_duration(o, r, value) == -1)
+			log_info("%s is not a duration: %s is used", r->env,
+			    r->def);
+		else if (r->kind == FLAG)
+			(void)set_flag(o, r, strcmp(value, "true") == 0 ?
+			    "true" : "false");
+		else if (r->kind != DURATION && set_string(o, r, value) == -1)
+			return (-1);
+	}
+	return (0);
+}
+
+static int
+one_flag(struct options *o, const struct option_row *r, const char *value)
+{
+	char	*secret;
+	int	 n;
+
+	switch (r->kind) {
+	case STRING:
+	case SECRET:
+		return (set_string(o, r, value));
+	case DURATION:
+		if (set_duration(o, r, value) == 0)
+			return (0);
+		break;
+	case FLAG:
+		if (set_flag(o, r, value == NULL ? "true" : value) == 0)
+			return (0);
+		break;
+	case FILE_FLAG:
+		if ((secret = secret_file_read(value)) == NULL)
+			return (-1);
+		n = set_string(o, r, secret);
+		freezero(secret, strlen(secret));
+		return (n);
+	case LATER:
+		fprintf(stderr, "tunnel-client: --%s: not built into this "
+		    "version\n", r->flag);
+		return (-1);
+	}
+	fprintf(stderr, "tunnel-client: --%s: %s expected, got \"%s\"\n",
+	    r->flag, r->kind == FLAG ? "true or false" :
+	    "a duration such as 90s or 5m", value);
+	return (-1);
+}
+
+/* The rows as getopt_long wants them. */
+static void
+long_options(struct option *lo, char *letters)
+{
+	size_t	i;
+
+	for (i = 0; i < NROWS; i++) {
+		lo[i].name = rows[i].flag;
+		lo[i].has_arg = rows[i].kind == FLAG ? optional_argument :
+		    required_argument;
+		lo[i].flag = NULL;
+		lo[i].val = (int)i + 1;
+		if (rows[i].letter == 0)
+			continue;
+		*letters++ = (char)rows[i].letter;
+		if (rows[i].kind != FLAG)
+			*letters++ = ':';
+	}
+	lo[i++] = (struct option){ "help", no_argument, NULL, OPT_HELP };
+	lo[i++] = (struct option){ "version", no_argument, NULL, OPT_VERSION };
+	memset(&lo[i], 0, sizeof(lo[i]));
+	*letters++ = 'h';
+	*letters = '\0';
+}
+
+static const struct option_row *
+row_of(int c)
+{
+	size_t	i;
+
+	if (c >= 1 && c <= (int)NROWS)
+		return (&rows[c - 1]);
+	for (i = 0; i < NROWS; i++)
+		if (rows[i].letter == c)
+			return (&rows[i]);
+	return (NULL);
+}
+
+static int
+from_flags(struct options *o, unsigned char *given, int argc, char **argv)
+{
+	struct option			 lo[NROWS + 3];
+	char				 letters[2 * NROWS + 2];
+	const struct option_row		*r;
+	int				 c;
+
+	long_options(lo, letters);
+	optind = 1;
+	while ((c = getopt_long(argc, argv, letters, lo, NULL)) != -1) {
+		if (c == 'h' || c == OPT_HELP) {
+			usage(stdout);
+			return (1);
+		}
+		if (c == OPT_VERSION) {
+			printf("tunnel-client %s\n", RELAYD_VERSION);
+			return (1);
+		}
+		if ((r = row_of(c)) == NULL) {
+			usage(stderr);
+			return (-1);
+		}
+		if (one_flag(o, r, optarg) == -1)
+			return (-1);
+		given[r - rows] = 1;
+	}
+	if (optind < argc) {
+		fprintf(stderr, "tunnel-client: unexpected \"%s\"\n",
+		    argv[optind]);
+		usage(stderr);
+		return (-1);
+	}
+	return (0);
+}
+
+/* --secret and --secret-file fill one member: one of them at most. */
+static int
+both_secrets(unsigned char *given)
+{
+	size_t	i;
+	int	n = 0;
+
+	for (i = 0; i < NROWS; i++)
+		n += given[i] && rows[i].at == AT(secret);
+	for (i = 0; i < NROWS; i++)
+		if (n > 0 && rows[i].at == AT(secret))
+			given[i] = 1;
+	return (n > 1);
+}
+
+static int
+check(const struct options *o)
+{
+	size_t	len = strlen(o->node);
+
+	if (*o->url == '\0' || *o->key == '\0' || *o->secret == '\0') {
+		fprintf(stderr, "tunnel-client: %s is required\n",
+		    *o->url == '\0' ? "--url" : *o->key == '\0' ? "--key" :
+		    "--secret-file");
+		usage(stderr);
+		return (-1);
+	}
+	if (len > 10 || strspn(o->node, "0123456789") != len) {
+		fprintf(stderr, "tunnel-client: --node-id: 1 to 10 digits "
+		    "expected\n");
+		return (-1);
+	}
+	if (strchr(o->key, ':') != NULL) {
+		fprintf(stderr, "tunnel-client: --key: has a colon\n");
+		return (-1);
+	}
+	return (0);
+}
+
+/*
+ * Overwrite the secrets where they came from, in place: unsetenv() alone
+ * leaves them in /proc/PID/environ.
+ */
+static void
+wipe(char **argv, char **envp)
+{
+	char	**in, **out;
+	size_t	  i, len;
+
+	for (in = out = envp; *in != NULL; in++) {
+		for (i = 0; i < sizeof(hidden) / sizeof(hidden[0]); i++) {
+			len = strlen(hidden[i]);
+			if (strncmp(*in, hidden[i], len) == 0 &&
+			    (*in)[len] == '=')
+				break;
+		}
+		if (i < sizeof(hidden) / sizeof(hidden[0]))
+			explicit_bzero(*in, strlen(*in));
+		else
+			*out++ = *in;
+	}
+	*out = NULL;
+	/* Arguments tell little that is not secret: all of them go. */
+	for (i = 1; argv[0] != NULL && argv[i] != NULL; i++)
+		explicit_bzero(argv[i], strlen(argv[i]));
+}
+
+int
+options_read(struct options *o, int argc, char **argv, char **envp)
+{
+	unsigned char	given[NROWS] = { 0 };
+	int		r;
+
+	memset(o, 0, sizeof(*o));
+	if ((r = defaults(o)) == 0 &&
+	    (r = from_flags(o, given, argc, argv)) == 0) {
+		if (both_secrets(given)) {
+			fprintf(stderr, "tunnel-client: --secret and "
+			    "--secret-file exclude each other\n");
+			r = -1;
+		} else if ((r = from_env(o, given, envp)) == 0)
+			r = check(o);
+	}
+	wipe(argv, envp);
+	return (r);
+}
+
+void
+options_clear(struct options *o)
+{
+	size_t	  i;
+	char	**p;
+
+	for (i = 0; i < NROWS; i++) {
+		if (rows[i].kind != STRING && rows[i].kind != SECRET)
+			continue;
+		p = (char **)((char *)o + rows[i].at);
+		if (*p != NULL)
+			explicit_bzero(*p, strlen(*p));
+		free(*p);
+		*p = NULL;
+	}
+}
+
+char *
+secret_file_read(const char *path)
+{
+	struct stat	 sb;
+	char		 buf[SECRET_MAX + 1], *secret = NULL;
+	const char	*why = NULL;
+	ssize_t		 n = -1;
+	int		 fd;
+
+	fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+	if (fd == -1 || fstat(fd, &sb) == -1)
+		why = strerror(errno);
+	else if (!S_ISREG(sb.st_mode))
+		why = "not a regular file";
+	else if ((sb.st_mode & (S_IWGRP | S_IRWXO)) != 0)
+		why = "others may read or change it: chmod 600";
+	else if ((n = read(fd, buf, sizeof(buf) - 1)) == -1)
+		why = strerror(errno);
+	if (fd != -1)
+		close(fd);
+	if (why == NULL) {
+		buf[n] = '\0';
+		buf[strcspn(buf, "\r\n")] = '\0';
+		if (*buf == '\0')
+			why = "its first line is empty";
+		else if ((secret = strdup(buf)) == NULL)
+			why = strerror(errno);
+		explicit_bzero(buf, sizeof(buf));
+	}
+	if (why != NULL)
+		fprintf(stderr, "tunnel-client: %s: %s\n", path, why);
+	return (secret);
+}
+
+/* Milliseconds of `n` and a fraction, times the unit in nanoseconds. */
+static int
+add_part(uint64_t *ns, uint64_t whole, uint64_t frac, uint64_t scale,
+    uint64_t unit)
+{
+	uint64_t	v;
+
+	if (whole > (UINT64_MAX / 2) / unit)
+		return (-1);
+	v = whole * unit;
+	v += (uint64_t)((double)frac / (double)scale * (double)unit);
+	if (v > UINT64_MAX / 2 - *ns)
+		return (-1);
+	*ns += v;
+	return (0);
+}
+
+int
+duration_parse(const char *s, uint64_t *ms)
+{
+	static const struct {
+		const char	*name;
+		uint64_t	 ns;
+	} units[] = { { "ns", 1 }, { "us", 1000 }, { "ms", 1000000 },
+	    { "s", UINT64_C(1000000000) }, { "m", UINT64_C(60000000000) },
+	    { "h", UINT64_C(3600000000000) } };
+	uint64_t	ns = 0, whole, frac, scale;
+	size_t		i, len;
+
+	if (strcmp(s, "0") == 0) {
+		*ms = 0;
+		return (0);
+	}
+	if (*s == '\0')
+		return (-1);
+	while (*s != '\0') {
+		const char	*start = s;
+
+		for (whole = 0; isdigit((unsigned char)*s); s++) {
+			if (whole > UINT64_MAX / 20)
+				return (-1);
+			whole = whole * 10 + (uint64_t)(*s - '0');
+		}
+		frac = 0;
+		scale = 1;
+		if (*s == '.')
+			for (s++; isdigit((unsigned char)*s); s++)
+				if (scale < 1000000000) {
+					frac = frac * 10 +
+					    (uint64_t)(*s - '0');
+					scale *= 10;
+				}
+		if (s == start || (s == start + 1 && *start == '.'))
+			return (-1);
+		len = strspn(s, "nsumh");
+		for (i = 0; i < sizeof(units) / sizeof(units[0]); i++)
+			if (strlen(units[i].name) == len &&
+			    strncmp(units[i].name, s, len) == 0)
+				break;
+		if (i == sizeof(units) / sizeof(units[0]) ||
+		    add_part(&ns, whole, frac, scale, units[i].ns) == -1)
+			return (-1);
+		s += len;
+	}
+	*ms = ns / 1000000;
+	return (0);
+}

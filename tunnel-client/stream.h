@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: ISC */
+#ifndef STREAM_H
+#define STREAM_H
+
+#include <sys/queue.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "yamux.h"
+
+struct evbuffer;
+struct stream;
+
+/*
+ * One yamux stream, whoever opened it, and the kind of it: what happens to its
+ * bytes. Streams that the server opens begin as first lines (stream.c) and
+ * become connections, terminals or commands.
+ */
+
+/* What a kind does. All but `data` and `gone` may be NULL. */
+struct stream_ops {
+	const char	*name;		/* for log lines */
+	/* Bytes; stream_consumed() must follow, now or later. */
+	void	(*data)(struct stream *, const uint8_t *, size_t);
+	/* The server will send no more. */
+	void	(*fin)(struct stream *);
+	/* After the read that called data() or fin(), if stream_touch()ed. */
+	void	(*flush)(struct stream *);
+	/* Something can be sent again: window, buffer, or what stood before. */
+	void	(*room)(struct stream *);
+	/*
+	 * The stream is over, `st` is freed next. `clean`: both sides have said
+	 * all they had to say. Not called after stream_done() and
+	 * stream_reset().
+	 */
+	void	(*gone)(struct stream *, int clean);
+};
+
+struct stream {
+	TAILQ_ENTRY(stream)	 entry, wait_entry, touch_entry;
+	struct yamux_stream	*ys;
+	const struct stream_ops	*ops;
+	void			*arg;		/* the kind's */
+	struct evbuffer		*tx;		/* said, but not yet placed */
+	unsigned		 flags;		/* stream.c's */
+};
+
+/* Open a stream of ours. NULL when there is no tunnel or no memory. */
+struct stream	*stream_open(const struct stream_ops *, void *arg);
+/* The stream becomes another kind; nothing else changes. */
+void	stream_become(struct stream *, const struct stream_ops *, void *arg);
+
+/* Say something small (a line, a document): all of it, in order. 0 or -1. */
+int	stream_send(struct stream *, const void *, size_t);
+/* How much may be placed directly now; 0 while stream_send() is not through. */
+size_t	stream_sendable(const struct stream *);
+/* Call room() when the buffer has room. */
+void	stream_wait(struct stream *);
+/* Call flush() at the end of this read. */
+void	stream_touch(struct stream *);
+void	stream_consumed(struct stream *, size_t);
+/* FIN behind all that was said. A second call does nothing. */
+void	stream_fin(struct stream *);
+/* The kind is through: FIN behind what was said, what comes is dropped. */
+void	stream_done(struct stream *);
+/* RST; `st` is gone. */
+void	stream_reset(struct stream *);
+
+/* For tunnel.c. */
+void	stream_on_open(void *, struct yamux_stream *);
+void	stream_on_data(void *, struct yamux_stream *, const uint8_t *, size_t);
+void	stream_on_fin(void *, struct yamux_stream *);
+void	stream_on_close(void *, struct yamux_stream *, enum yamux_reason);
+void	stream_on_window(void *, struct yamux_stream *);
+void	streams_flush(void);
+void	streams_room(void);
+void	streams_end_all(void);
+
+/* The kinds; each takes the stream over, `p` is what came behind the line. */
+void	connect_start(struct stream *, const char *service, const uint8_t *p,
+	    size_t len);
+void	terminal_start(struct stream *, const uint8_t *p, size_t len);
+void	command_start(struct stream *, const char *version, const uint8_t *p,
+	    size_t len);
+
+#endif

@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: ISC */
+#ifndef TUNNEL_H
+#define TUNNEL_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "net.h"
+
+struct yamux_stream;
+
+/*
+ * The connection to the server once it is upgraded: WebSocket and yamux over
+ * one socket. There is one tunnel at a time, so these functions speak of "the"
+ * tunnel. tunnel-protocol.md, 2 and 3.
+ */
+
+enum tunnel_end {
+	TUNNEL_LOST,		/* come back later */
+	TUNNEL_FINAL		/* close 4000: the session is over for good */
+};
+
+/*
+ * Begin; takes over *c. `early` are bytes that came behind the 101. `fn` is
+ * called once, when all is cleaned up; `why` is printable. Returns 0, or -1
+ * when out of memory (then *c is closed and fn is not called). `fn` is never
+ * called before this returns.
+ */
+typedef void	(*tunnel_fn)(void *, enum tunnel_end, const char *why);
+int	tunnel_start(struct conn *c, const uint8_t *early, size_t early_len,
+	    tunnel_fn, void *);
+/* There is a tunnel and it is not about to end. */
+int	tunnel_is_up(void);
+/* There is one, even if it is about to end: its `fn` will be called. */
+int	tunnel_exists(void);
+/* After each turn of the loop: one write for all that was said in it. */
+void	tunnel_turn(void);
+/* Leave in good order: streams end, go-away, close 1001, `fn` when done. */
+void	tunnel_quit(void);
+
+/* For stream.c and bridge.c. */
+
+/* Open a stream of ours; 0 or a YAMUX_E_*. */
+int	tunnel_open(void *user, struct yamux_stream **);
+/*
+ * A frame of up to `len` bytes is to be built: where its payload goes, or NULL
+ * while the buffer is full (wait for stream_room()). Only the last place given
+ * counts.
+ */
+#define FRAME_MAX	65520	/* payload; with its header still 16 bits */
+uint8_t	*tunnel_reserve(size_t len);
+/* It has been filled with `len` bytes. 0, or -1: the window does not take it. */
+int	tunnel_frame(struct yamux_stream *, size_t len);
+
+#endif
