@@ -287,6 +287,12 @@ drive_spawn(int role, uint64_t nonce)
 }
 
 struct peer *
+drive_spawn_kept(int role, uint64_t instance, uint64_t nonce)
+{
+	return (spawned(role, nonce, 0, instance, "", "", 0));
+}
+
+struct peer *
 drive_spawn_bound(int role, uint64_t instance, const char *system,
     const char *session, uint64_t gen)
 {
@@ -309,7 +315,8 @@ put_bytes(const void *p, size_t n)
 {
 	if (n > sizeof(put.buf) - put.len)
 		bail("message too long");
-	memcpy(put.buf + put.len, p, n);
+	if (n > 0)
+		memcpy(put.buf + put.len, p, n);
 	put.len += n;
 }
 
@@ -595,6 +602,18 @@ rows_free(struct rows *rows)
 		for (j = 0; j < rows->row[i].n; j++)
 			free(rows->row[i].cell[j]);
 	rows->n = 0;
+}
+
+void
+drive_sync(struct peer *control)
+{
+	static struct rows	rows;
+	int			i;
+
+	for (i = 0; i < 2; i++) {
+		ctl(control, &rows, CTL_SHOW_STATS, NULL);
+		rows_free(&rows);
+	}
 }
 
 void

@@ -47,6 +47,7 @@ long long drive_sql(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
 /* A new process as SPAWNED announces it. Free with peer_close(). */
 struct peer	*drive_spawn(int role, uint64_t nonce);
+struct peer	*drive_spawn_kept(int role, uint64_t instance, uint64_t nonce);
 struct peer	*drive_spawn_bound(int role, uint64_t instance,
 		    const char *system, const char *session, uint64_t gen);
 void	peer_close(struct peer *);
@@ -102,6 +103,12 @@ int	ctl(struct peer *control, struct rows *, int op, ...)
 	    __attribute__((sentinel));
 const char	*cell(const struct rows *, unsigned row, const char *column);
 void	rows_free(struct rows *);
+
+/*
+ * All that authd was told before is done and in the store: a second answer
+ * comes from a later turn of its loop than the first.
+ */
+void	drive_sync(struct peer *control);
 
 /* A system with a fresh key and secret. */
 void	system_add(struct peer *control, struct tunnel *, const char *org);

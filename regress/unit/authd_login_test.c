@@ -40,8 +40,7 @@ leave(struct tunnel *t)
 static void
 sync_authd(void)
 {
-	ctl(control, &rows, CTL_SHOW_STATS, NULL);
-	rows_free(&rows);
+	drive_sync(control);
 }
 
 static void
