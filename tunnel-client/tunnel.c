@@ -400,13 +400,16 @@ tunnel_turn(void)
 {
 	if (t.state == DOWN)
 		return;
-	if (t.state == UP) {
-		if (t.tail - t.head < OUT_LOW)
-			streams_room();
+	if (t.state == UP)
 		tunnel_place_control();
-	}
 	tunnel_place_ws();
 	tunnel_flush();
+	/* Who waited for room is woken behind the write: nobody else does. */
+	if (t.state == UP && t.tail - t.head < OUT_LOW) {
+		streams_room();
+		tunnel_place_control();
+		tunnel_flush();
+	}
 	/* Both closes are exchanged: the server drops the connection first. */
 	if (t.state == CLOSING && ws_done(&t.ws) && t.head == t.tail)
 		conn_shut(&t.conn);
