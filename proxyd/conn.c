@@ -118,6 +118,7 @@ conn_expired(void *arg)
 			c->keep = 0;
 			c->body_left = 1;
 			c->is_head = c->html = 0;
+			log_debug("request refused: not complete in time");
 			answer_error(c, 408, "request not complete in time");
 			return;
 		}
