@@ -96,18 +96,13 @@ drive_init(void)
 	drive_conf.rate_key = 100000;
 }
 
-long long
-drive_sql(const char *fmt, ...)
+static long long
+sql_run(const char *text)
 {
-	char		 text[1024];
 	sqlite3		*db;
 	sqlite3_stmt	*st = NULL;
 	long long	 v = 0;
-	va_list		 ap;
 
-	va_start(ap, fmt);
-	vsnprintf(text, sizeof(text), fmt, ap);
-	va_end(ap);
 	if (sqlite3_open(dr.store, &db) != SQLITE_OK)
 		bail("sqlite3_open");
 	sqlite3_busy_timeout(db, WAIT_MS);
@@ -124,6 +119,37 @@ drive_sql(const char *fmt, ...)
 	}
 	sqlite3_finalize(st);
 	sqlite3_close(db);
+	return (v);
+}
+
+long long
+drive_sql(const char *fmt, ...)
+{
+	char	text[1024];
+	va_list	ap;
+
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	return (sql_run(text));
+}
+
+long long
+sql_becomes(long long want, const char *fmt, ...)
+{
+	char		text[1024];
+	long long	v = want;
+	va_list		ap;
+	int		i;
+
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	for (i = 0; i < WAIT_MS / 5; i++) {
+		if ((v = sql_run(text)) == want)
+			break;
+		poll(NULL, 0, 5);
+	}
 	return (v);
 }
 

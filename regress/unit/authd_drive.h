@@ -42,8 +42,13 @@ int	drive_stop(void);	/* exit status */
 void	drive_clock(uint64_t ms);
 /* Does its log hold this text so far? Reads what is there. */
 int	drive_logged(const char *text);
-/* Run SQL on the store beside authd: the first column of the first row, or 0. */
+/*
+ * Run SQL on the store beside authd: the first column of the first row, or 0.
+ * sql_becomes asks again until it is `want`, for five seconds.
+ */
 long long drive_sql(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+long long sql_becomes(long long want, const char *fmt, ...)
+	    __attribute__((format(printf, 2, 3)));
 
 /* A new process as SPAWNED announces it. Free with peer_close(). */
 struct peer	*drive_spawn(int role, uint64_t nonce);

@@ -143,7 +143,7 @@ disabled(void)
 	is_int(t.status, 401, "tunnel-3(partial): a deleted system: 401");
 	leave(&t);
 	is_int(admit(proxyd, "192.0.2.1", NULL) != 0, 1, "an admission");
-	is_int(drive_sql("SELECT count(*) FROM support_sessions"), before,
+	is_int(sql_becomes(before, "SELECT count(*) FROM support_sessions"), before,
 	    "tunnel-7(partial) tunnel-8(partial): none of it made a session");
 }
 
@@ -167,7 +167,7 @@ come_back(void)
 	is_str(u.session, first,
 	    "tunnel-47(partial): back after 5 s: the same session");
 	sync_authd();
-	is_int(drive_sql("SELECT expires_at FROM support_sessions "
+	is_int(sql_becomes(expires, "SELECT expires_at FROM support_sessions "
 	    "WHERE id = '%s'", first), expires,
 	    "tunnel-47(partial): and the same end");
 	ok(strcmp(u.token, t.token) != 0, "a fresh reconnect token");
@@ -181,7 +181,7 @@ come_back(void)
 	    "00000000000000000000000000000000", "192.0.2.1");
 	is_int(t.status, 403, "tunnel-51(partial): wrong token: 403");
 	leave(&t);
-	is_int(drive_sql("SELECT generation FROM support_sessions "
+	is_int(sql_becomes((long long)u.generation, "SELECT generation FROM support_sessions "
 	    "WHERE id = '%s'", first), (long long)u.generation,
 	    "tunnel-51(partial): the session is untouched");
 	t = u;
@@ -202,7 +202,7 @@ come_back(void)
 	sync_authd();
 	drive_clock(61000);
 	sync_authd();
-	is_int(drive_sql("SELECT count(*) FROM support_sessions WHERE "
+	is_int(sql_becomes(1, "SELECT count(*) FROM support_sessions WHERE "
 	    "id = '%s' AND status = 'closed' AND closed_by = 'disconnect' "
 	    "AND users IS NULL", first), 1,
 	    "tunnel-48: no return within grace: closed, disconnect, no users");
@@ -333,7 +333,7 @@ ends(void)
 	drive_clock(5001);
 	expect_close(&t, 4000, "tunnel-53(partial): past expires_at: 4000");
 	sync_authd();
-	is_int(drive_sql("SELECT count(*) FROM support_sessions WHERE id = "
+	is_int(sql_becomes(1, "SELECT count(*) FROM support_sessions WHERE id = "
 	    "'%s' AND status = 'expired' AND closed_by = 'timeout'",
 	    t.session), 1, "tunnel-53(partial): the row is expired, timeout");
 	leave(&t);
@@ -410,7 +410,7 @@ full(void)
 	login(proxyd, &u, "2", "", "192.0.2.1");
 	is_int(u.status, 503, "tunnel-10(partial): all slots taken: 503");
 	ok(u.retry > 0, "tunnel-10(partial): with Retry-After");
-	is_int(drive_sql("SELECT count(*) FROM support_sessions"), before,
+	is_int(sql_becomes(before, "SELECT count(*) FROM support_sessions"), before,
 	    "tunnel-10(partial): nothing left in the store");
 	leave(&u);
 	leave(&t);

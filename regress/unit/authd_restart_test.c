@@ -222,10 +222,10 @@ stays(void)
 	sync_authd();
 	drive_clock(1100);
 	sync_authd();
-	is_int(drive_sql("SELECT json_extract(metadata, '$.bytes_in') FROM "
+	is_int(sql_becomes(100, "SELECT json_extract(metadata, '$.bytes_in') FROM "
 	    "support_access_logs WHERE session_id = '%s' AND access_type = "
 	    "'ui_proxy'", t.session), 100, "their bytes are counted");
-	is_int(drive_sql("SELECT count(*) FROM support_access_logs WHERE "
+	is_int(sql_becomes(1, "SELECT count(*) FROM support_access_logs WHERE "
 	    "session_id = '%s' AND access_type = 'web_terminal' AND "
 	    "disconnected_at IS NULL", t.session), 1,
 	    "the terminal's row is still open");
@@ -252,7 +252,7 @@ stays(void)
 	sync_authd();
 	drive_clock(1100);
 	sync_authd();
-	is_int(drive_sql("SELECT count(*) FROM support_access_logs WHERE "
+	is_int(sql_becomes(0, "SELECT count(*) FROM support_access_logs WHERE "
 	    "access_type = 'web_terminal' AND disconnected_at IS NULL"), 0,
 	    "operator-26(partial): a terminal nobody claims is closed");
 	peer_close(t.mux);
@@ -285,7 +285,7 @@ grace(void)
 	sync_authd();
 	drive_clock(331000);
 	sync_authd();
-	is_int(drive_sql("SELECT count(*) FROM support_sessions WHERE id = "
+	is_int(sql_becomes(1, "SELECT count(*) FROM support_sessions WHERE id = "
 	    "'%s' AND status = 'closed' AND closed_by = 'disconnect'",
 	    t.session), 1,
 	    "tunnel-52(partial): without a client it closes after 330 s");
