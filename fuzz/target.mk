@@ -1,0 +1,1 @@
+$(eval $(call fuzz_target,target,common/target.o,))

@@ -1,0 +1,1 @@
+$(eval $(call unit_test,target_test,common/target.o,))
