@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 #include <stdio.h>
+#include <string.h>
 
 #include "audit.h"
 #include "clock.h"
@@ -28,13 +29,10 @@ audit_refusal(const char *actor, const char *address, const char *action,
 	int64_t	now = clock_wall_ms();
 	char	text[64];
 
-	/* A store that is down is not asked again for each refusal. */
-	if (!store_is_up())
-		return;
 	if (now / 1000 != au.second) {
 		au.second = now / 1000;
 		au.count = 0;
-		if (au.skipped > 0) {
+		if (au.skipped > 0 && store_is_up()) {
 			snprintf(text, sizeof(text), "%lu refusals not listed",
 			    au.skipped);
 			au.skipped = 0;
@@ -47,8 +45,12 @@ audit_refusal(const char *actor, const char *address, const char *action,
 		au.total++;
 		return;
 	}
-	(void)store_audit(now, actor, address, action, session, "refused",
-	    reason);
+	log_info("%s: %s refused: %s", log_escape(text, sizeof(text), address,
+	    strlen(address)), action, reason);
+	/* A store that is down is not asked again for each refusal. */
+	if (store_is_up())
+		(void)store_audit(now, actor, address, action, session,
+		    "refused", reason);
 }
 
 void
