@@ -510,3 +510,13 @@ api_free(struct conn *c)
 	free(a->body);
 	free(a);
 }
+
+/* The channel has gone: the rest of these answers will not come. */
+void
+api_forget_all(void)
+{
+	struct api_call	*a;
+
+	while ((a = TAILQ_FIRST(&waiting)) != NULL)
+		answer_later(a->c, 503, "service temporarily unavailable", 1);
+}

@@ -14,6 +14,8 @@ void	api_begin(struct conn *, const struct httphead *);
 void	api_body(struct conn *);
 /* Give back what the call holds (the connection closes). */
 void	api_free(struct conn *);
+/* The channel to authd has gone: what waits for its answer has 503. */
+void	api_forget_all(void);
 /* Handler of API_CHUNK. */
 int	api_on_chunk(struct chan *, struct imsg *);
 

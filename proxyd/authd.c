@@ -61,6 +61,7 @@ authd_lost(void)
 	authd = NULL;
 	chan_free(gone);
 	session_forget_half();
+	api_forget_all();
 	grant_forget_all();
 }
 

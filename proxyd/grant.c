@@ -108,10 +108,8 @@ grant_over(struct grant *g)
 	LIST_REMOVE(g, entry);
 	gr.n--;
 	authd_forget(&g->call);
-	grant_ref(g);
 	stream_drop_idle(g);
 	grant_drop_id(g, g->id);
-	grant_unref(g);
 	grant_unref(g);		/* the table's */
 }
 
