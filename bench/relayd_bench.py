@@ -18,12 +18,12 @@ store sqlite "{dir}/store/relayd.db"
 control socket "{dir}/control.sock"
 listen on 127.0.0.1 port {port}
 proxyd {proxyd}
-max startups 2000:30:4000
+max startups 1000:30:2000
 
 tunnel {{
 	path "/support/api/tunnel"
 	path "/api/tunnel"
-	max tunnels 10000
+	max tunnels 3000
 	max sessions per system 32
 	rate limit address 1000000 per 1m
 	rate limit slot 1000000 per 1m
