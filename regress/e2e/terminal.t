@@ -23,8 +23,9 @@ def opened(d, sid, token):
     return w
 
 
-with Targets() as targets, Relayd(t, operator="\tconsole origin "
-                                  '"https://console.test"') as d:
+with Targets() as targets, Relayd(t, operator="\tticket rate 1000\n"
+                                  '\tconsole origin "https://console.test"'
+                                  ) as d:
     key, secret = d.add_system("box")
     with GoClient(d, key, secret, "web=127.0.0.1:%d" % targets.http) as c:
         c.event("manifest_sent")
