@@ -430,9 +430,10 @@ request_done(struct chan *c, struct imsg *m, void *arg)
 	char		 text[MESSAGE_SIZE] = "no answer in time";
 	uint16_t	 code = 504;
 
-	(void)c;
-	if (m == NULL && chan_is_closed(c))
+	if (m == NULL && chan_is_closed(c)) {
 		strlcpy(text, "authd has ended", sizeof(text));
+		code = 503;
+	}
 	if (m != NULL && (m_get_u16(m, &code) == -1 ||
 	    m_get_str(m, text, sizeof(text)) == -1 || m_end(m) == -1)) {
 		request_free(rq);

@@ -33,6 +33,7 @@ static struct {
 static void	slot_init(struct slot *, int, unsigned);
 static void	slot_start(void *);
 static void	slot_again(struct slot *, uint64_t);
+static void	slot_give_up(const struct slot *);
 static void	slot_each(void (*)(struct slot *));
 static void	child_ended(struct child *, int);
 static void	stop_child(struct child *);
@@ -102,7 +103,10 @@ slot_start(void *arg)
 	if (env()->stopping || s->child != NULL)
 		return;
 	if (spawn_child(s->role, s, 0) == NULL) {
-		slot_again(s, 0);
+		if (s->was_ready)
+			slot_again(s, 0);
+		else
+			slot_give_up(s);
 		return;
 	}
 	if (s->role == ROLE_AUTHD)
@@ -123,6 +127,15 @@ slot_again(struct slot *s, uint64_t lived_ms)
 	s->backoff_ms *= 2;
 	if (s->backoff_ms > BACKOFF_MAX_MS)
 		s->backoff_ms = BACKOFF_MAX_MS;
+}
+
+/* What a first start complains of will not go away by itself. */
+static void
+slot_give_up(const struct slot *s)
+{
+	log_warnx("cannot start: %s gave up", role_name(s->role));
+	env()->status = 1;
+	supervise_stop();
 }
 
 static void
@@ -207,14 +220,10 @@ child_ended(struct child *c, int status)
 	child_free(c);
 	if (s == NULL || env()->stopping)
 		return;
-	if (!s->was_ready && WIFEXITED(status)) {
-		/* What it complained of will not go away by itself. */
-		log_warnx("cannot start: %s gave up", role_name(s->role));
-		env()->status = 1;
-		supervise_stop();
-		return;
-	}
-	slot_again(s, lived_ms);
+	if (!s->was_ready && WIFEXITED(status))
+		slot_give_up(s);
+	else
+		slot_again(s, lived_ms);
 }
 
 /* The end. */

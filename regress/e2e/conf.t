@@ -1,0 +1,252 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: ISC
+"""relayd at its start: -n and -nv, errors, secret files, limits, the control
+socket, the manual's examples, the life without root."""
+
+import os
+import re
+import resource
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+
+from harness import BUILD, SRC, WAIT, Lines, Relayd, Tap, free_port, until
+
+t = Tap()
+RELAYD = os.path.join(BUILD, "bin", "relayd")
+top = tempfile.mkdtemp(prefix="relayd-conf-")
+os.chmod(top, 0o755)
+
+
+def write(name, text, mode=0o600):
+    path = os.path.join(top, name)
+    with open(path, "w") as f:
+        f.write(text)
+    os.chmod(path, mode)
+    return path
+
+
+def run(*words, **kw):
+    return subprocess.run([RELAYD, *words], stdin=subprocess.DEVNULL,
+                          stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                          text=True, timeout=WAIT, **kw)
+
+
+def nobody():
+    """Become a user without rights (a no-op where we are none)."""
+    if os.geteuid() == 0:
+        os.setgroups([])
+        os.setgid(65534)
+        os.setuid(65534)
+
+
+secret = write("jwt.secret", "x" * 48)
+
+
+def config(port, extra="", operator=""):
+    os.makedirs(os.path.join(top, "store"), exist_ok=True)
+    return """
+store sqlite "%s/store/relayd.db"
+listen on 127.0.0.1 port %d
+control socket "%s/control.sock"
+proxyd 1
+operator { jwt secret file "%s"
+%s }
+%s
+""" % (top, port, top, secret, operator, extra)
+
+
+# -n and -nv
+
+good = write("good.conf", config(free_port(), "tunnel { max tunnels 20 }"))
+r = run("-n", "-f", good)
+t.equal((r.returncode, r.stderr), (0, "configuration OK\n"),
+        "-n: a good file")
+r = run("-nv", "-f", good)
+again = write("again.conf", r.stdout)
+t.equal(run("-nv", "-f", again).stdout, r.stdout,
+        "-nv prints what parses back to the same")
+r = run("-n", "-f", write("readable.conf", config(1), 0o644),
+        preexec_fn=nobody)
+t.equal(r.returncode, 0, "-n needs no rights")
+t.ok(not os.path.exists(os.path.join(top, "control.sock")),
+     "-n opens nothing")
+bad = write("bad.conf", "bogus 1\ntunnel {\n\tgrace 30\n}\nlisten on x "
+            "port 1\npair { a b }\n")
+r = run("-n", "-f", bad)
+t.equal(r.returncode, 1, "-n: a bad file is exit 1")
+t.equal(r.stderr.splitlines(), [
+    '%s:1: unknown word "bogus"' % bad,
+    '%s:3: unexpected "30"; expected a duration such as 30s' % bad,
+    '%s:5: listen: "x" is not an IPv4 or IPv6 address' % bad,
+    '%s:6: "pair" is not supported by this version' % bad],
+    "every error: file, line, what came")
+r = run("-d", "-f", bad)
+t.equal((r.returncode, len(r.stderr.splitlines())), (1, 4),
+        "started with a bad file: exit 1, one line per error")
+t.equal(run("-n", "-f", os.path.join(top, "none")).returncode, 1,
+        "no file is exit 1")
+t.equal(run("-x").returncode, 2, "a wrong option is exit 2")
+t.equal(run("-n", "x").returncode, 2, "a word too many is exit 2")
+t.equal(run("-n", "-f", os.path.join(SRC, "etc", "relayd.conf")).returncode,
+        0, "the sample configuration is good")
+
+with open(os.path.join(SRC, "man", "relayd.conf.5")) as f:
+    blocks = re.findall(r"\.Bd -literal[^\n]*\n(.*?)\.Ed", f.read(), re.S)
+t.ok(len(blocks) >= 2, "the manual has examples")
+for i, block in enumerate(blocks):
+    r = run("-n", "-f", write("man%d.conf" % i, block))
+    t.equal((r.returncode, r.stderr), (0, "configuration OK\n"),
+            "example %d of relayd.conf(5) is good" % (i + 1))
+
+# What is refused at the start
+
+os.chmod(secret, 0o644)
+r = run("-d", "-f", good)
+t.ok(r.returncode == 1 and "others can read or write it" in r.stderr,
+     "a secret that others can read is refused")
+os.chmod(secret, 0o600)
+
+
+def few_files():
+    resource.setrlimit(resource.RLIMIT_NOFILE, (6000, 6000))
+    nobody()
+
+
+os.chown(secret, 65534, 65534) if os.geteuid() == 0 else None
+many = write("many.conf", config(free_port(), "max startups 10:30:100\n"
+                                 "tunnel { max tunnels 9000 }"), 0o644)
+r = run("-d", "-f", many, preexec_fn=few_files)
+m = re.search(r"are enough for max tunnels (\d+)", r.stderr)
+t.ok(r.returncode == 1 and m, "max tunnels that does not fit is refused, "
+     "with the number that does")
+fits = int(m.group(1)) if m else 0
+t.ok(2000 < fits < 3000, "which is about half the files (%d)" % fits)
+if os.geteuid() == 0:
+    os.chown(secret, 0, 0)
+r = run("-d", "-f", write("taken.conf", config(1).replace(
+    'control socket "%s/control.sock"' % top, 'control socket "%s"' % good)),
+    "-L", "/nonexistent")
+t.ok(r.returncode == 1 and "something else is there" in r.stderr,
+     "a file in the place of the control socket stays")
+t.ok(os.path.isfile(good), "and is still there")
+s = socket.socket()
+s.bind(("127.0.0.1", 0))
+s.listen()
+r = run("-d", "-f", write("busy.conf", config(s.getsockname()[1])))
+t.ok(r.returncode == 1 and "Address already in use" in r.stderr,
+     "a port that is taken")
+s.close()
+r = run("-d", "-f", good, "-L", "/nonexistent")
+t.ok(r.returncode == 1 and "cannot start" in r.stderr, "no programs: exit 1")
+
+if os.geteuid() == 0:
+    mixed = os.path.join(top, "mixed")
+    os.mkdir(mixed, 0o700)
+    with open(os.path.join(mixed, "letter"), "w") as f:
+        f.write("x")
+    r = run("-d", "-f", write("mixed.conf", config(free_port()).replace(
+        top + "/store/", mixed + "/")))
+    t.ok(r.returncode == 1 and "nothing else" in r.stderr,
+         "a store in a directory with other things is refused")
+    t.equal(os.stat(mixed).st_uid, 0, "and the directory stays root's")
+    try:
+        import pwd
+        pwd.getpwnam("_relayd")
+    except KeyError:
+        r = run("-f", good)
+        t.ok(r.returncode == 1 and "useradd" in r.stderr,
+             "without its users it refuses, and says how to make them")
+
+# A life
+
+with Relayd(t) as d:
+    t.equal(os.stat(d.sock).st_mode & 0o777, 0o660,
+            "the control socket is 0660")
+    r = run("-d", "-f", d.conf, "-L", os.path.join(BUILD, "libexec"))
+    t.ok(r.returncode == 1, "a second daemon does not start")
+    t.ok(d.ctl_try("show", "stats") is not None,
+         "and the first does not notice")
+    layers = {p["role"]: p["sandbox"] for p in d.processes()}
+    if os.geteuid() == 0:
+        for role in ("authd", "control", "proxyd"):
+            t.ok("user" in layers[role] and "chroot" in layers[role],
+                 "as root, %s changes user and root" % role)
+    for p in d.processes():
+        if p["role"] == "parent":
+            continue
+        fds = os.listdir("/proc/%s/fd" % p["pid"]) \
+            if os.geteuid() == 0 else []
+        t.ok(len(fds) < 40, "%s has few descriptors" % p["role"])
+        if os.geteuid() == 0:
+            with open("/proc/%s/environ" % p["pid"]) as f:
+                t.ok("PATH=" not in f.read(), "%s: no PATH" % p["role"])
+    os.kill(d.pid, signal.SIGUSR1)
+    os.kill(d.pid, signal.SIGUSR2)
+    t.ok(d.ctl_try("show", "stats") is not None, "SIGUSR1, SIGUSR2: nothing")
+    t.equal(d.stop(), 0, "SIGTERM: exit 0")
+    t.ok(not os.path.exists(d.sock), "and the control socket is gone")
+    t.ok(d.log.has("stopped$"), "and the log says so")
+
+    # The parent dies: the socket stays, the next start removes it.
+    d.start()
+    pids = [int(p["pid"]) for p in d.processes()]
+    d.kill(d.pid)
+    d.p.wait()
+
+    def gone():
+        for pid in pids:
+            try:
+                with open("/proc/%d/stat" % pid) as f:
+                    if f.read().rsplit(")", 1)[1].split()[0] != "Z":
+                        return False
+            except OSError:
+                pass
+        return True
+    t.ok(until(gone, "the children to end"),
+         "the parent dies: everyone else ends")
+    t.ok(os.path.exists(d.sock), "its socket is left")
+    d.start()
+    t.ok(True, "a stale control socket is replaced")
+    t.equal(d.stop(signal.SIGINT), 0, "SIGINT: exit 0")
+
+# Without root
+
+if os.geteuid() == 0:
+    home = os.path.join(top, "home")
+    os.mkdir(home)
+    shutil.copytree(os.path.join(BUILD, "libexec"),
+                    os.path.join(home, "libexec"))
+    shutil.copy(RELAYD, home)
+    shutil.copy(secret, home)
+    for where, dirs, files in os.walk(home):
+        for name in [where] + [os.path.join(where, f) for f in files]:
+            os.chown(name, 65534, 65534)
+    port = free_port()
+    conf = write("home/relayd.conf", config(port).replace(top, home), 0o644)
+    p = subprocess.Popen([os.path.join(home, "relayd"), "-d", "-f", conf,
+                          "-L", os.path.join(home, "libexec")],
+                         stdin=subprocess.DEVNULL,
+                         stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
+                         preexec_fn=nobody)
+    log = Lines(p.stderr)
+    log.wait(r"ready: ")
+    t.ok(log.has("not root: children keep this user, no chroot"),
+         "without root it starts, and says what is skipped")
+    ctl = os.path.join(BUILD, "bin", "relayctl")
+    r = subprocess.run([ctl, "-s", os.path.join(home, "control.sock"), "show",
+                        "processes"], stdout=subprocess.PIPE, text=True,
+                       timeout=WAIT)
+    t.ok(r.returncode == 0 and "seccomp" in r.stdout and
+         "chroot" not in r.stdout, "the rest of the sandbox applies")
+    r = subprocess.run([ctl, "-s", os.path.join(home, "control.sock"),
+                        "show", "stats"], stdout=subprocess.PIPE, text=True,
+                       timeout=WAIT)
+    t.ok("up" in r.stdout, "and the store is open")
+    p.send_signal(signal.SIGTERM)
+    t.equal(p.wait(WAIT), 0, "and it stops")
+
+shutil.rmtree(top, ignore_errors=True)
+t.done()

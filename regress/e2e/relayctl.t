@@ -1,0 +1,266 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: ISC
+"""relayctl and the control worker: every command, both outputs, exit codes,
+clients that misbehave."""
+
+import os
+import re
+import socket
+import struct
+import subprocess
+
+from harness import BUILD, WAIT, GoClient, Relayd, Tap, Targets, until
+
+t = Tap()
+CTL = os.path.join(BUILD, "bin", "relayctl")
+CTL_VERSION = 1
+
+
+def messages():
+    """Numbers of the message types, from where they are declared."""
+    from harness import SRC
+    with open(os.path.join(SRC, "common", "msg.h")) as f:
+        names = re.findall(r"^\tX\((\w+)\)", f.read(), re.M)
+    return {name: i + 1 for i, name in enumerate(names)}
+
+
+MSG = messages()
+
+
+def client(path):
+    s = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    s.settimeout(WAIT)
+    s.connect(path)
+    return s
+
+
+def ctl_bytes(op, *words, version=CTL_VERSION, id=1, tail=b""):
+    b = struct.pack("=IIIHB", MSG["CTL"], id, version, op, len(words))
+    for w in words:
+        b += struct.pack("=I", len(w)) + w.encode()
+    return b + tail
+
+
+def done(s):
+    """(code, text) of the last word of an answer; None at the end."""
+    while True:
+        b = s.recv(65536)
+        if not b:
+            return None
+        if struct.unpack("=I", b[:4])[0] == MSG["CTL_DONE"]:
+            code, n = struct.unpack("=HI", b[8:14])
+            return code, b[14:14 + n].decode()
+
+
+def plain(*words):
+    return subprocess.run([CTL, *words], stdout=subprocess.PIPE,
+                          stderr=subprocess.PIPE, stdin=subprocess.DEVNULL,
+                          text=True, timeout=WAIT)
+
+
+# Without a daemon
+
+r = plain("-s", "/nonexistent/x", "show", "stats")
+t.equal(r.returncode, 3, "no daemon: exit 3")
+t.match(r.stderr, "is relayd running", "and a hint")
+r = plain("bogus")
+t.equal(r.returncode, 2, "a wrong command: exit 2")
+t.match(r.stderr, 'unknown word "bogus"; expected show, close', "what is not")
+t.equal(plain().returncode, 2, "no command: exit 2")
+r = plain("-h")
+t.ok(r.returncode == 0 and "token create user <user>" in r.stdout,
+     "-h prints the commands")
+r = plain("completion", "bash")
+t.match(r.stdout, "complete -F _relayctl relayctl", "completion for bash")
+r = subprocess.run(["bash", "-c", """
+eval "$(%s completion bash)"
+COMP_WORDS=(%s show s); COMP_CWORD=2
+_relayctl %s
+echo "${COMPREPLY[@]}"
+""" % (CTL, CTL, CTL)], stdout=subprocess.PIPE, text=True, timeout=WAIT)
+t.equal(r.stdout.strip(), "sessions services stats", "which completes")
+
+with Targets() as targets, Relayd(t) as d:
+    # systems, organizations, tokens
+    row = d.ctl("system", "add", "box \u202e\u00e9")[0]
+    t.match(row["key"], r"^NETH(-[0-9A-F]{4}){8}$", "system add: a key")
+    t.match(row["secret"], r"^my_[0-9a-f]{20}\.[0-9a-f]{40}$",
+            "system add: a secret")
+    rows = d.ctl("system", "list")
+    t.equal([x["name"] for x in rows], ["box \u202e\u00e9"],
+            "system list, as JSON: the name as it is")
+    r = d.ctl_raw("system", "list")
+    t.ok("\u202e" not in r.stdout and
+         "box \\xe2\\x80\\xae\u00e9 " in r.stdout,
+         "as a table: made harmless")
+    t.match(r.stdout, r"^ID +KEY +NAME ", "one header")
+    org = d.ctl("org", "add", "ACME", "type", "customer")[0]["id"]
+    t.equal([x["name"] for x in d.ctl("org", "list")], ["ACME"], "org list")
+    d.ctl("system", "add", "second", "org", org)
+    t.ok(any(x["organization"] in (org, "ACME")
+             for x in d.ctl("system", "list")), "a system of that one")
+    r = d.ctl_raw("org", "add", "B", "type", "nonsense")
+    t.equal(r.returncode, 1, "a wrong type of organization: exit 1")
+    t.match(r.stderr, "^relayctl: refused: .", "with a reason")
+    token = d.ctl("token", "create", "user", "alice", "lifetime", "1h")
+    t.equal(token[0]["token"].count("."), 2, "token create")
+    t.ok(not d.log.has(re.escape(token[0]["token"])) and
+         not d.log.has(re.escape(row["secret"])), "no secret in the log")
+    d.ctl("system", "disable", row["key"])
+    t.equal([x["enabled"] for x in d.ctl("system", "list")
+             if x["key"] == row["key"]], ["no"], "system disable, by key")
+    d.ctl("system", "enable", row["id"])
+    t.equal([x["enabled"] for x in d.ctl("system", "list")
+             if x["key"] == row["key"]], ["yes"], "system enable, by id")
+    for words in (("system", "remove", "none"), ("close", "none"),
+                  ("show", "services", "none"), ("org", "remove", "none")):
+        r = d.ctl_raw(*words)
+        t.equal((r.returncode, r.stdout), (1, ""),
+                "%s of what is not: exit 1" % " ".join(words[:2]))
+
+    # While a tunnel is up
+    with GoClient(d, row["key"], row["secret"],
+                  "web=127.0.0.1:%d" % targets.http) as c:
+        c.event("manifest_sent")
+        s = d.wait_session()
+        rows = until(lambda: d.ctl("show", "services", s["session"]),
+                     "the service")
+        t.equal([x["name"] for x in rows], ["web"], "show services")
+        t.equal([x["name"] for x in d.ctl(
+            "show", "services", s["session"].replace("-", ""))], ["web"],
+            "the session may be written without dashes")
+        rows = d.ctl("show", "tunnels")
+        t.equal([x["session"] for x in rows], [s["session"]], "show tunnels")
+        muxd = d.processes("muxd")
+        t.equal([(x["session"], x["instance"]) for x in muxd],
+                [(s["session"], rows[0]["instance"])],
+                "show processes says what a muxd is bound to")
+        t.equal(sorted({x["role"] for x in d.processes()}),
+                ["authd", "control", "muxd", "parent", "proxyd"],
+                "show processes: all roles")
+        t.ok(all(re.match(r"^\d+K$", x["memory"]) for x in d.processes()),
+             "with their memory")
+        t.ok(all("seccomp" in x["sandbox"] for x in d.processes()
+                 if x["role"] != "parent"), "and their sandbox")
+        t.ok(all(x["state"] == "ready" for x in d.processes()), "all ready")
+        d.ctl("close", s["session"])
+        t.equal(c.p.wait(WAIT), 0, "close: the client ends")
+    t.equal([x for x in d.sessions() if x["session"] == s["session"] and
+             x["status"] == "active"], [], "and the session is not active")
+    d.ctl("system", "remove", row["key"])
+    t.ok(row["key"] not in [x["key"] for x in d.ctl("system", "list")],
+         "system remove")
+    for x in d.ctl("system", "list"):
+        d.ctl("system", "remove", x["key"])
+    d.ctl("org", "remove", org)
+    t.equal(d.ctl("org", "list"), [], "org remove")
+
+    # The log
+    d.ctl("log", "brief")
+    mark = d.log.mark()
+    d.ctl("show", "stats")
+    t.ok(not d.log.has("debug", mark), "log brief")
+    d.ctl("log", "verbose")
+    mark = d.log.mark()
+    d.ctl("show", "stats")
+    d.log.wait("debug control.*connected", mark)
+    t.ok(True, "log verbose, in the children too")
+    t.ok(d.log.has(r"control\[\d+\] \d+: client uid %d pid \d+: show stats" %
+                   os.geteuid()), "the log names who asked for what")
+
+    # Clients that misbehave: each is closed, nobody else notices.
+    s = client(d.sock)
+    s.send(ctl_bytes(5, version=99))
+    code, text = done(s)
+    t.equal(code, 505, "another version is told so")
+    s.send(ctl_bytes(5, id=2))
+    t.equal(done(s)[0], 0, "and may ask again")
+    s.send(ctl_bytes(6))
+    t.equal(done(s)[0], 400, "a wrong number of words is refused")
+    s.send(ctl_bytes(9999))
+    t.equal(done(s)[0], 400, "a request that is none, too")
+    s.close()
+    for what, packet in (
+            ("an empty header", b"\1"),
+            ("an unknown type", struct.pack("=II", 9999, 1)),
+            ("a message that only relayd may send",
+             struct.pack("=IIHI", MSG["CTL_DONE"], 1, 0, 0)),
+            ("no id", ctl_bytes(5, id=0)),
+            ("a byte too many", ctl_bytes(5, tail=b"x")),
+            ("a word that ends too soon", ctl_bytes(6, "abc")[:-1]),
+            ("a word with a NUL", ctl_bytes(6, "a\0c")),
+            ("a word that is too long", ctl_bytes(6, "a" * 600)),
+            ("too many words", ctl_bytes(6, *["a"] * 13)),
+            ("32 KiB", ctl_bytes(6, tail=b"x" * 33000))):
+        s = client(d.sock)
+        mark = d.log.mark()
+        s.send(packet)
+        t.equal(s.recv(100), b"", "%s: the client is closed" % what)
+        d.log.wait("client uid .*: closed: ", mark)
+        s.close()
+    s = client(d.sock)
+    r, w = os.pipe()
+    socket.send_fds(s, [ctl_bytes(5)], [r])
+    t.equal(s.recv(100), b"", "a descriptor: the client is closed")
+    s.close()
+    os.close(r)
+    os.close(w)
+    t.ok(d.ctl_try("show", "stats") is not None, "control lives on")
+    t.equal(len(d.processes("control")), 1, "the same one")
+    t.equal(d.processes("control")[0]["restarts"], "0", "never restarted")
+
+    # 8 clients of one user, and what waits of one client.
+    held = [client(d.sock) for _ in range(8)]
+    for s in held:
+        s.send(ctl_bytes(5))
+        done(s)
+    s = client(d.sock)
+    t.equal(done(s), (503, "too many clients of this user"),
+            "the ninth client of a user is refused")
+    s.close()
+    r = d.ctl_raw("show", "stats")
+    t.equal((r.returncode, r.stderr), (1, "relayctl: refused: too many "
+                                       "clients of this user\n"),
+            "and relayctl says so")
+    held[0].close()
+    t.ok(until(lambda: d.ctl_try("show", "stats") is not None,
+               "room for a client"), "when one has gone there is room")
+    for s in held[1:]:
+        s.close()
+
+    # Without authd, and without control.
+    until(lambda: d.ctl_try("show", "stats") is not None, "an answer")
+    os.kill(d.pid_of("authd"), 19)
+    s = client(d.sock)
+    for i in range(9):
+        s.send(ctl_bytes(5, id=i + 1))
+    t.equal(done(s), (503, "too many requests at once"),
+            "nine requests of one client at once")
+    pid = d.pid_of("authd")
+    d.kill(pid)
+    t.equal(done(s)[0], 503, "authd ends: who waits is told")
+    s.close()
+    t.ok(until(lambda: d.ctl_try("show", "stats") is not None,
+               "the next authd"), "and the next authd answers")
+    t.equal(d.processes("authd")[0]["restarts"], "1", "restarts are counted")
+    d.kill(d.pid_of("control"))
+    t.ok(until(lambda: d.ctl_try("show", "stats") is not None,
+               "the next control"), "control ends: the next one answers")
+
+    # A stranger.
+    if os.geteuid() == 0:
+        def nobody():
+            os.setgroups([])
+            os.setgid(65534)
+            os.setuid(65534)
+        r = subprocess.run(["python3", "-c", """
+import socket, sys
+s = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+try:
+    s.connect(sys.argv[1])
+except PermissionError:
+    sys.exit(7)
+""", d.sock], preexec_fn=nobody, timeout=WAIT)
+        t.equal(r.returncode, 7, "a stranger cannot open the control socket")
+    t.equal(d.stop(), 0, "and it stops in order")
+t.done()
