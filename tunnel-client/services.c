@@ -7,6 +7,7 @@
 #include "client.h"
 #include "compat.h"
 #include "log.h"
+#include "ws.h"
 
 /* Where `name` is, or would have to be. */
 static size_t
@@ -162,6 +163,15 @@ entry_add(struct services *all, char *entry, const char *exclude)
 	if (strlcpy(s.name, entry, sizeof(s.name)) >= sizeof(s.name) ||
 	    entry_parse(&s, eq + 1) == -1) {
 		log_warnx("service \"%s\": too long, skipped", shown);
+		return (0);
+	}
+	if (strcmp(s.name, "terminal") == 0 ||
+	    !ws_utf8((uint8_t *)s.name, strlen(s.name)) ||
+	    !ws_utf8((uint8_t *)s.target, strlen(s.target)) ||
+	    !ws_utf8((uint8_t *)s.host, strlen(s.host))) {
+		log_warnx("service \"%s\": %s, skipped", shown,
+		    strcmp(s.name, "terminal") == 0 ? "the name is taken" :
+		    "not UTF-8");
 		return (0);
 	}
 	strlcpy(s.label, s.name, sizeof(s.label));

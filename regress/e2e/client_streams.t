@@ -1,0 +1,313 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: ISC
+"""Streams that the server opens to tunnel-client: first lines, connections,
+commands."""
+
+import hashlib
+import json
+import os
+import socket
+import struct
+import subprocess
+import ssl
+import sys
+import tempfile
+import threading
+
+sys.dont_write_bytecode = True
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+from clienttest import Client, Target, counter, echo
+from harness import Tap, free_port, until
+from tunnelserver import WINDOW, Server
+
+t = Tap()
+
+
+def reply(u, first):
+    """What comes back on a stream with this first line, to its end."""
+    return u.open(first).rest()
+
+
+# ---- first lines, plain connections ----
+
+with Server() as s, Target(echo) as e, Target(counter) as n, \
+        tempfile.TemporaryDirectory() as d:
+    hosts = os.path.join(d, "hosts")
+    with open(hosts, "w") as f:
+        f.write("169.254.169.254 evil.example\n127.0.0.1 good.example\n"
+                "127.0.0.1 mixed.example\n100.100.100.200 mixed.example\n")
+    closed = free_port()
+    c = Client(s, services="echo=good.example:%d,count=127.0.0.1:%d,"
+               "evil=evil.example:80,mixed=mixed.example:80,none=127.0.0.1:%d,"
+               "meta=169.254.169.254:80,noport=127.0.0.1,"
+               "unknown=nowhere.invalid.:80" % (e.port, n.port, closed),
+               env={"TUNNEL_CLIENT_HOSTS": hosts}, move_ms=61000)
+    u = s.tunnel()
+    u.document(b'{"version"')
+
+    st = u.open(b"C" * 1025)
+    t.equal((st.rest(), st.fin, st.rst), (b"", True, False),
+            "tunnel-42: a first line of 1025 bytes: FIN and no reply")
+    t.match(reply(u, b"CONNECT " + b"n" * 1016 + b"\n").decode(),
+            "^ERROR service not found: n+",
+            "tunnel-42: one of 1024 bytes is looked at")
+    got = reply(u, b"CONNECT " + b"\xff" * 1016 + b"\n")
+    t.ok(got.endswith(b"\n") and len(got) <= 1025,
+         "the reply is at most 1024 bytes and a newline")
+    t.equal(reply(u, b"CONNECT nosuch\n"),
+            b"ERROR service not found: nosuch\n",
+            "tunnel-42: an unknown name")
+    t.equal(reply(u, b"CONNECT echo\r\n"),
+            b"ERROR service not found: echo\\x0d\n",
+            "a carriage return is part of the name")
+    for line in b"CONNECT \n", b"connect echo\n", b"HELLO\n", b"\n":
+        st = u.open(line)
+        t.equal((st.rest(), st.fin), (b"", True), "%r: FIN and no reply" %
+                line)
+    st = u.open(b"CONNECT no")
+    st.send(b"such\n")
+    t.equal(st.rest(), b"ERROR service not found: nosuch\n",
+            "a line in two pieces")
+    st = u.open(b"CONNECT nosuch")
+    st.fin_send()
+    t.equal(st.rest(), b"ERROR service not found: nosuch\n",
+            "a line ended by FIN")
+
+    for name, why in (("evil", "refused address"),
+                      ("mixed", "refused address"),
+                      ("meta", "refused address"),
+                      ("none", "Connection refused")):
+        text = reply(u, b"CONNECT %s\n" % name.encode()).decode()
+        t.match(text, r"^ERROR failed to connect to \S+:\d+: %s\n$" % why,
+                "%s%s: %s" % ("tunnel-31(partial): " if name == "evil" else
+                              "", name, why))
+    t.match(reply(u, b"CONNECT noport\n").decode(),
+            r"^ERROR failed to connect to 127.0.0.1: ", "a target without "
+            "port is an error")
+
+    # ---- bytes ----
+    st = u.open(b"CONNECT echo\nhello")
+    t.equal((st.line(), st.take(5)), (b"OK\n", b"hello"),
+            "what follows the line in the same flight arrives")
+    data = os.urandom(3 * 1024 * 1024)
+    feeder = threading.Thread(target=lambda: (st.send(data), st.fin_send()))
+    feeder.start()
+    got = st.rest()
+    feeder.join()
+    t.equal(hashlib.sha256(got).digest(), hashlib.sha256(data).digest(),
+            "3 MiB there and back; echo ends after our FIN")
+
+    st = u.open(b"CONNECT count\n" + b"x" * 1000)
+    t.equal(st.line(), b"OK\n", "a service that answers at the end")
+    st.send(b"y" * 234)
+    st.fin_send()
+    t.equal((st.rest(), st.fin, st.rst), (b"1234 bytes\n", True, False),
+            "tunnel-40(partial): a half-close is passed on, and the reply "
+            "after it delivered")
+
+    # FIN in the same flight as the line, before the target is connected
+    u.hold = True
+    st = u.open()
+    st.send(b"CONNECT count\n12345")
+    st.fin_send()
+    t.equal(st.rest(), b"OK\n5 bytes\n", "FIN before the target is reached")
+    u.hold = False
+
+    # ---- windows: nothing moves without credit ----
+    u.hold = True
+    st = u.open(b"CONNECT echo\n")
+    t.equal(st.line(), b"OK\n", "a stream whose reader sleeps")
+    feeder = threading.Thread(target=lambda: st.send(data))
+    feeder.start()
+    until(lambda: len(st.data) + 3 == 262144, "the window to be used")
+    other = u.open(b"CONNECT echo\nping")
+    t.equal((other.line(), other.take(4)), (b"OK\n", b"ping"),
+            "tunnel-22(partial): it stops at window 0, another stream goes "
+            "on")
+    other.fin_send()
+    u.hold = False
+    u.frame(WINDOW, 0, st.id, 262144)
+    st.wait(lambda: len(st.data) >= len(data), "all of it")
+    feeder.join()
+    t.ok(st.data == data, "after an update all of it comes")
+    st.reset()
+
+    u.close(4000)
+    u.drop()
+    t.equal(c.wait(), 0, "exit 0")
+    c.clean(t)
+
+# ---- targets that end in odd ways ----
+
+
+def reset_at_once(x):
+    x.recv(1)
+    x.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER,
+                 struct.pack("ii", 1, 0))
+
+
+def says_and_stays(x):
+    x.sendall(b"bye")
+    x.shutdown(socket.SHUT_WR)
+    while x.recv(65536):
+        pass
+
+
+with Server() as s, Target(reset_at_once) as r1, \
+        Target(says_and_stays) as r2, Target(echo) as e:
+    c = Client(s, services="reset=127.0.0.1:%d,stays=127.0.0.1:%d,"
+               "echo=127.0.0.1:%d" % (r1.port, r2.port, e.port),
+               move_ms=61000)
+    u = s.tunnel()
+    u.document(b'{"version"')
+    st = u.open(b"CONNECT reset\nx")
+    st.rest()
+    t.equal(st.rst, True, "a reset of the target resets the stream")
+    st = u.open(b"CONNECT stays\n")
+    t.equal(st.rest(), b"OK\nbye", "the target's end comes as FIN")
+    st.send(b"still here")
+    u.pongs = 0
+    st.data, st.fin = b"", False
+    c.move()
+    st.wait(lambda: st.rst, "reset")
+    t.ok(True, "half closed and idle for a minute: reset")
+    st = u.open(b"CONNECT echo\nx")
+    st.take(4)
+    st.reset()
+    u.drop()
+    u = s.tunnel()
+    u.document(b'{"version"')
+    t.equal(u.open(b"CONNECT echo\nx").take(4), b"OK\nx",
+            "after a reset, and a lost tunnel, it works on")
+
+    # 300 streams at once: 256 are taken
+    sts = [u.open() for _ in range(300)]
+    u.until(lambda: sum(x.acked or x.rst for x in sts) == 300, "answers")
+    t.equal(sum(x.rst for x in sts), 45,
+            "300 opens: what is over 256 is reset, the tunnel stays")
+    t.ok(not u.gone, "and is up")
+    u.close(4000)
+    u.drop()
+    t.equal(c.wait(), 0, "exit 0")
+    c.clean(t)
+
+# ---- TLS targets ----
+
+with tempfile.TemporaryDirectory() as d:
+    cert, key = os.path.join(d, "c.pem"), os.path.join(d, "k.pem")
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048",
+                    "-nodes", "-days", "2", "-subj", "/CN=nobody", "-out",
+                    cert, "-keyout", key], check=True,
+                   stderr=subprocess.DEVNULL)
+    names = []
+    ctx = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    ctx.load_cert_chain(cert, key)
+    ctx.sni_callback = lambda sock, name, c: names.append(name)
+    with Server() as s, Target(echo, ctx) as e, Target(counter, ctx) as n, \
+            Target(lambda x: x.recv(65536) and x.recv(65536)) as silent:
+        c = Client(s, services="a=127.0.0.1:%d:host=panel.example.org:8443"
+                   ":tls,b=localhost:%d:tls,c=127.0.0.1:%d:tls,"
+                   "silent=127.0.0.1:%d:tls" % (e.port, n.port, e.port,
+                                                silent.port), move_ms=10500)
+        u = s.tunnel()
+        u.document(b'{"version"')
+        st = u.open(b"CONNECT a\n")
+        data = os.urandom(1024 * 1024)
+        feeder = threading.Thread(target=lambda: st.send(data))
+        feeder.start()
+        t.equal(st.line(), b"OK\n", "a TLS target; nothing is verified")
+        t.ok(st.take(len(data)) == data, "1 MiB there and back over TLS")
+        feeder.join()
+        st.fin_send()
+        st.rest()
+        t.equal((st.fin, st.rst), (True, False), "and its end")
+        st = u.open(b"CONNECT b\n12345678")
+        st.fin_send()
+        t.equal(st.rest(), b"OK\n8 bytes\n",
+                "a half-close over TLS, and the reply after it")
+        st = u.open(b"CONNECT c\nx")
+        t.equal(st.take(4), b"OK\nx", "a TLS target without a name")
+        t.equal(names, ["panel.example.org", "localhost", None],
+                "SNI is the service's host, else the target's name")
+        st = u.open(b"CONNECT silent\n")
+        until(lambda: silent.count, "the dial")
+        c.move()
+        t.match(st.rest().decode(), "^ERROR failed to connect to .*: TLS "
+                "handshake timed out\n$", "a target that says nothing: given "
+                "up after 10 s")
+        u.close(4000)
+        u.drop()
+        t.equal(c.wait(), 0, "exit 0")
+        c.clean(t)
+
+# ---- commands ----
+
+with Server() as s, Target(echo) as e:
+    c = Client(s, services="web=127.0.0.1:1")
+    u = s.tunnel()
+    first = u.document(b'{"version"')
+
+    def command(text, version=b"1"):
+        st = u.open(b"COMMAND " + version + b"\n")
+        try:
+            st.send(text if isinstance(text, bytes) else
+                    json.dumps(text).encode())
+        except ConnectionError:
+            pass
+        return st.rest().decode()
+
+    def add(**services):
+        return command({"action": "add_services", "services": services})
+
+    good = {"target": "127.0.0.1:%d" % e.port, "host": "", "tls": False,
+            "label": "Added"}
+    t.equal(command(b"", b"2"),
+            'ERROR unsupported command version "2"\n',
+            "tunnel-45(partial): COMMAND 2")
+    t.match(add(**{"a%d" % i: good for i in range(11)}),
+            "^ERROR too many services: max 10", "tunnel-45(partial): 11 "
+            "entries")
+    t.match(add(Upper=good), '^ERROR invalid service name "Upper": must '
+            'match', "tunnel-45(partial): an upper-case name")
+    t.match(add(x=good, y=dict(good, target="169.254.169.254:80")),
+            '^ERROR service "y" rejected: ', "tunnel-45(partial): a refused "
+            "target")
+    t.match(command(b"[]"), "^ERROR invalid json", "no object")
+    t.match(command(b'{"action": nonsense}'), "^ERROR invalid json", "no JSON")
+    t.match(command({"action": "dance"}), '^ERROR unknown action "dance"',
+            "an unknown action")
+    t.match(command({"action": "remove_services"}),
+            "^ERROR no service names provided", "nothing to remove")
+    t.match(command(b"{" + b" " * 70000 + b"}"), "^ERROR invalid json",
+            "a command over 64 KiB")
+    t.equal(reply(u, b"CONNECT x\n"), b"ERROR service not found: x\n",
+            "tunnel-45(partial): nothing has changed")
+    t.equal(add(web=good, **{"new-one": good}), "OK\n",
+            "tunnel-46(partial): two services are added")
+    m = json.loads(b'{"version"' + u.document(b'{"version"'))
+    t.equal(sorted(m["services"]), ["new-one", "web"],
+            "tunnel-46(partial): the manifest has them")
+    t.equal(m["services"]["web"]["label"], "Added",
+            "one shadows what was there")
+    t.equal(u.open(b"CONNECT new-one\nhi").take(5), b"OK\nhi",
+            "an added service works")
+    t.equal(command({"action": "remove_services",
+                     "service_names": ["web", "nosuch"]}), "OK\n",
+            "one is removed")
+    m = json.loads(b'{"version"' + u.document(b'{"version"'))
+    t.equal(m["services"]["web"]["label"], "web",
+            "tunnel-46(partial): the shadowed one is back")
+    t.equal(command({"action": "remove_services",
+                     "service_names": ["web"]}), "OK\n",
+            "what was not added is not removed")
+    t.equal(reply(u, b"CONNECT nosuch\n"),
+            b"ERROR service not found: nosuch\n", "and the tunnel is up")
+    u.drop()
+    u = s.tunnel()
+    t.equal(u.document(b'{"version"'), first,
+            "a new connection begins without what was added")
+    u.close(4000)
+    u.drop()
+    t.equal(c.wait(), 0, "exit 0")
+    c.clean(t)
+t.done()

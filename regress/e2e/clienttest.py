@@ -1,0 +1,106 @@
+# SPDX-License-Identifier: ISC
+"""What the tests of tunnel-client share: starting it against a server in the
+test's hand, targets, secrets to look for."""
+
+import os
+import signal
+import socket
+import threading
+
+from harness import BUILD, Program
+
+KEY = "NETH-7F3A-0001-0002-0003-0004-0005-0006-0007"
+SECRET = "my_0123456789abcdef0123." + "5e" * 20
+
+
+class Client(Program):
+    """tunnel-client; the environment holds nothing but what is given."""
+
+    def __init__(self, server, *flags, env=None, services="", build=None,
+                 path="/api/tunnel", scheme="ws", move_ms=1000, bare=False):
+        e = {"PATH": os.environ["PATH"],
+             "TUNNEL_CLIENT_MOVE_MS": str(move_ms)}
+        if not bare:
+            e.update({"SUPPORT_URL": "%s://127.0.0.1:%d%s" % (
+                          scheme, server.port, path),
+                      "SYSTEM_KEY": KEY, "SYSTEM_SECRET": SECRET,
+                      "STATIC_SERVICES": services,
+                      "DIAGNOSTICS_DIR": "/nonexistent",
+                      "RECONNECT_DELAY": "100ms"})
+        e.update(env or {})
+        for name in ("ASAN_OPTIONS", "UBSAN_OPTIONS", "LSAN_OPTIONS"):
+            if name in os.environ:
+                e[name] = os.environ[name]
+        self.env = e
+        super().__init__(["/usr/bin/env", "-i"] +
+                         ["%s=%s" % kv for kv in e.items()] +
+                         [os.path.join(build or BUILD, "bin",
+                                       "tunnel-client")] + list(flags))
+
+    def move(self):
+        """Move its clock by move_ms."""
+        self.p.send_signal(signal.SIGUSR1)
+
+    def clean(self, tap):
+        """No sanitizer has said a word."""
+        text = self.err.text()
+        if "Sanitizer" in text or "runtime error" in text:
+            tap.ok(False, "no report of a sanitizer")
+            tap.diag(text[-4000:])
+
+
+class Target:
+    """A TCP service: each connection goes to `serve(socket)` in a thread."""
+
+    def __init__(self, serve, context=None):
+        self.l = socket.create_server(("127.0.0.1", 0))
+        self.port = self.l.getsockname()[1]
+        self.serve, self.context = serve, context
+        self.count = 0
+        threading.Thread(target=self._run, daemon=True).start()
+
+    def _run(self):
+        while True:
+            try:
+                s, _ = self.l.accept()
+            except OSError:
+                return
+            self.count += 1
+            threading.Thread(target=self._one, args=(s,),
+                             daemon=True).start()
+
+    def _one(self, s):
+        try:
+            if self.context is not None:
+                s = self.context.wrap_socket(s, server_side=True)
+            self.serve(s)
+        except OSError:
+            pass
+        finally:
+            s.close()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *exc):
+        self.l.close()
+
+
+def echo(s):
+    """Back what comes, as it comes; then the end."""
+    while True:
+        data = s.recv(65536)
+        if not data:
+            return
+        s.sendall(data)
+
+
+def counter(s):
+    """The number of bytes, after the end of them."""
+    n = 0
+    while True:
+        data = s.recv(65536)
+        if not data:
+            break
+        n += len(data)
+    s.sendall(b"%d bytes\n" % n)
