@@ -77,6 +77,9 @@ int	hdr_rule(const struct hdr_rule *, size_t n, const struct slice *name,
 #define HDR_RULE(name, what)	{ name, sizeof(name) - 1, 0, what }
 #define HDR_PREFIX(name, what)	{ name, sizeof(name) - 1, 1, what }
 
+/* Write a field as it came. */
+void	hdr_put_field(struct out *, const struct httphead_field *);
+
 /* Whether Connection names more than keep-alive, close and upgrade. */
 int	hdr_connection_names(const struct httphead *);
 /* Whether it names this field, which then ends here. */

@@ -77,6 +77,20 @@ hdr_connection_has(const struct httphead *h, const struct slice *name)
 	return (httphead_has_token(h, "connection", text));
 }
 
+void
+hdr_put_field(struct out *o, const struct httphead_field *f)
+{
+	/* Name, colon, blanks and value lie in one piece; an empty value not. */
+	if (f->value.len > 0)
+		out_put(o, f->name.s,
+		    (size_t)(f->value.s + f->value.len - f->name.s));
+	else {
+		out_put(o, f->name.s, f->name.len);
+		out_lit(o, ":");
+	}
+	out_lit(o, "\r\n");
+}
+
 /* Does `path` equal the whole segments `seg` or continue them after '/'? */
 static int
 path_begins(const struct slice *path, const char *seg, size_t len)
@@ -117,14 +131,6 @@ put_path(struct out *o, const struct httphead *h, const struct reqhdr *a)
 	    !path_begins(&path, a->path, n))
 		out_put(o, a->path, n);
 	out_put(o, path.s, path.len);
-}
-
-static void
-put_field(struct out *o, const struct httphead_field *f)
-{
-	/* Name, colon, blanks and value lie in one piece. */
-	out_put(o, f->name.s, (size_t)(f->value.s + f->value.len - f->name.s));
-	out_lit(o, "\r\n");
 }
 
 static void
@@ -206,7 +212,7 @@ reqhdr_build(struct out *o, const struct httphead *h, const struct reqhdr *a)
 		    &f->name, PASS)) {
 		case PASS:
 			if (!names || !hdr_connection_has(h, &f->name))
-				put_field(o, f);
+				hdr_put_field(o, f);
 			break;
 		case COOKIE:
 			put_cookie(o, &f->value);

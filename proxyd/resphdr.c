@@ -30,13 +30,6 @@ static const struct hdr_rule	rules[] = {
 };
 
 static void
-put_field(struct out *o, const struct httphead_field *f)
-{
-	out_put(o, f->name.s, (size_t)(f->value.s + f->value.len - f->name.s));
-	out_lit(o, "\r\n");
-}
-
-static void
 put_set_cookie(struct out *o, const struct slice *v, int secure)
 {
 	size_t	n;
@@ -149,7 +142,7 @@ put_fields(struct out *o, const struct httphead *h, const struct resphdr *a,
 		    !(h->flags & (HTTPHEAD_CHUNKED | HTTPHEAD_INTERIM)) &&
 		    !a->upgrade) ||
 		    (what == EXPOSE && a->sibling.s != NULL))
-			put_field(o, f);
+			hdr_put_field(o, f);
 	}
 }
 

@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Host names and Origins: whatever comes out as a proxy host prints back to
+ * the name that went in, and a host's own origin is its own.
+ */
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "host.h"
+
+#define DOMAIN	"support.example.com"
+
+int	LLVMFuzzerTestOneInput(const uint8_t *, size_t);
+
+int
+LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
+{
+	struct slice	v = { (const char *)data, len }, origin, rest, own;
+	struct host	h, again;
+	char		text[512];
+	uint16_t	port, p2;
+
+	if (host_parse(&h, &port, &v, DOMAIN) == HOST_OK) {
+		snprintf(text, sizeof(text), "https://%s--%s.%s", h.label,
+		    h.slug, DOMAIN);
+		own.s = text;
+		own.len = strlen(text);
+		if (host_origin(&own, &h, DOMAIN, "https", 443, port) != 2)
+			abort();
+		own.s += 8;
+		own.len -= 8;
+		if (host_parse(&again, &p2, &own, DOMAIN) != HOST_OK ||
+		    strcmp(again.label, h.label) != 0 ||
+		    strcmp(again.slug, h.slug) != 0)
+			abort();
+	}
+	memset(&h, 0, sizeof(h));
+	strcpy(h.label, "web");
+	memset(h.slug, 'a', sizeof(h.slug) - 1);
+	(void)host_origin(&v, &h, DOMAIN, "https", 443, 0);
+	(void)host_origin(&v, &h, DOMAIN, "http", 8080, 8080);
+	if (host_url_origin(&v, &origin, &rest) == 0 &&
+	    origin.len + rest.len != len)
+		abort();
+	return (0);
+}

@@ -1,0 +1,185 @@
+/* SPDX-License-Identifier: ISC */
+#include "hdr.h"
+#include "route.h"
+#include "tap.h"
+
+#define SLUG	"0f8b1c2d3e4f5061728394a5b6c7d8e9"
+#define ID	"0f8b1c2d-3e4f-5061-7283-94a5b6c7d8e9"
+
+static struct conf	cf;
+static struct httphead	h;
+static char		text[4096];
+
+static const struct httphead *
+head(const char *line, const char *fields)
+{
+	struct httphead_scan	scan = { 0, 0, 0 };
+	const char		*why = "incomplete";
+	int			 status;
+
+	snprintf(text, sizeof(text), "%s HTTP/1.1\r\n%s\r\n", line, fields);
+	if (httphead_request(&h, &scan, text, strlen(text), &status, &why) != 1)
+		diag("%s: %s", line, why);
+	return (&h);
+}
+
+static void
+goes(const char *line, const char *fields, uint32_t flags, enum route want)
+{
+	struct route_to	to;
+
+	(void)head(line, fields);
+	is_int(route_find(&to, &h, &h.host, flags, &cf), want,
+	    "%s, listener %u", line, (unsigned)flags);
+}
+
+static void
+routes(void)
+{
+#define PROXY	"Host: web--" SLUG ".d.example\r\n"
+#define UP	"Connection: upgrade\r\nUpgrade: websocket\r\n"
+	goes("GET /api/tunnel", PROXY, 0, ROUTE_PROXY);
+	goes("GET /api/tunnel", PROXY, LISTEN_INTERNAL, ROUTE_TUNNEL);
+	goes("GET /", "Host: x.d.example\r\n", 0, ROUTE_BAD_HOST);
+	goes("GET /", "Host: -a--" SLUG ".d.example\r\n", 0, ROUTE_BAD_NAME);
+	goes("GET /api/tunnel", "Host: a\r\n", 0, ROUTE_TUNNEL);
+	goes("POST /support/api/tunnel?x", "Host: a\r\n", 0, ROUTE_TUNNEL);
+	goes("GET /api/tunnel/", "Host: a\r\n", 0, ROUTE_API);
+	goes("GET /api/tunnel", "Host: a\r\n", LISTEN_TUNNEL, ROUTE_TUNNEL);
+	goes("GET /api/health", "Host: a\r\n", LISTEN_INTERNAL, ROUTE_HEALTH);
+	goes("GET /api/health", "Host: a\r\n", LISTEN_TUNNEL, ROUTE_NOT_FOUND);
+	goes("GET /api/health", "Host: a\r\n", 0, ROUTE_API);
+	goes("GET /api/support-sessions/x/terminal", "Host: a\r\n" UP, 0,
+	    ROUTE_TERMINAL);
+	goes("GET /api/support-sessions/x/terminal", "Host: a\r\n", 0,
+	    ROUTE_API);
+	goes("GET /api/support-sessions/x/terminal", "Host: a\r\n" UP,
+	    LISTEN_INTERNAL, ROUTE_NOT_FOUND);
+	goes("GET /api", "Host: a\r\n", 0, ROUTE_API);
+	goes("GET /apix", "Host: a\r\n", 0, ROUTE_NOT_FOUND);
+	goes("OPTIONS *", "Host: a\r\n", 0, ROUTE_NOT_FOUND);
+	goes("GET /relay/x", "Host: a\r\n", 0, ROUTE_NOT_FOUND);
+	snprintf(cf.tunnel_path[0], sizeof(cf.tunnel_path[0]), "/t");
+	cf.n_tunnel_path = 1;
+	goes("GET /t", "Host: a\r\n", 0, ROUTE_TUNNEL);
+	goes("GET /api/tunnel", "Host: a\r\n", 0, ROUTE_API);
+}
+
+static void
+api(const char *method, const char *path, int want)
+{
+	struct slice	m = { method, strlen(method) };
+	struct slice	p = { path, strlen(path) }, id = { NULL, 0 };
+
+	is_int(route_api(&p, &m, &id), want, "%s %s", method, path);
+}
+
+static void
+calls(void)
+{
+	struct slice	id = { ID, sizeof(ID) - 1 };
+
+	api("GET", "/api/support-sessions", API_SESSION_LIST);
+	api("GET", "/api/support-sessions/", 0);
+	api("GET", "/api/support-sessionsx", 0);
+	api("GET", "/api/support-sessions/" ID, API_SESSION_GET);
+	api("DELETE", "/api/support-sessions/" ID, API_SESSION_CLOSE);
+	api("PUT", "/api/support-sessions/" ID, -1);
+	api("GET", "/api/support-sessions/" ID "/services", API_SERVICES);
+	api("GET", "/api/support-sessions/" ID "/services/", 0);
+	api("POST", "/api/support-sessions/" ID "/proxy-token",
+	    API_PROXY_TOKEN);
+	api("POST", "/api/support-sessions/" ID "/terminal-ticket",
+	    API_TERMINAL_TICKET);
+	api("GET", "/api/support-sessions//services", 0);
+	api("GET", "/api/systems", 0);
+	ok(route_is_uuid(&id), "a UUID");
+	id.len--;
+	ok(!route_is_uuid(&id), "not one");
+}
+
+/* What becomes of a path (operator-api.md, 7.7). */
+static void
+path(const char *in, const char *service_path, const char *prefix,
+    const char *want)
+{
+	char		buf[REQHDR_MAX], line[600];
+	struct out	o = { buf, 0, sizeof(buf), 0 };
+	struct reqhdr	a = { "t:1", 0, service_path, prefix, "https", 0 };
+
+	snprintf(line, sizeof(line), "GET %s", in);
+	(void)head(line, "Host: a\r\n");
+	(void)reqhdr_build(&o, &h, &a);
+	snprintf(line, sizeof(line), "GET %s HTTP/1.1\r\n", want);
+	ok(o.len > strlen(line) && memcmp(buf, line, strlen(line)) == 0,
+	    "operator-39: %s with path '%s', prefix '%s' is %s", in,
+	    service_path, prefix, want);
+}
+
+static void
+paths(void)
+{
+	path("/panel", "", "/panel", "/");
+	path("/panel/", "", "/panel", "/");
+	path("/panel/x", "", "/panel", "/x");
+	path("/panelx", "", "/panel", "/panelx");
+	path("/panel?q", "", "/panel/", "/?q");
+	path("/x", "/app", "", "/app/x");
+	path("/app", "/app", "", "/app");
+	path("/app/x", "/app/", "", "/app/x");
+	path("/appx", "/app", "", "/app/appx");
+	path("/x", "/app", "/panel", "/x");
+	path("/x", "/", "/", "/x");
+	path("/a%2Fb%20c?x=%26&y", "", "", "/a%2Fb%20c?x=%26&y");
+}
+
+/* A response head whose policy grows beyond all room is refused. */
+static void
+responses(void)
+{
+	static char		 in[60000], buf[RESPHDR_MAX];
+	struct httphead_scan	 scan = { 0, 0, 0 };
+	struct out		 o = { buf, 0, sizeof(buf), 0 };
+	struct resphdr		 a;
+	size_t			 n;
+	const char		*why = "";
+
+	memset(&a, 0, sizeof(a));
+	n = (size_t)snprintf(in, sizeof(in), "HTTP/1.1 200 OK\r\n"
+	    "Content-Length: 0\r\nContent-Security-Policy: a");
+	while (n < 50000) {
+		memcpy(in + n, ",a", 2);
+		n += 2;
+	}
+	memcpy(in + n, "\r\n\r\n", 4);
+	is_int(httphead_response(&h, &scan, 1, in, n + 4, &why), 1,
+	    "a long policy parses %s", why);
+	is_int(resphdr_build(&o, &h, &a), -1, "but has no room: refused");
+
+	n = (size_t)snprintf(in, sizeof(in), "HTTP/1.1 200 \r\n"
+	    "Content-Security-Policy: FRAME-ANCESTORS *, x 'y' ;"
+	    "frame-ancestorsx z;\r\nSet-Cookie: a=b\r\n\r\n");
+	memset(&scan, 0, sizeof(scan));
+	(void)httphead_response(&h, &scan, 1, in, n, &why);
+	o.len = 0;
+	o.over = 0;
+	a.close = 1;
+	is_int(resphdr_build(&o, &h, &a), 0, "two policies");
+	buf[o.len] = '\0';
+	is_str(buf, "HTTP/1.1 200 \r\nContent-Security-Policy: frame-ancestors "
+	    "'self', x 'y' ; frame-ancestorsx z; frame-ancestors 'self'\r\n"
+	    "Set-Cookie: a=b; SameSite=Lax\r\nConnection: close\r\n\r\n",
+	    "each gets its frame-ancestors");
+}
+
+int
+main(void)
+{
+	conf_init(&cf);
+	snprintf(cf.proxy_domain, sizeof(cf.proxy_domain), "d.example");
+	routes();
+	calls();
+	paths();
+	responses();
+	return (done_testing());
+}
