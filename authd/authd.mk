@@ -10,3 +10,7 @@ authd_OBJS = authd/authd.o authd/turn.o authd/worker.o authd/index.o \
 	authd/store_sessions.o common/label.o common/target.o $(proc_OBJS)
 authd_LIBS = $(EVENT_LIBS) $(SODIUM_LIBS) $(SQLITE_LIBS) $(CRYPTO_LIBS) \
 	$(CJSON_LIBS) -lm
+
+# What the tests link that play the other processes.
+authd_drive_OBJS = regress/unit/authd_drive.o common/imsg.o common/msg.o \
+	common/conf.o common/compat.o

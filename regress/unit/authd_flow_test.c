@@ -100,6 +100,8 @@ main(void)
 	is_int(ctl(control, &rows, CTL_SHOW_STATS, NULL), 0, "show stats");
 	rows_free(&rows);
 	is_int(drive_stop(), 0, "authd stops in order");
+	peer_close(proxyd);
+	peer_close(control);
 	free(token);
 	return (done_testing());
 }

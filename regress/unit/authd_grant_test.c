@@ -492,6 +492,8 @@ main(void)
 	expiry();
 	terminals();
 	is_int(drive_stop(), 0, "authd stops in order");
+	peer_close(proxyd);
+	peer_close(control);
 	free(token);
 	return (done_testing());
 }

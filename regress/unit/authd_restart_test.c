@@ -354,6 +354,8 @@ main(void)
 	two_instances();
 	half_way();
 	is_int(drive_stop(), 0, "authd stops in order");
+	peer_close(proxyd);
+	peer_close(control);
 	free(token);
 	return (done_testing());
 }
