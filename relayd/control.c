@@ -241,6 +241,7 @@ client_accept(evutil_socket_t listener, short what, void *arg)
 
 	(void)what;
 	(void)arg;
+	/* cppcheck-suppress nullPointer ; nobody asks for the address */
 	fd = accept4(listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
 	if (fd == -1) {
 		if (errno == EMFILE || errno == ENFILE || errno == ENOMEM) {
@@ -344,8 +345,12 @@ on_request(struct chan *c, struct imsg *m)
 		client_done(c, m->id, 503, "too many requests at once");
 		return (0);
 	}
-	log_info("client uid %u pid %d: %s", (unsigned)cl->uid, (int)cl->pid,
-	    ctl_name(ctl.op));
+	if (ctl_changes(ctl.op))
+		log_info("client uid %u pid %d: %s", (unsigned)cl->uid,
+		    (int)cl->pid, ctl_name(ctl.op));
+	else
+		log_debug("client uid %u pid %d: %s", (unsigned)cl->uid,
+		    (int)cl->pid, ctl_name(ctl.op));
 	request_forward(cl, m->id, &ctl);
 	return (0);
 }

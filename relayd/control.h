@@ -22,6 +22,8 @@ int		 ctl_parse(struct imsg *, struct ctl *);
 const char	*ctl_check(const struct ctl *);
 /* Does the parent answer that, not authd? */
 int		 ctl_for_parent(unsigned op);
+/* Does it change anything, or only look? */
+int		 ctl_changes(unsigned op);
 /* For the log: "system add"; never NULL. */
 const char	*ctl_name(unsigned op);
 

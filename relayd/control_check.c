@@ -75,6 +75,23 @@ ctl_for_parent(unsigned op)
 	return (op < CTL_OP_COUNT && requests[op].role == ROLE_PARENT);
 }
 
+int
+ctl_changes(unsigned op)
+{
+	switch (op) {
+	case CTL_SHOW_SESSIONS:
+	case CTL_SHOW_TUNNELS:
+	case CTL_SHOW_SERVICES:
+	case CTL_SHOW_PROCESSES:
+	case CTL_SHOW_STATS:
+	case CTL_SYSTEM_LIST:
+	case CTL_ORG_LIST:
+		return (0);
+	default:
+		return (1);
+	}
+}
+
 const char *
 ctl_name(unsigned op)
 {

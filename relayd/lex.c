@@ -280,16 +280,17 @@ lex_push_file(struct lex *lx, const char *path)
 {
 	struct source	*top = TAILQ_FIRST(&lx->sources);
 	char		 full[LEX_WORD_MAX * 2], *text;
-	const char	*slash = NULL;
+	const char	*beside = "", *slash;
 	size_t		 len;
+	int		 dir = 0;
 
-	if (top != NULL && path[0] != '/')
-		slash = strrchr(top->name, '/');
-	snprintf(full, sizeof(full), "%.*s%s",
-	    slash == NULL ? 0 : (int)(slash - top->name) + 1,
-	    slash == NULL ? "" : top->name, path);
 	if (top == NULL)
 		strlcpy(lx->file, path, sizeof(lx->file));
+	else if (path[0] != '/' && (slash = strrchr(top->name, '/')) != NULL) {
+		beside = top->name;
+		dir = (int)(slash - beside) + 1;
+	}
+	snprintf(full, sizeof(full), "%.*s%s", dir, beside, path);
 	if (top != NULL && !lx->may_include) {
 		lex_error(lx, path, "files cannot be included here");
 		return (-1);

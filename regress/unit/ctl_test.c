@@ -3,6 +3,7 @@
 #include <ctype.h>
 #include <errno.h>
 
+#include "compat.h"
 #include "imsg.h"
 #include "relayctl/cmd.h"
 #include "relayctl/output.h"
@@ -13,12 +14,12 @@
 
 /* Split at blanks; '~' stands for an empty word. */
 static int
-split(const char *text, char *copy, char **argv)
+split(const char *text, char *copy, size_t size, char **argv)
 {
 	char	*s, *rest = copy;
 	int	 n = 0;
 
-	strcpy(copy, text);
+	strlcpy(copy, text, size);
 	while ((s = strsep(&rest, " ")) != NULL) {
 		if (strcmp(s, "~") == 0)
 			s++;
@@ -34,7 +35,7 @@ parse(const char *text, char *out, size_t size)
 	static struct cmd_line	 line;
 	char			 copy[2048], err[1024], *argv[ARGS_MAX];
 	unsigned		 i;
-	int			 argc = split(text, copy, argv);
+	int			 argc = split(text, copy, sizeof(copy), argv);
 
 	if (cmd_parse(argc, argv, &line, err, sizeof(err)) == -1) {
 		snprintf(out, size, "error: %s", err);
@@ -42,8 +43,8 @@ parse(const char *text, char *out, size_t size)
 	}
 	snprintf(out, size, "%u:", line.op);
 	for (i = 0; i < line.nwords; i++) {
-		strcat(out, i == 0 ? " " : "|");
-		strcat(out, line.words[i]);
+		strlcat(out, i == 0 ? " " : "|", size);
+		strlcat(out, line.words[i], size);
 	}
 }
 
@@ -106,7 +107,7 @@ commands(void)
 	for (i = 0; i < sizeof(good) / sizeof(good[0]); i++) {
 		parse(good[i].text, out, sizeof(out));
 		if (good[i].op == 0)
-			strcpy(want, good[i].words);
+			strlcpy(want, good[i].words, sizeof(want));
 		else
 			snprintf(want, sizeof(want), "%u:%s", good[i].op,
 			    good[i].words);
@@ -149,7 +150,8 @@ completion(void)
 
 	for (i = 0; i < sizeof(t) / sizeof(t[0]); i++) {
 		f = open_memstream(&out, &len);
-		cmd_complete(split(t[i].text, copy, argv), argv, f);
+		cmd_complete(split(t[i].text, copy, sizeof(copy), argv), argv,
+		    f);
 		fclose(f);
 		for (s = out; *s != '\0'; s++)
 			if (*s == '\n')
@@ -161,7 +163,7 @@ completion(void)
 
 /* One line of mdoc as a pattern: Cm a Ar b Oo Cm c Ar d Oc Ns ... */
 static void
-mdoc_pattern(char *line, char *out)
+mdoc_pattern(char *line, char *out, size_t size)
 {
 	char	*word, *rest = line;
 	int	 arg = 0, glue = 1;
@@ -178,18 +180,18 @@ mdoc_pattern(char *line, char *out)
 			continue;
 		}
 		if (strcmp(word, "Oo") == 0) {
-			strcat(out, " [");
+			strlcat(out, " [", size);
 			glue = 1;
 		} else if (strcmp(word, "Oc") == 0)
-			strcat(out, "]");
+			strlcat(out, "]", size);
 		else if (strcmp(word, "Ns") == 0) {
 			glue = 1;
 			arg = 0;
 		} else {
-			strcat(out, glue ? "" : " ");
-			strcat(out, arg ? "<" : "");
-			strcat(out, word);
-			strcat(out, arg ? ">" : "");
+			strlcat(out, glue ? "" : " ", size);
+			strlcat(out, arg ? "<" : "", size);
+			strlcat(out, word, size);
+			strlcat(out, arg ? ">" : "", size);
 			glue = 0;
 		}
 	}
@@ -213,7 +215,7 @@ manual(void)
 	while (fgets(line, sizeof(line), f) != NULL) {
 		if (strncmp(line, ".It Cm ", 7) != 0)
 			continue;
-		mdoc_pattern(line, pattern);
+		mdoc_pattern(line, pattern, sizeof(pattern));
 		for (i = 0; i < ncmds; i++)
 			if (strcmp(cmds[i].pattern, pattern) == 0)
 				break;
@@ -329,8 +331,8 @@ check(void)
 			    strncmp(copy + n, "1instance1", 10) == 0)
 				while (copy[n] != '\0' && copy[n] != ' ')
 					copy[n++] = '1';
-		strcpy(err, copy);
-		argc = split(err, copy, argv);
+		strlcpy(err, copy, sizeof(err));
+		argc = split(err, copy, sizeof(copy), argv);
 		if (cmd_parse(argc, argv, &line, err, sizeof(err)) == -1) {
 			ok(0, "%s: %s", cmds[i].pattern, err);
 			continue;

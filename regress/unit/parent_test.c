@@ -516,6 +516,58 @@ limits(void)
 	ok(limits_fit(&c, 1 << 22, 32768) < 32768 - 2000, "pid_max counts");
 }
 
+static int	 printed;
+static char	 last_line[256];
+
+static void
+printer(enum log_level level, const char *line)
+{
+	(void)level;
+	printed++;
+	snprintf(last_line, sizeof(last_line), "%s", line);
+}
+
+/* A child that floods the log: cut short, and what is lost is counted. */
+static void
+flood(void)
+{
+	struct child	*c;
+	int		 far, sv[2], i;
+
+	c = child_make(ROLE_MUXD, CHILD_READY, &far);
+	if (imsg_pair(sv) == -1)
+		bail_out("socketpair");
+	c->log = childlog_new(c, sv[0]);
+	log_printer(printer);
+	for (i = 0; i < 1000; i++) {
+		if (send(sv[1], "\2hello\n", 7, MSG_DONTWAIT) != 7)
+			bail_out("send");
+		if (i % 50 == 0)
+			turn();
+	}
+	turn();
+	ok(printed >= 400 && printed < 600, "a flood is cut short: %d lines",
+	    printed);
+	ok(strstr(last_line, "muxd[0]") != NULL &&
+	    strstr(last_line, ": hello\\x0a") != NULL,
+	    "with the child's name: %s", last_line);
+	clock_move(2000);
+	send(sv[1], "\2again", 6, MSG_DONTWAIT);
+	turn();
+	ok(strstr(last_line, ": again") != NULL, "later it is heard again");
+	clock_move(5000);
+	turn();
+	ok(strstr(last_line, "lines dropped: too many") != NULL,
+	    "what was lost is counted: %s", last_line);
+	send(sv[1], "\1last words", 11, MSG_DONTWAIT);
+	child_free(c);
+	ok(strstr(last_line, ": last words") != NULL,
+	    "what it said before it ended is heard");
+	log_printer(NULL);
+	close(sv[1]);
+	close(far);
+}
+
 static void
 lines(void)
 {
@@ -544,6 +596,7 @@ main(void)
 	words_of_authd();
 	limits();
 	lines();
+	flood();
 	while ((c = child_after(0)) != NULL)
 		child_free(c);
 	clock_clear();
