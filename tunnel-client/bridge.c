@@ -54,6 +54,8 @@ static void	bridge_gone(struct stream *, int);
 static void	bridge_readable(evutil_socket_t, short, void *);
 static void	bridge_writable(evutil_socket_t, short, void *);
 static int	bridge_pull(struct bridge *);
+static int	bridge_pull_small(struct bridge *);
+static void	bridge_read_nothing(struct bridge *, ssize_t);
 static void	bridge_eof(struct bridge *);
 static void	bridge_read_failed(struct bridge *);
 static void	bridge_read_on(struct bridge *);
@@ -316,10 +318,12 @@ bridge_pull(struct bridge *b)
 	ssize_t	 n;
 
 	if (b->st == NULL || (b->flags & BF_EOF) ||
-	    (want = stream_sendable(b->st)) <= head) {
+	    (want = stream_sendable(b->st)) == 0) {
 		bridge_read_off(b);	/* bridge_room() will come */
 		return (0);
 	}
+	if (want <= head)
+		return (bridge_pull_small(b));
 	want -= head;
 	if (want > b->how.max)
 		want = b->how.max;
@@ -329,14 +333,7 @@ bridge_pull(struct bridge *b)
 		return (0);
 	}
 	if ((n = conn_read(&b->conn, p + head, want)) <= 0) {
-		if (n == 0)
-			bridge_eof(b);
-		else if (errno != EAGAIN && errno != EINTR)
-			bridge_read_failed(b);
-		else if (b->flags & BF_LAST)
-			bridge_eof(b);
-		else if (b->conn.want_write)
-			(void)bridge_wrote(b);
+		bridge_read_nothing(b, n);
 		return (0);
 	}
 	if (head > 0)
@@ -346,6 +343,41 @@ bridge_pull(struct bridge *b)
 	if (b->flags & BF_SHUT)
 		b->moved_ms = clock_ms();
 	return ((size_t)n == want || conn_pending(&b->conn));
+}
+
+/*
+ * The window takes a few bytes only, less than a header: nobody would tell of
+ * its growth, since it is not empty. What is said now waits in the stream.
+ */
+static int
+bridge_pull_small(struct bridge *b)
+{
+	uint8_t	buf[1024];
+	ssize_t	n;
+
+	n = conn_read(&b->conn, buf + b->how.head, sizeof(buf) - b->how.head);
+	if (n <= 0) {
+		bridge_read_nothing(b, n);
+		return (0);
+	}
+	b->how.header(buf, (size_t)n);
+	if (stream_send(b->st, buf, b->how.head + (size_t)n) == -1)
+		bridge_abort(b);
+	return (0);
+}
+
+/* It has said nothing: not now, or never again. The bridge may be gone. */
+static void
+bridge_read_nothing(struct bridge *b, ssize_t n)
+{
+	if (n == 0)
+		bridge_eof(b);
+	else if (errno != EAGAIN && errno != EINTR)
+		bridge_read_failed(b);
+	else if (b->flags & BF_LAST)
+		bridge_eof(b);
+	else if (b->conn.want_write)
+		(void)bridge_wrote(b);
 }
 
 static void
