@@ -48,6 +48,8 @@ void	tunnel_write(void);
  * echo, exit. A second call does nothing.
  */
 void	tunnel_close(uint16_t code, const char *reason, enum end_reason why);
+/* Memory was taken that is to be given back when the tunnel is idle. */
+void	tunnel_used(void);
 /* Is the client alive? authd_alive() is called within 2 s. */
 void	tunnel_probe(uint32_t id);
 struct yamux	*tunnel_yamux(void);

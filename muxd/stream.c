@@ -36,7 +36,8 @@
 #define REPLY_MS	15000	/* once the client has accepted any stream */
 #define REPLY_FIRST_MS	120000	/* before: it may still be provisioning */
 #define SWEEP_MS	1000	/* look after askers we do not read from */
-#define CHUNK_DATA	(32 * 1024 - 64)
+#define CHUNK_SIZE	(64 * 1024) /* malloc maps such blocks singly: no holes */
+#define CHUNK_DATA	(CHUNK_SIZE - 2 * sizeof(void *))
 #define CHUNKS_KEPT	8	/* for the next burst */
 #define IOV_MAX_WRITE	32
 #define PIECES		64	/* of one read, to begin with */
@@ -741,6 +742,7 @@ chunk_free(struct chunk *c)
 	}
 	STAILQ_INSERT_HEAD(&ss.spare, c, entry);
 	ss.nspare++;
+	tunnel_used();
 }
 
 static void

@@ -16,6 +16,7 @@
 #include <event2/event_struct.h>
 
 #include <errno.h>
+#include <malloc.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -176,9 +177,8 @@ tunnel_readable(evutil_socket_t fd, short what, void *arg)
 	}
 	if ((size_t)n >= sizeof(small)) {
 		tn.in_used = 1;
-		if (tn.in == NULL && (tn.in = malloc(IN_BIG)) != NULL &&
-		    !timer_is_set(&tn.idle))
-			timer_set(&tn.idle, IDLE_MS);
+		if (tn.in == NULL && (tn.in = malloc(IN_BIG)) != NULL)
+			tunnel_used();
 	}
 	tunnel_input(buf, (size_t)n);
 }
@@ -295,8 +295,8 @@ tunnel_turn(void)
 		if (out_len(&tn.out) < OUT_LOW)
 			stream_room();
 		tunnel_tick_arm();
-		if (tn.out.buf != tn.out.small && !timer_is_set(&tn.idle))
-			timer_set(&tn.idle, IDLE_MS);
+		if (tn.out.buf != tn.out.small)
+			tunnel_used();
 	} else if (out_len(&tn.out) == 0 && ws_done(&tn.ws))
 		tunnel_linger();
 }
@@ -385,6 +385,13 @@ tunnel_tick(void *arg)
 	tunnel_close(yamux_close_code(r), yamux_strerror(r), END_TUNNEL);
 }
 
+void
+tunnel_used(void)
+{
+	if (!timer_is_set(&tn.idle))
+		timer_set(&tn.idle, IDLE_MS);
+}
+
 /* Give back what a burst took. An idle tunnel keeps no buffer. */
 static void
 tunnel_idle(void *arg)
@@ -397,9 +404,10 @@ tunnel_idle(void *arg)
 		tn.in = NULL;
 		out_trim(&tn.out);
 		stream_trim();
+		malloc_trim(0);
 	}
 	if (tn.in != NULL || tn.out.buf != tn.out.small)
-		timer_set(&tn.idle, IDLE_MS);
+		tunnel_used();
 }
 
 void

@@ -430,15 +430,18 @@ drive_pass(struct drive *d, uint64_t ms)
 {
 	struct frame	f;
 	uint64_t	step;
-	int		pongs;
+	int		i, pongs;
 
 	for (; ms > 0; ms -= step) {
 		step = ms > 5000 ? 5000 : ms;
 		drive_clock(d, step);
-		pongs = d->pongs;
-		client_frame(d, YM_PING, YM_SYN, 0, 0, NULL, 0);
-		while (d->pongs == pongs && client_next(d, &f, WAIT_MS))
-			continue;
+		/* Timers fire one turn after the clock moved: two rounds. */
+		for (i = 0; i < 2; i++) {
+			pongs = d->pongs;
+			client_frame(d, YM_PING, YM_SYN, 0, 0, NULL, 0);
+			while (d->pongs == pongs && client_next(d, &f, WAIT_MS))
+				continue;
+		}
 	}
 }
 
@@ -602,7 +605,8 @@ client_next(struct drive *d, struct frame *f, int ms)
 			if (f->type != YM_DATA || have >= 12 + f->len)
 				break;
 		}
-		if (!client_fill(d, 50) && (d->eof || now_ms() > limit))
+		if (!client_fill(d, ms < 50 ? ms : 50) &&
+		    (d->eof || now_ms() >= limit))
 			return (0);
 	}
 	d->in_off += 12 + (f->type == YM_DATA ? f->len : 0);
@@ -716,7 +720,7 @@ process_rss(pid_t pid)
 long
 process_cost(pid_t pid)
 {
-	return (status_kib(pid, "smaps_rollup", "Private_Dirty:") +
-	    status_kib(pid, "smaps_rollup", "Private_Clean:") +
+	/* Pages of the program that were never written are shared by all. */
+	return (status_kib(pid, "smaps_rollup", "Anonymous:") +
 	    status_kib(pid, "status", "VmPTE:") + 16);
 }

@@ -260,7 +260,7 @@ test_deadlines(void)
 	is_int(drive_end(&d), 0, "muxd leaves with status 0");
 }
 
-/* A slow asker: its window fills, its neighbour runs, memory stays bounded. */
+/* A slow asker: its window fills, its neighbour runs. */
 static void
 test_slow(void)
 {
@@ -268,7 +268,6 @@ test_slow(void)
 	struct drive	d;
 	struct frame	f;
 	size_t		sent = 0, i;
-	long		before, after;
 	int		a, b, same = 1;
 
 	drive_up(&d, build);
@@ -280,7 +279,6 @@ test_slow(void)
 	client_frame(&d, YM_DATA, 0, 4, 3, "OK\n", 3);
 	asker_read(a, got, 3);
 	asker_read(b, got, 3);
-	before = process_rss(d.pid);
 	for (i = 0; i < sizeof(block); i++)
 		block[i] = (uint8_t)(i * 7);
 	/* All that the first window allows, nobody reads. */
@@ -296,11 +294,6 @@ test_slow(void)
 			break;
 	}
 	is_int(i, 50, "a stalled neighbour does not stop a stream");
-	after = process_rss(d.pid);
-	diag("RSS %ld KiB before, %ld KiB with a full window", before, after);
-	if (getenv("RELAYD_FAST_BUILD") != NULL)
-		ok(after - before < 1024,
-		    "a slow asker costs its window and no more");
 	for (i = 0; i < sent; i += sizeof(got)) {
 		size_t	n = sent - i < sizeof(got) ? sent - i : sizeof(got);
 
@@ -462,8 +455,7 @@ test_lost(void)
 int
 main(void)
 {
-	if ((build = getenv("RELAYD_FAST_BUILD")) == NULL &&
-	    (build = getenv("RELAYD_BUILD")) == NULL)
+	if ((build = getenv("RELAYD_BUILD")) == NULL)
 		build = ".";
 	test_request();
 	test_ends();
