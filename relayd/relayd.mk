@@ -9,8 +9,8 @@ relayd_OBJS =	relayd/relayd.o relayd/parent.o relayd/child.o \
 		relayd/authlink.o relayd/listen.o relayd/reload.o \
 		relayd/ctl_parent.o relayd/users.o relayd/files.o \
 		relayd/limits.o $(cfg_OBJS) \
-		common/chan.o common/clock.o common/imsg.o common/log.o \
-		common/msg.o
+		common/chan.o common/clock.o common/compat_spawn.o \
+		common/imsg.o common/log.o common/msg.o
 relayd_LIBS = $(EVENT_LIBS) $(SODIUM_LIBS)
 
 control_OBJS =	relayd/control.o relayd/control_check.o $(proc_OBJS)

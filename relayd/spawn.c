@@ -8,14 +8,11 @@
 #include <event2/event.h>
 
 #include <errno.h>
-#include <fcntl.h>
-#include <signal.h>
-#include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <unistd.h>
 
+#include "compat_spawn.h"
 #include "log.h"
 #include "relayd.h"
 
@@ -25,7 +22,7 @@
 	"................................................................"
 
 static pid_t	spawn_program(int, int, int);
-static int	spawn_attributes(posix_spawnattr_t *);
+static void	spawn_environment(char **);
 static void	spawn_configure(struct child *);
 static void	spawn_late(void *);
 static int	log_pair(int [2]);
@@ -85,21 +82,35 @@ log_pair(int sv[2])
 	    SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, sv));
 }
 
-/*
- * PARENT_FD and LOG_FD are reserved in the parent, so neither can be the
- * source of the other. Everything else here is close-on-exec.
- */
+/* What the child finds in its environment: room, and in our builds a word. */
+static void
+spawn_environment(char **envp)
+{
+	*envp++ = (char *)(uintptr_t)TITLE_ROOM;
+#ifdef RELAYD_SANITIZE
+	static const char *const	pass[] = { "ASAN_OPTIONS",
+	    "UBSAN_OPTIONS", "LSAN_OPTIONS", "RELAYD_SANITIZE_LOG" };
+	static char			vars[4][1024];
+	const char			*value;
+	size_t				 i;
+
+	for (i = 0; i < sizeof(pass) / sizeof(pass[0]); i++) {
+		if ((value = getenv(pass[i])) == NULL)
+			continue;
+		snprintf(vars[i], sizeof(vars[i]), "%s=%s", pass[i], value);
+		*envp++ = vars[i];
+	}
+#endif
+	*envp = NULL;
+}
+
+/* PARENT_FD and LOG_FD are neighbours, and reserved in the parent. */
 static pid_t
 spawn_program(int role, int chan, int lines)
 {
-	posix_spawn_file_actions_t	 fa;
-	posix_spawnattr_t		 attr;
-	char				 path[PATH_SIZE_MAX], name[32];
-	char				*argv[] = { name, NULL };
-	char				*envp[8];
-	pid_t				 pid = -1;
-	size_t				 n = 0;
-	int				 r;
+	char	 path[PATH_SIZE_MAX], name[32];
+	char	*argv[] = { name, NULL }, *envp[8];
+	int	 fds[] = { chan, lines };
 
 	snprintf(name, sizeof(name), "%s", role_name(role));
 	if ((size_t)snprintf(path, sizeof(path), "%s/%s", env()->libexec,
@@ -107,57 +118,8 @@ spawn_program(int role, int chan, int lines)
 		errno = ENAMETOOLONG;
 		return (-1);
 	}
-	envp[n++] = (char *)(uintptr_t)TITLE_ROOM;
-#ifdef RELAYD_SANITIZE
-	static const char *const	pass[] = { "ASAN_OPTIONS",
-	    "UBSAN_OPTIONS", "LSAN_OPTIONS", "RELAYD_SANITIZE_LOG" };
-	static char			vars[4][1024];
-	const char			*value;
-
-	for (size_t i = 0; i < 4; i++) {
-		if ((value = getenv(pass[i])) == NULL)
-			continue;
-		snprintf(vars[i], sizeof(vars[i]), "%s=%s", pass[i], value);
-		envp[n++] = vars[i];
-	}
-#endif
-	envp[n] = NULL;
-	if (posix_spawn_file_actions_init(&fa) != 0)
-		return (-1);
-	if (spawn_attributes(&attr) == -1) {
-		posix_spawn_file_actions_destroy(&fa);
-		return (-1);
-	}
-	r = posix_spawn_file_actions_adddup2(&fa, chan, PARENT_FD);
-	if (r == 0)
-		r = posix_spawn_file_actions_adddup2(&fa, lines, LOG_FD);
-	if (r == 0)
-		r = posix_spawn(&pid, path, &fa, &attr, argv, envp);
-	posix_spawn_file_actions_destroy(&fa);
-	posix_spawnattr_destroy(&attr);
-	if (r == 0)
-		return (pid);
-	errno = r;
-	return (-1);
-}
-
-/* Signals as after a boot, whatever we or our own parent did with them. */
-static int
-spawn_attributes(posix_spawnattr_t *attr)
-{
-	sigset_t	none, all;
-
-	if (posix_spawnattr_init(attr) != 0)
-		return (-1);
-	sigemptyset(&none);
-	sigfillset(&all);
-	sigdelset(&all, SIGKILL);
-	sigdelset(&all, SIGSTOP);
-	posix_spawnattr_setsigmask(attr, &none);
-	posix_spawnattr_setsigdefault(attr, &all);
-	posix_spawnattr_setflags(attr,
-	    POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
-	return (0);
+	spawn_environment(envp);
+	return (compat_spawn(path, argv, envp, PARENT_FD, fds, 2));
 }
 
 static void
