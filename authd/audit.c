@@ -27,7 +27,7 @@ audit_refusal(const char *actor, const char *address, const char *action,
     const char *session, const char *reason)
 {
 	int64_t	now = clock_wall_ms();
-	char	text[64];
+	char	text[64], who[256];
 
 	if (now / 1000 != au.second) {
 		au.second = now / 1000;
@@ -45,8 +45,9 @@ audit_refusal(const char *actor, const char *address, const char *action,
 		au.total++;
 		return;
 	}
-	log_info("%s: %s refused: %s", log_escape(text, sizeof(text), address,
-	    strlen(address)), action, reason);
+	log_info("%s: %s%s%s refused: %s", log_escape(text, sizeof(text),
+	    address, strlen(address)), action, actor[0] != '\0' ? " of " : "",
+	    log_escape(who, sizeof(who), actor, strlen(actor)), reason);
 	/* A store that is down is not asked again for each refusal. */
 	if (store_is_up())
 		(void)store_audit(now, actor, address, action, session,

@@ -99,10 +99,12 @@ void
 ctl_show_stats(struct ctl *ctl)
 {
 	const struct asker	*a = &ctl->asker;
+	const struct worker	*we;
+	unsigned long		 late = 0;
 
 	ctl_row(a, "name", "value", NULL);
 	ctl_row(a, "sessions", num(session_count()), NULL);
-	ctl_row(a, "tunnels", num(worker_tunnels()), NULL);
+	ctl_row(a, "tunnels", num(session_tunnels()), NULL);
 	ctl_row(a, "streams", num(stream_count()), NULL);
 	ctl_row(a, "grants", num(grant_count()), NULL);
 	ctl_row(a, "tickets", num(ticket_count()), NULL);
@@ -111,6 +113,9 @@ ctl_show_stats(struct ctl *ctl)
 	ctl_row(a, "audit_left_out", num(audit_left_out()), NULL);
 	ctl_row(a, "credit_leased_mib", num(credit_leased_mib()), NULL);
 	ctl_row(a, "credit_total_mib", num(credit_total_mib()), NULL);
+	TAILQ_FOREACH(we, &workers, entry)
+		late += chan_late_answers(we->chan);
+	ctl_row(a, "late_answers", num(late), NULL);
 	ctl_row(a, "store", store_is_up() ? "up" : "down", NULL);
 	ctl_done(a, 0, "");
 }

@@ -46,7 +46,7 @@ struct login {
 	uint64_t		generation;
 };
 
-static int	login_credentials(struct login *, const char **);
+static int	login_credentials(struct login *, const char **, uint32_t *);
 static void	login_slot(struct login *);
 static void	login_probe(struct login *, struct session *);
 static int	login_probed(struct chan *, struct imsg *, void *);
@@ -95,11 +95,8 @@ login_refuse(struct login *lo, int status, uint32_t retry_s,
     const char *message)
 {
 	struct chan	*c = asker_chan(&lo->asker);
-	char		 key[SYSKEY_SIZE * 4];
 
-	log_info("login of %s from %s refused: %d %s", log_escape(key,
-	    sizeof(key), lo->key, strlen(lo->key)), lo->addr, status, message);
-	audit_refusal("", lo->addr, "login", "", message);
+	audit_refusal(lo->key, lo->addr, "login", "", message);
 	if (c != NULL) {
 		login_answer(c, lo->asker.id, status, retry_s, message, "",
 		    "", "");
@@ -115,6 +112,7 @@ login_on_login(struct chan *c, struct imsg *m)
 	struct login	*lo;
 	const char	*message;
 	uint64_t	 nonce;
+	uint32_t	 retry;
 	char		 addr[ADDR_SIZE];
 	int		 status;
 
@@ -138,40 +136,41 @@ login_on_login(struct chan *c, struct imsg *m)
 		return (0);
 	}
 	strlcpy(lo->addr, we->admission->addr, sizeof(lo->addr));
-	status = login_credentials(lo, &message);
+	status = login_credentials(lo, &message, &retry);
 	explicit_bzero(lo->secret, sizeof(lo->secret));
 	if (status == 0)
 		login_slot(lo);
 	else
-		login_refuse(lo, status, status == 429 ? 60 :
-		    status == 503 ? BUSY_RETRY_S : 0, message);
+		login_refuse(lo, status, retry, message);
 	return (0);
 }
 
 /* Rows 2 to 5: who is it? A key that nobody has costs what a wrong one does. */
 static int
-login_credentials(struct login *lo, const char **message)
+login_credentials(struct login *lo, const char **message, uint32_t *retry)
 {
 	const struct conf	*conf = proc_conf();
 	struct system_row	*sys = &lo->system;
 	char			 bucket[SYSKEY_SIZE + ADDR_SIZE + 1];
 	char			 public[SECRET_PUBLIC_SIZE], at[ADDR_SIZE];
 	const char		*private;
-	uint32_t		 retry;
+	uint32_t		 ignored;
 	int			 r, good;
 
+	*retry = 0;
 	*message = "invalid system credentials";
 	if (lo->key[0] == '\0' ||
 	    secret_parse(lo->secret, public, &private) == -1)
 		return (401);
 	rate_address(lo->addr, at);
 	snprintf(bucket, sizeof(bucket), "%s %s", at, lo->key);
-	if (rate_peek(lg.failed, bucket, conf->rate_slot, &retry) == -1) {
+	if (rate_peek(lg.failed, bucket, conf->rate_slot, retry) == -1) {
 		*message = "too many connection attempts for this system";
 		return (429);
 	}
 	if ((r = store_system_by_key(lo->key, sys)) == -1) {
 		*message = "store is unavailable";
+		*retry = BUSY_RETRY_S;
 		return (503);
 	}
 	if (r == STORE_NONE) {
@@ -187,7 +186,7 @@ login_credentials(struct login *lo, const char **message)
 	explicit_bzero(public, sizeof(public));
 	if (!good) {
 		(void)rate_hit(lg.failed, bucket, conf->rate_slot,
-		    conf->rate_slot_s * 1000, &retry);
+		    conf->rate_slot_s * 1000, &ignored);
 		return (401);
 	}
 	*message = "support is not enabled for this system";
@@ -237,7 +236,7 @@ login_token(const struct login *lo, const struct session *se)
 static int
 login_is_room(const struct worker *old)
 {
-	return (worker_tunnels() - (old != NULL) < proc_conf()->max_tunnels);
+	return (session_tunnels() - (old != NULL) < proc_conf()->max_tunnels);
 }
 
 static void
@@ -329,8 +328,7 @@ login_retire(struct session *se)
 	log_info("session %s: its old tunnel is replaced", se->row.id);
 	stream_kill_all(old, END_TUNNEL);
 	stream_tunnel_gone(old);
-	old->session = NULL;
-	se->tunnel = NULL;
+	session_unbind(se);
 	worker_close(old, proc_conf()->replace_live ? 4000 : 1001,
 	    "replaced");
 }
@@ -387,8 +385,7 @@ static void
 login_undo(struct login *lo, struct session *se)
 {
 	if (se != NULL && lo->created) {
-		if (se->tunnel != NULL)
-			se->tunnel->session = NULL;
+		session_unbind(se);
 		session_drop(se);
 	} else if (se != NULL && se->row.generation == lo->generation) {
 		strlcpy(se->row.reconnect_hash, lo->old_hash,
@@ -439,6 +436,8 @@ login_on_up(struct chan *c, struct imsg *m)
 
 	if (m_end(m) == -1)
 		return (-1);
+	if (worker_state(we) == W_CLOSING)
+		return (0);	/* it was told to go meanwhile */
 	worker_set_state(we, W_UP);
 	we->since = clock_wall_ms();
 	if (we->session != NULL)

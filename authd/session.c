@@ -33,11 +33,13 @@ static void	session_link(struct session *);
 static void	session_unlink(struct session *);
 static void	session_free(struct session *);
 static void	session_set_status(struct session *, int, const char *);
+static void	session_title(void);
 
 struct sessions		sessions = TAILQ_HEAD_INITIALIZER(sessions);
 
 static struct {
-	struct index	by_id, by_slot;
+	struct index	by_id, by_slot, by_system;
+	unsigned	tunnels;
 	TAILQ_HEAD(, session) dirty;
 	struct timer	retry;
 	int		settled;
@@ -141,12 +143,12 @@ session_count(void)
 unsigned
 session_count_of(const char *system_id)
 {
-	struct session	*se;
+	struct link	*l;
 	unsigned	 n = 0;
 
-	TAILQ_FOREACH(se, &sessions, entry)
-		if (strcmp(se->row.system_id, system_id) == 0)
-			n++;
+	for (l = index_find(&ss.by_system, index_key(system_id)); l != NULL;
+	    l = index_next(l))
+		n++;
 	return (n);
 }
 
@@ -178,6 +180,8 @@ session_link(struct session *se)
 	index_add(&ss.by_id, &se->by_id, index_key(se->row.id));
 	index_add(&ss.by_slot, &se->by_slot,
 	    index_key2(se->row.system_id, se->row.node));
+	index_add(&ss.by_system, &se->by_system,
+	    index_key(se->row.system_id));
 	TAILQ_INSERT_TAIL(&sessions, se, entry);
 }
 
@@ -186,6 +190,7 @@ session_unlink(struct session *se)
 {
 	index_del(&ss.by_id, &se->by_id);
 	index_del(&ss.by_slot, &se->by_slot);
+	index_del(&ss.by_system, &se->by_system);
 	TAILQ_REMOVE(&sessions, se, entry);
 	timer_del(&se->grace);
 	timer_del(&se->expiry);
@@ -284,6 +289,13 @@ session_settle(void)
 	}
 }
 
+/* ps says how many there are. */
+static void
+session_title(void)
+{
+	proc_title("%u sessions, %u tunnels", session_count(), ss.tunnels);
+}
+
 /* Life. */
 
 struct session *
@@ -310,6 +322,7 @@ session_new(const struct system_row *sys, const char *node)
 	(void)store_session_insert(&se->row);
 	session_link(se);
 	session_arm_expiry(se);
+	session_title();
 	return (se);
 }
 
@@ -317,6 +330,9 @@ void
 session_drop(struct session *se)
 {
 	session_unlink(se);
+	if (se->newcomer != NULL)
+		se->newcomer->session = NULL;
+	session_title();
 	if (se->dirty != CLEAN)
 		TAILQ_REMOVE(&ss.dirty, se, dirty_entry);
 	session_free(se);
@@ -328,14 +344,31 @@ session_attach(struct session *se, struct worker *we)
 	timer_del(&se->grace);
 	se->tunnel = we;
 	we->session = se;
+	ss.tunnels++;
+	session_title();
+}
+
+void
+session_unbind(struct session *se)
+{
+	if (se->tunnel == NULL)
+		return;
+	se->tunnel->session = NULL;
+	se->tunnel = NULL;
+	ss.tunnels--;
+	session_title();
+}
+
+unsigned
+session_tunnels(void)
+{
+	return (ss.tunnels);
 }
 
 void
 session_detach(struct session *se, uint64_t grace_s)
 {
-	if (se->tunnel != NULL)
-		se->tunnel->session = NULL;
-	se->tunnel = NULL;
+	session_unbind(se);
 	services_free(se->services);
 	if ((se->services = services_new(0, 0)) == NULL)
 		fatalx("out of memory");
@@ -410,6 +443,7 @@ session_end(struct session *se, int status, const char *by, uint16_t code)
 	session_unlink(se);
 	se->row.closed_at = clock_wall_ms();
 	session_set_status(se, status, by);
+	session_title();
 	/* muxd first: a broken proxyd cannot keep what it had. */
 	if (we != NULL)
 		stream_kill_all(we, END_SESSION);
@@ -421,8 +455,7 @@ session_end(struct session *se, int status, const char *by, uint16_t code)
 	se->newcomer = NULL;
 	if (we == NULL)
 		return;
-	se->tunnel = NULL;
-	we->session = NULL;
+	session_unbind(se);
 	worker_close(we, code, "session_closed");
 }
 

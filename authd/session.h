@@ -18,7 +18,7 @@ struct services;
  */
 struct session {
 	/* set once */
-	struct link		 by_id, by_slot;
+	struct link		 by_id, by_slot, by_system;
 	TAILQ_ENTRY(session)	 entry;		/* of the open ones, or dirty */
 	TAILQ_ENTRY(session)	 dirty_entry;
 	char			 slug[SLUG_SIZE];
@@ -65,6 +65,10 @@ void		 session_drop(struct session *);
 /* A tunnel took the session, or is gone: grace runs. */
 void	 session_attach(struct session *, struct worker *);
 void	 session_detach(struct session *, uint64_t grace_s);
+/* Nothing but that: who calls has another tunnel, or an end, for it. */
+void	 session_unbind(struct session *);
+/* How many have a tunnel. */
+unsigned session_tunnels(void);
 /* yamux runs. */
 void	 session_up(struct session *);
 /* The row has changed: it is written at the end of the turn. */

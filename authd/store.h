@@ -36,6 +36,8 @@ int	store_is_up(void);
  * (or nothing was), -1 when nothing of it is.
  */
 int	store_end(void);
+/* Down: try a write that changes nothing. 0 when it works again, else -1. */
+int	store_probe(void);
 /* Milliseconds spent in the store since the last call. */
 uint64_t store_spent_ms(void);
 

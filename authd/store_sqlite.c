@@ -261,6 +261,29 @@ store_end(void)
 	return (0);
 }
 
+/* The version is written as it is: a page goes to the disk, or does not. */
+int
+store_probe(void)
+{
+	char	sql[64];
+
+	if (st.db == NULL)
+		return (-1);
+	if (!st.down)
+		return (0);
+	(void)store_end();
+	snprintf(sql, sizeof(sql), "PRAGMA user_version = %d", STORE_SCHEMA);
+	if (db_run("BEGIN IMMEDIATE") == -1)
+		return (-1);
+	if (db_run(sql) == -1 || db_run("COMMIT") == -1) {
+		(void)db_run("ROLLBACK");
+		return (-1);
+	}
+	log_info("store: back");
+	st.down = 0;
+	return (0);
+}
+
 /*
  * A failure to begin is remembered too, so that nobody who wrote in this turn
  * is told that it worked.

@@ -11,6 +11,7 @@
 #include "turn.h"
 
 #define SLOW_MS		100	/* a turn that waited longer is logged */
+#define PROBE_MS	1000	/* between looks at a store that is down */
 #define ROUNDS_MAX	16	/* commits in one turn: answers that ask on */
 
 struct later {
@@ -21,6 +22,14 @@ struct later {
 
 static STAILQ_HEAD(laters, later)	waiting =
     STAILQ_HEAD_INITIALIZER(waiting);
+static struct timer			probe;
+
+static void
+turn_probe(void *arg)
+{
+	(void)arg;
+	(void)store_probe();
+}
 
 void
 turn_after(void (*fn)(void *, int), void *arg)
@@ -65,6 +74,10 @@ turn_end(void)
 	turn_commit();
 	for (i = 1; i < ROUNDS_MAX && !STAILQ_EMPTY(&waiting); i++)
 		turn_commit();
+	if (!store_is_up() && !timer_is_set(&probe)) {
+		timer_init(&probe, turn_probe, NULL);
+		timer_set(&probe, PROBE_MS);
+	}
 	if ((spent = store_spent_ms()) > SLOW_MS)
 		log_warnx("store: a turn of %llu ms",
 		    (unsigned long long)spent);

@@ -178,17 +178,6 @@ worker_set_state(struct worker *we, enum worker_state state)
 	chan_set_state(we->chan, (int)state);
 }
 
-unsigned
-worker_tunnels(void)
-{
-	struct session	*se;
-	unsigned	 n = 0;
-
-	TAILQ_FOREACH(se, &sessions, entry)
-		n += se->tunnel != NULL;
-	return (n);
-}
-
 void
 worker_close(struct worker *we, uint16_t code, const char *reason)
 {
@@ -245,6 +234,7 @@ static void
 worker_rebind(struct worker *we, const struct spawned *sp)
 {
 	struct session	*se = session_find(sp->session);
+	struct worker	*old;
 
 	we->generation = sp->generation;
 	if (se == NULL || strcmp(se->row.system_id, sp->system) != 0) {
@@ -256,8 +246,9 @@ worker_rebind(struct worker *we, const struct spawned *sp)
 		return;
 	}
 	if (se->tunnel != NULL) {
-		se->tunnel->session = NULL;
-		worker_close(se->tunnel, 1001, "replaced");
+		old = se->tunnel;
+		session_unbind(se);
+		worker_close(old, 1001, "replaced");
 	}
 	if (se->row.generation < sp->generation)
 		se->row.generation = sp->generation;
@@ -372,7 +363,7 @@ worker_ready(void)
 	session_settle();
 	worker_release(1);
 	wk.nheld = 0;
-	log_info("%u sessions, %u tunnels", session_count(), worker_tunnels());
+	log_info("%u sessions, %u tunnels", session_count(), session_tunnels());
 	timer_init(&wk.settle, worker_settled, NULL);
 	timer_set(&wk.settle, SETTLE_MS);
 }

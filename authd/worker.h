@@ -83,8 +83,6 @@ struct asker	 asker_of(struct chan *, const struct imsg *);
 void	 worker_set_state(struct worker *, enum worker_state);
 enum worker_state worker_state(const struct worker *);
 const char *worker_state_name(enum worker_state);
-/* How many muxds hold a session. */
-unsigned worker_tunnels(void);
 
 /* Tell a muxd or termd to close with this WebSocket code. */
 void	 worker_close(struct worker *, uint16_t code, const char *reason);

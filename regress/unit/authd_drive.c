@@ -657,14 +657,9 @@ system_add(struct peer *control, struct tunnel *t, const char *org)
 }
 
 void
-login_send(struct peer *proxyd, struct tunnel *t, const char *node,
+login_say(struct tunnel *t, uint64_t nonce, const char *node,
     const char *token, const char *addr)
 {
-	uint64_t	nonce = admit(proxyd, addr, &t->status);
-
-	t->mux = NULL;
-	if (nonce == 0)
-		return;
 	t->mux = drive_spawn(ROLE_MUXD, nonce);
 	put_begin(IMSG_LOGIN, next_id(t->mux));
 	put_u64(nonce);
@@ -674,6 +669,17 @@ login_send(struct peer *proxyd, struct tunnel *t, const char *node,
 	put_str(token);
 	put_str(addr);
 	put_send(t->mux, -1);
+}
+
+void
+login_send(struct peer *proxyd, struct tunnel *t, const char *node,
+    const char *token, const char *addr)
+{
+	uint64_t	nonce = admit(proxyd, addr, &t->status);
+
+	t->mux = NULL;
+	if (nonce != 0)
+		login_say(t, nonce, node, token, addr);
 }
 
 void

@@ -123,6 +123,8 @@ void	login(struct peer *proxyd, struct tunnel *, const char *node,
 /* The same without waiting for the answer, and the waiting. */
 void	login_send(struct peer *proxyd, struct tunnel *, const char *node,
 	    const char *token, const char *addr);
+void	login_say(struct tunnel *, uint64_t nonce, const char *node,
+	    const char *token, const char *addr);
 void	login_wait(struct tunnel *);
 /* UP and a manifest of `n` services named s0, s1, ... (target port 8000 + i). */
 void	up(struct tunnel *, unsigned n);
