@@ -117,7 +117,12 @@ store_dir(const struct conf *conf)
 			fatalx("%s is authd's root: it has to hold the store "
 			    "and nothing else, and be owned by uid %u",
 			    e->store_dir, (unsigned)uid);
-		if (fchown(fd, uid, gid) == -1 || fchmod(fd, 0700) == -1)
+		/*
+		 * The mode first and group root, so that a root with few
+		 * capabilities (as in etc/relayd.service) can do this, and
+		 * can still make it authd's root.
+		 */
+		if (fchmod(fd, 0750) == -1 || fchown(fd, uid, 0) == -1)
 			fatal("chown %s", e->store_dir);
 	}
 	for (i = 0; i < sizeof(tails) / sizeof(tails[0]); i++) {

@@ -22,12 +22,14 @@
 #define BACKOFF_MAX_MS	10000
 #define BACKOFF_GOOD_MS	60000	/* alive so long: the next start is at once */
 #define PROXYD_MAX	64
+#define AGAIN_MS	1000	/* a second signal so soon is the first's echo */
 
 static struct {
 	struct slot	authd, control, proxyd[PROXYD_MAX];
 	unsigned	nproxyd;
 	int		all_ready;
 	int		authd_told_to_stop;
+	uint64_t	stop_ms;	/* when we were told to */
 } sup;
 
 static void	slot_init(struct slot *, int, unsigned);
@@ -248,12 +250,16 @@ supervise_stop(void)
 {
 	struct child	*c;
 
-	if (env()->stopping++ > 0) {
+	if (env()->stopping && clock_ms() - sup.stop_ms < AGAIN_MS)
+		return;
+	if (env()->stopping) {
 		for (c = child_after(0); c != NULL;
 		    c = child_after(c->instance))
 			supervise_kill(c, "asked to stop twice");
 		return;
 	}
+	env()->stopping = 1;
+	sup.stop_ms = clock_ms();
 	log_info("stopping");
 	for (c = child_after(0); c != NULL; c = child_after(c->instance))
 		if (c->role != ROLE_AUTHD)

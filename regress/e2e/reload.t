@@ -96,5 +96,25 @@ with Targets() as targets, Relayd(t, tunnel="\tmax sessions per system 3") as d:
         until(lambda: d.ctl_try("show", "stats") is not None, "an answer")
         t.match(d.log.text(), r"control\[\d+\] \d+: ended: signal 9",
                 "the log says why it ended")
-    t.equal(d.stop(), 0, "it stops in order")
+    # Someone who does not stop: the second signal helps.
+    victim = int(d.processes("proxyd")[0]["pid"])
+    os.kill(victim, signal.SIGSTOP)
+    mark = d.log.mark()
+    d.p.send_signal(signal.SIGTERM)
+    d.p.send_signal(signal.SIGTERM)
+    d.log.wait("stopping$", mark)
+
+    def stopped():
+        d.p.send_signal(signal.SIGTERM)
+        return d.p.poll() is not None or d.log.has("asked to stop twice",
+                                                   mark)
+    until(stopped, "the second signal to count", every=0.2)
+    t.equal(d.p.wait(60), 0, "asked twice: it stops at once, exit 0")
+    d.start()
+    victim = int(d.processes("proxyd")[0]["pid"])
+    os.kill(victim, signal.SIGSTOP)
+    mark = d.log.mark()
+    t.equal(d.stop(), 0, "asked once: it stops, exit 0")
+    t.ok(d.log.has(r"proxyd\[%d\] \d+: killed: does not stop" % victim,
+                   mark), "and ends who does not")
 t.done()

@@ -43,7 +43,7 @@ main(int argc, char **argv)
 	char	*none[] = { (char *)(uintptr_t)"/nonexistent", NULL };
 	char	*envp[] = { (char *)(uintptr_t)"SPAWNED=yes",
 	    (char *)(uintptr_t)"ASAN_OPTIONS=detect_leaks=0", NULL };
-	int	 a[2], b[2], fds[2], i, status;
+	int	 a[2], b[2], fds[2], i, status, fd = -1;
 	sigset_t set;
 	pid_t	 pid;
 	ssize_t	 n;
@@ -51,9 +51,11 @@ main(int argc, char **argv)
 	(void)argc;
 	if (getenv("SPAWNED") != NULL)
 		return (report());
+	/* Kept open, all of them. */
 	for (i = 0; i < MANY; i++)
-		if (open("/dev/null", O_RDWR | O_CLOEXEC) == -1)
+		if ((fd = open("/dev/null", O_RDWR | O_CLOEXEC)) == -1)
 			bail_out("open");
+	ok(fd >= MANY, "many descriptors are open");
 	if (pipe2(a, O_CLOEXEC) == -1 || pipe2(b, O_CLOEXEC) == -1)
 		bail_out("pipe");
 	signal(SIGPIPE, SIG_IGN);
