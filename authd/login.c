@@ -261,7 +261,9 @@ login_slot(struct login *lo)
 		login_refuse(lo, 403, 0, "invalid reconnect token");
 		return;
 	}
-	if (se != NULL && se->newcomer != NULL) {
+	/* One that has no answer yet cannot be asked whether it lives. */
+	if (se != NULL && (se->newcomer != NULL || (se->tunnel != NULL &&
+	    worker_state(se->tunnel) == W_LOGIN))) {
 		login_refuse(lo, 409, 0, "another tunnel is being set up");
 		return;
 	}

@@ -359,6 +359,17 @@ session_unbind(struct session *se)
 	session_title();
 }
 
+struct worker *
+session_tunnel(const struct session *se)
+{
+	enum worker_state	state;
+
+	if (se->tunnel == NULL)
+		return (NULL);
+	state = worker_state(se->tunnel);
+	return (state == W_UP || state == W_AGAIN ? se->tunnel : NULL);
+}
+
 unsigned
 session_tunnels(void)
 {

@@ -67,6 +67,8 @@ void	 session_attach(struct session *, struct worker *);
 void	 session_detach(struct session *, uint64_t grace_s);
 /* Nothing but that: who calls has another tunnel, or an end, for it. */
 void	 session_unbind(struct session *);
+/* Its tunnel, if that can take streams (or will have told in a moment). */
+struct worker	*session_tunnel(const struct session *);
 /* How many have a tunnel. */
 unsigned session_tunnels(void);
 /* yamux runs. */

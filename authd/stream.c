@@ -129,7 +129,7 @@ stream_on_open(struct chan *c, struct imsg *m)
 		stream_answer_no(&asker, 401, "invalid proxy token");
 	} else if (!session_is_open(g->session)) {
 		stream_answer_no(&asker, 400, "support session is not active");
-	} else if (g->session->tunnel == NULL) {
+	} else if (session_tunnel(g->session) == NULL) {
 		stream_answer_no(&asker, 404, "tunnel not found for session");
 	} else if ((st = stream_new(g->session->tunnel, ++sm.next, service,
 	    &g->who, g->addr)) == NULL) {

@@ -52,7 +52,7 @@ term_may(const struct operator *who, const char *id, struct session **sep,
 	if (!session_is_open(*sep) || (*sep)->row.status != SESSION_ACTIVE)
 		return (400);
 	*message = "tunnel not found for session";
-	return ((*sep)->tunnel == NULL ? 404 : 0);
+	return (session_tunnel(*sep) == NULL ? 404 : 0);
 }
 
 int
