@@ -3,13 +3,11 @@
 #include <event2/event_struct.h>
 #include <sodium.h>
 
-#include <ctype.h>
 #include <errno.h>
 #include <llhttp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "clock.h"
 #include "compat.h"
@@ -337,27 +335,4 @@ void
 handshake_cancel(struct handshake *h)
 {
 	hs_free(h);
-}
-
-uint64_t
-retry_after_parse(const char *s, size_t len, int64_t now)
-{
-	struct tm	tm = { 0 };
-	char		text[64];
-	const char	*err, *end;
-	long long	seconds;
-
-	if (len == 0 || len >= sizeof(text))
-		return (0);
-	memcpy(text, s, len);
-	text[len] = '\0';
-	if (isdigit((unsigned char)text[0])) {
-		seconds = strtonum(text, 0, 86400, &err);
-		return (err == NULL ? (uint64_t)seconds * 1000 : 0);
-	}
-	end = strptime(text, "%a, %d %b %Y %H:%M:%S GMT", &tm);
-	if (end == NULL || *end != '\0')
-		return (0);
-	seconds = (long long)timegm(&tm) - now;
-	return (seconds > 0 && seconds <= 86400 ? (uint64_t)seconds * 1000 : 0);
 }

@@ -1,0 +1,107 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: ISC
+"""tunnel-client's command line and environment, from outside; which option
+sets what is in regress/unit/clientconf_test.c."""
+
+import base64
+import os
+import sys
+import tempfile
+
+sys.dont_write_bytecode = True
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+from clienttest import KEY, SECRET, Client
+from harness import FAST_BUILD, Tap
+from tunnelserver import Server
+
+t = Tap()
+
+
+def refused(text, *flags, env=None):
+    c = Client(None, *flags, env=env or {}, bare=True)
+    t.equal(c.wait(), 1, "%s %s: exit 1" % (" ".join(flags), env or ""))
+    t.match(c.err.text(), text, "and says why")
+    c.clean(t)
+
+
+FULL = {"SUPPORT_URL": "ws://127.0.0.1:1/", "SYSTEM_KEY": KEY,
+        "SYSTEM_SECRET": SECRET}
+refused("--url is required\nusage: ")
+refused("--key is required\nusage: ", "-u", "ws://x")
+refused("--secret-file is required\nusage: ", "-u", "ws://x", "-k", "K")
+refused("usage: ", "--no-such-flag")
+refused('unexpected "word"', "word", env=FULL)
+refused("--discovery-interval: a duration", "--discovery-interval", "soon",
+        env=FULL)
+refused("ws:// or wss:// expected", "--url", "http://x/", env=FULL)
+refused("user and password", "--url", "ws://a:b@x/", env=FULL)
+refused("1 to 10 digits", "--node-id", "12345678901", env=FULL)
+refused("1 to 10 digits", env=dict(FULL, NODE_ID="1a"))
+for flag in ("--redis-addr", "-r", "--users-dir", "--users-plugin-timeout",
+             "--users-total-timeout", "--users-state-file"):
+    refused("not built into this version", flag, "x", env=FULL)
+
+with tempfile.TemporaryDirectory() as d:
+    path = os.path.join(d, "secret")
+    refused("No such file", "--secret-file", path, env=FULL)
+    with open(path, "w") as f:
+        f.write(SECRET + "\n")
+    os.chmod(path, 0o644)
+    refused("chmod 600", "--secret-file", path, env=FULL)
+    os.chmod(path, 0o600)
+    refused("exclude each other", "--secret-file", path, "--secret", "x",
+            env=FULL)
+    with Server() as s:
+        c = Client(s, "--secret-file", path, "-k", KEY,
+                   env={"SYSTEM_SECRET": "my_wrong.secret",
+                        "REDIS_ADDR": "127.0.0.1:6379",
+                        "USERS_DIR": "/nonexistent",
+                        "DISCOVERY_INTERVAL": "nonsense"})
+        r = s.request()
+        t.equal(base64.b64decode(r.fields["Authorization"].split(" ")[1])
+                .decode(), KEY + ":" + SECRET,
+                "tunnel-54(partial): --secret-file wins over SYSTEM_SECRET")
+        t.ok(c.err.has("REDIS_ADDR is ignored") and
+             c.err.has("USERS_DIR is ignored"),
+             "variables of what is not built are ignored, with a line")
+        t.ok(c.err.has("DISCOVERY_INTERVAL is not a duration: 5m is used"),
+             "a bad duration in the environment means the default")
+        u = r.upgrade()
+        u.document(b'{"version"')
+        u.close(4000)
+        u.drop()
+        t.equal(c.wait(), 0, "exit 0")
+        c.clean(t)
+
+# The secret is nowhere to be read in /proc, not even by root.
+with Server() as s:
+    c = Client(s, "--key", KEY, "-s" + SECRET, "--url",
+               "ws://127.0.0.1:%d/hidden-path" % s.port, build=FAST_BUILD)
+    u = s.tunnel()
+    u.document(b'{"version"')
+    seen = b""
+    for name in "cmdline", "environ":
+        with open("/proc/%d/%s" % (c.pid, name), "rb") as f:
+            seen += f.read()
+    t.ok(SECRET.encode() not in seen and KEY.encode() not in seen and
+         b"hidden-path" not in seen,
+         "tunnel-44(partial): flags and environment are overwritten")
+    owner = os.stat("/proc/%d/environ" % c.pid).st_uid
+    if os.geteuid() == 0:
+        t.skip("root", "not dumpable: /proc belongs to root")
+    else:
+        t.equal(owner, 0, "not dumpable: /proc belongs to root")
+    with open("/proc/%d/limits" % c.pid) as f:
+        t.match(f.read(), r"Max core file size +0 +0 ", "no core dumps")
+    u.close(4000)
+    u.drop()
+    t.equal(c.wait(), 0, "exit 0")
+
+c = Client(None, "--help", bare=True)
+t.equal(c.wait(), 0, "--help: exit 0")
+t.match(c.out.text(), "(?s)^usage: .*--discovery-interval .*\\(5m\\)",
+        "and usage on standard output")
+c = Client(None, "--version", bare=True)
+t.equal(c.wait(), 0, "--version: exit 0")
+t.match(c.out.text(), r"^tunnel-client \d", "and its number")
+t.done()

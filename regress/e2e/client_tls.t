@@ -1,0 +1,128 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: ISC
+"""tunnel-client over wss://: what it trusts and what not."""
+
+import os
+import ssl
+import subprocess
+import sys
+import tempfile
+
+sys.dont_write_bytecode = True
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+from clienttest import Client, Target, echo
+from harness import Tap
+from tunnelserver import Server
+
+t = Tap()
+
+
+def openssl(*words):
+    subprocess.run(["openssl"] + list(words), check=True,
+                   stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+
+def certificate(d, name, alt):
+    """A certificate of our authority; the server's context with it."""
+    p = os.path.join(d, name)
+    with open(p + ".ext", "w") as f:
+        f.write("subjectAltName=%s\n" % alt)
+    openssl("req", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=server",
+            "-keyout", p + ".key", "-out", p + ".csr")
+    openssl("x509", "-req", "-in", p + ".csr", "-CA", d + "/ca.pem",
+            "-CAkey", d + "/ca.key", "-CAcreateserial", "-days", "2",
+            "-extfile", p + ".ext", "-out", p + ".pem")
+    ctx = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    ctx.load_cert_chain(p + ".pem", p + ".key")
+    names = []
+    ctx.sni_callback = lambda sock, sni, c: names.append(sni)
+    return ctx, names
+
+
+with tempfile.TemporaryDirectory() as d:
+    openssl("req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2",
+            "-subj", "/CN=authority", "-keyout", d + "/ca.key", "-out",
+            d + "/ca.pem")
+    good, names = certificate(d, "good", "DNS:relay.example")
+    other, _ = certificate(d, "other", "DNS:other.example,"
+                           "DNS:*.example.org")
+    address, address_names = certificate(d, "address", "IP:127.0.0.1")
+    with open(d + "/hosts", "w") as f:
+        f.write("127.0.0.1 relay.example\n")
+    env = {"TUNNEL_CLIENT_HOSTS": d + "/hosts"}
+    trust = dict(env, SSL_CERT_FILE=d + "/ca.pem")
+
+    def url(s, host="relay.example"):
+        return "wss://%s:%d/api/tunnel" % (host, s.port)
+
+    with Server(good) as s, Target(echo) as e:
+        c = Client(s, "-u", url(s), env=trust,
+                   services="echo=127.0.0.1:%d" % e.port)
+        r = s.request()
+        t.equal(r.fields["Host"], "relay.example:%d" % s.port,
+                "a certificate of a known authority for the right name")
+        t.equal(names, ["relay.example"], "SNI is the server's name")
+        u = r.upgrade()
+        u.document(b'{"version"')
+        st = u.open(b"CONNECT echo\n")
+        data = os.urandom(512 * 1024)
+        t.equal(st.line(), b"OK\n", "a stream over TLS")
+        for i in range(0, len(data), 65536):
+            st.send(data[i:i + 65536])
+        t.ok(st.take(len(data)) == data, "512 KiB there and back")
+        u.close(4000)
+        u.drop()
+        t.equal(c.wait(), 0, "4000 over TLS: exit 0")
+        c.clean(t)
+
+    def refused(context, pattern, what, env=trust, host="relay.example"):
+        with Server(context) as s:
+            c = Client(s, "-u", url(s, host), env=env)
+            s.request()
+            t.match(c.err.wait("not connected: .*").string, pattern, what)
+            t.equal(c.stop(), 0, "exit 0")
+            c.clean(t)
+
+    refused(other, "certificate refused: hostname mismatch",
+            "a certificate for another name is refused")
+    refused(good, "certificate refused: .*(self-signed|unable to get)",
+            "so is one of an authority that is not known", env)
+    refused(good, "certificate refused: IP address mismatch",
+            "and one for a name where an address is asked for", host="127.0.0.1")
+
+    with Server(address) as s:
+        c = Client(s, "-u", url(s, "127.0.0.1"), env=trust)
+        u = s.tunnel()
+        u.document(b'{"version"')
+        t.equal(address_names, [None], "an address: its certificate, no SNI")
+        u.close(4000)
+        u.drop()
+        t.equal(c.wait(), 0, "exit 0")
+        c.clean(t)
+
+    for flags, extra in ((["--tls-insecure"], {}),
+                         ([], {"TLS_INSECURE": "true"})):
+        with Server(other) as s:
+            c = Client(s, "-u", url(s), *flags, env=dict(env, **extra))
+            u = s.tunnel()
+            u.document(b'{"version"')
+            t.ok(c.err.has("certificate is not checked"),
+                 "%s: any certificate, and a line in the log" %
+                 (flags or extra))
+            u.close(4000)
+            u.drop()
+            t.equal(c.wait(), 0, "exit 0")
+            c.clean(t)
+
+    for flags, extra in ((["--tls-insecure=false"],
+                          {"TLS_INSECURE": "true"}),
+                         ([], {"TLS_INSECURE": "yes"})):
+        refused_env = dict(trust, **extra)
+        with Server(other) as s:
+            c = Client(s, "-u", url(s), *flags, env=refused_env)
+            s.request()
+            t.match(c.err.wait("not connected: .*").string, "refused",
+                    "%s %s: checked" % (flags, extra))
+            c.stop()
+            c.clean(t)
+t.done()

@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: ISC */
+/* How long tunnel-client waits between two attempts. */
+#include "../../tunnel-client/client.h"
+#include "tap.h"
+
+/* The middle of the spread: no jitter. */
+static uint64_t
+middle(uint64_t ms)
+{
+	return (ms * BACKOFF_JITTER_PCT / 100);
+}
+
+int
+main(void)
+{
+	static const uint64_t	want[] = { 5000, 10000, 20000, 40000, 80000,
+				    160000, 300000, 300000 };
+	struct backoff		b, saved;
+	uint64_t		low, high, v;
+	uint32_t		r;
+	size_t			i;
+
+	backoff_init(&b, 5000, 300000);
+	for (i = 0; i < sizeof(want) / sizeof(want[0]); i++)
+		is_int(backoff_next(&b, 0, 0, (uint32_t)middle(want[i])),
+		    want[i], "tunnel-56: delay %zu is %llu s", i + 1,
+		    (unsigned long long)want[i] / 1000);
+	is_int(backoff_next(&b, 60000, 0, (uint32_t)middle(300000)), 300000,
+	    "tunnel-56: 60 s of connection change nothing");
+	is_int(backoff_next(&b, 60001, 0, (uint32_t)middle(5000)), 5000,
+	    "tunnel-56: more than that, and it is 5 s again");
+	is_int(backoff_next(&b, 0, 0, (uint32_t)middle(10000)), 10000,
+	    "tunnel-56: and grows again");
+
+	low = UINT64_MAX;
+	high = 0;
+	saved = b;
+	for (r = 0; r < 100000; r++) {
+		b = saved;
+		v = backoff_next(&b, 0, 0, r);
+		low = v < low ? v : low;
+		high = v > high ? v : high;
+	}
+	is_int(low, 16000, "tunnel-56: the jitter takes a fifth at most");
+	is_int(high, 24000, "tunnel-56: and adds a fifth at most");
+	b = saved;
+	v = backoff_next(&b, 0, 0, UINT32_MAX);
+	ok(v >= 16000 && v <= 24000, "whatever the random number");
+
+	backoff_init(&b, 5000, 300000);
+	is_int(backoff_next(&b, 0, 77000, 0), 77000,
+	    "Retry-After is a lower bound");
+	is_int(backoff_next(&b, 0, 1000, (uint32_t)middle(10000)), 10000,
+	    "and only that");
+	is_int(backoff_next(&b, 0, UINT64_MAX, 0), 3600000,
+	    "an hour at most");
+
+	backoff_init(&b, 10000, 1000);
+	is_int(backoff_next(&b, 0, 0, (uint32_t)middle(10000)), 10000,
+	    "a maximum below the first is the first");
+	is_int(backoff_next(&b, 0, 0, (uint32_t)middle(10000)), 10000,
+	    "and stays");
+	backoff_init(&b, 0, 0);
+	is_int(backoff_next(&b, 0, 0, 12345), 0, "no delay at all");
+	return (done_testing());
+}

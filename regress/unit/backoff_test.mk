@@ -1,0 +1,1 @@
+$(eval $(call unit_test,backoff_test,tunnel-client/backoff.o,))

@@ -1,0 +1,205 @@
+/* SPDX-License-Identifier: ISC */
+/* Each option by flag, by environment, by default; what is wiped; durations. */
+#include <stddef.h>
+#include <stdio.h>
+
+#include "../../tunnel-client/client.h"
+#include "log.h"
+#include "tap.h"
+
+enum kind { TEXT, MS, YES };
+
+static const struct {
+	const char	*flag, *env;
+	enum kind	 kind;
+	size_t		 at;
+	const char	*def, *other, *third;	/* as they are written */
+	uint64_t	 ndef, nother, nthird;	/* as numbers */
+} rows[] = {
+#define AT(m) offsetof(struct options, m)
+	{ "--url", "SUPPORT_URL", TEXT, AT(url), NULL, "ws://a/", "ws://b/",
+	    0, 0, 0 },
+	{ "-u", "SUPPORT_URL", TEXT, AT(url), NULL, "ws://a/", "ws://b/",
+	    0, 0, 0 },
+	{ "--key", "SYSTEM_KEY", TEXT, AT(key), NULL, "K1", "K2", 0, 0, 0 },
+	{ "-k", "SYSTEM_KEY", TEXT, AT(key), NULL, "K1", "K2", 0, 0, 0 },
+	{ "--secret", "SYSTEM_SECRET", TEXT, AT(secret), NULL, "S1", "S2",
+	    0, 0, 0 },
+	{ "-s", "SYSTEM_SECRET", TEXT, AT(secret), NULL, "S1", "S2", 0, 0, 0 },
+	{ "--node-id", "NODE_ID", TEXT, AT(node), "", "7", "0123456789",
+	    0, 0, 0 },
+	{ "-n", "NODE_ID", TEXT, AT(node), "", "7", "0123456789", 0, 0, 0 },
+	{ "--static-services", "STATIC_SERVICES", TEXT, AT(static_services),
+	    "", "a=b:1", "c=d:2", 0, 0, 0 },
+	{ "--exclude", "EXCLUDE_PATTERNS", TEXT, AT(exclude), "", "a*", "b*",
+	    0, 0, 0 },
+	{ "--reconnect-delay", "RECONNECT_DELAY", MS, AT(reconnect_ms), "5s",
+	    "7s", "1m30s", 5000, 7000, 90000 },
+	{ "--max-reconnect-delay", "MAX_RECONNECT_DELAY", MS,
+	    AT(max_reconnect_ms), "5m", "7s", "2h", 300000, 7000, 7200000 },
+	{ "--discovery-interval", "DISCOVERY_INTERVAL", MS, AT(discovery_ms),
+	    "5m", "7s", "0", 300000, 7000, 0 },
+	{ "--tls-insecure", "TLS_INSECURE", YES, AT(tls_insecure), NULL,
+	    "true", "false", 0, 1, 0 },
+	{ "--diagnostics-dir", "DIAGNOSTICS_DIR", TEXT, AT(diagnostics_dir),
+	    "/usr/share/my/diagnostics.d", "/a", "/b", 0, 0, 0 },
+	{ "--diagnostics-plugin-timeout", "DIAGNOSTICS_PLUGIN_TIMEOUT", MS,
+	    AT(plugin_timeout_ms), "10s", "7s", "1500ms", 10000, 7000, 1500 },
+	{ "--diagnostics-total-timeout", "DIAGNOSTICS_TOTAL_TIMEOUT", MS,
+	    AT(diagnostics_timeout_ms), "30s", "7s", ".5s", 30000, 7000,
+	    500 },
+};
+
+static int
+is_value(const struct options *o, size_t i, const char *text, uint64_t n)
+{
+	const char	*at = (const char *)o + rows[i].at;
+
+	switch (rows[i].kind) {
+	case TEXT:
+		return (strcmp(*(char *const *)(const void *)at, text) == 0);
+	case MS:
+		return (*(const uint64_t *)(const void *)at == n);
+	default:
+		return ((uint64_t)*(const int *)(const void *)at == n);
+	}
+}
+
+/*
+ * Read with a row's flag and variable as given (NULL: not); the required ones
+ * come from the environment, unless the row is about them.
+ */
+static int
+read_with(struct options *o, size_t i, const char *flag, const char *env)
+{
+	static const char *const required[] = { "SUPPORT_URL=ws://x/",
+	    "SYSTEM_KEY=K", "SYSTEM_SECRET=S" };
+	char		arg[128], var[128], req[3][64];
+	char		*argv[3] = { NULL }, *envp[5] = { NULL };
+	char		name[] = "tunnel-client";
+	size_t		j, n = 0, len;
+
+	argv[0] = name;
+	snprintf(arg, sizeof(arg), "%s%s%s", rows[i].flag,
+	    rows[i].flag[1] == '-' ? "=" : "", flag == NULL ? "" : flag);
+	argv[1] = flag == NULL ? NULL : arg;
+	if (env != NULL) {
+		snprintf(var, sizeof(var), "%s=%s", rows[i].env, env);
+		envp[n++] = var;
+	}
+	for (j = 0; j < 3; j++) {
+		len = strcspn(required[j], "=");
+		if (env != NULL && strlen(rows[i].env) == len &&
+		    strncmp(required[j], rows[i].env, len) == 0)
+			continue;
+		snprintf(req[j], sizeof(req[j]), "%s", required[j]);
+		envp[n++] = req[j];
+	}
+	return (options_read(o, flag == NULL ? 1 : 2, argv, envp));
+}
+
+static void
+each_option(void)
+{
+	struct options	o;
+	size_t		i;
+	int		r;
+
+	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		if (rows[i].def != NULL || rows[i].kind == YES) {
+			r = read_with(&o, i, NULL, NULL);
+			ok(r == 0 && is_value(&o, i, rows[i].def,
+			    rows[i].ndef), "tunnel-54: %s: the default",
+			    rows[i].env);
+			options_clear(&o);
+			r = read_with(&o, i, NULL, "");
+			ok(r == 0 && is_value(&o, i, rows[i].def,
+			    rows[i].ndef), "%s empty: the default",
+			    rows[i].env);
+			options_clear(&o);
+		}
+		r = read_with(&o, i, NULL, rows[i].other);
+		ok(r == 0 && is_value(&o, i, rows[i].other, rows[i].nother),
+		    "tunnel-54: %s=%s", rows[i].env, rows[i].other);
+		options_clear(&o);
+		r = read_with(&o, i, rows[i].third, NULL);
+		ok(r == 0 && is_value(&o, i, rows[i].third, rows[i].nthird),
+		    "tunnel-54: %s %s", rows[i].flag, rows[i].third);
+		options_clear(&o);
+		r = read_with(&o, i, rows[i].third, rows[i].other);
+		ok(r == 0 && is_value(&o, i, rows[i].third, rows[i].nthird),
+		    "tunnel-54: %s wins over %s", rows[i].flag, rows[i].env);
+		options_clear(&o);
+	}
+}
+
+static void
+wiped(void)
+{
+	char		a0[] = "tunnel-client", a1[] = "-sSECRET", a2[] =
+			    "--url", a3[] = "ws://hidden/", e0[] =
+			    "SYSTEM_KEY=KEY", e1[] = "HOME=/h", e2[] =
+			    "REDIS_PASSWORD=PASSWORD", e3[] = "PATH=/p",
+			    e4[] = "SYSTEM_KEYS=not one";
+	char		*argv[] = { a0, a1, a2, a3, NULL };
+	char		*envp[] = { e0, e1, e2, e3, e4, NULL };
+	struct options	o;
+	size_t		i, left = 0;
+
+	is_int(options_read(&o, 4, argv, envp), 0, "secrets in both places");
+	is_str(o.secret, "SECRET", "the secret is taken");
+	is_str(o.key, "KEY", "the key is taken");
+	for (i = 0; i < sizeof(a1); i++)
+		left += a1[i] != '\0';
+	for (i = 0; i < sizeof(a3); i++)
+		left += a3[i] != '\0';
+	for (i = 0; i < sizeof(e0); i++)
+		left += e0[i] != '\0';
+	for (i = 0; i < sizeof(e2); i++)
+		left += e2[i] != '\0';
+	is_int(left, 0, "tunnel-44(partial): and overwritten, each byte");
+	ok(envp[0] == e1 && envp[1] == e3 && envp[2] == e4 && envp[3] == NULL,
+	    "the environment has the others, in order");
+	is_str(e1, "HOME=/h", "untouched");
+	options_clear(&o);
+	ok(o.secret == NULL && o.url == NULL, "cleared");
+}
+
+static void
+durations(void)
+{
+	static const struct {
+		const char	*text;
+		int		 r;
+		uint64_t	 ms;
+	} v[] = { { "0", 0, 0 }, { "5s", 0, 5000 }, { "1m30s", 0, 90000 },
+	    { "1.5h", 0, 5400000 }, { ".5s", 0, 500 }, { "1.s", 0, 1000 },
+	    { "100ms", 0, 100 }, { "1500us", 0, 1 }, { "999999ns", 0, 0 },
+	    { "1000000ns", 0, 1 }, { "0s", 0, 0 }, { "", -1, 0 },
+	    { "5", -1, 0 }, { "s", -1, 0 }, { "-5s", -1, 0 }, { ".s", -1, 0 },
+	    { "5 s", -1, 0 }, { "5s ", -1, 0 }, { "5d", -1, 0 },
+	    { "5sm", -1, 0 }, { "1h5", -1, 0 },
+	    { "99999999999999999999s", -1, 0 },
+	    { "9999999999999h", -1, 0 }, { "2562048h2562048h", -1, 0 } };
+	uint64_t	ms;
+	size_t		i;
+	int		r;
+
+	for (i = 0; i < sizeof(v) / sizeof(v[0]); i++) {
+		ms = 0;
+		r = duration_parse(v[i].text, &ms);
+		ok(r == v[i].r && (r == -1 || ms == v[i].ms),
+		    "duration \"%s\": %d %llu", v[i].text, r,
+		    (unsigned long long)ms);
+	}
+}
+
+int
+main(void)
+{
+	log_init("clientconf_test", -1, 0);
+	each_option();
+	wiped();
+	durations();
+	return (done_testing());
+}
