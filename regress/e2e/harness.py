@@ -229,7 +229,8 @@ class GoClient(Program):
                 "-key", key, "-secret", secret, "-services", services]
         if node:
             argv += ["-node", node]
-        super().__init__(argv + list(extra))
+        super().__init__(argv + list(extra), env={"SHELL": os.path.join(
+            os.path.dirname(os.path.abspath(__file__)), "plain-shell")})
 
     def event(self, name, start=0, seconds=WAIT):
         return json.loads(self.out.wait(

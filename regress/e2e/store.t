@@ -5,6 +5,7 @@ is no store, the new configuration is broken. Tunnels and open streams stay."""
 
 import os
 import re
+import shutil
 import signal
 import sqlite3
 import subprocess
@@ -260,9 +261,34 @@ def reload(targets):
         by.intact("reload")
 
 
+def start(targets):
+    """A bad configuration at the start: exit 1, one line per error."""
+    d = Relayd(t)
+    d.text = "colour blue\n" + d.text + "proxyd 100000\n"
+    with open(d.conf, "w") as f:
+        f.write(d.text)
+    for flags in (["-n"], ["-d"]):
+        r = subprocess.run([os.path.join(d.build, "bin", "relayd"), *flags,
+                            "-f", d.conf, "-L",
+                            os.path.join(d.build, "libexec")],
+                           stdin=subprocess.DEVNULL, capture_output=True,
+                           text=True, timeout=60)
+        last = d.text.count("\n")
+        t.equal(r.returncode, 1, "relayd %s with a bad configuration: exit 1"
+                % flags[0])
+        lines = [x for x in (r.stderr + r.stdout).splitlines()
+                 if "relayd.conf:" in x]
+        t.ok(len(lines) == 2 and ":1: " in lines[0] and "colour" in lines[0]
+             and ":%d: " % last in lines[1] and "proxyd" in lines[1],
+             "a line for each error, with file, line and token")
+        if len(lines) != 2:
+            t.diag(r.stderr + r.stdout)
+    shutil.rmtree(d.dir)
+
+
 with Targets() as targets:
     for name, part in (("full", full), ("unreadable", unreadable),
-                       ("reload", reload)):
+                       ("reload", reload), ("start", start)):
         if not sys.argv[1:] or name in sys.argv[1:]:
             if name == "full" and os.geteuid() != 0:
                 t.skip("needs root to mount a small file system",
