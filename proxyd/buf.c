@@ -4,7 +4,11 @@
 
 #include "buf.h"
 
-#define SPARE_MAX	32	/* kept for the next reader */
+/*
+ * Kept for the next reader: as many as requests may be under way at once on a
+ * busy day, or each of them would cost page faults.
+ */
+#define SPARE_MAX	256
 
 static struct buf	*spare;
 static unsigned int	 nspare;

@@ -142,6 +142,8 @@ void	conn_resume(struct conn *);
  * vector is changed.
  */
 int	conn_writev(struct conn *, struct iovec *, int n);
+/* The system call under it: bytes, or -1 with errno. */
+ssize_t	conn_sendv(int fd, struct iovec *, int n);
 /* Try to write what is kept. 1: all out, 0: some left, -1: closed. */
 int	conn_flush(struct conn *);
 /*

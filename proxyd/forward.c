@@ -33,6 +33,7 @@
 
 #define REPLY_LINE_MS	60000	/* operator-api.md, 7.12 */
 #define REPLY_LINE_MAX	1024
+#define SMALL_BODY	2048	/* bytes that are copied behind their head */
 
 static void	pump_up(struct conn *);
 static void	pump_down(struct conn *);
@@ -116,7 +117,7 @@ send_head(struct conn *c, struct out *o)
 	iov[0].iov_len = o->len;
 	iov[1].iov_base = c->in->data + c->in->off + x->head_len;
 	iov[1].iov_len = body;
-	n = writev(x->st->fd, iov, body > 0 ? 2 : 1);
+	n = conn_sendv(x->st->fd, iov, body > 0 ? 2 : 1);
 	if (n == -1 && errno != EAGAIN && errno != EINTR)
 		return (-1);
 	if (n == -1)
@@ -207,11 +208,11 @@ pump_up(struct conn *c)
 		return;
 	while (x->head != NULL || x->up.ready > 0) {
 		if (x->head != NULL)
-			n = write(x->st->fd, x->head->data + x->head->off,
-			    x->head->len);
+			n = send(x->st->fd, x->head->data + x->head->off,
+			    x->head->len, MSG_NOSIGNAL);
 		else
-			n = write(x->st->fd, c->in->data + c->in->off,
-			    x->up.ready);
+			n = send(x->st->fd, c->in->data + c->in->off,
+			    x->up.ready, MSG_NOSIGNAL);
 		if (n == -1 && (errno == EAGAIN || errno == EINTR)) {
 			stream_writing(x->st);
 			return;
@@ -410,9 +411,17 @@ send_response(struct conn *c, const struct httphead *h, int interim)
 	iov[0].iov_len = o.len;
 	iov[1].iov_base = b->data + b->off;
 	iov[1].iov_len = n;
+	if (n > 0 && n <= SMALL_BODY && n <= o.cap - o.len) {
+		/* One piece is cheaper than two. */
+		memcpy(o.p + o.len, b->data + b->off, n);
+		iov[0].iov_len += n;
+		buf_drop(b, n);
+		flow_sent(&x->down, n);
+		n = 0;
+	}
 	if (n == 0)
 		return (conn_writev(c, iov, 1));
-	n = (size_t)writev(c->fd, iov, 2);
+	n = (size_t)conn_sendv(c->fd, iov, 2);
 	if ((ssize_t)n == -1) {
 		if (errno != EAGAIN && errno != EINTR) {
 			conn_close(c, strerror(errno), 0);
@@ -564,7 +573,8 @@ pump_down(struct conn *c)
 	if (x->dechunk && pump_dechunked(c) == -1)
 		return;
 	while (x->down.ready > 0) {
-		n = write(c->fd, st->in->data + st->in->off, x->down.ready);
+		n = send(c->fd, st->in->data + st->in->off, x->down.ready,
+		    MSG_NOSIGNAL);
 		if (n == -1 && (errno == EAGAIN || errno == EINTR)) {
 			conn_writing(c);
 			return;

@@ -4,6 +4,7 @@
  * proxy's checks in the order of operator-api.md, 7.2: host, Origin, token,
  * exchange, session, stream.
  */
+#include <openssl/crypto.h>
 #include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -27,6 +28,8 @@
 
 enum origin { ORIGIN_OK, ORIGIN_SIBLING, ORIGIN_FOREIGN };
 
+static void	proxy_checked(struct conn *, const struct httphead *,
+		    const struct route_to *);
 static void	request_log(const struct conn *, const struct httphead *);
 static int	wants_page(const struct httphead *);
 static void	request_health(struct conn *);
@@ -60,7 +63,7 @@ request_begin(struct conn *c, const struct httphead *h)
 	switch (route_find(&to, h, host_of(c, h), c->listen_flags,
 	    proc_conf())) {
 	case ROUTE_PROXY:
-		request_proxy(c, h);
+		proxy_checked(c, h, &to);
 		break;
 	case ROUTE_BAD_HOST:
 		c->html = (unsigned)wants_page(h);
@@ -226,7 +229,7 @@ memo_is(const struct conn *c, const struct slice *token, const char *slug)
 {
 	return (c->memo != NULL && c->memo_len == token->len &&
 	    memcmp(c->memo_slug, slug, SLUG_SIZE) == 0 &&
-	    sodium_memcmp(c->memo_token, token->s, token->len) == 0);
+	    CRYPTO_memcmp(c->memo_token, token->s, token->len) == 0);
 }
 
 /* Ask for this token's grant: 1 good, 0 the answer is given or comes. */
@@ -327,18 +330,26 @@ request_stream(struct conn *c, const struct httphead *h,
 void
 request_proxy(struct conn *c, const struct httphead *h)
 {
+	struct route_to	to;
+
+	if (host_parse(&to.host, &to.port, host_of(c, h),
+	    proc_conf()->proxy_domain) != HOST_OK)
+		answer_error(c, 400, "invalid support proxy subdomain");
+	else
+		proxy_checked(c, h, &to);
+}
+
+/* The checks behind the host's, in their order. */
+static void
+proxy_checked(struct conn *c, const struct httphead *h,
+    const struct route_to *to)
+{
 	const struct slice	*sibling = NULL;
-	struct route_to		 to;
 	struct slice		 token;
 	struct grant		*g;
 
-	if (host_parse(&to.host, &to.port, host_of(c, h),
-	    proc_conf()->proxy_domain) != HOST_OK) {
-		answer_error(c, 400, "invalid support proxy subdomain");
-		return;
-	}
 	c->html = (unsigned)wants_page(h);
-	switch (origin_check(h, &to, &sibling)) {
+	switch (origin_check(h, to, &sibling)) {
 	case ORIGIN_FOREIGN:
 		answer_error(c, 403, "cross-site request refused");
 		return;
@@ -352,18 +363,18 @@ request_proxy(struct conn *c, const struct httphead *h)
 		break;
 	}
 	if (c->x.st != NULL) {
-		request_stream(c, h, &to, c->x.st->g, sibling);
+		request_stream(c, h, to, c->x.st->g, sibling);
 		return;
 	}
 	if (slice_eq(&h->method_name, "GET") &&
-	    cookie_query_token(&h->query, to.host.slug, &token)) {
+	    cookie_query_token(&h->query, to->host.slug, &token)) {
 		if (c->refused != 0)
 			answer_error(c, c->refused, c->refusal != NULL ?
 			    c->refusal : "invalid proxy token");
-		else if (token_grant(c, &token, to.host.slug, &g))
-			answer_exchange(c, h, &to, &token, g);
+		else if (token_grant(c, &token, to->host.slug, &g))
+			answer_exchange(c, h, to, &token, g);
 		return;
 	}
-	if (cookie_grant(c, h, to.host.slug, &g))
-		request_stream(c, h, &to, g, sibling);
+	if (cookie_grant(c, h, to->host.slug, &g))
+		request_stream(c, h, to, g, sibling);
 }

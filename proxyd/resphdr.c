@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: ISC */
-#include <stdio.h>
 #include <string.h>
 #include <strings.h>
 
@@ -149,11 +148,13 @@ put_fields(struct out *o, const struct httphead *h, const struct resphdr *a,
 int
 resphdr_build(struct out *o, const struct httphead *h, const struct resphdr *a)
 {
-	char	line[32];
-	int	n, csp = 0;
+	char	line[] = "HTTP/1.1 000 ";
+	int	csp = 0;
 
-	n = snprintf(line, sizeof(line), "HTTP/1.1 %03d ", h->status);
-	out_put(o, line, (size_t)n);
+	line[9] += (char)(h->status / 100);
+	line[10] += (char)(h->status / 10 % 10);
+	line[11] += (char)(h->status % 10);
+	out_put(o, line, sizeof(line) - 1);
 	out_put(o, h->reason.s, h->reason.len);
 	out_lit(o, "\r\n");
 	put_fields(o, h, a, &csp);
