@@ -18,6 +18,9 @@
 #include <linux/landlock.h>
 #include <linux/seccomp.h>
 
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -66,6 +69,41 @@
 	BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, (mask), 1, 0),		\
 	RET(SECCOMP_RET_ALLOW), LOAD(OFF(nr))
 
+/* Only with argument `a` equal to `v` and argument `b` equal to `w`. */
+#define ALLOW_BOTH(sys, a, v, b, w)					\
+	SKIP_UNLESS((sys), 6), LOAD(OFF_ARG(a)), SKIP_UNLESS((v), 3),	\
+	LOAD(OFF_ARG(b)), SKIP_UNLESS((w), 1), RET(SECCOMP_RET_ALLOW),	\
+	LOAD(OFF(nr))
+/* Only anonymous memory, not executable: sockets can be mapped too. */
+#define ALLOW_ANONYMOUS							\
+	SKIP_UNLESS(SYS_mmap, 6), LOAD(OFF_ARG(2)),			\
+	BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, PROT_EXEC, 3, 0),		\
+	LOAD(OFF_ARG(3)),						\
+	BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, MAP_ANONYMOUS, 0, 1),	\
+	RET(SECCOMP_RET_ALLOW), LOAD(OFF(nr))
+/* Not O_ASYNC: no signal for anyone. */
+#define ALLOW_SETFL							\
+	SKIP_UNLESS(SYS_fcntl, 6), LOAD(OFF_ARG(1)),			\
+	SKIP_UNLESS(F_SETFL, 3), LOAD(OFF_ARG(2)),			\
+	BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, O_ASYNC, 1, 0),		\
+	RET(SECCOMP_RET_ALLOW), LOAD(OFF(nr))
+
+/*
+ * Sending goes to whom the socket is connected to. MSG_FASTOPEN would be a
+ * connect() to anywhere, past Landlock, for a socket that is not: a listening
+ * one after shutdown().
+ */
+#define ALLOW_SENDING							\
+	ALLOW_ARG(SYS_sendto, 5, 0),					\
+	ALLOW_WITHOUT(SYS_sendmsg, 2, MSG_FASTOPEN)
+
+/* The others attach programs, change the protocol, or are not for us. */
+#define ALLOW_OPTIONS							\
+	ALLOW_BOTH(SYS_setsockopt, 1, SOL_SOCKET, 2, SO_LINGER),	\
+	ALLOW_BOTH(SYS_setsockopt, 1, SOL_SOCKET, 2, SO_KEEPALIVE),	\
+	ALLOW_BOTH(SYS_setsockopt, 1, IPPROTO_TCP, 2, TCP_NODELAY),	\
+	ALLOW_BOTH(SYS_setsockopt, 1, IPPROTO_TCP, 2, TCP_NOTSENT_LOWAT)
+
 /* prlimit() without a new limit: to know how many descriptors there may be. */
 #define READ_LIMITS							\
 	SKIP_UNLESS(SYS_prlimit64, 6), LOAD(OFF_ARG(2)), SKIP_UNLESS(0, 3), \
@@ -92,16 +130,15 @@
 /* What every role needs to move bytes on descriptors that it was given. */
 #define BASE								\
 	ALLOW(SYS_read), ALLOW(SYS_write), ALLOW(SYS_recvmsg),		\
-	ALLOW(SYS_sendmsg), ALLOW(SYS_epoll_pwait), ALLOW(SYS_epoll_ctl),	\
+	ALLOW_SENDING, ALLOW(SYS_epoll_pwait), ALLOW(SYS_epoll_ctl),	\
 	ALLOW(SYS_readv), ALLOW(SYS_writev), ALLOW(SYS_recvfrom),	\
-	ALLOW(SYS_sendto), ALLOW(SYS_close), ALLOW(SYS_shutdown),	\
+	ALLOW(SYS_close), ALLOW(SYS_shutdown), ALLOW_OPTIONS,		\
 	ALLOW(SYS_clock_gettime), ALLOW(SYS_gettimeofday),		\
-	ALLOW(SYS_ppoll), ALLOW(SYS_getsockopt), ALLOW(SYS_setsockopt),	\
+	ALLOW(SYS_ppoll), ALLOW(SYS_getsockopt),			\
 	ALLOW(SYS_getsockname), ALLOW(SYS_getrandom), ALLOW(SYS_brk),	\
 	ALLOW(SYS_munmap), ALLOW(SYS_mremap), ALLOW(SYS_madvise),	\
-	ALLOW_WITHOUT(SYS_mmap, 2, PROT_EXEC),				\
-	ALLOW_WITHOUT(SYS_mprotect, 2, PROT_EXEC),			\
-	ALLOW_ARG(SYS_fcntl, 1, F_GETFL), ALLOW_ARG(SYS_fcntl, 1, F_SETFL), \
+	ALLOW_ANONYMOUS, ALLOW_WITHOUT(SYS_mprotect, 2, PROT_EXEC),	\
+	ALLOW_ARG(SYS_fcntl, 1, F_GETFL), ALLOW_SETFL,			\
 	ALLOW_ARG(SYS_fcntl, 1, F_GETFD), ALLOW_ARG(SYS_fcntl, 1, F_SETFD), \
 	ALLOW_ARG(SYS_prctl, 0, PR_SET_NAME), READ_LIMITS,		\
 	ALLOW(SYS_futex), ALLOW(SYS_rt_sigreturn),			\
@@ -151,12 +188,17 @@ static const struct sock_filter authd_filter[] = {
 	ALLOW(SYS_openat), ALLOW(SYS_pread64), ALLOW(SYS_pwrite64),
 	ALLOW(SYS_fsync), ALLOW(SYS_fdatasync), ALLOW(SYS_ftruncate),
 	ALLOW(SYS_lseek), ALLOW(SYS_newfstatat), ALLOW(SYS_fstat),
-	ALLOW(SYS_fcntl), ALLOW(SYS_unlinkat), ALLOW(SYS_faccessat),
+	ALLOW_ARG(SYS_fcntl, 1, F_GETLK), ALLOW_ARG(SYS_fcntl, 1, F_SETLK),
+	ALLOW_ARG(SYS_fcntl, 1, F_SETLKW),
+	ALLOW_WITHOUT(SYS_mmap, 2, PROT_EXEC),		/* the WAL's index */
+	ALLOW(SYS_unlinkat), ALLOW(SYS_faccessat),
 	ALLOW(SYS_faccessat2), ALLOW(SYS_fchmod), ALLOW(SYS_fchown),
 	ALLOW(SYS_fallocate), ALLOW(SYS_getcwd), ALLOW(SYS_readlinkat),
 	ALLOW(SYS_statx), ALLOW(SYS_getuid), ALLOW(SYS_geteuid),
 	ALLOW(SYS_sysinfo), ALLOW(SYS_umask), ALLOW(SYS_nanosleep),
-	ALLOW(SYS_clock_nanosleep), ALLOW_ARG(SYS_socketpair, 0, AF_UNIX),
+	ALLOW(SYS_clock_nanosleep),
+	ALLOW_BOTH(SYS_socketpair, 0, AF_UNIX,
+	    1, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC),	/* streams */
 	STORE_X86 BASE TAIL
 };
 
@@ -304,6 +346,27 @@ deny_loudly(void)
 }
 #endif
 
+/* A kernel that has filters looks at where this one should be. */
+static int
+seccomp_offered(void)
+{
+	return (prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, NULL, 0, 0) == -1 &&
+	    errno == EFAULT);
+}
+
+static uint32_t
+seccomp_apply(int role)
+{
+	if (!seccomp_offered()) {
+		log_warnx("seccomp: not offered by this kernel, skipped");
+		return (0);
+	}
+	if (prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, filter_of(role), 0,
+	    0) == -1)
+		fatal("seccomp");
+	return (SB_SECCOMP);
+}
+
 uint32_t
 sandbox_apply(int role, const char *dir, uint64_t files, uint64_t fsize)
 {
@@ -321,12 +384,5 @@ sandbox_apply(int role, const char *dir, uint64_t files, uint64_t fsize)
 #ifdef RELAYD_TESTING
 	deny_loudly();
 #endif
-	if (prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, filter_of(role), 0,
-	    0) == -1) {
-		if (errno != EINVAL)
-			fatal("seccomp");
-		log_warnx("seccomp: not offered by this kernel, skipped");
-		return (layers);
-	}
-	return (layers | SB_SECCOMP);
+	return (layers | seccomp_apply(role));
 }
