@@ -72,11 +72,15 @@ void
 drive_init(void)
 {
 	const char	*build = getenv("RELAYD_BUILD");
+	const char	*old = getenv("ASAN_OPTIONS");
+	char		 options[1024];
 
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	signal(SIGPIPE, SIG_IGN);
 	/* authd may not do what looking for leaks at the end takes. */
-	setenv("ASAN_OPTIONS", "detect_leaks=0", 0);
+	snprintf(options, sizeof(options), "%s:detect_leaks=0",
+	    old != NULL ? old : "");
+	setenv("ASAN_OPTIONS", options, 1);
 	snprintf(dr.program, sizeof(dr.program), "%s/libexec/authd",
 	    build != NULL ? build : ".");
 	if (access(dr.program, X_OK) == -1)
