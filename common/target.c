@@ -40,8 +40,8 @@ static const struct {
 };
 
 /* fd00:ec2::254, metadata at Amazon. */
-static const uint8_t	ec2_metadata[16] = { 0xfd, 0x00, 0x0e, 0xc2, [15] = 0x54,
-	[14] = 0x02 };
+static const uint8_t	ec2_metadata[16] = { 0xfd, 0x00, 0x0e, 0xc2,
+	[14] = 0x02, [15] = 0x54 };
 
 int
 target_parse(const char *s, struct target *t)
@@ -66,7 +66,7 @@ target_parse(const char *s, struct target *t)
 	} else {
 		if ((colon = strchr(s, ':')) == NULL)
 			return (*s == '\0' ? TARGET_E_EMPTY : TARGET_E_PORT);
-		/* An IPv6 address without brackets: which colon is the port's? */
+		/* IPv6 without brackets: which colon is the port's? */
 		if (strchr(colon + 1, ':') != NULL)
 			return (TARGET_E_FORM);
 		len = (size_t)(colon - s);

@@ -28,7 +28,7 @@
 #define HEADER_MAX		64	/* bytes of a header line */
 #define USERS_BYTES_MAX		262144	/* of JSON, both ways */
 #define CONTROL_TOTAL_MAX	(4 << 20) /* bytes held by all of them */
-#define DROPPED_LOGGED		5	/* entries named in the log, each time */
+#define DROPPED_LOGGED		5	/* entries named in the log */
 
 enum control_kind {
 	CK_NEW,			/* nothing has come */
@@ -59,7 +59,7 @@ static void	control_refuse(struct control *, const char *);
 static void	control_free(struct control *);
 static void	control_send(struct control *);
 static void	manifest_take(struct control *);
-static void	manifest_apply(struct manifest *);
+static void	manifest_apply(const char *, size_t);
 static void	manifest_due(void *);
 static void	manifest_dropped(void *, const char *, size_t, const char *);
 static void	diagnostics_take(struct control *);
@@ -70,9 +70,10 @@ static struct {
 	size_t			 total;		/* bytes held */
 	int			 init;
 	int			 nsending;
-	/* the table that counts, and a newer one that is not due yet */
-	struct manifest		*table, *waiting;
+	struct manifest		*table;		/* the one that counts */
 	uint32_t		 version;
+	char			*waiting;	/* a newer one, not due yet */
+	size_t			 waiting_len;
 	struct timer		 due;
 } cs;
 
@@ -300,15 +301,38 @@ control_end_all(void)
 
 /* Manifest. */
 
+/*
+ * One counts in 10 s. Of those that come too early the newest is kept as it
+ * is, so that a flood of them costs no parsing.
+ */
 static void
 manifest_take(struct control *c)
+{
+	char	*text;
+
+	if (!timer_is_set(&cs.due)) {
+		manifest_apply(c->buf, c->len);
+		return;
+	}
+	if ((text = malloc(c->len + 1)) == NULL) {
+		log_warn("tunnel %s: manifest", muxd_session());
+		return;
+	}
+	memcpy(text, c->buf, c->len);
+	free(cs.waiting);
+	cs.waiting = text;
+	cs.waiting_len = c->len;
+}
+
+static void
+manifest_apply(const char *text, size_t len)
 {
 	struct manifest	*m = NULL;
 	const char	*why;
 	unsigned	 named = 0;
 	int		 r;
 
-	r = manifest_parse(c->buf, c->len, &m, manifest_dropped, &named, &why);
+	r = manifest_parse(text, len, &m, manifest_dropped, &named, &why);
 	if (r == -1)
 		log_info("tunnel %s: manifest refused: %s", muxd_session(),
 		    why);
@@ -317,18 +341,6 @@ manifest_take(struct control *c)
 	if (m->dropped > named)
 		log_info("tunnel %s: manifest: %u more services left out",
 		    muxd_session(), m->dropped - named);
-	if (!timer_is_set(&cs.due)) {
-		manifest_apply(m);
-		return;
-	}
-	/* Too early after the last one: the newest waits its time. */
-	manifest_free(cs.waiting);
-	cs.waiting = m;
-}
-
-static void
-manifest_apply(struct manifest *m)
-{
 	manifest_free(cs.table);
 	cs.table = m;
 	cs.version++;
@@ -341,12 +353,15 @@ manifest_apply(struct manifest *m)
 static void
 manifest_due(void *arg)
 {
-	struct manifest	*m = cs.waiting;
+	char	*text = cs.waiting;
 
 	(void)arg;
 	cs.waiting = NULL;
-	if (m != NULL)
-		manifest_apply(m);
+	if (text == NULL)
+		return;
+	manifest_apply(text, cs.waiting_len);
+	free(text);
+	malloc_trim(0);
 }
 
 static void

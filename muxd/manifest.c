@@ -95,7 +95,7 @@ done:
 	return (r);
 }
 
-/* One entry's members, borrowed from the document; a reason if it is no good. */
+/* One entry's members, borrowed from the document; a reason if it is bad. */
 static const char *
 entry_take(struct entry *e, const char *name, size_t len, const json_t *value)
 {

@@ -43,7 +43,7 @@ int	manifest_parse(const char *json, size_t len, struct manifest **mp,
 	    manifest_dropped_fn dropped, void *arg, const char **why);
 void	manifest_free(struct manifest *);
 
-/* `^[a-zA-Z0-9][a-zA-Z0-9._-]{0,63}$`, 1 or 0; `terminal` is a good name here. */
+/* `^[a-zA-Z0-9][a-zA-Z0-9._-]{0,63}$`, `terminal` included. 1 or 0. */
 int	manifest_name_ok(const char *name, size_t len);
 
 #endif

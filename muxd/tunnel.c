@@ -209,7 +209,8 @@ tunnel_input(uint8_t *buf, size_t len)
 		tunnel_close(ws_own_code(&tn.ws), ws_error(&tn.ws),
 		    END_TUNNEL);
 	else if (!ws_may_send(&tn.ws))
-		tunnel_close(0, "closed by the client", END_TUNNEL);
+		tunnel_close(ws_peer_code(&tn.ws), "closed by the client",
+		    END_TUNNEL);
 }
 
 /* Writing. */
@@ -329,8 +330,10 @@ tunnel_close(uint16_t code, const char *reason, enum end_reason why)
 static void
 tunnel_linger(void)
 {
-	if (ws_state(&tn.ws) != WS_FAILED)
+	if (ws_state(&tn.ws) != WS_FAILED) {
+		tn.state = TN_NONE;
 		muxd_exit(0);
+	}
 	tn.state = TN_LINGER;
 	(void)shutdown(tn.fd, SHUT_WR);
 }
@@ -344,6 +347,7 @@ tunnel_gone(const char *why)
 		control_end_all();
 		stream_end_all(END_TUNNEL);
 	}
+	tn.state = TN_NONE;
 	muxd_exit(0);
 }
 
@@ -417,8 +421,8 @@ tunnel_probe(uint32_t id)
 		authd_alive(id, 0);
 		return;
 	}
-	if (timer_is_set(&tn.probe))
-		authd_alive(tn.probe_id, 0);	/* asked twice: this one counts */
+	if (timer_is_set(&tn.probe))	/* asked twice: this one counts */
+		authd_alive(tn.probe_id, 0);
 	tn.probe_id = id;
 	timer_set(&tn.probe, PROBE_MS);
 	(void)yamux_ping(tn.y, clock_ns());	/* or one is under way */

@@ -129,7 +129,8 @@ test_documents(void)
 	document("{\"services\":{\"a\":7,\"b\":null}}", 0,
 	    "entries that are no objects");
 
-	s = repeat('l', 300, "{\"services\":{\"a\":{" T ",\"label\":\"", "\"}}}");
+	s = repeat('l', 300, "{\"services\":{\"a\":{" T ",\"label\":\"",
+	    "\"}}}");
 	ok(manifest_parse(s, strlen(s), &m, NULL, NULL, &why) == 0 &&
 	    m->count == 1 && strlen(m->service[0].label) == 256,
 	    "a long label is cut");

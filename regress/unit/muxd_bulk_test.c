@@ -19,7 +19,7 @@
 
 #define STREAMS	16
 #define TOTAL	(3 * 1024 * 1024 + 77)	/* bytes each way on each stream */
-#define STALLED	5			/* does not read until the half is sent */
+#define STALLED	5		/* does not read until others have half */
 
 struct side {
 	int	 fd;

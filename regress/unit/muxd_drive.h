@@ -38,7 +38,7 @@ struct drive {
 	int		 answer_pings;
 	int		 pings, pongs;	/* requests and answers seen */
 	int		 eof;		/* the server closed the connection */
-	uint8_t		*raw;		/* all bytes of the server, if recording */
+	uint8_t		*raw;		/* the server's bytes, if recording */
 	size_t		 raw_len;
 	int		 record;
 	uint8_t		 packet[IMSG_MAX];	/* last message received */
@@ -65,7 +65,7 @@ int	drive_wait(struct drive *);
 /* Read what it has logged so far; 1 if `text` is in it, within WAIT_MS. */
 int	drive_logged(struct drive *, const char *text);
 
-/* Messages. `fd` of pk_send is -1 or passed on; sock is d->parent or d->authd. */
+/* Messages. `fd` of pk_send is -1 or passed on; `sock` is parent or authd. */
 void	pk_begin(struct drive *, uint32_t type, uint32_t id);
 void	pk_u8(struct drive *, uint8_t);
 void	pk_u16(struct drive *, uint16_t);
@@ -90,13 +90,14 @@ void	drive_pass(struct drive *, uint64_t ms);
 
 /* The client's side. */
 void	client_raw(struct drive *, const void *, size_t);
-void	client_send(struct drive *, const void *, size_t);	/* one message */
+/* As one message. */
+void	client_send(struct drive *, const void *, size_t);
 void	client_frame(struct drive *, int type, int flags, uint32_t id,
 	    uint32_t len, const void *data, size_t data_len);
 /* A whole control stream: SYN, text, FIN. */
 void	client_control(struct drive *, uint32_t id, const char *header,
 	    const void *body, size_t len);
-/* The next frame, pings answered; 0 when the connection ended or `ms` passed. */
+/* The next frame, pings answered; 0 at the end or when `ms` have passed. */
 int	client_next(struct drive *, struct frame *, int ms);
 /* The next frame for this stream and with one of these flags or (0) data. */
 int	client_expect(struct drive *, uint32_t id, int flags, struct frame *);

@@ -206,7 +206,7 @@ test_early(void)
 
 /* Before login authd may say nothing but yes or no. */
 static void
-test_table(void)
+test_before(void)
 {
 	struct drive	d;
 	struct imsg	m;
@@ -234,6 +234,74 @@ test_table(void)
 	is_int(drive_wait(&d), 0, "parent gone: leaves");
 }
 
+/* What authd may say after login: type, id, fixed bytes, has a descriptor. */
+static const struct row {
+	uint32_t	type;
+	uint32_t	id;
+	const char	*payload;
+	size_t		len, max;
+	int		fd;
+} rows[] = {
+	{ IMSG_CLOSE, 0, "\xa0\x0f\x01\0\0\0x", 7, 2 + 4 + 512, 0 },
+	{ IMSG_STREAM_OPEN, 0, "\1\0\0\0\0\0\0\0\1\0\0\0w\0\0\0\0", 17,
+	    8 + 4 + 64 + 4 + 512, 1 },
+	{ IMSG_STREAM_KILL, 0, "\1\0\0\0\0\0\0\0\1", 9, 9, 0 },
+	{ IMSG_PROBE, 9, "", 0, 0, 0 },
+	{ IMSG_API_CHUNK, 9, "\1\0\0\0x", 5, 4 + CHUNK_MAX, 0 },
+};
+
+enum bend { SHORT, LONG, WITH_FD, WITHOUT_FD, NO_ID, BENDS };
+
+/* Send a row's message bent in one way; muxd has to drop the channel. */
+static void
+bent(const struct row *r, enum bend how)
+{
+	static const char *const	words[BENDS] = { "a byte short",
+	    "over its length", "with a descriptor", "without its descriptor",
+	    "without an id" };
+	static uint8_t	zero[CHUNK_MAX + 64];
+	struct drive	d;
+	struct frame	f;
+	char		want[64];
+	size_t		len = how == SHORT ? r->len - 1 : r->len;
+	int		fd = r->fd;
+
+	if ((how == SHORT && r->len == 0) || (how == WITH_FD && r->fd) ||
+	    (how == WITHOUT_FD && !r->fd) || (how == NO_ID && r->id == 0))
+		return;
+	if (how == WITH_FD || how == WITHOUT_FD)
+		fd = !fd;
+	drive_up(&d, build);
+	pk_begin(&d, r->type, how == NO_ID ? 0 : r->id);
+	memcpy(d.build + d.build_len, r->payload, len);
+	d.build_len += len;
+	if (how == LONG) {
+		memcpy(d.build + d.build_len, zero, r->max + 1 - r->len);
+		d.build_len += r->max + 1 - r->len;
+	}
+	pk_send(&d, d.authd, fd ? dup(d.sock) : -1);
+	snprintf(want, sizeof(want), "authd: %s", imsg_name(r->type));
+	if (!ok(drive_logged(&d, want), "%s %s ends the channel",
+	    imsg_name(r->type), words[how]))
+		diag("%s", d.log_text);
+	client_frame(&d, YM_PING, YM_SYN, 0, 1, NULL, 0);
+	while (d.pongs == 0 && client_next(&d, &f, WAIT_MS))
+		continue;
+	is_int(d.pongs, 1, "and not the tunnel");
+	is_int(drive_end(&d), 0, "muxd leaves with status 0");
+}
+
+static void
+test_table(void)
+{
+	size_t	i;
+	int	how;
+
+	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+		for (how = 0; how < BENDS; how++)
+			bent(&rows[i], how);
+}
+
 int
 main(void)
 {
@@ -243,6 +311,7 @@ main(void)
 	test_refusals();
 	test_said_no();
 	test_early();
+	test_before();
 	test_table();
 	return (done_testing());
 }

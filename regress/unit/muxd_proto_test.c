@@ -72,7 +72,7 @@ test_close(void)
 
 	drive_up(&d, build);
 	pk_close(&d, 4000, "session_closed");
-	is_int(client_closed(&d), 4000, "a client that does not answer a close");
+	is_int(client_closed(&d), 4000, "a client that is silent then");
 	drive_clock(&d, 5000);
 	is_int(drive_wait(&d), 0, "is left after 5 s");
 }

@@ -308,7 +308,7 @@ test_slow(void)
 	is_int(drive_end(&d), 0, "muxd leaves with status 0");
 }
 
-/* The other direction: sending stops at window 0 and goes on after an update. */
+/* The other direction: sending stops at window 0, goes on after an update. */
 static void
 test_window(void)
 {
