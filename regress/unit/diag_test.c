@@ -108,16 +108,17 @@ test_limits(void)
 	for (n = 0; n <= 1; n++) {
 		len = (size_t)sprintf(s, HEAD "\"details\":{\"k\":\"");
 		memset(s + len, 'd', 4096 - 8 + (size_t)n);
-		strcpy(s + len + 4096 - 8 + n, "\"}" TAIL);
+		memcpy(s + len + 4096 - 8 + n, "\"}" TAIL,
+		    sizeof("\"}" TAIL));
 		is_int(count(s, strlen(s), "details"), 1 - n,
 		    "tunnel-34(partial): details of %d bytes", 4096 + n);
 	}
 	len = (size_t)sprintf(s, "{\"collected_at\":\"");
 	memset(s + len, 'x', 1023);
-	strcpy(s + len + 1023, "\xc3\xb6\"}");
+	memcpy(s + len + 1023, "\xc3\xb6\"}", 5);
 	is_int(count(s, strlen(s), "\xc3"), 0,
 	    "a text is cut at 1 KiB, between characters");
-	strcpy(s, "{}");
+	memcpy(s, "{}", 2);
 	memset(s + 2, ' ', DIAG_BYTES_MAX);
 	is_int(count(s, DIAG_BYTES_MAX, "plugins"), 1, "512 KiB are taken");
 	is_int(count(s, DIAG_BYTES_MAX + 1, "plugins"), -1,

@@ -52,7 +52,7 @@ repeat(char c, size_t n, const char *before, const char *after)
 
 	memcpy(buf, before, len);
 	memset(buf + len, c, n);
-	strcpy(buf + len + n, after);
+	memcpy(buf + len + n, after, strlen(after) + 1);
 	return (buf);
 }
 

@@ -99,7 +99,7 @@ test_ws(void)
 	    0x82, 0x80, 0, 0, 0, 0 };		/* an empty message */
 	static const uint8_t	want[] = { 0, 2, 0, 2, 0, 0, 0, 0, 0, 0, 0, 7 };
 	struct drive	d;
-	struct frame	f;
+	struct frame	f = { 0 };
 	size_t		i;
 	int		pong = 0;
 
