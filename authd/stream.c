@@ -715,6 +715,8 @@ stream_on_announce_end(struct chan *c, struct imsg *m)
 		worker_set_state(we, W_READY);
 		return (0);
 	}
+	if (worker_state(we) == W_CLOSING)
+		return (0);
 	worker_set_state(we, W_UP);
 	if (we->session != NULL) {
 		log_info("session %s: tunnel is back after restart, %u "

@@ -34,6 +34,7 @@
 #define CONTROL		ROLE_BIT(ROLE_CONTROL)
 #define TUNNEL		(S(W_UP) | S(W_CLOSING))
 #define HELLO		(S(W_BOUND) | TUNNEL)
+#define RETURN		(S(W_AGAIN) | S(W_CLOSING))	/* told to go at once */
 
 static int	on_stats(struct chan *, struct imsg *);
 
@@ -73,12 +74,12 @@ const struct dispatch	worker_table[] = {
 { IMSG_STREAM_END,	MUXD,	HELLO,	    0,		25,	25,
     stream_on_end },
 { IMSG_ALIVE,		MUXD,	HELLO | S(W_AGAIN), MF_ANSWER, 1, 1, NULL },
-{ IMSG_ANNOUNCE,	MUXD | TERMD, S(W_AGAIN), MF_ONCE, 5,	5,
+{ IMSG_ANNOUNCE,	MUXD | TERMD, RETURN, MF_ONCE,	5,	5,
     stream_on_announce },
-{ IMSG_ANNOUNCE_STREAM,	MUXD | TERMD, S(W_AGAIN), 0,
+{ IMSG_ANNOUNCE_STREAM,	MUXD | TERMD, RETURN, 0,
     28 + SMIN, 28 + SMAX(SERVICE_SIZE) + STREAM_TAG_MAX,
     stream_on_announce_stream },
-{ IMSG_ANNOUNCE_END,	MUXD | TERMD, S(W_AGAIN), MF_ONCE, 0,	0,
+{ IMSG_ANNOUNCE_END,	MUXD | TERMD, RETURN, MF_ONCE,	0,	0,
     stream_on_announce_end },
 { IMSG_TERM_END,	TERMD,	S(W_READY) | S(W_AGAIN), MF_ONCE, 1 + SMIN,
     1 + SMAX(MESSAGE_SIZE), stream_on_term_end },

@@ -409,6 +409,33 @@ groups(void)
 	free(tok);
 }
 
+/* What is done in another's name is written down as such. */
+static void
+impersonation(void)
+{
+	struct tunnel	t;
+	struct granted	g;
+	struct api	a = { .service = "s0" };
+	char		proxy[TOKEN_SIZE];
+
+	system_add(control, &t, "");
+	login(proxyd, &t, "", "", "192.0.2.1");
+	up(&t, 1);
+	a.session = t.session;
+	a.token = forge(HS256, claims("impersonation", 60, -1,
+	    "\"impersonated_by\":{\"id\":\"boss\"},", CONNECT, ""), KEY);
+	is_int(api(proxyd, API_PROXY_TOKEN, &a), 200, "a proxy token");
+	strlcpy(proxy, api_str("token"), sizeof(proxy));
+	grant(proxyd, proxy, t.session, &g);
+	is_int(g.status, 0, "is good");
+	is_int(sql_becomes(1, "SELECT count(*) FROM support_access_logs WHERE "
+	    "session_id = '%s' AND operator_id = 'u1' AND operator_name = 'U' "
+	    "AND json_extract(metadata, '$.impersonator') = 'boss' AND "
+	    "json_extract(metadata, '$.ip') = '192.0.2.7'", t.session), 1,
+	    "operator-61(partial): the impersonator is recorded");
+	peer_close(t.mux);
+}
+
 static void
 no_domain(void)
 {
@@ -447,6 +474,7 @@ main(void)
 	visibility();
 	ids();
 	services();
+	impersonation();
 	pages();
 	groups();
 	is_int(drive_stop(), 0, "authd stops in order");

@@ -170,6 +170,9 @@ stays(void)
 	rebind(&t);
 	rebind(&gone);
 	termd = drive_spawn_kept(ROLE_TERMD, term_instance, nonce);
+	/* It tells what it has before it hears that it is over. */
+	announce_begin(gone.mux, 0);
+	announce_end(gone.mux, 1);
 	announce_begin(t.mux, 3);
 	announce_stream(t.mux, web.stream, "s0", web.tag, web.tag_len);
 	announce_stream(t.mux, term.stream, "terminal", term.tag,
@@ -199,6 +202,8 @@ stays(void)
 	drive_spawned_all();
 	expect_close(gone.mux, 4000,
 	    "a session that was closed meanwhile: 4000");
+	is_int(get_none(&parent, IMSG_OFFENCE), 0,
+	    "and what it has told is no offence");
 	get_type(t.mux, IMSG_STREAM_KILL, &m);
 	(void)m_get_u64(&m, &id);
 	is_int(id, 99, "a stream without an open row is killed");

@@ -50,7 +50,7 @@ peer_for(int role, uint32_t states)
 		return (drive_spawn(role, 0));
 	if (states & S(W_NEW))
 		return (drive_spawn(ROLE_MUXD, 0));
-	if (states == S(W_AGAIN))
+	if ((states & S(W_AGAIN)) && !(states & S(W_UP)))
 		return (drive_spawn_bound(ROLE_MUXD, 70000 +
 		    (uint64_t)next_id(&parent), fresh.system, fresh.session,
 		    1000000 + (uint64_t)next_id(&parent)));
