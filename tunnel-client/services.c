@@ -165,6 +165,10 @@ entry_add(struct services *all, char *entry, const char *exclude)
 		log_warnx("service \"%s\": too long, skipped", shown);
 		return (0);
 	}
+	if (*s.target == '\0') {
+		log_warnx("service \"%s\": no target, skipped", shown);
+		return (0);
+	}
 	if (strcmp(s.name, "terminal") == 0 ||
 	    !ws_utf8((uint8_t *)s.name, strlen(s.name)) ||
 	    !ws_utf8((uint8_t *)s.target, strlen(s.target)) ||

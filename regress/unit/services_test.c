@@ -46,6 +46,8 @@ entries(void)
 	s = only("n=a=b:1");
 	ok(s != NULL && strcmp(s->target, "a=b:1") == 0,
 	    "the first = separates");
+	ok(only("n=:host=x") == NULL && only("n=:tls") == NULL,
+	    "no target at all");
 	ok(only("terminal=h:1") == NULL, "the name terminal is taken");
 	ok(only("n\xff=h:1") == NULL && only("n=h\xff:1") == NULL &&
 	    only("n=h:1:host=\xff") == NULL, "only UTF-8");
