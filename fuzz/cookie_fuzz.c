@@ -17,7 +17,8 @@ int	LLVMFuzzerTestOneInput(const uint8_t *, size_t);
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 {
-	struct slice	v = { (const char *)data, len }, token, path = { "/", 1 };
+	struct slice	v = { (const char *)data, len }, token;
+	struct slice	path = { "/", 1 };
 	char		*out;
 	size_t		 n;
 

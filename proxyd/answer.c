@@ -20,7 +20,7 @@ answer_send(struct conn *c, int status, const char *type, const char *fields,
     const char *extra, struct iovec *body, int nbody)
 {
 	struct iovec	iov[4];
-	static char	head[2 * HTTPHEAD_MAX + 8192];	/* a Location and a token */
+	static char	head[2 * HTTPHEAD_MAX + 8192];	/* Location, token */
 	char		length[64] = "";
 	size_t		len = 0;
 	int		i, n;
@@ -33,7 +33,8 @@ answer_send(struct conn *c, int status, const char *type, const char *fields,
 	for (i = 0; i < nbody; i++)
 		len += body[i].iov_len;
 	if (status != 204)
-		snprintf(length, sizeof(length), "Content-Length: %zu\r\n", len);
+		snprintf(length, sizeof(length), "Content-Length: %zu\r\n",
+		    len);
 	n = snprintf(head, sizeof(head), "HTTP/1.1 %d %s\r\n%s%s%s%s%s%s%s\r\n",
 	    status, reply_reason(status),
 	    type != NULL ? "Content-Type: " : "", type != NULL ? type : "",

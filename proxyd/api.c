@@ -28,7 +28,7 @@
 #include "upgrade.h"
 
 #define BODY_MAX	(1 << 20)	/* operator-api.md, 12 */
-#define DATA_MAX	(16 << 20)	/* of one answer; authd's pages are small */
+#define DATA_MAX	(16 << 20)	/* of one answer */
 #define PAGE_SIZE_MAX	100
 #define PAGE_MAX	1000000
 
@@ -44,7 +44,7 @@ struct api_call {
 	char			 system_id[ID_SIZE];
 	uint32_t		 page, page_size, status;
 	uint8_t			 descending;
-	const char		*bad_key;	/* 400 once authd has said yes */
+	const char		*bad_key;	/* 400, if authd says yes */
 	const char		*bad_rule;
 	char			 bad_value[WORD_SIZE];
 	/* the body that comes in */
@@ -54,7 +54,7 @@ struct api_call {
 	char			*body;
 	size_t			 body_len;
 	/* the answer that comes in */
-	uint32_t		 id;		/* waits for chunks; 0: not yet */
+	uint32_t		 id;		/* that its chunks carry */
 	uint16_t		 code;
 	char			*message;
 	char			*data;

@@ -18,13 +18,16 @@ static void	authd_closed(struct chan *, int, const char *);
 
 static const struct dispatch	table[] = {
 	/* type              from     states flags        min  max  handler */
-	{ IMSG_ADMITTED,     R_AUTHD, S_ANY, MF_ANSWER,   26,  ANSWER_MAX, NULL },
+	{ IMSG_ADMITTED,     R_AUTHD, S_ANY, MF_ANSWER,   26,
+	    ANSWER_MAX, NULL },
 	{ IMSG_GRANTED,      R_AUTHD, S_ANY, MF_ANSWER,   34,
 	    ANSWER_MAX + UUID_SIZE + NAME_SIZE, NULL },
 	{ IMSG_STREAM_OPENED, R_AUTHD, S_ANY, MF_ANSWER | MF_FD, 14,
 	    ANSWER_MAX, NULL },
-	{ IMSG_STREAM_REFUSED, R_AUTHD, S_ANY, MF_ANSWER, 14, ANSWER_MAX, NULL },
-	{ IMSG_API_RESULT,   R_AUTHD, S_ANY, MF_ANSWER,   10,  ANSWER_MAX, NULL },
+	{ IMSG_STREAM_REFUSED, R_AUTHD, S_ANY, MF_ANSWER, 14,
+	    ANSWER_MAX, NULL },
+	{ IMSG_API_RESULT,   R_AUTHD, S_ANY, MF_ANSWER,   10,
+	    ANSWER_MAX, NULL },
 	{ IMSG_API_CHUNK,    R_AUTHD, S_ANY, MF_REQUEST,  5,
 	    CHUNK_MAX + 4, api_on_chunk },
 	{ IMSG_SERVICES_BEGIN, R_AUTHD, S_ANY, 0, 12, 12 + UUID_SIZE,

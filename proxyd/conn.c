@@ -158,7 +158,7 @@ conn_read(struct conn *c)
 		return (-1);
 	}
 	p = buf_room(c->in, &room);
-	/* What is read before a head is classified may have to be given away. */
+	/* Before a head is complete all of it may have to be given away. */
 	if (c->state == CONN_HEAD && room + c->in->len > GIVE_BYTES_MAX)
 		room = c->in->len < GIVE_BYTES_MAX ?
 		    GIVE_BYTES_MAX - c->in->len : 0;

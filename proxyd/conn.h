@@ -60,7 +60,7 @@ struct exch {
 	struct flow		 up, down;
 	struct httphead_scan	 scan;	/* of the response head */
 	struct buf		*head;	/* of the request head, not written */
-	char			*origin;	/* a sibling's, to answer CORS */
+	char			*origin;	/* a sibling's, for CORS */
 	size_t			 head_len;	/* held in conn's buffer */
 	int			 method;
 	enum { X_LINE, X_HEAD, X_BODY } phase;

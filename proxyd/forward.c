@@ -281,7 +281,8 @@ forward_client_readable(struct conn *c)
 	}
 	if (flow_over(&x->up))
 		return;		/* the next request: later */
-	if (flow_feed(&x->up, c->in->data + c->in->off + had, (size_t)n) == -1) {
+	if (flow_feed(&x->up, c->in->data + c->in->off + had,
+	    (size_t)n) == -1) {
 		forward_fail(c, 400, "malformed request body");
 		return;
 	}

@@ -264,7 +264,8 @@ static void
 grant_good(struct grant *g, uint64_t id, uint64_t expires, uint32_t idle_max,
     struct session *se)
 {
-	uint64_t	 old = g->state == GRANT_GOOD ? g->id : 0, life = GRANT_MS;
+	uint64_t	 old = g->state == GRANT_GOOD ? g->id : 0;
+	uint64_t	 life = GRANT_MS;
 	int64_t		 wall = clock_wall();
 	struct session	*before = g->se;
 

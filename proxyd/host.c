@@ -70,10 +70,11 @@ int
 host_url_origin(const struct slice *url, struct slice *origin,
     struct slice *rest)
 {
-	const char	*p, *end = url->s + url->len;
+	const char	*p, *end;
 
 	if (url->s == NULL || (p = memmem(url->s, url->len, "://", 3)) == NULL)
 		return (-1);
+	end = url->s + url->len;
 	for (p += 3; p < end && *p != '/' && *p != '?' && *p != '#'; p++)
 		continue;
 	origin->s = url->s;

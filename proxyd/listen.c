@@ -79,7 +79,8 @@ conn_configure(const struct conf *cf, const char **why)
 			*why = "trusted proxy: not an address or network";
 			return (-1);
 		}
-	memcpy(li.trusted, nets, i * sizeof(nets[0]));
+	if (i > 0)
+		memcpy(li.trusted, nets, i * sizeof(nets[0]));
 	li.n_trusted = i;
 	return (0);
 }

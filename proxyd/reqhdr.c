@@ -44,7 +44,8 @@ int
 hdr_rule(const struct hdr_rule *r, size_t n, const struct slice *name, int dflt)
 {
 	for (; n > 0; n--, r++)
-		if ((name->len == r->len || (r->prefix && name->len > r->len)) &&
+		if ((name->len == r->len ||
+		    (r->prefix && name->len > r->len)) &&
 		    (name->s[0] | 0x20) == r->name[0] &&
 		    strncasecmp(name->s, r->name, r->len) == 0)
 			return (r->what);
@@ -80,7 +81,7 @@ hdr_connection_has(const struct httphead *h, const struct slice *name)
 void
 hdr_put_field(struct out *o, const struct httphead_field *f)
 {
-	/* Name, colon, blanks and value lie in one piece; an empty value not. */
+	/* Name, colon, blanks and value are one piece; an empty value not. */
 	if (f->value.len > 0)
 		out_put(o, f->name.s,
 		    (size_t)(f->value.s + f->value.len - f->name.s));

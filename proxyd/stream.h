@@ -53,7 +53,8 @@ struct stream {
  * Ask authd for a stream. 0: asked, c->call is set, conn_resume() follows with
  * c->x.st, or the answer is given; -1: authd cannot be asked.
  */
-int		 stream_open(struct conn *, struct grant *, const char *service);
+int		 stream_open(struct conn *, struct grant *,
+		    const char *service);
 /* An idle one for this service, now busy with `c`; NULL when there is none. */
 struct stream	*stream_take(struct conn *, struct grant *,
 		    const char *service);

@@ -408,7 +408,8 @@ proxies(struct conf *cf)
 {
 	is_str(address_with("X-Forwarded-For: 192.0.2.1\r\n"), "127.0.0.1",
 	    "a stranger's X-Forwarded-For does not count");
-	snprintf(cf->trusted_proxy[0], sizeof(cf->trusted_proxy[0]), "nonsense");
+	snprintf(cf->trusted_proxy[0], sizeof(cf->trusted_proxy[0]),
+	    "nonsense");
 	cf->n_trusted_proxy = 1;
 	reload(cf, 0);
 	is_str(address_with("X-Forwarded-For: 192.0.2.1\r\n"), "127.0.0.1",

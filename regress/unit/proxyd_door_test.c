@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: ISC */
 /* proxyd's door: who comes in, whose request it is, what is given away. */
+#include <sys/resource.h>
 #include <sys/socket.h>
+#include <arpa/inet.h>
+#include <netinet/in.h>
 
 #include <errno.h>
 #include <poll.h>
@@ -180,6 +183,113 @@ limits(void)
 		close(fds[i]);
 }
 
+/* A connection from another address of this machine; -1: refused. */
+static int
+browser_from(int host)
+{
+	struct sockaddr_in	sin = { .sin_family = AF_INET };
+	int			fd;
+
+	sin.sin_addr.s_addr = htonl(INADDR_LOOPBACK + (uint32_t)host);
+	if ((fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) == -1 ||
+	    bind(fd, (struct sockaddr *)&sin, sizeof(sin)) == -1)
+		bail_out("socket");
+	sin.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	sin.sin_port = htons((uint16_t)d.port[0]);
+	if (connect(fd, (struct sockaddr *)&sin, sizeof(sin)) == -1)
+		bail_out("connect");
+	return (fd);
+}
+
+/* Wait until proxyd has nothing left to accept. */
+static void
+settle(void)
+{
+	drive_clock(&d, 0);
+	drive_clock(&d, 0);
+	(void)ask(1, "GET /x HTTP/1.1\r\nHost: a\r\n\r\n");
+}
+
+static int
+count_closed(const int *fds, int from, int to)
+{
+	int	i, n = 0;
+
+	for (i = from; i < to; i++)
+		n += !is_quiet(fds[i], 0);
+	return (n);
+}
+
+static void
+crowds(void)
+{
+	enum { HALF = 2048, FULL = 4600 };
+	static int	fds[FULL];
+	struct rlimit	rl = { FULL + 100, FULL + 100 };
+	int		i, lost;
+
+	if (getrlimit(RLIMIT_NOFILE, &rl) == -1 || rl.rlim_max < FULL + 100) {
+		ok(1, "early drop # SKIP too few descriptors here");
+		return;
+	}
+	rl.rlim_cur = FULL + 100;
+	(void)setrlimit(RLIMIT_NOFILE, &rl);
+	for (i = 0; i < FULL; i++) {
+		fds[i] = browser_from(i / 60);
+		if (i % 100 == 99)
+			settle();
+		if (i == HALF - 1) {
+			settle();
+			is_int(count_closed(fds, 0, i + 1), 0,
+			    "unclassified connections: up to half, all are in");
+		}
+	}
+	settle();
+	lost = count_closed(fds, 0, FULL);
+	ok(lost > FULL - 4096 && lost < FULL - HALF,
+	    "unclassified connections: above half, some are dropped (%d)",
+	    lost);
+	for (i = 0; i < FULL; i++)
+		close(fds[i]);
+	settle();
+	is_int(status_of(ask(0, "GET /x HTTP/1.1\r\nHost: a\r\n\r\n")), 404,
+	    "and served again afterwards");
+}
+
+/* Out of descriptors: those who wait are let in when others have gone. */
+static void
+descriptors(void)
+{
+	enum { N = 60 };
+	struct drive	 full = d;
+	struct conf	 cf;
+	int		 fds[N], i, served = 0;
+
+	drive_conf(&cf);
+	drive_files(64);
+	drive_start(&d, &cf);
+	drive_files(0);
+	for (i = 0; i < N; i++) {
+		fds[i] = browser(&d, 0);
+		put(fds[i], "GET /x HTTP/1.1\r\nHost: a\r\n\r\n");
+	}
+	for (i = 0; i < N && !is_quiet(fds[i], 300); i++)
+		served += status_of(answer(fds[i])) == 404;
+	ok(served > 30 && served < N,
+	    "accepting pauses before descriptors run out (%d)", served);
+	ok(drive_logged(&d, "accepting pauses"), "and the log says so");
+	for (i = 0; i < served; i++)
+		close(fds[i]);
+	for (i = served; i < N; i++) {
+		if (status_of(answer(fds[i])) != 404)
+			break;
+		close(fds[i]);
+	}
+	is_int(i, N, "who waited is served then");
+	is_int(drive_stop(&d), 0, "that proxyd ends well");
+	d = full;
+}
+
 /* What ADMIT said, answered. */
 static void
 admit(uint8_t want_class, uint16_t status, uint32_t retry, const char *message)
@@ -307,7 +417,8 @@ terminals(void)
 	is_int(status_of(ask(0, request)), 400, "terminal: bad upgrade: 400");
 	snprintf(request, sizeof(request), "%sabc HTTP/1.1\r\nHost: a\r\n\r\n",
 	    path);
-	is_int(status_of(ask(0, request)), 404, "terminal without Upgrade: 404");
+	is_int(status_of(ask(0, request)), 404,
+	    "terminal without Upgrade: 404");
 
 	snprintf(request, sizeof(request), "%ssecretticket HTTP/1.1\r\n"
 	    "Host: a\r\nOrigin: https://console\r\n" UPGRADE "\r\n", path);
@@ -442,6 +553,8 @@ main(void)
 	tunnels();
 	terminals();
 	without_authd();
+	crowds();
+	descriptors();
 	ok(!drive_logged(&d, "secretticket") && !drive_logged(&d, "ticket=") &&
 	    !drive_logged(&d, "Zm9vOmJhcg"),
 	    "operator-63(partial): no ticket and no credential in the log");

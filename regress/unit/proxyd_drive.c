@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: ISC */
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <arpa/inet.h>
@@ -25,6 +26,14 @@
 
 static char	log_text[LOG_MAX];
 static size_t	log_len;
+
+static unsigned int	files;
+
+void
+drive_files(unsigned int n)
+{
+	files = n;
+}
 
 void
 drive_conf(struct conf *cf)
@@ -57,6 +66,7 @@ run_child(int parent, int logfd)
 	const char	*build = getenv("RELAYD_BUILD");
 	const char	*asan = getenv("ASAN_OPTIONS");
 	char		 path[1024], options[1024];
+	struct rlimit	 rl;
 
 	snprintf(path, sizeof(path), "%s/libexec/proxyd",
 	    build != NULL ? build : ".");
@@ -64,6 +74,10 @@ run_child(int parent, int logfd)
 	snprintf(options, sizeof(options), "%s:detect_leaks=0",
 	    asan != NULL ? asan : "");
 	setenv("ASAN_OPTIONS", options, 1);
+	if (files != 0) {
+		rl.rlim_cur = rl.rlim_max = files;
+		(void)setrlimit(RLIMIT_NOFILE, &rl);
+	}
 	/* Out of the way first, so that neither overwrites the other. */
 	parent = fcntl(parent, F_DUPFD, 20);
 	logfd = fcntl(logfd, F_DUPFD, 20);
@@ -381,8 +395,10 @@ answer(int fd)
 	p = got + n;
 	if (status < 200 || status == 204 || status == 304)
 		return (got);
-	if (strcasecmp(header_of(got, "transfer-encoding", 0), "chunked") == 0) {
-		while (n < sizeof(got) - 1 && (r = get_byte(fd, got + n)) == 1) {
+	if (strcasecmp(header_of(got, "transfer-encoding", 0),
+	    "chunked") == 0) {
+		while (n < sizeof(got) - 1 &&
+		    (r = get_byte(fd, got + n)) == 1) {
 			got[++n] = '\0';
 			if (n >= 5 && strcmp(got + n - 5, "0\r\n\r\n") == 0)
 				return (got);

@@ -33,6 +33,8 @@ struct drive {
 /* conf_init()'s settings with the proxy domain; the test may change it. */
 void	drive_conf(struct conf *);
 void	drive_start(struct drive *, const struct conf *);
+/* How many descriptors the next one may have; 0: as many as we. */
+void	drive_files(unsigned int);
 /* Close its channel to the parent; its exit status, 128 + signal. */
 int	drive_stop(struct drive *);
 /* Give it a new channel to authd; the old one is closed first if still open. */

@@ -19,7 +19,7 @@
 static struct drive	d;
 
 /* One request without body, one answer, on a connection of its own. */
-static char *
+__attribute__((format(printf, 1, 2))) static char *
 ask(const char *fmt, ...)
 {
 	static char	 text[65536];
@@ -76,7 +76,8 @@ hosts(void)
 	a = ask_host("_--" SLUG "." DOMAIN);
 	is_str(body_of(a), "{\"code\":400,\"message\":\"invalid service name "
 	    "in subdomain\",\"data\":null}", "operator-28: a bad name's");
-	a = ask("GET / HTTP/1.1\r\nHost: " HOST "\r\nAccept: text/html\r\n\r\n");
+	a = ask("GET / HTTP/1.1\r\nHost: " HOST "\r\n"
+	    "Accept: text/html\r\n\r\n");
 	is_int(status_of(a), 401, "for people: the same status");
 	is_str(header_of(a, "content-type", 0), "text/html; charset=utf-8",
 	    "for people: a page");
@@ -464,7 +465,8 @@ bodies(void)
 	put(st, "3;x=y\r\nabc\r\n1");
 	put(st, "0\r\n0123456789abcdef\r\n0\r\n\r\n");
 	a = answer(fd);
-	is_str(body_of(a), "3;x=y\r\nabc\r\n10\r\n0123456789abcdef\r\n0\r\n\r\n",
+	is_str(body_of(a),
+	    "3;x=y\r\nabc\r\n10\r\n0123456789abcdef\r\n0\r\n\r\n",
 	    "chunked: every byte as it came");
 	put(fd, "HEAD /h HTTP/1.1\r\nHost: " HOST "\r\nCookie: support_proxy_"
 	    SLUG "=%s\r\n\r\n", proxy_token(SESSION, "one"));
@@ -644,7 +646,7 @@ upgrades(void)
 	is_str(header_of(a, "sec-websocket-key", 0), "k",
 	    "operator-50(partial): the key untouched");
 	ok(is_quiet(st, 30), "bytes behind it wait for the 101");
-	put(st, "OK\nHTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\n"
+	put(st, "OK\nHTTP/1.1 101 Switching\r\nConnection: Upgrade\r\n"
 	    "Upgrade: websocket\r\nSec-WebSocket-Accept: x\r\n\r\nhello");
 	a = get_until(fd, "hello");
 	is_int(status_of(a), 101, "operator-50(partial): the 101 comes back");
