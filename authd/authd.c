@@ -77,7 +77,7 @@ static struct {
 	int		have_next;
 } au;
 
-/* All that reads a file or asks the system is done before the sandbox closes. */
+/* What reads a file or asks the system is done before the sandbox closes. */
 int
 main(int argc, char **argv)
 {

@@ -174,5 +174,5 @@ ctl_close(struct ctl *ctl)
 	}
 	audit_done("relayctl", "", "close", se->row.id, "");
 	session_end(se, SESSION_CLOSED, "operator", 4000);
-	ctl_after(&ctl->asker, NULL);
+	ctl_after(&ctl->asker, CTL_END);
 }

@@ -18,13 +18,14 @@ struct ctl {
 int	ctl_on_ctl(struct chan *, struct imsg *);
 
 /*
- * Answer: ctl_row sends its strings (NULL ends them) as one row, the first row
- * being the header; ctl_done ends the request.
+ * Answer: ctl_row sends its strings (CTL_END ends them) as one row, the first
+ * row being the header; ctl_done ends the request.
  */
+#define CTL_END	((const char *)NULL)
 void	ctl_row(const struct asker *, ...) __attribute__((sentinel));
 void	ctl_done(const struct asker *, int code, const char *text);
 /*
- * Answer after the commit: header and row (NULL-ended pairs of column and
+ * Answer after the commit: header and row (CTL_END-ended pairs of column and
  * cell; none: no rows), then done; 503 when the store did not take it. The
  * cells are copied and wiped.
  */

@@ -87,7 +87,7 @@ ctl_system_add(struct ctl *ctl)
 	(void)store_system_add(&sys);
 	audit_done("relayctl", "", "system_add", "", sys.id);
 	ctl_after(&ctl->asker, "id", sys.id, "key", sys.key, "secret", secret,
-	    NULL);
+	    CTL_END);
 	explicit_bzero(secret, sizeof(secret));
 }
 
@@ -99,7 +99,7 @@ ctl_system_list(struct ctl *ctl)
 	int			r;
 
 	ctl_row(&ctl->asker, "id", "key", "name", "organization", "enabled",
-	    "sessions", "created", NULL);
+	    "sessions", "created", CTL_END);
 	while ((r = store_system_next(after, &sys)) == 0) {
 		char	n[16];
 
@@ -109,7 +109,7 @@ ctl_system_list(struct ctl *ctl)
 		    sys.org_id[0] != '\0' ? sys.org_id : "-",
 		    sys.suspended_at != 0 ? "suspended" :
 		    sys.support_enabled ? "yes" : "no", n,
-		    api_time(sys.created_at, made), NULL);
+		    api_time(sys.created_at, made), CTL_END);
 	}
 	if (r == -1)
 		ctl_down(ctl);
@@ -143,7 +143,7 @@ ctl_system_enable(struct ctl *ctl)
 		return;
 	(void)store_system_enable(sys.id, 1, clock_wall_ms());
 	audit_done("relayctl", "", "system_enable", "", sys.id);
-	ctl_after(&ctl->asker, NULL);
+	ctl_after(&ctl->asker, CTL_END);
 }
 
 void
@@ -156,7 +156,7 @@ ctl_system_disable(struct ctl *ctl)
 	(void)store_system_enable(sys.id, 0, clock_wall_ms());
 	audit_done("relayctl", "", "system_disable", "", sys.id);
 	session_end_system(sys.id, "operator");
-	ctl_after(&ctl->asker, NULL);
+	ctl_after(&ctl->asker, CTL_END);
 }
 
 void
@@ -169,7 +169,7 @@ ctl_system_remove(struct ctl *ctl)
 	(void)store_system_delete(sys.id, clock_wall_ms());
 	audit_done("relayctl", "", "system_remove", "", sys.id);
 	session_end_system(sys.id, "operator");
-	ctl_after(&ctl->asker, NULL);
+	ctl_after(&ctl->asker, CTL_END);
 }
 
 /* --- organizations --- */
@@ -203,7 +203,7 @@ ctl_org_add(struct ctl *ctl)
 	strlcpy(org.parent, ctl->word[2], sizeof(org.parent));
 	(void)store_org_add(&org, clock_wall_ms());
 	audit_done("relayctl", "", "org_add", "", org.id);
-	ctl_after(&ctl->asker, "id", org.id, NULL);
+	ctl_after(&ctl->asker, "id", org.id, CTL_END);
 }
 
 void
@@ -213,11 +213,11 @@ ctl_org_list(struct ctl *ctl)
 	char		after[ID_SIZE] = "";
 	int		r;
 
-	ctl_row(&ctl->asker, "id", "name", "type", "parent", NULL);
+	ctl_row(&ctl->asker, "id", "name", "type", "parent", CTL_END);
 	while ((r = store_org_next(after, &org)) == 0) {
 		strlcpy(after, org.id, sizeof(after));
 		ctl_row(&ctl->asker, org.id, org.name, org.type,
-		    org.parent[0] != '\0' ? org.parent : "-", NULL);
+		    org.parent[0] != '\0' ? org.parent : "-", CTL_END);
 	}
 	if (r == -1)
 		ctl_down(ctl);
@@ -241,7 +241,7 @@ ctl_org_remove(struct ctl *ctl)
 	(void)store_org_delete(org.id, clock_wall_ms());
 	audit_done("relayctl", "", "org_remove", "", org.id);
 	grant_recheck();
-	ctl_after(&ctl->asker, NULL);
+	ctl_after(&ctl->asker, CTL_END);
 }
 
 /* --- tokens --- */
@@ -304,6 +304,6 @@ ctl_token_create(struct ctl *ctl)
 	}
 	snprintf(detail, sizeof(detail), "%s for %s", who.token_id, who.id);
 	audit_done("relayctl", "", "token_create", "", detail);
-	ctl_after(&ctl->asker, "token", token, NULL);
+	ctl_after(&ctl->asker, "token", token, CTL_END);
 	freezero(token, strlen(token));
 }

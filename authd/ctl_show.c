@@ -35,7 +35,7 @@ ctl_show_sessions(struct ctl *ctl)
 	char		 from[32], to[32];
 
 	ctl_row(&ctl->asker, "session", "system", "key", "node", "status",
-	    "tunnel", "services", "streams", "started", "expires", NULL);
+	    "tunnel", "services", "streams", "started", "expires", CTL_END);
 	TAILQ_FOREACH(se, &sessions, entry)
 		ctl_row(&ctl->asker, se->row.id, se->system_name,
 		    se->system_key, se->row.node[0] != '\0' ? se->row.node :
@@ -43,7 +43,7 @@ ctl_show_sessions(struct ctl *ctl)
 		    se->tunnel != NULL ? "up" : "down", num(se->services->n),
 		    num(se->tunnel != NULL ? se->tunnel->nstreams : 0),
 		    api_time(se->row.started_at, from),
-		    api_time(se->row.expires_at, to), NULL);
+		    api_time(se->row.expires_at, to), CTL_END);
 	ctl_done(&ctl->asker, 0, "");
 }
 
@@ -56,7 +56,7 @@ ctl_show_tunnels(struct ctl *ctl)
 
 	ctl_row(&ctl->asker, "instance", "session", "system", "node",
 	    "address", "state", "streams", "rtt_ms", "bytes_in", "bytes_out",
-	    "credit_mib", "since", NULL);
+	    "credit_mib", "since", CTL_END);
 	TAILQ_FOREACH(se, &sessions, entry) {
 		if ((we = se->tunnel) == NULL)
 			continue;
@@ -68,7 +68,7 @@ ctl_show_tunnels(struct ctl *ctl)
 		    worker_state_name(worker_state(we)), num(we->nstreams),
 		    rtt, num(we->bytes_in), num(we->bytes_out),
 		    num(we->lease_mib), we->since != 0 ?
-		    api_time(we->since, since) : "-", NULL);
+		    api_time(we->since, since) : "-", CTL_END);
 	}
 	ctl_done(&ctl->asker, 0, "");
 }
@@ -85,12 +85,12 @@ ctl_show_services(struct ctl *ctl)
 		ctl_done(&ctl->asker, 404, "no such open session");
 		return;
 	}
-	ctl_row(&ctl->asker, "name", "target", "host", "tls", "label", NULL);
+	ctl_row(&ctl->asker, "name", "target", "host", "tls", "label", CTL_END);
 	for (i = 0; i < se->services->n; i++) {
 		sv = se->services->v[i];
 		ctl_row(&ctl->asker, sv->name, sv->target,
 		    sv->host[0] != '\0' ? sv->host : "-",
-		    sv->tls ? "yes" : "no", sv->label, NULL);
+		    sv->tls ? "yes" : "no", sv->label, CTL_END);
 	}
 	ctl_done(&ctl->asker, 0, "");
 }
@@ -102,20 +102,20 @@ ctl_show_stats(struct ctl *ctl)
 	const struct worker	*we;
 	unsigned long		 late = 0;
 
-	ctl_row(a, "name", "value", NULL);
-	ctl_row(a, "sessions", num(session_count()), NULL);
-	ctl_row(a, "tunnels", num(session_tunnels()), NULL);
-	ctl_row(a, "streams", num(stream_count()), NULL);
-	ctl_row(a, "grants", num(grant_count()), NULL);
-	ctl_row(a, "tickets", num(ticket_count()), NULL);
-	ctl_row(a, "admissions", num(admit_count()), NULL);
-	ctl_row(a, "access_rows_open", num(access_open()), NULL);
-	ctl_row(a, "audit_left_out", num(audit_left_out()), NULL);
-	ctl_row(a, "credit_leased_mib", num(credit_leased_mib()), NULL);
-	ctl_row(a, "credit_total_mib", num(credit_total_mib()), NULL);
+	ctl_row(a, "name", "value", CTL_END);
+	ctl_row(a, "sessions", num(session_count()), CTL_END);
+	ctl_row(a, "tunnels", num(session_tunnels()), CTL_END);
+	ctl_row(a, "streams", num(stream_count()), CTL_END);
+	ctl_row(a, "grants", num(grant_count()), CTL_END);
+	ctl_row(a, "tickets", num(ticket_count()), CTL_END);
+	ctl_row(a, "admissions", num(admit_count()), CTL_END);
+	ctl_row(a, "access_rows_open", num(access_open()), CTL_END);
+	ctl_row(a, "audit_left_out", num(audit_left_out()), CTL_END);
+	ctl_row(a, "credit_leased_mib", num(credit_leased_mib()), CTL_END);
+	ctl_row(a, "credit_total_mib", num(credit_total_mib()), CTL_END);
 	TAILQ_FOREACH(we, &workers, entry)
 		late += chan_late_answers(we->chan);
-	ctl_row(a, "late_answers", num(late), NULL);
-	ctl_row(a, "store", store_is_up() ? "up" : "down", NULL);
+	ctl_row(a, "late_answers", num(late), CTL_END);
+	ctl_row(a, "store", store_is_up() ? "up" : "down", CTL_END);
 	ctl_done(a, 0, "");
 }

@@ -19,7 +19,7 @@ struct cJSON;
 
 /* Once, before the sandbox closes: what libcrypto wants to load is loaded. */
 int	jwt_init(void);
-/* Take a copy of the key; a trailing line end does not belong to it. 0 or -1. */
+/* Take a copy of the key; a line end behind it does not belong to it. 0, -1. */
 int	jwt_set_key(const uint8_t *key, size_t len);
 /* Wipe it. Without a key every token is refused. */
 void	jwt_clear_key(void);

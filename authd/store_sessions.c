@@ -170,10 +170,9 @@ store_groups_count(const struct list_query *lq, int64_t *total)
 	static struct query	q =
 	    QUERY(MATCHED "SELECT count(DISTINCT system_id) FROM m");
 	char			role[WORD_SIZE];
-	int			r;
 
-	if ((r = db_read(&q, "Tttn", role_lower(lq, role, sizeof(role)),
-	    lq->org_id, lq->system_id, (int)lq->statuses)) != 0)
+	if (db_read(&q, "Tttn", role_lower(lq, role, sizeof(role)),
+	    lq->org_id, lq->system_id, (int)lq->statuses) != 0)
 		return (-1);
 	*total = db_int(&q, 0);
 	db_done(&q);

@@ -70,7 +70,7 @@ void	stream_kill_grant(struct grant *, enum end_reason);
 void	stream_forget_grant(struct grant *);
 /* The tunnel has gone, and with it all its streams. */
 void	stream_tunnel_gone(struct worker *tunnel);
-/* Scopes may have changed: kill what no grant answers for and is not covered. */
+/* Scopes may have changed: kill what no grant answers for, if not covered. */
 void	stream_recheck(void);
 /* There may be room in the tunnel again, or it has told. */
 void	stream_next(struct worker *tunnel);

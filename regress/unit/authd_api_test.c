@@ -169,7 +169,7 @@ issuer(void)
 static void
 org(const char *name, const char *type, const char *parent, char id[ID_SIZE])
 {
-	if (ctl(control, &rows, CTL_ORG_ADD, name, type, parent, NULL) != 0)
+	if (ctl(control, &rows, CTL_ORG_ADD, name, type, parent, CTL_END) != 0)
 		diag("org add %s: %s", name, rows.text);
 	strlcpy(id, cell(&rows, 1, "id"), ID_SIZE);
 	rows_free(&rows);
@@ -282,7 +282,7 @@ services(void)
 	is_int(api(proxyd, API_SERVICES, &a), 200, "in grace");
 	is_str(api_data, "{\"services\":{}}",
 	    "operator-13: an empty object while in grace");
-	ctl(control, &rows, CTL_CLOSE, t.session, NULL);
+	ctl(control, &rows, CTL_CLOSE, t.session, CTL_END);
 	is_int(api(proxyd, API_SERVICES, &a), 200, "closed");
 	is_str(api_data, "{\"services\":{}}",
 	    "operator-13: and of a closed session");

@@ -641,7 +641,7 @@ drive_sync(struct peer *control)
 	int			i;
 
 	for (i = 0; i < 2; i++) {
-		ctl(control, &rows, CTL_SHOW_STATS, NULL);
+		ctl(control, &rows, CTL_SHOW_STATS, CTL_END);
 		rows_free(&rows);
 	}
 }
@@ -652,7 +652,7 @@ system_add(struct peer *control, struct tunnel *t, const char *org)
 	static struct rows	rows;
 
 	memset(t, 0, sizeof(*t));
-	if (ctl(control, &rows, CTL_SYSTEM_ADD, "Office", org, NULL) != 0)
+	if (ctl(control, &rows, CTL_SYSTEM_ADD, "Office", org, CTL_END) != 0)
 		bail("system add");
 	strlcpy(t->system, cell(&rows, 1, "id"), sizeof(t->system));
 	strlcpy(t->key, cell(&rows, 1, "key"), sizeof(t->key));
@@ -943,7 +943,7 @@ operator_token(struct peer *control, const char *user, const char *org,
 	char			*token;
 
 	if (ctl(control, &rows, CTL_TOKEN_CREATE, user, org, role, perms,
-	    "86400", NULL) != 0)
+	    "86400", CTL_END) != 0)
 		bail("token create");
 	token = strdup(cell(&rows, 1, "token"));
 	rows_free(&rows);

@@ -75,7 +75,7 @@ uint32_t next_id(struct peer *);
  */
 int	get_any(struct peer *, struct imsg *, int ms);
 void	get_type(struct peer *, uint32_t type, struct imsg *);
-/* Messages that get_type() and the stories dropped, by type; set to 0 at will. */
+/* Messages that get_type() and the stories dropped, by type. */
 extern unsigned	dropped[IMSG_COUNT];
 /* The channel ends; what comes before is dropped. */
 int	get_end(struct peer *);
@@ -104,6 +104,7 @@ struct rows {
 	struct { unsigned n; char *cell[CTL_CELLS_MAX]; } row[600];
 	char		text[MESSAGE_SIZE];
 };
+#define CTL_END	((const char *)NULL)
 int	ctl(struct peer *control, struct rows *, int op, ...)
 	    __attribute__((sentinel));
 const char	*cell(const struct rows *, unsigned row, const char *column);
@@ -126,7 +127,7 @@ void	login_send(struct peer *proxyd, struct tunnel *, const char *node,
 void	login_say(struct tunnel *, uint64_t nonce, const char *node,
 	    const char *token, const char *addr);
 void	login_wait(struct tunnel *);
-/* UP and a manifest of `n` services named s0, s1, ... (target port 8000 + i). */
+/* UP and a manifest of `n` services s0, s1, ... with target ports 8000 + i. */
 void	up(struct tunnel *, unsigned n);
 
 struct granted {

@@ -97,7 +97,7 @@ main(void)
 	token = operator_token(control, "alice", "", "owner", "");
 	ok(token[0] != '\0', "an operator's token");
 	story();
-	is_int(ctl(control, &rows, CTL_SHOW_STATS, NULL), 0, "show stats");
+	is_int(ctl(control, &rows, CTL_SHOW_STATS, CTL_END), 0, "show stats");
 	rows_free(&rows);
 	is_int(drive_stop(), 0, "authd stops in order");
 	peer_close(proxyd);

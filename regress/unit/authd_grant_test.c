@@ -176,7 +176,7 @@ cap(void)
 	peer_close(proxyd);
 	proxyd = drive_spawn(ROLE_PROXYD, 0);
 	sync_authd();
-	ctl(control, &rows, CTL_SHOW_STATS, NULL);
+	ctl(control, &rows, CTL_SHOW_STATS, CTL_END);
 	is_str(cell(&rows, 4, "value"), "0", "grants go with their proxyd");
 	rows_free(&rows);
 }
@@ -222,10 +222,10 @@ scopes(void)
 	char		 seller[ID_SIZE], client[ID_SIZE], proxy[TOKEN_SIZE];
 	char		*tok;
 
-	ctl(control, &rows, CTL_ORG_ADD, "Seller", "reseller", "", NULL);
+	ctl(control, &rows, CTL_ORG_ADD, "Seller", "reseller", "", CTL_END);
 	strlcpy(seller, cell(&rows, 1, "id"), sizeof(seller));
 	rows_free(&rows);
-	ctl(control, &rows, CTL_ORG_ADD, "Client", "customer", seller, NULL);
+	ctl(control, &rows, CTL_ORG_ADD, "Client", "customer", seller, CTL_END);
 	strlcpy(client, cell(&rows, 1, "id"), sizeof(client));
 	rows_free(&rows);
 	system_add(control, &t, client);
@@ -236,7 +236,7 @@ scopes(void)
 	grant(proxyd, proxy, t.session, &g);
 	is_int(g.status, 0, "operator-6(partial): a reseller's customer");
 	stream_open(proxyd, t.mux, g.grant, "s0", &o);
-	ctl(control, &rows, CTL_ORG_REMOVE, client, NULL);
+	ctl(control, &rows, CTL_ORG_REMOVE, client, CTL_END);
 	rows_free(&rows);
 	get_type(t.mux, IMSG_STREAM_KILL, &m);
 	ok(1, "operator-6(partial): the customer goes: streams are killed");
@@ -439,7 +439,7 @@ terminals(void)
 	termd = drive_spawn(ROLE_TERMD, nonce);
 	get_type(termd, IMSG_TERM_STREAM, &m);
 	close(m_take_fd(&m));
-	ctl(control, &rows, CTL_CLOSE, tun.session, NULL);
+	ctl(control, &rows, CTL_CLOSE, tun.session, CTL_END);
 	get_type(termd, IMSG_CLOSE, &m);
 	(void)m_get_u16(&m, &code);
 	is_int(code, 1008, "operator-11(partial): terminals end with it");
@@ -449,7 +449,7 @@ terminals(void)
 	up(&tun, 3);
 
 	/* Scope and state are looked at when the ticket is used. */
-	ctl(control, &rows, CTL_ORG_ADD, "Shop", "customer", "", NULL);
+	ctl(control, &rows, CTL_ORG_ADD, "Shop", "customer", "", CTL_END);
 	strlcpy(org, cell(&rows, 1, "id"), sizeof(org));
 	rows_free(&rows);
 	drive_sql("UPDATE systems SET organization_id = '%s' WHERE id = '%s'",

@@ -35,7 +35,7 @@ stat_of(const char *name)
 	unsigned	i;
 	unsigned long	v = 0;
 
-	ctl(control, &rows, CTL_SHOW_STATS, NULL);
+	ctl(control, &rows, CTL_SHOW_STATS, CTL_END);
 	for (i = 1; i < rows.n; i++)
 		if (strcmp(cell(&rows, i, "name"), name) == 0)
 			v = strtoul(cell(&rows, i, "value"), NULL, 10);
@@ -171,7 +171,7 @@ big_table(void)
 	is_int(api(proxyd, API_SERVICES, &a), 200, "500 services");
 	ok(strstr(api_data, "\"s499\"") != NULL,
 	    "tunnel-29(partial): 500 are kept, over several chunks");
-	ctl(control, &rows, CTL_SHOW_SERVICES, t.session, NULL);
+	ctl(control, &rows, CTL_SHOW_SERVICES, t.session, CTL_END);
 	is_int(rows.n, 501, "show services lists them");
 	rows_free(&rows);
 	peer_close(t.mux);
@@ -295,7 +295,7 @@ no_room(void)
 	/* The end of a session does not wait for the store. */
 	drive_sql("CREATE TRIGGER full BEFORE UPDATE ON support_sessions "
 	    "BEGIN SELECT RAISE(ABORT, 'full'); END");
-	is_int(ctl(control, &rows, CTL_CLOSE, u.session, NULL), 503,
+	is_int(ctl(control, &rows, CTL_CLOSE, u.session, CTL_END), 503,
 	    "close with a store that cannot write: 503");
 	rows_free(&rows);
 	{
@@ -342,7 +342,7 @@ tickets(void)
 		status = api(proxyd, API_TERMINAL_TICKET, &a);
 	ok(i >= 4096 && i <= 4098, "4096 tickets wait: %d", i);
 	is_int(status, 503, "the next: 503");
-	ctl(control, &rows, CTL_CLOSE, tun.session, NULL);
+	ctl(control, &rows, CTL_CLOSE, tun.session, CTL_END);
 	rows_free(&rows);
 	is_int(stat_of("tickets"), 0, "they go with their session");
 }

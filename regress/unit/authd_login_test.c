@@ -118,13 +118,13 @@ disabled(void)
 
 	system_add(control, &t, "");
 	before = drive_sql("SELECT count(*) FROM support_sessions");
-	ctl(control, &rows, CTL_SYSTEM_DISABLE, t.key, NULL);
+	ctl(control, &rows, CTL_SYSTEM_DISABLE, t.key, CTL_END);
 	login(proxyd, &t, "", "", "192.0.2.1");
 	is_int(t.status, 403, "tunnel-6(partial): disabled: 403");
 	is_str(t.message, "support is not enabled for this system",
 	    "tunnel-6(partial): its message");
 	leave(&t);
-	ctl(control, &rows, CTL_SYSTEM_ENABLE, t.key, NULL);
+	ctl(control, &rows, CTL_SYSTEM_ENABLE, t.key, CTL_END);
 	drive_sql("UPDATE systems SET suspended_at = 1 WHERE system_key = '%s'",
 	    t.key);
 	login(proxyd, &t, "", "", "192.0.2.1");
@@ -138,7 +138,7 @@ disabled(void)
 	login(proxyd, &t, "-1", "", "192.0.2.1");
 	is_int(t.status, 400, "tunnel-6(partial): node_id -1: 400");
 	leave(&t);
-	ctl(control, &rows, CTL_SYSTEM_REMOVE, t.key, NULL);
+	ctl(control, &rows, CTL_SYSTEM_REMOVE, t.key, CTL_END);
 	login(proxyd, &t, "", "", "192.0.2.1");
 	is_int(t.status, 401, "tunnel-3(partial): a deleted system: 401");
 	leave(&t);
@@ -181,8 +181,8 @@ come_back(void)
 	    "00000000000000000000000000000000", "192.0.2.1");
 	is_int(t.status, 403, "tunnel-51(partial): wrong token: 403");
 	leave(&t);
-	is_int(sql_becomes((long long)u.generation, "SELECT generation FROM support_sessions "
-	    "WHERE id = '%s'", first), (long long)u.generation,
+	is_int(sql_becomes((long long)u.generation,
+	    "SELECT generation FROM support_sessions WHERE id = '%s'", first), (long long)u.generation,
 	    "tunnel-51(partial): the session is untouched");
 	t = u;
 	login(proxyd, &t, "", u.token, "192.0.2.1");
@@ -248,7 +248,7 @@ live_slot(void)
 	leave(&t);
 	up(&u, 1);
 	sync_authd();
-	ctl(control, &rows, CTL_SHOW_TUNNELS, NULL);
+	ctl(control, &rows, CTL_SHOW_TUNNELS, CTL_END);
 	ok(strcmp(cell(&rows, rows.n - 1, "session"), u.session) == 0 &&
 	    strcmp(cell(&rows, rows.n - 1, "state"), "up") == 0,
 	    "and outlives the old one");
@@ -295,7 +295,7 @@ nodes(void)
 	    "with its reason");
 	leave(&t[33]);
 	strlcpy(node, "01", sizeof(node));
-	ctl(control, &rows, CTL_CLOSE, t[1].session, NULL);
+	ctl(control, &rows, CTL_CLOSE, t[1].session, CTL_END);
 	expect_close(&t[1], 4000, "operator-12(partial): one node is closed");
 	is_int(get_none(t[2].mux, IMSG_CLOSE), 0,
 	    "operator-12(partial): the others stay");
@@ -311,17 +311,17 @@ ends(void)
 	system_add(control, &t, "");
 	login(proxyd, &t, "", "", "192.0.2.1");
 	up(&t, 0);
-	ctl(control, &rows, CTL_SYSTEM_DISABLE, t.key, NULL);
+	ctl(control, &rows, CTL_SYSTEM_DISABLE, t.key, CTL_END);
 	expect_close(&t, 4000,
 	    "tunnel-53(partial) operator-20(partial): disabled: 4000");
 	leave(&t);
 	login(proxyd, &t, "", "", "192.0.2.1");
 	is_int(t.status, 403, "operator-20(partial): the next login: 403");
 	leave(&t);
-	ctl(control, &rows, CTL_SYSTEM_ENABLE, t.key, NULL);
+	ctl(control, &rows, CTL_SYSTEM_ENABLE, t.key, CTL_END);
 	login(proxyd, &t, "", "", "192.0.2.1");
 	up(&t, 0);
-	ctl(control, &rows, CTL_SYSTEM_REMOVE, t.key, NULL);
+	ctl(control, &rows, CTL_SYSTEM_REMOVE, t.key, CTL_END);
 	expect_close(&t, 4000, "tunnel-53(partial): removed: 4000");
 	leave(&t);
 	system_add(control, &t, "");

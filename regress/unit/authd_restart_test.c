@@ -220,7 +220,7 @@ stays(void)
 	    "tunnel-52(partial): so does its session");
 	ok(strstr(api_data, "\"tunnel_connected\":true") != NULL,
 	    "with its tunnel");
-	ctl(control, &rows, CTL_SHOW_TUNNELS, NULL);
+	ctl(control, &rows, CTL_SHOW_TUNNELS, CTL_END);
 	is_str(cell(&rows, 1, "streams"), "2", "and its two streams");
 	rows_free(&rows);
 	stream_end(t.mux, web.stream, END_CLEAN, 100, 200);
@@ -314,7 +314,7 @@ two_instances(void)
 	announce_begin(new.mux, 0);
 	announce_end(new.mux, 0);
 	sync_authd();
-	ctl(control, &rows, CTL_SHOW_TUNNELS, NULL);
+	ctl(control, &rows, CTL_SHOW_TUNNELS, CTL_END);
 	is_str(cell(&rows, 1, "instance"), "5000", "and the newer one stays");
 	rows_free(&rows);
 	peer_close(old.mux);

@@ -258,7 +258,7 @@ main(void)
 	sequences();
 	is_int(get_none(neighbour.mux, IMSG_CLOSE), 0,
 	    "the neighbour's tunnel is where it was");
-	is_int(ctl(control, &rows, CTL_SHOW_TUNNELS, NULL), 0,
+	is_int(ctl(control, &rows, CTL_SHOW_TUNNELS, CTL_END), 0,
 	    "and authd answers");
 	rows_free(&rows);
 	is_int(drive_stop(), 0, "authd stops in order");
