@@ -39,10 +39,11 @@ static struct {
 	struct conns	 live, dead;
 	unsigned long	 n;
 	int		 stopping;
+	uint64_t	 now;		/* 0: not asked in this turn */
 	struct timer	 stop;
 } co = {
 	TAILQ_HEAD_INITIALIZER(co.live), TAILQ_HEAD_INITIALIZER(co.dead),
-	0, 0, { NULL, NULL, 0, 0 }
+	0, 0, 0, { NULL, NULL, 0, 0 }
 };
 
 void
@@ -91,13 +92,21 @@ conn_writing(struct conn *c)
 	event_add(&c->ev_write, NULL);
 }
 
+uint64_t
+conn_now(void)
+{
+	if (co.now == 0)
+		co.now = clock_ms();
+	return (co.now);
+}
+
 /*
  * Deadlines move with every request; the timer only when it would be late.
  */
 void
 conn_deadline(struct conn *c, uint64_t ms)
 {
-	c->deadline_ms = clock_ms() + ms;
+	c->deadline_ms = conn_now() + ms;
 	if (!timer_is_set(&c->timer) || c->timer.due_ms > c->deadline_ms)
 		timer_set(&c->timer, ms);
 }
@@ -510,6 +519,7 @@ conn_reap(void)
 {
 	struct conn	*c;
 
+	co.now = 0;
 	while ((c = TAILQ_FIRST(&co.dead)) != NULL) {
 		TAILQ_REMOVE(&co.dead, c, entry);
 		free(c);

@@ -153,6 +153,8 @@ int	conn_flush(struct conn *);
 long	conn_read(struct conn *);
 void	conn_reading(struct conn *, int on);
 void	conn_writing(struct conn *);
+/* clock_ms() as it was when this turn of the loop first asked. */
+uint64_t conn_now(void);
 /* Not later than `ms` from now something has to have happened. */
 void	conn_deadline(struct conn *, uint64_t ms);
 

@@ -189,11 +189,9 @@ grant_is_good(struct grant *g, struct conn *c, const char *token, size_t len,
 
 	if (g->state != GRANT_GOOD)
 		return (0);
-	now = clock_ms();
-	if (now >= g->until_ms) {
-		/* Its streams go on under the new one only if it is renewed. */
+	now = conn_now();
+	if (now >= g->until_ms)
 		return (0);
-	}
 	if (now - g->asked_ms >= GRANT_RENEW_MS && g->call == 0)
 		(void)grant_ask(g, c, token, len, slug);
 	return (1);

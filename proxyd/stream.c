@@ -220,7 +220,7 @@ stream_keep(struct stream *st)
 		stream_close(st);
 		return;
 	}
-	st->idle_ms = clock_ms();
+	st->idle_ms = conn_now();
 	TAILQ_INSERT_HEAD(&st->g->idle, st, idle_entry);
 	TAILQ_INSERT_TAIL(&sm.old, st, old_entry);
 	stream_reading(st, 1);
