@@ -249,7 +249,8 @@ class OurClient(Program):
                              "SUPPORT_URL": "ws://127.0.0.1:%d/api/tunnel" %
                                             d.port,
                              "SYSTEM_KEY": key, "SYSTEM_SECRET": secret,
-                             "STATIC_SERVICES": services or ""}, **(env or
+                             "STATIC_SERVICES": services or "",
+                             "SHELL": "/bin/sh"}, **(env or
                                                                    {})))
 
 
