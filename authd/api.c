@@ -117,7 +117,6 @@ api_authenticate(struct api_call *call, const char **message, char *reason)
 	cJSON			*payload;
 	int			 r;
 
-	reason[0] = '\0';
 	*message = "token not provided";
 	if (call->token[0] == '\0')
 		return (401);
@@ -182,7 +181,10 @@ api_on_api(struct chan *c, struct imsg *m)
 	if (api_parse(&call, m) == -1)
 		goto out;
 	r = 0;
-	status = api_authenticate(&call, &message, reason);
+	reason[0] = '\0';
+	message = "store is unavailable";
+	status = worker_is_ready() ? api_authenticate(&call, &message, reason) :
+	    503;
 	explicit_bzero(call.token, sizeof(call.token));
 	if (status == 0) {
 		ops[call.op].fn(&call);

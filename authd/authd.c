@@ -8,8 +8,9 @@
  * Hears from: the parent (SPAWNED with a channel to each other process, see
  * parent_table below) and, on these, muxd, proxyd, termd and control: who may
  * say what, and when, is worker_table in worker.c.
- * States: until SPAWNED_ALL has come and the store is open the channels are
- * kept unread; then each worker has a state of its own (enum worker_state).
+ * States: until SPAWNED_ALL has come all channels are kept unread, and until
+ * the store is open those of workers from before; then each worker has a state
+ * of its own (enum worker_state).
  * Starts in main(); authd_run() arms the first events; turn_end() closes every
  * turn of the loop with one commit.
  */

@@ -17,21 +17,22 @@ static void	ctl_close(struct ctl *);
 static const struct {
 	unsigned	words;
 	void		(*fn)(struct ctl *);
+	int		always;		/* also without a store */
 } ops[CTL_OP_COUNT] = {
-	[CTL_SHOW_SESSIONS] = { 0, ctl_show_sessions },
-	[CTL_SHOW_TUNNELS] = { 0, ctl_show_tunnels },
-	[CTL_SHOW_SERVICES] = { 1, ctl_show_services },
-	[CTL_SHOW_STATS] = { 0, ctl_show_stats },
-	[CTL_CLOSE] = { 1, ctl_close },
-	[CTL_SYSTEM_ADD] = { 2, ctl_system_add },
-	[CTL_SYSTEM_LIST] = { 0, ctl_system_list },
-	[CTL_SYSTEM_ENABLE] = { 1, ctl_system_enable },
-	[CTL_SYSTEM_DISABLE] = { 1, ctl_system_disable },
-	[CTL_SYSTEM_REMOVE] = { 1, ctl_system_remove },
-	[CTL_ORG_ADD] = { 3, ctl_org_add },
-	[CTL_ORG_LIST] = { 0, ctl_org_list },
-	[CTL_ORG_REMOVE] = { 1, ctl_org_remove },
-	[CTL_TOKEN_CREATE] = { 5, ctl_token_create },
+	[CTL_SHOW_SESSIONS] = { 0, ctl_show_sessions, 1 },
+	[CTL_SHOW_TUNNELS] = { 0, ctl_show_tunnels, 1 },
+	[CTL_SHOW_SERVICES] = { 1, ctl_show_services, 1 },
+	[CTL_SHOW_STATS] = { 0, ctl_show_stats, 1 },
+	[CTL_CLOSE] = { 1, ctl_close, 0 },
+	[CTL_SYSTEM_ADD] = { 2, ctl_system_add, 0 },
+	[CTL_SYSTEM_LIST] = { 0, ctl_system_list, 0 },
+	[CTL_SYSTEM_ENABLE] = { 1, ctl_system_enable, 0 },
+	[CTL_SYSTEM_DISABLE] = { 1, ctl_system_disable, 0 },
+	[CTL_SYSTEM_REMOVE] = { 1, ctl_system_remove, 0 },
+	[CTL_ORG_ADD] = { 3, ctl_org_add, 0 },
+	[CTL_ORG_LIST] = { 0, ctl_org_list, 0 },
+	[CTL_ORG_REMOVE] = { 1, ctl_org_remove, 0 },
+	[CTL_TOKEN_CREATE] = { 5, ctl_token_create, 0 },
 };
 
 int
@@ -59,6 +60,8 @@ ctl_on_ctl(struct chan *c, struct imsg *m)
 		ctl_done(&ctl.asker, 400, "unknown request");
 	else if (ctl.n != ops[ctl.op].words)
 		ctl_done(&ctl.asker, 400, "wrong number of words");
+	else if (!ops[ctl.op].always && !worker_is_ready())
+		ctl_done(&ctl.asker, 503, "store is unavailable");
 	else
 		ops[ctl.op].fn(&ctl);
 	return (0);

@@ -186,7 +186,7 @@ grant_on_grant(struct chan *c, struct imsg *m)
 	struct session		*se = NULL;
 	struct grant		*g;
 	struct ask		 ask;
-	const char		*message = "";
+	const char		*message;
 	int			 status;
 
 	if (m_get_str(m, ask.token, sizeof(ask.token)) == -1 ||
@@ -194,7 +194,9 @@ grant_on_grant(struct chan *c, struct imsg *m)
 	    m_get_str(m, ask.addr, sizeof(ask.addr)) == -1 || m_end(m) == -1)
 		return (-1);
 	memset(&pc, 0, sizeof(pc));
-	status = grant_check(&ask, &pc, &se, &message);
+	message = "store is unavailable";
+	status = worker_is_ready() ? grant_check(&ask, &pc, &se, &message) :
+	    503;
 	explicit_bzero(ask.token, sizeof(ask.token));
 	if (status != 0) {
 		audit_refusal(pc.who.id, ask.addr, "ui_proxy", pc.session,

@@ -157,6 +157,10 @@ login_credentials(struct login *lo, const char **message, uint32_t *retry)
 	uint32_t		 ignored;
 	int			 r, good;
 
+	*retry = BUSY_RETRY_S;
+	*message = "store is unavailable";
+	if (!worker_is_ready())
+		return (503);
 	*retry = 0;
 	*message = "invalid system credentials";
 	if (lo->key[0] == '\0' ||

@@ -319,7 +319,11 @@ session_new(const struct system_row *sys, const char *node)
 	se->row.expires_at = now +
 	    (int64_t)proc_conf()->session_lifetime * 1000;
 	se->row.status = SESSION_PENDING;
-	(void)store_session_insert(&se->row);
+	if (store_session_insert(&se->row) == STORE_TAKEN) {
+		session_free(se);
+		errno = EEXIST;
+		return (NULL);
+	}
 	session_link(se);
 	session_arm_expiry(se);
 	session_title();

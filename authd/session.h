@@ -57,7 +57,8 @@ unsigned	 session_count_of(const char *system_id);
 /*
  * A new pending session of the slot in this turn's transaction; the caller
  * drops it with session_drop() when the commit fails. NULL: out of memory or a
- * limit of the daemon (errno EMFILE).
+ * limit of the daemon (errno EMFILE), or the store has one that we do not know
+ * (EEXIST).
  */
 struct session	*session_new(const struct system_row *, const char *node);
 void		 session_drop(struct session *);

@@ -113,11 +113,14 @@ struct spawned {
 	char			 system[ID_SIZE], session[UUID_SIZE];
 };
 
+static int	worker_waits(const struct spawned *);
+
 static struct {
 	struct index		 table;
 	STAILQ_HEAD(, spawned)	 held;
 	unsigned		 nheld;
 	int			 all, store;	/* both have come: ready */
+	int			 settled;
 	struct timer		 settle;
 } wk = { .held = STAILQ_HEAD_INITIALIZER(wk.held) };
 
@@ -314,7 +317,7 @@ worker_spawned(struct chan *c, struct imsg *m)
 		return (-1);
 	}
 	sp->fd = m_take_fd(m);
-	if (!worker_is_ready() && wk.nheld < HELD_MAX) {
+	if (worker_waits(sp) && wk.nheld < HELD_MAX) {
 		STAILQ_INSERT_TAIL(&wk.held, sp, entry);
 		wk.nheld++;
 		return (0);
@@ -337,33 +340,52 @@ worker_settled(void *arg)
 	access_settle();
 }
 
-/* Tunnels and terminals first, then what is due, then those who ask. */
+/*
+ * Before SPAWNED_ALL everybody waits. Without a store those who were there
+ * before wait on, since nobody can say which sessions are still open; who is
+ * new is let in and hears 503.
+ */
+static int
+worker_waits(const struct spawned *sp)
+{
+	if (!wk.all)
+		return (1);
+	return (!wk.store && (sp->role == ROLE_TERMD ||
+	    (sp->role == ROLE_MUXD && sp->bound)));
+}
+
+/* Start who need not wait: only tunnels and terminals, or all. */
 static void
-worker_release(int askers)
+worker_release(int all)
 {
 	struct spawned	*sp, *next;
-	int		 is_asker;
 
 	for (sp = STAILQ_FIRST(&wk.held); sp != NULL; sp = next) {
 		next = STAILQ_NEXT(sp, entry);
-		is_asker = sp->role == ROLE_PROXYD || sp->role == ROLE_CONTROL;
-		if (is_asker != askers)
+		if (worker_waits(sp) || (!all && (sp->role == ROLE_PROXYD ||
+		    sp->role == ROLE_CONTROL)))
 			continue;
 		STAILQ_REMOVE(&wk.held, sp, spawned, entry);
+		wk.nheld--;
 		worker_start(sp);
 		free(sp);
 	}
 }
 
+/* Tunnels and terminals first, then what is due, then those who ask. */
 static void
 worker_ready(void)
 {
-	if (!worker_is_ready() || timer_is_set(&wk.settle))
+	if (!wk.store) {
+		worker_release(1);
 		return;
+	}
+	if (!worker_is_ready() || wk.settled)
+		return;
+	wk.settled = 1;
 	worker_release(0);
 	session_settle();
 	worker_release(1);
-	wk.nheld = 0;
 	log_info("%u sessions, %u tunnels", session_count(), session_tunnels());
 	timer_init(&wk.settle, worker_settled, NULL);
 	timer_set(&wk.settle, SETTLE_MS);

@@ -94,7 +94,10 @@ int	 worker_spawned(struct chan *, struct imsg *);
 int	 worker_spawned_all(struct chan *, struct imsg *);
 /* The store is open and the sessions are loaded: let the workers in. */
 void	 worker_store_ready(void);
-/* Have SPAWNED_ALL and the store both come? */
+/*
+ * Have SPAWNED_ALL and the store both come? Until then every request that
+ * needs the store is answered with 503.
+ */
 int	 worker_is_ready(void);
 
 /* For the tests' walk: the dispatch table of all children's channels. */

@@ -182,7 +182,8 @@ come_back(void)
 	is_int(t.status, 403, "tunnel-51(partial): wrong token: 403");
 	leave(&t);
 	is_int(sql_becomes((long long)u.generation,
-	    "SELECT generation FROM support_sessions WHERE id = '%s'", first), (long long)u.generation,
+	    "SELECT generation FROM support_sessions WHERE id = '%s'", first),
+	    (long long)u.generation,
 	    "tunnel-51(partial): the session is untouched");
 	t = u;
 	login(proxyd, &t, "", u.token, "192.0.2.1");

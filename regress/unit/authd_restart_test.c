@@ -346,6 +346,55 @@ half_way(void)
 	peer_close(t.mux);
 }
 
+/* A store of another version: who was there stays, who is new hears 503. */
+static void
+old_schema(void)
+{
+	struct tunnel	t, u;
+	struct api	a = { .token = token };
+	struct granted	g;
+
+	system_add(control, &t, "");
+	u = t;
+	login(proxyd, &t, "", "", "192.0.2.1");
+	up(&t, 0);
+	again(0);
+	drive_kill();
+	drive_sql("PRAGMA user_version = 99");
+	peer_close(proxyd);
+	peer_close(control);
+	drive_start(0);
+	control = drive_spawn(ROLE_CONTROL, 0);
+	proxyd = drive_spawn(ROLE_PROXYD, 0);
+	rebind(&t);
+	announce_begin(t.mux, 0);
+	announce_end(t.mux, 0);
+	drive_spawned_all();
+	is_int(ctl(control, &rows, CTL_SHOW_STATS, CTL_END), 0,
+	    "another schema: show works");
+	rows_free(&rows);
+	is_int(ctl(control, &rows, CTL_SYSTEM_LIST, CTL_END), 503,
+	    "all else is 503");
+	is_int(api(proxyd, API_SESSION_LIST, &a), 503, "so is the API");
+	grant(proxyd, "x", t.session, &g);
+	is_int(g.status, 503, "and a grant");
+	login(proxyd, &u, "", "", "192.0.2.1");
+	is_int(u.status, 503, "and a login");
+	is_int(get_none(t.mux, IMSG_CLOSE), 0,
+	    "operator-59(partial): the tunnel stays");
+	drive_sql("PRAGMA user_version = 1");
+	drive_clock(1001);
+	drive_sync(control);
+	while (ctl(control, &rows, CTL_SHOW_TUNNELS, CTL_END) == 0 &&
+	    rows.n < 2)
+		rows_free(&rows);
+	is_str(cell(&rows, 1, "session"), t.session,
+	    "and is known again when the store is");
+	rows_free(&rows);
+	peer_close(t.mux);
+	peer_close(u.mux);
+}
+
 int
 main(void)
 {
@@ -358,6 +407,7 @@ main(void)
 	grace();
 	two_instances();
 	half_way();
+	old_schema();
 	is_int(drive_stop(), 0, "authd stops in order");
 	peer_close(proxyd);
 	peer_close(control);
