@@ -11,7 +11,7 @@ backoff_init(struct backoff *b, uint64_t first, uint64_t max)
 	b->next_ms = first;
 }
 
-/* 5, 10, 20 ... 300 s, each moved by up to a fifth so that nobody is in step. */
+/* 5, 10, 20 ... 300 s, each moved by up to a fifth: nobody is in step. */
 uint64_t
 backoff_next(struct backoff *b, uint64_t lasted_ms, uint64_t retry_after_ms,
     uint32_t random)

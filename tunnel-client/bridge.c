@@ -31,6 +31,7 @@
 #define BF_EOF		0x10	/* the descriptor will say no more */
 #define BF_DEAF		0x20	/* nor take any more */
 #define BF_LAST		0x40	/* what is there now is all it has to say */
+#define BF_REFUSED	0x80	/* the filter has had enough */
 
 struct bridge {
 	struct stream		*st;	/* NULL: over, but kept has bytes */
@@ -64,6 +65,7 @@ static void	bridge_write_pieces(struct bridge *);
 static void	bridge_write_kept(struct bridge *);
 static void	bridge_deaf(struct bridge *);
 static int	bridge_wrote(struct bridge *);
+static void	bridge_abort(struct bridge *);
 static void	bridge_half(struct bridge *);
 static void	bridge_idle(void *);
 static void	bridge_free(struct bridge *);
@@ -102,7 +104,9 @@ bridge_data(struct stream *st, const uint8_t *p, size_t len)
 {
 	struct bridge	*b = st->arg;
 
-	if (b->how.filter != NULL)
+	if (b->flags & BF_REFUSED)
+		stream_consumed(st, len);
+	else if (b->how.filter != NULL)
 		b->how.filter(b->how.arg, b, p, len);
 	else
 		bridge_deliver(b, p, len);
@@ -150,7 +154,10 @@ bridge_flush(struct stream *st)
 	struct bridge	*b = st->arg;
 
 	bridge_write_pieces(b);
-	(void)bridge_wrote(b);
+	if (b->flags & BF_REFUSED)
+		bridge_abort(b);
+	else
+		(void)bridge_wrote(b);
 }
 
 /* As far as it is taken; the rest is kept. Frees nothing. */
@@ -458,6 +465,13 @@ bridge_idle(void *arg)
 }
 
 void
+bridge_refuse(struct bridge *b)
+{
+	b->flags |= BF_REFUSED;
+	stream_touch(b->st);
+}
+
+static void
 bridge_abort(struct bridge *b)
 {
 	if (b->st != NULL)

@@ -42,8 +42,8 @@ void	bridge_deliver(struct bridge *, const uint8_t *, size_t);
 /* From the filter: these were headers, and are consumed. */
 void	bridge_consumed(struct bridge *, size_t);
 int	bridge_fd(const struct bridge *);
-/* Give up, from outside of a filter too: RST. In a filter return at once. */
-void	bridge_abort(struct bridge *);
+/* From the filter: RST, once this read is through. */
+void	bridge_refuse(struct bridge *);
 /* The descriptor will say no more once it has been read empty. */
 void	bridge_finish(struct bridge *);
 

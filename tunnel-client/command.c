@@ -33,7 +33,8 @@ struct command {
 	size_t		 len;
 	struct jsonend	 end;
 	struct service	 add[ADD_MAX];
-	int		 nadd, resolving;
+	int		 nadd, next;	/* `next`: whose name is asked for */
+	int		 resolving;
 	struct lookup	*lookup;
 };
 
@@ -148,7 +149,6 @@ command_run(struct command *c)
 		if (command_add_parse(c, cJSON_GetObjectItemCaseSensitive(o,
 		    "services")) == 0) {
 			c->resolving = 1;
-			c->nadd--;
 			command_resolve(c);
 		}
 	} else if (cJSON_IsString(action) &&
@@ -245,18 +245,16 @@ command_service(struct command *c, const cJSON *o)
 }
 
 /*
- * Ask for the names among the targets, the last first; c->nadd is the index of
- * the next. The answer is only checked here: the dial resolves anew, and checks
- * anew.
+ * Ask for the names among the targets, one after another. The answer is only
+ * checked here: the dial resolves anew, and checks anew.
  */
 static void
 command_resolve(struct command *c)
 {
 	struct target	t;
 
-	for (; c->nadd >= 0; c->nadd--) {
-		if (*c->add[c->nadd].target == '\0' ||
-		    target_parse(c->add[c->nadd].target, &t) != TARGET_OK ||
+	for (; c->next < c->nadd; c->next++) {
+		if (target_parse(c->add[c->next].target, &t) != TARGET_OK ||
 		    t.family != 0)
 			continue;
 		c->lookup = lookup_start(t.host, command_resolved, c);
@@ -279,11 +277,11 @@ command_resolved(void *arg, const struct net_addr *v, size_t n, const char *why)
 	for (i = 0; i < n; i++)
 		if (target_check_addr(v[i].family, v[i].addr) != TARGET_OK) {
 			command_reply(c, "service \"%s\" rejected: %s",
-			    c->add[c->nadd].name,
+			    c->add[c->next].name,
 			    target_strerror(TARGET_E_ADDRESS));
 			return;
 		}
-	c->nadd--;
+	c->next++;
 	command_resolve(c);
 }
 
@@ -294,7 +292,7 @@ command_add(struct command *c)
 	const char	*failed = NULL;
 	int		 i;
 
-	for (i = 0; i < ADD_MAX && c->add[i].added && failed == NULL; i++)
+	for (i = 0; i < c->nadd && failed == NULL; i++)
 		if (before == NULL || catalog_add(&c->add[i]) == -1)
 			failed = "service limit exceeded: max 500 total "
 			    "services";

@@ -20,7 +20,7 @@ struct event_base;
 struct conn {
 	int	 fd;		/* -1: none; non-blocking */
 	SSL	*ssl;		/* NULL: plain */
-	int	 want_write;	/* conn_read() waits for the fd to be writable */
+	int	 want_write;	/* conn_read() waits for room in the fd */
 	int	 eof;		/* our side is shut */
 };
 

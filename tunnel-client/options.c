@@ -5,7 +5,6 @@
  */
 #include <sys/stat.h>
 
-#include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
@@ -455,72 +454,4 @@ secret_file_read(const char *path)
 	if (why != NULL)
 		fprintf(stderr, "tunnel-client: %s: %s\n", path, why);
 	return (secret);
-}
-
-/* Milliseconds of `n` and a fraction, times the unit in nanoseconds. */
-static int
-add_part(uint64_t *ns, uint64_t whole, uint64_t frac, uint64_t scale,
-    uint64_t unit)
-{
-	uint64_t	v;
-
-	if (whole > (UINT64_MAX / 2) / unit)
-		return (-1);
-	v = whole * unit;
-	v += (uint64_t)((double)frac / (double)scale * (double)unit);
-	if (v > UINT64_MAX / 2 - *ns)
-		return (-1);
-	*ns += v;
-	return (0);
-}
-
-int
-duration_parse(const char *s, uint64_t *ms)
-{
-	static const struct {
-		const char	*name;
-		uint64_t	 ns;
-	} units[] = { { "ns", 1 }, { "us", 1000 }, { "ms", 1000000 },
-	    { "s", UINT64_C(1000000000) }, { "m", UINT64_C(60000000000) },
-	    { "h", UINT64_C(3600000000000) } };
-	uint64_t	ns = 0, whole, frac, scale;
-	size_t		i, len;
-
-	if (strcmp(s, "0") == 0) {
-		*ms = 0;
-		return (0);
-	}
-	if (*s == '\0')
-		return (-1);
-	while (*s != '\0') {
-		const char	*start = s;
-
-		for (whole = 0; isdigit((unsigned char)*s); s++) {
-			if (whole > UINT64_MAX / 20)
-				return (-1);
-			whole = whole * 10 + (uint64_t)(*s - '0');
-		}
-		frac = 0;
-		scale = 1;
-		if (*s == '.')
-			for (s++; isdigit((unsigned char)*s); s++)
-				if (scale < 1000000000) {
-					frac = frac * 10 +
-					    (uint64_t)(*s - '0');
-					scale *= 10;
-				}
-		if (s == start || (s == start + 1 && *start == '.'))
-			return (-1);
-		len = strspn(s, "nsumh");
-		for (i = 0; i < sizeof(units) / sizeof(units[0]); i++)
-			if (strlen(units[i].name) == len &&
-			    strncmp(units[i].name, s, len) == 0)
-				break;
-		if (i == sizeof(units) / sizeof(units[0]) ||
-		    add_part(&ns, whole, frac, scale, units[i].ns) == -1)
-			return (-1);
-		s += len;
-	}
-	*ms = ns / 1000000;
-	return (0);
 }

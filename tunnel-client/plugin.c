@@ -114,6 +114,7 @@ plugin_list(const char *dir)
 			log_warn("%s", dir);
 		return (list);
 	}
+	/* cppcheck-suppress readdirCalled ; there is one thread */
 	while (r == 0 && (de = readdir(d)) != NULL)
 		if (strcmp(de->d_name, ".") != 0 &&
 		    strcmp(de->d_name, "..") != 0)

@@ -28,5 +28,7 @@ retry_after_parse(const char *s, size_t len, int64_t now)
 	if (end == NULL || *end != '\0')
 		return (0);
 	seconds = (long long)timegm(&tm) - now;
-	return (seconds > 0 && seconds <= SECONDS_MAX ? (uint64_t)seconds * 1000 : 0);
+	if (seconds <= 0 || seconds > SECONDS_MAX)
+		return (0);
+	return ((uint64_t)seconds * 1000);
 }

@@ -40,6 +40,7 @@ allowed(const char *var)
 void
 shell_remember(char **envp)
 {
+	/* cppcheck-suppress getpwuidCalled ; there is one thread */
 	struct passwd	*pw = getpwuid(geteuid());
 
 	snprintf(sh.dir, sizeof(sh.dir), "%s", pw == NULL ||

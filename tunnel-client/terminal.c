@@ -42,7 +42,6 @@ struct terminal {
 	uint8_t		*early;
 	size_t		 early_len;
 	int		 fin;
-	int		*gone;		/* set when this is freed */
 	struct termframe frame;
 };
 
@@ -91,9 +90,9 @@ starting_data(struct stream *st, const uint8_t *p, size_t len)
 {
 	struct terminal	*t = st->arg;
 
-	if (t->early == NULL && (t->early = malloc(EARLY_MAX)) == NULL)
-		len = EARLY_MAX + 1;
-	if (len > EARLY_MAX - t->early_len) {
+	if (t->early == NULL)
+		t->early = malloc(EARLY_MAX);
+	if (t->early == NULL || len > EARLY_MAX - t->early_len) {
 		terminal_free(t);
 		stream_reset(st);
 		return;
@@ -229,7 +228,7 @@ terminal_up(struct terminal *t)
 	struct stream		*st = t->st;
 	uint8_t			*early = t->early;
 	size_t			 early_len = t->early_len;
-	int			 fin = t->fin, gone = 0;
+	int			 fin = t->fin;
 
 	close_ready(t);
 	if (stream_send(st, "OK\n", 3) == -1 ||
@@ -242,18 +241,14 @@ terminal_up(struct terminal *t)
 	t->st = NULL;
 	t->bridge = st->arg;
 	t->early = NULL;
-	t->gone = &gone;
 	if (t->child == NULL)		/* it has run and ended already */
 		bridge_finish(t->bridge);
 	if (early_len > 0)
 		st->ops->data(st, early, early_len);
-	/* A frame over the limit may have ended it just now. */
-	if (fin && !gone)
+	if (fin)
 		st->ops->fin(st);
 	streams_flush();	/* pieces of `early` are written now */
 	free(early);
-	if (!gone)
-		t->gone = NULL;
 }
 
 static void
@@ -279,7 +274,7 @@ terminal_filter(void *arg, struct bridge *b, const uint8_t *p, size_t len)
 		e = termframe_next(&t->frame, p, len, &used, &data, &data_len);
 		if (e == TERMFRAME_BAD) {
 			log_info("terminal: a frame is over the limit");
-			bridge_abort(b);
+			bridge_refuse(b);
 			return;
 		}
 		if (e == TERMFRAME_RESIZED)
@@ -316,8 +311,6 @@ terminal_gone(void *arg)
 static void
 terminal_free(struct terminal *t)
 {
-	if (t->gone != NULL)
-		*t->gone = 1;
 	close_ready(t);
 	if (t->master != -1)
 		close(t->master);

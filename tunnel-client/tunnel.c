@@ -121,8 +121,8 @@ tunnel_start(struct conn *c, const uint8_t *early, size_t early_len,
 	event_assign(&t.ev_write, net_base(), c->fd, EV_WRITE | EV_PERSIST,
 	    tunnel_writable, NULL);
 	event_add(&t.ev_read, NULL);
-	if (early_len > IN_SIZE)	/* cannot be: the head's buffer is less */
-		early_len = IN_SIZE;
+	if (early_len > IN_SIZE)
+		early_len = IN_SIZE;	/* never: a head's buffer is less */
 	if (early_len > 0) {
 		memcpy(t.in, early, early_len);
 		tunnel_input(t.in, early_len);

@@ -49,7 +49,7 @@ int	tunnel_open(void *user, struct yamux_stream **);
  */
 #define FRAME_MAX	65520	/* payload; with its header still 16 bits */
 uint8_t	*tunnel_reserve(size_t len);
-/* It has been filled with `len` bytes. 0, or -1: the window does not take it. */
+/* It is filled with `len` bytes. 0, or -1: the window does not take it. */
 int	tunnel_frame(struct yamux_stream *, size_t len);
 
 #endif

@@ -171,8 +171,8 @@ json_ends(void)
 		memset(&j, 0, sizeof(j));
 		r = jsonend_feed(&j, (const uint8_t *)v[i].text,
 		    strlen(v[i].text), &used);
-		ok(r == v[i].r && (r == -1 || used == v[i].used), "end of object %zu",
-		    i + 1);
+		ok(r == v[i].r && (r == -1 || used == v[i].used),
+		    "end of object %zu", i + 1);
 		memset(&j, 0, sizeof(j));
 		for (k = sum = 0, r = 0; k < strlen(v[i].text) && r == 0;
 		    k++, sum += used)
