@@ -270,10 +270,78 @@ def startups(targets):
         by.intact("max startups")
 
 
+def cluster(targets):
+    """With the limits as they are when nobody sets them."""
+    d = alter(Relayd(t, proxyds=2),
+              ("\trate limit address 100000 per 1m\n", ""),
+              ("\trate limit slot 100000 per 1m\n", ""),
+              ("\trate limit key 100000 per 1m\n", ""))
+    with d, Bystander(t, d, targets) as by:
+        by.start()
+        key, secret = d.add_system("cluster")
+        nodes = [Raw(d, key, secret, node=str(n),
+                     source="127.0.2.%d" % (n // 8 + 1))
+                 for n in range(1, 33)]
+        t.equal([x.status for x in nodes], [101] * 32, "tunnel-50(partial): "
+                "nodes 1 to 32 of one cluster connect at once")
+        up = until(lambda: (lambda u: u if len(u) == 32 else None)(
+            [x for x in d.sessions() if x["tunnel"] == "up" and
+             x["session"] != by.session]), "32 tunnels")
+        t.equal((len({x["session"] for x in up}),
+                 sorted(x["node"] for x in up)),
+                (32, sorted(str(n) for n in range(1, 33))),
+                "tunnel-50: and are up at the same time, each with its own "
+                "session")
+        st, head, message, s = login(d, key, secret, "33",
+                                     source="127.0.2.9")
+        t.equal(st, 409, "the 33rd: 409")
+        t.ok(all(x.alive() for x in nodes), "and nobody is disturbed")
+        for x in nodes:
+            x.close()
+        by.intact("cluster")
+
+
+def tokens(targets):
+    with Relayd(t, proxyds=2) as d, Bystander(t, d, targets) as by:
+        by.start()
+        key, secret = d.add_system("t")
+
+        def attach(token=None):
+            st, head, message, s = login(
+                d, key, secret, "5&reconnect_token=" + token if token else
+                "5")
+            s.close()
+            m = re.search(r"(?i)x-support-session-id: (\S+)", head)
+            n = re.search(r"(?i)x-support-reconnect-token: (\S+)", head)
+            until(lambda: not [x for x in d.sessions() if x["node"] == "5"
+                               and x["tunnel"] == "up"], "its end")
+            return st, m and m.group(1), n and n.group(1)
+
+        def row():
+            return [(x["session"], x["status"], x["expires"])
+                    for x in d.sessions() if x["node"] == "5"]
+        st, sid, first = attach()
+        before = row()
+        st = attach("0" * 64)[0]
+        t.equal((st, row()), (403, before), "tunnel-51(partial): a wrong "
+                "reconnect_token: 403, session untouched")
+        st, again, second = attach(first)
+        t.equal((st, again, row()), (101, sid, before),
+                "tunnel-51: the right one: attached")
+        t.ok(second != first, "with a fresh token")
+        t.equal(attach(first)[:2], (101, sid), "the previous one is good: "
+                "the last 101 may have been lost")
+        t.equal(attach(first)[0], 403, "the one before that is not")
+        t.equal(attach("nonsense")[0], 403, "nor is what is no token")
+        t.equal(attach()[:2], (101, sid), "none at all is enough")
+        by.intact("reconnect tokens")
+
+
 with Targets() as targets:
     for name, part in (("address rate", address_rate),
                        ("slot rate", slot_rate), ("tunnels", tunnels),
-                       ("startups", startups)):
+                       ("startups", startups), ("cluster", cluster),
+                       ("tokens", tokens)):
         if not sys.argv[1:] or name in sys.argv[1:]:
             part(targets)
 t.done()

@@ -422,6 +422,35 @@ def serving(d, token):
         t.ok(True, "and the end after the echo")
 
 
+def silence(d, token):
+    """No answer to the server's pings."""
+    with Scene(d, token, pong=False) as s:
+        s.r.wait(lambda f: f.type == PING and f.flags == SYN, "a ping")
+        creep(d, 8000)
+        t.ok(not s.r.eof, "tunnel-26(partial): a silent client has 10 s")
+        creep(d, 4000)
+        s.r.ended()
+        t.ok(s.logged(r"lost: peer is silent"), "tunnel-26(partial): silence "
+             "for 10 s after our ping ends the tunnel, and the log says so")
+        until(lambda: [x for x in d.sessions() if x["session"] == s.id and
+                       x["status"] == "active" and x["tunnel"] == "down"],
+              "grace")
+        t.ok(True, "tunnel-26(partial): grace starts")
+    with Scene(d, token, pong=False) as s:
+        s.r.wait(lambda f: f.type == PING and f.flags == SYN, "a ping")
+        for _ in range(57):
+            s.r.send(WINDOW, 0, 99, 0)
+            d.move_clock(1000)
+        t.ok(not s.r.eof, "tunnel-26(partial): while bytes come an answer "
+             "may be late")
+        for _ in range(5):
+            s.r.send(WINDOW, 0, 99, 0)
+            d.move_clock(1000)
+        s.r.ended()
+        t.ok(s.logged(r"lost: peer does not answer pings"),
+             "tunnel-26(partial): for 60 s")
+
+
 def saturated(d, token):
     """64 streams as busy as they can be, in both directions."""
     with Scene(d, token, keep=False).serving() as s:
@@ -544,6 +573,7 @@ with Targets() as targets, Relayd(t, proxyds=1) as d, \
                        ("yamux lies", yamux_lies),
                        ("unusual shapes", shapes),
                        ("lies in replies", serving),
+                       ("silence", silence),
                        ("64 busy streams", saturated)):
         if sys.argv[1:] and name not in sys.argv[1:]:
             continue

@@ -6,6 +6,7 @@ line, and another tunnel's transfer that arrives intact."""
 
 import hashlib
 import http.client
+import os
 import signal
 import socket
 import sys
@@ -13,6 +14,7 @@ import threading
 
 from harness import GoClient, Relayd, Tap, Targets, free_port, until
 from transfer import Bystander, creep
+from yamuxraw import Raw
 
 t = Tap()
 IDLE = 120      # seconds: `proxied idle timeout` here
@@ -109,7 +111,7 @@ def services(d, by, targets, dead):
         s = o.begin("/never")
         st = o.get("/bytes?n=10")[0]
         t.equal(st, 200, "while one service's answer is awaited others come")
-        creep(d, (IDLE - 2) * 1000)
+        creep(d, IDLE * 500)
         p = s.gettimeout()
         s.settimeout(0.05)
         try:
@@ -118,7 +120,7 @@ def services(d, by, targets, dead):
             early = None
         t.equal(early, None, "a service that never answers has its time")
         s.settimeout(p)
-        creep(d, 3000)
+        creep(d, IDLE * 500 + 1000)
         st, rest = head(s)
         t.equal(st, 504, "a service that never answers: 504")
         t.ok(b"did not answer in time" in rest, "with the reason")
@@ -319,15 +321,104 @@ def halves(d, by, targets, dead):
         t.equal(o.get("/bytes?n=10")[0], 200, "the tunnel serves on")
 
 
+def hung(d, by, targets, dead):
+    """authd lives but says nothing: deadlines, and late answers."""
+    with Office(d, by, targets, dead) as o:
+        slow = d.token("slow")
+        st, env = d.api("POST", "/support-sessions/%s/proxy-token" % o.id,
+                        slow, {"service": "web"})
+        exchange = "/?token=" + env["data"]["token"]
+        pids = sorted((p["role"], p["pid"]) for p in d.processes())
+        pid = int([p for r, p in pids if r == "authd"][0])
+        os.kill(pid, signal.SIGSTOP)
+        try:
+            st, h, body = d.request("GET", exchange, d.proxy_host(o.id))
+            t.equal(st, 503, "authd does not answer: a new grant gets 503 "
+                    "after its 2 s")
+            st, env = d.api("GET", "/support-sessions/" + o.id, slow)
+            t.equal(st, 503, "an API call after its 10 s")
+            r = d.ctl_raw("show", "sessions")
+            t.ok(r.returncode != 0 and r.stderr.strip(), "relayctl says so: "
+                 "%s" % r.stderr.strip())
+            st, h, body = d.request("GET", "/api/tunnel", None, {
+                "Authorization": "Basic eDp5", "Connection": "Upgrade",
+                "Upgrade": "websocket", "Sec-WebSocket-Version": "13",
+                "Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ=="})
+            t.equal(st, 503, "a client that wants a tunnel too")
+            t.ok(h["Retry-After"], "with Retry-After")
+            t.ok(by.transfer.error is None, "what runs goes on")
+        finally:
+            os.kill(pid, signal.SIGCONT)
+        until(lambda: d.request("GET", exchange, d.proxy_host(o.id))[0] ==
+              302, "the grant")
+        t.ok(True, "when it speaks again, late answers do no harm")
+        t.equal(o.get("/bytes?n=10")[0], 200, "and requests are served")
+        t.equal(sorted((p["role"], p["pid"]) for p in d.processes()), pids,
+                "with the processes that were there before")
+
+
+def stopped(d, by, targets, dead):
+    """An orderly stop and a new start: no transfer outlives that."""
+    with Office(d, by, targets, dead) as o:
+        o.c.stop(signal.SIGKILL)
+        until(lambda: not o.up(), "the loss of the client")
+        lost = o.id
+        raw = Raw(d, *d.add_system("raw"), echo=False)
+        until(lambda: raw.session in [x["session"] for x in d.sessions()
+                                      if x["status"] == "active"], "it")
+        with GoClient(d, *d.add_system("closed"),
+                      "web=127.0.0.1:1") as c:
+            up = c.event("connected")
+            c.event("accepting")
+            for sid in (raw.session,
+                        up["headers"]["X-Support-Session-Id"]):
+                st = d.api("DELETE", "/support-sessions/" + sid, by.token)[0]
+                if st != 200:
+                    t.diag("DELETE: %d" % st)
+            raw.until(lambda: raw.raw_close, "close frame")
+            closed = raw.raw_close, c.wait()
+        raw.close()
+        mark = by.client.out.mark()
+        t.equal(d.stop(), 0, "an orderly stop: exit 0")
+        gone = by.client.event("closed", mark)
+        again = by.client.out.mark()
+        d.start()
+        up = by.client.event("connected", again)
+        t.equal(closed + (gone["code"],),
+                (bytes.fromhex("88100fa073657373696f6e5f636c6f736564"), 0,
+                 1001), "tunnel-15: operator close: 18 bytes, the Go client "
+                "exits 0; server stop: 1001, and it is back")
+        t.equal(up["headers"]["X-Support-Session-Id"], by.session,
+                "tunnel-52(partial): the client is back in the same session")
+        st, env = d.api("GET", "/support-sessions/" + lost, by.token)
+        t.equal(env["data"]["status"], "active", "a session without its "
+                "client waits")
+        creep(d, 325000, 2000)
+        env = d.api("GET", "/support-sessions/" + lost, by.token)[1]
+        t.equal(env["data"]["status"], "active", "for the start-up grace")
+        creep(d, 10000)
+        env = d.api("GET", "/support-sessions/" + lost, by.token)[1]
+        t.equal((env["data"]["status"], env["data"]["closed_by"],
+                 up["headers"]["X-Support-Session-Id"]),
+                ("closed", "disconnect", by.session),
+                "tunnel-52: after a restart a client is back in its session; "
+                "without one it closes after the start-up grace")
+
+
 with Targets() as targets, Relayd(
         t, proxyds=2, operator="\tproxied idle timeout %ds\n" % IDLE) as d, \
-        Bystander(t, d, targets) as by:
+        Bystander(t, d, targets, ["-reconnect-delay", "300ms"]) as by:
     closed = free_port()
     for name, part in (("services", services), ("vanished", vanished),
-                       ("killed", killed), ("halves", halves)):
+                       ("killed", killed), ("halves", halves), ("hung", hung),
+                       ("stopped", stopped)):
         if sys.argv[1:] and name not in sys.argv[1:]:
             continue
-        by.start()
+        if part is stopped:
+            part(d, by, targets, closed)
+            continue
+        # One long one where new streams cannot be had.
+        by.start(*[96 << 20] if part is hung else [])
         part(d, by, targets, closed)
         by.intact(name)
 t.done()

@@ -14,6 +14,7 @@ import base64
 import collections
 import json
 import os
+import socket
 import struct
 import threading
 import time
@@ -81,13 +82,16 @@ class Stream:
 
 class Raw:
     def __init__(self, d, key, secret, node=None, path="/api/tunnel",
-                 pong=True, ack=True, credit=True, keep=True, echo=True):
+                 pong=True, ack=True, credit=True, keep=True, echo=True,
+                 source=None):
         self.pong, self.ack, self.give = pong, ack, credit
         self.keep, self.echo = keep, echo
         auth = base64.b64encode(("%s:%s" % (key, secret)).encode()).decode()
         if node is not None:
             path += "?node_id=" + node
-        self.ws = WebSocket(d.connect(), "127.0.0.1:%d" % d.port, path,
+        sock = d.connect() if source is None else socket.create_connection(
+            ("127.0.0.1", d.port), WAIT, (source, 0))
+        self.ws = WebSocket(sock, "127.0.0.1:%d" % d.port, path,
                             {"Authorization": "Basic " + auth})
         self.status = self.ws.status
         self.lock = threading.RLock()
