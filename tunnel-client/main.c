@@ -58,9 +58,13 @@ static struct {
 static void
 harden(void)
 {
-	struct rlimit	none = { 0, 0 };
+	struct rlimit	core;
 
-	(void)setrlimit(RLIMIT_CORE, &none);
+	/* The hard limit stays: shells in terminals inherit it. */
+	if (getrlimit(RLIMIT_CORE, &core) == 0) {
+		core.rlim_cur = 0;
+		(void)setrlimit(RLIMIT_CORE, &core);
+	}
 #if defined(PR_SET_DUMPABLE) && !defined(RELAYD_SANITIZE)
 	if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) == -1)
 		log_warn("not dumpable");

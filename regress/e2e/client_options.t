@@ -20,6 +20,7 @@ t = Tap()
 def refused(text, *flags, env=None):
     c = Client(None, *flags, env=env or {}, bare=True)
     t.equal(c.wait(), 1, "%s %s: exit 1" % (" ".join(flags), env or ""))
+    c.err.thread.join()
     t.match(c.err.text(), text, "and says why")
     c.clean(t)
 
@@ -80,28 +81,33 @@ with Server() as s:
     u = s.tunnel()
     u.document(b'{"version"')
     seen = b""
-    for name in "cmdline", "environ":
-        with open("/proc/%d/%s" % (c.pid, name), "rb") as f:
-            seen += f.read()
+    try:
+        for name in "cmdline", "environ":
+            with open("/proc/%d/%s" % (c.pid, name), "rb") as f:
+                seen += f.read()
+        readable = True
+    except PermissionError:
+        readable = False
     t.ok(SECRET.encode() not in seen and KEY.encode() not in seen and
          b"hidden-path" not in seen,
          "tunnel-44(partial): flags and environment are overwritten")
-    owner = os.stat("/proc/%d/environ" % c.pid).st_uid
     if os.geteuid() == 0:
-        t.skip("root", "not dumpable: /proc belongs to root")
+        t.skip("root reads all", "not dumpable: its environment is closed")
     else:
-        t.equal(owner, 0, "not dumpable: /proc belongs to root")
+        t.ok(not readable, "not dumpable: its environment is closed")
     with open("/proc/%d/limits" % c.pid) as f:
-        t.match(f.read(), r"Max core file size +0 +0 ", "no core dumps")
+        t.match(f.read(), r"Max core file size +0 ", "no core dumps")
     u.close(4000)
     u.drop()
     t.equal(c.wait(), 0, "exit 0")
 
 c = Client(None, "--help", bare=True)
 t.equal(c.wait(), 0, "--help: exit 0")
+c.out.thread.join()
 t.match(c.out.text(), "(?s)^usage: .*--discovery-interval .*\\(5m\\)",
         "and usage on standard output")
 c = Client(None, "--version", bare=True)
 t.equal(c.wait(), 0, "--version: exit 0")
+c.out.thread.join()
 t.match(c.out.text(), r"^tunnel-client \d", "and its number")
 t.done()
