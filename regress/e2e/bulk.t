@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: ISC
 """Much data: both directions in constant memory, an operator that does not
-read, many at once, and many given up. Memory is measured in the build without
+read, many at once, many given up, and much coming and going. Memory is measured in the build without
 sanitizers, by the kernel's numbers for each process."""
 
+import base64
 import hashlib
 import json
 import os
@@ -14,7 +15,8 @@ import sys
 import threading
 import time
 
-from harness import FAST_BUILD, GoClient, Relayd, Tap, Targets, until
+from harness import (FAST_BUILD, GoClient, Relayd, Tap, Targets, WebSocket,
+                     until)
 from transfer import Bystander
 
 t = Tap()
@@ -60,7 +62,11 @@ def memory(pid):
 
 
 def descriptors(pid):
-    return len(os.listdir("/proc/%d/fd" % pid))
+    """How many are open; 0 where only root may look."""
+    try:
+        return len(os.listdir("/proc/%d/fd" % pid))
+    except PermissionError:
+        return 0
 
 
 class Meter:
@@ -333,6 +339,78 @@ def given_up(d, targets):
         t.ok(not p.c.out.has('"closed"'), "the tunnel has borne it")
 
 
+def churn(d, targets):
+    """Tunnels, terminals and upgrades that come and go."""
+    with Pair(d, targets) as p:
+        key, secret = d.add_system("churn")
+        auth = base64.b64encode(("%s:%s" % (key, secret)).encode()).decode()
+
+        def tunnel(i):
+            """One of: a good one, a wrong secret, gone before the answer,
+            gone in mid-head."""
+            s = d.connect()
+            text = ("GET /api/tunnel?node_id=%d HTTP/1.1\r\nHost: x\r\n"
+                    "Authorization: Basic %s\r\nConnection: Upgrade\r\n"
+                    "Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
+                    "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n" % (
+                        i % 16, auth if i % 4 != 1 else "eDp5")).encode()
+            s.sendall(text if i % 4 != 3 else text[:-20])
+            if i % 4 < 2:
+                s.recv(100)
+            s.close()
+
+        def terminal(i):
+            w = d.terminal(p.id, d.ticket(p.id, p.token))
+            if i % 3:
+                w.send(b"\0exit\r" if i % 3 == 1 else b"\0echo x\r")
+            w.close()
+
+        def upgrade(i):
+            w = WebSocket(d.connect(), p.host, "/ws", {
+                "Cookie": p.cookie, "Origin": "http://" + p.host})
+            if w.status != 101:
+                raise ConnectionError("upgrade: %d" % w.status)
+            w.send(b"x" * i)
+            if i % 2:
+                w.recv()
+            w.close()
+
+        def quiet():
+            x = [x for x in d.sessions() if x["session"] == p.id][0]
+            return (int(x["streams"]) == 0 and len(d.processes("muxd")) == 2
+                    and not d.processes("termd"))
+
+        def rounds(n):
+            for i in range(n):
+                tunnel(i)
+                if i % 4 == 0:
+                    upgrade(i)
+                if i % 10 == 0:
+                    terminal(i // 10)
+        rounds(60)
+        until(quiet, "quiet")
+        m = Meter(d, p.id)
+        fds = {n: descriptors(x) for n, x in m.pids.items()}
+        rounds(240)
+        until(quiet, "quiet after more")
+
+        def settled():
+            return all(descriptors(x) <= fds[n] for n, x in m.pids.items())
+        try:
+            until(settled, "the descriptors", 20)
+        except TimeoutError:
+            pass
+        now = {n: descriptors(x) for n, x in m.pids.items()}
+        t.equal({n: now[n] <= fds[n] for n in fds}, {n: True for n in fds},
+                "240 tunnels, 60 upgrades, 24 terminals come and go: "
+                "descriptors are what they were (%s)" % ", ".join(
+                    "%s %d" % x for x in sorted(now.items())))
+        for role, peak, grown in m.grown("churn"):
+            small(grown < MIB, "and %s is as large as before (%+d KiB)" % (
+                role, grown >> 10))
+        t.ok(not p.c.out.has('"closed"'), "a tunnel beside them stays")
+
+
 resource.setrlimit(resource.RLIMIT_NOFILE, (
     min(4096, resource.getrlimit(resource.RLIMIT_NOFILE)[1]),
     resource.getrlimit(resource.RLIMIT_NOFILE)[1]))
@@ -340,7 +418,7 @@ with Targets() as targets, Relayd(t, build=FAST_BUILD, proxyds=2,
                                   verbose=False) as d, \
         Bystander(t, d, targets) as by:
     for name, part in (("big", big), ("unread", unread), ("many", many),
-                       ("given up", given_up)):
+                       ("given up", given_up), ("churn", churn)):
         if not sys.argv[1:] or name in sys.argv[1:]:
             by.start()
             part(d, targets)

@@ -433,6 +433,42 @@ def yamux_limits(d, by):
         r.manifest({"web": "127.0.0.1:1"})
         u.log(r"manifest 1: 1 services", "tunnel-18: there is room again")
 
+    # Opened and reset, again and again; then without reading the answers.
+    with Tunnel(d) as u:
+        r = u.r
+        for _ in range(40):
+            data = b""
+            for _ in range(1000):
+                data += header(WINDOW, SYN, r.next, 0) + \
+                    header(WINDOW, RST, r.next, 0)
+                r.next += 2
+            r.raw(ws_frame(data))
+        t.ok(r.alive(), "40,000 streams opened and reset: the tunnel is "
+             "alive")
+        r.manifest({"web": "127.0.0.1:1"})
+        u.log(r"manifest 1: 1 services", "and has room for more")
+    with Tunnel(d) as u:
+        r = u.r
+        r.deaf = True
+        r.send(PING, SYN, 0, 1)         # the reader stops behind its answer
+        for _ in range(400):
+            if r.broken:
+                break
+            data = b""
+            for _ in range(2000):
+                data += header(WINDOW, SYN, r.next, 0)
+                r.next += 2
+            r.raw(ws_frame(data))
+        try:
+            d.log.wait(r"tunnel %s: (closing: 1008 too many refused streams|"
+                       r"lost)" % u.id, u.mark)
+            good = True
+        except TimeoutError:
+            good = False
+        t.ok(good, "SYNs without end from a client that does not read: the "
+             "tunnel ends")
+        r.deaf = False
+
     # 5 are answered at once, 64 may wait, one a second.
     with Tunnel(d) as u:
         u.r.raw(ws_frame(b"".join(header(PING, SYN, 0, i)

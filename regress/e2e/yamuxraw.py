@@ -105,6 +105,8 @@ class Raw:
         self.straddles = 0          # messages that end within a yamux frame
         self.streams = {}
         self.next = 1
+        self.deaf = False           # read nothing for now
+        self.broken = False         # a write has failed
         self.error = None
         if self.status == 101:
             self.session = self.ws.headers["x-support-session-id"]
@@ -120,6 +122,7 @@ class Raw:
 
     def close(self):
         """Gone without a word."""
+        self.deaf = False
         try:
             self.ws.s.shutdown(2)
         except OSError:
@@ -133,6 +136,8 @@ class Raw:
     def _take(self, n):
         ws = self.ws
         while len(ws.buf) < n:
+            while self.deaf:
+                time.sleep(0.01)
             part = ws.s.recv(262144)
             if not part:
                 raise EOFError
@@ -300,7 +305,7 @@ class Raw:
             try:
                 self.ws.s.sendall(data)
             except OSError:     # the end is seen by the reader
-                pass
+                self.broken = True
 
     def send(self, typ, flags, sid, length=0, body=b"", version=0):
         """One yamux frame in one message; `length` 0 is the body's."""
