@@ -28,6 +28,16 @@ num(uint64_t v)
 	return (s);
 }
 
+/* Without the store nobody knows whether that was all. */
+static void
+show_done(const struct ctl *ctl)
+{
+	if (worker_is_ready())
+		ctl_done(&ctl->asker, 0, "");
+	else
+		ctl_done(&ctl->asker, 503, "store is unavailable");
+}
+
 void
 ctl_show_sessions(struct ctl *ctl)
 {
@@ -44,7 +54,7 @@ ctl_show_sessions(struct ctl *ctl)
 		    num(se->tunnel != NULL ? se->tunnel->nstreams : 0),
 		    api_time(se->row.started_at, from),
 		    api_time(se->row.expires_at, to), CTL_END);
-	ctl_done(&ctl->asker, 0, "");
+	show_done(ctl);
 }
 
 void
@@ -70,7 +80,7 @@ ctl_show_tunnels(struct ctl *ctl)
 		    num(we->lease_mib), we->since != 0 ?
 		    api_time(we->since, since) : "-", CTL_END);
 	}
-	ctl_done(&ctl->asker, 0, "");
+	show_done(ctl);
 }
 
 void
