@@ -301,8 +301,10 @@ test_slow(void)
 			same = 0;
 	}
 	ok(same, "and reads all of it, in order, when it wakes");
-	ok(client_expect(&d, 2, 0, &f) || f.type == YM_WINDOW,
-	    "credit comes back only then");
+	while (client_next(&d, &f, WAIT_MS) &&
+	    (f.type != YM_WINDOW || f.id != 2))
+		continue;
+	ok(f.type == YM_WINDOW && f.id == 2, "and credit comes back");
 	close(a);
 	close(b);
 	is_int(drive_end(&d), 0, "muxd leaves with status 0");
@@ -406,6 +408,128 @@ test_restart(void)
 	is_int(drive_end(&d), 0, "muxd leaves with status 0");
 }
 
+/* Lend (or not) what muxd asks for; MiB it has given back. */
+static unsigned
+lend(struct drive *d, int yes)
+{
+	struct imsg	m;
+	const char	*reason;
+	uint32_t	mib, back = 0;
+	long		n;
+	int		fd;
+
+	while ((n = imsg_recv(d->authd, d->packet, &fd)) > 0) {
+		if (imsg_parse(&m, d->packet, (size_t)n, &reason) == -1 ||
+		    m_get_u32(&m, &mib) == -1)
+			continue;
+		if (m.type == IMSG_CREDIT_BACK)
+			back += mib;
+		if (m.type != IMSG_CREDIT_ASK)
+			continue;
+		pk_begin(d, IMSG_CREDIT, m.id);
+		pk_u32(d, yes ? mib : 0);
+		pk_send(d, d->authd, -1);
+	}
+	return (back);
+}
+
+/* A long line and a quick asker: the window grows, if authd lends memory. */
+static void
+test_growth(int yes)
+{
+	static uint8_t	block[65536], got[65536];
+	struct drive	d;
+	struct frame	f;
+	size_t		window = 262144 - 3, widest = 0, n;
+	unsigned	back = 0;
+	uint64_t	limit;
+	int		a, i;
+
+	drive_up(&d, build);
+	d.answer_pings = 0;
+	while (d.pings == 0 && client_next(&d, &f, WAIT_MS))
+		continue;
+	drive_clock(&d, 200);	/* so long is the round trip */
+	client_frame(&d, YM_PING, YM_SYN, 0, 1, NULL, 0);
+	n = f.len;
+	while (d.pongs == 0 && client_next(&d, &f, WAIT_MS))
+		continue;
+	client_frame(&d, YM_PING, YM_ACK, 0, (uint32_t)n, NULL, 0);
+	d.answer_pings = 1;
+	a = asker_open(&d, 1, "web");
+	accept_stream(&d, &f, 2);
+	client_frame(&d, YM_DATA, 0, 2, 3, "OK\n", 3);
+	asker_read(a, got, 3);
+	for (i = 0; i < 200; i++) {
+		n = window < sizeof(block) ? window : sizeof(block);
+		client_frame(&d, YM_DATA, 0, 2, (uint32_t)n, block, n);
+		window -= n;
+		if (asker_read(a, got, n) != n)
+			break;
+		while (client_next(&d, &f, 0) || window == 0)
+			if (f.type == YM_WINDOW && f.id == 2)
+				window += f.len;
+		if (window > widest)
+			widest = window;
+		lend(&d, yes);
+	}
+	is_int(i, 200, "the bytes pass");
+	if (yes)
+		ok(widest > 1048576, "the window grows with the round trip");
+	else
+		ok(widest <= 262144, "and not without authd's leave");
+	diag("widest window: %zu bytes", widest);
+	close(a);
+	if (!client_expect(&d, 2, YM_RST, &f))
+		bail_out("no RST");
+	for (limit = now_ms() + WAIT_MS; yes && back == 0 && now_ms() < limit;)
+		back += lend(&d, yes);
+	ok(back > 0 || !yes, "what is lent goes back with the stream");
+	is_int(drive_end(&d), 0, "muxd leaves with status 0");
+}
+
+/* Askers that all want to send much over a slow line get even shares. */
+static void
+test_fair(void)
+{
+	static uint8_t	block[65536];
+	struct drive	d;
+	struct frame	f;
+	size_t		got[8] = { 0 }, total = 0, least = SIZE_MAX;
+	int		a[8], i, small = 65536;
+
+	drive_up(&d, build);
+	setsockopt(d.sock, SOL_SOCKET, SO_RCVBUF, &small, sizeof(small));
+	for (i = 0; i < 8; i++) {
+		a[i] = asker_open(&d, (uint64_t)i + 1, "web");
+		accept_stream(&d, &f, (uint32_t)i * 2 + 2);
+		client_frame(&d, YM_DATA, 0, (uint32_t)i * 2 + 2, 3, "OK\n", 3);
+		asker_read(a[i], block, 3);
+		fcntl(a[i], F_SETFL, O_NONBLOCK);
+	}
+	while (total < 4000000) {
+		for (i = 0; i < 8; i++)
+			while (write(a[i], block, sizeof(block)) > 0)
+				continue;
+		if (!client_next(&d, &f, WAIT_MS))
+			break;
+		if (f.type != YM_DATA || f.len == 0)
+			continue;
+		got[f.id / 2 - 1] += f.len;
+		total += f.len;
+		client_frame(&d, YM_WINDOW, 0, f.id, f.len, NULL, 0);
+	}
+	for (i = 0; i < 8; i++)
+		if (got[i] < least)
+			least = got[i];
+	diag("%zu bytes, the least share is %zu", total, least);
+	ok(total >= 4000000 && least > total / 16,
+	    "no stream gets less than half of an even share");
+	for (i = 0; i < 8; i++)
+		close(a[i]);
+	is_int(drive_end(&d), 0, "muxd leaves with status 0");
+}
+
 static void
 test_cap(void)
 {
@@ -463,6 +587,9 @@ main(void)
 	test_slow();
 	test_window();
 	test_restart();
+	test_growth(1);
+	test_growth(0);
+	test_fair();
 	test_cap();
 	test_lost();
 	return (done_testing());
