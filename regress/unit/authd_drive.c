@@ -76,6 +76,10 @@ drive_init(void)
 	char		 options[1024];
 
 	setvbuf(stdout, NULL, _IOLBF, 0);
+#ifndef RELAYD_TESTING
+	printf("1..0 # SKIP the clock moves in a test build only\n");
+	exit(0);
+#endif
 	signal(SIGPIPE, SIG_IGN);
 	/* authd may not do what looking for leaks at the end takes. */
 	snprintf(options, sizeof(options), "%s:detect_leaks=0",
