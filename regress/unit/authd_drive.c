@@ -40,6 +40,8 @@ static struct {
 	size_t	len;
 } put;
 
+static void	bail(const char *) __attribute__((noreturn));
+
 static void
 bail(const char *what)
 {

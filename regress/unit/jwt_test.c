@@ -120,8 +120,8 @@ odd(void)
 	    "{\"token_type\":\"access\",\"exp\":9e3,\"user\":{\"id\":5}}",
 	    "{\"token_type\":[\"access\"],\"exp\":9e3,\"user\":{\"id\":\"u\"}}",
 	    "{\"exp\":9e3,\"user\":{\"id\":\"u\"}}",
-	    "{\"token_type\":\"access\",\"exp\":9e3,\"nbf\":\"1\","
-	    "\"user\":{\"id\":\"u\"}}" };
+	    ("{\"token_type\":\"access\",\"exp\":9e3,\"nbf\":\"1\","
+	    "\"user\":{\"id\":\"u\"}}") };
 	struct operator			who;
 	struct cJSON			*o;
 	size_t				i;
