@@ -8,7 +8,7 @@
  * Kept for the next reader: as many as requests may be under way at once on a
  * busy day, or each of them would cost page faults.
  */
-#define SPARE_MAX	256
+#define SPARE_MAX	128
 
 static struct buf	*spare;
 static unsigned int	 nspare;

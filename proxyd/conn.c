@@ -16,6 +16,7 @@
 #include "api.h"
 #include "authd.h"
 #include "conn.h"
+#include "flow.h"
 #include "forward.h"
 #include "grant.h"
 #include "listen.h"
@@ -155,6 +156,14 @@ conn_expired(void *arg)
 	conn_close(c, "timeout", 0);
 }
 
+/* Is what comes now part of a body, or raw? */
+static int
+conn_in_body(const struct conn *c)
+{
+	return (c->state == CONN_API_BODY || c->state == CONN_RAW ||
+	    (c->state == CONN_PROXY && !flow_over(&c->x.up)));
+}
+
 long
 conn_read(struct conn *c)
 {
@@ -167,8 +176,8 @@ conn_read(struct conn *c)
 		return (-1);
 	}
 	p = buf_room(c->in, &room);
-	/* Before a head is complete all of it may have to be given away. */
-	if (c->state == CONN_HEAD && room + c->in->len > GIVE_BYTES_MAX)
+	/* But for bodies no more than may have to be given away. */
+	if (!conn_in_body(c) && room + c->in->len > GIVE_BYTES_MAX)
 		room = c->in->len < GIVE_BYTES_MAX ?
 		    GIVE_BYTES_MAX - c->in->len : 0;
 	if (room == 0) {
