@@ -33,6 +33,10 @@
 
 #define IN_SMALL	2048		/* on the stack: pings need no more */
 #define IN_BIG		(256 * 1024)	/* taken on demand */
+#define PACE_READ	8192		/* a large read; a smaller one is idle */
+#define PACE_RUN	8		/* large reads in a row before pacing */
+#define PACE_BYTES	IN_BIG
+#define PACE_MS		1
 #define IDLE_MS		2000		/* buffers are given back after it */
 #define CLOSE_MS	5000		/* for the peer's echo */
 #define PING_EVERY	(15 * YAMUX_NSEC)
@@ -49,6 +53,8 @@ enum tunnel_state { TN_NONE, TN_UP, TN_CLOSING, TN_LINGER };
 
 static void	tunnel_readable(evutil_socket_t, short, void *);
 static void	tunnel_writable(evutil_socket_t, short, void *);
+static void	tunnel_pace(ssize_t);
+static void	tunnel_pace_over(void *);
 static void	tunnel_input(uint8_t *, size_t);
 static void	tunnel_control(void);
 static void	tunnel_gone(const char *);
@@ -91,6 +97,9 @@ static struct {
 	uint8_t			*in;		/* IN_BIG bytes, or NULL */
 	int			 in_used;	/* lately */
 	uint64_t		 tick_ns;	/* what `tick` is set for */
+	int			 large_reads;
+	int			 paced;		/* SO_RCVLOWAT is raised */
+	struct timer		 pace;
 	struct timer		 tick, idle, late, probe;
 	uint32_t		 probe_id;
 	uint64_t		 rtt;
@@ -118,6 +127,7 @@ tunnel_start(int fd, uint8_t *early, size_t len)
 	cf.seed = randombytes_random();
 	if ((tn.y = yamux_new(YAMUX_SERVER, &cf, &callbacks, NULL)) == NULL)
 		fatal("tunnel %s: yamux", muxd_session());
+	timer_init(&tn.pace, tunnel_pace_over, NULL);
 	timer_init(&tn.tick, tunnel_tick, NULL);
 	timer_init(&tn.idle, tunnel_idle, NULL);
 	timer_init(&tn.late, tunnel_late, NULL);
@@ -154,6 +164,38 @@ tunnel_out(void)
 
 /* Reading. */
 
+/*
+ * A fast sender costs half when it is served in larger portions: after some
+ * large reads in a row the kernel wakes us when PACE_BYTES have come; the timer
+ * takes what there is after a millisecond, which bounds the delay, and one
+ * small read ends it.
+ */
+static void
+tunnel_pace(ssize_t n)
+{
+	int	lowat, was = tn.paced;
+
+	if (n < PACE_READ)
+		tn.paced = tn.large_reads = 0;
+	else if (!tn.paced && ++tn.large_reads == PACE_RUN)
+		tn.paced = 1;
+	if (tn.paced)
+		timer_set(&tn.pace, PACE_MS);
+	if (tn.paced == was)
+		return;
+	if (!tn.paced)
+		timer_del(&tn.pace);
+	lowat = tn.paced ? PACE_BYTES : 1;
+	(void)setsockopt(tn.fd, SOL_SOCKET, SO_RCVLOWAT, &lowat,
+	    sizeof(lowat));
+}
+
+static void
+tunnel_pace_over(void *arg)
+{
+	tunnel_readable(tn.fd, EV_READ, arg);
+}
+
 static void
 tunnel_readable(evutil_socket_t fd, short what, void *arg)
 {
@@ -168,6 +210,7 @@ tunnel_readable(evutil_socket_t fd, short what, void *arg)
 		cap = IN_BIG;
 	}
 	n = recv(fd, buf, cap, 0);
+	tunnel_pace(n);
 	if (n == -1 && (errno == EAGAIN || errno == EINTR))
 		return;
 	if (n <= 0) {
