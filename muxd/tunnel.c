@@ -33,8 +33,10 @@
 
 #define IN_SMALL	2048		/* on the stack: pings need no more */
 #define IN_BIG		(256 * 1024)	/* taken on demand */
-#define PACE_READ	8192		/* a large read; a smaller one is idle */
-#define PACE_RUN	8		/* large reads in a row before pacing */
+/* Many small answers at once stay below PACE_LARGE: they are not delayed. */
+#define PACE_LARGE	24576		/* a read that counts */
+#define PACE_READ	8192		/* one below it starts over */
+#define PACE_RUN	8		/* large reads before pacing begins */
 #define PACE_BYTES	IN_BIG
 #define PACE_MS		1
 #define IDLE_MS		2000		/* buffers are given back after it */
@@ -166,7 +168,7 @@ tunnel_out(void)
 
 /*
  * A fast sender costs half when it is served in larger portions: after some
- * large reads in a row the kernel wakes us when PACE_BYTES have come; the timer
+ * large reads the kernel wakes us when PACE_BYTES have come; the timer
  * takes what there is after a millisecond, which bounds the delay, and one
  * small read ends it.
  */
@@ -177,7 +179,7 @@ tunnel_pace(ssize_t n)
 
 	if (n < PACE_READ)
 		tn.paced = tn.large_reads = 0;
-	else if (!tn.paced && ++tn.large_reads == PACE_RUN)
+	else if (!tn.paced && n >= PACE_LARGE && ++tn.large_reads == PACE_RUN)
 		tn.paced = 1;
 	if (tn.paced)
 		timer_set(&tn.pace, PACE_MS);
