@@ -393,7 +393,7 @@ def stopped(d, by, targets, dead):
         st, env = d.api("GET", "/support-sessions/" + lost, by.token)
         t.equal(env["data"]["status"], "active", "a session without its "
                 "client waits")
-        creep(d, 325000, 2000)
+        creep(d, 325000)
         env = d.api("GET", "/support-sessions/" + lost, by.token)[1]
         t.equal(env["data"]["status"], "active", "for the start-up grace")
         creep(d, 10000)
