@@ -93,6 +93,12 @@ conn_writing(struct conn *c)
 	event_add(&c->ev_write, NULL);
 }
 
+unsigned long
+conn_count(void)
+{
+	return (co.n);
+}
+
 uint64_t
 conn_now(void)
 {

@@ -116,7 +116,7 @@ cookie_strip(const struct slice *v, char *out)
 	size_t		 n = 0;
 	int		 dropped = 0, kept = 0;
 
-	while (from = p, next_piece(&p, v->s + v->len, &piece)) {
+	while ((from = p) != NULL && next_piece(&p, v->s + v->len, &piece)) {
 		if (is_ours(&piece)) {
 			dropped = 1;
 			continue;
@@ -145,7 +145,7 @@ cookie_set(const struct slice *v, int secure, char *out)
 	size_t		 n = 0, len;
 	int		 first = 1, has_secure = 0, has_same = 0;
 
-	while (from = p, next_piece(&p, v->s + v->len, &piece)) {
+	while ((from = p) != NULL && next_piece(&p, v->s + v->len, &piece)) {
 		if (first && (piece.len == 0 || is_ours(&piece)))
 			return (0);
 		if (!first && piece_is(&piece, "domain"))

@@ -206,7 +206,7 @@ pump_up(struct conn *c)
 
 	if (x->up_failed)
 		return;
-	while (x->head != NULL || x->up.ready > 0) {
+	while (x->head != NULL || (c->in != NULL && x->up.ready > 0)) {
 		if (x->head != NULL)
 			n = send(x->st->fd, x->head->data + x->head->off,
 			    x->head->len, MSG_NOSIGNAL);
@@ -567,9 +567,8 @@ pump_down(struct conn *c)
 	struct exch	*x = &c->x;
 	struct stream	*st = x->st;
 	ssize_t		 n;
-	int		 r;
 
-	if ((r = conn_flush(c)) != 1)
+	if (conn_flush(c) != 1)
 		return;		/* conn_writable() follows, or it is closed */
 	if (x->dechunk && pump_dechunked(c) == -1)
 		return;

@@ -25,6 +25,8 @@
 #define UNCLASSIFIED_MAX	4096
 #define UNCLASSIFIED_ADDRESS	64
 #define ACCEPT_BURST		16	/* so that their heads get a turn too */
+#define FDS_OWN			16	/* channels, listeners, log */
+#define TITLE_MS		2000	/* ps is at most that late */
 #define FDS_SPARE_PERCENT	5	/* for streams of who is here already */
 
 struct listener {
@@ -36,6 +38,7 @@ struct listener {
 static void	listen_event(evutil_socket_t, short, void *);
 static int	listen_admits(const struct addr *, int trusted);
 static void	listen_pause(int);
+static void	listen_title(void *);
 
 static struct {
 	struct listener	 l[CONF_LISTEN_MAX];
@@ -50,6 +53,7 @@ static struct {
 	struct addr_net	 trusted[16];
 	size_t		 n_trusted;
 	unsigned long	 dropped;
+	struct timer	 title;
 } li;
 
 int
@@ -97,7 +101,8 @@ conn_run(void)
 		fatal("listen");
 	li.fds_max = getrlimit(RLIMIT_NOFILE, &rl) == 0 &&
 	    rl.rlim_cur < (1 << 20) ? (long)rl.rlim_cur : 1 << 20;
-	li.fds = 16;
+	li.fds = FDS_OWN;
+	timer_init(&li.title, listen_title, NULL);
 	for (i = 0; i < li.n; i++) {
 		event_assign(&li.l[i].ev, proc_base(), li.l[i].fd,
 		    EV_READ | EV_PERSIST, listen_event, &li.l[i]);
@@ -143,10 +148,22 @@ conn_fds(int n)
 	long	high = li.fds_max - li.fds_max * FDS_SPARE_PERCENT / 100;
 
 	li.fds += n;
+	if (!timer_is_set(&li.title))
+		timer_set(&li.title, TITLE_MS);
 	if (!li.paused && li.fds >= high)
 		listen_pause(1);
 	else if (li.paused && li.fds < high - high / 20)
 		listen_pause(0);
+}
+
+static void
+listen_title(void *arg)
+{
+	unsigned long	conns = conn_count();
+
+	(void)arg;
+	proc_title("%lu connections, %lu streams", conns,
+	    (unsigned long)(li.fds - FDS_OWN) - conns);
 }
 
 /* Room for one more that we know nothing about? Early drop above half. */

@@ -17,5 +17,7 @@ void	listen_unclassified(const struct conn *, int n);
 /* Set c->addr: the peer, or whom a trusted proxy names. */
 void	listen_forwarded(struct conn *, const struct httphead *);
 void	listen_stop(void);
+/* Connections that are open. */
+unsigned long	conn_count(void);
 
 #endif
