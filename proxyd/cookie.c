@@ -116,7 +116,7 @@ cookie_strip(const struct slice *v, char *out)
 	size_t		 n = 0;
 	int		 dropped = 0, kept = 0;
 
-	if (v->len == 0)
+	if (v->s == NULL || v->len == 0)
 		return (0);
 	while ((from = p) != NULL && next_piece(&p, v->s + v->len, &piece)) {
 		if (is_ours(&piece)) {
