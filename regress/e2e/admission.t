@@ -9,7 +9,6 @@ import json
 import re
 import socket
 import sqlite3
-import struct
 import sys
 import threading
 
@@ -133,8 +132,8 @@ def address_rate(targets):
         st = slots.log_in(key, secret, source=there)[0]
         t.equal(st, 101, "another address is let in")
         slots.drop()
-        t.ok(d.log.wait(r"authd.* 127.0.0.21: tunnel refused: too many connection "
-                        "attempts", mark),
+        t.ok(d.log.wait(r"authd.* 127.0.0.21: tunnel refused: too many "
+                        "connection attempts", mark),
              "and a log line")
         creep(d, 61000)
         st = slots.log_in(key, secret, source=here)[0]

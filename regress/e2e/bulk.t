@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: ISC
 """Much data: both directions in constant memory, an operator that does not
-read, many at once, many given up, and much coming and going. Memory is measured in the build without
-sanitizers, by the kernel's numbers for each process."""
+read, many at once, many given up, and much coming and going. Memory is
+measured in the build without sanitizers, by the kernel's numbers for each
+process."""
 
 import base64
 import hashlib

@@ -265,7 +265,8 @@ def reload(targets):
         write(good.replace("tunnel {", "tunnel {\n\tmax streams per tunnel "
                            "1"))
         by.intact("reload, refused")
-        by.start()
+        by.start(96 << 20)      # one stream, busy until the end
+        creep(d, 12000)         # and none kept idle
         mark = d.log.mark()
         r = d.ctl_raw("reload")
         t.equal(r.returncode, 0, "a good reload: exit 0")
