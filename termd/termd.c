@@ -7,7 +7,8 @@
  * Hears from: the parent (GIVE once: the browser's connection; STOP) and authd
  * (TERM_STREAM or TERM_REFUSE once, then CLOSE).
  * States: ST_EMPTY until the connection is here, ST_WAIT until authd has said
- * yes, ST_OPEN; a message in another state ends its sender.
+ * yes, ST_OPEN; a message in another state ends its sender. What authd says may
+ * be here before the connection and waits for it.
  * Starts in main(); the story goes on in terminal.c.
  */
 #include <event2/event.h>
@@ -36,6 +37,8 @@ static int	authd_channel(int);
 static void	authd_closed(struct chan *, int, const char *);
 static void	stream_late(void *);
 static void	term_stop(void);
+static void	say_no(int, const char *);
+static void	say_ended(void);
 
 static const struct dispatch	parent_table[] = {
 	PROC_ROWS
@@ -71,6 +74,10 @@ static struct {
 	uint32_t	 early_idle_s;
 	int		 early_status;
 	char		 early_message[MESSAGE_SIZE];
+	/* what a new authd has not heard */
+	int		 ended;
+	unsigned	 end_reason;
+	char		 end_text[MESSAGE_SIZE];
 } td = { .early_fd = -1 };
 
 int
@@ -82,13 +89,26 @@ main(int argc, char **argv)
 static void
 set_state(enum state state)
 {
-	static const char *const	names[] = { "empty", "waiting", "open" };
+	static const char *const	names[] = { "empty", "waiting",
+	    "open" };
 
 	log_debug("terminal: %s", names[state]);
 	td.state = state;
 	if (proc_parent() != NULL)
 		chan_set_state(proc_parent(), state);
 	proc_title("%s %s", names[state], td.session);
+}
+
+/* The first refusal counts, and waits for the connection where it must. */
+static void
+say_no(int status, const char *message)
+{
+	if (td.early_status == 0) {
+		td.early_status = status;
+		strlcpy(td.early_message, message, sizeof(td.early_message));
+	}
+	if (td.state == ST_WAIT)
+		terminal_refuse(td.early_status, td.early_message);
 }
 
 /* authd's word and the connection are both here: begin. */
@@ -139,7 +159,7 @@ term_stream(struct chan *c, struct imsg *m)
 	if (m_get_u64(m, &td.stream) == -1 ||
 	    m_get_str(m, td.session, sizeof(td.session)) == -1 ||
 	    m_get_u32(m, &td.early_idle_s) == -1 || m_end(m) == -1 ||
-	    td.state == ST_OPEN)
+	    td.state == ST_OPEN || td.early_fd != -1)
 		return (-1);
 	td.early_fd = m_take_fd(m);
 	if (td.state == ST_WAIT)
@@ -150,16 +170,15 @@ term_stream(struct chan *c, struct imsg *m)
 static int
 term_refuse(struct chan *c, struct imsg *m)
 {
+	char		message[MESSAGE_SIZE];
 	uint16_t	status;
 
 	(void)c;
-	if (m_get_u16(m, &status) == -1 || m_get_str(m, td.early_message,
-	    sizeof(td.early_message)) == -1 || m_end(m) == -1 ||
+	if (m_get_u16(m, &status) == -1 ||
+	    m_get_str(m, message, sizeof(message)) == -1 || m_end(m) == -1 ||
 	    status < 400 || status > 599 || td.state == ST_OPEN)
 		return (-1);
-	td.early_status = status;
-	if (td.state == ST_WAIT)
-		term_begin();
+	say_no(status, message);
 	return (0);
 }
 
@@ -171,9 +190,13 @@ term_close(struct chan *c, struct imsg *m)
 
 	(void)c;
 	if (m_get_u16(m, &code) == -1 ||
-	    m_get_str(m, reason, sizeof(reason)) == -1 || m_end(m) == -1)
+	    m_get_str(m, reason, sizeof(reason)) == -1 || m_end(m) == -1 ||
+	    code < 1000 || code > 4999)
 		return (-1);
-	terminal_close(code, END_SESSION, reason);
+	if (td.state == ST_OPEN)
+		terminal_close(code, END_SESSION, reason);
+	else
+		say_no(503, reason);
 	return (0);
 }
 
@@ -181,22 +204,15 @@ static void
 stream_late(void *arg)
 {
 	(void)arg;
-	terminal_refuse(503, "terminal service did not answer in time");
+	say_no(503, "terminal service did not answer in time");
 }
 
-/* A channel to authd, the first or, after a restart of authd, a fresh one. */
-static int
-authd_channel(int fd)
+/* authd has restarted: what only we know (messages.md, section 4). */
+static void
+announce(void)
 {
 	uint64_t	in, out;
 
-	chan_free(td.authd);
-	td.authd = chan_new(proc_base(), fd, ROLE_AUTHD, authd_table,
-	    sizeof(authd_table) / sizeof(authd_table[0]), authd_closed, NULL);
-	if (td.authd == NULL)
-		return (-1);
-	if (td.state != ST_OPEN)
-		return (0);
 	terminal_counters(&in, &out);
 	chan_begin(td.authd, IMSG_ANNOUNCE, 0, -1);
 	chan_add_u8(td.authd, 1);
@@ -211,10 +227,35 @@ authd_channel(int fd)
 	chan_end(td.authd);
 	chan_begin(td.authd, IMSG_ANNOUNCE_END, 0, -1);
 	chan_end(td.authd);
-	return (0);
+	if (td.ended)
+		say_ended();
 }
 
 /* An open terminal outlives authd; one that waits for its word does not. */
+static void
+authd_lost(void)
+{
+	if (td.state != ST_OPEN && td.early_fd == -1)
+		say_no(503, "terminal service is restarting");
+}
+
+/* A channel to authd, the first or, after a restart of authd, a fresh one. */
+static int
+authd_channel(int fd)
+{
+	if (td.authd != NULL) {
+		chan_free(td.authd);
+		authd_lost();
+	}
+	td.authd = chan_new(proc_base(), fd, ROLE_AUTHD, authd_table,
+	    sizeof(authd_table) / sizeof(authd_table[0]), authd_closed, NULL);
+	if (td.authd == NULL)
+		return (-1);
+	if (td.state == ST_OPEN)
+		announce();
+	return (0);
+}
+
 static void
 authd_closed(struct chan *c, int offence, const char *reason)
 {
@@ -222,27 +263,45 @@ authd_closed(struct chan *c, int offence, const char *reason)
 		log_warnx("authd: %s", reason);
 	chan_free(c);
 	td.authd = NULL;
-	if (td.state == ST_WAIT && td.early_fd == -1)
-		terminal_refuse(503, "terminal service is restarting");
+	authd_lost();
+}
+
+static void
+say_ended(void)
+{
+	if (td.authd == NULL)
+		return;
+	chan_begin(td.authd, IMSG_TERM_END, 0, -1);
+	chan_add_u8(td.authd, (uint8_t)td.end_reason);
+	chan_add_str(td.authd, td.end_text);
+	chan_end(td.authd);
 }
 
 void
 termd_ended(unsigned reason, const char *text)
 {
 	log_info("session %s: terminal closed: %s", td.session, text);
-	if (td.authd == NULL)
-		return;
-	chan_begin(td.authd, IMSG_TERM_END, 0, -1);
-	chan_add_u8(td.authd, (uint8_t)reason);
-	chan_add_str(td.authd, text);
-	chan_end(td.authd);
-	chan_flush(td.authd);
+	td.ended = 1;
+	td.end_reason = reason;
+	strlcpy(td.end_text, text, sizeof(td.end_text));
+	say_ended();
+}
+
+void
+termd_exit(void)
+{
+	if (td.authd != NULL)
+		chan_flush(td.authd);
+	proc_exit(0);
 }
 
 static void
 term_stop(void)
 {
-	if (td.state != ST_OPEN)
-		proc_exit(0);
-	terminal_close(1001, END_SESSION, "server is stopping");
+	if (td.state == ST_EMPTY)
+		termd_exit();
+	if (td.state == ST_WAIT)
+		say_no(503, "server is stopping");
+	else
+		terminal_close(1001, END_SESSION, "server is stopping");
 }

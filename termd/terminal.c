@@ -26,7 +26,7 @@
 #include "upgrade.h"
 #include "ws.h"
 
-#define FRAME_MAX	65536		/* payload of one frame, type included */
+#define FRAME_MAX	65536		/* bytes of one frame, with its type */
 #define LENGTH_SIZE	4		/* of the length before it */
 #define RESIZE_MAX	256		/* bytes of a resize message */
 #define HIWAT		(256 * 1024)	/* towards the browser: stop reading */
@@ -34,6 +34,7 @@
 #define PING_MS		25000		/* below what proxies call idle */
 #define PINGS_MAX	3		/* without any byte: nobody is there */
 #define CLOSE_MS	5000		/* wait for the browser's close */
+#define DRAIN_MS	60000		/* for a slow one to take the rest */
 
 enum frame_type { FRAME_DATA, FRAME_RESIZE, FRAME_RESERVED, FRAME_ERROR };
 
@@ -44,6 +45,7 @@ struct outbuf {
 };
 
 static void	browser_event(evutil_socket_t, short, void *);
+static void	browser_take(uint8_t *, size_t);
 static void	browser_message(void *, int, uint8_t *, size_t);
 static void	browser_send(uint8_t, const void *, size_t);
 static void	browser_flush(void);
@@ -78,6 +80,7 @@ static struct {
 	size_t		 in_len;
 	int		 line_seen, closing;
 	unsigned	 pings;		/* since the browser's last byte */
+	uint64_t	 closed_ms;
 	struct timer	 idle, ping, gone;
 	/* statistics */
 	uint64_t	 bytes_in, bytes_out;
@@ -86,23 +89,38 @@ static struct {
 
 static uint8_t	message_buf[FRAME_MAX];
 
+/* What has gone makes room: a buffer that is never empty must not grow. */
 static int
-out_add(struct outbuf *o, const void *p, size_t n)
+out_room(struct outbuf *o, size_t n)
 {
 	uint8_t	*data;
 	size_t	 cap;
 
-	if (o->off > 0 && o->off == o->len)
-		o->off = o->len = 0;
-	if (o->len + n > o->cap) {
-		cap = o->cap == 0 ? 4096 : o->cap;
-		while (cap < o->len + n)
-			cap *= 2;
-		if ((data = realloc(o->data, cap)) == NULL)
-			return (-1);
-		o->data = data;
-		o->cap = cap;
+	if (o->len + n > o->cap && o->off > 0) {
+		o->len -= o->off;
+		memmove(o->data, o->data + o->off, o->len);
+		o->off = 0;
 	}
+	if (o->len + n <= o->cap)
+		return (0);
+	cap = o->cap == 0 ? 4096 : o->cap;
+	while (cap < o->len + n)
+		cap *= 2;
+	if ((data = malloc(cap)) == NULL)
+		return (-1);
+	if (o->len > 0)
+		memcpy(data, o->data, o->len);
+	freezero(o->data, o->cap);
+	o->data = data;
+	o->cap = cap;
+	return (0);
+}
+
+static int
+out_add(struct outbuf *o, const void *p, size_t n)
+{
+	if (out_room(o, n) == -1)
+		return (-1);
 	memcpy(o->data + o->len, p, n);
 	o->len += n;
 	return (0);
@@ -121,7 +139,8 @@ out_write(struct outbuf *o, int fd)
 	ssize_t	n;
 
 	while (o->off < o->len) {
-		n = send(fd, o->data + o->off, o->len - o->off, MSG_NOSIGNAL);
+		n = send(fd, o->data + o->off, o->len - o->off,
+		    MSG_DONTWAIT | MSG_NOSIGNAL);
 		if (n == -1 && errno == EINTR)
 			continue;
 		if (n == -1)
@@ -129,10 +148,13 @@ out_write(struct outbuf *o, int fd)
 			    0 : -1);
 		o->off += (size_t)n;
 	}
-	/* A terminal is mostly idle: keep no large buffer. */
+	/* A terminal is mostly idle: keep no large buffer, and no password. */
 	if (o->cap > 65536) {
-		free(o->data);
+		freezero(o->data, o->cap);
 		memset(o, 0, sizeof(*o));
+	} else if (o->len > 0) {
+		explicit_bzero(o->data, o->len);
+		o->off = o->len = 0;
 	}
 	return (0);
 }
@@ -149,9 +171,10 @@ terminal_refuse(int status, const char *message)
 	tm.closing = 1;
 	n = reply_refusal(buf, sizeof(buf), status, message,
 	    status == 503 ? 5 : 0, NULL);
-	if (n > 0 && send(tm.browser_fd, buf, (size_t)n, MSG_NOSIGNAL) == -1)
+	if (n > 0 && send(tm.browser_fd, buf, (size_t)n,
+	    MSG_DONTWAIT | MSG_NOSIGNAL) == -1)
 		log_debug("refusal not sent: %s", strerror(errno));
-	shutdown(tm.browser_fd, SHUT_RDWR);
+	shutdown(tm.browser_fd, SHUT_WR);
 	termd_ended(END_LOCAL, message);
 	timer_init(&tm.gone, terminal_gone, NULL);
 	timer_set(&tm.gone, 0);
@@ -200,6 +223,10 @@ terminal_stream(int fd, uint32_t idle_s)
 	char	reply[256];
 	int	n;
 
+	if (tm.closing) {		/* refused already */
+		close(fd);
+		return;
+	}
 	tm.stream_fd = fd;
 	tm.idle_ms = (uint64_t)idle_s * 1000;
 	tm.msg.buf = message_buf;
@@ -215,7 +242,8 @@ terminal_stream(int fd, uint32_t idle_s)
 	timer_init(&tm.idle, idle_expired, NULL);
 	timer_init(&tm.ping, ping_due, NULL);
 	timer_init(&tm.gone, terminal_gone, NULL);
-	n = snprintf(reply, sizeof(reply), "HTTP/1.1 101 Switching Protocols\r\n"
+	n = snprintf(reply, sizeof(reply),
+	    "HTTP/1.1 101 Switching Protocols\r\n"
 	    "Upgrade: websocket\r\nConnection: Upgrade\r\n"
 	    "Sec-WebSocket-Accept: %s\r\n\r\n", tm.accept);
 	if (out_add(&tm.to_browser, reply, (size_t)n) == -1)
@@ -223,7 +251,7 @@ terminal_stream(int fd, uint32_t idle_s)
 	timer_set(&tm.idle, tm.idle_ms);
 	timer_set(&tm.ping, PING_MS);
 	if (tm.early != NULL) {
-		(void)ws_input(&tm.ws, tm.early, tm.early_len, NULL);
+		browser_take(tm.early, tm.early_len);
 		free(tm.early);
 		tm.early = NULL;
 	}
@@ -231,13 +259,17 @@ terminal_stream(int fd, uint32_t idle_s)
 	reading_update();
 }
 
-/* Each side is read only while the other has room. */
+/*
+ * Each side is read only while the other has room; and the browser only while
+ * it takes our answers, or its pings would pile up pongs.
+ */
 static void
 reading_update(void)
 {
 	if (tm.browser_read == NULL)
 		return;
-	if (tm.closing || out_left(&tm.to_stream) == 0)
+	if (out_left(&tm.to_browser) < 2 * HIWAT &&
+	    (tm.closing || out_left(&tm.to_stream) == 0))
 		event_add(tm.browser_read, NULL);
 	else
 		event_del(tm.browser_read);
@@ -259,7 +291,7 @@ browser_event(evutil_socket_t fd, short what, void *arg)
 
 	(void)what;
 	(void)arg;
-	n = recv(fd, buf, sizeof(buf), 0);
+	n = recv(fd, buf, sizeof(buf), MSG_DONTWAIT);
 	if (n == -1 && (errno == EAGAIN || errno == EINTR))
 		return;
 	if (n <= 0) {
@@ -269,17 +301,23 @@ browser_event(evutil_socket_t fd, short what, void *arg)
 		return;
 	}
 	tm.pings = 0;
-	if (ws_input(&tm.ws, buf, (size_t)n, NULL) == -1 && !tm.closing) {
+	browser_take(buf, (size_t)n);
+	browser_flush();
+	reading_update();
+}
+
+static void
+browser_take(uint8_t *buf, size_t len)
+{
+	if (ws_input(&tm.ws, buf, len, NULL) == -1 && !tm.closing) {
 		log_info("terminal: browser broke the protocol: %s",
 		    ws_error(&tm.ws));
 		terminal_close(0, END_LOCAL, NULL);
 	} else if (ws_state(&tm.ws) == WS_CLOSE_RCVD)
 		terminal_close(0, END_LOCAL, NULL);
-	explicit_bzero(buf, (size_t)n);		/* people type passwords */
-	browser_flush();
+	explicit_bzero(buf, len);	/* people type passwords */
 	if (tm.stream_fd != -1)
 		stream_flush();
-	reading_update();
 }
 
 static void
@@ -311,6 +349,7 @@ browser_message(void *arg, int opcode, uint8_t *data, size_t len)
 		return;
 	}
 	tm.bytes_out += len - 1;
+	explicit_bzero(data, len);	/* in pieces it was gathered */
 }
 
 static void
@@ -343,7 +382,8 @@ stream_event(evutil_socket_t fd, short what, void *arg)
 
 	(void)what;
 	(void)arg;
-	n = recv(fd, tm.in + tm.in_len, sizeof(tm.in) - tm.in_len, 0);
+	n = recv(fd, tm.in + tm.in_len, sizeof(tm.in) - tm.in_len,
+	    MSG_DONTWAIT);
 	if (n == -1 && (errno == EAGAIN || errno == EINTR))
 		return;
 	if (n <= 0) {
@@ -360,10 +400,12 @@ stream_event(evutil_socket_t fd, short what, void *arg)
 static int
 stream_line(void)
 {
-	uint8_t	*end = memchr(tm.in, '\n', tm.in_len);
 	char	 text[MESSAGE_SIZE], reason[256];
+	uint8_t	*end;
 	size_t	 len;
 
+	end = memchr(tm.in, '\n', tm.in_len <= LINE_MAX_LEN ? tm.in_len :
+	    LINE_MAX_LEN + 1);
 	if (end == NULL && tm.in_len <= LINE_MAX_LEN)
 		return (0);
 	len = end != NULL ? (size_t)(end - tm.in) : 0;
@@ -413,7 +455,10 @@ stream_take(void)
 	memmove(tm.in, tm.in + off, tm.in_len);
 }
 
-/* A clean end is end of file without POLLHUP (messages.md, section 2). */
+/*
+ * A clean end is end of file without POLLHUP (messages.md, section 2), and not
+ * inside a frame.
+ */
 static void
 stream_ended(void)
 {
@@ -423,8 +468,9 @@ stream_ended(void)
 	broken = poll(&pfd, 1, 0) == 1 && (pfd.revents & (POLLHUP | POLLERR));
 	if (!tm.line_seen)
 		terminal_close(1011, END_TUNNEL, "tunnel connect failed");
-	else if (broken)
-		terminal_close(1011, END_TUNNEL, "connection to the system was lost");
+	else if (broken || tm.in_len > 0)
+		terminal_close(1011, END_TUNNEL,
+		    "connection to the system was lost");
 	else
 		terminal_close(1000, END_CLEAN, NULL);
 }
@@ -450,19 +496,23 @@ static void
 browser_flush(void)
 {
 	uint8_t	ctl[WS_OUTPUT_MAX];
-	size_t	n;
+	size_t	n, left;
 
-	if (tm.browser_fd == -1)
-		return;
 	if (ws_pending(&tm.ws)) {
 		n = ws_output(&tm.ws, ctl, NULL);
 		if (out_add(&tm.to_browser, ctl, n) == -1)
 			fatal("terminal");
 	}
+	left = out_left(&tm.to_browser);
 	if (out_write(&tm.to_browser, tm.browser_fd) == -1) {
 		terminal_close(0, END_LOCAL, NULL);
 		terminal_gone(NULL);
-	} else if (out_left(&tm.to_browser) > 0)
+	}
+	/* The last output is for a slow browser too. */
+	if (tm.closing && out_left(&tm.to_browser) < left &&
+	    clock_ms() - tm.closed_ms < DRAIN_MS)
+		timer_set(&tm.gone, CLOSE_MS);
+	if (out_left(&tm.to_browser) > 0)
 		event_add(tm.browser_writable, NULL);
 	else if (ws_done(&tm.ws))
 		terminal_gone(NULL);
@@ -474,6 +524,7 @@ browser_write(evutil_socket_t fd, short what, void *arg)
 	(void)fd;
 	(void)what;
 	(void)arg;
+	tm.pings = 0;		/* it takes what it is sent */
 	browser_flush();
 	reading_update();
 }
@@ -486,12 +537,7 @@ terminal_close(uint16_t code, unsigned reason, const char *text)
 	if (tm.closing)
 		return;
 	tm.closing = 1;
-	if (tm.browser_read == NULL) {		/* nothing has begun */
-		termd_ended(reason, text != NULL ? text : "not opened");
-		timer_init(&tm.gone, terminal_gone, NULL);
-		timer_set(&tm.gone, 0);
-		return;
-	}
+	tm.closed_ms = clock_ms();
 	if (text != NULL)
 		browser_send(FRAME_ERROR, text, strlen(text));
 	if (code != 0)
@@ -514,7 +560,7 @@ static void
 terminal_gone(void *arg)
 {
 	(void)arg;
-	proc_exit(0);
+	termd_exit();
 }
 
 static void
@@ -532,6 +578,9 @@ ping_due(void *arg)
 	size_t	n;
 
 	(void)arg;
+	/* While the stream is full we do not read what it may answer. */
+	if (out_left(&tm.to_stream) > 0)
+		tm.pings = 0;
 	if (tm.pings++ == PINGS_MAX) {
 		terminal_close(1011, END_LOCAL, "browser does not answer");
 		return;

@@ -21,7 +21,7 @@ int	terminal_browser(int fd, const char *accept, const uint8_t *bytes,
 
 /*
  * The stream's end (owned). Answers 101 and starts; call it after
- * terminal_browser() only.
+ * terminal_browser() only. After a refusal it is closed and nothing happens.
  */
 void	terminal_stream(int fd, uint32_t idle_s);
 
@@ -31,14 +31,16 @@ void	terminal_refuse(int status, const char *message);
 /*
  * The one way a terminal ends: tell the browser (`text`, not NULL: a type 3
  * frame; then a WebSocket close), let go of the stream, report `reason`
- * (END_*) through termd_ended(), and exit when the browser has answered or
- * after 5 s. Safe in any state; only the first call counts.
+ * (END_*) through termd_ended(), and exit when the browser has answered, or
+ * takes nothing for 5 s, or after a minute. For a terminal that has begun
+ * (terminal_stream()); only the first call counts. `code` 0: no close.
  */
 void	terminal_close(uint16_t code, unsigned reason, const char *text);
 
 void	terminal_counters(uint64_t *in, uint64_t *out);
 
-/* Given by termd.c: tell authd; called once. */
+/* Given by termd.c: tell authd, called once; say the last words and leave. */
 void	termd_ended(unsigned reason, const char *text);
+void	termd_exit(void) __attribute__((noreturn));
 
 #endif
