@@ -41,6 +41,8 @@ BUILD = os.path.abspath(os.environ.get("RELAYD_BUILD") or
                         os.path.join(SRC, "build", "check"))
 FAST_BUILD = os.path.abspath(os.environ.get("RELAYD_FAST_BUILD") or BUILD)
 DOMAIN = "support.test"
+# A test that is ended leaves its `with` blocks, and nothing behind.
+signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
 WAIT = 60           # seconds; far more than anything here takes
 
 
@@ -306,7 +308,11 @@ operator {
         self.p = None
 
     def __enter__(self):
-        self.start()
+        try:
+            self.start()
+        except BaseException:
+            self.stop()
+            raise
         return self
 
     def __exit__(self, kind, value, tb):
