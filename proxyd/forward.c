@@ -87,8 +87,11 @@ exch_begin(struct conn *c, const struct httphead *h, struct stream *st,
 	x->http10 = h->minor == 0;
 	x->keep = (h->flags & HTTPHEAD_KEEPALIVE) != 0;
 	x->repeatable = is_idempotent(h->method) && !c->body_left;
-	if (sibling->s != NULL)
-		x->origin = strndup(sibling->s, sibling->len);
+	if (sibling->s != NULL &&
+	    (x->origin = malloc(sibling->len + 1)) != NULL) {
+		memcpy(x->origin, sibling->s, sibling->len);
+		x->origin[sibling->len] = '\0';
+	}
 	if (!x->upgrade)
 		flow_begin(&x->up, h);
 	else
@@ -350,7 +353,8 @@ take_line(struct conn *c)
 	char		*p = b->data + b->off, *nl, text[MESSAGE_SIZE];
 	char		 clean[MESSAGE_SIZE], message[MESSAGE_SIZE];
 
-	nl = memchr(p, '\n', b->len);
+	nl = memchr(p, '\n', b->len < REPLY_LINE_MAX + 1 ? b->len :
+	    REPLY_LINE_MAX + 1);
 	if (nl == NULL && b->len <= REPLY_LINE_MAX)
 		return (0);
 	if (nl != NULL && nl - p == 2 && memcmp(p, "OK", 2) == 0) {

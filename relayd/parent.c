@@ -201,7 +201,7 @@ give_refuse(int fd, const char *why)
 	    -1)
 		log_debug("connection refused: %s", strerror(errno));
 	(void)shutdown(fd, SHUT_WR);
-	close(fd);
+	imsg_drop_fd(fd);
 }
 
 /* A flood of connections must not become a flood of lines. */

@@ -335,8 +335,10 @@ add_text(cJSON *to, const char *name, const char *text, size_t len)
 	size_t	 i;
 	int	 r;
 
-	if ((copy = strndup(text, len)) == NULL)
+	if ((copy = malloc(len + 1)) == NULL)
 		return (-1);
+	memcpy(copy, text, len);	/* it has no end of its own */
+	copy[len] = '\0';
 	for (i = 0; copy[i] != '\0'; i++)
 		if ((unsigned char)copy[i] < 0x20 || copy[i] == 0x7f)
 			copy[i] = ' ';
