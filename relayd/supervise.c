@@ -22,12 +22,14 @@
 #define BACKOFF_MAX_MS	10000
 #define BACKOFF_GOOD_MS	60000	/* alive so long: the next start is at once */
 #define PROXYD_MAX	64
+#define HEAD_START_MS	200	/* for termd to say 1001 before its stream goes */
 #define AGAIN_MS	1000	/* a second signal so soon is the first's echo */
 
 static struct {
 	struct slot	authd, control, proxyd[PROXYD_MAX];
 	unsigned	nproxyd;
 	int		all_ready;
+	struct timer	head_start;
 	int		authd_told_to_stop;
 	uint64_t	stop_ms;	/* when we were told to */
 } sup;
@@ -39,6 +41,7 @@ static void	slot_give_up(const struct slot *);
 static void	slot_each(void (*)(struct slot *));
 static void	child_ended(struct child *, int);
 static void	stop_child(struct child *);
+static void	stop_rest(void *);
 static void	stop_next(void);
 
 struct child *
@@ -242,8 +245,9 @@ stop_child(struct child *c)
 }
 
 /*
- * Everyone but authd first: they have still to tell it how their streams and
- * sessions ended. A second signal cuts this short.
+ * Terminals first, so that operators hear why; then everyone but authd: they
+ * have still to tell it how their streams and sessions ended. A second signal
+ * cuts this short.
  */
 void
 supervise_stop(void)
@@ -261,6 +265,24 @@ supervise_stop(void)
 	env()->stopping = 1;
 	sup.stop_ms = clock_ms();
 	log_info("stopping");
+	timer_init(&sup.head_start, stop_rest, NULL);
+	for (c = child_after(0); c != NULL; c = child_after(c->instance)) {
+		if (c->role != ROLE_TERMD)
+			continue;
+		stop_child(c);
+		if (!timer_is_set(&sup.head_start))
+			timer_set(&sup.head_start, HEAD_START_MS);
+	}
+	if (!timer_is_set(&sup.head_start))
+		stop_rest(NULL);
+}
+
+static void
+stop_rest(void *arg)
+{
+	struct child	*c;
+
+	(void)arg;
 	for (c = child_after(0); c != NULL; c = child_after(c->instance))
 		if (c->role != ROLE_AUTHD)
 			stop_child(c);
