@@ -404,6 +404,16 @@ grant_expired(void *arg)
 	grant_end(arg, END_GRANT);
 }
 
+static int
+grant_is_covered(const struct grant *g)
+{
+	const char	*message;
+	int		 status;
+
+	status = scope_check(&g->who, g->session->row.system_id, &message);
+	return (status != 401 && status != 404);
+}
+
 /* Ending one may free another: start over, passing those already seen. */
 void
 grant_recheck(void)
@@ -411,23 +421,18 @@ grant_recheck(void)
 	static uint64_t		 mark;
 	const struct link	*l;
 	struct grant		*g;
-	const char		*message;
-	int			 status;
 
 	mark++;
-	for (l = index_walk(&gr.table, NULL); l != NULL;
-	    l = index_walk(&gr.table, l)) {
+	l = index_walk(&gr.table, NULL);
+	while (l != NULL) {
 		g = OWNER(l, struct grant, link);
-		if (g->checked == mark)
-			continue;
-		g->checked = mark;
-		status = scope_check(&g->who, g->session->row.system_id,
-		    &message);
-		if (status != 401 && status != 404)
-			continue;
-		grant_end(g, END_GRANT);
-		if ((l = index_walk(&gr.table, NULL)) == NULL)
-			break;
+		if (g->checked == mark || grant_is_covered(g)) {
+			g->checked = mark;
+			l = index_walk(&gr.table, l);
+		} else {
+			grant_end(g, END_GRANT);
+			l = index_walk(&gr.table, NULL);
+		}
 	}
 	stream_recheck();
 }

@@ -246,6 +246,12 @@ drive_kill(void)
 	dr.pid = 0;
 }
 
+void
+drive_freeze(int on)
+{
+	kill(dr.pid, on ? SIGSTOP : SIGCONT);
+}
+
 int
 drive_stop(void)
 {

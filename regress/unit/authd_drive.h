@@ -38,6 +38,8 @@ void	drive_spawned_all(void);
 /* Kill it, as a crash would, or stop it in order; waits for its end. */
 void	drive_kill(void);
 int	drive_stop(void);	/* exit status */
+/* Stop it where it is (1), so that what is sent meanwhile meets one turn. */
+void	drive_freeze(int);
 /* Move its clocks. */
 void	drive_clock(uint64_t ms);
 /* Does its log hold this text so far? Reads what is there. */
