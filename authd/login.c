@@ -30,6 +30,7 @@
 #define PROBE_MS	2000
 #define RATE_PLACES	65536
 #define BUSY_RETRY_S	30	/* Retry-After of a full server */
+#define NOT_ENABLED	"support is not enabled for this system"
 
 /* A login on its way; nothing in it outlives the answer. */
 struct login {
@@ -193,7 +194,7 @@ login_credentials(struct login *lo, const char **message, uint32_t *retry)
 		    conf->rate_slot_s * 1000, &ignored);
 		return (401);
 	}
-	*message = "support is not enabled for this system";
+	*message = NOT_ENABLED;
 	return (sys->support_enabled && sys->suspended_at == 0 ? 0 : 403);
 }
 
@@ -298,6 +299,19 @@ login_probe(struct login *lo, struct session *se)
 	chan_end(c);
 }
 
+/* Disabled or removed while the login waited? 1, 0; -1: nobody knows. */
+static int
+login_is_barred(const struct login *lo)
+{
+	struct system_row	sys;
+	int			r;
+
+	if ((r = store_system_by_id(lo->system.id, &sys)) == -1)
+		return (-1);
+	return (r == STORE_NONE || sys.deleted_at != 0 ||
+	    !sys.support_enabled || sys.suspended_at != 0);
+}
+
 static int
 login_probed(struct chan *c, struct imsg *m, void *arg)
 {
@@ -305,7 +319,7 @@ login_probed(struct chan *c, struct imsg *m, void *arg)
 	struct session	*se = session_find(lo->session);
 	struct worker	*we = worker_find(lo->asker.instance);
 	uint8_t		 alive = 0;
-	int		 bad = 0;
+	int		 bad = 0, barred;
 
 	(void)c;
 	if (m != NULL && (m_get_u8(m, &alive) == -1 || m_end(m) == -1))
@@ -320,6 +334,10 @@ login_probed(struct chan *c, struct imsg *m, void *arg)
 	if (alive)
 		login_refuse(lo, 409, 0,
 		    "a tunnel for this system is already connected");
+	else if ((barred = login_is_barred(lo)) == -1)
+		login_refuse(lo, 503, BUSY_RETRY_S, "store is unavailable");
+	else if (barred)
+		login_refuse(lo, 403, 0, NOT_ENABLED);
 	else
 		login_take(lo, se);
 	return (bad);

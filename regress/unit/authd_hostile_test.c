@@ -32,6 +32,14 @@ count_of(struct peer *p, uint32_t type, unsigned enough)
 }
 
 static void
+tunnel_new(struct tunnel *t, unsigned services)
+{
+	system_add(control, t, "");
+	login(proxyd, t, "", "", "192.0.2.1");
+	up(t, services);
+}
+
+static void
 proxy_token(const struct tunnel *t, const char *operator, char dst[TOKEN_SIZE])
 {
 	struct api	a = { .token = operator, .session = t->session,
@@ -77,6 +85,35 @@ recheck(void)
 	free(tok);
 }
 
+/* A system is disabled while its second login waits for the first's life. */
+static void
+probe_disabled(void)
+{
+	struct tunnel	t, u;
+	struct imsg	m;
+	uint32_t	id;
+
+	tunnel_new(&t, 0);
+	u = t;
+	login_send(proxyd, &u, "", "", "192.0.2.1");
+	get_type(t.mux, IMSG_PROBE, &m);
+	id = m.id;
+	ctl(control, &rows, CTL_SYSTEM_DISABLE, t.key, CTL_END);
+	rows_free(&rows);
+	get_type(t.mux, IMSG_CLOSE, &m);
+	put_begin(IMSG_ALIVE, id);
+	put_u8(0);
+	put_send(t.mux, -1);
+	login_wait(&u);
+	is_int(u.status, 403,
+	    "disabled while a login waits: 403");
+	is_int(drive_sql("SELECT count(*) FROM support_sessions WHERE "
+	    "system_id = '%s' AND status IN ('pending', 'active')", t.system),
+	    0, "and no session");
+	peer_close(t.mux);
+	peer_close(u.mux);
+}
+
 int
 main(void)
 {
@@ -86,6 +123,7 @@ main(void)
 	proxyd = drive_spawn(ROLE_PROXYD, 0);
 	token = operator_token(control, "alice", "", "owner", "");
 	recheck();
+	probe_disabled();
 	is_int(drive_stop(), 0, "authd stops in order");
 	peer_close(proxyd);
 	peer_close(control);
