@@ -101,7 +101,7 @@ login_refuse(struct login *lo, int status, uint32_t retry_s,
 	if (c != NULL) {
 		login_answer(c, lo->asker.id, status, retry_s, message, "",
 		    "", "");
-		worker_set_state(worker_of(c), W_CLOSING);
+		worker_set_state(worker_of(c), W_REFUSED);
 	}
 	login_free(lo);
 }

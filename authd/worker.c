@@ -166,7 +166,7 @@ const char *
 worker_state_name(enum worker_state state)
 {
 	static const char *const	names[] = { "new", "login", "bound",
-	    "up", "again", "closing", "ready" };
+	    "up", "again", "closing", "ready", "refused" };
 
 	return (names[state]);
 }

@@ -29,7 +29,8 @@ enum worker_state {
 	W_UP,		/* muxd: a tunnel */
 	W_AGAIN,	/* muxd, termd: kept from before a restart, has to tell */
 	W_CLOSING,	/* muxd: was told to go */
-	W_READY		/* proxyd, control, termd */
+	W_READY,	/* proxyd, control, termd */
+	W_REFUSED	/* muxd: its login was; has nothing more to say */
 };
 
 TAILQ_HEAD(streams, stream);

@@ -114,6 +114,27 @@ probe_disabled(void)
 	peer_close(u.mux);
 }
 
+/* --- muxd --- */
+
+/* A muxd that was refused has nothing to say any more. */
+static void
+refused(void)
+{
+	struct tunnel	t;
+
+	system_add(control, &t, "");
+	t.secret[strlen(t.secret) - 1] ^= 1;
+	login(proxyd, &t, "", "", "192.0.2.1");
+	is_int(t.status, 401, "a wrong secret: 401");
+	put_begin(IMSG_CREDIT_ASK, 9);
+	put_u32(64);
+	put_send(t.mux, -1);
+	is_int(count_of(&parent, IMSG_OFFENCE, 1), 1,
+	    "credit for a muxd that was refused: an offence");
+	is_int(get_end(t.mux), 0, "its channel ends");
+	peer_close(t.mux);
+}
+
 int
 main(void)
 {
@@ -124,6 +145,7 @@ main(void)
 	token = operator_token(control, "alice", "", "owner", "");
 	recheck();
 	probe_disabled();
+	refused();
 	is_int(drive_stop(), 0, "authd stops in order");
 	peer_close(proxyd);
 	peer_close(control);
