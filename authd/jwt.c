@@ -16,6 +16,8 @@
 #define HEADER		"{\"alg\":\"HS256\",\"typ\":\"JWT\"}"
 #define B64		sodium_base64_VARIANT_URLSAFE_NO_PADDING
 #define PART_MAX	TOKEN_SIZE	/* decoded bytes of one part */
+#define MARK_TEXT	"relayd mark "	/* a blank: no token has one */
+#define MARK_MAX	512
 
 static struct {
 	EVP_MAC	*mac;
@@ -78,6 +80,19 @@ jwt_clear_key(void)
 {
 	sodium_memzero(jwt.key, sizeof(jwt.key));
 	jwt.len = 0;
+}
+
+int
+jwt_mark(const void *p, size_t len, uint8_t mark[JWT_MARK_SIZE])
+{
+	char	text[sizeof(MARK_TEXT) + MARK_MAX];
+	size_t	n = strlen(MARK_TEXT);
+
+	if (jwt.len == 0 || len > MARK_MAX)
+		return (-1);
+	memcpy(text, MARK_TEXT, n);
+	memcpy(text + n, p, len);
+	return (mac(text, n + len, mark));
 }
 
 /* Strict: the alphabet, no padding, nothing left over. Length, or -1. */

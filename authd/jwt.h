@@ -36,6 +36,14 @@ struct cJSON	*jwt_open(const char *token);
  */
 char	*jwt_seal(const struct cJSON *payload);
 
+/*
+ * A mark under the same key that proves that bytes which come back from another
+ * process are as we gave them away, also to an authd that started since. It can
+ * never be the signature of a token. 0; -1 without a key.
+ */
+#define JWT_MARK_SIZE	32
+int	jwt_mark(const void *, size_t len, uint8_t mark[JWT_MARK_SIZE]);
+
 /* Who acts, as a token says it. */
 struct operator {
 	char	id[ID_SIZE];

@@ -5,6 +5,8 @@
  */
 #include <sys/socket.h>
 
+#include <sodium.h>
+
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -24,7 +26,8 @@
 #define TELL_MS		1500	/* for a tunnel to tell after a restart */
 #define WAITING_MAX	64	/* streams of one tunnel that wait for room */
 #define ENDED_EXTRA	1024	/* announced, though they ended meanwhile */
-#define TAG_SIZE	(UUID_SIZE + 16)
+#define TAG_DATA	(UUID_SIZE + 16)
+#define TAG_SIZE	(TAG_DATA + JWT_MARK_SIZE)
 
 static void	stream_admit(struct stream *);
 static void	stream_rowed(void *, int);
@@ -315,9 +318,23 @@ stream_rowed(void *arg, int ok)
 		stream_start(st);
 }
 
+/* The mark of a tag's data, bound to the stream and its session. -1: no key. */
+static int
+tag_mark(const uint8_t *tag, uint64_t id, const char *session,
+    const char *service, uint8_t mark[JWT_MARK_SIZE])
+{
+	uint8_t	text[TAG_DATA + 8 + UUID_SIZE + SERVICE_SIZE] = { 0 };
+
+	memcpy(text, tag, TAG_DATA);
+	memcpy(text + TAG_DATA, &id, 8);
+	memcpy(text + TAG_DATA + 8, session, strlen(session));
+	memcpy(text + TAG_DATA + 8 + UUID_SIZE, service, strlen(service));
+	return (jwt_mark(text, sizeof(text), mark));
+}
+
 /*
- * What a new authd wants to hear from muxd about this stream. muxd could lie
- * only about rows of its own session: the row's session is compared.
+ * What a new authd wants to hear from muxd about this stream. It is marked: a
+ * muxd that lies could name another one's stream or worker as its own.
  */
 static void
 stream_tag(const struct stream *st, uint8_t tag[TAG_SIZE])
@@ -328,6 +345,8 @@ stream_tag(const struct stream *st, uint8_t tag[TAG_SIZE])
 	memcpy(tag, st->row->row.id, UUID_SIZE);
 	memcpy(tag + UUID_SIZE, &st->terminal, 8);
 	memcpy(tag + UUID_SIZE + 8, &expires, 8);
+	(void)tag_mark(tag, st->id, st->tunnel->session->row.id, st->service,
+	    tag + TAG_DATA);
 }
 
 static void
@@ -625,18 +644,20 @@ stream_restore(struct worker *we, uint64_t id, const char *service,
 	struct access	*row;
 	struct stream	*st;
 	char		 row_id[UUID_SIZE];
+	uint8_t		 mark[JWT_MARK_SIZE];
 	int64_t		 expires;
 	uint64_t	 terminal;
 
-	if (len != TAG_SIZE || tag[UUID_SIZE - 1] != '\0' ||
-	    memchr(tag, '\0', UUID_SIZE) != tag + UUID_SIZE - 1)
-		return ("no tag");
-	memcpy(row_id, tag, UUID_SIZE);
-	memcpy(&terminal, tag + UUID_SIZE, 8);
-	memcpy(&expires, tag + UUID_SIZE + 8, 8);
 	if (we->session == NULL || stream_find(id) != NULL ||
 	    we->nstreams >= proc_conf()->max_streams + ENDED_EXTRA)
 		return ("not expected");
+	if (len != TAG_SIZE || tag_mark(tag, id, we->session->row.id, service,
+	    mark) == -1 || sodium_memcmp(mark, tag + TAG_DATA,
+	    JWT_MARK_SIZE) != 0)
+		return ("not our tag");
+	memcpy(row_id, tag, UUID_SIZE);
+	memcpy(&terminal, tag + UUID_SIZE, 8);
+	memcpy(&expires, tag + UUID_SIZE + 8, 8);
 	if ((row = access_take(row_id)) == NULL ||
 	    strcmp(row->row.session_id, we->session->row.id) != 0) {
 		if (row != NULL)

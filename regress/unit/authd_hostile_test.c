@@ -135,6 +135,96 @@ refused(void)
 	peer_close(t.mux);
 }
 
+/* --- after a restart --- */
+
+static void
+announce(struct peer *p, uint64_t id, const char *name, const uint8_t *tag,
+    size_t len)
+{
+	put_begin(IMSG_ANNOUNCE, 0);
+	put_u8(1);
+	put_u32(1);
+	put_send(p, -1);
+	put_begin(IMSG_ANNOUNCE_STREAM, 0);
+	put_u64(id);
+	put_str(name);
+	put_u64(0);
+	put_u64(0);
+	put_blob(tag, len);
+	put_send(p, -1);
+	put_begin(IMSG_ANNOUNCE_END, 0);
+	put_send(p, -1);
+}
+
+static void
+rebind(struct tunnel *t)
+{
+	uint64_t	instance = t->mux->instance;
+
+	peer_close(t->mux);
+	t->mux = drive_spawn_bound(ROLE_MUXD, instance, t->system, t->session,
+	    t->generation);
+}
+
+/*
+ * Three tunnels: one claims the stream of another, one names another's muxd as
+ * the terminal that its stream belongs to.
+ */
+static void
+false_claims(void)
+{
+	struct tunnel	 good, thief, liar;
+	struct granted	 g;
+	struct opened	 o, stolen, lie;
+	char		 proxy[TOKEN_SIZE];
+
+	tunnel_new(&good, 1);
+	proxy_token(&good, token, proxy);
+	grant(proxyd, proxy, good.session, &g);
+	stream_open(proxyd, good.mux, g.grant, "s0", &o);
+	tunnel_new(&thief, 1);
+	proxy_token(&thief, token, proxy);
+	grant(proxyd, proxy, thief.session, &g);
+	stream_open(proxyd, thief.mux, g.grant, "s0", &stolen);
+	tunnel_new(&liar, 1);
+	proxy_token(&liar, token, proxy);
+	grant(proxyd, proxy, liar.session, &g);
+	stream_open(proxyd, liar.mux, g.grant, "s0", &lie);
+	drive_sync(control);
+	peer_close(proxyd);
+	peer_close(control);
+	drive_kill();
+	drive_start(0);
+	control = drive_spawn(ROLE_CONTROL, 0);
+	proxyd = drive_spawn(ROLE_PROXYD, 0);
+	rebind(&thief);
+	rebind(&liar);
+	rebind(&good);
+	drive_spawned_all();
+	announce(thief.mux, o.stream, "s0", stolen.tag, stolen.tag_len);
+	is_int(count_of(thief.mux, IMSG_STREAM_KILL, 1), 1,
+	    "a stream under another's number is killed");
+	memcpy(lie.tag + UUID_SIZE, &good.mux->instance, 8);
+	announce(liar.mux, lie.stream, "s0", lie.tag, lie.tag_len);
+	is_int(count_of(liar.mux, IMSG_STREAM_KILL, 1), 1,
+	    "a tag that was changed is none");
+	announce(good.mux, o.stream, "s0", o.tag, o.tag_len);
+	drive_sync(control);
+	ctl(control, &rows, CTL_CLOSE, liar.session, CTL_END);
+	rows_free(&rows);
+	ctl(control, &rows, CTL_CLOSE, thief.session, CTL_END);
+	rows_free(&rows);
+	drive_sync(control);
+	is_int(get_any(good.mux, &(struct imsg){ 0 }, 50), 0,
+	    "and the honest one hears nothing of all that");
+	opened_close(&o);
+	opened_close(&stolen);
+	opened_close(&lie);
+	peer_close(good.mux);
+	peer_close(thief.mux);
+	peer_close(liar.mux);
+}
+
 int
 main(void)
 {
@@ -146,6 +236,7 @@ main(void)
 	recheck();
 	probe_disabled();
 	refused();
+	false_claims();
 	is_int(drive_stop(), 0, "authd stops in order");
 	peer_close(proxyd);
 	peer_close(control);
