@@ -148,7 +148,6 @@ grant_sweep(struct worker *we, struct session *se)
 		if (g->proxyd == we && g->nstreams == 0 && !grant_is_fresh(g))
 			grant_end(g, END_GRANT);
 	}
-	stream_recheck();
 }
 
 static struct grant *

@@ -25,6 +25,7 @@
 #define ROOM_MS		200	/* for proxyds to let go of idle streams */
 #define TELL_MS		1500	/* for a tunnel to tell after a restart */
 #define WAITING_MAX	64	/* streams of one tunnel that wait for room */
+#define RECHECK_MS	60000	/* between looks at who may still */
 #define ENDED_EXTRA	1024	/* announced, though they ended meanwhile */
 #define TAG_DATA	(UUID_SIZE + 16)
 #define TAG_SIZE	(TAG_DATA + JWT_MARK_SIZE)
@@ -34,6 +35,7 @@ static void	stream_rowed(void *, int);
 static void	stream_start(struct stream *);
 static void	stream_late(void *);
 static void	stream_due(void *);
+static void	stream_recheck_due(void *);
 static void	stream_refuse(struct stream *, int, const char *);
 static void	stream_free(struct stream *);
 static int	idle_dropped(struct chan *, struct imsg *, void *);
@@ -41,12 +43,15 @@ static int	idle_dropped(struct chan *, struct imsg *, void *);
 static struct {
 	struct index	table;
 	uint64_t	next;
+	struct timer	recheck;
 } sm;
 
 int
 stream_init(void)
 {
 	sm.next = (uint64_t)clock_wall_ms() << 20;
+	timer_init(&sm.recheck, stream_recheck_due, NULL);
+	timer_set(&sm.recheck, RECHECK_MS);
 	return (0);
 }
 
@@ -615,6 +620,16 @@ stream_recheck(void)
 		else
 			stream_kill(st, END_GRANT);
 	}
+}
+
+/* Terminals and what an authd before us opened have no grant that lapses. */
+static void
+stream_recheck_due(void *arg)
+{
+	(void)arg;
+	timer_set(&sm.recheck, RECHECK_MS);
+	if (worker_is_ready())
+		stream_recheck();
 }
 
 /* After a restart: muxd tells what runs, with the tag it was given. */

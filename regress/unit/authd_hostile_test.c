@@ -50,6 +50,44 @@ proxy_token(const struct tunnel *t, const char *operator, char dst[TOKEN_SIZE])
 	strlcpy(dst, api_str("token"), TOKEN_SIZE);
 }
 
+/* A terminal of the session: its termd; its stream and tag in *o. */
+static struct peer *
+terminal(const struct tunnel *t, struct opened *o)
+{
+	struct api	 a = { .token = token, .session = t->session };
+	struct peer	*termd;
+	struct imsg	 m;
+	const uint8_t	*tag;
+	uint64_t	 nonce = 0;
+	uint32_t	 retry;
+	uint16_t	 status;
+	char		 text[MESSAGE_SIZE];
+
+	api(proxyd, API_TERMINAL_TICKET, &a);
+	put_begin(IMSG_ADMIT, next_id(proxyd));
+	put_u8(CLASS_TERMINAL);
+	put_str("192.0.2.50");
+	put_str(t->session);
+	put_str(api_str("ticket"));
+	put_str("");
+	put_send(proxyd, -1);
+	get_type(proxyd, IMSG_ADMITTED, &m);
+	(void)m_get_u16(&m, &status);
+	(void)m_get_u32(&m, &retry);
+	(void)m_get_str(&m, text, sizeof(text));
+	(void)m_get_u64(&m, &nonce);
+	termd = drive_spawn(ROLE_TERMD, nonce);
+	get_type(termd, IMSG_TERM_STREAM, &m);
+	close(m_take_fd(&m));
+	get_type(t->mux, IMSG_STREAM_OPEN, &m);
+	(void)m_get_u64(&m, &o->stream);
+	(void)m_get_str(&m, text, SERVICE_SIZE);
+	(void)m_get_blob(&m, &tag, &o->tag_len, sizeof(o->tag));
+	memcpy(o->tag, tag, o->tag_len);
+	close(m_take_fd(&m));
+	return (termd);
+}
+
 /* --- ends that have to reach everybody --- */
 
 static void
@@ -112,6 +150,27 @@ probe_disabled(void)
 	    0, "and no session");
 	peer_close(t.mux);
 	peer_close(u.mux);
+}
+
+/* Without a grant nobody asks again: authd looks by itself. */
+static void
+terminal_revoked(void)
+{
+	struct tunnel	 t;
+	struct opened	 o;
+	struct peer	*termd;
+
+	tunnel_new(&t, 0);
+	termd = terminal(&t, &o);
+	drive_sql("INSERT INTO revocations VALUES ('user', 'alice', "
+	    "9223372036854775807, 'left')");
+	drive_clock(61000);
+	is_int(count_of(t.mux, IMSG_STREAM_KILL, 1), 1,
+	    "operator-34(partial): a revoked user's terminal ends in a minute");
+	is_int(count_of(termd, IMSG_CLOSE, 1), 1, "and termd is told");
+	drive_sql("DELETE FROM revocations");
+	peer_close(termd);
+	peer_close(t.mux);
 }
 
 /* --- muxd --- */
@@ -235,6 +294,7 @@ main(void)
 	token = operator_token(control, "alice", "", "owner", "");
 	recheck();
 	probe_disabled();
+	terminal_revoked();
 	refused();
 	false_claims();
 	is_int(drive_stop(), 0, "authd stops in order");
