@@ -78,8 +78,7 @@ PATHS = -DRELAYD_VERSION='"$(VERSION)"' \
 	-DRELAYD_LIBEXECDIR='"$(libexecdir)/relayd"' \
 	-DRELAYD_CONF='"$(sysconfdir)/relayd.conf"' \
 	-DRELAYD_SOCKET='"$(runstatedir)/relayd/control.sock"' \
-	-DRELAYD_STATEDIR='"$(localstatedir)/lib/relayd"' \
-	-DRELAYD_EMPTYDIR='"$(localstatedir)/empty/relayd"'
+	-DRELAYD_STATEDIR='"$(localstatedir)/lib/relayd"'
 STD = -std=c11
 # V=1 shows the commands.
 Q = $(if $(V),,@)

@@ -85,13 +85,13 @@ enum conf_unit { UNIT_COUNT, UNIT_SECONDS, UNIT_BYTES, UNIT_BOOL };
 
 /* X(member, size with NUL, default, roles, keyword) */
 #define CONF_STRINGS(X)							\
-	X(store_path, 1024, "/var/lib/relayd/relayd.db", R_AUTHD,	\
+	X(store_path, 1024, RELAYD_STATEDIR "/relayd.db", R_AUTHD,	\
 	    "store sqlite")						\
 	X(jwt_secret_file, 1024, "", R_PARENT, "jwt secret file")	\
 	X(jwt_issuer, 256, "", R_AUTHD, "jwt issuer")			\
 	X(jwt_audience, 256, "", R_AUTHD, "jwt issuer ... audience")	\
 	X(proxy_domain, 256, "", R_AUTHD | R_PROXYD, "proxy domain")	\
-	X(control_path, 104, "/run/relayd/control.sock", R_PARENT,	\
+	X(control_path, 104, RELAYD_SOCKET, R_PARENT,			\
 	    "control socket")
 
 /* X(member, how many, size of each with NUL, roles, keyword) */
