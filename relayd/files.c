@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /* Directories and secret files, before anything runs. */
+#include <sys/file.h>
 #include <sys/stat.h>
 
 #include <dirent.h>
@@ -13,8 +14,11 @@
 #include "log.h"
 #include "relayd.h"
 
+#define SECRET_FILE_MAX	4096	/* JWT_KEY_MAX of authd */
+
 static void	dir_of(const char *, char *, size_t);
 static void	dir_make(const char *, mode_t);
+static void	store_lock(const char *, int);
 static void	store_dir(const struct conf *);
 static void	empty_dir(const struct conf *);
 
@@ -44,7 +48,7 @@ dir_make(const char *dir, mode_t mode)
 	struct stat	st;
 
 	if (mkdir(dir, mode) == -1 && errno != EEXIST)
-		fatal("mkdir %s", dir);
+		fatal("cannot make the directory %s", dir);
 	if (stat(dir, &st) == -1)
 		fatal("%s", dir);
 	if (!S_ISDIR(st.st_mode))
@@ -87,8 +91,19 @@ file_own(int dirfd, const char *name, uid_t uid, gid_t gid)
 	close(fd);
 }
 
+/* Two daemons on one store would each believe they know every session. */
+static void
+store_lock(const char *dir, int fd)
+{
+	if (flock(fd, LOCK_EX | LOCK_NB) == 0)
+		return;
+	if (errno == EWOULDBLOCK)
+		fatalx("store in %s: another relayd uses it", dir);
+	log_warn("store in %s: cannot lock", dir);
+}
+
 /*
- * authd's root. As root it has to belong to authd's user, and it holds the
+ * authd's root, which stays open here: the lock lives as long. As root it has to belong to authd's user, and it holds the
  * store and nothing else: whatever lies there, authd can read.
  */
 static void
@@ -105,17 +120,18 @@ store_dir(const struct conf *conf)
 
 	dir_of(conf->store_path, e->store_dir, sizeof(e->store_dir));
 	dir_make(e->store_dir, 0700);
-	if (!e->root)
-		return;
-	users_get(ROLE_AUTHD, &uid, &gid);
 	if ((fd = open(e->store_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC)) == -1
 	    || fstat(fd, &st) == -1)
 		fatal("%s", e->store_dir);
+	store_lock(e->store_dir, fd);
+	if (!e->root)
+		return;
+	users_get(ROLE_AUTHD, &uid, &gid);
 	if (st.st_uid != uid) {
 		if (st.st_uid != 0 || dir_holds_other(e->store_dir,
 		    conf->store_path))
 			fatalx("%s is authd's root: it has to hold the store "
-			    "and nothing else, and be owned by uid %u",
+			    "and nothing else, and be owned by root or uid %u",
 			    e->store_dir, (unsigned)uid);
 		/*
 		 * The mode first and group root, so that a root with few
@@ -130,7 +146,6 @@ store_dir(const struct conf *conf)
 		    strrchr(conf->store_path, '/') + 1, tails[i]);
 		file_own(fd, name, uid, gid);
 	}
-	close(fd);
 }
 
 /* The directory of the control socket, and in it one where nothing is. */
@@ -164,7 +179,8 @@ files_secret(const char *path, char *err, size_t err_size)
 
 	if ((fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY)) ==
 	    -1 || fstat(fd, &st) == -1) {
-		snprintf(err, err_size, "%s: %s", path, strerror(errno));
+		snprintf(err, err_size, "jwt secret file %s: %s", path,
+		    strerror(errno));
 		if (fd != -1)
 			close(fd);
 		return (-1);
@@ -175,9 +191,11 @@ files_secret(const char *path, char *err, size_t err_size)
 		wrong = "has to be owned by root or by the user of relayd";
 	else if (st.st_mode & (S_IRWXO | S_IWGRP | S_IXGRP))
 		wrong = "others can read or write it; chmod 600";
+	else if (st.st_size == 0 || st.st_size > SECRET_FILE_MAX)
+		wrong = "has to hold 1 to 4096 bytes";
 	if (wrong == NULL)
 		return (fd);
-	snprintf(err, err_size, "%s: %s", path, wrong);
+	snprintf(err, err_size, "jwt secret file %s: %s", path, wrong);
 	close(fd);
 	return (-1);
 }

@@ -300,7 +300,7 @@ lex_push_file(struct lex *lx, const char *path)
 		return (-1);
 	}
 	if ((text = file_read(full, &len)) == NULL) {
-		lex_error(lx, full, strerror(errno));
+		lex_error(lx, top != NULL ? full : NULL, strerror(errno));
 		return (-1);
 	}
 	return (source_push(lx, full, text, len) == NULL ? -1 : 0);
@@ -425,8 +425,9 @@ lex_next(struct lex *lx, union lex_value *v)
 		file_on_top(lx)->braces += c == '{' ? 1 : -1;
 	if (c == '{' || c == '}' || c == '=' || c == '\n')
 		return (c);
-	snprintf(lx->text, sizeof(lx->text), "\\x%02x", (unsigned)c);
-	lex_error(lx, lx->text, "this byte cannot stand here");
+	snprintf(lx->text, sizeof(lx->text), "byte 0x%02x cannot stand here",
+	    (unsigned)c);
+	lex_error(lx, NULL, lx->text);
 	return (BADTOKEN);
 }
 

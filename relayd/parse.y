@@ -95,7 +95,7 @@ static void	listener(struct parser *, const char *, uint64_t, uint64_t);
 %token TUNNELS "tunnels" YES "yes"
 %token BADTOKEN "an unreadable word"
 %token MACRO "a macro's name"
-%token STRING "a string" WORD "a word" LATER "a word for later"
+%token STRING "a string" WORD "a word" LATER "a word of a later version"
 %token NUMBER "a number" DURATION "a duration such as 30s"
 %token SIZE "a size such as 5M"
 %token '\n' "end of line" '{' "{" '}' "}" '=' "="
@@ -424,6 +424,12 @@ yyreport_syntax_error(const yypcontext_t *ctx, struct parser *ps)
 		return (0);
 	}
 	snprintf(text, sizeof(text), "unexpected %s", found);
+	/* Words that would only be refused help nobody. */
+	for (i = 0; i < n && want[i] != YYSYMBOL_LATER; i++)
+		;
+	if (i < n && n > 1)
+		memmove(&want[i], &want[i + 1],
+		    (size_t)(--n - i) * sizeof(want[0]));
 	for (i = 0; i < n; i++) {
 		strlcat(text, sep, sizeof(text));
 		strlcat(text, yysymbol_name(want[i]), sizeof(text));

@@ -34,6 +34,7 @@ static struct event	*signals[NSIGNALS];
 static void	usage(void) __attribute__((noreturn));
 static void	options(int, char **, int *, int *);
 static int	check_only(int);
+static const char *absolute(const char *);
 static void	reserve_fds(void);
 static void	background(void);
 static void	signals_init(void);
@@ -64,6 +65,10 @@ main(int argc, char **argv)
 		return (check_only(verbose));
 	reserve_fds();
 	log_init("relayd", -1, verbose);
+	if (!relayd.foreground) {
+		relayd.conf_path = absolute(relayd.conf_path);
+		relayd.libexec = absolute(relayd.libexec);
+	}
 	if (sodium_init() == -1)
 		fatalx("libsodium does not start");
 	relayd.verbose = verbose;
@@ -149,6 +154,20 @@ check_only(int verbose)
 	else
 		fprintf(stderr, "configuration OK\n");
 	return (0);
+}
+
+/* The same file from everywhere: in the background "/" is where we are. */
+static const char *
+absolute(const char *path)
+{
+	char	dir[2048], *full;
+
+	if (path[0] == '/')
+		return (path);
+	if (getcwd(dir, sizeof(dir)) == NULL ||
+	    asprintf(&full, "%s/%s", dir, path) == -1)
+		fatal("%s", path);
+	return (full);
 }
 
 /*

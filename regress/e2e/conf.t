@@ -3,6 +3,7 @@
 """relayd at its start: -n and -nv, errors, secret files, limits, the control
 socket, the manual's examples, the life without root."""
 
+import json
 import os
 import re
 import resource
@@ -108,6 +109,11 @@ r = run("-d", "-f", good)
 t.ok(r.returncode == 1 and "others can read or write it" in r.stderr,
      "a secret that others can read is refused")
 os.chmod(secret, 0o600)
+empty = write("empty.secret", "")
+r = run("-d", "-f", write("empty.conf", config(free_port()).replace(
+    secret, empty)))
+t.ok(r.returncode == 1 and empty + ": has to hold" in r.stderr,
+     "an empty secret is refused by name")
 
 
 def few_files():
@@ -169,6 +175,13 @@ with Relayd(t) as d:
     t.ok(r.returncode == 1, "a second daemon does not start")
     t.ok(d.ctl_try("show", "stats") is not None,
          "and the first does not notice")
+    with open(d.conf) as f:
+        text = f.read()
+    other = write("other.conf", text.replace(d.sock, top + "/other.sock")
+                  .replace("port %d" % d.port, "port %d" % free_port()))
+    r = run("-d", "-f", other, "-L", os.path.join(BUILD, "libexec"))
+    t.ok(r.returncode == 1 and "another relayd uses it" in r.stderr,
+         "nor one with a socket and a port of its own on the same store")
     layers = {p["role"]: p["sandbox"] for p in d.processes()}
     if os.geteuid() == 0:
         for role in ("authd", "control", "proxyd"):
@@ -247,6 +260,26 @@ if os.geteuid() == 0:
     t.ok("up" in r.stdout, "and the store is open")
     p.send_signal(signal.SIGTERM)
     t.equal(p.wait(WAIT), 0, "and it stops")
+
+    # In the background "/" is where it is: relative names still hold.
+    sock = os.path.join(home, "control.sock")
+    t.equal(subprocess.run(
+        ["./relayd", "-f", "relayd.conf", "-L", "libexec"], cwd=home,
+        stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+        preexec_fn=nobody, timeout=WAIT).returncode, 0,
+        "without -d it goes into the background")
+
+    def ask(*words):
+        return subprocess.run([ctl, "-s", sock, "-j", *words],
+                              stdout=subprocess.PIPE,
+                              stderr=subprocess.DEVNULL, timeout=WAIT)
+    t.ok(until(lambda: ask("reload").returncode == 0, "a reload"),
+         "its file is found again from there")
+    os.kill(next(int(p["pid"]) for p in
+                 json.loads(ask("show", "processes").stdout)
+                 if p["role"] == "parent"), signal.SIGTERM)
+    t.ok(until(lambda: not os.path.exists(sock), "the end"),
+         "and it stops, too")
 
 shutil.rmtree(top, ignore_errors=True)
 t.done()
