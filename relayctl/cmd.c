@@ -44,6 +44,7 @@ const size_t		ncmds = sizeof(cmds) / sizeof(cmds[0]);
 
 #define ITEMS_MAX	16	/* of one pattern */
 #define ITEM_SIZE	24
+#define USAGE_COLUMN	30	/* where explanations start */
 
 /* One word of a pattern. */
 struct item {
@@ -406,8 +407,14 @@ cmd_usage(FILE *f)
 {
 	size_t	i;
 
-	for (i = 0; i < ncmds; i++)
-		fprintf(f, "\t%s\n", cmds[i].pattern);
+	for (i = 0; i < ncmds; i++) {
+		if (strlen(cmds[i].pattern) > USAGE_COLUMN)
+			fprintf(f, "  %s\n  %*s  ", cmds[i].pattern,
+			    USAGE_COLUMN, "");
+		else
+			fprintf(f, "  %-*s  ", USAGE_COLUMN, cmds[i].pattern);
+		fprintf(f, "%s\n", cmds[i].help);
+	}
 }
 
 /* Optional words that have not been said, or may be said again. */

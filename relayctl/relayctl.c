@@ -61,8 +61,13 @@ usage(int status)
 {
 	FILE	*f = status == EXIT_DONE ? stdout : stderr;
 
-	fprintf(f, "usage: relayctl [-j] [-s socket] command\n\ncommands:\n");
-	cmd_usage(f);
+	fprintf(f, "usage: relayctl [-hj] [-s socket] command "
+	    "[argument ...]\n");
+	if (status == EXIT_DONE) {
+		fprintf(f, "\n");
+		cmd_usage(f);
+	} else
+		fprintf(f, "relayctl -h prints the commands\n");
 	exit(status);
 }
 
@@ -120,10 +125,12 @@ local(const struct cmd_line *line, int argc, char **argv)
 	(void)argv;
 	fputs("_relayctl()\n"
 	    "{\n"
-	    "\tlocal word words=()\n"
-	    "\tfor word in \"${COMP_WORDS[@]:1:COMP_CWORD}\"; do\n"
-	    "\t\t[[ $word == -* ]] || words+=(\"$word\")\n"
+	    "\tlocal i=1 words\n"
+	    "\twhile [[ $i -lt $COMP_CWORD && ${COMP_WORDS[i]} == -* ]]; do\n"
+	    "\t\t[[ ${COMP_WORDS[i]} != -*s ]] || ((i++))\n"
+	    "\t\t((i++))\n"
 	    "\tdone\n"
+	    "\twords=(\"${COMP_WORDS[@]:i:COMP_CWORD-i+1}\")\n"
 	    "\tmapfile -t COMPREPLY < <(\"$1\" completion words "
 	    "\"${words[@]}\")\n"
 	    "}\n"

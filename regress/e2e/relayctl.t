@@ -74,7 +74,7 @@ r = plain("completion", "bash")
 t.match(r.stdout, "complete -F _relayctl relayctl", "completion for bash")
 r = subprocess.run(["bash", "-c", """
 eval "$(%s completion bash)"
-COMP_WORDS=(%s show s); COMP_CWORD=2
+COMP_WORDS=(%s -js /a/socket show s); COMP_CWORD=4
 _relayctl %s
 echo "${COMPREPLY[@]}"
 """ % (CTL, CTL, CTL)], stdout=subprocess.PIPE, text=True, timeout=WAIT)
