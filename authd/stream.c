@@ -35,6 +35,7 @@ static void	stream_rowed(void *, int);
 static void	stream_start(struct stream *);
 static void	stream_late(void *);
 static void	stream_due(void *);
+static void	stream_arm_due(struct stream *, int64_t);
 static void	stream_recheck_due(void *);
 static void	stream_refuse(struct stream *, int, const char *);
 static void	stream_free(struct stream *);
@@ -563,9 +564,13 @@ stream_forget_list(struct streams *list, const struct grant *g)
 {
 	struct stream	*st;
 
-	TAILQ_FOREACH(st, list, of_tunnel)
-		if (st->grant == g)
-			st->grant = NULL;
+	TAILQ_FOREACH(st, list, of_tunnel) {
+		if (st->grant != g)
+			continue;
+		st->grant = NULL;
+		if (st->state == STREAM_OPENED)
+			stream_arm_due(st, st->who.expires);
+	}
 }
 
 void
@@ -692,12 +697,19 @@ stream_restore(struct worker *we, uint64_t id, const char *service,
 	we->nstreams++;
 	if (id >= sm.next)
 		sm.next = id + 1;
-	if (expires != 0) {
-		timer_init(&st->timer, stream_due, st);
-		timer_set(&st->timer, expires > clock_wall() ?
-		    (uint64_t)(expires - clock_wall()) * 1000 : 0);
-	}
+	if (expires != 0)
+		stream_arm_due(st, expires);
 	return (NULL);
+}
+
+/* It ends with its token, also when no grant tells it so. */
+static void
+stream_arm_due(struct stream *st, int64_t expires)
+{
+	int64_t	left = expires - clock_wall();
+
+	timer_init(&st->timer, stream_due, st);
+	timer_set(&st->timer, left > 0 ? (uint64_t)left * 1000 : 0);
 }
 
 /* The token under which it was opened is over. */

@@ -173,6 +173,31 @@ terminal_revoked(void)
 	peer_close(t.mux);
 }
 
+/* A proxyd that leaves its channel keeps its streams, as long as they may. */
+static void
+proxyd_leaves(void)
+{
+	struct tunnel	 t;
+	struct granted	 g;
+	struct opened	 o;
+	struct peer	*bad;
+	char		 proxy[TOKEN_SIZE];
+
+	tunnel_new(&t, 1);
+	proxy_token(&t, token, proxy);
+	bad = drive_spawn(ROLE_PROXYD, 0);
+	grant(bad, proxy, t.session, &g);
+	stream_open(bad, t.mux, g.grant, "s0", &o);
+	peer_close(bad);
+	drive_sync(control);
+	is_int(get_none(t.mux, IMSG_STREAM_KILL), 0, "what runs goes on");
+	drive_clock(8 * 3600 * 1000UL);
+	is_int(count_of(t.mux, IMSG_STREAM_KILL, 1), 1,
+	    "operator-34(partial): the token's end is its end all the same");
+	opened_close(&o);
+	peer_close(t.mux);
+}
+
 /* --- muxd --- */
 
 /* A muxd that was refused has nothing to say any more. */
@@ -297,6 +322,7 @@ main(void)
 	terminal_revoked();
 	refused();
 	false_claims();
+	proxyd_leaves();
 	is_int(drive_stop(), 0, "authd stops in order");
 	peer_close(proxyd);
 	peer_close(control);
