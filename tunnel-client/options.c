@@ -100,6 +100,10 @@ usage(FILE *f)
 
 	fprintf(f, "usage: tunnel-client --url URL --key KEY --secret-file "
 	    "FILE [option ...]\n");
+	if (f == stderr) {
+		fprintf(f, "tunnel-client --help explains the options\n");
+		return;
+	}
 	for (i = 0; i < NROWS; i++) {
 		if (rows[i].help == NULL)
 			continue;
@@ -112,6 +116,8 @@ usage(FILE *f)
 			fprintf(f, " (%s)", rows[i].def);
 		fprintf(f, "\n");
 	}
+	fprintf(f, "  -h, --%-28s %s\n      --%-28s %s\n", "help",
+	    "print this", "version", "print the version");
 	fprintf(f, "Most can be set in the environment as well: "
 	    "tunnel-client(1).\n");
 }
@@ -340,8 +346,9 @@ check(const struct options *o)
 
 	if (*o->url == '\0' || *o->key == '\0' || *o->secret == '\0') {
 		fprintf(stderr, "tunnel-client: %s is required\n",
-		    *o->url == '\0' ? "--url" : *o->key == '\0' ? "--key" :
-		    "--secret-file");
+		    *o->url == '\0' ? "--url or SUPPORT_URL" :
+		    *o->key == '\0' ? "--key or SYSTEM_KEY" :
+		    "--secret-file or SYSTEM_SECRET");
 		usage(stderr);
 		return (-1);
 	}

@@ -27,9 +27,10 @@ def refused(text, *flags, env=None):
 
 FULL = {"SUPPORT_URL": "ws://127.0.0.1:1/", "SYSTEM_KEY": KEY,
         "SYSTEM_SECRET": SECRET}
-refused("--url is required\nusage: ")
-refused("--key is required\nusage: ", "-u", "ws://x")
-refused("--secret-file is required\nusage: ", "-u", "ws://x", "-k", "K")
+refused("--url or SUPPORT_URL is required\nusage: ")
+refused("--key or SYSTEM_KEY is required\nusage: ", "-u", "ws://x")
+refused("--secret-file or SYSTEM_SECRET is required\nusage: ", "-u", "ws://x",
+        "-k", "K")
 refused("usage: ", "--no-such-flag")
 refused('unexpected "word"', "word", env=FULL)
 refused("--discovery-interval: a duration", "--discovery-interval", "soon",
