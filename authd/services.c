@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "clock.h"
 #include "compat.h"
 #include "grant.h"
 #include "log.h"
@@ -10,6 +11,7 @@
 #include "target.h"
 #include "worker.h"
 
+#define PUSH_MS	1000	/* between two tables of a session to proxyds */
 #define ALNUM	"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
 
 static size_t	all_bytes;	/* of all tables */
@@ -251,11 +253,26 @@ services_send(const struct session *se, struct worker *proxyd)
 	chan_end(c);
 }
 
+/* A muxd that sends tables without end is not to drown proxyds in them. */
 void
-services_push(const struct session *se)
+services_push(struct session *se)
 {
+	if (se->pushed_ms != 0 && clock_ms() - se->pushed_ms < PUSH_MS) {
+		if (!timer_is_set(&se->push))
+			timer_set(&se->push, PUSH_MS);
+		return;
+	}
+	services_push_due(se);
+}
+
+void
+services_push_due(void *arg)
+{
+	struct session	*se = arg;
 	struct worker	*we;
 
+	timer_del(&se->push);
+	se->pushed_ms = clock_ms();
 	TAILQ_FOREACH(we, &workers, entry)
 		if (we->role == ROLE_PROXYD && grant_holds(we, se))
 			services_send(se, we);

@@ -49,8 +49,12 @@ int	services_on_begin(struct chan *, struct imsg *);
 int	services_on_service(struct chan *, struct imsg *);
 int	services_on_end(struct chan *, struct imsg *);
 
-/* Send the session's table to one proxyd, or to all that hold a grant. */
+/*
+ * Send the session's table to one proxyd, or to all that hold a grant: at once,
+ * then once a second at most, the newest. The timer for that is the session's.
+ */
 void	services_send(const struct session *, struct worker *proxyd);
-void	services_push(const struct session *);
+void	services_push(struct session *);
+void	services_push_due(void *session);
 
 #endif

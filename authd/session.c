@@ -170,6 +170,7 @@ session_alloc(void)
 	TAILQ_INIT(&se->grants);
 	timer_init(&se->grace, session_gone, se);
 	timer_init(&se->expiry, session_expired, se);
+	timer_init(&se->push, services_push_due, se);
 	return (se);
 }
 
@@ -194,6 +195,7 @@ session_unlink(struct session *se)
 	TAILQ_REMOVE(&sessions, se, entry);
 	timer_del(&se->grace);
 	timer_del(&se->expiry);
+	timer_del(&se->push);
 	se->over = 1;
 }
 

@@ -33,6 +33,8 @@ struct session {
 	struct services		*services;	/* never NULL */
 	struct grants		 grants;
 	struct timer		 grace, expiry;
+	struct timer		 push;		/* a table that waits to be told */
+	uint64_t		 pushed_ms;	/* when one was told last */
 	uint64_t		 idle_drop_ms;	/* when proxyds were last asked */
 };
 

@@ -219,6 +219,74 @@ refused(void)
 	peer_close(t.mux);
 }
 
+static void
+service(struct peer *mux, const char *name, size_t len)
+{
+	char	path[PATH_SIZE];
+
+	memset(path, 'x', sizeof(path));
+	path[len] = '\0';
+	put_begin(IMSG_SERVICE, 0);
+	put_str(name);
+	put_str("127.0.0.1:8000");
+	put_str("");
+	put_u8(0);
+	put_str("");
+	put_str(path);
+	put_str(path);
+	put_str("");
+	put_str("");
+	put_send(mux, -1);
+}
+
+static void
+table(struct peer *mux, unsigned n, size_t len)
+{
+	char		name[16];
+	unsigned	i;
+
+	put_begin(IMSG_SERVICES_BEGIN, 0);
+	put_u32(1);
+	put_u32(n);
+	put_str("");
+	put_send(mux, -1);
+	for (i = 0; i < n; i++) {
+		snprintf(name, sizeof(name), "s%u", i);
+		service(mux, name, len);
+	}
+	put_begin(IMSG_SERVICES_END, 0);
+	put_send(mux, -1);
+}
+
+/* Tables without end: those proxyds are spared that hold a grant. */
+static void
+tables(void)
+{
+	struct tunnel	 t;
+	struct granted	 g;
+	struct peer	*other;
+	char		 proxy[TOKEN_SIZE];
+	unsigned	 i, n;
+
+	tunnel_new(&t, 1);
+	proxy_token(&t, token, proxy);
+	other = drive_spawn(ROLE_PROXYD, 0);
+	grant(other, proxy, t.session, &g);
+	is_int(g.status, 0, "a proxyd that holds a grant");
+	for (i = 0; i < 400; i++)
+		table(t.mux, 10, 1000);
+	drive_sync(control);
+	n = count_of(other, IMSG_SERVICES_BEGIN, 400);
+	ok(n > 0 && n < 20, "of 400 tables it hears only some: %u", n);
+	is_int(get_none(&parent, IMSG_OFFENCE), 0, "and nobody has to go");
+	table(t.mux, 3, 10);
+	drive_sync(control);
+	drive_clock(1100);
+	is_int(count_of(other, IMSG_SERVICE, 3), 3, "the last one comes");
+	peer_close(other);
+	peer_close(t.mux);
+}
+
 /* --- after a restart --- */
 
 static void
@@ -321,6 +389,7 @@ main(void)
 	probe_disabled();
 	terminal_revoked();
 	refused();
+	tables();
 	false_claims();
 	proxyd_leaves();
 	is_int(drive_stop(), 0, "authd stops in order");
