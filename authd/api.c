@@ -182,9 +182,12 @@ api_on_api(struct chan *c, struct imsg *m)
 		goto out;
 	r = 0;
 	reason[0] = '\0';
+	status = 503;
 	message = "store is unavailable";
-	status = worker_is_ready() ? api_authenticate(&call, &message, reason) :
-	    503;
+	if (chan_queued(c) > CHAN_QUEUE_HIGH)
+		message = "server is busy";
+	else if (worker_is_ready())
+		status = api_authenticate(&call, &message, reason);
 	explicit_bzero(call.token, sizeof(call.token));
 	if (status == 0) {
 		ops[call.op].fn(&call);

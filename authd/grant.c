@@ -29,6 +29,7 @@ static void	grant_late(void *);
 static void	grant_expired(void *);
 static void	grant_free(struct grant *);
 static void	grant_answer(struct grant *);
+static void	grant_busy(struct grant *);
 
 static struct {
 	struct index	table;
@@ -210,8 +211,7 @@ grant_on_grant(struct chan *c, struct imsg *m)
 	g->asker = asker_of(c, m);
 	g->row = access_web(&pc.who, se->row.id, pc.service, ask.addr);
 	if (g->row == NULL) {
-		grant_refuse(c, m->id, 503, "server is busy");
-		grant_free(g);
+		grant_busy(g);
 		return (0);
 	}
 	if (g->row->saved)
@@ -255,11 +255,22 @@ grant_late(void *arg)
 void
 grant_announced(struct session *se)
 {
-	struct grant	*g;
+	struct grant	*g, *next;
 
-	TAILQ_FOREACH(g, &se->grants, of_session)
+	for (g = TAILQ_FIRST(&se->grants); g != NULL; g = next) {
+		next = TAILQ_NEXT(g, of_session);
 		if (timer_is_set(&g->wait))
 			grant_answer(g);
+	}
+}
+
+/* Answered with 503, and gone. */
+static void
+grant_busy(struct grant *g)
+{
+	grant_refuse(asker_chan(&g->asker), g->asker.id, 503, "server is busy");
+	g->asker.instance = 0;
+	grant_free(g);
 }
 
 static void
@@ -273,6 +284,10 @@ grant_answer(struct grant *g)
 	g->row = NULL;
 	if (c == NULL)
 		return;
+	if (chan_queued(c) > CHAN_QUEUE_HIGH) {
+		grant_busy(g);
+		return;
+	}
 	if (expires > g->who.expires)
 		expires = g->who.expires;
 	services_send(g->session, g->proxyd);

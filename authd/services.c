@@ -273,7 +273,12 @@ services_push_due(void *arg)
 
 	timer_del(&se->push);
 	se->pushed_ms = clock_ms();
-	TAILQ_FOREACH(we, &workers, entry)
-		if (we->role == ROLE_PROXYD && grant_holds(we, se))
+	TAILQ_FOREACH(we, &workers, entry) {
+		if (we->role != ROLE_PROXYD || !grant_holds(we, se))
+			continue;
+		if (chan_queued(we->chan) > CHAN_QUEUE_HIGH)
+			timer_set(&se->push, PUSH_MS);
+		else
 			services_send(se, we);
+	}
 }

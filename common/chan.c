@@ -248,6 +248,12 @@ chan_late_answers(const struct chan *c)
 	return (c->late);
 }
 
+size_t
+chan_queued(const struct chan *c)
+{
+	return (c->queued);
+}
+
 /* Receiving. */
 
 static void

@@ -109,6 +109,12 @@ void	chan_add_u64(struct chan *, uint64_t);
 void	chan_add_str(struct chan *, const char *);
 void	chan_add_blob(struct chan *, const void *, size_t);
 int	chan_end(struct chan *);
+/*
+ * Memory that waits to leave. Who answers at length looks first: beyond
+ * CHAN_QUEUE_HIGH a question is better refused than the asker ended.
+ */
+#define CHAN_QUEUE_HIGH	(CHAN_QUEUE_MAX / 2)
+size_t	chan_queued(const struct chan *);
 
 /*
  * While corked, finished messages wait; authd corks a turn of its loop so that

@@ -287,6 +287,62 @@ tables(void)
 	peer_close(t.mux);
 }
 
+/* A great table, asked for more often than proxyd reads. */
+static void
+backlog(void)
+{
+	struct tunnel	 t;
+	struct peer	*other;
+	struct imsg	 m;
+	char		 proxy[TOKEN_SIZE], slug[SLUG_SIZE] = "", *p = slug;
+	unsigned	 i, answers = 0, busy = 0;
+	uint16_t	 status;
+	int		 r;
+
+	tunnel_new(&t, 1);
+	proxy_token(&t, token, proxy);
+	table(t.mux, 500, 1000);
+	drive_sync(control);
+	for (i = 0; t.session[i] != '\0'; i++)
+		if (t.session[i] != '-')
+			*p++ = t.session[i];
+	*p = '\0';
+	other = drive_spawn(ROLE_PROXYD, 0);
+	for (i = 0; i < 20; i++) {
+		put_begin(IMSG_GRANT, next_id(other));
+		put_str(proxy);
+		put_str(slug);
+		put_str("192.0.2.99");
+		put_send(other, -1);
+		put_begin(IMSG_API, next_id(other));
+		put_u8(API_SERVICES);
+		put_str(token);
+		put_str("192.0.2.99");
+		put_str(t.session);
+		put_str("");
+		put_u32(0);
+		put_u32(0);
+		put_str("");
+		put_u8(0);
+		put_u32(0);
+		put_str("");
+		put_send(other, -1);
+	}
+	drive_sync(control);
+	while (answers < 40 && (r = get_any(other, &m, WAIT_MS)) > 0) {
+		if (r != IMSG_GRANTED && r != IMSG_API_RESULT)
+			continue;
+		answers++;
+		(void)m_get_u16(&m, &status);
+		busy += status == 503;
+	}
+	is_int(answers, 40, "a backlog: every question is answered");
+	ok(busy > 0 && busy < 40, "some of them with 503: %u", busy);
+	is_int(get_none(&parent, IMSG_OFFENCE), 0, "and proxyd stays");
+	peer_close(other);
+	peer_close(t.mux);
+}
+
 /* --- after a restart --- */
 
 static void
@@ -390,6 +446,7 @@ main(void)
 	terminal_revoked();
 	refused();
 	tables();
+	backlog();
 	false_claims();
 	proxyd_leaves();
 	is_int(drive_stop(), 0, "authd stops in order");
