@@ -2,11 +2,11 @@
 #include <unistd.h>
 
 #include "credit.h"
+#include "proc.h"
 #include "worker.h"
 
 #define SHARE		8		/* an eighth of memory */
 #define FALLBACK_MIB	512		/* when nobody says how much there is */
-#define TUNNEL_MIB	1024		/* one tunnel; muxd's own limit is lower */
 
 static uint32_t	total_mib, leased_mib;
 
@@ -37,13 +37,16 @@ int
 credit_on_ask(struct chan *c, struct imsg *m)
 {
 	struct worker	*we = worker_of(c);
-	uint32_t	 want, give;
+	uint32_t	 want, give, most;
 
 	if (m_get_u32(m, &want) == -1 || m_end(m) == -1)
 		return (-1);
+	most = (uint32_t)(proc_conf()->credit_tunnel >> 20);
 	give = want;
-	if (give > TUNNEL_MIB - we->lease_mib)
-		give = TUNNEL_MIB - we->lease_mib;
+	if (we->lease_mib >= most)
+		give = 0;
+	else if (give > most - we->lease_mib)
+		give = most - we->lease_mib;
 	if (give > total_mib - leased_mib)
 		give = total_mib - leased_mib;
 	we->lease_mib += give;

@@ -63,7 +63,7 @@ enum conf_unit { UNIT_COUNT, UNIT_SECONDS, UNIT_BYTES, UNIT_BOOL };
 	X(replace_live, 0, 0, 1, UNIT_BOOL, R_AUTHD,			\
 	    "replace live tunnel")					\
 	X(credit_tunnel, 67108864, 1048576, 1073741824, UNIT_BYTES,	\
-	    R_MUXD, "credit per tunnel")				\
+	    R_AUTHD | R_MUXD, "credit per tunnel")			\
 	X(proxy_port, 443, 1, 65535, UNIT_COUNT, R_AUTHD | R_PROXYD,	\
 	    "proxy domain ... port")					\
 	X(proxy_plain, 0, 0, 1, UNIT_BOOL, R_AUTHD | R_PROXYD,		\

@@ -343,6 +343,31 @@ backlog(void)
 	peer_close(t.mux);
 }
 
+static unsigned
+credit(struct peer *mux, uint32_t want)
+{
+	struct imsg	m;
+	uint32_t	got = 0;
+
+	put_begin(IMSG_CREDIT_ASK, next_id(mux));
+	put_u32(want);
+	put_send(mux, -1);
+	get_type(mux, IMSG_CREDIT, &m);
+	(void)m_get_u32(&m, &got);
+	return (got);
+}
+
+static void
+greed(void)
+{
+	struct tunnel	t;
+
+	tunnel_new(&t, 0);
+	ok(credit(t.mux, UINT32_MAX) <= 64, "one tunnel gets 64 MiB at most");
+	is_int(credit(t.mux, 1), 0, "and then nothing");
+	peer_close(t.mux);
+}
+
 /* --- after a restart --- */
 
 static void
@@ -447,6 +472,7 @@ main(void)
 	refused();
 	tables();
 	backlog();
+	greed();
 	false_claims();
 	proxyd_leaves();
 	is_int(drive_stop(), 0, "authd stops in order");
