@@ -36,6 +36,8 @@ tunnel_new(struct tunnel *t, unsigned services)
 {
 	system_add(control, t, "");
 	login(proxyd, t, "", "", "192.0.2.1");
+	if (t->status != 0)
+		diag("login: %d %s", t->status, t->message);
 	up(t, services);
 }
 
@@ -368,6 +370,42 @@ greed(void)
 	peer_close(t.mux);
 }
 
+/* The session ends and its client is back within one turn of the loop. */
+static void
+same_turn(void)
+{
+	struct tunnel	t, u;
+	struct imsg	m;
+	uint64_t	nonce;
+
+	tunnel_new(&t, 0);
+	u = t;
+	nonce = admit(proxyd, "192.0.2.1", NULL);
+	u.mux = drive_spawn(ROLE_MUXD, nonce);
+	drive_sync(control);
+	drive_freeze(1);
+	put_begin(IMSG_CTL, next_id(control));
+	put_u32(CTL_VERSION);
+	put_u16(CTL_CLOSE);
+	put_u8(1);
+	put_str(t.session);
+	put_send(control, -1);
+	put_begin(IMSG_LOGIN, next_id(u.mux));
+	put_u64(nonce);
+	put_str(t.key);
+	put_str(t.secret);
+	put_str("");
+	put_str("");
+	put_str("192.0.2.1");
+	put_send(u.mux, -1);
+	drive_freeze(0);
+	get_type(control, IMSG_CTL_DONE, &m);
+	login_wait(&u);
+	is_int(u.status, 0, "closed and back in one turn: a new session");
+	peer_close(t.mux);
+	peer_close(u.mux);
+}
+
 /* --- after a restart --- */
 
 static void
@@ -473,6 +511,7 @@ main(void)
 	tables();
 	backlog();
 	greed();
+	same_turn();
 	false_claims();
 	proxyd_leaves();
 	is_int(drive_stop(), 0, "authd stops in order");
