@@ -139,7 +139,10 @@ store_session_diagnostics(const char *id, const char *json, size_t len,
 	" AND o.deleted_at IS NULL"					\
 	" LEFT JOIN organizations r ON r.id = o.parent"			\
 	" AND r.deleted_at IS NULL"					\
-	" WHERE (?1 = 'owner'"						\
+	" WHERE (?1 = 'owner' OR NOT EXISTS (SELECT 1"			\
+	" FROM organizations d WHERE d.id = ?2"				\
+	" AND d.deleted_at IS NOT NULL))"				\
+	" AND (?1 = 'owner'"						\
 	" OR (?1 IN ('distributor', 'reseller', 'customer')"		\
 	" AND s.organization_id = ?2)"					\
 	" OR (?1 IN ('distributor', 'reseller')"			\

@@ -152,15 +152,18 @@ store_org_delete(const char *id, int64_t now)
 }
 
 /*
- * "Created by" is the parent; what was deleted does not count. `o` is the
- * system's organization, `r` its creator.
+ * "Created by" is the parent; what was deleted does not count, also as the
+ * caller's own. An organization may be unknown here: then it was not deleted.
+ * `o` is the system's organization, `r` its creator.
  */
 #define VISIBLE_FROM							\
 	"SELECT 1 FROM systems s"					\
 	" LEFT JOIN organizations o ON o.id = s.organization_id"	\
 	" AND o.deleted_at IS NULL"					\
 	" LEFT JOIN organizations r ON r.id = o.parent"			\
-	" AND r.deleted_at IS NULL WHERE s.id = ?1 AND "
+	" AND r.deleted_at IS NULL WHERE s.id = ?1"			\
+	" AND NOT EXISTS (SELECT 1 FROM organizations d"		\
+	" WHERE d.id = ?2 AND d.deleted_at IS NOT NULL) AND "
 #define OWN		"s.organization_id = ?2"
 #define OWN_CUSTOMER	"(o.type = 'customer' AND o.parent = ?2)"
 #define OWN_RESELLER	"(o.type = 'reseller' AND o.parent = ?2)"

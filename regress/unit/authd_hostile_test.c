@@ -125,6 +125,41 @@ recheck(void)
 	free(tok);
 }
 
+/* Who belongs to an organization that was removed sees nothing of it. */
+static void
+own_organization(void)
+{
+	struct tunnel	 t;
+	struct granted	 g;
+	struct api	 a = { 0 };
+	char		 org[ID_SIZE], proxy[TOKEN_SIZE];
+	char		*tok;
+
+	ctl(control, &rows, CTL_ORG_ADD, "Shop", "customer", "", CTL_END);
+	strlcpy(org, cell(&rows, 1, "id"), sizeof(org));
+	rows_free(&rows);
+	system_add(control, &t, org);
+	login(proxyd, &t, "", "", "192.0.2.1");
+	up(&t, 1);
+	tok = operator_token(control, "carol", org, "customer", "");
+	proxy_token(&t, tok, proxy);
+	grant(proxyd, proxy, t.session, &g);
+	is_int(g.status, 0, "a grant of the organization's own");
+	ctl(control, &rows, CTL_ORG_REMOVE, org, CTL_END);
+	rows_free(&rows);
+	is_int(count_of(proxyd, IMSG_GRANT_END, 1), 1,
+	    "operator-6(partial): their organization goes: its grants end");
+	a.token = tok;
+	a.session = t.session;
+	is_int(api(proxyd, API_SESSION_GET, &a), 404,
+	    "operator-6(partial): and its people see nothing");
+	is_int(api(proxyd, API_SESSION_LIST, &a), 200, "the list works");
+	ok(strstr(api_data, t.session) == NULL,
+	    "operator-6(partial): and is without it");
+	peer_close(t.mux);
+	free(tok);
+}
+
 /* A system is disabled while its second login waits for the first's life. */
 static void
 probe_disabled(void)
@@ -505,6 +540,7 @@ main(void)
 	proxyd = drive_spawn(ROLE_PROXYD, 0);
 	token = operator_token(control, "alice", "", "owner", "");
 	recheck();
+	own_organization();
 	probe_disabled();
 	terminal_revoked();
 	refused();
