@@ -180,13 +180,16 @@ access_operator(const struct access *a, struct operator *who)
 	who->may_connect = 1;
 }
 
-/* What the row says beside its columns, as JSON text. */
-static void
-access_metadata(struct access *a)
+/* Its JSON text, with the first `len` bytes of the outcome. 0; -1: too long. */
+static int
+metadata_print(struct access *a, size_t len)
 {
 	cJSON	*o = cJSON_CreateObject();
-	char	*text;
+	char	*text, outcome[MESSAGE_SIZE];
+	int	 r = -1;
 
+	strlcpy(outcome, a->outcome, len < sizeof(outcome) ? len + 1 :
+	    sizeof(outcome));
 	cJSON_AddStringToObject(o, "service", a->service);
 	cJSON_AddStringToObject(o, "ip", a->ip);
 	if (a->token_id[0] != '\0')
@@ -195,14 +198,34 @@ access_metadata(struct access *a)
 		cJSON_AddStringToObject(o, "impersonator", a->impersonator);
 	cJSON_AddNumberToObject(o, "bytes_in", (double)a->bytes_in);
 	cJSON_AddNumberToObject(o, "bytes_out", (double)a->bytes_out);
-	if (a->outcome[0] != '\0')
-		cJSON_AddStringToObject(o, "outcome", a->outcome);
+	if (outcome[0] != '\0')
+		cJSON_AddStringToObject(o, "outcome", outcome);
 	text = cJSON_PrintUnformatted(o);
-	if (text == NULL || strlcpy(a->row.metadata, text,
-	    sizeof(a->row.metadata)) >= sizeof(a->row.metadata))
-		strlcpy(a->row.metadata, "{}", sizeof(a->row.metadata));
+	if (text != NULL && strlcpy(a->row.metadata, text,
+	    sizeof(a->row.metadata)) < sizeof(a->row.metadata))
+		r = 0;
 	free(text);
 	cJSON_Delete(o);
+	return (r);
+}
+
+/*
+ * What the row says beside its columns. The outcome may hold words of the
+ * customer's: they do not push out the rest.
+ */
+static void
+access_metadata(struct access *a)
+{
+	size_t	len = strlen(a->outcome);
+
+	while (metadata_print(a, len) == -1) {
+		if (len == 0) {
+			strlcpy(a->row.metadata, "{}",
+			    sizeof(a->row.metadata));
+			return;
+		}
+		len /= 2;
+	}
 }
 
 static void

@@ -479,7 +479,9 @@ stream_on_end(struct chan *c, struct imsg *m)
 	if ((st = stream_find(id)) == NULL || st->tunnel != we ||
 	    (st->state != STREAM_OPENED && st->state != STREAM_KILLED))
 		return (0);
-	stream_account(st, in, out, st->state == STREAM_KILLED ? NULL :
+	/* What a terminal has said already says more. */
+	stream_account(st, in, out, st->state == STREAM_KILLED ||
+	    (st->terminal != 0 && st->row->outcome[0] != '\0') ? NULL :
 	    end_reason_name(why));
 	stream_free(st);
 	return (0);

@@ -405,6 +405,39 @@ greed(void)
 	peer_close(t.mux);
 }
 
+/* Words of the customer's do not push the rest out of the row. */
+static void
+long_reason(void)
+{
+	struct tunnel	 t;
+	struct opened	 o;
+	struct peer	*termd;
+	char		 text[MESSAGE_SIZE];
+
+	tunnel_new(&t, 0);
+	termd = terminal(&t, &o);
+	memset(text, 1, sizeof(text));
+	text[sizeof(text) - 1] = '\0';
+	put_begin(IMSG_TERM_END, 0);
+	put_u8(END_REFUSED);
+	put_str(text);
+	put_send(termd, -1);
+	peer_close(termd);
+	drive_sync(control);
+	stream_end(t.mux, o.stream, END_REFUSED, 1, 2);
+	drive_sync(control);
+	drive_clock(1100);
+	is_int(sql_becomes(1, "SELECT count(*) FROM support_access_logs WHERE "
+	    "session_id = '%s' AND disconnected_at IS NOT NULL", t.session), 1,
+	    "a terminal refused at length");
+	is_int(drive_sql("SELECT count(*) FROM support_access_logs WHERE "
+	    "session_id = '%s' AND json_extract(metadata, '$.ip') = "
+	    "'192.0.2.50' AND json_extract(metadata, '$.bytes_out') = 2 AND "
+	    "length(json_extract(metadata, '$.outcome')) > 100", t.session), 1,
+	    "operator-61(partial): its row says who, what and why");
+	peer_close(t.mux);
+}
+
 /* The session ends and its client is back within one turn of the loop. */
 static void
 same_turn(void)
@@ -547,6 +580,7 @@ main(void)
 	tables();
 	backlog();
 	greed();
+	long_reason();
 	same_turn();
 	false_claims();
 	proxyd_leaves();
