@@ -8,6 +8,7 @@
 #include "store.h"
 
 #define PER_SECOND	100
+#define KEEP		1000000		/* events; some 200 MB */
 
 static struct {
 	int64_t		second;
@@ -32,6 +33,8 @@ audit_refusal(const char *actor, const char *address, const char *action,
 	if (now / 1000 != au.second) {
 		au.second = now / 1000;
 		au.count = 0;
+		if (store_is_up())
+			(void)store_audit_trim(KEEP);
 		if (au.skipped > 0 && store_is_up()) {
 			snprintf(text, sizeof(text), "%lu refusals not listed",
 			    au.skipped);

@@ -151,6 +151,12 @@ int	store_audit(int64_t at, const char *actor, const char *address,
 	    const char *action, const char *session, const char *outcome,
 	    const char *reason);
 
+/*
+ * Of refusals the newest `keep` events are enough: a part of the older ones
+ * goes, what was done stays. Call it as often as refusals are written.
+ */
+int	store_audit_trim(int64_t keep);
+
 /* --- revocations --- */
 
 /*

@@ -6,6 +6,8 @@
 #include "store.h"
 #include "store_int.h"
 
+#define TRIM_ROWS	1000	/* looked at in one turn */
+
 #define SESSION_COLUMNS							\
 	"SELECT id, system_id, node_id, session_token, reconnect_token,"	\
 	" reconnect_prev, started_at, expires_at, closed_at, created_at,"	\
@@ -312,4 +314,28 @@ store_audit(int64_t at, const char *actor, const char *address,
 
 	return (db_write(&q, "ittTtTt", at, actor, address, action, session,
 	    outcome, reason));
+}
+
+int
+store_audit_trim(int64_t keep)
+{
+	static struct query	last =
+	    QUERY("SELECT max(rowid) FROM audit_events");
+	static struct query	trim = QUERY("DELETE FROM audit_events"
+	    " WHERE rowid > ? AND rowid <= ? AND outcome = 'refused'");
+	static int64_t		from;
+	int64_t			to;
+
+	if (db_read(&last, "") != 0)
+		return (-1);
+	to = db_int(&last, 0) - keep;
+	db_done(&last);
+	if (to > from + TRIM_ROWS)
+		to = from + TRIM_ROWS;
+	if (to <= from)
+		return (0);
+	if (db_write(&trim, "ii", from, to) != 0)
+		return (-1);
+	from = to;
+	return (0);
 }

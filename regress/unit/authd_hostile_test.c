@@ -474,6 +474,33 @@ same_turn(void)
 	peer_close(u.mux);
 }
 
+/* Refusals without end: the oldest make room, what was done stays. */
+static void
+flood(void)
+{
+	struct tunnel	t;
+	long long	done;
+	int		i;
+
+	system_add(control, &t, "");
+	t.secret[strlen(t.secret) - 1] ^= 1;
+	drive_sync(control);
+	done = drive_sql("SELECT count(*) FROM audit_events WHERE rowid <= "
+	    "1000 AND outcome = 'done'");
+	drive_sql("INSERT INTO audit_events (rowid, time, action, outcome) "
+	    "VALUES (3000000, 0, 'test', 'done')");
+	for (i = 0; i < 2; i++) {
+		drive_clock(1100);
+		login(proxyd, &t, "", "", "192.0.2.7");
+		peer_close(t.mux);
+	}
+	is_int(sql_becomes(0, "SELECT count(*) FROM audit_events WHERE rowid "
+	    "<= 1000 AND outcome = 'refused'"), 0,
+	    "a flood of refusals: the oldest make room");
+	is_int(drive_sql("SELECT count(*) FROM audit_events WHERE rowid <= "
+	    "1000 AND outcome = 'done'"), done, "what was done stays");
+}
+
 /* --- after a restart --- */
 
 static void
@@ -582,6 +609,7 @@ main(void)
 	greed();
 	long_reason();
 	same_turn();
+	flood();
 	false_claims();
 	proxyd_leaves();
 	is_int(drive_stop(), 0, "authd stops in order");
