@@ -424,6 +424,9 @@ tunnel_tick(void *arg)
 	int	r;
 
 	(void)arg;
+	/* Starved of time, we are late: what has come meanwhile counts first. */
+	if (tn.state == TN_UP)
+		tunnel_readable(tn.fd, EV_READ, NULL);
 	if (tn.state != TN_UP || (r = yamux_tick(tn.y, clock_ns())) == 0)
 		return;		/* armed again at the end of the turn */
 	if (r == YAMUX_E_SILENT || r == YAMUX_E_NOPONG) {

@@ -436,6 +436,7 @@ operator {
     def connect(self):
         s = socket.create_connection(("127.0.0.1", self.port), WAIT)
         s.settimeout(WAIT)
+        s.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         return s
 
     def request(self, method, path, host=None, headers=None, body=None):
