@@ -108,7 +108,27 @@ unbase64(uint8_t *dst, size_t size, const char *text, size_t len)
 	return ((long)got);
 }
 
-/* A JSON object that fills its part to the last byte. */
+/* Of two members with one name readers take different ones. RFC 7519, 4. */
+static int
+has_twins(const cJSON *json)
+{
+	const cJSON	*v, *w;
+
+	cJSON_ArrayForEach(v, json) {
+		for (w = v->next; cJSON_IsObject(json) && w != NULL;
+		    w = w->next)
+			if (strcmp(v->string, w->string) == 0)
+				return (1);
+		if (has_twins(v))
+			return (1);
+	}
+	return (0);
+}
+
+/*
+ * A JSON object that fills its part to the last byte. A NUL, which would cut a
+ * name short, is in none of its strings.
+ */
 static cJSON *
 part_json(const char *text, size_t len)
 {
@@ -120,13 +140,14 @@ part_json(const char *text, size_t len)
 	if ((bin = malloc(PART_MAX)) == NULL)
 		return (NULL);
 	n = unbase64(bin, PART_MAX - 1, text, len);
-	if (n > 0 && memchr(bin, '\0', (size_t)n) == NULL) {
+	if (n > 0 && memchr(bin, '\0', (size_t)n) == NULL &&
+	    memmem(bin, (size_t)n, "\\u0000", 6) == NULL) {
 		bin[n] = '\0';
 		json = cJSON_ParseWithLengthOpts((char *)bin, (size_t)n + 1,
 		    &end, 1);
 	}
 	freezero(bin, PART_MAX);
-	if (json != NULL && !cJSON_IsObject(json)) {
+	if (json != NULL && (!cJSON_IsObject(json) || has_twins(json))) {
 		cJSON_Delete(json);
 		json = NULL;
 	}

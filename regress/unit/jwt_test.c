@@ -36,6 +36,32 @@ rfc(void)
 	cJSON_Delete(o);
 }
 
+/* Signed, but other readers would read it in another way. */
+static void
+ambiguous(void)
+{
+	static const char *const	bad[] = {
+		"{\"id\":\"bob\\u0000x\"}", "{\"a\\u0000b\":1}",
+		"{\"exp\":1,\"exp\":2}", "{\"user\":{\"id\":1,\"id\":2}}",
+		"{\"l\":[{\"a\":1,\"b\":2,\"a\":3}]}", "[1]", "\"a\"",
+		"{\"a\":1} x",
+	};
+	struct cJSON	*o, *got;
+	char		*token;
+	size_t		 i;
+
+	jwt_set_key((const uint8_t *)KEY, strlen(KEY));
+	for (i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		o = cJSON_CreateRaw(bad[i]);
+		token = jwt_seal(o);
+		got = jwt_open(token);
+		ok(token != NULL && got == NULL, "refused: %s", bad[i]);
+		cJSON_Delete(got);
+		cJSON_Delete(o);
+		free(token);
+	}
+}
+
 /* Whatever character is changed, dropped or doubled: not valid. */
 static void
 bent(void)
@@ -145,6 +171,7 @@ main(void)
 {
 	if (sodium_init() == -1 || jwt_init() == -1)
 		return (1);
+	ambiguous();
 	rfc();
 	bent();
 	proxy();
