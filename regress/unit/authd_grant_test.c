@@ -384,7 +384,7 @@ terminals(void)
 {
 	struct peer	*termd;
 	struct imsg	 m;
-	uint64_t	 nonce, stream = 0, id = 0;
+	uint64_t	 nonce = 0, stream = 0, id = 0;
 	char		 service[SERVICE_SIZE] = "", org[ID_SIZE];
 	char		 ticket[HEX64_SIZE], byte = 't', *tok;
 	uint16_t	 code = 0;

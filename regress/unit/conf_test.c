@@ -22,14 +22,14 @@ fullest(struct conf *c)
 	CONF_NUMBERS(X)
 #undef X
 #define X(member, size, def, roles, keyword)				\
-	memset(c->member, 's', size - 1);				\
-	c->member[size - 1] = '\0';
+	memset(c->member, 's', (size) - 1);				\
+	c->member[(size) - 1] = '\0';
 	CONF_STRINGS(X)
 #undef X
 #define X(member, many, size, roles, keyword)				\
-	for (i = 0; i < many; i++) {					\
-		memset(c->member[i], 'l', size - 1);			\
-		c->member[i][size - 1] = '\0';				\
+	for (i = 0; i < (many); i++) {					\
+		memset(c->member[i], 'l', (size) - 1);			\
+		c->member[i][(size) - 1] = '\0';			\
 	}								\
 	c->n_##member = many;
 	CONF_LISTS(X)
@@ -120,10 +120,10 @@ test_ranges(void)
 	bad += !passes(&c, roles);					\
 	bad += conf_set_number(&c, #member, min, err, sizeof(err)) != 0;\
 	bad += !passes(&c, roles);					\
-	bad += conf_set_number(&c, #member, max + 1ULL, err,		\
+	bad += conf_set_number(&c, #member, (max) + 1ULL, err,		\
 	    sizeof(err)) != -1 || strstr(err, keyword) == NULL;		\
 	bad += c.member != (min);					\
-	c.member = max + 1ULL;						\
+	c.member = (max) + 1ULL;					\
 	bad += passes(&c, roles);					\
 	if ((min) > 0) {						\
 		bad += conf_set_number(&c, #member, (min) - 1ULL, err,	\

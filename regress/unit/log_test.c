@@ -21,7 +21,7 @@ next(char *text, size_t size)
 	if (n < 1)
 		return (-1);
 	text[n] = '\0';
-	n = text[0];
+	n = (unsigned char)text[0];
 	memmove(text, text + 1, strlen(text + 1) + 1);
 	return ((int)n);
 }
@@ -130,7 +130,7 @@ test_escape(void)
 			for (i = (int)size; i < (int)sizeof(out); i++)
 				bad += out[i] != '#';
 			bad += memchr(out, '\0', size) == NULL;
-			for (i = 0; out[i] != '\0' && i < (int)size; i++)
+			for (i = 0; i < (int)size && out[i] != '\0'; i++)
 				bad += out[i] < 0x20 || out[i] > 0x7e;
 		}
 	is_int(bad, 0, "any text in any room stays printable and inside");

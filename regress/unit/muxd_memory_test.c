@@ -20,7 +20,7 @@ main(void)
 	static uint8_t	block[65536];
 	struct drive	d;
 	struct frame	f;
-	const char	*build = getenv("RELAYD_FAST_BUILD");
+	const char	*build;
 	char		line[3];
 	long		idle, full;
 	int		fd[SLOW], i, k;
@@ -28,6 +28,7 @@ main(void)
 #ifdef RELAYD_SANITIZE
 	skip_all("sanitizers change what memory costs");
 #endif
+	build = getenv("RELAYD_FAST_BUILD");
 	drive_up(&d, build == NULL ? "." : build);
 	while (d.pings == 0 && client_next(&d, &f, WAIT_MS))
 		continue;

@@ -445,6 +445,7 @@ test_growth(int yes)
 	uint64_t	limit;
 	int		a, i;
 
+	memset(&f, 0, sizeof(f));
 	drive_up(&d, build);
 	d.answer_pings = 0;
 	while (d.pings == 0 && client_next(&d, &f, WAIT_MS))

@@ -398,7 +398,7 @@ answer(int fd)
 	if (strcasecmp(header_of(got, "transfer-encoding", 0),
 	    "chunked") == 0) {
 		while (n < sizeof(got) - 1 &&
-		    (r = get_byte(fd, got + n)) == 1) {
+		    get_byte(fd, got + n) == 1) {
 			got[++n] = '\0';
 			if (n >= 5 && strcmp(got + n - 5, "0\r\n\r\n") == 0)
 				return (got);

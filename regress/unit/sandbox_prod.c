@@ -3,4 +3,5 @@
 #undef RELAYD_TESTING
 #undef RELAYD_SANITIZE
 #define sandbox_apply	sandbox_apply_prod
+/* NOLINTNEXTLINE(bugprone-suspicious-include): meant */
 #include "../../common/sandbox_linux.c"
