@@ -149,8 +149,8 @@ access_terminal(const struct operator *who, const char *session,
 	return (access_new("web_terminal", who, session, "terminal", ip));
 }
 
-struct access *
-access_take(const char *id)
+static struct access *
+access_find(const char *id)
 {
 	struct link	*l;
 	struct access	*a;
@@ -158,12 +158,20 @@ access_take(const char *id)
 	for (l = index_find(&ac.by_id, index_key(id)); l != NULL;
 	    l = index_next(l)) {
 		a = OWNER(l, struct access, by_id);
-		if (strcmp(a->row.id, id) == 0) {
-			a->refs++;
+		if (strcmp(a->row.id, id) == 0)
 			return (a);
-		}
 	}
 	return (NULL);
+}
+
+struct access *
+access_take(const char *id)
+{
+	struct access	*a = access_find(id);
+
+	if (a != NULL)
+		a->refs++;
+	return (a);
 }
 
 void
@@ -279,7 +287,9 @@ access_load(void)
 
 	while ((r = store_access_next_open(after, &row)) == 0) {
 		strlcpy(after, row.id, sizeof(after));
-		if (access_load_one(&row) == -1) {
+		/* Not those that an attempt before this one has loaded. */
+		if (access_find(row.id) == NULL &&
+		    access_load_one(&row) == -1) {
 			log_warnx("access log: too many open rows");
 			return (0);
 		}

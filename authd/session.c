@@ -321,7 +321,7 @@ session_new(const struct system_row *sys, const char *node)
 	se->row.expires_at = now +
 	    (int64_t)proc_conf()->session_lifetime * 1000;
 	se->row.status = SESSION_PENDING;
-	session_flush();	/* the slot's last one may have ended just now */
+	session_flush();	/* the slot's last one may just have ended */
 	if (store_session_insert(&se->row) == STORE_TAKEN) {
 		session_free(se);
 		errno = EEXIST;
