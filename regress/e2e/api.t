@@ -171,7 +171,12 @@ with Targets() as targets, Relayd(t) as d:
     d.ctl("org", "add", "ACME", "type", "customer")
     stranger = d.token(user="eve", role="customer", org="org-elsewhere")
     routes = [("GET", ""), ("DELETE", ""), ("GET", "/services"),
-              ("POST", "/proxy-token"), ("POST", "/terminal-ticket")]
+              ("POST", "/proxy-token"), ("POST", "/terminal-ticket"),
+              ("PATCH", "/extend"), ("GET", "/logs"),
+              ("GET", "/diagnostics"), ("GET", "/users"),
+              ("POST", "/services"), ("DELETE", "/services/web"),
+              ("GET", "/terminal"), ("GET", "/proxy/web/"),
+              ("GET", "/services/web/stream")]
     for bad, who in ((sid, stranger), ("not-a-uuid", token),
                      ("00000000-0000-4000-8000-000000000000", token),
                      (sid.upper(), token), (sid + "0", token)):
@@ -179,7 +184,7 @@ with Targets() as targets, Relayd(t) as d:
             st, env = d.api(method, "/support-sessions/%s%s" % (bad, tail),
                             who, {"service": "web"} if method == "POST"
                             else None)
-            t.equal((st, env["code"]), (404, 404), "operator-7(partial): %s "
+            t.equal((st, env["code"]), (404, 404), "operator-7: %s "
                     "%s%s of %s: 404" % (method, "{id}", tail, "a foreign "
                                          "session" if who is stranger else
                                          "a malformed or unknown id"))
@@ -241,15 +246,10 @@ with Targets() as targets, Relayd(t) as d:
             len(codes))
     for c in clients:
         c.stop()
-    # Secrets in the log.
+    # Every test's log is searched for every secret at its end (harness.py);
+    # this one has seen all kinds.
     log = d.log.text()
-    found = [name for name, s in (
-        ("operator token", token), ("its signature", token.split(".")[2]),
-        ("system secret", secret), ("a used system secret", systems[0][1]),
-        ("its private part", systems[0][1].split(".")[1]),
-        ("the JWT secret", raw.decode().strip()),
-        ("basic credentials", base64.b64encode(
-            ("%s:%s" % systems[0]).encode()).decode())) if s in log]
-    t.equal(found, [], "operator-63(partial): no secret in the most verbose "
-            "log of this run")
+    found = sorted(set(n for x, n in d.secrets.items() if x in log))
+    t.equal(found, [], "operator-63: no secret in the most verbose log")
+    t.ok(d.verbose and "debug" in log, "operator-63: and most verbose it is")
 t.done()

@@ -270,10 +270,13 @@ class Relayd:
         self.port = port or free_port()
         self.sock = os.path.join(self.dir, "control.sock")
         self.expected = set()       # pids that the test ends itself
+        self.secrets = {}           # that must not come up in the log
         self.clean = True
         secret = os.path.join(self.dir, "jwt.secret")
         with open(secret, "w") as f:
-            f.write(base64.b64encode(os.urandom(32)).decode() + "\n")
+            key = base64.b64encode(os.urandom(32)).decode()
+            self.secret("the JWT secret", key)
+            f.write(key + "\n")
         os.chmod(secret, 0o600)
         os.makedirs(os.path.join(self.dir, "store"), exist_ok=True)
         self.store = store or os.path.join(self.dir, "store", "relayd.db")
@@ -367,9 +370,18 @@ operator {
         bad = re.findall(r"(?:ERROR: \w+Sanitizer|runtime error:).*", text)
         bad += re.findall(r".*is not allowed here.*", text) \
             if self.clean else []
+        told = [name for secret, name in self.secrets.items()
+                if secret in text]
+        if told:
+            self.tap.ok(False, "operator-63: no secret in the log: %s" %
+                        ", ".join(told))
         if bad:
             self.tap.ok(False, "no report of a sanitizer or sandbox")
             self.tap.diag("\n".join(self.log.lines[-80:]))
+
+    def secret(self, name, value):
+        """At the end, the log at its most verbose must not hold it."""
+        self.secrets[value] = name
 
     # ---- relayctl ----
 
@@ -396,6 +408,11 @@ operator {
     def add_system(self, name="box", org=None):
         row = self.ctl("system", "add", name, *(["org", org] if org
                                                 else []))[0]
+        self.secret("a system secret", row["secret"])
+        self.secret("a system secret's private part",
+                    row["secret"].split(".")[1])
+        self.secret("basic credentials", base64.b64encode(
+            ("%s:%s" % (row["key"], row["secret"])).encode()).decode())
         return row["key"], row["secret"]
 
     def token(self, user="alice", role="owner", org="org-1",
@@ -403,7 +420,9 @@ operator {
         words = ["token", "create", "user", user, "org", org, "role", role]
         for p in permissions:
             words += ["permission", p]
-        return self.ctl(*words, "lifetime", lifetime)[0]["token"]
+        token = self.ctl(*words, "lifetime", lifetime)[0]["token"]
+        self.secret("an operator's token", token.split(".")[2])
+        return token
 
     def processes(self, role=None):
         rows = self.ctl("show", "processes")
@@ -472,6 +491,7 @@ operator {
                            session, token, {"service": service})
         if st != 200:
             raise RuntimeError("proxy-token: %d %r" % (st, env))
+        self.secret("a proxy token", env["data"]["token"].split(".")[2])
         st, h, _ = self.request("GET", "/?token=" + env["data"]["token"],
                                 self.proxy_host(session, service))
         if st != 302:
@@ -490,6 +510,7 @@ operator {
                            session, token, {})
         if st != 200:
             raise RuntimeError("ticket: %d %r" % (st, env))
+        self.secret("a ticket", env["data"]["ticket"])
         return env["data"]["ticket"]
 
     def terminal(self, session, ticket, headers=None):
