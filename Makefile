@@ -4,6 +4,7 @@
 # make check       unit tests, fuzz corpora; T=name runs one test of any kind
 # make regress     these and the end-to-end tests (needs --enable-testing)
 # make asan        tools/check: everything, from nothing, under sanitizers
+# make soak        regress/soak: RELAYD_SOAK_SECONDS (600) of real time
 # make fuzz        each fuzz target for FUZZ_SECONDS (60)
 # make bench       benchmarks (bench/README or bench/RESULTS.md)
 # make lint        clang-tidy, cppcheck, mandoc

@@ -33,14 +33,18 @@ endef
 
 -include $(wildcard $(srcdir)/regress/unit/*.mk)
 
-SCRIPT_TESTS = $(abspath $(sort $(wildcard $(srcdir)/regress/*/*.t)))
+# Those of regress/soak take minutes of real time: only `make soak` runs them,
+# or T=name.
+SOAK_TESTS = $(abspath $(sort $(wildcard $(srcdir)/regress/soak/*.t)))
+SCRIPT_TESTS = $(filter-out $(SOAK_TESTS),\
+	$(abspath $(sort $(wildcard $(srcdir)/regress/*/*.t))))
 UNIT_RUN = $(UNIT_TESTS) $(addprefix $(if $(FAST),$(FAST)/),$(UNIT_FAST_TESTS)) \
 	$(FUZZ_REPLAYS)
 ALL_TESTS = $(abspath $(UNIT_RUN)) $(SCRIPT_TESTS)
 RUN_TESTS = sh $(srcdir)/tools/run-tests -b . $(if $(FAST),-f $(FAST)) \
 	$(if $(JOBS),-j $(JOBS))
 
-.PHONY: tests print-tests
+.PHONY: tests print-tests soak
 tests: $(UNIT_TESTS) $(UNIT_FAST_TESTS) $(FUZZ_REPLAYS)
 
 # For tools/check, which runs them itself.
@@ -50,7 +54,7 @@ print-tests:
 # T=name: a unit test, a fuzz target or a script, with or without its suffix.
 T_FOUND = $(foreach t,$(T),$(firstword \
 	$(filter %/$(t) %/$(t)_test %/$(t)_replay,$(UNIT_RUN)) \
-	$(filter %/$(t) %/$(t).t,$(SCRIPT_TESTS))))
+	$(filter %/$(t) %/$(t).t,$(SCRIPT_TESTS) $(SOAK_TESTS))))
 
 ifneq ($(strip $(T)),)
 check: all $(filter-out %.t,$(T_FOUND))
@@ -65,3 +69,10 @@ regress: all tests
 	    { echo "configure with --enable-testing first"; exit 1; }
 	$(RUN_TESTS) $(ALL_TESTS)
 endif
+
+# All at once: they mostly wait. RELAYD_SOAK_SECONDS (600) is how long.
+# -v leaves the results of the last whole run where they are.
+soak: all
+	RELAYD_TEST_SECONDS=$$(($${RELAYD_SOAK_SECONDS:-600} + 600)) \
+	    sh $(srcdir)/tools/run-tests -b . -v \
+	    -j $(words $(SOAK_TESTS)) $(SOAK_TESTS)

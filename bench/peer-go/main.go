@@ -51,6 +51,7 @@ type service struct {
 // tunnel is one client's connection with its service table and the transport
 // that requests take through it.
 type tunnel struct {
+	conn    *wsconn.Conn
 	session *yamux.Session
 
 	mu       sync.Mutex
@@ -93,13 +94,14 @@ func (r *relay) accept(w http.ResponseWriter, req *http.Request) {
 	cfg := yamux.DefaultConfig()
 	cfg.KeepAliveInterval = r.keepalive
 	cfg.LogOutput = io.Discard
-	s, err := yamux.Server(wsconn.New(ws), cfg)
+	conn := wsconn.New(ws)
+	s, err := yamux.Server(conn, cfg)
 	if err != nil {
 		ws.Close()
 		return
 	}
 	id := slug(key, req.URL.Query().Get("node_id"))
-	t := &tunnel{session: s, services: map[string]service{}}
+	t := &tunnel{conn: conn, session: s, services: map[string]service{}}
 	r.mu.Lock()
 	old := r.tunnels[id]
 	r.tunnels[id] = t
@@ -221,6 +223,50 @@ func (r *relay) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	r.proxy.ServeHTTP(w, req)
 }
 
+// debug finds the tunnel that a request for /debug/ means by ?key=.
+func (r *relay) debug(w http.ResponseWriter, req *http.Request) *tunnel {
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	t := r.tunnels[slug(req.FormValue("key"), "")]
+	if t == nil {
+		http.Error(w, "tunnel not found", http.StatusNotFound)
+	}
+	return t
+}
+
+// raw gives the connection to a stream, such as that of a terminal: what comes
+// behind the head of the request goes into it, and back.
+func (r *relay) raw(w http.ResponseWriter, req *http.Request) {
+	t := r.debug(w, req)
+	if t == nil {
+		return
+	}
+	st, err := t.open(req.FormValue("name"))
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusBadGateway)
+		return
+	}
+	defer st.Close()
+	c, rw, err := w.(http.Hijacker).Hijack()
+	if err != nil {
+		return
+	}
+	defer c.Close()
+	fmt.Fprint(c, "HTTP/1.1 200 OK\r\n\r\n")
+	go func() {
+		_, _ = io.Copy(st, rw)
+		st.Close()
+	}()
+	_, _ = io.Copy(c, st)
+}
+
+// end closes a tunnel as an operator would.
+func (r *relay) end(w http.ResponseWriter, req *http.Request) {
+	if t := r.debug(w, req); t != nil {
+		_ = t.conn.CloseWith(4000, "session_closed")
+	}
+}
+
 func newRelay(keepalive time.Duration, reuse bool) *relay {
 	r := &relay{keepalive: keepalive, tunnels: map[string]*tunnel{}}
 	dial := func(ctx context.Context, _, _ string) (net.Conn, error) {
@@ -260,6 +306,8 @@ func main() {
 	mux := http.NewServeMux()
 	mux.HandleFunc("/api/tunnel", r.accept)
 	mux.HandleFunc("/support/api/tunnel", r.accept)
+	mux.HandleFunc("/debug/raw", r.raw)
+	mux.HandleFunc("/debug/close", r.end)
 	mux.HandleFunc("/debug/tunnels",
 		func(w http.ResponseWriter, _ *http.Request) {
 			r.mu.RLock()
