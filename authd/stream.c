@@ -386,6 +386,19 @@ stream_to_asker(struct stream *st, struct chan *c, int fd)
 	chan_end(c);
 }
 
+/*
+ * Bytes only: a descriptor that one end sent would be closed, unseen, by the
+ * other, and with SO_LINGER on it that close() waits for as long as the sender
+ * likes. Kernels before 6.16 cannot refuse them.
+ */
+static void
+no_descriptors(int fd)
+{
+	int	off = 0;
+
+	(void)setsockopt(fd, SOL_SOCKET, SO_PASSRIGHTS, &off, sizeof(off));
+}
+
 static void
 stream_start(struct stream *st)
 {
@@ -402,6 +415,8 @@ stream_start(struct stream *st)
 		stream_refuse(st, 503, "server is busy");
 		return;
 	}
+	no_descriptors(sv[0]);
+	no_descriptors(sv[1]);
 	st->state = STREAM_OPENED;
 	stream_to_mux(st, sv[0]);
 	stream_to_asker(st, c, sv[1]);

@@ -74,4 +74,9 @@ void	closefrom(int low);
 void	compat_sanitize_report(void);
 #endif
 
+/* Linux 6.16, younger than the C library. */
+#ifndef SO_PASSRIGHTS
+#define SO_PASSRIGHTS	83
+#endif
+
 #endif

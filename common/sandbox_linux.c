@@ -28,6 +28,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "compat.h"
 #include "log.h"
 #include "msg.h"
 #include "sandbox.h"
@@ -191,6 +192,7 @@ static const struct sock_filter authd_filter[] = {
 	ALLOW(SYS_lseek), ALLOW(SYS_newfstatat), ALLOW(SYS_fstat),
 	ALLOW_ARG(SYS_fcntl, 1, F_GETLK), ALLOW_ARG(SYS_fcntl, 1, F_SETLK),
 	ALLOW_ARG(SYS_fcntl, 1, F_SETLKW),
+	ALLOW_BOTH(SYS_setsockopt, 1, SOL_SOCKET, 2, SO_PASSRIGHTS),
 	ALLOW_WITHOUT(SYS_mmap, 2, PROT_EXEC),		/* the WAL's index */
 	ALLOW(SYS_unlinkat), ALLOW(SYS_faccessat),
 	ALLOW(SYS_faccessat2), ALLOW(SYS_fchmod), ALLOW(SYS_fchown),

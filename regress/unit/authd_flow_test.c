@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /* A request's whole way through authd: admission, login, grant, stream, end. */
+#include <sys/socket.h>
+
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,6 +15,36 @@
 static struct peer	*proxyd, *control;
 static struct rows	 rows;
 static char		*token;
+
+/* Neither end may leave a descriptor in the other's hands. */
+static void
+bytes_only(const struct opened *o)
+{
+	char		 byte = 'x';
+	struct iovec	 iov = { &byte, 1 };
+	union {
+		struct cmsghdr	hdr;
+		char		buf[CMSG_SPACE(sizeof(int))];
+	} control = { 0 };
+	struct msghdr	 m = { .msg_iov = &iov, .msg_iovlen = 1,
+			    .msg_control = control.buf,
+			    .msg_controllen = sizeof(control.buf) };
+	struct cmsghdr	*c = CMSG_FIRSTHDR(&m);
+	int		 on;
+	socklen_t	 len = sizeof(on);
+
+	if (getsockopt(o->fd, SOL_SOCKET, SO_PASSRIGHTS, &on, &len) == -1) {
+		ok(1, "descriptors on a stream # SKIP kernel before 6.16");
+		return;
+	}
+	c->cmsg_level = SOL_SOCKET;
+	c->cmsg_type = SCM_RIGHTS;
+	c->cmsg_len = CMSG_LEN(sizeof(int));
+	memcpy(CMSG_DATA(c), &(int){ 0 }, sizeof(int));
+	ok(sendmsg(o->fd, &m, MSG_NOSIGNAL) == -1 && errno == EPERM &&
+	    sendmsg(o->mux_fd, &m, MSG_NOSIGNAL) == -1 && errno == EPERM,
+	    "a stream carries bytes, no descriptors, both ways");
+}
 
 static void
 story(void)
@@ -59,6 +92,7 @@ story(void)
 	is_int(o.status, 0, "a stream opens: %s", o.message);
 	ok(o.fd != -1 && o.mux_fd != -1 && write(o.fd, &byte, 1) == 1 &&
 	    read(o.mux_fd, &byte, 1) == 1, "its two ends are one socketpair");
+	bytes_only(&o);
 	stream_open(proxyd, t.mux, g.grant, "s9", &o);
 	is_int(o.status, 404, "an unknown service: %s", o.message);
 
