@@ -39,6 +39,7 @@ struct ended {
 };
 
 static void	authd_closed(struct chan *, int, const char *);
+static void	authd_lost(void);
 static void	authd_announce(void);
 static void	announce_stream(uint64_t, const char *, const uint8_t *,
 		    size_t, uint64_t, uint64_t);
@@ -98,6 +99,7 @@ authd_channel(int fd)
 
 	au.chan = NULL;
 	chan_free(old);
+	authd_lost();
 	if (au.seen && !au.up)
 		login_orphan();
 	au.seen = 1;
@@ -126,7 +128,16 @@ authd_closed(struct chan *c, int offence, const char *reason)
 	if (c == au.chan)
 		au.chan = NULL;
 	chan_free(c);
+	authd_lost();
 	login_abandon();
+}
+
+/* A document of which only a part has come will not be completed. */
+static void
+authd_lost(void)
+{
+	if (au.fetch_id != 0)
+		fetch_over(NULL, 0);
 }
 
 void

@@ -29,6 +29,13 @@
 #define USERS_BYTES_MAX		262144	/* of JSON, both ways */
 #define CONTROL_TOTAL_MAX	(4 << 20) /* bytes held by all of them */
 #define DROPPED_LOGGED		5	/* entries named in the log */
+/*
+ * Documents cost much more to parse, and authd to take, than to send: so many
+ * bytes at once, so many in the long run, and none is cheaper than a page.
+ */
+#define WORK_BURST		(4 << 20)
+#define WORK_PER_MS		256
+#define WORK_MIN		4096
 
 enum control_kind {
 	CK_NEW,			/* nothing has come */
@@ -58,6 +65,7 @@ static void	control_done(struct control *);
 static void	control_refuse(struct control *, const char *);
 static void	control_free(struct control *);
 static void	control_send(struct control *);
+static int	control_afford(size_t);
 static void	manifest_take(struct control *);
 static void	manifest_apply(const char *, size_t);
 static void	manifest_due(void *);
@@ -75,7 +83,9 @@ static struct {
 	char			*waiting;	/* a newer one, not due yet */
 	size_t			 waiting_len;
 	struct timer		 due;
-} cs;
+	size_t			 work;		/* bytes that may be taken */
+	uint64_t		 work_ms;	/* when that was counted */
+} cs = { .work = WORK_BURST };
 
 void
 control_on_open(struct yamux_stream *ys)
@@ -230,6 +240,10 @@ control_header(struct control *c, int ended)
 	else if (strcmp(word[0], "USERS") == 0)
 		c->kind = CK_USERS;
 	else if (strcmp(word[0], "USERS_FETCH") == 0) {
+		if (!control_afford(0)) {
+			control_refuse(c, "too many requests");
+			return (-1);
+		}
 		c->kind = CK_FETCH;
 		authd_users_fetch();
 		return (0);
@@ -246,6 +260,24 @@ control_header(struct control *c, int ended)
 		return (-1);
 	}
 	return (0);
+}
+
+/* 1, and it is counted, if `len` bytes may be looked at now. */
+static int
+control_afford(size_t len)
+{
+	uint64_t	now = clock_ms(), more;
+
+	more = (now - cs.work_ms) * WORK_PER_MS;
+	cs.work = more > WORK_BURST - cs.work ? WORK_BURST :
+	    cs.work + (size_t)more;
+	cs.work_ms = now;
+	if (len < WORK_MIN)
+		len = WORK_MIN;
+	if (len > cs.work)
+		return (0);
+	cs.work -= len;
+	return (1);
 }
 
 /* The only reply is FIN; whatever still comes is thrown away. */
@@ -311,8 +343,11 @@ manifest_take(struct control *c)
 	char	*text;
 
 	if (!timer_is_set(&cs.due)) {
-		manifest_apply(c->buf, c->len);
-		return;
+		if (control_afford(c->len)) {
+			manifest_apply(c->buf, c->len);
+			return;
+		}
+		timer_set(&cs.due, MANIFEST_EVERY_MS);
 	}
 	if ((text = malloc(c->len + 1)) == NULL) {
 		log_warn("tunnel %s: manifest", muxd_session());
@@ -398,6 +433,10 @@ diagnostics_take(struct control *c)
 	char		*doc;
 	size_t		 len;
 
+	if (!control_afford(c->len)) {
+		log_info("diagnostics ignored: too many");
+		return;
+	}
 	doc = diag_rewrite(c->buf + c->header, c->len - c->header, &len, &why);
 	if (doc == NULL) {
 		log_info("tunnel %s: diagnostics refused: %s", muxd_session(),
@@ -414,6 +453,10 @@ users_take(struct control *c)
 {
 	json_t	*root;
 
+	if (!control_afford(c->len)) {
+		log_info("users report ignored: too many");
+		return;
+	}
 	root = json_loadb(c->buf + c->header, c->len - c->header, 0, NULL);
 	log_info("tunnel %s: users report of %zu bytes %s", muxd_session(),
 	    c->len - c->header, json_is_object(root) ? "is not kept" :

@@ -316,6 +316,77 @@ test_silent(void)
 	is_int(drive_end(&d), 0, "muxd leaves with status 0");
 }
 
+/* authd goes when half of a document is here. */
+static void
+test_fetch_cut(void)
+{
+	struct drive	d;
+	struct frame	f;
+	struct imsg	m;
+
+	drive_up(&d, build);
+	client_frame(&d, YM_WINDOW, YM_SYN, 1, 0, NULL, 0);
+	client_frame(&d, YM_DATA, 0, 1, 14, "USERS_FETCH 1\n", 14);
+	drive_expect(&d, d.authd, IMSG_USERS_FETCH, &m);
+	pk_begin(&d, IMSG_API_RESULT, m.id);
+	pk_u16(&d, 200);
+	pk_str(&d, "");
+	pk_u32(&d, 100);
+	pk_send(&d, d.authd, -1);
+	pk_begin(&d, IMSG_API_CHUNK, m.id);
+	pk_blob(&d, "half", 4);
+	pk_send(&d, d.authd, -1);
+	drive_new_authd(&d);
+	ok(client_expect(&d, 1, 0, &f) && f.len == 3 &&
+	    memcmp(f.data, "{}\n", 3) == 0, "half a users report is none");
+	drive_expect(&d, d.authd, IMSG_ANNOUNCE_END, &m);
+	client_frame(&d, YM_WINDOW, YM_SYN, 3, 0, NULL, 0);
+	client_frame(&d, YM_DATA, 0, 3, 14, "USERS_FETCH 1\n", 14);
+	drive_expect(&d, d.authd, IMSG_USERS_FETCH, &m);
+	result(&d, m.id, "{\"a\":1}", 7);
+	ok(client_expect(&d, 3, 0, &f) && f.len == 8 &&
+	    memcmp(f.data, "{\"a\":1}\n", 8) == 0, "the new authd is asked");
+	is_int(drive_end(&d), 0, "muxd leaves with status 0");
+}
+
+/* What is costly to parse is looked at within limits only. */
+static void
+test_flood(void)
+{
+	struct drive	d;
+	struct frame	f;
+	struct imsg	m;
+	uint32_t	id = 1, version;
+	char		*big, *s = manifest(1, 0);
+	int		i, taken = 0;
+
+	if ((big = malloc(524288)) == NULL)
+		bail_out("memory");
+	memset(big, ' ', 524288);
+	memcpy(big, "{\"overall_status\":\"ok\"}", 23);
+	drive_up(&d, build);
+	for (i = 0; i < 16; i++, id += 2) {
+		client_control(&d, id, "DIAGNOSTICS 1\n", big, 524288);
+		(void)client_expect(&d, id, YM_FIN, &f);
+		while (drive_maybe(&d, d.authd, IMSG_REPORT_END, &m, 0))
+			taken++;
+	}
+	while (drive_maybe(&d, d.authd, IMSG_REPORT_END, &m, 0))
+		taken++;
+	ok(taken >= 7 && taken < 16 &&
+	    drive_logged(&d, "diagnostics ignored: too many"),
+	    "of a flood of reports authd hears %d", taken);
+	for (i = 0; i < 8; i++, id += 2)	/* and nothing is left */
+		client_control(&d, id, "", big, 524288);
+	client_control(&d, id, "", s, strlen(s));
+	ok(client_expect(&d, id, YM_FIN, &f), "a manifest meanwhile");
+	drive_pass(&d, 10000);
+	is_int(services(&d, &version), 1, "is not lost, and counts in time");
+	free(big);
+	free(s);
+	is_int(drive_end(&d), 0, "muxd leaves with status 0");
+}
+
 int
 main(void)
 {
@@ -326,6 +397,8 @@ main(void)
 	test_headers();
 	test_reports();
 	test_fetch();
+	test_fetch_cut();
+	test_flood();
 	test_silent();
 	return (done_testing());
 }
