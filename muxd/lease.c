@@ -90,8 +90,10 @@ lease_answer(struct chan *c, struct imsg *m, void *arg)
 	(void)c;
 	(void)arg;
 	ls.asking = 0;
-	if (m == NULL)
+	if (m == NULL) {
+		ls.renewing = 0;	/* the next answer is to its own ask */
 		return (0);
+	}
 	if (m_get_u32(m, &mib) == -1 || m_end(m) == -1 ||
 	    mib > proc_conf()->credit_tunnel / MIB)
 		return (-1);

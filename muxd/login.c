@@ -164,8 +164,11 @@ login_ask(const struct httphead *h, const char *node)
 		chan_add_str(c, node);
 		chan_add_str(c, token);
 		chan_add_str(c, lg.addr);
-		if (chan_end(c) == -1)
+		if (chan_end(c) == -1) {
+			chan_call_cancel(c, id);
+			lg.asking = 0;
 			id = 0;
+		}
 	}
 	sodium_memzero(secret, sizeof(secret));
 	return (id == 0 ? -1 : 0);
