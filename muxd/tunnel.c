@@ -6,7 +6,8 @@
  * in one write at the end of the turn (tunnel_turn).
  *
  * It never stops reading the socket: a slow asker fills its own stream's
- * window and nothing else.
+ * window and nothing else. Nor does it wait in a call: proxyd may still hold
+ * the socket and take O_NONBLOCK off it, so every call says MSG_DONTWAIT.
  */
 #include <sys/socket.h>
 #include <netinet/in.h>
@@ -141,6 +142,7 @@ tunnel_start(int fd, uint8_t *early, size_t len)
 	if (event_add(&tn.ev_read, NULL) == -1)
 		fatalx("tunnel %s: cannot read", muxd_session());
 	tn.state = TN_UP;
+	tunnel_used();		/* what logging in took is given back soon */
 	if (len > 0)
 		tunnel_input(early, len);
 	tunnel_turn();
@@ -211,7 +213,7 @@ tunnel_readable(evutil_socket_t fd, short what, void *arg)
 		buf = tn.in;
 		cap = IN_BIG;
 	}
-	n = recv(fd, buf, cap, 0);
+	n = recv(fd, buf, cap, MSG_DONTWAIT);
 	tunnel_pace(n);
 	if (n == -1 && (errno == EAGAIN || errno == EINTR))
 		return;
