@@ -226,7 +226,8 @@ login_accept(const char *session, const char *token)
 	    "Sec-WebSocket-Accept: %s\r\nX-Support-Session-Id: %s\r\n"
 	    "X-Support-Reconnect-Token: %s\r\n\r\n", lg.accept, session, token);
 	/* The first bytes on this socket: they fit, or nobody is there. */
-	if (send(fd, head, (size_t)n, MSG_NOSIGNAL) != n) {
+	if (send(fd, head, (size_t)n, MSG_NOSIGNAL |
+	    MSG_DONTWAIT) != n) {
 		log_info("tunnel %s: lost before it was up", session);
 		muxd_exit(0);
 	}
@@ -265,7 +266,8 @@ login_refuse(int status, const char *message, uint32_t retry, const char *extra)
 	log_info("%s: refused: %d %s", lg.addr, status, log_escape(text,
 	    sizeof(text), message, strlen(message)));
 	n = reply_refusal(reply, sizeof(reply), status, message, retry, extra);
-	if (n <= 0 || send(lg.fd, reply, (size_t)n, MSG_NOSIGNAL) != n)
+	if (n <= 0 || send(lg.fd, reply, (size_t)n, MSG_NOSIGNAL |
+	    MSG_DONTWAIT) != n)
 		muxd_exit(0);
 	/* Unread bytes would turn our close into a reset: read to the end. */
 	(void)shutdown(lg.fd, SHUT_WR);
@@ -284,7 +286,7 @@ login_linger(evutil_socket_t fd, short what, void *arg)
 
 	(void)what;
 	(void)arg;
-	if (recv(fd, waste, sizeof(waste), 0) <= 0)
+	if (recv(fd, waste, sizeof(waste), MSG_DONTWAIT) <= 0)
 		muxd_exit(0);
 }
 

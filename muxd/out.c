@@ -58,7 +58,8 @@ out_write(struct out *o, int fd)
 
 	if (o->head == o->tail)
 		return (0);
-	n = send(fd, o->buf + o->head, o->tail - o->head, MSG_NOSIGNAL);
+	n = send(fd, o->buf + o->head, o->tail - o->head,
+	    MSG_NOSIGNAL | MSG_DONTWAIT);
 	if (n == -1) {
 		if (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR)
 			return (1);

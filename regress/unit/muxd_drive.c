@@ -165,7 +165,7 @@ connection(int sv[2])
 		bail("loopback", strerror(errno));
 	close(l);
 	setsockopt(sv[0], IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
-	fcntl(sv[1], F_SETFL, O_NONBLOCK);
+	/* Left blocking, as a proxyd that means harm may leave it. */
 }
 
 void
