@@ -16,6 +16,7 @@ import time
 
 CHUNK = 4096
 BUFFER = 32768          # of each socket: a line is not a store
+STEPS = -1
 
 
 class Pings:
@@ -86,13 +87,17 @@ class Pings:
 
 class Line:
     """Passes connections on to a port of ours; `rate` is in bytes a second
-    and direction, None for as fast as it goes."""
+    and direction, None for as fast as it goes, STEPS for as much as give()
+    gives (all, before it is called for the first time)."""
 
     def __init__(self, to, rate=None):
         self.to, self.rate = to, rate
+        self.cond = threading.Condition()
+        self.gave = None        # bytes that each direction still may pass
         self.answers = self.requests = 0
         self.count = 0          # connections so far
         self.up = self.down = 0     # bytes to the server, and from it
+        self.closed = False
         self.socks = []
         self.listener = socket.socket()
         if rate:
@@ -106,12 +111,40 @@ class Line:
         return self
 
     def __exit__(self, *exc):
+        with self.cond:
+            self.closed = True
+            self.cond.notify_all()
         self.listener.close()
         for s in self.socks:
             try:
                 s.shutdown(2)
             except OSError:
                 pass
+
+    def give(self, n):
+        """So many bytes more, in each direction; what was not used is lost,
+        as time is."""
+        with self.cond:
+            self.gave = [n, n]
+            self.cond.notify_all()
+
+    def used(self, seconds=60):
+        """Wait until both directions have used what they got; whether they
+        have."""
+        with self.cond:
+            return self.cond.wait_for(lambda: self.gave == [0, 0], seconds)
+
+    def toll(self, way, n):
+        """How many of n bytes may go; waits for at least one."""
+        with self.cond:
+            self.cond.wait_for(lambda: self.gave is None or self.gave[way] or
+                               self.closed)
+            if self.gave is None or self.closed:
+                return n
+            n = min(n, self.gave[way])
+            self.gave[way] -= n
+            self.cond.notify_all()
+            return n
 
     @staticmethod
     def narrow(s):
@@ -154,6 +187,13 @@ class Line:
                     self.down += len(part)
                 else:
                     self.up += len(part)
+                if self.rate == STEPS:
+                    way, at = int(pings is not None), 0
+                    while at < len(part):
+                        n = self.toll(way, len(part) - at)
+                        b.sendall(part[at:at + n])
+                        at += n
+                    continue
                 if self.rate:
                     now = time.monotonic()
                     due = max(due, now) + len(part) / self.rate
