@@ -62,6 +62,8 @@ struct exch {
 	struct buf		*head;	/* of the request head, not written */
 	char			*origin;	/* a sibling's, for CORS */
 	size_t			 head_len;	/* held in conn's buffer */
+	unsigned int		 interims;	/* 1xx so far, their bytes */
+	size_t			 interim_len;
 	int			 method;
 	enum { X_LINE, X_HEAD, X_BODY } phase;
 	unsigned int		 upgrade:1, http10:1, keep:1, repeatable:1,

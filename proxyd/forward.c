@@ -33,6 +33,7 @@
 
 #define REPLY_LINE_MS	60000	/* operator-api.md, 7.12 */
 #define REPLY_LINE_MAX	1024
+#define INTERIM_MAX	32	/* 1xx before the answer */
 #define SMALL_BODY	2048	/* bytes that are copied behind their head */
 
 static void	pump_up(struct conn *);
@@ -517,6 +518,13 @@ forward_response(struct conn *c)
 		if (!(h.flags & HTTPHEAD_INTERIM))
 			break;
 		memset(&x->scan, 0, sizeof(x->scan));
+		/* They wait in memory when the browser does not read. */
+		x->interim_len += h.head_len;
+		if (++x->interims > INTERIM_MAX ||
+		    x->interim_len > HTTPHEAD_RESPONSE_MAX) {
+			forward_fail(c, 502, "the service gives no answer");
+			return;
+		}
 		if (x->http10)
 			buf_drop(b, h.head_len);
 		else if (send_response(c, &h, 1) == -1)

@@ -837,6 +837,36 @@ many(void)
 	}
 }
 
+/* A service may say 1xx a few times, not for ever. */
+static void
+interim(void)
+{
+	static const char	one[] = "HTTP/1.1 103 Early Hints\r\n\r\n";
+	int			fd = browser(&d, 0), st, i;
+
+	st = open_stream(fd, "/hints", 0);
+	(void)request_at(st);
+	put(st, "OK\n");
+	for (i = 0; i < 8; i++)
+		put(st, one);
+	put(st, OK_LENGTH("1") "1");
+	for (i = 0; i < 8; i++)
+		if (status_of(answer(fd)) != 103)
+			break;
+	is_int(i, 8, "interim answers are passed on");
+	is_int(status_of(answer(fd)), 200, "and the final one behind them");
+	get(fd, "/flood");
+	(void)request_at(st);
+	for (i = 0; i < 100; i++)
+		put(st, one);
+	is_int(end_of(st), 0, "a service that never gets to the point is cut");
+	for (i = 0; i < 100 && answer(fd) != NULL; i++)
+		continue;
+	ok(i < 100, "and the browser after what went out (%d)", i);
+	close(fd);
+	close(st);
+}
+
 int
 main(void)
 {
@@ -856,6 +886,7 @@ main(void)
 	grants_end();
 	authd_goes();
 	many();
+	interim();
 	ok(!drive_logged(&d, proxy_token(SESSION, "one")) &&
 	    !drive_logged(&d, "x=%26") && !drive_logged(&d, "support_proxy_"),
 	    "operator-63(partial): no token, cookie or query in the log");
