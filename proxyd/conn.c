@@ -315,6 +315,8 @@ conn_answered(struct conn *c)
 {
 	authd_forget(&c->call);
 	api_free(c);
+	/* A stream that came for it and was not used is not the next one's. */
+	forward_clear(c);
 	if (c->keep && !co.stopping) {
 		conn_next(c);
 		return;

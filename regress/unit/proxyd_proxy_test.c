@@ -867,6 +867,55 @@ interim(void)
 	close(st);
 }
 
+/* What waits for its stream while another configuration comes. */
+static void
+reload_between(void)
+{
+	uint8_t		 buf[CHUNK_MAX];
+	struct conf	 cf;
+	uint32_t	 call;
+	int		 fd = browser(&d, 0), sv[2], i;
+	long		 n;
+
+	get(fd, "/first");
+	call = m_expect(d.authd, IMSG_STREAM_OPEN)->id;
+	drive_conf(&cf);
+	for (i = 0; i < 2; i++) {
+		if (i == 0)
+			snprintf(cf.proxy_domain, sizeof(cf.proxy_domain),
+			    "other.example");
+		else
+			drive_conf(&cf);
+		if ((n = conf_pack(&cf, ROLE_PROXYD, buf, sizeof(buf))) == -1)
+			bail_out("conf_pack");
+		m_begin(IMSG_RELOAD, 5);
+		m_blob(buf, (size_t)n);
+		m_send(d.parent, -1);
+		(void)m_expect(d.parent, IMSG_RELOAD_SAID);
+		m_begin(IMSG_RELOAD_SWAP, 0);
+		m_send(d.parent, -1);
+		drive_clock(&d, 1);
+		if (i == 1)
+			break;
+		if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC |
+		    SOCK_NONBLOCK, 0, sv) == -1)
+			bail_out("socketpair");
+		m_begin(IMSG_STREAM_OPENED, call);
+		m_u16(0);
+		m_str("");
+		m_u64(900);
+		m_send(d.authd, sv[1]);
+		close(sv[1]);
+		is_int(status_of(answer(fd)), 400,
+		    "the domain is another when the stream comes: 400");
+	}
+	put(fd, "GET /second HTTP/1.1\r\nHost: " HOST "\r\n\r\n");
+	is_int(end_of(sv[0]), 0, "its stream is closed");
+	is_int(status_of(answer(fd)), 401, "and nobody's without a token");
+	close(fd);
+	close(sv[0]);
+}
+
 int
 main(void)
 {
@@ -887,6 +936,7 @@ main(void)
 	authd_goes();
 	many();
 	interim();
+	reload_between();
 	ok(!drive_logged(&d, proxy_token(SESSION, "one")) &&
 	    !drive_logged(&d, "x=%26") && !drive_logged(&d, "support_proxy_"),
 	    "operator-63(partial): no token, cookie or query in the log");
