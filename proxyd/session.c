@@ -48,8 +48,6 @@ session_find(const char *id)
 static void
 session_free(struct session *s)
 {
-	if (ss.half == s)
-		session_forget_half();
 	timer_del(&s->trim);
 	LIST_REMOVE(s, entry);
 	ss.n--;
@@ -124,6 +122,9 @@ session_forget_half(void)
 {
 	free(ss.services);
 	ss.services = NULL;
+	/* Unused it stays for a while: the answer to a GRANT may follow. */
+	if (ss.half != NULL)
+		ss.half->refs--;
 	ss.half = NULL;
 	ss.want = 0;
 	ss.got = 0;
@@ -142,6 +143,9 @@ session_on_begin(struct chan *c, struct imsg *m)
 		return (-1);
 	if ((ss.half = session_get(id)) == NULL)
 		return (-1);
+	/* Its last grant may end before the table does. */
+	session_ref(ss.half);
+	ss.half->made_ms = clock_ms();
 	ss.version = version;
 	ss.want = count;
 	ss.got = 0;

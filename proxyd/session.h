@@ -28,8 +28,8 @@ struct service {
 struct session {
 	LIST_ENTRY(session)	 entry;
 	char			 id[UUID_SIZE];
-	int			 refs;		/* grants */
-	uint64_t		 made_ms;
+	int			 refs;		/* grants; a table coming in */
+	uint64_t		 made_ms;	/* or its newest table */
 	uint32_t		 version;
 	struct service		*services;
 	size_t			 n_services;

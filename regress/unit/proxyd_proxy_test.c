@@ -916,6 +916,39 @@ reload_between(void)
 	close(sv[0]);
 }
 
+/* A table is half here when the last grant of its session ends. */
+static void
+half_table(void)
+{
+	int	fd = browser(&d, 0), st;
+
+	st = open_stream(fd, "/half", 70);
+	(void)request_at(st);
+	m_begin(IMSG_SERVICES_BEGIN, 0);
+	m_u32(2);
+	m_u32(0);
+	m_str(SESSION);
+	m_send(d.authd, -1);
+	m_begin(IMSG_GRANT_END, 0);
+	m_u64(70);
+	m_u8(END_SESSION);
+	m_send(d.authd, -1);
+	is_int(status_of(answer(fd)), 502, "its grant is over");
+	close(fd);
+	drive_clock(&d, 1);
+	drive_clock(&d, 1);
+	m_begin(IMSG_SERVICES_END, 0);
+	m_send(d.authd, -1);
+	fd = browser(&d, 0);
+	get(fd, "/half");
+	grant_yes(&d, 71);
+	close(stream_yes(&d));
+	is_int(status_of(answer(fd)), 502,
+	    "a table's end after its session's is no offence");
+	close(fd);
+	close(st);
+}
+
 int
 main(void)
 {
@@ -937,6 +970,9 @@ main(void)
 	many();
 	interim();
 	reload_between();
+	drive_clock(&d, 61000);
+	flush_authd();
+	half_table();
 	ok(!drive_logged(&d, proxy_token(SESSION, "one")) &&
 	    !drive_logged(&d, "x=%26") && !drive_logged(&d, "support_proxy_"),
 	    "operator-63(partial): no token, cookie or query in the log");
