@@ -197,6 +197,28 @@ grant_is_good(struct grant *g, struct conn *c, const char *token, size_t len,
 	return (1);
 }
 
+static struct grant *
+grant_find(const uint8_t key[32])
+{
+	struct grant	*g;
+
+	LIST_FOREACH(g, bucket_of(key), entry)
+		if (sodium_memcmp(g->key, key, sizeof(g->key)) == 0)
+			break;
+	return (g);
+}
+
+struct grant *
+grant_known(struct conn *c, const char *token, size_t len, const char *slug)
+{
+	uint8_t		 key[32];
+	struct grant	*g;
+
+	grant_key(key, token, len, slug);
+	g = grant_find(key);
+	return (g != NULL && grant_is_good(g, c, token, len, slug) ? g : NULL);
+}
+
 int
 grant_get(struct grant **gp, struct conn *c, const char *token, size_t len,
     const char *slug)
@@ -205,9 +227,7 @@ grant_get(struct grant **gp, struct conn *c, const char *token, size_t len,
 	struct grant	*g;
 
 	grant_key(key, token, len, slug);
-	LIST_FOREACH(g, bucket_of(key), entry)
-		if (sodium_memcmp(g->key, key, sizeof(key)) == 0)
-			break;
+	g = grant_find(key);
 	if (g != NULL && grant_is_good(g, c, token, len, slug)) {
 		*gp = g;
 		return (1);

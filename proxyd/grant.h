@@ -59,6 +59,9 @@ void	grant_init(void);
  */
 int	grant_get(struct grant **g, struct conn *, const char *token,
 	    size_t token_len, const char *slug);
+/* The grant of this token if it is known and good; authd is not asked. */
+struct grant *grant_known(struct conn *, const char *token, size_t token_len,
+	    const char *slug);
 /* Is it still good? Asks authd again in time, with the token given. */
 int	grant_is_good(struct grant *, struct conn *, const char *token,
 	    size_t token_len, const char *slug);

@@ -287,15 +287,25 @@ answer_exchange(struct conn *c, const struct httphead *h,
 	sodium_memzero(extra, sizeof(extra));
 }
 
-/* Find the cookie that authd says yes to: 1, or 0 as token_grant(). */
+/*
+ * Find the cookie that authd says yes to: 1, or 0 as token_grant(). One that
+ * is known to be right goes before those that are not: another page may have
+ * planted them on the parent domain, and each question counts as refused.
+ */
 static int
 cookie_grant(struct conn *c, const struct httphead *h, const char *slug,
     struct grant **g)
 {
 	struct slice	tokens[COOKIE_TRIES];
-	size_t		n;
+	size_t		n, i;
 
 	n = cookie_tokens(h, slug, tokens);
+	for (i = 0; n > 1 && i < n; i++)
+		if ((*g = grant_known(c, tokens[i].s, tokens[i].len,
+		    slug)) != NULL) {
+			memo_set(c, *g, &tokens[i], slug);
+			return (1);
+		}
 	if (c->tried < n)
 		return (token_grant(c, &tokens[c->tried], slug, g));
 	if (c->refused != 0)

@@ -157,8 +157,9 @@ refused(void)
 	snprintf(other, sizeof(other), "%s", proxy_token(SESSION, "bad"));
 	put(fd, "GET / HTTP/1.1\r\nHost: " HOST "\r\nCookie: support_proxy_"
 	    SLUG "=%s; support_proxy_" SLUG "=%s\r\n\r\n", other,
-	    proxy_token(SESSION, "one"));
+	    proxy_token(SESSION, "two"));
 	grant_no(&d, 401, "invalid proxy token");
+	grant_yes(&d, 40);
 	close(stream_yes(&d));
 	a = answer(fd);
 	is_int(status_of(a), 502, "of several cookies the first valid counts");
@@ -949,6 +950,35 @@ half_table(void)
 	close(st);
 }
 
+/* Others may plant cookies of our name on the parent domain. */
+static void
+planted(void)
+{
+	int	 fd, st = -1, i;
+	char	*a = NULL;
+
+	for (i = 0; i < 25; i++) {
+		fd = browser(&d, 0);
+		put(fd, "GET / HTTP/1.1\r\nHost: " HOST "\r\nCookie: "
+		    "support_proxy_" SLUG "=junk; support_proxy_" SLUG
+		    "=%s\r\n\r\n", proxy_token(SESSION, "one"));
+		if (i == 0) {
+			grant_no(&d, 401, "invalid proxy token");
+			grant_yes(&d, 80);
+			st = stream_yes(&d);
+			put(st, "OK\n");
+		} else if (!is_quiet(d.authd, 5))
+			break;
+		(void)request_at(st);
+		put(st, OK_LENGTH("0"));
+		a = answer(fd);
+		close(fd);
+	}
+	is_int(i, 25, "a planted cookie is not asked for again and again");
+	is_int(status_of(a), 200, "and locks nobody out");
+	close(st);
+}
+
 int
 main(void)
 {
@@ -973,6 +1003,9 @@ main(void)
 	drive_clock(&d, 61000);
 	flush_authd();
 	half_table();
+	drive_clock(&d, 61000);
+	flush_authd();
+	planted();
 	ok(!drive_logged(&d, proxy_token(SESSION, "one")) &&
 	    !drive_logged(&d, "x=%26") && !drive_logged(&d, "support_proxy_"),
 	    "operator-63(partial): no token, cookie or query in the log");
