@@ -170,8 +170,7 @@ authd_announce(void)
 	authd_services();
 	chan_begin(au.chan, IMSG_ANNOUNCE_END, 0, -1);
 	chan_end(au.chan);
-	log_info("tunnel %s: announced to a new authd, %u streams",
-	    muxd_session(), stream_count());
+	log_info("announced to a new authd, %u streams", stream_count());
 	authd_ended();
 	if (au.report != NULL)
 		report_send();
@@ -277,8 +276,8 @@ authd_ended(void)
 	}
 	au.nended = 0;
 	if (au.lost > 0)
-		log_warnx("tunnel %s: %u streams ended while authd was away "
-		    "and are not told", muxd_session(), au.lost);
+		log_warnx("%u streams ended while authd was away and are not "
+		    "told", au.lost);
 	au.lost = 0;
 }
 
@@ -324,7 +323,7 @@ authd_report(enum report_kind kind, const char *doc, size_t len)
 	char	*copy;
 
 	if ((copy = malloc(len)) == NULL) {
-		log_warn("tunnel %s: report", muxd_session());
+		log_warn("report");
 		return;
 	}
 	memcpy(copy, doc, len);

@@ -250,8 +250,7 @@ control_header(struct control *c, int ended)
 	} else
 		c->kind = CK_NEW;
 	if (c->kind == CK_NEW) {
-		log_info("tunnel %s: control stream %u: unknown header",
-		    muxd_session(), yamux_id(c->ys));
+		log_info("control stream %u: unknown header", yamux_id(c->ys));
 		control_done(c);
 		return (-1);
 	}
@@ -292,8 +291,7 @@ control_done(struct control *c)
 static void
 control_refuse(struct control *c, const char *why)
 {
-	log_info("tunnel %s: control stream %u: %s", muxd_session(),
-	    yamux_id(c->ys), why);
+	log_info("control stream %u: %s", yamux_id(c->ys), why);
 	yamux_reset(c->ys);
 	control_free(c);
 }
@@ -350,7 +348,7 @@ manifest_take(struct control *c)
 		timer_set(&cs.due, MANIFEST_EVERY_MS);
 	}
 	if ((text = malloc(c->len + 1)) == NULL) {
-		log_warn("tunnel %s: manifest", muxd_session());
+		log_warn("manifest");
 		return;
 	}
 	memcpy(text, c->buf, c->len);
@@ -369,18 +367,16 @@ manifest_apply(const char *text, size_t len)
 
 	r = manifest_parse(text, len, &m, manifest_dropped, &named, &why);
 	if (r == -1)
-		log_info("tunnel %s: manifest refused: %s", muxd_session(),
-		    why);
+		log_info("manifest refused: %s", why);
 	if (r != 0)
 		return;
 	if (m->dropped > named)
-		log_info("tunnel %s: manifest: %u more services left out",
-		    muxd_session(), m->dropped - named);
+		log_info("manifest: %u more services left out",
+		    m->dropped - named);
 	manifest_free(cs.table);
 	cs.table = m;
 	cs.version++;
-	log_info("tunnel %s: manifest %u: %u services", muxd_session(),
-	    cs.version, m->count);
+	log_info("manifest %u: %u services", cs.version, m->count);
 	authd_services();
 	timer_set(&cs.due, MANIFEST_EVERY_MS);
 }
@@ -408,8 +404,8 @@ manifest_dropped(void *arg, const char *name, size_t len, const char *why)
 	if (*named >= DROPPED_LOGGED)
 		return;
 	++*named;
-	log_info("tunnel %s: manifest: service \"%s\" left out: %s",
-	    muxd_session(), log_escape(text, sizeof(text), name, len), why);
+	log_info("manifest: service \"%s\" left out: %s",
+	    log_escape(text, sizeof(text), name, len), why);
 }
 
 const struct manifest *
@@ -439,8 +435,7 @@ diagnostics_take(struct control *c)
 	}
 	doc = diag_rewrite(c->buf + c->header, c->len - c->header, &len, &why);
 	if (doc == NULL) {
-		log_info("tunnel %s: diagnostics refused: %s", muxd_session(),
-		    why);
+		log_info("diagnostics refused: %s", why);
 		return;
 	}
 	authd_report(REPORT_DIAGNOSTICS, doc, len);
@@ -458,8 +453,8 @@ users_take(struct control *c)
 		return;
 	}
 	root = json_loadb(c->buf + c->header, c->len - c->header, 0, NULL);
-	log_info("tunnel %s: users report of %zu bytes %s", muxd_session(),
-	    c->len - c->header, json_is_object(root) ? "is not kept" :
+	log_info("users report of %zu bytes %s", c->len - c->header,
+	    json_is_object(root) ? "is not kept" :
 	    "refused: not a JSON object");
 	json_decref(root);
 }

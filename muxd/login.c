@@ -228,11 +228,11 @@ login_accept(const char *session, const char *token)
 	/* The first bytes on this socket: they fit, or nobody is there. */
 	if (send(fd, head, (size_t)n, MSG_NOSIGNAL |
 	    MSG_DONTWAIT) != n) {
-		log_info("tunnel %s: lost before it was up", session);
+		log_info("lost before it was up");
 		muxd_exit(0);
 	}
 	sodium_memzero(head, sizeof(head));
-	log_info("tunnel %s: up: %s from %s", session, name, lg.addr);
+	log_info("up: %s from %s", name, lg.addr);
 	lg.fd = -1;
 	authd_up();
 	tunnel_start(fd, lg.early, lg.early_len);

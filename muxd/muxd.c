@@ -142,12 +142,6 @@ muxd_set_name(const char *key, const char *session)
 	muxd_title(NULL);
 }
 
-const char *
-muxd_session(void)
-{
-	return (mx.session);
-}
-
 void
 muxd_title_changed(void)
 {

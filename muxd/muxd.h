@@ -135,9 +135,11 @@ void	lease_renew(void);
 
 /* muxd.c */
 
-/* Set before the login is through; "" until then. For log lines and ps. */
+/*
+ * Set before the login is through; "" until then. For ps; log lines do not
+ * name the session, since the parent, which knows it from authd, does.
+ */
 void	muxd_set_name(const char *key, const char *session);
-const char	*muxd_session(void);
 /* Something that ps shows has changed. */
 void	muxd_title_changed(void);
 /* Flush the channels and leave. */

@@ -130,8 +130,7 @@ stream_reject(uint64_t id, const char *service, const uint8_t *tag,
 	if (n > 0 && (size_t)n < sizeof(line))
 		(void)send(fd, line, (size_t)n, MSG_NOSIGNAL);
 	close(fd);
-	log_info("tunnel %s: stream %llu: refused: %s", muxd_session(),
-	    (unsigned long long)id, why);
+	log_info("stream %llu: refused: %s", (unsigned long long)id, why);
 	authd_stream_end(id, service, tag, tag_len, reason, 0, 0);
 }
 
@@ -392,8 +391,8 @@ stream_fail(struct stream *st, const char *why, enum end_reason reason)
 	n = snprintf(line, sizeof(line), "ERROR %s\n", why);
 	if (!(st->flags & SF_REPLIED) && n > 0 && (size_t)n < sizeof(line))
 		(void)send(st->fd, line, (size_t)n, MSG_NOSIGNAL);
-	log_info("tunnel %s: stream %llu: %s: %s", muxd_session(),
-	    (unsigned long long)st->id, st->service, why);
+	log_info("stream %llu: %s: %s", (unsigned long long)st->id,
+	    st->service, why);
 	yamux_reset(st->ys);
 	stream_end(st, reason);
 }
@@ -439,8 +438,8 @@ stream_end(struct stream *st, enum end_reason reason)
 	TAILQ_REMOVE(&ss.all, st, entry);
 	stream_in_clear(st);
 	close(st->fd);
-	log_debug("tunnel %s: stream %llu: %s: ended: %s, %llu in, %llu out",
-	    muxd_session(), (unsigned long long)st->id, st->service,
+	log_debug("stream %llu: %s: ended: %s, %llu in, %llu out",
+	    (unsigned long long)st->id, st->service,
 	    end_reason_name(reason), (unsigned long long)st->in,
 	    (unsigned long long)st->out);
 	authd_stream_end(st->id, st->service, st->tag, st->tag_len, reason,

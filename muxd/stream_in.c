@@ -141,8 +141,8 @@ stream_reply_check(struct stream *st, const char *line, size_t len)
 		stream_fail(st, "bad reply from the client", END_REFUSED);
 		return (0);
 	}
-	log_info("tunnel %s: stream %llu: %s: client says: %s",
-	    muxd_session(), (unsigned long long)st->id, st->service,
+	log_info("stream %llu: %s: client says: %s",
+	    (unsigned long long)st->id, st->service,
 	    log_escape(text, sizeof(text), line + 6, len - 7));
 	(void)send(st->fd, line, len, MSG_NOSIGNAL);
 	/* Nothing more is expected, so a FIN takes nothing away. */

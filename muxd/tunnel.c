@@ -129,7 +129,7 @@ tunnel_start(int fd, uint8_t *early, size_t len)
 	cf.ping_every = PING_EVERY;
 	cf.seed = randombytes_random();
 	if ((tn.y = yamux_new(YAMUX_SERVER, &cf, &callbacks, NULL)) == NULL)
-		fatal("tunnel %s: yamux", muxd_session());
+		fatal("yamux");
 	timer_init(&tn.pace, tunnel_pace_over, NULL);
 	timer_init(&tn.tick, tunnel_tick, NULL);
 	timer_init(&tn.idle, tunnel_idle, NULL);
@@ -140,7 +140,7 @@ tunnel_start(int fd, uint8_t *early, size_t len)
 	event_assign(&tn.ev_write, proc_base(), fd, EV_WRITE | EV_PERSIST,
 	    tunnel_writable, NULL);
 	if (event_add(&tn.ev_read, NULL) == -1)
-		fatalx("tunnel %s: cannot read", muxd_session());
+		fatalx("cannot read");
 	tn.state = TN_UP;
 	tunnel_used();		/* what logging in took is given back soon */
 	if (len > 0)
@@ -356,8 +356,7 @@ tunnel_close(uint16_t code, const char *reason, enum end_reason why)
 {
 	if (tn.state != TN_UP)
 		return;
-	log_info("tunnel %s: closing: %u %s", muxd_session(), code,
-	    reason == NULL ? "" : reason);
+	log_info("closing: %u %s", code, reason == NULL ? "" : reason);
 	control_end_all();
 	stream_end_all(why);
 	yamux_goaway(tn.y, YAMUX_GOAWAY_NORMAL);
@@ -390,7 +389,7 @@ static void
 tunnel_gone(const char *why)
 {
 	if (tn.state == TN_UP) {
-		log_info("tunnel %s: lost: %s", muxd_session(), why);
+		log_info("lost: %s", why);
 		control_end_all();
 		stream_end_all(END_TUNNEL);
 	}
@@ -545,8 +544,7 @@ static void
 on_goaway(void *arg)
 {
 	(void)arg;
-	log_info("tunnel %s: the client takes no new streams",
-	    muxd_session());
+	log_info("the client takes no new streams");
 }
 
 static void

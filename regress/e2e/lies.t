@@ -73,7 +73,7 @@ class Scene:
     def serving(self):
         """With a service `web`; returns this."""
         self.r.manifest(WEB)
-        self.d.log.wait(r"tunnel %s: manifest 1: 1 service" % self.id,
+        self.d.log.wait(r"session %s: manifest 1: 1 service" % self.id,
                         self.mark)
         until(lambda: "web" in (self.d.api(
             "GET", "/support-sessions/%s/services" % self.id, self.token)
@@ -86,7 +86,7 @@ class Scene:
 
     def logged(self, pattern):
         try:
-            self.d.log.wait(r"tunnel %s: %s" % (self.id, pattern), self.mark)
+            self.d.log.wait(r"session %s: %s" % (self.id, pattern), self.mark)
             return True
         except TimeoutError:
             t.diag(self.d.log.text()[-2000:])

@@ -263,7 +263,7 @@ class Tunnel:
 
     def log(self, pattern, name, mark=None):
         try:
-            self.d.log.wait(r"tunnel %s: %s" % (self.id, pattern),
+            self.d.log.wait(r"session %s: %s" % (self.id, pattern),
                             self.mark if mark is None else mark)
             t.ok(True, name)
         except TimeoutError:
@@ -302,7 +302,7 @@ def documents(d, by):
         sid = u.r.manifest({"b": "127.0.0.1:2"})
         u.r.answered(sid)
         u.r.alive()
-        t.ok(not d.log.has(r"tunnel %s: manifest 2" % u.id, u.mark),
+        t.ok(not d.log.has(r"session %s: manifest 2" % u.id, u.mark),
              "tunnel-32: an early manifest waits")
         creep(d, 9500)
         u.log(r"manifest 2: 1 services", "tunnel-32: and is visible at the "
@@ -460,7 +460,7 @@ def yamux_limits(d, by):
                 r.next += 2
             r.raw(ws_frame(data))
         try:
-            d.log.wait(r"tunnel %s: (closing: 1008 too many refused streams|"
+            d.log.wait(r"session %s: (closing: 1008 too many refused streams|"
                        r"lost)" % u.id, u.mark)
             good = True
         except TimeoutError:

@@ -64,7 +64,7 @@ class Scene:
 
     def logged(self, pattern):
         try:
-            return bool(self.d.log.wait(r"tunnel %s: %s" % (self.id, pattern),
+            return bool(self.d.log.wait(r"session %s: %s" % (self.id, pattern),
                                         self.mark))
         except TimeoutError:
             t.diag(self.d.log.text()[-2000:])

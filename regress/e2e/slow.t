@@ -240,7 +240,7 @@ def vanished(d, by, targets, dead):
         until(lambda: not o.up(), "the end of the tunnel")
         t.ok(True, "tunnel-26(partial): a client that vanishes without FIN "
              "is noticed")
-        o.logged(r"tunnel %s: lost: peer (is silent|does not answer)" % o.id,
+        o.logged(r"session %s: lost: peer (is silent|does not answer)" % o.id,
                  "and a log line says so")
         reader.join(60)
         t.ok(got and got[0] + len(rest) < 200000000,
@@ -271,7 +271,7 @@ def killed(d, by, targets, dead):
         t.ok(st == 200 and n < 200000000, "a client killed -9: a download "
              "that ran is visibly broken")
         until(lambda: not o.up(), "the end of the tunnel")
-        o.logged(r"tunnel %s: lost: " % o.id, "and a log line")
+        o.logged(r"session %s: lost: " % o.id, "and a log line")
         st, env = d.api("GET", "/support-sessions/" + o.id, by.token)
         t.equal((env["data"]["status"], env["data"]["tunnel_connected"]),
                 ("active", False), "the session has its grace")

@@ -155,7 +155,7 @@ def full(targets):
                 # A tunnel that ends now: its state waits, and nothing breaks.
                 c.p.kill()
                 c.p.wait()
-                d.log.wait(r"tunnel %s: lost" % sid, mark)
+                d.log.wait(r"session %s: lost" % sid, mark)
 
                 disk.room()
                 creep(d, 3000)

@@ -83,7 +83,7 @@ def soak(d, line, name, start, methods):
                "%d pings of relayd" % (
                    name, took, (line.down - down) / took,
                    (line.up - up) / took, line.requests - answers))
-        t.ok(line.count == 1 and not d.log.has("tunnel %s: lost" % sid,
+        t.ok(line.count == 1 and not d.log.has("session %s: lost" % sid,
                                                mark),
              "tunnel-26(partial): %s: %d s of a full line of 1 Mbit/s do not "
              "end the tunnel" % (name, took))
