@@ -13,6 +13,8 @@
 #include "compat.h"
 #include "log.h"
 
+#define EARLY_MS	500
+
 static void	heap_place(size_t, struct timer *);
 static void	heap_up(size_t);
 static void	heap_down(size_t);
@@ -137,8 +139,12 @@ clock_arm(void)
 		cl.armed_ms = 0;
 		return;
 	}
-	/* An earlier wake-up than needed is harmless and saves a call. */
-	if (cl.armed_ms != 0 && cl.armed_ms <= cl.heap[0]->due_ms)
+	/*
+	 * A wake-up a little early is harmless and saves a call; one much too
+	 * early would cost an idle process a turn for nothing.
+	 */
+	if (cl.armed_ms != 0 && cl.armed_ms <= cl.heap[0]->due_ms &&
+	    cl.heap[0]->due_ms - cl.armed_ms < EARLY_MS)
 		return;
 	now = clock_ms();
 	wait = cl.heap[0]->due_ms > now ? cl.heap[0]->due_ms - now : 0;

@@ -43,6 +43,7 @@
 #define IDLE_MS		2000		/* buffers are given back after it */
 #define CLOSE_MS	5000		/* for the peer's echo */
 #define PING_EVERY	(15 * YAMUX_NSEC)
+#define TICK_EARLY	(YAMUX_NSEC / 2)	/* not worth moving the timer */
 #define PROBE_MS	1900		/* authd waits 2 s */
 /*
  * Unsent bytes in the kernel: enough for a busy writer, little enough that a
@@ -412,7 +413,8 @@ tunnel_tick_arm(void)
 	uint64_t	due = yamux_deadline(tn.y), now;
 
 	if (due == YAMUX_NEVER ||
-	    (timer_is_set(&tn.tick) && tn.tick_ns <= due))
+	    (timer_is_set(&tn.tick) && tn.tick_ns <= due &&
+	    due - tn.tick_ns < TICK_EARLY))
 		return;
 	now = clock_ns();
 	tn.tick_ns = due;
