@@ -165,11 +165,12 @@ yamux_stream_syn(struct yamux *y, uint32_t id, unsigned int flags)
 		return (r);
 	if (flags & YAMUX_RST)
 		return (0);		/* opened and gone */
+	/* Also those that its user refuses each have a RST to come. */
+	if (y->rst_n >= YAMUX_RST_MAX)
+		return (YAMUX_E_RESETS);
 	if (y->goaway_sent || y->nstreams_in >= y->cf.inbound_max ||
 	    id >= YAMUX_ID_END || (st = stream_new(y, id, NULL)) == NULL) {
 		y->refused++;
-		if (y->rst_n >= YAMUX_RST_MAX)
-			return (YAMUX_E_RESETS);
 		return (rst_add(y, id) == -1 ? YAMUX_E_NOMEM : 0);
 	}
 	st->flags = ST_INBOUND | ST_UNANSWERED | ST_ACKED;
@@ -457,8 +458,8 @@ yamux_stream_expire(struct yamux *y, uint64_t now)
 }
 
 /*
- * RSTs whose streams are gone, and those for refused SYNs: a ring of ids.  The
- * refusals are bounded in yamux_stream_syn(), the rest by the open streams.
+ * RSTs whose streams are gone, and those for refused SYNs: a ring of ids.  It
+ * is bounded in yamux_stream_syn(): while many wait no stream begins.
  */
 static int
 rst_add(struct yamux *y, uint32_t id)

@@ -329,6 +329,18 @@ test_limits(void)
 	end_log(e);
 	end_free(e);
 
+	/* The same when it is our user who resets each. */
+	e = end_new(YAMUX_SERVER, NULL);
+	e->reset_in = 'o';
+	for (i = 0, r = 0; i < 2 * YAMUX_RST_MAX && r == 0; i++) {
+		r = end_frame(e, YAMUX_UPDATE, YAMUX_SYN, 2 * i + 1, 0, NULL);
+		e->log_len = 0;
+	}
+	is_int(r, YAMUX_E_RESETS, "streams that are reset at once are "
+	    "bounded while the RSTs wait");
+	is_int(i, YAMUX_RST_MAX + 1, "by as many");
+	end_free(e);
+
 	/* The queue of RSTs wraps and grows without losing its order. */
 	e = end_new(YAMUX_SERVER, NULL);
 	yamux_goaway(e->y, YAMUX_GOAWAY_NORMAL);
