@@ -34,7 +34,8 @@ addr_of_sockaddr(struct addr *a, const struct sockaddr *sa)
 int
 addr_parse(struct addr *a, const char *s, size_t len)
 {
-	char	text[ADDR_SIZE];
+	struct addr	 v4;
+	char		 text[ADDR_SIZE];
 
 	if (len >= 2 && s[0] == '[' && s[len - 1] == ']') {
 		s++;
@@ -44,11 +45,12 @@ addr_parse(struct addr *a, const char *s, size_t len)
 		return (-1);
 	memcpy(text, s, len);
 	text[len] = '\0';
-	memcpy(a->b, mapped, sizeof(mapped));
-	if (inet_pton(AF_INET, text, a->b + 12) == 1 ||
-	    inet_pton(AF_INET6, text, a->b) == 1)
+	memcpy(v4.b, mapped, sizeof(mapped));
+	if (inet_pton(AF_INET, text, v4.b + 12) == 1) {
+		*a = v4;
 		return (0);
-	return (-1);
+	}
+	return (inet_pton(AF_INET6, text, a->b) == 1 ? 0 : -1);
 }
 
 void

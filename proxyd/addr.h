@@ -22,7 +22,10 @@ struct addr_net {
 
 /* The address of a socket; all zero for other families. */
 void	addr_of_sockaddr(struct addr *, const struct sockaddr *);
-/* Parse a printed address, an IPv6 one with or without brackets. 0 or -1. */
+/*
+ * Parse a printed address, an IPv6 one with or without brackets. 0, or -1 and
+ * nothing is changed.
+ */
 int	addr_parse(struct addr *, const char *, size_t len);
 /* Print it; mapped IPv4 as IPv4. */
 void	addr_print(const struct addr *, char out[ADDR_SIZE]);

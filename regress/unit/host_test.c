@@ -148,6 +148,8 @@ addresses(void)
 	ok(memcmp(k1, k2, 16) != 0, "the next /64 is another");
 	is_int(addr_parse(&a, "1.2.3", 5), -1, "no address");
 	is_int(addr_parse(&a, "", 0), -1, "nothing");
+	addr_print(&a, text);
+	is_str(text, "2001:db8:0:1::1", "and the old one is left alone");
 	is_int(addr_net_parse(&n, "10.0.0.0/33"), -1, "/33");
 	is_int(addr_net_parse(&n, "10.0.0.0/x"), -1, "/x");
 	is_int(addr_net_parse(&n, "10.1.0.0/15"), 0, "/15");
