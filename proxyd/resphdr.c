@@ -139,7 +139,7 @@ put_fields(struct out *o, const struct httphead *h, const struct resphdr *a,
 			*csp = 1;
 		} else if (what == PASS || (what == LENGTH &&
 		    !(h->flags & (HTTPHEAD_CHUNKED | HTTPHEAD_INTERIM)) &&
-		    !a->upgrade) ||
+		    h->status != 204 && !a->upgrade) ||
 		    (what == EXPOSE && a->sibling.s != NULL))
 			hdr_put_field(o, f);
 	}

@@ -547,6 +547,15 @@ bodies(void)
 	close(fd);
 	close(st);
 
+	/* What has no body has no length, whatever the service says. */
+	fd = browser(&d, 0);
+	st = open_stream(fd, "/none", 0);
+	(void)request_at(st);
+	put(st, "OK\nHTTP/1.1 204 N\r\nContent-Length: 5\r\n\r\n");
+	is_str(header_of(answer(fd), "content-length", 0), "", "204: no length");
+	close(fd);
+	close(st);
+
 	/* HTTP/1.0 gets the data without the chunks. */
 	fd = browser(&d, 0);
 	put(fd, "GET /old HTTP/1.0\r\nHost: " HOST "\r\nCookie: support_proxy_"
