@@ -42,11 +42,21 @@ name_len(const struct slice *piece)
 	return (n);
 }
 
+/*
+ * Whether this is a cookie of ours, also where the name is empty: then the
+ * browser sends the value only, which is `name=value` again.
+ */
 static int
 is_ours(const struct slice *piece)
 {
-	return (name_len(piece) >= sizeof(COOKIE_NAME) - 1 &&
-	    strncasecmp(piece->s, COOKIE_NAME, sizeof(COOKIE_NAME) - 1) == 0);
+	struct slice	p = *piece;
+
+	while (p.len > 0 && (*p.s == '=' || *p.s == ' ' || *p.s == '\t')) {
+		p.s++;
+		p.len--;
+	}
+	return (name_len(&p) >= sizeof(COOKIE_NAME) - 1 &&
+	    strncasecmp(p.s, COOKIE_NAME, sizeof(COOKIE_NAME) - 1) == 0);
 }
 
 static int

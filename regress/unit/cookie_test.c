@@ -115,6 +115,10 @@ main(void)
 	set("support_proxy=1", "");
 	set("Support_proxy_0=1; Path=/", "");
 	set("", "");
+	/* Without a name a browser sends the value only: ours again. */
+	set("=support_proxy_1=x", "");
+	set(" = support_proxy_1=x; Path=/", "");
+	set("=a", "=a; Secure; SameSite=Lax");
 	set("domain=1; Path=/", "domain=1; Path=/; Secure; SameSite=Lax");
 	redirect("/a", "token=T", "T", "/a");
 	redirect("/a", "token=T&b=%20", "T", "/a?b=%20");
