@@ -556,20 +556,24 @@ pump_dechunked(struct conn *c)
 	struct httphead_chunk	*k = &c->dechunk;
 	struct slice		 data;
 	struct iovec		 iov;
+	size_t			 used = 0;
 	ssize_t			 n;
 
-	while (x->down.ready > 0) {
-		n = httphead_chunk_next(k, b->data + b->off, x->down.ready,
-		    &data);
-		if (n <= 0)
-			break;
-		iov.iov_base = (void *)(uintptr_t)data.s;
-		iov.iov_len = data.len;
-		if (data.len > 0 && conn_writev(c, &iov, 1) == -1)
-			return (-1);
-		buf_drop(b, (size_t)n);
-		flow_sent(&x->down, (size_t)n);
+	if (x->down.ready == 0)
+		return (0);
+	/* Moved together first: a chunk may be a byte. */
+	iov.iov_base = b->data + b->off;
+	iov.iov_len = 0;
+	while (used < x->down.ready && (n = httphead_chunk_next(k,
+	    b->data + b->off + used, x->down.ready - used, &data)) > 0) {
+		memmove((char *)iov.iov_base + iov.iov_len, data.s, data.len);
+		iov.iov_len += data.len;
+		used += (size_t)n;
 	}
+	if (iov.iov_len > 0 && conn_writev(c, &iov, 1) == -1)
+		return (-1);
+	buf_drop(b, used);
+	flow_sent(&x->down, used);
 	return (0);
 }
 
