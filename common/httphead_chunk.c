@@ -15,7 +15,8 @@
 
 enum {
 	CH_SIZE,		/* at or in the size */
-	CH_EXT,			/* behind it, up to CR */
+	CH_BLANK,		/* in blanks behind it */
+	CH_EXT,			/* behind ';', up to CR */
 	CH_SIZE_LF,
 	CH_DATA,
 	CH_DATA_CR,
@@ -67,9 +68,9 @@ chunk_size(struct httphead_chunk *c, unsigned char b)
 		return (CH_BROKEN);
 	if (b == '\r')
 		return (CH_SIZE_LF);
-	if (c->state == CH_SIZE && b != ';' && b != ' ' && b != '\t')
-		return (CH_BROKEN);
-	return (is_control(b) ? CH_BROKEN : CH_EXT);
+	if (c->state == CH_EXT || b == ';')
+		return (is_control(b) ? CH_BROKEN : CH_EXT);
+	return (b == ' ' || b == '\t' ? CH_BLANK : CH_BROKEN);
 }
 
 /* A byte behind the last chunk; returns the next state. */
@@ -93,6 +94,7 @@ chunk_framing(struct httphead_chunk *c, unsigned char b)
 {
 	switch (c->state) {
 	case CH_SIZE:
+	case CH_BLANK:
 	case CH_EXT:
 		return (chunk_size(c, b));
 	case CH_SIZE_LF:

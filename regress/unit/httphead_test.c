@@ -549,6 +549,8 @@ test_chunks(void)
 		{ "5\r\nhelloX", -1, NULL }, { "5\r\nhello\nX", -1, NULL },
 		{ "5\nhello", -1, NULL }, { "\r\n", -1, NULL },
 		{ ";a\r\n", -1, NULL }, { "g\r\n", -1, NULL },
+		{ "1 0\r\na", -1, NULL }, { "1\tx\r\na", -1, NULL },
+		{ "1 \t;x\r\na\r\n0\r\n\r\n", 15, "a" },
 		{ "-1\r\n", -1, NULL }, { "0x5\r\n", -1, NULL },
 		{ " 5\r\n", -1, NULL }, { "5;a\nb\r\n", -1, NULL },
 		{ "5;a\001\r\n", -1, NULL }, { "5\r5", -1, NULL },
