@@ -88,11 +88,14 @@ KERNEL_STACK = 16 * 1024
 
 
 def memory(pid):
-    """Private pages, page tables and kernel stack of a process, in bytes."""
+    """Private pages, page tables and kernel stack of a process, in bytes.
+
+    Private means written to: clean pages of the program's file are one copy
+    for all workers, though a worker that is alone gets the whole of it."""
     private = tables = threads = 0
     with open(f"/proc/{pid}/smaps_rollup") as f:
         for line in f:
-            if line.startswith(("Private_Clean:", "Private_Dirty:")):
+            if line.startswith("Private_Dirty:"):
                 private += int(line.split()[1]) * 1024
     with open(f"/proc/{pid}/status") as f:
         for line in f:
