@@ -27,6 +27,7 @@
 #define ACCEPT_BURST		16	/* so that their heads get a turn too */
 #define FDS_OWN			16	/* channels, listeners, log */
 #define TITLE_MS		2000	/* ps is at most that late */
+#define AGAIN_MS		1000	/* the system had no descriptor left */
 #define FDS_SPARE_PERCENT	5	/* for streams of who is here already */
 
 struct listener {
@@ -39,6 +40,7 @@ static void	listen_event(evutil_socket_t, short, void *);
 static int	listen_admits(const struct addr *, int trusted);
 static void	listen_pause(int);
 static void	listen_title(void *);
+static void	listen_again(void *);
 
 static struct {
 	struct listener	 l[CONF_LISTEN_MAX];
@@ -53,7 +55,7 @@ static struct {
 	struct addr_net	 trusted[16];
 	size_t		 n_trusted;
 	unsigned long	 dropped;
-	struct timer	 title;
+	struct timer	 title, again;
 } li;
 
 int
@@ -103,6 +105,7 @@ conn_run(void)
 	    rl.rlim_cur < (1 << 20) ? (long)rl.rlim_cur : 1 << 20;
 	li.fds = FDS_OWN;
 	timer_init(&li.title, listen_title, NULL);
+	timer_init(&li.again, listen_again, NULL);
 	for (i = 0; i < li.n; i++) {
 		event_assign(&li.l[i].ev, proc_base(), li.l[i].fd,
 		    EV_READ | EV_PERSIST, listen_event, &li.l[i]);
@@ -157,6 +160,13 @@ conn_fds(int n)
 }
 
 static void
+listen_again(void *arg)
+{
+	(void)arg;
+	conn_fds(0);
+}
+
+static void
 listen_title(void *arg)
 {
 	unsigned long	conns = conn_count();
@@ -199,8 +209,11 @@ listen_event(evutil_socket_t lfd, short what, void *arg)
 		fd = accept4(lfd, (struct sockaddr *)&ss, &len,
 		    SOCK_NONBLOCK | SOCK_CLOEXEC);
 		if (fd == -1) {
-			if (errno == EMFILE || errno == ENFILE)
+			if (errno == EMFILE || errno == ENFILE) {
+				/* None of ours may ever go: time has to. */
 				listen_pause(1);
+				timer_set(&li.again, AGAIN_MS);
+			}
 			return;
 		}
 		addr_of_sockaddr(&a, (struct sockaddr *)&ss);

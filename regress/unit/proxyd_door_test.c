@@ -290,6 +290,36 @@ descriptors(void)
 	d = full;
 }
 
+#ifdef __linux__
+/* The system has none left while none of ours is there to go. */
+static void
+descriptors_again(void)
+{
+	struct drive	 full = d;
+	struct rlimit	 old, none;
+	struct conf	 cf;
+	int		 fd, i;
+
+	drive_conf(&cf);
+	drive_start(&d, &cf);
+	(void)prlimit(d.pid, RLIMIT_NOFILE, NULL, &old);
+	none = old;
+	none.rlim_cur = 4;
+	(void)prlimit(d.pid, RLIMIT_NOFILE, &none, NULL);
+	fd = browser(&d, 0);
+	put(fd, "GET /x HTTP/1.1\r\nHost: a\r\n\r\n");
+	for (i = 0; i < 500 && !drive_logged(&d, "accepting pauses"); i++)
+		(void)is_quiet(fd, 20);
+	(void)prlimit(d.pid, RLIMIT_NOFILE, &old, NULL);
+	drive_clock(&d, 1000);
+	is_int(status_of(answer(fd)), 404,
+	    "no descriptor in the system: tried again after a while");
+	close(fd);
+	is_int(drive_stop(&d), 0, "that proxyd ends well too");
+	d = full;
+}
+#endif
+
 /* What ADMIT said, answered. */
 static void
 admit(uint8_t want_class, uint16_t status, uint32_t retry, const char *message)
@@ -556,6 +586,9 @@ main(void)
 	without_authd();
 	crowds();
 	descriptors();
+#ifdef __linux__
+	descriptors_again();
+#endif
 	ok(!drive_logged(&d, "secretticket") && !drive_logged(&d, "ticket=") &&
 	    !drive_logged(&d, "Zm9vOmJhcg"),
 	    "operator-63(partial): no ticket and no credential in the log");
