@@ -72,6 +72,24 @@ file_refused(const char *path)
 	return (NULL);
 }
 
+/*
+ * Whoever may write to the directory could put another file in the place of
+ * one that was looked at, before it runs.
+ */
+static const char *
+dir_refused(int fd)
+{
+	struct stat	sb;
+
+	if (fstat(fd, &sb) == -1)
+		return (strerror(errno));
+	if (sb.st_uid != 0 && sb.st_uid != geteuid())
+		return ("belongs to another user");
+	if ((sb.st_mode & (S_IWGRP | S_IWOTH)) != 0)
+		return ("others may write to it");
+	return (NULL);
+}
+
 static int
 path_cmp(const void *a, const void *b)
 {
@@ -102,6 +120,7 @@ char **
 plugin_list(const char *dir)
 {
 	char		**list;
+	const char	 *why;
 	struct dirent	 *de;
 	DIR		 *d;
 	size_t		  n = 0;
@@ -112,6 +131,11 @@ plugin_list(const char *dir)
 	if ((d = opendir(dir)) == NULL) {
 		if (errno != ENOENT)
 			log_warn("%s", dir);
+		return (list);
+	}
+	if ((why = dir_refused(dirfd(d))) != NULL) {
+		log_warnx("%s: %s, no plugin runs", dir, why);
+		closedir(d);
 		return (list);
 	}
 	/* cppcheck-suppress readdirCalled ; there is one thread */

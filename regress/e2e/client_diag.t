@@ -203,4 +203,14 @@ with Server() as s, tempfile.TemporaryDirectory() as d:
     t.equal(max(len(p.get("checks", ())) for p in r["plugins"]), 64,
             "64 checks each at most")
     t.ok("checks" not in r["plugins"][63], "the last ones without checks")
+# ---- a directory that others may write to ----
+
+with Server() as s, tempfile.TemporaryDirectory() as d:
+    plugin(d, "good", "#!/bin/sh\necho '{}'\n")
+    os.chmod(d, 0o777)
+    c, r = report(s, env={"DIAGNOSTICS_DIR": d})
+    t.equal([x["id"] for x in r["plugins"]], ["system"], "tunnel-58(partial): "
+            "where others may put files nothing runs")
+    t.ok(c.err.has("others may write to it, no plugin runs"), "and the log "
+         "says why")
 t.done()
