@@ -16,6 +16,7 @@
 #include <event2/event.h>
 #include <sodium.h>
 
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -53,6 +54,23 @@ static struct {
 	int			 leaving;	/* this tunnel is the last */
 	int			 done;
 } cl;
+
+/*
+ * Started without them, our first sockets would be 0 to 2: log lines would go
+ * into one, and a shell's or a plugin's descriptors would be mixed up.
+ */
+static void
+standard_fds(void)
+{
+	int	fd;
+
+	do
+		fd = open("/dev/null", O_RDWR);
+	while (fd != -1 && fd <= STDERR_FILENO);
+	if (fd == -1)
+		_exit(1);
+	close(fd);
+}
 
 /* Nobody reads our memory, and a crash leaves none of it behind. */
 static void
@@ -224,6 +242,7 @@ main(int argc, char **argv)
 {
 	int	r;
 
+	standard_fds();
 	log_init("tunnel-client", -1, 0);
 	shell_remember(environ);
 	r = options_read(&cl.o, argc, argv, environ);

@@ -13,7 +13,7 @@ import tempfile
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from clienttest import KEY, SECRET, Client
-from harness import Tap, until
+from harness import BUILD, Tap, until
 from tunnelserver import Server
 
 t = Tap()
@@ -184,4 +184,28 @@ with Server() as s, tempfile.TemporaryDirectory() as d:
     u.drop()
     t.equal(c.wait(), 0, "exit 0")
     c.clean(t)
+
+# ---- started without descriptors 0 to 2 ----
+
+with Server() as s, tempfile.TemporaryDirectory() as d:
+    os.mkdir(os.path.join(d, "bin"))
+    script = os.path.join(d, "bin", "tunnel-client")
+    with open(script, "w") as f:
+        f.write("#!/bin/sh\nexec %s/bin/tunnel-client \"$@\" "
+                "<&- >&- 2>&-\n" % BUILD)
+    os.chmod(script, 0o755)
+    c = Client(s, env={"SHELL": "/bin/sh"}, build=d)
+    u = s.tunnel()
+    u.document(b'{"version"')
+    try:
+        t.equal([os.readlink("/proc/%d/fd/%d" % (c.p.pid, i))
+                 for i in range(3)], ["/dev/null"] * 3,
+                "what it was not given leads nowhere")
+    except PermissionError:
+        t.skip("not root", "what it was not given leads nowhere")
+    st, line = open_shell(u)
+    t.equal(line, b"OK\n", "and a terminal opens")
+    u.close(4000)
+    u.drop()
+    t.equal(c.wait(), 0, "exit 0")
 t.done()
