@@ -25,6 +25,12 @@
 #include "net.h"
 #include "net_int.h"
 
+/*
+ * Unsent bytes in the kernel: as muxd's.  Else what gives the server credit
+ * waits behind megabytes on a slow line, and the other direction dries up.
+ */
+#define NOTSENT_LOWAT	(128 * 1024)
+
 struct dial {
 	/* set once */
 	dial_fn		 fn;
@@ -173,7 +179,7 @@ dial_connect(struct dial *d, const struct net_addr *a)
 {
 	struct sockaddr_in	sin = { 0 };
 	struct sockaddr_in6	sin6 = { 0 };
-	int			fd, r, one = 1;
+	int			fd, r, one = 1, lowat = NOTSENT_LOWAT;
 
 	fd = socket(a->family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	if (fd == -1) {
@@ -181,6 +187,10 @@ dial_connect(struct dial *d, const struct net_addr *a)
 		return (-1);
 	}
 	(void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
+#ifdef TCP_NOTSENT_LOWAT
+	(void)setsockopt(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &lowat,
+	    sizeof(lowat));
+#endif
 	if (a->family == AF_INET) {
 		sin.sin_family = AF_INET;
 		sin.sin_port = htons(d->port);
