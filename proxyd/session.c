@@ -18,7 +18,8 @@ static struct {
 	struct bucket	 bucket[BUCKETS];
 	size_t		 n;
 	/* the table that is coming in */
-	struct session	*half;
+	int		 open;
+	struct session	*half;		/* NULL: no room, it is left out */
 	uint32_t	 version, want;
 	size_t		 got;
 	struct service	*services;
@@ -126,6 +127,7 @@ session_forget_half(void)
 	if (ss.half != NULL)
 		ss.half->refs--;
 	ss.half = NULL;
+	ss.open = 0;
 	ss.want = 0;
 	ss.got = 0;
 }
@@ -139,20 +141,21 @@ session_on_begin(struct chan *c, struct imsg *m)
 	(void)c;
 	if (m_get_u32(m, &version) == -1 || m_get_u32(m, &count) == -1 ||
 	    m_get_str(m, id, sizeof(id)) == -1 || m_end(m) == -1 ||
-	    count > SERVICES_MAX || ss.half != NULL)
+	    count > SERVICES_MAX || ss.open)
 		return (-1);
-	if ((ss.half = session_get(id)) == NULL)
-		return (-1);
-	/* Its last grant may end before the table does. */
-	session_ref(ss.half);
-	ss.half->made_ms = clock_ms();
+	ss.open = 1;
 	ss.version = version;
 	ss.want = count;
 	ss.got = 0;
-	if (count > 0) {
-		ss.services = calloc(count, sizeof(*ss.services));
-		if (ss.services == NULL)
-			return (-1);
+	if ((ss.half = session_get(id)) == NULL)
+		return (0);
+	/* Its last grant may end before the table does. */
+	session_ref(ss.half);
+	ss.half->made_ms = clock_ms();
+	if (count > 0 &&
+	    (ss.services = calloc(count, sizeof(*ss.services))) == NULL) {
+		ss.half->refs--;
+		ss.half = NULL;
 	}
 	return (0);
 }
@@ -164,13 +167,14 @@ session_on_service(struct chan *c, struct imsg *m)
 		char	label[LABEL_SIZE], module[MODULE_SIZE];
 		char	node[NODE_SIZE];
 	} skip;
+	static struct service	none;
 	struct service	*s;
 	uint8_t		 tls;
 
 	(void)c;
-	if (ss.half == NULL || ss.got >= ss.want)
+	if (!ss.open || ss.got >= ss.want)
 		return (-1);
-	s = &ss.services[ss.got];
+	s = ss.half != NULL ? &ss.services[ss.got] : &none;
 	if (m_get_str(m, s->name, sizeof(s->name)) == -1 ||
 	    m_get_str(m, s->target, sizeof(s->target)) == -1 ||
 	    m_get_str(m, s->host, sizeof(s->host)) == -1 ||
@@ -198,8 +202,12 @@ session_on_end(struct chan *c, struct imsg *m)
 	struct session	*s = ss.half;
 
 	(void)c;
-	if (s == NULL || ss.got != ss.want || m_end(m) == -1)
+	if (!ss.open || ss.got != ss.want || m_end(m) == -1)
 		return (-1);
+	if (s == NULL) {
+		session_forget_half();
+		return (0);
+	}
 	free(s->services);
 	s->services = ss.services;
 	s->n_services = ss.got;

@@ -988,6 +988,34 @@ planted(void)
 	close(st);
 }
 
+/* More sessions than there is room for are our problem, not authd's. */
+static void
+crowded(void)
+{
+	enum { N = 16500 };
+	char	 id[UUID_SIZE];
+	int	 fd, i;
+
+	for (i = 0; i < N; i++) {
+		snprintf(id, sizeof(id), "00000000-0000-0000-0000-%012x", i);
+		m_begin(IMSG_SERVICES_BEGIN, 0);
+		m_u32(1);
+		m_u32(0);
+		m_str(id);
+		m_send(d.authd, -1);
+		m_begin(IMSG_SERVICES_END, 0);
+		m_send(d.authd, -1);
+	}
+	fd = browser(&d, 0);
+	put(fd, "GET / HTTP/1.1\r\nHost: web--0000000000000000000000000000"
+	    "ffff." DOMAIN "\r\nCookie: support_proxy_0000000000000000000000"
+	    "000000ffff=x\r\n\r\n");
+	grant_no(&d, 401, "invalid proxy token");
+	is_int(status_of(answer(fd)), 401, "too many tables are left out");
+	close(fd);
+	drive_clock(&d, 31000);
+}
+
 int
 main(void)
 {
@@ -1015,6 +1043,7 @@ main(void)
 	drive_clock(&d, 61000);
 	flush_authd();
 	planted();
+	crowded();
 	ok(!drive_logged(&d, proxy_token(SESSION, "one")) &&
 	    !drive_logged(&d, "x=%26") && !drive_logged(&d, "support_proxy_"),
 	    "operator-63(partial): no token, cookie or query in the log");
