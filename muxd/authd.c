@@ -24,6 +24,7 @@
 #define FETCH_MS	5000
 #define FETCH_MAX	262144	/* bytes of a users report */
 #define STATS_MS	15000
+#define BROKEN_MS	30000	/* for a successor, after a break of ours */
 
 /* States of the channel as we see it: what authd may say. */
 #define CH_LOGIN	0
@@ -40,6 +41,7 @@ struct ended {
 
 static void	authd_closed(struct chan *, int, const char *);
 static void	authd_lost(void);
+static void	authd_missed(void *);
 static void	authd_announce(void);
 static void	announce_stream(uint64_t, const char *, const uint8_t *,
 		    size_t, uint64_t, uint64_t);
@@ -76,6 +78,7 @@ static struct {
 	struct chan		*chan;
 	int			 up;		/* the login is through */
 	int			 seen;		/* there has been a channel */
+	struct timer		 broken;
 	/* for when it comes back */
 	STAILQ_HEAD(, ended)	 ended;
 	unsigned		 nended;
@@ -102,6 +105,9 @@ authd_channel(int fd)
 	authd_lost();
 	if (au.seen && !au.up)
 		login_orphan();
+	if (!au.seen)
+		timer_init(&au.broken, authd_missed, NULL);
+	timer_del(&au.broken);
 	au.seen = 1;
 	au.chan = chan_new(proc_base(), fd, ROLE_AUTHD, authd_table,
 	    sizeof(authd_table) / sizeof(authd_table[0]), authd_closed, NULL);
@@ -129,6 +135,8 @@ authd_closed(struct chan *c, int offence, const char *reason)
 		au.chan = NULL;
 	chan_free(c);
 	authd_lost();
+	if (offence && au.up)
+		timer_set(&au.broken, BROKEN_MS);
 	login_abandon();
 }
 
@@ -138,6 +146,17 @@ authd_lost(void)
 {
 	if (au.fetch_id != 0)
 		fetch_over(NULL, 0);
+}
+
+/*
+ * It was we who ended the channel, and nobody came in authd's place: it lives,
+ * and to it this tunnel is gone. The client should learn that.
+ */
+static void
+authd_missed(void *arg)
+{
+	(void)arg;
+	tunnel_close(1011, "internal fault", END_TUNNEL);
 }
 
 void

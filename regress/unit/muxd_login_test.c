@@ -291,6 +291,34 @@ bent(const struct row *r, enum bend how)
 	is_int(drive_end(&d), 0, "muxd leaves with status 0");
 }
 
+/* We end the channel, authd lives on and takes the tunnel for gone. */
+static void
+test_broken(void)
+{
+	struct drive	d;
+	struct frame	f;
+	struct imsg	m;
+
+	drive_up(&d, build);
+	pk_begin(&d, IMSG_PROBE, 0);
+	pk_send(&d, d.authd, -1);
+	ok(drive_logged(&d, "authd: PROBE"), "a bad PROBE ends the channel");
+	drive_new_authd(&d);
+	drive_expect(&d, d.authd, IMSG_ANNOUNCE_END, &m);
+	drive_pass(&d, 40000);
+	client_frame(&d, YM_PING, YM_SYN, 0, 1, NULL, 0);
+	for (d.pongs = 0; d.pongs == 0 && client_next(&d, &f, WAIT_MS);)
+		continue;
+	is_int(d.pongs, 1, "a new authd keeps the tunnel");
+	d.log_text[0] = '\0';
+	pk_begin(&d, IMSG_PROBE, 0);
+	pk_send(&d, d.authd, -1);
+	ok(drive_logged(&d, "authd: PROBE"), "another bad PROBE");
+	drive_clock(&d, 30000);
+	is_int(client_closed(&d), 1011, "without one the client is told");
+	is_int(drive_end(&d), 0, "muxd leaves with status 0");
+}
+
 static void
 test_table(void)
 {
@@ -313,5 +341,6 @@ main(void)
 	test_early();
 	test_before();
 	test_table();
+	test_broken();
 	return (done_testing());
 }
