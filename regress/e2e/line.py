@@ -98,6 +98,7 @@ class Line:
         self.count = 0          # connections so far
         self.up = self.down = 0     # bytes to the server, and from it
         self.closed = False
+        self.cut = False        # a connection has ended
         self.socks = []
         self.listener = socket.socket()
         if rate:
@@ -129,10 +130,12 @@ class Line:
             self.cond.notify_all()
 
     def used(self, seconds=60):
-        """Wait until both directions have used what they got; whether they
-        have."""
+        """Wait until both directions have used what they got, or the line
+        is cut; whether they have."""
         with self.cond:
-            return self.cond.wait_for(lambda: self.gave == [0, 0], seconds)
+            self.cond.wait_for(lambda: self.gave == [0, 0] or self.cut,
+                               seconds)
+            return self.gave == [0, 0]
 
     def toll(self, way, n):
         """How many of n bytes may go; waits for at least one."""
@@ -206,6 +209,9 @@ class Line:
                 s.shutdown(2)
             except OSError:
                 pass
+        with self.cond:
+            self.cut = True
+            self.cond.notify_all()
 
 
 class Rate:
