@@ -54,7 +54,7 @@ ambiguous(void)
 	for (i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
 		o = cJSON_CreateRaw(bad[i]);
 		token = jwt_seal(o);
-		got = jwt_open(token);
+		got = token == NULL ? NULL : jwt_open(token);
 		ok(token != NULL && got == NULL, "refused: %s", bad[i]);
 		cJSON_Delete(got);
 		cJSON_Delete(o);

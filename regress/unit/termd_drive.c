@@ -428,7 +428,7 @@ drive_expect(int sock, uint32_t type, struct imsg *m)
 int
 drive_term_end(char *text)
 {
-	char		own[MESSAGE_SIZE];
+	char		own[MESSAGE_SIZE] = "";
 	struct imsg	m;
 	uint8_t		reason;
 

@@ -97,6 +97,6 @@ int	stream_got(const void *, size_t);
 int	stream_ended(void);
 
 uint64_t	now_ms(void);
-void		bail(const char *what);
+void		bail(const char *what) __attribute__((noreturn));
 
 #endif
