@@ -21,6 +21,7 @@
 #include "manifest.h"
 #include "muxd.h"
 #include "out.h"
+#include "text.h"
 #include "yamux.h"
 
 #define CONTROL_MS		30000
@@ -448,7 +449,7 @@ users_take(struct control *c)
 {
 	json_t	*root;
 
-	if (!control_afford(c->len)) {
+	if (!control_afford(c->len) || !text_json_small(c->buf, c->len)) {
 		log_info("users report ignored: too many");
 		return;
 	}

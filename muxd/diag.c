@@ -24,6 +24,9 @@ diag_rewrite(const char *json, size_t len, size_t *out_len, const char **why)
 	*why = "too long";
 	if (len > DIAG_BYTES_MAX)
 		return (NULL);
+	*why = "too many values";
+	if (!text_json_small(json, len))
+		return (NULL);
 	*why = "not a JSON object";
 	in = json_loadb(json, len, 0, NULL);
 	if (json_is_object(in)) {

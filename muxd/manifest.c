@@ -56,6 +56,9 @@ manifest_parse(const char *json, size_t len, struct manifest **mp,
 	*why = "too long";
 	if (len > MANIFEST_BYTES_MAX)
 		return (-1);
+	*why = "too many values";
+	if (!text_json_small(json, len))
+		return (-1);
 	*why = "not a JSON object";
 	root = json_loadb(json, len, 0, NULL);
 	if (!json_is_object(root))

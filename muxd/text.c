@@ -29,3 +29,20 @@ text_cut(const char *s, size_t len, size_t max)
 		max--;
 	return (max);
 }
+
+int
+text_json_small(const char *s, size_t len)
+{
+	size_t	i, n = 0;
+	int	string = 0;
+
+	for (i = 0; i < len; i++) {
+		if (s[i] == '"')
+			string = !string;
+		else if (string)
+			i += s[i] == '\\';	/* whatever it escapes */
+		else if (s[i] == ',' || s[i] == '{' || s[i] == '[')
+			n++;
+	}
+	return (n <= JSON_VALUES_MAX);
+}

@@ -14,4 +14,11 @@ int	text_plain(const char *, size_t len);
  */
 size_t	text_cut(const char *, size_t len, size_t max);
 
+/*
+ * May this be parsed? An empty object takes 3 bytes here and 240 parsed, so
+ * its values, told by what stands before them, are counted: 15 MiB at most.
+ */
+#define JSON_VALUES_MAX	100000
+int	text_json_small(const char *, size_t len);
+
 #endif

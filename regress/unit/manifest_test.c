@@ -166,9 +166,41 @@ test_documents(void)
 	free(s);
 }
 
+/* `n` empty objects under a name that is passed over, then a service. */
+static int
+crowd(int n, const char **why)
+{
+	struct manifest	*m = NULL;
+	char		*s, *p;
+	int		 r;
+
+	if ((s = malloc((size_t)n * 3 + 128)) == NULL)
+		return (-2);
+	p = s + sprintf(s, "{\"\\\",{[\":[0");
+	for (; n > 0; n--)
+		p += sprintf(p, ",{}");
+	sprintf(p, "],\"services\":{\"a\":{\"target\":\"h:1\"}}}");
+	r = manifest_parse(s, strlen(s), &m, NULL, NULL, why);
+	manifest_free(m);
+	free(s);
+	return (r);
+}
+
+static void
+test_crowd(void)
+{
+	const char	*why = "";
+
+	/* Its own: three objects, an array, and a comma. */
+	is_int(crowd(49997, &why), 0, "100000 values are parsed");
+	is_int(crowd(49998, &why), -1, "more are not");
+	is_str(why, "too many values", "and the reason is told");
+}
+
 int
 main(void)
 {
+	test_crowd();
 	test_entries();
 	test_documents();
 	return (done_testing());
