@@ -427,7 +427,7 @@ tunnel_tick(void *arg)
 	int	r;
 
 	(void)arg;
-	/* Starved of time, we are late: what has come meanwhile counts first. */
+	/* Starved of time, we are late: what has come counts first. */
 	if (tn.state == TN_UP)
 		tunnel_readable(tn.fd, EV_READ, NULL);
 	if (tn.state != TN_UP || (r = yamux_tick(tn.y, clock_ns())) == 0)
