@@ -418,7 +418,7 @@ with Targets() as targets, Relayd(
             part(d, by, targets, closed)
             continue
         # One long one where new streams cannot be had.
-        by.start(*[96 << 20] if part is hung else [])
+        by.start(*[96 << 20, 2 << 20] if part is hung else [])
         part(d, by, targets, closed)
         by.intact(name)
 t.done()
