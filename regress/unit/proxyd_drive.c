@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: ISC */
+#include <sys/ioctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <arpa/inet.h>
 #include <netinet/in.h>
+
+#include <linux/sockios.h>
 
 #include <err.h>
 #include <errno.h>
@@ -135,7 +138,7 @@ drive_start(struct drive *d, const struct conf *cf)
 void
 drive_channel(struct drive *d)
 {
-	int	ap[2];
+	int	ap[2], unread, tries = 0;
 
 	if (d->authd != -1)
 		close(d->authd);
@@ -145,6 +148,12 @@ drive_channel(struct drive *d)
 	m_send(d->parent, ap[1]);
 	close(ap[1]);
 	d->authd = ap[0];
+	/* Once it has been read it counts for all that comes from now on. */
+	do {
+		usleep(1000);
+		if (ioctl(d->parent, SIOCOUTQ, &unread) == -1)
+			err(1, "SIOCOUTQ");
+	} while (unread > 0 && tries++ < DRIVE_MS);
 }
 
 int
