@@ -21,7 +21,7 @@
 #	NAME_LIBS	$(EVENT_LIBS) and the like, see config.mk.in
 #	NAME_STATIC	yes: static-pie (no libcrypto, no cjson there)
 #
-# regress/unit and fuzz have one fragment per test: see regress/regress.mk and
+# Tests and fuzz targets have one fragment each: see regress/regress.mk and
 # fuzz/fuzz.mk.
 
 all:
@@ -68,11 +68,12 @@ OUT_termd =		libexec/termd
 OUT_relayctl =		bin/relayctl
 OUT_tunnel-client =	bin/tunnel-client
 LIBEXEC =	control authd muxd proxyd termd
-DIRS =		relayd authd muxd proxyd termd relayctl tunnel-client \
+DIRS =		relayd control authd muxd proxyd termd relayctl tunnel-client \
 		fuzz regress bench
 
-# The file's directory in both trees: generated sources include written headers
-# and the other way round.
+# Headers of common/ are named from there ("base/log.h"), those of another room
+# from the root ("authd/core/session.h"). The file's directory in both trees:
+# generated sources include written headers and the other way round.
 INCLUDES = -I. -I$(srcdir) -I$(srcdir)/common -I$(*D) -I$(srcdir)/$(*D) \
 	$(LLHTTP_CFLAGS)
 PATHS = -DRELAYD_VERSION='"$(VERSION)"' \
@@ -100,8 +101,8 @@ $$(OUT_$(1)): $$($(1)_OBJS) $$(filter %.a,$$($(1)_LIBS))
 endif
 endef
 
-# common/*.mk first: they name groups of objects for the others.
--include $(wildcard $(srcdir)/common/*.mk)
+# common.mk first: it names groups of objects for the others.
+-include $(srcdir)/common/common.mk
 -include $(foreach d,$(DIRS),$(srcdir)/$(d)/$(d).mk)
 $(foreach p,$(PROGRAMS),$(eval $(call program,$(p))))
 
@@ -155,9 +156,12 @@ checklist:
 # ---- lint ----
 
 # What is written by hand: a build in the tree has relayd/parse.c as well.
-LINT_SRCS = $(filter-out %/parse.c,$(sort $(wildcard $(foreach d,relayd authd \
-	muxd proxyd termd relayctl tunnel-client common fuzz regress/unit,\
+LINT_DIRS = relayd control authd authd/* authd/store/* muxd proxyd proxyd/* \
+	termd relayctl tunnel-client common/* fuzz regress/unit regress/proc \
+	regress/lib
+LINT_SRCS = $(filter-out %/parse.c,$(sort $(wildcard $(foreach d,$(LINT_DIRS),\
 	$(srcdir)/$(d)/*.c))))
+LINT_INCLUDES = -I. -I$(srcdir) -I$(srcdir)/common -I$(srcdir)/relayd
 # cppcheck reads no system header but the one whose macros it must see.
 QUEUE_H = $(firstword $(wildcard /usr/include/sys/queue.h \
 	/usr/include/*/sys/queue.h))
@@ -165,16 +169,15 @@ lint: $(addprefix lint-,tidy cppcheck man)
 .PHONY: lint-tidy lint-cppcheck lint-man
 lint-tidy: $(GRAMMAR)
 	@test -n "$(CLANG_TIDY)" || { echo "no clang-tidy"; exit 1; }
-	$(CLANG_TIDY) --quiet $(LINT_SRCS) -- $(STD) -I. -Irelayd -I$(srcdir)/relayd \
-	    -I$(srcdir) -I$(srcdir)/common -I$(srcdir)/proxyd $(LLHTTP_CFLAGS) $(RD_CPPFLAGS) $(PATHS) \
-	    -DRELAYD_TESTING
+	$(CLANG_TIDY) --quiet $(LINT_SRCS) -- $(STD) -Irelayd $(LINT_INCLUDES) \
+	    $(LLHTTP_CFLAGS) $(RD_CPPFLAGS) $(PATHS) -DRELAYD_TESTING
 lint-cppcheck:
 	@test -n "$(CPPCHECK)" || { echo "no cppcheck"; exit 1; }
 	$(CPPCHECK) --quiet --error-exitcode=1 --std=c11 --inline-suppr \
 	    --enable=warning,portability \
 	    --suppressions-list=$(srcdir)/tools/cppcheck.txt \
 	    --library=posix,gnu --include=$(QUEUE_H) \
-	    -I. -I$(srcdir) -I$(srcdir)/common -D_GNU_SOURCE -D__x86_64__ \
+	    $(LINT_INCLUDES) -D_GNU_SOURCE -D__x86_64__ \
 	    -DRELAYD_TESTING $(LINT_SRCS)
 lint-man:
 	@test -n "$(MANDOC)" || { echo "no mandoc"; exit 1; }
@@ -211,8 +214,9 @@ clean:
 	rm -rf bin libexec llhttp fuzz-obj results
 	rm -f relayd/parse.c relayd/parse.h $(UNIT_TESTS) $(UNIT_FAST_TESTS) \
 	    $(FUZZ_REPLAYS)
-	for d in common $(DIRS) regress/unit; do \
-		[ ! -d $$d ] || rm -f $$d/*.o $$d/*.d; \
+	for d in common $(DIRS); do \
+		[ ! -d $$d ] || find $$d \( -name '*.o' -o -name '*.d' \) \
+		    -exec rm -f {} +; \
 	done
 	$(BENCH_CLEAN)
 

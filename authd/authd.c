@@ -7,10 +7,10 @@
  * gives both ends away.
  * Hears from: the parent (SPAWNED with a channel to each other process, see
  * parent_table below) and, on these, muxd, proxyd, termd and control: who may
- * say what, and when, is worker_table in worker.c.
+ * say what, and when, is peer_table in worker.c.
  * States: until SPAWNED_ALL has come all channels are kept unread, and until
  * the store is open those of workers from before; then each worker has a state
- * of its own (enum worker_state).
+ * of its own (enum peer_state).
  * Starts in main(); authd_run() arms the first events; turn_end() closes every
  * turn of the loop with one commit.
  */
@@ -22,24 +22,24 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "access.h"
-#include "admit.h"
-#include "clock.h"
-#include "compat.h"
-#include "credit.h"
-#include "grant.h"
-#include "index.h"
-#include "jwt.h"
-#include "log.h"
-#include "login.h"
-#include "msg.h"
-#include "proc.h"
-#include "session.h"
-#include "store.h"
-#include "stream.h"
-#include "ticket.h"
+#include "core/rowlog.h"
+#include "core/admit.h"
+#include "base/clock.h"
+#include "base/compat.h"
+#include "core/credit.h"
+#include "core/grant.h"
+#include "base/index.h"
+#include "cred/jwt.h"
+#include "base/log.h"
+#include "msg/login.h"
+#include "imsg/msg.h"
+#include "proc/proc.h"
+#include "core/session.h"
+#include "store/store.h"
+#include "core/stream.h"
+#include "core/ticket.h"
 #include "turn.h"
-#include "worker.h"
+#include "msg/peer.h"
 
 #define FILES_MAX	65536	/* a channel per worker, both ends of streams */
 #define RETRY_MS	1000	/* a store that does not open */
@@ -55,8 +55,8 @@ static int	on_reload_swap(struct chan *, struct imsg *);
 static const struct dispatch	parent_table[] = {
 	PROC_ROWS
 	{ IMSG_SPAWNED, R_PARENT, S_ANY, MF_FD, 34, SPAWNED_MAX,
-	    worker_spawned },
-	{ IMSG_SPAWNED_ALL, R_PARENT, S_ANY, 0, 0, 0, worker_spawned_all },
+	    peer_spawned },
+	{ IMSG_SPAWNED_ALL, R_PARENT, S_ANY, 0, 0, 0, peer_spawned_all },
 	{ IMSG_RELOAD, R_PARENT, S_ANY, MF_REQUEST, 4, CHUNK_MAX + 4,
 	    on_reload },
 	{ IMSG_RELOAD_SWAP, R_PARENT, S_ANY, 0, 0, 0, on_reload_swap },
@@ -76,7 +76,7 @@ static struct {
 	struct timer	retry;		/* to open the store */
 	struct conf	next;		/* what RELOAD brought */
 	int		have_next;
-} au;
+} authd;
 
 /* What reads a file or asks the system is done before the sandbox closes. */
 int
@@ -116,12 +116,12 @@ authd_key(uint8_t kind, int fd)
 static void
 authd_run(void)
 {
-	if (session_init() == -1 || access_init() == -1 ||
+	if (session_init() == -1 || rowlog_init() == -1 ||
 	    admit_init() == -1 || login_init() == -1 ||
 	    ticket_init() == -1 || grant_init() == -1 || stream_init() == -1)
 		fatalx("out of memory");
 	proc_after_turn(turn_end);
-	timer_init(&au.retry, authd_open, NULL);
+	timer_init(&authd.retry, authd_open, NULL);
 	authd_open(NULL);
 	turn_end();
 }
@@ -152,18 +152,18 @@ authd_open(void *arg)
 	(void)arg;
 	store_path(path, sizeof(path));
 	if (store_open(path) == -1 || session_load() == -1 ||
-	    access_load() == -1) {
-		timer_set(&au.retry, RETRY_MS);
+	    rowlog_load() == -1) {
+		timer_set(&authd.retry, RETRY_MS);
 		return;
 	}
-	worker_store_ready();
+	peer_store_ready();
 }
 
 /* The others end by themselves; what is still to be written is written. */
 static void
 authd_stop(void)
 {
-	access_flush_all();
+	rowlog_flush_all();
 	turn_end();
 	store_close();
 	jwt_clear_key();
@@ -178,10 +178,10 @@ on_reload(struct chan *c, struct imsg *m)
 
 	if (m_get_blob(m, &p, &len, CHUNK_MAX) == -1 || m_end(m) == -1)
 		return (-1);
-	au.have_next = conf_unpack(&au.next, ROLE_AUTHD, p, len) == 0;
+	authd.have_next = conf_unpack(&authd.next, ROLE_AUTHD, p, len) == 0;
 	chan_begin(c, IMSG_RELOAD_SAID, m->id, -1);
-	chan_add_u8(c, (uint8_t)au.have_next);
-	chan_add_str(c, au.have_next ? "" : "authd: not understood");
+	chan_add_u8(c, (uint8_t)authd.have_next);
+	chan_add_str(c, authd.have_next ? "" : "authd: not understood");
 	chan_end(c);
 	return (0);
 }
@@ -191,9 +191,9 @@ static int
 on_reload_swap(struct chan *c, struct imsg *m)
 {
 	(void)c;
-	if (m_end(m) == -1 || !au.have_next)
+	if (m_end(m) == -1 || !authd.have_next)
 		return (-1);
-	proc_set_conf(&au.next);
-	au.have_next = 0;
+	proc_set_conf(&authd.next);
+	authd.have_next = 0;
 	return (0);
 }

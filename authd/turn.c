@@ -3,11 +3,11 @@
 
 #include <stdlib.h>
 
-#include "access.h"
-#include "clock.h"
-#include "log.h"
-#include "session.h"
-#include "store.h"
+#include "core/rowlog.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "core/session.h"
+#include "store/store.h"
 #include "turn.h"
 
 #define SLOW_MS		100	/* a turn that waited longer is logged */
@@ -53,10 +53,10 @@ turn_commit(void)
 	int		 ok;
 
 	session_flush();
-	access_flush();
+	rowlog_flush();
 	ok = store_end() == 0;
 	session_flushed(ok);
-	access_flushed(ok);
+	rowlog_flushed(ok);
 	STAILQ_CONCAT(&now, &waiting);
 	while ((l = STAILQ_FIRST(&now)) != NULL) {
 		STAILQ_REMOVE_HEAD(&now, entry);

@@ -1,8 +1,24 @@
 # SPDX-License-Identifier: ISC
 #
 # No library is made of common/: each program lists the objects it links, so
-# that its list is complete (see the top of Makefile). What every child links
-# to start, to be shut in and to talk:
-proc_OBJS = common/chan.o common/clock.o common/compat.o common/conf.o \
-	common/imsg.o common/log.o common/msg.o common/proc.o \
-	common/sandbox_linux.o common/sandbox_try.o
+# that its list is complete (see the top of Makefile). The groups are named
+# here, one a room.
+
+# What every child links to start, to be shut in and to talk.
+imsg_OBJS = common/imsg/chan.o common/imsg/imsg.o common/imsg/msg.o
+proc_OBJS = common/base/clock.o common/base/compat.o common/base/log.o \
+	$(imsg_OBJS) common/proc/conf.o common/proc/proc.o \
+	common/proc/sandbox_linux.o common/proc/sandbox_try.o
+
+# Needs llhttp; upgrade.o libsodium.
+head_OBJS = common/http/head.o common/http/scan.o common/http/reqtarget.o \
+	common/http/fields.o common/http/chunk.o common/http/upgrade.o
+
+ws_OBJS = common/ws/ws.o common/ws/ws_out.o common/ws/ws_mask.o \
+	common/ws/ws_utf8.o
+# Needs OpenSSL: proxyd and the clients only.
+ws_accept_OBJS = common/ws/ws_accept.o
+
+# Both ends, pure code (no other object needed).
+yamux_OBJS = common/yamux/yamux.o common/yamux/yamux_stream.o \
+	common/yamux/yamux_window.o

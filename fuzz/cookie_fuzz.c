@@ -8,7 +8,7 @@
 #include <string.h>
 #include <strings.h>
 
-#include "cookie.h"
+#include "proxyd/http/cookie.h"
 
 #define SLUG	"0f8b1c2d3e4f5061728394a5b6c7d8e9"
 

@@ -9,9 +9,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../tunnel-client/firstline.h"
-#include "../tunnel-client/jsonend.h"
-#include "../tunnel-client/termframe.h"
+#include "tunnel-client/firstline.h"
+#include "tunnel-client/jsonend.h"
+#include "tunnel-client/termframe.h"
 
 int	LLVMFuzzerTestOneInput(const uint8_t *, size_t);
 

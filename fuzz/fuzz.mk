@@ -3,7 +3,7 @@
 # A fuzz target is fuzz/NAME.c with LLVMFuzzerTestOneInput(), a fragment
 # fuzz/NAME.mk of one line and seeds in fuzz/corpus/NAME/:
 #
-#	$(eval $(call fuzz_target,yamux,common/yamux.o common/compat.o,))
+#	$(eval $(call fuzz_target,yamux,common/yamux/yamux.o common/base/compat.o,))
 #
 # name, the objects it links, libraries. `make fuzz` builds all of them with
 # libFuzzer under fuzz-obj/ and runs each for FUZZ_SECONDS (F=name: only that

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "host.h"
+#include "proxyd/http/host.h"
 
 #define DOMAIN	"support.example.com"
 

@@ -1,2 +1,1 @@
-fuzz/host_fuzz.o fuzz/cookie_fuzz.o fuzz/reqhead_fuzz.o fuzz-obj/fuzz/host_fuzz.o fuzz-obj/fuzz/cookie_fuzz.o fuzz-obj/fuzz/reqhead_fuzz.o: CPPFLAGS += -I$(srcdir)/proxyd
-$(eval $(call fuzz_target,host_fuzz,proxyd/host.o common/label.o common/compat.o $(httphead_OBJS),$(LLHTTP_LIBS) $(SODIUM_LIBS)))
+$(eval $(call fuzz_target,host_fuzz,proxyd/http/host.o common/base/label.o common/base/compat.o $(head_OBJS),$(LLHTTP_LIBS) $(SODIUM_LIBS)))

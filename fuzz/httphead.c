@@ -12,8 +12,8 @@
 
 #include <llhttp.h>
 
-#include "httphead.h"
-#include "upgrade.h"
+#include "http/head.h"
+#include "http/upgrade.h"
 
 int	LLVMFuzzerTestOneInput(const uint8_t *, size_t);
 

@@ -1,1 +1,1 @@
-$(eval $(call fuzz_target,httphead,$(httphead_OBJS),$(SODIUM_LIBS) $(LLHTTP_LIBS)))
+$(eval $(call fuzz_target,httphead,$(head_OBJS),$(SODIUM_LIBS) $(LLHTTP_LIBS)))

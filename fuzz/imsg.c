@@ -5,9 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "conf.h"
-#include "imsg.h"
-#include "msg.h"
+#include "proc/conf.h"
+#include "imsg/imsg.h"
+#include "imsg/msg.h"
 
 int	LLVMFuzzerTestOneInput(const uint8_t *, size_t);
 

@@ -1,1 +1,1 @@
-$(eval $(call fuzz_target,imsg,common/imsg.o common/msg.o common/conf.o common/compat.o,))
+$(eval $(call fuzz_target,imsg,common/imsg/imsg.o common/imsg/msg.o common/proc/conf.o common/base/compat.o,))

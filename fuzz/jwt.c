@@ -10,8 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../authd/jwt.h"
-#include "compat.h"
+#include "authd/cred/jwt.h"
+#include "base/compat.h"
 
 int	LLVMFuzzerTestOneInput(const uint8_t *, size_t);
 

@@ -5,8 +5,8 @@
 #include <string.h>
 
 #include "muxd/manifest.h"
-#include "msg.h"
-#include "target.h"
+#include "imsg/msg.h"
+#include "base/target.h"
 
 int	LLVMFuzzerTestOneInput(const uint8_t *, size_t);
 

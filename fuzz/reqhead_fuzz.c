@@ -8,8 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "hdr.h"
-#include "route.h"
+#include "proxyd/http/hdr.h"
+#include "proxyd/door/route.h"
 
 int	LLVMFuzzerTestOneInput(const uint8_t *, size_t);
 

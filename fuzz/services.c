@@ -8,10 +8,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../tunnel-client/client.h"
-#include "../tunnel-client/handshake.h"
-#include "../tunnel-client/url.h"
-#include "log.h"
+#include "tunnel-client/client.h"
+#include "tunnel-client/handshake.h"
+#include "tunnel-client/url.h"
+#include "base/log.h"
 
 int	LLVMFuzzerTestOneInput(const uint8_t *, size_t);
 

@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "target.h"
+#include "base/target.h"
 
 int	LLVMFuzzerTestOneInput(const uint8_t *, size_t);
 

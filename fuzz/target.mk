@@ -1,1 +1,1 @@
-$(eval $(call fuzz_target,target,common/target.o,))
+$(eval $(call fuzz_target,target,common/base/target.o,))

@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "ws.h"
+#include "ws/ws.h"
 
 #define MESSAGE_MAX	300		/* small, so that it is crossed */
 #define FRAME_MAX	5000

@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "yamux_int.h"
+#include "yamux/yamux_int.h"
 
 #define WINDOW		512		/* small, so that inputs reach it */
 #define IDS		1024		/* of which emitted flags are tracked */

@@ -11,14 +11,14 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "clock.h"
-#include "compat.h"
+#include "base/clock.h"
+#include "base/compat.h"
 #include "diag.h"
-#include "imsg.h"
-#include "log.h"
+#include "imsg/imsg.h"
+#include "base/log.h"
 #include "manifest.h"
 #include "muxd.h"
-#include "proc.h"
+#include "proc/proc.h"
 
 #define ENDED_MAX	256	/* streams that ended while authd was away */
 #define FETCH_MS	5000
@@ -46,7 +46,7 @@ static void	authd_announce(void);
 static void	announce_stream(uint64_t, const char *, const uint8_t *,
 		    size_t, uint64_t, uint64_t);
 static void	authd_ended(void);
-static void	stream_end_send(uint64_t, enum end_reason, uint64_t, uint64_t);
+static void	bridge_end_send(uint64_t, enum end_reason, uint64_t, uint64_t);
 static void	report_send(void);
 static void	fetch_over(const char *, size_t);
 static int	on_stream_open(struct chan *, struct imsg *);
@@ -93,29 +93,29 @@ static struct {
 	/* statistics as told last */
 	uint64_t		 told_in, told_out, told_ms;
 	unsigned		 told_streams;
-} au = { .ended = STAILQ_HEAD_INITIALIZER(au.ended) };
+} authd = { .ended = STAILQ_HEAD_INITIALIZER(authd.ended) };
 
 int
 authd_channel(int fd)
 {
-	struct chan	*old = au.chan;
+	struct chan	*old = authd.chan;
 
-	au.chan = NULL;
+	authd.chan = NULL;
 	chan_free(old);
 	authd_lost();
-	if (au.seen && !au.up)
+	if (authd.seen && !authd.up)
 		login_orphan();
-	if (!au.seen)
-		timer_init(&au.broken, authd_missed, NULL);
-	timer_del(&au.broken);
-	au.seen = 1;
-	au.chan = chan_new(proc_base(), fd, ROLE_AUTHD, authd_table,
+	if (!authd.seen)
+		timer_init(&authd.broken, authd_missed, NULL);
+	timer_del(&authd.broken);
+	authd.seen = 1;
+	authd.chan = chan_new(proc_base(), fd, ROLE_AUTHD, authd_table,
 	    sizeof(authd_table) / sizeof(authd_table[0]), authd_closed, NULL);
-	if (au.chan == NULL) {
+	if (authd.chan == NULL) {
 		log_warn("channel to authd");
 		return (0);	/* serve on; the parent will send another */
 	}
-	if (au.up)
+	if (authd.up)
 		authd_announce();
 	return (0);
 }
@@ -123,7 +123,7 @@ authd_channel(int fd)
 struct chan *
 authd_chan(void)
 {
-	return (au.chan);
+	return (authd.chan);
 }
 
 static void
@@ -131,12 +131,12 @@ authd_closed(struct chan *c, int offence, const char *reason)
 {
 	if (offence)
 		log_warnx("authd: %s", reason);
-	if (c == au.chan)
-		au.chan = NULL;
+	if (c == authd.chan)
+		authd.chan = NULL;
 	chan_free(c);
 	authd_lost();
-	if (offence && au.up)
-		timer_set(&au.broken, BROKEN_MS);
+	if (offence && authd.up)
+		timer_set(&authd.broken, BROKEN_MS);
 	login_abandon();
 }
 
@@ -144,7 +144,7 @@ authd_closed(struct chan *c, int offence, const char *reason)
 static void
 authd_lost(void)
 {
-	if (au.fetch_id != 0)
+	if (authd.fetch_id != 0)
 		fetch_over(NULL, 0);
 }
 
@@ -162,12 +162,12 @@ authd_missed(void *arg)
 void
 authd_up(void)
 {
-	au.up = 1;
-	if (au.chan == NULL)
+	authd.up = 1;
+	if (authd.chan == NULL)
 		return;
-	chan_set_state(au.chan, CH_UP);
-	chan_begin(au.chan, IMSG_UP, 0, -1);
-	chan_end(au.chan);
+	chan_set_state(authd.chan, CH_UP);
+	chan_begin(authd.chan, IMSG_UP, 0, -1);
+	chan_end(authd.chan);
 }
 
 /* A new authd hears what only we know. */
@@ -176,22 +176,22 @@ authd_announce(void)
 {
 	struct ended	*e;
 
-	chan_set_state(au.chan, CH_UP);
-	chan_begin(au.chan, IMSG_ANNOUNCE, 0, -1);
-	chan_add_u8(au.chan, (uint8_t)tunnel_is_up());
-	chan_add_u32(au.chan, stream_count() + au.nended);
-	chan_end(au.chan);
+	chan_set_state(authd.chan, CH_UP);
+	chan_begin(authd.chan, IMSG_ANNOUNCE, 0, -1);
+	chan_add_u8(authd.chan, (uint8_t)tunnel_is_up());
+	chan_add_u32(authd.chan, bridge_count() + authd.nended);
+	chan_end(authd.chan);
 	/* Those that ended meanwhile too, or their ends would mean nothing. */
-	STAILQ_FOREACH(e, &au.ended, entry)
+	STAILQ_FOREACH(e, &authd.ended, entry)
 		announce_stream(e->id, e->service, e->tag, e->tag_len, e->in,
 		    e->out);
-	stream_walk(announce_stream);
+	bridge_walk(announce_stream);
 	authd_services();
-	chan_begin(au.chan, IMSG_ANNOUNCE_END, 0, -1);
-	chan_end(au.chan);
-	log_info("announced to a new authd, %u streams", stream_count());
+	chan_begin(authd.chan, IMSG_ANNOUNCE_END, 0, -1);
+	chan_end(authd.chan);
+	log_info("announced to a new authd, %u streams", bridge_count());
 	authd_ended();
-	if (au.report != NULL)
+	if (authd.report != NULL)
 		report_send();
 	lease_renew();
 }
@@ -200,13 +200,13 @@ static void
 announce_stream(uint64_t id, const char *service, const uint8_t *tag,
     size_t tag_len, uint64_t in, uint64_t out)
 {
-	chan_begin(au.chan, IMSG_ANNOUNCE_STREAM, 0, -1);
-	chan_add_u64(au.chan, id);
-	chan_add_str(au.chan, service);
-	chan_add_u64(au.chan, in);
-	chan_add_u64(au.chan, out);
-	chan_add_blob(au.chan, tag, tag_len);
-	chan_end(au.chan);
+	chan_begin(authd.chan, IMSG_ANNOUNCE_STREAM, 0, -1);
+	chan_add_u64(authd.chan, id);
+	chan_add_str(authd.chan, service);
+	chan_add_u64(authd.chan, in);
+	chan_add_u64(authd.chan, out);
+	chan_add_blob(authd.chan, tag, tag_len);
+	chan_end(authd.chan);
 }
 
 /* Streams. */
@@ -228,7 +228,7 @@ on_stream_open(struct chan *c, struct imsg *m)
 	/* It becomes a line on the wire. */
 	if (!manifest_name_ok(service, strlen(service)))
 		return (-1);
-	stream_open(id, service, tag, tag_len, m_take_fd(m));
+	bridge_open(id, service, tag, tag_len, m_take_fd(m));
 	return (0);
 }
 
@@ -242,7 +242,7 @@ on_stream_kill(struct chan *c, struct imsg *m)
 	if (m_get_u64(m, &id) == -1 || m_get_u8(m, &reason) == -1 ||
 	    m_end(m) == -1 || reason >= END_COUNT)
 		return (-1);
-	stream_kill(id, reason);
+	bridge_kill(id, reason);
 	return (0);
 }
 
@@ -252,13 +252,13 @@ authd_stream_end(uint64_t id, const char *service, const uint8_t *tag,
 {
 	struct ended	*e;
 
-	if (au.chan != NULL) {
-		stream_end_send(id, reason, in, out);
+	if (authd.chan != NULL) {
+		bridge_end_send(id, reason, in, out);
 		return;
 	}
-	if (au.nended == ENDED_MAX ||
+	if (authd.nended == ENDED_MAX ||
 	    (e = malloc(sizeof(*e) + tag_len)) == NULL) {
-		au.lost++;	/* authd sees them missing in ANNOUNCE */
+		authd.lost++;	/* authd sees them missing in ANNOUNCE */
 		return;
 	}
 	e->id = id;
@@ -268,19 +268,19 @@ authd_stream_end(uint64_t id, const char *service, const uint8_t *tag,
 	strlcpy(e->service, service, sizeof(e->service));
 	e->tag_len = tag_len;
 	memcpy(e->tag, tag, tag_len);
-	STAILQ_INSERT_TAIL(&au.ended, e, entry);
-	au.nended++;
+	STAILQ_INSERT_TAIL(&authd.ended, e, entry);
+	authd.nended++;
 }
 
 static void
-stream_end_send(uint64_t id, enum end_reason reason, uint64_t in, uint64_t out)
+bridge_end_send(uint64_t id, enum end_reason reason, uint64_t in, uint64_t out)
 {
-	chan_begin(au.chan, IMSG_STREAM_END, 0, -1);
-	chan_add_u64(au.chan, id);
-	chan_add_u8(au.chan, (uint8_t)reason);
-	chan_add_u64(au.chan, in);
-	chan_add_u64(au.chan, out);
-	chan_end(au.chan);
+	chan_begin(authd.chan, IMSG_STREAM_END, 0, -1);
+	chan_add_u64(authd.chan, id);
+	chan_add_u8(authd.chan, (uint8_t)reason);
+	chan_add_u64(authd.chan, in);
+	chan_add_u64(authd.chan, out);
+	chan_end(authd.chan);
 }
 
 static void
@@ -288,16 +288,16 @@ authd_ended(void)
 {
 	struct ended	*e;
 
-	while ((e = STAILQ_FIRST(&au.ended)) != NULL) {
-		STAILQ_REMOVE_HEAD(&au.ended, entry);
-		stream_end_send(e->id, e->reason, e->in, e->out);
+	while ((e = STAILQ_FIRST(&authd.ended)) != NULL) {
+		STAILQ_REMOVE_HEAD(&authd.ended, entry);
+		bridge_end_send(e->id, e->reason, e->in, e->out);
 		free(e);
 	}
-	au.nended = 0;
-	if (au.lost > 0)
+	authd.nended = 0;
+	if (authd.lost > 0)
 		log_warnx("%u streams ended while authd was away and are not "
-		    "told", au.lost);
-	au.lost = 0;
+		    "told", authd.lost);
+	authd.lost = 0;
 }
 
 /* The table of services. */
@@ -309,29 +309,29 @@ authd_services(void)
 	const struct service	*s;
 	unsigned		 i;
 
-	if (au.chan == NULL || t == NULL)
+	if (authd.chan == NULL || t == NULL)
 		return;		/* a new authd will be told */
-	chan_begin(au.chan, IMSG_SERVICES_BEGIN, 0, -1);
-	chan_add_u32(au.chan, control_services_version());
-	chan_add_u32(au.chan, t->count);
-	chan_add_str(au.chan, "");
-	chan_end(au.chan);
+	chan_begin(authd.chan, IMSG_SERVICES_BEGIN, 0, -1);
+	chan_add_u32(authd.chan, control_services_version());
+	chan_add_u32(authd.chan, t->count);
+	chan_add_str(authd.chan, "");
+	chan_end(authd.chan);
 	for (i = 0; i < t->count; i++) {
 		s = &t->service[i];
-		chan_begin(au.chan, IMSG_SERVICE, 0, -1);
-		chan_add_str(au.chan, s->name);
-		chan_add_str(au.chan, s->target);
-		chan_add_str(au.chan, s->host);
-		chan_add_u8(au.chan, (uint8_t)s->tls);
-		chan_add_str(au.chan, s->label);
-		chan_add_str(au.chan, s->path);
-		chan_add_str(au.chan, s->path_prefix);
-		chan_add_str(au.chan, s->module_id);
-		chan_add_str(au.chan, s->node_id);
-		chan_end(au.chan);
+		chan_begin(authd.chan, IMSG_SERVICE, 0, -1);
+		chan_add_str(authd.chan, s->name);
+		chan_add_str(authd.chan, s->target);
+		chan_add_str(authd.chan, s->host);
+		chan_add_u8(authd.chan, (uint8_t)s->tls);
+		chan_add_str(authd.chan, s->label);
+		chan_add_str(authd.chan, s->path);
+		chan_add_str(authd.chan, s->path_prefix);
+		chan_add_str(authd.chan, s->module_id);
+		chan_add_str(authd.chan, s->node_id);
+		chan_end(authd.chan);
 	}
-	chan_begin(au.chan, IMSG_SERVICES_END, 0, -1);
-	chan_end(au.chan);
+	chan_begin(authd.chan, IMSG_SERVICES_END, 0, -1);
+	chan_end(authd.chan);
 }
 
 /* Reports. The newest one waits while authd is away. */
@@ -346,11 +346,11 @@ authd_report(enum report_kind kind, const char *doc, size_t len)
 		return;
 	}
 	memcpy(copy, doc, len);
-	free(au.report);
-	au.report = copy;
-	au.report_len = len;
-	au.report_kind = kind;
-	if (au.chan != NULL)
+	free(authd.report);
+	authd.report = copy;
+	authd.report_len = len;
+	authd.report_kind = kind;
+	if (authd.chan != NULL)
 		report_send();
 }
 
@@ -359,22 +359,22 @@ report_send(void)
 {
 	size_t	off, n;
 
-	chan_begin(au.chan, IMSG_REPORT_BEGIN, 0, -1);
-	chan_add_u8(au.chan, (uint8_t)au.report_kind);
-	chan_add_u32(au.chan, (uint32_t)au.report_len);
-	chan_end(au.chan);
-	for (off = 0; off < au.report_len; off += n) {
-		n = au.report_len - off;
+	chan_begin(authd.chan, IMSG_REPORT_BEGIN, 0, -1);
+	chan_add_u8(authd.chan, (uint8_t)authd.report_kind);
+	chan_add_u32(authd.chan, (uint32_t)authd.report_len);
+	chan_end(authd.chan);
+	for (off = 0; off < authd.report_len; off += n) {
+		n = authd.report_len - off;
 		if (n > CHUNK_MAX)
 			n = CHUNK_MAX;
-		chan_begin(au.chan, IMSG_REPORT_CHUNK, 0, -1);
-		chan_add_blob(au.chan, au.report + off, n);
-		chan_end(au.chan);
+		chan_begin(authd.chan, IMSG_REPORT_CHUNK, 0, -1);
+		chan_add_blob(authd.chan, authd.report + off, n);
+		chan_end(authd.chan);
 	}
-	chan_begin(au.chan, IMSG_REPORT_END, 0, -1);
-	chan_end(au.chan);
-	free(au.report);
-	au.report = NULL;
+	chan_begin(authd.chan, IMSG_REPORT_END, 0, -1);
+	chan_end(authd.chan);
+	free(authd.report);
+	authd.report = NULL;
 }
 
 /* The users report of this system. */
@@ -382,17 +382,17 @@ report_send(void)
 void
 authd_users_fetch(void)
 {
-	if (au.fetch_id != 0)
+	if (authd.fetch_id != 0)
 		return;		/* its answer serves all who wait */
-	if (au.chan != NULL)
-		au.fetch_id = chan_call(au.chan, FETCH_MS, on_fetch_result,
+	if (authd.chan != NULL)
+		authd.fetch_id = chan_call(authd.chan, FETCH_MS, on_fetch_result,
 		    NULL);
-	if (au.fetch_id == 0) {
+	if (authd.fetch_id == 0) {
 		control_users(NULL, 0);
 		return;
 	}
-	chan_begin(au.chan, IMSG_USERS_FETCH, au.fetch_id, -1);
-	chan_end(au.chan);
+	chan_begin(authd.chan, IMSG_USERS_FETCH, authd.fetch_id, -1);
+	chan_end(authd.chan);
 }
 
 static int
@@ -412,10 +412,10 @@ on_fetch_result(struct chan *c, struct imsg *m, void *arg)
 	    m_get_str(m, message, sizeof(message)) == -1 ||
 	    m_get_u32(m, &total) == -1 || m_end(m) == -1 || total > FETCH_MAX)
 		return (-1);
-	if (status >= 400 || total == 0 || (au.doc = malloc(total)) == NULL)
+	if (status >= 400 || total == 0 || (authd.doc = malloc(total)) == NULL)
 		fetch_over(NULL, 0);
 	else
-		au.doc_total = total;
+		authd.doc_total = total;
 	return (0);
 }
 
@@ -428,14 +428,14 @@ on_chunk(struct chan *c, struct imsg *m)
 	(void)c;
 	if (m_get_blob(m, &p, &len, CHUNK_MAX) == -1 || m_end(m) == -1)
 		return (-1);
-	if (m->id != au.fetch_id || au.doc == NULL)
+	if (m->id != authd.fetch_id || authd.doc == NULL)
 		return (0);	/* of an answer that came too late */
-	if (len > au.doc_total - au.doc_len)
+	if (len > authd.doc_total - authd.doc_len)
 		return (-1);
-	memcpy(au.doc + au.doc_len, p, len);
-	au.doc_len += len;
-	if (au.doc_len == au.doc_total)
-		fetch_over(au.doc, au.doc_len);
+	memcpy(authd.doc + authd.doc_len, p, len);
+	authd.doc_len += len;
+	if (authd.doc_len == authd.doc_total)
+		fetch_over(authd.doc, authd.doc_len);
 	return (0);
 }
 
@@ -443,10 +443,10 @@ static void
 fetch_over(const char *doc, size_t len)
 {
 	control_users(doc, len);
-	freezero(au.doc, au.doc_total);
-	au.doc = NULL;
-	au.doc_len = au.doc_total = 0;
-	au.fetch_id = 0;
+	freezero(authd.doc, authd.doc_total);
+	authd.doc = NULL;
+	authd.doc_len = authd.doc_total = 0;
+	authd.fetch_id = 0;
 }
 
 /* The rest. */
@@ -461,7 +461,7 @@ on_close(struct chan *c, struct imsg *m)
 	if (m_get_u16(m, &code) == -1 ||
 	    m_get_str(m, reason, sizeof(reason)) == -1 || m_end(m) == -1)
 		return (-1);
-	if (!au.up) {
+	if (!authd.up) {
 		login_abandon();
 		return (0);
 	}
@@ -482,11 +482,11 @@ on_probe(struct chan *c, struct imsg *m)
 void
 authd_alive(uint32_t id, int alive)
 {
-	if (au.chan == NULL)
+	if (authd.chan == NULL)
 		return;
-	chan_begin(au.chan, IMSG_ALIVE, id, -1);
-	chan_add_u8(au.chan, (uint8_t)alive);
-	chan_end(au.chan);
+	chan_begin(authd.chan, IMSG_ALIVE, id, -1);
+	chan_add_u8(authd.chan, (uint8_t)alive);
+	chan_end(authd.chan);
 }
 
 void
@@ -494,25 +494,25 @@ authd_stats(uint64_t in, uint64_t out, uint64_t rtt_ns)
 {
 	uint64_t	now = clock_ms();
 
-	if (au.chan == NULL || (au.told_ms != 0 &&
-	    (now - au.told_ms < STATS_MS || (in == au.told_in &&
-	    out == au.told_out && stream_count() == au.told_streams))))
+	if (authd.chan == NULL || (authd.told_ms != 0 &&
+	    (now - authd.told_ms < STATS_MS || (in == authd.told_in &&
+	    out == authd.told_out && bridge_count() == authd.told_streams))))
 		return;
-	au.told_ms = now;
-	au.told_in = in;
-	au.told_out = out;
-	au.told_streams = stream_count();
-	chan_begin(au.chan, IMSG_TUNNEL_STATS, 0, -1);
-	chan_add_u64(au.chan, in);
-	chan_add_u64(au.chan, out);
-	chan_add_u32(au.chan, (uint32_t)(rtt_ns / 1000));
-	chan_add_u32(au.chan, stream_count());
-	chan_end(au.chan);
+	authd.told_ms = now;
+	authd.told_in = in;
+	authd.told_out = out;
+	authd.told_streams = bridge_count();
+	chan_begin(authd.chan, IMSG_TUNNEL_STATS, 0, -1);
+	chan_add_u64(authd.chan, in);
+	chan_add_u64(authd.chan, out);
+	chan_add_u32(authd.chan, (uint32_t)(rtt_ns / 1000));
+	chan_add_u32(authd.chan, bridge_count());
+	chan_end(authd.chan);
 }
 
 void
 authd_flush(void)
 {
-	if (au.chan != NULL)
-		(void)chan_flush(au.chan);
+	if (authd.chan != NULL)
+		(void)chan_flush(authd.chan);
 }

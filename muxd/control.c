@@ -14,15 +14,15 @@
 #include <jansson.h>
 #include <sodium.h>
 
-#include "clock.h"
-#include "compat.h"
+#include "base/clock.h"
+#include "base/compat.h"
 #include "diag.h"
-#include "log.h"
+#include "base/log.h"
 #include "manifest.h"
 #include "muxd.h"
 #include "out.h"
 #include "text.h"
-#include "yamux.h"
+#include "yamux/yamux.h"
 
 #define CONTROL_MS		30000
 #define MANIFEST_EVERY_MS	10000
@@ -86,17 +86,17 @@ static struct {
 	struct timer		 due;
 	size_t			 work;		/* bytes that may be taken */
 	uint64_t		 work_ms;	/* when that was counted */
-} cs = { .work = WORK_BURST };
+} controls = { .work = WORK_BURST };
 
 void
 control_on_open(struct yamux_stream *ys)
 {
 	struct control	*c;
 
-	if (!cs.init) {
-		TAILQ_INIT(&cs.all);
-		timer_init(&cs.due, manifest_due, NULL);
-		cs.init = 1;
+	if (!controls.init) {
+		TAILQ_INIT(&controls.all);
+		timer_init(&controls.due, manifest_due, NULL);
+		controls.init = 1;
 	}
 	if ((c = calloc(1, sizeof(*c))) == NULL) {
 		yamux_reset(ys);
@@ -105,7 +105,7 @@ control_on_open(struct yamux_stream *ys)
 	c->ys = ys;
 	timer_init(&c->deadline, control_late, c);
 	timer_set(&c->deadline, CONTROL_MS);
-	TAILQ_INSERT_TAIL(&cs.all, c, entry);
+	TAILQ_INSERT_TAIL(&controls.all, c, entry);
 	yamux_set(ys, c);
 	yamux_accept(ys);
 }
@@ -184,13 +184,13 @@ control_append(struct control *c, const uint8_t *p, size_t len)
 	if (c->len + len > c->cap) {
 		for (cap = c->cap == 0 ? 1024 : c->cap; cap < c->len + len;)
 			cap *= 2;
-		if (cs.total + cap - c->cap > CONTROL_TOTAL_MAX ||
+		if (controls.total + cap - c->cap > CONTROL_TOTAL_MAX ||
 		    (grown = realloc(c->buf, cap)) == NULL) {
 			control_refuse(c, "too much at once");
 			return (-1);
 		}
 		c->buf = grown;
-		cs.total += cap - c->cap;
+		controls.total += cap - c->cap;
 		c->cap = cap;
 	}
 	memcpy(c->buf + c->len, p, len);
@@ -268,15 +268,15 @@ control_afford(size_t len)
 {
 	uint64_t	now = clock_ms(), more;
 
-	more = (now - cs.work_ms) * WORK_PER_MS;
-	cs.work = more > WORK_BURST - cs.work ? WORK_BURST :
-	    cs.work + (size_t)more;
-	cs.work_ms = now;
+	more = (now - controls.work_ms) * WORK_PER_MS;
+	controls.work = more > WORK_BURST - controls.work ? WORK_BURST :
+	    controls.work + (size_t)more;
+	controls.work_ms = now;
 	if (len < WORK_MIN)
 		len = WORK_MIN;
-	if (len > cs.work)
+	if (len > controls.work)
 		return (0);
-	cs.work -= len;
+	controls.work -= len;
 	return (1);
 }
 
@@ -303,9 +303,9 @@ control_free(struct control *c)
 	size_t	cap = c->cap;
 
 	timer_del(&c->deadline);
-	TAILQ_REMOVE(&cs.all, c, entry);
-	cs.total -= cap;
-	cs.nsending -= c->sending;
+	TAILQ_REMOVE(&controls.all, c, entry);
+	controls.total -= cap;
+	controls.nsending -= c->sending;
 	if (c->buf != NULL) {
 		sodium_memzero(c->buf, c->len);	/* it may hold passwords */
 		free(c->buf);
@@ -321,10 +321,10 @@ control_end_all(void)
 {
 	struct control	*c;
 
-	if (!cs.init)
+	if (!controls.init)
 		return;
-	timer_del(&cs.due);
-	while ((c = TAILQ_FIRST(&cs.all)) != NULL) {
+	timer_del(&controls.due);
+	while ((c = TAILQ_FIRST(&controls.all)) != NULL) {
 		yamux_set(c->ys, NULL);
 		control_free(c);
 	}
@@ -341,21 +341,21 @@ manifest_take(struct control *c)
 {
 	char	*text;
 
-	if (!timer_is_set(&cs.due)) {
+	if (!timer_is_set(&controls.due)) {
 		if (control_afford(c->len)) {
 			manifest_apply(c->buf, c->len);
 			return;
 		}
-		timer_set(&cs.due, MANIFEST_EVERY_MS);
+		timer_set(&controls.due, MANIFEST_EVERY_MS);
 	}
 	if ((text = malloc(c->len + 1)) == NULL) {
 		log_warn("manifest");
 		return;
 	}
 	memcpy(text, c->buf, c->len);
-	free(cs.waiting);
-	cs.waiting = text;
-	cs.waiting_len = c->len;
+	free(controls.waiting);
+	controls.waiting = text;
+	controls.waiting_len = c->len;
 }
 
 static void
@@ -374,24 +374,24 @@ manifest_apply(const char *text, size_t len)
 	if (m->dropped > named)
 		log_info("manifest: %u more services left out",
 		    m->dropped - named);
-	manifest_free(cs.table);
-	cs.table = m;
-	cs.version++;
-	log_info("manifest %u: %u services", cs.version, m->count);
+	manifest_free(controls.table);
+	controls.table = m;
+	controls.version++;
+	log_info("manifest %u: %u services", controls.version, m->count);
 	authd_services();
-	timer_set(&cs.due, MANIFEST_EVERY_MS);
+	timer_set(&controls.due, MANIFEST_EVERY_MS);
 }
 
 static void
 manifest_due(void *arg)
 {
-	char	*text = cs.waiting;
+	char	*text = controls.waiting;
 
 	(void)arg;
-	cs.waiting = NULL;
+	controls.waiting = NULL;
 	if (text == NULL)
 		return;
-	manifest_apply(text, cs.waiting_len);
+	manifest_apply(text, controls.waiting_len);
 	free(text);
 	malloc_trim(0);
 }
@@ -412,13 +412,13 @@ manifest_dropped(void *arg, const char *name, size_t len, const char *why)
 const struct manifest *
 control_services(void)
 {
-	return (cs.table);
+	return (controls.table);
 }
 
 uint32_t
 control_services_version(void)
 {
-	return (cs.version);
+	return (controls.version);
 }
 
 /* Reports. */
@@ -465,9 +465,9 @@ control_users(const char *doc, size_t len)
 {
 	struct control	*c, *next;
 
-	if (!cs.init)
+	if (!controls.init)
 		return;
-	for (c = TAILQ_FIRST(&cs.all); c != NULL; c = next) {
+	for (c = TAILQ_FIRST(&controls.all); c != NULL; c = next) {
 		next = TAILQ_NEXT(c, entry);
 		if (c->kind != CK_FETCH || c->sending)
 			continue;
@@ -480,7 +480,7 @@ control_users(const char *doc, size_t len)
 			continue;
 		c->kind = CK_FETCH;
 		c->sending = 1;
-		cs.nsending++;
+		controls.nsending++;
 	}
 }
 
@@ -489,9 +489,9 @@ control_turn(void)
 {
 	struct control	*c, *next;
 
-	if (cs.nsending == 0)
+	if (controls.nsending == 0)
 		return;
-	for (c = TAILQ_FIRST(&cs.all); c != NULL; c = next) {
+	for (c = TAILQ_FIRST(&controls.all); c != NULL; c = next) {
 		next = TAILQ_NEXT(c, entry);
 		if (c->sending)
 			control_send(c);

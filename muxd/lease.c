@@ -6,10 +6,10 @@
  */
 #include <stdint.h>
 
-#include "clock.h"
-#include "imsg.h"
+#include "base/clock.h"
+#include "imsg/imsg.h"
 #include "muxd.h"
-#include "proc.h"
+#include "proc/proc.h"
 
 #define MIB		((size_t)1 << 20)
 #define SPARE_MIB	1		/* kept, so that it does not swing */
@@ -24,21 +24,21 @@ static struct {
 	size_t		lent;		/* MiB, as authd counts it */
 	int		asking, renewing;
 	uint64_t	refused_ms;	/* when, 0: never */
-} ls;
+} lease;
 
 size_t
 lease_grow(void *arg, size_t want)
 {
-	size_t	room = ls.have - ls.used, lack;
+	size_t	room = lease.have - lease.used, lack;
 
 	(void)arg;
 	if (want > room) {
 		lack = (want - room + MIB - 1) / MIB;
-		if (ls.have + lack * MIB <= proc_conf()->credit_tunnel)
+		if (lease.have + lack * MIB <= proc_conf()->credit_tunnel)
 			lease_ask((uint32_t)lack);
 		want = room;
 	}
-	ls.used += want;
+	lease.used += want;
 	return (want);
 }
 
@@ -49,18 +49,18 @@ lease_release(void *arg, size_t n)
 	size_t		 spare;
 
 	(void)arg;
-	ls.used -= n < ls.used ? n : ls.used;
-	spare = (ls.have - ls.used) / MIB;
+	lease.used -= n < lease.used ? n : lease.used;
+	spare = (lease.have - lease.used) / MIB;
 	if (spare <= SPARE_MIB || c == NULL)
 		return;
-	spare -= ls.used == 0 ? 0 : SPARE_MIB;
-	if (spare > ls.lent)
-		spare = ls.lent;
+	spare -= lease.used == 0 ? 0 : SPARE_MIB;
+	if (spare > lease.lent)
+		spare = lease.lent;
 	chan_begin(c, IMSG_CREDIT_BACK, 0, -1);
 	chan_add_u32(c, (uint32_t)spare);
 	if (chan_end(c) == 0) {
-		ls.have -= spare * MIB;
-		ls.lent -= spare;
+		lease.have -= spare * MIB;
+		lease.lent -= spare;
 	}
 }
 
@@ -70,13 +70,14 @@ lease_ask(uint32_t mib)
 	struct chan	*c = authd_chan();
 	uint32_t	 id;
 
-	if (c == NULL || ls.asking)
+	if (c == NULL || lease.asking)
 		return;
-	if (ls.refused_ms != 0 && clock_ms() - ls.refused_ms < PATIENCE_MS)
+	if (lease.refused_ms != 0 &&
+	    clock_ms() - lease.refused_ms < PATIENCE_MS)
 		return;
 	if ((id = chan_call(c, ASK_MS, lease_answer, NULL)) == 0)
 		return;
-	ls.asking = 1;
+	lease.asking = 1;
 	chan_begin(c, IMSG_CREDIT_ASK, id, -1);
 	chan_add_u32(c, mib);
 	chan_end(c);
@@ -89,21 +90,21 @@ lease_answer(struct chan *c, struct imsg *m, void *arg)
 
 	(void)c;
 	(void)arg;
-	ls.asking = 0;
+	lease.asking = 0;
 	if (m == NULL) {
-		ls.renewing = 0;	/* the next answer is to its own ask */
+		lease.renewing = 0;	/* the next answer is to its own ask */
 		return (0);
 	}
 	if (m_get_u32(m, &mib) == -1 || m_end(m) == -1 ||
 	    mib > proc_conf()->credit_tunnel / MIB)
 		return (-1);
-	ls.refused_ms = mib == 0 ? clock_ms() : 0;
-	ls.lent += mib;
-	if (!ls.renewing)
-		ls.have += mib * MIB;
-	else if (mib * MIB > ls.have)
-		ls.have = mib * MIB;
-	ls.renewing = 0;
+	lease.refused_ms = mib == 0 ? clock_ms() : 0;
+	lease.lent += mib;
+	if (!lease.renewing)
+		lease.have += mib * MIB;
+	else if (mib * MIB > lease.have)
+		lease.have = mib * MIB;
+	lease.renewing = 0;
 	return (0);
 }
 
@@ -114,14 +115,14 @@ lease_answer(struct chan *c, struct imsg *m, void *arg)
 void
 lease_renew(void)
 {
-	uint32_t	held = (uint32_t)((ls.used + MIB - 1) / MIB);
+	uint32_t	held = (uint32_t)((lease.used + MIB - 1) / MIB);
 
-	ls.have = ls.used;
-	ls.lent = 0;
-	ls.asking = 0;
-	ls.refused_ms = 0;
+	lease.have = lease.used;
+	lease.lent = 0;
+	lease.asking = 0;
+	lease.refused_ms = 0;
 	if (held > 0) {
 		lease_ask(held);
-		ls.renewing = ls.asking;
+		lease.renewing = lease.asking;
 	}
 }

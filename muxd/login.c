@@ -16,16 +16,16 @@
 
 #include <sodium.h>
 
-#include "clock.h"
-#include "compat.h"
-#include "httphead.h"
-#include "imsg.h"
-#include "log.h"
+#include "base/clock.h"
+#include "base/compat.h"
+#include "http/head.h"
+#include "imsg/imsg.h"
+#include "base/log.h"
 #include "muxd.h"
-#include "proc.h"
-#include "reply.h"
+#include "proc/proc.h"
+#include "http/reply.h"
 #include "text.h"
-#include "upgrade.h"
+#include "http/upgrade.h"
 
 #define LOGIN_MS	8000
 #define LINGER_MS	1000	/* for the peer to read a refusal */
@@ -53,7 +53,7 @@ static struct {
 	size_t		 early_len;
 	struct event	 ev;
 	struct timer	 over;
-} lg = { .fd = -1 };
+} login = { .fd = -1 };
 
 void
 login_start(int fd, uint64_t nonce, const char *addr, const char *accept,
@@ -65,11 +65,11 @@ login_start(int fd, uint64_t nonce, const char *addr, const char *accept,
 	const char		*why;
 	int			 status;
 
-	lg.fd = fd;
-	lg.nonce = nonce;
-	strlcpy(lg.addr, addr, sizeof(lg.addr));
-	strlcpy(lg.accept, accept, sizeof(lg.accept));
-	if (lg.orphan) {
+	login.fd = fd;
+	login.nonce = nonce;
+	strlcpy(login.addr, addr, sizeof(login.addr));
+	strlcpy(login.accept, accept, sizeof(login.accept));
+	if (login.orphan) {
 		login_refuse(503, "starting again", RETRY_AFTER_S, NULL);
 		return;
 	}
@@ -87,12 +87,12 @@ login_start(int fd, uint64_t nonce, const char *addr, const char *accept,
 	if (login_check(&h, node) == -1)
 		return;
 	if (len > h.head_len) {
-		lg.early_len = len - h.head_len;
-		if ((lg.early = malloc(lg.early_len)) == NULL) {
+		login.early_len = len - h.head_len;
+		if ((login.early = malloc(login.early_len)) == NULL) {
 			login_refuse(503, "out of memory", RETRY_AFTER_S, NULL);
 			return;
 		}
-		memcpy(lg.early, bytes + h.head_len, lg.early_len);
+		memcpy(login.early, bytes + h.head_len, login.early_len);
 	}
 	if (login_ask(&h, node) == -1)
 		login_refuse(503, "starting again", RETRY_AFTER_S, NULL);
@@ -119,7 +119,7 @@ login_check(const struct httphead *h, char *node)
 		return (-1);
 	}
 	/* It becomes a header line: do not believe it blindly. */
-	if (strlen(lg.accept) != ACCEPT_SIZE - 1 || !all_of(lg.accept,
+	if (strlen(login.accept) != ACCEPT_SIZE - 1 || !all_of(login.accept,
 	    ACCEPT_SIZE - 1, "+/=")) {
 		login_refuse(500, "internal error", 0, NULL);
 		return (-1);
@@ -136,7 +136,8 @@ login_ask(const struct httphead *h, const char *node)
 	struct chan		*c = authd_chan();
 	uint32_t		 id = 0;
 
-	auth = upgrade_basic(h, lg.key, sizeof(lg.key), secret, sizeof(secret));
+	auth = upgrade_basic(
+	    h, login.key, sizeof(login.key), secret, sizeof(secret));
 	if (auth != UPGRADE_AUTH_OK) {
 		login_refuse(401, upgrade_auth_message(auth), 0,
 		    "WWW-Authenticate: " UPGRADE_AUTH_CHALLENGE);
@@ -156,17 +157,17 @@ login_ask(const struct httphead *h, const char *node)
 	if (c != NULL)
 		id = chan_call(c, LOGIN_MS, login_result, NULL);
 	if (id != 0) {
-		lg.asking = 1;
+		login.asking = 1;
 		chan_begin(c, IMSG_LOGIN, id, -1);
-		chan_add_u64(c, lg.nonce);
-		chan_add_str(c, lg.key);
+		chan_add_u64(c, login.nonce);
+		chan_add_str(c, login.key);
 		chan_add_str(c, secret);
 		chan_add_str(c, node);
 		chan_add_str(c, token);
-		chan_add_str(c, lg.addr);
+		chan_add_str(c, login.addr);
 		if (chan_end(c) == -1) {
 			chan_call_cancel(c, id);
-			lg.asking = 0;
+			login.asking = 0;
 			id = 0;
 		}
 	}
@@ -184,9 +185,9 @@ login_result(struct chan *c, struct imsg *m, void *arg)
 
 	(void)c;
 	(void)arg;
-	if (!lg.asking)
+	if (!login.asking)
 		return (0);
-	lg.asking = 0;
+	login.asking = 0;
 	if (m == NULL) {
 		login_refuse(503, "no answer in time", RETRY_AFTER_S, NULL);
 		return (0);
@@ -217,14 +218,16 @@ static void
 login_accept(const char *session, const char *token)
 {
 	char	head[512], name[SYSKEY_SIZE * 2];
-	int	n, fd = lg.fd;
+	int	n, fd = login.fd;
 
-	log_escape(name, sizeof(name), lg.key, strlen(lg.key));
+	log_escape(name, sizeof(name), login.key, strlen(login.key));
 	muxd_set_name(name, session);
-	n = snprintf(head, sizeof(head), "HTTP/1.1 101 Switching Protocols\r\n"
+	n = snprintf(head, sizeof(head),
+	    "HTTP/1.1 101 Switching Protocols\r\n"
 	    "Upgrade: websocket\r\nConnection: Upgrade\r\n"
 	    "Sec-WebSocket-Accept: %s\r\nX-Support-Session-Id: %s\r\n"
-	    "X-Support-Reconnect-Token: %s\r\n\r\n", lg.accept, session, token);
+	    "X-Support-Reconnect-Token: %s\r\n\r\n",
+	    login.accept, session, token);
 	/* The first bytes on this socket: they fit, or nobody is there. */
 	if (send(fd, head, (size_t)n, MSG_NOSIGNAL |
 	    MSG_DONTWAIT) != n) {
@@ -232,19 +235,19 @@ login_accept(const char *session, const char *token)
 		muxd_exit(0);
 	}
 	sodium_memzero(head, sizeof(head));
-	log_info("up: %s from %s", name, lg.addr);
-	lg.fd = -1;
+	log_info("up: %s from %s", name, login.addr);
+	login.fd = -1;
 	authd_up();
-	tunnel_start(fd, lg.early, lg.early_len);
-	free(lg.early);
-	lg.early = NULL;
+	tunnel_start(fd, login.early, login.early_len);
+	free(login.early);
+	login.early = NULL;
 }
 
 void
 login_abandon(void)
 {
-	if (lg.asking) {
-		lg.asking = 0;
+	if (login.asking) {
+		login.asking = 0;
 		login_refuse(503, "starting again", RETRY_AFTER_S, NULL);
 	}
 }
@@ -252,7 +255,7 @@ login_abandon(void)
 void
 login_orphan(void)
 {
-	lg.orphan = 1;
+	login.orphan = 1;
 	login_abandon();
 }
 
@@ -263,19 +266,19 @@ login_refuse(int status, const char *message, uint32_t retry, const char *extra)
 	char	reply[REPLY_MAX], text[256];
 	long	n;
 
-	log_info("%s: refused: %d %s", lg.addr, status, log_escape(text,
+	log_info("%s: refused: %d %s", login.addr, status, log_escape(text,
 	    sizeof(text), message, strlen(message)));
 	n = reply_refusal(reply, sizeof(reply), status, message, retry, extra);
-	if (n <= 0 || send(lg.fd, reply, (size_t)n, MSG_NOSIGNAL |
+	if (n <= 0 || send(login.fd, reply, (size_t)n, MSG_NOSIGNAL |
 	    MSG_DONTWAIT) != n)
 		muxd_exit(0);
 	/* Unread bytes would turn our close into a reset: read to the end. */
-	(void)shutdown(lg.fd, SHUT_WR);
-	timer_init(&lg.over, login_over, NULL);
-	timer_set(&lg.over, LINGER_MS);
-	event_assign(&lg.ev, proc_base(), lg.fd, EV_READ | EV_PERSIST,
+	(void)shutdown(login.fd, SHUT_WR);
+	timer_init(&login.over, login_over, NULL);
+	timer_set(&login.over, LINGER_MS);
+	event_assign(&login.ev, proc_base(), login.fd, EV_READ | EV_PERSIST,
 	    login_linger, NULL);
-	if (event_add(&lg.ev, NULL) == -1)
+	if (event_add(&login.ev, NULL) == -1)
 		muxd_exit(0);
 }
 

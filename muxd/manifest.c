@@ -5,8 +5,8 @@
 #include <string.h>
 
 #include "manifest.h"
-#include "msg.h"
-#include "target.h"
+#include "imsg/msg.h"
+#include "base/target.h"
 #include "text.h"
 
 /* What an entry's members are, before they are copied. */

@@ -26,13 +26,13 @@
 #include <jansson.h>
 #include <sodium.h>
 
-#include "clock.h"
-#include "compat.h"
-#include "imsg.h"
-#include "log.h"
-#include "msg.h"
+#include "base/clock.h"
+#include "base/compat.h"
+#include "imsg/imsg.h"
+#include "base/log.h"
+#include "imsg/msg.h"
 #include "muxd.h"
-#include "proc.h"
+#include "proc/proc.h"
 
 #define GIVE_MS		10000	/* from start to the connection */
 #define TITLE_MS	1000	/* at most one change of title in it */
@@ -65,7 +65,7 @@ static struct {
 	char		session[UUID_SIZE];
 	struct timer	title, unused;
 	int		leaving;
-} mx;
+} muxd;
 
 int
 main(int argc, char *argv[])
@@ -87,9 +87,9 @@ main(int argc, char *argv[])
 static void
 muxd_run(void)
 {
-	timer_init(&mx.title, muxd_title, NULL);
-	timer_init(&mx.unused, muxd_unused, NULL);
-	timer_set(&mx.unused, GIVE_MS);
+	timer_init(&muxd.title, muxd_title, NULL);
+	timer_init(&muxd.unused, muxd_unused, NULL);
+	timer_set(&muxd.unused, GIVE_MS);
 	proc_after_turn(tunnel_turn);
 }
 
@@ -118,7 +118,7 @@ on_give(struct chan *c, struct imsg *m)
 	    m_get_blob(m, &bytes, &len, GIVE_BYTES_MAX) == -1 ||
 	    m_end(m) == -1 || class != CLASS_TUNNEL)
 		return (-1);
-	timer_del(&mx.unused);
+	timer_del(&muxd.unused);
 	proc_title("login from %s", addr);
 	login_start(m_take_fd(m), nonce, addr, accept, bytes, len);
 	return (0);
@@ -137,32 +137,32 @@ muxd_stop(void)
 void
 muxd_set_name(const char *key, const char *session)
 {
-	strlcpy(mx.key, key, sizeof(mx.key));
-	strlcpy(mx.session, session, sizeof(mx.session));
+	strlcpy(muxd.key, key, sizeof(muxd.key));
+	strlcpy(muxd.session, session, sizeof(muxd.session));
 	muxd_title(NULL);
 }
 
 void
 muxd_title_changed(void)
 {
-	if (!timer_is_set(&mx.title))
-		timer_set(&mx.title, TITLE_MS);
+	if (!timer_is_set(&muxd.title))
+		timer_set(&muxd.title, TITLE_MS);
 }
 
 static void
 muxd_title(void *arg)
 {
 	(void)arg;
-	proc_title("%s, session %s, %u streams", mx.key, mx.session,
-	    stream_count());
+	proc_title("%s, session %s, %u streams", muxd.key, muxd.session,
+	    bridge_count());
 }
 
 void
 muxd_exit(int status)
 {
-	if (mx.leaving)		/* from within proc_exit() */
+	if (muxd.leaving)		/* from within proc_exit() */
 		_exit(status);
-	mx.leaving = 1;
+	muxd.leaving = 1;
 	authd_flush();
 	proc_exit(status);
 }

@@ -5,7 +5,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "msg.h"
+#include "imsg/msg.h"
 
 struct manifest;
 struct out;
@@ -69,26 +69,26 @@ int	tunnel_frame(struct yamux_stream *, uint8_t *p, size_t len);
  * authd's STREAM_OPEN. Owns `fd`; every failure is told on it as an ERROR line
  * and to authd as STREAM_END.
  */
-void	stream_open(uint64_t id, const char *service, const uint8_t *tag,
+void	bridge_open(uint64_t id, const char *service, const uint8_t *tag,
 	    size_t tag_len, int fd);
-void	stream_kill(uint64_t id, enum end_reason);
-void	stream_end_all(enum end_reason);
-unsigned stream_count(void);
+void	bridge_kill(uint64_t id, enum end_reason);
+void	bridge_end_all(enum end_reason);
+unsigned bridge_count(void);
 /* Calls fn for each open stream (ANNOUNCE). */
-void	stream_walk(void (*fn)(uint64_t id, const char *service,
+void	bridge_walk(void (*fn)(uint64_t id, const char *service,
 	    const uint8_t *tag, size_t tag_len, uint64_t in, uint64_t out));
 /* There is room again in the output buffer. */
-void	stream_room(void);
+void	bridge_room(void);
 /* Write to the descriptors what one read of the socket brought. */
-void	stream_flush(void);
+void	bridge_flush(void);
 /* Give back what is kept for the next burst. */
-void	stream_trim(void);
+void	bridge_trim(void);
 /* From yamux; `arg` is the tunnel's and not used. */
-void	stream_on_data(struct yamux_stream *, const uint8_t *, size_t);
-void	stream_on_fin(struct yamux_stream *);
-void	stream_on_close(struct yamux_stream *, enum end_reason);
-void	stream_on_window(struct yamux_stream *);
-void	stream_on_ack(struct yamux_stream *);
+void	bridge_on_data(struct yamux_stream *, const uint8_t *, size_t);
+void	bridge_on_fin(struct yamux_stream *);
+void	bridge_on_close(struct yamux_stream *, enum end_reason);
+void	bridge_on_window(struct yamux_stream *);
+void	bridge_on_ack(struct yamux_stream *);
 
 /* control.c: what the client tells us on streams that it opens. */
 

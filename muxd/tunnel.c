@@ -24,13 +24,13 @@
 
 #include <sodium.h>
 
-#include "clock.h"
-#include "log.h"
+#include "base/clock.h"
+#include "base/log.h"
 #include "muxd.h"
 #include "out.h"
-#include "proc.h"
-#include "ws.h"
-#include "yamux.h"
+#include "proc/proc.h"
+#include "ws/ws.h"
+#include "yamux/yamux.h"
 
 #define IN_SMALL	2048		/* on the stack: pings need no more */
 #define IN_BIG		(256 * 1024)	/* taken on demand */
@@ -107,7 +107,7 @@ static struct {
 	struct timer		 tick, idle, late, probe;
 	uint32_t		 probe_id;
 	uint64_t		 rtt;
-} tn = { .fd = -1 };
+} tunnel = { .fd = -1 };
 
 void
 tunnel_start(int fd, uint8_t *early, size_t len)
@@ -122,27 +122,27 @@ tunnel_start(int fd, uint8_t *early, size_t len)
 	    sizeof(lowat));
 #endif
 	(void)lowat;
-	tn.fd = fd;
-	out_init(&tn.out);
-	ws_init(&tn.ws, WS_SERVER, NULL);
+	tunnel.fd = fd;
+	out_init(&tunnel.out);
+	ws_init(&tunnel.ws, WS_SERVER, NULL);
 	yamux_config_default(&cf);
 	cf.credit_max = proc_conf()->credit_tunnel;
 	cf.ping_every = PING_EVERY;
 	cf.seed = randombytes_random();
-	if ((tn.y = yamux_new(YAMUX_SERVER, &cf, &callbacks, NULL)) == NULL)
+	if ((tunnel.y = yamux_new(YAMUX_SERVER, &cf, &callbacks, NULL)) == NULL)
 		fatal("yamux");
-	timer_init(&tn.pace, tunnel_pace_over, NULL);
-	timer_init(&tn.tick, tunnel_tick, NULL);
-	timer_init(&tn.idle, tunnel_idle, NULL);
-	timer_init(&tn.late, tunnel_late, NULL);
-	timer_init(&tn.probe, tunnel_probe_over, NULL);
-	event_assign(&tn.ev_read, proc_base(), fd, EV_READ | EV_PERSIST,
+	timer_init(&tunnel.pace, tunnel_pace_over, NULL);
+	timer_init(&tunnel.tick, tunnel_tick, NULL);
+	timer_init(&tunnel.idle, tunnel_idle, NULL);
+	timer_init(&tunnel.late, tunnel_late, NULL);
+	timer_init(&tunnel.probe, tunnel_probe_over, NULL);
+	event_assign(&tunnel.ev_read, proc_base(), fd, EV_READ | EV_PERSIST,
 	    tunnel_readable, NULL);
-	event_assign(&tn.ev_write, proc_base(), fd, EV_WRITE | EV_PERSIST,
+	event_assign(&tunnel.ev_write, proc_base(), fd, EV_WRITE | EV_PERSIST,
 	    tunnel_writable, NULL);
-	if (event_add(&tn.ev_read, NULL) == -1)
+	if (event_add(&tunnel.ev_read, NULL) == -1)
 		fatalx("cannot read");
-	tn.state = TN_UP;
+	tunnel.state = TN_UP;
 	tunnel_used();		/* what logging in took is given back soon */
 	if (len > 0)
 		tunnel_input(early, len);
@@ -152,19 +152,19 @@ tunnel_start(int fd, uint8_t *early, size_t len)
 int
 tunnel_is_up(void)
 {
-	return (tn.state == TN_UP);
+	return (tunnel.state == TN_UP);
 }
 
 struct yamux *
 tunnel_yamux(void)
 {
-	return (tn.y);
+	return (tunnel.y);
 }
 
 struct out *
 tunnel_out(void)
 {
-	return (&tn.out);
+	return (&tunnel.out);
 }
 
 /* Reading. */
@@ -178,27 +178,28 @@ tunnel_out(void)
 static void
 tunnel_pace(ssize_t n)
 {
-	int	lowat, was = tn.paced;
+	int	lowat, was = tunnel.paced;
 
 	if (n < PACE_READ)
-		tn.paced = tn.large_reads = 0;
-	else if (!tn.paced && n >= PACE_LARGE && ++tn.large_reads == PACE_RUN)
-		tn.paced = 1;
-	if (tn.paced)
-		timer_set(&tn.pace, PACE_MS);
-	if (tn.paced == was)
+		tunnel.paced = tunnel.large_reads = 0;
+	else if (!tunnel.paced && n >= PACE_LARGE &&
+	    ++tunnel.large_reads == PACE_RUN)
+		tunnel.paced = 1;
+	if (tunnel.paced)
+		timer_set(&tunnel.pace, PACE_MS);
+	if (tunnel.paced == was)
 		return;
-	if (!tn.paced)
-		timer_del(&tn.pace);
-	lowat = tn.paced ? PACE_BYTES : 1;
-	(void)setsockopt(tn.fd, SOL_SOCKET, SO_RCVLOWAT, &lowat,
+	if (!tunnel.paced)
+		timer_del(&tunnel.pace);
+	lowat = tunnel.paced ? PACE_BYTES : 1;
+	(void)setsockopt(tunnel.fd, SOL_SOCKET, SO_RCVLOWAT, &lowat,
 	    sizeof(lowat));
 }
 
 static void
 tunnel_pace_over(void *arg)
 {
-	tunnel_readable(tn.fd, EV_READ, arg);
+	tunnel_readable(tunnel.fd, EV_READ, arg);
 }
 
 static void
@@ -210,8 +211,8 @@ tunnel_readable(evutil_socket_t fd, short what, void *arg)
 
 	(void)what;
 	(void)arg;
-	if (tn.in != NULL) {
-		buf = tn.in;
+	if (tunnel.in != NULL) {
+		buf = tunnel.in;
 		cap = IN_BIG;
 	}
 	n = recv(fd, buf, cap, MSG_DONTWAIT);
@@ -224,8 +225,8 @@ tunnel_readable(evutil_socket_t fd, short what, void *arg)
 		return;
 	}
 	if ((size_t)n >= sizeof(small)) {
-		tn.in_used = 1;
-		if (tn.in == NULL && (tn.in = malloc(IN_BIG)) != NULL)
+		tunnel.in_used = 1;
+		if (tunnel.in == NULL && (tunnel.in = malloc(IN_BIG)) != NULL)
 			tunnel_used();
 	}
 	tunnel_input(buf, (size_t)n);
@@ -238,26 +239,26 @@ tunnel_input(uint8_t *buf, size_t len)
 	size_t	payload = 0;
 	int	r, fault = 0;
 
-	if (timer_is_set(&tn.probe)) {	/* any byte counts as life */
-		timer_del(&tn.probe);
-		authd_alive(tn.probe_id, 1);
+	if (timer_is_set(&tunnel.probe)) {	/* any byte counts as life */
+		timer_del(&tunnel.probe);
+		authd_alive(tunnel.probe_id, 1);
 	}
-	if (tn.state == TN_LINGER)
+	if (tunnel.state == TN_LINGER)
 		return;
-	r = ws_input(&tn.ws, buf, len, &payload);
-	if (tn.state == TN_UP && payload > 0)
-		fault = yamux_input(tn.y, buf, payload, clock_ns());
-	stream_flush();
-	if (tn.state != TN_UP)
+	r = ws_input(&tunnel.ws, buf, len, &payload);
+	if (tunnel.state == TN_UP && payload > 0)
+		fault = yamux_input(tunnel.y, buf, payload, clock_ns());
+	bridge_flush();
+	if (tunnel.state != TN_UP)
 		return;
 	if (fault != 0)
 		tunnel_close(yamux_close_code(fault), yamux_strerror(fault),
 		    END_TUNNEL);
 	else if (r == -1)
-		tunnel_close(ws_own_code(&tn.ws), ws_error(&tn.ws),
+		tunnel_close(ws_own_code(&tunnel.ws), ws_error(&tunnel.ws),
 		    END_TUNNEL);
-	else if (!ws_may_send(&tn.ws))
-		tunnel_close(ws_peer_code(&tn.ws), "closed by the client",
+	else if (!ws_may_send(&tunnel.ws))
+		tunnel_close(ws_peer_code(&tunnel.ws), "closed by the client",
 		    END_TUNNEL);
 }
 
@@ -275,7 +276,7 @@ tunnel_frame(struct yamux_stream *ys, uint8_t *p, size_t len)
 	if (yamux_data_header(ys, p + n, len) != 0)
 		return (-1);
 	memcpy(p, head, n);
-	out_commit(&tn.out, n + YAMUX_HEADER + len);
+	out_commit(&tunnel.out, n + YAMUX_HEADER + len);
 	return (0);
 }
 
@@ -286,17 +287,17 @@ tunnel_control(void)
 	uint8_t	*p;
 	size_t	 n;
 
-	while (yamux_has_output(tn.y) && (ws_may_send(&tn.ws)) &&
-	    (p = out_reserve(&tn.out, 2 + CONTROL_BATCH)) != NULL) {
-		n = yamux_output(tn.y, p + 2, CONTROL_BATCH, clock_ns());
+	while (yamux_has_output(tunnel.y) && (ws_may_send(&tunnel.ws)) &&
+	    (p = out_reserve(&tunnel.out, 2 + CONTROL_BATCH)) != NULL) {
+		n = yamux_output(tunnel.y, p + 2, CONTROL_BATCH, clock_ns());
 		if (n == 0)
 			break;
 		ws_header(p, WS_OP_BINARY, n, NULL);
-		out_commit(&tn.out, 2 + n);
+		out_commit(&tunnel.out, 2 + n);
 	}
-	while (ws_pending(&tn.ws) &&
-	    (p = out_reserve(&tn.out, WS_OUTPUT_MAX)) != NULL)
-		out_commit(&tn.out, ws_output(&tn.ws, p, NULL));
+	while (ws_pending(&tunnel.ws) &&
+	    (p = out_reserve(&tunnel.out, WS_OUTPUT_MAX)) != NULL)
+		out_commit(&tunnel.out, ws_output(&tunnel.ws, p, NULL));
 }
 
 void
@@ -304,18 +305,18 @@ tunnel_write(void)
 {
 	int	r;
 
-	if (tn.fd == -1 || tn.state == TN_LINGER)
+	if (tunnel.fd == -1 || tunnel.state == TN_LINGER)
 		return;
-	if ((r = out_write(&tn.out, tn.fd)) == -1) {
+	if ((r = out_write(&tunnel.out, tunnel.fd)) == -1) {
 		/* Reading tells the end, and what came before it. */
-		tn.out.head = tn.out.tail = 0;
+		tunnel.out.head = tunnel.out.tail = 0;
 		return;
 	}
-	if (r == 1 && !tn.writing && event_add(&tn.ev_write, NULL) == 0)
-		tn.writing = 1;
-	if (r == 0 && tn.writing) {
-		event_del(&tn.ev_write);
-		tn.writing = 0;
+	if (r == 1 && !tunnel.writing && event_add(&tunnel.ev_write, NULL) == 0)
+		tunnel.writing = 1;
+	if (r == 0 && tunnel.writing) {
+		event_del(&tunnel.ev_write);
+		tunnel.writing = 0;
 	}
 }
 
@@ -331,22 +332,22 @@ tunnel_writable(evutil_socket_t fd, short what, void *arg)
 void
 tunnel_turn(void)
 {
-	if (tn.state == TN_NONE || tn.state == TN_LINGER)
+	if (tunnel.state == TN_NONE || tunnel.state == TN_LINGER)
 		return;
-	if (tn.state == TN_UP) {
+	if (tunnel.state == TN_UP) {
 		control_turn();
 		tunnel_control();
-	} else if (ws_pending(&tn.ws))
+	} else if (ws_pending(&tunnel.ws))
 		tunnel_control();
-	if (!tn.writing)
+	if (!tunnel.writing)
 		tunnel_write();
-	if (tn.state == TN_UP) {
-		if (out_len(&tn.out) < OUT_LOW)
-			stream_room();
+	if (tunnel.state == TN_UP) {
+		if (out_len(&tunnel.out) < OUT_LOW)
+			bridge_room();
 		tunnel_tick_arm();
-		if (tn.out.buf != tn.out.small)
+		if (tunnel.out.buf != tunnel.out.small)
 			tunnel_used();
-	} else if (out_len(&tn.out) == 0 && ws_done(&tn.ws))
+	} else if (out_len(&tunnel.out) == 0 && ws_done(&tunnel.ws))
 		tunnel_linger();
 }
 
@@ -355,18 +356,18 @@ tunnel_turn(void)
 void
 tunnel_close(uint16_t code, const char *reason, enum end_reason why)
 {
-	if (tn.state != TN_UP)
+	if (tunnel.state != TN_UP)
 		return;
 	log_info("closing: %u %s", code, reason == NULL ? "" : reason);
 	control_end_all();
-	stream_end_all(why);
-	yamux_goaway(tn.y, YAMUX_GOAWAY_NORMAL);
+	bridge_end_all(why);
+	yamux_goaway(tunnel.y, YAMUX_GOAWAY_NORMAL);
 	tunnel_control();
-	if (ws_may_send(&tn.ws))
-		ws_close(&tn.ws, code, reason);
-	tn.state = TN_CLOSING;
-	timer_del(&tn.tick);
-	timer_set(&tn.late, CLOSE_MS);
+	if (ws_may_send(&tunnel.ws))
+		ws_close(&tunnel.ws, code, reason);
+	tunnel.state = TN_CLOSING;
+	timer_del(&tunnel.tick);
+	timer_set(&tunnel.late, CLOSE_MS);
 	tunnel_turn();
 }
 
@@ -377,24 +378,24 @@ tunnel_close(uint16_t code, const char *reason, enum end_reason why)
 static void
 tunnel_linger(void)
 {
-	if (ws_state(&tn.ws) != WS_FAILED) {
-		tn.state = TN_NONE;
+	if (ws_state(&tunnel.ws) != WS_FAILED) {
+		tunnel.state = TN_NONE;
 		muxd_exit(0);
 	}
-	tn.state = TN_LINGER;
-	(void)shutdown(tn.fd, SHUT_WR);
+	tunnel.state = TN_LINGER;
+	(void)shutdown(tunnel.fd, SHUT_WR);
 }
 
 /* The peer has gone, or has had its time. */
 static void
 tunnel_gone(const char *why)
 {
-	if (tn.state == TN_UP) {
+	if (tunnel.state == TN_UP) {
 		log_info("lost: %s", why);
 		control_end_all();
-		stream_end_all(END_TUNNEL);
+		bridge_end_all(END_TUNNEL);
 	}
-	tn.state = TN_NONE;
+	tunnel.state = TN_NONE;
 	muxd_exit(0);
 }
 
@@ -410,15 +411,16 @@ tunnel_late(void *arg)
 static void
 tunnel_tick_arm(void)
 {
-	uint64_t	due = yamux_deadline(tn.y), now;
+	uint64_t	due = yamux_deadline(tunnel.y), now;
 
 	if (due == YAMUX_NEVER ||
-	    (timer_is_set(&tn.tick) && tn.tick_ns <= due &&
-	    due - tn.tick_ns < TICK_EARLY))
+	    (timer_is_set(&tunnel.tick) && tunnel.tick_ns <= due &&
+	    due - tunnel.tick_ns < TICK_EARLY))
 		return;
 	now = clock_ns();
-	tn.tick_ns = due;
-	timer_set(&tn.tick, due <= now ? 0 : (due - now + 999999) / 1000000);
+	tunnel.tick_ns = due;
+	timer_set(
+	    &tunnel.tick, due <= now ? 0 : (due - now + 999999) / 1000000);
 }
 
 static void
@@ -428,9 +430,10 @@ tunnel_tick(void *arg)
 
 	(void)arg;
 	/* Starved of time, we are late: what has come counts first. */
-	if (tn.state == TN_UP)
-		tunnel_readable(tn.fd, EV_READ, NULL);
-	if (tn.state != TN_UP || (r = yamux_tick(tn.y, clock_ns())) == 0)
+	if (tunnel.state == TN_UP)
+		tunnel_readable(tunnel.fd, EV_READ, NULL);
+	if (tunnel.state != TN_UP ||
+	    (r = yamux_tick(tunnel.y, clock_ns())) == 0)
 		return;		/* armed again at the end of the turn */
 	if (r == YAMUX_E_SILENT || r == YAMUX_E_NOPONG) {
 		/* There is nobody to wait for. */
@@ -443,8 +446,8 @@ tunnel_tick(void *arg)
 void
 tunnel_used(void)
 {
-	if (!timer_is_set(&tn.idle))
-		timer_set(&tn.idle, IDLE_MS);
+	if (!timer_is_set(&tunnel.idle))
+		timer_set(&tunnel.idle, IDLE_MS);
 }
 
 /* Give back what a burst took. An idle tunnel keeps no buffer. */
@@ -452,38 +455,38 @@ static void
 tunnel_idle(void *arg)
 {
 	(void)arg;
-	if (tn.in_used) {
-		tn.in_used = 0;
+	if (tunnel.in_used) {
+		tunnel.in_used = 0;
 	} else {
-		free(tn.in);
-		tn.in = NULL;
-		out_trim(&tn.out);
-		stream_trim();
+		free(tunnel.in);
+		tunnel.in = NULL;
+		out_trim(&tunnel.out);
+		bridge_trim();
 		malloc_trim(0);
 	}
-	if (tn.in != NULL || tn.out.buf != tn.out.small)
+	if (tunnel.in != NULL || tunnel.out.buf != tunnel.out.small)
 		tunnel_used();
 }
 
 void
 tunnel_probe(uint32_t id)
 {
-	if (tn.state != TN_UP) {
+	if (tunnel.state != TN_UP) {
 		authd_alive(id, 0);
 		return;
 	}
-	if (timer_is_set(&tn.probe))	/* asked twice: this one counts */
-		authd_alive(tn.probe_id, 0);
-	tn.probe_id = id;
-	timer_set(&tn.probe, PROBE_MS);
-	(void)yamux_ping(tn.y, clock_ns());	/* or one is under way */
+	if (timer_is_set(&tunnel.probe)) /* asked twice: this one counts */
+		authd_alive(tunnel.probe_id, 0);
+	tunnel.probe_id = id;
+	timer_set(&tunnel.probe, PROBE_MS);
+	(void)yamux_ping(tunnel.y, clock_ns());	/* or one is under way */
 }
 
 static void
 tunnel_probe_over(void *arg)
 {
 	(void)arg;
-	authd_alive(tn.probe_id, 0);
+	authd_alive(tunnel.probe_id, 0);
 }
 
 /* From yamux. Streams that we opened go to stream.c, others to control.c. */
@@ -502,7 +505,7 @@ on_data(void *arg, struct yamux_stream *ys, const uint8_t *p, size_t len)
 	if (yamux_is_inbound(ys))
 		control_on_data(ys, p, len);
 	else
-		stream_on_data(ys, p, len);
+		bridge_on_data(ys, p, len);
 }
 
 static void
@@ -512,7 +515,7 @@ on_fin(void *arg, struct yamux_stream *ys)
 	if (yamux_is_inbound(ys))
 		control_on_fin(ys);
 	else
-		stream_on_fin(ys);
+		bridge_on_fin(ys);
 }
 
 static void
@@ -522,7 +525,7 @@ on_close(void *arg, struct yamux_stream *ys, enum yamux_reason reason)
 	if (yamux_is_inbound(ys))
 		control_on_close(ys);
 	else
-		stream_on_close(ys, reason == YAMUX_CLOSED ? END_CLEAN :
+		bridge_on_close(ys, reason == YAMUX_CLOSED ? END_CLEAN :
 		    reason == YAMUX_GONE ? END_TUNNEL :
 		    reason == YAMUX_TIMEOUT ? END_TIMEOUT : END_RESET);
 }
@@ -532,14 +535,14 @@ on_window(void *arg, struct yamux_stream *ys)
 {
 	(void)arg;
 	if (!yamux_is_inbound(ys))
-		stream_on_window(ys);
+		bridge_on_window(ys);
 }
 
 static void
 on_ack(void *arg, struct yamux_stream *ys)
 {
 	(void)arg;
-	stream_on_ack(ys);
+	bridge_on_ack(ys);
 }
 
 static void
@@ -555,6 +558,6 @@ on_pong(void *arg, uint64_t rtt_ns)
 	struct yamux_stats	s;
 
 	(void)arg;
-	yamux_get_stats(tn.y, &s);
+	yamux_get_stats(tunnel.y, &s);
 	authd_stats(s.bytes_in, s.bytes_out, rtt_ns);
 }

@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: ISC */
 /* What authd may tell proxyd, and what is forgotten when it goes. */
-#include "api.h"
+#include "job/api.h"
 #include "authd.h"
-#include "conf.h"
+#include "proc/conf.h"
 #include "grant.h"
-#include "imsg.h"
-#include "log.h"
-#include "msg.h"
-#include "proc.h"
+#include "imsg/imsg.h"
+#include "base/log.h"
+#include "imsg/msg.h"
+#include "proc/proc.h"
 #include "session.h"
-#include "stream.h"
+#include "upstream.h"
 
 static void	authd_closed(struct chan *, int, const char *);
 
@@ -36,7 +36,7 @@ static const struct dispatch	table[] = {
 	{ IMSG_SERVICES_END, R_AUTHD, S_ANY, 0, 0, 0, session_on_end },
 	{ IMSG_GRANT_END,    R_AUTHD, S_ANY, 0, 9, 9, grant_on_end },
 	{ IMSG_IDLE_DROP,    R_AUTHD, S_ANY, MF_REQUEST, 5, 4 + UUID_SIZE,
-	    stream_on_idle_drop },
+	    upstream_on_idle_drop },
 };
 
 static struct chan	*authd;

@@ -7,15 +7,15 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "answer.h"
+#include "job/answer.h"
 #include "authd.h"
-#include "compat.h"
-#include "conn.h"
+#include "base/compat.h"
+#include "door/conn.h"
 #include "grant.h"
-#include "imsg.h"
-#include "log.h"
-#include "rate.h"
-#include "stream.h"
+#include "imsg/imsg.h"
+#include "base/log.h"
+#include "door/rate.h"
+#include "upstream.h"
 
 #define BUCKETS		1024
 #define GRANTS_MAX	32768
@@ -29,7 +29,7 @@ static struct {
 	unsigned char	 secret[crypto_generichash_KEYBYTES];
 	struct rate	*refused;
 	struct timer	 sweep;
-} gr;
+} grants;
 
 static int	grant_answered(struct chan *, struct imsg *, void *);
 static void	grant_sweep(void *);
@@ -38,10 +38,10 @@ static void	grant_over(struct grant *);
 void
 grant_init(void)
 {
-	crypto_generichash_keygen(gr.secret);
-	if ((gr.refused = rate_new(60000, 8192)) == NULL)
+	crypto_generichash_keygen(grants.secret);
+	if ((grants.refused = rate_new(60000, 8192)) == NULL)
 		fatal("grant");
-	timer_init(&gr.sweep, grant_sweep, NULL);
+	timer_init(&grants.sweep, grant_sweep, NULL);
 }
 
 static struct bucket *
@@ -50,7 +50,7 @@ bucket_of(const uint8_t key[32])
 	uint32_t	h;
 
 	memcpy(&h, key, sizeof(h));
-	return (&gr.bucket[h % BUCKETS]);
+	return (&grants.bucket[h % BUCKETS]);
 }
 
 static void
@@ -58,7 +58,7 @@ grant_key(uint8_t key[32], const char *token, size_t len, const char *slug)
 {
 	crypto_generichash_state	st;
 
-	crypto_generichash_init(&st, gr.secret, sizeof(gr.secret), 32);
+	crypto_generichash_init(&st, grants.secret, sizeof(grants.secret), 32);
 	crypto_generichash_update(&st, (const unsigned char *)slug,
 	    strlen(slug));
 	crypto_generichash_update(&st, (const unsigned char *)token, len);
@@ -86,7 +86,7 @@ static void
 grant_drop_id(struct grant *g, uint64_t id)
 {
 	struct chan	*c = authd_chan();
-	struct stream	*st;
+	struct upstream	*st;
 
 	if (id == 0 || c == NULL || (g->state == GRANT_GOOD && id == g->id))
 		return;
@@ -106,9 +106,9 @@ grant_over(struct grant *g)
 		return;
 	g->state = GRANT_OVER;
 	LIST_REMOVE(g, entry);
-	gr.n--;
+	grants.n--;
 	authd_forget(&g->call);
-	stream_drop_idle(g);
+	upstream_drop_idle(g);
 	grant_drop_id(g, g->id);
 	grant_unref(g);		/* the table's */
 }
@@ -147,7 +147,7 @@ grant_new(const uint8_t key[32])
 {
 	struct grant	*g;
 
-	if (gr.n >= GRANTS_MAX || (g = calloc(1, sizeof(*g))) == NULL)
+	if (grants.n >= GRANTS_MAX || (g = calloc(1, sizeof(*g))) == NULL)
 		return (NULL);
 	memcpy(g->key, key, sizeof(g->key));
 	g->refs = 1;
@@ -155,9 +155,9 @@ grant_new(const uint8_t key[32])
 	TAILQ_INIT(&g->streams);
 	TAILQ_INIT(&g->idle);
 	LIST_INSERT_HEAD(bucket_of(key), g, entry);
-	gr.n++;
-	if (!timer_is_set(&gr.sweep))
-		timer_set(&gr.sweep, GRANT_MS);
+	grants.n++;
+	if (!timer_is_set(&grants.sweep))
+		timer_set(&grants.sweep, GRANT_MS);
 	return (g);
 }
 
@@ -171,14 +171,14 @@ grant_sweep(void *arg)
 
 	(void)arg;
 	for (i = 0; i < BUCKETS; i++)
-		for (g = LIST_FIRST(&gr.bucket[i]); g != NULL; g = next) {
+		for (g = LIST_FIRST(&grants.bucket[i]); g != NULL; g = next) {
 			next = LIST_NEXT(g, entry);
 			if (g->state == GRANT_GOOD && now >= g->until_ms &&
 			    g->call == 0 && TAILQ_EMPTY(&g->streams))
 				grant_over(g);
 		}
-	if (gr.n > 0)
-		timer_set(&gr.sweep, GRANT_MS);
+	if (grants.n > 0)
+		timer_set(&grants.sweep, GRANT_MS);
 }
 
 int
@@ -292,7 +292,7 @@ grant_good(struct grant *g, uint64_t id, uint64_t expires, uint32_t idle_max,
 	else if (expires - (uint64_t)wall < GRANT_MS / 1000)
 		life = (expires - (uint64_t)wall) * 1000;
 	if (before != NULL && before != se)
-		stream_drop_idle(g);
+		upstream_drop_idle(g);
 	g->state = GRANT_GOOD;
 	g->id = id;
 	g->expires = expires;
@@ -353,7 +353,7 @@ grant_answered(struct chan *ch, struct imsg *m, void *arg)
 }
 
 void
-grant_stream_add(struct grant *g, struct stream *st)
+grant_stream_add(struct grant *g, struct upstream *st)
 {
 	st->g = grant_ref(g);
 	st->gid = g->id;
@@ -361,7 +361,7 @@ grant_stream_add(struct grant *g, struct stream *st)
 }
 
 void
-grant_stream_del(struct grant *g, struct stream *st)
+grant_stream_del(struct grant *g, struct upstream *st)
 {
 	uint64_t	gid = st->gid;
 
@@ -378,7 +378,7 @@ grant_forget_all(void)
 	size_t		 i;
 
 	for (i = 0; i < BUCKETS; i++)
-		while ((g = LIST_FIRST(&gr.bucket[i])) != NULL) {
+		while ((g = LIST_FIRST(&grants.bucket[i])) != NULL) {
 			grant_ref(g);
 			grant_over(g);
 			grant_wake(g, 503, "service temporarily unavailable");
@@ -399,14 +399,14 @@ grant_on_end(struct chan *ch, struct imsg *m)
 	    m_end(m) == -1 || reason >= END_COUNT || id == 0)
 		return (-1);
 	for (i = 0; i < BUCKETS && found == NULL; i++)
-		LIST_FOREACH(g, &gr.bucket[i], entry)
+		LIST_FOREACH(g, &grants.bucket[i], entry)
 			if (g->state == GRANT_GOOD && g->id == id) {
 				found = grant_ref(g);
 				break;
 			}
 	if (found != NULL)
 		grant_over(found);
-	stream_cut(id, end_reason_name(reason));
+	upstream_cut(id, end_reason_name(reason));
 	if (found != NULL) {
 		/* Who waited for its renewal asks anew. */
 		grant_wake(found, 0, NULL);
@@ -421,7 +421,7 @@ grant_refused(struct conn *c)
 	uint8_t	key[16];
 
 	conn_addr_key(c, key);
-	(void)rate_add(gr.refused, key);
+	(void)rate_add(grants.refused, key);
 }
 
 uint32_t
@@ -430,6 +430,6 @@ grant_refused_wait(struct conn *c)
 	uint8_t	key[16];
 
 	conn_addr_key(c, key);
-	return (rate_count(gr.refused, key) < REFUSED_MAX ? 0 :
-	    rate_wait_s(gr.refused, key));
+	return (rate_count(grants.refused, key) < REFUSED_MAX ? 0 :
+	    rate_wait_s(grants.refused, key));
 }

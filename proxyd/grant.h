@@ -7,14 +7,14 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "clock.h"
-#include "msg.h"
+#include "base/clock.h"
+#include "imsg/msg.h"
 #include "session.h"
 
 struct chan;
 struct conn;
 struct imsg;
-struct stream;
+struct upstream;
 
 /*
  * authd's yes to one token for one session, kept for at most a minute. Found by
@@ -44,8 +44,8 @@ struct grant {
 	uint32_t		 call;		/* renewal or first question */
 	struct session		*se;		/* NULL until GRANT_GOOD */
 	TAILQ_HEAD(, conn)	 waiters;
-	TAILQ_HEAD(, stream)	 streams;	/* busy and idle */
-	TAILQ_HEAD(, stream)	 idle;		/* the last used first */
+	TAILQ_HEAD(, upstream)	 streams;	/* busy and idle */
+	TAILQ_HEAD(, upstream)	 idle;		/* the last used first */
 };
 
 void	grant_init(void);
@@ -72,8 +72,8 @@ void		 grant_unref(struct grant *);
 void		 grant_wait_end(struct conn *);
 
 /* A stream of it was opened or is gone. */
-void	grant_stream_add(struct grant *, struct stream *);
-void	grant_stream_del(struct grant *, struct stream *);
+void	grant_stream_add(struct grant *, struct upstream *);
+void	grant_stream_del(struct grant *, struct upstream *);
 
 /* The channel has gone: all of them are over. */
 void	grant_forget_all(void);

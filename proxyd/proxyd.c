@@ -22,15 +22,15 @@
 #include <string.h>
 
 #include "authd.h"
-#include "conf.h"
-#include "conn.h"
+#include "proc/conf.h"
+#include "door/conn.h"
 #include "grant.h"
-#include "imsg.h"
-#include "log.h"
-#include "msg.h"
-#include "proc.h"
-#include "stream.h"
-#include "ws.h"
+#include "imsg/imsg.h"
+#include "base/log.h"
+#include "imsg/msg.h"
+#include "proc/proc.h"
+#include "upstream.h"
+#include "ws/ws.h"
 
 #define FILES_MAX	65536
 
@@ -52,7 +52,7 @@ static const struct dispatch	table[] = {
 static struct {
 	struct conf	next;		/* what RELOAD said */
 	int		have_next;
-} px;
+} proxyd;
 
 int
 main(int argc, char **argv)
@@ -76,7 +76,7 @@ main(int argc, char **argv)
 	/* libcrypto looks for its files at first use: now, not shut in. */
 	(void)ws_accept_key("AAAAAAAAAAAAAAAAAAAAAA==", accept);
 	grant_init();
-	stream_init();
+	upstream_init();
 	proc_main(&ops, argc, argv);
 }
 
@@ -101,7 +101,7 @@ run(void)
 static void
 after_turn(void)
 {
-	stream_reap();
+	upstream_reap();
 	conn_reap();
 }
 
@@ -116,11 +116,11 @@ on_reload(struct chan *c, struct imsg *m)
 	int			 yes;
 
 	if (m_get_blob(m, &p, &len, CHUNK_MAX) == -1 || m_end(m) == -1 ||
-	    conf_unpack(&px.next, ROLE_PROXYD, p, len) == -1)
+	    conf_unpack(&proxyd.next, ROLE_PROXYD, p, len) == -1)
 		return (-1);
-	yes = conn_configure(&px.next, &why) == 0;
+	yes = conn_configure(&proxyd.next, &why) == 0;
 	(void)conn_configure(&now, &why);
-	px.have_next = yes;
+	proxyd.have_next = yes;
 	chan_begin(c, IMSG_RELOAD_SAID, m->id, -1);
 	chan_add_u8(c, (uint8_t)yes);
 	chan_add_str(c, yes ? "" : why);
@@ -134,10 +134,10 @@ on_reload_swap(struct chan *c, struct imsg *m)
 	const char	*why;
 
 	(void)c;
-	if (m_end(m) == -1 || !px.have_next ||
-	    conn_configure(&px.next, &why) == -1)
+	if (m_end(m) == -1 || !proxyd.have_next ||
+	    conn_configure(&proxyd.next, &why) == -1)
 		return (-1);
-	proc_set_conf(&px.next);
-	px.have_next = 0;
+	proc_set_conf(&proxyd.next);
+	proxyd.have_next = 0;
 	return (0);
 }

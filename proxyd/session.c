@@ -2,9 +2,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "compat.h"
-#include "imsg.h"
-#include "log.h"
+#include "base/compat.h"
+#include "imsg/imsg.h"
+#include "base/log.h"
 #include "session.h"
 
 #define SESSIONS_MAX	16384
@@ -23,7 +23,7 @@ static struct {
 	uint32_t	 version, want;
 	size_t		 got;
 	struct service	*services;
-} ss;
+} sessions;
 
 static struct bucket *
 bucket_of(const char *id)
@@ -32,7 +32,7 @@ bucket_of(const char *id)
 
 	for (; *id != '\0'; id++)
 		h = (h ^ (unsigned char)*id) * 16777619U;
-	return (&ss.bucket[h % BUCKETS]);
+	return (&sessions.bucket[h % BUCKETS]);
 }
 
 struct session *
@@ -51,7 +51,7 @@ session_free(struct session *s)
 {
 	timer_del(&s->trim);
 	LIST_REMOVE(s, entry);
-	ss.n--;
+	sessions.n--;
 	free(s->services);
 	free(s);
 }
@@ -64,7 +64,7 @@ session_sweep(void)
 	size_t		 i;
 
 	for (i = 0; i < BUCKETS; i++)
-		for (s = LIST_FIRST(&ss.bucket[i]); s != NULL; s = next) {
+		for (s = LIST_FIRST(&sessions.bucket[i]); s != NULL; s = next) {
 			next = LIST_NEXT(s, entry);
 			if (s->refs == 0 &&
 			    clock_ms() - s->made_ms > UNUSED_MS)
@@ -84,12 +84,12 @@ session_get(const char *id)
 		swept_ms = clock_ms();
 		session_sweep();
 	}
-	if (ss.n >= SESSIONS_MAX || (s = calloc(1, sizeof(*s))) == NULL)
+	if (sessions.n >= SESSIONS_MAX || (s = calloc(1, sizeof(*s))) == NULL)
 		return (NULL);
 	strlcpy(s->id, id, sizeof(s->id));
 	s->made_ms = clock_ms();
 	LIST_INSERT_HEAD(bucket_of(id), s, entry);
-	ss.n++;
+	sessions.n++;
 	return (s);
 }
 
@@ -121,15 +121,15 @@ session_service(const struct session *s, const char *label)
 void
 session_forget_half(void)
 {
-	free(ss.services);
-	ss.services = NULL;
+	free(sessions.services);
+	sessions.services = NULL;
 	/* Unused it stays for a while: the answer to a GRANT may follow. */
-	if (ss.half != NULL)
-		ss.half->refs--;
-	ss.half = NULL;
-	ss.open = 0;
-	ss.want = 0;
-	ss.got = 0;
+	if (sessions.half != NULL)
+		sessions.half->refs--;
+	sessions.half = NULL;
+	sessions.open = 0;
+	sessions.want = 0;
+	sessions.got = 0;
 }
 
 int
@@ -141,21 +141,22 @@ session_on_begin(struct chan *c, struct imsg *m)
 	(void)c;
 	if (m_get_u32(m, &version) == -1 || m_get_u32(m, &count) == -1 ||
 	    m_get_str(m, id, sizeof(id)) == -1 || m_end(m) == -1 ||
-	    count > SERVICES_MAX || ss.open)
+	    count > SERVICES_MAX || sessions.open)
 		return (-1);
-	ss.open = 1;
-	ss.version = version;
-	ss.want = count;
-	ss.got = 0;
-	if ((ss.half = session_get(id)) == NULL)
+	sessions.open = 1;
+	sessions.version = version;
+	sessions.want = count;
+	sessions.got = 0;
+	if ((sessions.half = session_get(id)) == NULL)
 		return (0);
 	/* Its last grant may end before the table does. */
-	session_ref(ss.half);
-	ss.half->made_ms = clock_ms();
+	session_ref(sessions.half);
+	sessions.half->made_ms = clock_ms();
 	if (count > 0 &&
-	    (ss.services = calloc(count, sizeof(*ss.services))) == NULL) {
-		ss.half->refs--;
-		ss.half = NULL;
+	    (sessions.services = calloc(count, sizeof(*sessions.services))) ==
+		NULL) {
+		sessions.half->refs--;
+		sessions.half = NULL;
 	}
 	return (0);
 }
@@ -172,9 +173,9 @@ session_on_service(struct chan *c, struct imsg *m)
 	uint8_t		 tls;
 
 	(void)c;
-	if (!ss.open || ss.got >= ss.want)
+	if (!sessions.open || sessions.got >= sessions.want)
 		return (-1);
-	s = ss.half != NULL ? &ss.services[ss.got] : &none;
+	s = sessions.half != NULL ? &sessions.services[sessions.got] : &none;
 	if (m_get_str(m, s->name, sizeof(s->name)) == -1 ||
 	    m_get_str(m, s->target, sizeof(s->target)) == -1 ||
 	    m_get_str(m, s->host, sizeof(s->host)) == -1 ||
@@ -192,27 +193,27 @@ session_on_service(struct chan *c, struct imsg *m)
 	    strpbrk(s->path, " \t\r\n?#") != NULL)
 		return (-1);
 	label_of_service(s->name, s->label);
-	ss.got++;
+	sessions.got++;
 	return (0);
 }
 
 int
 session_on_end(struct chan *c, struct imsg *m)
 {
-	struct session	*s = ss.half;
+	struct session	*s = sessions.half;
 
 	(void)c;
-	if (!ss.open || ss.got != ss.want || m_end(m) == -1)
+	if (!sessions.open || sessions.got != sessions.want || m_end(m) == -1)
 		return (-1);
 	if (s == NULL) {
 		session_forget_half();
 		return (0);
 	}
 	free(s->services);
-	s->services = ss.services;
-	s->n_services = ss.got;
-	s->version = ss.version;
-	ss.services = NULL;
+	s->services = sessions.services;
+	s->n_services = sessions.got;
+	s->version = sessions.version;
+	sessions.services = NULL;
 	session_forget_half();
 	return (0);
 }

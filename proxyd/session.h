@@ -7,9 +7,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "clock.h"
-#include "label.h"
-#include "msg.h"
+#include "base/clock.h"
+#include "base/label.h"
+#include "imsg/msg.h"
 
 struct chan;
 struct imsg;

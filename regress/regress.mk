@@ -3,7 +3,7 @@
 # Unit tests are regress/unit/NAME.c, each with a fragment regress/unit/NAME.mk
 # of one line, so that two changes never meet in one file:
 #
-#	$(eval $(call unit_test,yamux_test,common/yamux.o common/compat.o,))
+#	$(eval $(call unit_test,yamux_test,common/yamux/yamux.o common/base/compat.o,))
 #
 # name (its own object is implied), the objects it links, libraries. NAME ends
 # in _test. unit_fast_test is the same for a test that measures memory or needs
@@ -15,23 +15,32 @@
 # through RELAYD_BUILD, the tree through RELAYD_SRC, and the build without
 # sanitizers through RELAYD_FAST_BUILD.
 
-define unit_link
-OBJS += regress/unit/$(1).o $(2)
-regress/unit/$(1): regress/unit/$(1).o $(2) $$(filter %.a,$(3))
+define test_link
+OBJS += regress/$(1).o $(2)
+regress/$(1): regress/$(1).o $(2) $$(filter %.a,$(3))
 	@mkdir -p $$(@D)
 	$$(SAY) "  LINK  $$@"
-	$$(Q)$$(LINK) $$(PIE_LDFLAGS) -o $$@ regress/unit/$(1).o $(2) $(3)
+	$$(Q)$$(LINK) $$(PIE_LDFLAGS) -o $$@ regress/$(1).o $(2) $(3)
 endef
 define unit_test
 UNIT_TESTS += regress/unit/$(1)
-$(call unit_link,$(1),$(2),$(3))
+$(call test_link,unit/$(1),$(2),$(3))
 endef
 define unit_fast_test
 UNIT_FAST_TESTS += regress/unit/$(1)
-$(call unit_link,$(1),$(2),$(3))
+$(call test_link,unit/$(1),$(2),$(3))
+endef
+define proc_test
+UNIT_TESTS += regress/proc/$(1)
+$(call test_link,proc/$(1),$(2),$(3))
+endef
+define proc_fast_test
+UNIT_FAST_TESTS += regress/proc/$(1)
+$(call test_link,proc/$(1),$(2),$(3))
 endef
 
--include $(wildcard $(srcdir)/regress/unit/*.mk)
+-include $(wildcard $(srcdir)/regress/lib/*.mk)
+-include $(wildcard $(srcdir)/regress/unit/*.mk $(srcdir)/regress/proc/*.mk)
 
 # Those of regress/soak take minutes of real time: only `make soak` runs them,
 # or T=name.

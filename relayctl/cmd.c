@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "cmd.h"
-#include "compat.h"
+#include "base/compat.h"
 
 const struct cmd	cmds[] = {
 	{ "show sessions", CTL_SHOW_SESSIONS, "support sessions" },

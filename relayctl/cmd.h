@@ -4,7 +4,7 @@
 
 #include <stdio.h>
 
-#include "msg.h"
+#include "imsg/msg.h"
 
 /*
  * The commands of relayctl(8). One table of patterns says what they are;
@@ -22,7 +22,7 @@ struct cmd {
 extern const struct cmd	cmds[];
 extern const size_t	ncmds;
 
-/* A command line, understood: op and words as common/msg.h lists them. */
+/* A command line, understood: op and words as common/imsg/msg.h lists them. */
 struct cmd_line {
 	unsigned	op;
 	unsigned	nwords;

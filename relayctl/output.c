@@ -7,8 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "compat.h"
-#include "msg.h"
+#include "base/compat.h"
+#include "imsg/msg.h"
 #include "output.h"
 
 #define GAP	2	/* blanks between columns */

@@ -18,11 +18,11 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "clock.h"
+#include "base/clock.h"
 #include "cmd.h"
-#include "compat.h"
-#include "conf.h"
-#include "imsg.h"
+#include "base/compat.h"
+#include "proc/conf.h"
+#include "imsg/imsg.h"
 #include "output.h"
 
 #define ANSWER_MS	30000	/* relayd gives up first, and says so */

@@ -8,7 +8,7 @@
 
 #include <unistd.h>
 
-#include "log.h"
+#include "base/log.h"
 #include "relayd.h"
 
 static void

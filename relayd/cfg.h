@@ -5,12 +5,12 @@
 #include <stddef.h>
 #include <stdio.h>
 
-#include "conf.h"
+#include "proc/conf.h"
 
 /*
  * relayd.conf(5): text in, struct conf out. Pure but for the opening of files,
  * which cfg_parse_text() does not do. The words are in relayd/lex.c, the
- * grammar is relayd/parse.y, the settings and their ranges common/conf.h.
+ * grammar is relayd/parse.y, the settings and their ranges common/proc/conf.h.
  */
 
 #define CFG_FILE_MAX	(1 << 20)	/* bytes of one file */

@@ -13,7 +13,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "log.h"
+#include "base/log.h"
 #include "relayd.h"
 
 #define LINES_BURST	400	/* lines at once */

@@ -11,8 +11,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "compat.h"
-#include "log.h"
+#include "base/compat.h"
+#include "base/log.h"
 #include "relayd.h"
 
 #define SLICE		64	/* processes looked at before others get a turn */

@@ -10,8 +10,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "compat.h"
-#include "log.h"
+#include "base/compat.h"
+#include "base/log.h"
 #include "relayd.h"
 
 #define SECRET_FILE_MAX	4096	/* JWT_KEY_MAX of authd */

@@ -12,7 +12,7 @@
 #include <unistd.h>
 
 #include "cfg.h"
-#include "compat.h"
+#include "base/compat.h"
 #include "lex.h"
 #include "parse.h"
 

@@ -5,7 +5,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-#include "log.h"
+#include "base/log.h"
 #include "relayd.h"
 
 #define FILES_PER_CHILD	2	/* channel and log */

@@ -14,8 +14,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "compat.h"
-#include "log.h"
+#include "base/compat.h"
+#include "base/log.h"
 #include "relayd.h"
 
 #define BACKLOG		1024

@@ -13,7 +13,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "log.h"
+#include "base/log.h"
 #include "relayd.h"
 
 static int	on_ready(struct chan *, struct imsg *);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * The grammar of relayd.conf(5). What a setting may be is in common/conf.h,
+ * The grammar of relayd.conf(5). What a setting may be is in common/proc/conf.h,
  * what a word is in relayd/lex.c. Each error is reported with file, line, what
  * came and what was expected, and parsing goes on behind it.
  */
@@ -26,7 +26,7 @@ struct parser;
 #include <string.h>
 
 #include "cfg.h"
-#include "compat.h"
+#include "base/compat.h"
 
 #define SETTINGS_MAX	96	/* that may be given once */
 #define EXPECTED_MAX	6	/* alternatives named in an error */

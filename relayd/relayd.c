@@ -22,8 +22,8 @@
 #include <unistd.h>
 
 #include "cfg.h"
-#include "compat.h"
-#include "log.h"
+#include "base/compat.h"
+#include "base/log.h"
 #include "relayd.h"
 
 #define NSIGNALS	4

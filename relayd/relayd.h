@@ -8,10 +8,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "clock.h"
-#include "conf.h"
-#include "imsg.h"
-#include "msg.h"
+#include "base/clock.h"
+#include "proc/conf.h"
+#include "imsg/imsg.h"
+#include "imsg/msg.h"
 
 /*
  * The parent: what its files share. It parses no byte that came from the

@@ -2,19 +2,16 @@
 
 # The grammar, used by the parent, its tests and its fuzz target.
 cfg_OBJS =	relayd/parse.o relayd/lex.o relayd/printconf.o \
-		common/conf.o common/compat.o
+		common/proc/conf.o common/base/compat.o
 
 relayd_OBJS =	relayd/relayd.o relayd/parent.o relayd/child.o \
 		relayd/childlog.o relayd/spawn.o relayd/supervise.o \
 		relayd/authlink.o relayd/listen.o relayd/reload.o \
 		relayd/ctl_parent.o relayd/users.o relayd/files.o \
 		relayd/limits.o $(cfg_OBJS) \
-		common/chan.o common/clock.o common/compat_spawn.o \
-		common/imsg.o common/log.o common/msg.o
+		common/imsg/chan.o common/base/clock.o common/base/compat_spawn.o \
+		common/imsg/imsg.o common/base/log.o common/imsg/msg.o
 relayd_LIBS = $(EVENT_LIBS) $(SODIUM_LIBS)
-
-control_OBJS =	relayd/control.o relayd/control_check.o $(proc_OBJS)
-control_LIBS = $(EVENT_LIBS) $(SODIUM_LIBS)
 
 # Generated before anything that includes its tokens.
 relayd/lex.o relayd/parse.o: relayd/parse.c

@@ -10,8 +10,8 @@
 #include <string.h>
 
 #include "cfg.h"
-#include "compat.h"
-#include "log.h"
+#include "base/compat.h"
+#include "base/log.h"
 #include "relayd.h"
 
 static struct {

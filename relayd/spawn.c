@@ -12,8 +12,8 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "compat_spawn.h"
-#include "log.h"
+#include "base/compat_spawn.h"
+#include "base/log.h"
 #include "relayd.h"
 
 /* Room behind argv for the process title (proc_title). */

@@ -15,7 +15,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "log.h"
+#include "base/log.h"
 #include "relayd.h"
 
 #define BACKOFF_MIN_MS	100
@@ -32,7 +32,7 @@ static struct {
 	struct timer	head_start;
 	int		authd_told_to_stop;
 	uint64_t	stop_ms;	/* when we were told to */
-} sup;
+} supervised;
 
 static void	slot_init(struct slot *, int, unsigned);
 static void	slot_start(void *);
@@ -47,7 +47,7 @@ static void	stop_next(void);
 struct child *
 supervise_authd(void)
 {
-	return (sup.authd.child);
+	return (supervised.authd.child);
 }
 
 unsigned
@@ -69,10 +69,10 @@ slot_each(void (*fn)(struct slot *))
 {
 	unsigned	i;
 
-	fn(&sup.authd);
-	fn(&sup.control);
-	for (i = 0; i < sup.nproxyd; i++)
-		fn(&sup.proxyd[i]);
+	fn(&supervised.authd);
+	fn(&supervised.control);
+	for (i = 0; i < supervised.nproxyd; i++)
+		fn(&supervised.proxyd[i]);
 }
 
 static void
@@ -91,11 +91,11 @@ supervise_start(void)
 		n = (unsigned)cores;
 	if (n == 0)
 		n = 1;
-	sup.nproxyd = n > PROXYD_MAX ? PROXYD_MAX : n;
-	slot_init(&sup.authd, ROLE_AUTHD, 0);
-	slot_init(&sup.control, ROLE_CONTROL, 0);
-	for (i = 0; i < sup.nproxyd; i++)
-		slot_init(&sup.proxyd[i], ROLE_PROXYD, i);
+	supervised.nproxyd = n > PROXYD_MAX ? PROXYD_MAX : n;
+	slot_init(&supervised.authd, ROLE_AUTHD, 0);
+	slot_init(&supervised.control, ROLE_CONTROL, 0);
+	for (i = 0; i < supervised.nproxyd; i++)
+		slot_init(&supervised.proxyd[i], ROLE_PROXYD, i);
 	slot_each(slot_first);
 }
 
@@ -147,7 +147,7 @@ static void
 slot_count_unready(struct slot *s)
 {
 	if (!s->was_ready)
-		sup.all_ready = 0;
+		supervised.all_ready = 0;
 }
 
 void
@@ -159,10 +159,11 @@ supervise_ready(struct child *c)
 	if (c->slot == NULL || c->slot->was_ready)
 		return;
 	c->slot->was_ready = 1;
-	sup.all_ready = 1;
+	supervised.all_ready = 1;
 	slot_each(slot_count_unready);
-	if (sup.all_ready)
-		log_info("ready: authd, control, %u proxyd", sup.nproxyd);
+	if (supervised.all_ready)
+		log_info(
+		    "ready: authd, control, %u proxyd", supervised.nproxyd);
 }
 
 /* The one way a child is ended by force. It stays known until SIGCHLD. */
@@ -254,7 +255,7 @@ supervise_stop(void)
 {
 	struct child	*c;
 
-	if (env()->stopping && clock_ms() - sup.stop_ms < AGAIN_MS)
+	if (env()->stopping && clock_ms() - supervised.stop_ms < AGAIN_MS)
 		return;
 	if (env()->stopping) {
 		for (c = child_after(0); c != NULL;
@@ -263,17 +264,17 @@ supervise_stop(void)
 		return;
 	}
 	env()->stopping = 1;
-	sup.stop_ms = clock_ms();
+	supervised.stop_ms = clock_ms();
 	log_info("stopping");
-	timer_init(&sup.head_start, stop_rest, NULL);
+	timer_init(&supervised.head_start, stop_rest, NULL);
 	for (c = child_after(0); c != NULL; c = child_after(c->instance)) {
 		if (c->role != ROLE_TERMD)
 			continue;
 		stop_child(c);
-		if (!timer_is_set(&sup.head_start))
-			timer_set(&sup.head_start, HEAD_START_MS);
+		if (!timer_is_set(&supervised.head_start))
+			timer_set(&supervised.head_start, HEAD_START_MS);
 	}
-	if (!timer_is_set(&sup.head_start))
+	if (!timer_is_set(&supervised.head_start))
 		stop_rest(NULL);
 }
 
@@ -292,14 +293,14 @@ stop_rest(void *arg)
 static void
 stop_next(void)
 {
-	struct child	*c, *authd = sup.authd.child;
+	struct child	*c, *authd = supervised.authd.child;
 
 	for (c = child_after(0); c != NULL; c = child_after(c->instance))
 		if (c != authd)
 			return;
 	if (authd == NULL)
 		relayd_exit();
-	if (!sup.authd_told_to_stop)
+	if (!supervised.authd_told_to_stop)
 		stop_child(authd);
-	sup.authd_told_to_stop = 1;
+	supervised.authd_told_to_stop = 1;
 }

@@ -17,11 +17,11 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "clock.h"
-#include "compat.h"
-#include "log.h"
-#include "msg.h"
-#include "proc.h"
+#include "base/clock.h"
+#include "base/compat.h"
+#include "base/log.h"
+#include "imsg/msg.h"
+#include "proc/proc.h"
 #include "terminal.h"
 
 #define STREAM_WAIT_MS	10000	/* for authd's word after the connection */
@@ -78,7 +78,7 @@ static struct {
 	int		 ended;
 	unsigned	 end_reason;
 	char		 end_text[MESSAGE_SIZE];
-} td = { .early_fd = -1 };
+} termd = { .early_fd = -1 };
 
 int
 main(int argc, char **argv)
@@ -93,36 +93,36 @@ set_state(enum state state)
 	    "open" };
 
 	log_debug("terminal: %s", names[state]);
-	td.state = state;
+	termd.state = state;
 	if (proc_parent() != NULL)
 		chan_set_state(proc_parent(), state);
-	proc_title("%s %s", names[state], td.session);
+	proc_title("%s %s", names[state], termd.session);
 }
 
 /* The first refusal counts, and waits for the connection where it must. */
 static void
 say_no(int status, const char *message)
 {
-	if (td.early_status == 0) {
-		td.early_status = status;
-		strlcpy(td.early_message, message, sizeof(td.early_message));
+	if (termd.early_status == 0) {
+		termd.early_status = status;
+		strlcpy(termd.early_message, message, sizeof(termd.early_message));
 	}
-	if (td.state == ST_WAIT)
-		terminal_refuse(td.early_status, td.early_message);
+	if (termd.state == ST_WAIT)
+		terminal_refuse(termd.early_status, termd.early_message);
 }
 
 /* authd's word and the connection are both here: begin. */
 static void
 term_begin(void)
 {
-	timer_del(&td.late);
-	if (td.early_status != 0) {
-		terminal_refuse(td.early_status, td.early_message);
+	timer_del(&termd.late);
+	if (termd.early_status != 0) {
+		terminal_refuse(termd.early_status, termd.early_message);
 		return;
 	}
 	set_state(ST_OPEN);
-	terminal_stream(td.early_fd, td.early_idle_s);
-	td.early_fd = -1;
+	terminal_stream(termd.early_fd, termd.early_idle_s);
+	termd.early_fd = -1;
 }
 
 static int
@@ -145,9 +145,9 @@ give(struct chan *c, struct imsg *m)
 	set_state(ST_WAIT);
 	if (terminal_browser(m_take_fd(m), accept, bytes, len) == -1)
 		return (0);
-	timer_init(&td.late, stream_late, NULL);
-	timer_set(&td.late, STREAM_WAIT_MS);
-	if (td.early_fd != -1 || td.early_status != 0)
+	timer_init(&termd.late, stream_late, NULL);
+	timer_set(&termd.late, STREAM_WAIT_MS);
+	if (termd.early_fd != -1 || termd.early_status != 0)
 		term_begin();
 	return (0);
 }
@@ -156,13 +156,13 @@ static int
 term_stream(struct chan *c, struct imsg *m)
 {
 	(void)c;
-	if (m_get_u64(m, &td.stream) == -1 ||
-	    m_get_str(m, td.session, sizeof(td.session)) == -1 ||
-	    m_get_u32(m, &td.early_idle_s) == -1 || m_end(m) == -1 ||
-	    td.state == ST_OPEN || td.early_fd != -1)
+	if (m_get_u64(m, &termd.stream) == -1 ||
+	    m_get_str(m, termd.session, sizeof(termd.session)) == -1 ||
+	    m_get_u32(m, &termd.early_idle_s) == -1 || m_end(m) == -1 ||
+	    termd.state == ST_OPEN || termd.early_fd != -1)
 		return (-1);
-	td.early_fd = m_take_fd(m);
-	if (td.state == ST_WAIT)
+	termd.early_fd = m_take_fd(m);
+	if (termd.state == ST_WAIT)
 		term_begin();
 	return (0);
 }
@@ -176,7 +176,7 @@ term_refuse(struct chan *c, struct imsg *m)
 	(void)c;
 	if (m_get_u16(m, &status) == -1 ||
 	    m_get_str(m, message, sizeof(message)) == -1 || m_end(m) == -1 ||
-	    status < 400 || status > 599 || td.state == ST_OPEN)
+	    status < 400 || status > 599 || termd.state == ST_OPEN)
 		return (-1);
 	say_no(status, message);
 	return (0);
@@ -193,7 +193,7 @@ term_close(struct chan *c, struct imsg *m)
 	    m_get_str(m, reason, sizeof(reason)) == -1 || m_end(m) == -1 ||
 	    code < 1000 || code > 4999)
 		return (-1);
-	if (td.state == ST_OPEN)
+	if (termd.state == ST_OPEN)
 		terminal_close(code, END_SESSION, reason);
 	else
 		say_no(503, reason);
@@ -214,20 +214,20 @@ announce(void)
 	uint64_t	in, out;
 
 	terminal_counters(&in, &out);
-	chan_begin(td.authd, IMSG_ANNOUNCE, 0, -1);
-	chan_add_u8(td.authd, 1);
-	chan_add_u32(td.authd, 1);
-	chan_end(td.authd);
-	chan_begin(td.authd, IMSG_ANNOUNCE_STREAM, 0, -1);
-	chan_add_u64(td.authd, td.stream);
-	chan_add_str(td.authd, "terminal");
-	chan_add_u64(td.authd, in);
-	chan_add_u64(td.authd, out);
-	chan_add_blob(td.authd, "", 0);
-	chan_end(td.authd);
-	chan_begin(td.authd, IMSG_ANNOUNCE_END, 0, -1);
-	chan_end(td.authd);
-	if (td.ended)
+	chan_begin(termd.authd, IMSG_ANNOUNCE, 0, -1);
+	chan_add_u8(termd.authd, 1);
+	chan_add_u32(termd.authd, 1);
+	chan_end(termd.authd);
+	chan_begin(termd.authd, IMSG_ANNOUNCE_STREAM, 0, -1);
+	chan_add_u64(termd.authd, termd.stream);
+	chan_add_str(termd.authd, "terminal");
+	chan_add_u64(termd.authd, in);
+	chan_add_u64(termd.authd, out);
+	chan_add_blob(termd.authd, "", 0);
+	chan_end(termd.authd);
+	chan_begin(termd.authd, IMSG_ANNOUNCE_END, 0, -1);
+	chan_end(termd.authd);
+	if (termd.ended)
 		say_ended();
 }
 
@@ -235,7 +235,7 @@ announce(void)
 static void
 authd_lost(void)
 {
-	if (td.state != ST_OPEN && td.early_fd == -1)
+	if (termd.state != ST_OPEN && termd.early_fd == -1)
 		say_no(503, "terminal service is restarting");
 }
 
@@ -243,15 +243,15 @@ authd_lost(void)
 static int
 authd_channel(int fd)
 {
-	if (td.authd != NULL) {
-		chan_free(td.authd);
+	if (termd.authd != NULL) {
+		chan_free(termd.authd);
 		authd_lost();
 	}
-	td.authd = chan_new(proc_base(), fd, ROLE_AUTHD, authd_table,
+	termd.authd = chan_new(proc_base(), fd, ROLE_AUTHD, authd_table,
 	    sizeof(authd_table) / sizeof(authd_table[0]), authd_closed, NULL);
-	if (td.authd == NULL)
+	if (termd.authd == NULL)
 		return (-1);
-	if (td.state == ST_OPEN)
+	if (termd.state == ST_OPEN)
 		announce();
 	return (0);
 }
@@ -262,45 +262,45 @@ authd_closed(struct chan *c, int offence, const char *reason)
 	if (offence)
 		log_warnx("authd: %s", reason);
 	chan_free(c);
-	td.authd = NULL;
+	termd.authd = NULL;
 	authd_lost();
 }
 
 static void
 say_ended(void)
 {
-	if (td.authd == NULL)
+	if (termd.authd == NULL)
 		return;
-	chan_begin(td.authd, IMSG_TERM_END, 0, -1);
-	chan_add_u8(td.authd, (uint8_t)td.end_reason);
-	chan_add_str(td.authd, td.end_text);
-	chan_end(td.authd);
+	chan_begin(termd.authd, IMSG_TERM_END, 0, -1);
+	chan_add_u8(termd.authd, (uint8_t)termd.end_reason);
+	chan_add_str(termd.authd, termd.end_text);
+	chan_end(termd.authd);
 }
 
 void
 termd_ended(unsigned reason, const char *text)
 {
-	log_info("session %s: terminal closed: %s", td.session, text);
-	td.ended = 1;
-	td.end_reason = reason;
-	strlcpy(td.end_text, text, sizeof(td.end_text));
+	log_info("session %s: terminal closed: %s", termd.session, text);
+	termd.ended = 1;
+	termd.end_reason = reason;
+	strlcpy(termd.end_text, text, sizeof(termd.end_text));
 	say_ended();
 }
 
 void
 termd_exit(void)
 {
-	if (td.authd != NULL)
-		chan_flush(td.authd);
+	if (termd.authd != NULL)
+		chan_flush(termd.authd);
 	proc_exit(0);
 }
 
 static void
 term_stop(void)
 {
-	if (td.state == ST_EMPTY)
+	if (termd.state == ST_EMPTY)
 		termd_exit();
-	if (td.state == ST_WAIT)
+	if (termd.state == ST_WAIT)
 		say_no(503, "server is stopping");
 	else
 		terminal_close(1001, END_SESSION, "server is stopping");

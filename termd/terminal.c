@@ -15,16 +15,16 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "clock.h"
-#include "compat.h"
-#include "httphead.h"
-#include "log.h"
-#include "msg.h"
-#include "proc.h"
-#include "reply.h"
+#include "base/clock.h"
+#include "base/compat.h"
+#include "http/head.h"
+#include "base/log.h"
+#include "imsg/msg.h"
+#include "proc/proc.h"
+#include "http/reply.h"
 #include "terminal.h"
-#include "upgrade.h"
-#include "ws.h"
+#include "http/upgrade.h"
+#include "ws/ws.h"
 
 #define FRAME_MAX	65536		/* bytes of one frame, with its type */
 #define LENGTH_SIZE	4		/* of the length before it */
@@ -85,7 +85,7 @@ static struct {
 	/* statistics */
 	uint64_t	 bytes_in, bytes_out;
 	unsigned long	 ignored;
-} tm = { .browser_fd = -1, .stream_fd = -1 };
+} terminal = { .browser_fd = -1, .stream_fd = -1 };
 
 static uint8_t	message_buf[FRAME_MAX];
 
@@ -166,18 +166,18 @@ terminal_refuse(int status, const char *message)
 	char	buf[REPLY_MAX];
 	long	n;
 
-	if (tm.closing)
+	if (terminal.closing)
 		return;
-	tm.closing = 1;
+	terminal.closing = 1;
 	n = reply_refusal(buf, sizeof(buf), status, message,
 	    status == 503 ? 5 : 0, NULL);
-	if (n > 0 && send(tm.browser_fd, buf, (size_t)n,
+	if (n > 0 && send(terminal.browser_fd, buf, (size_t)n,
 	    MSG_DONTWAIT | MSG_NOSIGNAL) == -1)
 		log_debug("refusal not sent: %s", strerror(errno));
-	shutdown(tm.browser_fd, SHUT_WR);
+	shutdown(terminal.browser_fd, SHUT_WR);
 	termd_ended(END_LOCAL, message);
-	timer_init(&tm.gone, terminal_gone, NULL);
-	timer_set(&tm.gone, 0);
+	timer_init(&terminal.gone, terminal_gone, NULL);
+	timer_set(&terminal.gone, 0);
 }
 
 int
@@ -188,8 +188,8 @@ terminal_browser(int fd, const char *accept, const uint8_t *bytes, size_t len)
 	const char		*why = NULL;
 	int			 status = 400;
 
-	tm.browser_fd = fd;
-	strlcpy(tm.accept, accept, sizeof(tm.accept));
+	terminal.browser_fd = fd;
+	strlcpy(terminal.accept, accept, sizeof(terminal.accept));
 	evutil_make_socket_nonblocking(fd);
 	if (httphead_request(&head, &scan, (const char *)bytes, len, &status,
 	    &why) != 1 || upgrade_check(&head) != 0 ||
@@ -198,11 +198,12 @@ terminal_browser(int fd, const char *accept, const uint8_t *bytes, size_t len)
 		    "not a WebSocket upgrade");
 		return (-1);
 	}
-	tm.early_len = len - head.head_len;
-	if (tm.early_len > 0) {
-		if ((tm.early = malloc(tm.early_len)) == NULL)
+	terminal.early_len = len - head.head_len;
+	if (terminal.early_len > 0) {
+		if ((terminal.early = malloc(terminal.early_len)) == NULL)
 			fatal("terminal");
-		memcpy(tm.early, bytes + head.head_len, tm.early_len);
+		memcpy(
+		    terminal.early, bytes + head.head_len, terminal.early_len);
 	}
 	return (0);
 }
@@ -223,37 +224,38 @@ terminal_stream(int fd, uint32_t idle_s)
 	char	reply[256];
 	int	n;
 
-	if (tm.closing) {		/* refused already */
+	if (terminal.closing) {		/* refused already */
 		close(fd);
 		return;
 	}
-	tm.stream_fd = fd;
-	tm.idle_ms = (uint64_t)idle_s * 1000;
-	tm.msg.buf = message_buf;
-	tm.msg.max = proc_conf()->terminal_frame < FRAME_MAX ?
+	terminal.stream_fd = fd;
+	terminal.idle_ms = (uint64_t)idle_s * 1000;
+	terminal.msg.buf = message_buf;
+	terminal.msg.max = proc_conf()->terminal_frame < FRAME_MAX ?
 	    (size_t)proc_conf()->terminal_frame : FRAME_MAX;
-	tm.msg.on_message = browser_message;
-	ws_init(&tm.ws, WS_SERVER, &tm.msg);
-	tm.browser_read = watch(tm.browser_fd, EV_READ | EV_PERSIST,
+	terminal.msg.on_message = browser_message;
+	ws_init(&terminal.ws, WS_SERVER, &terminal.msg);
+	terminal.browser_read = watch(terminal.browser_fd, EV_READ | EV_PERSIST,
 	    browser_event);
-	tm.browser_writable = watch(tm.browser_fd, EV_WRITE, browser_write);
-	tm.stream_read = watch(fd, EV_READ | EV_PERSIST, stream_event);
-	tm.stream_writable = watch(fd, EV_WRITE, stream_write);
-	timer_init(&tm.idle, idle_expired, NULL);
-	timer_init(&tm.ping, ping_due, NULL);
-	timer_init(&tm.gone, terminal_gone, NULL);
+	terminal.browser_writable =
+	    watch(terminal.browser_fd, EV_WRITE, browser_write);
+	terminal.stream_read = watch(fd, EV_READ | EV_PERSIST, stream_event);
+	terminal.stream_writable = watch(fd, EV_WRITE, stream_write);
+	timer_init(&terminal.idle, idle_expired, NULL);
+	timer_init(&terminal.ping, ping_due, NULL);
+	timer_init(&terminal.gone, terminal_gone, NULL);
 	n = snprintf(reply, sizeof(reply),
 	    "HTTP/1.1 101 Switching Protocols\r\n"
 	    "Upgrade: websocket\r\nConnection: Upgrade\r\n"
-	    "Sec-WebSocket-Accept: %s\r\n\r\n", tm.accept);
-	if (out_add(&tm.to_browser, reply, (size_t)n) == -1)
+	    "Sec-WebSocket-Accept: %s\r\n\r\n", terminal.accept);
+	if (out_add(&terminal.to_browser, reply, (size_t)n) == -1)
 		fatal("terminal");
-	timer_set(&tm.idle, tm.idle_ms);
-	timer_set(&tm.ping, PING_MS);
-	if (tm.early != NULL) {
-		browser_take(tm.early, tm.early_len);
-		free(tm.early);
-		tm.early = NULL;
+	timer_set(&terminal.idle, terminal.idle_ms);
+	timer_set(&terminal.ping, PING_MS);
+	if (terminal.early != NULL) {
+		browser_take(terminal.early, terminal.early_len);
+		free(terminal.early);
+		terminal.early = NULL;
 	}
 	browser_flush();
 	reading_update();
@@ -266,19 +268,19 @@ terminal_stream(int fd, uint32_t idle_s)
 static void
 reading_update(void)
 {
-	if (tm.browser_read == NULL)
+	if (terminal.browser_read == NULL)
 		return;
-	if (out_left(&tm.to_browser) < 2 * HIWAT &&
-	    (tm.closing || out_left(&tm.to_stream) == 0))
-		event_add(tm.browser_read, NULL);
+	if (out_left(&terminal.to_browser) < 2 * HIWAT &&
+	    (terminal.closing || out_left(&terminal.to_stream) == 0))
+		event_add(terminal.browser_read, NULL);
 	else
-		event_del(tm.browser_read);
-	if (tm.stream_read == NULL)
+		event_del(terminal.browser_read);
+	if (terminal.stream_read == NULL)
 		return;
-	if (out_left(&tm.to_browser) < HIWAT)
-		event_add(tm.stream_read, NULL);
+	if (out_left(&terminal.to_browser) < HIWAT)
+		event_add(terminal.stream_read, NULL);
 	else
-		event_del(tm.stream_read);
+		event_del(terminal.stream_read);
 }
 
 /* From the browser. */
@@ -300,7 +302,7 @@ browser_event(evutil_socket_t fd, short what, void *arg)
 		terminal_gone(NULL);
 		return;
 	}
-	tm.pings = 0;
+	terminal.pings = 0;
 	browser_take(buf, (size_t)n);
 	browser_flush();
 	reading_update();
@@ -309,14 +311,14 @@ browser_event(evutil_socket_t fd, short what, void *arg)
 static void
 browser_take(uint8_t *buf, size_t len)
 {
-	if (ws_input(&tm.ws, buf, len, NULL) == -1 && !tm.closing) {
+	if (ws_input(&terminal.ws, buf, len, NULL) == -1 && !terminal.closing) {
 		log_info("terminal: browser broke the protocol: %s",
-		    ws_error(&tm.ws));
+		    ws_error(&terminal.ws));
 		terminal_close(0, END_LOCAL, NULL);
-	} else if (ws_state(&tm.ws) == WS_CLOSE_RCVD)
+	} else if (ws_state(&terminal.ws) == WS_CLOSE_RCVD)
 		terminal_close(0, END_LOCAL, NULL);
 	explicit_bzero(buf, len);	/* people type passwords */
-	if (tm.stream_fd != -1)
+	if (terminal.stream_fd != -1)
 		stream_flush();
 }
 
@@ -327,7 +329,7 @@ browser_message(void *arg, int opcode, uint8_t *data, size_t len)
 
 	(void)arg;
 	(void)opcode;
-	if (len == 0 || tm.closing)
+	if (len == 0 || terminal.closing)
 		return;
 	if (data[0] != FRAME_DATA && data[0] != FRAME_RESIZE) {
 		terminal_close(1008, END_LIMIT, "frame type not allowed");
@@ -338,29 +340,29 @@ browser_message(void *arg, int opcode, uint8_t *data, size_t len)
 		return;
 	}
 	if (data[0] == FRAME_DATA)
-		timer_set(&tm.idle, tm.idle_ms);
+		timer_set(&terminal.idle, terminal.idle_ms);
 	length[0] = (uint8_t)(len >> 24);
 	length[1] = (uint8_t)(len >> 16);
 	length[2] = (uint8_t)(len >> 8);
 	length[3] = (uint8_t)len;
-	if (out_add(&tm.to_stream, length, sizeof(length)) == -1 ||
-	    out_add(&tm.to_stream, data, len) == -1) {
+	if (out_add(&terminal.to_stream, length, sizeof(length)) == -1 ||
+	    out_add(&terminal.to_stream, data, len) == -1) {
 		terminal_close(1011, END_LIMIT, "out of memory");
 		return;
 	}
-	tm.bytes_out += len - 1;
+	terminal.bytes_out += len - 1;
 	explicit_bzero(data, len);	/* in pieces it was gathered */
 }
 
 static void
 stream_flush(void)
 {
-	if (out_left(&tm.to_stream) == 0)
+	if (out_left(&terminal.to_stream) == 0)
 		return;
-	if (out_write(&tm.to_stream, tm.stream_fd) == -1)
+	if (out_write(&terminal.to_stream, terminal.stream_fd) == -1)
 		return;		/* its reading end says why */
-	if (out_left(&tm.to_stream) > 0)
-		event_add(tm.stream_writable, NULL);
+	if (out_left(&terminal.to_stream) > 0)
+		event_add(terminal.stream_writable, NULL);
 }
 
 static void
@@ -382,15 +384,15 @@ stream_event(evutil_socket_t fd, short what, void *arg)
 
 	(void)what;
 	(void)arg;
-	n = recv(fd, tm.in + tm.in_len, sizeof(tm.in) - tm.in_len,
-	    MSG_DONTWAIT);
+	n = recv(fd, terminal.in + terminal.in_len,
+	    sizeof(terminal.in) - terminal.in_len, MSG_DONTWAIT);
 	if (n == -1 && (errno == EAGAIN || errno == EINTR))
 		return;
 	if (n <= 0) {
 		stream_ended();
 		return;
 	}
-	tm.in_len += (size_t)n;
+	terminal.in_len += (size_t)n;
 	stream_take();
 	browser_flush();
 	reading_update();
@@ -404,19 +406,21 @@ stream_line(void)
 	uint8_t	*end;
 	size_t	 len;
 
-	end = memchr(tm.in, '\n', tm.in_len <= LINE_MAX_LEN ? tm.in_len :
-	    LINE_MAX_LEN + 1);
-	if (end == NULL && tm.in_len <= LINE_MAX_LEN)
+	end = memchr(terminal.in, '\n',
+	    terminal.in_len <= LINE_MAX_LEN ? terminal.in_len :
+					      LINE_MAX_LEN + 1);
+	if (end == NULL && terminal.in_len <= LINE_MAX_LEN)
 		return (0);
-	len = end != NULL ? (size_t)(end - tm.in) : 0;
-	if (len == 2 && memcmp(tm.in, "OK", 2) == 0) {
-		tm.line_seen = 1;
-		tm.in_len -= 3;
-		memmove(tm.in, end + 1, tm.in_len);
+	len = end != NULL ? (size_t)(end - terminal.in) : 0;
+	if (len == 2 && memcmp(terminal.in, "OK", 2) == 0) {
+		terminal.line_seen = 1;
+		terminal.in_len -= 3;
+		memmove(terminal.in, end + 1, terminal.in_len);
 		return (1);
 	}
-	if (len > 6 && memcmp(tm.in, "ERROR ", 6) == 0)
-		log_escape(reason, sizeof(reason), (char *)tm.in + 6, len - 6);
+	if (len > 6 && memcmp(terminal.in, "ERROR ", 6) == 0)
+		log_escape(
+		    reason, sizeof(reason), (char *)terminal.in + 6, len - 6);
 	else
 		strlcpy(reason, "unexpected answer", sizeof(reason));
 	snprintf(text, sizeof(text), "terminal not available: %s", reason);
@@ -430,29 +434,29 @@ stream_take(void)
 	const uint8_t	*p;
 	size_t		 off = 0, len;
 
-	if (!tm.line_seen && stream_line() != 1)
+	if (!terminal.line_seen && stream_line() != 1)
 		return;
-	while (!tm.closing && tm.in_len - off >= LENGTH_SIZE) {
-		p = tm.in + off;
+	while (!terminal.closing && terminal.in_len - off >= LENGTH_SIZE) {
+		p = terminal.in + off;
 		len = (size_t)p[0] << 24 | (size_t)p[1] << 16 |
 		    (size_t)p[2] << 8 | p[3];
-		if (len > tm.msg.max) {
+		if (len > terminal.msg.max) {
 			terminal_close(1011, END_LIMIT,
 			    "terminal frame too long");
 			return;
 		}
-		if (tm.in_len - off - LENGTH_SIZE < len)
+		if (terminal.in_len - off - LENGTH_SIZE < len)
 			break;
 		/* The other types are ours or nobody's to send. */
 		if (len > 0 && p[LENGTH_SIZE] == FRAME_DATA) {
 			browser_send(FRAME_DATA, p + LENGTH_SIZE + 1, len - 1);
-			tm.bytes_in += len - 1;
+			terminal.bytes_in += len - 1;
 		} else
-			tm.ignored++;
+			terminal.ignored++;
 		off += LENGTH_SIZE + len;
 	}
-	tm.in_len -= off;
-	memmove(tm.in, tm.in + off, tm.in_len);
+	terminal.in_len -= off;
+	memmove(terminal.in, terminal.in + off, terminal.in_len);
 }
 
 /*
@@ -462,13 +466,13 @@ stream_take(void)
 static void
 stream_ended(void)
 {
-	struct pollfd	pfd = { tm.stream_fd, POLLIN, 0 };
+	struct pollfd	pfd = { terminal.stream_fd, POLLIN, 0 };
 	int		broken;
 
 	broken = poll(&pfd, 1, 0) == 1 && (pfd.revents & (POLLHUP | POLLERR));
-	if (!tm.line_seen)
+	if (!terminal.line_seen)
 		terminal_close(1011, END_TUNNEL, "tunnel connect failed");
-	else if (broken || tm.in_len > 0)
+	else if (broken || terminal.in_len > 0)
 		terminal_close(1011, END_TUNNEL,
 		    "connection to the system was lost");
 	else
@@ -485,10 +489,10 @@ browser_send(uint8_t type, const void *p, size_t len)
 
 	n = ws_header(head, WS_OP_BINARY, len + 1, NULL);
 	head[n++] = type;
-	if (!ws_may_send(&tm.ws))
+	if (!ws_may_send(&terminal.ws))
 		return;
-	if (out_add(&tm.to_browser, head, n) == -1 ||
-	    out_add(&tm.to_browser, p, len) == -1)
+	if (out_add(&terminal.to_browser, head, n) == -1 ||
+	    out_add(&terminal.to_browser, p, len) == -1)
 		fatal("terminal");
 }
 
@@ -498,23 +502,23 @@ browser_flush(void)
 	uint8_t	ctl[WS_OUTPUT_MAX];
 	size_t	n, left;
 
-	if (ws_pending(&tm.ws)) {
-		n = ws_output(&tm.ws, ctl, NULL);
-		if (out_add(&tm.to_browser, ctl, n) == -1)
+	if (ws_pending(&terminal.ws)) {
+		n = ws_output(&terminal.ws, ctl, NULL);
+		if (out_add(&terminal.to_browser, ctl, n) == -1)
 			fatal("terminal");
 	}
-	left = out_left(&tm.to_browser);
-	if (out_write(&tm.to_browser, tm.browser_fd) == -1) {
+	left = out_left(&terminal.to_browser);
+	if (out_write(&terminal.to_browser, terminal.browser_fd) == -1) {
 		terminal_close(0, END_LOCAL, NULL);
 		terminal_gone(NULL);
 	}
 	/* The last output is for a slow browser too. */
-	if (tm.closing && out_left(&tm.to_browser) < left &&
-	    clock_ms() - tm.closed_ms < DRAIN_MS)
-		timer_set(&tm.gone, CLOSE_MS);
-	if (out_left(&tm.to_browser) > 0)
-		event_add(tm.browser_writable, NULL);
-	else if (ws_done(&tm.ws))
+	if (terminal.closing && out_left(&terminal.to_browser) < left &&
+	    clock_ms() - terminal.closed_ms < DRAIN_MS)
+		timer_set(&terminal.gone, CLOSE_MS);
+	if (out_left(&terminal.to_browser) > 0)
+		event_add(terminal.browser_writable, NULL);
+	else if (ws_done(&terminal.ws))
 		terminal_gone(NULL);
 }
 
@@ -524,7 +528,7 @@ browser_write(evutil_socket_t fd, short what, void *arg)
 	(void)fd;
 	(void)what;
 	(void)arg;
-	tm.pings = 0;		/* it takes what it is sent */
+	terminal.pings = 0;		/* it takes what it is sent */
 	browser_flush();
 	reading_update();
 }
@@ -534,24 +538,24 @@ browser_write(evutil_socket_t fd, short what, void *arg)
 void
 terminal_close(uint16_t code, unsigned reason, const char *text)
 {
-	if (tm.closing)
+	if (terminal.closing)
 		return;
-	tm.closing = 1;
-	tm.closed_ms = clock_ms();
+	terminal.closing = 1;
+	terminal.closed_ms = clock_ms();
 	if (text != NULL)
 		browser_send(FRAME_ERROR, text, strlen(text));
 	if (code != 0)
-		ws_close(&tm.ws, code, text);
-	timer_del(&tm.idle);
-	timer_del(&tm.ping);
-	event_free(tm.stream_read);
-	event_free(tm.stream_writable);
-	tm.stream_read = tm.stream_writable = NULL;
-	close(tm.stream_fd);
-	tm.stream_fd = -1;
-	explicit_bzero(tm.in, sizeof(tm.in));
+		ws_close(&terminal.ws, code, text);
+	timer_del(&terminal.idle);
+	timer_del(&terminal.ping);
+	event_free(terminal.stream_read);
+	event_free(terminal.stream_writable);
+	terminal.stream_read = terminal.stream_writable = NULL;
+	close(terminal.stream_fd);
+	terminal.stream_fd = -1;
+	explicit_bzero(terminal.in, sizeof(terminal.in));
 	termd_ended(reason, text != NULL ? text : end_reason_name(reason));
-	timer_set(&tm.gone, CLOSE_MS);
+	timer_set(&terminal.gone, CLOSE_MS);
 	browser_flush();
 	reading_update();
 }
@@ -579,21 +583,22 @@ ping_due(void *arg)
 
 	(void)arg;
 	/* While the stream is full we do not read what it may answer. */
-	if (out_left(&tm.to_stream) > 0)
-		tm.pings = 0;
-	if (tm.pings++ == PINGS_MAX) {
+	if (out_left(&terminal.to_stream) > 0)
+		terminal.pings = 0;
+	if (terminal.pings++ == PINGS_MAX) {
 		terminal_close(1011, END_LOCAL, "browser does not answer");
 		return;
 	}
 	n = ws_header(head, WS_OP_PING, 0, NULL);
-	if (ws_may_send(&tm.ws) && out_add(&tm.to_browser, head, n) == 0)
+	if (ws_may_send(&terminal.ws) &&
+	    out_add(&terminal.to_browser, head, n) == 0)
 		browser_flush();
-	timer_set(&tm.ping, PING_MS);
+	timer_set(&terminal.ping, PING_MS);
 }
 
 void
 terminal_counters(uint64_t *in, uint64_t *out)
 {
-	*in = tm.bytes_in;
-	*out = tm.bytes_out;
+	*in = terminal.bytes_in;
+	*out = terminal.bytes_out;
 }

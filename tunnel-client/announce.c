@@ -3,9 +3,9 @@
 #include <string.h>
 
 #include "announce.h"
-#include "clock.h"
+#include "base/clock.h"
 #include "diag.h"
-#include "log.h"
+#include "base/log.h"
 #include "stream.h"
 
 static void	document_data(struct stream *, const uint8_t *, size_t);
@@ -22,7 +22,7 @@ static struct {
 	const struct options	*o;	/* NULL: there is no tunnel */
 	struct diag		*diag;
 	struct timer		 again;
-} an;
+} announce;
 
 static void
 document_data(struct stream *st, const uint8_t *p, size_t len)
@@ -72,31 +72,31 @@ announce_manifest(void)
 void
 announce_start(const struct options *o)
 {
-	an.o = o;
-	timer_init(&an.again, discover, NULL);
+	announce.o = o;
+	timer_init(&announce.again, discover, NULL);
 	(void)announce_manifest();
 	if (o->discovery_ms > 0)
-		timer_set(&an.again, o->discovery_ms);
-	an.diag = diag_start(o, diagnostics_done, NULL);
+		timer_set(&announce.again, o->discovery_ms);
+	announce.diag = diag_start(o, diagnostics_done, NULL);
 }
 
 void
 announce_stop(void)
 {
-	if (an.o == NULL)
+	if (announce.o == NULL)
 		return;
-	timer_del(&an.again);
-	if (an.diag != NULL)
-		diag_cancel(an.diag);
-	an.diag = NULL;
-	an.o = NULL;
+	timer_del(&announce.again);
+	if (announce.diag != NULL)
+		diag_cancel(announce.diag);
+	announce.diag = NULL;
+	announce.o = NULL;
 }
 
 static void
 diagnostics_done(void *arg, const char *report)
 {
 	(void)arg;
-	an.diag = NULL;
+	announce.diag = NULL;
 	if (report == NULL || document_send("DIAGNOSTICS 1\n", report) == -1)
 		log_warnx("diagnostics: not sent");
 }
@@ -106,8 +106,8 @@ static void
 discover(void *arg)
 {
 	(void)arg;
-	timer_set(&an.again, an.o->discovery_ms);
-	catalog_found(an.o->static_services, an.o->exclude);
+	timer_set(&announce.again, announce.o->discovery_ms);
+	catalog_found(announce.o->static_services, announce.o->exclude);
 	if (catalog_found_count() > 0)
 		(void)announce_manifest();
 }

@@ -15,8 +15,8 @@
 #include <string.h>
 
 #include "bridge.h"
-#include "clock.h"
-#include "log.h"
+#include "base/clock.h"
+#include "base/log.h"
 #include "tunnel.h"
 
 #define PIECES		16

@@ -4,8 +4,8 @@
 #include <string.h>
 
 #include "client.h"
-#include "compat.h"
-#include "log.h"
+#include "base/compat.h"
+#include "base/log.h"
 
 static struct services	found, added;
 

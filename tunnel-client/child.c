@@ -12,9 +12,9 @@
 #include <unistd.h>
 
 #include "child.h"
-#include "clock.h"
-#include "compat.h"
-#include "log.h"
+#include "base/clock.h"
+#include "base/compat.h"
+#include "base/log.h"
 
 #define KILL_MS		2000	/* from hang-up to kill */
 #define END_MS		1000

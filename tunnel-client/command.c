@@ -12,13 +12,13 @@
 
 #include "announce.h"
 #include "client.h"
-#include "clock.h"
-#include "compat.h"
+#include "base/clock.h"
+#include "base/compat.h"
 #include "jsonend.h"
-#include "log.h"
+#include "base/log.h"
 #include "net.h"
 #include "stream.h"
-#include "ws.h"
+#include "ws/ws.h"
 
 #define COMMAND_MAX	65536
 #define COMMAND_MS	30000	/* for the whole of it */

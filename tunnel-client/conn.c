@@ -8,7 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "log.h"
+#include "base/log.h"
 #include "net.h"
 
 static int	ssl_errno(struct conn *, int);

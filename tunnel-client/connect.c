@@ -11,8 +11,8 @@
 
 #include "bridge.h"
 #include "client.h"
-#include "compat.h"
-#include "log.h"
+#include "base/compat.h"
+#include "base/log.h"
 #include "net.h"
 #include "stream.h"
 

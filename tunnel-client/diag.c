@@ -9,9 +9,9 @@
 #include <string.h>
 #include <time.h>
 
-#include "clock.h"
+#include "base/clock.h"
 #include "diag.h"
-#include "log.h"
+#include "base/log.h"
 
 #define REPORT_MAX	(500 * 1024)	/* bytes; the server takes 512 KiB */
 

@@ -9,12 +9,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "clock.h"
-#include "compat.h"
+#include "base/clock.h"
+#include "base/compat.h"
 #include "handshake.h"
-#include "httphead.h"
-#include "log.h"
-#include "ws.h"
+#include "http/head.h"
+#include "base/log.h"
+#include "ws/ws.h"
 
 #define REQUEST_MAX	(URL_TARGET_MAX + 4096)
 

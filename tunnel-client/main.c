@@ -26,9 +26,9 @@
 #include "announce.h"
 #include "child.h"
 #include "client.h"
-#include "clock.h"
+#include "base/clock.h"
 #include "handshake.h"
-#include "log.h"
+#include "base/log.h"
 #include "net.h"
 #include "shell.h"
 #include "tunnel.h"
@@ -53,7 +53,7 @@ static struct {
 	char			 token[TOKEN_SIZE];
 	int			 leaving;	/* this tunnel is the last */
 	int			 done;
-} cl;
+} client;
 
 /*
  * Started without them, our first sockets would be 0 to 2: log lines would go
@@ -93,11 +93,11 @@ static void
 attempt(void *arg)
 {
 	(void)arg;
-	cl.began_ms = clock_ms();
+	client.began_ms = clock_ms();
 	net_reload();
-	cl.handshake = handshake_start(&cl.url, cl.o.node, cl.token, cl.o.key,
-	    cl.o.secret, attempt_done, NULL);
-	if (cl.handshake == NULL)
+	client.handshake = handshake_start(&client.url, client.o.node,
+	    client.token, client.o.key, client.o.secret, attempt_done, NULL);
+	if (client.handshake == NULL)
 		attempt_again("the request cannot be made", 0);
 }
 
@@ -107,15 +107,15 @@ attempt_done(void *arg, const struct handshake_result *r)
 	struct conn	c = r->conn;
 
 	(void)arg;
-	cl.handshake = NULL;
+	client.handshake = NULL;
 	if (c.fd == -1) {
 		if (r->status == 403)
-			cl.token[0] = '\0';	/* perhaps it was the token */
+			client.token[0] = '\0';	/* perhaps it was the token */
 		attempt_again(r->why, r->retry_after_ms);
 		return;
 	}
-	memcpy(cl.token, r->token, sizeof(cl.token));
-	log_info("connected to %s%s%s", cl.url.authority, r->session[0] ==
+	memcpy(client.token, r->token, sizeof(client.token));
+	log_info("connected to %s%s%s", client.url.authority, r->session[0] ==
 	    '\0' ? "" : ", session ", r->session);
 	if (tunnel_start(&c, r->early, r->early_len, tunnel_ended, NULL) ==
 	    -1) {
@@ -123,7 +123,7 @@ attempt_done(void *arg, const struct handshake_result *r)
 		return;
 	}
 	catalog_forget_added();
-	announce_start(&cl.o);
+	announce_start(&client.o);
 }
 
 static void
@@ -131,11 +131,11 @@ attempt_again(const char *why, uint64_t retry_after_ms)
 {
 	uint64_t	ms;
 
-	ms = backoff_next(&cl.backoff, clock_ms() - cl.began_ms,
+	ms = backoff_next(&client.backoff, clock_ms() - client.began_ms,
 	    retry_after_ms, randombytes_random());
 	log_info("not connected: %s; next attempt in %llu.%llu s", why,
 	    (unsigned long long)ms / 1000, (unsigned long long)ms % 1000 / 100);
-	timer_set(&cl.delay, ms);
+	timer_set(&client.delay, ms);
 }
 
 static void
@@ -145,10 +145,10 @@ tunnel_ended(void *arg, enum tunnel_end end, const char *why)
 	announce_stop();
 	if (end == TUNNEL_FINAL) {
 		log_info("the session is over: %s", why);
-		cl.leaving = 1;
+		client.leaving = 1;
 	}
-	if (cl.leaving)
-		cl.done = 1;
+	if (client.leaving)
+		client.done = 1;
 	else
 		attempt_again(why, 0);
 }
@@ -160,12 +160,12 @@ on_signal(evutil_socket_t sig, short what, void *arg)
 	(void)what;
 	(void)arg;
 	log_info("signal %d: leaving", (int)sig);
-	if (cl.leaving || !tunnel_exists()) {
+	if (client.leaving || !tunnel_exists()) {
 		announce_stop();
-		cl.done = 1;
+		client.done = 1;
 		return;
 	}
-	cl.leaving = 1;
+	client.leaving = 1;
 	announce_stop();
 	tunnel_quit();
 }
@@ -189,23 +189,24 @@ setup(void)
 {
 	const char	*why;
 
-	if ((why = url_parse(&cl.url, cl.o.url)) != NULL) {
+	if ((why = url_parse(&client.url, client.o.url)) != NULL) {
 		fprintf(stderr, "tunnel-client: --url: %s\n", why);
 		return (-1);
 	}
-	if (sodium_init() == -1 || (cl.base = event_base_new()) == NULL)
+	if (sodium_init() == -1 || (client.base = event_base_new()) == NULL)
 		fatalx("out of memory");
 	signal(SIGPIPE, SIG_IGN);
-	clock_init(cl.base);
-	if (net_init(cl.base, cl.o.tls_insecure) == -1)
+	clock_init(client.base);
+	if (net_init(client.base, client.o.tls_insecure) == -1)
 		return (-1);
-	if (child_init(cl.base) == -1)
+	if (child_init(client.base) == -1)
 		fatalx("out of memory");
-	if (cl.o.tls_insecure && cl.url.tls)
+	if (client.o.tls_insecure && client.url.tls)
 		log_warnx("the server's certificate is not checked");
-	timer_init(&cl.delay, attempt, NULL);
-	backoff_init(&cl.backoff, cl.o.reconnect_ms, cl.o.max_reconnect_ms);
-	catalog_found(cl.o.static_services, cl.o.exclude);
+	timer_init(&client.delay, attempt, NULL);
+	backoff_init(
+	    &client.backoff, client.o.reconnect_ms, client.o.max_reconnect_ms);
+	catalog_found(client.o.static_services, client.o.exclude);
 	log_info("%zu services", catalog_found_count());
 	return (0);
 }
@@ -216,22 +217,22 @@ run(void)
 	struct event	*sig[3] = { NULL };
 	size_t		 i;
 
-	sig[0] = evsignal_new(cl.base, SIGINT, on_signal, NULL);
-	sig[1] = evsignal_new(cl.base, SIGTERM, on_signal, NULL);
+	sig[0] = evsignal_new(client.base, SIGINT, on_signal, NULL);
+	sig[1] = evsignal_new(client.base, SIGTERM, on_signal, NULL);
 #ifdef RELAYD_TESTING
-	sig[2] = evsignal_new(cl.base, SIGUSR1, on_move, NULL);
+	sig[2] = evsignal_new(client.base, SIGUSR1, on_move, NULL);
 #endif
 	for (i = 0; i < 3; i++)
 		if (sig[i] != NULL)
 			event_add(sig[i], NULL);
 	attempt(NULL);
-	while (!cl.done) {
-		event_base_loop(cl.base, EVLOOP_ONCE);
+	while (!client.done) {
+		event_base_loop(client.base, EVLOOP_ONCE);
 		tunnel_turn();
 	}
-	if (cl.handshake != NULL)
-		handshake_cancel(cl.handshake);
-	timer_del(&cl.delay);
+	if (client.handshake != NULL)
+		handshake_cancel(client.handshake);
+	timer_del(&client.delay);
 	for (i = 0; i < 3; i++)
 		if (sig[i] != NULL)
 			event_free(sig[i]);
@@ -245,13 +246,13 @@ main(int argc, char **argv)
 	standard_fds();
 	log_init("tunnel-client", -1, 0);
 	shell_remember(environ);
-	r = options_read(&cl.o, argc, argv, environ);
+	r = options_read(&client.o, argc, argv, environ);
 	harden();
-	log_verbose(cl.o.verbose);
+	log_verbose(client.o.verbose);
 	if (r == 0)
 		r = setup() == -1 ? -1 : 0;
 	else if (r == 1) {
-		options_clear(&cl.o);
+		options_clear(&client.o);
 		return (0);
 	}
 	if (r == 0) {
@@ -260,11 +261,11 @@ main(int argc, char **argv)
 		net_clear();
 		child_clear();
 		clock_clear();
-		event_base_free(cl.base);
+		event_base_free(client.base);
 	}
 	catalog_clear();
 	shell_forget();
-	sodium_memzero(cl.token, sizeof(cl.token));
-	options_clear(&cl.o);
+	sodium_memzero(client.token, sizeof(client.token));
+	options_clear(&client.o);
 	return (r == 0 ? 0 : 1);
 }

@@ -7,7 +7,7 @@
 #include <openssl/ssl.h>
 #include <stdint.h>
 
-#include "target.h"
+#include "base/target.h"
 
 struct event_base;
 

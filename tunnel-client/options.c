@@ -15,8 +15,8 @@
 #include <unistd.h>
 
 #include "client.h"
-#include "compat.h"
-#include "log.h"
+#include "base/compat.h"
+#include "base/log.h"
 
 #define SECRET_MAX	1024	/* bytes of a secret file's first line */
 

@@ -21,12 +21,12 @@
 #include <unistd.h>
 
 #include "child.h"
-#include "clock.h"
-#include "compat.h"
+#include "base/clock.h"
+#include "base/compat.h"
 #include "diag.h"
-#include "log.h"
+#include "base/log.h"
 #include "net.h"
-#include "ws.h"
+#include "ws/ws.h"
 
 #define CHECKS_MAX	64
 #define TEXT_MAX	1024	/* bytes of a string; the server's limit */

@@ -14,8 +14,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "clock.h"
-#include "log.h"
+#include "base/clock.h"
+#include "base/log.h"
 #include "net.h"
 #include "net_int.h"
 
@@ -37,32 +37,32 @@ static int	lookup_literal(struct lookup *, const char *);
 static struct {
 	struct event_base	*base;
 	struct evdns_base	*dns;
-} net;
+} resolver;
 
 struct event_base *
 net_base(void)
 {
-	return (net.base);
+	return (resolver.base);
 }
 
 /* What net_init() and net_clear() in dial.c leave to this file. */
 void
 net_resolver_init(struct event_base *base)
 {
-	net.base = base;
+	resolver.base = base;
 	net_reload();
 }
 
 void
 net_resolver_clear(void)
 {
-	if (net.dns != NULL)
-		evdns_base_free(net.dns, 1);
-	net.dns = NULL;
+	if (resolver.dns != NULL)
+		evdns_base_free(resolver.dns, 1);
+	resolver.dns = NULL;
 	/* Let the callbacks of what was asked run: they free it. */
-	if (net.base != NULL)
-		event_base_loop(net.base, EVLOOP_NONBLOCK);
-	net.base = NULL;
+	if (resolver.base != NULL)
+		event_base_loop(resolver.base, EVLOOP_NONBLOCK);
+	resolver.base = NULL;
 }
 
 void
@@ -70,7 +70,7 @@ net_reload(void)
 {
 	struct evdns_base	*dns;
 
-	dns = evdns_base_new(net.base, EVDNS_BASE_DISABLE_WHEN_INACTIVE);
+	dns = evdns_base_new(resolver.base, EVDNS_BASE_DISABLE_WHEN_INACTIVE);
 	if (dns == NULL) {
 		log_warnx("resolver: out of memory");
 		return;
@@ -83,9 +83,9 @@ net_reload(void)
 	if (getenv("TUNNEL_CLIENT_HOSTS") != NULL)
 		evdns_base_load_hosts(dns, getenv("TUNNEL_CLIENT_HOSTS"));
 #endif
-	if (net.dns != NULL)
-		evdns_base_free(net.dns, 1);
-	net.dns = dns;
+	if (resolver.dns != NULL)
+		evdns_base_free(resolver.dns, 1);
+	resolver.dns = dns;
 }
 
 struct lookup *
@@ -105,15 +105,15 @@ lookup_start(const char *host, lookup_fn fn, void *arg)
 	hints.ai_family = AF_UNSPEC;
 	hints.ai_socktype = SOCK_STREAM;
 	hints.ai_protocol = IPPROTO_TCP;
-	if (net.dns == NULL) {
+	if (resolver.dns == NULL) {
 		l->why = "no resolver";
 		l->done = 1;
 		timer_set(&l->later, 0);
 		return (l);
 	}
 	/* May answer at once, from the hosts file: then l->done is set. */
-	l->req = evdns_getaddrinfo(net.dns, host, NULL, &hints, lookup_answer,
-	    l);
+	l->req = evdns_getaddrinfo(
+	    resolver.dns, host, NULL, &hints, lookup_answer, l);
 	if (l->done)
 		l->req = NULL;
 	return (l);

@@ -3,7 +3,7 @@
 #include <string.h>
 #include <time.h>
 
-#include "compat.h"
+#include "base/compat.h"
 #include "handshake.h"
 
 #define SECONDS_MAX	86400		/* more is nonsense */

@@ -5,9 +5,9 @@
 #include <string.h>
 
 #include "client.h"
-#include "compat.h"
-#include "log.h"
-#include "ws.h"
+#include "base/compat.h"
+#include "base/log.h"
+#include "ws/ws.h"
 
 /* Where `name` is, or would have to be. */
 static size_t

@@ -5,7 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "log.h"
+#include "base/log.h"
 #include "shell.h"
 
 #define ENV_MAX		32
@@ -21,7 +21,7 @@ static struct {
 	/* of the passwd entry: asked for once, since that may take its time */
 	char	 dir[1000], name[256];	/* "" without an entry */
 	char	 home[1024], user[300], logname[300], shell_var[1024];
-} sh;
+} shells;
 
 /* Language, time zone, path: nothing that programs take orders from. */
 static int
@@ -43,33 +43,33 @@ shell_remember(char **envp)
 	/* cppcheck-suppress getpwuidCalled ; there is one thread */
 	struct passwd	*pw = getpwuid(geteuid());
 
-	snprintf(sh.dir, sizeof(sh.dir), "%s", pw == NULL ||
+	snprintf(shells.dir, sizeof(shells.dir), "%s", pw == NULL ||
 	    *pw->pw_dir == '\0' ? "/" : pw->pw_dir);
-	snprintf(sh.name, sizeof(sh.name), "%s", pw == NULL ? "" :
+	snprintf(shells.name, sizeof(shells.name), "%s", pw == NULL ? "" :
 	    pw->pw_name);
 	for (; *envp != NULL; envp++) {
-		if (strncmp(*envp, "SHELL=/", 7) == 0 && sh.shell == NULL)
-			sh.shell = strdup(*envp + 6);
-		else if (allowed(*envp) && sh.n < ENV_MAX &&
-		    (sh.kept[sh.n] = strdup(*envp)) != NULL)
-			sh.n++;
+		if (strncmp(*envp, "SHELL=/", 7) == 0 && shells.shell == NULL)
+			shells.shell = strdup(*envp + 6);
+		else if (allowed(*envp) && shells.n < ENV_MAX &&
+		    (shells.kept[shells.n] = strdup(*envp)) != NULL)
+			shells.n++;
 	}
 }
 
 void
 shell_forget(void)
 {
-	while (sh.n > 0)
-		free(sh.kept[--sh.n]);
-	free(sh.shell);
-	sh.shell = NULL;
+	while (shells.n > 0)
+		free(shells.kept[--shells.n]);
+	free(shells.shell);
+	shells.shell = NULL;
 }
 
 static const char *
 shell_path(void)
 {
-	if (sh.shell != NULL && access(sh.shell, X_OK) == 0)
-		return (sh.shell);
+	if (shells.shell != NULL && access(shells.shell, X_OK) == 0)
+		return (shells.shell);
 	return (access("/bin/bash", X_OK) == 0 ? "/bin/bash" : "/bin/sh");
 }
 
@@ -81,33 +81,34 @@ shell_get(struct shell *s)
 	size_t		 i, n = 0;
 	int		 has_path = 0;
 
-	if (*sh.name == '\0')
+	if (*shells.name == '\0')
 		log_warnx("uid %u has no passwd entry", (unsigned)geteuid());
 	s->path = shell_path();
-	s->home = sh.dir;
-	for (i = 0; i < sh.n; i++) {
-		has_path |= strncmp(sh.kept[i], "PATH=", 5) == 0;
-		sh.env[n++] = sh.kept[i];
+	s->home = shells.dir;
+	for (i = 0; i < shells.n; i++) {
+		has_path |= strncmp(shells.kept[i], "PATH=", 5) == 0;
+		shells.env[n++] = shells.kept[i];
 	}
 	if (!has_path) {
 		snprintf(path, sizeof(path), "PATH=%s", default_path);
-		sh.env[n++] = path;
+		shells.env[n++] = path;
 	}
-	if (snprintf(sh.home, sizeof(sh.home), "HOME=%s", sh.dir) >=
-	    (int)sizeof(sh.home) || snprintf(sh.shell_var,
-	    sizeof(sh.shell_var), "SHELL=%s", s->path) >=
-	    (int)sizeof(sh.shell_var))
+	if (snprintf(shells.home, sizeof(shells.home), "HOME=%s", shells.dir) >=
+	    (int)sizeof(shells.home) || snprintf(shells.shell_var,
+	    sizeof(shells.shell_var), "SHELL=%s", s->path) >=
+	    (int)sizeof(shells.shell_var))
 		return (-1);
-	snprintf(sh.user, sizeof(sh.user), "USER=%s", sh.name);
-	snprintf(sh.logname, sizeof(sh.logname), "LOGNAME=%s", sh.name);
-	sh.env[n++] = sh.home;
-	sh.env[n++] = sh.shell_var;
-	if (*sh.name != '\0') {
-		sh.env[n++] = sh.user;
-		sh.env[n++] = sh.logname;
+	snprintf(shells.user, sizeof(shells.user), "USER=%s", shells.name);
+	snprintf(
+	    shells.logname, sizeof(shells.logname), "LOGNAME=%s", shells.name);
+	shells.env[n++] = shells.home;
+	shells.env[n++] = shells.shell_var;
+	if (*shells.name != '\0') {
+		shells.env[n++] = shells.user;
+		shells.env[n++] = shells.logname;
 	}
-	sh.env[n++] = term;
-	sh.env[n] = NULL;
-	s->env = sh.env;
+	shells.env[n++] = term;
+	shells.env[n] = NULL;
+	s->env = shells.env;
 	return (0);
 }

@@ -8,9 +8,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "clock.h"
+#include "base/clock.h"
 #include "firstline.h"
-#include "log.h"
+#include "base/log.h"
 #include "stream.h"
 #include "tunnel.h"
 

@@ -6,7 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "yamux.h"
+#include "yamux/yamux.h"
 
 struct evbuffer;
 struct stream;

@@ -8,9 +8,9 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "compat.h"
+#include "base/compat.h"
 #include "diag.h"
-#include "ws.h"
+#include "ws/ws.h"
 
 #define USED_CRITICAL	95.0	/* per cent */
 #define USED_WARNING	85.0

@@ -21,8 +21,8 @@
 
 #include "bridge.h"
 #include "child.h"
-#include "clock.h"
-#include "log.h"
+#include "base/clock.h"
+#include "base/log.h"
 #include "net.h"
 #include "shell.h"
 #include "stream.h"

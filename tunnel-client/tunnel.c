@@ -13,12 +13,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "clock.h"
-#include "log.h"
+#include "base/clock.h"
+#include "base/log.h"
 #include "stream.h"
 #include "tunnel.h"
-#include "ws.h"
-#include "yamux.h"
+#include "ws/ws.h"
+#include "yamux/yamux.h"
 
 #define IN_SIZE		(256 * 1024)
 #define OUT_BULK	(256 * 1024)	/* no more bulk data above this mark */
@@ -63,7 +63,7 @@ static struct {
 	size_t		 head, tail;
 	uint8_t		 pool[RANDOM_POOL];
 	size_t		 pool_left;
-} t;
+} tunnel;
 
 /* Start. */
 
@@ -97,51 +97,51 @@ tunnel_start(struct conn *c, const uint8_t *early, size_t early_len,
 	struct yamux_callbacks	cb;
 
 	yamux_setup(&cf, &cb);
-	if ((t.in = malloc(IN_SIZE)) == NULL ||
-	    (t.out = malloc(OUT_SIZE)) == NULL ||
-	    (t.y = yamux_new(YAMUX_CLIENT, &cf, &cb, NULL)) == NULL) {
-		free(t.in);
-		free(t.out);
-		t.in = t.out = NULL;
+	if ((tunnel.in = malloc(IN_SIZE)) == NULL ||
+	    (tunnel.out = malloc(OUT_SIZE)) == NULL ||
+	    (tunnel.y = yamux_new(YAMUX_CLIENT, &cf, &cb, NULL)) == NULL) {
+		free(tunnel.in);
+		free(tunnel.out);
+		tunnel.in = tunnel.out = NULL;
 		conn_close(c);
 		return (-1);
 	}
-	t.conn = *c;
-	t.fn = fn;
-	t.arg = arg;
-	t.head = t.tail = 0;
-	t.writing = t.dead = 0;
-	t.why[0] = '\0';
-	t.state = UP;
-	ws_init(&t.ws, WS_CLIENT, NULL);
-	timer_init(&t.tick, tunnel_tick, NULL);
-	timer_init(&t.close_timer, tunnel_close_timeout, NULL);
-	event_assign(&t.ev_read, net_base(), c->fd, EV_READ | EV_PERSIST,
+	tunnel.conn = *c;
+	tunnel.fn = fn;
+	tunnel.arg = arg;
+	tunnel.head = tunnel.tail = 0;
+	tunnel.writing = tunnel.dead = 0;
+	tunnel.why[0] = '\0';
+	tunnel.state = UP;
+	ws_init(&tunnel.ws, WS_CLIENT, NULL);
+	timer_init(&tunnel.tick, tunnel_tick, NULL);
+	timer_init(&tunnel.close_timer, tunnel_close_timeout, NULL);
+	event_assign(&tunnel.ev_read, net_base(), c->fd, EV_READ | EV_PERSIST,
 	    tunnel_readable, NULL);
-	event_assign(&t.ev_write, net_base(), c->fd, EV_WRITE | EV_PERSIST,
+	event_assign(&tunnel.ev_write, net_base(), c->fd, EV_WRITE | EV_PERSIST,
 	    tunnel_writable, NULL);
-	event_add(&t.ev_read, NULL);
+	event_add(&tunnel.ev_read, NULL);
 	if (early_len > IN_SIZE)
 		early_len = IN_SIZE;	/* never: a head's buffer is less */
 	if (early_len > 0) {
-		memcpy(t.in, early, early_len);
-		tunnel_input(t.in, early_len);
+		memcpy(tunnel.in, early, early_len);
+		tunnel_input(tunnel.in, early_len);
 	}
-	if (t.state != DOWN && conn_pending(&t.conn))
-		event_active(&t.ev_read, EV_READ, 0);
+	if (tunnel.state != DOWN && conn_pending(&tunnel.conn))
+		event_active(&tunnel.ev_read, EV_READ, 0);
 	return (0);
 }
 
 int
 tunnel_is_up(void)
 {
-	return (t.state == UP);
+	return (tunnel.state == UP);
 }
 
 int
 tunnel_exists(void)
 {
-	return (t.state != DOWN);
+	return (tunnel.state != DOWN);
 }
 
 /* In. */
@@ -154,22 +154,22 @@ tunnel_readable(evutil_socket_t fd, short what, void *arg)
 	(void)fd;
 	(void)what;
 	(void)arg;
-	n = conn_read(&t.conn, t.in, IN_SIZE);
+	n = conn_read(&tunnel.conn, tunnel.in, IN_SIZE);
 	if (n == -1 && (errno == EAGAIN || errno == EINTR)) {
 		tunnel_arm();
 		return;
 	}
 	if (n <= 0) {
-		if (t.why[0] == '\0')
-			snprintf(t.why, sizeof(t.why), "%s", n == 0 ?
+		if (tunnel.why[0] == '\0')
+			snprintf(tunnel.why, sizeof(tunnel.why), "%s", n == 0 ?
 			    "the server closed the connection" :
 			    strerror(errno));
 		tunnel_finish();
 		return;
 	}
-	tunnel_input(t.in, (size_t)n);
-	if (t.state != DOWN && conn_pending(&t.conn))
-		event_active(&t.ev_read, EV_READ, 0);
+	tunnel_input(tunnel.in, (size_t)n);
+	if (tunnel.state != DOWN && conn_pending(&tunnel.conn))
+		event_active(&tunnel.ev_read, EV_READ, 0);
 }
 
 static void
@@ -179,11 +179,12 @@ note_close(void)
 	char		 text[128];
 	size_t		 len;
 
-	if (t.why[0] != '\0')
+	if (tunnel.why[0] != '\0')
 		return;
-	len = ws_peer_reason(&t.ws, &reason);
-	snprintf(t.why, sizeof(t.why), "closed by the server: %u %s",
-	    ws_peer_code(&t.ws), log_escape(text, sizeof(text), reason, len));
+	len = ws_peer_reason(&tunnel.ws, &reason);
+	snprintf(tunnel.why, sizeof(tunnel.why), "closed by the server: %u %s",
+	    ws_peer_code(&tunnel.ws),
+	    log_escape(text, sizeof(text), reason, len));
 }
 
 static void
@@ -192,19 +193,19 @@ tunnel_input(uint8_t *buf, size_t len)
 	size_t	payload = 0;
 	int	r, bad;
 
-	bad = ws_input(&t.ws, buf, len, &payload);
-	if (t.state == UP && payload > 0) {
-		r = yamux_input(t.y, buf, payload, clock_ns());
+	bad = ws_input(&tunnel.ws, buf, len, &payload);
+	if (tunnel.state == UP && payload > 0) {
+		r = yamux_input(tunnel.y, buf, payload, clock_ns());
 		streams_flush();
 		if (r != 0)
 			tunnel_broken(r);
 	}
-	if (bad == -1 && t.state == UP) {
-		snprintf(t.why, sizeof(t.why), "the server broke a rule: %s",
-		    ws_error(&t.ws));
+	if (bad == -1 && tunnel.state == UP) {
+		snprintf(tunnel.why, sizeof(tunnel.why),
+		    "the server broke a rule: %s", ws_error(&tunnel.ws));
 		tunnel_closing();
 	}
-	if (ws_peer_code(&t.ws) != 0) {
+	if (ws_peer_code(&tunnel.ws) != 0) {
 		note_close();
 		tunnel_closing();
 	}
@@ -214,10 +215,11 @@ tunnel_input(uint8_t *buf, size_t len)
 static void
 tunnel_broken(int err)
 {
-	if (t.why[0] == '\0')
-		snprintf(t.why, sizeof(t.why), "%s", yamux_strerror(err));
+	if (tunnel.why[0] == '\0')
+		snprintf(
+		    tunnel.why, sizeof(tunnel.why), "%s", yamux_strerror(err));
 	tunnel_place_control();
-	ws_close(&t.ws, yamux_close_code(err), yamux_strerror(err));
+	ws_close(&tunnel.ws, yamux_close_code(err), yamux_strerror(err));
 	tunnel_closing();
 }
 
@@ -226,28 +228,28 @@ tunnel_broken(int err)
 static void
 random_take(uint8_t *p, size_t n)
 {
-	if (t.pool_left < n) {
-		randombytes_buf(t.pool, sizeof(t.pool));
-		t.pool_left = sizeof(t.pool);
+	if (tunnel.pool_left < n) {
+		randombytes_buf(tunnel.pool, sizeof(tunnel.pool));
+		tunnel.pool_left = sizeof(tunnel.pool);
 	}
-	t.pool_left -= n;
-	memcpy(p, t.pool + t.pool_left, n);
+	tunnel.pool_left -= n;
+	memcpy(p, tunnel.pool + tunnel.pool_left, n);
 }
 
 /* `n` bytes at the end of the buffer, below `limit` in all. */
 static uint8_t *
 out_reserve(size_t n, size_t limit)
 {
-	size_t	len = t.tail - t.head;
+	size_t	len = tunnel.tail - tunnel.head;
 
 	if (len + n > limit)
 		return (NULL);
-	if (t.tail + n > OUT_SIZE) {
-		memmove(t.out, t.out + t.head, len);
-		t.head = 0;
-		t.tail = len;
+	if (tunnel.tail + n > OUT_SIZE) {
+		memmove(tunnel.out, tunnel.out + tunnel.head, len);
+		tunnel.head = 0;
+		tunnel.tail = len;
 	}
-	return (t.out + t.tail);
+	return (tunnel.out + tunnel.tail);
 }
 
 /*
@@ -257,7 +259,7 @@ out_reserve(size_t n, size_t limit)
 static void
 out_frame(size_t len)
 {
-	uint8_t	*p = t.out + t.tail, key[4];
+	uint8_t	*p = tunnel.out + tunnel.tail, key[4];
 	size_t	 hl;
 
 	random_take(key, sizeof(key));
@@ -265,7 +267,7 @@ out_frame(size_t len)
 	if (hl < WS_ROOM)		/* a short frame has a short header */
 		memmove(p + hl, p + WS_ROOM, len);
 	ws_mask(p + hl, len, key, 0);
-	t.tail += hl + len;
+	tunnel.tail += hl + len;
 }
 
 uint8_t *
@@ -273,7 +275,7 @@ tunnel_reserve(size_t len)
 {
 	uint8_t	*p;
 
-	if (t.state != UP || t.tail - t.head >= OUT_BULK)
+	if (tunnel.state != UP || tunnel.tail - tunnel.head >= OUT_BULK)
 		return (NULL);
 	p = out_reserve(FRAME_ROOM + len, OUT_SIZE - CONTROL_CHUNK);
 	return (p == NULL ? NULL : p + FRAME_ROOM);
@@ -282,7 +284,7 @@ tunnel_reserve(size_t len)
 int
 tunnel_frame(struct yamux_stream *ys, size_t len)
 {
-	if (yamux_data_header(ys, t.out + t.tail + WS_ROOM, len) != 0)
+	if (yamux_data_header(ys, tunnel.out + tunnel.tail + WS_ROOM, len) != 0)
 		return (-1);
 	out_frame(YAMUX_HEADER + len);
 	return (0);
@@ -291,7 +293,7 @@ tunnel_frame(struct yamux_stream *ys, size_t len)
 int
 tunnel_open(void *user, struct yamux_stream **ysp)
 {
-	return (yamux_open(t.y, user, ysp));
+	return (yamux_open(tunnel.y, user, ysp));
 }
 
 /* Window updates, FIN, pings and the like: all that wait, in one frame. */
@@ -301,11 +303,12 @@ tunnel_place_control(void)
 	uint8_t	*p;
 	size_t	 n;
 
-	while (yamux_has_output(t.y)) {
+	while (yamux_has_output(tunnel.y)) {
 		p = out_reserve(WS_ROOM + CONTROL_CHUNK, OUT_SIZE);
 		if (p == NULL)
 			return;
-		n = yamux_output(t.y, p + WS_ROOM, CONTROL_CHUNK, clock_ns());
+		n = yamux_output(
+		    tunnel.y, p + WS_ROOM, CONTROL_CHUNK, clock_ns());
 		if (n == 0)
 			return;
 		out_frame(n);
@@ -317,11 +320,11 @@ tunnel_place_ws(void)
 {
 	uint8_t	*p, rnd[8];
 
-	if (!ws_pending(&t.ws) ||
+	if (!ws_pending(&tunnel.ws) ||
 	    (p = out_reserve(WS_OUTPUT_MAX, OUT_SIZE)) == NULL)
 		return;
 	random_take(rnd, sizeof(rnd));
-	t.tail += ws_output(&t.ws, p, rnd);
+	tunnel.tail += ws_output(&tunnel.ws, p, rnd);
 }
 
 /*
@@ -334,22 +337,22 @@ tunnel_flush(void)
 	struct iovec	iov;
 	ssize_t		n;
 
-	if (t.dead)
-		t.head = t.tail;
-	if (t.head == t.tail)
+	if (tunnel.dead)
+		tunnel.head = tunnel.tail;
+	if (tunnel.head == tunnel.tail)
 		return;
-	iov.iov_base = t.out + t.head;
-	iov.iov_len = t.tail - t.head;
-	n = conn_writev(&t.conn, &iov, 1);
+	iov.iov_base = tunnel.out + tunnel.head;
+	iov.iov_len = tunnel.tail - tunnel.head;
+	n = conn_writev(&tunnel.conn, &iov, 1);
 	if (n == -1 && errno != EAGAIN && errno != EINTR) {
 		log_debug("tunnel: write: %s", strerror(errno));
-		t.dead = 1;
+		tunnel.dead = 1;
 		n = (ssize_t)iov.iov_len;
 	}
 	if (n > 0)
-		t.head += (size_t)n;
-	if (t.head == t.tail)
-		t.head = t.tail = 0;
+		tunnel.head += (size_t)n;
+	if (tunnel.head == tunnel.tail)
+		tunnel.head = tunnel.tail = 0;
 }
 
 static void
@@ -358,8 +361,8 @@ tunnel_writable(evutil_socket_t fd, short what, void *arg)
 	(void)fd;
 	(void)what;
 	(void)arg;
-	if (t.conn.want_write)
-		event_active(&t.ev_read, EV_READ, 0);
+	if (tunnel.conn.want_write)
+		event_active(&tunnel.ev_read, EV_READ, 0);
 	tunnel_flush();
 	tunnel_arm();
 }
@@ -371,18 +374,19 @@ tunnel_arm(void)
 	uint64_t	due, now;
 	int		want;
 
-	want = t.head != t.tail || t.conn.want_write;
-	if (want && !t.writing)
-		event_add(&t.ev_write, NULL);
-	else if (!want && t.writing)
-		event_del(&t.ev_write);
-	t.writing = want;
-	if (t.state != UP || (due = yamux_deadline(t.y)) == YAMUX_NEVER) {
-		timer_del(&t.tick);
+	want = tunnel.head != tunnel.tail || tunnel.conn.want_write;
+	if (want && !tunnel.writing)
+		event_add(&tunnel.ev_write, NULL);
+	else if (!want && tunnel.writing)
+		event_del(&tunnel.ev_write);
+	tunnel.writing = want;
+	if (tunnel.state != UP ||
+	    (due = yamux_deadline(tunnel.y)) == YAMUX_NEVER) {
+		timer_del(&tunnel.tick);
 		return;
 	}
 	now = clock_ns();
-	timer_set(&t.tick, due <= now ? 0 : (due - now) / 1000000 + 1);
+	timer_set(&tunnel.tick, due <= now ? 0 : (due - now) / 1000000 + 1);
 }
 
 static void
@@ -391,28 +395,29 @@ tunnel_tick(void *arg)
 	int	r;
 
 	(void)arg;
-	if (t.state == UP && (r = yamux_tick(t.y, clock_ns())) != 0)
+	if (tunnel.state == UP && (r = yamux_tick(tunnel.y, clock_ns())) != 0)
 		tunnel_broken(r);
 }
 
 void
 tunnel_turn(void)
 {
-	if (t.state == DOWN)
+	if (tunnel.state == DOWN)
 		return;
-	if (t.state == UP)
+	if (tunnel.state == UP)
 		tunnel_place_control();
 	tunnel_place_ws();
 	tunnel_flush();
 	/* Who waited for room is woken behind the write: nobody else does. */
-	if (t.state == UP && t.tail - t.head < OUT_LOW) {
+	if (tunnel.state == UP && tunnel.tail - tunnel.head < OUT_LOW) {
 		streams_room();
 		tunnel_place_control();
 		tunnel_flush();
 	}
 	/* Both closes are exchanged: the server drops the connection first. */
-	if (t.state == CLOSING && ws_done(&t.ws) && t.head == t.tail)
-		conn_shut(&t.conn);
+	if (tunnel.state == CLOSING && ws_done(&tunnel.ws) &&
+	    tunnel.head == tunnel.tail)
+		conn_shut(&tunnel.conn);
 	tunnel_arm();
 }
 
@@ -425,23 +430,23 @@ tunnel_turn(void)
 static void
 tunnel_closing(void)
 {
-	if (t.state != UP)
+	if (tunnel.state != UP)
 		return;
-	t.state = CLOSING;
+	tunnel.state = CLOSING;
 	streams_end_all();
-	timer_del(&t.tick);
-	timer_set(&t.close_timer, CLOSE_MS);
+	timer_del(&tunnel.tick);
+	timer_set(&tunnel.close_timer, CLOSE_MS);
 }
 
 void
 tunnel_quit(void)
 {
-	if (t.state != UP)
+	if (tunnel.state != UP)
 		return;
-	snprintf(t.why, sizeof(t.why), "we are leaving");
-	yamux_goaway(t.y, YAMUX_GOAWAY_NORMAL);
+	snprintf(tunnel.why, sizeof(tunnel.why), "we are leaving");
+	yamux_goaway(tunnel.y, YAMUX_GOAWAY_NORMAL);
 	tunnel_place_control();
-	ws_close(&t.ws, WS_GOING_AWAY, "client stops");
+	ws_close(&tunnel.ws, WS_GOING_AWAY, "client stops");
 	tunnel_closing();
 }
 
@@ -456,23 +461,23 @@ static void
 tunnel_finish(void)
 {
 	enum tunnel_end	 end = TUNNEL_LOST;
-	char		 text[sizeof(t.why)];
+	char		 text[sizeof(tunnel.why)];
 
-	if (ws_peer_code(&t.ws) == WS_SESSION_CLOSED)
+	if (ws_peer_code(&tunnel.ws) == WS_SESSION_CLOSED)
 		end = TUNNEL_FINAL;
-	snprintf(text, sizeof(text), "%s", t.why);
-	if (t.state == UP)
+	snprintf(text, sizeof(text), "%s", tunnel.why);
+	if (tunnel.state == UP)
 		streams_end_all();
-	t.state = DOWN;
-	timer_del(&t.tick);
-	timer_del(&t.close_timer);
-	event_del(&t.ev_read);
-	event_del(&t.ev_write);
-	yamux_free(t.y);
-	t.y = NULL;
-	conn_close(&t.conn);
-	free(t.in);
-	free(t.out);
-	t.in = t.out = NULL;
-	t.fn(t.arg, end, text);
+	tunnel.state = DOWN;
+	timer_del(&tunnel.tick);
+	timer_del(&tunnel.close_timer);
+	event_del(&tunnel.ev_read);
+	event_del(&tunnel.ev_write);
+	yamux_free(tunnel.y);
+	tunnel.y = NULL;
+	conn_close(&tunnel.conn);
+	free(tunnel.in);
+	free(tunnel.out);
+	tunnel.in = tunnel.out = NULL;
+	tunnel.fn(tunnel.arg, end, text);
 }

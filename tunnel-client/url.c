@@ -5,7 +5,7 @@
 #include <string.h>
 #include <strings.h>
 
-#include "compat.h"
+#include "base/compat.h"
 #include "url.h"
 
 #define PARAMS_MAX	256

@@ -19,7 +19,7 @@ CTL_VERSION = 1
 def messages():
     """Numbers of the message types, from where they are declared."""
     from harness import SRC
-    with open(os.path.join(SRC, "common", "msg.h")) as f:
+    with open(os.path.join(SRC, "common", "imsg", "msg.h")) as f:
         names = re.findall(r"^\tX\((\w+)\)", f.read(), re.M)
     return {name: i + 1 for i, name in enumerate(names)}
 

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: ISC
-"""common/yamux.c against hashicorp/yamux, over WebSocket, in both roles.
+"""common/yamux/yamux.c against hashicorp/yamux, over WebSocket, in both roles.
 
 The C end is regress/interop/yamux_peer, the Go end cmd/yamuxpeer; both open
 and accept streams at the same time, and each compares what came back with the

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * common/yamux.c over common/ws.c on one TCP connection, against the Go program
+ * common/yamux/yamux.c over common/ws/ws.c on one TCP connection, against the Go program
  * cmd/yamuxpeer, which describes the streams.  Both open and accept at the same
  * time.  Run by yamux.t; the last line of output is a JSON object of counters.
  *
@@ -26,8 +26,8 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "ws.h"
-#include "yamux.h"
+#include "ws/ws.h"
+#include "yamux/yamux.h"
 
 #define OUT_MAX		(256 * 1024)
 #define FRAME_MAX	(16 * 1024)

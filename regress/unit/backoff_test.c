@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* How long tunnel-client waits between two attempts. */
-#include "../../tunnel-client/client.h"
-#include "tap.h"
+#include "tunnel-client/client.h"
+#include "regress/lib/tap.h"
 
 /* The middle of the spread: no jitter. */
 static uint64_t

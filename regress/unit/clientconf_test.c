@@ -3,9 +3,9 @@
 #include <stddef.h>
 #include <stdio.h>
 
-#include "../../tunnel-client/client.h"
-#include "log.h"
-#include "tap.h"
+#include "tunnel-client/client.h"
+#include "base/log.h"
+#include "regress/lib/tap.h"
 
 enum kind { TEXT, MS, YES };
 

@@ -3,9 +3,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "../../tunnel-client/handshake.h"
-#include "../../tunnel-client/url.h"
-#include "tap.h"
+#include "tunnel-client/handshake.h"
+#include "tunnel-client/url.h"
+#include "regress/lib/tap.h"
 
 static const struct {
 	const char	*text;		/* NULL host: refused */

@@ -2,10 +2,10 @@
 /* First lines, terminal frames, the end of a JSON object. */
 #include <stdio.h>
 
-#include "../../tunnel-client/firstline.h"
-#include "../../tunnel-client/jsonend.h"
-#include "../../tunnel-client/termframe.h"
-#include "tap.h"
+#include "tunnel-client/firstline.h"
+#include "tunnel-client/jsonend.h"
+#include "tunnel-client/termframe.h"
+#include "regress/lib/tap.h"
 
 /* Feed a text in pieces of `step` bytes; what feed said last, bytes used. */
 static int

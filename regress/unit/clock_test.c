@@ -5,9 +5,9 @@
 #include <limits.h>
 #include <stdint.h>
 
-#include "clock.h"
-#include "log.h"
-#include "tap.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "regress/lib/tap.h"
 
 #define MANY	500
 

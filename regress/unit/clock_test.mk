@@ -1,3 +1,3 @@
 ifeq ($(TESTING),yes)
-$(eval $(call unit_test,clock_test,common/clock.o common/log.o common/compat.o,$(EVENT_LIBS)))
+$(eval $(call unit_test,clock_test,common/base/clock.o common/base/log.o common/base/compat.o,$(EVENT_LIBS)))
 endif

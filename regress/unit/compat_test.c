@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: ISC */
-/* The stand-ins of common/compat.c, or the system's own where it has them. */
+/* The stand-ins of common/base/compat.c, or the system's own where it has them. */
 
 #include <errno.h>
 #include <limits.h>
 #include <stdint.h>
 
-#include "compat.h"
-#include "tap.h"
+#include "base/compat.h"
+#include "regress/lib/tap.h"
 
 static void
 test_strl(void)

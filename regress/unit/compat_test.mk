@@ -1,1 +1,1 @@
-$(eval $(call unit_test,compat_test,common/compat.o,))
+$(eval $(call unit_test,compat_test,common/base/compat.o,))

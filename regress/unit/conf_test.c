@@ -2,9 +2,9 @@
 /* Settings on their way to a process: need to know, ranges, broken packets. */
 #include <stdint.h>
 
-#include "compat.h"
-#include "conf.h"
-#include "tap.h"
+#include "base/compat.h"
+#include "proc/conf.h"
+#include "regress/lib/tap.h"
 
 static uint8_t	buf[CHUNK_MAX + 1];
 static const int	roles[] = { ROLE_PARENT, ROLE_CONTROL, ROLE_AUTHD,

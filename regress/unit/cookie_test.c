@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 #include <sodium.h>
 
-#include "cookie.h"
-#include "tap.h"
+#include "proxyd/http/cookie.h"
+#include "regress/lib/tap.h"
 
 #define SLUG	"0f8b1c2d3e4f5061728394a5b6c7d8e9"
 #define SESSION	"0f8b1c2d-3e4f-5061-7283-94a5b6c7d8e9"

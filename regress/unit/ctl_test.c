@@ -3,12 +3,12 @@
 #include <ctype.h>
 #include <errno.h>
 
-#include "compat.h"
-#include "imsg.h"
+#include "base/compat.h"
+#include "imsg/imsg.h"
 #include "relayctl/cmd.h"
 #include "relayctl/output.h"
-#include "relayd/control.h"
-#include "tap.h"
+#include "control/check.h"
+#include "regress/lib/tap.h"
 
 #define ARGS_MAX	24
 

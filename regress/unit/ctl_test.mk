@@ -1,1 +1,1 @@
-$(eval $(call unit_test,ctl_test,relayctl/cmd.o relayctl/output.o relayd/control_check.o common/imsg.o common/compat.o,$(CJSON_LIBS)))
+$(eval $(call unit_test,ctl_test,relayctl/cmd.o relayctl/output.o control/check.o common/imsg/imsg.o common/base/compat.o,$(CJSON_LIBS)))

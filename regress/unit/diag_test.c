@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "muxd/diag.h"
-#include "tap.h"
+#include "regress/lib/tap.h"
 
 static void
 rewrite(const char *in, const char *want, const char *what)

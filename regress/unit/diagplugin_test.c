@@ -2,9 +2,9 @@
 /* Diagnostics: thresholds of the built-in checks, what plugins say. */
 #include <stdio.h>
 
-#include "../../tunnel-client/diag.h"
-#include "log.h"
-#include "tap.h"
+#include "tunnel-client/diag.h"
+#include "base/log.h"
+#include "regress/lib/tap.h"
 
 static const char *
 text_of(const cJSON *o, const char *name)

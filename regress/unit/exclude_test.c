@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* The globs of --exclude. */
-#include "../../tunnel-client/client.h"
-#include "tap.h"
+#include "tunnel-client/client.h"
+#include "regress/lib/tap.h"
 
 static const struct {
 	const char	*name, *patterns;

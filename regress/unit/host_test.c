@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: ISC */
 #include <sodium.h>
 
-#include "addr.h"
-#include "host.h"
-#include "label.h"
-#include "tap.h"
+#include "proxyd/door/addr.h"
+#include "proxyd/http/host.h"
+#include "base/label.h"
+#include "regress/lib/tap.h"
 
 #define SLUG	"0f8b1c2d3e4f5061728394a5b6c7d8e9"
 #define DOMAIN	"support.example.com"

@@ -1,2 +1,1 @@
-regress/unit/host_test.o regress/unit/cookie_test.o regress/unit/route_test.o: CPPFLAGS += -I$(srcdir)/proxyd
-$(eval $(call unit_test,host_test,proxyd/host.o proxyd/addr.o common/label.o common/compat.o $(httphead_OBJS),$(LLHTTP_LIBS) $(SODIUM_LIBS)))
+$(eval $(call unit_test,host_test,proxyd/http/host.o proxyd/door/addr.o common/base/label.o common/base/compat.o $(head_OBJS),$(LLHTTP_LIBS) $(SODIUM_LIBS)))

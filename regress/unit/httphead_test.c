@@ -4,8 +4,8 @@
 
 #include <llhttp.h>
 
-#include "tap.h"
-#include "httphead.h"
+#include "regress/lib/tap.h"
+#include "http/head.h"
 
 #define H	"Host: a.example\r\n"
 #define G	"GET / HTTP/1.1\r\n"

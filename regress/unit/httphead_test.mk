@@ -1,1 +1,1 @@
-$(eval $(call unit_test,httphead_test,$(httphead_OBJS),$(SODIUM_LIBS) $(LLHTTP_LIBS)))
+$(eval $(call unit_test,httphead_test,$(head_OBJS),$(SODIUM_LIBS) $(LLHTTP_LIBS)))

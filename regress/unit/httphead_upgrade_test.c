@@ -4,8 +4,8 @@
 
 #include <sodium.h>
 
-#include "tap.h"
-#include "upgrade.h"
+#include "regress/lib/tap.h"
+#include "http/upgrade.h"
 
 #define START	"GET /support/api/tunnel HTTP/1.1\r\nHost: a\r\n"
 #define CONN	"Connection: Upgrade\r\n"

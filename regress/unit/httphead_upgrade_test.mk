@@ -1,1 +1,1 @@
-$(eval $(call unit_test,httphead_upgrade_test,$(httphead_OBJS),$(SODIUM_LIBS) $(LLHTTP_LIBS)))
+$(eval $(call unit_test,httphead_upgrade_test,$(head_OBJS),$(SODIUM_LIBS) $(LLHTTP_LIBS)))

@@ -15,11 +15,11 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "clock.h"
-#include "imsg.h"
-#include "log.h"
-#include "msg.h"
-#include "tap.h"
+#include "base/clock.h"
+#include "imsg/imsg.h"
+#include "base/log.h"
+#include "imsg/msg.h"
+#include "regress/lib/tap.h"
 
 enum { ST_A, ST_B };
 

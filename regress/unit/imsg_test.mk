@@ -1,3 +1,3 @@
 ifeq ($(TESTING),yes)
-$(eval $(call unit_test,imsg_test,common/imsg.o common/chan.o common/msg.o common/clock.o common/log.o common/compat.o,$(EVENT_LIBS)))
+$(eval $(call unit_test,imsg_test,common/imsg/imsg.o common/imsg/chan.o common/imsg/msg.o common/base/clock.o common/base/log.o common/base/compat.o,$(EVENT_LIBS)))
 endif

@@ -6,9 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../../authd/jwt.h"
-#include "compat.h"
-#include "tap.h"
+#include "authd/cred/jwt.h"
+#include "base/compat.h"
+#include "regress/lib/tap.h"
 
 #define KEY	"0123456789abcdef0123456789abcdef"
 /* RFC 7515, A.1: a key, and a token made with it by others. */

@@ -7,8 +7,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "log.h"
-#include "tap.h"
+#include "base/log.h"
+#include "regress/lib/tap.h"
 
 static int	parent;		/* its end of the log channel */
 

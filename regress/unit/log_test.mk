@@ -1,1 +1,1 @@
-$(eval $(call unit_test,log_test,common/log.o,))
+$(eval $(call unit_test,log_test,common/base/log.o,))

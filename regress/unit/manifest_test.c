@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "muxd/manifest.h"
-#include "tap.h"
+#include "regress/lib/tap.h"
 
 static char	dropped_text[256];
 

@@ -3,9 +3,9 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "compat.h"
+#include "base/compat.h"
 #include "relayd/cfg.h"
-#include "tap.h"
+#include "regress/lib/tap.h"
 
 #define LISTEN_LINE	"listen on 127.0.0.1 port 1\n"
 

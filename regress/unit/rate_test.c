@@ -5,9 +5,9 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "../../authd/rate.h"
-#include "clock.h"
-#include "tap.h"
+#include "base/rate.h"
+#include "base/clock.h"
+#include "regress/lib/tap.h"
 
 #define MINUTE	60000
 

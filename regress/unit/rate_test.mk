@@ -1,1 +1,1 @@
-$(eval $(call unit_test,rate_test,authd/rate.o common/clock.o common/log.o common/compat.o,$(SODIUM_LIBS) $(EVENT_LIBS)))
+$(eval $(call unit_test,rate_test,common/base/rate.o common/base/clock.o common/base/log.o common/base/compat.o,$(SODIUM_LIBS) $(EVENT_LIBS)))

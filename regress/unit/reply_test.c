@@ -4,9 +4,9 @@
 
 #include <stdint.h>
 
-#include "msg.h"
-#include "reply.h"
-#include "tap.h"
+#include "imsg/msg.h"
+#include "http/reply.h"
+#include "regress/lib/tap.h"
 
 /* The body's message, parsed; NULL when the reply is not well formed. */
 static char *

@@ -1,1 +1,1 @@
-$(eval $(call unit_test,reply_test,common/reply.o common/ws_utf8.o,$(CJSON_LIBS)))
+$(eval $(call unit_test,reply_test,common/http/reply.o common/ws/ws_utf8.o,$(CJSON_LIBS)))

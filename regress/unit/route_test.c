@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
-#include "hdr.h"
-#include "route.h"
-#include "tap.h"
+#include "proxyd/http/hdr.h"
+#include "proxyd/door/route.h"
+#include "regress/lib/tap.h"
 
 #define SLUG	"0f8b1c2d3e4f5061728394a5b6c7d8e9"
 #define ID	"0f8b1c2d-3e4f-5061-7283-94a5b6c7d8e9"

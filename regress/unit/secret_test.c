@@ -3,9 +3,9 @@
 
 #include <string.h>
 
-#include "../../authd/secret.h"
-#include "compat.h"
-#include "tap.h"
+#include "authd/cred/secret.h"
+#include "base/compat.h"
+#include "regress/lib/tap.h"
 
 #define VECTOR	"000102030405060708090a0b0c0d0e0f:88067e5cb3978ac8a3390a978d64"	\
 		"fbb278704512946c6750bfe7f4c205b72b4a"

@@ -1,1 +1,1 @@
-$(eval $(call unit_test,secret_test,authd/secret.o common/compat.o,$(SODIUM_LIBS)))
+$(eval $(call unit_test,secret_test,authd/cred/secret.o common/base/compat.o,$(SODIUM_LIBS)))

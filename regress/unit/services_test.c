@@ -3,9 +3,9 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "../../tunnel-client/client.h"
-#include "log.h"
-#include "tap.h"
+#include "tunnel-client/client.h"
+#include "base/log.h"
+#include "regress/lib/tap.h"
 
 static struct services	all;
 

@@ -6,8 +6,8 @@
 
 #include <string.h>
 
-#include "tap.h"
-#include "target.h"
+#include "regress/lib/tap.h"
+#include "base/target.h"
 
 static const struct {
 	const char	*target;

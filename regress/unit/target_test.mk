@@ -1,1 +1,1 @@
-$(eval $(call unit_test,target_test,common/target.o,))
+$(eval $(call unit_test,target_test,common/base/target.o,))

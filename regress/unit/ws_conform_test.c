@@ -13,8 +13,8 @@
 
 #include <wslay/wslay.h>
 
-#include "tap.h"
-#include "ws.h"
+#include "regress/lib/tap.h"
+#include "ws/ws.h"
 
 #define INPUT_MAX	(2 * 1024 * 1024)
 #define MESSAGE_MAX	(1024 * 1024)

@@ -8,9 +8,9 @@
 
 #include <stdint.h>
 
-#include "tap.h"
-#include "ws.h"
-#include "ws_int.h"
+#include "regress/lib/tap.h"
+#include "ws/ws.h"
+#include "ws/ws_int.h"
 
 static const uint8_t	 rnd[8] = { 0x37, 0xfa, 0x21, 0x3d, 1, 2, 3, 4 };
 static uint32_t		 seed = 1;

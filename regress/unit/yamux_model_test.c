@@ -17,8 +17,8 @@
  */
 #include <unistd.h>
 
-#include "yamux_int.h"
-#include "tap.h"
+#include "yamux/yamux_int.h"
+#include "regress/lib/tap.h"
 
 #if defined(__has_feature)
 #if __has_feature(address_sanitizer)

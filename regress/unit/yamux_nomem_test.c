@@ -34,14 +34,14 @@ flaky_reallocarray(void *p, size_t n, size_t size)
 #define calloc		flaky_calloc
 #define reallocarray	flaky_reallocarray
 /* NOLINTBEGIN(bugprone-suspicious-include) */
-#include "yamux.c"
-#include "yamux_stream.c"
-#include "yamux_window.c"
+#include "yamux/yamux.c"
+#include "yamux/yamux_stream.c"
+#include "yamux/yamux_window.c"
 /* NOLINTEND(bugprone-suspicious-include) */
 #undef calloc
 #undef reallocarray
 
-#include "tap.h"
+#include "regress/lib/tap.h"
 
 static uint32_t	 opened, closed, reset;
 static bool	 resetting;

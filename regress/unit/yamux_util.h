@@ -12,8 +12,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "yamux_int.h"
-#include "tap.h"
+#include "yamux/yamux_int.h"
+#include "regress/lib/tap.h"
 
 #define MSEC	(YAMUX_NSEC / 1000)
 #define KIB	1024

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 
 // yamuxpeer is hashicorp/yamux over gorilla/websocket, for the test of
-// common/yamux.c against it (regress/interop/yamux.t, yamux_peer.c).
+// common/yamux/yamux.c against it (regress/interop/yamux.t, yamux_peer.c).
 //
 //	yamuxpeer [-connect port] [-role mix|open|backlog|pings|bulk] [...]
 //	yamuxpeer -delay 50ms -connect port

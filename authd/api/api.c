@@ -1,0 +1,547 @@
+/* SPDX-License-Identifier: ISC */
+/* The operator API: who calls, may they, and the calls but for the list. */
+#include <cjson/cJSON.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "authd/core/rowlog.h"
+#include "api.h"
+#include "authd/store/audit.h"
+#include "base/clock.h"
+#include "base/compat.h"
+#include "authd/core/grant.h"
+#include "base/label.h"
+#include "base/log.h"
+#include "proc/proc.h"
+#include "authd/core/services.h"
+#include "authd/core/session.h"
+#include "authd/store/store.h"
+#include "authd/core/ticket.h"
+#include "authd/turn.h"
+
+static void	api_get(struct api_call *);
+static void	api_close(struct api_call *);
+static void	api_services(struct api_call *);
+static void	api_proxy_token(struct api_call *);
+static void	api_terminal_ticket(struct api_call *);
+
+static const struct {
+	const char	*name;		/* in audit events */
+	void		(*fn)(struct api_call *);
+} ops[API_OP_COUNT] = {
+	[API_SESSION_LIST] = { "list", api_list },
+	[API_SESSION_GET] = { "get", api_get },
+	[API_SESSION_CLOSE] = { "close", api_close },
+	[API_SERVICES] = { "services", api_services },
+	[API_PROXY_TOKEN] = { "proxy_token", api_proxy_token },
+	[API_TERMINAL_TICKET] = { "terminal_ticket", api_terminal_ticket },
+};
+
+/* Answering. */
+
+static void
+api_send(struct chan *c, uint32_t id, int status, const char *message,
+    const char *json)
+{
+	size_t	len = json != NULL ? strlen(json) : 0, n;
+
+	chan_begin(c, IMSG_API_RESULT, id, -1);
+	chan_add_u16(c, (uint16_t)status);
+	chan_add_str(c, message);
+	chan_add_u32(c, (uint32_t)len);
+	chan_end(c);
+	for (; len > 0; len -= n, json += n) {
+		n = len < CHUNK_MAX ? len : CHUNK_MAX;
+		chan_begin(c, IMSG_API_CHUNK, id, -1);
+		chan_add_blob(c, json, n);
+		chan_end(c);
+	}
+}
+
+void
+api_result(const struct asker *asker, int status, const char *message,
+    struct cJSON *data)
+{
+	struct chan	*c = asker_chan(asker);
+	char		*json = NULL;
+
+	if (c != NULL && data != NULL &&
+	    (json = cJSON_PrintUnformatted(data)) == NULL)
+		api_send(c, asker->id, 503, "server is busy", NULL);
+	else if (c != NULL)
+		api_send(c, asker->id, status, message, json);
+	if (json != NULL)
+		freezero(json, strlen(json));
+	cJSON_Delete(data);
+}
+
+static void
+api_refuse(const struct api_call *call, int status, const char *message)
+{
+	audit_refusal(call->who.id, call->addr, ops[call->op].name,
+	    call->session, message);
+	api_result(&call->asker, status, message, NULL);
+}
+
+char *
+api_time(int64_t ms, char dst[32])
+{
+	time_t		t = (time_t)(ms / 1000);
+	struct tm	tm;
+	char		day[24];
+
+	gmtime_r(&t, &tm);
+	strftime(day, sizeof(day), "%Y-%m-%dT%H:%M:%S", &tm);
+	snprintf(dst, 32, "%s.%03dZ", day, (int)(ms % 1000));
+	return (dst);
+}
+
+/* Who calls: operator-api.md, section 2. */
+
+static int
+is_api_key(const char *token)
+{
+	return (strncmp(token, "myk_", 4) == 0 ||
+	    strncmp(token, "myo_", 4) == 0);
+}
+
+/* 0, or a status; *reason is set for a revoked one. */
+static int
+api_authenticate(struct api_call *call, const char **message, char *reason)
+{
+	const struct conf	*conf = proc_conf();
+	char			 kind[WORD_SIZE];
+	cJSON			*payload;
+	int			 r;
+
+	*message = "token not provided";
+	if (call->token[0] == '\0')
+		return (401);
+	*message = "insufficient permissions";
+	if (is_api_key(call->token))
+		return (403);
+	*message = "invalid token";
+	if ((payload = jwt_open(call->token)) == NULL)
+		return (401);
+	r = claims_access(payload, conf->jwt_issuer, conf->jwt_audience,
+	    clock_wall(), &call->who);
+	cJSON_Delete(payload);
+	if (r == -1)
+		return (401);
+	r = store_revoked(call->who.token_id, call->who.id, clock_wall_ms(),
+	    kind, reason);
+	*message = "security service temporarily unavailable";
+	if (r == -1)
+		return (503);
+	*message = "token has been revoked";
+	if (r == 0 && strcmp(kind, "user") == 0)
+		*message = "user account has been suspended";
+	if (r == 0)
+		return (401);
+	reason[0] = '\0';
+	*message = "insufficient permissions";
+	return (call->who.may_connect ? 0 : 403);
+}
+
+static int
+api_parse(struct api_call *call, struct imsg *m)
+{
+	if (m_get_u8(m, &call->op) == -1 ||
+	    m_get_str(m, call->token, sizeof(call->token)) == -1 ||
+	    m_get_str(m, call->addr, sizeof(call->addr)) == -1 ||
+	    m_get_str(m, call->session, sizeof(call->session)) == -1 ||
+	    m_get_str(m, call->service, sizeof(call->service)) == -1 ||
+	    m_get_u32(m, &call->page) == -1 ||
+	    m_get_u32(m, &call->page_size) == -1 ||
+	    m_get_str(m, call->sort_by, sizeof(call->sort_by)) == -1 ||
+	    m_get_u8(m, &call->descending) == -1 ||
+	    m_get_u32(m, &call->statuses) == -1 ||
+	    m_get_str(m, call->system_id, sizeof(call->system_id)) == -1 ||
+	    m_end(m) == -1)
+		return (-1);
+	return (call->op == 0 || call->op >= API_OP_COUNT ||
+	    call->descending > 1 || (call->statuses & ~STATUS_ALL) != 0 ||
+	    call->page > INT32_MAX ? -1 : 0);
+}
+
+int
+api_on_api(struct chan *c, struct imsg *m)
+{
+	static struct api_call	call;	/* one at a time; too big for a stack */
+	const char		*message;
+	char			 reason[MESSAGE_SIZE];
+	cJSON			*data = NULL;
+	int			 r = -1, status;
+
+	explicit_bzero(&call, sizeof(call));
+	call.asker = asker_of(c, m);
+	if (api_parse(&call, m) == -1)
+		goto out;
+	r = 0;
+	reason[0] = '\0';
+	status = 503;
+	message = "store is unavailable";
+	if (chan_queued(c) > CHAN_QUEUE_HIGH)
+		message = "server is busy";
+	else if (peer_is_ready())
+		status = api_authenticate(&call, &message, reason);
+	explicit_bzero(call.token, sizeof(call.token));
+	if (status == 0) {
+		ops[call.op].fn(&call);
+		goto out;
+	}
+	if (reason[0] != '\0' && (data = cJSON_CreateObject()) != NULL)
+		cJSON_AddStringToObject(data, "reason", reason);
+	audit_refusal(call.who.id, call.addr, ops[call.op].name, call.session,
+	    message);
+	api_result(&call.asker, status, message, data);
+out:
+	explicit_bzero(&call, sizeof(call));
+	return (r);
+}
+
+/* The session of a call. */
+
+/*
+ * The row, if there is one and the caller may see it. 0, or a status and
+ * *message. What is open is taken from memory, which is never behind.
+ */
+static int
+api_session(const struct api_call *call, struct session_row *row,
+    struct session **sep, const char **message)
+{
+	int	r;
+
+	*sep = NULL;
+	*message = "support session not found";
+	if (session_id_check(call->session) == -1)
+		return (404);
+	if ((*sep = session_find(call->session)) != NULL &&
+	    session_is_open(*sep)) {
+		*row = (*sep)->row;
+	} else {
+		session_flush();	/* it may have ended in this turn */
+		*sep = NULL;
+		if ((r = store_session_get(call->session, row)) == STORE_NONE)
+			return (404);
+		if (r == -1) {
+			*message = "store is unavailable";
+			return (503);
+		}
+	}
+	return (scope_check(&call->who, row->system_id, message));
+}
+
+int
+api_add_system(struct cJSON *o, const char *system_id)
+{
+	struct system_row	 sys;
+	struct org_row		 org;
+	cJSON			*oo;
+
+	if (store_system_by_id(system_id, &sys) != 0)
+		return (-1);
+	memset(&org, 0, sizeof(org));
+	if (store_org_get(sys.org_id, &org) == -1)
+		return (-1);
+	explicit_bzero(sys.secret_stored, sizeof(sys.secret_stored));
+	cJSON_AddStringToObject(o, "system_name", sys.name);
+	if (sys.type[0] != '\0')
+		cJSON_AddStringToObject(o, "system_type", sys.type);
+	cJSON_AddStringToObject(o, "system_key", sys.key);
+	oo = cJSON_AddObjectToObject(o, "organization");
+	cJSON_AddStringToObject(oo, "id", sys.org_id);
+	cJSON_AddStringToObject(oo, "logto_id", sys.org_id);
+	cJSON_AddStringToObject(oo, "name", org.name);
+	cJSON_AddStringToObject(oo, "type", org.type);
+	return (0);
+}
+
+static void
+add_time(cJSON *o, const char *name, int64_t ms)
+{
+	char	text[32];
+
+	cJSON_AddStringToObject(o, name, api_time(ms, text));
+}
+
+static void
+api_get(struct api_call *call)
+{
+	struct session_row	 row;
+	struct session		*se;
+	const char		*message;
+	cJSON			*o;
+	int			 status;
+
+	if ((status = api_session(call, &row, &se, &message)) != 0) {
+		api_refuse(call, status, message);
+		return;
+	}
+	o = cJSON_CreateObject();
+	cJSON_AddStringToObject(o, "id", row.id);
+	cJSON_AddStringToObject(o, "system_id", row.system_id);
+	if (row.node[0] != '\0')
+		cJSON_AddStringToObject(o, "node_id", row.node);
+	add_time(o, "started_at", row.started_at);
+	add_time(o, "expires_at", row.expires_at);
+	cJSON_AddStringToObject(o, "status", session_status_name(row.status));
+	if (row.closed_at != 0)
+		add_time(o, "closed_at", row.closed_at);
+	if (row.closed_by[0] != '\0')
+		cJSON_AddStringToObject(o, "closed_by", row.closed_by);
+	add_time(o, "created_at", row.created_at);
+	add_time(o, "updated_at", row.updated_at);
+	cJSON_AddBoolToObject(o, "tunnel_connected",
+	    se != NULL && se->tunnel != NULL);
+	if (api_add_system(o, row.system_id) == -1) {
+		cJSON_Delete(o);
+		api_refuse(call, 503, "store is unavailable");
+		return;
+	}
+	api_result(&call->asker, 200, "support session retrieved successfully",
+	    o);
+}
+
+/* An answer that waits for the commit. */
+struct closing {
+	struct asker	asker;
+	char		session[UUID_SIZE];
+};
+
+static void
+api_closed(void *arg, int ok)
+{
+	struct closing	*cl = arg;
+	cJSON		*o;
+
+	if (ok) {
+		o = cJSON_CreateObject();
+		cJSON_AddStringToObject(o, "session_id", cl->session);
+		api_result(&cl->asker, 200,
+		    "support session closed successfully", o);
+	} else {
+		api_result(&cl->asker, 503, "store is unavailable", NULL);
+	}
+	free(cl);
+}
+
+/* The tunnel goes at once; a store that is down delays only the answer. */
+static void
+api_close(struct api_call *call)
+{
+	struct session_row	 row;
+	struct session		*se;
+	struct closing		*cl;
+	const char		*message;
+	int			 status;
+
+	if ((status = api_session(call, &row, &se, &message)) != 0) {
+		api_refuse(call, status, message);
+		return;
+	}
+	if ((cl = calloc(1, sizeof(*cl))) == NULL) {
+		api_refuse(call, 503, "server is busy");
+		return;
+	}
+	cl->asker = call->asker;
+	strlcpy(cl->session, row.id, sizeof(cl->session));
+	if (se != NULL) {
+		audit_done(call->who.id, call->addr, "close", row.id,
+		    call->who.impersonator);
+		session_end(se, SESSION_CLOSED, "operator", 4000);
+	}
+	turn_after(api_closed, cl);
+}
+
+static void
+add_service(cJSON *services, const struct service *sv)
+{
+	cJSON	*o = cJSON_AddObjectToObject(services, sv->name);
+
+	cJSON_AddStringToObject(o, "target", sv->target);
+	cJSON_AddStringToObject(o, "host", sv->host);
+	cJSON_AddBoolToObject(o, "tls", sv->tls);
+	cJSON_AddStringToObject(o, "label", sv->label);
+	if (sv->path[0] != '\0')
+		cJSON_AddStringToObject(o, "path", sv->path);
+	if (sv->path_prefix[0] != '\0')
+		cJSON_AddStringToObject(o, "path_prefix", sv->path_prefix);
+	if (sv->module_id[0] != '\0')
+		cJSON_AddStringToObject(o, "module_id", sv->module_id);
+	if (sv->node_id[0] != '\0')
+		cJSON_AddStringToObject(o, "node_id", sv->node_id);
+}
+
+static void
+api_services(struct api_call *call)
+{
+	struct session_row	 row;
+	struct session		*se;
+	const char		*message;
+	cJSON			*o, *services;
+	unsigned		 i;
+	int			 status;
+
+	if ((status = api_session(call, &row, &se, &message)) != 0) {
+		api_refuse(call, status, message);
+		return;
+	}
+	o = cJSON_CreateObject();
+	services = cJSON_AddObjectToObject(o, "services");
+	for (i = 0; se != NULL && i < se->services->n; i++)
+		add_service(services, se->services->v[i]);
+	api_result(&call->asker, 200, "services retrieved successfully", o);
+}
+
+/* A visible, active session, or the refusal is sent. */
+static struct session *
+api_active(struct api_call *call)
+{
+	struct session_row	 row;
+	struct session		*se;
+	const char		*message;
+	int			 status;
+
+	status = api_session(call, &row, &se, &message);
+	if (status == 0 && (se == NULL || row.status != SESSION_ACTIVE)) {
+		status = 400;
+		message = "support session is not active";
+	}
+	if (status == 0)
+		return (se);
+	api_refuse(call, status, message);
+	return (NULL);
+}
+
+static void
+proxy_url(const struct session *se, const char *service, char *dst, size_t size)
+{
+	const struct conf	*conf = proc_conf();
+	char			 label[LABEL_DNS_SIZE], port[16] = "";
+
+	label_of_service(service, label);
+	if (conf->proxy_port != (conf->proxy_plain ? 80 : 443))
+		snprintf(port, sizeof(port), ":%u",
+		    (unsigned)conf->proxy_port);
+	snprintf(dst, size, "%s://%s--%s.%s%s/",
+	    conf->proxy_plain ? "http" : "https", label, se->slug,
+	    conf->proxy_domain, port);
+}
+
+/* An answer with a credential in it that waits for its row. */
+struct issue {
+	struct asker	 asker;
+	char		*token;
+	char		 url[1024];
+	struct rowlog	*row;
+};
+
+static void
+api_issued(void *arg, int ok)
+{
+	struct issue	*is = arg;
+	cJSON		*o;
+
+	if (ok && !is->row->failed) {
+		o = cJSON_CreateObject();
+		cJSON_AddStringToObject(o, "url", is->url);
+		cJSON_AddStringToObject(o, "token", is->token);
+		api_result(&is->asker, 200, "proxy token generated", o);
+	} else {
+		api_result(&is->asker, 503, "store is unavailable", NULL);
+	}
+	rowlog_release(is->row);
+	freezero(is->token, strlen(is->token));
+	free(is);
+}
+
+static char *
+proxy_token(const struct api_call *call, const struct session *se)
+{
+	const struct conf	*conf = proc_conf();
+	struct proxy_claims	 pc;
+	cJSON			*payload;
+	char			*token = NULL;
+	int64_t			 now = clock_wall();
+
+	memset(&pc, 0, sizeof(pc));
+	pc.who = call->who;
+	pc.who.token_id[0] = '\0';	/* one of its own */
+	pc.who.expires = now + (int64_t)conf->proxy_token_lifetime;
+	if (pc.who.expires > se->row.expires_at / 1000)
+		pc.who.expires = se->row.expires_at / 1000;
+	strlcpy(pc.session, se->row.id, sizeof(pc.session));
+	strlcpy(pc.service, call->service, sizeof(pc.service));
+	payload = claims_make_proxy(&pc, conf->jwt_issuer,
+	    conf->jwt_audience, now);
+	if (payload != NULL)
+		token = jwt_seal(payload);
+	cJSON_Delete(payload);
+	return (token);
+}
+
+static void
+api_proxy_token(struct api_call *call)
+{
+	struct session	*se;
+	struct issue	*is;
+
+	if ((se = api_active(call)) == NULL)
+		return;
+	if (proc_conf()->proxy_domain[0] == '\0') {
+		api_refuse(call, 503, "subdomain proxy is not configured");
+		return;
+	}
+	if (call->service[0] == '\0' ||
+	    services_check_name(call->service) == -1) {
+		api_refuse(call, 400, call->service[0] == '\0' ?
+		    "service name required" : "invalid service name");
+		return;
+	}
+	if (services_find(se->services, call->service) == NULL) {
+		api_refuse(call, 404, se->tunnel == NULL ?
+		    "tunnel not found for session" :
+		    "service not found in tunnel manifest");
+		return;
+	}
+	if ((is = calloc(1, sizeof(*is))) == NULL ||
+	    (is->row = rowlog_web(&call->who, se->row.id, call->service,
+	    call->addr)) == NULL ||
+	    (is->token = proxy_token(call, se)) == NULL) {
+		if (is != NULL && is->row != NULL)
+			rowlog_release(is->row);
+		free(is);
+		api_refuse(call, 503, "server is busy");
+		return;
+	}
+	is->asker = call->asker;
+	proxy_url(se, call->service, is->url, sizeof(is->url));
+	turn_after(api_issued, is);
+}
+
+static void
+api_terminal_ticket(struct api_call *call)
+{
+	struct session	*se;
+	char		 ticket[HEX64_SIZE];
+	uint32_t	 retry;
+	cJSON		*o;
+
+	if ((se = api_active(call)) == NULL)
+		return;
+	if (ticket_new(&call->who, se->row.id, ticket, &retry) == -1) {
+		if (retry != 0)
+			api_refuse(call, 429, "too many terminal tickets");
+		else
+			api_refuse(call, 503, "server is busy");
+		return;
+	}
+	o = cJSON_CreateObject();
+	cJSON_AddStringToObject(o, "ticket", ticket);
+	explicit_bzero(ticket, sizeof(ticket));
+	api_result(&call->asker, 200, "terminal ticket generated", o);
+}

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: ISC */
+#ifndef API_H
+#define API_H
+
+#include "imsg/imsg.h"
+#include "authd/cred/jwt.h"
+#include "imsg/msg.h"
+#include "authd/msg/peer.h"
+
+struct cJSON;
+struct session_row;
+
+/* One call of the operator API, as proxyd has taken it apart. */
+struct api_call {
+	struct asker	asker;
+	uint8_t		op, descending;
+	char		token[TOKEN_SIZE], addr[ADDR_SIZE];
+	char		session[UUID_SIZE], service[SERVICE_SIZE];
+	char		sort_by[WORD_SIZE], system_id[ID_SIZE];
+	uint32_t	page, page_size, statuses;
+	struct operator	who;
+};
+
+/* The handler of API: every call is answered once. operator-api.md, 4. */
+int	api_on_api(struct chan *, struct imsg *);
+
+/* Answer; `data` (may be NULL) is freed. */
+void	api_result(const struct asker *, int status, const char *message,
+	    struct cJSON *data);
+
+/* api_list.c */
+void	api_list(struct api_call *);
+
+/* A time as RFC 3339 in UTC, into 32 bytes; returns dst. */
+char	*api_time(int64_t ms, char dst[32]);
+/* Members that a session and a group share: the system and its organization. */
+int	api_add_system(struct cJSON *, const char *system_id);
+
+#endif

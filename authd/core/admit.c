@@ -1,0 +1,182 @@
+/* SPDX-License-Identifier: ISC */
+/* May this connection be given to a worker of its own? */
+#include <sodium.h>
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "admit.h"
+#include "authd/store/audit.h"
+#include "base/clock.h"
+#include "base/compat.h"
+#include "base/log.h"
+#include "proc/proc.h"
+#include "base/rate.h"
+#include "terminal.h"
+#include "authd/msg/peer.h"
+
+#define ADMIT_MS	30000	/* from the yes to the worker's start */
+#define ADMIT_MAX	8192	/* at once */
+#define RATE_PLACES	65536	/* addresses remembered */
+
+struct ask {
+	uint8_t	class;
+	char	addr[ADDR_SIZE], session[UUID_SIZE], ticket[TICKET_SIZE];
+	char	origin[HOST_SIZE];
+};
+
+static struct {
+	struct index			 table;
+	TAILQ_HEAD(, admission)		 queue;	/* oldest first */
+	struct rate			*by_address;
+} admissions;
+
+int
+admit_init(void)
+{
+	TAILQ_INIT(&admissions.queue);
+	admissions.by_address = rate_new(RATE_PLACES);
+	return (admissions.by_address == NULL ? -1 : 0);
+}
+
+unsigned
+admit_count(void)
+{
+	return ((unsigned)admissions.table.count);
+}
+
+static void
+admit_answer(struct chan *c, uint32_t id, int status, uint32_t retry_s,
+    const char *message, uint64_t nonce)
+{
+	chan_begin(c, IMSG_ADMITTED, id, -1);
+	chan_add_u16(c, (uint16_t)status);
+	chan_add_u32(c, retry_s);
+	chan_add_str(c, message);
+	chan_add_u64(c, nonce);
+	chan_add_u64(c, 0);
+	chan_end(c);
+}
+
+static void
+admit_remove(struct admission *a)
+{
+	index_del(&admissions.table, &a->link);
+	TAILQ_REMOVE(&admissions.queue, a, entry);
+}
+
+static void
+admit_sweep(void)
+{
+	struct admission	*a;
+
+	while ((a = TAILQ_FIRST(&admissions.queue)) != NULL &&
+	    a->until_ms <= clock_ms()) {
+		admit_remove(a);
+		freezero(a, sizeof(*a));
+	}
+}
+
+static struct admission *
+admit_new(const struct ask *ask)
+{
+	struct admission	*a;
+
+	admit_sweep();
+	if (admissions.table.count >= ADMIT_MAX ||
+	    (a = calloc(1, sizeof(*a))) == NULL)
+		return (NULL);
+	do {
+		randombytes_buf(&a->nonce, sizeof(a->nonce));
+	} while (
+	    a->nonce == 0 || index_find(&admissions.table, a->nonce) != NULL);
+	a->until_ms = clock_ms() + ADMIT_MS;
+	a->class = ask->class;
+	strlcpy(a->addr, ask->addr, sizeof(a->addr));
+	strlcpy(a->session, ask->session, sizeof(a->session));
+	index_add(&admissions.table, &a->link, a->nonce);
+	TAILQ_INSERT_TAIL(&admissions.queue, a, entry);
+	return (a);
+}
+
+struct admission *
+admit_take(uint64_t nonce)
+{
+	struct admission	*a;
+	struct link		*l;
+
+	admit_sweep();
+	if (nonce == 0 || (l = index_find(&admissions.table, nonce)) == NULL)
+		return (NULL);
+	a = OWNER(l, struct admission, link);
+	admit_remove(a);
+	return (a);
+}
+
+static void
+admit_tunnel(struct chan *c, uint32_t id, const struct ask *ask)
+{
+	const struct conf	*conf = proc_conf();
+	struct admission	*a;
+	char			 key[ADDR_SIZE];
+	uint32_t		 retry;
+
+	rate_address(ask->addr, key);
+	if (rate_hit(admissions.by_address, key, conf->rate_address,
+	    conf->rate_address_s * 1000, &retry) == -1) {
+		audit_refusal("", ask->addr, "tunnel", "",
+		    "too many connection attempts");
+		admit_answer(c, id, 429, retry, "too many connection attempts",
+		    0);
+		return;
+	}
+	if ((a = admit_new(ask)) == NULL)
+		admit_answer(c, id, 503, 5, "server is busy", 0);
+	else
+		admit_answer(c, id, 0, 0, "", a->nonce);
+}
+
+static void
+admit_terminal(struct chan *c, uint32_t id, const struct ask *ask)
+{
+	struct admission	*a;
+	struct operator		 who;
+	const char		*message;
+	int			 status;
+
+	status = term_check(ask->origin, ask->ticket, ask->session, &who,
+	    &message);
+	if (status != 0) {
+		audit_refusal(who.id, ask->addr, "web_terminal", ask->session,
+		    message);
+		admit_answer(c, id, status, status == 503 ? 5 : 0, message, 0);
+	} else if ((a = admit_new(ask)) == NULL) {
+		admit_answer(c, id, 503, 5, "server is busy", 0);
+	} else {
+		a->who = who;
+		admit_answer(c, id, 0, 0, "", a->nonce);
+	}
+	explicit_bzero(&who, sizeof(who));
+}
+
+int
+admit_on_admit(struct chan *c, struct imsg *m)
+{
+	struct ask	ask;
+
+	if (m_get_u8(m, &ask.class) == -1 ||
+	    m_get_str(m, ask.addr, sizeof(ask.addr)) == -1 ||
+	    m_get_str(m, ask.session, sizeof(ask.session)) == -1 ||
+	    m_get_str(m, ask.ticket, sizeof(ask.ticket)) == -1 ||
+	    m_get_str(m, ask.origin, sizeof(ask.origin)) == -1 ||
+	    m_end(m) == -1)
+		return (-1);
+	if (ask.class == CLASS_TUNNEL)
+		admit_tunnel(c, m->id, &ask);
+	else if (ask.class == CLASS_TERMINAL)
+		admit_terminal(c, m->id, &ask);
+	else
+		return (-1);
+	explicit_bzero(&ask, sizeof(ask));
+	return (0);
+}

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: ISC */
+#ifndef ADMIT_H
+#define ADMIT_H
+
+#include <sys/queue.h>
+
+#include "base/index.h"
+#include "imsg/imsg.h"
+#include "authd/cred/jwt.h"
+#include "imsg/msg.h"
+
+/*
+ * A yes to ADMIT: what the connection with this nonce was let in for. Lives
+ * until the worker is there, or half a minute.
+ */
+struct admission {
+	struct link		 link;
+	TAILQ_ENTRY(admission)	 entry;
+	uint64_t		 nonce;
+	uint64_t		 until_ms;
+	int			 class;		/* enum conn_class */
+	char			 addr[ADDR_SIZE];
+	char			 session[UUID_SIZE];	/* a terminal's */
+	struct operator		 who;			/* a terminal's */
+};
+
+int	admit_init(void);
+/* The handler of ADMIT. */
+int	admit_on_admit(struct chan *, struct imsg *);
+/* Take the admission of a nonce; NULL when there is none (any more). */
+struct admission	*admit_take(uint64_t nonce);
+/* How many wait for their worker. */
+unsigned	admit_count(void);
+
+#endif

@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: ISC */
+#include <unistd.h>
+
+#include "credit.h"
+#include "proc/proc.h"
+#include "authd/msg/peer.h"
+
+#define SHARE		8		/* an eighth of memory */
+#define FALLBACK_MIB	512		/* when nobody says how much there is */
+
+static uint32_t	total_mib, leased_mib;
+
+void
+credit_init(void)
+{
+	long	pages = sysconf(_SC_PHYS_PAGES), size = sysconf(_SC_PAGESIZE);
+
+	total_mib = FALLBACK_MIB;
+	if (pages > 0 && size > 0)
+		total_mib = (uint32_t)((uint64_t)pages * (uint64_t)size /
+		    SHARE >> 20);
+}
+
+uint32_t
+credit_leased_mib(void)
+{
+	return (leased_mib);
+}
+
+uint32_t
+credit_total_mib(void)
+{
+	return (total_mib);
+}
+
+int
+credit_on_ask(struct chan *c, struct imsg *m)
+{
+	struct peer	*pe = peer_of(c);
+	uint32_t	 want, give, most;
+
+	if (m_get_u32(m, &want) == -1 || m_end(m) == -1)
+		return (-1);
+	most = (uint32_t)(proc_conf()->credit_tunnel >> 20);
+	give = want;
+	if (pe->lease_mib >= most)
+		give = 0;
+	else if (give > most - pe->lease_mib)
+		give = most - pe->lease_mib;
+	if (give > total_mib - leased_mib)
+		give = total_mib - leased_mib;
+	pe->lease_mib += give;
+	leased_mib += give;
+	chan_begin(c, IMSG_CREDIT, m->id, -1);
+	chan_add_u32(c, give);
+	chan_end(c);
+	return (0);
+}
+
+/* More than it has from us: leased by an authd that is no more. */
+int
+credit_on_back(struct chan *c, struct imsg *m)
+{
+	struct peer	*pe = peer_of(c);
+	uint32_t	 back;
+
+	if (m_get_u32(m, &back) == -1 || m_end(m) == -1)
+		return (-1);
+	if (back > pe->lease_mib)
+		back = pe->lease_mib;
+	pe->lease_mib -= back;
+	leased_mib -= back;
+	return (0);
+}
+
+void
+credit_release(struct peer *pe)
+{
+	leased_mib -= pe->lease_mib;
+	pe->lease_mib = 0;
+}

@@ -1,0 +1,232 @@
+/* SPDX-License-Identifier: ISC */
+#include <cjson/cJSON.h>
+#include <openssl/crypto.h>
+#include <openssl/evp.h>
+#include <openssl/params.h>
+#include <openssl/core_names.h>
+#include <sodium.h>
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/compat.h"
+#include "jwt.h"
+
+#define MAC_LEN		32
+#define HEADER		"{\"alg\":\"HS256\",\"typ\":\"JWT\"}"
+#define B64		sodium_base64_VARIANT_URLSAFE_NO_PADDING
+#define PART_MAX	TOKEN_SIZE	/* decoded bytes of one part */
+#define MARK_TEXT	"relayd mark "	/* a blank: no token has one */
+#define MARK_MAX	512
+
+static struct {
+	EVP_MAC	*mac;
+	uint8_t	 key[JWT_KEY_MAX];
+	size_t	 len;
+} jwt;
+
+static int
+mac(const char *text, size_t len, uint8_t out[MAC_LEN])
+{
+	char		 digest[] = "SHA256";
+	OSSL_PARAM	 params[2];
+	EVP_MAC_CTX	*ctx;
+	size_t		 got = 0;
+	int		 good;
+
+	if ((ctx = EVP_MAC_CTX_new(jwt.mac)) == NULL)
+		return (-1);
+	params[0] = OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST,
+	    digest, 0);
+	params[1] = OSSL_PARAM_construct_end();
+	good = EVP_MAC_init(ctx, jwt.key, jwt.len, params) == 1 &&
+	    EVP_MAC_update(ctx, (const uint8_t *)text, len) == 1 &&
+	    EVP_MAC_final(ctx, out, &got, MAC_LEN) == 1 && got == MAC_LEN;
+	EVP_MAC_CTX_free(ctx);
+	return (good ? 0 : -1);
+}
+
+int
+jwt_init(void)
+{
+	static const uint8_t	try_key[] = "only to load the code paths";
+	uint8_t			out[MAC_LEN];
+	int			r;
+
+	if (OPENSSL_init_crypto(OPENSSL_INIT_NO_LOAD_CONFIG, NULL) != 1 ||
+	    (jwt.mac = EVP_MAC_fetch(NULL, "HMAC", NULL)) == NULL)
+		return (-1);
+	memcpy(jwt.key, try_key, sizeof(try_key));
+	jwt.len = sizeof(try_key);
+	r = mac("", 0, out);
+	jwt_clear_key();
+	return (r);
+}
+
+int
+jwt_set_key(const uint8_t *key, size_t len)
+{
+	while (len > 0 && (key[len - 1] == '\n' || key[len - 1] == '\r'))
+		len--;
+	if (len == 0 || len > sizeof(jwt.key))
+		return (-1);
+	memcpy(jwt.key, key, len);
+	jwt.len = len;
+	return (0);
+}
+
+void
+jwt_clear_key(void)
+{
+	sodium_memzero(jwt.key, sizeof(jwt.key));
+	jwt.len = 0;
+}
+
+int
+jwt_mark(const void *p, size_t len, uint8_t mark[JWT_MARK_SIZE])
+{
+	char	text[sizeof(MARK_TEXT) + MARK_MAX];
+	size_t	n = strlen(MARK_TEXT);
+
+	if (jwt.len == 0 || len > MARK_MAX)
+		return (-1);
+	memcpy(text, MARK_TEXT, n);
+	memcpy(text + n, p, len);
+	return (mac(text, n + len, mark));
+}
+
+/* Strict: the alphabet, no padding, nothing left over. Length, or -1. */
+static long
+unbase64(uint8_t *dst, size_t size, const char *text, size_t len)
+{
+	const char	*end;
+	size_t		 got;
+
+	if (sodium_base642bin(dst, size, text, len, NULL, &got, &end, B64) != 0
+	    || end != text + len)
+		return (-1);
+	return ((long)got);
+}
+
+/* Of two members with one name readers take different ones. RFC 7519, 4. */
+static int
+has_twins(const cJSON *json)
+{
+	const cJSON	*v, *w;
+
+	cJSON_ArrayForEach(v, json) {
+		for (w = v->next; cJSON_IsObject(json) && w != NULL;
+		    w = w->next)
+			if (strcmp(v->string, w->string) == 0)
+				return (1);
+		if (has_twins(v))
+			return (1);
+	}
+	return (0);
+}
+
+/*
+ * A JSON object that fills its part to the last byte. A NUL, which would cut a
+ * name short, is in none of its strings.
+ */
+static cJSON *
+part_json(const char *text, size_t len)
+{
+	uint8_t		*bin;
+	const char	*end;
+	cJSON		*json = NULL;
+	long		 n;
+
+	if ((bin = malloc(PART_MAX)) == NULL)
+		return (NULL);
+	n = unbase64(bin, PART_MAX - 1, text, len);
+	if (n > 0 && memchr(bin, '\0', (size_t)n) == NULL &&
+	    memmem(bin, (size_t)n, "\\u0000", 6) == NULL) {
+		bin[n] = '\0';
+		json = cJSON_ParseWithLengthOpts((char *)bin, (size_t)n + 1,
+		    &end, 1);
+	}
+	freezero(bin, PART_MAX);
+	if (json != NULL && (!cJSON_IsObject(json) || has_twins(json))) {
+		cJSON_Delete(json);
+		json = NULL;
+	}
+	return (json);
+}
+
+/* Only what we would have written ourselves, and nothing critical beside it. */
+static int
+header_check(const char *text, size_t len)
+{
+	const cJSON	*alg, *typ;
+	cJSON		*json;
+	int		 r = -1;
+
+	if ((json = part_json(text, len)) == NULL)
+		return (-1);
+	alg = cJSON_GetObjectItemCaseSensitive(json, "alg");
+	typ = cJSON_GetObjectItemCaseSensitive(json, "typ");
+	if (cJSON_IsString(alg) && strcmp(alg->valuestring, "HS256") == 0 &&
+	    (typ == NULL || (cJSON_IsString(typ) &&
+	    strcmp(typ->valuestring, "JWT") == 0)) &&
+	    cJSON_GetObjectItemCaseSensitive(json, "crit") == NULL)
+		r = 0;
+	cJSON_Delete(json);
+	return (r);
+}
+
+struct cJSON *
+jwt_open(const char *token)
+{
+	const char	*dot1, *dot2;
+	uint8_t		 want[MAC_LEN], got[MAC_LEN + 4];
+	size_t		 len = strlen(token);
+	int		 r;
+
+	if (jwt.len == 0 || len >= TOKEN_SIZE ||
+	    (dot1 = strchr(token, '.')) == NULL ||
+	    (dot2 = strchr(dot1 + 1, '.')) == NULL ||
+	    strchr(dot2 + 1, '.') != NULL)
+		return (NULL);
+	if (unbase64(got, sizeof(got), dot2 + 1, strlen(dot2 + 1)) != MAC_LEN ||
+	    mac(token, (size_t)(dot2 - token), want) == -1)
+		return (NULL);
+	r = sodium_memcmp(got, want, MAC_LEN);
+	sodium_memzero(want, sizeof(want));
+	if (r != 0 || header_check(token, (size_t)(dot1 - token)) == -1)
+		return (NULL);
+	return (part_json(dot1 + 1, (size_t)(dot2 - dot1 - 1)));
+}
+
+char *
+jwt_seal(const struct cJSON *payload)
+{
+	char	*text = NULL, *token = NULL;
+	size_t	 size, n;
+	uint8_t	 sig[MAC_LEN];
+
+	if (jwt.len == 0 || (text = cJSON_PrintUnformatted(payload)) == NULL)
+		return (NULL);
+	size = sodium_base64_encoded_len(strlen(HEADER), B64) +
+	    sodium_base64_encoded_len(strlen(text), B64) +
+	    sodium_base64_encoded_len(MAC_LEN, B64);
+	if ((token = calloc(1, size)) == NULL)
+		goto out;
+	sodium_bin2base64(token, size, (const uint8_t *)HEADER,
+	    strlen(HEADER), B64);
+	n = strlen(token);
+	token[n++] = '.';
+	sodium_bin2base64(token + n, size - n, (const uint8_t *)text,
+	    strlen(text), B64);
+	n = strlen(token);
+	if (mac(token, n, sig) == -1) {
+		free(token);
+		token = NULL;
+		goto out;
+	}
+	token[n++] = '.';
+	sodium_bin2base64(token + n, size - n, sig, sizeof(sig), B64);
+out:
+	free(text);
+	return (token);
+}

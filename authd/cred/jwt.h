@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: ISC */
+#ifndef JWT_H
+#define JWT_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "imsg/msg.h"
+
+struct cJSON;
+
+/*
+ * JSON web tokens, compact form, HS256 only: whatever else a header asks for is
+ * refused. Pure, but for the clock. RFC 7515, 7519; operator-api.md, section 2.
+ */
+
+#define JWT_KEY_MAX	4096
+#define JWT_KEY_MIN	32	/* RFC 7518, 3.2; a shorter one is warned about */
+
+/* Once, before the sandbox closes: what libcrypto wants to load is loaded. */
+int	jwt_init(void);
+/* Take a copy of the key; a line end behind it does not belong to it. 0, -1. */
+int	jwt_set_key(const uint8_t *key, size_t len);
+/* Wipe it. Without a key every token is refused. */
+void	jwt_clear_key(void);
+
+/*
+ * Check form, header and signature. Returns the payload, to be freed with
+ * cJSON_Delete(), or NULL. Says nothing about the claims.
+ */
+struct cJSON	*jwt_open(const char *token);
+
+/*
+ * Sign `payload`. Returns a string to be freed (it is a credential: wipe it),
+ * or NULL when there is no key or no memory.
+ */
+char	*jwt_seal(const struct cJSON *payload);
+
+/*
+ * A mark under the same key that proves that bytes which come back from another
+ * process are as we gave them away, also to an authd that started since. It can
+ * never be the signature of a token. 0; -1 without a key.
+ */
+#define JWT_MARK_SIZE	32
+int	jwt_mark(const void *, size_t len, uint8_t mark[JWT_MARK_SIZE]);
+
+/* Who acts, as a token says it. */
+struct operator {
+	char	id[ID_SIZE];
+	char	name[NAME_SIZE];
+	char	org_role[WORD_SIZE];
+	char	org_id[ID_SIZE];
+	char	token_id[ID_SIZE];	/* jti, "" when the token has none */
+	char	impersonator[ID_SIZE];	/* who really acts, "" nobody else */
+	int64_t	expires;		/* seconds, wall clock */
+	int	may_connect;		/* has connect:systems */
+};
+
+/* What a proxy token carries. */
+struct proxy_claims {
+	struct operator	who;
+	char		session[UUID_SIZE];
+	char		service[SERVICE_SIZE];
+};
+
+/*
+ * The claims of an access (or impersonation) token and of a proxy token:
+ * token_type, exp, nbf, and iss, aud unless these are "". Times against `now`
+ * (seconds). 0, or -1: not valid; the out parameter is then undefined.
+ */
+int	claims_access(const struct cJSON *payload, const char *iss,
+	    const char *aud, int64_t now, struct operator *);
+int	claims_proxy(const struct cJSON *payload, const char *iss,
+	    const char *aud, int64_t now, struct proxy_claims *);
+
+/*
+ * Make the payloads. `iss` and `aud` as configured ("": relayd's own). NULL
+ * when out of memory. An operator's `permissions` are words joined by commas.
+ */
+struct cJSON	*claims_make_proxy(const struct proxy_claims *, const char *iss,
+		    const char *aud, int64_t now);
+struct cJSON	*claims_make_access(const struct operator *,
+		    const char *permissions, const char *iss, const char *aud,
+		    int64_t now);
+
+#endif

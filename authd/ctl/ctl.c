@@ -1,0 +1,181 @@
+/* SPDX-License-Identifier: ISC */
+/* relayctl's requests: taken apart, found, answered. */
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "authd/store/audit.h"
+#include "base/compat.h"
+#include "ctl.h"
+#include "base/log.h"
+#include "authd/core/session.h"
+#include "authd/store/store.h"
+#include "authd/turn.h"
+
+static void	ctl_close(struct ctl *);
+
+static const struct {
+	unsigned	words;
+	void		(*fn)(struct ctl *);
+	int		always;		/* also without a store */
+} ops[CTL_OP_COUNT] = {
+	[CTL_SHOW_SESSIONS] = { 0, ctl_show_sessions, 1 },
+	[CTL_SHOW_TUNNELS] = { 0, ctl_show_tunnels, 1 },
+	[CTL_SHOW_SERVICES] = { 1, ctl_show_services, 1 },
+	[CTL_SHOW_STATS] = { 0, ctl_show_stats, 1 },
+	[CTL_CLOSE] = { 1, ctl_close, 0 },
+	[CTL_SYSTEM_ADD] = { 2, ctl_system_add, 0 },
+	[CTL_SYSTEM_LIST] = { 0, ctl_system_list, 0 },
+	[CTL_SYSTEM_ENABLE] = { 1, ctl_system_enable, 0 },
+	[CTL_SYSTEM_DISABLE] = { 1, ctl_system_disable, 0 },
+	[CTL_SYSTEM_REMOVE] = { 1, ctl_system_remove, 0 },
+	[CTL_ORG_ADD] = { 3, ctl_org_add, 0 },
+	[CTL_ORG_LIST] = { 0, ctl_org_list, 0 },
+	[CTL_ORG_REMOVE] = { 1, ctl_org_remove, 0 },
+	[CTL_TOKEN_CREATE] = { 5, ctl_token_create, 0 },
+};
+
+int
+ctl_on_ctl(struct chan *c, struct imsg *m)
+{
+	static struct ctl	ctl;
+	uint32_t		version;
+	uint8_t			n;
+	unsigned		i;
+
+	memset(&ctl, 0, sizeof(ctl));
+	if (m_get_u32(m, &version) == -1 || m_get_u16(m, &ctl.op) == -1 ||
+	    m_get_u8(m, &n) == -1 || n > CTL_ARGS_MAX)
+		return (-1);
+	for (i = 0; i < n; i++)
+		if (m_get_str(m, ctl.word[i], sizeof(ctl.word[i])) == -1)
+			return (-1);
+	if (m_end(m) == -1)
+		return (-1);
+	ctl.n = n;
+	ctl.asker = asker_of(c, m);
+	if (version != CTL_VERSION)
+		ctl_done(&ctl.asker, 505, "relayctl of another version");
+	else if (ctl.op >= CTL_OP_COUNT || ops[ctl.op].fn == NULL)
+		ctl_done(&ctl.asker, 400, "unknown request");
+	else if (ctl.n != ops[ctl.op].words)
+		ctl_done(&ctl.asker, 400, "wrong number of words");
+	else if (!ops[ctl.op].always && !peer_is_ready())
+		ctl_done(&ctl.asker, 503, "store is unavailable");
+	else
+		ops[ctl.op].fn(&ctl);
+	return (0);
+}
+
+static void
+row_send(struct chan *c, uint32_t id, const char *const *cell, unsigned n)
+{
+	unsigned	i;
+
+	chan_begin(c, IMSG_CTL_ROW, id, -1);
+	chan_add_u8(c, (uint8_t)n);
+	for (i = 0; i < n; i++)
+		chan_add_str(c, cell[i]);
+	chan_end(c);
+}
+
+void
+ctl_row(const struct asker *asker, ...)
+{
+	struct chan	*c = asker_chan(asker);
+	const char	*cell[CTL_CELLS_MAX], *s;
+	unsigned	 n = 0;
+	va_list		 ap;
+
+	va_start(ap, asker);
+	while ((s = va_arg(ap, const char *)) != NULL && n < CTL_CELLS_MAX)
+		cell[n++] = s;
+	va_end(ap);
+	if (c != NULL)
+		row_send(c, asker->id, cell, n);
+}
+
+void
+ctl_done(const struct asker *asker, int code, const char *text)
+{
+	struct chan	*c = asker_chan(asker);
+
+	if (c == NULL)
+		return;
+	chan_begin(c, IMSG_CTL_DONE, asker->id, -1);
+	chan_add_u16(c, (uint16_t)code);
+	chan_add_str(c, text);
+	chan_end(c);
+}
+
+struct later {
+	struct asker	 asker;
+	unsigned	 n;
+	const char	*head[4];
+	char		*cell[4];
+};
+
+static void
+ctl_committed(void *arg, int ok)
+{
+	struct later	*l = arg;
+	struct chan	*c = asker_chan(&l->asker);
+	unsigned	 i;
+
+	if (!ok) {
+		ctl_done(&l->asker, 503, "store is unavailable");
+	} else {
+		if (l->n > 0 && c != NULL) {
+			row_send(c, l->asker.id, l->head, l->n);
+			row_send(c, l->asker.id,
+			    (const char *const *)l->cell, l->n);
+		}
+		ctl_done(&l->asker, 0, "");
+	}
+	for (i = 0; i < l->n; i++)
+		freezero(l->cell[i], strlen(l->cell[i]));
+	free(l);
+}
+
+void
+ctl_after(const struct asker *asker, ...)
+{
+	struct later	*l;
+	const char	*head;
+	va_list		 ap;
+
+	if ((l = calloc(1, sizeof(*l))) == NULL)
+		fatalx("out of memory");
+	l->asker = *asker;
+	va_start(ap, asker);
+	while (l->n < 4 && (head = va_arg(ap, const char *)) != NULL) {
+		l->head[l->n] = head;
+		l->cell[l->n] = strdup(va_arg(ap, const char *));
+		if (l->cell[l->n++] == NULL)
+			fatalx("out of memory");
+	}
+	va_end(ap);
+	turn_after(ctl_committed, l);
+}
+
+static void
+ctl_close(struct ctl *ctl)
+{
+	struct session_row	 row;
+	struct session		*se;
+	int			 r;
+
+	se = session_find(ctl->word[0]);
+	if (se == NULL)
+		se = session_by_slug(ctl->word[0]);
+	if (se == NULL) {
+		r = store_session_get(ctl->word[0], &row);
+		ctl_done(&ctl->asker, r == 0 ? 0 : r == -1 ? 503 : 404,
+		    r == 0 ? "it was closed already" : r == -1 ?
+		    "store is unavailable" : "no such session");
+		return;
+	}
+	audit_done("relayctl", "", "close", se->row.id, "");
+	session_end(se, SESSION_CLOSED, "operator", 4000);
+	ctl_after(&ctl->asker, CTL_END);
+}

@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: ISC */
+#include <stdio.h>
+#include <string.h>
+
+#include "authd/core/rowlog.h"
+#include "authd/core/admit.h"
+#include "authd/api/api.h"
+#include "authd/store/audit.h"
+#include "base/compat.h"
+#include "authd/core/credit.h"
+#include "ctl.h"
+#include "authd/core/grant.h"
+#include "authd/core/services.h"
+#include "authd/core/session.h"
+#include "authd/store/store.h"
+#include "authd/core/stream.h"
+#include "authd/core/ticket.h"
+
+/* A number as a cell; a few may be in use at once. */
+static const char *
+num(uint64_t v)
+{
+	static char	 text[8][24];
+	static unsigned	 i;
+	char		*s = text[i++ % 8];
+
+	snprintf(s, sizeof(text[0]), "%llu", (unsigned long long)v);
+	return (s);
+}
+
+/* Without the store nobody knows whether that was all. */
+static void
+show_done(const struct ctl *ctl)
+{
+	if (peer_is_ready())
+		ctl_done(&ctl->asker, 0, "");
+	else
+		ctl_done(&ctl->asker, 503, "store is unavailable");
+}
+
+void
+ctl_show_sessions(struct ctl *ctl)
+{
+	struct session	*se;
+	char		 from[32], to[32];
+
+	ctl_row(&ctl->asker, "session", "system", "key", "node", "status",
+	    "tunnel", "services", "streams", "started", "expires", CTL_END);
+	TAILQ_FOREACH(se, &sessions, entry)
+		ctl_row(&ctl->asker, se->row.id, se->system_name,
+		    se->system_key, se->row.node[0] != '\0' ? se->row.node :
+		    "-", session_status_name(se->row.status),
+		    se->tunnel != NULL ? "up" : "down", num(se->services->n),
+		    num(se->tunnel != NULL ? se->tunnel->nstreams : 0),
+		    api_time(se->row.started_at, from),
+		    api_time(se->row.expires_at, to), CTL_END);
+	show_done(ctl);
+}
+
+void
+ctl_show_tunnels(struct ctl *ctl)
+{
+	struct session	*se;
+	struct peer	*pe;
+	char		 since[32], rtt[32];
+
+	ctl_row(&ctl->asker, "instance", "session", "system", "node",
+	    "address", "state", "streams", "rtt_ms", "bytes_in", "bytes_out",
+	    "credit_mib", "since", CTL_END);
+	TAILQ_FOREACH(se, &sessions, entry) {
+		if ((pe = se->tunnel) == NULL)
+			continue;
+		snprintf(rtt, sizeof(rtt), "%.1f", pe->rtt_us / 1000.0);
+		ctl_row(&ctl->asker, num(pe->instance), se->row.id,
+		    se->system_name,
+		    se->row.node[0] != '\0' ? se->row.node : "-",
+		    pe->admission != NULL ? pe->admission->addr : "-",
+		    peer_state_name(peer_state(pe)), num(pe->nstreams),
+		    rtt, num(pe->bytes_in), num(pe->bytes_out),
+		    num(pe->lease_mib), pe->since != 0 ?
+		    api_time(pe->since, since) : "-", CTL_END);
+	}
+	show_done(ctl);
+}
+
+void
+ctl_show_services(struct ctl *ctl)
+{
+	const struct service	*sv;
+	struct session		*se;
+	unsigned		 i;
+
+	se = session_find(ctl->word[0]);
+	if (se == NULL && (se = session_by_slug(ctl->word[0])) == NULL) {
+		ctl_done(&ctl->asker, 404, "no such open session");
+		return;
+	}
+	ctl_row(&ctl->asker, "name", "target", "host", "tls", "label", CTL_END);
+	for (i = 0; i < se->services->n; i++) {
+		sv = se->services->v[i];
+		ctl_row(&ctl->asker, sv->name, sv->target,
+		    sv->host[0] != '\0' ? sv->host : "-",
+		    sv->tls ? "yes" : "no", sv->label, CTL_END);
+	}
+	ctl_done(&ctl->asker, 0, "");
+}
+
+void
+ctl_show_stats(struct ctl *ctl)
+{
+	const struct asker	*a = &ctl->asker;
+	const struct peer	*pe;
+	unsigned long		 late = 0;
+
+	ctl_row(a, "name", "value", CTL_END);
+	ctl_row(a, "sessions", num(session_count()), CTL_END);
+	ctl_row(a, "tunnels", num(session_tunnels()), CTL_END);
+	ctl_row(a, "streams", num(stream_count()), CTL_END);
+	ctl_row(a, "grants", num(grant_count()), CTL_END);
+	ctl_row(a, "tickets", num(ticket_count()), CTL_END);
+	ctl_row(a, "admissions", num(admit_count()), CTL_END);
+	ctl_row(a, "access_rows_open", num(rowlog_open()), CTL_END);
+	ctl_row(a, "audit_left_out", num(audit_left_out()), CTL_END);
+	ctl_row(a, "credit_leased_mib", num(credit_leased_mib()), CTL_END);
+	ctl_row(a, "credit_total_mib", num(credit_total_mib()), CTL_END);
+	TAILQ_FOREACH(pe, &peers, entry)
+		late += chan_late_answers(pe->chan);
+	ctl_row(a, "late_answers", num(late), CTL_END);
+	ctl_row(a, "store", store_is_up() ? "up" : "down", CTL_END);
+	ctl_done(a, 0, "");
+}

@@ -1,0 +1,341 @@
+/* SPDX-License-Identifier: ISC */
+/* Sessions, the access log, audit events. */
+#include <string.h>
+
+#include "base/compat.h"
+#include "authd/store/store.h"
+#include "sqlite.h"
+
+#define TRIM_ROWS	1000	/* looked at in one turn */
+
+#define SESSION_COLUMNS							\
+	"SELECT id, system_id, node_id, session_token, reconnect_token,"	\
+	" reconnect_prev, started_at, expires_at, closed_at, created_at,"	\
+	" updated_at, diagnostics_at, status, closed_by, generation"	\
+	" FROM support_sessions "
+
+static const char *const	status_names[] = { "pending", "active",
+    "closed", "expired" };
+
+static int
+status_number(const char *name)
+{
+	int	i;
+
+	for (i = 0; i < (int)(sizeof(status_names) /
+	    sizeof(status_names[0])); i++)
+		if (strcmp(name, status_names[i]) == 0)
+			return (i);
+	return (SESSION_CLOSED);
+}
+
+static void
+session_read(struct query *q, struct session_row *s)
+{
+	char	status[WORD_SIZE];
+
+	memset(s, 0, sizeof(*s));
+	db_text(q, 0, s->id, sizeof(s->id));
+	db_text(q, 1, s->system_id, sizeof(s->system_id));
+	db_text(q, 2, s->node, sizeof(s->node));
+	db_text(q, 3, s->token_hash, sizeof(s->token_hash));
+	db_text(q, 4, s->reconnect_hash, sizeof(s->reconnect_hash));
+	db_text(q, 5, s->reconnect_prev, sizeof(s->reconnect_prev));
+	s->started_at = db_int(q, 6);
+	s->expires_at = db_int(q, 7);
+	s->closed_at = db_int(q, 8);
+	s->created_at = db_int(q, 9);
+	s->updated_at = db_int(q, 10);
+	s->diagnostics_at = db_int(q, 11);
+	db_text(q, 12, status, sizeof(status));
+	s->status = status_number(status);
+	db_text(q, 13, s->closed_by, sizeof(s->closed_by));
+	s->generation = (uint64_t)db_int(q, 14);
+}
+
+static int
+session_one(struct query *q, const char *id, struct session_row *s)
+{
+	int	r;
+
+	if ((r = db_read(q, "T", id)) == 0) {
+		session_read(q, s);
+		db_done(q);
+	}
+	return (r);
+}
+
+int
+store_session_insert(const struct session_row *s)
+{
+	static struct query	q = QUERY("INSERT INTO support_sessions (id,"
+	    " system_id, node_id, session_token, reconnect_token,"
+	    " reconnect_prev, started_at, expires_at, status, created_at,"
+	    " updated_at, generation)"
+	    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
+
+	return (db_write(&q, "TTtTttiiTiii", s->id, s->system_id, s->node,
+	    s->token_hash, s->reconnect_hash, s->reconnect_prev,
+	    s->started_at, s->expires_at, status_names[s->status],
+	    s->created_at, s->updated_at, (int64_t)s->generation));
+}
+
+int
+store_session_update(const struct session_row *s)
+{
+	static struct query	open = QUERY("UPDATE support_sessions SET"
+	    " reconnect_token = ?2, reconnect_prev = ?3, expires_at = ?4,"
+	    " status = ?5, updated_at = ?6, generation = ?7 WHERE id = ?1");
+	static struct query	over = QUERY("UPDATE support_sessions SET"
+	    " status = ?2, closed_at = ?3, closed_by = ?4, updated_at = ?3,"
+	    " reconnect_token = NULL, reconnect_prev = NULL, users = NULL,"
+	    " users_at = NULL WHERE id = ?1");
+
+	if (s->status == SESSION_PENDING || s->status == SESSION_ACTIVE)
+		return (db_write(&open, "TttiTii", s->id, s->reconnect_hash,
+		    s->reconnect_prev, s->expires_at,
+		    status_names[s->status], s->updated_at,
+		    (int64_t)s->generation));
+	return (db_write(&over, "TTit", s->id, status_names[s->status],
+	    s->closed_at, s->closed_by));
+}
+
+int
+store_session_get(const char *id, struct session_row *s)
+{
+	static struct query	q = QUERY(SESSION_COLUMNS "WHERE id = ?");
+
+	return (session_one(&q, id, s));
+}
+
+int
+store_session_next_open(const char *after, struct session_row *s)
+{
+	static struct query	q = QUERY(SESSION_COLUMNS "WHERE id > ? AND"
+	    " status IN ('pending', 'active') ORDER BY id LIMIT 1");
+
+	return (session_one(&q, after, s));
+}
+
+int
+store_session_diagnostics(const char *id, const char *json, size_t len,
+    int64_t now)
+{
+	static struct query	q = QUERY("UPDATE support_sessions SET"
+	    " diagnostics = ?2, diagnostics_at = ?3 WHERE id = ?1");
+
+	return (db_write(&q, "Tji", id, json, len, now));
+}
+
+/*
+ * The rows that a query matches, with the rank of their status: active,
+ * pending, expired, closed. The scope is that of store_visible().
+ */
+#define MATCHED								\
+	"WITH m AS (SELECT ss.id, ss.system_id, ss.node_id,"		\
+	" ss.started_at, ss.expires_at, ss.created_at, ss.status,"	\
+	" CASE ss.status WHEN 'active' THEN 0 WHEN 'pending' THEN 1"	\
+	" WHEN 'expired' THEN 2 ELSE 3 END AS rank"			\
+	" FROM support_sessions ss JOIN systems s ON s.id = ss.system_id"	\
+	" LEFT JOIN organizations o ON o.id = s.organization_id"	\
+	" AND o.deleted_at IS NULL"					\
+	" LEFT JOIN organizations r ON r.id = o.parent"			\
+	" AND r.deleted_at IS NULL"					\
+	" WHERE (?1 = 'owner' OR NOT EXISTS (SELECT 1"			\
+	" FROM organizations d WHERE d.id = ?2"				\
+	" AND d.deleted_at IS NOT NULL))"				\
+	" AND (?1 = 'owner'"						\
+	" OR (?1 IN ('distributor', 'reseller', 'customer')"		\
+	" AND s.organization_id = ?2)"					\
+	" OR (?1 IN ('distributor', 'reseller')"			\
+	" AND o.type = 'customer' AND o.parent = ?2)"			\
+	" OR (?1 = 'distributor' AND o.type = 'reseller'"		\
+	" AND o.parent = ?2)"						\
+	" OR (?1 = 'distributor' AND o.type = 'customer'"		\
+	" AND r.type = 'reseller' AND r.parent = ?2))"			\
+	" AND (?3 IS NULL OR ss.system_id = ?3)"			\
+	" AND (?4 & CASE ss.status WHEN 'pending' THEN 1"		\
+	" WHEN 'active' THEN 2 WHEN 'closed' THEN 4 ELSE 8 END) != 0) "
+
+static const char *
+role_lower(const struct list_query *lq, char *dst, size_t size)
+{
+	char	*p;
+
+	strlcpy(dst, lq->org_role, size);
+	for (p = dst; *p != '\0'; p++)
+		if (*p >= 'A' && *p <= 'Z')
+			*p = (char)(*p + 'a' - 'A');
+	return (dst);
+}
+
+int
+store_groups_count(const struct list_query *lq, int64_t *total)
+{
+	static struct query	q =
+	    QUERY(MATCHED "SELECT count(DISTINCT system_id) FROM m");
+	char			role[WORD_SIZE];
+
+	if (db_read(&q, "Tttn", role_lower(lq, role, sizeof(role)),
+	    lq->org_id, lq->system_id, (int)lq->statuses) != 0)
+		return (-1);
+	*total = db_int(&q, 0);
+	db_done(&q);
+	return (0);
+}
+
+/*
+ * A group's times are those of its open rows; without any, of its latest row.
+ * operator-api.md, section 4 (O24).
+ */
+#define GROUPS								\
+	MATCHED ", g AS (SELECT system_id, count(*) AS n,"		\
+	" count(DISTINCT node_id) AS nodes, min(rank) AS best,"		\
+	" max(created_at) AS created, coalesce("			\
+	"min(CASE WHEN rank < 2 THEN started_at END),"			\
+	" (SELECT l.started_at FROM m l WHERE l.system_id = m.system_id"	\
+	" ORDER BY l.started_at DESC, l.id DESC LIMIT 1)) AS started,"	\
+	" coalesce(max(CASE WHEN rank < 2 THEN expires_at END),"	\
+	" (SELECT l.expires_at FROM m l WHERE l.system_id = m.system_id"	\
+	" ORDER BY l.started_at DESC, l.id DESC LIMIT 1)) AS expires"	\
+	" FROM m GROUP BY system_id)"					\
+	" SELECT system_id, started, expires, best, n, nodes FROM g"	\
+	" ORDER BY (CASE WHEN ?6 THEN -1 ELSE 1 END) *"			\
+	" CASE ?5 WHEN 'started_at' THEN started"			\
+	" WHEN 'expires_at' THEN expires WHEN 'status' THEN best"	\
+	" ELSE created END, system_id LIMIT ?7 OFFSET ?8"
+
+int
+store_groups(const struct list_query *lq, struct group_row *rows, size_t *n)
+{
+	static struct query	q = QUERY(GROUPS);
+	static const int	by_rank[] = { SESSION_ACTIVE, SESSION_PENDING,
+	    SESSION_EXPIRED, SESSION_CLOSED };
+	char			role[WORD_SIZE];
+	struct group_row	*g;
+	int			r;
+
+	*n = 0;
+	r = db_read(&q, "TttnTnii", role_lower(lq, role, sizeof(role)),
+	    lq->org_id, lq->system_id, (int)lq->statuses, lq->sort_by,
+	    lq->descending, (int64_t)lq->page_size,
+	    ((int64_t)lq->page - 1) * lq->page_size);
+	for (; r == 0; r = db_step(&q)) {
+		g = &rows[(*n)++];
+		db_text(&q, 0, g->system_id, sizeof(g->system_id));
+		g->started_at = db_int(&q, 1);
+		g->expires_at = db_int(&q, 2);
+		g->status = by_rank[db_int(&q, 3) & 3];
+		g->sessions = db_int(&q, 4);
+		g->nodes = db_int(&q, 5);
+		if (*n == lq->page_size) {
+			db_done(&q);
+			return (0);
+		}
+	}
+	return (r == STORE_NONE ? 0 : -1);
+}
+
+int
+store_group_sessions(const struct list_query *lq, const char *system_id,
+    void (*fn)(const struct session_row *, void *), void *arg)
+{
+	static struct query	q = QUERY(SESSION_COLUMNS
+	    "WHERE system_id = ?1 AND status IN ('pending', 'active') AND"
+	    " (?2 & CASE status WHEN 'pending' THEN 1 ELSE 2 END) != 0"
+	    " ORDER BY node_id IS NOT NULL, length(node_id), node_id,"
+	    " started_at DESC, id");
+	struct session_row	 s;
+	int			 r;
+
+	r = db_read(&q, "Tn", system_id, (int)lq->statuses);
+	for (; r == 0; r = db_step(&q)) {
+		session_read(&q, &s);
+		fn(&s, arg);
+	}
+	return (r == STORE_NONE ? 0 : -1);
+}
+
+int
+store_access_insert(const struct access_row *a)
+{
+	static struct query	q = QUERY("INSERT INTO support_access_logs"
+	    " (id, session_id, operator_id, operator_name, access_type,"
+	    " connected_at, metadata, org_role, organization_id)"
+	    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)");
+
+	return (db_write(&q, "TTTtTiTtt", a->id, a->session_id,
+	    a->operator_id, a->operator_name, a->type, a->connected_at,
+	    a->metadata, a->org_role, a->org_id));
+}
+
+int
+store_access_update(const struct access_row *a)
+{
+	static struct query	q = QUERY("UPDATE support_access_logs SET"
+	    " disconnected_at = nullif(?2, 0), metadata = ?3 WHERE id = ?1");
+
+	return (db_write(&q, "TiT", a->id, a->disconnected_at, a->metadata));
+}
+
+int
+store_access_next_open(const char *after, struct access_row *a)
+{
+	static struct query	q = QUERY("SELECT id, session_id, operator_id,"
+	    " operator_name, access_type, connected_at, metadata, org_role,"
+	    " organization_id FROM support_access_logs"
+	    " WHERE id > ? AND disconnected_at IS NULL ORDER BY id LIMIT 1");
+	int			r;
+
+	if ((r = db_read(&q, "T", after)) != 0)
+		return (r);
+	memset(a, 0, sizeof(*a));
+	db_text(&q, 0, a->id, sizeof(a->id));
+	db_text(&q, 1, a->session_id, sizeof(a->session_id));
+	db_text(&q, 2, a->operator_id, sizeof(a->operator_id));
+	db_text(&q, 3, a->operator_name, sizeof(a->operator_name));
+	db_text(&q, 4, a->type, sizeof(a->type));
+	a->connected_at = db_int(&q, 5);
+	db_text(&q, 6, a->metadata, sizeof(a->metadata));
+	db_text(&q, 7, a->org_role, sizeof(a->org_role));
+	db_text(&q, 8, a->org_id, sizeof(a->org_id));
+	db_done(&q);
+	return (0);
+}
+
+int
+store_audit(int64_t at, const char *actor, const char *address,
+    const char *action, const char *session, const char *outcome,
+    const char *reason)
+{
+	static struct query	q = QUERY("INSERT INTO audit_events (time,"
+	    " actor, address, action, session_id, outcome, reason)"
+	    " VALUES (?, ?, ?, ?, ?, ?, ?)");
+
+	return (db_write(&q, "ittTtTt", at, actor, address, action, session,
+	    outcome, reason));
+}
+
+int
+store_audit_trim(int64_t keep)
+{
+	static struct query	last =
+	    QUERY("SELECT max(rowid) FROM audit_events");
+	static struct query	trim = QUERY("DELETE FROM audit_events"
+	    " WHERE rowid > ? AND rowid <= ? AND outcome = 'refused'");
+	static int64_t		from;
+	int64_t			to;
+
+	if (db_read(&last, "") != 0)
+		return (-1);
+	to = db_int(&last, 0) - keep;
+	db_done(&last);
+	if (to > from + TRIM_ROWS)
+		to = from + TRIM_ROWS;
+	if (to <= from)
+		return (0);
+	if (db_write(&trim, "ii", from, to) != 0)
+		return (-1);
+	from = to;
+	return (0);
+}

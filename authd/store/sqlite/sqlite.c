@@ -1,0 +1,439 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * The embedded store: one SQLite file in WAL mode, its schema, the turn's
+ * transaction, statements. The one place in relayd that may wait for a disk.
+ */
+#include <sqlite3.h>
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/compat.h"
+#include "base/log.h"
+#include "authd/store/store.h"
+#include "sqlite.h"
+
+#define BUSY_MS		50	/* for a shell that looks into the file */
+
+static int	 store_setup(void);
+static int	 store_schema(void);
+static int	 db_run(const char *);
+static void	 db_failed(const char *);
+static int	 db_prepare(struct query *);
+static int	 db_bind(struct query *, const char *, va_list);
+
+static struct {
+	sqlite3		*db;
+	struct query	*prepared;
+	int		 in_turn;	/* a transaction is open */
+	int		 turn_failed;	/* its writes are void */
+	int		 down;		/* has been logged */
+	uint64_t	 spent_ns;
+} store;
+
+/*
+ * session_token and reconnect_token hold hashes. reconnect_prev, generation,
+ * org_role and organization_id in the log are relayd's own.
+ */
+static const char	schema[] =
+    "CREATE TABLE organizations (id TEXT PRIMARY KEY, name TEXT NOT NULL,"
+    " type TEXT NOT NULL, parent TEXT, created_at INTEGER NOT NULL,"
+    " deleted_at INTEGER);"
+    "CREATE INDEX organizations_parent ON organizations (parent);"
+    "CREATE TABLE systems (id TEXT PRIMARY KEY, name TEXT NOT NULL,"
+    " type TEXT, system_key TEXT NOT NULL UNIQUE,"
+    " system_secret_public TEXT NOT NULL,"
+    " system_secret_sha256 TEXT NOT NULL, organization_id TEXT,"
+    " support_enabled INTEGER NOT NULL DEFAULT 0, registered_at INTEGER,"
+    " suspended_at INTEGER, deleted_at INTEGER,"
+    " created_at INTEGER NOT NULL, updated_at INTEGER NOT NULL);"
+    "CREATE INDEX systems_organization ON systems (organization_id);"
+    "CREATE TABLE support_sessions (id TEXT PRIMARY KEY,"
+    " system_id TEXT NOT NULL REFERENCES systems (id) ON DELETE CASCADE,"
+    " node_id TEXT, session_token TEXT NOT NULL UNIQUE,"
+    " reconnect_token TEXT, reconnect_prev TEXT,"
+    " started_at INTEGER NOT NULL, expires_at INTEGER NOT NULL,"
+    " status TEXT NOT NULL CHECK (status IN ('pending', 'active',"
+    " 'closed', 'expired')), closed_at INTEGER, closed_by TEXT,"
+    " diagnostics TEXT, diagnostics_at INTEGER, users TEXT,"
+    " users_at INTEGER, created_at INTEGER NOT NULL,"
+    " updated_at INTEGER NOT NULL, generation INTEGER NOT NULL);"
+    "CREATE INDEX support_sessions_system ON support_sessions (system_id);"
+    "CREATE INDEX support_sessions_status ON support_sessions (status);"
+    "CREATE INDEX support_sessions_expires ON support_sessions (expires_at);"
+    "CREATE UNIQUE INDEX support_sessions_slot ON support_sessions"
+    " (system_id, ifnull(node_id, '')) WHERE status IN ('pending', 'active');"
+    "CREATE TABLE support_session_services (session_id TEXT NOT NULL"
+    " REFERENCES support_sessions (id) ON DELETE CASCADE, name TEXT NOT NULL,"
+    " target TEXT NOT NULL, label TEXT, tls INTEGER NOT NULL, added_by TEXT,"
+    " added_at INTEGER NOT NULL, PRIMARY KEY (session_id, name));"
+    "CREATE TABLE support_access_logs (id TEXT PRIMARY KEY,"
+    " session_id TEXT NOT NULL REFERENCES support_sessions (id)"
+    " ON DELETE CASCADE, operator_id TEXT NOT NULL, operator_name TEXT,"
+    " access_type TEXT NOT NULL, connected_at INTEGER NOT NULL,"
+    " disconnected_at INTEGER, metadata TEXT, org_role TEXT,"
+    " organization_id TEXT);"
+    "CREATE INDEX support_access_logs_session ON support_access_logs"
+    " (session_id, connected_at);"
+    "CREATE INDEX support_access_logs_open ON support_access_logs (id)"
+    " WHERE disconnected_at IS NULL;"
+    "CREATE TABLE audit_events (time INTEGER NOT NULL, actor TEXT,"
+    " address TEXT, action TEXT NOT NULL, session_id TEXT,"
+    " outcome TEXT NOT NULL, reason TEXT);"
+    "CREATE INDEX audit_events_time ON audit_events (time);"
+    "CREATE TABLE revocations (kind TEXT NOT NULL CHECK (kind IN ('token',"
+    " 'user')), id TEXT NOT NULL, until INTEGER NOT NULL, reason TEXT,"
+    " PRIMARY KEY (kind, id));";
+
+static uint64_t
+spend_begin(void)
+{
+	return (clock_ns());
+}
+
+static void
+spend_end(uint64_t from)
+{
+	store.spent_ns += clock_ns() - from;
+}
+
+uint64_t
+store_spent_ms(void)
+{
+	uint64_t	ms = store.spent_ns / 1000000;
+
+	store.spent_ns = 0;
+	return (ms);
+}
+
+int
+store_is_up(void)
+{
+	return (store.db != NULL && !store.down);
+}
+
+/* Said once when it goes; store_end() says when it is back. */
+static void
+db_failed(const char *what)
+{
+	if (store.in_turn)
+		store.turn_failed = 1;
+	if (store.down)
+		return;
+	store.down = 1;
+	log_warnx("store: down: %s: %s", what,
+	    store.db != NULL ? sqlite3_errmsg(store.db) : "not open");
+}
+
+static int
+db_run(const char *sql)
+{
+	uint64_t	from = spend_begin();
+	int		r;
+
+	r = sqlite3_exec(store.db, sql, NULL, NULL, NULL);
+	spend_end(from);
+	return (r == SQLITE_OK ? 0 : -1);
+}
+
+int
+store_open(const char *path)
+{
+	int	r;
+
+	if (store.db != NULL)
+		return (0);
+	r = sqlite3_open_v2(path, &store.db, SQLITE_OPEN_READWRITE |
+	    SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX, NULL);
+	if (r != SQLITE_OK || store_setup() == -1) {
+		if (!store.down)
+			log_warnx("store: cannot open: %s", store.db != NULL ?
+			    sqlite3_errmsg(store.db) : "out of memory");
+		store.down = 1;
+		sqlite3_close(store.db);
+		store.db = NULL;
+		return (-1);
+	}
+	if (store.down)
+		log_info("store: back");
+	store.down = 0;
+	return (0);
+}
+
+/*
+ * NORMAL: a commit survives the death of any process; the last few may be lost
+ * with the power, together with the accesses they were about.
+ */
+static int
+store_setup(void)
+{
+	sqlite3_busy_timeout(store.db, BUSY_MS);
+	sqlite3_extended_result_codes(store.db, 1);
+	if (db_run("PRAGMA journal_mode = WAL") == -1 ||
+	    db_run("PRAGMA synchronous = NORMAL") == -1 ||
+	    db_run("PRAGMA foreign_keys = ON") == -1 ||
+	    db_run("PRAGMA temp_store = MEMORY") == -1 ||
+	    db_run("PRAGMA trusted_schema = OFF") == -1)
+		return (-1);
+	return (store_schema());
+}
+
+static int
+schema_version(void)
+{
+	sqlite3_stmt	*s;
+	int		 v = -1;
+
+	if (sqlite3_prepare_v2(store.db, "PRAGMA user_version", -1, &s,
+	    NULL) != SQLITE_OK)
+		return (-1);
+	if (sqlite3_step(s) == SQLITE_ROW)
+		v = sqlite3_column_int(s, 0);
+	sqlite3_finalize(s);
+	return (v);
+}
+
+/* A new file is made at once; an old one is not touched. */
+static int
+store_schema(void)
+{
+	char	version[64];
+	int	v = schema_version();
+
+	if (v == STORE_SCHEMA)
+		return (0);
+	if (v != 0) {
+		if (v > 0 && !store.down) {
+			log_warnx("store: schema is version %d, not %d", v,
+			    STORE_SCHEMA);
+			store.down = 1;
+		}
+		return (-1);
+	}
+	snprintf(version, sizeof(version), "PRAGMA user_version = %d",
+	    STORE_SCHEMA);
+	if (db_run("BEGIN IMMEDIATE") == -1)
+		return (-1);
+	if (db_run(schema) == -1 || db_run(version) == -1 ||
+	    db_run("COMMIT") == -1) {
+		(void)db_run("ROLLBACK");
+		return (-1);
+	}
+	log_info("store: made a new one, schema %d", STORE_SCHEMA);
+	return (0);
+}
+
+void
+store_close(void)
+{
+	struct query	*q;
+
+	while ((q = store.prepared) != NULL) {
+		store.prepared = q->next;
+		sqlite3_finalize(q->stmt);
+		q->stmt = NULL;
+	}
+	sqlite3_close(store.db);
+	store.db = NULL;
+	store.in_turn = store.turn_failed = 0;
+}
+
+int
+store_end(void)
+{
+	int	failed;
+
+	if (!store.in_turn)
+		return (0);
+	if (!store.turn_failed && db_run("COMMIT") == -1)
+		db_failed("commit");
+	failed = store.turn_failed;
+	if (failed && !sqlite3_get_autocommit(store.db))
+		(void)db_run("ROLLBACK");
+	store.in_turn = store.turn_failed = 0;
+	if (failed)
+		return (-1);
+	if (store.down)
+		log_info("store: back");
+	store.down = 0;
+	return (0);
+}
+
+/* The version is written as it is: a page goes to the disk, or does not. */
+int
+store_probe(void)
+{
+	char	sql[64];
+
+	if (store.db == NULL)
+		return (-1);
+	if (!store.down)
+		return (0);
+	(void)store_end();
+	snprintf(sql, sizeof(sql), "PRAGMA user_version = %d", STORE_SCHEMA);
+	if (db_run("BEGIN IMMEDIATE") == -1)
+		return (-1);
+	if (db_run(sql) == -1 || db_run("COMMIT") == -1) {
+		(void)db_run("ROLLBACK");
+		return (-1);
+	}
+	log_info("store: back");
+	store.down = 0;
+	return (0);
+}
+
+/*
+ * A failure to begin is remembered too, so that nobody who wrote in this turn
+ * is told that it worked.
+ */
+static int
+turn_begin(void)
+{
+	if (store.in_turn)
+		return (store.turn_failed ? -1 : 0);
+	store.in_turn = 1;
+	if (store.db == NULL || db_run("BEGIN IMMEDIATE") == -1) {
+		db_failed("begin");
+		return (-1);
+	}
+	return (0);
+}
+
+static int
+db_prepare(struct query *q)
+{
+	if (q->stmt != NULL)
+		return (0);
+	if (store.db == NULL || sqlite3_prepare_v3(store.db, q->sql, -1,
+	    SQLITE_PREPARE_PERSISTENT, &q->stmt, NULL) != SQLITE_OK) {
+		db_failed("prepare");
+		return (-1);
+	}
+	q->next = store.prepared;
+	store.prepared = q;
+	return (0);
+}
+
+static int
+db_bind(struct query *q, const char *types, va_list ap)
+{
+	const char	*s;
+	int		 i, r = SQLITE_OK;
+
+	for (i = 1; *types != '\0' && r == SQLITE_OK; types++, i++) {
+		switch (*types) {
+		case 't':
+		case 'T':
+			s = va_arg(ap, const char *);
+			r = *types == 't' && s[0] == '\0' ?
+			    sqlite3_bind_null(q->stmt, i) :
+			    sqlite3_bind_text(q->stmt, i, s, -1,
+			    SQLITE_TRANSIENT);
+			break;
+		case 'j':
+			s = va_arg(ap, const char *);
+			r = sqlite3_bind_text64(q->stmt, i, s,
+			    va_arg(ap, size_t), SQLITE_TRANSIENT, SQLITE_UTF8);
+			break;
+		case 'i':
+			r = sqlite3_bind_int64(q->stmt, i,
+			    va_arg(ap, int64_t));
+			break;
+		case 'n':
+			r = sqlite3_bind_int(q->stmt, i, va_arg(ap, int));
+			break;
+		default:
+			r = SQLITE_MISUSE;
+		}
+	}
+	return (r == SQLITE_OK ? 0 : -1);
+}
+
+int
+db_write(struct query *q, const char *types, ...)
+{
+	uint64_t	from = spend_begin();
+	va_list		ap;
+	int		r = -1;
+
+	if (turn_begin() == -1 || db_prepare(q) == -1)
+		goto out;
+	va_start(ap, types);
+	r = db_bind(q, types, ap);
+	va_end(ap);
+	if (r == 0)
+		r = sqlite3_step(q->stmt);
+	if (r == SQLITE_DONE || r == SQLITE_ROW) {
+		r = 0;
+	} else if (r == SQLITE_CONSTRAINT_UNIQUE ||
+	    r == SQLITE_CONSTRAINT_PRIMARYKEY) {
+		r = STORE_TAKEN;
+	} else {
+		r = -1;
+		db_failed("write");
+	}
+	db_done(q);
+out:
+	spend_end(from);
+	return (r);
+}
+
+int
+db_read(struct query *q, const char *types, ...)
+{
+	va_list	ap;
+	int	r;
+
+	if (db_prepare(q) == -1)
+		return (-1);
+	va_start(ap, types);
+	r = db_bind(q, types, ap);
+	va_end(ap);
+	if (r == -1) {
+		db_failed("bind");
+		db_done(q);
+		return (-1);
+	}
+	return (db_step(q));
+}
+
+int
+db_step(struct query *q)
+{
+	uint64_t	from = spend_begin();
+	int		r;
+
+	r = sqlite3_step(q->stmt);
+	spend_end(from);
+	if (r == SQLITE_ROW)
+		return (0);
+	if (r != SQLITE_DONE)
+		db_failed("read");
+	db_done(q);
+	return (r == SQLITE_DONE ? STORE_NONE : -1);
+}
+
+/* Bound values may be hashes of secrets: they do not stay. */
+void
+db_done(struct query *q)
+{
+	sqlite3_reset(q->stmt);
+	sqlite3_clear_bindings(q->stmt);
+}
+
+void
+db_text(struct query *q, int i, char *dst, size_t size)
+{
+	const char	*s = (const char *)sqlite3_column_text(q->stmt, i);
+
+	if (strlcpy(dst, s != NULL ? s : "", size) >= size)
+		dst[size - 1] = '\0';
+}
+
+int64_t
+db_int(struct query *q, int i)
+{
+	return (sqlite3_column_int64(q->stmt, i));
+}

@@ -1,0 +1,221 @@
+/* SPDX-License-Identifier: ISC */
+/* Systems, organizations, who sees what, revocations. */
+#include <string.h>
+#include <strings.h>
+
+#include "base/compat.h"
+#include "authd/store/store.h"
+#include "sqlite.h"
+
+#define SYSTEM_COLUMNS							\
+	"SELECT id, name, system_key, system_secret_public,"		\
+	" system_secret_sha256, organization_id, type, support_enabled,"	\
+	" suspended_at, deleted_at, created_at FROM systems "
+
+static void
+system_fill(struct query *q, struct system_row *s)
+{
+	memset(s, 0, sizeof(*s));
+	db_text(q, 0, s->id, sizeof(s->id));
+	db_text(q, 1, s->name, sizeof(s->name));
+	db_text(q, 2, s->key, sizeof(s->key));
+	db_text(q, 3, s->secret_public, sizeof(s->secret_public));
+	db_text(q, 4, s->secret_stored, sizeof(s->secret_stored));
+	db_text(q, 5, s->org_id, sizeof(s->org_id));
+	db_text(q, 6, s->type, sizeof(s->type));
+	s->support_enabled = db_int(q, 7) != 0;
+	s->suspended_at = db_int(q, 8);
+	s->deleted_at = db_int(q, 9);
+	s->created_at = db_int(q, 10);
+	db_done(q);
+}
+
+int
+store_system_by_key(const char *key, struct system_row *s)
+{
+	static struct query	q =
+	    QUERY(SYSTEM_COLUMNS "WHERE system_key = ?");
+	int			r;
+
+	if ((r = db_read(&q, "T", key)) == 0)
+		system_fill(&q, s);
+	return (r);
+}
+
+int
+store_system_by_id(const char *id, struct system_row *s)
+{
+	static struct query	q = QUERY(SYSTEM_COLUMNS "WHERE id = ?");
+	int			r;
+
+	if ((r = db_read(&q, "T", id)) == 0)
+		system_fill(&q, s);
+	return (r);
+}
+
+int
+store_system_next(const char *after, struct system_row *s)
+{
+	static struct query	q = QUERY(SYSTEM_COLUMNS
+	    "WHERE id > ? AND deleted_at IS NULL ORDER BY id LIMIT 1");
+	int			r;
+
+	if ((r = db_read(&q, "T", after)) == 0)
+		system_fill(&q, s);
+	return (r);
+}
+
+int
+store_system_add(const struct system_row *s)
+{
+	static struct query	q = QUERY("INSERT INTO systems (id, name,"
+	    " system_key, system_secret_public, system_secret_sha256,"
+	    " organization_id, type, support_enabled, registered_at,"
+	    " created_at, updated_at)"
+	    " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?9, ?9)");
+
+	return (db_write(&q, "TTTTTttni", s->id, s->name, s->key,
+	    s->secret_public, s->secret_stored, s->org_id, s->type,
+	    s->support_enabled, s->created_at));
+}
+
+int
+store_system_enable(const char *id, int enabled, int64_t now)
+{
+	static struct query	q = QUERY("UPDATE systems SET"
+	    " support_enabled = ?2, updated_at = ?3 WHERE id = ?1");
+
+	return (db_write(&q, "Tni", id, enabled, now));
+}
+
+int
+store_system_delete(const char *id, int64_t now)
+{
+	static struct query	q = QUERY("UPDATE systems SET deleted_at = ?2,"
+	    " support_enabled = 0, updated_at = ?2 WHERE id = ?1");
+
+	return (db_write(&q, "Ti", id, now));
+}
+
+static void
+org_fill(struct query *q, struct org_row *o)
+{
+	memset(o, 0, sizeof(*o));
+	db_text(q, 0, o->id, sizeof(o->id));
+	db_text(q, 1, o->name, sizeof(o->name));
+	db_text(q, 2, o->type, sizeof(o->type));
+	db_text(q, 3, o->parent, sizeof(o->parent));
+	db_done(q);
+}
+
+int
+store_org_add(const struct org_row *o, int64_t now)
+{
+	static struct query	q = QUERY("INSERT INTO organizations (id, name,"
+	    " type, parent, created_at) VALUES (?, ?, ?, ?, ?)");
+
+	return (db_write(&q, "TTTti", o->id, o->name, o->type, o->parent, now));
+}
+
+int
+store_org_get(const char *id, struct org_row *o)
+{
+	static struct query	q = QUERY("SELECT id, name, type, parent"
+	    " FROM organizations WHERE id = ? AND deleted_at IS NULL");
+	int			r;
+
+	if ((r = db_read(&q, "T", id)) == 0)
+		org_fill(&q, o);
+	return (r);
+}
+
+int
+store_org_next(const char *after, struct org_row *o)
+{
+	static struct query	q = QUERY("SELECT id, name, type, parent"
+	    " FROM organizations WHERE id > ? AND deleted_at IS NULL"
+	    " ORDER BY id LIMIT 1");
+	int			r;
+
+	if ((r = db_read(&q, "T", after)) == 0)
+		org_fill(&q, o);
+	return (r);
+}
+
+int
+store_org_delete(const char *id, int64_t now)
+{
+	static struct query	q = QUERY("UPDATE organizations"
+	    " SET deleted_at = ?2 WHERE id = ?1");
+
+	return (db_write(&q, "Ti", id, now));
+}
+
+/*
+ * "Created by" is the parent; what was deleted does not count, also as the
+ * caller's own. An organization may be unknown here: then it was not deleted.
+ * `o` is the system's organization, `r` its creator.
+ */
+#define VISIBLE_FROM							\
+	"SELECT 1 FROM systems s"					\
+	" LEFT JOIN organizations o ON o.id = s.organization_id"	\
+	" AND o.deleted_at IS NULL"					\
+	" LEFT JOIN organizations r ON r.id = o.parent"			\
+	" AND r.deleted_at IS NULL WHERE s.id = ?1"			\
+	" AND NOT EXISTS (SELECT 1 FROM organizations d"		\
+	" WHERE d.id = ?2 AND d.deleted_at IS NOT NULL) AND "
+#define OWN		"s.organization_id = ?2"
+#define OWN_CUSTOMER	"(o.type = 'customer' AND o.parent = ?2)"
+#define OWN_RESELLER	"(o.type = 'reseller' AND o.parent = ?2)"
+#define RESELLERS_CUSTOMER						\
+	"(o.type = 'customer' AND r.type = 'reseller' AND r.parent = ?2)"
+
+static int
+ask(struct query *q, const char *system_id, const char *org_id)
+{
+	int	r;
+
+	if ((r = db_read(q, "Tt", system_id, org_id)) == 0)
+		db_done(q);
+	return (r);
+}
+
+int
+store_visible(const char *org_role, const char *org_id, const char *system_id)
+{
+	static struct query	owner = QUERY("SELECT 1 FROM systems"
+	    " WHERE id = ?1 AND (1 OR ?2)");
+	static struct query	distributor = QUERY(VISIBLE_FROM "(" OWN
+	    " OR " OWN_RESELLER " OR " OWN_CUSTOMER " OR "
+	    RESELLERS_CUSTOMER ")");
+	static struct query	reseller = QUERY(VISIBLE_FROM "(" OWN " OR "
+	    OWN_CUSTOMER ")");
+	static struct query	customer = QUERY(VISIBLE_FROM OWN);
+
+	if (strcasecmp(org_role, "owner") == 0)
+		return (ask(&owner, system_id, org_id));
+	if (strcasecmp(org_role, "distributor") == 0)
+		return (ask(&distributor, system_id, org_id));
+	if (strcasecmp(org_role, "reseller") == 0)
+		return (ask(&reseller, system_id, org_id));
+	if (strcasecmp(org_role, "customer") == 0)
+		return (ask(&customer, system_id, org_id));
+	return (STORE_NONE);
+}
+
+int
+store_revoked(const char *token_id, const char *user, int64_t now,
+    char kind[WORD_SIZE], char reason[MESSAGE_SIZE])
+{
+	static struct query	q = QUERY("SELECT kind, reason FROM revocations"
+	    " WHERE ((kind = 'token' AND id = ?1) OR"
+	    " (kind = 'user' AND id = ?2)) AND until > ?3 LIMIT 1");
+	int			r;
+
+	if ((r = db_read(&q, "tti", token_id, user, now)) != 0)
+		return (r);
+	db_text(&q, 0, kind, WORD_SIZE);
+	db_text(&q, 1, reason, MESSAGE_SIZE);
+	db_done(&q);
+	return (0);
+}

@@ -1,0 +1,169 @@
+/* SPDX-License-Identifier: ISC */
+#ifndef STORE_H
+#define STORE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "imsg/msg.h"
+#include "authd/cred/secret.h"
+
+/*
+ * What outlives the processes. One interface; the back end here is SQLite
+ * (store_sqlite*.c). Table and column names: operator-api.md, section 10.
+ *
+ * All writes of one turn of the loop are one transaction: the first write
+ * begins it, store_end() ends it. Times are milliseconds since 1970, 0: unset.
+ * Calls return 0; STORE_NONE when a question has no answer; -1 when the store
+ * failed, which is logged once until it works again, and makes every write of
+ * the turn void.
+ */
+#define STORE_NONE	(-2)
+#define STORE_TAKEN	(-3)	/* a key that must be unique is in use */
+
+#define STORE_SCHEMA	1	/* version in the file */
+
+/*
+ * Open or make the file. -1: not now, call again later; nothing else may be
+ * called until it has succeeded, except store_end() and store_close().
+ */
+int	store_open(const char *path);
+void	store_close(void);
+/* Is it open and did the last transaction work? */
+int	store_is_up(void);
+/*
+ * End the turn: 0 when everything written since the last call is in the store
+ * (or nothing was), -1 when nothing of it is.
+ */
+int	store_end(void);
+/* Down: try a write that changes nothing. 0 when it works again, else -1. */
+int	store_probe(void);
+/* Milliseconds spent in the store since the last call. */
+uint64_t store_spent_ms(void);
+
+/* --- systems --- */
+
+struct system_row {
+	char	id[ID_SIZE], name[NAME_SIZE], key[SYSKEY_SIZE];
+	char	secret_public[SECRET_PUBLIC_SIZE];
+	char	secret_stored[SECRET_STORED_SIZE];
+	char	org_id[ID_SIZE], type[WORD_SIZE];
+	int	support_enabled;
+	int64_t	suspended_at, deleted_at, created_at;
+};
+
+int	store_system_by_key(const char *key, struct system_row *);
+int	store_system_by_id(const char *id, struct system_row *);
+int	store_system_add(const struct system_row *);
+int	store_system_enable(const char *id, int enabled, int64_t now);
+int	store_system_delete(const char *id, int64_t now);
+/* Rows after `after` (an id, "" for the first), not deleted, by id. */
+int	store_system_next(const char *after, struct system_row *);
+
+/* --- organizations --- */
+
+struct org_row {
+	char	id[ID_SIZE], name[NAME_SIZE], type[WORD_SIZE], parent[ID_SIZE];
+};
+
+int	store_org_add(const struct org_row *, int64_t now);
+int	store_org_get(const char *id, struct org_row *);
+int	store_org_delete(const char *id, int64_t now);
+int	store_org_next(const char *after, struct org_row *);
+
+/*
+ * May this role of this organization see the system? 0 yes, STORE_NONE no.
+ * operator-api.md, section 3.
+ */
+int	store_visible(const char *org_role, const char *org_id,
+	    const char *system_id);
+
+/* --- sessions --- */
+
+struct session_row {
+	char	id[UUID_SIZE], system_id[ID_SIZE], node[NODE_SIZE];
+	char	token_hash[HEX64_SIZE];
+	char	reconnect_hash[HEX64_SIZE], reconnect_prev[HEX64_SIZE];
+	int64_t	started_at, expires_at, closed_at, created_at, updated_at;
+	int64_t	diagnostics_at;
+	int	status;			/* enum session_status */
+	char	closed_by[WORD_SIZE];	/* "" nobody yet */
+	uint64_t generation;
+};
+
+int	store_session_insert(const struct session_row *);
+/* Everything of the row that changes in its life; clears users at the end. */
+int	store_session_update(const struct session_row *);
+int	store_session_get(const char *id, struct session_row *);
+/* Open rows (pending, active) after an id, by id. */
+int	store_session_next_open(const char *after, struct session_row *);
+int	store_session_diagnostics(const char *id, const char *json, size_t len,
+	    int64_t now);
+
+/* --- the list of sessions, a group per system --- */
+
+#define STATUS_BIT(status)	(1U << (status))
+#define STATUS_ALL		0x0fU
+
+struct list_query {
+	char		org_role[WORD_SIZE], org_id[ID_SIZE];
+	char		system_id[ID_SIZE];	/* "" all */
+	uint32_t	statuses;		/* STATUS_BIT()s */
+	char		sort_by[WORD_SIZE];	/* unknown: created_at */
+	int		descending;
+	uint32_t	page, page_size;
+};
+
+struct group_row {
+	char	system_id[ID_SIZE];
+	int64_t	started_at, expires_at;
+	int	status;
+	int64_t	sessions, nodes;
+};
+
+int	store_groups_count(const struct list_query *, int64_t *total);
+/* Up to page_size rows; *n says how many. */
+int	store_groups(const struct list_query *, struct group_row *, size_t *n);
+/*
+ * The group's open rows among those that the query matches, by node (none
+ * first), newest first: calls back for each.
+ */
+int	store_group_sessions(const struct list_query *, const char *system_id,
+	    void (*fn)(const struct session_row *, void *), void *arg);
+
+/* --- access log, audit --- */
+
+struct access_row {
+	char	id[UUID_SIZE], session_id[UUID_SIZE];
+	char	operator_id[ID_SIZE], operator_name[NAME_SIZE];
+	char	type[WORD_SIZE];	/* ui_proxy, web_terminal */
+	char	org_role[WORD_SIZE], org_id[ID_SIZE];
+	int64_t	connected_at, disconnected_at;
+	char	metadata[2048];		/* JSON text */
+};
+
+int	store_access_insert(const struct access_row *);
+int	store_access_update(const struct access_row *);
+/* Rows not yet disconnected after an id, by id. */
+int	store_access_next_open(const char *after, struct access_row *);
+
+int	store_audit(int64_t at, const char *actor, const char *address,
+	    const char *action, const char *session, const char *outcome,
+	    const char *reason);
+
+/*
+ * Of refusals the newest `keep` events are enough: a part of the older ones
+ * goes, what was done stays. Call it as often as refusals are written.
+ */
+int	store_audit_trim(int64_t keep);
+
+/* --- revocations --- */
+
+/*
+ * Is this token or user revoked at `now`? 0 yes (what it is, "token" or
+ * "user", in kind, why in reason), STORE_NONE no.
+ */
+int	store_revoked(const char *token_id, const char *user, int64_t now,
+	    char kind[WORD_SIZE], char reason[MESSAGE_SIZE]);
+
+#endif

@@ -1,0 +1,160 @@
+/* SPDX-License-Identifier: ISC */
+
+/*
+ * The framing of a chunked body (RFC 9112, section 7.1), looked at while the
+ * body streams past. llhttp would do, but takes its input apart into calls and
+ * is, in this part, lenient in ways that differ from build to build; a
+ * disagreement about where a body ends is how requests are smuggled.
+ */
+
+#include <string.h>
+
+#include "head.h"
+
+#define SIZE_DIGITS	15	/* so that a size never overflows */
+
+enum {
+	CH_SIZE,		/* at or in the size */
+	CH_BLANK,		/* in blanks behind it */
+	CH_EXT,			/* behind ';', up to CR */
+	CH_SIZE_LF,
+	CH_DATA,
+	CH_DATA_CR,
+	CH_DATA_LF,
+	CH_TRAILER,		/* at the start of a line behind the last chunk */
+	CH_FIELD,		/* in such a line */
+	CH_FIELD_LF,
+	CH_END_LF,
+	CH_DONE,
+	CH_BROKEN
+};
+
+static int	chunk_size(struct httphead_chunk *, unsigned char);
+static int	chunk_trailer(struct httphead_chunk *, unsigned char);
+static int	chunk_framing(struct httphead_chunk *, unsigned char);
+
+static int
+is_control(unsigned char b)
+{
+	return ((b < 0x20 && b != '\t') || b == 0x7f);
+}
+
+static int
+hex_value(unsigned char b)
+{
+	if (b >= '0' && b <= '9')
+		return (b - '0');
+	b |= 0x20;
+	if (b >= 'a' && b <= 'f')
+		return (b - 'a' + 10);
+	return (-1);
+}
+
+/* A byte of the size line; returns the next state. */
+static int
+chunk_size(struct httphead_chunk *c, unsigned char b)
+{
+	int		 v;
+
+	if (++c->line_len > HTTPHEAD_CHUNK_LINE)
+		return (CH_BROKEN);
+	if (c->state == CH_SIZE && (v = hex_value(b)) != -1) {
+		if (++c->digits > SIZE_DIGITS)
+			return (CH_BROKEN);
+		c->left = c->left << 4 | v;
+		return (CH_SIZE);
+	}
+	if (c->digits == 0)
+		return (CH_BROKEN);
+	if (b == '\r')
+		return (CH_SIZE_LF);
+	if (c->state == CH_EXT || b == ';')
+		return (is_control(b) ? CH_BROKEN : CH_EXT);
+	return (b == ' ' || b == '\t' ? CH_BLANK : CH_BROKEN);
+}
+
+/* A byte behind the last chunk; returns the next state. */
+static int
+chunk_trailer(struct httphead_chunk *c, unsigned char b)
+{
+	if (++c->line_len > HTTPHEAD_TRAILER_MAX)
+		return (CH_BROKEN);
+	if (b == '\r')
+		return (c->state == CH_TRAILER ? CH_END_LF : CH_FIELD_LF);
+	if (is_control(b))
+		return (CH_BROKEN);
+	if (c->state == CH_TRAILER && (b == ' ' || b == '\t' || b == ':'))
+		return (CH_BROKEN);
+	return (CH_FIELD);
+}
+
+/* One byte that is not chunk data; returns the next state. */
+static int
+chunk_framing(struct httphead_chunk *c, unsigned char b)
+{
+	switch (c->state) {
+	case CH_SIZE:
+	case CH_BLANK:
+	case CH_EXT:
+		return (chunk_size(c, b));
+	case CH_SIZE_LF:
+		c->line_len = 0;
+		if (b != '\n')
+			return (CH_BROKEN);
+		return (c->left == 0 ? CH_TRAILER : CH_DATA);
+	case CH_DATA_CR:
+		return (b == '\r' ? CH_DATA_LF : CH_BROKEN);
+	case CH_DATA_LF:
+		c->digits = 0;
+		return (b == '\n' ? CH_SIZE : CH_BROKEN);
+	case CH_TRAILER:
+	case CH_FIELD:
+		return (chunk_trailer(c, b));
+	case CH_FIELD_LF:
+		return (b == '\n' ? CH_TRAILER : CH_BROKEN);
+	case CH_END_LF:
+		return (b == '\n' ? CH_DONE : CH_BROKEN);
+	}
+	return (CH_BROKEN);
+}
+
+ssize_t
+httphead_chunk_next(struct httphead_chunk *c, const char *buf, size_t len,
+    struct slice *data)
+{
+	size_t		 i = 0;
+
+	data->s = buf;
+	data->len = 0;
+	while (i < len && !c->done) {
+		if (c->state == CH_DATA) {
+			data->s = buf + i;
+			data->len = len - i < c->left ? len - i : c->left;
+			c->left -= data->len;
+			if (c->left == 0)
+				c->state = CH_DATA_CR;
+			return (i + data->len);
+		}
+		c->state = chunk_framing(c, buf[i++]);
+		if (c->state == CH_BROKEN)
+			return (-1);
+		c->done = c->state == CH_DONE;
+	}
+	return (i);
+}
+
+ssize_t
+httphead_chunk_scan(struct httphead_chunk *c, const char *buf, size_t len)
+{
+	struct slice	 data;
+	size_t		 used = 0;
+	ssize_t		 n;
+
+	while (used < len && !c->done) {
+		if ((n = httphead_chunk_next(c, buf + used, len - used,
+		    &data)) == -1)
+			return (-1);
+		used += n;
+	}
+	return (used);
+}

@@ -1,0 +1,310 @@
+/* SPDX-License-Identifier: ISC */
+
+/*
+ * One head: first all its bytes are found and checked (httphead_scan.c), then
+ * llhttp takes them apart in one go, then it is asked whether all parsers on
+ * the way will read the same thing out of them (httphead_target.c,
+ * httphead_fields.c). llhttp's build options do not matter to the answer:
+ * what it may be lenient about is refused before or after it.
+ */
+
+#include <string.h>
+
+#include <llhttp.h>
+
+#include "head_int.h"
+
+/* What the callbacks fill. */
+struct parse {
+	struct httphead	*h;
+	int		 done;		/* the empty line was reached */
+	int		 too_many;	/* fields */
+};
+
+static int	on_url(llhttp_t *, const char *, size_t);
+static int	on_field(llhttp_t *, const char *, size_t);
+static int	on_value(llhttp_t *, const char *, size_t);
+static int	on_complete(llhttp_t *);
+static int	is_token(const char *, size_t);
+static int	run(struct httphead *, int, const char *, const char *,
+		    llhttp_t *, struct httphead_fault *);
+static int	check_names(const struct httphead *, struct httphead_fault *);
+static int	request_line(struct httphead *, const char *, const char *,
+		    struct httphead_fault *);
+static int	parse_request(struct httphead *, const char *, const char *,
+		    struct httphead_fault *);
+static int	status_line(struct httphead *, const char *, const char *,
+		    struct httphead_fault *);
+static int	parse_response(struct httphead *, int, const char *,
+		    const char *, struct httphead_fault *);
+
+static const llhttp_settings_t settings = {
+	.on_url = on_url,
+	.on_header_field = on_field,
+	.on_header_value = on_value,
+	.on_headers_complete = on_complete
+};
+
+static int
+on_url(llhttp_t *ll, const char *s, size_t len)
+{
+	struct parse	*p = ll->data;
+
+	p->h->target.s = s;
+	p->h->target.len = len;
+	return (0);
+}
+
+/* The head lies in one piece and no line is folded: one call for each name. */
+static int
+on_field(llhttp_t *ll, const char *s, size_t len)
+{
+	struct parse		*p = ll->data;
+	struct httphead_field	*fd;
+
+	if (p->h->nfields == HTTPHEAD_FIELDS) {
+		p->too_many = 1;
+		return (-1);
+	}
+	fd = &p->h->field[p->h->nfields++];
+	fd->name.s = s;
+	fd->name.len = len;
+	fd->value.s = s + len;
+	fd->value.len = 0;
+	return (0);
+}
+
+static int
+on_value(llhttp_t *ll, const char *s, size_t len)
+{
+	struct parse		*p = ll->data;
+	struct httphead_field	*fd;
+
+	if (p->h->nfields == 0)
+		return (-1);
+	while (len > 0 && (s[len - 1] == ' ' || s[len - 1] == '\t'))
+		len--;
+	while (len > 0 && (*s == ' ' || *s == '\t')) {
+		s++;
+		len--;
+	}
+	fd = &p->h->field[p->h->nfields - 1];
+	fd->value.s = s;
+	fd->value.len = len;
+	return (0);
+}
+
+static int
+on_complete(llhttp_t *ll)
+{
+	struct parse	*p = ll->data;
+
+	p->done = 1;
+	return (HPE_PAUSED);
+}
+
+/* Whether all bytes may stand in a method or field name (RFC 9110, 5.6.2). */
+static int
+is_token(const char *s, size_t len)
+{
+	static const char	 ok[256] = {
+		['!'] = 1, ['#'] = 1, ['$'] = 1, ['%'] = 1, ['&'] = 1,
+		['\''] = 1, ['*'] = 1, ['+'] = 1, ['-'] = 1, ['.'] = 1,
+		['^'] = 1, ['_'] = 1, ['`'] = 1, ['|'] = 1, ['~'] = 1,
+		['0'] = 1, ['1'] = 1, ['2'] = 1, ['3'] = 1, ['4'] = 1,
+		['5'] = 1, ['6'] = 1, ['7'] = 1, ['8'] = 1, ['9'] = 1,
+		['A'] = 1, ['B'] = 1, ['C'] = 1, ['D'] = 1, ['E'] = 1,
+		['F'] = 1, ['G'] = 1, ['H'] = 1, ['I'] = 1, ['J'] = 1,
+		['K'] = 1, ['L'] = 1, ['M'] = 1, ['N'] = 1, ['O'] = 1,
+		['P'] = 1, ['Q'] = 1, ['R'] = 1, ['S'] = 1, ['T'] = 1,
+		['U'] = 1, ['V'] = 1, ['W'] = 1, ['X'] = 1, ['Y'] = 1,
+		['Z'] = 1, ['a'] = 1, ['b'] = 1, ['c'] = 1, ['d'] = 1,
+		['e'] = 1, ['f'] = 1, ['g'] = 1, ['h'] = 1, ['i'] = 1,
+		['j'] = 1, ['k'] = 1, ['l'] = 1, ['m'] = 1, ['n'] = 1,
+		['o'] = 1, ['p'] = 1, ['q'] = 1, ['r'] = 1, ['s'] = 1,
+		['t'] = 1, ['u'] = 1, ['v'] = 1, ['w'] = 1, ['x'] = 1,
+		['y'] = 1, ['z'] = 1
+	};
+	size_t			 i;
+
+	for (i = 0; i < len; i++)
+		if (!ok[(unsigned char)s[i]])
+			return (0);
+	return (len != 0);
+}
+
+/* Let llhttp take the head apart: `s` to `end`, complete. */
+static int
+run(struct httphead *h, int type, const char *s, const char *end,
+    llhttp_t *ll, struct httphead_fault *f)
+{
+	struct parse	 p = { .h = h };
+	llhttp_errno_t	 err;
+
+	h->nfields = 0;
+	h->target.s = NULL;
+	h->target.len = 0;
+	llhttp_init(ll, type, &settings);
+	ll->data = &p;
+	err = llhttp_execute(ll, s, end - s);
+	ll->data = NULL;
+	if (p.too_many)
+		return (httphead_fault(f, 431, "too many fields"));
+	if (!p.done || err != HPE_PAUSED)
+		return (httphead_fault(f, 400, "malformed head"));
+	return (check_names(h, f));
+}
+
+/* llhttp's lenient build lets blanks into names. */
+static int
+check_names(const struct httphead *h, struct httphead_fault *f)
+{
+	const struct slice	*n;
+	size_t			 i;
+
+	for (i = 0; i < h->nfields; i++) {
+		n = &h->field[i].name;
+		if (!is_token(n->s, n->len) || n->s[n->len] != ':')
+			return (httphead_fault(f, 400, "bad field name"));
+	}
+	return (0);
+}
+
+/*
+ * The request line is exactly: method, blank, target, blank, version. Judged
+ * before llhttp, so that the refusal has the right status.
+ */
+static int
+request_line(struct httphead *h, const char *s, const char *end,
+    struct httphead_fault *f)
+{
+	const char	*eol, *sp, *v;
+
+	eol = memchr(s, '\r', end - s);
+	sp = memchr(s, ' ', eol - s);
+	if (sp == NULL || !is_token(s, sp - s) || eol - s < 12)
+		return (httphead_fault(f, 400, "bad request line"));
+	v = eol - 8;
+	if (v <= sp + 1 || v[-1] != ' ' || memcmp(v, "HTTP/", 5) != 0 ||
+	    v[5] < '0' || v[5] > '9' || v[6] != '.' || v[7] < '0' ||
+	    v[7] > '9' || memchr(sp + 1, ' ', v - 1 - (sp + 1)) != NULL)
+		return (httphead_fault(f, 400, "bad request line"));
+	if (v[5] != '1' || v[7] > '1')
+		return (httphead_fault(f, 505, "HTTP version not supported"));
+	h->minor = v[7] - '0';
+	h->method_name.s = s;
+	h->method_name.len = sp - s;
+	return (0);
+}
+
+static int
+parse_request(struct httphead *h, const char *s, const char *end,
+    struct httphead_fault *f)
+{
+	struct httphead_known	 k;
+	llhttp_t		 ll;
+
+	if (request_line(h, s, end, f) == -1)
+		return (-1);
+	if (run(h, HTTP_REQUEST, s, end, &ll, f) == -1) {
+		if (llhttp_get_errno(&ll) == HPE_INVALID_METHOD)
+			return (httphead_fault(f, 501, "unknown method"));
+		return (-1);
+	}
+	h->method = ll.method;
+	h->status = 0;
+	if (h->method == HTTP_CONNECT)
+		return (httphead_fault(f, 501, "CONNECT"));
+	if (h->target.s != s + h->method_name.len + 1)
+		return (httphead_fault(f, 400, "bad request line"));
+	if (httphead_fields(h, 1, &k, f) == -1 ||
+	    httphead_target(h, k.host, f) == -1 ||
+	    httphead_frame_request(h, &k, f) == -1)
+		return (-1);
+	return (0);
+}
+
+int
+httphead_request(struct httphead *h, struct httphead_scan *sc,
+    const char *buf, size_t len, int *status, const char **why)
+{
+	struct httphead_fault	 f = { 0, NULL };
+	const char		*s;
+	size_t			 n;
+	int			 rv;
+
+	rv = httphead_scan(sc, buf, len, HTTPHEAD_MAX, 1, &n, &f);
+	if (rv == 1) {
+		s = buf[0] == '\r' ? buf + 2 : buf;
+		h->head_len = n;
+		if (parse_request(h, s, buf + n, &f) == -1)
+			rv = -1;
+	}
+	if (rv == -1) {
+		*status = f.status;
+		if (why != NULL)
+			*why = f.why;
+	}
+	return (rv);
+}
+
+/* `HTTP/1.x NNN`, and a blank if a reason follows (RFC 9112, section 4). */
+static int
+status_line(struct httphead *h, const char *s, const char *end,
+    struct httphead_fault *f)
+{
+	const char	*eol = memchr(s, '\r', end - s);
+	int		 i;
+
+	if (eol - s < 12 || memcmp(s, "HTTP/1.", 7) != 0 ||
+	    (s[7] != '0' && s[7] != '1') || s[8] != ' ' ||
+	    (eol - s > 12 && s[12] != ' '))
+		return (httphead_fault(f, 502, "bad status line"));
+	h->minor = s[7] - '0';
+	h->status = 0;
+	for (i = 9; i < 12; i++) {
+		if (s[i] < '0' || s[i] > '9')
+			return (httphead_fault(f, 502, "bad status"));
+		h->status = h->status * 10 + (s[i] - '0');
+	}
+	if (h->status < 100)
+		return (httphead_fault(f, 502, "bad status"));
+	h->reason.s = eol - s > 13 ? s + 13 : eol;
+	h->reason.len = eol - h->reason.s;
+	return (0);
+}
+
+static int
+parse_response(struct httphead *h, int method, const char *s, const char *end,
+    struct httphead_fault *f)
+{
+	struct httphead_known	 k;
+	llhttp_t		 ll;
+
+	if (status_line(h, s, end, f) == -1 ||
+	    run(h, HTTP_RESPONSE, s, end, &ll, f) == -1 ||
+	    httphead_fields(h, 0, &k, f) == -1 ||
+	    httphead_frame_response(h, method, &k, f) == -1)
+		return (-1);
+	h->method = method;
+	return (0);
+}
+
+int
+httphead_response(struct httphead *h, struct httphead_scan *sc, int method,
+    const char *buf, size_t len, const char **why)
+{
+	struct httphead_fault	 f = { 0, NULL };
+	size_t			 n;
+	int			 rv;
+
+	rv = httphead_scan(sc, buf, len, HTTPHEAD_RESPONSE_MAX, 0, &n, &f);
+	if (rv == 1) {
+		h->head_len = n;
+		if (parse_response(h, method, buf, buf + n, &f) == -1)
+			rv = -1;
+	}
+	if (rv == -1 && why != NULL)
+		*why = f.why;
+	return (rv);
+}

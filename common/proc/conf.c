@@ -1,0 +1,219 @@
+/* SPDX-License-Identifier: ISC */
+#include <stdio.h>
+#include <string.h>
+
+#include "base/compat.h"
+#include "conf.h"
+
+enum conf_kind { KIND_NUMBER, KIND_STRING, KIND_LIST };
+
+/* One row per member of struct conf, made from the lists. */
+struct conf_row {
+	const char	*member, *keyword;
+	enum conf_kind	 kind;
+	enum conf_unit	 unit;
+	uint32_t	 roles;
+	size_t		 offset;	/* of the member */
+	size_t		 size;		/* of a string, or of one in a list */
+	size_t		 many, count_offset;
+	uint64_t	 def, min, max;
+	const char	*text;		/* default of a string */
+};
+
+static const struct conf_row rows[] = {
+#define X(member, def, min, max, unit, roles, keyword)			\
+	{ #member, keyword, KIND_NUMBER, unit, roles,			\
+	    offsetof(struct conf, member), 0, 0, 0, def, min, max, NULL },
+	CONF_NUMBERS(X)
+#undef X
+#define X(member, size, def, roles, keyword)				\
+	{ #member, keyword, KIND_STRING, UNIT_COUNT, roles,		\
+	    offsetof(struct conf, member), size, 0, 0, 0, 0, 0, def },
+	CONF_STRINGS(X)
+#undef X
+#define X(member, many, size, roles, keyword)				\
+	{ #member, keyword, KIND_LIST, UNIT_COUNT, roles,		\
+	    offsetof(struct conf, member), size, many,			\
+	    offsetof(struct conf, n_##member), 0, 0, 0, NULL },
+	CONF_LISTS(X)
+#undef X
+};
+
+#define NROWS	(sizeof(rows) / sizeof(rows[0]))
+
+struct cursor {
+	uint8_t		*w;		/* packing */
+	const uint8_t	*r;		/* unpacking */
+	size_t		 left;
+};
+
+static uint64_t *
+number_of(struct conf *c, const struct conf_row *row)
+{
+	return ((uint64_t *)(void *)((char *)c + row->offset));
+}
+
+static unsigned *
+count_of(struct conf *c, const struct conf_row *row)
+{
+	return ((unsigned *)(void *)((char *)c + row->count_offset));
+}
+
+void
+conf_init(struct conf *c)
+{
+	size_t	i;
+
+	memset(c, 0, sizeof(*c));
+	for (i = 0; i < NROWS; i++) {
+		if (rows[i].kind == KIND_NUMBER)
+			*number_of(c, &rows[i]) = rows[i].def;
+		else if (rows[i].kind == KIND_STRING)
+			strlcpy((char *)c + rows[i].offset, rows[i].text,
+			    rows[i].size);
+	}
+}
+
+static int
+number_check(const struct conf_row *row, uint64_t v, char *err, size_t size)
+{
+	static const char *const	units[] = { "", " seconds", " bytes",
+	    "" };
+
+	if (v >= row->min && v <= row->max)
+		return (0);
+	if (err != NULL)
+		snprintf(err, size, "%s: %llu is out of range %llu to %llu%s",
+		    row->keyword, (unsigned long long)v,
+		    (unsigned long long)row->min,
+		    (unsigned long long)row->max, units[row->unit]);
+	return (-1);
+}
+
+int
+conf_set_number(struct conf *c, const char *member, uint64_t value, char *err,
+    size_t err_size)
+{
+	size_t	i;
+
+	for (i = 0; i < NROWS; i++) {
+		if (rows[i].kind != KIND_NUMBER ||
+		    strcmp(rows[i].member, member) != 0)
+			continue;
+		if (number_check(&rows[i], value, err, err_size) == -1)
+			return (-1);
+		*number_of(c, &rows[i]) = value;
+		return (0);
+	}
+	snprintf(err, err_size, "%s: no such setting", member);
+	return (-1);
+}
+
+static int
+put(struct cursor *cur, const void *src, size_t n)
+{
+	if (cur->left < n)
+		return (-1);
+	memcpy(cur->w, src, n);
+	cur->w += n;
+	cur->left -= n;
+	return (0);
+}
+
+static int
+put_str(struct cursor *cur, const char *s)
+{
+	uint32_t	n = (uint32_t)strlen(s);
+
+	return (put(cur, &n, sizeof(n)) == -1 || put(cur, s, n) == -1 ? -1 : 0);
+}
+
+static int
+get(struct cursor *cur, void *dst, size_t n)
+{
+	if (cur->left < n)
+		return (-1);
+	memcpy(dst, cur->r, n);
+	cur->r += n;
+	cur->left -= n;
+	return (0);
+}
+
+static int
+get_str(struct cursor *cur, char *dst, size_t size)
+{
+	uint32_t	n;
+
+	if (get(cur, &n, sizeof(n)) == -1 || n >= size ||
+	    get(cur, dst, n) == -1 || memchr(dst, '\0', n) != NULL)
+		return (-1);
+	dst[n] = '\0';
+	return (0);
+}
+
+static int
+pack_row(struct conf *c, const struct conf_row *row, struct cursor *cur)
+{
+	char		*base = (char *)c + row->offset;
+	unsigned	 i, n;
+
+	if (row->kind == KIND_NUMBER)
+		return (put(cur, number_of(c, row), sizeof(uint64_t)));
+	if (row->kind == KIND_STRING)
+		return (put_str(cur, base));
+	n = *count_of(c, row);
+	if (put(cur, &n, sizeof(n)) == -1)
+		return (-1);
+	for (i = 0; i < n; i++)
+		if (put_str(cur, base + i * row->size) == -1)
+			return (-1);
+	return (0);
+}
+
+static int
+unpack_row(struct conf *c, const struct conf_row *row, struct cursor *cur)
+{
+	char		*base = (char *)c + row->offset;
+	unsigned	 i, n;
+
+	if (row->kind == KIND_NUMBER)
+		return (get(cur, number_of(c, row), sizeof(uint64_t)) == -1 ?
+		    -1 : number_check(row, *number_of(c, row), NULL, 0));
+	if (row->kind == KIND_STRING)
+		return (get_str(cur, base, row->size));
+	if (get(cur, &n, sizeof(n)) == -1 || n > row->many)
+		return (-1);
+	for (i = 0; i < n; i++)
+		if (get_str(cur, base + i * row->size, row->size) == -1)
+			return (-1);
+	*count_of(c, row) = n;
+	return (0);
+}
+
+long
+conf_pack(const struct conf *conf, int role, uint8_t *buf, size_t size)
+{
+	struct conf	*c = (struct conf *)(uintptr_t)conf;
+	struct cursor	 cur = { buf, NULL, size };
+	size_t		 i;
+
+	for (i = 0; i < NROWS; i++)
+		if ((rows[i].roles & ROLE_BIT(role)) &&
+		    pack_row(c, &rows[i], &cur) == -1)
+			return (-1);
+	return ((long)(size - cur.left));
+}
+
+int
+conf_unpack(struct conf *c, int role, const uint8_t *buf, size_t len)
+{
+	struct cursor	cur = { NULL, buf, len };
+	size_t		i;
+
+	conf_init(c);
+	for (i = 0; i < NROWS; i++)
+		if ((rows[i].roles & ROLE_BIT(role)) &&
+		    unpack_row(c, &rows[i], &cur) == -1)
+			return (-1);
+	return (cur.left == 0 ? 0 : -1);
+}

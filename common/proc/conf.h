@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: ISC */
+#ifndef CONF_H
+#define CONF_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "imsg/msg.h"
+
+/*
+ * What relayd.conf says, as the processes hold it. One list gives every number
+ * its member, default, range, unit and the roles that need to know it; the
+ * parser's errors, conf_print() and conf_pack() all come from this list, so
+ * that a process never receives what it has no use for.
+ */
+
+#define R_PARENT	ROLE_BIT(ROLE_PARENT)
+#define R_CONTROL	ROLE_BIT(ROLE_CONTROL)
+#define R_AUTHD		ROLE_BIT(ROLE_AUTHD)
+#define R_PROXYD	ROLE_BIT(ROLE_PROXYD)
+#define R_MUXD		ROLE_BIT(ROLE_MUXD)
+#define R_TERMD		ROLE_BIT(ROLE_TERMD)
+
+enum conf_unit { UNIT_COUNT, UNIT_SECONDS, UNIT_BYTES, UNIT_BOOL };
+
+/* X(member, default, min, max, unit, roles, keyword as in relayd.conf(5)) */
+#define CONF_NUMBERS(X)							\
+	X(proxyd_count, 0, 0, 64, UNIT_COUNT, R_PARENT | R_PROXYD,	\
+	    "proxyd")			/* 0: number of cores */	\
+	X(startups_begin, 200, 1, 100000, UNIT_COUNT, R_PARENT,		\
+	    "max startups")						\
+	X(startups_rate, 30, 1, 100, UNIT_COUNT, R_PARENT,		\
+	    "max startups")						\
+	X(startups_full, 1000, 1, 100000, UNIT_COUNT, R_PARENT,		\
+	    "max startups")						\
+	X(store_max, 4294967296, 1048576, 1099511627776, UNIT_BYTES,	\
+	    R_AUTHD, "store ... max")					\
+	X(grace, 60, 1, 86400, UNIT_SECONDS, R_AUTHD, "grace")		\
+	X(startup_grace, 330, 1, 86400, UNIT_SECONDS, R_AUTHD,		\
+	    "start-up grace")						\
+	X(session_lifetime, 86400, 60, 2592000, UNIT_SECONDS, R_AUTHD,	\
+	    "session lifetime")						\
+	X(max_tunnels, 10000, 1, 1000000, UNIT_COUNT,			\
+	    R_PARENT | R_AUTHD, "max tunnels")				\
+	X(max_sessions, 32, 1, 10000, UNIT_COUNT, R_AUTHD,		\
+	    "max sessions per system")					\
+	X(max_streams, 64, 1, 4096, UNIT_COUNT,				\
+	    R_AUTHD | R_MUXD | R_PROXYD, "max streams per tunnel")	\
+	X(rate_address, 10, 1, 1000000, UNIT_COUNT, R_AUTHD,		\
+	    "rate limit address")					\
+	X(rate_address_s, 60, 1, 86400, UNIT_SECONDS, R_AUTHD,		\
+	    "rate limit address")					\
+	X(rate_slot, 5, 1, 1000000, UNIT_COUNT, R_AUTHD,		\
+	    "rate limit slot")						\
+	X(rate_slot_s, 60, 1, 86400, UNIT_SECONDS, R_AUTHD,		\
+	    "rate limit slot")						\
+	X(rate_key, 64, 1, 1000000, UNIT_COUNT, R_AUTHD,		\
+	    "rate limit key")						\
+	X(rate_key_s, 60, 1, 86400, UNIT_SECONDS, R_AUTHD,		\
+	    "rate limit key")						\
+	X(require_reconnect_token, 0, 0, 1, UNIT_BOOL, R_AUTHD,		\
+	    "require reconnect token")					\
+	X(replace_live, 0, 0, 1, UNIT_BOOL, R_AUTHD,			\
+	    "replace live tunnel")					\
+	X(credit_tunnel, 67108864, 1048576, 1073741824, UNIT_BYTES,	\
+	    R_AUTHD | R_MUXD, "credit per tunnel")			\
+	X(proxy_port, 443, 1, 65535, UNIT_COUNT, R_AUTHD | R_PROXYD,	\
+	    "proxy domain ... port")					\
+	X(proxy_plain, 0, 0, 1, UNIT_BOOL, R_AUTHD | R_PROXYD,		\
+	    "proxy domain ... scheme http")				\
+	X(proxy_token_lifetime, 28800, 60, 604800, UNIT_SECONDS,	\
+	    R_AUTHD, "proxy token lifetime")				\
+	X(ticket_lifetime, 30, 1, 300, UNIT_SECONDS, R_AUTHD,		\
+	    "ticket lifetime")						\
+	X(terminal_idle, 1800, 10, 86400, UNIT_SECONDS,			\
+	    R_AUTHD | R_TERMD, "terminal idle timeout")			\
+	X(terminal_frame, 65536, 1024, 1048576, UNIT_BYTES, R_TERMD,	\
+	    "terminal frame")						\
+	X(proxy_idle, 600, 1, 86400, UNIT_SECONDS, R_PROXYD,		\
+	    "proxied idle timeout")					\
+	X(api_rate, 600, 1, 1000000, UNIT_COUNT, R_PROXYD,		\
+	    "api rate")							\
+	X(ticket_rate, 30, 1, 1000000, UNIT_COUNT, R_AUTHD,		\
+	    "ticket rate")
+
+/* X(member, size with NUL, default, roles, keyword) */
+#define CONF_STRINGS(X)							\
+	X(store_path, 1024, RELAYD_STATEDIR "/relayd.db", R_AUTHD,	\
+	    "store sqlite")						\
+	X(jwt_secret_file, 1024, "", R_PARENT, "jwt secret file")	\
+	X(jwt_issuer, 256, "", R_AUTHD, "jwt issuer")			\
+	X(jwt_audience, 256, "", R_AUTHD, "jwt issuer ... audience")	\
+	X(proxy_domain, 256, "", R_AUTHD | R_PROXYD, "proxy domain")	\
+	X(control_path, 104, RELAYD_SOCKET, R_PARENT,			\
+	    "control socket")
+
+/* X(member, how many, size of each with NUL, roles, keyword) */
+#define CONF_LISTS(X)							\
+	X(tunnel_path, 8, 256, R_PROXYD, "path")			\
+	X(console_origin, 8, 256, R_PROXYD | R_AUTHD, "console origin")	\
+	X(trusted_proxy, 16, 64, R_PROXYD, "trusted proxy")
+
+#define CONF_LISTEN_MAX	16
+
+struct conf_listen {
+	char		address[ADDR_SIZE];
+	uint16_t	port;
+	uint32_t	flags;		/* LISTEN_* */
+};
+
+struct conf {
+#define X(member, def, min, max, unit, roles, keyword) uint64_t member;
+	CONF_NUMBERS(X)
+#undef X
+#define X(member, size, def, roles, keyword) char member[size];
+	CONF_STRINGS(X)
+#undef X
+#define X(member, many, size, roles, keyword)				\
+	char member[many][size]; unsigned n_##member;
+	CONF_LISTS(X)
+#undef X
+	struct conf_listen	listen[CONF_LISTEN_MAX];	/* parent only */
+	unsigned		n_listen;
+	unsigned		max_tunnels_given;	/* parent only: not the
+							   default */
+};
+
+/* Every member at its default; lists empty. */
+void	conf_init(struct conf *);
+
+/*
+ * Set a number by its member's name after a check of its range. 0, or -1 with
+ * a text in `err` that names keyword, range and unit.
+ */
+int	conf_set_number(struct conf *, const char *member, uint64_t value,
+	    char *err, size_t err_size);
+
+/*
+ * Serialise what `role` needs to know. Returns the bytes written, or -1 when
+ * `size` is too small (CHUNK_MAX always suffices). Unpack fills what is there
+ * over defaults, checks every range again and every string's length and NUL:
+ * 0, or -1 on anything unexpected.
+ */
+long	conf_pack(const struct conf *, int role, uint8_t *buf, size_t size);
+int	conf_unpack(struct conf *, int role, const uint8_t *buf, size_t len);
+
+#endif

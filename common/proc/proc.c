@@ -1,0 +1,441 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * How a child begins: the order below is the same in every role, and nothing
+ * of what the network wrote is looked at before it is through.
+ */
+#include <sys/mman.h>
+#include <sys/prctl.h>
+
+#include <event2/event.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <poll.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/compat.h"
+#include "base/log.h"
+#include "imsg/msg.h"
+#include "proc.h"
+#include "sandbox.h"
+
+extern char	**environ;
+
+static void	proc_fds(void);
+static void	proc_args(int, char **);
+static void	proc_configure(void);
+static int	proc_start_message(struct imsg *);
+static void	proc_schedule(void);
+static void	proc_drop(void);
+static void	proc_ready(void);
+static void	proc_loop(void) __attribute__((noreturn));
+static void	parent_closed(struct chan *, int, const char *);
+
+static struct {
+	const struct proc_ops	*ops;
+	struct event_base	*base;
+	struct chan		*parent;
+	struct conf		 conf;
+	void			(*after_turn)(void);
+	/* from START */
+	uint32_t		 uid, gid;
+	char			 dir[1024];	/* role's root, "" none */
+	uint8_t			 verbose;
+	int			 have_conf;
+	uint32_t		 layers;	/* SB_* in force */
+	/* the memory that ps shows */
+	char			*title;
+	size_t			 title_size;
+} proc;
+
+struct event_base *
+proc_base(void)
+{
+	return (proc.base);
+}
+
+struct chan *
+proc_parent(void)
+{
+	return (proc.parent);
+}
+
+const struct conf *
+proc_conf(void)
+{
+	return (&proc.conf);
+}
+
+void
+proc_set_conf(const struct conf *c)
+{
+	proc.conf = *c;
+}
+
+const char *
+proc_root(void)
+{
+	return ((proc.layers & SB_CHROOT) ? "/" : proc.dir);
+}
+
+void
+proc_after_turn(void (*fn)(void))
+{
+	proc.after_turn = fn;
+}
+
+void
+proc_main(const struct proc_ops *ops, int argc, char **argv)
+{
+	proc.ops = ops;
+	proc_fds();
+	proc_args(argc, argv);
+	log_init(role_name(ops->role), LOG_FD, 0);
+	proc_title("starting");
+	if ((proc.base = event_base_new()) == NULL)
+		fatalx("event loop: out of memory");
+	clock_init(proc.base);
+	proc_configure();
+	proc_schedule();
+	proc_drop();
+	proc.layers |= sandbox_apply(ops->role,
+	    proc.dir[0] != '\0' ? proc_root() : NULL, ops->files,
+	    ops->role == ROLE_AUTHD ? proc.conf.store_max : 0);
+	proc_ready();
+	if (ops->run != NULL)
+		ops->run();
+	proc_loop();
+}
+
+/*
+ * 0 to 2 lead nowhere (a sanitizer build keeps 2 for its reports), 3 and 4 are
+ * the parent's, nothing else came along.
+ */
+static void
+proc_fds(void)
+{
+	int	fd;
+
+	if ((fd = open("/dev/null", O_RDWR)) == -1)
+		_exit(1);
+	dup2(fd, STDIN_FILENO);
+	dup2(fd, STDOUT_FILENO);
+#ifndef RELAYD_SANITIZE
+	dup2(fd, STDERR_FILENO);
+#endif
+	if (fcntl(PARENT_FD, F_GETFD) == -1 || fcntl(LOG_FD, F_GETFD) == -1 ||
+	    fd == PARENT_FD || fd == LOG_FD) {
+		static const char	usage[] =
+		    "this program is started by relayd(8)\n";
+
+		if (write(STDERR_FILENO, usage, sizeof(usage) - 1) == -1)
+			_exit(2);
+		_exit(1);
+	}
+	closefrom(LOG_FD + 1);		/* on any kernel */
+#ifdef RELAYD_SANITIZE
+	compat_sanitize_report();
+#endif
+	fcntl(PARENT_FD, F_SETFD, FD_CLOEXEC);
+	fcntl(LOG_FD, F_SETFD, FD_CLOEXEC);
+	signal(SIGPIPE, SIG_IGN);
+	/* The terminal's ^C is for the parent, which stops us in order. */
+	signal(SIGINT, SIG_IGN);
+	signal(SIGHUP, SIG_IGN);
+}
+
+/* Arguments and environment lie in one piece: that is what ps shows. */
+static void
+proc_args(int argc, char **argv)
+{
+	char	*end;
+	int	 i;
+
+	if (argc < 1)
+		return;
+	end = argv[0] + strlen(argv[0]) + 1;
+	for (i = 1; i < argc && argv[i] == end; i++)
+		end += strlen(argv[i]) + 1;
+	for (i = 0; environ[i] != NULL && environ[i] == end; i++)
+		end += strlen(environ[i]) + 1;
+#ifndef RELAYD_SANITIZE
+	environ[0] = NULL;
+	proc.title = argv[0];
+	proc.title_size = (size_t)(end - argv[0]);
+#endif
+}
+
+void
+proc_title(const char *fmt, ...)
+{
+	char	text[256], full[320];
+	va_list	ap;
+
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	snprintf(full, sizeof(full), "relayd: %s: %s",
+	    role_name(proc.ops->role), text);
+	prctl(PR_SET_NAME, role_name(proc.ops->role), 0, 0, 0);
+	if (proc.title_size < 2)
+		return;
+	memset(proc.title, 0, proc.title_size);
+	strlcpy(proc.title, full, proc.title_size);
+}
+
+/* Read what the parent sends, waiting for each, until START. */
+static void
+proc_configure(void)
+{
+	uint8_t		*buf;
+	struct imsg	 m;
+	struct pollfd	 pfd = { PARENT_FD, POLLIN, 0 };
+	const char	*reason;
+	long		 n;
+	int		 fd, started = 0;
+
+	/* Mapped, and given back whole: no page of it stays in each worker. */
+	buf = mmap(NULL, IMSG_MAX, PROT_READ | PROT_WRITE,
+	    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (buf == MAP_FAILED)
+		fatal("start");
+	while (!started) {
+		if (poll(&pfd, 1, -1) == -1)
+			continue;
+		n = imsg_recv(PARENT_FD, buf, &fd);
+		if (n == -1 && errno == EAGAIN)
+			continue;
+		if (n == -1 && errno != ECONNRESET)
+			fatal("from parent");
+		if (n <= 0)
+			_exit(0);	/* the parent has gone */
+		memset(&m, 0, sizeof(m));
+		if (imsg_parse(&m, buf, (size_t)n, &reason) == -1)
+			fatalx("from parent: %s", reason);
+		m.fd = fd;
+		started = proc_start_message(&m);
+		if (started == -1)
+			fatalx("from parent: bad %s at start",
+			    imsg_name(m.type));
+		if (m.fd != -1)
+			close(m.fd);
+	}
+	munmap(buf, IMSG_MAX);
+	log_verbose(proc.verbose);
+	if (!proc.have_conf)
+		fatalx("no configuration from parent");
+}
+
+/* 1: that was the last, 0: go on, -1: bad. */
+static int
+proc_start_message(struct imsg *m)
+{
+	const uint8_t	*p;
+	size_t		 len;
+	uint32_t	 flags;
+	char		 addr[ADDR_SIZE];
+	uint8_t		 kind;
+
+	switch (m->type) {
+	case IMSG_CONF:
+		if (m_get_blob(m, &p, &len, CHUNK_MAX) == -1 ||
+		    m_end(m) == -1 || conf_unpack(&proc.conf,
+		    proc.ops->role, p, len) == -1)
+			return (-1);
+		proc.have_conf = 1;
+		return (0);
+	case IMSG_LISTENER:
+		if (m_get_u32(m, &flags) == -1 ||
+		    m_get_str(m, addr, sizeof(addr)) == -1 ||
+		    m_end(m) == -1 || m->fd == -1 ||
+		    proc.ops->listener == NULL)
+			return (-1);
+		return (proc.ops->listener(m_take_fd(m), flags, addr));
+	case IMSG_KEYFILE:
+		if (m_get_u8(m, &kind) == -1 || m_end(m) == -1 ||
+		    m->fd == -1 || proc.ops->keyfile == NULL)
+			return (-1);
+		return (proc.ops->keyfile(kind, m_take_fd(m)));
+	case IMSG_CHANNEL:
+		if (m_end(m) == -1 || m->fd == -1 ||
+		    proc.ops->channel == NULL)
+			return (-1);
+		return (proc.ops->channel(m_take_fd(m)));
+	case IMSG_START:
+		if (m_get_u32(m, &proc.uid) == -1 ||
+		    m_get_u32(m, &proc.gid) == -1 ||
+		    m_get_str(m, proc.dir, sizeof(proc.dir)) == -1 ||
+		    m_get_u8(m, &proc.verbose) == -1 || m_end(m) == -1)
+			return (-1);
+		return (1);
+	default:
+		return (-1);
+	}
+}
+
+/*
+ * proxyd and muxd wake each other with every write. Without this the one that
+ * is woken may take the core of the one that has just begun a batch of writes;
+ * with it a batch is read, and answered, in one piece: a fifth less CPU for a
+ * bulk download, a tenth less for small requests.
+ */
+static void
+proc_schedule(void)
+{
+	struct sched_param	none = { 0 };
+
+	if (proc.ops->role == ROLE_PROXYD || proc.ops->role == ROLE_MUXD)
+		(void)sched_setscheduler(0, SCHED_BATCH, &none);
+}
+
+/* To the role's user and root, and prove that there is no way back. */
+static void
+proc_drop(void)
+{
+	gid_t	gid = (gid_t)proc.gid;
+	uid_t	uid = (uid_t)proc.uid;
+
+	if (geteuid() != 0) {
+		log_debug("not root: no chroot, no change of user");
+		return;
+	}
+	if (proc.dir[0] != '\0') {
+		if (chroot(proc.dir) == -1 || chdir("/") == -1)
+			fatal("chroot %s", proc.dir);
+		proc.layers |= SB_CHROOT;
+	}
+	if (uid == 0)
+		return;		/* the parent has said so in the log */
+	if (setgroups(1, &gid) == -1 || setresgid(gid, gid, gid) == -1 ||
+	    setresuid(uid, uid, uid) == -1)
+		fatal("drop to uid %u", (unsigned)uid);
+	if (setuid(0) != -1 || seteuid(0) != -1 ||
+	    (gid != 0 && (setgid(0) != -1 || setegid(0) != -1)))
+		fatalx("could get root back after the drop");
+	proc.layers |= SB_USER;
+}
+
+static void
+proc_ready(void)
+{
+	proc.parent = chan_new(proc.base, PARENT_FD, ROLE_PARENT,
+	    proc.ops->table, proc.ops->rows, parent_closed, NULL);
+	if (proc.parent == NULL)
+		fatal("channel to parent");
+	chan_begin(proc.parent, IMSG_READY, 0, -1);
+	chan_add_u32(proc.parent, proc.layers);
+	chan_end(proc.parent);
+	proc_title("ready");
+}
+
+static void
+proc_loop(void)
+{
+	for (;;) {
+		if (event_base_loop(proc.base, EVLOOP_ONCE) == -1)
+			fatalx("event loop failed");
+		if (proc.after_turn != NULL)
+			proc.after_turn();
+	}
+}
+
+/* Without the parent nobody checks on us: go. */
+static void
+parent_closed(struct chan *c, int offence, const char *reason)
+{
+	(void)c;
+	if (offence)
+		log_warnx("parent: %s", reason);
+	_exit(offence);
+}
+
+void
+proc_exit(int status)
+{
+	void	(*last)(void) = proc.after_turn;
+
+	/* It may be what called us. */
+	proc.after_turn = NULL;
+	if (last != NULL)
+		last();
+	chan_flush(proc.parent);
+	exit(status);
+}
+
+int
+proc_on_stop(struct chan *c, struct imsg *m)
+{
+	(void)c;
+	(void)m;
+	if (proc.ops->stop == NULL)
+		proc_exit(0);
+	proc.ops->stop();
+	return (0);
+}
+
+int
+proc_on_loglevel(struct chan *c, struct imsg *m)
+{
+	uint8_t	verbose;
+
+	(void)c;
+	if (m_get_u8(m, &verbose) == -1 || m_end(m) == -1)
+		return (-1);
+	log_verbose(verbose);
+	return (0);
+}
+
+int
+proc_on_channel(struct chan *c, struct imsg *m)
+{
+	(void)c;
+	if (m_end(m) == -1 || proc.ops->channel == NULL)
+		return (-1);
+	return (proc.ops->channel(m_take_fd(m)));
+}
+
+#ifdef RELAYD_TESTING
+int
+proc_on_clock(struct chan *c, struct imsg *m)
+{
+	uint64_t	ms;
+
+	(void)c;
+	if (m_get_u64(m, &ms) == -1 || m_end(m) == -1)
+		return (-1);
+	clock_move(ms);
+	return (0);
+}
+
+int
+proc_on_try(struct chan *c, struct imsg *m)
+{
+	uint8_t	call;
+
+	if (m_get_u8(m, &call) == -1 || m_end(m) == -1)
+		return (-1);
+	chan_begin(c, IMSG_TRIED, m->id, -1);
+	chan_add_u32(c, (uint32_t)sandbox_try(call));
+	chan_end(c);
+	return (0);
+}
+#endif
+
+#ifdef RELAYD_SANITIZE
+/* A search for leaks at exit would clone and trace, which the sandbox denies. */
+int	__lsan_is_turned_off(void);
+
+int
+__lsan_is_turned_off(void)
+{
+	return (1);
+}
+#endif

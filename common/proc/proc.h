@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: ISC */
+#ifndef PROC_H
+#define PROC_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "conf.h"
+#include "imsg/imsg.h"
+
+struct event_base;
+
+/*
+ * The start-up that every child shares, in one order: fixed descriptors, log
+ * and title, configuration from the parent, drop to the role's user and root,
+ * sandbox, event loop. Each step fails hard. style.md, section 2.
+ */
+struct proc_ops {
+	int		 role;
+	/* Messages from the parent after start; PROC_ROWS comes first in it. */
+	const struct dispatch	*table;
+	size_t		 rows;
+	uint64_t	 files;		/* RLIMIT_NOFILE; 0: leave */
+	/* LISTENER and KEYFILE at start; NULL: not for this role. Own the fd. */
+	int		(*listener)(int fd, uint32_t flags, const char *addr);
+	int		(*keyfile)(uint8_t kind, int fd);
+	/* A channel to (a new) authd, at start and later. Owns the fd. */
+	int		(*channel)(int fd);
+	/* After the sandbox closed, before the loop: arm the first events. */
+	void		(*run)(void);
+	/* STOP: finish and leave with proc_exit(); NULL: leave at once. */
+	void		(*stop)(void);
+};
+
+/* Never returns. */
+void	proc_main(const struct proc_ops *, int argc, char **argv)
+	    __attribute__((noreturn));
+
+struct event_base	*proc_base(void);
+struct chan		*proc_parent(void);
+const struct conf	*proc_conf(void);
+/* Replace what proc_conf() returns (reload). */
+void			 proc_set_conf(const struct conf *);
+/* Where the role's directory is seen from inside ("/" after chroot). */
+const char		*proc_root(void);
+
+/* Show live state in ps: "relayd: muxd: NETH-..., 3 streams". Cut to fit. */
+void	proc_title(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+
+/* Send what the parent and authd have still to hear, and exit. */
+void	proc_exit(int status) __attribute__((noreturn));
+
+/* Called after each turn of the loop when set (authd's commit). */
+void	proc_after_turn(void (*fn)(void));
+
+/* Handlers of PROC_ROWS. */
+int	proc_on_stop(struct chan *, struct imsg *);
+int	proc_on_loglevel(struct chan *, struct imsg *);
+int	proc_on_channel(struct chan *, struct imsg *);
+#ifdef RELAYD_TESTING
+int	proc_on_clock(struct chan *, struct imsg *);
+int	proc_on_try(struct chan *, struct imsg *);
+#define PROC_TEST_ROWS							\
+	{ IMSG_CLOCK, R_PARENT, S_ANY, 0, 8, 8, proc_on_clock },	\
+	{ IMSG_TRY, R_PARENT, S_ANY, MF_REQUEST, 1, 1, proc_on_try },
+#else
+#define PROC_TEST_ROWS
+#endif
+
+#define PROC_ROWS							\
+	{ IMSG_STOP, R_PARENT, S_ANY, MF_ONCE, 0, 0, proc_on_stop },	\
+	{ IMSG_LOGLEVEL, R_PARENT, S_ANY, 0, 1, 1, proc_on_loglevel },	\
+	{ IMSG_CHANNEL, R_PARENT, S_ANY, MF_FD, 0, 0, proc_on_channel },\
+	PROC_TEST_ROWS
+
+#endif

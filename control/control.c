@@ -1,0 +1,460 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * control: reads relayctl's socket, so that root does not. It may touch that
+ * socket (bound by the parent), its clients, and its two channels. From clients
+ * (state CLIENT_OPEN) it takes one type, CTL, checks it, and forwards it to
+ * authd or to the parent; their rows go back as they come. A client's mistake
+ * closes the client, never the daemon. It starts in main(), clients in
+ * client_accept(); client_close() ends each.
+ */
+#include <sys/socket.h>
+#include <sys/queue.h>
+
+#include <event2/event.h>
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/compat.h"
+#include "check.h"
+#include "base/log.h"
+#include "proc/proc.h"
+
+#define CLIENTS_MAX	32	/* at once */
+#define CLIENTS_UID	8	/* of one user */
+#define REQUESTS_CLIENT	8	/* waiting for an answer, of one client */
+#define DEADLINE_MS	10000
+#define RELOAD_MS	15000	/* children have 5 s to judge, and may be many */
+#define FILES		(CLIENTS_MAX + 32)
+#define PAUSE_MS	1000	/* when descriptors ran out */
+
+struct client {
+	TAILQ_ENTRY(client)	 entry;
+	/* set once */
+	struct chan		*chan;
+	uid_t			 uid;
+	pid_t			 pid;
+	/* state */
+	unsigned		 waiting;	/* requests */
+};
+
+/* One request on its way: whose it is, and where it was asked. */
+struct request {
+	TAILQ_ENTRY(request)	 entry;
+	struct client		*client;	/* NULL: has gone */
+	uint32_t		 client_id;	/* its id there */
+	struct chan		*asked;
+	uint32_t		 id;		/* and where it was asked */
+	unsigned		 op;
+};
+
+static int	on_row(struct chan *, struct imsg *);
+static int	on_request(struct chan *, struct imsg *);
+static int	on_reload(struct chan *, struct imsg *);
+static int	on_reload_swap(struct chan *, struct imsg *);
+
+#define R_CLIENT	ROLE_BIT(ROLE_CLIENT)
+#define ROW_MAX		(IMSG_MAX - IMSG_HDR)
+#define DONE_MAX	(6 + MESSAGE_SIZE)
+
+static const struct dispatch	from_parent[] = {
+	/* type, from, states, flags, min, max, handler */
+	PROC_ROWS
+	{ IMSG_RELOAD, R_PARENT, S_ANY, MF_REQUEST, 4, 4 + CHUNK_MAX,
+	    on_reload },
+	{ IMSG_RELOAD_SWAP, R_PARENT, S_ANY, 0, 0, 0, on_reload_swap },
+	{ IMSG_CTL_ROW, R_PARENT, S_ANY, MF_REQUEST, 1, ROW_MAX, on_row },
+	{ IMSG_CTL_DONE, R_PARENT, S_ANY, MF_ANSWER, 6, DONE_MAX, NULL },
+};
+
+static const struct dispatch	from_authd[] = {
+	{ IMSG_CTL_ROW, R_AUTHD, S_ANY, MF_REQUEST, 1, ROW_MAX, on_row },
+	{ IMSG_CTL_DONE, R_AUTHD, S_ANY, MF_ANSWER, 6, DONE_MAX, NULL },
+};
+
+static const struct dispatch	from_client[] = {
+	{ IMSG_CTL, R_CLIENT, S_ANY, MF_REQUEST, 4, ROW_MAX, on_request },
+};
+
+#define ROWS(table)	(sizeof(table) / sizeof((table)[0]))
+
+static struct {
+	int			 listener;
+	struct event		*ev;
+	struct timer		 resume;
+	struct chan		*authd;		/* NULL: between two authds */
+	TAILQ_HEAD(, client)	 clients;
+	unsigned		 nclients;
+	TAILQ_HEAD(, request)	 requests;
+} control = { .listener = -1 };
+
+static int	control_listener(int, uint32_t, const char *);
+static int	control_channel(int);
+static void	control_run(void);
+static void	authd_closed(struct chan *, int, const char *);
+static void	client_accept(evutil_socket_t, short, void *);
+static void	client_closed(struct chan *, int, const char *);
+static void	client_close(struct client *, const char *);
+static void	client_done(struct chan *, uint32_t, unsigned, const char *);
+static void	request_forward(struct client *, uint32_t, const struct ctl *);
+static int	request_done(struct chan *, struct imsg *, void *);
+static void	request_free(struct request *);
+static void	accept_resume(void *);
+
+static const struct proc_ops	ops = {
+	.role = ROLE_CONTROL,
+	.table = from_parent,
+	.rows = ROWS(from_parent),
+	.files = FILES,
+	.listener = control_listener,
+	.channel = control_channel,
+	.run = control_run,
+};
+
+int
+main(int argc, char **argv)
+{
+	TAILQ_INIT(&control.clients);
+	TAILQ_INIT(&control.requests);
+	proc_main(&ops, argc, argv);
+}
+
+/* Start-up. */
+
+static int
+control_listener(int fd, uint32_t flags, const char *address)
+{
+	(void)flags;
+	(void)address;
+	if (control.listener != -1) {
+		close(fd);
+		return (-1);
+	}
+	control.listener = fd;
+	return (0);
+}
+
+/* A new authd; what was asked of the old one has been answered with 503. */
+static int
+control_channel(int fd)
+{
+	chan_free(control.authd);
+	control.authd = chan_new(proc_base(), fd, ROLE_AUTHD, from_authd,
+	    ROWS(from_authd), authd_closed, NULL);
+	return (control.authd == NULL ? -1 : 0);
+}
+
+static void
+authd_closed(struct chan *c, int offence, const char *reason)
+{
+	if (offence)
+		log_warnx("authd: %s", reason);
+	chan_free(c);
+	control.authd = NULL;
+}
+
+static void
+control_run(void)
+{
+	if (control.listener == -1)
+		fatalx("no control socket from the parent");
+	control.ev = event_new(proc_base(), control.listener,
+	    EV_READ | EV_PERSIST, client_accept, NULL);
+	if (control.ev == NULL || event_add(control.ev, NULL) == -1)
+		fatalx("out of memory");
+	timer_init(&control.resume, accept_resume, NULL);
+	proc_title("0 clients");
+}
+
+/* Reload: nothing of the configuration is for us, but it has to be sound. */
+
+static int
+on_reload(struct chan *c, struct imsg *m)
+{
+	static struct conf	 aside;
+	const uint8_t		*p;
+	size_t			 len;
+
+	if (m_get_blob(m, &p, &len, CHUNK_MAX) == -1 || m_end(m) == -1 ||
+	    conf_unpack(&aside, ROLE_CONTROL, p, len) == -1)
+		return (-1);
+	chan_begin(c, IMSG_RELOAD_SAID, m->id, -1);
+	chan_add_u8(c, 1);
+	chan_add_str(c, "");
+	chan_end(c);
+	return (0);
+}
+
+static int
+on_reload_swap(struct chan *c, struct imsg *m)
+{
+	(void)c;
+	return (m_end(m));
+}
+
+/* Clients. */
+
+static unsigned
+clients_of(uid_t uid)
+{
+	struct client	*cl;
+	unsigned	 n = 0;
+
+	TAILQ_FOREACH(cl, &control.clients, entry)
+		n += cl->uid == uid;
+	return (n);
+}
+
+/* Say why on a connection that is not to become a client. */
+static void
+client_refuse(int fd, const char *why)
+{
+	struct chan	*c;
+
+	log_info("client refused: %s", why);
+	c = chan_new(proc_base(), fd, ROLE_CLIENT, from_client,
+	    ROWS(from_client), client_closed, NULL);
+	if (c == NULL)
+		return;
+	client_done(c, 0, 503, why);
+	chan_free(c);
+}
+
+static void
+accept_resume(void *arg)
+{
+	(void)arg;
+	event_add(control.ev, NULL);
+}
+
+static void
+client_accept(evutil_socket_t listener, short what, void *arg)
+{
+	struct client	*cl;
+	struct ucred	 peer;
+	socklen_t	 len = sizeof(peer);
+	int		 fd;
+
+	(void)what;
+	(void)arg;
+	/* cppcheck-suppress nullPointer ; nobody asks for the address */
+	fd = accept4(listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+	if (fd == -1) {
+		if (errno == EMFILE || errno == ENFILE || errno == ENOMEM) {
+			log_warn("accept");
+			event_del(control.ev);
+			timer_set(&control.resume, PAUSE_MS);
+		}
+		return;
+	}
+	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) == -1) {
+		log_warn("client: no credentials");
+		close(fd);
+		return;
+	}
+	if (control.nclients >= CLIENTS_MAX) {
+		client_refuse(fd, "too many clients");
+		return;
+	}
+	if (clients_of(peer.uid) >= CLIENTS_UID) {
+		client_refuse(fd, "too many clients of this user");
+		return;
+	}
+	if ((cl = calloc(1, sizeof(*cl))) == NULL) {
+		close(fd);
+		return;
+	}
+	cl->uid = peer.uid;
+	cl->pid = peer.pid;
+	cl->chan = chan_new(proc_base(), fd, ROLE_CLIENT, from_client,
+	    ROWS(from_client), client_closed, cl);
+	if (cl->chan == NULL) {
+		free(cl);
+		return;
+	}
+	TAILQ_INSERT_TAIL(&control.clients, cl, entry);
+	control.nclients++;
+	proc_title("%u clients", control.nclients);
+	log_debug("client uid %u pid %d: connected", (unsigned)cl->uid,
+	    (int)cl->pid);
+}
+
+static void
+client_closed(struct chan *c, int offence, const char *reason)
+{
+	struct client	*cl = chan_arg(c);
+
+	if (cl == NULL)		/* being refused */
+		return;
+	client_close(cl, offence ? reason : NULL);
+}
+
+/* The one way a client ends; its requests go on without it. */
+static void
+client_close(struct client *cl, const char *offence)
+{
+	struct request	*rq;
+
+	if (offence != NULL)
+		log_warnx("client uid %u pid %d: closed: %s",
+		    (unsigned)cl->uid, (int)cl->pid, offence);
+	TAILQ_FOREACH(rq, &control.requests, entry)
+		if (rq->client == cl)
+			rq->client = NULL;
+	TAILQ_REMOVE(&control.clients, cl, entry);
+	control.nclients--;
+	chan_free(cl->chan);
+	free(cl);
+	proc_title("%u clients", control.nclients);
+}
+
+static void
+client_done(struct chan *c, uint32_t id, unsigned code, const char *text)
+{
+	chan_begin(c, IMSG_CTL_DONE, id, -1);
+	chan_add_u16(c, (uint16_t)code);
+	chan_add_str(c, text);
+	chan_end(c);
+}
+
+/* Requests. */
+
+static int
+on_request(struct chan *c, struct imsg *m)
+{
+	static struct ctl	 ctl;
+	struct client		*cl = chan_arg(c);
+	const char		*why;
+
+	if (ctl_version(m) != CTL_VERSION) {
+		client_done(c, m->id, 505, "relayctl and relayd are of "
+		    "different versions");
+		return (0);
+	}
+	if (ctl_parse(m, &ctl) == -1)
+		return (-1);
+	if ((why = ctl_check(&ctl)) != NULL) {
+		client_done(c, m->id, 400, why);
+		return (0);
+	}
+	if (cl->waiting >= REQUESTS_CLIENT) {
+		client_done(c, m->id, 503, "too many requests at once");
+		return (0);
+	}
+	if (ctl_changes(ctl.op))
+		log_info("client uid %u pid %d: %s", (unsigned)cl->uid,
+		    (int)cl->pid, ctl_name(ctl.op));
+	else
+		log_debug("client uid %u pid %d: %s", (unsigned)cl->uid,
+		    (int)cl->pid, ctl_name(ctl.op));
+	request_forward(cl, m->id, &ctl);
+	return (0);
+}
+
+static void
+request_forward(struct client *cl, uint32_t client_id, const struct ctl *ctl)
+{
+	struct chan	*to;
+	struct request	*rq;
+	unsigned	 i;
+
+	to = ctl_for_parent(ctl->op) ? proc_parent() : control.authd;
+	if (to == NULL) {
+		client_done(cl->chan, client_id, 503, "authd is not there");
+		return;
+	}
+	if ((rq = calloc(1, sizeof(*rq))) == NULL || (rq->id = chan_call(to,
+	    ctl->op == CTL_RELOAD ? RELOAD_MS : DEADLINE_MS, request_done,
+	    rq)) == 0) {
+		free(rq);
+		client_done(cl->chan, client_id, 503, "too busy");
+		return;
+	}
+	rq->client = cl;
+	rq->client_id = client_id;
+	rq->asked = to;
+	rq->op = ctl->op;
+	TAILQ_INSERT_TAIL(&control.requests, rq, entry);
+	cl->waiting++;
+	chan_begin(to, IMSG_CTL, rq->id, -1);
+	chan_add_u32(to, CTL_VERSION);
+	chan_add_u16(to, (uint16_t)ctl->op);
+	chan_add_u8(to, (uint8_t)ctl->nwords);
+	for (i = 0; i < ctl->nwords; i++)
+		chan_add_str(to, ctl->words[i]);
+	chan_end(to);
+}
+
+/*
+ * A row: taken apart and put together again, so that a client sees nothing but
+ * cells. One that does not read is closed by its channel, at CHAN_QUEUE_MAX.
+ */
+static int
+on_row(struct chan *c, struct imsg *m)
+{
+	static char	 cell[CTL_CELL_SIZE];
+	struct request	*rq;
+	struct chan	*to = NULL;
+	uint8_t		 n, i;
+
+	TAILQ_FOREACH(rq, &control.requests, entry)
+		if (rq->asked == c && rq->id == m->id)
+			break;
+	if (rq != NULL && rq->client != NULL)
+		to = rq->client->chan;
+	if (m_get_u8(m, &n) == -1 || n > CTL_CELLS_MAX)
+		return (-1);
+	if (to != NULL) {
+		chan_begin(to, IMSG_CTL_ROW, rq->client_id, -1);
+		chan_add_u8(to, n);
+	}
+	for (i = 0; i < n; i++) {
+		if (m_get_str(m, cell, sizeof(cell)) == -1)
+			return (-1);
+		if (to != NULL)
+			chan_add_str(to, cell);
+	}
+	explicit_bzero(cell, sizeof(cell));	/* it may be a secret */
+	if (m_end(m) == -1)
+		return (-1);
+	if (to != NULL)
+		chan_end(to);
+	return (0);
+}
+
+static int
+request_done(struct chan *c, struct imsg *m, void *arg)
+{
+	struct request	*rq = arg;
+	struct client	*cl = rq->client;
+	uint32_t	 id = rq->client_id;
+	char		 text[MESSAGE_SIZE] = "no answer in time";
+	uint16_t	 code = 504;
+
+	if (m == NULL && chan_is_closed(c)) {
+		strlcpy(text, "authd has ended", sizeof(text));
+		code = 503;
+	}
+	if (m != NULL && (m_get_u16(m, &code) == -1 ||
+	    m_get_str(m, text, sizeof(text)) == -1 || m_end(m) == -1)) {
+		request_free(rq);
+		return (-1);
+	}
+	request_free(rq);
+	if (cl != NULL)
+		client_done(cl->chan, id, code, text);
+	return (0);
+}
+
+static void
+request_free(struct request *rq)
+{
+	if (rq->client != NULL)
+		rq->client->waiting--;
+	TAILQ_REMOVE(&control.requests, rq, entry);
+	free(rq);
+}

@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: ISC */
+#ifndef COOKIE_H
+#define COOKIE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "http/head.h"
+#include "imsg/msg.h"
+
+/*
+ * Cookies, and the token in the query that becomes one. Pure but for memory
+ * that cJSON asks for. operator-api.md, 7.4 and 7.9.
+ */
+
+#define COOKIE_NAME	"support_proxy"
+#define COOKIE_TRIES	4	/* cookies of one name that are tried */
+
+/*
+ * Find the values of `support_proxy_<slug>` in all Cookie fields, in order,
+ * and behind them those of the old name `support_proxy` whose token says that
+ * it is of this session. Returns how many, at most COOKIE_TRIES.
+ */
+size_t	cookie_tokens(const struct httphead *, const char *slug,
+	    struct slice out[COOKIE_TRIES]);
+
+/*
+ * Copy a Cookie value without the pairs whose name begins with support_proxy,
+ * the others byte for byte. `out` has room for v->len bytes. Returns the
+ * length, 0 when nothing is left.
+ */
+size_t	cookie_strip(const struct slice *v, char *out);
+
+/*
+ * Copy a Set-Cookie value as a browser of the proxy host may have it: without
+ * Domain, with Secure when `secure`, with SameSite=Lax where there is none, the
+ * rest byte for byte. `out` has room for v->len + COOKIE_SET_MORE bytes.
+ * Returns the length, 0 when the cookie must not be set at all.
+ */
+#define COOKIE_SET_MORE	32
+size_t	cookie_set(const struct slice *v, int secure, char *out);
+
+/*
+ * Whether this has the form of a proxy token for the session of `slug`. Nothing
+ * is verified: that is authd's.
+ */
+int	cookie_token_is_for(const struct slice *token, const char *slug);
+
+/*
+ * Find the query parameter `token` that has the form of a proxy token for this
+ * slug. Returns 1 and the raw value, or 0.
+ */
+int	cookie_query_token(const struct slice *query, const char *slug,
+	    struct slice *token);
+
+/*
+ * Write where the browser goes after the exchange: the raw path, its leading
+ * slashes and backslashes made one '/', and the raw query without `token`
+ * (which lies inside `query`). Returns the length, or -1 when `size` is too
+ * small.
+ */
+long	cookie_redirect(const struct slice *path, const struct slice *query,
+	    const struct slice *token, char *out, size_t size);
+
+#endif

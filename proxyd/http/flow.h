@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: ISC */
+#ifndef FLOW_H
+#define FLOW_H
+
+#include "proxyd/door/conn.h"
+
+/* How far a body is, one direction at a time. Pure. */
+
+/* Begin the body that a head announces (flags HTTPHEAD_*). */
+void	flow_begin(struct flow *, const struct httphead *);
+/* Begin bytes without an end of their own. */
+void	flow_open(struct flow *);
+/*
+ * `len` new bytes have come. Those that belong to the body are added to
+ * flow->ready. Returns 0, or -1 when the framing is broken.
+ */
+int	flow_feed(struct flow *, const char *p, size_t len);
+/* `n` ready bytes have been passed on. */
+static inline void
+flow_sent(struct flow *f, size_t n)
+{
+	f->ready -= n;
+}
+
+/* Everything is passed on. */
+static inline int
+flow_over(const struct flow *f)
+{
+	return (f->done && f->ready == 0);
+}
+
+#endif

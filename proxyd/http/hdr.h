@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: ISC */
+#ifndef HDR_H
+#define HDR_H
+
+#include <stddef.h>
+#include <string.h>
+
+#include "http/head.h"
+
+/*
+ * Heads on their way: what is passed on, what is taken away and what is put
+ * there instead. Pure: parsed head in, bytes out. operator-api.md, 7.5 to 7.9.
+ */
+
+/* Where a head is written; `over` is set when it did not fit. */
+struct out {
+	char	*p;
+	size_t	 len, cap;
+	int	 over;
+};
+
+static inline void
+out_put(struct out *o, const char *s, size_t len)
+{
+	if (len > o->cap - o->len) {
+		o->over = 1;
+		return;
+	}
+	memcpy(o->p + o->len, s, len);
+	o->len += len;
+}
+
+#define out_lit(o, s)	out_put((o), (s), sizeof(s) - 1)
+#define out_str(o, s)	out_put((o), (s), strlen(s))
+
+/* Room that suffices for any head that the parser lets through. */
+#define REQHDR_MAX	(HTTPHEAD_MAX + 4096)
+#define RESPHDR_MAX	(HTTPHEAD_RESPONSE_MAX + 16384)
+
+struct reqhdr {
+	const char	*host;		/* for Host: the service's host or
+					   target */
+	int		 named;		/* the service has a host */
+	const char	*path;		/* of the service, "" none */
+	const char	*path_prefix;
+	const char	*scheme;	/* what the browser speaks */
+	int		 upgrade;
+};
+
+/* Write the head for the service. 0, or -1 when it does not fit. */
+int	reqhdr_build(struct out *, const struct httphead *,
+	    const struct reqhdr *);
+
+struct resphdr {
+	int		 secure;	/* cookies are for https only */
+	struct slice	 sibling;	/* the Origin to answer to; s NULL */
+	int		 http10;	/* the browser speaks HTTP/1.0 */
+	int		 close;		/* the connection ends after this */
+	int		 upgrade;	/* a 101 to an upgrade */
+};
+
+/* Write the head for the browser. 0, or -1 when it does not fit. */
+int	resphdr_build(struct out *, const struct httphead *,
+	    const struct resphdr *);
+
+/*
+ * What becomes of the field `name`, from a table sorted by nothing: `len`
+ * first, then the letters in any case. Returns `dflt` when it is not there.
+ */
+struct hdr_rule {
+	const char	*name;
+	unsigned char	 len, prefix;	/* prefix: longer names match too */
+	int		 what;
+};
+int	hdr_rule(const struct hdr_rule *, size_t n, const struct slice *name,
+	    int dflt);
+#define HDR_RULE(name, what)	{ name, sizeof(name) - 1, 0, what }
+#define HDR_PREFIX(name, what)	{ name, sizeof(name) - 1, 1, what }
+
+/* Write a field as it came. */
+void	hdr_put_field(struct out *, const struct httphead_field *);
+
+/* Whether Connection names more than keep-alive, close and upgrade. */
+int	hdr_connection_names(const struct httphead *);
+/* Whether it names this field, which then ends here. */
+int	hdr_connection_has(const struct httphead *, const struct slice *name);
+
+#endif

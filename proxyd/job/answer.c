@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: ISC */
+#include <stdio.h>
+#include <string.h>
+
+#include "answer.h"
+#include "proxyd/door/conn.h"
+#include "http/head.h"
+#include "http/reply.h"
+
+#define API_FIELDS	"X-Content-Type-Options: nosniff\r\n"		\
+	"X-Frame-Options: DENY\r\nCache-Control: no-store\r\n"
+
+static const char	page_style[] =
+    "body{font:16px sans-serif;margin:15% auto;max-width:32em;padding:1em}"
+    "h1{font-size:1.4em}";
+
+/* Send head, then up to three pieces of body unless it was HEAD. */
+static void
+answer_send(struct conn *c, int status, const char *type, const char *fields,
+    const char *extra, struct iovec *body, int nbody)
+{
+	struct iovec	iov[4];
+	static char	head[2 * HTTPHEAD_MAX + 8192];	/* Location, token */
+	char		length[64] = "";
+	size_t		len = 0;
+	int		i, n;
+
+	if (c->x.head_len > 0 && c->in != NULL)
+		buf_drop(c->in, c->x.head_len);
+	c->x.head_len = 0;
+	if (c->body_left)
+		c->keep = 0;
+	for (i = 0; i < nbody; i++)
+		len += body[i].iov_len;
+	if (status != 204)
+		snprintf(length, sizeof(length), "Content-Length: %zu\r\n",
+		    len);
+	n = snprintf(head, sizeof(head), "HTTP/1.1 %d %s\r\n%s%s%s%s%s%s%s\r\n",
+	    status, reply_reason(status),
+	    type != NULL ? "Content-Type: " : "", type != NULL ? type : "",
+	    type != NULL ? "\r\n" : "", length, fields,
+	    extra != NULL ? extra : "",
+	    c->keep ? "" : "Connection: close\r\n");
+	if (n < 0 || (size_t)n >= sizeof(head)) {
+		conn_close(c, "answer too long", 0);
+		return;
+	}
+	iov[0].iov_base = head;
+	iov[0].iov_len = (size_t)n;
+	for (i = 0; i < nbody; i++)
+		iov[i + 1] = body[i];
+	if (c->is_head)
+		nbody = 0;
+	if (conn_writev(c, iov, nbody + 1) == 0)
+		conn_answered(c);
+}
+
+/* Text that may stand in HTML: what is not plain becomes '?'. */
+static void
+html_text(char *dst, size_t size, const char *s)
+{
+	size_t	n = 0;
+
+	for (; *s != '\0' && n + 1 < size; s++)
+		dst[n++] = *s < 0x20 || *s == '<' || *s == '>' || *s == '&' ||
+		    *s == '"' || *s == 0x7f ? '?' : *s;
+	dst[n] = '\0';
+}
+
+/* For people: the same status and message, nothing to load, nothing to run. */
+static void
+answer_page(struct conn *c, int status, const char *message, const char *extra)
+{
+	char		text[512], body[2048];
+	struct iovec	iov;
+	int		n;
+
+	html_text(text, sizeof(text), message);
+	n = snprintf(body, sizeof(body), "<!DOCTYPE html>\n<html lang=\"en\">"
+	    "<head><meta charset=\"utf-8\"><title>%d %s</title>"
+	    "<style>%s</style></head>\n<body><h1>%d %s</h1><p>%s</p></body>"
+	    "</html>\n", status, reply_reason(status), page_style, status,
+	    reply_reason(status), text);
+	iov.iov_base = body;
+	iov.iov_len = (size_t)n;
+	answer_send(c, status, "text/html; charset=utf-8",
+	    "X-Content-Type-Options: nosniff\r\nCache-Control: no-store\r\n"
+	    "Content-Security-Policy: default-src 'none'; "
+	    "style-src 'unsafe-inline'; frame-ancestors 'self'\r\n", extra,
+	    &iov, 1);
+}
+
+void
+answer_json(struct conn *c, int status, const char *message, const char *data,
+    size_t data_len, const char *extra)
+{
+	char		text[MESSAGE_SIZE * 6], front[MESSAGE_SIZE * 6 + 64];
+	struct iovec	iov[3];
+	int		n;
+
+	if (c->html && data == NULL) {
+		answer_page(c, status, message, extra);
+		return;
+	}
+	if (reply_json_escape(text, sizeof(text), message) == -1)
+		text[0] = '\0';
+	n = snprintf(front, sizeof(front),
+	    "{\"code\":%d,\"message\":\"%s\",\"data\":", status, text);
+	iov[0].iov_base = front;
+	iov[0].iov_len = (size_t)n;
+	iov[1].iov_base = (void *)(uintptr_t)(data != NULL ? data : "null");
+	iov[1].iov_len = data != NULL ? data_len : 4;
+	iov[2].iov_base = (void *)(uintptr_t)"}";
+	iov[2].iov_len = 1;
+	answer_send(c, status, "application/json; charset=utf-8", API_FIELDS,
+	    extra, iov, 3);
+}
+
+void
+answer_error(struct conn *c, int status, const char *message)
+{
+	answer_json(c, status, message, NULL, 0, NULL);
+}
+
+void
+answer_later(struct conn *c, int status, const char *message,
+    uint32_t retry_after_s)
+{
+	char	extra[48];
+
+	snprintf(extra, sizeof(extra), "Retry-After: %u\r\n",
+	    (unsigned)retry_after_s);
+	answer_json(c, status, message, NULL, 0,
+	    retry_after_s != 0 ? extra : NULL);
+}
+
+void
+answer_plain(struct conn *c, int status, const char *text)
+{
+	struct iovec	iov[2];
+
+	iov[0].iov_base = (void *)(uintptr_t)text;
+	iov[0].iov_len = strlen(text);
+	iov[1].iov_base = (void *)(uintptr_t)"\n";
+	iov[1].iov_len = 1;
+	answer_send(c, status, "text/plain; charset=utf-8",
+	    "X-Content-Type-Options: nosniff\r\n", NULL, iov, 2);
+}
+
+void
+answer_empty(struct conn *c, int status, const char *extra)
+{
+	answer_send(c, status, NULL, "", extra, NULL, 0);
+}

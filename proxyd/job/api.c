@@ -1,0 +1,522 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * The operator API: path, query and body become one typed message to authd,
+ * which knows tokens, scopes and sessions; its answer becomes the envelope.
+ */
+#include <sys/queue.h>
+
+#include <cjson/cJSON.h>
+#include <sodium.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "answer.h"
+#include "api.h"
+#include "proxyd/authd.h"
+#include "base/compat.h"
+#include "proc/conf.h"
+#include "proxyd/door/conn.h"
+#include "proxyd/grant.h"
+#include "imsg/imsg.h"
+#include "base/log.h"
+#include "imsg/msg.h"
+#include "proc/proc.h"
+#include "proxyd/door/rate.h"
+#include "proxyd/door/route.h"
+#include "http/upgrade.h"
+
+#define BODY_MAX	(1 << 20)	/* operator-api.md, 12 */
+#define DATA_MAX	(16 << 20)	/* of one answer */
+#define PAGE_SIZE_MAX	100
+#define PAGE_MAX	1000000
+
+struct api_call {
+	TAILQ_ENTRY(api_call)	 entry;
+	struct conn		*c;
+	enum api_op		 op;
+	/* what is asked */
+	char			 token[TOKEN_SIZE];
+	char			 session[UUID_SIZE];
+	char			 service[SERVICE_SIZE];
+	char			 sort_by[WORD_SIZE];
+	char			 system_id[ID_SIZE];
+	uint32_t		 page, page_size, status;
+	uint8_t			 descending;
+	const char		*bad_key;	/* 400, if authd says yes */
+	const char		*bad_rule;
+	char			 bad_value[WORD_SIZE];
+	/* the body that comes in */
+	int			 chunked;
+	uint64_t		 left;
+	struct httphead_chunk	 chunk;
+	char			*body;
+	size_t			 body_len;
+	/* the answer that comes in */
+	uint32_t		 id;		/* that its chunks carry */
+	uint16_t		 code;
+	char			*message;
+	char			*data;
+	size_t			 data_len, data_want;
+};
+
+static TAILQ_HEAD(, api_call)	waiting = TAILQ_HEAD_INITIALIZER(waiting);
+static struct rate		*by_token;
+
+static int	api_result(struct chan *, struct imsg *, void *);
+static void	api_ask(struct conn *);
+static void	api_answer(struct conn *);
+
+/* ---- the request ---- */
+
+/* operator-api.md, 2: the table's first row. 0, or -1: answered. */
+static int
+take_token(struct conn *c, const struct httphead *h, struct api_call *a)
+{
+	const struct slice	*v = httphead_get(h, "authorization");
+	const char		*why = NULL;
+
+	if (v == NULL || v->len == 0)
+		why = "authorization header required";
+	else if (v->len < 6 || memcmp(v->s, "Bearer", 6) != 0 ||
+	    (v->len > 6 && v->s[6] != ' '))
+		why = "invalid authorization header format";
+	else if (v->len <= 7)
+		why = "token not provided";
+	else if (v->len - 7 >= sizeof(a->token) ||
+	    memchr(v->s, '\0', v->len) != NULL)
+		why = "invalid token";
+	if (why != NULL) {
+		answer_error(c, 401, why);
+		return (-1);
+	}
+	memcpy(a->token, v->s + 7, v->len - 7);
+	a->token[v->len - 7] = '\0';
+	return (0);
+}
+
+/* Limits that need no authd. 0, or -1: answered. */
+static int
+take_rate(struct conn *c, const struct api_call *a)
+{
+	uint8_t		key[16];
+	uint32_t	wait;
+
+	if ((wait = grant_refused_wait(c)) > 0) {
+		answer_later(c, 429, "too many refused tokens", wait);
+		return (-1);
+	}
+	if (by_token == NULL && (by_token = rate_new(60000, 4096)) == NULL) {
+		answer_later(c, 503, "service temporarily unavailable", 1);
+		return (-1);
+	}
+	crypto_generichash(key, sizeof(key), (const unsigned char *)a->token,
+	    strlen(a->token), NULL, 0);
+	if (rate_add(by_token, key) > proc_conf()->api_rate) {
+		answer_later(c, 429, "too many requests",
+		    rate_wait_s(by_token, key));
+		return (-1);
+	}
+	return (0);
+}
+
+/* A number of 1 to max; junk and what is out of range is `dflt`. */
+static uint32_t
+number_of(const struct slice *query, const char *name, uint32_t max,
+    uint32_t dflt)
+{
+	char		 text[16];
+	const char	*err;
+	long long	 n;
+
+	if (upgrade_query_get(query, name, text, sizeof(text)) <= 0)
+		return (dflt);
+	n = strtonum(text, 1, max, &err);
+	return (err == NULL ? (uint32_t)n : dflt);
+}
+
+static void
+bad_value(struct api_call *a, const char *key, const char *rule,
+    const char *value)
+{
+	if (a->bad_key != NULL)
+		return;
+	a->bad_key = key;
+	a->bad_rule = rule;
+	strlcpy(a->bad_value, value, sizeof(a->bad_value));
+}
+
+/* Every `status` of the query, a bit each. */
+static void
+take_status(struct api_call *a, const struct slice *query)
+{
+	static const struct {
+		const char	*word;
+		uint32_t	 bit;
+	} states[] = {
+		{ "pending", 1 << SESSION_PENDING },
+		{ "active", 1 << SESSION_ACTIVE },
+		{ "closed", 1 << SESSION_CLOSED },
+		{ "expired", 1 << SESSION_EXPIRED },
+	};
+	const char	*p, *amp, *end = query->s + query->len;
+	struct slice	 one;
+	char		 text[WORD_SIZE];
+	size_t		 i, n = sizeof(states) / sizeof(states[0]);
+	int		 r;
+
+	for (p = query->s; p != NULL && p < end; p = amp + 1) {
+		if ((amp = memchr(p, '&', (size_t)(end - p))) == NULL)
+			amp = end;
+		one.s = p;
+		one.len = (size_t)(amp - p);
+		r = upgrade_query_get(&one, "status", text, sizeof(text));
+		if (r == UPGRADE_Q_NONE || r == 0)
+			continue;
+		for (i = 0; r > 0 && i < n; i++)
+			if (strcmp(text, states[i].word) == 0)
+				break;
+		if (r < 0 || i == n)
+			bad_value(a, "status", "oneof", r < 0 ? "" : text);
+		else
+			a->status |= states[i].bit;
+	}
+}
+
+/* operator-api.md, 1.4 and 4 */
+static void
+take_query(struct api_call *a, const struct slice *query)
+{
+	char	text[WORD_SIZE];
+
+	a->page = number_of(query, "page", PAGE_MAX, 1);
+	a->page_size = number_of(query, "page_size", PAGE_SIZE_MAX, 20);
+	if (upgrade_query_get(query, "sort_by", a->sort_by,
+	    sizeof(a->sort_by)) < 0)
+		a->sort_by[0] = '\0';
+	if (upgrade_query_get(query, "sort_direction", text,
+	    sizeof(text)) > 0 && strcasecmp(text, "desc") == 0)
+		a->descending = 1;
+	if (upgrade_query_get(query, "system_id", a->system_id,
+	    sizeof(a->system_id)) == UPGRADE_Q_BAD) {
+		a->system_id[0] = '\0';
+		bad_value(a, "system_id", "max", "");
+	}
+	take_status(a, query);
+}
+
+void
+api_begin(struct conn *c, const struct httphead *h)
+{
+	struct api_call	*a;
+	struct slice	 id = { NULL, 0 };
+	int		 op;
+
+	if ((op = route_api(&h->path, &h->method_name, &id)) <= 0) {
+		answer_error(c, 404, "api not found");
+		return;
+	}
+	if ((h->flags & HTTPHEAD_UPGRADE) ||
+	    ((h->flags & HTTPHEAD_LENGTH) && h->content_length > BODY_MAX)) {
+		c->body_left = 1;
+		answer_error(c, h->flags & HTTPHEAD_UPGRADE ? 400 : 413,
+		    h->flags & HTTPHEAD_UPGRADE ? "no upgrade here" :
+		    "request body too large");
+		return;
+	}
+	if ((a = calloc(1, sizeof(*a))) == NULL) {
+		answer_later(c, 503, "service temporarily unavailable", 1);
+		return;
+	}
+	c->api = a;
+	a->c = c;
+	a->op = (enum api_op)op;
+	if (take_token(c, h, a) == -1 || take_rate(c, a) == -1)
+		return;
+	if (route_is_uuid(&id)) {
+		memcpy(a->session, id.s, id.len);
+		a->session[id.len] = '\0';
+	}
+	take_query(a, &h->query);
+	a->chunked = (h->flags & HTTPHEAD_CHUNKED) != 0;
+	a->left = (h->flags & HTTPHEAD_LENGTH) ? h->content_length : 0;
+	buf_drop(c->in, c->x.head_len);
+	c->x.head_len = 0;
+	c->state = CONN_API_BODY;
+	conn_deadline(c, CONN_BODY_MS);
+	if ((h->flags & HTTPHEAD_EXPECT) && c->body_left && c->in->len == 0) {
+		struct iovec	iov = { (void *)(uintptr_t)
+		    "HTTP/1.1 100 Continue\r\n\r\n", 25 };
+
+		if (conn_writev(c, &iov, 1) == -1)
+			return;
+	}
+	api_body(c);
+}
+
+/* Add to the body. 0, or -1: answered. */
+static int
+body_add(struct conn *c, const char *p, size_t len)
+{
+	struct api_call	*a = c->api;
+	char		*q;
+
+	if (len > BODY_MAX - a->body_len) {
+		answer_error(c, 413, "request body too large");
+		return (-1);
+	}
+	if ((q = realloc(a->body, a->body_len + len)) == NULL) {
+		answer_later(c, 503, "service temporarily unavailable", 1);
+		return (-1);
+	}
+	a->body = q;
+	memcpy(q + a->body_len, p, len);
+	a->body_len += len;
+	return (0);
+}
+
+/* One piece of what is there: 1 taken, 0 the body is whole, -1: answered. */
+static int
+body_step(struct conn *c)
+{
+	struct api_call	*a = c->api;
+	struct buf	*b = c->in;
+	struct slice	 data;
+	ssize_t		 n;
+
+	if (!a->chunked) {
+		data.s = b->data + b->off;
+		data.len = b->len < a->left ? b->len : (size_t)a->left;
+		n = (ssize_t)data.len;
+		a->left -= data.len;
+	} else if ((n = httphead_chunk_next(&a->chunk, b->data + b->off,
+	    b->len, &data)) == -1) {
+		answer_error(c, 400, "malformed request body");
+		return (-1);
+	}
+	if (data.len > 0 && body_add(c, data.s, data.len) == -1)
+		return (-1);
+	buf_drop(b, (size_t)n);
+	return (n > 0);
+}
+
+void
+api_body(struct conn *c)
+{
+	struct api_call	*a = c->api;
+	int		 r = 1;
+
+	while (c->in != NULL && c->in->len > 0 && r == 1 &&
+	    (a->chunked ? !a->chunk.done : a->left > 0))
+		r = body_step(c);
+	if (r == -1)
+		return;
+	if (c->in != NULL && c->in->len == 0)
+		buf_put(&c->in);
+	if (a->chunked ? a->chunk.done : a->left == 0) {
+		c->body_left = 0;
+		api_ask(c);
+	}
+}
+
+/*
+ * {"service":"web"}: what is wrong with it is said only if authd lets the
+ * caller in, as everywhere.
+ */
+static void
+take_body(struct api_call *a)
+{
+	const cJSON	*v;
+	cJSON		*doc;
+
+	if (a->op != API_PROXY_TOKEN)
+		return;
+	doc = cJSON_ParseWithLength(a->body != NULL ? a->body : "",
+	    a->body_len);
+	if (!cJSON_IsObject(doc)) {
+		bad_value(a, "unknown", "invalid", "");
+		cJSON_Delete(doc);
+		return;
+	}
+	v = cJSON_GetObjectItemCaseSensitive(doc, "service");
+	if (!cJSON_IsString(v) || v->valuestring[0] == '\0')
+		bad_value(a, "service", "required", "");
+	else if (strlcpy(a->service, v->valuestring, sizeof(a->service)) >=
+	    sizeof(a->service)) {
+		a->service[0] = '\0';
+		bad_value(a, "service", "max", "");
+	}
+	cJSON_Delete(doc);
+}
+
+static void
+api_ask(struct conn *c)
+{
+	struct api_call	*a = c->api;
+	struct chan	*ch = authd_chan();
+	char		 addr[ADDR_SIZE];
+	int		 r;
+
+	take_body(a);
+	if (ch == NULL ||
+	    (c->call = chan_call(ch, AUTHD_API_MS, api_result, c)) == 0) {
+		answer_later(c, 503, "service temporarily unavailable", 1);
+		return;
+	}
+	c->state = CONN_WAIT;
+	conn_deadline(c, CONN_API_MS);
+	addr_print(&c->addr, addr);
+	chan_begin(ch, IMSG_API, c->call, -1);
+	chan_add_u8(ch, (uint8_t)a->op);
+	chan_add_str(ch, a->token);
+	chan_add_str(ch, addr);
+	chan_add_str(ch, a->session);
+	chan_add_str(ch, a->service);
+	chan_add_u32(ch, a->page);
+	chan_add_u32(ch, a->page_size);
+	chan_add_str(ch, a->sort_by);
+	chan_add_u8(ch, a->descending);
+	chan_add_u32(ch, a->status);
+	chan_add_str(ch, a->system_id);
+	r = chan_end(ch);
+	sodium_memzero(a->token, sizeof(a->token));
+	if (r == -1)
+		answer_later(c, 503, "service temporarily unavailable", 1);
+}
+
+/* ---- the answer ---- */
+
+static int
+api_result(struct chan *ch, struct imsg *m, void *arg)
+{
+	struct conn	*c = arg;
+	struct api_call	*a = c->api;
+	char		 message[MESSAGE_SIZE];
+	uint32_t	 total;
+
+	(void)ch;
+	a->id = c->call;
+	c->call = 0;
+	if (m == NULL) {
+		answer_later(c, 503, "service temporarily unavailable", 1);
+		return (0);
+	}
+	if (m->type != IMSG_API_RESULT || m_get_u16(m, &a->code) == -1 ||
+	    m_get_str(m, message, sizeof(message)) == -1 ||
+	    m_get_u32(m, &total) == -1 || m_end(m) == -1 ||
+	    a->code < 200 || a->code > 599 || total > DATA_MAX) {
+		answer_later(c, 503, "service temporarily unavailable", 1);
+		return (-1);
+	}
+	a->data_want = total;
+	a->message = strdup(message);
+	if (a->message == NULL ||
+	    (total > 0 && (a->data = malloc(total)) == NULL)) {
+		answer_later(c, 503, "service temporarily unavailable", 1);
+		return (0);
+	}
+	if (a->code == 401)
+		grant_refused(c);
+	if (total == 0) {
+		api_answer(c);
+		return (0);
+	}
+	TAILQ_INSERT_TAIL(&waiting, a, entry);
+	return (0);
+}
+
+int
+api_on_chunk(struct chan *ch, struct imsg *m)
+{
+	struct api_call	*a;
+	const uint8_t	*p;
+	size_t		 len;
+
+	(void)ch;
+	if (m_get_blob(m, &p, &len, CHUNK_MAX) == -1 || m_end(m) == -1)
+		return (-1);
+	TAILQ_FOREACH(a, &waiting, entry)
+		if (a->id == m->id)
+			break;
+	if (a == NULL)
+		return (0);		/* the asker has gone */
+	if (len > a->data_want - a->data_len)
+		return (-1);
+	memcpy(a->data + a->data_len, p, len);
+	a->data_len += len;
+	if (a->data_len == a->data_want)
+		api_answer(a->c);
+	return (0);
+}
+
+/* What was wrong with query or body, where authd had no other objection. */
+static int
+answer_validation(struct conn *c, struct api_call *a)
+{
+	cJSON	*doc, *list, *e;
+	char	*text;
+
+	if (a->bad_key == NULL || (a->op == API_SESSION_LIST ?
+	    a->code != 200 : a->code != 400 || a->service[0] != '\0' ||
+	    strncmp(a->message, "service", 7) != 0))
+		return (0);
+	doc = cJSON_CreateObject();
+	cJSON_AddStringToObject(doc, "type", "validation_error");
+	list = cJSON_AddArrayToObject(doc, "errors");
+	cJSON_AddItemToArray(list, e = cJSON_CreateObject());
+	cJSON_AddStringToObject(e, "key", a->bad_key);
+	cJSON_AddStringToObject(e, "message", a->bad_rule);
+	cJSON_AddStringToObject(e, "value", a->bad_value);
+	text = cJSON_PrintUnformatted(doc);
+	cJSON_Delete(doc);
+	if (text == NULL)
+		return (0);
+	answer_json(c, 400, a->op == API_SESSION_LIST ? "validation failed" :
+	    a->message, text, strlen(text), NULL);
+	cJSON_free(text);
+	return (1);
+}
+
+static void
+api_answer(struct conn *c)
+{
+	struct api_call	*a = c->api;
+
+	if (answer_validation(c, a))
+		return;
+	answer_json(c, a->code, a->message, a->data, a->data_len,
+	    a->code == 401 ? "WWW-Authenticate: Bearer\r\n" : NULL);
+}
+
+void
+api_free(struct conn *c)
+{
+	struct api_call	*a = c->api, *w;
+
+	c->api = NULL;
+	if (a == NULL)
+		return;
+	TAILQ_FOREACH(w, &waiting, entry)
+		if (w == a) {
+			TAILQ_REMOVE(&waiting, a, entry);
+			break;
+		}
+	sodium_memzero(a->token, sizeof(a->token));
+	if (a->data != NULL)
+		sodium_memzero(a->data, a->data_want);
+	free(a->data);
+	free(a->message);
+	free(a->body);
+	free(a);
+}
+
+/* The channel has gone: the rest of these answers will not come. */
+void
+api_forget_all(void)
+{
+	struct api_call	*a;
+
+	while ((a = TAILQ_FIRST(&waiting)) != NULL)
+		answer_later(a->c, 503, "service temporarily unavailable", 1);
+}

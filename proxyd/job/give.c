@@ -1,0 +1,212 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Tunnels and terminals: authd is asked first, so that 429 and 503 can still
+ * be said here; then the connection with all its bytes goes to the parent.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "answer.h"
+#include "proxyd/authd.h"
+#include "proxyd/door/conn.h"
+#include "http/head.h"
+#include "imsg/imsg.h"
+#include "base/log.h"
+#include "imsg/msg.h"
+#include "proc/proc.h"
+#include "request.h"
+#include "http/upgrade.h"
+#include "ws/ws.h"
+
+#define TICKET_TEXT	TICKET_SIZE
+
+static int	tunnel_admitted(struct chan *, struct imsg *, void *);
+static int	terminal_admitted(struct chan *, struct imsg *, void *);
+
+/* The held head again. 0, or -1: answered or closed. */
+static int
+head_again(struct conn *c, struct httphead *h)
+{
+	struct httphead_scan	scan;
+	int			status;
+
+	memset(&scan, 0, sizeof(scan));
+	if (c->in != NULL && httphead_request(h, &scan,
+	    c->in->data + c->in->off, c->in->len, &status, NULL) == 1)
+		return (0);
+	conn_close(c, "held request lost", 0);
+	return (-1);
+}
+
+static int
+ask(struct conn *c, uint8_t class, const char *session, const char *ticket,
+    const char *origin, chan_done_fn done)
+{
+	struct chan	*ch = authd_chan();
+	char		 addr[ADDR_SIZE];
+
+	c->keep = 0;
+	if (ch == NULL ||
+	    (c->call = chan_call(ch, AUTHD_CALL_MS, done, c)) == 0) {
+		answer_later(c, 503, "service temporarily unavailable", 5);
+		return (-1);
+	}
+	c->state = CONN_WAIT;
+	addr_print(&c->addr, addr);
+	chan_begin(ch, IMSG_ADMIT, c->call, -1);
+	chan_add_u8(ch, class);
+	chan_add_str(ch, addr);
+	chan_add_str(ch, session);
+	chan_add_str(ch, ticket);
+	chan_add_str(ch, origin);
+	if (chan_end(ch) == -1) {
+		answer_later(c, 503, "service temporarily unavailable", 5);
+		return (-1);
+	}
+	return (0);
+}
+
+/* Take the answer apart: 1 yes, 0 refused and answered, -1 malformed. */
+static int
+admitted(struct conn *c, struct imsg *m, uint64_t *nonce, uint64_t *instance)
+{
+	char		message[MESSAGE_SIZE];
+	uint32_t	retry_after;
+	uint16_t	status;
+
+	c->call = 0;
+	if (m == NULL) {
+		answer_later(c, 503, "service temporarily unavailable", 5);
+		return (0);
+	}
+	if (m->type != IMSG_ADMITTED || m_get_u16(m, &status) == -1 ||
+	    m_get_u32(m, &retry_after) == -1 ||
+	    m_get_str(m, message, sizeof(message)) == -1 ||
+	    m_get_u64(m, nonce) == -1 || m_get_u64(m, instance) == -1 ||
+	    m_end(m) == -1) {
+		answer_later(c, 503, "service temporarily unavailable", 5);
+		return (-1);
+	}
+	if (status != 0) {
+		answer_later(c, status, message, retry_after);
+		return (0);
+	}
+	return (1);
+}
+
+/* The connection leaves this process. */
+static void
+give(struct conn *c, const struct httphead *h, uint8_t class, uint64_t nonce,
+    uint64_t instance)
+{
+	struct chan	*parent = proc_parent();
+	char		 addr[ADDR_SIZE], accept[WS_ACCEPT_LEN + 1];
+	int		 fd;
+
+	if (c->in->len > GIVE_BYTES_MAX) {
+		c->body_left = 1;
+		answer_error(c, 400, "too much was sent before the answer");
+		return;
+	}
+	if (ws_accept_key(upgrade_key(h), accept) == -1) {
+		answer_later(c, 503, "service temporarily unavailable", 5);
+		return;
+	}
+	addr_print(&c->addr, addr);
+	fd = conn_detach(c);
+	chan_begin(parent, IMSG_GIVE, 0, fd);
+	chan_add_u8(parent, class);
+	chan_add_u64(parent, nonce);
+	chan_add_u64(parent, instance);
+	chan_add_str(parent, addr);
+	chan_add_str(parent, accept);
+	chan_add_blob(parent, c->in->data + c->in->off, c->in->len);
+	(void)chan_end(parent);
+	conn_close(c, "given away", 0);
+}
+
+void
+give_tunnel(struct conn *c, const struct httphead *h)
+{
+	(void)h;
+	(void)ask(c, CLASS_TUNNEL, "", "", "", tunnel_admitted);
+}
+
+/* tunnel-protocol.md, 1.5: row 1 was authd's; then 9, 10 and 7. */
+static int
+tunnel_admitted(struct chan *ch, struct imsg *m, void *arg)
+{
+	static struct httphead	 h;
+	struct conn		*c = arg;
+	char			 node[UPGRADE_NODE_SIZE];
+	uint64_t		 nonce, instance;
+	int			 r;
+
+	(void)ch;
+	if ((r = admitted(c, m, &nonce, &instance)) != 1)
+		return (r);
+	if (head_again(c, &h) == -1)
+		return (0);
+	if (upgrade_check(&h) != 0)
+		answer_json(c, 400, "websocket upgrade required", NULL, 0,
+		    "Sec-WebSocket-Version: 13\r\n");
+	else if (upgrade_no_origin(&h) != 0)
+		answer_json(c, 403, "origin not allowed", NULL, 0,
+		    "Sec-WebSocket-Version: 13\r\n");
+	else if (upgrade_node_id(&h, node) != 0)
+		answer_error(c, 400, "invalid node_id format");
+	else
+		give(c, &h, CLASS_TUNNEL, nonce, instance);
+	return (0);
+}
+
+/* operator-api.md, 6.2 */
+void
+give_terminal(struct conn *c, const struct httphead *h, const char *session)
+{
+	const struct slice	*v;
+	char			 ticket[TICKET_TEXT], origin[HOST_SIZE] = "";
+	int			 n;
+
+	if (upgrade_check(h) != 0) {
+		answer_json(c, 400, "websocket upgrade required", NULL, 0,
+		    "Sec-WebSocket-Version: 13\r\n");
+		return;
+	}
+	if ((v = httphead_get(h, "origin")) != NULL) {
+		if (v->len >= sizeof(origin)) {
+			answer_error(c, 403, "origin not allowed");
+			return;
+		}
+		memcpy(origin, v->s, v->len);
+		origin[v->len] = '\0';
+	}
+	n = upgrade_query_get(&h->query, "ticket", ticket, sizeof(ticket));
+	if (n == UPGRADE_Q_NONE || n == 0) {
+		answer_error(c, 401, "ticket required");
+		return;
+	}
+	if (n < 0) {
+		answer_error(c, 401, "invalid or expired ticket");
+		return;
+	}
+	(void)ask(c, CLASS_TERMINAL, session, ticket, origin,
+	    terminal_admitted);
+	explicit_bzero(ticket, sizeof(ticket));
+}
+
+static int
+terminal_admitted(struct chan *ch, struct imsg *m, void *arg)
+{
+	static struct httphead	 h;
+	struct conn		*c = arg;
+	uint64_t		 nonce, instance;
+	int			 r;
+
+	(void)ch;
+	if ((r = admitted(c, m, &nonce, &instance)) != 1)
+		return (r);
+	if (head_again(c, &h) == 0)
+		give(c, &h, CLASS_TERMINAL, nonce, instance);
+	return (0);
+}

@@ -1,0 +1,496 @@
+/* SPDX-License-Identifier: ISC */
+/* The operator API: tokens, permissions, visibility, pages, groups. */
+#include <sodium.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "regress/lib/authd_drive.h"
+#include "base/compat.h"
+#include "regress/lib/tap.h"
+
+#define KEY	"0123456789abcdef0123456789abcdef-test-key"
+#define HS256	"{\"alg\":\"HS256\",\"typ\":\"JWT\"}"
+#define B64	sodium_base64_VARIANT_URLSAFE_NO_PADDING
+#define MISSING	"00000000-0000-4000-8000-000000000000"
+
+static struct far	*proxyd, *control;
+static struct rows	 rows;
+static char		*token;
+
+/* A token of our own making. */
+static const char *
+forge(const char *header, const char *payload, const char *key)
+{
+	static char				text[TOKEN_SIZE];
+	crypto_auth_hmacsha256_state		st;
+	uint8_t					mac[32];
+	size_t					n;
+
+	sodium_bin2base64(text, sizeof(text), (const uint8_t *)header,
+	    strlen(header), B64);
+	n = strlen(text);
+	text[n++] = '.';
+	sodium_bin2base64(text + n, sizeof(text) - n,
+	    (const uint8_t *)payload, strlen(payload), B64);
+	n = strlen(text);
+	crypto_auth_hmacsha256_init(&st, (const uint8_t *)key, strlen(key));
+	crypto_auth_hmacsha256_update(&st, (const uint8_t *)text, n);
+	crypto_auth_hmacsha256_final(&st, mac);
+	text[n++] = '.';
+	sodium_bin2base64(text + n, sizeof(text) - n, mac, sizeof(mac), B64);
+	return (text);
+}
+
+/* An access token's claims, with parts to vary. */
+static const char *
+claims(const char *type, long exp, long nbf, const char *more,
+    const char *user_perms, const char *org_perms)
+{
+	static char	text[2048];
+	long		now = (long)time(NULL);
+
+	snprintf(text, sizeof(text), "{\"token_type\":\"%s\",\"exp\":%ld,"
+	    "\"nbf\":%ld,\"iat\":%ld,%s\"user\":{\"id\":\"u1\",\"name\":\"U\","
+	    "\"org_role\":\"Owner\",\"organization_id\":\"o\","
+	    "\"user_permissions\":[%s],\"org_permissions\":[%s]}}", type,
+	    now + exp, now + nbf, now, more, user_perms, org_perms);
+	return (text);
+}
+
+#define CONNECT	"\"connect:systems\""
+
+static void
+refused(const char *tok, int status, const char *message, const char *what)
+{
+	struct api	a = { .token = tok };
+
+	is_int(api(proxyd, API_SESSION_LIST, &a), status,
+	    "operator-3(partial): %s: %d", what, status);
+	is_str(api_message, message, "operator-3(partial): its message");
+}
+
+static void
+tokens(void)
+{
+	struct api	 a = { 0 };
+	const char	*good = claims("access", 60, -1, "", CONNECT, "");
+	char		 text[TOKEN_SIZE];
+
+	a.token = forge(HS256, good, KEY);
+	is_int(api(proxyd, API_SESSION_LIST, &a), 200,
+	    "operator-3(partial): a good token");
+	refused("", 401, "token not provided", "no token");
+	refused("abc", 401, "invalid token", "not a token");
+	refused(forge(HS256, good, "another key than that of the server"),
+	    401, "invalid token", "bad signature");
+	refused(forge("{\"alg\":\"none\"}", good, KEY), 401, "invalid token",
+	    "alg none");
+	strlcpy(text, forge("{\"alg\":\"none\"}", good, KEY), sizeof(text));
+	*(strrchr(text, '.') + 1) = '\0';
+	refused(text, 401, "invalid token", "alg none without a signature");
+	refused(forge("{\"alg\":\"RS256\"}", good, KEY), 401,
+	    "invalid token", "RS256 signed with the HMAC secret");
+	refused(forge("{\"alg\":\"HS512\"}", good, KEY), 401,
+	    "invalid token", "HS512");
+	refused(forge("{\"alg\":\"HS256\",\"crit\":[\"x\"]}", good, KEY), 401,
+	    "invalid token", "a critical header");
+	refused(forge(HS256, claims("proxy", 60, -1, "", CONNECT, ""), KEY),
+	    401, "invalid token", "a proxy token");
+	refused(forge(HS256, claims("refresh", 60, -1, "", CONNECT, ""), KEY),
+	    401, "invalid token", "a refresh token");
+	refused(forge(HS256, claims("access", 60, 30, "", CONNECT, ""), KEY),
+	    401, "invalid token", "a future nbf");
+	refused(forge(HS256, claims("access", -1, -60, "", CONNECT, ""), KEY),
+	    401, "invalid token", "expired");
+	refused(forge(HS256, "{\"token_type\":\"access\",\"user\":{\"id\":"
+	    "\"u\"}}", KEY), 401, "invalid token", "no exp");
+	refused(forge(HS256, claims("impersonation", 60, -1, "", CONNECT, ""),
+	    KEY), 401, "invalid token", "an impersonation by nobody");
+	a.token = forge(HS256, claims("impersonation", 60, -1,
+	    "\"is_impersonated\":true,\"impersonated_by\":{\"id\":\"boss\"},",
+	    CONNECT, ""), KEY);
+	is_int(api(proxyd, API_SESSION_LIST, &a), 200,
+	    "operator-3(partial): an impersonation");
+
+	drive_sql("INSERT INTO revocations VALUES ('token', 'j1', "
+	    "9223372036854775807, 'lost')");
+	refused(forge(HS256, claims("access", 60, -1, "\"jti\":\"j1\",",
+	    CONNECT, ""), KEY), 401, "token has been revoked",
+	    "a revoked token");
+	is_str(api_str("reason"), "lost", "operator-3(partial): its reason");
+	drive_sql("ALTER TABLE revocations RENAME TO hidden");
+	refused(forge(HS256, good, KEY), 503,
+	    "security service temporarily unavailable",
+	    "an unreadable list of revocations");
+	drive_sql("ALTER TABLE hidden RENAME TO revocations");
+
+	a.session = MISSING;
+	a.token = forge(HS256, claims("access", 60, -1, "", "\"read:systems\"",
+	    "\"manage:systems\""), KEY);
+	for (int op = API_SESSION_LIST; op < API_OP_COUNT; op++)
+		is_int(api(proxyd, op, &a), 403,
+		    "operator-4(partial): call %d without the permission", op);
+	is_str(api_message, "insufficient permissions", "its message");
+	a.token = forge(HS256, claims("access", 60, -1, "", "", CONNECT), KEY);
+	is_int(api(proxyd, API_SESSION_LIST, &a), 200,
+	    "operator-4(partial): in the organization's list it works");
+	a.token = "myk_0123456789";
+	is_int(api(proxyd, API_SESSION_LIST, &a), 403,
+	    "operator-4(partial): an API key: 403");
+	a.token = "myo_0123456789";
+	is_int(api(proxyd, API_SESSION_LIST, &a), 403,
+	    "operator-4(partial): either kind");
+}
+
+static void
+issuer(void)
+{
+	struct api	a = { 0 };
+
+	a.token = forge(HS256, claims("access", 60, -1,
+	    "\"iss\":\"https://idp\",\"aud\":[\"x\",\"relayd\"],", CONNECT,
+	    ""), KEY);
+	is_int(api(proxyd, API_SESSION_LIST, &a), 200,
+	    "operator-3(partial): iss and aud as configured");
+	refused(forge(HS256, claims("access", 60, -1,
+	    "\"iss\":\"https://other\",\"aud\":\"relayd\",", CONNECT, ""),
+	    KEY), 401, "invalid token", "another issuer");
+	refused(forge(HS256, claims("access", 60, -1,
+	    "\"iss\":\"https://idp\",\"aud\":\"other\",", CONNECT, ""), KEY),
+	    401, "invalid token", "another audience");
+	refused(forge(HS256, claims("access", 60, -1, "", CONNECT, ""), KEY),
+	    401, "invalid token", "neither");
+}
+
+static void
+org(const char *name, const char *type, const char *parent, char id[ID_SIZE])
+{
+	if (ctl(control, &rows, CTL_ORG_ADD, name, type, parent, CTL_END) != 0)
+		diag("org add %s: %s", name, rows.text);
+	strlcpy(id, cell(&rows, 1, "id"), ID_SIZE);
+	rows_free(&rows);
+}
+
+static void
+sees(const char *role, const char *of, const struct tunnel *t, int want,
+    const char *what)
+{
+	struct api	 a = { .session = t->session };
+	char		*tok = operator_token(control, "x", of, role, "");
+	int		 status;
+
+	a.token = tok;
+	status = api(proxyd, API_SESSION_GET, &a);
+	is_int(status, want, "operator-5: %s", what);
+	a.session = NULL;
+	a.system_id = t->system;
+	api(proxyd, API_SESSION_LIST, &a);
+	ok((strstr(api_data, t->session) != NULL) == (want == 200),
+	    "operator-5: and in the list");
+	free(tok);
+}
+
+static void
+visibility(void)
+{
+	struct tunnel	own, res, rescust, cust, foreign;
+	char		d[ID_SIZE], r[ID_SIZE], rc[ID_SIZE], c[ID_SIZE],
+			d2[ID_SIZE], f[ID_SIZE];
+	struct tunnel	*all[] = { &own, &res, &rescust, &cust, &foreign };
+	const char	*orgs[] = { d, r, rc, c, f };
+	size_t		i;
+
+	org("D", "distributor", "", d);
+	org("R", "reseller", d, r);
+	org("RC", "customer", r, rc);
+	org("C", "customer", d, c);
+	org("D2", "distributor", "", d2);
+	org("F", "customer", d2, f);
+	for (i = 0; i < 5; i++) {
+		system_add(control, all[i], orgs[i]);
+		login(proxyd, all[i], "", "", "192.0.2.1");
+		up(all[i], 0);
+	}
+	sees("owner", "", &foreign, 200, "owner: everything");
+	sees("Distributor", d, &own, 200, "distributor: own");
+	sees("distributor", d, &res, 200, "distributor: reseller");
+	sees("distributor", d, &rescust, 200, "distributor: its customer");
+	sees("distributor", d, &cust, 200, "distributor: own customer");
+	sees("distributor", d, &foreign, 404, "distributor: foreign");
+	sees("reseller", r, &res, 200, "reseller: own");
+	sees("reseller", r, &rescust, 200, "reseller: own customer");
+	sees("reseller", r, &cust, 404, "reseller: another's customer");
+	sees("reseller", r, &own, 404, "reseller: its distributor");
+	sees("customer", c, &cust, 200, "customer: own");
+	sees("customer", c, &own, 404, "customer: its distributor");
+	sees("guest", d, &own, 404, "unknown role: nothing");
+	for (i = 0; i < 5; i++)
+		far_close(all[i]->mux);
+}
+
+static void
+ids(void)
+{
+	static const char *const	bad[] = { "", "x", "../etc/passwd",
+	    "00000000-0000-4000-8000-00000000000G",
+	    "00000000000040008000000000000000", MISSING };
+	struct api			a = { .token = token };
+	size_t				i;
+	int				op, good = 1;
+
+	for (i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+		for (op = API_SESSION_GET; op < API_OP_COUNT; op++) {
+			a.session = bad[i];
+			a.service = "web";
+			good &= api(proxyd, op, &a) == 404 && strcmp(
+			    api_message, "support session not found") == 0;
+		}
+	ok(good, "operator-7(partial): a malformed or unknown id gives 404 on "
+	    "every call");
+}
+
+static void
+services(void)
+{
+	struct tunnel	t;
+	struct api	a = { .token = token };
+
+	system_add(control, &t, "");
+	login(proxyd, &t, "", "", "192.0.2.1");
+	a.session = t.session;
+	a.service = "s0";
+	is_int(api(proxyd, API_PROXY_TOKEN, &a), 400,
+	    "a proxy token of a pending session: 400");
+	is_int(api(proxyd, API_TERMINAL_TICKET, &a), 400, "a ticket: 400");
+	is_str(api_message, "support session is not active", "the message");
+	up(&t, 1);
+	is_int(api(proxyd, API_PROXY_TOKEN, &a), 200, "active: 200");
+	a.service = "";
+	is_int(api(proxyd, API_PROXY_TOKEN, &a), 400, "no service: 400");
+	is_str(api_message, "service name required", "its message");
+	a.service = "a b";
+	is_int(api(proxyd, API_PROXY_TOKEN, &a), 400, "bad service: 400");
+	is_str(api_message, "invalid service name", "its message");
+	a.service = "nope";
+	is_int(api(proxyd, API_PROXY_TOKEN, &a), 404, "unknown: 404");
+	far_close(t.mux);
+	drive_sync(control);
+	is_int(api(proxyd, API_SERVICES, &a), 200, "in grace");
+	is_str(api_data, "{\"services\":{}}",
+	    "operator-13: an empty object while in grace");
+	ctl(control, &rows, CTL_CLOSE, t.session, CTL_END);
+	is_int(api(proxyd, API_SERVICES, &a), 200, "closed");
+	is_str(api_data, "{\"services\":{}}",
+	    "operator-13: and of a closed session");
+	is_int(api(proxyd, API_SESSION_GET, &a), 200, "still readable");
+	ok(strstr(api_data, "token") == NULL,
+	    "operator-9(partial): no token in a session");
+}
+
+/* 41 systems of their own organization, three sessions each of some. */
+static void
+pages(void)
+{
+	struct api		 a = { 0 };
+	char			 o[ID_SIZE];
+	char			*tok, first[8192];
+	int			 i, stable = 1;
+
+	org("Pages", "customer", "", o);
+	tok = operator_token(control, "pat", o, "customer", "");
+	for (i = 0; i < 41; i++)
+		drive_sql("INSERT INTO systems (id, name, system_key, "
+		    "system_secret_public, system_secret_sha256, "
+		    "organization_id, created_at, updated_at) VALUES "
+		    "('page-%02d', 'P', 'K%d', 'p', 's', '%s', 1, 1)", i, i,
+		    o);
+	for (i = 0; i < 41; i++)
+		drive_sql("INSERT INTO support_sessions (id, system_id, "
+		    "session_token, started_at, expires_at, status, "
+		    "created_at, updated_at, generation) VALUES "
+		    "('%08x-0000-4000-8000-000000000000', 'page-%02d', "
+		    "'t%d', 1000, 2000, 'closed', 1000, 1000, 1)", i, i, i);
+	a.token = tok;
+	a.sort_by = "started_at";
+	is_int(api(proxyd, API_SESSION_LIST, &a), 200, "the first page");
+	ok(strstr(api_data, "\"pagination\":{\"page\":1,\"page_size\":20,"
+	    "\"total_count\":41,\"total_pages\":3,\"has_next\":true,"
+	    "\"has_prev\":false,\"next_page\":2,\"sort_by\":\"started_at\","
+	    "\"sort_direction\":\"asc\"}") != NULL,
+	    "operator-2: pagination of the first page");
+	strlcpy(first, api_data, sizeof(first));
+	a.page = 2;
+	api(proxyd, API_SESSION_LIST, &a);
+	ok(strstr(api_data, "\"has_next\":true,\"has_prev\":true,"
+	    "\"next_page\":3,\"prev_page\":1") != NULL,
+	    "operator-2: of a middle page");
+	ok(strstr(api_data, "page-20") != NULL &&
+	    strstr(api_data, "page-39") != NULL &&
+	    strstr(api_data, "page-19") == NULL,
+	    "operator-2: equal keys have a stable order");
+	a.page = 3;
+	api(proxyd, API_SESSION_LIST, &a);
+	ok(strstr(api_data, "\"has_next\":false,\"has_prev\":true,"
+	    "\"prev_page\":2") != NULL && strstr(api_data, "page-40") != NULL,
+	    "operator-2: of the last page");
+	a.page = 1;
+	for (i = 0; i < 5; i++) {
+		api(proxyd, API_SESSION_LIST, &a);
+		stable &= strncmp(api_data, first, sizeof(first) - 1) == 0;
+	}
+	ok(stable, "operator-2: the same page is the same");
+	a.page_size = 101;
+	api(proxyd, API_SESSION_LIST, &a);
+	ok(strstr(api_data, "\"page_size\":20") != NULL,
+	    "operator-2: page_size 101 gives 20");
+	a.page_size = 100;
+	api(proxyd, API_SESSION_LIST, &a);
+	ok(strstr(api_data, "\"page_size\":100") != NULL &&
+	    strstr(api_data, "\"total_pages\":1") != NULL, "100 gives 100");
+	free(tok);
+}
+
+/* One system: two open sessions, two that are over. */
+static void
+groups(void)
+{
+	struct tunnel	 n1, n0;
+	struct api	 a = { 0 };
+	char		 o[ID_SIZE], *tok;
+	const char	*p0, *p1;
+
+	org("Groups", "customer", "", o);
+	tok = operator_token(control, "gus", o, "customer", "");
+	system_add(control, &n1, o);
+	n0 = n1;
+	login(proxyd, &n1, "1", "", "192.0.2.1");
+	up(&n1, 0);
+	login(proxyd, &n0, "", "", "192.0.2.1");
+	drive_sql("INSERT INTO support_sessions (id, system_id, session_token,"
+	    " started_at, expires_at, status, created_at, updated_at, "
+	    "generation) VALUES ('aaaaaaaa-0000-4000-8000-000000000000', '%s',"
+	    " 'g1', 1000, 2000, 'closed', 1000, 1000, 1)", n1.system);
+	drive_sql("INSERT INTO support_sessions (id, system_id, session_token,"
+	    " started_at, expires_at, status, created_at, updated_at, "
+	    "generation) VALUES ('bbbbbbbb-0000-4000-8000-000000000000', '%s',"
+	    " 'g2', 3000, 4000, 'expired', 3000, 3000, 1)", n1.system);
+	a.token = tok;
+	is_int(api(proxyd, API_SESSION_LIST, &a), 200, "the list");
+	ok(strstr(api_data, "\"total_count\":1,") != NULL,
+	    "operator-8: one group per system");
+	ok(strstr(api_data, "\"session_count\":4,\"node_count\":1") != NULL,
+	    "operator-8: of all matching rows");
+	p0 = strstr(api_data, n0.session);
+	p1 = strstr(api_data, n1.session);
+	ok(p0 != NULL && p1 != NULL && p0 < p1 &&
+	    strstr(api_data, "aaaaaaaa") == NULL,
+	    "operator-8: its sessions: open ones only, by node, none first");
+	ok(strstr(api_data, "1970-01-01") == NULL,
+	    "operator-8: its times are those of open rows");
+	is_str(api_str("status"), "active", "operator-8: best of all states");
+	ok(strstr(api_data, "session_token") == NULL &&
+	    strstr(api_data, "reconnect_token") == NULL,
+	    "operator-9(partial): no token in the list");
+	a.statuses = 1 << SESSION_ACTIVE | 1 << SESSION_PENDING;
+	api(proxyd, API_SESSION_LIST, &a);
+	ok(strstr(api_data, "\"session_count\":2") != NULL,
+	    "operator-8: status=active&status=pending gives both");
+	a.statuses = 1 << SESSION_CLOSED | 1 << SESSION_EXPIRED;
+	api(proxyd, API_SESSION_LIST, &a);
+	ok(strstr(api_data, "\"started_at\":\"1970-01-01T00:00:03.000Z\"") !=
+	    NULL && strstr(api_data, "\"sessions\":[]") != NULL,
+	    "operator-8: without open rows: the latest one's times");
+	far_close(n0.mux);
+	far_close(n1.mux);
+	free(tok);
+}
+
+/* What is done in another's name is written down as such. */
+static void
+impersonation(void)
+{
+	struct tunnel	t;
+	struct granted	g;
+	struct api	a = { .service = "s0" };
+	char		proxy[TOKEN_SIZE];
+
+	system_add(control, &t, "");
+	login(proxyd, &t, "", "", "192.0.2.1");
+	up(&t, 1);
+	a.session = t.session;
+	a.token = forge(HS256, claims("impersonation", 60, -1,
+	    "\"impersonated_by\":{\"id\":\"boss\"},", CONNECT, ""), KEY);
+	is_int(api(proxyd, API_PROXY_TOKEN, &a), 200, "a proxy token");
+	strlcpy(proxy, api_str("token"), sizeof(proxy));
+	grant(proxyd, proxy, t.session, &g);
+	is_int(g.status, 0, "is good");
+	is_int(sql_becomes(1, "SELECT count(*) FROM support_access_logs WHERE "
+	    "session_id = '%s' AND operator_id = 'u1' AND operator_name = 'U' "
+	    "AND json_extract(metadata, '$.impersonator') = 'boss' AND "
+	    "json_extract(metadata, '$.ip') = '192.0.2.7'", t.session), 1,
+	    "operator-61(partial): the impersonator is recorded");
+	far_close(t.mux);
+}
+
+static void
+no_domain(void)
+{
+	struct tunnel	t;
+	struct api	a = { .token = token, .service = "s0" };
+
+	system_add(control, &t, "");
+	login(proxyd, &t, "", "", "192.0.2.1");
+	up(&t, 1);
+	a.session = t.session;
+	is_int(api(proxyd, API_PROXY_TOKEN, &a), 503, "no proxy domain: 503");
+	is_str(api_message, "subdomain proxy is not configured",
+	    "its message");
+	far_close(t.mux);
+}
+
+static void
+begin(void)
+{
+	far_close(control);
+	far_close(proxyd);
+	drive_start(1);
+	control = drive_spawn(ROLE_CONTROL, 0);
+	proxyd = drive_spawn(ROLE_PROXYD, 0);
+}
+
+int
+main(void)
+{
+	if (sodium_init() == -1)
+		return (1);
+	drive_init();
+	begin();
+	token = operator_token(control, "alice", "", "owner", "");
+	tokens();
+	visibility();
+	ids();
+	services();
+	impersonation();
+	pages();
+	groups();
+	is_int(drive_stop(), 0, "authd stops in order");
+	strlcpy(drive_conf.jwt_issuer, "https://idp",
+	    sizeof(drive_conf.jwt_issuer));
+	strlcpy(drive_conf.jwt_audience, "relayd",
+	    sizeof(drive_conf.jwt_audience));
+	begin();
+	issuer();
+	is_int(drive_stop(), 0, "authd stops in order");
+	drive_conf.jwt_issuer[0] = drive_conf.jwt_audience[0] = '\0';
+	drive_conf.proxy_domain[0] = '\0';
+	begin();
+	no_domain();
+	far_close(control);
+	far_close(proxyd);
+	free(token);
+	return (done_testing());
+}

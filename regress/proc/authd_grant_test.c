@@ -1,0 +1,499 @@
+/* SPDX-License-Identifier: ISC */
+/* Proxy tokens, grants, streams, tickets, terminals. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "regress/lib/authd_drive.h"
+#include "base/compat.h"
+#include "regress/lib/tap.h"
+
+static struct far	*proxyd, *control;
+static struct rows	 rows;
+static char		*token;
+static struct tunnel	 tun;
+
+static void
+sync_authd(void)
+{
+	drive_sync(control);
+}
+
+static void
+proxy_token(const struct tunnel *t, const char *operator, const char *service,
+    char dst[TOKEN_SIZE])
+{
+	struct api	a = { .token = operator, .session = t->session,
+	    .service = service };
+
+	if (api(proxyd, API_PROXY_TOKEN, &a) != 200)
+		diag("no proxy token: %s", api_message);
+	strlcpy(dst, api_str("token"), TOKEN_SIZE);
+}
+
+/* How many rows of the access log there are; counts change within a second. */
+static long long
+log_rows(long long want, const char *type, const char *more)
+{
+	return (sql_becomes(want, "SELECT count(*) FROM support_access_logs WHERE "
+	    "session_id = '%s' AND access_type = '%s' %s", tun.session, type,
+	    more));
+}
+
+static void
+grants(void)
+{
+	struct granted	g;
+	struct opened	o;
+	struct far	*other;
+	struct tunnel	u;
+	char		proxy[TOKEN_SIZE], bent[TOKEN_SIZE];
+	uint64_t	first;
+
+	proxy_token(&tun, token, "s0", proxy);
+	is_int(log_rows(1, "ui_proxy", "AND disconnected_at IS NULL"), 1,
+	    "operator-61(partial): the token's row");
+	grant(proxyd, "", tun.session, &g);
+	is_int(g.status, 401, "no token: 401");
+	is_str(g.message, "proxy token required", "its message");
+	strlcpy(bent, proxy, sizeof(bent));
+	bent[strlen(bent) - 3] = bent[strlen(bent) - 3] == 'A' ? 'B' : 'A';
+	grant(proxyd, bent, tun.session, &g);
+	is_int(g.status, 401, "a bent token: 401");
+	is_str(g.message, "invalid proxy token", "its message");
+	grant(proxyd, token, tun.session, &g);
+	is_int(g.status, 401, "operator-3(partial): an access token: 401");
+	system_add(control, &u, "");
+	login(proxyd, &u, "", "", "192.0.2.2");
+	up(&u, 1);
+	grant(proxyd, proxy, u.session, &g);
+	is_int(g.status, 403,
+	    "operator-32(partial): a token on another session's host: 403");
+	is_str(g.message, "proxy token does not match this session",
+	    "its message");
+	far_close(u.mux);
+
+	grant(proxyd, proxy, tun.session, &g);
+	is_int(g.status, 0, "granted");
+	first = g.grant;
+	grant(proxyd, proxy, tun.session, &g);
+	ok(g.status == 0 && g.grant != first, "and again, a fresh grant");
+	is_int(log_rows(1, "ui_proxy", ""), 1,
+	    "operator-61(partial): one row per operator, session, service");
+	stream_open(proxyd, tun.mux, g.grant, "s1", &o);
+	is_int(o.status, 0, "another service of the session");
+	is_int(log_rows(2, "ui_proxy", ""), 2, "has its own row");
+	opened_close(&o);
+	stream_end(tun.mux, o.stream, END_CLEAN, 100, 2000);
+	sync_authd();
+	drive_clock(1100);
+	sync_authd();
+	is_int(log_rows(1, "ui_proxy", "AND json_extract(metadata, "
+	    "'$.bytes_in') = 100 AND json_extract(metadata, '$.bytes_out') "
+	    "= 2000 AND json_extract(metadata, '$.outcome') = 'finished'"), 1,
+	    "operator-61(partial): bytes and outcome are in the row");
+
+	/* A grant is good on its channel only. */
+	other = drive_spawn(ROLE_PROXYD, 0);
+	stream_open(other, tun.mux, g.grant, "s0", &o);
+	is_int(o.status, 401, "another proxyd's grant: 401");
+	far_close(other);
+	drive_clock(121000);
+	stream_open(proxyd, tun.mux, g.grant, "s0", &o);
+	is_int(o.status, 401, "a lapsed grant: 401");
+	put_begin(IMSG_GRANT_DROP, 0);
+	put_u64(g.grant);
+	put_send(proxyd, -1);
+	stream_open(proxyd, tun.mux, g.grant, "s0", &o);
+	is_int(o.status, 401, "a dropped one: 401");
+	drive_clock(16 * 60000);
+	sync_authd();
+	drive_clock(2000);
+	sync_authd();
+	is_int(log_rows(0, "ui_proxy", "AND disconnected_at IS NULL"), 0,
+	    "operator-61(partial): rows close after 15 idle minutes");
+}
+
+static void
+cap(void)
+{
+	static struct opened	o[65];
+	struct granted		g;
+	struct imsg		m;
+	char			proxy[TOKEN_SIZE];
+	uint16_t		status = 1;
+	int			i, good = 0;
+
+	proxy_token(&tun, token, "s0", proxy);
+	grant(proxyd, proxy, tun.session, &g);
+	for (i = 0; i < 64; i++) {
+		stream_open(proxyd, tun.mux, g.grant, "s0", &o[i]);
+		good += o[i].status == 0;
+	}
+	is_int(good, 64, "64 streams at once");
+	stream_open(proxyd, tun.mux, g.grant, "s0", &o[64]);
+	is_int(o[64].status, 429,
+	    "tunnel-41(partial) operator-27(partial): the 65th: 429");
+	is_str(o[64].message, "too many concurrent streams on this tunnel",
+	    "its message");
+	is_int(get_none(tun.mux, IMSG_STREAM_OPEN), 0,
+	    "tunnel-41(partial): muxd hears nothing of it");
+
+	/* An idle stream gives way: no refusal. */
+	drive_clock(300);
+	put_begin(IMSG_STREAM_OPEN, next_id(proxyd));
+	put_u64(g.grant);
+	put_str("s0");
+	put_send(proxyd, -1);
+	get_type(proxyd, IMSG_IDLE_DROP, &m);
+	ok(1, "at the cap proxyd is asked for idle streams");
+	opened_close(&o[0]);
+	put_begin(IMSG_IDLE_DROPPED, m.id);
+	put_u32(1);
+	put_send(proxyd, -1);
+	stream_end(tun.mux, o[0].stream, END_LOCAL, 0, 0);
+	get_type(proxyd, IMSG_STREAM_OPENED, &m);
+	(void)m_get_u16(&m, &status);
+	if (m.fd != -1)
+		close(m.fd);
+	is_int(status, 0, "operator-27(partial): and the request goes through");
+	get_type(tun.mux, IMSG_STREAM_OPEN, &m);
+	if (m.fd != -1)
+		close(m.fd);
+	for (i = 1; i < 64; i++) {
+		opened_close(&o[i]);
+		stream_end(tun.mux, o[i].stream, END_LOCAL, 0, 0);
+	}
+	stream_end(tun.mux, o[0].stream + 65, END_LOCAL, 0, 0);
+	drive_clock(300);
+	stream_open(proxyd, tun.mux, g.grant, "s0", &o[0]);
+	is_int(o[0].status, 0, "after some ended: works");
+	opened_close(&o[0]);
+	stream_end(tun.mux, o[0].stream, END_LOCAL, 0, 0);
+
+	/* A proxyd that goes takes its grants, not the session. */
+	far_close(proxyd);
+	proxyd = drive_spawn(ROLE_PROXYD, 0);
+	sync_authd();
+	ctl(control, &rows, CTL_SHOW_STATS, CTL_END);
+	is_str(cell(&rows, 4, "value"), "0", "grants go with their proxyd");
+	rows_free(&rows);
+}
+
+static void
+expiry(void)
+{
+	struct granted	g;
+	struct opened	o;
+	struct imsg	m;
+	char		proxy[TOKEN_SIZE];
+	uint64_t	id = 0;
+	uint8_t		why = 0;
+
+	proxy_token(&tun, token, "s0", proxy);
+	grant(proxyd, proxy, tun.session, &g);
+	stream_open(proxyd, tun.mux, g.grant, "s0", &o);
+	drive_clock(8 * 3600 * 1000UL);
+	get_type(tun.mux, IMSG_STREAM_KILL, &m);
+	(void)m_get_u64(&m, &id);
+	ok(id == o.stream,
+	    "operator-34(partial): the token's end kills its streams");
+	get_type(proxyd, IMSG_GRANT_END, &m);
+	(void)m_get_u64(&m, &id);
+	(void)m_get_u8(&m, &why);
+	ok(id == g.grant && why == END_GRANT,
+	    "operator-34(partial): and ends its grant");
+	grant(proxyd, proxy, tun.session, &g);
+	is_int(g.status, 401, "operator-34(partial): expired: 401");
+	opened_close(&o);
+	stream_end(tun.mux, o.stream, END_GRANT, 0, 0);
+}
+
+/* Two organizations: what one may see, until it may not any more. */
+static void
+scopes(void)
+{
+	struct tunnel	 t;
+	struct granted	 g;
+	struct opened	 o;
+	struct imsg	 m;
+	struct api	 a = { 0 };
+	char		 seller[ID_SIZE], client[ID_SIZE], proxy[TOKEN_SIZE];
+	char		*tok;
+
+	ctl(control, &rows, CTL_ORG_ADD, "Seller", "reseller", "", CTL_END);
+	strlcpy(seller, cell(&rows, 1, "id"), sizeof(seller));
+	rows_free(&rows);
+	ctl(control, &rows, CTL_ORG_ADD, "Client", "customer", seller, CTL_END);
+	strlcpy(client, cell(&rows, 1, "id"), sizeof(client));
+	rows_free(&rows);
+	system_add(control, &t, client);
+	login(proxyd, &t, "", "", "192.0.2.1");
+	up(&t, 1);
+	tok = operator_token(control, "bob", seller, "reseller", "");
+	proxy_token(&t, tok, "s0", proxy);
+	grant(proxyd, proxy, t.session, &g);
+	is_int(g.status, 0, "operator-6(partial): a reseller's customer");
+	stream_open(proxyd, t.mux, g.grant, "s0", &o);
+	ctl(control, &rows, CTL_ORG_REMOVE, client, CTL_END);
+	rows_free(&rows);
+	get_type(t.mux, IMSG_STREAM_KILL, &m);
+	ok(1, "operator-6(partial): the customer goes: streams are killed");
+	grant(proxyd, proxy, t.session, &g);
+	is_int(g.status, 404, "operator-6(partial): the issued token: 404");
+	is_str(g.message, "support session not found", "its message");
+	a.token = tok;
+	a.session = t.session;
+	is_int(api(proxyd, API_SESSION_GET, &a), 404,
+	    "operator-7(partial): invisible is like missing");
+	opened_close(&o);
+
+	drive_sql("INSERT INTO revocations VALUES ('user', 'alice', "
+	    "9223372036854775807, 'left')");
+	a.token = token;
+	is_int(api(proxyd, API_SESSION_GET, &a), 401,
+	    "operator-3(partial): a revoked user: 401");
+	is_str(api_message, "user account has been suspended", "its message");
+	is_str(api_str("reason"), "left", "its reason");
+	drive_sql("DELETE FROM revocations");
+	far_close(t.mux);
+	free(tok);
+}
+
+static void
+outage(void)
+{
+	struct granted	g;
+	struct opened	o;
+	struct api	a = { .token = token, .session = tun.session };
+	char		proxy[TOKEN_SIZE];
+
+	proxy_token(&tun, token, "s0", proxy);
+	grant(proxyd, proxy, tun.session, &g);
+	drive_sql("ALTER TABLE support_access_logs RENAME TO hidden");
+	stream_open(proxyd, tun.mux, g.grant, "s1", &o);
+	is_int(o.status, 503,
+	    "operator-61(partial) operator-59(partial): no row, no stream");
+	is_int(get_none(tun.mux, IMSG_STREAM_OPEN), 0,
+	    "operator-61(partial): muxd hears nothing");
+	a.service = "s2";
+	is_int(api(proxyd, API_PROXY_TOKEN, &a), 503,
+	    "operator-61(partial): no row, no token");
+	ok(strstr(api_data, "token") == NULL, "not even by mistake");
+	is_int(get_none(tun.mux, IMSG_CLOSE), 0,
+	    "operator-59(partial): the tunnel stays");
+	ok(drive_logged("store: down"), "the log says so");
+	drive_sql("ALTER TABLE hidden RENAME TO support_access_logs");
+	stream_open(proxyd, tun.mux, g.grant, "s1", &o);
+	is_int(o.status, 0, "when it is back, streams open");
+	ok(drive_logged("store: back"), "and the log says so");
+	opened_close(&o);
+	stream_end(tun.mux, o.stream, END_LOCAL, 0, 0);
+}
+
+static int
+admit_terminal(const char *ticket, const char *session, const char *origin,
+    uint64_t *nonce)
+{
+	struct imsg	m;
+	uint16_t	status = 0;
+	uint32_t	retry;
+	char		message[MESSAGE_SIZE];
+
+	put_begin(IMSG_ADMIT, next_id(proxyd));
+	put_u8(CLASS_TERMINAL);
+	put_str("192.0.2.50");
+	put_str(session);
+	put_str(ticket);
+	put_str(origin);
+	put_send(proxyd, -1);
+	get_type(proxyd, IMSG_ADMITTED, &m);
+	if (m_get_u16(&m, &status) == -1 || m_get_u32(&m, &retry) == -1 ||
+	    m_get_str(&m, message, sizeof(message)) == -1 ||
+	    m_get_u64(&m, nonce) == -1)
+		status = 999;
+	return (status);
+}
+
+static const char *
+ticket_for(const char *operator)
+{
+	struct api	a = { .token = operator, .session = tun.session };
+
+	api(proxyd, API_TERMINAL_TICKET, &a);
+	return (api_str("ticket"));
+}
+
+static void
+tickets(void)
+{
+	struct tunnel	 u;
+	uint64_t	 nonce;
+	char		 ticket[HEX64_SIZE];
+	int		 i, status;
+	struct api	 a = { .token = token, .session = tun.session };
+
+	strlcpy(ticket, ticket_for(token), sizeof(ticket));
+	is_int(strlen(ticket), 64, "a ticket of 64 hex digits");
+	is_int(admit_terminal("", tun.session, "", &nonce), 401,
+	    "no ticket: 401");
+	is_int(admit_terminal(ticket, tun.session, "https://evil.example",
+	    &nonce), 403, "operator-23(partial): foreign Origin: 403");
+	is_int(admit_terminal(ticket, tun.session,
+	    "https://console.example.com", &nonce), 0,
+	    "operator-21 operator-23(partial): the ticket was not used up");
+	is_int(admit_terminal(ticket, tun.session, "", &nonce), 401,
+	    "operator-21: a second use: 401");
+	strlcpy(ticket, ticket_for(token), sizeof(ticket));
+	drive_clock(30001);
+	is_int(admit_terminal(ticket, tun.session, "", &nonce), 401,
+	    "operator-21: after 30 s: 401");
+	system_add(control, &u, "");
+	login(proxyd, &u, "", "", "192.0.2.2");
+	up(&u, 1);
+	strlcpy(ticket, ticket_for(token), sizeof(ticket));
+	is_int(admit_terminal(ticket, u.session, "", &nonce), 403,
+	    "operator-21: for another session: 403");
+	is_int(admit_terminal(ticket, tun.session, "", &nonce), 401,
+	    "operator-21: and used up by the failed attempt");
+	far_close(u.mux);
+	drive_clock(61000);
+	for (i = 0; i < 30; i++)
+		if (api(proxyd, API_TERMINAL_TICKET, &a) != 200)
+			break;
+	is_int(i, 30, "30 tickets a minute");
+	status = api(proxyd, API_TERMINAL_TICKET, &a);
+	is_int(status, 429, "the 31st: 429");
+	drive_clock(61000);
+}
+
+static void
+term_refused(struct far *termd, int want, const char *what)
+{
+	struct imsg	m;
+	uint16_t	status = 0;
+
+	get_type(termd, IMSG_TERM_REFUSE, &m);
+	(void)m_get_u16(&m, &status);
+	is_int(status, want, "%s", what);
+}
+
+static void
+terminals(void)
+{
+	struct far	*termd;
+	struct imsg	 m;
+	uint64_t	 nonce = 0, stream = 0, id = 0;
+	char		 service[SERVICE_SIZE] = "", org[ID_SIZE];
+	char		 ticket[HEX64_SIZE], byte = 't', *tok;
+	uint16_t	 code = 0;
+	int		 fd, mux_fd;
+
+	admit_terminal(ticket_for(token), tun.session, "", &nonce);
+	termd = drive_spawn(ROLE_TERMD, nonce);
+	get_type(termd, IMSG_TERM_STREAM, &m);
+	(void)m_get_u64(&m, &stream);
+	fd = m_take_fd(&m);
+	get_type(tun.mux, IMSG_STREAM_OPEN, &m);
+	(void)m_get_u64(&m, &id);
+	(void)m_get_str(&m, service, sizeof(service));
+	mux_fd = m_take_fd(&m);
+	ok(id == stream && strcmp(service, "terminal") == 0,
+	    "a terminal's stream opens");
+	ok(write(fd, &byte, 1) == 1 && read(mux_fd, &byte, 1) == 1,
+	    "between termd and muxd");
+	is_int(log_rows(1, "web_terminal", "AND disconnected_at IS NULL"), 1,
+	    "operator-61(partial): its row is there before");
+	close(fd);
+	close(mux_fd);
+	put_begin(IMSG_TERM_END, 0);
+	put_u8(END_CLEAN);
+	put_str("shell ended");
+	put_send(termd, -1);
+	stream_end(tun.mux, stream, END_CLEAN, 7, 8);
+	sync_authd();
+	drive_clock(1100);
+	sync_authd();
+	is_int(log_rows(1, "web_terminal", "AND disconnected_at IS NOT NULL"), 1,
+	    "operator-26(partial): disconnected_at after the shell's end");
+	far_close(termd);
+
+	/* The tunnel is lost. */
+	admit_terminal(ticket_for(token), tun.session, "", &nonce);
+	termd = drive_spawn(ROLE_TERMD, nonce);
+	get_type(termd, IMSG_TERM_STREAM, &m);
+	close(m_take_fd(&m));
+	far_close(tun.mux);
+	sync_authd();
+	drive_clock(1100);
+	sync_authd();
+	is_int(log_rows(0, "web_terminal", "AND disconnected_at IS NULL"), 0,
+	    "operator-26(partial): and after the loss of the tunnel");
+	far_close(termd);
+	login(proxyd, &tun, "", "", "192.0.2.1");
+	up(&tun, 3);
+
+	/* Closed by the operator: the terminal hears why. */
+	admit_terminal(ticket_for(token), tun.session, "", &nonce);
+	termd = drive_spawn(ROLE_TERMD, nonce);
+	get_type(termd, IMSG_TERM_STREAM, &m);
+	close(m_take_fd(&m));
+	ctl(control, &rows, CTL_CLOSE, tun.session, CTL_END);
+	get_type(termd, IMSG_CLOSE, &m);
+	(void)m_get_u16(&m, &code);
+	is_int(code, 1008, "operator-11(partial): terminals end with it");
+	far_close(termd);
+	far_close(tun.mux);
+	login(proxyd, &tun, "", "", "192.0.2.1");
+	up(&tun, 3);
+
+	/* Scope and state are looked at when the ticket is used. */
+	ctl(control, &rows, CTL_ORG_ADD, "Shop", "customer", "", CTL_END);
+	strlcpy(org, cell(&rows, 1, "id"), sizeof(org));
+	rows_free(&rows);
+	drive_sql("UPDATE systems SET organization_id = '%s' WHERE id = '%s'",
+	    org, tun.system);
+	tok = operator_token(control, "carol", org, "customer", "");
+	strlcpy(ticket, ticket_for(tok), sizeof(ticket));
+	drive_sql("UPDATE systems SET organization_id = 'other' "
+	    "WHERE id = '%s'", tun.system);
+	is_int(admit_terminal(ticket, tun.session, "", &nonce), 404,
+	    "operator-22 operator-6(partial): scope does not cover it: 404");
+	free(tok);
+	strlcpy(ticket, ticket_for(token), sizeof(ticket));
+	admit_terminal(ticket, tun.session, "", &nonce);
+	far_close(tun.mux);
+	sync_authd();
+	termd = drive_spawn(ROLE_TERMD, nonce);
+	term_refused(termd, 404, "the tunnel went meanwhile: 404");
+	far_close(termd);
+}
+
+int
+main(void)
+{
+	drive_init();
+	drive_conf.n_console_origin = 1;
+	strlcpy(drive_conf.console_origin[0], "https://console.example.com",
+	    sizeof(drive_conf.console_origin[0]));
+	drive_start(1);
+	control = drive_spawn(ROLE_CONTROL, 0);
+	proxyd = drive_spawn(ROLE_PROXYD, 0);
+	token = operator_token(control, "alice", "", "owner", "");
+	system_add(control, &tun, "");
+	login(proxyd, &tun, "", "", "192.0.2.1");
+	up(&tun, 3);
+	grants();
+	cap();
+	scopes();
+	outage();
+	tickets();
+	expiry();
+	terminals();
+	is_int(drive_stop(), 0, "authd stops in order");
+	far_close(proxyd);
+	far_close(control);
+	free(token);
+	return (done_testing());
+}

@@ -1,0 +1,620 @@
+/* SPDX-License-Identifier: ISC */
+/* What a process that was broken into, or a wicked customer, gains by it. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "regress/lib/authd_drive.h"
+#include "base/compat.h"
+#include "regress/lib/tap.h"
+
+#define WAIT_MS	2000
+
+static struct far	*proxyd, *control;
+static struct rows	 rows;
+static char		*token;
+
+/* How many of this type come before nothing comes for a while? */
+static unsigned
+count_of(struct far *p, uint32_t type, unsigned enough)
+{
+	struct imsg	m;
+	unsigned	n = 0;
+	int		r;
+
+	while (n < enough && (r = get_any(p, &m, WAIT_MS)) > 0) {
+		if (m.fd != -1)
+			close(m.fd);
+		n += r == (int)type;
+	}
+	return (n);
+}
+
+static void
+tunnel_new(struct tunnel *t, unsigned services)
+{
+	system_add(control, t, "");
+	login(proxyd, t, "", "", "192.0.2.1");
+	if (t->status != 0)
+		diag("login: %d %s", t->status, t->message);
+	up(t, services);
+}
+
+static void
+proxy_token(const struct tunnel *t, const char *operator, char dst[TOKEN_SIZE])
+{
+	struct api	a = { .token = operator, .session = t->session,
+	    .service = "s0" };
+
+	if (api(proxyd, API_PROXY_TOKEN, &a) != 200)
+		diag("no proxy token: %s", api_message);
+	strlcpy(dst, api_str("token"), TOKEN_SIZE);
+}
+
+/* A terminal of the session: its termd; its stream and tag in *o. */
+static struct far *
+terminal(const struct tunnel *t, struct opened *o)
+{
+	struct api	 a = { .token = token, .session = t->session };
+	struct far	*termd;
+	struct imsg	 m;
+	const uint8_t	*tag;
+	uint64_t	 nonce = 0;
+	uint32_t	 retry;
+	uint16_t	 status;
+	char		 text[MESSAGE_SIZE];
+
+	api(proxyd, API_TERMINAL_TICKET, &a);
+	put_begin(IMSG_ADMIT, next_id(proxyd));
+	put_u8(CLASS_TERMINAL);
+	put_str("192.0.2.50");
+	put_str(t->session);
+	put_str(api_str("ticket"));
+	put_str("");
+	put_send(proxyd, -1);
+	get_type(proxyd, IMSG_ADMITTED, &m);
+	(void)m_get_u16(&m, &status);
+	(void)m_get_u32(&m, &retry);
+	(void)m_get_str(&m, text, sizeof(text));
+	(void)m_get_u64(&m, &nonce);
+	termd = drive_spawn(ROLE_TERMD, nonce);
+	get_type(termd, IMSG_TERM_STREAM, &m);
+	close(m_take_fd(&m));
+	get_type(t->mux, IMSG_STREAM_OPEN, &m);
+	(void)m_get_u64(&m, &o->stream);
+	(void)m_get_str(&m, text, SERVICE_SIZE);
+	(void)m_get_blob(&m, &tag, &o->tag_len, sizeof(o->tag));
+	memcpy(o->tag, tag, o->tag_len);
+	close(m_take_fd(&m));
+	return (termd);
+}
+
+/* --- ends that have to reach everybody --- */
+
+static void
+recheck(void)
+{
+	struct tunnel	 t;
+	struct granted	 g;
+	char		 seller[ID_SIZE], client[ID_SIZE], proxy[TOKEN_SIZE];
+	char		*tok;
+	int		 i, good = 0;
+
+	ctl(control, &rows, CTL_ORG_ADD, "Seller", "reseller", "", CTL_END);
+	strlcpy(seller, cell(&rows, 1, "id"), sizeof(seller));
+	rows_free(&rows);
+	ctl(control, &rows, CTL_ORG_ADD, "Client", "customer", seller, CTL_END);
+	strlcpy(client, cell(&rows, 1, "id"), sizeof(client));
+	rows_free(&rows);
+	system_add(control, &t, client);
+	login(proxyd, &t, "", "", "192.0.2.1");
+	up(&t, 1);
+	tok = operator_token(control, "bob", seller, "reseller", "");
+	proxy_token(&t, tok, proxy);
+	for (i = 0; i < 16; i++) {
+		grant(proxyd, proxy, t.session, &g);
+		good += g.status == 0;
+	}
+	is_int(good, 16, "sixteen grants of a reseller");
+	ctl(control, &rows, CTL_ORG_REMOVE, client, CTL_END);
+	rows_free(&rows);
+	is_int(count_of(proxyd, IMSG_GRANT_END, 16), 16,
+	    "operator-6(partial): the customer goes: every grant ends");
+	far_close(t.mux);
+	free(tok);
+}
+
+/* Who belongs to an organization that was removed sees nothing of it. */
+static void
+own_organization(void)
+{
+	struct tunnel	 t;
+	struct granted	 g;
+	struct api	 a = { 0 };
+	char		 org[ID_SIZE], proxy[TOKEN_SIZE];
+	char		*tok;
+
+	ctl(control, &rows, CTL_ORG_ADD, "Shop", "customer", "", CTL_END);
+	strlcpy(org, cell(&rows, 1, "id"), sizeof(org));
+	rows_free(&rows);
+	system_add(control, &t, org);
+	login(proxyd, &t, "", "", "192.0.2.1");
+	up(&t, 1);
+	tok = operator_token(control, "carol", org, "customer", "");
+	proxy_token(&t, tok, proxy);
+	grant(proxyd, proxy, t.session, &g);
+	is_int(g.status, 0, "a grant of the organization's own");
+	ctl(control, &rows, CTL_ORG_REMOVE, org, CTL_END);
+	rows_free(&rows);
+	is_int(count_of(proxyd, IMSG_GRANT_END, 1), 1,
+	    "operator-6(partial): their organization goes: its grants end");
+	a.token = tok;
+	a.session = t.session;
+	is_int(api(proxyd, API_SESSION_GET, &a), 404,
+	    "operator-6(partial): and its people see nothing");
+	is_int(api(proxyd, API_SESSION_LIST, &a), 200, "the list works");
+	ok(strstr(api_data, t.session) == NULL,
+	    "operator-6(partial): and is without it");
+	far_close(t.mux);
+	free(tok);
+}
+
+/* A system is disabled while its second login waits for the first's life. */
+static void
+probe_disabled(void)
+{
+	struct tunnel	t, u;
+	struct imsg	m;
+	uint32_t	id;
+
+	tunnel_new(&t, 0);
+	u = t;
+	login_send(proxyd, &u, "", "", "192.0.2.1");
+	get_type(t.mux, IMSG_PROBE, &m);
+	id = m.id;
+	ctl(control, &rows, CTL_SYSTEM_DISABLE, t.key, CTL_END);
+	rows_free(&rows);
+	get_type(t.mux, IMSG_CLOSE, &m);
+	put_begin(IMSG_ALIVE, id);
+	put_u8(0);
+	put_send(t.mux, -1);
+	login_wait(&u);
+	is_int(u.status, 403,
+	    "disabled while a login waits: 403");
+	is_int(drive_sql("SELECT count(*) FROM support_sessions WHERE "
+	    "system_id = '%s' AND status IN ('pending', 'active')", t.system),
+	    0, "and no session");
+	far_close(t.mux);
+	far_close(u.mux);
+}
+
+/* Without a grant nobody asks again: authd looks by itself. */
+static void
+terminal_revoked(void)
+{
+	struct tunnel	 t;
+	struct opened	 o;
+	struct far	*termd;
+
+	tunnel_new(&t, 0);
+	termd = terminal(&t, &o);
+	drive_sql("INSERT INTO revocations VALUES ('user', 'alice', "
+	    "9223372036854775807, 'left')");
+	drive_clock(61000);
+	is_int(count_of(t.mux, IMSG_STREAM_KILL, 1), 1,
+	    "operator-34(partial): a revoked user's terminal ends in a minute");
+	is_int(count_of(termd, IMSG_CLOSE, 1), 1, "and termd is told");
+	drive_sql("DELETE FROM revocations");
+	far_close(termd);
+	far_close(t.mux);
+}
+
+/* A proxyd that leaves its channel keeps its streams, as long as they may. */
+static void
+proxyd_leaves(void)
+{
+	struct tunnel	 t;
+	struct granted	 g;
+	struct opened	 o;
+	struct far	*bad;
+	char		 proxy[TOKEN_SIZE];
+
+	tunnel_new(&t, 1);
+	proxy_token(&t, token, proxy);
+	bad = drive_spawn(ROLE_PROXYD, 0);
+	grant(bad, proxy, t.session, &g);
+	stream_open(bad, t.mux, g.grant, "s0", &o);
+	far_close(bad);
+	drive_sync(control);
+	is_int(get_none(t.mux, IMSG_STREAM_KILL), 0, "what runs goes on");
+	drive_clock(8 * 3600 * 1000UL);
+	is_int(count_of(t.mux, IMSG_STREAM_KILL, 1), 1,
+	    "operator-34(partial): the token's end is its end all the same");
+	opened_close(&o);
+	far_close(t.mux);
+}
+
+/* --- muxd --- */
+
+/* A muxd that was refused has nothing to say any more. */
+static void
+refused(void)
+{
+	struct tunnel	t;
+
+	system_add(control, &t, "");
+	t.secret[strlen(t.secret) - 1] ^= 1;
+	login(proxyd, &t, "", "", "192.0.2.1");
+	is_int(t.status, 401, "a wrong secret: 401");
+	put_begin(IMSG_CREDIT_ASK, 9);
+	put_u32(64);
+	put_send(t.mux, -1);
+	is_int(count_of(&parent, IMSG_OFFENCE, 1), 1,
+	    "credit for a muxd that was refused: an offence");
+	is_int(get_end(t.mux), 0, "its channel ends");
+	far_close(t.mux);
+}
+
+static void
+service(struct far *mux, const char *name, size_t len)
+{
+	char	path[PATH_SIZE];
+
+	memset(path, 'x', sizeof(path));
+	path[len] = '\0';
+	put_begin(IMSG_SERVICE, 0);
+	put_str(name);
+	put_str("127.0.0.1:8000");
+	put_str("");
+	put_u8(0);
+	put_str("");
+	put_str(path);
+	put_str(path);
+	put_str("");
+	put_str("");
+	put_send(mux, -1);
+}
+
+static void
+table(struct far *mux, unsigned n, size_t len)
+{
+	char		name[16];
+	unsigned	i;
+
+	put_begin(IMSG_SERVICES_BEGIN, 0);
+	put_u32(1);
+	put_u32(n);
+	put_str("");
+	put_send(mux, -1);
+	for (i = 0; i < n; i++) {
+		snprintf(name, sizeof(name), "s%u", i);
+		service(mux, name, len);
+	}
+	put_begin(IMSG_SERVICES_END, 0);
+	put_send(mux, -1);
+}
+
+/* Tables without end: those proxyds are spared that hold a grant. */
+static void
+tables(void)
+{
+	struct tunnel	 t;
+	struct granted	 g;
+	struct far	*other;
+	char		 proxy[TOKEN_SIZE];
+	unsigned	 i, n;
+
+	tunnel_new(&t, 1);
+	proxy_token(&t, token, proxy);
+	other = drive_spawn(ROLE_PROXYD, 0);
+	grant(other, proxy, t.session, &g);
+	is_int(g.status, 0, "a proxyd that holds a grant");
+	for (i = 0; i < 400; i++)
+		table(t.mux, 10, 1000);
+	drive_sync(control);
+	n = count_of(other, IMSG_SERVICES_BEGIN, 400);
+	ok(n > 0 && n < 20, "of 400 tables it hears only some: %u", n);
+	is_int(get_none(&parent, IMSG_OFFENCE), 0, "and nobody has to go");
+	table(t.mux, 3, 10);
+	drive_sync(control);
+	drive_clock(1100);
+	is_int(count_of(other, IMSG_SERVICE, 3), 3, "the last one comes");
+	far_close(other);
+	far_close(t.mux);
+}
+
+/* A great table, asked for more often than proxyd reads. */
+static void
+backlog(void)
+{
+	struct tunnel	 t;
+	struct far	*other;
+	struct imsg	 m;
+	char		 proxy[TOKEN_SIZE], slug[SLUG_SIZE] = "", *p = slug;
+	unsigned	 i, answers = 0, busy = 0;
+	uint16_t	 status;
+	int		 r;
+
+	tunnel_new(&t, 1);
+	proxy_token(&t, token, proxy);
+	table(t.mux, 500, 1000);
+	drive_sync(control);
+	for (i = 0; t.session[i] != '\0'; i++)
+		if (t.session[i] != '-')
+			*p++ = t.session[i];
+	*p = '\0';
+	other = drive_spawn(ROLE_PROXYD, 0);
+	for (i = 0; i < 20; i++) {
+		put_begin(IMSG_GRANT, next_id(other));
+		put_str(proxy);
+		put_str(slug);
+		put_str("192.0.2.99");
+		put_send(other, -1);
+		put_begin(IMSG_API, next_id(other));
+		put_u8(API_SERVICES);
+		put_str(token);
+		put_str("192.0.2.99");
+		put_str(t.session);
+		put_str("");
+		put_u32(0);
+		put_u32(0);
+		put_str("");
+		put_u8(0);
+		put_u32(0);
+		put_str("");
+		put_send(other, -1);
+	}
+	drive_sync(control);
+	while (answers < 40 && (r = get_any(other, &m, WAIT_MS)) > 0) {
+		if (r != IMSG_GRANTED && r != IMSG_API_RESULT)
+			continue;
+		answers++;
+		(void)m_get_u16(&m, &status);
+		busy += status == 503;
+	}
+	is_int(answers, 40, "a backlog: every question is answered");
+	ok(busy > 0 && busy < 40, "some of them with 503: %u", busy);
+	is_int(get_none(&parent, IMSG_OFFENCE), 0, "and proxyd stays");
+	far_close(other);
+	far_close(t.mux);
+}
+
+static unsigned
+credit(struct far *mux, uint32_t want)
+{
+	struct imsg	m;
+	uint32_t	got = 0;
+
+	put_begin(IMSG_CREDIT_ASK, next_id(mux));
+	put_u32(want);
+	put_send(mux, -1);
+	get_type(mux, IMSG_CREDIT, &m);
+	(void)m_get_u32(&m, &got);
+	return (got);
+}
+
+static void
+greed(void)
+{
+	struct tunnel	t;
+
+	tunnel_new(&t, 0);
+	ok(credit(t.mux, UINT32_MAX) <= 64, "one tunnel gets 64 MiB at most");
+	is_int(credit(t.mux, 1), 0, "and then nothing");
+	far_close(t.mux);
+}
+
+/* Words of the customer's do not push the rest out of the row. */
+static void
+long_reason(void)
+{
+	struct tunnel	 t;
+	struct opened	 o;
+	struct far	*termd;
+	char		 text[MESSAGE_SIZE];
+
+	tunnel_new(&t, 0);
+	termd = terminal(&t, &o);
+	memset(text, 1, sizeof(text));
+	text[sizeof(text) - 1] = '\0';
+	put_begin(IMSG_TERM_END, 0);
+	put_u8(END_REFUSED);
+	put_str(text);
+	put_send(termd, -1);
+	far_close(termd);
+	drive_sync(control);
+	stream_end(t.mux, o.stream, END_REFUSED, 1, 2);
+	drive_sync(control);
+	drive_clock(1100);
+	is_int(sql_becomes(1, "SELECT count(*) FROM support_access_logs WHERE "
+	    "session_id = '%s' AND disconnected_at IS NOT NULL", t.session), 1,
+	    "a terminal refused at length");
+	is_int(drive_sql("SELECT count(*) FROM support_access_logs WHERE "
+	    "session_id = '%s' AND json_extract(metadata, '$.ip') = "
+	    "'192.0.2.50' AND json_extract(metadata, '$.bytes_out') = 2 AND "
+	    "length(json_extract(metadata, '$.outcome')) > 100", t.session), 1,
+	    "operator-61(partial): its row says who, what and why");
+	far_close(t.mux);
+}
+
+/* The session ends and its client is back within one turn of the loop. */
+static void
+same_turn(void)
+{
+	struct tunnel	t, u;
+	struct imsg	m;
+	uint64_t	nonce;
+
+	tunnel_new(&t, 0);
+	u = t;
+	nonce = admit(proxyd, "192.0.2.1", NULL);
+	u.mux = drive_spawn(ROLE_MUXD, nonce);
+	drive_sync(control);
+	drive_freeze(1);
+	put_begin(IMSG_CTL, next_id(control));
+	put_u32(CTL_VERSION);
+	put_u16(CTL_CLOSE);
+	put_u8(1);
+	put_str(t.session);
+	put_send(control, -1);
+	put_begin(IMSG_LOGIN, next_id(u.mux));
+	put_u64(nonce);
+	put_str(t.key);
+	put_str(t.secret);
+	put_str("");
+	put_str("");
+	put_str("192.0.2.1");
+	put_send(u.mux, -1);
+	drive_freeze(0);
+	get_type(control, IMSG_CTL_DONE, &m);
+	login_wait(&u);
+	is_int(u.status, 0, "closed and back in one turn: a new session");
+	far_close(t.mux);
+	far_close(u.mux);
+}
+
+/* Refusals without end: the oldest make room, what was done stays. */
+static void
+flood(void)
+{
+	struct tunnel	t;
+	long long	done;
+	int		i;
+
+	system_add(control, &t, "");
+	t.secret[strlen(t.secret) - 1] ^= 1;
+	drive_sync(control);
+	done = drive_sql("SELECT count(*) FROM audit_events WHERE rowid <= "
+	    "1000 AND outcome = 'done'");
+	drive_sql("INSERT INTO audit_events (rowid, time, action, outcome) "
+	    "VALUES (3000000, 0, 'test', 'done')");
+	for (i = 0; i < 2; i++) {
+		drive_clock(1100);
+		login(proxyd, &t, "", "", "192.0.2.7");
+		far_close(t.mux);
+	}
+	is_int(sql_becomes(0, "SELECT count(*) FROM audit_events WHERE rowid "
+	    "<= 1000 AND outcome = 'refused'"), 0,
+	    "a flood of refusals: the oldest make room");
+	is_int(drive_sql("SELECT count(*) FROM audit_events WHERE rowid <= "
+	    "1000 AND outcome = 'done'"), done, "what was done stays");
+}
+
+/* --- after a restart --- */
+
+static void
+announce(struct far *p, uint64_t id, const char *name, const uint8_t *tag,
+    size_t len)
+{
+	put_begin(IMSG_ANNOUNCE, 0);
+	put_u8(1);
+	put_u32(1);
+	put_send(p, -1);
+	put_begin(IMSG_ANNOUNCE_STREAM, 0);
+	put_u64(id);
+	put_str(name);
+	put_u64(0);
+	put_u64(0);
+	put_blob(tag, len);
+	put_send(p, -1);
+	put_begin(IMSG_ANNOUNCE_END, 0);
+	put_send(p, -1);
+}
+
+static void
+rebind(struct tunnel *t)
+{
+	uint64_t	instance = t->mux->instance;
+
+	far_close(t->mux);
+	t->mux = drive_spawn_bound(ROLE_MUXD, instance, t->system, t->session,
+	    t->generation);
+}
+
+/*
+ * Three tunnels: one claims the stream of another, one names another's muxd as
+ * the terminal that its stream belongs to.
+ */
+static void
+false_claims(void)
+{
+	struct tunnel	 good, thief, liar;
+	struct granted	 g;
+	struct opened	 o, stolen, lie;
+	char		 proxy[TOKEN_SIZE];
+
+	tunnel_new(&good, 1);
+	proxy_token(&good, token, proxy);
+	grant(proxyd, proxy, good.session, &g);
+	stream_open(proxyd, good.mux, g.grant, "s0", &o);
+	tunnel_new(&thief, 1);
+	proxy_token(&thief, token, proxy);
+	grant(proxyd, proxy, thief.session, &g);
+	stream_open(proxyd, thief.mux, g.grant, "s0", &stolen);
+	tunnel_new(&liar, 1);
+	proxy_token(&liar, token, proxy);
+	grant(proxyd, proxy, liar.session, &g);
+	stream_open(proxyd, liar.mux, g.grant, "s0", &lie);
+	drive_sync(control);
+	far_close(proxyd);
+	far_close(control);
+	drive_kill();
+	drive_start(0);
+	control = drive_spawn(ROLE_CONTROL, 0);
+	proxyd = drive_spawn(ROLE_PROXYD, 0);
+	rebind(&thief);
+	rebind(&liar);
+	rebind(&good);
+	drive_spawned_all();
+	announce(thief.mux, o.stream, "s0", stolen.tag, stolen.tag_len);
+	is_int(count_of(thief.mux, IMSG_STREAM_KILL, 1), 1,
+	    "a stream under another's number is killed");
+	memcpy(lie.tag + UUID_SIZE, &good.mux->instance, 8);
+	announce(liar.mux, lie.stream, "s0", lie.tag, lie.tag_len);
+	is_int(count_of(liar.mux, IMSG_STREAM_KILL, 1), 1,
+	    "a tag that was changed is none");
+	announce(good.mux, o.stream, "s0", o.tag, o.tag_len);
+	drive_sync(control);
+	ctl(control, &rows, CTL_CLOSE, liar.session, CTL_END);
+	rows_free(&rows);
+	ctl(control, &rows, CTL_CLOSE, thief.session, CTL_END);
+	rows_free(&rows);
+	drive_sync(control);
+	is_int(get_any(good.mux, &(struct imsg){ 0 }, 50), 0,
+	    "and the honest one hears nothing of all that");
+	opened_close(&o);
+	opened_close(&stolen);
+	opened_close(&lie);
+	far_close(good.mux);
+	far_close(thief.mux);
+	far_close(liar.mux);
+}
+
+int
+main(void)
+{
+	drive_init();
+	drive_start(1);
+	control = drive_spawn(ROLE_CONTROL, 0);
+	proxyd = drive_spawn(ROLE_PROXYD, 0);
+	token = operator_token(control, "alice", "", "owner", "");
+	recheck();
+	own_organization();
+	probe_disabled();
+	terminal_revoked();
+	refused();
+	tables();
+	backlog();
+	greed();
+	long_reason();
+	same_turn();
+	flood();
+	false_claims();
+	proxyd_leaves();
+	is_int(drive_stop(), 0, "authd stops in order");
+	far_close(proxyd);
+	far_close(control);
+	free(token);
+	return (done_testing());
+}

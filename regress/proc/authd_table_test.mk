@@ -1,0 +1,2 @@
+$(eval $(call proc_test,authd_table_test,regress/lib/authd_drive.o $(filter-out authd/authd.o,$(authd_OBJS)),$(authd_LIBS)))
+regress/proc/authd_table_test: | libexec/authd

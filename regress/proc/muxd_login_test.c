@@ -1,0 +1,346 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * From the given connection to the 101 or a refusal. tunnel-protocol.md,
+ * section 1, and what muxd itself has to say there.
+ */
+#include <sys/socket.h>
+
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "regress/lib/muxd_drive.h"
+#include "regress/lib/tap.h"
+
+#define BASIC "Authorization: Basic " \
+	"TkVUSC1BQUFBLUJCQkI6bXlfcHViLnNzc3Nzc3Nzc3Nz" \
+	"c3Nzc3Nzc3Nzc3Nzc3Nzc3Nzc3Nzc3Nzc3Nzc3M=\r\n"
+#define UPGRADE "Connection: keep-alive, Upgrade\r\nUpgrade: WebSocket\r\n" \
+	"Sec-WebSocket-Version: 13\r\n" \
+	"Sec-WebSocket-Key: faYVSnMKWmoWI91H/DuMrg==\r\n"
+#define GET(path) "GET " path " HTTP/1.1\r\nHost: s.example.net\r\n"
+
+static const char	*build;
+
+/* A head that muxd answers without asking authd. */
+static void
+refused(const char *head, int status, const char *text, const char *what)
+{
+	struct drive	d;
+	struct imsg	m;
+
+	drive_start(&d, build);
+	drive_give(&d, head, NULL, 0);
+	is_int(drive_reply(&d), status, "%s: %d", what, status);
+	if (!ok(strstr(d.head, text) != NULL, "%s: says so", what))
+		diag("%s", d.head);
+	ok(!drive_maybe(&d, d.authd, IMSG_LOGIN, &m, 0),
+	    "%s: authd is not asked", what);
+	is_int(drive_end(&d), 0, "%s: and leaves", what);
+}
+
+static void
+test_refusals(void)
+{
+	refused(GET("/api/tunnel") BASIC "\r\n", 400,
+	    "Sec-WebSocket-Version: 13\r\n",
+	    "tunnel-8(partial): no upgrade");
+	refused(GET("/api/tunnel") BASIC UPGRADE "Origin: https://x\r\n\r\n",
+	    403, "{\"code\":403,", "tunnel-7(partial): Origin");
+	refused(GET("/api/tunnel?node_id=12345678901") BASIC UPGRADE "\r\n",
+	    400, "{\"code\":400,\"message\":\"invalid node_id format\","
+	    "\"data\":null}", "tunnel-6(partial): node_id of 11 digits");
+	refused(GET("/api/tunnel?node_id=1a") BASIC UPGRADE "\r\n", 400,
+	    "invalid node_id format", "tunnel-6(partial): node_id 1a");
+	refused(GET("/api/tunnel") UPGRADE "\r\n", 401,
+	    "WWW-Authenticate: Basic realm=\"System Authentication\"\r\n",
+	    "tunnel-3(partial): no Authorization");
+	refused(GET("/api/tunnel") UPGRADE "Authorization: Bearer x\r\n\r\n",
+	    401, "invalid authentication format",
+	    "tunnel-3(partial): not Basic");
+	refused(GET("/api/tunnel") UPGRADE "Authorization: Basic ???\r\n\r\n",
+	    401, "invalid authentication encoding",
+	    "tunnel-3(partial): not base64");
+	refused(GET("/api/tunnel") UPGRADE "Authorization: Basic eHl6\r\n\r\n",
+	    401, "invalid credentials format",
+	    "tunnel-3(partial): no colon");
+	refused("BLAH\r\n\r\n", 400, "{\"code\":400,", "not HTTP");
+	refused(GET("/api/tunnel") UPGRADE, 400, "incomplete", "half a head");
+}
+
+static void
+answer(struct drive *d, struct imsg *m, uint16_t status, uint32_t retry,
+    const char *message, const char *session)
+{
+	pk_begin(d, IMSG_LOGIN_RESULT, m->id);
+	pk_u16(d, status);
+	pk_u32(d, retry);
+	pk_str(d, message);
+	pk_str(d, session);
+	pk_str(d, "abcdef");
+	pk_str(d, "");
+	pk_send(d, d->authd, -1);
+}
+
+static void
+test_login(void)
+{
+	struct drive	d;
+	struct imsg	m;
+	uint64_t	nonce;
+	char		key[SYSKEY_SIZE], secret[SECRET_SIZE], node[NODE_SIZE];
+	char		token[HEX64_SIZE], addr[ADDR_SIZE];
+
+	drive_start(&d, build);
+	drive_give(&d, GET("/api/tunnel?node_id=7&reconnect_token=ab&x=1")
+	    BASIC UPGRADE "\r\n", NULL, 0);
+	drive_expect(&d, d.authd, IMSG_LOGIN, &m);
+	ok(m_get_u64(&m, &nonce) == 0 &&
+	    m_get_str(&m, key, sizeof(key)) == 0 &&
+	    m_get_str(&m, secret, sizeof(secret)) == 0 &&
+	    m_get_str(&m, node, sizeof(node)) == 0 &&
+	    m_get_str(&m, token, sizeof(token)) == 0 &&
+	    m_get_str(&m, addr, sizeof(addr)) == 0 && m_end(&m) == 0,
+	    "LOGIN is well-formed");
+	is_int(nonce, 77, "the nonce that proxyd was given");
+	is_str(key, "NETH-AAAA-BBBB", "key");
+	is_str(secret, "my_pub.ssssssssssssssssssssssssssssssssssssssss",
+	    "secret");
+	is_str(node, "7", "node");
+	is_str(token, "ab", "reconnect token");
+	is_str(addr, "192.0.2.7", "address as proxyd says");
+	answer(&d, &m, 0, 0, "", "3f2a0000-1111-4222-8333-444455556666");
+	is_int(drive_reply(&d), 101, "tunnel-2(partial): 101");
+	ok(strstr(d.head, "\r\nUpgrade: websocket\r\n") != NULL &&
+	    strstr(d.head, "\r\nConnection: Upgrade\r\n") != NULL &&
+	    strstr(d.head, "\r\nSec-WebSocket-Accept: "
+	    "0123456789012345678901234567\r\n") != NULL &&
+	    strstr(d.head, "Extensions") == NULL &&
+	    strstr(d.head, "Protocol:") == NULL,
+	    "tunnel-2(partial): accept value, no extension, no subprotocol");
+	ok(strstr(d.head, "\r\nX-Support-Session-Id: "
+	    "3f2a0000-1111-4222-8333-444455556666\r\n") != NULL &&
+	    strstr(d.head, "\r\nX-Support-Reconnect-Token: abcdef\r\n") != NULL,
+	    "tunnel-11(partial): session id and reconnect token");
+	drive_expect(&d, d.authd, IMSG_UP, &m);
+	ok(drive_logged(&d, "up: NETH-AAAA-BBBB from 192.0.2.7"),
+	    "the log says who is up");
+	ok(strstr(d.log_text, "ssssssss") == NULL, "and no secret");
+	is_int(drive_end(&d), 0, "muxd leaves with status 0");
+}
+
+static void
+test_said_no(void)
+{
+	struct drive	d;
+	struct imsg	m;
+
+	drive_start(&d, build);
+	drive_give(&d, drive_head, NULL, 0);
+	drive_expect(&d, d.authd, IMSG_LOGIN, &m);
+	answer(&d, &m, 429, 42, "too many connection attempts for this system",
+	    "");
+	is_int(drive_reply(&d), 429, "tunnel-10(partial): 429 of authd");
+	ok(strstr(d.head, "\r\nRetry-After: 42\r\n") != NULL &&
+	    strstr(d.head, "{\"code\":429,\"message\":\"too many connection "
+	    "attempts for this system\",\"data\":null}") != NULL,
+	    "with Retry-After and the envelope");
+	is_int(drive_end(&d), 0, "and leaves");
+
+	drive_start(&d, build);
+	drive_give(&d, drive_head, NULL, 0);
+	drive_expect(&d, d.authd, IMSG_LOGIN, &m);
+	answer(&d, &m, 401, 0, "invalid system credentials", "");
+	is_int(drive_reply(&d), 401, "tunnel-3(partial): 401 of authd");
+	ok(strstr(d.head, "\r\nWWW-Authenticate: Basic realm=\"System "
+	    "Authentication\"\r\n") != NULL, "with its header");
+	is_int(drive_end(&d), 0, "and leaves");
+
+	drive_start(&d, build);
+	drive_give(&d, drive_head, NULL, 0);
+	drive_expect(&d, d.authd, IMSG_LOGIN, &m);
+	drive_clock(&d, 8000);
+	is_int(drive_reply(&d), 503, "no answer within 8 s: 503");
+	is_int(drive_end(&d), 0, "and leaves");
+
+	drive_start(&d, build);
+	drive_give(&d, drive_head, NULL, 0);
+	drive_expect(&d, d.authd, IMSG_LOGIN, &m);
+	drive_new_authd(&d);
+	is_int(drive_reply(&d), 503, "authd restarted before the answer: 503");
+	ok(strstr(d.head, "\r\nRetry-After: ") != NULL, "with Retry-After");
+	is_int(drive_end(&d), 0, "and leaves");
+
+	drive_start(&d, build);
+	drive_give(&d, drive_head, NULL, 0);
+	drive_expect(&d, d.authd, IMSG_LOGIN, &m);
+	answer(&d, &m, 0, 0, "", "x\r\nInjected: 1");
+	is_int(drive_reply(&d), 500, "a session id that is none: 500");
+	ok(strstr(d.head, "Injected") == NULL, "and no header from it");
+	is_int(drive_end(&d), 0, "and leaves");
+}
+
+/* Bytes that came behind the head are the tunnel's first. */
+static void
+test_early(void)
+{
+	static const uint8_t	ping[] = { 0x89, 0x82, 0, 0, 0, 0, 'h', 'i' };
+	struct drive		d;
+	struct imsg		m;
+	uint8_t			buf[4] = { 0 };
+
+	drive_start(&d, build);
+	drive_give(&d, drive_head, ping, sizeof(ping));
+	drive_expect(&d, d.authd, IMSG_LOGIN, &m);
+	answer(&d, &m, 0, 0, "", "3f2a0000-1111-4222-8333-444455556666");
+	is_int(drive_reply(&d), 101, "101");
+	while (buf[0] != 0x8a && recv(d.sock, buf, 1, 0) == 1)
+		continue;
+	ok(recv(d.sock, buf + 1, 3, MSG_WAITALL) == 3 &&
+	    memcmp(buf, "\x8a\x02hi", 4) == 0,
+	    "tunnel-14(partial): ping `hi` behind the head is answered");
+	is_int(drive_end(&d), 0, "muxd leaves with status 0");
+}
+
+/* Before login authd may say nothing but yes or no. */
+static void
+test_before(void)
+{
+	struct drive	d;
+	struct imsg	m;
+
+	drive_start(&d, build);
+	drive_give(&d, drive_head, NULL, 0);
+	drive_expect(&d, d.authd, IMSG_LOGIN, &m);
+	pk_begin(&d, IMSG_STREAM_KILL, 0);
+	pk_u64(&d, 1);
+	pk_u8(&d, 1);
+	pk_send(&d, d.authd, -1);
+	ok(drive_logged(&d, "authd: STREAM_KILL"),
+	    "a message out of state ends the channel");
+	is_int(drive_reply(&d), 503, "and the login");
+	is_int(drive_end(&d), 0, "and leaves");
+
+	drive_start(&d, build);
+	pk_begin(&d, IMSG_STOP, 0);
+	pk_send(&d, d.parent, -1);
+	is_int(drive_wait(&d), 0, "STOP before the connection: leaves");
+
+	drive_start(&d, build);
+	close(d.parent);
+	d.parent = dup(d.log);
+	is_int(drive_wait(&d), 0, "parent gone: leaves");
+}
+
+/* What authd may say after login: type, id, fixed bytes, has a descriptor. */
+static const struct row {
+	uint32_t	type;
+	uint32_t	id;
+	const char	*payload;
+	size_t		len, max;
+	int		fd;
+} rows[] = {
+	{ IMSG_CLOSE, 0, "\xa0\x0f\x01\0\0\0x", 7, 2 + 4 + 512, 0 },
+	{ IMSG_STREAM_OPEN, 0, "\1\0\0\0\0\0\0\0\1\0\0\0w\0\0\0\0", 17,
+	    8 + 4 + 64 + 4 + 512, 1 },
+	{ IMSG_STREAM_KILL, 0, "\1\0\0\0\0\0\0\0\1", 9, 9, 0 },
+	{ IMSG_PROBE, 9, "", 0, 0, 0 },
+	{ IMSG_API_CHUNK, 9, "\1\0\0\0x", 5, 4 + CHUNK_MAX, 0 },
+};
+
+enum bend { SHORT, LONG, WITH_FD, WITHOUT_FD, NO_ID, BENDS };
+
+/* Send a row's message bent in one way; muxd has to drop the channel. */
+static void
+bent(const struct row *r, enum bend how)
+{
+	static const char *const	words[BENDS] = { "a byte short",
+	    "over its length", "with a descriptor", "without its descriptor",
+	    "without an id" };
+	static uint8_t	zero[CHUNK_MAX + 64];
+	struct drive	d;
+	struct frame	f;
+	char		want[64];
+	size_t		len = how == SHORT ? r->len - 1 : r->len;
+	int		fd = r->fd;
+
+	if ((how == SHORT && r->len == 0) || (how == WITH_FD && r->fd) ||
+	    (how == WITHOUT_FD && !r->fd) || (how == NO_ID && r->id == 0))
+		return;
+	if (how == WITH_FD || how == WITHOUT_FD)
+		fd = !fd;
+	drive_up(&d, build);
+	pk_begin(&d, r->type, how == NO_ID ? 0 : r->id);
+	memcpy(d.build + d.build_len, r->payload, len);
+	d.build_len += len;
+	if (how == LONG) {
+		memcpy(d.build + d.build_len, zero, r->max + 1 - r->len);
+		d.build_len += r->max + 1 - r->len;
+	}
+	pk_send(&d, d.authd, fd ? dup(d.sock) : -1);
+	snprintf(want, sizeof(want), "authd: %s", imsg_name(r->type));
+	if (!ok(drive_logged(&d, want), "%s %s ends the channel",
+	    imsg_name(r->type), words[how]))
+		diag("%s", d.log_text);
+	client_frame(&d, YM_PING, YM_SYN, 0, 1, NULL, 0);
+	while (d.pongs == 0 && client_next(&d, &f, WAIT_MS))
+		continue;
+	is_int(d.pongs, 1, "and not the tunnel");
+	is_int(drive_end(&d), 0, "muxd leaves with status 0");
+}
+
+/* We end the channel, authd lives on and takes the tunnel for gone. */
+static void
+test_broken(void)
+{
+	struct drive	d;
+	struct frame	f;
+	struct imsg	m;
+
+	drive_up(&d, build);
+	pk_begin(&d, IMSG_PROBE, 0);
+	pk_send(&d, d.authd, -1);
+	ok(drive_logged(&d, "authd: PROBE"), "a bad PROBE ends the channel");
+	drive_new_authd(&d);
+	drive_expect(&d, d.authd, IMSG_ANNOUNCE_END, &m);
+	drive_pass(&d, 40000);
+	client_frame(&d, YM_PING, YM_SYN, 0, 1, NULL, 0);
+	for (d.pongs = 0; d.pongs == 0 && client_next(&d, &f, WAIT_MS);)
+		continue;
+	is_int(d.pongs, 1, "a new authd keeps the tunnel");
+	d.log_text[0] = '\0';
+	pk_begin(&d, IMSG_PROBE, 0);
+	pk_send(&d, d.authd, -1);
+	ok(drive_logged(&d, "authd: PROBE"), "another bad PROBE");
+	drive_clock(&d, 30000);
+	is_int(client_closed(&d), 1011, "without one the client is told");
+	is_int(drive_end(&d), 0, "muxd leaves with status 0");
+}
+
+static void
+test_table(void)
+{
+	size_t	i;
+	int	how;
+
+	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+		for (how = 0; how < BENDS; how++)
+			bent(&rows[i], how);
+}
+
+int
+main(void)
+{
+	if ((build = getenv("RELAYD_BUILD")) == NULL)
+		build = ".";
+	test_login();
+	test_refusals();
+	test_said_no();
+	test_early();
+	test_before();
+	test_table();
+	test_broken();
+	return (done_testing());
+}

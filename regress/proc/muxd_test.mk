@@ -1,0 +1,9 @@
+# A real muxd, everybody around it played by muxd_drive.c.
+muxd_drive_OBJS = regress/lib/muxd_drive.o common/imsg/imsg.o common/imsg/msg.o \
+	common/proc/conf.o common/base/compat.o $(ws_OBJS)
+muxd_DRIVEN = muxd_bulk_test muxd_control_test muxd_login_test \
+	muxd_proto_test muxd_stream_test
+$(addprefix regress/lib/,$(muxd_DRIVEN) muxd_memory_test): | $(OUT_muxd)
+$(foreach t,$(muxd_DRIVEN),$(eval $(call \
+	proc_test,$(t),$(muxd_drive_OBJS),)))
+$(eval $(call proc_fast_test,muxd_memory_test,$(muxd_drive_OBJS),))

@@ -1,0 +1,611 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * The parent's half of every channel: the walk over its dispatch table, what it
+ * does with GIVE, BOUND and OFFENCE, and its limits. Children are played here.
+ */
+#include <sys/socket.h>
+
+#include <event2/event.h>
+
+#include <unistd.h>
+
+#include "base/log.h"
+#include "relayd/relayd.h"
+#include "regress/lib/tap.h"
+
+static struct env	 test_env;
+static char		 killed[256];	/* why supervise_kill() was called */
+static struct child	*authd;
+static int		 spawned;	/* how often */
+static int		 spawn_fails;
+static int		 far_fd = -1;	/* the spawned child's own end */
+
+/* What the parent's other files would do. */
+
+struct env *
+env(void)
+{
+	return (&test_env);
+}
+
+struct child *
+supervise_authd(void)
+{
+	return (authd);
+}
+
+void
+supervise_ready(struct child *c)
+{
+	child_set_state(c, CHILD_READY);
+}
+
+void
+supervise_kill(struct child *c, const char *reason)
+{
+	snprintf(killed, sizeof(killed), "%s", reason);
+	chan_free(c->chan);
+	c->chan = NULL;
+}
+
+int
+ctl_request(struct chan *chan, struct imsg *m)
+{
+	(void)chan;
+	(void)m;
+	return (0);
+}
+
+/* A child with a channel whose far end is a plain socket, *far. */
+static struct child *
+child_make(int role, enum child_state state, int *far)
+{
+	struct child	*c = child_new(role, NULL, 0);
+	int		 sv[2];
+
+	if (c == NULL || imsg_pair(sv) == -1)
+		bail_out("no child");
+	c->chan = chan_new(test_env.base, sv[0], role, parent_table,
+	    parent_rows, parent_channel_closed, c);
+	chan_set_instance(c->chan, c->instance);
+	child_set_state(c, state);
+	*far = sv[1];
+	return (c);
+}
+
+struct child *
+spawn_child(int role, struct slot *slot, uint64_t nonce)
+{
+	(void)slot;
+	(void)nonce;
+	spawned++;
+	return (spawn_fails ? NULL :
+	    child_make(role, CHILD_STARTING, &far_fd));
+}
+
+/* Messages, as bytes. */
+
+static struct {
+	uint8_t	buf[IMSG_MAX];
+	size_t	len;
+} msg;
+
+static void
+put(const void *p, size_t n)
+{
+	memcpy(msg.buf + msg.len, p, n);
+	msg.len += n;
+}
+
+static void
+put_u8(uint8_t v)
+{
+	put(&v, sizeof(v));
+}
+
+static void
+put_u32(uint32_t v)
+{
+	put(&v, sizeof(v));
+}
+
+static void
+put_u64(uint64_t v)
+{
+	put(&v, sizeof(v));
+}
+
+static void
+put_str(const char *s)
+{
+	put_u32((uint32_t)strlen(s));
+	put(s, strlen(s));
+}
+
+static void
+begin(uint32_t type, uint32_t id)
+{
+	msg.len = 0;
+	put_u32(type);
+	put_u32(id);
+}
+
+/* Let the parent read what the child said. */
+static void
+turn(void)
+{
+	int	i;
+
+	for (i = 0; i < 4; i++)
+		event_base_loop(test_env.base, EVLOOP_NONBLOCK);
+}
+
+static void
+say(int far, int fd)
+{
+	killed[0] = '\0';
+	if (imsg_send(far, msg.buf, msg.len, fd) == -1)
+		bail_out("send");
+	turn();
+}
+
+/* The table: who else, when else, how else. */
+
+static int
+check(size_t row, uint32_t id, size_t len, int role, int state, int fd,
+    uint64_t *seen)
+{
+	static uint8_t	zero[IMSG_MAX];
+	struct imsg	m = { .type = parent_table[row].type, .id = id,
+	    .p = zero, .end = zero + len, .fd = fd };
+	const char	*reason;
+
+	return (imsg_check(&m, parent_table, parent_rows, role, state, seen,
+	    &reason) == &parent_table[row]);
+}
+
+static void
+walk_row(size_t i, int sock)
+{
+	const struct dispatch	*d = &parent_table[i];
+	const char		*name = imsg_name(d->type);
+	uint32_t		 id = 7;
+	int			 role = 0, state = 0, fd, wrong = 0, r;
+	uint64_t		 seen = 0;
+
+	while (!(d->roles & ROLE_BIT(role)))
+		role++;
+	while (!(d->states & S(state)))
+		state++;
+	fd = (d->flags & (MF_FD | MF_FILE)) ? sock : -1;
+	ok(check(i, id, d->min, role, state, fd, NULL), "%s: least", name);
+	ok(check(i, id, d->max, role, state, fd, NULL), "%s: most", name);
+	ok(!check(i, id, d->max + 1, role, state, fd, NULL),
+	    "%s: a byte more", name);
+	ok(d->min == 0 || !check(i, id, d->min - 1, role, state, fd, NULL),
+	    "%s: a byte less", name);
+	for (r = 0; r < ROLE_COUNT; r++)
+		wrong += !(d->roles & ROLE_BIT(r)) &&
+		    check(i, id, d->min, r, state, fd, NULL);
+	for (r = 0; r < 32; r++)
+		wrong += !(d->states & S(r)) &&
+		    check(i, id, d->min, role, r, fd, NULL);
+	is_int(wrong, 0, "%s: no other role, no other state", name);
+	ok(!check(i, id, d->min, role, state, fd == -1 ? sock : -1, NULL),
+	    "%s: descriptor surplus or missing", name);
+	if (d->flags & (MF_REQUEST | MF_ANSWER))
+		ok(!check(i, 0, d->min, role, state, fd, NULL),
+		    "%s: without an id", name);
+	(void)check(i, id, d->min, role, state, fd, &seen);
+	is_int(check(i, id, d->min, role, state, fd, &seen),
+	    !(d->flags & MF_ONCE), "%s: a second one", name);
+}
+
+static void
+walk(void)
+{
+	int	sv[2];
+	size_t	i;
+
+	if (imsg_pair(sv) == -1)
+		bail_out("socketpair");
+	for (i = 0; i < parent_rows; i++)
+		walk_row(i, sv[0]);
+	close(sv[0]);
+	close(sv[1]);
+}
+
+static struct child *
+newest(int role)
+{
+	struct child	*c, *found = NULL;
+
+	for (c = child_after(0); c != NULL; c = child_after(c->instance))
+		if (c->role == role)
+			found = c;
+	return (found);
+}
+
+/* GIVE */
+
+static void
+give(uint8_t class, uint64_t instance, const char *bytes)
+{
+	begin(IMSG_GIVE, 0);
+	put_u8(class);
+	put_u64(4711);
+	put_u64(instance);
+	put_str("192.0.2.1");
+	put_str("accept");
+	put_str(bytes);
+}
+
+/* The connection that is given: our end, and the one that travels. */
+static void
+connection(int sv[2])
+{
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, sv) == -1)
+		bail_out("socketpair");
+}
+
+static void
+refused(int fd, const char *what)
+{
+	char	buf[1024], *body;
+	ssize_t	n;
+
+	n = read(fd, buf, sizeof(buf) - 1);
+	buf[n > 0 ? n : 0] = '\0';
+	ok(strncmp(buf, "HTTP/1.1 503 ", 13) == 0, "%s: 503", what);
+	ok(strstr(buf, "\r\nRetry-After: ") != NULL, "%s: says when", what);
+	body = strstr(buf, "\r\n\r\n");
+	ok(body != NULL && strstr(buf, "Content-Length: ") != NULL &&
+	    (size_t)atoi(strstr(buf, "Content-Length: ") + 16) ==
+	    strlen(body + 4), "%s: with the right length", what);
+	is_int(read(fd, buf, 1), 0, "%s: and it is closed", what);
+}
+
+/* What the worker gets, or -1. */
+static int
+forwarded(int far, const char *bytes)
+{
+	static uint8_t	 buf[IMSG_MAX];
+	struct imsg	 m = { 0 };
+	const char	*reason;
+	const uint8_t	*blob;
+	uint64_t	 nonce, instance;
+	char		 addr[ADDR_SIZE], accept[ACCEPT_SIZE];
+	uint8_t		 class;
+	size_t		 len;
+	long		 n = imsg_recv(far, buf, &m.fd);
+
+	if (n <= 0 || imsg_parse(&m, buf, (size_t)n, &reason) == -1 ||
+	    m.type != IMSG_GIVE || m_get_u8(&m, &class) == -1 ||
+	    m_get_u64(&m, &nonce) == -1 || m_get_u64(&m, &instance) == -1 ||
+	    m_get_str(&m, addr, sizeof(addr)) == -1 ||
+	    m_get_str(&m, accept, sizeof(accept)) == -1 ||
+	    m_get_blob(&m, &blob, &len, GIVE_BYTES_MAX) == -1 ||
+	    m_end(&m) == -1 || m.fd == -1 || nonce != 4711 ||
+	    len != strlen(bytes) || memcmp(blob, bytes, len) != 0)
+		return (-1);
+	close(m.fd);
+	return (0);
+}
+
+static void
+gives(void)
+{
+	struct child	*proxyd;
+	int		 far, con[2], worker;
+	uint64_t	 instance;
+
+	proxyd = child_make(ROLE_PROXYD, CHILD_READY, &far);
+	connection(con);
+	give(CLASS_TUNNEL, 0, "GET / HTTP/1.1\r\n");
+	authd = NULL;
+	say(far, con[1]);
+	close(con[1]);
+	refused(con[0], "without authd");
+	close(con[0]);
+	is_int(spawned, 0, "nobody was started");
+
+	authd = child_new(ROLE_AUTHD, NULL, 0);
+	connection(con);
+	say(far, con[1]);
+	close(con[1]);
+	is_int(spawned, 1, "a muxd is started");
+	is_int(forwarded(far_fd, "GET / HTTP/1.1\r\n"), 0,
+	    "and gets connection and bytes as they came");
+	is_int(child_startups(), 1, "it counts as not logged in");
+	worker = far_fd;
+	close(con[0]);
+
+	/* It has not logged in: the next one is one too many. */
+	connection(con);
+	say(far, con[1]);
+	close(con[1]);
+	refused(con[0], "max startups");
+	close(con[0]);
+	is_int(spawned, 1, "nobody else was started");
+
+	/* A terminal does not wait for logins. */
+	connection(con);
+	give(CLASS_TERMINAL, 0, "x");
+	say(far, con[1]);
+	close(con[1]);
+	is_int(spawned, 2, "a termd is started");
+	instance = newest(ROLE_TERMD)->instance;
+	(void)forwarded(far_fd, "x");
+	close(con[0]);
+
+	/* A second connection for that terminal. */
+	connection(con);
+	give(CLASS_TERMINAL, instance, "again");
+	say(far, con[1]);
+	close(con[1]);
+	is_int(forwarded(far_fd, "again"), 0, "to a worker that lives");
+	close(con[0]);
+
+	connection(con);
+	give(CLASS_TERMINAL, 0, "x");
+	say(far, con[1]);
+	close(con[1]);
+	refused(con[0], "too many terminals");
+	close(con[0]);
+	is_int(spawned, 2, "nobody else was started");
+
+	child_free(child_find(instance));
+	spawn_fails = 1;
+	connection(con);
+	say(far, con[1]);
+	close(con[1]);
+	refused(con[0], "when nothing can be started");
+	close(con[0]);
+	spawn_fails = 0;
+
+	connection(con);
+	give(CLASS_TERMINAL, instance, "late");
+	say(far, con[1]);
+	close(con[1]);
+	refused(con[0], "to a worker that has ended");
+	close(con[0]);
+	is_str(killed, "", "which is nobody's fault");
+
+	/* What may not be. */
+	connection(con);
+	give(CLASS_TUNNEL, proxyd->instance, "x");
+	say(far, con[1]);
+	ok(strstr(killed, "GIVE from proxyd") != NULL,
+	    "to a worker of another kind: %s", killed);
+	child_free(proxyd);
+	close(far);
+	proxyd = child_make(ROLE_PROXYD, CHILD_READY, &far);
+	give(CLASS_TUNNEL, 999999, "x");
+	say(far, con[1]);
+	ok(killed[0] != '\0', "to a worker that never was: %s", killed);
+	child_free(proxyd);
+	close(far);
+	proxyd = child_make(ROLE_PROXYD, CHILD_READY, &far);
+	give(77, 0, "x");
+	say(far, con[1]);
+	ok(killed[0] != '\0', "of a class that is none: %s", killed);
+	child_free(proxyd);
+	close(far);
+	proxyd = child_make(ROLE_PROXYD, CHILD_STARTING, &far);
+	give(CLASS_TUNNEL, 0, "x");
+	say(far, con[1]);
+	ok(killed[0] != '\0', "before it is ready: %s", killed);
+	child_free(proxyd);
+	close(far);
+	is_int(spawned, 3, "nobody was started for that");
+	close(con[0]);
+	close(con[1]);
+	close(worker);
+}
+
+/* BOUND and OFFENCE */
+
+static void
+bound(uint64_t instance)
+{
+	begin(IMSG_BOUND, 0);
+	put_u64(instance);
+	put_str("NETH-1");
+	put_str("7f000001-0000-4000-8000-000000000000");
+	put_u64(3);
+}
+
+static void
+offence(uint64_t instance)
+{
+	begin(IMSG_OFFENCE, 0);
+	put_u64(instance);
+	put_str("lied\n");
+}
+
+static void
+words_of_authd(void)
+{
+	struct child	*a, *muxd;
+	int		 far, far_muxd;
+
+	a = child_make(ROLE_AUTHD, CHILD_READY, &far);
+	muxd = newest(ROLE_MUXD);
+	bound(muxd->instance);
+	say(far, -1);
+	is_str(killed, "", "BOUND is taken");
+	is_str(muxd->session, "7f000001-0000-4000-8000-000000000000",
+	    "and kept for the next authd");
+	is_int(muxd->generation, 3, "with its generation");
+	is_int(child_startups(), 0, "it has logged in");
+	bound(muxd->instance);
+	say(far, -1);
+	is_int(child_startups(), 0, "twice changes nothing");
+	offence(muxd->instance);
+	say(far, -1);
+	is_str(killed, "authd: lied\\x0a", "OFFENCE ends the instance");
+	child_free(muxd);
+	offence(1);
+	say(far, -1);
+	ok(a->chan != NULL, "of one that has ended: nothing");
+	offence(a->instance);
+	say(far, -1);
+	ok(a->chan == NULL, "of authd itself: that ends authd");
+	child_free(a);
+	close(far);
+	a = child_make(ROLE_AUTHD, CHILD_READY, &far);
+	bound(999999);
+	say(far, -1);
+	ok(a->chan == NULL, "BOUND of one that never was ends authd: %s",
+	    killed);
+	child_free(a);
+	close(far);
+	muxd = child_make(ROLE_MUXD, CHILD_READY, &far_muxd);
+	bound(muxd->instance);
+	say(far_muxd, -1);
+	ok(muxd->chan == NULL, "BOUND from a muxd ends it: %s", killed);
+	child_free(muxd);
+	close(far_muxd);
+	muxd = child_make(ROLE_MUXD, CHILD_READY, &far_muxd);
+	close(far_muxd);
+	killed[0] = '\0';
+	turn();
+	ok(muxd->chan == NULL && killed[0] == '\0',
+	    "a channel that ends in peace is no offence");
+	child_free(muxd);
+}
+
+static void
+limits(void)
+{
+	struct conf	c;
+	uint64_t	n, last = 0;
+	unsigned	dice, dropped, prev = 0;
+	int		wrong = 0;
+
+	conf_init(&c);
+	for (dice = 0; dice < 100; dice++) {
+		wrong += limits_drop(&c, 0, dice);
+		wrong += limits_drop(&c, 199, dice);
+		wrong += !limits_drop(&c, 1000, dice);
+		wrong += !limits_drop(&c, 5000, dice);
+	}
+	is_int(wrong, 0, "none below begin, all from full on");
+	for (n = 200; n < 1000; n += 50) {
+		for (dice = 0, dropped = 0; dice < 100; dice++)
+			dropped += (unsigned)limits_drop(&c, n, dice);
+		if (n == 200)
+			is_int(dropped, 30, "at begin: the rate");
+		wrong += dropped < prev;
+		prev = dropped;
+	}
+	is_int(wrong, 0, "and rising between");
+	c.startups_begin = c.startups_full = 5;
+	ok(!limits_drop(&c, 4, 0) && limits_drop(&c, 5, 99), "begin = full");
+
+	conf_init(&c);
+	is_int(limits_fit(&c, 100, 1 << 22), 0, "no room at all");
+	for (n = 4000; n < 40000; n += 997) {
+		wrong += limits_fit(&c, n, 1 << 22) < last;
+		last = limits_fit(&c, n, 1 << 22);
+		/* One more descriptor a child, and it does not fit. */
+		wrong += last > 0 &&
+		    2 * last + 128 + 2 * (2 * c.startups_full + 66) > n;
+	}
+	is_int(wrong, 0, "what fits, fits");
+	ok(limits_fit(&c, 1 << 22, 32768) < 32768 - 2000, "pid_max counts");
+}
+
+#ifdef RELAYD_TESTING
+static int	 printed;
+static char	 last_line[256];
+
+static void
+printer(enum log_level level, const char *line)
+{
+	(void)level;
+	printed++;
+	snprintf(last_line, sizeof(last_line), "%s", line);
+}
+
+/* A child that floods the log: cut short, and what is lost is counted. */
+static void
+flood(void)
+{
+	struct child	*c;
+	int		 far, sv[2], i;
+
+	c = child_make(ROLE_MUXD, CHILD_READY, &far);
+	if (imsg_pair(sv) == -1)
+		bail_out("socketpair");
+	c->log = childlog_new(c, sv[0]);
+	log_printer(printer);
+	for (i = 0; i < 1000; i++) {
+		if (send(sv[1], "\2hello\n", 7, MSG_DONTWAIT) != 7)
+			bail_out("send");
+		if (i % 50 == 0)
+			turn();
+	}
+	turn();
+	ok(printed >= 400 && printed < 600, "a flood is cut short: %d lines",
+	    printed);
+	ok(strstr(last_line, "muxd[0]") != NULL &&
+	    strstr(last_line, ": hello\\x0a") != NULL,
+	    "with the child's name: %s", last_line);
+	clock_move(2000);
+	send(sv[1], "\2again", 6, MSG_DONTWAIT);
+	turn();
+	ok(strstr(last_line, ": again") != NULL, "later it is heard again");
+	clock_move(5000);
+	turn();
+	ok(strstr(last_line, "lines dropped: too many") != NULL,
+	    "what was lost is counted: %s", last_line);
+	send(sv[1], "\1last words", 11, MSG_DONTWAIT);
+	child_free(c);
+	ok(strstr(last_line, ": last words") != NULL,
+	    "what it said before it ended is heard");
+	log_printer(NULL);
+	close(sv[1]);
+	close(far);
+}
+#endif
+
+static void
+lines(void)
+{
+	char	out[64];
+
+	is_str(childlog_text(out, sizeof(out), "a\\x0a\nb\033\xff", 9),
+	    "a\\x0a\\x0ab\\x1b\\xff",
+	    "what a child says is made printable, escapes stay");
+	childlog_text(out, 12, "0123456789012345", 16);
+	ok(strlen(out) < 12, "and cut");
+}
+
+int
+main(void)
+{
+	struct child	*c;
+
+	log_init("test", -1, 0);
+	conf_init(&test_env.conf);
+	test_env.conf.startups_begin = test_env.conf.startups_full = 1;
+	if ((test_env.base = event_base_new()) == NULL)
+		bail_out("event loop");
+	clock_init(test_env.base);
+	walk();
+	gives();
+	words_of_authd();
+	limits();
+	lines();
+#ifdef RELAYD_TESTING
+	flood();
+#endif
+	while ((c = child_after(0)) != NULL)
+		child_free(c);
+	clock_clear();
+	event_base_free(test_env.base);
+	if (far_fd != -1)
+		close(far_fd);
+	return (done_testing());
+}

@@ -1,0 +1,459 @@
+/* SPDX-License-Identifier: ISC */
+/* The operator API's HTTP side, reload, trusted proxies. */
+#include <sys/socket.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "regress/lib/proxyd_drive.h"
+#include "regress/lib/tap.h"
+
+#define BASE	"/api/support-sessions"
+
+static struct drive	d;
+
+/* What an API message says. */
+struct call {
+	uint32_t	id;
+	uint8_t		op, descending;
+	char		token[TOKEN_SIZE], addr[ADDR_SIZE], session[UUID_SIZE];
+	char		service[SERVICE_SIZE], sort_by[WORD_SIZE];
+	char		system_id[ID_SIZE];
+	uint32_t	page, page_size, status;
+};
+
+static struct call *
+called(void)
+{
+	static struct call	 k;
+	struct imsg		*m = m_expect(d.authd, IMSG_API);
+
+	memset(&k, 0, sizeof(k));
+	k.id = m->id;
+	if (m_get_u8(m, &k.op) == -1 ||
+	    m_get_str(m, k.token, sizeof(k.token)) == -1 ||
+	    m_get_str(m, k.addr, sizeof(k.addr)) == -1 ||
+	    m_get_str(m, k.session, sizeof(k.session)) == -1 ||
+	    m_get_str(m, k.service, sizeof(k.service)) == -1 ||
+	    m_get_u32(m, &k.page) == -1 || m_get_u32(m, &k.page_size) == -1 ||
+	    m_get_str(m, k.sort_by, sizeof(k.sort_by)) == -1 ||
+	    m_get_u8(m, &k.descending) == -1 ||
+	    m_get_u32(m, &k.status) == -1 ||
+	    m_get_str(m, k.system_id, sizeof(k.system_id)) == -1 ||
+	    m_end(m) == -1)
+		bail_out("malformed API message");
+	return (&k);
+}
+
+static void
+result(uint32_t id, uint16_t status, const char *message, const char *data)
+{
+	size_t	len = strlen(data), n, off;
+
+	m_begin(IMSG_API_RESULT, id);
+	m_u16(status);
+	m_str(message);
+	m_u32((uint32_t)len);
+	m_send(d.authd, -1);
+	for (off = 0; off < len; off += n) {
+		n = len - off < CHUNK_MAX ? len - off : CHUNK_MAX;
+		m_begin(IMSG_API_CHUNK, id);
+		m_blob(data + off, n);
+		m_send(d.authd, -1);
+	}
+}
+
+static void
+request(int fd, const char *method, const char *path, const char *body)
+{
+	put(fd, "%s " BASE "%s HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer "
+	    "sometoken\r\n", method, path);
+	if (body != NULL)
+		put(fd, "Content-Length: %zu\r\n\r\n%s", strlen(body), body);
+	else
+		put(fd, "\r\n");
+}
+
+static void
+tokens(void)
+{
+	static const struct {
+		const char	*field, *message;
+	} t[] = {
+		{ "", "authorization header required" },
+		{ "Authorization: Basic x\r\n",
+		  "invalid authorization header format" },
+		{ "Authorization: Bearerx\r\n",
+		  "invalid authorization header format" },
+		{ "Authorization: Bearer\r\n", "token not provided" },
+		{ "Authorization: Bearer \r\n", "token not provided" },
+	};
+	char	 want[256], *a;
+	size_t	 i;
+	int	 fd = browser(&d, 0);
+
+	for (i = 0; i < sizeof(t) / sizeof(t[0]); i++) {
+		put(fd, "GET " BASE " HTTP/1.1\r\nHost: a\r\n%s\r\n",
+		    t[i].field);
+		a = answer(fd);
+		snprintf(want, sizeof(want), "{\"code\":401,\"message\":\"%s\","
+		    "\"data\":null}", t[i].message);
+		is_str(body_of(a), want, "operator-3(partial): %s",
+		    t[i].message);
+		is_int(status_of(a), 401, "operator-3(partial): status");
+	}
+	ok(is_quiet(d.authd, 20), "authd was not asked");
+	close(fd);
+}
+
+static void
+calls(void)
+{
+	struct call	*k;
+	char		*a;
+	int		 fd = browser(&d, 0);
+
+	request(fd, "GET", "?page=3&page_size=50&sort_by=started_at&"
+	    "sort_direction=DESC&status=active&status=pending&system_id=s%2D1",
+	    NULL);
+	k = called();
+	ok(k->op == API_SESSION_LIST && k->page == 3 && k->page_size == 50 &&
+	    k->descending == 1, "list: paging");
+	is_str(k->sort_by, "started_at", "list: sort key");
+	is_int(k->status, 1 << SESSION_ACTIVE | 1 << SESSION_PENDING,
+	    "operator-8(partial): status may repeat");
+	is_str(k->system_id, "s-1", "list: system_id");
+	is_str(k->token, "sometoken", "the token");
+	is_str(k->addr, "127.0.0.1", "the address");
+	result(k->id, 200, "support sessions retrieved successfully",
+	    "{\"support_sessions\":[]}");
+	a = answer(fd);
+	is_str(body_of(a), "{\"code\":200,\"message\":\"support sessions "
+	    "retrieved successfully\",\"data\":{\"support_sessions\":[]}}",
+	    "operator-1: the envelope");
+
+	request(fd, "GET", "?page=0&page_size=101&sort_direction=up", NULL);
+	k = called();
+	ok(k->page == 1 && k->page_size == 20 && k->descending == 0,
+	    "operator-2(partial): out of range is the default");
+	result(k->id, 200, "", "");
+	is_str(body_of(answer(fd)), "{\"code\":200,\"message\":\"\","
+	    "\"data\":null}", "no data is null");
+	request(fd, "GET", "?page_size=x&page=-1", NULL);
+	k = called();
+	ok(k->page == 1 && k->page_size == 20,
+	    "operator-2(partial): junk is the default");
+	result(k->id, 200, "", "");
+	(void)answer(fd);
+	request(fd, "GET", "?status=active&status=gone", NULL);
+	result(called()->id, 200, "", "{}");
+	a = answer(fd);
+	is_int(status_of(a), 400, "an unknown status: 400");
+	is_str(body_of(a), "{\"code\":400,\"message\":\"validation failed\","
+	    "\"data\":{\"type\":\"validation_error\",\"errors\":[{\"key\":"
+	    "\"status\",\"message\":\"oneof\",\"value\":\"gone\"}]}}",
+	    "with what was wrong");
+	request(fd, "GET", "?status=gone", NULL);
+	result(called()->id, 403, "insufficient permissions", "");
+	is_int(status_of(answer(fd)), 403, "but 403 comes first");
+
+	request(fd, "DELETE", "/" SESSION, NULL);
+	k = called();
+	ok(k->op == API_SESSION_CLOSE && strcmp(k->session, SESSION) == 0,
+	    "close");
+	result(k->id, 200, "support session closed successfully", "{}");
+	(void)answer(fd);
+	request(fd, "GET", "/" SESSION "/services", NULL);
+	is_int((k = called())->op, API_SERVICES, "services");
+	result(k->id, 200, "", "{}");
+	(void)answer(fd);
+	request(fd, "GET", "/nonsense", NULL);
+	k = called();
+	ok(k->op == API_SESSION_GET && k->session[0] == '\0',
+	    "operator-7(partial): a malformed id is none");
+	result(k->id, 404, "support session not found", "");
+	is_int(status_of(answer(fd)), 404, "operator-7(partial): 404");
+	close(fd);
+}
+
+static void
+bodies(void)
+{
+	static char	 big[1 << 20], huge[200001];
+	struct call	*k;
+	char		*a;
+	int		 fd = browser(&d, 0);
+
+	request(fd, "POST", "/" SESSION "/proxy-token",
+	    "{\"service\":\"web\"}");
+	k = called();
+	ok(k->op == API_PROXY_TOKEN && strcmp(k->service, "web") == 0,
+	    "proxy-token: the service");
+	result(k->id, 200, "proxy token generated", "{\"url\":\"u\"}");
+	(void)answer(fd);
+	request(fd, "POST", "/" SESSION "/proxy-token", "{not json");
+	k = called();
+	is_str(k->service, "", "a body that is no JSON: no service");
+	result(k->id, 400, "service name required", "");
+	a = answer(fd);
+	ok(strstr(body_of(a), "\"key\":\"unknown\"") != NULL,
+	    "and the answer says so");
+	request(fd, "POST", "/" SESSION "/proxy-token", "{}");
+	result(called()->id, 400, "service name required", "");
+	a = answer(fd);
+	ok(strstr(body_of(a), "{\"key\":\"service\",\"message\":\"required\"")
+	    != NULL, "a missing service: required");
+	request(fd, "POST", "/" SESSION "/proxy-token", "[]");
+	result(called()->id, 401, "invalid token", "");
+	a = answer(fd);
+	ok(status_of(a) == 401 && strstr(body_of(a), "unknown") == NULL,
+	    "a bad token comes before a bad body");
+
+	/* Chunked, in pieces, another request behind it. */
+	put(fd, "POST " BASE "/" SESSION "/terminal-ticket HTTP/1.1\r\n"
+	    "Host: a\r\nAuthorization: Bearer sometoken\r\n"
+	    "Transfer-Encoding: chunked\r\n\r\n1\r\n{\r\n1");
+	ok(is_quiet(d.authd, 20), "half a body: authd is not asked yet");
+	put(fd, "\r\n}\r\n0\r\n\r\nGET /x HTTP/1.1\r\nHost: a\r\n\r\n");
+	k = called();
+	is_int(k->op, API_TERMINAL_TICKET, "a chunked body");
+	ok(is_quiet(fd, 20), "nothing further is parsed meanwhile");
+	result(k->id, 200, "terminal ticket generated", "{\"ticket\":\"t\"}");
+	ok(strstr(body_of(answer(fd)), "\"ticket\":\"t\"") != NULL,
+	    "its answer first");
+	is_int(status_of(answer(fd)), 404, "then the next one");
+
+	memset(big, ' ', sizeof(big) - 1);
+	request(fd, "POST", "/" SESSION "/terminal-ticket", "");
+	result(called()->id, 200, "", "");
+	(void)answer(fd);
+	put(fd, "POST " BASE "/" SESSION "/terminal-ticket HTTP/1.1\r\n"
+	    "Host: a\r\nAuthorization: Bearer sometoken\r\n"
+	    "Content-Length: 1048576\r\n\r\n");
+	put_bytes(fd, big, sizeof(big));
+	result(called()->id, 200, "", "");
+	is_int(status_of(answer(fd)), 200, "a body of 1 MiB is taken");
+	put(fd, "POST " BASE "/" SESSION "/terminal-ticket HTTP/1.1\r\n"
+	    "Host: a\r\nAuthorization: Bearer sometoken\r\n"
+	    "Content-Length: 1048577\r\n\r\n");
+	is_int(status_of(answer(fd)), 413, "one byte more: 413");
+	is_int(end_of(fd), 0, "413: closed");
+	close(fd);
+	fd = browser(&d, 0);
+	put(fd, "POST " BASE "/" SESSION "/terminal-ticket HTTP/1.1\r\n"
+	    "Host: a\r\nAuthorization: Bearer sometoken\r\n"
+	    "Transfer-Encoding: chunked\r\n\r\n100000\r\n");
+	put_bytes(fd, big, sizeof(big));
+	put(fd, "\r\n1\r\nx\r\n0\r\n\r\n");
+	is_int(status_of(answer(fd)), 413, "the same in chunks: 413");
+	close(fd);
+	fd = browser(&d, 0);
+	put(fd, "POST " BASE "/" SESSION "/terminal-ticket HTTP/1.1\r\n"
+	    "Host: a\r\nAuthorization: Bearer sometoken\r\n"
+	    "Content-Length: 10\r\n\r\n{");
+	ok(is_quiet(d.authd, 20), "a body that does not come");
+	drive_clock(&d, 29000);
+	ok(is_quiet(fd, 20), "29 s are fine");
+	drive_clock(&d, 1100);
+	is_int(status_of(answer(fd)), 408, "30 s: 408");
+	close(fd);
+
+	/* An answer of many chunks. */
+	memset(huge, 'h', sizeof(huge) - 1);
+	huge[0] = huge[sizeof(huge) - 2] = '"';
+	fd = browser(&d, 0);
+	request(fd, "GET", "", NULL);
+	result(called()->id, 200, "m", huge);
+	a = answer(fd);
+	ok(a != NULL && strlen(body_of(a)) == sizeof(huge) - 1 +
+	    strlen("{'code':200,'message':'m','data':}"),
+	    "an answer of 200,000 bytes is whole");
+	close(fd);
+}
+
+static void
+losses(void)
+{
+	struct call	*k;
+	int		 fd = browser(&d, 0);
+
+	request(fd, "GET", "", NULL);
+	(void)called();
+	drive_clock(&d, 10100);
+	is_int(status_of(answer(fd)), 503, "no answer in 10 s: 503");
+	request(fd, "GET", "", NULL);
+	k = called();
+	m_begin(IMSG_API_RESULT, k->id);
+	m_u16(200);
+	m_str("");
+	m_u32(10);
+	m_send(d.authd, -1);
+	m_begin(IMSG_API_CHUNK, k->id);
+	m_blob("12345", 5);
+	m_send(d.authd, -1);
+	ok(is_quiet(fd, 20), "half an answer is none");
+	drive_clock(&d, 15100);
+	is_int(status_of(answer(fd)), 503, "the other half never comes: 503");
+	request(fd, "GET", "", NULL);
+	k = called();
+	m_begin(IMSG_API_RESULT, k->id);
+	m_u16(200);
+	m_str("");
+	m_u32(1);
+	m_send(d.authd, -1);
+	m_begin(IMSG_API_CHUNK, k->id);
+	m_blob("12", 2);
+	m_send(d.authd, -1);
+	is_int(status_of(answer(fd)), 503, "more than announced: 503");
+	ok(m_recv(d.authd, DRIVE_MS) == NULL, "and the channel ends");
+	drive_channel(&d);
+	request(fd, "GET", "", NULL);
+	m_begin(IMSG_API_RESULT, called()->id);
+	m_u16(99);
+	m_str("");
+	m_u32(0);
+	m_send(d.authd, -1);
+	is_int(status_of(answer(fd)), 503, "a status that is none: 503");
+	drive_channel(&d);
+	close(fd);
+
+	/* The asker goes; half-closing is not going. */
+	fd = browser(&d, 0);
+	request(fd, "GET", "", NULL);
+	k = called();
+	shutdown(fd, SHUT_WR);
+	result(k->id, 200, "half", "{}");
+	ok(strstr(body_of(answer(fd)), "half") != NULL,
+	    "a browser that half-closes has its answer");
+	is_int(end_of(fd), 0, "and its end");
+	close(fd);
+}
+
+static void
+rates(void)
+{
+	int	 fd, i;
+	char	*a;
+
+	drive_clock(&d, 60000);
+	fd = browser(&d, 0);
+	for (i = 0; i < 600; i++) {
+		request(fd, "GET", "", NULL);
+		result(called()->id, 200, "", "");
+		a = answer(fd);
+		if (status_of(a) != 200)
+			break;
+	}
+	is_int(i, 600, "600 calls a minute are fine");
+	request(fd, "GET", "", NULL);
+	a = answer(fd);
+	is_int(status_of(a), 429, "the 601st: 429");
+	ok(atoi(header_of(a, "retry-after", 0)) > 0, "429: Retry-After");
+	drive_clock(&d, 60000);
+	request(fd, "GET", "", NULL);
+	result(called()->id, 200, "", "");
+	is_int(status_of(answer(fd)), 200, "a minute later");
+
+	for (i = 0; i < 20; i++) {
+		request(fd, "GET", "", NULL);
+		result(called()->id, 401, "invalid token", "");
+		is_int(status_of(answer(fd)), 401, "refused token %d", i + 1);
+	}
+	request(fd, "GET", "", NULL);
+	is_int(status_of(answer(fd)), 429, "20 refused tokens: 429");
+	ok(is_quiet(d.authd, 20), "without asking authd");
+	close(fd);
+	drive_clock(&d, 60000);
+}
+
+/* Ask for a list with these fields; whom authd hears of. */
+static const char *
+address_with(const char *fields)
+{
+	static char	 addr[ADDR_SIZE];
+	struct call	*k;
+	int		 fd = browser(&d, 0);
+
+	put(fd, "GET " BASE " HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer t"
+	    "\r\n%s\r\n", fields);
+	k = called();
+	snprintf(addr, sizeof(addr), "%s", k->addr);
+	result(k->id, 200, "", "");
+	(void)answer(fd);
+	close(fd);
+	return (addr);
+}
+
+static void
+reload(const struct conf *cf, int want)
+{
+	uint8_t		 buf[CHUNK_MAX], yes = 9;
+	char		 why[MESSAGE_SIZE] = "";
+	struct imsg	*m;
+	long		 n = conf_pack(cf, ROLE_PROXYD, buf, sizeof(buf));
+
+	m_begin(IMSG_RELOAD, 5);
+	m_blob(buf, (size_t)n);
+	m_send(d.parent, -1);
+	m = m_expect(d.parent, IMSG_RELOAD_SAID);
+	ok(m->id == 5 && m_get_u8(m, &yes) == 0 &&
+	    m_get_str(m, why, sizeof(why)) == 0 && m_end(m) == 0 &&
+	    yes == want, "reload: %s %s", want ? "yes" : "no", why);
+}
+
+static void
+proxies(struct conf *cf)
+{
+	is_str(address_with("X-Forwarded-For: 192.0.2.1\r\n"), "127.0.0.1",
+	    "a stranger's X-Forwarded-For does not count");
+	snprintf(cf->trusted_proxy[0], sizeof(cf->trusted_proxy[0]),
+	    "nonsense");
+	cf->n_trusted_proxy = 1;
+	reload(cf, 0);
+	is_str(address_with("X-Forwarded-For: 192.0.2.1\r\n"), "127.0.0.1",
+	    "a refused configuration changes nothing");
+	snprintf(cf->trusted_proxy[0], sizeof(cf->trusted_proxy[0]),
+	    "127.0.0.0/8");
+	snprintf(cf->trusted_proxy[1], sizeof(cf->trusted_proxy[1]),
+	    "2001:db8::/32");
+	cf->n_trusted_proxy = 2;
+	reload(cf, 1);
+	is_str(address_with("X-Forwarded-For: 192.0.2.1\r\n"), "127.0.0.1",
+	    "nothing changes before the swap");
+	m_begin(IMSG_RELOAD_SWAP, 0);
+	m_send(d.parent, -1);
+	drive_clock(&d, 0);
+	is_str(address_with("X-Forwarded-For: 10.9.9.9, 192.0.2.1\r\n"),
+	    "192.0.2.1", "a trusted proxy's counts");
+	is_str(address_with("X-Forwarded-For: 192.0.2.1 , 127.0.0.9\r\n"
+	    "X-Forwarded-For: [2001:db8::1]:443,127.1.1.1:99\r\n"), "192.0.2.1",
+	    "the right-most that is not trusted");
+	is_str(address_with("X-Forwarded-For: 127.0.0.8,127.0.0.9\r\n"),
+	    "127.0.0.8", "all trusted: the left-most");
+	is_str(address_with("X-Forwarded-For: 192.0.2.1, junk\r\n"),
+	    "127.0.0.1", "junk ends the search");
+	is_str(address_with("X-Forwarded-For: 2001:db9::1\r\n"), "2001:db9::1",
+	    "IPv6");
+}
+
+int
+main(void)
+{
+	struct conf	cf;
+
+	drive_conf(&cf);
+	drive_start(&d, &cf);
+	tokens();
+	calls();
+	bodies();
+	losses();
+	rates();
+	proxies(&cf);
+	ok(!drive_logged(&d, "sometoken") && !drive_logged(&d, "status=") &&
+	    !drive_logged(&d, "Bearer"),
+	    "operator-63(partial): no token and no query in the log");
+	is_int(drive_stop(&d), 0, "proxyd ends well");
+	return (done_testing());
+}

@@ -1,0 +1,187 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * 2 GiB down and 2 GiB up through proxyd in constant memory, a side that does
+ * not read stops the other one, and nothing is lost on the way.
+ */
+#include <sys/socket.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <sodium.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "regress/lib/proxyd_drive.h"
+#include "regress/lib/tap.h"
+
+#define BULK	(2ULL << 30)
+#define PIECE	(256 * 1024)
+
+static struct drive	d;
+static char		out_buf[PIECE], in_buf[PIECE];
+
+/* Resident kB of proxyd; VmHWM is the most it ever was. */
+static long
+memory(const char *what)
+{
+	char	 path[64], line[256];
+	long	 kb = -1;
+	FILE	*f;
+
+	snprintf(path, sizeof(path), "/proc/%d/status", (int)d.pid);
+	if ((f = fopen(path, "r")) == NULL)
+		return (-1);
+	while (fgets(line, sizeof(line), f) != NULL)
+		if (strncmp(line, what, strlen(what)) == 0)
+			kb = atol(line + strlen(what) + 1);
+	fclose(f);
+	return (kb);
+}
+
+/* Bytes that tell their place, so that a lost or doubled piece is seen. */
+static void
+fill(char *p, size_t n, uint64_t at)
+{
+	size_t	i;
+
+	for (i = 0; i < n; i += 8, at += 8)
+		memcpy(p + i, &at, 8);
+}
+
+/*
+ * Move `total` bytes (a multiple of 8) from one descriptor to the other by way
+ * of proxyd. The bytes that came right.
+ */
+static uint64_t
+pump(int from, int to, uint64_t total)
+{
+	struct pollfd	pfd[2] = { { from, POLLOUT, 0 }, { to, POLLIN, 0 } };
+	uint64_t	sent = 0, came = 0, want, piece_at = 0;
+	size_t		off = PIECE, i;
+	ssize_t		n;
+
+	while (came < total && poll(pfd, 2, DRIVE_MS) > 0) {
+		if (sent < total && (pfd[0].revents & POLLOUT)) {
+			if (off == PIECE) {
+				fill(out_buf, PIECE, piece_at);
+				piece_at += PIECE;
+				off = 0;
+			}
+			n = send(from, out_buf + off, PIECE - off,
+			    MSG_DONTWAIT);
+			if (n > 0) {
+				off += (size_t)n;
+				sent += (uint64_t)n;
+			}
+		}
+		if (sent == total)
+			pfd[0].events = 0;
+		if (!(pfd[1].revents & POLLIN))
+			continue;
+		if ((n = recv(to, in_buf, PIECE, MSG_DONTWAIT)) <= 0)
+			break;
+		for (i = 0; i < (size_t)n; i++) {
+			want = (came + i) / 8 * 8;
+			if (in_buf[i] != ((char *)&want)[(came + i) % 8])
+				return (came + i);
+		}
+		came += (uint64_t)n;
+	}
+	return (came);
+}
+
+/* Bytes that go in before the other side, which does not read, stops them. */
+static size_t
+stuff(int fd)
+{
+	struct pollfd	pfd = { fd, POLLOUT, 0 };
+	size_t		total = 0;
+	ssize_t		n;
+
+	while (total < 64 << 20 && poll(&pfd, 1, 200) == 1) {
+		if ((n = send(fd, out_buf, PIECE, MSG_DONTWAIT)) > 0)
+			total += (size_t)n;
+	}
+	return (total);
+}
+
+static void
+post(int fd, unsigned long long len)
+{
+	put(fd, "POST /up HTTP/1.1\r\nHost: " HOST "\r\nOrigin: https://" HOST
+	    "\r\nCookie: support_proxy_" SLUG "=%s\r\nContent-Length: %llu"
+	    "\r\n\r\n", proxy_token(SESSION, "one"), len);
+}
+
+int
+main(void)
+{
+	struct conf	cf;
+	const char	*fast = getenv("RELAYD_FAST_BUILD");
+	unsigned long	 before, cpu0;
+	size_t		 n;
+	int		 fd, st;
+
+	if (fast != NULL)
+		setenv("RELAYD_BUILD", fast, 1);
+	drive_conf(&cf);
+	drive_start(&d, &cf);
+	fd = browser(&d, 0);
+	get(fd, "/down");
+	grant_yes(&d, 1);
+	st = stream_yes(&d);
+	(void)request_at(st);
+	put(st, "OK\nHTTP/1.1 200 OK\r\nContent-Length: %llu\r\n\r\n", BULK);
+	(void)get_until(fd, "\r\n\r\n");
+	before = (unsigned long)memory("VmRSS:");
+	ok(pump(st, fd, BULK) == BULK, "operator-49(partial): 2 GiB down");
+	ok(memory("VmHWM:") < (long)before + 1024,
+	    "operator-49(partial): in constant memory (%ld kB, then %ld)",
+	    (long)before, memory("VmHWM:"));
+
+	post(fd, BULK);
+	(void)request_at(st);
+	ok(pump(fd, st, BULK) == BULK,
+	    "operator-49(partial): 2 GiB up, on the same stream");
+	ok(memory("VmHWM:") < (long)before + 1024,
+	    "operator-49(partial): in constant memory (%ld kB)",
+	    memory("VmHWM:"));
+	put(st, "HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\ndone");
+	is_str(body_of(answer(fd)), "done", "and its answer");
+
+	/* Nobody reads. */
+	get(fd, "/down");
+	(void)request_at(st);
+	put(st, "HTTP/1.1 200 OK\r\nContent-Length: %llu\r\n\r\n", BULK);
+	n = stuff(st);
+	ok(n < 32 << 20, "a browser that does not read stops the service "
+	    "(%zu bytes)", n);
+	ok(memory("VmHWM:") < (long)before + 2048, "and costs no memory");
+	cpu0 = (unsigned long)memory("voluntary_ctxt_switches:");
+	(void)is_quiet(d.parent, 300);
+	ok((unsigned long)memory("voluntary_ctxt_switches:") < cpu0 + 10,
+	    "nor time");
+	close(fd);
+	(void)end_of(st);
+	close(st);
+
+	fd = browser(&d, 0);
+	post(fd, BULK);
+	st = stream_yes(&d);
+	(void)request_at(st);
+	n = stuff(fd);
+	ok(n < 32 << 20, "a service that does not read stops the browser "
+	    "(%zu bytes)", n);
+	ok(memory("VmHWM:") < (long)before + 2048, "and costs no memory");
+	cpu0 = (unsigned long)memory("voluntary_ctxt_switches:");
+	(void)is_quiet(d.parent, 300);
+	ok((unsigned long)memory("voluntary_ctxt_switches:") < cpu0 + 10,
+	    "nor time");
+	close(fd);
+	close(st);
+	is_int(drive_stop(&d), 0, "proxyd ends well");
+	return (done_testing());
+}

@@ -1,0 +1,599 @@
+/* SPDX-License-Identifier: ISC */
+/* proxyd's door: who comes in, whose request it is, what is given away. */
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <arpa/inet.h>
+#include <netinet/in.h>
+
+#include <errno.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "regress/lib/proxyd_drive.h"
+#include "regress/lib/tap.h"
+
+#define UPGRADE	"Connection: Upgrade\r\nUpgrade: websocket\r\n"		\
+	"Sec-WebSocket-Version: 13\r\n"					\
+	"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
+#define ACCEPT	"s3pPLMBiTxaQ9kYGzzhZRbK+xOo="
+
+static struct drive	d;
+
+/* One request, one answer, on a connection of its own. */
+static char *
+ask(int listener, const char *request)
+{
+	int	 fd = browser(&d, listener);
+	char	*a;
+
+	put_bytes(fd, request, strlen(request));
+	a = answer(fd);
+	close(fd);
+	return (a);
+}
+
+static void
+is_envelope(const char *a, int status, const char *message, const char *what)
+{
+	char	want[512];
+
+	snprintf(want, sizeof(want),
+	    "{\"code\":%d,\"message\":\"%s\",\"data\":null}", status, message);
+	is_int(status_of(a), status, "%s: status", what);
+	is_str(body_of(a), want, "%s: envelope", what);
+}
+
+static void
+classes(void)
+{
+	char	*a;
+
+	a = ask(0, "GET /x HTTP/1.1\r\nHost: a\r\n\r\n");
+	is_int(status_of(a), 404, "row 10: 404");
+	is_str(body_of(a), "404 page not found\n", "row 10: plain text");
+	a = ask(0, "GET /admin/sessions HTTP/1.1\r\nHost: a\r\n\r\n");
+	is_int(status_of(a), 404, "a later row: 404");
+	a = ask(0, "GET /api/nothing HTTP/1.1\r\nHost: a\r\n\r\n");
+	is_envelope(a, 404, "api not found", "operator-1: unknown route");
+	is_str(header_of(a, "content-type", 0),
+	    "application/json; charset=utf-8", "operator-1: content type");
+	is_str(header_of(a, "x-content-type-options", 0), "nosniff",
+	    "API answer: nosniff");
+	is_str(header_of(a, "x-frame-options", 0), "DENY",
+	    "API answer: no frames");
+	is_str(header_of(a, "cache-control", 0), "no-store",
+	    "API answer: not stored");
+	a = ask(0, "POST /api/support-sessions HTTP/1.1\r\nHost: a\r\n"
+	    "Content-Length: 2\r\n\r\n{}");
+	is_envelope(a, 404, "api not found", "operator-1: unknown method");
+	a = ask(1, "GET /api/health HTTP/1.1\r\nHost: a\r\n\r\n");
+	is_int(status_of(a), 200, "row 2: health on an internal listener");
+	ok(strstr(body_of(a), "\"status\":\"healthy\"") != NULL,
+	    "row 2: healthy");
+	a = ask(0, "GET /api/health HTTP/1.1\r\nHost: a\r\n\r\n");
+	is_int(status_of(a), 404, "row 2: not on a public listener");
+	a = ask(1, "GET /api/support-sessions HTTP/1.1\r\nHost: a\r\n\r\n");
+	is_envelope(a, 404, "api not found", "row 2: nothing else there");
+	a = ask(1, "GET / HTTP/1.1\r\nHost: " HOST "\r\n\r\n");
+	is_int(status_of(a), 404, "row 2: no proxied host there");
+	a = ask(2, "GET /api/support-sessions HTTP/1.1\r\nHost: a\r\n\r\n");
+	is_int(status_of(a), 404, "a tunnel listener has no API");
+	a = ask(0, "HEAD /api/nothing HTTP/1.1\r\nHost: a\r\n"
+	    "Connection: close\r\n\r\n");
+	ok(a == NULL, "HEAD: no body follows");
+}
+
+static void
+pipelined(void)
+{
+	int	 fd = browser(&d, 0);
+	char	*a;
+
+	put(fd, "GET /one HTTP/1.1\r\nHost: a\r\n\r\n"
+	    "GET /api/two HTTP/1.1\r\nHost: a\r\n\r\n"
+	    "\r\nGET /three HTTP/1.0\r\n\r\n");
+	a = answer(fd);
+	is_str(body_of(a), "404 page not found\n", "pipelined: first");
+	a = answer(fd);
+	is_int(status_of(a), 404, "pipelined: second");
+	ok(strstr(body_of(a), "api not found") != NULL, "pipelined: in order");
+	a = answer(fd);
+	is_int(status_of(a), 404, "pipelined: third");
+	is_str(header_of(a, "connection", 0), "close", "HTTP/1.0: closes");
+	is_int(end_of(fd), 0, "HTTP/1.0: closed");
+	close(fd);
+}
+
+/* A head of exactly `len` bytes. */
+static void
+head_of(int fd, size_t len)
+{
+	static char	text[20000];
+	size_t		n;
+
+	n = (size_t)snprintf(text, sizeof(text),
+	    "GET /x HTTP/1.1\r\nHost: a\r\nX: ");
+	memset(text + n, 'x', len - n - 4);
+	memcpy(text + len - 4, "\r\n\r\n", 4);
+	put_bytes(fd, text, len);
+}
+
+static void
+limits(void)
+{
+	static const char *const	twice[] = { "Authorization: Bearer x",
+	    "Host: a", "Origin: http://a", "Upgrade: websocket",
+	    "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==",
+	    "Content-Length: 0" };
+	char				request[512], *a;
+	size_t				i;
+	int				fd, fds[70], dropped = 0;
+
+	fd = browser(&d, 0);
+	head_of(fd, 16384);
+	is_int(status_of(answer(fd)), 404, "a head of 16 KiB is taken");
+	close(fd);
+	fd = browser(&d, 0);
+	head_of(fd, 16385);
+	is_int(status_of(answer(fd)), 431, "a head of 16 KiB + 1: 431");
+	is_int(end_of(fd), 0, "431: closed");
+	close(fd);
+	for (i = 0; i < sizeof(twice) / sizeof(twice[0]); i++) {
+		snprintf(request, sizeof(request), "GET /x HTTP/1.1\r\n"
+		    "Host: a\r\n%s\r\n%s\r\n\r\n", twice[i], twice[i]);
+		is_int(status_of(ask(0, request)), 400, "twice: 400: %s",
+		    twice[i]);
+	}
+	is_int(status_of(ask(0, "garbage\r\n\r\n")), 400, "garbage: 400");
+
+	fd = browser(&d, 0);
+	put(fd, "GET /x HTTP/1.1\r\nHo");
+	(void)ask(0, "GET /y HTTP/1.1\r\nHost: a\r\n\r\n");
+	drive_clock(&d, 9000);
+	ok(is_quiet(fd, 50), "half a head: 9 s are fine");
+	drive_clock(&d, 1100);
+	a = answer(fd);
+	is_int(status_of(a), 408, "half a head: 408 after 10 s");
+	is_int(end_of(fd), 0, "half a head: closed");
+	close(fd);
+	fd = browser(&d, 0);
+	(void)ask(0, "GET /y HTTP/1.1\r\nHost: a\r\n\r\n");
+	drive_clock(&d, 10100);
+	is_int(end_of(fd), 0, "no byte at all: closed after 10 s");
+	close(fd);
+
+	/* 64 of one address without a head; then again with one less. */
+	for (i = 0; i < 70; i++)
+		fds[i] = browser(&d, 0);
+	for (i = 64; i < 70; i++)
+		dropped += end_of(fds[i]) == 0;
+	is_int(dropped, 6, "more than 64 unclassified of one address drop");
+	ok(is_quiet(fds[63], 20), "the 64th is in");
+	close(fds[0]);
+	put(fds[1], "GET /x HTTP/1.1\r\nHost: a\r\n\r\n");
+	is_int(status_of(answer(fds[1])), 404, "those who are in are served");
+	fd = browser(&d, 0);
+	put(fd, "GET /x HTTP/1.1\r\nHost: a\r\n\r\n");
+	is_int(status_of(answer(fd)), 404, "room again after that");
+	close(fd);
+	for (i = 1; i < 70; i++)
+		close(fds[i]);
+}
+
+/* A connection from another address of this machine; -1: refused. */
+static int
+browser_from(int host)
+{
+	struct sockaddr_in	sin = { .sin_family = AF_INET };
+	int			fd;
+
+	sin.sin_addr.s_addr = htonl(INADDR_LOOPBACK + (uint32_t)host);
+	if ((fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) == -1 ||
+	    bind(fd, (struct sockaddr *)&sin, sizeof(sin)) == -1)
+		bail_out("socket");
+	sin.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	sin.sin_port = htons((uint16_t)d.port[0]);
+	if (connect(fd, (struct sockaddr *)&sin, sizeof(sin)) == -1)
+		bail_out("connect");
+	return (fd);
+}
+
+/* Wait until proxyd has nothing left to accept. */
+static void
+settle(void)
+{
+	drive_clock(&d, 0);
+	drive_clock(&d, 0);
+	(void)ask(1, "GET /x HTTP/1.1\r\nHost: a\r\n\r\n");
+}
+
+static int
+count_closed(const int *fds, int from, int to)
+{
+	int	i, n = 0;
+
+	for (i = from; i < to; i++)
+		n += !is_quiet(fds[i], 0);
+	return (n);
+}
+
+static void
+crowds(void)
+{
+	enum { HALF = 2048, FULL = 4600 };
+	static int	fds[FULL];
+	struct rlimit	rl = { FULL + 100, FULL + 100 };
+	int		i, lost;
+
+	if (getrlimit(RLIMIT_NOFILE, &rl) == -1 || rl.rlim_max < FULL + 100) {
+		ok(1, "early drop # SKIP too few descriptors here");
+		return;
+	}
+	rl.rlim_cur = FULL + 100;
+	(void)setrlimit(RLIMIT_NOFILE, &rl);
+	for (i = 0; i < FULL; i++) {
+		fds[i] = browser_from(i / 60);
+		if (i % 100 == 99)
+			settle();
+		if (i == HALF - 1) {
+			settle();
+			is_int(count_closed(fds, 0, i + 1), 0,
+			    "unclassified connections: up to half, all are in");
+		}
+	}
+	settle();
+	lost = count_closed(fds, 0, FULL);
+	ok(lost > FULL - 4096 && lost < FULL - HALF,
+	    "unclassified connections: above half, some are dropped (%d)",
+	    lost);
+	for (i = 0; i < FULL; i++)
+		close(fds[i]);
+	settle();
+	is_int(status_of(ask(0, "GET /x HTTP/1.1\r\nHost: a\r\n\r\n")), 404,
+	    "and served again afterwards");
+}
+
+/* Out of descriptors: those who wait are let in when others have gone. */
+static void
+descriptors(void)
+{
+	enum { N = 60 };
+	struct drive	 full = d;
+	struct conf	 cf;
+	int		 fds[N], i, served = 0;
+
+	drive_conf(&cf);
+	drive_files(64);
+	drive_start(&d, &cf);
+	drive_files(0);
+	for (i = 0; i < N; i++) {
+		fds[i] = browser(&d, 0);
+		put(fds[i], "GET /x HTTP/1.1\r\nHost: a\r\n\r\n");
+	}
+	for (i = 0; i < N && !is_quiet(fds[i], 300); i++)
+		served += status_of(answer(fds[i])) == 404;
+	ok(served > 30 && served < N,
+	    "accepting pauses before descriptors run out (%d)", served);
+	ok(drive_logged(&d, "accepting pauses"), "and the log says so");
+	for (i = 0; i < served; i++)
+		close(fds[i]);
+	for (i = served; i < N; i++) {
+		if (status_of(answer(fds[i])) != 404)
+			break;
+		close(fds[i]);
+	}
+	is_int(i, N, "who waited is served then");
+	is_int(drive_stop(&d), 0, "that proxyd ends well");
+	d = full;
+}
+
+#ifdef __linux__
+/* The system has none left while none of ours is there to go. */
+static void
+descriptors_again(void)
+{
+	struct drive	 full = d;
+	struct rlimit	 old, none;
+	struct conf	 cf;
+	int		 fd, i;
+
+	drive_conf(&cf);
+	drive_start(&d, &cf);
+	(void)prlimit(d.pid, RLIMIT_NOFILE, NULL, &old);
+	none = old;
+	none.rlim_cur = 4;
+	(void)prlimit(d.pid, RLIMIT_NOFILE, &none, NULL);
+	fd = browser(&d, 0);
+	put(fd, "GET /x HTTP/1.1\r\nHost: a\r\n\r\n");
+	for (i = 0; i < 500 && !drive_logged(&d, "accepting pauses"); i++)
+		(void)is_quiet(fd, 20);
+	(void)prlimit(d.pid, RLIMIT_NOFILE, &old, NULL);
+	drive_clock(&d, 1000);
+	is_int(status_of(answer(fd)), 404,
+	    "no descriptor in the system: tried again after a while");
+	close(fd);
+	is_int(drive_stop(&d), 0, "that proxyd ends well too");
+	d = full;
+}
+#endif
+
+/* What ADMIT said, answered. */
+static void
+admit(uint8_t want_class, uint16_t status, uint32_t retry, const char *message)
+{
+	struct imsg	*m = m_expect(d.authd, IMSG_ADMIT);
+	uint8_t		 class = 0;
+
+	(void)m_get_u8(m, &class);
+	if (class != want_class)
+		diag("class %u", class);
+	m_begin(IMSG_ADMITTED, m->id);
+	m_u16(status);
+	m_u32(retry);
+	m_str(message);
+	m_u64(4711);
+	m_u64(0);
+	m_send(d.authd, -1);
+}
+
+static char *
+tunnel(int listener, const char *path, const char *more, uint16_t status)
+{
+	static char	*a;
+	int		 fd = browser(&d, listener);
+
+	put(fd, "GET %s HTTP/1.1\r\nHost: a\r\n%s\r\n", path, more);
+	admit(CLASS_TUNNEL, status, status ? 30 : 0,
+	    "too many connection attempts");
+	a = answer(fd);
+	close(fd);
+	return (a);
+}
+
+/* A connection has come to the parent: check all of it. Its descriptor. */
+static int
+given(uint8_t want_class, const char *want_bytes, const char *what)
+{
+	struct imsg	*m = m_expect(d.parent, IMSG_GIVE);
+	char		 addr[ADDR_SIZE] = "", accept[ACCEPT_SIZE] = "";
+	const uint8_t	*p = NULL;
+	uint64_t	 nonce = 0, instance = 1;
+	uint8_t		 class = 0;
+	size_t		 len = 0;
+	int		 good;
+
+	good = m_get_u8(m, &class) == 0 && m_get_u64(m, &nonce) == 0 &&
+	    m_get_u64(m, &instance) == 0 &&
+	    m_get_str(m, addr, sizeof(addr)) == 0 &&
+	    m_get_str(m, accept, sizeof(accept)) == 0 &&
+	    m_get_blob(m, &p, &len, GIVE_BYTES_MAX) == 0 && m_end(m) == 0;
+	ok(good && m->fd != -1, "%s: given to the parent", what);
+	ok(class == want_class && nonce == 4711 && instance == 0,
+	    "%s: with nonce and instance of ADMITTED", what);
+	is_str(addr, "127.0.0.1", "%s: with the address", what);
+	is_str(accept, ACCEPT, "%s: with the accept value", what);
+	ok(len == strlen(want_bytes) && (len == 0 ||
+	    memcmp(p, want_bytes, len) == 0),
+	    "%s: with every byte read", what);
+	return (m->fd);
+}
+
+static void
+tunnels(void)
+{
+	static const char	request[] = "GET /support/api/tunnel?node_id=7 "
+	    "HTTP/1.1\r\nHost: a\r\nAuthorization: Basic Zm9vOmJhcg==\r\n"
+	    UPGRADE "\r\n\x82\x80zzzz";
+	char			*a, byte;
+	int			 fd, far;
+
+	a = tunnel(0, "/api/tunnel", UPGRADE, 429);
+	is_envelope(a, 429, "too many connection attempts",
+	    "tunnel-6(partial): refused by authd");
+	is_str(header_of(a, "retry-after", 0), "30", "429: Retry-After");
+	a = tunnel(0, "/api/tunnel", "", 429);
+	is_int(status_of(a), 429, "row 1 of the checks comes before row 9");
+	a = tunnel(0, "/api/tunnel", "", 0);
+	is_int(status_of(a), 400, "no upgrade: 400");
+	is_str(header_of(a, "sec-websocket-version", 0), "13",
+	    "no upgrade: the version that we speak");
+	a = tunnel(2, "/support/api/tunnel", UPGRADE "Origin: http://a\r\n", 0);
+	is_int(status_of(a), 403, "an Origin: 403");
+	a = tunnel(1, "/api/tunnel?node_id=x", UPGRADE, 0);
+	is_envelope(a, 400, "invalid node_id format", "a bad node_id");
+	a = tunnel(0, "/api/tunnel?node_id=x", UPGRADE "Origin: http://a\r\n",
+	    0);
+	is_int(status_of(a), 403, "row 10 comes before row 7");
+
+	fd = browser(&d, 0);
+	put_bytes(fd, request, sizeof(request) - 1);
+	admit(CLASS_TUNNEL, 0, 0, "");
+	far = given(CLASS_TUNNEL, request, "tunnel");
+	put(far, "X");
+	ok(recv(fd, &byte, 1, 0) == 1 && byte == 'X',
+	    "tunnel: the descriptor is the browser's");
+	close(far);
+	is_int(end_of(fd), 0, "tunnel: nobody else holds it");
+	close(fd);
+
+	/* Behind an earlier answer on the same connection. */
+	fd = browser(&d, 0);
+	put(fd, "GET /x HTTP/1.1\r\nHost: a\r\n\r\n");
+	put_bytes(fd, request, sizeof(request) - 1);
+	is_int(status_of(answer(fd)), 404, "the earlier answer comes first");
+	admit(CLASS_TUNNEL, 0, 0, "");
+	close(given(CLASS_TUNNEL, request, "second request"));
+	close(fd);
+}
+
+static void
+terminals(void)
+{
+	static const char	path[] = "GET /api/support-sessions/" SESSION
+	    "/terminal?ticket=";
+	char			 request[1024], text[TICKET_SIZE] = "", *a;
+	struct imsg		*m;
+	uint8_t			 class = 0;
+	int			 fd;
+
+	snprintf(request, sizeof(request), "%s HTTP/1.1\r\nHost: a\r\n"
+	    UPGRADE "\r\n", path);
+	a = ask(0, request);
+	is_envelope(a, 401, "ticket required", "terminal without a ticket");
+	snprintf(request, sizeof(request), "%sabc HTTP/1.1\r\nHost: a\r\n"
+	    "Connection: Upgrade\r\nUpgrade: websocket\r\n\r\n", path);
+	is_int(status_of(ask(0, request)), 400, "terminal: bad upgrade: 400");
+	snprintf(request, sizeof(request), "%sabc HTTP/1.1\r\nHost: a\r\n\r\n",
+	    path);
+	is_int(status_of(ask(0, request)), 404,
+	    "terminal without Upgrade: 404");
+
+	snprintf(request, sizeof(request), "%ssecretticket HTTP/1.1\r\n"
+	    "Host: a\r\nOrigin: https://console\r\n" UPGRADE "\r\n", path);
+	fd = browser(&d, 0);
+	put_bytes(fd, request, strlen(request));
+	m = m_expect(d.authd, IMSG_ADMIT);
+	ok(m_get_u8(m, &class) == 0 && class == CLASS_TERMINAL,
+	    "terminal: ADMIT asks for its class");
+	(void)m_get_str(m, text, sizeof(text));
+	(void)m_get_str(m, text, sizeof(text));
+	is_str(text, SESSION, "terminal: with the session");
+	(void)m_get_str(m, text, sizeof(text));
+	is_str(text, "secretticket", "terminal: with the ticket");
+	(void)m_get_str(m, text, sizeof(text));
+	is_str(text, "https://console", "terminal: with the Origin");
+	m_begin(IMSG_ADMITTED, m->id);
+	m_u16(401);
+	m_u32(0);
+	m_str("invalid or expired ticket");
+	m_u64(0);
+	m_u64(0);
+	m_send(d.authd, -1);
+	is_envelope(answer(fd), 401, "invalid or expired ticket",
+	    "terminal refused");
+	close(fd);
+	fd = browser(&d, 0);
+	put_bytes(fd, request, strlen(request));
+	admit(CLASS_TERMINAL, 0, 0, "");
+	close(given(CLASS_TERMINAL, request, "terminal"));
+	close(fd);
+}
+
+static void
+without_authd(void)
+{
+	int	 fd, fd2;
+	char	*a;
+
+	fd = browser(&d, 0);
+	put(fd, "GET /api/tunnel HTTP/1.1\r\nHost: a\r\n" UPGRADE "\r\n");
+	(void)m_expect(d.authd, IMSG_ADMIT);
+	close(d.authd);
+	d.authd = -1;
+	a = answer(fd);
+	is_int(status_of(a), 503, "authd goes while asked: 503");
+	ok(header_of(a, "retry-after", 0)[0] != '\0', "503: Retry-After");
+	close(fd);
+	a = ask(0, "GET /api/tunnel HTTP/1.1\r\nHost: a\r\n" UPGRADE "\r\n");
+	is_int(status_of(a), 503, "no authd: 503");
+	drive_channel(&d);
+	is_int(status_of(tunnel(0, "/api/tunnel", "", 0)), 400,
+	    "a new authd is asked");
+	fd = browser(&d, 0);
+	put(fd, "GET /api/tunnel HTTP/1.1\r\nHost: a\r\n" UPGRADE "\r\n");
+	(void)m_expect(d.authd, IMSG_ADMIT);
+	drive_clock(&d, 2100);
+	is_int(status_of(answer(fd)), 503, "no answer in 2 s: 503");
+	close(fd);
+
+	/* A malformed answer ends the channel, not proxyd. */
+	fd = browser(&d, 0);
+	put(fd, "GET /api/tunnel HTTP/1.1\r\nHost: a\r\n" UPGRADE "\r\n");
+	m_begin(IMSG_ADMITTED, m_expect(d.authd, IMSG_ADMIT)->id);
+	m_u16(0);
+	m_u32(0);
+	m_str("");
+	m_u64(1);
+	m_u64(0);
+	m_u8(9);
+	m_send(d.authd, -1);
+	is_int(status_of(answer(fd)), 503, "a byte too many: 503");
+	ok(m_recv(d.authd, DRIVE_MS) == NULL, "a byte too many: channel ends");
+	close(fd);
+	drive_channel(&d);
+	m_begin(IMSG_LOGIN, 1);
+	m_str("what authd never says");
+	m_send(d.authd, -1);
+	ok(m_recv(d.authd, DRIVE_MS) == NULL, "a wrong type: channel ends");
+	drive_channel(&d);
+
+	/* The browser goes while authd is asked; the late answer is dropped. */
+	fd = browser(&d, 0);
+	put(fd, "GET /api/tunnel HTTP/1.1\r\nHost: a\r\n" UPGRADE "\r\n");
+	m_begin(IMSG_ADMITTED, m_expect(d.authd, IMSG_ADMIT)->id);
+	close(fd);
+	fd2 = browser(&d, 0);
+	put(fd2, "GET /x HTTP/1.1\r\nHost: a\r\n\r\n");
+	(void)answer(fd2);
+	close(fd2);
+	m_u16(0);
+	m_u32(0);
+	m_str("");
+	m_u64(1);
+	m_u64(0);
+	m_send(d.authd, -1);
+	is_int(status_of(ask(0, "GET /x HTTP/1.1\r\nHost: a\r\n\r\n")), 404,
+	    "a late answer is dropped");
+}
+
+static void
+stops(void)
+{
+	int	 idle = browser(&d, 0), busy = browser(&d, 0);
+
+	put(idle, "GET /x HTTP/1.1\r\nHost: a\r\n\r\n");
+	(void)answer(idle);
+	put(busy, "GET /api/tunnel HTTP/1.1\r\nHost: a\r\n\r\n");
+	(void)m_expect(d.authd, IMSG_ADMIT);
+	m_begin(IMSG_STOP, 0);
+	m_send(d.parent, -1);
+	is_int(end_of(idle), 0, "stop: idle connections end");
+	ok(is_quiet(busy, 50), "stop: a request is finished first");
+	m_begin(IMSG_CLOCK, 0);
+	m_u64(2100);
+	m_send(d.parent, -1);
+	is_int(status_of(answer(busy)), 503, "stop: it has its answer");
+	ok(m_recv(d.parent, DRIVE_MS) == NULL, "stop: then proxyd leaves");
+	close(idle);
+	close(busy);
+}
+
+int
+main(void)
+{
+	struct conf	cf;
+
+	drive_conf(&cf);
+	drive_start(&d, &cf);
+	classes();
+	pipelined();
+	limits();
+	tunnels();
+	terminals();
+	without_authd();
+	crowds();
+	descriptors();
+#ifdef __linux__
+	descriptors_again();
+#endif
+	ok(!drive_logged(&d, "secretticket") && !drive_logged(&d, "ticket=") &&
+	    !drive_logged(&d, "Zm9vOmJhcg"),
+	    "operator-63(partial): no ticket and no credential in the log");
+	ok(drive_logged(&d, "/terminal"), "the path is there");
+	stops();
+	is_int(drive_stop(&d), 0, "proxyd ends well");
+	return (done_testing());
+}

@@ -1,0 +1,874 @@
+/* SPDX-License-Identifier: ISC */
+/* The subdomain proxy: tokens, streams, heads, bodies. */
+#include <sys/socket.h>
+#include <sys/wait.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "regress/lib/proxyd_drive.h"
+#include "regress/lib/tap.h"
+
+#define OK_LENGTH(n)	"HTTP/1.1 200 OK\r\nContent-Length: " n "\r\n\r\n"
+
+static struct drive	d;
+
+/* One request without body, one answer, on a connection of its own. */
+__attribute__((format(printf, 1, 2))) static char *
+ask(const char *fmt, ...)
+{
+	static char	 text[65536];
+	va_list		 ap;
+	int		 fd = browser(&d, 0);
+	char		*a;
+
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	put_bytes(fd, text, strlen(text));
+	a = answer(fd);
+	close(fd);
+	return (a);
+}
+
+static char *
+ask_host(const char *host)
+{
+	return (ask("GET / HTTP/1.1\r\nHost: %s\r\n\r\n", host));
+}
+
+static void
+hosts(void)
+{
+	static const struct {
+		const char	*host;
+		int		 status;
+	} t[] = {
+		{ "a--b--" SLUG "." DOMAIN, 400 },
+		{ "web--0f8b1c2d." DOMAIN, 400 },
+		{ "web--" SLUG "0." DOMAIN, 400 },
+		{ "web--0F8B1C2D3E4F5061728394A5B6C7D8E9." DOMAIN, 401 },
+		{ "WEB--" SLUG ".Support.Example.COM", 401 },
+		{ "web--" SLUG "." DOMAIN ".", 401 },
+		{ "web--" SLUG "." DOMAIN ":8443", 401 },
+		{ "web--" SLUG ".example.com", 400 },
+		{ "web--" SLUG ".support.evil.example", 400 },
+		{ "web." DOMAIN, 400 },
+		{ "-web--" SLUG "." DOMAIN, 400 },
+		{ "--" SLUG "." DOMAIN, 400 },
+		{ DOMAIN, 404 },
+		{ "x" DOMAIN, 404 },
+	};
+	size_t	i;
+	char	*a;
+
+	for (i = 0; i < sizeof(t) / sizeof(t[0]); i++)
+		is_int(status_of(ask_host(t[i].host)), t[i].status,
+		    "operator-28: %s", t[i].host);
+	a = ask_host("web--0f8b1c2d." DOMAIN);
+	is_str(body_of(a), "{\"code\":400,\"message\":\"invalid support proxy "
+	    "subdomain\",\"data\":null}", "operator-28: its message");
+	a = ask_host("_--" SLUG "." DOMAIN);
+	is_str(body_of(a), "{\"code\":400,\"message\":\"invalid service name "
+	    "in subdomain\",\"data\":null}", "operator-28: a bad name's");
+	a = ask("GET / HTTP/1.1\r\nHost: " HOST "\r\n"
+	    "Accept: text/html\r\n\r\n");
+	is_int(status_of(a), 401, "for people: the same status");
+	is_str(header_of(a, "content-type", 0), "text/html; charset=utf-8",
+	    "for people: a page");
+	ok(strstr(body_of(a), "proxy token required") != NULL,
+	    "for people: the same message");
+	a = ask_host(HOST);
+	is_str(header_of(a, "x-frame-options", 0), "DENY",
+	    "for programs: the envelope");
+}
+
+static void
+exchange(void)
+{
+	const char	*t = proxy_token(SESSION, "one");
+	char		*a, other[4096], cookie[8192];
+	int		 fd = browser(&d, 0), age;
+
+	put(fd, "GET /a%%2Fb%%20c?x=%%26&token=%s&y HTTP/1.1\r\nHost: " HOST
+	    "\r\nReferer: https://console.example/\r\n"
+	    "Sec-Fetch-Site: cross-site\r\nSec-Fetch-Mode: navigate\r\n"
+	    "Sec-Fetch-Dest: document\r\n\r\n", t);
+	grant_yes(&d, 1);
+	a = answer(fd);
+	is_int(status_of(a), 302, "operator-30: exchange is a 302");
+	is_str(header_of(a, "location", 0), "/a%2Fb%20c?x=%26&y",
+	    "operator-30 operator-41: the rest byte for byte");
+	is_str(header_of(a, "cache-control", 0), "no-store",
+	    "operator-30: no-store");
+	is_str(header_of(a, "referrer-policy", 0), "no-referrer",
+	    "operator-30: no-referrer");
+	snprintf(cookie, sizeof(cookie), "support_proxy_" SLUG "=%s; Path=/; "
+	    "Domain=." DOMAIN "; Max-Age=", t);
+	ok(strncmp(header_of(a, "set-cookie", 0), cookie,
+	    strlen(cookie)) == 0, "operator-30: the cookie");
+	age = atoi(header_of(a, "set-cookie", 0) + strlen(cookie));
+	ok(age > 28700 && age <= 28800,
+	    "operator-30: Max-Age is what is left (%d)", age);
+	ok(strstr(header_of(a, "set-cookie", 0),
+	    "; HttpOnly; Secure; SameSite=Lax") != NULL,
+	    "operator-30: its attributes");
+
+	/* Known now: no question. Where the target points, it stays here. */
+	put(fd, "GET //evil.example/x?token=%s HTTP/1.1\r\nHost: " HOST
+	    "\r\n\r\n", t);
+	is_str(header_of(answer(fd), "location", 0), "/evil.example/x",
+	    "operator-31: //evil");
+	put(fd, "GET /\\evil.example?token=%s HTTP/1.1\r\nHost: " HOST
+	    "\r\n\r\n", t);
+	is_str(header_of(answer(fd), "location", 0), "/evil.example",
+	    "operator-31: /\\evil");
+	put(fd, "GET /%%5Cevil.example?token=%s&token=a HTTP/1.1\r\nHost: " HOST
+	    "\r\n\r\n", t);
+	is_str(header_of(answer(fd), "location", 0), "/%5Cevil.example?token=a",
+	    "operator-31: /%%5Cevil");
+	close(fd);
+
+	/* Another session's token, or no token at all, is the application's. */
+	snprintf(other, sizeof(other), "%s",
+	    proxy_token("11111111-2222-3333-4444-555555555555", "x"));
+	a = ask("GET /?token=%s HTTP/1.1\r\nHost: " HOST "\r\n\r\n", other);
+	is_int(status_of(a), 401, "a query token of another session: 401");
+	a = ask("GET / HTTP/1.1\r\nHost: " HOST "\r\nCookie: support_proxy_"
+	    "11111111222233334444555555555555=%s\r\n\r\n", other);
+	is_int(status_of(a), 401, "operator-32: a cookie of another session");
+	ok(strstr(body_of(a), "proxy token required") != NULL,
+	    "operator-32: is not even read");
+	ok(is_quiet(d.authd, 20), "operator-32: authd was not asked");
+}
+
+static void
+refused(void)
+{
+	int	 fd, i;
+	char	*a, other[4096];
+
+	fd = browser(&d, 0);
+	snprintf(other, sizeof(other), "%s", proxy_token(SESSION, "bad"));
+	put(fd, "GET / HTTP/1.1\r\nHost: " HOST "\r\nCookie: support_proxy_"
+	    SLUG "=%s; support_proxy_" SLUG "=%s\r\n\r\n", other,
+	    proxy_token(SESSION, "two"));
+	grant_no(&d, 401, "invalid proxy token");
+	grant_yes(&d, 40);
+	close(stream_yes(&d));
+	a = answer(fd);
+	is_int(status_of(a), 502, "of several cookies the first valid counts");
+	close(fd);
+	for (i = 0; i < 19; i++) {
+		fd = browser(&d, 0);
+		put(fd, "GET / HTTP/1.1\r\nHost: " HOST "\r\n"
+		    "Cookie: support_proxy_" SLUG "=bad%d\r\n\r\n", i);
+		grant_no(&d, 401, "invalid proxy token");
+		a = answer(fd);
+		close(fd);
+	}
+	is_str(body_of(a), "{\"code\":401,\"message\":\"invalid proxy token\","
+	    "\"data\":null}", "a refused token: 401");
+	a = ask("GET / HTTP/1.1\r\nHost: " HOST "\r\n"
+	    "Cookie: support_proxy_" SLUG "=bad\r\n\r\n");
+	is_int(status_of(a), 429, "20 refused in a minute: 429");
+	ok(atoi(header_of(a, "retry-after", 0)) > 0, "429: Retry-After");
+	ok(is_quiet(d.authd, 20), "429: authd is not asked");
+	drive_clock(&d, 60000);
+	fd = browser(&d, 0);
+	put(fd, "GET / HTTP/1.1\r\nHost: " HOST "\r\n"
+	    "Cookie: support_proxy_" SLUG "=bad\r\n\r\n");
+	grant_no(&d, 404, "support session not found");
+	is_int(status_of(answer(fd)), 404, "a minute later authd is asked");
+	close(fd);
+}
+
+/* Skip what authd also hears while grants are renewed and dropped. */
+static void
+flush_authd(void)
+{
+	struct imsg	*m;
+
+	while ((m = m_recv(d.authd, 20)) != NULL)
+		if (m->type != IMSG_GRANT_DROP)
+			diag("authd heard %s", imsg_name(m->type));
+}
+
+/* A connection with an open stream: reads the request, gives the answer. */
+static int
+open_stream(int fd, const char *path, uint64_t grant)
+{
+	int	st;
+
+	get(fd, path);
+	if (grant != 0)
+		grant_yes(&d, grant);
+	st = stream_yes(&d);
+	return (st);
+}
+
+static void
+heads(void)
+{
+	int	 fd = browser(&d, 0), st;
+	char	*a;
+
+	put(fd, "GET /a%%2Fb%%20c?x=%%26&y HTTP/1.1\r\nHost: " HOST ":443\r\n"
+	    "Cookie: a=1; support_proxy_" SLUG "=%s; b=2;c=3\r\n"
+	    "Cookie: support_proxy=old\r\n"
+	    "Authorization: Basic app\r\nX-Internal-Secret: s\r\n"
+	    "X-Session-Token: t\r\nX-Proxy-Host: u\r\nX-Forwarded-For: 1.2.3.4"
+	    "\r\nX-Forwarded-Host: v\r\nForwarded: for=1.2.3.4\r\n"
+	    "X-Real-IP: 1.2.3.4\r\nVia: 1.1 w\r\nConnection: keep-alive, X-Hop"
+	    "\r\nX-Hop: 1\r\nTE: trailers\r\nAccept-Encoding: br\r\n"
+	    "Origin: https://" HOST "\r\nReferer: https://" HOST "/p?q\r\n\r\n",
+	    proxy_token(SESSION, "one"));
+	grant_yes(&d, 7);
+	st = stream_yes(&d);
+	a = request_at(st);
+	ok(strncmp(a, "GET /a%2Fb%20c?x=%26&y HTTP/1.1\r\n", 33) == 0,
+	    "operator-41: path and query byte for byte");
+	is_str(header_of(a, "host", 0), "10.0.0.5:8080",
+	    "operator-38: Host is the target");
+	is_str(header_of(a, "origin", 0), "",
+	    "operator-38: no Origin without a host");
+	is_str(header_of(a, "referer", 0), "",
+	    "operator-38: no Referer without a host");
+	is_str(header_of(a, "cookie", 0), "a=1; b=2;c=3",
+	    "operator-37: its own cookies");
+	is_str(header_of(a, "cookie", 1), "", "operator-37: and no others");
+	is_str(header_of(a, "authorization", 0), "Basic app",
+	    "operator-37: its Authorization");
+	is_str(header_of(a, "x-forwarded-proto", 0), "https",
+	    "X-Forwarded-Proto");
+	ok(strstr(a, "1.2.3.4") == NULL && strstr(a, "X-Internal") == NULL &&
+	    strstr(a, "X-Session") == NULL && strstr(a, "X-Proxy") == NULL &&
+	    strstr(a, "Via") == NULL && strstr(a, "support_proxy") == NULL,
+	    "operator-37: nothing internal, no address");
+	ok(strstr(a, "X-Hop") == NULL && strstr(a, "TE:") == NULL,
+	    "hop-by-hop fields end here");
+	is_str(header_of(a, "accept-encoding", 0), "br",
+	    "Accept-Encoding passes");
+	put(st, "OK\nHTTP/1.1 200 Fine\r\nContent-Length: 2\r\n"
+	    "X-Frame-Options: DENY\r\nClear-Site-Data: *\r\nAlt-Svc: x\r\n"
+	    "Strict-Transport-Security: y\r\nNEL: z\r\nReport-To: w\r\n"
+	    "Access-Control-Allow-Origin: *\r\nKeep-Alive: timeout=5\r\n"
+	    "Content-Security-Policy: default-src 'self'; frame-ancestors "
+	    "https://a; img-src *\r\nSet-Cookie: s=1; Domain=x.example; Foo=b "
+	    "; path=/\r\nSet-Cookie: support_proxy=evil\r\nSet-Cookie: u=\"v\";"
+	    " SameSite=None; Secure\r\nSet-Cookie: Support_Proxy_x=1\r\n"
+	    "X-App: kept\r\n\r\nok");
+	a = answer(fd);
+	if (a == NULL)
+		bail_out("no answer");
+	ok(strncmp(a, "HTTP/1.1 200 Fine\r\n", 19) == 0,
+	    "the status line passes");
+	is_str(body_of(a), "ok", "the body passes");
+	is_str(header_of(a, "x-app", 0), "kept", "other fields pass");
+	ok(strstr(a, "X-Frame") == NULL && strstr(a, "Alt-Svc") == NULL &&
+	    strstr(a, "NEL") == NULL && strstr(a, "Report-To") == NULL &&
+	    strstr(a, "Access-Control") == NULL && strstr(a, "Keep-") == NULL,
+	    "what must not reach the browser does not");
+	ok(strstr(a, "Clear-Site") == NULL && strstr(a, "Strict") == NULL,
+	    "operator-44(partial): no Clear-Site-Data, no HSTS");
+	is_str(header_of(a, "content-security-policy", 0),
+	    "default-src 'self'; img-src *; frame-ancestors 'self'",
+	    "operator-44(partial): the policy survives");
+	is_str(header_of(a, "set-cookie", 0),
+	    "s=1; Foo=b ; path=/; Secure; SameSite=Lax",
+	    "operator-43: Domain goes, unknown attributes stay");
+	is_str(header_of(a, "set-cookie", 1), "u=\"v\"; SameSite=None; Secure",
+	    "operator-43: SameSite stays");
+	is_str(header_of(a, "set-cookie", 2), "",
+	    "operator-43: no cookie named like ours");
+	close(st);
+	close(fd);
+
+	/* With a host, and with a prefix. */
+	services(&d, "web", "10.0.0.5:8080", "app.lan", "", "/panel");
+	fd = browser(&d, 0);
+	put(fd, "POST /panel/x HTTP/1.1\r\nHost: " HOST "\r\nCookie: "
+	    "support_proxy=%s\r\nOrigin: https://" HOST "\r\nReferer: https://"
+	    HOST "/p?q\r\nContent-Length: 0\r\n\r\n",
+	    proxy_token(SESSION, "one"));
+	st = stream_yes(&d);
+	a = request_at(st);
+	ok(strncmp(a, "POST /x HTTP/1.1\r\n", 18) == 0,
+	    "operator-39: /panel/x is stripped; the old cookie name is taken");
+	is_str(header_of(a, "host", 0), "app.lan",
+	    "operator-38: Host is the service's");
+	is_str(header_of(a, "origin", 0), "https://app.lan",
+	    "operator-38: Origin is the service's");
+	is_str(header_of(a, "referer", 0), "https://app.lan/p?q",
+	    "operator-38: Referer keeps its own path");
+	is_str(header_of(a, "content-length", 0), "0", "Content-Length: 0");
+	close(st);
+	is_int(status_of(answer(fd)), 502, "stream lost: 502");
+	close(fd);
+	services(&d, "web", "10.0.0.5:8080", "", "", "");
+	flush_authd();
+}
+
+static void
+origins(void)
+{
+	static const char	other[] =
+	    "web--11111111222233334444555555555555." DOMAIN;
+	char			*a;
+	int			 fd, st;
+
+	a = ask("POST / HTTP/1.1\r\nHost: " HOST "\r\nOrigin: https://%s\r\n"
+	    "Content-Length: 0\r\n\r\n", other);
+	is_int(status_of(a), 403, "operator-36: POST of another session");
+	a = ask("GET / HTTP/1.1\r\nHost: " HOST "\r\nOrigin: https://%s\r\n"
+	    "Connection: Upgrade\r\nUpgrade: websocket\r\n\r\n", other);
+	is_int(status_of(a), 403, "operator-36: upgrade of another session");
+	a = ask("POST / HTTP/1.1\r\nHost: " HOST "\r\n"
+	    "Content-Length: 0\r\n\r\n");
+	is_int(status_of(a), 403, "POST without Origin and Referer: 403");
+	a = ask("POST / HTTP/1.1\r\nHost: " HOST "\r\nReferer: https://%s/\r\n"
+	    "Content-Length: 0\r\n\r\n", other);
+	is_int(status_of(a), 403, "POST with a foreign Referer: 403");
+	a = ask("GET /i.png HTTP/1.1\r\nHost: " HOST "\r\n"
+	    "Sec-Fetch-Site: cross-site\r\nSec-Fetch-Mode: no-cors\r\n\r\n");
+	is_int(status_of(a), 403, "a cross-site image: 403");
+	a = ask("GET / HTTP/1.1\r\nHost: " HOST "\r\nOrigin: null\r\n\r\n");
+	is_int(status_of(a), 403, "Origin null: 403");
+	a = ask("GET / HTTP/1.1\r\nHost: " HOST "\r\nOrigin: http://" HOST
+	    "\r\n\r\n");
+	is_int(status_of(a), 403, "its own host by http: 403");
+	ok(is_quiet(d.authd, 20), "operator-36: nothing reaches authd");
+	a = ask("OPTIONS / HTTP/1.1\r\nHost: " HOST "\r\nOrigin: https://api--"
+	    SLUG "." DOMAIN "\r\nAccess-Control-Request-Headers: X-A\r\n\r\n");
+	is_int(status_of(a), 204, "operator-35(partial): preflight");
+	is_str(header_of(a, "access-control-allow-origin", 0),
+	    "https://api--" SLUG "." DOMAIN, "operator-35(partial): origin");
+	is_str(header_of(a, "access-control-allow-headers", 0), "X-A",
+	    "operator-35(partial): headers echoed");
+	fd = browser(&d, 0);
+	put(fd, "GET / HTTP/1.1\r\nHost: " HOST "\r\nOrigin: https://api--"
+	    SLUG "." DOMAIN "\r\nCookie: support_proxy_" SLUG "=%s\r\n\r\n",
+	    proxy_token(SESSION, "one"));
+	st = stream_yes(&d);
+	(void)request_at(st);
+	put(st, "OK\nHTTP/1.1 200 OK\r\nContent-Length: 0\r\n"
+	    "Access-Control-Allow-Origin: *\r\n\r\n");
+	a = answer(fd);
+	is_str(header_of(a, "access-control-allow-origin", 0),
+	    "https://api--" SLUG "." DOMAIN, "operator-35: a sibling's GET");
+	is_str(header_of(a, "access-control-allow-origin", 1), "",
+	    "operator-35: exactly one value");
+	is_str(header_of(a, "vary", 0), "Origin", "operator-35: Vary");
+	close(fd);
+	close(st);
+}
+
+static void
+kept(void)
+{
+	int		 fd, fd2, st, st2;
+	uint32_t	 n = 99;
+	struct imsg	*m;
+	char		*a;
+
+	fd = browser(&d, 0);
+	st = open_stream(fd, "/1", 0);
+	a = request_at(st);
+	ok(strncmp(a, "GET /1 ", 7) == 0,
+	    "the request is written before the reply line is read");
+	put(st, "OK\n" OK_LENGTH("1") "1");
+	is_str(body_of(answer(fd)), "1", "kept: the first answer");
+	get(fd, "/2");
+	ok(strncmp(request_at(st), "GET /2 ", 7) == 0,
+	    "kept: the second request on the same stream");
+	put(st, OK_LENGTH("1") "2");
+	is_str(body_of(answer(fd)), "2", "kept: the second answer");
+	fd2 = browser(&d, 0);
+	get(fd2, "/3");
+	ok(strncmp(request_at(st), "GET /3 ", 7) == 0,
+	    "kept: another connection with the same grant");
+	get(fd, "/4");
+	st2 = stream_yes(&d);
+	ok(strncmp(request_at(st2), "GET /4 ", 7) == 0,
+	    "while it is busy, a second stream is opened");
+	put(st2, "OK\n" OK_LENGTH("1") "4");
+	is_str(body_of(answer(fd)), "4", "the later one is answered first");
+	put(st, OK_LENGTH("1") "3");
+	is_str(body_of(answer(fd2)), "3", "and the other after it");
+
+	/* authd needs them back. */
+	m_begin(IMSG_IDLE_DROP, 77);
+	m_str(SESSION);
+	m_send(d.authd, -1);
+	m = m_expect(d.authd, IMSG_IDLE_DROPPED);
+	ok(m->id == 77 && m_get_u32(m, &n) == 0 && n == 2,
+	    "IDLE_DROP: both are let go");
+	ok(end_of(st) == 0 && end_of(st2) == 0, "IDLE_DROP: closed");
+	close(st);
+	close(st2);
+
+	/* Ten seconds. */
+	get(fd, "/5");
+	st = stream_yes(&d);
+	(void)request_at(st);
+	put(st, "OK\n" OK_LENGTH("0"));
+	(void)answer(fd);
+	drive_clock(&d, 9000);
+	ok(is_quiet(st, 50), "kept for 9 s");
+	drive_clock(&d, 1100);
+	is_int(end_of(st), 0, "operator-51(partial): let go after 10 s");
+	close(st);
+
+	/* One that dies: seen while it is idle, or when it is used. */
+	get(fd, "/6");
+	st = stream_yes(&d);
+	(void)request_at(st);
+	put(st, "OK\n" OK_LENGTH("0"));
+	(void)answer(fd);
+	get(fd, "/7");
+	(void)request_at(st);
+	close(st);
+	st = stream_yes(&d);
+	ok(strncmp(request_at(st), "GET /7 ", 7) == 0,
+	    "a dead kept stream: once more on a fresh one");
+	close(st);
+	is_int(status_of(answer(fd)), 502, "but only once");
+
+	get(fd, "/8");
+	st = stream_yes(&d);
+	(void)request_at(st);
+	put(st, "OK\n" OK_LENGTH("0"));
+	(void)answer(fd);
+	put(fd, "POST /9 HTTP/1.1\r\nHost: " HOST "\r\nContent-Length: 3\r\n"
+	    "Origin: https://" HOST "\r\nCookie: support_proxy_" SLUG
+	    "=%s\r\n\r\nabc", proxy_token(SESSION, "one"));
+	(void)get_until(st, "abc");
+	close(st);
+	is_int(status_of(answer(fd)), 502, "a POST is not said twice");
+	close(fd);
+	close(fd2);
+}
+
+static void
+bodies(void)
+{
+	int	 fd, st;
+	char	*a;
+
+	/* Chunked passes as it is; trailers too. */
+	fd = browser(&d, 0);
+	st = open_stream(fd, "/c", 0);
+	(void)request_at(st);
+	put(st, "OK\nHTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n");
+	put(st, "3;x=y\r\nabc\r\n1");
+	put(st, "0\r\n0123456789abcdef\r\n0\r\n\r\n");
+	a = answer(fd);
+	is_str(body_of(a),
+	    "3;x=y\r\nabc\r\n10\r\n0123456789abcdef\r\n0\r\n\r\n",
+	    "chunked: every byte as it came");
+	put(fd, "HEAD /h HTTP/1.1\r\nHost: " HOST "\r\nCookie: support_proxy_"
+	    SLUG "=%s\r\n\r\n", proxy_token(SESSION, "one"));
+	(void)request_at(st);
+	put(st, "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n");
+	a = get_until(fd, "\r\n\r\n");
+	is_str(header_of(a, "content-length", 0), "5",
+	    "operator-47(partial): HEAD keeps its length");
+	get(fd, "/304");
+	(void)request_at(st);
+	put(st, "HTTP/1.1 304 Not Modified\r\nETag: \"x\"\r\n\r\n");
+	a = answer(fd);
+	is_str(header_of(a, "etag", 0), "\"x\"", "304 has no body");
+
+	/* 100 and 103 before the answer; the body streams up meanwhile. */
+	put(fd, "POST /u HTTP/1.1\r\nHost: " HOST "\r\nCookie: support_proxy_"
+	    SLUG "=%s\r\nOrigin: https://" HOST "\r\nExpect: 100-continue\r\n"
+	    "Transfer-Encoding: chunked\r\n\r\n", proxy_token(SESSION, "one"));
+	a = request_at(st);
+	is_str(header_of(a, "expect", 0), "100-continue", "Expect passes");
+	put(st, "HTTP/1.1 100 Continue\r\n\r\n");
+	is_int(status_of(answer(fd)), 100, "100 comes back");
+	put(st, "HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n");
+	is_str(header_of(answer(fd), "link", 0), "</a>", "103 comes back");
+	put(fd, "4\r\nwxyz\r\n0\r\n\r\nGET /next HTTP/1.1\r\nHost: a\r\n\r\n");
+	a = get_until(st, "0\r\n\r\n");
+	is_str(a, "4\r\nwxyz\r\n0\r\n\r\n", "a chunked body goes up");
+	ok(is_quiet(st, 20), "what follows it does not");
+	put(st, OK_LENGTH("2") "up");
+	is_str(body_of(answer(fd)), "up", "its answer");
+	is_int(status_of(answer(fd)), 404, "then the next request");
+
+	/* An early answer, with the rest of the body still to come. */
+	put(fd, "POST /e HTTP/1.1\r\nHost: " HOST "\r\nCookie: support_proxy_"
+	    SLUG "=%s\r\nOrigin: https://" HOST "\r\nContent-Length: 100000\r\n"
+	    "\r\nxyz", proxy_token(SESSION, "one"));
+	(void)get_until(st, "xyz");
+	put(st, "HTTP/1.1 413 Too Big\r\nContent-Length: 3\r\n\r\nbig");
+	a = answer(fd);
+	is_str(body_of(a), "big", "an early answer arrives");
+	is_str(header_of(a, "connection", 0), "close", "and closes");
+	is_int(end_of(fd), 0, "cleanly");
+	is_int(end_of(st), 0, "its stream too");
+	close(st);
+	close(fd);
+
+	/* To the end of the connection: clean, then broken. */
+	fd = browser(&d, 0);
+	st = open_stream(fd, "/z", 0);
+	(void)request_at(st);
+	put(st, "OK\nHTTP/1.1 200 OK\r\n\r\nwhole");
+	shutdown(st, SHUT_WR);
+	a = answer(fd);
+	is_str(body_of(a), "whole", "a clean end is an end");
+	is_str(header_of(a, "connection", 0), "close", "it closes");
+	close(fd);
+	close(st);
+	fd = browser(&d, 0);
+	st = open_stream(fd, "/z", 0);
+	(void)request_at(st);
+	put(st, "OK\nHTTP/1.1 200 OK\r\n\r\npart");
+	(void)get_until(fd, "part");
+	close(st);
+	is_int(end_of(fd), ECONNRESET,
+	    "operator-52: a broken end resets the connection");
+	close(fd);
+	fd = browser(&d, 0);
+	st = open_stream(fd, "/z", 0);
+	(void)request_at(st);
+	put(st, "OK\n" OK_LENGTH("10") "part");
+	(void)get_until(fd, "part");
+	shutdown(st, SHUT_WR);
+	is_int(end_of(fd), ECONNRESET,
+	    "operator-52: a short body resets the connection");
+	close(fd);
+	close(st);
+
+	/* What has no body has no length, whatever the service says. */
+	fd = browser(&d, 0);
+	st = open_stream(fd, "/none", 0);
+	(void)request_at(st);
+	put(st, "OK\nHTTP/1.1 204 N\r\nContent-Length: 5\r\n\r\n");
+	is_str(header_of(answer(fd), "content-length", 0), "", "204: no length");
+	close(fd);
+	close(st);
+
+	/* HTTP/1.0 gets the data without the chunks. */
+	fd = browser(&d, 0);
+	put(fd, "GET /old HTTP/1.0\r\nHost: " HOST "\r\nCookie: support_proxy_"
+	    SLUG "=%s\r\n\r\n", proxy_token(SESSION, "one"));
+	st = stream_yes(&d);
+	(void)request_at(st);
+	put(st, "OK\nHTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+	    "3\r\nabc\r\n2\r\nde\r\n0\r\n\r\n");
+	is_str(body_of(answer(fd)), "abcde", "HTTP/1.0: no chunks");
+	close(fd);
+	close(st);
+}
+
+static void
+errors(void)
+{
+	static const struct {
+		const char	*said, *what;
+	} garbage[] = {
+		{ "what?\n", "a reply line that is none" },
+		{ "OK\nnot http\r\n\r\n", "a response that is no HTTP" },
+		{ "OK\nHTTP/1.1 200 OK\r\nContent-Length: 1\r\n"
+		  "Content-Length: 2\r\n\r\n", "two lengths" },
+		{ "OK\nHTTP/1.1 101 Switching\r\nConnection: Upgrade\r\n"
+		  "Upgrade: x\r\n\r\n", "a 101 that nobody asked for" },
+	};
+	size_t	 i;
+	int	 fd, st;
+	char	*a;
+
+	fd = browser(&d, 0);
+	st = open_stream(fd, "/", 0);
+	(void)request_at(st);
+	put(st, "ERROR dial tcp: \"refused\"\x01\n");
+	close(st);
+	a = answer(fd);
+	is_int(status_of(a), 502, "operator-52: ERROR is 502");
+	is_str(body_of(a), "{\"code\":502,\"message\":\"service unavailable: "
+	    "dial tcp: \\\"refused\\\"\\\\x01\",\"data\":null}",
+	    "operator-52: with its reason, escaped");
+	get(fd, "/");
+	stream_no(&d, 429, "too many concurrent streams on this tunnel");
+	a = answer(fd);
+	is_int(status_of(a), 429, "operator-27(partial): cap reached: 429");
+	get(fd, "/");
+	stream_no(&d, 404, "service not found in tunnel manifest");
+	is_int(status_of(answer(fd)), 404, "unknown service: 404");
+	for (i = 0; i < sizeof(garbage) / sizeof(garbage[0]); i++) {
+		get(fd, "/");
+		st = stream_yes(&d);
+		(void)request_at(st);
+		put_bytes(st, garbage[i].said, strlen(garbage[i].said));
+		is_int(status_of(answer(fd)), 502, "%s: 502", garbage[i].what);
+		close(st);
+	}
+	get(fd, "/slow");
+	st = stream_yes(&d);
+	(void)request_at(st);
+	drive_clock(&d, 59000);
+	ok(is_quiet(fd, 30), "no reply line for 59 s");
+	drive_clock(&d, 1100);
+	a = answer(fd);
+	is_int(status_of(a), 504, "no reply line for 60 s: 504");
+	is_int(end_of(st), 0, "504: the stream is closed");
+	close(st);
+	close(fd);
+	flush_authd();
+	fd = browser(&d, 0);
+	st = open_stream(fd, "/slow", 8);
+	(void)request_at(st);
+	put(st, "OK\n");
+	drive_clock(&d, 599000);
+	ok(is_quiet(fd, 30), "no answer for 599 s");
+	drive_clock(&d, 2000);
+	is_int(status_of(answer(fd)), 504, "no answer for 600 s: 504");
+	close(st);
+	close(fd);
+	flush_authd();
+}
+
+static void
+upgrades(void)
+{
+	static char	 big[300000];
+	int		 fd = browser(&d, 0), st, i;
+	char		*a;
+
+	put(fd, "GET /ws HTTP/1.1\r\nHost: " HOST "\r\nOrigin: https://" HOST
+	    "\r\nCookie: support_proxy_" SLUG "=%s\r\nConnection: Upgrade\r\n"
+	    "Upgrade: websocket\r\nSec-WebSocket-Key: k\r\n"
+	    "Sec-WebSocket-Version: 13\r\n\r\nearly",
+	    proxy_token(SESSION, "one"));
+	grant_yes(&d, 9);
+	st = stream_yes(&d);
+	a = request_at(st);
+	is_str(header_of(a, "upgrade", 0), "websocket",
+	    "operator-50(partial): Upgrade passes");
+	is_str(header_of(a, "connection", 0), "Upgrade",
+	    "operator-50(partial): Connection too");
+	is_str(header_of(a, "sec-websocket-key", 0), "k",
+	    "operator-50(partial): the key untouched");
+	ok(is_quiet(st, 30), "bytes behind it wait for the 101");
+	put(st, "OK\nHTTP/1.1 101 Switching\r\nConnection: Upgrade\r\n"
+	    "Upgrade: websocket\r\nSec-WebSocket-Accept: x\r\n\r\nhello");
+	a = get_until(fd, "hello");
+	is_int(status_of(a), 101, "operator-50(partial): the 101 comes back");
+	is_str(header_of(a, "sec-websocket-accept", 0), "x",
+	    "operator-50(partial): with its accept value");
+	is_str(get_until(st, "early"), "early", "then they pass");
+	put(fd, "ping");
+	is_str(get_until(st, "ping"), "ping", "raw upwards");
+	put(st, "pong");
+	is_str(get_until(fd, "pong"), "pong", "raw downwards");
+	memset(big, 'b', sizeof(big));
+	for (i = 0; i < 2; i++) {
+		put_bytes(i ? st : fd, big, sizeof(big) - 1);
+		put(i ? st : fd, "!");
+		ok(strlen(get_until(i ? fd : st, "!")) == sizeof(big),
+		    "300 kB %s", i ? "down" : "up");
+	}
+	shutdown(st, SHUT_WR);
+	is_int(end_of(fd), 0, "the service's end is passed on");
+	put(fd, "last");
+	is_str(get_until(st, "last"), "last", "the other half still works");
+	close(fd);
+	is_int(end_of(st), 0, "the browser's end closes the stream");
+	close(st);
+
+	fd = browser(&d, 0);
+	put(fd, "GET /ws HTTP/1.1\r\nHost: " HOST "\r\nOrigin: https://" HOST
+	    "\r\nCookie: support_proxy_" SLUG "=%s\r\nConnection: Upgrade\r\n"
+	    "Upgrade: websocket\r\n\r\nGET /smuggled", proxy_token(SESSION,
+	    "one"));
+	st = stream_yes(&d);
+	(void)request_at(st);
+	put(st, "OK\n" OK_LENGTH("2") "no");
+	a = answer(fd);
+	is_str(body_of(a), "no", "no 101: its answer");
+	is_int(end_of(fd), 0, "no 101: closed");
+	ok(end_of(st) == 0, "no 101: the bytes behind go nowhere");
+	close(fd);
+	close(st);
+}
+
+static void
+grants_end(void)
+{
+	int	 fd = browser(&d, 0), raw = browser(&d, 0), st, st2, i;
+	char	*a;
+
+	st = open_stream(fd, "/long", 0);
+	(void)request_at(st);
+	put(raw, "GET /ws HTTP/1.1\r\nHost: " HOST "\r\nOrigin: https://" HOST
+	    "\r\nCookie: support_proxy_" SLUG "=%s\r\nConnection: Upgrade\r\n"
+	    "Upgrade: websocket\r\n\r\n", proxy_token(SESSION, "one"));
+	st2 = stream_yes(&d);
+	(void)request_at(st2);
+	put(st2, "OK\nHTTP/1.1 101 S\r\nConnection: Upgrade\r\n"
+	    "Upgrade: websocket\r\n\r\n");
+	(void)get_until(raw, "\r\n\r\n");
+	m_begin(IMSG_GRANT_END, 0);
+	m_u64(9);
+	m_u8(END_SESSION);
+	m_send(d.authd, -1);
+	a = answer(fd);
+	is_int(status_of(a), 502, "operator-34(partial): a request ends");
+	is_int(end_of(raw), ECONNRESET, "operator-50(partial): a socket ends");
+	ok(end_of(st) == 0 && end_of(st2) == 0, "their streams are closed");
+	close(st);
+	close(st2);
+	close(raw);
+	flush_authd();
+	get(fd, "/again");
+	grant_no(&d, 404, "support session not found");
+	is_int(status_of(answer(fd)), 404, "the token is asked for again");
+
+	/* 60 s, and in use asked for before that. */
+	get(fd, "/renew");
+	grant_yes(&d, 20);
+	st = stream_yes(&d);
+	(void)request_at(st);
+	put(st, "OK\n" OK_LENGTH("0"));
+	(void)answer(fd);
+	drive_clock(&d, 9000);
+	get(fd, "/renew");
+	(void)request_at(st);
+	put(st, OK_LENGTH("0"));
+	(void)answer(fd);
+	ok(is_quiet(d.authd, 20), "a young grant is not asked for again");
+	for (i = 0; i < 4; i++) {
+		drive_clock(&d, 9000);
+		get(fd, "/renew");
+		(void)request_at(st);
+		put(st, OK_LENGTH("0"));
+		(void)answer(fd);
+	}
+	grant_yes(&d, 21);
+	flush_authd();
+	drive_clock(&d, 9000);
+	get(fd, "/renewed");
+	(void)request_at(st);
+	put(st, OK_LENGTH("0"));
+	is_int(status_of(answer(fd)), 200,
+	    "a grant in use is renewed and its stream goes on");
+	drive_clock(&d, 61000);
+	get(fd, "/late");
+	grant_no(&d, 401, "invalid proxy token");
+	is_int(status_of(answer(fd)), 401,
+	    "operator-34(partial): after 60 s it is asked again");
+	is_int(end_of(st), 0, "and its idle stream is gone");
+	close(st);
+	close(fd);
+	flush_authd();
+}
+
+static void
+authd_goes(void)
+{
+	int	 fd = browser(&d, 0), fd2 = browser(&d, 0), st;
+	char	*a;
+
+	st = open_stream(fd, "/run", 30);
+	(void)request_at(st);
+	get(fd2, "/wait");
+	(void)m_expect(d.authd, IMSG_STREAM_OPEN);
+	close(d.authd);
+	d.authd = -1;
+	is_int(status_of(answer(fd2)), 503, "authd goes: waiting ones get 503");
+	put(st, "OK\n" OK_LENGTH("4") "done");
+	a = answer(fd);
+	is_str(body_of(a), "done", "authd goes: running streams go on");
+	is_int(end_of(st), 0, "authd goes: and are not kept");
+	close(st);
+	get(fd, "/none");
+	is_int(status_of(answer(fd)), 503, "no authd: 503");
+	drive_channel(&d);
+	st = open_stream(fd, "/back", 1);
+	(void)request_at(st);
+	put(st, "OK\n" OK_LENGTH("0"));
+	is_int(status_of(answer(fd)), 200, "a new authd is asked for all");
+	/* Malformed tables and answers. */
+	m_begin(IMSG_SERVICES_END, 0);
+	m_send(d.authd, -1);
+	ok(m_recv(d.authd, DRIVE_MS) == NULL,
+	    "a table's end without a beginning ends the channel");
+	close(st);
+	drive_channel(&d);
+	get(fd, "/fd");
+	grant_yes(&d, 2);
+	m_begin(IMSG_STREAM_OPENED, m_expect(d.authd, IMSG_STREAM_OPEN)->id);
+	m_u16(0);
+	m_str("");
+	m_u64(1);
+	m_send(d.authd, -1);
+	is_int(status_of(answer(fd)), 503, "STREAM_OPENED without a stream");
+	ok(m_recv(d.authd, DRIVE_MS) == NULL, "ends the channel");
+	drive_channel(&d);
+	close(fd);
+	close(fd2);
+}
+
+/* A session's streams must not lie idle beyond what authd allows. */
+static void
+many(void)
+{
+	enum { N = 40 };
+	int	 fd[N], st[N], i, closed = 0;
+
+	for (i = 0; i < N; i++) {
+		fd[i] = browser(&d, 0);
+		st[i] = open_stream(fd[i], "/m", i == 0 ? 3 : 0);
+	}
+	for (i = 0; i < N; i++) {
+		(void)request_at(st[i]);
+		put(st[i], "OK\n" OK_LENGTH("1") "m");
+	}
+	for (i = 0; i < N; i++)
+		if (status_of(answer(fd[i])) != 200)
+			diag("answer %d", i);
+	drive_clock(&d, 300);
+	drive_clock(&d, 300);
+	for (i = 0; i < N; i++)
+		closed += !is_quiet(st[i], 20);
+	is_int(closed, N - 32,
+	    "operator-51(partial): half the cap may lie idle");
+	for (i = 0; i < N; i++) {
+		close(fd[i]);
+		close(st[i]);
+	}
+}
+
+int
+main(void)
+{
+	struct conf	cf;
+
+	drive_conf(&cf);
+	drive_start(&d, &cf);
+	hosts();
+	exchange();
+	refused();
+	heads();
+	origins();
+	kept();
+	bodies();
+	errors();
+	upgrades();
+	grants_end();
+	authd_goes();
+	many();
+	ok(!drive_logged(&d, proxy_token(SESSION, "one")) &&
+	    !drive_logged(&d, "x=%26") && !drive_logged(&d, "support_proxy_"),
+	    "operator-63(partial): no token, cookie or query in the log");
+	is_int(drive_stop(&d), 0, "proxyd ends well");
+	return (done_testing());
+}

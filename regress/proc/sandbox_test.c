@@ -1,0 +1,791 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Each role shuts itself in and then does its work, or what an intruder would
+ * try: in a child of its own, with straight system calls, through the filter of
+ * this build and through that of production.
+ */
+#include <sys/epoll.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <sqlite3.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <unistd.h>
+
+#include "imsg/imsg.h"
+#include "base/log.h"
+#include "imsg/msg.h"
+#include "proc/sandbox.h"
+#include "regress/lib/tap.h"
+
+#ifndef MSG_FASTOPEN
+#define MSG_FASTOPEN	0x20000000
+#endif
+
+#define KILLED	(-1)	/* what run() says of a child that the filter ended */
+
+uint32_t	sandbox_apply_prod(int, const char *, uint64_t, uint64_t);
+
+/* What a child finds when it starts. */
+static struct {
+	int			 pair[2];	/* packets */
+	int			 listener, client, accepted, file, epoll;
+	struct sockaddr_in	 addr;		/* of the listener */
+	char			 dir[64];
+	uint64_t		 fsize;
+	uint32_t		 layers;
+} fix;
+
+#ifdef RELAYD_SANITIZE
+/* The leak check looks at the process from outside, which is forbidden. */
+int	__lsan_is_turned_off(void);
+
+int
+__lsan_is_turned_off(void)
+{
+	return (1);
+}
+#endif
+
+typedef int	(*probe_fn)(void);	/* 0, or errno */
+
+static void	fixtures(void);
+
+/* _exit() itself: a sanitizer does more than that, which is forbidden. */
+static void
+leave(int status)
+{
+	(void)syscall(SYS_exit_group, status);
+}
+
+static int
+result(long r)
+{
+	return (r == -1 ? errno : 0);
+}
+
+/*
+ * Run one probe behind the sandbox of `role`: its result, or KILLED. A test
+ * build's filter traps, and the handler exits with 128 + SIGSYS.
+ */
+static int
+run(int role, int production, probe_fn fn)
+{
+	int	status;
+	pid_t	pid;
+
+	fflush(stdout);
+	if ((pid = fork()) == -1)
+		bail_out("fork");
+	if (pid == 0) {
+		int	null = open("/dev/null", O_WRONLY);
+
+		dup2(null, STDERR_FILENO);
+		fixtures();
+		fix.layers = (production ? sandbox_apply_prod : sandbox_apply)
+		    (role, role == ROLE_AUTHD ? fix.dir : NULL, 64, fix.fsize);
+		leave(fn());
+	}
+	waitpid(pid, &status, 0);
+	if (WIFSIGNALED(status))
+		return (WTERMSIG(status) == SIGSYS ? KILLED :
+		    1000 + WTERMSIG(status));
+	return (WEXITSTATUS(status) == 128 + SIGSYS ? KILLED :
+	    WEXITSTATUS(status));
+}
+
+/* What work needs. */
+
+static int
+do_layers(void)
+{
+	uint32_t	all = SB_RLIMIT | SB_NODUMP | SB_NNP | SB_SECCOMP;
+
+	return ((fix.layers & all) == all ? 0 : 1);
+}
+
+static int
+do_messages(void)
+{
+	static uint8_t	buf[IMSG_MAX];
+	int		fd;
+
+	if (imsg_send(fix.pair[0], buf, IMSG_HDR, fix.file) == -1 ||
+	    imsg_recv(fix.pair[1], buf, &fd) != IMSG_HDR || fd == -1)
+		return (errno);
+	imsg_drop_fd(fd);
+	return (0);
+}
+
+static int
+do_bytes(void)
+{
+	struct epoll_event	ev = { .events = EPOLLIN };
+	struct pollfd		pfd = { fix.client, POLLOUT, 0 };
+	socklen_t		len = sizeof(int);
+	int			on = 1, flags, error;
+	char			c;
+
+	if ((flags = fcntl(fix.client, F_GETFL)) == -1 ||
+	    fcntl(fix.client, F_SETFL, flags | O_NONBLOCK) == -1 ||
+	    setsockopt(fix.client, IPPROTO_TCP, TCP_NODELAY, &on,
+	    sizeof(on)) == -1 || poll(&pfd, 1, 1000) != 1 ||
+	    send(fix.client, "ab", 2, MSG_NOSIGNAL) != 2 ||
+	    epoll_ctl(fix.epoll, EPOLL_CTL_ADD, fix.accepted, &ev) == -1 ||
+	    epoll_wait(fix.epoll, &ev, 1, 1000) != 1 ||
+	    recv(fix.accepted, &c, 1, 0) != 1 ||
+	    read(fix.accepted, &c, 1) != 1 || c != 'b' ||
+	    getsockopt(fix.client, SOL_SOCKET, SO_ERROR, &error, &len) == -1 ||
+	    shutdown(fix.client, SHUT_WR) == -1 || close(fix.client) == -1)
+		return (errno);
+	return (0);
+}
+
+static int
+do_comfort(void)
+{
+	struct rlimit	 rl;
+	char		*p;
+	uint8_t		 r[8];
+
+	log_info("a line");
+	if ((p = mmap(NULL, 1 << 20, PROT_READ | PROT_WRITE,
+	    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0)) == MAP_FAILED)
+		return (errno);
+	p[4096] = 1;
+	if (mprotect(p, 4096, PROT_READ) == -1 ||
+	    madvise(p, 1 << 20, MADV_DONTNEED) == -1 ||
+	    munmap(p, 1 << 20) == -1 ||
+	    syscall(SYS_getrandom, r, sizeof(r), 0) != sizeof(r) ||
+	    prctl(PR_SET_NAME, "name", 0, 0, 0) == -1 ||
+	    getrlimit(RLIMIT_NOFILE, &rl) == -1)
+		return (errno);
+	return (rl.rlim_cur == 64 && rl.rlim_max == 64 ? 0 : 1);
+}
+
+static int
+do_accept(void)
+{
+	int	fd = accept4(fix.listener, NULL, NULL, SOCK_CLOEXEC);
+
+	return (fd == -1 ? errno : 0);
+}
+
+static int
+do_streams(void)
+{
+	int	sv[2];
+
+	return (result(socketpair(AF_UNIX,
+	    SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, sv)));
+}
+
+static int
+store(const char *sql, int want)
+{
+	sqlite3	*db;
+	char	 path[128];
+	int	 r;
+
+	snprintf(path, sizeof(path), "%s/t.db", fix.dir);
+	if ((r = sqlite3_open(path, &db)) != SQLITE_OK ||
+	    (r = sqlite3_exec(db, "PRAGMA journal_mode=WAL;"
+	    "PRAGMA synchronous=FULL;"
+	    "CREATE TABLE IF NOT EXISTS t (x);", NULL, NULL, NULL)) !=
+	    SQLITE_OK)
+		return (100 + r);
+	r = sqlite3_exec(db, sql, NULL, NULL, NULL);
+	if ((r & 0xff) != want)
+		return (100 + (r & 0xff));
+	sqlite3_close(db);
+	return (0);
+}
+
+static int
+do_store(void)
+{
+	return (store("BEGIN; INSERT INTO t VALUES (randomblob(100000));"
+	    "COMMIT; PRAGMA wal_checkpoint(TRUNCATE); DELETE FROM t;",
+	    SQLITE_OK));
+}
+
+/* A file that may not grow is an error, not the end. */
+static int
+do_store_full(void)
+{
+	int	r = store("INSERT INTO t VALUES (zeroblob(4000000));",
+	    SQLITE_FULL);
+
+	return (r == 100 + SQLITE_IOERR ? 0 : r);
+}
+
+/* What an intruder would try. */
+
+static struct sockaddr_in	anywhere;
+
+static int
+bad_socket(void)
+{
+	return (result(syscall(SYS_socket, AF_INET, SOCK_STREAM, 0)));
+}
+
+static int
+bad_connect(void)
+{
+	return (result(syscall(SYS_connect, fix.client, &fix.addr,
+	    sizeof(fix.addr))));
+}
+
+static int
+bad_bind(void)
+{
+	return (result(syscall(SYS_bind, fix.client, &fix.addr,
+	    sizeof(fix.addr))));
+}
+
+static int
+bad_listen(void)
+{
+	return (result(syscall(SYS_listen, fix.client, 1)));
+}
+
+/* A listening socket, shut down, is one that can be connected anywhere. */
+static int
+bad_fastopen_sendto(void)
+{
+	(void)shutdown(fix.listener, SHUT_RD);
+	return (result(syscall(SYS_sendto, fix.listener, "x", 1,
+	    MSG_FASTOPEN | MSG_NOSIGNAL, &anywhere, sizeof(anywhere))));
+}
+
+static int
+bad_fastopen_sendmsg(void)
+{
+	struct iovec	iov = { (void *)(uintptr_t)"x", 1 };
+	struct msghdr	mh = { .msg_iov = &iov, .msg_iovlen = 1,
+	    .msg_name = &anywhere, .msg_namelen = sizeof(anywhere) };
+
+	(void)shutdown(fix.listener, SHUT_RD);
+	return (result(syscall(SYS_sendmsg, fix.listener, &mh,
+	    MSG_FASTOPEN | MSG_NOSIGNAL)));
+}
+
+static int
+bad_sendto_address(void)
+{
+	return (result(syscall(SYS_sendto, fix.pair[0], "x", 1, 0, &anywhere,
+	    sizeof(anywhere))));
+}
+
+static int
+bad_fork(void)
+{
+	long	r = syscall(SYS_clone, SIGCHLD, 0, 0, 0, 0);
+
+	if (r == 0)
+		leave(0);
+	return (result(r));
+}
+
+static int
+bad_exec(void)
+{
+	static char	*none[] = { NULL };
+
+	return (result(syscall(SYS_execve, "/bin/true", none, none)));
+}
+
+static int
+bad_ptrace(void)
+{
+	return (result(syscall(SYS_ptrace, 16, getppid(), 0, 0)));
+}
+
+static int
+bad_kill(void)
+{
+	return (result(syscall(SYS_kill, 1, 0)));
+}
+
+static int
+bad_setown(void)
+{
+	return (result(syscall(SYS_fcntl, fix.client, F_SETOWN, 1)));
+}
+
+static int
+bad_setsig(void)
+{
+	return (result(syscall(SYS_fcntl, fix.client, F_SETSIG, SIGKILL)));
+}
+
+static int
+bad_async(void)
+{
+	return (result(syscall(SYS_fcntl, fix.client, F_SETFL,
+	    O_RDWR | O_ASYNC)));
+}
+
+static int
+bad_dupfd(void)
+{
+	return (result(syscall(SYS_fcntl, fix.client, F_DUPFD, 0)));
+}
+
+static int
+bad_lease(void)
+{
+	return (result(syscall(SYS_fcntl, fix.file, F_SETLEASE, F_RDLCK)));
+}
+
+static int
+bad_dumpable(void)
+{
+	return (result(syscall(SYS_prctl, PR_SET_DUMPABLE, 1, 0, 0, 0)));
+}
+
+static int
+bad_filter(void)
+{
+	struct sock_filter	f = BPF_STMT(BPF_RET | BPF_K, 0);
+	struct sock_fprog	prog = { 1, &f };
+
+	return (result(syscall(SYS_setsockopt, fix.client, SOL_SOCKET,
+	    SO_ATTACH_FILTER, &prog, sizeof(prog))));
+}
+
+static int
+bad_option(void)
+{
+	int	on = 1;
+
+	return (result(syscall(SYS_setsockopt, fix.client, IPPROTO_TCP,
+	    TCP_FASTOPEN, &on, sizeof(on))));
+}
+
+static int
+bad_ulp(void)
+{
+	return (result(syscall(SYS_setsockopt, fix.client, IPPROTO_TCP, 31,
+	    "tls", 3)));
+}
+
+static int
+bad_mmap_exec(void)
+{
+	return (result(syscall(SYS_mmap, NULL, 4096, PROT_READ | PROT_EXEC,
+	    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0)));
+}
+
+static int
+bad_mprotect_exec(void)
+{
+	static char	page[8192] __attribute__((aligned(4096)));
+
+	return (result(syscall(SYS_mprotect, page, 4096,
+	    PROT_READ | PROT_EXEC)));
+}
+
+static int
+bad_mmap_file(void)
+{
+	return (result(syscall(SYS_mmap, NULL, 4096, PROT_READ, MAP_PRIVATE,
+	    fix.file, 0)));
+}
+
+static int
+bad_limit(void)
+{
+	struct rlimit	rl = { 10, 64 };
+
+	return (result(syscall(SYS_prlimit64, 0, RLIMIT_NOFILE, &rl, NULL)));
+}
+
+static int
+bad_socketpair(void)
+{
+	int	sv[2];
+
+	return (result(syscall(SYS_socketpair, AF_UNIX,
+	    SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, sv)));
+}
+
+static int
+bad_open(void)
+{
+	return (result(syscall(SYS_openat, AT_FDCWD, "/etc/passwd",
+	    O_RDONLY)));
+}
+
+static int
+bad_create(void)
+{
+	return (result(syscall(SYS_openat, AT_FDCWD, "/tmp/relayd-intruder",
+	    O_WRONLY | O_CREAT, 0600)));
+}
+
+static int
+bad_write_proc(void)
+{
+	return (result(syscall(SYS_openat, AT_FDCWD, "/proc/self/mem",
+	    O_RDWR)));
+}
+
+static int
+bad_ioctl(void)
+{
+	return (result(syscall(SYS_ioctl, fix.client, 0x8902 /* SIOCSPGRP */,
+	    &fix.file)));
+}
+
+#if defined(__x86_64__)
+static int
+bad_x32(void)
+{
+	return (result(syscall(0x40000000 + SYS_getpid)));
+}
+
+static int
+bad_32bit(void)
+{
+	long	r;
+
+	__asm__ volatile ("int $0x80" : "=a" (r) : "a" (20L) : "memory");
+	return (r > 0 ? 0 : EPERM);
+}
+#endif
+
+static long	bare_call;
+
+static int
+bad_bare(void)
+{
+	return (result(syscall(bare_call, 0, 0, 0, 0, 0, 0)));
+}
+
+#define ALL	(ROLE_BIT(ROLE_CONTROL) | ROLE_BIT(ROLE_AUTHD) |	\
+	ROLE_BIT(ROLE_PROXYD) | ROLE_BIT(ROLE_MUXD) | ROLE_BIT(ROLE_TERMD))
+#define STORE	ROLE_BIT(ROLE_AUTHD)
+#define DOOR	(ROLE_BIT(ROLE_CONTROL) | ROLE_BIT(ROLE_PROXYD))
+
+static const struct {
+	const char	*name;
+	probe_fn	 fn;
+	uint32_t	 roles;
+	int		 want;		/* KILLED, 0, or an errno */
+	int		 sanitized;	/* the same in a sanitizer build */
+} probes[] = {
+	{ "layers are in force", do_layers, ALL, 0, 1 },
+	{ "messages with descriptors", do_messages, ALL, 0, 1 },
+	{ "bytes on sockets", do_bytes, ALL, 0, 1 },
+	{ "memory, random, log, limits", do_comfort, ALL, 0, 1 },
+	{ "accept", do_accept, DOOR, 0, 1 },
+	{ "streams", do_streams, STORE, 0, 1 },
+	{ "the store", do_store, STORE, 0, 1 },
+	{ "accept", do_accept, ALL & ~DOOR, KILLED, 1 },
+	{ "a socketpair", do_streams, ALL & ~STORE, KILLED, 1 },
+	{ "a datagram pair", bad_socketpair, ALL, KILLED, 1 },
+	{ "socket", bad_socket, ALL, KILLED, 1 },
+	{ "connect", bad_connect, ALL, KILLED, 1 },
+	{ "bind", bad_bind, ALL, KILLED, 1 },
+	{ "listen", bad_listen, ALL, KILLED, 1 },
+	{ "sendto with MSG_FASTOPEN", bad_fastopen_sendto, ALL, KILLED, 1 },
+	{ "sendmsg with MSG_FASTOPEN", bad_fastopen_sendmsg, ALL, KILLED, 1 },
+	{ "sendto with an address", bad_sendto_address, ALL, KILLED, 1 },
+	{ "fork", bad_fork, ALL, KILLED, 0 },
+	{ "exec", bad_exec, ALL, KILLED, 1 },
+	{ "ptrace", bad_ptrace, ALL, KILLED, 1 },
+	{ "kill", bad_kill, ALL, KILLED, 1 },
+	{ "F_SETOWN", bad_setown, ALL, KILLED, 1 },
+	{ "F_SETSIG", bad_setsig, ALL, KILLED, 1 },
+	{ "O_ASYNC", bad_async, ALL, KILLED, 1 },
+	{ "F_DUPFD", bad_dupfd, ALL, KILLED, 1 },
+	{ "F_SETLEASE", bad_lease, ALL, KILLED, 1 },
+	{ "becoming dumpable", bad_dumpable, ALL, KILLED, 1 },
+	{ "a socket filter", bad_filter, ALL, KILLED, 1 },
+	{ "TCP_FASTOPEN", bad_option, ALL, KILLED, 1 },
+	{ "TCP_ULP", bad_ulp, ALL, KILLED, 1 },
+	{ "executable memory", bad_mmap_exec, ALL, KILLED, 0 },
+	{ "making memory executable", bad_mprotect_exec, ALL, KILLED, 0 },
+	{ "mapping a file", bad_mmap_file, ALL & ~STORE, KILLED, 0 },
+	{ "a new limit", bad_limit, ALL, KILLED, 0 },
+	{ "opening a file", bad_open, ALL & ~STORE, EACCES, 1 },
+	{ "making a file", bad_create, ALL & ~STORE, EACCES, 1 },
+	{ "its own memory as a file", bad_write_proc, ALL & ~STORE, EACCES, 1 },
+	{ "ioctl", bad_ioctl, ALL, ENOTTY, 1 },
+#if defined(__x86_64__)
+	{ "an x32 call", bad_x32, ALL, KILLED, 1 },
+	{ "a 32-bit call", bad_32bit, ALL, KILLED, 1 },
+#endif
+};
+
+/* Not even with the right arguments. */
+static const struct {
+	const char	*name;
+	long		 nr;
+} calls[] = {
+	{ "tgkill", SYS_tgkill }, { "rt_sigqueueinfo", SYS_rt_sigqueueinfo },
+	{ "process_vm_readv", SYS_process_vm_readv },
+	{ "chroot", SYS_chroot }, { "mount", SYS_mount },
+	{ "unshare", SYS_unshare }, { "setns", SYS_setns },
+	{ "setuid", SYS_setuid }, { "setresuid", SYS_setresuid },
+	{ "setgroups", SYS_setgroups }, { "capset", SYS_capset },
+	{ "personality", SYS_personality }, { "bpf", SYS_bpf },
+	{ "keyctl", SYS_keyctl }, { "add_key", SYS_add_key },
+	{ "memfd_create", SYS_memfd_create },
+	{ "userfaultfd", SYS_userfaultfd },
+	{ "perf_event_open", SYS_perf_event_open },
+	{ "seccomp", SYS_seccomp }, { "dup3", SYS_dup3 },
+	{ "sendmmsg", SYS_sendmmsg }, { "splice", SYS_splice },
+	{ "setpriority", SYS_setpriority },
+	{ "sched_setaffinity", SYS_sched_setaffinity },
+	{ "shmget", SYS_shmget }, { "msgget", SYS_msgget },
+	{ "inotify_init1", SYS_inotify_init1 },
+	{ "chdir", SYS_chdir }, { "linkat", SYS_linkat },
+	{ "symlinkat", SYS_symlinkat }, { "mkdirat", SYS_mkdirat },
+	{ "fchmodat", SYS_fchmodat }, { "reboot", SYS_reboot },
+#ifdef SYS_pidfd_open
+	{ "pidfd_open", SYS_pidfd_open },
+#endif
+#ifdef SYS_io_uring_setup
+	{ "io_uring_setup", SYS_io_uring_setup },
+#endif
+#ifdef SYS_clone3
+	{ "clone3", SYS_clone3 },
+#endif
+};
+
+static const int	roles[] = { ROLE_CONTROL, ROLE_AUTHD, ROLE_PROXYD,
+    ROLE_MUXD, ROLE_TERMD };
+
+static void
+test_role(int role, int production)
+{
+	const char	*variant = production ? "production" : "this build";
+	size_t		 i;
+	int		 bad = 0, got;
+
+	for (i = 0; i < sizeof(probes) / sizeof(probes[0]); i++) {
+		if (!(probes[i].roles & ROLE_BIT(role)))
+			continue;
+#ifdef RELAYD_SANITIZE
+		if (!production && !probes[i].sanitized)
+			continue;
+#endif
+		got = run(role, production, probes[i].fn);
+		is_int(got, probes[i].want, "%s, %s: %s%s", variant,
+		    role_name(role), probes[i].name,
+		    probes[i].want == 0 ? "" : " is refused");
+	}
+	if (!production)
+		return;
+	for (i = 0; i < sizeof(calls) / sizeof(calls[0]); i++) {
+		bare_call = calls[i].nr;
+		got = run(role, production, bad_bare);
+		if (got != KILLED) {
+			diag("%s: %d", calls[i].name, got);
+			bad++;
+		}
+	}
+	is_int(bad, 0, "%s, %s: %zu other calls end it", variant,
+	    role_name(role), i);
+}
+
+static int
+landlocked(void)
+{
+	return (fix.layers & SB_LANDLOCK ? 0 : 1);
+}
+
+static int
+own_directory(void)
+{
+	char	path[128];
+
+	snprintf(path, sizeof(path), "%s/sub", fix.dir);
+	return (result(syscall(SYS_openat, AT_FDCWD, path,
+	    O_RDONLY | O_DIRECTORY)));
+}
+
+/* authd has calls on files; which files is Landlock's to say. */
+static void
+test_store(void)
+{
+	fix.fsize = 1 << 20;
+	is_int(run(ROLE_AUTHD, 1, do_store_full), 0,
+	    "authd: a full store is an error it survives");
+	if (run(ROLE_AUTHD, 1, landlocked) == 0) {
+		is_int(run(ROLE_AUTHD, 1, bad_open), EACCES,
+		    "authd: no file elsewhere");
+		is_int(run(ROLE_AUTHD, 1, bad_create), EACCES,
+		    "authd: no new file elsewhere");
+		is_int(run(ROLE_AUTHD, 1, bad_write_proc), EACCES,
+		    "authd: nor its own memory");
+		is_int(run(ROLE_AUTHD, 1, own_directory), ENOENT,
+		    "authd: but its directory");
+	}
+	fix.fsize = 1ULL << 32;
+}
+
+/* Kernels that lack a layer, or have it and fail. */
+
+static void
+pretend(struct sock_filter *f, size_t n)
+{
+	struct sock_fprog	prog = { (unsigned short)n, f };
+
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == -1 ||
+	    prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &prog) == -1)
+		_exit(99);
+}
+
+/* Every call of `nr` fails with `e`; spares those with argument `arg` 0. */
+static void
+pretend_errno(long nr, int e, int spare_arg)
+{
+	struct sock_filter	f[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS,
+		    offsetof(struct seccomp_data, nr)),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (uint32_t)nr, 0, 5),
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS,
+		    offsetof(struct seccomp_data, args[0])),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, nr == SYS_prctl ?
+		    PR_SET_SECCOMP : 0, 0, nr == SYS_prctl ? 3 : 0),
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, (uint32_t)(
+		    offsetof(struct seccomp_data, args[0]) + 8 *
+		    (size_t)(spare_arg < 0 ? 0 : spare_arg))),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, spare_arg < 0 ?
+		    0xffffffff : 0, 1, 0),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | (uint32_t)e),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+	};
+
+	pretend(f, sizeof(f) / sizeof(f[0]));
+}
+
+/* The layers in force after that, or -1 when the process ended itself. */
+static int
+layers_with(long nr, int e, int spare_arg)
+{
+	int	status;
+	pid_t	pid;
+
+	fflush(stdout);
+	if ((pid = fork()) == -1)
+		bail_out("fork");
+	if (pid == 0) {
+		int	null = open("/dev/null", O_WRONLY);
+
+		dup2(null, STDERR_FILENO);
+		pretend_errno(nr, e, spare_arg);
+		leave(0x80 | (int)sandbox_apply_prod(ROLE_MUXD, NULL, 64, 0));
+	}
+	waitpid(pid, &status, 0);
+	return (WIFEXITED(status) && (WEXITSTATUS(status) & 0x80) ?
+	    WEXITSTATUS(status) & 0x7f : -1);
+}
+
+#ifdef SYS_landlock_create_ruleset
+static void
+test_kernels(void)
+{
+	int	rest = SB_RLIMIT | SB_NODUMP | SB_NNP;
+
+	is_int(layers_with(SYS_landlock_create_ruleset, ENOSYS, -1),
+	    rest | SB_SECCOMP, "a kernel without Landlock: the rest applies");
+	is_int(layers_with(SYS_landlock_create_ruleset, EOPNOTSUPP, -1),
+	    rest | SB_SECCOMP, "one that was booted without it");
+	is_int(layers_with(SYS_landlock_restrict_self, EPERM, -1), -1,
+	    "Landlock offered and failing ends the process");
+	is_int(layers_with(SYS_prctl, EINVAL, -1) & ~SB_LANDLOCK, rest,
+	    "a kernel without filters: the rest applies");
+	is_int(layers_with(SYS_prctl, EINVAL, 2), -1,
+	    "filters offered and refused end the process");
+}
+#else
+static void
+test_kernels(void)
+{
+}
+#endif
+
+/* A connection to the listener, still to be accepted. */
+static int
+caller(void)
+{
+	int	fd = socket(AF_INET, SOCK_STREAM, 0);
+
+	return (fd == -1 || connect(fd, (void *)&fix.addr,
+	    sizeof(fix.addr)) == -1 ? -1 : fd);
+}
+
+/* In the child, so that no probe spoils them for the next. */
+static void
+fixtures(void)
+{
+	socklen_t	len = sizeof(fix.addr);
+
+	fix.addr.sin_family = AF_INET;
+	fix.addr.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	if (imsg_pair(fix.pair) == -1 ||
+	    (fix.listener = socket(AF_INET, SOCK_STREAM, 0)) == -1 ||
+	    bind(fix.listener, (void *)&fix.addr, len) == -1 ||
+	    listen(fix.listener, 64) == -1 ||
+	    getsockname(fix.listener, (void *)&fix.addr, &len) == -1 ||
+	    (fix.client = caller()) == -1 ||
+	    (fix.accepted = accept(fix.listener, NULL, NULL)) == -1 ||
+	    caller() == -1 ||
+	    (fix.file = open("/dev/zero", O_RDONLY)) == -1 ||
+	    (fix.epoll = epoll_create1(0)) == -1)
+		leave(98);
+	anywhere = fix.addr;
+}
+
+static void
+clean_up(void)
+{
+	static const char *const	names[] = { "t.db", "t.db-wal",
+	    "t.db-shm", "t.db-journal" };
+	char				path[128];
+	size_t				i;
+
+	for (i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		snprintf(path, sizeof(path), "%s/%s", fix.dir, names[i]);
+		unlink(path);
+	}
+	rmdir(fix.dir);
+}
+
+int
+main(void)
+{
+	size_t	i;
+	int	production;
+
+	snprintf(fix.dir, sizeof(fix.dir), "/tmp/relayd-sandbox-XXXXXX");
+	if (mkdtemp(fix.dir) == NULL)
+		bail_out("directory");
+	fix.fsize = 1ULL << 32;
+	for (production = 1; production >= 0; production--)
+		for (i = 0; i < sizeof(roles) / sizeof(roles[0]); i++)
+			test_role(roles[i], production);
+	test_store();
+	test_kernels();
+	clean_up();
+	return (done_testing());
+}

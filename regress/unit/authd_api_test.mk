@@ -1,2 +1,0 @@
-$(eval $(call unit_test,authd_api_test,$(authd_drive_OBJS),$(SQLITE_LIBS) $(SODIUM_LIBS)))
-regress/unit/authd_api_test: | libexec/authd

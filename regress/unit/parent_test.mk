@@ -1,1 +1,0 @@
-$(eval $(call unit_test,parent_test,relayd/parent.o relayd/child.o relayd/childlog.o relayd/limits.o common/chan.o common/clock.o common/compat.o common/conf.o common/imsg.o common/log.o common/msg.o,$(EVENT_LIBS) $(SODIUM_LIBS)))

@@ -1,1 +1,0 @@
-$(eval $(call unit_test,proxyd_door_test,regress/unit/proxyd_drive.o $(proc_OBJS),$(EVENT_LIBS) $(SODIUM_LIBS)))

@@ -1,7 +1,0 @@
-/* SPDX-License-Identifier: ISC */
-/* The sandbox as it is in production, whatever this build is made for. */
-#undef RELAYD_TESTING
-#undef RELAYD_SANITIZE
-#define sandbox_apply	sandbox_apply_prod
-/* NOLINTNEXTLINE(bugprone-suspicious-include): meant */
-#include "../../common/sandbox_linux.c"
