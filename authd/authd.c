@@ -54,12 +54,10 @@ static int	on_reload_swap(struct chan *, struct imsg *);
 
 static const struct dispatch	parent_table[] = {
 	PROC_ROWS
-	{ IMSG_SPAWNED, R_PARENT, S_ANY, MF_FD, 34, SPAWNED_MAX,
-	    peer_spawned },
-	{ IMSG_SPAWNED_ALL, R_PARENT, S_ANY, 0, 0, 0, peer_spawned_all },
-	{ IMSG_RELOAD, R_PARENT, S_ANY, MF_REQUEST, 4, CHUNK_MAX + 4,
-	    on_reload },
-	{ IMSG_RELOAD_SWAP, R_PARENT, S_ANY, 0, 0, 0, on_reload_swap },
+	{ IMSG_SPAWNED, R_PARENT, S_ANY, 0, peer_spawned },
+	{ IMSG_SPAWNED_ALL, R_PARENT, S_ANY, 0, peer_spawned_all },
+	{ IMSG_RELOAD, R_PARENT, S_ANY, MF_REQUEST, on_reload },
+	{ IMSG_RELOAD_SWAP, R_PARENT, S_ANY, 0, on_reload_swap },
 };
 
 static const struct proc_ops	ops = {

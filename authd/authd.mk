@@ -12,5 +12,5 @@ authd_LIBS = $(EVENT_LIBS) $(SODIUM_LIBS) $(SQLITE_LIBS) $(CRYPTO_LIBS) \
 	$(CJSON_LIBS) -lm
 
 # What the tests link that play the other processes.
-authd_drive_OBJS = regress/lib/authd_drive.o common/imsg/imsg.o common/imsg/msg.o \
+authd_drive_OBJS = regress/lib/authd_drive.o $(imsg_PURE_OBJS) \
 	common/proc/conf.o common/base/compat.o

@@ -5,7 +5,9 @@
 # here, one a room.
 
 # What every child links to start, to be shut in and to talk.
-imsg_OBJS = common/imsg/chan.o common/imsg/imsg.o common/imsg/msg.o
+# Without the event loop, for what only packs and parses.
+imsg_PURE_OBJS = common/imsg/imsg.o common/imsg/msg.o common/imsg/wire.o
+imsg_OBJS = common/imsg/chan.o $(imsg_PURE_OBJS)
 proc_OBJS = common/base/clock.o common/base/compat.o common/base/log.o \
 	$(imsg_OBJS) common/proc/conf.o common/proc/proc.o \
 	common/proc/sandbox_linux.o common/proc/sandbox_try.o

@@ -64,20 +64,19 @@ static int	on_reload_swap(struct chan *, struct imsg *);
 static const struct dispatch	from_parent[] = {
 	/* type, from, states, flags, min, max, handler */
 	PROC_ROWS
-	{ IMSG_RELOAD, R_PARENT, S_ANY, MF_REQUEST, 4, 4 + CHUNK_MAX,
-	    on_reload },
-	{ IMSG_RELOAD_SWAP, R_PARENT, S_ANY, 0, 0, 0, on_reload_swap },
-	{ IMSG_CTL_ROW, R_PARENT, S_ANY, MF_REQUEST, 1, ROW_MAX, on_row },
-	{ IMSG_CTL_DONE, R_PARENT, S_ANY, MF_ANSWER, 6, DONE_MAX, NULL },
+	{ IMSG_RELOAD, R_PARENT, S_ANY, MF_REQUEST, on_reload },
+	{ IMSG_RELOAD_SWAP, R_PARENT, S_ANY, 0, on_reload_swap },
+	{ IMSG_CTL_ROW, R_PARENT, S_ANY, MF_REQUEST, on_row },
+	{ IMSG_CTL_DONE, R_PARENT, S_ANY, MF_ANSWER, NULL },
 };
 
 static const struct dispatch	from_authd[] = {
-	{ IMSG_CTL_ROW, R_AUTHD, S_ANY, MF_REQUEST, 1, ROW_MAX, on_row },
-	{ IMSG_CTL_DONE, R_AUTHD, S_ANY, MF_ANSWER, 6, DONE_MAX, NULL },
+	{ IMSG_CTL_ROW, R_AUTHD, S_ANY, MF_REQUEST, on_row },
+	{ IMSG_CTL_DONE, R_AUTHD, S_ANY, MF_ANSWER, NULL },
 };
 
 static const struct dispatch	from_client[] = {
-	{ IMSG_CTL, R_CLIENT, S_ANY, MF_REQUEST, 4, ROW_MAX, on_request },
+	{ IMSG_CTL, R_CLIENT, S_ANY, MF_REQUEST, on_request },
 };
 
 #define ROWS(table)	(sizeof(table) / sizeof((table)[0]))

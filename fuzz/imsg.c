@@ -20,9 +20,9 @@ nothing(struct chan *c, struct imsg *m)
 }
 
 static const struct dispatch	table[] = {
-	{ IMSG_CONF, R_PARENT, S_ANY, 0, 0, IMSG_MAX, nothing },
-	{ IMSG_CTL, R_PARENT, S_ANY, MF_REQUEST, 7, 4096, nothing },
-	{ IMSG_GIVE, R_PARENT, S(1), MF_ONCE, 25, IMSG_MAX, nothing },
+	{ IMSG_CONF, R_PARENT, S_ANY, 0, nothing },
+	{ IMSG_CTL, R_PARENT, S_ANY, MF_REQUEST, nothing },
+	{ IMSG_GIVE, R_PARENT, S(1), MF_ONCE, nothing },
 };
 
 /* Read fields as the first bytes say, to the end or the first error. */

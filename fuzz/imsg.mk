@@ -1,1 +1,1 @@
-$(eval $(call fuzz_target,imsg,common/imsg/imsg.o common/imsg/msg.o common/proc/conf.o common/base/compat.o,))
+$(eval $(call fuzz_target,imsg,$(imsg_PURE_OBJS) common/proc/conf.o common/base/compat.o,))

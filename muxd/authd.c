@@ -59,19 +59,14 @@ static int	on_fetch_result(struct chan *, struct imsg *, void *);
 #define STR(size)	(4 + (size) - 1)	/* longest, on the wire */
 
 static const struct dispatch authd_table[] = {
-	{ IMSG_LOGIN_RESULT, R_AUTHD, S(CH_LOGIN), MF_ANSWER,
-	    22, 6 + STR(MESSAGE_SIZE) + STR(UUID_SIZE) + STR(HEX64_SIZE) +
-	    STR(ID_SIZE), NULL },
-	{ IMSG_CLOSE, R_AUTHD, S_ANY, 0, 6, 2 + STR(MESSAGE_SIZE), on_close },
-	{ IMSG_STREAM_OPEN, R_AUTHD, S(CH_UP), MF_FD,
-	    17, 8 + STR(SERVICE_SIZE) + 4 + STREAM_TAG_MAX, on_stream_open },
-	{ IMSG_STREAM_KILL, R_AUTHD, S(CH_UP), 0, 9, 9, on_stream_kill },
-	{ IMSG_PROBE, R_AUTHD, S(CH_UP), MF_REQUEST, 0, 0, on_probe },
-	{ IMSG_CREDIT, R_AUTHD, S(CH_UP), MF_ANSWER, 4, 4, NULL },
-	{ IMSG_API_RESULT, R_AUTHD, S(CH_UP), MF_ANSWER,
-	    10, 6 + STR(MESSAGE_SIZE), NULL },
-	{ IMSG_API_CHUNK, R_AUTHD, S(CH_UP), MF_REQUEST,
-	    5, 4 + CHUNK_MAX, on_chunk },
+	{ IMSG_LOGIN_RESULT, R_AUTHD, S(CH_LOGIN), MF_ANSWER, NULL },
+	{ IMSG_CLOSE, R_AUTHD, S_ANY, 0, on_close },
+	{ IMSG_STREAM_BRIDGE, R_AUTHD, S(CH_UP), 0, on_stream_open },
+	{ IMSG_STREAM_KILL, R_AUTHD, S(CH_UP), 0, on_stream_kill },
+	{ IMSG_PROBE, R_AUTHD, S(CH_UP), MF_REQUEST, on_probe },
+	{ IMSG_CREDIT, R_AUTHD, S(CH_UP), MF_ANSWER, NULL },
+	{ IMSG_API_RESULT, R_AUTHD, S(CH_UP), MF_ANSWER, NULL },
+	{ IMSG_API_CHUNK, R_AUTHD, S(CH_UP), MF_REQUEST, on_chunk },
 };
 
 static struct {
@@ -385,8 +380,8 @@ authd_users_fetch(void)
 	if (authd.fetch_id != 0)
 		return;		/* its answer serves all who wait */
 	if (authd.chan != NULL)
-		authd.fetch_id = chan_call(authd.chan, FETCH_MS, on_fetch_result,
-		    NULL);
+		authd.fetch_id =
+		    chan_call(authd.chan, FETCH_MS, on_fetch_result, NULL);
 	if (authd.fetch_id == 0) {
 		control_users(NULL, 0);
 		return;

@@ -46,8 +46,7 @@ static void	muxd_unused(void *);
 
 static const struct dispatch parent_table[] = {
 	PROC_ROWS
-	{ IMSG_GIVE, R_PARENT, S_ANY, MF_FD | MF_ONCE, 29,
-	    17 + 3 * 4 + ADDR_SIZE + ACCEPT_SIZE + GIVE_BYTES_MAX, on_give },
+	{ IMSG_GIVE, R_PARENT, S_ANY, MF_ONCE, on_give },
 };
 
 static const struct proc_ops ops = {

@@ -18,25 +18,17 @@ static void	authd_closed(struct chan *, int, const char *);
 
 static const struct dispatch	table[] = {
 	/* type              from     states flags        min  max  handler */
-	{ IMSG_ADMITTED,     R_AUTHD, S_ANY, MF_ANSWER,   26,
-	    ANSWER_MAX, NULL },
-	{ IMSG_GRANTED,      R_AUTHD, S_ANY, MF_ANSWER,   34,
-	    ANSWER_MAX + UUID_SIZE + NAME_SIZE, NULL },
-	{ IMSG_STREAM_OPENED, R_AUTHD, S_ANY, MF_ANSWER | MF_FD, 14,
-	    ANSWER_MAX, NULL },
-	{ IMSG_STREAM_REFUSED, R_AUTHD, S_ANY, MF_ANSWER, 14,
-	    ANSWER_MAX, NULL },
-	{ IMSG_API_RESULT,   R_AUTHD, S_ANY, MF_ANSWER,   10,
-	    ANSWER_MAX, NULL },
-	{ IMSG_API_CHUNK,    R_AUTHD, S_ANY, MF_REQUEST,  5,
-	    CHUNK_MAX + 4, api_on_chunk },
-	{ IMSG_SERVICES_BEGIN, R_AUTHD, S_ANY, 0, 12, 12 + UUID_SIZE,
-	    session_on_begin },
-	{ IMSG_SERVICE,      R_AUTHD, S_ANY, 0, 33, 8192, session_on_service },
-	{ IMSG_SERVICES_END, R_AUTHD, S_ANY, 0, 0, 0, session_on_end },
-	{ IMSG_GRANT_END,    R_AUTHD, S_ANY, 0, 9, 9, grant_on_end },
-	{ IMSG_IDLE_DROP,    R_AUTHD, S_ANY, MF_REQUEST, 5, 4 + UUID_SIZE,
-	    upstream_on_idle_drop },
+	{ IMSG_ADMITTED, R_AUTHD, S_ANY, MF_ANSWER, NULL },
+	{ IMSG_GRANTED, R_AUTHD, S_ANY, MF_ANSWER, NULL },
+	{ IMSG_STREAM_OPENED, R_AUTHD, S_ANY, MF_ANSWER, NULL },
+	{ IMSG_STREAM_REFUSED, R_AUTHD, S_ANY, MF_ANSWER, NULL },
+	{ IMSG_API_RESULT, R_AUTHD, S_ANY, MF_ANSWER, NULL },
+	{ IMSG_API_CHUNK, R_AUTHD, S_ANY, MF_REQUEST, api_on_chunk },
+	{ IMSG_SERVICES_BEGIN, R_AUTHD, S_ANY, 0, session_on_begin },
+	{ IMSG_SERVICE, R_AUTHD, S_ANY, 0, session_on_service },
+	{ IMSG_SERVICES_END, R_AUTHD, S_ANY, 0, session_on_end },
+	{ IMSG_GRANT_END, R_AUTHD, S_ANY, 0, grant_on_end },
+	{ IMSG_IDLE_DROP, R_AUTHD, S_ANY, MF_REQUEST, upstream_on_idle_drop },
 };
 
 static struct chan	*authd;

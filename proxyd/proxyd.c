@@ -43,10 +43,8 @@ static void	after_turn(void);
 static const struct dispatch	table[] = {
 	PROC_ROWS
 	/* type            from      states flags       min max   handler */
-	{ IMSG_RELOAD,     R_PARENT, S_ANY, MF_REQUEST, 4, CHUNK_MAX + 4,
-	    on_reload },
-	{ IMSG_RELOAD_SWAP, R_PARENT, S_ANY, 0,         0, 0,
-	    on_reload_swap },
+	{ IMSG_RELOAD, R_PARENT, S_ANY, MF_REQUEST, on_reload },
+	{ IMSG_RELOAD_SWAP, R_PARENT, S_ANY, 0, on_reload_swap },
 };
 
 static struct {

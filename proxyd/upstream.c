@@ -73,10 +73,9 @@ upstream_opened(struct chan *ch, struct imsg *m, void *arg)
 	struct conn	*c = arg;
 	struct grant	*g = c->opening;
 	struct upstream	*st;
-	char		 message[MESSAGE_SIZE];
-	uint64_t	 id;
-	uint16_t	 status;
 	int		 fd;
+	struct msg_stream_opened	 yes;
+	struct msg_stream_refused	 no;
 
 	(void)ch;
 	c->call = 0;
@@ -86,20 +85,16 @@ upstream_opened(struct chan *ch, struct imsg *m, void *arg)
 		answer_later(c, 503, "service temporarily unavailable", 1);
 		return (0);
 	}
-	if ((m->type != IMSG_STREAM_OPENED && m->type != IMSG_STREAM_REFUSED) ||
-	    m_get_u16(m, &status) == -1 ||
-	    m_get_str(m, message, sizeof(message)) == -1 ||
-	    m_get_u64(m, &id) == -1 || m_end(m) == -1 ||
-	    (status == 0) != (m->type == IMSG_STREAM_OPENED)) {
+	if (get_stream_refused(m, &no) == 0 && no.status != 0) {
+		grant_unref(g);
+		answer_later(c, no.status, no.message, no.status == 429 ||
+		    no.status == 503 ? 1 : 0);
+		return (0);
+	}
+	if (get_stream_opened(m, &yes) == -1) {
 		grant_unref(g);
 		answer_later(c, 503, "service temporarily unavailable", 1);
 		return (-1);
-	}
-	if (status != 0) {
-		grant_unref(g);
-		answer_later(c, status, message, status == 429 ||
-		    status == 503 ? 1 : 0);
-		return (0);
 	}
 	fd = m_take_fd(m);
 	st = upstream_new(g, c->service, fd);

@@ -36,9 +36,8 @@ static int	on_done(struct chan *, struct imsg *);
 #define R_DAEMON	ROLE_BIT(ROLE_CONTROL)
 
 static const struct dispatch	table[] = {
-	{ IMSG_CTL_ROW, R_DAEMON, S_ANY, MF_REQUEST, 1, IMSG_MAX - IMSG_HDR,
-	    on_row },
-	{ IMSG_CTL_DONE, R_DAEMON, S_ANY, 0, 6, IMSG_MAX - IMSG_HDR, on_done },
+	{ IMSG_CTL_ROW, R_DAEMON, S_ANY, MF_REQUEST, on_row },
+	{ IMSG_CTL_DONE, R_DAEMON, S_ANY, 0, on_done },
 };
 
 static struct {

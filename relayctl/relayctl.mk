@@ -2,5 +2,5 @@
 
 relayctl_OBJS =	relayctl/relayctl.o relayctl/cmd.o relayctl/output.o \
 		common/imsg/chan.o common/base/clock.o common/base/compat.o common/proc/conf.o \
-		common/imsg/imsg.o common/base/log.o common/imsg/msg.o
+		$(imsg_PURE_OBJS) common/base/log.o
 relayctl_LIBS =	$(EVENT_LIBS) $(CJSON_LIBS)

@@ -26,19 +26,14 @@ static int	on_offence(struct chan *, struct imsg *);
 
 const struct dispatch	parent_table[] = {
 	/* type, from, states, flags, min, max, handler */
-	{ IMSG_READY, R_ALL, S(CHILD_STARTING) | S(CHILD_STOPPING), MF_ONCE,
-	    4, 4, on_ready },
-	{ IMSG_GIVE, R_PROXYD, ST_UP, MF_FD, 29,
-	    29 + ADDR_SIZE + ACCEPT_SIZE + GIVE_BYTES_MAX, on_give },
-	{ IMSG_BOUND, R_AUTHD, ST_UP, 0, 24, 24 + ID_SIZE + UUID_SIZE,
-	    on_bound },
-	{ IMSG_OFFENCE, R_AUTHD, ST_UP, 0, 12, 12 + MESSAGE_SIZE, on_offence },
-	{ IMSG_CTL, R_CONTROL, ST_UP, MF_REQUEST, 7, IMSG_MAX - IMSG_HDR,
-	    ctl_request },
-	{ IMSG_RELOAD_SAID, R_CONTROL | R_AUTHD | R_PROXYD, ST_UP, MF_ANSWER,
-	    5, 5 + MESSAGE_SIZE, NULL },
+	{ IMSG_READY, R_ALL, S(CHILD_STARTING) | S(CHILD_STOPPING), MF_ONCE, on_ready },
+	{ IMSG_GIVE, R_PROXYD, ST_UP, 0, on_give },
+	{ IMSG_BOUND, R_AUTHD, ST_UP, 0, on_bound },
+	{ IMSG_OFFENCE, R_AUTHD, ST_UP, 0, on_offence },
+	{ IMSG_CTL, R_CONTROL, ST_UP, MF_REQUEST, ctl_request },
+	{ IMSG_RELOAD_SAID, R_CONTROL | R_AUTHD | R_PROXYD, ST_UP, MF_ANSWER, NULL },
 #ifdef RELAYD_TESTING
-	{ IMSG_TRIED, R_ALL, ST_UP, MF_ANSWER, 4, 4, NULL },
+	{ IMSG_TRIED, R_ALL, ST_UP, MF_ANSWER, NULL },
 #endif
 };
 const size_t	parent_rows = sizeof(parent_table) / sizeof(parent_table[0]);

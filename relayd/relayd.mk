@@ -10,7 +10,7 @@ relayd_OBJS =	relayd/relayd.o relayd/parent.o relayd/child.o \
 		relayd/ctl_parent.o relayd/users.o relayd/files.o \
 		relayd/limits.o $(cfg_OBJS) \
 		common/imsg/chan.o common/base/clock.o common/base/compat_spawn.o \
-		common/imsg/imsg.o common/base/log.o common/imsg/msg.o
+		$(imsg_PURE_OBJS) common/base/log.o
 relayd_LIBS = $(EVENT_LIBS) $(SODIUM_LIBS)
 
 # Generated before anything that includes its tokens.

@@ -42,16 +42,13 @@ static void	say_ended(void);
 
 static const struct dispatch	parent_table[] = {
 	PROC_ROWS
-	{ IMSG_GIVE, R_PARENT, S(ST_EMPTY), MF_FD | MF_ONCE, 25,
-	    GIVE_BYTES_MAX + 256, give },
+	{ IMSG_GIVE, R_PARENT, S(ST_EMPTY), MF_ONCE, give },
 };
 
 static const struct dispatch	authd_table[] = {
-	{ IMSG_TERM_STREAM, R_AUTHD, S_ANY, MF_FD | MF_ONCE, 16, 64,
-	    term_stream },
-	{ IMSG_TERM_REFUSE, R_AUTHD, S_ANY, MF_ONCE, 6, MESSAGE_SIZE + 8,
-	    term_refuse },
-	{ IMSG_CLOSE, R_AUTHD, S_ANY, 0, 6, MESSAGE_SIZE + 8, term_close },
+	{ IMSG_TERM_STREAM, R_AUTHD, S_ANY, MF_ONCE, term_stream },
+	{ IMSG_TERM_REFUSE, R_AUTHD, S_ANY, MF_ONCE, term_refuse },
+	{ IMSG_CLOSE, R_AUTHD, S_ANY, 0, term_close },
 };
 
 static const struct proc_ops	ops = {
@@ -105,7 +102,8 @@ say_no(int status, const char *message)
 {
 	if (termd.early_status == 0) {
 		termd.early_status = status;
-		strlcpy(termd.early_message, message, sizeof(termd.early_message));
+		strlcpy(
+		    termd.early_message, message, sizeof(termd.early_message));
 	}
 	if (termd.state == ST_WAIT)
 		terminal_refuse(termd.early_status, termd.early_message);

@@ -103,11 +103,8 @@ stream_answer_no(const struct asker *asker, int status, const char *message)
 		chan_end(c);
 		return;
 	}
-	chan_begin(c, IMSG_STREAM_REFUSED, asker->id, -1);
-	chan_add_u16(c, (uint16_t)status);
-	chan_add_str(c, message);
-	chan_add_u64(c, 0);
-	chan_end(c);
+	(void)say_stream_refused(c, asker->id, -1, &(struct msg_stream_refused){
+	    .status = (uint16_t)status, .message = message });
 }
 
 static void
@@ -363,7 +360,7 @@ stream_to_mux(struct stream *st, int fd)
 	uint8_t		 tag[TAG_SIZE];
 
 	stream_tag(st, tag);
-	chan_begin(c, IMSG_STREAM_OPEN, 0, fd);
+	chan_begin(c, IMSG_STREAM_BRIDGE, 0, fd);
 	chan_add_u64(c, st->id);
 	chan_add_str(c, st->service);
 	chan_add_blob(c, tag, sizeof(tag));
@@ -374,17 +371,14 @@ static void
 stream_to_asker(struct stream *st, struct chan *c, int fd)
 {
 	if (st->terminal != 0) {
-		chan_begin(c, IMSG_TERM_STREAM, 0, fd);
-		chan_add_u64(c, st->id);
-		chan_add_str(c, st->tunnel->session->row.id);
-		chan_add_u32(c, (uint32_t)proc_conf()->terminal_idle);
+		(void)say_term_stream(c, 0, fd, &(struct msg_term_stream){
+		    .stream = st->id,
+		    .session = st->tunnel->session->row.id,
+		    .idle_s = (uint32_t)proc_conf()->terminal_idle });
 	} else {
-		chan_begin(c, IMSG_STREAM_OPENED, st->asker.id, fd);
-		chan_add_u16(c, 0);
-		chan_add_str(c, "");
-		chan_add_u64(c, st->id);
+		(void)say_stream_opened(c, st->asker.id, fd,
+		    &(struct msg_stream_opened){ .stream = st->id });
 	}
-	chan_end(c);
 }
 
 /*

@@ -24,10 +24,6 @@
 #define SETTLE_MS	10000	/* for kept workers to tell what they have */
 #define CLOSE_OVER	4000
 
-/* Bytes of a string field, shortest and longest. */
-#define SMIN		4
-#define SMAX(size)	(4 + (size) - 1)
-
 #define MUXD		ROLE_BIT(ROLE_MUXD)
 #define TERMD		ROLE_BIT(ROLE_TERMD)
 #define PROXYD		ROLE_BIT(ROLE_PROXYD)
@@ -44,61 +40,31 @@ static int	on_stats(struct chan *, struct imsg *);
  */
 const struct dispatch	peer_table[] = {
 /* type			from	states	    flags	min	max  handler */
-{ IMSG_LOGIN,		MUXD,	S(P_NEW),   MF_REQUEST | MF_ONCE,
-    8 + 5 * SMIN, 8 + SMAX(SYSKEY_SIZE) + SMAX(SECRET_SIZE) +
-    SMAX(NODE_SIZE) + SMAX(HEX64_SIZE) + SMAX(ADDR_SIZE), login_on_login },
-{ IMSG_UP,		MUXD,	S(P_BOUND) | S(P_CLOSING), MF_ONCE, 0, 0,
-    login_on_up },
-{ IMSG_SERVICES_BEGIN,	MUXD,	TUNNEL | S(P_AGAIN), 0, 8 + SMIN,
-    8 + SMAX(UUID_SIZE), services_on_begin },
-{ IMSG_SERVICE,		MUXD,	TUNNEL | S(P_AGAIN), 0, 8 * SMIN + 1,
-    SMAX(SERVICE_SIZE) + SMAX(TARGET_SIZE) + SMAX(HOST_SIZE) + 1 +
-    SMAX(LABEL_SIZE) + 2 * SMAX(PATH_SIZE) + 2 * SMAX(MODULE_SIZE),
-    services_on_service },
-{ IMSG_SERVICES_END,	MUXD,	TUNNEL | S(P_AGAIN), 0, 0, 0,
-    services_on_end },
-{ IMSG_REPORT_BEGIN,	MUXD,	TUNNEL,	    0,		5,	5,
-    report_on_begin },
-{ IMSG_REPORT_CHUNK,	MUXD,	TUNNEL,	    0,		5, 4 + CHUNK_MAX,
-    report_on_chunk },
-{ IMSG_REPORT_END,	MUXD,	TUNNEL,	    0,		0,	0,
-    report_on_end },
-{ IMSG_USERS_FETCH,	MUXD,	TUNNEL,	    MF_REQUEST,	0,	0,
-    report_on_users_fetch },
-{ IMSG_CREDIT_ASK,	MUXD,	HELLO,	    MF_REQUEST,	4,	4,
-    credit_on_ask },
-{ IMSG_CREDIT_BACK,	MUXD,	HELLO,	    0,		4,	4,
-    credit_on_back },
-{ IMSG_TUNNEL_STATS,	MUXD,	HELLO,	    0,		24,	24,
-    on_stats },
-{ IMSG_STREAM_END,	MUXD,	HELLO,	    0,		25,	25,
-    stream_on_end },
-{ IMSG_ALIVE,		MUXD,	HELLO | S(P_AGAIN), MF_ANSWER, 1, 1, NULL },
-{ IMSG_ANNOUNCE,	MUXD | TERMD, RETURN, MF_ONCE,	5,	5,
-    stream_on_announce },
-{ IMSG_ANNOUNCE_STREAM,	MUXD | TERMD, RETURN, 0,
-    28 + SMIN, 28 + SMAX(SERVICE_SIZE) + STREAM_TAG_MAX,
-    stream_on_announce_stream },
-{ IMSG_ANNOUNCE_END,	MUXD | TERMD, RETURN, MF_ONCE,	0,	0,
-    stream_on_announce_end },
-{ IMSG_TERM_END,	TERMD,	S(P_READY) | S(P_AGAIN), MF_ONCE, 1 + SMIN,
-    1 + SMAX(MESSAGE_SIZE), stream_on_term_end },
-{ IMSG_ADMIT,		PROXYD,	S(P_READY), MF_REQUEST, 1 + 4 * SMIN,
-    1 + SMAX(ADDR_SIZE) + SMAX(UUID_SIZE) + SMAX(TICKET_SIZE) +
-    SMAX(HOST_SIZE), admit_on_admit },
-{ IMSG_GRANT,		PROXYD,	S(P_READY), MF_REQUEST, 3 * SMIN,
-    SMAX(TOKEN_SIZE) + SMAX(SLUG_SIZE) + SMAX(ADDR_SIZE), grant_on_grant },
-{ IMSG_GRANT_DROP,	PROXYD,	S(P_READY), 0,		8,	8,
-    grant_on_drop },
-{ IMSG_STREAM_OPEN,	PROXYD,	S(P_READY), MF_REQUEST, 8 + SMIN,
-    8 + SMAX(SERVICE_SIZE), stream_on_open },
-{ IMSG_IDLE_DROPPED,	PROXYD,	S(P_READY), MF_ANSWER,	4,	4,  NULL },
-{ IMSG_API,		PROXYD,	S(P_READY), MF_REQUEST,
-    14 + 6 * SMIN, 14 + SMAX(TOKEN_SIZE) + SMAX(ADDR_SIZE) +
-    SMAX(UUID_SIZE) + SMAX(SERVICE_SIZE) + SMAX(WORD_SIZE) + SMAX(ID_SIZE),
-    api_on_api },
-{ IMSG_CTL,		CONTROL, S(P_READY), MF_REQUEST, 7,
-    7 + CTL_ARGS_MAX * SMAX(CTL_WORD_SIZE), ctl_on_ctl },
+{ IMSG_LOGIN, MUXD, S(P_NEW), MF_REQUEST | MF_ONCE, login_on_login },
+{ IMSG_UP, MUXD, S(P_BOUND) | S(P_CLOSING), MF_ONCE, login_on_up },
+{ IMSG_SERVICES_BEGIN, MUXD, TUNNEL | S(P_AGAIN), 0, services_on_begin },
+{ IMSG_SERVICE, MUXD, TUNNEL | S(P_AGAIN), 0, services_on_service },
+{ IMSG_SERVICES_END, MUXD, TUNNEL | S(P_AGAIN), 0, services_on_end },
+{ IMSG_REPORT_BEGIN, MUXD, TUNNEL, 0, report_on_begin },
+{ IMSG_REPORT_CHUNK, MUXD, TUNNEL, 0, report_on_chunk },
+{ IMSG_REPORT_END, MUXD, TUNNEL, 0, report_on_end },
+{ IMSG_USERS_FETCH, MUXD, TUNNEL, MF_REQUEST, report_on_users_fetch },
+{ IMSG_CREDIT_ASK, MUXD, HELLO, MF_REQUEST, credit_on_ask },
+{ IMSG_CREDIT_BACK, MUXD, HELLO, 0, credit_on_back },
+{ IMSG_TUNNEL_STATS, MUXD, HELLO, 0, on_stats },
+{ IMSG_STREAM_END, MUXD, HELLO, 0, stream_on_end },
+{ IMSG_ALIVE, MUXD, HELLO | S(P_AGAIN), MF_ANSWER, NULL },
+{ IMSG_ANNOUNCE, MUXD | TERMD, RETURN, MF_ONCE, stream_on_announce },
+{ IMSG_ANNOUNCE_STREAM, MUXD | TERMD, RETURN, 0, stream_on_announce_stream },
+{ IMSG_ANNOUNCE_END, MUXD | TERMD, RETURN, MF_ONCE, stream_on_announce_end },
+{ IMSG_TERM_END, TERMD, S(P_READY) | S(P_AGAIN), MF_ONCE, stream_on_term_end },
+{ IMSG_ADMIT, PROXYD, S(P_READY), MF_REQUEST, admit_on_admit },
+{ IMSG_GRANT, PROXYD, S(P_READY), MF_REQUEST, grant_on_grant },
+{ IMSG_GRANT_DROP, PROXYD, S(P_READY), 0, grant_on_drop },
+{ IMSG_STREAM_OPEN, PROXYD, S(P_READY), MF_REQUEST, stream_on_open },
+{ IMSG_IDLE_DROPPED, PROXYD, S(P_READY), MF_ANSWER, NULL },
+{ IMSG_API, PROXYD, S(P_READY), MF_REQUEST, api_on_api },
+{ IMSG_CTL, CONTROL, S(P_READY), MF_REQUEST, ctl_on_ctl },
 };
 const size_t	peer_rows = sizeof(peer_table) / sizeof(peer_table[0]);
 

@@ -79,8 +79,11 @@ struct chan *
 chan_new(struct event_base *base, int fd, int role,
     const struct dispatch *table, size_t rows, chan_closed_fn closed, void *arg)
 {
+	const char	*wrong;
 	struct chan	*c;
 
+	if ((wrong = imsg_table(table, rows)) != NULL)
+		fatalx("messages from %s: %s", role_name(role), wrong);
 	if ((c = calloc(1, sizeof(*c))) == NULL) {
 		close(fd);
 		return (NULL);
@@ -496,15 +499,14 @@ void
 chan_add_str(struct chan *c, const char *s)
 {
 	chan_add_blob(c, s, strlen(s));
+	chan_add_u8(c, 0);
 }
 
-int
-chan_end(struct chan *c)
+/* Take a packet and send it, now or when it is its turn. */
+static int
+chan_enqueue(struct chan *c, struct packet *p)
 {
-	struct packet	*p = c->building;
-
-	c->building = NULL;
-	if (c->build_failed || c->is_closed || c->doom != NULL) {
+	if (c->is_closed || c->doom != NULL) {
 		packet_free(p);
 		return (-1);
 	}
@@ -518,6 +520,43 @@ chan_end(struct chan *c)
 	if (!c->corked && TAILQ_FIRST(&c->queue) == p)
 		return (chan_send_some(c));
 	return (0);
+}
+
+int
+chan_say(struct chan *c, uint32_t type, uint32_t id, int fd, const void *m)
+{
+	struct packet	*p = NULL;
+	long		 n = msg_put(type, m, NULL, 0);
+	size_t		 len = IMSG_HDR + (size_t)n;
+
+	if (n == -1)
+		log_warnx("%s to %s: a field crosses its limit",
+		    imsg_name(type), role_name(c->role));
+	else
+		p = malloc(sizeof(*p) + len);
+	if (p == NULL) {
+		imsg_drop_fd(fd);
+		return (-1);
+	}
+	p->len = p->cap = len;
+	p->fd = fd;
+	memcpy(p->data, &type, 4);
+	memcpy(p->data + 4, &id, 4);
+	(void)msg_put(type, m, p->data + IMSG_HDR, (size_t)n);
+	return (chan_enqueue(c, p));
+}
+
+int
+chan_end(struct chan *c)
+{
+	struct packet	*p = c->building;
+
+	c->building = NULL;
+	if (c->build_failed) {
+		packet_free(p);
+		return (-1);
+	}
+	return (chan_enqueue(c, p));
 }
 
 /* Gone, or never to go. */

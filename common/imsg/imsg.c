@@ -154,16 +154,16 @@ imsg_parse(struct imsg *m, const uint8_t *buf, size_t len, const char **reason)
 }
 
 static const char *
-check_fd(const struct imsg *m, const struct dispatch *d)
+check_fd(const struct imsg *m, enum msg_carries carries)
 {
 	int		type;
 	socklen_t	len = sizeof(type);
 
-	if (!(d->flags & (MF_FD | MF_FILE)))
+	if (carries == CARRIES_NOTHING)
 		return (m->fd == -1 ? NULL : "surplus descriptor");
 	if (m->fd == -1)
 		return ("missing descriptor");
-	if ((d->flags & MF_FD) && getsockopt(m->fd, SOL_SOCKET, SO_TYPE,
+	if (carries == CARRIES_SOCKET && getsockopt(m->fd, SOL_SOCKET, SO_TYPE,
 	    &type, &len) == -1)
 		return ("descriptor is not a socket");
 	return (NULL);
@@ -172,19 +172,20 @@ check_fd(const struct imsg *m, const struct dispatch *d)
 static const char *
 check_row(const struct imsg *m, const struct dispatch *d, int role, int state)
 {
-	size_t	len = (size_t)(m->end - m->p);
+	const struct msg_info	*info = msg_info(d->type);
+	size_t			 len = (size_t)(m->end - m->p);
 
 	if (!(d->roles & ROLE_BIT(role)))
 		return ("not for this role to send");
 	if (!(d->states & S(state)))
 		return ("not in this state");
-	if (len < d->min)
+	if (len < info->min)
 		return ("too short");
-	if (len > d->max)
+	if (len > info->max)
 		return ("too long");
 	if ((d->flags & (MF_REQUEST | MF_ANSWER)) && m->id == 0)
 		return ("no request id");
-	return (check_fd(m, d));
+	return (check_fd(m, info->carries));
 }
 
 const struct dispatch *
@@ -200,7 +201,7 @@ imsg_check(const struct imsg *m, const struct dispatch *table, size_t rows,
 		*reason = check_row(m, &table[i], role, state);
 		if (*reason != NULL)
 			continue;	/* another row may allow it */
-		if ((table[i].flags & MF_ONCE) && seen != NULL && i < 64) {
+		if ((table[i].flags & MF_ONCE) && seen != NULL) {
 			if (*seen & (1ULL << i)) {
 				*reason = "sent twice";
 				return (NULL);
@@ -208,6 +209,27 @@ imsg_check(const struct imsg *m, const struct dispatch *table, size_t rows,
 			*seen |= 1ULL << i;
 		}
 		return (&table[i]);
+	}
+	return (NULL);
+}
+
+const char *
+imsg_table(const struct dispatch *table, size_t rows)
+{
+	size_t	i, j;
+
+	if (rows > ROWS_MAX)
+		return ("more rows than MF_ONCE has bits for");
+	for (i = 0; i < rows; i++) {
+		if (msg_info(table[i].type) == NULL)
+			return ("a row without a type");
+		if ((table[i].fn == NULL) != !!(table[i].flags & MF_ANSWER))
+			return ("a handler on an answer, or none");
+		for (j = 0; j < i; j++)
+			if (table[j].type == table[i].type &&
+			    (table[j].roles & table[i].roles) &&
+			    (table[j].states & table[i].states))
+				return ("two rows for one message");
 	}
 	return (NULL);
 }
@@ -266,7 +288,7 @@ m_get_str(struct imsg *m, char *dst, size_t size)
 	size_t		 len;
 
 	if (size == 0 || m_get_blob(m, &p, &len, size - 1) == -1 ||
-	    memchr(p, '\0', len) != NULL)
+	    memchr(p, '\0', len) != NULL || m->p == m->end || *m->p++ != 0)
 		return (-1);
 	memcpy(dst, p, len);
 	dst[len] = '\0';

@@ -39,15 +39,15 @@ struct imsg {
 
 /*
  * One row of a channel's constant dispatch table: which role may send which
- * type in which states of the receiver's view of it, how long it may be, and
- * whether it carries a descriptor. What is not in the table is an offence.
+ * type in which states of the receiver's view of it. How long it may be and
+ * what descriptor it carries says msg.def. What is not in the table is an
+ * offence.
  */
 struct dispatch {
 	uint32_t	type;
 	uint32_t	roles;		/* ROLE_BIT() of the senders */
 	uint32_t	states;		/* S() of the channel's states */
 	uint32_t	flags;		/* MF_* */
-	uint32_t	min, max;	/* payload bytes, header not counted */
 	/*
 	 * 0, or -1: malformed, the sender has to go. May free the channel, and
 	 * then must return 0.
@@ -57,11 +57,10 @@ struct dispatch {
 
 #define S(state)	(1U << (state))
 #define S_ANY		0xffffffffU
-#define MF_FD		0x01	/* exactly one socket descriptor, or an offence */
-#define MF_FILE		0x02	/* exactly one descriptor of any kind */
-#define MF_REQUEST	0x04	/* id must not be 0 */
-#define MF_ANSWER	0x08	/* id names one of our calls; fn is NULL */
-#define MF_ONCE		0x10	/* a second one is an offence */
+#define MF_REQUEST	0x01	/* id must not be 0 */
+#define MF_ANSWER	0x02	/* id names one of our calls; fn is NULL */
+#define MF_ONCE		0x04	/* a second one is an offence */
+#define ROWS_MAX	64	/* rows of a table */
 
 /*
  * Called once when the channel has ended: `offence` tells a clean end (0) from
@@ -162,14 +161,18 @@ int	m_end(const struct imsg *);
  * The pure half, for tests and the start-up code. imsg_parse reads a header
  * from `len` bytes of one packet into `m` (fd is set by the caller): 0, or -1
  * with *reason set. imsg_check tests a parsed message against a table for a
- * sender's role and state; `seen` has a bit per row for MF_ONCE (rows beyond
- * 64 may not use it) and may be NULL. Returns the row, or NULL with *reason.
+ * sender's role and state; `seen` has a bit per row for MF_ONCE and may be
+ * NULL. Returns the row, or NULL with *reason. imsg_table says what is wrong
+ * with a table itself, NULL when nothing is: chan_new() does not start with a
+ * wrong one.
  */
 int	imsg_parse(struct imsg *m, const uint8_t *buf, size_t len,
 	    const char **reason);
 const struct dispatch	*imsg_check(const struct imsg *m,
 	    const struct dispatch *table, size_t rows, int role, int state,
 	    uint64_t *seen, const char **reason);
+
+const char	*imsg_table(const struct dispatch *table, size_t rows);
 
 /*
  * Receive one packet with at most one descriptor into buf (IMSG_MAX bytes).

@@ -2,15 +2,17 @@
 #ifndef MSG_H
 #define MSG_H
 
+#include <stddef.h>
 #include <stdint.h>
 
+#include "wire.h"
+
+struct chan;
+struct imsg;
+
 /*
- * Who says what: every message between relayd's processes, declared once. The
- * enum, the printable names and the tests' walk over the dispatch tables come
- * from the one list below. Layouts are written as in `u16 status, str message`;
- * u8 to u64 are integers, str a counted string (its limit with NUL is a *_SIZE
- * constant here), blob counted bytes. "-> NAME" names the answer, which carries
- * the request's id.
+ * The words of the messages between relayd's processes, and the messages
+ * themselves as C: all of that is made from the one list in msg.def.
  */
 
 enum role {
@@ -133,176 +135,131 @@ enum try_call {
 #define SB_RLIMIT	0x20
 #define SB_NODUMP	0x40
 
-#define IMSG_LIST(X)							\
-	/* parent <-> every child, at start and later */		\
-	/* blob of conf_pack() for the role */				\
-	X(CONF)								\
-	/* authd, proxyd: u32 flags (LISTEN_*), str address; fd */	\
-	X(LISTENER)							\
-	/* authd: u8 kind (KEY_*); an open file */			\
-	X(KEYFILE)							\
-	/* u32 uid, u32 gid, str root ("" none), u8 verbose: begin */	\
-	X(START)							\
-	/* child: u32 SB_* layers applied, ready to serve */		\
-	X(READY)							\
-	/* every child but authd: fd, the way to (a new) authd */	\
-	X(CHANNEL)							\
-	/* orderly stop: proxyd finishes, muxd and termd say 1001 */	\
-	X(STOP)								\
-	/* u8 verbose */						\
-	X(LOGLEVEL)							\
-	/* test builds: u64 ms forward */				\
-	X(CLOCK)							\
-	/* test builds: u8 TRY_* -> TRIED: i32 errno as u32, 0: it worked */ \
-	X(TRY)								\
-	X(TRIED)							\
-	/* blob of conf_pack(): is it good? -> RELOAD_SAID */		\
-	X(RELOAD)							\
-	/* u8 yes, str why not */					\
-	X(RELOAD_SAID)							\
-	/* use what RELOAD said */					\
-	X(RELOAD_SWAP)							\
-									\
-	/* connections on their way */					\
-	/* proxyd->authd: u8 class, str addr, str session, str ticket,	\
-	   str origin -> ADMITTED */					\
-	X(ADMIT)							\
-	/* u16 status (0: yes), u32 retry_after_s, str message,		\
-	   u64 nonce, u64 instance (0: start one) */			\
-	X(ADMITTED)							\
-	/* proxyd->parent->worker: u8 class, u64 nonce, u64 instance,	\
-	   str addr, str accept, blob bytes; fd */			\
-	X(GIVE)								\
-	/* parent->authd: u64 nonce, u64 instance, u8 role, u8 bound,	\
-	   str system, str session, u64 generation; fd. bound only	\
-	   after a new authd has started */				\
-	X(SPAWNED)							\
-	/* parent->authd, after a start: no more SPAWNED of old workers */ \
-	X(SPAWNED_ALL)							\
-	/* authd->parent: u64 instance, str system, str session,	\
-	   u64 generation */						\
-	X(BOUND)							\
-	/* authd->parent: u64 instance, str reason: end that child */	\
-	X(OFFENCE)							\
-									\
-	/* a tunnel */							\
-	/* muxd->authd: u64 nonce, str key, str secret, str node,	\
-	   str reconnect_token, str addr -> LOGIN_RESULT */		\
-	X(LOGIN)							\
-	/* u16 status (0: yes), u32 retry_after_s, str message,		\
-	   str session, str reconnect_token, str system_id */		\
-	X(LOGIN_RESULT)							\
-	/* muxd->authd: yamux runs */					\
-	X(UP)								\
-	/* muxd->authd, authd->proxyd: u32 version, u32 count,		\
-	   str session ("" from muxd) */				\
-	X(SERVICES_BEGIN)						\
-	/* str name, str target, str host, u8 tls, str label, str path,	\
-	   str path_prefix, str module_id, str node_id */		\
-	X(SERVICE)							\
-	/* count of SERVICE has come: the table counts from now on */	\
-	X(SERVICES_END)							\
-	/* muxd->authd: u8 kind (REPORT_*), u32 total */		\
-	X(REPORT_BEGIN)							\
-	/* blob */							\
-	X(REPORT_CHUNK)							\
-	X(REPORT_END)							\
-	/* muxd->authd -> USERS_BEGIN, CHUNK.., END as an API_RESULT */	\
-	X(USERS_FETCH)							\
-	/* muxd->authd: u32 MiB wanted -> CREDIT: u32 MiB given */	\
-	X(CREDIT_ASK)							\
-	X(CREDIT)							\
-	/* muxd->authd: u32 MiB given back */				\
-	X(CREDIT_BACK)							\
-	/* muxd->authd, on change, at most every 15 s: u64 bytes_in,	\
-	   u64 bytes_out, u32 rtt_us, u32 streams */			\
-	X(TUNNEL_STATS)							\
-	/* authd->muxd -> ALIVE: u8 alive */				\
-	X(PROBE)							\
-	X(ALIVE)							\
-	/* authd->muxd, termd: u16 close code, str reason */		\
-	X(CLOSE)							\
-	/* muxd->authd on a new channel: u8 up, u32 streams */		\
-	X(ANNOUNCE)							\
-	/* u64 stream, str service, u64 in, u64 out, blob tag */	\
-	X(ANNOUNCE_STREAM)						\
-	X(ANNOUNCE_END)							\
-									\
-	/* grants and streams */					\
-	/* proxyd->authd: str token, str slug, str addr -> GRANTED; the	\
-	   session's SERVICES_* come before the answer */		\
-	X(GRANT)							\
-	/* u16 status (0: yes), str message, u64 grant, str session,	\
-	   str operator, u64 expires (wall, s), u32 idle_max */		\
-	X(GRANTED)							\
-	/* authd->proxyd: u64 grant, u8 END_* */			\
-	X(GRANT_END)							\
-	/* proxyd->authd: u64 grant: not used any more */		\
-	X(GRANT_DROP)							\
-	/* proxyd->authd: u64 grant, str service -> STREAM_OPENED;	\
-	   authd->muxd: u64 stream, str service, blob tag; fd */	\
-	X(STREAM_OPEN)							\
-	/* u16 status (0: yes), str message, u64 stream; fd */		\
-	X(STREAM_OPENED)						\
-	/* the same without a descriptor: refused */			\
-	X(STREAM_REFUSED)						\
-	/* muxd->authd: u64 stream, u8 END_*, u64 in, u64 out */	\
-	X(STREAM_END)							\
-	/* authd->muxd: u64 stream, u8 END_* */				\
-	X(STREAM_KILL)							\
-	/* authd->proxyd: str session -> IDLE_DROPPED: u32 streams */	\
-	X(IDLE_DROP)							\
-	X(IDLE_DROPPED)							\
-									\
-	/* a terminal */						\
-	/* authd->termd: u64 stream, str session, u32 idle_s; fd */	\
-	X(TERM_STREAM)							\
-	/* authd->termd: u16 status, str message: answer before 101 */	\
-	X(TERM_REFUSE)							\
-	/* termd->authd: u8 END_*, str text */				\
-	X(TERM_END)							\
-									\
-	/* the operator API */						\
-	/* proxyd->authd: u8 op, str token, str addr, str session,	\
-	   str service, u32 page, u32 page_size, str sort_by,		\
-	   u8 descending, u32 status mask (1 << enum session_status,	\
-	   0: any), str system_id					\
-	   -> API_RESULT, API_CHUNK.. */				\
-	X(API)								\
-	/* u16 status, str message, u32 total bytes of JSON data (0:	\
-	   null), then as many API_CHUNK with the same id */		\
-	X(API_RESULT)							\
-	/* blob */							\
-	X(API_CHUNK)							\
-									\
-	/* relayctl: client->control->authd or parent */		\
-	/* u32 version, u16 op, u8 words, str word.. */			\
-	X(CTL)								\
-	/* u8 cells, str cell..; the first row is the header */		\
-	X(CTL_ROW)							\
-	/* u16 code (0: done, else like an HTTP status: 400, 404, 409,	\
-	   503, 505 wrong CTL_VERSION), str text */			\
-	X(CTL_DONE)
-
-enum imsg_type {
-	IMSG_NONE,
-#define X(name) IMSG_##name,
-	IMSG_LIST(X)
-#undef X
-	IMSG_COUNT
-};
-
 #define LISTEN_INTERNAL	0x01
 #define LISTEN_TUNNEL	0x02
 
 enum key_kind { KEY_JWT = 1, KEY_STORE };
 enum report_kind { REPORT_DIAGNOSTICS = 1, REPORT_USERS };
 
-#define CTL_VERSION	1
+#define CTL_VERSION	2
 
 /* Fixed descriptors of every child. */
 #define PARENT_FD	3	/* channel to the parent */
 #define LOG_FD		4	/* log lines to the parent */
+
+/* What comes with a message: no descriptor, one socket, one of any kind. */
+enum msg_carries { CARRIES_NOTHING, CARRIES_SOCKET, CARRIES_FILE };
+
+/* A LIST. */
+#define MSG_LIST_MAX	CTL_CELLS_MAX
+struct msg_list {
+	uint32_t	 n;
+	const char	*v[MSG_LIST_MAX];
+};
+
+#define E(NAME, name)
+#define U8(name)		uint8_t name;
+#define U16(name)		uint16_t name;
+#define U32(name)		uint32_t name;
+#define U64(name)		uint64_t name;
+#define STR(name, size)		const char *name;
+#define SECRET(name, size)	const char *name;
+#define BLOB(name, max)		struct blob name;
+#define LIST(name, many, size)	struct msg_list name;
+#define M(NAME, name, carries, fields)					\
+struct msg_##name { fields uint8_t end_; };
+#include "msg.def"
+#undef U8
+#undef U16
+#undef U32
+#undef U64
+#undef STR
+#undef SECRET
+#undef BLOB
+#undef LIST
+#undef M
+#undef E
+
+enum imsg_type {
+	IMSG_NONE,
+#define M(NAME, name, carries, fields)	IMSG_##NAME,
+#define E(NAME, name)			IMSG_##NAME,
+#include "msg.def"
+#undef M
+#undef E
+	IMSG_COUNT
+};
+
+/* What the list says of a type; NULL when there is no such type. */
+enum field_kind { FIELD_U8, FIELD_U16, FIELD_U32, FIELD_U64, FIELD_STR,
+    FIELD_SECRET, FIELD_BLOB, FIELD_LIST };
+
+struct msg_field {
+	const char	*name;
+	enum field_kind	 kind;
+	size_t		 offset;	/* in its struct */
+	size_t		 max;		/* bytes of a text with NUL, of a blob */
+	size_t		 many;		/* texts of a list */
+};
+
+struct msg_info {
+	const char		*name;
+	enum msg_carries	 carries;
+	/* Behind the last is one without a name: its offset is the size. */
+	const struct msg_field	*(*fields)(void);
+	size_t			 min, max;	/* bytes of the fields */
+};
+
+const struct msg_info	*msg_info(uint32_t type);
+
+/*
+ * The fields as bytes and back; pure. `m` is the type's struct msg_*.
+ * msg_put: how many bytes, or -1 when they do not fit into `size` or one
+ * crosses its limit; buf NULL: only count. msg_get: 0, or -1 when anything is
+ * malformed or left over; texts and blobs are borrowed from the packet, which
+ * lives while the handler runs.
+ */
+long	msg_put(uint32_t type, const void *m, uint8_t *buf, size_t size);
+int	msg_get(uint32_t type, const uint8_t *buf, size_t len, void *m);
+/* For people: `grant=7 token=(12 bytes) why=2`, cut to size. No secret. */
+void	msg_print(uint32_t type, const void *m, char *dst, size_t size);
+
+/* What say_* and get_* below are made of, see there. */
+int	chan_say(struct chan *, uint32_t type, uint32_t id, int fd,
+	    const void *m);
+int	imsg_get(const struct imsg *, uint32_t type, void *m);
+
+/*
+ * say_NAME(chan, id, fd, &m): send it; `fd` (-1: none) is taken and closed once
+ * sent. 0, or -1 when it did not fit, memory ran out or the channel has ended.
+ * get_NAME(imsg, &m): 0, or -1: not the type or malformed. Types that are only
+ * a name have say_NAME(chan, id) and get_NAME(imsg).
+ */
+#define M(NAME, name, carries, fields)					\
+static inline int							\
+say_##name(struct chan *c, uint32_t id, int fd, const struct msg_##name *m) \
+{									\
+	return (chan_say(c, IMSG_##NAME, id, fd, m));			\
+}									\
+static inline int							\
+get_##name(const struct imsg *im, struct msg_##name *m)			\
+{									\
+	return (imsg_get(im, IMSG_##NAME, m));				\
+}
+#define E(NAME, name)							\
+static inline int							\
+say_##name(struct chan *c, uint32_t id)					\
+{									\
+	return (chan_say(c, IMSG_##NAME, id, -1, NULL));		\
+}									\
+static inline int							\
+get_##name(const struct imsg *im)					\
+{									\
+	return (imsg_get(im, IMSG_##NAME, NULL));			\
+}
+#include "msg.def"
+#undef M
+#undef E
 
 /* Printable names, never NULL. */
 const char	*imsg_name(uint32_t type);

@@ -61,16 +61,16 @@ int	proc_on_channel(struct chan *, struct imsg *);
 int	proc_on_clock(struct chan *, struct imsg *);
 int	proc_on_try(struct chan *, struct imsg *);
 #define PROC_TEST_ROWS							\
-	{ IMSG_CLOCK, R_PARENT, S_ANY, 0, 8, 8, proc_on_clock },	\
-	{ IMSG_TRY, R_PARENT, S_ANY, MF_REQUEST, 1, 1, proc_on_try },
+	{ IMSG_CLOCK, R_PARENT, S_ANY, 0, proc_on_clock },	\
+	{ IMSG_TRY, R_PARENT, S_ANY, MF_REQUEST, proc_on_try },
 #else
 #define PROC_TEST_ROWS
 #endif
 
 #define PROC_ROWS							\
-	{ IMSG_STOP, R_PARENT, S_ANY, MF_ONCE, 0, 0, proc_on_stop },	\
-	{ IMSG_LOGLEVEL, R_PARENT, S_ANY, 0, 1, 1, proc_on_loglevel },	\
-	{ IMSG_CHANNEL, R_PARENT, S_ANY, MF_FD, 0, 0, proc_on_channel },\
+	{ IMSG_STOP, R_PARENT, S_ANY, MF_ONCE, proc_on_stop },	\
+	{ IMSG_LOGLEVEL, R_PARENT, S_ANY, 0, proc_on_loglevel },	\
+	{ IMSG_CHANNEL, R_PARENT, S_ANY, 0, proc_on_channel },\
 	PROC_TEST_ROWS
 
 #endif

@@ -13,14 +13,14 @@ from harness import BUILD, WAIT, GoClient, Relayd, Tap, Targets, until
 
 t = Tap()
 CTL = os.path.join(BUILD, "bin", "relayctl")
-CTL_VERSION = 1
+CTL_VERSION = 2
 
 
 def messages():
     """Numbers of the message types, from where they are declared."""
     from harness import SRC
-    with open(os.path.join(SRC, "common", "imsg", "msg.h")) as f:
-        names = re.findall(r"^\tX\((\w+)\)", f.read(), re.M)
+    with open(os.path.join(SRC, "common", "imsg", "msg.def")) as f:
+        names = re.findall(r"^[ME]\((\w+)", f.read(), re.M)
     return {name: i + 1 for i, name in enumerate(names)}
 
 
@@ -37,7 +37,7 @@ def client(path):
 def ctl_bytes(op, *words, version=CTL_VERSION, id=1, tail=b""):
     b = struct.pack("=IIIHB", MSG["CTL"], id, version, op, len(words))
     for w in words:
-        b += struct.pack("=I", len(w)) + w.encode()
+        b += struct.pack("=I", len(w)) + w.encode() + b"\0"
     return b + tail
 
 

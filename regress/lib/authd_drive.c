@@ -405,6 +405,7 @@ void
 put_str(const char *s)
 {
 	put_blob(s, strlen(s));
+	put_u8(0);
 }
 
 void
@@ -814,14 +815,19 @@ grant(struct far *p, const char *token, const char *session,
 static int
 opened_take(struct opened *o, struct imsg *m, int r)
 {
-	uint16_t	status;
+	uint16_t	status = 0;
 
-	if (r != IMSG_STREAM_OPENED && r != IMSG_STREAM_REFUSED)
+	if (r == IMSG_STREAM_OPENED) {
+		if (m_get_u64(m, &o->stream) == -1 || m_end(m) == -1)
+			bail("bad STREAM_OPENED");
+	} else if (r == IMSG_STREAM_REFUSED) {
+		if (m_get_u16(m, &status) == -1 ||
+		    m_get_str(m, o->message, sizeof(o->message)) == -1 ||
+		    m_end(m) == -1)
+			bail("bad STREAM_REFUSED");
+	} else {
 		return (-1);
-	if (m_get_u16(m, &status) == -1 ||
-	    m_get_str(m, o->message, sizeof(o->message)) == -1 ||
-	    m_get_u64(m, &o->stream) == -1 || m_end(m) == -1)
-		bail("bad STREAM_OPENED");
+	}
 	o->status = status;
 	o->fd = m_take_fd(m);
 	return (0);
@@ -855,13 +861,13 @@ stream_open(struct far *p, struct far *mux, uint64_t id,
 	} while (opened_take(o, &m, r) == -1);
 	if (o->status != 0)
 		return;
-	get_type(mux, IMSG_STREAM_OPEN, &m);
+	get_type(mux, IMSG_STREAM_BRIDGE, &m);
 	if (m_get_u64(&m, &stream) == -1 ||
 	    m_get_str(&m, name, sizeof(name)) == -1 ||
 	    m_get_blob(&m, &tag, &o->tag_len, STREAM_TAG_MAX) == -1 ||
 	    m_end(&m) == -1 || stream != o->stream ||
 	    strcmp(name, service) != 0)
-		bail("bad STREAM_OPEN to muxd");
+		bail("bad STREAM_BRIDGE to muxd");
 	memcpy(o->tag, tag, o->tag_len);
 	o->mux_fd = m_take_fd(&m);
 }

@@ -360,6 +360,7 @@ void
 pk_str(struct drive *d, const char *s)
 {
 	pk_blob(d, s, strlen(s));
+	pk_u8(d, 0);
 }
 
 void
@@ -662,7 +663,7 @@ asker_open_with(struct drive *d, uint64_t stream, const char *service,
 	if (request[0] != '\0' && write(sv[0], request, strlen(request)) !=
 	    (ssize_t)strlen(request))
 		bail("asker", NULL);
-	pk_begin(d, IMSG_STREAM_OPEN, 0);
+	pk_begin(d, IMSG_STREAM_BRIDGE, 0);
 	pk_u64(d, stream);
 	pk_str(d, service);
 	pk_blob(d, "tag", 3);

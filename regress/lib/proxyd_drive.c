@@ -256,6 +256,7 @@ void
 m_str(const char *s)
 {
 	m_blob(s, strlen(s));
+	m_u8(0);
 }
 
 void
@@ -565,8 +566,6 @@ stream_yes(struct drive *d)
 	    sv) == -1)
 		err(1, "socketpair");
 	m_begin(IMSG_STREAM_OPENED, call);
-	m_u16(0);
-	m_str("");
 	m_u64(++n);
 	m_send(d->authd, sv[1]);
 	close(sv[1]);
@@ -581,7 +580,6 @@ stream_no(struct drive *d, uint16_t status, const char *message)
 	m_begin(IMSG_STREAM_REFUSED, call);
 	m_u16(status);
 	m_str(message);
-	m_u64(0);
 	m_send(d->authd, -1);
 }
 

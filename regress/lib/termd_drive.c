@@ -227,6 +227,7 @@ void
 pk_str(const char *s)
 {
 	pk_blob(s, strlen(s));
+	pk_u8(0);
 }
 
 void

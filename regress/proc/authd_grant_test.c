@@ -122,7 +122,6 @@ cap(void)
 	struct granted		g;
 	struct imsg		m;
 	char			proxy[TOKEN_SIZE];
-	uint16_t		status = 1;
 	int			i, good = 0;
 
 	proxy_token(&tun, token, "s0", proxy);
@@ -137,7 +136,7 @@ cap(void)
 	    "tunnel-41(partial) operator-27(partial): the 65th: 429");
 	is_str(o[64].message, "too many concurrent streams on this tunnel",
 	    "its message");
-	is_int(get_none(tun.mux, IMSG_STREAM_OPEN), 0,
+	is_int(get_none(tun.mux, IMSG_STREAM_BRIDGE), 0,
 	    "tunnel-41(partial): muxd hears nothing of it");
 
 	/* An idle stream gives way: no refusal. */
@@ -154,11 +153,10 @@ cap(void)
 	put_send(proxyd, -1);
 	stream_end(tun.mux, o[0].stream, END_LOCAL, 0, 0);
 	get_type(proxyd, IMSG_STREAM_OPENED, &m);
-	(void)m_get_u16(&m, &status);
+	ok(m.fd != -1, "operator-27(partial): and the request goes through");
 	if (m.fd != -1)
 		close(m.fd);
-	is_int(status, 0, "operator-27(partial): and the request goes through");
-	get_type(tun.mux, IMSG_STREAM_OPEN, &m);
+	get_type(tun.mux, IMSG_STREAM_BRIDGE, &m);
 	if (m.fd != -1)
 		close(m.fd);
 	for (i = 1; i < 64; i++) {
@@ -275,7 +273,7 @@ outage(void)
 	stream_open(proxyd, tun.mux, g.grant, "s1", &o);
 	is_int(o.status, 503,
 	    "operator-61(partial) operator-59(partial): no row, no stream");
-	is_int(get_none(tun.mux, IMSG_STREAM_OPEN), 0,
+	is_int(get_none(tun.mux, IMSG_STREAM_BRIDGE), 0,
 	    "operator-61(partial): muxd hears nothing");
 	a.service = "s2";
 	is_int(api(proxyd, API_PROXY_TOKEN, &a), 503,
@@ -395,7 +393,7 @@ terminals(void)
 	get_type(termd, IMSG_TERM_STREAM, &m);
 	(void)m_get_u64(&m, &stream);
 	fd = m_take_fd(&m);
-	get_type(tun.mux, IMSG_STREAM_OPEN, &m);
+	get_type(tun.mux, IMSG_STREAM_BRIDGE, &m);
 	(void)m_get_u64(&m, &id);
 	(void)m_get_str(&m, service, sizeof(service));
 	mux_fd = m_take_fd(&m);

@@ -81,7 +81,7 @@ terminal(const struct tunnel *t, struct opened *o)
 	termd = drive_spawn(ROLE_TERMD, nonce);
 	get_type(termd, IMSG_TERM_STREAM, &m);
 	close(m_take_fd(&m));
-	get_type(t->mux, IMSG_STREAM_OPEN, &m);
+	get_type(t->mux, IMSG_STREAM_BRIDGE, &m);
 	(void)m_get_u64(&m, &o->stream);
 	(void)m_get_str(&m, text, SERVICE_SIZE);
 	(void)m_get_blob(&m, &tag, &o->tag_len, sizeof(o->tag));

@@ -148,7 +148,7 @@ stays(void)
 	term_instance = termd->instance;
 	get_type(termd, IMSG_TERM_STREAM, &m);
 	close(m_take_fd(&m));
-	get_type(t.mux, IMSG_STREAM_OPEN, &m);
+	get_type(t.mux, IMSG_STREAM_BRIDGE, &m);
 	(void)m_get_u64(&m, &term.stream);
 	(void)m_get_str(&m, (char[SERVICE_SIZE]){ 0 }, SERVICE_SIZE);
 	(void)m_get_blob(&m, &tag, &term.tag_len, STREAM_TAG_MAX);

@@ -124,7 +124,7 @@ wrong_roles(const struct dispatch *d)
 		if (allowed & ROLE_BIT(roles[i]))
 			continue;
 		p = drive_spawn(roles[i], 0);
-		say(p, d, d->min, -1);
+		say(p, d, msg_info(d->type)->min, -1);
 		snprintf(what, sizeof(what), "from %s", role_name(roles[i]));
 		complaint(p, "not for this role", what, d);
 	}
@@ -139,30 +139,30 @@ walk(const struct dispatch *d)
 	wrong_roles(d);
 	if (role == ROLE_MUXD && !(d->states & S(P_NEW))) {
 		p = drive_spawn(ROLE_MUXD, 0);
-		say(p, d, d->min, -1);
+		say(p, d, msg_info(d->type)->min, -1);
 		complaint(p, "not in this state", "before login", d);
 	}
-	if (d->min > 0) {
+	if (msg_info(d->type)->min > 0) {
 		p = peer_for(role, d->states);
-		say(p, d, d->min - 1, -1);
+		say(p, d, msg_info(d->type)->min - 1, -1);
 		complaint(p, "too short", "a byte short", d);
 	}
 	p = peer_for(role, d->states);
-	say(p, d, d->max + 1, -1);
+	say(p, d, msg_info(d->type)->max + 1, -1);
 	complaint(p, "too long", "a byte long", d);
-	if (d->max > d->min && d->fn != NULL) {
+	if (msg_info(d->type)->max > msg_info(d->type)->min && d->fn != NULL) {
 		p = peer_for(role, d->states);
-		say(p, d, d->min + 1, -1);
+		say(p, d, msg_info(d->type)->min + 1, -1);
 		complaint(p, "malformed", "with a byte left over", d);
 	}
 	p = peer_for(role, d->states);
-	say(p, d, d->min, socket_fd());
+	say(p, d, msg_info(d->type)->min, socket_fd());
 	complaint(p, "surplus descriptor", "with a descriptor", d);
 	if (!(d->flags & (MF_REQUEST | MF_ANSWER)))
 		return;
 	p = peer_for(role, d->states);
 	put_begin(d->type, 0);
-	for (uint32_t i = 0; i < d->min; i++)
+	for (uint32_t i = 0; i < msg_info(d->type)->min; i++)
 		put_u8(0);
 	put_send(p, -1);
 	complaint(p, "no request id", "without an id", d);

@@ -239,15 +239,15 @@ static const struct row {
 	uint32_t	type;
 	uint32_t	id;
 	const char	*payload;
-	size_t		len, max;
+	size_t		len;
 	int		fd;
 } rows[] = {
-	{ IMSG_CLOSE, 0, "\xa0\x0f\x01\0\0\0x", 7, 2 + 4 + 512, 0 },
-	{ IMSG_STREAM_OPEN, 0, "\1\0\0\0\0\0\0\0\1\0\0\0w\0\0\0\0", 17,
-	    8 + 4 + 64 + 4 + 512, 1 },
-	{ IMSG_STREAM_KILL, 0, "\1\0\0\0\0\0\0\0\1", 9, 9, 0 },
-	{ IMSG_PROBE, 9, "", 0, 0, 0 },
-	{ IMSG_API_CHUNK, 9, "\1\0\0\0x", 5, 4 + CHUNK_MAX, 0 },
+	{ IMSG_CLOSE, 0, "\xa0\x0f\x01\0\0\0x", 8, 0 },
+	{ IMSG_STREAM_BRIDGE, 0,
+	    "\1\0\0\0\0\0\0\0\1\0\0\0w\0\0\0\0", 18, 1 },
+	{ IMSG_STREAM_KILL, 0, "\1\0\0\0\0\0\0\0\1", 9, 0 },
+	{ IMSG_PROBE, 9, "", 0, 0 },
+	{ IMSG_API_CHUNK, 9, "\1\0\0\0x", 5, 0 },
 };
 
 enum bend { SHORT, LONG, WITH_FD, WITHOUT_FD, NO_ID, BENDS };
@@ -276,8 +276,8 @@ bent(const struct row *r, enum bend how)
 	memcpy(d.build + d.build_len, r->payload, len);
 	d.build_len += len;
 	if (how == LONG) {
-		memcpy(d.build + d.build_len, zero, r->max + 1 - r->len);
-		d.build_len += r->max + 1 - r->len;
+		memcpy(d.build + d.build_len, zero, msg_info(r->type)->max + 1 - r->len);
+		d.build_len += msg_info(r->type)->max + 1 - r->len;
 	}
 	pk_send(&d, d.authd, fd ? dup(d.sock) : -1);
 	snprintf(want, sizeof(want), "authd: %s", imsg_name(r->type));

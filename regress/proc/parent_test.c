@@ -119,7 +119,7 @@ static void
 put_str(const char *s)
 {
 	put_u32((uint32_t)strlen(s));
-	put(s, strlen(s));
+	put(s, strlen(s) + 1);
 }
 
 static void
@@ -168,7 +168,8 @@ static void
 walk_row(size_t i, int sock)
 {
 	const struct dispatch	*d = &parent_table[i];
-	const char		*name = imsg_name(d->type);
+	const struct msg_info	*info = msg_info(d->type);
+	const char		*name = info->name;
 	uint32_t		 id = 7;
 	int			 role = 0, state = 0, fd, wrong = 0, r;
 	uint64_t		 seen = 0;
@@ -177,27 +178,27 @@ walk_row(size_t i, int sock)
 		role++;
 	while (!(d->states & S(state)))
 		state++;
-	fd = (d->flags & (MF_FD | MF_FILE)) ? sock : -1;
-	ok(check(i, id, d->min, role, state, fd, NULL), "%s: least", name);
-	ok(check(i, id, d->max, role, state, fd, NULL), "%s: most", name);
-	ok(!check(i, id, d->max + 1, role, state, fd, NULL),
+	fd = info->carries != CARRIES_NOTHING ? sock : -1;
+	ok(check(i, id, info->min, role, state, fd, NULL), "%s: least", name);
+	ok(check(i, id, info->max, role, state, fd, NULL), "%s: most", name);
+	ok(!check(i, id, info->max + 1, role, state, fd, NULL),
 	    "%s: a byte more", name);
-	ok(d->min == 0 || !check(i, id, d->min - 1, role, state, fd, NULL),
+	ok(info->min == 0 || !check(i, id, info->min - 1, role, state, fd, NULL),
 	    "%s: a byte less", name);
 	for (r = 0; r < ROLE_COUNT; r++)
 		wrong += !(d->roles & ROLE_BIT(r)) &&
-		    check(i, id, d->min, r, state, fd, NULL);
+		    check(i, id, info->min, r, state, fd, NULL);
 	for (r = 0; r < 32; r++)
 		wrong += !(d->states & S(r)) &&
-		    check(i, id, d->min, role, r, fd, NULL);
+		    check(i, id, info->min, role, r, fd, NULL);
 	is_int(wrong, 0, "%s: no other role, no other state", name);
-	ok(!check(i, id, d->min, role, state, fd == -1 ? sock : -1, NULL),
+	ok(!check(i, id, info->min, role, state, fd == -1 ? sock : -1, NULL),
 	    "%s: descriptor surplus or missing", name);
 	if (d->flags & (MF_REQUEST | MF_ANSWER))
-		ok(!check(i, 0, d->min, role, state, fd, NULL),
+		ok(!check(i, 0, info->min, role, state, fd, NULL),
 		    "%s: without an id", name);
-	(void)check(i, id, d->min, role, state, fd, &seen);
-	is_int(check(i, id, d->min, role, state, fd, &seen),
+	(void)check(i, id, info->min, role, state, fd, &seen);
+	is_int(check(i, id, info->min, role, state, fd, &seen),
 	    !(d->flags & MF_ONCE), "%s: a second one", name);
 }
 
@@ -237,7 +238,8 @@ give(uint8_t class, uint64_t instance, const char *bytes)
 	put_u64(instance);
 	put_str("192.0.2.1");
 	put_str("accept");
-	put_str(bytes);
+	put_u32((uint32_t)strlen(bytes));
+	put(bytes, strlen(bytes));
 }
 
 /* The connection that is given: our end, and the one that travels. */

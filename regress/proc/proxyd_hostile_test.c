@@ -103,8 +103,6 @@ reload_between(void)
 		    SOCK_NONBLOCK, 0, sv) == -1)
 			bail_out("socketpair");
 		m_begin(IMSG_STREAM_OPENED, call);
-		m_u16(0);
-		m_str("");
 		m_u64(900);
 		m_send(d.authd, sv[1]);
 		close(sv[1]);

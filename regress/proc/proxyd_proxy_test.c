@@ -806,8 +806,6 @@ authd_goes(void)
 	get(fd, "/fd");
 	grant_yes(&d, 2);
 	m_begin(IMSG_STREAM_OPENED, m_expect(d.authd, IMSG_STREAM_OPEN)->id);
-	m_u16(0);
-	m_str("");
 	m_u64(1);
 	m_send(d.authd, -1);
 	is_int(status_of(answer(fd)), 503, "STREAM_OPENED without a stream");

@@ -373,8 +373,8 @@ bytes(void)
 	memcpy(buf + len + 4, &op, 2);
 	buf[len + 6] = 1;
 	memcpy(buf + len + 7, &n, 4);
-	memcpy(buf + len + 11, "abc", 3);
-	len += 14;
+	memcpy(buf + len + 11, "abc", 4);
+	len += 15;
 	imsg_parse(&m, buf, len, &reason);
 	is_int(ctl_version(&m), CTL_VERSION, "version");
 	is_int(ctl_parse(&m, &ctl), 0, "a whole request");

@@ -60,8 +60,11 @@ on_value(struct chan *c, struct imsg *m)
 static int
 on_fd(struct chan *c, struct imsg *m)
 {
+	uint8_t	kind;
+
 	(void)c;
-	if (m_end(m) == -1)
+	if ((m->type == IMSG_KEYFILE && m_get_u8(m, &kind) == -1) ||
+	    m_end(m) == -1)
 		return (-1);
 	seen.fd = m_take_fd(m);
 	seen.handled++;
@@ -69,15 +72,13 @@ on_fd(struct chan *c, struct imsg *m)
 }
 
 static const struct dispatch	table[] = {
-	{ IMSG_CLOCK, ROLE_BIT(ROLE_PARENT), S(ST_A), 0, 8, 8, on_value },
-	{ IMSG_CHANNEL, ROLE_BIT(ROLE_PARENT), S_ANY, MF_FD, 0, 0, on_fd },
-	{ IMSG_KEYFILE, ROLE_BIT(ROLE_PARENT), S_ANY, MF_FILE, 0, 0, on_fd },
-	{ IMSG_STOP, ROLE_BIT(ROLE_AUTHD), S_ANY, 0, 8, 8, on_value },
-	{ IMSG_CREDIT, ROLE_BIT(ROLE_PARENT), S_ANY, MF_ANSWER, 4, 4, NULL },
-	{ IMSG_LOGLEVEL, ROLE_BIT(ROLE_PARENT), S_ANY, MF_ONCE, 8, 8,
-	    on_value },
-	{ IMSG_PROBE, ROLE_BIT(ROLE_PARENT), S_ANY, MF_REQUEST, 8, 8,
-	    on_value },
+	{ IMSG_CLOCK, ROLE_BIT(ROLE_PARENT), S(ST_A), 0, on_value },
+	{ IMSG_CHANNEL, ROLE_BIT(ROLE_PARENT), S_ANY, 0, on_fd },
+	{ IMSG_KEYFILE, ROLE_BIT(ROLE_PARENT), S_ANY, 0, on_fd },
+	{ IMSG_STOP, ROLE_BIT(ROLE_AUTHD), S_ANY, 0, on_value },
+	{ IMSG_CREDIT, ROLE_BIT(ROLE_PARENT), S_ANY, MF_ANSWER, NULL },
+	{ IMSG_GRANT_DROP, ROLE_BIT(ROLE_PARENT), S_ANY, MF_ONCE, on_value },
+	{ IMSG_PROBE, ROLE_BIT(ROLE_PARENT), S_ANY, MF_REQUEST, on_value },
 };
 
 static void
@@ -212,10 +213,10 @@ test_offences(void)
 	ok(offends(IMSG_CHANNEL, 0, 0, 1, file),
 	    "a file where a socket is wanted");
 	ok(!offends(IMSG_CHANNEL, 0, 0, 1, sv[0]), "a socket is taken");
-	ok(!offends(IMSG_KEYFILE, 0, 0, 1, file), "a file where it is allowed");
+	ok(!offends(IMSG_KEYFILE, 0, 1, 1, file), "a file where it is allowed");
 	ok(offends(IMSG_STOP, 0, 8, 0, -1), "a type this role may not send");
 	ok(offends(IMSG_COUNT + 7, 0, 8, 0, -1), "an unknown type");
-	ok(offends(IMSG_PROBE, 0, 8, 0, -1), "a request without id");
+	ok(offends(IMSG_PROBE, 0, 0, 0, -1), "a request without id");
 	ok(offends(IMSG_CREDIT, 0, 4, 0, -1), "an answer without id");
 	ok(!offends(IMSG_CREDIT, 99, 4, 0, -1), "a late answer is dropped");
 	ok(offends(IMSG_CLOCK, 0, IMSG_MAX, 0, -1), "longer than a message");
@@ -254,7 +255,7 @@ test_state_and_once(void)
 	ok(seen.closed && seen.offence, "right message, wrong state");
 	close(far);
 	(void)fresh(&far);
-	packet(buf, IMSG_LOGLEVEL, 0);
+	packet(buf, IMSG_GRANT_DROP, 0);
 	(void)imsg_send(far, buf, 16, -1);
 	turn();
 	ok(seen.handled == 1 && !seen.closed, "once is once");
@@ -309,15 +310,17 @@ test_fields(void)
 	n = 5;
 	memcpy(buf + 8, &n, 4);
 	memcpy(buf + 12, "hello", 5);
-	ok(imsg_parse(&m, buf, 17, &why) == 0 && m.id == 3, "header");
+	ok(imsg_parse(&m, buf, 18, &why) == 0 && m.id == 3, "header");
 	ok(m_get_str(&m, s, sizeof(s)) == 0 && strcmp(s, "hello") == 0 &&
 	    m_end(&m) == 0, "a string");
 	(void)imsg_parse(&m, buf, 16, &why);
 	ok(m_get_str(&m, s, sizeof(s)) == -1, "a string cut short");
 	(void)imsg_parse(&m, buf, 17, &why);
+	ok(m_get_str(&m, s, sizeof(s)) == -1, "a string without its NUL");
+	(void)imsg_parse(&m, buf, 18, &why);
 	ok(m_get_str(&m, s, 5) == -1, "a string that does not fit");
 	buf[13] = 0;
-	(void)imsg_parse(&m, buf, 17, &why);
+	(void)imsg_parse(&m, buf, 18, &why);
 	ok(m_get_str(&m, s, sizeof(s)) == -1, "a string with NUL inside");
 	n = 0xffffffff;
 	memcpy(buf + 8, &n, 4);
