@@ -165,8 +165,8 @@ LINT_INCLUDES = -I. -I$(srcdir) -I$(srcdir)/common -I$(srcdir)/relayd
 # cppcheck reads no system header but the one whose macros it must see.
 QUEUE_H = $(firstword $(wildcard /usr/include/sys/queue.h \
 	/usr/include/*/sys/queue.h))
-lint: $(addprefix lint-,tidy cppcheck man)
-.PHONY: lint-tidy lint-cppcheck lint-man
+lint: $(addprefix lint-,tidy cppcheck man circles)
+.PHONY: lint-tidy lint-cppcheck lint-man lint-circles
 lint-tidy: $(GRAMMAR)
 	@test -n "$(CLANG_TIDY)" || { echo "no clang-tidy"; exit 1; }
 	$(CLANG_TIDY) --quiet $(LINT_SRCS) -- $(STD) -Irelayd $(LINT_INCLUDES) \
@@ -184,6 +184,11 @@ lint-man:
 	$(if $(wildcard $(srcdir)/man/*.[1-9]),\
 	    ! $(MANDOC) -Tlint $(wildcard $(srcdir)/man/*.[1-9]) 2>&1 | \
 	    grep -v -e "referenced manual not found" -e "mandoc.db lacks")
+
+# Needs the objects: files that use each other, names in two programs.
+lint-circles: all
+	python3 $(srcdir)/tools/circles $(srcdir)/tools/circles.txt \
+	    $(foreach p,$(PROGRAMS),$(p) $(filter-out llhttp/%,$($(p)_OBJS)) --)
 
 # ---- install ----
 
