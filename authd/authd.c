@@ -171,16 +171,15 @@ authd_stop(void)
 static int
 on_reload(struct chan *c, struct imsg *m)
 {
-	const uint8_t	*p;
-	size_t		 len;
+	struct msg_reload	 in;
 
-	if (m_get_blob(m, &p, &len, CHUNK_MAX) == -1 || m_end(m) == -1)
+	if (get_reload(m, &in) == -1)
 		return (-1);
-	authd.have_next = conf_unpack(&authd.next, ROLE_AUTHD, p, len) == 0;
-	chan_begin(c, IMSG_RELOAD_SAID, m->id, -1);
-	chan_add_u8(c, (uint8_t)authd.have_next);
-	chan_add_str(c, authd.have_next ? "" : "authd: not understood");
-	chan_end(c);
+	authd.have_next =
+	    conf_unpack(&authd.next, ROLE_AUTHD, in.conf.p, in.conf.len) == 0;
+	(void)say_reload_said(c, m->id, -1, &(struct msg_reload_said){
+	    .yes = (uint8_t)authd.have_next,
+	    .why = authd.have_next ? "" : "authd: not understood" });
 	return (0);
 }
 
@@ -189,7 +188,7 @@ static int
 on_reload_swap(struct chan *c, struct imsg *m)
 {
 	(void)c;
-	if (m_end(m) == -1 || !authd.have_next)
+	if (get_reload_swap(m) == -1 || !authd.have_next)
 		return (-1);
 	proc_set_conf(&authd.next);
 	authd.have_next = 0;

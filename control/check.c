@@ -35,36 +35,21 @@ static const struct {
 };
 
 uint32_t
-ctl_version(struct imsg *m)
+ctl_version(const struct imsg *m)
 {
+	struct wget	w;
 	uint32_t	version;
 
-	return (m_get_u32(m, &version) == -1 ? 0 : version);
-}
-
-int
-ctl_parse(struct imsg *m, struct ctl *ctl)
-{
-	uint16_t	op;
-	uint8_t		n, i;
-
-	if (m_get_u16(m, &op) == -1 || m_get_u8(m, &n) == -1 ||
-	    n > CTL_ARGS_MAX)
-		return (-1);
-	for (i = 0; i < n; i++)
-		if (m_get_str(m, ctl->words[i], sizeof(ctl->words[i])) == -1)
-			return (-1);
-	ctl->op = op;
-	ctl->nwords = n;
-	return (m_end(m));
+	wget_init(&w, m->p, (size_t)(m->end - m->p));
+	return (wget_u32(&w, &version) == -1 ? 0 : version);
 }
 
 const char *
-ctl_check(const struct ctl *ctl)
+ctl_check(const struct msg_ctl *ctl)
 {
 	if (ctl->op >= CTL_OP_COUNT || requests[ctl->op].name == NULL)
 		return ("relayd does not know this request");
-	if (ctl->nwords != requests[ctl->op].words)
+	if (ctl->words.n != requests[ctl->op].words)
 		return ("wrong number of words");
 	return (NULL);
 }

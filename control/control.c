@@ -99,7 +99,8 @@ static void	client_accept(evutil_socket_t, short, void *);
 static void	client_closed(struct chan *, int, const char *);
 static void	client_close(struct client *, const char *);
 static void	client_done(struct chan *, uint32_t, unsigned, const char *);
-static void	request_forward(struct client *, uint32_t, const struct ctl *);
+static void	request_forward(struct client *, uint32_t,
+		    const struct msg_ctl *);
 static int	request_done(struct chan *, struct imsg *, void *);
 static void	request_free(struct request *);
 static void	accept_resume(void *);
@@ -174,17 +175,14 @@ control_run(void)
 static int
 on_reload(struct chan *c, struct imsg *m)
 {
+	struct msg_reload	 in;
 	static struct conf	 aside;
-	const uint8_t		*p;
-	size_t			 len;
 
-	if (m_get_blob(m, &p, &len, CHUNK_MAX) == -1 || m_end(m) == -1 ||
-	    conf_unpack(&aside, ROLE_CONTROL, p, len) == -1)
+	if (get_reload(m, &in) == -1 ||
+	    conf_unpack(&aside, ROLE_CONTROL, in.conf.p, in.conf.len) == -1)
 		return (-1);
-	chan_begin(c, IMSG_RELOAD_SAID, m->id, -1);
-	chan_add_u8(c, 1);
-	chan_add_str(c, "");
-	chan_end(c);
+	(void)say_reload_said(c, m->id, -1, &(struct msg_reload_said){
+	    .yes = 1 });
 	return (0);
 }
 
@@ -192,7 +190,7 @@ static int
 on_reload_swap(struct chan *c, struct imsg *m)
 {
 	(void)c;
-	return (m_end(m));
+	return (get_reload_swap(m));
 }
 
 /* Clients. */
@@ -314,10 +312,8 @@ client_close(struct client *cl, const char *offence)
 static void
 client_done(struct chan *c, uint32_t id, unsigned code, const char *text)
 {
-	chan_begin(c, IMSG_CTL_DONE, id, -1);
-	chan_add_u16(c, (uint16_t)code);
-	chan_add_str(c, text);
-	chan_end(c);
+	(void)say_ctl_done(c, id, -1, &(struct msg_ctl_done){
+	    .code = (uint16_t)code, .text = text });
 }
 
 /* Requests. */
@@ -325,7 +321,7 @@ client_done(struct chan *c, uint32_t id, unsigned code, const char *text)
 static int
 on_request(struct chan *c, struct imsg *m)
 {
-	static struct ctl	 ctl;
+	struct msg_ctl		 ctl;
 	struct client		*cl = chan_arg(c);
 	const char		*why;
 
@@ -334,7 +330,7 @@ on_request(struct chan *c, struct imsg *m)
 		    "different versions");
 		return (0);
 	}
-	if (ctl_parse(m, &ctl) == -1)
+	if (get_ctl(m, &ctl) == -1)
 		return (-1);
 	if ((why = ctl_check(&ctl)) != NULL) {
 		client_done(c, m->id, 400, why);
@@ -355,11 +351,11 @@ on_request(struct chan *c, struct imsg *m)
 }
 
 static void
-request_forward(struct client *cl, uint32_t client_id, const struct ctl *ctl)
+request_forward(struct client *cl, uint32_t client_id,
+    const struct msg_ctl *ctl)
 {
 	struct chan	*to;
 	struct request	*rq;
-	unsigned	 i;
 
 	to = ctl_for_parent(ctl->op) ? proc_parent() : control.authd;
 	if (to == NULL) {
@@ -379,13 +375,7 @@ request_forward(struct client *cl, uint32_t client_id, const struct ctl *ctl)
 	rq->op = ctl->op;
 	TAILQ_INSERT_TAIL(&control.requests, rq, entry);
 	cl->waiting++;
-	chan_begin(to, IMSG_CTL, rq->id, -1);
-	chan_add_u32(to, CTL_VERSION);
-	chan_add_u16(to, (uint16_t)ctl->op);
-	chan_add_u8(to, (uint8_t)ctl->nwords);
-	for (i = 0; i < ctl->nwords; i++)
-		chan_add_str(to, ctl->words[i]);
-	chan_end(to);
+	(void)say_ctl(to, rq->id, -1, ctl);
 }
 
 /*
@@ -395,57 +385,39 @@ request_forward(struct client *cl, uint32_t client_id, const struct ctl *ctl)
 static int
 on_row(struct chan *c, struct imsg *m)
 {
-	static char	 cell[CTL_CELL_SIZE];
-	struct request	*rq;
-	struct chan	*to = NULL;
-	uint8_t		 n, i;
+	struct msg_ctl_row	 row;
+	struct request		*rq;
 
+	if (get_ctl_row(m, &row) == -1)
+		return (-1);
 	TAILQ_FOREACH(rq, &control.requests, entry)
 		if (rq->asked == c && rq->id == m->id)
 			break;
 	if (rq != NULL && rq->client != NULL)
-		to = rq->client->chan;
-	if (m_get_u8(m, &n) == -1 || n > CTL_CELLS_MAX)
-		return (-1);
-	if (to != NULL) {
-		chan_begin(to, IMSG_CTL_ROW, rq->client_id, -1);
-		chan_add_u8(to, n);
-	}
-	for (i = 0; i < n; i++) {
-		if (m_get_str(m, cell, sizeof(cell)) == -1)
-			return (-1);
-		if (to != NULL)
-			chan_add_str(to, cell);
-	}
-	explicit_bzero(cell, sizeof(cell));	/* it may be a secret */
-	if (m_end(m) == -1)
-		return (-1);
-	if (to != NULL)
-		chan_end(to);
+		(void)say_ctl_row(rq->client->chan, rq->client_id, -1, &row);
 	return (0);
 }
 
 static int
 request_done(struct chan *c, struct imsg *m, void *arg)
 {
-	struct request	*rq = arg;
-	struct client	*cl = rq->client;
-	uint32_t	 id = rq->client_id;
-	char		 text[MESSAGE_SIZE] = "no answer in time";
-	uint16_t	 code = 504;
+	struct msg_ctl_done	 in = { .code = 504,
+	    .text = "no answer in time" };
+	struct request		*rq = arg;
+	struct client		*cl = rq->client;
+	uint32_t		 id = rq->client_id;
 
 	if (m == NULL && chan_is_closed(c)) {
-		strlcpy(text, "authd has ended", sizeof(text));
-		code = 503;
+		in.code = 503;
+		in.text = "authd has ended";
 	}
-	if (m != NULL && (m_get_u16(m, &code) == -1 ||
-	    m_get_str(m, text, sizeof(text)) == -1 || m_end(m) == -1)) {
+	if (m != NULL && get_ctl_done(m, &in) == -1) {
 		request_free(rq);
 		return (-1);
 	}
 	request_free(rq);
 	if (cl != NULL)
-		client_done(cl->chan, id, code, text);
+		client_done(cl->chan, id, in.code, in.text);
 	return (0);
 }
 

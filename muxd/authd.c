@@ -161,8 +161,7 @@ authd_up(void)
 	if (authd.chan == NULL)
 		return;
 	chan_set_state(authd.chan, CH_UP);
-	chan_begin(authd.chan, IMSG_UP, 0, -1);
-	chan_end(authd.chan);
+	(void)say_up(authd.chan, 0);
 }
 
 /* A new authd hears what only we know. */
@@ -172,18 +171,16 @@ authd_announce(void)
 	struct ended	*e;
 
 	chan_set_state(authd.chan, CH_UP);
-	chan_begin(authd.chan, IMSG_ANNOUNCE, 0, -1);
-	chan_add_u8(authd.chan, (uint8_t)tunnel_is_up());
-	chan_add_u32(authd.chan, bridge_count() + authd.nended);
-	chan_end(authd.chan);
+	(void)say_announce(authd.chan, 0, -1, &(struct msg_announce){
+	    .up = (uint8_t)tunnel_is_up(),
+	    .streams = bridge_count() + authd.nended });
 	/* Those that ended meanwhile too, or their ends would mean nothing. */
 	STAILQ_FOREACH(e, &authd.ended, entry)
 		announce_stream(e->id, e->service, e->tag, e->tag_len, e->in,
 		    e->out);
 	bridge_walk(announce_stream);
 	authd_services();
-	chan_begin(authd.chan, IMSG_ANNOUNCE_END, 0, -1);
-	chan_end(authd.chan);
+	(void)say_announce_end(authd.chan, 0);
 	log_info("announced to a new authd, %u streams", bridge_count());
 	authd_ended();
 	if (authd.report != NULL)
@@ -195,13 +192,10 @@ static void
 announce_stream(uint64_t id, const char *service, const uint8_t *tag,
     size_t tag_len, uint64_t in, uint64_t out)
 {
-	chan_begin(authd.chan, IMSG_ANNOUNCE_STREAM, 0, -1);
-	chan_add_u64(authd.chan, id);
-	chan_add_str(authd.chan, service);
-	chan_add_u64(authd.chan, in);
-	chan_add_u64(authd.chan, out);
-	chan_add_blob(authd.chan, tag, tag_len);
-	chan_end(authd.chan);
+	(void)say_announce_stream(authd.chan, 0, -1,
+	    &(struct msg_announce_stream){
+	    .stream = id, .service = service, .in = in, .out = out,
+	    .tag = { tag, tag_len } });
 }
 
 /* Streams. */
@@ -209,35 +203,27 @@ announce_stream(uint64_t id, const char *service, const uint8_t *tag,
 static int
 on_stream_open(struct chan *c, struct imsg *m)
 {
-	const uint8_t	*tag;
-	size_t		 tag_len;
-	uint64_t	 id;
-	char		 service[SERVICE_SIZE];
+	struct msg_stream_bridge	 in;
 
 	(void)c;
-	if (m_get_u64(m, &id) == -1 ||
-	    m_get_str(m, service, sizeof(service)) == -1 ||
-	    m_get_blob(m, &tag, &tag_len, STREAM_TAG_MAX) == -1 ||
-	    m_end(m) == -1)
+	if (get_stream_bridge(m, &in) == -1)
 		return (-1);
 	/* It becomes a line on the wire. */
-	if (!manifest_name_ok(service, strlen(service)))
+	if (!manifest_name_ok(in.service, strlen(in.service)))
 		return (-1);
-	bridge_open(id, service, tag, tag_len, m_take_fd(m));
+	bridge_open(in.stream, in.service, in.tag.p, in.tag.len, m_take_fd(m));
 	return (0);
 }
 
 static int
 on_stream_kill(struct chan *c, struct imsg *m)
 {
-	uint64_t	id;
-	uint8_t		reason;
+	struct msg_stream_kill	 in;
 
 	(void)c;
-	if (m_get_u64(m, &id) == -1 || m_get_u8(m, &reason) == -1 ||
-	    m_end(m) == -1 || reason >= END_COUNT)
+	if (get_stream_kill(m, &in) == -1 || in.why >= END_COUNT)
 		return (-1);
-	bridge_kill(id, reason);
+	bridge_kill(in.stream, in.why);
 	return (0);
 }
 
@@ -270,12 +256,8 @@ authd_stream_end(uint64_t id, const char *service, const uint8_t *tag,
 static void
 bridge_end_send(uint64_t id, enum end_reason reason, uint64_t in, uint64_t out)
 {
-	chan_begin(authd.chan, IMSG_STREAM_END, 0, -1);
-	chan_add_u64(authd.chan, id);
-	chan_add_u8(authd.chan, (uint8_t)reason);
-	chan_add_u64(authd.chan, in);
-	chan_add_u64(authd.chan, out);
-	chan_end(authd.chan);
+	(void)say_stream_end(authd.chan, 0, -1, &(struct msg_stream_end){
+	    .stream = id, .why = (uint8_t)reason, .in = in, .out = out });
 }
 
 static void
@@ -306,27 +288,18 @@ authd_services(void)
 
 	if (authd.chan == NULL || t == NULL)
 		return;		/* a new authd will be told */
-	chan_begin(authd.chan, IMSG_SERVICES_BEGIN, 0, -1);
-	chan_add_u32(authd.chan, control_services_version());
-	chan_add_u32(authd.chan, t->count);
-	chan_add_str(authd.chan, "");
-	chan_end(authd.chan);
+	(void)say_services_begin(authd.chan, 0, -1,
+	    &(struct msg_services_begin){
+	    .version = control_services_version(), .count = t->count });
 	for (i = 0; i < t->count; i++) {
 		s = &t->service[i];
-		chan_begin(authd.chan, IMSG_SERVICE, 0, -1);
-		chan_add_str(authd.chan, s->name);
-		chan_add_str(authd.chan, s->target);
-		chan_add_str(authd.chan, s->host);
-		chan_add_u8(authd.chan, (uint8_t)s->tls);
-		chan_add_str(authd.chan, s->label);
-		chan_add_str(authd.chan, s->path);
-		chan_add_str(authd.chan, s->path_prefix);
-		chan_add_str(authd.chan, s->module_id);
-		chan_add_str(authd.chan, s->node_id);
-		chan_end(authd.chan);
+		(void)say_service(authd.chan, 0, -1, &(struct msg_service){
+		    .name = s->name, .target = s->target, .host = s->host,
+		    .tls = (uint8_t)s->tls, .label = s->label, .path = s->path,
+		    .path_prefix = s->path_prefix, .module_id = s->module_id,
+		    .node_id = s->node_id });
 	}
-	chan_begin(authd.chan, IMSG_SERVICES_END, 0, -1);
-	chan_end(authd.chan);
+	(void)say_services_end(authd.chan, 0);
 }
 
 /* Reports. The newest one waits while authd is away. */
@@ -354,20 +327,18 @@ report_send(void)
 {
 	size_t	off, n;
 
-	chan_begin(authd.chan, IMSG_REPORT_BEGIN, 0, -1);
-	chan_add_u8(authd.chan, (uint8_t)authd.report_kind);
-	chan_add_u32(authd.chan, (uint32_t)authd.report_len);
-	chan_end(authd.chan);
+	(void)say_report_begin(authd.chan, 0, -1, &(struct msg_report_begin){
+	    .kind = (uint8_t)authd.report_kind,
+	    .total = (uint32_t)authd.report_len });
 	for (off = 0; off < authd.report_len; off += n) {
 		n = authd.report_len - off;
 		if (n > CHUNK_MAX)
 			n = CHUNK_MAX;
-		chan_begin(authd.chan, IMSG_REPORT_CHUNK, 0, -1);
-		chan_add_blob(authd.chan, authd.report + off, n);
-		chan_end(authd.chan);
+		(void)say_report_chunk(authd.chan, 0, -1,
+		    &(struct msg_report_chunk){
+		    .bytes = { authd.report + off, n } });
 	}
-	chan_begin(authd.chan, IMSG_REPORT_END, 0, -1);
-	chan_end(authd.chan);
+	(void)say_report_end(authd.chan, 0);
 	free(authd.report);
 	authd.report = NULL;
 }
@@ -386,16 +357,13 @@ authd_users_fetch(void)
 		control_users(NULL, 0);
 		return;
 	}
-	chan_begin(authd.chan, IMSG_USERS_FETCH, authd.fetch_id, -1);
-	chan_end(authd.chan);
+	(void)say_users_fetch(authd.chan, authd.fetch_id);
 }
 
 static int
 on_fetch_result(struct chan *c, struct imsg *m, void *arg)
 {
-	uint16_t	status;
-	uint32_t	total;
-	char		message[MESSAGE_SIZE];
+	struct msg_api_result	 in;
 
 	(void)c;
 	(void)arg;
@@ -403,32 +371,30 @@ on_fetch_result(struct chan *c, struct imsg *m, void *arg)
 		fetch_over(NULL, 0);
 		return (0);
 	}
-	if (m_get_u16(m, &status) == -1 ||
-	    m_get_str(m, message, sizeof(message)) == -1 ||
-	    m_get_u32(m, &total) == -1 || m_end(m) == -1 || total > FETCH_MAX)
+	if (get_api_result(m, &in) == -1 || in.total > FETCH_MAX)
 		return (-1);
-	if (status >= 400 || total == 0 || (authd.doc = malloc(total)) == NULL)
+	if (in.status >= 400 || in.total == 0 ||
+	    (authd.doc = malloc(in.total)) == NULL)
 		fetch_over(NULL, 0);
 	else
-		authd.doc_total = total;
+		authd.doc_total = in.total;
 	return (0);
 }
 
 static int
 on_chunk(struct chan *c, struct imsg *m)
 {
-	const uint8_t	*p;
-	size_t		 len;
+	struct msg_api_chunk	 in;
 
 	(void)c;
-	if (m_get_blob(m, &p, &len, CHUNK_MAX) == -1 || m_end(m) == -1)
+	if (get_api_chunk(m, &in) == -1)
 		return (-1);
 	if (m->id != authd.fetch_id || authd.doc == NULL)
 		return (0);	/* of an answer that came too late */
-	if (len > authd.doc_total - authd.doc_len)
+	if (in.bytes.len > authd.doc_total - authd.doc_len)
 		return (-1);
-	memcpy(authd.doc + authd.doc_len, p, len);
-	authd.doc_len += len;
+	memcpy(authd.doc + authd.doc_len, in.bytes.p, in.bytes.len);
+	authd.doc_len += in.bytes.len;
 	if (authd.doc_len == authd.doc_total)
 		fetch_over(authd.doc, authd.doc_len);
 	return (0);
@@ -449,18 +415,16 @@ fetch_over(const char *doc, size_t len)
 static int
 on_close(struct chan *c, struct imsg *m)
 {
-	char		reason[MESSAGE_SIZE];
-	uint16_t	code;
+	struct msg_close	 in;
 
 	(void)c;
-	if (m_get_u16(m, &code) == -1 ||
-	    m_get_str(m, reason, sizeof(reason)) == -1 || m_end(m) == -1)
+	if (get_close(m, &in) == -1)
 		return (-1);
 	if (!authd.up) {
 		login_abandon();
 		return (0);
 	}
-	tunnel_close(code, reason, END_SESSION);
+	tunnel_close(in.code, in.reason, END_SESSION);
 	return (0);
 }
 
@@ -468,7 +432,7 @@ static int
 on_probe(struct chan *c, struct imsg *m)
 {
 	(void)c;
-	if (m_end(m) == -1)
+	if (get_probe(m) == -1)
 		return (-1);
 	tunnel_probe(m->id);
 	return (0);
@@ -479,9 +443,8 @@ authd_alive(uint32_t id, int alive)
 {
 	if (authd.chan == NULL)
 		return;
-	chan_begin(authd.chan, IMSG_ALIVE, id, -1);
-	chan_add_u8(authd.chan, (uint8_t)alive);
-	chan_end(authd.chan);
+	(void)say_alive(authd.chan, id, -1, &(struct msg_alive){
+	    .alive = (uint8_t)alive });
 }
 
 void
@@ -497,12 +460,9 @@ authd_stats(uint64_t in, uint64_t out, uint64_t rtt_ns)
 	authd.told_in = in;
 	authd.told_out = out;
 	authd.told_streams = bridge_count();
-	chan_begin(authd.chan, IMSG_TUNNEL_STATS, 0, -1);
-	chan_add_u64(authd.chan, in);
-	chan_add_u64(authd.chan, out);
-	chan_add_u32(authd.chan, (uint32_t)(rtt_ns / 1000));
-	chan_add_u32(authd.chan, bridge_count());
-	chan_end(authd.chan);
+	(void)say_tunnel_stats(authd.chan, 0, -1, &(struct msg_tunnel_stats){
+	    .bytes_in = in, .bytes_out = out,
+	    .rtt_us = (uint32_t)(rtt_ns / 1000), .streams = bridge_count() });
 }
 
 void

@@ -56,9 +56,8 @@ lease_release(void *arg, size_t n)
 	spare -= lease.used == 0 ? 0 : SPARE_MIB;
 	if (spare > lease.lent)
 		spare = lease.lent;
-	chan_begin(c, IMSG_CREDIT_BACK, 0, -1);
-	chan_add_u32(c, (uint32_t)spare);
-	if (chan_end(c) == 0) {
+	if (say_credit_back(c, 0, -1, &(struct msg_credit_back){
+	    .mib = (uint32_t)spare }) == 0) {
 		lease.have -= spare * MIB;
 		lease.lent -= spare;
 	}
@@ -78,15 +77,14 @@ lease_ask(uint32_t mib)
 	if ((id = chan_call(c, ASK_MS, lease_answer, NULL)) == 0)
 		return;
 	lease.asking = 1;
-	chan_begin(c, IMSG_CREDIT_ASK, id, -1);
-	chan_add_u32(c, mib);
-	chan_end(c);
+	(void)say_credit_ask(c, id, -1, &(struct msg_credit_ask){
+	    .mib = mib });
 }
 
 static int
 lease_answer(struct chan *c, struct imsg *m, void *arg)
 {
-	uint32_t	mib;
+	struct msg_credit	 in;
 
 	(void)c;
 	(void)arg;
@@ -95,15 +93,15 @@ lease_answer(struct chan *c, struct imsg *m, void *arg)
 		lease.renewing = 0;	/* the next answer is to its own ask */
 		return (0);
 	}
-	if (m_get_u32(m, &mib) == -1 || m_end(m) == -1 ||
-	    mib > proc_conf()->credit_tunnel / MIB)
+	if (get_credit(m, &in) == -1 ||
+	    in.mib > proc_conf()->credit_tunnel / MIB)
 		return (-1);
-	lease.refused_ms = mib == 0 ? clock_ms() : 0;
-	lease.lent += mib;
+	lease.refused_ms = in.mib == 0 ? clock_ms() : 0;
+	lease.lent += in.mib;
 	if (!lease.renewing)
-		lease.have += mib * MIB;
-	else if (mib * MIB > lease.have)
-		lease.have = mib * MIB;
+		lease.have += in.mib * MIB;
+	else if (in.mib * MIB > lease.have)
+		lease.have = in.mib * MIB;
 	lease.renewing = 0;
 	return (0);
 }

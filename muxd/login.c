@@ -158,14 +158,10 @@ login_ask(const struct httphead *h, const char *node)
 		id = chan_call(c, LOGIN_MS, login_result, NULL);
 	if (id != 0) {
 		login.asking = 1;
-		chan_begin(c, IMSG_LOGIN, id, -1);
-		chan_add_u64(c, login.nonce);
-		chan_add_str(c, login.key);
-		chan_add_str(c, secret);
-		chan_add_str(c, node);
-		chan_add_str(c, token);
-		chan_add_str(c, login.addr);
-		if (chan_end(c) == -1) {
+		if (say_login(c, id, -1, &(struct msg_login){
+		    .nonce = login.nonce, .key = login.key, .secret = secret,
+		    .node = node, .reconnect = token,
+		    .addr = login.addr }) == -1) {
 			chan_call_cancel(c, id);
 			login.asking = 0;
 			id = 0;
@@ -178,10 +174,7 @@ login_ask(const struct httphead *h, const char *node)
 static int
 login_result(struct chan *c, struct imsg *m, void *arg)
 {
-	uint16_t	status;
-	uint32_t	retry;
-	char		message[MESSAGE_SIZE], session[UUID_SIZE];
-	char		token[HEX64_SIZE], system[ID_SIZE];
+	struct msg_login_result	in;
 
 	(void)c;
 	(void)arg;
@@ -192,25 +185,24 @@ login_result(struct chan *c, struct imsg *m, void *arg)
 		login_refuse(503, "no answer in time", RETRY_AFTER_S, NULL);
 		return (0);
 	}
-	if (m_get_u16(m, &status) == -1 || m_get_u32(m, &retry) == -1 ||
-	    m_get_str(m, message, sizeof(message)) == -1 ||
-	    m_get_str(m, session, sizeof(session)) == -1 ||
-	    m_get_str(m, token, sizeof(token)) == -1 ||
-	    m_get_str(m, system, sizeof(system)) == -1 || m_end(m) == -1) {
+	if (get_login_result(m, &in) == -1) {
 		login_refuse(500, "internal error", 0, NULL);
 		return (-1);
 	}
-	if (status != 0) {
-		login_refuse(status, message, retry, status == 401 ?
-		    "WWW-Authenticate: " UPGRADE_AUTH_CHALLENGE : NULL);
+	if (in.status != 0) {
+		login_refuse(in.status, in.message, in.retry_s,
+		    in.status == 401 ?
+			"WWW-Authenticate: " UPGRADE_AUTH_CHALLENGE :
+			NULL);
 		return (0);
 	}
-	if (!all_of(session, strlen(session), "-") || session[0] == '\0' ||
-	    !all_of(token, strlen(token), "")) {
+	if (!all_of(in.session, strlen(in.session), "-") ||
+	    in.session[0] == '\0' ||
+	    !all_of(in.reconnect, strlen(in.reconnect), "")) {
 		login_refuse(500, "internal error", 0, NULL);
 		return (-1);
 	}
-	login_accept(session, token);
+	login_accept(in.session, in.reconnect);
 	return (0);
 }
 

@@ -103,23 +103,15 @@ muxd_unused(void *arg)
 static int
 on_give(struct chan *c, struct imsg *m)
 {
-	const uint8_t	*bytes;
-	size_t		 len;
-	uint64_t	 nonce, instance;
-	char		 addr[ADDR_SIZE], accept[ACCEPT_SIZE];
-	uint8_t		 class;
+	struct msg_give	 in;
 
 	(void)c;
-	if (m_get_u8(m, &class) == -1 || m_get_u64(m, &nonce) == -1 ||
-	    m_get_u64(m, &instance) == -1 ||
-	    m_get_str(m, addr, sizeof(addr)) == -1 ||
-	    m_get_str(m, accept, sizeof(accept)) == -1 ||
-	    m_get_blob(m, &bytes, &len, GIVE_BYTES_MAX) == -1 ||
-	    m_end(m) == -1 || class != CLASS_TUNNEL)
+	if (get_give(m, &in) == -1 || in.class != CLASS_TUNNEL)
 		return (-1);
 	timer_del(&muxd.unused);
-	proc_title("login from %s", addr);
-	login_start(m_take_fd(m), nonce, addr, accept, bytes, len);
+	proc_title("login from %s", in.addr);
+	login_start(m_take_fd(m), in.nonce, in.addr, in.accept, in.bytes.p,
+	    in.bytes.len);
 	return (0);
 }
 

@@ -93,9 +93,8 @@ grant_drop_id(struct grant *g, uint64_t id)
 	TAILQ_FOREACH(st, &g->streams, entry)
 		if (st->gid == id)
 			return;
-	chan_begin(c, IMSG_GRANT_DROP, 0, -1);
-	chan_add_u64(c, id);
-	chan_end(c);
+	(void)say_grant_drop(c, 0, -1, &(struct msg_grant_drop){
+	    .grant = id });
 }
 
 /* Out of the table: nothing new under it. What runs, runs on. */
@@ -131,11 +130,8 @@ grant_ask(struct grant *g, struct conn *c, const char *token, size_t len,
 	memcpy(text, token, len);
 	text[len] = '\0';
 	addr_print(&c->addr, addr);
-	chan_begin(ch, IMSG_GRANT, g->call, -1);
-	chan_add_str(ch, text);
-	chan_add_str(ch, slug);
-	chan_add_str(ch, addr);
-	r = chan_end(ch);
+	r = say_grant(ch, g->call, -1, &(struct msg_grant){
+	    .token = text, .slug = slug, .addr = addr });
 	sodium_memzero(text, len);
 	if (r == -1)
 		authd_forget(&g->call);
@@ -309,12 +305,8 @@ grant_answered(struct chan *ch, struct imsg *m, void *arg)
 {
 	struct grant	*g = arg;
 	struct session	*se;
-	char		 message[MESSAGE_SIZE], id[UUID_SIZE];
-	char		 operator[NAME_SIZE];
-	uint64_t	 gid, expires;
-	uint32_t	 idle_max;
-	uint16_t	 status;
 	struct conn	*first;
+	struct msg_granted	 in;
 
 	(void)ch;
 	g->call = 0;
@@ -328,25 +320,20 @@ grant_answered(struct chan *ch, struct imsg *m, void *arg)
 		grant_unref(g);
 		return (0);
 	}
-	if (m->type != IMSG_GRANTED || m_get_u16(m, &status) == -1 ||
-	    m_get_str(m, message, sizeof(message)) == -1 ||
-	    m_get_u64(m, &gid) == -1 || m_get_str(m, id, sizeof(id)) == -1 ||
-	    m_get_str(m, operator, sizeof(operator)) == -1 ||
-	    m_get_u64(m, &expires) == -1 || m_get_u32(m, &idle_max) == -1 ||
-	    m_end(m) == -1)
+	if (get_granted(m, &in) == -1)
 		return (-1);
 	grant_ref(g);
-	if (status == 0 && (se = session_get(id)) == NULL)
-		status = 503;
-	if (status == 0) {
-		grant_good(g, gid, expires, idle_max, se);
+	if (in.status == 0 && (se = session_get(in.session)) == NULL)
+		in.status = 503;
+	if (in.status == 0) {
+		grant_good(g, in.grant, in.expires, in.idle_max, se);
 		grant_wake(g, 0, NULL);
 	} else {
 		first = TAILQ_FIRST(&g->waiters);
-		if (first != NULL && (status == 401 || status == 403))
+		if (first != NULL && (in.status == 401 || in.status == 403))
 			grant_refused(first);
 		grant_over(g);
-		grant_wake(g, status, message);
+		grant_wake(g, in.status, in.message);
 	}
 	grant_unref(g);
 	return (0);
@@ -389,24 +376,22 @@ grant_forget_all(void)
 int
 grant_on_end(struct chan *ch, struct imsg *m)
 {
+	struct msg_grant_end	 in;
 	struct grant	*g, *found = NULL;
-	uint64_t	 id;
-	uint8_t		 reason;
 	size_t		 i;
 
 	(void)ch;
-	if (m_get_u64(m, &id) == -1 || m_get_u8(m, &reason) == -1 ||
-	    m_end(m) == -1 || reason >= END_COUNT || id == 0)
+	if (get_grant_end(m, &in) == -1 || in.why >= END_COUNT || in.grant == 0)
 		return (-1);
 	for (i = 0; i < BUCKETS && found == NULL; i++)
 		LIST_FOREACH(g, &grants.bucket[i], entry)
-			if (g->state == GRANT_GOOD && g->id == id) {
+			if (g->state == GRANT_GOOD && g->id == in.grant) {
 				found = grant_ref(g);
 				break;
 			}
 	if (found != NULL)
 		grant_over(found);
-	upstream_cut(id, end_reason_name(reason));
+	upstream_cut(in.grant, end_reason_name(in.why));
 	if (found != NULL) {
 		/* Who waited for its renewal asks anew. */
 		grant_wake(found, 0, NULL);

@@ -107,22 +107,20 @@ after_turn(void)
 static int
 on_reload(struct chan *c, struct imsg *m)
 {
+	struct msg_reload	 in;
 	const struct conf	 now = *proc_conf();
-	const uint8_t		*p;
 	const char		*why = "";
-	size_t			 len;
 	int			 yes;
 
-	if (m_get_blob(m, &p, &len, CHUNK_MAX) == -1 || m_end(m) == -1 ||
-	    conf_unpack(&proxyd.next, ROLE_PROXYD, p, len) == -1)
+	if (get_reload(m, &in) == -1 ||
+	    conf_unpack(&proxyd.next, ROLE_PROXYD, in.conf.p, in.conf.len) ==
+		-1)
 		return (-1);
 	yes = conn_configure(&proxyd.next, &why) == 0;
 	(void)conn_configure(&now, &why);
 	proxyd.have_next = yes;
-	chan_begin(c, IMSG_RELOAD_SAID, m->id, -1);
-	chan_add_u8(c, (uint8_t)yes);
-	chan_add_str(c, yes ? "" : why);
-	chan_end(c);
+	(void)say_reload_said(c, m->id, -1, &(struct msg_reload_said){
+	    .yes = (uint8_t)yes, .why = yes ? "" : why });
 	return (0);
 }
 
@@ -132,7 +130,7 @@ on_reload_swap(struct chan *c, struct imsg *m)
 	const char	*why;
 
 	(void)c;
-	if (m_end(m) == -1 || !proxyd.have_next ||
+	if (get_reload_swap(m) == -1 || !proxyd.have_next ||
 	    conn_configure(&proxyd.next, &why) == -1)
 		return (-1);
 	proc_set_conf(&proxyd.next);

@@ -135,26 +135,24 @@ session_forget_half(void)
 int
 session_on_begin(struct chan *c, struct imsg *m)
 {
-	char		id[UUID_SIZE];
-	uint32_t	version, count;
+	struct msg_services_begin	 in;
 
 	(void)c;
-	if (m_get_u32(m, &version) == -1 || m_get_u32(m, &count) == -1 ||
-	    m_get_str(m, id, sizeof(id)) == -1 || m_end(m) == -1 ||
-	    count > SERVICES_MAX || sessions.open)
+	if (get_services_begin(m, &in) == -1 ||
+	    in.count > SERVICES_MAX || sessions.open)
 		return (-1);
 	sessions.open = 1;
-	sessions.version = version;
-	sessions.want = count;
+	sessions.version = in.version;
+	sessions.want = in.count;
 	sessions.got = 0;
-	if ((sessions.half = session_get(id)) == NULL)
+	if ((sessions.half = session_get(in.session)) == NULL)
 		return (0);
 	/* Its last grant may end before the table does. */
 	session_ref(sessions.half);
 	sessions.half->made_ms = clock_ms();
-	if (count > 0 &&
-	    (sessions.services = calloc(count, sizeof(*sessions.services))) ==
-		NULL) {
+	if (in.count > 0 &&
+	    (sessions.services =
+		    calloc(in.count, sizeof(*sessions.services))) == NULL) {
 		sessions.half->refs--;
 		sessions.half = NULL;
 	}
@@ -164,29 +162,28 @@ session_on_begin(struct chan *c, struct imsg *m)
 int
 session_on_service(struct chan *c, struct imsg *m)
 {
+	struct msg_service	 in;
 	static struct {
 		char	label[LABEL_SIZE], module[MODULE_SIZE];
 		char	node[NODE_SIZE];
 	} skip;
 	static struct service	none;
 	struct service	*s;
-	uint8_t		 tls;
 
 	(void)c;
 	if (!sessions.open || sessions.got >= sessions.want)
 		return (-1);
 	s = sessions.half != NULL ? &sessions.services[sessions.got] : &none;
-	if (m_get_str(m, s->name, sizeof(s->name)) == -1 ||
-	    m_get_str(m, s->target, sizeof(s->target)) == -1 ||
-	    m_get_str(m, s->host, sizeof(s->host)) == -1 ||
-	    m_get_u8(m, &tls) == -1 ||
-	    m_get_str(m, skip.label, sizeof(skip.label)) == -1 ||
-	    m_get_str(m, s->path, sizeof(s->path)) == -1 ||
-	    m_get_str(m, s->path_prefix, sizeof(s->path_prefix)) == -1 ||
-	    m_get_str(m, skip.module, sizeof(skip.module)) == -1 ||
-	    m_get_str(m, skip.node, sizeof(skip.node)) == -1 ||
-	    m_end(m) == -1)
+	if (get_service(m, &in) == -1)
 		return (-1);
+	strlcpy(s->name, in.name, sizeof(s->name));
+	strlcpy(s->target, in.target, sizeof(s->target));
+	strlcpy(s->host, in.host, sizeof(s->host));
+	strlcpy(skip.label, in.label, sizeof(skip.label));
+	strlcpy(s->path, in.path, sizeof(s->path));
+	strlcpy(s->path_prefix, in.path_prefix, sizeof(s->path_prefix));
+	strlcpy(skip.module, in.module_id, sizeof(skip.module));
+	strlcpy(skip.node, in.node_id, sizeof(skip.node));
 	/* What goes into a request line or a header must not end it. */
 	if (strpbrk(s->host, " \t\r\n/") != NULL ||
 	    strpbrk(s->target, " \t\r\n/") != NULL ||
@@ -203,7 +200,8 @@ session_on_end(struct chan *c, struct imsg *m)
 	struct session	*s = sessions.half;
 
 	(void)c;
-	if (!sessions.open || sessions.got != sessions.want || m_end(m) == -1)
+	if (!sessions.open || sessions.got != sessions.want ||
+	    get_services_end(m) == -1)
 		return (-1);
 	if (s == NULL) {
 		session_forget_half();

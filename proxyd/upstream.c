@@ -55,10 +55,8 @@ upstream_open(struct conn *c, struct grant *g, const char *service)
 	c->state = CONN_WAIT;
 	c->opening = grant_ref(g);
 	strlcpy(c->service, service, sizeof(c->service));
-	chan_begin(ch, IMSG_STREAM_OPEN, c->call, -1);
-	chan_add_u64(ch, g->id);
-	chan_add_str(ch, service);
-	if (chan_end(ch) == -1) {
+	if (say_stream_open(ch, c->call, -1, &(struct msg_stream_open){
+	    .grant = g->id, .service = service }) == -1) {
 		authd_forget(&c->call);
 		grant_unref(c->opening);
 		c->opening = NULL;
@@ -328,21 +326,20 @@ upstream_drop_idle(struct grant *g)
 int
 upstream_on_idle_drop(struct chan *ch, struct imsg *m)
 {
+	struct msg_idle_drop	 in;
 	struct upstream	*st, *next;
-	char		 id[UUID_SIZE];
 	uint32_t	 n = 0;
 
-	if (m_get_str(m, id, sizeof(id)) == -1 || m_end(m) == -1)
+	if (get_idle_drop(m, &in) == -1)
 		return (-1);
 	for (st = TAILQ_FIRST(&upstreams.old); st != NULL; st = next) {
 		next = TAILQ_NEXT(st, old_entry);
-		if (strcmp(st->g->se->id, id) != 0)
+		if (strcmp(st->g->se->id, in.session) != 0)
 			continue;
 		upstream_close(st);
 		n++;
 	}
-	chan_begin(ch, IMSG_IDLE_DROPPED, m->id, -1);
-	chan_add_u32(ch, n);
-	chan_end(ch);
+	(void)say_idle_dropped(ch, m->id, -1, &(struct msg_idle_dropped){
+	    .streams = n });
 	return (0);
 }

@@ -169,6 +169,8 @@ ask(const struct cmd_line *line)
 {
 	struct event_base	*base;
 	struct chan		*c;
+	struct msg_ctl		 ask = { .version = CTL_VERSION,
+	    .op = (uint16_t)line->op };
 	unsigned		 i;
 
 	signal(SIGPIPE, SIG_IGN);
@@ -186,13 +188,9 @@ ask(const struct cmd_line *line)
 	}
 	timer_init(&ctl.deadline, on_late, NULL);
 	timer_set(&ctl.deadline, ANSWER_MS);
-	chan_begin(c, IMSG_CTL, 1, -1);
-	chan_add_u32(c, CTL_VERSION);
-	chan_add_u16(c, (uint16_t)line->op);
-	chan_add_u8(c, (uint8_t)line->nwords);
 	for (i = 0; i < line->nwords; i++)
-		chan_add_str(c, line->words[i]);
-	chan_end(c);
+		ask.words.v[ask.words.n++] = line->words[i];
+	(void)say_ctl(c, 1, -1, &ask);
 	event_base_dispatch(base);
 	finish(EXIT_UNREACHED);
 }
@@ -212,34 +210,31 @@ finish(int status)
 static int
 on_row(struct chan *c, struct imsg *m)
 {
-	static char	cell[CTL_CELL_SIZE];
-	uint8_t		n, i;
+	struct msg_ctl_row	row;
+	uint32_t		i;
 
 	(void)c;
-	if (m_get_u8(m, &n) == -1 || n > CTL_CELLS_MAX ||
-	    rows_add(ctl.rows, n) == -1)
+	if (get_ctl_row(m, &row) == -1 ||
+	    rows_add(ctl.rows, row.cells.n) == -1)
 		return (-1);
-	for (i = 0; i < n; i++)
-		if (m_get_str(m, cell, sizeof(cell)) == -1 ||
-		    rows_cell(ctl.rows, cell) == -1)
+	for (i = 0; i < row.cells.n; i++)
+		if (rows_cell(ctl.rows, row.cells.v[i]) == -1)
 			return (-1);
-	explicit_bzero(cell, sizeof(cell));
-	return (m_end(m));
+	return (0);
 }
 
 /* The last word: print everything. */
 static int
 on_done(struct chan *c, struct imsg *m)
 {
-	char		text[MESSAGE_SIZE], shown[4 * MESSAGE_SIZE + 32];
-	uint16_t	code;
+	struct msg_ctl_done	 in;
+	char		shown[4 * MESSAGE_SIZE + 32];
 
 	(void)c;
-	if (m_get_u16(m, &code) == -1 ||
-	    m_get_str(m, text, sizeof(text)) == -1 || m_end(m) == -1)
+	if (get_ctl_done(m, &in) == -1)
 		return (-1);
-	printable_text(shown, sizeof(shown), text);
-	if (code != 0) {
+	printable_text(shown, sizeof(shown), in.text);
+	if (in.code != 0) {
 		fprintf(stderr, "relayctl: refused: %s\n", shown);
 		finish(EXIT_REFUSED);
 	}

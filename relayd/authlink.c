@@ -14,15 +14,11 @@
 static void
 authlink_spawned(struct child *authd, const struct child *c, int bound, int fd)
 {
-	chan_begin(authd->chan, IMSG_SPAWNED, 0, fd);
-	chan_add_u64(authd->chan, c->nonce);
-	chan_add_u64(authd->chan, c->instance);
-	chan_add_u8(authd->chan, (uint8_t)c->role);
-	chan_add_u8(authd->chan, (uint8_t)bound);
-	chan_add_str(authd->chan, c->system);
-	chan_add_str(authd->chan, c->session);
-	chan_add_u64(authd->chan, c->generation);
-	chan_end(authd->chan);
+	(void)say_spawned(authd->chan, 0, fd, &(struct msg_spawned){
+	    .nonce = c->nonce, .instance = c->instance,
+	    .role = (uint8_t)c->role, .bound = (uint8_t)bound,
+	    .system = c->system, .session = c->session,
+	    .generation = c->generation });
 }
 
 int
@@ -37,8 +33,8 @@ authlink_join(struct child *c)
 		log_warn("%s: channel to authd", child_name(c));
 		return (-1);
 	}
-	chan_begin(c->chan, IMSG_CHANNEL, 0, sv[0]);
-	chan_end(c->chan);
+	(void)say_channel(c->chan, 0, sv[0], &(struct msg_channel){
+	    .end_ = 0 });
 	authlink_spawned(authd, c, c->bound, sv[1]);
 	return (0);
 }
@@ -54,6 +50,5 @@ authlink_all(void)
 		if (c->role != ROLE_AUTHD && c->chan != NULL &&
 		    c->state != CHILD_STOPPING)
 			(void)authlink_join(c);
-	chan_begin(authd->chan, IMSG_SPAWNED_ALL, 0, -1);
-	chan_end(authd->chan);
+	(void)say_spawned_all(authd->chan, 0);
 }

@@ -38,38 +38,28 @@ static void	ctl_row(struct chan *, uint32_t, const char *const *, size_t);
 static void	ctl_done(uint64_t, uint32_t, unsigned, const char *);
 static void	show_start(struct chan *, uint32_t);
 static void	show_some(void *);
-static int	ctl_run(struct chan *, uint32_t, unsigned, char [][CTL_WORD_SIZE],
-		    unsigned);
+static int	ctl_run(struct chan *, uint32_t, unsigned,
+		    const struct msg_list *);
 
 int
 ctl_request(struct chan *chan, struct imsg *m)
 {
-	static char	words[WORDS_MAX][CTL_WORD_SIZE];
-	uint32_t	version;
-	uint16_t	op;
-	uint8_t		n, i;
+	struct msg_ctl	in;
 
-	if (m_get_u32(m, &version) == -1 || version != CTL_VERSION ||
-	    m_get_u16(m, &op) == -1 || m_get_u8(m, &n) == -1 || n > WORDS_MAX)
+	if (get_ctl(m, &in) == -1 || in.version != CTL_VERSION)
 		return (-1);
-	for (i = 0; i < n; i++)
-		if (m_get_str(m, words[i], sizeof(words[i])) == -1)
-			return (-1);
-	if (m_end(m) == -1)
-		return (-1);
-	return (ctl_run(chan, m->id, op, words, n));
+	return (ctl_run(chan, m->id, in.op, &in.words));
 }
 
 static void
 ctl_row(struct chan *chan, uint32_t id, const char *const *cells, size_t n)
 {
-	size_t	i;
+	struct msg_ctl_row	row = { .cells = { .n = 0 } };
+	size_t			i;
 
-	chan_begin(chan, IMSG_CTL_ROW, id, -1);
-	chan_add_u8(chan, (uint8_t)n);
-	for (i = 0; i < n; i++)
-		chan_add_str(chan, cells[i]);
-	chan_end(chan);
+	for (i = 0; i < n && i < CTL_CELLS_MAX; i++)
+		row.cells.v[row.cells.n++] = cells[i];
+	(void)say_ctl_row(chan, id, -1, &row);
 }
 
 /* The asker may have been replaced meanwhile; then nobody waits any more. */
@@ -88,10 +78,8 @@ ctl_done(uint64_t who, uint32_t id, unsigned code, const char *text)
 
 	if (chan == NULL)
 		return;
-	chan_begin(chan, IMSG_CTL_DONE, id, -1);
-	chan_add_u16(chan, (uint16_t)code);
-	chan_add_str(chan, text);
-	chan_end(chan);
+	(void)say_ctl_done(chan, id, -1, &(struct msg_ctl_done){
+	    .code = (uint16_t)code, .text = text });
 }
 
 /* show processes */
@@ -258,9 +246,8 @@ move_child(struct child *c, uint64_t ms)
 {
 	if (c->chan == NULL)
 		return;
-	chan_begin(c->chan, IMSG_CLOCK, 0, -1);
-	chan_add_u64(c->chan, ms);
-	chan_end(c->chan);
+	(void)say_clock(c->chan, 0, -1, &(struct msg_clock){
+	    .ms = ms });
 }
 
 /*
@@ -292,20 +279,20 @@ test_clock(struct chan *chan, uint32_t id, const char *word)
 static int
 test_tried(struct chan *chan, struct imsg *m, void *arg)
 {
+	struct msg_tried	 in;
 	struct trial	*t = arg;
 	struct chan	*asker = ctl_chan(t->who);
 	char		 instance[24], result[64] = "killed";
 	const char	*name;
-	uint32_t	 err;
 
 	(void)chan;
 	if (m != NULL) {
-		if (m_get_u32(m, &err) == -1 || m_end(m) == -1) {
+		if (get_tried(m, &in) == -1) {
 			free(t);
 			return (-1);
 		}
-		name = strerrorname_np((int)err);
-		snprintf(result, sizeof(result), err == 0 ? "worked" :
+		name = strerrorname_np((int)in.error);
+		snprintf(result, sizeof(result), in.error == 0 ? "worked" :
 		    "errno %s", name == NULL ? "unknown" : name);
 	}
 	snprintf(instance, sizeof(instance), "%" PRIu64, t->instance);
@@ -350,17 +337,17 @@ test_try(struct chan *chan, uint32_t id, const char *instance,
 	t->id = id;
 	t->instance = c->instance;
 	strlcpy(t->call, call, sizeof(t->call));
-	chan_begin(c->chan, IMSG_TRY, request, -1);
-	chan_add_u8(c->chan, (uint8_t)i);
-	chan_end(c->chan);
+	(void)say_try(c->chan, request, -1, &(struct msg_try){
+	    .call = (uint8_t)i });
 }
 #endif
 
 static int
 ctl_run(struct chan *chan, uint32_t id, unsigned op,
-    char words[][CTL_WORD_SIZE], unsigned n)
+    const struct msg_list *words)
 {
 	uint64_t	who = chan_instance(chan);
+	uint32_t	n = words->n;
 
 	if (op == CTL_SHOW_PROCESSES && n == 0)
 		show_start(chan, id);
@@ -372,12 +359,11 @@ ctl_run(struct chan *chan, uint32_t id, unsigned op,
 		    "log is brief");
 #ifdef RELAYD_TESTING
 	} else if (op == CTL_TEST_CLOCK && n == 1)
-		test_clock(chan, id, words[0]);
+		test_clock(chan, id, words->v[0]);
 	else if (op == CTL_TEST_TRY && n == 2) {
-		test_try(chan, id, words[0], words[1]);
+		test_try(chan, id, words->v[0], words->v[1]);
 #endif
 	} else
 		return (-1);	/* control has checked; it would not ask this */
-	(void)words;
 	return (0);
 }

@@ -173,10 +173,8 @@ listener_send(struct child *to, int fd, uint32_t flags, const char *address)
 		log_warn("%s: listener %s", child_name(to), address);
 		return;
 	}
-	chan_begin(to->chan, IMSG_LISTENER, 0, copy);
-	chan_add_u32(to->chan, flags);
-	chan_add_str(to->chan, address);
-	chan_end(to->chan);
+	(void)say_listener(to->chan, 0, copy, &(struct msg_listener){
+	    .flags = flags, .addr = address });
 }
 
 void

@@ -13,6 +13,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/compat.h"
 #include "base/log.h"
 #include "relayd.h"
 
@@ -83,10 +84,12 @@ parent_channel_closed(struct chan *chan, int offence, const char *reason)
 static int
 on_ready(struct chan *chan, struct imsg *m)
 {
+	struct msg_ready	 in;
 	struct child	*c = chan_arg(chan);
 
-	if (m_get_u32(m, &c->layers) == -1 || m_end(m) == -1)
+	if (get_ready(m, &in) == -1)
 		return (-1);
+	c->layers = in.layers;
 	if (c->state == CHILD_STARTING)
 		supervise_ready(c);
 	return (0);
@@ -96,16 +99,19 @@ on_ready(struct chan *chan, struct imsg *m)
 static int
 on_give(struct chan *chan, struct imsg *m)
 {
+	struct msg_give	 in;
 	struct give	g;
 
 	(void)chan;
-	if (m_get_u8(m, &g.class) == -1 || m_get_u64(m, &g.nonce) == -1 ||
-	    m_get_u64(m, &g.instance) == -1 ||
-	    m_get_str(m, g.addr, sizeof(g.addr)) == -1 ||
-	    m_get_str(m, g.accept, sizeof(g.accept)) == -1 ||
-	    m_get_blob(m, &g.bytes, &g.len, GIVE_BYTES_MAX) == -1 ||
-	    m_end(m) == -1)
+	if (get_give(m, &in) == -1)
 		return (-1);
+	g.class = in.class;
+	g.nonce = in.nonce;
+	g.instance = in.instance;
+	strlcpy(g.addr, in.addr, sizeof(g.addr));
+	strlcpy(g.accept, in.accept, sizeof(g.accept));
+	g.bytes = in.bytes.p;
+	g.len = in.bytes.len;
 	if (g.class != CLASS_TUNNEL && g.class != CLASS_TERMINAL)
 		return (-1);
 	if (g.instance == 0) {
@@ -167,14 +173,10 @@ give_known(struct give *g, int fd)
 static void
 give_send(struct child *c, const struct give *g, int fd)
 {
-	chan_begin(c->chan, IMSG_GIVE, 0, fd);
-	chan_add_u8(c->chan, g->class);
-	chan_add_u64(c->chan, g->nonce);
-	chan_add_u64(c->chan, c->instance);
-	chan_add_str(c->chan, g->addr);
-	chan_add_str(c->chan, g->accept);
-	chan_add_blob(c->chan, g->bytes, g->len);
-	chan_end(c->chan);
+	(void)say_give(c->chan, 0, fd, &(struct msg_give){
+	    .class = g->class, .nonce = g->nonce, .instance = c->instance,
+	    .addr = g->addr, .accept = g->accept,
+	    .bytes = { g->bytes, g->len } });
 }
 
 /* All that the parent ever says on the network. */
@@ -219,43 +221,38 @@ refused_note(const char *why)
 static int
 on_bound(struct chan *chan, struct imsg *m)
 {
+	struct msg_bound	 in;
 	struct child	*c;
-	uint64_t	 instance, generation;
-	char		 system[ID_SIZE], session[UUID_SIZE];
 
 	(void)chan;
-	if (m_get_u64(m, &instance) == -1 ||
-	    m_get_str(m, system, sizeof(system)) == -1 ||
-	    m_get_str(m, session, sizeof(session)) == -1 ||
-	    m_get_u64(m, &generation) == -1 || m_end(m) == -1 ||
-	    !child_was(instance))
+	if (get_bound(m, &in) == -1 ||
+	    !child_was(in.instance))
 		return (-1);
-	if ((c = child_find(instance)) == NULL)
+	if ((c = child_find(in.instance)) == NULL)
 		return (0);		/* ended meanwhile */
 	if (c->role != ROLE_MUXD && c->role != ROLE_TERMD)
 		return (-1);
-	child_set_bound(c, system, session, generation);
+	child_set_bound(c, in.system, in.session, in.generation);
 	return (0);
 }
 
 static int
 on_offence(struct chan *chan, struct imsg *m)
 {
+	struct msg_offence	 in;
 	struct child	*c;
-	uint64_t	 instance;
-	char		 reason[MESSAGE_SIZE], text[MESSAGE_SIZE + 32];
+	char		 text[MESSAGE_SIZE + 32];
 	char		 printable[MESSAGE_SIZE];
 
 	(void)chan;
-	if (m_get_u64(m, &instance) == -1 ||
-	    m_get_str(m, reason, sizeof(reason)) == -1 || m_end(m) == -1 ||
-	    !child_was(instance))
+	if (get_offence(m, &in) == -1 ||
+	    !child_was(in.instance))
 		return (-1);
-	if ((c = child_find(instance)) == NULL)
+	if ((c = child_find(in.instance)) == NULL)
 		return (0);
 	if (c->role == ROLE_AUTHD)
 		return (-1);
-	log_escape(printable, sizeof(printable), reason, strlen(reason));
+	log_escape(printable, sizeof(printable), in.reason, strlen(in.reason));
 	snprintf(text, sizeof(text), "authd: %s", printable);
 	supervise_kill(c, text);
 	return (0);

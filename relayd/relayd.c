@@ -269,9 +269,8 @@ relayd_verbose(int verbose)
 	for (c = child_after(0); c != NULL; c = child_after(c->instance)) {
 		if (c->chan == NULL)
 			continue;
-		chan_begin(c->chan, IMSG_LOGLEVEL, 0, -1);
-		chan_add_u8(c->chan, (uint8_t)verbose);
-		chan_end(c->chan);
+		(void)say_loglevel(c->chan, 0, -1, &(struct msg_loglevel){
+		    .verbose = (uint8_t)verbose });
 	}
 }
 

@@ -128,9 +128,8 @@ reload_ask(struct child *c)
 	if ((id = chan_call(c->chan, RELOAD_MS, reload_said, c)) == 0)
 		return (-1);
 	reload.waiting++;
-	chan_begin(c->chan, IMSG_RELOAD, id, -1);
-	chan_add_blob(c->chan, buf, (size_t)len);
-	chan_end(c->chan);
+	(void)say_reload(c->chan, id, -1, &(struct msg_reload){
+	    .conf = { buf, (size_t)len } });
 	return (0);
 }
 
@@ -138,21 +137,21 @@ reload_ask(struct child *c)
 static int
 reload_said(struct chan *chan, struct imsg *m, void *arg)
 {
+	struct msg_reload_said	 in;
 	struct child	*c = arg;
-	char		 why[MESSAGE_SIZE], printable[MESSAGE_SIZE];
-	uint8_t		 yes = 0;
+	char		 printable[MESSAGE_SIZE];
 	int		 r = 0;
 
 	(void)chan;
 	reload.waiting--;
 	if (m == NULL)
 		reload_no(child_name(c), "did not answer");
-	else if (m_get_u8(m, &yes) == -1 ||
-	    m_get_str(m, why, sizeof(why)) == -1 || m_end(m) == -1) {
+	else if (get_reload_said(m, &in) == -1) {
 		reload_no(child_name(c), "answered nonsense");
 		r = -1;
-	} else if (!yes) {
-		log_escape(printable, sizeof(printable), why, strlen(why));
+	} else if (!in.yes) {
+		log_escape(
+		    printable, sizeof(printable), in.why, strlen(in.why));
 		reload_no(child_name(c), printable);
 	}
 	reload_end();
@@ -167,8 +166,7 @@ reload_swap(void)
 	for (c = child_after(0); c != NULL; c = child_after(c->instance)) {
 		if (c->slot == NULL || c->chan == NULL)
 			continue;
-		chan_begin(c->chan, IMSG_RELOAD_SWAP, 0, -1);
-		chan_end(c->chan);
+		(void)say_reload_swap(c->chan, 0);
 	}
 	env()->conf = reload.conf;
 }

@@ -135,9 +135,8 @@ send_keyfile(struct child *c)
 		log_warnx("%s", err);
 		return;
 	}
-	chan_begin(c->chan, IMSG_KEYFILE, 0, fd);
-	chan_add_u8(c->chan, KEY_JWT);
-	chan_end(c->chan);
+	(void)say_keyfile(c->chan, 0, fd, &(struct msg_keyfile){
+	    .kind = KEY_JWT });
 }
 
 /* CONF, LISTENER.., KEYFILE, CHANNEL, START: in this order, without waiting. */
@@ -155,21 +154,17 @@ spawn_configure(struct child *c)
 	if ((len = conf_pack(&e->conf, c->role, buf, sizeof(buf))) == -1)
 		fatalx("the configuration of %s is too long",
 		    role_name(c->role));
-	chan_begin(c->chan, IMSG_CONF, 0, -1);
-	chan_add_blob(c->chan, buf, (size_t)len);
-	chan_end(c->chan);
+	(void)say_conf(c->chan, 0, -1, &(struct msg_conf){
+	    .conf = { buf, (size_t)len } });
 	listen_send(c);
 	if (c->role == ROLE_AUTHD)
 		send_keyfile(c);
 	else if (authlink_join(c) == -1)
 		log_debug("%s: no authd to talk to yet", child_name(c));
 	users_get(c->role, &uid, &gid);
-	chan_begin(c->chan, IMSG_START, 0, -1);
-	chan_add_u32(c->chan, (uint32_t)uid);
-	chan_add_u32(c->chan, (uint32_t)gid);
-	chan_add_str(c->chan, root);
-	chan_add_u8(c->chan, (uint8_t)e->verbose);
-	chan_end(c->chan);
+	(void)say_start(c->chan, 0, -1, &(struct msg_start){
+	    .uid = (uint32_t)uid, .gid = (uint32_t)gid, .root = root,
+	    .verbose = (uint8_t)e->verbose });
 }
 
 static void

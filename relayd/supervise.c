@@ -239,8 +239,7 @@ stop_child(struct child *c)
 {
 	if (c->chan == NULL || c->state == CHILD_STOPPING)
 		return;
-	chan_begin(c->chan, IMSG_STOP, 0, -1);
-	chan_end(c->chan);
+	(void)say_stop(c->chan, 0);
 	child_set_state(c, CHILD_STOPPING);
 	timer_set(&c->deadline, STOP_MS);
 }

@@ -126,22 +126,14 @@ term_begin(void)
 static int
 give(struct chan *c, struct imsg *m)
 {
-	char		 addr[ADDR_SIZE], accept[ACCEPT_SIZE];
-	const uint8_t	*bytes;
-	uint64_t	 nonce, instance;
-	size_t		 len;
-	uint8_t		 class;
+	struct msg_give	 in;
 
 	(void)c;
-	if (m_get_u8(m, &class) == -1 || m_get_u64(m, &nonce) == -1 ||
-	    m_get_u64(m, &instance) == -1 ||
-	    m_get_str(m, addr, sizeof(addr)) == -1 ||
-	    m_get_str(m, accept, sizeof(accept)) == -1 ||
-	    m_get_blob(m, &bytes, &len, GIVE_BYTES_MAX) == -1 ||
-	    m_end(m) == -1 || class != CLASS_TERMINAL)
+	if (get_give(m, &in) == -1 || in.class != CLASS_TERMINAL)
 		return (-1);
 	set_state(ST_WAIT);
-	if (terminal_browser(m_take_fd(m), accept, bytes, len) == -1)
+	if (terminal_browser(
+		m_take_fd(m), in.accept, in.bytes.p, in.bytes.len) == -1)
 		return (0);
 	timer_init(&termd.late, stream_late, NULL);
 	timer_set(&termd.late, STREAM_WAIT_MS);
@@ -153,12 +145,14 @@ give(struct chan *c, struct imsg *m)
 static int
 term_stream(struct chan *c, struct imsg *m)
 {
+	struct msg_term_stream	 in;
 	(void)c;
-	if (m_get_u64(m, &termd.stream) == -1 ||
-	    m_get_str(m, termd.session, sizeof(termd.session)) == -1 ||
-	    m_get_u32(m, &termd.early_idle_s) == -1 || m_end(m) == -1 ||
+	if (get_term_stream(m, &in) == -1 ||
 	    termd.state == ST_OPEN || termd.early_fd != -1)
 		return (-1);
+	termd.stream = in.stream;
+	strlcpy(termd.session, in.session, sizeof(termd.session));
+	termd.early_idle_s = in.idle_s;
 	termd.early_fd = m_take_fd(m);
 	if (termd.state == ST_WAIT)
 		term_begin();
@@ -168,33 +162,29 @@ term_stream(struct chan *c, struct imsg *m)
 static int
 term_refuse(struct chan *c, struct imsg *m)
 {
-	char		message[MESSAGE_SIZE];
-	uint16_t	status;
+	struct msg_term_refuse	 in;
 
 	(void)c;
-	if (m_get_u16(m, &status) == -1 ||
-	    m_get_str(m, message, sizeof(message)) == -1 || m_end(m) == -1 ||
-	    status < 400 || status > 599 || termd.state == ST_OPEN)
+	if (get_term_refuse(m, &in) == -1 ||
+	    in.status < 400 || in.status > 599 || termd.state == ST_OPEN)
 		return (-1);
-	say_no(status, message);
+	say_no(in.status, in.message);
 	return (0);
 }
 
 static int
 term_close(struct chan *c, struct imsg *m)
 {
-	char		reason[MESSAGE_SIZE];
-	uint16_t	code;
+	struct msg_close	 in;
 
 	(void)c;
-	if (m_get_u16(m, &code) == -1 ||
-	    m_get_str(m, reason, sizeof(reason)) == -1 || m_end(m) == -1 ||
-	    code < 1000 || code > 4999)
+	if (get_close(m, &in) == -1 ||
+	    in.code < 1000 || in.code > 4999)
 		return (-1);
 	if (termd.state == ST_OPEN)
-		terminal_close(code, END_SESSION, reason);
+		terminal_close(in.code, END_SESSION, in.reason);
 	else
-		say_no(503, reason);
+		say_no(503, in.reason);
 	return (0);
 }
 
@@ -212,19 +202,13 @@ announce(void)
 	uint64_t	in, out;
 
 	terminal_counters(&in, &out);
-	chan_begin(termd.authd, IMSG_ANNOUNCE, 0, -1);
-	chan_add_u8(termd.authd, 1);
-	chan_add_u32(termd.authd, 1);
-	chan_end(termd.authd);
-	chan_begin(termd.authd, IMSG_ANNOUNCE_STREAM, 0, -1);
-	chan_add_u64(termd.authd, termd.stream);
-	chan_add_str(termd.authd, "terminal");
-	chan_add_u64(termd.authd, in);
-	chan_add_u64(termd.authd, out);
-	chan_add_blob(termd.authd, "", 0);
-	chan_end(termd.authd);
-	chan_begin(termd.authd, IMSG_ANNOUNCE_END, 0, -1);
-	chan_end(termd.authd);
+	(void)say_announce(termd.authd, 0, -1, &(struct msg_announce){
+	    .up = 1, .streams = 1 });
+	(void)say_announce_stream(termd.authd, 0, -1,
+	    &(struct msg_announce_stream){
+	    .stream = termd.stream, .service = "terminal", .in = in, .out = out,
+	    .tag = { "", 0 } });
+	(void)say_announce_end(termd.authd, 0);
 	if (termd.ended)
 		say_ended();
 }
@@ -269,10 +253,8 @@ say_ended(void)
 {
 	if (termd.authd == NULL)
 		return;
-	chan_begin(termd.authd, IMSG_TERM_END, 0, -1);
-	chan_add_u8(termd.authd, (uint8_t)termd.end_reason);
-	chan_add_str(termd.authd, termd.end_text);
-	chan_end(termd.authd);
+	(void)say_term_end(termd.authd, 0, -1, &(struct msg_term_end){
+	    .why = (uint8_t)termd.end_reason, .text = termd.end_text });
 }
 
 void

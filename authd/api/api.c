@@ -48,16 +48,13 @@ api_send(struct chan *c, uint32_t id, int status, const char *message,
 {
 	size_t	len = json != NULL ? strlen(json) : 0, n;
 
-	chan_begin(c, IMSG_API_RESULT, id, -1);
-	chan_add_u16(c, (uint16_t)status);
-	chan_add_str(c, message);
-	chan_add_u32(c, (uint32_t)len);
-	chan_end(c);
+	(void)say_api_result(c, id, -1, &(struct msg_api_result){
+	    .status = (uint16_t)status, .message = message,
+	    .total = (uint32_t)len });
 	for (; len > 0; len -= n, json += n) {
 		n = len < CHUNK_MAX ? len : CHUNK_MAX;
-		chan_begin(c, IMSG_API_CHUNK, id, -1);
-		chan_add_blob(c, json, n);
-		chan_end(c);
+		(void)say_api_chunk(c, id, -1, &(struct msg_api_chunk){
+		    .bytes = { json, n } });
 	}
 }
 
@@ -149,19 +146,20 @@ api_authenticate(struct api_call *call, const char **message, char *reason)
 static int
 api_parse(struct api_call *call, struct imsg *m)
 {
-	if (m_get_u8(m, &call->op) == -1 ||
-	    m_get_str(m, call->token, sizeof(call->token)) == -1 ||
-	    m_get_str(m, call->addr, sizeof(call->addr)) == -1 ||
-	    m_get_str(m, call->session, sizeof(call->session)) == -1 ||
-	    m_get_str(m, call->service, sizeof(call->service)) == -1 ||
-	    m_get_u32(m, &call->page) == -1 ||
-	    m_get_u32(m, &call->page_size) == -1 ||
-	    m_get_str(m, call->sort_by, sizeof(call->sort_by)) == -1 ||
-	    m_get_u8(m, &call->descending) == -1 ||
-	    m_get_u32(m, &call->statuses) == -1 ||
-	    m_get_str(m, call->system_id, sizeof(call->system_id)) == -1 ||
-	    m_end(m) == -1)
+	struct msg_api	 in;
+	if (get_api(m, &in) == -1)
 		return (-1);
+	call->op = in.op;
+	strlcpy(call->token, in.token, sizeof(call->token));
+	strlcpy(call->addr, in.addr, sizeof(call->addr));
+	strlcpy(call->session, in.session, sizeof(call->session));
+	strlcpy(call->service, in.service, sizeof(call->service));
+	call->page = in.page;
+	call->page_size = in.page_size;
+	strlcpy(call->sort_by, in.sort_by, sizeof(call->sort_by));
+	call->descending = in.descending;
+	call->statuses = in.statuses;
+	strlcpy(call->system_id, in.system, sizeof(call->system_id));
 	return (call->op == 0 || call->op >= API_OP_COUNT ||
 	    call->descending > 1 || (call->statuses & ~STATUS_ALL) != 0 ||
 	    call->page > INT32_MAX ? -1 : 0);

@@ -49,13 +49,9 @@ static void
 admit_answer(struct chan *c, uint32_t id, int status, uint32_t retry_s,
     const char *message, uint64_t nonce)
 {
-	chan_begin(c, IMSG_ADMITTED, id, -1);
-	chan_add_u16(c, (uint16_t)status);
-	chan_add_u32(c, retry_s);
-	chan_add_str(c, message);
-	chan_add_u64(c, nonce);
-	chan_add_u64(c, 0);
-	chan_end(c);
+	(void)say_admitted(c, id, -1, &(struct msg_admitted){
+	    .status = (uint16_t)status, .retry_s = retry_s, .message = message,
+	    .nonce = nonce });
 }
 
 static void
@@ -162,15 +158,16 @@ admit_terminal(struct chan *c, uint32_t id, const struct ask *ask)
 int
 admit_on_admit(struct chan *c, struct imsg *m)
 {
+	struct msg_admit	 in;
 	struct ask	ask;
 
-	if (m_get_u8(m, &ask.class) == -1 ||
-	    m_get_str(m, ask.addr, sizeof(ask.addr)) == -1 ||
-	    m_get_str(m, ask.session, sizeof(ask.session)) == -1 ||
-	    m_get_str(m, ask.ticket, sizeof(ask.ticket)) == -1 ||
-	    m_get_str(m, ask.origin, sizeof(ask.origin)) == -1 ||
-	    m_end(m) == -1)
+	if (get_admit(m, &in) == -1)
 		return (-1);
+	ask.class = in.class;
+	strlcpy(ask.addr, in.addr, sizeof(ask.addr));
+	strlcpy(ask.session, in.session, sizeof(ask.session));
+	strlcpy(ask.ticket, in.ticket, sizeof(ask.ticket));
+	strlcpy(ask.origin, in.origin, sizeof(ask.origin));
 	if (ask.class == CLASS_TUNNEL)
 		admit_tunnel(c, m->id, &ask);
 	else if (ask.class == CLASS_TERMINAL)

@@ -36,13 +36,14 @@ credit_total_mib(void)
 int
 credit_on_ask(struct chan *c, struct imsg *m)
 {
+	struct msg_credit_ask	 in;
 	struct peer	*pe = peer_of(c);
-	uint32_t	 want, give, most;
+	uint32_t	 give, most;
 
-	if (m_get_u32(m, &want) == -1 || m_end(m) == -1)
+	if (get_credit_ask(m, &in) == -1)
 		return (-1);
 	most = (uint32_t)(proc_conf()->credit_tunnel >> 20);
-	give = want;
+	give = in.mib;
 	if (pe->lease_mib >= most)
 		give = 0;
 	else if (give > most - pe->lease_mib)
@@ -51,9 +52,8 @@ credit_on_ask(struct chan *c, struct imsg *m)
 		give = total_mib - leased_mib;
 	pe->lease_mib += give;
 	leased_mib += give;
-	chan_begin(c, IMSG_CREDIT, m->id, -1);
-	chan_add_u32(c, give);
-	chan_end(c);
+	(void)say_credit(c, m->id, -1, &(struct msg_credit){
+	    .mib = give });
 	return (0);
 }
 
@@ -61,15 +61,15 @@ credit_on_ask(struct chan *c, struct imsg *m)
 int
 credit_on_back(struct chan *c, struct imsg *m)
 {
+	struct msg_credit_back	 in;
 	struct peer	*pe = peer_of(c);
-	uint32_t	 back;
 
-	if (m_get_u32(m, &back) == -1 || m_end(m) == -1)
+	if (get_credit_back(m, &in) == -1)
 		return (-1);
-	if (back > pe->lease_mib)
-		back = pe->lease_mib;
-	pe->lease_mib -= back;
-	leased_mib -= back;
+	if (in.mib > pe->lease_mib)
+		in.mib = pe->lease_mib;
+	pe->lease_mib -= in.mib;
+	leased_mib -= in.mib;
 	return (0);
 }
 

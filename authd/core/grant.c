@@ -55,15 +55,8 @@ grant_refuse(struct chan *c, uint32_t id, int status, const char *message)
 {
 	if (c == NULL)
 		return;
-	chan_begin(c, IMSG_GRANTED, id, -1);
-	chan_add_u16(c, (uint16_t)status);
-	chan_add_str(c, message);
-	chan_add_u64(c, 0);
-	chan_add_str(c, "");
-	chan_add_str(c, "");
-	chan_add_u64(c, 0);
-	chan_add_u32(c, 0);
-	chan_end(c);
+	(void)say_granted(c, id, -1, &(struct msg_granted){
+	    .status = (uint16_t)status, .message = message });
 }
 
 int
@@ -182,6 +175,7 @@ grant_new(struct peer *pe, struct session *se, const struct operator *who,
 int
 grant_on_grant(struct chan *c, struct imsg *m)
 {
+	struct msg_grant	 in;
 	struct peer		*pe = peer_of(c);
 	struct proxy_claims	 pc;
 	struct session		*se = NULL;
@@ -190,10 +184,11 @@ grant_on_grant(struct chan *c, struct imsg *m)
 	const char		*message;
 	int			 status;
 
-	if (m_get_str(m, ask.token, sizeof(ask.token)) == -1 ||
-	    m_get_str(m, ask.slug, sizeof(ask.slug)) == -1 ||
-	    m_get_str(m, ask.addr, sizeof(ask.addr)) == -1 || m_end(m) == -1)
+	if (get_grant(m, &in) == -1)
 		return (-1);
+	strlcpy(ask.token, in.token, sizeof(ask.token));
+	strlcpy(ask.slug, in.slug, sizeof(ask.slug));
+	strlcpy(ask.addr, in.addr, sizeof(ask.addr));
 	memset(&pc, 0, sizeof(pc));
 	message = "store is unavailable";
 	status = peer_is_ready() ? grant_check(&ask, &pc, &se, &message) :
@@ -292,15 +287,10 @@ grant_answer(struct grant *g)
 	if (expires > g->who.expires)
 		expires = g->who.expires;
 	services_send(g->session, g->proxyd);
-	chan_begin(c, IMSG_GRANTED, g->asker.id, -1);
-	chan_add_u16(c, 0);
-	chan_add_str(c, "");
-	chan_add_u64(c, g->id);
-	chan_add_str(c, g->session->row.id);
-	chan_add_str(c, g->who.id);
-	chan_add_u64(c, (uint64_t)expires);
-	chan_add_u32(c, (uint32_t)proc_conf()->max_streams / 2);
-	chan_end(c);
+	(void)say_granted(c, g->asker.id, -1, &(struct msg_granted){
+	    .grant = g->id, .session = g->session->row.id,
+	    .operator = g->who.id, .expires = (uint64_t)expires,
+	    .idle_max = (uint32_t)proc_conf()->max_streams / 2 });
 	g->asker.instance = 0;
 }
 
@@ -336,12 +326,12 @@ grant_holds(const struct peer *proxyd, const struct session *se)
 int
 grant_on_drop(struct chan *c, struct imsg *m)
 {
+	struct msg_grant_drop	 in;
 	struct grant	*g;
-	uint64_t	 id;
 
-	if (m_get_u64(m, &id) == -1 || m_end(m) == -1)
+	if (get_grant_drop(m, &in) == -1)
 		return (-1);
-	if ((g = grant_find(peer_of(c), id)) == NULL)
+	if ((g = grant_find(peer_of(c), in.grant)) == NULL)
 		return (0);
 	/* What still runs under it has to end with it. */
 	g->dropped = 1;
@@ -385,10 +375,8 @@ grant_end(struct grant *g, enum end_reason why)
 	stream_kill_grant(g, why);
 	g->nstreams--;
 	if (g->asker.instance == 0 && !g->dropped) {
-		chan_begin(c, IMSG_GRANT_END, 0, -1);
-		chan_add_u64(c, g->id);
-		chan_add_u8(c, (uint8_t)why);
-		chan_end(c);
+		(void)say_grant_end(c, 0, -1, &(struct msg_grant_end){
+		    .grant = g->id, .why = (uint8_t)why });
 	}
 	grant_free(g);
 }

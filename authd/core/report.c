@@ -50,24 +50,23 @@ report_is_wanted(const struct peer *pe, int kind)
 int
 report_on_begin(struct chan *c, struct imsg *m)
 {
+	struct msg_report_begin	 in;
 	struct peer	*pe = peer_of(c);
 	struct report	*r;
-	uint32_t	 total;
-	uint8_t		 kind;
 
-	if (m_get_u8(m, &kind) == -1 || m_get_u32(m, &total) == -1 ||
-	    m_end(m) == -1 || total == 0 || pe->report != NULL ||
-	    (kind != REPORT_DIAGNOSTICS && kind != REPORT_USERS) ||
-	    total > (kind == REPORT_USERS ? REPORT_USERS_MAX :
-	    REPORT_DIAG_MAX))
+	if (get_report_begin(m, &in) == -1 || in.total == 0 ||
+	    pe->report != NULL ||
+	    (in.kind != REPORT_DIAGNOSTICS && in.kind != REPORT_USERS) ||
+	    in.total >
+		(in.kind == REPORT_USERS ? REPORT_USERS_MAX : REPORT_DIAG_MAX))
 		return (-1);
 	if ((r = calloc(1, sizeof(*r))) == NULL)
 		return (-1);
-	r->kind = kind;
-	r->total = total;
-	if (report_is_wanted(pe, kind) && all_bytes + total <= ALL_MAX &&
-	    (r->text = malloc(total)) != NULL)
-		all_bytes += total;
+	r->kind = in.kind;
+	r->total = in.total;
+	if (report_is_wanted(pe, in.kind) && all_bytes + in.total <= ALL_MAX &&
+	    (r->text = malloc(in.total)) != NULL)
+		all_bytes += in.total;
 	pe->report = r;
 	return (0);
 }
@@ -75,16 +74,15 @@ report_on_begin(struct chan *c, struct imsg *m)
 int
 report_on_chunk(struct chan *c, struct imsg *m)
 {
+	struct msg_report_chunk	 in;
 	struct report	*r = peer_of(c)->report;
-	const uint8_t	*p;
-	size_t		 len;
 
-	if (m_get_blob(m, &p, &len, CHUNK_MAX) == -1 || m_end(m) == -1 ||
-	    r == NULL || len == 0 || len > r->total - r->got)
+	if (get_report_chunk(m, &in) == -1 ||
+	    r == NULL || in.bytes.len == 0 || in.bytes.len > r->total - r->got)
 		return (-1);
 	if (r->text != NULL)
-		memcpy(r->text + r->got, p, len);
-	r->got += len;
+		memcpy(r->text + r->got, in.bytes.p, in.bytes.len);
+	r->got += in.bytes.len;
 	return (0);
 }
 
@@ -95,7 +93,7 @@ report_on_end(struct chan *c, struct imsg *m)
 	struct report	*r = pe->report;
 	struct session	*se = pe->session;
 
-	if (m_end(m) == -1 || r == NULL || r->got != r->total ||
+	if (get_report_end(m) == -1 || r == NULL || r->got != r->total ||
 	    (r->text != NULL && memchr(r->text, '\0', r->total) != NULL))
 		return (-1);
 	pe->report = NULL;
@@ -111,12 +109,9 @@ report_on_end(struct chan *c, struct imsg *m)
 int
 report_on_users_fetch(struct chan *c, struct imsg *m)
 {
-	if (m_end(m) == -1)
+	if (get_users_fetch(m) == -1)
 		return (-1);
-	chan_begin(c, IMSG_API_RESULT, m->id, -1);
-	chan_add_u16(c, 200);
-	chan_add_str(c, "");
-	chan_add_u32(c, 0);
-	chan_end(c);
+	(void)say_api_result(c, m->id, -1, &(struct msg_api_result){
+	    .status = 200 });
 	return (0);
 }

@@ -129,16 +129,14 @@ services_add(struct services *t, const struct wire *w)
 int
 services_on_begin(struct chan *c, struct imsg *m)
 {
+	struct msg_services_begin	 in;
 	struct peer	*pe = peer_of(c);
-	uint32_t	 version, count;
-	char		 session[UUID_SIZE];
 
-	if (m_get_u32(m, &version) == -1 || m_get_u32(m, &count) == -1 ||
-	    m_get_str(m, session, sizeof(session)) == -1 || m_end(m) == -1 ||
-	    count > SERVICES_MAX || session[0] != '\0')
+	if (get_services_begin(m, &in) == -1 ||
+	    in.count > SERVICES_MAX || in.session[0] != '\0')
 		return (-1);
 	services_free(pe->building);
-	pe->building = services_new(version, count);
+	pe->building = services_new(in.version, in.count);
 	return (0);
 }
 
@@ -171,23 +169,25 @@ services_refuse(const struct services *t, const struct wire *w)
 int
 services_on_service(struct chan *c, struct imsg *m)
 {
+	struct msg_service	 in;
 	struct peer	*pe = peer_of(c);
 	struct services	*t = pe->building;
 	struct wire	 w;
 	const char	*why;
 	char		 text[80];
 
-	if (m_get_str(m, w.name, sizeof(w.name)) == -1 ||
-	    m_get_str(m, w.target, sizeof(w.target)) == -1 ||
-	    m_get_str(m, w.host, sizeof(w.host)) == -1 ||
-	    m_get_u8(m, &w.tls) == -1 || w.tls > 1 ||
-	    m_get_str(m, w.label, sizeof(w.label)) == -1 ||
-	    m_get_str(m, w.path, sizeof(w.path)) == -1 ||
-	    m_get_str(m, w.path_prefix, sizeof(w.path_prefix)) == -1 ||
-	    m_get_str(m, w.module_id, sizeof(w.module_id)) == -1 ||
-	    m_get_str(m, w.node_id, sizeof(w.node_id)) == -1 ||
-	    m_end(m) == -1 || t == NULL || t->left == 0)
+	if (get_service(m, &in) == -1 || in.tls > 1 || t == NULL ||
+	    t->left == 0)
 		return (-1);
+	strlcpy(w.name, in.name, sizeof(w.name));
+	strlcpy(w.target, in.target, sizeof(w.target));
+	strlcpy(w.host, in.host, sizeof(w.host));
+	w.tls = in.tls;
+	strlcpy(w.label, in.label, sizeof(w.label));
+	strlcpy(w.path, in.path, sizeof(w.path));
+	strlcpy(w.path_prefix, in.path_prefix, sizeof(w.path_prefix));
+	strlcpy(w.module_id, in.module_id, sizeof(w.module_id));
+	strlcpy(w.node_id, in.node_id, sizeof(w.node_id));
 	t->left--;
 	/* A node that no session can have groups nothing. */
 	if (strlen(w.node_id) >= NODE_SIZE)
@@ -208,7 +208,7 @@ services_on_end(struct chan *c, struct imsg *m)
 	struct peer	*pe = peer_of(c);
 	struct services	*t = pe->building;
 
-	if (m_end(m) == -1 || t == NULL || t->left != 0)
+	if (get_services_end(m) == -1 || t == NULL || t->left != 0)
 		return (-1);
 	pe->building = NULL;
 	if (pe->session == NULL) {
@@ -230,27 +230,17 @@ services_send(const struct session *se, struct peer *proxyd)
 	struct chan		*c = proxyd->chan;
 	unsigned		 i;
 
-	chan_begin(c, IMSG_SERVICES_BEGIN, 0, -1);
-	chan_add_u32(c, t->version);
-	chan_add_u32(c, t->n);
-	chan_add_str(c, se->row.id);
-	chan_end(c);
+	(void)say_services_begin(c, 0, -1, &(struct msg_services_begin){
+	    .version = t->version, .count = t->n, .session = se->row.id });
 	for (i = 0; i < t->n; i++) {
 		sv = t->v[i];
-		chan_begin(c, IMSG_SERVICE, 0, -1);
-		chan_add_str(c, sv->name);
-		chan_add_str(c, sv->target);
-		chan_add_str(c, sv->host);
-		chan_add_u8(c, (uint8_t)sv->tls);
-		chan_add_str(c, sv->label);
-		chan_add_str(c, sv->path);
-		chan_add_str(c, sv->path_prefix);
-		chan_add_str(c, sv->module_id);
-		chan_add_str(c, sv->node_id);
-		chan_end(c);
+		(void)say_service(c, 0, -1, &(struct msg_service){
+		    .name = sv->name, .target = sv->target, .host = sv->host,
+		    .tls = (uint8_t)sv->tls, .label = sv->label,
+		    .path = sv->path, .path_prefix = sv->path_prefix,
+		    .module_id = sv->module_id, .node_id = sv->node_id });
 	}
-	chan_begin(c, IMSG_SERVICES_END, 0, -1);
-	chan_end(c);
+	(void)say_services_end(c, 0);
 }
 
 /* A muxd that sends tables without end is not to drown proxyds in them. */

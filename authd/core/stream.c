@@ -97,10 +97,8 @@ stream_answer_no(const struct asker *asker, int status, const char *message)
 	if (c == NULL)
 		return;
 	if (chan_role(c) == ROLE_TERMD) {
-		chan_begin(c, IMSG_TERM_REFUSE, 0, -1);
-		chan_add_u16(c, (uint16_t)status);
-		chan_add_str(c, message);
-		chan_end(c);
+		(void)say_term_refuse(c, 0, -1, &(struct msg_term_refuse){
+		    .status = (uint16_t)status, .message = message });
 		return;
 	}
 	(void)say_stream_refused(c, asker->id, -1, &(struct msg_stream_refused){
@@ -122,23 +120,22 @@ stream_refuse(struct stream *st, int status, const char *message)
 int
 stream_on_open(struct chan *c, struct imsg *m)
 {
+	struct msg_stream_open	 in;
 	struct asker	 asker = asker_of(c, m);
 	struct stream	*st;
 	struct grant	*g;
-	uint64_t	 id;
-	char		 service[SERVICE_SIZE];
 
-	if (m_get_u64(m, &id) == -1 ||
-	    m_get_str(m, service, sizeof(service)) == -1 || m_end(m) == -1)
+	if (get_stream_open(m, &in) == -1)
 		return (-1);
-	if ((g = grant_find(peer_of(c), id)) == NULL || !grant_is_fresh(g)) {
+	if ((g = grant_find(peer_of(c), in.grant)) == NULL ||
+	    !grant_is_fresh(g)) {
 		stream_answer_no(&asker, 401, "invalid proxy token");
 	} else if (!session_is_open(g->session)) {
 		stream_answer_no(&asker, 400, "support session is not active");
 	} else if (session_tunnel(g->session) == NULL) {
 		stream_answer_no(&asker, 404, "tunnel not found for session");
-	} else if ((st = stream_new(g->session->tunnel, ++streams.next, service,
-	    &g->who, g->addr)) == NULL) {
+	} else if ((st = stream_new(g->session->tunnel, ++streams.next,
+			in.service, &g->who, g->addr)) == NULL) {
 		stream_answer_no(&asker, 503, "server is busy");
 	} else {
 		st->grant = g;
@@ -203,9 +200,8 @@ idle_ask(struct session *se)
 		c = pe->chan;
 		if ((id = chan_call(c, ROOM_MS, idle_dropped, NULL)) == 0)
 			continue;
-		chan_begin(c, IMSG_IDLE_DROP, id, -1);
-		chan_add_str(c, se->row.id);
-		chan_end(c);
+		(void)say_idle_drop(c, id, -1, &(struct msg_idle_drop){
+		    .session = se->row.id });
 	}
 }
 
@@ -213,13 +209,13 @@ idle_ask(struct session *se)
 static int
 idle_dropped(struct chan *c, struct imsg *m, void *arg)
 {
-	uint32_t	n;
+	struct msg_idle_dropped	 in;
 
 	(void)c;
 	(void)arg;
 	if (m == NULL)
 		return (0);
-	return (m_get_u32(m, &n) == -1 || m_end(m) == -1 ? -1 : 0);
+	return (get_idle_dropped(m, &in) == -1 ? -1 : 0);
 }
 
 /* What the client lists is looked at again before each connection. */
@@ -360,11 +356,9 @@ stream_to_mux(struct stream *st, int fd)
 	uint8_t		 tag[TAG_SIZE];
 
 	stream_tag(st, tag);
-	chan_begin(c, IMSG_STREAM_BRIDGE, 0, fd);
-	chan_add_u64(c, st->id);
-	chan_add_str(c, st->service);
-	chan_add_blob(c, tag, sizeof(tag));
-	chan_end(c);
+	(void)say_stream_bridge(c, 0, fd, &(struct msg_stream_bridge){
+	    .stream = st->id, .service = st->service,
+	    .tag = { tag, sizeof(tag) } });
 }
 
 static void
@@ -476,23 +470,20 @@ stream_free(struct stream *st)
 int
 stream_on_end(struct chan *c, struct imsg *m)
 {
+	struct msg_stream_end	 end;
 	struct peer	*pe = peer_of(c);
 	struct stream	*st;
-	uint64_t	 id, in, out;
-	uint8_t		 why;
 
-	if (m_get_u64(m, &id) == -1 || m_get_u8(m, &why) == -1 ||
-	    m_get_u64(m, &in) == -1 || m_get_u64(m, &out) == -1 ||
-	    m_end(m) == -1 || why >= END_COUNT)
+	if (get_stream_end(m, &end) == -1 || end.why >= END_COUNT)
 		return (-1);
 	/* One that was killed before this authd knew it: nothing to do. */
-	if ((st = stream_find(id)) == NULL || st->tunnel != pe ||
+	if ((st = stream_find(end.stream)) == NULL || st->tunnel != pe ||
 	    (st->state != STREAM_OPENED && st->state != STREAM_KILLED))
 		return (0);
 	/* What a terminal has said already says more. */
-	stream_account(st, in, out, st->state == STREAM_KILLED ||
+	stream_account(st, end.in, end.out, st->state == STREAM_KILLED ||
 	    (st->terminal != 0 && st->row->outcome[0] != '\0') ? NULL :
-	    end_reason_name(why));
+	    end_reason_name(end.why));
 	stream_free(st);
 	return (0);
 }
@@ -511,10 +502,8 @@ stream_kill(struct stream *st, enum end_reason why)
 	st->state = STREAM_KILLED;
 	timer_del(&st->timer);
 	stream_account(st, 0, 0, end_reason_name(why));
-	chan_begin(c, IMSG_STREAM_KILL, 0, -1);
-	chan_add_u64(c, st->id);
-	chan_add_u8(c, (uint8_t)why);
-	chan_end(c);
+	(void)say_stream_kill(c, 0, -1, &(struct msg_stream_kill){
+	    .stream = st->id, .why = (uint8_t)why });
 }
 
 /* The tunnel's end first; then the terminal tells its operator why. */
@@ -654,15 +643,13 @@ stream_recheck_due(void *arg)
 int
 stream_on_announce(struct chan *c, struct imsg *m)
 {
+	struct msg_announce	 in;
 	struct peer	*pe = peer_of(c);
-	uint32_t	 count;
-	uint8_t		 up;
 
-	if (m_get_u8(m, &up) == -1 || up > 1 ||
-	    m_get_u32(m, &count) == -1 || m_end(m) == -1)
+	if (get_announce(m, &in) == -1 || in.up > 1)
 		return (-1);
-	pe->announced = count;
-	if (up && pe->role == ROLE_MUXD && pe->session != NULL)
+	pe->announced = in.streams;
+	if (in.up && pe->role == ROLE_MUXD && pe->session != NULL)
 		session_up(pe->session);
 	return (0);
 }
@@ -734,33 +721,26 @@ stream_due(void *arg)
 int
 stream_on_announce_stream(struct chan *c, struct imsg *m)
 {
+	struct msg_announce_stream	 said;
 	struct peer	*pe = peer_of(c);
-	const uint8_t	*tag;
 	const char	*why;
-	uint64_t	 id, in, out;
-	size_t		 len;
-	char		 service[SERVICE_SIZE];
 
-	if (m_get_u64(m, &id) == -1 ||
-	    m_get_str(m, service, sizeof(service)) == -1 ||
-	    m_get_u64(m, &in) == -1 || m_get_u64(m, &out) == -1 ||
-	    m_get_blob(m, &tag, &len, STREAM_TAG_MAX) == -1 ||
-	    m_end(m) == -1 || pe->announced == 0)
+	if (get_announce_stream(m, &said) == -1 || pe->announced == 0)
 		return (-1);
 	pe->announced--;
 	if (pe->role == ROLE_TERMD) {
-		pe->stream = id;
+		pe->stream = said.stream;
 		return (0);
 	}
-	why = stream_restore(pe, id, service, tag, len);
+	why = stream_restore(pe, said.stream, said.service, said.tag.p,
+	    said.tag.len);
 	if (why == NULL)
 		return (0);
 	log_info("tunnel %llu: stream %llu ended after restart: %s",
-	    (unsigned long long)pe->instance, (unsigned long long)id, why);
-	chan_begin(c, IMSG_STREAM_KILL, 0, -1);
-	chan_add_u64(c, id);
-	chan_add_u8(c, END_GRANT);
-	chan_end(c);
+	    (unsigned long long)pe->instance, (unsigned long long)said.stream,
+	    why);
+	(void)say_stream_kill(c, 0, -1, &(struct msg_stream_kill){
+	    .stream = said.stream, .why = END_GRANT });
 	return (0);
 }
 
@@ -769,7 +749,7 @@ stream_on_announce_end(struct chan *c, struct imsg *m)
 {
 	struct peer	*pe = peer_of(c);
 
-	if (m_end(m) == -1 || pe->announced != 0)
+	if (get_announce_end(m) == -1 || pe->announced != 0)
 		return (-1);
 	if (pe->role == ROLE_TERMD) {
 		peer_set_state(pe, P_READY);
@@ -790,19 +770,17 @@ stream_on_announce_end(struct chan *c, struct imsg *m)
 int
 stream_on_term_end(struct chan *c, struct imsg *m)
 {
+	struct msg_term_end	 in;
 	struct peer	*pe = peer_of(c);
 	struct stream	*st;
-	char		 text[MESSAGE_SIZE];
-	uint8_t		 why;
 
-	if (m_get_u8(m, &why) == -1 || why >= END_COUNT ||
-	    m_get_str(m, text, sizeof(text)) == -1 || m_end(m) == -1)
+	if (get_term_end(m, &in) == -1 || in.why >= END_COUNT)
 		return (-1);
 	st = stream_find(pe->stream);
 	if (st == NULL || st->terminal != pe->instance || st->row == NULL)
 		return (0);
 	/* muxd's word brings the bytes, this one the reason. */
 	if (!st->row->over)
-		strlcpy(st->row->outcome, text, sizeof(st->row->outcome));
+		strlcpy(st->row->outcome, in.text, sizeof(st->row->outcome));
 	return (0);
 }

@@ -94,8 +94,6 @@ term_started(struct peer *pe)
 		stream_open_terminal(pe, se, &a->who, a->addr);
 		return;
 	}
-	chan_begin(pe->chan, IMSG_TERM_REFUSE, 0, -1);
-	chan_add_u16(pe->chan, (uint16_t)status);
-	chan_add_str(pe->chan, message);
-	chan_end(pe->chan);
+	(void)say_term_refuse(pe->chan, 0, -1, &(struct msg_term_refuse){
+	    .status = (uint16_t)status, .message = message });
 }

@@ -39,22 +39,18 @@ int
 ctl_on_ctl(struct chan *c, struct imsg *m)
 {
 	static struct ctl	ctl;
-	uint32_t		version;
-	uint8_t			n;
-	unsigned		i;
+	struct msg_ctl		in;
+	uint32_t		i;
 
+	if (get_ctl(m, &in) == -1)
+		return (-1);
 	memset(&ctl, 0, sizeof(ctl));
-	if (m_get_u32(m, &version) == -1 || m_get_u16(m, &ctl.op) == -1 ||
-	    m_get_u8(m, &n) == -1 || n > CTL_ARGS_MAX)
-		return (-1);
-	for (i = 0; i < n; i++)
-		if (m_get_str(m, ctl.word[i], sizeof(ctl.word[i])) == -1)
-			return (-1);
-	if (m_end(m) == -1)
-		return (-1);
-	ctl.n = n;
+	ctl.op = in.op;
+	ctl.n = in.words.n;
+	for (i = 0; i < in.words.n; i++)
+		strlcpy(ctl.word[i], in.words.v[i], sizeof(ctl.word[i]));
 	ctl.asker = asker_of(c, m);
-	if (version != CTL_VERSION)
+	if (in.version != CTL_VERSION)
 		ctl_done(&ctl.asker, 505, "relayctl of another version");
 	else if (ctl.op >= CTL_OP_COUNT || ops[ctl.op].fn == NULL)
 		ctl_done(&ctl.asker, 400, "unknown request");
@@ -70,13 +66,12 @@ ctl_on_ctl(struct chan *c, struct imsg *m)
 static void
 row_send(struct chan *c, uint32_t id, const char *const *cell, unsigned n)
 {
-	unsigned	i;
+	struct msg_ctl_row	row = { .cells = { .n = 0 } };
+	unsigned		i;
 
-	chan_begin(c, IMSG_CTL_ROW, id, -1);
-	chan_add_u8(c, (uint8_t)n);
-	for (i = 0; i < n; i++)
-		chan_add_str(c, cell[i]);
-	chan_end(c);
+	for (i = 0; i < n && i < CTL_CELLS_MAX; i++)
+		row.cells.v[row.cells.n++] = cell[i];
+	(void)say_ctl_row(c, id, -1, &row);
 }
 
 void
@@ -102,10 +97,8 @@ ctl_done(const struct asker *asker, int code, const char *text)
 
 	if (c == NULL)
 		return;
-	chan_begin(c, IMSG_CTL_DONE, asker->id, -1);
-	chan_add_u16(c, (uint16_t)code);
-	chan_add_str(c, text);
-	chan_end(c);
+	(void)say_ctl_done(c, asker->id, -1, &(struct msg_ctl_done){
+	    .code = (uint16_t)code, .text = text });
 }
 
 struct later {

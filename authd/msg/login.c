@@ -83,14 +83,9 @@ login_answer(struct chan *c, uint32_t id, int status, uint32_t retry_s,
     const char *message, const char *session, const char *token,
     const char *system_id)
 {
-	chan_begin(c, IMSG_LOGIN_RESULT, id, -1);
-	chan_add_u16(c, (uint16_t)status);
-	chan_add_u32(c, retry_s);
-	chan_add_str(c, message);
-	chan_add_str(c, session);
-	chan_add_str(c, token);
-	chan_add_str(c, system_id);
-	chan_end(c);
+	(void)say_login_result(c, id, -1, &(struct msg_login_result){
+	    .status = (uint16_t)status, .retry_s = retry_s, .message = message,
+	    .session = session, .reconnect = token, .system = system_id });
 }
 
 static void
@@ -111,26 +106,24 @@ login_refuse(struct login *lo, int status, uint32_t retry_s,
 int
 login_on_login(struct chan *c, struct imsg *m)
 {
+	struct msg_login	 in;
 	struct peer	*pe = peer_of(c);
 	struct login	*lo;
 	const char	*message;
-	uint64_t	 nonce;
 	uint32_t	 retry;
-	char		 addr[ADDR_SIZE];
 	int		 status;
 
 	if ((lo = calloc(1, sizeof(*lo))) == NULL)
 		return (-1);
-	if (m_get_u64(m, &nonce) == -1 ||
-	    m_get_str(m, lo->key, sizeof(lo->key)) == -1 ||
-	    m_get_str(m, lo->secret, sizeof(lo->secret)) == -1 ||
-	    m_get_str(m, lo->node, sizeof(lo->node)) == -1 ||
-	    m_get_str(m, lo->token, sizeof(lo->token)) == -1 ||
-	    m_get_str(m, addr, sizeof(addr)) == -1 || m_end(m) == -1 ||
-	    nonce != pe->nonce) {
+	if (get_login(m, &in) == -1 ||
+	    in.nonce != pe->nonce) {
 		login_free(lo);
 		return (-1);
 	}
+	strlcpy(lo->key, in.key, sizeof(lo->key));
+	strlcpy(lo->secret, in.secret, sizeof(lo->secret));
+	strlcpy(lo->node, in.node, sizeof(lo->node));
+	strlcpy(lo->token, in.reconnect, sizeof(lo->token));
 	lo->asker = asker_of(c, m);
 	peer_set_state(pe, P_LOGIN);
 	/* Let in by an authd that is no more, or too long ago. */
@@ -297,8 +290,7 @@ login_probe(struct login *lo, struct session *se)
 	}
 	se->newcomer = pe;
 	pe->session = se;	/* until the answer: see peer_free() */
-	chan_begin(c, IMSG_PROBE, id, -1);
-	chan_end(c);
+	(void)say_probe(c, id);
 }
 
 /* Disabled or removed while the login waited? 1, 0; -1: nobody knows. */
@@ -317,14 +309,14 @@ login_is_barred(const struct login *lo)
 static int
 login_probed(struct chan *c, struct imsg *m, void *arg)
 {
+	struct msg_alive	 in = { .alive = 0 };
 	struct login	*lo = arg;
 	struct session	*se = session_find(lo->session);
 	struct peer	*pe = peer_find(lo->asker.instance);
-	uint8_t		 alive = 0;
 	int		 bad = 0, barred;
 
 	(void)c;
-	if (m != NULL && (m_get_u8(m, &alive) == -1 || m_end(m) == -1))
+	if (m != NULL && get_alive(m, &in) == -1)
 		bad = -1;
 	if (pe == NULL) {
 		login_free(lo);		/* peer_free() has let the slot go */
@@ -333,7 +325,7 @@ login_probed(struct chan *c, struct imsg *m, void *arg)
 	pe->session = NULL;
 	if (se != NULL)
 		se->newcomer = NULL;
-	if (alive)
+	if (in.alive)
 		login_refuse(lo, 409, 0,
 		    "a tunnel for this system is already connected");
 	else if ((barred = login_is_barred(lo)) == -1)
@@ -443,12 +435,9 @@ login_done(void *arg, int ok)
 	    lo->created ? "made" : "continued", se->system_key,
 	    se->row.node[0] != '\0' ? " node " : "", se->row.node, lo->addr);
 	/* The parent first: it tells a next authd who is bound. */
-	chan_begin(p, IMSG_BOUND, 0, -1);
-	chan_add_u64(p, pe->instance);
-	chan_add_str(p, se->row.system_id);
-	chan_add_str(p, se->row.id);
-	chan_add_u64(p, se->row.generation);
-	chan_end(p);
+	(void)say_bound(p, 0, -1, &(struct msg_bound){
+	    .instance = pe->instance, .system = se->row.system_id,
+	    .session = se->row.id, .generation = se->row.generation });
 	peer_set_state(pe, P_BOUND);
 	login_answer(pe->chan, lo->asker.id, 0, 0, "", se->row.id,
 	    lo->new_token, se->row.system_id);
@@ -460,7 +449,7 @@ login_on_up(struct chan *c, struct imsg *m)
 {
 	struct peer	*pe = peer_of(c);
 
-	if (m_end(m) == -1)
+	if (get_up(m) == -1)
 		return (-1);
 	if (peer_state(pe) == P_CLOSING)
 		return (0);	/* it was told to go meanwhile */

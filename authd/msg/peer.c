@@ -151,10 +151,8 @@ peer_set_state(struct peer *pe, enum peer_state state)
 void
 peer_close(struct peer *pe, uint16_t code, const char *reason)
 {
-	chan_begin(pe->chan, IMSG_CLOSE, 0, -1);
-	chan_add_u16(pe->chan, code);
-	chan_add_str(pe->chan, reason);
-	chan_end(pe->chan);
+	(void)say_close(pe->chan, 0, -1, &(struct msg_close){
+	    .code = code, .reason = reason });
 	if (pe->role == ROLE_MUXD)
 		peer_set_state(pe, P_CLOSING);
 }
@@ -169,10 +167,8 @@ peer_closed(struct chan *c, int offence, const char *reason)
 	if (offence) {
 		log_warnx("%s %llu: %s", role_name(pe->role),
 		    (unsigned long long)pe->instance, reason);
-		chan_begin(p, IMSG_OFFENCE, 0, -1);
-		chan_add_u64(p, pe->instance);
-		chan_add_str(p, reason);
-		chan_end(p);
+		(void)say_offence(p, 0, -1, &(struct msg_offence){
+		    .instance = pe->instance, .reason = reason });
 	}
 	peer_free(pe);
 }
@@ -265,23 +261,26 @@ peer_start(const struct spawned *sp)
 int
 peer_spawned(struct chan *c, struct imsg *m)
 {
+	struct msg_spawned	 in;
 	struct spawned	*sp;
 
 	(void)c;
 	if ((sp = calloc(1, sizeof(*sp))) == NULL)
 		return (0);
-	if (m_get_u64(m, &sp->nonce) == -1 ||
-	    m_get_u64(m, &sp->instance) == -1 ||
-	    m_get_u8(m, &sp->role) == -1 || m_get_u8(m, &sp->bound) == -1 ||
-	    m_get_str(m, sp->system, sizeof(sp->system)) == -1 ||
-	    m_get_str(m, sp->session, sizeof(sp->session)) == -1 ||
-	    m_get_u64(m, &sp->generation) == -1 || m_end(m) == -1 ||
-	    sp->instance == 0 || (sp->role != ROLE_MUXD &&
-	    sp->role != ROLE_TERMD && sp->role != ROLE_PROXYD &&
-	    sp->role != ROLE_CONTROL)) {
+	if (get_spawned(m, &in) == -1 ||
+	    in.instance == 0 || (in.role != ROLE_MUXD &&
+	    in.role != ROLE_TERMD && in.role != ROLE_PROXYD &&
+	    in.role != ROLE_CONTROL)) {
 		free(sp);
 		return (-1);
 	}
+	sp->nonce = in.nonce;
+	sp->instance = in.instance;
+	sp->role = in.role;
+	sp->bound = in.bound;
+	strlcpy(sp->system, in.system, sizeof(sp->system));
+	strlcpy(sp->session, in.session, sizeof(sp->session));
+	sp->generation = in.generation;
 	sp->fd = m_take_fd(m);
 	if (peer_waits(sp) && start.nheld < HELD_MAX) {
 		STAILQ_INSERT_TAIL(&start.held, sp, entry);
@@ -361,7 +360,7 @@ int
 peer_spawned_all(struct chan *c, struct imsg *m)
 {
 	(void)c;
-	if (m_end(m) == -1)
+	if (get_spawned_all(m) == -1)
 		return (-1);
 	start.all = 1;
 	peer_ready();
@@ -378,12 +377,14 @@ peer_store_ready(void)
 static int
 on_stats(struct chan *c, struct imsg *m)
 {
+	struct msg_tunnel_stats	 in;
 	struct peer	*pe = peer_of(c);
 
-	if (m_get_u64(m, &pe->bytes_in) == -1 ||
-	    m_get_u64(m, &pe->bytes_out) == -1 ||
-	    m_get_u32(m, &pe->rtt_us) == -1 ||
-	    m_get_u32(m, &pe->client_streams) == -1 || m_end(m) == -1)
+	if (get_tunnel_stats(m, &in) == -1)
 		return (-1);
+	pe->bytes_in = in.bytes_in;
+	pe->bytes_out = in.bytes_out;
+	pe->rtt_us = in.rtt_us;
+	pe->client_streams = in.streams;
 	return (0);
 }

@@ -13,7 +13,7 @@
 
 /* Bytes that somebody else owns. */
 struct blob {
-	const uint8_t	*p;
+	const void	*p;
 	size_t		 len;
 };
 

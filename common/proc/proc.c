@@ -238,43 +238,42 @@ proc_configure(void)
 static int
 proc_start_message(struct imsg *m)
 {
-	const uint8_t	*p;
-	size_t		 len;
-	uint32_t	 flags;
-	char		 addr[ADDR_SIZE];
-	uint8_t		 kind;
+	struct msg_conf		conf;
+	struct msg_listener	listener;
+	struct msg_keyfile	keyfile;
+	struct msg_channel	channel;
+	struct msg_start	start;
 
 	switch (m->type) {
 	case IMSG_CONF:
-		if (m_get_blob(m, &p, &len, CHUNK_MAX) == -1 ||
-		    m_end(m) == -1 || conf_unpack(&proc.conf,
-		    proc.ops->role, p, len) == -1)
+		if (get_conf(m, &conf) == -1 || conf_unpack(&proc.conf,
+		    proc.ops->role, conf.conf.p, conf.conf.len) == -1)
 			return (-1);
 		proc.have_conf = 1;
 		return (0);
 	case IMSG_LISTENER:
-		if (m_get_u32(m, &flags) == -1 ||
-		    m_get_str(m, addr, sizeof(addr)) == -1 ||
-		    m_end(m) == -1 || m->fd == -1 ||
+		if (get_listener(m, &listener) == -1 || m->fd == -1 ||
 		    proc.ops->listener == NULL)
 			return (-1);
-		return (proc.ops->listener(m_take_fd(m), flags, addr));
+		return (proc.ops->listener(m_take_fd(m), listener.flags,
+		    listener.addr));
 	case IMSG_KEYFILE:
-		if (m_get_u8(m, &kind) == -1 || m_end(m) == -1 ||
-		    m->fd == -1 || proc.ops->keyfile == NULL)
+		if (get_keyfile(m, &keyfile) == -1 || m->fd == -1 ||
+		    proc.ops->keyfile == NULL)
 			return (-1);
-		return (proc.ops->keyfile(kind, m_take_fd(m)));
+		return (proc.ops->keyfile(keyfile.kind, m_take_fd(m)));
 	case IMSG_CHANNEL:
-		if (m_end(m) == -1 || m->fd == -1 ||
+		if (get_channel(m, &channel) == -1 || m->fd == -1 ||
 		    proc.ops->channel == NULL)
 			return (-1);
 		return (proc.ops->channel(m_take_fd(m)));
 	case IMSG_START:
-		if (m_get_u32(m, &proc.uid) == -1 ||
-		    m_get_u32(m, &proc.gid) == -1 ||
-		    m_get_str(m, proc.dir, sizeof(proc.dir)) == -1 ||
-		    m_get_u8(m, &proc.verbose) == -1 || m_end(m) == -1)
+		if (get_start(m, &start) == -1 || strlcpy(proc.dir, start.root,
+		    sizeof(proc.dir)) >= sizeof(proc.dir))
 			return (-1);
+		proc.uid = start.uid;
+		proc.gid = start.gid;
+		proc.verbose = start.verbose;
 		return (1);
 	default:
 		return (-1);
@@ -330,9 +329,8 @@ proc_ready(void)
 	    proc.ops->table, proc.ops->rows, parent_closed, NULL);
 	if (proc.parent == NULL)
 		fatal("channel to parent");
-	chan_begin(proc.parent, IMSG_READY, 0, -1);
-	chan_add_u32(proc.parent, proc.layers);
-	chan_end(proc.parent);
+	(void)say_ready(proc.parent, 0, -1, &(struct msg_ready){
+	    .layers = proc.layers });
 	proc_title("ready");
 }
 
@@ -384,20 +382,21 @@ proc_on_stop(struct chan *c, struct imsg *m)
 int
 proc_on_loglevel(struct chan *c, struct imsg *m)
 {
-	uint8_t	verbose;
+	struct msg_loglevel	 in;
 
 	(void)c;
-	if (m_get_u8(m, &verbose) == -1 || m_end(m) == -1)
+	if (get_loglevel(m, &in) == -1)
 		return (-1);
-	log_verbose(verbose);
+	log_verbose(in.verbose);
 	return (0);
 }
 
 int
 proc_on_channel(struct chan *c, struct imsg *m)
 {
+	struct msg_channel	 in;
 	(void)c;
-	if (m_end(m) == -1 || proc.ops->channel == NULL)
+	if (get_channel(m, &in) == -1 || proc.ops->channel == NULL)
 		return (-1);
 	return (proc.ops->channel(m_take_fd(m)));
 }
@@ -406,25 +405,24 @@ proc_on_channel(struct chan *c, struct imsg *m)
 int
 proc_on_clock(struct chan *c, struct imsg *m)
 {
-	uint64_t	ms;
+	struct msg_clock	 in;
 
 	(void)c;
-	if (m_get_u64(m, &ms) == -1 || m_end(m) == -1)
+	if (get_clock(m, &in) == -1)
 		return (-1);
-	clock_move(ms);
+	clock_move(in.ms);
 	return (0);
 }
 
 int
 proc_on_try(struct chan *c, struct imsg *m)
 {
-	uint8_t	call;
+	struct msg_try	 in;
 
-	if (m_get_u8(m, &call) == -1 || m_end(m) == -1)
+	if (get_try(m, &in) == -1)
 		return (-1);
-	chan_begin(c, IMSG_TRIED, m->id, -1);
-	chan_add_u32(c, (uint32_t)sandbox_try(call));
-	chan_end(c);
+	(void)say_tried(c, m->id, -1, &(struct msg_tried){
+	    .error = (uint32_t)sandbox_try(in.call) });
 	return (0);
 }
 #endif

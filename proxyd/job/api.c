@@ -367,19 +367,12 @@ api_ask(struct conn *c)
 	c->state = CONN_WAIT;
 	conn_deadline(c, CONN_API_MS);
 	addr_print(&c->addr, addr);
-	chan_begin(ch, IMSG_API, c->call, -1);
-	chan_add_u8(ch, (uint8_t)a->op);
-	chan_add_str(ch, a->token);
-	chan_add_str(ch, addr);
-	chan_add_str(ch, a->session);
-	chan_add_str(ch, a->service);
-	chan_add_u32(ch, a->page);
-	chan_add_u32(ch, a->page_size);
-	chan_add_str(ch, a->sort_by);
-	chan_add_u8(ch, a->descending);
-	chan_add_u32(ch, a->status);
-	chan_add_str(ch, a->system_id);
-	r = chan_end(ch);
+	r = say_api(ch, c->call, -1, &(struct msg_api){
+	    .op = (uint8_t)a->op, .token = a->token, .addr = addr,
+	    .session = a->session, .service = a->service, .page = a->page,
+	    .page_size = a->page_size, .sort_by = a->sort_by,
+	    .descending = a->descending, .statuses = a->status,
+	    .system = a->system_id });
 	sodium_memzero(a->token, sizeof(a->token));
 	if (r == -1)
 		answer_later(c, 503, "service temporarily unavailable", 1);
@@ -392,8 +385,7 @@ api_result(struct chan *ch, struct imsg *m, void *arg)
 {
 	struct conn	*c = arg;
 	struct api_call	*a = c->api;
-	char		 message[MESSAGE_SIZE];
-	uint32_t	 total;
+	struct msg_api_result	 in;
 
 	(void)ch;
 	a->id = c->call;
@@ -402,23 +394,22 @@ api_result(struct chan *ch, struct imsg *m, void *arg)
 		answer_later(c, 503, "service temporarily unavailable", 1);
 		return (0);
 	}
-	if (m->type != IMSG_API_RESULT || m_get_u16(m, &a->code) == -1 ||
-	    m_get_str(m, message, sizeof(message)) == -1 ||
-	    m_get_u32(m, &total) == -1 || m_end(m) == -1 ||
-	    a->code < 200 || a->code > 599 || total > DATA_MAX) {
+	if (get_api_result(m, &in) == -1 || in.status < 200 ||
+	    in.status > 599 || in.total > DATA_MAX) {
 		answer_later(c, 503, "service temporarily unavailable", 1);
 		return (-1);
 	}
-	a->data_want = total;
-	a->message = strdup(message);
+	a->code = in.status;
+	a->data_want = in.total;
+	a->message = strdup(in.message);
 	if (a->message == NULL ||
-	    (total > 0 && (a->data = malloc(total)) == NULL)) {
+	    (in.total > 0 && (a->data = malloc(in.total)) == NULL)) {
 		answer_later(c, 503, "service temporarily unavailable", 1);
 		return (0);
 	}
 	if (a->code == 401)
 		grant_refused(c);
-	if (total == 0) {
+	if (in.total == 0) {
 		api_answer(c);
 		return (0);
 	}
@@ -429,22 +420,21 @@ api_result(struct chan *ch, struct imsg *m, void *arg)
 int
 api_on_chunk(struct chan *ch, struct imsg *m)
 {
+	struct msg_api_chunk	 in;
 	struct api_call	*a;
-	const uint8_t	*p;
-	size_t		 len;
 
 	(void)ch;
-	if (m_get_blob(m, &p, &len, CHUNK_MAX) == -1 || m_end(m) == -1)
+	if (get_api_chunk(m, &in) == -1)
 		return (-1);
 	TAILQ_FOREACH(a, &waiting, entry)
 		if (a->id == m->id)
 			break;
 	if (a == NULL)
 		return (0);		/* the asker has gone */
-	if (len > a->data_want - a->data_len)
+	if (in.bytes.len > a->data_want - a->data_len)
 		return (-1);
-	memcpy(a->data + a->data_len, p, len);
-	a->data_len += len;
+	memcpy(a->data + a->data_len, in.bytes.p, in.bytes.len);
+	a->data_len += in.bytes.len;
 	if (a->data_len == a->data_want)
 		api_answer(a->c);
 	return (0);

@@ -53,13 +53,9 @@ ask(struct conn *c, uint8_t class, const char *session, const char *ticket,
 	}
 	c->state = CONN_WAIT;
 	addr_print(&c->addr, addr);
-	chan_begin(ch, IMSG_ADMIT, c->call, -1);
-	chan_add_u8(ch, class);
-	chan_add_str(ch, addr);
-	chan_add_str(ch, session);
-	chan_add_str(ch, ticket);
-	chan_add_str(ch, origin);
-	if (chan_end(ch) == -1) {
+	if (say_admit(ch, c->call, -1, &(struct msg_admit){
+	    .class = class, .addr = addr, .session = session,
+	    .ticket = ticket, .origin = origin }) == -1) {
 		answer_later(c, 503, "service temporarily unavailable", 5);
 		return (-1);
 	}
@@ -70,27 +66,23 @@ ask(struct conn *c, uint8_t class, const char *session, const char *ticket,
 static int
 admitted(struct conn *c, struct imsg *m, uint64_t *nonce, uint64_t *instance)
 {
-	char		message[MESSAGE_SIZE];
-	uint32_t	retry_after;
-	uint16_t	status;
+	struct msg_admitted	in;
 
 	c->call = 0;
 	if (m == NULL) {
 		answer_later(c, 503, "service temporarily unavailable", 5);
 		return (0);
 	}
-	if (m->type != IMSG_ADMITTED || m_get_u16(m, &status) == -1 ||
-	    m_get_u32(m, &retry_after) == -1 ||
-	    m_get_str(m, message, sizeof(message)) == -1 ||
-	    m_get_u64(m, nonce) == -1 || m_get_u64(m, instance) == -1 ||
-	    m_end(m) == -1) {
+	if (get_admitted(m, &in) == -1) {
 		answer_later(c, 503, "service temporarily unavailable", 5);
 		return (-1);
 	}
-	if (status != 0) {
-		answer_later(c, status, message, retry_after);
+	if (in.status != 0) {
+		answer_later(c, in.status, in.message, in.retry_s);
 		return (0);
 	}
+	*nonce = in.nonce;
+	*instance = in.instance;
 	return (1);
 }
 
@@ -114,14 +106,10 @@ give(struct conn *c, const struct httphead *h, uint8_t class, uint64_t nonce,
 	}
 	addr_print(&c->addr, addr);
 	fd = conn_detach(c);
-	chan_begin(parent, IMSG_GIVE, 0, fd);
-	chan_add_u8(parent, class);
-	chan_add_u64(parent, nonce);
-	chan_add_u64(parent, instance);
-	chan_add_str(parent, addr);
-	chan_add_str(parent, accept);
-	chan_add_blob(parent, c->in->data + c->in->off, c->in->len);
-	(void)chan_end(parent);
+	(void)say_give(parent, 0, fd, &(struct msg_give){
+	    .class = class, .nonce = nonce, .instance = instance, .addr = addr,
+	    .accept = accept,
+	    .bytes = { c->in->data + c->in->off, c->in->len } });
 	conn_close(c, "given away", 0);
 }
 

@@ -310,7 +310,7 @@ static void
 check(void)
 {
 	static struct cmd_line	line;
-	static struct ctl	ctl;
+	static struct msg_ctl	ctl;
 	char			err[1024], copy[256], *argv[ARGS_MAX];
 	size_t			i, n;
 	int			argc;
@@ -337,11 +337,11 @@ check(void)
 			ok(0, "%s: %s", cmds[i].pattern, err);
 			continue;
 		}
-		ctl.op = line.op;
-		ctl.nwords = line.nwords;
+		ctl.op = (uint16_t)line.op;
+		ctl.words.n = line.nwords;
 		is_str(ctl_check(&ctl), NULL, "control takes: %s",
 		    cmds[i].pattern);
-		ctl.nwords++;
+		ctl.words.n++;
 		ok(ctl_check(&ctl) != NULL, "but not with a word more");
 		ok(strncmp(ctl_name(ctl.op), cmds[i].pattern,
 		    strlen(ctl_name(ctl.op))) == 0, "and knows its name");
@@ -354,11 +354,17 @@ check(void)
 	    !ctl_for_parent(99999), "who answers what");
 }
 
+static int
+ctl_get(const struct imsg *m, struct msg_ctl *ctl)
+{
+	return (msg_get(IMSG_CTL, m->p, (size_t)(m->end - m->p), ctl));
+}
+
 /* A CTL as bytes, whole and cut short at each length. */
 static void
 bytes(void)
 {
-	static struct ctl	 ctl;
+	static struct msg_ctl	 ctl;
 	uint8_t			 buf[64];
 	struct imsg		 m;
 	size_t			 len = 0, cut;
@@ -377,22 +383,22 @@ bytes(void)
 	len += 15;
 	imsg_parse(&m, buf, len, &reason);
 	is_int(ctl_version(&m), CTL_VERSION, "version");
-	is_int(ctl_parse(&m, &ctl), 0, "a whole request");
-	is_str(ctl.words[0], "abc", "its word");
+	is_int(ctl_get(&m, &ctl), 0, "a whole request");
+	is_str(ctl.words.v[0], "abc", "its word");
 	for (cut = IMSG_HDR; cut < len; cut++) {
 		imsg_parse(&m, buf, cut, &reason);
 		bad += ctl_version(&m) != CTL_VERSION ||
-		    ctl_parse(&m, &ctl) == -1;
+		    ctl_get(&m, &ctl) == -1;
 	}
 	is_int(bad, (int)(len - IMSG_HDR), "each cut is malformed");
 	buf[len] = 0;
 	imsg_parse(&m, buf, len + 1, &reason);
 	(void)ctl_version(&m);
-	is_int(ctl_parse(&m, &ctl), -1, "a byte more is malformed");
+	is_int(ctl_get(&m, &ctl), -1, "a byte more is malformed");
 	buf[IMSG_HDR + 6] = CTL_ARGS_MAX + 1;
 	imsg_parse(&m, buf, len, &reason);
 	(void)ctl_version(&m);
-	is_int(ctl_parse(&m, &ctl), -1, "too many words");
+	is_int(ctl_get(&m, &ctl), -1, "too many words");
 }
 
 int
