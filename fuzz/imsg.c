@@ -1,13 +1,19 @@
 /* SPDX-License-Identifier: ISC */
-/* One packet, and the settings blob inside CONF: nothing reads past the end. */
+/*
+ * One packet of any type, and the settings blob inside CONF: nothing reads
+ * past the end, what was understood is put back byte for byte, and no secret
+ * is printed.
+ */
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "proc/conf.h"
 #include "imsg/imsg.h"
 #include "imsg/msg.h"
+#include "proc/conf.h"
+
+#define STRUCT_MAX	4096	/* bytes of the largest struct msg_* */
 
 int	LLVMFuzzerTestOneInput(const uint8_t *, size_t);
 
@@ -25,47 +31,46 @@ static const struct dispatch	table[] = {
 	{ IMSG_GIVE, R_PARENT, S(1), MF_ONCE, nothing },
 };
 
-/* Read fields as the first bytes say, to the end or the first error. */
+/* What is printed does not depend on what a secret is, only on its length. */
 static void
-fields(struct imsg *m, const uint8_t *how, size_t n)
+printed(uint32_t type, uint8_t *m)
 {
-	const uint8_t	*p;
-	size_t		 i, len;
-	uint64_t	 u64;
-	uint32_t	 u32;
-	uint16_t	 u16;
-	uint8_t		 u8;
-	char		 s[64];
-	int		 r = 0;
+	static char		 other[IMSG_MAX];
+	const struct msg_field	*f;
+	const char		*s;
+	char			 text[2048], again[2048];
 
-	for (i = 0; i < n && r == 0; i++) {
-		switch (how[i] % 6) {
-		case 0:
-			r = m_get_u8(m, &u8);
-			break;
-		case 1:
-			r = m_get_u16(m, &u16);
-			break;
-		case 2:
-			r = m_get_u32(m, &u32);
-			break;
-		case 3:
-			r = m_get_u64(m, &u64);
-			break;
-		case 4:
-			r = m_get_str(m, s, 1 + how[i] % sizeof(s));
-			if (r == 0 && strlen(s) >= sizeof(s))
-				abort();
-			break;
-		default:
-			r = m_get_blob(m, &p, &len, 1000);
-			if (r == 0 && (len > 1000 || p + len > m->end))
-				abort();
-		}
-		if (m->p > m->end)
-			abort();
+	msg_print(type, m, text, sizeof(text));
+	memset(other, '#', sizeof(other) - 1);
+	for (f = msg_info(type)->fields(); f->name != NULL; f++) {
+		if (f->kind != FIELD_SECRET)
+			continue;
+		memcpy(&s, m + f->offset, sizeof(s));
+		s = other + sizeof(other) - 1 - strlen(s);
+		memcpy(m + f->offset, &s, sizeof(s));
 	}
-	(void)m_end(m);
+	msg_print(type, m, again, sizeof(again));
+	if (strcmp(text, again) != 0)
+		abort();
+}
+
+/* What msg_get() takes, msg_put() gives back. */
+static void
+walk(uint32_t type, const uint8_t *p, size_t len)
+{
+	static uint8_t	m[STRUCT_MAX], back[IMSG_MAX];
+
+	if (msg_info(type) == NULL || msg_get(type, p, len, m) == -1)
+		return;
+	if (len < msg_info(type)->min || len > msg_info(type)->max)
+		abort();
+	if (msg_put(type, m, NULL, 0) != (long)len ||
+	    msg_put(type, m, back, sizeof(back)) != (long)len ||
+	    memcmp(back, p, len) != 0)
+		abort();
+	if (len > 0 && msg_put(type, m, back, len - 1) != -1)
+		abort();
+	printed(type, m);
 }
 
 int
@@ -75,24 +80,23 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	const struct dispatch	*d;
 	const char		*reason;
 	struct imsg		 m = { .fd = -1 };
+	struct msg_conf		 conf;
 	uint64_t		 seen = 0;
-	const uint8_t		*p;
-	size_t			 len;
+	uint32_t		 type;
 	int			 role;
 
-	if (size < 8)
-		return (0);
-	if (imsg_parse(&m, data + 8, size - 8, &reason) == -1)
+	if (size < 8 || imsg_parse(&m, data + 8, size - 8, &reason) == -1)
 		return (0);
 	d = imsg_check(&m, table, sizeof(table) / sizeof(table[0]),
 	    ROLE_PARENT, data[0] & 31, &seen, &reason);
 	if (d == NULL && reason == NULL)
 		abort();
-	if (m.type == IMSG_CONF && m_get_blob(&m, &p, &len, CHUNK_MAX) == 0) {
+	/* As the type it says it is, and as every other one. */
+	for (type = 0; type <= IMSG_COUNT; type++)
+		walk(type, m.p, (size_t)(m.end - m.p));
+	if (get_conf(&m, &conf) == 0)
 		for (role = ROLE_PARENT; role < ROLE_COUNT; role++)
-			(void)conf_unpack(&c, role, p, len);
-		return (0);
-	}
-	fields(&m, data, 8);
+			(void)conf_unpack(&c, role, conf.conf.p,
+			    conf.conf.len);
 	return (0);
 }

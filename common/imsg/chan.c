@@ -52,8 +52,6 @@ struct chan {
 	int			 doom_offence;
 	int			 busy;		/* frames that hold a pointer */
 	uint64_t		 seen;		/* MF_ONCE rows */
-	struct packet		*building;
-	int			 build_failed;
 	TAILQ_HEAD(, packet)	 queue;
 	size_t			 queued;	/* packet_cost() of all */
 	TAILQ_HEAD(, call)	 calls;
@@ -141,8 +139,6 @@ chan_shut(struct chan *c)
 	if (c->fd != -1)
 		close(c->fd);
 	c->fd = -1;
-	packet_free(c->building);
-	c->building = NULL;
 	while ((p = TAILQ_FIRST(&c->queue)) != NULL) {
 		TAILQ_REMOVE(&c->queue, p, entry);
 		packet_free(p);
@@ -411,97 +407,6 @@ chan_call_cancel(struct chan *c, uint32_t id)
 
 /* Sending. */
 
-void
-chan_begin(struct chan *c, uint32_t type, uint32_t id, int fd)
-{
-	struct packet	*p;
-
-	packet_free(c->building);
-	c->build_failed = c->is_closed;
-	c->building = p = malloc(sizeof(*p) + 256);
-	if (p == NULL) {
-		c->build_failed = 1;
-		imsg_drop_fd(fd);
-		return;
-	}
-	p->cap = 256;
-	p->fd = fd;
-	memcpy(p->data, &type, 4);
-	memcpy(p->data + 4, &id, 4);
-	p->len = IMSG_HDR;
-}
-
-static void
-chan_add(struct chan *c, const void *src, size_t n)
-{
-	struct packet	*p = c->building, *grown;
-	size_t		 cap;
-
-	if (c->build_failed || n == 0)
-		return;
-	if (n > IMSG_MAX - p->len) {
-		c->build_failed = 1;
-		return;
-	}
-	if (p->len + n > p->cap) {
-		for (cap = p->cap; cap < p->len + n; cap *= 2)
-			continue;
-		if ((grown = malloc(sizeof(*p) + cap)) == NULL) {
-			c->build_failed = 1;
-			return;
-		}
-		memcpy(grown, p, sizeof(*p) + p->len);
-		p->fd = -1;	/* moved */
-		packet_free(p);
-		p = c->building = grown;
-		p->cap = cap;
-	}
-	memcpy(p->data + p->len, src, n);
-	p->len += n;
-}
-
-void
-chan_add_u8(struct chan *c, uint8_t v)
-{
-	chan_add(c, &v, sizeof(v));
-}
-
-void
-chan_add_u16(struct chan *c, uint16_t v)
-{
-	chan_add(c, &v, sizeof(v));
-}
-
-void
-chan_add_u32(struct chan *c, uint32_t v)
-{
-	chan_add(c, &v, sizeof(v));
-}
-
-void
-chan_add_u64(struct chan *c, uint64_t v)
-{
-	chan_add(c, &v, sizeof(v));
-}
-
-void
-chan_add_blob(struct chan *c, const void *p, size_t len)
-{
-	if (len > IMSG_MAX) {
-		c->build_failed = 1;
-		return;
-	}
-	chan_add_u32(c, (uint32_t)len);
-	chan_add(c, p, len);
-}
-
-void
-chan_add_str(struct chan *c, const char *s)
-{
-	chan_add_blob(c, s, strlen(s));
-	chan_add_u8(c, 0);
-}
-
 /* Take a packet and send it, now or when it is its turn. */
 static int
 chan_enqueue(struct chan *c, struct packet *p)
@@ -543,19 +448,6 @@ chan_say(struct chan *c, uint32_t type, uint32_t id, int fd, const void *m)
 	memcpy(p->data, &type, 4);
 	memcpy(p->data + 4, &id, 4);
 	(void)msg_put(type, m, p->data + IMSG_HDR, (size_t)n);
-	return (chan_enqueue(c, p));
-}
-
-int
-chan_end(struct chan *c)
-{
-	struct packet	*p = c->building;
-
-	c->building = NULL;
-	if (c->build_failed) {
-		packet_free(p);
-		return (-1);
-	}
 	return (chan_enqueue(c, p));
 }
 

@@ -10,9 +10,8 @@ struct event_base;
 /*
  * Messages between processes. A channel is one end of a SOCK_SEQPACKET
  * socketpair: one packet is one message, so boundaries and descriptors cannot
- * slip. Fields are fixed-width integers in host order (both ends are this
- * machine), counted strings and counted blobs; no C struct travels as bytes.
- * The types and their layouts are in msg.h.
+ * slip. No C struct travels as bytes: wire.h says how fields do, msg.def which
+ * they are, and msg.h makes say_NAME() and get_NAME() of it.
  *
  * A malformed or forbidden message ends its sender, never the receiver: the
  * channel is closed with a reason, and its owner decides (messages.md).
@@ -26,14 +25,11 @@ struct event_base;
 
 struct chan;
 
-/*
- * A received message, valid during its handler only. The get calls move the
- * cursor; a message whose end is not reached by m_end() is an error.
- */
+/* A received message, valid during its handler only. */
 struct imsg {
 	uint32_t	 type;
 	uint32_t	 id;		/* of the request it is or answers; 0: none */
-	const uint8_t	*p, *end;
+	const uint8_t	*p, *end;	/* its fields */
 	int		 fd;		/* -1 when none or taken */
 };
 
@@ -94,21 +90,6 @@ void		 chan_set_instance(struct chan *, uint64_t);
 int		 chan_is_closed(const struct chan *);
 
 /*
- * Building: begin, one call a field, end. One message at a time per channel.
- * The calls cannot fail one by one: chan_end() returns 0, or -1 when the
- * message did not fit in IMSG_MAX, memory ran out or the channel has ended; the
- * descriptor is then closed. `fd` (-1: none) belongs to the channel from
- * chan_begin() on and is closed once sent. Strings may not be NULL.
- */
-void	chan_begin(struct chan *, uint32_t type, uint32_t id, int fd);
-void	chan_add_u8(struct chan *, uint8_t);
-void	chan_add_u16(struct chan *, uint16_t);
-void	chan_add_u32(struct chan *, uint32_t);
-void	chan_add_u64(struct chan *, uint64_t);
-void	chan_add_str(struct chan *, const char *);
-void	chan_add_blob(struct chan *, const void *, size_t);
-int	chan_end(struct chan *);
-/*
  * Memory that waits to leave. Who answers at length looks first: beyond
  * CHAN_QUEUE_HIGH a question is better refused than the asker ended.
  */
@@ -129,7 +110,7 @@ void	chan_uncork(struct chan *);
 int	chan_flush(struct chan *);
 
 /*
- * Calls: chan_call() reserves an id for the message that the caller builds
+ * Calls: chan_call() reserves an id for the message that the caller says
  * next with it. `done` runs once: with the answer, or with NULL after
  * `deadline_ms` or when the channel ends. A late answer is counted and
  * dropped. Returns 0 when CHAN_CALLS_MAX calls wait already, or out of memory.
@@ -142,20 +123,8 @@ uint32_t	chan_call(struct chan *, uint64_t deadline_ms, chan_done_fn done,
 void		chan_call_cancel(struct chan *, uint32_t id);
 unsigned long	chan_late_answers(const struct chan *);
 
-/*
- * Parsing: 0, or -1 when the bytes run out or a limit is crossed. A string is
- * copied with its NUL into `size` bytes; one that holds NUL or does not fit is
- * an error. A blob is borrowed from the message. m_take_fd moves ownership to
- * the caller (-1 when there is none). m_end: -1 unless all bytes were read.
- */
-int	m_get_u8(struct imsg *, uint8_t *);
-int	m_get_u16(struct imsg *, uint16_t *);
-int	m_get_u32(struct imsg *, uint32_t *);
-int	m_get_u64(struct imsg *, uint64_t *);
-int	m_get_str(struct imsg *, char *dst, size_t size);
-int	m_get_blob(struct imsg *, const uint8_t **, size_t *len, size_t max);
+/* Take the descriptor out of a message: the caller's, -1 when there is none. */
 int	m_take_fd(struct imsg *);
-int	m_end(const struct imsg *);
 
 /*
  * The pure half, for tests and the start-up code. imsg_parse reads a header

@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "authd_drive.h"
+#include "fields.h"
 #include "base/compat.h"
 
 #define WAIT_MS		5000

@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "proc/conf.h"
+#include "fields.h"
 #include "termd_drive.h"
 
 struct drive	dr;

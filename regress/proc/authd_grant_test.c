@@ -7,6 +7,7 @@
 
 #include "regress/lib/authd_drive.h"
 #include "base/compat.h"
+#include "regress/lib/fields.h"
 #include "regress/lib/tap.h"
 
 static struct far	*proxyd, *control;

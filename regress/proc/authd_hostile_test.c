@@ -7,6 +7,7 @@
 
 #include "regress/lib/authd_drive.h"
 #include "base/compat.h"
+#include "regress/lib/fields.h"
 #include "regress/lib/tap.h"
 
 #define WAIT_MS	2000
@@ -333,7 +334,7 @@ backlog(void)
 	struct imsg	 m;
 	char		 proxy[TOKEN_SIZE], slug[SLUG_SIZE] = "", *p = slug;
 	unsigned	 i, answers = 0, busy = 0;
-	uint16_t	 status;
+	uint16_t	 status = 0;
 	int		 r;
 
 	tunnel_new(&t, 1);
@@ -444,7 +445,7 @@ same_turn(void)
 {
 	struct tunnel	t, u;
 	struct imsg	m;
-	uint64_t	nonce;
+	uint64_t	nonce = 0;
 
 	tunnel_new(&t, 0);
 	u = t;

@@ -15,6 +15,7 @@
 #include "authd/msg/peer.h"
 #include "regress/lib/authd_drive.h"
 #include "base/compat.h"
+#include "regress/lib/fields.h"
 #include "regress/lib/tap.h"
 
 static struct far	*proxyd, *control;

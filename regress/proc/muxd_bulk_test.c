@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "regress/lib/muxd_drive.h"
+#include "regress/lib/fields.h"
 #include "regress/lib/tap.h"
 
 #define STREAMS	16

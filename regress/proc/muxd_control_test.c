@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "regress/lib/muxd_drive.h"
+#include "regress/lib/fields.h"
 #include "regress/lib/tap.h"
 
 static const char	*build;

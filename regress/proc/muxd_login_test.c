@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "regress/lib/muxd_drive.h"
+#include "regress/lib/fields.h"
 #include "regress/lib/tap.h"
 
 #define BASIC "Authorization: Basic " \
@@ -89,7 +90,7 @@ test_login(void)
 {
 	struct drive	d;
 	struct imsg	m;
-	uint64_t	nonce;
+	uint64_t	nonce = 0;
 	char		key[SYSKEY_SIZE], secret[SECRET_SIZE], node[NODE_SIZE];
 	char		token[HEX64_SIZE], addr[ADDR_SIZE];
 

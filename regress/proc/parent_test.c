@@ -11,6 +11,7 @@
 
 #include "base/log.h"
 #include "relayd/relayd.h"
+#include "regress/lib/fields.h"
 #include "regress/lib/tap.h"
 
 static struct env	 test_env;

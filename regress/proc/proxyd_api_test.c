@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "regress/lib/proxyd_drive.h"
+#include "regress/lib/fields.h"
 #include "regress/lib/tap.h"
 
 #define BASE	"/api/support-sessions"

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "regress/lib/proxyd_drive.h"
+#include "regress/lib/fields.h"
 #include "regress/lib/tap.h"
 
 #define UPGRADE	"Connection: Upgrade\r\nUpgrade: websocket\r\n"		\

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "regress/lib/proxyd_drive.h"
+#include "regress/lib/fields.h"
 #include "regress/lib/tap.h"
 
 #define OK_LENGTH(n)	"HTTP/1.1 200 OK\r\nContent-Length: " n "\r\n\r\n"

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "regress/lib/tap.h"
+#include "regress/lib/fields.h"
 #include "regress/lib/termd_drive.h"
 
 static const char	*build;

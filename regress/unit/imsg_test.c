@@ -19,6 +19,7 @@
 #include "imsg/imsg.h"
 #include "base/log.h"
 #include "imsg/msg.h"
+#include "regress/lib/fields.h"
 #include "regress/lib/tap.h"
 
 enum { ST_A, ST_B };
@@ -343,9 +344,8 @@ test_calls(void)
 
 	c = fresh(&far);
 	id = chan_call(c, 60000, on_answer, NULL);
-	chan_begin(c, IMSG_CREDIT_ASK, id, -1);
-	chan_add_u32(c, 1);
-	ok(id != 0 && chan_end(c) == 0, "a call goes out");
+	ok(id != 0 && say_credit_ask(c, id, -1, &(struct msg_credit_ask){
+	    .mib = 1 }) == 0, "a call goes out");
 	n = imsg_recv(far, buf, &fd);
 	ok(n == 12 && memcmp(buf + 4, &id, 4) == 0, "with its id");
 	packet(buf, IMSG_CREDIT, id);
@@ -397,9 +397,8 @@ test_queue_cap(void)
 
 	c = fresh(&far);
 	while (r == 0 && sent < 2 * CHAN_QUEUE_MAX) {
-		chan_begin(c, IMSG_API_CHUNK, 1, -1);
-		chan_add_blob(c, chunk, sizeof(chunk));
-		r = chan_end(c);
+		r = say_api_chunk(c, 1, -1, &(struct msg_api_chunk){
+		    .bytes = { chunk, sizeof(chunk) } });
 		sent += sizeof(chunk);
 	}
 	ok(r == -1 && sent > CHAN_QUEUE_MAX / 2, "a peer that does not read");
@@ -418,13 +417,12 @@ test_too_long_to_send(void)
 
 	c = fresh(&far);
 	before = open_fds();
-	chan_begin(c, IMSG_API_CHUNK, 1, fd);
-	chan_add_blob(c, chunk, sizeof(chunk));
-	ok(chan_end(c) == -1, "a message that does not fit is not sent");
+	ok(say_api_chunk(c, 1, fd, &(struct msg_api_chunk){
+	    .bytes = { chunk, sizeof(chunk) } }) == -1,
+	    "a message that does not fit is not sent");
 	is_int(open_fds(), before - 1, "and its descriptor is closed");
-	chan_begin(c, IMSG_CLOCK, 0, -1);
-	chan_add_u64(c, 5);
-	ok(chan_end(c) == 0, "the channel goes on");
+	ok(say_clock(c, 0, -1, &(struct msg_clock){ .ms = 5 }) == 0,
+	    "the channel goes on");
 	chan_free(c);
 	close(far);
 }
@@ -438,8 +436,7 @@ test_cork(void)
 
 	c = fresh(&far);
 	chan_cork(c);
-	chan_begin(c, IMSG_STOP, 0, -1);
-	chan_end(c);
+	(void)say_stop(c, 0);
 	turn();
 	ok(imsg_recv(far, buf, &fd) == -1 && errno == EAGAIN,
 	    "a corked message waits");
@@ -481,8 +478,7 @@ test_last_words(void)
 	int		 far;
 
 	c = fresh(&far);
-	chan_begin(c, IMSG_STOP, 0, -1);
-	chan_end(c);
+	(void)say_stop(c, 0);
 	packet(buf, IMSG_CLOCK, 0);
 	buf[8] = 9;
 	(void)imsg_send(far, buf, 16, -1);
@@ -495,8 +491,7 @@ test_last_words(void)
 	packet(buf, IMSG_CLOCK, 0);
 	(void)imsg_send(far, buf, 16, -1);
 	close(far);
-	chan_begin(c, IMSG_STOP, 0, -1);
-	chan_end(c);
+	(void)say_stop(c, 0);
 	turn();
 	ok(seen.handled == 1 && seen.closed == 1,
 	    "also when sending notices first");
@@ -550,13 +545,12 @@ test_shortage(int error, const char *what)
 	c = fresh(&far);
 	kernel.error = error;
 	kernel.calls = 0;
-	chan_begin(c, IMSG_CHANNEL, 0, dup(STDIN_FILENO));
-	is_int(chan_end(c), 0, "%s: the message waits", what);
+	is_int(say_channel(c, 0, dup(STDIN_FILENO), &(struct msg_channel){
+	    .end_ = 0 }), 0, "%s: the message waits", what);
 	for (i = 0; i < 100; i++)
 		turn();
 	ok(kernel.calls < 50, "%s: without a busy loop", what);
-	chan_begin(c, IMSG_STOP, 0, -1);
-	chan_end(c);
+	(void)say_stop(c, 0);
 	is_int(seen.closed, 0, "%s: the channel lives", what);
 	kernel.error = 0;
 	clock_move(1000);
@@ -567,8 +561,7 @@ test_shortage(int error, const char *what)
 	ok(imsg_recv(far, buf, &fd) == IMSG_HDR && fd == -1,
 	    "%s: and the next behind it", what);
 	kernel.error = error;
-	chan_begin(c, IMSG_STOP, 0, -1);
-	chan_end(c);
+	(void)say_stop(c, 0);
 	is_int(chan_flush(c), -1, "%s: chan_flush gives up", what);
 	kernel.error = 0;
 	chan_free(c);
@@ -584,10 +577,9 @@ test_queue_of_small(void)
 	int		 far;
 
 	c = fresh(&far);
-	do {
-		chan_begin(c, IMSG_STOP, 0, -1);
-	} while (chan_end(c) == 0 && ++n < CHAN_QUEUE_MAX / IMSG_HDR);
-	ok(n < CHAN_QUEUE_MAX / 200, "%zu small messages fill a queue", n);
+	while (say_stop(c, 0) == 0 && n < CHAN_QUEUE_MAX / IMSG_HDR)
+		n++;
+	ok(n < CHAN_QUEUE_MAX / (4 * IMSG_HDR), "%zu small messages fill a queue", n);
 	chan_free(c);
 	close(far);
 }

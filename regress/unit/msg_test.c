@@ -1,0 +1,207 @@
+/* SPDX-License-Identifier: ISC */
+/* msg.def: every type at its least and its most, and every field's limit. */
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "imsg/imsg.h"
+#include "imsg/msg.h"
+#include "regress/lib/tap.h"
+
+#define STRUCT_MAX	4096
+
+static uint8_t	bytes[IMSG_MAX], back[IMSG_MAX];
+static char	longest[CTL_CELL_SIZE + 1];
+
+/* Fill a field with its least or most; `over`: beyond. */
+static void
+fill(const struct msg_field *f, uint8_t *m, int most, int over)
+{
+	const char	*s = most ? longest + CTL_CELL_SIZE -
+	    (f->max - 1) - (size_t)over : "";
+	struct blob	 b = { bytes, most ? f->max + (size_t)over : 0 };
+	struct msg_list	*l = (void *)(m + f->offset);
+	uint32_t	 i;
+
+	switch (f->kind) {
+	case FIELD_STR:
+	case FIELD_SECRET:
+		memcpy(m + f->offset, &s, sizeof(s));
+		break;
+	case FIELD_BLOB:
+		memcpy(m + f->offset, &b, sizeof(b));
+		break;
+	case FIELD_LIST:
+		l->n = most ? (uint32_t)f->many : 0;
+		for (i = 0; i < l->n; i++)
+			l->v[i] = f->max > 600 ? "x" : s;
+		break;
+	default:
+		break;
+	}
+}
+
+static void
+each_type(uint32_t type)
+{
+	static uint8_t		 m[STRUCT_MAX], n[STRUCT_MAX];
+	const struct msg_info	*info = msg_info(type);
+	const struct msg_field	*f, *g;
+	long			 least, most;
+	int			 wrong = 0;
+
+	memset(m, 0, sizeof(m));
+	memset(n, 0, sizeof(n));
+	for (f = info->fields(); f->name != NULL; f++)
+		fill(f, m, 0, 0);
+	least = msg_put(type, m, back, sizeof(back));
+	is_int(least, (long)info->min, "%s: the least", info->name);
+	ok(msg_get(type, back, (size_t)least, n) == 0, "%s: is understood",
+	    info->name);
+	ok(least == 0 || (msg_get(type, back, (size_t)least - 1, n) == -1 &&
+	    msg_put(type, m, back, (size_t)least - 1) == -1),
+	    "%s: a byte less is not, nor fits", info->name);
+	ok(msg_get(type, back, (size_t)least + 1, n) == -1,
+	    "%s: a byte more is not", info->name);
+	for (f = info->fields(); f->name != NULL; f++)
+		fill(f, m, 1, 0);
+	most = msg_put(type, m, back, sizeof(back));
+	ok(most >= least && most <= (long)info->max && (type == IMSG_CTL_ROW ||
+	    most == (long)info->max), "%s: the most: %ld of %zu", info->name,
+	    most, info->max);
+	ok(msg_get(type, back, (size_t)most, n) == 0, "%s: is understood",
+	    info->name);
+	for (f = info->fields(); f->name != NULL; f++) {
+		if (f->kind < FIELD_STR || f->kind == FIELD_LIST)
+			continue;
+		for (g = info->fields(); g->name != NULL; g++)
+			fill(g, m, f == g, f == g);
+		wrong += msg_put(type, m, back, sizeof(back)) != -1;
+	}
+	is_int(wrong, 0, "%s: no field goes beyond its limit", info->name);
+}
+
+static void
+lists(void)
+{
+	struct msg_ctl	m = { .op = 7 }, n;
+	long		len;
+	uint32_t	i;
+
+	for (i = 0; i < CTL_ARGS_MAX; i++)
+		m.words.v[m.words.n++] = "word";
+	len = msg_put(IMSG_CTL, &m, back, sizeof(back));
+	ok(len > 0 && msg_get(IMSG_CTL, back, (size_t)len, &n) == 0 &&
+	    n.words.n == CTL_ARGS_MAX && n.op == 7, "a full list");
+	is_str(n.words.v[CTL_ARGS_MAX - 1], "word", "its last text");
+	m.words.v[m.words.n++] = "one more";
+	is_int(msg_put(IMSG_CTL, &m, back, sizeof(back)), -1,
+	    "one text more is not put");
+	back[6] = CTL_ARGS_MAX + 1;
+	is_int(msg_get(IMSG_CTL, back, (size_t)len, &n), -1, "nor taken");
+}
+
+static void
+texts(void)
+{
+	struct msg_grant	m = { .token = "abcdefghijkl", .slug = NULL,
+	    .addr = "192.0.2.1" }, n;
+	char			text[128], small[12];
+	long			len;
+
+	len = msg_put(IMSG_GRANT, &m, back, sizeof(back));
+	ok(len > 0 && msg_get(IMSG_GRANT, back, (size_t)len, &n) == 0 &&
+	    n.slug[0] == '\0', "no text is an empty one");
+	msg_print(IMSG_GRANT, &n, text, sizeof(text));
+	is_str(text, "token=(12 bytes) slug= addr=192.0.2.1",
+	    "printed, but for the secret");
+	msg_print(IMSG_GRANT, &n, small, sizeof(small));
+	is_str(small, "token=(12 b", "cut to what there is room for");
+	back[4 + 12] = 'x';
+	is_int(msg_get(IMSG_GRANT, back, (size_t)len, &n), -1,
+	    "a text without its NUL");
+	back[4 + 12] = 0;
+	back[6] = 0;
+	is_int(msg_get(IMSG_GRANT, back, (size_t)len, &n), -1,
+	    "a text with NUL inside");
+	ok(msg_info(IMSG_NONE) == NULL && msg_info(IMSG_COUNT) == NULL &&
+	    msg_put(IMSG_COUNT, &m, back, sizeof(back)) == -1 &&
+	    msg_get(IMSG_NONE, back, 0, &n) == -1, "no such type");
+	is_str(imsg_name(IMSG_COUNT + 1), "UNKNOWN", "nor name");
+}
+
+static int
+nothing(struct chan *c, struct imsg *m)
+{
+	(void)c;
+	(void)m;
+	return (0);
+}
+
+static void
+tables(void)
+{
+	static struct dispatch	many[ROWS_MAX + 1];
+	struct dispatch		row = { IMSG_STOP, 1, S_ANY, 0, nothing };
+	struct dispatch		two[2] = { row, row };
+	size_t			i;
+
+	is_str(imsg_table(&row, 1), NULL, "a good row");
+	row.fn = NULL;
+	ok(imsg_table(&row, 1) != NULL, "no handler");
+	row.flags = MF_ANSWER;
+	is_str(imsg_table(&row, 1), NULL, "an answer needs none");
+	row.fn = nothing;
+	ok(imsg_table(&row, 1) != NULL, "and has none");
+	row.flags = 0;
+	row.type = IMSG_COUNT;
+	ok(imsg_table(&row, 1) != NULL, "no such type");
+	ok(imsg_table(two, 2) != NULL, "one message, two rows");
+	two[0].states = S(1);
+	two[1].states = S(2);
+	is_str(imsg_table(two, 2), NULL, "in different states");
+	for (i = 0; i <= ROWS_MAX; i++) {
+		many[i] = two[0];
+		many[i].type = (uint32_t)(1 + i % (IMSG_COUNT - 1));
+		many[i].states = S(i / (IMSG_COUNT - 1));
+	}
+	is_str(imsg_table(many, ROWS_MAX), NULL, "as many rows as may be");
+	ok(imsg_table(many, ROWS_MAX + 1) != NULL, "one more");
+}
+
+/* A row at the far end of the longest table may still be sent once only. */
+static void
+once(void)
+{
+	static struct dispatch	 t[ROWS_MAX];
+	struct imsg		 m = { .type = IMSG_STOP, .fd = -1 };
+	const char		*why;
+	uint64_t		 seen = 0;
+	size_t			 i;
+
+	for (i = 0; i < ROWS_MAX; i++)
+		t[i] = (struct dispatch){ IMSG_UP, 1U << ROLE_MUXD, S_ANY, 0,
+		    nothing };
+	t[ROWS_MAX - 1] = (struct dispatch){ IMSG_STOP, 1U << ROLE_PARENT,
+	    S_ANY, MF_ONCE, nothing };
+	m.p = m.end = bytes;
+	ok(imsg_check(&m, t, ROWS_MAX, ROLE_PARENT, 0, &seen, &why) != NULL,
+	    "the last row of the longest table, once");
+	ok(imsg_check(&m, t, ROWS_MAX, ROLE_PARENT, 0, &seen, &why) == NULL,
+	    "twice: %s", why);
+}
+
+int
+main(void)
+{
+	uint32_t	type;
+
+	memset(longest, 'x', sizeof(longest) - 1);
+	for (type = IMSG_NONE + 1; type < IMSG_COUNT; type++)
+		each_type(type);
+	lists();
+	texts();
+	tables();
+	once();
+	return (done_testing());
+}

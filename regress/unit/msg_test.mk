@@ -1,0 +1,1 @@
+$(eval $(call unit_test,msg_test,$(imsg_PURE_OBJS) common/base/compat.o,))
