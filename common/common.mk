@@ -5,6 +5,9 @@
 # here, one a room.
 
 # What every child links to start, to be shut in and to talk.
+# relayctl's requests: relayctl, control, and who answers.
+ctl_OBJS = common/ctl/ctl.o
+
 # Without the event loop, for what only packs and parses.
 imsg_PURE_OBJS = common/imsg/imsg.o common/imsg/msg.o common/imsg/wire.o
 imsg_OBJS = common/imsg/chan.o $(imsg_PURE_OBJS)

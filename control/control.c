@@ -20,7 +20,7 @@
 
 #include "base/clock.h"
 #include "base/compat.h"
-#include "check.h"
+#include "ctl/ctl.h"
 #include "base/log.h"
 #include "proc/proc.h"
 
@@ -38,6 +38,7 @@ struct client {
 	struct chan		*chan;
 	uid_t			 uid;
 	pid_t			 pid;
+	int			 readonly;	/* the socket it came by is */
 	/* state */
 	unsigned		 waiting;	/* requests */
 };
@@ -58,11 +59,9 @@ static int	on_reload(struct chan *, struct imsg *);
 static int	on_reload_swap(struct chan *, struct imsg *);
 
 #define R_CLIENT	ROLE_BIT(ROLE_CLIENT)
-#define ROW_MAX		(IMSG_MAX - IMSG_HDR)
-#define DONE_MAX	(6 + MESSAGE_SIZE)
 
 static const struct dispatch	from_parent[] = {
-	/* type, from, states, flags, min, max, handler */
+	/* type, from, states, flags, handler */
 	PROC_ROWS
 	{ IMSG_RELOAD, R_PARENT, S_ANY, MF_REQUEST, on_reload },
 	{ IMSG_RELOAD_SWAP, R_PARENT, S_ANY, 0, on_reload_swap },
@@ -81,15 +80,23 @@ static const struct dispatch	from_client[] = {
 
 #define ROWS(table)	(sizeof(table) / sizeof((table)[0]))
 
-static struct {
-	int			 listener;
+/* A control socket. */
+struct listener {
+	int			 fd;
+	int			 readonly;
 	struct event		*ev;
+};
+#define LISTENERS_MAX	2	/* one for everything, one to look */
+
+static struct {
+	struct listener		 listeners[LISTENERS_MAX];
+	unsigned		 nlisteners;
 	struct timer		 resume;
 	struct chan		*authd;		/* NULL: between two authds */
 	TAILQ_HEAD(, client)	 clients;
 	unsigned		 nclients;
 	TAILQ_HEAD(, request)	 requests;
-} control = { .listener = -1 };
+} control;
 
 static int	control_listener(int, uint32_t, const char *);
 static int	control_channel(int);
@@ -128,13 +135,16 @@ main(int argc, char **argv)
 static int
 control_listener(int fd, uint32_t flags, const char *address)
 {
-	(void)flags;
+	struct listener	*l;
+
 	(void)address;
-	if (control.listener != -1) {
+	if (control.nlisteners == LISTENERS_MAX) {
 		close(fd);
 		return (-1);
 	}
-	control.listener = fd;
+	l = &control.listeners[control.nlisteners++];
+	l->fd = fd;
+	l->readonly = (flags & LISTEN_READONLY) != 0;
 	return (0);
 }
 
@@ -160,12 +170,18 @@ authd_closed(struct chan *c, int offence, const char *reason)
 static void
 control_run(void)
 {
-	if (control.listener == -1)
+	struct listener	*l;
+	unsigned	 i;
+
+	if (control.nlisteners == 0)
 		fatalx("no control socket from the parent");
-	control.ev = event_new(proc_base(), control.listener,
-	    EV_READ | EV_PERSIST, client_accept, NULL);
-	if (control.ev == NULL || event_add(control.ev, NULL) == -1)
-		fatalx("out of memory");
+	for (i = 0; i < control.nlisteners; i++) {
+		l = &control.listeners[i];
+		l->ev = event_new(proc_base(), l->fd, EV_READ | EV_PERSIST,
+		    client_accept, l);
+		if (l->ev == NULL || event_add(l->ev, NULL) == -1)
+			fatalx("out of memory");
+	}
 	timer_init(&control.resume, accept_resume, NULL);
 	proc_title("0 clients");
 }
@@ -224,28 +240,40 @@ client_refuse(int fd, const char *why)
 static void
 accept_resume(void *arg)
 {
+	unsigned	i;
+
 	(void)arg;
-	event_add(control.ev, NULL);
+	for (i = 0; i < control.nlisteners; i++)
+		event_add(control.listeners[i].ev, NULL);
+}
+
+/* Out of descriptors: nobody comes in for a second. */
+static void
+accept_pause(void)
+{
+	unsigned	i;
+
+	log_warn("accept");
+	for (i = 0; i < control.nlisteners; i++)
+		event_del(control.listeners[i].ev);
+	timer_set(&control.resume, PAUSE_MS);
 }
 
 static void
-client_accept(evutil_socket_t listener, short what, void *arg)
+client_accept(evutil_socket_t fd_listener, short what, void *arg)
 {
+	struct listener	*l = arg;
 	struct client	*cl;
 	struct ucred	 peer;
 	socklen_t	 len = sizeof(peer);
 	int		 fd;
 
 	(void)what;
-	(void)arg;
 	/* cppcheck-suppress nullPointer ; nobody asks for the address */
-	fd = accept4(listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+	fd = accept4(fd_listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
 	if (fd == -1) {
-		if (errno == EMFILE || errno == ENFILE || errno == ENOMEM) {
-			log_warn("accept");
-			event_del(control.ev);
-			timer_set(&control.resume, PAUSE_MS);
-		}
+		if (errno == EMFILE || errno == ENFILE || errno == ENOMEM)
+			accept_pause();
 		return;
 	}
 	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) == -1) {
@@ -267,6 +295,7 @@ client_accept(evutil_socket_t listener, short what, void *arg)
 	}
 	cl->uid = peer.uid;
 	cl->pid = peer.pid;
+	cl->readonly = l->readonly;
 	cl->chan = chan_new(proc_base(), fd, ROLE_CLIENT, from_client,
 	    ROWS(from_client), client_closed, cl);
 	if (cl->chan == NULL) {
@@ -318,33 +347,55 @@ client_done(struct chan *c, uint32_t id, unsigned code, const char *text)
 
 /* Requests. */
 
+/* The version that a CTL begins with; the rest may be of another. */
+static uint32_t
+request_version(const struct imsg *m)
+{
+	struct wget	w;
+	uint32_t	version;
+
+	wget_init(&w, m->p, (size_t)(m->end - m->p));
+	return (wget_u32(&w, &version) == -1 ? 0 : version);
+}
+
+/* 0, or a code with why it is not asked. */
+static unsigned
+request_check(const struct client *cl, const struct msg_ctl *ctl,
+    const char **why)
+{
+	if ((*why = ctl_check(ctl->op, ctl->words.n)) != NULL)
+		return (400);
+	*why = "this socket is for looking only";
+	if (cl->readonly && !(ctl_info(ctl->op)->flags & CTL_LOOKS))
+		return (403);
+	*why = "too many requests at once";
+	return (cl->waiting >= REQUESTS_CLIENT ? 503 : 0);
+}
+
 static int
 on_request(struct chan *c, struct imsg *m)
 {
 	struct msg_ctl		 ctl;
 	struct client		*cl = chan_arg(c);
 	const char		*why;
+	unsigned		 code;
 
-	if (ctl_version(m) != CTL_VERSION) {
+	if (request_version(m) != CTL_VERSION) {
 		client_done(c, m->id, 505, "relayctl and relayd are of "
 		    "different versions");
 		return (0);
 	}
 	if (get_ctl(m, &ctl) == -1)
 		return (-1);
-	if ((why = ctl_check(&ctl)) != NULL) {
-		client_done(c, m->id, 400, why);
+	if ((code = request_check(cl, &ctl, &why)) != 0) {
+		client_done(c, m->id, code, why);
 		return (0);
 	}
-	if (cl->waiting >= REQUESTS_CLIENT) {
-		client_done(c, m->id, 503, "too many requests at once");
-		return (0);
-	}
-	if (ctl_changes(ctl.op))
-		log_info("client uid %u pid %d: %s", (unsigned)cl->uid,
+	if (ctl_info(ctl.op)->flags & CTL_LOOKS)
+		log_debug("client uid %u pid %d: %s", (unsigned)cl->uid,
 		    (int)cl->pid, ctl_name(ctl.op));
 	else
-		log_debug("client uid %u pid %d: %s", (unsigned)cl->uid,
+		log_info("client uid %u pid %d: %s", (unsigned)cl->uid,
 		    (int)cl->pid, ctl_name(ctl.op));
 	request_forward(cl, m->id, &ctl);
 	return (0);
@@ -357,7 +408,8 @@ request_forward(struct client *cl, uint32_t client_id,
 	struct chan	*to;
 	struct request	*rq;
 
-	to = ctl_for_parent(ctl->op) ? proc_parent() : control.authd;
+	to = ctl_info(ctl->op)->role == ROLE_PARENT ? proc_parent() :
+	    control.authd;
 	if (to == NULL) {
 		client_done(cl->chan, client_id, 503, "authd is not there");
 		return;

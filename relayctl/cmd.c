@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* The commands, as patterns; everything else is made from them. */
+/* The commands are patterns; everything else is made from them. */
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -8,37 +8,19 @@
 #include "base/compat.h"
 
 const struct cmd	cmds[] = {
-	{ "show sessions", CTL_SHOW_SESSIONS, "support sessions" },
-	{ "show tunnels", CTL_SHOW_TUNNELS, "tunnels that are up" },
-	{ "show services <session>", CTL_SHOW_SERVICES,
-	    "services of a session" },
-	{ "show processes", CTL_SHOW_PROCESSES, "processes of relayd" },
-	{ "show stats", CTL_SHOW_STATS, "counters" },
-	{ "close <session>", CTL_CLOSE, "close a session and its tunnel" },
-	{ "system add <name> [org <org>]", CTL_SYSTEM_ADD,
-	    "register a system; prints its key and secret" },
-	{ "system list", CTL_SYSTEM_LIST, "registered systems" },
-	{ "system enable <system>", CTL_SYSTEM_ENABLE,
-	    "let a system open tunnels" },
-	{ "system disable <system>", CTL_SYSTEM_DISABLE,
-	    "refuse a system and close its tunnels" },
-	{ "system remove <system>", CTL_SYSTEM_REMOVE, "forget a system" },
-	{ "org add <name> type <type> [parent <org>]", CTL_ORG_ADD,
-	    "register an organization" },
-	{ "org list", CTL_ORG_LIST, "organizations" },
-	{ "org remove <org>", CTL_ORG_REMOVE, "forget an organization" },
-	{ "token create user <user> [org <org>] [role <role>] "
-	    "[permission <permission>]... [lifetime <duration>]",
-	    CTL_TOKEN_CREATE, "make an operator's token" },
-	{ "reload", CTL_RELOAD, "read the configuration again" },
-	{ "log brief", CTL_LOG_BRIEF, "log what matters" },
-	{ "log verbose", CTL_LOG_VERBOSE, "log for debugging, too" },
-	{ "completion bash", 0, "print the completion for bash" },
+#define C(NAME, pattern, words, answers, flags, help)			\
+	{ pattern, CTL_##NAME, help },
 #ifdef RELAYD_TESTING
-	{ "test clock <ms>", CTL_TEST_CLOCK, "move every clock" },
-	{ "test try <instance> <call>", CTL_TEST_TRY,
-	    "try a forbidden call" },
+#define T(NAME, pattern, words, answers, flags, help)			\
+	C(NAME, pattern, words, answers, flags, help)
+#else
+#define T(NAME, pattern, words, answers, flags, help)
 #endif
+#define L(pattern, help)	{ pattern, CTL_NONE, help },
+#include "ctl/ctl.def"
+#undef C
+#undef T
+#undef L
 };
 const size_t		ncmds = sizeof(cmds) / sizeof(cmds[0]);
 

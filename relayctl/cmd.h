@@ -4,13 +4,12 @@
 
 #include <stdio.h>
 
-#include "imsg/msg.h"
+#include "ctl/ctl.h"
 
 /*
- * The commands of relayctl(8). One table of patterns says what they are;
- * parsing, abbreviations, usage and completion are made from it, and a test
- * compares it with the manual. In a pattern <x> is an argument, [word <x>] may
- * be left out, [word <x>]... may come several times. Pure code.
+ * The commands of relayctl(8): those of common/ctl/ctl.def and relayctl's own.
+ * Parsing, abbreviations, usage and completion are made from their patterns,
+ * and a test compares them with the manual. Pure code.
  */
 
 struct cmd {
@@ -22,7 +21,7 @@ struct cmd {
 extern const struct cmd	cmds[];
 extern const size_t	ncmds;
 
-/* A command line, understood: op and words as common/imsg/msg.h lists them. */
+/* A command line, understood: op and words as ctl.def lists them. */
 struct cmd_line {
 	unsigned	op;
 	unsigned	nwords;

@@ -13,6 +13,7 @@
 
 #include "base/compat.h"
 #include "base/log.h"
+#include "ctl/ctl.h"
 #include "relayd.h"
 
 #define SLICE		64	/* processes looked at before others get a turn */

@@ -24,12 +24,13 @@
 
 static struct {
 	int	fds[CONF_LISTEN_MAX];
-	int	control;
+	int	control, looking;	/* -1: none */
 	char	control_path[104];	/* what we bound, to remove it */
-} sockets = { .control = -1 };
+	char	looking_path[104];
+} sockets = { .control = -1, .looking = -1 };
 
 static int	listener_bind(const struct conf_listen *);
-static int	control_bind(const char *);
+static int	control_bind(const char *, const char *);
 
 void
 listen_init(void)
@@ -39,9 +40,14 @@ listen_init(void)
 
 	for (i = 0; i < c->n_listen; i++)
 		sockets.fds[i] = listener_bind(&c->listen[i]);
-	sockets.control = control_bind(c->control_path);
+	sockets.control = control_bind(c->control_path, CONTROL_GROUP);
 	strlcpy(sockets.control_path, c->control_path,
 	    sizeof(sockets.control_path));
+	if (c->looking_path[0] == '\0')
+		return;
+	sockets.looking = control_bind(c->looking_path, c->looking_group);
+	strlcpy(sockets.looking_path, c->looking_path,
+	    sizeof(sockets.looking_path));
 }
 
 void
@@ -49,6 +55,8 @@ listen_close(void)
 {
 	if (sockets.control != -1)
 		unlink(sockets.control_path);
+	if (sockets.looking != -1)
+		unlink(sockets.looking_path);
 }
 
 /* The address as bind(2) wants it; the parser has checked it. */
@@ -133,8 +141,9 @@ control_unstale(const char *path, const struct sockaddr_un *sun)
 		fatal("control socket %s: unlink", path);
 }
 
+/* Root and a group ("": nobody else) may connect. */
 static int
-control_bind(const char *path)
+control_bind(const char *path, const char *group)
 {
 	struct sockaddr_un	 sun = { .sun_family = AF_UNIX };
 	const struct group	*gr;
@@ -152,10 +161,10 @@ control_bind(const char *path)
 	if (bind(fd, (struct sockaddr *)&sun, sizeof(sun)) == -1)
 		fatal("control socket %s: bind", path);
 	umask(mask);
-	if (env()->root) {
-		if ((gr = getgrnam(CONTROL_GROUP)) == NULL)
-			log_info("no group %s: only root can use %s",
-			    CONTROL_GROUP, path);
+	if (env()->root && group[0] != '\0') {
+		if ((gr = getgrnam(group)) == NULL)
+			log_info("no group %s: only root can use %s", group,
+			    path);
 		else if (lchown(path, 0, gr->gr_gid) == -1)
 			fatal("control socket %s: chown", path);
 	}
@@ -183,8 +192,12 @@ listen_send(struct child *to)
 	const struct conf	*c = &env()->conf;
 	unsigned		 i;
 
-	if (to->role == ROLE_CONTROL)
+	if (to->role == ROLE_CONTROL) {
 		listener_send(to, sockets.control, 0, "control");
+		if (sockets.looking != -1)
+			listener_send(to, sockets.looking, LISTEN_READONLY,
+			    "control");
+	}
 	if (to->role != ROLE_PROXYD)
 		return;
 	for (i = 0; i < c->n_listen; i++)

@@ -81,12 +81,15 @@ static void	listener(struct parser *, const char *, uint64_t, uint64_t);
 
 %token ADDRESS "address" API "api" AUDIENCE "audience" CONSOLE "console"
 %token CONTROL "control" CREDIT "credit" DOMAIN "domain" FILE_ "file"
-%token FRAME "frame" GRACE "grace" HTTP "http" HTTPS "https" IDLE "idle"
+%token FRAME "frame" GRACE "grace" GROUP "group" HTTP "http" HTTPS "https"
+%token IDLE "idle"
 %token INCLUDE "include" INTERNAL "internal" ISSUER "issuer" JWT "jwt"
 %token KEY "key" LIFETIME "lifetime" LIMIT "limit" LISTEN "listen" LIVE "live"
-%token MAX "max" NO "no" ON "on" OPERATOR "operator" ORIGIN "origin"
+%token MAX "max" NO "no" ON "on" ONLY "only" OPERATOR "operator"
+%token ORIGIN "origin"
 %token PATH "path" PER "per" PORT "port" PROXIED "proxied" PROXY "proxy"
-%token PROXYD "proxyd" RATE "rate" RECONNECT "reconnect" REPLACE "replace"
+%token PROXYD "proxyd" RATE "rate" READ "read" RECONNECT "reconnect"
+%token REPLACE "replace"
 %token REQUIRE "require" SCHEME "scheme" SECRET "secret" SESSION "session"
 %token SESSIONS "sessions" SLOT "slot" SOCKET "socket" SQLITE "sqlite"
 %token STARTUP "start-up" STARTUPS "startups" STORE "store"
@@ -159,8 +162,23 @@ statement	: MACRO '=' text {
 			    sizeof(ps->conf->control_path), $3.string);
 			free($3.string);
 		}
+		| CONTROL SOCKET text READ ONLY lookinggroup {
+			file_path(ps, "control socket ... read only",
+			    ps->conf->looking_path,
+			    sizeof(ps->conf->looking_path), $3.string);
+			free($3.string);
+		}
 		| TUNNEL '{' tunnelopts '}'
 		| OPERATOR '{' operatoropts '}'
+		;
+
+lookinggroup	: %empty
+		| GROUP text {
+			string(ps, "control socket ... read only group",
+			    ps->conf->looking_group,
+			    sizeof(ps->conf->looking_group), $2.string);
+			free($2.string);
+		}
 		;
 
 /* Of its own, so that no token is read ahead before the file is opened. */

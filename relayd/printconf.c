@@ -26,6 +26,15 @@ cfg_print(const struct conf *c, FILE *f)
 		fprintf(f, "trusted proxy %s\n", c->trusted_proxy[i]);
 	fputs("control socket ", f);
 	print_string(f, c->control_path);
+	if (c->looking_path[0] != '\0') {
+		fputs("\ncontrol socket ", f);
+		print_string(f, c->looking_path);
+		fputs(" read only", f);
+	}
+	if (c->looking_path[0] != '\0' && c->looking_group[0] != '\0') {
+		fputs(" group ", f);
+		print_string(f, c->looking_group);
+	}
 	fprintf(f, "\nproxyd %" PRIu64 "\n", c->proxyd_count);
 	fprintf(f, "max startups %" PRIu64 ":%" PRIu64 ":%" PRIu64 "\n",
 	    c->startups_begin, c->startups_rate, c->startups_full);

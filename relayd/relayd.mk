@@ -8,7 +8,7 @@ relayd_OBJS =	relayd/relayd.o relayd/parent.o relayd/child.o \
 		relayd/childlog.o relayd/spawn.o relayd/supervise.o \
 		relayd/authlink.o relayd/listen.o relayd/reload.o \
 		relayd/ctl_parent.o relayd/users.o relayd/files.o \
-		relayd/limits.o $(cfg_OBJS) \
+		relayd/limits.o $(cfg_OBJS) $(ctl_OBJS) \
 		common/imsg/chan.o common/base/clock.o common/base/compat_spawn.o \
 		$(imsg_PURE_OBJS) common/base/log.o
 relayd_LIBS = $(EVENT_LIBS) $(SODIUM_LIBS)

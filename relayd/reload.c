@@ -52,7 +52,9 @@ reload_fixed(const struct conf *old, const struct conf *new)
 
 	if (strcmp(old->store_path, new->store_path) != 0)
 		return ("store");
-	if (strcmp(old->control_path, new->control_path) != 0)
+	if (strcmp(old->control_path, new->control_path) != 0 ||
+	    strcmp(old->looking_path, new->looking_path) != 0 ||
+	    strcmp(old->looking_group, new->looking_group) != 0)
 		return ("control socket");
 	if (strcmp(old->jwt_secret_file, new->jwt_secret_file) != 0)
 		return ("jwt secret file");

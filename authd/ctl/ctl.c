@@ -14,25 +14,22 @@
 
 static void	ctl_close(struct ctl *);
 
-static const struct {
-	unsigned	words;
-	void		(*fn)(struct ctl *);
-	int		always;		/* also without a store */
-} ops[CTL_OP_COUNT] = {
-	[CTL_SHOW_SESSIONS] = { 0, ctl_show_sessions, 1 },
-	[CTL_SHOW_TUNNELS] = { 0, ctl_show_tunnels, 1 },
-	[CTL_SHOW_SERVICES] = { 1, ctl_show_services, 1 },
-	[CTL_SHOW_STATS] = { 0, ctl_show_stats, 1 },
-	[CTL_CLOSE] = { 1, ctl_close, 0 },
-	[CTL_SYSTEM_ADD] = { 2, ctl_system_add, 0 },
-	[CTL_SYSTEM_LIST] = { 0, ctl_system_list, 0 },
-	[CTL_SYSTEM_ENABLE] = { 1, ctl_system_enable, 0 },
-	[CTL_SYSTEM_DISABLE] = { 1, ctl_system_disable, 0 },
-	[CTL_SYSTEM_REMOVE] = { 1, ctl_system_remove, 0 },
-	[CTL_ORG_ADD] = { 3, ctl_org_add, 0 },
-	[CTL_ORG_LIST] = { 0, ctl_org_list, 0 },
-	[CTL_ORG_REMOVE] = { 1, ctl_org_remove, 0 },
-	[CTL_TOKEN_CREATE] = { 5, ctl_token_create, 0 },
+/* Handlers of the requests that ctl.def has for authd. */
+static void	(*const handlers[CTL_OP_COUNT])(struct ctl *) = {
+	[CTL_SHOW_SESSIONS] = ctl_show_sessions,
+	[CTL_SHOW_TUNNELS] = ctl_show_tunnels,
+	[CTL_SHOW_SERVICES] = ctl_show_services,
+	[CTL_SHOW_STATS] = ctl_show_stats,
+	[CTL_CLOSE] = ctl_close,
+	[CTL_SYSTEM_ADD] = ctl_system_add,
+	[CTL_SYSTEM_LIST] = ctl_system_list,
+	[CTL_SYSTEM_ENABLE] = ctl_system_enable,
+	[CTL_SYSTEM_DISABLE] = ctl_system_disable,
+	[CTL_SYSTEM_REMOVE] = ctl_system_remove,
+	[CTL_ORG_ADD] = ctl_org_add,
+	[CTL_ORG_LIST] = ctl_org_list,
+	[CTL_ORG_REMOVE] = ctl_org_remove,
+	[CTL_TOKEN_CREATE] = ctl_token_create,
 };
 
 int
@@ -40,6 +37,7 @@ ctl_on_ctl(struct chan *c, struct imsg *m)
 {
 	static struct ctl	ctl;
 	struct msg_ctl		in;
+	const char		*why;
 	uint32_t		i;
 
 	if (get_ctl(m, &in) == -1)
@@ -52,14 +50,14 @@ ctl_on_ctl(struct chan *c, struct imsg *m)
 	ctl.asker = asker_of(c, m);
 	if (in.version != CTL_VERSION)
 		ctl_done(&ctl.asker, 505, "relayctl of another version");
-	else if (ctl.op >= CTL_OP_COUNT || ops[ctl.op].fn == NULL)
+	else if (ctl.op >= CTL_OP_COUNT || handlers[ctl.op] == NULL)
 		ctl_done(&ctl.asker, 400, "unknown request");
-	else if (ctl.n != ops[ctl.op].words)
-		ctl_done(&ctl.asker, 400, "wrong number of words");
-	else if (!ops[ctl.op].always && !peer_is_ready())
+	else if ((why = ctl_check(ctl.op, ctl.n)) != NULL)
+		ctl_done(&ctl.asker, 400, why);
+	else if (!(ctl_info(ctl.op)->flags & CTL_ALWAYS) && !peer_is_ready())
 		ctl_done(&ctl.asker, 503, "store is unavailable");
 	else
-		ops[ctl.op].fn(&ctl);
+		handlers[ctl.op](&ctl);
 	return (0);
 }
 

@@ -2,11 +2,12 @@
 #ifndef CTL_H
 #define CTL_H
 
+#include "ctl/ctl.h"
 #include "imsg/imsg.h"
 #include "imsg/msg.h"
 #include "authd/msg/peer.h"
 
-/* A relayctl request that control has passed on; its words are in msg.h. */
+/* A relayctl request that control has passed on; its words are as ctl.def says. */
 struct ctl {
 	struct asker	asker;
 	uint16_t	op;

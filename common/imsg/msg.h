@@ -80,46 +80,6 @@ enum api_op {
 	API_OP_COUNT
 };
 
-/*
- * One relayctl request (CTL); control checks the number of words and forwards
- * it to the one who knows. Beside each: its words in order; a word in brackets
- * may be "" (not said). Who answers sends CTL_ROW once for the header (names of
- * the columns, lower case, one word each), once per row, then CTL_DONE; all
- * with the request's id. A request that prints nothing sends CTL_DONE only.
- */
-enum ctl_op {
-	/* authd */
-	CTL_SHOW_SESSIONS = 1,	/* - */
-	CTL_SHOW_TUNNELS,	/* - */
-	CTL_SHOW_SERVICES,	/* session (uuid or slug) */
-	/* parent */
-	CTL_SHOW_PROCESSES,	/* - */
-	/* authd */
-	CTL_SHOW_STATS,		/* - ; columns name, value */
-	CTL_CLOSE,		/* session */
-	CTL_SYSTEM_ADD,		/* name, [organization id]; the row says id, key
-				   and, this once, secret */
-	CTL_SYSTEM_LIST,	/* - */
-	CTL_SYSTEM_ENABLE,	/* key or id */
-	CTL_SYSTEM_DISABLE,	/* key or id */
-	CTL_SYSTEM_REMOVE,	/* key or id */
-	CTL_ORG_ADD,		/* name, type (owner, distributor, reseller,
-				   customer), [parent id]; the row says id */
-	CTL_ORG_LIST,		/* - */
-	CTL_ORG_REMOVE,		/* id */
-	CTL_TOKEN_CREATE,	/* user, [organization id], [role],
-				   [permissions, joined by commas],
-				   [lifetime in seconds]; the row says token */
-	/* parent */
-	CTL_RELOAD,		/* - */
-	CTL_LOG_VERBOSE,	/* - */
-	CTL_LOG_BRIEF,		/* - */
-	CTL_TEST_CLOCK,		/* test builds: ms to move every clock by */
-	CTL_TEST_TRY,		/* test builds: instance, open | connect | fork
-				   | exec | ptrace | kill */
-	CTL_OP_COUNT
-};
-
 /* Forbidden calls that a test build's process tries (TRY). */
 enum try_call {
 	TRY_OPEN = 1, TRY_CONNECT, TRY_FORK, TRY_EXEC, TRY_PTRACE, TRY_KILL,
@@ -137,6 +97,7 @@ enum try_call {
 
 #define LISTEN_INTERNAL	0x01
 #define LISTEN_TUNNEL	0x02
+#define LISTEN_READONLY	0x04	/* a control socket that changes nothing */
 
 enum key_kind { KEY_JWT = 1, KEY_STORE };
 enum report_kind { REPORT_DIAGNOSTICS = 1, REPORT_USERS };

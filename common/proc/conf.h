@@ -10,7 +10,7 @@
 /*
  * What relayd.conf says, as the processes hold it. One list gives every number
  * its member, default, range, unit and the roles that need to know it; the
- * parser's errors, conf_print() and conf_pack() all come from this list, so
+ * parser's errors and conf_pack() all come from this list, so
  * that a process never receives what it has no use for.
  */
 
@@ -92,7 +92,11 @@ enum conf_unit { UNIT_COUNT, UNIT_SECONDS, UNIT_BYTES, UNIT_BOOL };
 	X(jwt_audience, 256, "", R_AUTHD, "jwt issuer ... audience")	\
 	X(proxy_domain, 256, "", R_AUTHD | R_PROXYD, "proxy domain")	\
 	X(control_path, 104, RELAYD_SOCKET, R_PARENT,			\
-	    "control socket")
+	    "control socket")						\
+	X(looking_path, 104, "", R_PARENT,				\
+	    "control socket ... read only")				\
+	X(looking_group, 33, "", R_PARENT,				\
+	    "control socket ... read only group")
 
 /* X(member, how many, size of each with NUL, roles, keyword) */
 #define CONF_LISTS(X)							\

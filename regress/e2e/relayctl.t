@@ -8,6 +8,7 @@ import re
 import socket
 import struct
 import subprocess
+import tempfile
 
 from harness import BUILD, WAIT, GoClient, Relayd, Tap, Targets, until
 
@@ -263,4 +264,31 @@ except PermissionError:
 """, d.sock], preexec_fn=nobody, timeout=WAIT)
         t.equal(r.returncode, 7, "a stranger cannot open the control socket")
     t.equal(d.stop(), 0, "and it stops in order")
+
+# A socket for looking
+look = os.path.join(tempfile.mkdtemp(prefix="relayd-test-"), "look.sock")
+with Relayd(t, global_conf='control socket "%s" read only' % look) as d:
+    r = plain("-s", look, "show", "stats")
+    t.ok(r.returncode == 0 and "sessions" in r.stdout,
+         "a read-only socket: show stats")
+    r = plain("-s", look, "system", "list")
+    t.equal(r.returncode, 0, "system list")
+    for words in (("system", "add", "box"), ("reload",), ("log", "verbose"),
+                  ("token", "create", "user", "alice"), ("close", "x"),
+                  ("test", "clock", "1")):
+        r = plain("-s", look, *words)
+        t.equal((r.returncode, r.stdout, r.stderr), (1, "",
+                "relayctl: refused: this socket is for looking only\n"),
+                "but no %s" % " ".join(words[:2]))
+    t.equal(plain("-s", d.sock, "system", "list").stdout.count("box"), 0,
+            "nothing has changed")
+    t.equal(oct(os.stat(look).st_mode & 0o777), "0o660",
+            "nobody else may open it")
+    s = client(look)
+    s.send(ctl_bytes(9999))
+    t.equal(done(s)[0], 400, "what is unknown stays unknown there")
+    s.close()
+    t.equal(d.stop(), 0, "and it stops in order")
+    t.ok(not os.path.exists(look), "and takes its socket along")
+os.rmdir(os.path.dirname(look))
 t.done()

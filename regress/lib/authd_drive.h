@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include "proc/conf.h"
+#include "ctl/ctl.h"
 #include "imsg/imsg.h"
 #include "imsg/msg.h"
 

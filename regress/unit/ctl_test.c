@@ -7,7 +7,7 @@
 #include "imsg/imsg.h"
 #include "relayctl/cmd.h"
 #include "relayctl/output.h"
-#include "control/check.h"
+#include "ctl/ctl.h"
 #include "regress/lib/tap.h"
 
 #define ARGS_MAX	24
@@ -310,7 +310,7 @@ static void
 check(void)
 {
 	static struct cmd_line	line;
-	static struct msg_ctl	ctl;
+	struct msg_ctl		ctl = { .op = 0 };
 	char			err[1024], copy[256], *argv[ARGS_MAX];
 	size_t			i, n;
 	int			argc;
@@ -339,19 +339,20 @@ check(void)
 		}
 		ctl.op = (uint16_t)line.op;
 		ctl.words.n = line.nwords;
-		is_str(ctl_check(&ctl), NULL, "control takes: %s",
+		is_str(ctl_check(ctl.op, ctl.words.n), NULL, "control takes: %s",
 		    cmds[i].pattern);
 		ctl.words.n++;
-		ok(ctl_check(&ctl) != NULL, "but not with a word more");
+		ok(ctl_check(ctl.op, ctl.words.n) != NULL, "but not with a word more");
 		ok(strncmp(ctl_name(ctl.op), cmds[i].pattern,
 		    strlen(ctl_name(ctl.op))) == 0, "and knows its name");
 	}
 	ctl.op = CTL_OP_COUNT;
-	ok(ctl_check(&ctl) != NULL, "a request of tomorrow");
+	ok(ctl_check(ctl.op, ctl.words.n) != NULL, "a request of tomorrow");
 	ctl.op = 0;
-	ok(ctl_check(&ctl) != NULL, "no request");
-	ok(ctl_for_parent(CTL_RELOAD) && !ctl_for_parent(CTL_CLOSE) &&
-	    !ctl_for_parent(99999), "who answers what");
+	ok(ctl_check(ctl.op, ctl.words.n) != NULL, "no request");
+	ok(ctl_info(CTL_RELOAD)->role == ROLE_PARENT &&
+	    ctl_info(CTL_CLOSE)->role == ROLE_AUTHD && ctl_info(99999) == NULL,
+	    "who answers what");
 }
 
 static int
@@ -364,7 +365,7 @@ ctl_get(const struct imsg *m, struct msg_ctl *ctl)
 static void
 bytes(void)
 {
-	static struct msg_ctl	 ctl;
+	struct msg_ctl		 ctl;
 	uint8_t			 buf[64];
 	struct imsg		 m;
 	size_t			 len = 0, cut;
@@ -382,22 +383,18 @@ bytes(void)
 	memcpy(buf + len + 11, "abc", 4);
 	len += 15;
 	imsg_parse(&m, buf, len, &reason);
-	is_int(ctl_version(&m), CTL_VERSION, "version");
 	is_int(ctl_get(&m, &ctl), 0, "a whole request");
 	is_str(ctl.words.v[0], "abc", "its word");
 	for (cut = IMSG_HDR; cut < len; cut++) {
 		imsg_parse(&m, buf, cut, &reason);
-		bad += ctl_version(&m) != CTL_VERSION ||
-		    ctl_get(&m, &ctl) == -1;
+		bad += ctl_get(&m, &ctl) == -1;
 	}
 	is_int(bad, (int)(len - IMSG_HDR), "each cut is malformed");
 	buf[len] = 0;
 	imsg_parse(&m, buf, len + 1, &reason);
-	(void)ctl_version(&m);
 	is_int(ctl_get(&m, &ctl), -1, "a byte more is malformed");
 	buf[IMSG_HDR + 6] = CTL_ARGS_MAX + 1;
 	imsg_parse(&m, buf, len, &reason);
-	(void)ctl_version(&m);
 	is_int(ctl_get(&m, &ctl), -1, "too many words");
 }
 

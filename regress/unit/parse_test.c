@@ -166,6 +166,7 @@ values(void)
 	    "trusted proxy 10.0.0.0/8\ntrusted proxy ::1\n"
 	    "max startups 1:2:3\n"
 	    "control socket /run/x.sock\n"
+	    "control socket /run/y.sock read only group \"monitor\"\n"
 	    "tunnel { path \"/a\" path /b\n grace 90s start-up grace 24h "
 	    "max tunnels 5 require reconnect token replace live tunnel no\n"
 	    "rate limit slot 7 per 5m credit per tunnel 2M }\n"
@@ -185,6 +186,9 @@ values(void)
 	is_str(c.listen[1].address, "::", "a line that goes on");
 	is_int(c.n_trusted_proxy, 2, "networks");
 	is_int(c.startups_full, 3, "startups");
+	is_str(c.control_path, "/run/x.sock", "control socket");
+	is_str(c.looking_path, "/run/y.sock", "one for looking");
+	is_str(c.looking_group, "monitor", "and for whom");
 	is_int(c.grace, 90, "seconds");
 	is_int(c.startup_grace, 86400, "hours");
 	is_int(c.rate_slot_s, 300, "minutes");

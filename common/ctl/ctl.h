@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: ISC */
+#ifndef COMMON_CTL_H
+#define COMMON_CTL_H
+
+#include "imsg/msg.h"
+
+/* relayctl's requests, made from ctl.def. Pure. */
+
+enum ctl_op {
+	CTL_NONE,
+#define C(NAME, pattern, words, answers, flags, help)	CTL_##NAME,
+#define T(NAME, pattern, words, answers, flags, help)	CTL_##NAME,
+#define L(pattern, help)
+#include "ctl.def"
+#undef C
+#undef T
+#undef L
+	CTL_OP_COUNT
+};
+
+#define CTL_LOOKS	0x01	/* changes nothing: also on a read-only socket */
+#define CTL_ALWAYS	0x02	/* also when the store is not there */
+
+struct ctl_info {
+	const char	*pattern;
+	unsigned	 words;		/* that travel */
+	int		 role;		/* who answers: ROLE_AUTHD, ROLE_PARENT */
+	int		 flags;		/* CTL_* */
+	const char	*help;
+};
+
+/* What the list says; NULL when this build has no such request. */
+const struct ctl_info	*ctl_info(unsigned op);
+/* NULL, or why this cannot be asked: unknown, or a wrong number of words. */
+const char	*ctl_check(unsigned op, unsigned words);
+/* For the log: "system add", a pattern's own words; never NULL. */
+const char	*ctl_name(unsigned op);
+
+#endif
