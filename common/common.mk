@@ -9,7 +9,8 @@
 ctl_OBJS = common/ctl/ctl.o
 
 # Without the event loop, for what only packs and parses.
-imsg_PURE_OBJS = common/imsg/imsg.o common/imsg/msg.o common/imsg/wire.o
+imsg_PURE_OBJS = common/imsg/imsg.o common/imsg/msg.o common/imsg/wire.o \
+	common/proc/roles.o
 imsg_OBJS = common/imsg/chan.o $(imsg_PURE_OBJS)
 proc_OBJS = common/base/clock.o common/base/compat.o common/base/log.o \
 	$(imsg_OBJS) common/proc/conf.o common/proc/proc.o \

@@ -47,7 +47,7 @@ authlink_all(void)
 	if (authd == NULL || authd->chan == NULL)
 		return;
 	for (c = child_after(0); c != NULL; c = child_after(c->instance))
-		if (c->role != ROLE_AUTHD && c->chan != NULL &&
+		if ((role_info(c->role)->flags & RF_LINKED) && c->chan != NULL &&
 		    c->state != CHILD_STOPPING)
 			(void)authlink_join(c);
 	(void)say_spawned_all(authd->chan, 0);

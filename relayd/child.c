@@ -35,7 +35,7 @@ child_new(int role, struct slot *slot, uint64_t nonce)
 	LIST_INSERT_HEAD(&children.by_instance[c->instance % BUCKETS], c,
 	    by_instance);
 	children.count[role]++;
-	if (role == ROLE_MUXD)
+	if (role_info(role)->flags & RF_LOGIN)
 		children.startups++;
 	return (c);
 }
@@ -60,7 +60,7 @@ child_free(struct child *c)
 	if (c->pid != 0)
 		LIST_REMOVE(c, by_pid);
 	children.count[c->role]--;
-	if (c->role == ROLE_MUXD && !c->bound)
+	if ((role_info(c->role)->flags & RF_LOGIN) && !c->bound)
 		children.startups--;
 	free(c);
 }
@@ -123,7 +123,7 @@ void
 child_set_bound(struct child *c, const char *system, const char *session,
     uint64_t generation)
 {
-	if (!c->bound && c->role == ROLE_MUXD)
+	if (!c->bound && (role_info(c->role)->flags & RF_LOGIN))
 		children.startups--;
 	c->bound = 1;
 	strlcpy(c->system, system, sizeof(c->system));

@@ -192,13 +192,13 @@ listen_send(struct child *to)
 	const struct conf	*c = &env()->conf;
 	unsigned		 i;
 
-	if (to->role == ROLE_CONTROL) {
+	if (role_info(to->role)->flags & RF_DESK) {
 		listener_send(to, sockets.control, 0, "control");
 		if (sockets.looking != -1)
 			listener_send(to, sockets.looking, LISTEN_READONLY,
 			    "control");
 	}
-	if (to->role != ROLE_PROXYD)
+	if (!(role_info(to->role)->flags & RF_DOORS))
 		return;
 	for (i = 0; i < c->n_listen; i++)
 		listener_send(to, sockets.fds[i], c->listen[i].flags,

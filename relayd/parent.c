@@ -112,7 +112,7 @@ on_give(struct chan *chan, struct imsg *m)
 	strlcpy(g.accept, in.accept, sizeof(g.accept));
 	g.bytes = in.bytes.p;
 	g.len = in.bytes.len;
-	if (g.class != CLASS_TUNNEL && g.class != CLASS_TERMINAL)
+	if (class_info(g.class) == NULL)
 		return (-1);
 	if (g.instance == 0) {
 		give_new(&g, m_take_fd(m));
@@ -122,36 +122,43 @@ on_give(struct chan *chan, struct imsg *m)
 	if (!child_was(g.instance))
 		return (-1);
 	if (child_find(g.instance) != NULL &&
-	    child_find(g.instance)->role !=
-	    (g.class == CLASS_TUNNEL ? ROLE_MUXD : ROLE_TERMD))
+	    child_find(g.instance)->role != class_info(g.class)->role)
 		return (-1);
 	give_known(&g, m_take_fd(m));
 	return (0);
 }
 
+/* Is one more of this class too many? */
+static int
+give_is_full(const struct class_info *class)
+{
+	const struct conf	*conf = &env()->conf;
+	uint64_t		 cap = conf->startups_full;
+
+	if (class->startups) {
+		cap += conf->max_tunnels;
+		if (limits_drop(conf, child_startups(),
+		    randombytes_uniform(100)))
+			return (1);
+	}
+	return (child_count(class->role) >= cap);
+}
+
 static void
 give_new(struct give *g, int fd)
 {
-	const struct conf	*conf = &env()->conf;
+	const struct class_info	*class = class_info(g->class);
 	struct child		*c;
 
 	if (env()->stopping || supervise_authd() == NULL) {
 		give_refuse(fd, "stopping or starting");
 		return;
 	}
-	if (g->class == CLASS_TUNNEL && (limits_drop(conf, child_startups(),
-	    randombytes_uniform(100)) || child_count(ROLE_MUXD) >=
-	    conf->max_tunnels + conf->startups_full)) {
-		give_refuse(fd, "max startups");
+	if (give_is_full(class)) {
+		give_refuse(fd, class->full);
 		return;
 	}
-	if (g->class == CLASS_TERMINAL && child_count(ROLE_TERMD) >=
-	    conf->startups_full) {
-		give_refuse(fd, "too many terminals");
-		return;
-	}
-	c = spawn_child(g->class == CLASS_TUNNEL ? ROLE_MUXD : ROLE_TERMD,
-	    NULL, g->nonce);
+	c = spawn_child(class->role, NULL, g->nonce);
 	if (c == NULL) {
 		give_refuse(fd, "no worker");
 		return;
@@ -230,7 +237,7 @@ on_bound(struct chan *chan, struct imsg *m)
 		return (-1);
 	if ((c = child_find(in.instance)) == NULL)
 		return (0);		/* ended meanwhile */
-	if (c->role != ROLE_MUXD && c->role != ROLE_TERMD)
+	if (!(role_info(c->role)->flags & RF_BOUND))
 		return (-1);
 	child_set_bound(c, in.system, in.session, in.generation);
 	return (0);

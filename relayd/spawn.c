@@ -145,8 +145,7 @@ spawn_configure(struct child *c)
 {
 	static uint8_t	 buf[CHUNK_MAX];
 	struct env	*e = env();
-	const char	*root = c->role == ROLE_AUTHD ? e->store_dir :
-	    e->empty_dir;
+	unsigned	 flags = role_info(c->role)->flags;
 	uid_t		 uid;
 	gid_t		 gid;
 	long		 len;
@@ -157,13 +156,15 @@ spawn_configure(struct child *c)
 	(void)say_conf(c->chan, 0, -1, &(struct msg_conf){
 	    .conf = { buf, (size_t)len } });
 	listen_send(c);
-	if (c->role == ROLE_AUTHD)
+	if (flags & RF_KEYS)
 		send_keyfile(c);
-	else if (authlink_join(c) == -1)
+	if ((flags & RF_LINKED) && authlink_join(c) == -1)
 		log_debug("%s: no authd to talk to yet", child_name(c));
 	users_get(c->role, &uid, &gid);
 	(void)say_start(c->chan, 0, -1, &(struct msg_start){
-	    .uid = (uint32_t)uid, .gid = (uint32_t)gid, .root = root,
+	    .uid = (uint32_t)uid, .gid = (uint32_t)gid,
+	    .root = role_info(c->role)->room == ROOM_STORE ? e->store_dir :
+	    e->empty_dir,
 	    .verbose = (uint8_t)e->verbose });
 }
 

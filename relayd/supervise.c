@@ -22,19 +22,20 @@
 #define BACKOFF_MAX_MS	10000
 #define BACKOFF_GOOD_MS	60000	/* alive so long: the next start is at once */
 #define PROXYD_MAX	64
+#define SLOTS_MAX	72	/* authd, control, 64 proxyds, and some */
 #define HEAD_START_MS	200	/* for termd to say 1001 before its stream goes */
 #define AGAIN_MS	1000	/* a second signal so soon is the first's echo */
 
 static struct {
-	struct slot	authd, control, proxyd[PROXYD_MAX];
-	unsigned	nproxyd;
+	struct slot	slots[SLOTS_MAX];
+	unsigned	nslots;
+	struct slot	*authd;		/* one of them */
 	int		all_ready;
 	struct timer	head_start;
 	int		authd_told_to_stop;
 	uint64_t	stop_ms;	/* when we were told to */
 } supervised;
 
-static void	slot_init(struct slot *, int, unsigned);
 static void	slot_start(void *);
 static void	slot_again(struct slot *, uint64_t);
 static void	slot_give_up(const struct slot *);
@@ -47,7 +48,7 @@ static void	stop_next(void);
 struct child *
 supervise_authd(void)
 {
-	return (supervised.authd.child);
+	return (supervised.authd == NULL ? NULL : supervised.authd->child);
 }
 
 unsigned
@@ -57,11 +58,18 @@ supervise_restarts(const struct child *c)
 }
 
 static void
-slot_init(struct slot *s, int role, unsigned index)
+slot_add(int role, unsigned index)
 {
+	struct slot	*s;
+
+	if (supervised.nslots == SLOTS_MAX)
+		fatalx("more processes than there are places");
+	s = &supervised.slots[supervised.nslots++];
 	s->role = role;
 	s->index = index;
 	timer_init(&s->again, slot_start, s);
+	if (role == ROLE_AUTHD)
+		supervised.authd = s;
 }
 
 static void
@@ -69,10 +77,8 @@ slot_each(void (*fn)(struct slot *))
 {
 	unsigned	i;
 
-	fn(&supervised.authd);
-	fn(&supervised.control);
-	for (i = 0; i < supervised.nproxyd; i++)
-		fn(&supervised.proxyd[i]);
+	for (i = 0; i < supervised.nslots; i++)
+		fn(&supervised.slots[i]);
 }
 
 static void
@@ -81,21 +87,37 @@ slot_first(struct slot *s)
 	slot_start(s);
 }
 
+/* How many of a role there are at all times. */
+static unsigned
+role_count(int role)
+{
+	long	n;
+
+	switch (role_info(role)->many) {
+	case MANY_ONE:
+		return (1);
+	case MANY_PROXYDS:
+		n = (long)env()->conf.proxyd_count;
+		if (n == 0)
+			n = sysconf(_SC_NPROCESSORS_ONLN);
+		return (n < 1 ? 1 : n > PROXYD_MAX ? PROXYD_MAX : (unsigned)n);
+	default:
+		return (0);
+	}
+}
+
+/* authd first: the others find it there. */
 void
 supervise_start(void)
 {
-	unsigned	i, n = (unsigned)env()->conf.proxyd_count;
-	long		cores;
+	unsigned	i;
+	int		role;
 
-	if (n == 0 && (cores = sysconf(_SC_NPROCESSORS_ONLN)) > 0)
-		n = (unsigned)cores;
-	if (n == 0)
-		n = 1;
-	supervised.nproxyd = n > PROXYD_MAX ? PROXYD_MAX : n;
-	slot_init(&supervised.authd, ROLE_AUTHD, 0);
-	slot_init(&supervised.control, ROLE_CONTROL, 0);
-	for (i = 0; i < supervised.nproxyd; i++)
-		slot_init(&supervised.proxyd[i], ROLE_PROXYD, i);
+	slot_add(ROLE_AUTHD, 0);
+	for (role = 0; role < ROLE_COUNT; role++)
+		for (i = 0; i < role_count(role); i++)
+			if (role != ROLE_AUTHD)
+				slot_add(role, i);
 	slot_each(slot_first);
 }
 
@@ -162,8 +184,8 @@ supervise_ready(struct child *c)
 	supervised.all_ready = 1;
 	slot_each(slot_count_unready);
 	if (supervised.all_ready)
-		log_info(
-		    "ready: authd, control, %u proxyd", supervised.nproxyd);
+		log_info("ready: authd, control, %u proxyd",
+		    role_count(ROLE_PROXYD));
 }
 
 /* The one way a child is ended by force. It stays known until SIGCHLD. */
@@ -267,7 +289,7 @@ supervise_stop(void)
 	log_info("stopping");
 	timer_init(&supervised.head_start, stop_rest, NULL);
 	for (c = child_after(0); c != NULL; c = child_after(c->instance)) {
-		if (c->role != ROLE_TERMD)
+		if (!(role_info(c->role)->flags & RF_FIRST))
 			continue;
 		stop_child(c);
 		if (!timer_is_set(&supervised.head_start))
@@ -284,7 +306,7 @@ stop_rest(void *arg)
 
 	(void)arg;
 	for (c = child_after(0); c != NULL; c = child_after(c->instance))
-		if (c->role != ROLE_AUTHD)
+		if (!(role_info(c->role)->flags & RF_LAST))
 			stop_child(c);
 	stop_next();
 }
@@ -292,7 +314,7 @@ stop_rest(void *arg)
 static void
 stop_next(void)
 {
-	struct child	*c, *authd = supervised.authd.child;
+	struct child	*c, *authd = supervise_authd();
 
 	for (c = child_after(0); c != NULL; c = child_after(c->instance))
 		if (c != authd)

@@ -12,19 +12,9 @@
 #include "relayd.h"
 
 static struct role_user {
-	int		 role;
-	const char	*name;
-	uid_t		 uid;
-	gid_t		 gid;
-} users[] = {
-	{ ROLE_CONTROL,	"_relayd", 0, 0 },
-	{ ROLE_AUTHD,	"_relayauth", 0, 0 },
-	{ ROLE_PROXYD,	"_relayproxy", 0, 0 },
-	{ ROLE_MUXD,	"_relaymux", 0, 0 },
-	{ ROLE_TERMD,	"_relayterm", 0, 0 },
-};
-
-#define NUSERS	(sizeof(users) / sizeof(users[0]))
+	uid_t	uid;
+	gid_t	gid;
+} users[ROLE_COUNT];
 
 static int
 user_find(struct role_user *u, const char *name)
@@ -38,31 +28,40 @@ user_find(struct role_user *u, const char *name)
 	return (0);
 }
 
+/* 0, or -1: there is nobody for this role. */
+static int
+user_init(int role, int foreground)
+{
+	const char	*name = role_info(role)->user;
+
+	if (user_find(&users[role], name) == 0)
+		return (0);
+	if (!foreground) {
+		log_warnx("user %s is missing; create it with: useradd "
+		    "--system --user-group --home-dir /nonexistent "
+		    "--shell /usr/sbin/nologin %s", name, name);
+		return (-1);
+	}
+	if (user_find(&users[role], "nobody") == -1)
+		return (-1);
+	log_warnx("user %s is missing: %s runs as nobody", name,
+	    role_name(role));
+	return (0);
+}
+
 void
 users_init(int foreground)
 {
-	size_t	i;
-	int	missing = 0;
+	int	role, missing = 0;
 
 	if (geteuid() != 0) {
 		log_info("not root: children keep this user, no chroot");
 		return;
 	}
-	for (i = 0; i < NUSERS; i++) {
-		if (user_find(&users[i], users[i].name) == 0)
-			continue;
-		if (!foreground) {
-			log_warnx("user %s is missing; create it with: useradd "
-			    "--system --user-group --home-dir /nonexistent "
-			    "--shell /usr/sbin/nologin %s", users[i].name,
-			    users[i].name);
+	for (role = 0; role < ROLE_COUNT; role++)
+		if (role_info(role)->user != NULL &&
+		    user_init(role, foreground) == -1)
 			missing++;
-		} else if (user_find(&users[i], "nobody") == 0)
-			log_warnx("user %s is missing: %s runs as nobody",
-			    users[i].name, role_name(users[i].role));
-		else
-			missing++;
-	}
 	if (missing > 0)
 		fatalx("cannot start: %d users are missing", missing);
 }
@@ -70,18 +69,12 @@ users_init(int foreground)
 void
 users_get(int role, uid_t *uid, gid_t *gid)
 {
-	size_t	i;
-
 	*uid = geteuid();
 	*gid = getegid();
 	if (*uid != 0)
 		return;
-	for (i = 0; i < NUSERS; i++) {
-		if (users[i].role != role)
-			continue;
-		*uid = users[i].uid;
-		*gid = users[i].gid;
-		return;
-	}
-	fatalx("no user for %s", role_name(role));
+	if (role_info(role)->user == NULL)
+		fatalx("no user for %s", role_name(role));
+	*uid = users[role].uid;
+	*gid = users[role].gid;
 }

@@ -267,10 +267,8 @@ peer_spawned(struct chan *c, struct imsg *m)
 	(void)c;
 	if ((sp = calloc(1, sizeof(*sp))) == NULL)
 		return (0);
-	if (get_spawned(m, &in) == -1 ||
-	    in.instance == 0 || (in.role != ROLE_MUXD &&
-	    in.role != ROLE_TERMD && in.role != ROLE_PROXYD &&
-	    in.role != ROLE_CONTROL)) {
+	if (get_spawned(m, &in) == -1 || in.instance == 0 ||
+	    !(role_info(in.role)->flags & RF_LINKED)) {
 		free(sp);
 		return (-1);
 	}

@@ -324,15 +324,6 @@ imsg_name(uint32_t type)
 }
 
 const char *
-role_name(int role)
-{
-	static const char *const	names[ROLE_COUNT] = { "nobody", "parent",
-	    "control", "authd", "proxyd", "muxd", "termd", "client" };
-
-	return (role >= 0 && role < ROLE_COUNT ? names[role] : "unknown");
-}
-
-const char *
 end_reason_name(unsigned reason)
 {
 	static const char *const	names[END_COUNT] = { "finished",

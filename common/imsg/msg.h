@@ -5,6 +5,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "proc/roles.h"
 #include "wire.h"
 
 struct chan;
@@ -14,16 +15,6 @@ struct imsg;
  * The words of the messages between relayd's processes, and the messages
  * themselves as C: all of that is made from the one list in msg.def.
  */
-
-enum role {
-	ROLE_NONE, ROLE_PARENT, ROLE_CONTROL, ROLE_AUTHD, ROLE_PROXYD,
-	ROLE_MUXD, ROLE_TERMD, ROLE_CLIENT,	/* relayctl, seen by control */
-	ROLE_COUNT
-};
-#define ROLE_BIT(role)	(1U << (role))
-
-/* What a connection is wanted for (ADMIT, GIVE). */
-enum conn_class { CLASS_TUNNEL = 1, CLASS_TERMINAL };
 
 /* Sizes of strings, with their NUL. */
 #define ADDR_SIZE	64	/* a printed IP address, no port */
@@ -224,7 +215,6 @@ get_##name(const struct imsg *im)					\
 
 /* Printable names, never NULL. */
 const char	*imsg_name(uint32_t type);
-const char	*role_name(int role);
 const char	*end_reason_name(unsigned reason);
 
 #endif

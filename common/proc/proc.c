@@ -108,7 +108,8 @@ proc_main(const struct proc_ops *ops, int argc, char **argv)
 	proc_drop();
 	proc.layers |= sandbox_apply(ops->role,
 	    proc.dir[0] != '\0' ? proc_root() : NULL, ops->files,
-	    ops->role == ROLE_AUTHD ? proc.conf.store_max : 0);
+	    (role_info(ops->role)->flags & RF_FILES) ? proc.conf.store_max :
+	    0);
 	proc_ready();
 	if (ops->run != NULL)
 		ops->run();
@@ -291,7 +292,7 @@ proc_schedule(void)
 {
 	struct sched_param	none = { 0 };
 
-	if (proc.ops->role == ROLE_PROXYD || proc.ops->role == ROLE_MUXD)
+	if (role_info(proc.ops->role)->flags & RF_BATCH)
 		(void)sched_setscheduler(0, SCHED_BATCH, &none);
 }
 

@@ -228,11 +228,10 @@ filter_of(int role)
 	static const struct sock_fprog	worker = FILTER(worker_filter),
 	    listener = FILTER(listener_filter), store = FILTER(authd_filter);
 
-	switch (role) {
-	case ROLE_AUTHD:
+	switch (role_info(role)->filter) {
+	case FILTER_STORE:
 		return (&store);
-	case ROLE_PROXYD:
-	case ROLE_CONTROL:
+	case FILTER_LISTENER:
 		return (&listener);
 	default:
 		return (&worker);
@@ -319,7 +318,7 @@ landlock_apply(int role, const char *dir)
 	fd = (int)syscall(SYS_landlock_create_ruleset, &rules, size, 0);
 	if (fd == -1)
 		fatal("landlock");
-	if (role == ROLE_AUTHD && dir != NULL &&
+	if (role_info(role)->room == ROOM_STORE && dir != NULL &&
 	    landlock_allow(fd, dir, store) == -1)
 		fatal("landlock: %s", dir);
 	if (syscall(SYS_landlock_restrict_self, fd, 0) == -1)

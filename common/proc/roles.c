@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: ISC */
+#include <stddef.h>
+
+#include "roles.h"
+
+static const struct role_info roles[ROLE_COUNT] = {
+	[ROLE_NONE] = { "nobody", NULL, ROOM_EMPTY, MANY_NONE, 0,
+	    FILTER_NOTHING },
+#define R(NAME, name, user, room, many, flags, filter)			\
+	[ROLE_##NAME] = { #name, user, ROOM_##room, MANY_##many, flags,	\
+	    FILTER_##filter },
+#include "roles.def"
+#undef R
+};
+
+static const struct class_info classes[CLASS_COUNT] = {
+	[CLASS_TUNNEL] = { ROLE_MUXD, 1, "max startups" },
+	[CLASS_TERMINAL] = { ROLE_TERMD, 0, "too many terminals" },
+};
+
+const struct role_info *
+role_info(int role)
+{
+	static const struct role_info	unknown = { "unknown", NULL,
+	    ROOM_EMPTY, MANY_NONE, 0, FILTER_NOTHING };
+
+	return (role >= 0 && role < ROLE_COUNT ? &roles[role] : &unknown);
+}
+
+const char *
+role_name(int role)
+{
+	return (role_info(role)->name);
+}
+
+const struct class_info *
+class_info(unsigned class)
+{
+	return (class > 0 && class < CLASS_COUNT ? &classes[class] : NULL);
+}

@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: ISC */
+#ifndef ROLES_H
+#define ROLES_H
+
+/* The roles and the classes of connections, made from roles.def. Pure. */
+
+enum role {
+	ROLE_NONE,
+#define R(NAME, name, user, room, many, flags, filter)	ROLE_##NAME,
+#include "roles.def"
+#undef R
+	ROLE_COUNT
+};
+#define ROLE_BIT(role)	(1U << (role))
+
+enum role_room { ROOM_EMPTY, ROOM_STORE };
+enum role_many { MANY_NONE, MANY_ONE, MANY_PROXYDS, MANY_DEMAND };
+enum role_filter { FILTER_NOTHING, FILTER_WORKER, FILTER_LISTENER,
+    FILTER_STORE };
+
+#define RF_LINKED	0x001	/* has a channel to authd */
+#define RF_KEYS		0x002	/* gets the key files */
+#define RF_DOORS	0x004	/* gets the listening sockets */
+#define RF_DESK		0x008	/* gets relayctl's sockets */
+#define RF_BOUND	0x010	/* authd says what it is bound to */
+#define RF_LOGIN	0x020	/* until bound it counts as starting up */
+#define RF_FIRST	0x040	/* is stopped before all others */
+#define RF_LAST		0x080	/* is stopped when all others have gone */
+#define RF_FILES	0x100	/* may make files grow, to the store's limit */
+#define RF_BATCH	0x200	/* wakes others with every write: SCHED_BATCH */
+
+struct role_info {
+	const char		*name, *user;
+	enum role_room		 room;
+	enum role_many		 many;
+	unsigned		 flags;		/* RF_* */
+	enum role_filter	 filter;
+};
+
+/* Never NULL: what is no role is "unknown" and has nothing. */
+const struct role_info	*role_info(int role);
+const char		*role_name(int role);
+
+/* What a connection is wanted for (ADMIT, GIVE), and who takes it. */
+enum conn_class {
+	CLASS_TUNNEL = 1,
+	CLASS_TERMINAL,
+	CLASS_COUNT
+};
+
+struct class_info {
+	int		 role;
+	int		 startups;	/* `max startups` drops it early */
+	const char	*full;		/* why it is refused at its cap */
+};
+
+/* NULL: no such class. */
+const struct class_info	*class_info(unsigned class);
+
+#endif
