@@ -43,23 +43,20 @@
 
 #define FILES_MAX	65536	/* a channel per worker, both ends of streams */
 #define RETRY_MS	1000	/* a store that does not open */
-#define SPAWNED_MAX	(34 + ID_SIZE + UUID_SIZE)
 
 static int	authd_key(uint8_t, int);
 static void	authd_run(void);
 static void	authd_stop(void);
 static void	authd_open(void *);
-static int	on_reload(struct chan *, struct imsg *);
-static int	on_reload_swap(struct chan *, struct imsg *);
 
 static const struct dispatch	parent_table[] = {
 	PROC_ROWS
 	{ IMSG_SPAWNED, R_PARENT, S_ANY, 0, peer_spawned },
 	{ IMSG_SPAWNED_ALL, R_PARENT, S_ANY, 0, peer_spawned_all },
-	{ IMSG_RELOAD, R_PARENT, S_ANY, MF_REQUEST, on_reload },
-	{ IMSG_RELOAD_SWAP, R_PARENT, S_ANY, 0, on_reload_swap },
+	PROC_RELOAD_ROWS
 };
 
+/* The store's path counts at the next start only. */
 static const struct proc_ops	ops = {
 	.role = ROLE_AUTHD,
 	.table = parent_table,
@@ -72,8 +69,6 @@ static const struct proc_ops	ops = {
 
 static struct {
 	struct timer	retry;		/* to open the store */
-	struct conf	next;		/* what RELOAD brought */
-	int		have_next;
 } authd;
 
 /* What reads a file or asks the system is done before the sandbox closes. */
@@ -166,31 +161,4 @@ authd_stop(void)
 	store_close();
 	jwt_clear_key();
 	proc_exit(0);
-}
-
-static int
-on_reload(struct chan *c, struct imsg *m)
-{
-	struct msg_reload	 in;
-
-	if (get_reload(m, &in) == -1)
-		return (-1);
-	authd.have_next =
-	    conf_unpack(&authd.next, ROLE_AUTHD, in.conf.p, in.conf.len) == 0;
-	(void)say_reload_said(c, m->id, -1, &(struct msg_reload_said){
-	    .yes = (uint8_t)authd.have_next,
-	    .why = authd.have_next ? "" : "authd: not understood" });
-	return (0);
-}
-
-/* The store's path counts at the next start only. */
-static int
-on_reload_swap(struct chan *c, struct imsg *m)
-{
-	(void)c;
-	if (get_reload_swap(m) == -1 || !authd.have_next)
-		return (-1);
-	proc_set_conf(&authd.next);
-	authd.have_next = 0;
-	return (0);
 }

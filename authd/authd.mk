@@ -8,7 +8,7 @@ authd_OBJS = authd/authd.o authd/turn.o authd/msg/peer.o common/base/index.o \
 	authd/ctl/admin.o authd/cred/jwt.o authd/cred/claims.o authd/cred/secret.o \
 	common/base/rate.o authd/store/sqlite/sqlite.o authd/store/sqlite/systems.o \
 	authd/store/sqlite/sessions.o common/base/label.o common/base/target.o \
-	$(ctl_OBJS) $(proc_OBJS)
+	$(ctl_OBJS) $(doc_OBJS) $(proc_OBJS)
 authd_LIBS = $(EVENT_LIBS) $(SODIUM_LIBS) $(SQLITE_LIBS) $(CRYPTO_LIBS) \
 	$(CJSON_LIBS) -lm
 

@@ -11,7 +11,11 @@ ctl_OBJS = common/ctl/ctl.o
 # Without the event loop, for what only packs and parses.
 imsg_PURE_OBJS = common/imsg/imsg.o common/imsg/msg.o common/imsg/wire.o \
 	common/proc/roles.o
-imsg_OBJS = common/imsg/chan.o $(imsg_PURE_OBJS)
+imsg_OBJS = common/imsg/call.o common/imsg/chan.o $(imsg_PURE_OBJS)
+# Longer documents.
+doc_OBJS = common/imsg/doc.o
+# The channel to authd: every role but the parent and authd itself.
+link_OBJS = common/proc/link.o
 proc_OBJS = common/base/clock.o common/base/compat.o common/base/log.o \
 	$(imsg_OBJS) common/proc/conf.o common/proc/proc.o \
 	common/proc/sandbox_linux.o common/proc/sandbox_try.o

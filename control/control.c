@@ -21,7 +21,9 @@
 #include "base/clock.h"
 #include "base/compat.h"
 #include "ctl/ctl.h"
+#include "imsg/call.h"
 #include "base/log.h"
+#include "proc/link.h"
 #include "proc/proc.h"
 
 #define CLIENTS_MAX	32	/* at once */
@@ -48,23 +50,19 @@ struct request {
 	TAILQ_ENTRY(request)	 entry;
 	struct client		*client;	/* NULL: has gone */
 	uint32_t		 client_id;	/* its id there */
-	struct chan		*asked;
-	uint32_t		 id;		/* and where it was asked */
+	struct call		 call;		/* and where it was asked */
 	unsigned		 op;
 };
 
 static int	on_row(struct chan *, struct imsg *);
 static int	on_request(struct chan *, struct imsg *);
-static int	on_reload(struct chan *, struct imsg *);
-static int	on_reload_swap(struct chan *, struct imsg *);
 
 #define R_CLIENT	ROLE_BIT(ROLE_CLIENT)
 
 static const struct dispatch	from_parent[] = {
 	/* type, from, states, flags, handler */
 	PROC_ROWS
-	{ IMSG_RELOAD, R_PARENT, S_ANY, MF_REQUEST, on_reload },
-	{ IMSG_RELOAD_SWAP, R_PARENT, S_ANY, 0, on_reload_swap },
+	PROC_RELOAD_ROWS
 	{ IMSG_CTL_ROW, R_PARENT, S_ANY, MF_REQUEST, on_row },
 	{ IMSG_CTL_DONE, R_PARENT, S_ANY, MF_ANSWER, NULL },
 };
@@ -80,6 +78,12 @@ static const struct dispatch	from_client[] = {
 
 #define ROWS(table)	(sizeof(table) / sizeof((table)[0]))
 
+/* What was asked of one that has gone is answered with 503. */
+static const struct link_ops	authd = {
+	.table = from_authd,
+	.rows = ROWS(from_authd),
+};
+
 /* A control socket. */
 struct listener {
 	int			 fd;
@@ -92,16 +96,13 @@ static struct {
 	struct listener		 listeners[LISTENERS_MAX];
 	unsigned		 nlisteners;
 	struct timer		 resume;
-	struct chan		*authd;		/* NULL: between two authds */
 	TAILQ_HEAD(, client)	 clients;
 	unsigned		 nclients;
 	TAILQ_HEAD(, request)	 requests;
 } control;
 
 static int	control_listener(int, uint32_t, const char *);
-static int	control_channel(int);
 static void	control_run(void);
-static void	authd_closed(struct chan *, int, const char *);
 static void	client_accept(evutil_socket_t, short, void *);
 static void	client_closed(struct chan *, int, const char *);
 static void	client_close(struct client *, const char *);
@@ -118,7 +119,7 @@ static const struct proc_ops	ops = {
 	.rows = ROWS(from_parent),
 	.files = FILES,
 	.listener = control_listener,
-	.channel = control_channel,
+	.channel = link_take,
 	.run = control_run,
 };
 
@@ -127,6 +128,7 @@ main(int argc, char **argv)
 {
 	TAILQ_INIT(&control.clients);
 	TAILQ_INIT(&control.requests);
+	link_init(&authd);
 	proc_main(&ops, argc, argv);
 }
 
@@ -148,25 +150,6 @@ control_listener(int fd, uint32_t flags, const char *address)
 	return (0);
 }
 
-/* A new authd; what was asked of the old one has been answered with 503. */
-static int
-control_channel(int fd)
-{
-	chan_free(control.authd);
-	control.authd = chan_new(proc_base(), fd, ROLE_AUTHD, from_authd,
-	    ROWS(from_authd), authd_closed, NULL);
-	return (control.authd == NULL ? -1 : 0);
-}
-
-static void
-authd_closed(struct chan *c, int offence, const char *reason)
-{
-	if (offence)
-		log_warnx("authd: %s", reason);
-	chan_free(c);
-	control.authd = NULL;
-}
-
 static void
 control_run(void)
 {
@@ -184,29 +167,6 @@ control_run(void)
 	}
 	timer_init(&control.resume, accept_resume, NULL);
 	proc_title("0 clients");
-}
-
-/* Reload: nothing of the configuration is for us, but it has to be sound. */
-
-static int
-on_reload(struct chan *c, struct imsg *m)
-{
-	struct msg_reload	 in;
-	static struct conf	 aside;
-
-	if (get_reload(m, &in) == -1 ||
-	    conf_unpack(&aside, ROLE_CONTROL, in.conf.p, in.conf.len) == -1)
-		return (-1);
-	(void)say_reload_said(c, m->id, -1, &(struct msg_reload_said){
-	    .yes = 1 });
-	return (0);
-}
-
-static int
-on_reload_swap(struct chan *c, struct imsg *m)
-{
-	(void)c;
-	return (get_reload_swap(m));
 }
 
 /* Clients. */
@@ -409,25 +369,24 @@ request_forward(struct client *cl, uint32_t client_id,
 	struct request	*rq;
 
 	to = ctl_info(ctl->op)->role == ROLE_PARENT ? proc_parent() :
-	    control.authd;
+	    link_chan();
 	if (to == NULL) {
 		client_done(cl->chan, client_id, 503, "authd is not there");
 		return;
 	}
-	if ((rq = calloc(1, sizeof(*rq))) == NULL || (rq->id = chan_call(to,
+	if ((rq = calloc(1, sizeof(*rq))) == NULL || call_start(&rq->call, to,
 	    ctl->op == CTL_RELOAD ? RELOAD_MS : DEADLINE_MS, request_done,
-	    rq)) == 0) {
+	    rq) == 0) {
 		free(rq);
 		client_done(cl->chan, client_id, 503, "too busy");
 		return;
 	}
 	rq->client = cl;
 	rq->client_id = client_id;
-	rq->asked = to;
 	rq->op = ctl->op;
 	TAILQ_INSERT_TAIL(&control.requests, rq, entry);
 	cl->waiting++;
-	(void)say_ctl(to, rq->id, -1, ctl);
+	(void)say_ctl(to, rq->call.id, -1, ctl);
 }
 
 /*
@@ -443,7 +402,7 @@ on_row(struct chan *c, struct imsg *m)
 	if (get_ctl_row(m, &row) == -1)
 		return (-1);
 	TAILQ_FOREACH(rq, &control.requests, entry)
-		if (rq->asked == c && rq->id == m->id)
+		if (rq->call.chan == c && rq->call.id == m->id)
 			break;
 	if (rq != NULL && rq->client != NULL)
 		(void)say_ctl_row(rq->client->chan, rq->client_id, -1, &row);

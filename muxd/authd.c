@@ -14,10 +14,13 @@
 #include "base/clock.h"
 #include "base/compat.h"
 #include "diag.h"
+#include "imsg/call.h"
+#include "imsg/doc.h"
 #include "imsg/imsg.h"
 #include "base/log.h"
 #include "manifest.h"
 #include "muxd.h"
+#include "proc/link.h"
 #include "proc/proc.h"
 
 #define ENDED_MAX	256	/* streams that ended while authd was away */
@@ -39,8 +42,8 @@ struct ended {
 	uint8_t			 tag[];
 };
 
-static void	authd_closed(struct chan *, int, const char *);
-static void	authd_lost(void);
+static void	authd_came(int);
+static void	authd_gone(enum link_end);
 static void	authd_missed(void *);
 static void	authd_announce(void);
 static void	announce_stream(uint64_t, const char *, const uint8_t *,
@@ -56,8 +59,6 @@ static int	on_probe(struct chan *, struct imsg *);
 static int	on_chunk(struct chan *, struct imsg *);
 static int	on_fetch_result(struct chan *, struct imsg *, void *);
 
-#define STR(size)	(4 + (size) - 1)	/* longest, on the wire */
-
 static const struct dispatch authd_table[] = {
 	{ IMSG_LOGIN_RESULT, R_AUTHD, S(CH_LOGIN), MF_ANSWER, NULL },
 	{ IMSG_CLOSE, R_AUTHD, S_ANY, 0, on_close },
@@ -66,13 +67,18 @@ static const struct dispatch authd_table[] = {
 	{ IMSG_PROBE, R_AUTHD, S(CH_UP), MF_REQUEST, on_probe },
 	{ IMSG_CREDIT, R_AUTHD, S(CH_UP), MF_ANSWER, NULL },
 	{ IMSG_API_RESULT, R_AUTHD, S(CH_UP), MF_ANSWER, NULL },
-	{ IMSG_API_CHUNK, R_AUTHD, S(CH_UP), MF_REQUEST, on_chunk },
+	{ IMSG_DOC_CHUNK, R_AUTHD, S(CH_UP), MF_REQUEST, on_chunk },
+};
+
+static const struct link_ops	ops = {
+	.table = authd_table,
+	.rows = sizeof(authd_table) / sizeof(authd_table[0]),
+	.came = authd_came,
+	.gone = authd_gone,
 };
 
 static struct {
-	struct chan		*chan;
 	int			 up;		/* the login is through */
-	int			 seen;		/* there has been a channel */
 	struct timer		 broken;
 	/* for when it comes back */
 	STAILQ_HEAD(, ended)	 ended;
@@ -82,65 +88,43 @@ static struct {
 	size_t			 report_len;
 	enum report_kind	 report_kind;
 	/* a users report on its way here */
-	uint32_t		 fetch_id;
-	char			*doc;
-	size_t			 doc_len, doc_total;
+	struct call		 fetch;
+	uint32_t		 fetch_id;	/* that its chunks carry */
+	struct doc		 doc;
 	/* statistics as told last */
 	uint64_t		 told_in, told_out, told_ms;
 	unsigned		 told_streams;
 } authd = { .ended = STAILQ_HEAD_INITIALIZER(authd.ended) };
 
-int
-authd_channel(int fd)
+void
+authd_init(void)
 {
-	struct chan	*old = authd.chan;
+	link_init(&ops);
+}
 
-	authd.chan = NULL;
-	chan_free(old);
-	authd_lost();
-	if (authd.seen && !authd.up)
-		login_orphan();
-	if (!authd.seen)
+static void
+authd_came(int again)
+{
+	if (!again)
 		timer_init(&authd.broken, authd_missed, NULL);
 	timer_del(&authd.broken);
-	authd.seen = 1;
-	authd.chan = chan_new(proc_base(), fd, ROLE_AUTHD, authd_table,
-	    sizeof(authd_table) / sizeof(authd_table[0]), authd_closed, NULL);
-	if (authd.chan == NULL) {
-		log_warn("channel to authd");
-		return (0);	/* serve on; the parent will send another */
-	}
+	if (again && !authd.up)
+		login_orphan();
 	if (authd.up)
 		authd_announce();
-	return (0);
-}
-
-struct chan *
-authd_chan(void)
-{
-	return (authd.chan);
 }
 
 static void
-authd_closed(struct chan *c, int offence, const char *reason)
+authd_gone(enum link_end how)
 {
-	if (offence)
-		log_warnx("authd: %s", reason);
-	if (c == authd.chan)
-		authd.chan = NULL;
-	chan_free(c);
-	authd_lost();
-	if (offence && authd.up)
-		timer_set(&authd.broken, BROKEN_MS);
-	login_abandon();
-}
-
-/* A document of which only a part has come will not be completed. */
-static void
-authd_lost(void)
-{
+	/* A document of which only a part has come will not be completed. */
 	if (authd.fetch_id != 0)
 		fetch_over(NULL, 0);
+	if (how == LINK_REPLACED)
+		return;
+	if (how == LINK_OFFENCE && authd.up)
+		timer_set(&authd.broken, BROKEN_MS);
+	login_abandon();
 }
 
 /*
@@ -158,10 +142,9 @@ void
 authd_up(void)
 {
 	authd.up = 1;
-	if (authd.chan == NULL)
-		return;
-	chan_set_state(authd.chan, CH_UP);
-	(void)say_up(authd.chan, 0);
+	link_set_state(CH_UP);
+	if (link_chan() != NULL)
+		(void)say_up(link_chan(), 0);
 }
 
 /* A new authd hears what only we know. */
@@ -170,8 +153,7 @@ authd_announce(void)
 {
 	struct ended	*e;
 
-	chan_set_state(authd.chan, CH_UP);
-	(void)say_announce(authd.chan, 0, -1, &(struct msg_announce){
+	(void)say_announce(link_chan(), 0, -1, &(struct msg_announce){
 	    .up = (uint8_t)tunnel_is_up(),
 	    .streams = bridge_count() + authd.nended });
 	/* Those that ended meanwhile too, or their ends would mean nothing. */
@@ -180,7 +162,7 @@ authd_announce(void)
 		    e->out);
 	bridge_walk(announce_stream);
 	authd_services();
-	(void)say_announce_end(authd.chan, 0);
+	(void)say_announce_end(link_chan(), 0);
 	log_info("announced to a new authd, %u streams", bridge_count());
 	authd_ended();
 	if (authd.report != NULL)
@@ -192,7 +174,7 @@ static void
 announce_stream(uint64_t id, const char *service, const uint8_t *tag,
     size_t tag_len, uint64_t in, uint64_t out)
 {
-	(void)say_announce_stream(authd.chan, 0, -1,
+	(void)say_announce_stream(link_chan(), 0, -1,
 	    &(struct msg_announce_stream){
 	    .stream = id, .service = service, .in = in, .out = out,
 	    .tag = { tag, tag_len } });
@@ -233,7 +215,7 @@ authd_stream_end(uint64_t id, const char *service, const uint8_t *tag,
 {
 	struct ended	*e;
 
-	if (authd.chan != NULL) {
+	if (link_chan() != NULL) {
 		bridge_end_send(id, reason, in, out);
 		return;
 	}
@@ -256,7 +238,7 @@ authd_stream_end(uint64_t id, const char *service, const uint8_t *tag,
 static void
 bridge_end_send(uint64_t id, enum end_reason reason, uint64_t in, uint64_t out)
 {
-	(void)say_stream_end(authd.chan, 0, -1, &(struct msg_stream_end){
+	(void)say_stream_end(link_chan(), 0, -1, &(struct msg_stream_end){
 	    .stream = id, .why = (uint8_t)reason, .in = in, .out = out });
 }
 
@@ -286,20 +268,20 @@ authd_services(void)
 	const struct service	*s;
 	unsigned		 i;
 
-	if (authd.chan == NULL || t == NULL)
+	if (link_chan() == NULL || t == NULL)
 		return;		/* a new authd will be told */
-	(void)say_services_begin(authd.chan, 0, -1,
+	(void)say_services_begin(link_chan(), 0, -1,
 	    &(struct msg_services_begin){
 	    .version = control_services_version(), .count = t->count });
 	for (i = 0; i < t->count; i++) {
 		s = &t->service[i];
-		(void)say_service(authd.chan, 0, -1, &(struct msg_service){
+		(void)say_service(link_chan(), 0, -1, &(struct msg_service){
 		    .name = s->name, .target = s->target, .host = s->host,
 		    .tls = (uint8_t)s->tls, .label = s->label, .path = s->path,
 		    .path_prefix = s->path_prefix, .module_id = s->module_id,
 		    .node_id = s->node_id });
 	}
-	(void)say_services_end(authd.chan, 0);
+	(void)say_services_end(link_chan(), 0);
 }
 
 /* Reports. The newest one waits while authd is away. */
@@ -318,27 +300,18 @@ authd_report(enum report_kind kind, const char *doc, size_t len)
 	authd.report = copy;
 	authd.report_len = len;
 	authd.report_kind = kind;
-	if (authd.chan != NULL)
+	if (link_chan() != NULL)
 		report_send();
 }
 
 static void
 report_send(void)
 {
-	size_t	off, n;
-
-	(void)say_report_begin(authd.chan, 0, -1, &(struct msg_report_begin){
+	(void)say_report_begin(link_chan(), 0, -1, &(struct msg_report_begin){
 	    .kind = (uint8_t)authd.report_kind,
 	    .total = (uint32_t)authd.report_len });
-	for (off = 0; off < authd.report_len; off += n) {
-		n = authd.report_len - off;
-		if (n > CHUNK_MAX)
-			n = CHUNK_MAX;
-		(void)say_report_chunk(authd.chan, 0, -1,
-		    &(struct msg_report_chunk){
-		    .bytes = { authd.report + off, n } });
-	}
-	(void)say_report_end(authd.chan, 0);
+	doc_say(link_chan(), 0, authd.report, authd.report_len);
+	(void)say_report_end(link_chan(), 0);
 	free(authd.report);
 	authd.report = NULL;
 }
@@ -350,14 +323,13 @@ authd_users_fetch(void)
 {
 	if (authd.fetch_id != 0)
 		return;		/* its answer serves all who wait */
-	if (authd.chan != NULL)
-		authd.fetch_id =
-		    chan_call(authd.chan, FETCH_MS, on_fetch_result, NULL);
+	authd.fetch_id = call_start(&authd.fetch, link_chan(), FETCH_MS,
+	    on_fetch_result, NULL);
 	if (authd.fetch_id == 0) {
 		control_users(NULL, 0);
 		return;
 	}
-	(void)say_users_fetch(authd.chan, authd.fetch_id);
+	(void)say_users_fetch(link_chan(), authd.fetch_id);
 }
 
 static int
@@ -373,30 +345,26 @@ on_fetch_result(struct chan *c, struct imsg *m, void *arg)
 	}
 	if (get_api_result(m, &in) == -1 || in.total > FETCH_MAX)
 		return (-1);
-	if (in.status >= 400 || in.total == 0 ||
-	    (authd.doc = malloc(in.total)) == NULL)
+	doc_begin(&authd.doc, in.total, 1);
+	if (in.status >= 400 || authd.doc.text == NULL)
 		fetch_over(NULL, 0);
-	else
-		authd.doc_total = in.total;
 	return (0);
 }
 
 static int
 on_chunk(struct chan *c, struct imsg *m)
 {
-	struct msg_api_chunk	 in;
+	struct msg_doc_chunk	 in;
 
 	(void)c;
-	if (get_api_chunk(m, &in) == -1)
+	if (get_doc_chunk(m, &in) == -1)
 		return (-1);
-	if (m->id != authd.fetch_id || authd.doc == NULL)
+	if (m->id != authd.fetch_id || !authd.doc.open)
 		return (0);	/* of an answer that came too late */
-	if (in.bytes.len > authd.doc_total - authd.doc_len)
+	if (doc_add(&authd.doc, &in.bytes) == -1)
 		return (-1);
-	memcpy(authd.doc + authd.doc_len, in.bytes.p, in.bytes.len);
-	authd.doc_len += in.bytes.len;
-	if (authd.doc_len == authd.doc_total)
-		fetch_over(authd.doc, authd.doc_len);
+	if (doc_is_whole(&authd.doc))
+		fetch_over(authd.doc.text, authd.doc.got);
 	return (0);
 }
 
@@ -404,9 +372,7 @@ static void
 fetch_over(const char *doc, size_t len)
 {
 	control_users(doc, len);
-	freezero(authd.doc, authd.doc_total);
-	authd.doc = NULL;
-	authd.doc_len = authd.doc_total = 0;
+	doc_clear(&authd.doc);
 	authd.fetch_id = 0;
 }
 
@@ -441,9 +407,9 @@ on_probe(struct chan *c, struct imsg *m)
 void
 authd_alive(uint32_t id, int alive)
 {
-	if (authd.chan == NULL)
+	if (link_chan() == NULL)
 		return;
-	(void)say_alive(authd.chan, id, -1, &(struct msg_alive){
+	(void)say_alive(link_chan(), id, -1, &(struct msg_alive){
 	    .alive = (uint8_t)alive });
 }
 
@@ -452,7 +418,7 @@ authd_stats(uint64_t in, uint64_t out, uint64_t rtt_ns)
 {
 	uint64_t	now = clock_ms();
 
-	if (authd.chan == NULL || (authd.told_ms != 0 &&
+	if (link_chan() == NULL || (authd.told_ms != 0 &&
 	    (now - authd.told_ms < STATS_MS || (in == authd.told_in &&
 	    out == authd.told_out && bridge_count() == authd.told_streams))))
 		return;
@@ -460,14 +426,7 @@ authd_stats(uint64_t in, uint64_t out, uint64_t rtt_ns)
 	authd.told_in = in;
 	authd.told_out = out;
 	authd.told_streams = bridge_count();
-	(void)say_tunnel_stats(authd.chan, 0, -1, &(struct msg_tunnel_stats){
+	(void)say_tunnel_stats(link_chan(), 0, -1, &(struct msg_tunnel_stats){
 	    .bytes_in = in, .bytes_out = out,
 	    .rtt_us = (uint32_t)(rtt_ns / 1000), .streams = bridge_count() });
-}
-
-void
-authd_flush(void)
-{
-	if (authd.chan != NULL)
-		(void)chan_flush(authd.chan);
 }

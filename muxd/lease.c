@@ -7,8 +7,10 @@
 #include <stdint.h>
 
 #include "base/clock.h"
+#include "imsg/call.h"
 #include "imsg/imsg.h"
 #include "muxd.h"
+#include "proc/link.h"
 #include "proc/proc.h"
 
 #define MIB		((size_t)1 << 20)
@@ -22,7 +24,8 @@ static void	lease_ask(uint32_t);
 static struct {
 	size_t		have, used;	/* bytes */
 	size_t		lent;		/* MiB, as authd counts it */
-	int		asking, renewing;
+	struct call	ask;
+	int		renewing;
 	uint64_t	refused_ms;	/* when, 0: never */
 } lease;
 
@@ -45,7 +48,7 @@ lease_grow(void *arg, size_t want)
 void
 lease_release(void *arg, size_t n)
 {
-	struct chan	*c = authd_chan();
+	struct chan	*c = link_chan();
 	size_t		 spare;
 
 	(void)arg;
@@ -66,17 +69,16 @@ lease_release(void *arg, size_t n)
 static void
 lease_ask(uint32_t mib)
 {
-	struct chan	*c = authd_chan();
+	struct chan	*c = link_chan();
 	uint32_t	 id;
 
-	if (c == NULL || lease.asking)
+	if (call_waits(&lease.ask))
 		return;
 	if (lease.refused_ms != 0 &&
 	    clock_ms() - lease.refused_ms < PATIENCE_MS)
 		return;
-	if ((id = chan_call(c, ASK_MS, lease_answer, NULL)) == 0)
+	if ((id = call_start(&lease.ask, c, ASK_MS, lease_answer, NULL)) == 0)
 		return;
-	lease.asking = 1;
 	(void)say_credit_ask(c, id, -1, &(struct msg_credit_ask){
 	    .mib = mib });
 }
@@ -88,7 +90,6 @@ lease_answer(struct chan *c, struct imsg *m, void *arg)
 
 	(void)c;
 	(void)arg;
-	lease.asking = 0;
 	if (m == NULL) {
 		lease.renewing = 0;	/* the next answer is to its own ask */
 		return (0);
@@ -117,10 +118,9 @@ lease_renew(void)
 
 	lease.have = lease.used;
 	lease.lent = 0;
-	lease.asking = 0;
 	lease.refused_ms = 0;
 	if (held > 0) {
 		lease_ask(held);
-		lease.renewing = lease.asking;
+		lease.renewing = call_waits(&lease.ask);
 	}
 }

@@ -19,9 +19,11 @@
 #include "base/clock.h"
 #include "base/compat.h"
 #include "http/head.h"
+#include "imsg/call.h"
 #include "imsg/imsg.h"
 #include "base/log.h"
 #include "muxd.h"
+#include "proc/link.h"
 #include "proc/proc.h"
 #include "http/reply.h"
 #include "text.h"
@@ -44,7 +46,7 @@ static int	all_of(const char *, size_t, const char *);
 static struct {
 	int		 fd;
 	int		 orphan;	/* authd went before we began */
-	int		 asking;
+	struct call	 ask;
 	uint64_t	 nonce;
 	char		 addr[ADDR_SIZE];
 	char		 accept[ACCEPT_SIZE];
@@ -133,8 +135,8 @@ login_ask(const struct httphead *h, const char *node)
 {
 	char			 secret[SECRET_SIZE], token[HEX64_SIZE];
 	enum upgrade_auth	 auth;
-	struct chan		*c = authd_chan();
-	uint32_t		 id = 0;
+	struct chan		*c = link_chan();
+	uint32_t		 id;
 
 	auth = upgrade_basic(
 	    h, login.key, sizeof(login.key), secret, sizeof(secret));
@@ -154,16 +156,13 @@ login_ask(const struct httphead *h, const char *node)
 	default:
 		break;
 	}
-	if (c != NULL)
-		id = chan_call(c, LOGIN_MS, login_result, NULL);
+	id = call_start(&login.ask, c, LOGIN_MS, login_result, NULL);
 	if (id != 0) {
-		login.asking = 1;
 		if (say_login(c, id, -1, &(struct msg_login){
 		    .nonce = login.nonce, .key = login.key, .secret = secret,
 		    .node = node, .reconnect = token,
 		    .addr = login.addr }) == -1) {
-			chan_call_cancel(c, id);
-			login.asking = 0;
+			call_cancel(&login.ask);
 			id = 0;
 		}
 	}
@@ -178,9 +177,6 @@ login_result(struct chan *c, struct imsg *m, void *arg)
 
 	(void)c;
 	(void)arg;
-	if (!login.asking)
-		return (0);
-	login.asking = 0;
 	if (m == NULL) {
 		login_refuse(503, "no answer in time", RETRY_AFTER_S, NULL);
 		return (0);
@@ -238,8 +234,8 @@ login_accept(const char *session, const char *token)
 void
 login_abandon(void)
 {
-	if (login.asking) {
-		login.asking = 0;
+	if (call_waits(&login.ask)) {
+		call_cancel(&login.ask);
 		login_refuse(503, "starting again", RETRY_AFTER_S, NULL);
 	}
 }

@@ -32,6 +32,7 @@
 #include "base/log.h"
 #include "imsg/msg.h"
 #include "muxd.h"
+#include "proc/link.h"
 #include "proc/proc.h"
 
 #define GIVE_MS		10000	/* from start to the connection */
@@ -54,7 +55,7 @@ static const struct proc_ops ops = {
 	.table = parent_table,
 	.rows = sizeof(parent_table) / sizeof(parent_table[0]),
 	.files = FILES_MAX,
-	.channel = authd_channel,
+	.channel = link_take,
 	.run = muxd_run,
 	.stop = muxd_stop,
 };
@@ -80,6 +81,7 @@ main(int argc, char *argv[])
 	if (sodium_init() == -1)
 		_exit(1);
 	json_object_seed(randombytes_random() | 1);
+	authd_init();
 	proc_main(&ops, argc, argv);
 }
 
@@ -154,6 +156,6 @@ muxd_exit(int status)
 	if (muxd.leaving)		/* from within proc_exit() */
 		_exit(status);
 	muxd.leaving = 1;
-	authd_flush();
+	link_flush();
 	proc_exit(status);
 }

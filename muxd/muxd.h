@@ -105,11 +105,10 @@ uint32_t control_services_version(void);
 /* The users report of this system (len 0: there is none), for all who asked. */
 void	control_users(const char *doc, size_t len);
 
-/* authd.c: the channel to authd, and its successor after a restart. */
+/* authd.c: what is told and asked on the link to authd (proc/link.h). */
 
-/* A channel from the parent; owns `fd`. */
-int	authd_channel(int fd);
-struct chan	*authd_chan(void);	/* NULL while authd is away */
+/* Before proc_main(). */
+void	authd_init(void);
 /* The login is through: more messages are allowed from here on. */
 void	authd_up(void);
 void	authd_stream_end(uint64_t id, const char *service, const uint8_t *tag,
@@ -123,8 +122,6 @@ void	authd_users_fetch(void);
 void	authd_alive(uint32_t id, int alive);
 /* On change, at most every 15 s: called with each ping answer. */
 void	authd_stats(uint64_t in, uint64_t out, uint64_t rtt_ns);
-/* The last words: send what waits. */
-void	authd_flush(void);
 
 /* lease.c: growth of receive windows, lent by authd in steps of 1 MiB. */
 

@@ -85,7 +85,7 @@ grant_unref(struct grant *g)
 static void
 grant_drop_id(struct grant *g, uint64_t id)
 {
-	struct chan	*c = authd_chan();
+	struct chan	*c = link_chan();
 	struct upstream	*st;
 
 	if (id == 0 || c == NULL || (g->state == GRANT_GOOD && id == g->id))
@@ -106,7 +106,7 @@ grant_over(struct grant *g)
 	g->state = GRANT_OVER;
 	LIST_REMOVE(g, entry);
 	grants.n--;
-	authd_forget(&g->call);
+	call_cancel(&g->call);
 	upstream_drop_idle(g);
 	grant_drop_id(g, g->id);
 	grant_unref(g);		/* the table's */
@@ -118,23 +118,22 @@ grant_ask(struct grant *g, struct conn *c, const char *token, size_t len,
 {
 	static char	 text[TOKEN_SIZE];
 	char		 addr[ADDR_SIZE];
-	struct chan	*ch = authd_chan();
+	struct chan	*ch = link_chan();
 	int		 r;
 
-	if (ch == NULL || len >= sizeof(text))
+	if (len >= sizeof(text))
 		return (-1);
-	g->call = chan_call(ch, AUTHD_CALL_MS, grant_answered, g);
-	if (g->call == 0)
+	if (call_start(&g->call, ch, AUTHD_CALL_MS, grant_answered, g) == 0)
 		return (-1);
 	g->asked_ms = clock_ms();
 	memcpy(text, token, len);
 	text[len] = '\0';
 	addr_print(&c->addr, addr);
-	r = say_grant(ch, g->call, -1, &(struct msg_grant){
+	r = say_grant(ch, g->call.id, -1, &(struct msg_grant){
 	    .token = text, .slug = slug, .addr = addr });
 	sodium_memzero(text, len);
 	if (r == -1)
-		authd_forget(&g->call);
+		call_cancel(&g->call);
 	return (r);
 }
 
@@ -170,7 +169,7 @@ grant_sweep(void *arg)
 		for (g = LIST_FIRST(&grants.bucket[i]); g != NULL; g = next) {
 			next = LIST_NEXT(g, entry);
 			if (g->state == GRANT_GOOD && now >= g->until_ms &&
-			    g->call == 0 && TAILQ_EMPTY(&g->streams))
+			    !call_waits(&g->call) && TAILQ_EMPTY(&g->streams))
 				grant_over(g);
 		}
 	if (grants.n > 0)
@@ -188,7 +187,7 @@ grant_is_good(struct grant *g, struct conn *c, const char *token, size_t len,
 	now = conn_now();
 	if (now >= g->until_ms)
 		return (0);
-	if (now - g->asked_ms >= GRANT_RENEW_MS && g->call == 0)
+	if (now - g->asked_ms >= GRANT_RENEW_MS && !call_waits(&g->call))
 		(void)grant_ask(g, c, token, len, slug);
 	return (1);
 }
@@ -232,7 +231,7 @@ grant_get(struct grant **gp, struct conn *c, const char *token, size_t len,
 		return (-2);
 	if (g == NULL && (g = grant_new(key)) == NULL)
 		return (-1);
-	if (g->call == 0 && grant_ask(g, c, token, len, slug) == -1) {
+	if (!call_waits(&g->call) && grant_ask(g, c, token, len, slug) == -1) {
 		grant_over(g);
 		return (-1);
 	}
@@ -309,7 +308,6 @@ grant_answered(struct chan *ch, struct imsg *m, void *arg)
 	struct msg_granted	 in;
 
 	(void)ch;
-	g->call = 0;
 	if (m == NULL) {
 		/* A running grant lives to its end and is asked for again. */
 		if (g->state == GRANT_GOOD && TAILQ_EMPTY(&g->waiters))

@@ -7,6 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "imsg/call.h"
 #include "base/clock.h"
 #include "imsg/msg.h"
 #include "session.h"
@@ -41,7 +42,7 @@ struct grant {
 	uint64_t		 until_ms;	/* of clock_ms() */
 	uint64_t		 expires;	/* wall, s: the cookie's end */
 	uint32_t		 idle_max;
-	uint32_t		 call;		/* renewal or first question */
+	struct call		 call;		/* renewal or first question */
 	struct session		*se;		/* NULL until GRANT_GOOD */
 	TAILQ_HEAD(, conn)	 waiters;
 	TAILQ_HEAD(, upstream)	 streams;	/* busy and idle */

@@ -28,29 +28,23 @@
 #include "imsg/imsg.h"
 #include "base/log.h"
 #include "imsg/msg.h"
+#include "proc/link.h"
 #include "proc/proc.h"
 #include "upstream.h"
 #include "ws/ws.h"
 
 #define FILES_MAX	65536
 
+static int	judge(const struct conf *, const char **);
+static void	swapped(void);
 static int	on_listener(int, uint32_t, const char *);
-static int	on_reload(struct chan *, struct imsg *);
-static int	on_reload_swap(struct chan *, struct imsg *);
 static void	run(void);
 static void	after_turn(void);
 
 static const struct dispatch	table[] = {
 	PROC_ROWS
-	/* type            from      states flags       min max   handler */
-	{ IMSG_RELOAD, R_PARENT, S_ANY, MF_REQUEST, on_reload },
-	{ IMSG_RELOAD_SWAP, R_PARENT, S_ANY, 0, on_reload_swap },
+	PROC_RELOAD_ROWS
 };
-
-static struct {
-	struct conf	next;		/* what RELOAD said */
-	int		have_next;
-} proxyd;
 
 int
 main(int argc, char **argv)
@@ -64,7 +58,9 @@ main(int argc, char **argv)
 	ops.table = table;
 	ops.rows = sizeof(table) / sizeof(table[0]);
 	ops.listener = on_listener;
-	ops.channel = authd_channel;
+	ops.channel = link_take;
+	ops.judge = judge;
+	ops.swapped = swapped;
 	ops.run = run;
 	ops.stop = conn_stop;
 	if (getrlimit(RLIMIT_NOFILE, &rl) == 0)
@@ -75,6 +71,7 @@ main(int argc, char **argv)
 	(void)ws_accept_key("AAAAAAAAAAAAAAAAAAAAAA==", accept);
 	grant_init();
 	upstream_init();
+	authd_init();
 	proc_main(&ops, argc, argv);
 }
 
@@ -105,35 +102,20 @@ after_turn(void)
 
 /* Is this a configuration we could run with? Nothing changes yet. */
 static int
-on_reload(struct chan *c, struct imsg *m)
+judge(const struct conf *next, const char **why)
 {
-	struct msg_reload	 in;
-	const struct conf	 now = *proc_conf();
-	const char		*why = "";
-	int			 yes;
+	const char	*ignored;
+	int		 r = conn_configure(next, why);
 
-	if (get_reload(m, &in) == -1 ||
-	    conf_unpack(&proxyd.next, ROLE_PROXYD, in.conf.p, in.conf.len) ==
-		-1)
-		return (-1);
-	yes = conn_configure(&proxyd.next, &why) == 0;
-	(void)conn_configure(&now, &why);
-	proxyd.have_next = yes;
-	(void)say_reload_said(c, m->id, -1, &(struct msg_reload_said){
-	    .yes = (uint8_t)yes, .why = yes ? "" : why });
-	return (0);
+	(void)conn_configure(proc_conf(), &ignored);
+	return (r);
 }
 
-static int
-on_reload_swap(struct chan *c, struct imsg *m)
+static void
+swapped(void)
 {
 	const char	*why;
 
-	(void)c;
-	if (get_reload_swap(m) == -1 || !proxyd.have_next ||
-	    conn_configure(&proxyd.next, &why) == -1)
-		return (-1);
-	proc_set_conf(&proxyd.next);
-	proxyd.have_next = 0;
-	return (0);
+	if (conn_configure(proc_conf(), &why) == -1)
+		fatalx("%s", why);	/* it has been judged */
 }

@@ -44,20 +44,17 @@ upstream_init(void)
 int
 upstream_open(struct conn *c, struct grant *g, const char *service)
 {
-	struct chan	*ch = authd_chan();
+	struct chan	*ch = link_chan();
 
-	if (ch == NULL)
-		return (-1);
-	c->call = chan_call(ch, AUTHD_CALL_MS, upstream_opened, c);
-	if (c->call == 0)
+	if (call_start(&c->call, ch, AUTHD_CALL_MS, upstream_opened, c) == 0)
 		return (-1);
 	/* conn_resume() finds the grant again by the token; hold this one. */
 	c->state = CONN_WAIT;
 	c->opening = grant_ref(g);
 	strlcpy(c->service, service, sizeof(c->service));
-	if (say_stream_open(ch, c->call, -1, &(struct msg_stream_open){
+	if (say_stream_open(ch, c->call.id, -1, &(struct msg_stream_open){
 	    .grant = g->id, .service = service }) == -1) {
-		authd_forget(&c->call);
+		call_cancel(&c->call);
 		grant_unref(c->opening);
 		c->opening = NULL;
 		return (-1);
@@ -76,7 +73,6 @@ upstream_opened(struct chan *ch, struct imsg *m, void *arg)
 	struct msg_stream_refused	 no;
 
 	(void)ch;
-	c->call = 0;
 	c->opening = NULL;
 	if (m == NULL) {
 		grant_unref(g);

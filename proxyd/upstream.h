@@ -50,7 +50,7 @@ struct upstream {
 };
 
 /*
- * Ask authd for a stream. 0: asked, c->call is set, conn_resume() follows with
+ * Ask authd for a stream. 0: asked, c->call waits, conn_resume() follows with
  * c->x.st, or the answer is given; -1: authd cannot be asked.
  */
 int		 upstream_open(struct conn *, struct grant *,

@@ -21,6 +21,7 @@
 #include "base/compat.h"
 #include "base/log.h"
 #include "imsg/msg.h"
+#include "proc/link.h"
 #include "proc/proc.h"
 #include "terminal.h"
 
@@ -33,8 +34,8 @@ static int	give(struct chan *, struct imsg *);
 static int	term_stream(struct chan *, struct imsg *);
 static int	term_refuse(struct chan *, struct imsg *);
 static int	term_close(struct chan *, struct imsg *);
-static int	authd_channel(int);
-static void	authd_closed(struct chan *, int, const char *);
+static void	authd_came(int);
+static void	authd_gone(enum link_end);
 static void	stream_late(void *);
 static void	term_stop(void);
 static void	say_no(int, const char *);
@@ -51,17 +52,23 @@ static const struct dispatch	authd_table[] = {
 	{ IMSG_CLOSE, R_AUTHD, S_ANY, 0, term_close },
 };
 
+static const struct link_ops	authd = {
+	.table = authd_table,
+	.rows = sizeof(authd_table) / sizeof(authd_table[0]),
+	.came = authd_came,
+	.gone = authd_gone,
+};
+
 static const struct proc_ops	ops = {
 	.role = ROLE_TERMD,
 	.table = parent_table,
 	.rows = sizeof(parent_table) / sizeof(parent_table[0]),
 	.files = FILES_MAX,
-	.channel = authd_channel,
+	.channel = link_take,
 	.stop = term_stop,
 };
 
 static struct {
-	struct chan	*authd;		/* NULL while authd is away */
 	enum state	 state;
 	struct timer	 late;
 	char		 session[UUID_SIZE];
@@ -80,6 +87,7 @@ static struct {
 int
 main(int argc, char **argv)
 {
+	link_init(&authd);
 	proc_main(&ops, argc, argv);
 }
 
@@ -199,61 +207,44 @@ stream_late(void *arg)
 static void
 announce(void)
 {
+	struct chan	*c = link_chan();
 	uint64_t	in, out;
 
 	terminal_counters(&in, &out);
-	(void)say_announce(termd.authd, 0, -1, &(struct msg_announce){
+	(void)say_announce(c, 0, -1, &(struct msg_announce){
 	    .up = 1, .streams = 1 });
-	(void)say_announce_stream(termd.authd, 0, -1,
+	(void)say_announce_stream(c, 0, -1,
 	    &(struct msg_announce_stream){
 	    .stream = termd.stream, .service = "terminal", .in = in, .out = out,
 	    .tag = { "", 0 } });
-	(void)say_announce_end(termd.authd, 0);
+	(void)say_announce_end(c, 0);
 	if (termd.ended)
 		say_ended();
 }
 
 /* An open terminal outlives authd; one that waits for its word does not. */
 static void
-authd_lost(void)
+authd_gone(enum link_end how)
 {
+	(void)how;
 	if (termd.state != ST_OPEN && termd.early_fd == -1)
 		say_no(503, "terminal service is restarting");
 }
 
-/* A channel to authd, the first or, after a restart of authd, a fresh one. */
-static int
-authd_channel(int fd)
+static void
+authd_came(int again)
 {
-	if (termd.authd != NULL) {
-		chan_free(termd.authd);
-		authd_lost();
-	}
-	termd.authd = chan_new(proc_base(), fd, ROLE_AUTHD, authd_table,
-	    sizeof(authd_table) / sizeof(authd_table[0]), authd_closed, NULL);
-	if (termd.authd == NULL)
-		return (-1);
+	(void)again;
 	if (termd.state == ST_OPEN)
 		announce();
-	return (0);
-}
-
-static void
-authd_closed(struct chan *c, int offence, const char *reason)
-{
-	if (offence)
-		log_warnx("authd: %s", reason);
-	chan_free(c);
-	termd.authd = NULL;
-	authd_lost();
 }
 
 static void
 say_ended(void)
 {
-	if (termd.authd == NULL)
+	if (link_chan() == NULL)
 		return;
-	(void)say_term_end(termd.authd, 0, -1, &(struct msg_term_end){
+	(void)say_term_end(link_chan(), 0, -1, &(struct msg_term_end){
 	    .why = (uint8_t)termd.end_reason, .text = termd.end_text });
 }
 
@@ -270,8 +261,7 @@ termd_ended(unsigned reason, const char *text)
 void
 termd_exit(void)
 {
-	if (termd.authd != NULL)
-		chan_flush(termd.authd);
+	link_flush();
 	proc_exit(0);
 }
 

@@ -9,6 +9,7 @@
 
 #include "authd/core/rowlog.h"
 #include "api.h"
+#include "imsg/doc.h"
 #include "authd/store/audit.h"
 #include "base/clock.h"
 #include "base/compat.h"
@@ -46,16 +47,12 @@ static void
 api_send(struct chan *c, uint32_t id, int status, const char *message,
     const char *json)
 {
-	size_t	len = json != NULL ? strlen(json) : 0, n;
+	size_t	len = json != NULL ? strlen(json) : 0;
 
 	(void)say_api_result(c, id, -1, &(struct msg_api_result){
 	    .status = (uint16_t)status, .message = message,
 	    .total = (uint32_t)len });
-	for (; len > 0; len -= n, json += n) {
-		n = len < CHUNK_MAX ? len : CHUNK_MAX;
-		(void)say_api_chunk(c, id, -1, &(struct msg_api_chunk){
-		    .bytes = { json, n } });
-	}
+	doc_say(c, id, json, len);
 }
 
 void

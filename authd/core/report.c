@@ -9,6 +9,7 @@
 
 #include "base/compat.h"
 #include "base/log.h"
+#include "imsg/doc.h"
 #include "report.h"
 #include "session.h"
 #include "authd/store/store.h"
@@ -18,9 +19,8 @@
 #define ALL_MAX		(64U << 20)	/* bytes of unfinished reports */
 
 struct report {
-	int	 kind;
-	size_t	 total, got;
-	char	*text;			/* NULL: not kept */
+	int		kind;
+	struct doc	doc;
 };
 
 static size_t	all_bytes;
@@ -30,10 +30,9 @@ report_free(struct report *r)
 {
 	if (r == NULL)
 		return;
-	if (r->text != NULL) {
-		all_bytes -= r->total;
-		freezero(r->text, r->total);
-	}
+	if (r->doc.text != NULL)
+		all_bytes -= r->doc.total;
+	doc_clear(&r->doc);
 	free(r);
 }
 
@@ -63,9 +62,9 @@ report_on_begin(struct chan *c, struct imsg *m)
 	if ((r = calloc(1, sizeof(*r))) == NULL)
 		return (-1);
 	r->kind = in.kind;
-	r->total = in.total;
-	if (report_is_wanted(pe, in.kind) && all_bytes + in.total <= ALL_MAX &&
-	    (r->text = malloc(in.total)) != NULL)
+	doc_begin(&r->doc, in.total, report_is_wanted(pe, in.kind) &&
+	    all_bytes + in.total <= ALL_MAX);
+	if (r->doc.text != NULL)
 		all_bytes += in.total;
 	pe->report = r;
 	return (0);
@@ -74,16 +73,12 @@ report_on_begin(struct chan *c, struct imsg *m)
 int
 report_on_chunk(struct chan *c, struct imsg *m)
 {
-	struct msg_report_chunk	 in;
+	struct msg_doc_chunk	 in;
 	struct report	*r = peer_of(c)->report;
 
-	if (get_report_chunk(m, &in) == -1 ||
-	    r == NULL || in.bytes.len == 0 || in.bytes.len > r->total - r->got)
+	if (get_doc_chunk(m, &in) == -1 || r == NULL)
 		return (-1);
-	if (r->text != NULL)
-		memcpy(r->text + r->got, in.bytes.p, in.bytes.len);
-	r->got += in.bytes.len;
-	return (0);
+	return (doc_add(&r->doc, &in.bytes));
 }
 
 int
@@ -93,12 +88,13 @@ report_on_end(struct chan *c, struct imsg *m)
 	struct report	*r = pe->report;
 	struct session	*se = pe->session;
 
-	if (get_report_end(m) == -1 || r == NULL || r->got != r->total ||
-	    (r->text != NULL && memchr(r->text, '\0', r->total) != NULL))
+	if (get_report_end(m) == -1 || r == NULL || !doc_is_whole(&r->doc) ||
+	    (r->doc.text != NULL &&
+	    memchr(r->doc.text, '\0', r->doc.total) != NULL))
 		return (-1);
 	pe->report = NULL;
-	if (r->text != NULL && se != NULL && store_session_diagnostics(
-	    se->row.id, r->text, r->total, clock_wall_ms()) == 0) {
+	if (r->doc.text != NULL && se != NULL && store_session_diagnostics(
+	    se->row.id, r->doc.text, r->doc.total, clock_wall_ms()) == 0) {
 		se->row.diagnostics_at = clock_wall_ms();
 		log_debug("session %s: diagnostics stored", se->row.id);
 	}

@@ -46,7 +46,7 @@ const struct dispatch	peer_table[] = {
 { IMSG_SERVICE, MUXD, TUNNEL | S(P_AGAIN), 0, services_on_service },
 { IMSG_SERVICES_END, MUXD, TUNNEL | S(P_AGAIN), 0, services_on_end },
 { IMSG_REPORT_BEGIN, MUXD, TUNNEL, 0, report_on_begin },
-{ IMSG_REPORT_CHUNK, MUXD, TUNNEL, 0, report_on_chunk },
+{ IMSG_DOC_CHUNK, MUXD, TUNNEL, 0, report_on_chunk },
 { IMSG_REPORT_END, MUXD, TUNNEL, 0, report_on_end },
 { IMSG_USERS_FETCH, MUXD, TUNNEL, MF_REQUEST, report_on_users_fetch },
 { IMSG_CREDIT_ASK, MUXD, HELLO, MF_REQUEST, credit_on_ask },

@@ -56,6 +56,12 @@ static struct {
 	size_t			 title_size;
 } proc;
 
+/* What RELOAD brought, until RELOAD_SWAP. */
+static struct {
+	struct conf	next;
+	int		good;
+} reload;
+
 struct event_base *
 proc_base(void)
 {
@@ -72,12 +78,6 @@ const struct conf *
 proc_conf(void)
 {
 	return (&proc.conf);
-}
-
-void
-proc_set_conf(const struct conf *c)
-{
-	proc.conf = *c;
 }
 
 const char *
@@ -389,6 +389,40 @@ proc_on_loglevel(struct chan *c, struct imsg *m)
 	if (get_loglevel(m, &in) == -1)
 		return (-1);
 	log_verbose(in.verbose);
+	return (0);
+}
+
+/* Is this a configuration we could run with? Nothing changes yet. */
+int
+proc_on_reload(struct chan *c, struct imsg *m)
+{
+	struct msg_reload	 in;
+	const char		*why = "";
+
+	if (get_reload(m, &in) == -1)
+		return (-1);
+	reload.good = 0;
+	if (conf_unpack(&reload.next, proc.ops->role, in.conf.p,
+	    in.conf.len) == -1)
+		why = "not understood";
+	else
+		reload.good = proc.ops->judge == NULL ||
+		    proc.ops->judge(&reload.next, &why) == 0;
+	(void)say_reload_said(c, m->id, -1, &(struct msg_reload_said){
+	    .yes = (uint8_t)reload.good, .why = reload.good ? "" : why });
+	return (0);
+}
+
+int
+proc_on_reload_swap(struct chan *c, struct imsg *m)
+{
+	(void)c;
+	if (get_reload_swap(m) == -1 || !reload.good)
+		return (-1);
+	reload.good = 0;
+	proc.conf = reload.next;
+	if (proc.ops->swapped != NULL)
+		proc.ops->swapped();
 	return (0);
 }
 

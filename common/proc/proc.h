@@ -13,7 +13,7 @@ struct event_base;
 /*
  * The start-up that every child shares, in one order: fixed descriptors, log
  * and title, configuration from the parent, drop to the role's user and root,
- * sandbox, event loop. Each step fails hard. style.md, section 2.
+ * sandbox, event loop. Each step fails hard.
  */
 struct proc_ops {
 	int		 role;
@@ -28,6 +28,13 @@ struct proc_ops {
 	int		(*channel)(int fd);
 	/* After the sandbox closed, before the loop: arm the first events. */
 	void		(*run)(void);
+	/*
+	 * RELOAD: could we run with this? Nothing changes yet. 0, or -1 with
+	 * *why. NULL: the configuration only has to be sound.
+	 */
+	int		(*judge)(const struct conf *, const char **why);
+	/* RELOAD_SWAP: proc_conf() has what was judged. NULL: no matter. */
+	void		(*swapped)(void);
 	/* STOP: finish and leave with proc_exit(); NULL: leave at once. */
 	void		(*stop)(void);
 };
@@ -39,8 +46,6 @@ void	proc_main(const struct proc_ops *, int argc, char **argv)
 struct event_base	*proc_base(void);
 struct chan		*proc_parent(void);
 const struct conf	*proc_conf(void);
-/* Replace what proc_conf() returns (reload). */
-void			 proc_set_conf(const struct conf *);
 /* Where the role's directory is seen from inside ("/" after chroot). */
 const char		*proc_root(void);
 
@@ -57,6 +62,8 @@ void	proc_after_turn(void (*fn)(void));
 int	proc_on_stop(struct chan *, struct imsg *);
 int	proc_on_loglevel(struct chan *, struct imsg *);
 int	proc_on_channel(struct chan *, struct imsg *);
+int	proc_on_reload(struct chan *, struct imsg *);
+int	proc_on_reload_swap(struct chan *, struct imsg *);
 #ifdef RELAYD_TESTING
 int	proc_on_clock(struct chan *, struct imsg *);
 int	proc_on_try(struct chan *, struct imsg *);
@@ -72,5 +79,10 @@ int	proc_on_try(struct chan *, struct imsg *);
 	{ IMSG_LOGLEVEL, R_PARENT, S_ANY, 0, proc_on_loglevel },	\
 	{ IMSG_CHANNEL, R_PARENT, S_ANY, 0, proc_on_channel },\
 	PROC_TEST_ROWS
+
+/* For the roles that are asked at a reload (always there). */
+#define PROC_RELOAD_ROWS						\
+	{ IMSG_RELOAD, R_PARENT, S_ANY, MF_REQUEST, proc_on_reload },	\
+	{ IMSG_RELOAD_SWAP, R_PARENT, S_ANY, 0, proc_on_reload_swap },
 
 #endif

@@ -313,7 +313,7 @@ conn_next(struct conn *c)
 void
 conn_answered(struct conn *c)
 {
-	authd_forget(&c->call);
+	call_cancel(&c->call);
 	api_free(c);
 	/* A stream that came for it and was not used is not the next one's. */
 	forward_clear(c);
@@ -473,7 +473,7 @@ conn_writable(evutil_socket_t fd, short what, void *arg)
 static void
 conn_release(struct conn *c)
 {
-	authd_forget(&c->call);
+	call_cancel(&c->call);
 	grant_unref(c->opening);
 	c->opening = NULL;
 	grant_wait_end(c);

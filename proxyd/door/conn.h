@@ -10,6 +10,7 @@
 
 #include <stdint.h>
 
+#include "imsg/call.h"
 #include "addr.h"
 #include "buf.h"
 #include "base/clock.h"
@@ -93,7 +94,7 @@ struct conn {
 	struct addr		 addr;		/* of the client */
 	unsigned int		 is_head:1, keep:1, html:1, body_left:1;
 	/* who is asked */
-	uint32_t		 call;		/* to authd; 0: none */
+	struct call		 call;		/* what authd is asked */
 	struct grant		*waiting;
 	TAILQ_ENTRY(conn)	 wait_entry;
 	struct grant		*opening;	/* a stream of it */

@@ -19,6 +19,7 @@
 #include "proc/conf.h"
 #include "proxyd/door/conn.h"
 #include "proxyd/grant.h"
+#include "imsg/doc.h"
 #include "imsg/imsg.h"
 #include "base/log.h"
 #include "imsg/msg.h"
@@ -57,8 +58,7 @@ struct api_call {
 	uint32_t		 id;		/* that its chunks carry */
 	uint16_t		 code;
 	char			*message;
-	char			*data;
-	size_t			 data_len, data_want;
+	struct doc		 data;
 };
 
 static TAILQ_HEAD(, api_call)	waiting = TAILQ_HEAD_INITIALIZER(waiting);
@@ -354,20 +354,19 @@ static void
 api_ask(struct conn *c)
 {
 	struct api_call	*a = c->api;
-	struct chan	*ch = authd_chan();
+	struct chan	*ch = link_chan();
 	char		 addr[ADDR_SIZE];
 	int		 r;
 
 	take_body(a);
-	if (ch == NULL ||
-	    (c->call = chan_call(ch, AUTHD_API_MS, api_result, c)) == 0) {
+	if (call_start(&c->call, ch, AUTHD_API_MS, api_result, c) == 0) {
 		answer_later(c, 503, "service temporarily unavailable", 1);
 		return;
 	}
 	c->state = CONN_WAIT;
 	conn_deadline(c, CONN_API_MS);
 	addr_print(&c->addr, addr);
-	r = say_api(ch, c->call, -1, &(struct msg_api){
+	r = say_api(ch, c->call.id, -1, &(struct msg_api){
 	    .op = (uint8_t)a->op, .token = a->token, .addr = addr,
 	    .session = a->session, .service = a->service, .page = a->page,
 	    .page_size = a->page_size, .sort_by = a->sort_by,
@@ -388,8 +387,7 @@ api_result(struct chan *ch, struct imsg *m, void *arg)
 	struct msg_api_result	 in;
 
 	(void)ch;
-	a->id = c->call;
-	c->call = 0;
+	a->id = c->call.id;
 	if (m == NULL) {
 		answer_later(c, 503, "service temporarily unavailable", 1);
 		return (0);
@@ -400,10 +398,9 @@ api_result(struct chan *ch, struct imsg *m, void *arg)
 		return (-1);
 	}
 	a->code = in.status;
-	a->data_want = in.total;
+	doc_begin(&a->data, in.total, 1);
 	a->message = strdup(in.message);
-	if (a->message == NULL ||
-	    (in.total > 0 && (a->data = malloc(in.total)) == NULL)) {
+	if (a->message == NULL || (in.total > 0 && a->data.text == NULL)) {
 		answer_later(c, 503, "service temporarily unavailable", 1);
 		return (0);
 	}
@@ -420,22 +417,20 @@ api_result(struct chan *ch, struct imsg *m, void *arg)
 int
 api_on_chunk(struct chan *ch, struct imsg *m)
 {
-	struct msg_api_chunk	 in;
+	struct msg_doc_chunk	 in;
 	struct api_call	*a;
 
 	(void)ch;
-	if (get_api_chunk(m, &in) == -1)
+	if (get_doc_chunk(m, &in) == -1)
 		return (-1);
 	TAILQ_FOREACH(a, &waiting, entry)
 		if (a->id == m->id)
 			break;
 	if (a == NULL)
 		return (0);		/* the asker has gone */
-	if (in.bytes.len > a->data_want - a->data_len)
+	if (doc_add(&a->data, &in.bytes) == -1)
 		return (-1);
-	memcpy(a->data + a->data_len, in.bytes.p, in.bytes.len);
-	a->data_len += in.bytes.len;
-	if (a->data_len == a->data_want)
+	if (doc_is_whole(&a->data))
 		api_answer(a->c);
 	return (0);
 }
@@ -475,7 +470,7 @@ api_answer(struct conn *c)
 
 	if (answer_validation(c, a))
 		return;
-	answer_json(c, a->code, a->message, a->data, a->data_len,
+	answer_json(c, a->code, a->message, a->data.text, a->data.got,
 	    a->code == 401 ? "WWW-Authenticate: Bearer\r\n" : NULL);
 }
 
@@ -493,9 +488,7 @@ api_free(struct conn *c)
 			break;
 		}
 	sodium_memzero(a->token, sizeof(a->token));
-	if (a->data != NULL)
-		sodium_memzero(a->data, a->data_want);
-	free(a->data);
+	doc_clear(&a->data);
 	free(a->message);
 	free(a->body);
 	free(a);

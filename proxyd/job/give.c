@@ -42,18 +42,17 @@ static int
 ask(struct conn *c, uint8_t class, const char *session, const char *ticket,
     const char *origin, chan_done_fn done)
 {
-	struct chan	*ch = authd_chan();
+	struct chan	*ch = link_chan();
 	char		 addr[ADDR_SIZE];
 
 	c->keep = 0;
-	if (ch == NULL ||
-	    (c->call = chan_call(ch, AUTHD_CALL_MS, done, c)) == 0) {
+	if (call_start(&c->call, ch, AUTHD_CALL_MS, done, c) == 0) {
 		answer_later(c, 503, "service temporarily unavailable", 5);
 		return (-1);
 	}
 	c->state = CONN_WAIT;
 	addr_print(&c->addr, addr);
-	if (say_admit(ch, c->call, -1, &(struct msg_admit){
+	if (say_admit(ch, c->call.id, -1, &(struct msg_admit){
 	    .class = class, .addr = addr, .session = session,
 	    .ticket = ticket, .origin = origin }) == -1) {
 		answer_later(c, 503, "service temporarily unavailable", 5);
@@ -68,7 +67,6 @@ admitted(struct conn *c, struct imsg *m, uint64_t *nonce, uint64_t *instance)
 {
 	struct msg_admitted	in;
 
-	c->call = 0;
 	if (m == NULL) {
 		answer_later(c, 503, "service temporarily unavailable", 5);
 		return (0);

@@ -924,7 +924,7 @@ api(struct far *p, int op, const struct api *a)
 	    total >= sizeof(api_data))
 		bail("bad API_RESULT");
 	while (got < total) {
-		get_type(p, IMSG_API_CHUNK, &m);
+		get_type(p, IMSG_DOC_CHUNK, &m);
 		if (m_get_blob(&m, &chunk, &n, CHUNK_MAX) == -1 ||
 		    m_end(&m) == -1 || n == 0 || n > total - got)
 			bail("bad API_CHUNK");

@@ -189,7 +189,7 @@ report(struct far *mux, const char *text, size_t len)
 	put_send(mux, -1);
 	for (off = 0; off < len; off += n) {
 		n = len - off < CHUNK_MAX ? len - off : CHUNK_MAX;
-		put_begin(IMSG_REPORT_CHUNK, 0);
+		put_begin(IMSG_DOC_CHUNK, 0);
 		put_blob(text + off, n);
 		put_send(mux, -1);
 	}

@@ -206,7 +206,7 @@ test_reports(void)
 
 	drive_up(&d, build);
 	client_control(&d, 1, "DIAGNOSTICS 1\n", report, sizeof(report) - 1);
-	drive_expect(&d, d.authd, IMSG_REPORT_CHUNK, &m);
+	drive_expect(&d, d.authd, IMSG_DOC_CHUNK, &m);
 	ok(m_get_blob(&m, &p, &len, CHUNK_MAX) == 0 &&
 	    len == sizeof(want) - 1 && memcmp(p, want, len) == 0,
 	    "tunnel-34(partial): written again, known members only");
@@ -241,7 +241,7 @@ result(struct drive *d, uint32_t id, const char *doc, size_t len)
 	pk_send(d, d->authd, -1);
 	for (off = 0; off < len; off += n) {
 		n = len - off > CHUNK_MAX ? CHUNK_MAX : len - off;
-		pk_begin(d, IMSG_API_CHUNK, id);
+		pk_begin(d, IMSG_DOC_CHUNK, id);
 		pk_blob(d, doc + off, n);
 		pk_send(d, d->authd, -1);
 	}
@@ -334,7 +334,7 @@ test_fetch_cut(void)
 	pk_str(&d, "");
 	pk_u32(&d, 100);
 	pk_send(&d, d.authd, -1);
-	pk_begin(&d, IMSG_API_CHUNK, m.id);
+	pk_begin(&d, IMSG_DOC_CHUNK, m.id);
 	pk_blob(&d, "half", 4);
 	pk_send(&d, d.authd, -1);
 	drive_new_authd(&d);

@@ -248,7 +248,7 @@ static const struct row {
 	    "\1\0\0\0\0\0\0\0\1\0\0\0w\0\0\0\0", 18, 1 },
 	{ IMSG_STREAM_KILL, 0, "\1\0\0\0\0\0\0\0\1", 9, 0 },
 	{ IMSG_PROBE, 9, "", 0, 0 },
-	{ IMSG_API_CHUNK, 9, "\1\0\0\0x", 5, 0 },
+	{ IMSG_DOC_CHUNK, 9, "\1\0\0\0x", 5, 0 },
 };
 
 enum bend { SHORT, LONG, WITH_FD, WITHOUT_FD, NO_ID, BENDS };

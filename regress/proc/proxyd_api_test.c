@@ -60,7 +60,7 @@ result(uint32_t id, uint16_t status, const char *message, const char *data)
 	m_send(d.authd, -1);
 	for (off = 0; off < len; off += n) {
 		n = len - off < CHUNK_MAX ? len - off : CHUNK_MAX;
-		m_begin(IMSG_API_CHUNK, id);
+		m_begin(IMSG_DOC_CHUNK, id);
 		m_blob(data + off, n);
 		m_send(d.authd, -1);
 	}
@@ -291,7 +291,7 @@ losses(void)
 	m_str("");
 	m_u32(10);
 	m_send(d.authd, -1);
-	m_begin(IMSG_API_CHUNK, k->id);
+	m_begin(IMSG_DOC_CHUNK, k->id);
 	m_blob("12345", 5);
 	m_send(d.authd, -1);
 	ok(is_quiet(fd, 20), "half an answer is none");
@@ -304,7 +304,7 @@ losses(void)
 	m_str("");
 	m_u32(1);
 	m_send(d.authd, -1);
-	m_begin(IMSG_API_CHUNK, k->id);
+	m_begin(IMSG_DOC_CHUNK, k->id);
 	m_blob("12", 2);
 	m_send(d.authd, -1);
 	is_int(status_of(answer(fd)), 503, "more than announced: 503");

@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "imsg/call.h"
 #include "imsg/imsg.h"
 #include "base/log.h"
 #include "imsg/msg.h"
@@ -370,6 +371,47 @@ test_calls(void)
 	    "the end of a channel answers what waits, once");
 }
 
+/* A question that its asker holds. */
+static void
+test_held_calls(void)
+{
+	struct call	 k = { .chan = NULL }, other = { .chan = NULL };
+	struct chan	*c;
+	uint8_t		 buf[12];
+	uint32_t	 id, v = 78;
+	int		 far;
+
+	c = fresh(&far);
+	is_int(call_start(&k, NULL, 60000, on_answer, NULL), 0,
+	    "nobody to ask");
+	ok(!call_waits(&k), "so nothing waits");
+	call_cancel(&k);
+	id = call_start(&k, c, 60000, on_answer, NULL);
+	ok(id != 0 && call_waits(&k), "asked");
+	packet(buf, IMSG_CREDIT, id);
+	memcpy(buf + 8, &v, 4);
+	(void)imsg_send(far, buf, 12, -1);
+	turn();
+	ok(seen.answers == 1 && seen.value == 78 && !call_waits(&k),
+	    "answered, and free for the next");
+	id = call_start(&k, c, 60000, on_answer, NULL);
+	call_cancel(&k);
+	packet(buf, IMSG_CREDIT, id);
+	(void)imsg_send(far, buf, 12, -1);
+	turn();
+	ok(seen.answers == 1 && chan_late_answers(c) == 1,
+	    "taken back: its answer is late");
+	(void)call_start(&k, c, 60000, on_answer, NULL);
+	(void)call_start(&other, c, 60000, on_answer, NULL);
+	call_cancel(&other);
+	close(far);
+	turn();
+	ok(seen.nulls == 1 && !call_waits(&k),
+	    "the channel ends: who waits is told, who took back is not");
+	call_cancel(&k);
+	call_cancel(&other);
+}
+
 static void
 test_call_cap(void)
 {
@@ -397,7 +439,7 @@ test_queue_cap(void)
 
 	c = fresh(&far);
 	while (r == 0 && sent < 2 * CHAN_QUEUE_MAX) {
-		r = say_api_chunk(c, 1, -1, &(struct msg_api_chunk){
+		r = say_doc_chunk(c, 1, -1, &(struct msg_doc_chunk){
 		    .bytes = { chunk, sizeof(chunk) } });
 		sent += sizeof(chunk);
 	}
@@ -417,7 +459,7 @@ test_too_long_to_send(void)
 
 	c = fresh(&far);
 	before = open_fds();
-	ok(say_api_chunk(c, 1, fd, &(struct msg_api_chunk){
+	ok(say_doc_chunk(c, 1, fd, &(struct msg_doc_chunk){
 	    .bytes = { chunk, sizeof(chunk) } }) == -1,
 	    "a message that does not fit is not sent");
 	is_int(open_fds(), before - 1, "and its descriptor is closed");
@@ -676,6 +718,7 @@ main(void)
 	test_free_in_handler();
 	test_fields();
 	test_calls();
+	test_held_calls();
 	test_call_cap();
 	test_queue_cap();
 	test_too_long_to_send();
