@@ -18,6 +18,7 @@
 #include <sys/stat.h>
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
@@ -78,6 +79,10 @@ main(int argc, char **argv)
 	time_t		t = 0;
 	struct tm	tm;
 
+#ifdef RELAYD_TESTING
+	if (getenv("RELAYD_STORE_LATE") != NULL)
+		store_set_late();
+#endif
 	gmtime_r(&t, &tm);
 	umask(077);
 	credit_init();

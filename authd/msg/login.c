@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "authd/core/admit.h"
+#include "authd/facts.h"
 #include "authd/store/audit.h"
 #include "base/clock.h"
 #include "base/compat.h"
@@ -29,6 +30,7 @@
 
 #define PROBE_MS	2000
 #define RATE_PLACES	65536
+#define BUCKET_SIZE	(SYSKEY_SIZE + ADDR_SIZE + 1)
 #define BUSY_RETRY_S	30	/* Retry-After of a full server */
 #define NOT_ENABLED	"support is not enabled for this system"
 
@@ -47,10 +49,14 @@ struct login {
 	uint64_t		generation;
 };
 
-static int	login_credentials(struct login *, const char **, uint32_t *);
+static int	login_form(struct login *, const char **, uint32_t *);
+static void	login_known(const struct facts *, void *);
+static int	login_credentials(struct login *, const struct facts *,
+		    const char **, uint32_t *);
 static void	login_slot(struct login *);
 static void	login_probe(struct login *, struct session *);
 static int	login_probed(struct chan *, struct imsg *, void *);
+static void	login_go_on(const struct facts *, void *);
 static void	login_take(struct login *, struct session *);
 static void	login_done(void *, int);
 static void	login_refuse(struct login *, int, uint32_t, const char *);
@@ -132,26 +138,31 @@ login_on_login(struct chan *c, struct imsg *m)
 		return (0);
 	}
 	strlcpy(lo->addr, pe->admission->addr, sizeof(lo->addr));
-	status = login_credentials(lo, &message, &retry);
-	explicit_bzero(lo->secret, sizeof(lo->secret));
-	if (status == 0)
-		login_slot(lo);
-	else
+	if ((status = login_form(lo, &message, &retry)) != 0) {
 		login_refuse(lo, status, retry, message);
+		return (0);
+	}
+	(void)facts_ask(NEED_SYSTEM_BY_KEY,
+	    &(struct facts_keys){ .system_key = lo->key }, login_known, lo);
 	return (0);
 }
 
-/* Rows 2 to 5: who is it? A key that nobody has costs what a wrong one does. */
-static int
-login_credentials(struct login *lo, const char **message, uint32_t *retry)
+static void
+login_bucket(const struct login *lo, char bucket[BUCKET_SIZE])
 {
-	const struct conf	*conf = proc_conf();
-	struct system_row	*sys = &lo->system;
-	char			 bucket[SYSKEY_SIZE + ADDR_SIZE + 1];
-	char			 public[SECRET_PUBLIC_SIZE], at[ADDR_SIZE];
-	const char		*private;
-	uint32_t		 ignored;
-	int			 r, good;
+	char	at[ADDR_SIZE];
+
+	rate_address(lo->addr, at);
+	snprintf(bucket, BUCKET_SIZE, "%s %s", at, lo->key);
+}
+
+/* Rows 2 and 3: what can be said without knowing who it is. */
+static int
+login_form(struct login *lo, const char **message, uint32_t *retry)
+{
+	char		 public[SECRET_PUBLIC_SIZE], bucket[BUCKET_SIZE];
+	const char	*private;
+	int		 bad;
 
 	*retry = BUSY_RETRY_S;
 	*message = "store is unavailable";
@@ -159,38 +170,80 @@ login_credentials(struct login *lo, const char **message, uint32_t *retry)
 		return (503);
 	*retry = 0;
 	*message = "invalid system credentials";
-	if (lo->key[0] == '\0' ||
-	    secret_parse(lo->secret, public, &private) == -1)
+	bad = secret_parse(lo->secret, public, &private) == -1;
+	explicit_bzero(public, sizeof(public));
+	if (lo->key[0] == '\0' || bad)
 		return (401);
-	rate_address(lo->addr, at);
-	snprintf(bucket, sizeof(bucket), "%s %s", at, lo->key);
-	if (rate_peek(logins.failed, bucket, conf->rate_slot, retry) == -1) {
-		*message = "too many connection attempts for this system";
-		return (429);
-	}
-	if ((r = store_system_by_key(lo->key, sys)) == -1) {
-		*message = "store is unavailable";
-		*retry = BUSY_RETRY_S;
+	login_bucket(lo, bucket);
+	*message = "too many connection attempts for this system";
+	return (rate_peek(logins.failed, bucket, proc_conf()->rate_slot,
+	    retry) == -1 ? 429 : 0);
+}
+
+static void
+login_known(const struct facts *f, void *arg)
+{
+	struct login	*lo = arg;
+	const char	*message;
+	uint32_t	 retry;
+	int		 status;
+
+	status = login_credentials(lo, f, &message, &retry);
+	explicit_bzero(lo->secret, sizeof(lo->secret));
+	if (status != 0)
+		login_refuse(lo, status, retry, message);
+	else if (peer_find(lo->asker.instance) == NULL)
+		login_free(lo);
+	else
+		login_slot(lo);
+}
+
+static int
+system_is_barred(const struct system_row *sys)
+{
+	return (sys->deleted_at != 0 || !sys->support_enabled ||
+	    sys->suspended_at != 0);
+}
+
+/* Rows 4 and 5: who is it? A key that nobody has costs what a wrong one does. */
+static int
+login_credentials(struct login *lo, const struct facts *f,
+    const char **message, uint32_t *retry)
+{
+	const struct conf	*conf = proc_conf();
+	char			 public[SECRET_PUBLIC_SIZE];
+	char			 bucket[BUCKET_SIZE];
+	const char		*private;
+	uint32_t		 ignored;
+	int			 good = 0;
+
+	*retry = BUSY_RETRY_S;
+	*message = "store is unavailable";
+	if (f->got_system == -1)
 		return (503);
-	}
-	if (r == STORE_NONE) {
+	*retry = 0;
+	if (secret_parse(lo->secret, public, &private) == -1)
+		return (401);
+	if (f->got_system == STORE_NONE) {
 		secret_waste(private);
-		good = 0;
 	} else {
-		good = secret_verify(sys->secret_stored, private) == 0;
-		good &= strlen(public) == strlen(sys->secret_public) &&
-		    sodium_memcmp(public, sys->secret_public,
+		lo->system = f->system;
+		good = secret_verify(lo->system.secret_stored, private) == 0;
+		good &= strlen(public) == strlen(lo->system.secret_public) &&
+		    sodium_memcmp(public, lo->system.secret_public,
 		    strlen(public)) == 0;
-		good &= sys->deleted_at == 0;
+		good &= lo->system.deleted_at == 0;
 	}
 	explicit_bzero(public, sizeof(public));
 	if (!good) {
+		*message = "invalid system credentials";
+		login_bucket(lo, bucket);
 		(void)rate_hit(logins.failed, bucket, conf->rate_slot,
 		    conf->rate_slot_s * 1000, &ignored);
 		return (401);
 	}
 	*message = NOT_ENABLED;
-	return (sys->support_enabled && sys->suspended_at == 0 ? 0 : 403);
+	return (system_is_barred(&lo->system) ? 403 : 0);
 }
 
 static int
@@ -293,48 +346,48 @@ login_probe(struct login *lo, struct session *se)
 	(void)say_probe(c, id);
 }
 
-/* Disabled or removed while the login waited? 1, 0; -1: nobody knows. */
-static int
-login_is_barred(const struct login *lo)
-{
-	struct system_row	sys;
-	int			r;
-
-	if ((r = store_system_by_id(lo->system.id, &sys)) == -1)
-		return (-1);
-	return (r == STORE_NONE || sys.deleted_at != 0 ||
-	    !sys.support_enabled || sys.suspended_at != 0);
-}
-
 static int
 login_probed(struct chan *c, struct imsg *m, void *arg)
 {
 	struct msg_alive	 in = { .alive = 0 };
-	struct login	*lo = arg;
-	struct session	*se = session_find(lo->session);
-	struct peer	*pe = peer_find(lo->asker.instance);
-	int		 bad = 0, barred;
+	struct login		*lo = arg;
+	int			 bad = 0;
 
 	(void)c;
 	if (m != NULL && get_alive(m, &in) == -1)
 		bad = -1;
+	if (in.alive)
+		login_go_on(NULL, lo);
+	else
+		(void)facts_ask(NEED_SYSTEM, &(struct facts_keys){
+		    .system_id = lo->system.id }, login_go_on, lo);
+	return (bad);
+}
+
+/* NULL: the old tunnel lives. Disabled or removed while the login waited? */
+static void
+login_go_on(const struct facts *f, void *arg)
+{
+	struct login	*lo = arg;
+	struct session	*se = session_find(lo->session);
+	struct peer	*pe = peer_find(lo->asker.instance);
+
 	if (pe == NULL) {
 		login_free(lo);		/* peer_free() has let the slot go */
-		return (bad);
+		return;
 	}
 	pe->session = NULL;
 	if (se != NULL)
 		se->newcomer = NULL;
-	if (in.alive)
+	if (f == NULL)
 		login_refuse(lo, 409, 0,
 		    "a tunnel for this system is already connected");
-	else if ((barred = login_is_barred(lo)) == -1)
+	else if (f->got_system == -1)
 		login_refuse(lo, 503, BUSY_RETRY_S, "store is unavailable");
-	else if (barred)
+	else if (f->got_system != 0 || system_is_barred(&f->system))
 		login_refuse(lo, 403, 0, NOT_ENABLED);
 	else
 		login_take(lo, se);
-	return (bad);
 }
 
 /* The old tunnel goes without disturbing the session. */

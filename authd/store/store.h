@@ -41,6 +41,75 @@ int	store_probe(void);
 /* Milliseconds spent in the store since the last call. */
 uint64_t store_spent_ms(void);
 
+/*
+ * Asking. The answer comes once: in the same call (SQLite), or in a later turn
+ * of the loop; then what was true when the question was put may have changed,
+ * and who asked looks again. A question sees the writes that were made before
+ * it, also those of a turn that is not committed yet.
+ */
+enum store_what {
+	ASK_SYSTEM_BY_KEY,	/* key: a system's key -> system */
+	ASK_SYSTEM_BY_ID,	/* key: its id -> system */
+	ASK_SYSTEMS,		/* key: after this id -> systems, not deleted */
+	ASK_ORG,		/* key: its id -> org, not deleted */
+	ASK_ORGS,		/* key: after this id -> orgs, not deleted */
+	ASK_VISIBLE,		/* key: a system, org_role, org_id -> yes or no:
+				   operator-api.md, section 3 */
+	ASK_REVOKED,		/* key: a token's id, user, now -> revoked */
+	ASK_SESSION,		/* key: its id -> session */
+	ASK_OPEN_SESSIONS,	/* key: after this id -> sessions */
+	ASK_OPEN_ROWS,		/* key: after this id -> rows of the log */
+	ASK_GROUPS,		/* list -> groups of this page, and the total */
+	ASK_GROUP_SESSIONS,	/* list, key: a system -> its open sessions that
+				   the query matches, none's node first, newest
+				   first */
+	ASK_COUNT
+};
+
+struct list_query;
+
+struct question {
+	enum store_what		 what;
+	const char		*key;
+	const char		*org_role, *org_id, *user;
+	int64_t			 now;
+	const struct list_query	*list;
+};
+
+#define STORE_PAGE	64	/* rows in one answer to "after this id" */
+
+/* `then` runs once; rows and answer live while it does. */
+struct answer {
+	int	 r;		/* 0, STORE_NONE or -1: no rows */
+	size_t	 n;		/* rows */
+	int64_t	 total;		/* of ASK_GROUPS: groups on all pages */
+	union {
+		const void			*any;
+		const struct system_row		*system;
+		const struct org_row		*org;
+		const struct revoked_row	*revoked;
+		const struct session_row	*session;
+		const struct group_row		*group;
+		const struct access_row		*access;
+	};
+};
+typedef void (*store_then)(const struct answer *, void *arg);
+
+/*
+ * What the question points to is needed during the call only. Returns NULL when
+ * `then` has been called already (also when memory ran out: r is -1), else what
+ * store_cancel() takes until then.
+ */
+struct store_call;
+struct store_call	*store_ask(const struct question *, store_then,
+			    void *arg);
+/* The asker has gone: `then` will not be called. */
+void			 store_cancel(struct store_call *);
+#ifdef RELAYD_TESTING
+/* Answer every question in a later turn, as a server's store does. */
+void			 store_set_late(void);
+#endif
+
 /* --- systems --- */
 
 struct system_row {
@@ -112,6 +181,11 @@ struct list_query {
 	char		sort_by[WORD_SIZE];	/* unknown: created_at */
 	int		descending;
 	uint32_t	page, page_size;
+};
+
+struct revoked_row {
+	char	kind[WORD_SIZE];	/* token, user */
+	char	reason[MESSAGE_SIZE];
 };
 
 struct group_row {

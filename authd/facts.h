@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: ISC */
+#ifndef FACTS_H
+#define FACTS_H
+
+#include "authd/cred/jwt.h"
+#include "authd/store/store.h"
+
+/*
+ * What a decision needs from the store, gathered before it is made: a handler
+ * asks, `then` decides, once, in the same call or in a later turn of the loop.
+ * Meanwhile the session may be over, the tunnel lost, the asker dead: `then`
+ * looks at the tables as they are when the facts are there.
+ */
+
+#define NEED_SYSTEM_BY_KEY	0x01	/* keys.system_key -> system */
+#define NEED_SYSTEM		0x02	/* keys.system_id, else the session's */
+#define NEED_SESSION		0x04	/* keys.session -> session */
+#define NEED_REVOKED		0x08	/* keys.who -> revoked */
+#define NEED_VISIBLE		0x10	/* keys.who and NEED_SYSTEM's id */
+#define NEED_ORG		0x20	/* keys.org_id, else the system's */
+/* May `who` see it? Needs one that knows the system's id. */
+#define NEED_SCOPE		(NEED_REVOKED | NEED_VISIBLE)
+
+/* Unused ones are NULL. What they point to is needed during the call only. */
+struct facts_keys {
+	const char		*system_key, *system_id, *session, *org_id;
+	const struct operator	*who;
+};
+
+/*
+ * Beside each fact what became of its question: 0, STORE_NONE, or -1: the store
+ * could not say. What was not needed, or could not be asked because a fact
+ * before it is missing, is FACT_NOT_ASKED. For `revoked` and `visible` 0 means
+ * yes.
+ */
+#define FACT_NOT_ASKED	1
+struct facts {
+	int	got_system, got_session, got_revoked, got_visible, got_org;
+	struct system_row	system;
+	struct session_row	session;
+	struct revoked_row	revoked;
+	struct org_row		org;
+};
+typedef void (*facts_then)(const struct facts *, void *arg);
+
+/*
+ * Returns NULL when `then` has been called already (also when memory ran out:
+ * what is needed is then -1), else what facts_cancel() takes until then.
+ */
+struct facts_call;
+struct facts_call	*facts_ask(unsigned needs, const struct facts_keys *,
+			    facts_then, void *arg);
+/* The asker has gone: `then` will not be called. NULL is allowed. */
+void			 facts_cancel(struct facts_call *);
+
+#endif

@@ -1,0 +1,304 @@
+/* SPDX-License-Identifier: ISC */
+/* Questions: this back end has the answer at once. */
+#include <sys/queue.h>
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/compat.h"
+#include "authd/store/store.h"
+
+#define ROWS_FIRST	8	/* room that an answer begins with */
+#define ROWS_MAX	10000	/* open sessions of one system's group */
+
+/* Rows as they come; what a row may hold is wiped. */
+struct rows {
+	char	*v;
+	size_t	 size, n, room;
+	int	 failed;
+};
+
+#ifdef RELAYD_TESTING
+#define TEXTS	4	/* of a question */
+
+struct store_call {
+	TAILQ_ENTRY(store_call)	 entry;
+	struct question		 q;
+	struct list_query	 list;
+	char			*text[TEXTS];
+	store_then		 then;
+	void			*arg;
+	unsigned		 round;		/* asked in */
+};
+
+static struct {
+	TAILQ_HEAD(, store_call) waiting;
+	struct timer		 timer;
+	unsigned		 round;
+	int			 on;
+} late = { .waiting = TAILQ_HEAD_INITIALIZER(late.waiting) };
+#endif
+
+static void *
+rows_add(struct rows *r)
+{
+	size_t	 room = r->room == 0 ? ROWS_FIRST : 2 * r->room;
+	char	*v;
+
+	if (r->n == r->room) {
+		v = r->n >= ROWS_MAX ? NULL :
+		    recallocarray(r->v, r->room, room, r->size);
+		if (v == NULL) {
+			r->failed = 1;
+			return (NULL);
+		}
+		r->v = v;
+		r->room = room;
+	}
+	return (r->v + r->size * r->n++);
+}
+
+static void
+add_session(const struct session_row *row, void *arg)
+{
+	void	*p = rows_add(arg);
+
+	if (p != NULL)
+		memcpy(p, row, sizeof(*row));
+}
+
+static size_t
+row_size(enum store_what what)
+{
+	switch (what) {
+	case ASK_SYSTEM_BY_KEY:
+	case ASK_SYSTEM_BY_ID:
+	case ASK_SYSTEMS:
+		return (sizeof(struct system_row));
+	case ASK_ORG:
+	case ASK_ORGS:
+		return (sizeof(struct org_row));
+	case ASK_REVOKED:
+		return (sizeof(struct revoked_row));
+	case ASK_OPEN_ROWS:
+		return (sizeof(struct access_row));
+	case ASK_GROUPS:
+		return (sizeof(struct group_row));
+	default:
+		return (sizeof(struct session_row));
+	}
+}
+
+/* One row of those behind `after`; *id is the next `after`. */
+static int
+next_row(enum store_what what, const char *after, void *row, const char **id)
+{
+	switch (what) {
+	case ASK_SYSTEMS:
+		*id = ((struct system_row *)row)->id;
+		return (store_system_next(after, row));
+	case ASK_ORGS:
+		*id = ((struct org_row *)row)->id;
+		return (store_org_next(after, row));
+	case ASK_OPEN_ROWS:
+		*id = ((struct access_row *)row)->id;
+		return (store_access_next_open(after, row));
+	default:
+		*id = ((struct session_row *)row)->id;
+		return (store_session_next_open(after, row));
+	}
+}
+
+static int
+ask_after(const struct question *q, struct rows *rows)
+{
+	char		 after[ID_SIZE];
+	const char	*id;
+	void		*row;
+	int		 r = 0;
+
+	strlcpy(after, q->key, sizeof(after));
+	while (rows->n < STORE_PAGE && (row = rows_add(rows)) != NULL) {
+		if ((r = next_row(q->what, after, row, &id)) != 0) {
+			rows->n--;
+			break;
+		}
+		strlcpy(after, id, sizeof(after));
+	}
+	if (r == -1)
+		return (-1);
+	return (rows->n > 0 ? 0 : STORE_NONE);
+}
+
+static int
+ask_groups(const struct question *q, struct rows *rows, int64_t *total)
+{
+	struct group_row	*groups;
+
+	if (store_groups_count(q->list, total) == -1)
+		return (-1);
+	groups = calloc(q->list->page_size, sizeof(*groups));
+	if (groups == NULL)
+		return (-1);
+	rows->v = (char *)groups;
+	rows->room = q->list->page_size;
+	return (store_groups(q->list, groups, &rows->n));
+}
+
+static int
+ask_one(const struct question *q, struct rows *rows)
+{
+	struct revoked_row	*re;
+	void			*row = rows_add(rows);
+
+	if (row == NULL)
+		return (-1);
+	switch (q->what) {
+	case ASK_SYSTEM_BY_KEY:
+		return (store_system_by_key(q->key, row));
+	case ASK_SYSTEM_BY_ID:
+		return (store_system_by_id(q->key, row));
+	case ASK_ORG:
+		return (store_org_get(q->key, row));
+	case ASK_VISIBLE:
+		return (store_visible(q->org_role, q->org_id, q->key));
+	case ASK_REVOKED:
+		re = row;
+		return (store_revoked(q->key, q->user, q->now, re->kind,
+		    re->reason));
+	default:
+		return (store_session_get(q->key, row));
+	}
+}
+
+static void
+answer(const struct question *q, store_then then, void *arg)
+{
+	struct answer	a = { .r = 0 };
+	struct rows	rows = { .size = row_size(q->what) };
+
+	switch (q->what) {
+	case ASK_SYSTEMS:
+	case ASK_ORGS:
+	case ASK_OPEN_SESSIONS:
+	case ASK_OPEN_ROWS:
+		a.r = ask_after(q, &rows);
+		break;
+	case ASK_GROUPS:
+		a.r = ask_groups(q, &rows, &a.total);
+		break;
+	case ASK_GROUP_SESSIONS:
+		a.r = store_group_sessions(q->list, q->key, add_session,
+		    &rows);
+		break;
+	default:
+		a.r = ask_one(q, &rows);
+	}
+	if (rows.failed)
+		a.r = -1;
+	a.n = a.r == 0 ? rows.n : 0;
+	a.any = rows.v;
+	then(&a, arg);
+	if (rows.v != NULL)
+		freezero(rows.v, rows.room * rows.size);
+}
+
+#ifdef RELAYD_TESTING
+static void
+call_free(struct store_call *c)
+{
+	unsigned	i;
+
+	for (i = 0; i < TEXTS; i++)
+		if (c->text[i] != NULL)
+			freezero(c->text[i], strlen(c->text[i]));
+	free(c);
+}
+
+/* Those that were asked before this turn; who asks on waits for the next. */
+static void
+answer_late(void *arg)
+{
+	struct store_call	*c;
+
+	(void)arg;
+	late.round++;
+	while ((c = TAILQ_FIRST(&late.waiting)) != NULL &&
+	    c->round != late.round) {
+		TAILQ_REMOVE(&late.waiting, c, entry);
+		answer(&c->q, c->then, c->arg);
+		call_free(c);
+	}
+	if (c != NULL)
+		timer_set(&late.timer, 0);
+}
+
+static int
+keep_text(struct store_call *c, unsigned i, const char **text)
+{
+	if (*text == NULL)
+		return (0);
+	*text = c->text[i] = strdup(*text);
+	return (*text == NULL ? -1 : 0);
+}
+
+static struct store_call *
+ask_late(const struct question *q, store_then then, void *arg)
+{
+	struct store_call	*c;
+
+	if ((c = calloc(1, sizeof(*c))) == NULL)
+		return (NULL);
+	c->q = *q;
+	c->then = then;
+	c->arg = arg;
+	c->round = late.round;
+	if (q->list != NULL) {
+		c->list = *q->list;
+		c->q.list = &c->list;
+	}
+	if (keep_text(c, 0, &c->q.key) == -1 ||
+	    keep_text(c, 1, &c->q.org_role) == -1 ||
+	    keep_text(c, 2, &c->q.org_id) == -1 ||
+	    keep_text(c, 3, &c->q.user) == -1) {
+		call_free(c);
+		return (NULL);
+	}
+	TAILQ_INSERT_TAIL(&late.waiting, c, entry);
+	if (!timer_is_set(&late.timer))
+		timer_set(&late.timer, 0);
+	return (c);
+}
+
+void
+store_set_late(void)
+{
+	late.on = 1;
+	timer_init(&late.timer, answer_late, NULL);
+}
+#endif
+
+struct store_call *
+store_ask(const struct question *q, store_then then, void *arg)
+{
+#ifdef RELAYD_TESTING
+	struct store_call	*c;
+
+	if (late.on && (c = ask_late(q, then, arg)) != NULL)
+		return (c);
+#endif
+	answer(q, then, arg);
+	return (NULL);
+}
+
+void
+store_cancel(struct store_call *c)
+{
+	if (c == NULL)
+		return;
+#ifdef RELAYD_TESTING
+	TAILQ_REMOVE(&late.waiting, c, entry);
+	call_free(c);
+#endif
+}
