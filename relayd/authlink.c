@@ -24,7 +24,7 @@ authlink_spawned(struct child *authd, const struct child *c, int bound, int fd)
 int
 authlink_join(struct child *c)
 {
-	struct child	*authd = supervise_authd();
+	struct child	*authd = child_authd();
 	int		 sv[2];
 
 	if (authd == NULL || authd->chan == NULL || c->chan == NULL)
@@ -42,7 +42,7 @@ authlink_join(struct child *c)
 void
 authlink_all(void)
 {
-	struct child	*authd = supervise_authd(), *c = NULL;
+	struct child	*authd = child_authd(), *c = NULL;
 
 	if (authd == NULL || authd->chan == NULL)
 		return;

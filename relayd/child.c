@@ -16,6 +16,7 @@ static struct {
 	struct bucket		by_instance[BUCKETS], by_pid[BUCKETS];
 	uint64_t		next;		/* number of the next instance */
 	size_t			count[ROLE_COUNT];
+	struct child		*authd;
 	size_t			startups;
 } children = { .all = TAILQ_HEAD_INITIALIZER(children.all), .next = 1 };
 
@@ -35,6 +36,8 @@ child_new(int role, struct slot *slot, uint64_t nonce)
 	LIST_INSERT_HEAD(&children.by_instance[c->instance % BUCKETS], c,
 	    by_instance);
 	children.count[role]++;
+	if (role == ROLE_AUTHD)
+		children.authd = c;
 	if (role_info(role)->flags & RF_LOGIN)
 		children.startups++;
 	return (c);
@@ -52,7 +55,6 @@ child_free(struct child *c)
 {
 	timer_del(&c->deadline);
 	chan_free(c->chan);
-	childlog_free(c->log);
 	if (c->slot != NULL && c->slot->child == c)
 		c->slot->child = NULL;
 	TAILQ_REMOVE(&children.all, c, entry);
@@ -60,9 +62,17 @@ child_free(struct child *c)
 	if (c->pid != 0)
 		LIST_REMOVE(c, by_pid);
 	children.count[c->role]--;
+	if (children.authd == c)
+		children.authd = NULL;
 	if ((role_info(c->role)->flags & RF_LOGIN) && !c->bound)
 		children.startups--;
 	free(c);
+}
+
+struct child *
+child_authd(void)
+{
+	return (children.authd);
 }
 
 struct child *

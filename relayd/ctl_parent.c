@@ -39,6 +39,7 @@ static void	ctl_row(struct chan *, uint32_t, const char *const *, size_t);
 static void	ctl_done(uint64_t, uint32_t, unsigned, const char *);
 static void	show_start(struct chan *, uint32_t);
 static void	show_some(void *);
+static void	ctl_verbose(int);
 static int	ctl_run(struct chan *, uint32_t, unsigned,
 		    const struct msg_list *);
 
@@ -343,6 +344,22 @@ test_try(struct chan *chan, uint32_t id, const char *instance,
 }
 #endif
 
+/* The log level of all processes. */
+static void
+ctl_verbose(int verbose)
+{
+	struct child	*c;
+
+	env()->verbose = verbose;
+	log_verbose(verbose);
+	for (c = child_after(0); c != NULL; c = child_after(c->instance)) {
+		if (c->chan == NULL)
+			continue;
+		(void)say_loglevel(c->chan, 0, -1, &(struct msg_loglevel){
+		    .verbose = (uint8_t)verbose });
+	}
+}
+
 static int
 ctl_run(struct chan *chan, uint32_t id, unsigned op,
     const struct msg_list *words)
@@ -355,7 +372,7 @@ ctl_run(struct chan *chan, uint32_t id, unsigned op,
 	else if (op == CTL_RELOAD && n == 0)
 		reload_start(ctl_done, who, id);
 	else if ((op == CTL_LOG_VERBOSE || op == CTL_LOG_BRIEF) && n == 0) {
-		relayd_verbose(op == CTL_LOG_VERBOSE);
+		ctl_verbose(op == CTL_LOG_VERBOSE);
 		ctl_done(who, id, 0, op == CTL_LOG_VERBOSE ? "log is verbose" :
 		    "log is brief");
 #ifdef RELAYD_TESTING

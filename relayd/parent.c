@@ -71,7 +71,7 @@ parent_channel_closed(struct chan *chan, int offence, const char *reason)
 	struct child	*c = chan_arg(chan);
 
 	if (offence) {
-		supervise_kill(c, reason);
+		child_kill(c, reason);
 		return;
 	}
 	chan_free(chan);
@@ -150,7 +150,7 @@ give_new(struct give *g, int fd)
 	const struct class_info	*class = class_info(g->class);
 	struct child		*c;
 
-	if (env()->stopping || supervise_authd() == NULL) {
+	if (env()->stopping || child_authd() == NULL) {
 		give_refuse(fd, "stopping or starting");
 		return;
 	}
@@ -261,6 +261,6 @@ on_offence(struct chan *chan, struct imsg *m)
 		return (-1);
 	log_escape(printable, sizeof(printable), in.reason, strlen(in.reason));
 	snprintf(text, sizeof(text), "authd: %s", printable);
-	supervise_kill(c, text);
+	child_kill(c, text);
 	return (0);
 }

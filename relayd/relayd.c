@@ -28,10 +28,10 @@
 
 #define NSIGNALS	4
 
-static struct env	 relayd;
 static struct event	*signals[NSIGNALS];
 
 static void	usage(void) __attribute__((noreturn));
+static void	relayd_exit(void) __attribute__((noreturn));
 static void	options(int, char **, int *, int *);
 static int	check_only(int);
 static const char *absolute(const char *);
@@ -40,12 +40,6 @@ static void	background(void);
 static void	signals_init(void);
 static void	on_signal(evutil_socket_t, short, void *);
 static void	parse_error(void *, const char *);
-
-struct env *
-env(void)
-{
-	return (&relayd);
-}
 
 static void
 usage(void)
@@ -65,39 +59,42 @@ main(int argc, char **argv)
 		return (check_only(verbose));
 	reserve_fds();
 	log_init("relayd", -1, verbose);
-	if (!relayd.foreground) {
-		relayd.conf_path = absolute(relayd.conf_path);
-		relayd.libexec = absolute(relayd.libexec);
+	if (!env()->foreground) {
+		env()->conf_path = absolute(env()->conf_path);
+		env()->libexec = absolute(env()->libexec);
 	}
 	if (sodium_init() == -1)
 		fatalx("libsodium does not start");
-	relayd.verbose = verbose;
-	relayd.root = geteuid() == 0;
-	if (cfg_parse_file(&relayd.conf, relayd.conf_path, parse_error, NULL) >
+	env()->verbose = verbose;
+	env()->root = geteuid() == 0;
+	if (cfg_parse_file(&env()->conf, env()->conf_path, parse_error, NULL) >
 	    0)
 		exit(1);
-	if (limits_check(&relayd.conf, err, sizeof(err)) == -1)
+	if (limits_check(&env()->conf, err, sizeof(err)) == -1)
 		fatalx("%s", err);
-	if (relayd.conf.jwt_secret_file[0] == '\0')
+	if (env()->conf.jwt_secret_file[0] == '\0')
 		log_warnx("no jwt secret file: no operator can sign in");
-	else if ((fd = files_secret(relayd.conf.jwt_secret_file, err,
+	else if ((fd = files_secret(env()->conf.jwt_secret_file, err,
 	    sizeof(err))) == -1)
 		fatalx("%s", err);
 	else
 		close(fd);
-	users_init(relayd.foreground);
+	users_init(env()->foreground);
 	files_init();
-	if ((relayd.base = event_base_new()) == NULL)
+	if ((env()->base = event_base_new()) == NULL)
 		fatalx("event loop: out of memory");
-	clock_init(relayd.base);
-	relayd.started_ms = clock_ms();
+	clock_init(env()->base);
+	env()->started_ms = clock_ms();
 	listen_init();
-	if (!relayd.foreground)
+	if (!env()->foreground)
 		background();
 	signals_init();
+	spawn_init(parent_table, parent_rows, parent_channel_closed);
 	supervise_start();
-	event_base_dispatch(relayd.base);
-	fatalx("the event loop ended");
+	event_base_dispatch(env()->base);
+	if (!env()->stopping)
+		fatalx("the event loop ended");
+	relayd_exit();
 }
 
 static void
@@ -105,18 +102,18 @@ options(int argc, char **argv, int *check, int *verbose)
 {
 	int	ch;
 
-	relayd.conf_path = RELAYD_CONF;
-	relayd.libexec = RELAYD_LIBEXECDIR;
+	env()->conf_path = RELAYD_CONF;
+	env()->libexec = RELAYD_LIBEXECDIR;
 	while ((ch = getopt(argc, argv, "df:L:nv")) != -1) {
 		switch (ch) {
 		case 'd':
-			relayd.foreground = 1;
+			env()->foreground = 1;
 			break;
 		case 'f':
-			relayd.conf_path = optarg;
+			env()->conf_path = optarg;
 			break;
 		case 'L':
-			relayd.libexec = optarg;
+			env()->libexec = optarg;
 			break;
 		case 'n':
 			*check = 1;
@@ -146,11 +143,11 @@ parse_error(void *arg, const char *text)
 static int
 check_only(int verbose)
 {
-	if (cfg_parse_file(&relayd.conf, relayd.conf_path, parse_error, NULL) >
+	if (cfg_parse_file(&env()->conf, env()->conf_path, parse_error, NULL) >
 	    0)
 		return (1);
 	if (verbose)
-		cfg_print(&relayd.conf, stdout);
+		cfg_print(&env()->conf, stdout);
 	else
 		fprintf(stderr, "configuration OK\n");
 	return (0);
@@ -205,7 +202,7 @@ background(void)
 	openlog("relayd", LOG_NDELAY, LOG_DAEMON);
 	if (daemon(0, 0) == -1)
 		fatal("daemon");
-	if (event_reinit(relayd.base) == -1)
+	if (event_reinit(env()->base) == -1)
 		fatalx("event loop after fork");
 	log_printer(to_syslog);
 }
@@ -221,7 +218,7 @@ signals_init(void)
 	signal(SIGUSR1, SIG_IGN);
 	signal(SIGUSR2, SIG_IGN);
 	for (i = 0; i < NSIGNALS; i++) {
-		signals[i] = evsignal_new(relayd.base, wanted[i], on_signal,
+		signals[i] = evsignal_new(env()->base, wanted[i], on_signal,
 		    NULL);
 		if (signals[i] == NULL || event_add(signals[i], NULL) == -1)
 			fatalx("signals: out of memory");
@@ -259,22 +256,8 @@ on_signal(evutil_socket_t sig, short what, void *arg)
 	}
 }
 
-void
-relayd_verbose(int verbose)
-{
-	struct child	*c;
-
-	relayd.verbose = verbose;
-	log_verbose(verbose);
-	for (c = child_after(0); c != NULL; c = child_after(c->instance)) {
-		if (c->chan == NULL)
-			continue;
-		(void)say_loglevel(c->chan, 0, -1, &(struct msg_loglevel){
-		    .verbose = (uint8_t)verbose });
-	}
-}
-
-void
+/* The loop has ended: nobody lives any more. */
+static void
 relayd_exit(void)
 {
 	size_t	i;
@@ -285,6 +268,6 @@ relayd_exit(void)
 		if (signals[i] != NULL)
 			event_free(signals[i]);
 	clock_clear();
-	event_base_free(relayd.base);
-	exit(relayd.status);
+	event_base_free(env()->base);
+	exit(env()->status);
 }

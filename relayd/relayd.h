@@ -22,7 +22,7 @@ struct event_base;
 struct child;
 struct childlog;
 
-/* The one static struct of the process, in relayd.c. */
+/* The one static struct of the process, in env.c. */
 struct env {
 	/* set once */
 	struct event_base	*base;
@@ -87,8 +87,12 @@ struct child {
 /* NULL when out of memory. Numbers the instance; the pid is set later. */
 struct child	*child_new(int role, struct slot *, uint64_t nonce);
 void		 child_set_pid(struct child *, pid_t);
-/* Close what it holds and forget it. */
+/* Close its channel and forget it; its log has been closed before. */
 void		 child_free(struct child *);
+/* The authd of now; NULL between two. */
+struct child	*child_authd(void);
+/* kill.c: end it by force, saying why. It stays known until SIGCHLD. */
+void		 child_kill(struct child *, const char *reason);
 struct child	*child_find(uint64_t instance);
 struct child	*child_find_pid(pid_t);
 /* The first with a number above `instance`, NULL at the end. */
@@ -158,6 +162,8 @@ void	listen_close(void);
 
 /* ---- spawn.c ---- */
 
+/* Once: what children may say (parent_table), and what hears their ends. */
+void	spawn_init(const struct dispatch *, size_t rows, chan_closed_fn);
 /* Start a program and send it all it needs. NULL after a log line. */
 struct child	*spawn_child(int role, struct slot *, uint64_t nonce);
 
@@ -166,11 +172,7 @@ struct child	*spawn_child(int role, struct slot *, uint64_t nonce);
 void	supervise_start(void);		/* authd, control, proxyds */
 void	supervise_reap(void);		/* SIGCHLD */
 void	supervise_stop(void);		/* the end: children first, then us */
-/* A child became ready, or has to go: log why, kill by pid. */
 void	supervise_ready(struct child *);
-void	supervise_kill(struct child *, const char *reason);
-/* NULL between two lives. */
-struct child	*supervise_authd(void);
 unsigned	 supervise_restarts(const struct child *);
 
 /* ---- authlink.c: the channels between authd and the others ---- */
@@ -202,11 +204,5 @@ void	reload_start(reload_done_fn, uint64_t who, uint32_t id);
 /* ---- ctl_parent.c: what relayctl asks of the parent ---- */
 
 int	ctl_request(struct chan *, struct imsg *);
-
-/* ---- relayd.c ---- */
-
-void	relayd_exit(void) __attribute__((noreturn));
-/* Log level of all processes. */
-void	relayd_verbose(int);
 
 #endif

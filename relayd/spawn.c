@@ -27,6 +27,21 @@ static void	spawn_configure(struct child *);
 static void	spawn_late(void *);
 static int	log_pair(int [2]);
 
+/* What children may say, by who listens to it. */
+static struct {
+	const struct dispatch	*table;
+	size_t			 rows;
+	chan_closed_fn		 closed;
+} says;
+
+void
+spawn_init(const struct dispatch *table, size_t rows, chan_closed_fn closed)
+{
+	says.table = table;
+	says.rows = rows;
+	says.closed = closed;
+}
+
 struct child *
 spawn_child(int role, struct slot *slot, uint64_t nonce)
 {
@@ -45,13 +60,13 @@ spawn_child(int role, struct slot *slot, uint64_t nonce)
 	close(lines[1]);
 	child_set_pid(c, pid);
 	c->log = childlog_new(c, lines[0]);
-	c->chan = chan_new(env()->base, chan[0], role, parent_table,
-	    parent_rows, parent_channel_closed, c);
+	c->chan = chan_new(env()->base, chan[0], role, says.table, says.rows,
+	    says.closed, c);
 	timer_init(&c->deadline, spawn_late, c);
 	if (c->log == NULL || c->chan == NULL) {
 		/* SIGCHLD comes as ever; the place is filled by our caller. */
 		c->slot = NULL;
-		supervise_kill(c, "out of memory");
+		child_kill(c, "out of memory");
 		return (NULL);
 	}
 	chan_set_instance(c->chan, c->instance);
@@ -70,6 +85,8 @@ fail:
 		close(lines[0]);
 		close(lines[1]);
 	}
+	childlog_free(c->log);
+	c->log = NULL;
 	child_free(c);
 	return (NULL);
 }
@@ -173,6 +190,6 @@ spawn_late(void *arg)
 {
 	struct child	*c = arg;
 
-	supervise_kill(c, c->state == CHILD_STOPPING || c->chan == NULL ?
+	child_kill(c, c->state == CHILD_STOPPING || c->chan == NULL ?
 	    "does not stop" : "did not become ready");
 }

@@ -29,7 +29,6 @@
 static struct {
 	struct slot	slots[SLOTS_MAX];
 	unsigned	nslots;
-	struct slot	*authd;		/* one of them */
 	int		all_ready;
 	struct timer	head_start;
 	int		authd_told_to_stop;
@@ -44,12 +43,6 @@ static void	child_ended(struct child *, int);
 static void	stop_child(struct child *);
 static void	stop_rest(void *);
 static void	stop_next(void);
-
-struct child *
-supervise_authd(void)
-{
-	return (supervised.authd == NULL ? NULL : supervised.authd->child);
-}
 
 unsigned
 supervise_restarts(const struct child *c)
@@ -68,8 +61,6 @@ slot_add(int role, unsigned index)
 	s->role = role;
 	s->index = index;
 	timer_init(&s->again, slot_start, s);
-	if (role == ROLE_AUTHD)
-		supervised.authd = s;
 }
 
 static void
@@ -188,20 +179,6 @@ supervise_ready(struct child *c)
 		    role_count(ROLE_PROXYD));
 }
 
-/* The one way a child is ended by force. It stays known until SIGCHLD. */
-void
-supervise_kill(struct child *c, const char *reason)
-{
-	if (!c->killed)
-		log_warnx("%s: killed: %s", child_name(c), reason);
-	c->killed = 1;
-	timer_del(&c->deadline);
-	chan_free(c->chan);
-	c->chan = NULL;
-	if (c->pid > 0)
-		kill(c->pid, SIGKILL);
-}
-
 void
 supervise_reap(void)
 {
@@ -281,7 +258,7 @@ supervise_stop(void)
 	if (env()->stopping) {
 		for (c = child_after(0); c != NULL;
 		    c = child_after(c->instance))
-			supervise_kill(c, "asked to stop twice");
+			child_kill(c, "asked to stop twice");
 		return;
 	}
 	env()->stopping = 1;
@@ -314,13 +291,15 @@ stop_rest(void *arg)
 static void
 stop_next(void)
 {
-	struct child	*c, *authd = supervise_authd();
+	struct child	*c, *authd = child_authd();
 
 	for (c = child_after(0); c != NULL; c = child_after(c->instance))
 		if (c != authd)
 			return;
-	if (authd == NULL)
-		relayd_exit();
+	if (authd == NULL) {
+		event_base_loopbreak(env()->base);
+		return;
+	}
 	if (!supervised.authd_told_to_stop)
 		stop_child(authd);
 	supervised.authd_told_to_stop = 1;

@@ -29,6 +29,11 @@
 #define FILES_MAX	16
 
 enum state { ST_EMPTY, ST_WAIT, ST_OPEN };
+/* What authd may say: its word on the connection, then only how it ends. */
+enum { LK_WORD, LK_OPEN };
+
+static void	termd_ended(unsigned, const char *);
+static void	termd_exit(void) __attribute__((noreturn));
 
 static int	give(struct chan *, struct imsg *);
 static int	term_stream(struct chan *, struct imsg *);
@@ -47,9 +52,9 @@ static const struct dispatch	parent_table[] = {
 };
 
 static const struct dispatch	authd_table[] = {
-	{ IMSG_TERM_STREAM, R_AUTHD, S_ANY, MF_ONCE, term_stream },
-	{ IMSG_TERM_REFUSE, R_AUTHD, S_ANY, MF_ONCE, term_refuse },
-	{ IMSG_CLOSE, R_AUTHD, S_ANY, 0, term_close },
+	{ IMSG_TERM_STREAM, R_AUTHD, S(LK_WORD), MF_ONCE, term_stream },
+	{ IMSG_TERM_REFUSE, R_AUTHD, S(LK_WORD), MF_ONCE, term_refuse },
+	{ IMSG_CLOSE, R_AUTHD, S(LK_WORD) | S(LK_OPEN), 0, term_close },
 };
 
 static const struct link_ops	authd = {
@@ -68,26 +73,39 @@ static const struct proc_ops	ops = {
 	.stop = term_stop,
 };
 
+/*
+ * authd's word on the connection, yes or no. It may be quicker than the parent
+ * with the connection itself.
+ */
+struct word {
+	int		 fd;		/* the stream's end; -1: not said */
+	uint32_t	 idle_s;
+	int		 status;	/* refused; 0: not said */
+	char		 message[MESSAGE_SIZE];
+};
+
 static struct {
 	enum state	 state;
 	struct timer	 late;
 	char		 session[UUID_SIZE];
 	uint64_t	 stream;
-	/* authd may be quicker than the parent */
-	int		 early_fd;
-	uint32_t	 early_idle_s;
-	int		 early_status;
-	char		 early_message[MESSAGE_SIZE];
+	struct word	 word;
 	/* what a new authd has not heard */
 	int		 ended;
 	unsigned	 end_reason;
 	char		 end_text[MESSAGE_SIZE];
-} termd = { .early_fd = -1 };
+} termd = { .word = { .fd = -1 } };
+
+static const struct terminal_ops	to_termd = {
+	.ended = termd_ended,
+	.exit = termd_exit,
+};
 
 int
 main(int argc, char **argv)
 {
 	link_init(&authd);
+	terminal_init(&to_termd);
 	proc_main(&ops, argc, argv);
 }
 
@@ -108,27 +126,31 @@ set_state(enum state state)
 static void
 say_no(int status, const char *message)
 {
-	if (termd.early_status == 0) {
-		termd.early_status = status;
-		strlcpy(
-		    termd.early_message, message, sizeof(termd.early_message));
+	struct word	*w = &termd.word;
+
+	if (w->status == 0) {
+		w->status = status;
+		strlcpy(w->message, message, sizeof(w->message));
 	}
 	if (termd.state == ST_WAIT)
-		terminal_refuse(termd.early_status, termd.early_message);
+		terminal_refuse(w->status, w->message);
 }
 
 /* authd's word and the connection are both here: begin. */
 static void
 term_begin(void)
 {
+	struct word	*w = &termd.word;
+
 	timer_del(&termd.late);
-	if (termd.early_status != 0) {
-		terminal_refuse(termd.early_status, termd.early_message);
+	if (w->status != 0) {
+		terminal_refuse(w->status, w->message);
 		return;
 	}
 	set_state(ST_OPEN);
-	terminal_stream(termd.early_fd, termd.early_idle_s);
-	termd.early_fd = -1;
+	link_set_state(LK_OPEN);
+	terminal_stream(w->fd, w->idle_s);
+	w->fd = -1;
 }
 
 static int
@@ -140,12 +162,12 @@ give(struct chan *c, struct imsg *m)
 	if (get_give(m, &in) == -1 || in.class != CLASS_TERMINAL)
 		return (-1);
 	set_state(ST_WAIT);
-	if (terminal_browser(
-		m_take_fd(m), in.accept, in.bytes.p, in.bytes.len) == -1)
+	if (terminal_browser(m_take_fd(m), in.accept, in.bytes.p,
+	    in.bytes.len) == -1)
 		return (0);
 	timer_init(&termd.late, stream_late, NULL);
 	timer_set(&termd.late, STREAM_WAIT_MS);
-	if (termd.early_fd != -1 || termd.early_status != 0)
+	if (termd.word.fd != -1 || termd.word.status != 0)
 		term_begin();
 	return (0);
 }
@@ -154,14 +176,14 @@ static int
 term_stream(struct chan *c, struct imsg *m)
 {
 	struct msg_term_stream	 in;
+
 	(void)c;
-	if (get_term_stream(m, &in) == -1 ||
-	    termd.state == ST_OPEN || termd.early_fd != -1)
+	if (get_term_stream(m, &in) == -1)
 		return (-1);
 	termd.stream = in.stream;
 	strlcpy(termd.session, in.session, sizeof(termd.session));
-	termd.early_idle_s = in.idle_s;
-	termd.early_fd = m_take_fd(m);
+	termd.word.idle_s = in.idle_s;
+	termd.word.fd = m_take_fd(m);
 	if (termd.state == ST_WAIT)
 		term_begin();
 	return (0);
@@ -173,8 +195,8 @@ term_refuse(struct chan *c, struct imsg *m)
 	struct msg_term_refuse	 in;
 
 	(void)c;
-	if (get_term_refuse(m, &in) == -1 ||
-	    in.status < 400 || in.status > 599 || termd.state == ST_OPEN)
+	if (get_term_refuse(m, &in) == -1 || in.status < 400 ||
+	    in.status > 599)
 		return (-1);
 	say_no(in.status, in.message);
 	return (0);
@@ -186,8 +208,7 @@ term_close(struct chan *c, struct imsg *m)
 	struct msg_close	 in;
 
 	(void)c;
-	if (get_close(m, &in) == -1 ||
-	    in.code < 1000 || in.code > 4999)
+	if (get_close(m, &in) == -1 || in.code < 1000 || in.code > 4999)
 		return (-1);
 	if (termd.state == ST_OPEN)
 		terminal_close(in.code, END_SESSION, in.reason);
@@ -227,7 +248,7 @@ static void
 authd_gone(enum link_end how)
 {
 	(void)how;
-	if (termd.state != ST_OPEN && termd.early_fd == -1)
+	if (termd.state != ST_OPEN && termd.word.fd == -1)
 		say_no(503, "terminal service is restarting");
 }
 
@@ -248,7 +269,7 @@ say_ended(void)
 	    .why = (uint8_t)termd.end_reason, .text = termd.end_text });
 }
 
-void
+static void
 termd_ended(unsigned reason, const char *text)
 {
 	log_info("session %s: terminal closed: %s", termd.session, text);
@@ -258,7 +279,7 @@ termd_ended(unsigned reason, const char *text)
 	say_ended();
 }
 
-void
+static void
 termd_exit(void)
 {
 	link_flush();

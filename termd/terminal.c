@@ -64,6 +64,7 @@ static int	out_add(struct outbuf *, const void *, size_t);
 static int	out_write(struct outbuf *, int);
 
 static struct {
+	const struct terminal_ops	*ops;
 	/* set once */
 	int		 browser_fd, stream_fd;
 	char		 accept[ACCEPT_SIZE];
@@ -175,9 +176,15 @@ terminal_refuse(int status, const char *message)
 	    MSG_DONTWAIT | MSG_NOSIGNAL) == -1)
 		log_debug("refusal not sent: %s", strerror(errno));
 	shutdown(terminal.browser_fd, SHUT_WR);
-	termd_ended(END_LOCAL, message);
+	terminal.ops->ended(END_LOCAL, message);
 	timer_init(&terminal.gone, terminal_gone, NULL);
 	timer_set(&terminal.gone, 0);
+}
+
+void
+terminal_init(const struct terminal_ops *ops)
+{
+	terminal.ops = ops;
 }
 
 int
@@ -554,7 +561,8 @@ terminal_close(uint16_t code, unsigned reason, const char *text)
 	close(terminal.stream_fd);
 	terminal.stream_fd = -1;
 	explicit_bzero(terminal.in, sizeof(terminal.in));
-	termd_ended(reason, text != NULL ? text : end_reason_name(reason));
+	terminal.ops->ended(reason, text != NULL ? text :
+	    end_reason_name(reason));
 	timer_set(&terminal.gone, CLOSE_MS);
 	browser_flush();
 	reading_update();
@@ -564,7 +572,7 @@ static void
 terminal_gone(void *arg)
 {
 	(void)arg;
-	termd_exit();
+	terminal.ops->exit();
 }
 
 static void

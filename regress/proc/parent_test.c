@@ -15,8 +15,7 @@
 #include "regress/lib/tap.h"
 
 static struct env	 test_env;
-static char		 killed[256];	/* why supervise_kill() was called */
-static struct child	*authd;
+static char		 killed[256];	/* why child_kill() was called */
 static int		 spawned;	/* how often */
 static int		 spawn_fails;
 static int		 far_fd = -1;	/* the spawned child's own end */
@@ -29,12 +28,6 @@ env(void)
 	return (&test_env);
 }
 
-struct child *
-supervise_authd(void)
-{
-	return (authd);
-}
-
 void
 supervise_ready(struct child *c)
 {
@@ -42,7 +35,7 @@ supervise_ready(struct child *c)
 }
 
 void
-supervise_kill(struct child *c, const char *reason)
+child_kill(struct child *c, const char *reason)
 {
 	snprintf(killed, sizeof(killed), "%s", reason);
 	chan_free(c->chan);
@@ -305,14 +298,13 @@ gives(void)
 	proxyd = child_make(ROLE_PROXYD, CHILD_READY, &far);
 	connection(con);
 	give(CLASS_TUNNEL, 0, "GET / HTTP/1.1\r\n");
-	authd = NULL;
 	say(far, con[1]);
 	close(con[1]);
 	refused(con[0], "without authd");
 	close(con[0]);
 	is_int(spawned, 0, "nobody was started");
 
-	authd = child_new(ROLE_AUTHD, NULL, 0);
+	(void)child_new(ROLE_AUTHD, NULL, 0);
 	connection(con);
 	say(far, con[1]);
 	close(con[1]);
@@ -564,6 +556,7 @@ flood(void)
 	ok(strstr(last_line, "lines dropped: too many") != NULL,
 	    "what was lost is counted: %s", last_line);
 	send(sv[1], "\1last words", 11, MSG_DONTWAIT);
+	childlog_free(c->log);
 	child_free(c);
 	ok(strstr(last_line, ": last words") != NULL,
 	    "what it said before it ended is heard");
