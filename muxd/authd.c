@@ -97,7 +97,7 @@ static struct {
 } authd = { .ended = STAILQ_HEAD_INITIALIZER(authd.ended) };
 
 void
-authd_init(void)
+muxd_link(void)
 {
 	link_init(&ops);
 }

@@ -81,7 +81,7 @@ main(int argc, char *argv[])
 	if (sodium_init() == -1)
 		_exit(1);
 	json_object_seed(randombytes_random() | 1);
-	authd_init();
+	muxd_link();
 	proc_main(&ops, argc, argv);
 }
 

@@ -108,7 +108,7 @@ void	control_users(const char *doc, size_t len);
 /* authd.c: what is told and asked on the link to authd (proc/link.h). */
 
 /* Before proc_main(). */
-void	authd_init(void);
+void	muxd_link(void);
 /* The login is through: more messages are allowed from here on. */
 void	authd_up(void);
 void	authd_stream_end(uint64_t id, const char *service, const uint8_t *tag,

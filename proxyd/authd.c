@@ -43,7 +43,7 @@ static const struct link_ops	authd = {
 };
 
 void
-authd_init(void)
+link_to_authd(void)
 {
 	link_init(&authd);
 }

@@ -11,6 +11,6 @@
 #define AUTHD_API_MS	10000
 
 /* Before proc_main(): what authd may say, and what is forgotten with it. */
-void		 authd_init(void);
+void		 link_to_authd(void);
 
 #endif

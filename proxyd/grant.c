@@ -7,10 +7,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "job/answer.h"
 #include "authd.h"
 #include "base/compat.h"
-#include "door/conn.h"
+#include "door/now.h"
 #include "grant.h"
 #include "imsg/imsg.h"
 #include "base/log.h"
@@ -24,6 +23,7 @@
 LIST_HEAD(bucket, grant);
 
 static struct {
+	const struct grant_ops	*ops;
 	struct bucket	 bucket[BUCKETS];
 	size_t		 n;
 	unsigned char	 secret[crypto_generichash_KEYBYTES];
@@ -36,8 +36,9 @@ static void	grant_sweep(void *);
 static void	grant_over(struct grant *);
 
 void
-grant_init(void)
+grants_init(const struct grant_ops *ops)
 {
+	grants.ops = ops;
 	crypto_generichash_keygen(grants.secret);
 	if ((grants.refused = rate_new(60000, 8192)) == NULL)
 		fatal("grant");
@@ -107,13 +108,13 @@ grant_over(struct grant *g)
 	LIST_REMOVE(g, entry);
 	grants.n--;
 	call_cancel(&g->call);
-	upstream_drop_idle(g);
+	grants.ops->drop_idle(g);
 	grant_drop_id(g, g->id);
 	grant_unref(g);		/* the table's */
 }
 
 static int
-grant_ask(struct grant *g, struct conn *c, const char *token, size_t len,
+grant_ask(struct grant *g, const struct addr *a, const char *token, size_t len,
     const char *slug)
 {
 	static char	 text[TOKEN_SIZE];
@@ -128,7 +129,7 @@ grant_ask(struct grant *g, struct conn *c, const char *token, size_t len,
 	g->asked_ms = clock_ms();
 	memcpy(text, token, len);
 	text[len] = '\0';
-	addr_print(&c->addr, addr);
+	addr_print(a, addr);
 	r = say_grant(ch, g->call.id, -1, &(struct msg_grant){
 	    .token = text, .slug = slug, .addr = addr });
 	sodium_memzero(text, len);
@@ -177,18 +178,18 @@ grant_sweep(void *arg)
 }
 
 int
-grant_is_good(struct grant *g, struct conn *c, const char *token, size_t len,
-    const char *slug)
+grant_is_good(struct grant *g, const struct addr *a, const char *token,
+    size_t len, const char *slug)
 {
 	uint64_t	now;
 
 	if (g->state != GRANT_GOOD)
 		return (0);
-	now = conn_now();
+	now = now_ms();
 	if (now >= g->until_ms)
 		return (0);
 	if (now - g->asked_ms >= GRANT_RENEW_MS && !call_waits(&g->call))
-		(void)grant_ask(g, c, token, len, slug);
+		(void)grant_ask(g, a, token, len, slug);
 	return (1);
 }
 
@@ -204,18 +205,7 @@ grant_find(const uint8_t key[32])
 }
 
 struct grant *
-grant_known(struct conn *c, const char *token, size_t len, const char *slug)
-{
-	uint8_t		 key[32];
-	struct grant	*g;
-
-	grant_key(key, token, len, slug);
-	g = grant_find(key);
-	return (g != NULL && grant_is_good(g, c, token, len, slug) ? g : NULL);
-}
-
-int
-grant_get(struct grant **gp, struct conn *c, const char *token, size_t len,
+grant_known(const struct addr *a, const char *token, size_t len,
     const char *slug)
 {
 	uint8_t		 key[32];
@@ -223,52 +213,54 @@ grant_get(struct grant **gp, struct conn *c, const char *token, size_t len,
 
 	grant_key(key, token, len, slug);
 	g = grant_find(key);
-	if (g != NULL && grant_is_good(g, c, token, len, slug)) {
+	return (g != NULL && grant_is_good(g, a, token, len, slug) ? g : NULL);
+}
+
+int
+grant_get(struct grant **gp, struct grant_wait *w, const char *token,
+    size_t len, const char *slug)
+{
+	uint8_t		 key[32];
+	struct grant	*g;
+
+	grant_key(key, token, len, slug);
+	g = grant_find(key);
+	if (g != NULL && grant_is_good(g, &w->addr, token, len, slug)) {
 		*gp = g;
 		return (1);
 	}
-	if (g == NULL && grant_refused_wait(c) > 0)
+	if (g == NULL && grant_refused_wait(&w->addr) > 0)
 		return (-2);
 	if (g == NULL && (g = grant_new(key)) == NULL)
 		return (-1);
-	if (!call_waits(&g->call) && grant_ask(g, c, token, len, slug) == -1) {
+	if (!call_waits(&g->call) && grant_ask(g, &w->addr, token, len,
+	    slug) == -1) {
 		grant_over(g);
 		return (-1);
 	}
-	c->waiting = g;
-	c->state = CONN_WAIT;
-	TAILQ_INSERT_TAIL(&g->waiters, c, wait_entry);
+	w->g = g;
+	TAILQ_INSERT_TAIL(&g->waiters, w, entry);
 	return (0);
 }
 
 void
-grant_wait_end(struct conn *c)
+grant_wait_end(struct grant_wait *w)
 {
-	if (c->waiting == NULL)
+	if (w->g == NULL)
 		return;
-	TAILQ_REMOVE(&c->waiting->waiters, c, wait_entry);
-	c->waiting = NULL;
+	TAILQ_REMOVE(&w->g->waiters, w, entry);
+	w->g = NULL;
 }
 
 /* Let all who wait go on; each looks at the table again. */
 static void
 grant_wake(struct grant *g, int status, const char *message)
 {
-	struct conn	*c;
+	struct grant_wait	*w;
 
-	while ((c = TAILQ_FIRST(&g->waiters)) != NULL) {
-		grant_wait_end(c);
-		if (status == 503) {
-			answer_later(c, 503, message, 1);
-			continue;
-		}
-		if (status != 0) {
-			c->tried++;
-			c->refused = status;
-			free(c->refusal);
-			c->refusal = strdup(message);
-		}
-		conn_resume(c);
+	while ((w = TAILQ_FIRST(&g->waiters)) != NULL) {
+		grant_wait_end(w);
+		w->woken(w, status, message);
 	}
 }
 
@@ -287,7 +279,7 @@ grant_good(struct grant *g, uint64_t id, uint64_t expires, uint32_t idle_max,
 	else if (expires - (uint64_t)wall < GRANT_MS / 1000)
 		life = (expires - (uint64_t)wall) * 1000;
 	if (before != NULL && before != se)
-		upstream_drop_idle(g);
+		grants.ops->drop_idle(g);
 	g->state = GRANT_GOOD;
 	g->id = id;
 	g->expires = expires;
@@ -304,7 +296,7 @@ grant_answered(struct chan *ch, struct imsg *m, void *arg)
 {
 	struct grant	*g = arg;
 	struct session	*se;
-	struct conn	*first;
+	struct grant_wait	*first;
 	struct msg_granted	 in;
 
 	(void)ch;
@@ -329,7 +321,7 @@ grant_answered(struct chan *ch, struct imsg *m, void *arg)
 	} else {
 		first = TAILQ_FIRST(&g->waiters);
 		if (first != NULL && (in.status == 401 || in.status == 403))
-			grant_refused(first);
+			grant_refused(&first->addr);
 		grant_over(g);
 		grant_wake(g, in.status, in.message);
 	}
@@ -389,7 +381,7 @@ grant_on_end(struct chan *ch, struct imsg *m)
 			}
 	if (found != NULL)
 		grant_over(found);
-	upstream_cut(in.grant, end_reason_name(in.why));
+	grants.ops->cut(in.grant, end_reason_name(in.why));
 	if (found != NULL) {
 		/* Who waited for its renewal asks anew. */
 		grant_wake(found, 0, NULL);
@@ -399,20 +391,20 @@ grant_on_end(struct chan *ch, struct imsg *m)
 }
 
 void
-grant_refused(struct conn *c)
+grant_refused(const struct addr *a)
 {
 	uint8_t	key[16];
 
-	conn_addr_key(c, key);
+	addr_key(a, key);
 	(void)rate_add(grants.refused, key);
 }
 
 uint32_t
-grant_refused_wait(struct conn *c)
+grant_refused_wait(const struct addr *a)
 {
 	uint8_t	key[16];
 
-	conn_addr_key(c, key);
+	addr_key(a, key);
 	return (rate_count(grants.refused, key) < REFUSED_MAX ? 0 :
 	    rate_wait_s(grants.refused, key));
 }

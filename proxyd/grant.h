@@ -7,13 +7,13 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "imsg/call.h"
 #include "base/clock.h"
+#include "door/addr.h"
+#include "imsg/call.h"
 #include "imsg/msg.h"
 #include "session.h"
 
 struct chan;
-struct conn;
 struct imsg;
 struct upstream;
 
@@ -44,33 +44,52 @@ struct grant {
 	uint32_t		 idle_max;
 	struct call		 call;		/* renewal or first question */
 	struct session		*se;		/* NULL until GRANT_GOOD */
-	TAILQ_HEAD(, conn)	 waiters;
+	TAILQ_HEAD(, grant_wait) waiters;
 	TAILQ_HEAD(, upstream)	 streams;	/* busy and idle */
 	TAILQ_HEAD(, upstream)	 idle;		/* the last used first */
 };
 
-void	grant_init(void);
+/*
+ * Who waits for a grant's answer, in the waiter's own struct. `woken` is called
+ * once, with 0 when it is to look again, or with a status and its message.
+ */
+struct grant_wait {
+	TAILQ_ENTRY(grant_wait)	 entry;
+	struct grant		*g;		/* NULL: does not wait */
+	struct addr		 addr;		/* of the client */
+	void			(*woken)(struct grant_wait *, int status,
+				    const char *message);
+};
+
+/* What ends with a grant, see upstream.h. */
+struct grant_ops {
+	void	(*drop_idle)(struct grant *);
+	void	(*cut)(uint64_t gid, const char *why);
+};
+
+/* Once, before the loop. `ops` lives on. */
+void	grants_init(const struct grant_ops *ops);
 
 /*
  * The grant of this token for this session, asking authd if need be. Returns
  *	1	*g is good
- *	0	asked: the connection waits in it, conn_resume() follows
+ *	0	asked: `w` waits in it, woken() follows
  *	-1	authd cannot be asked: 503
  *	-2	the address has had too many refused: 429
  */
-int	grant_get(struct grant **g, struct conn *, const char *token,
+int	grant_get(struct grant **g, struct grant_wait *w, const char *token,
 	    size_t token_len, const char *slug);
 /* The grant of this token if it is known and good; authd is not asked. */
-struct grant *grant_known(struct conn *, const char *token, size_t token_len,
-	    const char *slug);
+struct grant *grant_known(const struct addr *, const char *token,
+	    size_t token_len, const char *slug);
 /* Is it still good? Asks authd again in time, with the token given. */
-int	grant_is_good(struct grant *, struct conn *, const char *token,
+int	grant_is_good(struct grant *, const struct addr *, const char *token,
 	    size_t token_len, const char *slug);
 
 struct grant	*grant_ref(struct grant *);
 void		 grant_unref(struct grant *);
-/* The connection waits no more. */
-void		 grant_wait_end(struct conn *);
+/* It waits no more. */
+void		 grant_wait_end(struct grant_wait *);
 
 /* A stream of it was opened or is gone. */
 void	grant_stream_add(struct grant *, struct upstream *);
@@ -82,8 +101,8 @@ void	grant_forget_all(void);
 int	grant_on_end(struct chan *, struct imsg *);
 
 /* Refused tokens: 20 a minute and address (messages.md, section 5). */
-void	grant_refused(struct conn *);
+void	grant_refused(const struct addr *);
 /* Seconds to wait when the address has had too many, else 0. */
-uint32_t grant_refused_wait(struct conn *);
+uint32_t grant_refused_wait(const struct addr *);
 
 #endif

@@ -5,13 +5,13 @@
  * store or a logged-in tunnel.
  *
  * Messages: the parent's (below) and authd's (authd.c), both in one state: a
- * proxyd has no stages. It starts in main(), the connections' story begins in
- * listen.c: listen_event() accepts, conn_parse() reads a head, request_begin()
- * says whose it is, then
+ * proxyd has no stages. It starts in main(). The door (door/): listen.c
+ * accepts, conn.c reads a head, begin.c says whose it is. From then on the
+ * connection has a job (job/):
  *
  *	give.c		tunnels and terminals: authd, then the parent takes it
  *	api.c		operator API: one message to authd, one answer
- *	request.c	subdomain proxy: token, grant, stream; then forward.c
+ *	proxy.c		subdomain proxy: token, grant, stream; then up.c, down.c
  *
  * conn_close() is the one way out. Several proxyds share the listening
  * sockets; none knows of the others.
@@ -24,8 +24,14 @@
 #include "authd.h"
 #include "proc/conf.h"
 #include "door/conn.h"
+#include "door/listen.h"
+#include "door/now.h"
+#include "door/trust.h"
 #include "grant.h"
 #include "imsg/imsg.h"
+#include "job/answer.h"
+#include "job/begin.h"
+#include "job/proxy.h"
 #include "base/log.h"
 #include "imsg/msg.h"
 #include "proc/link.h"
@@ -39,11 +45,22 @@ static int	judge(const struct conf *, const char **);
 static void	swapped(void);
 static int	on_listener(int, uint32_t, const char *);
 static void	run(void);
+static void	stop(void);
 static void	after_turn(void);
 
 static const struct dispatch	table[] = {
 	PROC_ROWS
 	PROC_RELOAD_ROWS
+};
+
+static const struct door_ops	to_jobs = {
+	.begin = request_begin,
+	.refuse = answer_error,
+};
+
+static const struct grant_ops	ends = {
+	.drop_idle = upstream_drop_idle,
+	.cut = upstream_cut,
 };
 
 int
@@ -62,16 +79,17 @@ main(int argc, char **argv)
 	ops.judge = judge;
 	ops.swapped = swapped;
 	ops.run = run;
-	ops.stop = conn_stop;
+	ops.stop = stop;
 	if (getrlimit(RLIMIT_NOFILE, &rl) == 0)
 		ops.files = rl.rlim_max < FILES_MAX ? rl.rlim_max : FILES_MAX;
 	if (sodium_init() == -1)
 		return (1);
 	/* libcrypto looks for its files at first use: now, not shut in. */
 	(void)ws_accept_key("AAAAAAAAAAAAAAAAAAAAAA==", accept);
-	grant_init();
+	conn_init(&to_jobs);
+	grants_init(&ends);
 	upstream_init();
-	authd_init();
+	link_to_authd();
 	proc_main(&ops, argc, argv);
 }
 
@@ -79,7 +97,7 @@ static int
 on_listener(int fd, uint32_t flags, const char *addr)
 {
 	(void)addr;
-	return (conn_listen(fd, flags));
+	return (listen_add(fd, flags));
 }
 
 static void
@@ -87,10 +105,18 @@ run(void)
 {
 	const char	*why;
 
-	if (conn_configure(proc_conf(), &why) == -1)
+	if (trust_configure(proc_conf(), &why) == -1)
 		fatalx("%s", why);
-	conn_run();
+	listen_run();
 	proc_after_turn(after_turn);
+}
+
+/* No more come in; what runs may end. */
+static void
+stop(void)
+{
+	listen_stop();
+	conn_stop();
 }
 
 static void
@@ -98,6 +124,7 @@ after_turn(void)
 {
 	upstream_reap();
 	conn_reap();
+	now_over();
 }
 
 /* Is this a configuration we could run with? Nothing changes yet. */
@@ -105,9 +132,9 @@ static int
 judge(const struct conf *next, const char **why)
 {
 	const char	*ignored;
-	int		 r = conn_configure(next, why);
+	int		 r = trust_configure(next, why);
 
-	(void)conn_configure(proc_conf(), &ignored);
+	(void)trust_configure(proc_conf(), &ignored);
 	return (r);
 }
 
@@ -116,6 +143,7 @@ swapped(void)
 {
 	const char	*why;
 
-	if (conn_configure(proc_conf(), &why) == -1)
+	if (trust_configure(proc_conf(), &why) == -1)
 		fatalx("%s", why);	/* it has been judged */
+	proxy_reloaded();
 }

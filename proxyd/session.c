@@ -36,7 +36,7 @@ bucket_of(const char *id)
 }
 
 struct session *
-session_find(const char *id)
+session_known(const char *id)
 {
 	struct session	*s;
 
@@ -78,7 +78,7 @@ session_get(const char *id)
 	static uint64_t	 swept_ms;
 	struct session	*s;
 
-	if ((s = session_find(id)) != NULL)
+	if ((s = session_known(id)) != NULL)
 		return (s);
 	if (clock_ms() - swept_ms > UNUSED_MS) {
 		swept_ms = clock_ms();

@@ -40,7 +40,7 @@ struct session {
 
 /* Known, or made; NULL when out of memory or too many. */
 struct session	*session_get(const char *id);
-struct session	*session_find(const char *id);
+struct session	*session_known(const char *id);
 struct session	*session_ref(struct session *);
 void		 session_unref(struct session *);
 const struct service *session_service(const struct session *,

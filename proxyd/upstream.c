@@ -6,12 +6,11 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "job/answer.h"
 #include "authd.h"
 #include "base/clock.h"
 #include "base/compat.h"
-#include "door/conn.h"
-#include "job/forward.h"
+#include "door/limits.h"
+#include "door/now.h"
 #include "grant.h"
 #include "imsg/imsg.h"
 #include "base/log.h"
@@ -42,64 +41,58 @@ upstream_init(void)
 }
 
 int
-upstream_open(struct conn *c, struct grant *g, const char *service)
+upstream_open(struct upstream_ask *a, struct grant *g, const char *service)
 {
 	struct chan	*ch = link_chan();
 
-	if (call_start(&c->call, ch, AUTHD_CALL_MS, upstream_opened, c) == 0)
+	if (call_start(&a->call, ch, AUTHD_CALL_MS, upstream_opened, a) == 0)
 		return (-1);
-	/* conn_resume() finds the grant again by the token; hold this one. */
-	c->state = CONN_WAIT;
-	c->opening = grant_ref(g);
-	strlcpy(c->service, service, sizeof(c->service));
-	if (say_stream_open(ch, c->call.id, -1, &(struct msg_stream_open){
+	a->g = grant_ref(g);
+	strlcpy(a->service, service, sizeof(a->service));
+	if (say_stream_open(ch, a->call.id, -1, &(struct msg_stream_open){
 	    .grant = g->id, .service = service }) == -1) {
-		call_cancel(&c->call);
-		grant_unref(c->opening);
-		c->opening = NULL;
+		upstream_ask_end(a);
 		return (-1);
 	}
 	return (0);
 }
 
+void
+upstream_ask_end(struct upstream_ask *a)
+{
+	call_cancel(&a->call);
+	grant_unref(a->g);
+	a->g = NULL;
+}
+
 static int
 upstream_opened(struct chan *ch, struct imsg *m, void *arg)
 {
-	struct conn	*c = arg;
-	struct grant	*g = c->opening;
-	struct upstream	*st;
-	int		 fd;
+	struct upstream_ask		*a = arg;
+	struct grant			*g = a->g;
 	struct msg_stream_opened	 yes;
 	struct msg_stream_refused	 no;
+	int				 r = 0;
 
 	(void)ch;
-	c->opening = NULL;
-	if (m == NULL) {
+	a->g = NULL;
+	if (m != NULL && get_stream_refused(m, &no) == 0 && no.status != 0) {
 		grant_unref(g);
-		answer_later(c, 503, "service temporarily unavailable", 1);
-		return (0);
-	}
-	if (get_stream_refused(m, &no) == 0 && no.status != 0) {
-		grant_unref(g);
-		answer_later(c, no.status, no.message, no.status == 429 ||
+		a->answered(a, no.status, no.message, no.status == 429 ||
 		    no.status == 503 ? 1 : 0);
 		return (0);
 	}
-	if (get_stream_opened(m, &yes) == -1) {
-		grant_unref(g);
-		answer_later(c, 503, "service temporarily unavailable", 1);
-		return (-1);
-	}
-	fd = m_take_fd(m);
-	st = upstream_new(g, c->service, fd);
+	if (m != NULL && get_stream_opened(m, &yes) == -1)
+		r = -1;
+	if (m != NULL && r == 0)
+		a->user->st = upstream_new(g, a->service, m_take_fd(m));
 	grant_unref(g);
-	if (st == NULL) {
-		answer_later(c, 503, "service temporarily unavailable", 1);
-		return (0);
+	if (a->user->st == NULL) {
+		a->answered(a, 503, "service temporarily unavailable", 1);
+		return (r);
 	}
-	st->c = c;
-	c->x.st = st;
-	conn_resume(c);
+	a->user->st->user = a->user;
+	a->answered(a, 0, "", 0);
 	return (0);
 }
 
@@ -120,7 +113,7 @@ upstream_new(struct grant *g, const char *service, int fd)
 	    &st->ev_write, proc_base(), fd, EV_WRITE, upstream_writable, st);
 	TAILQ_INSERT_TAIL(&upstreams.all, st, all_entry);
 	grant_stream_add(g, st);
-	conn_fds(1);
+	limits_fds(1);
 	upstream_reading(st, 1);
 	return (st);
 }
@@ -155,8 +148,8 @@ upstream_readable(evutil_socket_t fd, short what, void *arg)
 	(void)what;
 	if (st->dead)
 		return;
-	if (st->c != NULL)
-		forward_stream_readable(st->c);
+	if (st->user != NULL)
+		st->user->readable(st->user);
 	else
 		upstream_close(st);	/* nobody asked for anything */
 }
@@ -169,12 +162,12 @@ upstream_writable(evutil_socket_t fd, short what, void *arg)
 	(void)fd;
 	(void)what;
 	st->writing = 0;
-	if (!st->dead && st->c != NULL)
-		forward_stream_writable(st->c);
+	if (!st->dead && st->user != NULL)
+		st->user->writable(st->user);
 }
 
-struct upstream *
-upstream_take(struct conn *c, struct grant *g, const char *service)
+int
+upstream_take(struct upstream_user *user, struct grant *g, const char *service)
 {
 	struct upstream	*st;
 
@@ -182,10 +175,11 @@ upstream_take(struct conn *c, struct grant *g, const char *service)
 		if (strcmp(st->service, service) == 0)
 			break;
 	if (st == NULL)
-		return (NULL);
+		return (-1);
 	upstream_unidle(st);
-	st->c = c;
-	return (st);
+	st->user = user;
+	user->st = st;
+	return (0);
 }
 
 static void
@@ -197,18 +191,27 @@ upstream_unidle(struct upstream *st)
 	st->idle_ms = 0;
 }
 
+/* Nobody is busy with it any more. */
+static void
+upstream_leave(struct upstream *st)
+{
+	if (st->user != NULL)
+		st->user->st = NULL;
+	st->user = NULL;
+}
+
 void
 upstream_keep(struct upstream *st)
 {
 	struct session	*se = st->g->se;
 
-	st->c = NULL;
+	upstream_leave(st);
 	st->used = 1;
 	if (st->g->state != GRANT_GOOD) {
 		upstream_close(st);
 		return;
 	}
-	st->idle_ms = conn_now();
+	st->idle_ms = now_ms();
 	TAILQ_INSERT_HEAD(&st->g->idle, st, idle_entry);
 	TAILQ_INSERT_TAIL(&upstreams.old, st, old_entry);
 	upstream_reading(st, 1);
@@ -225,16 +228,14 @@ upstream_close(struct upstream *st)
 {
 	if (st->dead)
 		return;
-	if (st->c == NULL && st->idle_ms != 0)
+	if (st->user == NULL && st->idle_ms != 0)
 		upstream_unidle(st);
-	else if (st->c != NULL && st->c->x.st == st)
-		st->c->x.st = NULL;
+	upstream_leave(st);
 	st->dead = 1;
-	st->c = NULL;
 	event_del(&st->ev_read);
 	event_del(&st->ev_write);
 	close(st->fd);
-	conn_fds(-1);
+	limits_fds(-1);
 	buf_put(&st->in);
 	TAILQ_REMOVE(&upstreams.all, st, all_entry);
 	TAILQ_INSERT_TAIL(&upstreams.dead, st, all_entry);
@@ -303,8 +304,8 @@ again:
 	TAILQ_FOREACH(st, &upstreams.all, all_entry) {
 		if (st->gid != gid)
 			continue;
-		if (st->c != NULL)
-			forward_abort(st->c, why);
+		if (st->user != NULL)
+			st->user->cut(st->user, why);
 		upstream_close(st);
 		goto again;
 	}

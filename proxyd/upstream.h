@@ -10,12 +10,13 @@
 #include <stdint.h>
 
 #include "door/buf.h"
+#include "imsg/call.h"
 #include "imsg/msg.h"
 
 struct chan;
-struct conn;
 struct grant;
 struct imsg;
+struct upstream;
 
 /*
  * One end of a socketpair that authd made; muxd has the other. Busy with one
@@ -30,6 +31,26 @@ struct imsg;
  */
 #define STREAM_TRIM_MS	250
 
+/* Whoever is busy with one, in its own struct. */
+struct upstream_user {
+	struct upstream		*st;		/* NULL: has none */
+	void			(*readable)(struct upstream_user *);
+	void			(*writable)(struct upstream_user *);
+	/* It is taken away; it is closed when this returns. */
+	void			(*cut)(struct upstream_user *, const char *why);
+};
+
+/* A question for one, in the asker's own struct. */
+struct upstream_ask {
+	struct call		 call;
+	struct grant		*g;		/* of the one that is asked for */
+	char			 service[SERVICE_SIZE];
+	struct upstream_user	*user;
+	/* user->st is there (status 0), or why not; Retry-After in seconds. */
+	void			(*answered)(struct upstream_ask *, int status,
+				    const char *message, uint32_t retry_s);
+};
+
 struct upstream {
 	TAILQ_ENTRY(upstream)	 entry;		/* of its grant */
 	TAILQ_ENTRY(upstream)	 idle_entry;	/* of its grant's idle ones */
@@ -42,7 +63,7 @@ struct upstream {
 	char			 service[SERVICE_SIZE];
 	struct event		 ev_read, ev_write;
 	/* state */
-	struct conn		*c;		/* NULL: idle */
+	struct upstream_user	*user;		/* NULL: idle */
 	struct buf		*in;
 	uint64_t		 idle_ms;	/* since */
 	unsigned int		 reading:1, writing:1, greeted:1, used:1,
@@ -50,13 +71,15 @@ struct upstream {
 };
 
 /*
- * Ask authd for a stream. 0: asked, c->call waits, conn_resume() follows with
- * c->x.st, or the answer is given; -1: authd cannot be asked.
+ * Ask authd for a stream, with `user`, `answered` set. 0: asked, answered()
+ * follows; -1: authd cannot be asked.
  */
-int		 upstream_open(struct conn *, struct grant *,
+int		 upstream_open(struct upstream_ask *, struct grant *,
 		    const char *service);
-/* An idle one for this service, now busy with `c`; NULL when there is none. */
-struct upstream	*upstream_take(struct conn *, struct grant *,
+/* Whoever asked does not want it any more. */
+void		 upstream_ask_end(struct upstream_ask *);
+/* An idle one for this service, now busy with `user`: 0, or -1: none. */
+int		 upstream_take(struct upstream_user *, struct grant *,
 		    const char *service);
 /* The exchange is over and the stream as good as new. */
 void		 upstream_keep(struct upstream *);

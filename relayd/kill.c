@@ -6,7 +6,7 @@
 
 /* The one way a child is ended by force. It stays known until SIGCHLD. */
 void
-child_kill(struct child *c, const char *reason)
+kill_child(struct child *c, const char *reason)
 {
 	if (!c->killed)
 		log_warnx("%s: killed: %s", child_name(c), reason);

@@ -71,7 +71,7 @@ parent_channel_closed(struct chan *chan, int offence, const char *reason)
 	struct child	*c = chan_arg(chan);
 
 	if (offence) {
-		child_kill(c, reason);
+		kill_child(c, reason);
 		return;
 	}
 	chan_free(chan);
@@ -261,6 +261,6 @@ on_offence(struct chan *chan, struct imsg *m)
 		return (-1);
 	log_escape(printable, sizeof(printable), in.reason, strlen(in.reason));
 	snprintf(text, sizeof(text), "authd: %s", printable);
-	child_kill(c, text);
+	kill_child(c, text);
 	return (0);
 }

@@ -92,7 +92,7 @@ void		 child_free(struct child *);
 /* The authd of now; NULL between two. */
 struct child	*child_authd(void);
 /* kill.c: end it by force, saying why. It stays known until SIGCHLD. */
-void		 child_kill(struct child *, const char *reason);
+void		 kill_child(struct child *, const char *reason);
 struct child	*child_find(uint64_t instance);
 struct child	*child_find_pid(pid_t);
 /* The first with a number above `instance`, NULL at the end. */

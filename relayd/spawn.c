@@ -66,7 +66,7 @@ spawn_child(int role, struct slot *slot, uint64_t nonce)
 	if (c->log == NULL || c->chan == NULL) {
 		/* SIGCHLD comes as ever; the place is filled by our caller. */
 		c->slot = NULL;
-		child_kill(c, "out of memory");
+		kill_child(c, "out of memory");
 		return (NULL);
 	}
 	chan_set_instance(c->chan, c->instance);
@@ -190,6 +190,6 @@ spawn_late(void *arg)
 {
 	struct child	*c = arg;
 
-	child_kill(c, c->state == CHILD_STOPPING || c->chan == NULL ?
+	kill_child(c, c->state == CHILD_STOPPING || c->chan == NULL ?
 	    "does not stop" : "did not become ready");
 }

@@ -258,7 +258,7 @@ supervise_stop(void)
 	if (env()->stopping) {
 		for (c = child_after(0); c != NULL;
 		    c = child_after(c->instance))
-			child_kill(c, "asked to stop twice");
+			kill_child(c, "asked to stop twice");
 		return;
 	}
 	env()->stopping = 1;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * The life of a connection: read a head, let request.c say whose it is, write
- * what is answered, and again; one close for all ways out.
+ * The life of a connection: read a head, let a job answer it, write what is
+ * answered, and again; one close for all ways out.
  */
 #include <sys/socket.h>
 #include <sys/uio.h>
@@ -12,24 +12,22 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "proxyd/job/answer.h"
-#include "proxyd/job/api.h"
-#include "proxyd/authd.h"
-#include "conn.h"
-#include "proxyd/http/flow.h"
-#include "proxyd/job/forward.h"
-#include "proxyd/grant.h"
-#include "listen.h"
 #include "base/log.h"
+#include "conn.h"
+#include "imsg/msg.h"
+#include "limits.h"
+#include "now.h"
 #include "proc/proc.h"
-#include "proxyd/job/request.h"
+#include "trust.h"
 
 #define STOP_MS	5000	/* for what runs when we are told to stop */
 
 static void	conn_readable(evutil_socket_t, short, void *);
 static void	conn_writable(evutil_socket_t, short, void *);
 static void	conn_expired(void *);
+static void	conn_refuse(struct conn *, int, const char *);
 static void	conn_next(struct conn *);
+static void	conn_job_end(struct conn *);
 static void	conn_linger(struct conn *);
 static void	conn_release(struct conn *);
 static int	conn_keep(struct conn *, const struct iovec *, int, size_t);
@@ -37,15 +35,21 @@ static int	conn_keep(struct conn *, const struct iovec *, int, size_t);
 TAILQ_HEAD(conns, conn);
 
 static struct {
-	struct conns	 live, dead;
-	unsigned long	 n;
-	int		 stopping;
-	uint64_t	 now;		/* 0: not asked in this turn */
-	struct timer	 stop;
+	const struct door_ops	*ops;
+	struct conns		 live, dead;
+	unsigned long		 n;
+	int			 stopping;
+	struct timer		 stop;
 } door = {
-	TAILQ_HEAD_INITIALIZER(door.live), TAILQ_HEAD_INITIALIZER(door.dead),
-	0, 0, 0, { NULL, NULL, 0, 0 }
+	.live = TAILQ_HEAD_INITIALIZER(door.live),
+	.dead = TAILQ_HEAD_INITIALIZER(door.dead),
 };
+
+void
+conn_init(const struct door_ops *ops)
+{
+	door.ops = ops;
+}
 
 void
 conn_new(int fd, uint32_t flags, const struct addr *a, int trusted)
@@ -66,8 +70,8 @@ conn_new(int fd, uint32_t flags, const struct addr *a, int trusted)
 	timer_init(&c->timer, conn_expired, c);
 	TAILQ_INSERT_TAIL(&door.live, c, entry);
 	door.n++;
-	conn_fds(1);
-	listen_unclassified(c, 1);
+	limits_conn(1);
+	limits_unclassified(&c->peer, c->trusted, 1);
 	conn_reading(c, 1);
 	conn_deadline(c, CONN_HEAD_MS);
 }
@@ -93,27 +97,13 @@ conn_writing(struct conn *c)
 	event_add(&c->ev_write, NULL);
 }
 
-unsigned long
-conn_count(void)
-{
-	return (door.n);
-}
-
-uint64_t
-conn_now(void)
-{
-	if (door.now == 0)
-		door.now = clock_ms();
-	return (door.now);
-}
-
 /*
  * Deadlines move with every request; the timer only when it would be late.
  */
 void
 conn_deadline(struct conn *c, uint64_t ms)
 {
-	c->deadline_ms = conn_now() + ms;
+	c->deadline_ms = now_ms() + ms;
 	if (!timer_is_set(&c->timer) || c->timer.due_ms > c->deadline_ms)
 		timer_set(&c->timer, ms);
 }
@@ -128,46 +118,33 @@ conn_expired(void *arg)
 		timer_set(&c->timer, c->deadline_ms - now);
 		return;
 	}
-	switch (c->state) {
-	case CONN_HEAD:
-		if (c->in != NULL && c->in->len > 0) {
-			c->keep = 0;
-			c->body_left = 1;
-			c->is_head = c->html = 0;
-			log_debug("request refused: not complete in time");
-			answer_error(c, 408, "request not complete in time");
-			return;
-		}
-		break;
-	case CONN_API_BODY:
-		c->keep = 0;
-		c->body_left = 1;
-		answer_error(c, 408, "request not complete in time");
+	if (c->state == CONN_JOB) {
+		c->job->expired(c);
 		return;
-	case CONN_WAIT:
-		if (c->api == NULL) {
-			/* The question has a deadline of its own. */
-			conn_deadline(c, CONN_API_MS);
-			return;
-		}
-		answer_error(c, 503, "no answer in time");
-		return;
-	case CONN_PROXY:
-	case CONN_RAW:
-		forward_expired(c);
-		return;
-	default:
-		break;
 	}
-	conn_close(c, "timeout", 0);
+	if (c->state == CONN_HEAD && c->in != NULL && c->in->len > 0) {
+		log_debug("request refused: not complete in time");
+		conn_refuse(c, 408, "request not complete in time");
+	} else
+		conn_close(c, "timeout", 0);
+}
+
+/* What came is no request that anybody can answer. */
+static void
+conn_refuse(struct conn *c, int status, const char *why)
+{
+	c->keep = 0;
+	c->body_left = 1;
+	c->is_head = c->html = 0;
+	door.ops->refuse(c, status, why);
 }
 
 /* Is what comes now part of a body, or raw? */
 static int
 conn_in_body(const struct conn *c)
 {
-	return (c->state == CONN_API_BODY || c->state == CONN_RAW ||
-	    (c->state == CONN_PROXY && !flow_over(&c->x.up)));
+	return (c->state == CONN_JOB && c->job->in_body != NULL &&
+	    c->job->in_body(c));
 }
 
 long
@@ -206,8 +183,8 @@ conn_readable(evutil_socket_t fd, short what, void *arg)
 	long		 n;
 
 	(void)what;
-	if (c->state == CONN_PROXY || c->state == CONN_RAW) {
-		forward_client_readable(c);
+	if (c->state == CONN_JOB && c->job->readable != NULL) {
+		c->job->readable(c);
 		return;
 	}
 	if (c->state == CONN_LINGER)
@@ -222,7 +199,8 @@ conn_readable(evutil_socket_t fd, short what, void *arg)
 	}
 	if (n <= 0) {
 		/* It may have closed its half only and wait for the answer. */
-		if (n == 0 && (c->api != NULL || c->out_len > 0)) {
+		if (n == 0 && (c->out_len > 0 ||
+		    (c->state == CONN_JOB && c->job->patient))) {
 			c->eof = 1;
 			c->keep = 0;
 			conn_reading(c, 0);
@@ -233,8 +211,8 @@ conn_readable(evutil_socket_t fd, short what, void *arg)
 	}
 	if (c->state == CONN_HEAD)
 		conn_parse(c);
-	else if (c->state == CONN_API_BODY)
-		api_body(c);
+	else if (c->state == CONN_JOB && c->job->more != NULL)
+		c->job->more(c);
 }
 
 void
@@ -259,18 +237,18 @@ conn_parse(struct conn *c)
 		}
 		if (!c->classified) {
 			c->classified = 1;
-			listen_unclassified(c, -1);
+			limits_unclassified(&c->peer, c->trusted, -1);
 		}
 		if (r == -1) {
 			log_debug("request refused: %s", why);
-			c->keep = 0;
-			c->body_left = 1;
-			c->is_head = c->html = 0;
-			answer_error(c, status, why);
+			conn_refuse(c, status, why);
 			break;
 		}
-		listen_forwarded(c, &h);
-		request_begin(c, &h);
+		c->addr = c->peer;
+		if (c->trusted)
+			trust_forwarded(&c->addr, &h);
+		c->head_len = h.head_len;
+		door.ops->begin(c, &h);
 	}
 	if (c->state == CONN_HEAD && c->in == NULL && door.stopping)
 		conn_close(c, "stopping", 0);
@@ -278,19 +256,22 @@ conn_parse(struct conn *c)
 }
 
 void
-conn_resume(struct conn *c)
+conn_job(struct conn *c, const struct job_ops *job, void *work)
 {
-	static struct httphead	 h;
-	struct httphead_scan	 scan;
-	int			 status;
+	c->state = CONN_JOB;
+	c->job = job;
+	c->work = work;
+}
 
-	memset(&scan, 0, sizeof(scan));
-	if (c->in == NULL || httphead_request(&h, &scan,
-	    c->in->data + c->in->off, c->in->len, &status, NULL) != 1) {
-		conn_close(c, "held request lost", 0);
-		return;
-	}
-	request_proxy(c, &h);
+static void
+conn_job_end(struct conn *c)
+{
+	const struct job_ops	*job = c->job;
+
+	c->job = NULL;
+	if (job != NULL && job->end != NULL)
+		job->end(c);
+	c->work = NULL;
 }
 
 /* Forget the request; the buffer begins with the next one. */
@@ -299,10 +280,6 @@ conn_next(struct conn *c)
 {
 	c->state = CONN_HEAD;
 	memset(&c->scan, 0, sizeof(c->scan));
-	c->tried = 0;
-	c->refused = 0;
-	free(c->refusal);
-	c->refusal = NULL;
 	if (c->in != NULL && c->in->len == 0)
 		buf_put(&c->in);
 	conn_deadline(c, c->in != NULL ? CONN_HEAD_MS : CONN_IDLE_MS);
@@ -313,10 +290,7 @@ conn_next(struct conn *c)
 void
 conn_answered(struct conn *c)
 {
-	call_cancel(&c->call);
-	api_free(c);
-	/* A stream that came for it and was not used is not the next one's. */
-	forward_clear(c);
+	conn_job_end(c);
 	if (c->keep && !door.stopping) {
 		conn_next(c);
 		return;
@@ -455,8 +429,8 @@ conn_writable(evutil_socket_t fd, short what, void *arg)
 	(void)fd;
 	(void)what;
 	c->writing = 0;
-	if (c->state == CONN_PROXY || c->state == CONN_RAW) {
-		forward_client_writable(c);
+	if (c->state == CONN_JOB && c->job->writable != NULL) {
+		c->job->writable(c);
 		return;
 	}
 	if (conn_flush(c) != 1)
@@ -473,21 +447,10 @@ conn_writable(evutil_socket_t fd, short what, void *arg)
 static void
 conn_release(struct conn *c)
 {
-	call_cancel(&c->call);
-	grant_unref(c->opening);
-	c->opening = NULL;
-	grant_wait_end(c);
-	api_free(c);
-	forward_clear(c);
-	grant_unref(c->memo);
-	c->memo = NULL;
-	if (c->memo_token != NULL) {
-		sodium_memzero(c->memo_token, c->memo_len);
-		free(c->memo_token);
-	}
-	c->memo_token = NULL;
-	free(c->refusal);
-	c->refusal = NULL;
+	conn_job_end(c);
+	if (c->kept != NULL)
+		c->kept_free(c->kept);
+	c->kept = NULL;
 	buf_put(&c->in);
 	free(c->out);
 	c->out = NULL;
@@ -505,7 +468,7 @@ conn_close(struct conn *c, const char *why, int reset)
 		setsockopt(c->fd, SOL_SOCKET, SO_LINGER, &l, sizeof(l));
 	log_debug("connection %d: closed: %s", c->fd, why);
 	if (!c->classified)
-		listen_unclassified(c, -1);
+		limits_unclassified(&c->peer, c->trusted, -1);
 	c->state = CONN_DEAD;
 	timer_del(&c->timer);
 	event_del(&c->ev_read);
@@ -514,7 +477,7 @@ conn_close(struct conn *c, const char *why, int reset)
 	if (c->fd != -1)
 		close(c->fd);
 	c->fd = -1;
-	conn_fds(-1);
+	limits_conn(-1);
 	TAILQ_REMOVE(&door.live, c, entry);
 	TAILQ_INSERT_TAIL(&door.dead, c, entry);
 	door.n--;
@@ -536,7 +499,6 @@ conn_reap(void)
 {
 	struct conn	*c;
 
-	door.now = 0;
 	while ((c = TAILQ_FIRST(&door.dead)) != NULL) {
 		TAILQ_REMOVE(&door.dead, c, entry);
 		free(c);
@@ -561,7 +523,6 @@ conn_stop(void)
 	struct conn	*c, *next;
 
 	door.stopping = 1;
-	listen_stop();
 	for (c = TAILQ_FIRST(&door.live); c != NULL; c = next) {
 		next = TAILQ_NEXT(c, entry);
 		if (c->state == CONN_HEAD && c->in == NULL && c->out_len == 0)
@@ -569,10 +530,4 @@ conn_stop(void)
 	}
 	timer_init(&door.stop, conn_stop_now, NULL);
 	timer_set(&door.stop, STOP_MS);
-}
-
-void
-conn_addr_key(const struct conn *c, uint8_t key[16])
-{
-	addr_key(&c->addr, key);
 }

@@ -10,29 +10,19 @@
 
 #include <stdint.h>
 
-#include "imsg/call.h"
 #include "addr.h"
 #include "buf.h"
 #include "base/clock.h"
 #include "http/head.h"
-#include "imsg/msg.h"
-
-struct api_call;
-struct conf;
-struct grant;
-struct upstream;
 
 /*
- * One accepted connection and the one request that is being answered on it.
- * Whatever is parsed next waits until that answer is out.
+ * One accepted connection, and the job that answers its request. Whatever is
+ * parsed next waits until that answer is out.
  */
 
 enum conn_state {
 	CONN_HEAD,		/* reading a request head, or idle */
-	CONN_API_BODY,		/* reading an API call's body */
-	CONN_WAIT,		/* authd has been asked */
-	CONN_PROXY,		/* an exchange with a service runs */
-	CONN_RAW,		/* bytes both ways, after a 101 */
+	CONN_JOB,		/* its job goes on with it */
 	CONN_FLUSH,		/* the last answer is on its way out */
 	CONN_LINGER,		/* all said; what still comes is thrown away */
 	CONN_DEAD		/* closed; freed after this turn */
@@ -42,34 +32,38 @@ enum conn_state {
 #define CONN_BODY_MS	30000
 #define CONN_IDLE_MS	75000	/* between requests */
 #define CONN_LINGER_MS	3000
-#define CONN_API_MS	15000	/* a hung answer; authd's own limit is 10 s */
 
-/* How far a body has come in one direction. */
-enum flow_kind { FLOW_NONE, FLOW_LENGTH, FLOW_CHUNKED, FLOW_TO_CLOSE };
+struct conn;
+struct httphead;
 
-struct flow {
-	enum flow_kind		kind;
-	int			done;	/* its last byte is known */
-	uint64_t		left;	/* FLOW_LENGTH: bytes to come */
-	size_t			ready;	/* bytes in the buffer that may go */
-	struct httphead_chunk	chunk;
+/*
+ * What the connection's one request is being made into (proxyd/job). Every
+ * call but `end` may close the connection or answer; NULL stands for what is
+ * said beside it.
+ */
+struct job_ops {
+	const char	*name;
+	/* The socket can be read. NULL: conn_read(), then `more`. */
+	void		(*readable)(struct conn *);
+	/* There is more in c->in. NULL: it waits. */
+	void		(*more)(struct conn *);
+	/* The socket can be written. NULL: conn_flush(). */
+	void		(*writable)(struct conn *);
+	/* The deadline has passed. */
+	void		(*expired)(struct conn *);
+	/* Is what comes in part of a body, or raw? NULL: no. */
+	int		(*in_body)(const struct conn *);
+	/* Give back what the job holds: answered, or the connection closes. */
+	void		(*end)(struct conn *);
+	/* Whoever has closed one direction may still wait for the answer. */
+	int		 patient;
 };
 
-/* The exchange with a service (forward.c). */
-struct exch {
-	struct upstream		*st;
-	struct flow		 up, down;
-	struct httphead_scan	 scan;	/* of the response head */
-	struct buf		*head;	/* of the request head, not written */
-	char			*origin;	/* a sibling's, for CORS */
-	size_t			 head_len;	/* held in conn's buffer */
-	unsigned int		 interims;	/* 1xx so far, their bytes */
-	size_t			 interim_len;
-	int			 method;
-	enum { X_LINE, X_HEAD, X_BODY } phase;
-	unsigned int		 upgrade:1, http10:1, keep:1, repeatable:1,
-				 retried:1, up_failed:1, responded:1, reuse:1,
-				 dechunk:1, started:1;
+/* Above the door: who takes a request, and who says what is wrong with it. */
+struct door_ops {
+	/* A head is complete, at the start of c->in: answer, or conn_job(). */
+	void		(*begin)(struct conn *, const struct httphead *);
+	void		(*refuse)(struct conn *, int status, const char *why);
 };
 
 struct conn {
@@ -92,38 +86,26 @@ struct conn {
 	size_t			 out_off, out_len;
 	/* the request */
 	struct addr		 addr;		/* of the client */
+	size_t			 head_len;	/* of its head, held in `in` */
 	unsigned int		 is_head:1, keep:1, html:1, body_left:1;
-	/* who is asked */
-	struct call		 call;		/* what authd is asked */
-	struct grant		*waiting;
-	TAILQ_ENTRY(conn)	 wait_entry;
-	struct grant		*opening;	/* a stream of it */
-	char			 service[SERVICE_SIZE];
-	unsigned int		 tried;		/* tokens refused so far */
-	int			 refused;	/* status of the last one */
-	char			*refusal;
-	struct api_call		*api;
-	struct exch		 x;
-	struct httphead_chunk	 dechunk;	/* for HTTP/1.0 */
-	/* the last token and its grant, so that one compare finds it again */
-	struct grant		*memo;
-	char			*memo_token;
-	size_t			 memo_len;
-	char			 memo_slug[SLUG_SIZE];
+	const struct job_ops	*job;		/* CONN_JOB */
+	void			*work;		/* the job's */
+	/* what a job leaves for the next request, and what frees it */
+	void			*kept;
+	void			(*kept_free)(void *);
 };
 
-/* Listeners: set up before the loop, opened by conn_run(). fd is taken. */
-int	conn_listen(int fd, uint32_t flags);
-void	conn_run(void);
-/* Settings have changed: parse the networks again. 0, or -1 and `why`. */
-int	conn_configure(const struct conf *, const char **why);
-/* Stop accepting and finish; proc_exit() when the last one is done. */
+/* Once, before the loop. `ops` lives on. */
+void	conn_init(const struct door_ops *ops);
+/* A connection was accepted and let in; fd is taken. */
+void	conn_new(int fd, uint32_t flags, const struct addr *, int trusted);
+/* Finish; proc_exit() when the last one is done. Accepting has ended before. */
 void	conn_stop(void);
 /* Free what was closed in this turn. */
 void	conn_reap(void);
 
-/* Descriptors in use change by `n`: accepting pauses when they run out. */
-void	conn_fds(int n);
+/* From here on these calls are for the request's job: `work` is its own. */
+void	conn_job(struct conn *, const struct job_ops *, void *work);
 
 /* The one close; safe in any state, frees later. `reset` aborts it for TCP. */
 void	conn_close(struct conn *, const char *why, int reset);
@@ -137,8 +119,6 @@ int	conn_detach(struct conn *);
 void	conn_answered(struct conn *);
 /* Parse what is there, if the connection is free for it. */
 void	conn_parse(struct conn *);
-/* Run the held request again: what it waited for is decided. */
-void	conn_resume(struct conn *);
 
 /*
  * Write, and keep what does not go. 0, or -1: the connection is closed. The
@@ -156,12 +136,7 @@ int	conn_flush(struct conn *);
 long	conn_read(struct conn *);
 void	conn_reading(struct conn *, int on);
 void	conn_writing(struct conn *);
-/* clock_ms() as it was when this turn of the loop first asked. */
-uint64_t conn_now(void);
 /* Not later than `ms` from now something has to have happened. */
 void	conn_deadline(struct conn *, uint64_t ms);
-
-/* The client's address for messages and limits. */
-void	conn_addr_key(const struct conn *, uint8_t key[16]);
 
 #endif

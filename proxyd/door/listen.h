@@ -4,20 +4,13 @@
 
 #include <stdint.h>
 
-struct addr;
-struct conn;
-struct httphead;
+/* The listening sockets: whom limits.c lets in becomes a connection. */
 
-/* Between listen.c and conn.c; what others may call is in conn.h. */
-
-/* A connection was accepted and let in; fd is taken. */
-void	conn_new(int fd, uint32_t flags, const struct addr *, int trusted);
-/* One more (1) or less (-1) whose head is not there yet. */
-void	listen_unclassified(const struct conn *, int n);
-/* Set c->addr: the peer, or whom a trusted proxy names. */
-void	listen_forwarded(struct conn *, const struct httphead *);
+/* Before the loop: one of them (taken). 0 or -1. */
+int	listen_add(int fd, uint32_t flags);
+/* Begin to accept. */
+void	listen_run(void);
+/* No more from now on. */
 void	listen_stop(void);
-/* Connections that are open. */
-unsigned long	conn_count(void);
 
 #endif

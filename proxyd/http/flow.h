@@ -2,9 +2,22 @@
 #ifndef FLOW_H
 #define FLOW_H
 
-#include "proxyd/door/conn.h"
+#include <stddef.h>
+#include <stdint.h>
+
+#include "http/head.h"
 
 /* How far a body is, one direction at a time. Pure. */
+
+enum flow_kind { FLOW_NONE, FLOW_LENGTH, FLOW_CHUNKED, FLOW_TO_CLOSE };
+
+struct flow {
+	enum flow_kind		kind;
+	int			done;	/* its last byte is known */
+	uint64_t		left;	/* FLOW_LENGTH: bytes to come */
+	size_t			ready;	/* bytes in the buffer that may go */
+	struct httphead_chunk	chunk;
+};
 
 /* Begin the body that a head announces (flags HTTPHEAD_*). */
 void	flow_begin(struct flow *, const struct httphead *);

@@ -25,9 +25,9 @@ answer_send(struct conn *c, int status, const char *type, const char *fields,
 	size_t		len = 0;
 	int		i, n;
 
-	if (c->x.head_len > 0 && c->in != NULL)
-		buf_drop(c->in, c->x.head_len);
-	c->x.head_len = 0;
+	if (c->head_len > 0 && c->in != NULL)
+		buf_drop(c->in, c->head_len);
+	c->head_len = 0;
 	if (c->body_left)
 		c->keep = 0;
 	for (i = 0; i < nbody; i++)
@@ -53,6 +53,14 @@ answer_send(struct conn *c, int status, const char *type, const char *fields,
 		nbody = 0;
 	if (conn_writev(c, iov, nbody + 1) == 0)
 		conn_answered(c);
+}
+
+int
+wants_page(const struct httphead *h)
+{
+	const struct slice	*v = httphead_get(h, "accept");
+
+	return (v != NULL && memmem(v->s, v->len, "text/html", 9) != NULL);
 }
 
 /* Text that may stand in HTML: what is not plain becomes '?'. */

@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 struct conn;
+struct httphead;
 
 /*
  * Answers that proxyd gives itself. Each writes the whole answer and ends the
@@ -25,6 +26,8 @@ void	answer_error(struct conn *, int status, const char *message);
 /* The same with Retry-After; 0: without. */
 void	answer_later(struct conn *, int status, const char *message,
 	    uint32_t retry_after_s);
+/* Does whoever asks want a page? For c->html. */
+int	wants_page(const struct httphead *);
 /* text/plain, as the rendezvous contract has it. */
 void	answer_plain(struct conn *, int status, const char *text);
 /* No body; `extra` says the rest. */

@@ -30,12 +30,14 @@
 
 #define BODY_MAX	(1 << 20)	/* operator-api.md, 12 */
 #define DATA_MAX	(16 << 20)	/* of one answer */
+#define ANSWER_MS	15000	/* a hung answer; authd's own limit is 10 s */
 #define PAGE_SIZE_MAX	100
 #define PAGE_MAX	1000000
 
 struct api_call {
 	TAILQ_ENTRY(api_call)	 entry;
 	struct conn		*c;
+	struct call		 call;
 	enum api_op		 op;
 	/* what is asked */
 	char			 token[TOKEN_SIZE];
@@ -67,6 +69,53 @@ static struct rate		*by_token;
 static int	api_result(struct chan *, struct imsg *, void *);
 static void	api_ask(struct conn *);
 static void	api_answer(struct conn *);
+static void	api_body(struct conn *);
+static void	api_end(struct conn *);
+
+/* ---- the job: its body comes in, then its answer ---- */
+
+static struct api_call *
+api_of(const struct conn *c)
+{
+	return (c->work);
+}
+
+static void
+body_expired(struct conn *c)
+{
+	c->keep = 0;
+	c->body_left = 1;
+	answer_error(c, 408, "request not complete in time");
+}
+
+static int
+in_body(const struct conn *c)
+{
+	(void)c;
+	return (1);
+}
+
+static void
+answer_expired(struct conn *c)
+{
+	answer_error(c, 503, "no answer in time");
+}
+
+static const struct job_ops	body_job = {
+	.name = "api, body",
+	.more = api_body,
+	.expired = body_expired,
+	.in_body = in_body,
+	.end = api_end,
+	.patient = 1,
+};
+
+static const struct job_ops	answer_job = {
+	.name = "api",
+	.expired = answer_expired,
+	.end = api_end,
+	.patient = 1,
+};
 
 /* ---- the request ---- */
 
@@ -103,7 +152,7 @@ take_rate(struct conn *c, const struct api_call *a)
 	uint8_t		key[16];
 	uint32_t	wait;
 
-	if ((wait = grant_refused_wait(c)) > 0) {
+	if ((wait = grant_refused_wait(&c->addr)) > 0) {
 		answer_later(c, 429, "too many refused tokens", wait);
 		return (-1);
 	}
@@ -229,7 +278,7 @@ api_begin(struct conn *c, const struct httphead *h)
 		answer_later(c, 503, "service temporarily unavailable", 1);
 		return;
 	}
-	c->api = a;
+	conn_job(c, &body_job, a);
 	a->c = c;
 	a->op = (enum api_op)op;
 	if (take_token(c, h, a) == -1 || take_rate(c, a) == -1)
@@ -241,9 +290,8 @@ api_begin(struct conn *c, const struct httphead *h)
 	take_query(a, &h->query);
 	a->chunked = (h->flags & HTTPHEAD_CHUNKED) != 0;
 	a->left = (h->flags & HTTPHEAD_LENGTH) ? h->content_length : 0;
-	buf_drop(c->in, c->x.head_len);
-	c->x.head_len = 0;
-	c->state = CONN_API_BODY;
+	buf_drop(c->in, c->head_len);
+	c->head_len = 0;
 	conn_deadline(c, CONN_BODY_MS);
 	if ((h->flags & HTTPHEAD_EXPECT) && c->body_left && c->in->len == 0) {
 		struct iovec	iov = { (void *)(uintptr_t)
@@ -259,7 +307,7 @@ api_begin(struct conn *c, const struct httphead *h)
 static int
 body_add(struct conn *c, const char *p, size_t len)
 {
-	struct api_call	*a = c->api;
+	struct api_call	*a = api_of(c);
 	char		*q;
 
 	if (len > BODY_MAX - a->body_len) {
@@ -280,7 +328,7 @@ body_add(struct conn *c, const char *p, size_t len)
 static int
 body_step(struct conn *c)
 {
-	struct api_call	*a = c->api;
+	struct api_call	*a = api_of(c);
 	struct buf	*b = c->in;
 	struct slice	 data;
 	ssize_t		 n;
@@ -301,10 +349,10 @@ body_step(struct conn *c)
 	return (n > 0);
 }
 
-void
+static void
 api_body(struct conn *c)
 {
-	struct api_call	*a = c->api;
+	struct api_call	*a = api_of(c);
 	int		 r = 1;
 
 	while (c->in != NULL && c->in->len > 0 && r == 1 &&
@@ -353,20 +401,20 @@ take_body(struct api_call *a)
 static void
 api_ask(struct conn *c)
 {
-	struct api_call	*a = c->api;
+	struct api_call	*a = api_of(c);
 	struct chan	*ch = link_chan();
 	char		 addr[ADDR_SIZE];
 	int		 r;
 
 	take_body(a);
-	if (call_start(&c->call, ch, AUTHD_API_MS, api_result, c) == 0) {
+	if (call_start(&a->call, ch, AUTHD_API_MS, api_result, c) == 0) {
 		answer_later(c, 503, "service temporarily unavailable", 1);
 		return;
 	}
-	c->state = CONN_WAIT;
-	conn_deadline(c, CONN_API_MS);
+	conn_job(c, &answer_job, a);
+	conn_deadline(c, ANSWER_MS);
 	addr_print(&c->addr, addr);
-	r = say_api(ch, c->call.id, -1, &(struct msg_api){
+	r = say_api(ch, a->call.id, -1, &(struct msg_api){
 	    .op = (uint8_t)a->op, .token = a->token, .addr = addr,
 	    .session = a->session, .service = a->service, .page = a->page,
 	    .page_size = a->page_size, .sort_by = a->sort_by,
@@ -383,11 +431,11 @@ static int
 api_result(struct chan *ch, struct imsg *m, void *arg)
 {
 	struct conn	*c = arg;
-	struct api_call	*a = c->api;
+	struct api_call	*a = api_of(c);
 	struct msg_api_result	 in;
 
 	(void)ch;
-	a->id = c->call.id;
+	a->id = a->call.id;
 	if (m == NULL) {
 		answer_later(c, 503, "service temporarily unavailable", 1);
 		return (0);
@@ -405,7 +453,7 @@ api_result(struct chan *ch, struct imsg *m, void *arg)
 		return (0);
 	}
 	if (a->code == 401)
-		grant_refused(c);
+		grant_refused(&c->addr);
 	if (in.total == 0) {
 		api_answer(c);
 		return (0);
@@ -466,7 +514,7 @@ answer_validation(struct conn *c, struct api_call *a)
 static void
 api_answer(struct conn *c)
 {
-	struct api_call	*a = c->api;
+	struct api_call	*a = api_of(c);
 
 	if (answer_validation(c, a))
 		return;
@@ -474,14 +522,12 @@ api_answer(struct conn *c)
 	    a->code == 401 ? "WWW-Authenticate: Bearer\r\n" : NULL);
 }
 
-void
-api_free(struct conn *c)
+static void
+api_end(struct conn *c)
 {
-	struct api_call	*a = c->api, *w;
+	struct api_call	*a = api_of(c), *w;
 
-	c->api = NULL;
-	if (a == NULL)
-		return;
+	call_cancel(&a->call);
 	TAILQ_FOREACH(w, &waiting, entry)
 		if (w == a) {
 			TAILQ_REMOVE(&waiting, a, entry);

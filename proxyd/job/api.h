@@ -10,10 +10,6 @@ struct imsg;
 /* The operator API over HTTP: a request becomes one API message. */
 
 void	api_begin(struct conn *, const struct httphead *);
-/* More of the body is in c->in. */
-void	api_body(struct conn *);
-/* Give back what the call holds (the connection closes). */
-void	api_free(struct conn *);
 /* The channel to authd has gone: what waits for its answer has 503. */
 void	api_forget_all(void);
 /* Handler of API_CHUNK. */

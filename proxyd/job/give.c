@@ -14,11 +14,12 @@
 #include "base/log.h"
 #include "imsg/msg.h"
 #include "proc/proc.h"
-#include "request.h"
+#include "give.h"
 #include "http/upgrade.h"
 #include "ws/ws.h"
 
 #define TICKET_TEXT	TICKET_SIZE
+#define WAIT_MS		15000	/* what is asked has a deadline of its own */
 
 static int	tunnel_admitted(struct chan *, struct imsg *, void *);
 static int	terminal_admitted(struct chan *, struct imsg *, void *);
@@ -38,21 +39,49 @@ head_again(struct conn *c, struct httphead *h)
 	return (-1);
 }
 
+/* The job: what is asked about the connection. */
+struct give {
+	struct call	call;
+};
+
+static void
+give_expired(struct conn *c)
+{
+	conn_deadline(c, WAIT_MS);
+}
+
+static void
+give_end(struct conn *c)
+{
+	struct give	*g = c->work;
+
+	call_cancel(&g->call);
+	free(g);
+}
+
+static const struct job_ops	giving = {
+	.name = "give",
+	.expired = give_expired,
+	.end = give_end,
+};
+
 static int
 ask(struct conn *c, uint8_t class, const char *session, const char *ticket,
     const char *origin, chan_done_fn done)
 {
 	struct chan	*ch = link_chan();
+	struct give	*g;
 	char		 addr[ADDR_SIZE];
 
 	c->keep = 0;
-	if (call_start(&c->call, ch, AUTHD_CALL_MS, done, c) == 0) {
+	if ((g = calloc(1, sizeof(*g))) == NULL) {
 		answer_later(c, 503, "service temporarily unavailable", 5);
 		return (-1);
 	}
-	c->state = CONN_WAIT;
+	conn_job(c, &giving, g);
 	addr_print(&c->addr, addr);
-	if (say_admit(ch, c->call.id, -1, &(struct msg_admit){
+	if (call_start(&g->call, ch, AUTHD_CALL_MS, done, c) == 0 ||
+	    say_admit(ch, g->call.id, -1, &(struct msg_admit){
 	    .class = class, .addr = addr, .session = session,
 	    .ticket = ticket, .origin = origin }) == -1) {
 		answer_later(c, 503, "service temporarily unavailable", 5);

@@ -15,7 +15,7 @@
 #include "regress/lib/tap.h"
 
 static struct env	 test_env;
-static char		 killed[256];	/* why child_kill() was called */
+static char		 killed[256];	/* why kill_child() was called */
 static int		 spawned;	/* how often */
 static int		 spawn_fails;
 static int		 far_fd = -1;	/* the spawned child's own end */
@@ -35,7 +35,7 @@ supervise_ready(struct child *c)
 }
 
 void
-child_kill(struct child *c, const char *reason)
+kill_child(struct child *c, const char *reason)
 {
 	snprintf(killed, sizeof(killed), "%s", reason);
 	chan_free(c->chan);

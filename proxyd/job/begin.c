@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: ISC */
+/* Whose request is this? The rows of architecture.md. */
+#include <string.h>
+
+#include "answer.h"
+#include "api.h"
+#include "base/log.h"
+#include "begin.h"
+#include "give.h"
+#include "proc/conf.h"
+#include "proc/proc.h"
+#include "proxy.h"
+#include "proxyd/door/route.h"
+#include "proxyd/door/trust.h"
+
+static void	request_log(const struct conn *, const struct httphead *);
+static void	request_health(struct conn *);
+
+void
+request_begin(struct conn *c, const struct httphead *h)
+{
+	struct route_to	to;
+	char		id[UUID_SIZE] = "";
+
+	c->is_head = slice_eq(&h->method_name, "HEAD");
+	c->keep = (h->flags & HTTPHEAD_KEEPALIVE) != 0;
+	c->html = 0;
+	c->body_left = (h->flags & HTTPHEAD_CHUNKED) ||
+	    ((h->flags & HTTPHEAD_LENGTH) && h->content_length > 0);
+	if (log_is_verbose())
+		request_log(c, h);
+	switch (route_find(&to, h, trust_host(c->trusted, h), c->listen_flags,
+	    proc_conf())) {
+	case ROUTE_PROXY:
+		proxy_begin(c, h, &to);
+		break;
+	case ROUTE_BAD_HOST:
+		c->html = (unsigned)wants_page(h);
+		answer_error(c, 400, "invalid support proxy subdomain");
+		break;
+	case ROUTE_BAD_NAME:
+		c->html = (unsigned)wants_page(h);
+		answer_error(c, 400, "invalid service name in subdomain");
+		break;
+	case ROUTE_HEALTH:
+		request_health(c);
+		break;
+	case ROUTE_TUNNEL:
+		give_tunnel(c, h);
+		break;
+	case ROUTE_TERMINAL:
+		if (route_is_uuid(&to.id)) {
+			memcpy(id, to.id.s, to.id.len);
+			id[to.id.len] = '\0';
+		}
+		give_terminal(c, h, id);
+		break;
+	case ROUTE_API:
+		api_begin(c, h);
+		break;
+	case ROUTE_NOT_FOUND:
+		if (h->path.len >= 4 && memcmp(h->path.s, "/api", 4) == 0 &&
+		    (h->path.len == 4 || h->path.s[4] == '/'))
+			answer_error(c, 404, "api not found");
+		else
+			answer_plain(c, 404, "404 page not found");
+		break;
+	}
+}
+
+/* Never the query: it may hold a token or a ticket. */
+static void
+request_log(const struct conn *c, const struct httphead *h)
+{
+	char	addr[ADDR_SIZE], path[256], host[128];
+
+	addr_print(&c->addr, addr);
+	log_debug("%s: %.*s %s%s", addr, (int)h->method_name.len,
+	    h->method_name.s, log_escape(host, sizeof(host),
+	    h->host.s != NULL ? h->host.s : "", h->host.len),
+	    log_escape(path, sizeof(path), h->path.s, h->path.len));
+}
+
+/* operator-api.md, 9 */
+static void
+request_health(struct conn *c)
+{
+	static const char	data[] = "{\"service\":\"support\","
+	    "\"status\":\"healthy\",\"version\":{\"version\":\""
+	    RELAYD_VERSION "\"}}";
+
+	answer_json(c, 200, "service healthy", data, sizeof(data) - 1, NULL);
+}

@@ -1,0 +1,11 @@
+/* SPDX-License-Identifier: ISC */
+#ifndef BEGIN_H
+#define BEGIN_H
+
+struct conn;
+struct httphead;
+
+/* A head is complete, at the start of c->in: whose is it? See door_ops. */
+void	request_begin(struct conn *, const struct httphead *);
+
+#endif

@@ -1,0 +1,389 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * An exchange's way down: the client's reply line, the service's heads, its
+ * body; read from the stream only when the browser has taken what came before.
+ */
+#include <sys/socket.h>
+#include <sys/uio.h>
+
+#include <errno.h>
+#include <poll.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "proc/proc.h"
+#include "proxy.h"
+#include "proxyd/http/hdr.h"
+
+#define REPLY_LINE_MAX	1024
+#define INTERIM_MAX	32	/* 1xx before the answer */
+#define SMALL_BODY	2048	/* bytes that are copied behind their head */
+
+static void	down_pump(struct proxy *);
+static void	down_response(struct proxy *);
+static void	down_end(struct proxy *, int);
+
+void
+down_readable(struct proxy *p)
+{
+	struct conn	*c = p->c;
+	struct exch	*x = &p->x;
+	struct upstream	*st = p->use.st;
+	size_t		 room, had;
+	ssize_t		 n;
+	char		*to;
+
+	if (st->in == NULL && (st->in = buf_get()) == NULL) {
+		exch_cut(p, "out of memory");
+		return;
+	}
+	if (x->phase == X_BODY && (st->in->len > 0 || c->out_len > 0)) {
+		upstream_reading(st, 0);
+		return;
+	}
+	had = st->in->len;
+	to = buf_room(st->in, &room);
+	if (room == 0) {
+		exch_fail(p, 502, "response head too long");
+		return;
+	}
+	n = recv(st->fd, to, room, 0);
+	if (n == -1 && (errno == EAGAIN || errno == EINTR)) {
+		if (had == 0)
+			buf_put(&st->in);
+		return;
+	}
+	if (n <= 0) {
+		if (had == 0)
+			buf_put(&st->in);
+		down_end(p, n == -1);
+		return;
+	}
+	st->in->len += (size_t)n;
+	exch_moved(p);
+	if (x->phase != X_BODY) {
+		down_response(p);
+		return;
+	}
+	if (flow_feed(&x->down, st->in->data + st->in->off + had,
+	    (size_t)n) == -1) {
+		exch_cut(p, "malformed response body");
+		return;
+	}
+	down_pump(p);
+}
+
+/* The client's reply line. 1: taken, 0: not all there, -1: the end. */
+static int
+take_line(struct proxy *p)
+{
+	struct buf	*b = p->use.st->in;
+	char		*s = b->data + b->off, *nl, text[MESSAGE_SIZE];
+	char		 clean[MESSAGE_SIZE], message[MESSAGE_SIZE];
+
+	nl = memchr(s, '\n', b->len < REPLY_LINE_MAX + 1 ? b->len :
+	    REPLY_LINE_MAX + 1);
+	if (nl == NULL && b->len <= REPLY_LINE_MAX)
+		return (0);
+	if (nl != NULL && nl - s == 2 && memcmp(s, "OK", 2) == 0) {
+		buf_drop(b, 3);
+		p->use.st->greeted = 1;
+		p->x.phase = X_HEAD;
+		return (1);
+	}
+	if (nl != NULL && nl - s > 6 && memcmp(s, "ERROR ", 6) == 0) {
+		log_escape(text, sizeof(text), s + 6, (size_t)(nl - s - 6));
+		log_debug("stream to %s: refused: %s", p->use.st->service, text);
+		log_escape(clean, sizeof(clean) - 32, s + 6,
+		    (size_t)(nl - s - 6));
+		snprintf(message, sizeof(message), "service unavailable: %.*s",
+		    (int)sizeof(message) - 32, clean);
+		exch_fail(p, 502, message);
+		return (-1);
+	}
+	exch_fail(p, 502, "the client gave no valid reply");
+	return (-1);
+}
+
+/* Send a response head with what of the body is behind it. -1: closed. */
+static int
+send_response(struct proxy *p, const struct httphead *h, int interim)
+{
+	struct conn	*c = p->c;
+	static char	 buf[RESPHDR_MAX];
+	struct out	 o = { buf, 0, sizeof(buf), 0 };
+	struct exch	*x = &p->x;
+	struct buf	*b = p->use.st->in;
+	struct resphdr	 a;
+	struct iovec	 iov[2];
+	size_t		 n = 0;
+
+	memset(&a, 0, sizeof(a));
+	a.secure = !proc_conf()->proxy_plain;
+	if (x->origin != NULL) {
+		a.sibling.s = x->origin;
+		a.sibling.len = strlen(x->origin);
+	}
+	a.http10 = x->http10;
+	a.close = !c->keep;
+	a.upgrade = h->status == 101;
+	if (resphdr_build(&o, h, &a) == -1) {
+		exch_fail(p, 502, "response head too long");
+		return (-1);
+	}
+	x->responded = 1;
+	buf_drop(b, h->head_len);
+	if (!interim) {
+		if (flow_feed(&x->down, b->data + b->off, b->len) == -1) {
+			exch_cut(p, "malformed response body");
+			return (-1);
+		}
+		if (x->stages.n == 0 && c->out_len == 0)
+			n = x->down.ready;
+	}
+	iov[0].iov_base = o.p;
+	iov[0].iov_len = o.len;
+	iov[1].iov_base = b->data + b->off;
+	iov[1].iov_len = n;
+	if (n > 0 && n <= SMALL_BODY && n <= o.cap - o.len) {
+		/* One piece is cheaper than two. */
+		memcpy(o.p + o.len, b->data + b->off, n);
+		iov[0].iov_len += n;
+		buf_drop(b, n);
+		flow_sent(&x->down, n);
+		n = 0;
+	}
+	if (n == 0)
+		return (conn_writev(c, iov, 1));
+	n = (size_t)conn_sendv(c->fd, iov, 2);
+	if ((ssize_t)n == -1) {
+		if (errno != EAGAIN && errno != EINTR) {
+			conn_close(c, strerror(errno), 0);
+			return (-1);
+		}
+		n = 0;
+	}
+	if (n < o.len) {
+		iov[0].iov_base = o.p + n;
+		iov[0].iov_len = o.len - n;
+		return (conn_writev(c, iov, 1));
+	}
+	buf_drop(b, n - o.len);
+	flow_sent(&x->down, n - o.len);
+	return (0);
+}
+
+/* The request is answered: it will not be said again. */
+static void
+let_go_of_request(struct proxy *p)
+{
+	struct conn	*c = p->c;
+	if (c->head_len > 0)
+		buf_drop(c->in, c->head_len);
+	c->head_len = 0;
+	if (c->in != NULL && c->in->len == 0)
+		buf_put(&c->in);
+}
+
+/* What the head says about both connections' future. */
+static void
+settle(struct proxy *p, const struct httphead *h)
+{
+	struct conn	*c = p->c;
+	struct exch	*x = &p->x;
+
+	flow_begin(&x->down, h);
+	stages_clear(&x->stages);
+	if (x->http10 && x->down.kind == FLOW_CHUNKED)
+		(void)stages_add(&x->stages, STAGE_DECHUNK);
+	x->reuse = (h->flags & HTTPHEAD_KEEPALIVE) != 0 && !x->upgrade;
+	/* An answer before the whole request: the rest has nowhere to go. */
+	c->keep = x->keep && !x->upgrade && flow_over(&x->up) &&
+	    x->down.kind != FLOW_TO_CLOSE && x->stages.n == 0;
+	if (x->http10 && x->keep && !(h->flags & HTTPHEAD_LENGTH) &&
+	    !x->down.done)
+		c->keep = 0;
+}
+
+/* Behind a 101: bytes both ways. */
+static void
+down_raw(struct proxy *p)
+{
+	struct conn	*c = p->c;
+	struct exch	*x = &p->x;
+
+	p->step = PROXY_RAW;
+	flow_open(&x->up);
+	if (c->in != NULL)
+		(void)flow_feed(&x->up, c->in->data + c->in->off, c->in->len);
+	up_pump(p);
+	if (c->state == CONN_JOB)
+		down_pump(p);
+}
+
+/* Reply line and heads, as far as they are there. */
+static void
+down_response(struct proxy *p)
+{
+	static struct httphead	 h;
+	struct exch		*x = &p->x;
+	struct buf		*b = p->use.st->in;
+	const char		*why;
+	int			 r;
+
+	if (x->phase == X_LINE && take_line(p) != 1)
+		return;
+	for (;;) {
+		if (b->len == 0) {
+			buf_put(&p->use.st->in);
+			return;
+		}
+		r = httphead_response(&h, &x->scan, x->method,
+		    b->data + b->off, b->len, &why);
+		if (r == 0)
+			return;
+		if (r == -1) {
+			log_debug("response of %s refused: %s",
+			    p->use.st->service, why);
+			exch_fail(p, 502, "the service's answer is no HTTP");
+			return;
+		}
+		if (!(h.flags & HTTPHEAD_INTERIM))
+			break;
+		memset(&x->scan, 0, sizeof(x->scan));
+		/* They wait in memory when the browser does not read. */
+		x->interim_len += h.head_len;
+		if (++x->interims > INTERIM_MAX ||
+		    x->interim_len > HTTPHEAD_RESPONSE_MAX) {
+			exch_fail(p, 502, "the service gives no answer");
+			return;
+		}
+		if (x->http10)
+			buf_drop(b, h.head_len);
+		else if (send_response(p, &h, 1) == -1)
+			return;
+	}
+	if (h.status == 101 && !x->upgrade) {
+		exch_fail(p, 502, "the service switched protocols unasked");
+		return;
+	}
+	let_go_of_request(p);
+	x->phase = X_BODY;
+	if (h.status == 101) {
+		flow_open(&x->down);
+		if (send_response(p, &h, 0) == 0)
+			down_raw(p);
+		return;
+	}
+	settle(p, &h);
+	if (send_response(p, &h, 0) == 0)
+		down_pump(p);
+}
+
+/* The body's bytes through the stages and out. -1: closed. */
+static int
+down_staged(struct proxy *p)
+{
+	struct exch	*x = &p->x;
+	struct buf	*b = p->use.st->in;
+	struct iovec	 iov;
+	size_t		 len = x->down.ready;
+	ssize_t		 used;
+
+	if (len == 0)
+		return (0);
+	iov.iov_base = b->data + b->off;
+	if ((used = stages_run(&x->stages, iov.iov_base, &len)) == -1) {
+		exch_cut(p, "malformed response body");
+		return (-1);
+	}
+	iov.iov_len = len;
+	if (len > 0 && conn_writev(p->c, &iov, 1) == -1)
+		return (-1);
+	buf_drop(b, (size_t)used);
+	flow_sent(&x->down, (size_t)used);
+	return (0);
+}
+
+static void
+down_pump(struct proxy *p)
+{
+	struct conn	*c = p->c;
+	struct exch	*x = &p->x;
+	struct upstream	*st = p->use.st;
+	ssize_t		 n;
+
+	if (conn_flush(c) != 1)
+		return;		/* conn_writable() follows, or it is closed */
+	if (x->stages.n > 0 && down_staged(p) == -1)
+		return;
+	while (x->down.ready > 0) {
+		n = send(c->fd, st->in->data + st->in->off, x->down.ready,
+		    MSG_NOSIGNAL);
+		if (n == -1 && (errno == EAGAIN || errno == EINTR)) {
+			conn_writing(c);
+			return;
+		}
+		if (n == -1) {
+			conn_close(c, strerror(errno), 0);
+			return;
+		}
+		buf_drop(st->in, (size_t)n);
+		flow_sent(&x->down, (size_t)n);
+	}
+	if (c->out_len > 0)
+		return;
+	if (flow_over(&x->down)) {
+		exch_done(p);
+		return;
+	}
+	if (st->in != NULL && st->in->len == 0)
+		buf_put(&st->in);
+	upstream_reading(st, 1);
+}
+
+void
+down_writable(struct proxy *p)
+{
+	exch_moved(p);
+	if (p->x.phase != X_BODY)
+		(void)conn_flush(p->c);	/* an interim answer */
+	else
+		down_pump(p);
+}
+
+/* Only the far end's own shutdown is a clean end (messages.md, section 2). */
+static int
+upstream_hung_up(int fd)
+{
+	struct pollfd	pfd = { fd, 0, 0 };
+
+	return (poll(&pfd, 1, 0) == -1 || (pfd.revents & POLLHUP));
+}
+
+static void
+down_end(struct proxy *p, int error)
+{
+	struct conn	*c = p->c;
+	struct exch	*x = &p->x;
+
+	if (x->phase != X_BODY) {
+		if (p->use.st->used && p->use.st->in == NULL && !x->responded &&
+		    up_retry(p))
+			return;
+		exch_fail(p, 502, x->phase == X_LINE ?
+		    "the client closed the stream" :
+		    "the service closed the connection without an answer");
+		return;
+	}
+	if (error || x->down.kind != FLOW_TO_CLOSE ||
+	    upstream_hung_up(p->use.st->fd)) {
+		exch_cut(p, "transfer broken");
+		return;
+	}
+	x->down.done = 1;
+	upstream_reading(p->use.st, 0);
+	if (x->down.ready == 0 && c->out_len == 0)
+		exch_done(p);
+}

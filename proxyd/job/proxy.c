@@ -1,0 +1,571 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * A request for a proxied host, up to its exchange: Origin, token, the token's
+ * exchange for a cookie, stream. What has to be asked is asked and waited for,
+ * one thing at a time; then the story goes on where it stood.
+ */
+#include <openssl/crypto.h>
+#include <sodium.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "answer.h"
+#include "base/clock.h"
+#include "base/compat.h"
+#include "proc/conf.h"
+#include "proc/proc.h"
+#include "proxy.h"
+#include "proxyd/door/trust.h"
+#include "proxyd/http/cookie.h"
+
+#define WAIT_MS		15000	/* what is asked has a deadline of its own */
+
+enum origin { ORIGIN_OK, ORIGIN_SIBLING, ORIGIN_FOREIGN };
+
+static void	proxy_again(struct proxy *);
+static void	proxy_token(struct proxy *, const struct httphead *);
+static void	proxy_woken(struct grant_wait *, int, const char *);
+static void	proxy_opened(struct upstream_ask *, int, const char *,
+		    uint32_t);
+static void	proxy_readable(struct upstream_user *);
+static void	proxy_writable(struct upstream_user *);
+static void	proxy_cut(struct upstream_user *, const char *);
+
+/* Counts configurations. */
+static unsigned int	settings;
+
+void
+proxy_reloaded(void)
+{
+	settings++;
+}
+
+/* ---- the job ---- */
+
+static struct proxy *
+proxy_of(const struct conn *c)
+{
+	return (c->work);
+}
+
+static void
+waiting_expired(struct conn *c)
+{
+	conn_deadline(c, WAIT_MS);
+}
+
+static void
+exchange_readable(struct conn *c)
+{
+	up_readable(proxy_of(c));
+}
+
+static void
+exchange_writable(struct conn *c)
+{
+	down_writable(proxy_of(c));
+}
+
+static void
+exchange_expired(struct conn *c)
+{
+	struct proxy	*p = proxy_of(c);
+
+	if (p->step == PROXY_RAW || p->x.responded)
+		exch_cut(p, "idle for too long");
+	else if (p->x.phase == X_LINE)
+		exch_fail(p, 504, "the client did not answer in time");
+	else
+		exch_fail(p, 504, "the service did not answer in time");
+}
+
+static int
+exchange_in_body(const struct conn *c)
+{
+	const struct proxy	*p = proxy_of(c);
+
+	return (p->step == PROXY_RAW || !flow_over(&p->x.up));
+}
+
+static void
+proxy_end(struct conn *c)
+{
+	struct proxy	*p = proxy_of(c);
+
+	grant_wait_end(&p->wait);
+	upstream_ask_end(&p->ask);
+	exch_let_go(p);
+	free(p->head);
+	p->head = NULL;
+	free(p->refusal);
+	p->refusal = NULL;
+}
+
+static const struct job_ops	waiting = {
+	.name = "proxy, waiting",
+	.expired = waiting_expired,
+	.end = proxy_end,
+};
+
+static const struct job_ops	exchange = {
+	.name = "proxy",
+	.readable = exchange_readable,
+	.writable = exchange_writable,
+	.expired = exchange_expired,
+	.in_body = exchange_in_body,
+	.end = proxy_end,
+};
+
+static void
+memo_clear(struct memo *m)
+{
+	grant_unref(m->g);
+	if (m->token != NULL) {
+		sodium_memzero(m->token, m->len);
+		free(m->token);
+	}
+	memset(m, 0, sizeof(*m));
+}
+
+static void
+proxy_free(void *arg)
+{
+	struct proxy	*p = arg;
+
+	memo_clear(&p->memo);
+	free(p);
+}
+
+/* The connection's, made with its first request. */
+static struct proxy *
+proxy_get(struct conn *c)
+{
+	struct proxy	*p = c->kept;
+
+	if (p != NULL || (p = calloc(1, sizeof(*p))) == NULL)
+		return (p);
+	p->c = c;
+	p->again = proxy_again;
+	p->wait.woken = proxy_woken;
+	p->ask.answered = proxy_opened;
+	p->ask.user = &p->use;
+	p->use.readable = proxy_readable;
+	p->use.writable = proxy_writable;
+	p->use.cut = proxy_cut;
+	c->kept = p;
+	c->kept_free = proxy_free;
+	return (p);
+}
+
+/* ---- what the stream says ---- */
+
+#define PROXY_OF(user)							\
+	((struct proxy *)(void *)((char *)(user) - offsetof(struct proxy, use)))
+
+static void
+proxy_readable(struct upstream_user *u)
+{
+	down_readable(PROXY_OF(u));
+}
+
+static void
+proxy_writable(struct upstream_user *u)
+{
+	up_writable(PROXY_OF(u));
+}
+
+static void
+proxy_cut(struct upstream_user *u, const char *why)
+{
+	struct proxy	*p = PROXY_OF(u);
+	char		 message[MESSAGE_SIZE];
+
+	snprintf(message, sizeof(message), "stream ended: %s", why);
+	if (p->step == PROXY_EXCHANGE)
+		exch_fail(p, 502, message);
+	else
+		exch_cut(p, message);
+}
+
+/* ---- waiting ---- */
+
+/* Hold the head: what it is waited for comes later. */
+static void
+proxy_wait(struct proxy *p, const struct httphead *h, enum proxy_step step)
+{
+	struct conn	*c = p->c;
+
+	p->step = step;
+	conn_job(c, &waiting, p);
+	if (h == p->head)
+		return;
+	free(p->head);
+	p->head_at = c->in->data + c->in->off;
+	if ((p->head = malloc(sizeof(*p->head))) != NULL)
+		*p->head = *h;
+}
+
+/* The head's bytes may have moved in the buffer: then it is parsed once more. */
+static const struct httphead *
+held_head(struct proxy *p)
+{
+	static struct httphead	 h;
+	struct conn		*c = p->c;
+	struct httphead_scan	 scan;
+	int			 status;
+
+	if (p->head != NULL && c->in != NULL &&
+	    p->head_at == c->in->data + c->in->off)
+		return (p->head);
+	memset(&scan, 0, sizeof(scan));
+	if (c->in != NULL && httphead_request(&h, &scan,
+	    c->in->data + c->in->off, c->in->len, &status, NULL) == 1)
+		return (&h);
+	conn_close(c, "held request lost", 0);
+	return (NULL);
+}
+
+/* Go on with it. NULL: answered or closed. */
+static const struct httphead *
+proxy_head(struct proxy *p)
+{
+	const struct httphead	*h = held_head(p);
+
+	if (h == NULL || p->settings == settings)
+		return (h);
+	p->settings = settings;
+	if (host_parse(&p->to.host, &p->to.port, trust_host(p->c->trusted, h),
+	    proc_conf()->proxy_domain) == HOST_OK)
+		return (h);
+	answer_error(p->c, 400, "invalid support proxy subdomain");
+	return (NULL);
+}
+
+/* authd has spoken on a token, or it is to be looked at again. */
+static void
+proxy_woken(struct grant_wait *w, int status, const char *message)
+{
+	struct proxy		*p = (struct proxy *)(void *)((char *)w -
+				    offsetof(struct proxy, wait));
+	const struct httphead	*h;
+
+	if (status == 503) {
+		answer_later(p->c, 503, message, 1);
+		return;
+	}
+	if (status != 0) {
+		p->tried++;
+		p->refused = status;
+		free(p->refusal);
+		p->refusal = strdup(message);
+	}
+	if ((h = proxy_head(p)) != NULL)
+		proxy_token(p, h);
+}
+
+/* ---- Origin ---- */
+
+/*
+ * operator-api.md, 7.5: what another site's page makes the browser send is
+ * refused. Origin decides; without one Sec-Fetch-Site, then Referer; without
+ * any only GET and HEAD pass.
+ */
+static enum origin
+origin_check(const struct httphead *h, const struct route_to *to,
+    const struct slice **sibling)
+{
+	const struct conf	*cf = proc_conf();
+	const char		*scheme = cf->proxy_plain ? "http" : "https";
+	const struct slice	*v, *site, *mode, *dest;
+	struct slice		 url, rest;
+	uint16_t		 port = (uint16_t)cf->proxy_port;
+	int			 plain;
+
+	if ((v = httphead_get(h, "origin")) != NULL && v->len > 0)
+		switch (host_origin(v, &to->host, cf->proxy_domain, scheme,
+		    port, to->port)) {
+		case 2:
+			return (ORIGIN_OK);
+		case 1:
+			*sibling = v;
+			return (ORIGIN_SIBLING);
+		default:
+			return (ORIGIN_FOREIGN);
+		}
+	plain = (slice_eq(&h->method_name, "GET") ||
+	    slice_eq(&h->method_name, "HEAD")) &&
+	    !(h->flags & HTTPHEAD_UPGRADE);
+	if ((site = httphead_get(h, "sec-fetch-site")) != NULL) {
+		if (slice_eq(site, "same-origin") || slice_eq(site, "none"))
+			return (ORIGIN_OK);
+		mode = httphead_get(h, "sec-fetch-mode");
+		dest = httphead_get(h, "sec-fetch-dest");
+		if (plain && mode != NULL && slice_eq(mode, "navigate") &&
+		    dest != NULL && slice_eq(dest, "document"))
+			return (ORIGIN_OK);
+	}
+	v = httphead_get(h, "referer");
+	if (v != NULL && host_url_origin(v, &url, &rest) == 0)
+		return (host_origin(&url, &to->host, cf->proxy_domain, scheme,
+		    port, to->port) > 0 ? ORIGIN_OK : ORIGIN_FOREIGN);
+	return (plain && site == NULL ? ORIGIN_OK : ORIGIN_FOREIGN);
+}
+
+/* The answer to a sibling's preflight. */
+static void
+answer_preflight(struct conn *c, const struct httphead *h,
+    const struct slice *origin)
+{
+	static char		 extra[HTTPHEAD_MAX + 512];
+	const struct slice	*want;
+	static const struct slice dflt = {
+	    "Content-Type, Authorization, X-Requested-With", 45 };
+
+	if ((want = httphead_get(h, "access-control-request-headers")) == NULL)
+		want = &dflt;
+	snprintf(extra, sizeof(extra),
+	    "Access-Control-Allow-Origin: %.*s\r\n"
+	    "Access-Control-Allow-Credentials: true\r\n"
+	    "Access-Control-Allow-Methods: GET, POST, PUT, PATCH, DELETE, "
+	    "OPTIONS\r\nAccess-Control-Allow-Headers: %.*s\r\n"
+	    "Access-Control-Max-Age: 3600\r\nVary: Origin\r\n",
+	    (int)origin->len, origin->s, (int)want->len, want->s);
+	answer_empty(c, 204, extra);
+}
+
+/* ---- tokens ---- */
+
+static void
+memo_set(struct memo *m, struct grant *g, const struct slice *token,
+    const char *slug)
+{
+	char	*copy;
+
+	if (m->g == g)
+		return;
+	if ((copy = malloc(token->len)) == NULL)
+		return;
+	memcpy(copy, token->s, token->len);
+	memo_clear(m);
+	m->g = grant_ref(g);
+	m->token = copy;
+	m->len = token->len;
+	strlcpy(m->slug, slug, sizeof(m->slug));
+}
+
+static int
+memo_is(const struct memo *m, const struct slice *token, const char *slug)
+{
+	return (m->g != NULL && m->len == token->len &&
+	    memcmp(m->slug, slug, SLUG_SIZE) == 0 &&
+	    CRYPTO_memcmp(m->token, token->s, token->len) == 0);
+}
+
+/* Ask for this token's grant: 1 good, 0 the answer is given or comes. */
+static int
+token_grant(struct proxy *p, const struct httphead *h,
+    const struct slice *token, struct grant **g)
+{
+	struct conn	*c = p->c;
+	const char	*slug = p->to.host.slug;
+
+	if (memo_is(&p->memo, token, slug) && grant_is_good(p->memo.g,
+	    &c->addr, token->s, token->len, slug)) {
+		*g = p->memo.g;
+		return (1);
+	}
+	p->wait.addr = c->addr;
+	switch (grant_get(g, &p->wait, token->s, token->len, slug)) {
+	case 1:
+		memo_set(&p->memo, *g, token, slug);
+		return (1);
+	case -1:
+		answer_later(c, 503, "service temporarily unavailable", 1);
+		break;
+	case -2:
+		answer_later(c, 429, "too many refused tokens",
+		    grant_refused_wait(&c->addr));
+		break;
+	default:
+		proxy_wait(p, h, PROXY_TOKEN);
+		break;
+	}
+	return (0);
+}
+
+/* What authd said of the last one. */
+static void
+answer_refused(struct proxy *p)
+{
+	answer_error(p->c, p->refused, p->refusal != NULL ? p->refusal :
+	    "invalid proxy token");
+}
+
+/* operator-api.md, 7.4: the token becomes a cookie. */
+static void
+answer_exchange(struct proxy *p, const struct httphead *h,
+    const struct slice *token, const struct grant *g)
+{
+	static char		 extra[HTTPHEAD_MAX + TOKEN_SIZE + 1024];
+	static char		 where[HTTPHEAD_MAX + 8];
+	const struct conf	*cf = proc_conf();
+	struct conn		*c = p->c;
+	int64_t			 left;
+	long			 n;
+
+	if ((n = cookie_redirect(&h->path, &h->query, token, where,
+	    sizeof(where))) == -1) {
+		answer_error(c, 414, "request target too long");
+		return;
+	}
+	left = (int64_t)g->expires - clock_wall();
+	snprintf(extra, sizeof(extra), "Location: %.*s\r\n"
+	    "Set-Cookie: " COOKIE_NAME "_%s=%.*s; Path=/; Domain=.%s; "
+	    "Max-Age=%lld; HttpOnly%s; SameSite=Lax\r\n"
+	    "Cache-Control: no-store\r\nReferrer-Policy: no-referrer\r\n",
+	    (int)n, where, p->to.host.slug, (int)token->len, token->s,
+	    cf->proxy_domain, (long long)(left > 0 ? left : 0),
+	    cf->proxy_plain ? "" : "; Secure");
+	answer_empty(c, 302, extra);
+	sodium_memzero(extra, sizeof(extra));
+}
+
+/*
+ * Find the cookie that authd says yes to: 1, or 0 as token_grant(). One that
+ * is known to be right goes before those that are not: another page may have
+ * planted them on the parent domain, and each question counts as refused.
+ */
+static int
+cookie_grant(struct proxy *p, const struct httphead *h, struct grant **g)
+{
+	const char	*slug = p->to.host.slug;
+	struct slice	 tokens[COOKIE_TRIES];
+	size_t		 n, i;
+
+	n = cookie_tokens(h, slug, tokens);
+	for (i = 0; n > 1 && i < n; i++)
+		if ((*g = grant_known(&p->c->addr, tokens[i].s, tokens[i].len,
+		    slug)) != NULL) {
+			memo_set(&p->memo, *g, &tokens[i], slug);
+			return (1);
+		}
+	if (p->tried < n)
+		return (token_grant(p, h, &tokens[p->tried], g));
+	if (p->refused != 0)
+		answer_refused(p);
+	else
+		answer_error(p->c, 401, "proxy token required");
+	return (0);
+}
+
+/* ---- the stream ---- */
+
+static void
+proxy_exchange(struct proxy *p, const struct httphead *h,
+    const struct service *sv)
+{
+	p->step = PROXY_EXCHANGE;
+	conn_job(p->c, &exchange, p);
+	up_begin(p, h, sv);
+}
+
+/* A kept one, or authd makes one. */
+static void
+proxy_stream(struct proxy *p, const struct httphead *h, struct grant *g)
+{
+	const char		*label = p->to.host.label;
+	const struct service	*sv = session_service(g->se, label);
+	const char		*name = sv != NULL ? sv->name : label;
+
+	if (!p->retried && upstream_take(&p->use, g, name) == 0) {
+		proxy_exchange(p, h, sv);
+		return;
+	}
+	/* Waiting first: the answer may come from under the question's feet. */
+	proxy_wait(p, h, PROXY_STREAM);
+	if (upstream_open(&p->ask, g, name) == -1)
+		answer_later(p->c, 503, "service temporarily unavailable", 1);
+}
+
+static void
+proxy_opened(struct upstream_ask *a, int status, const char *message,
+    uint32_t retry_s)
+{
+	struct proxy		*p = (struct proxy *)(void *)((char *)a -
+				    offsetof(struct proxy, ask));
+	const struct httphead	*h;
+
+	if (status != 0)
+		answer_later(p->c, status, message, retry_s);
+	else if ((h = proxy_head(p)) != NULL)
+		proxy_exchange(p, h, session_service(p->use.st->g->se,
+		    p->to.host.label));
+}
+
+/* ---- the story ---- */
+
+static void
+proxy_token(struct proxy *p, const struct httphead *h)
+{
+	struct slice	 token;
+	struct grant	*g;
+
+	if (slice_eq(&h->method_name, "GET") &&
+	    cookie_query_token(&h->query, p->to.host.slug, &token)) {
+		if (p->refused != 0)
+			answer_refused(p);
+		else if (token_grant(p, h, &token, &g))
+			answer_exchange(p, h, &token, g);
+		return;
+	}
+	if (cookie_grant(p, h, &g))
+		proxy_stream(p, h, g);
+}
+
+static void
+proxy_again(struct proxy *p)
+{
+	const struct httphead	*h;
+
+	exch_let_go(p);
+	conn_job(p->c, &waiting, p);
+	if ((h = proxy_head(p)) != NULL)
+		proxy_token(p, h);
+}
+
+void
+proxy_begin(struct conn *c, const struct httphead *h,
+    const struct route_to *to)
+{
+	const struct slice	*sibling = NULL;
+	struct proxy		*p;
+
+	c->html = (unsigned)wants_page(h);
+	if ((p = proxy_get(c)) == NULL) {
+		answer_later(c, 503, "service temporarily unavailable", 1);
+		return;
+	}
+	p->to = *to;
+	p->settings = settings;
+	p->retried = 0;
+	p->tried = 0;
+	p->refused = 0;
+	conn_job(c, &waiting, p);
+	switch (origin_check(h, to, &sibling)) {
+	case ORIGIN_FOREIGN:
+		answer_error(c, 403, "cross-site request refused");
+		return;
+	case ORIGIN_SIBLING:
+		if (slice_eq(&h->method_name, "OPTIONS")) {
+			answer_preflight(c, h, sibling);
+			return;
+		}
+		break;
+	case ORIGIN_OK:
+		break;
+	}
+	p->sibling = sibling != NULL;
+	proxy_token(p, h);
+}

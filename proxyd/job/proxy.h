@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: ISC */
+#ifndef PROXY_H
+#define PROXY_H
+
+#include "http/head.h"
+#include "proxyd/door/buf.h"
+#include "proxyd/door/conn.h"
+#include "proxyd/door/route.h"
+#include "proxyd/grant.h"
+#include "proxyd/http/flow.h"
+#include "proxyd/session.h"
+#include "proxyd/upstream.h"
+#include "stage.h"
+
+/*
+ * The job of the subdomain proxy: one request to a customer's service and its
+ * answer. proxy.c finds token, grant and stream, in the order of
+ * operator-api.md, 7.2; then the exchange runs: up.c (the browser's bytes to
+ * the service), down.c (the service's answer to the browser).
+ */
+
+enum proxy_step {
+	PROXY_TOKEN,		/* which token authd says yes to */
+	PROXY_STREAM,		/* a stream to the service */
+	PROXY_EXCHANGE,		/* request and answer */
+	PROXY_RAW		/* bytes both ways, behind a 101 */
+};
+
+/* The exchange with the service. */
+struct exch {
+	struct flow		 up, down;
+	struct httphead_scan	 scan;	/* of the response head */
+	struct buf		*head;	/* of the request head, not written */
+	char			*origin;	/* a sibling's, for CORS */
+	struct stages		 stages;	/* the answer's body goes through */
+	unsigned int		 interims;	/* 1xx so far, their bytes */
+	size_t			 interim_len;
+	int			 method;
+	enum { X_LINE, X_HEAD, X_BODY } phase;
+	unsigned int		 upgrade:1, http10:1, keep:1, repeatable:1,
+				 up_failed:1, responded:1, reuse:1, started:1;
+};
+
+/* The last token that was right: the next request compares bytes only. */
+struct memo {
+	struct grant	*g;
+	char		*token;
+	size_t		 len;
+	char		 slug[SLUG_SIZE];
+};
+
+/* Made for a connection's first request, and kept for the next ones. */
+struct proxy {
+	struct conn		*c;
+	enum proxy_step		 step;
+	int			 retried;	/* a kept stream was dead */
+	/*
+	 * Ask for a stream anew and say the request again; nothing has been
+	 * said to the browser yet.
+	 */
+	void			(*again)(struct proxy *);
+	/* the request, parsed and checked once */
+	struct route_to		 to;
+	int			 sibling;	/* its Origin is one's */
+	struct httphead		*head;		/* while something is waited
+						   for; NULL: not kept */
+	const char		*head_at;	/* what its slices point into */
+	unsigned int		 settings;	/* under which it was checked */
+	/* tokens that authd said no to, and its last word */
+	unsigned int		 tried;
+	int			 refused;
+	char			*refusal;
+	/* what is asked and held */
+	struct grant_wait	 wait;
+	struct upstream_ask	 ask;
+	struct upstream_user	 use;
+	struct exch		 x;
+	struct memo		 memo;
+};
+
+/* A request for a proxied host. */
+void	proxy_begin(struct conn *, const struct httphead *,
+	    const struct route_to *);
+/* The configuration has changed: what waits looks at its host again. */
+void	proxy_reloaded(void);
+
+/* ---- the exchange: up.c ---- */
+
+/* Begin, busy with p->use.st: write the request. `sv` NULL: not in the table. */
+void	up_begin(struct proxy *, const struct httphead *,
+	    const struct service *sv);
+/* Write what is there for the service; read on when it is out. */
+void	up_pump(struct proxy *);
+/* The browser's socket, and the stream's room. */
+void	up_readable(struct proxy *);
+void	up_writable(struct proxy *);
+/* A kept stream was dead: 1 when the request is said again, else 0. */
+int	up_retry(struct proxy *);
+
+/* ---- down.c ---- */
+
+void	down_readable(struct proxy *);
+void	down_writable(struct proxy *);
+
+/* ---- the ends: end.c ---- */
+
+/* Both sides have what they should: keep or close each of them. */
+void	exch_done(struct proxy *);
+/* No answer has gone out yet: give this one; else cut. */
+void	exch_fail(struct proxy *, int status, const char *message);
+/* Something has gone out that is not whole: the browser has to see that. */
+void	exch_cut(struct proxy *, const char *why);
+/* How long it may be silent from here, the reply line still to come or not. */
+void	exch_deadline(struct proxy *);
+/* Bytes have moved: it is not idle. */
+void	exch_moved(struct proxy *);
+/* Let go of the stream and what the exchange holds. */
+void	exch_let_go(struct proxy *);
+
+#endif

@@ -1,0 +1,256 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * An exchange's way up. The request head is written into the stream at once,
+ * without waiting for the client's OK; then the body goes from c->in to the
+ * stream, read only when what was read before has been written.
+ */
+#include <sys/socket.h>
+#include <sys/uio.h>
+
+#include <errno.h>
+#include <llhttp.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "proc/proc.h"
+#include "proxy.h"
+#include "proxyd/http/hdr.h"
+
+static int
+is_idempotent(int method)
+{
+	switch (method) {
+	case HTTP_GET:
+	case HTTP_HEAD:
+	case HTTP_OPTIONS:
+	case HTTP_PUT:
+	case HTTP_DELETE:
+	case HTTP_TRACE:
+	case HTTP_PROPFIND:
+		return (1);
+	default:
+		return (0);
+	}
+}
+
+/* Fill the exchange from the request. */
+static void
+exch_begin(struct proxy *p, const struct httphead *h)
+{
+	struct exch		*x = &p->x;
+	struct upstream		*st = p->use.st;
+	const struct slice	*v;
+
+	free(x->origin);
+	buf_put(&x->head);
+	memset(x, 0, sizeof(*x));
+	x->method = h->method;
+	x->phase = st->greeted ? X_HEAD : X_LINE;
+	x->upgrade = (h->flags & HTTPHEAD_UPGRADE) != 0;
+	x->http10 = h->minor == 0;
+	x->keep = (h->flags & HTTPHEAD_KEEPALIVE) != 0;
+	x->repeatable = is_idempotent(h->method) && !p->c->body_left;
+	if (p->sibling && (v = httphead_get(h, "origin")) != NULL &&
+	    (x->origin = malloc(v->len + 1)) != NULL) {
+		memcpy(x->origin, v->s, v->len);
+		x->origin[v->len] = '\0';
+	}
+	if (!x->upgrade)
+		flow_begin(&x->up, h);
+	else
+		x->up.done = 1;		/* what follows waits for the 101 */
+}
+
+/* Write head and what of the body is there. 0, or -1 with errno. */
+static int
+send_head(struct proxy *p, struct out *o)
+{
+	struct conn	*c = p->c;
+	struct exch	*x = &p->x;
+	struct iovec	 iov[2];
+	size_t		 body = 0, left;
+	ssize_t		 n;
+
+	if (!flow_over(&x->up)) {
+		if (flow_feed(&x->up, c->in->data + c->in->off + c->head_len,
+		    c->in->len - c->head_len) == -1) {
+			errno = EPROTO;
+			return (-1);
+		}
+		body = x->up.ready;
+	}
+	iov[0].iov_base = o->p;
+	iov[0].iov_len = o->len;
+	iov[1].iov_base = c->in->data + c->in->off + c->head_len;
+	iov[1].iov_len = body;
+	n = conn_sendv(p->use.st->fd, iov, body > 0 ? 2 : 1);
+	if (n == -1 && errno != EAGAIN && errno != EINTR)
+		return (-1);
+	if (n == -1)
+		n = 0;
+	if ((size_t)n < o->len) {
+		if ((x->head = buf_get()) == NULL)
+			return (-1);
+		left = o->len - (size_t)n;
+		memcpy(x->head->data, o->p + n, left);
+		x->head->len = left;
+		n = (ssize_t)o->len;
+	}
+	x->started = 1;
+	/* A request with a body cannot be said again: let go of its head. */
+	if (body > 0 || !flow_over(&x->up)) {
+		buf_drop(c->in, c->head_len + (size_t)n - o->len);
+		flow_sent(&x->up, (size_t)n - o->len);
+		c->head_len = 0;
+	}
+	return (0);
+}
+
+void
+up_begin(struct proxy *p, const struct httphead *h, const struct service *sv)
+{
+	static char	 buf[REQHDR_MAX];
+	struct out	 o = { buf, 0, sizeof(buf), 0 };
+	struct upstream	*st = p->use.st;
+	struct reqhdr	 a;
+
+	exch_begin(p, h);
+	a.named = sv != NULL && sv->host[0] != '\0';
+	a.host = sv == NULL ? p->to.host.label : a.named ? sv->host :
+	    sv->target;
+	a.path = sv != NULL ? sv->path : "";
+	a.path_prefix = sv != NULL ? sv->path_prefix : "";
+	a.scheme = proc_conf()->proxy_plain ? "http" : "https";
+	a.upgrade = p->x.upgrade;
+	if (reqhdr_build(&o, h, &a) == -1) {
+		exch_fail(p, 431, "request head too long");
+		return;
+	}
+	exch_deadline(p);
+	if (send_head(p, &o) == -1) {
+		if (errno == EPROTO)
+			exch_fail(p, 400, "malformed request body");
+		else if (!st->used || !up_retry(p)) {
+			/* What it said before it closed is still to be read. */
+			p->x.up_failed = 1;
+			p->x.started = 1;
+		}
+		return;
+	}
+	if (p->x.head != NULL)
+		upstream_writing(st);
+	else
+		up_pump(p);
+}
+
+/*
+ * Once more on a fresh one, if nothing was answered and nothing of the request
+ * is lost.
+ */
+int
+up_retry(struct proxy *p)
+{
+	struct exch	*x = &p->x;
+
+	if (p->retried || p->c->head_len == 0 ||
+	    (x->started && !x->repeatable))
+		return (0);
+	p->retried = 1;
+	p->again(p);
+	return (1);
+}
+
+void
+up_pump(struct proxy *p)
+{
+	struct conn	*c = p->c;
+	struct exch	*x = &p->x;
+	ssize_t		 n;
+
+	if (x->up_failed)
+		return;
+	while (x->head != NULL || (c->in != NULL && x->up.ready > 0)) {
+		if (x->head != NULL)
+			n = send(p->use.st->fd, x->head->data + x->head->off,
+			    x->head->len, MSG_NOSIGNAL);
+		else
+			n = send(p->use.st->fd, c->in->data + c->in->off,
+			    x->up.ready, MSG_NOSIGNAL);
+		if (n == -1 && (errno == EAGAIN || errno == EINTR)) {
+			upstream_writing(p->use.st);
+			return;
+		}
+		if (n == -1) {
+			/* It takes no more; maybe it has answered already. */
+			x->up_failed = 1;
+			conn_reading(c, 0);
+			if (p->step == PROXY_RAW)
+				exch_cut(p, "service has closed");
+			return;
+		}
+		if (x->head != NULL) {
+			buf_drop(x->head, (size_t)n);
+			if (x->head->len == 0)
+				buf_put(&x->head);
+			continue;
+		}
+		buf_drop(c->in, (size_t)n);
+		flow_sent(&x->up, (size_t)n);
+	}
+	if (c->in != NULL && c->in->len == 0)
+		buf_put(&c->in);
+	if (flow_over(&x->up))
+		c->body_left = 0;
+	if (p->step == PROXY_RAW && c->eof)
+		conn_close(c, "closed", 0);
+	else if (!c->eof)
+		conn_reading(c, 1);
+}
+
+void
+up_writable(struct proxy *p)
+{
+	exch_deadline(p);
+	up_pump(p);
+}
+
+/*
+ * While an answer is pending the browser may send what it wants next, but
+ * that is read only as far as the buffer goes; the end of its connection ends
+ * the exchange.
+ */
+void
+up_readable(struct proxy *p)
+{
+	struct conn	*c = p->c;
+	struct exch	*x = &p->x;
+	size_t		 had = c->in != NULL ? c->in->len : 0;
+	long		 n;
+
+	if (x->up.ready > 0 || x->head != NULL) {
+		conn_reading(c, 0);
+		return;
+	}
+	n = conn_read(c);
+	if (n == -1 && (errno == EAGAIN || errno == EINTR))
+		return;
+	if (n == -1 && errno == ENOBUFS) {
+		conn_reading(c, 0);
+		return;
+	}
+	if (n <= 0) {
+		conn_close(c, n == 0 ? "closed by the browser" :
+		    strerror(errno), 0);
+		return;
+	}
+	if (flow_over(&x->up))
+		return;		/* the next request: later */
+	if (flow_feed(&x->up, c->in->data + c->in->off + had,
+	    (size_t)n) == -1) {
+		exch_fail(p, 400, "malformed request body");
+		return;
+	}
+	if (x->phase != X_LINE)
+		exch_moved(p);
+	up_pump(p);
+}
