@@ -7,7 +7,7 @@
  * gives both ends away.
  * Hears from: the parent (SPAWNED with a channel to each other process, see
  * parent_table below) and, on these, muxd, proxyd, termd and control: who may
- * say what, and when, is peer_table in worker.c.
+ * say what, and when, is peer_table in msg/table.c.
  * States: until SPAWNED_ALL has come all channels are kept unread, and until
  * the store is open those of workers from before; then each worker has a state
  * of its own (enum peer_state).
@@ -23,24 +23,25 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "core/rowlog.h"
-#include "core/admit.h"
 #include "base/clock.h"
 #include "base/compat.h"
-#include "core/credit.h"
-#include "core/grant.h"
 #include "base/index.h"
-#include "cred/jwt.h"
 #include "base/log.h"
-#include "msg/login.h"
+#include "core/admit.h"
+#include "core/credit.h"
+#include "core/end.h"
+#include "cred/jwt.h"
+#include "cred/secret.h"
 #include "imsg/msg.h"
+#include "load.h"
+#include "msg/handlers.h"
+#include "msg/issue.h"
+#include "msg/login.h"
+#include "msg/recheck.h"
+#include "now.h"
 #include "proc/proc.h"
-#include "core/session.h"
 #include "store/store.h"
-#include "core/stream.h"
-#include "core/ticket.h"
 #include "turn.h"
-#include "msg/peer.h"
 
 #define FILES_MAX	65536	/* a channel per worker, both ends of streams */
 #define RETRY_MS	1000	/* a store that does not open */
@@ -52,8 +53,8 @@ static void	authd_open(void *);
 
 static const struct dispatch	parent_table[] = {
 	PROC_ROWS
-	{ IMSG_SPAWNED, R_PARENT, S_ANY, 0, peer_spawned },
-	{ IMSG_SPAWNED_ALL, R_PARENT, S_ANY, 0, peer_spawned_all },
+	{ IMSG_SPAWNED, R_PARENT, S_ANY, 0, parent_on_spawned },
+	{ IMSG_SPAWNED_ALL, R_PARENT, S_ANY, 0, parent_on_spawned_all },
 	PROC_RELOAD_ROWS
 };
 
@@ -114,9 +115,12 @@ authd_key(uint8_t kind, int fd)
 static void
 authd_run(void)
 {
-	if (session_init() == -1 || rowlog_init() == -1 ||
-	    admit_init() == -1 || login_init() == -1 ||
-	    ticket_init() == -1 || grant_init() == -1 || stream_init() == -1)
+	core_env.conf = proc_conf();
+	core_env.uuid = secret_uuid;
+	core_init(now_at());
+	turn_init();
+	if (admit_init() == -1 || login_init() == -1 || issue_init() == -1 ||
+	    recheck_init() == -1)
 		fatalx("out of memory");
 	proc_after_turn(turn_end);
 	timer_init(&authd.retry, authd_open, NULL);
@@ -141,6 +145,17 @@ store_path(char *dst, size_t size)
 		fatalx("store: path too long");
 }
 
+static void
+authd_loaded(int result)
+{
+	if (result == 0) {
+		parent_store_ready();
+		return;
+	}
+	parent_store_loading(0);
+	timer_set(&authd.retry, RETRY_MS);
+}
+
 /* A store that is not there: nobody is let in, nobody is thrown out. */
 static void
 authd_open(void *arg)
@@ -149,20 +164,19 @@ authd_open(void *arg)
 
 	(void)arg;
 	store_path(path, sizeof(path));
-	if (store_open(path) == -1 || session_load() == -1 ||
-	    rowlog_load() == -1) {
+	if (store_open(path) == -1) {
 		timer_set(&authd.retry, RETRY_MS);
 		return;
 	}
-	peer_store_ready();
+	parent_store_loading(1);
+	load_run(authd_loaded);
 }
 
 /* The others end by themselves; what is still to be written is written. */
 static void
 authd_stop(void)
 {
-	rowlog_flush_all();
-	turn_end();
+	turn_last();
 	store_close();
 	jwt_clear_key();
 	proc_exit(0);

@@ -1,9 +1,21 @@
 # SPDX-License-Identifier: ISC
 
-authd_OBJS = authd/authd.o authd/turn.o authd/facts.o authd/msg/peer.o common/base/index.o \
-	authd/core/admit.o authd/msg/login.o authd/core/session.o authd/core/services.o \
-	authd/core/report.o authd/core/credit.o authd/core/grant.o authd/core/stream.o \
-	authd/core/rowlog.o authd/store/audit.o authd/core/ticket.o authd/core/terminal.o \
+# Decisions and tables, pure: what a test links that links only these.
+authd_core_OBJS = authd/core/env.o authd/core/due.o authd/core/effect.o \
+	authd/core/refusal.o authd/core/rowlog.o authd/core/ticket.o \
+	authd/core/services.o authd/core/tunnel.o authd/core/session.o \
+	authd/core/may.o authd/core/grant.o authd/core/stream.o \
+	authd/core/web.o authd/core/terminal.o authd/core/end.o
+
+authd_OBJS = authd/authd.o authd/turn.o authd/facts.o authd/now.o authd/load.o \
+	$(authd_core_OBJS) common/base/index.o \
+	authd/msg/peer.o authd/msg/table.o authd/msg/from_parent.o \
+	authd/msg/from_muxd.o authd/msg/from_proxyd.o authd/msg/from_termd.o \
+	authd/msg/announce.o authd/msg/manifest.o authd/msg/run.o authd/msg/tag.o \
+	authd/msg/issue.o authd/msg/recheck.o authd/store/metadata.o \
+	authd/core/admit.o authd/msg/login.o \
+	authd/core/report.o authd/core/credit.o \
+	authd/store/audit.o \
 	authd/api/api.o authd/api/list.o authd/ctl/ctl.o authd/ctl/show.o \
 	authd/ctl/admin.o authd/cred/jwt.o authd/cred/claims.o authd/cred/secret.o \
 	common/base/rate.o authd/store/sqlite/sqlite.o authd/store/sqlite/systems.o \

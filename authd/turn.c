@@ -3,10 +3,15 @@
 
 #include <stdlib.h>
 
-#include "core/rowlog.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "core/due.h"
+#include "core/end.h"
+#include "core/rowlog.h"
 #include "core/session.h"
+#include "msg/run.h"
+#include "now.h"
+#include "proc/proc.h"
 #include "store/store.h"
 #include "turn.h"
 
@@ -19,16 +24,35 @@ struct later {
 	void			(*fn)(void *, int);
 	void			*arg;
 };
+STAILQ_HEAD(laters, later);
 
-static STAILQ_HEAD(laters, later)	waiting =
-    STAILQ_HEAD_INITIALIZER(waiting);
-static struct timer			probe;
+static void	turn_committed(int, void *);
+static void	turn_due(void *);
+
+static struct {
+	struct laters	waiting;	/* for the commit of this turn */
+	struct laters	committing;	/* for the one that is under way */
+	int		is_committing;
+	struct timer	due;		/* the first deadline of the core */
+	struct timer	probe;
+	unsigned	sessions, tunnels;	/* that the title says */
+} turn = {
+	.waiting = STAILQ_HEAD_INITIALIZER(turn.waiting),
+	.committing = STAILQ_HEAD_INITIALIZER(turn.committing),
+};
 
 static void
 turn_probe(void *arg)
 {
 	(void)arg;
 	(void)store_probe();
+}
+
+void
+turn_init(void)
+{
+	timer_init(&turn.due, turn_due, NULL);
+	timer_init(&turn.probe, turn_probe, NULL);
 }
 
 void
@@ -42,27 +66,103 @@ turn_after(void (*fn)(void *, int), void *arg)
 	}
 	l->fn = fn;
 	l->arg = arg;
-	STAILQ_INSERT_TAIL(&waiting, l, entry);
+	STAILQ_INSERT_TAIL(&turn.waiting, l, entry);
+}
+
+/* One that ended in the turn that made it needs both. */
+static int
+write_session(const struct session_row *row, int fresh)
+{
+	if (fresh && store_session_insert(row) == STORE_TAKEN)
+		return (1);
+	if (!fresh || (row->status != SESSION_PENDING &&
+	    row->status != SESSION_ACTIVE))
+		(void)store_session_update(row);
+	return (0);
 }
 
 static void
+write_row(const struct access_row *row, int fresh)
+{
+	if (fresh)
+		(void)store_access_insert(row);
+	if (!fresh || row->disconnected_at != 0)
+		(void)store_access_update(row);
+}
+
+void
+turn_flush(void)
+{
+	session_flush(write_session);
+	rowlog_flush(write_row);
+}
+
+/* One at a time: what comes while one is under way is in the next. */
+static void
 turn_commit(void)
 {
-	struct laters	 now = STAILQ_HEAD_INITIALIZER(now);
-	struct later	*l;
-	int		 ok;
+	turn_flush();
+	if (STAILQ_EMPTY(&turn.waiting) && !store_has_writes())
+		return;
+	STAILQ_CONCAT(&turn.committing, &turn.waiting);
+	turn.is_committing = 1;
+	store_commit(turn_committed, NULL);
+}
 
-	session_flush();
-	rowlog_flush();
-	ok = store_end() == 0;
-	session_flushed(ok);
-	rowlog_flushed(ok);
-	STAILQ_CONCAT(&now, &waiting);
-	while ((l = STAILQ_FIRST(&now)) != NULL) {
-		STAILQ_REMOVE_HEAD(&now, entry);
+static void
+turn_committed(int ok, void *arg)
+{
+	struct later	*l;
+
+	(void)arg;
+	turn.is_committing = 0;
+	session_flushed(ok, now_at());
+	rowlog_flushed(ok, now_at());
+	while ((l = STAILQ_FIRST(&turn.committing)) != NULL) {
+		STAILQ_REMOVE_HEAD(&turn.committing, entry);
 		l->fn(l->arg, ok);
 		free(l);
 	}
+}
+
+/* What was said before an ending is said before it, also here. */
+static void
+turn_effects(void)
+{
+	run_effects(turn_after);
+	end_run(now_at());
+	run_effects(turn_after);
+}
+
+static void
+turn_due(void *arg)
+{
+	(void)arg;
+	core_due(now_at());
+}
+
+static void
+turn_arm(void)
+{
+	const struct due	*d = due_first();
+	uint64_t		 now = clock_ms();
+
+	if (d == NULL)
+		timer_del(&turn.due);
+	else if (!timer_is_set(&turn.due) || turn.due.due_ms != d->at)
+		timer_set(&turn.due, d->at > now ? d->at - now : 0);
+}
+
+/* ps says how many there are. */
+static void
+turn_title(void)
+{
+	if (turn.sessions == session_count() &&
+	    turn.tunnels == session_tunnels())
+		return;
+	turn.sessions = session_count();
+	turn.tunnels = session_tunnels();
+	proc_title("%u sessions, %u tunnels", turn.sessions, turn.tunnels);
 }
 
 void
@@ -71,14 +171,27 @@ turn_end(void)
 	uint64_t	spent;
 	int		i;
 
-	turn_commit();
-	for (i = 1; i < ROUNDS_MAX && !STAILQ_EMPTY(&waiting); i++)
+	turn_effects();
+	for (i = 0; i < ROUNDS_MAX && !turn.is_committing; i++) {
 		turn_commit();
-	if (!store_is_up() && !timer_is_set(&probe)) {
-		timer_init(&probe, turn_probe, NULL);
-		timer_set(&probe, PROBE_MS);
+		turn_effects();
+		if (STAILQ_EMPTY(&turn.waiting))
+			break;
 	}
+	if (!store_is_up() && !timer_is_set(&turn.probe))
+		timer_set(&turn.probe, PROBE_MS);
+	turn_arm();
+	turn_title();
 	if ((spent = store_spent_ms()) > SLOW_MS)
 		log_warnx("store: a turn of %llu ms",
 		    (unsigned long long)spent);
+}
+
+void
+turn_last(void)
+{
+	store_finish();
+	rowlog_flush_all();
+	turn_end();
+	store_finish();
 }

@@ -13,14 +13,14 @@
 #include "authd/store/audit.h"
 #include "base/clock.h"
 #include "base/compat.h"
-#include "authd/core/grant.h"
 #include "base/label.h"
 #include "base/log.h"
 #include "proc/proc.h"
 #include "authd/core/services.h"
 #include "authd/core/session.h"
 #include "authd/store/store.h"
-#include "authd/core/ticket.h"
+#include "authd/msg/issue.h"
+#include "authd/now.h"
 #include "authd/turn.h"
 
 static void	api_get(struct api_call *);
@@ -201,6 +201,37 @@ out:
 /* The session of a call. */
 
 /*
+ * May this operator see the system, and is neither token nor user revoked? 0,
+ * or a status with *message; 503 when the store cannot say.
+ */
+static int
+scope_check(const struct operator *who, const char *system_id,
+    const char **message)
+{
+	char	kind[WORD_SIZE], reason[MESSAGE_SIZE];
+	int	r;
+
+	r = store_revoked(who->token_id, who->id, clock_wall_ms(), kind,
+	    reason);
+	if (r == 0) {
+		*message = strcmp(kind, "user") == 0 ?
+		    "user account has been suspended" :
+		    "token has been revoked";
+		return (401);
+	}
+	if (r == STORE_NONE)
+		r = store_visible(who->org_role, who->org_id, system_id);
+	if (r == 0)
+		return (0);
+	if (r == STORE_NONE) {
+		*message = "support session not found";
+		return (404);
+	}
+	*message = "security service temporarily unavailable";
+	return (503);
+}
+
+/*
  * The row, if there is one and the caller may see it. 0, or a status and
  * *message. What is open is taken from memory, which is never behind.
  */
@@ -215,10 +246,10 @@ api_session(const struct api_call *call, struct session_row *row,
 	if (session_id_check(call->session) == -1)
 		return (404);
 	if ((*sep = session_find(call->session)) != NULL &&
-	    session_is_open(*sep)) {
+	    session_is_open(*sep, now_at())) {
 		*row = (*sep)->row;
 	} else {
-		session_flush();	/* it may have ended in this turn */
+		turn_flush();	/* it may have ended in this turn */
 		*sep = NULL;
 		if ((r = store_session_get(call->session, row)) == STORE_NONE)
 			return (404);
@@ -347,7 +378,7 @@ api_close(struct api_call *call)
 	if (se != NULL) {
 		audit_done(call->who.id, call->addr, "close", row.id,
 		    call->who.impersonator);
-		session_end(se, SESSION_CLOSED, "operator", 4000);
+		session_end(se, SESSION_CLOSED, "operator", 4000, now_at());
 	}
 	turn_after(api_closed, cl);
 }
@@ -387,7 +418,8 @@ api_services(struct api_call *call)
 	}
 	o = cJSON_CreateObject();
 	services = cJSON_AddObjectToObject(o, "services");
-	for (i = 0; se != NULL && i < se->services->n; i++)
+	for (i = 0; se != NULL && se->services != NULL &&
+	    i < se->services->n; i++)
 		add_service(services, se->services->v[i]);
 	api_result(&call->asker, 200, "services retrieved successfully", o);
 }
@@ -505,7 +537,7 @@ api_proxy_token(struct api_call *call)
 	}
 	if ((is = calloc(1, sizeof(*is))) == NULL ||
 	    (is->row = rowlog_web(&call->who, se->row.id, call->service,
-	    call->addr)) == NULL ||
+	    call->addr, now_at())) == NULL ||
 	    (is->token = proxy_token(call, se)) == NULL) {
 		if (is != NULL && is->row != NULL)
 			rowlog_release(is->row);
@@ -528,7 +560,7 @@ api_terminal_ticket(struct api_call *call)
 
 	if ((se = api_active(call)) == NULL)
 		return;
-	if (ticket_new(&call->who, se->row.id, ticket, &retry) == -1) {
+	if (issue_ticket(&call->who, se->row.id, ticket, &retry) == -1) {
 		if (retry != 0)
 			api_refuse(call, 429, "too many terminal tickets");
 		else

@@ -9,6 +9,7 @@
 #include "base/compat.h"
 #include "authd/core/session.h"
 #include "authd/store/store.h"
+#include "authd/turn.h"
 
 #define PAGE_SIZE	20
 #define PAGE_SIZE_MAX	100
@@ -98,7 +99,7 @@ api_list(struct api_call *call)
 	size_t			 i, n = 0;
 	int			 r;
 
-	session_flush();	/* what changed in this turn belongs to it */
+	turn_flush();	/* what changed in this turn belongs to it */
 	query_of(call, &lq);
 	data = cJSON_CreateObject();
 	list = cJSON_AddArrayToObject(data, "support_sessions");

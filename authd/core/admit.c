@@ -12,7 +12,10 @@
 #include "base/log.h"
 #include "proc/proc.h"
 #include "base/rate.h"
-#include "terminal.h"
+#include "authd/msg/issue.h"
+#include "authd/now.h"
+#include "may.h"
+#include "session.h"
 #include "authd/msg/peer.h"
 
 #define ADMIT_MS	30000	/* from the yes to the worker's start */
@@ -132,27 +135,99 @@ admit_tunnel(struct chan *c, uint32_t id, const struct ask *ask)
 		admit_answer(c, id, 0, 0, "", a->nonce);
 }
 
+/* A terminal's while the store is asked: the ticket is used up already. */
+struct opening {
+	struct asker	asker;
+	struct ask	ask;
+	struct operator	who;
+};
+
+static void
+opening_end(struct opening *o, enum refusal why, uint64_t nonce)
+{
+	const struct refusal_info	*no = refusal_info(why);
+	struct chan			*c = asker_chan(&o->asker);
+
+	if (why != REFUSE_NOT && why != REFUSE_BUSY)
+		audit_refusal(o->who.id, o->ask.addr, "web_terminal",
+		    o->ask.session, no->text);
+	if (c != NULL)
+		admit_answer(c, o->asker.id, no->status,
+		    no->status == 503 ? 5 : 0, no->text, nonce);
+	freezero(o, sizeof(*o));
+}
+
+static int
+origin_is_known(const char *origin)
+{
+	const struct conf	*conf = proc_conf();
+	unsigned		 i;
+
+	if (origin[0] == '\0')
+		return (1);
+	for (i = 0; i < conf->n_console_origin; i++)
+		if (strcmp(origin, conf->console_origin[i]) == 0)
+			return (1);
+	return (0);
+}
+
+/* The origin is looked at before the ticket is used up: operator-api.md, 6.2. */
+static enum refusal
+admit_ticket(struct opening *o)
+{
+	char	id[UUID_SIZE];
+
+	if (!origin_is_known(o->ask.origin))
+		return (REFUSE_ORIGIN);
+	if (o->ask.ticket[0] == '\0')
+		return (REFUSE_TICKET_NONE);
+	if (issue_redeem(o->ask.ticket, &o->who, id) == -1)
+		return (REFUSE_TICKET);
+	return (strcmp(id, o->ask.session) == 0 ? REFUSE_NOT :
+	    REFUSE_TICKET_SESSION);
+}
+
+static void
+admit_known(const struct facts *f, void *arg)
+{
+	struct opening		*o = arg;
+	struct admission	*a = NULL;
+	enum refusal		 no;
+
+	no = may_terminal(f, session_find(o->ask.session), now_at());
+	if (no == REFUSE_NOT && (a = admit_new(&o->ask)) == NULL)
+		no = REFUSE_BUSY;
+	if (a != NULL)
+		a->who = o->who;
+	opening_end(o, no, a != NULL ? a->nonce : 0);
+}
+
 static void
 admit_terminal(struct chan *c, uint32_t id, const struct ask *ask)
 {
-	struct admission	*a;
-	struct operator		 who;
-	const char		*message;
-	int			 status;
+	struct opening		*o;
+	struct session		*se;
+	struct facts_keys	 keys = { .session = ask->session };
+	unsigned		 needs = NEED_SCOPE;
+	enum refusal		 no;
 
-	status = term_check(ask->origin, ask->ticket, ask->session, &who,
-	    &message);
-	if (status != 0) {
-		audit_refusal(who.id, ask->addr, "web_terminal", ask->session,
-		    message);
-		admit_answer(c, id, status, status == 503 ? 5 : 0, message, 0);
-	} else if ((a = admit_new(ask)) == NULL) {
+	if ((o = calloc(1, sizeof(*o))) == NULL) {
 		admit_answer(c, id, 503, 5, "server is busy", 0);
-	} else {
-		a->who = who;
-		admit_answer(c, id, 0, 0, "", a->nonce);
+		return;
 	}
-	explicit_bzero(&who, sizeof(who));
+	o->asker.instance = peer_of(c)->instance;
+	o->asker.id = id;
+	o->ask = *ask;
+	if ((no = admit_ticket(o)) != REFUSE_NOT) {
+		opening_end(o, no, 0);
+		return;
+	}
+	keys.who = &o->who;
+	if ((se = session_find(ask->session)) != NULL)
+		keys.system_id = se->row.system_id;
+	else
+		needs |= NEED_SESSION;
+	(void)facts_ask(needs, &keys, admit_known, o);
 }
 
 int

@@ -44,13 +44,13 @@ credit_on_ask(struct chan *c, struct imsg *m)
 		return (-1);
 	most = (uint32_t)(proc_conf()->credit_tunnel >> 20);
 	give = in.mib;
-	if (pe->lease_mib >= most)
+	if (pe->mux.lease_mib >= most)
 		give = 0;
-	else if (give > most - pe->lease_mib)
-		give = most - pe->lease_mib;
+	else if (give > most - pe->mux.lease_mib)
+		give = most - pe->mux.lease_mib;
 	if (give > total_mib - leased_mib)
 		give = total_mib - leased_mib;
-	pe->lease_mib += give;
+	pe->mux.lease_mib += give;
 	leased_mib += give;
 	(void)say_credit(c, m->id, -1, &(struct msg_credit){
 	    .mib = give });
@@ -66,9 +66,9 @@ credit_on_back(struct chan *c, struct imsg *m)
 
 	if (get_credit_back(m, &in) == -1)
 		return (-1);
-	if (in.mib > pe->lease_mib)
-		in.mib = pe->lease_mib;
-	pe->lease_mib -= in.mib;
+	if (in.mib > pe->mux.lease_mib)
+		in.mib = pe->mux.lease_mib;
+	pe->mux.lease_mib -= in.mib;
 	leased_mib -= in.mib;
 	return (0);
 }
@@ -76,6 +76,6 @@ credit_on_back(struct chan *c, struct imsg *m)
 void
 credit_release(struct peer *pe)
 {
-	leased_mib -= pe->lease_mib;
-	pe->lease_mib = 0;
+	leased_mib -= pe->mux.lease_mib;
+	pe->mux.lease_mib = 0;
 }

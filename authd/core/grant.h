@@ -4,15 +4,23 @@
 
 #include <sys/queue.h>
 
-#include "base/clock.h"
-#include "imsg/imsg.h"
-#include "base/index.h"
 #include "authd/cred/jwt.h"
+#include "base/index.h"
+#include "due.h"
+#include "env.h"
 #include "imsg/msg.h"
-#include "authd/msg/peer.h"
+#include "refusal.h"
+#include "session.h"
+#include "tunnel.h"
 
 struct rowlog;
-struct session;
+
+/* A proxyd, as far as grants go: those on its channel. */
+struct door {
+	uint64_t		 instance;
+	struct grants		 grants;
+	unsigned		 ngrants;
+};
 
 /*
  * A yes to one token on one proxyd channel: who, which session, how long.
@@ -20,55 +28,75 @@ struct session;
  */
 struct grant {
 	struct link		 link;		/* by id */
-	TAILQ_ENTRY(grant)	 of_peer, of_session;
+	TAILQ_ENTRY(grant)	 of_door, of_session, of_all, end_entry;
 	uint64_t		 id;
-	struct peer		*proxyd;
+	struct door		*door;		/* NULL: its proxyd has gone */
 	struct session		*session;
 	struct operator		 who;
 	char			 addr[ADDR_SIZE];
 	uint64_t		 asked_ms;	/* when the token was looked at */
 	/* state */
-	unsigned		 nstreams;	/* that hang on it */
-	uint64_t		 checked;	/* mark of grant_recheck() */
+	struct streams		 streams;	/* that hang on it */
+	unsigned		 nstreams;
 	int			 dropped;	/* proxyd will not use it again */
+	/* its end */
+	int			 over;		/* waits for end_run() */
+	int			 kills;		/* its streams end with it */
+	enum end_reason		 why;
+	enum refusal		 refusal;	/* for who still waits */
 	/* until it is answered */
 	struct asker		 asker;
 	struct rowlog		*row;
-	struct timer		 wait;		/* for the tunnel to tell */
-	struct timer		 expiry;
+	struct due		 wait;		/* for the tunnel to tell */
+	struct due		 expiry;
 };
 
-int	grant_init(void);
-/* The handlers of GRANT and GRANT_DROP. */
-int	grant_on_grant(struct chan *, struct imsg *);
-int	grant_on_drop(struct chan *, struct imsg *);
-
-/* The grant of this number on this channel; NULL. */
-struct grant	*grant_find(const struct peer *proxyd, uint64_t id);
-/* Was the token looked at lately enough to open something? */
-int	grant_is_fresh(const struct grant *);
-/* Does this proxyd hold a grant on the session? */
-int	grant_holds(const struct peer *proxyd, const struct session *);
-
-/* A stream came to hang on it (1) or is gone (-1): may free the grant. */
-void	grant_stream(struct grant *, int change);
-
-/* End: streams first (muxd is told), then the proxyd. */
-void	grant_end(struct grant *, enum end_reason);
-void	grant_end_session(struct session *, enum end_reason);
+/* Never the number of a grant from before a restart. */
+void	grant_init(const struct now *);
+void	door_init(struct door *, uint64_t instance);
 /* The proxyd has gone: its grants go, what runs goes on. */
-void	grant_forget_peer(struct peer *);
-/* Scopes may have changed: end what is not covered any more. */
-void	grant_recheck(void);
-/* The session's tunnel has told what it has: answer who waits for it. */
-void	grant_announced(struct session *);
-unsigned grant_count(void);
+void	door_gone(struct door *);
 
 /*
- * May this operator see the system, and is neither token nor user revoked? 0,
- * or a status with *message; 503 when the store cannot say.
+ * A token was found good: what it says becomes a grant, and the asker hears
+ * GRANTED when its row is in the store, or a refusal. This returns one when
+ * there is nothing to wait for.
  */
-int	scope_check(const struct operator *, const char *system_id,
-	    const char **message);
+enum refusal	grant_new(struct door *, struct session *,
+		    const struct operator *, const char *service,
+		    const char *addr, const struct asker *,
+		    const struct now *);
+/* After the commit: is the row in the store? */
+void	grant_saved(uint64_t id, int ok, const struct now *);
+/* GRANTED cannot be said to its proxyd. */
+void	grant_busy(uint64_t id);
+/* The session's tunnel has told what it has: answer who waits for it. */
+void	grant_announced(struct session *);
+
+/* By number, and on this channel only; NULL. */
+struct grant	*grant_get(uint64_t id);
+struct grant	*grant_find(const struct door *, uint64_t id);
+/* Was the token looked at lately enough to open something? */
+int	grant_is_fresh(const struct grant *, const struct now *);
+/* Does this proxyd hold a grant on the session? */
+int	grant_holds(const struct door *, const struct session *);
+
+/* proxyd does not use it any more: it goes with its last stream. */
+void	grant_drop(struct grant *);
+/* End it, and its streams, which muxd hears first; in end_run(). */
+void	grant_end(struct grant *, enum end_reason);
+/* A stream of its own has gone. */
+void	grant_stream_gone(struct grant *);
+unsigned grant_count(void);
+/* For rechecks: the one that was fetched longest ago, NULL: none. */
+struct grant	*grant_rotate(void);
+
+/* Deadlines. */
+void	grant_late(struct due *);
+void	grant_expired(struct due *);
+
+/* For end.c: those that ended. */
+extern struct grants	grant_ends;
+void	grant_free(struct grant *);
 
 #endif

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/compat.h"
 #include "base/log.h"
 #include "imsg/doc.h"
@@ -40,10 +41,10 @@ report_free(struct report *r)
 static int
 report_is_wanted(const struct peer *pe, int kind)
 {
-	if (kind != REPORT_DIAGNOSTICS || pe->session == NULL)
+	if (kind != REPORT_DIAGNOSTICS || peer_session(pe) == NULL)
 		return (0);
-	return (pe->session->row.diagnostics_at == 0 || clock_wall_ms() -
-	    pe->session->row.diagnostics_at >= REPORT_GAP_MS);
+	return (peer_session(pe)->row.diagnostics_at == 0 || clock_wall_ms() -
+	    peer_session(pe)->row.diagnostics_at >= REPORT_GAP_MS);
 }
 
 int
@@ -54,7 +55,7 @@ report_on_begin(struct chan *c, struct imsg *m)
 	struct report	*r;
 
 	if (get_report_begin(m, &in) == -1 || in.total == 0 ||
-	    pe->report != NULL ||
+	    pe->mux.report != NULL ||
 	    (in.kind != REPORT_DIAGNOSTICS && in.kind != REPORT_USERS) ||
 	    in.total >
 		(in.kind == REPORT_USERS ? REPORT_USERS_MAX : REPORT_DIAG_MAX))
@@ -66,7 +67,7 @@ report_on_begin(struct chan *c, struct imsg *m)
 	    all_bytes + in.total <= ALL_MAX);
 	if (r->doc.text != NULL)
 		all_bytes += in.total;
-	pe->report = r;
+	pe->mux.report = r;
 	return (0);
 }
 
@@ -74,7 +75,7 @@ int
 report_on_chunk(struct chan *c, struct imsg *m)
 {
 	struct msg_doc_chunk	 in;
-	struct report	*r = peer_of(c)->report;
+	struct report	*r = peer_of(c)->mux.report;
 
 	if (get_doc_chunk(m, &in) == -1 || r == NULL)
 		return (-1);
@@ -85,14 +86,14 @@ int
 report_on_end(struct chan *c, struct imsg *m)
 {
 	struct peer	*pe = peer_of(c);
-	struct report	*r = pe->report;
-	struct session	*se = pe->session;
+	struct report	*r = pe->mux.report;
+	struct session	*se = peer_session(pe);
 
 	if (get_report_end(m) == -1 || r == NULL || !doc_is_whole(&r->doc) ||
 	    (r->doc.text != NULL &&
 	    memchr(r->doc.text, '\0', r->doc.total) != NULL))
 		return (-1);
-	pe->report = NULL;
+	pe->mux.report = NULL;
 	if (r->doc.text != NULL && se != NULL && store_session_diagnostics(
 	    se->row.id, r->doc.text, r->doc.total, clock_wall_ms()) == 0) {
 		se->row.diagnostics_at = clock_wall_ms();

@@ -1,46 +1,38 @@
 /* SPDX-License-Identifier: ISC */
-#include <cjson/cJSON.h>
-
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "rowlog.h"
-#include "base/clock.h"
 #include "base/compat.h"
-#include "base/log.h"
-#include "authd/cred/secret.h"
+#include "due.h"
+#include "rowlog.h"
 
-#define ACCESS_MAX	65536		/* open rows */
+#define ROWS_OPEN_MAX	65536
 #define IDLE_MS		(15 * 60 * 1000)
 #define SWEEP_MS	60000
 #define FLUSH_MS	1000		/* counters reach the store this late */
 
 enum dirty { CLEAN, FRESH, WRITTEN };
 
-static void	rowlog_sweep(void *);
-static void	rowlog_due(void *);
-static void	rowlog_over(struct rowlog *, int64_t, const char *);
+static void	rowlog_over(struct rowlog *, int64_t, const char *,
+		    const struct now *);
 static void	rowlog_free(struct rowlog *);
-static void	rowlog_touch(struct rowlog *);
-static void	rowlog_metadata(struct rowlog *);
+static void	rowlog_touch(struct rowlog *, const struct now *);
 
 static struct {
 	struct index		 by_use, by_id;
 	TAILQ_HEAD(, rowlog)	 all, dirty;
-	struct timer		 sweep, due;
+	struct due		 sweep, due;
 	int			 flush_now;	/* the second is over */
 } rows;
 
-int
-rowlog_init(void)
+void
+rowlog_init(const struct now *now)
 {
 	TAILQ_INIT(&rows.all);
 	TAILQ_INIT(&rows.dirty);
-	timer_init(&rows.sweep, rowlog_sweep, NULL);
-	timer_init(&rows.due, rowlog_due, NULL);
-	timer_set(&rows.sweep, SWEEP_MS);
-	return (0);
+	due_init(&rows.sweep, DUE_ROW_SWEEP);
+	due_init(&rows.due, DUE_ROW_FLUSH);
+	due_set(&rows.sweep, now->ms + SWEEP_MS);
 }
 
 unsigned
@@ -60,7 +52,7 @@ rowlog_alloc(void)
 {
 	struct rowlog	*a;
 
-	if (rows.by_id.count >= ACCESS_MAX ||
+	if (rows.by_id.count >= ROWS_OPEN_MAX ||
 	    (a = calloc(1, sizeof(*a))) == NULL)
 		return (NULL);
 	TAILQ_INSERT_TAIL(&rows.all, a, entry);
@@ -78,7 +70,7 @@ rowlog_link(struct rowlog *a)
 {
 	index_add(&rows.by_id, &a->by_id, index_key(a->row.id));
 	index_add(&rows.by_use, &a->by_use, use_key(a->row.operator_id,
-	    a->row.session_id, a->service));
+	    a->row.session_id, a->row.service));
 }
 
 static void
@@ -90,38 +82,52 @@ rowlog_unlink(struct rowlog *a)
 
 static struct rowlog *
 rowlog_new(const char *type, const struct operator *who, const char *session,
-    const char *service, const char *ip)
+    const char *service, const char *ip, const struct now *now)
 {
-	struct rowlog	*a;
+	struct rowlog		*a;
+	struct access_row	*r;
 
 	if ((a = rowlog_alloc()) == NULL)
 		return (NULL);
-	secret_uuid(a->row.id);
-	strlcpy(a->row.session_id, session, sizeof(a->row.session_id));
-	strlcpy(a->row.operator_id, who->id, sizeof(a->row.operator_id));
-	strlcpy(a->row.operator_name, who->name,
-	    sizeof(a->row.operator_name));
-	strlcpy(a->row.type, type, sizeof(a->row.type));
-	strlcpy(a->row.org_role, who->org_role, sizeof(a->row.org_role));
-	strlcpy(a->row.org_id, who->org_id, sizeof(a->row.org_id));
-	strlcpy(a->service, service, sizeof(a->service));
-	strlcpy(a->ip, ip, sizeof(a->ip));
-	strlcpy(a->token_id, who->token_id, sizeof(a->token_id));
-	strlcpy(a->impersonator, who->impersonator, sizeof(a->impersonator));
-	a->row.connected_at = a->used_ms = clock_wall_ms();
+	r = &a->row;
+	core_env.uuid(r->id);
+	strlcpy(r->session_id, session, sizeof(r->session_id));
+	strlcpy(r->operator_id, who->id, sizeof(r->operator_id));
+	strlcpy(r->operator_name, who->name, sizeof(r->operator_name));
+	strlcpy(r->type, type, sizeof(r->type));
+	strlcpy(r->org_role, who->org_role, sizeof(r->org_role));
+	strlcpy(r->org_id, who->org_id, sizeof(r->org_id));
+	strlcpy(r->service, service, sizeof(r->service));
+	strlcpy(r->ip, ip, sizeof(r->ip));
+	strlcpy(r->token_id, who->token_id, sizeof(r->token_id));
+	strlcpy(r->impersonator, who->impersonator, sizeof(r->impersonator));
+	r->connected_at = a->used_ms = now->wall_ms;
 	a->refs = 1;
-	rowlog_metadata(a);
+	a->fresh = 1;
 	rowlog_link(a);
-	(void)store_access_insert(&a->row);
-	a->inserting = 1;
-	a->dirty = WRITTEN;
+	a->dirty = FRESH;
 	TAILQ_INSERT_TAIL(&rows.dirty, a, dirty_entry);
 	return (a);
 }
 
+/* A row that could not be written is of use to those who wait for it only. */
+static int
+is_use(const struct rowlog *a, const struct operator *who,
+    const char *session, const char *service)
+{
+	const struct access_row	*r = &a->row;
+
+	return (is_web(a) && strcmp(r->operator_id, who->id) == 0 &&
+	    strcmp(r->session_id, session) == 0 &&
+	    strcmp(r->service, service) == 0 &&
+	    strcmp(r->impersonator, who->impersonator) == 0 &&
+	    strcmp(r->org_role, who->org_role) == 0 &&
+	    strcmp(r->org_id, who->org_id) == 0);
+}
+
 struct rowlog *
 rowlog_web(const struct operator *who, const char *session,
-    const char *service, const char *ip)
+    const char *service, const char *ip, const struct now *now)
 {
 	struct link	*l;
 	struct rowlog	*a;
@@ -129,25 +135,20 @@ rowlog_web(const struct operator *who, const char *session,
 	for (l = index_find(&rows.by_use, use_key(who->id, session, service));
 	    l != NULL; l = index_next(l)) {
 		a = OWNER(l, struct rowlog, by_use);
-		if (is_web(a) && strcmp(a->row.operator_id, who->id) == 0 &&
-		    strcmp(a->row.session_id, session) == 0 &&
-		    strcmp(a->service, service) == 0 &&
-		    strcmp(a->impersonator, who->impersonator) == 0 &&
-		    strcmp(a->row.org_role, who->org_role) == 0 &&
-		    strcmp(a->row.org_id, who->org_id) == 0) {
+		if (is_use(a, who, session, service)) {
 			a->refs++;
-			a->used_ms = clock_wall_ms();
+			a->used_ms = now->wall_ms;
 			return (a);
 		}
 	}
-	return (rowlog_new("ui_proxy", who, session, service, ip));
+	return (rowlog_new("ui_proxy", who, session, service, ip, now));
 }
 
 struct rowlog *
 rowlog_terminal(const struct operator *who, const char *session,
-    const char *ip)
+    const char *ip, const struct now *now)
 {
-	return (rowlog_new("web_terminal", who, session, "terminal", ip));
+	return (rowlog_new("web_terminal", who, session, "terminal", ip, now));
 }
 
 static struct rowlog *
@@ -178,149 +179,66 @@ rowlog_take(const char *id)
 void
 rowlog_operator(const struct rowlog *a, struct operator *who)
 {
+	const struct access_row	*r = &a->row;
+
 	memset(who, 0, sizeof(*who));
-	strlcpy(who->id, a->row.operator_id, sizeof(who->id));
-	strlcpy(who->name, a->row.operator_name, sizeof(who->name));
-	strlcpy(who->org_role, a->row.org_role, sizeof(who->org_role));
-	strlcpy(who->org_id, a->row.org_id, sizeof(who->org_id));
-	strlcpy(who->token_id, a->token_id, sizeof(who->token_id));
-	strlcpy(who->impersonator, a->impersonator,
+	strlcpy(who->id, r->operator_id, sizeof(who->id));
+	strlcpy(who->name, r->operator_name, sizeof(who->name));
+	strlcpy(who->org_role, r->org_role, sizeof(who->org_role));
+	strlcpy(who->org_id, r->org_id, sizeof(who->org_id));
+	strlcpy(who->token_id, r->token_id, sizeof(who->token_id));
+	strlcpy(who->impersonator, r->impersonator,
 	    sizeof(who->impersonator));
 	who->may_connect = 1;
 }
 
-/* Its JSON text, with the first `len` bytes of the outcome. 0; -1: too long. */
-static int
-metadata_print(struct rowlog *a, size_t len)
-{
-	cJSON	*o = cJSON_CreateObject();
-	char	*text, outcome[MESSAGE_SIZE];
-	int	 r = -1;
-
-	strlcpy(outcome, a->outcome, len < sizeof(outcome) ? len + 1 :
-	    sizeof(outcome));
-	cJSON_AddStringToObject(o, "service", a->service);
-	cJSON_AddStringToObject(o, "ip", a->ip);
-	if (a->token_id[0] != '\0')
-		cJSON_AddStringToObject(o, "token_id", a->token_id);
-	if (a->impersonator[0] != '\0')
-		cJSON_AddStringToObject(o, "impersonator", a->impersonator);
-	cJSON_AddNumberToObject(o, "bytes_in", (double)a->bytes_in);
-	cJSON_AddNumberToObject(o, "bytes_out", (double)a->bytes_out);
-	if (outcome[0] != '\0')
-		cJSON_AddStringToObject(o, "outcome", outcome);
-	text = cJSON_PrintUnformatted(o);
-	if (text != NULL && strlcpy(a->row.metadata, text,
-	    sizeof(a->row.metadata)) < sizeof(a->row.metadata))
-		r = 0;
-	free(text);
-	cJSON_Delete(o);
-	return (r);
-}
-
-/*
- * What the row says beside its columns. The outcome may hold words of the
- * customer's: they do not push out the rest.
- */
-static void
-rowlog_metadata(struct rowlog *a)
-{
-	size_t	len = strlen(a->outcome);
-
-	while (metadata_print(a, len) == -1) {
-		if (len == 0) {
-			strlcpy(a->row.metadata, "{}",
-			    sizeof(a->row.metadata));
-			return;
-		}
-		len /= 2;
-	}
-}
-
-static void
-meta_str(const cJSON *o, const char *name, char *dst, size_t size)
-{
-	const cJSON	*v = cJSON_GetObjectItemCaseSensitive(o, name);
-
-	if (cJSON_IsString(v))
-		strlcpy(dst, v->valuestring, size);
-}
-
-static uint64_t
-meta_count(const cJSON *o, const char *name)
-{
-	const cJSON	*v = cJSON_GetObjectItemCaseSensitive(o, name);
-
-	return (cJSON_IsNumber(v) && v->valuedouble >= 0 &&
-	    v->valuedouble < 9e15 ? (uint64_t)v->valuedouble : 0);
-}
-
-static int
-rowlog_load_one(const struct access_row *row)
+int
+rowlog_load(const struct access_row *row, const struct now *now)
 {
 	struct rowlog	*a;
-	cJSON		*o;
 
+	if (rowlog_find(row->id) != NULL)
+		return (0);
 	if ((a = rowlog_alloc()) == NULL)
 		return (-1);
 	a->row = *row;
-	o = cJSON_Parse(row->metadata);
-	meta_str(o, "service", a->service, sizeof(a->service));
-	meta_str(o, "ip", a->ip, sizeof(a->ip));
-	meta_str(o, "token_id", a->token_id, sizeof(a->token_id));
-	meta_str(o, "impersonator", a->impersonator, sizeof(a->impersonator));
-	meta_str(o, "outcome", a->outcome, sizeof(a->outcome));
-	a->bytes_in = meta_count(o, "bytes_in");
-	a->bytes_out = meta_count(o, "bytes_out");
-	cJSON_Delete(o);
 	a->saved = 1;
-	a->used_ms = clock_wall_ms();
+	a->used_ms = now->wall_ms;
 	rowlog_link(a);
 	return (0);
 }
 
-int
-rowlog_load(void)
-{
-	struct access_row	row;
-	char			after[UUID_SIZE] = "";
-	int			r;
-
-	while ((r = store_access_next_open(after, &row)) == 0) {
-		strlcpy(after, row.id, sizeof(after));
-		/* Not those that an attempt before this one has loaded. */
-		if (rowlog_find(row.id) == NULL &&
-		    rowlog_load_one(&row) == -1) {
-			log_warnx("access log: too many open rows");
-			return (0);
-		}
-	}
-	return (r == STORE_NONE ? 0 : -1);
-}
-
 void
-rowlog_settle(void)
+rowlog_settle(const struct now *now)
 {
 	struct rowlog	*a, *next;
 
 	for (a = TAILQ_FIRST(&rows.all); a != NULL; a = next) {
 		next = TAILQ_NEXT(a, entry);
 		if (a->refs == 0 && !is_web(a))
-			rowlog_over(a, clock_wall_ms(), "lost in a restart");
+			rowlog_over(a, now->wall_ms, "lost in a restart", now);
 	}
 }
 
 /* Use and end. */
 
 void
-rowlog_count(struct rowlog *a, uint64_t in, uint64_t out, const char *outcome)
+rowlog_say(struct rowlog *a, const char *outcome)
 {
-	a->bytes_in += in;
-	a->bytes_out += out;
-	a->used_ms = clock_wall_ms();
-	if (outcome != NULL && !a->over)
-		strlcpy(a->outcome, outcome, sizeof(a->outcome));
-	rowlog_touch(a);
+	if (!a->over)
+		strlcpy(a->row.outcome, outcome, sizeof(a->row.outcome));
+}
+
+void
+rowlog_count(struct rowlog *a, uint64_t in, uint64_t out, const char *outcome,
+    const struct now *now)
+{
+	a->row.bytes_in += in;
+	a->row.bytes_out += out;
+	a->used_ms = now->wall_ms;
+	if (outcome != NULL)
+		rowlog_say(a, outcome);
+	rowlog_touch(a, now);
 }
 
 void
@@ -333,30 +251,29 @@ rowlog_release(struct rowlog *a)
 }
 
 void
-rowlog_close(struct rowlog *a, const char *outcome)
+rowlog_close(struct rowlog *a, const struct now *now)
 {
-	rowlog_over(a, clock_wall_ms(), outcome);
+	rowlog_over(a, now->wall_ms, NULL, now);
 	rowlog_release(a);
 }
 
 /* The row ends: nobody finds it any more, its last words are written. */
 static void
-rowlog_over(struct rowlog *a, int64_t at, const char *outcome)
+rowlog_over(struct rowlog *a, int64_t at, const char *outcome,
+    const struct now *now)
 {
 	if (a->over)
 		return;
+	if (outcome != NULL)
+		rowlog_say(a, outcome);
 	a->over = 1;
 	rowlog_unlink(a);
 	a->row.disconnected_at = at;
-	if (outcome != NULL)
-		strlcpy(a->outcome, outcome, sizeof(a->outcome));
-	rowlog_touch(a);
-	if (!timer_is_set(&rows.due))
-		timer_set(&rows.due, FLUSH_MS);
+	rowlog_touch(a, now);
 }
 
 void
-rowlog_end_session(const char *session)
+rowlog_end_session(const char *session, const struct now *now)
 {
 	struct rowlog	*a, *next;
 
@@ -364,7 +281,7 @@ rowlog_end_session(const char *session)
 		next = TAILQ_NEXT(a, entry);
 		if (!a->failed && is_web(a) &&
 		    strcmp(a->row.session_id, session) == 0)
-			rowlog_over(a, clock_wall_ms(), "session over");
+			rowlog_over(a, now->wall_ms, "session over", now);
 	}
 }
 
@@ -377,38 +294,35 @@ rowlog_free(struct rowlog *a)
 	freezero(a, sizeof(*a));
 }
 
-static void
-rowlog_sweep(void *arg)
+void
+rowlog_sweep(const struct now *now)
 {
 	struct rowlog	*a, *next;
-	int64_t		 now = clock_wall_ms();
 
-	(void)arg;
 	for (a = TAILQ_FIRST(&rows.all); a != NULL; a = next) {
 		next = TAILQ_NEXT(a, entry);
 		if (a->refs == 0 && a->saved && is_web(a) &&
-		    now - a->used_ms >= IDLE_MS)
-			rowlog_over(a, a->used_ms, NULL);
+		    now->wall_ms - a->used_ms >= IDLE_MS)
+			rowlog_over(a, a->used_ms, NULL, now);
 	}
-	timer_set(&rows.sweep, SWEEP_MS);
+	due_set(&rows.sweep, now->ms + SWEEP_MS);
 }
 
 /* Writing: counters once a second, all that changed in one transaction. */
 
 static void
-rowlog_touch(struct rowlog *a)
+rowlog_touch(struct rowlog *a, const struct now *now)
 {
 	if (a->dirty == CLEAN)
 		TAILQ_INSERT_TAIL(&rows.dirty, a, dirty_entry);
 	a->dirty = FRESH;
-	if (!timer_is_set(&rows.due))
-		timer_set(&rows.due, FLUSH_MS);
+	if (!rows.due.is_set)
+		due_set(&rows.due, now->ms + FLUSH_MS);
 }
 
-static void
-rowlog_due(void *arg)
+void
+rowlog_due(void)
 {
-	(void)arg;
 	rows.flush_now = 1;
 }
 
@@ -419,20 +333,18 @@ rowlog_flush_all(void)
 }
 
 void
-rowlog_flush(void)
+rowlog_flush(void (*write)(const struct access_row *, int))
 {
 	struct rowlog	*a;
 
-	if (!rows.flush_now)
-		return;
-	rows.flush_now = 0;
 	TAILQ_FOREACH(a, &rows.dirty, dirty_entry) {
-		if (a->dirty != FRESH || !a->saved)
+		if (a->dirty != FRESH || !(a->fresh || rows.flush_now))
 			continue;
-		rowlog_metadata(a);
-		(void)store_access_update(&a->row);
+		write(&a->row, a->fresh);
 		a->dirty = WRITTEN;
+		a->writing = 1;
 	}
+	rows.flush_now = 0;
 }
 
 static void
@@ -454,34 +366,38 @@ rowlog_void(struct rowlog *a)
 	rowlog_clean(a);
 }
 
-static void
-rowlog_flushed_one(struct rowlog *a, int ok)
-{
-	if (a->inserting && !ok) {
-		rowlog_void(a);
-		return;
-	}
-	if (a->inserting)
-		a->saved = 1;
-	a->inserting = 0;
-	if (a->dirty == WRITTEN && ok) {
-		rowlog_clean(a);
-		return;
-	}
-	/* Used or ended since, or not written: again in a second. */
-	a->dirty = FRESH;
-	if (!timer_is_set(&rows.due))
-		timer_set(&rows.due, FLUSH_MS);
-}
-
 void
-rowlog_flushed(int ok)
+rowlog_flushed(int ok, const struct now *now)
 {
 	struct rowlog	*a, *next;
 
 	for (a = TAILQ_FIRST(&rows.dirty); a != NULL; a = next) {
 		next = TAILQ_NEXT(a, dirty_entry);
-		if (a->inserting || a->dirty == WRITTEN)
-			rowlog_flushed_one(a, ok);
+		if (!a->writing)
+			continue;
+		a->writing = 0;
+		if (a->fresh && !ok) {
+			rowlog_void(a);
+			continue;
+		}
+		if (a->fresh)
+			a->saved = 1;
+		a->fresh = 0;
+		if (a->dirty == WRITTEN && ok)
+			rowlog_clean(a);
+		else	/* used or ended since, or not written: in a second */
+			rowlog_touch(a, now);
 	}
+}
+
+void
+rowlog_clear(void)
+{
+	struct rowlog	*a;
+
+	while ((a = TAILQ_FIRST(&rows.all)) != NULL)
+		rowlog_free(a);
+	TAILQ_INIT(&rows.dirty);
+	due_del(&rows.sweep);
+	due_del(&rows.due);
 }

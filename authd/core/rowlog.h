@@ -9,6 +9,7 @@
 #include "base/index.h"
 #include "authd/cred/jwt.h"
 #include "authd/store/store.h"
+#include "env.h"
 
 /*
  * Rows of the access log that are open: who uses what. One per terminal; for
@@ -20,59 +21,65 @@ struct rowlog {
 	TAILQ_ENTRY(rowlog)	 entry;		/* of all */
 	TAILQ_ENTRY(rowlog)	 dirty_entry;
 	struct access_row	 row;
-	char			 service[SERVICE_SIZE], ip[ADDR_SIZE];
-	char			 token_id[ID_SIZE], impersonator[ID_SIZE];
 	/* state */
 	unsigned		 refs;		/* streams and askers */
-	int			 inserting;	/* the row is in this turn's writes */
+	int			 fresh;		/* not in the store yet */
 	int			 saved;		/* it is in the store */
 	int			 failed;	/* it could not be written */
 	int			 over;		/* disconnected_at is set */
-	int			 dirty;
+	int			 dirty, writing;
 	int64_t			 used_ms;	/* last use, wall clock */
-	/* statistics */
-	uint64_t		 bytes_in, bytes_out;
-	char			 outcome[MESSAGE_SIZE];
 };
 
-int	rowlog_init(void);
-/* Open rows from before a restart: 0, or -1 when the store cannot be read. */
-int	rowlog_load(void);
+void	rowlog_init(const struct now *);
+/* An open row from before a restart: 0, or -1: no room. Known ones are left. */
+int	rowlog_load(const struct access_row *, const struct now *);
 /*
  * All workers have told what they still have: close the terminals' rows that
  * nobody claimed.
  */
-void	rowlog_settle(void);
+void	rowlog_settle(const struct now *);
 
 /*
  * The open row for this use, or a new one in this turn's transaction; holds a
  * reference. NULL: no memory or too many. While !saved, what depends on it
- * waits for turn_after().
+ * waits for the commit.
  */
 struct rowlog	*rowlog_web(const struct operator *, const char *session,
-		    const char *service, const char *ip);
+		    const char *service, const char *ip, const struct now *);
 struct rowlog	*rowlog_terminal(const struct operator *, const char *session,
-		    const char *ip);
+		    const char *ip, const struct now *);
 /* An open row by its id, with a reference; NULL. */
 struct rowlog	*rowlog_take(const char *id);
 
-/* Count what a stream moved and how it ended, and let go of the row. */
+/* Count what a stream moved and how it ended (NULL: as it was said before). */
 void	rowlog_count(struct rowlog *, uint64_t in, uint64_t out,
-	    const char *outcome);
+	    const char *outcome, const struct now *);
+/* How it ended, in words, unless the row is over. */
+void	rowlog_say(struct rowlog *, const char *outcome);
+/* Let go of the row. */
 void	rowlog_release(struct rowlog *);
 /* A terminal is over: close its row now. */
-void	rowlog_close(struct rowlog *, const char *outcome);
+void	rowlog_close(struct rowlog *, const struct now *);
 /* The session is over: rows close as soon as nothing uses them. */
-void	rowlog_end_session(const char *session);
+void	rowlog_end_session(const char *session, const struct now *);
 
 /* Who a row is about, as the check of scope wants it. */
 void	rowlog_operator(const struct rowlog *, struct operator *);
 
+/* Deadlines. */
+void	rowlog_sweep(const struct now *);
+void	rowlog_due(void);
 /* Counters are not to wait any longer: we stop. */
 void	rowlog_flush_all(void);
-/* The turn's end. */
-void	rowlog_flush(void);
-void	rowlog_flushed(int ok);
+/*
+ * The turn's end: `write` gets each row that is to be written, fresh ones to be
+ * inserted; rowlog_flushed() hears what became of them.
+ */
+void	rowlog_flush(void (*write)(const struct access_row *, int fresh));
+void	rowlog_flushed(int ok, const struct now *);
 unsigned rowlog_open(void);
+/* Forget all, for the end of a test. */
+void	rowlog_clear(void);
 
 #endif

@@ -2,16 +2,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/clock.h"
 #include "base/compat.h"
-#include "grant.h"
-#include "base/log.h"
-#include "services.h"
-#include "session.h"
 #include "base/target.h"
-#include "authd/msg/peer.h"
+#include "services.h"
 
-#define PUSH_MS	1000	/* between two tables of a session to proxyds */
 #define ALNUM	"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
 
 static size_t	all_bytes;	/* of all tables */
@@ -21,7 +15,7 @@ services_new(uint32_t version, unsigned count)
 {
 	struct services	*t;
 
-	if ((t = calloc(1, sizeof(*t))) == NULL)
+	if ((t = calloc(1, sizeof(*t) + count * sizeof(t->v[0]))) == NULL)
 		return (NULL);
 	t->version = version;
 	t->left = count;
@@ -46,7 +40,7 @@ services_find(const struct services *t, const char *name)
 {
 	unsigned	i;
 
-	for (i = 0; i < t->n; i++)
+	for (i = 0; t != NULL && i < t->n; i++)
 		if (strcmp(t->v[i]->name, name) == 0)
 			return (t->v[i]);
 	return (NULL);
@@ -77,14 +71,7 @@ services_check_host(const char *s)
 	return (0);
 }
 
-/* One entry as it arrives; the table keeps one block with all its strings. */
-struct wire {
-	char	name[SERVICE_SIZE], target[TARGET_SIZE], host[HOST_SIZE];
-	char	label[LABEL_SIZE], path[PATH_SIZE], path_prefix[PATH_SIZE];
-	char	module_id[MODULE_SIZE], node_id[MODULE_SIZE];
-	uint8_t	tls;
-};
-
+/* One block holds an entry with all its strings. */
 static const char *
 keep(char **at, const char *s)
 {
@@ -97,7 +84,8 @@ keep(char **at, const char *s)
 }
 
 static int
-services_add(struct services *t, const struct wire *w)
+services_store(struct services *t, const struct msg_service *w,
+    const char *node_id)
 {
 	struct service	*sv;
 	size_t		 bytes;
@@ -106,7 +94,7 @@ services_add(struct services *t, const struct wire *w)
 	bytes = sizeof(*sv) + strlen(w->name) + strlen(w->target) +
 	    strlen(w->host) + strlen(w->label) + strlen(w->path) +
 	    strlen(w->path_prefix) + strlen(w->module_id) +
-	    strlen(w->node_id) + 8;
+	    strlen(node_id) + 8;
 	if (all_bytes + bytes > SERVICES_BYTES_MAX ||
 	    (sv = malloc(bytes)) == NULL)
 		return (-1);
@@ -118,25 +106,11 @@ services_add(struct services *t, const struct wire *w)
 	sv->path = keep(&at, w->path);
 	sv->path_prefix = keep(&at, w->path_prefix);
 	sv->module_id = keep(&at, w->module_id);
-	sv->node_id = keep(&at, w->node_id);
+	sv->node_id = keep(&at, node_id);
 	sv->tls = w->tls;
 	t->v[t->n++] = sv;
 	t->bytes += bytes;
 	all_bytes += bytes;
-	return (0);
-}
-
-int
-services_on_begin(struct chan *c, struct imsg *m)
-{
-	struct msg_services_begin	 in;
-	struct peer	*pe = peer_of(c);
-
-	if (get_services_begin(m, &in) == -1 ||
-	    in.count > SERVICES_MAX || in.session[0] != '\0')
-		return (-1);
-	services_free(pe->building);
-	pe->building = services_new(in.version, in.count);
 	return (0);
 }
 
@@ -151,7 +125,7 @@ path_check(const char *s)
 }
 
 static const char *
-services_refuse(const struct services *t, const struct wire *w)
+services_refuse(const struct services *t, const struct msg_service *w)
 {
 	if (services_check_name(w->name) == -1)
 		return ("bad name");
@@ -166,109 +140,15 @@ services_refuse(const struct services *t, const struct wire *w)
 	return (NULL);
 }
 
-int
-services_on_service(struct chan *c, struct imsg *m)
+const char *
+services_add(struct services *t, const struct msg_service *w)
 {
-	struct msg_service	 in;
-	struct peer	*pe = peer_of(c);
-	struct services	*t = pe->building;
-	struct wire	 w;
 	const char	*why;
-	char		 text[80];
 
-	if (get_service(m, &in) == -1 || in.tls > 1 || t == NULL ||
-	    t->left == 0)
-		return (-1);
-	strlcpy(w.name, in.name, sizeof(w.name));
-	strlcpy(w.target, in.target, sizeof(w.target));
-	strlcpy(w.host, in.host, sizeof(w.host));
-	w.tls = in.tls;
-	strlcpy(w.label, in.label, sizeof(w.label));
-	strlcpy(w.path, in.path, sizeof(w.path));
-	strlcpy(w.path_prefix, in.path_prefix, sizeof(w.path_prefix));
-	strlcpy(w.module_id, in.module_id, sizeof(w.module_id));
-	strlcpy(w.node_id, in.node_id, sizeof(w.node_id));
 	t->left--;
+	if ((why = services_refuse(t, w)) != NULL)
+		return (why);
 	/* A node that no session can have groups nothing. */
-	if (strlen(w.node_id) >= NODE_SIZE)
-		w.node_id[0] = '\0';
-	if ((why = services_refuse(t, &w)) == NULL &&
-	    services_add(t, &w) == -1)
-		why = "no room";
-	if (why != NULL)
-		log_debug("tunnel %llu: service %s left out: %s",
-		    (unsigned long long)pe->instance, log_escape(text,
-		    sizeof(text), w.name, strlen(w.name)), why);
-	return (0);
-}
-
-int
-services_on_end(struct chan *c, struct imsg *m)
-{
-	struct peer	*pe = peer_of(c);
-	struct services	*t = pe->building;
-
-	if (get_services_end(m) == -1 || t == NULL || t->left != 0)
-		return (-1);
-	pe->building = NULL;
-	if (pe->session == NULL) {
-		services_free(t);
-		return (0);
-	}
-	services_free(pe->session->services);
-	pe->session->services = t;
-	log_debug("session %s: %u services", pe->session->row.id, t->n);
-	services_push(pe->session);
-	return (0);
-}
-
-void
-services_send(const struct session *se, struct peer *proxyd)
-{
-	const struct services	*t = se->services;
-	const struct service	*sv;
-	struct chan		*c = proxyd->chan;
-	unsigned		 i;
-
-	(void)say_services_begin(c, 0, -1, &(struct msg_services_begin){
-	    .version = t->version, .count = t->n, .session = se->row.id });
-	for (i = 0; i < t->n; i++) {
-		sv = t->v[i];
-		(void)say_service(c, 0, -1, &(struct msg_service){
-		    .name = sv->name, .target = sv->target, .host = sv->host,
-		    .tls = (uint8_t)sv->tls, .label = sv->label,
-		    .path = sv->path, .path_prefix = sv->path_prefix,
-		    .module_id = sv->module_id, .node_id = sv->node_id });
-	}
-	(void)say_services_end(c, 0);
-}
-
-/* A muxd that sends tables without end is not to drown proxyds in them. */
-void
-services_push(struct session *se)
-{
-	if (se->pushed_ms != 0 && clock_ms() - se->pushed_ms < PUSH_MS) {
-		if (!timer_is_set(&se->push))
-			timer_set(&se->push, PUSH_MS);
-		return;
-	}
-	services_push_due(se);
-}
-
-void
-services_push_due(void *arg)
-{
-	struct session	*se = arg;
-	struct peer	*pe;
-
-	timer_del(&se->push);
-	se->pushed_ms = clock_ms();
-	TAILQ_FOREACH(pe, &peers, entry) {
-		if (pe->role != ROLE_PROXYD || !grant_holds(pe, se))
-			continue;
-		if (chan_queued(pe->chan) > CHAN_QUEUE_HIGH)
-			timer_set(&se->push, PUSH_MS);
-		else
-			services_send(se, pe);
-	}
+	return (services_store(t, w, strlen(w->node_id) >= NODE_SIZE ? "" :
+	    w->node_id) == -1 ? "no room" : NULL);
 }

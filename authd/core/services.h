@@ -5,10 +5,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "imsg/imsg.h"
-
-struct session;
-struct peer;
+#include "imsg/msg.h"
 
 /*
  * The service table of a session, as its tunnel's manifest has it. muxd has
@@ -31,30 +28,23 @@ struct services {
 	unsigned	 n;
 	unsigned	 left;		/* entries that are still to come */
 	size_t		 bytes;
-	struct service	*v[SERVICES_MAX];	/* one block each */
+	struct service	*v[];		/* one block each */
 };
 
 /* A table that `count` (at most SERVICES_MAX) entries will follow into. */
 struct services	*services_new(uint32_t version, unsigned count);
 void		 services_free(struct services *);
-/* NULL when there is none of that name. */
+/* NULL when there is none of that name, or no table. */
 const struct service	*services_find(const struct services *, const char *);
 
 /* Grammar of names, and of hosts ("" is allowed). 0 or -1. */
 int	services_check_name(const char *);
 int	services_check_host(const char *);
 
-/* Handlers of a muxd's channel. */
-int	services_on_begin(struct chan *, struct imsg *);
-int	services_on_service(struct chan *, struct imsg *);
-int	services_on_end(struct chan *, struct imsg *);
-
 /*
- * Send the session's table to one proxyd, or to all that hold a grant: at once,
- * then once a second at most, the newest. The timer for that is the session's.
+ * An entry that has come: NULL, or why it was left out. It counts as come in
+ * both cases.
  */
-void	services_send(const struct session *, struct peer *proxyd);
-void	services_push(struct session *);
-void	services_push_due(void *session);
+const char	*services_add(struct services *, const struct msg_service *);
 
 #endif

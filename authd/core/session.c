@@ -1,24 +1,18 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * The life of a session: pending when its row is made, active once yamux runs,
- * in grace (a timer, not a state) without a tunnel, closed or expired at last.
- * Its row may wait for a store that is down; its end does not.
+ * in grace (a deadline, not a state) without a tunnel, closed or expired at
+ * last. Its row may wait for a store that is down; its end does not.
  */
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "rowlog.h"
-#include "authd/store/audit.h"
 #include "base/compat.h"
-#include "grant.h"
-#include "base/log.h"
-#include "proc/proc.h"
+#include "effect.h"
+#include "proc/conf.h"
 #include "services.h"
 #include "session.h"
-#include "stream.h"
-#include "ticket.h"
 
 #define RETRY_MS	1000	/* rows that could not be written */
 #define EXTRA_SESSIONS	1024	/* open sessions beyond two per tunnel */
@@ -26,31 +20,25 @@
 
 enum dirty { CLEAN, FRESH, WRITTEN, WAITING };
 
-static void	session_expired(void *);
-static void	session_gone(void *);
-static void	session_retry(void *);
 static void	session_link(struct session *);
 static void	session_unlink(struct session *);
 static void	session_free(struct session *);
-static void	session_set_status(struct session *, int, const char *);
-static void	session_title(void);
 
 struct sessions		sessions = TAILQ_HEAD_INITIALIZER(sessions);
+struct sessions		session_ends = TAILQ_HEAD_INITIALIZER(session_ends);
 
 static struct {
 	struct index	by_id, by_slot, by_system;
 	unsigned	tunnels;
 	TAILQ_HEAD(, session) dirty;
-	struct timer	retry;
+	struct due	retry;
 	int		settled;
-} table;
+} table = { .dirty = TAILQ_HEAD_INITIALIZER(table.dirty) };
 
-int
+void
 session_init(void)
 {
-	TAILQ_INIT(&table.dirty);
-	timer_init(&table.retry, session_retry, NULL);
-	return (0);
+	due_init(&table.retry, DUE_SESSION_RETRY);
 }
 
 const char *
@@ -157,20 +145,18 @@ session_alloc(void)
 {
 	struct session	*se;
 
-	if (session_count() >= 2 * proc_conf()->max_tunnels + EXTRA_SESSIONS) {
-		errno = EMFILE;
+	if (session_count() >=
+	    2 * core_env.conf->max_tunnels + EXTRA_SESSIONS ||
+	    effect_owe(OWED_SESSION) == -1)
 		return (NULL);
-	}
-	if ((se = calloc(1, sizeof(*se))) == NULL)
-		return (NULL);
-	if ((se->services = services_new(0, 0)) == NULL) {
-		free(se);
+	if ((se = calloc(1, sizeof(*se))) == NULL) {
+		effect_paid(OWED_SESSION);
 		return (NULL);
 	}
 	TAILQ_INIT(&se->grants);
-	timer_init(&se->grace, session_gone, se);
-	timer_init(&se->expiry, session_expired, se);
-	timer_init(&se->push, services_push_due, se);
+	due_init(&se->grace, DUE_SESSION_GRACE);
+	due_init(&se->expiry, DUE_SESSION_EXPIRY);
+	due_init(&se->push, DUE_SESSION_PUSH);
 	return (se);
 }
 
@@ -193,9 +179,9 @@ session_unlink(struct session *se)
 	index_del(&table.by_slot, &se->by_slot);
 	index_del(&table.by_system, &se->by_system);
 	TAILQ_REMOVE(&sessions, se, entry);
-	timer_del(&se->grace);
-	timer_del(&se->expiry);
-	timer_del(&se->push);
+	due_del(&se->grace);
+	due_del(&se->expiry);
+	due_del(&se->push);
 	se->over = 1;
 }
 
@@ -203,178 +189,133 @@ static void
 session_free(struct session *se)
 {
 	services_free(se->services);
-	explicit_bzero(&se->row, sizeof(se->row));
-	free(se);
+	effect_paid(OWED_SESSION);
+	freezero(se, sizeof(*se));
 }
 
 /* Start. */
 
-static int
-session_load_one(const struct session_row *row)
+static void
+session_system(struct session *se, const struct system_row *sys)
 {
-	struct system_row	 sys;
-	struct session		*se;
-	int			 r;
+	strlcpy(se->system_key, sys->key, sizeof(se->system_key));
+	strlcpy(se->system_name, sys->name, sizeof(se->system_name));
+}
 
-	if ((r = store_system_by_id(row->system_id, &sys)) == -1)
-		return (-1);
-	if ((se = session_alloc()) == NULL) {
-		log_warnx("session %s: too many open ones, left out", row->id);
+int
+session_load(const struct session_row *row, const struct system_row *sys)
+{
+	struct session	*se;
+
+	if (session_find(row->id) != NULL)
 		return (0);
-	}
+	if ((se = session_alloc()) == NULL)
+		return (-1);
 	se->row = *row;
-	if (r == 0) {
-		strlcpy(se->system_key, sys.key, sizeof(se->system_key));
-		strlcpy(se->system_name, sys.name, sizeof(se->system_name));
-	}
+	if (sys != NULL)
+		session_system(se, sys);
 	session_link(se);
 	return (0);
 }
 
-int
-session_load(void)
-{
-	struct session_row	row;
-	char			after[UUID_SIZE] = "";
-	int			r;
-
-	while ((r = store_session_next_open(after, &row)) == 0) {
-		strlcpy(after, row.id, sizeof(after));
-		if (session_find(row.id) == NULL &&
-		    session_load_one(&row) == -1)
-			return (-1);
-	}
-	return (r == STORE_NONE ? 0 : -1);
-}
-
-/* May its system still have tunnels? A store that cannot say ends nothing. */
-static int
-session_is_allowed(const struct session *se)
-{
-	struct system_row	sys;
-	int			r;
-
-	r = store_system_by_id(se->row.system_id, &sys);
-	if (r == -1)
-		return (1);
-	return (r == 0 && sys.support_enabled && sys.suspended_at == 0 &&
-	    sys.deleted_at == 0);
-}
-
 static void
-session_arm_expiry(struct session *se)
+session_arm_expiry(struct session *se, const struct now *now)
 {
-	int64_t	left = se->row.expires_at - clock_wall_ms();
+	int64_t	left = se->row.expires_at - now->wall_ms;
 
-	timer_set(&se->expiry, left > 0 ? (uint64_t)left : 0);
+	due_set(&se->expiry, now->ms + (left > 0 ? (uint64_t)left : 0));
 }
 
 void
-session_settle(void)
+session_settle(const struct now *now)
 {
 	struct session	*se, *next;
 
 	table.settled = 1;
 	for (se = TAILQ_FIRST(&sessions); se != NULL; se = next) {
 		next = TAILQ_NEXT(se, entry);
-		if (se->row.expires_at <= clock_wall_ms()) {
-			session_end(se, SESSION_EXPIRED, "timeout", CLOSE_OVER);
+		if (se->row.expires_at <= now->wall_ms) {
+			session_end(se, SESSION_EXPIRED, "timeout", CLOSE_OVER,
+			    now);
 			continue;
 		}
-		if (!session_is_allowed(se)) {
-			session_end(se, SESSION_CLOSED, "operator", CLOSE_OVER);
+		if (se->barred) {
+			session_end(se, SESSION_CLOSED, "operator", CLOSE_OVER,
+			    now);
 			continue;
 		}
-		session_arm_expiry(se);
+		session_arm_expiry(se, now);
 		if (se->tunnel == NULL)
-			session_detach(se, proc_conf()->startup_grace);
+			session_detach(se, core_env.conf->startup_grace, now);
 	}
-}
-
-/* ps says how many there are. */
-static void
-session_title(void)
-{
-	proc_title("%u sessions, %u tunnels", session_count(), table.tunnels);
 }
 
 /* Life. */
 
 struct session *
-session_new(const struct system_row *sys, const char *node)
+session_new(const struct system_row *sys, const char *node,
+    const char token_hash[HEX64_SIZE], const struct now *now)
 {
 	struct session	*se;
-	char		 token[HEX64_SIZE];
-	int64_t		 now = clock_wall_ms();
 
 	if ((se = session_alloc()) == NULL)
 		return (NULL);
-	secret_uuid(se->row.id);
+	core_env.uuid(se->row.id);
 	strlcpy(se->row.system_id, sys->id, sizeof(se->row.system_id));
 	strlcpy(se->row.node, node, sizeof(se->row.node));
-	strlcpy(se->system_key, sys->key, sizeof(se->system_key));
-	strlcpy(se->system_name, sys->name, sizeof(se->system_name));
-	secret_token(token);
-	secret_hash(token, se->row.token_hash);
-	explicit_bzero(token, sizeof(token));
-	se->row.started_at = se->row.created_at = se->row.updated_at = now;
-	se->row.expires_at = now +
-	    (int64_t)proc_conf()->session_lifetime * 1000;
+	session_system(se, sys);
+	strlcpy(se->row.token_hash, token_hash, sizeof(se->row.token_hash));
+	se->row.started_at = se->row.created_at = now->wall_ms;
+	se->row.expires_at = now->wall_ms +
+	    (int64_t)core_env.conf->session_lifetime * 1000;
 	se->row.status = SESSION_PENDING;
-	session_flush();	/* the slot's last one may just have ended */
-	if (store_session_insert(&se->row) == STORE_TAKEN) {
-		session_free(se);
-		errno = EEXIST;
-		return (NULL);
-	}
+	se->fresh = 1;
 	session_link(se);
-	session_arm_expiry(se);
-	session_title();
+	session_touch(se, now);
+	session_arm_expiry(se, now);
 	return (se);
 }
 
 void
 session_drop(struct session *se)
 {
+	session_unbind(se);
 	session_unlink(se);
-	if (se->newcomer != NULL)
-		se->newcomer->session = NULL;
-	session_title();
 	if (se->dirty != CLEAN)
 		TAILQ_REMOVE(&table.dirty, se, dirty_entry);
 	session_free(se);
 }
 
 void
-session_attach(struct session *se, struct peer *pe)
+session_attach(struct session *se, struct tunnel *t)
 {
-	timer_del(&se->grace);
-	se->tunnel = pe;
-	pe->session = se;
+	due_del(&se->grace);
+	se->tunnel = t;
+	t->session = se;
 	table.tunnels++;
-	session_title();
 }
 
 void
 session_unbind(struct session *se)
 {
+	if (se->newcomer != NULL)
+		se->newcomer->session = NULL;
+	se->newcomer = NULL;
 	if (se->tunnel == NULL)
 		return;
 	se->tunnel->session = NULL;
 	se->tunnel = NULL;
 	table.tunnels--;
-	session_title();
 }
 
-struct peer *
+struct tunnel *
 session_tunnel(const struct session *se)
 {
-	enum peer_state	state;
+	struct tunnel	*t = se->tunnel;
 
-	if (se->tunnel == NULL)
+	if (t == NULL || tunnel_is_ending(t))
 		return (NULL);
-	state = peer_state(se->tunnel);
-	return (state == P_UP || state == P_AGAIN ? se->tunnel : NULL);
+	return (t->state == TUNNEL_UP || t->state == TUNNEL_AGAIN ? t : NULL);
 }
 
 unsigned
@@ -384,156 +325,187 @@ session_tunnels(void)
 }
 
 void
-session_detach(struct session *se, uint64_t grace_s)
+session_detach(struct session *se, uint64_t grace_s, const struct now *now)
 {
-	session_unbind(se);
+	struct effect	*e;
+
+	if (se->tunnel != NULL) {
+		se->tunnel->session = NULL;
+		se->tunnel = NULL;
+		table.tunnels--;
+	}
 	services_free(se->services);
-	if ((se->services = services_new(0, 0)) == NULL)
-		fatalx("out of memory");
-	services_push(se);
+	se->services = NULL;
+	effect_add(EFFECT_SERVICES)->session = se;
 	if (!table.settled)
 		return;
-	log_info("session %s: no tunnel, grace %llu s", se->row.id,
-	    (unsigned long long)grace_s);
-	timer_set(&se->grace, grace_s * 1000);
-}
-
-void
-session_up(struct session *se)
-{
-	if (se->row.status == SESSION_PENDING)
-		session_set_status(se, SESSION_ACTIVE, "");
+	e = effect_add(EFFECT_GRACE);
+	e->session = se;
+	e->code = grace_s;
+	due_set(&se->grace, now->ms + grace_s * 1000);
 }
 
 /* The one place where the state changes. */
 static void
-session_set_status(struct session *se, int status, const char *by)
+session_set_status(struct session *se, int status, const char *by,
+    const struct now *now)
 {
-	log_info("session %s: %s%s%s (system %s%s%s)", se->row.id,
-	    session_status_name(status), by[0] != '\0' ? " by " : "", by,
-	    se->system_key, se->row.node[0] != '\0' ? " node " : "",
-	    se->row.node);
+	struct effect	*e = effect_add(EFFECT_STATUS);
+
+	e->session = se;
+	e->code = (uint64_t)status;
+	e->text = by;
 	se->row.status = status;
 	strlcpy(se->row.closed_by, by, sizeof(se->row.closed_by));
-	session_touch(se);
+	session_touch(se, now);
 }
 
 void
-session_touch(struct session *se)
+session_up(struct session *se, const struct now *now)
 {
-	se->row.updated_at = clock_wall_ms();
+	if (se->row.status == SESSION_PENDING)
+		session_set_status(se, SESSION_ACTIVE, "", now);
+}
+
+void
+session_touch(struct session *se, const struct now *now)
+{
+	se->row.updated_at = now->wall_ms;
 	if (se->dirty == CLEAN)
 		TAILQ_INSERT_TAIL(&table.dirty, se, dirty_entry);
 	se->dirty = FRESH;
 }
 
-static void
-session_expired(void *arg)
-{
-	session_end(arg, SESSION_EXPIRED, "timeout", CLOSE_OVER);
-}
-
-static void
-session_gone(void *arg)
-{
-	session_end(arg, SESSION_CLOSED, "disconnect", CLOSE_OVER);
-}
-
 int
-session_is_open(struct session *se)
+session_is_open(const struct session *se, const struct now *now)
 {
-	if (se->over)
-		return (0);
-	if (table.settled && se->row.expires_at <= clock_wall_ms()) {
-		session_end(se, SESSION_EXPIRED, "timeout", CLOSE_OVER);
-		return (0);
-	}
-	return (1);
+	return (!se->over && (!table.settled ||
+	    se->row.expires_at > now->wall_ms));
 }
 
 void
-session_end(struct session *se, int status, const char *by, uint16_t code)
+session_end(struct session *se, int status, const char *by, uint16_t code,
+    const struct now *now)
 {
-	struct peer	*pe = se->tunnel;
-
 	if (se->over)
 		return;
 	session_unlink(se);
-	se->row.closed_at = clock_wall_ms();
-	session_set_status(se, status, by);
-	session_title();
-	/* muxd first: a broken proxyd cannot keep what it had. */
-	if (pe != NULL)
-		stream_kill_all(pe, END_SESSION);
-	grant_end_session(se, END_SESSION);
-	ticket_forget_session(se->row.id);
-	rowlog_end_session(se->row.id);
-	if (se->newcomer != NULL)
-		se->newcomer->session = NULL;
-	se->newcomer = NULL;
-	if (pe == NULL)
-		return;
-	session_unbind(se);
-	peer_close(pe, code, "session_closed");
+	se->row.closed_at = now->wall_ms;
+	se->close_code = code;
+	session_set_status(se, status, by, now);
+	se->ending = 1;
+	TAILQ_INSERT_TAIL(&session_ends, se, end_entry);
 }
 
 void
-session_end_system(const char *system_id, const char *by)
+session_end_system(const char *system_id, const char *by,
+    const struct now *now)
 {
 	struct session	*se, *next;
 
 	for (se = TAILQ_FIRST(&sessions); se != NULL; se = next) {
 		next = TAILQ_NEXT(se, entry);
 		if (strcmp(se->row.system_id, system_id) == 0)
-			session_end(se, SESSION_CLOSED, by, CLOSE_OVER);
+			session_end(se, SESSION_CLOSED, by, CLOSE_OVER, now);
 	}
+}
+
+void
+session_expired(struct due *d, const struct now *now)
+{
+	session_end(OWNER(d, struct session, expiry), SESSION_EXPIRED,
+	    "timeout", CLOSE_OVER, now);
+}
+
+void
+session_lost(struct due *d, const struct now *now)
+{
+	session_end(OWNER(d, struct session, grace), SESSION_CLOSED,
+	    "disconnect", CLOSE_OVER, now);
+}
+
+void
+session_push_due(struct due *d)
+{
+	effect_add(EFFECT_SERVICES)->session = OWNER(d, struct session, push);
+}
+
+/* end_run() is through with it: it lives until its row is written. */
+void
+session_reap(struct session *se)
+{
+	TAILQ_REMOVE(&session_ends, se, end_entry);
+	se->ending = 0;
+	if (se->dirty == CLEAN)
+		session_free(se);
 }
 
 /* The turn's end: write what changed, keep what could not be written. */
 
 void
-session_flush(void)
+session_flush(int (*write)(const struct session_row *, int))
 {
 	struct session	*se;
 
 	TAILQ_FOREACH(se, &table.dirty, dirty_entry) {
 		if (se->dirty != FRESH)
 			continue;
-		(void)store_session_update(&se->row);
+		se->taken = write(&se->row, se->fresh);
 		se->dirty = WRITTEN;
+		se->writing = 1;
 	}
 }
 
 void
-session_flushed(int ok)
+session_flushed(int ok, const struct now *now)
 {
 	struct session	*se, *next;
 	int		 waiting = 0;
 
 	for (se = TAILQ_FIRST(&table.dirty); se != NULL; se = next) {
 		next = TAILQ_NEXT(se, dirty_entry);
-		if (se->dirty == WRITTEN && ok) {
+		if (se->writing && ok && !se->taken)
+			se->fresh = 0;
+		if (se->writing && se->dirty == WRITTEN && ok) {
 			TAILQ_REMOVE(&table.dirty, se, dirty_entry);
 			se->dirty = CLEAN;
-			if (se->over)
+			if (se->over && !se->ending) {
 				session_free(se);
-			continue;
-		}
-		if (se->dirty == WRITTEN)
+				continue;
+			}
+		} else if (se->dirty == WRITTEN) {
 			se->dirty = WAITING;
+		}
+		se->writing = 0;
 		waiting |= se->dirty == WAITING;
 	}
-	if (waiting && !timer_is_set(&table.retry))
-		timer_set(&table.retry, RETRY_MS);
+	if (waiting && !table.retry.is_set)
+		due_set(&table.retry, now->ms + RETRY_MS);
 }
 
-static void
-session_retry(void *arg)
+void
+session_retry(void)
 {
 	struct session	*se;
 
-	(void)arg;
 	TAILQ_FOREACH(se, &table.dirty, dirty_entry)
 		if (se->dirty == WAITING)
 			se->dirty = FRESH;
+}
+
+void
+session_clear(void)
+{
+	struct session	*se;
+
+	while ((se = TAILQ_FIRST(&table.dirty)) != NULL) {
+		TAILQ_REMOVE(&table.dirty, se, dirty_entry);
+		se->dirty = CLEAN;
+		if (se->over)
+			session_free(se);
+	}
+	while ((se = TAILQ_FIRST(&sessions)) != NULL)
+		session_drop(se);
+	due_del(&table.retry);
+	table.settled = 0;
 }

@@ -4,13 +4,18 @@
 
 #include <sys/queue.h>
 
-#include "base/clock.h"
-#include "base/index.h"
-#include "imsg/msg.h"
 #include "authd/store/store.h"
-#include "authd/msg/peer.h"
+#include "base/index.h"
+#include "due.h"
+#include "env.h"
+#include "imsg/msg.h"
+#include "tunnel.h"
 
+struct grant;
 struct services;
+
+TAILQ_HEAD(grants, grant);
+TAILQ_HEAD(sessions, session);
 
 /*
  * The open sessions (pending, active), held in memory and in the store. What
@@ -19,36 +24,42 @@ struct services;
 struct session {
 	/* set once */
 	struct link		 by_id, by_slot, by_system;
-	TAILQ_ENTRY(session)	 entry;		/* of the open ones, or dirty */
-	TAILQ_ENTRY(session)	 dirty_entry;
+	TAILQ_ENTRY(session)	 entry;		/* of the open ones */
+	TAILQ_ENTRY(session)	 dirty_entry, end_entry;
 	char			 slug[SLUG_SIZE];
 	char			 system_key[SYSKEY_SIZE];
 	char			 system_name[NAME_SIZE];
 	/* state */
 	struct session_row	 row;
+	int			 fresh;		/* not in the store yet */
+	int			 taken;		/* and its slot is in use there */
+	int			 dirty, writing;
+	int			 barred;	/* its system was, at the start */
 	int			 over;		/* not in the tables any more */
-	int			 dirty;		/* enum dirty in session.c */
-	struct peer		*tunnel;	/* bound muxd, NULL in grace */
-	struct peer *newcomer; /* its login waits for a probe */
-	struct services		*services;	/* never NULL */
+	int			 ending;	/* waits for end_run() */
+	uint16_t		 close_code;	/* for its tunnel, then */
+	struct tunnel		*tunnel;	/* NULL in grace */
+	struct tunnel		*newcomer;	/* its login waits for a probe */
+	struct services		*services;	/* NULL: none */
 	struct grants		 grants;
-	struct timer		 grace, expiry;
-	struct timer		 push;		/* a table that waits to be told */
+	struct due		 grace, expiry;
+	struct due		 push;		/* a table that waits to be told */
 	uint64_t		 pushed_ms;	/* when one was told last */
 	uint64_t		 idle_drop_ms;	/* when proxyds were last asked */
 };
-
-TAILQ_HEAD(sessions, session);
 extern struct sessions	sessions;
 
-int	 session_init(void);
-/* Fill the tables from the store: 0, or -1 when it cannot be read. */
-int	 session_load(void);
+void	 session_init(void);
+/*
+ * An open one from the store; `sys` NULL: its system is not known there. 0, or
+ * -1: no room. Known ones are left.
+ */
+int	 session_load(const struct session_row *, const struct system_row *sys);
 /*
  * After a start: everybody who is bound has been told. Expire what is due, end
- * what is disabled, start the timers. Before the first grant.
+ * what is disabled, start the deadlines. Before the first grant.
  */
-void	 session_settle(void);
+void	 session_settle(const struct now *);
 
 struct session	*session_find(const char *id);
 struct session	*session_by_slug(const char *slug);
@@ -58,45 +69,64 @@ unsigned	 session_count_of(const char *system_id);
 
 /*
  * A new pending session of the slot in this turn's transaction; the caller
- * drops it with session_drop() when the commit fails. NULL: out of memory or a
- * limit of the daemon (errno EMFILE), or the store has one that we do not know
- * (EEXIST).
+ * drops it with session_drop() when the commit fails, or when `taken` says then
+ * that the store has one of the slot that we do not know. NULL: out of memory
+ * or a limit of the daemon.
  */
-struct session	*session_new(const struct system_row *, const char *node);
+struct session	*session_new(const struct system_row *, const char *node,
+		    const char token_hash[HEX64_SIZE], const struct now *);
 void		 session_drop(struct session *);
 
 /* A tunnel took the session, or is gone: grace runs. */
-void	 session_attach(struct session *, struct peer *);
-void	 session_detach(struct session *, uint64_t grace_s);
+void	 session_attach(struct session *, struct tunnel *);
+void	 session_detach(struct session *, uint64_t grace_s,
+	    const struct now *);
 /* Nothing but that: who calls has another tunnel, or an end, for it. */
 void	 session_unbind(struct session *);
 /* Its tunnel, if that can take streams (or will have told in a moment). */
-struct peer	*session_tunnel(const struct session *);
+struct tunnel	*session_tunnel(const struct session *);
 /* How many have a tunnel. */
 unsigned session_tunnels(void);
 /* yamux runs. */
-void	 session_up(struct session *);
+void	 session_up(struct session *, const struct now *);
 /* The row has changed: it is written at the end of the turn. */
-void	 session_touch(struct session *);
+void	 session_touch(struct session *, const struct now *);
 
 /*
  * The one end of a session: closed or expired, by whom, how the tunnel is
- * told (a WebSocket close code). Streams first, then grants, then the tunnel.
+ * told (a WebSocket close code). It is in no table from now on; streams, grants
+ * and tunnel end in end_run().
  */
 void	 session_end(struct session *, int status, const char *by,
-	    uint16_t code);
+	    uint16_t code, const struct now *);
 /* End all sessions of a system. */
-void	 session_end_system(const char *system_id, const char *by);
-/* Is it open and not past its end? An overdue one is ended by asking. */
-int	 session_is_open(struct session *);
+void	 session_end_system(const char *system_id, const char *by,
+	    const struct now *);
+/* Is it open and not past its end? */
+int	 session_is_open(const struct session *, const struct now *);
 
 const char	*session_status_name(int status);
-/* Slug of an id and back; -1 when it is not one. */
+/* Slug of an id; is it an id at all? 0 or -1. */
 void	 session_slug(const char *id, char slug[SLUG_SIZE]);
 int	 session_id_check(const char *id);
 
-/* The turn's end. */
-void	 session_flush(void);
-void	 session_flushed(int ok);
+/* Deadlines. */
+void	 session_expired(struct due *, const struct now *);
+void	 session_lost(struct due *, const struct now *);
+void	 session_push_due(struct due *);
+void	 session_retry(void);
+
+/*
+ * The turn's end: `write` gets what is to be written and tells whether its slot
+ * was taken; session_flushed() hears what became of it.
+ */
+void	 session_flush(int (*write)(const struct session_row *, int fresh));
+void	 session_flushed(int ok, const struct now *);
+
+/* For end.c: those that ended. */
+extern struct sessions	session_ends;
+void	 session_reap(struct session *);
+/* Forget all, for the end of a test. */
+void	 session_clear(void);
 
 #endif

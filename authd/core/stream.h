@@ -4,13 +4,18 @@
 
 #include <sys/queue.h>
 
-#include "rowlog.h"
-#include "base/clock.h"
-#include "imsg/imsg.h"
+#include "authd/cred/jwt.h"
 #include "base/index.h"
-#include "authd/msg/peer.h"
+#include "due.h"
+#include "effect.h"
+#include "env.h"
+#include "imsg/msg.h"
+#include "refusal.h"
+#include "rowlog.h"
+#include "tunnel.h"
 
 struct grant;
+struct stream_kind;
 
 /*
  * A stream is a socketpair that authd made: one end to the tunnel's muxd, one
@@ -27,12 +32,20 @@ enum stream_state {
 	STREAM_KILLED		/* muxd was told; its last word is to come */
 };
 
+/* How it ends, in end_run(); a greater one counts. */
+enum stream_end {
+	STREAM_LIVES,
+	STREAM_KILL,		/* muxd has to be told */
+	STREAM_ENDED		/* nothing more to say to or hear from muxd */
+};
+
 struct stream {
 	struct link		 link;		/* by id */
-	TAILQ_ENTRY(stream)	 of_tunnel;
+	TAILQ_ENTRY(stream)	 of_tunnel, of_grant, of_free, end_entry;
 	uint64_t		 id;
-	struct peer		*tunnel;
-	struct grant		*grant;		/* NULL: a terminal, or older */
+	const struct stream_kind *kind;
+	struct tunnel		*tunnel;
+	struct grant		*grant;		/* NULL: none answers for it */
 	uint64_t		 terminal;	/* instance of its termd, 0: none */
 	struct rowlog		*row;		/* NULL while queued */
 	char			 service[SERVICE_SIZE];
@@ -41,39 +54,89 @@ struct stream {
 	/* state */
 	enum stream_state	 state;
 	struct asker		 asker;		/* until it is answered */
-	struct timer		 timer;		/* waiting, or its own end */
+	struct due		 due;		/* waiting, or its own end */
 	uint64_t		 counted_in, counted_out;	/* in the row */
+	/* its end */
+	enum stream_end		 end;
+	int			 queued;	/* waits for end_run() */
+	int			 accounted;	/* its outcome is in the row */
+	enum end_reason		 why;
+	enum refusal		 refusal;	/* for who still waits */
 };
 
-int	stream_init(void);
+/* What differs between a web stream and a terminal. */
+struct stream_kind {
+	/* Is what it leads to still there? */
+	enum refusal	 (*check)(const struct stream *);
+	/* Its row, with a reference; and let go of it. */
+	struct rowlog	*(*row)(const struct stream *, const struct now *);
+	void		 (*leave_row)(struct rowlog *, const struct now *);
+	enum effect_kind refused;	/* what the asker hears */
+	int		 own_row;	/* the row is about this stream only */
+	int		 closes;	/* the asker closes when it is killed */
+	int		 lapses;	/* ends with its token */
+};
 
-/* Handlers: proxyd asks; muxd reports an end. */
-int	stream_on_open(struct chan *, struct imsg *);
-int	stream_on_end(struct chan *, struct imsg *);
-/* muxd and termd on a new channel. */
-int	stream_on_announce(struct chan *, struct imsg *);
-int	stream_on_announce_stream(struct chan *, struct imsg *);
-int	stream_on_announce_end(struct chan *, struct imsg *);
-int	stream_on_term_end(struct chan *, struct imsg *);
+/* Never the number of a stream from before a restart. */
+void	stream_init(const struct now *);
+struct stream	*stream_find(uint64_t id);
+unsigned stream_count(void);
 
 /*
- * Open `terminal` for a termd: it hears TERM_STREAM or TERM_REFUSE. The
- * session must have a tunnel.
+ * A new one through this tunnel, asked for by `asker`: a place in the tunnel,
+ * or wait for one; then the row, then the pair. The asker is answered once.
+ * REFUSE_BUSY: no memory, and nobody is answered; else *id is its number.
  */
-void	stream_open_terminal(struct peer *termd, struct session *,
-	    const struct operator *, const char *addr);
+struct stream_ask {
+	const struct stream_kind *kind;
+	struct tunnel		*tunnel;
+	struct grant		*grant;		/* or NULL */
+	uint64_t		 terminal;
+	const char		*service, *addr;
+	const struct operator	*who;
+	struct asker		 asker;
+};
+enum refusal	stream_begin(const struct stream_ask *, uint64_t *id,
+		    const struct now *);
+/* After the commit: is the row in the store? */
+void	stream_saved(uint64_t id, int ok);
+/* The pair could not be made, or given to muxd (0: the asker has gone). */
+void	stream_failed(uint64_t id, enum refusal);
+/* The asker has its end. */
+void	stream_given(uint64_t id);
+/* muxd's last word. 0, or -1: it has no such stream that can end. */
+int	stream_ended(const struct tunnel *, uint64_t id, enum end_reason,
+	    uint64_t in, uint64_t out, const struct now *);
+/*
+ * muxd tells of one that it had from an authd before: `row` is the open row
+ * that authd named then, with a reference that goes over. NULL, or why not.
+ */
+const char	*stream_restore(const struct stream_ask *, uint64_t id,
+		    struct rowlog *row, const struct now *);
+int	stream_may_restore(const struct tunnel *, uint64_t id);
 
-/* Tell muxd to reset them. */
-void	stream_kill_all(struct peer *tunnel, enum end_reason);
-void	stream_kill_grant(struct grant *, enum end_reason);
-/* The grant is dropped, the streams go on. */
-void	stream_forget_grant(struct grant *);
-/* The tunnel has gone, and with it all its streams. */
-void	stream_tunnel_gone(struct peer *tunnel);
-/* Scopes may have changed: kill what no grant answers for, if not covered. */
-void	stream_recheck(void);
-/* There may be room in the tunnel again, or it has told. */
-void	stream_next(struct peer *tunnel);
-unsigned stream_count(void);
+/* Kill it, or refuse it: in end_run(). */
+void	stream_kill(struct stream *, enum end_reason);
+/* No muxd hears or says anything about it any more. */
+void	stream_lose(struct stream *, enum refusal);
+/* Its grant has gone, it goes on: until its token is over. */
+void	stream_let_go(struct stream *, const struct now *);
+/* For rechecks: of those that no grant answers for, as grant_rotate(). */
+struct stream	*stream_rotate(void);
+unsigned stream_free_count(void);
+
+/* Deadline. */
+void	stream_due(struct due *);
+
+/* For end.c. */
+extern struct streams	stream_ends;
+/* Let in who waits, as long as there is room. */
+void	stream_next(struct tunnel *, const struct now *);
+/* What muxd counts grows from zero; the row gets the difference. */
+void	stream_account(struct stream *, uint64_t in, uint64_t out,
+	    const char *outcome, const struct now *);
+/* Answer no to who waits; nothing when nobody does. */
+void	stream_refuse(struct stream *, enum refusal);
+void	stream_free(struct stream *, const struct now *);
 
 #endif

@@ -2,18 +2,18 @@
 #ifndef TERMINAL_H
 #define TERMINAL_H
 
-#include "authd/cred/jwt.h"
+#include "session.h"
+#include "stream.h"
 
-struct peer;
+/* A terminal: a row of its own, a termd of its own, no grant. */
+extern const struct stream_kind	stream_terminal;
 
 /*
- * May a terminal be opened with this ticket? The origin is looked at before
- * the ticket is used up. 0 and the operator, or a status and *message.
- * operator-api.md, 6.2.
+ * Its termd is there. Its instance is who asks; the asker is answered, unless
+ * this returns a refusal; else *id is the stream. The session must have a tunnel.
  */
-int	term_check(const char *origin, const char *ticket, const char *session,
-	    struct operator *, const char **message);
-/* Its termd is there, with the admission: open the stream. */
-void	term_started(struct peer *);
+enum refusal	terminal_open(uint64_t termd, struct session *,
+		    const struct operator *, const char *addr, uint64_t *id,
+		    const struct now *);
 
 #endif

@@ -6,17 +6,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/clock.h"
 #include "base/compat.h"
 #include "base/index.h"
-#include "proc/proc.h"
-#include "base/rate.h"
-#include "authd/cred/secret.h"
+#include "proc/conf.h"
 #include "ticket.h"
 
 #define TICKETS_MAX	4096	/* that wait to be used */
-#define RATE_PLACES	4096
-#define RATE_MS		60000
 
 struct ticket {
 	struct link		 link;
@@ -30,15 +25,12 @@ struct ticket {
 static struct {
 	struct index		 table;
 	TAILQ_HEAD(, ticket)	 queue;		/* oldest first */
-	struct rate		*by_operator;
 } tickets;
 
-int
+void
 ticket_init(void)
 {
 	TAILQ_INIT(&tickets.queue);
-	tickets.by_operator = rate_new(RATE_PLACES);
-	return (tickets.by_operator == NULL ? -1 : 0);
 }
 
 unsigned
@@ -56,52 +48,46 @@ ticket_free(struct ticket *t)
 }
 
 static void
-ticket_sweep(void)
+ticket_sweep(const struct now *now)
 {
 	struct ticket	*t;
 
 	while ((t = TAILQ_FIRST(&tickets.queue)) != NULL &&
-	    t->until_ms <= clock_ms())
+	    t->until_ms <= now->ms)
 		ticket_free(t);
 }
 
 int
-ticket_new(const struct operator *who, const char *session,
-    char ticket[HEX64_SIZE], uint32_t *retry_s)
+ticket_new(const char hash[HEX64_SIZE], const struct operator *who,
+    const char *session, const struct now *now)
 {
 	struct ticket	*t;
 
-	*retry_s = 0;
-	if (rate_hit(tickets.by_operator, who->id, proc_conf()->ticket_rate,
-	    RATE_MS, retry_s) == -1)
-		return (-1);
-	ticket_sweep();
+	ticket_sweep(now);
 	if (tickets.table.count >= TICKETS_MAX ||
 	    (t = calloc(1, sizeof(*t))) == NULL)
 		return (-1);
-	secret_token(ticket);
-	secret_hash(ticket, t->hash);
+	strlcpy(t->hash, hash, sizeof(t->hash));
 	strlcpy(t->session, session, sizeof(t->session));
 	t->who = *who;
-	t->until_ms = clock_ms() + proc_conf()->ticket_lifetime * 1000;
+	t->until_ms = now->ms + core_env.conf->ticket_lifetime * 1000;
 	index_add(&tickets.table, &t->link, index_key(t->hash));
 	TAILQ_INSERT_TAIL(&tickets.queue, t, entry);
 	return (0);
 }
 
 int
-ticket_take(const char *ticket, struct operator *who, char session[UUID_SIZE])
+ticket_take(const char hash[HEX64_SIZE], struct operator *who,
+    char session[UUID_SIZE], const struct now *now)
 {
-	char		 hash[HEX64_SIZE];
 	struct link	*l;
 	struct ticket	*t;
 
-	ticket_sweep();
-	secret_hash(ticket, hash);
+	ticket_sweep(now);
 	for (l = index_find(&tickets.table, index_key(hash)); l != NULL;
 	    l = index_next(l)) {
 		t = OWNER(l, struct ticket, link);
-		if (sodium_memcmp(t->hash, hash, sizeof(hash)) != 0)
+		if (sodium_memcmp(t->hash, hash, sizeof(t->hash)) != 0)
 			continue;
 		*who = t->who;
 		strlcpy(session, t->session, UUID_SIZE);
@@ -112,7 +98,7 @@ ticket_take(const char *ticket, struct operator *who, char session[UUID_SIZE])
 }
 
 void
-ticket_forget_session(const char *session)
+ticket_end_session(const char *session)
 {
 	struct ticket	*t, *next;
 
@@ -121,4 +107,13 @@ ticket_forget_session(const char *session)
 		if (strcmp(t->session, session) == 0)
 			ticket_free(t);
 	}
+}
+
+void
+ticket_clear(void)
+{
+	struct ticket	*t;
+
+	while ((t = TAILQ_FIRST(&tickets.queue)) != NULL)
+		ticket_free(t);
 }

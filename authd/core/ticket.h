@@ -3,26 +3,25 @@
 #define TICKET_H
 
 #include "authd/cred/jwt.h"
-#include "imsg/msg.h"
+#include "env.h"
 
 /*
  * Terminal tickets: 32 random bytes, of which only the hash is kept; good once
  * (also for an attempt that fails), for half a minute, for one session.
- * operator-api.md, 6.1.
+ * operator-api.md, 6.1. authd/msg/issue.c makes and reads them.
  */
 
-int	ticket_init(void);
-/*
- * A new ticket in `ticket` (wipe it). 0; -1 when too many wait, or the
- * operator asked too often: then *retry_s is not 0.
- */
-int	ticket_new(const struct operator *, const char *session,
-	    char ticket[HEX64_SIZE], uint32_t *retry_s);
+void	ticket_init(void);
+/* Keep one. 0; -1: too many wait, or no memory. */
+int	ticket_new(const char hash[HEX64_SIZE], const struct operator *,
+	    const char *session, const struct now *);
 /* Use it up. 0 and who asked for it and for what; -1: there is none. */
-int	ticket_take(const char *ticket, struct operator *,
-	    char session[UUID_SIZE]);
+int	ticket_take(const char hash[HEX64_SIZE], struct operator *,
+	    char session[UUID_SIZE], const struct now *);
 /* The session is over: its tickets are void. */
-void	ticket_forget_session(const char *session);
+void	ticket_end_session(const char *session);
 unsigned ticket_count(void);
+/* Forget all, for the end of a test. */
+void	ticket_clear(void);
 
 #endif

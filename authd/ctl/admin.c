@@ -11,7 +11,8 @@
 #include "base/clock.h"
 #include "base/compat.h"
 #include "ctl.h"
-#include "authd/core/grant.h"
+#include "authd/msg/recheck.h"
+#include "authd/now.h"
 #include "authd/cred/jwt.h"
 #include "proc/proc.h"
 #include "authd/cred/secret.h"
@@ -155,7 +156,7 @@ ctl_system_disable(struct ctl *ctl)
 		return;
 	(void)store_system_enable(sys.id, 0, clock_wall_ms());
 	audit_done("relayctl", "", "system_disable", "", sys.id);
-	session_end_system(sys.id, "operator");
+	session_end_system(sys.id, "operator", now_at());
 	ctl_after(&ctl->asker, CTL_END);
 }
 
@@ -168,7 +169,7 @@ ctl_system_remove(struct ctl *ctl)
 		return;
 	(void)store_system_delete(sys.id, clock_wall_ms());
 	audit_done("relayctl", "", "system_remove", "", sys.id);
-	session_end_system(sys.id, "operator");
+	session_end_system(sys.id, "operator", now_at());
 	ctl_after(&ctl->asker, CTL_END);
 }
 
@@ -240,7 +241,7 @@ ctl_org_remove(struct ctl *ctl)
 	}
 	(void)store_org_delete(org.id, clock_wall_ms());
 	audit_done("relayctl", "", "org_remove", "", org.id);
-	grant_recheck();
+	recheck_all();
 	ctl_after(&ctl->asker, CTL_END);
 }
 

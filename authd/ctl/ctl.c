@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "authd/core/session.h"
 #include "authd/store/store.h"
+#include "authd/now.h"
 #include "authd/turn.h"
 
 static void	ctl_close(struct ctl *);
@@ -167,6 +168,6 @@ ctl_close(struct ctl *ctl)
 		return;
 	}
 	audit_done("relayctl", "", "close", se->row.id, "");
-	session_end(se, SESSION_CLOSED, "operator", 4000);
+	session_end(se, SESSION_CLOSED, "operator", 4000, now_at());
 	ctl_after(&ctl->asker, CTL_END);
 }

@@ -50,7 +50,8 @@ ctl_show_sessions(struct ctl *ctl)
 		ctl_row(&ctl->asker, se->row.id, se->system_name,
 		    se->system_key, se->row.node[0] != '\0' ? se->row.node :
 		    "-", session_status_name(se->row.status),
-		    se->tunnel != NULL ? "up" : "down", num(se->services->n),
+		    se->tunnel != NULL ? "up" : "down", num(se->services != NULL ?
+		    se->services->n : 0),
 		    num(se->tunnel != NULL ? se->tunnel->nstreams : 0),
 		    api_time(se->row.started_at, from),
 		    api_time(se->row.expires_at, to), CTL_END);
@@ -68,17 +69,18 @@ ctl_show_tunnels(struct ctl *ctl)
 	    "address", "state", "streams", "rtt_ms", "bytes_in", "bytes_out",
 	    "credit_mib", "since", CTL_END);
 	TAILQ_FOREACH(se, &sessions, entry) {
-		if ((pe = se->tunnel) == NULL)
+		if (se->tunnel == NULL ||
+		    (pe = peer_find(se->tunnel->instance)) == NULL)
 			continue;
-		snprintf(rtt, sizeof(rtt), "%.1f", pe->rtt_us / 1000.0);
+		snprintf(rtt, sizeof(rtt), "%.1f", pe->mux.rtt_us / 1000.0);
 		ctl_row(&ctl->asker, num(pe->instance), se->row.id,
 		    se->system_name,
 		    se->row.node[0] != '\0' ? se->row.node : "-",
 		    pe->admission != NULL ? pe->admission->addr : "-",
-		    peer_state_name(peer_state(pe)), num(pe->nstreams),
-		    rtt, num(pe->bytes_in), num(pe->bytes_out),
-		    num(pe->lease_mib), pe->since != 0 ?
-		    api_time(pe->since, since) : "-", CTL_END);
+		    peer_state_name(peer_state(pe)), num(se->tunnel->nstreams),
+		    rtt, num(pe->mux.bytes_in), num(pe->mux.bytes_out),
+		    num(pe->mux.lease_mib), pe->mux.since != 0 ?
+		    api_time(pe->mux.since, since) : "-", CTL_END);
 	}
 	show_done(ctl);
 }
@@ -96,7 +98,7 @@ ctl_show_services(struct ctl *ctl)
 		return;
 	}
 	ctl_row(&ctl->asker, "name", "target", "host", "tls", "label", CTL_END);
-	for (i = 0; i < se->services->n; i++) {
+	for (i = 0; se->services != NULL && i < se->services->n; i++) {
 		sv = se->services->v[i];
 		ctl_row(&ctl->asker, sv->name, sv->target,
 		    sv->host[0] != '\0' ? sv->host : "-",

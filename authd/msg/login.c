@@ -7,32 +7,28 @@
  */
 #include <sodium.h>
 
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "authd/core/admit.h"
-#include "authd/facts.h"
+#include "authd/core/may.h"
+#include "authd/core/session.h"
+#include "authd/cred/secret.h"
+#include "authd/now.h"
 #include "authd/store/audit.h"
-#include "base/clock.h"
+#include "authd/turn.h"
 #include "base/compat.h"
 #include "base/log.h"
-#include "login.h"
-#include "proc/proc.h"
 #include "base/rate.h"
-#include "authd/cred/secret.h"
-#include "authd/core/session.h"
-#include "authd/store/store.h"
-#include "authd/core/stream.h"
-#include "authd/turn.h"
+#include "login.h"
 #include "peer.h"
+#include "proc/proc.h"
 
 #define PROBE_MS	2000
 #define RATE_PLACES	65536
 #define BUCKET_SIZE	(SYSKEY_SIZE + ADDR_SIZE + 1)
-#define BUSY_RETRY_S	30	/* Retry-After of a full server */
-#define NOT_ENABLED	"support is not enabled for this system"
+#define CLOSE_OVER	4000	/* tunnel-protocol.md, section 2 */
 
 /* A login on its way; nothing in it outlives the answer. */
 struct login {
@@ -49,17 +45,17 @@ struct login {
 	uint64_t		generation;
 };
 
-static int	login_form(struct login *, const char **, uint32_t *);
+static enum refusal	login_form(const struct login *, uint32_t *);
 static void	login_known(const struct facts *, void *);
-static int	login_credentials(struct login *, const struct facts *,
-		    const char **, uint32_t *);
+static enum refusal	login_credentials(struct login *,
+			    const struct facts *);
 static void	login_slot(struct login *);
 static void	login_probe(struct login *, struct session *);
 static int	login_probed(struct chan *, struct imsg *, void *);
 static void	login_go_on(const struct facts *, void *);
 static void	login_take(struct login *, struct session *);
 static void	login_done(void *, int);
-static void	login_refuse(struct login *, int, uint32_t, const char *);
+static void	login_refuse(struct login *, enum refusal, uint32_t);
 static void	login_free(struct login *);
 
 static struct {
@@ -94,16 +90,18 @@ login_answer(struct chan *c, uint32_t id, int status, uint32_t retry_s,
 	    .session = session, .reconnect = token, .system = system_id });
 }
 
+/* Retry-After is the refusal's own, unless a rate says one. */
 static void
-login_refuse(struct login *lo, int status, uint32_t retry_s,
-    const char *message)
+login_refuse(struct login *lo, enum refusal why, uint32_t retry_s)
 {
-	struct chan	*c = asker_chan(&lo->asker);
+	const struct refusal_info	*no = refusal_info(why);
+	struct chan			*c = asker_chan(&lo->asker);
 
-	audit_refusal(lo->key, lo->addr, "login", "", message);
+	audit_refusal(lo->key, lo->addr, "login", "", no->text);
 	if (c != NULL) {
-		login_answer(c, lo->asker.id, status, retry_s, message, "",
-		    "", "");
+		login_answer(c, lo->asker.id, no->status,
+		    retry_s != 0 ? retry_s : no->retry_s, no->text, "", "",
+		    "");
 		peer_set_state(peer_of(c), P_REFUSED);
 	}
 	login_free(lo);
@@ -113,16 +111,14 @@ int
 login_on_login(struct chan *c, struct imsg *m)
 {
 	struct msg_login	 in;
-	struct peer	*pe = peer_of(c);
-	struct login	*lo;
-	const char	*message;
-	uint32_t	 retry;
-	int		 status;
+	struct peer		*pe = peer_of(c);
+	struct login		*lo;
+	uint32_t		 retry = 0;
+	enum refusal		 no;
 
 	if ((lo = calloc(1, sizeof(*lo))) == NULL)
 		return (-1);
-	if (get_login(m, &in) == -1 ||
-	    in.nonce != pe->nonce) {
+	if (get_login(m, &in) == -1 || in.nonce != pe->nonce) {
 		login_free(lo);
 		return (-1);
 	}
@@ -134,12 +130,12 @@ login_on_login(struct chan *c, struct imsg *m)
 	peer_set_state(pe, P_LOGIN);
 	/* Let in by an authd that is no more, or too long ago. */
 	if (pe->admission == NULL || pe->admission->class != CLASS_TUNNEL) {
-		login_refuse(lo, 503, 1, "server is busy");
+		login_refuse(lo, REFUSE_BUSY, 1);
 		return (0);
 	}
 	strlcpy(lo->addr, pe->admission->addr, sizeof(lo->addr));
-	if ((status = login_form(lo, &message, &retry)) != 0) {
-		login_refuse(lo, status, retry, message);
+	if ((no = login_form(lo, &retry)) != REFUSE_NOT) {
+		login_refuse(lo, no, retry);
 		return (0);
 	}
 	(void)facts_ask(NEED_SYSTEM_BY_KEY,
@@ -157,58 +153,43 @@ login_bucket(const struct login *lo, char bucket[BUCKET_SIZE])
 }
 
 /* Rows 2 and 3: what can be said without knowing who it is. */
-static int
-login_form(struct login *lo, const char **message, uint32_t *retry)
+static enum refusal
+login_form(const struct login *lo, uint32_t *retry)
 {
 	char		 public[SECRET_PUBLIC_SIZE], bucket[BUCKET_SIZE];
 	const char	*private;
 	int		 bad;
 
-	*retry = BUSY_RETRY_S;
-	*message = "store is unavailable";
 	if (!peer_is_ready())
-		return (503);
-	*retry = 0;
-	*message = "invalid system credentials";
+		return (REFUSE_STORE);
 	bad = secret_parse(lo->secret, public, &private) == -1;
 	explicit_bzero(public, sizeof(public));
 	if (lo->key[0] == '\0' || bad)
-		return (401);
+		return (REFUSE_CREDENTIALS);
 	login_bucket(lo, bucket);
-	*message = "too many connection attempts for this system";
 	return (rate_peek(logins.failed, bucket, proc_conf()->rate_slot,
-	    retry) == -1 ? 429 : 0);
+	    retry) == -1 ? REFUSE_ATTEMPTS : REFUSE_NOT);
 }
 
 static void
 login_known(const struct facts *f, void *arg)
 {
 	struct login	*lo = arg;
-	const char	*message;
-	uint32_t	 retry;
-	int		 status;
+	enum refusal	 no;
 
-	status = login_credentials(lo, f, &message, &retry);
+	no = login_credentials(lo, f);
 	explicit_bzero(lo->secret, sizeof(lo->secret));
-	if (status != 0)
-		login_refuse(lo, status, retry, message);
+	if (no != REFUSE_NOT)
+		login_refuse(lo, no, 0);
 	else if (peer_find(lo->asker.instance) == NULL)
 		login_free(lo);
 	else
 		login_slot(lo);
 }
 
-static int
-system_is_barred(const struct system_row *sys)
-{
-	return (sys->deleted_at != 0 || !sys->support_enabled ||
-	    sys->suspended_at != 0);
-}
-
 /* Rows 4 and 5: who is it? A key that nobody has costs what a wrong one does. */
-static int
-login_credentials(struct login *lo, const struct facts *f,
-    const char **message, uint32_t *retry)
+static enum refusal
+login_credentials(struct login *lo, const struct facts *f)
 {
 	const struct conf	*conf = proc_conf();
 	char			 public[SECRET_PUBLIC_SIZE];
@@ -217,13 +198,10 @@ login_credentials(struct login *lo, const struct facts *f,
 	uint32_t		 ignored;
 	int			 good = 0;
 
-	*retry = BUSY_RETRY_S;
-	*message = "store is unavailable";
 	if (f->got_system == -1)
-		return (503);
-	*retry = 0;
+		return (REFUSE_STORE);
 	if (secret_parse(lo->secret, public, &private) == -1)
-		return (401);
+		return (REFUSE_CREDENTIALS);
 	if (f->got_system == STORE_NONE) {
 		secret_waste(private);
 	} else {
@@ -235,15 +213,12 @@ login_credentials(struct login *lo, const struct facts *f,
 		good &= lo->system.deleted_at == 0;
 	}
 	explicit_bzero(public, sizeof(public));
-	if (!good) {
-		*message = "invalid system credentials";
-		login_bucket(lo, bucket);
-		(void)rate_hit(logins.failed, bucket, conf->rate_slot,
-		    conf->rate_slot_s * 1000, &ignored);
-		return (401);
-	}
-	*message = NOT_ENABLED;
-	return (system_is_barred(&lo->system) ? 403 : 0);
+	if (good)
+		return (may_connect(f));
+	login_bucket(lo, bucket);
+	(void)rate_hit(logins.failed, bucket, conf->rate_slot,
+	    conf->rate_slot_s * 1000, &ignored);
+	return (REFUSE_CREDENTIALS);
 }
 
 static int
@@ -287,9 +262,29 @@ login_token(const struct login *lo, const struct session *se)
 
 /* Is there room for one more tunnel, beside `old` that will go? */
 static int
-login_is_room(const struct peer *old)
+login_is_room(const struct tunnel *old)
 {
 	return (session_tunnels() - (old != NULL) < proc_conf()->max_tunnels);
+}
+
+/* The slot's open session; one that is overdue ends by being asked for. */
+static struct session *
+login_session(const struct login *lo)
+{
+	struct session	*se = session_by_slot(lo->system.id, lo->node);
+
+	if (se == NULL || session_is_open(se, now_at()))
+		return (se);
+	session_end(se, SESSION_EXPIRED, "timeout", CLOSE_OVER, now_at());
+	return (NULL);
+}
+
+/* One that has no answer yet cannot be asked whether it lives. */
+static int
+slot_is_moving(const struct session *se)
+{
+	return (se->newcomer != NULL || (se->tunnel != NULL &&
+	    se->tunnel->state == TUNNEL_LOGIN));
 }
 
 static void
@@ -299,33 +294,23 @@ login_slot(struct login *lo)
 	uint32_t	 retry;
 
 	if (node_check(lo->node) == -1) {
-		login_refuse(lo, 400, 0, "invalid node_id format");
+		login_refuse(lo, REFUSE_NODE, 0);
 		return;
 	}
 	if (login_rates(lo, &retry) == -1) {
-		login_refuse(lo, 429, retry,
-		    "too many connection attempts for this system");
+		login_refuse(lo, REFUSE_ATTEMPTS, retry);
 		return;
 	}
-	se = session_by_slot(lo->system.id, lo->node);
-	if (se != NULL && !session_is_open(se))
-		se = NULL;
-	if (se != NULL && login_token(lo, se) == -1) {
-		login_refuse(lo, 403, 0, "invalid reconnect token");
-		return;
-	}
-	/* One that has no answer yet cannot be asked whether it lives. */
-	if (se != NULL && (se->newcomer != NULL || (se->tunnel != NULL &&
-	    peer_state(se->tunnel) == P_LOGIN))) {
-		login_refuse(lo, 409, 0, "another tunnel is being set up");
-		return;
-	}
-	if (se != NULL && se->tunnel != NULL &&
-	    !proc_conf()->replace_live) {
+	se = login_session(lo);
+	if (se != NULL && login_token(lo, se) == -1)
+		login_refuse(lo, REFUSE_RECONNECT, 0);
+	else if (se != NULL && slot_is_moving(se))
+		login_refuse(lo, REFUSE_COMING, 0);
+	else if (se != NULL && se->tunnel != NULL &&
+	    !proc_conf()->replace_live)
 		login_probe(lo, se);
-		return;
-	}
-	login_take(lo, se);
+	else
+		login_take(lo, se);
 }
 
 /* The slot's tunnel may be dead without knowing it: ask before refusing. */
@@ -333,17 +318,18 @@ static void
 login_probe(struct login *lo, struct session *se)
 {
 	struct peer	*pe = peer_find(lo->asker.instance);
-	struct chan	*c = se->tunnel->chan;
+	struct peer	*old = peer_find(se->tunnel->instance);
 	uint32_t	 id;
 
 	strlcpy(lo->session, se->row.id, sizeof(lo->session));
-	if ((id = chan_call(c, PROBE_MS, login_probed, lo)) == 0) {
-		login_refuse(lo, 503, BUSY_RETRY_S, "server is busy");
+	if (old == NULL ||
+	    (id = chan_call(old->chan, PROBE_MS, login_probed, lo)) == 0) {
+		login_refuse(lo, REFUSE_BUSY, 0);
 		return;
 	}
-	se->newcomer = pe;
-	pe->session = se;	/* until the answer: see peer_free() */
-	(void)say_probe(c, id);
+	se->newcomer = pe->mux.tunnel;
+	se->newcomer->session = se;	/* until the answer */
+	(void)say_probe(old->chan, id);
 }
 
 static int
@@ -371,37 +357,23 @@ login_go_on(const struct facts *f, void *arg)
 	struct login	*lo = arg;
 	struct session	*se = session_find(lo->session);
 	struct peer	*pe = peer_find(lo->asker.instance);
+	enum refusal	 no;
 
 	if (pe == NULL) {
-		login_free(lo);		/* peer_free() has let the slot go */
+		login_free(lo);		/* tunnel_gone() let the slot go */
 		return;
 	}
-	pe->session = NULL;
+	pe->mux.tunnel->session = NULL;
 	if (se != NULL)
 		se->newcomer = NULL;
-	if (f == NULL)
-		login_refuse(lo, 409, 0,
-		    "a tunnel for this system is already connected");
-	else if (f->got_system == -1)
-		login_refuse(lo, 503, BUSY_RETRY_S, "store is unavailable");
-	else if (f->got_system != 0 || system_is_barred(&f->system))
-		login_refuse(lo, 403, 0, NOT_ENABLED);
+	no = f != NULL ? may_connect(f) : REFUSE_CONNECTED;
+	/* The session ended, and somebody else has begun the next one. */
+	if (no == REFUSE_NOT && se == NULL && login_session(lo) != NULL)
+		no = REFUSE_COMING;
+	if (no != REFUSE_NOT)
+		login_refuse(lo, no, 0);
 	else
 		login_take(lo, se);
-}
-
-/* The old tunnel goes without disturbing the session. */
-static void
-login_retire(struct session *se)
-{
-	struct peer	*old = se->tunnel;
-
-	log_info("session %s: its old tunnel is replaced", se->row.id);
-	stream_kill_all(old, END_TUNNEL);
-	stream_tunnel_gone(old);
-	session_unbind(se);
-	peer_close(old, proc_conf()->replace_live ? 4000 : 1001,
-	    "replaced");
 }
 
 /* A new session for the slot, within its limits. */
@@ -409,17 +381,34 @@ static struct session *
 login_create(struct login *lo)
 {
 	struct session	*se;
+	char		 token[HEX64_SIZE], hash[HEX64_SIZE];
 
 	if (session_count_of(lo->system.id) >= proc_conf()->max_sessions) {
-		login_refuse(lo, 409, 0, "too many sessions for this system");
+		login_refuse(lo, REFUSE_SESSIONS, 0);
 		return (NULL);
 	}
-	if ((se = session_new(&lo->system, lo->node)) == NULL) {
-		login_refuse(lo, 503, BUSY_RETRY_S, "server is busy");
+	secret_token(token);
+	secret_hash(token, hash);
+	explicit_bzero(token, sizeof(token));
+	if ((se = session_new(&lo->system, lo->node, hash, now_at())) ==
+	    NULL) {
+		login_refuse(lo, REFUSE_BUSY, 0);
 		return (NULL);
 	}
 	lo->created = 1;
 	return (se);
+}
+
+/* A fresh token for the next login; the one before it is good once more. */
+static void
+login_rotate(struct login *lo, struct session *se)
+{
+	strlcpy(lo->old_hash, se->row.reconnect_hash, sizeof(lo->old_hash));
+	strlcpy(lo->old_prev, se->row.reconnect_prev, sizeof(lo->old_prev));
+	strlcpy(se->row.reconnect_prev, lo->old_hash,
+	    sizeof(se->row.reconnect_prev));
+	secret_token(lo->new_token);
+	secret_hash(lo->new_token, se->row.reconnect_hash);
 }
 
 /* Attach to the open session or make one; say yes after the commit. */
@@ -429,25 +418,24 @@ login_take(struct login *lo, struct session *se)
 	struct peer	*pe = peer_find(lo->asker.instance);
 
 	if (!login_is_room(se != NULL ? se->tunnel : NULL)) {
-		login_refuse(lo, 503, BUSY_RETRY_S,
-		    "all tunnel slots are taken");
+		login_refuse(lo, REFUSE_SLOTS, 0);
 		return;
 	}
-	if (se != NULL && se->tunnel != NULL)
-		login_retire(se);
+	if (se != NULL && se->tunnel != NULL) {
+		/* The old one goes without disturbing the session. */
+		log_info("session %s: its old tunnel is replaced",
+		    se->row.id);
+		tunnel_retire(se->tunnel, proc_conf()->replace_live ?
+		    CLOSE_OVER : 1001, "replaced");
+	}
 	if (se == NULL && (se = login_create(lo)) == NULL)
 		return;
 	strlcpy(lo->session, se->row.id, sizeof(lo->session));
-	strlcpy(lo->old_hash, se->row.reconnect_hash, sizeof(lo->old_hash));
-	strlcpy(lo->old_prev, se->row.reconnect_prev, sizeof(lo->old_prev));
-	strlcpy(se->row.reconnect_prev, lo->old_hash,
-	    sizeof(se->row.reconnect_prev));
-	secret_token(lo->new_token);
-	secret_hash(lo->new_token, se->row.reconnect_hash);
+	login_rotate(lo, se);
 	lo->generation = ++se->row.generation;
-	pe->generation = lo->generation;
-	session_attach(se, pe);
-	session_touch(se);
+	pe->mux.tunnel->generation = lo->generation;
+	session_attach(se, pe->mux.tunnel);
+	session_touch(se, now_at());
 	turn_after(login_done, lo);
 }
 
@@ -455,17 +443,19 @@ login_take(struct login *lo, struct session *se)
 static void
 login_undo(struct login *lo, struct session *se)
 {
+	int	taken = 0;
+
 	if (se != NULL && lo->created) {
-		session_unbind(se);
+		taken = se->taken;
 		session_drop(se);
 	} else if (se != NULL && se->row.generation == lo->generation) {
 		strlcpy(se->row.reconnect_hash, lo->old_hash,
 		    sizeof(se->row.reconnect_hash));
 		strlcpy(se->row.reconnect_prev, lo->old_prev,
 		    sizeof(se->row.reconnect_prev));
-		session_detach(se, proc_conf()->grace);
+		session_detach(se, proc_conf()->grace, now_at());
 	}
-	login_refuse(lo, 503, BUSY_RETRY_S, "store is unavailable");
+	login_refuse(lo, taken ? REFUSE_BUSY : REFUSE_STORE, 0);
 }
 
 static void
@@ -476,12 +466,12 @@ login_done(void *arg, int ok)
 	struct peer	*pe = peer_find(lo->asker.instance);
 	struct chan	*p = proc_parent();
 
-	if (!ok) {
+	if (!ok || (se != NULL && se->taken)) {
 		login_undo(lo, se);
 		return;
 	}
-	if (pe == NULL || se == NULL || pe->session != se) {
-		login_refuse(lo, 503, 1, "session is over");
+	if (pe == NULL || se == NULL || peer_session(pe) != se) {
+		login_refuse(lo, REFUSE_OVER, 0);
 		return;
 	}
 	log_info("session %s: %s by system %s%s%s from %s", se->row.id,
@@ -495,20 +485,4 @@ login_done(void *arg, int ok)
 	login_answer(pe->chan, lo->asker.id, 0, 0, "", se->row.id,
 	    lo->new_token, se->row.system_id);
 	login_free(lo);
-}
-
-int
-login_on_up(struct chan *c, struct imsg *m)
-{
-	struct peer	*pe = peer_of(c);
-
-	if (get_up(m) == -1)
-		return (-1);
-	if (peer_state(pe) == P_CLOSING)
-		return (0);	/* it was told to go meanwhile */
-	peer_set_state(pe, P_UP);
-	pe->since = clock_wall_ms();
-	if (pe->session != NULL)
-		session_up(pe->session);
-	return (0);
 }

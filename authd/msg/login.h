@@ -7,7 +7,5 @@
 int	login_init(void);
 /* The handler of LOGIN: the one thing that a new muxd may say. */
 int	login_on_login(struct chan *, struct imsg *);
-/* The handler of UP. */
-int	login_on_up(struct chan *, struct imsg *);
 
 #endif

@@ -6,35 +6,42 @@
 
 #include <stdint.h>
 
-#include "imsg/imsg.h"
+#include "authd/core/env.h"
+#include "authd/core/grant.h"
 #include "base/index.h"
+#include "imsg/imsg.h"
 #include "imsg/msg.h"
+#include "table.h"
 
 struct admission;
-struct grant;
+struct facts_call;
 struct report;
 struct services;
-struct session;
-struct stream;
+struct tunnel;
 
 /*
  * The other processes, as authd sees them: a channel each, and what it stands
- * for. The parent's SPAWNED makes them, the end of the channel ends them.
+ * for. The parent's SPAWNED makes them, the end of the channel ends them
+ * (from_parent.c). Each role has a part of its own.
  */
 
-enum peer_state {
-	P_NEW,	   /* muxd: may log in, nothing else */
-	P_LOGIN,   /* muxd: its login is being looked at */
-	P_BOUND,   /* muxd: has a session, yamux is not up yet */
-	P_UP,	   /* muxd: a tunnel */
-	P_AGAIN,   /* muxd, termd: kept from before a restart, has to tell */
-	P_CLOSING, /* muxd: was told to go */
-	P_READY,   /* proxyd, control, termd */
-	P_REFUSED  /* muxd: its login was; has nothing more to say */
+/* A muxd: its tunnel, what it is saying, what it has from us, its figures. */
+struct mux_part {
+	struct tunnel	*tunnel;
+	struct services	*building;	/* between BEGIN and END */
+	struct report	*report;
+	uint32_t	 lease_mib;
+	uint64_t	 bytes_in, bytes_out;
+	uint32_t	 rtt_us, client_streams;
+	int64_t		 since;		/* wall ms */
 };
 
-TAILQ_HEAD(streams, stream);
-TAILQ_HEAD(grants, grant);
+/* A termd. */
+struct term_part {
+	uint64_t		 stream;	/* 0: none */
+	uint32_t		 announced;	/* streams still to come */
+	struct facts_call	*asking;	/* may it be opened? */
+};
 
 struct peer {
 	/* set once */
@@ -44,39 +51,23 @@ struct peer {
 	int			 role;
 	uint64_t		 instance, nonce;
 	struct admission	*admission;	/* what it was started for */
-	/* muxd */
-	struct session		*session;	/* NULL: none, or over */
-	uint64_t		 generation;
-	struct streams		 streams, waiting;
-	unsigned		 nstreams;	/* counted: open or being opened */
-	unsigned		 nwaiting;
-	int			 holding;	/* nobody moves up just now */
-	struct services		*building;	/* between BEGIN and END */
-	struct report		*report;
-	uint32_t		 lease_mib;
-	uint32_t		 announced;	/* streams still to come */
-	/* proxyd */
-	struct grants		 grants;
-	unsigned		 ngrants;
-	/* termd */
-	uint64_t		 stream;	/* its stream, 0: none */
-	/* statistics, from muxd */
-	uint64_t		 bytes_in, bytes_out;
-	uint32_t		 rtt_us, client_streams;
-	int64_t			 since;		/* wall ms */
+	/* by role */
+	union {
+		struct mux_part		 mux;
+		struct door		 door;
+		struct term_part	 term;
+	};
 };
 
 TAILQ_HEAD(peers, peer);
 extern struct peers	peers;
 
-/* Who waits for an answer: survives the death of the one who asked. */
-struct asker {
-	uint64_t	instance;	/* 0: nobody */
-	uint32_t	id;
-};
-
+void		 peer_add(struct peer *);
+void		 peer_remove(struct peer *);
 struct peer	*peer_find(uint64_t instance);
 struct peer	*peer_of(struct chan *);
+/* A muxd's session, NULL: none, or over. */
+struct session	*peer_session(const struct peer *);
 /* The asker's channel, NULL when it has gone. */
 struct chan	*asker_chan(const struct asker *);
 struct asker	 asker_of(struct chan *, const struct imsg *);
@@ -87,22 +78,12 @@ const char *peer_state_name(enum peer_state);
 
 /* Tell a muxd or termd to close with this WebSocket code. */
 void	 peer_close(struct peer *, uint16_t code, const char *reason);
-/* The one way out: detach, free. The channel goes with it. */
-void	 peer_free(struct peer *);
 
-/* Handlers of the parent's channel. */
-int	 peer_spawned(struct chan *, struct imsg *);
-int	 peer_spawned_all(struct chan *, struct imsg *);
-/* The store is open and the sessions are loaded: let the workers in. */
-void	 peer_store_ready(void);
 /*
  * Have SPAWNED_ALL and the store both come? Until then every request that
  * needs the store is answered with 503.
  */
 int	 peer_is_ready(void);
-
-/* For the tests' walk: the dispatch table of all children's channels. */
-extern const struct dispatch	peer_table[];
-extern const size_t		peer_rows;
+void	 peer_set_ready(void);
 
 #endif

@@ -13,7 +13,7 @@
  * (store_sqlite*.c). Table and column names: operator-api.md, section 10.
  *
  * All writes of one turn of the loop are one transaction: the first write
- * begins it, store_end() ends it. Times are milliseconds since 1970, 0: unset.
+ * begins it, store_commit() ends it. Times are milliseconds since 1970, 0: unset.
  * Calls return 0; STORE_NONE when a question has no answer; -1 when the store
  * failed, which is logged once until it works again, and makes every write of
  * the turn void.
@@ -21,21 +21,26 @@
 #define STORE_NONE	(-2)
 #define STORE_TAKEN	(-3)	/* a key that must be unique is in use */
 
-#define STORE_SCHEMA	1	/* version in the file */
+#define STORE_SCHEMA	2	/* version in the file */
 
 /*
  * Open or make the file. -1: not now, call again later; nothing else may be
- * called until it has succeeded, except store_end() and store_close().
+ * called until it has succeeded, except store_commit() and store_close().
  */
 int	store_open(const char *path);
 void	store_close(void);
 /* Is it open and did the last transaction work? */
 int	store_is_up(void);
 /*
- * End the turn: 0 when everything written since the last call is in the store
- * (or nothing was), -1 when nothing of it is.
+ * End the turn: `then` hears once, in this call or later, whether everything
+ * that was written since the last call is in the store (1; also when nothing
+ * was) or nothing of it is (0). Only one is under way at a time.
  */
-int	store_end(void);
+void	store_commit(void (*then)(int ok, void *arg), void *arg);
+/* Was anything written since? Also when it failed. */
+int	store_has_writes(void);
+/* We stop: what is under way is finished when it returns. */
+void	store_finish(void);
 /* Down: try a write that changes nothing. 0 when it works again, else -1. */
 int	store_probe(void);
 /* Milliseconds spent in the store since the last call. */
@@ -160,6 +165,10 @@ struct session_row {
 	uint64_t generation;
 };
 
+/*
+ * STORE_TAKEN: the store has another open one of the slot; a back end that finds
+ * out later says so before the commit's `then`.
+ */
 int	store_session_insert(const struct session_row *);
 /* Everything of the row that changes in its life; clears users at the end. */
 int	store_session_update(const struct session_row *);
@@ -212,8 +221,13 @@ struct access_row {
 	char	operator_id[ID_SIZE], operator_name[NAME_SIZE];
 	char	type[WORD_SIZE];	/* ui_proxy, web_terminal */
 	char	org_role[WORD_SIZE], org_id[ID_SIZE];
+	/* whose it is, also where the metadata had no room */
+	char	service[SERVICE_SIZE], ip[ADDR_SIZE];
+	char	token_id[ID_SIZE], impersonator[ID_SIZE];
 	int64_t	connected_at, disconnected_at;
-	char	metadata[2048];		/* JSON text */
+	/* what became of it */
+	uint64_t bytes_in, bytes_out;
+	char	outcome[MESSAGE_SIZE];	/* "" none yet */
 };
 
 int	store_access_insert(const struct access_row *);

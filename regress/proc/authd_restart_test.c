@@ -354,6 +354,7 @@ old_schema(void)
 	struct tunnel	t, u;
 	struct api	a = { .token = token };
 	struct granted	g;
+	long long	version = drive_sql("PRAGMA user_version");
 
 	system_add(control, &t, "");
 	u = t;
@@ -386,7 +387,7 @@ old_schema(void)
 	is_int(u.status, 503, "and a login");
 	is_int(get_none(t.mux, IMSG_CLOSE), 0,
 	    "operator-59(partial): the tunnel stays");
-	drive_sql("PRAGMA user_version = 1");
+	drive_sql("PRAGMA user_version = %lld", version);
 	drive_clock(1001);
 	drive_sync(control);
 	while ((void)ctl(control, &rows, CTL_SHOW_TUNNELS, CTL_END),

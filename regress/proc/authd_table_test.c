@@ -12,7 +12,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "authd/msg/peer.h"
+#include "authd/msg/table.h"
 #include "regress/lib/authd_drive.h"
 #include "base/compat.h"
 #include "regress/lib/fields.h"

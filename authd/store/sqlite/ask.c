@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/compat.h"
 #include "authd/store/store.h"
+#include "sqlite.h"
 
 #define ROWS_FIRST	8	/* room that an answer begins with */
 #define ROWS_MAX	10000	/* open sessions of one system's group */
@@ -37,6 +38,10 @@ static struct {
 	struct timer		 timer;
 	unsigned		 round;
 	int			 on;
+	/* the commit's report */
+	void			(*then)(int, void *);
+	void			*arg;
+	int			 ok;
 } late = { .waiting = TAILQ_HEAD_INITIALIZER(late.waiting) };
 #endif
 
@@ -224,6 +229,7 @@ answer_late(void *arg)
 
 	(void)arg;
 	late.round++;
+	store_finish();
 	while ((c = TAILQ_FIRST(&late.waiting)) != NULL &&
 	    c->round != late.round) {
 		TAILQ_REMOVE(&late.waiting, c, entry);
@@ -300,5 +306,35 @@ store_cancel(struct store_call *c)
 #ifdef RELAYD_TESTING
 	TAILQ_REMOVE(&late.waiting, c, entry);
 	call_free(c);
+#endif
+}
+
+void
+store_commit(void (*then)(int, void *), void *arg)
+{
+	int	ok = db_commit() == 0;
+
+#ifdef RELAYD_TESTING
+	if (late.on) {
+		late.then = then;
+		late.arg = arg;
+		late.ok = ok;
+		if (!timer_is_set(&late.timer))
+			timer_set(&late.timer, 0);
+		return;
+	}
+#endif
+	then(ok, arg);
+}
+
+void
+store_finish(void)
+{
+#ifdef RELAYD_TESTING
+	void	(*then)(int, void *) = late.then;
+
+	late.then = NULL;
+	if (then != NULL)
+		then(late.ok, late.arg);
 #endif
 }

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/compat.h"
+#include "authd/store/metadata.h"
 #include "authd/store/store.h"
 #include "sqlite.h"
 
@@ -261,29 +262,38 @@ store_access_insert(const struct access_row *a)
 {
 	static struct query	q = QUERY("INSERT INTO support_access_logs"
 	    " (id, session_id, operator_id, operator_name, access_type,"
-	    " connected_at, metadata, org_role, organization_id)"
-	    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)");
+	    " connected_at, metadata, org_role, organization_id, service, ip,"
+	    " token_id, impersonator)"
+	    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
+	char			metadata[METADATA_SIZE];
 
-	return (db_write(&q, "TTTtTiTtt", a->id, a->session_id,
+	metadata_print(a, metadata);
+	return (db_write(&q, "TTTtTiTttTttt", a->id, a->session_id,
 	    a->operator_id, a->operator_name, a->type, a->connected_at,
-	    a->metadata, a->org_role, a->org_id));
+	    metadata, a->org_role, a->org_id, a->service, a->ip, a->token_id,
+	    a->impersonator));
 }
 
 int
 store_access_update(const struct access_row *a)
 {
 	static struct query	q = QUERY("UPDATE support_access_logs SET"
-	    " disconnected_at = nullif(?2, 0), metadata = ?3 WHERE id = ?1");
+	    " disconnected_at = nullif(?2, 0), metadata = ?3, bytes_in = ?4,"
+	    " bytes_out = ?5, outcome = ?6 WHERE id = ?1");
+	char			metadata[METADATA_SIZE];
 
-	return (db_write(&q, "TiT", a->id, a->disconnected_at, a->metadata));
+	metadata_print(a, metadata);
+	return (db_write(&q, "TiTiit", a->id, a->disconnected_at, metadata,
+	    (int64_t)a->bytes_in, (int64_t)a->bytes_out, a->outcome));
 }
 
 int
 store_access_next_open(const char *after, struct access_row *a)
 {
 	static struct query	q = QUERY("SELECT id, session_id, operator_id,"
-	    " operator_name, access_type, connected_at, metadata, org_role,"
-	    " organization_id FROM support_access_logs"
+	    " operator_name, access_type, connected_at, org_role,"
+	    " organization_id, service, ip, token_id, impersonator, bytes_in,"
+	    " bytes_out, outcome FROM support_access_logs"
 	    " WHERE id > ? AND disconnected_at IS NULL ORDER BY id LIMIT 1");
 	int			r;
 
@@ -296,9 +306,15 @@ store_access_next_open(const char *after, struct access_row *a)
 	db_text(&q, 3, a->operator_name, sizeof(a->operator_name));
 	db_text(&q, 4, a->type, sizeof(a->type));
 	a->connected_at = db_int(&q, 5);
-	db_text(&q, 6, a->metadata, sizeof(a->metadata));
-	db_text(&q, 7, a->org_role, sizeof(a->org_role));
-	db_text(&q, 8, a->org_id, sizeof(a->org_id));
+	db_text(&q, 6, a->org_role, sizeof(a->org_role));
+	db_text(&q, 7, a->org_id, sizeof(a->org_id));
+	db_text(&q, 8, a->service, sizeof(a->service));
+	db_text(&q, 9, a->ip, sizeof(a->ip));
+	db_text(&q, 10, a->token_id, sizeof(a->token_id));
+	db_text(&q, 11, a->impersonator, sizeof(a->impersonator));
+	a->bytes_in = (uint64_t)db_int(&q, 12);
+	a->bytes_out = (uint64_t)db_int(&q, 13);
+	db_text(&q, 14, a->outcome, sizeof(a->outcome));
 	db_done(&q);
 	return (0);
 }

@@ -35,7 +35,7 @@ static struct {
 
 /*
  * session_token and reconnect_token hold hashes. reconnect_prev, generation,
- * org_role and organization_id in the log are relayd's own.
+ * and in the log org_role and what comes behind it are relayd's own.
  */
 static const char	schema[] =
     "CREATE TABLE organizations (id TEXT PRIMARY KEY, name TEXT NOT NULL,"
@@ -74,7 +74,9 @@ static const char	schema[] =
     " ON DELETE CASCADE, operator_id TEXT NOT NULL, operator_name TEXT,"
     " access_type TEXT NOT NULL, connected_at INTEGER NOT NULL,"
     " disconnected_at INTEGER, metadata TEXT, org_role TEXT,"
-    " organization_id TEXT);"
+    " organization_id TEXT, service TEXT, ip TEXT, token_id TEXT,"
+    " impersonator TEXT, bytes_in INTEGER NOT NULL DEFAULT 0,"
+    " bytes_out INTEGER NOT NULL DEFAULT 0, outcome TEXT);"
     "CREATE INDEX support_access_logs_session ON support_access_logs"
     " (session_id, connected_at);"
     "CREATE INDEX support_access_logs_open ON support_access_logs (id)"
@@ -86,6 +88,34 @@ static const char	schema[] =
     "CREATE TABLE revocations (kind TEXT NOT NULL CHECK (kind IN ('token',"
     " 'user')), id TEXT NOT NULL, until INTEGER NOT NULL, reason TEXT,"
     " PRIMARY KEY (kind, id));";
+
+/*
+ * From each version to the next. To 2: whose a row of the log is had been in
+ * its metadata only, which says "{}" where it had no room: such a row says no
+ * more who may go on, and is closed.
+ */
+static const char *const	migrations[STORE_SCHEMA - 1] = {
+    "ALTER TABLE support_access_logs ADD COLUMN service TEXT;"
+    "ALTER TABLE support_access_logs ADD COLUMN ip TEXT;"
+    "ALTER TABLE support_access_logs ADD COLUMN token_id TEXT;"
+    "ALTER TABLE support_access_logs ADD COLUMN impersonator TEXT;"
+    "ALTER TABLE support_access_logs ADD COLUMN bytes_in INTEGER NOT NULL"
+    " DEFAULT 0;"
+    "ALTER TABLE support_access_logs ADD COLUMN bytes_out INTEGER NOT NULL"
+    " DEFAULT 0;"
+    "ALTER TABLE support_access_logs ADD COLUMN outcome TEXT;"
+    "UPDATE support_access_logs SET"
+    " service = json_extract(metadata, '$.service'),"
+    " ip = json_extract(metadata, '$.ip'),"
+    " token_id = json_extract(metadata, '$.token_id'),"
+    " impersonator = json_extract(metadata, '$.impersonator'),"
+    " bytes_in = ifnull(json_extract(metadata, '$.bytes_in'), 0),"
+    " bytes_out = ifnull(json_extract(metadata, '$.bytes_out'), 0),"
+    " outcome = json_extract(metadata, '$.outcome')"
+    " WHERE json_valid(metadata);"
+    "UPDATE support_access_logs SET disconnected_at = connected_at"
+    " WHERE disconnected_at IS NULL AND service IS NULL;"
+};
 
 static uint64_t
 spend_begin(void)
@@ -114,7 +144,7 @@ store_is_up(void)
 	return (store.db != NULL && !store.down);
 }
 
-/* Said once when it goes; store_end() says when it is back. */
+/* Said once when it goes; db_commit() says when it is back. */
 static void
 db_failed(const char *what)
 {
@@ -195,16 +225,36 @@ schema_version(void)
 	return (v);
 }
 
-/* A new file is made at once; an old one is not touched. */
+/* All of it, and the version, or nothing. */
+static int
+schema_run(const char *const *sql, size_t n)
+{
+	char	version[64];
+	size_t	i;
+
+	snprintf(version, sizeof(version), "PRAGMA user_version = %d",
+	    STORE_SCHEMA);
+	if (db_run("BEGIN IMMEDIATE") == -1)
+		return (-1);
+	for (i = 0; i < n; i++)
+		if (db_run(sql[i]) == -1)
+			break;
+	if (i == n && db_run(version) == 0 && db_run("COMMIT") == 0)
+		return (0);
+	(void)db_run("ROLLBACK");
+	return (-1);
+}
+
+/* A new file is made at once, an older one brought up to date. */
 static int
 store_schema(void)
 {
-	char	version[64];
-	int	v = schema_version();
+	static const char *const	all[] = { schema };
+	int				v = schema_version();
 
 	if (v == STORE_SCHEMA)
 		return (0);
-	if (v != 0) {
+	if (v < 0 || v > STORE_SCHEMA) {
 		if (v > 0 && !store.down) {
 			log_warnx("store: schema is version %d, not %d", v,
 			    STORE_SCHEMA);
@@ -212,16 +262,13 @@ store_schema(void)
 		}
 		return (-1);
 	}
-	snprintf(version, sizeof(version), "PRAGMA user_version = %d",
-	    STORE_SCHEMA);
-	if (db_run("BEGIN IMMEDIATE") == -1)
+	if (v == 0 && schema_run(all, 1) == -1)
 		return (-1);
-	if (db_run(schema) == -1 || db_run(version) == -1 ||
-	    db_run("COMMIT") == -1) {
-		(void)db_run("ROLLBACK");
+	if (v != 0 && schema_run(&migrations[v - 1],
+	    sizeof(migrations) / sizeof(migrations[0]) + 1 - (size_t)v) == -1)
 		return (-1);
-	}
-	log_info("store: made a new one, schema %d", STORE_SCHEMA);
+	log_info("store: %s, schema %d", v == 0 ? "made a new one" :
+	    "brought up to date", STORE_SCHEMA);
 	return (0);
 }
 
@@ -241,7 +288,13 @@ store_close(void)
 }
 
 int
-store_end(void)
+store_has_writes(void)
+{
+	return (store.in_turn);
+}
+
+int
+db_commit(void)
 {
 	int	failed;
 
@@ -271,7 +324,7 @@ store_probe(void)
 		return (-1);
 	if (!store.down)
 		return (0);
-	(void)store_end();
+	(void)db_commit();
 	snprintf(sql, sizeof(sql), "PRAGMA user_version = %d", STORE_SCHEMA);
 	if (db_run("BEGIN IMMEDIATE") == -1)
 		return (-1);

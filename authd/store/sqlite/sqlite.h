@@ -30,6 +30,9 @@ int	 db_read(struct query *, const char *types, ...);
 int	 db_step(struct query *);
 void	 db_done(struct query *);
 
+/* End the turn's transaction: 0, or -1: nothing of it is in the store. */
+int	 db_commit(void);
+
 /* Column `i` of the row: a text ("" for NULL) cut to fit, a number (0). */
 void	 db_text(struct query *, int i, char *dst, size_t size);
 int64_t	 db_int(struct query *, int i);

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: ISC */
+#ifndef ENV_H
+#define ENV_H
+
+#include <stdint.h>
+
+#include "imsg/msg.h"
+
+struct conf;
+
+/*
+ * authd/core: the tables of sessions, tunnels, grants, streams, tickets and
+ * open rows of the access log, and the verbs that change them. Pure: no event
+ * loop, no channel, no store, no log. Time comes in as an argument; what has to
+ * happen outside goes out as effects (effect.h), which authd/msg/run.c carries
+ * out; what is to be written, the turn fetches (session_flush, rowlog_flush).
+ */
+
+/* One reading of the clock: monotonic, and since 1970. */
+struct now {
+	uint64_t	ms;
+	int64_t		wall_ms;
+};
+
+/* Who waits for an answer: survives the death of the one who asked. */
+struct asker {
+	uint64_t	instance;	/* 0: nobody */
+	uint32_t	id;
+};
+
+/* What the core needs from outside; set once, before the first verb. */
+struct core_env {
+	const struct conf	*conf;		/* as it is now */
+	void			(*uuid)(char [UUID_SIZE]);	/* a new one */
+};
+extern struct core_env	core_env;
+
+#endif

@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: ISC */
+#include <stdlib.h>
+#include <string.h>
+
+#include "authd/core/may.h"
+#include "authd/core/rowlog.h"
+#include "authd/core/session.h"
+#include "authd/store/store.h"
+#include "base/compat.h"
+#include "base/log.h"
+#include "load.h"
+#include "now.h"
+
+/* A page of sessions, the system of each, the next page; then the rows. */
+static struct {
+	void		(*then)(int);
+	enum store_what	 what;		/* that is being loaded */
+	char		 after[UUID_SIZE];
+	struct session_row page[STORE_PAGE];
+	size_t		 n, i;		/* on the page; done */
+	int		 done, result;
+	int		 asking, answered;
+} load;
+
+static void	load_on(void);
+
+static void
+load_next(int result)
+{
+	if (result == -1) {
+		load.done = 1;
+		load.result = -1;
+	}
+	load.answered = 1;
+	if (!load.asking)
+		load_on();
+}
+
+static void
+got_system(const struct answer *a, void *arg)
+{
+	const struct session_row	*row = &load.page[load.i++];
+	struct session			*se;
+
+	(void)arg;
+	if (a->r != -1) {
+		if (session_load(row, a->r == 0 ? a->system : NULL) == -1)
+			log_warnx("session %s: too many open ones, left out",
+			    row->id);
+		else if ((se = session_find(row->id)) != NULL)
+			se->barred = a->r != 0 || !may_system(a->system);
+	}
+	load_next(a->r == -1 ? -1 : 0);
+}
+
+static void
+got_sessions(const struct answer *a, void *arg)
+{
+	(void)arg;
+	load.i = 0;
+	load.n = a->n;
+	if (a->r == 0) {
+		memcpy(load.page, a->session, a->n * sizeof(load.page[0]));
+		strlcpy(load.after, load.page[a->n - 1].id,
+		    sizeof(load.after));
+	} else {
+		load.what = ASK_OPEN_ROWS;
+		load.after[0] = '\0';
+	}
+	load_next(a->r == -1 ? -1 : 0);
+}
+
+static void
+got_rows(const struct answer *a, void *arg)
+{
+	size_t	i;
+
+	(void)arg;
+	load.done = a->r != 0;
+	for (i = 0; i < a->n && !load.done; i++) {
+		strlcpy(load.after, a->access[i].id, sizeof(load.after));
+		if (rowlog_load(&a->access[i], now_at()) == -1) {
+			log_warnx("access log: too many open rows");
+			load.done = 1;
+		}
+	}
+	load_next(a->r == -1 ? -1 : 0);
+}
+
+static void
+load_ask(void)
+{
+	struct question	q = { .what = load.what, .key = load.after };
+	store_then	then = load.what == ASK_OPEN_ROWS ? got_rows :
+	    got_sessions;
+
+	if (load.i < load.n) {
+		q.what = ASK_SYSTEM_BY_ID;
+		q.key = load.page[load.i].system_id;
+		then = got_system;
+	}
+	(void)store_ask(&q, then, NULL);
+}
+
+static void
+load_on(void)
+{
+	load.asking = 1;
+	while (load.answered && !load.done) {
+		load.answered = 0;
+		load_ask();
+	}
+	load.asking = 0;
+	if (load.done) {
+		explicit_bzero(load.page, sizeof(load.page));
+		load.then(load.result);
+	}
+}
+
+void
+load_run(void (*then)(int))
+{
+	memset(&load, 0, sizeof(load));
+	load.then = then;
+	load.what = ASK_OPEN_SESSIONS;
+	load.answered = 1;
+	load_on();
+}

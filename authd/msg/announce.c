@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: ISC */
+/* After a restart: muxd and termd tell what runs, muxd with the tag it has. */
+#include "authd/core/grant.h"
+#include "authd/core/session.h"
+#include "authd/core/stream.h"
+#include "authd/core/terminal.h"
+#include "authd/core/web.h"
+#include "authd/now.h"
+#include "base/log.h"
+#include "handlers.h"
+#include "peer.h"
+#include "tag.h"
+
+static uint32_t *
+announced(struct peer *pe)
+{
+	return (pe->role == ROLE_MUXD ? &pe->mux.tunnel->announced :
+	    &pe->term.announced);
+}
+
+int
+announce_on_begin(struct chan *c, struct imsg *m)
+{
+	struct msg_announce	 in;
+	struct peer		*pe = peer_of(c);
+
+	if (get_announce(m, &in) == -1 || in.up > 1)
+		return (-1);
+	*announced(pe) = in.streams;
+	if (in.up && peer_session(pe) != NULL)
+		session_up(peer_session(pe), now_at());
+	return (0);
+}
+
+/* Take a stream back, or say why not. */
+static const char *
+announce_restore(struct tunnel *t, const struct msg_announce_stream *said)
+{
+	struct operator		 who;
+	struct stream_ask	 ask = { .tunnel = t, .who = &who,
+	    .service = said->service };
+	struct rowlog		*row;
+	struct tag		 tag;
+
+	if (!stream_may_restore(t, said->stream))
+		return ("not expected");
+	if (tag_read(said->tag.p, said->tag.len, said->stream,
+	    t->session->row.id, said->service, &tag) == -1)
+		return ("not our tag");
+	if ((row = rowlog_take(tag.row)) == NULL)
+		return ("no open row in the access log");
+	rowlog_operator(row, &who);
+	who.expires = tag.expires;
+	ask.addr = row->row.ip;
+	ask.terminal = tag.terminal;
+	ask.kind = tag.terminal != 0 ? &stream_terminal : &stream_web;
+	return (stream_restore(&ask, said->stream, row, now_at()));
+}
+
+int
+announce_on_stream(struct chan *c, struct imsg *m)
+{
+	struct msg_announce_stream	 said;
+	struct peer			*pe = peer_of(c);
+	const char			*why;
+
+	if (get_announce_stream(m, &said) == -1 || *announced(pe) == 0)
+		return (-1);
+	--*announced(pe);
+	if (pe->role == ROLE_TERMD) {
+		pe->term.stream = said.stream;
+		return (0);
+	}
+	if ((why = announce_restore(pe->mux.tunnel, &said)) == NULL)
+		return (0);
+	log_info("tunnel %llu: stream %llu ended after restart: %s",
+	    (unsigned long long)pe->instance, (unsigned long long)said.stream,
+	    why);
+	(void)say_stream_kill(c, 0, -1, &(struct msg_stream_kill){
+	    .stream = said.stream, .why = END_GRANT });
+	return (0);
+}
+
+int
+announce_on_end(struct chan *c, struct imsg *m)
+{
+	struct peer	*pe = peer_of(c);
+	struct session	*se = peer_session(pe);
+
+	if (get_announce_end(m) == -1 || *announced(pe) != 0)
+		return (-1);
+	if (pe->role == ROLE_TERMD) {
+		peer_set_state(pe, P_READY);
+		return (0);
+	}
+	if (peer_state(pe) == P_CLOSING)
+		return (0);
+	peer_set_state(pe, P_UP);
+	if (se != NULL) {
+		log_info("session %s: tunnel is back after restart, %u "
+		    "streams", se->row.id, pe->mux.tunnel->nstreams);
+		grant_announced(se);
+	}
+	tunnel_room(pe->mux.tunnel);
+	return (0);
+}

@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: ISC */
+#include "authd/core/session.h"
+#include "authd/core/stream.h"
+#include "authd/now.h"
+#include "base/clock.h"
+#include "handlers.h"
+#include "peer.h"
+
+int
+muxd_on_up(struct chan *c, struct imsg *m)
+{
+	struct peer	*pe = peer_of(c);
+
+	if (get_up(m) == -1)
+		return (-1);
+	if (peer_state(pe) == P_CLOSING)
+		return (0);	/* it was told to go meanwhile */
+	peer_set_state(pe, P_UP);
+	pe->mux.since = clock_wall_ms();
+	if (peer_session(pe) != NULL)
+		session_up(peer_session(pe), now_at());
+	return (0);
+}
+
+int
+muxd_on_stats(struct chan *c, struct imsg *m)
+{
+	struct msg_tunnel_stats	 in;
+	struct mux_part		*mux = &peer_of(c)->mux;
+
+	if (get_tunnel_stats(m, &in) == -1)
+		return (-1);
+	mux->bytes_in = in.bytes_in;
+	mux->bytes_out = in.bytes_out;
+	mux->rtt_us = in.rtt_us;
+	mux->client_streams = in.streams;
+	return (0);
+}
+
+int
+muxd_on_stream_end(struct chan *c, struct imsg *m)
+{
+	struct msg_stream_end	 in;
+
+	if (get_stream_end(m, &in) == -1 || in.why >= END_COUNT)
+		return (-1);
+	/* One that was killed before this authd knew it: nothing to do. */
+	(void)stream_ended(peer_of(c)->mux.tunnel, in.stream, in.why, in.in,
+	    in.out, now_at());
+	return (0);
+}

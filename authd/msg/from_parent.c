@@ -1,0 +1,288 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * How the other processes come and go: SPAWNED makes a peer, the end of its
+ * channel is the end of it. At the start all wait until everybody has been
+ * named and the store is open.
+ */
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "authd/core/admit.h"
+#include "authd/core/credit.h"
+#include "authd/core/report.h"
+#include "authd/core/rowlog.h"
+#include "authd/core/services.h"
+#include "authd/core/session.h"
+#include "authd/facts.h"
+#include "authd/now.h"
+#include "base/clock.h"
+#include "base/compat.h"
+#include "base/log.h"
+#include "handlers.h"
+#include "peer.h"
+#include "proc/proc.h"
+
+#define HELD_MAX	32768	/* workers that wait for the start to be over */
+#define SETTLE_MS	10000	/* for kept workers to tell what they have */
+#define CLOSE_OVER	4000
+
+/* What SPAWNED says, kept until the start is over. */
+struct spawned {
+	STAILQ_ENTRY(spawned)	 entry;
+	int			 fd;
+	uint64_t		 nonce, instance, generation;
+	uint8_t			 role, bound;
+	char			 system[ID_SIZE], session[UUID_SIZE];
+};
+
+static void	peer_free(struct peer *);
+static int	peer_waits(const struct spawned *);
+
+static struct {
+	STAILQ_HEAD(, spawned)	 held;
+	unsigned		 nheld;
+	int			 all, store;	/* both have come: ready */
+	int			 loading;	/* the store is open */
+	int			 settled;
+	struct timer		 settle;
+} start = { .held = STAILQ_HEAD_INITIALIZER(start.held) };
+
+/* An offender goes; the parent ends it, and its channel ends here. */
+static void
+peer_closed(struct chan *c, int offence, const char *reason)
+{
+	struct peer	*pe = peer_of(c);
+	struct chan	*p = proc_parent();
+
+	if (offence) {
+		log_warnx("%s %llu: %s", role_name(pe->role),
+		    (unsigned long long)pe->instance, reason);
+		(void)say_offence(p, 0, -1, &(struct msg_offence){
+		    .instance = pe->instance, .reason = reason });
+	}
+	peer_free(pe);
+}
+
+static void
+mux_free(struct peer *pe)
+{
+	tunnel_gone(pe->mux.tunnel, now_at());
+	credit_release(pe);
+	services_free(pe->mux.building);
+	report_free(pe->mux.report);
+}
+
+/* The one way out. The channel goes with it. */
+static void
+peer_free(struct peer *pe)
+{
+	peer_remove(pe);
+	if (pe->role == ROLE_MUXD)
+		mux_free(pe);
+	else if (pe->role == ROLE_PROXYD)
+		door_gone(&pe->door);
+	else if (pe->role == ROLE_TERMD)
+		facts_cancel(pe->term.asking);
+	if (pe->admission != NULL)
+		freezero(pe->admission, sizeof(*pe->admission));
+	chan_free(pe->chan);
+	free(pe);
+}
+
+/* A kept muxd finds its session, or hears that there is none any more. */
+static void
+peer_rebind(struct peer *pe, const struct spawned *sp)
+{
+	struct session	*se = session_find(sp->session);
+	struct tunnel	*t = pe->mux.tunnel;
+
+	t->generation = sp->generation;
+	if (se == NULL || strcmp(se->row.system_id, sp->system) != 0) {
+		peer_close(pe, CLOSE_OVER, "session_closed");
+		return;
+	}
+	if (se->tunnel != NULL && se->tunnel->generation >= sp->generation) {
+		peer_close(pe, 1001, "replaced");
+		return;
+	}
+	if (se->tunnel != NULL)
+		tunnel_retire(se->tunnel, 1001, "replaced");
+	if (se->row.generation < sp->generation)
+		se->row.generation = sp->generation;
+	session_attach(se, t);
+	peer_set_state(pe, P_AGAIN);
+}
+
+/* What a peer of its role has. -1: out of memory. */
+static int
+peer_part(struct peer *pe)
+{
+	if (pe->role == ROLE_MUXD)
+		return ((pe->mux.tunnel = tunnel_new(pe->instance)) == NULL ?
+		    -1 : 0);
+	if (pe->role == ROLE_PROXYD)
+		door_init(&pe->door, pe->instance);
+	return (0);
+}
+
+static struct peer *
+peer_new(const struct spawned *sp)
+{
+	struct peer	*pe;
+
+	if (peer_find(sp->instance) != NULL ||
+	    (pe = calloc(1, sizeof(*pe))) == NULL) {
+		close(sp->fd);
+		return (NULL);
+	}
+	pe->role = sp->role;
+	pe->instance = sp->instance;
+	pe->nonce = sp->nonce;
+	pe->chan = chan_new(proc_base(), sp->fd, sp->role, peer_table,
+	    peer_rows, peer_closed, pe);
+	if (pe->chan == NULL || peer_part(pe) == -1) {
+		chan_free(pe->chan);
+		free(pe);
+		return (NULL);
+	}
+	chan_set_instance(pe->chan, sp->instance);
+	peer_add(pe);
+	return (pe);
+}
+
+static void
+peer_start(const struct spawned *sp)
+{
+	struct peer	*pe = peer_new(sp);
+
+	if (pe == NULL)
+		return;
+	pe->admission = sp->bound ? NULL : admit_take(sp->nonce);
+	/* A termd that nobody alive has admitted was there before. */
+	chan_set_state(pe->chan, sp->role == ROLE_MUXD ? P_NEW :
+	    sp->role == ROLE_TERMD && pe->admission == NULL ? P_AGAIN :
+	    P_READY);
+	if (sp->role == ROLE_MUXD && sp->bound)
+		peer_rebind(pe, sp);
+	else if (sp->role == ROLE_TERMD && pe->admission != NULL)
+		termd_started(pe);
+}
+
+int
+parent_on_spawned(struct chan *c, struct imsg *m)
+{
+	struct msg_spawned	 in;
+	struct spawned	*sp;
+
+	(void)c;
+	if ((sp = calloc(1, sizeof(*sp))) == NULL)
+		return (0);
+	if (get_spawned(m, &in) == -1 || in.instance == 0 ||
+	    !(role_info(in.role)->flags & RF_LINKED)) {
+		free(sp);
+		return (-1);
+	}
+	sp->nonce = in.nonce;
+	sp->instance = in.instance;
+	sp->role = in.role;
+	sp->bound = in.bound;
+	strlcpy(sp->system, in.system, sizeof(sp->system));
+	strlcpy(sp->session, in.session, sizeof(sp->session));
+	sp->generation = in.generation;
+	sp->fd = m_take_fd(m);
+	if (peer_waits(sp) && start.nheld < HELD_MAX) {
+		STAILQ_INSERT_TAIL(&start.held, sp, entry);
+		start.nheld++;
+		return (0);
+	}
+	peer_start(sp);
+	free(sp);
+	return (0);
+}
+
+static void
+peer_settled(void *arg)
+{
+	(void)arg;
+	rowlog_settle(now_at());
+}
+
+/*
+ * Before SPAWNED_ALL, and while the store is read, everybody waits. Without a store those who were there
+ * before wait on, since nobody can say which sessions are still open; who is
+ * new is let in and hears 503.
+ */
+static int
+peer_waits(const struct spawned *sp)
+{
+	if (!start.all || start.loading)
+		return (1);
+	return (!start.store && (sp->role == ROLE_TERMD ||
+	    (sp->role == ROLE_MUXD && sp->bound)));
+}
+
+/* Start who need not wait: only tunnels and terminals, or all. */
+static void
+peer_release(int all)
+{
+	struct spawned	*sp, *next;
+
+	for (sp = STAILQ_FIRST(&start.held); sp != NULL; sp = next) {
+		next = STAILQ_NEXT(sp, entry);
+		if (peer_waits(sp) || (!all && (sp->role == ROLE_PROXYD ||
+		    sp->role == ROLE_CONTROL)))
+			continue;
+		STAILQ_REMOVE(&start.held, sp, spawned, entry);
+		start.nheld--;
+		peer_start(sp);
+		free(sp);
+	}
+}
+
+/* Tunnels and terminals first, then what is due, then those who ask. */
+static void
+peer_ready(void)
+{
+	if (!start.store) {
+		peer_release(1);
+		return;
+	}
+	if (!start.all || start.settled)
+		return;
+	start.settled = 1;
+	peer_set_ready();
+	peer_release(0);
+	session_settle(now_at());
+	peer_release(1);
+	log_info("%u sessions, %u tunnels", session_count(), session_tunnels());
+	timer_init(&start.settle, peer_settled, NULL);
+	timer_set(&start.settle, SETTLE_MS);
+}
+
+int
+parent_on_spawned_all(struct chan *c, struct imsg *m)
+{
+	(void)c;
+	if (get_spawned_all(m) == -1)
+		return (-1);
+	start.all = 1;
+	peer_ready();
+	return (0);
+}
+
+void
+parent_store_loading(int loading)
+{
+	start.loading = loading;
+	if (start.all && !loading)
+		peer_ready();
+}
+
+void
+parent_store_ready(void)
+{
+	start.loading = 0;
+	start.store = 1;
+	peer_ready();
+}

@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: ISC */
+#include <string.h>
+
+#include "authd/core/grant.h"
+#include "authd/core/services.h"
+#include "authd/core/session.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "manifest.h"
+#include "peer.h"
+
+#define PUSH_MS	1000	/* between two tables of a session to proxyds */
+
+int
+manifest_on_begin(struct chan *c, struct imsg *m)
+{
+	struct msg_services_begin	 in;
+	struct peer			*pe = peer_of(c);
+
+	if (get_services_begin(m, &in) == -1 ||
+	    in.count > SERVICES_MAX || in.session[0] != '\0')
+		return (-1);
+	services_free(pe->mux.building);
+	pe->mux.building = services_new(in.version, in.count);
+	return (0);
+}
+
+int
+manifest_on_service(struct chan *c, struct imsg *m)
+{
+	struct msg_service	 in;
+	struct peer		*pe = peer_of(c);
+	const char		*why;
+	char			 text[80];
+
+	if (get_service(m, &in) == -1 || in.tls > 1 || pe->mux.building == NULL ||
+	    pe->mux.building->left == 0)
+		return (-1);
+	if ((why = services_add(pe->mux.building, &in)) != NULL)
+		log_debug("tunnel %llu: service %s left out: %s",
+		    (unsigned long long)pe->instance, log_escape(text,
+		    sizeof(text), in.name, strlen(in.name)), why);
+	return (0);
+}
+
+int
+manifest_on_end(struct chan *c, struct imsg *m)
+{
+	struct peer	*pe = peer_of(c);
+	struct session	*se = pe->mux.tunnel->session;
+	struct services	*t = pe->mux.building;
+
+	if (get_services_end(m) == -1 || t == NULL || t->left != 0)
+		return (-1);
+	pe->mux.building = NULL;
+	if (se == NULL) {
+		services_free(t);
+		return (0);
+	}
+	services_free(se->services);
+	se->services = t;
+	log_debug("session %s: %u services", se->row.id, t->n);
+	manifest_push(se);
+	return (0);
+}
+
+void
+manifest_send(const struct session *se, struct peer *proxyd)
+{
+	const struct services	*t = se->services;
+	const struct service	*sv;
+	struct chan		*c = proxyd->chan;
+	unsigned		 i, n = t != NULL ? t->n : 0;
+
+	(void)say_services_begin(c, 0, -1, &(struct msg_services_begin){
+	    .version = t != NULL ? t->version : 0, .count = n,
+	    .session = se->row.id });
+	for (i = 0; i < n; i++) {
+		sv = t->v[i];
+		(void)say_service(c, 0, -1, &(struct msg_service){
+		    .name = sv->name, .target = sv->target, .host = sv->host,
+		    .tls = (uint8_t)sv->tls, .label = sv->label,
+		    .path = sv->path, .path_prefix = sv->path_prefix,
+		    .module_id = sv->module_id, .node_id = sv->node_id });
+	}
+	(void)say_services_end(c, 0);
+}
+
+static void
+push_later(struct session *se)
+{
+	if (!se->push.is_set)
+		due_set(&se->push, clock_ms() + PUSH_MS);
+}
+
+/* A muxd that sends tables without end is not to drown proxyds in them. */
+void
+manifest_push(struct session *se)
+{
+	struct peer	*pe;
+
+	if (se->over)
+		return;
+	if (se->pushed_ms != 0 && clock_ms() - se->pushed_ms < PUSH_MS) {
+		push_later(se);
+		return;
+	}
+	due_del(&se->push);
+	se->pushed_ms = clock_ms();
+	TAILQ_FOREACH(pe, &peers, entry) {
+		if (pe->role != ROLE_PROXYD || !grant_holds(&pe->door, se))
+			continue;
+		if (chan_queued(pe->chan) > CHAN_QUEUE_HIGH)
+			push_later(se);
+		else
+			manifest_send(se, pe);
+	}
+}

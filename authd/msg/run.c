@@ -1,0 +1,307 @@
+/* SPDX-License-Identifier: ISC */
+#include <sys/socket.h>
+
+#include <string.h>
+
+#include "authd/core/effect.h"
+#include "authd/core/grant.h"
+#include "authd/core/session.h"
+#include "authd/core/stream.h"
+#include "authd/now.h"
+#include "base/compat.h"
+#include "base/log.h"
+#include "manifest.h"
+#include "peer.h"
+#include "proc/proc.h"
+#include "run.h"
+#include "tag.h"
+
+#define ROOM_MS		200	/* for proxyds to let go of idle streams */
+
+typedef void (*after_fn)(void (*)(void *, int), void *);
+
+/* Endings. */
+
+static void
+run_kill(const struct effect *e)
+{
+	struct chan	*c = asker_chan(&e->to);
+
+	if (c != NULL)
+		(void)say_stream_kill(c, 0, -1, &(struct msg_stream_kill){
+		    .stream = e->number, .why = (uint8_t)e->code });
+}
+
+static void
+run_close(const struct effect *e)
+{
+	struct peer	*pe = peer_find(e->to.instance);
+
+	if (pe != NULL)
+		peer_close(pe, (uint16_t)e->code, e->text);
+}
+
+static void
+run_grant_end(const struct effect *e)
+{
+	struct chan	*c = asker_chan(&e->to);
+
+	if (c != NULL)
+		(void)say_grant_end(c, 0, -1, &(struct msg_grant_end){
+		    .grant = e->number, .why = (uint8_t)e->code });
+}
+
+/* No. */
+
+static void
+run_stream_refused(const struct effect *e)
+{
+	const struct refusal_info	*no = refusal_info(e->refusal);
+	struct chan			*c = asker_chan(&e->to);
+
+	if (c != NULL)
+		(void)say_stream_refused(c, e->to.id, -1,
+		    &(struct msg_stream_refused){ .status = no->status,
+		    .message = no->text });
+}
+
+static void
+run_term_refused(const struct effect *e)
+{
+	const struct refusal_info	*no = refusal_info(e->refusal);
+	struct chan			*c = asker_chan(&e->to);
+
+	if (c != NULL)
+		(void)say_term_refuse(c, 0, -1, &(struct msg_term_refuse){
+		    .status = no->status, .message = no->text });
+}
+
+static void
+run_grant_refused(const struct effect *e)
+{
+	const struct refusal_info	*no = refusal_info(e->refusal);
+	struct chan			*c = asker_chan(&e->to);
+
+	if (c != NULL)
+		(void)say_granted(c, e->to.id, -1, &(struct msg_granted){
+		    .status = no->status, .message = no->text });
+}
+
+/* Yes. */
+
+static void
+grant_rowed(void *arg, int ok)
+{
+	grant_saved((uint64_t)(uintptr_t)arg, ok, now_at());
+}
+
+static void
+stream_rowed(void *arg, int ok)
+{
+	stream_saved((uint64_t)(uintptr_t)arg, ok);
+}
+
+static void
+run_granted(const struct effect *e)
+{
+	struct grant	*g = grant_get(e->number);
+	struct peer	*pe = peer_find(e->to.instance);
+	int64_t		 expires;
+
+	if (g == NULL || pe == NULL)
+		return;
+	if (chan_queued(pe->chan) > CHAN_QUEUE_HIGH) {
+		run_grant_refused(&(struct effect){ .to = e->to,
+		    .refusal = REFUSE_BUSY });
+		grant_busy(g->id);
+		return;
+	}
+	expires = g->session->row.expires_at / 1000;
+	if (expires > g->who.expires)
+		expires = g->who.expires;
+	manifest_send(g->session, pe);
+	(void)say_granted(pe->chan, e->to.id, -1, &(struct msg_granted){
+	    .grant = g->id, .session = g->session->row.id,
+	    .operator = g->who.id, .expires = (uint64_t)expires,
+	    .idle_max = (uint32_t)proc_conf()->max_streams / 2 });
+}
+
+/*
+ * Bytes only: a descriptor that one end sent would be closed, unseen, by the
+ * other, and with SO_LINGER on it that close() waits for as long as the sender
+ * likes. Kernels before 6.16 cannot refuse them.
+ */
+static void
+no_descriptors(int fd)
+{
+	int	off = 0;
+
+	(void)setsockopt(fd, SOL_SOCKET, SO_PASSRIGHTS, &off, sizeof(off));
+}
+
+static int
+pair_make(int sv[2])
+{
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0,
+	    sv) == -1) {
+		log_warn("stream: socketpair");
+		return (-1);
+	}
+	no_descriptors(sv[0]);
+	no_descriptors(sv[1]);
+	return (0);
+}
+
+static void
+pair_to_mux(const struct stream *st, struct chan *c, int fd)
+{
+	struct tag	tag = { .terminal = st->terminal,
+	    .expires = st->kind->lapses ? st->who.expires : 0 };
+	uint8_t		bytes[TAG_SIZE];
+
+	memcpy(tag.row, st->row->row.id, sizeof(tag.row));
+	tag_make(&tag, st->id, st->tunnel->session->row.id, st->service,
+	    bytes);
+	(void)say_stream_bridge(c, 0, fd, &(struct msg_stream_bridge){
+	    .stream = st->id, .service = st->service,
+	    .tag = { bytes, sizeof(bytes) } });
+}
+
+static void
+pair_to_asker(const struct stream *st, struct chan *c, uint32_t id, int fd)
+{
+	if (chan_role(c) == ROLE_TERMD)
+		(void)say_term_stream(c, 0, fd, &(struct msg_term_stream){
+		    .stream = st->id,
+		    .session = st->tunnel->session->row.id,
+		    .idle_s = (uint32_t)proc_conf()->terminal_idle });
+	else
+		(void)say_stream_opened(c, id, fd,
+		    &(struct msg_stream_opened){ .stream = st->id });
+}
+
+static void
+run_pair(const struct effect *e)
+{
+	struct stream	*st = stream_find(e->number);
+	struct chan	*c = asker_chan(&e->to), *mux;
+	int		 sv[2];
+
+	if (st == NULL)
+		return;
+	mux = asker_chan(&(struct asker){ .instance = st->tunnel->instance });
+	if (c == NULL) {
+		stream_failed(st->id, REFUSE_NOT);
+	} else if (mux == NULL || st->tunnel->session == NULL) {
+		stream_failed(st->id, REFUSE_TUNNEL_NONE);
+	} else if (pair_make(sv) == -1) {
+		stream_failed(st->id, REFUSE_BUSY);
+	} else {
+		pair_to_mux(st, mux, sv[0]);
+		pair_to_asker(st, c, e->to.id, sv[1]);
+		stream_given(st->id);
+		log_debug("session %s: stream %llu to %s opened",
+		    st->tunnel->session->row.id, (unsigned long long)st->id,
+		    st->service);
+	}
+}
+
+/* To all. */
+
+/* muxd's STREAM_END makes the room; the answer itself changes nothing. */
+static int
+idle_dropped(struct chan *c, struct imsg *m, void *arg)
+{
+	struct msg_idle_dropped	 in;
+
+	(void)c;
+	(void)arg;
+	return (m == NULL ? 0 : get_idle_dropped(m, &in));
+}
+
+static void
+run_idle_drop(const struct effect *e)
+{
+	struct peer	*pe;
+	uint32_t	 id;
+
+	TAILQ_FOREACH(pe, &peers, entry) {
+		if (pe->role != ROLE_PROXYD)
+			continue;
+		if ((id = chan_call(pe->chan, ROOM_MS, idle_dropped,
+		    NULL)) != 0)
+			(void)say_idle_drop(pe->chan, id, -1,
+			    &(struct msg_idle_drop){
+			    .session = e->session->row.id });
+	}
+}
+
+static void
+run_status(const struct effect *e)
+{
+	const struct session	*se = e->session;
+
+	log_info("session %s: %s%s%s (system %s%s%s)", se->row.id,
+	    session_status_name((int)e->code),
+	    e->text[0] != '\0' ? " by " : "", e->text, se->system_key,
+	    se->row.node[0] != '\0' ? " node " : "", se->row.node);
+}
+
+static void
+run_one(const struct effect *e, after_fn after)
+{
+	switch (e->kind) {
+	case EFFECT_KILL:
+		run_kill(e);
+		break;
+	case EFFECT_CLOSE:
+		run_close(e);
+		break;
+	case EFFECT_GRANT_END:
+		run_grant_end(e);
+		break;
+	case EFFECT_STREAM_REFUSED:
+		run_stream_refused(e);
+		break;
+	case EFFECT_TERM_REFUSED:
+		run_term_refused(e);
+		break;
+	case EFFECT_GRANT_REFUSED:
+		run_grant_refused(e);
+		break;
+	case EFFECT_STREAM_ROW:
+		after(stream_rowed, (void *)(uintptr_t)e->number);
+		break;
+	case EFFECT_GRANT_ROW:
+		after(grant_rowed, (void *)(uintptr_t)e->number);
+		break;
+	case EFFECT_PAIR:
+		run_pair(e);
+		break;
+	case EFFECT_GRANTED:
+		run_granted(e);
+		break;
+	case EFFECT_SERVICES:
+		manifest_push(e->session);
+		break;
+	case EFFECT_IDLE_DROP:
+		run_idle_drop(e);
+		break;
+	case EFFECT_STATUS:
+		run_status(e);
+		break;
+	case EFFECT_GRACE:
+		log_info("session %s: no tunnel, grace %llu s",
+		    e->session->row.id, (unsigned long long)e->code);
+		break;
+	}
+}
+
+void
+run_effects(after_fn after)
+{
+	struct effect	e;
+
+	while (effect_take(&e))
+		run_one(&e, after);
+}
