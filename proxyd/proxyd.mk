@@ -2,13 +2,14 @@
 
 # Pure: bytes in, bytes out. The tests and fuzz targets link these alone.
 proxyd_HDR_OBJS = proxyd/door/addr.o proxyd/http/cookie.o proxyd/http/flow.o proxyd/http/host.o \
-	proxyd/http/reqhdr.o proxyd/http/resphdr.o proxyd/door/route.o
+	proxyd/http/origin.o proxyd/http/reqhdr.o proxyd/http/resphdr.o \
+	proxyd/http/stage.o proxyd/door/route.o
 
 proxyd_OBJS = proxyd/proxyd.o proxyd/job/answer.o proxyd/job/api.o proxyd/authd.o \
 	proxyd/door/buf.o proxyd/door/conn.o proxyd/door/limits.o \
 	proxyd/door/now.o proxyd/door/trust.o proxyd/job/begin.o \
 	proxyd/job/down.o proxyd/job/end.o proxyd/job/give.o \
-	proxyd/job/proxy.o proxyd/job/stage.o proxyd/job/up.o \
+	proxyd/job/proxy.o proxyd/job/up.o \
 	proxyd/grant.o proxyd/door/listen.o proxyd/door/rate.o  \
 	proxyd/session.o proxyd/upstream.o $(proxyd_HDR_OBJS) \
 	common/base/label.o common/http/reply.o common/ws/ws_utf8.o common/ws/ws_mask.o \

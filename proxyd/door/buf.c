@@ -60,6 +60,12 @@ buf_room(struct buf *b, size_t *room)
 		memmove(b->data, b->data + b->off, b->len);
 		b->off = 0;
 	}
+	return (buf_tail(b, room));
+}
+
+char *
+buf_tail(struct buf *b, size_t *room)
+{
 	*room = BUF_SIZE - b->off - b->len;
 	return (b->data + b->off + b->len);
 }

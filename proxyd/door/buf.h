@@ -31,5 +31,7 @@ void		 buf_put(struct buf **);
 void		 buf_drop(struct buf *, size_t n);
 /* Where more can be read to, and how much; may move the bytes. */
 char		*buf_room(struct buf *, size_t *room);
+/* The same for one whose bytes are pointed at: it moves none. */
+char		*buf_tail(struct buf *, size_t *room);
 
 #endif

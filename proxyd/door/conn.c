@@ -158,7 +158,8 @@ conn_read(struct conn *c)
 		errno = ENOMEM;
 		return (-1);
 	}
-	p = buf_room(c->in, &room);
+	/* The job's parsed head points into the buffer. */
+	p = c->head_len > 0 ? buf_tail(c->in, &room) : buf_room(c->in, &room);
 	/* But for bodies no more than may have to be given away. */
 	if (!conn_in_body(c) && room + c->in->len > GIVE_BYTES_MAX)
 		room = c->in->len < GIVE_BYTES_MAX ?

@@ -86,7 +86,8 @@ struct conn {
 	size_t			 out_off, out_len;
 	/* the request */
 	struct addr		 addr;		/* of the client */
-	size_t			 head_len;	/* of its head, held in `in` */
+	/* of its head, held in `in`; until it is dropped nothing there moves */
+	size_t			 head_len;
 	unsigned int		 is_head:1, keep:1, html:1, body_left:1;
 	const struct job_ops	*job;		/* CONN_JOB */
 	void			*work;		/* the job's */

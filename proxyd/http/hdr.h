@@ -37,6 +37,12 @@ out_put(struct out *o, const char *s, size_t len)
 #define REQHDR_MAX	(HTTPHEAD_MAX + 4096)
 #define RESPHDR_MAX	(HTTPHEAD_RESPONSE_MAX + 16384)
 
+/*
+ * A copy of a parsed head, for what has to wait; it points into the same
+ * bytes. free() it; NULL: out of memory.
+ */
+struct httphead	*hdr_keep(const struct httphead *);
+
 struct reqhdr {
 	const char	*host;		/* for Host: the service's host or
 					   target */

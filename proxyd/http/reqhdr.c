@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
@@ -39,6 +40,18 @@ static const struct hdr_rule	rules[] = {
 	HDR_RULE("cf-connecting-ip", DROP),
 	HDR_RULE("via", DROP),
 };
+
+struct httphead *
+hdr_keep(const struct httphead *h)
+{
+	struct httphead	*copy;
+
+	/* A copy of the fields that there are: it is made for each request. */
+	if ((copy = malloc(sizeof(*copy))) != NULL)
+		memcpy(copy, h, offsetof(struct httphead, field) +
+		    h->nfields * sizeof(h->field[0]));
+	return (copy);
+}
 
 int
 hdr_rule(const struct hdr_rule *r, size_t n, const struct slice *name, int dflt)

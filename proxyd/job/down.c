@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <poll.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/log.h"
@@ -179,9 +180,12 @@ static void
 let_go_of_request(struct proxy *p)
 {
 	struct conn	*c = p->c;
+
 	if (c->head_len > 0)
 		buf_drop(c->in, c->head_len);
 	c->head_len = 0;
+	free(p->head);
+	p->head = NULL;
 	if (c->in != NULL && c->in->len == 0)
 		buf_put(&c->in);
 }
@@ -194,9 +198,7 @@ settle(struct proxy *p, const struct httphead *h)
 	struct exch	*x = &p->x;
 
 	flow_begin(&x->down, h);
-	stages_clear(&x->stages);
-	if (x->http10 && x->down.kind == FLOW_CHUNKED)
-		(void)stages_add(&x->stages, STAGE_DECHUNK);
+	stages_begin(&x->stages, h, x->http10);
 	x->reuse = (h->flags & HTTPHEAD_KEEPALIVE) != 0 && !x->upgrade;
 	/* An answer before the whole request: the rest has nowhere to go. */
 	c->keep = x->keep && !x->upgrade && flow_over(&x->up) &&
@@ -281,28 +283,37 @@ down_response(struct proxy *p)
 		down_pump(p);
 }
 
-/* The body's bytes through the stages and out. -1: closed. */
+/*
+ * The body's bytes through the stages and out, until the browser takes no
+ * more. -1: closed.
+ */
 static int
 down_staged(struct proxy *p)
 {
 	struct exch	*x = &p->x;
 	struct buf	*b = p->use.st->in;
+	struct piece	 piece;
 	struct iovec	 iov;
-	size_t		 len = x->down.ready;
-	ssize_t		 used;
+	ssize_t		 used = 1;
 
-	if (len == 0)
-		return (0);
-	iov.iov_base = b->data + b->off;
-	if ((used = stages_run(&x->stages, iov.iov_base, &len)) == -1) {
-		exch_cut(p, "malformed response body");
-		return (-1);
+	while (used > 0 && p->c->out_len == 0 &&
+	    (x->down.ready > 0 || (x->down.done && !x->stages.over))) {
+		piece.p = b != NULL ? b->data + b->off : NULL;
+		piece.len = x->down.ready;
+		piece.last = x->down.done;
+		if ((used = stages_run(&x->stages, &piece)) == -1) {
+			exch_cut(p, "malformed response body");
+			return (-1);
+		}
+		iov.iov_base = piece.p;
+		iov.iov_len = piece.len;
+		if (piece.len > 0 && conn_writev(p->c, &iov, 1) == -1)
+			return (-1);
+		if (used > 0) {
+			buf_drop(b, (size_t)used);
+			flow_sent(&x->down, (size_t)used);
+		}
 	}
-	iov.iov_len = len;
-	if (len > 0 && conn_writev(p->c, &iov, 1) == -1)
-		return (-1);
-	buf_drop(b, (size_t)used);
-	flow_sent(&x->down, (size_t)used);
 	return (0);
 }
 
@@ -318,7 +329,7 @@ down_pump(struct proxy *p)
 		return;		/* conn_writable() follows, or it is closed */
 	if (x->stages.n > 0 && down_staged(p) == -1)
 		return;
-	while (x->down.ready > 0) {
+	while (x->stages.n == 0 && x->down.ready > 0) {
 		n = send(c->fd, st->in->data + st->in->off, x->down.ready,
 		    MSG_NOSIGNAL);
 		if (n == -1 && (errno == EAGAIN || errno == EINTR)) {
@@ -334,7 +345,7 @@ down_pump(struct proxy *p)
 	}
 	if (c->out_len > 0)
 		return;
-	if (flow_over(&x->down)) {
+	if (flow_over(&x->down) && (x->stages.n == 0 || x->stages.over)) {
 		exch_done(p);
 		return;
 	}
@@ -365,7 +376,6 @@ upstream_hung_up(int fd)
 static void
 down_end(struct proxy *p, int error)
 {
-	struct conn	*c = p->c;
 	struct exch	*x = &p->x;
 
 	if (x->phase != X_BODY) {
@@ -384,6 +394,5 @@ down_end(struct proxy *p, int error)
 	}
 	x->down.done = 1;
 	upstream_reading(p->use.st, 0);
-	if (x->down.ready == 0 && c->out_len == 0)
-		exch_done(p);
+	down_pump(p);
 }

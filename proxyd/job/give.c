@@ -9,6 +9,7 @@
 #include "answer.h"
 #include "proxyd/authd.h"
 #include "proxyd/door/conn.h"
+#include "proxyd/http/hdr.h"
 #include "http/head.h"
 #include "imsg/imsg.h"
 #include "base/log.h"
@@ -24,25 +25,17 @@
 static int	tunnel_admitted(struct chan *, struct imsg *, void *);
 static int	terminal_admitted(struct chan *, struct imsg *, void *);
 
-/* The held head again. 0, or -1: answered or closed. */
-static int
-head_again(struct conn *c, struct httphead *h)
-{
-	struct httphead_scan	scan;
-	int			status;
-
-	memset(&scan, 0, sizeof(scan));
-	if (c->in != NULL && httphead_request(h, &scan,
-	    c->in->data + c->in->off, c->in->len, &status, NULL) == 1)
-		return (0);
-	conn_close(c, "held request lost", 0);
-	return (-1);
-}
-
 /* The job: what is asked about the connection. */
 struct give {
-	struct call	call;
+	struct call	 call;
+	struct httphead	*head;
 };
+
+static struct give *
+give_of(const struct conn *c)
+{
+	return (c->work);
+}
 
 static void
 give_expired(struct conn *c)
@@ -53,9 +46,10 @@ give_expired(struct conn *c)
 static void
 give_end(struct conn *c)
 {
-	struct give	*g = c->work;
+	struct give	*g = give_of(c);
 
 	call_cancel(&g->call);
+	free(g->head);
 	free(g);
 }
 
@@ -66,8 +60,9 @@ static const struct job_ops	giving = {
 };
 
 static int
-ask(struct conn *c, uint8_t class, const char *session, const char *ticket,
-    const char *origin, chan_done_fn done)
+ask(struct conn *c, const struct httphead *h, uint8_t class,
+    const char *session, const char *ticket, const char *origin,
+    chan_done_fn done)
 {
 	struct chan	*ch = link_chan();
 	struct give	*g;
@@ -80,7 +75,8 @@ ask(struct conn *c, uint8_t class, const char *session, const char *ticket,
 	}
 	conn_job(c, &giving, g);
 	addr_print(&c->addr, addr);
-	if (call_start(&g->call, ch, AUTHD_CALL_MS, done, c) == 0 ||
+	if ((g->head = hdr_keep(h)) == NULL ||
+	    call_start(&g->call, ch, AUTHD_CALL_MS, done, c) == 0 ||
 	    say_admit(ch, g->call.id, -1, &(struct msg_admit){
 	    .class = class, .addr = addr, .session = session,
 	    .ticket = ticket, .origin = origin }) == -1) {
@@ -115,8 +111,7 @@ admitted(struct conn *c, struct imsg *m, uint64_t *nonce, uint64_t *instance)
 
 /* The connection leaves this process. */
 static void
-give(struct conn *c, const struct httphead *h, uint8_t class, uint64_t nonce,
-    uint64_t instance)
+give(struct conn *c, uint8_t class, uint64_t nonce, uint64_t instance)
 {
 	struct chan	*parent = proc_parent();
 	char		 addr[ADDR_SIZE], accept[WS_ACCEPT_LEN + 1];
@@ -127,7 +122,7 @@ give(struct conn *c, const struct httphead *h, uint8_t class, uint64_t nonce,
 		answer_error(c, 400, "too much was sent before the answer");
 		return;
 	}
-	if (ws_accept_key(upgrade_key(h), accept) == -1) {
+	if (ws_accept_key(upgrade_key(give_of(c)->head), accept) == -1) {
 		answer_later(c, 503, "service temporarily unavailable", 5);
 		return;
 	}
@@ -143,16 +138,15 @@ give(struct conn *c, const struct httphead *h, uint8_t class, uint64_t nonce,
 void
 give_tunnel(struct conn *c, const struct httphead *h)
 {
-	(void)h;
-	(void)ask(c, CLASS_TUNNEL, "", "", "", tunnel_admitted);
+	(void)ask(c, h, CLASS_TUNNEL, "", "", "", tunnel_admitted);
 }
 
 /* tunnel-protocol.md, 1.5: row 1 was authd's; then 9, 10 and 7. */
 static int
 tunnel_admitted(struct chan *ch, struct imsg *m, void *arg)
 {
-	static struct httphead	 h;
 	struct conn		*c = arg;
+	const struct httphead	*h = give_of(c)->head;
 	char			 node[UPGRADE_NODE_SIZE];
 	uint64_t		 nonce, instance;
 	int			 r;
@@ -160,18 +154,16 @@ tunnel_admitted(struct chan *ch, struct imsg *m, void *arg)
 	(void)ch;
 	if ((r = admitted(c, m, &nonce, &instance)) != 1)
 		return (r);
-	if (head_again(c, &h) == -1)
-		return (0);
-	if (upgrade_check(&h) != 0)
+	if (upgrade_check(h) != 0)
 		answer_json(c, 400, "websocket upgrade required", NULL, 0,
 		    "Sec-WebSocket-Version: 13\r\n");
-	else if (upgrade_no_origin(&h) != 0)
+	else if (upgrade_no_origin(h) != 0)
 		answer_json(c, 403, "origin not allowed", NULL, 0,
 		    "Sec-WebSocket-Version: 13\r\n");
-	else if (upgrade_node_id(&h, node) != 0)
+	else if (upgrade_node_id(h, node) != 0)
 		answer_error(c, 400, "invalid node_id format");
 	else
-		give(c, &h, CLASS_TUNNEL, nonce, instance);
+		give(c, CLASS_TUNNEL, nonce, instance);
 	return (0);
 }
 
@@ -205,7 +197,7 @@ give_terminal(struct conn *c, const struct httphead *h, const char *session)
 		answer_error(c, 401, "invalid or expired ticket");
 		return;
 	}
-	(void)ask(c, CLASS_TERMINAL, session, ticket, origin,
+	(void)ask(c, h, CLASS_TERMINAL, session, ticket, origin,
 	    terminal_admitted);
 	explicit_bzero(ticket, sizeof(ticket));
 }
@@ -213,15 +205,14 @@ give_terminal(struct conn *c, const struct httphead *h, const char *session)
 static int
 terminal_admitted(struct chan *ch, struct imsg *m, void *arg)
 {
-	static struct httphead	 h;
-	struct conn		*c = arg;
-	uint64_t		 nonce, instance;
-	int			 r;
+	struct conn	*c = arg;
+	uint64_t	 nonce, instance;
+	int		 r;
 
 	(void)ch;
-	if ((r = admitted(c, m, &nonce, &instance)) != 1)
-		return (r);
-	if (head_again(c, &h) == 0)
-		give(c, &h, CLASS_TERMINAL, nonce, instance);
-	return (0);
+	if ((r = admitted(c, m, &nonce, &instance)) == 1) {
+		give(c, CLASS_TERMINAL, nonce, instance);
+		return (0);
+	}
+	return (r);
 }

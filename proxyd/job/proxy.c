@@ -19,13 +19,13 @@
 #include "proxy.h"
 #include "proxyd/door/trust.h"
 #include "proxyd/http/cookie.h"
+#include "proxyd/http/hdr.h"
+#include "proxyd/http/origin.h"
 
 #define WAIT_MS		15000	/* what is asked has a deadline of its own */
 
-enum origin { ORIGIN_OK, ORIGIN_SIBLING, ORIGIN_FOREIGN };
-
 static void	proxy_again(struct proxy *);
-static void	proxy_token(struct proxy *, const struct httphead *);
+static void	proxy_token(struct proxy *);
 static void	proxy_woken(struct grant_wait *, int, const char *);
 static void	proxy_opened(struct upstream_ask *, int, const char *,
 		    uint32_t);
@@ -191,65 +191,33 @@ proxy_cut(struct upstream_user *u, const char *why)
 
 /* ---- waiting ---- */
 
-/* Hold the head: what it is waited for comes later. */
 static void
-proxy_wait(struct proxy *p, const struct httphead *h, enum proxy_step step)
+proxy_wait(struct proxy *p, enum proxy_step step)
 {
-	struct conn	*c = p->c;
-
 	p->step = step;
-	conn_job(c, &waiting, p);
-	if (h == p->head)
-		return;
-	free(p->head);
-	p->head_at = c->in->data + c->in->off;
-	if ((p->head = malloc(sizeof(*p->head))) != NULL)
-		*p->head = *h;
+	conn_job(p->c, &waiting, p);
 }
 
-/* The head's bytes may have moved in the buffer: then it is parsed once more. */
-static const struct httphead *
-held_head(struct proxy *p)
+/* Does it go on? 0: answered. */
+static int
+proxy_goes_on(struct proxy *p)
 {
-	static struct httphead	 h;
-	struct conn		*c = p->c;
-	struct httphead_scan	 scan;
-	int			 status;
-
-	if (p->head != NULL && c->in != NULL &&
-	    p->head_at == c->in->data + c->in->off)
-		return (p->head);
-	memset(&scan, 0, sizeof(scan));
-	if (c->in != NULL && httphead_request(&h, &scan,
-	    c->in->data + c->in->off, c->in->len, &status, NULL) == 1)
-		return (&h);
-	conn_close(c, "held request lost", 0);
-	return (NULL);
-}
-
-/* Go on with it. NULL: answered or closed. */
-static const struct httphead *
-proxy_head(struct proxy *p)
-{
-	const struct httphead	*h = held_head(p);
-
-	if (h == NULL || p->settings == settings)
-		return (h);
+	if (p->settings == settings)
+		return (1);
 	p->settings = settings;
-	if (host_parse(&p->to.host, &p->to.port, trust_host(p->c->trusted, h),
-	    proc_conf()->proxy_domain) == HOST_OK)
-		return (h);
+	if (host_parse(&p->to.host, &p->to.port, trust_host(p->c->trusted,
+	    p->head), proc_conf()->proxy_domain) == HOST_OK)
+		return (1);
 	answer_error(p->c, 400, "invalid support proxy subdomain");
-	return (NULL);
+	return (0);
 }
 
 /* authd has spoken on a token, or it is to be looked at again. */
 static void
 proxy_woken(struct grant_wait *w, int status, const char *message)
 {
-	struct proxy		*p = (struct proxy *)(void *)((char *)w -
-				    offsetof(struct proxy, wait));
-	const struct httphead	*h;
+	struct proxy	*p = (struct proxy *)(void *)((char *)w -
+			    offsetof(struct proxy, wait));
 
 	if (status == 503) {
 		answer_later(p->c, 503, message, 1);
@@ -261,65 +229,31 @@ proxy_woken(struct grant_wait *w, int status, const char *message)
 		free(p->refusal);
 		p->refusal = strdup(message);
 	}
-	if ((h = proxy_head(p)) != NULL)
-		proxy_token(p, h);
+	if (proxy_goes_on(p))
+		proxy_token(p);
 }
 
 /* ---- Origin ---- */
 
-/*
- * operator-api.md, 7.5: what another site's page makes the browser send is
- * refused. Origin decides; without one Sec-Fetch-Site, then Referer; without
- * any only GET and HEAD pass.
- */
 static enum origin
-origin_check(const struct httphead *h, const struct route_to *to,
-    const struct slice **sibling)
+proxy_origin(const struct proxy *p)
 {
 	const struct conf	*cf = proc_conf();
-	const char		*scheme = cf->proxy_plain ? "http" : "https";
-	const struct slice	*v, *site, *mode, *dest;
-	struct slice		 url, rest;
-	uint16_t		 port = (uint16_t)cf->proxy_port;
-	int			 plain;
+	struct origin_at	 at;
 
-	if ((v = httphead_get(h, "origin")) != NULL && v->len > 0)
-		switch (host_origin(v, &to->host, cf->proxy_domain, scheme,
-		    port, to->port)) {
-		case 2:
-			return (ORIGIN_OK);
-		case 1:
-			*sibling = v;
-			return (ORIGIN_SIBLING);
-		default:
-			return (ORIGIN_FOREIGN);
-		}
-	plain = (slice_eq(&h->method_name, "GET") ||
-	    slice_eq(&h->method_name, "HEAD")) &&
-	    !(h->flags & HTTPHEAD_UPGRADE);
-	if ((site = httphead_get(h, "sec-fetch-site")) != NULL) {
-		if (slice_eq(site, "same-origin") || slice_eq(site, "none"))
-			return (ORIGIN_OK);
-		mode = httphead_get(h, "sec-fetch-mode");
-		dest = httphead_get(h, "sec-fetch-dest");
-		if (plain && mode != NULL && slice_eq(mode, "navigate") &&
-		    dest != NULL && slice_eq(dest, "document"))
-			return (ORIGIN_OK);
-	}
-	v = httphead_get(h, "referer");
-	if (v != NULL && host_url_origin(v, &url, &rest) == 0)
-		return (host_origin(&url, &to->host, cf->proxy_domain, scheme,
-		    port, to->port) > 0 ? ORIGIN_OK : ORIGIN_FOREIGN);
-	return (plain && site == NULL ? ORIGIN_OK : ORIGIN_FOREIGN);
+	at.domain = cf->proxy_domain;
+	at.scheme = cf->proxy_plain ? "http" : "https";
+	at.port = (uint16_t)cf->proxy_port;
+	at.own_port = p->to.port;
+	return (origin_check(p->head, &p->to.host, &at));
 }
 
 /* The answer to a sibling's preflight. */
 static void
-answer_preflight(struct conn *c, const struct httphead *h,
-    const struct slice *origin)
+answer_preflight(struct conn *c, const struct httphead *h)
 {
 	static char		 extra[HTTPHEAD_MAX + 512];
-	const struct slice	*want;
+	const struct slice	*want, *origin = httphead_get(h, "origin");
 	static const struct slice dflt = {
 	    "Content-Type, Authorization, X-Requested-With", 45 };
 
@@ -365,8 +299,7 @@ memo_is(const struct memo *m, const struct slice *token, const char *slug)
 
 /* Ask for this token's grant: 1 good, 0 the answer is given or comes. */
 static int
-token_grant(struct proxy *p, const struct httphead *h,
-    const struct slice *token, struct grant **g)
+token_grant(struct proxy *p, const struct slice *token, struct grant **g)
 {
 	struct conn	*c = p->c;
 	const char	*slug = p->to.host.slug;
@@ -389,7 +322,7 @@ token_grant(struct proxy *p, const struct httphead *h,
 		    grant_refused_wait(&c->addr));
 		break;
 	default:
-		proxy_wait(p, h, PROXY_TOKEN);
+		proxy_wait(p, PROXY_TOKEN);
 		break;
 	}
 	return (0);
@@ -405,12 +338,13 @@ answer_refused(struct proxy *p)
 
 /* operator-api.md, 7.4: the token becomes a cookie. */
 static void
-answer_exchange(struct proxy *p, const struct httphead *h,
-    const struct slice *token, const struct grant *g)
+answer_exchange(struct proxy *p, const struct slice *token,
+    const struct grant *g)
 {
 	static char		 extra[HTTPHEAD_MAX + TOKEN_SIZE + 1024];
 	static char		 where[HTTPHEAD_MAX + 8];
 	const struct conf	*cf = proc_conf();
+	const struct httphead	*h = p->head;
 	struct conn		*c = p->c;
 	int64_t			 left;
 	long			 n;
@@ -438,13 +372,13 @@ answer_exchange(struct proxy *p, const struct httphead *h,
  * planted them on the parent domain, and each question counts as refused.
  */
 static int
-cookie_grant(struct proxy *p, const struct httphead *h, struct grant **g)
+cookie_grant(struct proxy *p, struct grant **g)
 {
 	const char	*slug = p->to.host.slug;
 	struct slice	 tokens[COOKIE_TRIES];
 	size_t		 n, i;
 
-	n = cookie_tokens(h, slug, tokens);
+	n = cookie_tokens(p->head, slug, tokens);
 	for (i = 0; n > 1 && i < n; i++)
 		if ((*g = grant_known(&p->c->addr, tokens[i].s, tokens[i].len,
 		    slug)) != NULL) {
@@ -452,7 +386,7 @@ cookie_grant(struct proxy *p, const struct httphead *h, struct grant **g)
 			return (1);
 		}
 	if (p->tried < n)
-		return (token_grant(p, h, &tokens[p->tried], g));
+		return (token_grant(p, &tokens[p->tried], g));
 	if (p->refused != 0)
 		answer_refused(p);
 	else
@@ -463,28 +397,27 @@ cookie_grant(struct proxy *p, const struct httphead *h, struct grant **g)
 /* ---- the stream ---- */
 
 static void
-proxy_exchange(struct proxy *p, const struct httphead *h,
-    const struct service *sv)
+proxy_exchange(struct proxy *p, const struct service *sv)
 {
 	p->step = PROXY_EXCHANGE;
 	conn_job(p->c, &exchange, p);
-	up_begin(p, h, sv);
+	up_begin(p, sv);
 }
 
 /* A kept one, or authd makes one. */
 static void
-proxy_stream(struct proxy *p, const struct httphead *h, struct grant *g)
+proxy_stream(struct proxy *p, struct grant *g)
 {
 	const char		*label = p->to.host.label;
 	const struct service	*sv = session_service(g->se, label);
 	const char		*name = sv != NULL ? sv->name : label;
 
 	if (!p->retried && upstream_take(&p->use, g, name) == 0) {
-		proxy_exchange(p, h, sv);
+		proxy_exchange(p, sv);
 		return;
 	}
 	/* Waiting first: the answer may come from under the question's feet. */
-	proxy_wait(p, h, PROXY_STREAM);
+	proxy_wait(p, PROXY_STREAM);
 	if (upstream_open(&p->ask, g, name) == -1)
 		answer_later(p->c, 503, "service temporarily unavailable", 1);
 }
@@ -493,57 +426,54 @@ static void
 proxy_opened(struct upstream_ask *a, int status, const char *message,
     uint32_t retry_s)
 {
-	struct proxy		*p = (struct proxy *)(void *)((char *)a -
-				    offsetof(struct proxy, ask));
-	const struct httphead	*h;
+	struct proxy	*p = (struct proxy *)(void *)((char *)a -
+			    offsetof(struct proxy, ask));
 
 	if (status != 0)
 		answer_later(p->c, status, message, retry_s);
-	else if ((h = proxy_head(p)) != NULL)
-		proxy_exchange(p, h, session_service(p->use.st->g->se,
+	else if (proxy_goes_on(p))
+		proxy_exchange(p, session_service(p->use.st->g->se,
 		    p->to.host.label));
 }
 
 /* ---- the story ---- */
 
 static void
-proxy_token(struct proxy *p, const struct httphead *h)
+proxy_token(struct proxy *p)
 {
-	struct slice	 token;
-	struct grant	*g;
+	const struct httphead	*h = p->head;
+	struct slice		 token;
+	struct grant		*g;
 
 	if (slice_eq(&h->method_name, "GET") &&
 	    cookie_query_token(&h->query, p->to.host.slug, &token)) {
 		if (p->refused != 0)
 			answer_refused(p);
-		else if (token_grant(p, h, &token, &g))
-			answer_exchange(p, h, &token, g);
+		else if (token_grant(p, &token, &g))
+			answer_exchange(p, &token, g);
 		return;
 	}
-	if (cookie_grant(p, h, &g))
-		proxy_stream(p, h, g);
+	if (cookie_grant(p, &g))
+		proxy_stream(p, g);
 }
 
 static void
 proxy_again(struct proxy *p)
 {
-	const struct httphead	*h;
-
 	exch_let_go(p);
 	conn_job(p->c, &waiting, p);
-	if ((h = proxy_head(p)) != NULL)
-		proxy_token(p, h);
+	if (proxy_goes_on(p))
+		proxy_token(p);
 }
 
 void
 proxy_begin(struct conn *c, const struct httphead *h,
     const struct route_to *to)
 {
-	const struct slice	*sibling = NULL;
-	struct proxy		*p;
+	struct proxy	*p;
 
 	c->html = (unsigned)wants_page(h);
-	if ((p = proxy_get(c)) == NULL) {
+	if ((p = proxy_get(c)) == NULL || (p->head = hdr_keep(h)) == NULL) {
 		answer_later(c, 503, "service temporarily unavailable", 1);
 		return;
 	}
@@ -552,20 +482,21 @@ proxy_begin(struct conn *c, const struct httphead *h,
 	p->retried = 0;
 	p->tried = 0;
 	p->refused = 0;
+	p->sibling = 0;
 	conn_job(c, &waiting, p);
-	switch (origin_check(h, to, &sibling)) {
+	switch (proxy_origin(p)) {
 	case ORIGIN_FOREIGN:
 		answer_error(c, 403, "cross-site request refused");
 		return;
 	case ORIGIN_SIBLING:
 		if (slice_eq(&h->method_name, "OPTIONS")) {
-			answer_preflight(c, h, sibling);
+			answer_preflight(c, h);
 			return;
 		}
+		p->sibling = 1;
 		break;
 	case ORIGIN_OK:
 		break;
 	}
-	p->sibling = sibling != NULL;
-	proxy_token(p, h);
+	proxy_token(p);
 }

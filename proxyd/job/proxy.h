@@ -8,9 +8,9 @@
 #include "proxyd/door/route.h"
 #include "proxyd/grant.h"
 #include "proxyd/http/flow.h"
+#include "proxyd/http/stage.h"
 #include "proxyd/session.h"
 #include "proxyd/upstream.h"
-#include "stage.h"
 
 /*
  * The job of the subdomain proxy: one request to a customer's service and its
@@ -62,9 +62,7 @@ struct proxy {
 	/* the request, parsed and checked once */
 	struct route_to		 to;
 	int			 sibling;	/* its Origin is one's */
-	struct httphead		*head;		/* while something is waited
-						   for; NULL: not kept */
-	const char		*head_at;	/* what its slices point into */
+	struct httphead		*head;		/* while c->head_len is set */
 	unsigned int		 settings;	/* under which it was checked */
 	/* tokens that authd said no to, and its last word */
 	unsigned int		 tried;
@@ -87,8 +85,7 @@ void	proxy_reloaded(void);
 /* ---- the exchange: up.c ---- */
 
 /* Begin, busy with p->use.st: write the request. `sv` NULL: not in the table. */
-void	up_begin(struct proxy *, const struct httphead *,
-	    const struct service *sv);
+void	up_begin(struct proxy *, const struct service *sv);
 /* Write what is there for the service; read on when it is out. */
 void	up_pump(struct proxy *);
 /* The browser's socket, and the stream's room. */

@@ -35,8 +35,9 @@ is_idempotent(int method)
 
 /* Fill the exchange from the request. */
 static void
-exch_begin(struct proxy *p, const struct httphead *h)
+exch_begin(struct proxy *p)
 {
+	const struct httphead	*h = p->head;
 	struct exch		*x = &p->x;
 	struct upstream		*st = p->use.st;
 	const struct slice	*v;
@@ -107,14 +108,14 @@ send_head(struct proxy *p, struct out *o)
 }
 
 void
-up_begin(struct proxy *p, const struct httphead *h, const struct service *sv)
+up_begin(struct proxy *p, const struct service *sv)
 {
 	static char	 buf[REQHDR_MAX];
 	struct out	 o = { buf, 0, sizeof(buf), 0 };
 	struct upstream	*st = p->use.st;
 	struct reqhdr	 a;
 
-	exch_begin(p, h);
+	exch_begin(p);
 	a.named = sv != NULL && sv->host[0] != '\0';
 	a.host = sv == NULL ? p->to.host.label : a.named ? sv->host :
 	    sv->target;
@@ -122,7 +123,7 @@ up_begin(struct proxy *p, const struct httphead *h, const struct service *sv)
 	a.path_prefix = sv != NULL ? sv->path_prefix : "";
 	a.scheme = proc_conf()->proxy_plain ? "http" : "https";
 	a.upgrade = p->x.upgrade;
-	if (reqhdr_build(&o, h, &a) == -1) {
+	if (reqhdr_build(&o, p->head, &a) == -1) {
 		exch_fail(p, 431, "request head too long");
 		return;
 	}

@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: ISC */
+#include <string.h>
+
+#include "stage.h"
+
+/*
+ * A stage is in the chain when it is wanted. It uses of the piece what it has
+ * room for, returns how much that was, and leaves what it has made in its
+ * place; `last` stays set only when nothing is left behind. One that makes
+ * more than its room has to leave a byte unused, so that it is asked again;
+ * one behind another uses all.
+ */
+struct row {
+	int	(*wanted)(const struct httphead *, int http10);
+	ssize_t	(*run)(struct stage *, struct piece *);
+};
+
+static int	dechunk_wanted(const struct httphead *, int);
+static ssize_t	dechunk(struct stage *, struct piece *);
+
+static const struct row	rows[STAGE_KINDS] = {
+	[STAGE_DECHUNK] = { dechunk_wanted, dechunk },
+};
+
+/* HTTP/1.0 does not know chunks. */
+static int
+dechunk_wanted(const struct httphead *h, int http10)
+{
+	return (http10 && (h->flags & HTTPHEAD_CHUNKED));
+}
+
+/* Moved together in place: a chunk may be a byte. */
+static ssize_t
+dechunk(struct stage *s, struct piece *b)
+{
+	struct slice	data;
+	size_t		used = 0, out = 0;
+	ssize_t		n = 0;
+
+	while (used < b->len && (n = httphead_chunk_next(&s->chunk, b->p + used,
+	    b->len - used, &data)) > 0) {
+		memmove(b->p + out, data.s, data.len);
+		out += data.len;
+		used += (size_t)n;
+	}
+	b->len = out;
+	return (n == -1 ? -1 : (ssize_t)used);
+}
+
+void
+stages_begin(struct stages *s, const struct httphead *h, int http10)
+{
+	int	kind;
+
+	s->n = 0;
+	s->over = 0;
+	for (kind = 0; kind < STAGE_KINDS; kind++)
+		if (rows[kind].wanted(h, http10)) {
+			memset(&s->stage[s->n], 0, sizeof(s->stage[0]));
+			s->stage[s->n++].kind = (enum stage_kind)kind;
+		}
+}
+
+ssize_t
+stages_run(struct stages *s, struct piece *b)
+{
+	ssize_t	used, first = (ssize_t)b->len;
+	size_t	i, had;
+
+	for (i = 0; i < s->n; i++) {
+		had = b->len;
+		used = rows[s->stage[i].kind].run(&s->stage[i], b);
+		if (used == -1 || (i > 0 && (size_t)used != had))
+			return (-1);
+		if (i == 0)
+			first = used;
+	}
+	s->over = b->last;
+	return (first);
+}
