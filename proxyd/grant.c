@@ -13,12 +13,13 @@
 #include "grant.h"
 #include "imsg/imsg.h"
 #include "base/log.h"
-#include "door/rate.h"
+#include "base/rate.h"
 #include "upstream.h"
 
 #define BUCKETS		1024
 #define GRANTS_MAX	32768
 #define REFUSED_MAX	20		/* a minute and address */
+#define REFUSED_MS	60000
 
 LIST_HEAD(bucket, grant);
 
@@ -40,7 +41,7 @@ grants_init(const struct grant_ops *ops)
 {
 	grants.ops = ops;
 	crypto_generichash_keygen(grants.secret);
-	if ((grants.refused = rate_new(60000, 8192)) == NULL)
+	if ((grants.refused = rate_new(8192)) == NULL)
 		fatal("grant");
 	timer_init(&grants.sweep, grant_sweep, NULL);
 }
@@ -393,18 +394,20 @@ grant_on_end(struct chan *ch, struct imsg *m)
 void
 grant_refused(const struct addr *a)
 {
-	uint8_t	key[16];
+	char		key[ADDR_SIZE];
+	uint32_t	ignored;
 
 	addr_key(a, key);
-	(void)rate_add(grants.refused, key);
+	(void)rate_hit(grants.refused, key, REFUSED_MAX, REFUSED_MS, &ignored);
 }
 
 uint32_t
 grant_refused_wait(const struct addr *a)
 {
-	uint8_t	key[16];
+	char		key[ADDR_SIZE];
+	uint32_t	wait;
 
 	addr_key(a, key);
-	return (rate_count(grants.refused, key) < REFUSED_MAX ? 0 :
-	    rate_wait_s(grants.refused, key));
+	return (rate_peek(grants.refused, key, REFUSED_MAX, &wait) == -1 ?
+	    wait : 0);
 }

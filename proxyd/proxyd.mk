@@ -10,9 +10,9 @@ proxyd_OBJS = proxyd/proxyd.o proxyd/job/answer.o proxyd/job/api.o proxyd/authd.
 	proxyd/door/now.o proxyd/door/trust.o proxyd/job/begin.o \
 	proxyd/job/down.o proxyd/job/end.o proxyd/job/give.o \
 	proxyd/job/proxy.o proxyd/job/up.o \
-	proxyd/grant.o proxyd/door/listen.o proxyd/door/rate.o  \
+	proxyd/grant.o proxyd/door/listen.o \
 	proxyd/session.o proxyd/upstream.o $(proxyd_HDR_OBJS) \
-	common/base/label.o common/http/reply.o common/ws/ws_utf8.o common/ws/ws_mask.o \
+	common/base/label.o common/base/rate.o common/http/reply.o common/ws/ws_utf8.o common/ws/ws_mask.o \
 	$(proc_OBJS) $(link_OBJS) $(doc_OBJS) $(head_OBJS) $(ws_accept_OBJS)
 proxyd_LIBS = $(LLHTTP_LIBS) $(EVENT_LIBS) $(SODIUM_LIBS) $(CRYPTO_LIBS) \
 	$(CJSON_LIBS)

@@ -131,6 +131,18 @@ rate_peek(struct rate *r, const char *key, uint64_t limit, uint32_t *retry_s)
 }
 
 void
+rate_back(struct rate *r, const char *key)
+{
+	struct place	*p;
+	uint8_t		 id[ID_LEN];
+	int		 known;
+
+	p = place_of(r, key, clock_ms(), id, &known);
+	if (known && p->count > 0 && --p->count == 0)
+		p->window_ms = 0;
+}
+
+void
 rate_address(const char *addr, char key[ADDR_SIZE])
 {
 	struct in6_addr	a6;

@@ -31,6 +31,13 @@ int		 rate_peek(struct rate *, const char *key, uint64_t limit,
 		    uint32_t *retry_s);
 
 /*
+ * Take one back: for counters of what is here, not of what has happened. Their
+ * window is RATE_EVER, their limit may be UINT64_MAX.
+ */
+#define RATE_EVER	UINT64_MAX
+void		 rate_back(struct rate *, const char *key);
+
+/*
  * The key of an address: IPv4 whole, IPv6 by /64, mapped as IPv4. What is not
  * an address is its own key.
  */

@@ -62,11 +62,13 @@ addr_print(const struct addr *a, char out[ADDR_SIZE])
 }
 
 void
-addr_key(const struct addr *a, uint8_t key[16])
+addr_key(const struct addr *a, char key[ADDR_SIZE])
 {
-	memcpy(key, a->b, 16);
+	struct addr	net = *a;
+
 	if (!is_v4(a))
-		memset(key + 8, 0, 8);
+		memset(net.b + 8, 0, 8);
+	addr_print(&net, key);
 }
 
 int

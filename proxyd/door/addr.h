@@ -31,10 +31,10 @@ int	addr_parse(struct addr *, const char *, size_t len);
 void	addr_print(const struct addr *, char out[ADDR_SIZE]);
 
 /*
- * What limits count by: IPv4 whole, IPv6 by its /64; mapped is IPv4.
- * messages.md, section 5.
+ * What limits count by (base/rate.h): IPv4 whole, IPv6 by its /64; mapped is
+ * IPv4. messages.md, section 5.
  */
-void	addr_key(const struct addr *, uint8_t key[16]);
+void	addr_key(const struct addr *, char key[ADDR_SIZE]);
 
 /* Parse `address` or `address/bits`. 0 or -1. */
 int	addr_net_parse(struct addr_net *, const char *);

@@ -5,9 +5,9 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/rate.h"
 #include "limits.h"
 #include "proc/proc.h"
-#include "rate.h"
 
 #define UNCLASSIFIED_MAX	4096
 #define UNCLASSIFIED_ADDRESS	64
@@ -47,8 +47,7 @@ limits_init(void (*pause)(int))
 	struct rlimit	rl;
 
 	limits.pause = pause;
-	/* Counts of what is here, not of a window: they never run out. */
-	limits.by_address = rate_new(UINT64_MAX, 2 * UNCLASSIFIED_MAX);
+	limits.by_address = rate_new(2 * UNCLASSIFIED_MAX);
 	if (limits.by_address == NULL)
 		fatal("listen");
 	limits.fds_max = getrlimit(RLIMIT_NOFILE, &rl) == 0 &&
@@ -101,7 +100,8 @@ limits_again(void)
 int
 limits_admit(const struct addr *a, int trusted)
 {
-	uint8_t		key[16];
+	char		key[ADDR_SIZE];
+	uint32_t	ignored;
 	unsigned int	half = UNCLASSIFIED_MAX / 2;
 
 	if (limits.unclassified >= UNCLASSIFIED_MAX)
@@ -112,20 +112,23 @@ limits_admit(const struct addr *a, int trusted)
 	if (trusted)	/* one address stands for many */
 		return (1);
 	addr_key(a, key);
-	return (rate_count(limits.by_address, key) < UNCLASSIFIED_ADDRESS);
+	return (rate_peek(limits.by_address, key, UNCLASSIFIED_ADDRESS,
+	    &ignored) == 0);
 }
 
 void
 limits_unclassified(const struct addr *a, int trusted, int n)
 {
-	uint8_t	key[16];
+	char		key[ADDR_SIZE];
+	uint32_t	ignored;
 
 	limits.unclassified += (unsigned)n;
 	if (trusted)
 		return;
 	addr_key(a, key);
 	if (n > 0)
-		rate_add(limits.by_address, key);
+		(void)rate_hit(limits.by_address, key, UINT64_MAX, RATE_EVER,
+		    &ignored);
 	else
-		rate_sub(limits.by_address, key);
+		rate_back(limits.by_address, key);
 }

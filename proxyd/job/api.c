@@ -16,6 +16,7 @@
 #include "api.h"
 #include "proxyd/authd.h"
 #include "base/compat.h"
+#include "base/rate.h"
 #include "proc/conf.h"
 #include "proxyd/door/conn.h"
 #include "proxyd/grant.h"
@@ -24,7 +25,6 @@
 #include "base/log.h"
 #include "imsg/msg.h"
 #include "proc/proc.h"
-#include "proxyd/door/rate.h"
 #include "proxyd/door/route.h"
 #include "http/upgrade.h"
 
@@ -149,22 +149,19 @@ take_token(struct conn *c, const struct httphead *h, struct api_call *a)
 static int
 take_rate(struct conn *c, const struct api_call *a)
 {
-	uint8_t		key[16];
 	uint32_t	wait;
 
 	if ((wait = grant_refused_wait(&c->addr)) > 0) {
 		answer_later(c, 429, "too many refused tokens", wait);
 		return (-1);
 	}
-	if (by_token == NULL && (by_token = rate_new(60000, 4096)) == NULL) {
+	if (by_token == NULL && (by_token = rate_new(4096)) == NULL) {
 		answer_later(c, 503, "service temporarily unavailable", 1);
 		return (-1);
 	}
-	crypto_generichash(key, sizeof(key), (const unsigned char *)a->token,
-	    strlen(a->token), NULL, 0);
-	if (rate_add(by_token, key) > proc_conf()->api_rate) {
-		answer_later(c, 429, "too many requests",
-		    rate_wait_s(by_token, key));
+	if (rate_hit(by_token, a->token, proc_conf()->api_rate, 60000,
+	    &wait) == -1) {
+		answer_later(c, 429, "too many requests", wait);
 		return (-1);
 	}
 	return (0);

@@ -43,6 +43,29 @@ windows(void)
 
 /* A flood of keys takes the oldest places and no memory. */
 static void
+present(void)
+{
+	struct rate	*r = rate_new(64);
+	uint32_t	 retry;
+	int		 i;
+
+	for (i = 0; i < 3; i++)
+		(void)rate_hit(r, "a", UINT64_MAX, RATE_EVER, &retry);
+#ifdef RELAYD_TESTING
+	clock_move(365ULL * 86400 * 1000);
+#endif
+	is_int(rate_peek(r, "a", 3, &retry), -1, "what is here stays counted");
+	rate_back(r, "a");
+	is_int(rate_peek(r, "a", 3, &retry), 0, "one has gone");
+	for (i = 0; i < 5; i++)
+		rate_back(r, "a");
+	(void)rate_hit(r, "a", UINT64_MAX, RATE_EVER, &retry);
+	is_int(rate_peek(r, "a", 1, &retry), -1,
+	    "more than came cannot go: one more is one");
+	rate_free(r);
+}
+
+static void
 bounded(void)
 {
 	struct rate	*r = rate_new(64);
@@ -79,6 +102,7 @@ main(void)
 		return (1);
 	clock_init(base);
 	windows();
+	present();
 	bounded();
 	same("192.0.2.1", "192.0.2.2", 0, "IPv4 addresses count whole");
 	same("2001:db8::1", "2001:db8::ffff:1", 1, "IPv6 by /64");
