@@ -5,7 +5,7 @@
 #include "base/compat.h"
 #include "effect.h"
 
-#define ROOM_FIRST	256
+#define ROOM_SPARE	8
 
 static struct {
 	struct effect	*v;
@@ -19,12 +19,10 @@ static int
 effect_grow(size_t want)
 {
 	struct effect	*v;
-	size_t		 room = effects.room == 0 ? ROOM_FIRST : effects.room;
+	size_t		 room = want + want / 4 + ROOM_SPARE;
 
 	if (want <= effects.room)
 		return (0);
-	while (room < want)
-		room *= 2;
 	if ((v = reallocarray(effects.v, room, sizeof(*v))) == NULL)
 		return (-1);
 	effects.v = v;
@@ -72,9 +70,12 @@ effect_take(struct effect *e)
 	return (1);
 }
 
-void
+size_t
 effect_clear(void)
 {
+	size_t	owed = effects.owed;
+
 	free(effects.v);
 	memset(&effects, 0, sizeof(effects));
+	return (owed);
 }

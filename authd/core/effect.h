@@ -2,6 +2,7 @@
 #ifndef EFFECT_H
 #define EFFECT_H
 
+#include <stddef.h>
 #include <stdint.h>
 
 #include "env.h"
@@ -56,7 +57,7 @@ struct effect	*effect_add(enum effect_kind);
 int	effect_take(struct effect *);
 /* How often more was said than was owed and memory had run out: a mistake. */
 extern unsigned long	effects_lost;
-/* Give the memory back, at the end: nothing may be owed. */
-void	effect_clear(void);
+/* Give the memory back, at the end: how many rooms were owed still? */
+size_t	effect_clear(void);
 
 #endif

@@ -201,12 +201,26 @@ grant_answer(struct grant *g)
 	struct effect	*e;
 
 	due_del(&g->wait);
+	if (g->session->over)
+		return;		/* end_run() refuses it */
 	rowlog_release(g->row);
 	g->row = NULL;
 	e = effect_add(EFFECT_GRANTED);
 	e->number = g->id;
 	e->to = g->asker;
 	g->asker.instance = 0;
+}
+
+struct grant *
+grant_to_say(uint64_t id, const struct asker *asker)
+{
+	struct grant	*g = grant_get(id);
+
+	if (g == NULL || (!g->over && !g->session->over))
+		return (g);
+	if (g->door != NULL)
+		g->asker = *asker;
+	return (NULL);
 }
 
 void
@@ -216,8 +230,8 @@ grant_busy(uint64_t id)
 
 	if (g == NULL || g->over)
 		return;
-	g->dropped = 1;		/* it never knew it */
-	grant_queue(g);
+	g->dropped = 1;		/* it never knew it: */
+	grant_end(g, END_GRANT);	/* what it opened, it guessed */
 }
 
 struct grant *

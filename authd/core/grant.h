@@ -68,6 +68,11 @@ enum refusal	grant_new(struct door *, struct session *,
 		    const struct now *);
 /* After the commit: is the row in the store? */
 void	grant_saved(uint64_t id, int ok, const struct now *);
+/*
+ * Before GRANTED is said to `asker`: the grant, or NULL: it has ended since, and
+ * end_run() will refuse it.
+ */
+struct grant	*grant_to_say(uint64_t id, const struct asker *);
 /* GRANTED cannot be said to its proxyd. */
 void	grant_busy(uint64_t id);
 /* The session's tunnel has told what it has: answer who waits for it. */

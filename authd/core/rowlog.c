@@ -390,14 +390,18 @@ rowlog_flushed(int ok, const struct now *now)
 	}
 }
 
-void
+unsigned
 rowlog_clear(void)
 {
 	struct rowlog	*a;
+	unsigned	 used = 0;
 
-	while ((a = TAILQ_FIRST(&rows.all)) != NULL)
+	while ((a = TAILQ_FIRST(&rows.all)) != NULL) {
+		used += a->refs > 0;
 		rowlog_free(a);
+	}
 	TAILQ_INIT(&rows.dirty);
 	due_del(&rows.sweep);
 	due_del(&rows.due);
+	return (used);
 }

@@ -79,7 +79,7 @@ void	rowlog_flush_all(void);
 void	rowlog_flush(void (*write)(const struct access_row *, int fresh));
 void	rowlog_flushed(int ok, const struct now *);
 unsigned rowlog_open(void);
-/* Forget all, for the end of a test. */
-void	rowlog_clear(void);
+/* Forget all, for the end of a test: how many were in use still? */
+unsigned rowlog_clear(void);
 
 #endif

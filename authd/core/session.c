@@ -276,6 +276,14 @@ session_new(const struct system_row *sys, const char *node,
 	return (se);
 }
 
+/* For end_run(): until then effects may point to it. */
+static void
+session_queue(struct session *se)
+{
+	se->ending = 1;
+	TAILQ_INSERT_TAIL(&session_ends, se, end_entry);
+}
+
 void
 session_drop(struct session *se)
 {
@@ -283,7 +291,8 @@ session_drop(struct session *se)
 	session_unlink(se);
 	if (se->dirty != CLEAN)
 		TAILQ_REMOVE(&table.dirty, se, dirty_entry);
-	session_free(se);
+	se->dirty = CLEAN;
+	session_queue(se);
 }
 
 void
@@ -336,6 +345,8 @@ session_detach(struct session *se, uint64_t grace_s, const struct now *now)
 	}
 	services_free(se->services);
 	se->services = NULL;
+	if (se->over)
+		return;		/* end_run() does the rest */
 	effect_add(EFFECT_SERVICES)->session = se;
 	if (!table.settled)
 		return;
@@ -393,8 +404,7 @@ session_end(struct session *se, int status, const char *by, uint16_t code,
 	se->row.closed_at = now->wall_ms;
 	se->close_code = code;
 	session_set_status(se, status, by, now);
-	se->ending = 1;
-	TAILQ_INSERT_TAIL(&session_ends, se, end_entry);
+	session_queue(se);
 }
 
 void
@@ -504,8 +514,10 @@ session_clear(void)
 		if (se->over)
 			session_free(se);
 	}
-	while ((se = TAILQ_FIRST(&sessions)) != NULL)
+	while ((se = TAILQ_FIRST(&sessions)) != NULL) {
 		session_drop(se);
+		session_reap(se);
+	}
 	due_del(&table.retry);
 	table.settled = 0;
 }

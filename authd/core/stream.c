@@ -218,13 +218,25 @@ stream_next(struct tunnel *t, const struct now *now)
 
 /* Opening. */
 
+/* What it hangs on has ended in this turn: end_run() will refuse it. */
+static int
+stream_is_doomed(const struct stream *st)
+{
+	const struct tunnel	*t = st->tunnel;
+
+	return (t->session == NULL || t->session->over ||
+	    tunnel_is_ending(t) ||
+	    (st->grant != NULL && st->grant->over && st->grant->kills));
+}
+
 void
 stream_saved(uint64_t id, int ok)
 {
 	struct stream	*st = stream_find(id);
 	struct effect	*e;
 
-	if (st == NULL || st->queued || st->state != STREAM_ROW)
+	if (st == NULL || st->queued || st->state != STREAM_ROW ||
+	    stream_is_doomed(st))
 		return;
 	if (!ok || st->row->failed) {
 		stream_give_up(st, REFUSE_STORE);
@@ -234,6 +246,17 @@ stream_saved(uint64_t id, int ok)
 	e = effect_add(EFFECT_PAIR);
 	e->number = st->id;
 	e->to = st->asker;
+}
+
+struct stream *
+stream_to_pair(uint64_t id)
+{
+	struct stream	*st = stream_find(id);
+
+	if (st == NULL || (!st->queued && !stream_is_doomed(st)))
+		return (st);
+	st->state = STREAM_ROW;
+	return (NULL);
 }
 
 void
@@ -392,7 +415,6 @@ stream_free(struct stream *st, const struct now *now)
 	if (st->row != NULL)
 		st->kind->leave_row(st->row, now);
 	stream_unhang(st);
-	due_del(&st->due);
 	index_del(&streams.table, &st->link);
 	effect_paid(OWED_STREAM);
 	freezero(st, sizeof(*st));

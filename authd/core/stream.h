@@ -100,6 +100,11 @@ enum refusal	stream_begin(const struct stream_ask *, uint64_t *id,
 		    const struct now *);
 /* After the commit: is the row in the store? */
 void	stream_saved(uint64_t id, int ok);
+/*
+ * Before its pair is made: the stream, or NULL: what it hangs on has ended
+ * since, and end_run() will refuse it.
+ */
+struct stream	*stream_to_pair(uint64_t id);
 /* The pair could not be made, or given to muxd (0: the asker has gone). */
 void	stream_failed(uint64_t id, enum refusal);
 /* The asker has its end. */

@@ -104,7 +104,7 @@ stream_rowed(void *arg, int ok)
 static void
 run_granted(const struct effect *e)
 {
-	struct grant	*g = grant_get(e->number);
+	struct grant	*g = grant_to_say(e->number, &e->to);
 	struct peer	*pe = peer_find(e->to.instance);
 	int64_t		 expires;
 
@@ -183,7 +183,7 @@ pair_to_asker(const struct stream *st, struct chan *c, uint32_t id, int fd)
 static void
 run_pair(const struct effect *e)
 {
-	struct stream	*st = stream_find(e->number);
+	struct stream	*st = stream_to_pair(e->number);
 	struct chan	*c = asker_chan(&e->to), *mux;
 	int		 sv[2];
 
@@ -192,7 +192,7 @@ run_pair(const struct effect *e)
 	mux = asker_chan(&(struct asker){ .instance = st->tunnel->instance });
 	if (c == NULL) {
 		stream_failed(st->id, REFUSE_NOT);
-	} else if (mux == NULL || st->tunnel->session == NULL) {
+	} else if (mux == NULL) {
 		stream_failed(st->id, REFUSE_TUNNEL_NONE);
 	} else if (pair_make(sv) == -1) {
 		stream_failed(st->id, REFUSE_BUSY);
