@@ -7,8 +7,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "regress/lib/proxyd_drive.h"
-#include "regress/lib/fields.h"
+#include "base/compat.h"
+#include "regress/lib/proxyd_story.h"
 #include "regress/lib/tap.h"
 
 #define BASE	"/api/support-sessions"
@@ -29,22 +29,21 @@ static struct call *
 called(void)
 {
 	static struct call	 k;
-	struct imsg		*m = m_expect(d.authd, IMSG_API);
+	struct msg_api		 in;
 
 	memset(&k, 0, sizeof(k));
-	k.id = m->id;
-	if (m_get_u8(m, &k.op) == -1 ||
-	    m_get_str(m, k.token, sizeof(k.token)) == -1 ||
-	    m_get_str(m, k.addr, sizeof(k.addr)) == -1 ||
-	    m_get_str(m, k.session, sizeof(k.session)) == -1 ||
-	    m_get_str(m, k.service, sizeof(k.service)) == -1 ||
-	    m_get_u32(m, &k.page) == -1 || m_get_u32(m, &k.page_size) == -1 ||
-	    m_get_str(m, k.sort_by, sizeof(k.sort_by)) == -1 ||
-	    m_get_u8(m, &k.descending) == -1 ||
-	    m_get_u32(m, &k.status) == -1 ||
-	    m_get_str(m, k.system_id, sizeof(k.system_id)) == -1 ||
-	    m_end(m) == -1)
-		bail_out("malformed API message");
+	k.id = hear_next(d.authd, api, &in)->id;
+	k.op = in.op;
+	strlcpy(k.token, in.token, sizeof(k.token));
+	strlcpy(k.addr, in.addr, sizeof(k.addr));
+	strlcpy(k.session, in.session, sizeof(k.session));
+	strlcpy(k.service, in.service, sizeof(k.service));
+	k.page = in.page;
+	k.page_size = in.page_size;
+	strlcpy(k.sort_by, in.sort_by, sizeof(k.sort_by));
+	k.descending = in.descending;
+	k.status = in.statuses;
+	strlcpy(k.system_id, in.system, sizeof(k.system_id));
 	return (&k);
 }
 
@@ -53,16 +52,11 @@ result(uint32_t id, uint16_t status, const char *message, const char *data)
 {
 	size_t	len = strlen(data), n, off;
 
-	m_begin(IMSG_API_RESULT, id);
-	m_u16(status);
-	m_str(message);
-	m_u32((uint32_t)len);
-	m_send(d.authd, -1);
+	say_id(d.authd, id, api_result, .status = status, .message = message,
+	    .total = (uint32_t)len);
 	for (off = 0; off < len; off += n) {
 		n = len - off < CHUNK_MAX ? len - off : CHUNK_MAX;
-		m_begin(IMSG_DOC_CHUNK, id);
-		m_blob(data + off, n);
-		m_send(d.authd, -1);
+		say_id(d.authd, id, doc_chunk, .bytes = { (const uint8_t *)data + off, n });
 	}
 }
 
@@ -286,36 +280,22 @@ losses(void)
 	is_int(status_of(answer(fd)), 503, "no answer in 10 s: 503");
 	request(fd, "GET", "", NULL);
 	k = called();
-	m_begin(IMSG_API_RESULT, k->id);
-	m_u16(200);
-	m_str("");
-	m_u32(10);
-	m_send(d.authd, -1);
-	m_begin(IMSG_DOC_CHUNK, k->id);
-	m_blob("12345", 5);
-	m_send(d.authd, -1);
+	say_id(d.authd, k->id, api_result, .status = 200, .total = 10);
+	say_id(d.authd, k->id, doc_chunk,
+	    .bytes = { (const uint8_t *)"12345", 5 });
 	ok(is_quiet(fd, 20), "half an answer is none");
 	drive_clock(&d, 15100);
 	is_int(status_of(answer(fd)), 503, "the other half never comes: 503");
 	request(fd, "GET", "", NULL);
 	k = called();
-	m_begin(IMSG_API_RESULT, k->id);
-	m_u16(200);
-	m_str("");
-	m_u32(1);
-	m_send(d.authd, -1);
-	m_begin(IMSG_DOC_CHUNK, k->id);
-	m_blob("12", 2);
-	m_send(d.authd, -1);
+	say_id(d.authd, k->id, api_result, .status = 200, .total = 1);
+	say_id(d.authd, k->id, doc_chunk,
+	    .bytes = { (const uint8_t *)"12", 2 });
 	is_int(status_of(answer(fd)), 503, "more than announced: 503");
-	ok(m_recv(d.authd, DRIVE_MS) == NULL, "and the channel ends");
+	ok(hear_end(d.authd) == 0, "and the channel ends");
 	drive_channel(&d);
 	request(fd, "GET", "", NULL);
-	m_begin(IMSG_API_RESULT, called()->id);
-	m_u16(99);
-	m_str("");
-	m_u32(0);
-	m_send(d.authd, -1);
+	say_id(d.authd, called()->id, api_result, .status = 99);
 	is_int(status_of(answer(fd)), 503, "a status that is none: 503");
 	drive_channel(&d);
 	close(fd);
@@ -390,18 +370,16 @@ address_with(const char *fields)
 static void
 reload(const struct conf *cf, int want)
 {
-	uint8_t		 buf[CHUNK_MAX], yes = 9;
-	char		 why[MESSAGE_SIZE] = "";
-	struct imsg	*m;
-	long		 n = conf_pack(cf, ROLE_PROXYD, buf, sizeof(buf));
+	struct msg_reload_said	 in;
+	struct imsg		*m;
+	uint8_t			 buf[CHUNK_MAX];
+	long			 n;
 
-	m_begin(IMSG_RELOAD, 5);
-	m_blob(buf, (size_t)n);
-	m_send(d.parent, -1);
-	m = m_expect(d.parent, IMSG_RELOAD_SAID);
-	ok(m->id == 5 && m_get_u8(m, &yes) == 0 &&
-	    m_get_str(m, why, sizeof(why)) == 0 && m_end(m) == 0 &&
-	    yes == want, "reload: %s %s", want ? "yes" : "no", why);
+	n = conf_pack(cf, ROLE_PROXYD, buf, sizeof(buf));
+	say_id(d.parent, 5, reload, .conf = { buf, (size_t)n });
+	m = hear_next(d.parent, reload_said, &in);
+	ok(m->id == 5 && in.yes == want, "reload: %s %s", want ? "yes" : "no",
+	    in.why);
 }
 
 static void
@@ -423,8 +401,7 @@ proxies(struct conf *cf)
 	reload(cf, 1);
 	is_str(address_with("X-Forwarded-For: 192.0.2.1\r\n"), "127.0.0.1",
 	    "nothing changes before the swap");
-	m_begin(IMSG_RELOAD_SWAP, 0);
-	m_send(d.parent, -1);
+	say(d.parent, reload_swap);
 	drive_clock(&d, 0);
 	is_str(address_with("X-Forwarded-For: 10.9.9.9, 192.0.2.1\r\n"),
 	    "192.0.2.1", "a trusted proxy's counts");
@@ -444,8 +421,8 @@ main(void)
 {
 	struct conf	cf;
 
-	drive_conf(&cf);
-	drive_start(&d, &cf);
+	proxyd_conf(&cf);
+	drive_start(&d, ROLE_PROXYD, &cf);
 	tokens();
 	calls();
 	bodies();
@@ -455,6 +432,6 @@ main(void)
 	ok(!drive_logged(&d, "sometoken") && !drive_logged(&d, "status=") &&
 	    !drive_logged(&d, "Bearer"),
 	    "operator-63(partial): no token and no query in the log");
-	is_int(drive_stop(&d), 0, "proxyd ends well");
+	is_int(drive_leave(&d), 0, "proxyd ends well");
 	return (done_testing());
 }

@@ -14,7 +14,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "regress/lib/proxyd_drive.h"
+#include "regress/lib/proxyd_story.h"
 #include "regress/lib/tap.h"
 
 #define BULK	(2ULL << 30)
@@ -63,7 +63,7 @@ pump(int from, int to, uint64_t total)
 	size_t		off = PIECE, i;
 	ssize_t		n;
 
-	while (came < total && poll(pfd, 2, DRIVE_MS) > 0) {
+	while (came < total && poll(pfd, 2, WAIT_MS) > 0) {
 		if (sent < total && (pfd[0].revents & POLLOUT)) {
 			if (off == PIECE) {
 				fill(out_buf, PIECE, piece_at);
@@ -127,8 +127,8 @@ main(void)
 
 	if (fast != NULL)
 		setenv("RELAYD_BUILD", fast, 1);
-	drive_conf(&cf);
-	drive_start(&d, &cf);
+	proxyd_conf(&cf);
+	drive_start(&d, ROLE_PROXYD, &cf);
 	fd = browser(&d, 0);
 	get(fd, "/down");
 	grant_yes(&d, 1);
@@ -182,6 +182,6 @@ main(void)
 	    "nor time");
 	close(fd);
 	close(st);
-	is_int(drive_stop(&d), 0, "proxyd ends well");
+	is_int(drive_leave(&d), 0, "proxyd ends well");
 	return (done_testing());
 }

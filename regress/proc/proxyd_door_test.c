@@ -12,8 +12,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "regress/lib/proxyd_drive.h"
-#include "regress/lib/fields.h"
+#include "regress/lib/proxyd_story.h"
 #include "regress/lib/tap.h"
 
 #define UPGRADE	"Connection: Upgrade\r\nUpgrade: websocket\r\n"		\
@@ -266,10 +265,10 @@ descriptors(void)
 	struct conf	 cf;
 	int		 fds[N], i, served = 0;
 
-	drive_conf(&cf);
-	drive_files(64);
-	drive_start(&d, &cf);
-	drive_files(0);
+	proxyd_conf(&cf);
+	drive_with.files = 64;
+	drive_start(&d, ROLE_PROXYD, &cf);
+	drive_with.files = 0;
 	for (i = 0; i < N; i++) {
 		fds[i] = browser(&d, 0);
 		put(fds[i], "GET /x HTTP/1.1\r\nHost: a\r\n\r\n");
@@ -287,7 +286,7 @@ descriptors(void)
 		close(fds[i]);
 	}
 	is_int(i, N, "who waited is served then");
-	is_int(drive_stop(&d), 0, "that proxyd ends well");
+	is_int(drive_leave(&d), 0, "that proxyd ends well");
 	d = full;
 }
 
@@ -301,8 +300,8 @@ descriptors_again(void)
 	struct conf	 cf;
 	int		 fd, i;
 
-	drive_conf(&cf);
-	drive_start(&d, &cf);
+	proxyd_conf(&cf);
+	drive_start(&d, ROLE_PROXYD, &cf);
 	(void)prlimit(d.pid, RLIMIT_NOFILE, NULL, &old);
 	none = old;
 	none.rlim_cur = 4;
@@ -316,7 +315,7 @@ descriptors_again(void)
 	is_int(status_of(answer(fd)), 404,
 	    "no descriptor in the system: tried again after a while");
 	close(fd);
-	is_int(drive_stop(&d), 0, "that proxyd ends well too");
+	is_int(drive_leave(&d), 0, "that proxyd ends well too");
 	d = full;
 }
 #endif
@@ -325,19 +324,13 @@ descriptors_again(void)
 static void
 admit(uint8_t want_class, uint16_t status, uint32_t retry, const char *message)
 {
-	struct imsg	*m = m_expect(d.authd, IMSG_ADMIT);
-	uint8_t		 class = 0;
+	struct msg_admit	 in;
+	struct imsg		*m = hear_next(d.authd, admit, &in);
 
-	(void)m_get_u8(m, &class);
-	if (class != want_class)
-		diag("class %u", class);
-	m_begin(IMSG_ADMITTED, m->id);
-	m_u16(status);
-	m_u32(retry);
-	m_str(message);
-	m_u64(4711);
-	m_u64(0);
-	m_send(d.authd, -1);
+	if (in.class != want_class)
+		diag("class %u", in.class);
+	say_id(d.authd, m->id, admitted, .status = status, .retry_s = retry,
+	    .message = message, .nonce = 4711);
 }
 
 static char *
@@ -358,26 +351,16 @@ tunnel(int listener, const char *path, const char *more, uint16_t status)
 static int
 given(uint8_t want_class, const char *want_bytes, const char *what)
 {
-	struct imsg	*m = m_expect(d.parent, IMSG_GIVE);
-	char		 addr[ADDR_SIZE] = "", accept[ACCEPT_SIZE] = "";
-	const uint8_t	*p = NULL;
-	uint64_t	 nonce = 0, instance = 1;
-	uint8_t		 class = 0;
-	size_t		 len = 0;
-	int		 good;
+	struct msg_give	 in;
+	struct imsg	*m = hear_next(d.parent, give, &in);
 
-	good = m_get_u8(m, &class) == 0 && m_get_u64(m, &nonce) == 0 &&
-	    m_get_u64(m, &instance) == 0 &&
-	    m_get_str(m, addr, sizeof(addr)) == 0 &&
-	    m_get_str(m, accept, sizeof(accept)) == 0 &&
-	    m_get_blob(m, &p, &len, GIVE_BYTES_MAX) == 0 && m_end(m) == 0;
-	ok(good && m->fd != -1, "%s: given to the parent", what);
-	ok(class == want_class && nonce == 4711 && instance == 0,
+	ok(m->fd != -1, "%s: given to the parent", what);
+	ok(in.class == want_class && in.nonce == 4711 && in.instance == 0,
 	    "%s: with nonce and instance of ADMITTED", what);
-	is_str(addr, "127.0.0.1", "%s: with the address", what);
-	is_str(accept, ACCEPT, "%s: with the accept value", what);
-	ok(len == strlen(want_bytes) && (len == 0 ||
-	    memcmp(p, want_bytes, len) == 0),
+	is_str(in.addr, "127.0.0.1", "%s: with the address", what);
+	is_str(in.accept, ACCEPT, "%s: with the accept value", what);
+	ok(in.bytes.len == strlen(want_bytes) && memcmp(in.bytes.p, want_bytes,
+	    in.bytes.len) == 0,
 	    "%s: with every byte read", what);
 	return (m->fd);
 }
@@ -435,9 +418,9 @@ terminals(void)
 {
 	static const char	path[] = "GET /api/support-sessions/" SESSION
 	    "/terminal?ticket=";
-	char			 request[1024], text[TICKET_SIZE] = "", *a;
+	char			 request[1024], *a;
+	struct msg_admit	 in;
 	struct imsg		*m;
-	uint8_t			 class = 0;
 	int			 fd;
 
 	snprintf(request, sizeof(request), "%s HTTP/1.1\r\nHost: a\r\n"
@@ -456,23 +439,13 @@ terminals(void)
 	    "Host: a\r\nOrigin: https://console\r\n" UPGRADE "\r\n", path);
 	fd = browser(&d, 0);
 	put_bytes(fd, request, strlen(request));
-	m = m_expect(d.authd, IMSG_ADMIT);
-	ok(m_get_u8(m, &class) == 0 && class == CLASS_TERMINAL,
-	    "terminal: ADMIT asks for its class");
-	(void)m_get_str(m, text, sizeof(text));
-	(void)m_get_str(m, text, sizeof(text));
-	is_str(text, SESSION, "terminal: with the session");
-	(void)m_get_str(m, text, sizeof(text));
-	is_str(text, "secretticket", "terminal: with the ticket");
-	(void)m_get_str(m, text, sizeof(text));
-	is_str(text, "https://console", "terminal: with the Origin");
-	m_begin(IMSG_ADMITTED, m->id);
-	m_u16(401);
-	m_u32(0);
-	m_str("invalid or expired ticket");
-	m_u64(0);
-	m_u64(0);
-	m_send(d.authd, -1);
+	m = hear_next(d.authd, admit, &in);
+	ok(in.class == CLASS_TERMINAL, "terminal: ADMIT asks for its class");
+	is_str(in.session, SESSION, "terminal: with the session");
+	is_str(in.ticket, "secretticket", "terminal: with the ticket");
+	is_str(in.origin, "https://console", "terminal: with the Origin");
+	say_id(d.authd, m->id, admitted, .status = 401,
+	    .message = "invalid or expired ticket");
 	is_envelope(answer(fd), 401, "invalid or expired ticket",
 	    "terminal refused");
 	close(fd);
@@ -486,14 +459,17 @@ terminals(void)
 static void
 without_authd(void)
 {
-	int	 fd, fd2;
-	char	*a;
+	struct msg_admitted	 yes = { .nonce = 1, .message = "" };
+	uint8_t			 bytes[64];
+	uint32_t		 call;
+	long			 len;
+	int			 fd, fd2;
+	char			*a;
 
 	fd = browser(&d, 0);
 	put(fd, "GET /api/tunnel HTTP/1.1\r\nHost: a\r\n" UPGRADE "\r\n");
-	(void)m_expect(d.authd, IMSG_ADMIT);
-	close(d.authd);
-	d.authd = -1;
+	(void)hear_next(d.authd, admit, NULL);
+	shut(&d.authd);
 	a = answer(fd);
 	is_int(status_of(a), 503, "authd goes while asked: 503");
 	ok(header_of(a, "retry-after", 0)[0] != '\0', "503: Retry-After");
@@ -505,7 +481,7 @@ without_authd(void)
 	    "a new authd is asked");
 	fd = browser(&d, 0);
 	put(fd, "GET /api/tunnel HTTP/1.1\r\nHost: a\r\n" UPGRADE "\r\n");
-	(void)m_expect(d.authd, IMSG_ADMIT);
+	(void)hear_next(d.authd, admit, NULL);
 	drive_clock(&d, 2100);
 	is_int(status_of(answer(fd)), 503, "no answer in 2 s: 503");
 	close(fd);
@@ -513,39 +489,28 @@ without_authd(void)
 	/* A malformed answer ends the channel, not proxyd. */
 	fd = browser(&d, 0);
 	put(fd, "GET /api/tunnel HTTP/1.1\r\nHost: a\r\n" UPGRADE "\r\n");
-	m_begin(IMSG_ADMITTED, m_expect(d.authd, IMSG_ADMIT)->id);
-	m_u16(0);
-	m_u32(0);
-	m_str("");
-	m_u64(1);
-	m_u64(0);
-	m_u8(9);
-	m_send(d.authd, -1);
+	len = msg_put(IMSG_ADMITTED, &yes, bytes, sizeof(bytes) - 1);
+	bytes[len] = 9;
+	say_raw(d.authd, IMSG_ADMITTED, hear_next(d.authd, admit, NULL)->id,
+	    -1, bytes, (size_t)len + 1);
 	is_int(status_of(answer(fd)), 503, "a byte too many: 503");
-	ok(m_recv(d.authd, DRIVE_MS) == NULL, "a byte too many: channel ends");
+	ok(hear_end(d.authd) == 0, "a byte too many: channel ends");
 	close(fd);
 	drive_channel(&d);
-	m_begin(IMSG_LOGIN, 1);
-	m_str("what authd never says");
-	m_send(d.authd, -1);
-	ok(m_recv(d.authd, DRIVE_MS) == NULL, "a wrong type: channel ends");
+	say_id(d.authd, 1, login, .key = "what authd never says");
+	ok(hear_end(d.authd) == 0, "a wrong type: channel ends");
 	drive_channel(&d);
 
 	/* The browser goes while authd is asked; the late answer is dropped. */
 	fd = browser(&d, 0);
 	put(fd, "GET /api/tunnel HTTP/1.1\r\nHost: a\r\n" UPGRADE "\r\n");
-	m_begin(IMSG_ADMITTED, m_expect(d.authd, IMSG_ADMIT)->id);
+	call = hear_next(d.authd, admit, NULL)->id;
 	close(fd);
 	fd2 = browser(&d, 0);
 	put(fd2, "GET /x HTTP/1.1\r\nHost: a\r\n\r\n");
 	(void)answer(fd2);
 	close(fd2);
-	m_u16(0);
-	m_u32(0);
-	m_str("");
-	m_u64(1);
-	m_u64(0);
-	m_send(d.authd, -1);
+	say_id(d.authd, call, admitted, .nonce = 1);
 	is_int(status_of(ask(0, "GET /x HTTP/1.1\r\nHost: a\r\n\r\n")), 404,
 	    "a late answer is dropped");
 }
@@ -558,16 +523,13 @@ stops(void)
 	put(idle, "GET /x HTTP/1.1\r\nHost: a\r\n\r\n");
 	(void)answer(idle);
 	put(busy, "GET /api/tunnel HTTP/1.1\r\nHost: a\r\n\r\n");
-	(void)m_expect(d.authd, IMSG_ADMIT);
-	m_begin(IMSG_STOP, 0);
-	m_send(d.parent, -1);
+	(void)hear_next(d.authd, admit, NULL);
+	say(d.parent, stop);
 	is_int(end_of(idle), 0, "stop: idle connections end");
 	ok(is_quiet(busy, 50), "stop: a request is finished first");
-	m_begin(IMSG_CLOCK, 0);
-	m_u64(2100);
-	m_send(d.parent, -1);
+	say(d.parent, clock, .ms = 2100);
 	is_int(status_of(answer(busy)), 503, "stop: it has its answer");
-	ok(m_recv(d.parent, DRIVE_MS) == NULL, "stop: then proxyd leaves");
+	ok(hear_end(d.parent) == 0, "stop: then proxyd leaves");
 	close(idle);
 	close(busy);
 }
@@ -577,8 +539,8 @@ main(void)
 {
 	struct conf	cf;
 
-	drive_conf(&cf);
-	drive_start(&d, &cf);
+	proxyd_conf(&cf);
+	drive_start(&d, ROLE_PROXYD, &cf);
 	classes();
 	pipelined();
 	limits();
@@ -595,6 +557,6 @@ main(void)
 	    "operator-63(partial): no ticket and no credential in the log");
 	ok(drive_logged(&d, "/terminal"), "the path is there");
 	stops();
-	is_int(drive_stop(&d), 0, "proxyd ends well");
+	is_int(drive_leave(&d), 0, "proxyd ends well");
 	return (done_testing());
 }

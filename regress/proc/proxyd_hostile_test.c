@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <unistd.h>
 
-#include "regress/lib/proxyd_drive.h"
+#include "regress/lib/proxyd_story.h"
 #include "regress/lib/tap.h"
 
 #define OK_LENGTH(n)	"HTTP/1.1 200 OK\r\nContent-Length: " n "\r\n\r\n"
@@ -17,11 +17,11 @@ static struct drive	d;
 static void
 flush_authd(void)
 {
-	struct imsg	*m;
+	struct imsg	m;
 
-	while ((m = m_recv(d.authd, 20)) != NULL)
-		if (m->type != IMSG_GRANT_DROP)
-			diag("authd heard %s", imsg_name(m->type));
+	while (hear_any(d.authd, &m, 20) > 0)
+		if (m.type != IMSG_GRANT_DROP)
+			diag("authd heard %s", imsg_name(m.type));
 }
 
 /* A connection with an open stream: reads the request, gives the answer. */
@@ -80,32 +80,24 @@ reload_between(void)
 	long		 n;
 
 	get(fd, "/first");
-	call = m_expect(d.authd, IMSG_STREAM_OPEN)->id;
-	drive_conf(&cf);
+	call = hear_next(d.authd, stream_open, NULL)->id;
+	proxyd_conf(&cf);
 	for (i = 0; i < 2; i++) {
 		if (i == 0)
 			snprintf(cf.proxy_domain, sizeof(cf.proxy_domain),
 			    "other.example");
 		else
-			drive_conf(&cf);
+			proxyd_conf(&cf);
 		if ((n = conf_pack(&cf, ROLE_PROXYD, buf, sizeof(buf))) == -1)
 			bail_out("conf_pack");
-		m_begin(IMSG_RELOAD, 5);
-		m_blob(buf, (size_t)n);
-		m_send(d.parent, -1);
-		(void)m_expect(d.parent, IMSG_RELOAD_SAID);
-		m_begin(IMSG_RELOAD_SWAP, 0);
-		m_send(d.parent, -1);
+		say_id(d.parent, 5, reload, .conf = { buf, (size_t)n });
+		(void)hear_next(d.parent, reload_said, NULL);
+		say(d.parent, reload_swap);
 		drive_clock(&d, 1);
 		if (i == 1)
 			break;
-		if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC |
-		    SOCK_NONBLOCK, 0, sv) == -1)
-			bail_out("socketpair");
-		m_begin(IMSG_STREAM_OPENED, call);
-		m_u64(900);
-		m_send(d.authd, sv[1]);
-		close(sv[1]);
+		stream_pair(sv);
+		say_fd(d.authd, call, sv[1], stream_opened, .stream = 900);
 		is_int(status_of(answer(fd)), 400,
 		    "the domain is another when the stream comes: 400");
 	}
@@ -124,21 +116,13 @@ half_table(void)
 
 	st = open_stream(fd, "/half", 70);
 	(void)request_at(st);
-	m_begin(IMSG_SERVICES_BEGIN, 0);
-	m_u32(2);
-	m_u32(0);
-	m_str(SESSION);
-	m_send(d.authd, -1);
-	m_begin(IMSG_GRANT_END, 0);
-	m_u64(70);
-	m_u8(END_SESSION);
-	m_send(d.authd, -1);
+	say(d.authd, services_begin, .version = 2, .session = SESSION);
+	say(d.authd, grant_end, .grant = 70, .why = END_SESSION);
 	is_int(status_of(answer(fd)), 502, "its grant is over");
 	close(fd);
 	drive_clock(&d, 1);
 	drive_clock(&d, 1);
-	m_begin(IMSG_SERVICES_END, 0);
-	m_send(d.authd, -1);
+	say(d.authd, services_end);
 	fd = browser(&d, 0);
 	get(fd, "/half");
 	grant_yes(&d, 71);
@@ -189,13 +173,8 @@ crowded(void)
 
 	for (i = 0; i < N; i++) {
 		snprintf(id, sizeof(id), "00000000-0000-0000-0000-%012x", i);
-		m_begin(IMSG_SERVICES_BEGIN, 0);
-		m_u32(1);
-		m_u32(0);
-		m_str(id);
-		m_send(d.authd, -1);
-		m_begin(IMSG_SERVICES_END, 0);
-		m_send(d.authd, -1);
+		say(d.authd, services_begin, .version = 1, .session = id);
+		say(d.authd, services_end);
 	}
 	fd = browser(&d, 0);
 	put(fd, "GET / HTTP/1.1\r\nHost: web--0000000000000000000000000000"
@@ -212,8 +191,8 @@ main(void)
 {
 	struct conf	cf;
 
-	drive_conf(&cf);
-	drive_start(&d, &cf);
+	proxyd_conf(&cf);
+	drive_start(&d, ROLE_PROXYD, &cf);
 	interim();
 	reload_between();
 	drive_clock(&d, 61000);
@@ -223,6 +202,6 @@ main(void)
 	flush_authd();
 	planted();
 	crowded();
-	is_int(drive_stop(&d), 0, "proxyd ends well");
+	is_int(drive_leave(&d), 0, "proxyd ends well");
 	return (done_testing());
 }

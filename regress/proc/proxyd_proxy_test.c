@@ -11,8 +11,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "regress/lib/proxyd_drive.h"
-#include "regress/lib/fields.h"
+#include "regress/lib/proxyd_story.h"
 #include "regress/lib/tap.h"
 
 #define OK_LENGTH(n)	"HTTP/1.1 200 OK\r\nContent-Length: " n "\r\n\r\n"
@@ -193,11 +192,11 @@ refused(void)
 static void
 flush_authd(void)
 {
-	struct imsg	*m;
+	struct imsg	m;
 
-	while ((m = m_recv(d.authd, 20)) != NULL)
-		if (m->type != IMSG_GRANT_DROP)
-			diag("authd heard %s", imsg_name(m->type));
+	while (hear_any(d.authd, &m, 20) > 0)
+		if (m.type != IMSG_GRANT_DROP)
+			diag("authd heard %s", imsg_name(m.type));
 }
 
 /* A connection with an open stream: reads the request, gives the answer. */
@@ -373,7 +372,7 @@ static void
 kept(void)
 {
 	int		 fd, fd2, st, st2;
-	uint32_t	 n = 99;
+	struct msg_idle_dropped	 in;
 	struct imsg	*m;
 	char		*a;
 
@@ -403,11 +402,9 @@ kept(void)
 	is_str(body_of(answer(fd2)), "3", "and the other after it");
 
 	/* authd needs them back. */
-	m_begin(IMSG_IDLE_DROP, 77);
-	m_str(SESSION);
-	m_send(d.authd, -1);
-	m = m_expect(d.authd, IMSG_IDLE_DROPPED);
-	ok(m->id == 77 && m_get_u32(m, &n) == 0 && n == 2,
+	say_id(d.authd, 77, idle_drop, .session = SESSION);
+	m = hear_next(d.authd, idle_dropped, &in);
+	ok(m->id == 77 && in.streams == 2,
 	    "IDLE_DROP: both are let go");
 	ok(end_of(st) == 0 && end_of(st2) == 0, "IDLE_DROP: closed");
 	close(st);
@@ -717,10 +714,7 @@ grants_end(void)
 	put(st2, "OK\nHTTP/1.1 101 S\r\nConnection: Upgrade\r\n"
 	    "Upgrade: websocket\r\n\r\n");
 	(void)get_until(raw, "\r\n\r\n");
-	m_begin(IMSG_GRANT_END, 0);
-	m_u64(9);
-	m_u8(END_SESSION);
-	m_send(d.authd, -1);
+	say(d.authd, grant_end, .grant = 9, .why = END_SESSION);
 	a = answer(fd);
 	is_int(status_of(a), 502, "operator-34(partial): a request ends");
 	is_int(end_of(raw), ECONNRESET, "operator-50(partial): a socket ends");
@@ -781,9 +775,8 @@ authd_goes(void)
 	st = open_stream(fd, "/run", 30);
 	(void)request_at(st);
 	get(fd2, "/wait");
-	(void)m_expect(d.authd, IMSG_STREAM_OPEN);
-	close(d.authd);
-	d.authd = -1;
+	(void)hear_next(d.authd, stream_open, NULL);
+	shut(&d.authd);
 	is_int(status_of(answer(fd2)), 503, "authd goes: waiting ones get 503");
 	put(st, "OK\n" OK_LENGTH("4") "done");
 	a = answer(fd);
@@ -798,19 +791,17 @@ authd_goes(void)
 	put(st, "OK\n" OK_LENGTH("0"));
 	is_int(status_of(answer(fd)), 200, "a new authd is asked for all");
 	/* Malformed tables and answers. */
-	m_begin(IMSG_SERVICES_END, 0);
-	m_send(d.authd, -1);
-	ok(m_recv(d.authd, DRIVE_MS) == NULL,
+	say(d.authd, services_end);
+	ok(hear_end(d.authd) == 0,
 	    "a table's end without a beginning ends the channel");
 	close(st);
 	drive_channel(&d);
 	get(fd, "/fd");
 	grant_yes(&d, 2);
-	m_begin(IMSG_STREAM_OPENED, m_expect(d.authd, IMSG_STREAM_OPEN)->id);
-	m_u64(1);
-	m_send(d.authd, -1);
+	say_id(d.authd, hear_next(d.authd, stream_open, NULL)->id, stream_opened,
+	    .stream = 1);
 	is_int(status_of(answer(fd)), 503, "STREAM_OPENED without a stream");
-	ok(m_recv(d.authd, DRIVE_MS) == NULL, "ends the channel");
+	ok(hear_end(d.authd) == 0, "ends the channel");
 	drive_channel(&d);
 	close(fd);
 	close(fd2);
@@ -851,8 +842,8 @@ main(void)
 {
 	struct conf	cf;
 
-	drive_conf(&cf);
-	drive_start(&d, &cf);
+	proxyd_conf(&cf);
+	drive_start(&d, ROLE_PROXYD, &cf);
 	hosts();
 	exchange();
 	refused();
@@ -868,6 +859,6 @@ main(void)
 	ok(!drive_logged(&d, proxy_token(SESSION, "one")) &&
 	    !drive_logged(&d, "x=%26") && !drive_logged(&d, "support_proxy_"),
 	    "operator-63(partial): no token, cookie or query in the log");
-	is_int(drive_stop(&d), 0, "proxyd ends well");
+	is_int(drive_leave(&d), 0, "proxyd ends well");
 	return (done_testing());
 }

@@ -9,17 +9,14 @@
 #include <unistd.h>
 
 #include "regress/lib/tap.h"
-#include "regress/lib/fields.h"
-#include "regress/lib/termd_drive.h"
-
-static const char	*build;
+#include "regress/lib/termd_story.h"
 
 /* Answer the close and see it leave in order. */
 static void
 leaves(const char *what)
 {
 	browser_frame(1, WS_OP_CLOSE, NULL, 0);
-	is_int(drive_wait(), 0, "%s: the process ends", what);
+	is_int(term_wait(), 0, "%s: the process ends", what);
 }
 
 /* A reply that refuses: status, envelope, end. */
@@ -34,7 +31,7 @@ refused(int status, const char *message, const char *what)
 	    message);
 	if (!ok(strstr(dr.head, want) != NULL, "%s: says why", what))
 		diag("%s", dr.head);
-	is_int(drive_end(), 0, "%s: the process ends", what);
+	is_int(term_end(), 0, "%s: the process ends", what);
 }
 
 static void
@@ -44,54 +41,54 @@ test_begin(void)
 				    'a' ^ 2, 'b' ^ 3 };
 	char			want[128];
 
-	drive_start(build);
-	drive_give(drive_head, NULL, 0);
-	drive_stream(1800);
+	term_start();
+	term_give(drive_head, NULL, 0);
+	term_stream(1800);
 	is_int(browser_status(), 101, "the connection, then the stream: 101");
 	snprintf(want, sizeof(want), "\r\nSec-WebSocket-Accept: %s\r\n",
 	    drive_accept);
 	ok(strstr(dr.head, want) != NULL, "with proxyd's accept value");
-	ok(drive_end() == 0, "the browser goes, the process too");
+	ok(term_end() == 0, "the browser goes, the process too");
 
-	drive_start(build);
-	drive_stream(1800);
-	drive_give(drive_head, early, sizeof(early));
+	term_start();
+	term_stream(1800);
+	term_give(drive_head, early, sizeof(early));
 	is_int(browser_status(), 101, "the stream first: 101");
 	ok(stream_got("\0\0\0\3\0ab", 7), "what came behind the head passes, "
 	    "before the client has answered");
-	is_int(drive_end(), 0, "it ends");
+	is_int(term_end(), 0, "it ends");
 
-	drive_start(build);
-	drive_give(drive_head, NULL, 0);
-	drive_clock(10000);
+	term_start();
+	term_give(drive_head, NULL, 0);
+	drive_clock(&dr.d, 10000);
 	refused(503, "terminal service did not answer in time", "no word");
 }
 
 static void
 test_refuse(void)
 {
-	drive_start(build);
-	drive_give(drive_head, NULL, 0);
-	drive_refuse(429, "too many concurrent streams on this tunnel");
+	term_start();
+	term_give(drive_head, NULL, 0);
+	term_refuse(429, "too many concurrent streams on this tunnel");
 	refused(429, "too many concurrent streams on this tunnel",
 	    "operator-27(partial) TERM_REFUSE");
-	drive_start(build);
-	drive_refuse(404, "support session not found");
-	drive_give(drive_head, NULL, 0);
+	term_start();
+	term_refuse(404, "support session not found");
+	term_give(drive_head, NULL, 0);
 	refused(404, "support session not found", "TERM_REFUSE comes first");
-	drive_start(build);
-	drive_refuse(503, "a \"quote\" \\ and\r\nlines");
-	drive_give(drive_head, NULL, 0);
+	term_start();
+	term_refuse(503, "a \"quote\" \\ and\r\nlines");
+	term_give(drive_head, NULL, 0);
 	is_int(browser_status(), 503, "a message that needs escaping");
 	ok(strstr(dr.head, "a \\\"quote\\\" \\\\ and\\u000d\\u000alines") !=
 	    NULL, "is escaped");
 	ok(strstr(dr.head, "\r\nRetry-After: 5\r\n") != NULL,
 	    "503 says when to come back");
-	is_int(drive_end(), 0, "it ends");
-	drive_start(build);
-	drive_stream(1800);
-	drive_refuse(403, "on second thoughts");
-	drive_give(drive_head, NULL, 0);
+	is_int(term_end(), 0, "it ends");
+	term_start();
+	term_stream(1800);
+	term_refuse(403, "on second thoughts");
+	term_give(drive_head, NULL, 0);
 	refused(403, "on second thoughts", "a refusal behind the stream");
 }
 
@@ -117,22 +114,22 @@ test_bad_head(void)
 	size_t	i;
 
 	for (i = 0; i < sizeof(t) / sizeof(t[0]); i++) {
-		drive_start(build);
-		drive_stream(1800);
-		drive_give(t[i].head, NULL, 0);
+		term_start();
+		term_stream(1800);
+		term_give(t[i].head, NULL, 0);
 		ok(browser_status() / 100 == 4, "head, %s: refused", t[i].what);
-		is_int(drive_term_end(NULL), END_LOCAL, "head, %s: authd "
+		is_int(term_heard_end(NULL), END_LOCAL, "head, %s: authd "
 		    "hears", t[i].what);
-		is_int(drive_end(), 0, "head, %s: ends", t[i].what);
+		is_int(term_end(), 0, "head, %s: ends", t[i].what);
 	}
 	/* The stream behind a bad head finds nobody. */
-	drive_start(build);
-	drive_give(t[0].head, NULL, 0);
-	drive_stream(1800);
+	term_start();
+	term_give(t[0].head, NULL, 0);
+	term_stream(1800);
 	ok(browser_status() / 100 == 4 && strstr(dr.head, "101") == NULL,
 	    "no 101 behind a refusal");
 	ok(stream_ended(), "its stream is let go of");
-	is_int(drive_end(), 0, "it ends");
+	is_int(term_end(), 0, "it ends");
 }
 
 static void
@@ -141,34 +138,34 @@ test_first_line(void)
 	static char	line[2048];
 	char		text[MESSAGE_SIZE];
 
-	drive_open(build);
+	term_open();
 	stream_put("\0\0\0\3\0hi", 7);
 	ok(browser_wait(1), "OK, then a frame");
-	is_int(drive_end(), 0, "it ends");
+	is_int(term_end(), 0, "it ends");
 
-	drive_start(build);
-	drive_give(drive_head, NULL, 0);
-	drive_stream(1800);
+	term_start();
+	term_give(drive_head, NULL, 0);
+	term_stream(1800);
 	(void)browser_status();
 	stream_put("OK\n\0\0\0\3\0hi\0\0\0\2\0!", 16);
 	ok(browser_wait(2), "OK and frames in one piece");
-	is_int(drive_end(), 0, "it ends");
+	is_int(term_end(), 0, "it ends");
 
-	drive_start(build);
-	drive_give(drive_head, NULL, 0);
-	drive_stream(1800);
+	term_start();
+	term_give(drive_head, NULL, 0);
+	term_stream(1800);
 	(void)browser_status();
 	stream_put("ERROR no \x1b[31mshell\n", 20);
 	ok(browser_closed() == 1011 && dr.n == 1 && browser_red(0,
 	    "terminal not available: no \\x1b[31mshell"),
 	    "tunnel-39(partial): ERROR reaches the operator, printable");
-	is_int(drive_term_end(text), END_REFUSED, "authd hears the reason");
+	is_int(term_heard_end(text), END_REFUSED, "authd hears the reason");
 	ok(stream_ended(), "the stream is let go of");
 	leaves("refused by the client");
 
-	drive_start(build);
-	drive_give(drive_head, NULL, 0);
-	drive_stream(1800);
+	term_start();
+	term_give(drive_head, NULL, 0);
+	term_stream(1800);
 	(void)browser_status();
 	stream_put("WHAT\n", 5);
 	ok(browser_closed() == 1011 && browser_red(0,
@@ -178,9 +175,9 @@ test_first_line(void)
 	memcpy(line, "ERROR ", 6);
 	memset(line + 6, 'e', sizeof(line) - 6);
 	line[1024] = '\n';
-	drive_start(build);
-	drive_give(drive_head, NULL, 0);
-	drive_stream(1800);
+	term_start();
+	term_give(drive_head, NULL, 0);
+	term_stream(1800);
 	(void)browser_status();
 	stream_put(line, 1025);
 	ok(browser_closed() == 1011 && dr.n == 1 && dr.got_len[0] > 200,
@@ -188,9 +185,9 @@ test_first_line(void)
 	leaves("1024");
 	line[1024] = 'e';
 	line[1025] = '\n';
-	drive_start(build);
-	drive_give(drive_head, NULL, 0);
-	drive_stream(1800);
+	term_start();
+	term_give(drive_head, NULL, 0);
+	term_stream(1800);
 	(void)browser_status();
 	stream_put(line, 1026);
 	ok(browser_closed() == 1011 && browser_red(0,
@@ -198,23 +195,22 @@ test_first_line(void)
 	    "tunnel-39(partial): one of 1025 is a failure");
 	leaves("1025");
 	line[1025] = 'e';
-	drive_start(build);
-	drive_give(drive_head, NULL, 0);
-	drive_stream(1800);
+	term_start();
+	term_give(drive_head, NULL, 0);
+	term_stream(1800);
 	(void)browser_status();
 	stream_put(line, sizeof(line));
 	ok(browser_closed() == 1011, "so is one without an end");
 	leaves("endless");
 
-	drive_start(build);
-	drive_give(drive_head, NULL, 0);
-	drive_stream(1800);
+	term_start();
+	term_give(drive_head, NULL, 0);
+	term_stream(1800);
 	(void)browser_status();
-	close(dr.stream);
-	dr.stream = -1;
+	shut(&dr.stream);
 	ok(browser_closed() == 1011 && browser_red(0, "tunnel connect failed"),
 	    "the end before any line");
-	is_int(drive_term_end(NULL), END_TUNNEL, "authd hears it");
+	is_int(term_heard_end(NULL), END_TUNNEL, "authd hears it");
 	leaves("no line");
 }
 
@@ -226,7 +222,7 @@ test_frames(void)
 	const uint8_t		*p;
 	size_t			 len;
 
-	drive_open(build);
+	term_open();
 	browser_send("\0ls\r", 4);
 	ok(stream_got("\0\0\0\4\0ls\r", 8), "operator-24(partial): keystrokes "
 	    "get a length in front");
@@ -258,21 +254,21 @@ test_frames(void)
 	p = browser_message(2, &len);
 	ok(len == 4 && memcmp(p, "\0end", 4) == 0 && dr.n == 3,
 	    "a customer's frames of types 1, 2, 3 and 255 are dropped");
-	is_int(drive_end(), 0, "it ends");
+	is_int(term_end(), 0, "it ends");
 
 	/* Byte by byte, across every border. */
-	drive_start(build);
-	drive_give(drive_head, NULL, 0);
-	drive_stream(1800);
+	term_start();
+	term_give(drive_head, NULL, 0);
+	term_stream(1800);
 	(void)browser_status();
 	for (len = 0; len < 16; len++) {
 		stream_put(&bytes[len], 1);
-		drive_clock(0);
+		drive_clock(&dr.d, 0);
 	}
 	ok(browser_wait(2), "frames in single bytes");
 	p = browser_message(0, &len);
 	ok(len == 4 && memcmp(p, "\0abc", 4) == 0, "come whole");
-	is_int(drive_end(), 0, "it ends");
+	is_int(term_end(), 0, "it ends");
 }
 
 /* One message from the browser that ends the terminal. */
@@ -280,13 +276,13 @@ static void
 bad_message(int op, const void *p, size_t len, int code, const char *text,
     const char *what)
 {
-	drive_open(build);
+	term_open();
 	browser_frame(1, op, p, len);
 	is_int(browser_closed(), code, "%s: close %d", what, code);
 	if (text != NULL)
 		ok(dr.n == 1 && browser_red(0, text), "%s: says so", what);
 	ok(stream_ended(), "%s: the stream is let go of", what);
-	(void)drive_term_end(NULL);
+	(void)term_heard_end(NULL);
 	leaves(what);
 }
 
@@ -315,7 +311,7 @@ test_bad_messages(void)
 	big[0] = 0;
 	memcpy(want, "\0\1\0\0", 4);
 	memcpy(want + 4, big, 65536);
-	drive_open(build);
+	term_open();
 	browser_send(resize, 256);
 	ok(stream_got("\0\0\1\0\1", 5), "a resize of 256 bytes passes");
 	memset(resize, 0, sizeof(resize));
@@ -330,10 +326,10 @@ test_bad_messages(void)
 	stream_frame(big, 65537);
 	ok(browser_closed() == 1011 && browser_red(1,
 	    "terminal frame too long"), "64 KiB + 1 ends it");
-	is_int(drive_term_end(NULL), END_LIMIT, "as a limit");
+	is_int(term_heard_end(NULL), END_LIMIT, "as a limit");
 	leaves("64 KiB + 1");
 
-	drive_open(build);
+	term_open();
 	stream_put("\xff\xff\xff\xff", 4);
 	is_int(browser_closed(), 1011, "a frame of 4 GiB ends it at once");
 	leaves("4 GiB");
@@ -343,8 +339,6 @@ test_bad_messages(void)
 int
 main(void)
 {
-	if ((build = getenv("RELAYD_BUILD")) == NULL)
-		build = ".";
 	test_begin();
 	test_refuse();
 	test_bad_head();

@@ -9,17 +9,14 @@
 #include <unistd.h>
 
 #include "regress/lib/tap.h"
-#include "regress/lib/fields.h"
-#include "regress/lib/termd_drive.h"
-
-static const char	*build;
+#include "regress/lib/termd_story.h"
 
 /* Answer the close and see it leave in order. */
 static void
 leaves(const char *what)
 {
 	browser_frame(1, WS_OP_CLOSE, NULL, 0);
-	is_int(drive_wait(), 0, "%s: the process ends", what);
+	is_int(term_wait(), 0, "%s: the process ends", what);
 }
 
 /* Write until nothing more is taken for a while: the bytes that went. */
@@ -44,18 +41,7 @@ fill(int fd, const uint8_t *p, size_t len, size_t max)
 static long
 rss_kib(void)
 {
-	char	 path[64], line[256];
-	FILE	*f;
-	long	 kib = -1;
-
-	snprintf(path, sizeof(path), "/proc/%d/status", (int)dr.pid);
-	if ((f = fopen(path, "r")) == NULL)
-		return (-1);
-	while (fgets(line, sizeof(line), f) != NULL)
-		if (sscanf(line, "VmRSS: %ld", &kib) == 1)
-			break;
-	fclose(f);
-	return (kib);
+	return (drive_kib(&dr.d, "status", "VmRSS:"));
 }
 
 #define PIECE	4096		/* a frame on the stream, length included */
@@ -71,7 +57,7 @@ test_slow_browser(void)
 
 	piece[2] = (PIECE - 4) >> 8;
 	piece[3] = (PIECE - 4) & 0xff;
-	drive_open(build);
+	term_open();
 	off = fill(dr.stream, piece, sizeof(piece), 64 << 20);
 	ok(off < 4 << 20, "a browser that does not read: %zu bytes are held, "
 	    "then the stream waits", off);
@@ -82,7 +68,7 @@ test_slow_browser(void)
 			break;
 		taken += (size_t)n;
 		/* It has written what it could, and more comes in. */
-		drive_clock(0);
+		drive_clock(&dr.d, 0);
 		while ((n = send(dr.stream, piece + off % PIECE, PIECE - off %
 		    PIECE, MSG_DONTWAIT | MSG_NOSIGNAL)) > 0)
 			off += (size_t)n;
@@ -90,7 +76,7 @@ test_slow_browser(void)
 	ok(taken >= held, "one that reads a little at a time gets 32 MB");
 	ok(rss_kib() - before < 8192, "and they leave no trace in memory: %ld "
 	    "KiB more", rss_kib() - before);
-	is_int(drive_end(), 0, "it ends");
+	is_int(term_end(), 0, "it ends");
 }
 
 static void
@@ -98,21 +84,20 @@ test_slow_stream(void)
 {
 	static uint8_t	 msg[8 + 1024], zero[1024];
 	size_t		 sent, i;
-	struct imsg	 m;
 
 	/* A masked binary message of 1024 zeroes, mask 0: type 0, no text. */
 	msg[0] = 0x82;
 	msg[1] = 0xfe;
 	msg[2] = 4;
-	drive_open(build);
+	term_open();
 	sent = fill(dr.sock, msg, sizeof(msg), 64 << 20);
 	ok(sent < 4 << 20, "a customer that does not read: %zu bytes are held, "
 	    "then the browser waits", sent);
-	drive_clock(26000);
-	drive_clock(26000);
-	drive_clock(26000);
-	drive_clock(26000);
-	drive_clock(26000);
+	drive_clock(&dr.d, 26000);
+	drive_clock(&dr.d, 26000);
+	drive_clock(&dr.d, 26000);
+	drive_clock(&dr.d, 26000);
+	drive_clock(&dr.d, 26000);
 	stream_frame("\0alive", 6);
 	ok(browser_wait(1), "the browser cannot answer pings then, and is not "
 	    "taken for dead");
@@ -120,19 +105,17 @@ test_slow_stream(void)
 		if (!stream_got("\0\0\4\0", 4) || !stream_got(zero, 1024))
 			break;
 	is_int(i, sent / sizeof(msg), "all that was sent arrives");
-	close(dr.stream);
-	dr.stream = -1;
-	is_int(drive_term_end(NULL), END_TUNNEL, "its end is noticed");
-	is_int(drive_end(), 0, "it ends");
+	shut(&dr.stream);
+	is_int(term_heard_end(NULL), END_TUNNEL, "its end is noticed");
+	is_int(term_end(), 0, "it ends");
 
 	/* The end of a stream that is full. */
-	drive_open(build);
+	term_open();
 	(void)fill(dr.sock, msg, sizeof(msg), 64 << 20);
-	close(dr.stream);
-	dr.stream = -1;
-	drive_expect(dr.authd, IMSG_TERM_END, &m);
+	shut(&dr.stream);
+	(void)hear_next(dr.d.authd, term_end, NULL);
 	is_int(browser_closed(), 1011, "a full stream that breaks: 1011");
-	is_int(drive_end(), 0, "it ends");
+	is_int(term_end(), 0, "it ends");
 }
 
 /* Pings that are answered into a pipe that nobody empties. */
@@ -144,29 +127,29 @@ test_pings(void)
 
 	ping[0] = 0x89;
 	ping[1] = 0x80 | 125;
-	drive_open(build);
+	term_open();
 	sent = fill(dr.sock, ping, sizeof(ping), 256 << 20);
 	ok(sent < 200 << 20, "pings of a browser that reads no pongs stop "
 	    "being read");
-	is_int(drive_end(), 0, "it ends");
+	is_int(term_end(), 0, "it ends");
 
-	drive_open(build);
-	drive_clock(26000);
-	drive_clock(26000);
+	term_open();
+	drive_clock(&dr.d, 26000);
+	drive_clock(&dr.d, 26000);
 	browser_frame(1, WS_OP_PONG, NULL, 0);
 	stream_frame("\0a", 2);
 	(void)browser_wait(1);
-	drive_clock(26000);
-	drive_clock(26000);
+	drive_clock(&dr.d, 26000);
+	drive_clock(&dr.d, 26000);
 	stream_frame("\0b", 2);
 	ok(browser_wait(2), "a browser that answers stays");
-	drive_clock(26000);
-	drive_clock(26000);
-	drive_clock(26000);
+	drive_clock(&dr.d, 26000);
+	drive_clock(&dr.d, 26000);
+	drive_clock(&dr.d, 26000);
 	ok(browser_closed() == 1011 && browser_red(2,
 	    "browser does not answer"), "three pings without a byte: gone");
-	is_int(drive_term_end(NULL), END_LOCAL, "authd hears it");
-	is_int(drive_end(), 0, "it ends");
+	is_int(term_heard_end(NULL), END_LOCAL, "authd hears it");
+	is_int(term_end(), 0, "it ends");
 }
 
 static void
@@ -174,38 +157,38 @@ test_idle(void)
 {
 	char	text[MESSAGE_SIZE];
 
-	drive_open(build);
-	drive_clock(1700 * 1000);
+	term_open();
+	drive_clock(&dr.d, 1700 * 1000);
 	browser_send("\0x", 2);
 	ok(stream_got("\0\0\0\2\0x", 6), "a keystroke");
-	drive_clock(1700 * 1000);
+	drive_clock(&dr.d, 1700 * 1000);
 	stream_frame("\0still here", 11);
 	ok(browser_wait(1), "operator-25(partial): keystrokes keep a terminal "
 	    "open");
 	browser_send("\1{}", 3);
 	ok(stream_got("\0\0\0\3\1{}", 7), "a resize");
-	drive_clock(101 * 1000);
+	drive_clock(&dr.d, 101 * 1000);
 	is_int(browser_closed(), 1008, "operator-25(partial): output and "
 	    "resizes do not: close 1008");
 	ok(dr.n == 2 && browser_red(1, "session closed due to inactivity"),
 	    "operator-25(partial): a type 3 text comes first");
-	is_int(drive_term_end(text), END_LIMIT, "authd hears why");
+	is_int(term_heard_end(text), END_LIMIT, "authd hears why");
 	is_str(text, "session closed due to inactivity", "in words");
 	ok(stream_ended(), "the stream is let go of");
 	leaves("idle");
 
-	drive_start(build);
-	drive_give(drive_head, NULL, 0);
-	drive_stream(5);
+	term_start();
+	term_give(drive_head, NULL, 0);
+	term_stream(5);
 	(void)browser_status();
 	stream_put("OK\n", 3);
-	drive_clock(4000);
+	drive_clock(&dr.d, 4000);
 	stream_frame("\0x", 2);
 	ok(browser_wait(1), "the limit is authd's to say: 4 of 5 s");
-	drive_clock(1000);
+	drive_clock(&dr.d, 1000);
 	is_int(browser_closed(), 1008, "5 of 5 s");
-	drive_clock(5000);
-	is_int(drive_wait(), 0, "a browser that does not answer the close gets "
+	drive_clock(&dr.d, 5000);
+	is_int(term_wait(), 0, "a browser that does not answer the close gets "
 	    "5 s");
 }
 
@@ -215,55 +198,54 @@ test_stream_ends(void)
 	static uint8_t	much[30000];
 	size_t		i;
 
-	drive_open(build);
+	term_open();
 	stream_frame("\0bye", 4);
 	shutdown(dr.stream, SHUT_WR);
 	is_int(browser_closed(), 1000, "a clean end: 1000");
 	ok(dr.n == 1, "after the last output, and without a text");
-	is_int(drive_term_end(NULL), END_CLEAN, "authd hears it was clean");
+	is_int(term_heard_end(NULL), END_CLEAN, "authd hears it was clean");
 	leaves("clean");
 
-	drive_open(build);
+	term_open();
 	stream_frame("\0bye", 4);
-	close(dr.stream);
-	dr.stream = -1;
+	shut(&dr.stream);
 	ok(browser_closed() == 1011 && browser_red(1,
 	    "connection to the system was lost"), "a broken end: 1011, told");
-	is_int(drive_term_end(NULL), END_TUNNEL, "authd hears it was not");
+	is_int(term_heard_end(NULL), END_TUNNEL, "authd hears it was not");
 	leaves("broken");
 
-	drive_open(build);
+	term_open();
 	stream_put("\0\0\0\5\0by", 7);
 	shutdown(dr.stream, SHUT_WR);
 	is_int(browser_closed(), 1011, "a clean end inside a frame is none");
 	leaves("inside a frame");
 
 	/* What was said before the end is for a slow browser too. */
-	drive_open(build);
+	term_open();
 	for (i = 0; i < 18; i++)
 		stream_frame(much, sizeof(much));
 	shutdown(dr.stream, SHUT_WR);
-	drive_clock(0);
+	drive_clock(&dr.d, 0);
 	for (i = 1; i <= 18; i++) {
 		if (!browser_wait(i))
 			break;
-		drive_clock(700);
+		drive_clock(&dr.d, 700);
 	}
 	is_int(dr.n, 18, "twelve seconds for the last 540 KB");
 	is_int(browser_closed(), 1000, "and the close behind it");
 	leaves("slow end");
 
-	drive_open(build);
+	term_open();
 	close(dr.sock);
 	dr.sock = -1;
-	is_int(drive_term_end(NULL), END_LOCAL, "the browser goes");
+	is_int(term_heard_end(NULL), END_LOCAL, "the browser goes");
 	ok(stream_ended(), "the stream is let go of");
-	is_int(drive_wait(), 0, "it ends");
+	is_int(term_wait(), 0, "it ends");
 
-	drive_open(build);
+	term_open();
 	browser_frame(1, WS_OP_CLOSE, "\3\350bye", 5);
 	is_int(browser_closed(), 1000, "the browser's close is answered");
-	is_int(drive_wait(), 0, "it ends");
+	is_int(term_wait(), 0, "it ends");
 }
 
 static void
@@ -271,119 +253,108 @@ test_close(void)
 {
 	char	text[MESSAGE_SIZE];
 
-	drive_open(build);
-	drive_close(1008, "session closed");
+	term_open();
+	term_close(1008, "session closed");
 	ok(browser_closed() == 1008 && browser_red(0, "session closed"),
 	    "operator-11(partial): authd closes a terminal");
-	is_int(drive_term_end(text), END_SESSION, "and hears that it did");
+	is_int(term_heard_end(text), END_SESSION, "and hears that it did");
 	is_str(text, "session closed", "in its words");
-	drive_close(1008, "again");
+	term_close(1008, "again");
 	leaves("closed");
 
-	drive_start(build);
-	drive_give(drive_head, NULL, 0);
-	drive_close(1008, "session closed");
+	term_start();
+	term_give(drive_head, NULL, 0);
+	term_close(1008, "session closed");
 	is_int(browser_status(), 503, "before 101 there is a reply instead");
 	ok(strstr(dr.head, "session closed") != NULL, "with the reason");
-	is_int(drive_end(), 0, "it ends");
-	drive_start(build);
-	drive_close(1008, "session closed");
-	drive_stream(1800);
-	drive_give(drive_head, NULL, 0);
+	is_int(term_end(), 0, "it ends");
+	term_start();
+	term_close(1008, "session closed");
+	term_stream(1800);
+	term_give(drive_head, NULL, 0);
 	is_int(browser_status(), 503, "also before the connection is here");
-	is_int(drive_end(), 0, "it ends");
+	is_int(term_end(), 0, "it ends");
 }
 
 static void
 stop(void)
 {
-	pk_begin(IMSG_STOP);
-	pk_send(dr.parent, -1);
+	say(dr.d.parent, stop);
 }
 
 static void
 test_stop(void)
 {
-	drive_open(build);
+	term_open();
 	stop();
 	ok(browser_closed() == 1001 && browser_red(0, "server is stopping"),
 	    "STOP: 1001");
-	is_int(drive_term_end(NULL), END_SESSION, "authd hears it");
+	is_int(term_heard_end(NULL), END_SESSION, "authd hears it");
 	leaves("stop");
-	drive_start(build);
-	drive_give(drive_head, NULL, 0);
+	term_start();
+	term_give(drive_head, NULL, 0);
 	stop();
 	is_int(browser_status(), 503, "STOP before 101: 503");
-	is_int(drive_end(), 0, "it ends");
-	drive_start(build);
+	is_int(term_end(), 0, "it ends");
+	term_start();
 	stop();
-	is_int(drive_wait(), 0, "STOP before anything: it ends");
+	is_int(term_wait(), 0, "STOP before anything: it ends");
 }
 
 static void
 test_authd_goes(void)
 {
-	struct imsg	m;
-	uint64_t	stream = 0, in = 0, out = 0;
-	uint32_t	n = 0;
-	uint8_t		up = 0;
-	char		service[SERVICE_SIZE];
+	struct msg_announce		has;
+	struct msg_announce_stream	in;
 
-	drive_start(build);
-	drive_give(drive_head, NULL, 0);
-	drive_clock(0);
-	close(dr.authd);
-	dr.authd = -1;
+	term_start();
+	term_give(drive_head, NULL, 0);
+	drive_clock(&dr.d, 0);
+	shut(&dr.d.authd);
 	is_int(browser_status(), 503, "authd goes before its word: 503");
-	is_int(drive_end(), 0, "it ends");
-	drive_start(build);
-	close(dr.authd);
-	dr.authd = -1;
-	drive_clock(0);
-	drive_give(drive_head, NULL, 0);
+	is_int(term_end(), 0, "it ends");
+	term_start();
+	shut(&dr.d.authd);
+	drive_clock(&dr.d, 0);
+	term_give(drive_head, NULL, 0);
 	is_int(browser_status(), 503, "also before the connection is here");
-	is_int(drive_end(), 0, "it ends");
-	drive_start(build);
-	drive_give(drive_head, NULL, 0);
-	drive_clock(0);
-	drive_channel();
+	is_int(term_end(), 0, "it ends");
+	term_start();
+	term_give(drive_head, NULL, 0);
+	drive_clock(&dr.d, 0);
+	drive_channel(&dr.d);
 	is_int(browser_status(), 503, "a new authd knows of no ticket: 503");
-	is_int(drive_end(), 0, "it ends");
+	is_int(term_end(), 0, "it ends");
 
-	drive_open(build);
+	term_open();
 	browser_send("\0abc", 4);
 	(void)stream_got("\0\0\0\4\0abc", 8);
 	stream_frame("\0hello", 6);
 	(void)browser_wait(1);
-	close(dr.authd);
-	dr.authd = -1;
-	drive_clock(0);
+	shut(&dr.d.authd);
+	drive_clock(&dr.d, 0);
 	stream_frame("\0there", 6);
 	ok(browser_wait(2), "authd goes: an open terminal goes on");
-	drive_channel();
-	drive_expect(dr.authd, IMSG_ANNOUNCE, &m);
-	ok(m_get_u8(&m, &up) == 0 && m_get_u32(&m, &n) == 0 &&
-	    m_end(&m) == 0 && up == 1 && n == 1, "a new one hears ANNOUNCE");
-	drive_expect(dr.authd, IMSG_ANNOUNCE_STREAM, &m);
-	ok(m_get_u64(&m, &stream) == 0 &&
-	    m_get_str(&m, service, sizeof(service)) == 0 &&
-	    m_get_u64(&m, &in) == 0 && m_get_u64(&m, &out) == 0 &&
-	    stream == 9 && strcmp(service, "terminal") == 0, "the stream");
-	ok(in == 10 && out == 3, "with its bytes");
-	drive_expect(dr.authd, IMSG_ANNOUNCE_END, &m);
-	drive_channel();
-	drive_expect(dr.authd, IMSG_ANNOUNCE, &m);
+	drive_channel(&dr.d);
+	(void)hear_next(dr.d.authd, announce, &has);
+	ok(has.up == 1 && has.streams == 1, "a new one hears ANNOUNCE");
+	(void)hear_next(dr.d.authd, announce_stream, &in);
+	ok(in.stream == 9 && strcmp(in.service, "terminal") == 0, "the stream");
+	ok(in.in == 10 && in.out == 3, "with its bytes");
+	(void)hear_next(dr.d.authd, announce_end, NULL);
+	drive_channel(&dr.d);
+	(void)hear_next(dr.d.authd, announce, NULL);
 	ok(1, "a channel in place of a living one likewise");
-	drive_expect(dr.authd, IMSG_ANNOUNCE_STREAM, &m);
-	drive_expect(dr.authd, IMSG_ANNOUNCE_END, &m);
-	drive_close(1008, "over");
+	(void)hear_next(dr.d.authd, announce_stream, NULL);
+	(void)hear_next(dr.d.authd, announce_end, NULL);
+	term_close(1008, "over");
 	is_int(browser_closed(), 1008, "the new authd may close it");
-	is_int(drive_term_end(NULL), END_SESSION, "and hears so");
-	drive_channel();
-	drive_expect(dr.authd, IMSG_ANNOUNCE, &m);
-	drive_expect(dr.authd, IMSG_ANNOUNCE_STREAM, &m);
-	drive_expect(dr.authd, IMSG_ANNOUNCE_END, &m);
-	is_int(drive_term_end(NULL), END_SESSION, "one that comes while it "
+	is_int(term_heard_end(NULL), END_SESSION, "and hears so");
+	drive_channel(&dr.d);
+	(void)hear_next(dr.d.authd, announce, NULL);
+	(void)hear_next(dr.d.authd, announce_stream, NULL);
+	(void)hear_next(dr.d.authd, announce_end, NULL);
+	is_int(term_heard_end(NULL), END_SESSION, "one that comes while it "
 	    "closes hears the end too");
 	leaves("authd");
 }
@@ -391,14 +362,12 @@ test_authd_goes(void)
 static void
 test_parent_goes(void)
 {
-	drive_open(build);
-	close(dr.parent);
-	dr.parent = -1;
-	is_int(drive_wait(), 0, "the parent goes: the terminal too");
-	drive_start(build);
-	close(dr.parent);
-	dr.parent = -1;
-	is_int(drive_wait(), 0, "also one that has no connection yet");
+	term_open();
+	shut(&dr.d.parent);
+	is_int(term_wait(), 0, "the parent goes: the terminal too");
+	term_start();
+	shut(&dr.d.parent);
+	is_int(term_wait(), 0, "also one that has no connection yet");
 }
 
 /* Malformed messages of authd's close its channel; the terminal stays. */
@@ -410,60 +379,56 @@ test_bad_authd(void)
 	    "a TERM_REFUSE with status 200", "a CLOSE with code 999",
 	    "a CLOSE with a descriptor", "a message of another's",
 	    "an empty packet", "a short packet", "a TERM_REFUSE when open" };
-	size_t	i;
-	int	sv[2];
+	static const struct msg_term_stream	stream = { .stream = 9,
+	    .session = SESSION, .idle_s = 1800 };
+	static uint8_t	bytes[256];
+	size_t		i;
+	long		len;
+	int		sv[2];
 
 	for (i = 0; i < sizeof(what) / sizeof(what[0]); i++) {
-		drive_open(build);
+		term_open();
 		if (socketpair(AF_UNIX, SOCK_STREAM, 0, sv) == -1)
 			bail("socketpair");
 		switch (i) {
 		case 0:
 		case 1:
 		case 2:
-			pk_begin(IMSG_TERM_STREAM);
-			pk_u64(9);
-			pk_str(SESSION);
-			pk_u32(1800);
-			if (i == 0)
-				pk_u8(0);
-			pk_send(dr.authd, i == 1 ? -1 : dup(sv[0]));
+			len = msg_put(IMSG_TERM_STREAM, &stream, bytes,
+			    sizeof(bytes));
+			say_raw(dr.d.authd, IMSG_TERM_STREAM, 0, i == 1 ? -1 :
+			    dup(sv[0]), bytes, (size_t)len + (i == 0));
 			break;
 		case 3:
-			drive_refuse(200, "fine");
+			term_refuse(200, "fine");
 			break;
 		case 4:
-			drive_close(999, "x");
+			term_close(999, "x");
 			break;
 		case 5:
-			pk_begin(IMSG_CLOSE);
-			pk_u16(1008);
-			pk_str("x");
-			pk_send(dr.authd, dup(sv[0]));
+			say_fd(dr.d.authd, 0, dup(sv[0]), close, .code = 1008,
+			    .reason = "x");
 			break;
 		case 6:
-			pk_begin(IMSG_STREAM_KILL);
-			pk_u64(9);
-			pk_u8(0);
-			pk_send(dr.authd, -1);
+			say(dr.d.authd, stream_kill, .stream = 9);
 			break;
 		case 7:
-			(void)send(dr.authd, "", 0, 0);
+			(void)send(dr.d.authd, "", 0, 0);
 			break;
 		case 8:
-			(void)send(dr.authd, "abc", 3, 0);
+			(void)send(dr.d.authd, "abc", 3, 0);
 			break;
 		case 9:
-			drive_refuse(404, "late");
+			term_refuse(404, "late");
 			break;
 		}
-		ok(drive_hung_up(dr.authd), "authd: %s ends its channel",
+		ok(hear_end(dr.d.authd) == 0, "authd: %s ends its channel",
 		    what[i]);
 		stream_frame("\0on", 3);
 		ok(browser_wait(1), "authd: %s: the terminal goes on", what[i]);
 		close(sv[0]);
 		close(sv[1]);
-		is_int(drive_end(), 0, "authd: %s: it ends", what[i]);
+		is_int(term_end(), 0, "authd: %s: it ends", what[i]);
 	}
 }
 
@@ -475,38 +440,30 @@ test_bad_parent(void)
 	    "a GIVE without descriptor", "a GIVE of a file",
 	    "a GIVE a byte long", "a second GIVE", "a CHANNEL of a file",
 	    "a STOP a byte long", "a message of another's" };
-	size_t	i;
-	int	sv[2];
+	static const uint32_t	types[] = { IMSG_CHANNEL, IMSG_STOP,
+	    IMSG_SPAWNED_ALL };
+	static uint8_t		bytes[GIVE_BYTES_MAX];
+	struct msg_give		give = { .nonce = 77, .instance = 5,
+	    .addr = "192.0.2.7", .accept = drive_accept,
+	    .bytes = { (const uint8_t *)drive_head, strlen(drive_head) } };
+	size_t			i;
+	long			len;
+	int			sv[2];
 
 	for (i = 0; i < sizeof(what) / sizeof(what[0]); i++) {
-		drive_start(build);
+		term_start();
 		if (socketpair(AF_UNIX, SOCK_STREAM, 0, sv) == -1)
 			bail("socketpair");
 		if (i == 4)
-			drive_give(drive_head, NULL, 0);
-		if (i < 5) {
-			pk_begin(IMSG_GIVE);
-			pk_u8(i == 0 ? CLASS_TUNNEL : CLASS_TERMINAL);
-			pk_u64(77);
-			pk_u64(5);
-			pk_str("192.0.2.7");
-			pk_str(drive_accept);
-			pk_str(drive_head);
-			if (i == 3)
-				pk_u8(0);
-		} else if (i == 5)
-			pk_begin(IMSG_CHANNEL);
-		else if (i == 6) {
-			pk_begin(IMSG_STOP);
-			pk_u8(0);
-		} else {
-			pk_begin(IMSG_SPAWNED_ALL);
-		}
-		if (i == 2 || i == 5)
-			pk_send(dr.parent, open("/dev/null", O_RDONLY));
-		else
-			pk_send(dr.parent, i < 5 && i != 1 ? dup(sv[0]) : -1);
-		is_int(drive_wait(), 1, "parent: %s: the process ends with 1",
+			term_give(drive_head, NULL, 0);
+		give.class = i == 0 ? CLASS_TUNNEL : CLASS_TERMINAL;
+		len = i < 5 ? msg_put(IMSG_GIVE, &give, bytes, sizeof(bytes)) :
+		    0;
+		say_raw(dr.d.parent, i < 5 ? IMSG_GIVE : types[i - 5], 0,
+		    i == 2 || i == 5 ? open("/dev/null", O_RDONLY) :
+		    i < 5 && i != 1 ? dup(sv[0]) : -1, bytes,
+		    (size_t)len + (i == 3 || i == 6));
+		is_int(term_wait(), 1, "parent: %s: the process ends with 1",
 		    what[i]);
 		close(sv[0]);
 		close(sv[1]);
@@ -516,8 +473,6 @@ test_bad_parent(void)
 int
 main(void)
 {
-	if ((build = getenv("RELAYD_BUILD")) == NULL)
-		build = ".";
 	test_slow_browser();
 	test_slow_stream();
 	test_pings();

@@ -1,6 +1,5 @@
 ifeq ($(TESTING),yes)
-termd_drive_OBJS = regress/lib/termd_drive.o $(imsg_PURE_OBJS) \
-	common/proc/conf.o common/base/compat.o $(ws_OBJS)
+termd_drive_OBJS = regress/lib/termd_story.o $(drive_OBJS) $(ws_OBJS)
 regress/proc/termd_drive_test: | $(OUT_termd)
 $(eval $(call proc_test,termd_drive_test,$(termd_drive_OBJS),))
 regress/proc/termd_end_test: | $(OUT_termd)
