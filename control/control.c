@@ -57,8 +57,6 @@ struct request {
 static int	on_row(struct chan *, struct imsg *);
 static int	on_request(struct chan *, struct imsg *);
 
-#define R_CLIENT	ROLE_BIT(ROLE_CLIENT)
-
 static const struct dispatch	from_parent[] = {
 	/* type, from, states, flags, handler */
 	PROC_ROWS

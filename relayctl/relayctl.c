@@ -33,11 +33,10 @@ enum { EXIT_DONE, EXIT_REFUSED, EXIT_USAGE, EXIT_UNREACHED };
 static int	on_row(struct chan *, struct imsg *);
 static int	on_done(struct chan *, struct imsg *);
 
-#define R_DAEMON	ROLE_BIT(ROLE_CONTROL)
 
 static const struct dispatch	table[] = {
-	{ IMSG_CTL_ROW, R_DAEMON, S_ANY, MF_REQUEST, on_row },
-	{ IMSG_CTL_DONE, R_DAEMON, S_ANY, 0, on_done },
+	{ IMSG_CTL_ROW, R_CONTROL, S_ANY, MF_REQUEST, on_row },
+	{ IMSG_CTL_DONE, R_CONTROL, S_ANY, 0, on_done },
 };
 
 static struct {

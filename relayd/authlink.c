@@ -33,8 +33,7 @@ authlink_join(struct child *c)
 		log_warn("%s: channel to authd", child_name(c));
 		return (-1);
 	}
-	(void)say_channel(c->chan, 0, sv[0], &(struct msg_channel){
-	    .end_ = 0 });
+	(void)say_channel(c->chan, 0, sv[0], &(struct msg_channel){ .end_ = 0 });
 	authlink_spawned(authd, c, c->bound, sv[1]);
 	return (0);
 }

@@ -17,7 +17,6 @@
 #include "relayd.h"
 
 #define SLICE		64	/* processes looked at before others get a turn */
-#define WORDS_MAX	2	/* of the requests that come here */
 
 /* One `show processes` under way. */
 struct listing {
@@ -37,20 +36,42 @@ struct trial {
 
 static void	ctl_row(struct chan *, uint32_t, const char *const *, size_t);
 static void	ctl_done(uint64_t, uint32_t, unsigned, const char *);
-static void	show_start(struct chan *, uint32_t);
 static void	show_some(void *);
-static void	ctl_verbose(int);
-static int	ctl_run(struct chan *, uint32_t, unsigned,
-		    const struct msg_list *);
 
+typedef void (*ctl_fn)(struct chan *, uint32_t, const char *const *words);
+
+static void	show_processes(struct chan *, uint32_t, const char *const *);
+static void	reload(struct chan *, uint32_t, const char *const *);
+static void	log_brief(struct chan *, uint32_t, const char *const *);
+static void	log_loud(struct chan *, uint32_t, const char *const *);
+#ifdef RELAYD_TESTING
+static void	test_clock(struct chan *, uint32_t, const char *const *);
+static void	test_try(struct chan *, uint32_t, const char *const *);
+#endif
+
+/* As many words as ctl.def says; answered now or later. */
+static const ctl_fn	answers[CTL_OP_COUNT] = {
+	[CTL_SHOW_PROCESSES] = show_processes,
+	[CTL_RELOAD] = reload,
+	[CTL_LOG_BRIEF] = log_brief,
+	[CTL_LOG_VERBOSE] = log_loud,
+#ifdef RELAYD_TESTING
+	[CTL_TEST_CLOCK] = test_clock,
+	[CTL_TEST_TRY] = test_try,
+#endif
+};
+
+/* control has checked all this; it would not ask otherwise. */
 int
 ctl_request(struct chan *chan, struct imsg *m)
 {
 	struct msg_ctl	in;
 
-	if (get_ctl(m, &in) == -1 || in.version != CTL_VERSION)
+	if (get_ctl(m, &in) == -1 || in.version != CTL_VERSION ||
+	    ctl_check(in.op, in.words.n) != NULL || answers[in.op] == NULL)
 		return (-1);
-	return (ctl_run(chan, m->id, in.op, &in.words));
+	answers[in.op](chan, m->id, in.words.v);
+	return (0);
 }
 
 static void
@@ -87,13 +108,14 @@ ctl_done(uint64_t who, uint32_t id, unsigned code, const char *text)
 /* show processes */
 
 static void
-show_start(struct chan *chan, uint32_t id)
+show_processes(struct chan *chan, uint32_t id, const char *const *words)
 {
 	static const char *const	head[] = { "instance", "role", "pid",
 	    "system", "session", "state", "uptime", "memory", "private",
 	    "sandbox", "restarts" };
 	struct listing			*l;
 
+	(void)words;
 	if ((l = calloc(1, sizeof(*l))) == NULL) {
 		ctl_done(chan_instance(chan), id, 503, "out of memory");
 		return;
@@ -248,33 +270,30 @@ move_child(struct child *c, uint64_t ms)
 {
 	if (c->chan == NULL)
 		return;
-	(void)say_clock(c->chan, 0, -1, &(struct msg_clock){
-	    .ms = ms });
+	(void)say_clock(c->chan, 0, -1, &(struct msg_clock){ .ms = ms });
 }
 
 /*
- * test clock MS: every process, this one included. Control last, behind the
- * answer: or its own deadline for that answer would pass.
+ * test clock MS: every process, this one included. Who asks for us is last,
+ * behind the answer: or its own deadline for that answer would pass.
  */
 static void
-test_clock(struct chan *chan, uint32_t id, const char *word)
+test_clock(struct chan *chan, uint32_t id, const char *const *words)
 {
 	struct child	*c;
 	const char	*wrong;
 	uint64_t	 ms;
 
-	ms = (uint64_t)strtonum(word, 0, 1000LL * 86400 * 3660, &wrong);
+	ms = (uint64_t)strtonum(words[0], 0, 1000LL * 86400 * 3660, &wrong);
 	if (wrong != NULL) {
 		ctl_done(chan_instance(chan), id, 400, "not milliseconds");
 		return;
 	}
 	for (c = child_after(0); c != NULL; c = child_after(c->instance))
-		if (c->role != ROLE_CONTROL)
+		if (c->chan != chan)
 			move_child(c, ms);
 	ctl_done(chan_instance(chan), id, 0, "clock moved");
-	for (c = child_after(0); c != NULL; c = child_after(c->instance))
-		if (c->role == ROLE_CONTROL)
-			move_child(c, ms);
+	(void)say_clock(chan, 0, -1, &(struct msg_clock){ .ms = ms });
 	clock_move(ms);
 }
 
@@ -282,10 +301,10 @@ static int
 test_tried(struct chan *chan, struct imsg *m, void *arg)
 {
 	struct msg_tried	 in;
-	struct trial	*t = arg;
-	struct chan	*asker = ctl_chan(t->who);
-	char		 instance[24], result[64] = "killed";
-	const char	*name;
+	struct trial		*t = arg;
+	struct chan		*asker = ctl_chan(t->who);
+	char			 instance[24], result[64] = "killed";
+	const char		*name;
 
 	(void)chan;
 	if (m != NULL) {
@@ -311,17 +330,17 @@ test_tried(struct chan *chan, struct imsg *m, void *arg)
 
 /* test try INSTANCE CALL */
 static void
-test_try(struct chan *chan, uint32_t id, const char *instance,
-    const char *call)
+test_try(struct chan *chan, uint32_t id, const char *const *words)
 {
 	static const char *const	calls[TRY_COUNT] = { "", "open",
 	    "connect", "fork", "exec", "ptrace", "kill" };
 	struct child			*c;
 	struct trial			*t;
+	const char			*call = words[1];
 	uint32_t			 request;
 	int				 i;
 
-	c = child_find((uint64_t)strtonum(instance, 1, INT64_MAX, NULL));
+	c = child_find((uint64_t)strtonum(words[0], 1, INT64_MAX, NULL));
 	for (i = TRY_OPEN; i < TRY_COUNT && strcmp(call, calls[i]) != 0; i++)
 		continue;
 	if (i == TRY_COUNT || c == NULL || c->chan == NULL) {
@@ -344,9 +363,16 @@ test_try(struct chan *chan, uint32_t id, const char *instance,
 }
 #endif
 
+static void
+reload(struct chan *chan, uint32_t id, const char *const *words)
+{
+	(void)words;
+	reload_start(ctl_done, chan_instance(chan), id);
+}
+
 /* The log level of all processes. */
 static void
-ctl_verbose(int verbose)
+log_level_all(int verbose)
 {
 	struct child	*c;
 
@@ -360,28 +386,18 @@ ctl_verbose(int verbose)
 	}
 }
 
-static int
-ctl_run(struct chan *chan, uint32_t id, unsigned op,
-    const struct msg_list *words)
+static void
+log_brief(struct chan *chan, uint32_t id, const char *const *words)
 {
-	uint64_t	who = chan_instance(chan);
-	uint32_t	n = words->n;
+	(void)words;
+	log_level_all(0);
+	ctl_done(chan_instance(chan), id, 0, "log is brief");
+}
 
-	if (op == CTL_SHOW_PROCESSES && n == 0)
-		show_start(chan, id);
-	else if (op == CTL_RELOAD && n == 0)
-		reload_start(ctl_done, who, id);
-	else if ((op == CTL_LOG_VERBOSE || op == CTL_LOG_BRIEF) && n == 0) {
-		ctl_verbose(op == CTL_LOG_VERBOSE);
-		ctl_done(who, id, 0, op == CTL_LOG_VERBOSE ? "log is verbose" :
-		    "log is brief");
-#ifdef RELAYD_TESTING
-	} else if (op == CTL_TEST_CLOCK && n == 1)
-		test_clock(chan, id, words->v[0]);
-	else if (op == CTL_TEST_TRY && n == 2) {
-		test_try(chan, id, words->v[0], words->v[1]);
-#endif
-	} else
-		return (-1);	/* control has checked; it would not ask this */
-	return (0);
+static void
+log_loud(struct chan *chan, uint32_t id, const char *const *words)
+{
+	(void)words;
+	log_level_all(1);
+	ctl_done(chan_instance(chan), id, 0, "log is verbose");
 }

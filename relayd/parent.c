@@ -22,35 +22,26 @@ static int	on_give(struct chan *, struct imsg *);
 static int	on_bound(struct chan *, struct imsg *);
 static int	on_offence(struct chan *, struct imsg *);
 
-#define R_ALL	(R_CONTROL | R_AUTHD | R_PROXYD | R_MUXD | R_TERMD)
 #define ST_UP	(S(CHILD_READY) | S(CHILD_STOPPING))
 
 const struct dispatch	parent_table[] = {
-	/* type, from, states, flags, min, max, handler */
-	{ IMSG_READY, R_ALL, S(CHILD_STARTING) | S(CHILD_STOPPING), MF_ONCE, on_ready },
+	/* type, from, states, flags, handler */
+	{ IMSG_READY, R_CHILDREN, S(CHILD_STARTING) | S(CHILD_STOPPING),
+	    MF_ONCE, on_ready },
 	{ IMSG_GIVE, R_PROXYD, ST_UP, 0, on_give },
 	{ IMSG_BOUND, R_AUTHD, ST_UP, 0, on_bound },
 	{ IMSG_OFFENCE, R_AUTHD, ST_UP, 0, on_offence },
 	{ IMSG_CTL, R_CONTROL, ST_UP, MF_REQUEST, ctl_request },
-	{ IMSG_RELOAD_SAID, R_CONTROL | R_AUTHD | R_PROXYD, ST_UP, MF_ANSWER, NULL },
+	{ IMSG_RELOAD_SAID, R_STANDING, ST_UP, MF_ANSWER, NULL },
 #ifdef RELAYD_TESTING
-	{ IMSG_TRIED, R_ALL, ST_UP, MF_ANSWER, NULL },
+	{ IMSG_TRIED, R_CHILDREN, ST_UP, MF_ANSWER, NULL },
 #endif
 };
 const size_t	parent_rows = sizeof(parent_table) / sizeof(parent_table[0]);
 
-/* What a GIVE says; the bytes are the peer's, and nobody here reads them. */
-struct give {
-	uint8_t		 class;
-	uint64_t	 nonce, instance;
-	char		 addr[ADDR_SIZE], accept[ACCEPT_SIZE];
-	const uint8_t	*bytes;
-	size_t		 len;
-};
-
-static void	give_new(struct give *, int);
-static void	give_known(struct give *, int);
-static void	give_send(struct child *, const struct give *, int);
+static void	give_new(const struct msg_give *, int);
+static void	give_known(const struct msg_give *, int);
+static void	give_send(struct child *, const struct msg_give *, int);
 static void	give_refuse(int, const char *);
 static void	refused_note(const char *);
 
@@ -85,7 +76,7 @@ static int
 on_ready(struct chan *chan, struct imsg *m)
 {
 	struct msg_ready	 in;
-	struct child	*c = chan_arg(chan);
+	struct child		*c = chan_arg(chan);
 
 	if (get_ready(m, &in) == -1)
 		return (-1);
@@ -95,36 +86,30 @@ on_ready(struct chan *chan, struct imsg *m)
 	return (0);
 }
 
-/* A connection goes to its room: a new one, or one that authd has named. */
+/*
+ * A connection goes to its room: a new one, or one that authd has named. The
+ * bytes are the peer's, and nobody here reads them.
+ */
 static int
 on_give(struct chan *chan, struct imsg *m)
 {
-	struct msg_give	 in;
-	struct give	g;
+	const struct child	*c;
+	struct msg_give		 in;
 
 	(void)chan;
-	if (get_give(m, &in) == -1)
+	if (get_give(m, &in) == -1 || class_info(in.class) == NULL)
 		return (-1);
-	g.class = in.class;
-	g.nonce = in.nonce;
-	g.instance = in.instance;
-	strlcpy(g.addr, in.addr, sizeof(g.addr));
-	strlcpy(g.accept, in.accept, sizeof(g.accept));
-	g.bytes = in.bytes.p;
-	g.len = in.bytes.len;
-	if (class_info(g.class) == NULL)
-		return (-1);
-	if (g.instance == 0) {
-		give_new(&g, m_take_fd(m));
+	if (in.instance == 0) {
+		give_new(&in, m_take_fd(m));
 		return (0);
 	}
 	/* It may have ended meanwhile, but it must have been. */
-	if (!child_was(g.instance))
+	if (!child_was(in.instance))
 		return (-1);
-	if (child_find(g.instance) != NULL &&
-	    child_find(g.instance)->role != class_info(g.class)->role)
+	c = child_find(in.instance);
+	if (c != NULL && c->role != class_info(in.class)->role)
 		return (-1);
-	give_known(&g, m_take_fd(m));
+	give_known(&in, m_take_fd(m));
 	return (0);
 }
 
@@ -145,7 +130,7 @@ give_is_full(const struct class_info *class)
 }
 
 static void
-give_new(struct give *g, int fd)
+give_new(const struct msg_give *g, int fd)
 {
 	const struct class_info	*class = class_info(g->class);
 	struct child		*c;
@@ -167,7 +152,7 @@ give_new(struct give *g, int fd)
 }
 
 static void
-give_known(struct give *g, int fd)
+give_known(const struct msg_give *g, int fd)
 {
 	struct child	*c = child_find(g->instance);
 
@@ -178,12 +163,12 @@ give_known(struct give *g, int fd)
 }
 
 static void
-give_send(struct child *c, const struct give *g, int fd)
+give_send(struct child *c, const struct msg_give *g, int fd)
 {
-	(void)say_give(c->chan, 0, fd, &(struct msg_give){
-	    .class = g->class, .nonce = g->nonce, .instance = c->instance,
-	    .addr = g->addr, .accept = g->accept,
-	    .bytes = { g->bytes, g->len } });
+	struct msg_give	out = *g;
+
+	out.instance = c->instance;
+	(void)say_give(c->chan, 0, fd, &out);
 }
 
 /* All that the parent ever says on the network. */
@@ -229,11 +214,10 @@ static int
 on_bound(struct chan *chan, struct imsg *m)
 {
 	struct msg_bound	 in;
-	struct child	*c;
+	struct child		*c;
 
 	(void)chan;
-	if (get_bound(m, &in) == -1 ||
-	    !child_was(in.instance))
+	if (get_bound(m, &in) == -1 || !child_was(in.instance))
 		return (-1);
 	if ((c = child_find(in.instance)) == NULL)
 		return (0);		/* ended meanwhile */
@@ -247,13 +231,12 @@ static int
 on_offence(struct chan *chan, struct imsg *m)
 {
 	struct msg_offence	 in;
-	struct child	*c;
-	char		 text[MESSAGE_SIZE + 32];
-	char		 printable[MESSAGE_SIZE];
+	struct child		*c;
+	char			 text[MESSAGE_SIZE + 32];
+	char			 printable[MESSAGE_SIZE];
 
 	(void)chan;
-	if (get_offence(m, &in) == -1 ||
-	    !child_was(in.instance))
+	if (get_offence(m, &in) == -1 || !child_was(in.instance))
 		return (-1);
 	if ((c = child_find(in.instance)) == NULL)
 		return (0);

@@ -140,9 +140,9 @@ static int
 reload_said(struct chan *chan, struct imsg *m, void *arg)
 {
 	struct msg_reload_said	 in;
-	struct child	*c = arg;
-	char		 printable[MESSAGE_SIZE];
-	int		 r = 0;
+	struct child		*c = arg;
+	char			 printable[MESSAGE_SIZE];
+	int			 r = 0;
 
 	(void)chan;
 	reload.waiting--;
@@ -152,8 +152,8 @@ reload_said(struct chan *chan, struct imsg *m, void *arg)
 		reload_no(child_name(c), "answered nonsense");
 		r = -1;
 	} else if (!in.yes) {
-		log_escape(
-		    printable, sizeof(printable), in.why, strlen(in.why));
+		log_escape(printable, sizeof(printable), in.why,
+		    strlen(in.why));
 		reload_no(child_name(c), printable);
 	}
 	reload_end();

@@ -15,6 +15,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/compat.h"
 #include "base/log.h"
 #include "relayd.h"
 
@@ -163,6 +164,29 @@ slot_count_unready(struct slot *s)
 		supervised.all_ready = 0;
 }
 
+/* "authd, control, 2 proxyd": each role once, with how many. */
+static void
+ready_note(void)
+{
+	const struct slot	*s;
+	char			 one[48], text[512] = "";
+	unsigned		 i;
+
+	for (i = 0; i < supervised.nslots; i++) {
+		s = &supervised.slots[i];
+		if (s->index > 0)
+			continue;
+		if (role_info(s->role)->many == MANY_ONE)
+			snprintf(one, sizeof(one), "%s", role_name(s->role));
+		else
+			snprintf(one, sizeof(one), "%u %s",
+			    role_count(s->role), role_name(s->role));
+		strlcat(text, i == 0 ? "" : ", ", sizeof(text));
+		strlcat(text, one, sizeof(text));
+	}
+	log_info("ready: %s", text);
+}
+
 void
 supervise_ready(struct child *c)
 {
@@ -175,8 +199,7 @@ supervise_ready(struct child *c)
 	supervised.all_ready = 1;
 	slot_each(slot_count_unready);
 	if (supervised.all_ready)
-		log_info("ready: authd, control, %u proxyd",
-		    role_count(ROLE_PROXYD));
+		ready_note();
 }
 
 void

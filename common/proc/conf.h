@@ -10,16 +10,9 @@
 /*
  * What relayd.conf says, as the processes hold it. One list gives every number
  * its member, default, range, unit and the roles that need to know it; the
- * parser's errors and conf_pack() all come from this list, so
- * that a process never receives what it has no use for.
+ * parser's errors and conf_pack() come from this list, so that a process never
+ * receives what it has no use for.
  */
-
-#define R_PARENT	ROLE_BIT(ROLE_PARENT)
-#define R_CONTROL	ROLE_BIT(ROLE_CONTROL)
-#define R_AUTHD		ROLE_BIT(ROLE_AUTHD)
-#define R_PROXYD	ROLE_BIT(ROLE_PROXYD)
-#define R_MUXD		ROLE_BIT(ROLE_MUXD)
-#define R_TERMD		ROLE_BIT(ROLE_TERMD)
 
 enum conf_unit { UNIT_COUNT, UNIT_SECONDS, UNIT_BYTES, UNIT_BOOL };
 

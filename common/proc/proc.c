@@ -430,6 +430,7 @@ int
 proc_on_channel(struct chan *c, struct imsg *m)
 {
 	struct msg_channel	 in;
+
 	(void)c;
 	if (get_channel(m, &in) == -1 || proc.ops->channel == NULL)
 		return (-1);

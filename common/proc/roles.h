@@ -15,6 +15,26 @@ enum role {
 
 enum role_room { ROOM_EMPTY, ROOM_STORE };
 enum role_many { MANY_NONE, MANY_ONE, MANY_PROXYDS, MANY_DEMAND };
+
+/* Sets of roles, for tables: R_AUTHD and so on, and all of a kind. */
+enum role_set {
+#define R(NAME, name, user, room, many, flags, filter)			\
+	R_##NAME = ROLE_BIT(ROLE_##NAME),
+#include "roles.def"
+#undef R
+#define R(NAME, name, user, room, many, flags, filter)			\
+	| (MANY_##many != MANY_NONE ? R_##NAME : 0)
+	R_CHILDREN = 0		/* whom the parent starts */
+#include "roles.def"
+#undef R
+	,
+#define R(NAME, name, user, room, many, flags, filter)			\
+	| (MANY_##many == MANY_ONE || MANY_##many == MANY_PROXYDS ?	\
+	    R_##NAME : 0)
+	R_STANDING = 0		/* who is there at all times */
+#include "roles.def"
+#undef R
+};
 enum role_filter { FILTER_NOTHING, FILTER_WORKER, FILTER_LISTENER,
     FILTER_STORE };
 

@@ -98,7 +98,8 @@ run(int role, int production, probe_fn fn)
 		dup2(null, STDERR_FILENO);
 		fixtures();
 		fix.layers = (production ? sandbox_apply_prod : sandbox_apply)
-		    (role, role == ROLE_AUTHD ? fix.dir : NULL, 64, fix.fsize);
+		    (role, role_info(role)->room == ROOM_STORE ? fix.dir :
+		    NULL, 64, fix.fsize);
 		leave(fn());
 	}
 	waitpid(pid, &status, 0);
@@ -478,15 +479,15 @@ bad_bare(void)
 	return (result(syscall(bare_call, 0, 0, 0, 0, 0, 0)));
 }
 
-#define ALL	(ROLE_BIT(ROLE_CONTROL) | ROLE_BIT(ROLE_AUTHD) |	\
-	ROLE_BIT(ROLE_PROXYD) | ROLE_BIT(ROLE_MUXD) | ROLE_BIT(ROLE_TERMD))
-#define STORE	ROLE_BIT(ROLE_AUTHD)
-#define DOOR	(ROLE_BIT(ROLE_CONTROL) | ROLE_BIT(ROLE_PROXYD))
+/* Whom a probe is for, by the filter of roles.def. */
+#define ALL	(~0U)
+#define STORE	(1U << FILTER_STORE)
+#define DOOR	(1U << FILTER_LISTENER)
 
 static const struct {
 	const char	*name;
 	probe_fn	 fn;
-	uint32_t	 roles;
+	unsigned	 filters;
 	int		 want;		/* KILLED, 0, or an errno */
 	int		 sanitized;	/* the same in a sanitizer build */
 } probes[] = {
@@ -570,9 +571,6 @@ static const struct {
 #endif
 };
 
-static const int	roles[] = { ROLE_CONTROL, ROLE_AUTHD, ROLE_PROXYD,
-    ROLE_MUXD, ROLE_TERMD };
-
 static void
 test_role(int role, int production)
 {
@@ -581,7 +579,7 @@ test_role(int role, int production)
 	int		 bad = 0, got;
 
 	for (i = 0; i < sizeof(probes) / sizeof(probes[0]); i++) {
-		if (!(probes[i].roles & ROLE_BIT(role)))
+		if (!(probes[i].filters & 1U << role_info(role)->filter))
 			continue;
 #ifdef RELAYD_SANITIZE
 		if (!production && !probes[i].sanitized)
@@ -774,16 +772,16 @@ clean_up(void)
 int
 main(void)
 {
-	size_t	i;
-	int	production;
+	int	role, production;
 
 	snprintf(fix.dir, sizeof(fix.dir), "/tmp/relayd-sandbox-XXXXXX");
 	if (mkdtemp(fix.dir) == NULL)
 		bail_out("directory");
 	fix.fsize = 1ULL << 32;
 	for (production = 1; production >= 0; production--)
-		for (i = 0; i < sizeof(roles) / sizeof(roles[0]); i++)
-			test_role(roles[i], production);
+		for (role = 0; role < ROLE_COUNT; role++)
+			if (R_CHILDREN & ROLE_BIT(role))
+				test_role(role, production);
 	test_store();
 	test_kernels();
 	clean_up();

@@ -1,0 +1,1 @@
+$(eval $(call unit_test,roles_test,common/proc/roles.o,))
