@@ -14,8 +14,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "regress/lib/muxd_drive.h"
-#include "regress/lib/fields.h"
+#include "regress/lib/muxd_story.h"
 #include "regress/lib/tap.h"
 
 #define STREAMS	16
@@ -32,7 +31,7 @@ struct side {
 };
 
 static struct side	 side[STREAMS];
-static struct drive	 d;
+static struct mux	 d;
 static unsigned		 dice = 12345;
 static int		 wrong;
 
@@ -146,33 +145,25 @@ client_take(const struct frame *f)
 static void
 authd_turn(int *announced)
 {
-	struct imsg	m;
-	const char	*reason;
-	uint32_t	mib;
-	long		n;
-	int		fd;
+	struct msg_credit_ask	ask;
+	struct imsg		m;
 
-	while ((n = imsg_recv(d.authd, d.packet, &fd)) > 0) {
-		if (imsg_parse(&m, d.packet, (size_t)n, &reason) == -1)
-			bail_out("bad message");
+	while (hear_any(d.d.authd, &m, 0) > 0) {
 		*announced += m.type == IMSG_ANNOUNCE_STREAM;
-		if (m.type == IMSG_CREDIT_ASK && m_get_u32(&m, &mib) == 0) {
-			pk_begin(&d, IMSG_CREDIT, m.id);
-			pk_u32(&d, mib);
-			pk_send(&d, d.authd, -1);
-		}
+		if (get_credit_ask(&m, &ask) == 0)
+			say_id(d.d.authd, m.id, credit, .mib = ask.mib);
 	}
 }
 
 static void
-begin(const char *build)
+begin(void)
 {
 	struct frame	f;
 	char		ok_line[3];
 	uint32_t	id;
 	int		i;
 
-	drive_up(&d, build);
+	mux_up(&d);
 	for (i = 0; i < STREAMS; i++) {
 		id = (uint32_t)i * 2 + 2;
 		side[i].fd = asker_open(&d, (uint64_t)i + 1, "web");
@@ -201,12 +192,11 @@ int
 main(void)
 {
 	struct frame	f;
-	const char	*build = getenv("RELAYD_BUILD");
 	uint64_t	limit;
 	size_t		moved = 0, last = 0;
 	int		i, announced = 0, gone = 0, back = 0, pings = 0;
 
-	begin(build == NULL ? "." : build);
+	begin();
 	limit = now_ms() + WAIT_MS;
 	while (!finished() && !wrong && now_ms() < limit) {
 		for (i = 0; i < STREAMS; i++) {
@@ -218,15 +208,14 @@ main(void)
 			while (client_next(&d, &f, 0))
 				client_take(&f);
 		if (!gone && side[1].client_got > TOTAL / 4) {
-			close(d.authd);
-			d.authd = -1;
+			shut(&d.d.authd);
 			gone = 1;
 		}
 		if (gone && !back && side[1].client_got > TOTAL / 2) {
-			drive_new_authd(&d);
+			drive_channel(&d.d);
 			back = 1;
 		}
-		if (d.authd != -1)
+		if (d.d.authd != -1)
 			authd_turn(&announced);
 		for (moved = 0, i = 0; i < STREAMS; i++)
 			moved += side[i].asker_got + side[i].client_got;
@@ -255,6 +244,6 @@ main(void)
 		if (!client_expect(&d, (uint32_t)i * 2 + 2, YM_FIN, &f))
 			break;
 	is_int(i, STREAMS, "tunnel-23(partial): FIN both ways, once each");
-	is_int(drive_end(&d), 0, "muxd leaves with status 0");
+	is_int(mux_end(&d), 0, "muxd leaves with status 0");
 	return (done_testing());
 }

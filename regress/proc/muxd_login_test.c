@@ -11,8 +11,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "regress/lib/muxd_drive.h"
-#include "regress/lib/fields.h"
+#include "regress/lib/muxd_story.h"
 #include "regress/lib/tap.h"
 
 #define BASIC "Authorization: Basic " \
@@ -23,23 +22,21 @@
 	"Sec-WebSocket-Key: faYVSnMKWmoWI91H/DuMrg==\r\n"
 #define GET(path) "GET " path " HTTP/1.1\r\nHost: s.example.net\r\n"
 
-static const char	*build;
-
 /* A head that muxd answers without asking authd. */
 static void
 refused(const char *head, int status, const char *text, const char *what)
 {
-	struct drive	d;
+	struct mux	d;
 	struct imsg	m;
 
-	drive_start(&d, build);
-	drive_give(&d, head, NULL, 0);
-	is_int(drive_reply(&d), status, "%s: %d", what, status);
+	mux_start(&d);
+	mux_give(&d, head, NULL, 0);
+	is_int(mux_reply(&d), status, "%s: %d", what, status);
 	if (!ok(strstr(d.head, text) != NULL, "%s: says so", what))
 		diag("%s", d.head);
-	ok(!drive_maybe(&d, d.authd, IMSG_LOGIN, &m, 0),
+	ok(!hear_maybe(d.d.authd, IMSG_LOGIN, &m, 0),
 	    "%s: authd is not asked", what);
-	is_int(drive_end(&d), 0, "%s: and leaves", what);
+	is_int(mux_end(&d), 0, "%s: and leaves", what);
 }
 
 static void
@@ -72,48 +69,37 @@ test_refusals(void)
 }
 
 static void
-answer(struct drive *d, struct imsg *m, uint16_t status, uint32_t retry,
+answer(struct mux *d, uint32_t id, uint16_t status, uint32_t retry,
     const char *message, const char *session)
 {
-	pk_begin(d, IMSG_LOGIN_RESULT, m->id);
-	pk_u16(d, status);
-	pk_u32(d, retry);
-	pk_str(d, message);
-	pk_str(d, session);
-	pk_str(d, "abcdef");
-	pk_str(d, "");
-	pk_send(d, d->authd, -1);
+	say_id(d->d.authd, id, login_result, .status = status,
+	    .retry_s = retry, .message = message, .session = session,
+	    .reconnect = "abcdef");
 }
 
 static void
 test_login(void)
 {
-	struct drive	d;
-	struct imsg	m;
-	uint64_t	nonce = 0;
-	char		key[SYSKEY_SIZE], secret[SECRET_SIZE], node[NODE_SIZE];
-	char		token[HEX64_SIZE], addr[ADDR_SIZE];
+	struct mux	d;
+	struct imsg	*m;
+	struct msg_login	in;
+	uint32_t	id;
 
-	drive_start(&d, build);
-	drive_give(&d, GET("/api/tunnel?node_id=7&reconnect_token=ab&x=1")
+	mux_start(&d);
+	mux_give(&d, GET("/api/tunnel?node_id=7&reconnect_token=ab&x=1")
 	    BASIC UPGRADE "\r\n", NULL, 0);
-	drive_expect(&d, d.authd, IMSG_LOGIN, &m);
-	ok(m_get_u64(&m, &nonce) == 0 &&
-	    m_get_str(&m, key, sizeof(key)) == 0 &&
-	    m_get_str(&m, secret, sizeof(secret)) == 0 &&
-	    m_get_str(&m, node, sizeof(node)) == 0 &&
-	    m_get_str(&m, token, sizeof(token)) == 0 &&
-	    m_get_str(&m, addr, sizeof(addr)) == 0 && m_end(&m) == 0,
-	    "LOGIN is well-formed");
-	is_int(nonce, 77, "the nonce that proxyd was given");
-	is_str(key, "NETH-AAAA-BBBB", "key");
-	is_str(secret, "my_pub.ssssssssssssssssssssssssssssssssssssssss",
+	m = hear(d.d.authd, login, NULL);
+	id = m->id;
+	ok(get_login(m, &in) == 0, "LOGIN is well-formed");
+	is_int(in.nonce, 77, "the nonce that proxyd was given");
+	is_str(in.key, "NETH-AAAA-BBBB", "key");
+	is_str(in.secret, "my_pub.ssssssssssssssssssssssssssssssssssssssss",
 	    "secret");
-	is_str(node, "7", "node");
-	is_str(token, "ab", "reconnect token");
-	is_str(addr, "192.0.2.7", "address as proxyd says");
-	answer(&d, &m, 0, 0, "", "3f2a0000-1111-4222-8333-444455556666");
-	is_int(drive_reply(&d), 101, "tunnel-2(partial): 101");
+	is_str(in.node, "7", "node");
+	is_str(in.reconnect, "ab", "reconnect token");
+	is_str(in.addr, "192.0.2.7", "address as proxyd says");
+	answer(&d, id, 0, 0, "", "3f2a0000-1111-4222-8333-444455556666");
+	is_int(mux_reply(&d), 101, "tunnel-2(partial): 101");
 	ok(strstr(d.head, "\r\nUpgrade: websocket\r\n") != NULL &&
 	    strstr(d.head, "\r\nConnection: Upgrade\r\n") != NULL &&
 	    strstr(d.head, "\r\nSec-WebSocket-Accept: "
@@ -125,62 +111,62 @@ test_login(void)
 	    "3f2a0000-1111-4222-8333-444455556666\r\n") != NULL &&
 	    strstr(d.head, "\r\nX-Support-Reconnect-Token: abcdef\r\n") != NULL,
 	    "tunnel-11(partial): session id and reconnect token");
-	drive_expect(&d, d.authd, IMSG_UP, &m);
-	ok(drive_logged(&d, "up: NETH-AAAA-BBBB from 192.0.2.7"),
+	(void)hear(d.d.authd, up, NULL);
+	ok(drive_logs(&d.d, "up: NETH-AAAA-BBBB from 192.0.2.7"),
 	    "the log says who is up");
-	ok(strstr(d.log_text, "ssssssss") == NULL, "and no secret");
-	is_int(drive_end(&d), 0, "muxd leaves with status 0");
+	ok(strstr(drive_text, "ssssssss") == NULL, "and no secret");
+	is_int(mux_end(&d), 0, "muxd leaves with status 0");
 }
 
 static void
 test_said_no(void)
 {
-	struct drive	d;
-	struct imsg	m;
+	struct mux	d;
+	uint32_t	id;
 
-	drive_start(&d, build);
-	drive_give(&d, drive_head, NULL, 0);
-	drive_expect(&d, d.authd, IMSG_LOGIN, &m);
-	answer(&d, &m, 429, 42, "too many connection attempts for this system",
+	mux_start(&d);
+	mux_give(&d, drive_head, NULL, 0);
+	id = hear(d.d.authd, login, NULL)->id;
+	answer(&d, id, 429, 42, "too many connection attempts for this system",
 	    "");
-	is_int(drive_reply(&d), 429, "tunnel-10(partial): 429 of authd");
+	is_int(mux_reply(&d), 429, "tunnel-10(partial): 429 of authd");
 	ok(strstr(d.head, "\r\nRetry-After: 42\r\n") != NULL &&
 	    strstr(d.head, "{\"code\":429,\"message\":\"too many connection "
 	    "attempts for this system\",\"data\":null}") != NULL,
 	    "with Retry-After and the envelope");
-	is_int(drive_end(&d), 0, "and leaves");
+	is_int(mux_end(&d), 0, "and leaves");
 
-	drive_start(&d, build);
-	drive_give(&d, drive_head, NULL, 0);
-	drive_expect(&d, d.authd, IMSG_LOGIN, &m);
-	answer(&d, &m, 401, 0, "invalid system credentials", "");
-	is_int(drive_reply(&d), 401, "tunnel-3(partial): 401 of authd");
+	mux_start(&d);
+	mux_give(&d, drive_head, NULL, 0);
+	id = hear(d.d.authd, login, NULL)->id;
+	answer(&d, id, 401, 0, "invalid system credentials", "");
+	is_int(mux_reply(&d), 401, "tunnel-3(partial): 401 of authd");
 	ok(strstr(d.head, "\r\nWWW-Authenticate: Basic realm=\"System "
 	    "Authentication\"\r\n") != NULL, "with its header");
-	is_int(drive_end(&d), 0, "and leaves");
+	is_int(mux_end(&d), 0, "and leaves");
 
-	drive_start(&d, build);
-	drive_give(&d, drive_head, NULL, 0);
-	drive_expect(&d, d.authd, IMSG_LOGIN, &m);
-	drive_clock(&d, 8000);
-	is_int(drive_reply(&d), 503, "no answer within 8 s: 503");
-	is_int(drive_end(&d), 0, "and leaves");
+	mux_start(&d);
+	mux_give(&d, drive_head, NULL, 0);
+	(void)hear(d.d.authd, login, NULL);
+	drive_clock(&d.d, 8000);
+	is_int(mux_reply(&d), 503, "no answer within 8 s: 503");
+	is_int(mux_end(&d), 0, "and leaves");
 
-	drive_start(&d, build);
-	drive_give(&d, drive_head, NULL, 0);
-	drive_expect(&d, d.authd, IMSG_LOGIN, &m);
-	drive_new_authd(&d);
-	is_int(drive_reply(&d), 503, "authd restarted before the answer: 503");
+	mux_start(&d);
+	mux_give(&d, drive_head, NULL, 0);
+	(void)hear(d.d.authd, login, NULL);
+	drive_channel(&d.d);
+	is_int(mux_reply(&d), 503, "authd restarted before the answer: 503");
 	ok(strstr(d.head, "\r\nRetry-After: ") != NULL, "with Retry-After");
-	is_int(drive_end(&d), 0, "and leaves");
+	is_int(mux_end(&d), 0, "and leaves");
 
-	drive_start(&d, build);
-	drive_give(&d, drive_head, NULL, 0);
-	drive_expect(&d, d.authd, IMSG_LOGIN, &m);
-	answer(&d, &m, 0, 0, "", "x\r\nInjected: 1");
-	is_int(drive_reply(&d), 500, "a session id that is none: 500");
+	mux_start(&d);
+	mux_give(&d, drive_head, NULL, 0);
+	id = hear(d.d.authd, login, NULL)->id;
+	answer(&d, id, 0, 0, "", "x\r\nInjected: 1");
+	is_int(mux_reply(&d), 500, "a session id that is none: 500");
 	ok(strstr(d.head, "Injected") == NULL, "and no header from it");
-	is_int(drive_end(&d), 0, "and leaves");
+	is_int(mux_end(&d), 0, "and leaves");
 }
 
 /* Bytes that came behind the head are the tunnel's first. */
@@ -188,51 +174,46 @@ static void
 test_early(void)
 {
 	static const uint8_t	ping[] = { 0x89, 0x82, 0, 0, 0, 0, 'h', 'i' };
-	struct drive		d;
-	struct imsg		m;
+	struct mux		d;
+	uint32_t	id;
 	uint8_t			buf[4] = { 0 };
 
-	drive_start(&d, build);
-	drive_give(&d, drive_head, ping, sizeof(ping));
-	drive_expect(&d, d.authd, IMSG_LOGIN, &m);
-	answer(&d, &m, 0, 0, "", "3f2a0000-1111-4222-8333-444455556666");
-	is_int(drive_reply(&d), 101, "101");
+	mux_start(&d);
+	mux_give(&d, drive_head, ping, sizeof(ping));
+	id = hear(d.d.authd, login, NULL)->id;
+	answer(&d, id, 0, 0, "", "3f2a0000-1111-4222-8333-444455556666");
+	is_int(mux_reply(&d), 101, "101");
 	while (buf[0] != 0x8a && recv(d.sock, buf, 1, 0) == 1)
 		continue;
 	ok(recv(d.sock, buf + 1, 3, MSG_WAITALL) == 3 &&
 	    memcmp(buf, "\x8a\x02hi", 4) == 0,
 	    "tunnel-14(partial): ping `hi` behind the head is answered");
-	is_int(drive_end(&d), 0, "muxd leaves with status 0");
+	is_int(mux_end(&d), 0, "muxd leaves with status 0");
 }
 
 /* Before login authd may say nothing but yes or no. */
 static void
 test_before(void)
 {
-	struct drive	d;
-	struct imsg	m;
+	struct mux	d;
 
-	drive_start(&d, build);
-	drive_give(&d, drive_head, NULL, 0);
-	drive_expect(&d, d.authd, IMSG_LOGIN, &m);
-	pk_begin(&d, IMSG_STREAM_KILL, 0);
-	pk_u64(&d, 1);
-	pk_u8(&d, 1);
-	pk_send(&d, d.authd, -1);
-	ok(drive_logged(&d, "authd: STREAM_KILL"),
+	mux_start(&d);
+	mux_give(&d, drive_head, NULL, 0);
+	(void)hear(d.d.authd, login, NULL);
+	say(d.d.authd, stream_kill, .stream = 1, .why = 1);
+	ok(drive_logs(&d.d, "authd: STREAM_KILL"),
 	    "a message out of state ends the channel");
-	is_int(drive_reply(&d), 503, "and the login");
-	is_int(drive_end(&d), 0, "and leaves");
+	is_int(mux_reply(&d), 503, "and the login");
+	is_int(mux_end(&d), 0, "and leaves");
 
-	drive_start(&d, build);
-	pk_begin(&d, IMSG_STOP, 0);
-	pk_send(&d, d.parent, -1);
-	is_int(drive_wait(&d), 0, "STOP before the connection: leaves");
+	mux_start(&d);
+	say(d.d.parent, stop);
+	is_int(mux_wait(&d), 0, "STOP before the connection: leaves");
 
-	drive_start(&d, build);
-	close(d.parent);
-	d.parent = dup(d.log);
-	is_int(drive_wait(&d), 0, "parent gone: leaves");
+	mux_start(&d);
+	close(d.d.parent);
+	d.d.parent = dup(d.d.log);
+	is_int(mux_wait(&d), 0, "parent gone: leaves");
 }
 
 /* What authd may say after login: type, id, fixed bytes, has a descriptor. */
@@ -260,8 +241,8 @@ bent(const struct row *r, enum bend how)
 	static const char *const	words[BENDS] = { "a byte short",
 	    "over its length", "with a descriptor", "without its descriptor",
 	    "without an id" };
-	static uint8_t	zero[CHUNK_MAX + 64];
-	struct drive	d;
+	static uint8_t	bytes[CHUNK_MAX + 64];
+	struct mux	d;
 	struct frame	f;
 	char		want[64];
 	size_t		len = how == SHORT ? r->len - 1 : r->len;
@@ -272,52 +253,47 @@ bent(const struct row *r, enum bend how)
 		return;
 	if (how == WITH_FD || how == WITHOUT_FD)
 		fd = !fd;
-	drive_up(&d, build);
-	pk_begin(&d, r->type, how == NO_ID ? 0 : r->id);
-	memcpy(d.build + d.build_len, r->payload, len);
-	d.build_len += len;
-	if (how == LONG) {
-		memcpy(d.build + d.build_len, zero, msg_info(r->type)->max + 1 - r->len);
-		d.build_len += msg_info(r->type)->max + 1 - r->len;
-	}
-	pk_send(&d, d.authd, fd ? dup(d.sock) : -1);
+	mux_up(&d);
+	memset(bytes, 0, sizeof(bytes));
+	memcpy(bytes, r->payload, len);
+	if (how == LONG)
+		len = msg_info(r->type)->max + 1;
+	say_raw(d.d.authd, r->type, how == NO_ID ? 0 : r->id,
+	    fd ? dup(d.sock) : -1, bytes, len);
 	snprintf(want, sizeof(want), "authd: %s", imsg_name(r->type));
-	if (!ok(drive_logged(&d, want), "%s %s ends the channel",
+	if (!ok(drive_logs(&d.d, want), "%s %s ends the channel",
 	    imsg_name(r->type), words[how]))
-		diag("%s", d.log_text);
+		diag("%s", drive_text);
 	client_frame(&d, YM_PING, YM_SYN, 0, 1, NULL, 0);
 	while (d.pongs == 0 && client_next(&d, &f, WAIT_MS))
 		continue;
 	is_int(d.pongs, 1, "and not the tunnel");
-	is_int(drive_end(&d), 0, "muxd leaves with status 0");
+	is_int(mux_end(&d), 0, "muxd leaves with status 0");
 }
 
 /* We end the channel, authd lives on and takes the tunnel for gone. */
 static void
 test_broken(void)
 {
-	struct drive	d;
+	struct mux	d;
 	struct frame	f;
-	struct imsg	m;
 
-	drive_up(&d, build);
-	pk_begin(&d, IMSG_PROBE, 0);
-	pk_send(&d, d.authd, -1);
-	ok(drive_logged(&d, "authd: PROBE"), "a bad PROBE ends the channel");
-	drive_new_authd(&d);
-	drive_expect(&d, d.authd, IMSG_ANNOUNCE_END, &m);
-	drive_pass(&d, 40000);
+	mux_up(&d);
+	say(d.d.authd, probe);
+	ok(drive_logs(&d.d, "authd: PROBE"), "a bad PROBE ends the channel");
+	drive_channel(&d.d);
+	(void)hear(d.d.authd, announce_end, NULL);
+	mux_pass(&d, 40000);
 	client_frame(&d, YM_PING, YM_SYN, 0, 1, NULL, 0);
 	for (d.pongs = 0; d.pongs == 0 && client_next(&d, &f, WAIT_MS);)
 		continue;
 	is_int(d.pongs, 1, "a new authd keeps the tunnel");
-	d.log_text[0] = '\0';
-	pk_begin(&d, IMSG_PROBE, 0);
-	pk_send(&d, d.authd, -1);
-	ok(drive_logged(&d, "authd: PROBE"), "another bad PROBE");
-	drive_clock(&d, 30000);
+	drive_forget();
+	say(d.d.authd, probe);
+	ok(drive_logs(&d.d, "authd: PROBE"), "another bad PROBE");
+	drive_clock(&d.d, 30000);
 	is_int(client_closed(&d), 1011, "without one the client is told");
-	is_int(drive_end(&d), 0, "muxd leaves with status 0");
+	is_int(mux_end(&d), 0, "muxd leaves with status 0");
 }
 
 static void
@@ -334,8 +310,6 @@ test_table(void)
 int
 main(void)
 {
-	if ((build = getenv("RELAYD_BUILD")) == NULL)
-		build = ".";
 	test_login();
 	test_refusals();
 	test_said_no();

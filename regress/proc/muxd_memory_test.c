@@ -8,7 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "regress/lib/muxd_drive.h"
+#include "regress/lib/muxd_story.h"
 #include "regress/lib/tap.h"
 
 #define IDLE_KIB	160	/* architecture.md: all told */
@@ -18,9 +18,8 @@ int
 main(void)
 {
 	static uint8_t	block[65536];
-	struct drive	d;
+	struct mux	d;
 	struct frame	f;
-	const char	*build;
 	char		line[3];
 	long		idle, full;
 	int		fd[SLOW], i, k;
@@ -28,13 +27,13 @@ main(void)
 #ifdef RELAYD_SANITIZE
 	skip_all("sanitizers change what memory costs");
 #endif
-	build = getenv("RELAYD_FAST_BUILD");
-	drive_up(&d, build == NULL ? "." : build);
+	drive_with.build = getenv("RELAYD_FAST_BUILD");
+	mux_up(&d);
 	while (d.pings == 0 && client_next(&d, &f, WAIT_MS))
 		continue;
 	/* It has read our answer when this one is answered. */
-	drive_pass(&d, 1000);
-	idle = process_cost(d.pid);
+	mux_pass(&d, 1000);
+	idle = mux_cost(&d);
 	diag("idle: %ld KiB: private, page tables, kernel stack", idle);
 	ok(idle > 0 && idle <= IDLE_KIB, "an idle tunnel costs at most %d KiB",
 	    IDLE_KIB);
@@ -53,8 +52,8 @@ main(void)
 			    65536 - (k == 3 ? 3 : 0), block,
 			    65536 - (k == 3 ? 3 : 0));
 	}
-	drive_pass(&d, 1000);
-	full = process_cost(d.pid);
+	mux_pass(&d, 1000);
+	full = mux_cost(&d);
 	diag("%d slow askers: %ld KiB", SLOW, full);
 	ok(full - idle < SLOW * 256 + 512,
 	    "slow askers cost their windows and no more");
@@ -64,10 +63,10 @@ main(void)
 	for (i = 0; i < SLOW; i++)
 		if (!client_expect(&d, (uint32_t)i * 2 + 2, YM_RST, &f))
 			bail_out("no RST");
-	drive_pass(&d, 12000);
-	full = process_cost(d.pid);
+	mux_pass(&d, 12000);
+	full = mux_cost(&d);
 	diag("idle again: %ld KiB", full);
 	ok(full <= idle + 64, "and give it back");
-	is_int(drive_end(&d), 0, "muxd leaves with status 0");
+	is_int(mux_end(&d), 0, "muxd leaves with status 0");
 	return (done_testing());
 }

@@ -10,23 +10,18 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "regress/lib/muxd_drive.h"
+#include "regress/lib/muxd_story.h"
 #include "regress/lib/tap.h"
 
-static const char	*build;
-
 static void
-pk_close(struct drive *d, uint16_t code, const char *reason)
+close_it(struct mux *d, uint16_t code, const char *reason)
 {
-	pk_begin(d, IMSG_CLOSE, 0);
-	pk_u16(d, code);
-	pk_str(d, reason);
-	pk_send(d, d->authd, -1);
+	say(d->d.authd, close, .code = code, .reason = reason);
 }
 
 /* Answer the server's close as the Go client does. */
 static void
-echo_close(struct drive *d)
+echo_close(struct mux *d)
 {
 	uint8_t	out[WS_OUTPUT_MAX];
 	uint8_t	rnd[8] = { 1, 2, 3, 4, 5, 6, 7, 8 };
@@ -39,54 +34,52 @@ test_close(void)
 {
 	static const uint8_t	want[18] = { 0x88, 0x10, 0x0f, 0xa0, 's', 'e',
 	    's', 's', 'i', 'o', 'n', '_', 'c', 'l', 'o', 's', 'e', 'd' };
-	struct drive	d;
+	struct mux	d;
 	struct frame	f;
-	struct imsg	m;
 	char		c;
 	int		a;
 
-	drive_up(&d, build);
+	mux_up(&d);
 	a = asker_open(&d, 1, "web");
 	if (!client_expect(&d, 2, 0, &f))
 		bail_out("no CONNECT");
 	d.record = 1;
-	pk_close(&d, 4000, "session_closed");
+	close_it(&d, 4000, "session_closed");
 	is_int(client_closed(&d), 4000, "operator close: 4000");
 	ok(d.raw_len >= 18 && memcmp(d.raw + d.raw_len - 18, want, 18) == 0,
 	    "tunnel-15(partial): exactly the 18 bytes");
-	drive_expect(&d, d.authd, IMSG_STREAM_END, &m);
+	(void)hear(d.d.authd, stream_end, NULL);
 	is_int(recv(a, &c, 1, 0), 0, "its streams end");
 	close(a);
 	echo_close(&d);
-	is_int(drive_wait(&d), 0, "and it leaves after the echo");
+	is_int(mux_wait(&d), 0, "and it leaves after the echo");
 
-	drive_up(&d, build);
-	pk_begin(&d, IMSG_STOP, 0);
-	pk_send(&d, d.parent, -1);
+	mux_up(&d);
+	say(d.d.parent, stop);
 	while (client_next(&d, &f, WAIT_MS) && f.type != YM_GOAWAY)
 		continue;
 	ok(f.type == YM_GOAWAY && f.len == 0, "STOP: go-away 0 first");
 	is_int(client_closed(&d), 1001, "tunnel-15(partial): then 1001");
 	echo_close(&d);
-	is_int(drive_wait(&d), 0, "and it leaves");
+	is_int(mux_wait(&d), 0, "and it leaves");
 
-	drive_up(&d, build);
-	pk_close(&d, 4000, "session_closed");
+	mux_up(&d);
+	close_it(&d, 4000, "session_closed");
 	is_int(client_closed(&d), 4000, "a client that is silent then");
-	drive_clock(&d, 5000);
-	is_int(drive_wait(&d), 0, "is left after 5 s");
+	drive_clock(&d.d, 5000);
+	is_int(mux_wait(&d), 0, "is left after 5 s");
 }
 
 /* Bytes on the wire that end the tunnel, and with which code. */
 static void
 wire_fault(const void *bytes, size_t len, int code, const char *what)
 {
-	struct drive	d;
+	struct mux	d;
 
-	drive_up(&d, build);
+	mux_up(&d);
 	client_raw(&d, bytes, len);
 	is_int(client_closed(&d), code, "%s", what);
-	is_int(drive_end(&d), 0, "and muxd leaves with status 0");
+	is_int(mux_end(&d), 0, "and muxd leaves with status 0");
 }
 
 static void
@@ -98,12 +91,12 @@ test_ws(void)
 	    0x80, 0x88, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 7,
 	    0x82, 0x80, 0, 0, 0, 0 };		/* an empty message */
 	static const uint8_t	want[] = { 0, 2, 0, 2, 0, 0, 0, 0, 0, 0, 0, 7 };
-	struct drive	d;
+	struct mux	d;
 	struct frame	f = { 0 };
 	size_t		i;
 	int		pong = 0;
 
-	drive_up(&d, build);
+	mux_up(&d);
 	d.record = 1;
 	client_raw(&d, frag, sizeof(frag));
 	while (d.pongs == 0 && client_next(&d, &f, WAIT_MS))
@@ -117,7 +110,7 @@ test_ws(void)
 		pong |= d.raw[i] == 0x82 && d.raw[i + 1] % 12 == 0 &&
 		    memcmp(d.raw + i + 2, want, 12) == 0;
 	ok(pong, "tunnel-14(partial): unmasked, header and body in a message");
-	is_int(drive_end(&d), 0, "muxd leaves with status 0");
+	is_int(mux_end(&d), 0, "muxd leaves with status 0");
 
 	wire_fault("\x82\x01x", 3, 1002, "tunnel-13: unmasked frame: 1002");
 	wire_fault("\xc2\x81\0\0\0\0x", 7, 1002,
@@ -137,11 +130,11 @@ yamux_fault(int type, int flags, uint32_t id, uint32_t len, int setup,
     int code, int goaway, const char *what)
 {
 	static uint8_t	zero[262145];
-	struct drive	d;
+	struct mux	d;
 	struct frame	f;
 	int		seen = 0;
 
-	drive_up(&d, build);
+	mux_up(&d);
 	if (setup >= 1)
 		client_frame(&d, YM_WINDOW, YM_SYN, 1, 0, NULL, 0);
 	if (setup == 2)
@@ -154,13 +147,13 @@ yamux_fault(int type, int flags, uint32_t id, uint32_t len, int setup,
 	ok(seen == goaway, "%s: go-away 1 %s", what, goaway ? "first" :
 	    "not sent");
 	is_int(ws_peer_code(&d.ws), code, "%s: close %d", what, code);
-	is_int(drive_end(&d), 0, "and muxd leaves with status 0");
+	is_int(mux_end(&d), 0, "and muxd leaves with status 0");
 }
 
 static void
 test_yamux_faults(void)
 {
-	struct drive	d;
+	struct mux	d;
 	uint8_t		bad[12] = { 1 };
 
 	yamux_fault(YM_WINDOW, YM_SYN, 1, 0, 1, 1002, 1,
@@ -173,22 +166,22 @@ test_yamux_faults(void)
 	yamux_fault(YM_WINDOW, 0, 1, 0xffffffff, 1, 1002, 1,
 	    "window sum over 2^32-1");
 
-	drive_up(&d, build);
+	mux_up(&d);
 	client_send(&d, bad, 12);
 	is_int(client_closed(&d), 1002, "tunnel-19: version 1: close 1002");
-	is_int(drive_end(&d), 0, "and muxd leaves with status 0");
+	is_int(mux_end(&d), 0, "and muxd leaves with status 0");
 }
 
 static void
 test_yamux(void)
 {
 	static uint8_t	zero[262144];
-	struct drive	d;
+	struct mux	d;
 	struct frame	f;
 	int		i, acks = 0, rsts = 0;
 
 	/* SYN on both kinds of frame, an unknown id, a full window. */
-	drive_up(&d, build);
+	mux_up(&d);
 	client_frame(&d, YM_WINDOW, YM_SYN, 1, 0, NULL, 0);
 	ok(client_expect(&d, 1, YM_ACK, &f), "tunnel-17(partial): SYN on a "
 	    "window update");
@@ -200,10 +193,10 @@ test_yamux(void)
 	    "tunnel-20: data for an unknown id is skipped");
 	client_frame(&d, YM_DATA, YM_SYN, 7, 262144, zero, sizeof(zero));
 	ok(client_expect(&d, 7, YM_ACK, &f), "exactly the window is fine");
-	is_int(drive_end(&d), 0, "muxd leaves with status 0");
+	is_int(mux_end(&d), 0, "muxd leaves with status 0");
 
 	/* 300 at once. */
-	drive_up(&d, build);
+	mux_up(&d);
 	for (i = 0; i < 300; i++)
 		client_frame(&d, YM_WINDOW, YM_SYN, 1 + 2 * (uint32_t)i, 0,
 		    NULL, 0);
@@ -217,42 +210,42 @@ test_yamux(void)
 	while (d.pongs == 0 && client_next(&d, &f, WAIT_MS))
 		continue;
 	is_int(d.pongs, 1, "tunnel-18: and the tunnel is alive");
-	is_int(drive_end(&d), 0, "muxd leaves with status 0");
+	is_int(mux_end(&d), 0, "muxd leaves with status 0");
 }
 
 static void
 test_pings(void)
 {
-	struct drive	d;
+	struct mux	d;
 	struct frame	f;
 	struct imsg	m;
 	int		i;
 
 	/* A burst of five, then one a second. */
-	drive_up(&d, build);
+	mux_up(&d);
 	for (i = 0; i < 10; i++)
 		client_frame(&d, YM_PING, YM_SYN, 0, (uint32_t)i, NULL, 0);
 	while (d.pongs < 5 && client_next(&d, &f, WAIT_MS))
 		continue;
 	ok(d.pongs == 5, "five pings are answered at once");
 	for (i = 0; i < 5; i++) {
-		drive_clock(&d, 1000);
+		drive_clock(&d.d, 1000);
 		while (d.pongs < 6 + i && client_next(&d, &f, WAIT_MS))
 			continue;
 	}
 	is_int(d.pongs, 10, "tunnel-25(partial): the others one per second");
-	is_int(drive_end(&d), 0, "muxd leaves with status 0");
+	is_int(mux_end(&d), 0, "muxd leaves with status 0");
 
 	/* 65 unanswered. */
-	drive_up(&d, build);
+	mux_up(&d);
 	for (i = 0; i < 5 + 65; i++)
 		client_frame(&d, YM_PING, YM_SYN, 0, (uint32_t)i, NULL, 0);
 	is_int(client_closed(&d), 1008,
 	    "tunnel-25(partial): 65 unanswered requests: 1008");
-	is_int(drive_end(&d), 0, "muxd leaves with status 0");
+	is_int(mux_end(&d), 0, "muxd leaves with status 0");
 
 	/* Silence after a ping of ours. */
-	drive_up(&d, build);
+	mux_up(&d);
 	while (d.pings == 0 && client_next(&d, &f, WAIT_MS))
 		continue;
 	d.answer_pings = 0;
@@ -260,36 +253,35 @@ test_pings(void)
 	client_frame(&d, YM_PING, YM_SYN, 0, 1, NULL, 0);
 	while (d.pongs == 0 && client_next(&d, &f, WAIT_MS))
 		continue;
-	drive_clock(&d, 15000);
+	drive_clock(&d.d, 15000);
 	while (d.pings < 2 && client_next(&d, &f, WAIT_MS))
 		continue;
 	is_int(d.pings, 2, "a ping every 15 s");
-	drive_clock(&d, 10000);
-	is_int(drive_wait(&d), 0,
+	drive_clock(&d.d, 10000);
+	is_int(mux_wait(&d), 0,
 	    "tunnel-26(partial): 10 s of silence after it: the tunnel ends");
 
 	/* Bytes come, the answer does not. */
-	drive_up(&d, build);
+	mux_up(&d);
 	d.answer_pings = 0;
 	while (d.pings == 0 && client_next(&d, &f, WAIT_MS))
 		continue;
 	for (i = 0; i < 11; i++) {
-		drive_clock(&d, 5000);
+		drive_clock(&d.d, 5000);
 		client_frame(&d, YM_PING, YM_SYN, 0, 1, NULL, 0);
 		while (d.pongs <= i && client_next(&d, &f, WAIT_MS))
 			continue;
 	}
 	is_int(d.pongs, 11, "55 s with bytes but no answer are waited out");
-	drive_clock(&d, 5000);
-	is_int(drive_wait(&d), 0, "tunnel-26(partial): 60 s end the tunnel");
+	drive_clock(&d.d, 5000);
+	is_int(mux_wait(&d), 0, "tunnel-26(partial): 60 s end the tunnel");
 
 	/* PROBE. */
-	drive_up(&d, build);
+	mux_up(&d);
 	while (d.pings == 0 && client_next(&d, &f, WAIT_MS))
 		continue;
-	pk_begin(&d, IMSG_PROBE, 5);
-	pk_send(&d, d.authd, -1);
-	while (!drive_maybe(&d, d.authd, IMSG_ALIVE, &m, 0) &&
+	say_id(d.d.authd, 5, probe);
+	while (!hear_maybe(d.d.authd, IMSG_ALIVE, &m, 0) &&
 	    client_next(&d, &f, 50) >= 0)
 		continue;	/* it pings; the answer is the sign of life */
 	ok(m.id == 5 && *m.p == 1, "PROBE: any byte is a sign of life");
@@ -298,22 +290,21 @@ test_pings(void)
 	client_frame(&d, YM_PING, YM_SYN, 0, 1, NULL, 0);
 	while (d.pongs == 0 && client_next(&d, &f, WAIT_MS))
 		continue;
-	pk_begin(&d, IMSG_PROBE, 6);
-	pk_send(&d, d.authd, -1);
-	ok(drive_maybe(&d, d.authd, IMSG_ALIVE, &m, WAIT_MS) && m.id == 6 &&
+	say_id(d.d.authd, 6, probe);
+	ok(hear_maybe(d.d.authd, IMSG_ALIVE, &m, WAIT_MS) && m.id == 6 &&
 	    *m.p == 0, "none within 2 s is said too");
-	is_int(drive_end(&d), 0, "muxd leaves with status 0");
+	is_int(mux_end(&d), 0, "muxd leaves with status 0");
 }
 
 static void
 test_goaway(void)
 {
-	struct drive	d;
+	struct mux	d;
 	struct frame	f;
 	char		buf[128];
 	int		a, b;
 
-	drive_up(&d, build);
+	mux_up(&d);
 	a = asker_open(&d, 1, "web");
 	if (!client_expect(&d, 2, 0, &f))
 		bail_out("no CONNECT");
@@ -326,19 +317,17 @@ test_goaway(void)
 	    "tunnel-27(partial): go-away 0 forbids new ones");
 	close(a);
 	close(b);
-	is_int(drive_end(&d), 0, "muxd leaves with status 0");
+	is_int(mux_end(&d), 0, "muxd leaves with status 0");
 
-	drive_up(&d, build);
+	mux_up(&d);
 	client_frame(&d, YM_GOAWAY, 0, 0, 2, NULL, 0);
 	is_int(client_closed(&d), 1001, "go-away 2 ends the tunnel");
-	is_int(drive_end(&d), 0, "muxd leaves with status 0");
+	is_int(mux_end(&d), 0, "muxd leaves with status 0");
 }
 
 int
 main(void)
 {
-	if ((build = getenv("RELAYD_BUILD")) == NULL)
-		build = ".";
 	test_close();
 	test_ws();
 	test_yamux_faults();

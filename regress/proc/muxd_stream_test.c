@@ -12,30 +12,20 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "regress/lib/muxd_drive.h"
-#include "regress/lib/fields.h"
+#include "regress/lib/muxd_story.h"
 #include "regress/lib/tap.h"
-
-static const char	*build;
 
 /* What STREAM_END says. */
 static void
-is_end(struct drive *d, uint64_t stream, unsigned reason, const char *what)
+is_end(struct mux *d, uint64_t stream, unsigned reason, const char *what)
 {
-	struct imsg	m;
-	uint64_t	id = 0, in, out;
-	uint8_t		why = 255;
+	struct msg_stream_end	in;
 
-	drive_expect(d, d->authd, IMSG_STREAM_END, &m);
-	if (m_get_u64(&m, &id) == -1 || m_get_u8(&m, &why) == -1 ||
-	    m_get_u64(&m, &in) == -1 || m_get_u64(&m, &out) == -1 ||
-	    m_end(&m) == -1)
-		id = 0;
-	ok(id == stream && why == reason, "%s: STREAM_END says %s", what,
-	    end_reason_name(reason));
-	if (id != stream || why != reason)
-		diag("stream %llu, %s", (unsigned long long)id,
-		    end_reason_name(why));
+	(void)hear(d->d.authd, stream_end, &in);
+	if (!ok(in.stream == stream && in.why == reason,
+	    "%s: STREAM_END says %s", what, end_reason_name(reason)))
+		diag("stream %llu, %s", (unsigned long long)in.stream,
+		    end_reason_name(in.why));
 }
 
 /* At the end of the asker's descriptor: 1 broken (hang-up), 0 clean. */
@@ -52,7 +42,7 @@ broken(int fd)
 }
 
 static void
-accept_stream(struct drive *d, struct frame *f, uint32_t id)
+accept_stream(struct mux *d, struct frame *f, uint32_t id)
 {
 	if (!client_expect(d, id, 0, f))
 		bail_out("no CONNECT line");
@@ -62,12 +52,12 @@ accept_stream(struct drive *d, struct frame *f, uint32_t id)
 static void
 test_request(void)
 {
-	struct drive	d;
+	struct mux	d;
 	struct frame	f;
 	char		buf[256];
 	int		a;
 
-	drive_up(&d, build);
+	mux_up(&d);
 	a = asker_open_with(&d, 900, "web", "GET / HTTP/1.1\r\n\r\n");
 	ok(client_next(&d, &f, WAIT_MS) && (f.type == YM_PING ||
 	    f.id == 2), "the first frame is for stream 2, or a ping");
@@ -95,18 +85,18 @@ test_request(void)
 	close(a);
 	ok(client_expect(&d, 2, YM_FIN, &f), "then closing is a FIN");
 	is_end(&d, 900, END_CLEAN, "both ends");
-	is_int(drive_end(&d), 0, "muxd leaves with status 0");
+	is_int(mux_end(&d), 0, "muxd leaves with status 0");
 }
 
 static void
 test_ends(void)
 {
-	struct drive	d;
+	struct mux	d;
 	struct frame	f;
 	char		buf[2048], text[2048];
 	int		a;
 
-	drive_up(&d, build);
+	mux_up(&d);
 	/* 2: the asker goes first */
 	a = asker_open(&d, 1, "web");
 	accept_stream(&d, &f, 2);
@@ -196,10 +186,7 @@ test_ends(void)
 	/* 18: killed */
 	a = asker_open(&d, 9, "web");
 	accept_stream(&d, &f, 18);
-	pk_begin(&d, IMSG_STREAM_KILL, 0);
-	pk_u64(&d, 9);
-	pk_u8(&d, END_GRANT);
-	pk_send(&d, d.authd, -1);
+	say(d.d.authd, stream_kill, .stream = 9, .why = END_GRANT);
 	ok(client_expect(&d, 18, YM_RST, &f), "STREAM_KILL resets");
 	is_end(&d, 9, END_GRANT, "killed");
 	ok(broken(a) == 1, "and the asker's end is broken");
@@ -213,32 +200,32 @@ test_ends(void)
 	ok(asker_read(a, buf, 6) == 6 && memcmp(buf, "OK\nabc", 6) == 0,
 	    "a reply line in pieces is put together");
 	close(a);
-	is_int(drive_end(&d), 0, "muxd leaves with status 0");
+	is_int(mux_end(&d), 0, "muxd leaves with status 0");
 }
 
 static void
 test_deadlines(void)
 {
-	struct drive	d;
+	struct mux	d;
 	struct frame	f;
 	struct imsg	m;
 	char		buf[256];
 	int		a, b;
 
-	drive_up(&d, build);
+	mux_up(&d);
 	d.answer_pings = 1;
 	a = asker_open(&d, 1, "web");
 	ok(client_expect(&d, 2, 0, &f), "CONNECT");
 	/* In steps under the keep-alive's limit, so that it stays quiet. */
 	for (int i = 0; i < 14; i++) {
-		drive_clock(&d, 8000);
+		drive_clock(&d.d, 8000);
 		client_frame(&d, YM_PING, YM_SYN, 0, 5, NULL, 0);
 		while (d.pongs <= i && client_next(&d, &f, WAIT_MS))
 			continue;
 	}
-	ok(!drive_maybe(&d, d.authd, IMSG_STREAM_END, &m, 0),
+	ok(!hear_maybe(d.d.authd, IMSG_STREAM_END, &m, 0),
 	    "tunnel-28(partial): 112 s without an answer are waited out");
-	drive_clock(&d, 8000);
+	drive_clock(&d.d, 8000);
 	is_end(&d, 1, END_TIMEOUT, "120 s");
 	buf[asker_read(a, buf, sizeof(buf) - 1)] = '\0';
 	is_str(buf, "ERROR no answer from the client\n", "the asker reads why");
@@ -250,15 +237,15 @@ test_deadlines(void)
 	accept_stream(&d, &f, 4);
 	ok(client_expect(&d, 6, 0, &f), "CONNECT of the second");
 	client_frame(&d, YM_PING, YM_SYN, 0, 5, NULL, 0);
-	drive_clock(&d, 9000);
+	drive_clock(&d.d, 9000);
 	for (int i = d.pongs; d.pongs <= i && client_next(&d, &f, WAIT_MS);)
 		continue;
-	drive_clock(&d, 7000);
+	drive_clock(&d.d, 7000);
 	is_end(&d, 2, END_TIMEOUT, "15 s after any ACK");
 	is_end(&d, 3, END_TIMEOUT, "also for those that wait already");
 	close(a);
 	close(b);
-	is_int(drive_end(&d), 0, "muxd leaves with status 0");
+	is_int(mux_end(&d), 0, "muxd leaves with status 0");
 }
 
 /* A slow asker: its window fills, its neighbour runs. */
@@ -266,12 +253,12 @@ static void
 test_slow(void)
 {
 	static uint8_t	block[65536], got[65536];
-	struct drive	d;
+	struct mux	d;
 	struct frame	f;
 	size_t		sent = 0, i;
 	int		a, b, same = 1;
 
-	drive_up(&d, build);
+	mux_up(&d);
 	a = asker_open(&d, 1, "slow");
 	accept_stream(&d, &f, 2);
 	b = asker_open(&d, 2, "fast");
@@ -308,7 +295,7 @@ test_slow(void)
 	ok(f.type == YM_WINDOW && f.id == 2, "and credit comes back");
 	close(a);
 	close(b);
-	is_int(drive_end(&d), 0, "muxd leaves with status 0");
+	is_int(mux_end(&d), 0, "muxd leaves with status 0");
 }
 
 /* The other direction: sending stops at window 0, goes on after an update. */
@@ -316,13 +303,12 @@ static void
 test_window(void)
 {
 	static uint8_t	block[65536];
-	struct drive	d;
+	struct mux	d;
 	struct frame	f;
-	struct imsg	m;
 	size_t		total = 0;
 	int		a, more;
 
-	drive_up(&d, build);
+	mux_up(&d);
 	a = asker_open(&d, 1, "web");
 	accept_stream(&d, &f, 2);
 	total = f.len;
@@ -342,94 +328,78 @@ test_window(void)
 	    "and goes on after an update, by so much");
 	/* The asker leaves while nothing can be sent: it is noticed. */
 	close(a);
-	drive_clock(&d, 1000);
+	drive_clock(&d.d, 1000);
 	ok(client_expect(&d, 2, YM_RST, &f),
 	    "an asker that leaves in front of a closed window is noticed");
-	drive_expect(&d, d.authd, IMSG_STREAM_END, &m);
-	is_int(drive_end(&d), 0, "muxd leaves with status 0");
+	(void)hear(d.d.authd, stream_end, NULL);
+	is_int(mux_end(&d), 0, "muxd leaves with status 0");
 }
 
 /* authd dies and comes back: nothing stops, all is told. */
 static void
 test_restart(void)
 {
-	struct drive	d;
+	struct mux	d;
 	struct frame	f;
-	struct imsg	m;
-	char		buf[64], service[SERVICE_SIZE];
+	char		buf[64];
 	const char	*manifest = "{\"version\":1,\"services\":{\"web\":"
 	    "{\"target\":\"127.0.0.1:80\",\"host\":\"\",\"tls\":false,"
 	    "\"label\":\"\"}}}\n";
-	const uint8_t	*tag;
-	size_t		tag_len;
-	uint64_t	id, in, out;
-	uint32_t	streams;
-	uint8_t		up;
+	struct msg_announce		has;
+	struct msg_announce_stream	in;
 	int		a, b, c;
 
-	drive_up(&d, build);
+	mux_up(&d);
 	client_control(&d, 1, "", manifest, strlen(manifest));
-	drive_expect(&d, d.authd, IMSG_SERVICES_END, &m);
+	(void)hear(d.d.authd, services_end, NULL);
 	a = asker_open(&d, 501, "web");
 	accept_stream(&d, &f, 2);
 	client_frame(&d, YM_DATA, 0, 2, 3, "OK\n", 3);
 	asker_read(a, buf, 3);
 	b = asker_open(&d, 502, "web");
 	accept_stream(&d, &f, 4);
-	close(d.authd);
-	d.authd = -1;
+	shut(&d.d.authd);
 	client_frame(&d, YM_DATA, 0, 2, 4, "more", 4);
 	ok(asker_read(a, buf, 4) == 4, "streams go on while authd is away");
 	close(b);
 	ok(client_expect(&d, 4, YM_RST, &f), "and may end");
-	drive_new_authd(&d);
-	drive_expect(&d, d.authd, IMSG_ANNOUNCE, &m);
-	ok(m_get_u8(&m, &up) == 0 && m_get_u32(&m, &streams) == 0 &&
-	    m_end(&m) == 0 && up == 1 && streams == 2,
+	drive_channel(&d.d);
+	(void)hear(d.d.authd, announce, &has);
+	ok(has.up == 1 && has.streams == 2,
 	    "ANNOUNCE: up, the stream that runs and the one that ended");
-	drive_expect(&d, d.authd, IMSG_ANNOUNCE_STREAM, &m);
-	ok(m_get_u64(&m, &id) == 0 && id == 502,
-	    "the one that ended comes first");
-	drive_expect(&d, d.authd, IMSG_ANNOUNCE_STREAM, &m);
-	ok(m_get_u64(&m, &id) == 0 &&
-	    m_get_str(&m, service, sizeof(service)) == 0 &&
-	    m_get_u64(&m, &in) == 0 && m_get_u64(&m, &out) == 0 &&
-	    m_get_blob(&m, &tag, &tag_len, STREAM_TAG_MAX) == 0 &&
-	    m_end(&m) == 0 && id == 501 && strcmp(service, "web") == 0 &&
-	    in == 7 && out == 12 && tag_len == 3 && memcmp(tag, "tag", 3) == 0,
+	(void)hear(d.d.authd, announce_stream, &in);
+	ok(in.stream == 502, "the one that ended comes first");
+	(void)hear(d.d.authd, announce_stream, &in);
+	ok(in.stream == 501 && strcmp(in.service, "web") == 0 &&
+	    in.in == 7 && in.out == 12 && in.tag.len == 3 &&
+	    memcmp(in.tag.p, "tag", 3) == 0,
 	    "the one that runs: service, byte counts, tag");
-	drive_expect(&d, d.authd, IMSG_SERVICES_BEGIN, &m);
-	drive_expect(&d, d.authd, IMSG_SERVICES_END, &m);
-	drive_expect(&d, d.authd, IMSG_ANNOUNCE_END, &m);
+	(void)hear(d.d.authd, services_begin, NULL);
+	(void)hear(d.d.authd, services_end, NULL);
+	(void)hear(d.d.authd, announce_end, NULL);
 	is_end(&d, 502, END_LOCAL, "ended meanwhile");
 	c = asker_open(&d, 503, "web");
 	ok(client_expect(&d, 6, 0, &f), "the new authd opens streams");
 	close(a);
 	close(c);
-	is_int(drive_end(&d), 0, "muxd leaves with status 0");
+	is_int(mux_end(&d), 0, "muxd leaves with status 0");
 }
 
 /* Lend (or not) what muxd asks for; MiB it has given back. */
 static unsigned
-lend(struct drive *d, int yes)
+lend(struct mux *d, int yes)
 {
-	struct imsg	m;
-	const char	*reason;
-	uint32_t	mib, back = 0;
-	long		n;
-	int		fd;
+	struct msg_credit_back	given;
+	struct msg_credit_ask	ask;
+	struct imsg		m;
+	uint32_t		back = 0;
 
-	while ((n = imsg_recv(d->authd, d->packet, &fd)) > 0) {
-		if (imsg_parse(&m, d->packet, (size_t)n, &reason) == -1 ||
-		    m_get_u32(&m, &mib) == -1)
-			continue;
-		if (m.type == IMSG_CREDIT_BACK)
-			back += mib;
-		if (m.type != IMSG_CREDIT_ASK)
-			continue;
-		pk_begin(d, IMSG_CREDIT, m.id);
-		pk_u32(d, yes ? mib : 0);
-		pk_send(d, d->authd, -1);
+	while (hear_any(d->d.authd, &m, 0) > 0) {
+		if (get_credit_back(&m, &given) == 0)
+			back += given.mib;
+		if (get_credit_ask(&m, &ask) == 0)
+			say_id(d->d.authd, m.id, credit,
+			    .mib = yes ? ask.mib : 0);
 	}
 	return (back);
 }
@@ -439,7 +409,7 @@ static void
 test_growth(int yes)
 {
 	static uint8_t	block[65536], got[65536];
-	struct drive	d;
+	struct mux	d;
 	struct frame	f;
 	size_t		window = 262144 - 3, widest = 0, n;
 	unsigned	back = 0;
@@ -447,11 +417,11 @@ test_growth(int yes)
 	int		a, i;
 
 	memset(&f, 0, sizeof(f));
-	drive_up(&d, build);
+	mux_up(&d);
 	d.answer_pings = 0;
 	while (d.pings == 0 && client_next(&d, &f, WAIT_MS))
 		continue;
-	drive_clock(&d, 200);	/* so long is the round trip */
+	drive_clock(&d.d, 200);	/* so long is the round trip */
 	client_frame(&d, YM_PING, YM_SYN, 0, 1, NULL, 0);
 	n = f.len;
 	while (d.pongs == 0 && client_next(&d, &f, WAIT_MS))
@@ -487,7 +457,7 @@ test_growth(int yes)
 	for (limit = now_ms() + WAIT_MS; yes && back == 0 && now_ms() < limit;)
 		back += lend(&d, yes);
 	ok(back > 0 || !yes, "what is lent goes back with the stream");
-	is_int(drive_end(&d), 0, "muxd leaves with status 0");
+	is_int(mux_end(&d), 0, "muxd leaves with status 0");
 }
 
 /* Askers that all want to send much over a slow line get even shares. */
@@ -495,12 +465,12 @@ static void
 test_fair(void)
 {
 	static uint8_t	block[65536];
-	struct drive	d;
+	struct mux	d;
 	struct frame	f;
 	size_t		got[8] = { 0 }, total = 0, least = SIZE_MAX;
 	int		a[8], i, small = 65536;
 
-	drive_up(&d, build);
+	mux_up(&d);
 	setsockopt(d.sock, SOL_SOCKET, SO_RCVBUF, &small, sizeof(small));
 	for (i = 0; i < 8; i++) {
 		a[i] = asker_open(&d, (uint64_t)i + 1, "web");
@@ -529,18 +499,18 @@ test_fair(void)
 	    "no stream gets less than half of an even share");
 	for (i = 0; i < 8; i++)
 		close(a[i]);
-	is_int(drive_end(&d), 0, "muxd leaves with status 0");
+	is_int(mux_end(&d), 0, "muxd leaves with status 0");
 }
 
 static void
 test_cap(void)
 {
-	struct drive	d;
+	struct mux	d;
 	struct frame	f;
 	char		buf[128];
 	int		a[65], i;
 
-	drive_up(&d, build);
+	mux_up(&d);
 	for (i = 0; i < 65; i++)
 		a[i] = asker_open(&d, (uint64_t)i + 1, "web");
 	buf[asker_read(a[64], buf, sizeof(buf) - 1)] = '\0';
@@ -553,19 +523,19 @@ test_cap(void)
 	is_end(&d, 65, END_LIMIT, "the 65th");
 	for (i = 0; i < 65; i++)
 		close(a[i]);
-	is_int(drive_end(&d), 0, "muxd leaves with status 0");
+	is_int(mux_end(&d), 0, "muxd leaves with status 0");
 }
 
 /* The client is gone: askers see a broken end, authd hears of each stream. */
 static void
 test_lost(void)
 {
-	struct drive	d;
+	struct mux	d;
 	struct frame	f;
 	char		buf[8];
 	int		a;
 
-	drive_up(&d, build);
+	mux_up(&d);
 	a = asker_open(&d, 1, "web");
 	accept_stream(&d, &f, 2);
 	client_frame(&d, YM_DATA, 0, 2, 3, "OK\n", 3);
@@ -575,14 +545,12 @@ test_lost(void)
 	is_end(&d, 1, END_TUNNEL, "client vanished");
 	is_int(broken(a), 1, "loss of the tunnel is a broken end");
 	close(a);
-	is_int(drive_wait(&d), 0, "muxd leaves with status 0");
+	is_int(mux_wait(&d), 0, "muxd leaves with status 0");
 }
 
 int
 main(void)
 {
-	if ((build = getenv("RELAYD_BUILD")) == NULL)
-		build = ".";
 	test_request();
 	test_ends();
 	test_deadlines();
