@@ -171,7 +171,7 @@ origin_is_known(const char *origin)
 	return (0);
 }
 
-/* The origin is looked at before the ticket is used up: operator-api.md, 6.2. */
+/* The origin comes before the ticket is used up: operator-api.md, 6.2. */
 static enum refusal
 admit_ticket(struct opening *o)
 {

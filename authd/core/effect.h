@@ -24,9 +24,9 @@ enum effect_kind {
 	EFFECT_GRANT_REFUSED,
 	EFFECT_STREAM_ROW,	/* say stream_saved() after the commit */
 	EFFECT_GRANT_ROW,	/* say grant_saved() */
-	EFFECT_PAIR,		/* this stream: an end to muxd, one to the asker */
+	EFFECT_PAIR,		/* this stream: ends to muxd and asker */
 	EFFECT_GRANTED,		/* this grant: the table, then yes */
-	EFFECT_SERVICES,	/* who holds a grant on the session: its table */
+	EFFECT_SERVICES,	/* proxyds with a grant on it: its table */
 	EFFECT_IDLE_DROP,	/* proxyds: let go of the session's idle ones */
 	EFFECT_STATUS,		/* log: the session's state */
 	EFFECT_GRACE		/* log: it has no tunnel; code: seconds */

@@ -34,11 +34,11 @@ struct grant {
 	struct session		*session;
 	struct operator		 who;
 	char			 addr[ADDR_SIZE];
-	uint64_t		 asked_ms;	/* when the token was looked at */
+	uint64_t		 asked_ms;	/* when the token was seen */
 	/* state */
 	struct streams		 streams;	/* that hang on it */
 	unsigned		 nstreams;
-	int			 dropped;	/* proxyd will not use it again */
+	int			 dropped;	/* proxyd uses it no more */
 	/* its end */
 	int			 over;		/* waits for end_run() */
 	int			 kills;		/* its streams end with it */
@@ -69,8 +69,8 @@ enum refusal	grant_new(struct door *, struct session *,
 /* After the commit: is the row in the store? */
 void	grant_saved(uint64_t id, int ok, const struct now *);
 /*
- * Before GRANTED is said to `asker`: the grant, or NULL: it has ended since, and
- * end_run() will refuse it.
+ * Before GRANTED is said to `asker`: the grant, or NULL: it has ended since,
+ * and end_run() will refuse it.
  */
 struct grant	*grant_to_say(uint64_t id, const struct asker *);
 /* GRANTED cannot be said to its proxyd. */

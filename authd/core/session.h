@@ -32,20 +32,20 @@ struct session {
 	/* state */
 	struct session_row	 row;
 	int			 fresh;		/* not in the store yet */
-	int			 taken;		/* and its slot is in use there */
+	int			 taken;		/* its slot is in use there */
 	int			 dirty, writing;
-	int			 barred;	/* its system was, at the start */
+	int			 barred;	/* its system, at the start */
 	int			 over;		/* not in the tables any more */
 	int			 ending;	/* waits for end_run() */
 	uint16_t		 close_code;	/* for its tunnel, then */
 	struct tunnel		*tunnel;	/* NULL in grace */
-	struct tunnel		*newcomer;	/* its login waits for a probe */
+	struct tunnel		*newcomer;	/* whose login waits */
 	struct services		*services;	/* NULL: none */
 	struct grants		 grants;
 	struct due		 grace, expiry;
-	struct due		 push;		/* a table that waits to be told */
+	struct due		 push;		/* its table waits to be told */
 	uint64_t		 pushed_ms;	/* when one was told last */
-	uint64_t		 idle_drop_ms;	/* when proxyds were last asked */
+	uint64_t		 idle_drop_ms;	/* proxyds were asked last */
 };
 extern struct sessions	sessions;
 

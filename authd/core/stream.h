@@ -46,7 +46,7 @@ struct stream {
 	const struct stream_kind *kind;
 	struct tunnel		*tunnel;
 	struct grant		*grant;		/* NULL: none answers for it */
-	uint64_t		 terminal;	/* instance of its termd, 0: none */
+	uint64_t		 terminal;	/* its termd, 0: none */
 	struct rowlog		*row;		/* NULL while queued */
 	char			 service[SERVICE_SIZE];
 	struct operator		 who;

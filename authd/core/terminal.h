@@ -10,7 +10,8 @@ extern const struct stream_kind	stream_terminal;
 
 /*
  * Its termd is there. Its instance is who asks; the asker is answered, unless
- * this returns a refusal; else *id is the stream. The session must have a tunnel.
+ * this returns a refusal; else *id is the stream. The session must have a
+ * tunnel.
  */
 enum refusal	terminal_open(uint64_t termd, struct session *,
 		    const struct operator *, const char *addr, uint64_t *id,

@@ -30,7 +30,7 @@ struct tunnel {
 	enum tunnel_state	 state;
 	struct session		*session;	/* NULL: none, or over */
 	struct streams		 streams;	/* open or being opened */
-	struct streams		 waiting;	/* for room, or for it to tell */
+	struct streams		 waiting;	/* for room, or to be told */
 	unsigned		 nstreams, nwaiting;
 	uint32_t		 announced;	/* streams still to come */
 	/* its end */

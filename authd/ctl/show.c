@@ -50,8 +50,8 @@ ctl_show_sessions(struct ctl *ctl)
 		ctl_row(&ctl->asker, se->row.id, se->system_name,
 		    se->system_key, se->row.node[0] != '\0' ? se->row.node :
 		    "-", session_status_name(se->row.status),
-		    se->tunnel != NULL ? "up" : "down", num(se->services != NULL ?
-		    se->services->n : 0),
+		    se->tunnel != NULL ? "up" : "down",
+		    num(se->services != NULL ? se->services->n : 0),
 		    num(se->tunnel != NULL ? se->tunnel->nstreams : 0),
 		    api_time(se->row.started_at, from),
 		    api_time(se->row.expires_at, to), CTL_END);

@@ -209,9 +209,9 @@ peer_settled(void *arg)
 }
 
 /*
- * Before SPAWNED_ALL, and while the store is read, everybody waits. Without a store those who were there
- * before wait on, since nobody can say which sessions are still open; who is
- * new is let in and hears 503.
+ * Before SPAWNED_ALL, and while the store is read, everybody waits. Without a
+ * store those who were there before wait on, since nobody can say which
+ * sessions are still open; who is new is let in and hears 503.
  */
 static int
 peer_waits(const struct spawned *sp)

@@ -187,7 +187,7 @@ login_known(const struct facts *f, void *arg)
 		login_slot(lo);
 }
 
-/* Rows 4 and 5: who is it? A key that nobody has costs what a wrong one does. */
+/* Rows 4 and 5: who is it? An unknown key costs what a wrong secret does. */
 static enum refusal
 login_credentials(struct login *lo, const struct facts *f)
 {

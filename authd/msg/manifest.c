@@ -33,8 +33,8 @@ manifest_on_service(struct chan *c, struct imsg *m)
 	const char		*why;
 	char			 text[80];
 
-	if (get_service(m, &in) == -1 || in.tls > 1 || pe->mux.building == NULL ||
-	    pe->mux.building->left == 0)
+	if (get_service(m, &in) == -1 || in.tls > 1 ||
+	    pe->mux.building == NULL || pe->mux.building->left == 0)
 		return (-1);
 	if ((why = services_add(pe->mux.building, &in)) != NULL)
 		log_debug("tunnel %llu: service %s left out: %s",

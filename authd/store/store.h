@@ -13,7 +13,8 @@
  * (store_sqlite*.c). Table and column names: operator-api.md, section 10.
  *
  * All writes of one turn of the loop are one transaction: the first write
- * begins it, store_commit() ends it. Times are milliseconds since 1970, 0: unset.
+ * begins it, store_commit() ends it. Times are milliseconds since 1970, 0:
+ * unset.
  * Calls return 0; STORE_NONE when a question has no answer; -1 when the store
  * failed, which is logged once until it works again, and makes every write of
  * the turn void.
@@ -166,8 +167,8 @@ struct session_row {
 };
 
 /*
- * STORE_TAKEN: the store has another open one of the slot; a back end that finds
- * out later says so before the commit's `then`.
+ * STORE_TAKEN: the store has another open one of the slot. Who learns it from a
+ * later answer says so before the commit's `then`.
  */
 int	store_session_insert(const struct session_row *);
 /* Everything of the row that changes in its life; clears users at the end. */

@@ -1,0 +1,215 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * A store of an older schema is brought up to date, and whose a row of the
+ * access log is survives in columns what the metadata had no room for.
+ */
+#include <sqlite3.h>
+#include <stdint.h>
+#include <unistd.h>
+
+#include "authd/store/metadata.h"
+#include "authd/store/store.h"
+#include "base/compat.h"
+#include "regress/lib/tap.h"
+
+/* What matters of schema 1. */
+static const char	schema_1[] =
+    "CREATE TABLE organizations (id TEXT PRIMARY KEY, name TEXT NOT NULL,"
+    " type TEXT NOT NULL, parent TEXT, created_at INTEGER NOT NULL,"
+    " deleted_at INTEGER);"
+    "CREATE TABLE systems (id TEXT PRIMARY KEY, name TEXT NOT NULL,"
+    " type TEXT, system_key TEXT NOT NULL UNIQUE,"
+    " system_secret_public TEXT NOT NULL,"
+    " system_secret_sha256 TEXT NOT NULL, organization_id TEXT,"
+    " support_enabled INTEGER NOT NULL DEFAULT 0, registered_at INTEGER,"
+    " suspended_at INTEGER, deleted_at INTEGER,"
+    " created_at INTEGER NOT NULL, updated_at INTEGER NOT NULL);"
+    "CREATE TABLE support_sessions (id TEXT PRIMARY KEY,"
+    " system_id TEXT NOT NULL REFERENCES systems (id) ON DELETE CASCADE,"
+    " node_id TEXT, session_token TEXT NOT NULL UNIQUE,"
+    " reconnect_token TEXT, reconnect_prev TEXT,"
+    " started_at INTEGER NOT NULL, expires_at INTEGER NOT NULL,"
+    " status TEXT NOT NULL, closed_at INTEGER, closed_by TEXT,"
+    " diagnostics TEXT, diagnostics_at INTEGER, users TEXT,"
+    " users_at INTEGER, created_at INTEGER NOT NULL,"
+    " updated_at INTEGER NOT NULL, generation INTEGER NOT NULL);"
+    "CREATE TABLE support_access_logs (id TEXT PRIMARY KEY,"
+    " session_id TEXT NOT NULL REFERENCES support_sessions (id)"
+    " ON DELETE CASCADE, operator_id TEXT NOT NULL, operator_name TEXT,"
+    " access_type TEXT NOT NULL, connected_at INTEGER NOT NULL,"
+    " disconnected_at INTEGER, metadata TEXT, org_role TEXT,"
+    " organization_id TEXT);"
+    "INSERT INTO systems VALUES ('sys', 'one', NULL, 'key', 'p', 's', NULL,"
+    " 1, 1, NULL, NULL, 1, 1);"
+    "INSERT INTO support_sessions VALUES ('se', 'sys', NULL, 'token', NULL,"
+    " NULL, 1, 2, 'active', NULL, NULL, NULL, NULL, NULL, NULL, 1, 1, 1);"
+    "INSERT INTO support_access_logs VALUES ('a', 'se', 'alice', 'Alice',"
+    " 'ui_proxy', 5, NULL, '{\"service\":\"web\",\"ip\":\"192.0.2.1\","
+    "\"token_id\":\"t1\",\"impersonator\":\"root\",\"bytes_in\":7,"
+    "\"bytes_out\":8,\"outcome\":\"clean\"}', 'owner', 'org');"
+    /* no room, not JSON, none; and one that is over */
+    "INSERT INTO support_access_logs VALUES ('b', 'se', 'bob', NULL,"
+    " 'ui_proxy', 6, NULL, '{}', 'owner', NULL);"
+    "INSERT INTO support_access_logs VALUES ('c', 'se', 'bob', NULL,"
+    " 'ui_proxy', 6, NULL, '{\"service', 'owner', NULL);"
+    "INSERT INTO support_access_logs VALUES ('d', 'se', 'bob', NULL,"
+    " 'web_terminal', 6, NULL, NULL, 'owner', NULL);"
+    "INSERT INTO support_access_logs VALUES ('e', 'se', 'bob', NULL,"
+    " 'ui_proxy', 6, 9, '{\"service\":\"api\",\"ip\":\"192.0.2.2\"}',"
+    " 'owner', NULL);"
+    "PRAGMA user_version = 1;";
+
+static char	path[64], cell[4096];
+
+static const char *
+sql(const char *text)
+{
+	sqlite3		*db;
+	sqlite3_stmt	*s;
+
+	cell[0] = '\0';
+	if (sqlite3_open(path, &db) != SQLITE_OK)
+		return ("no file");
+	if (sqlite3_prepare_v2(db, text, -1, &s, NULL) == SQLITE_OK &&
+	    sqlite3_step(s) == SQLITE_ROW &&
+	    sqlite3_column_text(s, 0) != NULL)
+		strlcpy(cell, (const char *)sqlite3_column_text(s, 0),
+		    sizeof(cell));
+	sqlite3_finalize(s);
+	sqlite3_close(db);
+	return (cell);
+}
+
+static int
+exec(const char *text)
+{
+	sqlite3	*db;
+	int	 r;
+
+	if (sqlite3_open(path, &db) != SQLITE_OK)
+		return (-1);
+	r = sqlite3_exec(db, text, NULL, NULL, NULL);
+	sqlite3_close(db);
+	return (r == SQLITE_OK ? 0 : -1);
+}
+
+static struct access_row	row;
+static size_t			rows;
+
+static void
+got_rows(const struct answer *a, void *arg)
+{
+	(void)arg;
+	rows = a->n;
+	if (a->n > 0)
+		row = a->access[a->n - 1];
+}
+
+static void
+open_rows(const char *after)
+{
+	rows = 0;
+	memset(&row, 0, sizeof(row));
+	(void)store_ask(&(struct question){ .what = ASK_OPEN_ROWS,
+	    .key = after }, got_rows, NULL);
+}
+
+static void
+on_commit(int yes, void *arg)
+{
+	(void)arg;
+	ok(yes, "the commit says yes");
+}
+
+static void
+migration(void)
+{
+	is_int(exec(schema_1), 0, "a file of schema 1");
+	is_int(store_open(path), 0, "is opened");
+	is_str(sql("PRAGMA user_version"), "2", "and is of schema 2");
+	open_rows("");
+	is_int((int)rows, 1, "one row is open: who the others are for nobody "
+	    "knows");
+	is_str(row.id, "a", "the one whose metadata was whole");
+	is_str(row.service, "web", "its service");
+	is_str(row.ip, "192.0.2.1", "its address");
+	is_str(row.token_id, "t1", "its token");
+	is_str(row.impersonator, "root", "its impersonator");
+	ok(row.bytes_in == 7 && row.bytes_out == 8, "its bytes");
+	is_str(row.outcome, "clean", "its outcome");
+	is_str(sql("SELECT service FROM support_access_logs WHERE id = 'e'"),
+	    "api", "and so is one that was over");
+	is_str(sql("SELECT disconnected_at FROM support_access_logs"
+	    " WHERE id = 'e'"), "9", "as it was");
+	store_close();
+	is_int(store_open(path), 0, "it opens again");
+	open_rows("");
+	is_str(row.token_id, "t1", "unchanged");
+}
+
+/* A token id and an impersonator that JSON makes six times as long. */
+static void
+long_ids(void)
+{
+	char	metadata[METADATA_SIZE];
+
+	memset(&row, 0, sizeof(row));
+	strlcpy(row.id, "long", sizeof(row.id));
+	strlcpy(row.session_id, "se", sizeof(row.session_id));
+	strlcpy(row.operator_id, "eve", sizeof(row.operator_id));
+	strlcpy(row.type, "ui_proxy", sizeof(row.type));
+	strlcpy(row.service, "web", sizeof(row.service));
+	memset(row.token_id, 1, sizeof(row.token_id) - 1);
+	memset(row.impersonator, 2, sizeof(row.impersonator) - 1);
+	row.connected_at = 1;
+	metadata_print(&row, metadata);
+	is_str(metadata, "{}", "the metadata has no room");
+	is_int(store_access_insert(&row), 0, "the row is written");
+	row.bytes_in = 3;
+	is_int(store_access_update(&row), 0, "and changed");
+	store_commit(on_commit, NULL);
+	open_rows("a");
+	is_int((int)rows, 1, "it comes back");
+	is_int((int)strlen(row.token_id), ID_SIZE - 1, "with its token");
+	is_int((int)strlen(row.impersonator), ID_SIZE - 1, "and impersonator");
+	is_int((int)row.bytes_in, 3, "and its bytes");
+}
+
+static void
+newer(void)
+{
+	store_close();
+	(void)exec("PRAGMA user_version = 3");
+	is_int(store_open(path), -1, "a newer one is not touched");
+	is_str(sql("PRAGMA user_version"), "3", "and stays what it is");
+}
+
+static void
+fresh(void)
+{
+	store_close();
+	unlink(path);
+	is_int(store_open(path), 0, "a new one");
+	is_str(sql("PRAGMA user_version"), "2", "is of schema 2");
+	is_str(sql("SELECT count(*) FROM pragma_table_info("
+	    "'support_access_logs')"), "17", "with the same columns");
+	store_close();
+}
+
+int
+main(void)
+{
+	char	suffix[80];
+
+	snprintf(path, sizeof(path), "/tmp/store_schema.%ld", (long)getpid());
+	migration();
+	long_ids();
+	newer();
+	fresh();
+	unlink(path);
+	snprintf(suffix, sizeof(suffix), "%s-wal", path);
+	unlink(suffix);
+	snprintf(suffix, sizeof(suffix), "%s-shm", path);
+	unlink(suffix);
+	return (done_testing());
+}

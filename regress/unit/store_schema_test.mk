@@ -1,0 +1,1 @@
+$(eval $(call unit_test,store_schema_test,authd/store/sqlite/sqlite.o authd/store/sqlite/systems.o authd/store/sqlite/sessions.o authd/store/sqlite/ask.o authd/store/metadata.o common/base/clock.o common/base/compat.o common/base/log.o,$(EVENT_LIBS) $(SQLITE_LIBS) $(CJSON_LIBS)))
