@@ -157,7 +157,7 @@ reach(void)
 	if (errno == ENOENT || errno == ECONNREFUSED)
 		hint = "; is relayd running?";
 	else if (errno == EACCES)
-		hint = "; only root and the group relayd may ask";
+		hint = "; only root and the socket's group may ask";
 	fprintf(stderr, "relayctl: %s: %s%s\n", ctl.path, strerror(errno),
 	    hint);
 	exit(EXIT_UNREACHED);

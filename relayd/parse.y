@@ -776,6 +776,10 @@ finish(struct parser *ps, const char *name)
 	}
 	if (c->n_listen == 0 && ps->errors == 0)
 		report(ps, name, 0, "no \"listen on ... port ...\"");
+	if (c->looking_path[0] != '\0' &&
+	    strcmp(c->looking_path, c->control_path) == 0)
+		report(ps, name, 0,
+		    "control socket ... read only: needs a path of its own");
 }
 
 static int

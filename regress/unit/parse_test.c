@@ -39,6 +39,9 @@ errors(void)
 		{ "bogus 1 2 \"x\"\nlisten on\n", "t:1: unknown word "
 		    "\"bogus\"\nt:2: unexpected end of line; expected a string "
 		    "or a word\n" },
+		{ LISTEN_LINE "control socket /run/a read only\n"
+		    "control socket /run/a\n", "t: control socket ... read "
+		    "only: needs a path of its own\n" },
 		{ "port\n", "t:1: \"port\" cannot stand here\n" },
 		{ "}\n", "t:1: \"}\" cannot stand here\n" },
 		{ "tunnel {\n\n\tgrace 30\n}\n" LISTEN_LINE, "t:3: unexpected "
@@ -278,6 +281,7 @@ printing(void)
 	high.member[0] = '/';
 	CONF_STRINGS(X)
 #undef X
+	high.looking_path[1] = 'y';	/* one of its own */
 	strlcpy(high.proxy_domain, "a.example", sizeof(high.proxy_domain));
 	strlcpy(low.proxy_domain, "a", sizeof(low.proxy_domain));
 	high.n_console_origin = 8;
