@@ -26,5 +26,4 @@ authd_LIBS = $(EVENT_LIBS) $(SODIUM_LIBS) $(SQLITE_LIBS) $(CRYPTO_LIBS) \
 	$(CJSON_LIBS) -lm
 
 # What the tests link that play the other processes.
-authd_drive_OBJS = regress/lib/authd_drive.o $(imsg_PURE_OBJS) \
-	common/proc/conf.o common/base/compat.o
+authd_drive_OBJS = regress/lib/authd_story.o regress/lib/world.o $(drive_OBJS)

@@ -45,7 +45,7 @@ extern struct drive_with {
 void	drive_start(struct drive *, int role, const struct conf *);
 /* A (new) channel to authd; the old one is closed first if still open. */
 void	drive_channel(struct drive *);
-/* Wait for its end: exit status, 128 + signal. Closes all but the log's text. */
+/* Wait for its end: exit status, 128 + signal. All is closed. */
 int	drive_wait(struct drive *);
 /* The parent goes, then the same. */
 int	drive_leave(struct drive *);
@@ -101,7 +101,8 @@ enum msg_type {
 
 #define say(sock, ...)		say_fd(sock, 0, -1, __VA_ARGS__)
 #define say_id(sock, id, ...)	say_fd(sock, id, -1, __VA_ARGS__)
-#define say_fd(sock, id, fd, ...)	SAY_(sock, id, fd, __VA_ARGS__, .end_ = 0)
+#define say_fd(sock, id, fd, ...)					\
+	SAY_(sock, id, fd, __VA_ARGS__, .end_ = 0)
 #define SAY_(sock, id, fd, name, ...)					\
 	drive_say(sock, MSG_TYPE_##name, id, fd,			\
 	    &(struct msg_##name){ __VA_ARGS__ })

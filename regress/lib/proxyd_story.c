@@ -269,3 +269,22 @@ request_at(int stream)
 {
 	return (get_until(stream, "\r\n\r\n"));
 }
+
+void
+flush_authd(struct drive *d)
+{
+	struct imsg	m;
+
+	while (hear_any(d->authd, &m, 20) > 0)
+		if (m.type != IMSG_GRANT_DROP)
+			printf("# authd heard %s\n", imsg_name(m.type));
+}
+
+int
+open_stream(struct drive *d, int fd, const char *path, uint64_t grant)
+{
+	get(fd, path);
+	if (grant != 0)
+		grant_yes(d, grant);
+	return (stream_yes(d));
+}

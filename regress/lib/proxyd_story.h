@@ -48,6 +48,10 @@ void	services(struct drive *, const char *name, const char *target,
 /* Answer a STREAM_OPEN with yes; the far end of the stream. */
 int	stream_yes(struct drive *);
 void	stream_no(struct drive *, uint16_t status, const char *message);
+/* What authd also hears while grants are renewed and dropped. */
+void	flush_authd(struct drive *);
+/* A GET of `path` is given its grant (0: it has one) and its stream. */
+int	open_stream(struct drive *, int fd, const char *path, uint64_t grant);
 /* A browser's GET of `path` on HOST with the cookie; the request as sent. */
 void	get(int fd, const char *path);
 /* Far end: read a request head. */

@@ -83,8 +83,8 @@ term_give(const char *head, const void *more, size_t len)
 	memcpy(bytes, head, strlen(head));
 	if (len > 0)
 		memcpy(bytes + strlen(head), more, len);
-	say_fd(dr.d.parent, 0, sv[1], give, .class = CLASS_TERMINAL, .nonce = 77,
-	    .instance = 5, .addr = "192.0.2.7", .accept = drive_accept,
+	say_fd(dr.d.parent, 0, sv[1], give, .class = CLASS_TERMINAL, .nonce =
+	    77, .instance = 5, .addr = "192.0.2.7", .accept = drive_accept,
 	    .bytes = { bytes, strlen(head) + len });
 	dr.sock = sv[0];
 	dr.msg.buf = message_buf;
@@ -99,8 +99,8 @@ term_stream(uint32_t idle_s)
 	int	sv[2];
 
 	stream_pair(sv);
-	say_fd(dr.d.authd, 0, sv[1], term_stream, .stream = 9, .session = SESSION,
-	    .idle_s = idle_s);
+	say_fd(dr.d.authd, 0, sv[1], term_stream, .stream = 9, .session =
+	    SESSION, .idle_s = idle_s);
 	dr.stream = sv[0];
 }
 

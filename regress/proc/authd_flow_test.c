@@ -8,9 +8,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "regress/lib/authd_drive.h"
+#include "regress/lib/authd_story.h"
 #include "base/compat.h"
-#include "regress/lib/fields.h"
 #include "regress/lib/tap.h"
 
 static struct far	*proxyd, *control;
@@ -50,14 +49,12 @@ bytes_only(const struct opened *o)
 static void
 story(void)
 {
+	struct msg_close	in;
 	struct tunnel	t;
 	struct granted	g;
 	struct opened	o;
-	struct imsg	m;
 	struct api	a = { .token = token };
 	char		proxy[TOKEN_SIZE], byte = 'x';
-	uint16_t	code;
-	char		reason[64];
 
 	system_add(control, &t, "");
 	ok(strlen(t.key) == 44 && strncmp(t.key, "NETH-", 5) == 0,
@@ -99,12 +96,10 @@ story(void)
 
 	is_int(api(proxyd, API_SESSION_CLOSE, &a), 200,
 	    "operator-11(partial): close answers 200");
-	get_type(t.mux, IMSG_STREAM_KILL, &m);
+	(void)hear(t.mux->fd, stream_kill, NULL);
 	ok(1, "operator-11(partial): the stream is killed first");
-	get_type(t.mux, IMSG_CLOSE, &m);
-	ok(m_get_u16(&m, &code) == 0 &&
-	    m_get_str(&m, reason, sizeof(reason)) == 0 && code == 4000 &&
-	    strcmp(reason, "session_closed") == 0,
+	(void)hear(t.mux->fd, close, &in);
+	ok(in.code == 4000 && strcmp(in.reason, "session_closed") == 0,
 	    "operator-11(partial) tunnel-15(partial): then 4000");
 	is_int(dropped[IMSG_GRANT_END], 1,
 	    "operator-34(partial): and the grant ends");
@@ -116,8 +111,9 @@ story(void)
 	grant(proxyd, proxy, t.session, &g);
 	is_int(g.status, 400, "operator-34(partial): its token: %s",
 	    g.message);
-	ok(!drive_logged(t.secret + 30) && !drive_logged(t.token) &&
-	    !drive_logged(proxy) && !drive_logged(token),
+	ok(!drive_logged(&authd, t.secret + 30) && !drive_logged(&authd,
+	    t.token) &&
+	    !drive_logged(&authd, proxy) && !drive_logged(&authd, token),
 	    "operator-63(partial): no secret is in the log");
 	far_close(t.mux);
 }
@@ -125,8 +121,8 @@ story(void)
 int
 main(void)
 {
-	drive_init();
-	drive_start(1);
+	authd_init();
+	authd_start(1);
 	control = drive_spawn(ROLE_CONTROL, 0);
 	proxyd = drive_spawn(ROLE_PROXYD, 0);
 	token = operator_token(control, "alice", "", "owner", "");
@@ -134,7 +130,7 @@ main(void)
 	story();
 	is_int(ctl(control, &rows, CTL_SHOW_STATS, CTL_END), 0, "show stats");
 	rows_free(&rows);
-	is_int(drive_stop(), 0, "authd stops in order");
+	is_int(authd_stop(), 0, "authd stops in order");
 	far_close(proxyd);
 	far_close(control);
 	free(token);

@@ -5,9 +5,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "regress/lib/authd_drive.h"
+#include "regress/lib/authd_story.h"
 #include "base/compat.h"
-#include "regress/lib/fields.h"
 #include "regress/lib/tap.h"
 
 static struct far	*proxyd, *control;
@@ -37,7 +36,8 @@ proxy_token(const struct tunnel *t, const char *operator, const char *service,
 static long long
 log_rows(long long want, const char *type, const char *more)
 {
-	return (sql_becomes(want, "SELECT count(*) FROM support_access_logs WHERE "
+	return (sql_becomes(want,
+	    "SELECT count(*) FROM support_access_logs WHERE "
 	    "session_id = '%s' AND access_type = '%s' %s", tun.session, type,
 	    more));
 }
@@ -88,7 +88,7 @@ grants(void)
 	opened_close(&o);
 	stream_end(tun.mux, o.stream, END_CLEAN, 100, 2000);
 	sync_authd();
-	drive_clock(1100);
+	drive_clock(&authd, 1100);
 	sync_authd();
 	is_int(log_rows(1, "ui_proxy", "AND json_extract(metadata, "
 	    "'$.bytes_in') = 100 AND json_extract(metadata, '$.bytes_out') "
@@ -100,17 +100,15 @@ grants(void)
 	stream_open(other, tun.mux, g.grant, "s0", &o);
 	is_int(o.status, 401, "another proxyd's grant: 401");
 	far_close(other);
-	drive_clock(121000);
+	drive_clock(&authd, 121000);
 	stream_open(proxyd, tun.mux, g.grant, "s0", &o);
 	is_int(o.status, 401, "a lapsed grant: 401");
-	put_begin(IMSG_GRANT_DROP, 0);
-	put_u64(g.grant);
-	put_send(proxyd, -1);
+	say(proxyd->fd, grant_drop, .grant = g.grant);
 	stream_open(proxyd, tun.mux, g.grant, "s0", &o);
 	is_int(o.status, 401, "a dropped one: 401");
-	drive_clock(16 * 60000);
+	drive_clock(&authd, 16 * 60000);
 	sync_authd();
-	drive_clock(2000);
+	drive_clock(&authd, 2000);
 	sync_authd();
 	is_int(log_rows(0, "ui_proxy", "AND disconnected_at IS NULL"), 0,
 	    "operator-61(partial): rows close after 15 idle minutes");
@@ -141,23 +139,19 @@ cap(void)
 	    "tunnel-41(partial): muxd hears nothing of it");
 
 	/* An idle stream gives way: no refusal. */
-	drive_clock(300);
-	put_begin(IMSG_STREAM_OPEN, next_id(proxyd));
-	put_u64(g.grant);
-	put_str("s0");
-	put_send(proxyd, -1);
-	get_type(proxyd, IMSG_IDLE_DROP, &m);
+	drive_clock(&authd, 300);
+	say_id(proxyd->fd, next_id(proxyd), stream_open, .grant = g.grant,
+	    .service = "s0");
+	m = *hear(proxyd->fd, idle_drop, NULL);
 	ok(1, "at the cap proxyd is asked for idle streams");
 	opened_close(&o[0]);
-	put_begin(IMSG_IDLE_DROPPED, m.id);
-	put_u32(1);
-	put_send(proxyd, -1);
+	say_id(proxyd->fd, m.id, idle_dropped, .streams = 1);
 	stream_end(tun.mux, o[0].stream, END_LOCAL, 0, 0);
-	get_type(proxyd, IMSG_STREAM_OPENED, &m);
+	m = *hear(proxyd->fd, stream_opened, NULL);
 	ok(m.fd != -1, "operator-27(partial): and the request goes through");
 	if (m.fd != -1)
 		close(m.fd);
-	get_type(tun.mux, IMSG_STREAM_BRIDGE, &m);
+	m = *hear(tun.mux->fd, stream_bridge, NULL);
 	if (m.fd != -1)
 		close(m.fd);
 	for (i = 1; i < 64; i++) {
@@ -165,7 +159,7 @@ cap(void)
 		stream_end(tun.mux, o[i].stream, END_LOCAL, 0, 0);
 	}
 	stream_end(tun.mux, o[0].stream + 65, END_LOCAL, 0, 0);
-	drive_clock(300);
+	drive_clock(&authd, 300);
 	stream_open(proxyd, tun.mux, g.grant, "s0", &o[0]);
 	is_int(o[0].status, 0, "after some ended: works");
 	opened_close(&o[0]);
@@ -183,25 +177,21 @@ cap(void)
 static void
 expiry(void)
 {
+	struct msg_grant_end	end;
+	struct msg_stream_kill	kill;
 	struct granted	g;
 	struct opened	o;
-	struct imsg	m;
 	char		proxy[TOKEN_SIZE];
-	uint64_t	id = 0;
-	uint8_t		why = 0;
 
 	proxy_token(&tun, token, "s0", proxy);
 	grant(proxyd, proxy, tun.session, &g);
 	stream_open(proxyd, tun.mux, g.grant, "s0", &o);
-	drive_clock(8 * 3600 * 1000UL);
-	get_type(tun.mux, IMSG_STREAM_KILL, &m);
-	(void)m_get_u64(&m, &id);
-	ok(id == o.stream,
+	drive_clock(&authd, 8 * 3600 * 1000UL);
+	(void)hear(tun.mux->fd, stream_kill, &kill);
+	ok(kill.stream == o.stream,
 	    "operator-34(partial): the token's end kills its streams");
-	get_type(proxyd, IMSG_GRANT_END, &m);
-	(void)m_get_u64(&m, &id);
-	(void)m_get_u8(&m, &why);
-	ok(id == g.grant && why == END_GRANT,
+	(void)hear(proxyd->fd, grant_end, &end);
+	ok(end.grant == g.grant && end.why == END_GRANT,
 	    "operator-34(partial): and ends its grant");
 	grant(proxyd, proxy, tun.session, &g);
 	is_int(g.status, 401, "operator-34(partial): expired: 401");
@@ -216,17 +206,12 @@ scopes(void)
 	struct tunnel	 t;
 	struct granted	 g;
 	struct opened	 o;
-	struct imsg	 m;
 	struct api	 a = { 0 };
 	char		 seller[ID_SIZE], client[ID_SIZE], proxy[TOKEN_SIZE];
 	char		*tok;
 
-	ctl(control, &rows, CTL_ORG_ADD, "Seller", "reseller", "", CTL_END);
-	strlcpy(seller, cell(&rows, 1, "id"), sizeof(seller));
-	rows_free(&rows);
-	ctl(control, &rows, CTL_ORG_ADD, "Client", "customer", seller, CTL_END);
-	strlcpy(client, cell(&rows, 1, "id"), sizeof(client));
-	rows_free(&rows);
+	org_add(control, "Seller", "reseller", "", seller);
+	org_add(control, "Client", "customer", seller, client);
 	system_add(control, &t, client);
 	login(proxyd, &t, "", "", "192.0.2.1");
 	up(&t, 1);
@@ -237,7 +222,7 @@ scopes(void)
 	stream_open(proxyd, t.mux, g.grant, "s0", &o);
 	ctl(control, &rows, CTL_ORG_REMOVE, client, CTL_END);
 	rows_free(&rows);
-	get_type(t.mux, IMSG_STREAM_KILL, &m);
+	(void)hear(t.mux->fd, stream_kill, NULL);
 	ok(1, "operator-6(partial): the customer goes: streams are killed");
 	grant(proxyd, proxy, t.session, &g);
 	is_int(g.status, 404, "operator-6(partial): the issued token: 404");
@@ -248,14 +233,14 @@ scopes(void)
 	    "operator-7(partial): invisible is like missing");
 	opened_close(&o);
 
-	drive_sql("INSERT INTO revocations VALUES ('user', 'alice', "
+	world_sql("INSERT INTO revocations VALUES ('user', 'alice', "
 	    "9223372036854775807, 'left')");
 	a.token = token;
 	is_int(api(proxyd, API_SESSION_GET, &a), 401,
 	    "operator-3(partial): a revoked user: 401");
 	is_str(api_message, "user account has been suspended", "its message");
 	is_str(api_str("reason"), "left", "its reason");
-	drive_sql("DELETE FROM revocations");
+	world_sql("DELETE FROM revocations");
 	far_close(t.mux);
 	free(tok);
 }
@@ -270,7 +255,7 @@ outage(void)
 
 	proxy_token(&tun, token, "s0", proxy);
 	grant(proxyd, proxy, tun.session, &g);
-	drive_sql("ALTER TABLE support_access_logs RENAME TO hidden");
+	world_sql("ALTER TABLE support_access_logs RENAME TO hidden");
 	stream_open(proxyd, tun.mux, g.grant, "s1", &o);
 	is_int(o.status, 503,
 	    "operator-61(partial) operator-59(partial): no row, no stream");
@@ -282,11 +267,11 @@ outage(void)
 	ok(strstr(api_data, "token") == NULL, "not even by mistake");
 	is_int(get_none(tun.mux, IMSG_CLOSE), 0,
 	    "operator-59(partial): the tunnel stays");
-	ok(drive_logged("store: down"), "the log says so");
-	drive_sql("ALTER TABLE hidden RENAME TO support_access_logs");
+	ok(drive_logged(&authd, "store: down"), "the log says so");
+	world_sql("ALTER TABLE hidden RENAME TO support_access_logs");
 	stream_open(proxyd, tun.mux, g.grant, "s1", &o);
 	is_int(o.status, 0, "when it is back, streams open");
-	ok(drive_logged("store: back"), "and the log says so");
+	ok(drive_logged(&authd, "store: back"), "and the log says so");
 	opened_close(&o);
 	stream_end(tun.mux, o.stream, END_LOCAL, 0, 0);
 }
@@ -295,24 +280,14 @@ static int
 admit_terminal(const char *ticket, const char *session, const char *origin,
     uint64_t *nonce)
 {
-	struct imsg	m;
-	uint16_t	status = 0;
-	uint32_t	retry;
-	char		message[MESSAGE_SIZE];
+	struct msg_admitted	in;
 
-	put_begin(IMSG_ADMIT, next_id(proxyd));
-	put_u8(CLASS_TERMINAL);
-	put_str("192.0.2.50");
-	put_str(session);
-	put_str(ticket);
-	put_str(origin);
-	put_send(proxyd, -1);
-	get_type(proxyd, IMSG_ADMITTED, &m);
-	if (m_get_u16(&m, &status) == -1 || m_get_u32(&m, &retry) == -1 ||
-	    m_get_str(&m, message, sizeof(message)) == -1 ||
-	    m_get_u64(&m, nonce) == -1)
-		status = 999;
-	return (status);
+	say_id(proxyd->fd, next_id(proxyd), admit, .class = CLASS_TERMINAL,
+	    .addr = "192.0.2.50", .session = session, .ticket = ticket,
+	    .origin = origin);
+	(void)hear(proxyd->fd, admitted, &in);
+	*nonce = in.nonce;
+	return (in.status);
 }
 
 static const char *
@@ -345,7 +320,7 @@ tickets(void)
 	is_int(admit_terminal(ticket, tun.session, "", &nonce), 401,
 	    "operator-21: a second use: 401");
 	strlcpy(ticket, ticket_for(token), sizeof(ticket));
-	drive_clock(30001);
+	drive_clock(&authd, 30001);
 	is_int(admit_terminal(ticket, tun.session, "", &nonce), 401,
 	    "operator-21: after 30 s: 401");
 	system_add(control, &u, "");
@@ -357,48 +332,44 @@ tickets(void)
 	is_int(admit_terminal(ticket, tun.session, "", &nonce), 401,
 	    "operator-21: and used up by the failed attempt");
 	far_close(u.mux);
-	drive_clock(61000);
+	drive_clock(&authd, 61000);
 	for (i = 0; i < 30; i++)
 		if (api(proxyd, API_TERMINAL_TICKET, &a) != 200)
 			break;
 	is_int(i, 30, "30 tickets a minute");
 	status = api(proxyd, API_TERMINAL_TICKET, &a);
 	is_int(status, 429, "the 31st: 429");
-	drive_clock(61000);
+	drive_clock(&authd, 61000);
 }
 
 static void
 term_refused(struct far *termd, int want, const char *what)
 {
-	struct imsg	m;
-	uint16_t	status = 0;
+	struct msg_term_refuse	in;
 
-	get_type(termd, IMSG_TERM_REFUSE, &m);
-	(void)m_get_u16(&m, &status);
-	is_int(status, want, "%s", what);
+	(void)hear(termd->fd, term_refuse, &in);
+	is_int(in.status, want, "%s", what);
 }
 
 static void
 terminals(void)
 {
+	struct msg_close	closed;
+	struct msg_stream_bridge	bridge;
+	struct msg_term_stream	in;
 	struct far	*termd;
 	struct imsg	 m;
-	uint64_t	 nonce = 0, stream = 0, id = 0;
-	char		 service[SERVICE_SIZE] = "", org[ID_SIZE];
+	uint64_t	 nonce = 0, stream = 0;
+	char		 org[ID_SIZE];
 	char		 ticket[HEX64_SIZE], byte = 't', *tok;
-	uint16_t	 code = 0;
 	int		 fd, mux_fd;
 
 	admit_terminal(ticket_for(token), tun.session, "", &nonce);
 	termd = drive_spawn(ROLE_TERMD, nonce);
-	get_type(termd, IMSG_TERM_STREAM, &m);
-	(void)m_get_u64(&m, &stream);
-	fd = m_take_fd(&m);
-	get_type(tun.mux, IMSG_STREAM_BRIDGE, &m);
-	(void)m_get_u64(&m, &id);
-	(void)m_get_str(&m, service, sizeof(service));
-	mux_fd = m_take_fd(&m);
-	ok(id == stream && strcmp(service, "terminal") == 0,
+	fd = hear(termd->fd, term_stream, &in)->fd;
+	stream = in.stream;
+	mux_fd = hear(tun.mux->fd, stream_bridge, &bridge)->fd;
+	ok(bridge.stream == stream && strcmp(bridge.service, "terminal") == 0,
 	    "a terminal's stream opens");
 	ok(write(fd, &byte, 1) == 1 && read(mux_fd, &byte, 1) == 1,
 	    "between termd and muxd");
@@ -406,26 +377,23 @@ terminals(void)
 	    "operator-61(partial): its row is there before");
 	close(fd);
 	close(mux_fd);
-	put_begin(IMSG_TERM_END, 0);
-	put_u8(END_CLEAN);
-	put_str("shell ended");
-	put_send(termd, -1);
+	say(termd->fd, term_end, .why = END_CLEAN, .text = "shell ended");
 	stream_end(tun.mux, stream, END_CLEAN, 7, 8);
 	sync_authd();
-	drive_clock(1100);
+	drive_clock(&authd, 1100);
 	sync_authd();
-	is_int(log_rows(1, "web_terminal", "AND disconnected_at IS NOT NULL"), 1,
-	    "operator-26(partial): disconnected_at after the shell's end");
+	is_int(log_rows(1, "web_terminal", "AND disconnected_at IS NOT NULL"),
+	    1, "operator-26(partial): disconnected_at after the shell's end");
 	far_close(termd);
 
 	/* The tunnel is lost. */
 	admit_terminal(ticket_for(token), tun.session, "", &nonce);
 	termd = drive_spawn(ROLE_TERMD, nonce);
-	get_type(termd, IMSG_TERM_STREAM, &m);
+	m = *hear(termd->fd, term_stream, NULL);
 	close(m_take_fd(&m));
 	far_close(tun.mux);
 	sync_authd();
-	drive_clock(1100);
+	drive_clock(&authd, 1100);
 	sync_authd();
 	is_int(log_rows(0, "web_terminal", "AND disconnected_at IS NULL"), 0,
 	    "operator-26(partial): and after the loss of the tunnel");
@@ -436,12 +404,12 @@ terminals(void)
 	/* Closed by the operator: the terminal hears why. */
 	admit_terminal(ticket_for(token), tun.session, "", &nonce);
 	termd = drive_spawn(ROLE_TERMD, nonce);
-	get_type(termd, IMSG_TERM_STREAM, &m);
+	m = *hear(termd->fd, term_stream, NULL);
 	close(m_take_fd(&m));
 	ctl(control, &rows, CTL_CLOSE, tun.session, CTL_END);
-	get_type(termd, IMSG_CLOSE, &m);
-	(void)m_get_u16(&m, &code);
-	is_int(code, 1008, "operator-11(partial): terminals end with it");
+	(void)hear(termd->fd, close, &closed);
+	is_int(closed.code, 1008,
+	    "operator-11(partial): terminals end with it");
 	far_close(termd);
 	far_close(tun.mux);
 	login(proxyd, &tun, "", "", "192.0.2.1");
@@ -451,11 +419,11 @@ terminals(void)
 	ctl(control, &rows, CTL_ORG_ADD, "Shop", "customer", "", CTL_END);
 	strlcpy(org, cell(&rows, 1, "id"), sizeof(org));
 	rows_free(&rows);
-	drive_sql("UPDATE systems SET organization_id = '%s' WHERE id = '%s'",
+	world_sql("UPDATE systems SET organization_id = '%s' WHERE id = '%s'",
 	    org, tun.system);
 	tok = operator_token(control, "carol", org, "customer", "");
 	strlcpy(ticket, ticket_for(tok), sizeof(ticket));
-	drive_sql("UPDATE systems SET organization_id = 'other' "
+	world_sql("UPDATE systems SET organization_id = 'other' "
 	    "WHERE id = '%s'", tun.system);
 	is_int(admit_terminal(ticket, tun.session, "", &nonce), 404,
 	    "operator-22 operator-6(partial): scope does not cover it: 404");
@@ -472,11 +440,11 @@ terminals(void)
 int
 main(void)
 {
-	drive_init();
+	authd_init();
 	drive_conf.n_console_origin = 1;
 	strlcpy(drive_conf.console_origin[0], "https://console.example.com",
 	    sizeof(drive_conf.console_origin[0]));
-	drive_start(1);
+	authd_start(1);
 	control = drive_spawn(ROLE_CONTROL, 0);
 	proxyd = drive_spawn(ROLE_PROXYD, 0);
 	token = operator_token(control, "alice", "", "owner", "");
@@ -490,7 +458,7 @@ main(void)
 	tickets();
 	expiry();
 	terminals();
-	is_int(drive_stop(), 0, "authd stops in order");
+	is_int(authd_stop(), 0, "authd stops in order");
 	far_close(proxyd);
 	far_close(control);
 	free(token);

@@ -5,12 +5,10 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "regress/lib/authd_drive.h"
+#include "regress/lib/authd_story.h"
 #include "base/compat.h"
-#include "regress/lib/fields.h"
 #include "regress/lib/tap.h"
 
-#define WAIT_MS	2000
 
 static struct far	*proxyd, *control;
 static struct rows	 rows;
@@ -24,7 +22,7 @@ count_of(struct far *p, uint32_t type, unsigned enough)
 	unsigned	n = 0;
 	int		r;
 
-	while (n < enough && (r = get_any(p, &m, WAIT_MS)) > 0) {
+	while (n < enough && (r = hear_any(p->fd, &m, WAIT_MS)) > 0) {
 		if (m.fd != -1)
 			close(m.fd);
 		n += r == (int)type;
@@ -57,37 +55,20 @@ proxy_token(const struct tunnel *t, const char *operator, char dst[TOKEN_SIZE])
 static struct far *
 terminal(const struct tunnel *t, struct opened *o)
 {
+	struct msg_admitted	in;
 	struct api	 a = { .token = token, .session = t->session };
 	struct far	*termd;
-	struct imsg	 m;
-	const uint8_t	*tag;
-	uint64_t	 nonce = 0;
-	uint32_t	 retry;
-	uint16_t	 status;
-	char		 text[MESSAGE_SIZE];
 
 	api(proxyd, API_TERMINAL_TICKET, &a);
-	put_begin(IMSG_ADMIT, next_id(proxyd));
-	put_u8(CLASS_TERMINAL);
-	put_str("192.0.2.50");
-	put_str(t->session);
-	put_str(api_str("ticket"));
-	put_str("");
-	put_send(proxyd, -1);
-	get_type(proxyd, IMSG_ADMITTED, &m);
-	(void)m_get_u16(&m, &status);
-	(void)m_get_u32(&m, &retry);
-	(void)m_get_str(&m, text, sizeof(text));
-	(void)m_get_u64(&m, &nonce);
-	termd = drive_spawn(ROLE_TERMD, nonce);
-	get_type(termd, IMSG_TERM_STREAM, &m);
-	close(m_take_fd(&m));
-	get_type(t->mux, IMSG_STREAM_BRIDGE, &m);
-	(void)m_get_u64(&m, &o->stream);
-	(void)m_get_str(&m, text, SERVICE_SIZE);
-	(void)m_get_blob(&m, &tag, &o->tag_len, sizeof(o->tag));
-	memcpy(o->tag, tag, o->tag_len);
-	close(m_take_fd(&m));
+	say_id(proxyd->fd, next_id(proxyd), admit, .class = CLASS_TERMINAL,
+	    .addr = "192.0.2.50", .session = t->session,
+	    .ticket = api_str("ticket"));
+	(void)hear(proxyd->fd, admitted, &in);
+	termd = drive_spawn(ROLE_TERMD, in.nonce);
+	close(hear(termd->fd, term_stream, NULL)->fd);
+	o->stream = 0;
+	bridge_take(t->mux, o, "terminal");
+	shut(&o->mux_fd);
 	return (termd);
 }
 
@@ -102,12 +83,8 @@ recheck(void)
 	char		*tok;
 	int		 i, good = 0;
 
-	ctl(control, &rows, CTL_ORG_ADD, "Seller", "reseller", "", CTL_END);
-	strlcpy(seller, cell(&rows, 1, "id"), sizeof(seller));
-	rows_free(&rows);
-	ctl(control, &rows, CTL_ORG_ADD, "Client", "customer", seller, CTL_END);
-	strlcpy(client, cell(&rows, 1, "id"), sizeof(client));
-	rows_free(&rows);
+	org_add(control, "Seller", "reseller", "", seller);
+	org_add(control, "Client", "customer", seller, client);
 	system_add(control, &t, client);
 	login(proxyd, &t, "", "", "192.0.2.1");
 	up(&t, 1);
@@ -172,18 +149,16 @@ probe_disabled(void)
 	tunnel_new(&t, 0);
 	u = t;
 	login_send(proxyd, &u, "", "", "192.0.2.1");
-	get_type(t.mux, IMSG_PROBE, &m);
+	m = *hear(t.mux->fd, probe, NULL);
 	id = m.id;
 	ctl(control, &rows, CTL_SYSTEM_DISABLE, t.key, CTL_END);
 	rows_free(&rows);
-	get_type(t.mux, IMSG_CLOSE, &m);
-	put_begin(IMSG_ALIVE, id);
-	put_u8(0);
-	put_send(t.mux, -1);
+	(void)hear(t.mux->fd, close, NULL);
+	say_id(t.mux->fd, id, alive);
 	login_wait(&u);
 	is_int(u.status, 403,
 	    "disabled while a login waits: 403");
-	is_int(drive_sql("SELECT count(*) FROM support_sessions WHERE "
+	is_int(world_sql("SELECT count(*) FROM support_sessions WHERE "
 	    "system_id = '%s' AND status IN ('pending', 'active')", t.system),
 	    0, "and no session");
 	far_close(t.mux);
@@ -200,13 +175,13 @@ terminal_revoked(void)
 
 	tunnel_new(&t, 0);
 	termd = terminal(&t, &o);
-	drive_sql("INSERT INTO revocations VALUES ('user', 'alice', "
+	world_sql("INSERT INTO revocations VALUES ('user', 'alice', "
 	    "9223372036854775807, 'left')");
-	drive_clock(61000);
+	drive_clock(&authd, 61000);
 	is_int(count_of(t.mux, IMSG_STREAM_KILL, 1), 1,
 	    "operator-34(partial): a revoked user's terminal ends in a minute");
 	is_int(count_of(termd, IMSG_CLOSE, 1), 1, "and termd is told");
-	drive_sql("DELETE FROM revocations");
+	world_sql("DELETE FROM revocations");
 	far_close(termd);
 	far_close(t.mux);
 }
@@ -229,7 +204,7 @@ proxyd_leaves(void)
 	far_close(bad);
 	drive_sync(control);
 	is_int(get_none(t.mux, IMSG_STREAM_KILL), 0, "what runs goes on");
-	drive_clock(8 * 3600 * 1000UL);
+	drive_clock(&authd, 8 * 3600 * 1000UL);
 	is_int(count_of(t.mux, IMSG_STREAM_KILL, 1), 1,
 	    "operator-34(partial): the token's end is its end all the same");
 	opened_close(&o);
@@ -248,9 +223,7 @@ refused(void)
 	t.secret[strlen(t.secret) - 1] ^= 1;
 	login(proxyd, &t, "", "", "192.0.2.1");
 	is_int(t.status, 401, "a wrong secret: 401");
-	put_begin(IMSG_CREDIT_ASK, 9);
-	put_u32(64);
-	put_send(t.mux, -1);
+	say_id(t.mux->fd, 9, credit_ask, .mib = 64);
 	is_int(count_of(&parent, IMSG_OFFENCE, 1), 1,
 	    "credit for a muxd that was refused: an offence");
 	is_int(get_end(t.mux), 0, "its channel ends");
@@ -264,17 +237,8 @@ service(struct far *mux, const char *name, size_t len)
 
 	memset(path, 'x', sizeof(path));
 	path[len] = '\0';
-	put_begin(IMSG_SERVICE, 0);
-	put_str(name);
-	put_str("127.0.0.1:8000");
-	put_str("");
-	put_u8(0);
-	put_str("");
-	put_str(path);
-	put_str(path);
-	put_str("");
-	put_str("");
-	put_send(mux, -1);
+	say(mux->fd, service, .name = name, .target = "127.0.0.1:8000",
+	    .path = path, .path_prefix = path);
 }
 
 static void
@@ -283,17 +247,12 @@ table(struct far *mux, unsigned n, size_t len)
 	char		name[16];
 	unsigned	i;
 
-	put_begin(IMSG_SERVICES_BEGIN, 0);
-	put_u32(1);
-	put_u32(n);
-	put_str("");
-	put_send(mux, -1);
+	say(mux->fd, services_begin, .version = 1, .count = n);
 	for (i = 0; i < n; i++) {
 		snprintf(name, sizeof(name), "s%u", i);
 		service(mux, name, len);
 	}
-	put_begin(IMSG_SERVICES_END, 0);
-	put_send(mux, -1);
+	say(mux->fd, services_end);
 }
 
 /* Tables without end: those proxyds are spared that hold a grant. */
@@ -319,7 +278,7 @@ tables(void)
 	is_int(get_none(&parent, IMSG_OFFENCE), 0, "and nobody has to go");
 	table(t.mux, 3, 10);
 	drive_sync(control);
-	drive_clock(1100);
+	drive_clock(&authd, 1100);
 	is_int(count_of(other, IMSG_SERVICE, 3), 3, "the last one comes");
 	far_close(other);
 	far_close(t.mux);
@@ -329,12 +288,13 @@ tables(void)
 static void
 backlog(void)
 {
+	struct msg_api_result	result;
+	struct msg_granted	given;
 	struct tunnel	 t;
 	struct far	*other;
 	struct imsg	 m;
 	char		 proxy[TOKEN_SIZE], slug[SLUG_SIZE] = "", *p = slug;
 	unsigned	 i, answers = 0, busy = 0;
-	uint16_t	 status = 0;
 	int		 r;
 
 	tunnel_new(&t, 1);
@@ -347,32 +307,19 @@ backlog(void)
 	*p = '\0';
 	other = drive_spawn(ROLE_PROXYD, 0);
 	for (i = 0; i < 20; i++) {
-		put_begin(IMSG_GRANT, next_id(other));
-		put_str(proxy);
-		put_str(slug);
-		put_str("192.0.2.99");
-		put_send(other, -1);
-		put_begin(IMSG_API, next_id(other));
-		put_u8(API_SERVICES);
-		put_str(token);
-		put_str("192.0.2.99");
-		put_str(t.session);
-		put_str("");
-		put_u32(0);
-		put_u32(0);
-		put_str("");
-		put_u8(0);
-		put_u32(0);
-		put_str("");
-		put_send(other, -1);
+		say_id(other->fd, next_id(other), grant, .token = proxy,
+		    .slug = slug, .addr = "192.0.2.99");
+		say_id(other->fd, next_id(other), api, .op = API_SERVICES,
+		    .token = token, .addr = "192.0.2.99", .session = t.session);
 	}
 	drive_sync(control);
-	while (answers < 40 && (r = get_any(other, &m, WAIT_MS)) > 0) {
+	while (answers < 40 && (r = hear_any(other->fd, &m, WAIT_MS)) > 0) {
 		if (r != IMSG_GRANTED && r != IMSG_API_RESULT)
 			continue;
 		answers++;
-		(void)m_get_u16(&m, &status);
-		busy += status == 503;
+		busy += (get_granted(&m, &given) == 0 &&
+		    given.status == 503) || (get_api_result(&m, &result) == 0 &&
+		    result.status == 503);
 	}
 	is_int(answers, 40, "a backlog: every question is answered");
 	ok(busy > 0 && busy < 40, "some of them with 503: %u", busy);
@@ -381,28 +328,14 @@ backlog(void)
 	far_close(t.mux);
 }
 
-static unsigned
-credit(struct far *mux, uint32_t want)
-{
-	struct imsg	m;
-	uint32_t	got = 0;
-
-	put_begin(IMSG_CREDIT_ASK, next_id(mux));
-	put_u32(want);
-	put_send(mux, -1);
-	get_type(mux, IMSG_CREDIT, &m);
-	(void)m_get_u32(&m, &got);
-	return (got);
-}
-
 static void
 greed(void)
 {
 	struct tunnel	t;
 
 	tunnel_new(&t, 0);
-	ok(credit(t.mux, UINT32_MAX) <= 64, "one tunnel gets 64 MiB at most");
-	is_int(credit(t.mux, 1), 0, "and then nothing");
+	ok(lend(t.mux, UINT32_MAX) <= 64, "one tunnel gets 64 MiB at most");
+	is_int(lend(t.mux, 1), 0, "and then nothing");
 	far_close(t.mux);
 }
 
@@ -419,19 +352,16 @@ long_reason(void)
 	termd = terminal(&t, &o);
 	memset(text, 1, sizeof(text));
 	text[sizeof(text) - 1] = '\0';
-	put_begin(IMSG_TERM_END, 0);
-	put_u8(END_REFUSED);
-	put_str(text);
-	put_send(termd, -1);
+	say(termd->fd, term_end, .why = END_REFUSED, .text = text);
 	far_close(termd);
 	drive_sync(control);
 	stream_end(t.mux, o.stream, END_REFUSED, 1, 2);
 	drive_sync(control);
-	drive_clock(1100);
+	drive_clock(&authd, 1100);
 	is_int(sql_becomes(1, "SELECT count(*) FROM support_access_logs WHERE "
 	    "session_id = '%s' AND disconnected_at IS NOT NULL", t.session), 1,
 	    "a terminal refused at length");
-	is_int(drive_sql("SELECT count(*) FROM support_access_logs WHERE "
+	is_int(world_sql("SELECT count(*) FROM support_access_logs WHERE "
 	    "session_id = '%s' AND json_extract(metadata, '$.ip') = "
 	    "'192.0.2.50' AND json_extract(metadata, '$.bytes_out') = 2 AND "
 	    "length(json_extract(metadata, '$.outcome')) > 100", t.session), 1,
@@ -444,7 +374,6 @@ static void
 same_turn(void)
 {
 	struct tunnel	t, u;
-	struct imsg	m;
 	uint64_t	nonce = 0;
 
 	tunnel_new(&t, 0);
@@ -452,23 +381,13 @@ same_turn(void)
 	nonce = admit(proxyd, "192.0.2.1", NULL);
 	u.mux = drive_spawn(ROLE_MUXD, nonce);
 	drive_sync(control);
-	drive_freeze(1);
-	put_begin(IMSG_CTL, next_id(control));
-	put_u32(CTL_VERSION);
-	put_u16(CTL_CLOSE);
-	put_u8(1);
-	put_str(t.session);
-	put_send(control, -1);
-	put_begin(IMSG_LOGIN, next_id(u.mux));
-	put_u64(nonce);
-	put_str(t.key);
-	put_str(t.secret);
-	put_str("");
-	put_str("");
-	put_str("192.0.2.1");
-	put_send(u.mux, -1);
-	drive_freeze(0);
-	get_type(control, IMSG_CTL_DONE, &m);
+	drive_freeze(&authd, 1);
+	say_id(control->fd, next_id(control), ctl, .version = CTL_VERSION,
+	    .op = CTL_CLOSE, .words = { 1, { t.session } });
+	say_id(u.mux->fd, next_id(u.mux), login, .nonce = nonce, .key = t.key,
+	    .secret = t.secret, .addr = "192.0.2.1");
+	drive_freeze(&authd, 0);
+	(void)hear(control->fd, ctl_done, NULL);
 	login_wait(&u);
 	is_int(u.status, 0, "closed and back in one turn: a new session");
 	far_close(t.mux);
@@ -486,19 +405,19 @@ flood(void)
 	system_add(control, &t, "");
 	t.secret[strlen(t.secret) - 1] ^= 1;
 	drive_sync(control);
-	done = drive_sql("SELECT count(*) FROM audit_events WHERE rowid <= "
+	done = world_sql("SELECT count(*) FROM audit_events WHERE rowid <= "
 	    "1000 AND outcome = 'done'");
-	drive_sql("INSERT INTO audit_events (rowid, time, action, outcome) "
+	world_sql("INSERT INTO audit_events (rowid, time, action, outcome) "
 	    "VALUES (3000000, 0, 'test', 'done')");
 	for (i = 0; i < 2; i++) {
-		drive_clock(1100);
+		drive_clock(&authd, 1100);
 		login(proxyd, &t, "", "", "192.0.2.7");
 		far_close(t.mux);
 	}
 	is_int(sql_becomes(0, "SELECT count(*) FROM audit_events WHERE rowid "
 	    "<= 1000 AND outcome = 'refused'"), 0,
 	    "a flood of refusals: the oldest make room");
-	is_int(drive_sql("SELECT count(*) FROM audit_events WHERE rowid <= "
+	is_int(world_sql("SELECT count(*) FROM audit_events WHERE rowid <= "
 	    "1000 AND outcome = 'done'"), done, "what was done stays");
 }
 
@@ -508,29 +427,10 @@ static void
 announce(struct far *p, uint64_t id, const char *name, const uint8_t *tag,
     size_t len)
 {
-	put_begin(IMSG_ANNOUNCE, 0);
-	put_u8(1);
-	put_u32(1);
-	put_send(p, -1);
-	put_begin(IMSG_ANNOUNCE_STREAM, 0);
-	put_u64(id);
-	put_str(name);
-	put_u64(0);
-	put_u64(0);
-	put_blob(tag, len);
-	put_send(p, -1);
-	put_begin(IMSG_ANNOUNCE_END, 0);
-	put_send(p, -1);
-}
-
-static void
-rebind(struct tunnel *t)
-{
-	uint64_t	instance = t->mux->instance;
-
-	far_close(t->mux);
-	t->mux = drive_spawn_bound(ROLE_MUXD, instance, t->system, t->session,
-	    t->generation);
+	say(p->fd, announce, .up = 1, .streams = 1);
+	say(p->fd, announce_stream, .stream = id, .service = name,
+	    .tag = { tag, len });
+	say(p->fd, announce_end);
 }
 
 /*
@@ -560,14 +460,14 @@ false_claims(void)
 	drive_sync(control);
 	far_close(proxyd);
 	far_close(control);
-	drive_kill();
-	drive_start(0);
+	drive_kill(&authd);
+	authd_start(0);
 	control = drive_spawn(ROLE_CONTROL, 0);
 	proxyd = drive_spawn(ROLE_PROXYD, 0);
 	rebind(&thief);
 	rebind(&liar);
 	rebind(&good);
-	drive_spawned_all();
+	say(parent.fd, spawned_all);
 	announce(thief.mux, o.stream, "s0", stolen.tag, stolen.tag_len);
 	is_int(count_of(thief.mux, IMSG_STREAM_KILL, 1), 1,
 	    "a stream under another's number is killed");
@@ -582,7 +482,7 @@ false_claims(void)
 	ctl(control, &rows, CTL_CLOSE, thief.session, CTL_END);
 	rows_free(&rows);
 	drive_sync(control);
-	is_int(get_any(good.mux, &(struct imsg){ 0 }, 50), 0,
+	is_int(hear_any(good.mux->fd, &(struct imsg){ 0 }, 50), 0,
 	    "and the honest one hears nothing of all that");
 	opened_close(&o);
 	opened_close(&stolen);
@@ -595,8 +495,8 @@ false_claims(void)
 int
 main(void)
 {
-	drive_init();
-	drive_start(1);
+	authd_init();
+	authd_start(1);
 	control = drive_spawn(ROLE_CONTROL, 0);
 	proxyd = drive_spawn(ROLE_PROXYD, 0);
 	token = operator_token(control, "alice", "", "owner", "");
@@ -613,7 +513,7 @@ main(void)
 	flood();
 	false_claims();
 	proxyd_leaves();
-	is_int(drive_stop(), 0, "authd stops in order");
+	is_int(authd_stop(), 0, "authd stops in order");
 	far_close(proxyd);
 	far_close(control);
 	free(token);

@@ -6,29 +6,14 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "regress/lib/authd_drive.h"
+#include "regress/lib/authd_story.h"
 #include "base/compat.h"
-#include "regress/lib/fields.h"
 #include "regress/lib/tap.h"
 
 static struct far	*proxyd, *control;
 static struct rows	 rows;
 static char		*token;
 static struct tunnel	 tun;
-
-static uint32_t
-credit(struct far *mux, uint32_t want)
-{
-	struct imsg	m;
-	uint32_t	got = 0;
-
-	put_begin(IMSG_CREDIT_ASK, next_id(mux));
-	put_u32(want);
-	put_send(mux, -1);
-	get_type(mux, IMSG_CREDIT, &m);
-	(void)m_get_u32(&m, &got);
-	return (got);
-}
 
 static unsigned long
 stat_of(const char *name)
@@ -52,12 +37,10 @@ credits(void)
 	int			i;
 
 	ok(total > 0, "an eighth of memory: %lu MiB", total);
-	is_int(credit(tun.mux, 5), 5, "5 MiB are lent");
+	is_int(lend(tun.mux, 5), 5, "5 MiB are lent");
 	is_int(stat_of("credit_leased_mib"), 5, "and counted");
-	put_begin(IMSG_CREDIT_BACK, 0);
-	put_u32(4000000);
-	put_send(tun.mux, -1);
-	is_int(credit(tun.mux, 0), 0, "more given back than lent");
+	say(tun.mux->fd, credit_back, .mib = 4000000);
+	is_int(lend(tun.mux, 0), 0, "more given back than lent");
 	is_int(stat_of("credit_leased_mib"), 0, "counts as what was lent");
 	system_add(control, &t[0], "");
 	for (i = 1; i < 64 && sum < total; i++) {
@@ -67,11 +50,11 @@ credits(void)
 		snprintf(node, sizeof(node), "%d", i);
 		login(proxyd, &t[i], node, "", "192.0.2.1");
 		up(&t[i], 0);
-		sum += credit(t[i].mux, 4000000);
+		sum += lend(t[i].mux, 4000000);
 	}
 	ok(sum == total || i == 64, "no more than there is: %lu MiB", sum);
 	if (sum == total)
-		is_int(credit(tun.mux, 1), 0, "then nothing");
+		is_int(lend(tun.mux, 1), 0, "then nothing");
 	while (--i >= 1)
 		far_close(t[i].mux);
 	drive_sync(control);
@@ -83,17 +66,9 @@ static void
 service(struct far *mux, const char *name, const char *target,
     const char *host, const char *path)
 {
-	put_begin(IMSG_SERVICE, 0);
-	put_str(name);
-	put_str(target);
-	put_str(host);
-	put_u8(1);
-	put_str("Label \xc3\xa9");
-	put_str(path);
-	put_str("");
-	put_str("m1");
-	put_str("1");
-	put_send(mux, -1);
+	say(mux->fd, service, .name = name, .target = target, .host = host,
+	    .tls = 1, .label = "Label \xc3\xa9", .path = path,
+	    .module_id = "m1", .node_id = "1");
 }
 
 static void
@@ -124,16 +99,11 @@ tables(void)
 	size_t		i, n = sizeof(v) / sizeof(v[0]);
 	char		want[80];
 
-	put_begin(IMSG_SERVICES_BEGIN, 0);
-	put_u32(2);
-	put_u32((uint32_t)n);
-	put_str("");
-	put_send(tun.mux, -1);
+	say(tun.mux->fd, services_begin, .version = 2, .count = (uint32_t)n);
 	for (i = 0; i < n; i++)
 		service(tun.mux, v[i].name, v[i].target, v[i].host, v[i].path);
-	put_begin(IMSG_SERVICES_END, 0);
-	put_send(tun.mux, -1);
-	credit(tun.mux, 0);
+	say(tun.mux->fd, services_end);
+	lend(tun.mux, 0);
 	is_int(api(proxyd, API_SERVICES, &a), 200, "the table");
 	for (i = 0; i < n - 1; i++) {
 		snprintf(want, sizeof(want), "\"%s\":{", v[i].name);
@@ -157,18 +127,13 @@ big_table(void)
 	login(proxyd, &t, "", "", "192.0.2.1");
 	up(&t, 0);
 	a.session = t.session;
-	put_begin(IMSG_SERVICES_BEGIN, 0);
-	put_u32(1);
-	put_u32(500);
-	put_str("");
-	put_send(t.mux, -1);
+	say(t.mux->fd, services_begin, .version = 1, .count = 500);
 	for (i = 0; i < 500; i++) {
 		snprintf(name, sizeof(name), "s%d", i);
 		service(t.mux, name, "127.0.0.1:80", "", "/");
 	}
-	put_begin(IMSG_SERVICES_END, 0);
-	put_send(t.mux, -1);
-	credit(t.mux, 0);
+	say(t.mux->fd, services_end);
+	lend(t.mux, 0);
 	is_int(api(proxyd, API_SERVICES, &a), 200, "500 services");
 	ok(strstr(api_data, "\"s499\"") != NULL,
 	    "tunnel-29(partial): 500 are kept, over several chunks");
@@ -183,18 +148,13 @@ report(struct far *mux, const char *text, size_t len)
 {
 	size_t	off, n;
 
-	put_begin(IMSG_REPORT_BEGIN, 0);
-	put_u8(REPORT_DIAGNOSTICS);
-	put_u32((uint32_t)len);
-	put_send(mux, -1);
+	say(mux->fd, report_begin, .kind = REPORT_DIAGNOSTICS,
+	    .total = (uint32_t)len);
 	for (off = 0; off < len; off += n) {
 		n = len - off < CHUNK_MAX ? len - off : CHUNK_MAX;
-		put_begin(IMSG_DOC_CHUNK, 0);
-		put_blob(text + off, n);
-		put_send(mux, -1);
+		say(mux->fd, doc_chunk, .bytes = { text + off, n });
 	}
-	put_begin(IMSG_REPORT_END, 0);
-	put_send(mux, -1);
+	say(mux->fd, report_end);
 }
 
 static long long
@@ -224,7 +184,7 @@ reports(void)
 	drive_sync(control);
 	is_int(stored(7), 7,
 	    "tunnel-34(partial): also after a reconnect");
-	drive_clock(30001);
+	drive_clock(&authd, 30001);
 	report(tun.mux, big, sizeof(big));
 	is_int(stored(524288), 524288,
 	    "tunnel-34(partial): 512 KiB after 30 s are stored");
@@ -254,17 +214,15 @@ at_once(void)
 	login_wait(first);
 	/* In a later turn the winner was asked, in the same one it was not. */
 	if (first->status == 0 &&
-	    get_any(first->mux, &m, 50) == IMSG_PROBE) {
-		put_begin(IMSG_ALIVE, m.id);
-		put_u8(1);
-		put_send(first->mux, -1);
+	    hear_any(first->mux->fd, &m, 50) == IMSG_PROBE) {
+		say_id(first->mux->fd, m.id, alive, .alive = 1);
 	}
 	login_wait(second);
 	ok((a.status == 0) != (b.status == 0),
 	    "operator-59(partial): one of two at once is in");
 	is_int(a.status + b.status, 409,
 	    "operator-59(partial): the other is not");
-	is_int(drive_sql("SELECT count(*) FROM support_sessions WHERE "
+	is_int(world_sql("SELECT count(*) FROM support_sessions WHERE "
 	    "system_id = '%s'", a.system), 1,
 	    "operator-59(partial): and there is one session");
 	far_close(a.mux);
@@ -279,7 +237,7 @@ no_room(void)
 
 	system_add(control, &t, "");
 	u = t;
-	drive_sql("CREATE TRIGGER full BEFORE INSERT ON support_sessions "
+	world_sql("CREATE TRIGGER full BEFORE INSERT ON support_sessions "
 	    "BEGIN SELECT RAISE(ABORT, 'full'); END");
 	login(proxyd, &t, "", "", "192.0.2.1");
 	is_int(t.status, 503,
@@ -288,28 +246,27 @@ no_room(void)
 	far_close(t.mux);
 	is_int(get_none(tun.mux, IMSG_CLOSE), 0,
 	    "operator-59(partial): tunnels stay");
-	drive_sql("DROP TRIGGER full");
+	world_sql("DROP TRIGGER full");
 	login(proxyd, &u, "", "", "192.0.2.1");
 	is_int(u.status, 0, "and then it works");
 	up(&u, 0);
 	drive_sync(control);
 	/* The end of a session does not wait for the store. */
-	drive_sql("CREATE TRIGGER full BEFORE UPDATE ON support_sessions "
+	world_sql("CREATE TRIGGER full BEFORE UPDATE ON support_sessions "
 	    "BEGIN SELECT RAISE(ABORT, 'full'); END");
 	is_int(ctl(control, &rows, CTL_CLOSE, u.session, CTL_END), 503,
 	    "close with a store that cannot write: 503");
 	rows_free(&rows);
 	{
-		struct imsg	m;
 
-		get_type(u.mux, IMSG_CLOSE, &m);
+		(void)hear(u.mux->fd, close, NULL);
 		ok(1, "but the tunnel is told at once");
 	}
-	is_int(drive_sql("SELECT count(*) FROM support_sessions WHERE id = "
+	is_int(world_sql("SELECT count(*) FROM support_sessions WHERE id = "
 	    "'%s' AND status = 'active'", u.session), 1,
 	    "while the row waits");
-	drive_sql("DROP TRIGGER full");
-	drive_clock(1100);
+	world_sql("DROP TRIGGER full");
+	drive_clock(&authd, 1100);
 	is_int(sql_becomes(1, "SELECT count(*) FROM support_sessions WHERE "
 	    "id = '%s' AND status = 'closed' AND closed_by = 'operator'",
 	    u.session), 1, "and is written when the store is back");
@@ -328,7 +285,7 @@ admissions(void)
 	}
 	ok(i >= 8190 && i <= 8192, "8192 connections on their way: %d", i);
 	is_int(status, 503, "the next: 503");
-	drive_clock(30001);
+	drive_clock(&authd, 30001);
 	ok(admit(proxyd, "192.0.2.1", &status) != 0 && status == 0,
 	    "those that never came make room");
 }
@@ -351,10 +308,10 @@ tickets(void)
 int
 main(void)
 {
-	drive_init();
+	authd_init();
 	drive_conf.ticket_rate = 1000000;
 	drive_conf.max_sessions = 100;
-	drive_start(1);
+	authd_start(1);
 	control = drive_spawn(ROLE_CONTROL, 0);
 	proxyd = drive_spawn(ROLE_PROXYD, 0);
 	token = operator_token(control, "alice", "", "owner", "");
@@ -369,7 +326,7 @@ main(void)
 	no_room();
 	admissions();
 	tickets();
-	is_int(drive_stop(), 0, "authd stops in order");
+	is_int(authd_stop(), 0, "authd stops in order");
 	far_close(tun.mux);
 	far_close(proxyd);
 	far_close(control);

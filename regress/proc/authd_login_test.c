@@ -5,9 +5,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "regress/lib/authd_drive.h"
+#include "regress/lib/authd_story.h"
 #include "base/compat.h"
-#include "regress/lib/fields.h"
 #include "regress/lib/tap.h"
 
 static struct far	*proxyd, *control;
@@ -17,7 +16,7 @@ static char		*token;
 static void
 begin(void)
 {
-	drive_start(1);
+	authd_start(1);
 	control = drive_spawn(ROLE_CONTROL, 0);
 	proxyd = drive_spawn(ROLE_PROXYD, 0);
 }
@@ -25,7 +24,7 @@ begin(void)
 static void
 end(void)
 {
-	is_int(drive_stop(), 0, "authd stops in order");
+	is_int(authd_stop(), 0, "authd stops in order");
 	far_close(proxyd);
 	far_close(control);
 }
@@ -47,14 +46,10 @@ sync_authd(void)
 static void
 expect_close(struct tunnel *t, int want, const char *what)
 {
-	struct imsg	m;
-	uint16_t	code = 0;
-	char		reason[64] = "";
+	struct msg_close	in;
 
-	get_type(t->mux, IMSG_CLOSE, &m);
-	(void)m_get_u16(&m, &code);
-	(void)m_get_str(&m, reason, sizeof(reason));
-	is_int(code, want, "%s", what);
+	(void)hear(t->mux->fd, close, &in);
+	is_int(in.code, want, "%s", what);
 }
 
 static void
@@ -83,7 +78,7 @@ credentials(void)
 	leave(&t);
 
 	/* A store that cannot be asked shows what is asked of it. */
-	drive_sql("ALTER TABLE systems RENAME TO hidden");
+	world_sql("ALTER TABLE systems RENAME TO hidden");
 	t = good;
 	login(proxyd, &t, "", "", "192.0.2.1");
 	is_int(t.status, 503, "a store that fails: 503");
@@ -104,7 +99,7 @@ credentials(void)
 	login(proxyd, &bad, "", "", "192.0.2.1");
 	is_int(bad.status, 401, "tunnel-5: 31 characters: 401 without it");
 	leave(&bad);
-	drive_sql("ALTER TABLE hidden RENAME TO systems");
+	world_sql("ALTER TABLE hidden RENAME TO systems");
 
 	login(proxyd, &good, "", "", "192.0.2.1");
 	is_int(good.status, 0, "the right ones are let in again");
@@ -118,7 +113,7 @@ disabled(void)
 	long long	before;
 
 	system_add(control, &t, "");
-	before = drive_sql("SELECT count(*) FROM support_sessions");
+	before = world_sql("SELECT count(*) FROM support_sessions");
 	ctl(control, &rows, CTL_SYSTEM_DISABLE, t.key, CTL_END);
 	login(proxyd, &t, "", "", "192.0.2.1");
 	is_int(t.status, 403, "tunnel-6(partial): disabled: 403");
@@ -126,12 +121,12 @@ disabled(void)
 	    "tunnel-6(partial): its message");
 	leave(&t);
 	ctl(control, &rows, CTL_SYSTEM_ENABLE, t.key, CTL_END);
-	drive_sql("UPDATE systems SET suspended_at = 1 WHERE system_key = '%s'",
+	world_sql("UPDATE systems SET suspended_at = 1 WHERE system_key = '%s'",
 	    t.key);
 	login(proxyd, &t, "", "", "192.0.2.1");
 	is_int(t.status, 403, "tunnel-6(partial): suspended: 403");
 	leave(&t);
-	drive_sql("UPDATE systems SET suspended_at = NULL "
+	world_sql("UPDATE systems SET suspended_at = NULL "
 	    "WHERE system_key = '%s'", t.key);
 	login(proxyd, &t, "1a", "", "192.0.2.1");
 	is_int(t.status, 400, "tunnel-6(partial): node_id 1a: 400");
@@ -144,7 +139,8 @@ disabled(void)
 	is_int(t.status, 401, "tunnel-3(partial): a deleted system: 401");
 	leave(&t);
 	is_int(admit(proxyd, "192.0.2.1", NULL) != 0, 1, "an admission");
-	is_int(sql_becomes(before, "SELECT count(*) FROM support_sessions"), before,
+	is_int(sql_becomes(before, "SELECT count(*) FROM support_sessions"),
+	    before,
 	    "tunnel-7(partial) tunnel-8(partial): none of it made a session");
 }
 
@@ -159,11 +155,11 @@ come_back(void)
 	login(proxyd, &t, "", "", "192.0.2.1");
 	up(&t, 2);
 	strlcpy(first, t.session, sizeof(first));
-	expires = drive_sql("SELECT expires_at FROM support_sessions "
+	expires = world_sql("SELECT expires_at FROM support_sessions "
 	    "WHERE id = '%s'", first);
 	u = t;
 	leave(&t);
-	drive_clock(5000);
+	drive_clock(&authd, 5000);
 	login(proxyd, &u, "", "", "192.0.2.1");
 	is_str(u.session, first,
 	    "tunnel-47(partial): back after 5 s: the same session");
@@ -202,7 +198,7 @@ come_back(void)
 	leave(&t);
 
 	sync_authd();
-	drive_clock(61000);
+	drive_clock(&authd, 61000);
 	sync_authd();
 	is_int(sql_becomes(1, "SELECT count(*) FROM support_sessions WHERE "
 	    "id = '%s' AND status = 'closed' AND closed_by = 'disconnect' "
@@ -225,14 +221,12 @@ live_slot(void)
 	up(&t, 1);
 	u = t;
 	login_send(proxyd, &u, "", "", "192.0.2.2");
-	get_type(t.mux, IMSG_PROBE, &m);
+	m = *hear(t.mux->fd, probe, NULL);
 	v = t;
 	login(proxyd, &v, "", "", "192.0.2.3");
 	is_int(v.status, 409, "a third one meanwhile: 409");
 	leave(&v);
-	put_begin(IMSG_ALIVE, m.id);
-	put_u8(1);
-	put_send(t.mux, -1);
+	say_id(t.mux->fd, m.id, alive, .alive = 1);
 	login_wait(&u);
 	is_int(u.status, 409, "tunnel-49(partial): a live slot: 409");
 	is_int(get_none(t.mux, IMSG_CLOSE), 0,
@@ -240,12 +234,12 @@ live_slot(void)
 	leave(&u);
 	u = t;
 	login_send(proxyd, &u, "", "", "192.0.2.2");
-	get_type(t.mux, IMSG_PROBE, &m);
-	drive_clock(2100);
+	(void)hear(t.mux->fd, probe, NULL);
+	drive_clock(&authd, 2100);
 	login_wait(&u);
 	is_int(u.status, 0, "tunnel-49(partial): a dead one is replaced");
 	is_str(u.session, t.session, "in the same session");
-	get_type(t.mux, IMSG_CLOSE, &m);
+	(void)hear(t.mux->fd, close, NULL);
 	/* T3: the old one's end must not touch what is now the new one's. */
 	leave(&t);
 	up(&u, 1);
@@ -258,12 +252,10 @@ live_slot(void)
 	/* A newcomer that dies while the old one is asked. */
 	t = u;
 	login_send(proxyd, &t, "", "", "192.0.2.2");
-	get_type(u.mux, IMSG_PROBE, &m);
+	m = *hear(u.mux->fd, probe, NULL);
 	leave(&t);
 	sync_authd();
-	put_begin(IMSG_ALIVE, m.id);
-	put_u8(0);
-	put_send(u.mux, -1);
+	say_id(u.mux->fd, m.id, alive);
 	sync_authd();
 	is_int(get_none(u.mux, IMSG_CLOSE), 0,
 	    "a newcomer that gives up disturbs nobody");
@@ -329,13 +321,14 @@ ends(void)
 	system_add(control, &t, "");
 	login(proxyd, &t, "", "", "192.0.2.1");
 	up(&t, 0);
-	drive_clock(86400 * 1000UL - 5000);
+	drive_clock(&authd, 86400 * 1000UL - 5000);
 	sync_authd();
 	is_int(get_none(t.mux, IMSG_CLOSE), 0, "not before its end");
-	drive_clock(5001);
+	drive_clock(&authd, 5001);
 	expect_close(&t, 4000, "tunnel-53(partial): past expires_at: 4000");
 	sync_authd();
-	is_int(sql_becomes(1, "SELECT count(*) FROM support_sessions WHERE id = "
+	is_int(sql_becomes(1,
+	    "SELECT count(*) FROM support_sessions WHERE id = "
 	    "'%s' AND status = 'expired' AND closed_by = 'timeout'",
 	    t.session), 1, "tunnel-53(partial): the row is expired, timeout");
 	leave(&t);
@@ -356,7 +349,7 @@ rates(void)
 	is_int(status, 0, "another address is another key");
 	(void)admit(proxyd, "::ffff:198.51.100.1", &status);
 	is_int(status, 429, "a mapped address is the same key");
-	drive_clock(60001);
+	drive_clock(&authd, 60001);
 	(void)admit(proxyd, "198.51.100.1", &status);
 	is_int(status, 0, "tunnel-9(partial): after the window: accepted");
 
@@ -370,11 +363,11 @@ rates(void)
 	is_int(t.status, 429, "tunnel-10(partial): the 6th: 429");
 	ok(t.retry > 0 && t.retry <= 60, "with Retry-After");
 	leave(&t);
-	drive_clock(60001);
+	drive_clock(&authd, 60001);
 	login(proxyd, &t, "", "", "203.0.113.1");
 	is_int(t.status, 0, "tunnel-10(partial): after the window: accepted");
 	leave(&t);
-	drive_clock(60001);
+	drive_clock(&authd, 60001);
 	u = t;
 	u.secret[strlen(u.secret) - 1] ^= 1;
 	for (i = 0; i < 100; i++) {
@@ -408,12 +401,12 @@ full(void)
 	u = t;
 	login(proxyd, &t, "1", "", "192.0.2.1");
 	up(&t, 0);
-	before = drive_sql("SELECT count(*) FROM support_sessions");
+	before = world_sql("SELECT count(*) FROM support_sessions");
 	login(proxyd, &u, "2", "", "192.0.2.1");
 	is_int(u.status, 503, "tunnel-10(partial): all slots taken: 503");
 	ok(u.retry > 0, "tunnel-10(partial): with Retry-After");
-	is_int(sql_becomes(before, "SELECT count(*) FROM support_sessions"), before,
-	    "tunnel-10(partial): nothing left in the store");
+	is_int(sql_becomes(before, "SELECT count(*) FROM support_sessions"),
+	    before, "tunnel-10(partial): nothing left in the store");
 	leave(&u);
 	leave(&t);
 }
@@ -421,7 +414,7 @@ full(void)
 int
 main(void)
 {
-	drive_init();
+	authd_init();
 	begin();
 	token = operator_token(control, "alice", "", "owner", "");
 	credentials();

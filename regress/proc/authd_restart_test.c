@@ -5,9 +5,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "regress/lib/authd_drive.h"
+#include "regress/lib/authd_story.h"
 #include "base/compat.h"
-#include "regress/lib/fields.h"
 #include "regress/lib/tap.h"
 
 static struct far	*proxyd, *control;
@@ -25,89 +24,55 @@ again(int store)
 {
 	far_close(proxyd);
 	far_close(control);
-	drive_kill();
+	drive_kill(&authd);
 	if (store)
-		drive_sql("PRAGMA wal_checkpoint");
-	drive_start(0);
+		world_sql("PRAGMA wal_checkpoint");
+	authd_start(0);
 	/* Those who ask may come first: they wait. */
 	control = drive_spawn(ROLE_CONTROL, 0);
 	proxyd = drive_spawn(ROLE_PROXYD, 0);
 }
 
-/* The same muxd with its new channel. */
-static void
-rebind(struct tunnel *t)
-{
-	uint64_t	instance = t->mux->instance;
-
-	far_close(t->mux);
-	t->mux = drive_spawn_bound(ROLE_MUXD, instance, t->system, t->session,
-	    t->generation);
-}
-
 static void
 announce_begin(struct far *p, unsigned n)
 {
-	put_begin(IMSG_ANNOUNCE, 0);
-	put_u8(1);
-	put_u32(n);
-	put_send(p, -1);
+	say(p->fd, announce, .up = 1, .streams = n);
 }
 
 static void
 announce_stream(struct far *p, uint64_t id, const char *service,
     const uint8_t *tag, size_t len)
 {
-	put_begin(IMSG_ANNOUNCE_STREAM, 0);
-	put_u64(id);
-	put_str(service);
-	put_u64(10);
-	put_u64(20);
-	put_blob(tag, len);
-	put_send(p, -1);
+	say(p->fd, announce_stream, .stream = id, .service = service, .in = 10,
+	    .out = 20, .tag = { tag, len });
 }
 
 static void
 announce_end(struct far *p, int services)
 {
 	if (services) {
-		put_begin(IMSG_SERVICES_BEGIN, 0);
-		put_u32(7);
-		put_u32(1);
-		put_str("");
-		put_send(p, -1);
-		put_begin(IMSG_SERVICE, 0);
-		put_str("s0");
-		put_str("127.0.0.1:8000");
-		put_str("");
-		put_u8(0);
-		put_str("");
-		put_str("");
-		put_str("");
-		put_str("");
-		put_str("");
-		put_send(p, -1);
-		put_begin(IMSG_SERVICES_END, 0);
-		put_send(p, -1);
+		say(p->fd, services_begin, .version = 7, .count = 1);
+		say(p->fd, service, .name = "s0", .target = "127.0.0.1:8000");
+		say(p->fd, services_end);
 	}
-	put_begin(IMSG_ANNOUNCE_END, 0);
-	put_send(p, -1);
+	say(p->fd, announce_end);
 }
 
 static void
 expect_close(struct far *p, int want, const char *what)
 {
-	struct imsg	m;
-	uint16_t	code = 0;
+	struct msg_close	in;
 
-	get_type(p, IMSG_CLOSE, &m);
-	(void)m_get_u16(&m, &code);
-	is_int(code, want, "%s", what);
+	(void)hear(p->fd, close, &in);
+	is_int(in.code, want, "%s", what);
 }
 
 static void
 stays(void)
 {
+	struct msg_admitted	in;
+	struct msg_granted	given;
+	struct msg_stream_kill	kill;
 	struct tunnel	t, gone;
 	struct granted	g;
 	struct opened	web, term;
@@ -116,9 +81,7 @@ stays(void)
 	struct api	a = { .token = token };
 	char		proxy[TOKEN_SIZE];
 	uint8_t		forged[STREAM_TAG_MAX];
-	uint64_t	nonce, id = 0, term_instance;
-	uint16_t	status = 1;
-	const uint8_t	*tag;
+	uint64_t	nonce, term_instance;
 
 	system_add(control, &t, "");
 	login(proxyd, &t, "", "", "192.0.2.1");
@@ -133,39 +96,27 @@ stays(void)
 	grant(proxyd, proxy, t.session, &g);
 	stream_open(proxyd, t.mux, g.grant, "s0", &web);
 	api(proxyd, API_TERMINAL_TICKET, &a);
-	put_begin(IMSG_ADMIT, next_id(proxyd));
-	put_u8(CLASS_TERMINAL);
-	put_str("192.0.2.50");
-	put_str(t.session);
-	put_str(api_str("ticket"));
-	put_str("");
-	put_send(proxyd, -1);
-	get_type(proxyd, IMSG_ADMITTED, &m);
-	(void)m_get_u16(&m, &status);
-	(void)m_get_u32(&m, (uint32_t[]){ 0 });
-	(void)m_get_str(&m, (char[MESSAGE_SIZE]){ 0 }, MESSAGE_SIZE);
-	(void)m_get_u64(&m, &nonce);
+	say_id(proxyd->fd, next_id(proxyd), admit, .class = CLASS_TERMINAL,
+	    .addr = "192.0.2.50", .session = t.session,
+	    .ticket = api_str("ticket"));
+	(void)hear(proxyd->fd, admitted, &in);
+	nonce = in.nonce;
 	termd = drive_spawn(ROLE_TERMD, nonce);
 	term_instance = termd->instance;
-	get_type(termd, IMSG_TERM_STREAM, &m);
-	close(m_take_fd(&m));
-	get_type(t.mux, IMSG_STREAM_BRIDGE, &m);
-	(void)m_get_u64(&m, &term.stream);
-	(void)m_get_str(&m, (char[SERVICE_SIZE]){ 0 }, SERVICE_SIZE);
-	(void)m_get_blob(&m, &tag, &term.tag_len, STREAM_TAG_MAX);
-	memcpy(term.tag, tag, term.tag_len);
-	if (m.fd != -1)
-		close(m.fd);
+	close(hear(termd->fd, term_stream, NULL)->fd);
+	term.stream = 0;
+	bridge_take(t.mux, &term, "terminal");
+	shut(&term.mux_fd);
 
 	/* Closed while nobody was there to say so. */
 	again(1);
-	drive_sql("UPDATE support_sessions SET status = 'closed' "
+	world_sql("UPDATE support_sessions SET status = 'closed' "
 	    "WHERE id = '%s'", gone.session);
 	far_close(termd);
-	drive_kill();
+	drive_kill(&authd);
 	far_close(proxyd);
 	far_close(control);
-	drive_start(0);
+	authd_start(0);
 	control = drive_spawn(ROLE_CONTROL, 0);
 	proxyd = drive_spawn(ROLE_PROXYD, 0);
 	rebind(&t);
@@ -185,8 +136,6 @@ stays(void)
 	announce_stream(termd, term.stream, "terminal", NULL, 0);
 	announce_end(termd, 0);
 	/* proxyd asks before the tunnel has told all: the answer waits. */
-	put_begin(IMSG_GRANT, next_id(proxyd));
-	put_str(proxy);
 	{
 		char	slug[SLUG_SIZE] = "", *p = slug;
 		size_t	i;
@@ -195,25 +144,22 @@ stays(void)
 			if (t.session[i] != '-')
 				*p++ = t.session[i];
 		*p = '\0';
-		put_str(slug);
+		say_id(proxyd->fd, next_id(proxyd), grant, .token = proxy,
+		    .slug = slug, .addr = "192.0.2.99");
 	}
-	put_str("192.0.2.99");
-	put_send(proxyd, -1);
-	is_int(get_any(proxyd, &m, 50), 0, "nobody is answered too early");
-	drive_spawned_all();
+	is_int(hear_any(proxyd->fd, &m, 50), 0, "nobody is answered too early");
+	say(parent.fd, spawned_all);
 	expect_close(gone.mux, 4000,
 	    "a session that was closed meanwhile: 4000");
 	is_int(get_none(&parent, IMSG_OFFENCE), 0,
 	    "and what it has told is no offence");
-	get_type(t.mux, IMSG_STREAM_KILL, &m);
-	(void)m_get_u64(&m, &id);
-	is_int(id, 99, "a stream without an open row is killed");
-	is_int(get_any(proxyd, &m, 50), 0,
+	(void)hear(t.mux->fd, stream_kill, &kill);
+	is_int(kill.stream, 99, "a stream without an open row is killed");
+	is_int(hear_any(proxyd->fd, &m, 50), 0,
 	    "a grant waits until the tunnel has told what it has");
 	announce_end(t.mux, 1);
-	get_type(proxyd, IMSG_GRANTED, &m);
-	(void)m_get_u16(&m, &status);
-	is_int(status, 0, "then it is given");
+	(void)hear(proxyd->fd, granted, &given);
+	is_int(given.status, 0, "then it is given");
 	is_int(get_none(t.mux, IMSG_CLOSE), 0,
 	    "tunnel-52(partial): the tunnel stays");
 	api(proxyd, API_SESSION_GET, &a);
@@ -226,9 +172,10 @@ stays(void)
 	rows_free(&rows);
 	stream_end(t.mux, web.stream, END_CLEAN, 100, 200);
 	sync_authd();
-	drive_clock(1100);
+	drive_clock(&authd, 1100);
 	sync_authd();
-	is_int(sql_becomes(100, "SELECT json_extract(metadata, '$.bytes_in') FROM "
+	is_int(sql_becomes(100,
+	    "SELECT json_extract(metadata, '$.bytes_in') FROM "
 	    "support_access_logs WHERE session_id = '%s' AND access_type = "
 	    "'ui_proxy'", t.session), 100, "their bytes are counted");
 	is_int(sql_becomes(1, "SELECT count(*) FROM support_access_logs WHERE "
@@ -239,24 +186,24 @@ stays(void)
 
 	/* Expired while authd was away: the new one makes up for it. */
 	again(0);
-	drive_sql("UPDATE support_sessions SET expires_at = 1000 "
+	world_sql("UPDATE support_sessions SET expires_at = 1000 "
 	    "WHERE id = '%s'", t.session);
-	drive_kill();
-	drive_start(0);
+	drive_kill(&authd);
+	authd_start(0);
 	far_close(control);
 	far_close(proxyd);
 	control = drive_spawn(ROLE_CONTROL, 0);
 	proxyd = drive_spawn(ROLE_PROXYD, 0);
 	rebind(&t);
-	drive_spawned_all();
+	say(parent.fd, spawned_all);
 	expect_close(t.mux, 4000, "one that expired meanwhile: 4000");
 	grant(proxyd, proxy, t.session, &g);
 	is_int(g.status, 400, "and no grant before that");
 	far_close(termd);
 	sync_authd();
-	drive_clock(11000);
+	drive_clock(&authd, 11000);
 	sync_authd();
-	drive_clock(1100);
+	drive_clock(&authd, 1100);
 	sync_authd();
 	is_int(sql_becomes(0, "SELECT count(*) FROM support_access_logs WHERE "
 	    "access_type = 'web_terminal' AND disconnected_at IS NULL"), 0,
@@ -277,9 +224,9 @@ grace(void)
 	far_close(t.mux);
 	sync_authd();
 	again(0);
-	drive_spawned_all();
+	say(parent.fd, spawned_all);
 	sync_authd();
-	drive_clock(300000);
+	drive_clock(&authd, 300000);
 	login(proxyd, &t, "", "", "192.0.2.1");
 	is_str(t.session, u.session,
 	    "tunnel-52(partial): back after a restart: the same session");
@@ -287,11 +234,12 @@ grace(void)
 	far_close(t.mux);
 	sync_authd();
 	again(0);
-	drive_spawned_all();
+	say(parent.fd, spawned_all);
 	sync_authd();
-	drive_clock(331000);
+	drive_clock(&authd, 331000);
 	sync_authd();
-	is_int(sql_becomes(1, "SELECT count(*) FROM support_sessions WHERE id = "
+	is_int(sql_becomes(1,
+	    "SELECT count(*) FROM support_sessions WHERE id = "
 	    "'%s' AND status = 'closed' AND closed_by = 'disconnect'",
 	    t.session), 1,
 	    "tunnel-52(partial): without a client it closes after 330 s");
@@ -310,7 +258,7 @@ two_instances(void)
 	new.mux = drive_spawn_bound(ROLE_MUXD, 5000, old.system, old.session,
 	    old.generation + 1);
 	rebind(&old);
-	drive_spawned_all();
+	say(parent.fd, spawned_all);
 	expect_close(old.mux, 1001, "of two instances the older one goes");
 	announce_begin(new.mux, 0);
 	announce_end(new.mux, 0);
@@ -332,16 +280,10 @@ half_way(void)
 	system_add(control, &t, "");
 	nonce = admit(proxyd, "192.0.2.1", NULL);
 	again(0);
-	drive_spawned_all();
+	say(parent.fd, spawned_all);
 	t.mux = drive_spawn(ROLE_MUXD, nonce);
-	put_begin(IMSG_LOGIN, 1);
-	put_u64(nonce);
-	put_str(t.key);
-	put_str(t.secret);
-	put_str("");
-	put_str("");
-	put_str("192.0.2.1");
-	put_send(t.mux, -1);
+	say_id(t.mux->fd, 1, login, .nonce = nonce, .key = t.key,
+	    .secret = t.secret, .addr = "192.0.2.1");
 	login_wait(&t);
 	is_int(t.status, 503, "a login that fell between two authds: 503");
 	far_close(t.mux);
@@ -354,24 +296,24 @@ old_schema(void)
 	struct tunnel	t, u;
 	struct api	a = { .token = token };
 	struct granted	g;
-	long long	version = drive_sql("PRAGMA user_version");
+	long long	version = world_sql("PRAGMA user_version");
 
 	system_add(control, &t, "");
 	u = t;
 	login(proxyd, &t, "", "", "192.0.2.1");
 	up(&t, 0);
 	again(0);
-	drive_kill();
-	drive_sql("PRAGMA user_version = 99");
+	drive_kill(&authd);
+	world_sql("PRAGMA user_version = 99");
 	far_close(proxyd);
 	far_close(control);
-	drive_start(0);
+	authd_start(0);
 	control = drive_spawn(ROLE_CONTROL, 0);
 	proxyd = drive_spawn(ROLE_PROXYD, 0);
 	rebind(&t);
 	announce_begin(t.mux, 0);
 	announce_end(t.mux, 0);
-	drive_spawned_all();
+	say(parent.fd, spawned_all);
 	is_int(ctl(control, &rows, CTL_SHOW_STATS, CTL_END), 0,
 	    "another schema: show stats works");
 	rows_free(&rows);
@@ -387,8 +329,8 @@ old_schema(void)
 	is_int(u.status, 503, "and a login");
 	is_int(get_none(t.mux, IMSG_CLOSE), 0,
 	    "operator-59(partial): the tunnel stays");
-	drive_sql("PRAGMA user_version = %lld", version);
-	drive_clock(1001);
+	world_sql("PRAGMA user_version = %lld", version);
+	drive_clock(&authd, 1001);
 	drive_sync(control);
 	while ((void)ctl(control, &rows, CTL_SHOW_TUNNELS, CTL_END),
 	    rows.n < 2)
@@ -403,8 +345,8 @@ old_schema(void)
 int
 main(void)
 {
-	drive_init();
-	drive_start(1);
+	authd_init();
+	authd_start(1);
 	control = drive_spawn(ROLE_CONTROL, 0);
 	proxyd = drive_spawn(ROLE_PROXYD, 0);
 	token = operator_token(control, "alice", "", "owner", "");
@@ -413,7 +355,7 @@ main(void)
 	two_instances();
 	half_way();
 	old_schema();
-	is_int(drive_stop(), 0, "authd stops in order");
+	is_int(authd_stop(), 0, "authd stops in order");
 	far_close(proxyd);
 	far_close(control);
 	free(token);

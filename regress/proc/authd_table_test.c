@@ -13,10 +13,10 @@
 #include <unistd.h>
 
 #include "authd/msg/table.h"
-#include "regress/lib/authd_drive.h"
+#include "regress/lib/authd_story.h"
 #include "base/compat.h"
-#include "regress/lib/fields.h"
 #include "regress/lib/tap.h"
+#include "regress/lib/walk.h"
 
 static struct far	*proxyd, *control;
 static struct tunnel	 neighbour, fresh;
@@ -25,20 +25,14 @@ static struct tunnel	 neighbour, fresh;
 static const char *
 offence(struct far *p)
 {
-	static char	reason[256];
-	struct imsg	m;
-	uint64_t	instance = 0;
+	static struct msg_offence	in;
 
-	reason[0] = '\0';
 	if (get_end(p) == -1)
 		return ("");
 	do {
-		get_type(&parent, IMSG_OFFENCE, &m);
-		if (m_get_u64(&m, &instance) == -1 ||
-		    m_get_str(&m, reason, sizeof(reason)) == -1)
-			return ("");
-	} while (instance != p->instance);
-	return (reason);
+		(void)hear(parent.fd, offence, &in);
+	} while (in.instance != p->instance);
+	return (in.reason);
 }
 
 /* A peer of this role in the state that the row wants. */
@@ -61,18 +55,6 @@ peer_for(int role, uint32_t states)
 	return (fresh.mux);
 }
 
-static void
-say(struct far *p, const struct dispatch *d, size_t len, int fd)
-{
-	static uint8_t	zero[IMSG_MAX];
-	size_t		i;
-
-	put_begin(d->type, 1);
-	for (i = 0; i < len; i++)
-		put_u8(zero[i]);
-	put_send(p, fd);
-}
-
 static int
 socket_fd(void)
 {
@@ -82,19 +64,6 @@ socket_fd(void)
 		return (-1);
 	close(sv[1]);
 	return (sv[0]);
-}
-
-static int
-role_of(const struct dispatch *d)
-{
-	static const int	roles[] = { ROLE_MUXD, ROLE_PROXYD, ROLE_TERMD,
-	    ROLE_CONTROL };
-	size_t			i;
-
-	for (i = 0; i < 4; i++)
-		if (d->roles & ROLE_BIT(roles[i]))
-			return (roles[i]);
-	return (ROLE_NONE);
 }
 
 static void
@@ -109,64 +78,35 @@ complaint(struct far *p, const char *want, const char *what,
 }
 
 static void
-wrong_roles(const struct dispatch *d)
+bent(const struct dispatch *d, const struct bent *b)
 {
-	static const int	roles[] = { ROLE_MUXD, ROLE_PROXYD, ROLE_TERMD,
-	    ROLE_CONTROL };
-	struct far		*p;
-	char			 what[64];
-	size_t			 i, j;
-	uint32_t		 allowed = 0;
+	static const char *const	wants[BENDS] = {
+		[BEND_ROLE] = "not for this role",
+		[BEND_STATE] = "not in this state",
+		[BEND_SHORT] = "too short", [BEND_LONG] = "too long",
+		[BEND_LEFT] = "malformed", [BEND_FD] = "surplus descriptor",
+		[BEND_NO_FD] = "descriptor", [BEND_NO_ID] = "no request id" };
+	struct far			*p;
+	char				 what[64];
 
-	for (j = 0; j < peer_rows; j++)
-		if (peer_table[j].type == d->type)
-			allowed |= peer_table[j].roles;
-	for (i = 0; i < 4; i++) {
-		if (allowed & ROLE_BIT(roles[i]))
-			continue;
-		p = drive_spawn(roles[i], 0);
-		say(p, d, msg_info(d->type)->min, -1);
-		snprintf(what, sizeof(what), "from %s", role_name(roles[i]));
-		complaint(p, "not for this role", what, d);
-	}
-}
-
-static void
-walk(const struct dispatch *d)
-{
-	int		role = role_of(d);
-	struct far	*p;
-
-	wrong_roles(d);
-	if (role == ROLE_MUXD && !(d->states & S(P_NEW))) {
-		p = drive_spawn(ROLE_MUXD, 0);
-		say(p, d, msg_info(d->type)->min, -1);
-		complaint(p, "not in this state", "before login", d);
-	}
-	if (msg_info(d->type)->min > 0) {
-		p = peer_for(role, d->states);
-		say(p, d, msg_info(d->type)->min - 1, -1);
-		complaint(p, "too short", "a byte short", d);
-	}
-	p = peer_for(role, d->states);
-	say(p, d, msg_info(d->type)->max + 1, -1);
-	complaint(p, "too long", "a byte long", d);
-	if (msg_info(d->type)->max > msg_info(d->type)->min && d->fn != NULL) {
-		p = peer_for(role, d->states);
-		say(p, d, msg_info(d->type)->min + 1, -1);
-		complaint(p, "malformed", "with a byte left over", d);
-	}
-	p = peer_for(role, d->states);
-	say(p, d, msg_info(d->type)->min, socket_fd());
-	complaint(p, "surplus descriptor", "with a descriptor", d);
-	if (!(d->flags & (MF_REQUEST | MF_ANSWER)))
+	if (wants[b->how] == NULL || (b->how == BEND_LEFT && d->fn == NULL))
 		return;
-	p = peer_for(role, d->states);
-	put_begin(d->type, 0);
-	for (uint32_t i = 0; i < msg_info(d->type)->min; i++)
-		put_u8(0);
-	put_send(p, -1);
-	complaint(p, "no request id", "without an id", d);
+	snprintf(what, sizeof(what), "%s", b->word);
+	if (b->how == BEND_ROLE) {
+		if (b->role != ROLE_MUXD && b->role != ROLE_PROXYD &&
+		    b->role != ROLE_TERMD && b->role != ROLE_CONTROL)
+			return;
+		snprintf(what, sizeof(what), "from %s", role_name(b->role));
+	}
+	if (b->how == BEND_STATE) {
+		if (b->role != ROLE_MUXD || b->state != P_NEW)
+			return;
+		snprintf(what, sizeof(what), "before login");
+	}
+	p = b->how == BEND_ROLE || b->how == BEND_STATE ?
+	    drive_spawn(b->role, 0) : peer_for(b->role, d->states);
+	walk_say(p->fd, d, b, socket_fd());
+	complaint(p, wants[b->how], what, d);
 }
 
 /* Not by the table but by the handlers: what may not be said twice, or yet. */
@@ -174,65 +114,43 @@ static void
 sequences(void)
 {
 	struct far	*p;
-	struct imsg	 m;
 	uint64_t	 nonce;
 	int		 i;
 
 	nonce = admit(proxyd, "192.0.2.1", NULL);
 	p = drive_spawn(ROLE_MUXD, nonce);
-	put_begin(IMSG_LOGIN, 1);
-	put_u64(nonce + 1);
-	for (i = 0; i < 5; i++)
-		put_str("x");
-	put_send(p, -1);
+	say_id(p->fd, 1, login, .nonce = nonce + 1, .key = "x", .secret = "x",
+	    .node = "x", .reconnect = "x", .addr = "x");
 	ok(strstr(offence(p), "malformed") != NULL,
 	    "a login with another's nonce ends its sender");
 	far_close(p);
 	nonce = admit(proxyd, "192.0.2.1", NULL);
 	p = drive_spawn(ROLE_MUXD, nonce);
 	for (i = 0; i < 2; i++) {
-		put_begin(IMSG_LOGIN, 1);
-		put_u64(nonce);
-		put_str("key");
-		put_str("secret");
-		put_str("");
-		put_str("");
-		put_str("192.0.2.1");
-		put_send(p, -1);
+		say_id(p->fd, 1, login, .nonce = nonce, .key = "key",
+		    .secret = "secret", .addr = "192.0.2.1");
 	}
 	ok(strstr(offence(p), "not in this state") != NULL,
 	    "a second login ends its sender");
 	far_close(p);
 	p = peer_for(ROLE_MUXD, S(P_UP));
-	put_begin(IMSG_SERVICES_END, 0);
-	put_send(p, -1);
+	say(p->fd, services_end);
 	ok(offence(p)[0] != '\0', "a table's end without a beginning");
 	far_close(p);
 	p = peer_for(ROLE_MUXD, S(P_UP));
-	put_begin(IMSG_REPORT_BEGIN, 0);
-	put_u8(REPORT_DIAGNOSTICS);
-	put_u32(524289);
-	put_send(p, -1);
+	say(p->fd, report_begin, .kind = REPORT_DIAGNOSTICS, .total = 524289);
 	ok(offence(p)[0] != '\0',
 	    "tunnel-34(partial): 512 KiB + 1 of diagnostics");
 	far_close(p);
 	p = peer_for(ROLE_MUXD, S(P_UP));
-	put_begin(IMSG_SERVICES_BEGIN, 0);
-	put_u32(1);
-	put_u32(501);
-	put_str("");
-	put_send(p, -1);
+	say(p->fd, services_begin, .version = 1, .count = 501);
 	ok(offence(p)[0] != '\0',
 	    "tunnel-29(partial): a table of 501 is not announced");
 	far_close(p);
 	p = peer_for(ROLE_MUXD, S(P_UP));
-	put_begin(IMSG_ALIVE, 777);
-	put_u8(1);
-	put_send(p, -1);
-	put_begin(IMSG_CREDIT_ASK, 5);
-	put_u32(3);
-	put_send(p, -1);
-	get_type(p, IMSG_CREDIT, &m);
+	say_id(p->fd, 777, alive, .alive = 1);
+	say_id(p->fd, 5, credit_ask, .mib = 3);
+	(void)hear(p->fd, credit, NULL);
 	ok(1, "a late answer is dropped");
 	far_close(p);
 }
@@ -241,10 +159,9 @@ int
 main(void)
 {
 	struct rows	rows;
-	size_t		i;
 
-	drive_init();
-	drive_start(1);
+	authd_init();
+	authd_start(1);
 	control = drive_spawn(ROLE_CONTROL, 0);
 	proxyd = drive_spawn(ROLE_PROXYD, 0);
 	system_add(control, &neighbour, "");
@@ -254,15 +171,14 @@ main(void)
 	login(proxyd, &fresh, "", "", "192.0.2.1");
 	up(&fresh, 0);
 	far_close(fresh.mux);
-	for (i = 0; i < peer_rows; i++)
-		walk(&peer_table[i]);
+	walk_table(peer_table, peer_rows, bent);
 	sequences();
 	is_int(get_none(neighbour.mux, IMSG_CLOSE), 0,
 	    "the neighbour's tunnel is where it was");
 	is_int(ctl(control, &rows, CTL_SHOW_TUNNELS, CTL_END), 0,
 	    "and authd answers");
 	rows_free(&rows);
-	is_int(drive_stop(), 0, "authd stops in order");
+	is_int(authd_stop(), 0, "authd stops in order");
 	far_close(neighbour.mux);
 	far_close(proxyd);
 	far_close(control);

@@ -131,7 +131,8 @@ test_entries(void)
 	    strcmp(in.target, "127.0.0.1:9090") == 0 &&
 	    strcmp(in.host, "p.example") == 0 && in.tls == 1 &&
 	    strcmp(in.label, "L") == 0 && strcmp(in.path, "/p") == 0 &&
-	    strcmp(in.path_prefix, "/q") == 0 && strcmp(in.module_id, "m1") == 0 &&
+	    strcmp(in.path_prefix, "/q") == 0 && strcmp(in.module_id, "m1") ==
+	    0 &&
 	    strcmp(in.node_id, "2") == 0, "a service with all its members");
 	(void)hear(d.d.authd, service, &in);
 	ok(strcmp(in.name, "lan") == 0,
@@ -213,7 +214,8 @@ result(struct mux *d, uint32_t id, const char *doc, size_t len)
 {
 	size_t	off, n;
 
-	say_id(d->d.authd, id, api_result, .status = 200, .total = (uint32_t)len);
+	say_id(d->d.authd, id, api_result, .status = 200, .total =
+	    (uint32_t)len);
 	for (off = 0; off < len; off += n) {
 		n = len - off > CHUNK_MAX ? CHUNK_MAX : len - off;
 		say_id(d->d.authd, id, doc_chunk, .bytes = { doc + off, n });

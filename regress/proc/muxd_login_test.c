@@ -13,6 +13,7 @@
 
 #include "regress/lib/muxd_story.h"
 #include "regress/lib/tap.h"
+#include "regress/lib/walk.h"
 
 #define BASIC "Authorization: Basic " \
 	"TkVUSC1BQUFBLUJCQkI6bXlfcHViLnNzc3Nzc3Nzc3Nz" \
@@ -216,53 +217,32 @@ test_before(void)
 	is_int(mux_wait(&d), 0, "parent gone: leaves");
 }
 
-/* What authd may say after login: type, id, fixed bytes, has a descriptor. */
-static const struct row {
-	uint32_t	type;
-	uint32_t	id;
-	const char	*payload;
-	size_t		len;
-	int		fd;
-} rows[] = {
-	{ IMSG_CLOSE, 0, "\xa0\x0f\x01\0\0\0x", 8, 0 },
-	{ IMSG_STREAM_BRIDGE, 0,
-	    "\1\0\0\0\0\0\0\0\1\0\0\0w\0\0\0\0", 18, 1 },
-	{ IMSG_STREAM_KILL, 0, "\1\0\0\0\0\0\0\0\1", 9, 0 },
-	{ IMSG_PROBE, 9, "", 0, 0 },
-	{ IMSG_DOC_CHUNK, 9, "\1\0\0\0x", 5, 0 },
+/* What authd may say after login. */
+#define FROM_AUTHD	ROLE_BIT(ROLE_AUTHD), S_ANY
+static const struct dispatch rows[] = {
+	{ IMSG_CLOSE, FROM_AUTHD, 0, NULL },
+	{ IMSG_STREAM_BRIDGE, FROM_AUTHD, 0, NULL },
+	{ IMSG_STREAM_KILL, FROM_AUTHD, 0, NULL },
+	{ IMSG_PROBE, FROM_AUTHD, MF_REQUEST, NULL },
+	{ IMSG_DOC_CHUNK, FROM_AUTHD, MF_REQUEST, NULL },
 };
-
-enum bend { SHORT, LONG, WITH_FD, WITHOUT_FD, NO_ID, BENDS };
 
 /* Send a row's message bent in one way; muxd has to drop the channel. */
 static void
-bent(const struct row *r, enum bend how)
+bent(const struct dispatch *r, const struct bent *b)
 {
-	static const char *const	words[BENDS] = { "a byte short",
-	    "over its length", "with a descriptor", "without its descriptor",
-	    "without an id" };
-	static uint8_t	bytes[CHUNK_MAX + 64];
 	struct mux	d;
 	struct frame	f;
 	char		want[64];
-	size_t		len = how == SHORT ? r->len - 1 : r->len;
-	int		fd = r->fd;
 
-	if ((how == SHORT && r->len == 0) || (how == WITH_FD && r->fd) ||
-	    (how == WITHOUT_FD && !r->fd) || (how == NO_ID && r->id == 0))
+	if (b->how < BEND_SHORT)
 		return;
-	if (how == WITH_FD || how == WITHOUT_FD)
-		fd = !fd;
 	mux_up(&d);
-	memset(bytes, 0, sizeof(bytes));
-	memcpy(bytes, r->payload, len);
-	if (how == LONG)
-		len = msg_info(r->type)->max + 1;
-	say_raw(d.d.authd, r->type, how == NO_ID ? 0 : r->id,
-	    fd ? dup(d.sock) : -1, bytes, len);
+	walk_say(d.d.authd, r, b, dup(d.sock));
 	snprintf(want, sizeof(want), "authd: %s", imsg_name(r->type));
 	if (!ok(drive_logs(&d.d, want), "%s %s ends the channel",
-	    imsg_name(r->type), words[how]))
+	    imsg_name(r->type), b->how == BEND_LONG ?
+	    "over its length" : b->word))
 		diag("%s", drive_text);
 	client_frame(&d, YM_PING, YM_SYN, 0, 1, NULL, 0);
 	while (d.pongs == 0 && client_next(&d, &f, WAIT_MS))
@@ -299,12 +279,7 @@ test_broken(void)
 static void
 test_table(void)
 {
-	size_t	i;
-	int	how;
-
-	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
-		for (how = 0; how < BENDS; how++)
-			bent(&rows[i], how);
+	walk_table(rows, sizeof(rows) / sizeof(rows[0]), bent);
 }
 
 int

@@ -11,8 +11,9 @@
 
 #include "base/log.h"
 #include "relayd/relayd.h"
-#include "regress/lib/fields.h"
+#include "regress/lib/drive.h"
 #include "regress/lib/tap.h"
+#include "regress/lib/walk.h"
 
 static struct env	 test_env;
 static char		 killed[256];	/* why kill_child() was called */
@@ -77,51 +78,18 @@ spawn_child(int role, struct slot *slot, uint64_t nonce)
 	    child_make(role, CHILD_STARTING, &far_fd));
 }
 
-/* Messages, as bytes. */
-
+/* The message that is said next. */
 static struct {
-	uint8_t	buf[IMSG_MAX];
-	size_t	len;
+	uint32_t	type;
+	uint8_t		buf[IMSG_MAX];
+	size_t		len;
 } msg;
 
 static void
-put(const void *p, size_t n)
+make(uint32_t type, const void *m)
 {
-	memcpy(msg.buf + msg.len, p, n);
-	msg.len += n;
-}
-
-static void
-put_u8(uint8_t v)
-{
-	put(&v, sizeof(v));
-}
-
-static void
-put_u32(uint32_t v)
-{
-	put(&v, sizeof(v));
-}
-
-static void
-put_u64(uint64_t v)
-{
-	put(&v, sizeof(v));
-}
-
-static void
-put_str(const char *s)
-{
-	put_u32((uint32_t)strlen(s));
-	put(s, strlen(s) + 1);
-}
-
-static void
-begin(uint32_t type, uint32_t id)
-{
-	msg.len = 0;
-	put_u32(type);
-	put_u32(id);
+	msg.type = type;
+	msg.len = (size_t)msg_put(type, m, msg.buf, sizeof(msg.buf));
 }
 
 /* Let the parent read what the child said. */
@@ -135,77 +103,67 @@ turn(void)
 }
 
 static void
-say(int far, int fd)
+child_says(int far, int fd)
 {
 	killed[0] = '\0';
-	if (imsg_send(far, msg.buf, msg.len, fd) == -1)
-		bail_out("send");
+	say_raw(far, msg.type, 0, fd == -1 ? -1 : dup(fd), msg.buf, msg.len);
 	turn();
 }
 
 /* The table: who else, when else, how else. */
 
+static int	walk_fd;	/* what a message carries */
+
 static int
-check(size_t row, uint32_t id, size_t len, int role, int state, int fd,
-    uint64_t *seen)
+check(const struct dispatch *d, const struct bent *b, uint64_t *seen)
 {
 	static uint8_t	zero[IMSG_MAX];
-	struct imsg	m = { .type = parent_table[row].type, .id = id,
-	    .p = zero, .end = zero + len, .fd = fd };
+	struct imsg	m = { .type = d->type, .id = b->id, .p = zero,
+	    .end = zero + b->len, .fd = b->fd ? walk_fd : -1 };
 	const char	*reason;
 
-	return (imsg_check(&m, parent_table, parent_rows, role, state, seen,
-	    &reason) == &parent_table[row]);
+	return (imsg_check(&m, parent_table, parent_rows, b->role, b->state,
+	    seen, &reason) == d);
 }
 
 static void
-walk_row(size_t i, int sock)
+bent(const struct dispatch *d, const struct bent *b)
 {
-	const struct dispatch	*d = &parent_table[i];
-	const struct msg_info	*info = msg_info(d->type);
-	const char		*name = info->name;
-	uint32_t		 id = 7;
-	int			 role = 0, state = 0, fd, wrong = 0, r;
-	uint64_t		 seen = 0;
+	static const char *const	words[BENDS] = {
+		[BEND_LEAST] = "least", [BEND_MOST] = "most",
+		[BEND_SHORT] = "a byte less", [BEND_LONG] = "a byte more",
+		[BEND_FD] = "descriptor surplus or missing",
+		[BEND_NO_FD] = "descriptor surplus or missing",
+		[BEND_NO_ID] = "without an id" };
+	static int	wrong;
+	const char	*name = imsg_name(d->type);
+	uint64_t	seen = 0;
 
-	while (!(d->roles & ROLE_BIT(role)))
-		role++;
-	while (!(d->states & S(state)))
-		state++;
-	fd = info->carries != CARRIES_NOTHING ? sock : -1;
-	ok(check(i, id, info->min, role, state, fd, NULL), "%s: least", name);
-	ok(check(i, id, info->max, role, state, fd, NULL), "%s: most", name);
-	ok(!check(i, id, info->max + 1, role, state, fd, NULL),
-	    "%s: a byte more", name);
-	ok(info->min == 0 || !check(i, id, info->min - 1, role, state, fd, NULL),
-	    "%s: a byte less", name);
-	for (r = 0; r < ROLE_COUNT; r++)
-		wrong += !(d->roles & ROLE_BIT(r)) &&
-		    check(i, id, info->min, r, state, fd, NULL);
-	for (r = 0; r < 32; r++)
-		wrong += !(d->states & S(r)) &&
-		    check(i, id, info->min, role, r, fd, NULL);
-	is_int(wrong, 0, "%s: no other role, no other state", name);
-	ok(!check(i, id, info->min, role, state, fd == -1 ? sock : -1, NULL),
-	    "%s: descriptor surplus or missing", name);
-	if (d->flags & (MF_REQUEST | MF_ANSWER))
-		ok(!check(i, 0, info->min, role, state, fd, NULL),
-		    "%s: without an id", name);
-	(void)check(i, id, info->min, role, state, fd, &seen);
-	is_int(check(i, id, info->min, role, state, fd, &seen),
-	    !(d->flags & MF_ONCE), "%s: a second one", name);
+	if (b->how == BEND_ROLE || b->how == BEND_STATE)
+		wrong += check(d, b, NULL);
+	if (b->how == BEND_LONG) {
+		is_int(wrong, 0, "%s: no other role, no other state", name);
+		wrong = 0;
+	}
+	if (b->how == BEND_TWICE) {
+		(void)check(d, b, &seen);
+		is_int(check(d, b, &seen), !(d->flags & MF_ONCE),
+		    "%s: a second one", name);
+	}
+	if (words[b->how] != NULL)
+		is_int(check(d, b, NULL), b->how == BEND_LEAST ||
+		    b->how == BEND_MOST, "%s: %s", name, words[b->how]);
 }
 
 static void
 walk(void)
 {
 	int	sv[2];
-	size_t	i;
 
 	if (imsg_pair(sv) == -1)
 		bail_out("socketpair");
-	for (i = 0; i < parent_rows; i++)
-		walk_row(i, sv[0]);
+	walk_fd = sv[0];
+	walk_table(parent_table, parent_rows, bent);
 	close(sv[0]);
 	close(sv[1]);
 }
@@ -226,14 +184,9 @@ newest(int role)
 static void
 give(uint8_t class, uint64_t instance, const char *bytes)
 {
-	begin(IMSG_GIVE, 0);
-	put_u8(class);
-	put_u64(4711);
-	put_u64(instance);
-	put_str("192.0.2.1");
-	put_str("accept");
-	put_u32((uint32_t)strlen(bytes));
-	put(bytes, strlen(bytes));
+	make(IMSG_GIVE, &(struct msg_give){ .class = class, .nonce = 4711,
+	    .instance = instance, .addr = "192.0.2.1", .accept = "accept",
+	    .bytes = { (const uint8_t *)bytes, strlen(bytes) } });
 }
 
 /* The connection that is given: our end, and the one that travels. */
@@ -265,24 +218,12 @@ refused(int fd, const char *what)
 static int
 forwarded(int far, const char *bytes)
 {
-	static uint8_t	 buf[IMSG_MAX];
-	struct imsg	 m = { 0 };
-	const char	*reason;
-	const uint8_t	*blob;
-	uint64_t	 nonce, instance;
-	char		 addr[ADDR_SIZE], accept[ACCEPT_SIZE];
-	uint8_t		 class;
-	size_t		 len;
-	long		 n = imsg_recv(far, buf, &m.fd);
+	struct msg_give	in;
+	struct imsg	m;
 
-	if (n <= 0 || imsg_parse(&m, buf, (size_t)n, &reason) == -1 ||
-	    m.type != IMSG_GIVE || m_get_u8(&m, &class) == -1 ||
-	    m_get_u64(&m, &nonce) == -1 || m_get_u64(&m, &instance) == -1 ||
-	    m_get_str(&m, addr, sizeof(addr)) == -1 ||
-	    m_get_str(&m, accept, sizeof(accept)) == -1 ||
-	    m_get_blob(&m, &blob, &len, GIVE_BYTES_MAX) == -1 ||
-	    m_end(&m) == -1 || m.fd == -1 || nonce != 4711 ||
-	    len != strlen(bytes) || memcmp(blob, bytes, len) != 0)
+	if (hear_any(far, &m, 0) <= 0 || get_give(&m, &in) == -1 ||
+	    m.fd == -1 || in.nonce != 4711 || in.bytes.len != strlen(bytes) ||
+	    memcmp(in.bytes.p, bytes, in.bytes.len) != 0)
 		return (-1);
 	close(m.fd);
 	return (0);
@@ -298,7 +239,7 @@ gives(void)
 	proxyd = child_make(ROLE_PROXYD, CHILD_READY, &far);
 	connection(con);
 	give(CLASS_TUNNEL, 0, "GET / HTTP/1.1\r\n");
-	say(far, con[1]);
+	child_says(far, con[1]);
 	close(con[1]);
 	refused(con[0], "without authd");
 	close(con[0]);
@@ -306,7 +247,7 @@ gives(void)
 
 	(void)child_new(ROLE_AUTHD, NULL, 0);
 	connection(con);
-	say(far, con[1]);
+	child_says(far, con[1]);
 	close(con[1]);
 	is_int(spawned, 1, "a muxd is started");
 	is_int(forwarded(far_fd, "GET / HTTP/1.1\r\n"), 0,
@@ -317,7 +258,7 @@ gives(void)
 
 	/* It has not logged in: the next one is one too many. */
 	connection(con);
-	say(far, con[1]);
+	child_says(far, con[1]);
 	close(con[1]);
 	refused(con[0], "max startups");
 	close(con[0]);
@@ -326,7 +267,7 @@ gives(void)
 	/* A terminal does not wait for logins. */
 	connection(con);
 	give(CLASS_TERMINAL, 0, "x");
-	say(far, con[1]);
+	child_says(far, con[1]);
 	close(con[1]);
 	is_int(spawned, 2, "a termd is started");
 	instance = newest(ROLE_TERMD)->instance;
@@ -336,14 +277,14 @@ gives(void)
 	/* A second connection for that terminal. */
 	connection(con);
 	give(CLASS_TERMINAL, instance, "again");
-	say(far, con[1]);
+	child_says(far, con[1]);
 	close(con[1]);
 	is_int(forwarded(far_fd, "again"), 0, "to a worker that lives");
 	close(con[0]);
 
 	connection(con);
 	give(CLASS_TERMINAL, 0, "x");
-	say(far, con[1]);
+	child_says(far, con[1]);
 	close(con[1]);
 	refused(con[0], "too many terminals");
 	close(con[0]);
@@ -352,7 +293,7 @@ gives(void)
 	child_free(child_find(instance));
 	spawn_fails = 1;
 	connection(con);
-	say(far, con[1]);
+	child_says(far, con[1]);
 	close(con[1]);
 	refused(con[0], "when nothing can be started");
 	close(con[0]);
@@ -360,7 +301,7 @@ gives(void)
 
 	connection(con);
 	give(CLASS_TERMINAL, instance, "late");
-	say(far, con[1]);
+	child_says(far, con[1]);
 	close(con[1]);
 	refused(con[0], "to a worker that has ended");
 	close(con[0]);
@@ -369,26 +310,26 @@ gives(void)
 	/* What may not be. */
 	connection(con);
 	give(CLASS_TUNNEL, proxyd->instance, "x");
-	say(far, con[1]);
+	child_says(far, con[1]);
 	ok(strstr(killed, "GIVE from proxyd") != NULL,
 	    "to a worker of another kind: %s", killed);
 	child_free(proxyd);
 	close(far);
 	proxyd = child_make(ROLE_PROXYD, CHILD_READY, &far);
 	give(CLASS_TUNNEL, 999999, "x");
-	say(far, con[1]);
+	child_says(far, con[1]);
 	ok(killed[0] != '\0', "to a worker that never was: %s", killed);
 	child_free(proxyd);
 	close(far);
 	proxyd = child_make(ROLE_PROXYD, CHILD_READY, &far);
 	give(77, 0, "x");
-	say(far, con[1]);
+	child_says(far, con[1]);
 	ok(killed[0] != '\0', "of a class that is none: %s", killed);
 	child_free(proxyd);
 	close(far);
 	proxyd = child_make(ROLE_PROXYD, CHILD_STARTING, &far);
 	give(CLASS_TUNNEL, 0, "x");
-	say(far, con[1]);
+	child_says(far, con[1]);
 	ok(killed[0] != '\0', "before it is ready: %s", killed);
 	child_free(proxyd);
 	close(far);
@@ -403,19 +344,16 @@ gives(void)
 static void
 bound(uint64_t instance)
 {
-	begin(IMSG_BOUND, 0);
-	put_u64(instance);
-	put_str("NETH-1");
-	put_str("7f000001-0000-4000-8000-000000000000");
-	put_u64(3);
+	make(IMSG_BOUND, &(struct msg_bound){ .instance = instance,
+	    .system = "NETH-1", .generation = 3,
+	    .session = "7f000001-0000-4000-8000-000000000000" });
 }
 
 static void
 offence(uint64_t instance)
 {
-	begin(IMSG_OFFENCE, 0);
-	put_u64(instance);
-	put_str("lied\n");
+	make(IMSG_OFFENCE, &(struct msg_offence){ .instance = instance,
+	    .reason = "lied\n" });
 }
 
 static void
@@ -427,37 +365,37 @@ words_of_authd(void)
 	a = child_make(ROLE_AUTHD, CHILD_READY, &far);
 	muxd = newest(ROLE_MUXD);
 	bound(muxd->instance);
-	say(far, -1);
+	child_says(far, -1);
 	is_str(killed, "", "BOUND is taken");
 	is_str(muxd->session, "7f000001-0000-4000-8000-000000000000",
 	    "and kept for the next authd");
 	is_int(muxd->generation, 3, "with its generation");
 	is_int(child_startups(), 0, "it has logged in");
 	bound(muxd->instance);
-	say(far, -1);
+	child_says(far, -1);
 	is_int(child_startups(), 0, "twice changes nothing");
 	offence(muxd->instance);
-	say(far, -1);
+	child_says(far, -1);
 	is_str(killed, "authd: lied\\x0a", "OFFENCE ends the instance");
 	child_free(muxd);
 	offence(1);
-	say(far, -1);
+	child_says(far, -1);
 	ok(a->chan != NULL, "of one that has ended: nothing");
 	offence(a->instance);
-	say(far, -1);
+	child_says(far, -1);
 	ok(a->chan == NULL, "of authd itself: that ends authd");
 	child_free(a);
 	close(far);
 	a = child_make(ROLE_AUTHD, CHILD_READY, &far);
 	bound(999999);
-	say(far, -1);
+	child_says(far, -1);
 	ok(a->chan == NULL, "BOUND of one that never was ends authd: %s",
 	    killed);
 	child_free(a);
 	close(far);
 	muxd = child_make(ROLE_MUXD, CHILD_READY, &far_muxd);
 	bound(muxd->instance);
-	say(far_muxd, -1);
+	child_says(far_muxd, -1);
 	ok(muxd->chan == NULL, "BOUND from a muxd ends it: %s", killed);
 	child_free(muxd);
 	close(far_muxd);

@@ -1,1 +1,1 @@
-$(eval $(call proc_test,parent_test,relayd/parent.o relayd/child.o relayd/childlog.o relayd/limits.o common/imsg/chan.o common/base/clock.o common/base/compat.o common/proc/conf.o $(imsg_PURE_OBJS) common/base/log.o,$(EVENT_LIBS) $(SODIUM_LIBS)))
+$(eval $(call proc_test,parent_test,regress/lib/walk.o regress/lib/drive.o relayd/parent.o relayd/child.o relayd/childlog.o relayd/limits.o common/imsg/chan.o common/base/clock.o common/base/compat.o common/proc/conf.o $(imsg_PURE_OBJS) common/base/log.o,$(EVENT_LIBS) $(SODIUM_LIBS)))

@@ -56,7 +56,8 @@ result(uint32_t id, uint16_t status, const char *message, const char *data)
 	    .total = (uint32_t)len);
 	for (off = 0; off < len; off += n) {
 		n = len - off < CHUNK_MAX ? len - off : CHUNK_MAX;
-		say_id(d.authd, id, doc_chunk, .bytes = { (const uint8_t *)data + off, n });
+		say_id(d.authd, id, doc_chunk, .bytes =
+		    { (const uint8_t *)data + off, n });
 	}
 }
 

@@ -13,30 +13,6 @@
 
 static struct drive	d;
 
-/* Skip what authd also hears while grants are renewed and dropped. */
-static void
-flush_authd(void)
-{
-	struct imsg	m;
-
-	while (hear_any(d.authd, &m, 20) > 0)
-		if (m.type != IMSG_GRANT_DROP)
-			diag("authd heard %s", imsg_name(m.type));
-}
-
-/* A connection with an open stream: reads the request, gives the answer. */
-static int
-open_stream(int fd, const char *path, uint64_t grant)
-{
-	int	st;
-
-	get(fd, path);
-	if (grant != 0)
-		grant_yes(&d, grant);
-	st = stream_yes(&d);
-	return (st);
-}
-
 /* A service may say 1xx a few times, not for ever. */
 static void
 interim(void)
@@ -44,7 +20,7 @@ interim(void)
 	static const char	one[] = "HTTP/1.1 103 Early Hints\r\n\r\n";
 	int			fd = browser(&d, 0), st, i, r;
 
-	st = open_stream(fd, "/hints", 1);
+	st = open_stream(&d, fd, "/hints", 1);
 	(void)request_at(st);
 	put(st, "OK\n");
 	for (i = 0; i < 8; i++)
@@ -114,7 +90,7 @@ half_table(void)
 {
 	int	fd = browser(&d, 0), st;
 
-	st = open_stream(fd, "/half", 70);
+	st = open_stream(&d, fd, "/half", 70);
 	(void)request_at(st);
 	say(d.authd, services_begin, .version = 2, .session = SESSION);
 	say(d.authd, grant_end, .grant = 70, .why = END_SESSION);
@@ -196,10 +172,10 @@ main(void)
 	interim();
 	reload_between();
 	drive_clock(&d, 61000);
-	flush_authd();
+	flush_authd(&d);
 	half_table();
 	drive_clock(&d, 61000);
-	flush_authd();
+	flush_authd(&d);
 	planted();
 	crowded();
 	is_int(drive_leave(&d), 0, "proxyd ends well");

@@ -188,30 +188,6 @@ refused(void)
 	close(fd);
 }
 
-/* Skip what authd also hears while grants are renewed and dropped. */
-static void
-flush_authd(void)
-{
-	struct imsg	m;
-
-	while (hear_any(d.authd, &m, 20) > 0)
-		if (m.type != IMSG_GRANT_DROP)
-			diag("authd heard %s", imsg_name(m.type));
-}
-
-/* A connection with an open stream: reads the request, gives the answer. */
-static int
-open_stream(int fd, const char *path, uint64_t grant)
-{
-	int	st;
-
-	get(fd, path);
-	if (grant != 0)
-		grant_yes(&d, grant);
-	st = stream_yes(&d);
-	return (st);
-}
-
 static void
 heads(void)
 {
@@ -311,7 +287,7 @@ heads(void)
 	is_int(status_of(answer(fd)), 502, "stream lost: 502");
 	close(fd);
 	services(&d, "web", "10.0.0.5:8080", "", "", "");
-	flush_authd();
+	flush_authd(&d);
 }
 
 static void
@@ -377,7 +353,7 @@ kept(void)
 	char		*a;
 
 	fd = browser(&d, 0);
-	st = open_stream(fd, "/1", 0);
+	st = open_stream(&d, fd, "/1", 0);
 	a = request_at(st);
 	ok(strncmp(a, "GET /1 ", 7) == 0,
 	    "the request is written before the reply line is read");
@@ -460,7 +436,7 @@ bodies(void)
 
 	/* Chunked passes as it is; trailers too. */
 	fd = browser(&d, 0);
-	st = open_stream(fd, "/c", 0);
+	st = open_stream(&d, fd, "/c", 0);
 	(void)request_at(st);
 	put(st, "OK\nHTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n");
 	put(st, "3;x=y\r\nabc\r\n1");
@@ -516,7 +492,7 @@ bodies(void)
 
 	/* To the end of the connection: clean, then broken. */
 	fd = browser(&d, 0);
-	st = open_stream(fd, "/z", 0);
+	st = open_stream(&d, fd, "/z", 0);
 	(void)request_at(st);
 	put(st, "OK\nHTTP/1.1 200 OK\r\n\r\nwhole");
 	shutdown(st, SHUT_WR);
@@ -526,7 +502,7 @@ bodies(void)
 	close(fd);
 	close(st);
 	fd = browser(&d, 0);
-	st = open_stream(fd, "/z", 0);
+	st = open_stream(&d, fd, "/z", 0);
 	(void)request_at(st);
 	put(st, "OK\nHTTP/1.1 200 OK\r\n\r\npart");
 	(void)get_until(fd, "part");
@@ -535,7 +511,7 @@ bodies(void)
 	    "operator-52: a broken end resets the connection");
 	close(fd);
 	fd = browser(&d, 0);
-	st = open_stream(fd, "/z", 0);
+	st = open_stream(&d, fd, "/z", 0);
 	(void)request_at(st);
 	put(st, "OK\n" OK_LENGTH("10") "part");
 	(void)get_until(fd, "part");
@@ -547,10 +523,11 @@ bodies(void)
 
 	/* What has no body has no length, whatever the service says. */
 	fd = browser(&d, 0);
-	st = open_stream(fd, "/none", 0);
+	st = open_stream(&d, fd, "/none", 0);
 	(void)request_at(st);
 	put(st, "OK\nHTTP/1.1 204 N\r\nContent-Length: 5\r\n\r\n");
-	is_str(header_of(answer(fd), "content-length", 0), "", "204: no length");
+	is_str(header_of(answer(fd), "content-length", 0), "",
+	    "204: no length");
 	close(fd);
 	close(st);
 
@@ -585,7 +562,7 @@ errors(void)
 	char	*a;
 
 	fd = browser(&d, 0);
-	st = open_stream(fd, "/", 0);
+	st = open_stream(&d, fd, "/", 0);
 	(void)request_at(st);
 	put(st, "ERROR dial tcp: \"refused\"\x01\n");
 	close(st);
@@ -620,9 +597,9 @@ errors(void)
 	is_int(end_of(st), 0, "504: the stream is closed");
 	close(st);
 	close(fd);
-	flush_authd();
+	flush_authd(&d);
 	fd = browser(&d, 0);
-	st = open_stream(fd, "/slow", 8);
+	st = open_stream(&d, fd, "/slow", 8);
 	(void)request_at(st);
 	put(st, "OK\n");
 	drive_clock(&d, 599000);
@@ -631,7 +608,7 @@ errors(void)
 	is_int(status_of(answer(fd)), 504, "no answer for 600 s: 504");
 	close(st);
 	close(fd);
-	flush_authd();
+	flush_authd(&d);
 }
 
 static void
@@ -704,7 +681,7 @@ grants_end(void)
 	int	 fd = browser(&d, 0), raw = browser(&d, 0), st, st2, i;
 	char	*a;
 
-	st = open_stream(fd, "/long", 0);
+	st = open_stream(&d, fd, "/long", 0);
 	(void)request_at(st);
 	put(raw, "GET /ws HTTP/1.1\r\nHost: " HOST "\r\nOrigin: https://" HOST
 	    "\r\nCookie: support_proxy_" SLUG "=%s\r\nConnection: Upgrade\r\n"
@@ -722,7 +699,7 @@ grants_end(void)
 	close(st);
 	close(st2);
 	close(raw);
-	flush_authd();
+	flush_authd(&d);
 	get(fd, "/again");
 	grant_no(&d, 404, "support session not found");
 	is_int(status_of(answer(fd)), 404, "the token is asked for again");
@@ -748,7 +725,7 @@ grants_end(void)
 		(void)answer(fd);
 	}
 	grant_yes(&d, 21);
-	flush_authd();
+	flush_authd(&d);
 	drive_clock(&d, 9000);
 	get(fd, "/renewed");
 	(void)request_at(st);
@@ -763,7 +740,7 @@ grants_end(void)
 	is_int(end_of(st), 0, "and its idle stream is gone");
 	close(st);
 	close(fd);
-	flush_authd();
+	flush_authd(&d);
 }
 
 static void
@@ -772,7 +749,7 @@ authd_goes(void)
 	int	 fd = browser(&d, 0), fd2 = browser(&d, 0), st;
 	char	*a;
 
-	st = open_stream(fd, "/run", 30);
+	st = open_stream(&d, fd, "/run", 30);
 	(void)request_at(st);
 	get(fd2, "/wait");
 	(void)hear_next(d.authd, stream_open, NULL);
@@ -786,7 +763,7 @@ authd_goes(void)
 	get(fd, "/none");
 	is_int(status_of(answer(fd)), 503, "no authd: 503");
 	drive_channel(&d);
-	st = open_stream(fd, "/back", 1);
+	st = open_stream(&d, fd, "/back", 1);
 	(void)request_at(st);
 	put(st, "OK\n" OK_LENGTH("0"));
 	is_int(status_of(answer(fd)), 200, "a new authd is asked for all");
@@ -798,8 +775,8 @@ authd_goes(void)
 	drive_channel(&d);
 	get(fd, "/fd");
 	grant_yes(&d, 2);
-	say_id(d.authd, hear_next(d.authd, stream_open, NULL)->id, stream_opened,
-	    .stream = 1);
+	say_id(d.authd, hear_next(d.authd, stream_open, NULL)->id,
+	    stream_opened, .stream = 1);
 	is_int(status_of(answer(fd)), 503, "STREAM_OPENED without a stream");
 	ok(hear_end(d.authd) == 0, "ends the channel");
 	drive_channel(&d);
@@ -816,7 +793,7 @@ many(void)
 
 	for (i = 0; i < N; i++) {
 		fd[i] = browser(&d, 0);
-		st[i] = open_stream(fd[i], "/m", i == 0 ? 3 : 0);
+		st[i] = open_stream(&d, fd[i], "/m", i == 0 ? 3 : 0);
 	}
 	for (i = 0; i < N; i++) {
 		(void)request_at(st[i]);

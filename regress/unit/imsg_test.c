@@ -20,7 +20,6 @@
 #include "imsg/imsg.h"
 #include "base/log.h"
 #include "imsg/msg.h"
-#include "regress/lib/fields.h"
 #include "regress/lib/tap.h"
 
 enum { ST_A, ST_B };
@@ -48,10 +47,20 @@ sendmsg(int fd, const struct msghdr *mh, int flags)
 	return (-1);
 }
 
+/* What a message carries, as bytes. */
+static void
+fields(const struct imsg *m, struct wget *w)
+{
+	wget_init(w, m->p, (size_t)(m->end - m->p));
+}
+
 static int
 on_value(struct chan *c, struct imsg *m)
 {
-	if (m_get_u64(m, &seen.value) == -1 || m_end(m) == -1)
+	struct wget	w;
+
+	fields(m, &w);
+	if (wget_u64(&w, &seen.value) == -1 || wget_end(&w) == -1)
 		return (-1);
 	seen.handled++;
 	if (seen.free_in_handler)
@@ -62,11 +71,13 @@ on_value(struct chan *c, struct imsg *m)
 static int
 on_fd(struct chan *c, struct imsg *m)
 {
-	uint8_t	kind;
+	struct wget	w;
+	uint8_t		kind;
 
 	(void)c;
-	if ((m->type == IMSG_KEYFILE && m_get_u8(m, &kind) == -1) ||
-	    m_end(m) == -1)
+	fields(m, &w);
+	if ((m->type == IMSG_KEYFILE && wget_u8(&w, &kind) == -1) ||
+	    wget_end(&w) == -1)
 		return (-1);
 	seen.fd = m_take_fd(m);
 	seen.handled++;
@@ -95,7 +106,7 @@ on_closed(struct chan *c, int offence, const char *reason)
 static int
 on_answer(struct chan *c, struct imsg *m, void *arg)
 {
-	uint32_t	v;
+	struct msg_credit	in;
 
 	(void)c;
 	(void)arg;
@@ -103,10 +114,10 @@ on_answer(struct chan *c, struct imsg *m, void *arg)
 		seen.nulls++;
 		return (0);
 	}
-	if (m_get_u32(m, &v) == -1 || m_end(m) == -1)
+	if (get_credit(m, &in) == -1)
 		return (-1);
 	seen.answers++;
-	seen.value = v;
+	seen.value = in.mib;
 	return (0);
 }
 
@@ -299,13 +310,12 @@ static void
 test_fields(void)
 {
 	struct imsg	 m = { 0 };
-	const uint8_t	*p;
-	const char	*why;
+	struct wget	 w;
+	struct blob	 b;
+	const char	*why, *s;
 	uint8_t		 buf[64], u8;
 	uint32_t	 n;
 	uint64_t	 u64;
-	size_t		 len;
-	char		 s[8];
 
 	memset(buf, 0, sizeof(buf));
 	packet(buf, IMSG_CONF, 3);
@@ -313,24 +323,31 @@ test_fields(void)
 	memcpy(buf + 8, &n, 4);
 	memcpy(buf + 12, "hello", 5);
 	ok(imsg_parse(&m, buf, 18, &why) == 0 && m.id == 3, "header");
-	ok(m_get_str(&m, s, sizeof(s)) == 0 && strcmp(s, "hello") == 0 &&
-	    m_end(&m) == 0, "a string");
+	fields(&m, &w);
+	ok(wget_str(&w, &s, 8) == 0 && strcmp(s, "hello") == 0 &&
+	    wget_end(&w) == 0, "a string");
 	(void)imsg_parse(&m, buf, 16, &why);
-	ok(m_get_str(&m, s, sizeof(s)) == -1, "a string cut short");
+	fields(&m, &w);
+	ok(wget_str(&w, &s, 8) == -1, "a string cut short");
 	(void)imsg_parse(&m, buf, 17, &why);
-	ok(m_get_str(&m, s, sizeof(s)) == -1, "a string without its NUL");
+	fields(&m, &w);
+	ok(wget_str(&w, &s, 8) == -1, "a string without its NUL");
 	(void)imsg_parse(&m, buf, 18, &why);
-	ok(m_get_str(&m, s, 5) == -1, "a string that does not fit");
+	fields(&m, &w);
+	ok(wget_str(&w, &s, 5) == -1, "a string that does not fit");
 	buf[13] = 0;
 	(void)imsg_parse(&m, buf, 18, &why);
-	ok(m_get_str(&m, s, sizeof(s)) == -1, "a string with NUL inside");
+	fields(&m, &w);
+	ok(wget_str(&w, &s, 8) == -1, "a string with NUL inside");
 	n = 0xffffffff;
 	memcpy(buf + 8, &n, 4);
 	(void)imsg_parse(&m, buf, 17, &why);
-	ok(m_get_blob(&m, &p, &len, IMSG_MAX) == -1, "a blob that lies");
+	fields(&m, &w);
+	ok(wget_blob(&w, &b, IMSG_MAX) == -1, "a blob that lies");
 	(void)imsg_parse(&m, buf, 15, &why);
-	ok(m_get_u64(&m, &u64) == -1, "an integer cut short");
-	ok(m_get_u8(&m, &u8) == 0 && m_end(&m) == -1, "left-over bytes");
+	fields(&m, &w);
+	ok(wget_u64(&w, &u64) == -1, "an integer cut short");
+	ok(wget_u8(&w, &u8) == 0 && wget_end(&w) == -1, "left-over bytes");
 	ok(imsg_parse(&m, buf, 7, &why) == -1, "a header cut short");
 }
 

@@ -1,57 +1,33 @@
 /* SPDX-License-Identifier: ISC */
-#ifndef AUTHD_DRIVE_H
-#define AUTHD_DRIVE_H
+#ifndef AUTHD_STORY_H
+#define AUTHD_STORY_H
 
 #include <stddef.h>
 #include <stdint.h>
 
-#include "proc/conf.h"
 #include "ctl/ctl.h"
-#include "imsg/imsg.h"
-#include "imsg/msg.h"
+#include "drive.h"
+#include "world.h"
 
-/*
- * Plays the parent and the other processes against the real authd program:
- * each test program that links this starts it over socketpairs, as relayd
- * would, and talks to it packet by packet. Everything gives up (Bail out!)
- * after five seconds without an answer.
- */
+/* The story of authd: this program is the parent and all other processes. */
 
 /* One channel's far end. */
 struct far {
 	int		fd;
 	uint64_t	instance;
 	uint32_t	last_id;	/* of a request that we made */
-	uint8_t		buf[IMSG_MAX];	/* of the message last received */
 };
 
+extern struct drive	authd;
 extern struct far	parent;
-extern struct conf	drive_conf;	/* edit before drive_start() */
+extern struct conf	drive_conf;	/* edit before authd_start() */
 
-/* Defaults, a directory for the store, a key. Once, first. */
-void	drive_init(void);
-/*
- * Start authd: CONF, KEYFILE, START, READY, and SPAWNED_ALL if `all`. The same
- * store as the last one had.
- */
-void	drive_start(int all);
-void	drive_spawned_all(void);
-/* Kill it, as a crash would, or stop it in order; waits for its end. */
-void	drive_kill(void);
-int	drive_stop(void);	/* exit status */
-/* Stop it where it is (1), so that what is sent meanwhile meets one turn. */
-void	drive_freeze(int);
-/* Move its clocks. */
-void	drive_clock(uint64_t ms);
-/* Does its log hold this text so far? Reads what is there. */
-int	drive_logged(const char *text);
-/*
- * Run SQL on the store beside authd: the first column of the first row, or 0.
- * sql_becomes asks again until it is `want`, for five seconds.
- */
-long long drive_sql(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
-long long sql_becomes(long long want, const char *fmt, ...)
-	    __attribute__((format(printf, 2, 3)));
+/* world_init(). Once, first. */
+void	authd_init(void);
+/* Start it, and SPAWNED_ALL if `all`. The same store as the last one had. */
+void	authd_start(int all);
+/* In order; exit status. */
+int	authd_stop(void);
 
 /* A new process as SPAWNED announces it. Free with far_close(). */
 struct far	*drive_spawn(int role, uint64_t nonce);
@@ -60,25 +36,9 @@ struct far	*drive_spawn_bound(int role, uint64_t instance,
 		    const char *system, const char *session, uint64_t gen);
 void	far_close(struct far *);
 
-/* Build one message: put_begin, fields, put_send (fd -1: none; is closed). */
-void	put_begin(uint32_t type, uint32_t id);
-void	put_u8(uint8_t);
-void	put_u16(uint16_t);
-void	put_u32(uint32_t);
-void	put_u64(uint64_t);
-void	put_str(const char *);
-void	put_blob(const void *, size_t);
-void	put_send(struct far *, int fd);
 uint32_t next_id(struct far *);
 
-/*
- * The next message, or the next of `type`, dropping others (their descriptors
- * are closed). get_any: the type, 0 when none came within `ms`, -1 at the end
- * of the channel.
- */
-int	get_any(struct far *, struct imsg *, int ms);
-void	get_type(struct far *, uint32_t type, struct imsg *);
-/* Messages that get_type() and the stories dropped, by type. */
+/* Messages that hear() and the stories dropped, by type. */
 extern unsigned	dropped[IMSG_COUNT];
 /* The channel ends; what comes before is dropped. */
 int	get_end(struct far *);
@@ -130,6 +90,13 @@ void	login_send(struct far *proxyd, struct tunnel *, const char *node,
 void	login_say(struct tunnel *, uint64_t nonce, const char *node,
 	    const char *token, const char *addr);
 void	login_wait(struct tunnel *);
+/* The same muxd with its new channel, as after a restart of authd. */
+void	rebind(struct tunnel *);
+/* CREDIT_ASK: how many MiB it was lent. */
+uint32_t lend(struct far *mux, uint32_t want);
+/* relayctl org add: its id (ID_SIZE bytes). */
+void	org_add(struct far *control, const char *name, const char *type,
+	    const char *above, char *id);
 /* UP and a manifest of `n` services s0, s1, ... with target ports 8000 + i. */
 void	up(struct tunnel *, unsigned n);
 
@@ -155,6 +122,8 @@ struct opened {
 };
 void	stream_open(struct far *proxyd, struct far *mux, uint64_t grant,
 	    const char *service, struct opened *);
+/* STREAM_BRIDGE comes: what it says of the stream. */
+void	bridge_take(struct far *mux, struct opened *, const char *service);
 void	stream_end(struct far *mux, uint64_t stream, int why, uint64_t in,
 	    uint64_t out);
 void	opened_close(struct opened *);
@@ -169,6 +138,9 @@ int	api(struct far *proxyd, int op, const struct api *);
 extern char	api_message[MESSAGE_SIZE], api_data[1 << 20];
 /* A string member of the last data, by a simple search; "" if absent. */
 const char	*api_str(const char *name);
+
+/* The value at a path like `pagination.page` as it stands there, "": none. */
+const char *api_at(const char *path);
 
 /* An operator's token from authd: relayctl token create. */
 char	*operator_token(struct far *control, const char *user,
