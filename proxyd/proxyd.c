@@ -5,9 +5,9 @@
  * store or a logged-in tunnel.
  *
  * Messages: the parent's (below) and authd's (authd.c), both in one state: a
- * proxyd has no stages. It starts in main(). The door (door/): listen.c
- * accepts, conn.c reads a head, begin.c says whose it is. From then on the
- * connection has a job (job/):
+ * proxyd has no stages. It starts in main(). At the door (door/) listen.c
+ * accepts and conn.c reads a head; job/begin.c says whose it is. From then on
+ * the connection has a job (job/), its own state and a table of what it does:
  *
  *	give.c		tunnels and terminals: authd, then the parent takes it
  *	api.c		operator API: one message to authd, one answer
