@@ -4,6 +4,7 @@
  * not read stops the other one, and nothing is lost on the way.
  */
 #include <sys/socket.h>
+#include <sys/wait.h>
 
 #include <errno.h>
 #include <fcntl.h>
@@ -116,6 +117,60 @@ post(int fd, unsigned long long len)
 	    "\r\n\r\n", proxy_token(SESSION, "one"), len);
 }
 
+/* Say `total` bytes in chunks, from a process of its own. */
+static pid_t
+say_chunks(int st, uint64_t total)
+{
+	uint64_t	at;
+	pid_t		pid;
+
+	if ((pid = fork()) != 0)
+		return (pid);
+	for (at = 0; at < total; at += PIECE) {
+		fill(out_buf, PIECE, at);
+		put(st, "%x\r\n", PIECE);
+		put_bytes(st, out_buf, PIECE);
+		put(st, "\r\n");
+	}
+	put(st, "0\r\n\r\n");
+	_exit(0);
+}
+
+/* A browser of old, slower than the service: its body goes through a stage. */
+static void
+staged(void)
+{
+	uint64_t	came = 0, want, total = 64 << 20;
+	int		fd = browser(&d, 0), st, status, good = 1;
+	long		before = memory("VmHWM:");
+	ssize_t		n = 0, i;
+	pid_t		pid;
+
+	put(fd, "GET /old HTTP/1.0\r\nHost: " HOST "\r\nCookie: "
+	    "support_proxy_" SLUG "=%s\r\n\r\n", proxy_token(SESSION, "one"));
+	st = stream_yes(&d);
+	(void)request_at(st);
+	put(st, "OK\nHTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n");
+	(void)get_until(fd, "\r\n\r\n");
+	pid = say_chunks(st, total);
+	close(st);
+	while (good && (n = recv(fd, in_buf, 4096 + came % 8192, 0)) > 0) {
+		for (i = 0; i < n && good; i++) {
+			want = (came + (uint64_t)i) / 8 * 8;
+			good = in_buf[i] ==
+			    ((char *)&want)[(came + (uint64_t)i) % 8];
+		}
+		came += (uint64_t)n;
+	}
+	ok(good && n == 0 && came == total,
+	    "64 MiB without their chunks (%llu)", (unsigned long long)came);
+	ok(memory("VmHWM:") < before + 2048,
+	    "and no more of it is held than fits (%ld kB, then %ld)", before,
+	    memory("VmHWM:"));
+	ok(waitpid(pid, &status, 0) == pid && status == 0, "all was taken");
+	close(fd);
+}
+
 int
 main(void)
 {
@@ -152,7 +207,9 @@ main(void)
 	put(st, "HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\ndone");
 	is_str(body_of(answer(fd)), "done", "and its answer");
 
-	/* Nobody reads. */
+	/* Nobody reads, on a socket whose window has not grown yet. */
+	close(fd);
+	fd = browser(&d, 0);
 	get(fd, "/down");
 	(void)request_at(st);
 	put(st, "HTTP/1.1 200 OK\r\nContent-Length: %llu\r\n\r\n", BULK);
@@ -182,6 +239,7 @@ main(void)
 	    "nor time");
 	close(fd);
 	close(st);
+	staged();
 	is_int(drive_leave(&d), 0, "proxyd ends well");
 	return (done_testing());
 }

@@ -544,6 +544,34 @@ bodies(void)
 	close(st);
 }
 
+/* What comes behind a request that waits moves nothing of it, nor is lost. */
+static void
+behind(void)
+{
+	static char	 more[65536];
+	int		 fd = browser(&d, 0), i, n = 0, many = 0, good = 0;
+
+	for (; n + 200 < (int)sizeof(more); many++)
+		n += snprintf(more + n, sizeof(more) - (size_t)n,
+		    "GET /none HTTP/1.1\r\nHost: x\r\nX-Pad: %0100d\r\n\r\n",
+		    0);
+	put(fd, "GET /waits HTTP/1.1\r\nHost: " HOST "\r\nX-Mark: m1\r\n"
+	    "Cookie: support_proxy_" SLUG "=%s\r\n\r\n",
+	    proxy_token(SESSION, "behind"));
+	put_bytes(fd, more, (size_t)n);
+	grant_yes(&d, 77);
+	i = stream_yes(&d);
+	ok(strstr(request_at(i), "X-Mark: m1\r\n") != NULL,
+	    "behind a request that waits: its head is whole");
+	put(i, "OK\n" OK_LENGTH("1") "w");
+	is_str(body_of(answer(fd)), "w", "behind it: its answer");
+	close(i);
+	for (i = 0; i < many; i++)
+		good += status_of(answer(fd)) == 404;
+	is_int(good, many, "behind it: every one is answered");
+	close(fd);
+}
+
 static void
 errors(void)
 {
@@ -828,6 +856,7 @@ main(void)
 	origins();
 	kept();
 	bodies();
+	behind();
 	errors();
 	upgrades();
 	grants_end();
