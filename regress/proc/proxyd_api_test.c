@@ -7,7 +7,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "base/compat.h"
 #include "regress/lib/proxyd_story.h"
 #include "regress/lib/tap.h"
 
@@ -15,35 +14,18 @@
 
 static struct drive	d;
 
-/* What an API message says. */
+/* One API message as authd hears it. */
 struct call {
 	uint32_t	id;
-	uint8_t		op, descending;
-	char		token[TOKEN_SIZE], addr[ADDR_SIZE], session[UUID_SIZE];
-	char		service[SERVICE_SIZE], sort_by[WORD_SIZE];
-	char		system_id[ID_SIZE];
-	uint32_t	page, page_size, status;
+	struct msg_api	in;
 };
 
 static struct call *
 called(void)
 {
-	static struct call	 k;
-	struct msg_api		 in;
+	static struct call	k;
 
-	memset(&k, 0, sizeof(k));
-	k.id = hear_next(d.authd, api, &in)->id;
-	k.op = in.op;
-	strlcpy(k.token, in.token, sizeof(k.token));
-	strlcpy(k.addr, in.addr, sizeof(k.addr));
-	strlcpy(k.session, in.session, sizeof(k.session));
-	strlcpy(k.service, in.service, sizeof(k.service));
-	k.page = in.page;
-	k.page_size = in.page_size;
-	strlcpy(k.sort_by, in.sort_by, sizeof(k.sort_by));
-	k.descending = in.descending;
-	k.status = in.statuses;
-	strlcpy(k.system_id, in.system, sizeof(k.system_id));
+	k.id = hear_next(d.authd, api, &k.in)->id;
 	return (&k);
 }
 
@@ -115,14 +97,14 @@ calls(void)
 	    "sort_direction=DESC&status=active&status=pending&system_id=s%2D1",
 	    NULL);
 	k = called();
-	ok(k->op == API_SESSION_LIST && k->page == 3 && k->page_size == 50 &&
-	    k->descending == 1, "list: paging");
-	is_str(k->sort_by, "started_at", "list: sort key");
-	is_int(k->status, 1 << SESSION_ACTIVE | 1 << SESSION_PENDING,
+	ok(k->in.op == API_SESSION_LIST && k->in.page == 3 && k->in.page_size ==
+	    50 && k->in.descending == 1, "list: paging");
+	is_str(k->in.sort_by, "started_at", "list: sort key");
+	is_int(k->in.statuses, 1 << SESSION_ACTIVE | 1 << SESSION_PENDING,
 	    "operator-8(partial): status may repeat");
-	is_str(k->system_id, "s-1", "list: system_id");
-	is_str(k->token, "sometoken", "the token");
-	is_str(k->addr, "127.0.0.1", "the address");
+	is_str(k->in.system, "s-1", "list: system_id");
+	is_str(k->in.token, "sometoken", "the token");
+	is_str(k->in.addr, "127.0.0.1", "the address");
 	result(k->id, 200, "support sessions retrieved successfully",
 	    "{\"support_sessions\":[]}");
 	a = answer(fd);
@@ -132,14 +114,14 @@ calls(void)
 
 	request(fd, "GET", "?page=0&page_size=101&sort_direction=up", NULL);
 	k = called();
-	ok(k->page == 1 && k->page_size == 20 && k->descending == 0,
+	ok(k->in.page == 1 && k->in.page_size == 20 && k->in.descending == 0,
 	    "operator-2(partial): out of range is the default");
 	result(k->id, 200, "", "");
 	is_str(body_of(answer(fd)), "{\"code\":200,\"message\":\"\","
 	    "\"data\":null}", "no data is null");
 	request(fd, "GET", "?page_size=x&page=-1", NULL);
 	k = called();
-	ok(k->page == 1 && k->page_size == 20,
+	ok(k->in.page == 1 && k->in.page_size == 20,
 	    "operator-2(partial): junk is the default");
 	result(k->id, 200, "", "");
 	(void)answer(fd);
@@ -157,17 +139,17 @@ calls(void)
 
 	request(fd, "DELETE", "/" SESSION, NULL);
 	k = called();
-	ok(k->op == API_SESSION_CLOSE && strcmp(k->session, SESSION) == 0,
+	ok(k->in.op == API_SESSION_CLOSE && strcmp(k->in.session, SESSION) == 0,
 	    "close");
 	result(k->id, 200, "support session closed successfully", "{}");
 	(void)answer(fd);
 	request(fd, "GET", "/" SESSION "/services", NULL);
-	is_int((k = called())->op, API_SERVICES, "services");
+	is_int((k = called())->in.op, API_SERVICES, "services");
 	result(k->id, 200, "", "{}");
 	(void)answer(fd);
 	request(fd, "GET", "/nonsense", NULL);
 	k = called();
-	ok(k->op == API_SESSION_GET && k->session[0] == '\0',
+	ok(k->in.op == API_SESSION_GET && k->in.session[0] == '\0',
 	    "operator-7(partial): a malformed id is none");
 	result(k->id, 404, "support session not found", "");
 	is_int(status_of(answer(fd)), 404, "operator-7(partial): 404");
@@ -185,13 +167,13 @@ bodies(void)
 	request(fd, "POST", "/" SESSION "/proxy-token",
 	    "{\"service\":\"web\"}");
 	k = called();
-	ok(k->op == API_PROXY_TOKEN && strcmp(k->service, "web") == 0,
+	ok(k->in.op == API_PROXY_TOKEN && strcmp(k->in.service, "web") == 0,
 	    "proxy-token: the service");
 	result(k->id, 200, "proxy token generated", "{\"url\":\"u\"}");
 	(void)answer(fd);
 	request(fd, "POST", "/" SESSION "/proxy-token", "{not json");
 	k = called();
-	is_str(k->service, "", "a body that is no JSON: no service");
+	is_str(k->in.service, "", "a body that is no JSON: no service");
 	result(k->id, 400, "service name required", "");
 	a = answer(fd);
 	ok(strstr(body_of(a), "\"key\":\"unknown\"") != NULL,
@@ -214,7 +196,7 @@ bodies(void)
 	ok(is_quiet(d.authd, 20), "half a body: authd is not asked yet");
 	put(fd, "\r\n}\r\n0\r\n\r\nGET /x HTTP/1.1\r\nHost: a\r\n\r\n");
 	k = called();
-	is_int(k->op, API_TERMINAL_TICKET, "a chunked body");
+	is_int(k->in.op, API_TERMINAL_TICKET, "a chunked body");
 	ok(is_quiet(fd, 20), "nothing further is parsed meanwhile");
 	result(k->id, 200, "terminal ticket generated", "{\"ticket\":\"t\"}");
 	ok(strstr(body_of(answer(fd)), "\"ticket\":\"t\"") != NULL,
@@ -361,7 +343,7 @@ address_with(const char *fields)
 	put(fd, "GET " BASE " HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer t"
 	    "\r\n%s\r\n", fields);
 	k = called();
-	snprintf(addr, sizeof(addr), "%s", k->addr);
+	snprintf(addr, sizeof(addr), "%s", k->in.addr);
 	result(k->id, 200, "", "");
 	(void)answer(fd);
 	close(fd);

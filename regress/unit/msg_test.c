@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /* msg.def: every type at its least and its most, and every field's limit. */
+#include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,13 +14,13 @@
 static uint8_t	bytes[IMSG_MAX], back[IMSG_MAX];
 static char	longest[CTL_CELL_SIZE + 1];
 
-/* Fill a field with its least or most; `over`: beyond. */
+/* Fill a field with its least or most; `over`: beyond, -1: below. */
 static void
 fill(const struct msg_field *f, uint8_t *m, int most, int over)
 {
 	const char	*s = most ? longest + CTL_CELL_SIZE -
-	    (f->max - 1) - (size_t)over : "";
-	struct blob	 b = { bytes, most ? f->max + (size_t)over : 0 };
+	    (f->max - 1) - (size_t)(ptrdiff_t)over : "";
+	struct blob	 b = { bytes, most ? f->max + (size_t)(ptrdiff_t)over : 0 };
 	struct msg_list	*l = (void *)(m + f->offset);
 	uint32_t	 i;
 
@@ -79,6 +80,91 @@ each_type(uint32_t type)
 		wrong += msg_put(type, m, back, sizeof(back)) != -1;
 	}
 	is_int(wrong, 0, "%s: no field goes beyond its limit", info->name);
+}
+
+/* Every field at its most, and texts and blobs one below: what was put comes. */
+static void
+comes_back(uint32_t type, int below)
+{
+	static uint8_t		 m[STRUCT_MAX], n[STRUCT_MAX];
+	static uint8_t		 again[IMSG_MAX];
+	const struct msg_info	*info = msg_info(type);
+	const struct msg_field	*f;
+	long			 len;
+
+	memset(m, 0, sizeof(m));
+	for (f = info->fields(); f->name != NULL; f++) {
+		fill(f, m, 1, -below);
+		if (f->kind < FIELD_STR)
+			memset(m + f->offset, 0xff - below, 1U << f->kind);
+	}
+	memset(n, 0x55, sizeof(n));
+	len = msg_put(type, m, back, sizeof(back));
+	ok(len >= 0 && msg_get(type, back, (size_t)len, n) == 0 &&
+	    msg_put(type, n, again, sizeof(again)) == len &&
+	    memcmp(again, back, (size_t)len) == 0 &&
+	    (info->fields()->kind >= FIELD_STR || info->min == 0 ||
+	    memcmp(m, n, 1U << info->fields()->kind) == 0),
+	    "%s: %s comes back", info->name, below ? "one below its limits" :
+	    "what is at its limits");
+}
+
+/* A text of a list: one below its limit, at it, above. */
+static void
+list_texts(void)
+{
+	struct msg_ctl	m = { .words.n = 1 }, n;
+	size_t		room;
+	long		len;
+
+	for (room = CTL_WORD_SIZE - 2; room < CTL_WORD_SIZE; room++) {
+		m.words.v[0] = longest + CTL_CELL_SIZE - room;
+		len = msg_put(IMSG_CTL, &m, back, sizeof(back));
+		ok(len > 0 && msg_get(IMSG_CTL, back, (size_t)len, &n) == 0 &&
+		    strlen(n.words.v[0]) == room, "a word of %zu bytes", room);
+	}
+	m.words.v[0] = longest + CTL_CELL_SIZE - room;
+	is_int(msg_put(IMSG_CTL, &m, back, sizeof(back)), -1,
+	    "one of %zu is not put", room);
+}
+
+/* The integers as bytes: the host's order, and no less than there are. */
+static void
+integers(void)
+{
+	static const uint64_t	v[] = { 0, 1, 0x7f, 0x80, 0xff, 0x100, 0xffff,
+	    0x10000, 0xffffffff, 0x100000000, UINT64_MAX };
+	struct wput		 p;
+	struct wget		 g;
+	uint8_t			 buf[15], u8;
+	uint16_t		 u16;
+	uint32_t		 u32;
+	uint64_t		 u64;
+	size_t			 i;
+	int			 wrong = 0;
+
+	for (i = 0; i < sizeof(v) / sizeof(v[0]); i++) {
+		wput_init(&p, buf, sizeof(buf));
+		wput_u8(&p, (uint8_t)v[i]);
+		wput_u16(&p, (uint16_t)v[i]);
+		wput_u32(&p, (uint32_t)v[i]);
+		wput_u64(&p, v[i]);
+		wget_init(&g, buf, p.len);
+		wrong += p.full || p.len != 15 || wget_u8(&g, &u8) == -1 ||
+		    wget_u16(&g, &u16) == -1 || wget_u32(&g, &u32) == -1 ||
+		    wget_u64(&g, &u64) == -1 || wget_end(&g) == -1 ||
+		    u8 != (uint8_t)v[i] || u16 != (uint16_t)v[i] ||
+		    u32 != (uint32_t)v[i] || u64 != v[i];
+	}
+	is_int(wrong, 0, "integers come back");
+	wput_u8(&p, 1);
+	ok(p.full && p.len == 15, "a full buffer takes no more, and says so");
+	wget_init(&g, buf, 7);
+	ok(wget_u64(&g, &u64) == -1 && wget_u32(&g, &u32) == 0 &&
+	    wget_u32(&g, &u32) == -1 && wget_u16(&g, &u16) == 0 &&
+	    wget_u16(&g, &u16) == -1 && wget_u8(&g, &u8) == 0 &&
+	    wget_u8(&g, &u8) == -1 && wget_end(&g) == 0,
+	    "what is not there whole is not taken, the rest is");
 }
 
 static void
@@ -199,6 +285,12 @@ main(void)
 	memset(longest, 'x', sizeof(longest) - 1);
 	for (type = IMSG_NONE + 1; type < IMSG_COUNT; type++)
 		each_type(type);
+	for (type = IMSG_NONE + 1; type < IMSG_COUNT; type++) {
+		comes_back(type, 0);
+		comes_back(type, 1);
+	}
+	integers();
+	list_texts();
 	lists();
 	texts();
 	tables();
