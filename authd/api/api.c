@@ -18,27 +18,35 @@
 #include "proc/proc.h"
 #include "authd/core/services.h"
 #include "authd/core/session.h"
-#include "authd/store/store.h"
+#include "authd/core/may.h"
 #include "authd/msg/issue.h"
 #include "authd/now.h"
 #include "authd/turn.h"
 
-static void	api_get(struct api_call *);
-static void	api_close(struct api_call *);
-static void	api_services(struct api_call *);
-static void	api_proxy_token(struct api_call *);
-static void	api_terminal_ticket(struct api_call *);
+static void	api_ask(struct api_call *);
+static void	api_known(const struct facts *, void *);
+static void	api_get(struct api_call *, const struct facts *);
+static void	api_close(struct api_call *, const struct facts *);
+static void	api_services(struct api_call *, const struct facts *);
+static void	api_proxy_token(struct api_call *, const struct facts *);
+static void	api_terminal_ticket(struct api_call *, const struct facts *);
 
 static const struct {
 	const char	*name;		/* in audit events */
-	void		(*fn)(struct api_call *);
+	void		(*fn)(struct api_call *, const struct facts *);
+	unsigned	needs;		/* beside who calls */
 } ops[API_OP_COUNT] = {
-	[API_SESSION_LIST] = { "list", api_list },
-	[API_SESSION_GET] = { "get", api_get },
-	[API_SESSION_CLOSE] = { "close", api_close },
-	[API_SERVICES] = { "services", api_services },
-	[API_PROXY_TOKEN] = { "proxy_token", api_proxy_token },
-	[API_TERMINAL_TICKET] = { "terminal_ticket", api_terminal_ticket },
+	[API_SESSION_LIST] = { "list", api_list, 0 },
+	[API_SESSION_GET] = { "get", api_get,
+	    NEED_SESSION | NEED_VISIBLE | NEED_SYSTEM | NEED_ORG },
+	[API_SESSION_CLOSE] = { "close", api_close,
+	    NEED_SESSION | NEED_VISIBLE },
+	[API_SERVICES] = { "services", api_services,
+	    NEED_SESSION | NEED_VISIBLE },
+	[API_PROXY_TOKEN] = { "proxy_token", api_proxy_token,
+	    NEED_SESSION | NEED_VISIBLE },
+	[API_TERMINAL_TICKET] = { "terminal_ticket", api_terminal_ticket,
+	    NEED_SESSION | NEED_VISIBLE },
 };
 
 /* Answering. */
@@ -53,6 +61,14 @@ api_send(struct chan *c, uint32_t id, int status, const char *message,
 	    .status = (uint16_t)status, .message = message,
 	    .total = (uint32_t)len });
 	doc_say(c, id, json, len);
+}
+
+int
+api_is_busy(const struct asker *asker)
+{
+	struct chan	*c = asker_chan(asker);
+
+	return (c != NULL && chan_queued(c) > CHAN_QUEUE_HIGH);
 }
 
 void
@@ -102,187 +118,211 @@ is_api_key(const char *token)
 	    strncmp(token, "myo_", 4) == 0);
 }
 
-/* 0, or a status; *reason is set for a revoked one. */
+/* What the token itself says. 0, or a status. */
 static int
-api_authenticate(struct api_call *call, const char **message, char *reason)
+api_authenticate(struct api_call *call, const char *token,
+    const char **message)
 {
 	const struct conf	*conf = proc_conf();
-	char			 kind[WORD_SIZE];
 	cJSON			*payload;
 	int			 r;
 
 	*message = "token not provided";
-	if (call->token[0] == '\0')
+	if (token[0] == '\0')
 		return (401);
 	*message = "insufficient permissions";
-	if (is_api_key(call->token))
+	if (is_api_key(token))
 		return (403);
 	*message = "invalid token";
-	if ((payload = jwt_open(call->token)) == NULL)
+	if ((payload = jwt_open(token)) == NULL)
 		return (401);
 	r = claims_access(payload, conf->jwt_issuer, conf->jwt_audience,
 	    clock_wall(), &call->who);
 	cJSON_Delete(payload);
-	if (r == -1)
-		return (401);
-	r = store_revoked(call->who.token_id, call->who.id, clock_wall_ms(),
-	    kind, reason);
-	*message = "security service temporarily unavailable";
-	if (r == -1)
-		return (503);
-	*message = "token has been revoked";
-	if (r == 0 && strcmp(kind, "user") == 0)
-		*message = "user account has been suspended";
-	if (r == 0)
-		return (401);
-	reason[0] = '\0';
-	*message = "insufficient permissions";
-	return (call->who.may_connect ? 0 : 403);
+	return (r == -1 ? 401 : 0);
 }
 
 static int
-api_parse(struct api_call *call, struct imsg *m)
+api_parse(struct api_call *call, const struct msg_api *in)
 {
-	struct msg_api	 in;
-	if (get_api(m, &in) == -1)
-		return (-1);
-	call->op = in.op;
-	strlcpy(call->token, in.token, sizeof(call->token));
-	strlcpy(call->addr, in.addr, sizeof(call->addr));
-	strlcpy(call->session, in.session, sizeof(call->session));
-	strlcpy(call->service, in.service, sizeof(call->service));
-	call->page = in.page;
-	call->page_size = in.page_size;
-	strlcpy(call->sort_by, in.sort_by, sizeof(call->sort_by));
-	call->descending = in.descending;
-	call->statuses = in.statuses;
-	strlcpy(call->system_id, in.system, sizeof(call->system_id));
+	call->op = in->op;
+	strlcpy(call->addr, in->addr, sizeof(call->addr));
+	strlcpy(call->session, in->session, sizeof(call->session));
+	strlcpy(call->service, in->service, sizeof(call->service));
+	call->page = in->page;
+	call->page_size = in->page_size;
+	strlcpy(call->sort_by, in->sort_by, sizeof(call->sort_by));
+	call->descending = in->descending;
+	call->statuses = in->statuses;
+	strlcpy(call->system_id, in->system, sizeof(call->system_id));
 	return (call->op == 0 || call->op >= API_OP_COUNT ||
 	    call->descending > 1 || (call->statuses & ~STATUS_ALL) != 0 ||
 	    call->page > INT32_MAX ? -1 : 0);
 }
 
+static void
+api_free(struct api_call *call)
+{
+	freezero(call, sizeof(*call));
+}
+
 int
 api_on_api(struct chan *c, struct imsg *m)
 {
-	static struct api_call	call;	/* one at a time; too big for a stack */
-	const char		*message;
-	char			 reason[MESSAGE_SIZE];
-	cJSON			*data = NULL;
-	int			 r = -1, status;
+	struct msg_api	 in;
+	struct api_call	*call;
+	const char	*message = "store is unavailable";
+	int		 status = 503;
 
-	explicit_bzero(&call, sizeof(call));
-	call.asker = asker_of(c, m);
-	if (api_parse(&call, m) == -1)
-		goto out;
-	r = 0;
-	reason[0] = '\0';
-	status = 503;
-	message = "store is unavailable";
-	if (chan_queued(c) > CHAN_QUEUE_HIGH)
+	if (get_api(m, &in) == -1)
+		return (-1);
+	if ((call = calloc(1, sizeof(*call))) == NULL) {
+		api_send(c, m->id, 503, "server is busy", NULL);
+		return (0);
+	}
+	if (api_parse(call, &in) == -1) {
+		api_free(call);
+		return (-1);
+	}
+	call->asker = asker_of(c, m);
+	if (api_is_busy(&call->asker))
 		message = "server is busy";
 	else if (peer_is_ready())
-		status = api_authenticate(&call, &message, reason);
-	explicit_bzero(call.token, sizeof(call.token));
+		status = api_authenticate(call, in.token, &message);
 	if (status == 0) {
-		ops[call.op].fn(&call);
-		goto out;
+		api_ask(call);
+		return (0);
 	}
-	if (reason[0] != '\0' && (data = cJSON_CreateObject()) != NULL)
-		cJSON_AddStringToObject(data, "reason", reason);
-	audit_refusal(call.who.id, call.addr, ops[call.op].name, call.session,
-	    message);
-	api_result(&call.asker, status, message, data);
-out:
-	explicit_bzero(&call, sizeof(call));
-	return (r);
+	api_refuse(call, status, message);
+	api_free(call);
+	return (0);
+}
+
+/* The session if it is open; one that is overdue ends by being asked for. */
+static struct session *
+api_open(const struct api_call *call)
+{
+	struct session	*se = session_find(call->session);
+
+	if (se == NULL || session_is_open(se, now_at()))
+		return (se);
+	session_end(se, SESSION_EXPIRED, "timeout", 4000, now_at());
+	return (NULL);
+}
+
+/* What is open is taken from memory, which is never behind. */
+static void
+api_ask(struct api_call *call)
+{
+	struct facts_keys	 keys = { .who = &call->who,
+	    .session = call->session };
+	unsigned		 needs = NEED_REVOKED | ops[call->op].needs;
+	struct session		*se = api_open(call);
+
+	if (se != NULL) {
+		needs &= ~(unsigned)NEED_SESSION;
+		keys.system_id = se->row.system_id;
+	} else if (session_id_check(call->session) == -1) {
+		needs = NEED_REVOKED;
+	} else {
+		turn_flush();	/* it may have ended in this turn */
+	}
+	(void)facts_ask(needs, &keys, api_known, call);
+}
+
+static void
+api_revoked(const struct api_call *call, const struct facts *f,
+    enum refusal why)
+{
+	const struct refusal_info	*no = refusal_info(why);
+	cJSON				*data = NULL;
+
+	if (f->got_revoked == 0 && f->revoked.reason[0] != '\0' &&
+	    (data = cJSON_CreateObject()) != NULL)
+		cJSON_AddStringToObject(data, "reason", f->revoked.reason);
+	audit_refusal(call->who.id, call->addr, ops[call->op].name,
+	    call->session, no->text);
+	api_result(&call->asker, no->status, no->text, data);
+}
+
+/* Was it open when the store was asked, and is not any more? */
+static int
+api_is_behind(const struct api_call *call, const struct facts *f)
+{
+	return ((ops[call->op].needs & NEED_SESSION) != 0 &&
+	    f->got_session == FACT_NOT_ASKED &&
+	    session_id_check(call->session) == 0 && api_open(call) == NULL);
+}
+
+static void
+api_known(const struct facts *f, void *arg)
+{
+	struct api_call	*call = arg;
+	enum refusal	 no;
+
+	if ((no = may_act(f)) == REFUSE_NOT && call->who.may_connect &&
+	    api_is_behind(call, f)) {
+		api_ask(call);
+		return;
+	}
+	if (no != REFUSE_NOT)
+		api_revoked(call, f, no);
+	else if (!call->who.may_connect)
+		api_refuse(call, 403, "insufficient permissions");
+	else if (api_is_busy(&call->asker))
+		api_refuse(call, 503, "server is busy");
+	else
+		ops[call->op].fn(call, f);
+	api_free(call);
 }
 
 /* The session of a call. */
 
 /*
- * May this operator see the system, and is neither token nor user revoked? 0,
- * or a status with *message; 503 when the store cannot say.
- */
-static int
-scope_check(const struct operator *who, const char *system_id,
-    const char **message)
-{
-	char	kind[WORD_SIZE], reason[MESSAGE_SIZE];
-	int	r;
-
-	r = store_revoked(who->token_id, who->id, clock_wall_ms(), kind,
-	    reason);
-	if (r == 0) {
-		*message = strcmp(kind, "user") == 0 ?
-		    "user account has been suspended" :
-		    "token has been revoked";
-		return (401);
-	}
-	if (r == STORE_NONE)
-		r = store_visible(who->org_role, who->org_id, system_id);
-	if (r == 0)
-		return (0);
-	if (r == STORE_NONE) {
-		*message = "support session not found";
-		return (404);
-	}
-	*message = "security service temporarily unavailable";
-	return (503);
-}
-
-/*
  * The row, if there is one and the caller may see it. 0, or a status and
- * *message. What is open is taken from memory, which is never behind.
+ * *message.
  */
 static int
-api_session(const struct api_call *call, struct session_row *row,
-    struct session **sep, const char **message)
+api_session(const struct api_call *call, const struct facts *f,
+    struct session_row *row, struct session **sep, const char **message)
 {
-	int	r;
+	const struct refusal_info	*no;
 
 	*sep = NULL;
 	*message = "support session not found";
 	if (session_id_check(call->session) == -1)
 		return (404);
-	if ((*sep = session_find(call->session)) != NULL &&
-	    session_is_open(*sep, now_at())) {
+	if ((*sep = api_open(call)) != NULL)
 		*row = (*sep)->row;
-	} else {
-		turn_flush();	/* it may have ended in this turn */
-		*sep = NULL;
-		if ((r = store_session_get(call->session, row)) == STORE_NONE)
-			return (404);
-		if (r == -1) {
-			*message = "store is unavailable";
-			return (503);
-		}
+	else if (f->got_session == 0)
+		*row = f->session;
+	else if (f->got_session == STORE_NONE)
+		return (404);
+	else {
+		*message = "store is unavailable";
+		return (503);
 	}
-	return (scope_check(&call->who, row->system_id, message));
+	no = refusal_info(may_see(f));
+	*message = no->text;
+	return (no->status);
 }
 
 int
-api_add_system(struct cJSON *o, const char *system_id)
+api_add_system(struct cJSON *o, const struct facts *f)
 {
-	struct system_row	 sys;
-	struct org_row		 org;
-	cJSON			*oo;
+	cJSON	*oo;
 
-	if (store_system_by_id(system_id, &sys) != 0)
+	if (f->got_system != 0 || f->got_org == -1)
 		return (-1);
-	memset(&org, 0, sizeof(org));
-	if (store_org_get(sys.org_id, &org) == -1)
-		return (-1);
-	explicit_bzero(sys.secret_stored, sizeof(sys.secret_stored));
-	cJSON_AddStringToObject(o, "system_name", sys.name);
-	if (sys.type[0] != '\0')
-		cJSON_AddStringToObject(o, "system_type", sys.type);
-	cJSON_AddStringToObject(o, "system_key", sys.key);
+	cJSON_AddStringToObject(o, "system_name", f->system.name);
+	if (f->system.type[0] != '\0')
+		cJSON_AddStringToObject(o, "system_type", f->system.type);
+	cJSON_AddStringToObject(o, "system_key", f->system.key);
 	oo = cJSON_AddObjectToObject(o, "organization");
-	cJSON_AddStringToObject(oo, "id", sys.org_id);
-	cJSON_AddStringToObject(oo, "logto_id", sys.org_id);
-	cJSON_AddStringToObject(oo, "name", org.name);
-	cJSON_AddStringToObject(oo, "type", org.type);
+	cJSON_AddStringToObject(oo, "id", f->system.org_id);
+	cJSON_AddStringToObject(oo, "logto_id", f->system.org_id);
+	cJSON_AddStringToObject(oo, "name", f->org.name);
+	cJSON_AddStringToObject(oo, "type", f->org.type);
 	return (0);
 }
 
@@ -295,7 +335,7 @@ add_time(cJSON *o, const char *name, int64_t ms)
 }
 
 static void
-api_get(struct api_call *call)
+api_get(struct api_call *call, const struct facts *f)
 {
 	struct session_row	 row;
 	struct session		*se;
@@ -303,7 +343,7 @@ api_get(struct api_call *call)
 	cJSON			*o;
 	int			 status;
 
-	if ((status = api_session(call, &row, &se, &message)) != 0) {
+	if ((status = api_session(call, f, &row, &se, &message)) != 0) {
 		api_refuse(call, status, message);
 		return;
 	}
@@ -323,7 +363,7 @@ api_get(struct api_call *call)
 	add_time(o, "updated_at", row.updated_at);
 	cJSON_AddBoolToObject(o, "tunnel_connected",
 	    se != NULL && se->tunnel != NULL);
-	if (api_add_system(o, row.system_id) == -1) {
+	if (api_add_system(o, f) == -1) {
 		cJSON_Delete(o);
 		api_refuse(call, 503, "store is unavailable");
 		return;
@@ -357,7 +397,7 @@ api_closed(void *arg, int ok)
 
 /* The tunnel goes at once; a store that is down delays only the answer. */
 static void
-api_close(struct api_call *call)
+api_close(struct api_call *call, const struct facts *f)
 {
 	struct session_row	 row;
 	struct session		*se;
@@ -365,7 +405,7 @@ api_close(struct api_call *call)
 	const char		*message;
 	int			 status;
 
-	if ((status = api_session(call, &row, &se, &message)) != 0) {
+	if ((status = api_session(call, f, &row, &se, &message)) != 0) {
 		api_refuse(call, status, message);
 		return;
 	}
@@ -403,7 +443,7 @@ add_service(cJSON *services, const struct service *sv)
 }
 
 static void
-api_services(struct api_call *call)
+api_services(struct api_call *call, const struct facts *f)
 {
 	struct session_row	 row;
 	struct session		*se;
@@ -412,7 +452,7 @@ api_services(struct api_call *call)
 	unsigned		 i;
 	int			 status;
 
-	if ((status = api_session(call, &row, &se, &message)) != 0) {
+	if ((status = api_session(call, f, &row, &se, &message)) != 0) {
 		api_refuse(call, status, message);
 		return;
 	}
@@ -426,14 +466,14 @@ api_services(struct api_call *call)
 
 /* A visible, active session, or the refusal is sent. */
 static struct session *
-api_active(struct api_call *call)
+api_active(struct api_call *call, const struct facts *f)
 {
 	struct session_row	 row;
 	struct session		*se;
 	const char		*message;
 	int			 status;
 
-	status = api_session(call, &row, &se, &message);
+	status = api_session(call, f, &row, &se, &message);
 	if (status == 0 && (se == NULL || row.status != SESSION_ACTIVE)) {
 		status = 400;
 		message = "support session is not active";
@@ -512,12 +552,12 @@ proxy_token(const struct api_call *call, const struct session *se)
 }
 
 static void
-api_proxy_token(struct api_call *call)
+api_proxy_token(struct api_call *call, const struct facts *f)
 {
 	struct session	*se;
 	struct issue	*is;
 
-	if ((se = api_active(call)) == NULL)
+	if ((se = api_active(call, f)) == NULL)
 		return;
 	if (proc_conf()->proxy_domain[0] == '\0') {
 		api_refuse(call, 503, "subdomain proxy is not configured");
@@ -551,14 +591,14 @@ api_proxy_token(struct api_call *call)
 }
 
 static void
-api_terminal_ticket(struct api_call *call)
+api_terminal_ticket(struct api_call *call, const struct facts *f)
 {
 	struct session	*se;
 	char		 ticket[HEX64_SIZE];
 	uint32_t	 retry;
 	cJSON		*o;
 
-	if ((se = api_active(call)) == NULL)
+	if ((se = api_active(call, f)) == NULL)
 		return;
 	if (issue_ticket(&call->who, se->row.id, ticket, &retry) == -1) {
 		if (retry != 0)

@@ -8,13 +8,13 @@
 #include "authd/msg/peer.h"
 
 struct cJSON;
-struct session_row;
+struct facts;
 
 /* One call of the operator API, as proxyd has taken it apart. */
 struct api_call {
 	struct asker	asker;
 	uint8_t		op, descending;
-	char		token[TOKEN_SIZE], addr[ADDR_SIZE];
+	char		addr[ADDR_SIZE];
 	char		session[UUID_SIZE], service[SERVICE_SIZE];
 	char		sort_by[WORD_SIZE], system_id[ID_SIZE];
 	uint32_t	page, page_size, statuses;
@@ -24,16 +24,24 @@ struct api_call {
 /* The handler of API: every call is answered once. operator-api.md, 4. */
 int	api_on_api(struct chan *, struct imsg *);
 
+/*
+ * Has the asker more to read already than is good? Looked at when a question
+ * comes, and again before the answer: others may have been answered since.
+ */
+int	api_is_busy(const struct asker *);
 /* Answer; `data` (may be NULL) is freed. */
 void	api_result(const struct asker *, int status, const char *message,
 	    struct cJSON *data);
 
 /* api_list.c */
-void	api_list(struct api_call *);
+void	api_list(struct api_call *, const struct facts *);
 
 /* A time as RFC 3339 in UTC, into 32 bytes; returns dst. */
 char	*api_time(int64_t ms, char dst[32]);
-/* Members that a session and a group share: the system and its organization. */
-int	api_add_system(struct cJSON *, const char *system_id);
+/*
+ * Members that a session and a group share: the system and its organization,
+ * from NEED_SYSTEM and NEED_ORG. -1: the store could not say.
+ */
+int	api_add_system(struct cJSON *, const struct facts *);
 
 #endif

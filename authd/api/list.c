@@ -8,11 +8,28 @@
 #include "api.h"
 #include "base/compat.h"
 #include "authd/core/session.h"
-#include "authd/store/store.h"
+#include "authd/facts.h"
 #include "authd/turn.h"
 
 #define PAGE_SIZE	20
 #define PAGE_SIZE_MAX	100
+
+/* A list that is being made: its groups, the system of each, its sessions. */
+struct listing {
+	struct asker	 asker;
+	struct list_query lq;
+	int		 sorted;	/* the caller said how */
+	struct group_row groups[PAGE_SIZE_MAX];
+	size_t		 n, i;
+	int64_t		 total;
+	cJSON		*data, *list;
+	cJSON		*sessions;	/* of the group whose are asked for */
+	int		 begun, failed;
+	int		 asking, answered;
+};
+
+static void	list_go_on(struct listing *, int);
+static void	list_on(struct listing *);
 
 static void
 query_of(const struct api_call *call, struct list_query *lq)
@@ -30,7 +47,7 @@ query_of(const struct api_call *call, struct list_query *lq)
 }
 
 static void
-add_session(const struct session_row *row, void *arg)
+add_session(cJSON *list, const struct session_row *row)
 {
 	cJSON	*o = cJSON_CreateObject();
 	char	 text[32];
@@ -43,38 +60,69 @@ add_session(const struct session_row *row, void *arg)
 	    api_time(row->started_at, text));
 	cJSON_AddStringToObject(o, "expires_at",
 	    api_time(row->expires_at, text));
-	cJSON_AddItemToArray(arg, o);
+	cJSON_AddItemToArray(list, o);
 }
 
-static int
-add_group(cJSON *list, const struct list_query *lq, const struct group_row *g)
+/* The system of a group: then its own figures. */
+static void
+got_system(const struct facts *f, void *arg)
 {
-	cJSON	*o = cJSON_CreateObject();
-	char	 text[32];
+	struct listing		*li = arg;
+	const struct group_row	*g = &li->groups[li->i];
+	cJSON			*o = cJSON_CreateObject();
+	char			 text[32];
 
-	cJSON_AddItemToArray(list, o);
+	cJSON_AddItemToArray(li->list, o);
 	cJSON_AddStringToObject(o, "system_id", g->system_id);
-	if (api_add_system(o, g->system_id) == -1)
-		return (-1);
+	if (api_add_system(o, f) == -1) {
+		list_go_on(li, -1);
+		return;
+	}
 	cJSON_AddStringToObject(o, "started_at", api_time(g->started_at, text));
 	cJSON_AddStringToObject(o, "expires_at", api_time(g->expires_at, text));
 	cJSON_AddStringToObject(o, "status", session_status_name(g->status));
 	cJSON_AddNumberToObject(o, "session_count", (double)g->sessions);
 	cJSON_AddNumberToObject(o, "node_count", (double)g->nodes);
-	return (store_group_sessions(lq, g->system_id, add_session,
-	    cJSON_AddArrayToObject(o, "sessions")));
+	li->sessions = cJSON_AddArrayToObject(o, "sessions");
+	list_go_on(li, 0);
 }
 
 static void
-add_pagination(cJSON *data, const struct api_call *call,
-    const struct list_query *lq, int64_t total)
+got_sessions(const struct answer *a, void *arg)
 {
-	cJSON	*o = cJSON_AddObjectToObject(data, "pagination");
-	int64_t	 pages = (total + lq->page_size - 1) / lq->page_size;
+	struct listing	*li = arg;
+	size_t		 i;
+
+	for (i = 0; i < a->n; i++)
+		add_session(li->sessions, &a->session[i]);
+	li->sessions = NULL;
+	li->i++;
+	list_go_on(li, a->r);
+}
+
+static void
+got_groups(const struct answer *a, void *arg)
+{
+	struct listing	*li = arg;
+
+	li->n = a->n < PAGE_SIZE_MAX ? a->n : PAGE_SIZE_MAX;
+	if (a->r == 0)
+		memcpy(li->groups, a->group, li->n * sizeof(li->groups[0]));
+	li->total = a->total;
+	li->begun = 1;
+	list_go_on(li, a->r);
+}
+
+static void
+add_pagination(const struct listing *li)
+{
+	const struct list_query	*lq = &li->lq;
+	cJSON	*o = cJSON_AddObjectToObject(li->data, "pagination");
+	int64_t	 pages = (li->total + lq->page_size - 1) / lq->page_size;
 
 	cJSON_AddNumberToObject(o, "page", lq->page);
 	cJSON_AddNumberToObject(o, "page_size", lq->page_size);
-	cJSON_AddNumberToObject(o, "total_count", (double)total);
+	cJSON_AddNumberToObject(o, "total_count", (double)li->total);
 	cJSON_AddNumberToObject(o, "total_pages", (double)pages);
 	cJSON_AddBoolToObject(o, "has_next", lq->page < pages);
 	cJSON_AddBoolToObject(o, "has_prev", lq->page > 1);
@@ -82,38 +130,84 @@ add_pagination(cJSON *data, const struct api_call *call,
 		cJSON_AddNumberToObject(o, "next_page", (double)lq->page + 1);
 	if (lq->page > 1)
 		cJSON_AddNumberToObject(o, "prev_page", (double)lq->page - 1);
-	if (call->sort_by[0] == '\0')
+	if (!li->sorted)
 		return;
 	cJSON_AddStringToObject(o, "sort_by", lq->sort_by);
 	cJSON_AddStringToObject(o, "sort_direction",
 	    lq->descending ? "desc" : "asc");
 }
 
-void
-api_list(struct api_call *call)
+static void
+list_end(struct listing *li)
 {
-	static struct group_row	 groups[PAGE_SIZE_MAX];
-	struct list_query	 lq;
-	cJSON			*data, *list;
-	int64_t			 total;
-	size_t			 i, n = 0;
-	int			 r;
+	if (li->failed || li->list == NULL || api_is_busy(&li->asker)) {
+		cJSON_Delete(li->data);
+		api_result(&li->asker, 503, li->failed ?
+		    "store is unavailable" : "server is busy", NULL);
+	} else {
+		add_pagination(li);
+		api_result(&li->asker, 200,
+		    "support sessions retrieved successfully", li->data);
+	}
+	free(li);
+}
 
-	turn_flush();	/* what changed in this turn belongs to it */
-	query_of(call, &lq);
-	data = cJSON_CreateObject();
-	list = cJSON_AddArrayToObject(data, "support_sessions");
-	r = store_groups_count(&lq, &total);
-	if (r == 0)
-		r = store_groups(&lq, groups, &n);
-	for (i = 0; r == 0 && i < n; i++)
-		r = add_group(list, &lq, &groups[i]);
-	if (r != 0 || list == NULL) {
-		cJSON_Delete(data);
-		api_result(&call->asker, 503, "store is unavailable", NULL);
+static void
+list_go_on(struct listing *li, int r)
+{
+	li->failed |= r == -1;
+	li->answered = 1;
+	if (!li->asking)
+		list_on(li);
+}
+
+static void
+list_ask(struct listing *li)
+{
+	struct question	q = { .list = &li->lq, .what = ASK_GROUPS };
+
+	if (!li->begun) {
+		(void)store_ask(&q, got_groups, li);
 		return;
 	}
-	add_pagination(data, call, &lq, total);
-	api_result(&call->asker, 200,
-	    "support sessions retrieved successfully", data);
+	q.key = li->groups[li->i].system_id;
+	q.what = ASK_GROUP_SESSIONS;
+	if (li->sessions != NULL)
+		(void)store_ask(&q, got_sessions, li);
+	else
+		(void)facts_ask(NEED_SYSTEM | NEED_ORG, &(struct facts_keys){
+		    .system_id = q.key }, got_system, li);
+}
+
+static void
+list_on(struct listing *li)
+{
+	li->asking = 1;
+	while (li->answered && !li->failed && (!li->begun || li->i < li->n)) {
+		li->answered = 0;
+		list_ask(li);
+	}
+	li->asking = 0;
+	if (li->answered)
+		list_end(li);
+}
+
+void
+api_list(struct api_call *call, const struct facts *f)
+{
+	struct listing	*li;
+
+	(void)f;
+	if ((li = calloc(1, sizeof(*li))) == NULL) {
+		api_result(&call->asker, 503, "server is busy", NULL);
+		return;
+	}
+	turn_flush();	/* what changed in this turn belongs to it */
+	query_of(call, &li->lq);
+	li->asker = call->asker;
+	li->sorted = call->sort_by[0] != '\0';
+	li->data = cJSON_CreateObject();
+	li->list = cJSON_AddArrayToObject(li->data, "support_sessions");
+	li->answered = 1;
+	list_on(li);
 }

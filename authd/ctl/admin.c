@@ -17,7 +17,7 @@
 #include "proc/proc.h"
 #include "authd/cred/secret.h"
 #include "authd/core/session.h"
-#include "authd/store/store.h"
+#include "authd/facts.h"
 
 #define TOKEN_LIFE_S	1800		/* when none is said */
 #define TOKEN_LIFE_MAX	31536000
@@ -41,27 +41,100 @@ name_check(const char *s)
 	return (i > 0 && i < NAME_SIZE ? 0 : -1);
 }
 
+/* The organization that a word named, if one did; else the refusal is sent. */
 static int
-org_known(const struct ctl *ctl, const char *id)
+org_known(const struct ctl *ctl, const struct facts *f)
 {
-	struct org_row	org;
-	int		r;
-
-	if (id[0] == '\0')
+	if (f->got_org == 0 || f->got_org == FACT_NOT_ASKED)
 		return (0);
-	if ((r = store_org_get(id, &org)) == 0)
-		return (0);
-	if (r == -1)
+	if (f->got_org == -1)
 		ctl_down(ctl);
 	else
 		ctl_done(&ctl->asker, 404, "no such organization");
 	return (-1);
 }
 
+/* Lists: a page of the store's, the rows of it, the next page. */
+struct listing {
+	struct asker	 asker;
+	enum store_what	 what;
+	char		 after[ID_SIZE];
+	int		 asking, answered, done;
+};
+
+static void	listing_on(struct listing *);
+static void	system_row_send(const struct asker *,
+		    const struct system_row *);
+static void	org_row_send(const struct asker *, const struct org_row *);
+
+static void
+listing_rows(struct listing *li, const struct answer *a)
+{
+	size_t	i;
+
+	for (i = 0; i < a->n; i++) {
+		if (li->what == ASK_SYSTEMS) {
+			system_row_send(&li->asker, &a->system[i]);
+			strlcpy(li->after, a->system[i].id,
+			    sizeof(li->after));
+		} else {
+			org_row_send(&li->asker, &a->org[i]);
+			strlcpy(li->after, a->org[i].id, sizeof(li->after));
+		}
+	}
+}
+
+static void
+listing_page(const struct answer *a, void *arg)
+{
+	struct listing	*li = arg;
+
+	listing_rows(li, a);
+	li->answered = 1;
+	if (a->r != 0) {
+		li->done = 1;
+		if (a->r == -1)
+			ctl_done(&li->asker, 503, "store is unavailable");
+		else
+			ctl_done(&li->asker, 0, "");
+	}
+	if (!li->asking)
+		listing_on(li);
+}
+
+static void
+listing_on(struct listing *li)
+{
+	li->asking = 1;
+	while (li->answered && !li->done) {
+		li->answered = 0;
+		(void)store_ask(&(struct question){ .what = li->what,
+		    .key = li->after }, listing_page, li);
+	}
+	li->asking = 0;
+	if (li->done)
+		free(li);
+}
+
+static void
+listing_start(const struct ctl *ctl, enum store_what what)
+{
+	struct listing	*li;
+
+	if ((li = calloc(1, sizeof(*li))) == NULL) {
+		ctl_down(ctl);
+		return;
+	}
+	li->asker = ctl->asker;
+	li->what = what;
+	li->answered = 1;
+	listing_on(li);
+}
+
 /* --- systems --- */
 
 void
-ctl_system_add(struct ctl *ctl)
+ctl_system_add(struct ctl *ctl, const struct facts *f)
 {
 	struct system_row	 sys;
 	char			 secret[SECRET_SIZE];
@@ -71,7 +144,7 @@ ctl_system_add(struct ctl *ctl)
 		ctl_done(&ctl->asker, 400, "bad name");
 		return;
 	}
-	if (org_known(ctl, ctl->word[1]) == -1)
+	if (org_known(ctl, f) == -1)
 		return;
 	memset(&sys, 0, sizeof(sys));
 	secret_uuid(sys.id);
@@ -92,84 +165,76 @@ ctl_system_add(struct ctl *ctl)
 	explicit_bzero(secret, sizeof(secret));
 }
 
-void
-ctl_system_list(struct ctl *ctl)
+static void
+system_row_send(const struct asker *asker, const struct system_row *sys)
 {
-	struct system_row	sys;
-	char			after[ID_SIZE] = "", made[32];
-	int			r;
+	char	made[32], n[16];
 
+	snprintf(n, sizeof(n), "%u", session_count_of(sys->id));
+	ctl_row(asker, sys->id, sys->key, sys->name,
+	    sys->org_id[0] != '\0' ? sys->org_id : "-",
+	    sys->suspended_at != 0 ? "suspended" :
+	    sys->support_enabled ? "yes" : "no", n,
+	    api_time(sys->created_at, made), CTL_END);
+}
+
+void
+ctl_system_list(struct ctl *ctl, const struct facts *f)
+{
+	(void)f;
 	ctl_row(&ctl->asker, "id", "key", "name", "organization", "enabled",
 	    "sessions", "created", CTL_END);
-	while ((r = store_system_next(after, &sys)) == 0) {
-		char	n[16];
-
-		strlcpy(after, sys.id, sizeof(after));
-		snprintf(n, sizeof(n), "%u", session_count_of(sys.id));
-		ctl_row(&ctl->asker, sys.id, sys.key, sys.name,
-		    sys.org_id[0] != '\0' ? sys.org_id : "-",
-		    sys.suspended_at != 0 ? "suspended" :
-		    sys.support_enabled ? "yes" : "no", n,
-		    api_time(sys.created_at, made), CTL_END);
-	}
-	if (r == -1)
-		ctl_down(ctl);
-	else
-		ctl_done(&ctl->asker, 0, "");
+	listing_start(ctl, ASK_SYSTEMS);
 }
 
 /* By key or id, not deleted; else the refusal is sent. */
-static int
-system_named(const struct ctl *ctl, struct system_row *sys)
+static const struct system_row *
+system_named(const struct ctl *ctl, const struct facts *f)
 {
-	int	r;
-
-	if ((r = store_system_by_key(ctl->word[0], sys)) == STORE_NONE)
-		r = store_system_by_id(ctl->word[0], sys);
-	if (r == 0 && sys->deleted_at != 0)
-		r = STORE_NONE;
-	if (r == -1)
+	if (f->got_system == 0 && f->system.deleted_at == 0)
+		return (&f->system);
+	if (f->got_system == -1)
 		ctl_down(ctl);
-	else if (r == STORE_NONE)
+	else
 		ctl_done(&ctl->asker, 404, "no such system");
-	return (r);
+	return (NULL);
 }
 
 void
-ctl_system_enable(struct ctl *ctl)
+ctl_system_enable(struct ctl *ctl, const struct facts *f)
 {
-	struct system_row	sys;
+	const struct system_row	*sys = system_named(ctl, f);
 
-	if (system_named(ctl, &sys) != 0)
+	if (sys == NULL)
 		return;
-	(void)store_system_enable(sys.id, 1, clock_wall_ms());
-	audit_done("relayctl", "", "system_enable", "", sys.id);
+	(void)store_system_enable(sys->id, 1, clock_wall_ms());
+	audit_done("relayctl", "", "system_enable", "", sys->id);
 	ctl_after(&ctl->asker, CTL_END);
 }
 
 void
-ctl_system_disable(struct ctl *ctl)
+ctl_system_disable(struct ctl *ctl, const struct facts *f)
 {
-	struct system_row	sys;
+	const struct system_row	*sys = system_named(ctl, f);
 
-	if (system_named(ctl, &sys) != 0)
+	if (sys == NULL)
 		return;
-	(void)store_system_enable(sys.id, 0, clock_wall_ms());
-	audit_done("relayctl", "", "system_disable", "", sys.id);
-	session_end_system(sys.id, "operator", now_at());
+	(void)store_system_enable(sys->id, 0, clock_wall_ms());
+	audit_done("relayctl", "", "system_disable", "", sys->id);
+	session_end_system(sys->id, "operator", now_at());
 	ctl_after(&ctl->asker, CTL_END);
 }
 
 void
-ctl_system_remove(struct ctl *ctl)
+ctl_system_remove(struct ctl *ctl, const struct facts *f)
 {
-	struct system_row	sys;
+	const struct system_row	*sys = system_named(ctl, f);
 
-	if (system_named(ctl, &sys) != 0)
+	if (sys == NULL)
 		return;
-	(void)store_system_delete(sys.id, clock_wall_ms());
-	audit_done("relayctl", "", "system_remove", "", sys.id);
-	session_end_system(sys.id, "operator", now_at());
+	(void)store_system_delete(sys->id, clock_wall_ms());
+	audit_done("relayctl", "", "system_remove", "", sys->id);
+	session_end_system(sys->id, "operator", now_at());
 	ctl_after(&ctl->asker, CTL_END);
 }
 
@@ -185,7 +250,7 @@ org_type_check(const char *type)
 }
 
 void
-ctl_org_add(struct ctl *ctl)
+ctl_org_add(struct ctl *ctl, const struct facts *f)
 {
 	struct org_row	org;
 
@@ -195,7 +260,7 @@ ctl_org_add(struct ctl *ctl)
 		    "owner, distributor, reseller, customer");
 		return;
 	}
-	if (org_known(ctl, ctl->word[2]) == -1)
+	if (org_known(ctl, f) == -1)
 		return;
 	memset(&org, 0, sizeof(org));
 	secret_uuid(org.id);
@@ -207,40 +272,32 @@ ctl_org_add(struct ctl *ctl)
 	ctl_after(&ctl->asker, "id", org.id, CTL_END);
 }
 
-void
-ctl_org_list(struct ctl *ctl)
+static void
+org_row_send(const struct asker *asker, const struct org_row *org)
 {
-	struct org_row	org;
-	char		after[ID_SIZE] = "";
-	int		r;
-
-	ctl_row(&ctl->asker, "id", "name", "type", "parent", CTL_END);
-	while ((r = store_org_next(after, &org)) == 0) {
-		strlcpy(after, org.id, sizeof(after));
-		ctl_row(&ctl->asker, org.id, org.name, org.type,
-		    org.parent[0] != '\0' ? org.parent : "-", CTL_END);
-	}
-	if (r == -1)
-		ctl_down(ctl);
-	else
-		ctl_done(&ctl->asker, 0, "");
+	ctl_row(asker, org->id, org->name, org->type,
+	    org->parent[0] != '\0' ? org->parent : "-", CTL_END);
 }
 
 void
-ctl_org_remove(struct ctl *ctl)
+ctl_org_list(struct ctl *ctl, const struct facts *f)
 {
-	struct org_row	org;
-	int		r;
+	(void)f;
+	ctl_row(&ctl->asker, "id", "name", "type", "parent", CTL_END);
+	listing_start(ctl, ASK_ORGS);
+}
 
-	if ((r = store_org_get(ctl->word[0], &org)) != 0) {
-		if (r == -1)
-			ctl_down(ctl);
-		else
-			ctl_done(&ctl->asker, 404, "no such organization");
+void
+ctl_org_remove(struct ctl *ctl, const struct facts *f)
+{
+	if (f->got_org == FACT_NOT_ASKED) {
+		ctl_done(&ctl->asker, 404, "no such organization");
 		return;
 	}
-	(void)store_org_delete(org.id, clock_wall_ms());
-	audit_done("relayctl", "", "org_remove", "", org.id);
+	if (org_known(ctl, f) == -1)
+		return;
+	(void)store_org_delete(f->org.id, clock_wall_ms());
+	audit_done("relayctl", "", "org_remove", "", f->org.id);
 	recheck_all();
 	ctl_after(&ctl->asker, CTL_END);
 }
@@ -274,12 +331,13 @@ token_make(struct operator *who, const char *permissions)
 }
 
 void
-ctl_token_create(struct ctl *ctl)
+ctl_token_create(struct ctl *ctl, const struct facts *f)
 {
 	struct operator	 who;
 	char		*token, detail[2 * ID_SIZE + 8];
 	int64_t		 life;
 
+	(void)f;
 	memset(&who, 0, sizeof(who));
 	if (name_check(ctl->word[0]) == -1 ||
 	    strlcpy(who.id, ctl->word[0], sizeof(who.id)) >= sizeof(who.id) ||

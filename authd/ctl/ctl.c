@@ -9,29 +9,62 @@
 #include "ctl.h"
 #include "base/log.h"
 #include "authd/core/session.h"
-#include "authd/store/store.h"
+#include "authd/facts.h"
 #include "authd/now.h"
 #include "authd/turn.h"
 
-static void	ctl_close(struct ctl *);
+static void	ctl_close(struct ctl *, const struct facts *);
 
-/* Handlers of the requests that ctl.def has for authd. */
-static void	(*const handlers[CTL_OP_COUNT])(struct ctl *) = {
-	[CTL_SHOW_SESSIONS] = ctl_show_sessions,
-	[CTL_SHOW_TUNNELS] = ctl_show_tunnels,
-	[CTL_SHOW_SERVICES] = ctl_show_services,
-	[CTL_SHOW_STATS] = ctl_show_stats,
-	[CTL_CLOSE] = ctl_close,
-	[CTL_SYSTEM_ADD] = ctl_system_add,
-	[CTL_SYSTEM_LIST] = ctl_system_list,
-	[CTL_SYSTEM_ENABLE] = ctl_system_enable,
-	[CTL_SYSTEM_DISABLE] = ctl_system_disable,
-	[CTL_SYSTEM_REMOVE] = ctl_system_remove,
-	[CTL_ORG_ADD] = ctl_org_add,
-	[CTL_ORG_LIST] = ctl_org_list,
-	[CTL_ORG_REMOVE] = ctl_org_remove,
-	[CTL_TOKEN_CREATE] = ctl_token_create,
+/*
+ * Handlers of the requests that ctl.def has for authd, with what they need from
+ * the store and which word names it.
+ */
+#define NEED_NAMED	(NEED_SYSTEM_BY_KEY | NEED_SYSTEM)
+static const struct {
+	void		(*fn)(struct ctl *, const struct facts *);
+	unsigned	needs, word;
+} handlers[CTL_OP_COUNT] = {
+	[CTL_SHOW_SESSIONS] = { ctl_show_sessions, 0, 0 },
+	[CTL_SHOW_TUNNELS] = { ctl_show_tunnels, 0, 0 },
+	[CTL_SHOW_SERVICES] = { ctl_show_services, 0, 0 },
+	[CTL_SHOW_STATS] = { ctl_show_stats, 0, 0 },
+	[CTL_CLOSE] = { ctl_close, NEED_SESSION, 0 },
+	[CTL_SYSTEM_ADD] = { ctl_system_add, NEED_ORG, 1 },
+	[CTL_SYSTEM_LIST] = { ctl_system_list, 0, 0 },
+	[CTL_SYSTEM_ENABLE] = { ctl_system_enable, NEED_NAMED, 0 },
+	[CTL_SYSTEM_DISABLE] = { ctl_system_disable, NEED_NAMED, 0 },
+	[CTL_SYSTEM_REMOVE] = { ctl_system_remove, NEED_NAMED, 0 },
+	[CTL_ORG_ADD] = { ctl_org_add, NEED_ORG, 2 },
+	[CTL_ORG_LIST] = { ctl_org_list, 0, 0 },
+	[CTL_ORG_REMOVE] = { ctl_org_remove, NEED_ORG, 0 },
+	[CTL_TOKEN_CREATE] = { ctl_token_create, 0, 0 },
 };
+
+static void
+ctl_known(const struct facts *f, void *arg)
+{
+	struct ctl	*ctl = arg;
+
+	handlers[ctl->op].fn(ctl, f);
+	freezero(ctl, sizeof(*ctl));
+}
+
+/* One word is the key of whatever is needed: the others have none. */
+static void
+ctl_ask(const struct ctl *from)
+{
+	const char	*word = from->word[handlers[from->op].word];
+	struct ctl	*ctl;
+
+	if ((ctl = malloc(sizeof(*ctl))) == NULL) {
+		ctl_done(&from->asker, 503, "server is busy");
+		return;
+	}
+	*ctl = *from;
+	(void)facts_ask(handlers[ctl->op].needs, &(struct facts_keys){
+	    .system_key = word, .system_id = word, .session = word,
+	    .org_id = word }, ctl_known, ctl);
+}
 
 int
 ctl_on_ctl(struct chan *c, struct imsg *m)
@@ -51,14 +84,14 @@ ctl_on_ctl(struct chan *c, struct imsg *m)
 	ctl.asker = asker_of(c, m);
 	if (in.version != CTL_VERSION)
 		ctl_done(&ctl.asker, 505, "relayctl of another version");
-	else if (ctl.op >= CTL_OP_COUNT || handlers[ctl.op] == NULL)
+	else if (ctl.op >= CTL_OP_COUNT || handlers[ctl.op].fn == NULL)
 		ctl_done(&ctl.asker, 400, "unknown request");
 	else if ((why = ctl_check(ctl.op, ctl.n)) != NULL)
 		ctl_done(&ctl.asker, 400, why);
 	else if (!(ctl_info(ctl.op)->flags & CTL_ALWAYS) && !peer_is_ready())
 		ctl_done(&ctl.asker, 503, "store is unavailable");
 	else
-		handlers[ctl.op](&ctl);
+		ctl_ask(&ctl);
 	return (0);
 }
 
@@ -151,17 +184,14 @@ ctl_after(const struct asker *asker, ...)
 }
 
 static void
-ctl_close(struct ctl *ctl)
+ctl_close(struct ctl *ctl, const struct facts *f)
 {
-	struct session_row	 row;
-	struct session		*se;
-	int			 r;
+	struct session	*se = session_find(ctl->word[0]);
+	int		 r = f->got_session;
 
-	se = session_find(ctl->word[0]);
 	if (se == NULL)
 		se = session_by_slug(ctl->word[0]);
 	if (se == NULL) {
-		r = store_session_get(ctl->word[0], &row);
 		ctl_done(&ctl->asker, r == 0 ? 0 : r == -1 ? 503 : 404,
 		    r == 0 ? "it was closed already" : r == -1 ?
 		    "store is unavailable" : "no such session");

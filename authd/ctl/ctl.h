@@ -15,6 +15,8 @@ struct ctl {
 	char		word[CTL_ARGS_MAX][CTL_WORD_SIZE];
 };
 
+struct facts;
+
 /* The handler of CTL: rows, then one CTL_DONE, for every request. */
 int	ctl_on_ctl(struct chan *, struct imsg *);
 
@@ -33,20 +35,20 @@ void	ctl_done(const struct asker *, int code, const char *text);
 void	ctl_after(const struct asker *, ...) __attribute__((sentinel));
 
 /* ctl_show.c */
-void	ctl_show_sessions(struct ctl *);
-void	ctl_show_tunnels(struct ctl *);
-void	ctl_show_services(struct ctl *);
-void	ctl_show_stats(struct ctl *);
+void	ctl_show_sessions(struct ctl *, const struct facts *);
+void	ctl_show_tunnels(struct ctl *, const struct facts *);
+void	ctl_show_services(struct ctl *, const struct facts *);
+void	ctl_show_stats(struct ctl *, const struct facts *);
 
 /* ctl_admin.c */
-void	ctl_system_add(struct ctl *);
-void	ctl_system_list(struct ctl *);
-void	ctl_system_enable(struct ctl *);
-void	ctl_system_disable(struct ctl *);
-void	ctl_system_remove(struct ctl *);
-void	ctl_org_add(struct ctl *);
-void	ctl_org_list(struct ctl *);
-void	ctl_org_remove(struct ctl *);
-void	ctl_token_create(struct ctl *);
+void	ctl_system_add(struct ctl *, const struct facts *);
+void	ctl_system_list(struct ctl *, const struct facts *);
+void	ctl_system_enable(struct ctl *, const struct facts *);
+void	ctl_system_disable(struct ctl *, const struct facts *);
+void	ctl_system_remove(struct ctl *, const struct facts *);
+void	ctl_org_add(struct ctl *, const struct facts *);
+void	ctl_org_list(struct ctl *, const struct facts *);
+void	ctl_org_remove(struct ctl *, const struct facts *);
+void	ctl_token_create(struct ctl *, const struct facts *);
 
 #endif

@@ -39,11 +39,12 @@ show_done(const struct ctl *ctl)
 }
 
 void
-ctl_show_sessions(struct ctl *ctl)
+ctl_show_sessions(struct ctl *ctl, const struct facts *f)
 {
 	struct session	*se;
 	char		 from[32], to[32];
 
+	(void)f;
 	ctl_row(&ctl->asker, "session", "system", "key", "node", "status",
 	    "tunnel", "services", "streams", "started", "expires", CTL_END);
 	TAILQ_FOREACH(se, &sessions, entry)
@@ -59,12 +60,13 @@ ctl_show_sessions(struct ctl *ctl)
 }
 
 void
-ctl_show_tunnels(struct ctl *ctl)
+ctl_show_tunnels(struct ctl *ctl, const struct facts *f)
 {
 	struct session	*se;
 	struct peer	*pe;
 	char		 since[32], rtt[32];
 
+	(void)f;
 	ctl_row(&ctl->asker, "instance", "session", "system", "node",
 	    "address", "state", "streams", "rtt_ms", "bytes_in", "bytes_out",
 	    "credit_mib", "since", CTL_END);
@@ -86,12 +88,13 @@ ctl_show_tunnels(struct ctl *ctl)
 }
 
 void
-ctl_show_services(struct ctl *ctl)
+ctl_show_services(struct ctl *ctl, const struct facts *f)
 {
 	const struct service	*sv;
 	struct session		*se;
 	unsigned		 i;
 
+	(void)f;
 	se = session_find(ctl->word[0]);
 	if (se == NULL && (se = session_by_slug(ctl->word[0])) == NULL) {
 		ctl_done(&ctl->asker, 404, "no such open session");
@@ -108,12 +111,13 @@ ctl_show_services(struct ctl *ctl)
 }
 
 void
-ctl_show_stats(struct ctl *ctl)
+ctl_show_stats(struct ctl *ctl, const struct facts *f)
 {
 	const struct asker	*a = &ctl->asker;
 	const struct peer	*pe;
 	unsigned long		 late = 0;
 
+	(void)f;
 	ctl_row(a, "name", "value", CTL_END);
 	ctl_row(a, "sessions", num(session_count()), CTL_END);
 	ctl_row(a, "tunnels", num(session_tunnels()), CTL_END);

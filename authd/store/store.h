@@ -127,13 +127,9 @@ struct system_row {
 	int64_t	suspended_at, deleted_at, created_at;
 };
 
-int	store_system_by_key(const char *key, struct system_row *);
-int	store_system_by_id(const char *id, struct system_row *);
 int	store_system_add(const struct system_row *);
 int	store_system_enable(const char *id, int enabled, int64_t now);
 int	store_system_delete(const char *id, int64_t now);
-/* Rows after `after` (an id, "" for the first), not deleted, by id. */
-int	store_system_next(const char *after, struct system_row *);
 
 /* --- organizations --- */
 
@@ -142,16 +138,7 @@ struct org_row {
 };
 
 int	store_org_add(const struct org_row *, int64_t now);
-int	store_org_get(const char *id, struct org_row *);
 int	store_org_delete(const char *id, int64_t now);
-int	store_org_next(const char *after, struct org_row *);
-
-/*
- * May this role of this organization see the system? 0 yes, STORE_NONE no.
- * operator-api.md, section 3.
- */
-int	store_visible(const char *org_role, const char *org_id,
-	    const char *system_id);
 
 /* --- sessions --- */
 
@@ -173,9 +160,6 @@ struct session_row {
 int	store_session_insert(const struct session_row *);
 /* Everything of the row that changes in its life; clears users at the end. */
 int	store_session_update(const struct session_row *);
-int	store_session_get(const char *id, struct session_row *);
-/* Open rows (pending, active) after an id, by id. */
-int	store_session_next_open(const char *after, struct session_row *);
 int	store_session_diagnostics(const char *id, const char *json, size_t len,
 	    int64_t now);
 
@@ -205,16 +189,6 @@ struct group_row {
 	int64_t	sessions, nodes;
 };
 
-int	store_groups_count(const struct list_query *, int64_t *total);
-/* Up to page_size rows; *n says how many. */
-int	store_groups(const struct list_query *, struct group_row *, size_t *n);
-/*
- * The group's open rows among those that the query matches, by node (none
- * first), newest first: calls back for each.
- */
-int	store_group_sessions(const struct list_query *, const char *system_id,
-	    void (*fn)(const struct session_row *, void *), void *arg);
-
 /* --- access log, audit --- */
 
 struct access_row {
@@ -233,8 +207,6 @@ struct access_row {
 
 int	store_access_insert(const struct access_row *);
 int	store_access_update(const struct access_row *);
-/* Rows not yet disconnected after an id, by id. */
-int	store_access_next_open(const char *after, struct access_row *);
 
 int	store_audit(int64_t at, const char *actor, const char *address,
 	    const char *action, const char *session, const char *outcome,
@@ -245,14 +217,5 @@ int	store_audit(int64_t at, const char *actor, const char *address,
  * goes, what was done stays. Call it as often as refusals are written.
  */
 int	store_audit_trim(int64_t keep);
-
-/* --- revocations --- */
-
-/*
- * Is this token or user revoked at `now`? 0 yes (what it is, "token" or
- * "user", in kind, why in reason), STORE_NONE no.
- */
-int	store_revoked(const char *token_id, const char *user, int64_t now,
-	    char kind[WORD_SIZE], char reason[MESSAGE_SIZE]);
 
 #endif

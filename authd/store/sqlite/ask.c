@@ -102,16 +102,16 @@ next_row(enum store_what what, const char *after, void *row, const char **id)
 	switch (what) {
 	case ASK_SYSTEMS:
 		*id = ((struct system_row *)row)->id;
-		return (store_system_next(after, row));
+		return (db_system_next(after, row));
 	case ASK_ORGS:
 		*id = ((struct org_row *)row)->id;
-		return (store_org_next(after, row));
+		return (db_org_next(after, row));
 	case ASK_OPEN_ROWS:
 		*id = ((struct access_row *)row)->id;
-		return (store_access_next_open(after, row));
+		return (db_access_next_open(after, row));
 	default:
 		*id = ((struct session_row *)row)->id;
-		return (store_session_next_open(after, row));
+		return (db_session_next_open(after, row));
 	}
 }
 
@@ -141,14 +141,14 @@ ask_groups(const struct question *q, struct rows *rows, int64_t *total)
 {
 	struct group_row	*groups;
 
-	if (store_groups_count(q->list, total) == -1)
+	if (db_groups_count(q->list, total) == -1)
 		return (-1);
 	groups = calloc(q->list->page_size, sizeof(*groups));
 	if (groups == NULL)
 		return (-1);
 	rows->v = (char *)groups;
 	rows->room = q->list->page_size;
-	return (store_groups(q->list, groups, &rows->n));
+	return (db_groups(q->list, groups, &rows->n));
 }
 
 static int
@@ -161,19 +161,19 @@ ask_one(const struct question *q, struct rows *rows)
 		return (-1);
 	switch (q->what) {
 	case ASK_SYSTEM_BY_KEY:
-		return (store_system_by_key(q->key, row));
+		return (db_system_by_key(q->key, row));
 	case ASK_SYSTEM_BY_ID:
-		return (store_system_by_id(q->key, row));
+		return (db_system_by_id(q->key, row));
 	case ASK_ORG:
-		return (store_org_get(q->key, row));
+		return (db_org_get(q->key, row));
 	case ASK_VISIBLE:
-		return (store_visible(q->org_role, q->org_id, q->key));
+		return (db_visible(q->org_role, q->org_id, q->key));
 	case ASK_REVOKED:
 		re = row;
-		return (store_revoked(q->key, q->user, q->now, re->kind,
+		return (db_revoked(q->key, q->user, q->now, re->kind,
 		    re->reason));
 	default:
-		return (store_session_get(q->key, row));
+		return (db_session_get(q->key, row));
 	}
 }
 
@@ -194,7 +194,7 @@ answer(const struct question *q, store_then then, void *arg)
 		a.r = ask_groups(q, &rows, &a.total);
 		break;
 	case ASK_GROUP_SESSIONS:
-		a.r = store_group_sessions(q->list, q->key, add_session,
+		a.r = db_group_sessions(q->list, q->key, add_session,
 		    &rows);
 		break;
 	default:

@@ -102,7 +102,7 @@ store_session_update(const struct session_row *s)
 }
 
 int
-store_session_get(const char *id, struct session_row *s)
+db_session_get(const char *id, struct session_row *s)
 {
 	static struct query	q = QUERY(SESSION_COLUMNS "WHERE id = ?");
 
@@ -110,7 +110,7 @@ store_session_get(const char *id, struct session_row *s)
 }
 
 int
-store_session_next_open(const char *after, struct session_row *s)
+db_session_next_open(const char *after, struct session_row *s)
 {
 	static struct query	q = QUERY(SESSION_COLUMNS "WHERE id > ? AND"
 	    " status IN ('pending', 'active') ORDER BY id LIMIT 1");
@@ -130,7 +130,7 @@ store_session_diagnostics(const char *id, const char *json, size_t len,
 
 /*
  * The rows that a query matches, with the rank of their status: active,
- * pending, expired, closed. The scope is that of store_visible().
+ * pending, expired, closed. The scope is that of db_visible().
  */
 #define MATCHED								\
 	"WITH m AS (SELECT ss.id, ss.system_id, ss.node_id,"		\
@@ -171,7 +171,7 @@ role_lower(const struct list_query *lq, char *dst, size_t size)
 }
 
 int
-store_groups_count(const struct list_query *lq, int64_t *total)
+db_groups_count(const struct list_query *lq, int64_t *total)
 {
 	static struct query	q =
 	    QUERY(MATCHED "SELECT count(DISTINCT system_id) FROM m");
@@ -207,7 +207,7 @@ store_groups_count(const struct list_query *lq, int64_t *total)
 	" ELSE created END, system_id LIMIT ?7 OFFSET ?8"
 
 int
-store_groups(const struct list_query *lq, struct group_row *rows, size_t *n)
+db_groups(const struct list_query *lq, struct group_row *rows, size_t *n)
 {
 	static struct query	q = QUERY(GROUPS);
 	static const int	by_rank[] = { SESSION_ACTIVE, SESSION_PENDING,
@@ -238,7 +238,7 @@ store_groups(const struct list_query *lq, struct group_row *rows, size_t *n)
 }
 
 int
-store_group_sessions(const struct list_query *lq, const char *system_id,
+db_group_sessions(const struct list_query *lq, const char *system_id,
     void (*fn)(const struct session_row *, void *), void *arg)
 {
 	static struct query	q = QUERY(SESSION_COLUMNS
@@ -288,7 +288,7 @@ store_access_update(const struct access_row *a)
 }
 
 int
-store_access_next_open(const char *after, struct access_row *a)
+db_access_next_open(const char *after, struct access_row *a)
 {
 	static struct query	q = QUERY("SELECT id, session_id, operator_id,"
 	    " operator_name, access_type, connected_at, org_role,"

@@ -5,6 +5,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "authd/store/store.h"
+
 /*
  * Inside the SQLite back end: a prepared statement that is made at first use
  * and lives until the store closes.
@@ -32,6 +34,43 @@ void	 db_done(struct query *);
 
 /* End the turn's transaction: 0, or -1: nothing of it is in the store. */
 int	 db_commit(void);
+
+/*
+ * The answers, for store_ask(): 0, STORE_NONE or -1. Those that say "next" give
+ * one row behind `after`, an id, "" for the first.
+ */
+int	db_system_by_key(const char *key, struct system_row *);
+int	db_system_by_id(const char *id, struct system_row *);
+/* Rows after `after` (an id, "" for the first), not deleted, by id. */
+int	db_system_next(const char *after, struct system_row *);
+int	db_org_get(const char *id, struct org_row *);
+int	db_org_next(const char *after, struct org_row *);
+/*
+ * May this role of this organization see the system? 0 yes, STORE_NONE no.
+ * operator-api.md, section 3.
+ */
+int	db_visible(const char *org_role, const char *org_id,
+	    const char *system_id);
+int	db_session_get(const char *id, struct session_row *);
+/* Open rows (pending, active) after an id, by id. */
+int	db_session_next_open(const char *after, struct session_row *);
+int	db_groups_count(const struct list_query *, int64_t *total);
+/* Up to page_size rows; *n says how many. */
+int	db_groups(const struct list_query *, struct group_row *, size_t *n);
+/*
+ * The group's open rows among those that the query matches, by node (none
+ * first), newest first: calls back for each.
+ */
+int	db_group_sessions(const struct list_query *, const char *system_id,
+	    void (*fn)(const struct session_row *, void *), void *arg);
+/* Rows not yet disconnected after an id, by id. */
+int	db_access_next_open(const char *after, struct access_row *);
+/*
+ * Is this token or user revoked at `now`? 0 yes (what it is, "token" or
+ * "user", in kind, why in reason), STORE_NONE no.
+ */
+int	db_revoked(const char *token_id, const char *user, int64_t now,
+	    char kind[WORD_SIZE], char reason[MESSAGE_SIZE]);
 
 /* Column `i` of the row: a text ("" for NULL) cut to fit, a number (0). */
 void	 db_text(struct query *, int i, char *dst, size_t size);

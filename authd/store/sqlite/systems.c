@@ -31,7 +31,7 @@ system_fill(struct query *q, struct system_row *s)
 }
 
 int
-store_system_by_key(const char *key, struct system_row *s)
+db_system_by_key(const char *key, struct system_row *s)
 {
 	static struct query	q =
 	    QUERY(SYSTEM_COLUMNS "WHERE system_key = ?");
@@ -43,7 +43,7 @@ store_system_by_key(const char *key, struct system_row *s)
 }
 
 int
-store_system_by_id(const char *id, struct system_row *s)
+db_system_by_id(const char *id, struct system_row *s)
 {
 	static struct query	q = QUERY(SYSTEM_COLUMNS "WHERE id = ?");
 	int			r;
@@ -54,7 +54,7 @@ store_system_by_id(const char *id, struct system_row *s)
 }
 
 int
-store_system_next(const char *after, struct system_row *s)
+db_system_next(const char *after, struct system_row *s)
 {
 	static struct query	q = QUERY(SYSTEM_COLUMNS
 	    "WHERE id > ? AND deleted_at IS NULL ORDER BY id LIMIT 1");
@@ -118,7 +118,7 @@ store_org_add(const struct org_row *o, int64_t now)
 }
 
 int
-store_org_get(const char *id, struct org_row *o)
+db_org_get(const char *id, struct org_row *o)
 {
 	static struct query	q = QUERY("SELECT id, name, type, parent"
 	    " FROM organizations WHERE id = ? AND deleted_at IS NULL");
@@ -130,7 +130,7 @@ store_org_get(const char *id, struct org_row *o)
 }
 
 int
-store_org_next(const char *after, struct org_row *o)
+db_org_next(const char *after, struct org_row *o)
 {
 	static struct query	q = QUERY("SELECT id, name, type, parent"
 	    " FROM organizations WHERE id > ? AND deleted_at IS NULL"
@@ -181,7 +181,7 @@ ask(struct query *q, const char *system_id, const char *org_id)
 }
 
 int
-store_visible(const char *org_role, const char *org_id, const char *system_id)
+db_visible(const char *org_role, const char *org_id, const char *system_id)
 {
 	static struct query	owner = QUERY("SELECT 1 FROM systems"
 	    " WHERE id = ?1 AND (1 OR ?2)");
@@ -204,7 +204,7 @@ store_visible(const char *org_role, const char *org_id, const char *system_id)
 }
 
 int
-store_revoked(const char *token_id, const char *user, int64_t now,
+db_revoked(const char *token_id, const char *user, int64_t now,
     char kind[WORD_SIZE], char reason[MESSAGE_SIZE])
 {
 	static struct query	q = QUERY("SELECT kind, reason FROM revocations"
