@@ -13,10 +13,10 @@ authd_OBJS = authd/authd.o authd/turn.o authd/facts.o authd/now.o authd/load.o \
 	authd/msg/from_muxd.o authd/msg/from_proxyd.o authd/msg/from_termd.o \
 	authd/msg/announce.o authd/msg/manifest.o authd/msg/run.o authd/msg/tag.o \
 	authd/msg/issue.o authd/msg/recheck.o authd/store/metadata.o \
-	authd/core/admit.o authd/msg/login.o \
-	authd/core/report.o authd/core/credit.o \
+	authd/msg/admit.o authd/msg/login.o \
+	authd/msg/report.o authd/msg/credit.o \
 	authd/store/audit.o \
-	authd/api/api.o authd/api/list.o authd/ctl/ctl.o authd/ctl/show.o \
+	authd/api/api.o authd/api/answer.o authd/api/list.o authd/ctl/ctl.o authd/ctl/answer.o authd/ctl/show.o \
 	authd/ctl/admin.o authd/cred/jwt.o authd/cred/claims.o authd/cred/secret.o \
 	common/base/rate.o authd/store/sqlite/sqlite.o authd/store/sqlite/systems.o \
 	authd/store/sqlite/sessions.o authd/store/sqlite/ask.o \

@@ -5,23 +5,21 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
-#include "authd/core/rowlog.h"
 #include "api.h"
-#include "imsg/doc.h"
+#include "authd/core/may.h"
+#include "authd/core/rowlog.h"
+#include "authd/core/services.h"
+#include "authd/core/session.h"
+#include "authd/msg/issue.h"
+#include "authd/now.h"
 #include "authd/store/audit.h"
+#include "authd/turn.h"
 #include "base/clock.h"
 #include "base/compat.h"
 #include "base/label.h"
 #include "base/log.h"
 #include "proc/proc.h"
-#include "authd/core/services.h"
-#include "authd/core/session.h"
-#include "authd/core/may.h"
-#include "authd/msg/issue.h"
-#include "authd/now.h"
-#include "authd/turn.h"
 
 static void	api_ask(struct api_call *);
 static void	api_known(const struct facts *, void *);
@@ -49,64 +47,12 @@ static const struct {
 	    NEED_SESSION | NEED_VISIBLE },
 };
 
-/* Answering. */
-
-static void
-api_send(struct chan *c, uint32_t id, int status, const char *message,
-    const char *json)
-{
-	size_t	len = json != NULL ? strlen(json) : 0;
-
-	(void)say_api_result(c, id, -1, &(struct msg_api_result){
-	    .status = (uint16_t)status, .message = message,
-	    .total = (uint32_t)len });
-	doc_say(c, id, json, len);
-}
-
-int
-api_is_busy(const struct asker *asker)
-{
-	struct chan	*c = asker_chan(asker);
-
-	return (c != NULL && chan_queued(c) > CHAN_QUEUE_HIGH);
-}
-
-void
-api_result(const struct asker *asker, int status, const char *message,
-    struct cJSON *data)
-{
-	struct chan	*c = asker_chan(asker);
-	char		*json = NULL;
-
-	if (c != NULL && data != NULL &&
-	    (json = cJSON_PrintUnformatted(data)) == NULL)
-		api_send(c, asker->id, 503, "server is busy", NULL);
-	else if (c != NULL)
-		api_send(c, asker->id, status, message, json);
-	if (json != NULL)
-		freezero(json, strlen(json));
-	cJSON_Delete(data);
-}
-
 static void
 api_refuse(const struct api_call *call, int status, const char *message)
 {
 	audit_refusal(call->who.id, call->addr, ops[call->op].name,
 	    call->session, message);
 	api_result(&call->asker, status, message, NULL);
-}
-
-char *
-api_time(int64_t ms, char dst[32])
-{
-	time_t		t = (time_t)(ms / 1000);
-	struct tm	tm;
-	char		day[24];
-
-	gmtime_r(&t, &tm);
-	strftime(day, sizeof(day), "%Y-%m-%dT%H:%M:%S", &tm);
-	snprintf(dst, 32, "%s.%03dZ", day, (int)(ms % 1000));
-	return (dst);
 }
 
 /* Who calls: operator-api.md, section 2. */
@@ -171,20 +117,22 @@ api_on_api(struct chan *c, struct imsg *m)
 {
 	struct msg_api	 in;
 	struct api_call	*call;
+	struct asker	 asker;
 	const char	*message = "store is unavailable";
 	int		 status = 503;
 
 	if (get_api(m, &in) == -1)
 		return (-1);
+	asker = asker_of(c, m);
 	if ((call = calloc(1, sizeof(*call))) == NULL) {
-		api_send(c, m->id, 503, "server is busy", NULL);
+		api_result(&asker, 503, "server is busy", NULL);
 		return (0);
 	}
 	if (api_parse(call, &in) == -1) {
 		api_free(call);
 		return (-1);
 	}
-	call->asker = asker_of(c, m);
+	call->asker = asker;
 	if (api_is_busy(&call->asker))
 		message = "server is busy";
 	else if (peer_is_ready())
@@ -305,25 +253,6 @@ api_session(const struct api_call *call, const struct facts *f,
 	no = refusal_info(may_see(f));
 	*message = no->text;
 	return (no->status);
-}
-
-int
-api_add_system(struct cJSON *o, const struct facts *f)
-{
-	cJSON	*oo;
-
-	if (f->got_system != 0 || f->got_org == -1)
-		return (-1);
-	cJSON_AddStringToObject(o, "system_name", f->system.name);
-	if (f->system.type[0] != '\0')
-		cJSON_AddStringToObject(o, "system_type", f->system.type);
-	cJSON_AddStringToObject(o, "system_key", f->system.key);
-	oo = cJSON_AddObjectToObject(o, "organization");
-	cJSON_AddStringToObject(oo, "id", f->system.org_id);
-	cJSON_AddStringToObject(oo, "logto_id", f->system.org_id);
-	cJSON_AddStringToObject(oo, "name", f->org.name);
-	cJSON_AddStringToObject(oo, "type", f->org.type);
-	return (0);
 }
 
 static void

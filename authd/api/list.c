@@ -6,10 +6,10 @@
 #include <string.h>
 
 #include "api.h"
-#include "base/compat.h"
 #include "authd/core/session.h"
 #include "authd/facts.h"
 #include "authd/turn.h"
+#include "base/compat.h"
 
 #define PAGE_SIZE	20
 #define PAGE_SIZE_MAX	100

@@ -7,17 +7,17 @@
 #include <string.h>
 
 #include "authd/api/api.h"
+#include "authd/core/session.h"
+#include "authd/cred/jwt.h"
+#include "authd/cred/secret.h"
+#include "authd/facts.h"
+#include "authd/msg/recheck.h"
+#include "authd/now.h"
 #include "authd/store/audit.h"
 #include "base/clock.h"
 #include "base/compat.h"
 #include "ctl.h"
-#include "authd/msg/recheck.h"
-#include "authd/now.h"
-#include "authd/cred/jwt.h"
 #include "proc/proc.h"
-#include "authd/cred/secret.h"
-#include "authd/core/session.h"
-#include "authd/facts.h"
 
 #define TOKEN_LIFE_S	1800		/* when none is said */
 #define TOKEN_LIFE_MAX	31536000

@@ -2,19 +2,19 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "authd/core/rowlog.h"
-#include "authd/core/admit.h"
 #include "authd/api/api.h"
-#include "authd/store/audit.h"
-#include "base/compat.h"
-#include "authd/core/credit.h"
-#include "ctl.h"
 #include "authd/core/grant.h"
+#include "authd/core/rowlog.h"
 #include "authd/core/services.h"
 #include "authd/core/session.h"
-#include "authd/store/store.h"
 #include "authd/core/stream.h"
 #include "authd/core/ticket.h"
+#include "authd/msg/admit.h"
+#include "authd/msg/credit.h"
+#include "authd/store/audit.h"
+#include "authd/store/store.h"
+#include "base/compat.h"
+#include "ctl.h"
 
 /* A number as a cell; a few may be in use at once. */
 static const char *

@@ -8,9 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "authd/core/admit.h"
-#include "authd/core/credit.h"
-#include "authd/core/report.h"
+#include "admit.h"
 #include "authd/core/rowlog.h"
 #include "authd/core/services.h"
 #include "authd/core/session.h"
@@ -19,9 +17,11 @@
 #include "base/clock.h"
 #include "base/compat.h"
 #include "base/log.h"
+#include "credit.h"
 #include "handlers.h"
 #include "peer.h"
 #include "proc/proc.h"
+#include "report.h"
 
 #define HELD_MAX	32768	/* workers that wait for the start to be over */
 #define SETTLE_MS	10000	/* for kept workers to tell what they have */

@@ -90,8 +90,11 @@ proxyd_on_grant(struct chan *c, struct imsg *m)
 
 	if (get_grant(m, &in) == -1)
 		return (-1);
-	if ((ask = calloc(1, sizeof(*ask))) == NULL)
-		return (-1);
+	if ((ask = calloc(1, sizeof(*ask))) == NULL) {
+		(void)say_granted(c, m->id, -1, &(struct msg_granted){
+		    .status = 503, .message = "server is busy" });
+		return (0);
+	}
 	ask->asker = asker_of(c, m);
 	strlcpy(ask->addr, in.addr, sizeof(ask->addr));
 	no = peer_is_ready() ? grant_token(&in, &ask->claims) : REFUSE_STORE;

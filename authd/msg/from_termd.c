@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-#include "authd/core/admit.h"
+#include "admit.h"
 #include "authd/core/may.h"
 #include "authd/core/session.h"
 #include "authd/core/terminal.h"

@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "authd/core/admit.h"
+#include "admit.h"
 #include "authd/core/may.h"
 #include "authd/core/session.h"
 #include "authd/cred/secret.h"

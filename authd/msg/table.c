@@ -4,15 +4,15 @@
  * with or without a descriptor, says msg.def. A muxd that has not logged in may
  * do one thing.
  */
+#include "admit.h"
 #include "authd/api/api.h"
-#include "authd/core/admit.h"
-#include "authd/core/credit.h"
-#include "authd/core/report.h"
 #include "authd/ctl/ctl.h"
+#include "credit.h"
 #include "handlers.h"
+#include "imsg/msg.h"
 #include "login.h"
 #include "manifest.h"
-#include "imsg/msg.h"
+#include "report.h"
 #include "table.h"
 
 #define MUXD		ROLE_BIT(ROLE_MUXD)

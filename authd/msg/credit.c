@@ -2,8 +2,8 @@
 #include <unistd.h>
 
 #include "credit.h"
+#include "peer.h"
 #include "proc/proc.h"
-#include "authd/msg/peer.h"
 
 #define SHARE		8		/* an eighth of memory */
 #define FALLBACK_MIB	512		/* when nobody says how much there is */

@@ -7,14 +7,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "authd/core/session.h"
+#include "authd/store/store.h"
 #include "base/clock.h"
 #include "base/compat.h"
 #include "base/log.h"
 #include "imsg/doc.h"
+#include "peer.h"
 #include "report.h"
-#include "session.h"
-#include "authd/store/store.h"
-#include "authd/msg/peer.h"
 
 #define REPORT_GAP_MS	30000		/* between two that are stored */
 #define ALL_MAX		(64U << 20)	/* bytes of unfinished reports */

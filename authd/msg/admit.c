@@ -6,17 +6,17 @@
 #include <string.h>
 
 #include "admit.h"
+#include "authd/core/may.h"
+#include "authd/core/session.h"
+#include "authd/now.h"
 #include "authd/store/audit.h"
 #include "base/clock.h"
 #include "base/compat.h"
 #include "base/log.h"
-#include "proc/proc.h"
 #include "base/rate.h"
-#include "authd/msg/issue.h"
-#include "authd/now.h"
-#include "may.h"
-#include "session.h"
-#include "authd/msg/peer.h"
+#include "issue.h"
+#include "peer.h"
+#include "proc/proc.h"
 
 #define ADMIT_MS	30000	/* from the yes to the worker's start */
 #define ADMIT_MAX	8192	/* at once */

@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: ISC */
+/* What answers of the operator API have in common. */
+#include <cjson/cJSON.h>
+
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "api.h"
+#include "authd/facts.h"
+#include "base/compat.h"
+#include "imsg/doc.h"
+
+static void
+api_send(struct chan *c, uint32_t id, int status, const char *message,
+    const char *json)
+{
+	size_t	len = json != NULL ? strlen(json) : 0;
+
+	(void)say_api_result(c, id, -1, &(struct msg_api_result){
+	    .status = (uint16_t)status, .message = message,
+	    .total = (uint32_t)len });
+	doc_say(c, id, json, len);
+}
+
+int
+api_is_busy(const struct asker *asker)
+{
+	struct chan	*c = asker_chan(asker);
+
+	return (c != NULL && chan_queued(c) > CHAN_QUEUE_HIGH);
+}
+
+void
+api_result(const struct asker *asker, int status, const char *message,
+    struct cJSON *data)
+{
+	struct chan	*c = asker_chan(asker);
+	char		*json = NULL;
+
+	if (c != NULL && data != NULL &&
+	    (json = cJSON_PrintUnformatted(data)) == NULL)
+		api_send(c, asker->id, 503, "server is busy", NULL);
+	else if (c != NULL)
+		api_send(c, asker->id, status, message, json);
+	if (json != NULL)
+		freezero(json, strlen(json));
+	cJSON_Delete(data);
+}
+
+char *
+api_time(int64_t ms, char dst[32])
+{
+	time_t		t = (time_t)(ms / 1000);
+	struct tm	tm;
+	char		day[24];
+
+	gmtime_r(&t, &tm);
+	strftime(day, sizeof(day), "%Y-%m-%dT%H:%M:%S", &tm);
+	snprintf(dst, 32, "%s.%03dZ", day, (int)(ms % 1000));
+	return (dst);
+}
+
+int
+api_add_system(struct cJSON *o, const struct facts *f)
+{
+	cJSON	*oo;
+
+	if (f->got_system != 0 || f->got_org == -1)
+		return (-1);
+	cJSON_AddStringToObject(o, "system_name", f->system.name);
+	if (f->system.type[0] != '\0')
+		cJSON_AddStringToObject(o, "system_type", f->system.type);
+	cJSON_AddStringToObject(o, "system_key", f->system.key);
+	oo = cJSON_AddObjectToObject(o, "organization");
+	cJSON_AddStringToObject(oo, "id", f->system.org_id);
+	cJSON_AddStringToObject(oo, "logto_id", f->system.org_id);
+	cJSON_AddStringToObject(oo, "name", f->org.name);
+	cJSON_AddStringToObject(oo, "type", f->org.type);
+	return (0);
+}

@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: ISC */
+/* Rows and the last word of a request of relayctl's. */
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "authd/turn.h"
+#include "base/compat.h"
+#include "base/log.h"
+#include "ctl.h"
+
+static void
+row_send(struct chan *c, uint32_t id, const char *const *cell, unsigned n)
+{
+	struct msg_ctl_row	row = { .cells = { .n = 0 } };
+	unsigned		i;
+
+	for (i = 0; i < n && i < CTL_CELLS_MAX; i++)
+		row.cells.v[row.cells.n++] = cell[i];
+	(void)say_ctl_row(c, id, -1, &row);
+}
+
+void
+ctl_row(const struct asker *asker, ...)
+{
+	struct chan	*c = asker_chan(asker);
+	const char	*cell[CTL_CELLS_MAX], *s;
+	unsigned	 n = 0;
+	va_list		 ap;
+
+	va_start(ap, asker);
+	while ((s = va_arg(ap, const char *)) != NULL && n < CTL_CELLS_MAX)
+		cell[n++] = s;
+	va_end(ap);
+	if (c != NULL)
+		row_send(c, asker->id, cell, n);
+}
+
+void
+ctl_done(const struct asker *asker, int code, const char *text)
+{
+	struct chan	*c = asker_chan(asker);
+
+	if (c == NULL)
+		return;
+	(void)say_ctl_done(c, asker->id, -1, &(struct msg_ctl_done){
+	    .code = (uint16_t)code, .text = text });
+}
+
+struct later {
+	struct asker	 asker;
+	unsigned	 n;
+	const char	*head[4];
+	char		*cell[4];
+};
+
+static void
+ctl_committed(void *arg, int ok)
+{
+	struct later	*l = arg;
+	struct chan	*c = asker_chan(&l->asker);
+	unsigned	 i;
+
+	if (!ok) {
+		ctl_done(&l->asker, 503, "store is unavailable");
+	} else {
+		if (l->n > 0 && c != NULL) {
+			row_send(c, l->asker.id, l->head, l->n);
+			row_send(c, l->asker.id,
+			    (const char *const *)l->cell, l->n);
+		}
+		ctl_done(&l->asker, 0, "");
+	}
+	for (i = 0; i < l->n; i++)
+		freezero(l->cell[i], strlen(l->cell[i]));
+	free(l);
+}
+
+void
+ctl_after(const struct asker *asker, ...)
+{
+	struct later	*l;
+	const char	*head;
+	va_list		 ap;
+
+	if ((l = calloc(1, sizeof(*l))) == NULL)
+		fatalx("out of memory");
+	l->asker = *asker;
+	va_start(ap, asker);
+	while (l->n < 4 && (head = va_arg(ap, const char *)) != NULL) {
+		l->head[l->n] = head;
+		l->cell[l->n] = strdup(va_arg(ap, const char *));
+		if (l->cell[l->n++] == NULL)
+			fatalx("out of memory");
+	}
+	va_end(ap);
+	turn_after(ctl_committed, l);
+}
