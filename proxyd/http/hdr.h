@@ -39,7 +39,8 @@ out_put(struct out *o, const char *s, size_t len)
 
 /*
  * A copy of a parsed head, for what has to wait; it points into the same
- * bytes. free() it; NULL: out of memory.
+ * bytes, and has room for no field but those that it has: never copy it as a
+ * struct. free() it; NULL: out of memory.
  */
 struct httphead	*hdr_keep(const struct httphead *);
 

@@ -45,11 +45,13 @@ struct httphead *
 hdr_keep(const struct httphead *h)
 {
 	struct httphead	*copy;
+	size_t		 len;
 
-	/* A copy of the fields that there are: it is made for each request. */
-	if ((copy = malloc(sizeof(*copy))) != NULL)
-		memcpy(copy, h, offsetof(struct httphead, field) +
-		    h->nfields * sizeof(h->field[0]));
+	/* It is made for each request: only as long as its fields reach. */
+	len = offsetof(struct httphead, field) +
+	    h->nfields * sizeof(h->field[0]);
+	if ((copy = malloc(len)) != NULL)
+		memcpy(copy, h, len);
 	return (copy);
 }
 
