@@ -218,7 +218,7 @@ grant_known(const struct addr *a, const char *token, size_t len,
 }
 
 int
-grant_get(struct grant **gp, struct grant_wait *w, const char *token,
+grant_for(struct grant **gp, struct grant_wait *w, const char *token,
     size_t len, const char *slug)
 {
 	uint8_t		 key[32];

@@ -77,7 +77,7 @@ void	grants_init(const struct grant_ops *ops);
  *	-1	authd cannot be asked: 503
  *	-2	the address has had too many refused: 429
  */
-int	grant_get(struct grant **g, struct grant_wait *w, const char *token,
+int	grant_for(struct grant **g, struct grant_wait *w, const char *token,
 	    size_t token_len, const char *slug);
 /* The grant of this token if it is known and good; authd is not asked. */
 struct grant *grant_known(const struct addr *, const char *token,

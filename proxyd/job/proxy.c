@@ -310,7 +310,7 @@ token_grant(struct proxy *p, const struct slice *token, struct grant **g)
 		return (1);
 	}
 	p->wait.addr = c->addr;
-	switch (grant_get(g, &p->wait, token->s, token->len, slug)) {
+	switch (grant_for(g, &p->wait, token->s, token->len, slug)) {
 	case 1:
 		memo_set(&p->memo, *g, token, slug);
 		return (1);
