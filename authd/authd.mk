@@ -21,7 +21,7 @@ authd_OBJS = authd/authd.o authd/turn.o authd/facts.o authd/now.o authd/load.o \
 	common/base/rate.o authd/store/sqlite/sqlite.o authd/store/sqlite/systems.o \
 	authd/store/sqlite/sessions.o authd/store/sqlite/ask.o \
 	common/base/label.o common/base/target.o \
-	$(ctl_OBJS) $(doc_OBJS) $(proc_OBJS)
+	common/base/uuid.o $(api_OBJS) $(ctl_OBJS) $(doc_OBJS) $(proc_OBJS)
 authd_LIBS = $(EVENT_LIBS) $(SODIUM_LIBS) $(SQLITE_LIBS) $(CRYPTO_LIBS) \
 	$(CJSON_LIBS) -lm
 

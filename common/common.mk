@@ -12,6 +12,10 @@ ctl_OBJS = common/ctl/ctl.o
 imsg_PURE_OBJS = common/imsg/imsg.o common/imsg/msg.o common/imsg/wire.o \
 	common/proc/roles.o
 imsg_OBJS = common/imsg/call.o common/imsg/chan.o $(imsg_PURE_OBJS)
+# The operator API as a table; with params.o (llhttp, cJSON) for who reads it.
+api_OBJS = common/api/api.o
+api_PARAMS_OBJS = common/api/params.o
+
 # Longer documents.
 doc_OBJS = common/imsg/doc.o
 # The channel to authd: every role but the parent and authd itself.

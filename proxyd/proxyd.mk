@@ -1,18 +1,20 @@
 # SPDX-License-Identifier: ISC
 
 # Pure: bytes in, bytes out. The tests and fuzz targets link these alone.
-proxyd_HDR_OBJS = proxyd/door/addr.o proxyd/http/cookie.o proxyd/http/flow.o proxyd/http/host.o \
-	proxyd/http/origin.o proxyd/http/reqhdr.o proxyd/http/resphdr.o \
-	proxyd/http/stage.o proxyd/door/route.o
+proxyd_HDR_OBJS = proxyd/door/addr.o proxyd/http/cookie.o proxyd/http/flow.o \
+	proxyd/http/host.o proxyd/http/origin.o proxyd/http/reqhdr.o \
+	proxyd/http/resphdr.o proxyd/http/stage.o proxyd/door/route.o \
+	$(api_OBJS)
 
-proxyd_OBJS = proxyd/proxyd.o proxyd/job/answer.o proxyd/job/api.o proxyd/authd.o \
-	proxyd/door/buf.o proxyd/door/conn.o proxyd/door/limits.o \
-	proxyd/door/now.o proxyd/door/trust.o proxyd/job/begin.o \
-	proxyd/job/down.o proxyd/job/end.o proxyd/job/give.o \
-	proxyd/job/proxy.o proxyd/job/up.o \
-	proxyd/grant.o proxyd/door/listen.o \
-	proxyd/session.o proxyd/upstream.o $(proxyd_HDR_OBJS) \
-	common/base/label.o common/base/rate.o common/http/reply.o common/ws/ws_utf8.o common/ws/ws_mask.o \
-	$(proc_OBJS) $(link_OBJS) $(doc_OBJS) $(head_OBJS) $(ws_accept_OBJS)
+proxyd_OBJS = proxyd/proxyd.o proxyd/authd.o proxyd/grant.o proxyd/session.o \
+	proxyd/upstream.o proxyd/door/buf.o proxyd/door/conn.o \
+	proxyd/door/limits.o proxyd/door/listen.o proxyd/door/now.o \
+	proxyd/door/trust.o proxyd/job/answer.o proxyd/job/api.o \
+	proxyd/job/begin.o proxyd/job/down.o proxyd/job/end.o \
+	proxyd/job/give.o proxyd/job/proxy.o proxyd/job/up.o \
+	$(proxyd_HDR_OBJS) common/base/label.o common/base/rate.o \
+	common/base/uuid.o common/http/reply.o common/ws/ws_utf8.o \
+	common/ws/ws_mask.o $(proc_OBJS) $(link_OBJS) $(doc_OBJS) \
+	$(head_OBJS) $(api_PARAMS_OBJS) $(ws_accept_OBJS)
 proxyd_LIBS = $(LLHTTP_LIBS) $(EVENT_LIBS) $(SODIUM_LIBS) $(CRYPTO_LIBS) \
 	$(CJSON_LIBS)

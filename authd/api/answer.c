@@ -8,6 +8,7 @@
 
 #include "api.h"
 #include "authd/facts.h"
+#include "authd/store/audit.h"
 #include "base/compat.h"
 #include "imsg/doc.h"
 
@@ -46,6 +47,25 @@ api_result(const struct asker *asker, int status, const char *message,
 	if (json != NULL)
 		freezero(json, strlen(json));
 	cJSON_Delete(data);
+}
+
+void
+api_yes(const struct asker *asker, unsigned op, struct cJSON *data)
+{
+	api_result(asker, 200, api_info(op)->text, data);
+}
+
+void
+api_invalid(const struct api_call *call, const char *message)
+{
+	struct chan	*c = asker_chan(&call->asker);
+
+	audit_refusal(call->who.id, call->addr, api_info(call->op)->word,
+	    call->session, message);
+	if (c != NULL)
+		(void)say_api_result(c, call->asker.id, -1,
+		    &(struct msg_api_result){ .status = 400,
+		    .message = message, .invalid = 1 });
 }
 
 char *

@@ -29,28 +29,33 @@ static void	api_services(struct api_call *, const struct facts *);
 static void	api_proxy_token(struct api_call *, const struct facts *);
 static void	api_terminal_ticket(struct api_call *, const struct facts *);
 
+#define SEEN	(NEED_SESSION | NEED_VISIBLE)
+
+/* What has to be known for a call, beside who calls. */
+enum {
+	list_needs = 0,
+	get_needs = SEEN | NEED_SYSTEM | NEED_ORG,
+	close_needs = SEEN,
+	services_needs = SEEN,
+	proxy_token_needs = SEEN,
+	terminal_ticket_needs = SEEN
+};
+
+/* What authd adds to api.def: a row without its two does not compile. */
 static const struct {
-	const char	*name;		/* in audit events */
 	void		(*fn)(struct api_call *, const struct facts *);
-	unsigned	needs;		/* beside who calls */
+	unsigned	needs;
 } ops[API_OP_COUNT] = {
-	[API_SESSION_LIST] = { "list", api_list, 0 },
-	[API_SESSION_GET] = { "get", api_get,
-	    NEED_SESSION | NEED_VISIBLE | NEED_SYSTEM | NEED_ORG },
-	[API_SESSION_CLOSE] = { "close", api_close,
-	    NEED_SESSION | NEED_VISIBLE },
-	[API_SERVICES] = { "services", api_services,
-	    NEED_SESSION | NEED_VISIBLE },
-	[API_PROXY_TOKEN] = { "proxy_token", api_proxy_token,
-	    NEED_SESSION | NEED_VISIBLE },
-	[API_TERMINAL_TICKET] = { "terminal_ticket", api_terminal_ticket,
-	    NEED_SESSION | NEED_VISIBLE },
+#define A(NAME, method, pattern, needs, word, text, params)		\
+	[API_##NAME] = { api_##word, word##_needs },
+#include "api/api.def"
+#undef A
 };
 
 static void
 api_refuse(const struct api_call *call, int status, const char *message)
 {
-	audit_refusal(call->who.id, call->addr, ops[call->op].name,
+	audit_refusal(call->who.id, call->addr, api_info(call->op)->word,
 	    call->session, message);
 	api_result(&call->asker, status, message, NULL);
 }
@@ -101,7 +106,8 @@ api_parse(struct api_call *call, const struct msg_api *in)
 	call->descending = in->descending;
 	call->statuses = in->statuses;
 	strlcpy(call->system_id, in->system, sizeof(call->system_id));
-	return (call->op == 0 || call->op >= API_OP_COUNT ||
+	call->invalid = in->invalid;
+	return (api_info(call->op) == NULL || call->invalid > 1 ||
 	    call->descending > 1 || (call->statuses & ~STATUS_ALL) != 0 ||
 	    call->page > INT32_MAX ? -1 : 0);
 }
@@ -188,7 +194,7 @@ api_revoked(const struct api_call *call, const struct facts *f,
 	if (f->got_revoked == 0 && f->revoked.reason[0] != '\0' &&
 	    (data = cJSON_CreateObject()) != NULL)
 		cJSON_AddStringToObject(data, "reason", f->revoked.reason);
-	audit_refusal(call->who.id, call->addr, ops[call->op].name,
+	audit_refusal(call->who.id, call->addr, api_info(call->op)->word,
 	    call->session, no->text);
 	api_result(&call->asker, no->status, no->text, data);
 }
@@ -202,20 +208,31 @@ api_is_behind(const struct api_call *call, const struct facts *f)
 	    session_id_check(call->session) == 0 && api_open(call) == NULL);
 }
 
+/* Does the token permit what the call needs? */
+static int
+api_permits(const struct api_call *call)
+{
+	switch (api_info(call->op)->needs) {
+	case NEEDS_CONNECT:
+		return (call->who.may_connect);
+	}
+	return (0);
+}
+
 static void
 api_known(const struct facts *f, void *arg)
 {
 	struct api_call	*call = arg;
 	enum refusal	 no;
 
-	if ((no = may_act(f)) == REFUSE_NOT && call->who.may_connect &&
+	if ((no = may_act(f)) == REFUSE_NOT && api_permits(call) &&
 	    api_is_behind(call, f)) {
 		api_ask(call);
 		return;
 	}
 	if (no != REFUSE_NOT)
 		api_revoked(call, f, no);
-	else if (!call->who.may_connect)
+	else if (!api_permits(call))
 		api_refuse(call, 403, "insufficient permissions");
 	else if (api_is_busy(&call->asker))
 		api_refuse(call, 503, "server is busy");
@@ -297,8 +314,7 @@ api_get(struct api_call *call, const struct facts *f)
 		api_refuse(call, 503, "store is unavailable");
 		return;
 	}
-	api_result(&call->asker, 200, "support session retrieved successfully",
-	    o);
+	api_yes(&call->asker, API_SESSION_GET, o);
 }
 
 /* An answer that waits for the commit. */
@@ -316,8 +332,7 @@ api_closed(void *arg, int ok)
 	if (ok) {
 		o = cJSON_CreateObject();
 		cJSON_AddStringToObject(o, "session_id", cl->session);
-		api_result(&cl->asker, 200,
-		    "support session closed successfully", o);
+		api_yes(&cl->asker, API_SESSION_CLOSE, o);
 	} else {
 		api_result(&cl->asker, 503, "store is unavailable", NULL);
 	}
@@ -390,7 +405,7 @@ api_services(struct api_call *call, const struct facts *f)
 	for (i = 0; se != NULL && se->services != NULL &&
 	    i < se->services->n; i++)
 		add_service(services, se->services->v[i]);
-	api_result(&call->asker, 200, "services retrieved successfully", o);
+	api_yes(&call->asker, API_SERVICES, o);
 }
 
 /* A visible, active session, or the refusal is sent. */
@@ -446,7 +461,7 @@ api_issued(void *arg, int ok)
 		o = cJSON_CreateObject();
 		cJSON_AddStringToObject(o, "url", is->url);
 		cJSON_AddStringToObject(o, "token", is->token);
-		api_result(&is->asker, 200, "proxy token generated", o);
+		api_yes(&is->asker, API_PROXY_TOKEN, o);
 	} else {
 		api_result(&is->asker, 503, "store is unavailable", NULL);
 	}
@@ -494,7 +509,7 @@ api_proxy_token(struct api_call *call, const struct facts *f)
 	}
 	if (call->service[0] == '\0' ||
 	    services_check_name(call->service) == -1) {
-		api_refuse(call, 400, call->service[0] == '\0' ?
+		api_invalid(call, call->service[0] == '\0' ?
 		    "service name required" : "invalid service name");
 		return;
 	}
@@ -539,5 +554,5 @@ api_terminal_ticket(struct api_call *call, const struct facts *f)
 	o = cJSON_CreateObject();
 	cJSON_AddStringToObject(o, "ticket", ticket);
 	explicit_bzero(ticket, sizeof(ticket));
-	api_result(&call->asker, 200, "terminal ticket generated", o);
+	api_yes(&call->asker, API_TERMINAL_TICKET, o);
 }

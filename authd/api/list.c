@@ -146,8 +146,7 @@ list_end(struct listing *li)
 		    "store is unavailable" : "server is busy", NULL);
 	} else {
 		add_pagination(li);
-		api_result(&li->asker, 200,
-		    "support sessions retrieved successfully", li->data);
+		api_yes(&li->asker, API_SESSION_LIST, li->data);
 	}
 	free(li);
 }
@@ -198,6 +197,10 @@ api_list(struct api_call *call, const struct facts *f)
 	struct listing	*li;
 
 	(void)f;
+	if (call->invalid) {
+		api_invalid(call, "validation failed");
+		return;
+	}
 	if ((li = calloc(1, sizeof(*li))) == NULL) {
 		api_result(&call->asker, 503, "server is busy", NULL);
 		return;

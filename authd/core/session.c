@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/compat.h"
+#include "base/uuid.h"
 #include "effect.h"
 #include "proc/conf.h"
 #include "services.h"
@@ -64,19 +65,7 @@ session_slug(const char *id, char slug[SLUG_SIZE])
 int
 session_id_check(const char *id)
 {
-	size_t	i;
-
-	if (strlen(id) != UUID_SIZE - 1)
-		return (-1);
-	for (i = 0; i < UUID_SIZE - 1; i++) {
-		if (i == 8 || i == 13 || i == 18 || i == 23) {
-			if (id[i] != '-')
-				return (-1);
-		} else if (strchr("0123456789abcdef", id[i]) == NULL) {
-			return (-1);
-		}
-	}
-	return (0);
+	return (uuid_is(id, strlen(id)) ? 0 : -1);
 }
 
 struct session *

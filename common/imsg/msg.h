@@ -64,13 +64,6 @@ enum end_reason {
 enum session_status { SESSION_PENDING, SESSION_ACTIVE, SESSION_CLOSED,
     SESSION_EXPIRED };
 
-/* One operator API call (API). */
-enum api_op {
-	API_SESSION_LIST = 1, API_SESSION_GET, API_SESSION_CLOSE,
-	API_SERVICES, API_PROXY_TOKEN, API_TERMINAL_TICKET,
-	API_OP_COUNT
-};
-
 /* Forbidden calls that a test build's process tries (TRY). */
 enum try_call {
 	TRY_OPEN = 1, TRY_CONNECT, TRY_FORK, TRY_EXEC, TRY_PTRACE, TRY_KILL,

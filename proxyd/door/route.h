@@ -32,17 +32,6 @@ enum route	route_find(struct route_to *, const struct httphead *,
 		    const struct slice *host, uint32_t listen_flags,
 		    const struct conf *);
 
-/*
- * The operator API's table. Returns the enum api_op, 0 for an unknown path,
- * -1 for a known path with another method. *id and *part are set where the
- * pattern has them.
- */
-int		route_api(const struct slice *path, const struct slice *method,
-		    struct slice *id);
-
-/* Whether this is a UUID: 8-4-4-4-12 hex digits. */
-int		route_is_uuid(const struct slice *);
-
-#define ROUTE_API_PREFIX	"/api/support-sessions"
+#define ROUTE_TERMINAL_PATTERN	"/api/support-sessions/{id}/terminal"
 
 #endif

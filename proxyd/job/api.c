@@ -14,6 +14,8 @@
 
 #include "answer.h"
 #include "api.h"
+#include "api/api.h"
+#include "base/uuid.h"
 #include "proxyd/authd.h"
 #include "base/compat.h"
 #include "base/rate.h"
@@ -31,8 +33,6 @@
 #define BODY_MAX	(1 << 20)	/* operator-api.md, 12 */
 #define DATA_MAX	(16 << 20)	/* of one answer */
 #define ANSWER_MS	15000	/* a hung answer; authd's own limit is 10 s */
-#define PAGE_SIZE_MAX	100
-#define PAGE_MAX	1000000
 
 struct api_call {
 	TAILQ_ENTRY(api_call)	 entry;
@@ -42,14 +42,7 @@ struct api_call {
 	/* what is asked */
 	char			 token[TOKEN_SIZE];
 	char			 session[UUID_SIZE];
-	char			 service[SERVICE_SIZE];
-	char			 sort_by[WORD_SIZE];
-	char			 system_id[ID_SIZE];
-	uint32_t		 page, page_size, status;
-	uint8_t			 descending;
-	const char		*bad_key;	/* 400, if authd says yes */
-	const char		*bad_rule;
-	char			 bad_value[WORD_SIZE];
+	struct api_args		 args;
 	/* the body that comes in */
 	int			 chunked;
 	uint64_t		 left;
@@ -59,6 +52,7 @@ struct api_call {
 	/* the answer that comes in */
 	uint32_t		 id;		/* that its chunks carry */
 	uint16_t		 code;
+	int			 invalid;	/* say what was wrong */
 	char			*message;
 	struct doc		 data;
 };
@@ -167,91 +161,6 @@ take_rate(struct conn *c, const struct api_call *a)
 	return (0);
 }
 
-/* A number of 1 to max; junk and what is out of range is `dflt`. */
-static uint32_t
-number_of(const struct slice *query, const char *name, uint32_t max,
-    uint32_t dflt)
-{
-	char		 text[16];
-	const char	*err;
-	long long	 n;
-
-	if (upgrade_query_get(query, name, text, sizeof(text)) <= 0)
-		return (dflt);
-	n = strtonum(text, 1, max, &err);
-	return (err == NULL ? (uint32_t)n : dflt);
-}
-
-static void
-bad_value(struct api_call *a, const char *key, const char *rule,
-    const char *value)
-{
-	if (a->bad_key != NULL)
-		return;
-	a->bad_key = key;
-	a->bad_rule = rule;
-	strlcpy(a->bad_value, value, sizeof(a->bad_value));
-}
-
-/* Every `status` of the query, a bit each. */
-static void
-take_status(struct api_call *a, const struct slice *query)
-{
-	static const struct {
-		const char	*word;
-		uint32_t	 bit;
-	} states[] = {
-		{ "pending", 1 << SESSION_PENDING },
-		{ "active", 1 << SESSION_ACTIVE },
-		{ "closed", 1 << SESSION_CLOSED },
-		{ "expired", 1 << SESSION_EXPIRED },
-	};
-	const char	*p, *amp, *end = query->s + query->len;
-	struct slice	 one;
-	char		 text[WORD_SIZE];
-	size_t		 i, n = sizeof(states) / sizeof(states[0]);
-	int		 r;
-
-	for (p = query->s; p != NULL && p < end; p = amp + 1) {
-		if ((amp = memchr(p, '&', (size_t)(end - p))) == NULL)
-			amp = end;
-		one.s = p;
-		one.len = (size_t)(amp - p);
-		r = upgrade_query_get(&one, "status", text, sizeof(text));
-		if (r == UPGRADE_Q_NONE || r == 0)
-			continue;
-		for (i = 0; r > 0 && i < n; i++)
-			if (strcmp(text, states[i].word) == 0)
-				break;
-		if (r < 0 || i == n)
-			bad_value(a, "status", "oneof", r < 0 ? "" : text);
-		else
-			a->status |= states[i].bit;
-	}
-}
-
-/* operator-api.md, 1.4 and 4 */
-static void
-take_query(struct api_call *a, const struct slice *query)
-{
-	char	text[WORD_SIZE];
-
-	a->page = number_of(query, "page", PAGE_MAX, 1);
-	a->page_size = number_of(query, "page_size", PAGE_SIZE_MAX, 20);
-	if (upgrade_query_get(query, "sort_by", a->sort_by,
-	    sizeof(a->sort_by)) < 0)
-		a->sort_by[0] = '\0';
-	if (upgrade_query_get(query, "sort_direction", text,
-	    sizeof(text)) > 0 && strcasecmp(text, "desc") == 0)
-		a->descending = 1;
-	if (upgrade_query_get(query, "system_id", a->system_id,
-	    sizeof(a->system_id)) == UPGRADE_Q_BAD) {
-		a->system_id[0] = '\0';
-		bad_value(a, "system_id", "max", "");
-	}
-	take_status(a, query);
-}
-
 void
 api_begin(struct conn *c, const struct httphead *h)
 {
@@ -259,7 +168,7 @@ api_begin(struct conn *c, const struct httphead *h)
 	struct slice	 id = { NULL, 0 };
 	int		 op;
 
-	if ((op = route_api(&h->path, &h->method_name, &id)) <= 0) {
+	if ((op = api_match(&h->path, &h->method_name, &id)) <= 0) {
 		answer_error(c, 404, "api not found");
 		return;
 	}
@@ -280,11 +189,11 @@ api_begin(struct conn *c, const struct httphead *h)
 	a->op = (enum api_op)op;
 	if (take_token(c, h, a) == -1 || take_rate(c, a) == -1)
 		return;
-	if (route_is_uuid(&id)) {
+	if (uuid_is(id.s, id.len)) {
 		memcpy(a->session, id.s, id.len);
 		a->session[id.len] = '\0';
 	}
-	take_query(a, &h->query);
+	api_take_query(a->op, &h->query, &a->args);
 	a->chunked = (h->flags & HTTPHEAD_CHUNKED) != 0;
 	a->left = (h->flags & HTTPHEAD_LENGTH) ? h->content_length : 0;
 	buf_drop(c->in, c->head_len);
@@ -365,45 +274,16 @@ api_body(struct conn *c)
 	}
 }
 
-/*
- * {"service":"web"}: what is wrong with it is said only if authd lets the
- * caller in, as everywhere.
- */
-static void
-take_body(struct api_call *a)
-{
-	const cJSON	*v;
-	cJSON		*doc;
-
-	if (a->op != API_PROXY_TOKEN)
-		return;
-	doc = cJSON_ParseWithLength(a->body != NULL ? a->body : "",
-	    a->body_len);
-	if (!cJSON_IsObject(doc)) {
-		bad_value(a, "unknown", "invalid", "");
-		cJSON_Delete(doc);
-		return;
-	}
-	v = cJSON_GetObjectItemCaseSensitive(doc, "service");
-	if (!cJSON_IsString(v) || v->valuestring[0] == '\0')
-		bad_value(a, "service", "required", "");
-	else if (strlcpy(a->service, v->valuestring, sizeof(a->service)) >=
-	    sizeof(a->service)) {
-		a->service[0] = '\0';
-		bad_value(a, "service", "max", "");
-	}
-	cJSON_Delete(doc);
-}
-
 static void
 api_ask(struct conn *c)
 {
+	const struct api_args	*p = &api_of(c)->args;
 	struct api_call	*a = api_of(c);
 	struct chan	*ch = link_chan();
 	char		 addr[ADDR_SIZE];
 	int		 r;
 
-	take_body(a);
+	api_take_body(a->op, a->body, a->body_len, &a->args);
 	if (call_start(&a->call, ch, AUTHD_API_MS, api_result, c) == 0) {
 		answer_later(c, 503, "service temporarily unavailable", 1);
 		return;
@@ -413,10 +293,10 @@ api_ask(struct conn *c)
 	addr_print(&c->addr, addr);
 	r = say_api(ch, a->call.id, -1, &(struct msg_api){
 	    .op = (uint8_t)a->op, .token = a->token, .addr = addr,
-	    .session = a->session, .service = a->service, .page = a->page,
-	    .page_size = a->page_size, .sort_by = a->sort_by,
-	    .descending = a->descending, .statuses = a->status,
-	    .system = a->system_id });
+	    .session = a->session, .service = p->service, .page = p->page,
+	    .page_size = p->page_size, .sort_by = p->sort_by,
+	    .descending = p->sort_direction, .statuses = p->status,
+	    .system = p->system_id, .invalid = p->bad_key != NULL });
 	sodium_memzero(a->token, sizeof(a->token));
 	if (r == -1)
 		answer_later(c, 503, "service temporarily unavailable", 1);
@@ -443,6 +323,7 @@ api_result(struct chan *ch, struct imsg *m, void *arg)
 		return (-1);
 	}
 	a->code = in.status;
+	a->invalid = in.invalid && a->args.bad_key != NULL;
 	doc_begin(&a->data, in.total, 1);
 	a->message = strdup(in.message);
 	if (a->message == NULL || (in.total > 0 && a->data.text == NULL)) {
@@ -480,32 +361,29 @@ api_on_chunk(struct chan *ch, struct imsg *m)
 	return (0);
 }
 
-/* What was wrong with query or body, where authd had no other objection. */
-static int
-answer_validation(struct conn *c, struct api_call *a)
+/* What was wrong with query or body: authd lets the caller know. */
+static void
+answer_invalid(struct conn *c, const struct api_call *a)
 {
-	cJSON	*doc, *list, *e;
-	char	*text;
+	const struct api_args	*p = &a->args;
+	cJSON			*doc, *list, *e;
+	char			*text;
 
-	if (a->bad_key == NULL || (a->op == API_SESSION_LIST ?
-	    a->code != 200 : a->code != 400 || a->service[0] != '\0' ||
-	    strncmp(a->message, "service", 7) != 0))
-		return (0);
 	doc = cJSON_CreateObject();
 	cJSON_AddStringToObject(doc, "type", "validation_error");
 	list = cJSON_AddArrayToObject(doc, "errors");
 	cJSON_AddItemToArray(list, e = cJSON_CreateObject());
-	cJSON_AddStringToObject(e, "key", a->bad_key);
-	cJSON_AddStringToObject(e, "message", a->bad_rule);
-	cJSON_AddStringToObject(e, "value", a->bad_value);
+	cJSON_AddStringToObject(e, "key", p->bad_key);
+	cJSON_AddStringToObject(e, "message", p->bad_rule);
+	cJSON_AddStringToObject(e, "value", p->bad_value);
 	text = cJSON_PrintUnformatted(doc);
 	cJSON_Delete(doc);
-	if (text == NULL)
-		return (0);
-	answer_json(c, 400, a->op == API_SESSION_LIST ? "validation failed" :
-	    a->message, text, strlen(text), NULL);
+	if (text == NULL) {
+		answer_error(c, a->code, a->message);
+		return;
+	}
+	answer_json(c, a->code, a->message, text, strlen(text), NULL);
 	cJSON_free(text);
-	return (1);
 }
 
 static void
@@ -513,8 +391,10 @@ api_answer(struct conn *c)
 {
 	struct api_call	*a = api_of(c);
 
-	if (answer_validation(c, a))
+	if (a->invalid) {
+		answer_invalid(c, a);
 		return;
+	}
 	answer_json(c, a->code, a->message, a->data.text, a->data.got,
 	    a->code == 401 ? "WWW-Authenticate: Bearer\r\n" : NULL);
 }

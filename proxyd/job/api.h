@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
-#ifndef API_H
-#define API_H
+#ifndef PROXYD_API_H
+#define PROXYD_API_H
 
 struct chan;
 struct conn;

@@ -5,6 +5,7 @@
 #include "answer.h"
 #include "api.h"
 #include "base/log.h"
+#include "base/uuid.h"
 #include "begin.h"
 #include "give.h"
 #include "proc/conf.h"
@@ -49,7 +50,7 @@ request_begin(struct conn *c, const struct httphead *h)
 		give_tunnel(c, h);
 		break;
 	case ROUTE_TERMINAL:
-		if (route_is_uuid(&to.id)) {
+		if (uuid_is(to.id.s, to.id.len)) {
 			memcpy(id, to.id.s, to.id.len);
 			id[to.id.len] = '\0';
 		}

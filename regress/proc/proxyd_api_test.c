@@ -34,7 +34,9 @@ result(uint32_t id, uint16_t status, const char *message, const char *data)
 {
 	size_t	len = strlen(data), n, off;
 
-	say_id(d.authd, id, api_result, .status = status, .message = message,
+	/* Of 400 proxyd is to say what was wrong. */
+	say_id(d.authd, id, api_result, .status = status,
+	    .invalid = status == 400, .message = message,
 	    .total = (uint32_t)len);
 	for (off = 0; off < len; off += n) {
 		n = len - off < CHUNK_MAX ? len - off : CHUNK_MAX;
@@ -126,7 +128,9 @@ calls(void)
 	result(k->id, 200, "", "");
 	(void)answer(fd);
 	request(fd, "GET", "?status=active&status=gone", NULL);
-	result(called()->id, 200, "", "{}");
+	k = called();
+	is_int(k->in.invalid, 1, "authd is told that something is wrong");
+	result(k->id, 400, "validation failed", "");
 	a = answer(fd);
 	is_int(status_of(a), 400, "an unknown status: 400");
 	is_str(body_of(a), "{\"code\":400,\"message\":\"validation failed\","

@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: ISC */
+#ifndef COMMON_API_H
+#define COMMON_API_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "http/head.h"
+#include "imsg/msg.h"
+
+/* The operator API as a table, made from api.def. Pure. */
+
+enum api_op {
+	API_NONE,
+#define A(NAME, method, pattern, needs, word, text, params)	API_##NAME,
+#include "api.def"
+#undef A
+	API_OP_COUNT
+};
+
+enum api_needs { NEEDS_CONNECT = 1 };	/* connect:systems */
+
+/* All parameters that calls have; each call fills its own, the rest is zero. */
+struct api_args {
+	uint32_t	 page, page_size;
+	char		 sort_by[WORD_SIZE];
+	uint8_t		 sort_direction;	/* 1: descending */
+	char		 system_id[ID_SIZE];
+	uint32_t	 status;		/* 1 << enum session_status; 0: any */
+	char		 service[SERVICE_SIZE];
+	/* the first one that is wrong: its key, the rule, its value */
+	const char	*bad_key, *bad_rule;
+	char		 bad_value[WORD_SIZE];
+};
+
+enum api_kind { API_NUMBER, API_WORD, API_DESCENDING, API_ID, API_STATUSES,
+    API_NAME };
+
+struct api_param {
+	const char	*name;
+	enum api_kind	 kind;
+	int		 body;		/* 0: in the query */
+	size_t		 offset, size;	/* in struct api_args */
+	uint32_t	 min, max, dflt;
+};
+
+struct api_info {
+	const char		*method, *pattern;
+	enum api_needs		 needs;
+	const char		*word, *text;
+	/* Behind the last is one without a name. */
+	const struct api_param	*params;
+};
+
+/* NULL: no such call. */
+const struct api_info	*api_info(unsigned op);
+
+/*
+ * Whose path and method this is: an enum api_op; 0 for an unknown path, -1 for
+ * a known one with another method. *id is what stands for {id}, if anything.
+ */
+int	api_match(const struct slice *path, const struct slice *method,
+	    struct slice *id);
+/* Does a path fit a pattern with one {id}? */
+int	api_fits(const struct slice *path, const char *pattern,
+	    struct slice *id);
+
+/* params.c: read a call's parameters. What is wrong is noted, not refused. */
+void	api_take_query(unsigned op, const struct slice *query,
+	    struct api_args *);
+void	api_take_body(unsigned op, const char *body, size_t len,
+	    struct api_args *);
+
+#endif

@@ -1,0 +1,179 @@
+/* SPDX-License-Identifier: ISC */
+/* Parameters, by their kinds. operator-api.md, 1.2, 1.4 and 4. */
+#include <cjson/cJSON.h>
+
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "api.h"
+#include "base/compat.h"
+#include "http/upgrade.h"
+
+static void
+bad(struct api_args *a, const char *key, const char *rule, const char *value)
+{
+	if (a->bad_key != NULL)
+		return;
+	a->bad_key = key;
+	a->bad_rule = rule;
+	strlcpy(a->bad_value, value, sizeof(a->bad_value));
+}
+
+static void *
+place(const struct api_param *p, struct api_args *a)
+{
+	return ((char *)a + p->offset);
+}
+
+/* A number of the range; junk and what is out of it is the default. */
+static void
+take_number(const struct api_param *p, const struct slice *query,
+    struct api_args *a)
+{
+	uint32_t	*v = place(p, a);
+	char		 text[16];
+	const char	*err;
+	long long	 n;
+
+	*v = p->dflt;
+	if (upgrade_query_get(query, p->name, text, sizeof(text)) <= 0)
+		return;
+	n = strtonum(text, p->min, p->max, &err);
+	if (err == NULL)
+		*v = (uint32_t)n;
+}
+
+static void
+take_text(const struct api_param *p, const struct slice *query,
+    struct api_args *a)
+{
+	char	*v = place(p, a);
+	int	 r = upgrade_query_get(query, p->name, v, p->size);
+
+	if (r < 0)
+		v[0] = '\0';
+	if (r == UPGRADE_Q_BAD && p->kind == API_ID)
+		bad(a, p->name, "max", "");
+}
+
+static void
+take_descending(const struct api_param *p, const struct slice *query,
+    struct api_args *a)
+{
+	uint8_t	*v = place(p, a);
+	char	 text[WORD_SIZE];
+
+	*v = upgrade_query_get(query, p->name, text, sizeof(text)) > 0 &&
+	    strcasecmp(text, "desc") == 0;
+}
+
+static uint32_t
+status_bit(const char *text)
+{
+	static const char *const	states[] = {
+		[SESSION_PENDING] = "pending", [SESSION_ACTIVE] = "active",
+		[SESSION_CLOSED] = "closed", [SESSION_EXPIRED] = "expired",
+	};
+	size_t				i;
+
+	for (i = 0; i < sizeof(states) / sizeof(states[0]); i++)
+		if (strcmp(text, states[i]) == 0)
+			return (1U << i);
+	return (0);
+}
+
+/* Every one of the query, a bit each. */
+static void
+take_statuses(const struct api_param *p, const struct slice *query,
+    struct api_args *a)
+{
+	uint32_t	*v = place(p, a), bit;
+	const char	*s, *amp, *end = query->s + query->len;
+	struct slice	 one;
+	char		 text[WORD_SIZE];
+	int		 r;
+
+	for (s = query->s; s != NULL && s < end; s = amp + 1) {
+		if ((amp = memchr(s, '&', (size_t)(end - s))) == NULL)
+			amp = end;
+		one.s = s;
+		one.len = (size_t)(amp - s);
+		r = upgrade_query_get(&one, p->name, text, sizeof(text));
+		if (r == UPGRADE_Q_NONE || r == 0)
+			continue;
+		bit = r > 0 ? status_bit(text) : 0;
+		if (bit == 0)
+			bad(a, p->name, "oneof", r < 0 ? "" : text);
+		*v |= bit;
+	}
+}
+
+void
+api_take_query(unsigned op, const struct slice *query, struct api_args *a)
+{
+	const struct api_info	*info = api_info(op);
+	const struct api_param	*p;
+
+	if (info == NULL)
+		return;
+	for (p = info->params; p->name != NULL; p++) {
+		if (p->body)
+			continue;
+		switch (p->kind) {
+		case API_NUMBER:
+			take_number(p, query, a);
+			break;
+		case API_WORD:
+		case API_ID:
+			take_text(p, query, a);
+			break;
+		case API_DESCENDING:
+			take_descending(p, query, a);
+			break;
+		case API_STATUSES:
+			take_statuses(p, query, a);
+			break;
+		case API_NAME:
+			break;
+		}
+	}
+}
+
+static void
+take_name(const struct api_param *p, const cJSON *doc, struct api_args *a)
+{
+	const cJSON	*v = cJSON_GetObjectItemCaseSensitive(doc, p->name);
+	char		*dst = place(p, a);
+
+	if (!cJSON_IsString(v) || v->valuestring[0] == '\0')
+		bad(a, p->name, "required", "");
+	else if (strlcpy(dst, v->valuestring, p->size) >= p->size) {
+		dst[0] = '\0';
+		bad(a, p->name, "max", "");
+	}
+}
+
+void
+api_take_body(unsigned op, const char *body, size_t len, struct api_args *a)
+{
+	const struct api_info	*info = api_info(op);
+	const struct api_param	*p;
+	cJSON			*doc = NULL;
+
+	if (info == NULL)
+		return;
+	for (p = info->params; p->name != NULL; p++) {
+		if (!p->body)
+			continue;
+		if (doc == NULL)
+			doc = cJSON_ParseWithLength(body != NULL ? body : "",
+			    len);
+		if (!cJSON_IsObject(doc)) {
+			bad(a, "unknown", "invalid", "");
+			break;
+		}
+		take_name(p, doc, a);
+	}
+	cJSON_Delete(doc);
+}
