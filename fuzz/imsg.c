@@ -42,7 +42,7 @@ printed(uint32_t type, uint8_t *m)
 
 	msg_print(type, m, text, sizeof(text));
 	memset(other, '#', sizeof(other) - 1);
-	for (f = msg_info(type)->fields(); f->name != NULL; f++) {
+	for (f = msg_fields(type); f->name[0] != '\0'; f++) {
 		if (f->kind != FIELD_SECRET)
 			continue;
 		memcpy(&s, m + f->offset, sizeof(s));

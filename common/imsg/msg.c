@@ -6,7 +6,7 @@
 #include "imsg.h"
 #include "msg.h"
 
-/* The fields of each type, behind them one without a name. */
+/* The fields of a type, behind them one without a name. */
 #define FIELD(name, kind, max, many)					\
 	{ #name, FIELD_##kind, offsetof(THIS, name), max, many },
 #define U8(name)		FIELD(name, U8, 0, 0)
@@ -18,18 +18,27 @@
 #define BLOB(name, max)		FIELD(name, BLOB, max, 0)
 #define LIST(name, many, size)	FIELD(name, LIST, size, many)
 #define M(NAME, name, carries, list)					\
-static const struct msg_field *						\
-name##_fields(void)							\
-{									\
-	typedef struct msg_##name THIS;					\
-	static const struct msg_field	table[] = {			\
-		list { NULL, FIELD_U8, sizeof(THIS), 0, 0 }		\
-	};								\
+	case IMSG_##NAME: {						\
+		typedef struct msg_##name THIS;				\
+		static const struct msg_field	table[] = {		\
+			list { "", FIELD_U8, sizeof(THIS), 0, 0 }	\
+		};							\
 									\
-	return (table);							\
-}
+		return (table);						\
+	}
 #define E(NAME, name)
+
+const struct msg_field *
+msg_fields(uint32_t type)
+{
+	static const struct msg_field	none = { "", FIELD_U8, 0, 0, 0 };
+
+	switch (type) {
 #include "msg.def"
+	}
+	return (&none);
+}
+
 #undef U8
 #undef U16
 #undef U32
@@ -40,14 +49,6 @@ name##_fields(void)							\
 #undef LIST
 #undef M
 #undef E
-
-static const struct msg_field *
-no_fields(void)
-{
-	static const struct msg_field	none = { NULL, FIELD_U8, 0, 0, 0 };
-
-	return (&none);
-}
 
 /* The shortest and the longest, as sums that the compiler makes. */
 #define U8(name)		+ 1
@@ -93,11 +94,10 @@ enum {
 
 static const struct msg_info infos[IMSG_COUNT] = {
 #define M(NAME, name, carries, fields)					\
-	[IMSG_##NAME] = { #NAME, CARRIES_##carries, name##_fields,	\
-	    name##_min,							\
+	[IMSG_##NAME] = { #NAME, CARRIES_##carries, name##_min,		\
 	    name##_max < PAYLOAD_MAX ? name##_max : PAYLOAD_MAX },
 #define E(NAME, name)							\
-	[IMSG_##NAME] = { #NAME, CARRIES_NOTHING, no_fields, 0, 0 },
+	[IMSG_##NAME] = { #NAME, CARRIES_NOTHING, 0, 0 },
 #include "msg.def"
 #undef M
 #undef E
@@ -182,7 +182,7 @@ msg_put(uint32_t type, const void *m, uint8_t *buf, size_t size)
 	if (info == NULL)
 		return (-1);
 	wput_init(&w, buf, buf == NULL ? PAYLOAD_MAX : size);
-	for (f = info->fields(); f->name != NULL; f++)
+	for (f = msg_fields(type); f->name[0] != '\0'; f++)
 		if (put_field(&w, f, place(f, m)) == -1)
 			return (-1);
 	return (w.full ? -1 : (long)w.len);
@@ -236,7 +236,7 @@ msg_get(uint32_t type, const uint8_t *buf, size_t len, void *m)
 	if (info == NULL)
 		return (-1);
 	wget_init(&w, buf, len);
-	for (f = info->fields(); f->name != NULL; f++)
+	for (f = msg_fields(type); f->name[0] != '\0'; f++)
 		if (get_field(&w, f, (uint8_t *)m + f->offset) == -1)
 			return (-1);
 	return (wget_end(&w));
@@ -304,7 +304,7 @@ msg_print(uint32_t type, const void *m, char *dst, size_t size)
 	dst[0] = '\0';
 	if (info == NULL)
 		return;
-	for (f = info->fields(); f->name != NULL && n < size; f++) {
+	for (f = msg_fields(type); f->name[0] != '\0' && n < size; f++) {
 		print_field(f, place(f, m), text, sizeof(text));
 		r = snprintf(dst + n, size - n, "%s%s=%s", n > 0 ? " " : "",
 		    f->name, text);

@@ -139,23 +139,27 @@ enum imsg_type {
 enum field_kind { FIELD_U8, FIELD_U16, FIELD_U32, FIELD_U64, FIELD_STR,
     FIELD_SECRET, FIELD_BLOB, FIELD_LIST };
 
+/*
+ * No pointer is in these tables: one that is has to be relocated, in memory
+ * that every process then has for itself.
+ */
 struct msg_field {
-	const char	*name;
+	char		 name[20];
 	enum field_kind	 kind;
-	size_t		 offset;	/* in its struct */
-	size_t		 max;		/* bytes of a text with NUL, of a blob */
-	size_t		 many;		/* texts of a list */
+	uint32_t	 offset;	/* in its struct */
+	uint32_t	 max;		/* bytes of a text with NUL, of a blob */
+	uint32_t	 many;		/* texts of a list */
 };
 
 struct msg_info {
-	const char		*name;
-	enum msg_carries	 carries;
-	/* Behind the last is one without a name: its offset is the size. */
-	const struct msg_field	*(*fields)(void);
-	size_t			 min, max;	/* bytes of the fields */
+	char			name[20];
+	enum msg_carries	carries;
+	uint32_t		min, max;	/* bytes of the fields */
 };
 
 const struct msg_info	*msg_info(uint32_t type);
+/* Behind the last is one with no name (""): its offset is the size. */
+const struct msg_field	*msg_fields(uint32_t type);
 
 /*
  * The fields as bytes and back; pure. `m` is the type's struct msg_*.

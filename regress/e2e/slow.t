@@ -393,10 +393,10 @@ def stopped(d, by, targets, dead):
         st, env = d.api("GET", "/support-sessions/" + lost, by.token)
         t.equal(env["data"]["status"], "active", "a session without its "
                 "client waits")
-        creep(d, 325000)
+        creep(d, 310000)
         env = d.api("GET", "/support-sessions/" + lost, by.token)[1]
         t.equal(env["data"]["status"], "active", "for the start-up grace")
-        creep(d, 10000)
+        creep(d, 25000)
         env = d.api("GET", "/support-sessions/" + lost, by.token)[1]
         t.equal((env["data"]["status"], env["data"]["closed_by"],
                  up["headers"]["X-Support-Session-Id"]),

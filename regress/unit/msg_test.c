@@ -53,7 +53,7 @@ each_type(uint32_t type)
 
 	memset(m, 0, sizeof(m));
 	memset(n, 0, sizeof(n));
-	for (f = info->fields(); f->name != NULL; f++)
+	for (f = msg_fields(type); f->name[0] != '\0'; f++)
 		fill(f, m, 0, 0);
 	least = msg_put(type, m, back, sizeof(back));
 	is_int(least, (long)info->min, "%s: the least", info->name);
@@ -64,18 +64,18 @@ each_type(uint32_t type)
 	    "%s: a byte less is not, nor fits", info->name);
 	ok(msg_get(type, back, (size_t)least + 1, n) == -1,
 	    "%s: a byte more is not", info->name);
-	for (f = info->fields(); f->name != NULL; f++)
+	for (f = msg_fields(type); f->name[0] != '\0'; f++)
 		fill(f, m, 1, 0);
 	most = msg_put(type, m, back, sizeof(back));
 	ok(most >= least && most <= (long)info->max && (type == IMSG_CTL_ROW ||
-	    most == (long)info->max), "%s: the most: %ld of %zu", info->name,
+	    most == (long)info->max), "%s: the most: %ld of %u", info->name,
 	    most, info->max);
 	ok(msg_get(type, back, (size_t)most, n) == 0, "%s: is understood",
 	    info->name);
-	for (f = info->fields(); f->name != NULL; f++) {
+	for (f = msg_fields(type); f->name[0] != '\0'; f++) {
 		if (f->kind < FIELD_STR || f->kind == FIELD_LIST)
 			continue;
-		for (g = info->fields(); g->name != NULL; g++)
+		for (g = msg_fields(type); g->name[0] != '\0'; g++)
 			fill(g, m, f == g, f == g);
 		wrong += msg_put(type, m, back, sizeof(back)) != -1;
 	}
@@ -93,7 +93,7 @@ comes_back(uint32_t type, int below)
 	long			 len;
 
 	memset(m, 0, sizeof(m));
-	for (f = info->fields(); f->name != NULL; f++) {
+	for (f = msg_fields(type); f->name[0] != '\0'; f++) {
 		fill(f, m, 1, -below);
 		if (f->kind < FIELD_STR)
 			memset(m + f->offset, 0xff - below, 1U << f->kind);
@@ -103,8 +103,8 @@ comes_back(uint32_t type, int below)
 	ok(len >= 0 && msg_get(type, back, (size_t)len, n) == 0 &&
 	    msg_put(type, n, again, sizeof(again)) == len &&
 	    memcmp(again, back, (size_t)len) == 0 &&
-	    (info->fields()->kind >= FIELD_STR || info->min == 0 ||
-	    memcmp(m, n, 1U << info->fields()->kind) == 0),
+	    (msg_fields(type)->kind >= FIELD_STR || info->min == 0 ||
+	    memcmp(m, n, 1U << msg_fields(type)->kind) == 0),
 	    "%s: %s comes back", info->name, below ? "one below its limits" :
 	    "what is at its limits");
 }
