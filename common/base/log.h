@@ -8,7 +8,7 @@
  * One event, one line, one level. Children write to the parent over LOG_FD
  * (one packet a line: a level byte, then text), because after chroot there is
  * no other way out; the parent prints with the sender's role and pid, which
- * only it knows for sure. style.md, section 7.
+ * only it knows for sure.
  *
  * The x in a name means "errno says nothing here". errno survives every call.
  * Text that came from a peer must go through log_escape() first.
