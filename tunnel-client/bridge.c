@@ -35,7 +35,7 @@
 
 struct bridge {
 	struct stream		*st;	/* NULL: over, but kept has bytes */
-	struct conn		 conn;
+	struct sock		 sock;
 	struct bridge_how	 how;
 	struct event		 ev_read, ev_write;
 	unsigned		 flags;
@@ -75,14 +75,14 @@ static const struct stream_ops bridge_ops = { .name = "bridge",
     .room = bridge_room, .gone = bridge_gone };
 
 int
-bridge_start(struct stream *st, struct conn *c, const struct bridge_how *how)
+bridge_start(struct stream *st, struct sock *c, const struct bridge_how *how)
 {
 	struct bridge	*b;
 
 	if ((b = calloc(1, sizeof(*b))) == NULL)
 		return (-1);
 	b->st = st;
-	b->conn = *c;
+	b->sock = *c;
 	if (how != NULL)
 		b->how = *how;
 	if (b->how.max == 0 || b->how.max > FRAME_MAX - b->how.head)
@@ -136,7 +136,7 @@ bridge_consumed(struct bridge *b, size_t n)
 int
 bridge_fd(const struct bridge *b)
 {
-	return (b->conn.fd);
+	return (b->sock.fd);
 }
 
 static void
@@ -171,7 +171,7 @@ bridge_write_pieces(struct bridge *b)
 	if (b->npieces == 0)
 		return;
 	if (b->kept == NULL && !(b->flags & BF_DEAF)) {
-		n = conn_writev(&b->conn, b->piece, b->npieces);
+		n = sock_writev(&b->sock, b->piece, b->npieces);
 		if (n == -1 && errno != EAGAIN && errno != EINTR)
 			bridge_deaf(b);
 		if (n == -1)
@@ -212,13 +212,13 @@ bridge_write_kept(struct bridge *b)
 		return;
 	/* TLS wants to see at least the bytes of its last try in one piece. */
 	len = evbuffer_get_length(b->kept);
-	if (b->conn.ssl != NULL && evbuffer_pullup(b->kept,
+	if (b->sock.ssl != NULL && evbuffer_pullup(b->kept,
 	    (ev_ssize_t)(len < KEPT_WRITE ? len : KEPT_WRITE)) == NULL) {
 		bridge_deaf(b);
 		return;
 	}
 	k = evbuffer_peek(b->kept, -1, NULL, iov, PIECES);
-	n = conn_writev(&b->conn, (struct iovec *)iov, k < PIECES ? k :
+	n = sock_writev(&b->sock, (struct iovec *)iov, k < PIECES ? k :
 	    PIECES);
 	if (n == -1) {
 		if (errno != EAGAIN && errno != EINTR)
@@ -254,7 +254,7 @@ bridge_writable(evutil_socket_t fd, short what, void *arg)
 
 	(void)fd;
 	(void)what;
-	if (b->conn.want_write)
+	if (b->sock.want_write)
 		event_active(&b->ev_read, EV_READ, 0);
 	bridge_write_kept(b);
 	(void)bridge_wrote(b);
@@ -267,7 +267,7 @@ bridge_writable(evutil_socket_t fd, short what, void *arg)
 static int
 bridge_wrote(struct bridge *b)
 {
-	int	want = b->kept != NULL || b->conn.want_write;
+	int	want = b->kept != NULL || b->sock.want_write;
 
 	if (want && !(b->flags & BF_WRITING)) {
 		event_add(&b->ev_write, NULL);
@@ -297,7 +297,7 @@ bridge_wrote(struct bridge *b)
 		bridge_free(b);
 		return (-1);
 	}
-	conn_shut(&b->conn);
+	sock_shut(&b->sock);
 	bridge_half(b);
 	return (0);
 }
@@ -339,17 +339,17 @@ bridge_pull(struct bridge *b)
 		stream_wait(b->st);
 		return (0);
 	}
-	if ((n = conn_read(&b->conn, p + head, want)) <= 0) {
+	if ((n = sock_read(&b->sock, p + head, want)) <= 0) {
 		bridge_read_nothing(b, n);
 		return (0);
 	}
 	if (head > 0)
 		b->how.header(p, (size_t)n);
-	if (tunnel_frame(b->st->ys, head + (size_t)n) == -1)
+	if (tunnel_send(b->st->ys, head + (size_t)n) == -1)
 		return (0);
 	if (b->flags & BF_SHUT)
 		b->moved_ms = clock_ms();
-	return ((size_t)n == want || conn_pending(&b->conn));
+	return ((size_t)n == want || sock_pending(&b->sock));
 }
 
 /*
@@ -362,7 +362,7 @@ bridge_pull_small(struct bridge *b)
 	uint8_t	buf[1024];
 	ssize_t	n;
 
-	n = conn_read(&b->conn, buf + b->how.head, sizeof(buf) - b->how.head);
+	n = sock_read(&b->sock, buf + b->how.head, sizeof(buf) - b->how.head);
 	if (n <= 0) {
 		bridge_read_nothing(b, n);
 		return (0);
@@ -383,7 +383,7 @@ bridge_read_nothing(struct bridge *b, ssize_t n)
 		bridge_read_failed(b);
 	else if (b->flags & BF_LAST)
 		bridge_eof(b);
-	else if (b->conn.want_write)
+	else if (b->sock.want_write)
 		(void)bridge_wrote(b);
 }
 
@@ -427,7 +427,7 @@ bridge_read_on(struct bridge *b)
 		return;
 	if (event_add(&b->ev_read, NULL) == 0)
 		b->flags |= BF_READING;
-	if (conn_pending(&b->conn))
+	if (sock_pending(&b->sock))
 		event_active(&b->ev_read, EV_READ, 0);
 }
 
@@ -515,7 +515,7 @@ bridge_free(struct bridge *b)
 	if (b->flags & BF_WRITING)
 		event_del(&b->ev_write);
 	timer_del(&b->idle);
-	conn_close(&b->conn);
+	sock_close(&b->sock);
 	if (b->kept != NULL)
 		evbuffer_free(b->kept);
 	if (b->how.gone != NULL)

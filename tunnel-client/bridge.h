@@ -35,7 +35,7 @@ struct bridge_how {
  * Take over the stream and *c. `how` is copied; NULL: plain copying. 0, or -1
  * when out of memory: nothing has been taken.
  */
-int	bridge_start(struct stream *, struct conn *, const struct bridge_how *);
+int	bridge_start(struct stream *, struct sock *, const struct bridge_how *);
 
 /* From the filter: write to the descriptor; credit goes back when written. */
 void	bridge_deliver(struct bridge *, const uint8_t *, size_t);

@@ -13,6 +13,7 @@
 #include "announce.h"
 #include "client.h"
 #include "base/clock.h"
+#include "command.h"
 #include "base/compat.h"
 #include "jsonend.h"
 #include "base/log.h"

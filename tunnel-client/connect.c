@@ -12,6 +12,7 @@
 #include "bridge.h"
 #include "client.h"
 #include "base/compat.h"
+#include "connect.h"
 #include "base/log.h"
 #include "net.h"
 #include "stream.h"
@@ -30,7 +31,7 @@ struct pending {
 static void	pending_data(struct stream *, const uint8_t *, size_t);
 static void	pending_fin(struct stream *);
 static void	pending_gone(struct stream *, int);
-static void	pending_dialed(void *, struct conn *, const char *);
+static void	pending_dialed(void *, struct sock *, const char *);
 static void	pending_free(struct pending *);
 static void	refuse(struct stream *, const char *);
 static void	refuse_target(struct stream *, const char *, const char *);
@@ -130,7 +131,7 @@ pending_gone(struct stream *st, int clean)
 }
 
 static void
-pending_dialed(void *arg, struct conn *conn, const char *why)
+pending_dialed(void *arg, struct sock *sock, const char *why)
 {
 	struct pending	*c = arg;
 	struct stream	*st = c->st;
@@ -145,8 +146,8 @@ pending_dialed(void *arg, struct conn *conn, const char *why)
 		return;
 	}
 	if (stream_send(st, "OK\n", 3) == -1 ||
-	    bridge_start(st, conn, NULL) == -1) {
-		conn_close(conn);
+	    bridge_start(st, sock, NULL) == -1) {
+		sock_close(sock);
 		stream_reset(st);
 		pending_free(c);
 		return;

@@ -44,7 +44,7 @@ struct dial {
 	struct net_addr	 v[NET_ADDRS];
 	size_t		 n, next;
 	uint64_t	 due_ms;	/* of resolve and connect */
-	struct conn	 conn;
+	struct sock	 sock;
 	struct event	 ev;
 	int		 ev_set;
 	struct timer	 timer;
@@ -123,7 +123,7 @@ dial_start(const struct dial_how *how, dial_fn fn, void *arg)
 	d->port = how->port;
 	d->check = how->check;
 	d->tls = how->tls;
-	d->conn.fd = -1;
+	d->sock.fd = -1;
 	timer_init(&d->timer, dial_timeout, d);
 	if ((how->name != NULL && (d->name = strdup(how->name)) == NULL) ||
 	    (d->lookup = lookup_start(how->host, dial_resolved, d)) == NULL) {
@@ -207,7 +207,7 @@ dial_connect(struct dial *d, const struct net_addr *a)
 		close(fd);
 		return (-1);
 	}
-	d->conn.fd = fd;
+	d->sock.fd = fd;
 	dial_wait(d, EV_WRITE, dial_connected);
 	return (0);
 }
@@ -215,7 +215,7 @@ dial_connect(struct dial *d, const struct net_addr *a)
 static void
 dial_wait(struct dial *d, short what, event_callback_fn fn)
 {
-	event_assign(&d->ev, net_base(), d->conn.fd, what, fn, d);
+	event_assign(&d->ev, net_base(), d->sock.fd, what, fn, d);
 	d->ev_set = event_add(&d->ev, NULL) == 0;
 }
 
@@ -225,7 +225,7 @@ dial_drop(struct dial *d)
 	if (d->ev_set)
 		event_del(&d->ev);
 	d->ev_set = 0;
-	conn_close(&d->conn);
+	sock_close(&d->sock);
 }
 
 static void
@@ -265,30 +265,30 @@ dial_tls_name(struct dial *d)
 	literal = inet_pton(AF_INET, d->name, addr) == 1 ||
 	    inet_pton(AF_INET6, d->name, addr) == 1;
 	if (!literal &&
-	    SSL_set_tlsext_host_name(d->conn.ssl, d->name) != 1)
+	    SSL_set_tlsext_host_name(d->sock.ssl, d->name) != 1)
 		return (-1);
 	if (d->tls != DIAL_TLS_SERVER)
 		return (0);
 	if (literal)
 		return (X509_VERIFY_PARAM_set1_ip_asc(
-		    SSL_get0_param(d->conn.ssl), d->name) == 1 ? 0 : -1);
-	SSL_set_hostflags(d->conn.ssl, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
-	return (SSL_set1_host(d->conn.ssl, d->name) == 1 ? 0 : -1);
+		    SSL_get0_param(d->sock.ssl), d->name) == 1 ? 0 : -1);
+	SSL_set_hostflags(d->sock.ssl, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
+	return (SSL_set1_host(d->sock.ssl, d->name) == 1 ? 0 : -1);
 }
 
 static void
 dial_tls_start(struct dial *d)
 {
-	d->conn.ssl = SSL_new(d->tls == DIAL_TLS_SERVER ? tls.server :
+	d->sock.ssl = SSL_new(d->tls == DIAL_TLS_SERVER ? tls.server :
 	    tls.service);
-	if (d->conn.ssl == NULL || dial_tls_name(d) == -1 ||
-	    SSL_set_fd(d->conn.ssl, d->conn.fd) != 1) {
+	if (d->sock.ssl == NULL || dial_tls_name(d) == -1 ||
+	    SSL_set_fd(d->sock.ssl, d->sock.fd) != 1) {
 		dial_done(d, "TLS cannot be set up");
 		return;
 	}
-	SSL_set_connect_state(d->conn.ssl);
+	SSL_set_connect_state(d->sock.ssl);
 	timer_set(&d->timer, DIAL_TLS_MS);
-	dial_tls_step(d->conn.fd, 0, d);
+	dial_tls_step(d->sock.fd, 0, d);
 }
 
 static void
@@ -302,11 +302,11 @@ dial_tls_step(evutil_socket_t fd, short what, void *arg)
 	d->ev_set = 0;
 	ERR_clear_error();
 	errno = 0;
-	if ((r = SSL_do_handshake(d->conn.ssl)) == 1) {
+	if ((r = SSL_do_handshake(d->sock.ssl)) == 1) {
 		dial_done(d, "");
 		return;
 	}
-	switch (SSL_get_error(d->conn.ssl, r)) {
+	switch (SSL_get_error(d->sock.ssl, r)) {
 	case SSL_ERROR_WANT_READ:
 		dial_wait(d, EV_READ, dial_tls_step);
 		break;
@@ -321,7 +321,7 @@ dial_tls_step(evutil_socket_t fd, short what, void *arg)
 static void
 dial_tls_failed(struct dial *d)
 {
-	long		 verify = SSL_get_verify_result(d->conn.ssl);
+	long		 verify = SSL_get_verify_result(d->sock.ssl);
 	unsigned long	 e = ERR_get_error();
 	const char	*text = e == 0 ? NULL : ERR_reason_error_string(e);
 
@@ -340,7 +340,7 @@ dial_timeout(void *arg)
 {
 	struct dial	*d = arg;
 
-	if (d->conn.ssl != NULL) {
+	if (d->sock.ssl != NULL) {
 		dial_done(d, "TLS handshake timed out");
 	} else if (d->lookup != NULL) {
 		dial_done(d, "name lookup timed out");
@@ -357,16 +357,16 @@ dial_done(struct dial *d, const char *why)
 {
 	dial_fn		 fn = d->fn;
 	void		*arg = d->arg;
-	struct conn	 c;
+	struct sock	 c;
 	char		 text[256];
 
 	if (why == NULL)
 		why = d->why[0] == '\0' ? "no address" : d->why;
 	snprintf(text, sizeof(text), "%s", why);
 	if (text[0] == '\0') {
-		c = d->conn;
-		d->conn.fd = -1;
-		d->conn.ssl = NULL;
+		c = d->sock;
+		d->sock.fd = -1;
+		d->sock.ssl = NULL;
 	}
 	dial_free(d);
 	if (text[0] == '\0')

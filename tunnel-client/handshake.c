@@ -22,7 +22,7 @@ struct handshake {
 	handshake_fn		 fn;
 	void			*arg;
 	struct dial		*dial;
-	struct conn		 conn;
+	struct sock		 sock;
 	struct timer		 timer;
 	struct event		 ev_read, ev_write;
 	int			 events;	/* the events are assigned */
@@ -36,7 +36,7 @@ struct handshake {
 
 static char	*request_make(const struct url *, const char *, const char *,
 		    const char *, const char *, char *);
-static void	hs_dialed(void *, struct conn *, const char *);
+static void	hs_dialed(void *, struct sock *, const char *);
 static void	hs_write(evutil_socket_t, short, void *);
 static void	hs_read(evutil_socket_t, short, void *);
 static void	hs_head(struct handshake *);
@@ -59,7 +59,7 @@ handshake_start(const struct url *u, const char *node, const char *token,
 		return (NULL);
 	h->fn = fn;
 	h->arg = arg;
-	h->conn.fd = -1;
+	h->sock.fd = -1;
 	timer_init(&h->timer, hs_timeout, h);
 	h->request = request_make(u, node, token, key, secret, h->accept);
 	if (h->request == NULL ||
@@ -124,7 +124,7 @@ request_make(const struct url *u, const char *node, const char *token,
 }
 
 static void
-hs_dialed(void *arg, struct conn *c, const char *why)
+hs_dialed(void *arg, struct sock *c, const char *why)
 {
 	struct handshake	*h = arg;
 
@@ -133,7 +133,7 @@ hs_dialed(void *arg, struct conn *c, const char *why)
 		hs_fail(h, why);
 		return;
 	}
-	h->conn = *c;
+	h->sock = *c;
 	if ((h->head = malloc(HTTPHEAD_RESPONSE_MAX + 1)) == NULL) {
 		hs_fail(h, "out of memory");
 		return;
@@ -157,7 +157,7 @@ hs_write(evutil_socket_t fd, short what, void *arg)
 	(void)what;
 	iov.iov_base = h->request + h->sent;
 	iov.iov_len = h->request_len - h->sent;
-	if ((n = conn_writev(&h->conn, &iov, 1)) == -1) {
+	if ((n = sock_writev(&h->sock, &iov, 1)) == -1) {
 		if (errno != EAGAIN && errno != EINTR) {
 			hs_fail(h, strerror(errno));
 			return;
@@ -184,7 +184,7 @@ hs_read(evutil_socket_t fd, short what, void *arg)
 		hs_fail(h, "the answer's head is too long");
 		return;
 	}
-	n = conn_read(&h->conn, h->head + h->head_len, room);
+	n = sock_read(&h->sock, h->head + h->head_len, room);
 	if (n == -1) {
 		if (errno != EAGAIN && errno != EINTR)
 			hs_fail(h, strerror(errno));
@@ -266,7 +266,7 @@ take_fields(struct handshake_result *r, const struct httphead *head)
 static void
 hs_answer(struct handshake *h, const struct httphead *head)
 {
-	struct handshake_result	 r = { .conn = { .fd = -1 } };
+	struct handshake_result	 r = { .sock = { .fd = -1 } };
 	handshake_fn		 fn = h->fn;
 	void			*arg = h->arg;
 	const char		*why = NULL;
@@ -281,9 +281,9 @@ hs_answer(struct handshake *h, const struct httphead *head)
 	} else if ((why = check_101(h, head)) != NULL) {
 		snprintf(r.why, sizeof(r.why), "%s", why);
 	} else {
-		r.conn = h->conn;
-		h->conn.fd = -1;
-		h->conn.ssl = NULL;
+		r.sock = h->sock;
+		h->sock.fd = -1;
+		h->sock.ssl = NULL;
 		r.early = (uint8_t *)h->head + head->head_len;
 		r.early_len = h->head_len - head->head_len;
 	}
@@ -305,7 +305,7 @@ hs_timeout(void *arg)
 static void
 hs_fail(struct handshake *h, const char *why)
 {
-	struct handshake_result	 r = { .conn = { .fd = -1 } };
+	struct handshake_result	 r = { .sock = { .fd = -1 } };
 	handshake_fn		 fn = h->fn;
 	void			*arg = h->arg;
 
@@ -324,7 +324,7 @@ hs_free(struct handshake *h)
 		event_del(&h->ev_read);
 		event_del(&h->ev_write);
 	}
-	conn_close(&h->conn);
+	sock_close(&h->sock);
 	if (h->request != NULL)
 		freezero(h->request, REQUEST_MAX);
 	free(h->head);

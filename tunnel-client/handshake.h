@@ -17,7 +17,7 @@
 #define TOKEN_SIZE	65		/* 64 hex digits and a NUL */
 
 struct handshake_result {
-	struct conn	 conn;		/* fd -1: it failed, see `why` */
+	struct sock	 sock;		/* fd -1: it failed, see `why` */
 	const uint8_t	*early;		/* bytes that came behind the head; */
 	size_t		 early_len;	/* valid during the call */
 	int		 status;	/* 0: no answer */

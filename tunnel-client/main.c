@@ -26,11 +26,15 @@
 #include "announce.h"
 #include "child.h"
 #include "client.h"
+#include "command.h"
+#include "connect.h"
 #include "base/clock.h"
 #include "handshake.h"
 #include "base/log.h"
 #include "net.h"
 #include "shell.h"
+#include "stream.h"
+#include "terminal.h"
 #include "tunnel.h"
 #include "url.h"
 
@@ -41,6 +45,9 @@ static void	attempt_done(void *, const struct handshake_result *);
 static void	attempt_again(const char *, uint64_t);
 static void	tunnel_ended(void *, enum tunnel_end, const char *);
 static void	on_signal(evutil_socket_t, short, void *);
+
+static const struct stream_kinds	kinds = { connect_start, terminal_start,
+    command_start };
 
 static struct {
 	struct options		 o;
@@ -104,7 +111,7 @@ attempt(void *arg)
 static void
 attempt_done(void *arg, const struct handshake_result *r)
 {
-	struct conn	c = r->conn;
+	struct sock	c = r->sock;
 
 	(void)arg;
 	client.handshake = NULL;
@@ -117,8 +124,8 @@ attempt_done(void *arg, const struct handshake_result *r)
 	memcpy(client.token, r->token, sizeof(client.token));
 	log_info("connected to %s%s%s", client.url.authority, r->session[0] ==
 	    '\0' ? "" : ", session ", r->session);
-	if (tunnel_start(&c, r->early, r->early_len, tunnel_ended, NULL) ==
-	    -1) {
+	if (tunnel_begin(&c, r->early, r->early_len, &streams_hear,
+	    tunnel_ended, NULL) == -1) {
 		attempt_again("out of memory", 0);
 		return;
 	}
@@ -201,6 +208,7 @@ setup(void)
 		return (-1);
 	if (child_init(client.base) == -1)
 		fatalx("out of memory");
+	streams_init(&kinds);
 	if (client.o.tls_insecure && client.url.tls)
 		log_warnx("the server's certificate is not checked");
 	timer_init(&client.delay, attempt, NULL);
@@ -228,7 +236,7 @@ run(void)
 	attempt(NULL);
 	while (!client.done) {
 		event_base_loop(client.base, EVLOOP_ONCE);
-		tunnel_turn();
+		tunnel_turn_end();
 	}
 	if (client.handshake != NULL)
 		handshake_cancel(client.handshake);

@@ -17,27 +17,27 @@ struct event_base;
  * one may be a terminal's descriptor as well.
  */
 
-struct conn {
+struct sock {
 	int	 fd;		/* -1: none; non-blocking */
 	SSL	*ssl;		/* NULL: plain */
-	int	 want_write;	/* conn_read() waits for room in the fd */
+	int	 want_write;	/* sock_read() waits for room in the fd */
 	int	 eof;		/* our side is shut */
 };
 
 /*
  * As read(2) and writev(2) do, with TLS below if there is any: bytes, 0 at the
  * end of the peer's data, -1 with errno (EAGAIN: not now; EPROTO: TLS broke).
- * After EAGAIN from conn_writev() the next call must begin with the same bytes,
+ * After EAGAIN from sock_writev() the next call must begin with the same bytes,
  * at least as many.
  */
-ssize_t	conn_read(struct conn *, void *, size_t);
-ssize_t	conn_writev(struct conn *, const struct iovec *, int);
+ssize_t	sock_read(struct sock *, void *, size_t);
+ssize_t	sock_writev(struct sock *, const struct iovec *, int);
 /* Bytes that TLS has read from the fd already: no event will tell of them. */
-int	conn_pending(const struct conn *);
+int	sock_pending(const struct sock *);
 /* We will write no more (TLS: close_notify). A second call does nothing. */
-void	conn_shut(struct conn *);
+void	sock_shut(struct sock *);
 /* Safe in any state. */
-void	conn_close(struct conn *);
+void	sock_close(struct sock *);
 
 /*
  * The two TLS contexts: for the server (TLS 1.2 and up, certificate and name
@@ -72,7 +72,7 @@ void	lookup_cancel(struct lookup *);
  * gone by then. `why` NULL: *c is the caller's; else a text for people.
  */
 struct dial;
-typedef void	(*dial_fn)(void *, struct conn *c, const char *why);
+typedef void	(*dial_fn)(void *, struct sock *c, const char *why);
 enum dial_tls {
 	DIAL_PLAIN,
 	DIAL_TLS_SERVER,	/* the tunnel's: checked */

@@ -50,6 +50,14 @@ static TAILQ_HEAD(stream_list, stream)
 	waiting = TAILQ_HEAD_INITIALIZER(waiting),
 	touched = TAILQ_HEAD_INITIALIZER(touched);
 
+static const struct stream_kinds	*kinds;
+
+void
+streams_init(const struct stream_kinds *k)
+{
+	kinds = k;
+}
+
 /* Beginning. */
 
 static struct stream *
@@ -71,7 +79,7 @@ stream_open(const struct stream_ops *ops, void *arg)
 	struct stream	*st;
 	int		 r;
 
-	if (!tunnel_is_up() || (st = stream_new(ops, arg)) == NULL)
+	if (!tunnel_is_usable() || (st = stream_new(ops, arg)) == NULL)
 		return (NULL);
 	if ((r = tunnel_open(st, &st->ys)) != 0) {
 		log_warnx("%s: no stream: %s", ops->name, yamux_strerror(r));
@@ -81,7 +89,7 @@ stream_open(const struct stream_ops *ops, void *arg)
 	return (st);
 }
 
-void
+static void
 stream_on_open(void *arg, struct yamux_stream *ys)
 {
 	struct stream	*st;
@@ -172,13 +180,13 @@ line_complete(struct stream *st, const uint8_t *p, size_t len)
 
 	switch (firstline_kind(&l->text, &rest)) {
 	case LINE_CONNECT:
-		connect_start(st, rest, p, len);
+		kinds->connect(st, rest, p, len);
 		break;
 	case LINE_TERMINAL:
-		terminal_start(st, p, len);
+		kinds->terminal(st, p, len);
 		break;
 	case LINE_COMMAND:
-		command_start(st, rest, p, len);
+		kinds->command(st, rest, p, len);
 		break;
 	case LINE_BAD:
 		log_info("stream %u: unknown request \"%s\"", yamux_id(st->ys),
@@ -210,7 +218,7 @@ line_gone(struct stream *st, int clean)
 
 /* What yamux says. A stream without user is one that we are through with. */
 
-void
+static void
 stream_on_data(void *arg, struct yamux_stream *ys, const uint8_t *p, size_t len)
 {
 	struct stream	*st = yamux_get(ys);
@@ -222,7 +230,7 @@ stream_on_data(void *arg, struct yamux_stream *ys, const uint8_t *p, size_t len)
 		st->ops->data(st, p, len);
 }
 
-void
+static void
 stream_on_fin(void *arg, struct yamux_stream *ys)
 {
 	struct stream	*st = yamux_get(ys);
@@ -232,7 +240,7 @@ stream_on_fin(void *arg, struct yamux_stream *ys)
 		st->ops->fin(st);
 }
 
-void
+static void
 stream_on_close(void *arg, struct yamux_stream *ys, enum yamux_reason why)
 {
 	struct stream	*st = yamux_get(ys);
@@ -244,7 +252,7 @@ stream_on_close(void *arg, struct yamux_stream *ys, enum yamux_reason why)
 	stream_free(st);
 }
 
-void
+static void
 stream_on_window(void *arg, struct yamux_stream *ys)
 {
 	struct stream	*st = yamux_get(ys);
@@ -300,7 +308,7 @@ stream_place(struct stream *st)
 			return (0);
 		}
 		evbuffer_remove(st->tx, p, n);
-		if (tunnel_frame(st->ys, n) == -1)
+		if (tunnel_send(st->ys, n) == -1)
 			return (0);
 	}
 	if (st->tx != NULL)
@@ -331,7 +339,7 @@ stream_wait(struct stream *st)
 	TAILQ_INSERT_TAIL(&waiting, st, wait_entry);
 }
 
-void
+static void
 streams_room(void)
 {
 	struct stream	*st;
@@ -424,7 +432,7 @@ stream_free(struct stream *st)
 }
 
 /* The tunnel ends: nothing is sent any more. */
-void
+static void
 streams_end_all(void)
 {
 	struct stream	*st;
@@ -435,3 +443,14 @@ streams_end_all(void)
 		stream_free(st);
 	}
 }
+
+const struct tunnel_hears	streams_hear = {
+	.open = stream_on_open,
+	.data = stream_on_data,
+	.fin = stream_on_fin,
+	.close = stream_on_close,
+	.window = stream_on_window,
+	.flush = streams_flush,
+	.room = streams_room,
+	.end_all = streams_end_all,
+};

@@ -66,21 +66,23 @@ void	stream_done(struct stream *);
 /* RST; `st` is gone. */
 void	stream_reset(struct stream *);
 
-/* For tunnel.c. */
-void	stream_on_open(void *, struct yamux_stream *);
-void	stream_on_data(void *, struct yamux_stream *, const uint8_t *, size_t);
-void	stream_on_fin(void *, struct yamux_stream *);
-void	stream_on_close(void *, struct yamux_stream *, enum yamux_reason);
-void	stream_on_window(void *, struct yamux_stream *);
+/* For tunnel_begin(). */
+extern const struct tunnel_hears	streams_hear;
+/* Call flush() of all that asked for it; for who reads beside the tunnel. */
 void	streams_flush(void);
-void	streams_room(void);
-void	streams_end_all(void);
 
-/* The kinds; each takes the stream over, `p` is what came behind the line. */
-void	connect_start(struct stream *, const char *service, const uint8_t *p,
-	    size_t len);
-void	terminal_start(struct stream *, const uint8_t *p, size_t len);
-void	command_start(struct stream *, const char *version, const uint8_t *p,
-	    size_t len);
+/*
+ * What a stream of the server's becomes after its first line; each takes the
+ * stream over, `p` is what came behind the line. Said once, before the first
+ * tunnel; it stays the caller's.
+ */
+struct stream_kinds {
+	void	(*connect)(struct stream *, const char *service,
+		    const uint8_t *p, size_t len);
+	void	(*terminal)(struct stream *, const uint8_t *p, size_t len);
+	void	(*command)(struct stream *, const char *version,
+		    const uint8_t *p, size_t len);
+};
+void	streams_init(const struct stream_kinds *);
 
 #endif

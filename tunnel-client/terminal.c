@@ -27,6 +27,7 @@
 #include "shell.h"
 #include "stream.h"
 #include "termframe.h"
+#include "terminal.h"
 
 #define START_MS	10000	/* for the shell to be executed */
 #define EARLY_MAX	65536	/* frames that come before it runs */
@@ -224,7 +225,7 @@ terminal_up(struct terminal *t)
 				    .max = TERM_SEND_MAX - 1 - TERM_HEADER,
 				    .header = termframe_header, .together = 1,
 				    .gone = terminal_gone, .arg = t };
-	struct conn		 c = { .fd = t->master };
+	struct sock		 c = { .fd = t->master };
 	struct stream		*st = t->st;
 	uint8_t			*early = t->early;
 	size_t			 early_len = t->early_len;

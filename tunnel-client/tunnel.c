@@ -15,7 +15,6 @@
 
 #include "base/clock.h"
 #include "base/log.h"
-#include "stream.h"
 #include "tunnel.h"
 #include "ws/ws.h"
 #include "yamux/yamux.h"
@@ -48,13 +47,14 @@ static void	random_take(uint8_t *, size_t);
 
 static struct {
 	enum state	 state;
-	struct conn	 conn;
+	struct sock	 sock;
 	struct event	 ev_read, ev_write;
 	int		 writing;		/* ev_write is set */
 	int		 dead;			/* the socket takes no more */
 	struct ws	 ws;
 	struct yamux	*y;
 	struct timer	 tick, close_timer;
+	const struct tunnel_hears *hears;
 	tunnel_fn	 fn;
 	void		*arg;
 	char		 why[256];		/* how the end began */
@@ -75,38 +75,40 @@ on_goaway(void *arg)
 }
 
 static void
-yamux_setup(struct yamux_config *cf, struct yamux_callbacks *cb)
+yamux_setup(struct yamux_config *cf, struct yamux_callbacks *cb,
+    const struct tunnel_hears *hears)
 {
 	yamux_config_default(cf);
 	cf->ping_every = PING_EVERY_S * YAMUX_NSEC;
 	cf->seed = randombytes_random();
 	memset(cb, 0, sizeof(*cb));
-	cb->on_open = stream_on_open;
-	cb->on_data = stream_on_data;
-	cb->on_fin = stream_on_fin;
-	cb->on_close = stream_on_close;
-	cb->on_window = stream_on_window;
+	cb->on_open = hears->open;
+	cb->on_data = hears->data;
+	cb->on_fin = hears->fin;
+	cb->on_close = hears->close;
+	cb->on_window = hears->window;
 	cb->on_goaway = on_goaway;
 }
 
 int
-tunnel_start(struct conn *c, const uint8_t *early, size_t early_len,
-    tunnel_fn fn, void *arg)
+tunnel_begin(struct sock *c, const uint8_t *early, size_t early_len,
+    const struct tunnel_hears *hears, tunnel_fn fn, void *arg)
 {
 	struct yamux_config	cf;
 	struct yamux_callbacks	cb;
 
-	yamux_setup(&cf, &cb);
+	yamux_setup(&cf, &cb, hears);
 	if ((tunnel.in = malloc(IN_SIZE)) == NULL ||
 	    (tunnel.out = malloc(OUT_SIZE)) == NULL ||
 	    (tunnel.y = yamux_new(YAMUX_CLIENT, &cf, &cb, NULL)) == NULL) {
 		free(tunnel.in);
 		free(tunnel.out);
 		tunnel.in = tunnel.out = NULL;
-		conn_close(c);
+		sock_close(c);
 		return (-1);
 	}
-	tunnel.conn = *c;
+	tunnel.sock = *c;
+	tunnel.hears = hears;
 	tunnel.fn = fn;
 	tunnel.arg = arg;
 	tunnel.head = tunnel.tail = 0;
@@ -127,13 +129,13 @@ tunnel_start(struct conn *c, const uint8_t *early, size_t early_len,
 		memcpy(tunnel.in, early, early_len);
 		tunnel_input(tunnel.in, early_len);
 	}
-	if (tunnel.state != DOWN && conn_pending(&tunnel.conn))
+	if (tunnel.state != DOWN && sock_pending(&tunnel.sock))
 		event_active(&tunnel.ev_read, EV_READ, 0);
 	return (0);
 }
 
 int
-tunnel_is_up(void)
+tunnel_is_usable(void)
 {
 	return (tunnel.state == UP);
 }
@@ -154,7 +156,7 @@ tunnel_readable(evutil_socket_t fd, short what, void *arg)
 	(void)fd;
 	(void)what;
 	(void)arg;
-	n = conn_read(&tunnel.conn, tunnel.in, IN_SIZE);
+	n = sock_read(&tunnel.sock, tunnel.in, IN_SIZE);
 	if (n == -1 && (errno == EAGAIN || errno == EINTR)) {
 		tunnel_arm();
 		return;
@@ -168,7 +170,7 @@ tunnel_readable(evutil_socket_t fd, short what, void *arg)
 		return;
 	}
 	tunnel_input(tunnel.in, (size_t)n);
-	if (tunnel.state != DOWN && conn_pending(&tunnel.conn))
+	if (tunnel.state != DOWN && sock_pending(&tunnel.sock))
 		event_active(&tunnel.ev_read, EV_READ, 0);
 }
 
@@ -196,7 +198,7 @@ tunnel_input(uint8_t *buf, size_t len)
 	bad = ws_input(&tunnel.ws, buf, len, &payload);
 	if (tunnel.state == UP && payload > 0) {
 		r = yamux_input(tunnel.y, buf, payload, clock_ns());
-		streams_flush();
+		tunnel.hears->flush();
 		if (r != 0)
 			tunnel_broken(r);
 	}
@@ -282,7 +284,7 @@ tunnel_reserve(size_t len)
 }
 
 int
-tunnel_frame(struct yamux_stream *ys, size_t len)
+tunnel_send(struct yamux_stream *ys, size_t len)
 {
 	if (yamux_data_header(ys, tunnel.out + tunnel.tail + WS_ROOM, len) != 0)
 		return (-1);
@@ -343,7 +345,7 @@ tunnel_flush(void)
 		return;
 	iov.iov_base = tunnel.out + tunnel.head;
 	iov.iov_len = tunnel.tail - tunnel.head;
-	n = conn_writev(&tunnel.conn, &iov, 1);
+	n = sock_writev(&tunnel.sock, &iov, 1);
 	if (n == -1 && errno != EAGAIN && errno != EINTR) {
 		log_debug("tunnel: write: %s", strerror(errno));
 		tunnel.dead = 1;
@@ -361,7 +363,7 @@ tunnel_writable(evutil_socket_t fd, short what, void *arg)
 	(void)fd;
 	(void)what;
 	(void)arg;
-	if (tunnel.conn.want_write)
+	if (tunnel.sock.want_write)
 		event_active(&tunnel.ev_read, EV_READ, 0);
 	tunnel_flush();
 	tunnel_arm();
@@ -374,7 +376,7 @@ tunnel_arm(void)
 	uint64_t	due, now;
 	int		want;
 
-	want = tunnel.head != tunnel.tail || tunnel.conn.want_write;
+	want = tunnel.head != tunnel.tail || tunnel.sock.want_write;
 	if (want && !tunnel.writing)
 		event_add(&tunnel.ev_write, NULL);
 	else if (!want && tunnel.writing)
@@ -400,7 +402,7 @@ tunnel_tick(void *arg)
 }
 
 void
-tunnel_turn(void)
+tunnel_turn_end(void)
 {
 	if (tunnel.state == DOWN)
 		return;
@@ -410,14 +412,14 @@ tunnel_turn(void)
 	tunnel_flush();
 	/* Who waited for room is woken behind the write: nobody else does. */
 	if (tunnel.state == UP && tunnel.tail - tunnel.head < OUT_LOW) {
-		streams_room();
+		tunnel.hears->room();
 		tunnel_place_control();
 		tunnel_flush();
 	}
 	/* Both closes are exchanged: the server drops the connection first. */
 	if (tunnel.state == CLOSING && ws_done(&tunnel.ws) &&
 	    tunnel.head == tunnel.tail)
-		conn_shut(&tunnel.conn);
+		sock_shut(&tunnel.sock);
 	tunnel_arm();
 }
 
@@ -433,7 +435,7 @@ tunnel_closing(void)
 	if (tunnel.state != UP)
 		return;
 	tunnel.state = CLOSING;
-	streams_end_all();
+	tunnel.hears->end_all();
 	timer_del(&tunnel.tick);
 	timer_set(&tunnel.close_timer, CLOSE_MS);
 }
@@ -467,7 +469,7 @@ tunnel_finish(void)
 		end = TUNNEL_FINAL;
 	snprintf(text, sizeof(text), "%s", tunnel.why);
 	if (tunnel.state == UP)
-		streams_end_all();
+		tunnel.hears->end_all();
 	tunnel.state = DOWN;
 	timer_del(&tunnel.tick);
 	timer_del(&tunnel.close_timer);
@@ -475,7 +477,7 @@ tunnel_finish(void)
 	event_del(&tunnel.ev_write);
 	yamux_free(tunnel.y);
 	tunnel.y = NULL;
-	conn_close(&tunnel.conn);
+	sock_close(&tunnel.sock);
 	free(tunnel.in);
 	free(tunnel.out);
 	tunnel.in = tunnel.out = NULL;

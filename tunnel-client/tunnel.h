@@ -6,14 +6,28 @@
 #include <stdint.h>
 
 #include "net.h"
-
-struct yamux_stream;
+#include "yamux/yamux.h"
 
 /*
  * The connection to the server once it is upgraded: WebSocket and yamux over
  * one socket. There is one tunnel at a time, so these functions speak of "the"
  * tunnel. tunnel-protocol.md, 2 and 3.
  */
+
+/* What the tunnel tells who keeps its streams: stream.c, streams_hear. */
+struct tunnel_hears {
+	/* yamux's, see there */
+	void	(*open)(void *, struct yamux_stream *);
+	void	(*data)(void *, struct yamux_stream *, const uint8_t *,
+		    size_t);
+	void	(*fin)(void *, struct yamux_stream *);
+	void	(*close)(void *, struct yamux_stream *, enum yamux_reason);
+	void	(*window)(void *, struct yamux_stream *);
+	/* a read is through; there is room again; all are over */
+	void	(*flush)(void);
+	void	(*room)(void);
+	void	(*end_all)(void);
+};
 
 enum tunnel_end {
 	TUNNEL_LOST,		/* come back later */
@@ -27,14 +41,14 @@ enum tunnel_end {
  * called before this returns.
  */
 typedef void	(*tunnel_fn)(void *, enum tunnel_end, const char *why);
-int	tunnel_start(struct conn *c, const uint8_t *early, size_t early_len,
-	    tunnel_fn, void *);
+int	tunnel_begin(struct sock *c, const uint8_t *early, size_t early_len,
+	    const struct tunnel_hears *, tunnel_fn, void *);
 /* There is a tunnel and it is not about to end. */
-int	tunnel_is_up(void);
+int	tunnel_is_usable(void);
 /* There is one, even if it is about to end: its `fn` will be called. */
 int	tunnel_exists(void);
 /* After each turn of the loop: one write for all that was said in it. */
-void	tunnel_turn(void);
+void	tunnel_turn_end(void);
 /* Leave in good order: streams end, go-away, close 1001, `fn` when done. */
 void	tunnel_quit(void);
 
@@ -50,6 +64,6 @@ int	tunnel_open(void *user, struct yamux_stream **);
 #define FRAME_MAX	65520	/* payload; with its header still 16 bits */
 uint8_t	*tunnel_reserve(size_t len);
 /* It is filled with `len` bytes. 0, or -1: the window does not take it. */
-int	tunnel_frame(struct yamux_stream *, size_t len);
+int	tunnel_send(struct yamux_stream *, size_t len);
 
 #endif

@@ -11,11 +11,11 @@
 #include "base/log.h"
 #include "net.h"
 
-static int	ssl_errno(struct conn *, int);
+static int	ssl_errno(struct sock *, int);
 
 /* What SSL_get_error() says, as an errno; 0 is the end of the peer's data. */
 static int
-ssl_errno(struct conn *c, int r)
+ssl_errno(struct sock *c, int r)
 {
 	char	text[256];
 	int	saved = errno;
@@ -39,7 +39,7 @@ ssl_errno(struct conn *c, int r)
 }
 
 ssize_t
-conn_read(struct conn *c, void *buf, size_t len)
+sock_read(struct sock *c, void *buf, size_t len)
 {
 	size_t	n = 0, got;
 	int	r;
@@ -63,7 +63,7 @@ conn_read(struct conn *c, void *buf, size_t len)
 }
 
 ssize_t
-conn_writev(struct conn *c, const struct iovec *iov, int n)
+sock_writev(struct sock *c, const struct iovec *iov, int n)
 {
 	size_t	done = 0, put, off;
 	int	i, r = 1;
@@ -90,13 +90,13 @@ conn_writev(struct conn *c, const struct iovec *iov, int n)
 }
 
 int
-conn_pending(const struct conn *c)
+sock_pending(const struct sock *c)
 {
 	return (c->ssl != NULL && SSL_pending(c->ssl) > 0);
 }
 
 void
-conn_shut(struct conn *c)
+sock_shut(struct sock *c)
 {
 	if (c->fd == -1 || c->eof)
 		return;
@@ -111,10 +111,10 @@ conn_shut(struct conn *c)
 }
 
 void
-conn_close(struct conn *c)
+sock_close(struct sock *c)
 {
 	if (c->ssl != NULL) {
-		conn_shut(c);
+		sock_shut(c);
 		SSL_free(c->ssl);
 		c->ssl = NULL;
 	}
