@@ -1,19 +1,16 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * The channel to authd. authd may die and come back: then streams go on, what
- * there is to tell waits (streams that ended, the newest table, the newest
- * report), and the new one hears first what only this process knows.
- * messages.md, section 4.
+ * What authd is told and asked. authd may die and come back: then streams go
+ * on, and what there is to tell waits (streams that ended, the newest report).
+ * What authd says of itself is taken in orders.c. messages.md, section 4.
  */
 #include <sys/queue.h>
 
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/compat.h"
-#include "diag.h"
 #include "imsg/call.h"
 #include "imsg/doc.h"
 #include "imsg/imsg.h"
@@ -27,11 +24,6 @@
 #define FETCH_MS	5000
 #define FETCH_MAX	262144	/* bytes of a users report */
 #define STATS_MS	15000
-#define BROKEN_MS	30000	/* for a successor, after a break of ours */
-
-/* States of the channel as we see it: what authd may say. */
-#define CH_LOGIN	0
-#define CH_UP		1
 
 struct ended {
 	STAILQ_ENTRY(ended)	 entry;
@@ -42,44 +34,14 @@ struct ended {
 	uint8_t			 tag[];
 };
 
-static void	authd_came(int);
-static void	authd_gone(enum link_end);
-static void	authd_missed(void *);
-static void	authd_announce(void);
-static void	announce_stream(uint64_t, const char *, const uint8_t *,
-		    size_t, uint64_t, uint64_t);
 static void	authd_ended(void);
 static void	bridge_end_send(uint64_t, enum end_reason, uint64_t, uint64_t);
 static void	report_send(void);
 static void	fetch_over(const char *, size_t);
-static int	on_stream_open(struct chan *, struct imsg *);
-static int	on_stream_kill(struct chan *, struct imsg *);
-static int	on_close(struct chan *, struct imsg *);
-static int	on_probe(struct chan *, struct imsg *);
-static int	on_chunk(struct chan *, struct imsg *);
 static int	on_fetch_result(struct chan *, struct imsg *, void *);
-
-static const struct dispatch authd_table[] = {
-	{ IMSG_LOGIN_RESULT, R_AUTHD, S(CH_LOGIN), MF_ANSWER, NULL },
-	{ IMSG_CLOSE, R_AUTHD, S_ANY, 0, on_close },
-	{ IMSG_STREAM_BRIDGE, R_AUTHD, S(CH_UP), 0, on_stream_open },
-	{ IMSG_STREAM_KILL, R_AUTHD, S(CH_UP), 0, on_stream_kill },
-	{ IMSG_PROBE, R_AUTHD, S(CH_UP), MF_REQUEST, on_probe },
-	{ IMSG_CREDIT, R_AUTHD, S(CH_UP), MF_ANSWER, NULL },
-	{ IMSG_API_RESULT, R_AUTHD, S(CH_UP), MF_ANSWER, NULL },
-	{ IMSG_DOC_CHUNK, R_AUTHD, S(CH_UP), MF_REQUEST, on_chunk },
-};
-
-static const struct link_ops	ops = {
-	.table = authd_table,
-	.rows = sizeof(authd_table) / sizeof(authd_table[0]),
-	.came = authd_came,
-	.gone = authd_gone,
-};
 
 static struct {
 	int			 up;		/* the login is through */
-	struct timer		 broken;
 	/* for when it comes back */
 	STAILQ_HEAD(, ended)	 ended;
 	unsigned		 nended;
@@ -89,54 +51,13 @@ static struct {
 	enum report_kind	 report_kind;
 	/* a users report on its way here */
 	struct call		 fetch;
+	void			(*fetched)(const char *, size_t);
 	uint32_t		 fetch_id;	/* that its chunks carry */
 	struct doc		 doc;
 	/* statistics as told last */
 	uint64_t		 told_in, told_out, told_ms;
 	unsigned		 told_streams;
 } authd = { .ended = STAILQ_HEAD_INITIALIZER(authd.ended) };
-
-void
-muxd_link(void)
-{
-	link_init(&ops);
-}
-
-static void
-authd_came(int again)
-{
-	if (!again)
-		timer_init(&authd.broken, authd_missed, NULL);
-	timer_del(&authd.broken);
-	if (again && !authd.up)
-		login_orphan();
-	if (authd.up)
-		authd_announce();
-}
-
-static void
-authd_gone(enum link_end how)
-{
-	/* A document of which only a part has come will not be completed. */
-	if (authd.fetch_id != 0)
-		fetch_over(NULL, 0);
-	if (how == LINK_REPLACED)
-		return;
-	if (how == LINK_OFFENCE && authd.up)
-		timer_set(&authd.broken, BROKEN_MS);
-	login_abandon();
-}
-
-/*
- * It was we who ended the channel, and nobody came in authd's place: it lives,
- * and to it this tunnel is gone. The client should learn that.
- */
-static void
-authd_missed(void *arg)
-{
-	(void)arg;
-	tunnel_close(1011, "internal fault", END_TUNNEL);
-}
 
 void
 authd_up(void)
@@ -147,31 +68,14 @@ authd_up(void)
 		(void)say_up(link_chan(), 0);
 }
 
-/* A new authd hears what only we know. */
-static void
-authd_announce(void)
+int
+authd_is_up(void)
 {
-	struct ended	*e;
-
-	(void)say_announce(link_chan(), 0, -1, &(struct msg_announce){
-	    .up = (uint8_t)tunnel_is_up(),
-	    .streams = bridge_count() + authd.nended });
-	/* Those that ended meanwhile too, or their ends would mean nothing. */
-	STAILQ_FOREACH(e, &authd.ended, entry)
-		announce_stream(e->id, e->service, e->tag, e->tag_len, e->in,
-		    e->out);
-	bridge_walk(announce_stream);
-	authd_services();
-	(void)say_announce_end(link_chan(), 0);
-	log_info("announced to a new authd, %u streams", bridge_count());
-	authd_ended();
-	if (authd.report != NULL)
-		report_send();
-	lease_renew();
+	return (authd.up);
 }
 
-static void
-announce_stream(uint64_t id, const char *service, const uint8_t *tag,
+void
+authd_announce_stream(uint64_t id, const char *service, const uint8_t *tag,
     size_t tag_len, uint64_t in, uint64_t out)
 {
 	(void)say_announce_stream(link_chan(), 0, -1,
@@ -182,31 +86,28 @@ announce_stream(uint64_t id, const char *service, const uint8_t *tag,
 
 /* Streams. */
 
-static int
-on_stream_open(struct chan *c, struct imsg *m)
+unsigned
+authd_waiting(void)
 {
-	struct msg_stream_bridge	 in;
-
-	(void)c;
-	if (get_stream_bridge(m, &in) == -1)
-		return (-1);
-	/* It becomes a line on the wire. */
-	if (!manifest_name_ok(in.service, strlen(in.service)))
-		return (-1);
-	bridge_open(in.stream, in.service, in.tag.p, in.tag.len, m_take_fd(m));
-	return (0);
+	return (authd.nended);
 }
 
-static int
-on_stream_kill(struct chan *c, struct imsg *m)
+void
+authd_announce_waiting(void)
 {
-	struct msg_stream_kill	 in;
+	struct ended	*e;
 
-	(void)c;
-	if (get_stream_kill(m, &in) == -1 || in.why >= END_COUNT)
-		return (-1);
-	bridge_kill(in.stream, in.why);
-	return (0);
+	STAILQ_FOREACH(e, &authd.ended, entry)
+		authd_announce_stream(e->id, e->service, e->tag, e->tag_len,
+		    e->in, e->out);
+}
+
+void
+authd_tell_waiting(void)
+{
+	authd_ended();
+	if (authd.report != NULL)
+		report_send();
 }
 
 void
@@ -262,9 +163,8 @@ authd_ended(void)
 /* The table of services. */
 
 void
-authd_services(void)
+authd_services(const struct manifest *t, uint32_t version)
 {
-	const struct manifest	*t = control_services();
 	const struct service	*s;
 	unsigned		 i;
 
@@ -272,7 +172,7 @@ authd_services(void)
 		return;		/* a new authd will be told */
 	(void)say_services_begin(link_chan(), 0, -1,
 	    &(struct msg_services_begin){
-	    .version = control_services_version(), .count = t->count });
+	    .version = version, .count = t->count });
 	for (i = 0; i < t->count; i++) {
 		s = &t->service[i];
 		(void)say_service(link_chan(), 0, -1, &(struct msg_service){
@@ -319,14 +219,15 @@ report_send(void)
 /* The users report of this system. */
 
 void
-authd_users_fetch(void)
+authd_users_fetch(void (*fetched)(const char *, size_t))
 {
 	if (authd.fetch_id != 0)
 		return;		/* its answer serves all who wait */
+	authd.fetched = fetched;
 	authd.fetch_id = call_start(&authd.fetch, link_chan(), FETCH_MS,
 	    on_fetch_result, NULL);
 	if (authd.fetch_id == 0) {
-		control_users(NULL, 0);
+		fetched(NULL, 0);
 		return;
 	}
 	(void)say_users_fetch(link_chan(), authd.fetch_id);
@@ -351,8 +252,8 @@ on_fetch_result(struct chan *c, struct imsg *m, void *arg)
 	return (0);
 }
 
-static int
-on_chunk(struct chan *c, struct imsg *m)
+int
+authd_users_chunk(struct chan *c, struct imsg *m)
 {
 	struct msg_doc_chunk	 in;
 
@@ -368,41 +269,22 @@ on_chunk(struct chan *c, struct imsg *m)
 	return (0);
 }
 
+void
+authd_users_lost(void)
+{
+	if (authd.fetch_id != 0)
+		fetch_over(NULL, 0);
+}
+
 static void
 fetch_over(const char *doc, size_t len)
 {
-	control_users(doc, len);
+	authd.fetched(doc, len);
 	doc_clear(&authd.doc);
 	authd.fetch_id = 0;
 }
 
 /* The rest. */
-
-static int
-on_close(struct chan *c, struct imsg *m)
-{
-	struct msg_close	 in;
-
-	(void)c;
-	if (get_close(m, &in) == -1)
-		return (-1);
-	if (!authd.up) {
-		login_abandon();
-		return (0);
-	}
-	tunnel_close(in.code, in.reason, END_SESSION);
-	return (0);
-}
-
-static int
-on_probe(struct chan *c, struct imsg *m)
-{
-	(void)c;
-	if (get_probe(m) == -1)
-		return (-1);
-	tunnel_probe(m->id);
-	return (0);
-}
 
 void
 authd_alive(uint32_t id, int alive)
@@ -414,19 +296,19 @@ authd_alive(uint32_t id, int alive)
 }
 
 void
-authd_stats(uint64_t in, uint64_t out, uint64_t rtt_ns)
+authd_stats(uint64_t in, uint64_t out, uint64_t rtt_ns, unsigned streams)
 {
 	uint64_t	now = clock_ms();
 
 	if (link_chan() == NULL || (authd.told_ms != 0 &&
 	    (now - authd.told_ms < STATS_MS || (in == authd.told_in &&
-	    out == authd.told_out && bridge_count() == authd.told_streams))))
+	    out == authd.told_out && streams == authd.told_streams))))
 		return;
 	authd.told_ms = now;
 	authd.told_in = in;
 	authd.told_out = out;
-	authd.told_streams = bridge_count();
+	authd.told_streams = streams;
 	(void)say_tunnel_stats(link_chan(), 0, -1, &(struct msg_tunnel_stats){
 	    .bytes_in = in, .bytes_out = out,
-	    .rtt_us = (uint32_t)(rtt_ns / 1000), .streams = bridge_count() });
+	    .rtt_us = (uint32_t)(rtt_ns / 1000), .streams = streams });
 }

@@ -41,7 +41,6 @@ static void	bridge_readable(evutil_socket_t, short, void *);
 static int	bridge_pull(struct bridge *);
 static void	bridge_eof(struct bridge *);
 static int	fd_hung_up(int);
-static int	fd_unread(int);
 static void	bridge_read_on(struct bridge *);
 static void	bridge_read_off(struct bridge *);
 static void	bridge_wait(struct bridge *);
@@ -50,13 +49,10 @@ static void	sweep_arm(void);
 static void	bridge_no_answer(void *);
 
 static struct {
-	TAILQ_HEAD(, bridge)	 all, waiting;
-	unsigned		 count;
 	size_t			 share;		/* bytes of one pull */
 	int			 acked;		/* the client accepts streams */
-	int			 init;
 	struct timer		 sweep;
-} bridges;
+} outward;
 
 static void
 streams_init(void)
@@ -65,8 +61,9 @@ streams_init(void)
 		return;
 	TAILQ_INIT(&bridges.all);
 	TAILQ_INIT(&bridges.waiting);
-	timer_init(&bridges.sweep, bridge_sweep, NULL);
-	bridges.share = FRAME_MAX;
+	TAILQ_INIT(&bridges.touched);
+	timer_init(&outward.sweep, bridge_sweep, NULL);
+	outward.share = FRAME_MAX;
 	bridges.init = 1;
 }
 
@@ -109,11 +106,11 @@ bridge_open(uint64_t id, const char *service, const uint8_t *tag,
 	event_assign(&st->ev_read, proc_base(), fd, EV_READ | EV_PERSIST,
 	    bridge_readable, st);
 	timer_init(&st->deadline, bridge_no_answer, st);
-	timer_set(&st->deadline, bridges.acked ? REPLY_MS : REPLY_FIRST_MS);
+	timer_set(&st->deadline, outward.acked ? REPLY_MS : REPLY_FIRST_MS);
 	TAILQ_INSERT_TAIL(&bridges.all, st, entry);
 	bridges.count++;
 	st->flags = SF_CONNECT;
-	muxd_title_changed();
+	muxd_title_changed(bridges.count);
 	bridge_read_on(st);
 	(void)bridge_pull(st);
 }
@@ -145,7 +142,7 @@ bridge_readable(evutil_socket_t fd, short what, void *arg)
 	(void)fd;
 	(void)what;
 	for (i = 0; i < PULLS; i++)
-		if (bridge_pull(st) == 0 || bridges.share < FRAME_MAX)
+		if (bridge_pull(st) == 0 || outward.share < FRAME_MAX)
 			break;
 }
 
@@ -165,8 +162,8 @@ bridge_pull(struct bridge *st)
 		bridge_read_off(st);
 		return (0);
 	}
-	if (want > bridges.share)
-		want = bridges.share;
+	if (want > outward.share)
+		want = outward.share;
 	if (out_len(o) >= OUT_BULK)
 		tunnel_write();
 	if (out_len(o) >= OUT_BULK ||
@@ -220,33 +217,6 @@ fd_hung_up(int fd)
 	return (poll(&pfd, 1, 0) == 1 && (pfd.revents & (POLLHUP | POLLERR)));
 }
 
-/* Did it leave bytes behind that we have not read? */
-static int
-fd_unread(int fd)
-{
-	char	c;
-
-	return (recv(fd, &c, 1, MSG_PEEK | MSG_DONTWAIT) > 0);
-}
-
-/*
- * FIN if the client has said all it had to say, else RST (messages.md, 2).
- * Also RST when bytes are lost here: a FIN would make them look complete.
- */
-void
-bridge_asker_gone(struct bridge *st)
-{
-	yamux_set(st->ys, NULL);
-	if ((st->flags & SF_FIN) && !fd_unread(st->fd)) {
-		yamux_fin(st->ys);
-		bridge_end(st, st->kept == 0 && st->first == -1 ? END_CLEAN :
-		    END_LOCAL);
-	} else {
-		yamux_reset(st->ys);
-		bridge_end(st, END_LOCAL);
-	}
-}
-
 static void
 bridge_read_on(struct bridge *st)
 {
@@ -296,11 +266,11 @@ bridge_room(void)
 		bridge_read_on(st);
 		n++;
 	}
-	bridges.share = n == 0 ? FRAME_MAX : OUT_BULK / n;
-	if (bridges.share > FRAME_MAX)
-		bridges.share = FRAME_MAX;
-	if (bridges.share < SHARE_MIN)
-		bridges.share = SHARE_MIN;
+	outward.share = n == 0 ? FRAME_MAX : OUT_BULK / n;
+	if (outward.share > FRAME_MAX)
+		outward.share = FRAME_MAX;
+	if (outward.share < SHARE_MIN)
+		outward.share = SHARE_MIN;
 }
 
 void
@@ -315,8 +285,8 @@ bridge_on_window(struct yamux_stream *ys)
 static void
 sweep_arm(void)
 {
-	if (!timer_is_set(&bridges.sweep))
-		timer_set(&bridges.sweep, SWEEP_MS);
+	if (!timer_is_set(&outward.sweep))
+		timer_set(&outward.sweep, SWEEP_MS);
 }
 
 static void
@@ -347,10 +317,10 @@ bridge_on_ack(struct yamux_stream *ys)
 	struct bridge	*st;
 
 	(void)ys;
-	if (bridges.acked)
+	if (outward.acked)
 		return;
 	/* It accepts streams: from now on silence means something. */
-	bridges.acked = 1;
+	outward.acked = 1;
 	TAILQ_FOREACH(st, &bridges.all, entry)
 		if (timer_is_set(&st->deadline))
 			timer_set(&st->deadline, REPLY_MS);
@@ -380,90 +350,4 @@ bridge_on_close(struct yamux_stream *ys, enum end_reason why)
 	if (st->kept == 0)
 		bridge_in_last(st);
 	bridge_end(st, why);
-}
-
-void
-bridge_fail(struct bridge *st, const char *why, enum end_reason reason)
-{
-	char	line[128];
-	int	n;
-
-	n = snprintf(line, sizeof(line), "ERROR %s\n", why);
-	if (!(st->flags & SF_REPLIED) && n > 0 && (size_t)n < sizeof(line))
-		(void)send(st->fd, line, (size_t)n, MSG_NOSIGNAL);
-	log_info("stream %llu: %s: %s", (unsigned long long)st->id,
-	    st->service, why);
-	yamux_reset(st->ys);
-	bridge_end(st, reason);
-}
-
-void
-bridge_kill(uint64_t id, enum end_reason reason)
-{
-	struct bridge	*st;
-
-	if (!bridges.init)
-		return;
-	TAILQ_FOREACH(st, &bridges.all, entry)
-		if (st->id == id)
-			break;
-	if (st == NULL)
-		return;		/* it has ended by itself */
-	yamux_reset(st->ys);
-	bridge_end(st, reason);
-}
-
-/* With the tunnel: yamux is not told any more. */
-void
-bridge_end_all(enum end_reason reason)
-{
-	struct bridge	*st;
-
-	if (!bridges.init)
-		return;
-	while ((st = TAILQ_FIRST(&bridges.all)) != NULL) {
-		yamux_set(st->ys, NULL);
-		bridge_end(st, reason);
-	}
-}
-
-void
-bridge_end(struct bridge *st, enum end_reason reason)
-{
-	timer_del(&st->deadline);
-	if (st->flags & SF_READING)
-		event_del(&st->ev_read);
-	if (st->flags & SF_WAITING)
-		TAILQ_REMOVE(&bridges.waiting, st, wait_entry);
-	TAILQ_REMOVE(&bridges.all, st, entry);
-	bridge_in_clear(st);
-	close(st->fd);
-	log_debug("stream %llu: %s: ended: %s, %llu in, %llu out",
-	    (unsigned long long)st->id, st->service,
-	    end_reason_name(reason), (unsigned long long)st->in,
-	    (unsigned long long)st->out);
-	authd_stream_end(st->id, st->service, st->tag, st->tag_len, reason,
-	    st->in, st->out);
-	free(st->tag);
-	free(st);
-	bridges.count--;
-	muxd_title_changed();
-}
-
-unsigned
-bridge_count(void)
-{
-	return (bridges.count);
-}
-
-void
-bridge_walk(void (*fn)(uint64_t, const char *, const uint8_t *, size_t,
-    uint64_t, uint64_t))
-{
-	struct bridge	*st;
-
-	if (!bridges.init)
-		return;
-	TAILQ_FOREACH(st, &bridges.all, entry)
-		fn(st->id, st->service, st->tag, st->tag_len, st->in, st->out);
 }

@@ -25,17 +25,8 @@
 #include "yamux/yamux.h"
 
 #define REPLY_MAX	1024	/* bytes before the newline */
-#define CHUNK_SIZE	(64 * 1024) /* malloc maps each by itself: no holes */
-#define CHUNK_DATA	(CHUNK_SIZE - 2 * sizeof(void *))
-#define CHUNKS_KEPT	8	/* for the next burst */
 #define IOV_MAX_WRITE	32
 #define PIECES		64	/* of one read, to begin with */
-
-struct chunk {
-	STAILQ_ENTRY(chunk)	 entry;
-	uint32_t		 off, len;
-	uint8_t			 data[CHUNK_DATA];
-};
 
 struct piece {
 	const uint8_t	*p;
@@ -55,16 +46,11 @@ static int	bridge_write_kept(struct bridge *);
 static void	bridge_writable(evutil_socket_t, short, void *);
 static void	bridge_wrote(struct bridge *);
 static void	bridge_touch(struct bridge *);
-static void	chunk_free(struct chunk *);
 
 static struct {
-	TAILQ_HEAD(, bridge)	 touched;
 	struct piece		*pieces;	/* of the current read */
 	int			 npieces, pieces_cap;
-	STAILQ_HEAD(, chunk)	 spare;
-	unsigned		 nspare;
-} inward = { .touched = TAILQ_HEAD_INITIALIZER(inward.touched),
-    .spare = STAILQ_HEAD_INITIALIZER(inward.spare) };
+} inward;
 
 void
 bridge_in_init(struct bridge *st)
@@ -73,22 +59,6 @@ bridge_in_init(struct bridge *st)
 	STAILQ_INIT(&st->chunks);
 	event_assign(&st->ev_write, proc_base(), st->fd, EV_WRITE | EV_PERSIST,
 	    bridge_writable, st);
-}
-
-void
-bridge_in_clear(struct bridge *st)
-{
-	struct chunk	*c;
-
-	if (st->flags & SF_WRITING)
-		event_del(&st->ev_write);
-	if (st->flags & SF_TOUCHED)
-		TAILQ_REMOVE(&inward.touched, st, touch_entry);
-	while ((c = STAILQ_FIRST(&st->chunks)) != NULL) {
-		STAILQ_REMOVE_HEAD(&st->chunks, entry);
-		chunk_free(c);
-	}
-	free(st->line);
 }
 
 /* The reply line. */
@@ -253,10 +223,7 @@ bridge_keep(struct bridge *st, const uint8_t *p, size_t len)
 	while (len > 0) {
 		c = STAILQ_EMPTY(&st->chunks) ? NULL : st->newest;
 		if (c == NULL || c->off + c->len == CHUNK_DATA) {
-			if ((c = STAILQ_FIRST(&inward.spare)) != NULL) {
-				STAILQ_REMOVE_HEAD(&inward.spare, entry);
-				inward.nspare--;
-			} else if ((c = malloc(sizeof(*c))) == NULL) {
+			if ((c = chunk_new()) == NULL) {
 				bridge_fail(st, "out of memory", END_LIMIT);
 				return (-1);
 			}
@@ -282,7 +249,7 @@ bridge_touch(struct bridge *st)
 	if (st->flags & SF_TOUCHED)
 		return;
 	st->flags |= SF_TOUCHED;
-	TAILQ_INSERT_TAIL(&inward.touched, st, touch_entry);
+	TAILQ_INSERT_TAIL(&bridges.touched, st, touch_entry);
 }
 
 void
@@ -290,8 +257,8 @@ bridge_flush(void)
 {
 	struct bridge	*st;
 
-	while ((st = TAILQ_FIRST(&inward.touched)) != NULL) {
-		TAILQ_REMOVE(&inward.touched, st, touch_entry);
+	while ((st = TAILQ_FIRST(&bridges.touched)) != NULL) {
+		TAILQ_REMOVE(&bridges.touched, st, touch_entry);
 		st->flags &= ~(unsigned)SF_TOUCHED;
 		if (st->kept > 0 && !(st->flags & SF_WRITING) &&
 		    bridge_write_kept(st) == -1)
@@ -395,18 +362,6 @@ bridge_write_kept(struct bridge *st)
 }
 
 static void
-chunk_free(struct chunk *c)
-{
-	if (inward.nspare == CHUNKS_KEPT) {
-		free(c);
-		return;
-	}
-	STAILQ_INSERT_HEAD(&inward.spare, c, entry);
-	inward.nspare++;
-	tunnel_used();
-}
-
-static void
 bridge_writable(evutil_socket_t fd, short what, void *arg)
 {
 	struct bridge	*st = arg;
@@ -442,13 +397,7 @@ bridge_wrote(struct bridge *st)
 void
 bridge_trim(void)
 {
-	struct chunk	*c;
-
-	while ((c = STAILQ_FIRST(&inward.spare)) != NULL) {
-		STAILQ_REMOVE_HEAD(&inward.spare, entry);
-		free(c);
-	}
-	inward.nspare = 0;
+	chunks_trim();
 	if (inward.npieces == 0) {
 		free(inward.pieces);
 		inward.pieces = NULL;

@@ -13,8 +13,9 @@
 #include "imsg/msg.h"
 
 /*
- * Between stream.c (open, asker to client, the end) and bridge_in.c (reply
- * line, client to asker); nobody else includes this.
+ * Between bridge.c (open, asker to client), bridge_in.c (reply line, client to
+ * asker) and, below both, bridge_base.c (all streams, and how one ends);
+ * nobody else includes this.
  */
 
 #define SF_CONNECT	0x01	/* the CONNECT line is still to be sent */
@@ -27,7 +28,15 @@
 #define SF_TOUCHED	0x80	/* has pieces, or a FIN behind them */
 #define SF_WRITING	0x100	/* the write event is set */
 
-struct chunk;
+#define CHUNK_SIZE	(64 * 1024) /* malloc maps each by itself: no holes */
+#define CHUNK_DATA	(CHUNK_SIZE - 2 * sizeof(void *))
+
+struct chunk {
+	STAILQ_ENTRY(chunk)	 entry;
+	uint32_t		 off, len;
+	uint8_t			 data[CHUNK_DATA];
+};
+
 struct yamux_stream;
 
 struct bridge {
@@ -55,7 +64,16 @@ struct bridge {
 	uint64_t		 in, out;
 };
 
-/* stream.c */
+/* bridge_base.c */
+
+/* Zero until the first stream opens, which sets `init`. */
+struct bridges {
+	TAILQ_HEAD(, bridge)	 all, waiting, touched;
+	unsigned		 count;
+	int			 init;
+};
+
+extern struct bridges	bridges;
 
 /* The asker has closed its descriptor. `st` is gone after it. */
 void	bridge_asker_gone(struct bridge *);
@@ -67,11 +85,16 @@ void	bridge_fail(struct bridge *, const char *why, enum end_reason);
 /* The one way out; the yamux stream is settled before. */
 void	bridge_end(struct bridge *, enum end_reason);
 
+/* One for bytes that wait, its `off` and `len` not set; NULL: no memory. */
+struct chunk	*chunk_new(void);
+/* Take it back; a few are kept for the next burst. */
+void	chunk_free(struct chunk *);
+/* Give those back that are kept. */
+void	chunks_trim(void);
+
 /* bridge_in.c */
 
 void	bridge_in_init(struct bridge *);
-/* What the asker has not taken is forgotten. */
-void	bridge_in_clear(struct bridge *);
 /* The last bytes before a RST, as many as the asker takes at once. */
 void	bridge_in_last(struct bridge *);
 

@@ -73,6 +73,7 @@ static void	manifest_due(void *);
 static void	manifest_dropped(void *, const char *, size_t, const char *);
 static void	diagnostics_take(struct control *);
 static void	users_take(struct control *);
+static void	control_users(const char *, size_t);
 
 static struct {
 	TAILQ_HEAD(, control)	 all;
@@ -246,7 +247,7 @@ control_header(struct control *c, int ended)
 			return (-1);
 		}
 		c->kind = CK_FETCH;
-		authd_users_fetch();
+		authd_users_fetch(control_users);
 		return (0);
 	} else
 		c->kind = CK_NEW;
@@ -378,7 +379,7 @@ manifest_apply(const char *text, size_t len)
 	controls.table = m;
 	controls.version++;
 	log_info("manifest %u: %u services", controls.version, m->count);
-	authd_services();
+	authd_services(controls.table, controls.version);
 	timer_set(&controls.due, MANIFEST_EVERY_MS);
 }
 
@@ -460,7 +461,8 @@ users_take(struct control *c)
 	json_decref(root);
 }
 
-void
+/* The users report of this system (len 0: there is none), for all who asked. */
+static void
 control_users(const char *doc, size_t len)
 {
 	struct control	*c, *next;

@@ -15,19 +15,20 @@
  *	client	everything else, and none of it is believed
  *
  * Starts in main(), then on_give() -> login.c (one question to authd, 101 or a
- * refusal) -> tunnel.c (socket) <-> stream.c, control.c. authd.c speaks with
- * authd. The buffer in front of the socket is out.c.
+ * refusal) -> tunnel.c (socket) -> bridge.c, control.c -> send.c (the socket's
+ * output), authd.c (what authd is told). What authd says comes in at orders.c.
+ * The buffer in front of the socket is out.c. No file uses one that is named
+ * before it: muxd, orders, login, tunnel, control, bridge, bridge_in,
+ * bridge_base, send, authd, exit.
  */
 #include <malloc.h>
 #include <stdlib.h>
-#include <string.h>
 #include <unistd.h>
 
 #include <jansson.h>
 #include <sodium.h>
 
 #include "base/clock.h"
-#include "base/compat.h"
 #include "imsg/imsg.h"
 #include "base/log.h"
 #include "imsg/msg.h"
@@ -36,13 +37,11 @@
 #include "proc/proc.h"
 
 #define GIVE_MS		10000	/* from start to the connection */
-#define TITLE_MS	1000	/* at most one change of title in it */
 #define FILES_MAX	4352	/* the largest stream cap, and some */
 
 static int	on_give(struct chan *, struct imsg *);
 static void	muxd_run(void);
 static void	muxd_stop(void);
-static void	muxd_title(void *);
 static void	muxd_unused(void *);
 
 static const struct dispatch parent_table[] = {
@@ -60,12 +59,7 @@ static const struct proc_ops ops = {
 	.stop = muxd_stop,
 };
 
-static struct {
-	char		key[2 * SYSKEY_SIZE];
-	char		session[UUID_SIZE];
-	struct timer	title, unused;
-	int		leaving;
-} muxd;
+static struct timer	unused;
 
 int
 main(int argc, char *argv[])
@@ -88,9 +82,8 @@ main(int argc, char *argv[])
 static void
 muxd_run(void)
 {
-	timer_init(&muxd.title, muxd_title, NULL);
-	timer_init(&muxd.unused, muxd_unused, NULL);
-	timer_set(&muxd.unused, GIVE_MS);
+	timer_init(&unused, muxd_unused, NULL);
+	timer_set(&unused, GIVE_MS);
 	proc_after_turn(tunnel_turn);
 }
 
@@ -110,7 +103,7 @@ on_give(struct chan *c, struct imsg *m)
 	(void)c;
 	if (get_give(m, &in) == -1 || in.class != CLASS_TUNNEL)
 		return (-1);
-	timer_del(&muxd.unused);
+	timer_del(&unused);
 	proc_title("login from %s", in.addr);
 	login_start(m_take_fd(m), in.nonce, in.addr, in.accept, in.bytes.p,
 	    in.bytes.len);
@@ -125,37 +118,4 @@ muxd_stop(void)
 		muxd_exit(0);
 	}
 	tunnel_close(1001, NULL, END_TUNNEL);
-}
-
-void
-muxd_set_name(const char *key, const char *session)
-{
-	strlcpy(muxd.key, key, sizeof(muxd.key));
-	strlcpy(muxd.session, session, sizeof(muxd.session));
-	muxd_title(NULL);
-}
-
-void
-muxd_title_changed(void)
-{
-	if (!timer_is_set(&muxd.title))
-		timer_set(&muxd.title, TITLE_MS);
-}
-
-static void
-muxd_title(void *arg)
-{
-	(void)arg;
-	proc_title("%s, session %s, %u streams", muxd.key, muxd.session,
-	    bridge_count());
-}
-
-void
-muxd_exit(int status)
-{
-	if (muxd.leaving)		/* from within proc_exit() */
-		_exit(status);
-	muxd.leaving = 1;
-	link_flush();
-	proc_exit(status);
 }

@@ -7,6 +7,8 @@
 
 #include "imsg/msg.h"
 
+struct chan;
+struct imsg;
 struct manifest;
 struct out;
 struct yamux;
@@ -38,20 +40,23 @@ void	login_orphan(void);
  * came behind the head. Cannot fail but by ending the process.
  */
 void	tunnel_start(int fd, uint8_t *early, size_t len);
-int	tunnel_is_up(void);
 /* After each turn of the loop: one write for all that was said in it. */
 void	tunnel_turn(void);
-/* Try to write at once, because the buffer is at its mark. */
-void	tunnel_write(void);
 /*
  * The end: streams end with `why`, go-away, close frame, at most 5 s for the
  * echo, exit. A second call does nothing.
  */
 void	tunnel_close(uint16_t code, const char *reason, enum end_reason why);
-/* Memory was taken that is to be given back when the tunnel is idle. */
-void	tunnel_used(void);
 /* Is the client alive? authd_alive() is called within 2 s. */
 void	tunnel_probe(uint32_t id);
+
+/* send.c: the tunnel's output, for the streams. */
+
+int	tunnel_is_up(void);
+/* Try to write at once, because the buffer is at its mark. */
+void	tunnel_write(void);
+/* Memory was taken that is to be given back when the tunnel is idle. */
+void	tunnel_used(void);
 struct yamux	*tunnel_yamux(void);
 struct out	*tunnel_out(void);
 /*
@@ -63,7 +68,7 @@ struct out	*tunnel_out(void);
 #define FRAME_MAX	65520	/* payload; with its header still 16 bits */
 int	tunnel_frame(struct yamux_stream *, uint8_t *p, size_t len);
 
-/* stream.c: one descriptor, one yamux stream. */
+/* bridge.c, bridge_in.c, bridge_base.c: one descriptor, one yamux stream. */
 
 /*
  * authd's STREAM_OPEN. Owns `fd`; every failure is told on it as an ERROR line
@@ -102,26 +107,49 @@ void	control_end_all(void);
 /* The table that counts, or NULL before the first manifest. */
 const struct manifest *control_services(void);
 uint32_t control_services_version(void);
-/* The users report of this system (len 0: there is none), for all who asked. */
-void	control_users(const char *doc, size_t len);
 
-/* authd.c: what is told and asked on the link to authd (proc/link.h). */
+/* orders.c: what authd says on the link (proc/link.h). */
 
 /* Before proc_main(). */
 void	muxd_link(void);
+
+/* authd.c: what is told and asked on that link. */
+
+/* States of the channel as we see it: what authd may say. */
+#define CH_LOGIN	0
+#define CH_UP		1
+
 /* The login is through: more messages are allowed from here on. */
 void	authd_up(void);
+int	authd_is_up(void);
+/* One stream, to an authd that is new. */
+void	authd_announce_stream(uint64_t id, const char *service,
+	    const uint8_t *tag, size_t tag_len, uint64_t in, uint64_t out);
+/* Streams that ended while authd was away: how many, and announce them. */
+unsigned authd_waiting(void);
+void	authd_announce_waiting(void);
+/* After all is announced: tell their ends, and the report that waits. */
+void	authd_tell_waiting(void);
 void	authd_stream_end(uint64_t id, const char *service, const uint8_t *tag,
 	    size_t tag_len, enum end_reason, uint64_t in, uint64_t out);
-/* Tell authd control_services(). */
-void	authd_services(void);
+/* Tell authd the table that counts; nothing if NULL or authd is away. */
+void	authd_services(const struct manifest *, uint32_t version);
 /* A report, re-serialised; `doc` is copied or sent. */
 void	authd_report(enum report_kind, const char *doc, size_t len);
-/* control_users() will be called, at the latest after 5 s. One at a time. */
-void	authd_users_fetch(void);
+/*
+ * `fetched` will be called, at the latest after 5 s, with the users report of
+ * this system (len 0: there is none), not terminated and not its own. One at a
+ * time: a second call while one waits is served by the first.
+ */
+void	authd_users_fetch(void (*fetched)(const char *doc, size_t len));
+/* A DOC_CHUNK of it: 0, or -1 for an offence. */
+int	authd_users_chunk(struct chan *, struct imsg *);
+/* authd has gone: a report of which only a part has come is none. */
+void	authd_users_lost(void);
 void	authd_alive(uint32_t id, int alive);
 /* On change, at most every 15 s: called with each ping answer. */
-void	authd_stats(uint64_t in, uint64_t out, uint64_t rtt_ns);
+void	authd_stats(uint64_t in, uint64_t out, uint64_t rtt_ns,
+	    unsigned streams);
 
 /* lease.c: growth of receive windows, lent by authd in steps of 1 MiB. */
 
@@ -130,15 +158,15 @@ void	lease_release(void *, size_t n);
 /* A new authd knows nothing of what the old one lent. */
 void	lease_renew(void);
 
-/* muxd.c */
+/* exit.c: what ps shows, and the way out. */
 
 /*
  * Set before the login is through; "" until then. For ps; log lines do not
  * name the session, since the parent, which knows it from authd, does.
  */
 void	muxd_set_name(const char *key, const char *session);
-/* Something that ps shows has changed. */
-void	muxd_title_changed(void);
+/* The number of streams, which ps shows, has changed. After the name is set. */
+void	muxd_title_changed(unsigned streams);
 /* Flush the channels and leave. */
 void	muxd_exit(int) __attribute__((noreturn));
 

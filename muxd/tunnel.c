@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * The tunnel's socket. One turn of the loop: read what is there, decode it in
- * place (WebSocket, then yamux, which calls stream.c and control.c), write to
+ * place (WebSocket, then yamux, which calls bridge.c and control.c), write to
  * the descriptors; whatever there is to say gathers in one buffer and leaves
  * in one write at the end of the turn (tunnel_turn).
  *
@@ -29,6 +29,7 @@
 #include "muxd.h"
 #include "out.h"
 #include "proc/proc.h"
+#include "tunnel_int.h"
 #include "ws/ws.h"
 #include "yamux/yamux.h"
 
@@ -40,7 +41,6 @@
 #define PACE_RUN	8		/* large reads before pacing begins */
 #define PACE_BYTES	IN_BIG
 #define PACE_MS		1
-#define IDLE_MS		2000		/* buffers are given back after it */
 #define CLOSE_MS	5000		/* for the peer's echo */
 #define PING_EVERY	(15 * YAMUX_NSEC)
 #define TICK_EARLY	(YAMUX_NSEC / 2)	/* not worth moving the timer */
@@ -52,8 +52,6 @@
 #define NOTSENT_LOWAT	(128 * 1024)
 /* Control frames in one message: its header has two bytes then. */
 #define CONTROL_BATCH	(10 * YAMUX_HEADER)
-
-enum tunnel_state { TN_NONE, TN_UP, TN_CLOSING, TN_LINGER };
 
 static void	tunnel_readable(evutil_socket_t, short, void *);
 static void	tunnel_writable(evutil_socket_t, short, void *);
@@ -89,25 +87,6 @@ static const struct yamux_callbacks callbacks = {
 	.grow = lease_grow,
 	.release = lease_release,
 };
-
-static struct {
-	int			 fd;
-	enum tunnel_state	 state;
-	struct event		 ev_read, ev_write;
-	int			 writing;	/* ev_write is set */
-	struct ws		 ws;
-	struct yamux		*y;
-	struct out		 out;
-	uint8_t			*in;		/* IN_BIG bytes, or NULL */
-	int			 in_used;	/* lately */
-	uint64_t		 tick_ns;	/* what `tick` is set for */
-	int			 large_reads;
-	int			 paced;		/* SO_RCVLOWAT is raised */
-	struct timer		 pace;
-	struct timer		 tick, idle, late, probe;
-	uint32_t		 probe_id;
-	uint64_t		 rtt;
-} tunnel = { .fd = -1 };
 
 void
 tunnel_start(int fd, uint8_t *early, size_t len)
@@ -147,24 +126,6 @@ tunnel_start(int fd, uint8_t *early, size_t len)
 	if (len > 0)
 		tunnel_input(early, len);
 	tunnel_turn();
-}
-
-int
-tunnel_is_up(void)
-{
-	return (tunnel.state == TN_UP);
-}
-
-struct yamux *
-tunnel_yamux(void)
-{
-	return (tunnel.y);
-}
-
-struct out *
-tunnel_out(void)
-{
-	return (&tunnel.out);
 }
 
 /* Reading. */
@@ -264,22 +225,6 @@ tunnel_input(uint8_t *buf, size_t len)
 
 /* Writing. */
 
-int
-tunnel_frame(struct yamux_stream *ys, uint8_t *p, size_t len)
-{
-	uint8_t	head[WS_HEADER_MAX];
-	size_t	n;
-
-	n = ws_header(head, WS_OP_BINARY, YAMUX_HEADER + len, NULL);
-	if (n < FRAME_ROOM - YAMUX_HEADER)
-		memmove(p + n + YAMUX_HEADER, p + FRAME_ROOM, len);
-	if (yamux_data_header(ys, p + n, len) != 0)
-		return (-1);
-	memcpy(p, head, n);
-	out_commit(&tunnel.out, n + YAMUX_HEADER + len);
-	return (0);
-}
-
 /* Control frames, of yamux first, then of WebSocket: a close is the last. */
 static void
 tunnel_control(void)
@@ -298,26 +243,6 @@ tunnel_control(void)
 	while (ws_pending(&tunnel.ws) &&
 	    (p = out_reserve(&tunnel.out, WS_OUTPUT_MAX)) != NULL)
 		out_commit(&tunnel.out, ws_output(&tunnel.ws, p, NULL));
-}
-
-void
-tunnel_write(void)
-{
-	int	r;
-
-	if (tunnel.fd == -1 || tunnel.state == TN_LINGER)
-		return;
-	if ((r = out_write(&tunnel.out, tunnel.fd)) == -1) {
-		/* Reading tells the end, and what came before it. */
-		tunnel.out.head = tunnel.out.tail = 0;
-		return;
-	}
-	if (r == 1 && !tunnel.writing && event_add(&tunnel.ev_write, NULL) == 0)
-		tunnel.writing = 1;
-	if (r == 0 && tunnel.writing) {
-		event_del(&tunnel.ev_write);
-		tunnel.writing = 0;
-	}
 }
 
 static void
@@ -443,13 +368,6 @@ tunnel_tick(void *arg)
 	tunnel_close(yamux_close_code(r), yamux_strerror(r), END_TUNNEL);
 }
 
-void
-tunnel_used(void)
-{
-	if (!timer_is_set(&tunnel.idle))
-		timer_set(&tunnel.idle, IDLE_MS);
-}
-
 /* Give back what a burst took. An idle tunnel keeps no buffer. */
 static void
 tunnel_idle(void *arg)
@@ -489,7 +407,7 @@ tunnel_probe_over(void *arg)
 	authd_alive(tunnel.probe_id, 0);
 }
 
-/* From yamux. Streams that we opened go to stream.c, others to control.c. */
+/* From yamux. Streams that we opened go to bridge.c, others to control.c. */
 
 static void
 on_open(void *arg, struct yamux_stream *ys)
@@ -559,5 +477,5 @@ on_pong(void *arg, uint64_t rtt_ns)
 
 	(void)arg;
 	yamux_get_stats(tunnel.y, &s);
-	authd_stats(s.bytes_in, s.bytes_out, rtt_ns);
+	authd_stats(s.bytes_in, s.bytes_out, rtt_ns, bridge_count());
 }
