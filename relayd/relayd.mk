@@ -2,7 +2,7 @@
 
 # The grammar, used by the parent, its tests and its fuzz target.
 cfg_OBJS =	relayd/parse.o relayd/lex.o relayd/printconf.o \
-		common/proc/conf.o common/base/compat.o
+		common/proc/conf.o common/proc/conf_set.o common/base/compat.o
 
 relayd_OBJS =	relayd/relayd.o relayd/env.o relayd/parent.o relayd/child.o \
 		relayd/kill.o \

@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: ISC */
-#include <stdio.h>
 #include <string.h>
 
 #include "base/compat.h"
@@ -7,34 +6,30 @@
 
 enum conf_kind { KIND_NUMBER, KIND_STRING, KIND_LIST };
 
-/* One row per member of struct conf, made from the lists. */
+/* One row per member of struct conf, made from the lists; no pointers. */
 struct conf_row {
-	const char	*member, *keyword;
 	enum conf_kind	 kind;
-	enum conf_unit	 unit;
 	uint32_t	 roles;
 	size_t		 offset;	/* of the member */
 	size_t		 size;		/* of a string, or of one in a list */
 	size_t		 many, count_offset;
-	uint64_t	 def, min, max;
-	const char	*text;		/* default of a string */
+	uint64_t	 min, max;
 };
 
 static const struct conf_row rows[] = {
 #define X(member, def, min, max, unit, roles, keyword)			\
-	{ #member, keyword, KIND_NUMBER, unit, roles,			\
-	    offsetof(struct conf, member), 0, 0, 0, def, min, max, NULL },
+	{ KIND_NUMBER, roles, offsetof(struct conf, member),		\
+	    sizeof(uint64_t), 1, 0, min, max },
 	CONF_NUMBERS(X)
 #undef X
 #define X(member, size, def, roles, keyword)				\
-	{ #member, keyword, KIND_STRING, UNIT_COUNT, roles,		\
-	    offsetof(struct conf, member), size, 0, 0, 0, 0, 0, def },
+	{ KIND_STRING, roles, offsetof(struct conf, member), size, 1,	\
+	    0, 0, 0 },
 	CONF_STRINGS(X)
 #undef X
 #define X(member, many, size, roles, keyword)				\
-	{ #member, keyword, KIND_LIST, UNIT_COUNT, roles,		\
-	    offsetof(struct conf, member), size, many,			\
-	    offsetof(struct conf, n_##member), 0, 0, 0, NULL },
+	{ KIND_LIST, roles, offsetof(struct conf, member), size, many,	\
+	    offsetof(struct conf, n_##member), 0, 0 },
 	CONF_LISTS(X)
 #undef X
 };
@@ -62,51 +57,32 @@ count_of(struct conf *c, const struct conf_row *row)
 void
 conf_init(struct conf *c)
 {
-	size_t	i;
-
 	memset(c, 0, sizeof(*c));
-	for (i = 0; i < NROWS; i++) {
-		if (rows[i].kind == KIND_NUMBER)
-			*number_of(c, &rows[i]) = rows[i].def;
-		else if (rows[i].kind == KIND_STRING)
-			strlcpy((char *)c + rows[i].offset, rows[i].text,
-			    rows[i].size);
-	}
+#define X(member, def, min, max, unit, roles, keyword) c->member = def;
+	CONF_NUMBERS(X)
+#undef X
+#define X(member, size, def, roles, keyword)				\
+	strlcpy(c->member, def, sizeof(c->member));
+	CONF_STRINGS(X)
+#undef X
 }
 
-static int
-number_check(const struct conf_row *row, uint64_t v, char *err, size_t size)
-{
-	static const char *const	units[] = { "", " seconds", " bytes",
-	    "" };
-
-	if (v >= row->min && v <= row->max)
-		return (0);
-	if (err != NULL)
-		snprintf(err, size, "%s: %llu is out of range %llu to %llu%s",
-		    row->keyword, (unsigned long long)v,
-		    (unsigned long long)row->min,
-		    (unsigned long long)row->max, units[row->unit]);
-	return (-1);
-}
-
-int
-conf_set_number(struct conf *c, const char *member, uint64_t value, char *err,
-    size_t err_size)
+void
+conf_copy(struct conf *to, const struct conf *from, int role)
 {
 	size_t	i;
 
 	for (i = 0; i < NROWS; i++) {
-		if (rows[i].kind != KIND_NUMBER ||
-		    strcmp(rows[i].member, member) != 0)
+		if (!(rows[i].roles & ROLE_BIT(role)))
 			continue;
-		if (number_check(&rows[i], value, err, err_size) == -1)
-			return (-1);
-		*number_of(c, &rows[i]) = value;
-		return (0);
+		memcpy((char *)to + rows[i].offset,
+		    (const char *)from + rows[i].offset,
+		    rows[i].many * rows[i].size);
+		if (rows[i].kind == KIND_LIST)
+			memcpy((char *)to + rows[i].count_offset,
+			    (const char *)from + rows[i].count_offset,
+			    sizeof(unsigned));
 	}
-	snprintf(err, err_size, "%s: no such setting", member);
-	return (-1);
 }
 
 static int
@@ -174,11 +150,14 @@ static int
 unpack_row(struct conf *c, const struct conf_row *row, struct cursor *cur)
 {
 	char		*base = (char *)c + row->offset;
+	uint64_t	*v;
 	unsigned	 i, n;
 
-	if (row->kind == KIND_NUMBER)
-		return (get(cur, number_of(c, row), sizeof(uint64_t)) == -1 ?
-		    -1 : number_check(row, *number_of(c, row), NULL, 0));
+	if (row->kind == KIND_NUMBER) {
+		v = number_of(c, row);
+		return (get(cur, v, sizeof(*v)) == -1 || *v < row->min ||
+		    *v > row->max ? -1 : 0);
+	}
 	if (row->kind == KIND_STRING)
 		return (get_str(cur, base, row->size));
 	if (get(cur, &n, sizeof(n)) == -1 || n > row->many)
@@ -210,7 +189,6 @@ conf_unpack(struct conf *c, int role, const uint8_t *buf, size_t len)
 	struct cursor	cur = { NULL, buf, len };
 	size_t		i;
 
-	conf_init(c);
 	for (i = 0; i < NROWS; i++)
 		if ((rows[i].roles & ROLE_BIT(role)) &&
 		    unpack_row(c, &rows[i], &cur) == -1)

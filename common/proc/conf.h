@@ -105,6 +105,7 @@ struct conf_listen {
 	uint32_t	flags;		/* LISTEN_* */
 };
 
+/* The numbers first: the workers of tunnels know two of them and no more. */
 struct conf {
 #define X(member, def, min, max, unit, roles, keyword) uint64_t member;
 	CONF_NUMBERS(X)
@@ -127,18 +128,24 @@ void	conf_init(struct conf *);
 
 /*
  * Set a number by its member's name after a check of its range. 0, or -1 with
- * a text in `err` that names keyword, range and unit.
+ * a text in `err` that names keyword, range and unit. In conf_set.c: only
+ * relayd parses, and names are pointers that each process would relocate.
  */
 int	conf_set_number(struct conf *, const char *member, uint64_t value,
 	    char *err, size_t err_size);
 
 /*
  * Serialise what `role` needs to know. Returns the bytes written, or -1 when
- * `size` is too small (CHUNK_MAX always suffices). Unpack fills what is there
- * over defaults, checks every range again and every string's length and NUL:
- * 0, or -1 on anything unexpected.
+ * `size` is too small (CHUNK_MAX always suffices). Unpack checks every range
+ * again and every string's length and NUL: 0, or -1 on anything unexpected.
+ * It writes what the role knows and nothing else, so that the rest costs an
+ * idle process no memory; a struct that was all zero has zeroes and empty
+ * strings there.
  */
 long	conf_pack(const struct conf *, int role, uint8_t *buf, size_t size);
 int	conf_unpack(struct conf *, int role, const uint8_t *buf, size_t len);
+
+/* What `role` knows, from one to the other. */
+void	conf_copy(struct conf *, const struct conf *, int role);
 
 #endif

@@ -43,7 +43,6 @@ static struct {
 	const struct proc_ops	*ops;
 	struct event_base	*base;
 	struct chan		*parent;
-	struct conf		 conf;
 	void			(*after_turn)(void);
 	/* from START */
 	uint32_t		 uid, gid;
@@ -54,13 +53,9 @@ static struct {
 	/* the memory that ps shows */
 	char			*title;
 	size_t			 title_size;
+	struct conf		*next;		/* RELOAD's, until RELOAD_SWAP */
+	struct conf		 conf;	/* last: most of it is never touched */
 } proc;
-
-/* What RELOAD brought, until RELOAD_SWAP. */
-static struct {
-	struct conf	next;
-	int		good;
-} reload;
 
 struct event_base *
 proc_base(void)
@@ -392,24 +387,36 @@ proc_on_loglevel(struct chan *c, struct imsg *m)
 	return (0);
 }
 
+static void
+reload_forget(void)
+{
+	free(proc.next);
+	proc.next = NULL;
+}
+
 /* Is this a configuration we could run with? Nothing changes yet. */
 int
 proc_on_reload(struct chan *c, struct imsg *m)
 {
 	struct msg_reload	 in;
 	const char		*why = "";
+	int			 good = 0;
 
 	if (get_reload(m, &in) == -1)
 		return (-1);
-	reload.good = 0;
-	if (conf_unpack(&reload.next, proc.ops->role, in.conf.p,
+	reload_forget();
+	if ((proc.next = calloc(1, sizeof(*proc.next))) == NULL)
+		why = "out of memory";
+	else if (conf_unpack(proc.next, proc.ops->role, in.conf.p,
 	    in.conf.len) == -1)
 		why = "not understood";
 	else
-		reload.good = proc.ops->judge == NULL ||
-		    proc.ops->judge(&reload.next, &why) == 0;
+		good = proc.ops->judge == NULL ||
+		    proc.ops->judge(proc.next, &why) == 0;
+	if (!good)
+		reload_forget();
 	(void)say_reload_said(c, m->id, -1, &(struct msg_reload_said){
-	    .yes = (uint8_t)reload.good, .why = reload.good ? "" : why });
+	    .yes = (uint8_t)good, .why = good ? "" : why });
 	return (0);
 }
 
@@ -417,10 +424,10 @@ int
 proc_on_reload_swap(struct chan *c, struct imsg *m)
 {
 	(void)c;
-	if (get_reload_swap(m) == -1 || !reload.good)
+	if (get_reload_swap(m) == -1 || proc.next == NULL)
 		return (-1);
-	reload.good = 0;
-	proc.conf = reload.next;
+	conf_copy(&proc.conf, proc.next, proc.ops->role);
+	reload_forget();
 	if (proc.ops->swapped != NULL)
 		proc.ops->swapped();
 	return (0);

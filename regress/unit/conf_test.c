@@ -36,15 +36,14 @@ fullest(struct conf *c)
 #undef X
 }
 
-/* Does `role` see what it should, and defaults where it should not? */
+/* Does `role` see what it should, and nothing where it should not? */
 static int
 sees(const struct conf *a, const struct conf *b, int role)
 {
-	struct conf	def;
-	int		bad = 0;
+	static const struct conf	none;
+	int				bad = 0;
 
-	conf_init(&def);
-#define WANT(roles)	(((roles) & ROLE_BIT(role)) ? a : &def)
+#define WANT(roles)	(((roles) & ROLE_BIT(role)) ? a : &none)
 #define X(member, d, min, max, unit, roles, keyword)			\
 	bad += b->member != WANT(roles)->member;
 	CONF_NUMBERS(X)
@@ -64,19 +63,25 @@ sees(const struct conf *a, const struct conf *b, int role)
 static void
 test_round_trip(void)
 {
-	static struct conf	full, got;
+	static struct conf	full, got, copy;
 	long			n, k;
 	size_t			i;
 	int			bad;
 
 	for (i = 0; i < NROLES; i++) {
 		fullest(&full);
+		memset(&got, 0, sizeof(got));
+		memset(&copy, 0, sizeof(copy));
 		n = conf_pack(&full, roles[i], buf, CHUNK_MAX);
 		ok(n >= 0, "%s: the fullest configuration fits a message: %ld "
 		    "bytes", role_name(roles[i]), n);
 		ok(conf_unpack(&got, roles[i], buf, (size_t)n) == 0 &&
 		    sees(&full, &got, roles[i]),
 		    "%s: gets what it needs to know, no more",
+		    role_name(roles[i]));
+		conf_copy(&copy, &full, roles[i]);
+		ok(sees(&full, &copy, roles[i]),
+		    "%s: a copy holds what it needs to know, no more",
 		    role_name(roles[i]));
 		bad = conf_unpack(&got, roles[i], buf, (size_t)n + 1) == 0;
 		for (k = 0; k < n; k++)
