@@ -18,7 +18,8 @@ int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 {
 	struct slice	v = { (const char *)data, len }, origin, rest, own;
-	struct host	h, again;
+	struct host	h, again, whose;
+	struct origin_at at = { DOMAIN, "https", 443, 0 };
 	char		text[512];
 	uint16_t	port, p2;
 
@@ -27,7 +28,9 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 		    h.slug, DOMAIN);
 		own.s = text;
 		own.len = strlen(text);
-		if (host_origin(&own, &h, DOMAIN, "https", 443, port) != 2)
+		at.own_port = port;
+		if (host_origin(&own, &h, &at, &whose) != 2 ||
+		    strcmp(whose.label, h.label) != 0)
 			abort();
 		own.s += 8;
 		own.len -= 8;
@@ -39,8 +42,11 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 	memset(&h, 0, sizeof(h));
 	strcpy(h.label, "web");
 	memset(h.slug, 'a', sizeof(h.slug) - 1);
-	(void)host_origin(&v, &h, DOMAIN, "https", 443, 0);
-	(void)host_origin(&v, &h, DOMAIN, "http", 8080, 8080);
+	at.own_port = 0;
+	(void)host_origin(&v, &h, &at, &whose);
+	at.scheme = "http";
+	at.port = at.own_port = 8080;
+	(void)host_origin(&v, &h, &at, &whose);
 	if (host_url_origin(&v, &origin, &rest) == 0 &&
 	    origin.len + rest.len != len)
 		abort();

@@ -8,12 +8,19 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "proxyd/http/hdr.h"
+#include "proxyd/http/urlmap.h"
 #include "proxyd/door/route.h"
 
 int	LLVMFuzzerTestOneInput(const uint8_t *, size_t);
 
 static char	buf[RESPHDR_MAX];
+
+static const struct service	service = { .label = "web", .target = "10.0.0.1:80",
+    .host = "app.lan", .path_prefix = "/panel" };
+static const struct host	browser = { "web",
+    "0123456789abcdef0123456789abcdef" };
+static const struct origin_at	at = { "support.example.com", "https", 443, 0 };
+static const struct urlmap	map = { &service, 1, &browser, &at };
 
 static void
 request(const char *p, size_t len)
@@ -23,7 +30,7 @@ request(const char *p, size_t len)
 	static struct conf	cf;
 	struct route_to		to;
 	struct out		o = { buf, 0, REQHDR_MAX, 0 };
-	struct reqhdr		a = { "app.lan", 1, "", "/panel", "https", 0 };
+	struct reqhdr		a = { &service, &map, 0 };
 	int			status;
 	const char		*why;
 
@@ -61,6 +68,7 @@ response(const char *p, size_t len)
 
 	memset(&a, 0, sizeof(a));
 	a.secure = 1;
+	a.map = &map;
 	if (httphead_response(&h, &scan, 1, p, len, &why) != 1)
 		return;
 	a.upgrade = h.status == 101;

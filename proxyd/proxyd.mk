@@ -3,7 +3,8 @@
 # Pure: bytes in, bytes out. The tests and fuzz targets link these alone.
 proxyd_HDR_OBJS = proxyd/door/addr.o proxyd/http/cookie.o proxyd/http/flow.o \
 	proxyd/http/host.o proxyd/http/origin.o proxyd/http/reqhdr.o \
-	proxyd/http/resphdr.o proxyd/http/stage.o proxyd/door/route.o \
+	proxyd/http/resphdr.o proxyd/http/stage.o proxyd/http/urlmap.o \
+	proxyd/door/route.o \
 	$(api_OBJS)
 
 proxyd_OBJS = proxyd/proxyd.o proxyd/authd.o proxyd/grant.o proxyd/session.o \
@@ -11,7 +12,7 @@ proxyd_OBJS = proxyd/proxyd.o proxyd/authd.o proxyd/grant.o proxyd/session.o \
 	proxyd/door/limits.o proxyd/door/listen.o proxyd/door/now.o \
 	proxyd/door/trust.o proxyd/job/answer.o proxyd/job/api.o \
 	proxyd/job/begin.o proxyd/job/down.o proxyd/job/end.o \
-	proxyd/job/give.o proxyd/job/proxy.o proxyd/job/up.o \
+	proxyd/job/give.o proxyd/job/names.o proxyd/job/proxy.o proxyd/job/up.o \
 	$(proxyd_HDR_OBJS) common/base/label.o common/base/rate.o \
 	common/base/uuid.o common/http/reply.o common/ws/ws_utf8.o \
 	common/ws/ws_mask.o $(proc_OBJS) $(link_OBJS) $(doc_OBJS) \

@@ -119,6 +119,16 @@ session_service(const struct session *s, const char *label)
 }
 
 void
+session_wants_https(struct session *s, const char *label)
+{
+	size_t	i;
+
+	for (i = 0; i < s->n_services; i++)
+		if (strcmp(s->services[i].label, label) == 0)
+			s->services[i].wants_https = 1;
+}
+
+void
 session_forget_half(void)
 {
 	free(sessions.services);
@@ -179,6 +189,7 @@ session_on_service(struct chan *c, struct imsg *m)
 	strlcpy(s->name, in.name, sizeof(s->name));
 	strlcpy(s->target, in.target, sizeof(s->target));
 	strlcpy(s->host, in.host, sizeof(s->host));
+	s->tls = in.tls != 0;
 	strlcpy(skip.label, in.label, sizeof(skip.label));
 	strlcpy(s->path, in.path, sizeof(s->path));
 	strlcpy(s->path_prefix, in.path_prefix, sizeof(s->path_prefix));

@@ -8,22 +8,12 @@
 #include <stdint.h>
 
 #include "base/clock.h"
-#include "base/label.h"
-#include "imsg/msg.h"
+#include "proxyd/http/service.h"
 
 struct chan;
 struct imsg;
 
 /* What proxyd knows of a session that it has a grant for: its services. */
-
-struct service {
-	char	label[LABEL_DNS_SIZE];	/* in the host name */
-	char	name[SERVICE_SIZE];
-	char	target[TARGET_SIZE];
-	char	host[HOST_SIZE];
-	char	path[PATH_SIZE];
-	char	path_prefix[PATH_SIZE];
-};
 
 struct session {
 	LIST_ENTRY(session)	 entry;
@@ -45,6 +35,8 @@ struct session	*session_ref(struct session *);
 void		 session_unref(struct session *);
 const struct service *session_service(const struct session *,
 		    const char *label);
+/* The service sends browsers to https: from now on it is told so. */
+void		 session_wants_https(struct session *, const char *label);
 /* The channel has gone: a table half read will not be finished. */
 void		 session_forget_half(void);
 

@@ -44,14 +44,13 @@ out_put(struct out *o, const char *s, size_t len)
  */
 struct httphead	*hdr_keep(const struct httphead *);
 
+struct urlmap;
+struct service;
+
 struct reqhdr {
-	const char	*host;		/* for Host: the service's host or
-					   target */
-	int		 named;		/* the service has a host */
-	const char	*path;		/* of the service, "" none */
-	const char	*path_prefix;
-	const char	*scheme;	/* what the browser speaks */
-	int		 upgrade;
+	const struct service	*service;
+	const struct urlmap	*map;
+	int			 upgrade;
 };
 
 /* Write the head for the service. 0, or -1 when it does not fit. */
@@ -64,6 +63,7 @@ struct resphdr {
 	int		 http10;	/* the browser speaks HTTP/1.0 */
 	int		 close;		/* the connection ends after this */
 	int		 upgrade;	/* a 101 to an upgrade */
+	const struct urlmap *map;
 };
 
 /* Write the head for the browser. 0, or -1 when it does not fit. */

@@ -75,7 +75,9 @@ host_url_origin(const struct slice *url, struct slice *origin,
 	if (url->s == NULL || (p = memmem(url->s, url->len, "://", 3)) == NULL)
 		return (-1);
 	end = url->s + url->len;
-	for (p += 3; p < end && *p != '/' && *p != '?' && *p != '#'; p++)
+	/* Browsers read a backslash as a slash. */
+	for (p += 3; p < end && *p != '/' && *p != '?' && *p != '#' &&
+	    *p != '\\'; p++)
 		continue;
 	origin->s = url->s;
 	origin->len = (size_t)(p - url->s);
@@ -86,27 +88,27 @@ host_url_origin(const struct slice *url, struct slice *origin,
 
 int
 host_origin(const struct slice *origin, const struct host *self,
-    const char *domain, const char *scheme, uint16_t port, uint16_t own_port)
+    const struct origin_at *at, struct host *whose)
 {
 	struct slice	authority;
-	struct host	h;
-	uint16_t	got, dflt = strcmp(scheme, "https") == 0 ? 443 : 80;
-	size_t		slen = strlen(scheme);
+	uint16_t	got, dflt = strcmp(at->scheme, "https") == 0 ? 443 : 80;
+	size_t		slen = strlen(at->scheme);
 	int		same;
 
 	if (origin->len <= slen + 3 ||
-	    strncasecmp(origin->s, scheme, slen) != 0 ||
+	    strncasecmp(origin->s, at->scheme, slen) != 0 ||
 	    memcmp(origin->s + slen, "://", 3) != 0)
 		return (0);
 	authority.s = origin->s + slen + 3;
 	authority.len = origin->len - slen - 3;
-	if (host_parse(&h, &got, &authority, domain) != HOST_OK ||
-	    strcmp(h.slug, self->slug) != 0)
+	if (host_parse(whose, &got, &authority, at->domain) != HOST_OK ||
+	    strcmp(whose->slug, self->slug) != 0)
 		return (0);
 	if (got == 0)
 		got = dflt;
-	same = strcmp(h.label, self->label) == 0;
-	if (got == port)
+	same = strcmp(whose->label, self->label) == 0;
+	if (got == at->port)
 		return (same ? 2 : 1);
-	return (same && got == (own_port != 0 ? own_port : dflt) ? 2 : 0);
+	return (same && got == (at->own_port != 0 ? at->own_port : dflt) ? 2 :
+	    0);
 }

@@ -36,11 +36,17 @@ enum host_verdict	host_parse(struct host *h, uint16_t *port,
  * Whether an Origin value is this very host (2), a host of the same session
  * (1) or anything else (0, "null" too). `scheme` is "http" or "https", `port`
  * the configured one; `own_port` that of the Host field (0: none), which is
- * right for the host itself whatever the configuration says.
+ * right for the host itself whatever the configuration says. `whose` is
+ * filled on 1 and 2.
  */
+struct origin_at {
+	const char	*domain;
+	const char	*scheme;
+	uint16_t	 port;
+	uint16_t	 own_port;
+};
 int	host_origin(const struct slice *origin, const struct host *self,
-	    const char *domain, const char *scheme, uint16_t port,
-	    uint16_t own_port);
+	    const struct origin_at *, struct host *whose);
 
 /* Cut a URL to its origin (scheme://host:port): for Referer. 0 or -1. */
 int	host_url_origin(const struct slice *url, struct slice *origin,

@@ -2,8 +2,6 @@
 #ifndef ORIGIN_H
 #define ORIGIN_H
 
-#include <stdint.h>
-
 #include "http/head.h"
 #include "host.h"
 
@@ -15,14 +13,6 @@ enum origin {
 	ORIGIN_OK,		/* the host's own, or no page at all */
 	ORIGIN_SIBLING,		/* another host of the session: CORS */
 	ORIGIN_FOREIGN		/* refused */
-};
-
-/* What the browser may call the proxy's hosts. */
-struct origin_at {
-	const char	*domain;
-	const char	*scheme;
-	uint16_t	 port;		/* the configured one */
-	uint16_t	 own_port;	/* of the Host field, 0: none */
 };
 
 /* ORIGIN_SIBLING comes from the Origin field only. */

@@ -6,9 +6,9 @@
 
 #include "cookie.h"
 #include "hdr.h"
-#include "host.h"
+#include "urlmap.h"
 
-enum { PASS, DROP, COOKIE, ORIGIN, REFERER };
+enum { PASS, DROP, COOKIE, ORIGIN, REFERER, DESTINATION };
 
 /*
  * Hop-by-hop fields, those that proxyd writes itself, those that would tell a
@@ -19,6 +19,7 @@ static const struct hdr_rule	rules[] = {
 	HDR_RULE("cookie", COOKIE),
 	HDR_RULE("origin", ORIGIN),
 	HDR_RULE("referer", REFERER),
+	HDR_RULE("destination", DESTINATION),
 	HDR_RULE("content-length", DROP),
 	HDR_RULE("transfer-encoding", DROP),
 	HDR_RULE("connection", DROP),
@@ -136,16 +137,16 @@ put_path(struct out *o, const struct httphead *h, const struct reqhdr *a)
 		out_put(o, path.s, path.len);
 		return;
 	}
-	if ((n = segment_len(a->path_prefix)) > 0) {
-		if (path_begins(&path, a->path_prefix, n)) {
+	if ((n = segment_len(a->service->path_prefix)) > 0) {
+		if (path_begins(&path, a->service->path_prefix, n)) {
 			path.s += n;
 			path.len -= n;
 		}
 		if (path.len == 0)
 			out_lit(o, "/");
-	} else if ((n = segment_len(a->path)) > 0 &&
-	    !path_begins(&path, a->path, n))
-		out_put(o, a->path, n);
+	} else if ((n = segment_len(a->service->path)) > 0 &&
+	    !path_begins(&path, a->service->path, n))
+		out_put(o, a->service->path, n);
 	out_put(o, path.s, path.len);
 }
 
@@ -166,19 +167,40 @@ put_cookie(struct out *o, const struct slice *v)
 	out_lit(o, "\r\n");
 }
 
-/* Where the service has a host, the browser's page becomes the service's. */
+/*
+ * Origin and Referer name the page's place as the service knows it, when the
+ * page is one of this session's; where else the browser was is not the
+ * customer's business. An Origin is there whenever the browser sent one.
+ */
 static void
-put_referer(struct out *o, const struct slice *v, const struct reqhdr *a)
+put_origin(struct out *o, const struct slice *v, const struct urlmap *map)
 {
-	struct slice	origin, rest;
+	out_lit(o, "Origin: ");
+	if (!urlmap_in(o, map, v))
+		out_lit(o, "null");
+	out_lit(o, "\r\n");
+}
 
-	if (!a->named || host_url_origin(v, &origin, &rest) == -1)
-		return;
-	out_lit(o, "Referer: https://");
-	out_str(o, a->host);
-	if (rest.len == 0 || rest.s[0] != '/')
-		out_lit(o, "/");
-	out_put(o, rest.s, rest.len);
+static void
+put_referer(struct out *o, const struct slice *v, const struct urlmap *map)
+{
+	size_t	at = o->len;
+
+	out_lit(o, "Referer: ");
+	if (urlmap_in(o, map, v))
+		out_lit(o, "\r\n");
+	else
+		o->len = at;
+}
+
+/* Where WebDAV copies to: RFC 4918, 10.3. */
+static void
+put_destination(struct out *o, const struct httphead_field *f,
+    const struct urlmap *map)
+{
+	out_lit(o, "Destination: ");
+	if (!urlmap_in(o, map, &f->value))
+		out_put(o, f->value.s, f->value.len);
 	out_lit(o, "\r\n");
 }
 
@@ -218,9 +240,9 @@ reqhdr_build(struct out *o, const struct httphead *h, const struct reqhdr *a)
 		out_put(o, h->query.s, h->query.len);
 	}
 	out_lit(o, " HTTP/1.1\r\nHost: ");
-	out_str(o, a->host);
+	service_put_authority(o, a->service);
 	out_lit(o, "\r\nX-Forwarded-Proto: ");
-	out_str(o, a->scheme);
+	out_str(o, service_scheme(a->service));
 	out_lit(o, "\r\n");
 	for (i = 0; i < h->nfields; i++) {
 		f = &h->field[i];
@@ -234,14 +256,13 @@ reqhdr_build(struct out *o, const struct httphead *h, const struct reqhdr *a)
 			put_cookie(o, &f->value);
 			break;
 		case ORIGIN:
-			if (a->named) {
-				out_lit(o, "Origin: https://");
-				out_str(o, a->host);
-				out_lit(o, "\r\n");
-			}
+			put_origin(o, &f->value, a->map);
 			break;
 		case REFERER:
-			put_referer(o, &f->value, a);
+			put_referer(o, &f->value, a->map);
+			break;
+		case DESTINATION:
+			put_destination(o, f, a->map);
 			break;
 		}
 	}

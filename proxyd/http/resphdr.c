@@ -3,9 +3,10 @@
 #include <strings.h>
 
 #include "cookie.h"
-#include "hdr.h"
+#include "urlmap.h"
 
-enum { PASS, DROP, SET_COOKIE, CSP, LENGTH, EXPOSE };
+enum { PASS, DROP, SET_COOKIE, CSP, LENGTH, EXPOSE, WHOLE, REFRESH,
+    LINK };
 
 /* operator-api.md, 7.5 and 7.9 */
 static const struct hdr_rule	rules[] = {
@@ -16,6 +17,10 @@ static const struct hdr_rule	rules[] = {
 	HDR_RULE("proxy-connection", DROP),
 	HDR_RULE("proxy-authenticate", DROP),
 	HDR_RULE("upgrade", DROP),
+	HDR_RULE("location", WHOLE),
+	HDR_RULE("content-location", WHOLE),
+	HDR_RULE("refresh", REFRESH),
+	HDR_RULE("link", LINK),
 	HDR_RULE("set-cookie", SET_COOKIE),
 	HDR_RULE("content-security-policy", CSP),
 	HDR_RULE("x-frame-options", DROP),
@@ -47,10 +52,12 @@ put_set_cookie(struct out *o, const struct slice *v, int secure)
 
 /* One policy without its frame-ancestors. */
 static void
-put_policy(struct out *o, const char *p, const char *end)
+put_policy(struct out *o, const struct urlmap *map, const char *p,
+    const char *end)
 {
 	static const char	name[] = "frame-ancestors";
 	const char		*semi, *q;
+	struct slice		 words;
 
 	for (; p < end; p = semi + 1) {
 		if ((semi = memchr(p, ';', (size_t)(end - p))) == NULL)
@@ -62,14 +69,16 @@ put_policy(struct out *o, const char *p, const char *end)
 		    ((size_t)(semi - q) == sizeof(name) - 1 ||
 		    q[sizeof(name) - 1] == ' ' || q[sizeof(name) - 1] == '\t')))
 			continue;
-		out_put(o, q, (size_t)(semi - q));
+		words.s = q;
+		words.len = (size_t)(semi - q);
+		urlmap_out(o, map, &words, URL_WORDS);
 		out_lit(o, "; ");
 	}
 	out_lit(o, "frame-ancestors 'self'");
 }
 
 static void
-put_csp(struct out *o, const struct slice *v)
+put_csp(struct out *o, const struct slice *v, const struct urlmap *map)
 {
 	const char	*p, *comma, *end = v->s + v->len;
 
@@ -77,7 +86,7 @@ put_csp(struct out *o, const struct slice *v)
 	for (p = v->s;; p = comma + 1) {
 		if ((comma = memchr(p, ',', (size_t)(end - p))) == NULL)
 			comma = end;
-		put_policy(o, p, comma);
+		put_policy(o, map, p, comma);
 		if (comma == end)
 			break;
 		out_lit(o, ", ");
@@ -119,6 +128,17 @@ put_cors(struct out *o, const struct resphdr *a)
 }
 
 static void
+put_urls(struct out *o, const struct httphead_field *f, int what,
+    const struct urlmap *map)
+{
+	out_put(o, f->name.s, f->name.len);
+	out_lit(o, ": ");
+	urlmap_out(o, map, &f->value, what == WHOLE ? URL_WHOLE :
+	    what == REFRESH ? URL_REFRESH : URL_LINK);
+	out_lit(o, "\r\n");
+}
+
+static void
 put_fields(struct out *o, const struct httphead *h, const struct resphdr *a,
     int *csp)
 {
@@ -135,9 +155,11 @@ put_fields(struct out *o, const struct httphead *h, const struct resphdr *a,
 		if (what == SET_COOKIE)
 			put_set_cookie(o, &f->value, a->secure);
 		else if (what == CSP) {
-			put_csp(o, &f->value);
+			put_csp(o, &f->value, a->map);
 			*csp = 1;
-		} else if (what == PASS || (what == LENGTH &&
+		} else if (what >= WHOLE)
+			put_urls(o, f, what, a->map);
+		else if (what == PASS || (what == LENGTH &&
 		    !(h->flags & (HTTPHEAD_CHUNKED | HTTPHEAD_INTERIM)) &&
 		    h->status != 204 && !a->upgrade) ||
 		    (what == EXPOSE && a->sibling.s != NULL))

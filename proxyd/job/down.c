@@ -116,11 +116,13 @@ send_response(struct proxy *p, const struct httphead *h, int interim)
 	struct out	 o = { buf, 0, sizeof(buf), 0 };
 	struct exch	*x = &p->x;
 	struct buf	*b = p->use.st->in;
+	struct names	 names;
 	struct resphdr	 a;
 	struct iovec	 iov[2];
 	size_t		 n = 0;
 
 	memset(&a, 0, sizeof(a));
+	a.map = proxy_names(&names, p);
 	a.secure = !proc_conf()->proxy_plain;
 	if (x->origin != NULL) {
 		a.sibling.s = x->origin;
@@ -224,6 +226,32 @@ down_raw(struct proxy *p)
 		down_pump(p);
 }
 
+/*
+ * A plain service that sends the browser to its own https is told from then on
+ * that the browser came by https: most are content. One that asks for the same
+ * thing once more would do so for ever. -1: answered.
+ */
+static int
+down_redirect(struct proxy *p, const struct httphead *h)
+{
+	const struct httphead	*asked = p->head;
+	const struct slice	*v = httphead_get(h, "location");
+	struct names		 names;
+	struct slice		 rest;
+	size_t			 n = asked->path.len;
+
+	if (v == NULL || !urlmap_wants_https(proxy_names(&names, p), v, &rest))
+		return (0);
+	session_wants_https(p->use.st->g->se, p->to.host.label);
+	if (!p->x.told_https || rest.len < n ||
+	    memcmp(rest.s, asked->path.s, n) != 0 ||
+	    (rest.len > n && rest.s[n] != '?'))
+		return (0);
+	exch_fail(p, 502, "the service insists on https, where the session "
+	    "has no service: add its https port");
+	return (-1);
+}
+
 /* Reply line and heads, as far as they are there. */
 static void
 down_response(struct proxy *p)
@@ -270,6 +298,8 @@ down_response(struct proxy *p)
 		exch_fail(p, 502, "the service switched protocols unasked");
 		return;
 	}
+	if (h.status >= 300 && h.status <= 399 && down_redirect(p, &h) == -1)
+		return;
 	let_go_of_request(p);
 	x->phase = X_BODY;
 	if (h.status == 101) {

@@ -238,13 +238,8 @@ proxy_woken(struct grant_wait *w, int status, const char *message)
 static enum origin
 proxy_origin(const struct proxy *p)
 {
-	const struct conf	*cf = proc_conf();
-	struct origin_at	 at;
+	struct origin_at	 at = proxy_at(p);
 
-	at.domain = cf->proxy_domain;
-	at.scheme = cf->proxy_plain ? "http" : "https";
-	at.port = (uint16_t)cf->proxy_port;
-	at.own_port = p->to.port;
 	return (origin_check(p->head, &p->to.host, &at));
 }
 

@@ -9,6 +9,7 @@
 #include "proxyd/grant.h"
 #include "proxyd/http/flow.h"
 #include "proxyd/http/stage.h"
+#include "proxyd/http/urlmap.h"
 #include "proxyd/session.h"
 #include "proxyd/upstream.h"
 
@@ -38,7 +39,8 @@ struct exch {
 	int			 method;
 	enum { X_LINE, X_HEAD, X_BODY } phase;
 	unsigned int		 upgrade:1, http10:1, keep:1, repeatable:1,
-				 up_failed:1, responded:1, reuse:1, started:1;
+				 up_failed:1, responded:1, reuse:1, started:1,
+				 told_https:1;	/* the service was */
 };
 
 /* The last token that was right: the next request compares bytes only. */
@@ -81,6 +83,18 @@ void	proxy_begin(struct conn *, const struct httphead *,
 	    const struct route_to *);
 /* The configuration has changed: what waits looks at its host again. */
 void	proxy_reloaded(void);
+
+/* ---- how browser and service call each other: names.c ---- */
+
+/* What the proxy's hosts are called, as the configuration is now. */
+struct origin_at	proxy_at(const struct proxy *);
+
+/* The session's services, good for this turn; a stream is held. */
+struct names {
+	struct origin_at	at;
+	struct urlmap		map;
+};
+const struct urlmap *proxy_names(struct names *, const struct proxy *);
 
 /* ---- the exchange: up.c ---- */
 

@@ -12,7 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "proc/proc.h"
+#include "base/compat.h"
 #include "proxy.h"
 #include "proxyd/http/hdr.h"
 
@@ -107,22 +107,30 @@ send_head(struct proxy *p, struct out *o)
 	return (0);
 }
 
+/* Not in the table that we have: it is called as the browser calls it. */
+static const struct service *
+unknown(const char *label)
+{
+	static struct service	sv;
+
+	strlcpy(sv.host, label, sizeof(sv.host));
+	return (&sv);
+}
+
 void
 up_begin(struct proxy *p, const struct service *sv)
 {
 	static char	 buf[REQHDR_MAX];
 	struct out	 o = { buf, 0, sizeof(buf), 0 };
 	struct upstream	*st = p->use.st;
+	struct names	 names;
 	struct reqhdr	 a;
 
 	exch_begin(p);
-	a.named = sv != NULL && sv->host[0] != '\0';
-	a.host = sv == NULL ? p->to.host.label : a.named ? sv->host :
-	    sv->target;
-	a.path = sv != NULL ? sv->path : "";
-	a.path_prefix = sv != NULL ? sv->path_prefix : "";
-	a.scheme = proc_conf()->proxy_plain ? "http" : "https";
+	a.service = sv != NULL ? sv : unknown(p->to.host.label);
+	a.map = proxy_names(&names, p);
 	a.upgrade = p->x.upgrade;
+	p->x.told_https = !a.service->tls && a.service->wants_https;
 	if (reqhdr_build(&o, p->head, &a) == -1) {
 		exch_fail(p, 431, "request head too long");
 		return;

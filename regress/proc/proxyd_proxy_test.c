@@ -16,7 +16,8 @@
 
 #define OK_LENGTH(n)	"HTTP/1.1 200 OK\r\nContent-Length: " n "\r\n\r\n"
 
-static struct drive	d;
+static struct drive	 d;
+static char		*asked;	/* what through() sent to the service */
 
 /* One request without body, one answer, on a connection of its own. */
 __attribute__((format(printf, 1, 2))) static char *
@@ -211,17 +212,17 @@ heads(void)
 	    "operator-41: path and query byte for byte");
 	is_str(header_of(a, "host", 0), "10.0.0.5:8080",
 	    "operator-38: Host is the target");
-	is_str(header_of(a, "origin", 0), "",
-	    "operator-38: no Origin without a host");
-	is_str(header_of(a, "referer", 0), "",
-	    "operator-38: no Referer without a host");
+	is_str(header_of(a, "origin", 0), "http://10.0.0.5:8080",
+	    "operator-38: Origin is the target");
+	is_str(header_of(a, "referer", 0), "http://10.0.0.5:8080/p?q",
+	    "operator-38: Referer is the target's");
 	is_str(header_of(a, "cookie", 0), "a=1; b=2;c=3",
 	    "operator-37: its own cookies");
 	is_str(header_of(a, "cookie", 1), "", "operator-37: and no others");
 	is_str(header_of(a, "authorization", 0), "Basic app",
 	    "operator-37: its Authorization");
-	is_str(header_of(a, "x-forwarded-proto", 0), "https",
-	    "X-Forwarded-Proto");
+	is_str(header_of(a, "x-forwarded-proto", 0), "http",
+	    "X-Forwarded-Proto is the scheme of Origin");
 	ok(strstr(a, "1.2.3.4") == NULL && strstr(a, "X-Internal") == NULL &&
 	    strstr(a, "X-Session") == NULL && strstr(a, "X-Proxy") == NULL &&
 	    strstr(a, "Via") == NULL && strstr(a, "support_proxy") == NULL,
@@ -278,14 +279,79 @@ heads(void)
 	    "operator-39: /panel/x is stripped; the old cookie name is taken");
 	is_str(header_of(a, "host", 0), "app.lan",
 	    "operator-38: Host is the service's");
-	is_str(header_of(a, "origin", 0), "https://app.lan",
+	is_str(header_of(a, "origin", 0), "http://app.lan",
 	    "operator-38: Origin is the service's");
-	is_str(header_of(a, "referer", 0), "https://app.lan/p?q",
+	is_str(header_of(a, "referer", 0), "http://app.lan/p?q",
 	    "operator-38: Referer keeps its own path");
 	is_str(header_of(a, "content-length", 0), "0", "Content-Length: 0");
 	close(st);
 	is_int(status_of(answer(fd)), 502, "stream lost: 502");
 	close(fd);
+	services(&d, "web", "10.0.0.5:8080", "", "", "");
+	flush_authd(&d);
+}
+
+/* One request with this field and the answer with that; what was asked. */
+static char *
+through(const char *field, const char *status, const char *location)
+{
+	int	 fd = browser(&d, 0), st;
+	char	*a;
+
+	put(fd, "GET /dir?x HTTP/1.1\r\nHost: " HOST "\r\n%sCookie: "
+	    "support_proxy_" SLUG "=%s\r\n\r\n", field,
+	    proxy_token(SESSION, "one"));
+	st = stream_yes(&d);
+	free(asked);
+	asked = strdup(request_at(st));
+	put(st, "OK\nHTTP/1.1 %s\r\nContent-Length: 0\r\nLocation: %s\r\n"
+	    "Connection: close\r\n\r\n", status, location);
+	a = answer(fd);
+	close(fd);
+	close(st);
+	return (a);
+}
+
+/* Where an answer sends the browser. */
+static void
+redirects(void)
+{
+	char	*a;
+
+	a = through("Origin: null\r\nSec-Fetch-Site: same-origin\r\n",
+	    "301 Moved", "http://10.0.0.5:8080/dir/");
+	is_str(header_of(a, "location", 0), "https://" HOST "/dir/",
+	    "operator-42: a directory's redirect stays in the tunnel");
+	is_str(header_of(asked, "origin", 0), "null",
+	    "operator-38: a page that hides where it is");
+	is_str(header_of(through("", "302 Found",
+	    "https://elsewhere.example/"), "location", 0),
+	    "https://elsewhere.example/", "operator-42: a stranger's is left");
+	ok(strstr(asked, "Origin") == NULL && strstr(asked, "Referer") == NULL,
+	    "operator-38: none where the browser sent none");
+	(void)through("Referer: https://console.example/x\r\nSec-Fetch-Site: "
+	    "none\r\n", "200 OK", "/");
+	ok(strstr(asked, "console") == NULL,
+	    "operator-38: where the browser came from is not told");
+
+	/* One that wants https, and one that is never content. */
+	services(&d, "web", "10.0.0.5:80", "", "", "");
+	a = through("", "308 Moved", "https://10.0.0.5/dir?x");
+	is_str(header_of(a, "location", 0), "https://" HOST "/dir?x",
+	    "a device that sends browsers to its https");
+	is_str(header_of(asked, "x-forwarded-proto", 0), "http",
+	    "was told the truth");
+	a = through("Origin: https://" HOST "\r\n", "200 OK", "/");
+	is_str(header_of(asked, "x-forwarded-proto", 0), "https",
+	    "and then what it wants to hear");
+	is_str(header_of(asked, "origin", 0), "https://10.0.0.5",
+	    "as Origin says");
+	is_str(header_of(asked, "host", 0), "10.0.0.5", "and Host");
+	a = through("", "302 Found", "https://10.0.0.5/login");
+	is_int(status_of(a), 302, "it may send elsewhere");
+	a = through("", "302 Found", "https://10.0.0.5/dir?x");
+	is_int(status_of(a), 502, "but not round in circles");
+	ok(strstr(body_of(a), "insists on https") != NULL, "with the reason");
 	services(&d, "web", "10.0.0.5:8080", "", "", "");
 	flush_authd(&d);
 }
@@ -306,7 +372,11 @@ origins(void)
 	is_int(status_of(a), 403, "operator-36: upgrade of another session");
 	a = ask("POST / HTTP/1.1\r\nHost: " HOST "\r\n"
 	    "Content-Length: 0\r\n\r\n");
-	is_int(status_of(a), 403, "POST without Origin and Referer: 403");
+	is_int(status_of(a), 401,
+	    "operator-36: POST of what is no browser: only the token counts");
+	a = ask("POST / HTTP/1.1\r\nHost: " HOST "\r\nSec-Fetch-Mode: cors"
+	    "\r\nContent-Length: 0\r\n\r\n");
+	is_int(status_of(a), 403, "POST of a browser that names no page: 403");
 	a = ask("POST / HTTP/1.1\r\nHost: " HOST "\r\nReferer: https://%s/\r\n"
 	    "Content-Length: 0\r\n\r\n", other);
 	is_int(status_of(a), 403, "POST with a foreign Referer: 403");
@@ -315,6 +385,9 @@ origins(void)
 	is_int(status_of(a), 403, "a cross-site image: 403");
 	a = ask("GET / HTTP/1.1\r\nHost: " HOST "\r\nOrigin: null\r\n\r\n");
 	is_int(status_of(a), 403, "Origin null: 403");
+	a = ask("POST / HTTP/1.1\r\nHost: " HOST "\r\nOrigin: null\r\n"
+	    "Sec-Fetch-Site: same-site\r\nContent-Length: 0\r\n\r\n");
+	is_int(status_of(a), 403, "Origin null of a sibling or another: 403");
 	a = ask("GET / HTTP/1.1\r\nHost: " HOST "\r\nOrigin: http://" HOST
 	    "\r\n\r\n");
 	is_int(status_of(a), 403, "its own host by http: 403");
@@ -331,7 +404,8 @@ origins(void)
 	    SLUG "." DOMAIN "\r\nCookie: support_proxy_" SLUG "=%s\r\n\r\n",
 	    proxy_token(SESSION, "one"));
 	st = stream_yes(&d);
-	(void)request_at(st);
+	is_str(header_of(request_at(st), "origin", 0), "null",
+	    "operator-38: of a sibling that is in no table");
 	put(st, "OK\nHTTP/1.1 200 OK\r\nContent-Length: 0\r\n"
 	    "Access-Control-Allow-Origin: *\r\n\r\n");
 	a = answer(fd);
@@ -853,6 +927,7 @@ main(void)
 	exchange();
 	refused();
 	heads();
+	redirects();
 	origins();
 	kept();
 	bodies();

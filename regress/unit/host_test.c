@@ -80,14 +80,24 @@ origins(void)
 		{ "null", "https", 443, 0, 0 },
 		{ "https://", "https", 443, 0, 0 },
 	};
-	struct slice	v, o, rest;
-	size_t		i;
+	struct origin_at	at = { DOMAIN, NULL, 0, 0 };
+	struct slice		v, o, rest;
+	struct host		whose;
+	size_t			i;
 
 	for (i = 0; i < sizeof(t) / sizeof(t[0]); i++) {
 		v = slice(t[i].origin);
-		is_int(host_origin(&v, &self, DOMAIN, t[i].scheme, t[i].port,
-		    t[i].own), t[i].want, "origin %s", t[i].origin);
+		at.scheme = t[i].scheme;
+		at.port = t[i].port;
+		at.own_port = t[i].own;
+		is_int(host_origin(&v, &self, &at, &whose), t[i].want,
+		    "origin %s", t[i].origin);
 	}
+	v = slice("https://api--" SLUG "." DOMAIN);
+	at.scheme = "https";
+	at.port = 443;
+	(void)host_origin(&v, &self, &at, &whose);
+	is_str(whose.label, "api", "whose it is");
 	v = slice("https://a:1/p?q");
 	ok(host_url_origin(&v, &o, &rest) == 0 && o.len == 11 &&
 	    rest.len == 4, "a Referer's origin");

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-#include "proxyd/http/hdr.h"
+#include "proxyd/http/urlmap.h"
 #include "api/api.h"
 #include "base/uuid.h"
 #include "proxyd/door/route.h"
@@ -99,6 +99,10 @@ calls(void)
 	    "nor in upper case");
 }
 
+static const struct host	browser = { "web",
+    "0123456789abcdef0123456789abcdef" };
+static const struct origin_at	at = { "proxy.example", "https", 443, 0 };
+
 /* What becomes of a path (operator-api.md, 7.7). */
 static void
 path(const char *in, const char *service_path, const char *prefix,
@@ -106,8 +110,12 @@ path(const char *in, const char *service_path, const char *prefix,
 {
 	char		buf[REQHDR_MAX], line[600];
 	struct out	o = { buf, 0, sizeof(buf), 0 };
-	struct reqhdr	a = { "t:1", 0, service_path, prefix, "https", 0 };
+	struct service	sv = { .label = "web", .target = "t:1" };
+	struct urlmap	map = { &sv, 1, &browser, &at };
+	struct reqhdr	a = { &sv, &map, 0 };
 
+	snprintf(sv.path, sizeof(sv.path), "%s", service_path);
+	snprintf(sv.path_prefix, sizeof(sv.path_prefix), "%s", prefix);
 	snprintf(line, sizeof(line), "GET %s", in);
 	(void)head(line, "Host: a\r\n");
 	(void)reqhdr_build(&o, &h, &a);
@@ -141,11 +149,13 @@ responses(void)
 	static char		 in[60000], buf[RESPHDR_MAX];
 	struct httphead_scan	 scan = { 0, 0, 0 };
 	struct out		 o = { buf, 0, sizeof(buf), 0 };
+	struct urlmap		 map = { NULL, 0, &browser, &at };
 	struct resphdr		 a;
 	size_t			 n;
 	const char		*why = "";
 
 	memset(&a, 0, sizeof(a));
+	a.map = &map;
 	n = (size_t)snprintf(in, sizeof(in), "HTTP/1.1 200 OK\r\n"
 	    "Content-Length: 0\r\nContent-Security-Policy: a");
 	while (n < 50000) {

@@ -1,0 +1,365 @@
+/* SPDX-License-Identifier: ISC */
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+
+#include "urlmap.h"
+
+/* An absolute URL, or what begins with the authority alone. */
+struct url {
+	struct slice	scheme;		/* with "://", or "//", or empty */
+	int		secure;		/* -1: the scheme does not say */
+	char		name[HTTPHEAD_HOST_SIZE];
+	uint16_t	port;		/* 0: none given */
+	struct slice	rest;
+};
+
+static const struct scheme {
+	const char	*name;
+	size_t		 len;
+	int		 secure;
+} schemes[] = {
+	{ "https://", 8, 1 },
+	{ "http://", 7, 0 },
+	{ "wss://", 6, 1 },
+	{ "ws://", 5, 0 },
+	{ "//", 2, -1 },
+};
+#define NSCHEMES	(sizeof(schemes) / sizeof(schemes[0]))
+
+/* Name and port of an authority and what is behind it. 0, or -1. */
+static int
+authority_parse(struct url *u, const char *s, size_t len)
+{
+	struct slice	a;
+	size_t		n;
+
+	for (n = 0; n < len && s[n] != '/' && s[n] != '?' && s[n] != '#' &&
+	    s[n] != '\\'; n++)
+		continue;
+	a.s = s;
+	a.len = n;
+	u->rest.s = s + n;
+	u->rest.len = len - n;
+	return (httphead_split_host(&a, u->name, &u->port));
+}
+
+static int
+url_parse(struct url *u, const struct slice *v)
+{
+	size_t	i;
+
+	for (i = 0; i < NSCHEMES; i++)
+		if (v->len > schemes[i].len && strncasecmp(v->s,
+		    schemes[i].name, schemes[i].len) == 0)
+			break;
+	if (i == NSCHEMES)
+		return (-1);
+	u->scheme.s = v->s;
+	u->scheme.len = schemes[i].len;
+	u->secure = schemes[i].secure;
+	return (authority_parse(u, v->s + schemes[i].len,
+	    v->len - schemes[i].len));
+}
+
+/* ---- what a service is called ---- */
+
+static uint16_t
+implied_port(const struct service *sv)
+{
+	return (sv->tls ? 443 : 80);
+}
+
+const char *
+service_scheme(const struct service *sv)
+{
+	return (sv->tls || sv->wants_https ? "https" : "http");
+}
+
+static const char *
+authority_of(const struct service *sv)
+{
+	return (sv->host[0] != '\0' ? sv->host : sv->target);
+}
+
+void
+service_put_authority(struct out *o, const struct service *sv)
+{
+	const char	*a = authority_of(sv), *suffix = sv->tls ? ":443" : ":80";
+	size_t		 n = strlen(a), k = strlen(suffix);
+
+	if (n > k && strcmp(a + n - k, suffix) == 0)
+		n -= k;
+	out_put(o, a, n);
+}
+
+static int
+is_loopback(const char *name)
+{
+	return (strcmp(name, "localhost") == 0 ||
+	    strcmp(name, "127.0.0.1") == 0 || strcmp(name, "::1") == 0);
+}
+
+/*
+ * Does the service go by this name and port? 2: yes, 1: on the same host, and
+ * https where it has http: old devices send browsers there.
+ */
+static int
+service_is(const struct service *sv, const char *name, uint16_t port)
+{
+	char		own[HTTPHEAD_HOST_SIZE];
+	struct slice	v;
+	uint16_t	at, of_host;
+
+	v.s = sv->target;
+	v.len = strlen(sv->target);
+	if (httphead_split_host(&v, own, &at) == -1)
+		return (0);
+	if (at == 0)
+		at = implied_port(sv);
+	if ((port == at || (port == 443 && at == 80)) &&
+	    (strcmp(own, name) == 0 || (is_loopback(own) &&
+	    is_loopback(name))))
+		return (1 + (port == at));
+	v.s = sv->host;
+	v.len = strlen(sv->host);
+	/* Servers name the port they listen on, or a front's. */
+	return (v.len > 0 && httphead_split_host(&v, own, &of_host) == 0 &&
+	    strcmp(own, name) == 0 && (port == at || port == of_host ||
+	    port == 80 || port == 443) ? 2 : 0);
+}
+
+const struct service *
+urlmap_service(const struct urlmap *m, const char *label)
+{
+	size_t	i;
+
+	for (i = 0; i < m->n; i++)
+		if (strcmp(m->services[i].label, label) == 0)
+			return (&m->services[i]);
+	return (NULL);
+}
+
+/* The service that a URL of this session's services names, or NULL. */
+static const struct service *
+service_named(const struct urlmap *m, const struct url *u)
+{
+	const struct service	*self = urlmap_service(m, m->browser->label);
+	int			 secure = u->secure, is = 0;
+	uint16_t		 port = u->port;
+	size_t			 i;
+
+	if (secure == -1)
+		secure = self != NULL &&
+		    strcmp(service_scheme(self), "https") == 0;
+	if (port == 0)
+		port = secure ? 443 : 80;
+	if (self != NULL && (is = service_is(self, u->name, port)) == 2)
+		return (self);
+	for (i = 0; i < m->n; i++)
+		if (service_is(&m->services[i], u->name, port) == 2)
+			return (&m->services[i]);
+	return (is == 1 ? self : NULL);
+}
+
+/* ---- to the service ---- */
+
+int
+urlmap_in(struct out *o, const struct urlmap *m, const struct slice *v)
+{
+	const struct service	*sv;
+	struct slice		 origin, rest;
+	struct host		 whose;
+
+	if (host_url_origin(v, &origin, &rest) == -1 || host_origin(&origin,
+	    m->browser, m->at, &whose) == 0 ||
+	    (sv = urlmap_service(m, whose.label)) == NULL)
+		return (0);
+	out_str(o, service_scheme(sv));
+	out_lit(o, "://");
+	service_put_authority(o, sv);
+	out_put(o, rest.s, rest.len);
+	return (1);
+}
+
+/* ---- to the browser ---- */
+
+static void
+put_proxy_host(struct out *o, const struct urlmap *m, const struct service *sv)
+{
+	const struct origin_at	*at = m->at;
+	uint16_t		 port = at->own_port;
+	char			 num[8];
+
+	/* The port that the browser uses; a front may not pass it on. */
+	if (port == 0)
+		port = at->port;
+	out_str(o, sv->label);
+	out_lit(o, "--");
+	out_str(o, m->browser->slug);
+	out_lit(o, ".");
+	out_str(o, at->domain);
+	if (port != (strcmp(at->scheme, "https") == 0 ? 443 : 80)) {
+		snprintf(num, sizeof(num), ":%u", port);
+		out_str(o, num);
+	}
+}
+
+/* 1 when it is one of the session's. */
+static int
+put_url(struct out *o, const struct urlmap *m, const struct url *u)
+{
+	const struct service	*sv = service_named(m, u);
+
+	if (sv == NULL)
+		return (0);
+	if (u->secure != -1) {
+		/* ws stays ws, with the security of the browser's scheme */
+		out_put(o, strncasecmp(u->scheme.s, "ws", 2) == 0 ? "ws" :
+		    "http", strncasecmp(u->scheme.s, "ws", 2) == 0 ? 2 : 4);
+		if (strcmp(m->at->scheme, "https") == 0)
+			out_lit(o, "s");
+		out_lit(o, ":");
+	}
+	if (u->scheme.len > 0)
+		out_lit(o, "//");
+	put_proxy_host(o, m, sv);
+	out_put(o, u->rest.s, u->rest.len);
+	return (1);
+}
+
+static void
+out_whole(struct out *o, const struct urlmap *m, const char *s, size_t len)
+{
+	struct slice	v;
+	struct url	u;
+
+	v.s = s;
+	v.len = len;
+	if (url_parse(&u, &v) == -1 || !put_url(o, m, &u))
+		out_put(o, s, len);
+}
+
+/* Everything as it is but the URLs between < and >. */
+static void
+out_link(struct out *o, const struct urlmap *m, const char *s, const char *end)
+{
+	const char	*from = s, *close;
+	int		 quoted = 0;
+
+	for (; s < end; s++) {
+		if (*s == '\\' && quoted && s + 1 < end)
+			s++;
+		else if (*s == '"')
+			quoted = !quoted;
+		else if (*s == '<' && !quoted) {
+			out_put(o, from, (size_t)(s + 1 - from));
+			from = s + 1;
+			if ((close = memchr(from, '>', (size_t)(end - from))) ==
+			    NULL)
+				break;
+			out_whole(o, m, from, (size_t)(close - from));
+			from = s = close;
+		}
+	}
+	out_put(o, from, (size_t)(end - from));
+}
+
+/* Where the URL of a Refresh begins, or NULL: HTML, 4.2.5.3. */
+static const char *
+refresh_url(const char *s, const char *end)
+{
+	while (s < end && ((*s >= '0' && *s <= '9') || *s == '.' ||
+	    *s == ' ' || *s == '\t'))
+		s++;
+	if (s == end || (*s != ';' && *s != ','))
+		return (NULL);
+	for (s++; s < end && (*s == ' ' || *s == '\t'); s++)
+		continue;
+	if (end - s > 3 && strncasecmp(s, "url", 3) == 0) {
+		for (s += 3; s < end && (*s == ' ' || *s == '\t'); s++)
+			continue;
+		if (s == end || *s != '=')
+			return (NULL);
+		for (s++; s < end && (*s == ' ' || *s == '\t'); s++)
+			continue;
+	}
+	if (s < end && (*s == '"' || *s == '\''))
+		s++;
+	return (s);
+}
+
+static void
+out_refresh(struct out *o, const struct urlmap *m, const struct slice *v)
+{
+	const char	*end = v->s + v->len, *s = refresh_url(v->s, end);
+	const char	*stop = end;
+
+	if (s == NULL) {
+		out_put(o, v->s, v->len);
+		return;
+	}
+	out_put(o, v->s, (size_t)(s - v->s));
+	if (s > v->s && (s[-1] == '"' || s[-1] == '\'') &&
+	    (stop = memchr(s, s[-1], (size_t)(end - s))) == NULL)
+		stop = end;
+	out_whole(o, m, s, (size_t)(stop - s));
+	out_put(o, stop, (size_t)(end - stop));
+}
+
+/* URLs and bare hosts among words. */
+static void
+out_words(struct out *o, const struct urlmap *m, const char *s, const char *end)
+{
+	const char	*stop;
+	struct url	 u;
+
+	for (; s < end; s = stop) {
+		for (stop = s; stop < end && *stop != ' ' && *stop != '\t';
+		    stop++)
+			continue;
+		memset(&u, 0, sizeof(u));
+		u.secure = -1;
+		if (authority_parse(&u, s, (size_t)(stop - s)) == -1 ||
+		    !put_url(o, m, &u))
+			out_whole(o, m, s, (size_t)(stop - s));
+		for (s = stop; stop < end && (*stop == ' ' || *stop == '\t');
+		    stop++)
+			continue;
+		out_put(o, s, (size_t)(stop - s));
+	}
+}
+
+void
+urlmap_out(struct out *o, const struct urlmap *m, const struct slice *v,
+    enum urlmap_form form)
+{
+	switch (form) {
+	case URL_WHOLE:
+		out_whole(o, m, v->s, v->len);
+		break;
+	case URL_REFRESH:
+		out_refresh(o, m, v);
+		break;
+	case URL_LINK:
+		out_link(o, m, v->s, v->s + v->len);
+		break;
+	case URL_WORDS:
+		out_words(o, m, v->s, v->s + v->len);
+		break;
+	}
+}
+
+int
+urlmap_wants_https(const struct urlmap *m, const struct slice *location,
+    struct slice *rest)
+{
+	const struct service	*self = urlmap_service(m, m->browser->label);
+	struct url		 u;
+
+	if (self == NULL || self->tls || url_parse(&u, location) == -1 ||
+	    u.secure != 1 || service_named(m, &u) != self)
+		return (0);
+	*rest = u.rest;
+	return (1);
+}

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: ISC */
+#include "proc/proc.h"
+#include "proxy.h"
+
+struct origin_at
+proxy_at(const struct proxy *p)
+{
+	const struct conf	*cf = proc_conf();
+	struct origin_at	 at;
+
+	at.domain = cf->proxy_domain;
+	at.scheme = cf->proxy_plain ? "http" : "https";
+	at.port = (uint16_t)cf->proxy_port;
+	at.own_port = p->to.port;
+	return (at);
+}
+
+const struct urlmap *
+proxy_names(struct names *n, const struct proxy *p)
+{
+	const struct session	*se = p->use.st->g->se;
+
+	n->at = proxy_at(p);
+	n->map.services = se->services;
+	n->map.n = se->n_services;
+	n->map.browser = &p->to.host;
+	n->map.at = &n->at;
+	return (&n->map);
+}
