@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: ISC
 
 # Decisions and tables, pure: what a test links that links only these.
-authd_core_OBJS = authd/core/env.o authd/core/due.o authd/core/effect.o \
+authd_core_OBJS = authd/core/env.o authd/core/budget.o authd/core/due.o authd/core/effect.o \
 	authd/core/refusal.o authd/core/rowlog.o authd/core/ticket.o \
 	authd/core/services.o authd/core/tunnel.o authd/core/session.o \
 	authd/core/may.o authd/core/grant.o authd/core/stream.o \
@@ -15,7 +15,7 @@ authd_OBJS = authd/authd.o authd/turn.o authd/facts.o authd/now.o authd/load.o \
 	authd/msg/issue.o authd/msg/recheck.o authd/store/metadata.o \
 	authd/msg/admit.o authd/msg/login.o \
 	authd/msg/report.o authd/msg/credit.o \
-	authd/store/audit.o \
+	authd/store/audit.o authd/store/ask.o \
 	authd/api/api.o authd/api/answer.o authd/api/list.o authd/ctl/ctl.o authd/ctl/answer.o authd/ctl/show.o \
 	authd/ctl/admin.o authd/cred/jwt.o authd/cred/claims.o authd/cred/secret.o \
 	common/base/rate.o authd/store/sqlite/sqlite.o authd/store/sqlite/systems.o \

@@ -7,12 +7,15 @@
 #include "base/compat.h"
 #include "facts.h"
 
+#define WAIT_MS	1500	/* for all answers together */
+
 /* One question after the other; the order is that of the steps below. */
 struct facts_call {
 	unsigned		 needs;		/* that are still to be asked */
 	char			 system_key[SYSKEY_SIZE], system_id[ID_SIZE];
 	char			 session[UUID_SIZE], org_id[ID_SIZE];
 	struct operator		 who;
+	uint64_t		 asker, until_ms;
 	struct facts		 facts;
 	facts_then		 then;
 	void			*arg;
@@ -149,7 +152,8 @@ facts_next(struct facts_call *c)
 	const struct step	*s;
 	struct question		 q = { .org_role = c->who.org_role,
 	    .org_id = c->who.org_id, .user = c->who.id,
-	    .now = clock_wall_ms() };
+	    .now = clock_wall_ms(), .asker = c->asker,
+	    .until_ms = c->until_ms };
 
 	c->asking = 1;
 	while ((s = facts_step(c)) != NULL) {
@@ -197,6 +201,8 @@ facts_ask(unsigned needs, const struct facts_keys *k, facts_then then,
 		return (NULL);
 	}
 	c->needs = needs;
+	c->asker = k->asker;
+	c->until_ms = clock_ms() + WAIT_MS;
 	c->then = then;
 	c->arg = arg;
 	copy_key(c->system_key, k->system_key, sizeof(c->system_key));

@@ -25,13 +25,15 @@
 struct facts_keys {
 	const char		*system_key, *system_id, *session, *org_id;
 	const struct operator	*who;
+	uint64_t		 asker;	/* an instance; 0: authd itself */
 };
 
 /*
  * Beside each fact what became of its question: 0, STORE_NONE, or -1: the store
  * could not say. What was not needed, or could not be asked because a fact
  * before it is missing, is FACT_NOT_ASKED. For `revoked` and `visible` 0 means
- * yes.
+ * yes. All of them together have a second and a half: who asks for an answer has
+ * two.
  */
 #define FACT_NOT_ASKED	1
 struct facts {

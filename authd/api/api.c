@@ -169,7 +169,7 @@ static void
 api_ask(struct api_call *call)
 {
 	struct facts_keys	 keys = { .who = &call->who,
-	    .session = call->session };
+	    .session = call->session, .asker = call->asker.instance };
 	unsigned		 needs = NEED_REVOKED | ops[call->op].needs;
 	struct session		*se = api_open(call);
 

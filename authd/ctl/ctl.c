@@ -62,7 +62,7 @@ ctl_ask(const struct ctl *from)
 	*ctl = *from;
 	(void)facts_ask(handlers[ctl->op].needs, &(struct facts_keys){
 	    .system_key = word, .system_id = word, .session = word,
-	    .org_id = word }, ctl_known, ctl);
+	    .org_id = word, .asker = ctl->asker.instance }, ctl_known, ctl);
 }
 
 int

@@ -132,6 +132,7 @@ ctl_show_stats(struct ctl *ctl, const struct facts *f)
 	TAILQ_FOREACH(pe, &peers, entry)
 		late += chan_late_answers(pe->chan);
 	ctl_row(a, "late_answers", num(late), CTL_END);
+	ctl_row(a, "store_questions", num(store_waiting()), CTL_END);
 	ctl_row(a, "store", store_is_up() ? "up" : "down", CTL_END);
 	ctl_done(a, 0, "");
 }

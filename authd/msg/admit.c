@@ -223,6 +223,7 @@ admit_terminal(struct chan *c, uint32_t id, const struct ask *ask)
 		return;
 	}
 	keys.who = &o->who;
+	keys.asker = o->asker.instance;
 	if ((se = session_find(ask->session)) != NULL)
 		keys.system_id = se->row.system_id;
 	else

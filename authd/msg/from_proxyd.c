@@ -103,6 +103,7 @@ proxyd_on_grant(struct chan *c, struct imsg *m)
 		return (0);
 	}
 	keys.who = &ask->claims.who;
+	keys.asker = ask->asker.instance;
 	if ((se = session_find(ask->claims.session)) != NULL)
 		keys.system_id = se->row.system_id;
 	else

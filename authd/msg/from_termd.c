@@ -39,7 +39,7 @@ termd_started(struct peer *pe)
 {
 	const struct admission	*a = pe->admission;
 	struct facts_keys	 keys = { .who = &a->who,
-	    .session = a->session };
+	    .session = a->session, .asker = pe->instance };
 	struct session		*se;
 	unsigned		 needs = NEED_SCOPE;
 

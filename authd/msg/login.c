@@ -139,7 +139,8 @@ login_on_login(struct chan *c, struct imsg *m)
 		return (0);
 	}
 	(void)facts_ask(NEED_SYSTEM_BY_KEY,
-	    &(struct facts_keys){ .system_key = lo->key }, login_known, lo);
+	    &(struct facts_keys){ .system_key = lo->key,
+	    .asker = lo->asker.instance }, login_known, lo);
 	return (0);
 }
 
@@ -346,7 +347,8 @@ login_probed(struct chan *c, struct imsg *m, void *arg)
 		login_go_on(NULL, lo);
 	else
 		(void)facts_ask(NEED_SYSTEM, &(struct facts_keys){
-		    .system_id = lo->system.id }, login_go_on, lo);
+		    .system_id = lo->system.id,
+		    .asker = lo->asker.instance }, login_go_on, lo);
 	return (bad);
 }
 

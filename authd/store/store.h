@@ -80,6 +80,8 @@ struct question {
 	const char		*org_role, *org_id, *user;
 	int64_t			 now;
 	const struct list_query	*list;
+	uint64_t		 asker;		/* an instance, 0: authd */
+	uint64_t		 until_ms;	/* of clock_ms(); 0: 5 s from now */
 };
 
 #define STORE_PAGE	64	/* rows in one answer to "after this id" */
@@ -103,14 +105,17 @@ typedef void (*store_then)(const struct answer *, void *arg);
 
 /*
  * What the question points to is needed during the call only. Returns NULL when
- * `then` has been called already (also when memory ran out: r is -1), else what
- * store_cancel() takes until then.
+ * `then` has been called already (also when memory ran out, or the asker has
+ * too many that wait: r is -1), else what store_cancel() takes until then. An
+ * answer that does not come in time is -1.
  */
 struct store_call;
 struct store_call	*store_ask(const struct question *, store_then,
 			    void *arg);
 /* The asker has gone: `then` will not be called. */
 void			 store_cancel(struct store_call *);
+/* How many wait. */
+unsigned		 store_waiting(void);
 #ifdef RELAYD_TESTING
 /* Answer every question in a later turn, as a server's store does. */
 void			 store_set_late(void);

@@ -7,7 +7,7 @@
 
 #include "base/clock.h"
 #include "base/compat.h"
-#include "authd/store/store.h"
+#include "authd/store/back.h"
 #include "sqlite.h"
 
 #define ROWS_FIRST	8	/* room that an answer begins with */
@@ -22,9 +22,10 @@ struct rows {
 
 #ifdef RELAYD_TESTING
 #define TEXTS	4	/* of a question */
+#define HELD_MS	10	/* between looks whether they still are */
 
-struct store_call {
-	TAILQ_ENTRY(store_call)	 entry;
+struct back_call {
+	TAILQ_ENTRY(back_call)	 entry;
 	struct question		 q;
 	struct list_query	 list;
 	char			*text[TEXTS];
@@ -34,7 +35,7 @@ struct store_call {
 };
 
 static struct {
-	TAILQ_HEAD(, store_call) waiting;
+	TAILQ_HEAD(, back_call) waiting;
 	struct timer		 timer;
 	unsigned		 round;
 	int			 on;
@@ -211,7 +212,7 @@ answer(const struct question *q, store_then then, void *arg)
 
 #ifdef RELAYD_TESTING
 static void
-call_free(struct store_call *c)
+call_free(struct back_call *c)
 {
 	unsigned	i;
 
@@ -221,15 +222,33 @@ call_free(struct store_call *c)
 	free(c);
 }
 
+/* A test holds answers back: PRAGMA application_id = 1. */
+static int
+is_held(void)
+{
+	static struct query	q = QUERY("PRAGMA application_id");
+	int64_t			held;
+
+	if (TAILQ_EMPTY(&late.waiting) || db_read(&q, "") != 0)
+		return (0);
+	held = db_int(&q, 0);
+	db_done(&q);
+	return (held != 0);
+}
+
 /* Those that were asked before this turn; who asks on waits for the next. */
 static void
 answer_late(void *arg)
 {
-	struct store_call	*c;
+	struct back_call	*c;
 
 	(void)arg;
 	late.round++;
 	store_finish();
+	if (is_held()) {
+		timer_set(&late.timer, HELD_MS);
+		return;
+	}
 	while ((c = TAILQ_FIRST(&late.waiting)) != NULL &&
 	    c->round != late.round) {
 		TAILQ_REMOVE(&late.waiting, c, entry);
@@ -241,7 +260,7 @@ answer_late(void *arg)
 }
 
 static int
-keep_text(struct store_call *c, unsigned i, const char **text)
+keep_text(struct back_call *c, unsigned i, const char **text)
 {
 	if (*text == NULL)
 		return (0);
@@ -249,10 +268,10 @@ keep_text(struct store_call *c, unsigned i, const char **text)
 	return (*text == NULL ? -1 : 0);
 }
 
-static struct store_call *
+static struct back_call *
 ask_late(const struct question *q, store_then then, void *arg)
 {
-	struct store_call	*c;
+	struct back_call	*c;
 
 	if ((c = calloc(1, sizeof(*c))) == NULL)
 		return (NULL);
@@ -285,11 +304,11 @@ store_set_late(void)
 }
 #endif
 
-struct store_call *
-store_ask(const struct question *q, store_then then, void *arg)
+struct back_call *
+back_ask(const struct question *q, store_then then, void *arg)
 {
 #ifdef RELAYD_TESTING
-	struct store_call	*c;
+	struct back_call	*c;
 
 	if (late.on && (c = ask_late(q, then, arg)) != NULL)
 		return (c);
@@ -299,7 +318,7 @@ store_ask(const struct question *q, store_then then, void *arg)
 }
 
 void
-store_cancel(struct store_call *c)
+back_cancel(struct back_call *c)
 {
 	if (c == NULL)
 		return;
