@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: ISC */
 /* After a restart: muxd and termd tell what runs, muxd with the tag it has. */
 #include "authd/core/grant.h"
+#include "authd/core/may.h"
 #include "authd/core/session.h"
 #include "authd/core/stream.h"
 #include "authd/core/terminal.h"
 #include "authd/core/web.h"
+#include "authd/facts.h"
 #include "authd/now.h"
 #include "base/log.h"
 #include "handlers.h"
@@ -32,6 +34,25 @@ announce_on_begin(struct chan *c, struct imsg *m)
 	return (0);
 }
 
+static void
+announce_known(const struct facts *f, void *arg)
+{
+	struct stream	*st = stream_find((uint64_t)(uintptr_t)arg);
+
+	if (st != NULL && st->state == STREAM_OPENED && !may_still(f))
+		stream_kill(st, END_GRANT);
+}
+
+/* Whoever may not any more lost it while nobody was there to end it. */
+static void
+announce_recheck(const struct tunnel *t, uint64_t id,
+    const struct operator *who)
+{
+	(void)facts_ask(NEED_SCOPE, &(struct facts_keys){ .who = who,
+	    .system_id = t->session->row.system_id, .asker = t->instance },
+	    announce_known, (void *)(uintptr_t)id);
+}
+
 /* Take a stream back, or say why not. */
 static const char *
 announce_restore(struct tunnel *t, const struct msg_announce_stream *said)
@@ -41,6 +62,7 @@ announce_restore(struct tunnel *t, const struct msg_announce_stream *said)
 	    .service = said->service };
 	struct rowlog		*row;
 	struct tag		 tag;
+	const char		*why;
 
 	if (!stream_may_restore(t, said->stream))
 		return ("not expected");
@@ -54,7 +76,9 @@ announce_restore(struct tunnel *t, const struct msg_announce_stream *said)
 	ask.addr = row->row.ip;
 	ask.terminal = tag.terminal;
 	ask.kind = tag.terminal != 0 ? &stream_terminal : &stream_web;
-	return (stream_restore(&ask, said->stream, row, now_at()));
+	if ((why = stream_restore(&ask, said->stream, row, now_at())) == NULL)
+		announce_recheck(t, said->stream, &who);
+	return (why);
 }
 
 int
