@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 #include <string.h>
 
+#include "proxyd/http/host.h"
 #include "trust.h"
 
 #define NETS_MAX	16
@@ -39,12 +40,39 @@ trust_forwarded(struct addr *a, const struct httphead *h)
 	(void)addr_forwarded(a, h, trusted.net, trusted.n);
 }
 
-const struct slice *
-trust_host(int trusted, const struct httphead *h)
+/* Is this one name, and the only one? */
+static int
+names_one(const struct httphead *h, char name[HTTPHEAD_HOST_SIZE])
 {
-	const struct slice	*v;
+	const struct slice	*v = NULL;
+	uint16_t		 port;
+	size_t			 i;
 
-	if (trusted && (v = httphead_get(h, "x-forwarded-host")) != NULL)
-		return (v);
-	return (&h->host);
+	for (i = 0; i < h->nfields; i++)
+		if (httphead_is(&h->field[i], "x-forwarded-host")) {
+			if (v != NULL)
+				return (0);
+			v = &h->field[i].value;
+		}
+	return (v != NULL && httphead_split_host(v, name, &port) == 0);
+}
+
+int
+trust_host(struct slice *host, int trusted, const struct httphead *h,
+    const char *domain)
+{
+	char		name[HTTPHEAD_HOST_SIZE], said[HTTPHEAD_HOST_SIZE];
+	uint16_t	port;
+
+	*host = h->host;
+	if (!trusted || domain[0] == '\0' ||
+	    httphead_get(h, "x-forwarded-host") == NULL)
+		return (0);
+	if (!names_one(h, said))
+		return (-1);
+	if (h->host.s != NULL && host_is_under(&h->host, domain))
+		return (httphead_split_host(&h->host, name, &port) == 0 &&
+		    strcmp(name, said) == 0 ? 0 : -1);
+	*host = *httphead_get(h, "x-forwarded-host");
+	return (0);
 }

@@ -10,8 +10,15 @@
 /* Take the networks of a configuration. 0, or -1 with *why and as before. */
 int	trust_configure(const struct conf *, const char **why);
 int	trust_has(const struct addr *peer);
-/* The name to go by: what a trusted peer says it was, else Host. */
-const struct slice *trust_host(int trusted, const struct httphead *);
+/*
+ * The name to go by. A page's script may send X-Forwarded-Host to its own
+ * origin, and usual proxies pass it on: a trusted peer's counts only where Host
+ * is no name under `domain` (which a proxy that keeps Host sends), and then
+ * has to say one name, once. 0, or -1: 400, it says another name than Host, or
+ * several. operator-api.md, 7.2.
+ */
+int	trust_host(struct slice *, int trusted, const struct httphead *,
+	    const char *domain);
 /* Whom a trusted peer names, else `a` stays. */
 void	trust_forwarded(struct addr *a, const struct httphead *);
 

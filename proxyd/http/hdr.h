@@ -77,12 +77,13 @@ int	resphdr_build(struct out *, const struct httphead *,
 struct hdr_rule {
 	const char	*name;
 	unsigned char	 len, prefix;	/* prefix: longer names match too */
+	unsigned char	 under;		/* '_' stands for '-' too */
 	int		 what;
 };
 int	hdr_rule(const struct hdr_rule *, size_t n, const struct slice *name,
 	    int dflt);
-#define HDR_RULE(name, what)	{ name, sizeof(name) - 1, 0, what }
-#define HDR_PREFIX(name, what)	{ name, sizeof(name) - 1, 1, what }
+#define HDR_RULE(name, what)	{ name, sizeof(name) - 1, 0, 0, what }
+#define HDR_PREFIX(name, what)	{ name, sizeof(name) - 1, 1, 0, what }
 
 /* Write a field as it came. */
 void	hdr_put_field(struct out *, const struct httphead_field *);

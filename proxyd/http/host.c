@@ -43,6 +43,26 @@ left_parse(struct host *h, const char *left, size_t len)
 	return (HOST_OK);
 }
 
+/* Where the left part of a name under the domain ends, 0: it is not. */
+static size_t
+left_len(const char *name, const char *domain)
+{
+	size_t	len = strlen(name), dlen = strlen(domain);
+
+	return (dlen > 0 && len > dlen + 1 && name[len - dlen - 1] == '.' &&
+	    strcmp(name + len - dlen, domain) == 0 ? len - dlen - 1 : 0);
+}
+
+int
+host_is_under(const struct slice *value, const char *domain)
+{
+	char		name[HTTPHEAD_HOST_SIZE];
+	uint16_t	port;
+
+	return (httphead_split_host(value, name, &port) == 0 &&
+	    left_len(name, domain) > 0);
+}
+
 enum host_verdict
 host_parse(struct host *h, uint16_t *port, const struct slice *value,
     const char *domain)
@@ -50,16 +70,14 @@ host_parse(struct host *h, uint16_t *port, const struct slice *value,
 	char		 name[HTTPHEAD_HOST_SIZE];
 	const char	*dot;
 	struct host	 other;
-	size_t		 len, dlen = strlen(domain);
+	size_t		 len;
 
 	*port = 0;
-	if (dlen == 0 || value->s == NULL ||
+	if (domain[0] == '\0' || value->s == NULL ||
 	    httphead_split_host(value, name, port) == -1)
 		return (HOST_OTHER);
-	len = strlen(name);
-	if (len > dlen + 1 && name[len - dlen - 1] == '.' &&
-	    strcmp(name + len - dlen, domain) == 0)
-		return (left_parse(h, name, len - dlen - 1));
+	if ((len = left_len(name, domain)) > 0)
+		return (left_parse(h, name, len));
 	if ((dot = strchr(name, '.')) != NULL &&
 	    left_parse(&other, name, (size_t)(dot - name)) == HOST_OK)
 		return (HOST_BAD);

@@ -32,6 +32,9 @@ enum host_verdict {
 enum host_verdict	host_parse(struct host *h, uint16_t *port,
 			    const struct slice *value, const char *domain);
 
+/* Is this Host value a name under the domain, whatever its left part is? */
+int	host_is_under(const struct slice *value, const char *domain);
+
 /*
  * Whether an Origin value is this very host (2), a host of the same session
  * (1) or anything else (0, "null" too). `scheme` is "http" or "https", `port`

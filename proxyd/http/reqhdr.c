@@ -10,36 +10,62 @@
 
 enum { PASS, DROP, COOKIE, ORIGIN, REFERER, DESTINATION };
 
+/* The field, or all whose names begin so, does not go to the service. */
+#define GONE(name)	{ name, sizeof(name) - 1, 0, 1, DROP }
+#define GONE_ALL(name)	{ name, sizeof(name) - 1, 1, 1, DROP }
+
 /*
  * Hop-by-hop fields, those that proxyd writes itself, those that would tell a
- * customer about the daemon's insides (O1) or the operator's address (O36).
+ * customer the operator's address (O36), and all by which a page's own script
+ * could choose for the service where a request goes or who it comes from: a
+ * service behind a front proxy of its own believes that proxy's fields. In all
+ * of them a '_' is a '-' (many services cannot tell them apart).
  */
 static const struct hdr_rule	rules[] = {
-	HDR_RULE("host", DROP),
+	GONE("host"),
 	HDR_RULE("cookie", COOKIE),
 	HDR_RULE("origin", ORIGIN),
 	HDR_RULE("referer", REFERER),
 	HDR_RULE("destination", DESTINATION),
-	HDR_RULE("content-length", DROP),
-	HDR_RULE("transfer-encoding", DROP),
-	HDR_RULE("connection", DROP),
-	HDR_RULE("keep-alive", DROP),
-	HDR_RULE("proxy-connection", DROP),
-	HDR_RULE("proxy-authorization", DROP),
-	HDR_RULE("te", DROP),
-	HDR_RULE("upgrade", DROP),
-	HDR_RULE("http2-settings", DROP),
-	HDR_RULE("x-session-token", DROP),
-	HDR_RULE("x-internal-secret", DROP),
-	HDR_RULE("x-proxy-host", DROP),
-	HDR_RULE("forwarded", DROP),
-	HDR_PREFIX("x-forwarded-", DROP),
-	HDR_RULE("x-real-ip", DROP),
-	HDR_RULE("x-client-ip", DROP),
-	HDR_RULE("x-cluster-client-ip", DROP),
-	HDR_RULE("true-client-ip", DROP),
-	HDR_RULE("cf-connecting-ip", DROP),
-	HDR_RULE("via", DROP),
+	GONE("content-length"),
+	GONE("transfer-encoding"),
+	GONE("connection"),
+	GONE("keep-alive"),
+	GONE("proxy-connection"),
+	GONE("proxy-authorization"),
+	GONE("te"),
+	GONE("upgrade"),
+	GONE("http2-settings"),
+	GONE("via"),
+	/* Who asks, as a front proxy would say it. */
+	GONE_ALL("forwarded"),
+	GONE_ALL("x-forwarded"),
+	GONE_ALL("x-real-"),
+	GONE_ALL("x-client-"),
+	GONE_ALL("x-remote-"),
+	GONE_ALL("x-cluster-client-"),
+	GONE_ALL("x-originating-"),
+	GONE_ALL("x-proxyuser-"),
+	GONE_ALL("x-appengine-"),
+	GONE_ALL("x-azure-"),
+	GONE_ALL("x-envoy-"),
+	GONE("x-ip"),
+	GONE_ALL("cf-"),
+	GONE_ALL("client-ip"),
+	GONE_ALL("true-client-"),
+	GONE_ALL("fastly-client-"),
+	GONE_ALL("proxy-client-"),
+	GONE_ALL("wl-proxy-client-"),
+	/* What was asked for and how, the same way. */
+	GONE_ALL("x-original-"),
+	GONE_ALL("x-rewrite-"),
+	GONE_ALL("x-http-host-override"),
+	GONE("x-host"),
+	GONE("x-scheme"),
+	GONE("x-url-scheme"),
+	GONE("x-script-name"),
+	GONE_ALL("front-end-https"),
+	GONE("proxy"),	/* HTTP_PROXY to a CGI program */
 };
 
 struct httphead *
@@ -56,6 +82,21 @@ hdr_keep(const struct httphead *h)
 	return (copy);
 }
 
+/* Whether the name begins like the rule's, which is in lower case. */
+static int
+name_begins(const char *s, const struct hdr_rule *r)
+{
+	size_t	i;
+	char	c;
+
+	for (i = 0; i < r->len; i++) {
+		c = s[i] >= 'A' && s[i] <= 'Z' ? s[i] | 0x20 : s[i];
+		if ((c == '_' && r->under ? '-' : c) != r->name[i])
+			return (0);
+	}
+	return (1);
+}
+
 int
 hdr_rule(const struct hdr_rule *r, size_t n, const struct slice *name, int dflt)
 {
@@ -63,7 +104,7 @@ hdr_rule(const struct hdr_rule *r, size_t n, const struct slice *name, int dflt)
 		if ((name->len == r->len ||
 		    (r->prefix && name->len > r->len)) &&
 		    (name->s[0] | 0x20) == r->name[0] &&
-		    strncasecmp(name->s, r->name, r->len) == 0)
+		    name_begins(name->s, r))
 			return (r->what);
 	return (dflt);
 }

@@ -21,6 +21,7 @@ void
 request_begin(struct conn *c, const struct httphead *h)
 {
 	struct route_to	to;
+	struct slice	host;
 	char		id[UUID_SIZE] = "";
 
 	c->is_head = slice_eq(&h->method_name, "HEAD");
@@ -30,8 +31,12 @@ request_begin(struct conn *c, const struct httphead *h)
 	    ((h->flags & HTTPHEAD_LENGTH) && h->content_length > 0);
 	if (log_is_verbose())
 		request_log(c, h);
-	switch (route_find(&to, h, trust_host(c->trusted, h), c->listen_flags,
-	    proc_conf())) {
+	if (trust_host(&host, c->trusted, h, proc_conf()->proxy_domain) == -1) {
+		c->html = (unsigned)wants_page(h);
+		answer_error(c, 400, "X-Forwarded-Host contradicts Host");
+		return;
+	}
+	switch (route_find(&to, h, &host, c->listen_flags, proc_conf())) {
 	case ROUTE_PROXY:
 		proxy_begin(c, h, &to);
 		break;

@@ -202,11 +202,14 @@ proxy_wait(struct proxy *p, enum proxy_step step)
 static int
 proxy_goes_on(struct proxy *p)
 {
+	const char	*domain = proc_conf()->proxy_domain;
+	struct slice	 host;
+
 	if (p->settings == settings)
 		return (1);
 	p->settings = settings;
-	if (host_parse(&p->to.host, &p->to.port, trust_host(p->c->trusted,
-	    p->head), proc_conf()->proxy_domain) == HOST_OK)
+	if (trust_host(&host, p->c->trusted, p->head, domain) == 0 &&
+	    host_parse(&p->to.host, &p->to.port, &host, domain) == HOST_OK)
 		return (1);
 	answer_error(p->c, 400, "invalid support proxy subdomain");
 	return (0);

@@ -128,9 +128,9 @@ with Targets() as targets, Relayd(t) as d:
         seen = body.decode()
         t.ok("support_proxy" not in seen and pt not in seen,
              "operator-37: the service never sees the proxy cookie")
-        t.ok("10.0.0.9" not in seen and "X-Session-Token" not in seen and
-             "X-Internal-Secret" not in seen and "X-Proxy-Host" not in seen,
-             "operator-37: nor internal headers, nor the operator's address")
+        t.ok("10.0.0.9" not in seen and "X-Session-Token" in seen,
+             "operator-37: nor the operator's address; a name that means "
+             "something on another interface only is the application's")
         t.ok("mine=1" in seen and "Basic eDp5" in seen and "X-Mine" in seen
              and re.search(r"X-Forwarded-Proto[^a-z]+http\b", seen),
              "operator-37: it does see its own cookies and Authorization")
