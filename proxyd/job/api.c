@@ -30,7 +30,8 @@
 #include "proxyd/door/route.h"
 #include "http/upgrade.h"
 
-#define BODY_MAX	(1 << 20)	/* operator-api.md, 12 */
+#define BODY_MAX	4096		/* operator-api.md, 12 */
+#define BODIES_MAX	(4 << 20)	/* of all calls together */
 #define DATA_MAX	(16 << 20)	/* of one answer */
 #define ANSWER_MS	15000	/* a hung answer; authd's own limit is 10 s */
 
@@ -44,7 +45,7 @@ struct api_call {
 	char			 session[UUID_SIZE];
 	struct api_args		 args;
 	/* the body that comes in */
-	int			 chunked;
+	int			 chunked, expect;
 	uint64_t		 left;
 	struct httphead_chunk	 chunk;
 	char			*body;
@@ -59,8 +60,11 @@ struct api_call {
 
 static TAILQ_HEAD(, api_call)	waiting = TAILQ_HEAD_INITIALIZER(waiting);
 static struct rate		*by_token;
+static size_t			 bodies;	/* bytes of all that come in */
 
 static int	api_result(struct chan *, struct imsg *, void *);
+static int	token_result(struct chan *, struct imsg *, void *);
+static void	api_ask_token(struct conn *);
 static void	api_ask(struct conn *);
 static void	api_answer(struct conn *);
 static void	api_body(struct conn *);
@@ -82,13 +86,6 @@ body_expired(struct conn *c)
 	answer_error(c, 408, "request not complete in time");
 }
 
-static int
-in_body(const struct conn *c)
-{
-	(void)c;
-	return (1);
-}
-
 static void
 answer_expired(struct conn *c)
 {
@@ -99,7 +96,13 @@ static const struct job_ops	body_job = {
 	.name = "api, body",
 	.more = api_body,
 	.expired = body_expired,
-	.in_body = in_body,
+	.end = api_end,
+	.patient = 1,
+};
+
+static const struct job_ops	token_job = {
+	.name = "api, token",
+	.expired = answer_expired,
 	.end = api_end,
 	.patient = 1,
 };
@@ -161,6 +164,39 @@ take_rate(struct conn *c, const struct api_call *a)
 	return (0);
 }
 
+/*
+ * Is this a request that the call can have? 0, or -1: answered. A body that
+ * nobody would look at is not waited for: it could only cost memory.
+ */
+static int
+check_body(struct conn *c, const struct httphead *h)
+{
+	int	none = slice_eq(&h->method_name, "GET") ||
+		    slice_eq(&h->method_name, "DELETE");
+
+	if (h->flags & HTTPHEAD_UPGRADE)
+		answer_error(c, 400, "no upgrade here");
+	else if (none && c->body_left)
+		answer_error(c, 400, "this call takes no body");
+	else if ((h->flags & HTTPHEAD_LENGTH) && h->content_length > BODY_MAX)
+		answer_error(c, 413, "request body too large");
+	else
+		return (0);
+	return (-1);
+}
+
+/* Has all of the body come along with the head, which is dropped? */
+static int
+body_is_here(const struct conn *c, const struct api_call *a)
+{
+	struct httphead_chunk	 chunk = a->chunk;
+
+	if (!a->chunked)
+		return (c->in->len >= a->left);
+	return (httphead_chunk_scan(&chunk, c->in->data + c->in->off,
+	    c->in->len) != -1 && chunk.done);
+}
+
 void
 api_begin(struct conn *c, const struct httphead *h)
 {
@@ -172,14 +208,8 @@ api_begin(struct conn *c, const struct httphead *h)
 		answer_error(c, 404, "api not found");
 		return;
 	}
-	if ((h->flags & HTTPHEAD_UPGRADE) ||
-	    ((h->flags & HTTPHEAD_LENGTH) && h->content_length > BODY_MAX)) {
-		c->body_left = 1;
-		answer_error(c, h->flags & HTTPHEAD_UPGRADE ? 400 : 413,
-		    h->flags & HTTPHEAD_UPGRADE ? "no upgrade here" :
-		    "request body too large");
+	if (check_body(c, h) == -1)
 		return;
-	}
 	if ((a = calloc(1, sizeof(*a))) == NULL) {
 		answer_later(c, 503, "service temporarily unavailable", 1);
 		return;
@@ -196,17 +226,74 @@ api_begin(struct conn *c, const struct httphead *h)
 	api_take_query(a->op, &h->query, &a->args);
 	a->chunked = (h->flags & HTTPHEAD_CHUNKED) != 0;
 	a->left = (h->flags & HTTPHEAD_LENGTH) ? h->content_length : 0;
+	a->expect = (h->flags & HTTPHEAD_EXPECT) != 0;
 	buf_drop(c->in, c->head_len);
 	c->head_len = 0;
-	conn_deadline(c, CONN_BODY_MS);
-	if ((h->flags & HTTPHEAD_EXPECT) && c->body_left && c->in->len == 0) {
-		struct iovec	iov = { (void *)(uintptr_t)
-		    "HTTP/1.1 100 Continue\r\n\r\n", 25 };
+	if (body_is_here(c, a))
+		api_body(c);
+	else
+		api_ask_token(c);
+}
 
-		if (conn_writev(c, &iov, 1) == -1)
-			return;
+/*
+ * The body is still to come, and may take its time: first whether the caller
+ * is anybody. A list with a wrong parameter is a question that changes nothing;
+ * authd says no to a bad token, or that something is wrong.
+ */
+static void
+api_ask_token(struct conn *c)
+{
+	struct api_call	*a = api_of(c);
+	struct chan	*ch = link_chan();
+	char		 addr[ADDR_SIZE];
+
+	conn_job(c, &token_job, a);
+	conn_deadline(c, ANSWER_MS);
+	if (c->in->len == 0)
+		buf_put(&c->in);
+	addr_print(&c->addr, addr);
+	if (call_start(&a->call, ch, AUTHD_API_MS, token_result, c) == 0 ||
+	    say_api(ch, a->call.id, -1, &(struct msg_api){
+	    .op = API_SESSION_LIST, .token = a->token, .addr = addr,
+	    .session = "", .service = "", .page = 1, .page_size = 1,
+	    .sort_by = "", .system = "", .invalid = 1 }) == -1)
+		answer_later(c, 503, "service temporarily unavailable", 1);
+}
+
+/* Somebody it is, if maybe not for this call: then the body is read. */
+static int
+token_result(struct chan *ch, struct imsg *m, void *arg)
+{
+	struct iovec		 iov = { (void *)(uintptr_t)
+	    "HTTP/1.1 100 Continue\r\n\r\n", 25 };
+	struct conn		*c = arg;
+	struct api_call		*a = api_of(c);
+	struct msg_api_result	 in;
+
+	(void)ch;
+	if (m == NULL || get_api_result(m, &in) == -1) {
+		answer_later(c, 503, "service temporarily unavailable", 1);
+		return (m == NULL ? 0 : -1);
 	}
+	if (in.status == 401) {
+		grant_refused(&c->addr);
+		answer_json(c, 401, in.message, NULL, 0,
+		    "WWW-Authenticate: Bearer\r\n");
+		return (0);
+	}
+	if (in.status != 400 && in.status != 403) {
+		answer_later(c, in.status == 429 ? 429 : 503, in.message, 1);
+		return (0);
+	}
+	conn_job(c, &body_job, a);
+	conn_deadline(c, CONN_BODY_MS);
+	if (a->expect && (c->in == NULL || c->in->len == 0) &&
+	    conn_writev(c, &iov, 1) == -1)
+		return (0);
+	if (!c->eof)
+		conn_reading(c, 1);
 	api_body(c);
+	return (0);
 }
 
 /* Add to the body. 0, or -1: answered. */
@@ -220,6 +307,10 @@ body_add(struct conn *c, const char *p, size_t len)
 		answer_error(c, 413, "request body too large");
 		return (-1);
 	}
+	if (len > BODIES_MAX - bodies) {
+		answer_later(c, 503, "too many requests under way", 1);
+		return (-1);
+	}
 	if ((q = realloc(a->body, a->body_len + len)) == NULL) {
 		answer_later(c, 503, "service temporarily unavailable", 1);
 		return (-1);
@@ -227,6 +318,7 @@ body_add(struct conn *c, const char *p, size_t len)
 	a->body = q;
 	memcpy(q + a->body_len, p, len);
 	a->body_len += len;
+	bodies += len;
 	return (0);
 }
 
@@ -413,6 +505,7 @@ api_end(struct conn *c)
 	sodium_memzero(a->token, sizeof(a->token));
 	doc_clear(&a->data);
 	free(a->message);
+	bodies -= a->body_len;
 	free(a->body);
 	free(a);
 }

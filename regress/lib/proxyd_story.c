@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 #include <sys/socket.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 
 #include <errno.h>
 #include <poll.h>
@@ -26,18 +27,37 @@ proxyd_conf(struct conf *cf)
 
 /* ---- browsers ---- */
 
+/* To a port of this machine, from 127.0.0.1 + host (0: as the system has it). */
+static int
+connected(int port, int host)
+{
+	struct sockaddr_in	sin = { .sin_family = AF_INET };
+	int			fd, one = 1;
+
+	if ((fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) == -1)
+		bail("socket");
+	sin.sin_addr.s_addr = htonl(INADDR_LOOPBACK + (uint32_t)host);
+	if (host != 0 && bind(fd, (struct sockaddr *)&sin, sizeof(sin)) == -1)
+		bail("bind");
+	sin.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	sin.sin_port = htons((uint16_t)port);
+	if (connect(fd, (struct sockaddr *)&sin, sizeof(sin)) == -1)
+		bail("connect");
+	/* A request in two pieces does not wait for an acknowledgement. */
+	(void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
+	return (fd);
+}
+
 int
 browser(struct drive *d, int listener)
 {
-	struct sockaddr_in	sin = { .sin_family = AF_INET };
-	int			fd;
+	return (connected(d->port[listener], 0));
+}
 
-	sin.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-	sin.sin_port = htons((uint16_t)d->port[listener]);
-	if ((fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) == -1 ||
-	    connect(fd, (struct sockaddr *)&sin, sizeof(sin)) == -1)
-		bail("connect");
-	return (fd);
+int
+browser_from(struct drive *d, int host)
+{
+	return (connected(d->port[0], host));
 }
 
 void

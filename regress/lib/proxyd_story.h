@@ -22,6 +22,8 @@ void	proxyd_conf(struct conf *);
 
 /* Browsers. */
 int	browser(struct drive *, int listener);
+/* From another address of this machine, 127.0.0.1 + host. */
+int	browser_from(struct drive *, int host);
 void	put(int fd, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 /*
  * Read one whole answer (by Content-Length, chunked as it comes up to its

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /* The operator API's HTTP side, reload, trusted proxies. */
+#include <sys/resource.h>
 #include <sys/socket.h>
 
 #include <stdio.h>
@@ -160,10 +161,136 @@ calls(void)
 	close(fd);
 }
 
+/* A body is still to come: authd judges the token, in a call for nothing. */
+static void
+token_asked(uint16_t status)
+{
+	struct call	*k = called();
+
+	ok(k->in.op == API_SESSION_LIST && k->in.invalid == 1 &&
+	    strcmp(k->in.token, "sometoken") == 0,
+	    "the token is asked about before a body is read");
+	result(k->id, status, status == 401 ? "invalid token" : "", "");
+}
+
+/* A POST whose body of `fields` is to follow. */
+static int
+posted(const char *fields)
+{
+	int	 fd = browser(&d, 0);
+
+	put(fd, "POST " BASE "/" SESSION "/terminal-ticket HTTP/1.1\r\n"
+	    "Host: a\r\nAuthorization: Bearer sometoken\r\n%s\r\n", fields);
+	return (fd);
+}
+
+static void
+body_limits(void)
+{
+	static char	 big[4097];
+	char		*a;
+	int		 fd;
+
+	memset(big, ' ', sizeof(big));
+	fd = posted("Content-Length: 4096\r\n");
+	token_asked(400);
+	put_bytes(fd, big, 4096);
+	result(called()->id, 200, "", "");
+	is_int(status_of(answer(fd)), 200, "a body of 4 KiB is taken");
+	close(fd);
+	fd = posted("Content-Length: 4097\r\n");
+	is_int(status_of(answer(fd)), 413, "one byte more: 413");
+	is_int(end_of(fd), 0, "413: closed");
+	close(fd);
+	fd = posted("Transfer-Encoding: chunked\r\n");
+	put(fd, "1000\r\n");
+	token_asked(403);
+	put_bytes(fd, big, 4096);
+	put(fd, "\r\n1\r\nx\r\n0\r\n\r\n");
+	is_int(status_of(answer(fd)), 413, "the same in chunks: 413");
+	close(fd);
+	fd = posted("Content-Length: 10\r\n");
+	token_asked(400);
+	put(fd, "{");
+	ok(is_quiet(d.authd, 20), "a body that does not come");
+	drive_clock(&d, 29000);
+	ok(is_quiet(fd, 20), "29 s are fine");
+	drive_clock(&d, 1100);
+	is_int(status_of(answer(fd)), 408, "30 s: 408");
+	close(fd);
+	fd = posted("Content-Length: 10\r\nExpect: 100-continue\r\n");
+	ok(is_quiet(fd, 20), "no 100 before the token is good");
+	token_asked(400);
+	is_int(status_of(answer(fd)), 100, "then it is");
+	close(fd);
+	fd = posted("Content-Length: 10\r\nExpect: 100-continue\r\n");
+	token_asked(401);
+	a = answer(fd);
+	is_int(status_of(a), 401, "a bad token: no body is waited for");
+	is_str(header_of(a, "connection", 0), "close", "nor read");
+	close(fd);
+	fd = browser(&d, 0);
+	request(fd, "GET", "", "{}");
+	is_int(status_of(answer(fd)), 400, "GET takes no body");
+	is_int(end_of(fd), 0, "and reads none");
+	close(fd);
+	fd = browser(&d, 0);
+	request(fd, "DELETE", "/" SESSION, "{}");
+	is_int(status_of(answer(fd)), 400, "nor does DELETE");
+	close(fd);
+	fd = browser(&d, 0);
+	put(fd, "GET " BASE " HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer "
+	    "sometoken\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n");
+	is_int(status_of(answer(fd)), 400, "nor one in chunks");
+	close(fd);
+	ok(is_quiet(d.authd, 20), "none of these calls was made");
+	drive_clock(&d, 60000);
+}
+
+/* All bodies that come in together have a limit; it comes back with them. */
+static void
+body_total(void)
+{
+	enum { N = 1026, EACH = 500 };
+	static int	 fds[N];
+	static char	 part[4095];
+	struct rlimit	 rl = { N + 100, N + 100 };
+	struct call	*k;
+	int		 i, kept;
+
+	if (setrlimit(RLIMIT_NOFILE, &rl) == -1)
+		bail("setrlimit");
+	for (i = 0; i < N; i++) {
+		fds[i] = browser_from(&d, i / EACH);
+		put(fds[i], "POST " BASE "/" SESSION "/terminal-ticket "
+		    "HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer t%d\r\n"
+		    "Content-Length: 4096\r\n\r\n", i / EACH);
+		k = called();
+		result(k->id, 400, "", "");
+		put_bytes(fds[i], part, sizeof(part));
+		(void)is_quiet(fds[i], 0);
+	}
+	(void)status_of(answer(fds[N - 1]));
+	drive_clock(&d, 0);
+	for (i = kept = 0; i < N; i++)
+		kept += is_quiet(fds[i], 0);
+	is_int(kept, N - 2, "4 MiB of bodies come in at once, not more");
+	for (i = 0; i < N; i++)
+		close(fds[i]);
+	drive_clock(&d, 0);
+	i = posted("Content-Length: 10\r\n");
+	token_asked(400);
+	put(i, "{        }");
+	result(called()->id, 200, "", "");
+	is_int(status_of(answer(i)), 200, "and others after them");
+	close(i);
+	drive_clock(&d, 60000);
+}
+
 static void
 bodies(void)
 {
-	static char	 big[1 << 20], huge[200001];
+	static char	 huge[200001];
 	struct call	*k;
 	char		*a;
 	int		 fd = browser(&d, 0);
@@ -197,7 +324,8 @@ bodies(void)
 	put(fd, "POST " BASE "/" SESSION "/terminal-ticket HTTP/1.1\r\n"
 	    "Host: a\r\nAuthorization: Bearer sometoken\r\n"
 	    "Transfer-Encoding: chunked\r\n\r\n1\r\n{\r\n1");
-	ok(is_quiet(d.authd, 20), "half a body: authd is not asked yet");
+	token_asked(400);
+	ok(is_quiet(d.authd, 20), "half a body: no more is asked yet");
 	put(fd, "\r\n}\r\n0\r\n\r\nGET /x HTTP/1.1\r\nHost: a\r\n\r\n");
 	k = called();
 	is_int(k->in.op, API_TERMINAL_TICKET, "a chunked body");
@@ -206,40 +334,9 @@ bodies(void)
 	ok(strstr(body_of(answer(fd)), "\"ticket\":\"t\"") != NULL,
 	    "its answer first");
 	is_int(status_of(answer(fd)), 404, "then the next one");
-
-	memset(big, ' ', sizeof(big) - 1);
 	request(fd, "POST", "/" SESSION "/terminal-ticket", "");
 	result(called()->id, 200, "", "");
 	(void)answer(fd);
-	put(fd, "POST " BASE "/" SESSION "/terminal-ticket HTTP/1.1\r\n"
-	    "Host: a\r\nAuthorization: Bearer sometoken\r\n"
-	    "Content-Length: 1048576\r\n\r\n");
-	put_bytes(fd, big, sizeof(big));
-	result(called()->id, 200, "", "");
-	is_int(status_of(answer(fd)), 200, "a body of 1 MiB is taken");
-	put(fd, "POST " BASE "/" SESSION "/terminal-ticket HTTP/1.1\r\n"
-	    "Host: a\r\nAuthorization: Bearer sometoken\r\n"
-	    "Content-Length: 1048577\r\n\r\n");
-	is_int(status_of(answer(fd)), 413, "one byte more: 413");
-	is_int(end_of(fd), 0, "413: closed");
-	close(fd);
-	fd = browser(&d, 0);
-	put(fd, "POST " BASE "/" SESSION "/terminal-ticket HTTP/1.1\r\n"
-	    "Host: a\r\nAuthorization: Bearer sometoken\r\n"
-	    "Transfer-Encoding: chunked\r\n\r\n100000\r\n");
-	put_bytes(fd, big, sizeof(big));
-	put(fd, "\r\n1\r\nx\r\n0\r\n\r\n");
-	is_int(status_of(answer(fd)), 413, "the same in chunks: 413");
-	close(fd);
-	fd = browser(&d, 0);
-	put(fd, "POST " BASE "/" SESSION "/terminal-ticket HTTP/1.1\r\n"
-	    "Host: a\r\nAuthorization: Bearer sometoken\r\n"
-	    "Content-Length: 10\r\n\r\n{");
-	ok(is_quiet(d.authd, 20), "a body that does not come");
-	drive_clock(&d, 29000);
-	ok(is_quiet(fd, 20), "29 s are fine");
-	drive_clock(&d, 1100);
-	is_int(status_of(answer(fd)), 408, "30 s: 408");
 	close(fd);
 
 	/* An answer of many chunks. */
@@ -413,6 +510,8 @@ main(void)
 	tokens();
 	calls();
 	bodies();
+	body_limits();
+	body_total();
 	losses();
 	rates();
 	proxies(&cf);

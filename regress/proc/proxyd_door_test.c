@@ -2,8 +2,6 @@
 /* proxyd's door: who comes in, whose request it is, what is given away. */
 #include <sys/resource.h>
 #include <sys/socket.h>
-#include <arpa/inet.h>
-#include <netinet/in.h>
 
 #include <errno.h>
 #include <poll.h>
@@ -183,24 +181,6 @@ limits(void)
 		close(fds[i]);
 }
 
-/* A connection from another address of this machine; -1: refused. */
-static int
-browser_from(int host)
-{
-	struct sockaddr_in	sin = { .sin_family = AF_INET };
-	int			fd;
-
-	sin.sin_addr.s_addr = htonl(INADDR_LOOPBACK + (uint32_t)host);
-	if ((fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) == -1 ||
-	    bind(fd, (struct sockaddr *)&sin, sizeof(sin)) == -1)
-		bail_out("socket");
-	sin.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-	sin.sin_port = htons((uint16_t)d.port[0]);
-	if (connect(fd, (struct sockaddr *)&sin, sizeof(sin)) == -1)
-		bail_out("connect");
-	return (fd);
-}
-
 /* Wait until proxyd has nothing left to accept. */
 static void
 settle(void)
@@ -235,7 +215,7 @@ crowds(void)
 	rl.rlim_cur = FULL + 100;
 	(void)setrlimit(RLIMIT_NOFILE, &rl);
 	for (i = 0; i < FULL; i++) {
-		fds[i] = browser_from(i / 60);
+		fds[i] = browser_from(&d, i / 60);
 		if (i % 100 == 99)
 			settle();
 		if (i == HALF - 1) {
