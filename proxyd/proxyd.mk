@@ -9,8 +9,8 @@ proxyd_HDR_OBJS = proxyd/door/addr.o proxyd/http/cookie.o proxyd/http/flow.o \
 
 proxyd_OBJS = proxyd/proxyd.o proxyd/authd.o proxyd/grant.o proxyd/session.o \
 	proxyd/upstream.o proxyd/door/buf.o proxyd/door/conn.o \
-	proxyd/door/limits.o proxyd/door/listen.o proxyd/door/now.o \
-	proxyd/door/trust.o proxyd/job/answer.o proxyd/job/api.o \
+	proxyd/door/crowd.o proxyd/door/limits.o proxyd/door/listen.o \
+	proxyd/door/now.o proxyd/door/trust.o proxyd/job/answer.o proxyd/job/api.o \
 	proxyd/job/begin.o proxyd/job/down.o proxyd/job/end.o \
 	proxyd/job/give.o proxyd/job/names.o proxyd/job/proxy.o proxyd/job/up.o \
 	$(proxyd_HDR_OBJS) common/base/label.o common/base/rate.o \

@@ -64,11 +64,18 @@ addr_print(const struct addr *a, char out[ADDR_SIZE])
 void
 addr_key(const struct addr *a, char key[ADDR_SIZE])
 {
-	struct addr	net = *a;
+	struct addr	net;
 
-	if (!is_v4(a))
-		memset(net.b + 8, 0, 8);
+	addr_net_of(a, net.b);
 	addr_print(&net, key);
+}
+
+void
+addr_net_of(const struct addr *a, uint8_t net[16])
+{
+	memcpy(net, a->b, 16);
+	if (!is_v4(a))
+		memset(net + 8, 0, 8);
 }
 
 int

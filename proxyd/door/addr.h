@@ -35,6 +35,8 @@ void	addr_print(const struct addr *, char out[ADDR_SIZE]);
  * IPv4. messages.md, section 5.
  */
 void	addr_key(const struct addr *, char key[ADDR_SIZE]);
+/* The same as bytes. */
+void	addr_net_of(const struct addr *, uint8_t net[16]);
 
 /* Parse `address` or `address/bits`. 0 or -1. */
 int	addr_net_parse(struct addr_net *, const char *);

@@ -7,7 +7,7 @@
 #include <sys/uio.h>
 
 #include <errno.h>
-#include <sodium.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -37,7 +37,7 @@ TAILQ_HEAD(conns, conn);
 static struct {
 	const struct door_ops	*ops;
 	struct conns		 live, dead;
-	unsigned long		 n;
+	unsigned long		 n, shed;
 	int			 stopping;
 	struct timer		 stop;
 } door = {
@@ -49,6 +49,44 @@ void
 conn_init(const struct door_ops *ops)
 {
 	door.ops = ops;
+	crowd_init();
+}
+
+static struct conn *
+conn_of(struct seat *s)
+{
+	return ((struct conn *)(void *)((char *)s -
+	    offsetof(struct conn, seat)));
+}
+
+static void
+makes_room(struct seat *s)
+{
+	if (door.shed++ % 1000 == 0)
+		log_info("connections closed to make room: %lu", door.shed);
+	conn_close(conn_of(s), "makes room", 0);
+}
+
+int
+conn_admit(const struct addr *a, int trusted)
+{
+	enum crowd_room	 r;
+	struct seat	*s;
+
+	while ((r = crowd_room(a, trusted, clock_ms(), &s)) == CROWD_CLOSE)
+		makes_room(s);
+	return (r == CROWD_ROOM ? 0 : -1);
+}
+
+int
+conn_shed(void)
+{
+	struct seat	*s = crowd_spare(clock_ms());
+
+	if (s == NULL)
+		return (0);
+	makes_room(s);
+	return (1);
 }
 
 void
@@ -56,7 +94,9 @@ conn_new(int fd, uint32_t flags, const struct addr *a, int trusted)
 {
 	struct conn	*c;
 
-	if ((c = calloc(1, sizeof(*c))) == NULL) {
+	if ((c = calloc(1, sizeof(*c))) == NULL ||
+	    crowd_enter(&c->seat, a, clock_ms()) == -1) {
+		free(c);
 		close(fd);
 		return;
 	}
@@ -71,7 +111,6 @@ conn_new(int fd, uint32_t flags, const struct addr *a, int trusted)
 	TAILQ_INSERT_TAIL(&door.live, c, entry);
 	door.n++;
 	limits_conn(1);
-	limits_unclassified(&c->peer, c->trusted, 1);
 	conn_reading(c, 1);
 	conn_deadline(c, CONN_HEAD_MS);
 }
@@ -234,12 +273,10 @@ conn_parse(struct conn *c)
 			/* 10 s from its first byte, not from its last. */
 			if (c->deadline_ms > clock_ms() + CONN_HEAD_MS)
 				conn_deadline(c, CONN_HEAD_MS);
+			crowd_half(&c->seat, c->in->len);
 			break;
 		}
-		if (!c->classified) {
-			c->classified = 1;
-			limits_unclassified(&c->peer, c->trusted, -1);
-		}
+		crowd_busy(&c->seat);
 		if (r == -1) {
 			log_debug("request refused: %s", why);
 			conn_refuse(c, status, why);
@@ -253,6 +290,8 @@ conn_parse(struct conn *c)
 	}
 	if (c->state == CONN_HEAD && c->in == NULL && door.stopping)
 		conn_close(c, "stopping", 0);
+	else if (c->state == CONN_HEAD && c->in == NULL && c->out_len == 0)
+		crowd_idle(&c->seat);
 	c->parsing = 0;
 }
 
@@ -468,8 +507,7 @@ conn_close(struct conn *c, const char *why, int reset)
 	if (reset && c->fd != -1)
 		setsockopt(c->fd, SOL_SOCKET, SO_LINGER, &l, sizeof(l));
 	log_debug("connection %d: closed: %s", c->fd, why);
-	if (!c->classified)
-		limits_unclassified(&c->peer, c->trusted, -1);
+	crowd_leave(&c->seat);
 	c->state = CONN_DEAD;
 	timer_del(&c->timer);
 	event_del(&c->ev_read);

@@ -13,6 +13,7 @@
 #include "addr.h"
 #include "buf.h"
 #include "base/clock.h"
+#include "crowd.h"
 #include "http/head.h"
 
 /*
@@ -78,8 +79,8 @@ struct conn {
 	/* state */
 	enum conn_state		 state;
 	uint64_t		 deadline_ms;
-	unsigned int		 classified:1, reading:1, writing:1, eof:1,
-				 parsing:1;
+	struct seat		 seat;
+	unsigned int		 reading:1, writing:1, eof:1, parsing:1;
 	struct buf		*in;
 	struct httphead_scan	 scan;
 	char			*out;		/* what could not be written */
@@ -98,6 +99,10 @@ struct conn {
 
 /* Once, before the loop. `ops` lives on. */
 void	conn_init(const struct door_ops *ops);
+/* Room for one from here, others making it if need be? 0 or -1. */
+int	conn_admit(const struct addr *, int trusted);
+/* Close one that can be spared: 1, or 0: none can. */
+int	conn_shed(void);
 /* A connection was accepted and let in; fd is taken. */
 void	conn_new(int fd, uint32_t flags, const struct addr *, int trusted);
 /* Finish; proc_exit() when the last one is done. Accepting has ended before. */

@@ -1,16 +1,11 @@
 /* SPDX-License-Identifier: ISC */
 #include <sys/resource.h>
 
-#include <sodium.h>
-
 #include "base/clock.h"
 #include "base/log.h"
-#include "base/rate.h"
 #include "limits.h"
 #include "proc/proc.h"
 
-#define UNCLASSIFIED_MAX	4096
-#define UNCLASSIFIED_ADDRESS	64
 #define FDS_OWN			16	/* channels, listeners, log */
 #define FDS_SPARE_PERCENT	5	/* for streams of who is here already */
 #define TITLE_MS		2000	/* ps is at most that late */
@@ -18,12 +13,10 @@
 
 static struct {
 	void		(*pause)(int);
+	int		(*shed)(void);
 	int		 paused;
 	long		 fds, fds_max, conns;
 	struct timer	 title, again;
-	/* connections without a head */
-	unsigned int	 unclassified;
-	struct rate	*by_address;
 } limits;
 
 static void
@@ -42,14 +35,12 @@ limits_look(void *arg)
 }
 
 void
-limits_init(void (*pause)(int))
+limits_init(void (*pause)(int), int (*shed)(void))
 {
 	struct rlimit	rl;
 
 	limits.pause = pause;
-	limits.by_address = rate_new(2 * UNCLASSIFIED_MAX);
-	if (limits.by_address == NULL)
-		fatal("listen");
+	limits.shed = shed;
 	limits.fds_max = getrlimit(RLIMIT_NOFILE, &rl) == 0 &&
 	    rl.rlim_cur < (1 << 20) ? (long)rl.rlim_cur : 1 << 20;
 	limits.fds = FDS_OWN;
@@ -77,6 +68,9 @@ limits_fds(int n)
 	limits.fds += n;
 	if (!timer_is_set(&limits.title))
 		timer_set(&limits.title, TITLE_MS);
+	/* Each one shed comes by here too, with one less. */
+	if (n > 0 && limits.fds >= high)
+		(void)limits.shed();
 	if (limits.fds >= high)
 		limits_pause(1);
 	else if (limits.fds < high - high / 20)
@@ -95,40 +89,4 @@ limits_again(void)
 {
 	limits_pause(1);
 	timer_set(&limits.again, AGAIN_MS);
-}
-
-int
-limits_admit(const struct addr *a, int trusted)
-{
-	char		key[ADDR_SIZE];
-	uint32_t	ignored;
-	unsigned int	half = UNCLASSIFIED_MAX / 2;
-
-	if (limits.unclassified >= UNCLASSIFIED_MAX)
-		return (0);
-	if (limits.unclassified > half &&
-	    randombytes_uniform(half) < limits.unclassified - half)
-		return (0);
-	if (trusted)	/* one address stands for many */
-		return (1);
-	addr_key(a, key);
-	return (rate_peek(limits.by_address, key, UNCLASSIFIED_ADDRESS,
-	    &ignored) == 0);
-}
-
-void
-limits_unclassified(const struct addr *a, int trusted, int n)
-{
-	char		key[ADDR_SIZE];
-	uint32_t	ignored;
-
-	limits.unclassified += (unsigned)n;
-	if (trusted)
-		return;
-	addr_key(a, key);
-	if (n > 0)
-		(void)rate_hit(limits.by_address, key, UINT64_MAX, RATE_EVER,
-		    &ignored);
-	else
-		rate_back(limits.by_address, key);
 }

@@ -2,25 +2,21 @@
 #ifndef LIMITS_H
 #define LIMITS_H
 
-#include "addr.h"
+/* How many descriptors may be in use at once. messages.md, section 5. */
 
 /*
- * How much may be here at once: descriptors, and connections that have not
- * said yet what they want. messages.md, section 5.
+ * Before the first connection. `pause` stops (1) and resumes (0) accepting;
+ * `shed` closes a connection that can be spared, if there is one (1).
  */
-
-/* Before the first connection. `pause` stops (1) and resumes (0) accepting. */
-void	limits_init(void (*pause)(int));
-/* Descriptors in use change by `n`: accepting pauses when they run out. */
+void	limits_init(void (*pause)(int), int (*shed)(void));
+/*
+ * Descriptors in use change by `n`: when they run out a connection is shed for
+ * each new one, and accepting pauses when none can be.
+ */
 void	limits_fds(int n);
 /* A connection more (1) or less (-1), with its descriptor. */
 void	limits_conn(int n);
 /* The system has none left, whoever holds them: look again in a second. */
 void	limits_again(void);
-
-/* Room for one more that we know nothing about? Early drop above half. */
-int	limits_admit(const struct addr *, int trusted);
-/* One more (1) or less (-1) whose head is not there yet. */
-void	limits_unclassified(const struct addr *, int trusted, int n);
 
 #endif

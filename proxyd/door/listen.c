@@ -69,7 +69,7 @@ listen_run(void)
 {
 	unsigned int	i;
 
-	limits_init(listen_pause);
+	limits_init(listen_pause, conn_shed);
 	for (i = 0; i < listeners.n; i++) {
 		event_assign(&listeners.l[i].ev, proc_base(), listeners.l[i].fd,
 		    EV_READ | EV_PERSIST, listen_event, &listeners.l[i]);
@@ -115,7 +115,7 @@ listen_event(evutil_socket_t lfd, short what, void *arg)
 		}
 		addr_of_sockaddr(&a, (struct sockaddr *)&ss);
 		trusted = trust_has(&a);
-		if (!limits_admit(&a, trusted)) {
+		if (conn_admit(&a, trusted) == -1) {
 			if (listeners.dropped++ % 1000 == 0)
 				log_info("connections dropped early: %lu",
 				    listeners.dropped);

@@ -190,59 +190,119 @@ settle(void)
 	(void)ask(1, "GET /x HTTP/1.1\r\nHost: a\r\n\r\n");
 }
 
+/* How many of [from, to) it has closed; they come out closed here as well. */
 static int
-count_closed(const int *fds, int from, int to)
+count_closed(int *fds, int from, int to)
 {
 	int	i, n = 0;
 
 	for (i = from; i < to; i++)
-		n += !is_quiet(fds[i], 0);
+		if (fds[i] != -1 && !is_quiet(fds[i], 0)) {
+			shut(&fds[i]);
+			n++;
+		}
 	return (n);
 }
 
+/* Descriptors for a crowd, here. */
+static int
+may_have(rlim_t n)
+{
+	struct rlimit	rl;
+
+	if (getrlimit(RLIMIT_NOFILE, &rl) == -1 || rl.rlim_max < n)
+		return (0);
+	rl.rlim_cur = n;
+	return (setrlimit(RLIMIT_NOFILE, &rl) == 0);
+}
+
+/*
+ * Half-open heads from many addresses: those who have sent least go, the
+ * oldest first, and whoever comes with a request has its answer.
+ */
 static void
 crowds(void)
 {
-	enum { HALF = 2048, FULL = 4600 };
-	static int	fds[FULL];
-	struct rlimit	rl = { FULL + 100, FULL + 100 };
-	int		i, lost;
+	enum { FULL = 4095, SILENT = 100, MORE = 200, GOOD = 40 };
+	static int	fds[FULL + MORE];
+	int		i, lost, good = 0;
 
-	if (getrlimit(RLIMIT_NOFILE, &rl) == -1 || rl.rlim_max < FULL + 100) {
-		ok(1, "early drop # SKIP too few descriptors here");
+	if (!may_have(FULL + MORE + 100)) {
+		ok(1, "half-open heads # SKIP too few descriptors here");
 		return;
 	}
-	rl.rlim_cur = FULL + 100;
-	(void)setrlimit(RLIMIT_NOFILE, &rl);
 	for (i = 0; i < FULL; i++) {
 		fds[i] = browser_from(&d, i / 60);
-		if (i % 100 == 99)
+		if (i >= SILENT)
+			put(fds[i], "GET /x HTTP/1.1\r\n");
+		if (i % 50 == 49)
 			settle();
-		if (i == HALF - 1) {
-			settle();
-			is_int(count_closed(fds, 0, i + 1), 0,
-			    "unclassified connections: up to half, all are in");
-		}
 	}
 	settle();
-	lost = count_closed(fds, 0, FULL);
-	ok(lost > FULL - 4096 && lost < FULL - HALF,
-	    "unclassified connections: above half, some are dropped (%d)",
-	    lost);
-	for (i = 0; i < FULL; i++)
-		close(fds[i]);
+	is_int(count_closed(fds, 0, FULL), 0, "4,095 half heads are in");
+	drive_clock(&d, 1000);
+	for (; i < FULL + MORE; i++) {
+		fds[i] = browser_from(&d, i / 60);
+		put(fds[i], "GET /x HTTP/1.1\r\nHost: a\r\n");
+		if (i % 50 == 49)
+			settle();
+	}
 	settle();
-	is_int(status_of(ask(0, "GET /x HTTP/1.1\r\nHost: a\r\n\r\n")), 404,
-	    "and served again afterwards");
+	is_int(count_closed(fds, 0, SILENT), SILENT,
+	    "of more, those have gone first that had sent nothing");
+	lost = count_closed(fds, SILENT, FULL);
+	ok(lost >= MORE - SILENT - 1 && lost < MORE - SILENT + 10,
+	    "then as many of the others as there are more (%d)", lost);
+	for (i = 0; i < lost && fds[SILENT + i] == -1; i++)
+		continue;
+	is_int(i, lost, "the oldest of these");
+	is_int(count_closed(fds, FULL, FULL + MORE), 0, "no new one");
+	for (i = 0; i < GOOD; i++)
+		good += status_of(ask(0, "GET /x HTTP/1.1\r\nHost: a\r\n\r\n"))
+		    == 404;
+	is_int(good, GOOD, "and every good request is answered");
+	for (i = 0; i < FULL + MORE; i++)
+		shut(&fds[i]);
+	settle();
 }
 
-/* Out of descriptors: those who wait are let in when others have gone. */
+/* One address: idle connections count, and the oldest makes room. */
+static void
+address(void)
+{
+	enum { FULL = 1024, MORE = 10 };
+	static int	fds[FULL + MORE];
+	int		i, served = 0;
+
+	if (!may_have(FULL + MORE + 100)) {
+		ok(1, "one address # SKIP too few descriptors here");
+		return;
+	}
+	for (i = 0; i < FULL + MORE; i++) {
+		fds[i] = browser_from(&d, 7);
+		put(fds[i], "GET /x HTTP/1.1\r\nHost: a\r\n\r\n");
+		served += status_of(answer(fds[i])) == 404;
+	}
+	is_int(served, FULL + MORE, "one address: each request is answered");
+	is_int(count_closed(fds, 0, MORE), MORE,
+	    "one address: above 1,024 connections the oldest idle one goes");
+	is_int(count_closed(fds, MORE, FULL + MORE), 0, "and no other");
+	for (i = 0; i < FULL + MORE; i++)
+		shut(&fds[i]);
+	settle();
+}
+
+/*
+ * Out of descriptors: idle connections make room; when there are none, those
+ * who wait are let in when others have gone.
+ */
 static void
 descriptors(void)
 {
 	enum { N = 60 };
 	struct drive	 full = d;
 	struct conf	 cf;
+	struct imsg	*m;
 	int		 fds[N], i, served = 0;
 
 	proxyd_conf(&cf);
@@ -252,16 +312,34 @@ descriptors(void)
 	for (i = 0; i < N; i++) {
 		fds[i] = browser(&d, 0);
 		put(fds[i], "GET /x HTTP/1.1\r\nHost: a\r\n\r\n");
-	}
-	for (i = 0; i < N && !is_quiet(fds[i], 300); i++)
 		served += status_of(answer(fds[i])) == 404;
+	}
+	is_int(served, N, "out of descriptors: idle connections make room");
+	ok(count_closed(fds, 0, 10) == 10, "the oldest first");
+	for (i = 0; i < N; i++)
+		shut(&fds[i]);
+	for (i = 0; i < N; i++) {
+		fds[i] = browser(&d, 0);
+		put(fds[i], "GET /api/tunnel HTTP/1.1\r\nHost: a\r\n\r\n");
+	}
+	for (served = 0; served < N; served++) {
+		if (is_quiet(d.authd, 300))
+			break;
+		(void)hear_next(d.authd, admit, NULL);
+	}
 	ok(served > 30 && served < N,
 	    "accepting pauses before descriptors run out (%d)", served);
 	ok(drive_logged(&d, "accepting pauses"), "and the log says so");
+	drive_clock(&d, 2100);
+	for (i = 0; i < served; i++)
+		(void)answer(fds[i]);
 	for (i = 0; i < served; i++)
 		close(fds[i]);
 	for (i = served; i < N; i++) {
-		if (status_of(answer(fds[i])) != 404)
+		m = hear_next(d.authd, admit, NULL);
+		say_id(d.authd, m->id, admitted, .status = 429,
+		    .message = "later");
+		if (status_of(answer(fds[i])) != 429)
 			break;
 		close(fds[i]);
 	}
@@ -528,6 +606,7 @@ main(void)
 	terminals();
 	without_authd();
 	crowds();
+	address();
 	descriptors();
 #ifdef __linux__
 	descriptors_again();
