@@ -46,7 +46,7 @@ static const struct {
 	void		(*fn)(struct api_call *, const struct facts *);
 	unsigned	needs;
 } ops[API_OP_COUNT] = {
-#define A(NAME, method, pattern, needs, word, text, params)		\
+#define A(NAME, method, pattern, needs, body, word, text, params)		\
 	[API_##NAME] = { api_##word, word##_needs },
 #include "api/api.def"
 #undef A

@@ -12,7 +12,7 @@
 #define Q_ID(name)			P(name, ID, 0, 0, 0, 0)
 #define Q_STATUSES(name)		P(name, STATUSES, 0, 0, 0, 0)
 #define B_NAME(name)			P(name, NAME, 1, 0, 0, 0)
-#define A(NAME, method, pattern, needs, word, text, list)		\
+#define A(NAME, method, pattern, needs, body, word, text, list)		\
 static const struct api_param	params_##NAME[] = {			\
 	list { NULL, API_NUMBER, 0, 0, 0, 0, 0, 0 }			\
 };
@@ -20,8 +20,8 @@ static const struct api_param	params_##NAME[] = {			\
 #undef A
 
 static const struct api_info infos[API_OP_COUNT] = {
-#define A(NAME, method, pattern, needs, word, text, list)		\
-	[API_##NAME] = { method, pattern, NEEDS_##needs, #word, text,	\
+#define A(NAME, method, pattern, needs, body, word, text, list)		\
+	[API_##NAME] = { method, pattern, NEEDS_##needs, body, #word, text,	\
 	    params_##NAME },
 #include "api.def"
 #undef A

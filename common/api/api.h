@@ -12,11 +12,13 @@
 
 enum api_op {
 	API_NONE,
-#define A(NAME, method, pattern, needs, word, text, params)	API_##NAME,
+#define A(NAME, method, pattern, needs, body, word, text, params)	API_##NAME,
 #include "api.def"
 #undef A
 	API_OP_COUNT
 };
+
+#define API_BODY	4096	/* what most bodies need, and much more */
 
 enum api_needs { NEEDS_CONNECT = 1 };	/* connect:systems */
 
@@ -47,6 +49,7 @@ struct api_param {
 struct api_info {
 	const char		*method, *pattern;
 	enum api_needs		 needs;
+	size_t			 body;	/* the most bytes of it; 0: none */
 	const char		*word, *text;
 	/* Behind the last is one without a name. */
 	const struct api_param	*params;

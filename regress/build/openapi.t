@@ -12,6 +12,7 @@ import yaml
 SRC = os.environ["RELAYD_SRC"]
 METHODS = ("get", "put", "post", "delete", "patch")
 count = 0
+bodies = {}
 
 
 def equal(got, want, name):
@@ -29,10 +30,11 @@ def table():
     rows = {}
     for text in re.split(r"^(?=A\()", text, flags=re.M)[1:]:
         row = re.match(r'A\((\w+),\s*"(\w+)",\s*"([^"]+)",\s*(\w+),'
-                       r'\s*(\w+),\s*"([^"]*)",(.*)\)\s*$', text, re.S)
+                       r'\s*(\w+),\s*(\w+),\s*"([^"]*)",(.*)\)\s*$', text, re.S)
         if row is None:
             sys.exit("not understood in api.def: " + text)
-        _, method, path, _, word, said, params = row.groups()
+        _, method, path, _, body, word, said, params = row.groups()
+        bodies[method.lower(), path] = body != "0"
         rows[method.lower(), path] = (word, said, sorted(
             (where == "B", name, kind,
              tuple(int(x) for x in re.findall(r"\d+", args)))
@@ -98,6 +100,8 @@ want, got = table(), document(served)
 equal(sorted(got), sorted(want), "the same calls")
 for call in sorted(want):
     equal(got.get(call), want[call], "%s %s" % call)
+    equal(bodies[call], call[0] not in ("get", "delete"),
+          "%s %s: whether it may have a body" % call)
     equal("{id}" in call[1], any(
         p == {"$ref": "#/components/parameters/Id"}
         for p in served["paths"].get(call[1], {}).get("parameters", [])),
