@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "proxyd/http/lenient.h"
 #include "proxyd/http/urlmap.h"
 #include "proxyd/door/route.h"
 
@@ -69,13 +70,14 @@ response(const char *p, size_t len)
 	memset(&a, 0, sizeof(a));
 	a.secure = 1;
 	a.map = &map;
-	if (httphead_response(&h, &scan, 1, p, len, &why) != 1)
+	if (lenient_response(&h, &scan, 1, p, len, &why) != 1)
 		return;
 	a.upgrade = h.status == 101;
 	if (resphdr_build(&o, &h, &a) == -1)
 		return;
 	if (httphead_response(&again, &scan2, 1, o.p, o.len, &why) != 1) {
-		if (o.len > HTTPHEAD_RESPONSE_MAX || h.nfields > 90)
+		if (o.len > HTTPHEAD_RESPONSE_MAX ||
+		    h.nfields > HTTPHEAD_FIELDS - 10)
 			return;
 		abort();
 	}

@@ -61,7 +61,7 @@ void
 login_start(int fd, uint64_t nonce, const char *addr, const char *accept,
     const uint8_t *bytes, size_t len)
 {
-	struct httphead		 h;
+	static struct httphead	 h;	/* large, and hardly touched */
 	struct httphead_scan	 scan = { 0 };
 	char			 node[UPGRADE_NODE_SIZE];
 	const char		*why;

@@ -50,6 +50,13 @@ hex_value(unsigned char b)
 	return (-1);
 }
 
+static int
+chunk_sized(struct httphead_chunk *c)
+{
+	c->line_len = 0;
+	return (c->left == 0 ? CH_TRAILER : CH_DATA);
+}
+
 /* A byte of the size line; returns the next state. */
 static int
 chunk_size(struct httphead_chunk *c, unsigned char b)
@@ -68,6 +75,8 @@ chunk_size(struct httphead_chunk *c, unsigned char b)
 		return (CH_BROKEN);
 	if (b == '\r')
 		return (CH_SIZE_LF);
+	if (b == '\n' && c->lenient)
+		return (chunk_sized(c));
 	if (c->state == CH_EXT || b == ';')
 		return (is_control(b) ? CH_BROKEN : CH_EXT);
 	return (b == ' ' || b == '\t' ? CH_BLANK : CH_BROKEN);
@@ -81,6 +90,8 @@ chunk_trailer(struct httphead_chunk *c, unsigned char b)
 		return (CH_BROKEN);
 	if (b == '\r')
 		return (c->state == CH_TRAILER ? CH_END_LF : CH_FIELD_LF);
+	if (b == '\n' && c->lenient)
+		return (c->state == CH_TRAILER ? CH_DONE : CH_TRAILER);
 	if (is_control(b))
 		return (CH_BROKEN);
 	if (c->state == CH_TRAILER && (b == ' ' || b == '\t' || b == ':'))
@@ -98,12 +109,13 @@ chunk_framing(struct httphead_chunk *c, unsigned char b)
 	case CH_EXT:
 		return (chunk_size(c, b));
 	case CH_SIZE_LF:
-		c->line_len = 0;
-		if (b != '\n')
-			return (CH_BROKEN);
-		return (c->left == 0 ? CH_TRAILER : CH_DATA);
+		return (b == '\n' ? chunk_sized(c) : CH_BROKEN);
 	case CH_DATA_CR:
-		return (b == '\r' ? CH_DATA_LF : CH_BROKEN);
+		if (b == '\r')
+			return (CH_DATA_LF);
+		if (!c->lenient)
+			return (CH_BROKEN);
+		/* FALLTHROUGH */
 	case CH_DATA_LF:
 		c->digits = 0;
 		return (b == '\n' ? CH_SIZE : CH_BROKEN);

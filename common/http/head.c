@@ -62,7 +62,8 @@ on_field(llhttp_t *ll, const char *s, size_t len)
 	struct parse		*p = ll->data;
 	struct httphead_field	*fd;
 
-	if (p->h->nfields == HTTPHEAD_FIELDS) {
+	if (p->h->nfields == (ll->type == HTTP_REQUEST ?
+	    HTTPHEAD_REQUEST_FIELDS : HTTPHEAD_FIELDS)) {
 		p->too_many = 1;
 		return (-1);
 	}

@@ -17,9 +17,10 @@
 
 /* Longest request head and response head, bytes, blank line included. */
 #define HTTPHEAD_MAX		(16 * 1024)
-#define HTTPHEAD_RESPONSE_MAX	(64 * 1024)
-/* Most header fields in one head; more is 431. */
-#define HTTPHEAD_FIELDS		100
+#define HTTPHEAD_RESPONSE_MAX	(256 * 1024)
+/* Most header fields in a request head, more is 431, and in any head. */
+#define HTTPHEAD_REQUEST_FIELDS	100
+#define HTTPHEAD_FIELDS		256
 /* Longest host name that httphead_split_host() gives, with its NUL. */
 #define HTTPHEAD_HOST_SIZE	256
 
@@ -45,6 +46,8 @@ struct httphead_field {
 #define HTTPHEAD_EXPECT		0x20	/* request: `Expect: 100-continue` */
 #define HTTPHEAD_INTERIM	0x40	/* response: 1xx but 101, another head
 					   follows */
+#define HTTPHEAD_ODD		0x80	/* response: not as it came, its chunks
+					   may be odd too: http/lenient.h */
 
 /*
  * A parsed head. Of HTTPHEAD_CHUNKED, HTTPHEAD_LENGTH and HTTPHEAD_TO_CLOSE at
@@ -164,6 +167,7 @@ struct httphead_chunk {
 	uint8_t		 digits;
 	uint8_t		 state;
 	uint8_t		 done;		/* the last byte has been seen */
+	uint8_t		 lenient;	/* set before: LF ends a line too */
 };
 
 /* Longest chunk size line, extensions included; longest trailer section. */

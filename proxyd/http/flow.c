@@ -7,9 +7,10 @@ void
 flow_begin(struct flow *f, const struct httphead *h)
 {
 	memset(f, 0, sizeof(*f));
-	if (h->flags & HTTPHEAD_CHUNKED)
+	if (h->flags & HTTPHEAD_CHUNKED) {
 		f->kind = FLOW_CHUNKED;
-	else if ((h->flags & HTTPHEAD_LENGTH) && h->content_length > 0) {
+		f->chunk.lenient = (h->flags & HTTPHEAD_ODD) != 0;
+	} else if ((h->flags & HTTPHEAD_LENGTH) && h->content_length > 0) {
 		f->kind = FLOW_LENGTH;
 		f->left = h->content_length;
 	} else if (h->flags & HTTPHEAD_TO_CLOSE)

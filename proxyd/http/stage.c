@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: ISC */
+#include <stdio.h>
 #include <string.h>
 
 #include "stage.h"
+
+#define RECHUNK_MAX	(256 * 1024)	/* a whole buffer (door/buf.h) */
 
 /*
  * A stage is in the chain when it is wanted. It uses of the piece what it has
@@ -17,16 +20,27 @@ struct row {
 
 static int	dechunk_wanted(const struct httphead *, int);
 static ssize_t	dechunk(struct stage *, struct piece *);
+static int	rechunk_wanted(const struct httphead *, int);
+static ssize_t	rechunk(struct stage *, struct piece *);
 
 static const struct row	rows[STAGE_KINDS] = {
 	[STAGE_DECHUNK] = { dechunk_wanted, dechunk },
+	[STAGE_RECHUNK] = { rechunk_wanted, rechunk },
 };
 
-/* HTTP/1.0 does not know chunks. */
+/* HTTP/1.0 does not know chunks; those of odd servers are made anew. */
 static int
 dechunk_wanted(const struct httphead *h, int http10)
 {
-	return (http10 && (h->flags & HTTPHEAD_CHUNKED));
+	return ((h->flags & HTTPHEAD_CHUNKED) &&
+	    (http10 || (h->flags & HTTPHEAD_ODD)));
+}
+
+static int
+rechunk_wanted(const struct httphead *h, int http10)
+{
+	return (!http10 && (h->flags & HTTPHEAD_CHUNKED) &&
+	    (h->flags & HTTPHEAD_ODD));
 }
 
 /* Moved together in place: a chunk may be a byte. */
@@ -47,6 +61,32 @@ dechunk(struct stage *s, struct piece *b)
 	return (n == -1 ? -1 : (ssize_t)used);
 }
 
+static ssize_t
+rechunk(struct stage *s, struct piece *b)
+{
+	static char	made[RECHUNK_MAX + 32];
+	size_t		used = b->len;
+	int		n = 0;
+
+	(void)s;
+	if (used > RECHUNK_MAX)
+		return (-1);
+	if (used > 0) {
+		n = snprintf(made, sizeof(made), "%zx\r\n", used);
+		memcpy(made + n, b->p, used);
+		n += (int)used;
+		memcpy(made + n, "\r\n", 2);
+		n += 2;
+	}
+	if (b->last) {
+		memcpy(made + n, "0\r\n\r\n", 5);
+		n += 5;
+	}
+	b->p = made;
+	b->len = (size_t)n;
+	return ((ssize_t)used);
+}
+
 void
 stages_begin(struct stages *s, const struct httphead *h, int http10)
 {
@@ -57,6 +97,8 @@ stages_begin(struct stages *s, const struct httphead *h, int http10)
 	for (kind = 0; kind < STAGE_KINDS; kind++)
 		if (rows[kind].wanted(h, http10)) {
 			memset(&s->stage[s->n], 0, sizeof(s->stage[0]));
+			s->stage[s->n].chunk.lenient =
+			    (h->flags & HTTPHEAD_ODD) != 0;
 			s->stage[s->n++].kind = (enum stage_kind)kind;
 		}
 }

@@ -16,6 +16,7 @@
 /* In the order in which they stand in a chain. */
 enum stage_kind {
 	STAGE_DECHUNK,		/* chunks away, the data stays */
+	STAGE_RECHUNK,		/* the data in chunks of our own */
 	STAGE_KINDS
 };
 

@@ -16,13 +16,15 @@
 #include "proc/proc.h"
 #include "proxy.h"
 #include "proxyd/http/hdr.h"
+#include "proxyd/http/lenient.h"
 
 #define REPLY_LINE_MAX	1024
-#define INTERIM_MAX	32	/* 1xx before the answer */
+#define INTERIM_MAX	256	/* 1xx before the answer */
 #define SMALL_BODY	2048	/* bytes that are copied behind their head */
 
 static void	down_pump(struct proxy *);
 static void	down_response(struct proxy *);
+static void	down_refuse(struct proxy *, const char *);
 static void	down_end(struct proxy *, int);
 
 void
@@ -46,7 +48,7 @@ down_readable(struct proxy *p)
 	had = st->in->len;
 	to = buf_room(st->in, &room);
 	if (room == 0) {
-		exch_fail(p, 502, "response head too long");
+		down_refuse(p, "its head is too long");
 		return;
 	}
 	n = recv(st->fd, to, room, 0);
@@ -132,7 +134,7 @@ send_response(struct proxy *p, const struct httphead *h, int interim)
 	a.close = !c->keep;
 	a.upgrade = h->status == 101;
 	if (resphdr_build(&o, h, &a) == -1) {
-		exch_fail(p, 502, "response head too long");
+		down_refuse(p, "its head grows too long");
 		return (-1);
 	}
 	x->responded = 1;
@@ -252,6 +254,19 @@ down_redirect(struct proxy *p, const struct httphead *h)
 	return (-1);
 }
 
+/* What even lenience does not read: the operator and the log hear why. */
+static void
+down_refuse(struct proxy *p, const char *why)
+{
+	char	message[MESSAGE_SIZE];
+
+	log_info("session %s: %s: answer refused: %s", p->use.st->g->se->id,
+	    p->use.st->service, why);
+	snprintf(message, sizeof(message),
+	    "the service's answer is no HTTP: %s", why);
+	exch_fail(p, 502, message);
+}
+
 /* Reply line and heads, as far as they are there. */
 static void
 down_response(struct proxy *p)
@@ -269,14 +284,12 @@ down_response(struct proxy *p)
 			buf_put(&p->use.st->in);
 			return;
 		}
-		r = httphead_response(&h, &x->scan, x->method,
+		r = lenient_response(&h, &x->scan, x->method,
 		    b->data + b->off, b->len, &why);
 		if (r == 0)
 			return;
 		if (r == -1) {
-			log_debug("response of %s refused: %s",
-			    p->use.st->service, why);
-			exch_fail(p, 502, "the service's answer is no HTTP");
+			down_refuse(p, why);
 			return;
 		}
 		if (!(h.flags & HTTPHEAD_INTERIM))

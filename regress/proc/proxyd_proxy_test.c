@@ -652,18 +652,67 @@ behind(void)
 	close(fd);
 }
 
+/* Old servers: read as browsers read them, passed on with one framing. */
+static void
+odd_answers(void)
+{
+	static const struct {
+		const char	*what, *said, *framing, *body;
+	} t[] = {
+		{ "a length beside chunks", "HTTP/1.1 200 OK\r\nContent-Length: "
+		  "9\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nab\r\n0\r\n\r\n",
+		  "\r\nTransfer-Encoding: chunked\r\n",
+		  "2\r\nab\r\n0\r\n\r\n" },
+		{ "a length twice", "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n"
+		  "Content-Length: 2\r\n\r\nab", "\r\nContent-Length: 2\r\n",
+		  "ab" },
+		{ "lines of line feeds, chunks too", "HTTP/1.0 200 OK\nA : b\n"
+		  "Transfer-Encoding: chunked\n\n2\nab\n0\n\n",
+		  "\r\nTransfer-Encoding: chunked\r\n",
+		  "2\r\nab\r\n0\r\n\r\n" },
+		{ "a bad name and a bad length", "HTTP/1.1 200 OK\r\nA(b): c"
+		  "\r\nContent-Length: -1\r\nE: f\r\n\r\nab", "\r\nE: f\r\n",
+		  "ab" },
+	};
+	size_t	 i;
+	int	 fd, st;
+	char	*a;
+
+	for (i = 0; i < sizeof(t) / sizeof(t[0]); i++) {
+		fd = browser(&d, 0);
+		get(fd, "/");
+		st = stream_yes(&d);
+		(void)request_at(st);
+		put(st, "OK\n");
+		put_bytes(st, t[i].said, strlen(t[i].said));
+		shutdown(st, SHUT_WR);
+		a = answer(fd);
+		ok(a != NULL && strstr(a, t[i].framing) != NULL,
+		    "%s: its framing", t[i].what);
+		ok(a != NULL && (strstr(a, "Content-Length") == NULL ||
+		    strstr(a, "Transfer-Encoding") == NULL),
+		    "%s: no other", t[i].what);
+		is_str(a == NULL ? "" : strstr(a, "\r\n\r\n") + 4, t[i].body,
+		    "%s: its body", t[i].what);
+		close(fd);
+		close(st);
+	}
+}
+
 static void
 errors(void)
 {
 	static const struct {
-		const char	*said, *what;
+		const char	*said, *what, *why;
 	} garbage[] = {
-		{ "what?\n", "a reply line that is none" },
-		{ "OK\nnot http\r\n\r\n", "a response that is no HTTP" },
+		{ "what?\n", "a reply line that is none", NULL },
+		{ "OK\nnot http\r\n\r\n", "a response that is no HTTP",
+		  "does not begin with a status line" },
 		{ "OK\nHTTP/1.1 200 OK\r\nContent-Length: 1\r\n"
-		  "Content-Length: 2\r\n\r\n", "two lengths" },
+		  "Content-Length: 2\r\n\r\n", "two lengths",
+		  "it names two lengths" },
 		{ "OK\nHTTP/1.1 101 Switching\r\nConnection: Upgrade\r\n"
-		  "Upgrade: x\r\n\r\n", "a 101 that nobody asked for" },
+		  "Upgrade: x\r\n\r\n", "a 101 that nobody asked for", NULL },
 	};
 	size_t	 i;
 	int	 fd, st;
@@ -691,7 +740,10 @@ errors(void)
 		st = stream_yes(&d);
 		(void)request_at(st);
 		put_bytes(st, garbage[i].said, strlen(garbage[i].said));
-		is_int(status_of(answer(fd)), 502, "%s: 502", garbage[i].what);
+		a = answer(fd);
+		is_int(status_of(a), 502, "%s: 502", garbage[i].what);
+		ok(garbage[i].why == NULL || strstr(body_of(a),
+		    garbage[i].why) != NULL, "%s: why", garbage[i].what);
 		close(st);
 	}
 	get(fd, "/slow");
@@ -938,6 +990,7 @@ main(void)
 	kept();
 	bodies();
 	behind();
+	odd_answers();
 	errors();
 	upgrades();
 	grants_end();
