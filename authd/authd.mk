@@ -13,7 +13,7 @@ authd_OBJS = authd/authd.o authd/turn.o authd/facts.o authd/now.o authd/load.o \
 	authd/msg/from_muxd.o authd/msg/from_proxyd.o authd/msg/from_termd.o \
 	authd/msg/announce.o authd/msg/manifest.o authd/msg/run.o authd/msg/tag.o \
 	authd/msg/issue.o authd/msg/recheck.o authd/store/metadata.o \
-	authd/msg/admit.o authd/msg/login.o \
+	authd/msg/admit.o authd/msg/named.o authd/msg/login.o \
 	authd/msg/report.o authd/msg/credit.o \
 	authd/store/audit.o authd/store/ask.o \
 	authd/api/api.o authd/api/answer.o authd/api/list.o authd/ctl/ctl.o authd/ctl/answer.o authd/ctl/show.o \

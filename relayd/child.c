@@ -16,6 +16,7 @@ static struct {
 	struct bucket		by_instance[BUCKETS], by_pid[BUCKETS];
 	uint64_t		next;		/* number of the next instance */
 	size_t			count[ROLE_COUNT];
+	LIST_HEAD(, child)	doors;
 	struct child		*authd;
 	size_t			startups;
 } children = { .all = TAILQ_HEAD_INITIALIZER(children.all), .next = 1 };
@@ -40,7 +41,21 @@ child_new(int role, struct slot *slot, uint64_t nonce)
 		children.authd = c;
 	if (role_info(role)->flags & RF_LOGIN)
 		children.startups++;
+	if (role_info(role)->flags & RF_DOORS)
+		LIST_INSERT_HEAD(&children.doors, c, of_doors);
 	return (c);
+}
+
+/* It has logged in, or ended. */
+static void
+startup_over(struct child *c)
+{
+	struct child	*giver = child_find(c->giver);
+
+	children.startups--;
+	if (giver != NULL)
+		giver->given--;
+	c->giver = 0;
 }
 
 void
@@ -64,8 +79,10 @@ child_free(struct child *c)
 	children.count[c->role]--;
 	if (children.authd == c)
 		children.authd = NULL;
+	if (role_info(c->role)->flags & RF_DOORS)
+		LIST_REMOVE(c, of_doors);
 	if ((role_info(c->role)->flags & RF_LOGIN) && !c->bound)
-		children.startups--;
+		startup_over(c);
 	free(c);
 }
 
@@ -129,12 +146,56 @@ child_startups(void)
 	return (children.startups);
 }
 
+size_t
+child_doors(void)
+{
+	const struct child	*d;
+	size_t			 n = 0;
+
+	LIST_FOREACH(d, &children.doors, of_doors)
+		n++;
+	return (n);
+}
+
+size_t
+child_given(uint64_t proxyd)
+{
+	const struct child	*d = child_find(proxyd);
+
+	return (d != NULL ? d->given : 0);
+}
+
+size_t
+child_startups_seen(uint64_t proxyd, size_t most)
+{
+	const struct child	*d;
+	size_t			 n = 0;
+
+	LIST_FOREACH(d, &children.doors, of_doors)
+		n += d->instance == proxyd || d->given < most ? d->given :
+		    most;
+	return (n);
+}
+
+void
+child_set_giver(struct child *c, uint64_t proxyd)
+{
+	struct child	*d = child_find(proxyd);
+
+	if (d == NULL || !(role_info(c->role)->flags & RF_LOGIN))
+		return;
+	c->giver = proxyd;
+	d->given++;
+}
+
 void
 child_set_bound(struct child *c, const char *system, const char *session,
     uint64_t generation)
 {
 	if (!c->bound && (role_info(c->role)->flags & RF_LOGIN))
-		children.startups--;
+		startup_over(c);
+	if (c->state == CHILD_READY && c->chan != NULL)
+		timer_del(&c->deadline);
 	c->bound = 1;
 	strlcpy(c->system, system, sizeof(c->system));
 	strlcpy(c->session, session, sizeof(c->session));

@@ -10,6 +10,7 @@
 
 #define FILES_PER_CHILD	2	/* channel and log */
 #define FILES_OTHER	128	/* listeners, connections on their way */
+#define FILES_PER_PROXYD 16	/* connections that authd has yet to let in */
 #define PIDS_OTHER	512	/* of the rest of the system */
 #define PROXYD_MAX	64	/* when one for each core is wanted */
 
@@ -18,10 +19,21 @@
  * fixed children, and terminals, for which as much again as for logins is kept.
  */
 static uint64_t
+proxyds(const struct conf *c)
+{
+	return (c->proxyd_count == 0 ? PROXYD_MAX : c->proxyd_count);
+}
+
+static uint64_t
 children_beside(const struct conf *c)
 {
-	return (2 * c->startups_full + 2 +
-	    (c->proxyd_count == 0 ? PROXYD_MAX : c->proxyd_count));
+	return (2 * c->startups_full + 2 + proxyds(c));
+}
+
+static uint64_t
+files_beside(const struct conf *c)
+{
+	return (FILES_OTHER + FILES_PER_PROXYD * proxyds(c));
 }
 
 uint64_t
@@ -30,10 +42,10 @@ limits_fit(const struct conf *c, uint64_t files, uint64_t pids)
 	uint64_t	fixed, fit;
 
 	fixed = children_beside(c);
-	if (files < FILES_OTHER + FILES_PER_CHILD * fixed ||
+	if (files < files_beside(c) + FILES_PER_CHILD * fixed ||
 	    pids < PIDS_OTHER + fixed)
 		return (0);
-	fit = (files - FILES_OTHER) / FILES_PER_CHILD - fixed;
+	fit = (files - files_beside(c)) / FILES_PER_CHILD - fixed;
 	if (fit > pids - PIDS_OTHER - fixed)
 		fit = pids - PIDS_OTHER - fixed;
 	return (fit);
@@ -78,7 +90,7 @@ limits_check(struct conf *c, char *err, size_t err_size)
 {
 	uint64_t	files, pids, fit;
 
-	files = files_raise(FILES_OTHER + FILES_PER_CHILD *
+	files = files_raise(files_beside(c) + FILES_PER_CHILD *
 	    (children_beside(c) + c->max_tunnels));
 	pids = pid_max();
 	fit = limits_fit(c, files, pids);
@@ -111,4 +123,24 @@ limits_drop(const struct conf *c, uint64_t n, unsigned dice)
 	p *= n - c->startups_begin;
 	p /= c->startups_full - c->startups_begin;
 	return (dice < p + c->startups_rate);
+}
+
+static uint64_t
+share_of(uint64_t all, uint64_t doors)
+{
+	uint64_t	share = doors > 1 ? all / doors : all;
+
+	return (share > 0 ? share : 1);
+}
+
+int
+limits_share(const struct conf *c, uint64_t doors, uint64_t n)
+{
+	return (n >= share_of(c->startups_full, doors));
+}
+
+uint64_t
+limits_seen(const struct conf *c, uint64_t doors)
+{
+	return (share_of(c->startups_begin, doors));
 }

@@ -41,6 +41,7 @@ struct env	*env(void);
 
 #define PATH_SIZE_MAX	1024
 #define START_MS	(10 * 1000)	/* from spawn to READY */
+#define LOGIN_MS	(30 * 1000)	/* from spawn to BOUND */
 #define STOP_MS		(6 * 1000)	/* from STOP to SIGKILL */
 #define RELOAD_MS	(5 * 1000)	/* for a child to judge its part */
 
@@ -82,6 +83,11 @@ struct child {
 	int			 bound;
 	char			 system[ID_SIZE], session[UUID_SIZE];
 	uint64_t		 generation;
+	/* connections that are not logged in yet: of a muxd who gave it, of a
+	   proxyd how many it gave */
+	LIST_ENTRY(child)	 of_doors;	/* proxyds */
+	uint64_t		 giver;
+	size_t			 given;
 };
 
 /* NULL when out of memory. Numbers the instance; the pid is set later. */
@@ -102,6 +108,14 @@ int		 child_was(uint64_t instance);
 size_t		 child_count(int role);
 /* muxds that authd has not bound yet (max startups). */
 size_t		 child_startups(void);
+/*
+ * Shares of that: how many proxyds there are, how many of its muxds one has,
+ * and how many there are for it when each other one's count up to `most`.
+ */
+size_t		 child_doors(void);
+size_t		 child_given(uint64_t proxyd);
+size_t		 child_startups_seen(uint64_t proxyd, size_t most);
+void		 child_set_giver(struct child *, uint64_t proxyd);
 void		 child_set_bound(struct child *, const char *system,
 		    const char *session, uint64_t generation);
 /* Change the state, with a line in the debug log. */
@@ -150,6 +164,10 @@ uint64_t limits_fit(const struct conf *, uint64_t files, uint64_t pids);
  * for login, to be dropped? `dice` is 0 to 99.
  */
 int	limits_drop(const struct conf *, uint64_t n, unsigned dice);
+/* Of `doors` proxyds, has one with `n` that wait its share of `max startups`? */
+int	limits_share(const struct conf *, uint64_t doors, uint64_t n);
+/* How many of one proxyd's count against another's: a share of its begin. */
+uint64_t limits_seen(const struct conf *, uint64_t doors);
 
 /* ---- listen.c ---- */
 
@@ -190,6 +208,14 @@ void	authlink_all(void);
 extern const struct dispatch	parent_table[];
 extern const size_t		parent_rows;
 void	parent_channel_closed(struct chan *, int, const char *);
+
+/* ---- give.c: connections on their way to a worker ---- */
+
+/* The handlers of ADMITTED and GIVE. */
+int	give_on_admitted(struct chan *, struct imsg *);
+int	give_on_give(struct chan *, struct imsg *);
+/* Forget all, for the end of a test. */
+void	give_clear(void);
 
 /* ---- reload.c ---- */
 

@@ -191,5 +191,6 @@ spawn_late(void *arg)
 	struct child	*c = arg;
 
 	kill_child(c, c->state == CHILD_STOPPING || c->chan == NULL ?
-	    "does not stop" : "did not become ready");
+	    "does not stop" : c->state == CHILD_READY ? "did not log in" :
+	    "did not become ready");
 }

@@ -187,12 +187,25 @@ ready_note(void)
 	log_info("ready: %s", text);
 }
 
+/* From READY on authd has the say, but somebody has to log in. */
+static void
+login_deadline(struct child *c)
+{
+	uint64_t	lived_ms = clock_ms() - c->started_ms;
+
+	if ((role_info(c->role)->flags & RF_LOGIN) && !c->bound)
+		timer_set(&c->deadline, lived_ms < LOGIN_MS ?
+		    LOGIN_MS - lived_ms : 0);
+}
+
 void
 supervise_ready(struct child *c)
 {
 	timer_del(&c->deadline);
-	if (c->state == CHILD_STARTING)
+	if (c->state == CHILD_STARTING) {
 		child_set_state(c, CHILD_READY);
+		login_deadline(c);
+	}
 	if (c->slot == NULL || c->slot->was_ready)
 		return;
 	c->slot->was_ready = 1;
@@ -222,6 +235,17 @@ supervise_reap(void)
 		stop_next();
 }
 
+/* What a proxyd let in and is not logged in yet is nobody's share any more. */
+static void
+end_given(const struct child *door)
+{
+	struct child	*c;
+
+	for (c = child_after(0); c != NULL; c = child_after(c->instance))
+		if (c->giver == door->instance)
+			kill_child(c, "its proxyd has gone");
+}
+
 static void
 child_ended(struct child *c, int status)
 {
@@ -245,6 +269,8 @@ child_ended(struct child *c, int status)
 		log_warnx("%s: ended: %s", child_name(c), why);
 	else
 		log_debug("%s: ended: %s", child_name(c), why);
+	if (role_info(c->role)->flags & RF_DOORS)
+		end_given(c);
 	child_free(c);
 	if (s == NULL || env()->stopping)
 		return;

@@ -7,7 +7,7 @@
 #include "grant.h"
 #include "rowlog.h"
 
-#define GRANTS_MAX	65536	/* of all proxyds */
+#define GRANTS_MAX	65536	/* of all proxyds: each has its share */
 #define FRESH_MS	120000	/* proxyd asks again after 60 s */
 #define TELL_MS		1500	/* a tunnel's time to tell after a restart */
 
@@ -19,6 +19,7 @@ static struct {
 	struct index	table;
 	struct grants	all;
 	uint64_t	next;
+	unsigned	doors;
 } grants = { .all = TAILQ_HEAD_INITIALIZER(grants.all) };
 
 void
@@ -39,6 +40,7 @@ door_init(struct door *d, uint64_t instance)
 	memset(d, 0, sizeof(*d));
 	d->instance = instance;
 	TAILQ_INIT(&d->grants);
+	grants.doors++;
 }
 
 static void
@@ -67,6 +69,7 @@ door_gone(struct door *d)
 {
 	struct grant	*g;
 
+	grants.doors--;
 	while ((g = TAILQ_FIRST(&d->grants)) != NULL) {
 		g->asker.instance = 0;
 		grant_leave_door(g);
@@ -84,24 +87,30 @@ grant_end(struct grant *g, enum end_reason why)
 	grant_queue(g);
 }
 
-/* Lapsed ones that nothing runs under would pile up otherwise. */
+/*
+ * Lapsed ones that nothing runs under would pile up otherwise. The oldest are
+ * first, and behind a fresh one all are; what streams still hang on is no more
+ * than there are streams.
+ */
 static void
-grant_sweep(const struct door *d, struct session *se, const struct now *now)
+grant_sweep(struct session *se, const struct now *now)
 {
 	struct grant	*g;
 
-	TAILQ_FOREACH(g, &se->grants, of_session)
-		if (g->door == d && g->nstreams == 0 &&
-		    !grant_is_fresh(g, now))
+	TAILQ_FOREACH(g, &se->grants, of_session) {
+		if (grant_is_fresh(g, now))
+			break;
+		if (g->nstreams == 0)
 			grant_end(g, END_GRANT);
+	}
 }
 
 static struct grant *
-grant_alloc(void)
+grant_alloc(const struct door *d)
 {
 	struct grant	*g;
 
-	if (grants.table.count >= GRANTS_MAX ||
+	if (d->ngrants >= GRANTS_MAX / grants.doors ||
 	    effect_owe(OWED_GRANT) == -1)
 		return (NULL);
 	if ((g = calloc(1, sizeof(*g))) == NULL) {
@@ -136,11 +145,11 @@ grant_new(struct door *d, struct session *se, const struct operator *who,
 	struct rowlog	*row;
 	int64_t		 left = who->expires - now->wall_ms / 1000;
 
-	grant_sweep(d, se, now);
+	grant_sweep(se, now);
 	row = rowlog_web(who, se->row.id, service, addr, now);
 	if (row == NULL)
 		return (REFUSE_BUSY);
-	if ((g = grant_alloc()) == NULL) {
+	if ((g = grant_alloc(d)) == NULL) {
 		rowlog_release(row);
 		return (REFUSE_BUSY);
 	}

@@ -2,6 +2,7 @@
 /* May this connection be given to a worker of its own? */
 #include <sodium.h>
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -15,15 +16,16 @@
 #include "base/log.h"
 #include "base/rate.h"
 #include "issue.h"
+#include "named.h"
 #include "peer.h"
 #include "proc/proc.h"
 
 #define ADMIT_MS	30000	/* from the yes to the worker's start */
-#define ADMIT_MAX	8192	/* at once */
-#define RATE_PLACES	65536	/* addresses remembered */
+#define ADMIT_MAX	8192	/* at once, shared among the proxyds */
 
 struct ask {
 	uint8_t	class;
+	uint64_t proxyd;
 	char	addr[ADDR_SIZE], session[UUID_SIZE], ticket[TICKET_SIZE];
 	char	origin[HOST_SIZE];
 };
@@ -31,15 +33,14 @@ struct ask {
 static struct {
 	struct index			 table;
 	TAILQ_HEAD(, admission)		 queue;	/* oldest first */
-	struct rate			*by_address;
-} admissions;
+	struct budget			 places;
+} admissions = { .places = { .total = UINT64_MAX, .few = UINT64_MAX } };
 
 int
 admit_init(void)
 {
 	TAILQ_INIT(&admissions.queue);
-	admissions.by_address = rate_new(RATE_PLACES);
-	return (admissions.by_address == NULL ? -1 : 0);
+	return (0);
 }
 
 unsigned
@@ -62,6 +63,21 @@ admit_remove(struct admission *a)
 {
 	index_del(&admissions.table, &a->link);
 	TAILQ_REMOVE(&admissions.queue, a, entry);
+	budget_leave(&admissions.places, &a->place);
+}
+
+void
+admit_gone(uint64_t proxyd)
+{
+	struct admission	*a, *next;
+
+	for (a = TAILQ_FIRST(&admissions.queue); a != NULL; a = next) {
+		next = TAILQ_NEXT(a, entry);
+		if (a->proxyd != proxyd)
+			continue;
+		admit_remove(a);
+		freezero(a, sizeof(*a));
+	}
 }
 
 static void
@@ -76,21 +92,40 @@ admit_sweep(void)
 	}
 }
 
+/* The parent first: it passes the connection on. */
+static void
+admit_say(struct chan *c, uint32_t id, const struct admission *a)
+{
+	(void)say_admitted(proc_parent(), 0, -1, &(struct msg_admitted){
+	    .nonce = a->nonce, .class = (uint8_t)a->class });
+	admit_answer(c, id, 0, 0, "", a->nonce);
+}
+
+/* A proxyd has no more than its share of the places, whatever others have. */
 static struct admission *
 admit_new(const struct ask *ask)
 {
 	struct admission	*a;
+	char			 proxyd[24];
 
 	admit_sweep();
-	if (admissions.table.count >= ADMIT_MAX ||
-	    (a = calloc(1, sizeof(*a))) == NULL)
+	if ((a = calloc(1, sizeof(*a))) == NULL)
 		return (NULL);
+	snprintf(proxyd, sizeof(proxyd), "%llu",
+	    (unsigned long long)ask->proxyd);
+	admissions.places.one = ADMIT_MAX / named_proxyds();
+	if (budget_take(&admissions.places, &a->place, proxyd, NULL, 1) ==
+	    -1) {
+		free(a);
+		return (NULL);
+	}
 	do {
 		randombytes_buf(&a->nonce, sizeof(a->nonce));
 	} while (
 	    a->nonce == 0 || index_find(&admissions.table, a->nonce) != NULL);
 	a->until_ms = clock_ms() + ADMIT_MS;
 	a->class = ask->class;
+	a->proxyd = ask->proxyd;
 	strlcpy(a->addr, ask->addr, sizeof(a->addr));
 	strlcpy(a->session, ask->session, sizeof(a->session));
 	index_add(&admissions.table, &a->link, a->nonce);
@@ -121,7 +156,7 @@ admit_tunnel(struct chan *c, uint32_t id, const struct ask *ask)
 	uint32_t		 retry;
 
 	rate_address(ask->addr, key);
-	if (rate_hit(admissions.by_address, key, conf->rate_address,
+	if (named_hit(NAMED_TUNNEL, ask->proxyd, key, conf->rate_address,
 	    conf->rate_address_s * 1000, &retry) == -1) {
 		audit_refusal("", ask->addr, "tunnel", "",
 		    "too many connection attempts");
@@ -132,7 +167,7 @@ admit_tunnel(struct chan *c, uint32_t id, const struct ask *ask)
 	if ((a = admit_new(ask)) == NULL)
 		admit_answer(c, id, 503, 5, "server is busy", 0);
 	else
-		admit_answer(c, id, 0, 0, "", a->nonce);
+		admit_say(c, id, a);
 }
 
 /* A terminal's while the store is asked: the ticket is used up already. */
@@ -143,7 +178,7 @@ struct opening {
 };
 
 static void
-opening_end(struct opening *o, enum refusal why, uint64_t nonce)
+opening_end(struct opening *o, enum refusal why, const struct admission *a)
 {
 	const struct refusal_info	*no = refusal_info(why);
 	struct chan			*c = asker_chan(&o->asker);
@@ -151,9 +186,11 @@ opening_end(struct opening *o, enum refusal why, uint64_t nonce)
 	if (why != REFUSE_NOT && why != REFUSE_BUSY)
 		audit_refusal(o->who.id, o->ask.addr, "web_terminal",
 		    o->ask.session, no->text);
-	if (c != NULL)
+	if (c != NULL && a != NULL)
+		admit_say(c, o->asker.id, a);
+	else if (c != NULL)
 		admit_answer(c, o->asker.id, no->status,
-		    no->status == 503 ? 5 : 0, no->text, nonce);
+		    no->status == 503 ? 5 : 0, no->text, 0);
 	freezero(o, sizeof(*o));
 }
 
@@ -195,11 +232,12 @@ admit_known(const struct facts *f, void *arg)
 	enum refusal		 no;
 
 	no = may_terminal(f, session_find(o->ask.session), now_at());
-	if (no == REFUSE_NOT && (a = admit_new(&o->ask)) == NULL)
+	if (no == REFUSE_NOT && peer_find(o->asker.instance) != NULL &&
+	    (a = admit_new(&o->ask)) == NULL)
 		no = REFUSE_BUSY;
 	if (a != NULL)
 		a->who = o->who;
-	opening_end(o, no, a != NULL ? a->nonce : 0);
+	opening_end(o, no, a);
 }
 
 static void
@@ -219,7 +257,7 @@ admit_terminal(struct chan *c, uint32_t id, const struct ask *ask)
 	o->asker.id = id;
 	o->ask = *ask;
 	if ((no = admit_ticket(o)) != REFUSE_NOT) {
-		opening_end(o, no, 0);
+		opening_end(o, no, NULL);
 		return;
 	}
 	keys.who = &o->who;
@@ -240,6 +278,7 @@ admit_on_admit(struct chan *c, struct imsg *m)
 	if (get_admit(m, &in) == -1)
 		return (-1);
 	ask.class = in.class;
+	ask.proxyd = peer_of(c)->instance;
 	strlcpy(ask.addr, in.addr, sizeof(ask.addr));
 	strlcpy(ask.session, in.session, sizeof(ask.session));
 	strlcpy(ask.ticket, in.ticket, sizeof(ask.ticket));

@@ -5,8 +5,9 @@
 #include <sys/queue.h>
 
 #include "base/index.h"
-#include "imsg/imsg.h"
+#include "authd/core/budget.h"
 #include "authd/cred/jwt.h"
+#include "imsg/imsg.h"
 #include "imsg/msg.h"
 
 /*
@@ -19,6 +20,8 @@ struct admission {
 	uint64_t		 nonce;
 	uint64_t		 until_ms;
 	int			 class;		/* enum conn_class */
+	uint64_t		 proxyd;	/* who asked */
+	struct claim		 place;		/* among those that wait */
 	char			 addr[ADDR_SIZE];
 	char			 session[UUID_SIZE];	/* a terminal's */
 	struct operator		 who;			/* a terminal's */
@@ -29,6 +32,8 @@ int	admit_init(void);
 int	admit_on_admit(struct chan *, struct imsg *);
 /* Take the admission of a nonce; NULL when there is none (any more). */
 struct admission	*admit_take(uint64_t nonce);
+/* What this proxyd asked for, and no worker was started for, is void. */
+void		 admit_gone(uint64_t proxyd);
 /* How many wait for their worker. */
 unsigned	admit_count(void);
 

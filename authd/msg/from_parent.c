@@ -19,6 +19,7 @@
 #include "base/log.h"
 #include "credit.h"
 #include "handlers.h"
+#include "named.h"
 #include "peer.h"
 #include "proc/proc.h"
 #include "report.h"
@@ -73,6 +74,14 @@ mux_free(struct peer *pe)
 	report_free(pe->mux.report);
 }
 
+static void
+proxyd_free(struct peer *pe)
+{
+	door_gone(&pe->door);
+	admit_gone(pe->instance);
+	named_gone(pe->instance);
+}
+
 /* The one way out. The channel goes with it. */
 static void
 peer_free(struct peer *pe)
@@ -81,7 +90,7 @@ peer_free(struct peer *pe)
 	if (pe->role == ROLE_MUXD)
 		mux_free(pe);
 	else if (pe->role == ROLE_PROXYD)
-		door_gone(&pe->door);
+		proxyd_free(pe);
 	else if (pe->role == ROLE_TERMD)
 		facts_cancel(pe->term.asking);
 	if (pe->admission != NULL)
@@ -121,8 +130,11 @@ peer_part(struct peer *pe)
 	if (pe->role == ROLE_MUXD)
 		return ((pe->mux.tunnel = tunnel_new(pe->instance)) == NULL ?
 		    -1 : 0);
-	if (pe->role == ROLE_PROXYD)
-		door_init(&pe->door, pe->instance);
+	if (pe->role != ROLE_PROXYD)
+		return (0);
+	if (named_came(pe->instance) == -1)
+		return (-1);
+	door_init(&pe->door, pe->instance);
 	return (0);
 }
 

@@ -22,6 +22,7 @@
 #include "base/log.h"
 #include "base/rate.h"
 #include "login.h"
+#include "named.h"
 #include "peer.h"
 #include "proc/proc.h"
 
@@ -36,6 +37,7 @@ struct login {
 	char			key[SYSKEY_SIZE], secret[SECRET_SIZE];
 	char			node[NODE_SIZE], token[HEX64_SIZE];
 	char			addr[ADDR_SIZE];	/* as admitted */
+	uint64_t		proxyd;			/* who said so */
 	struct system_row	system;
 	char			session[UUID_SIZE];
 	/* to take back what the store did not take */
@@ -59,7 +61,7 @@ static void	login_refuse(struct login *, enum refusal, uint32_t);
 static void	login_free(struct login *);
 
 static struct {
-	struct rate	*slot, *key, *failed;
+	struct rate	*slot, *key;
 } logins;
 
 int
@@ -67,11 +69,7 @@ login_init(void)
 {
 	logins.slot = rate_new(RATE_PLACES);
 	logins.key = rate_new(RATE_PLACES);
-	logins.failed = rate_new(RATE_PLACES);
-	return (
-	    logins.slot == NULL || logins.key == NULL || logins.failed == NULL ?
-		-1 :
-		0);
+	return (logins.slot == NULL || logins.key == NULL ? -1 : 0);
 }
 
 static void
@@ -134,6 +132,7 @@ login_on_login(struct chan *c, struct imsg *m)
 		return (0);
 	}
 	strlcpy(lo->addr, pe->admission->addr, sizeof(lo->addr));
+	lo->proxyd = pe->admission->proxyd;
 	if ((no = login_form(lo, &retry)) != REFUSE_NOT) {
 		login_refuse(lo, no, retry);
 		return (0);
@@ -168,8 +167,9 @@ login_form(const struct login *lo, uint32_t *retry)
 	if (lo->key[0] == '\0' || bad)
 		return (REFUSE_CREDENTIALS);
 	login_bucket(lo, bucket);
-	return (rate_peek(logins.failed, bucket, proc_conf()->rate_slot,
-	    retry) == -1 ? REFUSE_ATTEMPTS : REFUSE_NOT);
+	return (named_peek(NAMED_FAILED, lo->proxyd, bucket,
+	    proc_conf()->rate_slot, retry) == -1 ? REFUSE_ATTEMPTS :
+	    REFUSE_NOT);
 }
 
 static void
@@ -217,7 +217,7 @@ login_credentials(struct login *lo, const struct facts *f)
 	if (good)
 		return (may_connect(f));
 	login_bucket(lo, bucket);
-	(void)rate_hit(logins.failed, bucket, conf->rate_slot,
+	(void)named_hit(NAMED_FAILED, lo->proxyd, bucket, conf->rate_slot,
 	    conf->rate_slot_s * 1000, &ignored);
 	return (REFUSE_CREDENTIALS);
 }

@@ -118,27 +118,41 @@ rate_hit(struct rate *r, const char *key, uint64_t limit, uint64_t window_ms,
 	return (0);
 }
 
-int
-rate_peek(struct rate *r, const char *key, uint64_t limit, uint32_t *retry_s)
+/* The window of a key that has one, NULL. */
+static struct place *
+place_known(struct rate *r, const char *key, uint64_t now)
 {
-	uint64_t	 now = clock_ms();
 	struct place	*p;
 	uint8_t		 id[ID_LEN];
 	int		 known;
 
 	p = place_of(r, key, now, id, &known);
-	return (known ? refused(p, limit, now, retry_s) : 0);
+	return (known ? p : NULL);
+}
+
+int
+rate_peek(struct rate *r, const char *key, uint64_t limit, uint32_t *retry_s)
+{
+	uint64_t	 now = clock_ms();
+	struct place	*p = place_known(r, key, now);
+
+	return (p != NULL ? refused(p, limit, now, retry_s) : 0);
+}
+
+uint64_t
+rate_count(struct rate *r, const char *key)
+{
+	struct place	*p = place_known(r, key, clock_ms());
+
+	return (p != NULL ? p->count : 0);
 }
 
 void
 rate_back(struct rate *r, const char *key)
 {
-	struct place	*p;
-	uint8_t		 id[ID_LEN];
-	int		 known;
+	struct place	*p = place_known(r, key, clock_ms());
 
-	p = place_of(r, key, clock_ms(), id, &known);
-	if (known && p->count > 0 && --p->count == 0)
+	if (p != NULL && p->count > 0 && --p->count == 0)
 		p->window_ms = 0;
 }
 

@@ -30,6 +30,9 @@ int		 rate_hit(struct rate *, const char *key, uint64_t limit,
 int		 rate_peek(struct rate *, const char *key, uint64_t limit,
 		    uint32_t *retry_s);
 
+/* How many attempts the key's window has counted; counts nothing. */
+uint64_t	 rate_count(struct rate *, const char *key);
+
 /*
  * Take one back: for counters of what is here, not of what has happened. Their
  * window is RATE_EVER, their limit may be UINT64_MAX.

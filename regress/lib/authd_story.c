@@ -241,6 +241,21 @@ rows_free(struct rows *rows)
 	rows->n = 0;
 }
 
+unsigned long
+stat_of(struct far *control, const char *name)
+{
+	static struct rows	rows;
+	unsigned		i;
+	unsigned long		v = 0;
+
+	ctl(control, &rows, CTL_SHOW_STATS, CTL_END);
+	for (i = 1; i < rows.n; i++)
+		if (strcmp(cell(&rows, i, "name"), name) == 0)
+			v = strtoul(cell(&rows, i, "value"), NULL, 10);
+	rows_free(&rows);
+	return (v);
+}
+
 void
 drive_sync(struct far *control)
 {

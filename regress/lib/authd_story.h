@@ -73,6 +73,8 @@ int	ctl(struct far *control, struct rows *, int op, ...)
 	    __attribute__((sentinel));
 const char	*cell(const struct rows *, unsigned row, const char *column);
 void	rows_free(struct rows *);
+/* A line of `show stats`; it needs no store. */
+unsigned long	stat_of(struct far *control, const char *name);
 
 /*
  * All that authd was told before is done and in the store: a second answer

@@ -15,33 +15,19 @@ static struct rows	 rows;
 static char		*token;
 static struct tunnel	 tun;
 
-static unsigned long
-stat_of(const char *name)
-{
-	unsigned	i;
-	unsigned long	v = 0;
-
-	ctl(control, &rows, CTL_SHOW_STATS, CTL_END);
-	for (i = 1; i < rows.n; i++)
-		if (strcmp(cell(&rows, i, "name"), name) == 0)
-			v = strtoul(cell(&rows, i, "value"), NULL, 10);
-	rows_free(&rows);
-	return (v);
-}
-
 static void
 credits(void)
 {
 	static struct tunnel	t[64];
-	unsigned long		total = stat_of("credit_total_mib"), sum = 0;
+	unsigned long		total = stat_of(control, "credit_total_mib"), sum = 0;
 	int			i;
 
 	ok(total > 0, "an eighth of memory: %lu MiB", total);
 	is_int(lend(tun.mux, 5), 5, "5 MiB are lent");
-	is_int(stat_of("credit_leased_mib"), 5, "and counted");
+	is_int(stat_of(control, "credit_leased_mib"), 5, "and counted");
 	say(tun.mux->fd, credit_back, .mib = 4000000);
 	is_int(lend(tun.mux, 0), 0, "more given back than lent");
-	is_int(stat_of("credit_leased_mib"), 0, "counts as what was lent");
+	is_int(stat_of(control, "credit_leased_mib"), 0, "counts as what was lent");
 	system_add(control, &t[0], "");
 	for (i = 1; i < 64 && sum < total; i++) {
 		char	node[16];
@@ -58,7 +44,7 @@ credits(void)
 	while (--i >= 1)
 		far_close(t[i].mux);
 	drive_sync(control);
-	is_int(stat_of("credit_leased_mib"), 0,
+	is_int(stat_of(control, "credit_leased_mib"), 0,
 	    "what a lost tunnel had is free again");
 }
 
@@ -302,7 +288,7 @@ tickets(void)
 	is_int(status, 503, "the next: 503");
 	ctl(control, &rows, CTL_CLOSE, tun.session, CTL_END);
 	rows_free(&rows);
-	is_int(stat_of("tickets"), 0, "they go with their session");
+	is_int(stat_of(control, "tickets"), 0, "they go with their session");
 }
 
 int

@@ -16,7 +16,6 @@
 #define QUESTION_MS	5001
 
 static struct far	*proxyd, *control;
-static struct rows	 rows;
 static struct tunnel	 tun;
 static char		*token, proxy[TOKEN_SIZE], slug[SLUG_SIZE];
 
@@ -26,29 +25,14 @@ hold(int on)
 	world_sql("PRAGMA application_id = %d", on);
 }
 
-/* How many questions wait; this one needs no store. */
-static long
-questions(void)
-{
-	unsigned	i;
-	long		v = -1;
-
-	ctl(control, &rows, CTL_SHOW_STATS, CTL_END);
-	for (i = 1; i < rows.n; i++)
-		if (strcmp(cell(&rows, i, "name"), "store_questions") == 0)
-			v = strtol(cell(&rows, i, "value"), NULL, 10);
-	rows_free(&rows);
-	return (v);
-}
-
-/* Other channels may be read later than this one. */
+/* How many questions wait; other channels may be read later than this one. */
 static long
 become(long want)
 {
 	long	v = -1;
 	int	i;
 
-	for (i = 0; i < 1000 && (v = questions()) != want; i++)
+	for (i = 0; i < 1000 && (v = (long)stat_of(control, "store_questions")) != want; i++)
 		continue;
 	return (v);
 }

@@ -51,6 +51,12 @@ ctl_request(struct chan *chan, struct imsg *m)
 	return (0);
 }
 
+static void
+no_deadline(void *arg)
+{
+	(void)arg;
+}
+
 /* A child with a channel whose far end is a plain socket, *far. */
 static struct child *
 child_make(int role, enum child_state state, int *far)
@@ -63,6 +69,7 @@ child_make(int role, enum child_state state, int *far)
 	c->chan = chan_new(test_env.base, sv[0], role, parent_table,
 	    parent_rows, parent_channel_closed, c);
 	chan_set_instance(c->chan, c->instance);
+	timer_init(&c->deadline, no_deadline, c);
 	child_set_state(c, state);
 	*far = sv[1];
 	return (c);
@@ -179,12 +186,24 @@ newest(int role)
 	return (found);
 }
 
-/* GIVE */
+/* GIVE, under a nonce that authd has said */
+
+static struct child	*authd;
+static int		 authd_far;
+static uint64_t		 nonce = 4711;
+
+static void
+admit(uint8_t class, uint64_t instance)
+{
+	make(IMSG_ADMITTED, &(struct msg_admitted){ .nonce = ++nonce,
+	    .class = class, .instance = instance });
+	child_says(authd_far, -1);
+}
 
 static void
 give(uint8_t class, uint64_t instance, const char *bytes)
 {
-	make(IMSG_GIVE, &(struct msg_give){ .class = class, .nonce = 4711,
+	make(IMSG_GIVE, &(struct msg_give){ .class = class, .nonce = nonce,
 	    .instance = instance, .addr = "192.0.2.1", .accept = "accept",
 	    .bytes = { (const uint8_t *)bytes, strlen(bytes) } });
 }
@@ -222,121 +241,222 @@ forwarded(int far, const char *bytes)
 	struct imsg	m;
 
 	if (hear_any(far, &m, 0) <= 0 || get_give(&m, &in) == -1 ||
-	    m.fd == -1 || in.nonce != 4711 || in.bytes.len != strlen(bytes) ||
+	    m.fd == -1 || in.nonce != nonce || in.bytes.len != strlen(bytes) ||
 	    memcmp(in.bytes.p, bytes, in.bytes.len) != 0)
 		return (-1);
 	close(m.fd);
 	return (0);
 }
 
+/* One that authd has admitted as it is given. Our end of the connection. */
+static int
+give_new(int far, uint8_t class, uint64_t instance, const char *bytes)
+{
+	int	con[2];
+
+	connection(con);
+	admit(class, instance);
+	give(class, instance, bytes);
+	child_says(far, con[1]);
+	close(con[1]);
+	return (con[0]);
+}
+
 static void
 gives(void)
 {
 	struct child	*proxyd;
-	int		 far, con[2], worker;
+	int		 far, con, worker;
 	uint64_t	 instance;
 
 	proxyd = child_make(ROLE_PROXYD, CHILD_READY, &far);
-	connection(con);
-	give(CLASS_TUNNEL, 0, "GET / HTTP/1.1\r\n");
-	child_says(far, con[1]);
-	close(con[1]);
-	refused(con[0], "without authd");
-	close(con[0]);
-	is_int(spawned, 0, "nobody was started");
-
-	(void)child_new(ROLE_AUTHD, NULL, 0);
-	connection(con);
-	child_says(far, con[1]);
-	close(con[1]);
+	authd = child_make(ROLE_AUTHD, CHILD_READY, &authd_far);
+	con = give_new(far, CLASS_TUNNEL, 0, "GET / HTTP/1.1\r\n");
 	is_int(spawned, 1, "a muxd is started");
 	is_int(forwarded(far_fd, "GET / HTTP/1.1\r\n"), 0,
 	    "and gets connection and bytes as they came");
 	is_int(child_startups(), 1, "it counts as not logged in");
 	worker = far_fd;
-	close(con[0]);
+	close(con);
 
 	/* It has not logged in: the next one is one too many. */
-	connection(con);
-	child_says(far, con[1]);
-	close(con[1]);
-	refused(con[0], "max startups");
-	close(con[0]);
+	con = give_new(far, CLASS_TUNNEL, 0, "x");
+	refused(con, "max startups");
+	close(con);
 	is_int(spawned, 1, "nobody else was started");
 
 	/* A terminal does not wait for logins. */
-	connection(con);
-	give(CLASS_TERMINAL, 0, "x");
-	child_says(far, con[1]);
-	close(con[1]);
+	con = give_new(far, CLASS_TERMINAL, 0, "x");
 	is_int(spawned, 2, "a termd is started");
 	instance = newest(ROLE_TERMD)->instance;
 	(void)forwarded(far_fd, "x");
-	close(con[0]);
+	close(con);
 
 	/* A second connection for that terminal. */
-	connection(con);
-	give(CLASS_TERMINAL, instance, "again");
-	child_says(far, con[1]);
-	close(con[1]);
+	con = give_new(far, CLASS_TERMINAL, instance, "again");
 	is_int(forwarded(far_fd, "again"), 0, "to a worker that lives");
-	close(con[0]);
+	close(con);
 
-	connection(con);
-	give(CLASS_TERMINAL, 0, "x");
-	child_says(far, con[1]);
-	close(con[1]);
-	refused(con[0], "too many terminals");
-	close(con[0]);
+	con = give_new(far, CLASS_TERMINAL, 0, "x");
+	refused(con, "too many terminals");
+	close(con);
 	is_int(spawned, 2, "nobody else was started");
 
 	child_free(child_find(instance));
 	spawn_fails = 1;
-	connection(con);
-	child_says(far, con[1]);
-	close(con[1]);
-	refused(con[0], "when nothing can be started");
-	close(con[0]);
+	con = give_new(far, CLASS_TERMINAL, 0, "x");
+	refused(con, "when nothing can be started");
+	close(con);
 	spawn_fails = 0;
 
-	connection(con);
-	give(CLASS_TERMINAL, instance, "late");
-	child_says(far, con[1]);
-	close(con[1]);
-	refused(con[0], "to a worker that has ended");
-	close(con[0]);
+	con = give_new(far, CLASS_TERMINAL, instance, "late");
+	refused(con, "to a worker that has ended");
+	close(con);
 	is_str(killed, "", "which is nobody's fault");
+	child_free(proxyd);
+	close(far);
+	close(worker);
+}
 
-	/* What may not be. */
+/* A broken proxyd gives what nobody has admitted. */
+static void
+without_word(void)
+{
+	struct child	*proxyd, *termd;
+	int		 far, far_termd, con[20][2], i, n = spawned, full = 0;
+	struct imsg	 m;
+
+	proxyd = child_make(ROLE_PROXYD, CHILD_READY, &far);
+	termd = child_make(ROLE_TERMD, CHILD_READY, &far_termd);
+	for (i = 0; i < 20; i++) {
+		connection(con[i]);
+		nonce++;
+		give(CLASS_TERMINAL, i == 0 ? termd->instance : 0, "x");
+		child_says(far, con[i][1]);
+		close(con[i][1]);
+	}
+	is_int(spawned, n, "GIVEs without authd's word start nobody");
+	is_int(hear_any(far_termd, &m, 0), 0,
+	    "and a worker that lives hears nothing of them");
+	for (i = 0; i < 20; i++)
+		full += read(con[i][0], &m, 1) == 1;
+	is_int(full, 4, "16 wait for it, more are refused");
+
+	/* The word comes. */
+	nonce -= 20;
+	admit(CLASS_TERMINAL, termd->instance);
+	ok(forwarded(far_termd, "x") == 0, "one that waited for it goes");
+	child_free(termd);
+	admit(CLASS_TERMINAL, 0);
+	is_int(spawned, n + 1, "the next one to a new worker");
+	child_free(newest(ROLE_TERMD));
+	nonce += 20;
+#ifdef RELAYD_TESTING
+	clock_move(2001);
+	turn();
+	for (i = 2, full = 0; i < 16; i++)
+		full += read(con[i][0], &m, 1) == 1;
+	is_int(full, 14, "the others are refused after 2 s");
+#endif
+	for (i = 0; i < 20; i++)
+		close(con[i][0]);
+	child_free(proxyd);
+	close(far);
+	close(far_termd);
+}
+
+/* What may not be: it ends the proxyd. */
+static void
+gives_bad(void)
+{
+	static const struct {
+		uint8_t		 said, class;
+		uint64_t	 to, instance;
+		int		 state, zero;
+		const char	*what;
+	} v[] = {
+		{ CLASS_TUNNEL, CLASS_TUNNEL, 0, 3, CHILD_READY, 0,
+		    "to another instance than authd has said" },
+		{ CLASS_TUNNEL, CLASS_TERMINAL, 0, 0, CHILD_READY, 0,
+		    "of another class than authd has said" },
+		{ CLASS_TUNNEL, 77, 0, 0, CHILD_READY, 0,
+		    "of a class that is none" },
+		{ CLASS_TUNNEL, CLASS_TUNNEL, 0, 0, CHILD_STARTING, 0,
+		    "before it is ready" },
+		{ CLASS_TUNNEL, CLASS_TUNNEL, 0, 0, CHILD_READY, 1,
+		    "under no nonce" },
+	};
+	struct child	*proxyd;
+	int		 far, con[2], n = spawned;
+	uint64_t	 keep;
+	size_t		 i;
+
+	for (i = 0; i < sizeof(v) / sizeof(v[0]); i++) {
+		proxyd = child_make(ROLE_PROXYD, CHILD_READY, &far);
+		child_set_state(proxyd, (enum child_state)v[i].state);
+		connection(con);
+		admit(v[i].said, v[i].to);
+		keep = nonce;
+		nonce = v[i].zero ? 0 : nonce;
+		give(v[i].class, v[i].instance, "x");
+		child_says(far, con[1]);
+		nonce = keep;
+		ok(killed[0] != '\0', "%s: %s", v[i].what, killed);
+		child_free(proxyd);
+		close(far);
+		close(con[0]);
+		close(con[1]);
+	}
+	is_int(spawned, n, "nobody was started for that");
+}
+
+/* One proxyd's connections that do not log in take places of its own only. */
+static void
+shares(void)
+{
+	struct child	*p[2];
+	int		 far[2], con, i, n = spawned;
+
+	test_env.conf.startups_begin = test_env.conf.startups_full = 8;
+	for (i = 0; i < 2; i++)
+		p[i] = child_make(ROLE_PROXYD, CHILD_READY, &far[i]);
+	for (i = 0; i < 6; i++)
+		close(give_new(far[0], CLASS_TUNNEL, 0, "x"));
+	is_int(spawned - n, 4, "a proxyd has its share of max startups");
+	con = give_new(far[1], CLASS_TUNNEL, 0, "x");
+	is_int(spawned - n, 5, "and another one still has its own");
+	close(con);
+	child_set_bound(newest(ROLE_MUXD), "NETH-1", "", 1);
+	is_int(child_given(p[1]->instance), 0, "who logs in gives it back");
+	is_int(child_given(p[0]->instance), 4, "only his");
+	for (i = 0; i < 5; i++)
+		child_free(newest(ROLE_MUXD));
+	is_int(child_given(p[0]->instance), 0, "who ends does, too");
+	for (i = 0; i < 2; i++) {
+		child_free(p[i]);
+		close(far[i]);
+	}
+	test_env.conf.startups_begin = test_env.conf.startups_full = 1;
+}
+
+static void
+without_authd(void)
+{
+	struct child	*proxyd;
+	int		 far, con[2];
+
+	proxyd = child_make(ROLE_PROXYD, CHILD_READY, &far);
+	admit(CLASS_TUNNEL, 0);
+	child_free(authd);
+	close(authd_far);
 	connection(con);
-	give(CLASS_TUNNEL, proxyd->instance, "x");
-	child_says(far, con[1]);
-	ok(strstr(killed, "GIVE from proxyd") != NULL,
-	    "to a worker of another kind: %s", killed);
-	child_free(proxyd);
-	close(far);
-	proxyd = child_make(ROLE_PROXYD, CHILD_READY, &far);
-	give(CLASS_TUNNEL, 999999, "x");
-	child_says(far, con[1]);
-	ok(killed[0] != '\0', "to a worker that never was: %s", killed);
-	child_free(proxyd);
-	close(far);
-	proxyd = child_make(ROLE_PROXYD, CHILD_READY, &far);
-	give(77, 0, "x");
-	child_says(far, con[1]);
-	ok(killed[0] != '\0', "of a class that is none: %s", killed);
-	child_free(proxyd);
-	close(far);
-	proxyd = child_make(ROLE_PROXYD, CHILD_STARTING, &far);
 	give(CLASS_TUNNEL, 0, "x");
 	child_says(far, con[1]);
-	ok(killed[0] != '\0', "before it is ready: %s", killed);
+	close(con[1]);
+	refused(con[0], "without authd");
+	close(con[0]);
 	child_free(proxyd);
 	close(far);
-	is_int(spawned, 3, "nobody was started for that");
-	close(con[0]);
-	close(con[1]);
-	close(worker);
 }
 
 /* BOUND and OFFENCE */
@@ -529,6 +649,10 @@ main(void)
 	clock_init(test_env.base);
 	walk();
 	gives();
+	without_word();
+	gives_bad();
+	shares();
+	without_authd();
 	words_of_authd();
 	limits();
 	lines();
@@ -537,6 +661,7 @@ main(void)
 #endif
 	while ((c = child_after(0)) != NULL)
 		child_free(c);
+	give_clear();
 	clock_clear();
 	event_base_free(test_env.base);
 	if (far_fd != -1)

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: ISC */
+#ifndef NAMED_H
+#define NAMED_H
+
+#include <stdint.h>
+
+/*
+ * Attempts per address. Whose a connection is, its proxyd says, and a broken
+ * one could name whom it likes: so each proxyd has counters of its own, and of
+ * what another counts only its share of the limit holds here. An address that
+ * one proxyd has shut out keeps the rest of its attempts at the others. What a
+ * proxyd counted is forgotten with it. messages.md, section 5.
+ */
+enum named { NAMED_TUNNEL, NAMED_FAILED, NAMED_KINDS };
+
+/* 0, or -1: out of memory. */
+int		named_came(uint64_t proxyd);
+void		named_gone(uint64_t proxyd);
+/* How many there are; at least 1. */
+unsigned	named_proxyds(void);
+
+/* As rate_hit() and rate_peek(). A proxyd that has gone counts nothing. */
+int		named_hit(enum named, uint64_t proxyd, const char *key,
+		    uint64_t limit, uint64_t window_ms, uint32_t *retry_s);
+int		named_peek(enum named, uint64_t proxyd, const char *key,
+		    uint64_t limit, uint32_t *retry_s);
+
+#endif
