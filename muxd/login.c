@@ -57,25 +57,16 @@ static struct {
 	struct timer	 over;
 } login = { .fd = -1 };
 
-void
-login_start(int fd, uint64_t nonce, const char *addr, const char *accept,
-    const uint8_t *bytes, size_t len)
+/* Read the request; what came behind it is the client's first bytes. */
+static void
+login_read(struct httphead *h, const uint8_t *bytes, size_t len)
 {
-	static struct httphead	 h;	/* large, and hardly touched */
 	struct httphead_scan	 scan = { 0 };
 	char			 node[UPGRADE_NODE_SIZE];
 	const char		*why;
 	int			 status;
 
-	login.fd = fd;
-	login.nonce = nonce;
-	strlcpy(login.addr, addr, sizeof(login.addr));
-	strlcpy(login.accept, accept, sizeof(login.accept));
-	if (login.orphan) {
-		login_refuse(503, "starting again", RETRY_AFTER_S, NULL);
-		return;
-	}
-	switch (httphead_request(&h, &scan, (const char *)bytes, len, &status,
+	switch (httphead_request(h, &scan, (const char *)bytes, len, &status,
 	    &why)) {
 	case 1:
 		break;
@@ -86,18 +77,41 @@ login_start(int fd, uint64_t nonce, const char *addr, const char *accept,
 		login_refuse(status, why, 0, NULL);
 		return;
 	}
-	if (login_check(&h, node) == -1)
+	if (login_check(h, node) == -1)
 		return;
-	if (len > h.head_len) {
-		login.early_len = len - h.head_len;
+	if (len > h->head_len) {
+		login.early_len = len - h->head_len;
 		if ((login.early = malloc(login.early_len)) == NULL) {
 			login_refuse(503, "out of memory", RETRY_AFTER_S, NULL);
 			return;
 		}
-		memcpy(login.early, bytes + h.head_len, login.early_len);
+		memcpy(login.early, bytes + h->head_len, login.early_len);
 	}
-	if (login_ask(&h, node) == -1)
+	if (login_ask(h, node) == -1)
 		login_refuse(503, "starting again", RETRY_AFTER_S, NULL);
+}
+
+void
+login_start(int fd, uint64_t nonce, const char *addr, const char *accept,
+    const uint8_t *bytes, size_t len)
+{
+	struct httphead	*h;
+
+	login.fd = fd;
+	login.nonce = nonce;
+	strlcpy(login.addr, addr, sizeof(login.addr));
+	strlcpy(login.accept, accept, sizeof(login.accept));
+	if (login.orphan) {
+		login_refuse(503, "starting again", RETRY_AFTER_S, NULL);
+		return;
+	}
+	/* Too large for a stack, or a page, that is kept for a tunnel's life. */
+	if ((h = malloc(sizeof(*h))) == NULL) {
+		login_refuse(503, "out of memory", RETRY_AFTER_S, NULL);
+		return;
+	}
+	login_read(h, bytes, len);
+	free(h);
 }
 
 /* Rows 9, 10 and 7 of section 1.5, in this order. -1: answered. */
