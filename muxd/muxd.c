@@ -117,5 +117,5 @@ muxd_stop(void)
 		login_abandon();
 		muxd_exit(0);
 	}
-	tunnel_close(1001, NULL, END_TUNNEL);
+	tunnel_close(1001, "stopping", END_TUNNEL);
 }

@@ -32,7 +32,7 @@ static struct {
 	unsigned	nslots;
 	int		all_ready;
 	struct timer	head_start;
-	int		authd_told_to_stop;
+	int		told;		/* to stop: all up to this order */
 	uint64_t	stop_ms;	/* when we were told to */
 } supervised;
 
@@ -43,6 +43,7 @@ static void	slot_each(void (*)(struct slot *));
 static void	child_ended(struct child *, int);
 static void	stop_child(struct child *);
 static void	stop_rest(void *);
+static void	stop_up_to(int);
 static void	stop_next(void);
 
 unsigned
@@ -292,10 +293,21 @@ stop_child(struct child *c)
 	timer_set(&c->deadline, STOP_MS);
 }
 
+/* Its place in the order of stopping. */
+static int
+stop_order(const struct child *c)
+{
+	unsigned	flags = role_info(c->role)->flags;
+
+	return (flags & RF_FIRST ? 1 : flags & RF_LATE ? 3 :
+	    flags & RF_LAST ? 4 : 2);
+}
+
 /*
- * Terminals first, so that operators hear why; then everyone but authd: they
- * have still to tell it how their streams and sessions ended. A second signal
- * cuts this short.
+ * Terminals first, so that operators hear why; then the proxyds, which finish
+ * what runs through the tunnels; then the tunnels; then authd: all others have
+ * still to tell it how their streams and sessions ended. A second signal cuts
+ * this short.
  */
 void
 supervise_stop(void)
@@ -314,42 +326,43 @@ supervise_stop(void)
 	supervised.stop_ms = clock_ms();
 	log_info("stopping");
 	timer_init(&supervised.head_start, stop_rest, NULL);
-	for (c = child_after(0); c != NULL; c = child_after(c->instance)) {
-		if (!(role_info(c->role)->flags & RF_FIRST))
-			continue;
-		stop_child(c);
-		if (!timer_is_set(&supervised.head_start))
-			timer_set(&supervised.head_start, HEAD_START_MS);
-	}
-	if (!timer_is_set(&supervised.head_start))
-		stop_rest(NULL);
+	stop_next();
+	if (supervised.told == 1)
+		timer_set(&supervised.head_start, HEAD_START_MS);
 }
 
+/* Terminals that do not hurry do not hold the others up. */
 static void
 stop_rest(void *arg)
 {
-	struct child	*c;
-
 	(void)arg;
-	for (c = child_after(0); c != NULL; c = child_after(c->instance))
-		if (!(role_info(c->role)->flags & RF_LAST))
-			stop_child(c);
-	stop_next();
+	if (supervised.told < 2)
+		stop_up_to(2);
 }
 
 static void
+stop_up_to(int order)
+{
+	struct child	*c;
+
+	supervised.told = order;
+	for (c = child_after(0); c != NULL; c = child_after(c->instance))
+		if (stop_order(c) <= order)
+			stop_child(c);
+}
+
+/* The next in order, when those before them have gone. */
+static void
 stop_next(void)
 {
-	struct child	*c, *authd = child_authd();
+	struct child	*c;
+	int		 first = 5;
 
 	for (c = child_after(0); c != NULL; c = child_after(c->instance))
-		if (c != authd)
-			return;
-	if (authd == NULL) {
+		if (stop_order(c) < first)
+			first = stop_order(c);
+	if (first == 5)
 		event_base_loopbreak(env()->base);
-		return;
-	}
-	if (!supervised.authd_told_to_stop)
-		stop_child(authd);
-	supervised.authd_told_to_stop = 1;
+	else if (first > supervised.told)
+		stop_up_to(first);
 }

@@ -44,8 +44,10 @@ enum role_filter { FILTER_NOTHING, FILTER_WORKER, FILTER_LISTENER,
 #define RF_DESK		0x008	/* gets relayctl's sockets */
 #define RF_BOUND	0x010	/* authd says what it is bound to */
 #define RF_LOGIN	0x020	/* until bound it counts as starting up */
-#define RF_FIRST	0x040	/* is stopped before all others */
-#define RF_LAST		0x080	/* is stopped when all others have gone */
+/* Who is stopped when: later ones when the earlier have gone. */
+#define RF_FIRST	0x040	/* before all others */
+#define RF_LATE		0x400	/* after those without any of these */
+#define RF_LAST		0x080	/* when all others have gone */
 #define RF_FILES	0x100	/* may make files grow, to the store's limit */
 #define RF_BATCH	0x200	/* wakes others with every write: SCHED_BATCH */
 
