@@ -64,53 +64,6 @@ static void	dial_wait(struct dial *, short, event_callback_fn);
 static void	dial_done(struct dial *, const char *);
 static void	dial_free(struct dial *);
 
-static struct {
-	SSL_CTX	*server, *service;
-} tls;
-
-int
-net_init(struct event_base *base, int insecure)
-{
-	static const unsigned char	alpn[] = "\010http/1.1";
-
-	tls.server = SSL_CTX_new(TLS_client_method());
-	tls.service = SSL_CTX_new(TLS_client_method());
-	if (tls.server == NULL || tls.service == NULL ||
-	    SSL_CTX_set_min_proto_version(tls.server, TLS1_2_VERSION) != 1 ||
-	    SSL_CTX_set_min_proto_version(tls.service, TLS1_2_VERSION) != 1 ||
-	    SSL_CTX_set_alpn_protos(tls.server, alpn, sizeof(alpn) - 1) != 0) {
-		log_warnx("tls: cannot be set up");
-		return (-1);
-	}
-	if (!insecure) {
-		if (SSL_CTX_set_default_verify_paths(tls.server) != 1)
-			log_warnx("tls: no certificates of authorities");
-		SSL_CTX_set_verify(tls.server, SSL_VERIFY_PEER, NULL);
-	} else
-		SSL_CTX_set_verify(tls.server, SSL_VERIFY_NONE, NULL);
-	/* Nothing is checked there, so an old key is no worse than a new. */
-	SSL_CTX_set_verify(tls.service, SSL_VERIFY_NONE, NULL);
-	SSL_CTX_set_security_level(tls.service, 0);
-	SSL_CTX_set_options(tls.service, SSL_OP_IGNORE_UNEXPECTED_EOF |
-	    SSL_OP_NO_RENEGOTIATION);
-	SSL_CTX_set_options(tls.server, SSL_OP_NO_RENEGOTIATION);
-	SSL_CTX_set_mode(tls.server, SSL_MODE_ENABLE_PARTIAL_WRITE |
-	    SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
-	SSL_CTX_set_mode(tls.service, SSL_MODE_ENABLE_PARTIAL_WRITE |
-	    SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER | SSL_MODE_RELEASE_BUFFERS);
-	net_resolver_init(base);
-	return (0);
-}
-
-void
-net_clear(void)
-{
-	net_resolver_clear();
-	SSL_CTX_free(tls.server);
-	SSL_CTX_free(tls.service);
-	tls.server = tls.service = NULL;
-}
-
 struct dial *
 dial_start(const struct dial_how *how, dial_fn fn, void *arg)
 {
@@ -209,6 +162,9 @@ dial_connect(struct dial *d, const struct net_addr *a)
 	}
 	d->sock.fd = fd;
 	dial_wait(d, EV_WRITE, dial_connected);
+	/* Reading certificates takes 10 ms: do it while the SYN travels. */
+	if (d->tls != DIAL_PLAIN)
+		(void)net_tls(d->tls);
 	return (0);
 }
 
@@ -279,8 +235,9 @@ dial_tls_name(struct dial *d)
 static void
 dial_tls_start(struct dial *d)
 {
-	d->sock.ssl = SSL_new(d->tls == DIAL_TLS_SERVER ? tls.server :
-	    tls.service);
+	SSL_CTX	*ctx = net_tls(d->tls);
+
+	d->sock.ssl = ctx == NULL ? NULL : SSL_new(ctx);
 	if (d->sock.ssl == NULL || dial_tls_name(d) == -1 ||
 	    SSL_set_fd(d->sock.ssl, d->sock.fd) != 1) {
 		dial_done(d, "TLS cannot be set up");

@@ -14,6 +14,7 @@
 #include "handshake.h"
 #include "http/head.h"
 #include "base/log.h"
+#include "reason.h"
 #include "ws/ws.h"
 
 #define REQUEST_MAX	(URL_TARGET_MAX + 4096)
@@ -26,6 +27,7 @@ struct handshake {
 	struct timer		 timer;
 	struct event		 ev_read, ev_write;
 	int			 events;	/* the events are assigned */
+	int			 token;		/* one was sent */
 	char			*request;	/* has the secret: wiped */
 	size_t			 request_len, sent;
 	char			 accept[WS_ACCEPT_LEN + 1];
@@ -60,6 +62,7 @@ handshake_start(const struct url *u, const char *node, const char *token,
 	h->fn = fn;
 	h->arg = arg;
 	h->sock.fd = -1;
+	h->token = *token != '\0';
 	timer_init(&h->timer, hs_timeout, h);
 	h->request = request_make(u, node, token, key, secret, h->accept);
 	if (h->request == NULL ||
@@ -275,9 +278,11 @@ hs_answer(struct handshake *h, const struct httphead *head)
 	r.status = head->status;
 	take_fields(&r, head);
 	if (head->status != 101) {
-		snprintf(r.why, sizeof(r.why), "answer %d %s", head->status,
-		    log_escape(reason, sizeof(reason), head->reason.s,
-		    head->reason.len));
+		log_escape(reason, sizeof(reason), head->reason.s,
+		    head->reason.len);
+		reason_answer(r.why, sizeof(r.why), head->status, reason,
+		    h->head + head->head_len, h->head_len - head->head_len,
+		    h->token);
 	} else if ((why = check_101(h, head)) != NULL) {
 		snprintf(r.why, sizeof(r.why), "%s", why);
 	} else {

@@ -15,6 +15,7 @@
 
 #define HANDSHAKE_MS	10000
 #define TOKEN_SIZE	65		/* 64 hex digits and a NUL */
+#define REASON_SIZE	1024
 
 struct handshake_result {
 	struct sock	 sock;		/* fd -1: it failed, see `why` */
@@ -24,7 +25,7 @@ struct handshake_result {
 	uint64_t	 retry_after_ms;	/* 0: not said */
 	char		 token[TOKEN_SIZE];	/* "" none */
 	char		 session[64];	/* printable, for the log; may be "" */
-	char		 why[256];
+	char		 why[REASON_SIZE];	/* printable */
 };
 
 struct handshake;

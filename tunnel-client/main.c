@@ -32,6 +32,7 @@
 #include "handshake.h"
 #include "base/log.h"
 #include "net.h"
+#include "reason.h"
 #include "shell.h"
 #include "stream.h"
 #include "terminal.h"
@@ -42,7 +43,8 @@ extern char	**environ;
 
 static void	attempt(void *);
 static void	attempt_done(void *, const struct handshake_result *);
-static void	attempt_again(const char *, uint64_t);
+static void	attempt_failed(const char *, uint64_t);
+static void	attempt_again(const char *, const char *, uint64_t);
 static void	tunnel_ended(void *, enum tunnel_end, const char *);
 static void	on_signal(evutil_socket_t, short, void *);
 
@@ -52,6 +54,7 @@ static const struct stream_kinds	kinds = { connect_start, terminal_start,
 static struct {
 	struct options		 o;
 	struct url		 url;
+	char			 where[URL_MAX];	/* host:port, to be shown */
 	struct event_base	*base;
 	struct handshake	*handshake;
 	struct backoff		 backoff;
@@ -105,7 +108,7 @@ attempt(void *arg)
 	client.handshake = handshake_start(&client.url, client.o.node,
 	    client.token, client.o.key, client.o.secret, attempt_done, NULL);
 	if (client.handshake == NULL)
-		attempt_again("the request cannot be made", 0);
+		attempt_failed("the request cannot be made", 0);
 }
 
 static void
@@ -118,29 +121,41 @@ attempt_done(void *arg, const struct handshake_result *r)
 	if (c.fd == -1) {
 		if (r->status == 403)
 			client.token[0] = '\0';	/* perhaps it was the token */
-		attempt_again(r->why, r->retry_after_ms);
+		attempt_failed(r->why, r->retry_after_ms);
 		return;
 	}
 	memcpy(client.token, r->token, sizeof(client.token));
-	log_info("connected to %s%s%s", client.url.authority, r->session[0] ==
-	    '\0' ? "" : ", session ", r->session);
+	log_info("connected to %s%s%s", client.where, r->session[0] == '\0' ?
+	    "" : ", session ", r->session);
 	if (tunnel_begin(&c, r->early, r->early_len, &streams_hear,
 	    tunnel_ended, NULL) == -1) {
-		attempt_again("out of memory", 0);
+		attempt_failed("out of memory", 0);
 		return;
 	}
 	catalog_forget_added();
 	announce_start(&client.o);
 }
 
+/* There was no tunnel: say to whom, why, and what can be done about it. */
 static void
-attempt_again(const char *why, uint64_t retry_after_ms)
+attempt_failed(const char *why, uint64_t retry_after_ms)
+{
+	const char	*hint = reason_hint(why, client.url.tls, environ);
+	char		 what[REASON_SIZE + 512];
+
+	snprintf(what, sizeof(what), "cannot connect to %s: %s%s%s",
+	    client.where, why, *hint == '\0' ? "" : "; ", hint);
+	attempt_again(what, "", retry_after_ms);
+}
+
+static void
+attempt_again(const char *what, const char *why, uint64_t retry_after_ms)
 {
 	uint64_t	ms;
 
 	ms = backoff_next(&client.backoff, clock_ms() - client.began_ms,
 	    retry_after_ms, randombytes_random());
-	log_info("not connected: %s; next attempt in %llu.%llu s", why,
+	log_warnx("%s%s; next attempt in %llu.%llu s", what, why,
 	    (unsigned long long)ms / 1000, (unsigned long long)ms % 1000 / 100);
 	timer_set(&client.delay, ms);
 }
@@ -148,6 +163,8 @@ attempt_again(const char *why, uint64_t retry_after_ms)
 static void
 tunnel_ended(void *arg, enum tunnel_end end, const char *why)
 {
+	char	what[URL_MAX + 32];
+
 	(void)arg;
 	announce_stop();
 	if (end == TUNNEL_FINAL) {
@@ -156,8 +173,11 @@ tunnel_ended(void *arg, enum tunnel_end end, const char *why)
 	}
 	if (client.leaving)
 		client.done = 1;
-	else
-		attempt_again(why, 0);
+	else {
+		snprintf(what, sizeof(what), "connection to %s lost: ",
+		    client.where);
+		attempt_again(what, why, 0);
+	}
 }
 
 /* The first signal: leave in good order. The second: now. */
@@ -200,12 +220,14 @@ setup(void)
 		fprintf(stderr, "tunnel-client: --url: %s\n", why);
 		return (-1);
 	}
+	snprintf(client.where, sizeof(client.where), strchr(client.url.host,
+	    ':') != NULL ? "[%s]:%u" : "%s:%u", client.url.host,
+	    client.url.port);
 	if (sodium_init() == -1 || (client.base = event_base_new()) == NULL)
 		fatalx("out of memory");
 	signal(SIGPIPE, SIG_IGN);
 	clock_init(client.base);
-	if (net_init(client.base, client.o.tls_insecure) == -1)
-		return (-1);
+	net_init(client.base, client.o.tls_insecure);
 	if (child_init(client.base) == -1)
 		fatalx("out of memory");
 	streams_init(&kinds);

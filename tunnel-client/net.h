@@ -40,11 +40,11 @@ void	sock_shut(struct sock *);
 void	sock_close(struct sock *);
 
 /*
- * The two TLS contexts: for the server (TLS 1.2 and up, certificate and name
- * checked unless `insecure`), and for services, where nothing is checked.
- * Returns 0, or -1 after a log line.
+ * Before all else here. TLS to the server is 1.2 and up, certificate and name
+ * checked unless `insecure`; to services nothing is checked. Names can be
+ * looked up after the first net_reload().
  */
-int	net_init(struct event_base *, int insecure);
+void	net_init(struct event_base *, int insecure);
 void	net_clear(void);
 /* Read resolv.conf and hosts anew. Ends what is still being resolved. */
 void	net_reload(void);
@@ -76,7 +76,8 @@ typedef void	(*dial_fn)(void *, struct sock *c, const char *why);
 enum dial_tls {
 	DIAL_PLAIN,
 	DIAL_TLS_SERVER,	/* the tunnel's: checked */
-	DIAL_TLS_SERVICE	/* a target's: not checked */
+	DIAL_TLS_SERVICE,	/* a target's: not checked */
+	DIAL_TLS_SERVICE_OLD	/* the same, TLS 1.0 and 1.1 too */
 };
 struct dial_how {
 	const char	*host;

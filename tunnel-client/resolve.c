@@ -45,12 +45,11 @@ net_base(void)
 	return (resolver.base);
 }
 
-/* What net_init() and net_clear() in dial.c leave to this file. */
+/* What net_init() and net_clear() in nettls.c leave to this file. */
 void
 net_resolver_init(struct event_base *base)
 {
 	resolver.base = base;
-	net_reload();
 }
 
 void
@@ -80,6 +79,11 @@ net_reload(void)
 		log_debug("resolver: no name server in /etc/resolv.conf");
 	evdns_base_set_option(dns, "randomize-case:", "0");
 #ifdef RELAYD_TESTING
+	if (getenv("TUNNEL_CLIENT_DNS") != NULL) {
+		evdns_base_clear_nameservers_and_suspend(dns);
+		evdns_base_nameserver_ip_add(dns, getenv("TUNNEL_CLIENT_DNS"));
+		evdns_base_resume(dns);
+	}
 	if (getenv("TUNNEL_CLIENT_HOSTS") != NULL)
 		evdns_base_load_hosts(dns, getenv("TUNNEL_CLIENT_HOSTS"));
 #endif

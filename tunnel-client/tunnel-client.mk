@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: ISC
 
 tunnel-client_PARTS = announce backoff bridge catalog child command \
-	connect diag dial duration firstline handshake jsonend main options \
-	plugin resolve retryafter services shell sock stream system termframe \
+	connect diag dial duration firstline handshake jsonend main nettls options \
+	plugin reason resolve retryafter services shell sock stream system termframe \
 	terminal tunnel url
 tunnel-client_OBJS = $(tunnel-client_PARTS:%=tunnel-client/%.o) \
 	common/base/clock.o common/base/compat.o common/base/log.o common/base/target.o \

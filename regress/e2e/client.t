@@ -7,8 +7,11 @@ import base64
 import json
 import os
 import signal
+import socket
+import subprocess
 import sys
 import tempfile
+import threading
 
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
@@ -71,11 +74,12 @@ with Server() as s:
     t.ok(True, "so is an extension")
     s.request().answer("302 Found", [("Location", "/elsewhere"),
                                      ("Content-Length", "0")])
-    c.err.wait("answer 302 Found")
+    c.err.wait(r"warn.*cannot connect to 127.0.0.1:%d: sent elsewhere \(302 "
+               "Found\)" % s.port)
     t.ok(True, "a redirect is not followed")
     mark = c.err.mark()
     s.request().refuse("429 Too Many Requests", [("Retry-After", "77")])
-    t.match(c.err.wait("answer 429.*", mark).string,
+    t.match(c.err.wait("too many attempts \\(429 .*", mark).string,
             r"next attempt in (7[7-9]|8\d|9\d)\.", "Retry-After is honoured")
     mark = c.err.mark()
     c.p.send_signal(signal.SIGTERM)
@@ -85,7 +89,7 @@ with Server() as s:
 with Server() as s:
     c, r = start(s, move_ms=11000)
     c.move()
-    t.match(c.err.wait("not connected.*").string, "within 10 s",
+    t.match(c.err.wait("cannot connect.*").string, "within 10 s",
             "a server that does not answer is given up after 10 s")
     c.stop()
     c.clean(t)
@@ -136,9 +140,15 @@ with Server() as s:
     u = s.tunnel()
     u.document(b'{"version"')
     u.drop(reset=True)
-    c.err.wait("not connected: .*reset")
+    # Who comes first, the reset or the end, is the kernel's to say.
+    m = c.err.wait(r"lost: .*(reset|closed the connection)")
+    t.match(m.string, r"warn.* connection to 127.0.0.1:%d lost: .*; next "
+            "attempt in" % s.port, "a tunnel that was up and is lost is "
+            "called so, as a warning")
     u = s.tunnel()
     t.ok(True, "after a reset it comes back")
+    t.ok(not c.err.has("cannot connect"), "and not called an attempt that "
+         "failed")
     u.document(b'{"version"')
     u.ws(b"\0\1\0\1", 1)
     u.until(lambda: u.closed, "close")
@@ -193,4 +203,84 @@ with Server() as s:
     u.drop()
     t.equal(c.wait(), 0, "4000 without a reason: exit 0")
     c.clean(t)
+
+# ---- what is said of attempts that fail ----
+
+with Server() as s:
+    c, r = start(s)
+    where = "warn.*cannot connect to 127.0.0.1:%d: " % s.port
+    r.answer("401 Unauthorized", [("Content-Length", "70")],
+             b'{"code":401,"message":"invalid system credentials\\u001b[2J",'
+             b'"data":null}')
+    r.s.close()
+    t.match(c.err.wait(where + ".*").string, r"key or secret refused \(401 "
+            r"Unauthorized: invalid system credentials\\x1b\[2J\); check both",
+            "401: what is wrong, in the server's words, and what to do")
+    s.request().refuse("409 Conflict")
+    c.err.wait(where + r"this key has a tunnel already \(409 Conflict\); stop")
+    s.request().refuse("404 Not Found")
+    c.err.wait(where + r"no tunnels there \(404 Not Found\); check the path")
+    r = s.request()
+    r.answer("403 Forbidden", [], b"Forbidden\n")
+    r.s.close()
+    c.err.wait(where + r"refused \(403 Forbidden: Forbidden\); support has")
+    s.l.close()
+    c.err.wait(where + "Connection refused; nothing listens there")
+    t.ok(True, "so with other answers, and with none")
+    c.stop()
+    c.clean(t)
+
+dns = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+dns.bind(("127.0.0.1", 0))
+
+
+def knows_no_name():
+    while True:
+        q, who = dns.recvfrom(4096)
+        dns.sendto(q[:2] + b"\x81\x83\0\1\0\0\0\0\0\0" + q[12:], who)
+
+
+threading.Thread(target=knows_no_name, daemon=True).start()
+for proxy, want in ((None, "check the address and /etc/resolv.conf"),
+                    ("https_proxy", "a forward proxy is set")):
+    c = Client(None, bare=True, env=dict(
+        {"SUPPORT_URL": "wss://no.invalid/", "SYSTEM_KEY": KEY,
+         "SYSTEM_SECRET": SECRET, "TUNNEL_CLIENT_DNS": "127.0.0.1:%d" % dns.getsockname()[1]},
+        **({proxy: "http://10.0.0.1:3128"} if proxy else {})))
+    t.match(c.err.wait("cannot connect to no.invalid:443: .*").string,
+            "no such host; " + want, "an unknown host, %s" %
+            (proxy or "without a proxy"))
+    c.stop()
+    c.clean(t)
+
+# ---- no work that is not needed ----
+
+with Server() as s, tempfile.TemporaryDirectory() as d:
+    # Who opens this waits for ever.
+    os.mkfifo(os.path.join(d, "authorities"))
+    c = Client(s, env={"SSL_CERT_FILE": os.path.join(d, "authorities")})
+    u = s.tunnel()
+    u.document(b'{"version"')
+    t.ok(True, "over ws:// the certificates of authorities are not read")
+    u.close(4000)
+    u.drop()
+    t.equal(c.wait(), 0, "exit 0")
+
+# ---- a test that fails leaves no client behind ----
+
+with Server() as s:
+    r = subprocess.run([sys.executable, "-c", """
+import sys
+sys.path.insert(0, %r)
+from clienttest import Client
+class S: port = %d
+c = Client(S)
+print(c.pid, flush=True)
+raise RuntimeError
+""" % (os.path.dirname(os.path.abspath(__file__)), s.port)],
+                       stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+                       text=True)
+    t.ok(r.returncode == 1 and not os.path.exists("/proc/" +
+                                                  r.stdout.strip()),
+         "the client of a test that fails is ended")
 t.done()

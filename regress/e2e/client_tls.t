@@ -79,7 +79,7 @@ with tempfile.TemporaryDirectory() as d:
         with Server(context) as s:
             c = Client(s, "-u", url(s, host), env=env)
             s.request()
-            t.match(c.err.wait("not connected: .*").string, pattern, what)
+            t.match(c.err.wait("cannot connect to .*").string, pattern, what)
             t.equal(c.stop(), 0, "exit 0")
             c.clean(t)
 
@@ -121,7 +121,7 @@ with tempfile.TemporaryDirectory() as d:
         with Server(other) as s:
             c = Client(s, "-u", url(s), *flags, env=refused_env)
             s.request()
-            t.match(c.err.wait("not connected: .*").string, "refused",
+            t.match(c.err.wait("cannot connect to .*").string, "refused",
                     "%s %s: checked" % (flags, extra))
             c.stop()
             c.clean(t)

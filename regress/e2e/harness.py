@@ -17,6 +17,7 @@ everything that was started, by its pid, and fails the test when a process of
 relayd was lost unasked or a sanitizer said a word.
 """
 
+import atexit
 import base64
 import fcntl
 import hashlib
@@ -188,6 +189,7 @@ class Program:
                                   stderr=subprocess.PIPE, cwd=cwd,
                                   env=dict(os.environ, **(env or {})))
         self.pid = self.p.pid
+        atexit.register(self.stop)      # also when the test fails
         self.out = Lines(self.p.stdout)
         self.err = Lines(self.p.stderr)
 
@@ -198,6 +200,7 @@ class Program:
         self.stop()
 
     def stop(self, sig=signal.SIGTERM, seconds=15):
+        atexit.unregister(self.stop)
         if self.p.poll() is None:
             self.p.send_signal(sig)
             try:

@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * The TLS contexts, each made when it is first needed: reading the certificates
+ * of the authorities costs 10 ms, which a tunnel over ws:// does not need.
+ */
+#include <openssl/ssl.h>
+
+#include "base/log.h"
+#include "net.h"
+#include "net_int.h"
+
+#define NKINDS	(DIAL_TLS_SERVICE_OLD + 1)
+
+static struct {
+	SSL_CTX	*ctx[NKINDS];
+	int	 insecure;
+} tls;
+
+static int	server_setup(SSL_CTX *);
+static int	service_setup(SSL_CTX *, int);
+
+void
+net_init(struct event_base *base, int insecure)
+{
+	tls.insecure = insecure;
+	net_resolver_init(base);
+}
+
+void
+net_clear(void)
+{
+	int	i;
+
+	net_resolver_clear();
+	for (i = 0; i < NKINDS; i++) {
+		SSL_CTX_free(tls.ctx[i]);
+		tls.ctx[i] = NULL;
+	}
+}
+
+SSL_CTX *
+net_tls(enum dial_tls kind)
+{
+	SSL_CTX	*ctx = tls.ctx[kind];
+
+	if (ctx != NULL)
+		return (ctx);
+	ctx = SSL_CTX_new(TLS_client_method());
+	if (ctx == NULL || (kind == DIAL_TLS_SERVER ? server_setup(ctx) :
+	    service_setup(ctx, kind == DIAL_TLS_SERVICE_OLD)) == -1) {
+		log_warnx("tls: cannot be set up");
+		SSL_CTX_free(ctx);
+		return (NULL);
+	}
+	SSL_CTX_set_options(ctx, SSL_OP_NO_RENEGOTIATION);
+	SSL_CTX_set_mode(ctx, SSL_MODE_ENABLE_PARTIAL_WRITE |
+	    SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
+	tls.ctx[kind] = ctx;
+	return (ctx);
+}
+
+static int
+server_setup(SSL_CTX *ctx)
+{
+	static const unsigned char	alpn[] = "\010http/1.1";
+
+	if (SSL_CTX_set_min_proto_version(ctx, TLS1_2_VERSION) != 1 ||
+	    SSL_CTX_set_alpn_protos(ctx, alpn, sizeof(alpn) - 1) != 0)
+		return (-1);
+	SSL_CTX_set_verify(ctx, tls.insecure ? SSL_VERIFY_NONE :
+	    SSL_VERIFY_PEER, NULL);
+	if (!tls.insecure && SSL_CTX_set_default_verify_paths(ctx) != 1)
+		log_warnx("tls: no certificates of authorities");
+	return (0);
+}
+
+/*
+ * Nothing is checked there, so an old key is no worse than a new. `old` is for
+ * what its owner calls `:tls-old`: TLS 1.0 and 1.1, renegotiation as it was
+ * before 2010, ciphers that are found on such machines.
+ */
+static int
+service_setup(SSL_CTX *ctx, int old)
+{
+	SSL_CTX_set_verify(ctx, SSL_VERIFY_NONE, NULL);
+	SSL_CTX_set_security_level(ctx, 0);
+	SSL_CTX_set_options(ctx, SSL_OP_IGNORE_UNEXPECTED_EOF);
+	SSL_CTX_set_mode(ctx, SSL_MODE_RELEASE_BUFFERS);
+	if (!old)
+		return (SSL_CTX_set_min_proto_version(ctx, TLS1_2_VERSION) ==
+		    1 ? 0 : -1);
+	SSL_CTX_set_options(ctx, SSL_OP_LEGACY_SERVER_CONNECT);
+	return (SSL_CTX_set_min_proto_version(ctx, TLS1_VERSION) == 1 &&
+	    SSL_CTX_set_cipher_list(ctx, "ALL:!aNULL:!eNULL:@SECLEVEL=0") ==
+	    1 ? 0 : -1);
+}
