@@ -19,7 +19,8 @@ authd_OBJS = authd/authd.o authd/turn.o authd/facts.o authd/now.o authd/load.o \
 	authd/api/api.o authd/api/answer.o authd/api/list.o authd/ctl/ctl.o authd/ctl/answer.o authd/ctl/show.o \
 	authd/ctl/admin.o authd/cred/jwt.o authd/cred/claims.o authd/cred/secret.o \
 	common/base/rate.o authd/store/sqlite/sqlite.o authd/store/sqlite/systems.o \
-	authd/store/sqlite/sessions.o authd/store/sqlite/ask.o \
+	authd/store/sqlite/sessions.o authd/store/sqlite/groups.o \
+	authd/store/sqlite/schema.o authd/store/sqlite/ask.o \
 	common/base/label.o common/base/target.o \
 	common/base/uuid.o $(api_OBJS) $(ctl_OBJS) $(doc_OBJS) $(proc_OBJS)
 authd_LIBS = $(EVENT_LIBS) $(SODIUM_LIBS) $(SQLITE_LIBS) $(CRYPTO_LIBS) \

@@ -81,21 +81,18 @@ api_time(int64_t ms, char dst[32])
 	return (dst);
 }
 
-int
-api_add_system(struct cJSON *o, const struct facts *f)
+void
+api_add_system(struct cJSON *o, const struct brief *b)
 {
 	cJSON	*oo;
 
-	if (f->got_system != 0 || f->got_org == -1)
-		return (-1);
-	cJSON_AddStringToObject(o, "system_name", f->system.name);
-	if (f->system.type[0] != '\0')
-		cJSON_AddStringToObject(o, "system_type", f->system.type);
-	cJSON_AddStringToObject(o, "system_key", f->system.key);
+	cJSON_AddStringToObject(o, "system_name", b->name);
+	if (b->type[0] != '\0')
+		cJSON_AddStringToObject(o, "system_type", b->type);
+	cJSON_AddStringToObject(o, "system_key", b->key);
 	oo = cJSON_AddObjectToObject(o, "organization");
-	cJSON_AddStringToObject(oo, "id", f->system.org_id);
-	cJSON_AddStringToObject(oo, "logto_id", f->system.org_id);
-	cJSON_AddStringToObject(oo, "name", f->org.name);
-	cJSON_AddStringToObject(oo, "type", f->org.type);
-	return (0);
+	cJSON_AddStringToObject(oo, "id", b->org_id);
+	cJSON_AddStringToObject(oo, "logto_id", b->org_id);
+	cJSON_AddStringToObject(oo, "name", b->org_name);
+	cJSON_AddStringToObject(oo, "type", b->org_type);
 }

@@ -281,10 +281,23 @@ add_time(cJSON *o, const char *name, int64_t ms)
 }
 
 static void
+brief_of(const struct facts *f, struct brief *b)
+{
+	memset(b, 0, sizeof(*b));
+	strlcpy(b->name, f->system.name, sizeof(b->name));
+	strlcpy(b->type, f->system.type, sizeof(b->type));
+	strlcpy(b->key, f->system.key, sizeof(b->key));
+	strlcpy(b->org_id, f->system.org_id, sizeof(b->org_id));
+	strlcpy(b->org_name, f->org.name, sizeof(b->org_name));
+	strlcpy(b->org_type, f->org.type, sizeof(b->org_type));
+}
+
+static void
 api_get(struct api_call *call, const struct facts *f)
 {
 	struct session_row	 row;
 	struct session		*se;
+	struct brief		 brief;
 	const char		*message;
 	cJSON			*o;
 	int			 status;
@@ -293,6 +306,11 @@ api_get(struct api_call *call, const struct facts *f)
 		api_refuse(call, status, message);
 		return;
 	}
+	if (f->got_system != 0 || f->got_org == -1) {
+		api_refuse(call, 503, "store is unavailable");
+		return;
+	}
+	brief_of(f, &brief);
 	o = cJSON_CreateObject();
 	cJSON_AddStringToObject(o, "id", row.id);
 	cJSON_AddStringToObject(o, "system_id", row.system_id);
@@ -309,11 +327,7 @@ api_get(struct api_call *call, const struct facts *f)
 	add_time(o, "updated_at", row.updated_at);
 	cJSON_AddBoolToObject(o, "tunnel_connected",
 	    se != NULL && se->tunnel != NULL);
-	if (api_add_system(o, f) == -1) {
-		cJSON_Delete(o);
-		api_refuse(call, 503, "store is unavailable");
-		return;
-	}
+	api_add_system(o, &brief);
 	api_yes(&call->asker, API_SESSION_GET, o);
 }
 

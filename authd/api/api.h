@@ -8,6 +8,7 @@
 #include "imsg/msg.h"
 #include "authd/msg/peer.h"
 
+struct brief;
 struct cJSON;
 struct facts;
 
@@ -47,10 +48,7 @@ void	api_list(struct api_call *, const struct facts *);
 
 /* A time as RFC 3339 in UTC, into 32 bytes; returns dst. */
 char	*api_time(int64_t ms, char dst[32]);
-/*
- * Members that a session and a group share: the system and its organization,
- * from NEED_SYSTEM and NEED_ORG. -1: the store could not say.
- */
-int	api_add_system(struct cJSON *, const struct facts *);
+/* Members that a session and a group share. */
+void	api_add_system(struct cJSON *, const struct brief *);
 
 #endif

@@ -14,22 +14,15 @@
 #define PAGE_SIZE	20
 #define PAGE_SIZE_MAX	100
 
-/* A list that is being made: its groups, the system of each, its sessions. */
+/* A list that is being made: its groups, then their sessions. */
 struct listing {
 	struct asker	 asker;
 	struct list_query lq;
 	int		 sorted;	/* the caller said how */
 	struct group_row groups[PAGE_SIZE_MAX];
-	size_t		 n, i;
+	size_t		 n;
 	int64_t		 total;
-	cJSON		*data, *list;
-	cJSON		*sessions;	/* of the group whose are asked for */
-	int		 begun, failed;
-	int		 asking, answered;
 };
-
-static void	list_go_on(struct listing *, int);
-static void	list_on(struct listing *);
 
 static void
 query_of(const struct api_call *call, struct list_query *lq)
@@ -63,61 +56,34 @@ add_session(cJSON *list, const struct session_row *row)
 	cJSON_AddItemToArray(list, o);
 }
 
-/* The system of a group: then its own figures. */
-static void
-got_system(const struct facts *f, void *arg)
+/* `rows` begins with the sessions of the group; how many they are. */
+static size_t
+add_group(cJSON *list, const struct group_row *g,
+    const struct session_row *rows, size_t n)
 {
-	struct listing		*li = arg;
-	const struct group_row	*g = &li->groups[li->i];
-	cJSON			*o = cJSON_CreateObject();
-	char			 text[32];
+	cJSON	*o = cJSON_CreateObject(), *sessions;
+	char	 text[32];
+	size_t	 i;
 
-	cJSON_AddItemToArray(li->list, o);
+	cJSON_AddItemToArray(list, o);
 	cJSON_AddStringToObject(o, "system_id", g->system_id);
-	if (api_add_system(o, f) == -1) {
-		list_go_on(li, -1);
-		return;
-	}
+	api_add_system(o, &g->system);
 	cJSON_AddStringToObject(o, "started_at", api_time(g->started_at, text));
 	cJSON_AddStringToObject(o, "expires_at", api_time(g->expires_at, text));
 	cJSON_AddStringToObject(o, "status", session_status_name(g->status));
 	cJSON_AddNumberToObject(o, "session_count", (double)g->sessions);
 	cJSON_AddNumberToObject(o, "node_count", (double)g->nodes);
-	li->sessions = cJSON_AddArrayToObject(o, "sessions");
-	list_go_on(li, 0);
+	sessions = cJSON_AddArrayToObject(o, "sessions");
+	for (i = 0; i < n && strcmp(rows[i].system_id, g->system_id) == 0; i++)
+		add_session(sessions, &rows[i]);
+	return (i);
 }
 
 static void
-got_sessions(const struct answer *a, void *arg)
-{
-	struct listing	*li = arg;
-	size_t		 i;
-
-	for (i = 0; i < a->n; i++)
-		add_session(li->sessions, &a->session[i]);
-	li->sessions = NULL;
-	li->i++;
-	list_go_on(li, a->r);
-}
-
-static void
-got_groups(const struct answer *a, void *arg)
-{
-	struct listing	*li = arg;
-
-	li->n = a->n < PAGE_SIZE_MAX ? a->n : PAGE_SIZE_MAX;
-	if (a->r == 0)
-		memcpy(li->groups, a->group, li->n * sizeof(li->groups[0]));
-	li->total = a->total;
-	li->begun = 1;
-	list_go_on(li, a->r);
-}
-
-static void
-add_pagination(const struct listing *li)
+add_pagination(const struct listing *li, cJSON *data)
 {
 	const struct list_query	*lq = &li->lq;
-	cJSON	*o = cJSON_AddObjectToObject(li->data, "pagination");
+	cJSON	*o = cJSON_AddObjectToObject(data, "pagination");
 	int64_t	 pages = (li->total + lq->page_size - 1) / lq->page_size;
 
 	cJSON_AddNumberToObject(o, "page", lq->page);
@@ -138,63 +104,62 @@ add_pagination(const struct listing *li)
 }
 
 static void
-list_end(struct listing *li)
+list_failed(struct listing *li, int r)
 {
-	if (li->failed || li->list == NULL || api_is_busy(&li->asker)) {
-		cJSON_Delete(li->data);
-		api_result(&li->asker, 503, li->failed ?
-		    "store is unavailable" : "server is busy", NULL);
-	} else {
-		add_pagination(li);
-		api_yes(&li->asker, API_SESSION_LIST, li->data);
-	}
+	api_result(&li->asker, 503, r == -1 ? "store is unavailable" :
+	    "server is busy", NULL);
 	free(li);
 }
 
 static void
-list_go_on(struct listing *li, int r)
+got_sessions(const struct answer *a, void *arg)
 {
-	li->failed |= r == -1;
-	li->answered = 1;
-	if (!li->asking)
-		list_on(li);
-}
+	struct listing	*li = arg;
+	cJSON		*data, *list;
+	size_t		 i, done = 0;
 
-static void
-list_ask(struct listing *li)
-{
-	struct question	q = { .list = &li->lq, .what = ASK_GROUPS };
-
-	if (!li->begun) {
-		(void)store_ask(&q, got_groups, li);
+	if (a->r == -1 || api_is_busy(&li->asker)) {
+		list_failed(li, a->r);
 		return;
 	}
-	q.key = li->groups[li->i].system_id;
-	q.what = ASK_GROUP_SESSIONS;
-	if (li->sessions != NULL)
-		(void)store_ask(&q, got_sessions, li);
-	else
-		(void)facts_ask(NEED_SYSTEM | NEED_ORG, &(struct facts_keys){
-		    .system_id = q.key }, got_system, li);
+	data = cJSON_CreateObject();
+	list = cJSON_AddArrayToObject(data, "support_sessions");
+	for (i = 0; i < li->n; i++)
+		done += add_group(list, &li->groups[i], a->session + done,
+		    a->n - done);
+	add_pagination(li, data);
+	api_yes(&li->asker, API_SESSION_LIST, data);
+	free(li);
 }
 
+/* A group whose system is missing is a store that cannot say. */
 static void
-list_on(struct listing *li)
+got_groups(const struct answer *a, void *arg)
 {
-	li->asking = 1;
-	while (li->answered && !li->failed && (!li->begun || li->i < li->n)) {
-		li->answered = 0;
-		list_ask(li);
+	struct listing	*li = arg;
+	struct question	 q = { .what = ASK_PAGE_SESSIONS, .list = &li->lq,
+	    .groups = li->groups, .asker = li->asker.instance };
+	int		 r = a->r;
+
+	for (; r == 0 && li->n < a->n && li->n < PAGE_SIZE_MAX; li->n++) {
+		li->groups[li->n] = a->group[li->n];
+		if (!li->groups[li->n].has_system)
+			r = -1;
 	}
-	li->asking = 0;
-	if (li->answered)
-		list_end(li);
+	if (r == -1) {
+		list_failed(li, r);
+		return;
+	}
+	li->total = a->total;
+	q.n = li->n;
+	(void)store_ask(&q, got_sessions, li);
 }
 
 void
 api_list(struct api_call *call, const struct facts *f)
 {
 	struct listing	*li;
+	struct question	 q = { .what = ASK_GROUPS };
 
 	(void)f;
 	if (call->invalid) {
@@ -209,8 +174,7 @@ api_list(struct api_call *call, const struct facts *f)
 	query_of(call, &li->lq);
 	li->asker = call->asker;
 	li->sorted = call->sort_by[0] != '\0';
-	li->data = cJSON_CreateObject();
-	li->list = cJSON_AddArrayToObject(li->data, "support_sessions");
-	li->answered = 1;
-	list_on(li);
+	q.list = &li->lq;
+	q.asker = li->asker.instance;
+	(void)store_ask(&q, got_groups, li);
 }

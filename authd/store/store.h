@@ -22,7 +22,7 @@
 #define STORE_NONE	(-2)
 #define STORE_TAKEN	(-3)	/* a key that must be unique is in use */
 
-#define STORE_SCHEMA	2	/* version in the file */
+#define STORE_SCHEMA	3	/* version in the file */
 
 /*
  * Open or make the file. -1: not now, call again later; nothing else may be
@@ -66,13 +66,14 @@ enum store_what {
 	ASK_OPEN_SESSIONS,	/* key: after this id -> sessions */
 	ASK_OPEN_ROWS,		/* key: after this id -> rows of the log */
 	ASK_GROUPS,		/* list -> groups of this page, and the total */
-	ASK_GROUP_SESSIONS,	/* list, key: a system -> its open sessions that
-				   the query matches, none's node first, newest
-				   first */
+	ASK_PAGE_SESSIONS,	/* list, groups -> of each in turn its open
+				   sessions that the query matches, none's node
+				   first, newest first */
 	ASK_COUNT
 };
 
 struct list_query;
+struct group_row;
 
 struct question {
 	enum store_what		 what;
@@ -80,6 +81,8 @@ struct question {
 	const char		*org_role, *org_id, *user;
 	int64_t			 now;
 	const struct list_query	*list;
+	const struct group_row	*groups;
+	size_t			 n;
 	uint64_t		 asker;		/* an instance, 0: authd */
 	uint64_t		 until_ms;	/* of clock_ms(); 0: 5 s from now */
 };
@@ -187,8 +190,16 @@ struct revoked_row {
 	char	reason[MESSAGE_SIZE];
 };
 
+/* A system for those who look at its sessions, and its organization. */
+struct brief {
+	char	name[NAME_SIZE], type[WORD_SIZE], key[SYSKEY_SIZE];
+	char	org_id[ID_SIZE], org_name[NAME_SIZE], org_type[WORD_SIZE];
+};
+
 struct group_row {
 	char	system_id[ID_SIZE];
+	int	has_system;		/* else the store does not know it */
+	struct brief system;
 	int64_t	started_at, expires_at;
 	int	status;
 	int64_t	sessions, nodes;

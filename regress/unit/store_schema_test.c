@@ -59,7 +59,7 @@ static const char	schema_1[] =
     " 'owner', NULL);"
     "PRAGMA user_version = 1;";
 
-static char	path[64], cell[4096];
+static char	path[64], version[16], cell[4096];
 
 static const char *
 sql(const char *text)
@@ -126,7 +126,12 @@ migration(void)
 {
 	is_int(exec(schema_1), 0, "a file of schema 1");
 	is_int(store_open(path), 0, "is opened");
-	is_str(sql("PRAGMA user_version"), "2", "and is of schema 2");
+	is_str(sql("PRAGMA user_version"), version, "and is of today's");
+	is_str(sql("SELECT rank || '|' || n || '|' || created_at || '|' ||"
+	    " started_at || '|' || expires_at FROM support_groups"),
+	    "0|1|1|1|2", "its sessions are in groups");
+	is_str(sql("SELECT bits || '|' || n FROM support_counts"), "1|1",
+	    "and counted");
 	open_rows("");
 	is_int((int)rows, 1, "one row is open: who the others are for nobody "
 	    "knows");
@@ -179,9 +184,9 @@ static void
 newer(void)
 {
 	store_close();
-	(void)exec("PRAGMA user_version = 3");
+	(void)exec("PRAGMA user_version = 99");
 	is_int(store_open(path), -1, "a newer one is not touched");
-	is_str(sql("PRAGMA user_version"), "3", "and stays what it is");
+	is_str(sql("PRAGMA user_version"), "99", "and stays what it is");
 }
 
 static void
@@ -190,7 +195,7 @@ fresh(void)
 	store_close();
 	unlink(path);
 	is_int(store_open(path), 0, "a new one");
-	is_str(sql("PRAGMA user_version"), "2", "is of schema 2");
+	is_str(sql("PRAGMA user_version"), version, "is of today's");
 	is_str(sql("SELECT count(*) FROM pragma_table_info("
 	    "'support_access_logs')"), "17", "with the same columns");
 	store_close();
@@ -201,6 +206,7 @@ main(void)
 {
 	char	suffix[80];
 
+	snprintf(version, sizeof(version), "%d", STORE_SCHEMA);
 	snprintf(path, sizeof(path), "/tmp/store_schema.%ld", (long)getpid());
 	migration();
 	long_ids();

@@ -11,7 +11,7 @@
 #include "sqlite.h"
 
 #define ROWS_FIRST	8	/* room that an answer begins with */
-#define ROWS_MAX	10000	/* open sessions of one system's group */
+#define ROWS_MAX	10000	/* open sessions of one page's groups */
 
 /* Rows as they come; what a row may hold is wiped. */
 struct rows {
@@ -28,6 +28,7 @@ struct back_call {
 	TAILQ_ENTRY(back_call)	 entry;
 	struct question		 q;
 	struct list_query	 list;
+	struct group_row	*groups;
 	char			*text[TEXTS];
 	store_then		 then;
 	void			*arg;
@@ -142,14 +143,24 @@ ask_groups(const struct question *q, struct rows *rows, int64_t *total)
 {
 	struct group_row	*groups;
 
-	if (db_groups_count(q->list, total) == -1)
-		return (-1);
 	groups = calloc(q->list->page_size, sizeof(*groups));
 	if (groups == NULL)
 		return (-1);
 	rows->v = (char *)groups;
 	rows->room = q->list->page_size;
-	return (db_groups(q->list, groups, &rows->n));
+	return (db_groups(q->list, total, groups, &rows->n));
+}
+
+static int
+ask_page_sessions(const struct question *q, struct rows *rows)
+{
+	size_t	i;
+
+	for (i = 0; i < q->n; i++)
+		if (db_group_sessions(q->list, q->groups[i].system_id,
+		    add_session, rows) == -1)
+			return (-1);
+	return (0);
 }
 
 static int
@@ -194,9 +205,8 @@ answer(const struct question *q, store_then then, void *arg)
 	case ASK_GROUPS:
 		a.r = ask_groups(q, &rows, &a.total);
 		break;
-	case ASK_GROUP_SESSIONS:
-		a.r = db_group_sessions(q->list, q->key, add_session,
-		    &rows);
+	case ASK_PAGE_SESSIONS:
+		a.r = ask_page_sessions(q, &rows);
 		break;
 	default:
 		a.r = ask_one(q, &rows);
@@ -219,6 +229,7 @@ call_free(struct back_call *c)
 	for (i = 0; i < TEXTS; i++)
 		if (c->text[i] != NULL)
 			freezero(c->text[i], strlen(c->text[i]));
+	free(c->groups);
 	free(c);
 }
 
@@ -283,7 +294,15 @@ ask_late(const struct question *q, store_then then, void *arg)
 		c->list = *q->list;
 		c->q.list = &c->list;
 	}
-	if (keep_text(c, 0, &c->q.key) == -1 ||
+	if (q->n > 0) {
+		c->groups = reallocarray(NULL, q->n, sizeof(*c->groups));
+		if (c->groups != NULL)
+			memcpy(c->groups, q->groups,
+			    q->n * sizeof(*c->groups));
+		c->q.groups = c->groups;
+	}
+	if ((q->n > 0 && c->groups == NULL) ||
+	    keep_text(c, 0, &c->q.key) == -1 ||
 	    keep_text(c, 1, &c->q.org_role) == -1 ||
 	    keep_text(c, 2, &c->q.org_id) == -1 ||
 	    keep_text(c, 3, &c->q.user) == -1) {

@@ -9,12 +9,6 @@
 
 #define TRIM_ROWS	1000	/* looked at in one turn */
 
-#define SESSION_COLUMNS							\
-	"SELECT id, system_id, node_id, session_token, reconnect_token,"	\
-	" reconnect_prev, started_at, expires_at, closed_at, created_at,"	\
-	" updated_at, diagnostics_at, status, closed_by, generation"	\
-	" FROM support_sessions "
-
 static const char *const	status_names[] = { "pending", "active",
     "closed", "expired" };
 
@@ -30,8 +24,8 @@ status_number(const char *name)
 	return (SESSION_CLOSED);
 }
 
-static void
-session_read(struct query *q, struct session_row *s)
+void
+db_session_read(struct query *q, struct session_row *s)
 {
 	char	status[WORD_SIZE];
 
@@ -60,7 +54,7 @@ session_one(struct query *q, const char *id, struct session_row *s)
 	int	r;
 
 	if ((r = db_read(q, "T", id)) == 0) {
-		session_read(q, s);
+		db_session_read(q, s);
 		db_done(q);
 	}
 	return (r);
@@ -104,7 +98,7 @@ store_session_update(const struct session_row *s)
 int
 db_session_get(const char *id, struct session_row *s)
 {
-	static struct query	q = QUERY(SESSION_COLUMNS "WHERE id = ?");
+	static struct query	q = QUERY(DB_SESSION_COLUMNS "WHERE id = ?");
 
 	return (session_one(&q, id, s));
 }
@@ -112,7 +106,8 @@ db_session_get(const char *id, struct session_row *s)
 int
 db_session_next_open(const char *after, struct session_row *s)
 {
-	static struct query	q = QUERY(SESSION_COLUMNS "WHERE id > ? AND"
+	static struct query	q = QUERY(DB_SESSION_COLUMNS
+	    "INDEXED BY support_sessions_open WHERE id > ? AND"
 	    " status IN ('pending', 'active') ORDER BY id LIMIT 1");
 
 	return (session_one(&q, after, s));
@@ -126,135 +121,6 @@ store_session_diagnostics(const char *id, const char *json, size_t len,
 	    " diagnostics = ?2, diagnostics_at = ?3 WHERE id = ?1");
 
 	return (db_write(&q, "Tji", id, json, len, now));
-}
-
-/*
- * The rows that a query matches, with the rank of their status: active,
- * pending, expired, closed. The scope is that of db_visible().
- */
-#define MATCHED								\
-	"WITH m AS (SELECT ss.id, ss.system_id, ss.node_id,"		\
-	" ss.started_at, ss.expires_at, ss.created_at, ss.status,"	\
-	" CASE ss.status WHEN 'active' THEN 0 WHEN 'pending' THEN 1"	\
-	" WHEN 'expired' THEN 2 ELSE 3 END AS rank"			\
-	" FROM support_sessions ss JOIN systems s ON s.id = ss.system_id"	\
-	" LEFT JOIN organizations o ON o.id = s.organization_id"	\
-	" AND o.deleted_at IS NULL"					\
-	" LEFT JOIN organizations r ON r.id = o.parent"			\
-	" AND r.deleted_at IS NULL"					\
-	" WHERE (?1 = 'owner' OR NOT EXISTS (SELECT 1"			\
-	" FROM organizations d WHERE d.id = ?2"				\
-	" AND d.deleted_at IS NOT NULL))"				\
-	" AND (?1 = 'owner'"						\
-	" OR (?1 IN ('distributor', 'reseller', 'customer')"		\
-	" AND s.organization_id = ?2)"					\
-	" OR (?1 IN ('distributor', 'reseller')"			\
-	" AND o.type = 'customer' AND o.parent = ?2)"			\
-	" OR (?1 = 'distributor' AND o.type = 'reseller'"		\
-	" AND o.parent = ?2)"						\
-	" OR (?1 = 'distributor' AND o.type = 'customer'"		\
-	" AND r.type = 'reseller' AND r.parent = ?2))"			\
-	" AND (?3 IS NULL OR ss.system_id = ?3)"			\
-	" AND (?4 & CASE ss.status WHEN 'pending' THEN 1"		\
-	" WHEN 'active' THEN 2 WHEN 'closed' THEN 4 ELSE 8 END) != 0) "
-
-static const char *
-role_lower(const struct list_query *lq, char *dst, size_t size)
-{
-	char	*p;
-
-	strlcpy(dst, lq->org_role, size);
-	for (p = dst; *p != '\0'; p++)
-		if (*p >= 'A' && *p <= 'Z')
-			*p = (char)(*p + 'a' - 'A');
-	return (dst);
-}
-
-int
-db_groups_count(const struct list_query *lq, int64_t *total)
-{
-	static struct query	q =
-	    QUERY(MATCHED "SELECT count(DISTINCT system_id) FROM m");
-	char			role[WORD_SIZE];
-
-	if (db_read(&q, "Tttn", role_lower(lq, role, sizeof(role)),
-	    lq->org_id, lq->system_id, (int)lq->statuses) != 0)
-		return (-1);
-	*total = db_int(&q, 0);
-	db_done(&q);
-	return (0);
-}
-
-/*
- * A group's times are those of its open rows; without any, of its latest row.
- * operator-api.md, section 4 (O24).
- */
-#define GROUPS								\
-	MATCHED ", g AS (SELECT system_id, count(*) AS n,"		\
-	" count(DISTINCT node_id) AS nodes, min(rank) AS best,"		\
-	" max(created_at) AS created, coalesce("			\
-	"min(CASE WHEN rank < 2 THEN started_at END),"			\
-	" (SELECT l.started_at FROM m l WHERE l.system_id = m.system_id"	\
-	" ORDER BY l.started_at DESC, l.id DESC LIMIT 1)) AS started,"	\
-	" coalesce(max(CASE WHEN rank < 2 THEN expires_at END),"	\
-	" (SELECT l.expires_at FROM m l WHERE l.system_id = m.system_id"	\
-	" ORDER BY l.started_at DESC, l.id DESC LIMIT 1)) AS expires"	\
-	" FROM m GROUP BY system_id)"					\
-	" SELECT system_id, started, expires, best, n, nodes FROM g"	\
-	" ORDER BY (CASE WHEN ?6 THEN -1 ELSE 1 END) *"			\
-	" CASE ?5 WHEN 'started_at' THEN started"			\
-	" WHEN 'expires_at' THEN expires WHEN 'status' THEN best"	\
-	" ELSE created END, system_id LIMIT ?7 OFFSET ?8"
-
-int
-db_groups(const struct list_query *lq, struct group_row *rows, size_t *n)
-{
-	static struct query	q = QUERY(GROUPS);
-	static const int	by_rank[] = { SESSION_ACTIVE, SESSION_PENDING,
-	    SESSION_EXPIRED, SESSION_CLOSED };
-	char			role[WORD_SIZE];
-	struct group_row	*g;
-	int			r;
-
-	*n = 0;
-	r = db_read(&q, "TttnTnii", role_lower(lq, role, sizeof(role)),
-	    lq->org_id, lq->system_id, (int)lq->statuses, lq->sort_by,
-	    lq->descending, (int64_t)lq->page_size,
-	    ((int64_t)lq->page - 1) * lq->page_size);
-	for (; r == 0; r = db_step(&q)) {
-		g = &rows[(*n)++];
-		db_text(&q, 0, g->system_id, sizeof(g->system_id));
-		g->started_at = db_int(&q, 1);
-		g->expires_at = db_int(&q, 2);
-		g->status = by_rank[db_int(&q, 3) & 3];
-		g->sessions = db_int(&q, 4);
-		g->nodes = db_int(&q, 5);
-		if (*n == lq->page_size) {
-			db_done(&q);
-			return (0);
-		}
-	}
-	return (r == STORE_NONE ? 0 : -1);
-}
-
-int
-db_group_sessions(const struct list_query *lq, const char *system_id,
-    void (*fn)(const struct session_row *, void *), void *arg)
-{
-	static struct query	q = QUERY(SESSION_COLUMNS
-	    "WHERE system_id = ?1 AND status IN ('pending', 'active') AND"
-	    " (?2 & CASE status WHEN 'pending' THEN 1 ELSE 2 END) != 0"
-	    " ORDER BY node_id IS NOT NULL, length(node_id), node_id,"
-	    " started_at DESC, id");
-	struct session_row	 s;
-	int			 r;
-
-	r = db_read(&q, "Tn", system_id, (int)lq->statuses);
-	for (; r == 0; r = db_step(&q)) {
-		session_read(&q, &s);
-		fn(&s, arg);
-	}
-	return (r == STORE_NONE ? 0 : -1);
 }
 
 int

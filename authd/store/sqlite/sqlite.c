@@ -13,6 +13,7 @@
 #include "base/compat.h"
 #include "base/log.h"
 #include "authd/store/store.h"
+#include "schema.h"
 #include "sqlite.h"
 
 #define BUSY_MS		50	/* for a shell that looks into the file */
@@ -32,90 +33,6 @@ static struct {
 	int		 down;		/* has been logged */
 	uint64_t	 spent_ns;
 } store;
-
-/*
- * session_token and reconnect_token hold hashes. reconnect_prev, generation,
- * and in the log org_role and what comes behind it are relayd's own.
- */
-static const char	schema[] =
-    "CREATE TABLE organizations (id TEXT PRIMARY KEY, name TEXT NOT NULL,"
-    " type TEXT NOT NULL, parent TEXT, created_at INTEGER NOT NULL,"
-    " deleted_at INTEGER);"
-    "CREATE INDEX organizations_parent ON organizations (parent);"
-    "CREATE TABLE systems (id TEXT PRIMARY KEY, name TEXT NOT NULL,"
-    " type TEXT, system_key TEXT NOT NULL UNIQUE,"
-    " system_secret_public TEXT NOT NULL,"
-    " system_secret_sha256 TEXT NOT NULL, organization_id TEXT,"
-    " support_enabled INTEGER NOT NULL DEFAULT 0, registered_at INTEGER,"
-    " suspended_at INTEGER, deleted_at INTEGER,"
-    " created_at INTEGER NOT NULL, updated_at INTEGER NOT NULL);"
-    "CREATE INDEX systems_organization ON systems (organization_id);"
-    "CREATE TABLE support_sessions (id TEXT PRIMARY KEY,"
-    " system_id TEXT NOT NULL REFERENCES systems (id) ON DELETE CASCADE,"
-    " node_id TEXT, session_token TEXT NOT NULL UNIQUE,"
-    " reconnect_token TEXT, reconnect_prev TEXT,"
-    " started_at INTEGER NOT NULL, expires_at INTEGER NOT NULL,"
-    " status TEXT NOT NULL CHECK (status IN ('pending', 'active',"
-    " 'closed', 'expired')), closed_at INTEGER, closed_by TEXT,"
-    " diagnostics TEXT, diagnostics_at INTEGER, users TEXT,"
-    " users_at INTEGER, created_at INTEGER NOT NULL,"
-    " updated_at INTEGER NOT NULL, generation INTEGER NOT NULL);"
-    "CREATE INDEX support_sessions_system ON support_sessions (system_id);"
-    "CREATE INDEX support_sessions_status ON support_sessions (status);"
-    "CREATE INDEX support_sessions_expires ON support_sessions (expires_at);"
-    "CREATE UNIQUE INDEX support_sessions_slot ON support_sessions"
-    " (system_id, ifnull(node_id, '')) WHERE status IN ('pending', 'active');"
-    "CREATE TABLE support_session_services (session_id TEXT NOT NULL"
-    " REFERENCES support_sessions (id) ON DELETE CASCADE, name TEXT NOT NULL,"
-    " target TEXT NOT NULL, label TEXT, tls INTEGER NOT NULL, added_by TEXT,"
-    " added_at INTEGER NOT NULL, PRIMARY KEY (session_id, name));"
-    "CREATE TABLE support_access_logs (id TEXT PRIMARY KEY,"
-    " session_id TEXT NOT NULL REFERENCES support_sessions (id)"
-    " ON DELETE CASCADE, operator_id TEXT NOT NULL, operator_name TEXT,"
-    " access_type TEXT NOT NULL, connected_at INTEGER NOT NULL,"
-    " disconnected_at INTEGER, metadata TEXT, org_role TEXT,"
-    " organization_id TEXT, service TEXT, ip TEXT, token_id TEXT,"
-    " impersonator TEXT, bytes_in INTEGER NOT NULL DEFAULT 0,"
-    " bytes_out INTEGER NOT NULL DEFAULT 0, outcome TEXT);"
-    "CREATE INDEX support_access_logs_session ON support_access_logs"
-    " (session_id, connected_at);"
-    "CREATE INDEX support_access_logs_open ON support_access_logs (id)"
-    " WHERE disconnected_at IS NULL;"
-    "CREATE TABLE audit_events (time INTEGER NOT NULL, actor TEXT,"
-    " address TEXT, action TEXT NOT NULL, session_id TEXT,"
-    " outcome TEXT NOT NULL, reason TEXT);"
-    "CREATE INDEX audit_events_time ON audit_events (time);"
-    "CREATE TABLE revocations (kind TEXT NOT NULL CHECK (kind IN ('token',"
-    " 'user')), id TEXT NOT NULL, until INTEGER NOT NULL, reason TEXT,"
-    " PRIMARY KEY (kind, id));";
-
-/*
- * From each version to the next. To 2: whose a row of the log is had been in
- * its metadata only, which says "{}" where it had no room: such a row says no
- * more who may go on, and is closed.
- */
-static const char *const	migrations[STORE_SCHEMA - 1] = {
-    "ALTER TABLE support_access_logs ADD COLUMN service TEXT;"
-    "ALTER TABLE support_access_logs ADD COLUMN ip TEXT;"
-    "ALTER TABLE support_access_logs ADD COLUMN token_id TEXT;"
-    "ALTER TABLE support_access_logs ADD COLUMN impersonator TEXT;"
-    "ALTER TABLE support_access_logs ADD COLUMN bytes_in INTEGER NOT NULL"
-    " DEFAULT 0;"
-    "ALTER TABLE support_access_logs ADD COLUMN bytes_out INTEGER NOT NULL"
-    " DEFAULT 0;"
-    "ALTER TABLE support_access_logs ADD COLUMN outcome TEXT;"
-    "UPDATE support_access_logs SET"
-    " service = json_extract(metadata, '$.service'),"
-    " ip = json_extract(metadata, '$.ip'),"
-    " token_id = json_extract(metadata, '$.token_id'),"
-    " impersonator = json_extract(metadata, '$.impersonator'),"
-    " bytes_in = ifnull(json_extract(metadata, '$.bytes_in'), 0),"
-    " bytes_out = ifnull(json_extract(metadata, '$.bytes_out'), 0),"
-    " outcome = json_extract(metadata, '$.outcome')"
-    " WHERE json_valid(metadata);"
-    "UPDATE support_access_logs SET disconnected_at = connected_at"
-    " WHERE disconnected_at IS NULL AND service IS NULL;"
-};
 
 static uint64_t
 spend_begin(void)
@@ -249,8 +166,7 @@ schema_run(const char *const *sql, size_t n)
 static int
 store_schema(void)
 {
-	static const char *const	all[] = { schema };
-	int				v = schema_version();
+	int	v = schema_version();
 
 	if (v == STORE_SCHEMA)
 		return (0);
@@ -262,10 +178,10 @@ store_schema(void)
 		}
 		return (-1);
 	}
-	if (v == 0 && schema_run(all, 1) == -1)
+	if (v == 0 && schema_run(&schema_new, 1) == -1)
 		return (-1);
-	if (v != 0 && schema_run(&migrations[v - 1],
-	    sizeof(migrations) / sizeof(migrations[0]) + 1 - (size_t)v) == -1)
+	if (v != 0 && schema_run(&schema_from[v - 1],
+	    (size_t)(STORE_SCHEMA - v)) == -1)
 		return (-1);
 	log_info("store: %s, schema %d", v == 0 ? "made a new one" :
 	    "brought up to date", STORE_SCHEMA);
@@ -353,6 +269,14 @@ turn_begin(void)
 	}
 	return (0);
 }
+
+#ifdef RELAYD_TESTING
+struct query *
+db_prepared(void)
+{
+	return (store.prepared);
+}
+#endif
 
 static int
 db_prepare(struct query *q)

@@ -15,10 +15,11 @@ struct sqlite3_stmt;
 
 struct query {
 	const char		*sql;
+	const char		*name;		/* for the log */
 	struct sqlite3_stmt	*stmt;
 	struct query		*next;		/* prepared ones */
 };
-#define QUERY(text)	{ text, NULL, NULL }
+#define QUERY(text)	{ text, __func__, NULL, NULL }
 
 /*
  * Bind in order: 't' const char * ("" becomes NULL), 'T' const char * as it is,
@@ -31,6 +32,11 @@ int	 db_write(struct query *, const char *types, ...);
 int	 db_read(struct query *, const char *types, ...);
 int	 db_step(struct query *);
 void	 db_done(struct query *);
+
+#ifdef RELAYD_TESTING
+/* The statements that were used, linked. */
+struct query	*db_prepared(void);
+#endif
 
 /* End the turn's transaction: 0, or -1: nothing of it is in the store. */
 int	 db_commit(void);
@@ -54,9 +60,9 @@ int	db_visible(const char *org_role, const char *org_id,
 int	db_session_get(const char *id, struct session_row *);
 /* Open rows (pending, active) after an id, by id. */
 int	db_session_next_open(const char *after, struct session_row *);
-int	db_groups_count(const struct list_query *, int64_t *total);
-/* Up to page_size rows; *n says how many. */
-int	db_groups(const struct list_query *, struct group_row *, size_t *n);
+/* A page, up to page_size rows (*n says how many); the total of all pages. */
+int	db_groups(const struct list_query *, int64_t *total,
+	    struct group_row *, size_t *n);
 /*
  * The group's open rows among those that the query matches, by node (none
  * first), newest first: calls back for each.
@@ -71,6 +77,13 @@ int	db_access_next_open(const char *after, struct access_row *);
  */
 int	db_revoked(const char *token_id, const char *user, int64_t now,
 	    char kind[WORD_SIZE], char reason[MESSAGE_SIZE]);
+
+#define DB_SESSION_COLUMNS						\
+	"SELECT id, system_id, node_id, session_token, reconnect_token,"	\
+	" reconnect_prev, started_at, expires_at, closed_at, created_at,"	\
+	" updated_at, diagnostics_at, status, closed_by, generation"	\
+	" FROM support_sessions "
+void	 db_session_read(struct query *, struct session_row *);
 
 /* Column `i` of the row: a text ("" for NULL) cut to fit, a number (0). */
 void	 db_text(struct query *, int i, char *dst, size_t size);

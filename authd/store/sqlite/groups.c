@@ -1,0 +1,310 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * The list of sessions: a group for each system, a page at a time. What a page
+ * costs depends on its length and on how many organizations the caller sees,
+ * never on how many sessions there are: schema.c keeps what is needed.
+ */
+#include <string.h>
+
+#include "base/compat.h"
+#include "authd/store/store.h"
+#include "sqlite.h"
+
+/*
+ * Whoever sees so few groups has them looked up and sorted; for others the
+ * groups are walked through in order, and those that are not theirs skipped.
+ */
+#define FEW	200
+
+/*
+ * The parameters of all: ?1 role, ?2 organization of the caller, ?3 states (a
+ * bit for each rank). The scope is that of db_visible(): which organizations'
+ * systems, and of a group `g`, whether.
+ */
+#define VISIBLE								\
+	"WITH v(id) AS (SELECT ?2"					\
+	" WHERE ?1 IN ('distributor', 'reseller', 'customer')"		\
+	" UNION SELECT o.id FROM organizations o WHERE o.parent = ?2"	\
+	" AND o.deleted_at IS NULL AND ((o.type = 'customer'"		\
+	" AND ?1 IN ('distributor', 'reseller'))"			\
+	" OR (o.type = 'reseller' AND ?1 = 'distributor'))"		\
+	" UNION SELECT o.id FROM organizations r"			\
+	" CROSS JOIN organizations o ON o.parent = r.id"		\
+	" WHERE ?1 = 'distributor' AND r.parent = ?2"			\
+	" AND r.type = 'reseller' AND r.deleted_at IS NULL"		\
+	" AND o.type = 'customer' AND o.deleted_at IS NULL) "
+#define OWN_IS_THERE							\
+	" NOT EXISTS (SELECT 1 FROM organizations d WHERE d.id = ?2"	\
+	" AND d.deleted_at IS NOT NULL)"
+#define IS_SEEN								\
+	" AND (?1 = 'owner' OR EXISTS (SELECT 1 FROM systems s"		\
+	" LEFT JOIN organizations o ON o.id = s.organization_id"	\
+	" AND o.deleted_at IS NULL"					\
+	" LEFT JOIN organizations r ON r.id = o.parent"			\
+	" AND r.deleted_at IS NULL WHERE s.id = g.system_id"		\
+	" AND ((?1 IN ('distributor', 'reseller', 'customer')"		\
+	" AND s.organization_id = ?2)"					\
+	" OR (?1 IN ('distributor', 'reseller')"			\
+	" AND o.type = 'customer' AND o.parent = ?2)"			\
+	" OR (?1 = 'distributor' AND o.type = 'reseller'"		\
+	" AND o.parent = ?2)"						\
+	" OR (?1 = 'distributor' AND o.type = 'customer'"		\
+	" AND r.type = 'reseller' AND r.parent = ?2))))"
+
+/*
+ * A system has a row for each of its states, and one of them stands for it:
+ * the one whose key is the group's. A group's times are those of its open
+ * sessions; without any, of its latest one. operator-api.md, section 4 (O24).
+ */
+#define NONE(of)							\
+	" AND NOT EXISTS (SELECT 1 FROM support_groups h"		\
+	" WHERE h.system_id = g.system_id AND ((?3 >> h.rank) & 1) = 1"	\
+	" AND " of ")"
+#define NO_BETTER	NONE("h.rank < g.rank")
+#define NO_YOUNGER							\
+	NONE("(h.created_at, h.rank) > (g.created_at, g.rank)")
+#define NO_OPEN		NONE("h.rank < 2")
+#define NO_LATER							\
+	NO_OPEN NONE("(h.started_at, h.rank) > (g.started_at, g.rank)")
+#define NO_EARLIER							\
+	NONE("h.rank < 2 AND"						\
+	" (h.started_at, h.rank) < (g.started_at, g.rank)")
+#define NO_LONGER							\
+	NONE("h.rank < 2 AND"						\
+	" (h.expires_at, h.rank) > (g.expires_at, g.rank)")
+
+#define ALL	"support_groups g WHERE "
+#define OF_ORGS								\
+	"(SELECT s.id AS system FROM v CROSS JOIN systems s"		\
+	" ON s.organization_id = v.id) CROSS JOIN support_groups g"	\
+	" ON g.system_id = system WHERE "
+#define ARM(from, rank, keys, stands, seen)				\
+	"SELECT g.system_id, " keys " FROM " from "g.rank = " #rank	\
+	" AND ((?3 >> " #rank ") & 1) = 1" stands seen
+#define ARMS(with, from, keys, open, over, seen, order)			\
+	with ARM(from, 0, keys, open, seen)				\
+	" UNION ALL " ARM(from, 1, keys, open, seen)			\
+	" UNION ALL " ARM(from, 2, keys, over, seen)			\
+	" UNION ALL " ARM(from, 3, keys, over, seen)			\
+	" ORDER BY " order " LIMIT ?4 OFFSET ?5"
+#define BY(key, desc)	key desc ", system_id" desc
+#define KEYS(with, from, seen, desc)	{				\
+	{ ARMS(with, from, "g.created_at", NO_YOUNGER, NO_YOUNGER, seen,	\
+	    BY("g.created_at", desc)), "list by created_at", NULL, NULL },	\
+	{ ARMS(with, from, "g.started_at", NO_EARLIER, NO_LATER, seen,	\
+	    BY("g.started_at", desc)), "list by started_at", NULL, NULL },	\
+	{ ARMS(with, from, "g.expires_at", NO_LONGER, NO_LATER, seen,	\
+	    BY("g.expires_at", desc)), "list by expires_at", NULL, NULL },	\
+	{ ARMS(with, from, "g.rank, g.created_at", NO_BETTER, NO_BETTER,	\
+	    seen, "g.rank" desc ", " BY("g.created_at", desc)),		\
+	    "list by status", NULL, NULL } }
+
+static const char *const	sorts[] = { "created_at", "started_at",
+    "expires_at", "status" };
+
+/* By how many are seen, direction, sort. */
+static struct query	pages[2][2][4] = {
+	{ KEYS("", ALL, IS_SEEN, ""), KEYS("", ALL, IS_SEEN, " DESC") },
+	{ KEYS(VISIBLE, OF_ORGS, "", ""), KEYS(VISIBLE, OF_ORGS, "", " DESC") }
+};
+
+static const int	by_rank[] = { SESSION_ACTIVE, SESSION_PENDING,
+    SESSION_EXPIRED, SESSION_CLOSED };
+
+static int
+ranks_of(uint32_t statuses)
+{
+	int	rank, bits = 0;
+
+	for (rank = 0; rank < 4; rank++)
+		if (statuses & STATUS_BIT(by_rank[rank]))
+			bits |= 1 << rank;
+	return (bits);
+}
+
+static unsigned
+sort_of(const char *name)
+{
+	unsigned	i;
+
+	for (i = 0; i < sizeof(sorts) / sizeof(sorts[0]); i++)
+		if (strcmp(name, sorts[i]) == 0)
+			return (i);
+	return (0);
+}
+
+static const char *
+role_lower(const struct list_query *lq, char *dst, size_t size)
+{
+	char	*p;
+
+	strlcpy(dst, lq->org_role, size);
+	for (p = dst; *p != '\0'; p++)
+		if (*p >= 'A' && *p <= 'Z')
+			*p = (char)(*p + 'a' - 'A');
+	return (dst);
+}
+
+/* One number, 0 when there is none. */
+static int
+take_total(struct query *q, int r, int64_t *total)
+{
+	*total = 0;
+	if (r == STORE_NONE)
+		return (0);
+	if (r == 0) {
+		*total = db_int(q, 0);
+		db_done(q);
+	}
+	return (r);
+}
+
+static int
+groups_count(const struct list_query *lq, const char *role, int64_t *total)
+{
+	static struct query	all = QUERY("SELECT sum(n) FROM support_counts"
+	    " WHERE organization_id = '' AND (bits & ?1) <> 0");
+	static struct query	some = QUERY(VISIBLE "SELECT sum(c.n) FROM v"
+	    " CROSS JOIN support_counts c ON c.organization_id = v.id"
+	    " WHERE (c.bits & ?3) <> 0 AND" OWN_IS_THERE);
+	int			ranks = ranks_of(lq->statuses);
+
+	if (strcmp(role, "owner") == 0)
+		return (take_total(&all, db_read(&all, "n", ranks), total));
+	return (take_total(&some, db_read(&some, "ttn", role, lq->org_id,
+	    ranks), total));
+}
+
+/* Of the one system that was asked for: 1 or 0. */
+static int
+group_one(const struct list_query *lq, const char *role, int64_t *total)
+{
+	static struct query	q = QUERY("SELECT 1 FROM support_groups g"
+	    " WHERE g.system_id = ?4 AND ((?3 >> g.rank) & 1) = 1"
+	    " AND (?1 = 'owner' OR" OWN_IS_THERE ")" IS_SEEN " LIMIT 1");
+
+	return (take_total(&q, db_read(&q, "ttnt", role, lq->org_id,
+	    ranks_of(lq->statuses), lq->system_id), total));
+}
+
+/* Its figures: of the states that were asked for. */
+static int
+group_times(struct group_row *g, int ranks)
+{
+	static struct query	q = QUERY("SELECT rank, n, started_at,"
+	    " expires_at, (SELECT count(DISTINCT node_id) FROM support_nodes"
+	    " WHERE system_id = ?1 AND ((?2 >> rank) & 1) = 1)"
+	    " FROM support_groups WHERE system_id = ?1"
+	    " AND ((?2 >> rank) & 1) = 1 ORDER BY rank");
+	int64_t			rank, started, expires;
+	int			r, first = 1, open = 0;
+
+	for (r = db_read(&q, "Tn", g->system_id, ranks); r == 0;
+	    r = db_step(&q), first = 0) {
+		rank = db_int(&q, 0) & 3;
+		started = db_int(&q, 2);
+		expires = db_int(&q, 3);
+		g->sessions += db_int(&q, 1);
+		g->nodes = db_int(&q, 4);
+		if (first)
+			g->status = by_rank[rank];
+		open |= rank < 2;
+		if (first || (rank < 2 ? started < g->started_at :
+		    !open && started >= g->started_at))
+			g->started_at = started;
+		if (first || (rank < 2 ? expires > g->expires_at :
+		    !open && started >= g->started_at))
+			g->expires_at = expires;
+	}
+	return (r == STORE_NONE ? 0 : -1);
+}
+
+static int
+group_system(struct group_row *g)
+{
+	static struct query	q = QUERY("SELECT s.name, s.type, s.system_key,"
+	    " s.organization_id, o.name, o.type FROM systems s"
+	    " LEFT JOIN organizations o ON o.id = s.organization_id"
+	    " AND o.deleted_at IS NULL WHERE s.id = ?1");
+	int			r;
+
+	if ((r = db_read(&q, "T", g->system_id)) != 0)
+		return (r == STORE_NONE ? 0 : -1);
+	db_text(&q, 0, g->system.name, sizeof(g->system.name));
+	db_text(&q, 1, g->system.type, sizeof(g->system.type));
+	db_text(&q, 2, g->system.key, sizeof(g->system.key));
+	db_text(&q, 3, g->system.org_id, sizeof(g->system.org_id));
+	db_text(&q, 4, g->system.org_name, sizeof(g->system.org_name));
+	db_text(&q, 5, g->system.org_type, sizeof(g->system.org_type));
+	g->has_system = 1;
+	db_done(&q);
+	return (0);
+}
+
+static int
+groups_page(const struct list_query *lq, const char *role, int64_t total,
+    struct group_row *rows, size_t *n)
+{
+	int		 few = total <= FEW && strcmp(role, "owner") != 0;
+	struct query	*q = &pages[few][lq->descending != 0]
+	    [sort_of(lq->sort_by)];
+	int		 r;
+
+	r = db_read(q, "ttnii", role, lq->org_id, ranks_of(lq->statuses),
+	    (int64_t)lq->page_size, ((int64_t)lq->page - 1) * lq->page_size);
+	for (; r == 0; r = db_step(q)) {
+		db_text(q, 0, rows[*n].system_id, sizeof(rows[*n].system_id));
+		if (++*n == lq->page_size) {
+			db_done(q);
+			return (0);
+		}
+	}
+	return (r == STORE_NONE ? 0 : -1);
+}
+
+int
+db_groups(const struct list_query *lq, int64_t *total, struct group_row *rows,
+    size_t *n)
+{
+	char	role[WORD_SIZE];
+	size_t	i;
+
+	*n = 0;
+	role_lower(lq, role, sizeof(role));
+	if (lq->system_id[0] == '\0') {
+		if (groups_count(lq, role, total) == -1 || (*total > 0 &&
+		    groups_page(lq, role, *total, rows, n) == -1))
+			return (-1);
+	} else {
+		if (group_one(lq, role, total) == -1)
+			return (-1);
+		if (*total > 0 && lq->page == 1)
+			strlcpy(rows[(*n)++].system_id, lq->system_id,
+			    sizeof(rows[0].system_id));
+	}
+	for (i = 0; i < *n; i++)
+		if (group_times(&rows[i], ranks_of(lq->statuses)) == -1 ||
+		    group_system(&rows[i]) == -1)
+			return (-1);
+	return (0);
+}
+
+int
+db_group_sessions(const struct list_query *lq, const char *system_id,
+    void (*fn)(const struct session_row *, void *), void *arg)
+{
+	static struct query	q = QUERY(DB_SESSION_COLUMNS
+	    "WHERE system_id = ?1 AND status IN ('pending', 'active') AND"
+	    " (?2 & CASE status WHEN 'pending' THEN 1 ELSE 2 END) != 0"
+	    " ORDER BY node_id IS NOT NULL, length(node_id), node_id,"
+	    " started_at DESC, id");
+	struct session_row	 s;
+	int			 r;
+
+	r = db_read(&q, "Tn", system_id, (int)lq->statuses);
+	for (; r == 0; r = db_step(&q)) {
+		db_session_read(&q, &s);
+		fn(&s, arg);
+	}
+	return (r == STORE_NONE ? 0 : -1);
+}

@@ -1,0 +1,239 @@
+/* SPDX-License-Identifier: ISC */
+/* The tables, and how an older file gets them. */
+#include "schema.h"
+
+/*
+ * What the list of sessions needs of each system, kept by triggers so that a
+ * page never counts sessions: a row for each state that a system has sessions
+ * in, with how many they are; how many are of a node; and for each set of
+ * states (a bit each, by rank) how many systems have just that one, for each
+ * organization and, as '', for all. The times of an open state are the first
+ * start and the last end; those of one that is over are its latest session's.
+ */
+#define RANK(status)							\
+	"CASE " status " WHEN 'active' THEN 0 WHEN 'pending' THEN 1"	\
+	" WHEN 'expired' THEN 2 ELSE 3 END"
+/* Sessions of the same system and state as a trigger's row. */
+#define ALIKE(row)							\
+	" FROM support_sessions s WHERE s.system_id = " row ".system_id"	\
+	" AND s.status = " row ".status"
+#define LATEST	" ORDER BY s.started_at DESC, s.rowid DESC LIMIT 1)"
+#define ITS_GROUP(row)							\
+	" WHERE system_id = " row ".system_id"				\
+	" AND rank = " RANK(row ".status")
+#define COME								\
+	"INSERT INTO support_groups VALUES (NEW.system_id, "		\
+	RANK("NEW.status") ", 1, NEW.created_at, NEW.started_at,"	\
+	" NEW.expires_at) ON CONFLICT (system_id, rank) DO UPDATE SET"	\
+	" n = n + 1, created_at = max(created_at, excluded.created_at),"	\
+	" started_at = CASE WHEN rank < 2"				\
+	" THEN min(started_at, excluded.started_at)"			\
+	" ELSE max(started_at, excluded.started_at) END,"		\
+	" expires_at = CASE WHEN rank < 2"				\
+	" THEN max(expires_at, excluded.expires_at)"			\
+	" WHEN excluded.started_at >= started_at"			\
+	" THEN excluded.expires_at ELSE expires_at END;"		\
+	"INSERT INTO support_nodes SELECT NEW.system_id, "		\
+	RANK("NEW.status") ", NEW.node_id, 1"				\
+	" WHERE NEW.node_id IS NOT NULL"				\
+	" ON CONFLICT (system_id, rank, node_id) DO UPDATE SET n = n + 1;"
+#define TIMES(row)							\
+	"UPDATE support_groups SET"					\
+	" created_at = (SELECT s.created_at" ALIKE(row) LATEST ","	\
+	" started_at = CASE WHEN rank < 2"				\
+	" THEN (SELECT min(s.started_at)" ALIKE(row) ")"		\
+	" ELSE (SELECT max(s.started_at)" ALIKE(row) ") END,"		\
+	" expires_at = CASE WHEN rank < 2"				\
+	" THEN (SELECT max(s.expires_at)" ALIKE(row) ")"		\
+	" ELSE (SELECT s.expires_at" ALIKE(row) LATEST " END"		\
+	ITS_GROUP(row)
+#define GONE								\
+	"UPDATE support_groups SET n = n - 1" ITS_GROUP("OLD") ";"	\
+	"DELETE FROM support_groups" ITS_GROUP("OLD") " AND n = 0;"	\
+	TIMES("OLD") " AND (created_at = OLD.created_at"		\
+	" OR started_at = OLD.started_at OR expires_at = OLD.expires_at);"	\
+	"UPDATE support_nodes SET n = n - 1" ITS_GROUP("OLD")		\
+	" AND node_id = OLD.node_id;"					\
+	"DELETE FROM support_nodes" ITS_GROUP("OLD")			\
+	" AND node_id = OLD.node_id AND n = 0;"
+/* The set of states that a system has now. */
+#define BITS(row)							\
+	"(SELECT ifnull(sum(1 << g.rank), 0) FROM support_groups g"	\
+	" WHERE g.system_id = " row ".system_id)"
+/* Whose counts a system is in. */
+#define OWNERS(row)							\
+	"(SELECT '' AS o UNION ALL SELECT y.organization_id FROM systems y"	\
+	" WHERE y.id = " row ".system_id AND y.organization_id <> '')"
+#define COUNT(row, from, to)						\
+	"UPDATE support_counts SET n = n - 1"				\
+	" WHERE organization_id IN " OWNERS(row) " AND bits = " from ";"	\
+	"INSERT INTO support_counts SELECT o, bits, 1 FROM "		\
+	OWNERS(row) ", (SELECT " to " AS bits)"				\
+	" WHERE bits <> 0"						\
+	" ON CONFLICT (organization_id, bits) DO UPDATE SET n = n + 1;"
+
+#define GROUPS								\
+    "CREATE TABLE support_groups (system_id TEXT NOT NULL,"		\
+    " rank INTEGER NOT NULL, n INTEGER NOT NULL,"			\
+    " created_at INTEGER NOT NULL, started_at INTEGER NOT NULL,"	\
+    " expires_at INTEGER NOT NULL, PRIMARY KEY (system_id, rank))"	\
+    " WITHOUT ROWID;"							\
+    "CREATE INDEX support_groups_created ON support_groups"		\
+    " (rank, created_at, system_id);"					\
+    "CREATE INDEX support_groups_started ON support_groups"		\
+    " (rank, started_at, system_id);"					\
+    "CREATE INDEX support_groups_expires ON support_groups"		\
+    " (rank, expires_at, system_id);"					\
+    "CREATE TABLE support_nodes (system_id TEXT NOT NULL,"		\
+    " rank INTEGER NOT NULL, node_id TEXT NOT NULL,"			\
+    " n INTEGER NOT NULL, PRIMARY KEY (system_id, rank, node_id))"	\
+    " WITHOUT ROWID;"							\
+    "CREATE TABLE support_counts (organization_id TEXT NOT NULL,"	\
+    " bits INTEGER NOT NULL, n INTEGER NOT NULL,"			\
+    " PRIMARY KEY (organization_id, bits)) WITHOUT ROWID;"		\
+    "CREATE TRIGGER support_sessions_come AFTER INSERT"			\
+    " ON support_sessions BEGIN " COME " END;"				\
+    "CREATE TRIGGER support_sessions_gone AFTER DELETE"			\
+    " ON support_sessions BEGIN " GONE " END;"				\
+    "CREATE TRIGGER support_sessions_state AFTER UPDATE OF status"	\
+    " ON support_sessions WHEN OLD.status <> NEW.status BEGIN "		\
+    GONE COME " END;"							\
+    "CREATE TRIGGER support_sessions_times"				\
+    " AFTER UPDATE OF created_at, started_at, expires_at"		\
+    " ON support_sessions WHEN OLD.status = NEW.status AND"		\
+    " (OLD.expires_at <> NEW.expires_at"				\
+    " OR OLD.started_at <> NEW.started_at"				\
+    " OR OLD.created_at <> NEW.created_at)"				\
+    " BEGIN " TIMES("NEW") "; END;"					\
+    "CREATE TRIGGER support_groups_come AFTER INSERT ON support_groups"	\
+    " BEGIN " COUNT("NEW", BITS("NEW") " - (1 << NEW.rank)",		\
+    BITS("NEW")) " END;"						\
+    "CREATE TRIGGER support_groups_gone AFTER DELETE ON support_groups"	\
+    " BEGIN " COUNT("OLD", BITS("OLD") " + (1 << OLD.rank)",		\
+    BITS("OLD")) " END;"						\
+    "CREATE TRIGGER systems_moved AFTER UPDATE OF organization_id"	\
+    " ON systems WHEN OLD.organization_id IS NOT NEW.organization_id"	\
+    " BEGIN UPDATE support_counts SET n = n - 1"			\
+    " WHERE organization_id = OLD.organization_id"			\
+    " AND organization_id <> '' AND bits = (SELECT sum(1 << rank)"	\
+    " FROM support_groups WHERE system_id = NEW.id);"			\
+    "INSERT INTO support_counts SELECT NEW.organization_id,"		\
+    " sum(1 << rank), 1 FROM support_groups WHERE system_id = NEW.id"	\
+    " AND NEW.organization_id <> '' GROUP BY system_id"			\
+    " ON CONFLICT (organization_id, bits) DO UPDATE SET n = n + 1; END;"
+
+#define SESSION_INDEXES							\
+    "CREATE INDEX support_sessions_system ON support_sessions"		\
+    " (system_id, status, started_at);"					\
+    "CREATE INDEX support_sessions_open ON support_sessions (id)"	\
+    " WHERE status IN ('pending', 'active');"
+
+/* Names are for people: more than one system may have the same. */
+#define NAMES								\
+    "CREATE INDEX systems_name ON systems (name);"
+
+/* What a store that has sessions already lacks: the groups of these. */
+#define FILL								\
+    "INSERT INTO support_groups SELECT a.system_id, "			\
+    RANK("a.status") " AS rank, count(*), max(a.created_at),"		\
+    " CASE WHEN a.status IN ('active', 'pending')"			\
+    " THEN min(a.started_at) ELSE max(a.started_at) END,"		\
+    " CASE WHEN a.status IN ('active', 'pending')"			\
+    " THEN max(a.expires_at) ELSE (SELECT s.expires_at" ALIKE("a")	\
+    LATEST " END FROM support_sessions a"				\
+    " GROUP BY a.system_id, a.status;"					\
+    "INSERT INTO support_nodes SELECT system_id, " RANK("status")	\
+    ", node_id, count(*) FROM support_sessions"				\
+    " WHERE node_id IS NOT NULL GROUP BY system_id, status, node_id;"
+
+/*
+ * session_token and reconnect_token hold hashes. reconnect_prev, generation,
+ * and in the log org_role and what comes behind it are relayd's own.
+ */
+const char *const	schema_new =
+    "CREATE TABLE organizations (id TEXT PRIMARY KEY, name TEXT NOT NULL,"
+    " type TEXT NOT NULL, parent TEXT, created_at INTEGER NOT NULL,"
+    " deleted_at INTEGER);"
+    "CREATE INDEX organizations_parent ON organizations (parent);"
+    "CREATE TABLE systems (id TEXT PRIMARY KEY, name TEXT NOT NULL,"
+    " type TEXT, system_key TEXT NOT NULL UNIQUE,"
+    " system_secret_public TEXT NOT NULL,"
+    " system_secret_sha256 TEXT NOT NULL, organization_id TEXT,"
+    " support_enabled INTEGER NOT NULL DEFAULT 0, registered_at INTEGER,"
+    " suspended_at INTEGER, deleted_at INTEGER,"
+    " created_at INTEGER NOT NULL, updated_at INTEGER NOT NULL);"
+    "CREATE INDEX systems_organization ON systems (organization_id);"
+    "CREATE TABLE support_sessions (id TEXT PRIMARY KEY,"
+    " system_id TEXT NOT NULL REFERENCES systems (id) ON DELETE CASCADE,"
+    " node_id TEXT, session_token TEXT NOT NULL UNIQUE,"
+    " reconnect_token TEXT, reconnect_prev TEXT,"
+    " started_at INTEGER NOT NULL, expires_at INTEGER NOT NULL,"
+    " status TEXT NOT NULL CHECK (status IN ('pending', 'active',"
+    " 'closed', 'expired')), closed_at INTEGER, closed_by TEXT,"
+    " diagnostics TEXT, diagnostics_at INTEGER, users TEXT,"
+    " users_at INTEGER, created_at INTEGER NOT NULL,"
+    " updated_at INTEGER NOT NULL, generation INTEGER NOT NULL);"
+    SESSION_INDEXES
+    "CREATE INDEX support_sessions_status ON support_sessions (status);"
+    "CREATE INDEX support_sessions_expires ON support_sessions (expires_at);"
+    "CREATE UNIQUE INDEX support_sessions_slot ON support_sessions"
+    " (system_id, ifnull(node_id, '')) WHERE status IN ('pending', 'active');"
+    "CREATE TABLE support_session_services (session_id TEXT NOT NULL"
+    " REFERENCES support_sessions (id) ON DELETE CASCADE, name TEXT NOT NULL,"
+    " target TEXT NOT NULL, label TEXT, tls INTEGER NOT NULL, added_by TEXT,"
+    " added_at INTEGER NOT NULL, PRIMARY KEY (session_id, name));"
+    "CREATE TABLE support_access_logs (id TEXT PRIMARY KEY,"
+    " session_id TEXT NOT NULL REFERENCES support_sessions (id)"
+    " ON DELETE CASCADE, operator_id TEXT NOT NULL, operator_name TEXT,"
+    " access_type TEXT NOT NULL, connected_at INTEGER NOT NULL,"
+    " disconnected_at INTEGER, metadata TEXT, org_role TEXT,"
+    " organization_id TEXT, service TEXT, ip TEXT, token_id TEXT,"
+    " impersonator TEXT, bytes_in INTEGER NOT NULL DEFAULT 0,"
+    " bytes_out INTEGER NOT NULL DEFAULT 0, outcome TEXT);"
+    "CREATE INDEX support_access_logs_session ON support_access_logs"
+    " (session_id, connected_at);"
+    "CREATE INDEX support_access_logs_open ON support_access_logs (id)"
+    " WHERE disconnected_at IS NULL;"
+    "CREATE TABLE audit_events (time INTEGER NOT NULL, actor TEXT,"
+    " address TEXT, action TEXT NOT NULL, session_id TEXT,"
+    " outcome TEXT NOT NULL, reason TEXT);"
+    "CREATE INDEX audit_events_time ON audit_events (time);"
+    "CREATE TABLE revocations (kind TEXT NOT NULL CHECK (kind IN ('token',"
+    " 'user')), id TEXT NOT NULL, until INTEGER NOT NULL, reason TEXT,"
+    " PRIMARY KEY (kind, id));"
+    NAMES
+    GROUPS;
+
+/*
+ * From each version to the next. To 2: whose a row of the log is had been in
+ * its metadata only, which says "{}" where it had no room: such a row says no
+ * more who may go on, and is closed. To 3: what the list of sessions needs.
+ */
+const char *const	schema_from[STORE_SCHEMA - 1] = {
+    "ALTER TABLE support_access_logs ADD COLUMN service TEXT;"
+    "ALTER TABLE support_access_logs ADD COLUMN ip TEXT;"
+    "ALTER TABLE support_access_logs ADD COLUMN token_id TEXT;"
+    "ALTER TABLE support_access_logs ADD COLUMN impersonator TEXT;"
+    "ALTER TABLE support_access_logs ADD COLUMN bytes_in INTEGER NOT NULL"
+    " DEFAULT 0;"
+    "ALTER TABLE support_access_logs ADD COLUMN bytes_out INTEGER NOT NULL"
+    " DEFAULT 0;"
+    "ALTER TABLE support_access_logs ADD COLUMN outcome TEXT;"
+    "UPDATE support_access_logs SET"
+    " service = json_extract(metadata, '$.service'),"
+    " ip = json_extract(metadata, '$.ip'),"
+    " token_id = json_extract(metadata, '$.token_id'),"
+    " impersonator = json_extract(metadata, '$.impersonator'),"
+    " bytes_in = ifnull(json_extract(metadata, '$.bytes_in'), 0),"
+    " bytes_out = ifnull(json_extract(metadata, '$.bytes_out'), 0),"
+    " outcome = json_extract(metadata, '$.outcome')"
+    " WHERE json_valid(metadata);"
+    "UPDATE support_access_logs SET disconnected_at = connected_at"
+    " WHERE disconnected_at IS NULL AND service IS NULL;",
+
+    "DROP INDEX IF EXISTS support_sessions_system;"
+    SESSION_INDEXES
+    NAMES
+    GROUPS
+    FILL
+};
