@@ -29,6 +29,7 @@ enum effect_kind {
 	EFFECT_SERVICES,	/* proxyds with a grant on it: its table */
 	EFFECT_IDLE_DROP,	/* proxyds: let go of the session's idle ones */
 	EFFECT_STATUS,		/* log: the session's state */
+	EFFECT_LATE,		/* muxd: it was to end this stream long ago */
 	EFFECT_GRACE		/* log: it has no tunnel; code: seconds */
 };
 

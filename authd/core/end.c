@@ -131,7 +131,7 @@ leave_streams(const struct now *now)
 	for (st = TAILQ_FIRST(&stream_ends); st != NULL; st = next) {
 		next = TAILQ_NEXT(st, end_entry);
 		if (st->end == STREAM_KILL && st->state >= STREAM_OPENED) {
-			st->state = STREAM_KILLED;
+			stream_killed(st, now);
 			st->queued = 0;
 			TAILQ_REMOVE(&stream_ends, st, end_entry);
 		} else {

@@ -16,6 +16,7 @@
 #define ROOM_MS		200	/* for proxyds to let go of idle streams */
 #define TELL_MS		1500	/* for a tunnel to tell after a restart */
 #define WAITING_MAX	64	/* streams of one tunnel that wait for room */
+#define KILLED_MS	10000	/* for muxd's last word */
 #define ENDED_EXTRA	1024	/* announced, though they ended meanwhile */
 
 static void	stream_admit(struct stream *, const struct now *);
@@ -358,13 +359,33 @@ stream_let_go(struct stream *st, const struct now *now)
 		stream_arm_due(st, now);
 }
 
+void
+stream_killed(struct stream *st, const struct now *now)
+{
+	st->state = STREAM_KILLED;
+	due_set(&st->due, now->ms + KILLED_MS);
+}
+
+int
+stream_is_late(uint64_t id)
+{
+	const struct stream	*st = stream_find(id);
+
+	return (st != NULL && st->state == STREAM_KILLED && !st->queued);
+}
+
 /* It waited for too long; or the token under which it was opened is over. */
 void
 stream_due(struct due *d)
 {
 	struct stream	*st = OWNER(d, struct stream, due);
+	struct effect	*e;
 
-	if (st->state == STREAM_OPENED)
+	if (st->state == STREAM_KILLED) {
+		e = effect_add(EFFECT_LATE);
+		e->to.instance = st->tunnel->instance;
+		e->number = st->id;
+	} else if (st->state == STREAM_OPENED)
 		stream_kill(st, END_GRANT);
 	else
 		stream_give_up(st, st->tunnel->state == TUNNEL_AGAIN ?

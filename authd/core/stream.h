@@ -132,6 +132,10 @@ unsigned stream_free_count(void);
 
 /* Deadline. */
 void	stream_due(struct due *);
+/* muxd was told of its end, and has 10 s for its last word. */
+void	stream_killed(struct stream *, const struct now *);
+/* Is that still to come? */
+int	stream_is_late(uint64_t id);
 
 /* For end.c. */
 extern struct streams	stream_ends;

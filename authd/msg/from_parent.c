@@ -65,6 +65,23 @@ peer_closed(struct chan *c, int offence, const char *reason)
 	peer_free(pe);
 }
 
+/* The parent ends it; we have nothing more to do with it. */
+static void
+peer_late(void *arg)
+{
+	struct peer			*pe = arg;
+	static const char *const	why[] = {
+		[P_NEW] = "does not log in", [P_LOGIN] = "does not log in",
+		[P_BOUND] = "does not come up",
+		[P_UP] = "does not end its streams",
+		[P_AGAIN] = "does not tell what it has",
+		[P_CLOSING] = "does not go", [P_READY] = "does not go",
+		[P_REFUSED] = "does not go",
+	};
+
+	peer_closed(pe->chan, 1, why[peer_state(pe)]);
+}
+
 static void
 mux_free(struct peer *pe)
 {
@@ -87,6 +104,7 @@ static void
 peer_free(struct peer *pe)
 {
 	peer_remove(pe);
+	timer_del(&pe->late);
 	if (pe->role == ROLE_MUXD)
 		mux_free(pe);
 	else if (pe->role == ROLE_PROXYD)
@@ -151,6 +169,7 @@ peer_new(const struct spawned *sp)
 	pe->role = sp->role;
 	pe->instance = sp->instance;
 	pe->nonce = sp->nonce;
+	timer_init(&pe->late, peer_late, pe);
 	pe->chan = chan_new(proc_base(), sp->fd, sp->role, peer_table,
 	    peer_rows, peer_closed, pe);
 	if (pe->chan == NULL || peer_part(pe) == -1) {
@@ -172,7 +191,7 @@ peer_start(const struct spawned *sp)
 		return;
 	pe->admission = sp->bound ? NULL : admit_take(sp->nonce);
 	/* A termd that nobody alive has admitted was there before. */
-	chan_set_state(pe->chan, sp->role == ROLE_MUXD ? P_NEW :
+	peer_set_state(pe, sp->role == ROLE_MUXD ? P_NEW :
 	    sp->role == ROLE_TERMD && pe->admission == NULL ? P_AGAIN :
 	    P_READY);
 	if (sp->role == ROLE_MUXD && sp->bound)

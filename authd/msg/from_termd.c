@@ -14,6 +14,7 @@ term_refuse(struct peer *pe, enum refusal why)
 
 	(void)say_term_refuse(pe->chan, 0, -1, &(struct msg_term_refuse){
 	    .status = no->status, .message = no->text });
+	peer_must_go(pe);
 }
 
 static void

@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: ISC */
 #include "authd/core/tunnel.h"
 #include "base/log.h"
+
+#define COME_MS	30000	/* to log in, to announce */
+#define GO_MS	6000	/* after CLOSE or a refusal */
 #include "peer.h"
 
 struct peers	peers = TAILQ_HEAD_INITIALIZER(peers);
@@ -92,6 +95,23 @@ tunnel_set_state(struct tunnel *t, enum peer_state state)
 }
 
 void
+peer_must_go(struct peer *pe)
+{
+	timer_set(&pe->late, GO_MS);
+}
+
+static void
+peer_set_late(struct peer *pe, enum peer_state state)
+{
+	if (state == P_NEW || state == P_AGAIN || state == P_BOUND)
+		timer_set(&pe->late, COME_MS);
+	else if (state == P_CLOSING || state == P_REFUSED)
+		peer_must_go(pe);
+	else if (state != P_LOGIN)
+		timer_del(&pe->late);
+}
+
+void
 peer_set_state(struct peer *pe, enum peer_state state)
 {
 	if (peer_state(pe) != state)
@@ -100,6 +120,7 @@ peer_set_state(struct peer *pe, enum peer_state state)
 		    peer_state_name(state),
 		    peer_state_name(peer_state(pe)));
 	chan_set_state(pe->chan, (int)state);
+	peer_set_late(pe, state);
 	if (pe->role == ROLE_MUXD)
 		tunnel_set_state(pe->mux.tunnel, state);
 }
@@ -111,6 +132,8 @@ peer_close(struct peer *pe, uint16_t code, const char *reason)
 	    .code = code, .reason = reason });
 	if (pe->role == ROLE_MUXD)
 		peer_set_state(pe, P_CLOSING);
+	else
+		peer_must_go(pe);
 }
 
 int

@@ -8,6 +8,7 @@
 
 #include "authd/core/env.h"
 #include "authd/core/grant.h"
+#include "base/clock.h"
 #include "base/index.h"
 #include "imsg/imsg.h"
 #include "imsg/msg.h"
@@ -51,6 +52,7 @@ struct peer {
 	int			 role;
 	uint64_t		 instance, nonce;
 	struct admission	*admission;	/* what it was started for */
+	struct timer		 late;		/* it has to have moved by then */
 	/* by role */
 	union {
 		struct mux_part		 mux;
@@ -72,7 +74,12 @@ struct session	*peer_session(const struct peer *);
 struct chan	*asker_chan(const struct asker *);
 struct asker	 asker_of(struct chan *, const struct imsg *);
 
+/*
+ * A worker has 30 s to log in, or after a restart to tell what it has, and 6 s
+ * to go: its own wait for its peer's close, and a moment. Then `late` runs.
+ */
 void	 peer_set_state(struct peer *, enum peer_state);
+void	 peer_must_go(struct peer *);
 enum peer_state peer_state(const struct peer *);
 const char *peer_state_name(enum peer_state);
 

@@ -51,6 +51,16 @@ run_grant_end(const struct effect *e)
 		    .grant = e->number, .why = (uint8_t)e->code });
 }
 
+/* Unless it did so now. From the loop, where its end is nobody's trouble. */
+static void
+run_late(const struct effect *e)
+{
+	struct peer	*pe = peer_find(e->to.instance);
+
+	if (pe != NULL && stream_is_late(e->number))
+		timer_set(&pe->late, 0);
+}
+
 /* No. */
 
 static void
@@ -69,11 +79,13 @@ static void
 run_term_refused(const struct effect *e)
 {
 	const struct refusal_info	*no = refusal_info(e->refusal);
-	struct chan			*c = asker_chan(&e->to);
+	struct peer			*pe = peer_find(e->to.instance);
 
-	if (c != NULL)
-		(void)say_term_refuse(c, 0, -1, &(struct msg_term_refuse){
-		    .status = no->status, .message = no->text });
+	if (pe == NULL)
+		return;
+	(void)say_term_refuse(pe->chan, 0, -1, &(struct msg_term_refuse){
+	    .status = no->status, .message = no->text });
+	peer_must_go(pe);
 }
 
 static void
@@ -289,6 +301,9 @@ run_one(const struct effect *e, after_fn after)
 		break;
 	case EFFECT_STATUS:
 		run_status(e);
+		break;
+	case EFFECT_LATE:
+		run_late(e);
 		break;
 	case EFFECT_GRACE:
 		log_info("session %s: no tunnel, grace %llu s",

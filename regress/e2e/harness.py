@@ -264,9 +264,10 @@ class Relayd:
 
     def __init__(self, tap, build=None, conf="", operator="", tunnel="",
                  listeners="", port=None, path=None, verbose=True,
-                 store=None, proxyds=2, global_conf=""):
+                 store=None, proxyds=2, global_conf="", libexec=None):
         self.tap = tap
         self.build = build or BUILD
+        self.libexec = libexec or os.path.join(self.build, "libexec")
         self.dir = path or tempfile.mkdtemp(prefix="relayd-test-")
         self.keep = path is not None
         os.chmod(self.dir, 0o755)
@@ -338,7 +339,7 @@ operator {
 
     def start(self):
         argv = [os.path.join(self.build, "bin", "relayd"), "-d",
-                "-f", self.conf, "-L", os.path.join(self.build, "libexec")]
+                "-f", self.conf, "-L", self.libexec]
         if self.verbose:
             argv.append("-v")
         self.p = subprocess.Popen(argv, stdin=subprocess.DEVNULL,

@@ -283,7 +283,28 @@ do_kill(const struct effect *e)
 		wrong("killed twice");
 	else
 		k->killed = 1;
+	if (k != NULL)
+		k->killed_ms = w.now.ms;
 	w.kills++;
+}
+
+/* Only who was told, and had its time. */
+static void
+do_late(const struct effect *e)
+{
+	struct muxd	*m = muxd_of(e->to.instance);
+	unsigned	 i;
+
+	if (m == NULL || !stream_is_late(e->number))
+		return;
+	for (i = 0; i < w.nknown; i++)
+		if (w.known[i].id == e->number && w.known[i].killed &&
+		    w.now.ms - w.known[i].killed_ms >= 10000)
+			break;
+	if (i == w.nknown)
+		wrong("a muxd is late that was not told");
+	m->late = 1;
+	w.lates++;
 }
 
 /* By then muxd has heard of every stream under it. */
@@ -433,6 +454,9 @@ effects(void)
 			break;
 		case EFFECT_CLOSE:
 			do_close(&e);
+			break;
+		case EFFECT_LATE:
+			do_late(&e);
 			break;
 		case EFFECT_PAIR:
 			do_pair(&e);

@@ -35,6 +35,7 @@ struct known {
 	char		row[UUID_SIZE];
 	int64_t		expires;
 	int		killed, announced;
+	uint64_t	killed_ms;
 };
 
 struct muxd {
@@ -43,6 +44,7 @@ struct muxd {
 	char		 session[UUID_SIZE];	/* as BOUND says it */
 	uint64_t	 generation;
 	int		 told;		/* CLOSE has come */
+	int		 late;		/* it is to be ended */
 };
 
 struct later {
@@ -76,7 +78,7 @@ struct world {
 	struct system_row system;
 	char		hash[HEX64_SIZE];
 	const char	*wrong;
-	unsigned long	pairs, kills, ends, answers, lives;
+	unsigned long	pairs, kills, ends, answers, lives, lates;
 };
 extern struct world	w;
 
