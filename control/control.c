@@ -46,12 +46,15 @@ struct client {
 };
 
 /* One request on its way: whose it is, and where it was asked. */
+#define REQUEST_TEXT	256
+
 struct request {
 	TAILQ_ENTRY(request)	 entry;
 	struct client		*client;	/* NULL: has gone */
 	uint32_t		 client_id;	/* its id there */
 	struct call		 call;		/* and where it was asked */
 	unsigned		 op;
+	char			 what[REQUEST_TEXT];	/* for the log */
 };
 
 static int	on_row(struct chan *, struct imsg *);
@@ -349,14 +352,42 @@ on_request(struct chan *c, struct imsg *m)
 		client_done(c, m->id, code, why);
 		return (0);
 	}
-	if (ctl_info(ctl.op)->flags & CTL_LOOKS)
-		log_debug("client uid %u pid %d: %s", (unsigned)cl->uid,
-		    (int)cl->pid, ctl_name(ctl.op));
-	else
-		log_info("client uid %u pid %d: %s", (unsigned)cl->uid,
-		    (int)cl->pid, ctl_name(ctl.op));
 	request_forward(cl, m->id, &ctl);
 	return (0);
+}
+
+/* Who asks for what, printable. */
+static void
+request_describe(struct request *rq, const struct client *cl,
+    const struct msg_ctl *ctl)
+{
+	char	 word[CTL_WORD_SIZE];
+	size_t	 n;
+	unsigned i;
+
+	n = (size_t)snprintf(rq->what, sizeof(rq->what),
+	    "client uid %u pid %d: %s", (unsigned)cl->uid, (int)cl->pid,
+	    ctl_name(ctl->op));
+	for (i = 0; i < ctl->words.n && n < sizeof(rq->what); i++) {
+		if (ctl->words.v[i][0] == '\0')
+			continue;
+		n += (size_t)snprintf(rq->what + n, sizeof(rq->what) - n,
+		    " %s", log_escape(word, sizeof(word), ctl->words.v[i],
+		    strlen(ctl->words.v[i])));
+	}
+}
+
+/* One line for each, with how it ended. */
+static void
+request_log(const struct request *rq, const struct msg_ctl_done *said)
+{
+	char	text[MESSAGE_SIZE];
+
+	log_escape(text, sizeof(text), said->text, strlen(said->text));
+	if (ctl_info(rq->op)->flags & CTL_LOOKS)
+		log_debug("%s: %s", rq->what, said->code == 0 ? "done" : text);
+	else
+		log_info("%s: %s", rq->what, said->code == 0 ? "done" : text);
 }
 
 static void
@@ -382,6 +413,7 @@ request_forward(struct client *cl, uint32_t client_id,
 	rq->client = cl;
 	rq->client_id = client_id;
 	rq->op = ctl->op;
+	request_describe(rq, cl, ctl);
 	TAILQ_INSERT_TAIL(&control.requests, rq, entry);
 	cl->waiting++;
 	(void)say_ctl(to, rq->call.id, -1, ctl);
@@ -424,6 +456,7 @@ request_done(struct chan *c, struct imsg *m, void *arg)
 		request_free(rq);
 		return (-1);
 	}
+	request_log(rq, &in);
 	request_free(rq);
 	if (cl != NULL)
 		client_done(cl->chan, id, in.code, in.text);

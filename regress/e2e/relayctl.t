@@ -166,8 +166,13 @@ with Targets() as targets, Relayd(t) as d:
     d.ctl("show", "stats")
     d.log.wait("debug control.*connected", mark)
     t.ok(True, "log verbose, in the children too")
-    t.ok(d.log.has(r"control\[\d+\] \d+: client uid %d pid \d+: show stats" %
-                   os.geteuid()), "the log names who asked for what")
+    d.log.wait(r"control\[\d+\] \d+: client uid %d pid \d+: show stats: done"
+               % os.geteuid())
+    t.ok(True, "the log names who asked for what, and how it ended")
+    mark = d.log.mark()
+    d.ctl_try("close", "no\\such")
+    d.log.wait(r"info control.*: close no\\x5csuch: .*no", mark)
+    t.ok(True, "what changes something at any level, its target printable")
 
     # Clients that misbehave: each is closed, nobody else notices.
     s = client(d.sock)
