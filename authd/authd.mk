@@ -11,7 +11,7 @@ authd_OBJS = authd/authd.o authd/turn.o authd/facts.o authd/now.o authd/load.o \
 	$(authd_core_OBJS) common/base/index.o \
 	authd/msg/peer.o authd/msg/table.o authd/msg/from_parent.o \
 	authd/msg/from_muxd.o authd/msg/from_proxyd.o authd/msg/from_termd.o \
-	authd/msg/announce.o authd/msg/manifest.o authd/msg/run.o authd/msg/tag.o \
+	authd/msg/announce.o authd/msg/manifest.o authd/msg/run.o authd/msg/streamlog.o authd/msg/tag.o \
 	authd/msg/issue.o authd/msg/recheck.o authd/store/metadata.o \
 	authd/msg/admit.o authd/msg/named.o authd/msg/login.o \
 	authd/msg/report.o authd/msg/credit.o \

@@ -88,6 +88,7 @@ static struct {
 	enum state	 state;
 	struct timer	 late;
 	char		 session[UUID_SIZE];
+	char		 operator[WHO_SIZE];
 	uint64_t	 stream;
 	struct word	 word;
 	/* what a new authd has not heard */
@@ -182,6 +183,7 @@ term_stream(struct chan *c, struct imsg *m)
 		return (-1);
 	termd.stream = in.stream;
 	strlcpy(termd.session, in.session, sizeof(termd.session));
+	strlcpy(termd.operator, in.operator, sizeof(termd.operator));
 	termd.word.idle_s = in.idle_s;
 	termd.word.fd = m_take_fd(m);
 	if (termd.state == ST_WAIT)
@@ -272,7 +274,11 @@ say_ended(void)
 static void
 termd_ended(unsigned reason, const char *text)
 {
-	log_info("session %s: terminal closed: %s", termd.session, text);
+	if (termd.operator[0] != '\0')
+		log_info("session %s: terminal of %s closed: %s",
+		    termd.session, termd.operator, text);
+	else
+		log_info("terminal refused: %s", text);
 	termd.ended = 1;
 	termd.end_reason = reason;
 	strlcpy(termd.end_text, text, sizeof(termd.end_text));

@@ -14,6 +14,7 @@
 #include "peer.h"
 #include "proc/proc.h"
 #include "run.h"
+#include "streamlog.h"
 #include "tag.h"
 
 #define ROOM_MS		200	/* for proxyds to let go of idle streams */
@@ -182,11 +183,14 @@ pair_to_mux(const struct stream *st, struct chan *c, int fd)
 static void
 pair_to_asker(const struct stream *st, struct chan *c, uint32_t id, int fd)
 {
+	char	who[WHO_SIZE];
+
 	if (chan_role(c) == ROLE_TERMD)
 		(void)say_term_stream(c, 0, fd, &(struct msg_term_stream){
 		    .stream = st->id,
 		    .session = st->tunnel->session->row.id,
-		    .idle_s = (uint32_t)proc_conf()->terminal_idle });
+		    .idle_s = (uint32_t)proc_conf()->terminal_idle,
+		    .operator = streamlog_who(st, who) });
 	else
 		(void)say_stream_opened(c, id, fd,
 		    &(struct msg_stream_opened){ .stream = st->id });
@@ -212,9 +216,7 @@ run_pair(const struct effect *e)
 		pair_to_mux(st, mux, sv[0]);
 		pair_to_asker(st, c, e->to.id, sv[1]);
 		stream_given(st->id);
-		log_debug("session %s: stream %llu to %s opened",
-		    st->tunnel->session->row.id, (unsigned long long)st->id,
-		    st->service);
+		streamlog_opened(st);
 	}
 }
 

@@ -40,6 +40,7 @@ struct imsg;
 
 #define GIVE_BYTES_MAX	24576	/* bytes read before a connection is given */
 #define CHUNK_MAX	30000	/* bytes in one *_CHUNK */
+#define WHO_SIZE	256	/* an operator as logs name them, printable */
 #define STREAM_TAG_MAX	512	/* what authd wants back in ANNOUNCE */
 #define CTL_ARGS_MAX	12	/* words of one relayctl request */
 #define CTL_CELLS_MAX	24	/* cells of one row */

@@ -43,7 +43,10 @@ with Targets() as targets, Relayd(t, operator="\tticket rate 1000\n"
         t.match(ticket, r"^[0-9a-f]{64}$", "a ticket is 64 hex characters")
         w = d.terminal(sid, ticket)
         t.equal(w.status, 101, "operator-21: a ticket works")
+        d.log.wait(r"info authd.*terminal opened by alice.* from 127\.0\.0\.1")
         w.close()
+        d.log.wait(r"info termd.*terminal of alice.* closed: \w")
+        t.ok(True, "the log says who came and went")
         w = d.terminal(sid, ticket)
         t.equal(w.status, 401, "operator-21: a second use gives 401")
         ticket = d.ticket(sid, token)
@@ -179,4 +182,8 @@ with Targets() as targets, Relayd(t, operator="\tticket rate 1000\n"
         until(lambda: rows()[1] == 0, "closed log rows: %r" % (rows(),))
         t.ok(rows()[0] > 70, "operator-26(partial): every terminal has a "
              "row, all with their end")
+        text = d.log.text()
+        t.equal(text.count(": terminal opened by "),
+                text.count(": terminal of "),
+                "and two lines in the log")
 t.done()
