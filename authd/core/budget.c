@@ -88,30 +88,33 @@ claim_end(struct budget *b, struct claim *c)
 	c->one = c->group = NULL;
 }
 
-/* Written so that no sum overflows. */
-static int
-is_too_much(const struct budget *b, const struct claim *c, uint64_t n)
+static uint64_t
+less(uint64_t a, uint64_t b)
 {
-	uint64_t	 left = b->total > b->used ? b->total - b->used : 0;
-	const struct share *g = c->group != NULL ? c->group : c->one;
-
-	if (n > left || c->one->n > b->one || n > b->one - c->one->n)
-		return (1);
-	return (left - n < b->total / 4 &&
-	    (g->n > b->few || n > b->few - g->n));
+	return (a > b ? a - b : 0);
 }
 
-int
-budget_take(struct budget *b, struct claim *c, const char *holder,
-    const char *group, uint64_t n)
+static uint64_t
+least(uint64_t a, uint64_t b)
 {
-	if (claim_begin(b, c, holder, group) == -1)
-		return (-1);
-	if (is_too_much(b, c, n)) {
-		if (c->n == 0)
-			claim_end(b, c);
-		return (-1);
-	}
+	return (a < b ? a : b);
+}
+
+/* How much may it have still? */
+static uint64_t
+room(const struct budget *b, const struct claim *c)
+{
+	const struct share	*g = c->group != NULL ? c->group : c->one;
+	uint64_t		 left = less(b->total, b->used);
+	uint64_t		 plenty = less(left, b->total / 4);
+	uint64_t		 few = least(left, less(b->few, g->n));
+
+	return (least(less(b->one, c->one->n), plenty > few ? plenty : few));
+}
+
+static void
+claim_add(struct budget *b, struct claim *c, uint64_t n)
+{
 	b->used += n;
 	c->n += n;
 	c->one->n += n;
@@ -119,7 +122,30 @@ budget_take(struct budget *b, struct claim *c, const char *holder,
 		c->group->n += n;
 	if (c->n == 0)
 		claim_end(b, c);
-	return (0);
+}
+
+int
+budget_take(struct budget *b, struct claim *c, const char *holder,
+    const char *group, uint64_t n)
+{
+	int	good;
+
+	if (claim_begin(b, c, holder, group) == -1)
+		return (-1);
+	good = n <= room(b, c);
+	claim_add(b, c, good ? n : 0);
+	return (good ? 0 : -1);
+}
+
+uint64_t
+budget_take_some(struct budget *b, struct claim *c, const char *holder,
+    const char *group, uint64_t n)
+{
+	if (claim_begin(b, c, holder, group) == -1)
+		return (0);
+	n = least(n, room(b, c));
+	claim_add(b, c, n);
+	return (n);
 }
 
 void

@@ -33,6 +33,9 @@ struct claim {
  */
 int		budget_take(struct budget *, struct claim *, const char *holder,
 		    const char *group, uint64_t n);
+/* As much of `n` as there is for it: how much that was. */
+uint64_t	budget_take_some(struct budget *, struct claim *,
+		    const char *holder, const char *group, uint64_t n);
 /* Give `n` of it back, no more than it has. */
 void		budget_give(struct budget *, struct claim *, uint64_t n);
 /* All of it. */

@@ -12,6 +12,7 @@ static const struct refusal_info	table[REFUSE_COUNT] = {
 [REFUSE_TUNNEL_FULL] = { 429, 0,
     "too many concurrent streams on this tunnel" },
 [REFUSE_SLOTS] = { 503, BUSY_RETRY_S, "all tunnel slots are taken" },
+[REFUSE_TERMINALS] = { 429, 0, "too many terminals" },
 [REFUSE_OVER] = { 503, 1, "session is over" },
 [REFUSE_TOKEN_NONE] = { 401, 0, "proxy token required" },
 [REFUSE_TOKEN] = { 401, 0, "invalid proxy token" },

@@ -7,6 +7,7 @@
 #include "rowlog.h"
 
 #define ROWS_OPEN_MAX	65536
+#define ROWS_OPERATOR	4096		/* of one operator */
 #define IDLE_MS		(15 * 60 * 1000)
 #define SWEEP_MS	60000
 #define FLUSH_MS	1000		/* counters reach the store this late */
@@ -23,7 +24,9 @@ static struct {
 	TAILQ_HEAD(, rowlog)	 all, dirty;
 	struct due		 sweep, due;
 	int			 flush_now;	/* the second is over */
-} rows;
+	struct budget		 places;
+} rows = { .places = { .total = ROWS_OPEN_MAX, .one = ROWS_OPERATOR,
+    .few = ROWS_OPERATOR } };
 
 void
 rowlog_init(const struct now *now)
@@ -47,14 +50,19 @@ use_key(const char *operator, const char *session, const char *service)
 	return (index_key2(operator, session) ^ index_key(service));
 }
 
+/* What is in the store already is taken in any case. */
 static struct rowlog *
-rowlog_alloc(void)
+rowlog_alloc(const char *operator, int is_there)
 {
 	struct rowlog	*a;
 
-	if (rows.by_id.count >= ROWS_OPEN_MAX ||
-	    (a = calloc(1, sizeof(*a))) == NULL)
+	if ((a = calloc(1, sizeof(*a))) == NULL)
 		return (NULL);
+	if (budget_take(&rows.places, &a->place, operator, NULL, 1) == -1 &&
+	    !is_there) {
+		free(a);
+		return (NULL);
+	}
 	TAILQ_INSERT_TAIL(&rows.all, a, entry);
 	return (a);
 }
@@ -87,7 +95,7 @@ rowlog_new(const char *type, const struct operator *who, const char *session,
 	struct rowlog		*a;
 	struct access_row	*r;
 
-	if ((a = rowlog_alloc()) == NULL)
+	if ((a = rowlog_alloc(who->id, 0)) == NULL)
 		return (NULL);
 	r = &a->row;
 	core_env.uuid(r->id);
@@ -199,7 +207,7 @@ rowlog_load(const struct access_row *row, const struct now *now)
 
 	if (rowlog_find(row->id) != NULL)
 		return (0);
-	if ((a = rowlog_alloc()) == NULL)
+	if ((a = rowlog_alloc(row->operator_id, 1)) == NULL)
 		return (-1);
 	a->row = *row;
 	a->saved = 1;
@@ -291,6 +299,7 @@ rowlog_free(struct rowlog *a)
 	if (!a->over)
 		rowlog_unlink(a);
 	TAILQ_REMOVE(&rows.all, a, entry);
+	budget_leave(&rows.places, &a->place);
 	freezero(a, sizeof(*a));
 }
 

@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #include "base/index.h"
+#include "budget.h"
 #include "authd/cred/jwt.h"
 #include "authd/store/store.h"
 #include "env.h"
@@ -21,6 +22,7 @@ struct rowlog {
 	TAILQ_ENTRY(rowlog)	 entry;		/* of all */
 	TAILQ_ENTRY(rowlog)	 dirty_entry;
 	struct access_row	 row;
+	struct claim		 place;		/* among those in memory */
 	/* state */
 	unsigned		 refs;		/* streams and askers */
 	int			 fresh;		/* not in the store yet */

@@ -8,10 +8,12 @@
 
 #define ALNUM	"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
 
-static size_t	all_bytes;	/* of all tables */
+static struct budget	all_bytes = { .total = SERVICES_BYTES_MAX,
+    .one = SERVICES_BYTES_ONE, .few = SERVICES_BYTES_FEW };
 
 struct services *
-services_new(uint32_t version, unsigned count)
+services_new(uint32_t version, unsigned count, const char *system,
+    const char *org)
 {
 	struct services	*t;
 
@@ -19,6 +21,8 @@ services_new(uint32_t version, unsigned count)
 		return (NULL);
 	t->version = version;
 	t->left = count;
+	strlcpy(t->system, system, sizeof(t->system));
+	strlcpy(t->org, org, sizeof(t->org));
 	return (t);
 }
 
@@ -31,7 +35,7 @@ services_free(struct services *t)
 		return;
 	for (i = 0; i < t->n; i++)
 		free(t->v[i]);
-	all_bytes -= t->bytes;
+	budget_leave(&all_bytes, &t->bytes);
 	free(t);
 }
 
@@ -95,9 +99,13 @@ services_store(struct services *t, const struct msg_service *w,
 	    strlen(w->host) + strlen(w->label) + strlen(w->path) +
 	    strlen(w->path_prefix) + strlen(w->module_id) +
 	    strlen(node_id) + 8;
-	if (all_bytes + bytes > SERVICES_BYTES_MAX ||
-	    (sv = malloc(bytes)) == NULL)
+	if (budget_take(&all_bytes, &t->bytes, t->system, t->org, bytes) ==
+	    -1)
 		return (-1);
+	if ((sv = malloc(bytes)) == NULL) {
+		budget_give(&all_bytes, &t->bytes, bytes);
+		return (-1);
+	}
 	at = (char *)(sv + 1);
 	sv->name = keep(&at, w->name);
 	sv->target = keep(&at, w->target);
@@ -109,8 +117,6 @@ services_store(struct services *t, const struct msg_service *w,
 	sv->node_id = keep(&at, node_id);
 	sv->tls = w->tls;
 	t->v[t->n++] = sv;
-	t->bytes += bytes;
-	all_bytes += bytes;
 	return (0);
 }
 

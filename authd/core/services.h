@@ -5,6 +5,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "budget.h"
 #include "imsg/msg.h"
 
 /*
@@ -14,7 +15,10 @@
  */
 
 #define SERVICES_MAX		500
-#define SERVICES_BYTES_MAX	(256U << 20)	/* of all tables together */
+#define SERVICES_BYTES_MAX	(256U << 20)	/* of all tables together; */
+#define SERVICES_BYTES_ONE	(32U << 20)	/* of one system's */
+#define SERVICES_BYTES_FEW	(32U << 20)	/* of one organization's, when
+						   little is left */
 #define SERVICE_TERMINAL	"terminal"	/* built in, never in a table */
 
 struct service {
@@ -27,12 +31,17 @@ struct services {
 	uint32_t	 version;
 	unsigned	 n;
 	unsigned	 left;		/* entries that are still to come */
-	size_t		 bytes;
+	struct claim	 bytes;
+	char		 system[ID_SIZE], org[ID_SIZE];	/* whose bytes */
 	struct service	*v[];		/* one block each */
 };
 
-/* A table that `count` (at most SERVICES_MAX) entries will follow into. */
-struct services	*services_new(uint32_t version, unsigned count);
+/*
+ * A table that `count` (at most SERVICES_MAX) entries will follow into, of this
+ * system of this organization ("": none).
+ */
+struct services	*services_new(uint32_t version, unsigned count,
+		    const char *system, const char *org);
 void		 services_free(struct services *);
 /* NULL when there is none of that name, or no table. */
 const struct service	*services_find(const struct services *, const char *);

@@ -30,6 +30,7 @@ struct sessions		session_ends = TAILQ_HEAD_INITIALIZER(session_ends);
 
 static struct {
 	struct index	by_id, by_slot, by_system;
+	struct budget	places, diagnostics;
 	unsigned	tunnels;
 	TAILQ_HEAD(, session) dirty;
 	struct due	retry;
@@ -129,16 +130,30 @@ session_count_of(const char *system_id)
 	return (n);
 }
 
+/*
+ * How many there may be; an organization's share when little is left, but of
+ * those that are in the store already.
+ */
+static void
+session_limits(int is_there)
+{
+	table.places.total = 2 * core_env.conf->max_tunnels + EXTRA_SESSIONS;
+	table.places.one = UINT64_MAX;	/* a system's: login.c */
+	table.places.few = is_there ? UINT64_MAX : table.places.total / 16;
+}
+
 static struct session *
-session_alloc(void)
+session_alloc(const char *system_id, const char *org_id, int is_there)
 {
 	struct session	*se;
 
-	if (session_count() >=
-	    2 * core_env.conf->max_tunnels + EXTRA_SESSIONS ||
-	    effect_owe(OWED_SESSION) == -1)
+	if (effect_owe(OWED_SESSION) == -1)
 		return (NULL);
-	if ((se = calloc(1, sizeof(*se))) == NULL) {
+	session_limits(is_there);
+	if ((se = calloc(1, sizeof(*se))) == NULL ||
+	    budget_take(&table.places, &se->place, system_id, org_id, 1) ==
+	    -1) {
+		free(se);
 		effect_paid(OWED_SESSION);
 		return (NULL);
 	}
@@ -171,6 +186,7 @@ session_unlink(struct session *se)
 	due_del(&se->grace);
 	due_del(&se->expiry);
 	due_del(&se->push);
+	budget_leave(&table.diagnostics, &se->diagnostics);
 	se->over = 1;
 }
 
@@ -179,6 +195,7 @@ session_free(struct session *se)
 {
 	services_free(se->services);
 	effect_paid(OWED_SESSION);
+	budget_leave(&table.places, &se->place);
 	freezero(se, sizeof(*se));
 }
 
@@ -189,6 +206,7 @@ session_system(struct session *se, const struct system_row *sys)
 {
 	strlcpy(se->system_key, sys->key, sizeof(se->system_key));
 	strlcpy(se->system_name, sys->name, sizeof(se->system_name));
+	strlcpy(se->org_id, sys->org_id, sizeof(se->org_id));
 }
 
 int
@@ -198,12 +216,14 @@ session_load(const struct session_row *row, const struct system_row *sys)
 
 	if (session_find(row->id) != NULL)
 		return (0);
-	if ((se = session_alloc()) == NULL)
+	if ((se = session_alloc(row->system_id, sys != NULL ? sys->org_id :
+	    "", 1)) == NULL)
 		return (-1);
 	se->row = *row;
 	if (sys != NULL)
 		session_system(se, sys);
 	session_link(se);
+	(void)session_diagnostics(se, row->diagnostics_len);
 	return (0);
 }
 
@@ -247,7 +267,7 @@ session_new(const struct system_row *sys, const char *node,
 {
 	struct session	*se;
 
-	if ((se = session_alloc()) == NULL)
+	if ((se = session_alloc(sys->id, sys->org_id, 0)) == NULL)
 		return (NULL);
 	core_env.uuid(se->row.id);
 	strlcpy(se->row.system_id, sys->id, sizeof(se->row.system_id));
@@ -365,6 +385,23 @@ session_up(struct session *se, const struct now *now)
 {
 	if (se->row.status == SESSION_PENDING)
 		session_set_status(se, SESSION_ACTIVE, "", now);
+}
+
+/* Half of the store is for them; what a session needs has the rest. */
+int
+session_diagnostics(struct session *se, uint64_t len)
+{
+	struct budget	*b = &table.diagnostics;
+	struct claim	*c = &se->diagnostics;
+
+	b->total = core_env.conf->store_max / 2;
+	b->one = b->total / 16;
+	b->few = b->total / 4;
+	if (len <= c->n) {
+		budget_give(b, c, c->n - len);
+		return (0);
+	}
+	return (budget_take(b, c, se->row.system_id, se->org_id, len - c->n));
 }
 
 void

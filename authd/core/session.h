@@ -6,6 +6,7 @@
 
 #include "authd/store/store.h"
 #include "base/index.h"
+#include "budget.h"
 #include "due.h"
 #include "env.h"
 #include "imsg/msg.h"
@@ -28,7 +29,9 @@ struct session {
 	TAILQ_ENTRY(session)	 dirty_entry, end_entry;
 	char			 slug[SLUG_SIZE];
 	char			 system_key[SYSKEY_SIZE];
-	char			 system_name[NAME_SIZE];
+	char			 system_name[NAME_SIZE], org_id[ID_SIZE];
+	struct claim		 place;		/* among the open ones */
+	struct claim		 diagnostics;	/* bytes in the store */
 	/* state */
 	struct session_row	 row;
 	int			 fresh;		/* not in the store yet */
@@ -89,6 +92,11 @@ struct tunnel	*session_tunnel(const struct session *);
 unsigned session_tunnels(void);
 /* yamux runs. */
 void	 session_up(struct session *, const struct now *);
+/*
+ * Its diagnostics will be `len` bytes: 0, or -1: its system or organization has
+ * its share of the store, and they are not to be kept.
+ */
+int	 session_diagnostics(struct session *, uint64_t len);
 /* The row has changed: it is written at the end of the turn. */
 void	 session_touch(struct session *, const struct now *);
 

@@ -81,7 +81,7 @@ ctl_show_tunnels(struct ctl *ctl, const struct facts *f)
 		    pe->admission != NULL ? pe->admission->addr : "-",
 		    peer_state_name(peer_state(pe)), num(se->tunnel->nstreams),
 		    rtt, num(pe->mux.bytes_in), num(pe->mux.bytes_out),
-		    num(pe->mux.lease_mib), pe->mux.since != 0 ?
+		    num(pe->mux.lease.n), pe->mux.since != 0 ?
 		    api_time(pe->mux.since, since) : "-", CTL_END);
 	}
 	show_done(ctl);

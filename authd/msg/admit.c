@@ -21,6 +21,7 @@
 #include "proc/proc.h"
 
 #define ADMIT_MS	30000	/* from the yes to the worker's start */
+#define TERMS_ONE	64	/* terminals of one operator, of one session */
 #define ADMIT_MAX	8192	/* at once, shared among the proxyds */
 
 struct ask {
@@ -34,7 +35,14 @@ static struct {
 	struct index			 table;
 	TAILQ_HEAD(, admission)		 queue;	/* oldest first */
 	struct budget			 places;
-} admissions = { .places = { .total = UINT64_MAX, .few = UINT64_MAX } };
+	struct budget			 by_operator, by_session;
+} admissions = {
+	.places = { .total = UINT64_MAX, .few = UINT64_MAX },
+	.by_operator = { .total = UINT64_MAX, .one = TERMS_ONE,
+	    .few = UINT64_MAX },
+	.by_session = { .total = UINT64_MAX, .one = TERMS_ONE,
+	    .few = UINT64_MAX },
+};
 
 int
 admit_init(void)
@@ -67,6 +75,16 @@ admit_remove(struct admission *a)
 }
 
 void
+admit_free(struct admission *a)
+{
+	if (a == NULL)
+		return;
+	budget_leave(&admissions.by_operator, &a->by_operator);
+	budget_leave(&admissions.by_session, &a->by_session);
+	freezero(a, sizeof(*a));
+}
+
+void
 admit_gone(uint64_t proxyd)
 {
 	struct admission	*a, *next;
@@ -76,7 +94,7 @@ admit_gone(uint64_t proxyd)
 		if (a->proxyd != proxyd)
 			continue;
 		admit_remove(a);
-		freezero(a, sizeof(*a));
+		admit_free(a);
 	}
 }
 
@@ -88,7 +106,7 @@ admit_sweep(void)
 	while ((a = TAILQ_FIRST(&admissions.queue)) != NULL &&
 	    a->until_ms <= clock_ms()) {
 		admit_remove(a);
-		freezero(a, sizeof(*a));
+		admit_free(a);
 	}
 }
 
@@ -224,6 +242,25 @@ admit_ticket(struct opening *o)
 	    REFUSE_TICKET_SESSION);
 }
 
+/* A termd is one of few that there can be: nobody has too many. */
+static enum refusal
+terminal_new(const struct opening *o, struct admission **a)
+{
+	if (peer_find(o->asker.instance) == NULL ||
+	    (*a = admit_new(&o->ask)) == NULL)
+		return (REFUSE_BUSY);
+	(*a)->who = o->who;
+	if (budget_take(&admissions.by_operator, &(*a)->by_operator,
+	    o->who.id, NULL, 1) == 0 &&
+	    budget_take(&admissions.by_session, &(*a)->by_session,
+	    o->ask.session, NULL, 1) == 0)
+		return (REFUSE_NOT);
+	admit_remove(*a);
+	admit_free(*a);
+	*a = NULL;
+	return (REFUSE_TERMINALS);
+}
+
 static void
 admit_known(const struct facts *f, void *arg)
 {
@@ -232,11 +269,8 @@ admit_known(const struct facts *f, void *arg)
 	enum refusal		 no;
 
 	no = may_terminal(f, session_find(o->ask.session), now_at());
-	if (no == REFUSE_NOT && peer_find(o->asker.instance) != NULL &&
-	    (a = admit_new(&o->ask)) == NULL)
-		no = REFUSE_BUSY;
-	if (a != NULL)
-		a->who = o->who;
+	if (no == REFUSE_NOT)
+		no = terminal_new(o, &a);
 	opening_end(o, no, a);
 }
 

@@ -22,6 +22,8 @@ struct admission {
 	int			 class;		/* enum conn_class */
 	uint64_t		 proxyd;	/* who asked */
 	struct claim		 place;		/* among those that wait */
+	struct claim		 by_operator, by_session;	/* a terminal's,
+						   for its life */
 	char			 addr[ADDR_SIZE];
 	char			 session[UUID_SIZE];	/* a terminal's */
 	struct operator		 who;			/* a terminal's */
@@ -32,6 +34,8 @@ int	admit_init(void);
 int	admit_on_admit(struct chan *, struct imsg *);
 /* Take the admission of a nonce; NULL when there is none (any more). */
 struct admission	*admit_take(uint64_t nonce);
+/* NULL is allowed. */
+void		 admit_free(struct admission *);
 /* What this proxyd asked for, and no worker was started for, is void. */
 void		 admit_gone(uint64_t proxyd);
 /* How many wait for their worker. */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 #include <unistd.h>
 
+#include "authd/core/session.h"
 #include "credit.h"
 #include "peer.h"
 #include "proc/proc.h"
@@ -8,52 +9,63 @@
 #define SHARE		8		/* an eighth of memory */
 #define FALLBACK_MIB	512		/* when nobody says how much there is */
 
-static uint32_t	total_mib, leased_mib;
+static struct budget	credit;		/* MiB */
 
 void
 credit_init(void)
 {
 	long	pages = sysconf(_SC_PHYS_PAGES), size = sysconf(_SC_PAGESIZE);
 
-	total_mib = FALLBACK_MIB;
+	credit.total = FALLBACK_MIB;
 	if (pages > 0 && size > 0)
-		total_mib = (uint32_t)((uint64_t)pages * (uint64_t)size /
-		    SHARE >> 20);
+		credit.total = (uint64_t)pages * (uint64_t)size / SHARE >> 20;
 }
 
 uint32_t
 credit_leased_mib(void)
 {
-	return (leased_mib);
+	return ((uint32_t)credit.used);
 }
 
 uint32_t
 credit_total_mib(void)
 {
-	return (total_mib);
+	return ((uint32_t)credit.total);
+}
+
+/* A tunnel's own limit is the least that a system or an organization gets. */
+static uint64_t
+at_least(uint64_t share, uint64_t tunnel)
+{
+	return (share > tunnel ? share : tunnel);
+}
+
+static uint32_t
+credit_lend(struct peer *pe, uint64_t want)
+{
+	const struct session	*se = peer_session(pe);
+	struct claim		*lease = &pe->mux.lease;
+	uint64_t		 most = proc_conf()->credit_tunnel >> 20;
+
+	credit.one = at_least(credit.total / 4, most);
+	credit.few = at_least(credit.total / 8, most);
+	if (se == NULL || lease->n >= most)
+		return (0);
+	if (want > most - lease->n)
+		want = most - lease->n;
+	return ((uint32_t)budget_take_some(&credit, lease, se->row.system_id,
+	    se->org_id, want));
 }
 
 int
 credit_on_ask(struct chan *c, struct imsg *m)
 {
 	struct msg_credit_ask	 in;
-	struct peer	*pe = peer_of(c);
-	uint32_t	 give, most;
 
 	if (get_credit_ask(m, &in) == -1)
 		return (-1);
-	most = (uint32_t)(proc_conf()->credit_tunnel >> 20);
-	give = in.mib;
-	if (pe->mux.lease_mib >= most)
-		give = 0;
-	else if (give > most - pe->mux.lease_mib)
-		give = most - pe->mux.lease_mib;
-	if (give > total_mib - leased_mib)
-		give = total_mib - leased_mib;
-	pe->mux.lease_mib += give;
-	leased_mib += give;
 	(void)say_credit(c, m->id, -1, &(struct msg_credit){
-	    .mib = give });
+	    .mib = credit_lend(peer_of(c), in.mib) });
 	return (0);
 }
 
@@ -62,20 +74,15 @@ int
 credit_on_back(struct chan *c, struct imsg *m)
 {
 	struct msg_credit_back	 in;
-	struct peer	*pe = peer_of(c);
 
 	if (get_credit_back(m, &in) == -1)
 		return (-1);
-	if (in.mib > pe->mux.lease_mib)
-		in.mib = pe->mux.lease_mib;
-	pe->mux.lease_mib -= in.mib;
-	leased_mib -= in.mib;
+	budget_give(&credit, &peer_of(c)->mux.lease, in.mib);
 	return (0);
 }
 
 void
 credit_release(struct peer *pe)
 {
-	leased_mib -= pe->mux.lease_mib;
-	pe->mux.lease_mib = 0;
+	budget_leave(&credit, &pe->mux.lease);
 }

@@ -111,8 +111,7 @@ peer_free(struct peer *pe)
 		proxyd_free(pe);
 	else if (pe->role == ROLE_TERMD)
 		facts_cancel(pe->term.asking);
-	if (pe->admission != NULL)
-		freezero(pe->admission, sizeof(*pe->admission));
+	admit_free(pe->admission);
 	chan_free(pe->chan);
 	free(pe);
 }

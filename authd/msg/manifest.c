@@ -16,12 +16,14 @@ manifest_on_begin(struct chan *c, struct imsg *m)
 {
 	struct msg_services_begin	 in;
 	struct peer			*pe = peer_of(c);
+	struct session			*se = peer_session(pe);
 
 	if (get_services_begin(m, &in) == -1 ||
 	    in.count > SERVICES_MAX || in.session[0] != '\0')
 		return (-1);
 	services_free(pe->mux.building);
-	pe->mux.building = services_new(in.version, in.count);
+	pe->mux.building = services_new(in.version, in.count,
+	    se != NULL ? se->row.system_id : "", se != NULL ? se->org_id : "");
 	return (0);
 }
 

@@ -31,7 +31,7 @@ struct mux_part {
 	struct tunnel	*tunnel;
 	struct services	*building;	/* between BEGIN and END */
 	struct report	*report;
-	uint32_t	 lease_mib;
+	struct claim	 lease;		/* MiB of window credit */
 	uint64_t	 bytes_in, bytes_out;
 	uint32_t	 rtt_us, client_streams;
 	int64_t		 since;		/* wall ms */

@@ -22,19 +22,28 @@
 struct report {
 	int		kind;
 	struct doc	doc;
+	struct claim	bytes;
 };
 
-static size_t	all_bytes;
+static struct budget	all_bytes = { .total = ALL_MAX, .one = ALL_MAX / 8,
+    .few = ALL_MAX / 4 };
 
 void
 report_free(struct report *r)
 {
 	if (r == NULL)
 		return;
-	if (r->doc.text != NULL)
-		all_bytes -= r->doc.total;
+	budget_leave(&all_bytes, &r->bytes);
 	doc_clear(&r->doc);
 	free(r);
+}
+
+/* Room for an unfinished one. */
+static int
+report_room(const struct session *se, struct report *r, uint64_t total)
+{
+	return (budget_take(&all_bytes, &r->bytes, se->row.system_id,
+	    se->org_id, total) == 0);
 }
 
 /* Is it worth keeping? The last one's time is in the store: across restarts. */
@@ -64,9 +73,7 @@ report_on_begin(struct chan *c, struct imsg *m)
 		return (-1);
 	r->kind = in.kind;
 	doc_begin(&r->doc, in.total, report_is_wanted(pe, in.kind) &&
-	    all_bytes + in.total <= ALL_MAX);
-	if (r->doc.text != NULL)
-		all_bytes += in.total;
+	    report_room(peer_session(pe), r, in.total));
 	pe->mux.report = r;
 	return (0);
 }
@@ -82,6 +89,22 @@ report_on_chunk(struct chan *c, struct imsg *m)
 	return (doc_add(&r->doc, &in.bytes));
 }
 
+static void
+report_keep(struct session *se, const struct doc *doc)
+{
+	if (session_diagnostics(se, doc->total) == -1) {
+		log_info("session %s: diagnostics are not kept: its system or "
+		    "organization has its share of the store", se->row.id);
+		return;
+	}
+	if (store_session_diagnostics(se->row.id, doc->text, doc->total,
+	    clock_wall_ms()) != 0)
+		return;
+	se->row.diagnostics_at = clock_wall_ms();
+	se->row.diagnostics_len = doc->total;
+	log_debug("session %s: diagnostics stored", se->row.id);
+}
+
 int
 report_on_end(struct chan *c, struct imsg *m)
 {
@@ -94,11 +117,8 @@ report_on_end(struct chan *c, struct imsg *m)
 	    memchr(r->doc.text, '\0', r->doc.total) != NULL))
 		return (-1);
 	pe->mux.report = NULL;
-	if (r->doc.text != NULL && se != NULL && store_session_diagnostics(
-	    se->row.id, r->doc.text, r->doc.total, clock_wall_ms()) == 0) {
-		se->row.diagnostics_at = clock_wall_ms();
-		log_debug("session %s: diagnostics stored", se->row.id);
-	}
+	if (r->doc.text != NULL && se != NULL)
+		report_keep(se, &r->doc);
 	report_free(r);
 	return (0);
 }

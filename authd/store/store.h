@@ -156,6 +156,7 @@ struct session_row {
 	char	reconnect_hash[HEX64_SIZE], reconnect_prev[HEX64_SIZE];
 	int64_t	started_at, expires_at, closed_at, created_at, updated_at;
 	int64_t	diagnostics_at;
+	uint64_t diagnostics_len;
 	int	status;			/* enum session_status */
 	char	closed_by[WORD_SIZE];	/* "" nobody yet */
 	uint64_t generation;

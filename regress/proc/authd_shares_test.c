@@ -13,9 +13,11 @@
 #include "regress/lib/tap.h"
 
 #define ADMIT_MAX	8192
+#define TERMS_ONE	64
 #define RATE		10		/* attempts per address, and per slot */
 
 static struct far	*proxyd, *control;
+static struct rows	 rows;
 static char		*token;
 
 /* How many of `n` are let in; the parent hears of each first. */
@@ -104,12 +106,133 @@ secrets(void)
 	drive_clock(&authd, 60001);
 }
 
+/* Terminals of one operator, each with a ticket and a termd. */
+static int
+terminal(struct far *p, const struct tunnel *t, struct far **termd)
+{
+	struct api		a = { .token = token, .session = t->session };
+	struct msg_admitted	in;
+	struct imsg		m;
+
+	*termd = NULL;
+	if (api(p, API_TERMINAL_TICKET, &a) != 200)
+		bail("no ticket");
+	say_id(p->fd, next_id(p), admit, .class = CLASS_TERMINAL,
+	    .addr = "192.0.2.50", .session = t->session,
+	    .ticket = api_str("ticket"));
+	(void)hear(p->fd, admitted, &in);
+	if (in.status == 0) {
+		*termd = drive_spawn(ROLE_TERMD, in.nonce);
+		shut(&hear((*termd)->fd, term_stream, NULL)->fd);
+		(void)hear_maybe(t->mux->fd, IMSG_STREAM_BRIDGE, &m, WAIT_MS);
+		shut(&m.fd);
+	}
+	return (in.status);
+}
+
+static void
+terminals(void)
+{
+	static struct tunnel	 t[2];
+	static struct far	*termd[TERMS_ONE + 1], *other;
+	char			*alice = token;
+	int			 i, status = 0;
+
+	for (i = 0; i < 2; i++) {
+		system_add(control, &t[i], "");
+		login(proxyd, &t[i], "", "", i == 0 ? "192.0.2.60" :
+		    "192.0.2.61");
+		up(&t[i], 1);
+	}
+	for (i = 0; i <= TERMS_ONE && status == 0; i++)
+		status = terminal(proxyd, &t[i % 2], &termd[i]);
+	is_int(i, TERMS_ONE + 1, "terminals of one operator");
+	is_int(status, 429, "then he is refused");
+	token = operator_token(control, "bob", "", "owner", "");
+	is_int(terminal(proxyd, &t[0], &other), 0, "another operator is not");
+	far_close(other);
+	free(token);
+	token = alice;
+	far_close(termd[0]);
+	drive_sync(control);
+	is_int(terminal(proxyd, &t[0], &termd[0]), 0,
+	    "one that ends makes room");
+	for (i = 0; i < TERMS_ONE; i++)
+		far_close(termd[i]);
+	far_close(t[0].mux);
+	far_close(t[1].mux);
+	drive_clock(&authd, 60001);
+}
+
+static void
+report(struct far *mux, size_t len)
+{
+	static char	text[524288];
+	size_t		off, n;
+
+	memset(text, 'x', sizeof(text));
+	say(mux->fd, report_begin, .kind = REPORT_DIAGNOSTICS,
+	    .total = (uint32_t)len);
+	for (off = 0; off < len; off += n) {
+		n = len - off < CHUNK_MAX ? len - off : CHUNK_MAX;
+		say(mux->fd, doc_chunk, .bytes = { text + off, n });
+	}
+	say(mux->fd, report_end);
+}
+
+static long long
+kept(const struct tunnel *t)
+{
+	return (world_sql("SELECT ifnull(length(diagnostics), 0) FROM "
+	    "support_sessions WHERE id = '%s'", t->session));
+}
+
+/* With 16 MiB a system may keep 512 KiB: one whole report. */
+static void
+diagnostics(void)
+{
+	struct tunnel	t[3];
+
+	system_add(control, &t[0], "");
+	t[1] = t[0];
+	system_add(control, &t[2], "");
+	login(proxyd, &t[0], "1", "", "192.0.2.70");
+	login(proxyd, &t[1], "2", "", "192.0.2.70");
+	login(proxyd, &t[2], "", "", "192.0.2.70");
+	up(&t[0], 1);
+	up(&t[1], 1);
+	up(&t[2], 1);
+	report(t[0].mux, 524288);
+	is_int(lend(t[0].mux, 0), 0, "read");
+	report(t[1].mux, 100);
+	is_int(lend(t[1].mux, 0), 0, "read");
+	report(t[2].mux, 524288);
+	is_int(lend(t[2].mux, 0), 0, "read");
+	drive_sync(control);
+	is_int(kept(&t[0]), 524288, "a system's diagnostics are kept");
+	is_int(kept(&t[1]), 0, "those of another session of it are too many");
+	is_int(kept(&t[2]), 524288, "another system's are kept");
+	ctl(control, &rows, CTL_CLOSE, t[0].session, CTL_END);
+	rows_free(&rows);
+	report(t[1].mux, 100);
+	is_int(lend(t[1].mux, 0), 0, "read");
+	drive_sync(control);
+	is_int(kept(&t[0]), 0, "they go with their session");
+	is_int(kept(&t[1]), 100, "and make room for the next");
+	far_close(t[0].mux);
+	far_close(t[1].mux);
+	far_close(t[2].mux);
+}
+
 int
 main(void)
 {
 	authd_init();
 	drive_conf.rate_address = RATE;
 	drive_conf.rate_slot = RATE;
+	drive_conf.ticket_rate = 1000;
+	drive_conf.max_streams = 100;
+	drive_conf.store_max = 16 << 20;
 	authd_start(1);
 	control = drive_spawn(ROLE_CONTROL, 0);
 	proxyd = drive_spawn(ROLE_PROXYD, 0);
@@ -117,6 +240,8 @@ main(void)
 	places();
 	addresses();
 	secrets();
+	terminals();
+	diagnostics();
 	is_int(authd_stop(), 0, "authd stops in order");
 	far_close(proxyd);
 	far_close(control);

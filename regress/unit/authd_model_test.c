@@ -106,7 +106,7 @@ manifest(struct session *se)
 	struct msg_service	 in = { .name = "web", .target =
 	    "10.0.0.1:80", .host = "", .label = "", .path = "",
 	    .path_prefix = "", .module_id = "", .node_id = "" };
-	struct services		*t = services_new(1, 2);
+	struct services		*t = services_new(1, 2, w.system.id, "");
 
 	if (t == NULL)
 		return;
@@ -272,6 +272,21 @@ step_stream_end(void)
 	    !k->killed && k->announced)
 		wrong("the core does not know what muxd has");
 	memset(k, 0, sizeof(*k));
+}
+
+/* All sessions are of one system: they have its share of the store. */
+static void
+step_report(void)
+{
+	struct session	*se = some_session();
+	uint64_t	 len = below(200), had;
+
+	if (se == NULL)
+		return;
+	had = se->diagnostics.n;
+	if (session_diagnostics(se, len) == 0 ? se->diagnostics.n != len :
+	    se->diagnostics.n != had || len <= had)
+		wrong("diagnostics are counted wrong");
 }
 
 static void
@@ -456,6 +471,7 @@ check_sessions(void)
 {
 	const struct session	*se;
 	unsigned		 n = 0, tunnels = 0, grants = 0;
+	uint64_t		 reports = 0;
 
 	TAILQ_FOREACH(se, &sessions, entry) {
 		n++;
@@ -466,6 +482,7 @@ check_sessions(void)
 			wrong("a tunnel of another session");
 		tunnels += se->tunnel != NULL;
 		grants += check_grants(se);
+		reports += se->diagnostics.n;
 	}
 	TAILQ_FOREACH(se, &session_ends, end_entry) {
 		tunnels += se->tunnel != NULL;
@@ -474,6 +491,8 @@ check_sessions(void)
 	if (n != session_count() || n != session_count_of(w.system.id) ||
 	    tunnels != session_tunnels())
 		wrong("sessions or tunnels are counted wrong");
+	if (reports > w.conf.store_max / 32)
+		wrong("a system has more of the store than its share");
 	if (grants != grant_count())
 		wrong("grants are counted wrong");
 }
@@ -641,7 +660,7 @@ step(unsigned n)
 		{ 8, step_up }, { 3, step_door }, { 10, step_grant },
 		{ 2, step_grant_drop }, { 20, step_web }, { 4, step_terminal },
 		{ 1, step_termd_dies }, { 12, step_stream_end },
-		{ 1, step_session_end }, { 2, step_recheck },
+		{ 1, step_session_end }, { 1, step_report }, { 2, step_recheck },
 		{ 1, step_ticket }, { 4, step_time }, { 14, step_turn },
 		{ 10, step_announce }, { 1, step_weather },
 	};
@@ -662,6 +681,7 @@ static void
 world_init(void)
 {
 	w.conf.max_streams = 4;
+	w.conf.store_max = 32 * 400;
 	w.conf.max_tunnels = MUXDS;
 	w.conf.grace = 30;
 	w.conf.startup_grace = 60;

@@ -38,6 +38,18 @@ shares(void)
 	ok(b.used == 0 && b.shares.count == 0, "nothing is left");
 	is_int(budget_take(&b, &c[0], "a", "", UINT64_MAX), -1,
 	    "no sum overflows");
+	is_int(budget_take_some(&b, &c[0], "a", "org", 1000), 30,
+	    "as much as there is: a holder's share");
+	is_int(budget_take_some(&b, &c[1], "b", "org", 1000), 30, "and again");
+	is_int(budget_take_some(&b, &c[2], "c", "org", 1000), 15,
+	    "as long as there is plenty");
+	is_int(budget_take_some(&b, &c[3], "d", "org", 1000), 0, "then none");
+	is_int(budget_take_some(&b, &c[3], "d", "other", 1000), 25,
+	    "but others");
+	budget_leave(&b, &c[0]);
+	budget_leave(&b, &c[1]);
+	budget_leave(&b, &c[2]);
+	budget_leave(&b, &c[3]);
 }
 
 /* What holds after any number of steps. */

@@ -84,7 +84,7 @@ store_session_update(const struct session_row *s)
 	static struct query	over = QUERY("UPDATE support_sessions SET"
 	    " status = ?2, closed_at = ?3, closed_by = ?4, updated_at = ?3,"
 	    " reconnect_token = NULL, reconnect_prev = NULL, users = NULL,"
-	    " users_at = NULL WHERE id = ?1");
+	    " users_at = NULL, diagnostics = NULL WHERE id = ?1");
 
 	if (s->status == SESSION_PENDING || s->status == SESSION_ACTIVE)
 		return (db_write(&open, "TttiTii", s->id, s->reconnect_hash,
