@@ -387,6 +387,20 @@ up(struct tunnel *t, unsigned n)
 }
 
 void
+report_say(struct far *mux, const char *text, size_t len)
+{
+	size_t	off, n;
+
+	say(mux->fd, report_begin, .kind = REPORT_DIAGNOSTICS,
+	    .total = (uint32_t)len);
+	for (off = 0; off < len; off += n) {
+		n = len - off < CHUNK_MAX ? len - off : CHUNK_MAX;
+		say(mux->fd, doc_chunk, .bytes = { text + off, n });
+	}
+	say(mux->fd, report_end);
+}
+
+void
 grant(struct far *p, const char *token, const char *session,
     struct granted *g)
 {

@@ -130,20 +130,6 @@ big_table(void)
 	far_close(t.mux);
 }
 
-static void
-report(struct far *mux, const char *text, size_t len)
-{
-	size_t	off, n;
-
-	say(mux->fd, report_begin, .kind = REPORT_DIAGNOSTICS,
-	    .total = (uint32_t)len);
-	for (off = 0; off < len; off += n) {
-		n = len - off < CHUNK_MAX ? len - off : CHUNK_MAX;
-		say(mux->fd, doc_chunk, .bytes = { text + off, n });
-	}
-	say(mux->fd, report_end);
-}
-
 static long long
 stored(long long want)
 {
@@ -157,22 +143,22 @@ reports(void)
 	static char	big[524288];
 
 	memset(big, 'x', sizeof(big));
-	report(tun.mux, "{\"a\":1}", 7);
+	report_say(tun.mux, "{\"a\":1}", 7);
 	drive_sync(control);
 	is_int(stored(7), 7, "diagnostics are stored");
-	report(tun.mux, "{\"a\":22}", 8);
+	report_say(tun.mux, "{\"a\":22}", 8);
 	drive_sync(control);
 	is_int(stored(7), 7,
 	    "tunnel-34(partial): a second one within 30 s is ignored");
 	far_close(tun.mux);
 	login(proxyd, &tun, "", "", "192.0.2.1");
 	up(&tun, 1);
-	report(tun.mux, "{\"a\":22}", 8);
+	report_say(tun.mux, "{\"a\":22}", 8);
 	drive_sync(control);
 	is_int(stored(7), 7,
 	    "tunnel-34(partial): also after a reconnect");
 	drive_clock(&authd, 30001);
-	report(tun.mux, big, sizeof(big));
+	report_say(tun.mux, big, sizeof(big));
 	is_int(stored(524288), 524288,
 	    "tunnel-34(partial): 512 KiB after 30 s are stored");
 }
