@@ -33,6 +33,17 @@ authlink_join(struct child *c)
 		log_warn("%s: channel to authd", child_name(c));
 		return (-1);
 	}
+	if (imsg_is_spare(sv[0]) || imsg_is_spare(sv[1])) {
+		log_warnx("%s: channel to authd: too many open files",
+		    child_name(c));
+		close(sv[0]);
+		close(sv[1]);
+		return (-1);
+	}
+	/* Nobody but us sends authd a descriptor, and authd none to control. */
+	(void)imsg_refuse_fds(sv[1]);
+	if (role_info(c->role)->flags & RF_DESK)
+		(void)imsg_refuse_fds(sv[0]);
 	(void)say_channel(c->chan, 0, sv[0], &(struct msg_channel){ .end_ = 0 });
 	authlink_spawned(authd, c, c->bound, sv[1]);
 	return (0);

@@ -4,8 +4,6 @@
  * ourselves. A child that floods is cut short, and the lines lost are counted;
  * one that stops reading or writing costs us nothing.
  */
-#include <sys/socket.h>
-
 #include <event2/event.h>
 
 #include <errno.h>
@@ -123,7 +121,7 @@ childlog_line(struct childlog *l)
 	enum log_level	 level = LOG_LEVEL_WARN;
 	ssize_t		 n;
 
-	n = recv(l->fd, pkt, sizeof(pkt), MSG_DONTWAIT);
+	n = read(l->fd, pkt, sizeof(pkt));
 	if (n == -1 && (errno == EAGAIN || errno == EINTR))
 		return (-1);
 	if (n <= 0) {

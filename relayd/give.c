@@ -297,6 +297,7 @@ give_on_give(struct chan *chan, struct imsg *m)
 	if (get_give(m, &in) == -1 || class_info(in.class) == NULL ||
 	    in.nonce == 0)
 		return (-1);
+	(void)imsg_disarm_fd(m->fd);	/* its last close() may be ours */
 	if ((p = pass_find(in.nonce)) == NULL) {
 		early_add(&in, from, m_take_fd(m));
 		return (0);

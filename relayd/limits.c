@@ -9,7 +9,8 @@
 #include "relayd.h"
 
 #define FILES_PER_CHILD	2	/* channel and log */
-#define FILES_OTHER	128	/* listeners, connections on their way */
+/* Listeners, connections on their way, and what nobody asked for. */
+#define FILES_OTHER	(128 + IMSG_SPARE)
 #define FILES_PER_PROXYD 16	/* connections that authd has yet to let in */
 #define PIDS_OTHER	512	/* of the rest of the system */
 #define PROXYD_MAX	64	/* when one for each core is wanted */
@@ -92,6 +93,7 @@ limits_check(struct conf *c, char *err, size_t err_size)
 
 	files = files_raise(files_beside(c) + FILES_PER_CHILD *
 	    (children_beside(c) + c->max_tunnels));
+	imsg_set_spare((int)files - IMSG_SPARE);
 	pids = pid_max();
 	fit = limits_fit(c, files, pids);
 	if (fit >= c->max_tunnels)

@@ -168,6 +168,7 @@ control_bind(const char *path, const char *group)
 		else if (lchown(path, 0, gr->gr_gid) == -1)
 			fatal("control socket %s: chown", path);
 	}
+	(void)imsg_refuse_fds(fd);	/* its connections inherit that */
 	if (listen(fd, CONTROL_BACKLOG) == -1)
 		fatal("control socket %s: listen", path);
 	return (fd);

@@ -3,11 +3,10 @@
  * From nothing to a child that has all it needs. Each role is a program of its
  * own; it gets two descriptors (channel and log) and next to no environment.
  */
-#include <sys/socket.h>
-
 #include <event2/event.h>
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -26,6 +25,8 @@ static void	spawn_environment(char **);
 static void	spawn_configure(struct child *);
 static void	spawn_late(void *);
 static int	log_pair(int [2]);
+static int	chan_pair(int, int [2]);
+static int	is_full(const int [2]);
 
 /* What children may say, by who listens to it. */
 static struct {
@@ -51,7 +52,8 @@ spawn_child(int role, struct slot *slot, uint64_t nonce)
 
 	if ((c = child_new(role, slot, nonce)) == NULL)
 		return (NULL);
-	if (imsg_pair(chan) == -1 || log_pair(lines) == -1 ||
+	if (chan_pair(role, chan) == -1 || log_pair(lines) == -1 ||
+	    is_full(chan) || is_full(lines) ||
 	    (pid = spawn_program(role, chan[1], lines[1])) == -1) {
 		log_warn("cannot start %s", role_name(role));
 		goto fail;
@@ -91,12 +93,32 @@ fail:
 	return (NULL);
 }
 
-/* Packets, so that a line is a line; both ends never block. */
+/*
+ * Packets, so that a line is a line, and a pipe, so that nothing but bytes
+ * comes; each end is one's own never to block.
+ */
 static int
 log_pair(int sv[2])
 {
-	return (socketpair(AF_UNIX,
-	    SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, sv));
+	return (pipe2(sv, O_DIRECT | O_NONBLOCK | O_CLOEXEC));
+}
+
+/* Who sends us no descriptor cannot; nothing is on its way yet. */
+static int
+chan_pair(int role, int sv[2])
+{
+	if (imsg_pair(sv) == -1)
+		return (-1);
+	if (!imsg_carries(says.table, says.rows, role))
+		(void)imsg_refuse_fds(sv[0]);
+	return (0);
+}
+
+static int
+is_full(const int pair[2])
+{
+	errno = EMFILE;
+	return (imsg_is_spare(pair[0]) || imsg_is_spare(pair[1]));
 }
 
 /* What the child finds in its environment: room, and in our builds a word. */

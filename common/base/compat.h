@@ -74,9 +74,18 @@ void	closefrom(int low);
 void	compat_sanitize_report(void);
 #endif
 
-/* Linux 6.16, younger than the C library. */
+/*
+ * Linux 6.16, younger than the C library: include/uapi/asm-generic/socket.h, and
+ * the two machines whose numbers are their own (arch/{parisc,sparc}).
+ */
 #ifndef SO_PASSRIGHTS
+#if defined(__sparc__)
+#define SO_PASSRIGHTS	0x005c
+#elif defined(__hppa__)
+#define SO_PASSRIGHTS	0x4051
+#else
 #define SO_PASSRIGHTS	83
+#endif
 #endif
 
 #endif

@@ -1,6 +1,4 @@
 /* SPDX-License-Identifier: ISC */
-#include <sys/socket.h>
-
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -54,8 +52,7 @@ log_packet(enum log_level level, const char *text)
 		len = LOG_LINE_MAX;
 	pkt[0] = (char)level;
 	memcpy(pkt + 1, text, len);
-	return (send(log_state.fd, pkt, len + 1, MSG_DONTWAIT | MSG_NOSIGNAL) ==
-	    -1 ? -1 : 0);
+	return (write(log_state.fd, pkt, len + 1) == -1 ? -1 : 0);
 }
 
 /*

@@ -20,7 +20,7 @@ enum log_level { LOG_LEVEL_ERROR, LOG_LEVEL_WARN, LOG_LEVEL_INFO,
 #define LOG_LINE_MAX	1024	/* bytes of one line, longer is cut */
 
 /*
- * Say where lines go: fd >= 0 is a packet socket to the parent, -1 is standard
+ * Say where lines go: fd >= 0 is a packet pipe to the parent, non-blocking, -1 is standard
  * error. `verbose` 0 passes info and above, 1 passes debug too. `role` must be
  * a string that lives on.
  */

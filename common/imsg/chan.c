@@ -136,8 +136,10 @@ chan_shut(struct chan *c)
 		event_free(c->ev_write);
 	c->ev_read = c->ev_write = NULL;
 	timer_del(&c->retry);
-	if (c->fd != -1)
+	if (c->fd != -1) {
+		imsg_drain(c->fd);	/* what nobody reads any more */
 		close(c->fd);
+	}
 	c->fd = -1;
 	while ((p = TAILQ_FIRST(&c->queue)) != NULL) {
 		TAILQ_REMOVE(&c->queue, p, entry);
@@ -457,8 +459,8 @@ chan_dequeue(struct chan *c, struct packet *p, int sent)
 {
 	TAILQ_REMOVE(&c->queue, p, entry);
 	c->queued -= packet_cost(p);
-	if (sent && p->fd != -1) {
-		close(p->fd);
+	if (sent) {
+		imsg_close_fd(p->fd);
 		p->fd = -1;
 	}
 	packet_free(p);

@@ -3,12 +3,29 @@
 #include <sys/socket.h>
 
 #include <errno.h>
+#include <limits.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "base/compat.h"
 #include "imsg.h"
 #include "msg.h"
+
+/* The most that one packet can carry: SCM_MAX_FD of the kernel. */
+#define RIGHTS_MAX	253
+#define DEPTH_MAX	16	/* sockets sent in sockets */
+
+/* As many descriptors as can come, so that the kernel closes none for us. */
+union rights {
+	struct cmsghdr	hdr;
+	uint8_t		space[CMSG_SPACE(sizeof(int) * RIGHTS_MAX)];
+};
+
+static int	spare = INT_MAX;	/* the first number that is */
+
+static long	receive(int, struct iovec *, union rights *, struct msghdr *);
+static int	take_fds(struct msghdr *, int *);
 
 int
 imsg_pair(int sv[2])
@@ -17,15 +34,112 @@ imsg_pair(int sv[2])
 	    SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, sv));
 }
 
+int
+imsg_refuse_fds(int sock)
+{
+	int	off = 0;
+
+#ifdef RELAYD_TESTING
+	/* As a kernel before 6.16 would say. */
+	if (getenv("RELAYD_TEST_NO_PASSRIGHTS") != NULL) {
+		errno = ENOPROTOOPT;
+		return (-1);
+	}
+#endif
+	return (setsockopt(sock, SOL_SOCKET, SO_PASSRIGHTS, &off,
+	    sizeof(off)));
+}
+
+void
+imsg_set_spare(int first)
+{
+	spare = first;
+}
+
+int
+imsg_is_spare(int fd)
+{
+	return (fd >= spare);
+}
+
+int
+imsg_carries(const struct dispatch *table, size_t rows, int role)
+{
+	size_t	i;
+
+	for (i = 0; i < rows; i++)
+		if ((table[i].roles & ROLE_BIT(role)) &&
+		    msg_info(table[i].type)->carries != CARRIES_NOTHING)
+			return (1);
+	return (0);
+}
+
+static int
+option(int fd, int name)
+{
+	int		value;
+	socklen_t	len = sizeof(value);
+
+	return (getsockopt(fd, SOL_SOCKET, name, &value, &len) == -1 ? -1 :
+	    value);
+}
+
+int
+imsg_disarm_fd(int fd)
+{
+	static const struct linger	off = { 0, 0 };
+	struct linger			now = { 0, 0 };
+	socklen_t			len = sizeof(now);
+
+	if (setsockopt(fd, SOL_SOCKET, SO_LINGER, &off, sizeof(off)) == 0)
+		return (0);
+	return (getsockopt(fd, SOL_SOCKET, SO_LINGER, &now, &len) == 0 &&
+	    now.l_onoff && now.l_linger > 0 ? -1 : 0);
+}
+
+void
+imsg_drain(int sock)
+{
+	uint8_t		byte;
+	struct iovec	iov = { &byte, 1 };
+	union rights	rights;
+	struct msghdr	mh;
+	long		n;
+	int		fd;
+
+	/* From now on nothing can be sent to it: it has an end. */
+	if (shutdown(sock, SHUT_RD) == -1)
+		return;
+	do {
+		n = receive(sock, &iov, &rights, &mh);
+		if (n >= 0 && take_fds(&mh, &fd) == 0)
+			imsg_drop_fd(fd);
+	} while (n > 0 || (n == -1 && errno == ECONNRESET));
+}
+
+void
+imsg_close_fd(int fd)
+{
+	/* Left open, it ends with this process, whose end waits for none. */
+	if (fd != -1 && imsg_disarm_fd(fd) == 0)
+		close(fd);
+}
+
 void
 imsg_drop_fd(int fd)
 {
-	static const struct linger	off = { 0, 0 };
+	static int	depth;
 
-	if (fd == -1)
-		return;
-	(void)setsockopt(fd, SOL_SOCKET, SO_LINGER, &off, sizeof(off));
-	close(fd);
+	/* What waits in it unread is closed with it, sockets in sockets too. */
+	if (fd != -1 && option(fd, SO_DOMAIN) == AF_UNIX &&
+	    option(fd, SO_ACCEPTCONN) == 0) {
+		if (depth == DEPTH_MAX)
+			return;		/* stays open: that waits for none */
+		depth++;
+		imsg_drain(fd);
+		depth--;
+	}
+	imsg_close_fd(fd);
 }
 
 /*
@@ -33,7 +147,7 @@ imsg_drop_fd(int fd)
  * would be a right that nobody granted. 0, or the errno for imsg_recv().
  */
 static int
-recv_fds(struct msghdr *mh, int *fd)
+take_fds(struct msghdr *mh, int *fd)
 {
 	struct cmsghdr	*c;
 	int		 got, surplus = 0;
@@ -57,7 +171,7 @@ recv_fds(struct msghdr *mh, int *fd)
 	}
 	if (!surplus && !(mh->msg_flags & MSG_CTRUNC))
 		return (0);
-	/* There is room for four; that not even one came is our shortage. */
+	/* There is room for all; that not even one came is our shortage. */
 	if (*fd == -1)
 		return (EMFILE);
 	imsg_drop_fd(*fd);
@@ -65,29 +179,40 @@ recv_fds(struct msghdr *mh, int *fd)
 	return (EBADMSG);
 }
 
+static long
+receive(int sock, struct iovec *iov, union rights *rights, struct msghdr *mh)
+{
+	long	n;
+
+	memset(mh, 0, sizeof(*mh));
+	mh->msg_iov = iov;
+	mh->msg_iovlen = 1;
+	mh->msg_control = rights;
+	mh->msg_controllen = sizeof(*rights);
+	do {
+		n = recvmsg(sock, mh, MSG_CMSG_CLOEXEC | MSG_DONTWAIT);
+	} while (n == -1 && errno == EINTR);
+	return (n);
+}
+
 long
 imsg_recv(int sock, uint8_t *buf, int *fd)
 {
-	union {
-		struct cmsghdr	hdr;
-		uint8_t		space[CMSG_SPACE(sizeof(int) * 4)];
-	} cbuf;
+	union rights	rights;
 	struct iovec	iov = { buf, IMSG_MAX };
-	struct msghdr	mh = { 0 };
-	ssize_t		n;
+	struct msghdr	mh;
+	long		n;
 	int		error;
 
-	mh.msg_iov = &iov;
-	mh.msg_iovlen = 1;
-	mh.msg_control = &cbuf;
-	mh.msg_controllen = sizeof(cbuf);
 	*fd = -1;
-	do {
-		n = recvmsg(sock, &mh, MSG_CMSG_CLOEXEC);
-	} while (n == -1 && errno == EINTR);
-	if (n == -1)
+	if ((n = receive(sock, &iov, &rights, &mh)) == -1)
 		return (-1);
-	error = recv_fds(&mh, fd);
+	error = take_fds(&mh, fd);
+	if (error == 0 && imsg_is_spare(*fd)) {
+		imsg_drop_fd(*fd);
+		*fd = -1;
+		error = EMFILE;
+	}
 	if (error == 0 && (mh.msg_flags & MSG_TRUNC)) {
 		imsg_drop_fd(*fd);
 		*fd = -1;

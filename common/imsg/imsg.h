@@ -155,12 +155,41 @@ const char	*imsg_table(const struct dispatch *table, size_t rows);
 long	imsg_recv(int sock, uint8_t *buf, int *fd);
 /* Send one packet; `fd` is not closed. 0 or -1 with errno. */
 int	imsg_send(int sock, const uint8_t *buf, size_t len, int fd);
+
 /*
- * Close a descriptor that came from another process (-1: nothing) and never
- * wait: whoever sent a socket may have left SO_LINGER on it, with which close()
- * blocks even where O_NONBLOCK is set.
+ * A descriptor that came from another process may be a weapon: with SO_LINGER
+ * on a socket close() waits, even where O_NONBLOCK is set, for as long as the
+ * sender liked. Nobody who was sent one calls close() on it but through these.
+ *
+ * imsg_disarm_fd: 0: close() will not wait now; -1: it would, and a filter
+ * forbids to change that.
+ * imsg_close_fd: close it (-1: nothing) without waiting; where that cannot be
+ * had (a filter forbids it) it stays open until the process ends.
+ * imsg_drop_fd: the same for one that nobody else is to use: what waits
+ * unread in a socket of ours is closed the same way before.
+ * imsg_drain: receive nothing more on `sock`, and drop what has come.
  */
+int	imsg_disarm_fd(int fd);
+void	imsg_close_fd(int fd);
 void	imsg_drop_fd(int fd);
+void	imsg_drain(int sock);
+/*
+ * Let the kernel refuse descriptors that are sent to `sock`: sendmsg() of the
+ * far end fails with EPERM. Before either end is given away: what waits already
+ * would be closed by the kernel. 0, or -1: a kernel before 6.16.
+ */
+int	imsg_refuse_fds(int sock);
+/*
+ * A descriptor that finds no number here is closed by the kernel, which waits.
+ * Numbers from `first` on are kept free for what comes uninvited: as many as
+ * one packet carries (IMSG_SPARE). Who opens one for itself and was given such
+ * a number has none; imsg_recv() says EMFILE. Before the first call: no limit.
+ */
+#define IMSG_SPARE	256
+void	imsg_set_spare(int first);
+int	imsg_is_spare(int fd);
+/* Has the table a row with which `role` sends a descriptor? */
+int	imsg_carries(const struct dispatch *table, size_t rows, int role);
 
 /* A non-blocking, close-on-exec channel pair. 0 or -1 with errno. */
 int	imsg_pair(int sv[2]);

@@ -593,6 +593,58 @@ test_no_room(void)
 	is_int(seen.closed, 1, "its end is seen");
 }
 
+/* Numbers are kept free for what comes uninvited. */
+static void
+test_spare(void)
+{
+	uint8_t	buf[16] = { 0 };
+	int	far;
+
+	(void)fresh(&far);
+	imsg_set_spare(far + 1);
+	packet(buf, IMSG_CHANNEL, 0);
+	(void)imsg_send(far, buf, IMSG_HDR, far);
+	turn();
+	ok(seen.fd == -1 && seen.closed == 0,
+	    "a descriptor above those that may be used is lost");
+	imsg_set_spare(far + 2);
+	(void)imsg_send(far, buf, IMSG_HDR, far);
+	turn();
+	is_int(seen.fd, far + 1, "below it is taken");
+	imsg_set_spare(1 << 20);
+	close(seen.fd);
+	close(far);
+	turn();
+}
+
+/* A socket in a socket in a socket: each is emptied before it is closed. */
+static void
+test_nested(void)
+{
+	struct linger	 on = { 1, 0 };
+	uint8_t		 buf[16] = { 0 };
+	socklen_t	 len = sizeof(on);
+	int		 i, in, out, sv[2], watched, n = open_fds();
+
+	watched = socket(AF_INET, SOCK_STREAM, 0);
+	(void)setsockopt(watched, SOL_SOCKET, SO_LINGER, &on, sizeof(on));
+	in = dup(watched);
+	for (i = 0; i < 3; i++) {
+		if (imsg_pair(sv) == -1)
+			fatal("pair");
+		(void)imsg_send(sv[1], buf, IMSG_HDR, in);
+		close(in);
+		close(sv[1]);
+		in = sv[0];
+	}
+	out = in;
+	imsg_drop_fd(out);
+	(void)getsockopt(watched, SOL_SOCKET, SO_LINGER, &on, &len);
+	is_int(on.l_onoff, 0, "what lies three sockets deep is disarmed");
+	close(watched);
+	is_int(open_fds(), n, "and nothing stays open");
+}
+
 /* Too many descriptors on their way: the socket stays writable all along. */
 static void
 test_shortage(int error, const char *what)
@@ -743,6 +795,8 @@ main(void)
 	test_empty_packet();
 	test_last_words();
 	test_no_room();
+	test_spare();
+	test_nested();
 	test_shortage(ETOOMANYREFS, "too many descriptors on their way");
 	test_shortage(ENOBUFS, "no buffers");
 	test_queue_of_small();
