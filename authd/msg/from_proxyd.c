@@ -37,7 +37,7 @@ grant_refuse(struct ask *ask, enum refusal why)
 	freezero(ask, sizeof(*ask));
 }
 
-/* operator-api.md, 7.2, 3 and 5: the token itself. */
+/* Steps 3 and 5 of operator-api.md, 7.2: the token itself. */
 static enum refusal
 grant_token(const struct msg_grant *in, struct proxy_claims *pc)
 {

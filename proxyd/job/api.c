@@ -116,7 +116,7 @@ static const struct job_ops	answer_job = {
 
 /* ---- the request ---- */
 
-/* operator-api.md, 2: the table's first row. 0, or -1: answered. */
+/* operator-api.md, 2: the table's first three rows. 0, or -1: answered. */
 static int
 take_token(struct conn *c, const struct httphead *h, struct api_call *a)
 {
