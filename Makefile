@@ -165,8 +165,8 @@ LINT_INCLUDES = -I. -I$(srcdir) -I$(srcdir)/common -I$(srcdir)/relayd
 # cppcheck reads no system header but the one whose macros it must see.
 QUEUE_H = $(firstword $(wildcard /usr/include/sys/queue.h \
 	/usr/include/*/sys/queue.h))
-lint: $(addprefix lint-,tidy cppcheck man circles)
-.PHONY: lint-tidy lint-cppcheck lint-man lint-circles
+lint: $(addprefix lint-,tidy cppcheck man circles citations)
+.PHONY: lint-tidy lint-cppcheck lint-man lint-circles lint-citations
 lint-tidy: $(GRAMMAR)
 	@test -n "$(CLANG_TIDY)" || { echo "no clang-tidy"; exit 1; }
 	$(CLANG_TIDY) --quiet $(LINT_SRCS) -- $(STD) -Irelayd $(LINT_INCLUDES) \
@@ -189,6 +189,9 @@ lint-man:
 lint-circles: all
 	python3 $(srcdir)/tools/circles $(srcdir)/tools/circles.txt \
 	    $(foreach p,$(PROGRAMS),$(p) $(filter-out llhttp/%,$($(p)_OBJS)) --)
+
+lint-citations:
+	python3 $(srcdir)/tools/citations $(srcdir)
 
 # ---- install ----
 
