@@ -58,18 +58,12 @@ config.mk: $(srcdir)/configure $(srcdir)/config.mk.in $(srcdir)/config.h.in
 
 # ---- programs ----
 
-PROGRAMS = relayd control authd muxd proxyd termd relayctl tunnel-client
-OUT_relayd =		bin/relayd
-OUT_control =		libexec/control
-OUT_authd =		libexec/authd
-OUT_muxd =		libexec/muxd
-OUT_proxyd =		libexec/proxyd
-OUT_termd =		libexec/termd
-OUT_relayctl =		bin/relayctl
-OUT_tunnel-client =	bin/tunnel-client
+BIN =		relayd relayctl tunnel-client
 LIBEXEC =	control authd muxd proxyd termd
-DIRS =		relayd control authd muxd proxyd termd relayctl tunnel-client \
-		fuzz regress bench
+PROGRAMS =	$(BIN) $(LIBEXEC)
+DIRS =		$(PROGRAMS) fuzz regress bench
+$(foreach p,$(BIN),$(eval OUT_$(p) = bin/$(p)))
+$(foreach p,$(LIBEXEC),$(eval OUT_$(p) = libexec/$(p)))
 
 # Headers of common/ are named from there ("base/log.h"), those of another room
 # from the root ("authd/core/session.h"). The file's directory in both trees:
@@ -156,9 +150,8 @@ checklist:
 # ---- lint ----
 
 # What is written by hand: a build in the tree has relayd/parse.c as well.
-LINT_DIRS = relayd control authd authd/* authd/store/* muxd proxyd proxyd/* \
-	termd relayctl tunnel-client common/* fuzz regress/unit regress/proc \
-	regress/lib
+LINT_DIRS = $(PROGRAMS) $(PROGRAMS:%=%/*) authd/store/* common/* fuzz \
+	regress/unit regress/proc regress/lib
 LINT_SRCS = $(filter-out %/parse.c,$(sort $(wildcard $(foreach d,$(LINT_DIRS),\
 	$(srcdir)/$(d)/*.c))))
 LINT_INCLUDES = -I. -I$(srcdir) -I$(srcdir)/common -I$(srcdir)/relayd
