@@ -230,32 +230,37 @@ imsg_recv(int sock, uint8_t *buf, int *fd)
 	return (-1);
 }
 
-int
-imsg_send(int sock, const uint8_t *buf, size_t len, int fd)
+static ssize_t
+send_with(int sock, const uint8_t *buf, size_t len, int fd)
 {
 	union {
 		struct cmsghdr	hdr;
 		uint8_t		space[CMSG_SPACE(sizeof(int))];
 	} cbuf;
 	struct iovec	 iov = { (void *)(uintptr_t)buf, len };
-	struct msghdr	 mh = { 0 };
+	struct msghdr	 mh = { .msg_iov = &iov, .msg_iovlen = 1 };
 	struct cmsghdr	*c;
-	ssize_t		 n;
 
-	mh.msg_iov = &iov;
-	mh.msg_iovlen = 1;
-	if (fd != -1) {
-		memset(&cbuf, 0, sizeof(cbuf));
-		mh.msg_control = &cbuf;
-		mh.msg_controllen = sizeof(cbuf);
-		c = CMSG_FIRSTHDR(&mh);
-		c->cmsg_len = CMSG_LEN(sizeof(int));
-		c->cmsg_level = SOL_SOCKET;
-		c->cmsg_type = SCM_RIGHTS;
-		memcpy(CMSG_DATA(c), &fd, sizeof(fd));
-	}
+	memset(&cbuf, 0, sizeof(cbuf));
+	mh.msg_control = &cbuf;
+	mh.msg_controllen = sizeof(cbuf);
+	c = CMSG_FIRSTHDR(&mh);
+	c->cmsg_len = CMSG_LEN(sizeof(int));
+	c->cmsg_level = SOL_SOCKET;
+	c->cmsg_type = SCM_RIGHTS;
+	memcpy(CMSG_DATA(c), &fd, sizeof(fd));
+	return (sendmsg(sock, &mh, MSG_NOSIGNAL));
+}
+
+int
+imsg_send(int sock, const uint8_t *buf, size_t len, int fd)
+{
+	ssize_t	n;
+
 	do {
-		n = sendmsg(sock, &mh, MSG_NOSIGNAL);
+		/* sendmsg() is not in every role's filter. */
+		n = fd == -1 ? send(sock, buf, len, MSG_NOSIGNAL) :
+		    send_with(sock, buf, len, fd);
 	} while (n == -1 && errno == EINTR);
 	return (n == -1 ? -1 : 0);
 }

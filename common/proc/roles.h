@@ -36,7 +36,7 @@ enum role_set {
 #undef R
 };
 enum role_filter { FILTER_NOTHING, FILTER_WORKER, FILTER_LISTENER,
-    FILTER_STORE };
+    FILTER_DESK, FILTER_STORE };
 
 #define RF_LINKED	0x001	/* has a channel to authd */
 #define RF_KEYS		0x002	/* gets the key files */

@@ -82,29 +82,46 @@
 	LOAD(OFF_ARG(3)),						\
 	BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, MAP_ANONYMOUS, 0, 1),	\
 	RET(SECCOMP_RET_ALLOW), LOAD(OFF(nr))
-/* Not O_ASYNC: no signal for anyone. */
+/*
+ * Never without O_NONBLOCK, which a neighbour with a copy of the socket may
+ * count on; and not O_ASYNC: no signal for anyone.
+ */
 #define ALLOW_SETFL							\
-	SKIP_UNLESS(SYS_fcntl, 6), LOAD(OFF_ARG(1)),			\
-	SKIP_UNLESS(F_SETFL, 3), LOAD(OFF_ARG(2)),			\
-	BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, O_ASYNC, 1, 0),		\
+	SKIP_UNLESS(SYS_fcntl, 7), LOAD(OFF_ARG(1)),			\
+	SKIP_UNLESS(F_SETFL, 4), LOAD(OFF_ARG(2)),			\
+	BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, O_ASYNC, 2, 0),		\
+	BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, O_NONBLOCK, 0, 1),		\
 	RET(SECCOMP_RET_ALLOW), LOAD(OFF(nr))
 
 /*
- * Sending goes to whom the socket is connected to. MSG_FASTOPEN would be a
- * connect() to anywhere, past Landlock, for a socket that is not: a listening
- * one after shutdown().
+ * Sending goes to whom the socket is connected to, and in its order. MSG_OOB
+ * would jump the queue of a stream. Only sendmsg() can carry a descriptor.
  */
-#define ALLOW_SENDING							\
-	ALLOW_ARG(SYS_sendto, 5, 0),					\
-	ALLOW_WITHOUT(SYS_sendmsg, 2, MSG_FASTOPEN)
+#define ALLOW_SEND							\
+	SKIP_UNLESS(SYS_sendto, 6), LOAD(OFF_ARG(5)), SKIP_UNLESS(0, 3),	\
+	LOAD(OFF_ARG(3)),						\
+	BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, MSG_OOB, 1, 0),		\
+	RET(SECCOMP_RET_ALLOW), LOAD(OFF(nr))
+/*
+ * MSG_FASTOPEN would be a connect() to anywhere, past Landlock, for a socket
+ * that is not: a listening one after shutdown().
+ */
+#define ALLOW_SENDMSG							\
+	ALLOW_WITHOUT(SYS_sendmsg, 2, MSG_FASTOPEN | MSG_OOB)
 
-/* The others attach programs, change the protocol, or are not for us. */
-#define ALLOW_OPTIONS							\
-	ALLOW_BOTH(SYS_setsockopt, 1, SOL_SOCKET, 2, SO_LINGER),	\
-	ALLOW_BOTH(SYS_setsockopt, 1, SOL_SOCKET, 2, SO_KEEPALIVE),	\
-	ALLOW_BOTH(SYS_setsockopt, 1, SOL_SOCKET, 2, SO_RCVLOWAT),	\
-	ALLOW_BOTH(SYS_setsockopt, 1, IPPROTO_TCP, 2, TCP_NODELAY),	\
-	ALLOW_BOTH(SYS_setsockopt, 1, IPPROTO_TCP, 2, TCP_NOTSENT_LOWAT)
+/*
+ * One option. Others attach programs, change the protocol, or are not for us.
+ * SO_LINGER makes a close() wait, ours or that of whoever is sent the socket:
+ * proxyd alone may set it, which needs it to say that an answer has broken off.
+ * The others are told no, when they disarm what a neighbour sent.
+ */
+#define OPTION(level, name)						\
+	ALLOW_BOTH(SYS_setsockopt, 1, (level), 2, (name))
+#define NO_LINGER							\
+	SKIP_UNLESS(SYS_setsockopt, 6), LOAD(OFF_ARG(1)),		\
+	SKIP_UNLESS(SOL_SOCKET, 3), LOAD(OFF_ARG(2)),			\
+	SKIP_UNLESS(SO_LINGER, 1), RET(SECCOMP_RET_ERRNO | EPERM),	\
+	LOAD(OFF(nr))
 
 /* prlimit() without a new limit: to know how many descriptors there may be. */
 #define READ_LIMITS							\
@@ -132,9 +149,9 @@
 /* What every role needs to move bytes on descriptors that it was given. */
 #define BASE								\
 	ALLOW(SYS_read), ALLOW(SYS_write), ALLOW(SYS_recvmsg),		\
-	ALLOW_SENDING, ALLOW(SYS_epoll_pwait), ALLOW(SYS_epoll_ctl),	\
+	ALLOW_SEND, ALLOW(SYS_epoll_pwait), ALLOW(SYS_epoll_ctl),	\
 	ALLOW(SYS_readv), ALLOW(SYS_writev), ALLOW(SYS_recvfrom),	\
-	ALLOW(SYS_close), ALLOW(SYS_shutdown), ALLOW_OPTIONS,		\
+	ALLOW(SYS_close), ALLOW(SYS_shutdown),				\
 	ALLOW(SYS_clock_gettime), ALLOW(SYS_gettimeofday),		\
 	ALLOW(SYS_ppoll), ALLOW(SYS_getsockopt),			\
 	ALLOW(SYS_getsockname), ALLOW(SYS_getrandom), ALLOW(SYS_brk),	\
@@ -169,11 +186,18 @@
 #define TAIL		EXTRA RET(SB_DENY)
 
 static const struct sock_filter worker_filter[] = {	/* muxd, termd */
-	HEAD BASE TAIL
+	HEAD OPTION(IPPROTO_TCP, TCP_NODELAY),
+	OPTION(IPPROTO_TCP, TCP_NOTSENT_LOWAT),
+	OPTION(SOL_SOCKET, SO_RCVLOWAT), NO_LINGER, BASE TAIL
 };
 
-static const struct sock_filter listener_filter[] = {	/* proxyd, control */
-	HEAD BASE ALLOW(SYS_accept4), TAIL
+static const struct sock_filter listener_filter[] = {	/* proxyd */
+	HEAD ALLOW(SYS_accept4), OPTION(IPPROTO_TCP, TCP_NODELAY),
+	OPTION(SOL_SOCKET, SO_LINGER), ALLOW_SENDMSG, BASE TAIL
+};
+
+static const struct sock_filter desk_filter[] = {	/* control */
+	HEAD ALLOW(SYS_accept4), NO_LINGER, BASE TAIL
 };
 
 #if defined(__x86_64__)
@@ -192,7 +216,7 @@ static const struct sock_filter authd_filter[] = {
 	ALLOW(SYS_lseek), ALLOW(SYS_newfstatat), ALLOW(SYS_fstat),
 	ALLOW_ARG(SYS_fcntl, 1, F_GETLK), ALLOW_ARG(SYS_fcntl, 1, F_SETLK),
 	ALLOW_ARG(SYS_fcntl, 1, F_SETLKW),
-	ALLOW_BOTH(SYS_setsockopt, 1, SOL_SOCKET, 2, SO_PASSRIGHTS),
+	OPTION(SOL_SOCKET, SO_PASSRIGHTS), NO_LINGER, ALLOW_SENDMSG,
 	ALLOW_WITHOUT(SYS_mmap, 2, PROT_EXEC),		/* the WAL's index */
 	ALLOW(SYS_unlinkat), ALLOW(SYS_faccessat),
 	ALLOW(SYS_faccessat2), ALLOW(SYS_fchmod), ALLOW(SYS_fchown),
@@ -226,13 +250,16 @@ static const struct sock_fprog *
 filter_of(int role)
 {
 	static const struct sock_fprog	worker = FILTER(worker_filter),
-	    listener = FILTER(listener_filter), store = FILTER(authd_filter);
+	    listener = FILTER(listener_filter), desk = FILTER(desk_filter),
+	    store = FILTER(authd_filter);
 
 	switch (role_info(role)->filter) {
 	case FILTER_STORE:
 		return (&store);
 	case FILTER_LISTENER:
 		return (&listener);
+	case FILTER_DESK:
+		return (&desk);
 	default:
 		return (&worker);
 	}

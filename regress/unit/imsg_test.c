@@ -25,7 +25,7 @@
 enum { ST_A, ST_B };
 
 static struct event_base	*base;
-/* What sendmsg() below says instead of sending, and how often it was asked. */
+/* What send() and sendmsg() below say instead of sending, and how often it was asked. */
 static struct {
 	int	error, calls;
 } kernel;
@@ -43,6 +43,16 @@ sendmsg(int fd, const struct msghdr *mh, int flags)
 	kernel.calls++;
 	if (kernel.error == 0)
 		return (syscall(SYS_sendmsg, fd, mh, flags));
+	errno = kernel.error;
+	return (-1);
+}
+
+ssize_t
+send(int fd, const void *buf, size_t len, int flags)
+{
+	kernel.calls++;
+	if (kernel.error == 0)
+		return (syscall(SYS_sendto, fd, buf, len, flags, NULL, 0));
 	errno = kernel.error;
 	return (-1);
 }
