@@ -22,14 +22,26 @@
 #define CONTROL_BACKLOG	32
 #define CONTROL_GROUP	"relayd"
 
+/*
+ * Each proxyd has listening sockets of its own, bound for it when it starts
+ * (SO_REUSEPORT): what a broken one does to them, which options it sets or that
+ * it shuts them down, is nobody else's, and goes with it. What we keep is only
+ * bound: it holds the port.
+ */
 static struct {
-	int	fds[CONF_LISTEN_MAX];
+	struct door {
+		struct sockaddr_storage	addr;
+		socklen_t		len;
+		int			held;	/* bound, not listening */
+		int			next;	/* for who comes next, or -1 */
+	} doors[CONF_LISTEN_MAX];
 	int	control, looking;	/* -1: none */
 	char	control_path[104];	/* what we bound, to remove it */
 	char	looking_path[104];
 } sockets = { .control = -1, .looking = -1 };
 
-static int	listener_bind(const struct conf_listen *);
+static void	door_init(struct door *, const struct conf_listen *);
+static int	door_bind(const struct door *);
 static int	control_bind(const char *, const char *);
 
 void
@@ -39,7 +51,7 @@ listen_init(void)
 	unsigned		 i;
 
 	for (i = 0; i < c->n_listen; i++)
-		sockets.fds[i] = listener_bind(&c->listen[i]);
+		door_init(&sockets.doors[i], &c->listen[i]);
 	sockets.control = control_bind(c->control_path, CONTROL_GROUP);
 	strlcpy(sockets.control_path, c->control_path,
 	    sizeof(sockets.control_path));
@@ -79,37 +91,84 @@ listener_address(const struct conf_listen *l, struct sockaddr_storage *ss)
 	return (sizeof(*sin6));
 }
 
+/* A socket with this address, -1 with errno. */
 static int
-listener_bind(const struct conf_listen *l)
+door_socket(const struct door *d, int shared)
 {
-	struct sockaddr_storage	ss;
-	socklen_t		len = listener_address(l, &ss);
-	int			fd, on = 1;
-	uint16_t		port;
+	int	fd, on = 1, saved;
 
-	fd = socket(ss.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC,
-	    0);
+	fd = socket(d->addr.ss_family, SOCK_STREAM | SOCK_NONBLOCK |
+	    SOCK_CLOEXEC, 0);
 	if (fd == -1)
-		fatal("listen on %s: socket", l->address);
-	if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) == -1)
-		fatal("listen on %s: SO_REUSEADDR", l->address);
+		return (-1);
 	/* ":: port 80" and "0.0.0.0 port 80" are two listeners. */
-	if (ss.ss_family == AF_INET6 && setsockopt(fd, IPPROTO_IPV6,
-	    IPV6_V6ONLY, &on, sizeof(on)) == -1)
-		fatal("listen on %s: IPV6_V6ONLY", l->address);
-	if (bind(fd, (struct sockaddr *)&ss, len) == -1)
+	if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) == 0 &&
+	    (!shared || setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on,
+	    sizeof(on)) == 0) && (d->addr.ss_family != AF_INET6 ||
+	    setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof(on)) == 0) &&
+	    bind(fd, (const struct sockaddr *)&d->addr, d->len) == 0)
+		return (fd);
+	saved = errno;
+	close(fd);
+	errno = saved;
+	return (-1);
+}
+
+/* Nobody else may listen there: a shared socket would not notice. */
+static void
+door_alone(const struct door *d, const struct conf_listen *l)
+{
+	int	fd;
+
+	if ((fd = door_socket(d, 0)) == -1 || listen(fd, 1) == -1)
 		fatal("listen on %s port %u: bind", l->address, l->port);
-	if (listen(fd, BACKLOG) == -1)
-		fatal("listen on %s port %u", l->address, l->port);
-	if (getsockname(fd, (struct sockaddr *)&ss, &len) == -1)
-		fatal("listen on %s: getsockname", l->address);
-	port = ss.ss_family == AF_INET ?
-	    ntohs(((struct sockaddr_in *)&ss)->sin_port) :
-	    ntohs(((struct sockaddr_in6 *)&ss)->sin6_port);
+	close(fd);
+}
+
+static void
+door_init(struct door *d, const struct conf_listen *l)
+{
+	uint16_t	port;
+
+	d->next = -1;
+	d->len = listener_address(l, &d->addr);
+	if (l->port != 0)
+		door_alone(d, l);
+	if ((d->held = door_socket(d, 1)) == -1 ||
+	    getsockname(d->held, (struct sockaddr *)&d->addr, &d->len) == -1)
+		fatal("listen on %s port %u: bind", l->address, l->port);
+	port = d->addr.ss_family == AF_INET ?
+	    ntohs(((struct sockaddr_in *)&d->addr)->sin_port) :
+	    ntohs(((struct sockaddr_in6 *)&d->addr)->sin6_port);
 	log_info("listening on %s port %u%s%s", l->address, port,
 	    (l->flags & LISTEN_INTERNAL) ? " internal" : "",
 	    (l->flags & LISTEN_TUNNEL) ? " tunnel" : "");
-	return (fd);
+}
+
+/* A new listening socket, -1 after a line. */
+static int
+door_bind(const struct door *d)
+{
+	int	fd = door_socket(d, 1);
+
+	if (fd != -1 && listen(fd, BACKLOG) == 0)
+		return (fd);
+	log_warn("listen");
+	if (fd != -1)
+		close(fd);
+	return (-1);
+}
+
+/* Nobody listens any more: connections wait for who comes next. */
+void
+listen_prepare(void)
+{
+	struct door	*d = sockets.doors;
+	unsigned	 i;
+
+	for (i = 0; i < env()->conf.n_listen; i++, d++)
+		if (d->next == -1)
+			d->next = door_bind(d);
 }
 
 /*
@@ -174,34 +233,43 @@ control_bind(const char *path, const char *group)
 	return (fd);
 }
 
-static void
-listener_send(struct child *to, int fd, uint32_t flags, const char *address)
+static int
+desk_send(struct child *to, int fd, uint32_t flags)
 {
 	int	copy;
 
-	if ((copy = fcntl(fd, F_DUPFD_CLOEXEC, 0)) == -1) {
-		log_warn("%s: listener %s", child_name(to), address);
-		return;
-	}
-	(void)say_listener(to->chan, 0, copy, &(struct msg_listener){
-	    .flags = flags, .addr = address });
+	if ((copy = fcntl(fd, F_DUPFD_CLOEXEC, 0)) == -1)
+		return (-1);
+	return (say_listener(to->chan, 0, copy, &(struct msg_listener){
+	    .flags = flags, .addr = "control" }));
 }
 
-void
+static int
+door_send(struct child *to, struct door *d, const struct conf_listen *l)
+{
+	int	fd = d->next != -1 ? d->next : door_bind(d);
+
+	d->next = -1;
+	if (fd == -1)
+		return (-1);
+	return (say_listener(to->chan, 0, fd, &(struct msg_listener){
+	    .flags = l->flags, .addr = l->address }));
+}
+
+int
 listen_send(struct child *to)
 {
 	const struct conf	*c = &env()->conf;
 	unsigned		 i;
+	int			 r = 0;
 
 	if (role_info(to->role)->flags & RF_DESK) {
-		listener_send(to, sockets.control, 0, "control");
+		r |= desk_send(to, sockets.control, 0);
 		if (sockets.looking != -1)
-			listener_send(to, sockets.looking, LISTEN_READONLY,
-			    "control");
+			r |= desk_send(to, sockets.looking, LISTEN_READONLY);
 	}
-	if (!(role_info(to->role)->flags & RF_DOORS))
-		return;
-	for (i = 0; i < c->n_listen; i++)
-		listener_send(to, sockets.fds[i], c->listen[i].flags,
-		    c->listen[i].address);
+	if (role_info(to->role)->flags & RF_DOORS)
+		for (i = 0; i < c->n_listen; i++)
+			r |= door_send(to, &sockets.doors[i], &c->listen[i]);
+	return (r);
 }

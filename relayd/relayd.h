@@ -173,8 +173,10 @@ uint64_t limits_seen(const struct conf *, uint64_t doors);
 
 /* Bind all listeners and the control socket. Fatal on failure. */
 void	listen_init(void);
-/* Queue LISTENER messages for a proxyd or control. */
-void	listen_send(struct child *);
+/* Queue LISTENER messages for a proxyd or control. 0, or -1: not all. */
+int	listen_send(struct child *);
+/* The last proxyd has gone: listen for the next one. */
+void	listen_prepare(void);
 /* Remove the control socket. */
 void	listen_close(void);
 

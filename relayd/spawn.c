@@ -188,13 +188,14 @@ spawn_configure(struct child *c)
 	uid_t		 uid;
 	gid_t		 gid;
 	long		 len;
+	int		 doors;
 
 	if ((len = conf_pack(&e->conf, c->role, buf, sizeof(buf))) == -1)
 		fatalx("the configuration of %s is too long",
 		    role_name(c->role));
 	(void)say_conf(c->chan, 0, -1, &(struct msg_conf){
 	    .conf = { buf, (size_t)len } });
-	listen_send(c);
+	doors = listen_send(c);
 	if (flags & RF_KEYS)
 		send_keyfile(c);
 	if ((flags & RF_LINKED) && authlink_join(c) == -1)
@@ -205,6 +206,8 @@ spawn_configure(struct child *c)
 	    .root = role_info(c->role)->room == ROOM_STORE ? e->store_dir :
 	    e->empty_dir,
 	    .verbose = (uint8_t)e->verbose });
+	if (doors == -1)
+		kill_child(c, "nowhere to listen");
 }
 
 static void

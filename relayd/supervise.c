@@ -275,6 +275,9 @@ child_ended(struct child *c, int status)
 	child_free(c);
 	if (s == NULL || env()->stopping)
 		return;
+	if ((role_info(s->role)->flags & RF_DOORS) &&
+	    child_count(s->role) == 0)
+		listen_prepare();
 	if (!s->was_ready && WIFEXITED(status))
 		slot_give_up(s);
 	else

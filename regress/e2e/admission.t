@@ -102,7 +102,8 @@ class Slots:
 
 
 def address_rate(targets):
-    d = alter(Relayd(t, proxyds=2), ("rate limit address 100000 per 1m",
+    # One proxyd: each counts what it sees, and of the others' only a share.
+    d = alter(Relayd(t, proxyds=1), ("rate limit address 100000 per 1m",
                                      "rate limit address 10 per 1m"))
     with d, Bystander(t, d, targets) as by:
         by.start()
@@ -232,7 +233,7 @@ def tunnels(targets):
 def startups(targets):
     """Workers that have not logged in: newcomers for slots whose old tunnel
     has fallen silent wait for as long as it is asked for a sign of life."""
-    d = Relayd(t, proxyds=2, global_conf="max startups 2:100:4")
+    d = Relayd(t, proxyds=1, global_conf="max startups 2:100:4")
     with d, Bystander(t, d, targets) as by:
         by.start()
         key, secret = d.add_system("u")

@@ -524,6 +524,55 @@ operator {
                          (session, ticket), headers)
 
 
+class Broken(Relayd):
+    """A relayd of whose roles one is played by regress/lib/standin: by all
+    who have it, or (also_real) by one of them at a time."""
+
+    def __init__(self, *args, role="proxyd", also_real=False, **kw):
+        super().__init__(*args, **kw)
+        self.role, self.also_real = role, also_real
+
+    def start(self):
+        lib = os.path.join(self.dir, "libexec")
+        os.makedirs(lib, exist_ok=True)
+        real = os.path.join(self.build, "libexec")
+        for name in os.listdir(real):
+            at = os.path.join(lib, name)
+            if os.path.exists(at):
+                continue
+            if name == self.role:
+                shutil.copy(os.path.join(BUILD, "regress", "lib", "standin"),
+                            at)
+                if self.also_real:
+                    os.symlink(os.path.join(real, name), at + ".real")
+            else:
+                os.symlink(os.path.join(real, name), at)
+        self.libexec = lib
+        super().start()
+
+    def order(self, word, reader=0):
+        path = os.path.join(self.libexec, "ORDERS")
+        with open(path + "~", "w") as f:
+            f.write("%s %d" % (word, reader))
+        os.rename(path + "~", path)
+        until(lambda: not os.path.exists(path), word + " to be done")
+
+    def broken_pid(self):
+        """Of the only one that is broken."""
+        with open(os.path.join(self.libexec, "BROKEN")) as f:
+            return int(f.read())
+
+    def replace_broken(self):
+        """End it; another one of its kind takes its place."""
+        pid = self.broken_pid()
+        os.unlink(os.path.join(self.libexec, "BROKEN"))
+        self.kill(pid)
+        until(lambda: [p for p in self.processes(self.role)
+                       if os.path.exists(os.path.join(self.libexec, "BROKEN"))
+                       and int(p["pid"]) == self.broken_pid()
+                       and p["state"] == "ready"], "another broken one")
+
+
 class WebSocket:
     """A plain RFC 6455 client that shows every frame, for byte-exact tests;
     conversations with other people's clients are in interop tests."""

@@ -5,56 +5,29 @@ waits for twenty seconds, by each way that there is, and nobody waits. With
 what the kernel refuses, and on kernels that do not refuse it."""
 
 import os
-import shutil
 import time
 
-from harness import BUILD, Relayd, Tap, until
+from harness import Broken, Tap, until
 
 t = Tap()
 QUICK = 5           # seconds; a weapon that goes off takes 20
 
 
-class Broken(Relayd):
-    """A relayd of whose roles one is played by regress/lib/standin."""
-
-    role = "proxyd"
-
-    def start(self):
-        lib = os.path.join(self.dir, "libexec")
-        os.makedirs(lib, exist_ok=True)
-        real = os.path.join(self.build, "libexec")
-        for name in os.listdir(real):
-            at = os.path.join(lib, name)
-            if name == self.role:
-                shutil.copy(os.path.join(BUILD, "regress", "lib", "standin"),
-                            at)
-            elif not os.path.exists(at):
-                os.symlink(os.path.join(real, name), at)
-        self.libexec = lib
-        super().start()
-
-    def order(self, word, reader=0):
-        path = os.path.join(self.libexec, "ORDERS")
-        with open(path + "~", "w") as f:
-            f.write("%s %d" % (word, reader))
-        os.rename(path + "~", path)
-        until(lambda: not os.path.exists(path), word + " to be done")
-
-    def answers(self, word, who):
-        """The parent and authd answer at once."""
-        begun = time.monotonic()
-        for what in "processes", "sessions":
-            until(lambda: self.ctl_try("show", what) is not None, what)
-        took = time.monotonic() - begun
-        if not t.ok(took < QUICK, "%s, %s: nobody waits" % (word, who)):
-            t.diag("%.1f s" % took)
+def answers(d, word, who):
+    """The parent and authd answer at once."""
+    begun = time.monotonic()
+    for what in "processes", "sessions":
+        until(lambda: d.ctl_try("show", what) is not None, what)
+    took = time.monotonic() - begun
+    if not t.ok(took < QUICK, "%s, %s: nobody waits" % (word, who)):
+        t.diag("%.1f s" % took)
 
 
 def each(d, who):
     for word in ("log", "surplus", "flood", "link", "offence",
                  "link-offence"):
         d.order(word, d.pid_of("authd") if "link" in word else d.pid)
-        d.answers(word, who)
+        answers(d, word, who)
         # Whoever had to be ended is there again.
         until(lambda: [p for p in d.processes("proxyd")
                        if p["state"] == "ready"], "the stand-in")

@@ -4,7 +4,9 @@
  * no sandbox around it, what an intruder would. It starts as every child does,
  * then waits for a word in the file ORDERS beside its program, does it, and
  * removes the file. The words are in `orders` below; behind one may stand the
- * pid of who is to find all of it at once.
+ * pid of who is to find all of it at once. Where its program has a neighbour
+ * NAME.real, only the first to start is broken, and again once its file BROKEN
+ * has gone; all others become that.
  */
 #include <sys/socket.h>
 
@@ -210,6 +212,46 @@ door_shuts(void)
 		shutdown(doors[i], SHUT_RDWR);
 }
 
+/* What somebody left on them. */
+static void
+door_tells(void)
+{
+	struct linger	l;
+	socklen_t	len;
+	char		line[128];
+	int		i, low, open, n;
+
+	for (i = 0; i < ndoors; i++) {
+		len = sizeof(l);
+		(void)getsockopt(doors[i], SOL_SOCKET, SO_LINGER, &l, &len);
+		len = sizeof(low);
+		(void)getsockopt(doors[i], SOL_SOCKET, SO_RCVLOWAT, &low, &len);
+		(void)getsockopt(doors[i], SOL_SOCKET, SO_ACCEPTCONN, &open,
+		    &len);
+		n = snprintf(line, sizeof(line), "%cdoor: open %d nonblock %d "
+		    "linger %d low water %d", 2, open,
+		    (fcntl(doors[i], F_GETFL) & O_NONBLOCK) != 0, l.l_onoff,
+		    low);
+		if (write(LOG_FD, line, (size_t)n) == -1)
+			return;
+	}
+}
+
+/* Whoever comes to us is sent away. */
+static void
+turn_away(void)
+{
+	int	i, fd;
+
+	for (i = 0; i < ndoors; i++) {
+		struct pollfd	pfd = { doors[i], POLLIN, 0 };
+
+		while (poll(&pfd, 1, 0) == 1 &&
+		    (fd = accept(doors[i], NULL, NULL)) != -1)
+			close(fd);
+	}
+}
+
 static const struct {
 	const char	*word;
 	void		(*fn)(void);
@@ -225,6 +267,7 @@ static const struct {
 	{ "door-lingers", door_lingers },
 	{ "door-waits", door_waits },
 	{ "door-shuts", door_shuts },
+	{ "door-tells", door_tells },
 };
 
 /* Until it stands still: what we send then is found in one piece. */
@@ -249,20 +292,31 @@ stop(pid_t pid)
 	}
 }
 
+/* The path of a file beside our program. */
+static void
+beside(char *path, size_t size, const char *name)
+{
+	char	*slash;
+	ssize_t	n;
+
+	n = readlink("/proc/self/exe", path, size - 1);
+	path[n > 0 ? n : 0] = '\0';
+	slash = strrchr(path, '/');
+	if (slash == NULL || (size_t)(slash - path) + strlen(name) + 2 > size)
+		_exit(1);
+	strcpy(slash + 1, name);
+}
+
 static void
 obey(void)
 {
-	char	path[1024], word[64] = "", *slash, *arg;
+	char	path[1024], word[64] = "", *arg;
 	pid_t	reader = 0;
 	ssize_t	n;
 	size_t	i;
 	int	fd;
 
-	n = readlink("/proc/self/exe", path, sizeof(path) - 16);
-	path[n > 0 ? n : 0] = '\0';
-	if ((slash = strrchr(path, '/')) == NULL)
-		return;
-	strcpy(slash, "/ORDERS");
+	beside(path, sizeof(path), "ORDERS");
 	if ((fd = open(path, O_RDONLY)) == -1)
 		return;
 	n = read(fd, word, sizeof(word) - 1);
@@ -311,8 +365,30 @@ hear(const struct imsg *m)
 	}
 }
 
+/* Not the one that is broken: be what we stand in for. */
+static void
+be_real(char **argv)
+{
+	char	path[1024], real[64];
+	int	fd;
+
+	snprintf(real, sizeof(real), "%s.real", argv[0]);
+	beside(path, sizeof(path), real);
+	if (access(path, X_OK) == -1)
+		return;
+	beside(path, sizeof(path), "BROKEN");
+	if ((fd = open(path, O_CREAT | O_EXCL | O_WRONLY, 0600)) != -1) {
+		dprintf(fd, "%d\n", (int)getpid());
+		close(fd);
+		return;
+	}
+	beside(path, sizeof(path), real);
+	execv(path, argv);
+	_exit(1);
+}
+
 int
-main(void)
+main(int argc, char **argv)
 {
 	static uint8_t	buf[IMSG_MAX];
 	struct pollfd	pfd = { PARENT_FD, POLLIN, 0 };
@@ -320,10 +396,13 @@ main(void)
 	const char	*why;
 	long		n;
 
+	(void)argc;
+	be_real(argv);
 	signal(SIGPIPE, SIG_IGN);
 	for (;;) {
 		if (poll(&pfd, 1, 20) != 1) {
 			obey();
+			turn_away();
 			continue;
 		}
 		n = imsg_recv(PARENT_FD, buf, &m.fd);
