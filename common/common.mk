@@ -36,3 +36,6 @@ ws_accept_OBJS = common/ws/ws_accept.o
 # Both ends, pure code (no other object needed).
 yamux_OBJS = common/yamux/yamux.o common/yamux/yamux_stream.o \
 	common/yamux/yamux_window.o
+
+# A tunnel over a connection: with libevent, and all that the pure rooms have.
+mux_OBJS = common/mux/sock.o common/mux/out.o $(yamux_OBJS) $(ws_OBJS)

@@ -21,10 +21,9 @@
 #include "base/compat.h"
 #include "base/log.h"
 #include "muxd.h"
-#include "out.h"
+#include "mux/sock.h"
 #include "proc/proc.h"
 #include "bridge_int.h"
-#include "yamux/yamux.h"
 
 #define REPLY_MS	15000	/* once the client has accepted any stream */
 #define REPLY_FIRST_MS	120000	/* before: it may still be provisioning */
@@ -54,17 +53,15 @@ static struct {
 	struct timer		 sweep;
 } outward;
 
-static void
-streams_init(void)
+void
+bridge_init(struct mux *m)
 {
-	if (bridges.init)
-		return;
+	bridges.mux = m;
 	TAILQ_INIT(&bridges.all);
 	TAILQ_INIT(&bridges.waiting);
 	TAILQ_INIT(&bridges.touched);
 	timer_init(&outward.sweep, bridge_sweep, NULL);
 	outward.share = FRAME_MAX;
-	bridges.init = 1;
 }
 
 /* Open. */
@@ -76,11 +73,14 @@ bridge_open(uint64_t id, const char *service, const uint8_t *tag,
 	struct bridge	*st;
 	int		 r;
 
-	streams_init();
-	if (!tunnel_is_up() || bridges.count >= proc_conf()->max_streams) {
+	if (bridges.mux->state != MUX_UP) {
 		bridge_reject(id, service, tag, tag_len, fd,
-		    tunnel_is_up() ? "too many streams" : "tunnel is closing",
-		    tunnel_is_up() ? END_LIMIT : END_TUNNEL);
+		    "tunnel is closing", END_TUNNEL);
+		return;
+	}
+	if (bridges.count >= proc_conf()->max_streams) {
+		bridge_reject(id, service, tag, tag_len, fd,
+		    "too many streams", END_LIMIT);
 		return;
 	}
 	if ((st = calloc(1, sizeof(*st))) == NULL ||
@@ -90,7 +90,7 @@ bridge_open(uint64_t id, const char *service, const uint8_t *tag,
 		    END_LIMIT);
 		return;
 	}
-	if ((r = yamux_open(tunnel_yamux(), st, &st->ys)) != 0) {
+	if ((r = yamux_open(bridges.mux->y, st, &st->ys)) != 0) {
 		free(st->tag);
 		free(st);
 		bridge_reject(id, service, tag, tag_len, fd,
@@ -153,7 +153,6 @@ bridge_readable(evutil_socket_t fd, short what, void *arg)
 static int
 bridge_pull(struct bridge *st)
 {
-	struct out	*o = tunnel_out();
 	uint8_t		*p;
 	size_t		 want, line = 0;
 	ssize_t		 n = 0;
@@ -164,17 +163,14 @@ bridge_pull(struct bridge *st)
 	}
 	if (want > outward.share)
 		want = outward.share;
-	if (out_len(o) >= OUT_BULK)
-		tunnel_write();
-	if (out_len(o) >= OUT_BULK ||
-	    (p = out_reserve(o, FRAME_ROOM + want)) == NULL) {
+	if ((p = mux_reserve(bridges.mux, want)) == NULL) {
 		bridge_wait(st);
 		return (0);
 	}
 	if (st->flags & SF_CONNECT)
-		line = (size_t)snprintf((char *)p + FRAME_ROOM, CONNECT_MAX,
+		line = (size_t)snprintf((char *)p, CONNECT_MAX,
 		    "CONNECT %s\n", st->service);
-	n = recv(st->fd, p + FRAME_ROOM + line, want - line, 0);
+	n = recv(st->fd, p + line, want - line, 0);
 	if (n <= 0 && line == 0) {
 		if (n == 0)
 			bridge_eof(st);
@@ -184,7 +180,7 @@ bridge_pull(struct bridge *st)
 	}
 	if (n < 0)
 		n = 0;		/* not yet; the line goes alone */
-	if (tunnel_frame(st->ys, p, line + (size_t)n) == -1)
+	if (mux_send(bridges.mux, st->ys, p, line + (size_t)n) == -1)
 		return (0);
 	st->flags &= ~(unsigned)SF_CONNECT;
 	st->out += line + (size_t)n;
@@ -258,8 +254,6 @@ bridge_room(void)
 	struct bridge	*st;
 	size_t		 n = 0;
 
-	if (!bridges.init)
-		return;
 	while ((st = TAILQ_FIRST(&bridges.waiting)) != NULL) {
 		TAILQ_REMOVE(&bridges.waiting, st, wait_entry);
 		st->flags &= ~(unsigned)SF_WAITING;

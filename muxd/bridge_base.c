@@ -17,7 +17,7 @@
 #include "base/log.h"
 #include "muxd.h"
 #include "bridge_int.h"
-#include "yamux/yamux.h"
+#include "mux/sock.h"
 
 #define CHUNKS_KEPT	8	/* for the next burst */
 
@@ -52,7 +52,7 @@ chunk_free(struct chunk *c)
 	}
 	STAILQ_INSERT_HEAD(&spare.list, c, entry);
 	spare.count++;
-	tunnel_used();
+	mux_used(bridges.mux);
 }
 
 void
@@ -133,7 +133,7 @@ bridge_kill(uint64_t id, enum end_reason reason)
 {
 	struct bridge	*st;
 
-	if (!bridges.init)
+	if (bridges.mux == NULL)
 		return;
 	TAILQ_FOREACH(st, &bridges.all, entry)
 		if (st->id == id)
@@ -150,7 +150,7 @@ bridge_end_all(enum end_reason reason)
 {
 	struct bridge	*st;
 
-	if (!bridges.init)
+	if (bridges.mux == NULL)
 		return;
 	while ((st = TAILQ_FIRST(&bridges.all)) != NULL) {
 		yamux_set(st->ys, NULL);
@@ -193,7 +193,7 @@ bridge_walk(void (*fn)(uint64_t, const char *, const uint8_t *, size_t,
 {
 	struct bridge	*st;
 
-	if (!bridges.init)
+	if (bridges.mux == NULL)
 		return;
 	TAILQ_FOREACH(st, &bridges.all, entry)
 		fn(st->id, st->service, st->tag, st->tag_len, st->in, st->out);

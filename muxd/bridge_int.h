@@ -66,11 +66,11 @@ struct bridge {
 
 /* bridge_base.c */
 
-/* Zero until the first stream opens, which sets `init`. */
+/* Zero until the tunnel is up. */
 struct bridges {
+	struct mux		*mux;
 	TAILQ_HEAD(, bridge)	 all, waiting, touched;
 	unsigned		 count;
-	int			 init;
 };
 
 extern struct bridges	bridges;

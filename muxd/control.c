@@ -20,7 +20,7 @@
 #include "base/log.h"
 #include "manifest.h"
 #include "muxd.h"
-#include "out.h"
+#include "mux/sock.h"
 #include "text.h"
 #include "yamux/yamux.h"
 
@@ -78,7 +78,7 @@ static void	control_users(const char *, size_t);
 static struct {
 	TAILQ_HEAD(, control)	 all;
 	size_t			 total;		/* bytes held */
-	int			 init;
+	struct mux		*mux;
 	int			 nsending;
 	struct manifest		*table;		/* the one that counts */
 	uint32_t		 version;
@@ -90,15 +90,18 @@ static struct {
 } controls = { .work = WORK_BURST };
 
 void
+control_init(struct mux *m)
+{
+	controls.mux = m;
+	TAILQ_INIT(&controls.all);
+	timer_init(&controls.due, manifest_due, NULL);
+}
+
+void
 control_on_open(struct yamux_stream *ys)
 {
 	struct control	*c;
 
-	if (!controls.init) {
-		TAILQ_INIT(&controls.all);
-		timer_init(&controls.due, manifest_due, NULL);
-		controls.init = 1;
-	}
 	if ((c = calloc(1, sizeof(*c))) == NULL) {
 		yamux_reset(ys);
 		return;
@@ -322,8 +325,6 @@ control_end_all(void)
 {
 	struct control	*c;
 
-	if (!controls.init)
-		return;
 	timer_del(&controls.due);
 	while ((c = TAILQ_FIRST(&controls.all)) != NULL) {
 		yamux_set(c->ys, NULL);
@@ -467,8 +468,6 @@ control_users(const char *doc, size_t len)
 {
 	struct control	*c, *next;
 
-	if (!controls.init)
-		return;
 	for (c = TAILQ_FIRST(&controls.all); c != NULL; c = next) {
 		next = TAILQ_NEXT(c, entry);
 		if (c->kind != CK_FETCH || c->sending)
@@ -504,7 +503,6 @@ control_turn(void)
 static void
 control_send(struct control *c)
 {
-	struct out	*o = tunnel_out();
 	uint8_t		*p;
 	size_t		 n;
 
@@ -514,11 +512,10 @@ control_send(struct control *c)
 			n = yamux_sendable(c->ys);
 		if (n > FRAME_MAX)
 			n = FRAME_MAX;
-		if (n == 0 || out_len(o) >= OUT_BULK ||
-		    (p = out_reserve(o, FRAME_ROOM + n)) == NULL)
+		if (n == 0 || (p = mux_reserve(controls.mux, n)) == NULL)
 			return;
-		memcpy(p + FRAME_ROOM, c->buf + c->sent, n);
-		if (tunnel_frame(c->ys, p, n) == -1)
+		memcpy(p, c->buf + c->sent, n);
+		if (mux_send(controls.mux, c->ys, p, n) == -1)
 			return;
 		c->sent += n;
 	}

@@ -15,11 +15,10 @@
  *	client	everything else, and none of it is believed
  *
  * Starts in main(), then on_give() -> login.c (one question to authd, 101 or a
- * refusal) -> tunnel.c (socket) -> bridge.c, control.c -> send.c (the socket's
- * output), authd.c (what authd is told). What authd says comes in at orders.c.
- * The buffer in front of the socket is out.c. No file uses one that is named
- * before it: muxd, orders, login, tunnel, control, bridge, bridge_in,
- * bridge_base, send, authd, exit.
+ * refusal) -> tunnel.c (mux/sock.h) -> bridge.c, control.c (its streams) ->
+ * authd.c (what authd is told). What authd says comes in at orders.c. No file
+ * uses one that is named before it: muxd, orders, login, tunnel, control,
+ * bridge, bridge_in, bridge_base, authd, exit.
  */
 #include <malloc.h>
 #include <stdlib.h>
@@ -39,6 +38,10 @@
 #define GIVE_MS		10000	/* from start to the connection */
 #define FILES_MAX	4352	/* the largest stream cap, and some */
 
+/* States of the parent's channel. */
+#define GV_EMPTY	0
+#define GV_GIVEN	1
+
 static int	on_give(struct chan *, struct imsg *);
 static void	muxd_run(void);
 static void	muxd_stop(void);
@@ -46,7 +49,7 @@ static void	muxd_unused(void *);
 
 static const struct dispatch parent_table[] = {
 	PROC_ROWS
-	{ IMSG_GIVE, R_PARENT, S_ANY, MF_ONCE, on_give },
+	{ IMSG_GIVE, R_PARENT, S(GV_EMPTY), MF_ONCE, on_give },
 };
 
 static const struct proc_ops ops = {
@@ -100,9 +103,9 @@ on_give(struct chan *c, struct imsg *m)
 {
 	struct msg_give	 in;
 
-	(void)c;
 	if (get_give(m, &in) == -1 || in.class != CLASS_TUNNEL)
 		return (-1);
+	chan_set_state(c, GV_GIVEN);
 	timer_del(&unused);
 	proc_title("login from %s", in.addr);
 	login_start(m_take_fd(m), in.nonce, in.addr, in.accept, in.bytes.p,

@@ -10,8 +10,7 @@
 struct chan;
 struct imsg;
 struct manifest;
-struct out;
-struct yamux;
+struct mux;
 struct yamux_stream;
 
 /*
@@ -33,13 +32,14 @@ void	login_abandon(void);
 /* Before the connection came: whatever comes is answered with 503. */
 void	login_orphan(void);
 
-/* tunnel.c: the socket, WebSocket, yamux, keep-alive, the end. */
+/* tunnel.c: mux/sock.h with its streams, keep-alive, the end. */
 
 /*
  * The peer has its 101: speak yamux on `fd` (owned). `early` are bytes that
  * came behind the head. Cannot fail but by ending the process.
  */
 void	tunnel_start(int fd, uint8_t *early, size_t len);
+int	tunnel_is_up(void);
 /* After each turn of the loop: one write for all that was said in it. */
 void	tunnel_turn(void);
 /*
@@ -50,26 +50,10 @@ void	tunnel_close(uint16_t code, const char *reason, enum end_reason why);
 /* Is the client alive? authd_alive() is called within 2 s. */
 void	tunnel_probe(uint32_t id);
 
-/* send.c: the tunnel's output, for the streams. */
-
-int	tunnel_is_up(void);
-/* Try to write at once, because the buffer is at its mark. */
-void	tunnel_write(void);
-/* Memory was taken that is to be given back when the tunnel is idle. */
-void	tunnel_used(void);
-struct yamux	*tunnel_yamux(void);
-struct out	*tunnel_out(void);
-/*
- * A frame has been prepared behind `p`, which out_reserve() gave: FRAME_ROOM
- * bytes for headers, then `len` of payload. Write the headers and commit it.
- * 0, or -1 when the window does not take it (nothing is committed).
- */
-#define FRAME_ROOM	16	/* WebSocket 4, yamux 12 */
-#define FRAME_MAX	65520	/* payload; with its header still 16 bits */
-int	tunnel_frame(struct yamux_stream *, uint8_t *p, size_t len);
-
 /* bridge.c, bridge_in.c, bridge_base.c: one descriptor, one yamux stream. */
 
+/* The tunnel is up; borrowed for good. */
+void	bridge_init(struct mux *);
 /*
  * authd's STREAM_OPEN. Owns `fd`; every failure is told on it as an ERROR line
  * and to authd as STREAM_END.
@@ -97,6 +81,8 @@ void	bridge_on_ack(struct yamux_stream *);
 
 /* control.c: what the client tells us on streams that it opens. */
 
+/* The tunnel is up; borrowed for good. */
+void	control_init(struct mux *);
 void	control_on_open(struct yamux_stream *);
 void	control_on_data(struct yamux_stream *, const uint8_t *, size_t);
 void	control_on_fin(struct yamux_stream *);

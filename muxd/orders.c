@@ -26,7 +26,7 @@ static int	on_probe(struct chan *, struct imsg *);
 
 static const struct dispatch authd_table[] = {
 	{ IMSG_LOGIN_RESULT, R_AUTHD, S(CH_LOGIN), MF_ANSWER, NULL },
-	{ IMSG_CLOSE, R_AUTHD, S_ANY, 0, on_close },
+	{ IMSG_CLOSE, R_AUTHD, S(CH_LOGIN) | S(CH_UP), 0, on_close },
 	{ IMSG_STREAM_BRIDGE, R_AUTHD, S(CH_UP), 0, on_stream_open },
 	{ IMSG_STREAM_KILL, R_AUTHD, S(CH_UP), 0, on_stream_kill },
 	{ IMSG_PROBE, R_AUTHD, S(CH_UP), MF_REQUEST, on_probe },

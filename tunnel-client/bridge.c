@@ -334,7 +334,7 @@ bridge_pull(struct bridge *b)
 	want -= head;
 	if (want > b->how.max)
 		want = b->how.max;
-	if ((p = tunnel_reserve(head + want)) == NULL) {
+	if ((p = mux_reserve(tunnel_mux(), head + want)) == NULL) {
 		bridge_read_off(b);
 		stream_wait(b->st);
 		return (0);
@@ -345,7 +345,7 @@ bridge_pull(struct bridge *b)
 	}
 	if (head > 0)
 		b->how.header(p, (size_t)n);
-	if (tunnel_send(b->st->ys, head + (size_t)n) == -1)
+	if (mux_send(tunnel_mux(), b->st->ys, p, head + (size_t)n) == -1)
 		return (0);
 	if (b->flags & BF_SHUT)
 		b->moved_ms = clock_ms();

@@ -19,7 +19,7 @@
 
 struct handshake_result {
 	struct sock	 sock;		/* fd -1: it failed, see `why` */
-	const uint8_t	*early;		/* bytes that came behind the head; */
+	uint8_t		*early;		/* bytes that came behind the head; */
 	size_t		 early_len;	/* valid during the call */
 	int		 status;	/* 0: no answer */
 	uint64_t	 retry_after_ms;	/* 0: not said */

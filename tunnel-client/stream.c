@@ -81,7 +81,7 @@ stream_open(const struct stream_ops *ops, void *arg)
 
 	if (!tunnel_is_usable() || (st = stream_new(ops, arg)) == NULL)
 		return (NULL);
-	if ((r = tunnel_open(st, &st->ys)) != 0) {
+	if ((r = yamux_open(tunnel_mux()->y, st, &st->ys)) != 0) {
 		log_warnx("%s: no stream: %s", ops->name, yamux_strerror(r));
 		stream_free(st);
 		return (NULL);
@@ -303,12 +303,12 @@ stream_place(struct stream *st)
 			n = FRAME_MAX;
 		if (n > left)
 			n = left;
-		if ((p = tunnel_reserve(n)) == NULL) {
+		if ((p = mux_reserve(tunnel_mux(), n)) == NULL) {
 			stream_wait(st);
 			return (0);
 		}
 		evbuffer_remove(st->tx, p, n);
-		if (tunnel_send(st->ys, n) == -1)
+		if (mux_send(tunnel_mux(), st->ys, p, n) == -1)
 			return (0);
 	}
 	if (st->tx != NULL)

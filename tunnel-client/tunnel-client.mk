@@ -6,6 +6,6 @@ tunnel-client_PARTS = announce backoff bridge catalog child command \
 	terminal tunnel url
 tunnel-client_OBJS = $(tunnel-client_PARTS:%=tunnel-client/%.o) \
 	common/base/clock.o common/base/compat.o common/base/log.o common/base/target.o \
-	$(yamux_OBJS) $(ws_OBJS) $(ws_accept_OBJS) $(head_OBJS)
+	$(mux_OBJS) $(ws_accept_OBJS) $(head_OBJS)
 tunnel-client_LIBS = $(LLHTTP_LIBS) -levent_extra $(EVENT_LIBS) \
 	$(SODIUM_LIBS) $(SSL_LIBS) $(CJSON_LIBS) -lutil

@@ -5,8 +5,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "mux/sock.h"
 #include "net.h"
-#include "yamux/yamux.h"
 
 /*
  * The connection to the server once it is upgraded: WebSocket and yamux over
@@ -35,13 +35,13 @@ enum tunnel_end {
 };
 
 /*
- * Begin; takes over *c. `early` are bytes that came behind the 101. `fn` is
- * called once, when all is cleaned up; `why` is printable. Returns 0, or -1
- * when out of memory (then *c is closed and fn is not called). `fn` is never
- * called before this returns.
+ * Begin; takes over *c. `early` are bytes that came behind the 101; they are
+ * decoded in place. `fn` is called once, when all is cleaned up; `why` is
+ * printable. Returns 0, or -1 when out of memory (then *c is closed and fn is
+ * not called). `fn` is never called before this returns.
  */
 typedef void	(*tunnel_fn)(void *, enum tunnel_end, const char *why);
-int	tunnel_begin(struct sock *c, const uint8_t *early, size_t early_len,
+int	tunnel_begin(struct sock *c, uint8_t *early, size_t early_len,
 	    const struct tunnel_hears *, tunnel_fn, void *);
 /* There is a tunnel and it is not about to end. */
 int	tunnel_is_usable(void);
@@ -52,18 +52,7 @@ void	tunnel_turn_end(void);
 /* Leave in good order: streams end, go-away, close 1001, `fn` when done. */
 void	tunnel_quit(void);
 
-/* For stream.c and bridge.c. */
-
-/* Open a stream of ours; 0 or a YAMUX_E_*. */
-int	tunnel_open(void *user, struct yamux_stream **);
-/*
- * A frame of up to `len` bytes is to be built: where its payload goes, or NULL
- * while the buffer is full (wait for stream_room()). Only the last place given
- * counts.
- */
-#define FRAME_MAX	65520	/* payload; with its header still 16 bits */
-uint8_t	*tunnel_reserve(size_t len);
-/* It is filled with `len` bytes. 0, or -1: the window does not take it. */
-int	tunnel_send(struct yamux_stream *, size_t len);
+/* For stream.c and bridge.c: what they put their frames into. */
+struct mux	*tunnel_mux(void);
 
 #endif

@@ -1,8 +1,4 @@
 /* SPDX-License-Identifier: ISC */
-#include <sys/types.h>
-#include <sys/socket.h>
-
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -51,25 +47,12 @@ out_len(const struct out *o)
 	return (o->tail - o->head);
 }
 
-int
-out_write(struct out *o, int fd)
+void
+out_sent(struct out *o, size_t n)
 {
-	ssize_t	n;
-
+	o->head += n;
 	if (o->head == o->tail)
-		return (0);
-	n = send(fd, o->buf + o->head, o->tail - o->head,
-	    MSG_NOSIGNAL | MSG_DONTWAIT);
-	if (n == -1) {
-		if (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR)
-			return (1);
-		return (-1);
-	}
-	o->head += (size_t)n;
-	if (o->head < o->tail)
-		return (1);
-	o->head = o->tail = 0;
-	return (0);
+		o->head = o->tail = 0;
 }
 
 void

@@ -6,9 +6,12 @@
 #include <stdint.h>
 
 /*
- * The one buffer in front of the tunnel's socket. Frames are built in place:
+ * The one buffer in front of a tunnel's socket. Frames are built in place:
  * reserve, fill, commit. A few small frames fit into the struct; more makes a
  * big buffer, which is given back by out_trim() when idle.
+ *
+ * termd's buffers (termd/terminal.c) are another thing: they take copies, grow
+ * as far as one frame needs, and forget at once what people type.
  */
 #define OUT_SMALL	1024
 #define OUT_BULK	(256 * 1024)	/* no more bulk data above this mark */
@@ -27,11 +30,8 @@ uint8_t	*out_reserve(struct out *, size_t n);
 /* `n` of the reserved bytes are filled. */
 void	out_commit(struct out *, size_t n);
 size_t	out_len(const struct out *);
-/*
- * Write to `fd` as much as it takes, in one call. 0: nothing is left, 1: the
- * socket is full, -1: errno says why.
- */
-int	out_write(struct out *, int fd);
+/* The first `n` bytes, which begin at buf + head, are out. */
+void	out_sent(struct out *, size_t n);
 /* Give the big buffer back if nothing is in it. */
 void	out_trim(struct out *);
 
