@@ -38,4 +38,5 @@ yamux_OBJS = common/yamux/yamux.o common/yamux/yamux_stream.o \
 	common/yamux/yamux_window.o
 
 # A tunnel over a connection: with libevent, and all that the pure rooms have.
-mux_OBJS = common/mux/sock.o common/mux/out.o $(yamux_OBJS) $(ws_OBJS)
+mux_OBJS = common/mux/bridge.o common/mux/sock.o common/mux/out.o \
+	$(yamux_OBJS) $(ws_OBJS)

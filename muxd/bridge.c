@@ -1,16 +1,12 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * One stream: a descriptor that authd handed out on one side, a yamux stream
- * on the other. The story, in order: open (CONNECT line and what the asker has
- * written already, in one flight), reply line (bridge_in.c), bytes both ways,
- * the end. Asker to client: read straight into the output buffer, only while
- * window and buffer have room. Client to asker: bridge_in.c.
+ * on the other; mux/bridge.h carries the bytes. The story, in order: open
+ * (CONNECT line and what the asker has written already, in one flight), reply
+ * line (bridge_in.c), bytes both ways, the end.
  */
 #include <sys/socket.h>
 
-#include <event2/event.h>
-
-#include <errno.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -21,34 +17,40 @@
 #include "base/compat.h"
 #include "base/log.h"
 #include "muxd.h"
-#include "mux/sock.h"
 #include "proc/proc.h"
 #include "bridge_int.h"
 
 #define REPLY_MS	15000	/* once the client has accepted any stream */
 #define REPLY_FIRST_MS	120000	/* before: it may still be provisioning */
 #define SWEEP_MS	1000	/* look after askers we do not read from */
-#define PULLS		4	/* full frames of one stream in one turn */
 #define SHARE_MIN	4096	/* bytes in one turn, however many compete */
 
-/* The head of a frame with a service's CONNECT line must fit in any buffer. */
-#define CONNECT_MAX	(sizeof("CONNECT \n") + SERVICE_SIZE)
+/* The service's CONNECT line, as a format. */
+#define CONNECT		"CONNECT %s\n"
 
 static void	bridge_reject(uint64_t, const char *, const uint8_t *, size_t,
 		    int, const char *, enum end_reason);
-static void	bridge_readable(evutil_socket_t, short, void *);
-static int	bridge_pull(struct bridge *);
-static void	bridge_eof(struct bridge *);
+static void	bridge_wait(struct mux_bridge *);
+static void	bridge_eof(struct mux_bridge *);
+static int	bridge_failed(struct mux_bridge *, enum mux_bridge_fault);
+static void	bridge_held(struct mux_bridge *);
+static void	bridge_connect(struct mux_bridge *, uint8_t *, size_t);
 static int	fd_hung_up(int);
-static void	bridge_read_on(struct bridge *);
-static void	bridge_read_off(struct bridge *);
-static void	bridge_wait(struct bridge *);
 static void	bridge_sweep(void *);
 static void	sweep_arm(void);
 static void	bridge_no_answer(void *);
 
+static const struct mux_bridge_ops ops = {
+	.touch = bridge_touch,
+	.wait = bridge_wait,
+	.wrote = bridge_wrote,
+	.eof = bridge_eof,
+	.failed = bridge_failed,
+	.held = bridge_held,
+	.header = bridge_connect,
+};
+
 static struct {
-	size_t			 share;		/* bytes of one pull */
 	int			 acked;		/* the client accepts streams */
 	struct timer		 sweep;
 } outward;
@@ -61,7 +63,6 @@ bridge_init(struct mux *m)
 	TAILQ_INIT(&bridges.waiting);
 	TAILQ_INIT(&bridges.touched);
 	timer_init(&outward.sweep, bridge_sweep, NULL);
-	outward.share = FRAME_MAX;
 }
 
 /* Open. */
@@ -90,7 +91,7 @@ bridge_open(uint64_t id, const char *service, const uint8_t *tag,
 		    END_LIMIT);
 		return;
 	}
-	if ((r = yamux_open(bridges.mux->y, st, &st->ys)) != 0) {
+	if ((r = yamux_open(bridges.mux->y, st, &st->m.ys)) != 0) {
 		free(st->tag);
 		free(st);
 		bridge_reject(id, service, tag, tag_len, fd,
@@ -98,21 +99,23 @@ bridge_open(uint64_t id, const char *service, const uint8_t *tag,
 		return;
 	}
 	st->id = id;
-	st->fd = fd;
+	st->m.ops = &ops;
+	st->m.mux = bridges.mux;
+	st->m.fd = fd;
+	st->m.max = FRAME_MAX;
 	strlcpy(st->service, service, sizeof(st->service));
+	st->m.head = strlen(CONNECT) - 2 + strlen(st->service);
+	st->m.flags = MB_ALONE;
 	memcpy(st->tag, tag, tag_len);
 	st->tag_len = tag_len;
-	bridge_in_init(st);
-	event_assign(&st->ev_read, proc_base(), fd, EV_READ | EV_PERSIST,
-	    bridge_readable, st);
+	mux_bridge_init(&st->m, proc_base());
 	timer_init(&st->deadline, bridge_no_answer, st);
 	timer_set(&st->deadline, outward.acked ? REPLY_MS : REPLY_FIRST_MS);
 	TAILQ_INSERT_TAIL(&bridges.all, st, entry);
 	bridges.count++;
-	st->flags = SF_CONNECT;
 	muxd_title_changed(bridges.count);
-	bridge_read_on(st);
-	(void)bridge_pull(st);
+	mux_bridge_resume(&st->m);
+	(void)mux_bridge_pull(&st->m);
 }
 
 /* It never came to be: the asker reads why, authd counts it out. */
@@ -133,76 +136,38 @@ bridge_reject(uint64_t id, const char *service, const uint8_t *tag,
 
 /* Asker to client. */
 
+/* The line that goes before all else, in one frame with what is there. */
 static void
-bridge_readable(evutil_socket_t fd, short what, void *arg)
+bridge_connect(struct mux_bridge *m, uint8_t *p, size_t len)
 {
-	struct bridge	*st = arg;
-	int		 i;
+	char	line[sizeof(CONNECT) + SERVICE_SIZE];
 
-	(void)fd;
-	(void)what;
-	for (i = 0; i < PULLS; i++)
-		if (bridge_pull(st) == 0 || outward.share < FRAME_MAX)
-			break;
-}
-
-/*
- * Move what the asker wrote into the output buffer, as one frame. 1 when there
- * is probably more, else 0; the stream may be gone then.
- */
-static int
-bridge_pull(struct bridge *st)
-{
-	uint8_t		*p;
-	size_t		 want, line = 0;
-	ssize_t		 n = 0;
-
-	if ((want = yamux_sendable(st->ys)) == 0) {
-		bridge_read_off(st);
-		return (0);
-	}
-	if (want > outward.share)
-		want = outward.share;
-	if ((p = mux_reserve(bridges.mux, want)) == NULL) {
-		bridge_wait(st);
-		return (0);
-	}
-	if (st->flags & SF_CONNECT)
-		line = (size_t)snprintf((char *)p, CONNECT_MAX,
-		    "CONNECT %s\n", st->service);
-	n = recv(st->fd, p + line, want - line, 0);
-	if (n <= 0 && line == 0) {
-		if (n == 0)
-			bridge_eof(st);
-		else if (errno != EAGAIN && errno != EINTR)
-			bridge_asker_gone(st);
-		return (0);
-	}
-	if (n < 0)
-		n = 0;		/* not yet; the line goes alone */
-	if (mux_send(bridges.mux, st->ys, p, line + (size_t)n) == -1)
-		return (0);
-	st->flags &= ~(unsigned)SF_CONNECT;
-	st->out += line + (size_t)n;
-	return (line + (size_t)n == want);
+	(void)len;
+	(void)snprintf(line, sizeof(line), CONNECT, bridge_of(m)->service);
+	memcpy(p, line, m->head);
+	m->head = 0;
 }
 
 /* End of file: has the asker closed, or only said that it is done writing? */
 static void
-bridge_eof(struct bridge *st)
+bridge_eof(struct mux_bridge *m)
 {
-	if (fd_hung_up(st->fd)) {
-		bridge_asker_gone(st);
-		return;
-	}
 	/*
 	 * Not passed on: a client that gets a FIN drops the reply
 	 * (tunnel-protocol.md, 5.2).
 	 */
-	st->flags |= SF_HALF;
-	bridge_read_off(st);
-	if (st->flags & SF_SHUT)
-		bridge_asker_gone(st);	/* both directions are through */
+	if (fd_hung_up(m->fd) || (bridge_of(m)->flags & SF_SHUT))
+		bridge_asker_gone(bridge_of(m));
+}
+
+static int
+bridge_failed(struct mux_bridge *m, enum mux_bridge_fault fault)
+{
+	if (fault == MB_NOMEM)
+		bridge_fail(bridge_of(m), "out of memory", END_LIMIT);
+	else
+		bridge_asker_gone(bridge_of(m));
+	return (-1);
 }
 
 static int
@@ -213,31 +178,12 @@ fd_hung_up(int fd)
 	return (poll(&pfd, 1, 0) == 1 && (pfd.revents & (POLLHUP | POLLERR)));
 }
 
-static void
-bridge_read_on(struct bridge *st)
-{
-	if (st->flags & (SF_READING | SF_HALF))
-		return;
-	if (event_add(&st->ev_read, NULL) == 0)
-		st->flags |= SF_READING;
-}
-
-/* Not reading means not seeing the asker go: the sweep looks for that. */
-static void
-bridge_read_off(struct bridge *st)
-{
-	if (st->flags & SF_READING) {
-		event_del(&st->ev_read);
-		st->flags &= ~(unsigned)SF_READING;
-	}
-	sweep_arm();
-}
-
 /* Until the output buffer has room; first come, first served. */
 static void
-bridge_wait(struct bridge *st)
+bridge_wait(struct mux_bridge *m)
 {
-	bridge_read_off(st);
+	struct bridge	*st = bridge_of(m);
+
 	if (st->flags & SF_WAITING)
 		return;
 	st->flags |= SF_WAITING;
@@ -252,19 +198,17 @@ void
 bridge_room(void)
 {
 	struct bridge	*st;
-	size_t		 n = 0;
+	size_t		 n = 0, share;
 
 	while ((st = TAILQ_FIRST(&bridges.waiting)) != NULL) {
 		TAILQ_REMOVE(&bridges.waiting, st, wait_entry);
 		st->flags &= ~(unsigned)SF_WAITING;
-		bridge_read_on(st);
+		mux_bridge_resume(&st->m);
 		n++;
 	}
-	outward.share = n == 0 ? FRAME_MAX : OUT_BULK / n;
-	if (outward.share > FRAME_MAX)
-		outward.share = FRAME_MAX;
-	if (outward.share < SHARE_MIN)
-		outward.share = SHARE_MIN;
+	share = n == 0 ? FRAME_MAX : OUT_BULK / n;
+	bridges.mux->share = share > FRAME_MAX ? FRAME_MAX :
+	    share < SHARE_MIN ? SHARE_MIN : share;
 }
 
 void
@@ -273,7 +217,15 @@ bridge_on_window(struct yamux_stream *ys)
 	struct bridge	*st = yamux_get(ys);
 
 	if (st != NULL && !(st->flags & SF_WAITING))
-		bridge_read_on(st);
+		mux_bridge_resume(&st->m);
+}
+
+/* Not reading means not seeing the asker go: the sweep looks for that. */
+static void
+bridge_held(struct mux_bridge *m)
+{
+	(void)m;
+	sweep_arm();
 }
 
 static void
@@ -292,9 +244,9 @@ bridge_sweep(void *arg)
 	(void)arg;
 	for (st = TAILQ_FIRST(&bridges.all); st != NULL; st = next) {
 		next = TAILQ_NEXT(st, entry);
-		if (st->flags & SF_READING)
+		if (st->m.flags & MB_READING)
 			continue;
-		if (fd_hung_up(st->fd))
+		if (fd_hung_up(st->m.fd))
 			bridge_asker_gone(st);
 		else
 			more = 1;
@@ -339,9 +291,8 @@ bridge_on_close(struct yamux_stream *ys, enum end_reason why)
 	if (!(st->flags & SF_REPLIED) && why == END_RESET) {
 		static const char	text[] = "ERROR reset by the client\n";
 
-		(void)send(st->fd, text, sizeof(text) - 1, MSG_NOSIGNAL);
+		(void)send(st->m.fd, text, sizeof(text) - 1, MSG_NOSIGNAL);
 	}
-	if (st->kept == 0)
-		bridge_in_last(st);
+	mux_bridge_last(&st->m);
 	bridge_end(st, why);
 }

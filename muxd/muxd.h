@@ -70,8 +70,6 @@ void	bridge_walk(void (*fn)(uint64_t id, const char *service,
 void	bridge_room(void);
 /* Write to the descriptors what one read of the socket brought. */
 void	bridge_flush(void);
-/* Give back what is kept for the next burst. */
-void	bridge_trim(void);
 /* From yamux; `arg` is the tunnel's and not used. */
 void	bridge_on_data(struct yamux_stream *, const uint8_t *, size_t);
 void	bridge_on_fin(struct yamux_stream *);

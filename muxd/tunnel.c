@@ -13,7 +13,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
-#include "mux/sock.h"
+#include "mux/bridge.h"
 #include "muxd.h"
 #include "proc/proc.h"
 
@@ -137,7 +137,7 @@ static void
 tunnel_idle(struct mux *m)
 {
 	(void)m;
-	bridge_trim();
+	mux_bridge_trim();
 	malloc_trim(0);
 }
 

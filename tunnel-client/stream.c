@@ -324,12 +324,6 @@ stream_place(struct stream *st)
 	return (0);
 }
 
-size_t
-stream_sendable(const struct stream *st)
-{
-	return (st->tx != NULL ? 0 : yamux_sendable(st->ys));
-}
-
 void
 stream_wait(struct stream *st)
 {

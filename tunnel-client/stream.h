@@ -41,7 +41,7 @@ struct stream {
 	struct yamux_stream	*ys;
 	const struct stream_ops	*ops;
 	void			*arg;		/* the kind's */
-	struct evbuffer		*tx;		/* said, but not yet placed */
+	struct evbuffer		*tx;	/* said, not yet placed: NULL, none */
 	unsigned		 flags;		/* stream.c's */
 };
 
@@ -52,8 +52,6 @@ void	stream_become(struct stream *, const struct stream_ops *, void *arg);
 
 /* Say something small (a line, a document): all of it, in order. 0 or -1. */
 int	stream_send(struct stream *, const void *, size_t);
-/* How much may be placed directly now; 0 while stream_send() is not through. */
-size_t	stream_sendable(const struct stream *);
 /* Call room() when the buffer has room. */
 void	stream_wait(struct stream *);
 /* Call flush() at the end of this read. */

@@ -11,6 +11,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "mux/bridge.h"
 #include "tunnel.h"
 
 #define PING_EVERY_S	30
@@ -23,6 +24,7 @@ static void	tunnel_fault(struct mux *, enum mux_fault, uint16_t,
 		    const char *);
 static void	tunnel_done(struct mux *);
 static void	tunnel_gone(struct mux *, const char *);
+static void	tunnel_idle(struct mux *);
 static void	tunnel_random(uint8_t *, size_t);
 static ssize_t	tunnel_read(struct mux *, void *, size_t);
 static ssize_t	tunnel_write(struct mux *, const void *, size_t);
@@ -34,6 +36,7 @@ static const struct mux_ops ops = {
 	.fault = tunnel_fault,
 	.done = tunnel_done,
 	.gone = tunnel_gone,
+	.idle = tunnel_idle,
 	.random = tunnel_random,
 	.read = tunnel_read,
 	.write = tunnel_write,
@@ -134,6 +137,13 @@ tunnel_room(struct mux *m)
 {
 	(void)m;
 	tunnel.hears->room();
+}
+
+static void
+tunnel_idle(struct mux *m)
+{
+	(void)m;
+	mux_bridge_trim();
 }
 
 /* What the tunnel runs over. */

@@ -50,6 +50,7 @@ mux_init(struct mux *m, struct event_base *base, int fd,
 	m->ops = ops;
 	m->arg = arg;
 	m->fd = fd;
+	m->share = FRAME_MAX;
 	m->room = WS_ROOM + YAMUX_HEADER + (ops->random == NULL ? 0 : WS_KEY);
 	out_init(&m->out);
 	ws_init(&m->ws, ops->random == NULL ? WS_SERVER : WS_CLIENT, NULL);

@@ -82,6 +82,8 @@ struct mux {
 	void			*arg;		/* the owner's */
 	struct yamux		*y;
 	enum mux_state		 state;
+	/* Bytes of a frame while many compete; the owner's after mux_init(). */
+	size_t			 share;
 	/* private */
 	int			 fd;
 	int			 writing;	/* ev_write is set */
