@@ -9,6 +9,7 @@
 #include "api.h"
 #include "authd/facts.h"
 #include "authd/store/audit.h"
+#include "base/clock.h"
 #include "base/compat.h"
 #include "imsg/doc.h"
 
@@ -25,6 +26,13 @@ api_send(struct chan *c, uint32_t id, int status, const char *message,
 }
 
 int
+api_is_gone(const struct asker *asker, uint64_t until_ms)
+{
+	return (asker_chan(asker) == NULL ||
+	    (until_ms != 0 && clock_ms() >= until_ms));
+}
+
+int
 api_is_busy(const struct asker *asker)
 {
 	struct chan	*c = asker_chan(asker);
@@ -32,16 +40,17 @@ api_is_busy(const struct asker *asker)
 	return (c != NULL && chan_queued(c) > CHAN_QUEUE_HIGH);
 }
 
-void
+static void
 api_result(const struct asker *asker, int status, const char *message,
     struct cJSON *data)
 {
-	struct chan	*c = asker_chan(asker);
-	char		*json = NULL;
+	const struct refusal_info	*busy = refusal_info(REFUSE_BUSY);
+	struct chan			*c = asker_chan(asker);
+	char				*json = NULL;
 
 	if (c != NULL && data != NULL &&
 	    (json = cJSON_PrintUnformatted(data)) == NULL)
-		api_send(c, asker->id, 503, "server is busy", NULL);
+		api_send(c, asker->id, busy->status, busy->text, NULL);
 	else if (c != NULL)
 		api_send(c, asker->id, status, message, json);
 	if (json != NULL)
@@ -56,16 +65,45 @@ api_yes(const struct asker *asker, unsigned op, struct cJSON *data)
 }
 
 void
-api_invalid(const struct api_call *call, const char *message)
+api_no(const struct asker *asker, enum refusal why, struct cJSON *data)
 {
-	struct chan	*c = asker_chan(&call->asker);
+	const struct refusal_info	*no = refusal_info(why);
 
+	api_result(asker, no->status, no->text, data);
+}
+
+static void
+api_audit(const struct api_call *call, enum refusal why)
+{
 	audit_refusal(call->who.id, call->addr, api_info(call->op)->word,
-	    call->session, message);
+	    call->session, refusal_info(why)->text);
+}
+
+void
+api_refuse_with(const struct api_call *call, enum refusal why,
+    struct cJSON *data)
+{
+	api_audit(call, why);
+	api_no(&call->asker, why, data);
+}
+
+void
+api_refuse(const struct api_call *call, enum refusal why)
+{
+	api_refuse_with(call, why, NULL);
+}
+
+void
+api_invalid(const struct api_call *call, enum refusal why)
+{
+	const struct refusal_info	*no = refusal_info(why);
+	struct chan			*c = asker_chan(&call->asker);
+
+	api_audit(call, why);
 	if (c != NULL)
 		(void)say_api_result(c, call->asker.id, -1,
-		    &(struct msg_api_result){ .status = 400,
-		    .message = message, .invalid = 1 });
+		    &(struct msg_api_result){ .status = no->status,
+		    .message = no->text, .invalid = 1 });
 }
 
 char *

@@ -4,29 +4,58 @@
 
 #include "api/api.h"
 #include "imsg/imsg.h"
+#include "authd/core/refusal.h"
 #include "authd/cred/jwt.h"
+#include "authd/facts.h"
 #include "imsg/msg.h"
 #include "authd/msg/peer.h"
 
-struct brief;
 struct cJSON;
-struct facts;
+struct session;
 
 /* One call of the operator API, as proxyd has taken it apart. */
 struct api_call {
 	struct asker	asker;
-	uint8_t		op, descending;
+	uint8_t		op;
 	uint8_t		invalid;	/* proxyd knows what is wrong */
 	char		addr[ADDR_SIZE];
-	char		session[UUID_SIZE], service[SERVICE_SIZE];
-	char		sort_by[WORD_SIZE], system_id[ID_SIZE];
-	uint32_t	page, page_size, statuses;
+	char		session[UUID_SIZE];
+	struct api_args	args;
+	uint64_t	until_ms;	/* 0: whoever asks waits for ever */
 	struct operator	who;
 };
 
-/* The handler of API: every call is answered once. operator-api.md, 4. */
+/*
+ * What a row of api.def has in authd, api_<word>, in the file of its resource:
+ * the facts that it decides over, and the handler, which answers once.
+ */
+struct api_handler {
+	void		(*fn)(struct api_call *, const struct facts *);
+	unsigned	needs;
+};
+#define API_SEES	(NEED_SESSION | NEED_VISIBLE)	/* the call's session */
+#define A(NAME, method, pattern, needs, body, word, text, params)	\
+extern const struct api_handler	api_##word;
+#include "api/api.def"
+#undef A
+
+/* call.c: the handler of API. operator-api.md, 2 and 4. */
 int	api_on_api(struct chan *, struct imsg *);
 
+/* session.c */
+
+/* The session if it is open; one that is overdue ends by being asked for. */
+struct session	*api_open(const struct api_call *);
+/* Its row, and *sep if it is open, when there is one and the caller may see it. */
+enum refusal	 api_session(const struct api_call *, const struct facts *,
+		    struct session_row *, struct session **sep);
+/* A visible, active session; NULL: the refusal is sent. */
+struct session	*api_active(const struct api_call *, const struct facts *);
+
+/* answer.c */
+
+/* Has who asks given up, or gone? Then nothing is done, and nobody hears. */
+int	api_is_gone(const struct asker *, uint64_t until_ms);
 /*
  * Has the asker more to read already than is good? Looked at when a question
  * comes, and again before the answer: others may have been answered since.
@@ -34,17 +63,17 @@ int	api_on_api(struct chan *, struct imsg *);
 int	api_is_busy(const struct asker *);
 /* 200 with the text that api.def has for it; `data` is freed. */
 void	api_yes(const struct asker *, unsigned op, struct cJSON *data);
-/*
- * The caller may, but not with these parameters: 400 with this message, and
- * proxyd says which one is wrong.
- */
-void	api_invalid(const struct api_call *, const char *message);
-/* Answer; `data` (may be NULL) is freed. */
-void	api_result(const struct asker *, int status, const char *message,
+/* No; `data` (may be NULL) is freed. Without an audit event. */
+void	api_no(const struct asker *, enum refusal, struct cJSON *data);
+/* No, and an audit event. */
+void	api_refuse(const struct api_call *, enum refusal);
+void	api_refuse_with(const struct api_call *, enum refusal,
 	    struct cJSON *data);
-
-/* list.c */
-void	api_list(struct api_call *, const struct facts *);
+/*
+ * The caller may, but not with these parameters: refused, and proxyd says which
+ * one is wrong.
+ */
+void	api_invalid(const struct api_call *, enum refusal);
 
 /* A time as RFC 3339 in UTC, into 32 bytes; returns dst. */
 char	*api_time(int64_t ms, char dst[32]);

@@ -17,6 +17,7 @@
 /* A list that is being made: its groups, then their sessions. */
 struct listing {
 	struct asker	 asker;
+	uint64_t	 until_ms;
 	struct list_query lq;
 	int		 sorted;	/* the caller said how */
 	struct group_row groups[PAGE_SIZE_MAX];
@@ -27,16 +28,18 @@ struct listing {
 static void
 query_of(const struct api_call *call, struct list_query *lq)
 {
+	const struct api_args	*a = &call->args;
+
 	memset(lq, 0, sizeof(*lq));
 	strlcpy(lq->org_role, call->who.org_role, sizeof(lq->org_role));
 	strlcpy(lq->org_id, call->who.org_id, sizeof(lq->org_id));
-	strlcpy(lq->system_id, call->system_id, sizeof(lq->system_id));
-	strlcpy(lq->sort_by, call->sort_by, sizeof(lq->sort_by));
-	lq->statuses = call->statuses != 0 ? call->statuses : STATUS_ALL;
-	lq->descending = call->descending;
-	lq->page = call->page != 0 ? call->page : 1;
-	lq->page_size = call->page_size != 0 &&
-	    call->page_size <= PAGE_SIZE_MAX ? call->page_size : PAGE_SIZE;
+	strlcpy(lq->system_id, a->system_id, sizeof(lq->system_id));
+	strlcpy(lq->sort_by, a->sort_by, sizeof(lq->sort_by));
+	lq->statuses = a->status != 0 ? a->status : STATUS_ALL;
+	lq->descending = a->sort_direction;
+	lq->page = a->page != 0 ? a->page : 1;
+	lq->page_size = a->page_size != 0 && a->page_size <= PAGE_SIZE_MAX ?
+	    a->page_size : PAGE_SIZE;
 }
 
 static void
@@ -106,8 +109,7 @@ add_pagination(const struct listing *li, cJSON *data)
 static void
 list_failed(struct listing *li, int r)
 {
-	api_result(&li->asker, 503, r == -1 ? "store is unavailable" :
-	    "server is busy", NULL);
+	api_no(&li->asker, r == -1 ? REFUSE_STORE : REFUSE_BUSY, NULL);
 	free(li);
 }
 
@@ -138,13 +140,18 @@ got_groups(const struct answer *a, void *arg)
 {
 	struct listing	*li = arg;
 	struct question	 q = { .what = ASK_PAGE_SESSIONS, .list = &li->lq,
-	    .groups = li->groups, .asker = li->asker.instance };
+	    .groups = li->groups, .asker = li->asker.instance,
+	    .until_ms = li->until_ms };
 	int		 r = a->r;
 
 	for (; r == 0 && li->n < a->n && li->n < PAGE_SIZE_MAX; li->n++) {
 		li->groups[li->n] = a->group[li->n];
 		if (!li->groups[li->n].has_system)
 			r = -1;
+	}
+	if (api_is_gone(&li->asker, li->until_ms)) {
+		free(li);
+		return;
 	}
 	if (r == -1) {
 		list_failed(li, r);
@@ -155,26 +162,30 @@ got_groups(const struct answer *a, void *arg)
 	(void)store_ask(&q, got_sessions, li);
 }
 
-void
-api_list(struct api_call *call, const struct facts *f)
+static void
+list_get(struct api_call *call, const struct facts *f)
 {
 	struct listing	*li;
 	struct question	 q = { .what = ASK_GROUPS };
 
 	(void)f;
 	if (call->invalid) {
-		api_invalid(call, "validation failed");
+		api_invalid(call, REFUSE_PARAMETERS);
 		return;
 	}
 	if ((li = calloc(1, sizeof(*li))) == NULL) {
-		api_result(&call->asker, 503, "server is busy", NULL);
+		api_no(&call->asker, REFUSE_BUSY, NULL);
 		return;
 	}
 	turn_flush();	/* what changed in this turn belongs to it */
 	query_of(call, &li->lq);
 	li->asker = call->asker;
-	li->sorted = call->sort_by[0] != '\0';
+	li->until_ms = call->until_ms;
+	li->sorted = call->args.sort_by[0] != '\0';
 	q.list = &li->lq;
 	q.asker = li->asker.instance;
+	q.until_ms = li->until_ms;
 	(void)store_ask(&q, got_groups, li);
 }
+
+const struct api_handler	api_list = { list_get, 0 };

@@ -197,7 +197,6 @@ rowlog_operator(const struct rowlog *a, struct operator *who)
 	strlcpy(who->token_id, r->token_id, sizeof(who->token_id));
 	strlcpy(who->impersonator, r->impersonator,
 	    sizeof(who->impersonator));
-	who->may_connect = 1;
 }
 
 int

@@ -46,8 +46,9 @@ session_init(void)
 const char *
 session_status_name(int status)
 {
-	static const char *const	names[] = { "pending", "active",
-	    "closed", "expired" };
+#define SE(NAME, name)	name,
+	static const char *const	names[] = { SESSION_STATES };
+#undef SE
 
 	return (status >= 0 && status <= SESSION_EXPIRED ? names[status] : "?");
 }

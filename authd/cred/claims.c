@@ -6,11 +6,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "api/api.h"
 #include "base/compat.h"
 #include "jwt.h"
 #include "secret.h"
 
-#define PERM_CONNECT	"connect:systems"
 #define OWN_NAME	"relayd"	/* iss and aud where none is configured */
 #define TIME_LIMIT	9007199254740992.0	/* beyond: not an integer */
 
@@ -58,23 +58,26 @@ list_has(const cJSON *list, const char *word)
 	return (0);
 }
 
+/* Does it lie in the future, or is no time? */
+static int
+is_ahead(const cJSON *o, const char *name, int64_t now)
+{
+	int64_t	t;
+	int	r = claim_time(o, name, &t);
+
+	return (r == -1 || (r == 1 && t > now));
+}
+
 /* The claims that every token of ours has. */
 static int
 claims_common(const cJSON *o, const char *iss, const char *aud, int64_t now,
     struct operator *who)
 {
 	const cJSON	*v;
-	int64_t		 t;
 
-	if (claim_time(o, "exp", &who->expires) != 1 || who->expires <= now)
+	if (claim_time(o, "exp", &who->expires) != 1 || who->expires <= now ||
+	    is_ahead(o, "nbf", now) || is_ahead(o, "iat", now))
 		return (-1);
-	switch (claim_time(o, "nbf", &t)) {
-	case -1:
-		return (-1);
-	case 1:
-		if (t > now)
-			return (-1);
-	}
 	v = cJSON_GetObjectItemCaseSensitive(o, "iss");
 	if (iss[0] != '\0' &&
 	    (!cJSON_IsString(v) || strcmp(v->valuestring, iss) != 0))
@@ -93,6 +96,16 @@ type_is(const cJSON *o, const char *type)
 	return (cJSON_IsString(v) && strcmp(v->valuestring, type) == 0);
 }
 
+/* In either list. */
+static int
+permits(const cJSON *user, const char *word)
+{
+	return (list_has(cJSON_GetObjectItemCaseSensitive(user,
+	    "user_permissions"), word) ||
+	    list_has(cJSON_GetObjectItemCaseSensitive(user,
+	    "org_permissions"), word));
+}
+
 static int
 claims_user(const cJSON *user, struct operator *who)
 {
@@ -109,11 +122,11 @@ claims_user(const cJSON *user, struct operator *who)
 	    claim_str(user, "organization_id", who->org_id,
 	    sizeof(who->org_id)) == -1)
 		return (-1);
-	who->may_connect =
-	    list_has(cJSON_GetObjectItemCaseSensitive(user,
-	    "user_permissions"), PERM_CONNECT) ||
-	    list_has(cJSON_GetObjectItemCaseSensitive(user,
-	    "org_permissions"), PERM_CONNECT);
+#define N(NAME, word)							\
+	if (permits(user, word))					\
+		who->permits |= 1U << NEEDS_##NAME;
+	API_PERMISSIONS
+#undef N
 	return (0);
 }
 

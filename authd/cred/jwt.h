@@ -53,7 +53,7 @@ struct operator {
 	char	token_id[ID_SIZE];	/* jti, "" when the token has none */
 	char	impersonator[ID_SIZE];	/* who really acts, "" nobody else */
 	int64_t	expires;		/* seconds, wall clock */
-	int	may_connect;		/* has connect:systems */
+	uint32_t permits;		/* 1 << enum api_needs */
 };
 
 /* What a proxy token carries. */
@@ -65,7 +65,7 @@ struct proxy_claims {
 
 /*
  * The claims of an access (or impersonation) token and of a proxy token:
- * token_type, exp, nbf, and iss, aud unless these are "". Times against `now`
+ * token_type, exp, nbf, iat, and iss, aud unless these are "". Times against `now`
  * (seconds). 0, or -1: not valid; the out parameter is then undefined.
  */
 int	claims_access(const struct cJSON *payload, const char *iss,

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "api.h"
+#include "base/compat.h"
 
 #define P(name, kind, body, min, max, dflt)				\
 	{ #name, API_##kind, body, offsetof(struct api_args, name),	\
@@ -26,6 +27,16 @@ static const struct api_info infos[API_OP_COUNT] = {
 #include "api.def"
 #undef A
 };
+
+const char *
+api_permission(enum api_needs needs)
+{
+#define N(NAME, word)	[NEEDS_##NAME] = word,
+	static const char *const	words[] = { API_PERMISSIONS };
+#undef N
+
+	return (words[needs]);
+}
 
 const struct api_info *
 api_info(unsigned op)
@@ -76,4 +87,29 @@ api_match(const struct slice *path, const struct slice *method,
 		known = 1;
 	}
 	return (known ? -1 : 0);
+}
+
+void
+api_args_say(const struct api_args *a, struct msg_api *m)
+{
+#define U8(name)	m->name = a->name;
+#define U32(name)	m->name = a->name;
+#define STR(name, size)	m->name = a->name;
+	API_ARGS
+#undef U8
+#undef U32
+#undef STR
+}
+
+void
+api_args_get(const struct msg_api *m, struct api_args *a)
+{
+	memset(a, 0, sizeof(*a));
+#define U8(name)	a->name = m->name;
+#define U32(name)	a->name = m->name;
+#define STR(name, size)	strlcpy(a->name, m->name, size);
+	API_ARGS
+#undef U8
+#undef U32
+#undef STR
 }

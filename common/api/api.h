@@ -20,20 +20,27 @@ enum api_op {
 
 #define API_BODY	4096	/* what most bodies need, and much more */
 
-enum api_needs { NEEDS_CONNECT = 1 };	/* connect:systems */
+#define N(NAME, word)	NEEDS_##NAME,
+enum api_needs { NEEDS_NOTHING, API_PERMISSIONS NEEDS_COUNT };
+#undef N
 
-/* All parameters that calls have; each call fills its own, the rest is zero. */
+/*
+ * All parameters that calls have (args.h); each call fills its own, the rest is
+ * zero. sort_direction 1 is descending; status has a bit for each enum
+ * session_status, none for any.
+ */
+#define U8(name)	uint8_t name;
+#define U32(name)	uint32_t name;
+#define STR(name, size)	char name[size];
 struct api_args {
-	uint32_t	 page, page_size;
-	char		 sort_by[WORD_SIZE];
-	uint8_t		 sort_direction;	/* 1: descending */
-	char		 system_id[ID_SIZE];
-	uint32_t	 status;		/* 1 << enum session_status; 0: any */
-	char		 service[SERVICE_SIZE];
+	API_ARGS
 	/* the first one that is wrong: its key, the rule, its value */
 	const char	*bad_key, *bad_rule;
 	char		 bad_value[WORD_SIZE];
 };
+#undef U8
+#undef U32
+#undef STR
 
 enum api_kind { API_NUMBER, API_WORD, API_DESCENDING, API_ID, API_STATUSES,
     API_NAME };
@@ -55,6 +62,8 @@ struct api_info {
 	const struct api_param	*params;
 };
 
+/* What tokens call it. */
+const char		*api_permission(enum api_needs);
 /* NULL: no such call. */
 const struct api_info	*api_info(unsigned op);
 
@@ -67,6 +76,10 @@ int	api_match(const struct slice *path, const struct slice *method,
 /* Does a path fit a pattern with one {id}? */
 int	api_fits(const struct slice *path, const char *pattern,
 	    struct slice *id);
+
+/* Into the message and out of it. The texts that are said are borrowed. */
+void	api_args_say(const struct api_args *, struct msg_api *);
+void	api_args_get(const struct msg_api *, struct api_args *);
 
 /* params.c: read a call's parameters. What is wrong is noted, not refused. */
 void	api_take_query(unsigned op, const struct slice *query,

@@ -71,10 +71,9 @@ take_descending(const struct api_param *p, const struct slice *query,
 static uint32_t
 status_bit(const char *text)
 {
-	static const char *const	states[] = {
-		[SESSION_PENDING] = "pending", [SESSION_ACTIVE] = "active",
-		[SESSION_CLOSED] = "closed", [SESSION_EXPIRED] = "expired",
-	};
+#define SE(NAME, name)	name,
+	static const char *const	states[] = { SESSION_STATES };
+#undef SE
 	size_t				i;
 
 	for (i = 0; i < sizeof(states) / sizeof(states[0]); i++)

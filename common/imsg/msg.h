@@ -5,6 +5,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "api/args.h"
 #include "proc/roles.h"
 #include "wire.h"
 
@@ -61,9 +62,13 @@ enum end_reason {
 	END_COUNT
 };
 
-/* What a session is (tunnel-protocol.md, 6.1). */
-enum session_status { SESSION_PENDING, SESSION_ACTIVE, SESSION_CLOSED,
-    SESSION_EXPIRED };
+/* What a session is (tunnel-protocol.md, 6.1), and what that is called. */
+#define SESSION_STATES							\
+	SE(PENDING, "pending") SE(ACTIVE, "active") SE(CLOSED, "closed")	\
+	SE(EXPIRED, "expired")
+#define SE(NAME, name)	SESSION_##NAME,
+enum session_status { SESSION_STATES SESSION_STATE_COUNT };
+#undef SE
 
 /* Forbidden calls that a test build's process tries (TRY). */
 enum try_call {

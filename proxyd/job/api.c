@@ -17,6 +17,7 @@
 #include "api/api.h"
 #include "base/uuid.h"
 #include "proxyd/authd.h"
+#include "base/clock.h"
 #include "base/compat.h"
 #include "base/rate.h"
 #include "proc/conf.h"
@@ -246,17 +247,18 @@ api_ask_token(struct conn *c)
 	struct api_call	*a = api_of(c);
 	struct chan	*ch = link_chan();
 	char		 addr[ADDR_SIZE];
+	struct msg_api	 ask = { .op = API_SESSION_LIST, .token = a->token,
+	    .addr = addr, .session = "", .invalid = 1,
+	    .until_ms = clock_ms() + AUTHD_API_MS };
 
 	conn_job(c, &token_job, a);
 	conn_deadline(c, ANSWER_MS);
 	if (c->in->len == 0)
 		buf_put(&c->in);
 	addr_print(&c->addr, addr);
+	api_args_say(&(struct api_args){ .page = 1, .page_size = 1 }, &ask);
 	if (call_start(&a->call, ch, AUTHD_API_MS, token_result, c) == 0 ||
-	    say_api(ch, a->call.id, -1, &(struct msg_api){
-	    .op = API_SESSION_LIST, .token = a->token, .addr = addr,
-	    .session = "", .service = "", .page = 1, .page_size = 1,
-	    .sort_by = "", .system = "", .invalid = 1 }) == -1)
+	    say_api(ch, a->call.id, -1, &ask) == -1)
 		answer_later(c, 503, "service temporarily unavailable", 1);
 }
 
@@ -369,10 +371,12 @@ api_body(struct conn *c)
 static void
 api_ask(struct conn *c)
 {
-	const struct api_args	*p = &api_of(c)->args;
 	struct api_call	*a = api_of(c);
 	struct chan	*ch = link_chan();
 	char		 addr[ADDR_SIZE];
+	struct msg_api	 ask = { .op = (uint8_t)a->op, .token = a->token,
+	    .addr = addr, .session = a->session,
+	    .until_ms = clock_ms() + AUTHD_API_MS };
 	int		 r;
 
 	api_take_body(a->op, a->body, a->body_len, &a->args);
@@ -383,12 +387,9 @@ api_ask(struct conn *c)
 	conn_job(c, &answer_job, a);
 	conn_deadline(c, ANSWER_MS);
 	addr_print(&c->addr, addr);
-	r = say_api(ch, a->call.id, -1, &(struct msg_api){
-	    .op = (uint8_t)a->op, .token = a->token, .addr = addr,
-	    .session = a->session, .service = p->service, .page = p->page,
-	    .page_size = p->page_size, .sort_by = p->sort_by,
-	    .descending = p->sort_direction, .statuses = p->status,
-	    .system = p->system_id, .invalid = p->bad_key != NULL });
+	ask.invalid = a->args.bad_key != NULL;
+	api_args_say(&a->args, &ask);
+	r = say_api(ch, a->call.id, -1, &ask);
 	sodium_memzero(a->token, sizeof(a->token));
 	if (r == -1)
 		answer_later(c, 503, "service temporarily unavailable", 1);

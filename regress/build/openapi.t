@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: ISC
-"""doc/openapi.yaml and common/api/api.def say the same: calls, texts,
-parameters, and where each refers to something it is there."""
+"""doc/openapi.yaml and common/api say the same: calls, texts, permissions,
+parameters, states, sort keys; and where each refers to something it is there."""
 
 import os
 import re
@@ -23,6 +23,20 @@ def equal(got, want, name):
         print("#   got %r\n#  want %r" % (got, want))
 
 
+def words(file, macro, each):
+    """What a list of C's has: by its name its word."""
+    with open(SRC + "/" + file, encoding="utf-8") as f:
+        text = f.read()
+    text = re.search(r"#define %s\s*((?:.*\\\n)*.*)" % macro, text)[1]
+    return {name: word or name for name, word in
+            re.findall(each + r'\((\w+)(?:, "([^"]*)")?\)', text)}
+
+
+PERMISSIONS = words("common/api/args.h", "API_PERMISSIONS", "N")
+SORT_KEYS = words("common/api/args.h", "API_SORT_KEYS", "K")
+STATES = words("common/imsg/msg.h", "SESSION_STATES", "SE")
+
+
 def table():
     """api.def: by (method, path) its word, its text, its parameters."""
     with open(SRC + "/common/api/api.def", encoding="utf-8") as f:
@@ -33,9 +47,9 @@ def table():
                        r'\s*(\w+),\s*(\w+),\s*"([^"]*)",(.*)\)\s*$', text, re.S)
         if row is None:
             sys.exit("not understood in api.def: " + text)
-        _, method, path, _, body, word, said, params = row.groups()
+        _, method, path, needs, body, word, said, params = row.groups()
         bodies[method.lower(), path] = body != "0"
-        rows[method.lower(), path] = (word, said, sorted(
+        rows[method.lower(), path] = (word, PERMISSIONS[needs], said, sorted(
             (where == "B", name, kind,
              tuple(int(x) for x in re.findall(r"\d+", args)))
             for where, kind, name, args in re.findall(
@@ -69,7 +83,7 @@ def document(doc):
                 body = op["requestBody"]["content"]["application/json"]
                 params += [(True, name) + kind_of(s) for name, s in
                            body["schema"]["properties"].items()]
-            rows[method, path] = (op["operationId"],
+            rows[method, path] = (op["operationId"], op["x-permission"],
                                   op["responses"]["200"]["description"],
                                   sorted(params))
     return rows
@@ -106,6 +120,15 @@ for call in sorted(want):
         p == {"$ref": "#/components/parameters/Id"}
         for p in served["paths"].get(call[1], {}).get("parameters", [])),
         "%s %s: its path's parameter" % call)
+equal(sorted(served["components"]["schemas"]["Status"]["enum"]),
+      sorted(STATES.values()), "the states of a session")
+equal([sorted(p["schema"]["enum"]) for p in
+       served["paths"]["/api/support-sessions"]["get"]["parameters"]
+       if p["name"] == "sort_by"], [sorted(SORT_KEYS)],
+      "what the list can be sorted by")
+with open(SRC + "/doc/openapi.yaml", encoding="utf-8") as f:
+    equal(sorted(set(re.findall(r"\b[a-z]+:systems\b", f.read()))),
+          sorted(PERMISSIONS.values()), "no other permission")
 equal([r for r in refs(served) if not leads(served, r)], [],
       "every reference leads somewhere")
 for op in (i[m] for i in served["paths"].values() for m in METHODS if m in i):

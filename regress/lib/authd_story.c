@@ -512,8 +512,8 @@ api(struct far *p, int op, const struct api *a)
 	    .addr = "192.0.2.7", .session = a->session,
 	    .service = a->service, .page = a->page,
 	    .page_size = a->page_size, .sort_by = a->sort_by,
-	    .descending = (uint8_t)a->descending, .statuses = a->statuses,
-	    .system = a->system_id);
+	    .sort_direction = (uint8_t)a->descending, .status = a->statuses,
+	    .system_id = a->system_id);
 	(void)hear(p->fd, api_result, &in);
 	strlcpy(api_message, in.message, sizeof(api_message));
 	if (in.total >= sizeof(api_data))

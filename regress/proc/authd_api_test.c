@@ -134,6 +134,11 @@ tokens(void)
 	    401, "invalid token", "a refresh token");
 	refused(forge(HS256, claims("access", 60, 30, "", CONNECT, ""), KEY),
 	    401, "invalid token", "a future nbf");
+	snprintf(text, sizeof(text), "{\"token_type\":\"access\","
+	    "\"exp\":%ld,\"iat\":%ld,\"user\":{\"id\":\"u1\"}}",
+	    (long)time(NULL) + 600, (long)time(NULL) + 60);
+	refused(forge(HS256, text, KEY), 401, "invalid token",
+	    "issued in the future");
 	refused(forge(HS256, claims("access", -1, -60, "", CONNECT, ""), KEY),
 	    401, "invalid token", "expired");
 	refused(forge(HS256, "{\"token_type\":\"access\",\"user\":{\"id\":"
@@ -316,6 +321,36 @@ services(void)
 	CALLS(closed, token, t.session);
 	ok(strstr(api_data, "token") == NULL,
 	    "operator-9(partial): no token in a session");
+}
+
+/* Who has given up, or is no more, closes nothing. */
+static void
+gone(void)
+{
+	struct tunnel		t;
+	struct api		a = { .token = token };
+	struct far		*other = drive_spawn(ROLE_PROXYD, 0);
+	struct msg_api_result	in;
+
+	system_add(control, &t, "");
+	login(proxyd, &t, "", "", "192.0.2.1");
+	up(&t, 0);
+	a.session = t.session;
+	say_id(proxyd->fd, next_id(proxyd), api, .op = API_SESSION_CLOSE,
+	    .token = token, .addr = "192.0.2.7", .session = t.session,
+	    .until_ms = 1);
+	is_int(api(proxyd, API_SESSION_GET, &a), 200, "the next call");
+	is_str(api_str("status"), "active",
+	    "what was asked too long ago is not done");
+	say_id(other->fd, next_id(other), api, .op = API_SESSION_CLOSE,
+	    .token = token, .addr = "192.0.2.7", .session = t.session,
+	    .until_ms = UINT64_MAX);
+	(void)hear(other->fd, api_result, &in);
+	is_int(in.status, 200, "another");
+	api(proxyd, API_SESSION_GET, &a);
+	is_str(api_str("status"), "closed", "what is asked in time is");
+	far_close(other);
+	far_close(t.mux);
 }
 
 /* A page of the list: the parameter, and what it gives. */
@@ -517,6 +552,7 @@ main(void)
 	ids();
 	services();
 	impersonation();
+	gone();
 	pages();
 	groups();
 	is_int(authd_stop(), 0, "authd stops in order");

@@ -101,11 +101,11 @@ calls(void)
 	    NULL);
 	k = called();
 	ok(k->in.op == API_SESSION_LIST && k->in.page == 3 && k->in.page_size ==
-	    50 && k->in.descending == 1, "list: paging");
+	    50 && k->in.sort_direction == 1, "list: paging");
 	is_str(k->in.sort_by, "started_at", "list: sort key");
-	is_int(k->in.statuses, 1 << SESSION_ACTIVE | 1 << SESSION_PENDING,
+	is_int(k->in.status, 1 << SESSION_ACTIVE | 1 << SESSION_PENDING,
 	    "operator-8(partial): status may repeat");
-	is_str(k->in.system, "s-1", "list: system_id");
+	is_str(k->in.system_id, "s-1", "list: system_id");
 	is_str(k->in.token, "sometoken", "the token");
 	is_str(k->in.addr, "127.0.0.1", "the address");
 	result(k->id, 200, "support sessions retrieved successfully",
@@ -117,7 +117,7 @@ calls(void)
 
 	request(fd, "GET", "?page=0&page_size=101&sort_direction=up", NULL);
 	k = called();
-	ok(k->in.page == 1 && k->in.page_size == 20 && k->in.descending == 0,
+	ok(k->in.page == 1 && k->in.page_size == 20 && k->in.sort_direction == 0,
 	    "operator-2(partial): out of range is the default");
 	result(k->id, 200, "", "");
 	is_str(body_of(answer(fd)), "{\"code\":200,\"message\":\"\","

@@ -162,7 +162,7 @@ odd(void)
 	    "\"user\":{\"id\":\"\",\"logto_id\":\"l\"}}");
 	is_int(claims_access(o, "", "", 1000, &who), 0, "no id, a logto_id");
 	is_str(who.id, "l", "stands in for it");
-	is_int(who.may_connect, 0, "no permission without a list");
+	is_int((int)who.permits, 0, "no permission without a list");
 	cJSON_Delete(o);
 }
 

@@ -99,11 +99,12 @@
 	    seen, "g.rank" desc ", " BY("g.created_at", desc)),		\
 	    "list by status", NULL, NULL } }
 
-static const char *const	sorts[] = { "created_at", "started_at",
-    "expires_at", "status" };
+#define K(name)	#name,
+static const char *const	sorts[] = { API_SORT_KEYS };
+#undef K
 
-/* By how many are seen, direction, sort. */
-static struct query	pages[2][2][4] = {
+/* By how many are seen, direction, sort; those in the order of the keys. */
+static struct query	pages[2][2][sizeof(sorts) / sizeof(sorts[0])] = {
 	{ KEYS("", ALL, IS_SEEN, ""), KEYS("", ALL, IS_SEEN, " DESC") },
 	{ KEYS(VISIBLE, OF_ORGS, "", ""), KEYS(VISIBLE, OF_ORGS, "", " DESC") }
 };

@@ -9,8 +9,9 @@
 
 #define TRIM_ROWS	1000	/* looked at in one turn */
 
-static const char *const	status_names[] = { "pending", "active",
-    "closed", "expired" };
+#define SE(NAME, name)	name,
+static const char *const	status_names[] = { SESSION_STATES };
+#undef SE
 
 static int
 status_number(const char *name)

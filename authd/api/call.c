@@ -1,0 +1,189 @@
+/* SPDX-License-Identifier: ISC */
+/* The operator API: who calls, may they, and what has to be known. */
+#include <cjson/cJSON.h>
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "api.h"
+#include "authd/core/may.h"
+#include "authd/core/session.h"
+#include "authd/now.h"
+#include "authd/turn.h"
+#include "base/clock.h"
+#include "base/compat.h"
+#include "proc/proc.h"
+
+static void	api_ask(struct api_call *);
+static void	api_known(const struct facts *, void *);
+
+/* What authd adds to api.def: a row without its handler does not link. */
+static const struct api_handler *const	handlers[API_OP_COUNT] = {
+#define A(NAME, method, pattern, needs, body, word, text, params)	\
+	[API_##NAME] = &api_##word,
+#include "api/api.def"
+#undef A
+};
+
+/* Who calls: operator-api.md, section 2. */
+
+static int
+is_api_key(const char *token)
+{
+	return (strncmp(token, "myk_", 4) == 0 ||
+	    strncmp(token, "myo_", 4) == 0);
+}
+
+/* What the token itself says. */
+static enum refusal
+api_authenticate(struct api_call *call, const char *token)
+{
+	const struct conf	*conf = proc_conf();
+	cJSON			*payload;
+	int			 r;
+
+	if (token[0] == '\0')
+		return (REFUSE_ACCESS_NONE);
+	if (is_api_key(token))
+		return (REFUSE_PERMISSION);
+	if ((payload = jwt_open(token)) == NULL)
+		return (REFUSE_ACCESS);
+	r = claims_access(payload, conf->jwt_issuer, conf->jwt_audience,
+	    clock_wall(), &call->who);
+	cJSON_Delete(payload);
+	return (r == -1 ? REFUSE_ACCESS : REFUSE_NOT);
+}
+
+static int
+api_parse(struct api_call *call, const struct msg_api *in)
+{
+	call->op = in->op;
+	strlcpy(call->addr, in->addr, sizeof(call->addr));
+	strlcpy(call->session, in->session, sizeof(call->session));
+	api_args_get(in, &call->args);
+	call->invalid = in->invalid;
+	call->until_ms = in->until_ms;
+	return (api_info(call->op) == NULL || call->invalid > 1 ||
+	    call->args.sort_direction > 1 ||
+	    (call->args.status & ~STATUS_ALL) != 0 ||
+	    call->args.page > INT32_MAX ? -1 : 0);
+}
+
+static void
+api_free(struct api_call *call)
+{
+	freezero(call, sizeof(*call));
+}
+
+int
+api_on_api(struct chan *c, struct imsg *m)
+{
+	struct msg_api	 in;
+	struct api_call	*call;
+	struct asker	 asker;
+	enum refusal	 no;
+
+	if (get_api(m, &in) == -1)
+		return (-1);
+	asker = asker_of(c, m);
+	if ((call = calloc(1, sizeof(*call))) == NULL) {
+		api_no(&asker, REFUSE_BUSY, NULL);
+		return (0);
+	}
+	if (api_parse(call, &in) == -1) {
+		api_free(call);
+		return (-1);
+	}
+	call->asker = asker;
+	if (api_is_gone(&asker, call->until_ms)) {
+		api_free(call);
+		return (0);
+	}
+	if (api_is_busy(&call->asker))
+		no = REFUSE_BUSY;
+	else if (!peer_is_ready())
+		no = REFUSE_STORE;
+	else
+		no = api_authenticate(call, in.token);
+	if (no == REFUSE_NOT) {
+		api_ask(call);
+		return (0);
+	}
+	api_refuse(call, no);
+	api_free(call);
+	return (0);
+}
+
+/* What is open is taken from memory, which is never behind. */
+static void
+api_ask(struct api_call *call)
+{
+	struct facts_keys	 keys = { .who = &call->who,
+	    .session = call->session, .asker = call->asker.instance };
+	unsigned		 needs = NEED_REVOKED | handlers[call->op]->needs;
+	struct session		*se = api_open(call);
+
+	if (se != NULL) {
+		needs &= ~(unsigned)NEED_SESSION;
+		keys.system_id = se->row.system_id;
+	} else if (session_id_check(call->session) == -1) {
+		needs = NEED_REVOKED;
+	} else {
+		turn_flush();	/* it may have ended in this turn */
+	}
+	(void)facts_ask(needs, &keys, api_known, call);
+}
+
+static void
+api_revoked(const struct api_call *call, const struct facts *f,
+    enum refusal no)
+{
+	cJSON	*data = NULL;
+
+	if (f->got_revoked == 0 && f->revoked.reason[0] != '\0' &&
+	    (data = cJSON_CreateObject()) != NULL)
+		cJSON_AddStringToObject(data, "reason", f->revoked.reason);
+	api_refuse_with(call, no, data);
+}
+
+/* Was it open when the store was asked, and is not any more? */
+static int
+api_is_behind(const struct api_call *call, const struct facts *f)
+{
+	return ((handlers[call->op]->needs & NEED_SESSION) != 0 &&
+	    f->got_session == FACT_NOT_ASKED &&
+	    session_id_check(call->session) == 0 && api_open(call) == NULL);
+}
+
+/* Does the token permit what the call needs? */
+static int
+api_permits(const struct api_call *call)
+{
+	return ((call->who.permits >> api_info(call->op)->needs) & 1);
+}
+
+static void
+api_known(const struct facts *f, void *arg)
+{
+	struct api_call	*call = arg;
+	enum refusal	 no;
+
+	if (api_is_gone(&call->asker, call->until_ms)) {
+		api_free(call);
+		return;
+	}
+	if ((no = may_act(f)) == REFUSE_NOT && api_permits(call) &&
+	    api_is_behind(call, f)) {
+		api_ask(call);
+		return;
+	}
+	if (no != REFUSE_NOT)
+		api_revoked(call, f, no);
+	else if (!api_permits(call))
+		api_refuse(call, REFUSE_PERMISSION);
+	else if (api_is_busy(&call->asker))
+		api_refuse(call, REFUSE_BUSY);
+	else
+		handlers[call->op]->fn(call, f);
+	api_free(call);
+}

@@ -1,0 +1,169 @@
+/* SPDX-License-Identifier: ISC */
+/* Sessions: which one a call is about, reading it, closing it. */
+#include <cjson/cJSON.h>
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "api.h"
+#include "authd/core/may.h"
+#include "authd/core/session.h"
+#include "authd/now.h"
+#include "authd/store/audit.h"
+#include "authd/turn.h"
+#include "base/compat.h"
+
+struct session *
+api_open(const struct api_call *call)
+{
+	struct session	*se = session_find(call->session);
+
+	if (se == NULL || session_is_open(se, now_at()))
+		return (se);
+	session_end(se, SESSION_EXPIRED, "timeout", 4000, now_at());
+	return (NULL);
+}
+
+enum refusal
+api_session(const struct api_call *call, const struct facts *f,
+    struct session_row *row, struct session **sep)
+{
+	*sep = NULL;
+	if (session_id_check(call->session) == -1)
+		return (REFUSE_SESSION_NONE);
+	if ((*sep = api_open(call)) != NULL)
+		*row = (*sep)->row;
+	else if (f->got_session == 0)
+		*row = f->session;
+	else
+		return (f->got_session == STORE_NONE ? REFUSE_SESSION_NONE :
+		    REFUSE_STORE);
+	return (may_see(f));
+}
+
+struct session *
+api_active(const struct api_call *call, const struct facts *f)
+{
+	struct session_row	 row;
+	struct session		*se;
+	enum refusal		 no;
+
+	if ((no = api_session(call, f, &row, &se)) == REFUSE_NOT &&
+	    (se == NULL || row.status != SESSION_ACTIVE))
+		no = REFUSE_SESSION_STATE;
+	if (no == REFUSE_NOT)
+		return (se);
+	api_refuse(call, no);
+	return (NULL);
+}
+
+static void
+add_time(cJSON *o, const char *name, int64_t ms)
+{
+	char	text[32];
+
+	cJSON_AddStringToObject(o, name, api_time(ms, text));
+}
+
+static void
+brief_of(const struct facts *f, struct brief *b)
+{
+	memset(b, 0, sizeof(*b));
+	strlcpy(b->name, f->system.name, sizeof(b->name));
+	strlcpy(b->type, f->system.type, sizeof(b->type));
+	strlcpy(b->key, f->system.key, sizeof(b->key));
+	strlcpy(b->org_id, f->system.org_id, sizeof(b->org_id));
+	strlcpy(b->org_name, f->org.name, sizeof(b->org_name));
+	strlcpy(b->org_type, f->org.type, sizeof(b->org_type));
+}
+
+static void
+session_get(struct api_call *call, const struct facts *f)
+{
+	struct session_row	 row;
+	struct session		*se;
+	struct brief		 brief;
+	cJSON			*o;
+	enum refusal		 no;
+
+	if ((no = api_session(call, f, &row, &se)) != REFUSE_NOT) {
+		api_refuse(call, no);
+		return;
+	}
+	if (f->got_system != 0 || f->got_org == -1) {
+		api_refuse(call, REFUSE_STORE);
+		return;
+	}
+	brief_of(f, &brief);
+	o = cJSON_CreateObject();
+	cJSON_AddStringToObject(o, "id", row.id);
+	cJSON_AddStringToObject(o, "system_id", row.system_id);
+	if (row.node[0] != '\0')
+		cJSON_AddStringToObject(o, "node_id", row.node);
+	add_time(o, "started_at", row.started_at);
+	add_time(o, "expires_at", row.expires_at);
+	cJSON_AddStringToObject(o, "status", session_status_name(row.status));
+	if (row.closed_at != 0)
+		add_time(o, "closed_at", row.closed_at);
+	if (row.closed_by[0] != '\0')
+		cJSON_AddStringToObject(o, "closed_by", row.closed_by);
+	add_time(o, "created_at", row.created_at);
+	add_time(o, "updated_at", row.updated_at);
+	cJSON_AddBoolToObject(o, "tunnel_connected",
+	    se != NULL && se->tunnel != NULL);
+	api_add_system(o, &brief);
+	api_yes(&call->asker, API_SESSION_GET, o);
+}
+
+const struct api_handler	api_get = { session_get, API_SEES | NEED_SYSTEM | NEED_ORG };
+
+/* An answer that waits for the commit. */
+struct closing {
+	struct asker	asker;
+	char		session[UUID_SIZE];
+};
+
+static void
+api_closed(void *arg, int ok)
+{
+	struct closing	*cl = arg;
+	cJSON		*o;
+
+	if (ok) {
+		o = cJSON_CreateObject();
+		cJSON_AddStringToObject(o, "session_id", cl->session);
+		api_yes(&cl->asker, API_SESSION_CLOSE, o);
+	} else {
+		api_no(&cl->asker, REFUSE_STORE, NULL);
+	}
+	free(cl);
+}
+
+/* The tunnel goes at once; a store that is down delays only the answer. */
+static void
+session_close(struct api_call *call, const struct facts *f)
+{
+	struct session_row	 row;
+	struct session		*se;
+	struct closing		*cl;
+	enum refusal		 no;
+
+	if ((no = api_session(call, f, &row, &se)) != REFUSE_NOT) {
+		api_refuse(call, no);
+		return;
+	}
+	if ((cl = calloc(1, sizeof(*cl))) == NULL) {
+		api_refuse(call, REFUSE_BUSY);
+		return;
+	}
+	cl->asker = call->asker;
+	strlcpy(cl->session, row.id, sizeof(cl->session));
+	if (se != NULL) {
+		audit_done(call->who.id, call->addr, "close", row.id,
+		    call->who.impersonator);
+		session_end(se, SESSION_CLOSED, "operator", 4000, now_at());
+	}
+	turn_after(api_closed, cl);
+}
+
+const struct api_handler	api_close = { session_close, API_SEES };
