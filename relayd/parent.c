@@ -22,6 +22,7 @@ const struct dispatch	parent_table[] = {
 	    MF_ONCE, on_ready },
 	{ IMSG_ADMITTED, R_AUTHD, ST_UP, 0, give_on_admitted },
 	{ IMSG_GIVE, R_PROXYD, ST_UP, 0, give_on_give },
+	{ IMSG_PONG, R_CHILDREN, ST_UP, 0, watch_on_pong },
 	{ IMSG_BOUND, R_AUTHD, ST_UP, 0, on_bound },
 	{ IMSG_OFFENCE, R_AUTHD, ST_UP, 0, on_offence },
 	{ IMSG_CTL, R_CONTROL, ST_UP, MF_REQUEST, ctl_request },

@@ -90,6 +90,7 @@ main(int argc, char **argv)
 		background();
 	signals_init();
 	spawn_init(parent_table, parent_rows, parent_channel_closed);
+	watch_init();
 	supervise_start();
 	event_base_dispatch(env()->base);
 	if (!env()->stopping)
@@ -263,6 +264,7 @@ relayd_exit(void)
 	size_t	i;
 
 	listen_close();
+	watch_clear();
 	log_info("stopped");
 	for (i = 0; i < NSIGNALS; i++)
 		if (signals[i] != NULL)

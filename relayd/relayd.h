@@ -79,6 +79,8 @@ struct child {
 	int			 killed;	/* by us; its end is no surprise */
 	struct timer		 deadline;	/* of the state */
 	uint32_t		 layers;	/* SB_*, from READY */
+	unsigned		 silent_s;	/* since PING; 0: not asked */
+	int			 answered;	/* it has, once */
 	/* what authd said about it (BOUND) */
 	int			 bound;
 	char			 system[ID_SIZE], session[UUID_SIZE];
@@ -204,6 +206,15 @@ unsigned	 supervise_restarts(const struct child *);
 int	authlink_join(struct child *);
 /* Everybody who lives to a new authd, then SPAWNED_ALL. */
 void	authlink_all(void);
+
+/* ---- watch.c: who hangs ---- */
+
+void	watch_init(void);
+void	watch_clear(void);
+void	watch_round(void);		/* what is done each second */
+int	watch_on_pong(struct chan *, struct imsg *);
+/* "READY=1" and the like, to the service manager if there is one. */
+void	watch_tell(const char *state);
 
 /* ---- parent.c: what children may say ---- */
 

@@ -186,6 +186,7 @@ ready_note(void)
 		strlcat(text, one, sizeof(text));
 	}
 	log_info("ready: %s", text);
+	watch_tell("READY=1");
 }
 
 /* From READY on authd has the say, but somebody has to log in. */
@@ -328,6 +329,7 @@ supervise_stop(void)
 	env()->stopping = 1;
 	supervised.stop_ms = clock_ms();
 	log_info("stopping");
+	watch_tell("STOPPING=1");
 	timer_init(&supervised.head_start, stop_rest, NULL);
 	stop_next();
 	if (supervised.told == 1)

@@ -376,6 +376,15 @@ proc_on_stop(struct chan *c, struct imsg *m)
 }
 
 int
+proc_on_ping(struct chan *c, struct imsg *m)
+{
+	if (get_ping(m) == -1)
+		return (-1);
+	(void)say_pong(c, 0);
+	return (0);
+}
+
+int
 proc_on_loglevel(struct chan *c, struct imsg *m)
 {
 	struct msg_loglevel	 in;

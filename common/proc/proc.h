@@ -60,6 +60,7 @@ void	proc_after_turn(void (*fn)(void));
 
 /* Handlers of PROC_ROWS. */
 int	proc_on_stop(struct chan *, struct imsg *);
+int	proc_on_ping(struct chan *, struct imsg *);
 int	proc_on_loglevel(struct chan *, struct imsg *);
 int	proc_on_channel(struct chan *, struct imsg *);
 int	proc_on_reload(struct chan *, struct imsg *);
@@ -76,6 +77,7 @@ int	proc_on_try(struct chan *, struct imsg *);
 
 #define PROC_ROWS							\
 	{ IMSG_STOP, R_PARENT, S_ANY, MF_ONCE, proc_on_stop },	\
+	{ IMSG_PING, R_PARENT, S_ANY, 0, proc_on_ping },	\
 	{ IMSG_LOGLEVEL, R_PARENT, S_ANY, 0, proc_on_loglevel },	\
 	{ IMSG_CHANNEL, R_PARENT, S_ANY, 0, proc_on_channel },\
 	PROC_TEST_ROWS

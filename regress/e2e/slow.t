@@ -405,6 +405,8 @@ def stopped(d, by, targets, dead):
                 "without one it closes after the start-up grace")
 
 
+# The watchdog would end an authd that is to hang for longer.
+os.environ["RELAYD_TEST_NO_WATCHDOG"] = "1"
 with Targets() as targets, Relayd(
         t, proxyds=2, operator="\tproxied idle timeout %ds\n" % IDLE) as d, \
         Bystander(t, d, targets, ["-reconnect-delay", "300ms"]) as by:

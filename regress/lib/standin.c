@@ -262,7 +262,7 @@ static const struct {
 	{ "link", by_link },		/* five to authd */
 	{ "offence", by_offence },	/* behind a forbidden message */
 	{ "link-offence", by_link_offence },
-	{ "hang", hang },
+	{ "hang", hang },		/* answer nothing any more */
 	{ "door-blocks", door_blocks },	/* to the listening sockets */
 	{ "door-lingers", door_lingers },
 	{ "door-waits", door_waits },
@@ -334,10 +334,6 @@ obey(void)
 	unlink(path);
 	if (reader > 0)
 		kill(reader, SIGCONT);
-	if (!quiet)
-		return;
-	for (;;)
-		pause();
 }
 
 static void
@@ -357,6 +353,10 @@ hear(const struct imsg *m)
 	case IMSG_START:
 		if (get_start(m, &start) == 0)
 			say(PARENT_FD, IMSG_READY, 0, &ready);
+		break;
+	case IMSG_PING:
+		if (!quiet)
+			say(PARENT_FD, IMSG_PONG, 0, NULL);
 		break;
 	case IMSG_STOP:
 		exit(0);

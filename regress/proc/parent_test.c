@@ -529,6 +529,68 @@ words_of_authd(void)
 	child_free(muxd);
 }
 
+/* The watchdog. */
+
+static int
+asked(int far)
+{
+	struct imsg	m;
+
+	return (hear_any(far, &m, 0) == IMSG_PING);
+}
+
+static void
+pong(int far)
+{
+	make(IMSG_PONG, NULL);
+	child_says(far, -1);
+}
+
+static void
+hangs(void)
+{
+	struct child	*c, *muxd;
+	int		 far, far_muxd, i, rounds;
+
+	c = child_make(ROLE_PROXYD, CHILD_READY, &far);
+	watch_round();
+	ok(asked(far), "who stands is asked at once");
+	for (i = 0; i < 20; i++)
+		watch_round();
+	ok(c->chan != NULL, "and may take its time with its first answer");
+	pong(far);
+	for (i = 0; i < 5; i++) {
+		watch_round();
+		ok(asked(far), "then it is asked each second");
+		pong(far);
+	}
+	watch_round();
+	for (i = 0; i < 5; i++)
+		watch_round();
+	ok(c->chan != NULL, "five seconds are not too long");
+	killed[0] = '\0';
+	watch_round();
+	ok(c->chan == NULL, "six are");
+	is_str(killed, "does not answer", "and it is ended");
+	killed[0] = '\0';
+	muxd = child_make(ROLE_MUXD, CHILD_READY, &far_muxd);
+	for (rounds = i = 0; i < 120; i++) {
+		watch_round();
+		if (asked(far_muxd)) {
+			rounds++;
+			pong(far_muxd);
+		}
+	}
+	ok(rounds == 2, "a worker is asked once a minute");
+	is_str(killed, "", "and lives while it answers");
+	pong(far_muxd);
+	ok(muxd->chan == NULL, "who answers unasked is ended");
+	child_free(c);
+	child_free(muxd);
+	close(far);
+	close(far_muxd);
+}
+
 static void
 limits(void)
 {
@@ -662,6 +724,7 @@ main(void)
 	shares();
 	without_authd();
 	words_of_authd();
+	hangs();
 	limits();
 	lines();
 #ifdef RELAYD_TESTING

@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Who hangs is ended. Each second every standing child is asked (PING) and has
+ * five seconds to answer; a worker, whose hanging hurts one tunnel or terminal,
+ * is asked once a minute. We are watched ourselves by the service manager, which
+ * hears from us each second (sd_notify(3), WatchdogSec).
+ *
+ * Seconds are counted in rounds of our own loop, not by the clock: whatever held
+ * us up, an answer that has come is read before its sender is blamed.
+ */
+#include <sys/socket.h>
+#include <sys/un.h>
+
+#include <event2/event.h>
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/compat.h"
+#include "base/log.h"
+#include "relayd.h"
+
+#define PATIENCE_S	5	/* from PING to PONG */
+#define FIRST_S		600	/* the first: authd may have a store to mend */
+#define WORKER_S	60	/* between two questions to a worker */
+
+static struct {
+	struct event	*ev;
+	uint64_t	 round;
+	int		 off;	/* RELAYD_TEST_NO_WATCHDOG */
+} watch;
+
+static int
+watch_is_due(const struct child *c)
+{
+	return ((R_STANDING & ROLE_BIT(c->role)) ||
+	    watch.round % WORKER_S == c->instance % WORKER_S);
+}
+
+static void
+watch_child(struct child *c)
+{
+	if (c->state != CHILD_READY || c->chan == NULL)
+		return;
+	if (c->silent_s == 0) {
+		if (watch_is_due(c) && say_ping(c->chan, 0) == 0)
+			c->silent_s = 1;
+		return;
+	}
+	if (++c->silent_s > (c->answered ? PATIENCE_S : FIRST_S) + 1)
+		kill_child(c, "does not answer");
+}
+
+void
+watch_round(void)
+{
+	struct child	*c;
+
+	watch.round++;
+	for (c = child_after(0); c != NULL; c = child_after(c->instance))
+		watch_child(c);
+}
+
+int
+watch_on_pong(struct chan *chan, struct imsg *m)
+{
+	struct child	*c = chan_arg(chan);
+
+	if (get_pong(m) == -1 || c->silent_s == 0)
+		return (-1);
+	c->silent_s = 0;
+	c->answered = 1;
+	return (0);
+}
+
+static void
+watch_tick(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd;
+	(void)what;
+	(void)arg;
+	if (!watch.off)
+		watch_round();
+	watch_tell("WATCHDOG=1");
+}
+
+void
+watch_init(void)
+{
+	static const struct timeval	second = { 1, 0 };
+
+#ifdef RELAYD_TESTING
+	watch.off = getenv("RELAYD_TEST_NO_WATCHDOG") != NULL;
+#endif
+	watch.ev = event_new(env()->base, -1, EV_PERSIST, watch_tick, NULL);
+	if (watch.ev == NULL || event_add(watch.ev, &second) == -1)
+		fatalx("watchdog: out of memory");
+}
+
+void
+watch_clear(void)
+{
+	event_free(watch.ev);
+}
+
+/* sd_notify(3): one datagram, to where the service manager has said. */
+void
+watch_tell(const char *state)
+{
+	struct sockaddr_un	 sun = { .sun_family = AF_UNIX };
+	const char		*path = getenv("NOTIFY_SOCKET");
+	size_t			 len;
+	int			 fd;
+
+	if (path == NULL || (path[0] != '/' && path[0] != '@') ||
+	    (len = strlen(path)) >= sizeof(sun.sun_path))
+		return;
+	memcpy(sun.sun_path, path, len);
+	if (path[0] == '@')
+		sun.sun_path[0] = '\0';
+	fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	if (fd == -1)
+		return;
+	if (sendto(fd, state, strlen(state), MSG_NOSIGNAL,
+	    (struct sockaddr *)&sun, (socklen_t)(offsetof(struct sockaddr_un,
+	    sun_path) + len)) == -1)
+		log_debug("service manager: %s", strerror(errno));
+	close(fd);
+}
