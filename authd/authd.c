@@ -164,6 +164,7 @@ authd_open(void *arg)
 
 	(void)arg;
 	store_path(path, sizeof(path));
+	store_limit(proc_conf()->store_max);
 	if (store_open(path) == -1) {
 		timer_set(&authd.retry, RETRY_MS);
 		return;

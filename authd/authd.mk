@@ -21,7 +21,7 @@ authd_OBJS = authd/authd.o authd/turn.o authd/facts.o authd/now.o authd/load.o \
 	authd/api/terminal_ticket.o authd/ctl/ctl.o authd/ctl/answer.o authd/ctl/show.o \
 	authd/ctl/admin.o authd/cred/jwt.o authd/cred/claims.o authd/cred/secret.o \
 	common/base/rate.o authd/store/sqlite/sqlite.o authd/store/sqlite/systems.o \
-	authd/store/sqlite/sessions.o authd/store/sqlite/groups.o \
+	authd/store/sqlite/sessions.o authd/store/sqlite/purge.o authd/store/sqlite/groups.o \
 	authd/store/sqlite/schema.o authd/store/sqlite/ask.o \
 	common/base/label.o common/base/target.o \
 	common/base/uuid.o $(api_OBJS) $(ctl_OBJS) $(doc_OBJS) $(proc_OBJS)

@@ -17,6 +17,8 @@
 
 #define SLOW_MS		100	/* a turn that waited longer is logged */
 #define PROBE_MS	1000	/* between looks at a store that is down */
+#define PURGE_MS	60000	/* between looks for what is too old */
+#define PURGE_NEXT_MS	200	/* when there was some */
 #define ROUNDS_MAX	16	/* commits in one turn: answers that ask on */
 
 struct later {
@@ -34,7 +36,7 @@ static struct {
 	struct laters	committing;	/* for the one that is under way */
 	int		is_committing;
 	struct timer	due;		/* the first deadline of the core */
-	struct timer	probe;
+	struct timer	probe, purge;
 	unsigned	sessions, tunnels;	/* that the title says */
 } turn = {
 	.waiting = STAILQ_HEAD_INITIALIZER(turn.waiting),
@@ -48,11 +50,27 @@ turn_probe(void *arg)
 	(void)store_probe();
 }
 
+static void
+turn_purge(void *arg)
+{
+	int64_t			now = clock_wall_ms();
+	const struct conf	*conf = proc_conf();
+	struct store_keep	k = { .now = now,
+	    .sessions_before = now - (int64_t)conf->keep_sessions * 1000,
+	    .log_before = now - (int64_t)conf->keep_log * 1000 };
+
+	(void)arg;
+	timer_set(&turn.purge, store_is_up() && store_purge(&k) == 1 ?
+	    PURGE_NEXT_MS : PURGE_MS);
+}
+
 void
 turn_init(void)
 {
 	timer_init(&turn.due, turn_due, NULL);
 	timer_init(&turn.probe, turn_probe, NULL);
+	timer_init(&turn.purge, turn_purge, NULL);
+	timer_set(&turn.purge, PURGE_MS);
 }
 
 void

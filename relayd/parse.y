@@ -84,7 +84,8 @@ static void	listener(struct parser *, const char *, uint64_t, uint64_t);
 %token FRAME "frame" GRACE "grace" GROUP "group" HTTP "http" HTTPS "https"
 %token IDLE "idle"
 %token INCLUDE "include" INTERNAL "internal" ISSUER "issuer" JWT "jwt"
-%token KEY "key" LIFETIME "lifetime" LIMIT "limit" LISTEN "listen" LIVE "live"
+%token KEEP "keep" KEY "key" LIFETIME "lifetime" LIMIT "limit"
+%token LISTEN "listen" LIVE "live" LOG "log"
 %token MAX "max" NO "no" ON "on" ONLY "only" OPERATOR "operator"
 %token ORIGIN "origin"
 %token PATH "path" PER "per" PORT "port" PROXIED "proxied" PROXY "proxy"
@@ -152,6 +153,13 @@ statement	: MACRO '=' text {
 		}
 		| PROXYD number {
 			number(ps, "proxyd", "proxyd_count", $2.number);
+		}
+		| KEEP SESSIONS duration {
+			number(ps, "keep sessions", "keep_sessions",
+			    $3.number);
+		}
+		| KEEP LOG duration {
+			number(ps, "keep log", "keep_log", $3.number);
 		}
 		| MAX STARTUPS WORD {
 			startups(ps, $3.string);

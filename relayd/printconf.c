@@ -21,6 +21,8 @@ cfg_print(const struct conf *c, FILE *f)
 	fputs("store sqlite ", f);
 	print_string(f, c->store_path);
 	print_bytes(f, " max", c->store_max);
+	print_seconds(f, "keep sessions", c->keep_sessions);
+	print_seconds(f, "keep log", c->keep_log);
 	print_listeners(f, c);
 	for (i = 0; i < c->n_trusted_proxy; i++)
 		fprintf(f, "trusted proxy %s\n", c->trusted_proxy[i]);

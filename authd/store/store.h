@@ -22,13 +22,18 @@
 #define STORE_NONE	(-2)
 #define STORE_TAKEN	(-3)	/* a key that must be unique is in use */
 
-#define STORE_SCHEMA	3	/* version in the file */
+#define STORE_SCHEMA	4	/* version in the file */
 
 /*
  * Open or make the file. -1: not now, call again later; nothing else may be
  * called until it has succeeded, except store_commit() and store_close().
  */
 int	store_open(const char *path);
+/*
+ * How many bytes it may have, before it is opened. A turn that finds it nearly
+ * full takes the oldest of what is over away with it.
+ */
+void	store_limit(uint64_t bytes);
 void	store_close(void);
 /* Is it open and did the last transaction work? */
 int	store_is_up(void);
@@ -44,6 +49,15 @@ int	store_has_writes(void);
 void	store_finish(void);
 /* Down: try a write that changes nothing. 0 when it works again, else -1. */
 int	store_probe(void);
+/*
+ * Some of what has been over for so long that it need not be kept: sessions
+ * that nobody used, and the logs with the sessions they are about. 0; 1: some
+ * is gone, and there may be more.
+ */
+struct store_keep {
+	int64_t	now, sessions_before, log_before;
+};
+int	store_purge(const struct store_keep *);
 /* Milliseconds spent in the store since the last call. */
 uint64_t store_spent_ms(void);
 

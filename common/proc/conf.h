@@ -28,6 +28,10 @@ enum conf_unit { UNIT_COUNT, UNIT_SECONDS, UNIT_BYTES, UNIT_BOOL };
 	    "max startups")						\
 	X(store_max, 4294967296, 1048576, 1099511627776, UNIT_BYTES,	\
 	    R_AUTHD, "store ... max")					\
+	X(keep_sessions, 2592000, 3600, 3153600000, UNIT_SECONDS,	\
+	    R_AUTHD, "keep sessions")					\
+	X(keep_log, 34560000, 3600, 3153600000, UNIT_SECONDS, R_AUTHD,	\
+	    "keep log")							\
 	X(grace, 60, 1, 86400, UNIT_SECONDS, R_AUTHD, "grace")		\
 	X(startup_grace, 330, 1, 86400, UNIT_SECONDS, R_AUTHD,		\
 	    "start-up grace")						\

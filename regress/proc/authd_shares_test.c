@@ -214,6 +214,35 @@ diagnostics(void)
 	far_close(t[2].mux);
 }
 
+/* 48 sessions with the largest report, one after the other: 24 MiB of 16. */
+static void
+flood(void)
+{
+	static char	text[524288];
+	struct tunnel	t;
+	int		i, in = 0;
+
+	memset(text, 'x', sizeof(text));
+	system_add(control, &t, "");
+	for (i = 0; i < 48; i++) {
+		if (i % RATE == 0)
+			drive_clock(&authd, 60001);
+		login(proxyd, &t, "", "", "192.0.2.80");
+		if (t.status != 0)
+			break;
+		in++;
+		up(&t, 1);
+		report_say(t.mux, text, sizeof(text));
+		(void)lend(t.mux, 0);
+		ctl(control, &rows, CTL_CLOSE, t.session, CTL_END);
+		rows_free(&rows);
+		far_close(t.mux);
+	}
+	is_int(in, 48, "a system that fills the store still logs in");
+	ok(world_sql("PRAGMA page_count") * 4096 <= 16 << 20,
+	    "and the store is within its limit");
+}
+
 int
 main(void)
 {
@@ -232,6 +261,7 @@ main(void)
 	secrets();
 	terminals();
 	diagnostics();
+	flood();
 	is_int(authd_stop(), 0, "authd stops in order");
 	far_close(proxyd);
 	far_close(control);

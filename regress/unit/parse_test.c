@@ -168,6 +168,8 @@ values(void)
 	    "    port 0\n"
 	    "trusted proxy 10.0.0.0/8\ntrusted proxy ::1\n"
 	    "max startups 1:2:3\n"
+	    "keep sessions 7d\n"
+	    "keep log 90d\n"
 	    "control socket /run/x.sock\n"
 	    "control socket /run/y.sock read only group \"monitor\"\n"
 	    "tunnel { path \"/a\" path /b\n grace 90s start-up grace 24h "
@@ -189,6 +191,8 @@ values(void)
 	is_str(c.listen[1].address, "::", "a line that goes on");
 	is_int(c.n_trusted_proxy, 2, "networks");
 	is_int(c.startups_full, 3, "startups");
+	is_int(c.keep_sessions, 604800, "how long sessions are kept");
+	is_int(c.keep_log, 7776000, "and the log");
 	is_str(c.control_path, "/run/x.sock", "control socket");
 	is_str(c.looking_path, "/run/y.sock", "one for looking");
 	is_str(c.looking_group, "monitor", "and for whom");

@@ -88,6 +88,7 @@ write_all(void)
 	(void)store_access_update(&a);
 	(void)store_audit(1, "", "", "x", "", "refused", "");
 	(void)store_audit_trim(0);
+	(void)store_purge(&(struct store_keep){ .now = 0 });
 	(void)store_system_enable("s", 1, 1);
 	(void)sqlite3_exec(db, "INSERT INTO support_counts VALUES"
 	    " ('big', 1, 1000)", NULL, NULL, NULL);
@@ -98,7 +99,13 @@ close_all(void)
 {
 	struct session_row	se = { .id = "e", .system_id = "s",
 	    .status = SESSION_CLOSED };
+	struct session_row	next = { .id = "f", .system_id = "s",
+	    .node = "1", .token_hash = "f" };
 
+	/* So many are over that some have to go. */
+	(void)sqlite3_exec(db, "INSERT INTO support_groups VALUES"
+	    " ('s', 3, 1120, 1, 1, 1)", NULL, NULL, NULL);
+	(void)store_session_insert(&next);
 	(void)store_session_update(&se);
 	(void)store_system_delete("s", 1);
 	(void)store_org_delete("o", 1);

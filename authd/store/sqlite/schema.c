@@ -132,6 +132,20 @@
 #define NAMES								\
     "CREATE INDEX systems_name ON systems (name);"
 
+/*
+ * What is over and how long, for what goes again: `used` says of a session that
+ * rows of the access log are about it.
+ */
+#define OVER								\
+    "CREATE INDEX support_sessions_over ON support_sessions"		\
+    " (used, closed_at) WHERE status IN ('closed', 'expired');"		\
+    "CREATE INDEX audit_events_outcome ON audit_events (outcome, time);"	\
+    "CREATE INDEX revocations_until ON revocations (until);"		\
+    "CREATE INDEX systems_deleted ON systems (deleted_at)"		\
+    " WHERE deleted_at IS NOT NULL;"					\
+    "CREATE INDEX organizations_deleted ON organizations (deleted_at)"	\
+    " WHERE deleted_at IS NOT NULL;"
+
 /* What a store that has sessions already lacks: the groups of these. */
 #define FILL								\
     "INSERT INTO support_groups SELECT a.system_id, "			\
@@ -172,7 +186,9 @@ const char *const	schema_new =
     " 'closed', 'expired')), closed_at INTEGER, closed_by TEXT,"
     " diagnostics TEXT, diagnostics_at INTEGER, users TEXT,"
     " users_at INTEGER, created_at INTEGER NOT NULL,"
-    " updated_at INTEGER NOT NULL, generation INTEGER NOT NULL);"
+    " updated_at INTEGER NOT NULL, generation INTEGER NOT NULL,"
+    " diagnostics_len INTEGER NOT NULL DEFAULT 0,"
+    " used INTEGER NOT NULL DEFAULT 0);"
     SESSION_INDEXES
     "CREATE INDEX support_sessions_status ON support_sessions (status);"
     "CREATE INDEX support_sessions_expires ON support_sessions (expires_at);"
@@ -202,12 +218,14 @@ const char *const	schema_new =
     " 'user')), id TEXT NOT NULL, until INTEGER NOT NULL, reason TEXT,"
     " PRIMARY KEY (kind, id));"
     NAMES
-    GROUPS;
+    GROUPS
+    OVER;
 
 /*
  * From each version to the next. To 2: whose a row of the log is had been in
  * its metadata only, which says "{}" where it had no room: such a row says no
  * more who may go on, and is closed. To 3: what the list of sessions needs.
+ * To 4: what is over can go, and diagnostics go with their session.
  */
 const char *const	schema_from[STORE_SCHEMA - 1] = {
     "ALTER TABLE support_access_logs ADD COLUMN service TEXT;"
@@ -235,5 +253,17 @@ const char *const	schema_from[STORE_SCHEMA - 1] = {
     SESSION_INDEXES
     NAMES
     GROUPS
-    FILL
+    FILL,
+
+    "ALTER TABLE support_sessions ADD COLUMN diagnostics_len INTEGER"
+    " NOT NULL DEFAULT 0;"
+    "ALTER TABLE support_sessions ADD COLUMN used INTEGER NOT NULL DEFAULT 0;"
+    "UPDATE support_sessions SET diagnostics = NULL, users = NULL"
+    " WHERE status IN ('closed', 'expired')"
+    " AND (diagnostics IS NOT NULL OR users IS NOT NULL);"
+    "UPDATE support_sessions SET diagnostics_len ="
+    " length(CAST(diagnostics AS BLOB)) WHERE diagnostics IS NOT NULL;"
+    "UPDATE support_sessions SET used = 1 WHERE id IN"
+    " (SELECT session_id FROM support_access_logs);"
+    OVER
 };

@@ -47,6 +47,7 @@ db_session_read(struct query *q, struct session_row *s)
 	s->status = status_number(status);
 	db_text(q, 13, s->closed_by, sizeof(s->closed_by));
 	s->generation = (uint64_t)db_int(q, 14);
+	s->diagnostics_len = (uint64_t)db_int(q, 15);
 }
 
 static int
@@ -69,11 +70,15 @@ store_session_insert(const struct session_row *s)
 	    " reconnect_prev, started_at, expires_at, status, created_at,"
 	    " updated_at, generation)"
 	    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
+	int			r;
 
-	return (db_write(&q, "TTtTttiiTiii", s->id, s->system_id, s->node,
+	r = db_write(&q, "TTtTttiiTiii", s->id, s->system_id, s->node,
 	    s->token_hash, s->reconnect_hash, s->reconnect_prev,
 	    s->started_at, s->expires_at, status_names[s->status],
-	    s->created_at, s->updated_at, (int64_t)s->generation));
+	    s->created_at, s->updated_at, (int64_t)s->generation);
+	if (r == 0)
+		db_trim(s->system_id);
+	return (r);
 }
 
 int
@@ -85,7 +90,8 @@ store_session_update(const struct session_row *s)
 	static struct query	over = QUERY("UPDATE support_sessions SET"
 	    " status = ?2, closed_at = ?3, closed_by = ?4, updated_at = ?3,"
 	    " reconnect_token = NULL, reconnect_prev = NULL, users = NULL,"
-	    " users_at = NULL, diagnostics = NULL WHERE id = ?1");
+	    " users_at = NULL, diagnostics = NULL, diagnostics_len = 0"
+	    " WHERE id = ?1");
 
 	if (s->status == SESSION_PENDING || s->status == SESSION_ACTIVE)
 		return (db_write(&open, "TttiTii", s->id, s->reconnect_hash,
@@ -119,9 +125,11 @@ store_session_diagnostics(const char *id, const char *json, size_t len,
     int64_t now)
 {
 	static struct query	q = QUERY("UPDATE support_sessions SET"
-	    " diagnostics = ?2, diagnostics_at = ?3 WHERE id = ?1");
+	    " diagnostics = ?2, diagnostics_at = ?3, diagnostics_len = ?4"
+	    " WHERE id = ?1");
 
-	return (db_write(&q, "Tji", id, json, len, now));
+	return (db_write(&q, "Tjii", id, json, len, now,
+	    (int64_t)len));
 }
 
 int
@@ -132,8 +140,12 @@ store_access_insert(const struct access_row *a)
 	    " connected_at, metadata, org_role, organization_id, service, ip,"
 	    " token_id, impersonator)"
 	    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
+	static struct query	used = QUERY("UPDATE support_sessions"
+	    " SET used = 1 WHERE id = ? AND used = 0");
 	char			metadata[METADATA_SIZE];
 
+	if (db_write(&used, "T", a->session_id) == -1)
+		return (-1);
 	metadata_print(a, metadata);
 	return (db_write(&q, "TTTtTiTttTttt", a->id, a->session_id,
 	    a->operator_id, a->operator_name, a->type, a->connected_at,

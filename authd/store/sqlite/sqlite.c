@@ -16,10 +16,12 @@
 #include "schema.h"
 #include "sqlite.h"
 
+#define PROBE_BYTES (1 << 20)	/* or a 64th of what it may have */
 #define BUSY_MS		50	/* for a shell that looks into the file */
 
 static int	 store_setup(void);
 static int	 store_schema(void);
+static void	 store_works(void);
 static int	 db_run(const char *);
 static void	 db_failed(const char *);
 static int	 db_prepare(struct query *);
@@ -30,7 +32,10 @@ static struct {
 	struct query	*prepared;
 	int		 in_turn;	/* a transaction is open */
 	int		 turn_failed;	/* its writes are void */
-	int		 down;		/* has been logged */
+	int		 down;		/* the last transaction failed */
+	int		 said;		/* that it did, and not that it is back */
+	uint64_t	 limit;		/* bytes, 0: none */
+	int64_t		 pages;		/* the same in pages */
 	uint64_t	 spent_ns;
 } store;
 
@@ -61,17 +66,27 @@ store_is_up(void)
 	return (store.db != NULL && !store.down);
 }
 
-/* Said once when it goes; db_commit() says when it is back. */
+/* Said once when it goes; store_works() says when it is back. */
 static void
 db_failed(const char *what)
 {
 	if (store.in_turn)
 		store.turn_failed = 1;
-	if (store.down)
-		return;
 	store.down = 1;
+	if (store.said)
+		return;
+	store.said = 1;
 	log_warnx("store: down: %s: %s", what,
 	    store.db != NULL ? sqlite3_errmsg(store.db) : "not open");
+}
+
+/* What somebody wanted written is in it: not what a probe wrote. */
+static void
+store_works(void)
+{
+	if (store.said)
+		log_info("store: back");
+	store.said = store.down = 0;
 }
 
 static int
@@ -95,18 +110,71 @@ store_open(const char *path)
 	r = sqlite3_open_v2(path, &store.db, SQLITE_OPEN_READWRITE |
 	    SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX, NULL);
 	if (r != SQLITE_OK || store_setup() == -1) {
-		if (!store.down)
+		if (!store.said)
 			log_warnx("store: cannot open: %s", store.db != NULL ?
 			    sqlite3_errmsg(store.db) : "out of memory");
-		store.down = 1;
+		store.said = store.down = 1;
 		sqlite3_close(store.db);
 		store.db = NULL;
 		return (-1);
 	}
-	if (store.down)
-		log_info("store: back");
-	store.down = 0;
+	store_works();
 	return (0);
+}
+
+void
+store_limit(uint64_t bytes)
+{
+	store.limit = bytes;
+}
+
+static int64_t
+pragma_number(const char *sql)
+{
+	sqlite3_stmt	*s;
+	int64_t		 v = -1;
+
+	if (sqlite3_prepare_v2(store.db, sql, -1, &s, NULL) != SQLITE_OK)
+		return (-1);
+	if (sqlite3_step(s) == SQLITE_ROW)
+		v = sqlite3_column_int64(s, 0);
+	sqlite3_finalize(s);
+	return (v);
+}
+
+/* SQLite then says itself that it is full, before a write is cut short. */
+static int
+store_set_limit(void)
+{
+	int64_t	size = pragma_number("PRAGMA page_size");
+	char	sql[64];
+
+	if (store.limit == 0 || size <= 0)
+		return (0);
+	store.pages = (int64_t)store.limit / size;
+	snprintf(sql, sizeof(sql), "PRAGMA max_page_count = %lld",
+	    (long long)store.pages);
+	return (db_run(sql));
+}
+
+/* All but a sixteenth is in use: the oldest makes room for what comes. */
+static void
+make_room(void)
+{
+	static struct query	all = QUERY("PRAGMA page_count");
+	static struct query	free = QUERY("PRAGMA freelist_count");
+	int64_t			n;
+
+	if (store.pages == 0 || db_read(&all, "") != 0)
+		return;
+	n = db_int(&all, 0);
+	db_done(&all);
+	if (n <= store.pages / 16 * 15 || db_read(&free, "") != 0)
+		return;
+	n -= db_int(&free, 0);
+	db_done(&free);
+	if (n > store.pages / 16 * 15)
+		(void)db_purge_oldest();
 }
 
 /*
@@ -124,22 +192,9 @@ store_setup(void)
 	    db_run("PRAGMA temp_store = MEMORY") == -1 ||
 	    db_run("PRAGMA trusted_schema = OFF") == -1)
 		return (-1);
-	return (store_schema());
-}
-
-static int
-schema_version(void)
-{
-	sqlite3_stmt	*s;
-	int		 v = -1;
-
-	if (sqlite3_prepare_v2(store.db, "PRAGMA user_version", -1, &s,
-	    NULL) != SQLITE_OK)
+	if (store_schema() == -1)
 		return (-1);
-	if (sqlite3_step(s) == SQLITE_ROW)
-		v = sqlite3_column_int(s, 0);
-	sqlite3_finalize(s);
-	return (v);
+	return (store_set_limit());
 }
 
 /* All of it, and the version, or nothing. */
@@ -166,15 +221,15 @@ schema_run(const char *const *sql, size_t n)
 static int
 store_schema(void)
 {
-	int	v = schema_version();
+	int	v = (int)pragma_number("PRAGMA user_version");
 
 	if (v == STORE_SCHEMA)
 		return (0);
 	if (v < 0 || v > STORE_SCHEMA) {
-		if (v > 0 && !store.down) {
+		if (v > 0 && !store.said) {
 			log_warnx("store: schema is version %d, not %d", v,
 			    STORE_SCHEMA);
-			store.down = 1;
+			store.said = 1;
 		}
 		return (-1);
 	}
@@ -216,6 +271,8 @@ db_commit(void)
 
 	if (!store.in_turn)
 		return (0);
+	if (!store.turn_failed)
+		make_room();
 	if (!store.turn_failed && db_run("COMMIT") == -1)
 		db_failed("commit");
 	failed = store.turn_failed;
@@ -224,32 +281,7 @@ db_commit(void)
 	store.in_turn = store.turn_failed = 0;
 	if (failed)
 		return (-1);
-	if (store.down)
-		log_info("store: back");
-	store.down = 0;
-	return (0);
-}
-
-/* The version is written as it is: a page goes to the disk, or does not. */
-int
-store_probe(void)
-{
-	char	sql[64];
-
-	if (store.db == NULL)
-		return (-1);
-	if (!store.down)
-		return (0);
-	(void)db_commit();
-	snprintf(sql, sizeof(sql), "PRAGMA user_version = %d", STORE_SCHEMA);
-	if (db_run("BEGIN IMMEDIATE") == -1)
-		return (-1);
-	if (db_run(sql) == -1 || db_run("COMMIT") == -1) {
-		(void)db_run("ROLLBACK");
-		return (-1);
-	}
-	log_info("store: back");
-	store.down = 0;
+	store_works();
 	return (0);
 }
 
@@ -268,6 +300,52 @@ turn_begin(void)
 		return (-1);
 	}
 	return (0);
+}
+
+/*
+ * As much as a turn may want to write is written and taken away again, and the
+ * version as it is: pages go to the disk, or do not.
+ */
+static int
+probe_write(void)
+{
+	char	much[160], version[64];
+
+	snprintf(much, sizeof(much), "INSERT INTO audit_events (time, action,"
+	    " outcome, reason) VALUES (0, 'probe', 'refused', zeroblob(%llu))",
+	    (unsigned long long)(store.limit != 0 && store.limit / 64 <
+	    PROBE_BYTES ? store.limit / 64 : PROBE_BYTES));
+	snprintf(version, sizeof(version), "PRAGMA user_version = %d",
+	    STORE_SCHEMA);
+	make_room();
+	return (!store.turn_failed && db_run(much) == 0 &&
+	    db_run("DELETE FROM audit_events"
+	    " WHERE rowid = last_insert_rowid()") == 0 &&
+	    db_run(version) == 0 && db_run("COMMIT") == 0 ? 0 : -1);
+}
+
+int
+store_probe(void)
+{
+	int	good;
+
+	if (store.db == NULL)
+		return (-1);
+	if (!store.down)
+		return (0);
+	(void)db_commit();
+	good = turn_begin() == 0 && probe_write() == 0;
+	if (!sqlite3_get_autocommit(store.db))
+		(void)db_run("ROLLBACK");
+	store.in_turn = store.turn_failed = 0;
+	store.down = !good;
+	return (good ? 0 : -1);
+}
+
+unsigned
+db_changes(void)
+{
+	return ((unsigned)sqlite3_changes(store.db));
 }
 
 #ifdef RELAYD_TESTING

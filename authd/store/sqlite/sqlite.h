@@ -38,6 +38,12 @@ void	 db_done(struct query *);
 struct query	*db_prepared(void);
 #endif
 
+/* How many rows the last write touched, without what went with them. */
+unsigned db_changes(void);
+/* purge.c: what one system has beyond its count; the oldest of all: how many. */
+void	 db_trim(const char *system_id);
+unsigned db_purge_oldest(void);
+
 /* End the turn's transaction: 0, or -1: nothing of it is in the store. */
 int	 db_commit(void);
 
@@ -81,7 +87,8 @@ int	db_revoked(const char *token_id, const char *user, int64_t now,
 #define DB_SESSION_COLUMNS						\
 	"SELECT id, system_id, node_id, session_token, reconnect_token,"	\
 	" reconnect_prev, started_at, expires_at, closed_at, created_at,"	\
-	" updated_at, diagnostics_at, status, closed_by, generation"	\
+	" updated_at, diagnostics_at, status, closed_by, generation,"	\
+	" diagnostics_len"						\
 	" FROM support_sessions "
 void	 db_session_read(struct query *, struct session_row *);
 
