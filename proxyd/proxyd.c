@@ -29,7 +29,6 @@
 #include "door/trust.h"
 #include "grant.h"
 #include "imsg/imsg.h"
-#include "job/answer.h"
 #include "job/begin.h"
 #include "job/proxy.h"
 #include "base/log.h"
@@ -55,7 +54,7 @@ static const struct dispatch	table[] = {
 
 static const struct door_ops	to_jobs = {
 	.begin = request_begin,
-	.refuse = answer_error,
+	.refuse = request_refuse,
 };
 
 static const struct grant_ops	ends = {

@@ -223,6 +223,7 @@ frame_connection(struct httphead *h, const struct httphead_known *k)
 	    httphead_has_token(h, "Connection", "keep-alive"))
 		h->flags |= HTTPHEAD_KEEPALIVE;
 	if (k->upgrade != NULL && h->minor > 0 &&
+	    list_has(k->upgrade, "websocket") &&
 	    httphead_has_token(h, "Connection", "upgrade"))
 		h->flags |= HTTPHEAD_UPGRADE;
 }
@@ -238,6 +239,8 @@ httphead_frame_request(struct httphead *h, const struct httphead_known *k,
 	if (frame_body(h, k, f) == -1)
 		return (-1);
 	frame_connection(h, k);
+	if (h->method != HTTP_GET)
+		h->flags &= ~HTTPHEAD_UPGRADE;
 	if (h->flags & HTTPHEAD_UPGRADE &&
 	    (h->flags & HTTPHEAD_CHUNKED || h->content_length != 0))
 		return (httphead_fault(f, 400, "body on an upgrade"));

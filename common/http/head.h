@@ -42,7 +42,9 @@ struct httphead_field {
 #define HTTPHEAD_TO_CLOSE	0x08	/* response: the body ends with the
 					   connection */
 #define HTTPHEAD_UPGRADE	0x10	/* `Connection: upgrade` and an Upgrade
-					   field; response: status 101 too */
+					   with `websocket`; request: GET,
+					   response: 101. Any other upgrade is
+					   none: nobody has to take it up */
 #define HTTPHEAD_EXPECT		0x20	/* request: `Expect: 100-continue` */
 #define HTTPHEAD_INTERIM	0x40	/* response: 1xx but 101, another head
 					   follows */
@@ -62,7 +64,8 @@ struct httphead {
 	int		 minor;		/* HTTP/1.minor: 0 or 1 */
 
 	/* request */
-	int		 method;	/* enum llhttp_method */
+	int		 method;	/* enum llhttp_method of those that
+					   matter here, -1: another token */
 	struct slice	 method_name;
 	struct slice	 target;	/* as sent, untouched */
 	struct slice	 path;		/* begins with '/', or is "*" */
@@ -97,8 +100,8 @@ struct httphead_scan {
  *	0	incomplete: call again when there is more
  *	-1	refused: answer `*status`, close; `*why` is a constant text
  * `status` is 400 (malformed), 414 (request line over HTTPHEAD_MAX), 431 (head
- * over HTTPHEAD_MAX or too many fields), 501 (unknown method or transfer
- * coding, CONNECT), 505 (HTTP version not 1.0 or 1.1). `*h` means something
+ * over HTTPHEAD_MAX or too many fields), 501 (unknown transfer coding,
+ * CONNECT), 505 (HTTP version not 1.0 or 1.1). `*h` means something
  * only after 1. `why` may be NULL.
  *
  * Refused with 400 are: NUL and control characters, bare CR or LF, folded

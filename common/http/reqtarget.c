@@ -159,14 +159,18 @@ split_query(struct httphead *h, struct slice t)
 	}
 }
 
-/* Nothing outside the printable part of ASCII, and no fragment. */
+/*
+ * No blank, no control character, no fragment. Bytes above ASCII go on as they
+ * are: browsers escape them, others do not, and servers take them.
+ */
 static int
 target_ok(const struct slice *t)
 {
 	size_t		 i;
 
 	for (i = 0; i < t->len; i++)
-		if (t->s[i] <= ' ' || t->s[i] >= 0x7f || t->s[i] == '#')
+		if ((unsigned char)t->s[i] <= ' ' || t->s[i] == 0x7f ||
+		    t->s[i] == '#')
 			return (0);
 	return (t->len != 0);
 }

@@ -248,15 +248,12 @@ put_destination(struct out *o, const struct httphead_field *f,
 static void
 put_framing(struct out *o, const struct httphead *h, const struct reqhdr *a)
 {
-	const struct slice	*up;
-	char			 num[48];
-	int			 n;
+	char	num[48];
+	int	n;
 
-	if (a->upgrade && (up = httphead_get(h, "upgrade")) != NULL) {
-		out_lit(o, "Connection: Upgrade\r\nUpgrade: ");
-		out_put(o, up->s, up->len);
-		out_lit(o, "\r\n");
-	}
+	/* Nothing else may be taken up, whatever the browser lists. */
+	if (a->upgrade)
+		out_lit(o, "Connection: Upgrade\r\nUpgrade: websocket\r\n");
 	if (h->flags & HTTPHEAD_CHUNKED)
 		out_lit(o, "Transfer-Encoding: chunked\r\n");
 	else if (h->flags & HTTPHEAD_LENGTH) {

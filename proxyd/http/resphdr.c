@@ -97,15 +97,8 @@ put_csp(struct out *o, const struct slice *v, const struct urlmap *map)
 static void
 put_framing(struct out *o, const struct httphead *h, const struct resphdr *a)
 {
-	const struct slice	*up;
-
 	if (a->upgrade) {
-		out_lit(o, "Connection: Upgrade\r\n");
-		if ((up = httphead_get(h, "upgrade")) != NULL) {
-			out_lit(o, "Upgrade: ");
-			out_put(o, up->s, up->len);
-			out_lit(o, "\r\n");
-		}
+		out_lit(o, "Connection: Upgrade\r\nUpgrade: websocket\r\n");
 		return;
 	}
 	if (h->flags & HTTPHEAD_INTERIM)

@@ -74,6 +74,36 @@ request_begin(struct conn *c, const struct httphead *h)
 	}
 }
 
+/*
+ * A client that speaks HTTP/2 unasked (RFC 9113, 3.3) reads frames only: an
+ * empty SETTINGS, and a GOAWAY with HTTP_1_1_REQUIRED.
+ */
+static void
+answer_http2(struct conn *c)
+{
+	static const char	frames[] = "\0\0\0\4\0\0\0\0\0"
+	    "\0\0\x20\7\0\0\0\0\0" "\0\0\0\0" "\0\0\0\xd"
+	    "HTTP/1.1 is spoken here.";
+	struct iovec		iov = { (void *)(uintptr_t)frames,
+	    sizeof(frames) - 1 };
+
+	if (conn_writev(c, &iov, 1) == 0)
+		conn_answered(c);
+}
+
+void
+request_refuse(struct conn *c, int status, const char *why)
+{
+	static const char	preface[] = "PRI * HTTP/2.0\r\n";
+
+	if (status == 505 && c->in->len >= sizeof(preface) - 1 &&
+	    memcmp(c->in->data + c->in->off, preface,
+	    sizeof(preface) - 1) == 0)
+		answer_http2(c);
+	else
+		answer_error(c, status, why);
+}
+
 /* Never the query: it may hold a token or a ticket. */
 static void
 request_log(const struct conn *c, const struct httphead *h)

@@ -307,7 +307,8 @@ down_response(struct proxy *p)
 		else if (send_response(p, &h, 1) == -1)
 			return;
 	}
-	if (h.status == 101 && !x->upgrade) {
+	if (h.status == 101 &&
+	    !(x->upgrade && (h.flags & HTTPHEAD_UPGRADE))) {
 		exch_fail(p, 502, "the service switched protocols unasked");
 		return;
 	}
