@@ -62,7 +62,8 @@ static void
 response(const char *p, size_t len)
 {
 	static struct httphead	h, again;
-	struct httphead_scan	scan = { 0, 0, 0 }, scan2 = { 0, 0, 0 };
+	struct httphead_scan	scan2 = { 0, 0, 0 };
+	struct lenient		l = { 0 };
 	struct out		o = { buf, 0, sizeof(buf), 0 };
 	struct resphdr		a;
 	const char		*why;
@@ -70,7 +71,7 @@ response(const char *p, size_t len)
 	memset(&a, 0, sizeof(a));
 	a.secure = 1;
 	a.map = &map;
-	if (lenient_response(&h, &scan, 1, p, len, &why) != 1)
+	if (lenient_response(&h, &l, 1, p, len, &why) != 1)
 		return;
 	a.upgrade = h.status == 101;
 	if (resphdr_build(&o, &h, &a) == -1)
@@ -82,7 +83,9 @@ response(const char *p, size_t len)
 		abort();
 	}
 	if (again.status != h.status || again.head_len != o.len ||
-	    (again.flags & HTTPHEAD_CHUNKED) != (h.flags & HTTPHEAD_CHUNKED) ||
+	    /* What ends with its connection goes in chunks. */
+	    !(again.flags & HTTPHEAD_CHUNKED) !=
+	    !(h.flags & (HTTPHEAD_CHUNKED | HTTPHEAD_TO_CLOSE)) ||
 	    ((h.flags & HTTPHEAD_LENGTH) &&
 	    again.content_length != h.content_length) ||
 	    httphead_get(&again, "x-frame-options") != NULL ||

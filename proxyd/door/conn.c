@@ -498,14 +498,20 @@ conn_release(struct conn *c)
 }
 
 void
+conn_abortive(struct conn *c, int on)
+{
+	struct linger	l = { on, 0 };
+
+	setsockopt(c->fd, SOL_SOCKET, SO_LINGER, &l, sizeof(l));
+}
+
+void
 conn_close(struct conn *c, const char *why, int reset)
 {
-	struct linger	l = { 1, 0 };
-
 	if (c->state == CONN_DEAD)
 		return;
 	if (reset && c->fd != -1)
-		setsockopt(c->fd, SOL_SOCKET, SO_LINGER, &l, sizeof(l));
+		conn_abortive(c, 1);
 	log_debug("connection %d: closed: %s", c->fd, why);
 	crowd_leave(&c->seat);
 	c->state = CONN_DEAD;

@@ -53,6 +53,22 @@ other_protocol(const struct slice *line)
 	return (NULL);
 }
 
+/*
+ * The same for one that can become no status line any more: whoever talks so
+ * may never end it.
+ */
+static const char *
+no_status_line(const struct slice *line)
+{
+	const char	*why = other_protocol(line);
+
+	if (why == NULL && line->len > 0 && strncasecmp(line->s, "HTTP/",
+	    line->len < 5 ? line->len : 5) != 0 &&
+	    memcmp(line->s, "ICY ", line->len < 4 ? line->len : 4) != 0)
+		why = "it does not begin with a status line";
+	return (why);
+}
+
 static int
 status_line(struct head *d, const struct slice *line, const char **why)
 {
@@ -293,7 +309,9 @@ rewrite(struct head *d, const char *buf, size_t len, size_t *used,
 		if (!next_line(buf, len, &at, &line)) {
 			line.s = buf + at;
 			line.len = len - at;
-			*why = other_protocol(&line);
+			if (line.len > 0 && line.s[0] == '\r')
+				return (0);
+			*why = no_status_line(&line);
 			return (*why == NULL ? 0 : -1);
 		}
 	while (line.len == 0);
@@ -315,31 +333,50 @@ rewrite(struct head *d, const char *buf, size_t len, size_t *used,
 	return (framing(d, why) == -1 ? -1 : 1);
 }
 
+/* Has an empty line come that was not there the last time? */
+static int
+may_be_whole(struct lenient *l, const char *buf, size_t len)
+{
+	const char	*nl, *p;
+
+	while ((nl = memchr(buf + l->seen, '\n', len - l->seen)) != NULL) {
+		for (p = buf + l->line; *p == '\r'; p++)
+			continue;
+		l->line = l->seen = (size_t)(nl - buf) + 1;
+		if (p == nl)
+			return (1);
+	}
+	l->seen = len;
+	return (0);
+}
+
 int
-lenient_response(struct httphead *h, struct httphead_scan *scan, int method,
+lenient_response(struct httphead *h, struct lenient *l, int method,
     const char *buf, size_t len, const char **why)
 {
 	struct httphead_scan	 again = { 0, 0, 0 };
-	struct slice		 first;
+	struct slice		 first = { buf, len };
 	struct head		 d;
-	size_t			 used;
-	int			 r;
+	size_t			 used = 0;
+	int			 r = -1;
 
 	*why = NULL;
-	r = httphead_response(h, scan, method, buf, len, why);
-	if (r == 0) {
-		first.s = buf;
-		first.len = len;
-		return ((*why = other_protocol(&first)) == NULL ? 0 : -1);
-	}
-	if (r == 1)
-		return (1);
+	if (!l->odd)
+		r = httphead_response(h, &l->scan, method, buf, len, why);
+	if (r == 0 && len > 0 && buf[0] != '\r')
+		return ((*why = no_status_line(&first)) == NULL ? 0 : -1);
+	if (r != -1)
+		return (r);
+	l->odd = 1;
 	memset(&d, 0, sizeof(d));
 	d.o.p = text;
 	d.o.cap = sizeof(text);
 	*why = NULL;
-	if ((r = rewrite(&d, buf, len, &used, why)) == 0 &&
-	    len >= HTTPHEAD_RESPONSE_MAX) {
+	r = 0;
+	if (may_be_whole(l, buf, len) || !l->begun)
+		r = rewrite(&d, buf, len, &used, why);
+	l->begun = d.o.len > 0 || l->begun;
+	if (r == 0 && len >= HTTPHEAD_RESPONSE_MAX) {
 		*why = "its head is too long";
 		return (-1);
 	}

@@ -5,6 +5,17 @@
 #include "http/head.h"
 
 /*
+ * How far a head that is still coming in has been looked at; zero it for each.
+ * One that comes byte by byte costs no more than one that comes at once.
+ */
+struct lenient {
+	struct httphead_scan	 scan;
+	int			 odd;		/* the strict parser said no */
+	int			 begun;		/* the status line is right */
+	size_t			 line, seen;
+};
+
+/*
  * What web servers in printers, switches and phones say, read as browsers read
  * it. httphead_response() is asked first; a head that it refuses is written
  * anew here, strict and with one framing, and parsed again: so nothing odd
@@ -25,7 +36,7 @@
  * HTTPHEAD_ODD is set, HTTPHEAD_KEEPALIVE is not, head_len counts the bytes in
  * `buf`, and the slices point into memory that is good until the next call.
  */
-int	lenient_response(struct httphead *, struct httphead_scan *, int method,
+int	lenient_response(struct httphead *, struct lenient *, int method,
 	    const char *buf, size_t len, const char **why);
 
 #endif

@@ -103,7 +103,8 @@ put_framing(struct out *o, const struct httphead *h, const struct resphdr *a)
 	}
 	if (h->flags & HTTPHEAD_INTERIM)
 		return;
-	if ((h->flags & HTTPHEAD_CHUNKED) && !a->http10)
+	if ((h->flags & (HTTPHEAD_CHUNKED | HTTPHEAD_TO_CLOSE)) &&
+	    !a->http10)
 		out_lit(o, "Transfer-Encoding: chunked\r\n");
 	if (a->close)
 		out_lit(o, "Connection: close\r\n");

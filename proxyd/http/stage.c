@@ -36,11 +36,15 @@ dechunk_wanted(const struct httphead *h, int http10)
 	    (http10 || (h->flags & HTTPHEAD_ODD)));
 }
 
+/*
+ * A body that ends with its connection ends the same way when something on its
+ * way dies: in chunks its end is said, and the lack of it seen.
+ */
 static int
 rechunk_wanted(const struct httphead *h, int http10)
 {
-	return (!http10 && (h->flags & HTTPHEAD_CHUNKED) &&
-	    (h->flags & HTTPHEAD_ODD));
+	return (!http10 && ((h->flags & HTTPHEAD_TO_CLOSE) ||
+	    ((h->flags & HTTPHEAD_CHUNKED) && (h->flags & HTTPHEAD_ODD))));
 }
 
 /* Moved together in place: a chunk may be a byte. */

@@ -16,7 +16,6 @@
 #include "proc/proc.h"
 #include "proxy.h"
 #include "proxyd/http/hdr.h"
-#include "proxyd/http/lenient.h"
 
 #define REPLY_LINE_MAX	1024
 #define INTERIM_MAX	256	/* 1xx before the answer */
@@ -205,11 +204,11 @@ settle(struct proxy *p, const struct httphead *h)
 	stages_begin(&x->stages, h, x->http10);
 	x->reuse = (h->flags & HTTPHEAD_KEEPALIVE) != 0 && !x->upgrade;
 	/* An answer before the whole request: the rest has nowhere to go. */
-	c->keep = x->keep && !x->upgrade && flow_over(&x->up) &&
-	    x->down.kind != FLOW_TO_CLOSE && x->stages.n == 0;
-	if (x->http10 && x->keep && !(h->flags & HTTPHEAD_LENGTH) &&
-	    !x->down.done)
+	c->keep = x->keep && !x->upgrade && flow_over(&x->up);
+	if (x->http10 && !(h->flags & HTTPHEAD_LENGTH) && !x->down.done) {
 		c->keep = 0;
+		conn_abortive(c, 1);
+	}
 }
 
 /* Behind a 101: bytes both ways. */
@@ -299,7 +298,7 @@ down_response(struct proxy *p)
 		x->interim_len += h.head_len;
 		if (++x->interims > INTERIM_MAX ||
 		    x->interim_len > HTTPHEAD_RESPONSE_MAX) {
-			exch_fail(p, 502, "the service gives no answer");
+			down_refuse(p, "interim answers and no other");
 			return;
 		}
 		if (x->http10)
@@ -309,7 +308,7 @@ down_response(struct proxy *p)
 	}
 	if (h.status == 101 &&
 	    !(x->upgrade && (h.flags & HTTPHEAD_UPGRADE))) {
-		exch_fail(p, 502, "the service switched protocols unasked");
+		down_refuse(p, "it switches protocols unasked");
 		return;
 	}
 	if (h.status >= 300 && h.status <= 399 && down_redirect(p, &h) == -1)

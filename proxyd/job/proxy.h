@@ -8,6 +8,7 @@
 #include "proxyd/door/route.h"
 #include "proxyd/grant.h"
 #include "proxyd/http/flow.h"
+#include "proxyd/http/lenient.h"
 #include "proxyd/http/stage.h"
 #include "proxyd/http/urlmap.h"
 #include "proxyd/session.h"
@@ -30,7 +31,7 @@ enum proxy_step {
 /* The exchange with the service. */
 struct exch {
 	struct flow		 up, down;
-	struct httphead_scan	 scan;	/* of the response head */
+	struct lenient		 scan;	/* of the response head */
 	struct buf		*head;	/* of the request head, not written */
 	char			*origin;	/* a sibling's, for CORS */
 	struct stages		 stages;	/* the answer's body goes through */

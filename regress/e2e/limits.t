@@ -107,14 +107,14 @@ def heads(d, by):
     auth = {"Authorization": "Bearer " + by.token,
             "Content-Type": "application/json"}
     body = json.dumps({"service": "web"}).encode()
-    full = body + b" " * ((1 << 20) - len(body))
+    full = body + b" " * (4096 - len(body))
     st, h, got = d.request("POST", "/api" + path, None, auth, full)
-    t.equal(st, 200, "an API body of exactly 1 MB is read")
+    t.equal(st, 200, "an API body of exactly 4 KiB is read")
     s = dial(d)
     s.sendall(("POST /api%s HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer %s"
                "\r\nContent-Length: %d\r\n\r\n" % (path, by.token,
-                                                   (1 << 20) + 1)).encode())
-    t.match(to_end_or_body(s), r"^HTTP/1.1 413 ", "an API body over 1 MB: "
+                                                   4097)).encode())
+    t.match(to_end_or_body(s), r"^HTTP/1.1 413 ", "an API body over 4 KiB: "
             "413, before it is read")
     s = dial(d)
     s.sendall(("POST /api%s HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer %s"

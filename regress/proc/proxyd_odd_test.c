@@ -2,6 +2,7 @@
 /* Clients and servers that are old or odd, and mean well. */
 #include <sys/socket.h>
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -93,6 +94,228 @@ clients(void)
 	close(fd);
 }
 
+/* ---- servers ---- */
+
+#define CHUNKS	"2\r\nok\r\n0\r\n\r\n"
+
+/* What the browser reads when a service says this, then closes or not. */
+static char *
+read_as(const char *says, size_t len, int closes)
+{
+	int	 fd = browser(&d, 0), st = open_stream(&d, fd, "/odd", 0);
+	char	*a;
+
+	(void)request_at(st);
+	put(st, "OK\n");
+	put_bytes(st, says, len);
+	if (closes)
+		(void)shutdown(st, SHUT_WR);
+	a = answer(fd);
+	close(st);
+	close(fd);
+	return (a);
+}
+
+static void
+servers(void)
+{
+	static const struct {
+		const char	*what, *says;
+		int		 closes;
+	} t[] = {
+		{ "a length with chunked", "HTTP/1.1 200 OK\r\n"
+		    "Content-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n"
+		    CHUNKS, 0 },
+		{ "one length twice", "HTTP/1.1 200 OK\r\nContent-Length: 2"
+		    "\r\nContent-Length: 2\r\n\r\nok", 0 },
+		{ "chunked twice", "HTTP/1.1 200 OK\r\nTransfer-Encoding: "
+		    "chunked\r\nTransfer-Encoding: chunked\r\n\r\n" CHUNKS, 0 },
+		{ "identity", "HTTP/1.1 200 OK\r\nTransfer-Encoding: identity"
+		    "\r\n\r\nok", 1 },
+		{ "chunked in HTTP/1.0", "HTTP/1.0 200 OK\r\n"
+		    "Transfer-Encoding: chunked\r\n\r\n" CHUNKS, 0 },
+		{ "lines that end in LF", "HTTP/1.1 200 OK\nTransfer-Encoding: "
+		    "chunked\n\n2;x\nok\n0\nT: x\n\n", 0 },
+		{ "lines that end in LF, and a length",
+		    "HTTP/1.0 200 OK\nContent-Length: 2\n\nok", 0 },
+		{ "a blank before the colon", "HTTP/1.1 200 OK\r\n"
+		    "Content-Length : 2\r\n\r\nok", 0 },
+		{ "odd characters in a name", "HTTP/1.1 200 OK\r\n"
+		    "X(y): z\r\nContent-Length: 2\r\n\r\nok", 0 },
+		{ "HTTP/1.0", "HTTP/1.0 200 OK\r\n\r\nok", 1 },
+	};
+	size_t	 i;
+	char	*a;
+
+	for (i = 0; i < sizeof(t) / sizeof(t[0]); i++) {
+		a = read_as(t[i].says, strlen(t[i].says), t[i].closes);
+		is_int(status_of(a), 200, "%s: read", t[i].what);
+		ok(a != NULL && (strcmp(body_of(a), "ok") == 0 ||
+		    strcmp(body_of(a), CHUNKS) == 0), "%s: whole", t[i].what);
+		ok(a != NULL && (*header_of(a, "content-length", 0) == '\0') !=
+		    (*header_of(a, "transfer-encoding", 0) == '\0') &&
+		    *header_of(a, "content-length", 1) == '\0' &&
+		    *header_of(a, "transfer-encoding", 1) == '\0',
+		    "%s: its end is said in one way", t[i].what);
+	}
+}
+
+static void
+big_servers(void)
+{
+	static char	 says[300000];
+	size_t		 n, len;
+	char		*a;
+
+	len = (size_t)snprintf(says, sizeof(says),
+	    "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n");
+	for (n = 0; n < 255; n++)
+		len += (size_t)snprintf(says + len, 64,
+		    "Set-Cookie: c%zu=1; SameSite=None\r\n", n);
+	len += (size_t)snprintf(says + len, 8, "\r\nok");
+	a = read_as(says, len, 0);
+	is_int(status_of(a), 200, "256 fields: read");
+	is_str(header_of(a, "set-cookie", 254), "c254=1; SameSite=None; Secure",
+	    "256 fields: the last is there");
+
+	len = (size_t)snprintf(says, sizeof(says),
+	    "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n");
+	for (n = 0; n < 20; n++) {
+		len += (size_t)snprintf(says + len, 64, "X-%zu: ", n);
+		memset(says + len, 'x', 12000);
+		len += 12000;
+		len += (size_t)snprintf(says + len, 64, "\r\n");
+	}
+	len += (size_t)snprintf(says + len, 8, "\r\nok");
+	a = read_as(says, len, 0);
+	is_int(status_of(a), 200, "a head of 240 KB: read");
+	is_str(body_of(a), "ok", "a head of 240 KB: and its body");
+
+	len = (size_t)snprintf(says, sizeof(says), "HTTP/1.1 200 OK\r\nX: ");
+	memset(says + len, 'x', sizeof(says) - len);
+	a = read_as(says, sizeof(says), 0);
+	is_int(status_of(a), 502, "a head over 256 KiB: 502");
+	ok(strstr(body_of(a), "too long") != NULL,
+	    "a head over 256 KiB: the page says so");
+
+	len = 0;
+	for (n = 0; n < 60; n++)
+		len += (size_t)snprintf(says + len, 64,
+		    "HTTP/1.1 103 Early Hints\r\nX: %zu\r\n\r\n", n);
+	len += (size_t)snprintf(says + len, 64,
+	    "HTTP/1.1 204 Done\r\n\r\n");
+	says[len] = '\0';
+	n = 0;
+	{
+		int	 fd = browser(&d, 0), st = open_stream(&d, fd, "/", 0);
+
+		(void)request_at(st);
+		put(st, "OK\n%s", says);
+		while (status_of(answer(fd)) == 103)
+			n++;
+		is_int((int)n, 60, "60 interim answers pass");
+		close(st);
+		close(fd);
+	}
+}
+
+/* What stays refused says why, in the page and in the log. */
+static void
+refusals(void)
+{
+	static const struct {
+		const char	*says, *why;
+	} t[] = {
+		{ "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Length: 3"
+		    "\r\n\r\nokk", "names two lengths" },
+		{ "HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip, chunked\r\n\r\n",
+		    "coding other than chunked" },
+		{ "SSH-2.0-OpenSSH_9.2\r\n", "it speaks SSH" },
+		{ "220 mail.example ESMTP\r\n", "with a status line" },
+		{ "J\001\0025.5", "with a status line" },
+	};
+	size_t	 i;
+	char	*a;
+
+	drive_forget();
+	for (i = 0; i < sizeof(t) / sizeof(t[0]); i++) {
+		a = read_as(t[i].says, strlen(t[i].says), 0);
+		is_int(status_of(a), 502, "%s: 502", t[i].why);
+		ok(strstr(body_of(a), t[i].why) != NULL,
+		    "%s: the answer says so", t[i].why);
+		ok(drive_logs(&d, "session " SESSION ": web: answer refused: ")
+		    && drive_logged(&d, t[i].why), "%s: and the log", t[i].why);
+		drive_forget();
+	}
+}
+
+/* A chunk that is broken, and a service that breaks off. */
+static void
+broken(void)
+{
+	char	*a;
+	int	 fd, st;
+
+	a = read_as("HTTP/1.1 200 OK\n\n", 17, 1);
+	ok(a != NULL && strcmp(body_of(a), "0\r\n\r\n") == 0,
+	    "an empty body to the end of the connection");
+	ok(read_as("HTTP/1.1 200 OK\nTransfer-Encoding: chunked\n\n2\nokk\n",
+	    50, 0) == NULL, "a broken chunk does not become a whole answer");
+	fd = browser(&d, 0);
+	st = open_stream(&d, fd, "/", 0);
+	(void)request_at(st);
+	put(st, "OK\nHTTP/1.1 200 OK\r\n\r\n9 of more");
+	(void)get_until(fd, "9 of more");
+	close(st);
+	ok(strstr(get_until(fd, "0\r\n\r\n"), "0\r\n\r\n") == NULL,
+	    "a stream that breaks off is no end");
+	close(fd);
+	fd = browser(&d, 0);
+	st = open_stream(&d, fd, "/", 0);
+	(void)request_at(st);
+	put(st, "OK\nHTTP/1.1 200 OK\r\n\r\none");
+	(void)get_until(fd, "one");
+	shutdown(st, SHUT_WR);
+	(void)get_until(fd, "0\r\n\r\n");
+	put(fd, "GET /x HTTP/1.1\r\nHost: a\r\n\r\n");
+	is_int(status_of(answer(fd)), 404,
+	    "behind such an answer the connection goes on");
+	close(st);
+	close(fd);
+}
+
+/* proxyd dies in an answer without a length. */
+static void
+killed(void)
+{
+	int	 fd = browser(&d, 0), old = browser(&d, 0), st, st2;
+	char	*a;
+
+	st = open_stream(&d, fd, "/", 0);
+	(void)request_at(st);
+	put(st, "OK\nHTTP/1.1 200 OK\r\n\r\n9 of more");
+	put(old, "GET / HTTP/1.0\r\nHost: " HOST "\r\nCookie: support_proxy_"
+	    SLUG "=%s\r\n\r\n", proxy_token(SESSION, "one"));
+	st2 = stream_yes(&d);
+	(void)request_at(st2);
+	put(st2, "OK\nHTTP/1.1 200 OK\r\n\r\n9 of more");
+	a = get_until(old, "9 of more");
+	ok(*header_of(a, "transfer-encoding", 0) == '\0',
+	    "HTTP/1.0: no chunks");
+	a = get_until(fd, "9 of more");
+	is_str(header_of(a, "transfer-encoding", 0), "chunked",
+	    "an answer without a length goes in chunks");
+	drive_kill(&d);
+	a = get_until(fd, "0\r\n\r\n");
+	ok(strstr(a, "0\r\n\r\n") == NULL,
+	    "proxyd is killed: the end is missing");
+	is_int(end_of(old), ECONNRESET, "and HTTP/1.0 sees a reset");
+	close(fd);
+	close(old);
+	close(st);
+	close(st2);
+}
+
 int
 main(void)
 {
@@ -106,6 +329,10 @@ main(void)
 	(void)answer(fd);
 	close(fd);
 	clients();
-	is_int(drive_leave(&d), 0, "proxyd ends well");
+	servers();
+	big_servers();
+	refusals();
+	broken();
+	killed();
 	return (done_testing());
 }

@@ -17,7 +17,7 @@ static const char	*why;
 static int
 parse(const char *s, size_t len)
 {
-	struct httphead_scan	scan = { 0, 0, 0 };
+	struct lenient		 l = { 0 };
 	static char		*copy;
 
 	free(copy);
@@ -26,7 +26,7 @@ parse(const char *s, size_t len)
 	memcpy(copy, s, len);
 	memset(&h, 0, sizeof(h));
 	why = NULL;
-	return (lenient_response(&h, &scan, HTTP_GET, copy, len, &why));
+	return (lenient_response(&h, &l, HTTP_GET, copy, len, &why));
 }
 
 /* Status, framing and fields in one line. */

@@ -179,7 +179,8 @@ responses(void)
 	buf[o.len] = '\0';
 	is_str(buf, "HTTP/1.1 200 \r\nContent-Security-Policy: frame-ancestors "
 	    "'self', x 'y' ; frame-ancestorsx z; frame-ancestors 'self'\r\n"
-	    "Set-Cookie: a=b; SameSite=Lax\r\nConnection: close\r\n\r\n",
+	    "Set-Cookie: a=b; SameSite=Lax\r\nTransfer-Encoding: chunked\r\n"
+	    "Connection: close\r\n\r\n",
 	    "each gets its frame-ancestors");
 }
 

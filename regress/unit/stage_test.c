@@ -20,6 +20,15 @@ test_wanted(void)
 	is_int((int)s.n, 1, "chunks to HTTP/1.0: one stage");
 	stages_begin(&s, &h, 0);
 	is_int((int)s.n, 0, "chunks to HTTP/1.1: none");
+	h.flags |= HTTPHEAD_ODD;
+	stages_begin(&s, &h, 0);
+	is_int((int)s.n, 2, "odd chunks to HTTP/1.1: made anew");
+	h.flags = HTTPHEAD_TO_CLOSE;
+	stages_begin(&s, &h, 0);
+	ok(s.n == 1 && s.stage[0].kind == STAGE_RECHUNK,
+	    "no length to HTTP/1.1: chunks");
+	stages_begin(&s, &h, 1);
+	is_int((int)s.n, 0, "no length to HTTP/1.0: none");
 	h.flags = HTTPHEAD_LENGTH;
 	stages_begin(&s, &h, 1);
 	is_int((int)s.n, 0, "a length to HTTP/1.0: none");
