@@ -115,7 +115,7 @@ expected(struct pattern **ps, size_t n, size_t at, char *dst, size_t size)
 	}
 }
 
-/* Does `word` stand for `text`: 2 whole, 1 cut short, 0 no. */
+/* Does `word` stand for `text`: 3 whole, 1 cut short, 0 no. */
 static int
 stands_for(const char *word, const char *text)
 {
@@ -123,7 +123,7 @@ stands_for(const char *word, const char *text)
 
 	if (len == 0 || strncmp(word, text, len) != 0)
 		return (0);
-	return (text[len] == '\0' ? 2 : 1);
+	return (text[len] == '\0' ? 3 : 1);
 }
 
 /*

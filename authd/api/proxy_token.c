@@ -10,6 +10,7 @@
 #include "authd/core/rowlog.h"
 #include "authd/core/services.h"
 #include "authd/core/session.h"
+#include "authd/cred/token_id.h"
 #include "authd/now.h"
 #include "authd/turn.h"
 #include "base/clock.h"
@@ -70,7 +71,7 @@ proxy_token(const struct api_call *call, const struct session *se)
 
 	memset(&pc, 0, sizeof(pc));
 	pc.who = call->who;
-	pc.who.token_id[0] = '\0';	/* one of its own */
+	token_id_make(call->who.token_id, pc.who.token_id);
 	pc.who.expires = now + (int64_t)conf->proxy_token_lifetime;
 	if (pc.who.expires > se->row.expires_at / 1000)
 		pc.who.expires = se->row.expires_at / 1000;

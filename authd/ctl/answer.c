@@ -9,6 +9,17 @@
 #include "base/log.h"
 #include "ctl.h"
 
+int
+ctl_name_check(const char *s)
+{
+	size_t	i;
+
+	for (i = 0; s[i] != '\0'; i++)
+		if ((unsigned char)s[i] < 0x20 || s[i] == 0x7f)
+			return (-1);
+	return (i > 0 && i < NAME_SIZE ? 0 : -1);
+}
+
 static void
 row_send(struct chan *c, uint32_t id, const char *const *cell, unsigned n)
 {

@@ -37,6 +37,9 @@ static const struct {
 	[CTL_ORG_LIST] = { ctl_org_list, 0, 0 },
 	[CTL_ORG_REMOVE] = { ctl_org_remove, NEED_ORG, 0 },
 	[CTL_TOKEN_CREATE] = { ctl_token_create, 0, 0 },
+	[CTL_TOKEN_LIST] = { ctl_token_list, 0, 0 },
+	[CTL_TOKEN_REVOKE] = { ctl_token_revoke, 0, 0 },
+	[CTL_TOKEN_REVOKE_USER] = { ctl_token_revoke_user, 0, 0 },
 };
 
 static void

@@ -6,6 +6,7 @@
 #include "imsg/imsg.h"
 #include "imsg/msg.h"
 #include "authd/msg/peer.h"
+#include "authd/store/store.h"
 
 /* A relayctl request that control has passed on; its words are as ctl.def says. */
 struct ctl {
@@ -19,6 +20,9 @@ struct facts;
 
 /* The handler of CTL: rows, then one CTL_DONE, for every request. */
 int	ctl_on_ctl(struct chan *, struct imsg *);
+
+/* A name for people: something, and printable. 0, -1. */
+int	ctl_name_check(const char *);
 
 /*
  * Answer: ctl_row sends its strings (CTL_END ends them) as one row, the first
@@ -34,13 +38,20 @@ void	ctl_done(const struct asker *, int code, const char *text);
  */
 void	ctl_after(const struct asker *, ...) __attribute__((sentinel));
 
-/* ctl_show.c */
+/*
+ * list.c: the rows that the store has of a question "after this id", each
+ * `size` bytes with its id first, then done.
+ */
+void	ctl_list(const struct ctl *, enum store_what, size_t size,
+	    void (*send)(const struct asker *, const void *row));
+
+/* show.c */
 void	ctl_show_sessions(struct ctl *, const struct facts *);
 void	ctl_show_tunnels(struct ctl *, const struct facts *);
 void	ctl_show_services(struct ctl *, const struct facts *);
 void	ctl_show_stats(struct ctl *, const struct facts *);
 
-/* ctl_admin.c */
+/* admin.c */
 void	ctl_system_add(struct ctl *, const struct facts *);
 void	ctl_system_list(struct ctl *, const struct facts *);
 void	ctl_system_enable(struct ctl *, const struct facts *);
@@ -49,6 +60,11 @@ void	ctl_system_remove(struct ctl *, const struct facts *);
 void	ctl_org_add(struct ctl *, const struct facts *);
 void	ctl_org_list(struct ctl *, const struct facts *);
 void	ctl_org_remove(struct ctl *, const struct facts *);
+
+/* token.c */
 void	ctl_token_create(struct ctl *, const struct facts *);
+void	ctl_token_list(struct ctl *, const struct facts *);
+void	ctl_token_revoke(struct ctl *, const struct facts *);
+void	ctl_token_revoke_user(struct ctl *, const struct facts *);
 
 #endif

@@ -22,7 +22,7 @@
 #define STORE_NONE	(-2)
 #define STORE_TAKEN	(-3)	/* a key that must be unique is in use */
 
-#define STORE_SCHEMA	4	/* version in the file */
+#define STORE_SCHEMA	5	/* version in the file */
 
 /*
  * Open or make the file. -1: not now, call again later; nothing else may be
@@ -71,11 +71,14 @@ enum store_what {
 	ASK_SYSTEM_BY_KEY,	/* key: a system's key -> system */
 	ASK_SYSTEM_BY_ID,	/* key: its id -> system */
 	ASK_SYSTEMS,		/* key: after this id -> systems, not deleted */
+	ASK_TOKENS,		/* key: after this id, now -> tokens that are
+				   still good */
 	ASK_ORG,		/* key: its id -> org, not deleted */
 	ASK_ORGS,		/* key: after this id -> orgs, not deleted */
 	ASK_VISIBLE,		/* key: a system, org_role, org_id -> yes or no:
 				   operator-api.md, section 3 */
-	ASK_REVOKED,		/* key: a token's id, user, now -> revoked */
+	ASK_REVOKED,		/* key: a token's id, user, impersonator (NULL:
+				   nobody), now -> revoked */
 	ASK_SESSION,		/* key: its id -> session */
 	ASK_OPEN_SESSIONS,	/* key: after this id -> sessions */
 	ASK_OPEN_ROWS,		/* key: after this id -> rows of the log */
@@ -92,7 +95,7 @@ struct group_row;
 struct question {
 	enum store_what		 what;
 	const char		*key;
-	const char		*org_role, *org_id, *user;
+	const char		*org_role, *org_id, *user, *impersonator;
 	int64_t			 now;
 	const struct list_query	*list;
 	const struct group_row	*groups;
@@ -112,6 +115,7 @@ struct answer {
 		const void			*any;
 		const struct system_row		*system;
 		const struct org_row		*org;
+		const struct token_row		*token;
 		const struct revoked_row	*revoked;
 		const struct session_row	*session;
 		const struct group_row		*group;
@@ -152,6 +156,22 @@ struct system_row {
 int	store_system_add(const struct system_row *);
 int	store_system_enable(const char *id, int enabled, int64_t now);
 int	store_system_delete(const char *id, int64_t now);
+
+/* --- revocations --- */
+
+struct token_row {
+	char	id[ID_SIZE], user[ID_SIZE], org_id[ID_SIZE];
+	char	org_role[WORD_SIZE], permissions[MESSAGE_SIZE];
+	int64_t	created_at, expires_at;
+	int	revoked;		/* itself, or its user */
+};
+
+/* Those that are over go. */
+int	store_token_add(const struct token_row *);
+
+/* `kind` is token or user; again: what is said last counts. */
+int	store_revoke(const char *kind, const char *id, int64_t until,
+	    const char *reason);
 
 /* --- organizations --- */
 

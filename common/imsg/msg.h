@@ -92,7 +92,7 @@ enum try_call {
 enum key_kind { KEY_JWT = 1, KEY_STORE };
 enum report_kind { REPORT_DIAGNOSTICS = 1, REPORT_USERS };
 
-#define CTL_VERSION	2
+#define CTL_VERSION	3
 
 /* Fixed descriptors of every child. */
 #define PARENT_FD	3	/* channel to the parent */

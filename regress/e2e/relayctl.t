@@ -14,7 +14,7 @@ from harness import BUILD, WAIT, GoClient, Relayd, Tap, Targets, until
 
 t = Tap()
 CTL = os.path.join(BUILD, "bin", "relayctl")
-CTL_VERSION = 2
+CTL_VERSION = 3
 
 
 def messages():
@@ -107,6 +107,12 @@ with Targets() as targets, Relayd(t) as d:
     t.equal(token[0]["token"].count("."), 2, "token create")
     t.ok(not d.log.has(re.escape(token[0]["token"])) and
          not d.log.has(re.escape(row["secret"])), "no secret in the log")
+    made = d.ctl("token", "list")
+    t.equal([(x["user"], x["role"], x["revoked"]) for x in made],
+            [("alice", "owner", "no")], "token list")
+    d.ctl("token", "revoke", made[0]["id"], "reason", "lost")
+    t.equal([x["revoked"] for x in d.ctl("token", "list")], ["yes"],
+            "token revoke")
     d.ctl("system", "disable", row["key"])
     t.equal([x["enabled"] for x in d.ctl("system", "list")
              if x["key"] == row["key"]], ["no"], "system disable, by key")

@@ -510,6 +510,61 @@ impersonation(void)
 	    "AND json_extract(metadata, '$.impersonator') = 'boss' AND "
 	    "json_extract(metadata, '$.ip') = '192.0.2.7'", t.session), 1,
 	    "operator-61(partial): the impersonator is recorded");
+	is_int(ctl(control, &rows, CTL_TOKEN_REVOKE_USER, "boss", "", "",
+	    CTL_END), 0, "an operator is revoked");
+	is_int(api(proxyd, API_SESSION_LIST, &a), 401,
+	    "operator-3(partial): whoever impersonates is suspended");
+	is_str(api_message, "user account has been suspended", "its message");
+	grant(proxyd, proxy, t.session, &g);
+	is_int(g.status, 401, "and so is what was issued to them: %s",
+	    g.message);
+	is_int(ctl(control, &rows, CTL_TOKEN_REVOKE_USER, "boss", "", "1",
+	    CTL_END), 0, "for a second");
+	drive_clock(&authd, 1001);
+	grant(proxyd, proxy, t.session, &g);
+	is_int(g.status, 0, "when that is over");
+	far_close(t.mux);
+}
+
+/* What was issued under a token ends with it. */
+static void
+revoked(void)
+{
+	struct tunnel		t;
+	struct granted		g;
+	struct opened		o;
+	struct msg_stream_kill	kill;
+	struct api		a = { .service = "s0" };
+	char			proxy[TOKEN_SIZE];
+
+	system_add(control, &t, "");
+	login(proxyd, &t, "", "", "192.0.2.1");
+	up(&t, 1);
+	a.session = t.session;
+	a.token = forge(HS256, claims("access", 600, -1, "\"jti\":\"j2\",",
+	    CONNECT, ""), KEY);
+	is_int(api(proxyd, API_PROXY_TOKEN, &a), 200, "a proxy token");
+	strlcpy(proxy, api_str("token"), sizeof(proxy));
+	grant(proxyd, proxy, t.session, &g);
+	stream_open(proxyd, t.mux, g.grant, "s0", &o);
+	is_int(o.status, 0, "is good for a stream");
+	is_int(ctl(control, &rows, CTL_TOKEN_REVOKE, "j3", "", "", CTL_END), 0,
+	    "another token is revoked");
+	grant(proxyd, proxy, t.session, &g);
+	is_int(g.status, 0, "which changes nothing");
+	is_int(ctl(control, &rows, CTL_TOKEN_REVOKE, "j2", "lost it", "",
+	    CTL_END), 0, "the access token is revoked");
+	(void)hear(t.mux->fd, stream_kill, &kill);
+	ok(kill.stream == o.stream, "the stream ends at once");
+	grant(proxyd, proxy, t.session, &g);
+	is_int(g.status, 401, "operator-3(partial): the proxy token, too: %s",
+	    g.message);
+	is_int(api(proxyd, API_SESSION_LIST, &a), 401,
+	    "operator-3(partial): and the token");
+	is_str(api_str("reason"), "lost it", "with the reason");
+	is_int(ctl(control, &rows, CTL_TOKEN_REVOKE, "", "", "", CTL_END), 400,
+	    "no token has no id");
+	opened_close(&o);
 	far_close(t.mux);
 }
 
@@ -552,6 +607,7 @@ main(void)
 	ids();
 	services();
 	impersonation();
+	revoked();
 	gone();
 	pages();
 	groups();

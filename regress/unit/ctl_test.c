@@ -67,6 +67,11 @@ commands(void)
 		{ "org add A type customer parent B", CTL_ORG_ADD,
 		    " A|customer|B" },
 		{ "token create user u", CTL_TOKEN_CREATE, " u||||" },
+		{ "token list", CTL_TOKEN_LIST, "" },
+		{ "token revoke t", CTL_TOKEN_REVOKE, " t||" },
+		{ "token revoke user u for 1h reason r",
+		    CTL_TOKEN_REVOKE_USER, " u|r|3600" },
+		{ "token revoke use", CTL_TOKEN_REVOKE, " use||" },
 		{ "token create user u lifetime 8h permission a role r "
 		    "permission b org o", CTL_TOKEN_CREATE,
 		    " u|o|r|a,b|28800" },

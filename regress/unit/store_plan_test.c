@@ -90,6 +90,8 @@ write_all(void)
 	(void)store_audit_trim(0);
 	(void)store_purge(&(struct store_keep){ .now = 0 });
 	(void)store_system_enable("s", 1, 1);
+	(void)store_token_add(&(struct token_row){ .id = "t" });
+	(void)store_revoke("token", "t", 1, "");
 	(void)sqlite3_exec(db, "INSERT INTO support_counts VALUES"
 	    " ('big', 1, 1000)", NULL, NULL, NULL);
 }

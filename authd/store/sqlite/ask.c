@@ -21,7 +21,7 @@ struct rows {
 };
 
 #ifdef RELAYD_TESTING
-#define TEXTS	4	/* of a question */
+#define TEXTS	5	/* of a question */
 #define HELD_MS	10	/* between looks whether they still are */
 
 struct back_call {
@@ -86,6 +86,8 @@ row_size(enum store_what what)
 	case ASK_ORG:
 	case ASK_ORGS:
 		return (sizeof(struct org_row));
+	case ASK_TOKENS:
+		return (sizeof(struct token_row));
 	case ASK_REVOKED:
 		return (sizeof(struct revoked_row));
 	case ASK_OPEN_ROWS:
@@ -99,9 +101,12 @@ row_size(enum store_what what)
 
 /* One row of those behind `after`; *id is the next `after`. */
 static int
-next_row(enum store_what what, const char *after, void *row, const char **id)
+next_row(const struct question *q, const char *after, void *row, const char **id)
 {
-	switch (what) {
+	switch (q->what) {
+	case ASK_TOKENS:
+		*id = ((struct token_row *)row)->id;
+		return (db_token_next(after, q->now, row));
 	case ASK_SYSTEMS:
 		*id = ((struct system_row *)row)->id;
 		return (db_system_next(after, row));
@@ -127,7 +132,7 @@ ask_after(const struct question *q, struct rows *rows)
 
 	strlcpy(after, q->key, sizeof(after));
 	while (rows->n < STORE_PAGE && (row = rows_add(rows)) != NULL) {
-		if ((r = next_row(q->what, after, row, &id)) != 0) {
+		if ((r = next_row(q, after, row, &id)) != 0) {
 			rows->n--;
 			break;
 		}
@@ -182,8 +187,7 @@ ask_one(const struct question *q, struct rows *rows)
 		return (db_visible(q->org_role, q->org_id, q->key));
 	case ASK_REVOKED:
 		re = row;
-		return (db_revoked(q->key, q->user, q->now, re->kind,
-		    re->reason));
+		return (db_revoked(q, re->kind, re->reason));
 	default:
 		return (db_session_get(q->key, row));
 	}
@@ -198,6 +202,7 @@ answer(const struct question *q, store_then then, void *arg)
 	switch (q->what) {
 	case ASK_SYSTEMS:
 	case ASK_ORGS:
+	case ASK_TOKENS:
 	case ASK_OPEN_SESSIONS:
 	case ASK_OPEN_ROWS:
 		a.r = ask_after(q, &rows);
@@ -305,7 +310,8 @@ ask_late(const struct question *q, store_then then, void *arg)
 	    keep_text(c, 0, &c->q.key) == -1 ||
 	    keep_text(c, 1, &c->q.org_role) == -1 ||
 	    keep_text(c, 2, &c->q.org_id) == -1 ||
-	    keep_text(c, 3, &c->q.user) == -1) {
+	    keep_text(c, 3, &c->q.user) == -1 ||
+	    keep_text(c, 4, &c->q.impersonator) == -1) {
 		call_free(c);
 		return (NULL);
 	}

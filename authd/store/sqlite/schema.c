@@ -146,6 +146,14 @@
     "CREATE INDEX organizations_deleted ON organizations (deleted_at)"	\
     " WHERE deleted_at IS NOT NULL;"
 
+/* Tokens that relayctl has made, to be shown and revoked. */
+#define TOKENS								\
+    "CREATE TABLE access_tokens (id TEXT PRIMARY KEY,"			\
+    " operator_id TEXT NOT NULL, organization_id TEXT,"			\
+    " org_role TEXT NOT NULL, permissions TEXT NOT NULL,"		\
+    " created_at INTEGER NOT NULL, expires_at INTEGER NOT NULL);"	\
+    "CREATE INDEX access_tokens_expires ON access_tokens (expires_at);"
+
 /* What a store that has sessions already lacks: the groups of these. */
 #define FILL								\
     "INSERT INTO support_groups SELECT a.system_id, "			\
@@ -212,20 +220,23 @@ const char *const	schema_new =
     " WHERE disconnected_at IS NULL;"
     "CREATE TABLE audit_events (time INTEGER NOT NULL, actor TEXT,"
     " address TEXT, action TEXT NOT NULL, session_id TEXT,"
-    " outcome TEXT NOT NULL, reason TEXT);"
+    " outcome TEXT NOT NULL, reason TEXT,"
+    " count INTEGER NOT NULL DEFAULT 1);"
     "CREATE INDEX audit_events_time ON audit_events (time);"
     "CREATE TABLE revocations (kind TEXT NOT NULL CHECK (kind IN ('token',"
     " 'user')), id TEXT NOT NULL, until INTEGER NOT NULL, reason TEXT,"
     " PRIMARY KEY (kind, id));"
     NAMES
     GROUPS
-    OVER;
+    OVER
+    TOKENS;
 
 /*
  * From each version to the next. To 2: whose a row of the log is had been in
  * its metadata only, which says "{}" where it had no room: such a row says no
  * more who may go on, and is closed. To 3: what the list of sessions needs.
- * To 4: what is over can go, and diagnostics go with their session.
+ * To 4: what is over can go, and diagnostics go with their session. To 5: a
+ * refusal's row stands for many, and tokens can be listed.
  */
 const char *const	schema_from[STORE_SCHEMA - 1] = {
     "ALTER TABLE support_access_logs ADD COLUMN service TEXT;"
@@ -265,5 +276,8 @@ const char *const	schema_from[STORE_SCHEMA - 1] = {
     " length(CAST(diagnostics AS BLOB)) WHERE diagnostics IS NOT NULL;"
     "UPDATE support_sessions SET used = 1 WHERE id IN"
     " (SELECT session_id FROM support_access_logs);"
-    OVER
+    OVER,
+
+    "ALTER TABLE audit_events ADD COLUMN count INTEGER NOT NULL DEFAULT 1;"
+    TOKENS
 };

@@ -57,6 +57,8 @@ int	db_system_by_id(const char *id, struct system_row *);
 int	db_system_next(const char *after, struct system_row *);
 int	db_org_get(const char *id, struct org_row *);
 int	db_org_next(const char *after, struct org_row *);
+/* The next after an id that is good at `now`. */
+int	db_token_next(const char *after, int64_t now, struct token_row *);
 /*
  * May this role of this organization see the system? 0 yes, STORE_NONE no.
  * operator-api.md, section 3.
@@ -78,11 +80,11 @@ int	db_group_sessions(const struct list_query *, const char *system_id,
 /* Rows not yet disconnected after an id, by id. */
 int	db_access_next_open(const char *after, struct access_row *);
 /*
- * Is this token or user revoked at `now`? 0 yes (what it is, "token" or
- * "user", in kind, why in reason), STORE_NONE no.
+ * Is the token, what it was issued under, or one of the users revoked at `now`?
+ * 0 yes (what it is, "token" or "user", in kind, why in reason), STORE_NONE no.
  */
-int	db_revoked(const char *token_id, const char *user, int64_t now,
-	    char kind[WORD_SIZE], char reason[MESSAGE_SIZE]);
+int	db_revoked(const struct question *, char kind[WORD_SIZE],
+	    char reason[MESSAGE_SIZE]);
 
 #define DB_SESSION_COLUMNS						\
 	"SELECT id, system_id, node_id, session_token, reconnect_token,"	\

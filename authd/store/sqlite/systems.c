@@ -4,6 +4,7 @@
 #include <strings.h>
 
 #include "base/compat.h"
+#include "authd/cred/token_id.h"
 #include "authd/store/store.h"
 #include "sqlite.h"
 
@@ -204,18 +205,75 @@ db_visible(const char *org_role, const char *org_id, const char *system_id)
 }
 
 int
-db_revoked(const char *token_id, const char *user, int64_t now,
-    char kind[WORD_SIZE], char reason[MESSAGE_SIZE])
+db_revoked(const struct question *ask, char kind[WORD_SIZE],
+    char reason[MESSAGE_SIZE])
 {
 	static struct query	q = QUERY("SELECT kind, reason FROM revocations"
-	    " WHERE ((kind = 'token' AND id = ?1) OR"
-	    " (kind = 'user' AND id = ?2)) AND until > ?3 LIMIT 1");
+	    " WHERE ((kind = 'token' AND id IN (?1, ?2)) OR"
+	    " (kind = 'user' AND id IN (?3, ?4))) AND until > ?5 LIMIT 1");
+	char			under[ID_SIZE];
 	int			r;
 
-	if ((r = db_read(&q, "tti", token_id, user, now)) != 0)
+	token_id_parent(ask->key, under);
+	if ((r = db_read(&q, "tttti", ask->key, under, ask->user,
+	    ask->impersonator != NULL ? ask->impersonator : "",
+	    ask->now)) != 0)
 		return (r);
 	db_text(&q, 0, kind, WORD_SIZE);
 	db_text(&q, 1, reason, MESSAGE_SIZE);
+	db_done(&q);
+	return (0);
+}
+
+int
+store_revoke(const char *kind, const char *id, int64_t until,
+    const char *reason)
+{
+	static struct query	q = QUERY("INSERT INTO revocations"
+	    " (kind, id, until, reason) VALUES (?1, ?2, ?3, ?4)"
+	    " ON CONFLICT (kind, id) DO UPDATE SET"
+	    " until = excluded.until, reason = excluded.reason");
+
+	return (db_write(&q, "TTit", kind, id, until, reason));
+}
+
+int
+store_token_add(const struct token_row *t)
+{
+	static struct query	over =
+	    QUERY("DELETE FROM access_tokens WHERE expires_at <= ?");
+	static struct query	add = QUERY("INSERT INTO access_tokens (id,"
+	    " operator_id, organization_id, org_role, permissions,"
+	    " created_at, expires_at) VALUES (?, ?, ?, ?, ?, ?, ?)");
+
+	(void)db_write(&over, "i", t->created_at);
+	return (db_write(&add, "TTtTTii", t->id, t->user, t->org_id,
+	    t->org_role, t->permissions, t->created_at, t->expires_at));
+}
+
+int
+db_token_next(const char *after, int64_t now, struct token_row *t)
+{
+	static struct query	q = QUERY("SELECT id, operator_id,"
+	    " organization_id, org_role, permissions, created_at, expires_at,"
+	    " EXISTS (SELECT 1 FROM revocations r WHERE r.until > ?2 AND"
+	    " ((r.kind = 'token' AND r.id = access_tokens.id) OR"
+	    " (r.kind = 'user' AND r.id = operator_id)))"
+	    " FROM access_tokens WHERE id > ?1 AND expires_at > ?2"
+	    " ORDER BY id LIMIT 1");
+	int			r;
+
+	if ((r = db_read(&q, "Ti", after, now)) != 0)
+		return (r);
+	memset(t, 0, sizeof(*t));
+	db_text(&q, 0, t->id, sizeof(t->id));
+	db_text(&q, 1, t->user, sizeof(t->user));
+	db_text(&q, 2, t->org_id, sizeof(t->org_id));
+	db_text(&q, 3, t->org_role, sizeof(t->org_role));
+	db_text(&q, 4, t->permissions, sizeof(t->permissions));
+	t->created_at = db_int(&q, 5);
+	t->expires_at = db_int(&q, 6);
+	t->revoked = db_int(&q, 7) != 0;
 	db_done(&q);
 	return (0);
 }
