@@ -12,6 +12,7 @@
 #include "msg/run.h"
 #include "now.h"
 #include "proc/proc.h"
+#include "store/audit.h"
 #include "store/store.h"
 #include "turn.h"
 
@@ -209,6 +210,7 @@ void
 turn_last(void)
 {
 	store_finish();
+	audit_flush();
 	rowlog_flush_all();
 	turn_end();
 	store_finish();

@@ -176,7 +176,7 @@ admit_tunnel(struct chan *c, uint32_t id, const struct ask *ask)
 	rate_address(ask->addr, key);
 	if (named_hit(NAMED_TUNNEL, ask->proxyd, key, conf->rate_address,
 	    conf->rate_address_s * 1000, &retry) == -1) {
-		audit_refusal("", ask->addr, "tunnel", "",
+		audit_stranger("", ask->addr, "tunnel", "",
 		    "too many connection attempts");
 		admit_answer(c, id, 429, retry, "too many connection attempts",
 		    0);

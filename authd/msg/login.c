@@ -95,7 +95,7 @@ login_refuse(struct login *lo, enum refusal why, uint32_t retry_s)
 	const struct refusal_info	*no = refusal_info(why);
 	struct chan			*c = asker_chan(&lo->asker);
 
-	audit_refusal(lo->key, lo->addr, "login", "", no->text);
+	audit_stranger(lo->key, lo->addr, "login", "", no->text);
 	if (c != NULL) {
 		login_answer(c, lo->asker.id, no->status,
 		    retry_s != 0 ? retry_s : no->retry_s, no->text, "", "",

@@ -263,6 +263,10 @@ int	store_audit(int64_t at, const char *actor, const char *address,
 	    const char *action, const char *session, const char *outcome,
 	    const char *reason);
 
+/* How many a refusal's row stands for, which was written with these. */
+int	store_audit_count(int64_t at, const char *actor, const char *address,
+	    const char *action, int64_t n);
+
 /*
  * Of refusals the newest `keep` events are enough: a part of the older ones
  * goes, what was done stays. Call it as often as refusals are written.

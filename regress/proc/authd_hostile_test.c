@@ -394,6 +394,39 @@ same_turn(void)
 	far_close(u.mux);
 }
 
+/* One who is refused without end has a row a minute, and nobody loses one. */
+static void
+loud(void)
+{
+	struct msg_api_result	in;
+	int			i;
+
+	world_sql("DELETE FROM audit_events");
+	for (i = 0; i < 500; i++)
+		say_id(proxyd->fd, next_id(proxyd), api,
+		    .op = API_SESSION_LIST, .token = "none",
+		    .addr = i == 300 ? "2001:db8:0:2::1" : i % 2 ?
+		    "2001:db8:0:1::7" : "2001:db8:0:1::1");
+	for (i = 0; i < 500; i++)
+		(void)hear(proxyd->fd, api_result, &in);
+	is_int(sql_becomes(2, "SELECT count(*) FROM audit_events WHERE "
+	    "outcome = 'refused'"), 2, "500 refusals are two rows");
+	is_int(sql_becomes(1, "SELECT count(*) FROM audit_events WHERE "
+	    "address = '2001:db8:0:2::1' AND count = 1"), 1,
+	    "one of who was refused once");
+	drive_clock(&authd, 61000);
+	is_int(sql_becomes(499, "SELECT count FROM audit_events WHERE "
+	    "address = '2001:db8:0:1::1'"), 499,
+	    "one with the count, when the minute is over");
+	ok(drive_logged(&authd, "list refused 498 times more"),
+	    "and the log says so");
+	say_id(proxyd->fd, next_id(proxyd), api, .op = API_SESSION_LIST,
+	    .token = "none", .addr = "2001:db8:0:1::1");
+	(void)hear(proxyd->fd, api_result, &in);
+	is_int(sql_becomes(3, "SELECT count(*) FROM audit_events"), 3,
+	    "the next minute has the next row");
+}
+
 /* Refusals without end: the oldest make room, what was done stays. */
 static void
 flood(void)
@@ -510,6 +543,7 @@ main(void)
 	greed();
 	long_reason();
 	same_turn();
+	loud();
 	flood();
 	false_claims();
 	proxyd_leaves();

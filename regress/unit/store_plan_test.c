@@ -87,6 +87,7 @@ write_all(void)
 	(void)store_access_insert(&a);
 	(void)store_access_update(&a);
 	(void)store_audit(1, "", "", "x", "", "refused", "");
+	(void)store_audit_count(1, "", "", "x", 2);
 	(void)store_audit_trim(0);
 	(void)store_purge(&(struct store_keep){ .now = 0 });
 	(void)store_system_enable("s", 1, 1);

@@ -212,6 +212,17 @@ store_audit(int64_t at, const char *actor, const char *address,
 }
 
 int
+store_audit_count(int64_t at, const char *actor, const char *address,
+    const char *action, int64_t n)
+{
+	static struct query	q = QUERY("UPDATE audit_events SET count = ?5"
+	    " WHERE time = ?1 AND actor IS ?2 AND address IS ?3"
+	    " AND action = ?4 AND outcome = 'refused'");
+
+	return (db_write(&q, "ittTi", at, actor, address, action, n));
+}
+
+int
 store_audit_trim(int64_t keep)
 {
 	static struct query	last =
