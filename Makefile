@@ -111,6 +111,14 @@ $(foreach p,$(PROGRAMS),$(eval $(p): $(OUT_$(p))))
 	$(SAY) "  CC    $@"
 	$(Q)$(COMPILE) $(WARN_CFLAGS) -c -o $@ $<
 
+# All that the programs of one daemon are made of (base/build.h).
+BUILD_SRCS = $(sort $(wildcard $(foreach d,$(filter-out fuzz regress bench,\
+	$(DIRS)) common,$(foreach e,c h y def,$(srcdir)/$(d)/*.$(e) \
+	$(srcdir)/$(d)/*/*.$(e) $(srcdir)/$(d)/*/*/*.$(e)))))
+common/base/build.o: $(BUILD_SRCS)
+common/base/build.o: PATHS += \
+	-DRELAYD_BUILD='"$(shell cat $(BUILD_SRCS) | cksum | cut -d' ' -f1)"'
+
 %/parse.c: %/parse.y
 	@mkdir -p $(@D)
 	$(SAY) "  YACC  $@"
@@ -163,7 +171,7 @@ lint: $(addprefix lint-,tidy cppcheck man circles citations)
 lint-tidy: $(GRAMMAR)
 	@test -n "$(CLANG_TIDY)" || { echo "no clang-tidy"; exit 1; }
 	$(CLANG_TIDY) --quiet $(LINT_SRCS) -- $(STD) -Irelayd $(LINT_INCLUDES) \
-	    $(LLHTTP_CFLAGS) $(RD_CPPFLAGS) $(PATHS) -DRELAYD_TESTING
+	    $(LLHTTP_CFLAGS) $(RD_CPPFLAGS) $(PATHS) -DRELAYD_BUILD='"0"' -DRELAYD_TESTING
 lint-cppcheck:
 	@test -n "$(CPPCHECK)" || { echo "no cppcheck"; exit 1; }
 	$(CPPCHECK) --quiet --error-exitcode=1 --std=c11 --inline-suppr \

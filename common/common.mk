@@ -20,7 +20,7 @@ api_PARAMS_OBJS = common/api/params.o
 doc_OBJS = common/imsg/doc.o
 # The channel to authd: every role but the parent and authd itself.
 link_OBJS = common/proc/link.o
-proc_OBJS = common/base/clock.o common/base/compat.o common/base/log.o \
+proc_OBJS = common/base/build.o common/base/clock.o common/base/compat.o common/base/log.o \
 	$(imsg_OBJS) common/proc/conf.o common/proc/proc.o \
 	common/proc/sandbox_linux.o common/proc/sandbox_try.o
 

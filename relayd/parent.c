@@ -58,9 +58,20 @@ on_ready(struct chan *chan, struct imsg *m)
 {
 	struct msg_ready	 in;
 	struct child		*c = chan_arg(chan);
+	char			 theirs[4 * BUILD_SIZE];
+	char			 why[6 * BUILD_SIZE];
 
 	if (get_ready(m, &in) == -1)
 		return (-1);
+	if (strcmp(in.build, build_id) != 0) {
+		log_escape(theirs, sizeof(theirs), in.build,
+		    strlen(in.build));
+		snprintf(why, sizeof(why), "of another build (%s, not %s): "
+		    "restart relayd", theirs, build_id);
+		c->misfit = 1;
+		kill_child(c, why);
+		return (0);
+	}
 	c->layers = in.layers;
 	if (c->state == CHILD_STARTING)
 		supervise_ready(c);

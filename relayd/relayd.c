@@ -79,6 +79,7 @@ main(int argc, char **argv)
 		fatalx("%s", err);
 	else
 		close(fd);
+	spawn_init(parent_table, parent_rows, parent_channel_closed);
 	users_init(env()->foreground);
 	files_init();
 	if ((env()->base = event_base_new()) == NULL)
@@ -89,7 +90,6 @@ main(int argc, char **argv)
 	if (!env()->foreground)
 		background();
 	signals_init();
-	spawn_init(parent_table, parent_rows, parent_channel_closed);
 	watch_init();
 	supervise_start();
 	event_base_dispatch(env()->base);
@@ -169,8 +169,8 @@ absolute(const char *path)
 }
 
 /*
- * 0 to 4 are never free for anything else: a child's channel and log are moved
- * to 3 and 4 as it starts, and nothing of ours may lie there then.
+ * 0 to 5 are never free for anything else: a child's channel, log and program
+ * are moved to 3, 4 and 5 as it starts, and nothing of ours may lie there then.
  */
 static void
 reserve_fds(void)
@@ -180,11 +180,11 @@ reserve_fds(void)
 	do {
 		if ((fd = open("/dev/null", O_RDWR | O_CLOEXEC)) == -1)
 			_exit(1);
-	} while (fd <= LOG_FD);
+	} while (fd <= LOG_FD + 1);
 	close(fd);
-	closefrom(LOG_FD + 1);
-	fcntl(PARENT_FD, F_SETFD, FD_CLOEXEC);
-	fcntl(LOG_FD, F_SETFD, FD_CLOEXEC);
+	closefrom(LOG_FD + 2);
+	for (fd = PARENT_FD; fd <= LOG_FD + 1; fd++)
+		fcntl(fd, F_SETFD, FD_CLOEXEC);
 }
 
 static void

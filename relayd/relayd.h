@@ -81,6 +81,7 @@ struct child {
 	uint32_t		 layers;	/* SB_*, from READY */
 	unsigned		 silent_s;	/* since PING; 0: not asked */
 	int			 answered;	/* it has, once */
+	int			 misfit;	/* of another build */
 	/* what authd said about it (BOUND) */
 	int			 bound;
 	char			 system[ID_SIZE], session[UUID_SIZE];

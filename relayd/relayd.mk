@@ -10,7 +10,8 @@ relayd_OBJS =	relayd/relayd.o relayd/env.o relayd/parent.o relayd/give.o relayd/
 		relayd/authlink.o relayd/listen.o relayd/reload.o \
 		relayd/ctl_parent.o relayd/users.o relayd/files.o \
 		relayd/limits.o $(cfg_OBJS) $(ctl_OBJS) \
-		common/imsg/chan.o common/base/clock.o common/base/compat_spawn.o \
+		common/imsg/chan.o common/base/build.o common/base/clock.o \
+		common/base/compat_spawn.o \
 		$(imsg_PURE_OBJS) common/base/log.o
 relayd_LIBS = $(EVENT_LIBS) $(SODIUM_LIBS)
 

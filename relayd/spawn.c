@@ -27,6 +27,9 @@ static void	spawn_late(void *);
 static int	log_pair(int [2]);
 static int	chan_pair(int, int [2]);
 static int	is_full(const int [2]);
+static void	programs_open(void);
+
+static int	programs[ROLE_COUNT];	/* open since the start */
 
 /* What children may say, by who listens to it. */
 static struct {
@@ -38,6 +41,7 @@ static struct {
 void
 spawn_init(const struct dispatch *table, size_t rows, chan_closed_fn closed)
 {
+	programs_open();
 	says.table = table;
 	says.rows = rows;
 	says.closed = closed;
@@ -143,6 +147,36 @@ spawn_environment(char **envp)
 	*envp = NULL;
 }
 
+static int
+program_path(int role, char *path, size_t size)
+{
+	if ((size_t)snprintf(path, size, "%s/%s", env()->libexec,
+	    role_name(role)) < size)
+		return (0);
+	errno = ENAMETOOLONG;
+	return (-1);
+}
+
+/*
+ * Once: what is put in their place later does not become ours, and what is
+ * missing later is still there for us.
+ */
+static void
+programs_open(void)
+{
+	char	path[PATH_SIZE_MAX];
+	int	role;
+
+	for (role = 0; role < ROLE_COUNT; role++) {
+		if (role_info(role)->many == MANY_NONE)
+			continue;
+		if (program_path(role, path, sizeof(path)) == -1 ||
+		    access(path, X_OK) == -1 ||
+		    (programs[role] = open(path, O_PATH | O_CLOEXEC)) == -1)
+			fatal("cannot start: %s", path);
+	}
+}
+
 /* PARENT_FD and LOG_FD are neighbours, and reserved in the parent. */
 static pid_t
 spawn_program(int role, int chan, int lines)
@@ -152,13 +186,11 @@ spawn_program(int role, int chan, int lines)
 	int	 fds[] = { chan, lines };
 
 	snprintf(name, sizeof(name), "%s", role_name(role));
-	if ((size_t)snprintf(path, sizeof(path), "%s/%s", env()->libexec,
-	    name) >= sizeof(path)) {
-		errno = ENAMETOOLONG;
+	if (program_path(role, path, sizeof(path)) == -1)
 		return (-1);
-	}
 	spawn_environment(envp);
-	return (compat_spawn(path, argv, envp, PARENT_FD, fds, 2));
+	return (compat_spawn(path, programs[role], argv, envp, PARENT_FD, fds,
+	    2));
 }
 
 static void

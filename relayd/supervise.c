@@ -254,7 +254,7 @@ child_ended(struct child *c, int status)
 	struct slot	*s = c->slot;
 	uint64_t	 lived_ms = clock_ms() - c->started_ms;
 	char		 why[64];
-	int		 surprise;
+	int		 surprise, misfit = c->misfit;
 
 	surprise = !c->killed && c->state != CHILD_STOPPING;
 	if (WIFSIGNALED(status))
@@ -279,7 +279,7 @@ child_ended(struct child *c, int status)
 	if ((role_info(s->role)->flags & RF_DOORS) &&
 	    child_count(s->role) == 0)
 		listen_prepare();
-	if (!s->was_ready && WIFEXITED(status))
+	if (!s->was_ready && (WIFEXITED(status) || misfit))
 		slot_give_up(s);
 	else
 		slot_again(s, lived_ms);

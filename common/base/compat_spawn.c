@@ -57,6 +57,7 @@ fds_reserve(int low, int n)
 
 struct start {
 	const char	*path;
+	int		 program;	/* where it is in the child */
 	char *const	*argv, *const *envp;
 	unsigned	 above;		/* first descriptor to close */
 	int		 err;		/* of execve(2) */
@@ -82,7 +83,10 @@ start_child(void *arg)
 	(void)syscall(SYS_close_range, s->above, ~0U, CLOSE_RANGE_UNSHARE);
 	sigemptyset(&none);
 	(void)sigprocmask(SIG_SETMASK, &none, NULL);
-	execve(s->path, s->argv, s->envp);
+	/* In a table of our own: the parent's copy is as it was. */
+	(void)fcntl(s->program, F_SETFD, FD_CLOEXEC);
+	(void)syscall(SYS_execveat, s->program, "", s->argv, s->envp,
+	    AT_EMPTY_PATH);
 	s->err = errno;
 	_exit(127);
 }
@@ -115,6 +119,7 @@ start(struct start *s)
 
 struct start {
 	const char	*path;
+	int		 program;
 	char *const	*argv, *const *envp;
 	unsigned	 above;
 	int		 err;
@@ -149,18 +154,19 @@ start(struct start *s)
 #endif
 
 pid_t
-compat_spawn(const char *path, char *const argv[], char *const envp[],
-    int low, const int *fds, int n)
+compat_spawn(const char *path, int program, char *const argv[],
+    char *const envp[], int low, const int *fds, int n)
 {
-	struct start	s = { path, argv, envp, (unsigned)(low + n), 0 };
+	struct start	s = { path, low + n, argv, envp,
+	    (unsigned)(low + n + 1), 0 };
 	pid_t		pid = -1;
 
 	if (n > FDS_MAX) {
 		errno = EINVAL;
 		return (-1);
 	}
-	if (fds_place(low, fds, n) == 0)
+	if (fds_place(low, fds, n) == 0 && dup2(program, low + n) != -1)
 		pid = start(&s);
-	fds_reserve(low, n);
+	fds_reserve(low, n + 1);
 	return (pid);
 }

@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include "api/args.h"
+#include "base/build.h"
 #include "proc/roles.h"
 #include "wire.h"
 

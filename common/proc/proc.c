@@ -20,6 +20,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/build.h"
 #include "base/clock.h"
 #include "base/compat.h"
 #include "base/log.h"
@@ -326,7 +327,7 @@ proc_ready(void)
 	if (proc.parent == NULL)
 		fatal("channel to parent");
 	(void)say_ready(proc.parent, 0, -1, &(struct msg_ready){
-	    .layers = proc.layers });
+	    .layers = proc.layers, .build = build_id });
 	proc_title("ready");
 }
 

@@ -6,7 +6,7 @@
  * removes the file. The words are in `orders` below; behind one may stand the
  * pid of who is to find all of it at once. Where its program has a neighbour
  * NAME.real, only the first to start is broken, and again once its file BROKEN
- * has gone; all others become that.
+ * has gone; all others become that. Beside a file OTHER-BUILD it is of one.
  */
 #include <sys/socket.h>
 
@@ -339,7 +339,8 @@ obey(void)
 static void
 hear(const struct imsg *m)
 {
-	static const struct msg_ready	ready = { .layers = 0 };
+	struct msg_ready		ready = { .build = build_id };
+	char				path[1024];
 	struct msg_start		start;
 
 	switch (m->type) {
@@ -351,6 +352,9 @@ hear(const struct imsg *m)
 			doors[ndoors++] = m->fd;
 		break;
 	case IMSG_START:
+		beside(path, sizeof(path), "OTHER-BUILD");
+		if (access(path, F_OK) == 0)
+			ready.build = "0.0-another";
 		if (get_start(m, &start) == 0)
 			say(PARENT_FD, IMSG_READY, 0, &ready);
 		break;

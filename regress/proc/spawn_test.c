@@ -40,10 +40,9 @@ int
 main(int argc, char **argv)
 {
 	char	 text[256] = "", *args[] = { argv[0], NULL };
-	char	*none[] = { (char *)(uintptr_t)"/nonexistent", NULL };
 	char	*envp[] = { (char *)(uintptr_t)"SPAWNED=yes",
 	    (char *)(uintptr_t)"ASAN_OPTIONS=detect_leaks=0", NULL };
-	int	 a[2], b[2], fds[2], i, status, fd = -1;
+	int	 a[2], b[2], fds[2], i, status, fd = -1, self, text_file;
 	sigset_t set;
 	pid_t	 pid;
 	ssize_t	 n;
@@ -64,7 +63,8 @@ main(int argc, char **argv)
 	sigprocmask(SIG_BLOCK, &set, NULL);
 	fds[0] = a[1];
 	fds[1] = b[1];
-	pid = compat_spawn(argv[0], args, envp, LOW, fds, 2);
+	self = open(argv[0], O_PATH | O_CLOEXEC);
+	pid = compat_spawn(argv[0], self, args, envp, LOW, fds, 2);
 	ok(pid > 0, "a program is started");
 	close(a[1]);
 	close(b[1]);
@@ -79,14 +79,16 @@ main(int argc, char **argv)
 	is_int(read(a[0], text, 1), 0, "we have not kept its descriptors");
 	is_int(fcntl(LOW, F_GETFD), FD_CLOEXEC, "their places are reserved");
 	is_int(fcntl(LOW + 1, F_GETFD), FD_CLOEXEC, "both");
+	is_int(fcntl(LOW + 2, F_GETFD), FD_CLOEXEC, "and the program's");
 	ok(fcntl(b[0], F_GETFD) != -1, "ours are still open");
 	sigprocmask(SIG_SETMASK, NULL, &set);
 	ok(sigismember(&set, SIGUSR1) && !sigismember(&set, SIGTERM),
 	    "our signals are as before");
 	fds[0] = a[0];
 	fds[1] = b[0];
-	pid = compat_spawn("/nonexistent", none, envp, LOW, fds, 2);
-	ok(pid == -1 && errno == ENOENT, "no such program");
+	text_file = open("/dev/null", O_PATH | O_CLOEXEC);
+	pid = compat_spawn("/dev/null", text_file, args, envp, LOW, fds, 2);
+	ok(pid == -1 && errno == EACCES, "what is no program is not started");
 	is_int(waitpid(-1, NULL, WNOHANG), -1, "and no child is left");
 	return (done_testing());
 }
