@@ -8,6 +8,8 @@
 
 #define PAYLOAD_MAX	TOKEN_SIZE
 
+static double	token_expires(const struct slice *);
+
 /* The next `;`-separated piece of [*p, end), blanks around it cut off. */
 static int
 next_piece(const char **p, const char *end, struct slice *piece)
@@ -55,6 +57,10 @@ is_ours(const struct slice *piece)
 		p.s++;
 		p.len--;
 	}
+	if (p.len > 7 && strncasecmp(p.s, "__Host-", 7) == 0) {
+		p.s += 7;
+		p.len -= 7;
+	}
 	return (name_len(&p) >= sizeof(COOKIE_NAME) - 1 &&
 	    strncasecmp(p.s, COOKIE_NAME, sizeof(COOKIE_NAME) - 1) == 0);
 }
@@ -66,13 +72,14 @@ piece_is(const struct slice *piece, const char *name)
 	    strncasecmp(piece->s, name, strlen(name)) == 0);
 }
 
-/* Exactly `name=value` (slug NULL: the old name); the value in *out. */
+/* Exactly `name=value`, or with a slug `name_slug=value`; the value in *out. */
 static int
-value_of(const struct slice *piece, const char *slug, struct slice *out)
+value_of(const struct slice *piece, const char *name, const char *slug,
+    struct slice *out)
 {
-	size_t	n = sizeof(COOKIE_NAME) - 1;
+	size_t	n = strlen(name);
 
-	if (piece->len <= n || memcmp(piece->s, COOKIE_NAME, n) != 0)
+	if (piece->len <= n || memcmp(piece->s, name, n) != 0)
 		return (0);
 	if (slug != NULL) {
 		if (piece->len <= n + SLUG_SIZE || piece->s[n] != '_' ||
@@ -87,24 +94,42 @@ value_of(const struct slice *piece, const char *slug, struct slice *out)
 	return (out->len > 0 && out->len < TOKEN_SIZE);
 }
 
+/* Walk all cookies of a request; *field and *p begin at 0 and NULL. */
+static int
+next_cookie(const struct httphead *h, size_t *field, const char **p,
+    struct slice *piece)
+{
+	const struct slice	*v;
+
+	for (; *field < h->nfields; (*field)++) {
+		if (!httphead_is(&h->field[*field], "cookie"))
+			continue;
+		v = &h->field[*field].value;
+		if (*p == NULL)
+			*p = v->s;
+		if (*p != v->s + v->len + 1 &&
+		    next_piece(p, v->s + v->len, piece)) {
+			if (*p == NULL)
+				*p = v->s + v->len + 1;
+			return (1);
+		}
+		*p = NULL;
+	}
+	return (0);
+}
+
 static size_t
-tokens_named(const struct httphead *h, const char *slug, const char *session,
-    struct slice out[COOKIE_TRIES], size_t n)
+tokens_named(const struct httphead *h, const char *name, const char *slug,
+    const char *session, struct slice out[COOKIE_TRIES], size_t n)
 {
 	struct slice	 piece;
-	const char	*p;
-	size_t		 i;
+	const char	*p = NULL;
+	size_t		 field = 0;
 
-	for (i = 0; i < h->nfields; i++) {
-		if (!httphead_is(&h->field[i], "cookie"))
-			continue;
-		p = h->field[i].value.s;
-		while (n < COOKIE_TRIES && next_piece(&p, h->field[i].value.s +
-		    h->field[i].value.len, &piece))
-			if (value_of(&piece, slug, &out[n]) && (slug != NULL ||
-			    cookie_token_is_for(&out[n], session)))
-				n++;
-	}
+	while (n < COOKIE_TRIES && next_cookie(h, &field, &p, &piece))
+		if (value_of(&piece, name, slug, &out[n]) &&
+		    (session == NULL || cookie_token_is_for(&out[n], session)))
+			n++;
 	return (n);
 }
 
@@ -114,8 +139,75 @@ cookie_tokens(const struct httphead *h, const char *slug,
 {
 	size_t	n;
 
-	n = tokens_named(h, slug, slug, out, 0);
-	return (n > 0 ? n : tokens_named(h, NULL, slug, out, 0));
+	n = tokens_named(h, COOKIE_HOST, NULL, NULL, out, 0);
+	n = tokens_named(h, COOKIE_NAME, slug, NULL, out, n);
+	return (n > 0 ? n : tokens_named(h, COOKIE_NAME, NULL, slug, out, 0));
+}
+
+int
+cookie_lacks(const struct httphead *h, const char *slug, int plain)
+{
+	struct slice	out[COOKIE_TRIES];
+	int		lacks = 0;
+
+	if (tokens_named(h, plain ? COOKIE_NAME : COOKIE_HOST, NULL,
+	    plain ? slug : NULL, out, 0) == 0)
+		lacks |= COOKIE_LACKS_HOST;
+	if (tokens_named(h, COOKIE_NAME, slug, NULL, out, 0) == 0)
+		lacks |= COOKIE_LACKS_DOMAIN;
+	return (lacks);
+}
+
+/* Is it one of ours for a session other than `slug`? Its name then. */
+static int
+other_session(const struct slice *piece, const char *slug, struct slice *name)
+{
+	size_t	i, n = sizeof(COOKIE_NAME) - 1;
+
+	name->s = piece->s;
+	name->len = name_len(piece);
+	if (name->len != n + SLUG_SIZE || piece->s[n] != '_' ||
+	    memcmp(piece->s, COOKIE_NAME, n) != 0 ||
+	    memcmp(piece->s + n + 1, slug, SLUG_SIZE - 1) == 0)
+		return (0);
+	for (i = n + 1; i < name->len; i++)
+		if (strchr("0123456789abcdef", piece->s[i]) == NULL)
+			return (0);
+	return (1);
+}
+
+size_t
+cookie_ends(const struct httphead *h, const char *slug,
+    struct slice names[COOKIE_ENDS])
+{
+	struct {
+		struct slice	name;
+		double		expires;
+	} kept[COOKIE_SESSIONS], one, swap;
+	struct slice	 piece, value;
+	const char	*p = NULL;
+	size_t		 field = 0, i, nkept = 0, n = 0;
+
+	while (n < COOKIE_ENDS && next_cookie(h, &field, &p, &piece)) {
+		if (!other_session(&piece, slug, &one.name))
+			continue;
+		value.s = one.name.s + one.name.len + 1;
+		value.len = piece.len > one.name.len ?
+		    piece.len - one.name.len - 1 : 0;
+		one.expires = token_expires(&value);
+		/* The newest stand first; the last one gives way. */
+		for (i = 0; i < nkept; i++)
+			if (one.expires > kept[i].expires) {
+				swap = kept[i];
+				kept[i] = one;
+				one = swap;
+			}
+		if (nkept < COOKIE_SESSIONS - 1 && one.expires > 0)
+			kept[nkept++] = one;
+		else
+			names[n++] = one.name;
+	}
+	return (n);
 }
 
 size_t
@@ -198,34 +290,54 @@ session_is(const char *session, const char *slug)
 	return (*slug == '\0');
 }
 
-int
-cookie_token_is_for(const struct slice *token, const char *slug)
+/* What is in the middle of it, if anything is; cJSON_Delete() it. */
+static cJSON *
+token_payload(const struct slice *token)
 {
 	static char	 text[PAYLOAD_MAX];
 	const char	*dot, *dot2, *end = token->s + token->len;
-	const cJSON	*type, *session;
 	cJSON		*doc;
 	size_t		 len;
-	int		 yes = 0;
 
 	if (token->len >= TOKEN_SIZE ||
 	    (dot = memchr(token->s, '.', token->len)) == NULL ||
 	    (dot2 = memchr(dot + 1, '.', (size_t)(end - dot - 1))) == NULL ||
 	    memchr(dot2 + 1, '.', (size_t)(end - dot2 - 1)) != NULL)
-		return (0);
+		return (NULL);
 	if (sodium_base642bin((unsigned char *)text, sizeof(text), dot + 1,
 	    (size_t)(dot2 - dot - 1), NULL, &len, NULL,
 	    sodium_base64_VARIANT_URLSAFE_NO_PADDING) == -1)
-		return (0);
-	if ((doc = cJSON_ParseWithLength(text, len)) != NULL) {
-		type = cJSON_GetObjectItemCaseSensitive(doc, "token_type");
-		session = cJSON_GetObjectItemCaseSensitive(doc, "session_id");
-		yes = cJSON_IsString(type) && cJSON_IsString(session) &&
-		    strcmp(type->valuestring, "proxy") == 0 &&
-		    session_is(session->valuestring, slug);
-	}
-	cJSON_Delete(doc);
+		return (NULL);
+	doc = cJSON_ParseWithLength(text, len);
 	sodium_memzero(text, len);
+	return (doc);
+}
+
+/* When it says that it ends; 0: it is no token. */
+static double
+token_expires(const struct slice *token)
+{
+	cJSON		*doc = token_payload(token);
+	const cJSON	*exp = cJSON_GetObjectItemCaseSensitive(doc, "exp");
+	double		 n = cJSON_IsNumber(exp) ? exp->valuedouble : 0;
+
+	cJSON_Delete(doc);
+	return (n);
+}
+
+int
+cookie_token_is_for(const struct slice *token, const char *slug)
+{
+	cJSON		*doc = token_payload(token);
+	const cJSON	*type, *session;
+	int		 yes;
+
+	type = cJSON_GetObjectItemCaseSensitive(doc, "token_type");
+	session = cJSON_GetObjectItemCaseSensitive(doc, "session_id");
+	yes = cJSON_IsString(type) && cJSON_IsString(session) &&
+	    strcmp(type->valuestring, "proxy") == 0 &&
+	    session_is(session->valuestring, slug);
+	cJSON_Delete(doc);
 	return (yes);
 }
 

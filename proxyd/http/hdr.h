@@ -64,6 +64,7 @@ struct resphdr {
 	int		 close;		/* the connection ends after this */
 	int		 upgrade;	/* a 101 to an upgrade */
 	const struct urlmap *map;
+	const char	*extra;		/* whole lines of ours, or NULL */
 };
 
 /* Write the head for the browser. 0, or -1 when it does not fit. */

@@ -179,6 +179,8 @@ resphdr_build(struct out *o, const struct httphead *h, const struct resphdr *a)
 		    "Content-Security-Policy: frame-ancestors 'self'\r\n");
 	if (a->sibling.s != NULL && !(h->flags & HTTPHEAD_INTERIM))
 		put_cors(o, a);
+	if (a->extra != NULL && !(h->flags & HTTPHEAD_INTERIM))
+		out_str(o, a->extra);
 	put_framing(o, h, a);
 	out_lit(o, "\r\n");
 	return (o->over ? -1 : 0);

@@ -129,6 +129,9 @@ send_response(struct proxy *p, const struct httphead *h, int interim)
 		a.sibling.s = x->origin;
 		a.sibling.len = strlen(x->origin);
 	}
+	/* No cache that many share may keep it. */
+	if (!httphead_has_token(h, "cache-control", "public"))
+		a.extra = p->cookies;
 	a.http10 = x->http10;
 	a.close = !c->keep;
 	a.upgrade = h->status == 101;

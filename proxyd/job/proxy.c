@@ -97,6 +97,7 @@ proxy_end(struct conn *c)
 	grant_wait_end(&p->wait);
 	upstream_ask_end(&p->ask);
 	exch_let_go(p);
+	jar_clear(p);
 	free(p->head);
 	p->head = NULL;
 	free(p->refusal);
@@ -339,27 +340,25 @@ static void
 answer_exchange(struct proxy *p, const struct slice *token,
     const struct grant *g)
 {
-	static char		 extra[HTTPHEAD_MAX + TOKEN_SIZE + 1024];
+	static char		 extra[HTTPHEAD_MAX + JAR_MAX + 256];
 	static char		 where[HTTPHEAD_MAX + 8];
-	const struct conf	*cf = proc_conf();
 	const struct httphead	*h = p->head;
 	struct conn		*c = p->c;
-	int64_t			 left;
-	long			 n;
+	long			 n, at;
 
 	if ((n = cookie_redirect(&h->path, &h->query, token, where,
 	    sizeof(where))) == -1) {
 		answer_error(c, 414, "request target too long");
 		return;
 	}
-	left = (int64_t)g->expires - clock_wall();
-	snprintf(extra, sizeof(extra), "Location: %.*s\r\n"
-	    "Set-Cookie: " COOKIE_NAME "_%s=%.*s; Path=/; Domain=.%s; "
-	    "Max-Age=%lld; HttpOnly%s; SameSite=Lax\r\n"
+	at = snprintf(extra, sizeof(extra), "Location: %.*s\r\n"
 	    "Cache-Control: no-store\r\nReferrer-Policy: no-referrer\r\n",
-	    (int)n, where, p->to.host.slug, (int)token->len, token->s,
-	    cf->proxy_domain, (long long)(left > 0 ? left : 0),
-	    cf->proxy_plain ? "" : "; Secure");
+	    (int)n, where);
+	if (jar_lines(p, COOKIE_LACKS_HOST | COOKIE_LACKS_DOMAIN, token, g,
+	    extra + at, sizeof(extra) - (size_t)at) == -1) {
+		answer_error(c, 400, "token too long");
+		return;
+	}
 	answer_empty(c, 302, extra);
 	sodium_memzero(extra, sizeof(extra));
 }
@@ -451,8 +450,10 @@ proxy_token(struct proxy *p)
 			answer_exchange(p, &token, g);
 		return;
 	}
-	if (cookie_grant(p, &g))
+	if (cookie_grant(p, &g)) {
+		jar_refresh(p, g);
 		proxy_stream(p, g);
+	}
 }
 
 static void

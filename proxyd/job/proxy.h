@@ -71,6 +71,7 @@ struct proxy {
 	unsigned int		 tried;
 	int			 refused;
 	char			*refusal;
+	char			*cookies;	/* Set-Cookie lines, or NULL */
 	/* what is asked and held */
 	struct grant_wait	 wait;
 	struct upstream_ask	 ask;
@@ -96,6 +97,19 @@ struct names {
 	struct urlmap		map;
 };
 const struct urlmap *proxy_names(struct names *, const struct proxy *);
+
+/* ---- cookies of ours: jar.c ---- */
+
+/*
+ * Set-Cookie lines with this token for what is lacking (COOKIE_LACKS_*), and
+ * for what is too much of others'. Bytes without the NUL, or -1: no room.
+ */
+#define JAR_MAX	(2 * TOKEN_SIZE + 4096)
+long	jar_lines(const struct proxy *, int lacking, const struct slice *token,
+	    const struct grant *, char *out, size_t size);
+/* A page is asked for with a cookie that is right: what should go with it. */
+void	jar_refresh(struct proxy *, const struct grant *);
+void	jar_clear(struct proxy *);
 
 /* ---- the exchange: up.c ---- */
 

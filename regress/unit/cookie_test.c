@@ -90,6 +90,66 @@ redirect(const char *path, const char *query, const char *token,
 	is_str(out, want, "operator-30 operator-31: %s?%s", path, query);
 }
 
+static struct httphead	h;
+
+/* A request with these cookies, in up to two fields. */
+static const struct httphead *
+with(const char *one, const char *two)
+{
+	static char		text[8192];
+	struct httphead_scan	scan = { 0 };
+	const char		*why = "incomplete";
+	int			status;
+
+	snprintf(text, sizeof(text), "GET / HTTP/1.1\r\nHost: a\r\n"
+	    "Cookie: %s\r\nCookie: %s\r\n\r\n", one, two);
+	if (httphead_request(&h, &scan, text, strlen(text), &status, &why) != 1)
+		diag("%s", why);
+	return (&h);
+}
+
+#define OTHER(c)	"support_proxy_" c c c c c c c c c c c c c c c c	\
+    c c c c c c c c c c c c c c c c
+
+static void
+which(void)
+{
+	struct slice	t[COOKIE_TRIES], e[COOKIE_ENDS];
+	char		line[4096];
+	size_t		i, n = 0;
+
+	is_int((int)cookie_tokens(with("support_proxy_" SLUG "=1; "
+	    "support_proxy_" SLUG "=2; support_proxy_" SLUG "=3",
+	    "support_proxy_" SLUG "=4; __Host-support_proxy=own"), SLUG, t), 4,
+	    "four are tried");
+	ok(slice_eq(&t[0], "own") && slice_eq(&t[3], "3"),
+	    "the host's own first");
+	is_int((int)cookie_tokens(with("support_proxy=x", ""), SLUG, t), 0,
+	    "the old name counts only with a token of this session");
+	is_int(cookie_lacks(with("__Host-support_proxy=own", ""), SLUG, 0),
+	    COOKIE_LACKS_DOMAIN, "the parent domain's is lacking");
+	is_int(cookie_lacks(with("support_proxy_" SLUG "=1", ""), SLUG, 0),
+	    COOKIE_LACKS_HOST, "the host's own is lacking");
+	is_int(cookie_lacks(with("support_proxy_" SLUG "=1",
+	    "__Host-support_proxy=own"), SLUG, 1), COOKIE_LACKS_HOST,
+	    "over plain http it has another name");
+
+	n += (size_t)snprintf(line, sizeof(line), OTHER("a") "=junk; "
+	    "support_proxy_" SLUG "=junk; support_proxy_Ab=1; "
+	    OTHER("g") "=1");
+	for (i = 0; i < 7; i++)
+		n += (size_t)snprintf(line + n, sizeof(line) - n,
+		    "; support_proxy_%032zx=%s", i, token_of(i == 3 ?
+		    "{\"exp\":3}" : i == 5 ? "{\"exp\":5}" :
+		    "{\"exp\":100}"));
+	n = cookie_ends(with(line, ""), SLUG, e);
+	is_int((int)n, 3, "of eight others five stay");
+	ok(slice_eq(&e[0], OTHER("a")), "one without a token goes");
+	ok(n == 3 && e[1].s[e[1].len - 1] == '3' &&
+	    e[2].s[e[2].len - 1] == '5', "then those that end first");
+	is_int((int)cookie_ends(with("a=1", ""), SLUG, e), 0, "none");
+}
+
 int
 main(void)
 {
@@ -99,7 +159,12 @@ main(void)
 	if (sodium_init() == -1)
 		bail_out("sodium");
 	forms();
+	which();
 	strip("a=1", "a=1");
+	strip("a=1; __Host-support_proxy=x; __host-Support_Proxy_1=y;b=2",
+	    "a=1;b=2");
+	strip("__Host-a=1", "__Host-a=1");
+	set("__Host-support_proxy=1; Path=/; Secure", "");
 	strip("support_proxy=x", "");
 	strip("support_proxy_1=x; a=1", "a=1");
 	strip("a=1; support_proxy_1=x", "a=1");

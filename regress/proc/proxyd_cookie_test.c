@@ -1,0 +1,231 @@
+/* SPDX-License-Identifier: ISC */
+/* A long day: what a browser collects of proxyd's cookies. */
+#include <sodium.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "regress/lib/proxyd_story.h"
+#include "regress/lib/tap.h"
+
+#define DAY	200		/* sessions */
+#define LINE	8192		/* what nginx takes of a field, by default */
+#define HOST_COOKIE	"__Host-support_proxy"
+
+static struct drive	d;
+
+/* A browser's cookies: those of the parent domain, and each host's own. */
+static struct {
+	char	name[64], value[1024];
+} domain[DAY + 10];
+static size_t	n_domain;
+static char	own[DAY][1024];
+
+static const char *
+slug_of(int i)
+{
+	static char	slug[33];
+
+	snprintf(slug, sizeof(slug), "%08x111122223333444455555555", i);
+	return (slug);
+}
+
+/* As long as a real one. */
+static const char *
+token_of(int i)
+{
+	static char	token[2048];
+	char		text[512], b64[1024];
+	int		n;
+
+	n = snprintf(text, sizeof(text), "{\"token_type\":\"proxy\","
+	    "\"session_id\":\"%08x-1111-2222-3333-444455555555\",\"exp\":%d,"
+	    "\"user_id\":\"", i, 1900000000 + i);
+	memset(text + n, 'u', 200);
+	snprintf(text + n + 200, sizeof(text) - (size_t)n - 200, "\"}");
+	sodium_bin2base64(b64, sizeof(b64), (unsigned char *)text,
+	    strlen(text), sodium_base64_VARIANT_URLSAFE_NO_PADDING);
+	snprintf(token, sizeof(token), "eyJhbGciOiJIUzI1NiJ9.%s.%043d", b64, i);
+	return (token);
+}
+
+static void
+domain_set(const char *name, const char *value, int age)
+{
+	size_t	i;
+
+	for (i = 0; i < n_domain; i++)
+		if (strcmp(domain[i].name, name) == 0)
+			break;
+	if (i == n_domain && age > 0)
+		n_domain++;
+	if (age > 0) {
+		snprintf(domain[i].name, sizeof(domain[i].name), "%s", name);
+		snprintf(domain[i].value, sizeof(domain[i].value), "%s", value);
+	} else if (i < n_domain)
+		domain[i] = domain[--n_domain];
+}
+
+/* Take what an answer sets, as a browser does for host number `host`. */
+static void
+browser_takes(const char *a, int host)
+{
+	char		 line[4096], *eq, *semi, *age;
+	const char	*v;
+	int		 i;
+
+	for (i = 0; *(v = header_of(a, "set-cookie", i)) != '\0'; i++) {
+		snprintf(line, sizeof(line), "%s", v);
+		eq = strchr(line, '=');
+		semi = strchr(line, ';');
+		age = strstr(line, "Max-Age=");
+		if (eq == NULL || semi == NULL || age == NULL)
+			continue;
+		*eq = *semi = '\0';
+		if (strstr(semi + 1, "Domain=." DOMAIN ";") != NULL)
+			domain_set(line, eq + 1, atoi(age + 8));
+		else if (strcmp(line, HOST_COOKIE) == 0 &&
+		    strstr(semi + 1, "Path=/;") != NULL &&
+		    strstr(semi + 1, "; Secure") != NULL)
+			snprintf(own[host], sizeof(own[host]), "%s", eq + 1);
+	}
+}
+
+/* The Cookie field for host number `host`. */
+static const char *
+cookies_for(int host)
+{
+	static char	line[65536];
+	size_t		i, n = 0;
+
+	n += (size_t)snprintf(line, sizeof(line), "mine=1");
+	for (i = 0; i < n_domain; i++)
+		n += (size_t)snprintf(line + n, sizeof(line) - n, "; %s=%s",
+		    domain[i].name, domain[i].value);
+	if (own[host][0] != '\0')
+		(void)snprintf(line + n, sizeof(line) - n, "; " HOST_COOKIE
+		    "=%s", own[host]);
+	return (line);
+}
+
+/* Go to a page of a host; the request as its service gets it. */
+static const char *
+page(int host, const char *service, uint64_t grant, const char *fields)
+{
+	static char	 seen[65536];
+	int		 fd = browser(&d, 0), st;
+	char		*a;
+
+	put(fd, "GET / HTTP/1.1\r\nHost: %s--%s." DOMAIN "\r\nCookie: %s\r\n"
+	    "%s\r\n", service, slug_of(host), cookies_for(host), fields);
+	if (grant != 0)
+		grant_yes(&d, grant);
+	st = stream_yes(&d);
+	snprintf(seen, sizeof(seen), "%s", request_at(st));
+	put(st, "OK\nHTTP/1.1 200 OK\r\nContent-Length: 2\r\n"
+	    "Set-Cookie: " HOST_COOKIE "=evil; Path=/; Secure\r\n\r\nok");
+	a = answer(fd);
+	if (status_of(a) != 200)
+		diag("host %d: %d", host, status_of(a));
+	browser_takes(a, host);
+	close(st);
+	close(fd);
+	return (seen);
+}
+
+static void
+day(void)
+{
+	size_t	 longest = 0, len;
+	int	 i, fd, good = 0;
+	char	*a;
+
+	for (i = 0; i < DAY; i++) {
+		fd = browser(&d, 0);
+		len = strlen(cookies_for(i));
+		longest = len > longest ? len : longest;
+		put(fd, "GET /?token=%s HTTP/1.1\r\nHost: web--%s." DOMAIN
+		    "\r\nCookie: %s\r\n\r\n", token_of(i), slug_of(i),
+		    cookies_for(i));
+		grant_yes(&d, (uint64_t)i + 1);
+		a = answer(fd);
+		good += status_of(a) == 302;
+		browser_takes(a, i);
+		close(fd);
+	}
+	is_int(good, DAY, "200 sessions in a day: each is opened");
+	ok(longest < LINE && n_domain <= 6,
+	    "and the longest Cookie field has %zu bytes", longest);
+	for (i = good = 0; i < DAY; i++) {
+		len = strlen(cookies_for(i));
+		longest = len > longest ? len : longest;
+		good += strstr(page(i, "web", 0, ""), "Cookie: mine=1\r\n")
+		    != NULL;
+	}
+	is_int(good, DAY, "each is still open in the evening, and its service "
+	    "sees no cookie of ours");
+	ok(longest < LINE, "with a Cookie field of %zu bytes", longest);
+}
+
+static int
+has_domain(int i)
+{
+	size_t	j;
+
+	for (j = 0; j < n_domain; j++)
+		if (strstr(domain[j].name, slug_of(i)) != NULL)
+			return (1);
+	return (0);
+}
+
+/* A sibling of a session that is worked with, and one that comes for good. */
+static void
+siblings(void)
+{
+	char	keep[1024];
+
+	ok(!has_domain(3), "an old session is not on the parent domain");
+	(void)page(3, "web", 0, "Accept: */*\r\n");
+	ok(!has_domain(3), "nor does a script's request change that");
+	(void)page(3, "web", 0, "Sec-Fetch-Site: none\r\n"
+	    "Sec-Fetch-Mode: navigate\r\nSec-Fetch-Dest: document\r\n");
+	ok(has_domain(3) && n_domain <= 6, "a page of it brings it back there");
+	snprintf(keep, sizeof(keep), "%s", own[3]);
+	own[3][0] = '\0';
+	(void)page(3, "api", 0, "Accept: text/html\r\n");
+	is_str(own[3], keep, "a sibling that comes in has its own from then");
+}
+
+/* Another session's page plants what it likes on the parent domain. */
+static void
+planted(void)
+{
+	char	name[128];
+	int	i;
+
+	snprintf(name, sizeof(name), "support_proxy_%s", slug_of(5));
+	n_domain = 0;
+	for (i = 0; i < 5; i++) {
+		/* Other paths: browsers send the longer first. */
+		snprintf(domain[n_domain].name, 64, "%s", name);
+		snprintf(domain[n_domain++].value, 64, "planted%d", i);
+	}
+	ok(strstr(page(5, "web", 0, ""), "Cookie: mine=1\r\n") != NULL,
+	    "five planted cookies do not hide the host's own");
+	ok(is_quiet(d.authd, 20), "and are not even asked about");
+}
+
+int
+main(void)
+{
+	struct conf	cf;
+
+	proxyd_conf(&cf);
+	drive_start(&d, ROLE_PROXYD, &cf);
+	day();
+	siblings();
+	planted();
+	is_int(drive_leave(&d), 0, "proxyd ends well");
+	return (done_testing());
+}
