@@ -128,5 +128,6 @@ bridge_walk(void (*fn)(uint64_t, const char *, const uint8_t *, size_t,
 	if (bridges.mux == NULL)
 		return;
 	TAILQ_FOREACH(st, &bridges.all, entry)
-		fn(st->id, st->service, st->tag, st->tag_len, st->in, st->m.out);
+		fn(st->id, st->service, st->tag, st->tag_len, st->in,
+		    st->m.out);
 }

@@ -206,7 +206,8 @@ tunnel_probe(uint32_t id)
 		authd_alive(tunnel.probe_id, 0);
 	tunnel.probe_id = id;
 	timer_set(&tunnel.probe, PROBE_MS);
-	(void)yamux_ping(tunnel.mux.y, clock_ns());	/* or one is under way */
+	/* Or one is under way. */
+	(void)yamux_ping(tunnel.mux.y, clock_ns());
 }
 
 static void
