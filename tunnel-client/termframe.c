@@ -6,7 +6,13 @@
 
 static int	resize_parse(struct termframe *);
 
-/* Numbers over 0; what does not fit 16 bits is cut to them, as ever. */
+static int
+clamp(int n)
+{
+	return (n > TERM_SIZE_MAX ? TERM_SIZE_MAX : n);
+}
+
+/* Numbers over 0; cJSON bounds them, we do so further. */
 static int
 resize_parse(struct termframe *f)
 {
@@ -22,8 +28,8 @@ resize_parse(struct termframe *f)
 	good = cJSON_IsNumber(cols) && cJSON_IsNumber(rows) &&
 	    cols->valueint > 0 && rows->valueint > 0;
 	if (good) {
-		f->cols = cols->valueint & 0xffff;
-		f->rows = rows->valueint & 0xffff;
+		f->cols = clamp(cols->valueint);
+		f->rows = clamp(rows->valueint);
 	}
 	cJSON_Delete(o);
 	return (good);

@@ -14,6 +14,7 @@
 #define TERM_SEND_MAX	65536		/* to the server */
 #define TERM_HEADER	5		/* length and type */
 #define TERM_RESIZE_MAX	256		/* of a resize's text */
+#define TERM_SIZE_MAX	1000		/* rows and columns: more is this many */
 
 enum { TERM_DATA = 0, TERM_RESIZE = 1 };
 
