@@ -25,11 +25,17 @@
 #define SWEEP_MS	1000	/* look after askers we do not read from */
 #define SHARE_MIN	4096	/* bytes in one turn, however many compete */
 
+#define TERMINAL	"terminal"	/* tunnel-protocol.md, 5.3 */
+/* What lies between a terminal and a slow browser: ^C waits behind it. */
+#define TERMINAL_AHEAD	(64 * 1024)	/* the client's, and what is kept */
+#define TERMINAL_SNDBUF	(16 * 1024)	/* in the descriptor */
+
 /* The service's CONNECT line, as a format. */
 #define CONNECT		"CONNECT %s\n"
 
 static void	bridge_reject(uint64_t, const char *, const uint8_t *, size_t,
 		    int, const char *, enum end_reason);
+static void	bridge_keep_small(struct bridge *);
 static void	bridge_wait(struct mux_bridge *);
 static void	bridge_eof(struct mux_bridge *);
 static int	bridge_failed(struct mux_bridge *, enum mux_bridge_fault);
@@ -109,6 +115,8 @@ bridge_open(uint64_t id, const char *service, const uint8_t *tag,
 	memcpy(st->tag, tag, tag_len);
 	st->tag_len = tag_len;
 	mux_bridge_init(&st->m, proc_base());
+	if (strcmp(service, TERMINAL) == 0)
+		bridge_keep_small(st);
 	timer_init(&st->deadline, bridge_no_answer, st);
 	timer_set(&st->deadline, outward.acked ? REPLY_MS : REPLY_FIRST_MS);
 	TAILQ_INSERT_TAIL(&bridges.all, st, entry);
@@ -116,6 +124,15 @@ bridge_open(uint64_t id, const char *service, const uint8_t *tag,
 	muxd_title_changed(bridges.count);
 	mux_bridge_resume(&st->m);
 	(void)mux_bridge_pull(&st->m);
+}
+
+static void
+bridge_keep_small(struct bridge *st)
+{
+	int	size = TERMINAL_SNDBUF;
+
+	yamux_keep_small(st->m.ys, TERMINAL_AHEAD);
+	(void)setsockopt(st->m.fd, SOL_SOCKET, SO_SNDBUF, &size, sizeof(size));
 }
 
 /* It never came to be: the asker reads why, authd counts it out. */

@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * The two pumps of a terminal. Browser to stream: whole WebSocket messages of
- * types 0 and 1 get a length in front. Stream to browser: frames of type 0 lose
+ * types 0 and 1 get a length in front, long ones (what was pasted) are cut
+ * into frames. Stream to browser: frames of type 0 lose
  * theirs. Each pump reads only while the other side takes what it has.
  */
 #include <sys/socket.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 
 #include <event2/event.h>
 
@@ -28,8 +31,14 @@
 
 #define FRAME_MAX	65536		/* bytes of one frame, with its type */
 #define LENGTH_SIZE	4		/* of the length before it */
+#define MESSAGE_MAX	(1024 * 1024)	/* bytes of a browser's message */
 #define RESIZE_MAX	256		/* bytes of a resize message */
-#define HIWAT		(256 * 1024)	/* towards the browser: stop reading */
+/*
+ * What stands between the program and a slow browser is what it has to read
+ * before it sees that ^C worked: little here, little in the kernel.
+ */
+#define HIWAT		(32 * 1024)	/* towards the browser: stop reading */
+#define NOTSENT_LOWAT	(16 * 1024)	/* the kernel's, unsent */
 #define LINE_MAX_LEN	1024		/* of the client's reply line */
 #define PING_MS		25000		/* below what proxies call idle */
 #define PINGS_MAX	3		/* without any byte: nobody is there */
@@ -50,6 +59,7 @@ static void	browser_message(void *, int, uint8_t *, size_t);
 static void	browser_send(uint8_t, const void *, size_t);
 static void	browser_flush(void);
 static void	browser_write(evutil_socket_t, short, void *);
+static int	stream_frames(uint8_t, const uint8_t *, size_t);
 static void	stream_event(evutil_socket_t, short, void *);
 static void	stream_take(void);
 static int	stream_line(void);
@@ -69,6 +79,7 @@ static struct {
 	int		 browser_fd, stream_fd;
 	char		 accept[ACCEPT_SIZE];
 	uint64_t	 idle_ms;
+	size_t		 frame_max;	/* with its type */
 	struct event	*browser_read, *browser_writable;
 	struct event	*stream_read, *stream_writable;
 	/* state */
@@ -88,7 +99,8 @@ static struct {
 	unsigned long	 ignored;
 } terminal = { .browser_fd = -1, .stream_fd = -1 };
 
-static uint8_t	message_buf[FRAME_MAX];
+/* Not touched, and so not there, before a message comes in pieces. */
+static uint8_t	message_buf[MESSAGE_MAX];
 
 /* What has gone makes room: a buffer that is never empty must not grow. */
 static int
@@ -193,9 +205,15 @@ terminal_browser(int fd, const char *accept, const uint8_t *bytes, size_t len)
 	struct httphead		head;
 	struct httphead_scan	scan = { 0 };
 	const char		*why = NULL;
-	int			 status = 400;
+	int			 status = 400, lowat = NOTSENT_LOWAT;
 
 	terminal.browser_fd = fd;
+	/* What does not apply to this kind of socket fails, and may. */
+#ifdef TCP_NOTSENT_LOWAT
+	(void)setsockopt(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &lowat,
+	    sizeof(lowat));
+#endif
+	(void)lowat;
 	strlcpy(terminal.accept, accept, sizeof(terminal.accept));
 	evutil_make_socket_nonblocking(fd);
 	if (httphead_request(&head, &scan, (const char *)bytes, len, &status,
@@ -238,7 +256,8 @@ terminal_stream(int fd, uint32_t idle_s)
 	terminal.stream_fd = fd;
 	terminal.idle_ms = (uint64_t)idle_s * 1000;
 	terminal.msg.buf = message_buf;
-	terminal.msg.max = proc_conf()->terminal_frame < FRAME_MAX ?
+	terminal.msg.max = MESSAGE_MAX;
+	terminal.frame_max = proc_conf()->terminal_frame < FRAME_MAX ?
 	    (size_t)proc_conf()->terminal_frame : FRAME_MAX;
 	terminal.msg.on_message = browser_message;
 	ws_init(&terminal.ws, WS_SERVER, &terminal.msg);
@@ -332,8 +351,6 @@ browser_take(uint8_t *buf, size_t len)
 static void
 browser_message(void *arg, int opcode, uint8_t *data, size_t len)
 {
-	uint8_t	length[LENGTH_SIZE];
-
 	(void)arg;
 	(void)opcode;
 	if (len == 0 || terminal.closing)
@@ -348,17 +365,35 @@ browser_message(void *arg, int opcode, uint8_t *data, size_t len)
 	}
 	if (data[0] == FRAME_DATA)
 		timer_set(&terminal.idle, terminal.idle_ms);
-	length[0] = (uint8_t)(len >> 24);
-	length[1] = (uint8_t)(len >> 16);
-	length[2] = (uint8_t)(len >> 8);
-	length[3] = (uint8_t)len;
-	if (out_add(&terminal.to_stream, length, sizeof(length)) == -1 ||
-	    out_add(&terminal.to_stream, data, len) == -1) {
+	if (stream_frames(data[0], data + 1, len - 1) == -1) {
 		terminal_close(1011, END_LIMIT, "out of memory");
 		return;
 	}
 	terminal.bytes_out += len - 1;
 	explicit_bzero(data, len);	/* in pieces it was gathered */
+}
+
+/* One frame, or as many as it takes: a message may be longer than a frame. */
+static int
+stream_frames(uint8_t type, const uint8_t *p, size_t len)
+{
+	uint8_t	head[LENGTH_SIZE + 1];
+	size_t	n;
+
+	do {
+		n = len < terminal.frame_max - 1 ? len : terminal.frame_max - 1;
+		head[0] = (uint8_t)((n + 1) >> 24);
+		head[1] = (uint8_t)((n + 1) >> 16);
+		head[2] = (uint8_t)((n + 1) >> 8);
+		head[3] = (uint8_t)(n + 1);
+		head[4] = type;
+		if (out_add(&terminal.to_stream, head, sizeof(head)) == -1 ||
+		    out_add(&terminal.to_stream, p, n) == -1)
+			return (-1);
+		p += n;
+		len -= n;
+	} while (len > 0);
+	return (0);
 }
 
 static void
@@ -447,7 +482,7 @@ stream_take(void)
 		p = terminal.in + off;
 		len = (size_t)p[0] << 24 | (size_t)p[1] << 16 |
 		    (size_t)p[2] << 8 | p[3];
-		if (len > terminal.msg.max) {
+		if (len > terminal.frame_max) {
 			terminal_close(1011, END_LIMIT,
 			    "terminal frame too long");
 			return;

@@ -188,7 +188,8 @@
 static const struct sock_filter worker_filter[] = {	/* muxd, termd */
 	HEAD OPTION(IPPROTO_TCP, TCP_NODELAY),
 	OPTION(IPPROTO_TCP, TCP_NOTSENT_LOWAT),
-	OPTION(SOL_SOCKET, SO_RCVLOWAT), NO_LINGER, BASE TAIL
+	OPTION(SOL_SOCKET, SO_RCVLOWAT), OPTION(SOL_SOCKET, SO_SNDBUF),
+	NO_LINGER, BASE TAIL
 };
 
 static const struct sock_filter listener_filter[] = {	/* proxyd */

@@ -65,6 +65,11 @@ ws_fail(struct ws *ws, uint16_t code, const char *why)
 	if (ws->state == WS_OPEN) {
 		ws->code_out = code;
 		ws->close = 1;
+		/* A browser shows it; a tunnel's close is as it always was. */
+		if (ws->msg != NULL && !ws->pong) {
+			ws->outlen = (uint8_t)strlen(why);
+			memcpy(ws->out, why, ws->outlen);
+		}
 	}
 	ws->state = WS_FAILED;
 	ws->error = why;

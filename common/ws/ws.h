@@ -137,7 +137,8 @@ void	ws_set_frame_max(struct ws *, uint32_t);
  * before it returns. `payload_len` may be NULL in message mode.
  *
  * Returns 0, also when the peer's close came (see ws_state()), or -1 when the
- * peer broke a rule: the close frame with the right code is queued, the
+ * peer broke a rule: the close frame with the right code (in message mode,
+ * if no pong waits, ws_error() is its reason) is queued, the
  * payload before the fault is delivered, ws_error() says what it was, later
  * input is ignored. Then: ws_output(), and drop once it is sent.
  *

@@ -305,6 +305,14 @@ int	 yamux_data_header(struct yamux_stream *, uint8_t hdr[YAMUX_HEADER],
  */
 void	 yamux_consumed(struct yamux_stream *, size_t n, uint64_t now);
 
+/*
+ * What the peer may send ahead of yamux_consumed() is to come down to `max`
+ * bytes, and stay there: for a stream whose reader is slow and waits for what
+ * comes last.  The initial window has been given; what is used of it is not
+ * given again.
+ */
+void	 yamux_keep_small(struct yamux_stream *, uint32_t max);
+
 /* Getters and the user's pointer. */
 uint32_t yamux_id(const struct yamux_stream *);
 struct yamux *

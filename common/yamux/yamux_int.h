@@ -67,6 +67,7 @@ struct yamux_stream {
 	uint32_t		 recv_window;	/* the peer may send */
 	uint32_t		 held;		/* delivered, not consumed */
 	uint32_t		 window;	/* what recv_window aims at */
+	uint32_t		 small;		/* or this, if less; 0: none */
 	uint32_t		 extra;		/* leased, over cf.window */
 	uint32_t		 epoch_bytes;	/* consumed in this epoch */
 	uint64_t		 epoch_start;

@@ -7,7 +7,8 @@
  * aims at `window`; the gap is credit that consumed bytes have made free, and
  * is returned in useful amounts.  `window` doubles while the consumer empties
  * it within two round trips and halves when it does not need it.  Credit given
- * cannot be taken back, so a shrinking window only withholds.
+ * cannot be taken back, so a shrinking window only withholds. So it is with a
+ * stream that is kept small: the initial window was given, it gets no second.
  *
  * What a window has beyond the initial one is leased: from this connection's
  * credit_max, and through the grow callback from whoever counts for all
@@ -65,21 +66,35 @@ yamux_window_arrived(struct yamux_stream *st, uint32_t n, uint64_t now)
 		epoch_restart(st, now);
 }
 
+void
+yamux_keep_small(struct yamux_stream *st, uint32_t max)
+{
+	st->small = max;
+}
+
+/* What recv_window and held should come to. */
+static uint32_t
+window_aim(const struct yamux_stream *st)
+{
+	return (st->small > 0 && st->small < st->window ? st->small :
+	    st->window);
+}
+
 /* Credit that consumption or growth has made free and the peer lacks. */
 static uint32_t
 window_gap(const struct yamux_stream *st)
 {
-	uint32_t have = st->recv_window + st->held;
+	uint32_t have = st->recv_window + st->held, aim = window_aim(st);
 
-	if ((st->flags & ST_FIN_RECV) || have >= st->window)
+	if ((st->flags & ST_FIN_RECV) || have >= aim)
 		return (0);
-	return (st->window - have);
+	return (aim - have);
 }
 
 static uint32_t
 window_threshold(const struct yamux_stream *st)
 {
-	uint32_t t = st->window / 4;
+	uint32_t t = window_aim(st) / 4;
 
 	if (t > st->y->cf.update_max)
 		t = st->y->cf.update_max;
@@ -149,7 +164,7 @@ window_tune(struct yamux_stream *st, uint64_t now)
 		window_shrink(st);
 		epoch_restart(st, now);
 	} else if (st->epoch_bytes >= st->window) {
-		if (y->rtt_min != 0 && elapsed <= fast)
+		if (y->rtt_min != 0 && elapsed <= fast && st->small == 0)
 			window_grow(st);
 		/* The next epoch begins with the next byte. */
 		st->flags &= ~(uint32_t)ST_EPOCH;

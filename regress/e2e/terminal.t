@@ -2,8 +2,11 @@
 # SPDX-License-Identifier: ISC
 """The operator's terminal: tickets, frames, limits, idle time, how it ends."""
 
+import re
+import socket
 import sqlite3
 import threading
+import time
 
 from harness import GoClient, OurClient, Relayd, Tap, Targets, until
 
@@ -12,6 +15,19 @@ t = Tap()
 
 def message(w):
     return w.body().decode()
+
+
+def paced(w, pattern, seconds):
+    """Read 100 KB a second, up to a pattern or for so long: how long."""
+    begin, n, got = time.monotonic(), 0, b""
+    while not re.search(pattern, got):
+        took = time.monotonic() - begin
+        if took > seconds:
+            break
+        op, p = w.recv()
+        n, got = n + len(p), (got + p[1:])[-200:]
+        time.sleep(max(0, n / 100000 - took))
+    return time.monotonic() - begin
 
 
 def opened(d, sid, token):
@@ -93,10 +109,17 @@ with Targets() as targets, Relayd(t, operator="\tticket rate 1000\n"
         t.ok(w.recv_until(rb"still-2"),
              "operator-24: an empty message is ignored")
         w2 = opened(d, sid, token)
-        w2.send(b"\0" + b"x" * 65536)
+        w2.send(b"\0cat >/dev/null; echo len-$((1+1))\r")
+        w2.send(b"\0" + (b"x" * 999 + b"\r") * 100)
+        w2.send(b"\0\4")
+        t.ok(w2.recv_until(rb"len-2"), "operator-24: 100 KB pasted at once "
+             "arrive, and the shell lives")
+        w2.close()
+        w2 = opened(d, sid, token)
+        w2.send(b"\0" + b"x" * 1048576)
         code, reason, _ = w2.recv_close()
-        t.equal(code, 1009, "operator-24: a message of 64 KiB + 1 ends the "
-                "terminal")
+        t.equal((code, reason), (1009, "message over the limit"),
+                "operator-24: a message of 1 MiB + 1 ends the terminal")
         w2 = opened(d, sid, token)
         w2.send(b"\2login")
         code, reason, _ = w2.recv_close()
@@ -112,6 +135,17 @@ with Targets() as targets, Relayd(t, operator="\tticket rate 1000\n"
                b"\r")
         out = w.recv_until(rb"end-2")
         t.ok(out.count(b"z") >= 3000000, "3 MB of output arrive whole")
+
+        # A slow browser: what is ahead of it is what ^C waits behind.
+        w2 = opened(d, sid, token)
+        w2.s.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 16384)
+        w2.send(b"\0yes\r")
+        paced(w2, b"never", 4)
+        w2.send(b"\0\3")
+        w2.send(b"\0echo done-$((1+1))\r")
+        took = paced(w2, rb"done-2", 10)
+        t.ok(took < 3, "^C reaches who reads 100 KB a second in %.1f s" % took)
+        w2.close()
 
         # Ends.
         w.send(b"\0exit\r")

@@ -79,7 +79,7 @@ term_give(const char *head, const void *more, size_t len)
 	static uint8_t	bytes[GIVE_BYTES_MAX];
 	int		sv[2];
 
-	loopback_pair(sv, 65536);
+	loopback_pair(sv, 16384);
 	memcpy(bytes, head, strlen(head));
 	if (len > 0)
 		memcpy(bytes + strlen(head), more, len);
@@ -153,7 +153,7 @@ browser_status(void)
 
 /* Read what is there; 1 if something came within `ms`. */
 static int
-browser_fill(int ms)
+browser_fill(int ms, size_t max)
 {
 	static uint8_t	 buf[65536];
 	struct pollfd	 pfd = { dr.sock, POLLIN, 0 };
@@ -161,13 +161,20 @@ browser_fill(int ms)
 
 	if (dr.eof || poll(&pfd, 1, ms) != 1)
 		return (0);
-	if ((n = recv(dr.sock, buf, sizeof(buf), MSG_DONTWAIT)) <= 0) {
+	if ((n = recv(dr.sock, buf, max < sizeof(buf) ? max : sizeof(buf),
+	    MSG_DONTWAIT)) <= 0) {
 		dr.eof = n == 0 || errno != EAGAIN;
 		return (0);
 	}
 	if (ws_input(&dr.ws, buf, (size_t)n, NULL) == -1)
 		bail("%s", ws_error(&dr.ws));
 	return (1);
+}
+
+void
+browser_sip(size_t n)
+{
+	(void)browser_fill(50, n);
 }
 
 void
@@ -208,7 +215,7 @@ browser_wait(size_t n)
 	uint64_t	limit = now_ms() + WAIT_MS;
 
 	while (dr.n < n) {
-		if (!browser_fill(50) && dr.eof)
+		if (!browser_fill(50, SIZE_MAX) && dr.eof)
 			return (0);
 		if (now_ms() > limit)
 			bail("no message for the browser");
@@ -251,7 +258,7 @@ browser_closed(void)
 	uint64_t	limit = now_ms() + WAIT_MS;
 
 	while (!dr.eof && ws_peer_code(&dr.ws) == 0) {
-		(void)browser_fill(50);
+		(void)browser_fill(50, SIZE_MAX);
 		if (now_ms() > limit)
 			bail("no close for the browser");
 	}

@@ -53,6 +53,8 @@ int	browser_status(void);		/* read the reply: its status */
 void	browser_raw(const void *, size_t);
 void	browser_frame(int fin, int op, const void *, size_t);
 void	browser_send(const void *, size_t);	/* one binary message */
+/* Read once, at most `n` bytes, if there are any in 50 ms. */
+void	browser_sip(size_t n);
 /* Read until `n` messages have come in all; 0 when the connection ended. */
 int	browser_wait(size_t n);
 /* Message i, and its length. */

@@ -174,6 +174,12 @@ do_low_water(void)
 }
 
 static int
+do_send_buffer(void)
+{
+	return (option(SOL_SOCKET, SO_SNDBUF, 16384));
+}
+
+static int
 do_linger(void)
 {
 	struct linger	on = { 1, 0 };
@@ -572,6 +578,8 @@ static const struct {
 	{ "TCP_NODELAY", do_nodelay, STORE | DESK, KILLED, 1 },
 	{ "SO_RCVLOWAT", do_low_water, WORKER, 0, 1 },
 	{ "SO_RCVLOWAT", do_low_water, ALL & ~WORKER, KILLED, 1 },
+	{ "SO_SNDBUF", do_send_buffer, WORKER, 0, 1 },
+	{ "SO_SNDBUF", do_send_buffer, ALL & ~WORKER, KILLED, 1 },
 	{ "SO_LINGER", do_linger, DOOR, 0, 1 },
 	{ "SO_LINGER", do_linger, ALL & ~DOOR, EPERM, 1 },
 	{ "clearing O_NONBLOCK", bad_blocking, ALL, KILLED, 1 },

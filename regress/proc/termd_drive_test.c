@@ -271,6 +271,43 @@ test_frames(void)
 	is_int(term_end(), 0, "it ends");
 }
 
+/* What is pasted is longer than a frame: whole, and in pieces. */
+static void
+test_paste(void)
+{
+	static uint8_t	paste[1048576], want[65536 + 5];
+	size_t		i, n, off;
+	int		good = 1, pieces;
+
+	for (i = 1; i < sizeof(paste); i++)
+		paste[i] = (uint8_t)(i * 31 + (i >> 8));
+	for (pieces = 0; pieces < 2; pieces++) {
+		term_open();
+		if (pieces) {
+			browser_frame(0, WS_OP_BINARY, paste, 700000);
+			browser_frame(1, WS_OP_CONT, paste + 700000,
+			    sizeof(paste) - 700000);
+		} else
+			browser_send(paste, sizeof(paste));
+		for (off = 1; off < sizeof(paste); off += n) {
+			n = sizeof(paste) - off;
+			n = n < 65535 ? n : 65535;
+			want[0] = 0;
+			want[1] = (uint8_t)((n + 1) >> 16);
+			want[2] = (uint8_t)((n + 1) >> 8);
+			want[3] = (uint8_t)(n + 1);
+			want[4] = 0;
+			memcpy(want + 5, paste + off, n);
+			good &= stream_got(want, n + 5);
+		}
+		ok(good, "operator-24(partial): a message of 1 MiB%s passes, "
+		    "in frames of 64 KiB", pieces ? " in pieces" : "");
+		browser_send("\0x", 2);
+		ok(stream_got("\0\0\0\2\0x", 6), "and typing goes on");
+		is_int(term_end(), 0, "it ends");
+	}
+}
+
 /* One message from the browser that ends the terminal. */
 static void
 bad_message(int op, const void *p, size_t len, int code, const char *text,
@@ -290,6 +327,8 @@ static void
 test_bad_messages(void)
 {
 	static uint8_t	 big[65537], resize[258] = { 1 };
+	static uint8_t	 paste[1048577];
+	const char	*reason;
 	uint8_t		*want = malloc(4 + 65536);
 	const uint8_t	*p;
 	size_t		 len;
@@ -302,8 +341,16 @@ test_bad_messages(void)
 	    "type 255");
 	bad_message(WS_OP_TEXT, "text", 4, 1003, NULL, "a text message");
 	bad_message(3, "x", 1, 1002, NULL, "a reserved opcode");
-	bad_message(WS_OP_BINARY, big, sizeof(big), 1009, NULL,
-	    "operator-24(partial): 64 KiB + 1 from the browser");
+	bad_message(WS_OP_BINARY, paste, sizeof(paste), 1009, NULL,
+	    "operator-24(partial): 1 MiB + 1 from the browser");
+	term_open();
+	browser_send(paste, sizeof(paste));
+	ok(browser_closed() == 1009 &&
+	    ws_peer_reason(&dr.ws, &reason) == 22 &&
+	    memcmp(reason, "message over the limit", 22) == 0,
+	    "the close says why");
+	(void)term_heard_end(NULL);
+	leaves("1 MiB + 1");
 	bad_message(WS_OP_BINARY, resize, 257, 1008, "resize message too long",
 	    "a resize of 257 bytes");
 
@@ -344,6 +391,7 @@ main(void)
 	test_bad_head();
 	test_first_line();
 	test_frames();
+	test_paste();
 	test_bad_messages();
 	return (done_testing());
 }

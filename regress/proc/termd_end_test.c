@@ -195,7 +195,7 @@ test_idle(void)
 static void
 test_stream_ends(void)
 {
-	static uint8_t	much[30000];
+	static uint8_t	much[20000];
 	size_t		i;
 
 	term_open();
@@ -222,16 +222,16 @@ test_stream_ends(void)
 
 	/* What was said before the end is for a slow browser too. */
 	term_open();
-	for (i = 0; i < 18; i++)
+	for (i = 0; i < 10; i++)
 		stream_frame(much, sizeof(much));
 	shutdown(dr.stream, SHUT_WR);
 	drive_clock(&dr.d, 0);
-	for (i = 1; i <= 18; i++) {
-		if (!browser_wait(i))
-			break;
+	for (i = 0; i < 40; i++) {
+		browser_sip(5000);
 		drive_clock(&dr.d, 700);
 	}
-	is_int(dr.n, 18, "twelve seconds for the last 540 KB");
+	(void)browser_wait(10);
+	is_int(dr.n, 10, "a browser that takes 7 KB a second gets all");
 	is_int(browser_closed(), 1000, "and the close behind it");
 	leaves("slow end");
 

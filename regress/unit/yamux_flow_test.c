@@ -79,6 +79,38 @@ test_window_receive(void)
 	end_free(e);
 }
 
+/* The first window is given: then no more than is wanted. */
+static void
+test_window_small(void)
+{
+	struct end *e = end_new(YAMUX_SERVER, NULL);
+	struct yamux_stream *st;
+	uint32_t n, sent = 0, most = 0;
+	int i;
+
+	end_frame(e, YAMUX_UPDATE, YAMUX_SYN, 1, 0, NULL);
+	end_flush(e);
+	st = yamux_find(e->y, 1);
+	yamux_keep_small(st, 65536);
+	end_frame(e, YAMUX_DATA, 0, 1, 180000, zeros);
+	yamux_consumed(st, 180000, e->now);
+	is_int(end_flush(e), 0, "kept small: what was used is not given again");
+	for (i = 0; i < 1000; i++) {
+		n = yamux_recv_window(st) < 5000 ? yamux_recv_window(st) : 5000;
+		if (n == 0)
+			break;
+		end_frame(e, YAMUX_DATA, 0, 1, n, zeros);
+		yamux_consumed(st, n, e->now);
+		end_flush(e);
+		sent += n;
+		if (i > 50 && yamux_recv_window(st) > most)
+			most = yamux_recv_window(st);
+	}
+	is_int(sent, 5000000, "and it never runs dry");
+	ok(most > 32768 && most <= 65536, "with 64 KiB ahead at most");
+	end_free(e);
+}
+
 static void
 test_window_send(void)
 {
@@ -554,6 +586,7 @@ int
 main(void)
 {
 	test_window_receive();
+	test_window_small();
 	test_window_send();
 	test_tuning();
 	test_budget();
