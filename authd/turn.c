@@ -187,7 +187,8 @@ turn_title(void)
 void
 turn_end(void)
 {
-	uint64_t	spent;
+	uint64_t	 spent, most;
+	const char	*slowest;
 	int		i;
 
 	turn_effects();
@@ -201,9 +202,10 @@ turn_end(void)
 		timer_set(&turn.probe, PROBE_MS);
 	turn_arm();
 	turn_title();
-	if ((spent = store_spent_ms()) > SLOW_MS)
-		log_warnx("store: a turn of %llu ms",
-		    (unsigned long long)spent);
+	if ((spent = store_spent_ms(&slowest, &most)) > SLOW_MS)
+		log_warnx("store: a turn of %llu ms, the slowest: %.60s, %llu "
+		    "ms", (unsigned long long)spent, slowest,
+		    (unsigned long long)most);
 }
 
 void

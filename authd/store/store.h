@@ -58,8 +58,11 @@ struct store_keep {
 	int64_t	now, sessions_before, log_before;
 };
 int	store_purge(const struct store_keep *);
-/* Milliseconds spent in the store since the last call. */
-uint64_t store_spent_ms(void);
+/*
+ * Milliseconds spent in the store since the last call, and which statement took
+ * the most of them (a name for the log, "" none), how many.
+ */
+uint64_t store_spent_ms(const char **slowest, uint64_t *most);
 
 /*
  * Asking. The answer comes once: in the same call (SQLite), or in a later turn

@@ -323,6 +323,24 @@ services(void)
 	    "operator-9(partial): no token in a session");
 }
 
+/* A turn that takes too long says what took it. */
+static void
+slow(void)
+{
+	struct api	a = { .token = token };
+
+	world_sql("ALTER TABLE revocations RENAME TO hidden");
+	world_sql("CREATE VIEW revocations AS SELECT 'token' AS kind,"
+	    " CAST(m AS TEXT) AS id, m AS until, '' AS reason FROM"
+	    " (WITH RECURSIVE c(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM c"
+	    " WHERE x < 3000000) SELECT max(x) AS m FROM c)");
+	is_int(api(proxyd, API_SESSION_LIST, &a), 200, "a slow answer");
+	ok(drive_logged(&authd, "the slowest: db_revoked, "),
+	    "the log says which query it was");
+	world_sql("DROP VIEW revocations");
+	world_sql("ALTER TABLE hidden RENAME TO revocations");
+}
+
 /* Who has given up, or is no more, closes nothing. */
 static void
 gone(void)
@@ -608,6 +626,7 @@ main(void)
 	services();
 	impersonation();
 	revoked();
+	slow();
 	gone();
 	pages();
 	groups();

@@ -88,16 +88,17 @@
 	" UNION ALL " ARM(from, 3, keys, over, seen)			\
 	" ORDER BY " order " LIMIT ?4 OFFSET ?5"
 #define BY(key, desc)	key desc ", system_id" desc
+#define PAGES(text, by)	{ .sql = text, .name = "list by " by }
 #define KEYS(with, from, seen, desc)	{				\
-	{ ARMS(with, from, "g.created_at", NO_YOUNGER, NO_YOUNGER, seen,	\
-	    BY("g.created_at", desc)), "list by created_at", NULL, NULL },	\
-	{ ARMS(with, from, "g.started_at", NO_EARLIER, NO_LATER, seen,	\
-	    BY("g.started_at", desc)), "list by started_at", NULL, NULL },	\
-	{ ARMS(with, from, "g.expires_at", NO_LONGER, NO_LATER, seen,	\
-	    BY("g.expires_at", desc)), "list by expires_at", NULL, NULL },	\
-	{ ARMS(with, from, "g.rank, g.created_at", NO_BETTER, NO_BETTER,	\
-	    seen, "g.rank" desc ", " BY("g.created_at", desc)),		\
-	    "list by status", NULL, NULL } }
+	PAGES(ARMS(with, from, "g.created_at", NO_YOUNGER, NO_YOUNGER,	\
+	    seen, BY("g.created_at", desc)), "created_at"),		\
+	PAGES(ARMS(with, from, "g.started_at", NO_EARLIER, NO_LATER,	\
+	    seen, BY("g.started_at", desc)), "started_at"),		\
+	PAGES(ARMS(with, from, "g.expires_at", NO_LONGER, NO_LATER,	\
+	    seen, BY("g.expires_at", desc)), "expires_at"),		\
+	PAGES(ARMS(with, from, "g.rank, g.created_at", NO_BETTER,	\
+	    NO_BETTER, seen, "g.rank" desc ", " BY("g.created_at", desc)),	\
+	    "status") }
 
 #define K(name)	#name,
 static const char *const	sorts[] = { API_SORT_KEYS };

@@ -36,8 +36,10 @@ static struct {
 	int		 said;		/* that it did, and not that it is back */
 	uint64_t	 limit;		/* bytes, 0: none */
 	int64_t		 pages;		/* the same in pages */
-	uint64_t	 spent_ns;
-} store;
+	/* since store_spent_ms(): all, the longest, whose */
+	uint64_t	 turn, spent_ns, most_ns;
+	const char	*slowest;
+} store = { .slowest = "" };
 
 static uint64_t
 spend_begin(void)
@@ -46,17 +48,38 @@ spend_begin(void)
 }
 
 static void
-spend_end(uint64_t from)
+spend_end(uint64_t from, const char *name, uint64_t before)
 {
-	store.spent_ns += clock_ns() - from;
+	uint64_t	ns = clock_ns() - from;
+
+	store.spent_ns += ns;
+	if (before + ns > store.most_ns) {
+		store.most_ns = before + ns;
+		store.slowest = name;
+	}
+}
+
+/* A statement's steps of one turn are one. */
+static void
+spend_end_query(uint64_t from, struct query *q)
+{
+	if (q->turn != store.turn)
+		q->spent_ns = 0;
+	q->turn = store.turn;
+	spend_end(from, q->name, q->spent_ns);
+	q->spent_ns += clock_ns() - from;
 }
 
 uint64_t
-store_spent_ms(void)
+store_spent_ms(const char **slowest, uint64_t *most)
 {
 	uint64_t	ms = store.spent_ns / 1000000;
 
-	store.spent_ns = 0;
+	*slowest = store.slowest;
+	*most = store.most_ns / 1000000;
+	store.spent_ns = store.most_ns = 0;
+	store.slowest = "";
+	store.turn++;
 	return (ms);
 }
 
@@ -96,7 +119,7 @@ db_run(const char *sql)
 	int		r;
 
 	r = sqlite3_exec(store.db, sql, NULL, NULL, NULL);
-	spend_end(from);
+	spend_end(from, sql, 0);
 	return (r == SQLITE_OK ? 0 : -1);
 }
 
@@ -431,7 +454,7 @@ db_write(struct query *q, const char *types, ...)
 	}
 	db_done(q);
 out:
-	spend_end(from);
+	spend_end_query(from, q);
 	return (r);
 }
 
@@ -461,7 +484,7 @@ db_step(struct query *q)
 	int		r;
 
 	r = sqlite3_step(q->stmt);
-	spend_end(from);
+	spend_end_query(from, q);
 	if (r == SQLITE_ROW)
 		return (0);
 	if (r != SQLITE_DONE)

@@ -18,8 +18,9 @@ struct query {
 	const char		*name;		/* for the log */
 	struct sqlite3_stmt	*stmt;
 	struct query		*next;		/* prepared ones */
+	uint64_t		 turn, spent_ns; /* the last, and in it */
 };
-#define QUERY(text)	{ text, __func__, NULL, NULL }
+#define QUERY(text)	{ .sql = text, .name = __func__ }
 
 /*
  * Bind in order: 't' const char * ("" becomes NULL), 'T' const char * as it is,
