@@ -28,5 +28,14 @@ authd_OBJS = authd/authd.o authd/turn.o authd/facts.o authd/now.o authd/load.o \
 authd_LIBS = $(EVENT_LIBS) $(SODIUM_LIBS) $(SQLITE_LIBS) $(CRYPTO_LIBS) \
 	$(CJSON_LIBS) -lm
 
+# The store alone, for what links only that.
+authd_store_OBJS = authd/store/sqlite/sqlite.o authd/store/sqlite/systems.o authd/store/sqlite/sessions.o \
+	authd/store/sqlite/purge.o authd/store/sqlite/groups.o authd/store/sqlite/schema.o \
+	authd/store/sqlite/ask.o authd/store/ask.o authd/core/budget.o \
+	common/base/index.o authd/store/metadata.o authd/cred/token_id.o \
+	authd/cred/secret.o common/base/clock.o common/base/compat.o \
+	common/base/log.o
+authd_store_LIBS = $(EVENT_LIBS) $(SQLITE_LIBS) $(CJSON_LIBS) $(SODIUM_LIBS)
+
 # What the tests link that play the other processes.
 authd_drive_OBJS = regress/lib/authd_story.o regress/lib/world.o $(drive_OBJS)

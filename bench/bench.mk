@@ -1,8 +1,15 @@
 # SPDX-License-Identifier: ISC
 #
-# bench/run measures a build without sanitizers, its only argument.
+# bench/run measures a build without sanitizers, its only argument; storelist is
+# what it measures the store's pages with.
 
-bench: all
+OBJS += bench/storelist.o
+bench/storelist: bench/storelist.o $(authd_store_OBJS)
+	@mkdir -p $(@D)
+	$(SAY) "  LINK  $@"
+	$(Q)$(LINK) $(PIE_LDFLAGS) -o $@ $^ $(authd_store_LIBS)
+
+bench: all bench/storelist
 	@test "$(SANITIZERS)" != yes || \
 	    { echo "bench: this build has sanitizers"; exit 1; }
 	$(srcdir)/bench/run $(abs_builddir)

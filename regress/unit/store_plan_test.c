@@ -107,7 +107,7 @@ close_all(void)
 
 	/* So many are over that some have to go. */
 	(void)sqlite3_exec(db, "INSERT INTO support_groups VALUES"
-	    " ('s', 3, 1120, 1, 1, 1)", NULL, NULL, NULL);
+	    " ('s', 3, 1120, 1, 1, 1, 0, 0, 0, 0)", NULL, NULL, NULL);
 	(void)store_session_insert(&next);
 	(void)store_session_update(&se);
 	(void)store_system_delete("s", 1);

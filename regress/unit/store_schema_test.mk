@@ -1,1 +1,1 @@
-$(eval $(call unit_test,store_schema_test,authd/store/sqlite/sqlite.o authd/store/sqlite/systems.o authd/store/sqlite/sessions.o authd/store/sqlite/purge.o authd/store/sqlite/groups.o authd/store/sqlite/schema.o authd/store/sqlite/ask.o authd/store/ask.o authd/core/budget.o common/base/index.o authd/store/metadata.o authd/cred/token_id.o authd/cred/secret.o common/base/clock.o common/base/compat.o common/base/log.o,$(EVENT_LIBS) $(SQLITE_LIBS) $(CJSON_LIBS) $(SODIUM_LIBS)))
+$(eval $(call unit_test,store_schema_test,$(authd_store_OBJS),$(authd_store_LIBS)))

@@ -52,53 +52,43 @@
 	" AND r.type = 'reseller' AND r.parent = ?2))))"
 
 /*
- * A system has a row for each of its states, and one of them stands for it:
- * the one whose key is the group's. A group's times are those of its open
- * sessions; without any, of its latest one. operator-api.md, section 4 (O24).
+ * A system has a row for each of its states, and the one stands for it whose
+ * by_... names none of the states that are asked for (schema.c). For all groups
+ * there is an arm for each state and each set of others that it is behind, as
+ * ?6 and ?7 and so on say, each in order; -1 is none.
  */
-#define NONE(of)							\
-	" AND NOT EXISTS (SELECT 1 FROM support_groups h"		\
-	" WHERE h.system_id = g.system_id AND ((?3 >> h.rank) & 1) = 1"	\
-	" AND " of ")"
-#define NO_BETTER	NONE("h.rank < g.rank")
-#define NO_YOUNGER							\
-	NONE("(h.created_at, h.rank) > (g.created_at, g.rank)")
-#define NO_OPEN		NONE("h.rank < 2")
-#define NO_LATER							\
-	NO_OPEN NONE("(h.started_at, h.rank) > (g.started_at, g.rank)")
-#define NO_EARLIER							\
-	NONE("h.rank < 2 AND"						\
-	" (h.started_at, h.rank) < (g.started_at, g.rank)")
-#define NO_LONGER							\
-	NONE("h.rank < 2 AND"						\
-	" (h.expires_at, h.rank) > (g.expires_at, g.rank)")
-
-#define ALL	"support_groups g WHERE "
-#define OF_ORGS								\
-	"(SELECT s.id AS system FROM v CROSS JOIN systems s"		\
-	" ON s.organization_id = v.id) CROSS JOIN support_groups g"	\
-	" ON g.system_id = system WHERE "
-#define ARM(from, rank, keys, stands, seen)				\
-	"SELECT g.system_id, " keys " FROM " from "g.rank = " #rank	\
-	" AND ((?3 >> " #rank ") & 1) = 1" stands seen
-#define ARMS(with, from, keys, open, over, seen, order)			\
-	with ARM(from, 0, keys, open, seen)				\
-	" UNION ALL " ARM(from, 1, keys, open, seen)			\
-	" UNION ALL " ARM(from, 2, keys, over, seen)			\
-	" UNION ALL " ARM(from, 3, keys, over, seen)			\
+#define ARMS	8
+#define ARM(keys, by, rank, behind)					\
+	"SELECT g.system_id, " keys " FROM support_groups g WHERE"	\
+	" " rank " >= 0 AND g.rank = " rank " AND g." by " = " behind IS_SEEN
+#define ALL(keys, by, order)						\
+	ARM(keys, by, "?6", "?7") " UNION ALL "				\
+	ARM(keys, by, "?8", "?9") " UNION ALL "				\
+	ARM(keys, by, "?10", "?11") " UNION ALL "			\
+	ARM(keys, by, "?12", "?13") " UNION ALL "			\
+	ARM(keys, by, "?14", "?15") " UNION ALL "			\
+	ARM(keys, by, "?16", "?17") " UNION ALL "			\
+	ARM(keys, by, "?18", "?19") " UNION ALL "			\
+	ARM(keys, by, "?20", "?21")					\
 	" ORDER BY " order " LIMIT ?4 OFFSET ?5"
-#define BY(key, desc)	key desc ", system_id" desc
-#define PAGES(text, by)	{ .sql = text, .name = "list by " by }
-#define KEYS(with, from, seen, desc)	{				\
-	PAGES(ARMS(with, from, "g.created_at", NO_YOUNGER, NO_YOUNGER,	\
-	    seen, BY("g.created_at", desc)), "created_at"),		\
-	PAGES(ARMS(with, from, "g.started_at", NO_EARLIER, NO_LATER,	\
-	    seen, BY("g.started_at", desc)), "started_at"),		\
-	PAGES(ARMS(with, from, "g.expires_at", NO_LONGER, NO_LATER,	\
-	    seen, BY("g.expires_at", desc)), "expires_at"),		\
-	PAGES(ARMS(with, from, "g.rank, g.created_at", NO_BETTER,	\
-	    NO_BETTER, seen, "g.rank" desc ", " BY("g.created_at", desc)),	\
-	    "status") }
+#define OF_ORGS(keys, by, order)					\
+	VISIBLE "SELECT g.system_id, " keys " FROM v"			\
+	" CROSS JOIN systems s ON s.organization_id = v.id"		\
+	" CROSS JOIN support_groups g ON g.system_id = s.id"		\
+	" WHERE ((?3 >> g.rank) & 1) = 1 AND (g." by " & ?3) = 0"	\
+	" ORDER BY " order " LIMIT ?4 OFFSET ?5"
+
+#define BY(key, desc)	"g." key desc ", g.system_id" desc
+#define PAGE(text, sort)	{ .sql = text, .name = "list by " sort }
+#define PAGES(of, desc)	{						\
+	PAGE(of("g.created_at", "by_created", BY("created_at", desc)),	\
+	    "created_at"),						\
+	PAGE(of("g.started_at", "by_started", BY("started_at", desc)),	\
+	    "started_at"),						\
+	PAGE(of("g.expires_at", "by_expires", BY("expires_at", desc)),	\
+	    "expires_at"),						\
+	PAGE(of("g.rank, g.created_at", "by_status",			\
+	    "g.rank" desc ", " BY("created_at", desc)), "status") }
 
 #define K(name)	#name,
 static const char *const	sorts[] = { API_SORT_KEYS };
@@ -106,8 +96,8 @@ static const char *const	sorts[] = { API_SORT_KEYS };
 
 /* By how many are seen, direction, sort; those in the order of the keys. */
 static struct query	pages[2][2][sizeof(sorts) / sizeof(sorts[0])] = {
-	{ KEYS("", ALL, IS_SEEN, ""), KEYS("", ALL, IS_SEEN, " DESC") },
-	{ KEYS(VISIBLE, OF_ORGS, "", ""), KEYS(VISIBLE, OF_ORGS, "", " DESC") }
+	{ PAGES(ALL, ""), PAGES(ALL, " DESC") },
+	{ PAGES(OF_ORGS, ""), PAGES(OF_ORGS, " DESC") }
 };
 
 static const int	by_rank[] = { SESSION_ACTIVE, SESSION_PENDING,
@@ -243,6 +233,37 @@ group_system(struct group_row *g)
 	return (0);
 }
 
+/* The arms that have rows which stand for systems: at most 8. */
+static void
+arms_of(int ranks, int arm[2 * ARMS])
+{
+	int	rank, behind, n = 0;
+
+	for (rank = 0; rank < 4; rank++)
+		for (behind = 0; (ranks >> rank) & 1 && behind < 16; behind++)
+			if ((behind & (ranks | 1 << rank)) == 0) {
+				arm[n++] = rank;
+				arm[n++] = behind;
+			}
+	while (n < 2 * ARMS)
+		arm[n++] = -1;
+}
+
+static int
+groups_first(struct query *q, int few, const struct list_query *lq,
+    const char *role)
+{
+	int	ranks = ranks_of(lq->statuses), a[2 * ARMS];
+	int64_t	n = lq->page_size, skip = ((int64_t)lq->page - 1) * n;
+
+	if (few)
+		return (db_read(q, "ttnii", role, lq->org_id, ranks, n, skip));
+	arms_of(ranks, a);
+	return (db_read(q, "ttniinnnnnnnnnnnnnnnn", role, lq->org_id, ranks, n,
+	    skip, a[0], a[1], a[2], a[3], a[4], a[5], a[6], a[7], a[8], a[9],
+	    a[10], a[11], a[12], a[13], a[14], a[15]));
+}
+
 static int
 groups_page(const struct list_query *lq, const char *role, int64_t total,
     struct group_row *rows, size_t *n)
@@ -252,9 +273,7 @@ groups_page(const struct list_query *lq, const char *role, int64_t total,
 	    [sort_of(lq->sort_by)];
 	int		 r;
 
-	r = db_read(q, "ttnii", role, lq->org_id, ranks_of(lq->statuses),
-	    (int64_t)lq->page_size, ((int64_t)lq->page - 1) * lq->page_size);
-	for (; r == 0; r = db_step(q)) {
+	for (r = groups_first(q, few, lq, role); r == 0; r = db_step(q)) {
 		db_text(q, 0, rows[*n].system_id, sizeof(rows[*n].system_id));
 		if (++*n == lq->page_size) {
 			db_done(q);

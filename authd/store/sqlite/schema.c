@@ -9,6 +9,11 @@
  * states (a bit each, by rank) how many systems have just that one, for each
  * organization and, as '', for all. The times of an open state are the first
  * start and the last end; those of one that is over are its latest session's.
+ *
+ * One row of a system stands for it in a list, and which depends on the states
+ * that are asked for: by_created and the like say for each way to sort which
+ * other states' rows would stand before this one. A group's times are those of
+ * its open sessions; without any, of its latest (operator-api.md, 4, O24).
  */
 #define RANK(status)							\
 	"CASE " status " WHEN 'active' THEN 0 WHEN 'pending' THEN 1"	\
@@ -24,7 +29,7 @@
 #define COME								\
 	"INSERT INTO support_groups VALUES (NEW.system_id, "		\
 	RANK("NEW.status") ", 1, NEW.created_at, NEW.started_at,"	\
-	" NEW.expires_at) ON CONFLICT (system_id, rank) DO UPDATE SET"	\
+	" NEW.expires_at, 0, 0, 0, 0) ON CONFLICT (system_id, rank) DO UPDATE SET"	\
 	" n = n + 1, created_at = max(created_at, excluded.created_at),"	\
 	" started_at = CASE WHEN rank < 2"				\
 	" THEN min(started_at, excluded.started_at)"			\
@@ -56,6 +61,31 @@
 	" AND node_id = OLD.node_id;"					\
 	"DELETE FROM support_nodes" ITS_GROUP("OLD")			\
 	" AND node_id = OLD.node_id AND n = 0;"
+#define BEFORE(when)							\
+	"ifnull((SELECT sum(1 << h.rank) FROM support_groups h"		\
+	" WHERE h.system_id = g.system_id AND " when "), 0)"
+#define BEFORE_OVER							\
+	" OR (g.rank >= 2 AND (h.rank < 2"				\
+	" OR (h.started_at, h.rank) > (g.started_at, g.rank)))"
+#define STANDS								\
+	"SELECT "							\
+	BEFORE("(h.created_at, h.rank) > (g.created_at, g.rank)") ", "	\
+	BEFORE("((g.rank < 2 AND h.rank < 2 AND"			\
+	" (h.started_at, h.rank) < (g.started_at, g.rank))" BEFORE_OVER ")") \
+	", "								\
+	BEFORE("((g.rank < 2 AND h.rank < 2 AND"			\
+	" (h.expires_at, h.rank) > (g.expires_at, g.rank))" BEFORE_OVER ")") \
+	", "								\
+	BEFORE("h.rank < g.rank") " FROM support_groups g"		\
+	" WHERE g.system_id = support_groups.system_id"			\
+	" AND g.rank = support_groups.rank"
+#define SET_STANDS							\
+	"UPDATE support_groups SET"					\
+	" (by_created, by_started, by_expires, by_status) = (" STANDS ")"	\
+	" WHERE (by_created, by_started, by_expires, by_status)"	\
+	" IS NOT (" STANDS ")"
+#define STAND(row)	SET_STANDS " AND system_id = " row ".system_id;"
+
 /* The set of states that a system has now. */
 #define BITS(row)							\
 	"(SELECT ifnull(sum(1 << g.rank), 0) FROM support_groups g"	\
@@ -76,14 +106,18 @@
     "CREATE TABLE support_groups (system_id TEXT NOT NULL,"		\
     " rank INTEGER NOT NULL, n INTEGER NOT NULL,"			\
     " created_at INTEGER NOT NULL, started_at INTEGER NOT NULL,"	\
-    " expires_at INTEGER NOT NULL, PRIMARY KEY (system_id, rank))"	\
+    " expires_at INTEGER NOT NULL, by_created INTEGER NOT NULL,"	\
+    " by_started INTEGER NOT NULL, by_expires INTEGER NOT NULL,"	\
+    " by_status INTEGER NOT NULL, PRIMARY KEY (system_id, rank))"	\
     " WITHOUT ROWID;"							\
     "CREATE INDEX support_groups_created ON support_groups"		\
-    " (rank, created_at, system_id);"					\
+    " (rank, by_created, created_at, system_id);"					\
     "CREATE INDEX support_groups_started ON support_groups"		\
-    " (rank, started_at, system_id);"					\
+    " (rank, by_started, started_at, system_id);"					\
     "CREATE INDEX support_groups_expires ON support_groups"		\
-    " (rank, expires_at, system_id);"					\
+    " (rank, by_expires, expires_at, system_id);"			\
+    "CREATE INDEX support_groups_status ON support_groups"		\
+    " (rank, by_status, created_at, system_id);"			\
     "CREATE TABLE support_nodes (system_id TEXT NOT NULL,"		\
     " rank INTEGER NOT NULL, node_id TEXT NOT NULL,"			\
     " n INTEGER NOT NULL, PRIMARY KEY (system_id, rank, node_id))"	\
@@ -92,19 +126,19 @@
     " bits INTEGER NOT NULL, n INTEGER NOT NULL,"			\
     " PRIMARY KEY (organization_id, bits)) WITHOUT ROWID;"		\
     "CREATE TRIGGER support_sessions_come AFTER INSERT"			\
-    " ON support_sessions BEGIN " COME " END;"				\
+    " ON support_sessions BEGIN " COME STAND("NEW") " END;"				\
     "CREATE TRIGGER support_sessions_gone AFTER DELETE"			\
-    " ON support_sessions BEGIN " GONE " END;"				\
+    " ON support_sessions BEGIN " GONE STAND("OLD") " END;"				\
     "CREATE TRIGGER support_sessions_state AFTER UPDATE OF status"	\
     " ON support_sessions WHEN OLD.status <> NEW.status BEGIN "		\
-    GONE COME " END;"							\
+    GONE COME STAND("NEW") " END;"							\
     "CREATE TRIGGER support_sessions_times"				\
     " AFTER UPDATE OF created_at, started_at, expires_at"		\
     " ON support_sessions WHEN OLD.status = NEW.status AND"		\
     " (OLD.expires_at <> NEW.expires_at"				\
     " OR OLD.started_at <> NEW.started_at"				\
     " OR OLD.created_at <> NEW.created_at)"				\
-    " BEGIN " TIMES("NEW") "; END;"					\
+    " BEGIN " TIMES("NEW") ";" STAND("NEW") " END;"					\
     "CREATE TRIGGER support_groups_come AFTER INSERT ON support_groups"	\
     " BEGIN " COUNT("NEW", BITS("NEW") " - (1 << NEW.rank)",		\
     BITS("NEW")) " END;"						\
@@ -162,8 +196,9 @@
     " THEN min(a.started_at) ELSE max(a.started_at) END,"		\
     " CASE WHEN a.status IN ('active', 'pending')"			\
     " THEN max(a.expires_at) ELSE (SELECT s.expires_at" ALIKE("a")	\
-    LATEST " END FROM support_sessions a"				\
+    LATEST " END, 0, 0, 0, 0 FROM support_sessions a"			\
     " GROUP BY a.system_id, a.status;"					\
+    SET_STANDS ";"							\
     "INSERT INTO support_nodes SELECT system_id, " RANK("status")	\
     ", node_id, count(*) FROM support_sessions"				\
     " WHERE node_id IS NOT NULL GROUP BY system_id, status, node_id;"
@@ -236,7 +271,8 @@ const char *const	schema_new =
  * its metadata only, which says "{}" where it had no room: such a row says no
  * more who may go on, and is closed. To 3: what the list of sessions needs.
  * To 4: what is over can go, and diagnostics go with their session. To 5: a
- * refusal's row stands for many, and tokens can be listed.
+ * refusal's row stands for many, and tokens can be listed. To 6: the groups of
+ * 3 say which row stands for each.
  */
 const char *const	schema_from[STORE_SCHEMA - 1] = {
     "ALTER TABLE support_access_logs ADD COLUMN service TEXT;"
@@ -279,5 +315,13 @@ const char *const	schema_from[STORE_SCHEMA - 1] = {
     OVER,
 
     "ALTER TABLE audit_events ADD COLUMN count INTEGER NOT NULL DEFAULT 1;"
-    TOKENS
+    TOKENS,
+
+    "DROP TRIGGER support_sessions_come; DROP TRIGGER support_sessions_gone;"
+    "DROP TRIGGER support_sessions_state;"
+    "DROP TRIGGER support_sessions_times; DROP TRIGGER systems_moved;"
+    "DROP TABLE support_groups; DROP TABLE support_nodes;"
+    "DROP TABLE support_counts;"
+    GROUPS
+    FILL
 };
