@@ -5,6 +5,7 @@
  */
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 
 #include <event2/event.h>
 
@@ -28,6 +29,9 @@
 #include "proc.h"
 #include "sandbox.h"
 
+#define MEMORY_SMALL	(256ULL << 20)	/* address space, bytes */
+#define MEMORY_LARGE	(8ULL << 30)	/* of who serves all */
+
 extern char	**environ;
 
 static void	proc_fds(void);
@@ -35,6 +39,7 @@ static void	proc_args(int, char **);
 static void	proc_configure(void);
 static int	proc_start_message(struct imsg *);
 static void	proc_schedule(void);
+static void	proc_memory(void);
 static void	proc_drop(void);
 static void	proc_ready(void);
 static void	proc_loop(void) __attribute__((noreturn));
@@ -101,6 +106,7 @@ proc_main(const struct proc_ops *ops, int argc, char **argv)
 	clock_init(proc.base);
 	proc_configure();
 	proc_schedule();
+	proc_memory();
 	proc_drop();
 	proc.layers |= sandbox_apply(ops->role,
 	    proc.dir[0] != '\0' ? proc_root() : NULL, ops->files,
@@ -290,6 +296,39 @@ proc_schedule(void)
 
 	if (role_info(proc.ops->role)->flags & RF_BATCH)
 		(void)sched_setscheduler(0, SCHED_BATCH, &none);
+}
+
+/*
+ * How much one may have, and who goes first when there is no more: the workers
+ * of one tunnel or terminal, then those that start again with little lost. The
+ * parent and authd are left as they are, and so are the last.
+ */
+static void
+proc_memory(void)
+{
+	unsigned		 flags = role_info(proc.ops->role)->flags;
+	const char		*score = role_info(proc.ops->role)->many ==
+				    MANY_DEMAND ? "600" : "300";
+	int			 fd;
+#ifndef RELAYD_SANITIZE
+	struct rlimit		 rl;
+	uint64_t		 most = MEMORY_SMALL;
+
+	if (flags & (RF_DOORS | RF_FILES))
+		most = MEMORY_LARGE;
+	if (flags & RF_LOGIN)
+		most += 2 * proc.conf.credit_tunnel;
+	rl.rlim_cur = rl.rlim_max = (rlim_t)most;
+	if (setrlimit(RLIMIT_AS, &rl) == -1)
+		log_warn("RLIMIT_AS");
+#endif
+	if (flags & RF_LAST)
+		return;
+	if ((fd = open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC)) ==
+	    -1 || write(fd, score, strlen(score)) == -1)
+		log_debug("oom_score_adj: %s", strerror(errno));
+	if (fd != -1)
+		close(fd);
 }
 
 /* To the role's user and root, and prove that there is no way back. */

@@ -5,7 +5,8 @@ the call fails or ends the process, in every role."""
 
 import os
 
-from harness import BUILD, GoClient, Relayd, Tap, Targets, until
+from harness import (BUILD, FAST_BUILD, GoClient, Relayd, Tap, Targets,
+                     until)
 
 CALLS = ("open", "connect", "fork", "exec", "ptrace", "kill")
 LAYERS = ("nnp", "seccomp", "rlimit", "nodump")
@@ -60,4 +61,36 @@ with Targets() as targets, Relayd(t, proxyds=1) as d:
                           "relayd to serve again")
                 if w:
                     w.close()
+
+
+def first(path, start, field):
+    """A field of the first line of /proc that begins so."""
+    with open(path) as f:
+        return [x for x in f if x.startswith(start)][0].split()[field]
+
+
+# Who goes first when memory runs out, and how much each may have.
+MIB = 1 << 20
+LIMITS = {"control": 256 * MIB, "authd": 8192 * MIB, "proxyd": 8192 * MIB,
+          "muxd": (256 + 2 * 64) * MIB, "termd": 256 * MIB}
+with Targets() as targets, Relayd(t, build=FAST_BUILD, proxyds=1) as d:
+    key, secret = d.add_system("box")
+    own = int(first("/proc/%d/oom_score_adj" % d.pid, "", 0))
+    with GoClient(d, key, secret, "web=127.0.0.1:%d" % targets.http) as c:
+        c.event("manifest_sent")
+        s = d.wait_session()
+        w = d.terminal(s["session"], d.ticket(s["session"], d.token()))
+        w.send(b"\0echo up-$((1+1))\r")
+        w.recv_until(rb"up-2")
+        score = {}
+        for role, limit in LIMITS.items():
+            pid = d.pid_of(role)
+            score[role] = int(first("/proc/%d/oom_score_adj" % pid, "", 0))
+            if FAST_BUILD != BUILD:
+                t.equal(first("/proc/%d/limits" % pid, "Max address", 3),
+                        str(limit), "%s: so much memory and no more" % role)
+        w.close()
+        t.ok(score["muxd"] == score["termd"] > score["proxyd"] ==
+             score["control"] > score["authd"] == own, "when memory runs out "
+             "workers go first, the parent and authd last")
 t.done()
