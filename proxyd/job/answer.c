@@ -6,13 +6,10 @@
 #include "proxyd/door/conn.h"
 #include "http/head.h"
 #include "http/reply.h"
+#include "proxyd/http/page.h"
 
 #define API_FIELDS	"X-Content-Type-Options: nosniff\r\n"		\
 	"X-Frame-Options: DENY\r\nCache-Control: no-store\r\n"
-
-static const char	page_style[] =
-    "body{font:16px sans-serif;margin:15% auto;max-width:32em;padding:1em}"
-    "h1{font-size:1.4em}";
 
 /* Send head, then up to three pieces of body unless it was HEAD. */
 static void
@@ -63,34 +60,14 @@ wants_page(const struct httphead *h)
 	return (v != NULL && memmem(v->s, v->len, "text/html", 9) != NULL);
 }
 
-/* Text that may stand in HTML: what is not plain becomes '?'. */
-static void
-html_text(char *dst, size_t size, const char *s)
-{
-	size_t	n = 0;
-
-	for (; *s != '\0' && n + 1 < size; s++)
-		dst[n++] = *s < 0x20 || *s == '<' || *s == '>' || *s == '&' ||
-		    *s == '"' || *s == 0x7f ? '?' : *s;
-	dst[n] = '\0';
-}
-
-/* For people: the same status and message, nothing to load, nothing to run. */
+/* For people: the same status and message, and what to do next. */
 static void
 answer_page(struct conn *c, int status, const char *message, const char *extra)
 {
-	char		text[512], body[2048];
-	struct iovec	iov;
-	int		n;
+	char		body[PAGE_MAX];
+	struct iovec	iov = { body, page_build(body, sizeof(body), status,
+			    message) };
 
-	html_text(text, sizeof(text), message);
-	n = snprintf(body, sizeof(body), "<!DOCTYPE html>\n<html lang=\"en\">"
-	    "<head><meta charset=\"utf-8\"><title>%d %s</title>"
-	    "<style>%s</style></head>\n<body><h1>%d %s</h1><p>%s</p></body>"
-	    "</html>\n", status, reply_reason(status), page_style, status,
-	    reply_reason(status), text);
-	iov.iov_base = body;
-	iov.iov_len = (size_t)n;
 	answer_send(c, status, "text/html; charset=utf-8",
 	    "X-Content-Type-Options: nosniff\r\nCache-Control: no-store\r\n"
 	    "Content-Security-Policy: default-src 'none'; "
@@ -147,6 +124,10 @@ answer_plain(struct conn *c, int status, const char *text)
 {
 	struct iovec	iov[2];
 
+	if (c->html) {
+		answer_page(c, status, text, NULL);
+		return;
+	}
 	iov[0].iov_base = (void *)(uintptr_t)text;
 	iov[0].iov_len = strlen(text);
 	iov[1].iov_base = (void *)(uintptr_t)"\n";

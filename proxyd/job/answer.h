@@ -28,7 +28,7 @@ void	answer_later(struct conn *, int status, const char *message,
 	    uint32_t retry_after_s);
 /* Does whoever asks want a page? For c->html. */
 int	wants_page(const struct httphead *);
-/* text/plain, as the rendezvous contract has it. */
+/* text/plain, as the rendezvous contract has it; the same page for people. */
 void	answer_plain(struct conn *, int status, const char *text);
 /* No body; `extra` says the rest. */
 void	answer_empty(struct conn *, int status, const char *extra);

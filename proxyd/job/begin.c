@@ -68,8 +68,10 @@ request_begin(struct conn *c, const struct httphead *h)
 		if (h->path.len >= 4 && memcmp(h->path.s, "/api", 4) == 0 &&
 		    (h->path.len == 4 || h->path.s[4] == '/'))
 			answer_error(c, 404, "api not found");
-		else
+		else {
+			c->html = (unsigned)wants_page(h);
 			answer_plain(c, 404, "404 page not found");
+		}
 		break;
 	}
 }

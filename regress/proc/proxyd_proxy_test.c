@@ -84,6 +84,13 @@ hosts(void)
 	    "for people: a page");
 	ok(strstr(body_of(a), "proxy token required") != NULL,
 	    "for people: the same message");
+	ok(strstr(body_of(a), "Go back to the console") != NULL,
+	    "for people: what to do next");
+	a = ask("GET /x HTTP/1.1\r\nHost: console.example\r\n"
+	    "Accept: text/html,*/*;q=0.8\r\n\r\n");
+	is_str(header_of(a, "content-type", 0), "text/html; charset=utf-8",
+	    "for people: a page outside /api too");
+	is_int(status_of(a), 404, "for people: with its status");
 	a = ask_host(HOST);
 	is_str(header_of(a, "x-frame-options", 0), "DENY",
 	    "for programs: the envelope");
@@ -165,7 +172,16 @@ refused(void)
 	a = answer(fd);
 	is_int(status_of(a), 502, "of several cookies the first valid counts");
 	close(fd);
-	for (i = 0; i < 19; i++) {
+	/* A link that has run out, opened in a browser. */
+	fd = browser(&d, 0);
+	put(fd, "GET /?token=%s HTTP/1.1\r\nHost: " HOST "\r\n"
+	    "Accept: text/html\r\n\r\n", proxy_token(SESSION, "expired"));
+	grant_no(&d, 401, "invalid proxy token");
+	a = answer(fd);
+	ok(status_of(a) == 401 && strstr(body_of(a), "<h1>") != NULL,
+	    "an expired token is a page for people");
+	close(fd);
+	for (i = 0; i < 18; i++) {
 		fd = browser(&d, 0);
 		put(fd, "GET / HTTP/1.1\r\nHost: " HOST "\r\n"
 		    "Cookie: support_proxy_" SLUG "=bad%d\r\n\r\n", i);
