@@ -241,12 +241,20 @@ int
 httphead_request(struct httphead *h, struct httphead_scan *sc,
     const char *buf, size_t len, int *status, const char **why)
 {
+	return (httphead_request_max(h, sc, HTTPHEAD_MAX, buf, len, status,
+	    why));
+}
+
+int
+httphead_request_max(struct httphead *h, struct httphead_scan *sc, size_t max,
+    const char *buf, size_t len, int *status, const char **why)
+{
 	struct httphead_fault	 f = { 0, NULL };
 	const char		*s;
 	size_t			 n;
 	int			 rv;
 
-	rv = httphead_scan(sc, buf, len, HTTPHEAD_MAX, 1, &n, &f);
+	rv = httphead_scan(sc, buf, len, max, 1, &n, &f);
 	if (rv == 1) {
 		s = buf[0] == '\r' ? buf + 2 : buf;
 		h->head_len = n;

@@ -17,6 +17,8 @@
 
 /* Longest request head and response head, bytes, blank line included. */
 #define HTTPHEAD_MAX		(16 * 1024)
+/* A request head for a proxied host: with the cookies of its applications. */
+#define HTTPHEAD_PROXY_MAX	(64 * 1024)
 #define HTTPHEAD_RESPONSE_MAX	(256 * 1024)
 /* Most header fields in a request head, more is 431, and in any head. */
 #define HTTPHEAD_REQUEST_FIELDS	100
@@ -115,6 +117,10 @@ struct httphead_scan {
  */
 int	httphead_request(struct httphead *, struct httphead_scan *,
 	    const char *buf, size_t len, int *status, const char **why);
+/* The same with another limit than HTTPHEAD_MAX. */
+int	httphead_request_max(struct httphead *, struct httphead_scan *,
+	    size_t max, const char *buf, size_t len, int *status,
+	    const char **why);
 
 /*
  * Parse a response head, the same way. `method` is that of the request (enum

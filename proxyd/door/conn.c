@@ -17,10 +17,12 @@
 #include "imsg/msg.h"
 #include "limits.h"
 #include "now.h"
+#include "proc/conf.h"
 #include "proc/proc.h"
 #include "trust.h"
 
 #define STOP_MS	5000	/* for what runs when we are told to stop */
+#define LARGE_MAX	256	/* heads above GIVE_BYTES_MAX at once */
 
 static void	conn_readable(evutil_socket_t, short, void *);
 static void	conn_writable(evutil_socket_t, short, void *);
@@ -37,7 +39,7 @@ TAILQ_HEAD(conns, conn);
 static struct {
 	const struct door_ops	*ops;
 	struct conns		 live, dead;
-	unsigned long		 n, shed;
+	unsigned long		 n, shed, large;
 	int			 stopping;
 	struct timer		 stop;
 } door = {
@@ -186,10 +188,39 @@ conn_in_body(const struct conn *c)
 	    c->job->in_body(c));
 }
 
+/* How long a head may be here, before it says which host it is for. */
+static size_t
+conn_head_max(const struct conn *c)
+{
+	return (c->listen_flags & (LISTEN_INTERNAL | LISTEN_TUNNEL) ?
+	    HTTPHEAD_MAX : HTTPHEAD_PROXY_MAX);
+}
+
+/* A head that goes on beyond what others have takes one of a few places. */
+static int
+may_be_large(struct conn *c)
+{
+	if (c->large)
+		return (1);
+	if (c->state != CONN_HEAD || c->out_len > 0 ||
+	    conn_head_max(c) == HTTPHEAD_MAX || door.large >= LARGE_MAX)
+		return (0);
+	c->large = 1;
+	door.large++;
+	return (1);
+}
+
+static void
+large_end(struct conn *c)
+{
+	door.large -= c->large;
+	c->large = 0;
+}
+
 long
 conn_read(struct conn *c)
 {
-	size_t	 room;
+	size_t	 room, most;
 	char	*p;
 	ssize_t	 n;
 
@@ -200,9 +231,10 @@ conn_read(struct conn *c)
 	/* The job's parsed head points into the buffer. */
 	p = c->head_len > 0 ? buf_tail(c->in, &room) : buf_room(c->in, &room);
 	/* But for bodies no more than may have to be given away. */
-	if (!conn_in_body(c) && room + c->in->len > GIVE_BYTES_MAX)
-		room = c->in->len < GIVE_BYTES_MAX ?
-		    GIVE_BYTES_MAX - c->in->len : 0;
+	most = c->in->len < GIVE_BYTES_MAX || !may_be_large(c) ?
+	    GIVE_BYTES_MAX : HTTPHEAD_PROXY_MAX;
+	if (!conn_in_body(c) && room + c->in->len > most)
+		room = c->in->len < most ? most - c->in->len : 0;
 	if (room == 0) {
 		errno = ENOBUFS;
 		return (-1);
@@ -235,6 +267,8 @@ conn_readable(evutil_socket_t fd, short what, void *arg)
 		return;
 	if (n == -1 && errno == ENOBUFS) {
 		conn_reading(c, 0);
+		if (c->state == CONN_HEAD && c->out_len == 0)
+			conn_refuse(c, 503, "too many long requests");
 		return;
 	}
 	if (n <= 0) {
@@ -267,8 +301,8 @@ conn_parse(struct conn *c)
 	c->parsing = 1;
 	while (c->state == CONN_HEAD && c->out_len == 0 && c->in != NULL &&
 	    c->in->len > 0) {
-		r = httphead_request(&h, &c->scan, c->in->data + c->in->off,
-		    c->in->len, &status, &why);
+		r = httphead_request_max(&h, &c->scan, conn_head_max(c),
+		    c->in->data + c->in->off, c->in->len, &status, &why);
 		if (r == 0) {
 			/* 10 s from its first byte, not from its last. */
 			if (c->deadline_ms > clock_ms() + CONN_HEAD_MS)
@@ -319,6 +353,7 @@ static void
 conn_next(struct conn *c)
 {
 	c->state = CONN_HEAD;
+	large_end(c);
 	memset(&c->scan, 0, sizeof(c->scan));
 	if (c->in != NULL && c->in->len == 0)
 		buf_put(&c->in);
@@ -488,6 +523,7 @@ static void
 conn_release(struct conn *c)
 {
 	conn_job_end(c);
+	large_end(c);
 	if (c->kept != NULL)
 		c->kept_free(c->kept);
 	c->kept = NULL;

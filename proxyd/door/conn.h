@@ -80,7 +80,8 @@ struct conn {
 	enum conn_state		 state;
 	uint64_t		 deadline_ms;
 	struct seat		 seat;
-	unsigned int		 reading:1, writing:1, eof:1, parsing:1;
+	unsigned int		 reading:1, writing:1, eof:1, parsing:1,
+				 large:1;	/* counts as a long head */
 	struct buf		*in;
 	struct httphead_scan	 scan;
 	char			*out;		/* what could not be written */

@@ -34,7 +34,7 @@ out_put(struct out *o, const char *s, size_t len)
 #define out_str(o, s)	out_put((o), (s), strlen(s))
 
 /* Room that suffices for any head that the parser lets through. */
-#define REQHDR_MAX	(HTTPHEAD_MAX + 4096)
+#define REQHDR_MAX	(HTTPHEAD_PROXY_MAX + 4096)
 #define RESPHDR_MAX	(HTTPHEAD_RESPONSE_MAX + 16384)
 
 /*

@@ -17,7 +17,7 @@ answer_send(struct conn *c, int status, const char *type, const char *fields,
     const char *extra, struct iovec *body, int nbody)
 {
 	struct iovec	iov[4];
-	static char	head[2 * HTTPHEAD_MAX + 8192];	/* Location, token */
+	static char	head[2 * HTTPHEAD_PROXY_MAX];	/* Location, token */
 	char		length[64] = "";
 	size_t		len = 0;
 	int		i, n;

@@ -22,6 +22,7 @@ request_begin(struct conn *c, const struct httphead *h)
 {
 	struct route_to	to;
 	struct slice	host;
+	enum route	route;
 	char		id[UUID_SIZE] = "";
 
 	c->is_head = slice_eq(&h->method_name, "HEAD");
@@ -36,7 +37,15 @@ request_begin(struct conn *c, const struct httphead *h)
 		answer_error(c, 400, "X-Forwarded-Host contradicts Host");
 		return;
 	}
-	switch (route_find(&to, h, &host, c->listen_flags, proc_conf())) {
+	route = route_find(&to, h, &host, c->listen_flags, proc_conf());
+	if (h->head_len > HTTPHEAD_MAX && route != ROUTE_PROXY) {
+		log_debug("request refused: head too long");
+		c->keep = 0;
+		c->body_left = 1;
+		answer_error(c, 431, "head too long");
+		return;
+	}
+	switch (route) {
 	case ROUTE_PROXY:
 		proxy_begin(c, h, &to);
 		break;

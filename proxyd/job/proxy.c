@@ -251,7 +251,7 @@ proxy_origin(const struct proxy *p)
 static void
 answer_preflight(struct conn *c, const struct httphead *h)
 {
-	static char		 extra[HTTPHEAD_MAX + 512];
+	static char		 extra[HTTPHEAD_PROXY_MAX + 512];
 	const struct slice	*want, *origin = httphead_get(h, "origin");
 	static const struct slice dflt = {
 	    "Content-Type, Authorization, X-Requested-With", 45 };
@@ -340,8 +340,8 @@ static void
 answer_exchange(struct proxy *p, const struct slice *token,
     const struct grant *g)
 {
-	static char		 extra[HTTPHEAD_MAX + JAR_MAX + 256];
-	static char		 where[HTTPHEAD_MAX + 8];
+	static char		 extra[HTTPHEAD_PROXY_MAX + JAR_MAX + 256];
+	static char		 where[HTTPHEAD_PROXY_MAX + 8];
 	const struct httphead	*h = p->head;
 	struct conn		*c = p->c;
 	long			 n, at;

@@ -107,13 +107,13 @@ pipelined(void)
 
 /* A head of exactly `len` bytes. */
 static void
-head_of(int fd, size_t len)
+head_of(int fd, const char *host, size_t len)
 {
-	static char	text[20000];
+	static char	text[70000];
 	size_t		n;
 
 	n = (size_t)snprintf(text, sizeof(text),
-	    "GET /x HTTP/1.1\r\nHost: a\r\nX: ");
+	    "GET /x HTTP/1.1\r\nHost: %s\r\nX: ", host);
 	memset(text + n, 'x', len - n - 4);
 	memcpy(text + len - 4, "\r\n\r\n", 4);
 	put_bytes(fd, text, len);
@@ -131,13 +131,28 @@ limits(void)
 	int				fd, fds[70], dropped = 0;
 
 	fd = browser(&d, 0);
-	head_of(fd, 16384);
+	head_of(fd, "a", 16384);
 	is_int(status_of(answer(fd)), 404, "a head of 16 KiB is taken");
 	close(fd);
 	fd = browser(&d, 0);
-	head_of(fd, 16385);
+	head_of(fd, "a", 16385);
 	is_int(status_of(answer(fd)), 431, "a head of 16 KiB + 1: 431");
 	is_int(end_of(fd), 0, "431: closed");
+	close(fd);
+	fd = browser(&d, 0);
+	head_of(fd, HOST, 65536);
+	is_int(status_of(answer(fd)), 401,
+	    "for a proxied host a head of 64 KiB is taken");
+	head_of(fd, HOST, 30000);
+	is_int(status_of(answer(fd)), 401, "and another behind it");
+	close(fd);
+	fd = browser(&d, 0);
+	head_of(fd, HOST, 65537);
+	is_int(status_of(answer(fd)), 431, "a head of 64 KiB + 1: 431");
+	close(fd);
+	fd = browser(&d, 2);
+	head_of(fd, HOST, 16385);
+	is_int(status_of(answer(fd)), 431, "on a tunnel listener as always");
 	close(fd);
 	for (i = 0; i < sizeof(twice) / sizeof(twice[0]); i++) {
 		snprintf(request, sizeof(request), "GET /x HTTP/1.1\r\n"
@@ -263,6 +278,37 @@ crowds(void)
 	is_int(good, GOOD, "and every good request is answered");
 	for (i = 0; i < FULL + MORE; i++)
 		shut(&fds[i]);
+	settle();
+}
+
+/* Long heads have their own limit: they are what costs memory. */
+static void
+long_heads(void)
+{
+	enum { N = 257 };
+	static char	part[30000];
+	int		fds[N], i, n;
+
+	memset(part, 'x', sizeof(part));
+	n = snprintf(part, sizeof(part), "GET / HTTP/1.1\r\nHost: " HOST
+	    "\r\nX: ");
+	part[n] = 'x';
+	for (i = 0; i < N; i++) {
+		fds[i] = browser_from(&d, i / 60);
+		put_bytes(fds[i], part, sizeof(part));
+		settle();
+	}
+	is_int(status_of(answer(fds[N - 1])), 503, "257 long heads: 503");
+	is_int(count_closed(fds, 0, N - 1), 0, "256 are read");
+	put(fds[0], "\r\n\r\n");
+	is_int(status_of(answer(fds[0])), 401, "one of them is answered");
+	close(fds[N - 1]);
+	fds[N - 1] = browser(&d, 0);
+	put_bytes(fds[N - 1], part, sizeof(part));
+	put(fds[N - 1], "\r\n\r\n");
+	is_int(status_of(answer(fds[N - 1])), 401, "and its place is free");
+	for (i = 0; i < N; i++)
+		close(fds[i]);
 	settle();
 }
 
@@ -606,6 +652,7 @@ main(void)
 	terminals();
 	without_authd();
 	crowds();
+	long_heads();
 	address();
 	descriptors();
 #ifdef __linux__
