@@ -14,6 +14,7 @@
 #include "base/log.h"
 #include "relayd.h"
 
+#define SECRET_MIN	32	/* as many as HS256 has */
 #define SECRET_FILE_MAX	4096	/* JWT_KEY_MAX of authd */
 
 static void	dir_of(const char *, char *, size_t);
@@ -171,19 +172,31 @@ empty_dir(const struct conf *conf)
 		fatalx("%s: has to be empty", e->empty_dir);
 }
 
+/* Without the end of its line. */
+static off_t
+secret_len(int fd, off_t size)
+{
+	char	last;
+
+	return (size > 0 && pread(fd, &last, 1, size - 1) == 1 &&
+	    last == '\n' ? size - 1 : size);
+}
+
 int
 files_secret(const char *path, char *err, size_t err_size)
 {
 	struct stat	st;
 	const char	*wrong = NULL;
-	int		fd;
+	int		fd, saved;
 
 	if ((fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY)) ==
 	    -1 || fstat(fd, &st) == -1) {
+		saved = errno;
 		snprintf(err, err_size, "jwt secret file %s: %s", path,
-		    strerror(errno));
+		    strerror(saved));
 		if (fd != -1)
 			close(fd);
+		errno = saved;
 		return (-1);
 	}
 	if (!S_ISREG(st.st_mode))
@@ -192,11 +205,13 @@ files_secret(const char *path, char *err, size_t err_size)
 		wrong = "has to be owned by root or by the user of relayd";
 	else if (st.st_mode & (S_IRWXO | S_IWGRP | S_IXGRP))
 		wrong = "others can read or write it; chmod 600";
-	else if (st.st_size == 0 || st.st_size > SECRET_FILE_MAX)
-		wrong = "has to hold 1 to 4096 bytes";
+	else if (st.st_size > SECRET_FILE_MAX ||
+	    secret_len(fd, st.st_size) < SECRET_MIN)
+		wrong = "has to hold 32 to 4096 bytes";
 	if (wrong == NULL)
 		return (fd);
 	snprintf(err, err_size, "jwt secret file %s: %s", path, wrong);
 	close(fd);
+	errno = EINVAL;
 	return (-1);
 }

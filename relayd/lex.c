@@ -25,6 +25,7 @@ struct source {
 	size_t			 len, pos;
 	int			 line;
 	int			 braces;	/* open ones */
+	int			 open_line;	/* of the newest */
 	int			 ended;		/* its last '\n' was given */
 	int			 is_macro;
 };
@@ -32,6 +33,7 @@ struct source {
 struct macro {
 	TAILQ_ENTRY(macro)	 entry;
 	char			*name, *text;
+	int			 line, used;
 };
 
 struct lex {
@@ -322,6 +324,7 @@ lex_define(struct lex *lx, const char *name, const char *text)
 	}
 	if ((m = calloc(1, sizeof(*m))) == NULL)
 		return (-1);
+	m->line = lx->line;
 	m->name = strdup(name);
 	m->text = strdup(text);
 	if (m->name == NULL || m->text == NULL) {
@@ -333,6 +336,20 @@ lex_define(struct lex *lx, const char *name, const char *text)
 	TAILQ_INSERT_HEAD(&lx->macros, m, entry);	/* the newest counts */
 	lx->nmacros++;
 	return (0);
+}
+
+const char *
+lex_unused(struct lex *lx, int *line)
+{
+	const struct macro	*m, *first = NULL;
+
+	TAILQ_FOREACH(m, &lx->macros, entry)
+		if (!m->used)
+			first = m;
+	if (first == NULL)
+		return (NULL);
+	*line = first->line;
+	return (first->name);
 }
 
 /* Characters. */
@@ -428,12 +445,22 @@ lex_next(struct lex *lx, union lex_value *v)
 	snprintf(lx->text, sizeof(lx->text), "%c", c);
 	if (c == '{' || c == '}')
 		file_on_top(lx)->braces += c == '{' ? 1 : -1;
+	if (c == '{')
+		file_on_top(lx)->open_line = lx->line;
 	if (c == '{' || c == '}' || c == '=' || c == '\n')
 		return (c);
 	snprintf(lx->text, sizeof(lx->text), "byte 0x%02x cannot stand here",
 	    (unsigned)c);
 	lex_error(lx, NULL, lx->text);
 	return (BADTOKEN);
+}
+
+/* Told where it opens, since where the file ends helps nobody. */
+static void
+lex_open(struct lex *lx, const struct source *s)
+{
+	lx->line = s->open_line;
+	lex_error(lx, NULL, "this \"{\" is not closed");
 }
 
 /* The source on top is used up: 0 after the last, '\n' after a file, or -1. */
@@ -447,7 +474,7 @@ token_end(struct lex *lx)
 	if (!s->is_macro && !s->ended) {
 		s->ended = 1;
 		if (s->braces > 0)
-			lex_error(lx, NULL, "a \"{\" is not closed");
+			lex_open(lx, s);
 		strlcpy(lx->text, "\n", sizeof(lx->text));
 		return ('\n');
 	}
@@ -477,6 +504,7 @@ token_macro(struct lex *lx)
 		    "a macro cannot use another");
 		return (BADTOKEN);
 	}
+	m->used = 1;
 	if ((text = strdup(m->text)) == NULL ||
 	    (s = source_push(lx, s->name, text, strlen(text))) == NULL)
 		return (BADTOKEN);

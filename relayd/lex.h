@@ -43,6 +43,9 @@ void		 lex_allow_include(struct lex *);
 /* $name stands for `text` from now on. 0, or -1 when out of memory. */
 int		 lex_define(struct lex *, const char *name, const char *text);
 
+/* The first macro that nothing has used, and its line; NULL: none. */
+const char	*lex_unused(struct lex *, int *line);
+
 /*
  * The next token: a keyword or another token of parse.y, a character, 0 at the
  * end. The end of a file gives '\n' first. BADTOKEN: the error was reported.

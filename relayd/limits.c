@@ -89,6 +89,7 @@ files_raise(uint64_t want)
 int
 limits_check(struct conf *c, char *err, size_t err_size)
 {
+	static uint64_t	told;		/* once is enough */
 	uint64_t	files, pids, fit;
 
 	files = files_raise(files_beside(c) + FILES_PER_CHILD *
@@ -99,8 +100,11 @@ limits_check(struct conf *c, char *err, size_t err_size)
 	if (fit >= c->max_tunnels)
 		return (0);
 	if (!c->max_tunnels_given && fit > 0) {
-		log_info("max tunnels is %" PRIu64 ", not %" PRIu64 ": what "
-		    "RLIMIT_NOFILE and pid_max allow", fit, c->max_tunnels);
+		if (told != fit)
+			log_info("max tunnels is %" PRIu64 ", not %" PRIu64
+			    ": what RLIMIT_NOFILE and pid_max allow", fit,
+			    c->max_tunnels);
+		told = fit;
 		c->max_tunnels = fit;
 		return (0);
 	}

@@ -423,12 +423,43 @@ yyerror(struct parser *ps, const char *text)
 	error(ps, "%s", text);
 }
 
+/* Where a setting that begins with this word would stand. */
+static const char *
+belongs(const char *word)
+{
+	static const struct {
+		const char	*word, *where;
+	} words[] = {
+#define TOP	"outside of tunnel { } and operator { }"
+#define IN(block)	"into " block " { }"
+		{ "store", TOP }, { "listen", TOP }, { "proxyd", TOP },
+		{ "keep", TOP }, { "trusted", TOP }, { "control", TOP },
+		{ "include", TOP }, { "tunnel", TOP }, { "operator", TOP },
+		{ "path", IN("tunnel") }, { "grace", IN("tunnel") },
+		{ "start-up", IN("tunnel") }, { "session", IN("tunnel") },
+		{ "rate", IN("tunnel") }, { "require", IN("tunnel") },
+		{ "replace", IN("tunnel") }, { "credit", IN("tunnel") },
+		{ "proxy", IN("operator") }, { "jwt", IN("operator") },
+		{ "ticket", IN("operator") }, { "terminal", IN("operator") },
+		{ "proxied", IN("operator") }, { "api", IN("operator") },
+		{ "console", IN("operator") },
+#undef TOP
+#undef IN
+	};
+	size_t	i;
+
+	for (i = 0; i < sizeof(words) / sizeof(words[0]); i++)
+		if (strcmp(words[i].word, word) == 0)
+			return (words[i].where);
+	return (NULL);
+}
+
 static int
 yyreport_syntax_error(const yypcontext_t *ctx, struct parser *ps)
 {
 	yysymbol_kind_t	 want[EXPECTED_MAX];
 	char		 text[512], found[128];
-	const char	*sep = "; expected ";
+	const char	*sep = "; expected ", *where;
 	int		 i, n;
 
 	if (yypcontext_token(ctx) == YYSYMBOL_BADTOKEN)
@@ -444,6 +475,10 @@ yyreport_syntax_error(const yypcontext_t *ctx, struct parser *ps)
 		snprintf(found, sizeof(found), "\"%.100s\"",
 		    lex_text(ps->lex));
 	n = yypcontext_expected_tokens(ctx, want, EXPECTED_MAX);
+	if (n <= 0 && (where = belongs(lex_text(ps->lex))) != NULL) {
+		error(ps, "%s belongs %s", found, where);
+		return (0);
+	}
 	if (n <= 0) {
 		error(ps, yypcontext_token(ctx) == YYSYMBOL_WORD ?
 		    "unknown word %s" : "%s cannot stand here", found);
@@ -672,6 +707,9 @@ proxy_domain(struct parser *ps, char *text)
 		*s = (char)tolower((unsigned char)*s);
 	if (!is_host(text))
 		error(ps, "proxy domain: \"%s\" is not a domain", text);
+	else if (strchr(text, '.') == NULL)
+		error(ps, "proxy domain: \"%s\" has one label, and browsers "
+		    "keep no cookies for such a domain", text);
 	else
 		string(ps, "proxy domain", ps->conf->proxy_domain,
 		    sizeof(ps->conf->proxy_domain), text);
@@ -704,14 +742,23 @@ origin(struct parser *ps, const char *text)
 		    sizeof(c->console_origin[0]), &c->n_console_origin, text);
 }
 
+static int
+has_host_bits(const uint8_t *addr, int len, int max)
+{
+	for (; len < max; len++)
+		if (addr[len / 8] & (0x80 >> len % 8))
+			return (1);
+	return (0);
+}
+
 static void
 network(struct parser *ps, const char *text)
 {
 	struct conf	*c = ps->conf;
-	struct in6_addr	 in;
+	struct in6_addr	 in = { 0 };
 	char		 addr[64], *bits;
 	const char	*wrong = NULL;
-	int		 max = 0;
+	int		 len, max = 0;
 
 	if (strlcpy(addr, text, sizeof(addr)) >= sizeof(addr))
 		addr[0] = '\0';
@@ -721,9 +768,12 @@ network(struct parser *ps, const char *text)
 		max = 32;
 	else if (inet_pton(AF_INET6, addr, &in) == 1)
 		max = 128;
-	if (bits != NULL)
-		(void)strtonum(bits, 0, max, &wrong);
-	if (max == 0 || wrong != NULL)
+	len = bits != NULL ? (int)strtonum(bits, 0, max, &wrong) : max;
+	if (max != 0 && wrong == NULL && has_host_bits(in.s6_addr, len, max))
+		error(ps, "trusted proxy: \"%s\" has bits behind /%d; a "
+		    "network is meant, or the address without /%d?", text, len,
+		    len);
+	else if (max == 0 || wrong != NULL)
 		error(ps, "trusted proxy: \"%s\" is not an address or network",
 		    text);
 	else
@@ -795,7 +845,9 @@ parse(struct conf *conf, const char *name, const char *text, size_t len,
     cfg_error_fn fn, void *arg)
 {
 	struct parser	ps = { .conf = conf, .error = fn, .arg = arg };
-	int		r;
+	const char	*unused;
+	char		why[LEX_WORD_MAX];
+	int		r, line;
 
 	conf_init(conf);
 	if ((ps.lex = lex_new(report, &ps)) == NULL) {
@@ -809,6 +861,11 @@ parse(struct conf *conf, const char *name, const char *text, size_t len,
 		r = lex_push_text(ps.lex, name, text, len);
 	if (r == 0 && yyparse(&ps) != 0 && ps.errors == 0)
 		report(&ps, name, 0, "not understood");
+	if (ps.errors == 0 && (unused = lex_unused(ps.lex, &line)) != NULL) {
+		snprintf(why, sizeof(why), "\"%.256s = ...\" is a macro that "
+		    "nothing uses; a setting has no \"=\"", unused);
+		report(&ps, name, line, why);
+	}
 	lex_free(ps.lex);
 	finish(&ps, name);
 	return (ps.errors);

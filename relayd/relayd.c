@@ -34,6 +34,7 @@ static void	usage(void) __attribute__((noreturn));
 static void	relayd_exit(void) __attribute__((noreturn));
 static void	options(int, char **, int *, int *);
 static int	check_only(int);
+static int	check_rest(int);
 static const char *absolute(const char *);
 static void	reserve_fds(void);
 static void	background(void);
@@ -51,8 +52,7 @@ usage(void)
 int
 main(int argc, char **argv)
 {
-	char	err[512];
-	int	check = 0, verbose = 0, fd;
+	int	check = 0, verbose = 0;
 
 	options(argc, argv, &check, &verbose);
 	if (check)
@@ -70,15 +70,8 @@ main(int argc, char **argv)
 	if (cfg_parse_file(&env()->conf, env()->conf_path, parse_error, NULL) >
 	    0)
 		exit(1);
-	if (limits_check(&env()->conf, err, sizeof(err)) == -1)
-		fatalx("%s", err);
-	if (env()->conf.jwt_secret_file[0] == '\0')
-		log_warnx("no jwt secret file: no operator can sign in");
-	else if ((fd = files_secret(env()->conf.jwt_secret_file, err,
-	    sizeof(err))) == -1)
-		fatalx("%s", err);
-	else
-		close(fd);
+	if (check_rest(0) == -1)
+		exit(1);
 	spawn_init(parent_table, parent_rows, parent_channel_closed);
 	users_init(env()->foreground);
 	files_init();
@@ -140,12 +133,51 @@ parse_error(void *arg, const char *text)
 	fprintf(stderr, "%s\n", printable);
 }
 
-/* -n: the file alone; -nv prints what it says. */
+/*
+ * What the start refuses. `check`: it is not the start, and who checks need not
+ * be who may read the secret.
+ */
+static int
+check_rest(int check)
+{
+	const char	*secret = env()->conf.jwt_secret_file;
+	char		 err[1200];
+	int		 fd;
+
+	if (limits_check(&env()->conf, err, sizeof(err)) == -1 ||
+	    spawn_find(err, sizeof(err)) == -1) {
+		log_warnx("%s", err);
+		return (-1);
+	}
+	if (secret[0] == '\0') {
+		log_warnx("no jwt secret file: no operator can sign in");
+		return (0);
+	}
+	if ((fd = files_secret(secret, err, sizeof(err))) != -1) {
+		close(fd);
+		return (0);
+	}
+	log_warnx("%s", err);
+	return (check && geteuid() != 0 && errno == EACCES ? 0 : -1);
+}
+
+/* Errors as the parser's are: no time, no process, and nothing that is none. */
+static void
+check_print(enum log_level level, const char *line)
+{
+	const char	*text = strstr(line, "]: ");
+
+	if (level <= LOG_LEVEL_WARN)
+		fprintf(stderr, "%s\n", text != NULL ? text + 3 : line);
+}
+
+/* -n: all that can be seen without a change; -nv prints what the file says. */
 static int
 check_only(int verbose)
 {
+	log_printer(check_print);
 	if (cfg_parse_file(&env()->conf, env()->conf_path, parse_error, NULL) >
-	    0)
+	    0 || check_rest(1) == -1)
 		return (1);
 	if (verbose)
 		cfg_print(&env()->conf, stdout);

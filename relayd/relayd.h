@@ -187,6 +187,8 @@ void	listen_close(void);
 
 /* Once: what children may say (parent_table), and what hears their ends. */
 void	spawn_init(const struct dispatch *, size_t rows, chan_closed_fn);
+/* Is every program there? 0, or -1 with a text that names the first. */
+int	spawn_find(char *err, size_t err_size);
 /* Start a program and send it all it needs. NULL after a log line. */
 struct child	*spawn_child(int role, struct slot *, uint64_t nonce);
 

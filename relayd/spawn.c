@@ -9,6 +9,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "base/compat_spawn.h"
@@ -157,6 +158,24 @@ program_path(int role, char *path, size_t size)
 	return (-1);
 }
 
+int
+spawn_find(char *err, size_t err_size)
+{
+	char	path[PATH_SIZE_MAX];
+	int	role;
+
+	for (role = 0; role < ROLE_COUNT; role++) {
+		if (role_info(role)->many == MANY_NONE ||
+		    (program_path(role, path, sizeof(path)) == 0 &&
+		    access(path, X_OK) == 0))
+			continue;
+		snprintf(err, err_size, "%s/%s: %s", env()->libexec,
+		    role_name(role), strerror(errno));
+		return (-1);
+	}
+	return (0);
+}
+
 /*
  * Once: what is put in their place later does not become ours, and what is
  * missing later is still there for us.
@@ -171,7 +190,6 @@ programs_open(void)
 		if (role_info(role)->many == MANY_NONE)
 			continue;
 		if (program_path(role, path, sizeof(path)) == -1 ||
-		    access(path, X_OK) == -1 ||
 		    (programs[role] = open(path, O_PATH | O_CLOEXEC)) == -1)
 			fatal("cannot start: %s", path);
 	}

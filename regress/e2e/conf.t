@@ -30,6 +30,8 @@ def write(name, text, mode=0o600):
 
 
 def run(*words, **kw):
+    if "-L" not in words:
+        words = ("-L", os.path.join(BUILD, "libexec")) + words
     return subprocess.run([RELAYD, *words], stdin=subprocess.DEVNULL,
                           stdout=subprocess.PIPE, stderr=subprocess.PIPE,
                           text=True, timeout=WAIT, **kw)
@@ -91,14 +93,23 @@ t.equal(run("-n", "-f", os.path.join(top, "none")).returncode, 1,
         "no file is exit 1")
 t.equal(run("-x").returncode, 2, "a wrong option is exit 2")
 t.equal(run("-n", "x").returncode, 2, "a word too many is exit 2")
-t.equal(run("-n", "-f", os.path.join(SRC, "etc", "relayd.conf")).returncode,
-        0, "the sample configuration is good")
+
+
+def with_secret(text):
+    """With a secret file that is there."""
+    return re.sub(r"(?m)^(\s*jwt secret file ).*$", r'\1"%s"' % secret, text)
+
+
+with open(os.path.join(SRC, "etc", "relayd.conf")) as f:
+    sample = write("sample.conf", with_secret(f.read()))
+t.equal(run("-n", "-f", sample).returncode, 0,
+        "the sample configuration is good")
 
 with open(os.path.join(SRC, "man", "relayd.conf.5")) as f:
     blocks = re.findall(r"\.Bd -literal[^\n]*\n(.*?)\.Ed", f.read(), re.S)
 t.ok(len(blocks) >= 2, "the manual has examples")
 for i, block in enumerate(blocks):
-    r = run("-n", "-f", write("man%d.conf" % i, block))
+    r = run("-n", "-f", write("man%d.conf" % i, with_secret(block)))
     t.equal((r.returncode, r.stderr), (0, "configuration OK\n"),
             "example %d of relayd.conf(5) is good" % (i + 1))
 
@@ -116,6 +127,20 @@ t.ok(r.returncode == 1 and empty + ": has to hold" in r.stderr,
      "an empty secret is refused by name")
 
 
+short = write("short.secret", "x" * 31 + "\n")
+shortconf = write("short.conf", config(free_port()).replace(secret, short))
+none = write("nosecret.conf", config(free_port()).replace(
+    secret, "/nonexistent/secret"))
+for words, what in (
+        (("-f", shortconf), short + ": has to hold 32 to 4096 bytes"),
+        (("-f", none), "/nonexistent/secret: No such file or directory"),
+        (("-f", good, "-L", "/nonexistent"), "/nonexistent/")):
+    for how in "-n", "-d":
+        r = run(how, *words)
+        t.ok(r.returncode == 1 and what in r.stderr,
+             "%s refuses: %s" % (how, what.replace(top, "")))
+
+
 def few_files():
     resource.setrlimit(resource.RLIMIT_NOFILE, (6000, 6000))
     nobody()
@@ -129,12 +154,14 @@ m = re.search(r"are enough for max tunnels (\d+)", r.stderr)
 t.ok(r.returncode == 1 and m, "max tunnels that does not fit is refused, "
      "with the number that does")
 fits = int(m.group(1)) if m else 0
+r = run("-n", "-f", many, preexec_fn=few_files)
+t.ok(r.returncode == 1 and "are enough for max tunnels" in r.stderr,
+     "and -n says so")
 t.ok(2000 < fits < 3000, "which is about half the files (%d)" % fits)
 if os.geteuid() == 0:
     os.chown(secret, 0, 0)
 r = run("-d", "-f", write("taken.conf", config(1).replace(
-    'control socket "%s/control.sock"' % top, 'control socket "%s"' % good)),
-    "-L", "/nonexistent")
+    'control socket "%s/control.sock"' % top, 'control socket "%s"' % good)))
 t.ok(r.returncode == 1 and "something else is there" in r.stderr,
      "a file in the place of the control socket stays")
 t.ok(os.path.isfile(good), "and is still there")
@@ -146,7 +173,9 @@ t.ok(r.returncode == 1 and "Address already in use" in r.stderr,
      "a port that is taken")
 s.close()
 r = run("-d", "-f", good, "-L", "/nonexistent")
-t.ok(r.returncode == 1 and "cannot start" in r.stderr, "no programs: exit 1")
+t.ok(r.returncode == 1 and re.search(
+    "/nonexistent/[a-z]+: No such file", r.stderr), "no programs: exit 1, "
+    "with the path of one")
 
 if os.geteuid() == 0:
     mixed = os.path.join(top, "mixed")

@@ -56,9 +56,25 @@ errors(void)
 		    "t:4: unknown word \"bogus\"\n" },
 		{ "tunnel { bogus }\nproxyd 65\n", "t:1: unknown word "
 		    "\"bogus\"\nt:2: proxyd: 65 is out of range 0 to 64\n" },
-		{ "tunnel {\n", "t:2: a \"{\" is not closed\n" },
-		{ "operator { grace 1s }\n", "t:1: \"grace\" cannot stand "
-		    "here\n" },
+		{ "tunnel {\n", "t:1: this \"{\" is not closed\n" },
+		{ LISTEN_LINE "tunnel {\n grace 1s\nproxyd 2\n", "t:4: "
+		    "\"proxyd\" belongs outside of tunnel { } and operator "
+		    "{ }\nt:2: this \"{\" is not closed\n" },
+		{ "operator { grace 1s }\n", "t:1: \"grace\" belongs into "
+		    "tunnel { }\n" },
+		{ "jwt issuer \"x\"\n", "t:1: \"jwt\" belongs into "
+		    "operator { }\n" },
+		{ LISTEN_LINE "proxyd = 2\n", "t:2: \"proxyd = ...\" is a "
+		    "macro that nothing uses; a setting has no \"=\"\n" },
+		{ "operator { proxy domain localhost }\n", "t:1: proxy "
+		    "domain: \"localhost\" has one label, and browsers keep "
+		    "no cookies for such a domain\n" },
+		{ "trusted proxy 10.0.0.1/8\n", "t:1: trusted proxy: "
+		    "\"10.0.0.1/8\" has bits behind /8; a network is meant, "
+		    "or the address without /8?\n" },
+		{ "trusted proxy fd00::1:0/111\n", "t:1: trusted proxy: "
+		    "\"fd00::1:0/111\" has bits behind /111; a network is "
+		    "meant, or the address without /111?\n" },
 		{ "tunnel bogus {\n grace 0s\n}\nbogus\n", "t:1: unexpected "
 		    "\"bogus\"; expected {\nt:4: unknown word \"bogus\"\n" },
 		{ "tunnel { rate limit none 1 per 1s }\n", "t:1: unexpected "
@@ -287,7 +303,7 @@ printing(void)
 #undef X
 	high.looking_path[1] = 'y';	/* one of its own */
 	strlcpy(high.proxy_domain, "a.example", sizeof(high.proxy_domain));
-	strlcpy(low.proxy_domain, "a", sizeof(low.proxy_domain));
+	strlcpy(low.proxy_domain, "a.b", sizeof(low.proxy_domain));
 	high.n_console_origin = 8;
 	high.n_trusted_proxy = 16;
 	high.n_tunnel_path = 8;
