@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: ISC */
+#include <sys/stat.h>
+
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -80,6 +82,37 @@ log_printer(void (*fn)(enum log_level, const char *))
 	log_state.printer = fn;
 }
 
+/*
+ * Does a service manager read standard error? It has the time, and takes the
+ * priority from the beginning of a line (systemd.exec(5), JOURNAL_STREAM).
+ */
+static int
+log_is_journal(void)
+{
+	const char		*stream = getenv("JOURNAL_STREAM");
+	unsigned long long	 dev, ino;
+	struct stat		 st;
+
+	return (stream != NULL && sscanf(stream, "%llu:%llu", &dev, &ino) ==
+	    2 && fstat(STDERR_FILENO, &st) == 0 && st.st_dev == dev &&
+	    st.st_ino == ino);
+}
+
+static void
+log_journal(enum log_level level, const char *line)
+{
+	static const char	priorities[] = "3467";
+	char			out[LOG_LINE_MAX + 96];
+	int			n;
+
+	n = snprintf(out, sizeof(out) - 1, "<%c>%s", priorities[level], line);
+	if (n > (int)sizeof(out) - 2)
+		n = sizeof(out) - 2;
+	out[n++] = '\n';
+	if (write(STDERR_FILENO, out, (size_t)n) == -1)
+		log_state.dropped++;
+}
+
 void
 log_line(enum log_level level, const char *line)
 {
@@ -90,6 +123,10 @@ log_line(enum log_level level, const char *line)
 
 	if (log_state.printer != NULL) {
 		log_state.printer(level, line);
+		return;
+	}
+	if (log_is_journal()) {
+		log_journal(level, line);
 		return;
 	}
 	clock_gettime(CLOCK_REALTIME, &ts);

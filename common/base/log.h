@@ -37,7 +37,10 @@ void	fatal(const char *fmt, ...)
 void	fatalx(const char *fmt, ...)
 	    __attribute__((format(printf, 1, 2), noreturn));
 
-/* Print one finished line as it is: the parent, for a child. */
+/*
+ * Print one finished line: the parent, for a child. With time and level, or
+ * with its priority alone when a service manager reads standard error.
+ */
 void	log_line(enum log_level level, const char *line);
 /* Print lines with `fn` instead of to standard error (syslog, in the parent). */
 void	log_printer(void (*fn)(enum log_level, const char *line));

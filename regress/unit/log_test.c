@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* The log: levels, the packet to the parent, lost lines, escaping. */
 #include <sys/socket.h>
+#include <sys/stat.h>
 
 #include <errno.h>
 #include <stdint.h>
@@ -76,6 +77,48 @@ test_lost(void)
 	is_str(text, "more", "and it is said once");
 }
 
+/* What standard error gets, when it is what $JOURNAL_STREAM says or not. */
+static const char *
+printed(int journal, enum log_level level)
+{
+	static char	text[256];
+	struct stat	st;
+	char		env[64];
+	int		p[2], saved = dup(STDERR_FILENO);
+	ssize_t		n;
+
+	if (pipe(p) == -1 || fstat(p[1], &st) == -1)
+		bail_out("pipe");
+	snprintf(env, sizeof(env), "%llu:%llu", (unsigned long long)st.st_dev,
+	    (unsigned long long)st.st_ino + (journal ? 0 : 1));
+	setenv("JOURNAL_STREAM", env, 1);
+	dup2(p[1], STDERR_FILENO);
+	log_line(level, "muxd[7] 3: a line");
+	dup2(saved, STDERR_FILENO);
+	n = read(p[0], text, sizeof(text) - 1);
+	text[n > 0 ? n : 0] = '\0';
+	unsetenv("JOURNAL_STREAM");
+	close(saved);
+	close(p[0]);
+	close(p[1]);
+	return (text);
+}
+
+static void
+test_journal(void)
+{
+	const char	*s;
+
+	is_str(printed(1, LOG_LEVEL_ERROR), "<3>muxd[7] 3: a line\n",
+	    "a service manager gets the priority of an error, no time");
+	is_str(printed(1, LOG_LEVEL_WARN), "<4>muxd[7] 3: a line\n", "warning");
+	is_str(printed(1, LOG_LEVEL_INFO), "<6>muxd[7] 3: a line\n", "info");
+	is_str(printed(1, LOG_LEVEL_DEBUG), "<7>muxd[7] 3: a line\n", "debug");
+	s = printed(0, LOG_LEVEL_INFO);
+	ok(s[0] == '2' && strstr(s, "Z info muxd[7] 3: a line\n") != NULL,
+	    "a file that is not the journal's gets time and level");
+}
+
 static void
 test_fatal(void)
 {
@@ -147,6 +190,7 @@ main(void)
 	log_init("test", sv[1], 0);
 	test_lines();
 	test_lost();
+	test_journal();
 	test_fatal();
 	test_escape();
 	return (done_testing());
