@@ -9,7 +9,7 @@
 # make bench       benchmarks (bench/README or bench/RESULTS.md)
 # make lint        clang-tidy, cppcheck, mandoc
 # make checklist   which contract lines the last run proved
-# make install     DESTDIR= and configure's prefix
+# make install     DESTDIR= and configure's prefix; make uninstall
 #
 # Out of tree: mkdir build && cd build && ../configure && make
 #
@@ -145,7 +145,7 @@ llhttp/libllhttp.a: $(LLHTTP_OBJS)
 
 # ---- tests ----
 
-.PHONY: all check regress asan fuzz bench lint checklist install clean distclean
+.PHONY: all check regress asan fuzz bench lint checklist install uninstall clean distclean
 
 asan:
 	cd $(srcdir) && sh tools/check
@@ -201,6 +201,18 @@ MAN1 = $(wildcard $(srcdir)/man/*.1)
 MAN5 = $(wildcard $(srcdir)/man/*.5)
 MAN8 = $(wildcard $(srcdir)/man/*.8)
 EXAMPLES = $(wildcard $(srcdir)/etc/*)
+DOCS = $(wildcard $(srcdir)/LICENSE $(srcdir)/CHANGELOG.md)
+# Texts name the paths of a default build; these are installed with its own.
+TEXT_PATHS = -e 's|/usr/local/libexec/relayd|$(libexecdir)/relayd|g' \
+	-e 's|/usr/local/sbin|$(sbindir)|g' -e 's|/usr/local/bin|$(bindir)|g' \
+	-e 's|/etc/relayd\.conf|$(sysconfdir)/relayd.conf|g' \
+	-e 's|/var/lib/relayd|$(localstatedir)/lib/relayd|g' \
+	-e 's|/run/relayd|$(runstatedir)/relayd|g'
+# $(call install_texts,FILES,DIRECTORY)
+define install_texts
+	for f in $(1); do sed $(TEXT_PATHS) "$$f" >$(D)$(2)/$${f##*/} && \
+	    chmod 644 $(D)$(2)/$${f##*/} || exit 1; done
+endef
 install: all
 	$(INSTALL) -d $(D)$(sbindir) $(D)$(bindir) $(D)$(libexecdir)/relayd \
 	    $(D)$(mandir)/man1 $(D)$(mandir)/man5 $(D)$(mandir)/man8 \
@@ -209,13 +221,26 @@ install: all
 	$(INSTALL) -m 755 bin/tunnel-client $(D)$(bindir)
 	$(INSTALL) -m 755 $(addprefix libexec/,$(LIBEXEC)) \
 	    $(D)$(libexecdir)/relayd
-	$(if $(MAN1),$(INSTALL) -m 644 $(MAN1) $(D)$(mandir)/man1)
-	$(if $(MAN5),$(INSTALL) -m 644 $(MAN5) $(D)$(mandir)/man5)
-	$(if $(MAN8),$(INSTALL) -m 644 $(MAN8) $(D)$(mandir)/man8)
-	$(if $(EXAMPLES),$(INSTALL) -m 644 $(EXAMPLES) $(D)$(docdir)/examples)
+	$(call install_texts,$(MAN1),$(mandir)/man1)
+	$(call install_texts,$(MAN5),$(mandir)/man5)
+	$(call install_texts,$(MAN8),$(mandir)/man8)
+	$(call install_texts,$(EXAMPLES),$(docdir)/examples)
+	$(INSTALL) -m 644 $(DOCS) $(D)$(docdir)
 	$(if $(wildcard $(srcdir)/etc/relayd.conf),\
 	    test -e $(D)$(sysconfdir)/relayd.conf || $(INSTALL) -m 640 \
 	    $(srcdir)/etc/relayd.conf $(D)$(sysconfdir)/relayd.conf)
+
+# The configuration and the store are yours, and stay.
+uninstall:
+	rm -f $(addprefix $(D)$(sbindir)/,relayd relayctl) \
+	    $(D)$(bindir)/tunnel-client \
+	    $(addprefix $(D)$(libexecdir)/relayd/,$(LIBEXEC)) \
+	    $(addprefix $(D)$(mandir)/man1/,$(notdir $(MAN1))) \
+	    $(addprefix $(D)$(mandir)/man5/,$(notdir $(MAN5))) \
+	    $(addprefix $(D)$(mandir)/man8/,$(notdir $(MAN8))) \
+	    $(addprefix $(D)$(docdir)/examples/,$(notdir $(EXAMPLES))) \
+	    $(addprefix $(D)$(docdir)/,$(notdir $(DOCS)))
+	-rmdir $(D)$(libexecdir)/relayd $(D)$(docdir)/examples $(D)$(docdir)
 
 # ---- clean ----
 

@@ -11,6 +11,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <getopt.h>
 #include <locale.h>
 #include <signal.h>
 #include <stdio.h>
@@ -72,6 +73,11 @@ usage(int status)
 int
 main(int argc, char **argv)
 {
+	static const struct option	longer[] = {
+		{ "help", no_argument, NULL, 'h' },
+		{ "version", no_argument, NULL, 'V' },
+		{ NULL, 0, NULL, 0 }
+	};
 	static struct conf	defaults;
 	static struct cmd_line	line;
 	char			err[1024], shown[2048];
@@ -80,8 +86,11 @@ main(int argc, char **argv)
 	setlocale(LC_CTYPE, "");
 	conf_init(&defaults);
 	ctl.path = defaults.control_path;
-	while ((ch = getopt(argc, argv, "+hjs:")) != -1) {
+	while ((ch = getopt_long(argc, argv, "+hjs:", longer, NULL)) != -1) {
 		switch (ch) {
+		case 'V':
+			printf("relayctl %s\n", RELAYD_VERSION);
+			return (EXIT_DONE);
 		case 'h':
 			usage(EXIT_DONE);
 		case 'j':

@@ -14,6 +14,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <getopt.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -30,7 +31,7 @@
 
 static struct event	*signals[NSIGNALS];
 
-static void	usage(void) __attribute__((noreturn));
+static void	usage(FILE *, int) __attribute__((noreturn));
 static void	relayd_exit(void) __attribute__((noreturn));
 static void	options(int, char **, int *, int *);
 static int	check_only(int);
@@ -43,10 +44,11 @@ static void	on_signal(evutil_socket_t, short, void *);
 static void	parse_error(void *, const char *);
 
 static void
-usage(void)
+usage(FILE *f, int status)
 {
-	fprintf(stderr, "usage: relayd [-dnv] [-f file] [-L directory]\n");
-	exit(2);
+	fprintf(f, "usage: relayd [-dnv] [-f file] [-L directory]\n"
+	    "       relayd --help | --version\n");
+	exit(status);
 }
 
 int
@@ -94,12 +96,23 @@ main(int argc, char **argv)
 static void
 options(int argc, char **argv, int *check, int *verbose)
 {
+	static const struct option	longer[] = {
+		{ "help", no_argument, NULL, 'h' },
+		{ "version", no_argument, NULL, 'V' },
+		{ NULL, 0, NULL, 0 }
+	};
 	int	ch;
 
 	env()->conf_path = RELAYD_CONF;
 	env()->libexec = RELAYD_LIBEXECDIR;
-	while ((ch = getopt(argc, argv, "df:L:nv")) != -1) {
+	while ((ch = getopt_long(argc, argv, "df:hL:nv", longer, NULL)) !=
+	    -1) {
 		switch (ch) {
+		case 'h':
+			usage(stdout, 0);
+		case 'V':
+			printf("relayd %s\n", RELAYD_VERSION);
+			exit(0);
 		case 'd':
 			env()->foreground = 1;
 			break;
@@ -116,11 +129,11 @@ options(int argc, char **argv, int *check, int *verbose)
 			(*verbose)++;
 			break;
 		default:
-			usage();
+			usage(stderr, 2);
 		}
 	}
 	if (optind != argc)
-		usage();
+		usage(stderr, 2);
 }
 
 static void

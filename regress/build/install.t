@@ -45,4 +45,23 @@ make -s install DESTDIR="$dest" >/dev/null 2>&1
 ok $? "make install again"
 [ "$(cat "$dest/etc/relayd.conf" 2>/dev/null)" = "# mine" ]
 ok $? "an existing configuration is left alone"
+[ -s "$prefix/share/doc/relayd/LICENSE" ]
+ok $? "the licence is there"
+
+# Texts that name paths name those that were asked for.
+make -s install DESTDIR="$dest" prefix=/opt/r sysconfdir=/opt/etc \
+    localstatedir=/opt/state runstatedir=/opt/run >/dev/null 2>&1
+unit=$dest/opt/r/share/doc/relayd/examples/relayd.service
+grep -q '^ExecStart=/opt/r/sbin/relayd -d' "$unit"
+ok $? "the unit starts what was installed"
+! grep -rn -e /usr/local -e /var/lib/relayd "$dest/opt/r/share" >&2
+ok $? "no text names another place"
+
+for p in "" "prefix=/opt/r sysconfdir=/opt/etc"; do
+	# shellcheck disable=SC2086
+	make -s uninstall DESTDIR="$dest" $p >/dev/null 2>&1
+done
+left=$(cd "$dest" && find . -type f | sort | tr '\n' ' ')
+[ "$left" = "./etc/relayd.conf ./opt/etc/relayd.conf " ]
+ok $? "after make uninstall the configurations are left: $left"
 echo "1..$count"

@@ -91,6 +91,13 @@ t.equal((r.returncode, len(r.stderr.splitlines())), (1, 4),
         "started with a bad file: exit 1, one line per error")
 t.equal(run("-n", "-f", os.path.join(top, "none")).returncode, 1,
         "no file is exit 1")
+for program in "relayd", "relayctl":
+    for word, want in ("--version", "%s [0-9]" % program), \
+            ("--help", "usage: " + program):
+        r = subprocess.run([os.path.join(BUILD, "bin", program), word],
+                           stdout=subprocess.PIPE, text=True)
+        t.ok(r.returncode == 0 and re.match(want, r.stdout),
+             "%s %s" % (program, word))
 t.equal(run("-x").returncode, 2, "a wrong option is exit 2")
 t.equal(run("-n", "x").returncode, 2, "a word too many is exit 2")
 
