@@ -71,6 +71,7 @@ static const struct proc_ops	ops = {
 
 static struct {
 	struct timer	retry;		/* to open the store */
+	unsigned	failed;		/* how often it could not be opened */
 } authd;
 
 /* What reads a file or asks the system is done before the sandbox closes. */
@@ -150,6 +151,7 @@ authd_loaded(int result)
 {
 	if (result == 0) {
 		parent_store_ready();
+		(void)say_serving(proc_parent(), 0);
 		return;
 	}
 	parent_store_loading(0);
@@ -166,6 +168,12 @@ authd_open(void *arg)
 	store_path(path, sizeof(path));
 	store_limit(proc_conf()->store_max);
 	if (store_open(path) == -1) {
+		/* The first time, the second, the fourth, the eighth. */
+		authd.failed++;
+		if ((authd.failed & (authd.failed - 1)) == 0)
+			log_warnx("store %s: cannot open: %s; nobody is let "
+			    "in until it can", proc_conf()->store_path,
+			    store_why_not());
 		timer_set(&authd.retry, RETRY_MS);
 		return;
 	}

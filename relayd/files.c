@@ -121,6 +121,9 @@ store_dir(const struct conf *conf)
 	int				 fd;
 
 	dir_of(conf->store_path, e->store_dir, sizeof(e->store_dir));
+	if (strncmp(e->store_dir, RELAYD_STATEDIR "/",
+	    strlen(RELAYD_STATEDIR) + 1) == 0)
+		dir_make(RELAYD_STATEDIR, 0711);
 	dir_make(e->store_dir, 0700);
 	if ((fd = open(e->store_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC)) == -1
 	    || fstat(fd, &st) == -1)

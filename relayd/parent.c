@@ -11,6 +11,7 @@
 #include "relayd.h"
 
 static int	on_ready(struct chan *, struct imsg *);
+static int	on_serving(struct chan *, struct imsg *);
 static int	on_bound(struct chan *, struct imsg *);
 static int	on_offence(struct chan *, struct imsg *);
 
@@ -22,6 +23,7 @@ const struct dispatch	parent_table[] = {
 	    MF_ONCE, on_ready },
 	{ IMSG_ADMITTED, R_AUTHD, ST_UP, 0, give_on_admitted },
 	{ IMSG_GIVE, R_PROXYD, ST_UP, 0, give_on_give },
+	{ IMSG_SERVING, R_AUTHD, ST_UP, 0, on_serving },
 	{ IMSG_PONG, R_CHILDREN, ST_UP, 0, watch_on_pong },
 	{ IMSG_BOUND, R_AUTHD, ST_UP, 0, on_bound },
 	{ IMSG_OFFENCE, R_AUTHD, ST_UP, 0, on_offence },
@@ -75,6 +77,17 @@ on_ready(struct chan *chan, struct imsg *m)
 	c->layers = in.layers;
 	if (c->state == CHILD_STARTING)
 		supervise_ready(c);
+	return (0);
+}
+
+/* authd has its store. */
+static int
+on_serving(struct chan *chan, struct imsg *m)
+{
+	(void)chan;
+	if (get_serving(m) == -1)
+		return (-1);
+	supervise_serving();
 	return (0);
 }
 

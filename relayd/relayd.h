@@ -198,6 +198,7 @@ void	supervise_start(void);		/* authd, control, proxyds */
 void	supervise_reap(void);		/* SIGCHLD */
 void	supervise_stop(void);		/* the end: children first, then us */
 void	supervise_ready(struct child *);
+void	supervise_serving(void);	/* the store is open */
 unsigned	 supervise_restarts(const struct child *);
 
 /* ---- authlink.c: the channels between authd and the others ---- */

@@ -30,7 +30,7 @@
 static struct {
 	struct slot	slots[SLOTS_MAX];
 	unsigned	nslots;
-	int		all_ready;
+	int		all_ready, serving, noted;
 	struct timer	head_start;
 	int		told;		/* to stop: all up to this order */
 	uint64_t	stop_ms;	/* when we were told to */
@@ -200,6 +200,18 @@ login_deadline(struct child *c)
 		    LOGIN_MS - lived_ms : 0);
 }
 
+/* All are there, and have what they serve from: said once. */
+static void
+ready_check(void)
+{
+	supervised.all_ready = 1;
+	slot_each(slot_count_unready);
+	if (!supervised.all_ready || !supervised.serving || supervised.noted)
+		return;
+	supervised.noted = 1;
+	ready_note();
+}
+
 void
 supervise_ready(struct child *c)
 {
@@ -211,10 +223,14 @@ supervise_ready(struct child *c)
 	if (c->slot == NULL || c->slot->was_ready)
 		return;
 	c->slot->was_ready = 1;
-	supervised.all_ready = 1;
-	slot_each(slot_count_unready);
-	if (supervised.all_ready)
-		ready_note();
+	ready_check();
+}
+
+void
+supervise_serving(void)
+{
+	supervised.serving = 1;
+	ready_check();
 }
 
 void

@@ -29,6 +29,8 @@
  * called until it has succeeded, except store_commit() and store_close().
  */
 int	store_open(const char *path);
+/* Of the last store_open() that failed. */
+const char	*store_why_not(void);
 /*
  * How many bytes it may have, before it is opened. A turn that finds it nearly
  * full takes the oldest of what is over away with it.

@@ -82,7 +82,7 @@ enum conf_unit { UNIT_COUNT, UNIT_SECONDS, UNIT_BYTES, UNIT_BOOL };
 
 /* X(member, size with NUL, default, roles, keyword) */
 #define CONF_STRINGS(X)							\
-	X(store_path, 1024, RELAYD_STATEDIR "/relayd.db", R_AUTHD,	\
+	X(store_path, 1024, RELAYD_STATEDIR "/store/relayd.db", R_AUTHD, \
 	    "store sqlite")						\
 	X(jwt_secret_file, 1024, "", R_PARENT, "jwt secret file")	\
 	X(jwt_issuer, 256, "", R_AUTHD, "jwt issuer")			\

@@ -120,6 +120,14 @@ for i, block in enumerate(blocks):
     t.equal((r.returncode, r.stderr), (0, "configuration OK\n"),
             "example %d of relayd.conf(5) is good" % (i + 1))
 
+# The unit's directory is root's; authd's root is below it.
+with open(os.path.join(SRC, "etc", "relayd.service")) as f:
+    state = re.search(r"(?m)^StateDirectory=(.*)$", f.read()).group(1)
+r = run("-nv", "-f", write("plain.conf", "listen on 127.0.0.1 port 1\n"))
+m = re.search(r'store sqlite "[^"]*/lib/%s/[^/"]+/relayd.db"' % state,
+              r.stdout)
+t.ok(m, "the default store is in a directory of its own below the unit's")
+
 # What is refused at the start
 
 os.chmod(secret, 0o644)

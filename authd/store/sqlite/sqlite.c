@@ -34,6 +34,7 @@ static struct {
 	int		 turn_failed;	/* its writes are void */
 	int		 down;		/* the last transaction failed */
 	int		 said;		/* that it did, and not that it is back */
+	char		 why_not[128];	/* it could not be opened */
 	uint64_t	 limit;		/* bytes, 0: none */
 	int64_t		 pages;		/* the same in pages */
 	/* since store_spent_ms(): all, the longest, whose */
@@ -123,6 +124,12 @@ db_run(const char *sql)
 	return (r == SQLITE_OK ? 0 : -1);
 }
 
+const char *
+store_why_not(void)
+{
+	return (store.why_not);
+}
+
 int
 store_open(const char *path)
 {
@@ -133,9 +140,9 @@ store_open(const char *path)
 	r = sqlite3_open_v2(path, &store.db, SQLITE_OPEN_READWRITE |
 	    SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX, NULL);
 	if (r != SQLITE_OK || store_setup() == -1) {
-		if (!store.said)
-			log_warnx("store: cannot open: %s", store.db != NULL ?
-			    sqlite3_errmsg(store.db) : "out of memory");
+		snprintf(store.why_not, sizeof(store.why_not), "%s",
+		    store.db != NULL ? sqlite3_errmsg(store.db) :
+		    "out of memory");
 		store.said = store.down = 1;
 		sqlite3_close(store.db);
 		store.db = NULL;
