@@ -17,6 +17,7 @@ CONF = """
 store sqlite "{dir}/store/relayd.db"
 control socket "{dir}/control.sock"
 listen on 127.0.0.1 port {port}
+missing users nobody
 proxyd {proxyd}
 max startups 1000:30:2000
 

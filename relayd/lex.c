@@ -86,6 +86,7 @@ static const struct keyword {
 	{ "log",	LOG },
 	{ "max",	MAX },
 	{ "metrics",	LATER },
+	{ "missing",	MISSING },
 	{ "no",		NO },
 	{ "on",		ON },
 	{ "only",	ONLY },

@@ -66,6 +66,7 @@ static void	tunnel_path(struct parser *, const char *);
 static void	proxy_domain(struct parser *, char *);
 static void	origin(struct parser *, const char *);
 static void	network(struct parser *, const char *);
+static void	missing(struct parser *, const char *, const char *);
 static void	listener(struct parser *, const char *, uint64_t, uint64_t);
 
 /*
@@ -86,7 +87,7 @@ static void	listener(struct parser *, const char *, uint64_t, uint64_t);
 %token INCLUDE "include" INTERNAL "internal" ISSUER "issuer" JWT "jwt"
 %token KEEP "keep" KEY "key" LIFETIME "lifetime" LIMIT "limit"
 %token LISTEN "listen" LIVE "live" LOG "log"
-%token MAX "max" NO "no" ON "on" ONLY "only" OPERATOR "operator"
+%token MAX "max" MISSING "missing" NO "no" ON "on" ONLY "only" OPERATOR "operator"
 %token ORIGIN "origin"
 %token PATH "path" PER "per" PORT "port" PROXIED "proxied" PROXY "proxy"
 %token PROXYD "proxyd" RATE "rate" READ "read" RECONNECT "reconnect"
@@ -149,6 +150,11 @@ statement	: MACRO '=' text {
 		}
 		| TRUSTED PROXY text {
 			network(ps, $3.string);
+			free($3.string);
+		}
+		| MISSING text text {
+			missing(ps, $2.string, $3.string);
+			free($2.string);
 			free($3.string);
 		}
 		| PROXYD number {
@@ -433,7 +439,7 @@ belongs(const char *word)
 #define TOP	"outside of tunnel { } and operator { }"
 #define IN(block)	"into " block " { }"
 		{ "store", TOP }, { "listen", TOP }, { "proxyd", TOP },
-		{ "keep", TOP }, { "trusted", TOP }, { "control", TOP },
+		{ "keep", TOP }, { "missing", TOP }, { "trusted", TOP }, { "control", TOP },
 		{ "include", TOP }, { "tunnel", TOP }, { "operator", TOP },
 		{ "path", IN("tunnel") }, { "grace", IN("tunnel") },
 		{ "start-up", IN("tunnel") }, { "session", IN("tunnel") },
@@ -779,6 +785,16 @@ network(struct parser *ps, const char *text)
 	else
 		list(ps, "trusted proxy", c->trusted_proxy[0], 16,
 		    sizeof(c->trusted_proxy[0]), &c->n_trusted_proxy, text);
+}
+
+/* Both words may be names of groups elsewhere, so neither is a keyword. */
+static void
+missing(struct parser *ps, const char *what, const char *who)
+{
+	if (strcmp(what, "users") != 0 || strcmp(who, "nobody") != 0)
+		error(ps, "missing: expected \"missing users nobody\"");
+	else
+		number(ps, "missing users", "missing_nobody", 1);
 }
 
 static void

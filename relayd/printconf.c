@@ -37,7 +37,8 @@ cfg_print(const struct conf *c, FILE *f)
 		fputs(" group ", f);
 		print_string(f, c->looking_group);
 	}
-	fprintf(f, "\nproxyd %" PRIu64 "\n", c->proxyd_count);
+	fprintf(f, "\n%sproxyd %" PRIu64 "\n", c->missing_nobody ?
+	    "missing users nobody\n" : "", c->proxyd_count);
 	fprintf(f, "max startups %" PRIu64 ":%" PRIu64 ":%" PRIu64 "\n",
 	    c->startups_begin, c->startups_rate, c->startups_full);
 	print_tunnel(f, c);

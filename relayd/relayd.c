@@ -75,7 +75,7 @@ main(int argc, char **argv)
 	if (check_rest(0) == -1)
 		exit(1);
 	spawn_init(parent_table, parent_rows, parent_channel_closed);
-	users_init(env()->foreground);
+	users_init();
 	files_init();
 	if ((env()->base = event_base_new()) == NULL)
 		fatalx("event loop: out of memory");

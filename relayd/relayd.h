@@ -141,9 +141,9 @@ char		*childlog_text(char *dst, size_t size, const char *src,
 
 /*
  * Find the users of the roles. As root a missing user ends the program with
- * the commands that create it, but with -d `nobody` stands in.
+ * the commands that create it, unless `missing users nobody` is configured.
  */
-void	users_init(int foreground);
+void	users_init(void);
 void	users_get(int role, uid_t *, gid_t *);
 
 /* Directories of store, socket and the empty root. Fatal on failure. */

@@ -30,13 +30,13 @@ user_find(struct role_user *u, const char *name)
 
 /* 0, or -1: there is nobody for this role. */
 static int
-user_init(int role, int foreground)
+user_init(int role)
 {
 	const char	*name = role_info(role)->user;
 
 	if (user_find(&users[role], name) == 0)
 		return (0);
-	if (!foreground) {
+	if (!env()->conf.missing_nobody) {
 		log_warnx("user %s is missing; create it with: useradd "
 		    "--system --user-group --home-dir /nonexistent "
 		    "--shell /usr/sbin/nologin %s", name, name);
@@ -50,7 +50,7 @@ user_init(int role, int foreground)
 }
 
 void
-users_init(int foreground)
+users_init(void)
 {
 	int	role, missing = 0;
 
@@ -60,10 +60,12 @@ users_init(int foreground)
 	}
 	for (role = 0; role < ROLE_COUNT; role++)
 		if (role_info(role)->user != NULL &&
-		    user_init(role, foreground) == -1)
+		    user_init(role) == -1)
 			missing++;
 	if (missing > 0)
-		fatalx("cannot start: %d users are missing", missing);
+		fatalx("cannot start: %d users are missing; \"missing users "
+		    "nobody\" lets one user stand in for all, who can then "
+		    "reach each other", missing);
 }
 
 void

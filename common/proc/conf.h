@@ -20,6 +20,8 @@ enum conf_unit { UNIT_COUNT, UNIT_SECONDS, UNIT_BYTES, UNIT_BOOL };
 #define CONF_NUMBERS(X)							\
 	X(proxyd_count, 0, 0, 64, UNIT_COUNT, R_PARENT | R_PROXYD,	\
 	    "proxyd")			/* 0: number of cores */	\
+	X(missing_nobody, 0, 0, 1, UNIT_BOOL, R_PARENT,			\
+	    "missing users")						\
 	X(startups_begin, 200, 1, 100000, UNIT_COUNT, R_PARENT,		\
 	    "max startups")						\
 	X(startups_rate, 30, 1, 100, UNIT_COUNT, R_PARENT,		\

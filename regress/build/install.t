@@ -54,7 +54,8 @@ make -s install DESTDIR="$dest" prefix=/opt/r sysconfdir=/opt/etc \
 unit=$dest/opt/r/share/doc/relayd/examples/relayd.service
 grep -q '^ExecStart=/opt/r/sbin/relayd -d' "$unit"
 ok $? "the unit starts what was installed"
-! grep -rn -e /usr/local -e /var/lib/relayd "$dest/opt/r/share" >&2
+! grep -rn -e /usr/local -e /var/lib/relayd "$dest/opt/r/share/man" \
+    "$dest/opt/r/share/doc/relayd/examples" >&2
 ok $? "no text names another place"
 
 for p in "" "prefix=/opt/r sysconfdir=/opt/etc"; do

@@ -292,6 +292,7 @@ listen on 127.0.0.1 port %d
 %s
 proxyd %d
 control socket "%s"
+missing users nobody
 %s
 tunnel {
 	path "/support/api/tunnel"
