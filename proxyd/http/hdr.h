@@ -72,17 +72,27 @@ int	resphdr_build(struct out *, const struct httphead *,
 	    const struct resphdr *);
 
 /*
- * What becomes of the field `name`, from a table sorted by nothing: `len`
- * first, then the letters in any case. Returns `dflt` when it is not there.
+ * What becomes of the field `name`: the first rule that fits, its letters in any
+ * case, or `dflt`. The rules are found by their first letter, in an index that
+ * is made when it is first used.
  */
 struct hdr_rule {
-	const char	*name;
+	const char	*name;		/* in lower case */
 	unsigned char	 len, prefix;	/* prefix: longer names match too */
 	unsigned char	 under;		/* '_' stands for '-' too */
 	int		 what;
 };
-int	hdr_rule(const struct hdr_rule *, size_t n, const struct slice *name,
-	    int dflt);
+#define HDR_RULES_MAX	64
+struct hdr_rules {
+	const struct hdr_rule	*rule;
+	size_t			 n;		/* at most HDR_RULES_MAX */
+	int			 made;
+	/* one more than where the first is, and the next after each */
+	unsigned char		 first[32], next[HDR_RULES_MAX];
+};
+int	hdr_rule(struct hdr_rules *, const struct slice *name, int dflt);
+#define HDR_RULES(rules)						\
+	{ (rules), sizeof(rules) / sizeof((rules)[0]), 0, { 0 }, { 0 } }
 #define HDR_RULE(name, what)	{ name, sizeof(name) - 1, 0, 0, what }
 #define HDR_PREFIX(name, what)	{ name, sizeof(name) - 1, 1, 0, what }
 

@@ -67,6 +67,7 @@ static const struct hdr_rule	rules[] = {
 	GONE_ALL("front-end-https"),
 	GONE("proxy"),	/* HTTP_PROXY to a CGI program */
 };
+static struct hdr_rules		request_rules = HDR_RULES(rules);
 
 struct httphead *
 hdr_keep(const struct httphead *h)
@@ -97,15 +98,36 @@ name_begins(const char *s, const struct hdr_rule *r)
 	return (1);
 }
 
-int
-hdr_rule(const struct hdr_rule *r, size_t n, const struct slice *name, int dflt)
+/* The last of the rules first, so that the first comes to stand in front. */
+static void
+index_make(struct hdr_rules *rs)
 {
-	for (; n > 0; n--, r++)
+	size_t		i;
+	unsigned char	*first;
+
+	for (i = rs->n; i-- > 0;) {
+		first = &rs->first[rs->rule[i].name[0] & 31];
+		rs->next[i] = *first;
+		*first = (unsigned char)(i + 1);
+	}
+	rs->made = 1;
+}
+
+int
+hdr_rule(struct hdr_rules *rs, const struct slice *name, int dflt)
+{
+	const struct hdr_rule	*r;
+	size_t			 i;
+
+	if (!rs->made)
+		index_make(rs);
+	for (i = rs->first[name->s[0] & 31]; i > 0; i = rs->next[i - 1]) {
+		r = &rs->rule[i - 1];
 		if ((name->len == r->len ||
 		    (r->prefix && name->len > r->len)) &&
-		    (name->s[0] | 0x20) == r->name[0] &&
 		    name_begins(name->s, r))
 			return (r->what);
+	}
 	return (dflt);
 }
 
@@ -284,8 +306,7 @@ reqhdr_build(struct out *o, const struct httphead *h, const struct reqhdr *a)
 	out_lit(o, "\r\n");
 	for (i = 0; i < h->nfields; i++) {
 		f = &h->field[i];
-		switch (hdr_rule(rules, sizeof(rules) / sizeof(rules[0]),
-		    &f->name, PASS)) {
+		switch (hdr_rule(&request_rules, &f->name, PASS)) {
 		case PASS:
 			if (!names || !hdr_connection_has(h, &f->name))
 				hdr_put_field(o, f);

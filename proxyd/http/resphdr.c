@@ -32,6 +32,7 @@ static const struct hdr_rule	rules[] = {
 	HDR_RULE("nel", DROP),
 	HDR_RULE("report-to", DROP),
 };
+static struct hdr_rules		response_rules = HDR_RULES(rules);
 
 static void
 put_set_cookie(struct out *o, const struct slice *v, int secure)
@@ -142,8 +143,7 @@ put_fields(struct out *o, const struct httphead *h, const struct resphdr *a,
 
 	for (i = 0; i < h->nfields; i++) {
 		f = &h->field[i];
-		what = hdr_rule(rules, sizeof(rules) / sizeof(rules[0]),
-		    &f->name, PASS);
+		what = hdr_rule(&response_rules, &f->name, PASS);
 		if (what == PASS && names && hdr_connection_has(h, &f->name))
 			continue;
 		if (what == SET_COOKIE)
