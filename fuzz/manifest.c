@@ -37,7 +37,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 		abort();
 	for (i = 0; i < m->count; i++) {
 		s = &m->service[i];
-		if (!manifest_name_ok(s->name, strlen(s->name)) ||
+		if (!target_service_ok(s->name, strlen(s->name)) ||
 		    strcmp(s->name, "terminal") == 0 ||
 		    target_parse(s->target, NULL) != TARGET_OK ||
 		    strlen(s->target) >= TARGET_SIZE ||

@@ -376,10 +376,15 @@ manifest_apply(const char *text, size_t len)
 	if (m->dropped > named)
 		log_info("manifest: %u more services left out",
 		    m->dropped - named);
+	controls.version++;
+	/* A client says it every few minutes: news is what differs. */
+	if (manifest_same(controls.table, m))
+		log_debug("manifest %u: the same", controls.version);
+	else
+		log_info("manifest %u: %u services", controls.version,
+		    m->count);
 	manifest_free(controls.table);
 	controls.table = m;
-	controls.version++;
-	log_info("manifest %u: %u services", controls.version, m->count);
 	authd_services(controls.table, controls.version);
 	timer_set(&controls.due, MANIFEST_EVERY_MS);
 }

@@ -40,7 +40,6 @@ static const char	*entry_take(struct entry *, const char *, size_t,
 static const char	*entry_check(struct entry *);
 static struct manifest	*manifest_build(const struct entry *, unsigned);
 static const char	*text_put(char **, const struct entry *, int);
-static int		 host_ok(const char *, size_t);
 
 int
 manifest_parse(const char *json, size_t len, struct manifest **mp,
@@ -132,13 +131,13 @@ entry_check(struct entry *e)
 {
 	int	i, r;
 
-	if (!manifest_name_ok(e->text[E_NAME], e->len[E_NAME]))
+	if (!target_service_ok(e->text[E_NAME], e->len[E_NAME]))
 		return (texts[E_NAME].why);
 	if (strcmp(e->text[E_NAME], "terminal") == 0)
 		return ("reserved name");
 	if ((r = target_parse(e->text[E_TARGET], NULL)) != TARGET_OK)
 		return (target_strerror(r));
-	if (!host_ok(e->text[E_HOST], e->len[E_HOST]))
+	if (!target_host_ok(e->text[E_HOST], e->len[E_HOST]))
 		return (texts[E_HOST].why);
 	if (e->len[E_LABEL] >= LABEL_SIZE)
 		e->len[E_LABEL] = text_cut(e->text[E_LABEL], e->len[E_LABEL],
@@ -196,37 +195,32 @@ text_put(char **p, const struct entry *e, int which)
 	return (at);
 }
 
+int
+manifest_same(const struct manifest *a, const struct manifest *b)
+{
+	const struct service	*x, *y;
+	unsigned		 i;
+
+	if (a == NULL || b == NULL || a->count != b->count)
+		return (0);
+	for (i = 0; i < a->count; i++) {
+		x = &a->service[i];
+		y = &b->service[i];
+		if (strcmp(x->name, y->name) != 0 ||
+		    strcmp(x->target, y->target) != 0 ||
+		    strcmp(x->host, y->host) != 0 ||
+		    strcmp(x->label, y->label) != 0 ||
+		    strcmp(x->path, y->path) != 0 ||
+		    strcmp(x->path_prefix, y->path_prefix) != 0 ||
+		    strcmp(x->module_id, y->module_id) != 0 ||
+		    strcmp(x->node_id, y->node_id) != 0 || x->tls != y->tls)
+			return (0);
+	}
+	return (1);
+}
+
 void
 manifest_free(struct manifest *m)
 {
 	free(m);
-}
-
-int
-manifest_name_ok(const char *s, size_t len)
-{
-	size_t	i;
-
-	if (len < 1 || len >= SERVICE_SIZE || !text_alnum(s[0]))
-		return (0);
-	for (i = 1; i < len; i++)
-		if (!text_alnum(s[i]) && strchr("._-", s[i]) == NULL)
-			return (0);
-	return (1);
-}
-
-/* `^[a-zA-Z0-9]([a-zA-Z0-9._:-]*[a-zA-Z0-9])?$`, or empty. */
-static int
-host_ok(const char *s, size_t len)
-{
-	size_t	i;
-
-	if (len == 0)
-		return (1);
-	if (!text_alnum(s[0]) || !text_alnum(s[len - 1]))
-		return (0);
-	for (i = 1; i < len; i++)
-		if (!text_alnum(s[i]) && strchr("._:-", s[i]) == NULL)
-			return (0);
-	return (1);
 }

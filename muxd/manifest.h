@@ -42,8 +42,7 @@ typedef void (*manifest_dropped_fn)(void *arg, const char *name, size_t len,
 int	manifest_parse(const char *json, size_t len, struct manifest **mp,
 	    manifest_dropped_fn dropped, void *arg, const char **why);
 void	manifest_free(struct manifest *);
-
-/* `^[a-zA-Z0-9][a-zA-Z0-9._-]{0,63}$`, `terminal` included. 1 or 0. */
-int	manifest_name_ok(const char *name, size_t len);
+/* The same services, in the same order? Either may be NULL. 1 or 0. */
+int	manifest_same(const struct manifest *, const struct manifest *);
 
 #endif

@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "imsg/imsg.h"
 #include "base/log.h"
+#include "base/target.h"
 #include "manifest.h"
 #include "muxd.h"
 #include "proc/link.h"
@@ -113,7 +114,7 @@ on_stream_open(struct chan *c, struct imsg *m)
 	if (get_stream_bridge(m, &in) == -1)
 		return (-1);
 	/* It becomes a line on the wire. */
-	if (!manifest_name_ok(in.service, strlen(in.service)))
+	if (!target_service_ok(in.service, strlen(in.service)))
 		return (-1);
 	bridge_open(in.stream, in.service, in.tag.p, in.tag.len, m_take_fd(m));
 	return (0);

@@ -7,21 +7,27 @@
 #include "diag.h"
 #include "base/log.h"
 #include "stream.h"
+#include "tunnel.h"
 
 static void	document_data(struct stream *, const uint8_t *, size_t);
 static void	document_gone(struct stream *, int);
-static int	document_send(const char *, const char *);
+static void	manifest_gone(struct stream *, int);
+static int	document_send(const struct stream_ops *, const char *,
+		    const char *);
 static void	diagnostics_done(void *, const char *);
 static void	discover(void *);
 
 /* A document goes out, nothing but FIN comes back. */
 static const struct stream_ops document_ops = { .name = "document",
     .data = document_data, .gone = document_gone };
+static const struct stream_ops manifest_ops = { .name = "manifest",
+    .data = document_data, .gone = manifest_gone };
 
 static struct {
 	const struct options	*o;	/* NULL: there is no tunnel */
 	struct diag		*diag;
 	struct timer		 again;
+	char			*manifest;	/* as it was sent last */
 } announce;
 
 static void
@@ -38,19 +44,29 @@ document_gone(struct stream *st, int clean)
 	(void)clean;
 }
 
+/* All that the protocol lets the server say about a document is RST. */
+static void
+manifest_gone(struct stream *st, int clean)
+{
+	(void)st;
+	if (!clean && tunnel_is_usable())
+		log_warnx("manifest: the server refuses it");
+}
+
 static int
-document_send(const char *header, const char *text)
+document_send(const struct stream_ops *ops, const char *header,
+    const char *text)
 {
 	struct stream	*st;
 
-	if ((st = stream_open(&document_ops, NULL)) == NULL)
+	if ((st = stream_open(ops, NULL)) == NULL)
 		return (-1);
 	if (stream_send(st, header, strlen(header)) == -1 ||
 	    stream_send(st, text, strlen(text)) == -1) {
 		stream_reset(st);
 		return (-1);
 	}
-	stream_done(st);
+	stream_fin(st);	/* and stay: the server may refuse it yet */
 	return (0);
 }
 
@@ -58,15 +74,19 @@ int
 announce_manifest(void)
 {
 	char	*text;
-	int	 r;
 
 	if ((text = catalog_manifest()) == NULL)
 		return (-1);
-	r = document_send("", text);
-	log_debug("manifest: %zu services%s", catalog_count(), r == 0 ?
-	    " sent" : ", not sent");
-	free(text);
-	return (r);
+	if (document_send(&manifest_ops, "", text) == -1) {
+		log_warnx("manifest: not sent");
+		free(text);
+		return (-1);
+	}
+	if (announce.manifest == NULL || strcmp(text, announce.manifest) != 0)
+		log_info("manifest: %zu services", catalog_count());
+	free(announce.manifest);
+	announce.manifest = text;
+	return (0);
 }
 
 void
@@ -92,12 +112,20 @@ announce_stop(void)
 	announce.o = NULL;
 }
 
+void
+announce_clear(void)
+{
+	free(announce.manifest);
+	announce.manifest = NULL;
+}
+
 static void
 diagnostics_done(void *arg, const char *report)
 {
 	(void)arg;
 	announce.diag = NULL;
-	if (report == NULL || document_send("DIAGNOSTICS 1\n", report) == -1)
+	if (report == NULL || document_send(&document_ops, "DIAGNOSTICS 1\n",
+	    report) == -1)
 		log_warnx("diagnostics: not sent");
 }
 

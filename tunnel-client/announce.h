@@ -14,6 +14,8 @@
 void	announce_start(const struct options *);
 /* It is no more; safe at any time. */
 void	announce_stop(void);
+/* At the very end. */
+void	announce_clear(void);
 /* Send the catalogue as it is now. 0 or -1. */
 int	announce_manifest(void);
 

@@ -7,7 +7,8 @@
 #include "base/compat.h"
 #include "base/log.h"
 
-static struct services	found, added;
+static struct services	 found, added;
+static char		*excluded;	/* patterns; NULL: out of memory */
 
 void
 catalog_found(const char *spec, const char *exclude)
@@ -15,6 +16,8 @@ catalog_found(const char *spec, const char *exclude)
 	size_t	i;
 
 	services_clear(&found);
+	free(excluded);
+	excluded = strdup(exclude);
 	if (services_parse(&found, spec, exclude) == -1)
 		log_warnx("services: out of memory");
 	for (i = 0; i < found.n; i++)
@@ -32,6 +35,14 @@ catalog_clear(void)
 {
 	services_clear(&added);
 	services_clear(&found);
+	free(excluded);
+	excluded = NULL;
+}
+
+int
+catalog_excludes(const char *name)
+{
+	return (excluded == NULL || services_excluded(name, excluded));
 }
 
 const struct service *

@@ -26,6 +26,8 @@ struct options {
 	uint64_t	 discovery_ms;		/* 0: never again */
 	uint64_t	 plugin_timeout_ms, diagnostics_timeout_ms;
 	int		 tls_insecure;
+	int		 allow_plain;		/* ws:// to other machines */
+	int		 no_terminal, no_commands;
 	int		 verbose;
 };
 
@@ -58,6 +60,7 @@ struct service {
 	char	host[CLIENT_NAME_SIZE];		/* may be "" */
 	char	label[CLIENT_NAME_SIZE];
 	int	tls;
+	int	tls_old;			/* TLS 1.0 and 1.1, too */
 	int	added;				/* by a command */
 };
 
@@ -75,10 +78,11 @@ const struct service	*services_get(const struct services *, const char *);
 void	services_del(struct services *, const char *name);
 
 /*
- * `name=host:port[:host=hostname][:tls]`, comma separated; `:tls` must be last;
- * the label is the name; later ones of a name win; an entry without `=` is
- * logged and skipped. Names that match `exclude` (a comma list of globs) are
- * left out. Returns the number of services taken, -1 when out of memory. 7.3.
+ * `name=host:port[:host=hostname][:tls]`, comma separated; `:tls` (or
+ * `:tls-old`) must be last; the label is the name; later ones of a name win. An
+ * entry that no server would keep is skipped, with a warning that says why.
+ * Names that match `exclude` (a comma list of globs) are left out. Returns the
+ * number of services taken, -1 when out of memory. 7.3.
  */
 int	services_parse(struct services *, const char *spec,
 	    const char *exclude);
@@ -92,7 +96,10 @@ int	services_excluded(const char *name, const char *patterns);
  * services are found anew. catalog.c; one per process.
  */
 
-/* Find anew: a found service wins over an added one of its name. */
+/*
+ * Find anew: a found service wins over an added one of its name. What `exclude`
+ * matches is neither found nor can it be added.
+ */
 void	catalog_found(const char *spec, const char *exclude);
 /* A new connection: what was added to the old one is gone. 5.4 */
 void	catalog_forget_added(void);
@@ -104,11 +111,16 @@ size_t	catalog_found_count(void);
 /* A copy of the added ones, to put back if something fails; NULL: no memory. */
 struct services	*catalog_added_copy(void);
 void	catalog_added_restore(struct services *);
+/* Can it not be added, by the `exclude` of the last catalog_found()? */
+int	catalog_excludes(const char *name);
 /* 0, or -1 when full. */
 int	catalog_add(const struct service *);
 /* 1: it was there. */
 int	catalog_remove(const char *name);
-/* The manifest, 4.2: a heap string with a newline at its end, or NULL. */
+/*
+ * The manifest, 4.2: a heap string with a newline at its end, or NULL. The same
+ * services give the same text.
+ */
 char	*catalog_manifest(void);
 void	catalog_clear(void);
 

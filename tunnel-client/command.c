@@ -227,6 +227,11 @@ command_service(struct command *c, const cJSON *o)
 		    shown, NAME_RULE);
 		return (-1);
 	}
+	if (catalog_excludes(o->string)) {
+		command_reply(c, "service \"%s\" rejected: excluded by the "
+		    "customer", shown);
+		return (-1);
+	}
 	strlcpy(s->name, o->string, sizeof(s->name));
 	s->added = 1;
 	s->tls = cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(o, "tls"));

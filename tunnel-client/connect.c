@@ -91,7 +91,7 @@ dial_service(struct pending *c, const struct service *s,
 	char		with_port[CLIENT_NAME_SIZE + 8];
 
 	if (s->tls) {
-		how.tls = DIAL_TLS_SERVICE;
+		how.tls = s->tls_old ? DIAL_TLS_SERVICE_OLD : DIAL_TLS_SERVICE;
 		how.name = target->host;
 		/* `host` may have a port, which is none of TLS's business. */
 		snprintf(with_port, sizeof(with_port), "%s%s", s->host,

@@ -48,7 +48,7 @@ static void	attempt_again(const char *, const char *, uint64_t);
 static void	tunnel_ended(void *, enum tunnel_end, const char *);
 static void	on_signal(evutil_socket_t, short, void *);
 
-static const struct stream_kinds	kinds = { connect_start, terminal_start,
+static struct stream_kinds	kinds = { connect_start, terminal_start,
     command_start };
 
 static struct {
@@ -97,6 +97,57 @@ harden(void)
 	if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) == -1)
 		log_warn("not dumpable");
 #endif
+}
+
+/* The customer's no, as early as it can be said. */
+static void
+say_no(struct stream *st, const char *what, const char *line)
+{
+	log_info("stream %u: %s: refused, as configured", yamux_id(st->ys),
+	    what);
+	if (stream_send(st, line, strlen(line)) == -1)
+		stream_reset(st);
+	else
+		stream_done(st);
+}
+
+static void
+no_terminal(struct stream *st, const uint8_t *p, size_t len)
+{
+	(void)p;
+	(void)len;
+	say_no(st, "terminal",
+	    "ERROR terminal: the customer gives no terminal\n");
+}
+
+static void
+no_command(struct stream *st, const char *version, const uint8_t *p, size_t len)
+{
+	(void)version;
+	(void)p;
+	(void)len;
+	say_no(st, "command",
+	    "ERROR the customer lets nobody add services\n");
+}
+
+/*
+ * Over ws:// everyone on the way reads the secret, and can be this system from
+ * then on. -1: it is not to be sent.
+ */
+static int
+plain_check(void)
+{
+	if (client.url.tls || url_is_here(&client.url))
+		return (0);
+	if (client.o.allow_plain) {
+		log_warnx("%s: key and secret are sent in clear",
+		    client.url.host);
+		return (0);
+	}
+	fprintf(stderr, "tunnel-client: --url: ws:// would send key and secret "
+	    "to %s in clear.\nUse wss://, or --allow-plain where nobody can "
+	    "listen (a VPN, a test).\n", client.url.host);
+	return (-1);
 }
 
 static void
@@ -220,6 +271,8 @@ setup(void)
 		fprintf(stderr, "tunnel-client: --url: %s\n", why);
 		return (-1);
 	}
+	if (plain_check() == -1)
+		return (-1);
 	snprintf(client.where, sizeof(client.where), strchr(client.url.host,
 	    ':') != NULL ? "[%s]:%u" : "%s:%u", client.url.host,
 	    client.url.port);
@@ -230,6 +283,10 @@ setup(void)
 	net_init(client.base, client.o.tls_insecure);
 	if (child_init(client.base) == -1)
 		fatalx("out of memory");
+	if (client.o.no_terminal)
+		kinds.terminal = no_terminal;
+	if (client.o.no_commands)
+		kinds.command = no_command;
 	streams_init(&kinds);
 	if (client.o.tls_insecure && client.url.tls)
 		log_warnx("the server's certificate is not checked");
@@ -293,6 +350,7 @@ main(int argc, char **argv)
 		clock_clear();
 		event_base_free(client.base);
 	}
+	announce_clear();
 	catalog_clear();
 	shell_forget();
 	sodium_memzero(client.token, sizeof(client.token));

@@ -7,7 +7,7 @@
 #include "client.h"
 #include "base/compat.h"
 #include "base/log.h"
-#include "ws/ws.h"
+#include "base/target.h"
 
 /* Where `name` is, or would have to be. */
 static size_t
@@ -122,17 +122,26 @@ services_excluded(const char *name, const char *patterns)
 	return (match);
 }
 
+/* Take `end` off a text; 1 if it was there. */
+static int
+ends_with(char *text, const char *end)
+{
+	size_t	len = strlen(text), n = strlen(end);
+
+	if (len < n || strcmp(text + len - n, end) != 0)
+		return (0);
+	text[len - n] = '\0';
+	return (1);
+}
+
 /* `host:port[:host=name][:tls]` into *s; -1: something is too long. */
 static int
 entry_parse(struct service *s, char *text)
 {
 	char	*p;
-	size_t	 len = strlen(text);
 
-	if (len >= 4 && strcmp(text + len - 4, ":tls") == 0) {
-		s->tls = 1;
-		text[len - 4] = '\0';
-	}
+	s->tls_old = ends_with(text, ":tls-old");
+	s->tls = s->tls_old || ends_with(text, ":tls");
 	if ((p = strstr(text, ":host=")) != NULL) {
 		*p = '\0';
 		if (strlcpy(s->host, p + 6, sizeof(s->host)) >=
@@ -143,11 +152,32 @@ entry_parse(struct service *s, char *text)
 	    sizeof(s->target) ? -1 : 0);
 }
 
+/* NULL, or why a server would drop it: better said here than there. */
+static const char *
+entry_fault(const struct service *s)
+{
+	int	r;
+
+	if (strcmp(s->name, "terminal") == 0)
+		return ("the name is taken");
+	if (!target_service_ok(s->name, strlen(s->name)))
+		return ("a name is 1 to 64 letters, digits, '.', '_', '-', "
+		    "and begins with a letter or digit");
+	if (*s->target == '\0')
+		return ("no target");
+	if ((r = target_parse(s->target, NULL)) != TARGET_OK)
+		return (target_strerror(r));
+	if (!target_host_ok(s->host, strlen(s->host)))
+		return ("bad host");
+	return (NULL);
+}
+
 /* 1: taken, 0: skipped with a log line, -1: no room. */
 static int
 entry_add(struct services *all, char *entry, const char *exclude)
 {
 	struct service	 s = { 0 };
+	const char	*fault;
 	char		*eq, shown[128];
 
 	if (*entry == '\0')
@@ -160,22 +190,10 @@ entry_add(struct services *all, char *entry, const char *exclude)
 		return (0);
 	}
 	*eq = '\0';
-	if (strlcpy(s.name, entry, sizeof(s.name)) >= sizeof(s.name) ||
-	    entry_parse(&s, eq + 1) == -1) {
-		log_warnx("service \"%s\": too long, skipped", shown);
-		return (0);
-	}
-	if (*s.target == '\0') {
-		log_warnx("service \"%s\": no target, skipped", shown);
-		return (0);
-	}
-	if (strcmp(s.name, "terminal") == 0 ||
-	    !ws_utf8((uint8_t *)s.name, strlen(s.name)) ||
-	    !ws_utf8((uint8_t *)s.target, strlen(s.target)) ||
-	    !ws_utf8((uint8_t *)s.host, strlen(s.host))) {
-		log_warnx("service \"%s\": %s, skipped", shown,
-		    strcmp(s.name, "terminal") == 0 ? "the name is taken" :
-		    "not UTF-8");
+	fault = strlcpy(s.name, entry, sizeof(s.name)) >= sizeof(s.name) ||
+	    entry_parse(&s, eq + 1) == -1 ? "too long" : entry_fault(&s);
+	if (fault != NULL) {
+		log_warnx("service \"%s\": %s, skipped", shown, fault);
 		return (0);
 	}
 	strlcpy(s.label, s.name, sizeof(s.label));
@@ -183,6 +201,8 @@ entry_add(struct services *all, char *entry, const char *exclude)
 		log_info("service %s: excluded", s.name);
 		return (0);
 	}
+	if (s.tls_old)
+		log_info("service %s: old TLS is spoken to it", s.name);
 	return (services_put(all, &s) == -1 ? -1 : 1);
 }
 

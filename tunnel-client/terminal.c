@@ -43,6 +43,7 @@ struct terminal {
 	uint8_t		*early;
 	size_t		 early_len;
 	int		 fin;
+	uint32_t	 id;		/* the stream's, for the log */
 	struct termframe frame;
 };
 
@@ -73,6 +74,7 @@ terminal_start(struct stream *st, const uint8_t *p, size_t len)
 		return;
 	}
 	t->st = st;
+	t->id = yamux_id(st->ys);
 	t->master = t->ready = -1;
 	timer_init(&t->timer, terminal_timeout, t);
 	stream_become(st, &starting_ops, t);
@@ -80,7 +82,7 @@ terminal_start(struct stream *st, const uint8_t *p, size_t len)
 		terminal_failed(t, strerror(errno));
 		return;
 	}
-	log_info("stream %u: terminal", yamux_id(st->ys));
+	log_info("stream %u: terminal opened", t->id);
 	if (len > 0)
 		starting_data(st, p, len);
 }
@@ -292,8 +294,8 @@ terminal_ended(void *arg, int status)
 {
 	struct terminal	*t = arg;
 
-	log_debug("terminal: shell ended, %s %d", WIFEXITED(status) ?
-	    "status" : "signal", WIFEXITED(status) ? WEXITSTATUS(status) :
+	log_info("stream %u: terminal ended: %s %d", t->id, WIFEXITED(status) ?
+	    "exit" : "signal", WIFEXITED(status) ? WEXITSTATUS(status) :
 	    WTERMSIG(status));
 	t->child = NULL;
 	if (t->bridge != NULL)
@@ -315,8 +317,10 @@ terminal_free(struct terminal *t)
 	close_ready(t);
 	if (t->master != -1)
 		close(t->master);
-	if (t->child != NULL)
+	if (t->child != NULL) {
+		log_info("stream %u: terminal ended", t->id);
 		child_hangup(t->child);
+	}
 	free(t->early);
 	free(t);
 }

@@ -259,8 +259,10 @@ tunnel_gone(struct mux *m, const char *why)
 		snprintf(tunnel.why, sizeof(tunnel.why), "%s", why == NULL ?
 		    "the server closed the connection" : why);
 	snprintf(text, sizeof(text), "%s", tunnel.why);
-	if (m->state == MUX_UP)
+	if (m->state == MUX_UP) {
+		m->state = MUX_CLOSING;
 		tunnel.hears->end_all();
+	}
 	mux_free(m);
 	sock_close(&tunnel.sock);
 	tunnel.fn(tunnel.arg, end, text);

@@ -6,6 +6,7 @@
 #include <strings.h>
 
 #include "base/compat.h"
+#include "base/target.h"
 #include "url.h"
 
 #define PARAMS_MAX	256
@@ -25,7 +26,7 @@ const char *
 url_parse(struct url *u, const char *s)
 {
 	const char	*p, *why;
-	size_t		 len;
+	size_t		 len, scheme;
 
 	memset(u, 0, sizeof(*u));
 	for (p = s; *p != '\0'; p++)
@@ -33,11 +34,12 @@ url_parse(struct url *u, const char *s)
 			return ("has blanks or control characters");
 	if ((size_t)(p - s) >= URL_MAX)
 		return ("too long");
-	if (strncasecmp(s, "wss://", 6) == 0)
+	if (strncasecmp(s, "wss://", scheme = 6) == 0 ||
+	    strncasecmp(s, "https://", scheme = 8) == 0)
 		u->tls = 1;
-	else if (strncasecmp(s, "ws://", 5) != 0)
-		return ("ws:// or wss:// expected");
-	s += 5 + u->tls;
+	else if (strncasecmp(s, "ws://", scheme = 5) != 0)
+		return ("wss:// expected, or ws:// without TLS");
+	s += scheme;
 	len = strcspn(s, "/?#");
 	if ((why = authority_parse(u, s, len)) != NULL)
 		return (why);
@@ -85,6 +87,18 @@ authority_parse(struct url *u, const char *s, size_t len)
 	u->port = (uint16_t)strtonum(u->authority + (port + 1 - s), 1, 65535,
 	    &err);
 	return (err == NULL ? NULL : "bad port");
+}
+
+int
+url_is_here(const struct url *u)
+{
+	struct target	t;
+	char		text[URL_HOST_SIZE + 8];
+
+	snprintf(text, sizeof(text), strchr(u->host, ':') != NULL ? "[%s]:1" :
+	    "%s:1", u->host);
+	return (target_parse(text, &t) != TARGET_E_FORM &&
+	    target_is_loopback(&t));
 }
 
 /* %XX and '+' in place; -1: a bad escape or a NUL. */

@@ -23,11 +23,15 @@ struct url {
 };
 
 /*
- * Take `ws://` or `wss://` apart; a fragment is cut off. Returns NULL, or a
+ * Take `ws://` or `wss://` apart; `https://` means the latter, as people copy
+ * it from a browser; a fragment is cut off. Returns NULL, or a
  * constant text that says what is wrong: another scheme, user information, no
  * host, a bad port, blanks or control characters, too long.
  */
 const char	*url_parse(struct url *, const char *);
+
+/* Does the host's name say that it is this machine? 1 or 0. */
+int	url_is_here(const struct url *);
 
 /*
  * The request target: path and query. With `node` or `token` (NULL or "":

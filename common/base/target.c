@@ -15,33 +15,86 @@ static int	legacy_ipv4(const char *, uint8_t [4]);
 static int	legacy_number(const char **, uint32_t *);
 static int	check_ipv4(const uint8_t *);
 static int	check_ipv6(const uint8_t *);
-static const uint8_t *embedded_ipv4(const uint8_t *);
+static int	in_net(const uint8_t *, const uint8_t *, int);
+static int	embedded_ipv4(const uint8_t *, size_t, uint8_t [4]);
+static int	alnum(char);
 
-/* Where clouds hand out the machine's own credentials. */
-static const char *const refused_names[] = {
-	"metadata.google.internal",
+/*
+ * The one list of what is refused. Where clouds hand out a machine's own
+ * credentials (their documentation names these), and what is no host's address
+ * (IANA's special-purpose registries, RFC 6890; RFC 4291, 5771).
+ */
+static const char	refused_names[][32] = {
+	"metadata.google.internal",		/* Google Cloud */
+	"metadata.goog",
 	"metadata",
-	"metadata.azure.internal",
-	"instance-data",
-	"metadata.platformequinix.com",
+	"metadata.azure.internal",		/* Azure */
+	"instance-data",			/* Amazon EC2 */
+	"instance-data.ec2.internal",
+	"metadata.platformequinix.com",		/* Equinix Metal */
+	"metadata.packet.net",
+	"metadata.tencentyun.com",		/* Tencent Cloud */
+	"api.metadata.cloud.ibm.com",		/* IBM Cloud */
 };
 
-/* Network, prefix length: the IPv4 addresses nobody may be sent to. */
+/* Network, prefix length. */
 static const struct {
 	uint8_t	net[4];
 	int	bits;
 } refused_ipv4[] = {
 	{ { 0, 0, 0, 0 }, 32 },
-	{ { 169, 254, 0, 0 }, 16 },		/* link-local, metadata */
-	{ { 100, 100, 100, 200 }, 32 },		/* metadata at Alibaba */
-	{ { 168, 63, 129, 16 }, 32 },		/* platform at Azure */
+	{ { 169, 254, 0, 0 }, 16 },		/* link-local; most clouds */
+	{ { 100, 100, 100, 200 }, 32 },		/* Alibaba Cloud */
+	{ { 168, 63, 129, 16 }, 32 },		/* Azure's platform */
+	{ { 192, 0, 0, 192 }, 32 },		/* Oracle Cloud */
 	{ { 224, 0, 0, 0 }, 4 },		/* multicast */
 	{ { 240, 0, 0, 0 }, 4 },		/* reserved, broadcast */
 };
 
-/* fd00:ec2::254, metadata at Amazon. */
-static const uint8_t	ec2_metadata[16] = { 0xfd, 0x00, 0x0e, 0xc2,
-	[14] = 0x02, [15] = 0x54 };
+static const struct {
+	uint8_t	net[16];
+	int	bits;
+} refused_ipv6[] = {
+	{ { 0xfe, 0x80 }, 10 },			/* link-local */
+	{ { 0xff }, 8 },			/* multicast */
+	/* Amazon EC2: fd00:ec2::254, and the credentials of pods, ::23 */
+	{ { 0xfd, 0x00, 0x0e, 0xc2, [14] = 0x02, [15] = 0x54 }, 128 },
+	{ { 0xfd, 0x00, 0x0e, 0xc2, [15] = 0x23 }, 128 },
+	/* Google Cloud: fd20:ce::254 */
+	{ { 0xfd, 0x20, 0x00, 0xce, [14] = 0x02, [15] = 0x54 }, 128 },
+	/* Scaleway: fd00:42::42 */
+	{ { 0xfd, 0x00, 0x00, 0x42, [15] = 0x42 }, 128 },
+};
+
+/*
+ * IPv6 networks whose addresses stand for an IPv4 address, and which of their
+ * bytes that is. One of them inside is judged like the address itself.
+ */
+static const struct {
+	uint8_t	net[16];
+	int	bits;
+	uint8_t	at[4];
+	uint8_t	flip;			/* each byte is xored with this */
+	int	guess;			/* whether it is there is not known */
+} embedding[] = {
+	/* RFC 4291: IPv4-mapped, IPv4-compatible */
+	{ { [10] = 0xff, [11] = 0xff }, 96, { 12, 13, 14, 15 }, 0, 0 },
+	{ { 0 }, 96, { 12, 13, 14, 15 }, 0, 0 },
+	/* RFC 2765: IPv4-translated */
+	{ { [8] = 0xff, [9] = 0xff }, 96, { 12, 13, 14, 15 }, 0, 0 },
+	/* RFC 6052: 64:ff9b::/96 */
+	{ { 0x00, 0x64, 0xff, 0x9b }, 96, { 12, 13, 14, 15 }, 0, 0 },
+	/* RFC 8215: 64:ff9b:1::/48, where a site picks the length */
+	{ { 0x00, 0x64, 0xff, 0x9b, 0x00, 0x01 }, 48, { 6, 7, 9, 10 }, 0, 1 },
+	{ { 0x00, 0x64, 0xff, 0x9b, 0x00, 0x01 }, 48, { 7, 9, 10, 11 }, 0, 1 },
+	{ { 0x00, 0x64, 0xff, 0x9b, 0x00, 0x01 }, 48, { 9, 10, 11, 12 }, 0, 1 },
+	{ { 0x00, 0x64, 0xff, 0x9b, 0x00, 0x01 }, 48, { 12, 13, 14, 15 }, 0,
+	    1 },
+	/* RFC 3056: 6to4; RFC 4380: Teredo */
+	{ { 0x20, 0x02 }, 16, { 2, 3, 4, 5 }, 0, 0 },
+	{ { 0x20, 0x01, 0x00, 0x00 }, 32, { 12, 13, 14, 15 }, 0xff, 0 },
+};
+#define NEMBEDDING	(sizeof(embedding) / sizeof(embedding[0]))
 
 int
 target_parse(const char *s, struct target *t)
@@ -235,64 +288,67 @@ target_check_addr(int family, const void *addr)
 	}
 }
 
+/* Are the first `bits` bits of two addresses the same? */
+static int
+in_net(const uint8_t *a, const uint8_t *net, int bits)
+{
+	int	n = bits / 8, rest = bits % 8;
+
+	return (memcmp(a, net, (size_t)n) == 0 &&
+	    (rest == 0 || (a[n] ^ net[n]) >> (8 - rest) == 0));
+}
+
 static int
 check_ipv4(const uint8_t *a)
 {
-	uint32_t	addr, net;
-	size_t		i;
+	size_t	i;
 
-	addr = (uint32_t)a[0] << 24 | (uint32_t)a[1] << 16 |
-	    (uint32_t)a[2] << 8 | a[3];
-	for (i = 0; i < sizeof(refused_ipv4) / sizeof(refused_ipv4[0]); i++) {
-		net = (uint32_t)refused_ipv4[i].net[0] << 24 |
-		    (uint32_t)refused_ipv4[i].net[1] << 16 |
-		    (uint32_t)refused_ipv4[i].net[2] << 8 |
-		    refused_ipv4[i].net[3];
-		if ((addr ^ net) >> (32 - refused_ipv4[i].bits) == 0)
+	for (i = 0; i < sizeof(refused_ipv4) / sizeof(refused_ipv4[0]); i++)
+		if (in_net(a, refused_ipv4[i].net, refused_ipv4[i].bits))
 			return (TARGET_E_ADDRESS);
-	}
 	return (TARGET_OK);
 }
 
 static int
 check_ipv6(const uint8_t *a)
 {
-	static const uint8_t	 loopback[16] = { [15] = 1 };
-	const uint8_t		*v4;
+	static const uint8_t	loopback[16] = { [15] = 1 };
+	uint8_t			v4[4];
+	size_t			i;
 
 	if (memcmp(a, loopback, 16) == 0)
 		return (TARGET_OK);
-	if ((a[0] == 0xfe && (a[1] & 0xc0) == 0x80) || a[0] == 0xff ||
-	    memcmp(a, ec2_metadata, 16) == 0)
-		return (TARGET_E_ADDRESS);
+	for (i = 0; i < sizeof(refused_ipv6) / sizeof(refused_ipv6[0]); i++)
+		if (in_net(a, refused_ipv6[i].net, refused_ipv6[i].bits))
+			return (TARGET_E_ADDRESS);
 	/* `::` is caught here too: it embeds 0.0.0.0. */
-	if ((v4 = embedded_ipv4(a)) != NULL)
-		return (check_ipv4(v4));
+	for (i = 0; i < NEMBEDDING; i++)
+		if (embedded_ipv4(a, i, v4) && check_ipv4(v4) != TARGET_OK)
+			return (TARGET_E_ADDRESS);
 	return (TARGET_OK);
 }
 
-/* The IPv4 address inside a mapped, compatible, NAT64 or 6to4 one, or NULL. */
-static const uint8_t *
-embedded_ipv4(const uint8_t *a)
+/* The IPv4 address inside, if `a` is of the network in row `i`: 1 or 0. */
+static int
+embedded_ipv4(const uint8_t *a, size_t i, uint8_t v4[4])
 {
-	static const uint8_t	mapped[12] = { [10] = 0xff, [11] = 0xff };
-	static const uint8_t	compatible[12];
-	static const uint8_t	nat64[12] = { 0x00, 0x64, 0xff, 0x9b };
+	static const uint8_t	none[4];
+	int			k;
 
-	if (memcmp(a, mapped, 12) == 0 || memcmp(a, compatible, 12) == 0 ||
-	    memcmp(a, nat64, 12) == 0)
-		return (a + 12);
-	if (a[0] == 0x20 && a[1] == 0x02)
-		return (a + 2);
-	return (NULL);
+	if (!in_net(a, embedding[i].net, embedding[i].bits))
+		return (0);
+	for (k = 0; k < 4; k++)
+		v4[k] = a[embedding[i].at[k]] ^ embedding[i].flip;
+	/* Zeros are where a longer prefix has its own. */
+	return (!embedding[i].guess || memcmp(v4, none, 4) != 0);
 }
 
 int
 target_is_loopback(const struct target *t)
 {
-	static const uint8_t	 loopback[16] = { [15] = 1 };
-	const uint8_t		*v4;
-	size_t			 len;
+	static const uint8_t	loopback[16] = { [15] = 1 };
+	uint8_t			v4[4];
+	size_t			len, i;
 
 	switch (t->family) {
 	case AF_INET:
@@ -300,7 +356,10 @@ target_is_loopback(const struct target *t)
 	case AF_INET6:
 		if (memcmp(t->addr, loopback, 16) == 0)
 			return (1);
-		return ((v4 = embedded_ipv4(t->addr)) != NULL && v4[0] == 127);
+		for (i = 0; i < NEMBEDDING; i++)
+			if (embedded_ipv4(t->addr, i, v4) && v4[0] == 127)
+				return (1);
+		return (0);
 	default:
 		len = strlen(t->host);
 		if (len > 0 && t->host[len - 1] == '.')
@@ -309,6 +368,43 @@ target_is_loopback(const struct target *t)
 			return (0);
 		return (len == 9 || t->host[len - 10] == '.');
 	}
+}
+
+static int
+alnum(char c)
+{
+	return ((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+	    (c >= '0' && c <= '9'));
+}
+
+int
+target_service_ok(const char *s, size_t len)
+{
+	size_t	i;
+
+	if (len < 1 || len > TARGET_SERVICE_MAX || !alnum(s[0]))
+		return (0);
+	for (i = 1; i < len; i++)
+		if (!alnum(s[i]) && (s[i] == '\0' ||
+		    strchr("._-", s[i]) == NULL))
+			return (0);
+	return (1);
+}
+
+int
+target_host_ok(const char *s, size_t len)
+{
+	size_t	i;
+
+	if (len == 0)
+		return (1);
+	if (!alnum(s[0]) || !alnum(s[len - 1]))
+		return (0);
+	for (i = 1; i < len; i++)
+		if (!alnum(s[i]) && (s[i] == '\0' ||
+		    strchr("._:-", s[i]) == NULL))
+			return (0);
+	return (1);
 }
 
 const char *

@@ -44,9 +44,9 @@ int	target_parse(const char *s, struct target *t);
 /*
  * The same checks for the parts: a name (in any case, a trailing dot does not
  * matter) and an address in network order (4 bytes for AF_INET, 16 for
- * AF_INET6). IPv4-mapped, IPv4-compatible, NAT64 (64:ff9b::/96) and 6to4
- * addresses are judged by the IPv4 address inside as well. An unknown family
- * is refused. Return TARGET_OK or TARGET_E_NAME, TARGET_E_ADDRESS.
+ * AF_INET6). Addresses that stand for one of IPv4 (mapped, compatible,
+ * translated, NAT64, 6to4, Teredo) are judged by that as well. An unknown
+ * family is refused. Return TARGET_OK or TARGET_E_NAME, TARGET_E_ADDRESS.
  */
 int	target_check_name(const char *name);
 int	target_check_addr(int family, const void *addr);
@@ -57,6 +57,16 @@ int	target_check_addr(int family, const void *addr);
  * adds must not (tunnel-protocol.md, section 8).
  */
 int	target_is_loopback(const struct target *t);
+
+/*
+ * What else an entry of a manifest has to keep: its name,
+ * `^[a-zA-Z0-9][a-zA-Z0-9._-]{0,63}$`, and the name that the service expects,
+ * `^[a-zA-Z0-9]([a-zA-Z0-9._:-]*[a-zA-Z0-9])?$` or empty. `len` bytes, no NUL
+ * is needed. 1 or 0. tunnel-protocol.md, 4.2.
+ */
+#define TARGET_SERVICE_MAX	64
+int	target_service_ok(const char *, size_t len);
+int	target_host_ok(const char *, size_t len);
 
 /* A short text, never NULL: "refused address". */
 const char *target_strerror(int);

@@ -35,13 +35,21 @@ refused("usage: ", "--no-such-flag")
 refused('unexpected "word"', "word", env=FULL)
 refused("--discovery-interval: a duration", "--discovery-interval", "soon",
         env=FULL)
-refused("ws:// or wss:// expected", "--url", "http://x/", env=FULL)
+refused("wss:// expected, or ws:// without TLS", "--url", "http://x/", env=FULL)
 refused("user and password", "--url", "ws://a:b@x/", env=FULL)
+refused("would send key and secret to relay.invalid in clear", "--url",
+        "ws://relay.invalid/", env=FULL)
 refused("1 to 10 digits", "--node-id", "12345678901", env=FULL)
 refused("1 to 10 digits", env=dict(FULL, NODE_ID="1a"))
 for flag in ("--redis-addr", "-r", "--users-dir", "--users-plugin-timeout",
              "--users-total-timeout", "--users-state-file"):
     refused("not built into this version", flag, "x", env=FULL)
+
+c = Client(None, "--allow-plain", "--url", "ws://192.0.2.1:1/", env=FULL,
+           bare=True)
+c.err.wait("warn .*192.0.2.1: key and secret are sent in clear")
+t.ok(True, "--allow-plain: a warning")
+c.stop()
 
 with tempfile.TemporaryDirectory() as d:
     path = os.path.join(d, "secret")
@@ -63,10 +71,10 @@ with tempfile.TemporaryDirectory() as d:
         t.equal(base64.b64decode(r.fields["Authorization"].split(" ")[1])
                 .decode(), KEY + ":" + SECRET,
                 "tunnel-54(partial): --secret-file wins over SYSTEM_SECRET")
-        t.ok(c.err.has("REDIS_ADDR is ignored") and
-             c.err.has("USERS_DIR is ignored"),
+        t.ok(c.err.wait("REDIS_ADDR is ignored") and
+             c.err.wait("USERS_DIR is ignored"),
              "variables of what is not built are ignored, with a line")
-        t.ok(c.err.has("DISCOVERY_INTERVAL is not a duration: 5m is used"),
+        t.ok(c.err.wait("DISCOVERY_INTERVAL is not a duration: 5m is used"),
              "a bad duration in the environment means the default")
         u = r.upgrade()
         u.document(b'{"version"')

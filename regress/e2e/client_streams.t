@@ -13,6 +13,7 @@ import ssl
 import sys
 import tempfile
 import threading
+import warnings
 
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
@@ -75,15 +76,18 @@ with Server() as s, Target(echo) as e, Target(counter) as n, \
 
     for name, why in (("evil", "refused address"),
                       ("mixed", "refused address"),
-                      ("meta", "refused address"),
                       ("none", "Connection refused")):
         text = reply(u, b"CONNECT %s\n" % name.encode()).decode()
         t.match(text, r"^ERROR failed to connect to \S+:\d+: %s\n$" % why,
                 "%s%s: %s" % ("tunnel-31(partial): " if name == "evil" else
                               "", name, why))
-    t.match(reply(u, b"CONNECT noport\n").decode(),
-            r"^ERROR failed to connect to 127.0.0.1: ", "a target without "
-            "port is an error")
+    for name, why in (("meta", "refused address"),
+                      ("noport", "port must be 1 to 65535")):
+        t.equal((reply(u, b"CONNECT %s\n" % name.encode()),
+                 c.err.has('warn .*service "%s=.*": %s, skipped' %
+                           (name, why))),
+                (b"ERROR service not found: %s\n" % name.encode(), True),
+                "%s: %s: not offered, with a warning" % (name, why))
 
     # ---- bytes ----
     st = u.open(b"CONNECT echo\nhello")
@@ -310,4 +314,85 @@ with Server() as s, Target(echo) as e:
     u.drop()
     t.equal(c.wait(), 0, "exit 0")
     c.clean(t)
+
+# ---- what the customer does not let operators add ----
+
+for flags, pattern in ((["--no-commands"], "^ERROR the customer lets nobody "
+                        "add services\n$"),
+                       (["--exclude", "x,se*"], '^ERROR service "secret" '
+                        "rejected: excluded by the customer\n$")):
+    with Server() as s:
+        c = Client(s, *flags, services="web=127.0.0.1:1")
+        u = s.tunnel()
+        u.document(b'{"version"')
+        st = u.open(b"COMMAND 1\n" + json.dumps({
+            "action": "add_services", "services": {"secret": {
+                "target": "192.0.2.1:22", "host": "", "tls": False,
+                "label": ""}}}).encode())
+        t.match(st.rest().decode(), pattern, "%s: refused" % flags[0])
+        t.equal(reply(u, b"CONNECT secret\n"),
+                b"ERROR service not found: secret\n", "and not added")
+        u.close(4000)
+        u.drop()
+        t.equal(c.wait(), 0, "exit 0")
+        c.clean(t)
+
+# ---- the manifest in the log ----
+
+with Server() as s:
+    c = Client(s, services="web=127.0.0.1:1",
+               env={"DISCOVERY_INTERVAL": "100ms"})
+    u = s.tunnel()
+    for _ in range(3):
+        u.document(b'{"version"')
+    c.err.wait("info .*manifest: 1 services")
+    command = u.open(b'COMMAND 1\n{"action":"add_services","services":'
+                     b'{"two":{"target":"192.0.2.1:80"}}}')
+    t.equal(command.rest(), b"OK\n", "one is added")
+    for _ in range(3):
+        u.document(b'{"version"')
+    c.err.wait("info .*manifest: 2 services")
+    t.equal(len([x for x in c.err.lines if " manifest: " in x]), 2,
+            "the manifest has a line when it is new, and no other")
+    n = len(u.order)
+    u.until(lambda: len(u.order) > n or u.gone, "the next manifest")
+    u.streams[u.order[-1]].reset()
+    c.err.wait("warn .*manifest: the server refuses it")
+    t.ok(True, "a manifest that is reset is refused, which is a warning")
+    u.close(4000)
+    u.drop()
+    t.equal(c.wait(), 0, "exit 0")
+    c.clean(t)
+
+# ---- services that speak old TLS ----
+
+with tempfile.TemporaryDirectory() as d:
+    cert, key = os.path.join(d, "c.pem"), os.path.join(d, "k.pem")
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:1024",
+                    "-nodes", "-days", "2", "-subj", "/CN=nobody", "-out",
+                    cert, "-keyout", key], check=True,
+                   stderr=subprocess.DEVNULL)
+    ctx = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    ctx.set_ciphers("ALL:@SECLEVEL=0")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        ctx.minimum_version = ctx.maximum_version = ssl.TLSVersion.TLSv1
+    ctx.load_cert_chain(cert, key)
+    with Server() as s, Target(echo, ctx) as e:
+        c = Client(s, services="new=127.0.0.1:%d:tls,old=127.0.0.1:%d:tls-old"
+                   % (e.port, e.port))
+        u = s.tunnel()
+        m = json.loads(b'{"version"' + u.document(b'{"version"'))
+        t.ok(m["services"]["old"]["tls"] is True and
+             c.err.has("service old: old TLS is spoken to it"),
+             ":tls-old is TLS for the server, and a line in the log")
+        t.match(reply(u, b"CONNECT new\n").decode(),
+                "^ERROR failed to connect to .*: TLS: ",
+                "a service of TLS 1.0 with :tls is refused")
+        t.equal(u.open(b"CONNECT old\nhi").take(5), b"OK\nhi",
+                "with :tls-old it is reached, with its key of 1024 bits")
+        u.close(4000)
+        u.drop()
+        t.equal(c.wait(), 0, "exit 0")
+        c.clean(t)
 t.done()

@@ -208,4 +208,39 @@ with Server() as s, tempfile.TemporaryDirectory() as d:
     u.close(4000)
     u.drop()
     t.equal(c.wait(), 0, "exit 0")
+
+# ---- who comes and goes, and whom nobody lets in ----
+
+with Server() as s:
+    c = Client(s, env={"SHELL": "/bin/sh"})
+    u = s.tunnel()
+    u.document(b'{"version"')
+    st, line = open_shell(u)
+    c.err.wait(r"info .*stream %d: terminal opened" % st.id)
+    st.term_send(b"exit 7\r")
+    st.rest()
+    c.err.wait(r"info .*stream %d: terminal ended" % st.id)
+    st, line = open_shell(u)
+    st.reset()
+    c.err.wait(r"info .*stream %d: terminal ended" % st.id)
+    t.ok(True, "the log says when a terminal is opened and when it ends")
+    u.close(4000)
+    u.drop()
+    t.equal(c.wait(), 0, "exit 0")
+    c.clean(t)
+
+with Server() as s:
+    c = Client(s, "--no-terminal", env={"SHELL": "/bin/sh"})
+    u = s.tunnel()
+    u.document(b'{"version"')
+    st = u.open(b"CONNECT terminal\n")
+    t.equal((st.rest(), st.fin), (b"ERROR terminal: the customer gives no "
+                                  b"terminal\n", True),
+            "--no-terminal: an error that says so")
+    t.equal(children(c.pid), [], "and no shell")
+    t.ok(c.err.has("terminal: refused, as configured"), "and a line")
+    u.close(4000)
+    u.drop()
+    t.equal(c.wait(), 0, "exit 0")
+    c.clean(t)
 t.done()

@@ -17,6 +17,8 @@ static const struct {
 	{ "ws://h", "h", 80, 0, "h", "/" },
 	{ "wss://h", "h", 443, 1, "h", "/" },
 	{ "WSS://H/p", "H", 443, 1, "H", "/p" },
+	{ "https://h/p", "h", 443, 1, "h", "/p" },
+	{ "HTTPS://h:81", "h", 81, 1, "h:81", "/" },
 	{ "ws://h:8080/a/b?x=1&y", "h", 8080, 0, "h:8080", "/a/b?x=1&y" },
 	{ "ws://h?x", "h", 80, 0, "h", "/?x" },
 	{ "ws://[::1]:81/", "::1", 81, 0, "[::1]:81", "/" },
@@ -57,6 +59,17 @@ static const struct {
 	    "/t?node_id=7&q=a+b%2F%C3%A9" },
 	{ "ws://h/t?bad=%zz&ok=1&;=2&nul=%00", "7", "", "/t?node_id=7&ok=1" },
 	{ "ws://h/t?q=%zz", "", "", "/t?q=%zz" },
+};
+
+static const struct {
+	const char	*url;
+	int		 here;
+} places[] = {
+	{ "ws://127.0.0.1/", 1 }, { "ws://127.9.9.9:81/", 1 },
+	{ "ws://[::1]:81/", 1 }, { "ws://localhost/", 1 },
+	{ "ws://10.0.0.1/", 0 }, { "ws://relay.example.org/", 0 },
+	{ "ws://localhost.example.org/", 0 }, { "ws://[fd12::1]/", 0 },
+	{ "ws://128.0.0.1/", 0 }, { "ws://a%b/", 0 },
 };
 
 static void
@@ -106,6 +119,11 @@ main(void)
 		    merges[i].node);
 		is_str(target, merges[i].want, "gives %s", merges[i].want);
 	}
+	for (i = 0; i < sizeof(places) / sizeof(places[0]); i++)
+		ok(url_parse(&u, places[i].url) == NULL && url_is_here(&u) ==
+		    places[i].here, "%s: this machine %d", places[i].url,
+		    places[i].here);
+	(void)url_parse(&u, "ws://h/t");
 	is_int(url_target(&u, "7", "", target, 8), -1, "no room");
 	snprintf(big, sizeof(big), "ws://h/%0*d", URL_MAX - 8, 0);
 	ok(url_parse(&u, big) == NULL, "an address of %zu bytes", strlen(big));

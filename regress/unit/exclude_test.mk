@@ -1,1 +1,1 @@
-$(eval $(call unit_test,exclude_test,tunnel-client/services.o common/base/log.o common/base/compat.o $(ws_OBJS),))
+$(eval $(call unit_test,exclude_test,tunnel-client/services.o common/base/log.o common/base/target.o common/base/compat.o,))

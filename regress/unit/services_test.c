@@ -5,6 +5,7 @@
 
 #include "tunnel-client/client.h"
 #include "base/log.h"
+#include "base/target.h"
 #include "regress/lib/tap.h"
 
 static struct services	all;
@@ -36,16 +37,20 @@ entries(void)
 	ok(s != NULL && strcmp(s->name, "n") == 0 &&
 	    strcmp(s->target, "h:1") == 0 && *s->host == '\0' && !s->tls,
 	    "blanks around an entry are cut off");
-	s = only("n=h:1:tls:host=x");
-	ok(s != NULL && s->tls == 0, ":tls counts at the end only");
+	ok(only("n=h:1:tls:host=x") == NULL, ":tls counts at the end only");
 	s = only("n=[::1]:22:tls");
 	ok(s != NULL && strcmp(s->target, "[::1]:22") == 0 && s->tls,
 	    "an IPv6 target");
-	s = only("n=h");
-	ok(s != NULL && strcmp(s->target, "h") == 0, "no port check");
-	s = only("n=a=b:1");
-	ok(s != NULL && strcmp(s->target, "a=b:1") == 0,
-	    "the first = separates");
+	s = only("n=h:1:tls-old");
+	ok(s != NULL && strcmp(s->target, "h:1") == 0 && s->tls && s->tls_old,
+	    ":tls-old");
+	s = only("n=h:1:tls");
+	ok(s != NULL && s->tls && !s->tls_old, ":tls is no old one");
+	ok(only("n=h") == NULL && only("n=a=b:1") == NULL &&
+	    only("n=169.254.169.254:80") == NULL &&
+	    only("n=metadata:80") == NULL && only("a b=h:1") == NULL &&
+	    only("-n=h:1") == NULL && only("n=h:1:host=a b") == NULL,
+	    "what a server would drop is not offered");
 	ok(only("n=:host=x") == NULL && only("n=:tls") == NULL,
 	    "no target at all");
 	ok(only("terminal=h:1") == NULL, "the name terminal is taken");
@@ -64,13 +69,17 @@ lengths(void)
 {
 	char	spec[1024];
 
-	snprintf(spec, sizeof(spec), "%0*d=h:1", CLIENT_NAME_SIZE - 1, 0);
-	ok(only(spec) != NULL, "a name of %d bytes", CLIENT_NAME_SIZE - 1);
-	snprintf(spec, sizeof(spec), "%0*d=h:1", CLIENT_NAME_SIZE, 0);
+	snprintf(spec, sizeof(spec), "%0*d=h:1", TARGET_SERVICE_MAX, 0);
+	ok(only(spec) != NULL, "a name of %d bytes", TARGET_SERVICE_MAX);
+	snprintf(spec, sizeof(spec), "%0*d=h:1", TARGET_SERVICE_MAX + 1, 0);
 	ok(only(spec) == NULL, "one more is skipped");
-	snprintf(spec, sizeof(spec), "n=%0*d", CLIENT_TARGET_SIZE - 1, 0);
-	ok(only(spec) != NULL, "a target of %d bytes", CLIENT_TARGET_SIZE - 1);
-	snprintf(spec, sizeof(spec), "n=%0*d", CLIENT_TARGET_SIZE, 0);
+	memset(spec, 'a', sizeof(spec));
+	memcpy(spec, "n=", 2);
+	memcpy(spec + 2 + TARGET_HOST_SIZE - 1, ":1", 3);
+	ok(only(spec) != NULL, "a host of %d bytes", TARGET_HOST_SIZE - 1);
+	memset(spec, 'a', sizeof(spec));
+	memcpy(spec, "n=", 2);
+	memcpy(spec + 2 + TARGET_HOST_SIZE, ":1", 3);
 	ok(only(spec) == NULL, "one more is skipped");
 }
 
@@ -133,6 +142,9 @@ catalogue(void)
 	free(m);
 	snprintf(s.name, sizeof(s.name), "c");
 	is_int(catalog_add(&s), 0, "another");
+	catalog_found("", "c*,x");
+	ok(catalog_excludes("c2") && catalog_excludes("x") &&
+	    !catalog_excludes("y"), "what is excluded cannot be added either");
 	catalog_forget_added();
 	ok(catalog_get("c") == NULL, "a new connection knows none of them");
 	catalog_found("", "");

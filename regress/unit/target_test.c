@@ -31,6 +31,15 @@ static const struct {
 	{ "223.255.255.255:80", TARGET_OK },
 	{ "100.100.100.201:80", TARGET_OK },
 	{ "[fec0::1]:80", TARGET_OK },
+	{ "192.0.0.193:80", TARGET_OK },
+	{ "[fd20:ce::253]:80", TARGET_OK },
+	{ "[fd00:42::43]:80", TARGET_OK },
+	{ "[64:ff9b:1::a00:1]:443", TARGET_OK },
+	{ "[64:ff9b:1:a00:0:100::]:443", TARGET_OK },
+	{ "[64:ff9b:2::a9fe:a9fe]:443", TARGET_OK },
+	{ "[::ffff:0:a00:1]:443", TARGET_OK },
+	{ "[2001:0:1:2:3:4:f5ff:fffe]:443", TARGET_OK },
+	{ "[2001:1::5601:5601]:443", TARGET_OK },
 	/* form */
 	{ "", TARGET_E_EMPTY },
 	{ ":80", TARGET_E_EMPTY },
@@ -71,6 +80,11 @@ static const struct {
 	{ "metadata.azure.internal:80", TARGET_E_NAME },
 	{ "instance-data:80", TARGET_E_NAME },
 	{ "metadata.platformequinix.com:80", TARGET_E_NAME },
+	{ "metadata.goog:80", TARGET_E_NAME },
+	{ "instance-data.ec2.internal:80", TARGET_E_NAME },
+	{ "metadata.packet.net:80", TARGET_E_NAME },
+	{ "metadata.tencentyun.com.:80", TARGET_E_NAME },
+	{ "api.metadata.cloud.ibm.com:80", TARGET_E_NAME },
 	/* addresses */
 	{ "0.0.0.0:80", TARGET_E_ADDRESS },
 	{ "[::]:80", TARGET_E_ADDRESS },
@@ -87,6 +101,10 @@ static const struct {
 	{ "[febf::1]:80", TARGET_E_ADDRESS },
 	{ "[ff02::1]:80", TARGET_E_ADDRESS },
 	{ "[fd00:ec2::254]:80", TARGET_E_ADDRESS },
+	{ "[fd00:ec2::23]:80", TARGET_E_ADDRESS },
+	{ "[fd20:ce::254]:80", TARGET_E_ADDRESS },
+	{ "[fd00:42::42]:80", TARGET_E_ADDRESS },
+	{ "192.0.0.192:80", TARGET_E_ADDRESS },
 	/* the same, dressed up */
 	{ "[::ffff:169.254.169.254]:80", TARGET_E_ADDRESS },
 	{ "[::ffff:a9fe:a9fe]:80", TARGET_E_ADDRESS },
@@ -96,6 +114,14 @@ static const struct {
 	{ "[64:ff9b::169.254.169.254]:80", TARGET_E_ADDRESS },
 	{ "[64:ff9b::a83f:8110]:80", TARGET_E_ADDRESS },
 	{ "[2002:a9fe:a9fe::1]:80", TARGET_E_ADDRESS },
+	{ "[64:ff9b:1::a9fe:a9fe]:80", TARGET_E_ADDRESS },
+	{ "[64:ff9b:1:a9fe:a9:fe00::]:80", TARGET_E_ADDRESS },
+	{ "[64:ff9b:1:a9fe:a9:fe00:1:2]:80", TARGET_E_ADDRESS },
+	{ "[64:ff9b:1:a9:fe:a9fe::]:80", TARGET_E_ADDRESS },
+	{ "[64:ff9b:1:0:a9:fea9:fe00:0]:80", TARGET_E_ADDRESS },
+	{ "[::ffff:0:a9fe:a9fe]:80", TARGET_E_ADDRESS },
+	{ "[::ffff:c000:c0]:80", TARGET_E_ADDRESS },
+	{ "[2001:0:1:2:3:4:5601:5601]:80", TARGET_E_ADDRESS },
 	{ "[2002:6464:64c8:1::]:80", TARGET_E_ADDRESS },
 	{ "2852039166:80", TARGET_E_ADDRESS },
 	{ "0xa9fea9fe:80", TARGET_E_ADDRESS },
@@ -117,7 +143,18 @@ static const struct {
 	{ "LOCALHOST.:80", 1 }, { "a.localhost:80", 1 }, { "127.1:80", 1 },
 	{ "0x7f000001:80", 1 }, { "[64:ff9b::7f00:1]:80", 1 },
 	{ "128.0.0.1:80", 0 }, { "notlocalhost:80", 0 }, { "nas.lan:80", 0 },
-	{ "[::2]:80", 0 },
+	{ "[::2]:80", 0 }, { "[64:ff9b:1::7f00:1]:80", 1 },
+	{ "[::ffff:0:7f00:1]:80", 1 },
+};
+
+static const struct {
+	const char	*text;
+	int		 service, host;
+} words[] = {
+	{ "web", 1, 1 }, { "a", 1, 1 }, { "", 0, 1 }, { "9.a_b-", 1, 0 },
+	{ ".a", 0, 0 }, { "-a", 0, 0 }, { "a b", 0, 0 }, { "a/b", 0, 0 },
+	{ "a:1", 0, 1 }, { "h\xc3\xb6", 0, 0 }, { "terminal", 1, 1 },
+	{ "panel.example.org:8443", 0, 1 },
 };
 
 int
@@ -138,6 +175,18 @@ main(void)
 		is_int(target_is_loopback(&t), loops[i].loopback,
 		    "%s: loopback %d", loops[i].target, loops[i].loopback);
 	}
+	for (i = 0; i < sizeof(words) / sizeof(words[0]); i++)
+		ok(target_service_ok(words[i].text, strlen(words[i].text)) ==
+		    words[i].service && target_host_ok(words[i].text,
+		    strlen(words[i].text)) == words[i].host,
+		    "word %zu: a service %d, a host %d", i, words[i].service,
+		    words[i].host);
+	ok(!target_service_ok("a\0b", 3) && !target_host_ok("a\0b", 3),
+	    "no NUL within");
+	memset(longest, 'a', sizeof(longest));
+	ok(target_service_ok(longest, TARGET_SERVICE_MAX) &&
+	    !target_service_ok(longest, TARGET_SERVICE_MAX + 1),
+	    "a name of %d bytes, and no more", TARGET_SERVICE_MAX);
 	ok(target_parse("[fd12::1]:8443", &t) == 0 && t.family == AF_INET6 &&
 	    t.port == 8443 && strcmp(t.host, "fd12::1") == 0 &&
 	    inet_pton(AF_INET6, "fd12::1", &a6) == 1 &&
