@@ -4,11 +4,12 @@
 
 import glob
 import os
+import pty
 import re
 import signal
 import subprocess
 
-from harness import SRC, Program, Tap, until
+from harness import SRC, Program, Tap, free_port, until
 
 t = Tap()
 demo = os.path.join(SRC, "tools", "demo")
@@ -40,6 +41,14 @@ t.ok(True, "it cleans up after itself")
 mine = os.path.dirname(log)
 
 
+def of_session(stat, sid):
+    try:
+        with open(stat) as f:
+            return int(f.read().rsplit(")", 1)[1].split()[3]) == sid
+    except OSError:
+        return False
+
+
 def left():
     for f in glob.glob("/proc/[0-9]*/cmdline"):
         try:
@@ -53,4 +62,39 @@ def left():
 
 until(lambda: not left(), "its processes to end")
 t.ok(True, "no process of it is left")
+
+# Its window is closed: that is SIGHUP, and nobody reads what it prints.
+pid, window = pty.fork()
+if pid == 0:
+    os.execvp("sh", ["sh", demo])
+text = b""
+while b"Until you press" not in text:
+    text += os.read(window, 4096)
+mine = os.path.dirname(re.search(rb"Log +(\S+)", text).group(1).decode())
+session = [int(f.split("/")[2]) for f in glob.glob("/proc/[0-9]*/stat")
+           if of_session(f, pid)]
+os.close(window)
+t.equal(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), 129,
+        "its window is closed: it ends")
+until(lambda: not os.path.exists(mine) and not left() and
+      not any(os.path.exists("/proc/%d" % p) for p in session),
+      "directory and processes to go")
+t.ok(len(session) > 5, "with all that it had started")
+
+# tools/terminal says in one line what is wrong.
+terminal = ["/usr/bin/python3", os.path.join(SRC, "tools", "terminal")]
+port = free_port()
+for argv, token, want in (
+        (["http://127.0.0.1:%d/x" % port], "t", "Connection refused"),
+        (["http://no.invalid/x"], "t", "no.invalid/x: "),
+        (["nonsense"], "t", "nonsense: no address"),
+        ([], "t", "usage: "), (["http://127.0.0.1/x"], "", "RELAYD_TOKEN")):
+    r = subprocess.run(terminal + argv, env=dict(os.environ,
+                                                 RELAYD_TOKEN=token),
+                       stdin=subprocess.DEVNULL, stderr=subprocess.PIPE,
+                       text=True, timeout=60)
+    t.ok(r.returncode == 1 and want in r.stderr and
+         "Traceback" not in r.stderr, "terminal %s: %s" % (argv, want))
+    if "Traceback" in r.stderr or want not in r.stderr:
+        t.diag(r.stderr)
 t.done()

@@ -1,0 +1,179 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: ISC
+"""The files etc/front-*, run by the programs that they are for: a tunnel, an
+upload, what a stranger forges, a terminal, through each."""
+
+import hashlib
+import http.client
+import os
+import re
+import shutil
+import socket
+import ssl
+import subprocess
+import tempfile
+
+from harness import (DOMAIN, SRC, OurClient, Program, Relayd, Tap, Targets,
+                     WebSocket, free_port, until)
+
+t = Tap()
+os.environ["PATH"] += ":/usr/sbin"
+
+
+def nginx(tmp, text):
+    own = os.path.join(tmp, "nginx.conf")
+    temps = "".join("\t%s_temp_path %s/%s;\n" % (x, tmp, x) for x in (
+        "client_body", "proxy", "fastcgi", "uwsgi", "scgi"))
+    with open(own, "w") as f:
+        f.write("daemon off;\npid %s/pid;\nerror_log stderr;\nevents { }\n"
+                "http {\n\taccess_log off;\n%s%s}\n" % (tmp, temps, text))
+    return ["nginx", "-c", own, "-p", tmp]
+
+
+def haproxy(tmp, text):
+    own = os.path.join(tmp, "haproxy.cfg")
+    with open(own, "w") as f:
+        f.write(text)
+    return ["haproxy", "-db", "-f", own]
+
+
+def caddy(tmp, text):
+    own = os.path.join(tmp, "Caddyfile")
+    with open(own, "w") as f:
+        f.write("{\n\tadmin off\n\tauto_https disable_redirects\n"
+                "\tdefault_bind 127.0.0.1\n\tstorage file_system %s\n"
+                "\tskip_install_trust\n}\n%s" % (tmp, text))
+    return ["env", "HOME=" + tmp, "caddy", "run", "--adapter", "caddyfile",
+            "--config", own]
+
+
+def changed(name, tmp, port, back):
+    """A file of etc/front, with this test's names, ports and certificate."""
+    with open(os.path.join(SRC, "etc", "front-" + name)) as f:
+        text = f.read()
+    for old, new in (("https://*.support.example.com",
+                      "https://*.%s:%d" % (DOMAIN, port)),
+                     ("https://support.example.com",
+                      "https://%s:%d" % (DOMAIN, port)),
+                     ("listen 443", "listen 127.0.0.1:%d" % port),
+                     ("bind :443", "bind 127.0.0.1:%d" % port),
+                     ("127.0.0.1:8080", "127.0.0.1:%d" % back),
+                     ("/etc/ssl/support.example.com", tmp + "/cert"),
+                     ("support.example.com", DOMAIN)):
+        text = text.replace(old, new)
+    return text
+
+
+def certificate(tmp):
+    at = os.path.join(tmp, "cert")
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes",
+                    "-days", "2", "-subj", "/CN=" + DOMAIN, "-addext",
+                    "subjectAltName=DNS:%s,DNS:*.%s" % (DOMAIN, DOMAIN),
+                    "-out", at + ".pem", "-keyout", at + ".key"],
+                   check=True, stderr=subprocess.DEVNULL)
+    with open(at + ".both", "w") as both:
+        for end in ".pem", ".key":
+            with open(at + end) as f:
+                both.write(f.read())
+    return at + ".pem"
+
+
+class Way:
+    """HTTPS through the front."""
+
+    def __init__(self, port, cert):
+        self.port = port
+        self.ctx = ssl.create_default_context(cafile=cert)
+
+    def connect(self, host):
+        s = socket.create_connection(("127.0.0.1", self.port), 60)
+        return self.ctx.wrap_socket(s, server_hostname=host.split(":")[0])
+
+    def request(self, method, host, path, headers=None, body=None):
+        c = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
+        c.sock = self.connect(host)
+        try:
+            c.request(method, path, body, dict({"Host": host},
+                                               **(headers or {})))
+            r = c.getresponse()
+            return r.status, r.headers, r.read()
+        finally:
+            c.close()
+
+
+def listens(port, program):
+    if program.p.poll() is not None:
+        raise RuntimeError(program.err.text())
+    try:
+        socket.create_connection(("127.0.0.1", port), 1).close()
+        return True
+    except OSError:
+        return False
+
+
+def through(name, d, targets, tmp, way, key, secret):
+    hosts = os.path.join(tmp, "hosts")
+    with open(hosts, "w") as f:
+        f.write("127.0.0.1 %s\n" % DOMAIN)
+    front = "%s:%d" % (DOMAIN, way.port)
+    with OurClient(d, key, secret, "web=127.0.0.1:%d" % targets.http,
+                   ["--url", "wss://%s/support/api/tunnel" % front],
+                   env={"TUNNEL_CLIENT_HOSTS": hosts,
+                        "SSL_CERT_FILE": tmp + "/cert.pem"}) as c:
+        c.err.wait("connected to " + front)
+        s = d.wait_session()
+        sid = s["session"]
+        until(lambda: d.ctl("show", "services", sid), "the manifest")
+        t.ok(True, "%s: a tunnel" % name)
+        token = d.token()
+        cookie = {"Cookie": d.cookie(sid, token)}
+        host = re.sub(":.*", "", d.proxy_host(sid)) + ":%d" % way.port
+        data = os.urandom(3 * 1000 * 1000)
+        st, h, body = way.request("POST", host, "/sha", cookie, data)
+        t.ok(st == 200 and hashlib.sha256(data).hexdigest().encode() in body,
+             "%s: an upload of 3 MB" % name)
+        st, h, body = way.request("GET", host, "/bytes?n=2000000&seed=3",
+                                  cookie)
+        t.equal((st, hashlib.sha256(body).hexdigest()), (200, h["X-SHA256"]),
+                "%s: 2 MB back" % name)
+        st, h, body = way.request("GET", host, "/bytes?n=9&seed=3", dict(
+            cookie, **{"X-Forwarded-Host": "web--%032x.%s" % (7, DOMAIN)}))
+        t.equal(st, 200, "%s: a forged X-Forwarded-Host does not arrive" %
+                name)
+        mark = d.log.mark()
+        st, h, body = way.request("GET", front, "/api/tunnel", {
+            "Upgrade": "websocket", "Connection": "Upgrade",
+            "Sec-WebSocket-Version": "13",
+            "Sec-WebSocket-Key": "AAAAAAAAAAAAAAAAAAAAAA==",
+            "Authorization": "Basic Zm9vOm15X2JhZC5iYWQ=",
+            "X-Forwarded-For": "192.0.2.9"})
+        d.log.wait("127.0.0.1: refused: 401", mark)
+        t.equal((st, d.log.has("192.0.2.9", mark)), (401, False),
+                "%s: nor does a forged address" % name)
+        w = WebSocket(way.connect(front), front,
+                      "/api/support-sessions/%s/terminal?ticket=%s" %
+                      (sid, d.ticket(sid, token)))
+        w.send(b"\0" + b"echo done-$((6*7))\r")
+        w.recv_until(rb"done-42")
+        t.ok(True, "%s: a terminal" % name)
+        d.ctl("close", sid)
+        t.equal(c.wait(), 0, "%s: the operator's close arrives" % name)
+
+
+with Targets() as targets, Relayd(
+        t, global_conf="trusted proxy 127.0.0.1/32") as d:
+    key, secret = d.add_system()
+    for name, conf, argv in (("nginx", "nginx.conf", nginx),
+                             ("haproxy", "haproxy.cfg", haproxy),
+                             ("caddy", "Caddyfile", caddy)):
+        if shutil.which(name) is None:
+            t.skip("no " + name, "etc/front-" + conf)
+            continue
+        with tempfile.TemporaryDirectory() as tmp:
+            os.chmod(tmp, 0o755)
+            cert, port = certificate(tmp), free_port()
+            with Program(argv(tmp, changed(conf, tmp, port, d.port)),
+                         cwd=tmp) as p:
+                until(lambda: listens(port, p), name)
+                through(name, d, targets, tmp, Way(port, cert), key, secret)
+t.done()
