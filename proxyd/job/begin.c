@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: ISC */
 /* Whose request is this? The rows of architecture.md. */
 #include <string.h>
+#include <strings.h>
 
 #include "answer.h"
 #include "api.h"
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/uuid.h"
 #include "begin.h"
@@ -14,7 +16,10 @@
 #include "proxyd/door/route.h"
 #include "proxyd/door/trust.h"
 
+#define ASTRAY_EVERY_MS	1000
+
 static void	request_log(const struct conn *, const struct httphead *);
+static void	request_astray(const struct conn *, const struct httphead *);
 static void	request_health(struct conn *);
 
 void
@@ -71,9 +76,11 @@ request_begin(struct conn *c, const struct httphead *h)
 		give_terminal(c, h, id);
 		break;
 	case ROUTE_API:
+		request_astray(c, h);
 		api_begin(c, h);
 		break;
 	case ROUTE_NOT_FOUND:
+		request_astray(c, h);
 		if (h->path.len >= 4 && memcmp(h->path.s, "/api", 4) == 0 &&
 		    (h->path.len == 4 || h->path.s[4] == '/'))
 			answer_error(c, 404, "api not found");
@@ -126,6 +133,28 @@ request_log(const struct conn *c, const struct httphead *h)
 	    h->method_name.s, log_escape(host, sizeof(host),
 	    h->host.s != NULL ? h->host.s : "", h->host.len),
 	    log_escape(path, sizeof(path), h->path.s, h->path.len));
+}
+
+/*
+ * A customer's client on another path: it will come again, and only this side
+ * can say what it does wrong. A line a second, whoever asks.
+ */
+static void
+request_astray(const struct conn *c, const struct httphead *h)
+{
+	static uint64_t		 last_ms;
+	const struct slice	*auth;
+	char			 addr[ADDR_SIZE], path[256];
+
+	if (!(h->flags & HTTPHEAD_UPGRADE) ||
+	    (auth = httphead_get(h, "Authorization")) == NULL ||
+	    auth->len < 6 || strncasecmp(auth->s, "Basic ", 6) != 0 ||
+	    (last_ms != 0 && clock_ms() - last_ms < ASTRAY_EVERY_MS))
+		return;
+	last_ms = clock_ms();
+	addr_print(&c->addr, addr);
+	log_info("%s: no tunnel path: %s", addr, log_escape(path, sizeof(path),
+	    h->path.s, h->path.len));
 }
 
 /* operator-api.md, 9 */

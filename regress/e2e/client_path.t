@@ -34,6 +34,14 @@ with tempfile.TemporaryDirectory() as tmp, Targets() as targets, \
         until(lambda: "web" in services(), "the manifest")
         t.ok("inner" in services() and "meta" not in services(),
              "tunnel-31(partial): a name the server cannot resolve is kept")
+        for path in "/nowhere", "/api/tunel":
+            d.move_clock(1000)
+            mark = d.log.mark()
+            with OurClient(d, key, secret, extra=["--url", "ws://127.0.0.1:%d"
+                                                  "%s?x=y" % (d.port, path)]):
+                m = d.log.wait("127.0.0.1: no tunnel path: .*", mark)
+            t.equal(m.group(0), "127.0.0.1: no tunnel path: " + path,
+                    "a client on %s leaves a line" % path)
         cookie = d.cookie(sid, token)
         st, h, body = d.via(sid, cookie, "/bytes?n=5000000&seed=7")
         t.equal((st, hashlib.sha256(body).hexdigest()),
