@@ -61,7 +61,7 @@ static const struct option_row rows[] = {
 	{ "discovery-interval", "DISCOVERY_INTERVAL", "5m", 0, DURATION,
 	    AT(discovery_ms), "how often services are announced anew" },
 	{ "tls-insecure", "TLS_INSECURE", NULL, 0, FLAG, AT(tls_insecure),
-	    "do not check the server's certificate" },
+	    "check no certificate of the server" },
 	{ "allow-plain", "ALLOW_PLAIN", NULL, 0, FLAG, AT(allow_plain),
 	    "send the secret in clear: ws:// to another machine" },
 	{ "diagnostics-dir", "DIAGNOSTICS_DIR", "/usr/share/my/diagnostics.d",
@@ -82,6 +82,7 @@ static const struct option_row rows[] = {
 #define NROWS	(sizeof(rows) / sizeof(rows[0]))
 #define OPT_HELP	1000
 #define OPT_VERSION	1001
+#define OPT_COMPLETION	1002
 
 /* What no child of ours, nor who looks at us, finds in an environment. 7.7 */
 static const char *const hidden[] = { "SYSTEM_KEY", "SYSTEM_SECRET",
@@ -124,8 +125,69 @@ usage(FILE *f)
 	}
 	fprintf(f, "  -h, --%-28s %s\n      --%-28s %s\n", "help",
 	    "print this", "version", "print the version");
+	fprintf(f, "      --%-28s %s\n", "completion",
+	    "print the completion for bash, zsh or fish");
 	fprintf(f, "Most can be set in the environment as well: "
 	    "tunnel-client(1).\n");
+}
+
+/* One line for a flag in a shell's words; `help` has no quote in it. */
+static void
+complete_flag(char shell, const char *flag, int letter, int takes,
+    const char *help)
+{
+	char	text[128], *p;
+
+	/* zsh has brackets around the text. */
+	strlcpy(text, help, sizeof(text));
+	for (p = text; shell == 'z' && (p = strpbrk(p, "[]")) != NULL; p++)
+		*p = *p == '[' ? '(' : ')';
+	help = text;
+	if (shell == 'b') {
+		printf(" --%s", flag);
+	} else if (shell == 'z') {
+		printf(" '--%s%s[%s]%s'", flag, takes ? "=" : "", help,
+		    !takes ? "" : strstr(flag, "file") != NULL ? ":file:_files" :
+		    strstr(flag, "dir") != NULL ? ":dir:_files -/" : ":value:");
+	} else {
+		printf("complete -c tunnel-client -l %s", flag);
+		if (letter != 0)
+			printf(" -s %c", letter);
+		printf("%s -d '%s'\n", !takes ? "" :
+		    strstr(flag, "file") != NULL || strstr(flag, "dir") != NULL ?
+		    " -r" : " -x", help);
+	}
+}
+
+/* What bash, zsh or fish needs; 1, or -1 for another shell. */
+static int
+completion(const char *shell)
+{
+	size_t	i;
+
+	if (strcmp(shell, "bash") != 0 && strcmp(shell, "zsh") != 0 &&
+	    strcmp(shell, "fish") != 0) {
+		fprintf(stderr, "tunnel-client: --completion: bash, zsh or "
+		    "fish expected\n");
+		return (-1);
+	}
+	if (*shell == 'b')
+		printf("complete -o default -W '");
+	else if (*shell == 'z')
+		printf("#compdef tunnel-client\n_tunnel_client() { _arguments");
+	else
+		printf("complete -c tunnel-client -f\n");
+	for (i = 0; i < NROWS; i++)
+		if (rows[i].help != NULL)
+			complete_flag(*shell, rows[i].flag, rows[i].letter,
+			    rows[i].kind != FLAG, rows[i].help);
+	complete_flag(*shell, "help", 'h', 0, "print the options");
+	complete_flag(*shell, "version", 0, 0, "print the version");
+	if (*shell == 'b')
+		printf("' tunnel-client\n");
+	else if (*shell == 'z')
+		printf(" }\ncompdef _tunnel_client tunnel-client\n");
+	return (1);
 }
 
 static int
@@ -276,6 +338,8 @@ long_options(struct option *lo, char *letters)
 	}
 	lo[i++] = (struct option){ "help", no_argument, NULL, OPT_HELP };
 	lo[i++] = (struct option){ "version", no_argument, NULL, OPT_VERSION };
+	lo[i++] = (struct option){ "completion", required_argument, NULL,
+	    OPT_COMPLETION };
 	memset(&lo[i], 0, sizeof(lo[i]));
 	*letters++ = 'h';
 	*letters = '\0';
@@ -297,7 +361,7 @@ row_of(int c)
 static int
 from_flags(struct options *o, unsigned char *given, int argc, char **argv)
 {
-	struct option			 lo[NROWS + 3];
+	struct option			 lo[NROWS + 4];
 	char				 letters[2 * NROWS + 2];
 	const struct option_row		*r;
 	int				 c;
@@ -313,6 +377,8 @@ from_flags(struct options *o, unsigned char *given, int argc, char **argv)
 			printf("tunnel-client %s\n", RELAYD_VERSION);
 			return (1);
 		}
+		if (c == OPT_COMPLETION)
+			return (completion(optarg));
 		if ((r = row_of(c)) == NULL) {
 			usage(stderr);
 			return (-1);

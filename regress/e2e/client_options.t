@@ -5,13 +5,15 @@ sets what is in regress/unit/clientconf_test.c."""
 
 import base64
 import os
+import shutil
+import subprocess
 import sys
 import tempfile
 
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from clienttest import KEY, SECRET, Client
-from harness import FAST_BUILD, Tap
+from harness import BUILD, FAST_BUILD, Tap
 from tunnelserver import Server
 
 t = Tap()
@@ -119,4 +121,35 @@ c = Client(None, "--version", bare=True)
 t.equal(c.wait(), 0, "--version: exit 0")
 c.out.thread.join()
 t.match(c.out.text(), r"^tunnel-client \d", "and its number")
+
+# ---- completion ----
+
+refused("bash, zsh or fish expected", "--completion", "csh")
+at = os.path.join(BUILD, "bin")
+for shell, script in (("bash", """
+eval "$(tunnel-client --completion bash)"
+complete -p tunnel-client | grep -o -- '--[a-z-]*'
+"""), ("zsh", """
+autoload -U compinit; compinit -u -D
+eval "$(tunnel-client --completion zsh)"
+_arguments() { print -l -- "$@" | grep -o -- '^--[a-z-]*'; }
+_tunnel_client
+"""), ("fish", """
+tunnel-client --completion fish | source
+complete -C "tunnel-client --" | cut -f1
+""")):
+    if shutil.which(shell) is None:
+        t.skip("no " + shell, "completion for " + shell)
+        continue
+    with tempfile.TemporaryDirectory() as home:
+        r = subprocess.run([shell, "-c", script], stdout=subprocess.PIPE,
+                           stderr=subprocess.PIPE, text=True, timeout=60,
+                           env=dict(os.environ, HOME=home,
+                                    PATH=at + ":" + os.environ["PATH"]))
+    words = set(x.rstrip("=") for x in r.stdout.split())
+    t.ok({"--url", "--no-terminal", "--secret-file", "--version"} <= words
+         and "--redis-addr" not in words and r.stderr == "",
+         "completion for " + shell)
+    if r.stderr:
+        t.diag(r.stderr)
 t.done()
