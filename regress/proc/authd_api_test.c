@@ -335,7 +335,7 @@ slow(void)
 	    " (WITH RECURSIVE c(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM c"
 	    " WHERE x < 3000000) SELECT max(x) AS m FROM c)");
 	is_int(api(proxyd, API_SESSION_LIST, &a), 200, "a slow answer");
-	ok(drive_logged(&authd, "the slowest: db_revoked, "),
+	ok(drive_logs(&authd, "the slowest: db_revoked, "),
 	    "the log says which query it was");
 	world_sql("DROP VIEW revocations");
 	world_sql("ALTER TABLE hidden RENAME TO revocations");
