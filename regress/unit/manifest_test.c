@@ -197,9 +197,45 @@ test_crowd(void)
 	is_str(why, "too many values", "and the reason is told");
 }
 
+static void
+test_same(void)
+{
+	static const struct { const char *a, *b; int same; } t[] = {
+		{ "{}", "{}", 1 },
+		{ "{\"a\":{" T "}}", "{ \"a\":{" T ",\"label\":\"\"}}", 1 },
+		{ "{\"a\":{" T "}}", "{\"b\":{" T "}}", 0 },
+		{ "{\"a\":{" T "}}", "{\"a\":{" T ",\"tls\":true}}", 0 },
+		{ "{\"a\":{" T "}}", "{\"a\":{" T ",\"label\":\"x\"}}", 0 },
+		{ "{\"a\":{" T "}}", "{\"a\":{" T ",\"host\":\"x\"}}", 0 },
+		{ "{\"a\":{" T "}}", "{\"a\":{" T ",\"path\":\"/x\"}}", 0 },
+		{ "{\"a\":{" T "}}", "{\"a\":{" T "},\"b\":{" T "}}", 0 },
+	};
+	struct manifest	*a, *b;
+	const char	*why;
+	char		 text[256];
+	size_t		 i;
+
+	for (i = 0; i < sizeof(t) / sizeof(t[0]); i++) {
+		snprintf(text, sizeof(text), "{\"services\":%s}", t[i].a);
+		if (manifest_parse(text, strlen(text), &a, NULL, NULL, &why) ==
+		    -1)
+			bail_out(why);
+		snprintf(text, sizeof(text), "{\"services\":%s}", t[i].b);
+		if (manifest_parse(text, strlen(text), &b, NULL, NULL, &why) ==
+		    -1)
+			bail_out(why);
+		is_int(manifest_same(a, b), t[i].same, "the same: %s %s",
+		    t[i].a, t[i].b);
+		ok(!manifest_same(NULL, b), "nothing is the same as none");
+		manifest_free(a);
+		manifest_free(b);
+	}
+}
+
 int
 main(void)
 {
+	test_same();
 	test_crowd();
 	test_entries();
 	test_documents();
