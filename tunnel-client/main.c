@@ -54,7 +54,7 @@ static struct stream_kinds	kinds = { connect_start, terminal_start,
 static struct {
 	struct options		 o;
 	struct url		 url;
-	char			 where[URL_MAX];	/* host:port, to be shown */
+	char			 where[URL_MAX];	/* host:port */
 	struct event_base	*base;
 	struct handshake	*handshake;
 	struct backoff		 backoff;

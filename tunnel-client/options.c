@@ -47,7 +47,8 @@ static const struct option_row rows[] = {
 	{ "node-id", "NODE_ID", "", 'n', STRING, AT(node),
 	    "number of this node of a cluster" },
 	{ "static-services", "STATIC_SERVICES", "", 0, STRING,
-	    AT(static_services), "name=host:port[:host=NAME][:tls|:tls-old],..." },
+	    AT(static_services),
+	    "name=host:port[:host=NAME][:tls|:tls-old],..." },
 	{ "exclude", "EXCLUDE_PATTERNS", "", 0, STRING, AT(exclude),
 	    "globs of service names to leave out" },
 	{ "no-terminal", "NO_TERMINAL", NULL, 0, FLAG, AT(no_terminal),
@@ -137,6 +138,8 @@ complete_flag(char shell, const char *flag, int letter, int takes,
     const char *help)
 {
 	char	text[128], *p;
+	int	file = strstr(flag, "file") != NULL;
+	int	dir = strstr(flag, "dir") != NULL;
 
 	/* zsh has brackets around the text. */
 	strlcpy(text, help, sizeof(text));
@@ -147,15 +150,14 @@ complete_flag(char shell, const char *flag, int letter, int takes,
 		printf(" --%s", flag);
 	} else if (shell == 'z') {
 		printf(" '--%s%s[%s]%s'", flag, takes ? "=" : "", help,
-		    !takes ? "" : strstr(flag, "file") != NULL ? ":file:_files" :
-		    strstr(flag, "dir") != NULL ? ":dir:_files -/" : ":value:");
+		    !takes ? "" : file ? ":file:_files" : dir ?
+		    ":dir:_files -/" : ":value:");
 	} else {
 		printf("complete -c tunnel-client -l %s", flag);
 		if (letter != 0)
 			printf(" -s %c", letter);
-		printf("%s -d '%s'\n", !takes ? "" :
-		    strstr(flag, "file") != NULL || strstr(flag, "dir") != NULL ?
-		    " -r" : " -x", help);
+		printf("%s -d '%s'\n", !takes ? "" : file || dir ? " -r" :
+		    " -x", help);
 	}
 }
 
