@@ -10,18 +10,9 @@
 #include "base/compat.h"
 #include "imsg/msg.h"
 #include "output.h"
+#include "rows.h"
 
 #define GAP	2	/* blanks between columns */
-
-struct row {
-	size_t	  n, want;
-	char	**cells;
-};
-
-struct rows {
-	size_t		 n;
-	struct row	*rows;
-};
 
 struct rows *
 rows_new(void)
@@ -139,6 +130,14 @@ printable_text(char *dst, size_t size, const char *src)
 	}
 	dst[n] = '\0';
 	return (columns);
+}
+
+size_t
+columns_of(const char *s)
+{
+	char	out[4 * CTL_CELL_SIZE + 32];
+
+	return (printable_text(out, sizeof(out), s));
 }
 
 static void

@@ -2,6 +2,7 @@
 #ifndef OUTPUT_H
 #define OUTPUT_H
 
+#include <stdint.h>
 #include <stdio.h>
 
 /*
@@ -10,6 +11,17 @@
  * line, whose members are named by the first row.
  */
 struct rows;
+
+/*
+ * For a screen of `width` columns: order, ages and sizes for people (not if
+ * `exact`), ids cut to what tells them apart, columns left out and texts cut
+ * until it fits. `now`: seconds since 1970. An answer with a secret or a token
+ * stays as it is. fit.c
+ */
+void		 rows_fit(struct rows *, size_t width, int exact, int64_t now);
+/* "35s", "in 3h", "12d"; "512B", "1.5M". */
+void		 human_age(char *, size_t, int64_t seconds);
+void		 human_bytes(char *, size_t, uint64_t);
 
 struct rows	*rows_new(void);
 void		 rows_free(struct rows *);	/* wipes: cells may be secrets */
@@ -28,5 +40,7 @@ int		 rows_json(const struct rows *, FILE *);
  * become \xNN. Cuts what does not fit `size`. Returns the columns it takes.
  */
 size_t		 printable_text(char *dst, size_t size, const char *src);
+/* The columns that it takes. */
+size_t		 columns_of(const char *);
 
 #endif

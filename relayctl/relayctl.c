@@ -4,6 +4,7 @@
  * standard output; it is sent rows and a last word by the control worker. It
  * starts in main(), asks in ask(), and ends with the answer in on_done().
  */
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 
@@ -42,7 +43,7 @@ static const struct dispatch	table[] = {
 
 static struct {
 	const char	*path;
-	int		 json;
+	int		 json, wide, exact;
 	struct rows	*rows;
 	struct timer	 deadline;
 } ctl;
@@ -60,7 +61,7 @@ usage(int status)
 {
 	FILE	*f = status == EXIT_DONE ? stdout : stderr;
 
-	fprintf(f, "usage: relayctl [-hj] [-s socket] command "
+	fprintf(f, "usage: relayctl [-hjnw] [-s socket] command "
 	    "[argument ...]\n");
 	if (status == EXIT_DONE) {
 		fprintf(f, "\n");
@@ -70,49 +71,85 @@ usage(int status)
 	exit(status);
 }
 
-int
-main(int argc, char **argv)
+/* Take the options, wherever they stand; how many words are left in argv. */
+static int
+options(int argc, char **argv)
 {
 	static const struct option	longer[] = {
 		{ "help", no_argument, NULL, 'h' },
 		{ "version", no_argument, NULL, 'V' },
 		{ NULL, 0, NULL, 0 }
 	};
-	static struct conf	defaults;
-	static struct cmd_line	line;
-	char			err[1024], shown[2048];
-	int			ch;
+	int				ch, n = 0;
 
-	setlocale(LC_CTYPE, "");
-	conf_init(&defaults);
-	ctl.path = defaults.control_path;
-	while ((ch = getopt_long(argc, argv, "+hjs:", longer, NULL)) != -1) {
+	while (optind < argc) {
+		ch = getopt_long(argc, argv, "+hjns:w", longer, NULL);
+		if (ch == -1) {
+			if (strcmp(argv[optind - 1], "--") == 0)
+				break;
+			if (optind < argc)
+				argv[n++] = argv[optind++];
+			continue;
+		}
 		switch (ch) {
 		case 'V':
 			printf("relayctl %s\n", RELAYD_VERSION);
-			return (EXIT_DONE);
+			exit(EXIT_DONE);
 		case 'h':
 			usage(EXIT_DONE);
 		case 'j':
 			ctl.json = 1;
 			break;
+		case 'n':
+			ctl.exact = 1;
+			break;
 		case 's':
 			ctl.path = optarg;
+			break;
+		case 'w':
+			ctl.wide = 1;
 			break;
 		default:
 			usage(EXIT_USAGE);
 		}
 	}
-	argc -= optind;
-	argv += optind;
-	if (argc == 0)
-		usage(EXIT_USAGE);
+	while (optind < argc)
+		argv[n++] = argv[optind++];
+	return (n);
+}
+
+/* Columns of the screen; 0: standard output is none. */
+static size_t
+screen_width(void)
+{
+	struct winsize	ws;
+
+	if (!isatty(STDOUT_FILENO))
+		return (0);
+	if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &ws) == -1 || ws.ws_col == 0)
+		return (80);
+	return (ws.ws_col);
+}
+
+int
+main(int argc, char **argv)
+{
+	static struct conf	defaults;
+	static struct cmd_line	line;
+	char			err[1024], shown[2048];
+
+	setlocale(LC_CTYPE, "");
+	conf_init(&defaults);
+	ctl.path = defaults.control_path;
 	/* What the completion asks, as a user types. */
-	if (argc >= 2 && strcmp(argv[0], "completion") == 0 &&
-	    strcmp(argv[1], "words") == 0) {
-		cmd_complete(argc - 2, argv + 2, stdout);
+	if (argc >= 3 && strcmp(argv[1], "completion") == 0 &&
+	    strcmp(argv[2], "words") == 0) {
+		cmd_complete(argc - 3, argv + 3, stdout);
 		return (EXIT_DONE);
 	}
+	argc = options(argc, argv);
+	if (argc == 0)
+		usage(EXIT_USAGE);
 	if (cmd_parse(argc, argv, &line, err, sizeof(err)) == -1) {
 		printable_text(shown, sizeof(shown), err);
 		fprintf(stderr, "relayctl: %s\n", shown);
@@ -123,14 +160,14 @@ main(int argc, char **argv)
 	ask(&line);
 }
 
-/* completion bash: the shell asks us again for each word. */
+/*
+ * completion SHELL: the shell asks us again for each word. Options before the
+ * command are passed over there.
+ */
 static int
 local(const struct cmd_line *line, int argc, char **argv)
 {
-	(void)line;
-	(void)argc;
-	(void)argv;
-	fputs("_relayctl()\n"
+	static const char	bash[] = "_relayctl()\n"
 	    "{\n"
 	    "\tlocal i=1 words\n"
 	    "\twhile [[ $i -lt $COMP_CWORD && ${COMP_WORDS[i]} == -* ]]; do\n"
@@ -141,7 +178,35 @@ local(const struct cmd_line *line, int argc, char **argv)
 	    "\tmapfile -t COMPREPLY < <(\"$1\" completion words "
 	    "\"${words[@]}\")\n"
 	    "}\n"
-	    "complete -F _relayctl relayctl\n", stdout);
+	    "complete -F _relayctl relayctl\n";
+	static const char	zsh[] = "#compdef relayctl\n"
+	    "_relayctl()\n"
+	    "{\n"
+	    "\tlocal i=2\n"
+	    "\twhile (( i < CURRENT )) && [[ $words[i] == -* ]]; do\n"
+	    "\t\t[[ $words[i] != -*s ]] || (( i++ ))\n"
+	    "\t\t(( i++ ))\n"
+	    "\tdone\n"
+	    "\tcompadd -- ${(f)\"$($words[1] completion words "
+	    "\"${(@)words[i,CURRENT]}\")\"}\n"
+	    "}\n"
+	    "compdef _relayctl relayctl\n";
+	static const char	fish[] = "function __relayctl\n"
+	    "\tset -l words (commandline -opc)\n"
+	    "\tset -l i 2\n"
+	    "\twhile test $i -le (count $words); "
+	    "and string match -q -- '-*' $words[$i]\n"
+	    "\t\tstring match -q -- '-*s' $words[$i]; and set i (math $i + 1)\n"
+	    "\t\tset i (math $i + 1)\n"
+	    "\tend\n"
+	    "\t$words[1] completion words $words[$i..-1] (commandline -ct)\n"
+	    "end\n"
+	    "complete -c relayctl -f -a '(__relayctl)'\n";
+
+	(void)line;
+	(void)argc;
+	fputs(argv[1][0] == 'b' ? bash : argv[1][0] == 'z' ? zsh : fish,
+	    stdout);
 	return (EXIT_DONE);
 }
 
@@ -236,6 +301,7 @@ static int
 on_done(struct chan *c, struct imsg *m)
 {
 	struct msg_ctl_done	 in;
+	size_t			 width;
 	char		shown[4 * MESSAGE_SIZE + 32];
 
 	(void)c;
@@ -252,6 +318,8 @@ on_done(struct chan *c, struct imsg *m)
 			finish(EXIT_REFUSED);
 		}
 	} else {
+		if (!ctl.wide && (width = screen_width()) > 0)
+			rows_fit(ctl.rows, width, ctl.exact, clock_wall());
 		rows_table(ctl.rows, stdout);
 		if (shown[0] != '\0')
 			printf("%s\n", shown);

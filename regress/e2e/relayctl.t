@@ -3,12 +3,17 @@
 """relayctl and the control worker: every command, both outputs, exit codes,
 clients that misbehave."""
 
+import fcntl
+import json
 import os
+import pty
 import re
+import shutil
 import socket
 import struct
 import subprocess
 import tempfile
+import termios
 
 from harness import BUILD, WAIT, GoClient, Relayd, Tap, Targets, until
 
@@ -53,6 +58,27 @@ def done(s):
             return code, b[14:14 + n].decode()
 
 
+def on_screen(d, *words):
+    """The lines that relayctl writes to a terminal of 80 columns."""
+    master, slave = pty.openpty()
+    fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
+    p = subprocess.Popen([CTL, "-s", d.sock, *words], stdout=slave,
+                         stdin=subprocess.DEVNULL)
+    os.close(slave)
+    out = b""
+    while True:
+        try:
+            part = os.read(master, 65536)
+        except OSError:
+            break
+        if not part:
+            break
+        out += part
+    os.close(master)
+    p.wait(WAIT)
+    return out.decode().replace("\r\n", "\n").splitlines()
+
+
 def plain(*words):
     return subprocess.run([CTL, *words], stdout=subprocess.PIPE,
                           stderr=subprocess.PIPE, stdin=subprocess.DEVNULL,
@@ -80,6 +106,30 @@ _relayctl %s
 echo "${COMPREPLY[@]}"
 """ % (CTL, CTL, CTL)], stdout=subprocess.PIPE, text=True, timeout=WAIT)
 t.equal(r.stdout.strip(), "sessions services stats", "which completes")
+
+for shell, script in (("zsh", """
+autoload -U compinit; compinit -u -D
+eval "$(%s completion zsh)"
+compadd() { shift; print -l -- "$@"; }
+words=(%s -js /a/socket show s); CURRENT=5
+_relayctl
+"""), ("fish", """
+%s completion fish | source
+complete -C "%s -js /a/socket show s"
+""")):
+    if shutil.which(shell) is None:
+        t.skip("no " + shell, "completion for " + shell)
+        continue
+    with tempfile.TemporaryDirectory() as home:
+        env = dict(os.environ, HOME=home, PATH=os.path.dirname(CTL) + ":" +
+                   os.environ["PATH"])
+        r = subprocess.run([shell, "-c", script % (("relayctl",) * 2)],
+                           stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                           text=True, timeout=WAIT, env=env)
+    t.equal(sorted(r.stdout.split()), ["services", "sessions", "stats"],
+            "completion for " + shell)
+    if r.stderr:
+        t.diag(r.stderr)
 
 with Targets() as targets, Relayd(t) as d:
     # systems, organizations, tokens
@@ -150,6 +200,29 @@ with Targets() as targets, Relayd(t) as d:
         t.ok(all("seccomp" in x["sandbox"] for x in d.processes()
                  if x["role"] != "parent"), "and their sandbox")
         t.ok(all(x["state"] == "ready" for x in d.processes()), "all ready")
+        for words in (("show", "sessions"), ("show", "tunnels"),
+                      ("show", "processes"), ("show", "stats"),
+                      ("show", "services", s["session"]),
+                      ("system", "list"), ("org", "list"), ("token", "list")):
+            lines = on_screen(d, *words)
+            t.ok(len(lines) > 1 and max(map(len, lines)) <= 80,
+                 "%s: 80 columns are enough" % " ".join(words))
+            wide = on_screen(d, *words, "-w")
+            t.equal(len(wide[0].split()), len(d.ctl(*words)[0]),
+                    "-w: all columns")
+        lines = on_screen(d, "show", "sessions")
+        t.match(lines[0], "^SYSTEM +SESSION ", "names before ids")
+        t.ok(s["session"][:8] in lines[1].split(), "ids are short")
+        r = d.ctl_raw("show", "sessions")
+        t.ok(s["session"] in r.stdout and r.stdout.startswith("SESSION "),
+             "where there is no screen nothing is left out")
+        r = d.ctl_raw("show", "sessions", "-j")
+        t.equal(json.loads(r.stdout)[0]["session"], s["session"],
+                "options may follow the command")
+        r = d.ctl_raw("system", "add", "--", "-j")
+        t.equal((r.returncode, [x["name"] for x in d.ctl("system", "list")
+                                if x["name"] == "-j"]), (0, ["-j"]),
+                "behind -- all are words")
         d.ctl("close", s["session"])
         t.equal(c.p.wait(WAIT), 0, "close: the client ends")
     t.equal([x for x in d.sessions() if x["session"] == s["session"] and

@@ -276,6 +276,99 @@ add(struct rows *r, const char *a, const char *b)
 		bail_out("out of memory");
 }
 
+static struct rows *
+rows_of(const char *const *cells, size_t n, size_t columns)
+{
+	struct rows	*r = rows_new();
+	size_t		 i;
+
+	for (i = 0; i < n * columns; i++)
+		if ((i % columns == 0 && rows_add(r, columns) == -1) ||
+		    rows_cell(r, cells[i]) == -1)
+			bail_out("out of memory");
+	return (r);
+}
+
+static void
+fits(const char *const *cells, size_t n, size_t columns, size_t width,
+    int exact, const char *want, const char *name)
+{
+	struct rows	*r = rows_of(cells, n, columns);
+	char		*out = NULL;
+	size_t		 len;
+	FILE		*f = open_memstream(&out, &len);
+
+	rows_fit(r, width, exact, 1000000);
+	rows_table(r, f);
+	fclose(f);
+	is_str(out, want, "%s", name);
+	free(out);
+	rows_free(r);
+}
+
+static void
+screen(void)
+{
+	static const char	*const tunnels[] = {
+		"session", "key", "node", "bytes_in", "since", "system",
+		"11111111-2222-3333-4444-555555555555", "NETH-1", "-",
+		"1572864", "1970-01-12T10:46:40.123Z", "a b\xc3\xb6x",
+		"11111111-2999-3333-4444-555555555555", "NETH-2", "-",
+		"1023", "1970-01-12T13:46:35.000Z", "c",
+	}, *const secret[] = { "id", "secret", "name",
+		"11111111-2222-3333-4444-555555555555", "my_long.secret", "n"
+	}, *const texts[] = { "name", "label", "enabled",
+		"a name that is long", "a label that is longer, and more", "yes",
+		"h\xc3\xb6h\xc3\xb6h\xc3\xb6h\xc3\xb6h\xc3\xb6", "-", "no" };
+	static const struct { int64_t s; const char *text; } ages[] = {
+		{ 0, "0s" }, { 99, "99s" }, { 100, "1m" }, { 5999, "99m" },
+		{ 6000, "1h" }, { 172799, "47h" }, { 172800, "2d" },
+		{ -3600, "in 60m" },
+	};
+	static const struct { uint64_t n; const char *text; } sizes[] = {
+		{ 0, "0B" }, { 1023, "1023B" }, { 1024, "1.0K" },
+		{ 1048576, "1.0M" }, { 1048524, "1023.9K" },
+		{ 1048575, "1.0M" }, { UINT64_MAX, "16.0E" },
+	};
+	char	out[32];
+	size_t	i;
+
+	for (i = 0; i < sizeof(ages) / sizeof(ages[0]); i++) {
+		human_age(out, sizeof(out), ages[i].s);
+		is_str(out, ages[i].text, "an age");
+	}
+	for (i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
+		human_bytes(out, sizeof(out), sizes[i].n);
+		is_str(out, sizes[i].text, "a size");
+	}
+	fits(tunnels, 3, 6, 80, 0,
+	    "SYSTEM  SESSION      NODE  BYTES_IN  SINCE  KEY\n"
+	    "a b\xc3\xb6x   11111111-22  -     1.5M      3h     NETH-1\n"
+	    "c       11111111-29  -     1023B     5s     NETH-2\n",
+	    "names first, ids short but apart, sizes and ages");
+	fits(tunnels, 3, 6, 40, 0,
+	    "SYSTEM  SESSION      BYTES_IN  SINCE\n"
+	    "a b\xc3\xb6x   11111111-22  1.5M      3h\n"
+	    "c       11111111-29  1023B     5s\n",
+	    "first goes what says nothing, then what is needed least");
+	fits(secret, 2, 3, 20, 0, "ID                                    SECRET"
+	    "          NAME\n11111111-2222-3333-4444-555555555555  "
+	    "my_long.secret  n\n", "a secret is shown whole");
+	fits(texts, 3, 3, 30, 0, "NAME                 ENABLED\n"
+	    "a name that is long  yes\nh\xc3\xb6h\xc3\xb6h\xc3\xb6h\xc3\xb6"
+	    "h\xc3\xb6           no\n", "a label can be spared");
+	fits(texts, 3, 3, 18, 0, "NAME       ENABLED\n"
+	    "a name th  yes\nh\xc3\xb6h\xc3\xb6h\xc3\xb6h\xc3\xb6"
+	    "h  no\n", "a text is cut between characters");
+	fits(tunnels, 3, 6, 200, 1,
+	    "SYSTEM  SESSION                               NODE  BYTES_IN  "
+	    "SINCE                     KEY\n"
+	    "a b\xc3\xb6x   11111111-2222-3333-4444-555555555555  -     "
+	    "1572864   1970-01-12T10:46:40.123Z  NETH-1\n"
+	    "c       11111111-2999-3333-4444-555555555555  -     "
+	    "1023      1970-01-12T13:46:35.000Z  NETH-2\n", "exact");
+}
+
 static void
 output(void)
 {
@@ -409,6 +502,7 @@ main(void)
 	commands();
 	completion();
 	printable();
+	screen();
 	output();
 	check();
 	bytes();
