@@ -14,6 +14,7 @@ struct facts_call {
 	unsigned		 needs;		/* that are still to be asked */
 	char			 system_key[SYSKEY_SIZE], system_id[ID_SIZE];
 	char			 session[UUID_SIZE], org_id[ID_SIZE];
+	char			 system_name[NAME_SIZE];
 	struct operator		 who;
 	uint64_t		 asker, until_ms;
 	struct facts		 facts;
@@ -97,6 +98,25 @@ got_visible(const struct answer *a, void *arg)
 }
 
 static void
+got_named(const struct answer *a, void *arg)
+{
+	struct facts_call	*c = arg;
+
+	c->facts.got_named = a->n > 1 ? FACT_MANY : a->r;
+	copy_row(&c->facts.named, a, sizeof(c->facts.named));
+	facts_go_on(c);
+}
+
+static void
+got_child(const struct answer *a, void *arg)
+{
+	struct facts_call	*c = arg;
+
+	c->facts.got_child = a->r;
+	facts_go_on(c);
+}
+
+static void
 got_org(const struct answer *a, void *arg)
 {
 	struct facts_call	*c = arg;
@@ -125,6 +145,10 @@ static const struct step {
 	    offsetof(struct facts_call, system_id), got_visible },
 	{ NEED_ORG, ASK_ORG,
 	    offsetof(struct facts_call, org_id), got_org },
+	{ NEED_SYSTEM_BY_NAME, ASK_SYSTEMS_NAMED,
+	    offsetof(struct facts_call, system_name), got_named },
+	{ NEED_CHILD, ASK_ORG_CHILD,
+	    offsetof(struct facts_call, org_id), got_child },
 };
 
 static const struct step *
@@ -185,7 +209,7 @@ facts_none(facts_then then, void *arg)
 {
 	static const struct facts	none = { .got_system = -1,
 	    .got_session = -1, .got_revoked = -1, .got_visible = -1,
-	    .got_org = -1 };
+	    .got_org = -1, .got_named = -1, .got_child = -1 };
 
 	then(&none, arg);
 }
@@ -209,10 +233,12 @@ facts_ask(unsigned needs, const struct facts_keys *k, facts_then then,
 	copy_key(c->system_id, k->system_id, sizeof(c->system_id));
 	copy_key(c->session, k->session, sizeof(c->session));
 	copy_key(c->org_id, k->org_id, sizeof(c->org_id));
+	copy_key(c->system_name, k->system_name, sizeof(c->system_name));
 	if (k->who != NULL)
 		c->who = *k->who;
 	c->facts.got_system = c->facts.got_session = c->facts.got_revoked =
-	    c->facts.got_visible = c->facts.got_org = FACT_NOT_ASKED;
+	    c->facts.got_visible = c->facts.got_org = c->facts.got_named =
+	    c->facts.got_child = FACT_NOT_ASKED;
 	return (facts_next(c));
 }
 

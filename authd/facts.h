@@ -18,12 +18,15 @@
 #define NEED_REVOKED		0x08	/* keys.who -> revoked */
 #define NEED_VISIBLE		0x10	/* keys.who and NEED_SYSTEM's id */
 #define NEED_ORG		0x20	/* keys.org_id, else the system's */
+#define NEED_SYSTEM_BY_NAME 0x40	/* keys.system_name -> named, not deleted */
+#define NEED_CHILD	0x80	/* keys.org_id: is it a parent? */
 /* May `who` see it? Needs one that knows the system's id. */
 #define NEED_SCOPE		(NEED_REVOKED | NEED_VISIBLE)
 
 /* Unused ones are NULL. What they point to is needed during the call only. */
 struct facts_keys {
 	const char		*system_key, *system_id, *session, *org_id;
+	const char		*system_name;
 	const struct operator	*who;
 	uint64_t		 asker;	/* an instance; 0: authd itself */
 };
@@ -36,9 +39,11 @@ struct facts_keys {
  * two.
  */
 #define FACT_NOT_ASKED	1
+#define FACT_MANY	2	/* named: more than one has the name */
 struct facts {
 	int	got_system, got_session, got_revoked, got_visible, got_org;
-	struct system_row	system;
+	int	got_named, got_child;
+	struct system_row	system, named;
 	struct session_row	session;
 	struct revoked_row	revoked;
 	struct org_row		org;

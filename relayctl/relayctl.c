@@ -43,7 +43,7 @@ static const struct dispatch	table[] = {
 
 static struct {
 	const char	*path;
-	int		 json, wide, exact;
+	int		 json, wide, exact, force;
 	struct rows	*rows;
 	struct timer	 deadline;
 } ctl;
@@ -61,7 +61,7 @@ usage(int status)
 {
 	FILE	*f = status == EXIT_DONE ? stdout : stderr;
 
-	fprintf(f, "usage: relayctl [-hjnw] [-s socket] command "
+	fprintf(f, "usage: relayctl [-fhjnw] [-s socket] command "
 	    "[argument ...]\n");
 	if (status == EXIT_DONE) {
 		fprintf(f, "\n");
@@ -83,7 +83,7 @@ options(int argc, char **argv)
 	int				ch, n = 0;
 
 	while (optind < argc) {
-		ch = getopt_long(argc, argv, "+hjns:w", longer, NULL);
+		ch = getopt_long(argc, argv, "+fhjns:w", longer, NULL);
 		if (ch == -1) {
 			if (strcmp(argv[optind - 1], "--") == 0)
 				break;
@@ -95,6 +95,9 @@ options(int argc, char **argv)
 		case 'V':
 			printf("relayctl %s\n", RELAYD_VERSION);
 			exit(EXIT_DONE);
+		case 'f':
+			ctl.force = 1;
+			break;
 		case 'h':
 			usage(EXIT_DONE);
 		case 'j':
@@ -243,7 +246,7 @@ ask(const struct cmd_line *line)
 	struct event_base	*base;
 	struct chan		*c;
 	struct msg_ctl		 ask = { .version = CTL_VERSION,
-	    .op = (uint16_t)line->op };
+	    .op = (uint16_t)line->op, .force = (uint8_t)ctl.force };
 	unsigned		 i;
 
 	signal(SIGPIPE, SIG_IGN);

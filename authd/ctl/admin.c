@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "authd/api/api.h"
 #include "authd/core/session.h"
@@ -49,6 +50,15 @@ ctl_system_add(struct ctl *ctl, const struct facts *f)
 	}
 	if (org_known(ctl, f) == -1)
 		return;
+	if (f->got_named == -1) {
+		ctl_down(ctl);
+		return;
+	}
+	if (f->got_named != STORE_NONE && !ctl->force) {
+		ctl_done(&ctl->asker, 409, "another system has this name; -f "
+		    "adds one all the same");
+		return;
+	}
 	memset(&sys, 0, sizeof(sys));
 	secret_uuid(sys.id);
 	strlcpy(sys.name, ctl->word[0], sizeof(sys.name));
@@ -91,14 +101,22 @@ ctl_system_list(struct ctl *ctl, const struct facts *f)
 	ctl_list(ctl, ASK_SYSTEMS, sizeof(struct system_row), system_row_send);
 }
 
-/* By key or id, not deleted; else the refusal is sent. */
+/*
+ * By key, id or a name that no other has, not deleted; else the refusal is
+ * sent.
+ */
 static const struct system_row *
 system_named(const struct ctl *ctl, const struct facts *f)
 {
 	if (f->got_system == 0 && f->system.deleted_at == 0)
 		return (&f->system);
-	if (f->got_system == -1)
+	if (f->got_system != -1 && f->got_named == 0)
+		return (&f->named);
+	if (f->got_system == -1 || f->got_named == -1)
 		ctl_down(ctl);
+	else if (f->got_named == FACT_MANY)
+		ctl_done(&ctl->asker, 409, "more than one system has this "
+		    "name");
 	else
 		ctl_done(&ctl->asker, 404, "no such system");
 	return (NULL);
@@ -144,22 +162,27 @@ ctl_system_remove(struct ctl *ctl, const struct facts *f)
 
 /* --- organizations --- */
 
-static int
-org_type_check(const char *type)
+const char *
+ctl_role(const char *word)
 {
-	return (strcmp(type, "owner") == 0 ||
-	    strcmp(type, "distributor") == 0 ||
-	    strcmp(type, "reseller") == 0 ||
-	    strcmp(type, "customer") == 0 ? 0 : -1);
+	static const char *const	roles[] = { "owner", "distributor",
+	    "reseller", "customer" };
+	size_t				i;
+
+	for (i = 0; i < sizeof(roles) / sizeof(roles[0]); i++)
+		if (strcasecmp(word, roles[i]) == 0)
+			return (roles[i]);
+	return (NULL);
 }
 
 void
 ctl_org_add(struct ctl *ctl, const struct facts *f)
 {
-	struct org_row	org;
+	struct org_row	 org;
+	const char	*type;
 
 	if (ctl_name_check(ctl->word[0]) == -1 ||
-	    org_type_check(ctl->word[1]) == -1) {
+	    (type = ctl_role(ctl->word[1])) == NULL) {
 		ctl_done(&ctl->asker, 400, "bad name, or type not one of "
 		    "owner, distributor, reseller, customer");
 		return;
@@ -169,7 +192,7 @@ ctl_org_add(struct ctl *ctl, const struct facts *f)
 	memset(&org, 0, sizeof(org));
 	secret_uuid(org.id);
 	strlcpy(org.name, ctl->word[0], sizeof(org.name));
-	strlcpy(org.type, ctl->word[1], sizeof(org.type));
+	strlcpy(org.type, type, sizeof(org.type));
 	strlcpy(org.parent, ctl->word[2], sizeof(org.parent));
 	(void)store_org_add(&org, clock_wall_ms());
 	audit_done("relayctl", "", "org_add", "", org.id);
@@ -202,6 +225,14 @@ ctl_org_remove(struct ctl *ctl, const struct facts *f)
 	}
 	if (org_known(ctl, f) == -1)
 		return;
+	if (f->got_child == -1) {
+		ctl_down(ctl);
+		return;
+	}
+	if (f->got_child != STORE_NONE) {
+		ctl_done(&ctl->asker, 409, "it is the parent of others");
+		return;
+	}
 	(void)store_org_delete(f->org.id, clock_wall_ms());
 	audit_done("relayctl", "", "org_remove", "", f->org.id);
 	recheck_all();

@@ -12,13 +12,16 @@
 #include "base/log.h"
 #include "ctl.h"
 
+#define BEGINNING_MIN	4	/* of a session's id: no slip closes one */
+
 static void	ctl_close(struct ctl *, const struct facts *);
 
 /*
  * Handlers of the requests that ctl.def has for authd, with what they need from
  * the store and which word names it.
  */
-#define NEED_NAMED	(NEED_SYSTEM_BY_KEY | NEED_SYSTEM)
+#define NEED_NAMED							\
+	(NEED_SYSTEM_BY_KEY | NEED_SYSTEM | NEED_SYSTEM_BY_NAME)
 static const struct {
 	void		(*fn)(struct ctl *, const struct facts *);
 	unsigned	needs, word;
@@ -28,14 +31,15 @@ static const struct {
 	[CTL_SHOW_SERVICES] = { ctl_show_services, 0, 0 },
 	[CTL_SHOW_STATS] = { ctl_show_stats, 0, 0 },
 	[CTL_CLOSE] = { ctl_close, NEED_SESSION, 0 },
-	[CTL_SYSTEM_ADD] = { ctl_system_add, NEED_ORG, 1 },
+	[CTL_SYSTEM_ADD] = { ctl_system_add,
+	    NEED_ORG | NEED_SYSTEM_BY_NAME, 1 },
 	[CTL_SYSTEM_LIST] = { ctl_system_list, 0, 0 },
 	[CTL_SYSTEM_ENABLE] = { ctl_system_enable, NEED_NAMED, 0 },
 	[CTL_SYSTEM_DISABLE] = { ctl_system_disable, NEED_NAMED, 0 },
 	[CTL_SYSTEM_REMOVE] = { ctl_system_remove, NEED_NAMED, 0 },
 	[CTL_ORG_ADD] = { ctl_org_add, NEED_ORG, 2 },
 	[CTL_ORG_LIST] = { ctl_org_list, 0, 0 },
-	[CTL_ORG_REMOVE] = { ctl_org_remove, NEED_ORG, 0 },
+	[CTL_ORG_REMOVE] = { ctl_org_remove, NEED_ORG | NEED_CHILD, 0 },
 	[CTL_TOKEN_CREATE] = { ctl_token_create, 0, 0 },
 	[CTL_TOKEN_LIST] = { ctl_token_list, 0, 0 },
 	[CTL_TOKEN_REVOKE] = { ctl_token_revoke, 0, 0 },
@@ -65,7 +69,8 @@ ctl_ask(const struct ctl *from)
 	*ctl = *from;
 	(void)facts_ask(handlers[ctl->op].needs, &(struct facts_keys){
 	    .system_key = word, .system_id = word, .session = word,
-	    .org_id = word, .asker = ctl->asker.instance }, ctl_known, ctl);
+	    .org_id = word, .system_name = ctl->op == CTL_SYSTEM_ADD ?
+	    ctl->word[0] : word, .asker = ctl->asker.instance }, ctl_known, ctl);
 }
 
 int
@@ -80,6 +85,7 @@ ctl_on_ctl(struct chan *c, struct imsg *m)
 		return (-1);
 	memset(&ctl, 0, sizeof(ctl));
 	ctl.op = in.op;
+	ctl.force = in.force != 0;
 	ctl.n = in.words.n;
 	for (i = 0; i < in.words.n; i++)
 		strlcpy(ctl.word[i], in.words.v[i], sizeof(ctl.word[i]));
@@ -97,18 +103,51 @@ ctl_on_ctl(struct chan *c, struct imsg *m)
 	return (0);
 }
 
+/* Does the id begin so, with its dashes or without? */
+static int
+begins(const char *id, const char *word)
+{
+	for (; *word != '\0'; id++, word++) {
+		if (*id == '-' && *word != '-')
+			id++;
+		if (*id != *word)
+			return (0);
+	}
+	return (1);
+}
+
+struct session *
+ctl_session(const char *word, int *many)
+{
+	struct session	*se, *found = NULL;
+
+	*many = 0;
+	if (strlen(word) < BEGINNING_MIN)
+		return (NULL);
+	TAILQ_FOREACH(se, &sessions, entry) {
+		if (!begins(se->row.id, word))
+			continue;
+		if ((*many = found != NULL) != 0)
+			return (NULL);
+		found = se;
+	}
+	return (found);
+}
+
 static void
 ctl_close(struct ctl *ctl, const struct facts *f)
 {
-	struct session	*se = session_find(ctl->word[0]);
-	int		 r = f->got_session;
+	struct session	*se;
+	int		 many, r = f->got_session;
 
-	if (se == NULL)
-		se = session_by_slug(ctl->word[0]);
-	if (se == NULL) {
+	if ((se = ctl_session(ctl->word[0], &many)) == NULL && !many) {
 		ctl_done(&ctl->asker, r == 0 ? 0 : r == -1 ? 503 : 404,
 		    r == 0 ? "it was closed already" : r == -1 ?
 		    "store is unavailable" : "no such session");
+		return;
+	}
+	if (se == NULL) {
+		ctl_done(&ctl->asker, 409, "more than one session begins so");
 		return;
 	}
 	audit_done("relayctl", "", "close", se->row.id, "");

@@ -12,15 +12,24 @@
 struct ctl {
 	struct asker	asker;
 	uint16_t	op;
+	int		force;		/* what looks like a mistake is meant */
 	unsigned	n;
 	char		word[CTL_ARGS_MAX][CTL_WORD_SIZE];
 };
 
 struct facts;
+struct session;
 
 /* The handler of CTL: rows, then one CTL_DONE, for every request. */
 int	ctl_on_ctl(struct chan *, struct imsg *);
 
+/*
+ * The open session whose id is `word` or begins so, with its dashes or without;
+ * NULL: none, or *many.
+ */
+struct session	*ctl_session(const char *word, int *many);
+/* The role or type of organization that a word is, in small letters; or NULL. */
+const char	*ctl_role(const char *word);
 /* A name for people: something, and printable. 0, -1. */
 int	ctl_name_check(const char *);
 

@@ -93,11 +93,12 @@ ctl_show_services(struct ctl *ctl, const struct facts *f)
 	const struct service	*sv;
 	struct session		*se;
 	unsigned		 i;
+	int			 many;
 
 	(void)f;
-	se = session_find(ctl->word[0]);
-	if (se == NULL && (se = session_by_slug(ctl->word[0])) == NULL) {
-		ctl_done(&ctl->asker, 404, "no such open session");
+	if ((se = ctl_session(ctl->word[0], &many)) == NULL) {
+		ctl_done(&ctl->asker, many ? 409 : 404, many ?
+		    "more than one session begins so" : "no such session");
 		return;
 	}
 	ctl_row(&ctl->asker, "name", "target", "host", "tls", "label", CTL_END);

@@ -84,28 +84,71 @@ ctl_token_list(struct ctl *ctl, const struct facts *f)
 	ctl_list(ctl, ASK_TOKENS, sizeof(struct token_row), token_row_send);
 }
 
+/* Is one of the list (words and commas) unknown? */
+static int
+has_unknown(const char *permissions)
+{
+#define N(NAME, word)	word,
+	static const char *const	known[] = { API_PERMISSIONS };
+#undef N
+	const char			*p;
+	size_t				 i, len;
+
+	for (p = permissions; *p != '\0'; p += len + (p[len] == ',')) {
+		len = strcspn(p, ",");
+		for (i = 0; i < sizeof(known) / sizeof(known[0]); i++)
+			if (strlen(known[i]) == len &&
+			    strncmp(known[i], p, len) == 0)
+				break;
+		if (i == sizeof(known) / sizeof(known[0]))
+			return (1);
+	}
+	return (0);
+}
+
+/* The word that is bad, and what it has to be; NULL: none. */
+static const char *
+token_words(const struct ctl *ctl, struct operator *who, int64_t *life)
+{
+	const char	*org = ctl->word[1], *role = ctl->word[2];
+
+	if (role[0] == '\0')
+		role = org[0] != '\0' ? "customer" : "owner";
+	if (ctl_name_check(ctl->word[0]) == -1)
+		return ("user: 1 to 256 bytes, printable");
+	strlcpy(who->id, ctl->word[0], sizeof(who->id));
+	strlcpy(who->name, ctl->word[0], sizeof(who->name));
+	if (strlcpy(who->org_id, org, sizeof(who->org_id)) >=
+	    sizeof(who->org_id))
+		return ("org: at most 256 bytes");
+	if (strlcpy(who->org_role, role, sizeof(who->org_role)) >=
+	    sizeof(who->org_role))
+		return ("role: at most 64 bytes");
+	if (token_life(ctl->word[4], life) == -1)
+		return ("lifetime: 1s to 365d");
+	if (ctl->force)
+		return (NULL);
+	if (ctl_role(role) == NULL)
+		return ("role: not one of owner, distributor, reseller, "
+		    "customer; -f takes it all the same");
+	if (has_unknown(ctl->word[3]))
+		return ("permission: nothing needs one of these; -f takes it "
+		    "all the same");
+	return (NULL);
+}
+
 void
 ctl_token_create(struct ctl *ctl, const struct facts *f)
 {
 	struct operator	 who;
-	const char	*permissions;
+	const char	*permissions, *bad;
 	char		*token, detail[2 * ID_SIZE + 8];
 	int64_t		 life;
 
 	(void)f;
 	memset(&who, 0, sizeof(who));
-	if (ctl_name_check(ctl->word[0]) == -1 ||
-	    strlcpy(who.id, ctl->word[0], sizeof(who.id)) >= sizeof(who.id) ||
-	    strlcpy(who.name, ctl->word[0],
-	    sizeof(who.name)) >= sizeof(who.name) ||
-	    strlcpy(who.org_id, ctl->word[1],
-	    sizeof(who.org_id)) >= sizeof(who.org_id) ||
-	    strlcpy(who.org_role, ctl->word[2][0] != '\0' ? ctl->word[2] :
-	    ctl->word[1][0] != '\0' ? "customer" : "owner",
-	    sizeof(who.org_role)) >= sizeof(who.org_role) ||
-	    token_life(ctl->word[4], &life) == -1) {
-		ctl_done(&ctl->asker, 400, "bad user, organization, role or "
-		    "lifetime");
+	if ((bad = token_words(ctl, &who, &life)) != NULL) {
+		ctl_done(&ctl->asker, 400, bad);
 		return;
 	}
 	secret_uuid(who.token_id);

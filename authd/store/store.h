@@ -75,6 +75,10 @@ uint64_t store_spent_ms(const char **slowest, uint64_t *most);
 enum store_what {
 	ASK_SYSTEM_BY_KEY,	/* key: a system's key -> system */
 	ASK_SYSTEM_BY_ID,	/* key: its id -> system */
+	ASK_SYSTEMS_NAMED,	/* key: a name -> up to two systems of it, not
+				   deleted */
+	ASK_ORG_CHILD,		/* key: an org's id -> one below it, not
+				   deleted */
 	ASK_SYSTEMS,		/* key: after this id -> systems, not deleted */
 	ASK_TOKENS,		/* key: after this id, now -> tokens that are
 				   still good */

@@ -412,7 +412,7 @@ operator {
             return None
 
     def add_system(self, name="box", org=None):
-        row = self.ctl("system", "add", name, *(["org", org] if org
+        row = self.ctl("-f", "system", "add", name, *(["org", org] if org
                                                 else []))[0]
         self.secret("a system secret", row["secret"])
         self.secret("a system secret's private part",
@@ -423,7 +423,7 @@ operator {
 
     def token(self, user="alice", role="owner", org="org-1",
               permissions=("connect:systems",), lifetime="1h"):
-        words = ["token", "create", "user", user, "org", org, "role", role]
+        words = ["-f", "token", "create", "user", user, "org", org, "role", role]
         for p in permissions:
             words += ["permission", p]
         token = self.ctl(*words, "lifetime", lifetime)[0]["token"]

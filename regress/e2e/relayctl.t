@@ -41,7 +41,7 @@ def client(path):
 
 
 def ctl_bytes(op, *words, version=CTL_VERSION, id=1, tail=b""):
-    b = struct.pack("=IIIHB", MSG["CTL"], id, version, op, len(words))
+    b = struct.pack("=IIIHBB", MSG["CTL"], id, version, op, 0, len(words))
     for w in words:
         b += struct.pack("=I", len(w)) + w.encode() + b"\0"
     return b + tail
@@ -163,6 +163,36 @@ with Targets() as targets, Relayd(t) as d:
     d.ctl("token", "revoke", made[0]["id"], "reason", "lost")
     t.equal([x["revoked"] for x in d.ctl("token", "list")], ["yes"],
             "token revoke")
+    for words, why in (
+            (("role", "guest"), "role: not one of owner"),
+            (("permission", "read:systems"), "permission: nothing needs"),
+            (("org", "o" * 300), "org: at most 256 bytes"),
+            (("lifetime", "400d"), "lifetime: 1s to 365d")):
+        r = d.ctl_raw("token", "create", "user", "eve", *words)
+        t.ok(r.returncode == 1 and why in r.stderr,
+             "token create: which word is bad: %s" % why)
+    t.ok(all(d.ctl("-f", "token", "create", "user", "eve", *words)
+             for words in (("role", "guest"), ("permission", "read:x"))),
+         "-f makes the token all the same")
+    r = d.ctl_raw("system", "add", "second")
+    t.ok(r.returncode == 1 and "another system has this name" in r.stderr,
+         "a second system of the same name is refused")
+    d.ctl("system", "disable", "second")
+    t.equal([x["enabled"] for x in d.ctl("system", "list")
+             if x["name"] == "second"], ["no"], "a system by its name")
+    d.ctl("-f", "system", "add", "second")
+    r = d.ctl_raw("system", "enable", "second")
+    t.ok(r.returncode == 1 and "more than one system" in r.stderr,
+         "not where two have it")
+    above = d.ctl("org", "add", "Above", "type", "reseller")[0]["id"]
+    below = d.ctl("org", "add", "Below", "type", "customer", "parent",
+                  above)[0]["id"]
+    r = d.ctl_raw("org", "remove", above)
+    t.ok(r.returncode == 1 and "parent of others" in r.stderr,
+         "org remove of a parent is refused")
+    d.ctl("org", "remove", below)
+    t.equal(d.ctl_raw("org", "remove", above).returncode, 0,
+            "not when those below it have gone")
     d.ctl("system", "disable", row["key"])
     t.equal([x["enabled"] for x in d.ctl("system", "list")
              if x["key"] == row["key"]], ["no"], "system disable, by key")
@@ -186,6 +216,12 @@ with Targets() as targets, Relayd(t) as d:
         t.equal([x["name"] for x in d.ctl(
             "show", "services", s["session"].replace("-", ""))], ["web"],
             "the session may be written without dashes")
+        t.equal([x["name"] for x in d.ctl("show", "services",
+                                          s["session"][:6])], ["web"],
+                "or be cut short")
+        r = d.ctl_raw("show", "services", s["session"][:3])
+        t.ok(r.returncode == 1 and "no such session" in r.stderr,
+             "but not to three characters")
         rows = d.ctl("show", "tunnels")
         t.equal([x["session"] for x in rows], [s["session"]], "show tunnels")
         muxd = d.processes("muxd")

@@ -87,7 +87,7 @@ def full(targets):
                 mark = d.log.mark()
                 disk.fill()
                 # A few rows may still fit where the store has room.
-                until(lambda: d.ctl_raw("system", "add", "x").returncode,
+                until(lambda: d.ctl_raw("-f", "system", "add", "x").returncode,
                       "the store to have no room")
                 st, env = d.api("POST", path, erin, {"service": "web"})
                 t.equal(st, 503, "operator-61(partial): no token without its "
@@ -106,7 +106,7 @@ def full(targets):
                 t.equal(got.get("status"), 503, "a new session needs a row: "
                         "503 for the client")
                 t.ok("Retry-After" in got["headers"], "with Retry-After")
-                r = d.ctl_raw("system", "add", "c")
+                r = d.ctl_raw("-f", "system", "add", "c")
                 t.ok(r.returncode != 0 and r.stderr.strip(), "relayctl says "
                      "so: %s" % r.stderr.strip())
                 t.equal(count(d, r"warn authd.*store", mark), 1,
@@ -137,7 +137,7 @@ def full(targets):
                 t.ok(key.startswith("NETH-"), "systems can be added")
                 # Again, and authd ends too.
                 disk.fill()
-                until(lambda: d.ctl_raw("system", "add", "x").returncode,
+                until(lambda: d.ctl_raw("-f", "system", "add", "x").returncode,
                       "the store to have no room")
                 pid = d.pid_of("authd")
                 again = d.log.mark()
@@ -205,7 +205,7 @@ def unreadable(targets):
         os.unlink(d.store)
         creep(d, 5000)
         d.log.wait(r"store: (back|made a new one)")
-        key, secret = until(lambda: d.ctl_try("system", "add", "x") and
+        key, secret = until(lambda: d.ctl_try("-f", "system", "add", "x") and
                             d.add_system("y"), "the store")
         t.ok(key, "when it can be opened, all works without a restart")
 

@@ -195,7 +195,7 @@ int
 ctl(struct far *p, struct rows *rows, int op, ...)
 {
 	struct msg_ctl		 ask = { .version = CTL_VERSION,
-	    .op = (uint16_t)op };
+	    .op = (uint16_t)op, .force = 1 };
 	struct msg_ctl_row	 row;
 	struct msg_ctl_done	 done;
 	const char		*s;

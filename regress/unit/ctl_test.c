@@ -476,10 +476,11 @@ bytes(void)
 	len = IMSG_HDR;
 	memcpy(buf + len, &version, 4);
 	memcpy(buf + len + 4, &op, 2);
-	buf[len + 6] = 1;
-	memcpy(buf + len + 7, &n, 4);
-	memcpy(buf + len + 11, "abc", 4);
-	len += 15;
+	buf[len + 6] = 0;
+	buf[len + 7] = 1;
+	memcpy(buf + len + 8, &n, 4);
+	memcpy(buf + len + 12, "abc", 4);
+	len += 16;
 	imsg_parse(&m, buf, len, &reason);
 	is_int(ctl_get(&m, &ctl), 0, "a whole request");
 	is_str(ctl.words.v[0], "abc", "its word");
@@ -491,7 +492,7 @@ bytes(void)
 	buf[len] = 0;
 	imsg_parse(&m, buf, len + 1, &reason);
 	is_int(ctl_get(&m, &ctl), -1, "a byte more is malformed");
-	buf[IMSG_HDR + 6] = CTL_ARGS_MAX + 1;
+	buf[IMSG_HDR + 7] = CTL_ARGS_MAX + 1;
 	imsg_parse(&m, buf, len, &reason);
 	is_int(ctl_get(&m, &ctl), -1, "too many words");
 }

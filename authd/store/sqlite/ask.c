@@ -82,8 +82,10 @@ row_size(enum store_what what)
 	case ASK_SYSTEM_BY_KEY:
 	case ASK_SYSTEM_BY_ID:
 	case ASK_SYSTEMS:
+	case ASK_SYSTEMS_NAMED:
 		return (sizeof(struct system_row));
 	case ASK_ORG:
+	case ASK_ORG_CHILD:
 	case ASK_ORGS:
 		return (sizeof(struct org_row));
 	case ASK_TOKENS:
@@ -144,6 +146,24 @@ ask_after(const struct question *q, struct rows *rows)
 }
 
 static int
+ask_named(const struct question *q, struct rows *rows)
+{
+	struct system_row	*row;
+	char			 first[ID_SIZE] = "";
+	int			 r = 0;
+
+	while (rows->n < 2 && r == 0 && (row = rows_add(rows)) != NULL) {
+		if ((r = db_system_named(q->key, first, row)) != 0)
+			rows->n--;
+		else
+			strlcpy(first, row->id, sizeof(first));
+	}
+	if (r == -1)
+		return (-1);
+	return (rows->n > 0 ? 0 : STORE_NONE);
+}
+
+static int
 ask_groups(const struct question *q, struct rows *rows, int64_t *total)
 {
 	struct group_row	*groups;
@@ -183,6 +203,8 @@ ask_one(const struct question *q, struct rows *rows)
 		return (db_system_by_id(q->key, row));
 	case ASK_ORG:
 		return (db_org_get(q->key, row));
+	case ASK_ORG_CHILD:
+		return (db_org_child(q->key, row));
 	case ASK_VISIBLE:
 		return (db_visible(q->org_role, q->org_id, q->key));
 	case ASK_REVOKED:
@@ -206,6 +228,9 @@ answer(const struct question *q, store_then then, void *arg)
 	case ASK_OPEN_SESSIONS:
 	case ASK_OPEN_ROWS:
 		a.r = ask_after(q, &rows);
+		break;
+	case ASK_SYSTEMS_NAMED:
+		a.r = ask_named(q, &rows);
 		break;
 	case ASK_GROUPS:
 		a.r = ask_groups(q, &rows, &a.total);

@@ -56,6 +56,13 @@ int	db_system_by_key(const char *key, struct system_row *);
 int	db_system_by_id(const char *id, struct system_row *);
 /* Rows after `after` (an id, "" for the first), not deleted, by id. */
 int	db_system_next(const char *after, struct system_row *);
+/*
+ * One with a name that is not `but` (an id); any that is below an organization.
+ * Not deleted.
+ */
+int	db_system_named(const char *name, const char *but,
+	    struct system_row *);
+int	db_org_child(const char *id, struct org_row *);
 int	db_org_get(const char *id, struct org_row *);
 int	db_org_next(const char *after, struct org_row *);
 /* The next after an id that is good at `now`. */

@@ -67,6 +67,18 @@ db_system_next(const char *after, struct system_row *s)
 }
 
 int
+db_system_named(const char *name, const char *but, struct system_row *s)
+{
+	static struct query	q = QUERY(SYSTEM_COLUMNS "WHERE name = ?"
+	    " AND id <> ? AND deleted_at IS NULL LIMIT 1");
+	int			r;
+
+	if ((r = db_read(&q, "TT", name, but)) == 0)
+		system_fill(&q, s);
+	return (r);
+}
+
+int
 store_system_add(const struct system_row *s)
 {
 	static struct query	q = QUERY("INSERT INTO systems (id, name,"
@@ -123,6 +135,19 @@ db_org_get(const char *id, struct org_row *o)
 {
 	static struct query	q = QUERY("SELECT id, name, type, parent"
 	    " FROM organizations WHERE id = ? AND deleted_at IS NULL");
+	int			r;
+
+	if ((r = db_read(&q, "T", id)) == 0)
+		org_fill(&q, o);
+	return (r);
+}
+
+int
+db_org_child(const char *id, struct org_row *o)
+{
+	static struct query	q = QUERY("SELECT id, name, type, parent"
+	    " FROM organizations WHERE parent = ? AND deleted_at IS NULL"
+	    " LIMIT 1");
 	int			r;
 
 	if ((r = db_read(&q, "T", id)) == 0)
