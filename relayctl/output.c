@@ -202,6 +202,73 @@ json_member(cJSON *object, const char *name, const char *text)
 	return (r);
 }
 
+/*
+ * What a column is, for programs: a number as it stands, or one of seconds or
+ * bytes that is written for people. In all but the last few "-" is nothing.
+ */
+enum kind { WORD, NUMBER, SECONDS, BYTES, TEXT };
+static const struct { const char *name; enum kind kind; } columns[] = {
+	{ "instance", NUMBER }, { "pid", NUMBER }, { "restarts", NUMBER },
+	{ "services", NUMBER }, { "streams", NUMBER }, { "sessions", NUMBER },
+	{ "rtt_ms", NUMBER }, { "bytes_in", NUMBER }, { "bytes_out", NUMBER },
+	{ "credit_mib", NUMBER }, { "value", NUMBER }, { "uptime", SECONDS },
+	{ "memory", BYTES }, { "private", BYTES },
+	{ "name", TEXT }, { "user", TEXT }, { "label", TEXT }, { "token", TEXT },
+	{ "secret", TEXT },
+};
+
+static enum kind
+kind_of(const char *name)
+{
+	size_t	i;
+
+	for (i = 0; i < sizeof(columns) / sizeof(columns[0]); i++)
+		if (strcmp(name, columns[i].name) == 0)
+			return (columns[i].kind);
+	return (WORD);
+}
+
+/* "12", "1.5"; "1d02h", "35m10s"; "2048K". 0, or -1: it is no such. */
+static int
+number_of(const char *text, enum kind kind, double *sum)
+{
+	static const char	units[] = "dhmsK";
+	static const double	of[] = { 86400, 3600, 60, 1, 1024 };
+	const char		*u;
+	char			*end;
+	double			 n;
+
+	*sum = 0;
+	do {
+		if (!isdigit((unsigned char)*text))
+			return (-1);
+		n = strtod(text, &end);
+		if (kind == NUMBER) {
+			*sum = n;
+			return (*end == '\0' ? 0 : -1);
+		}
+		if (*end == '\0' || (u = strchr(units, *end)) == NULL)
+			return (-1);
+		*sum += n * of[u - units];
+		text = end + 1;
+	} while (*text != '\0');
+	return (0);
+}
+
+static int
+json_cell(cJSON *object, const char *name, const char *text)
+{
+	enum kind	kind = kind_of(name);
+	double		n;
+
+	if (kind != TEXT && strcmp(text, "-") == 0)
+		return (cJSON_AddNullToObject(object, name) == NULL ? -1 : 0);
+	if (kind != TEXT && kind != WORD && number_of(text, kind, &n) == 0)
+		return (cJSON_AddNumberToObject(object, name, n) == NULL ? -1 :
+		    0);
+	return (json_member(object, name, text));
+}
+
 static int
 json_row(const struct row *head, const struct row *row, FILE *f)
 {
@@ -213,7 +280,7 @@ json_row(const struct row *head, const struct row *row, FILE *f)
 	if ((object = cJSON_CreateObject()) == NULL)
 		return (-1);
 	for (j = 0; j < row->n && j < head->n; j++)
-		if (json_member(object, head->cells[j], row->cells[j]) == -1)
+		if (json_cell(object, head->cells[j], row->cells[j]) == -1)
 			goto out;
 	if ((text = cJSON_PrintUnformatted(object)) == NULL)
 		goto out;
@@ -225,6 +292,23 @@ out:
 	cJSON_free(text);
 	cJSON_Delete(object);
 	return (r);
+}
+
+int
+refusal_json(unsigned code, const char *text, FILE *f)
+{
+	cJSON	*object = cJSON_CreateObject();
+	char	*out = NULL;
+
+	if (object != NULL && cJSON_AddNumberToObject(object, "code", code) !=
+	    NULL && json_member(object, "error", text) == 0)
+		out = cJSON_PrintUnformatted(object);
+	cJSON_Delete(object);
+	if (out == NULL)
+		return (-1);
+	fprintf(f, "%s\n", out);
+	cJSON_free(out);
+	return (0);
 }
 
 int

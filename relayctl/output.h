@@ -31,8 +31,13 @@ int		 rows_cell(struct rows *, const char *);
 
 /* Cells go through printable_text(). */
 void		 rows_table(const struct rows *, FILE *);
-/* 0, or -1 when out of memory. */
+/*
+ * 0, or -1 when out of memory. What counts is a number, time is in seconds and
+ * memory in bytes, and what is not there is null.
+ */
 int		 rows_json(const struct rows *, FILE *);
+/* A refusal as an object, likewise. */
+int		 refusal_json(unsigned code, const char *text, FILE *);
 
 /*
  * Text that may have been written by a stranger, made harmless for a terminal:

@@ -312,7 +312,8 @@ on_done(struct chan *c, struct imsg *m)
 		return (-1);
 	printable_text(shown, sizeof(shown), in.text);
 	if (in.code != 0) {
-		fprintf(stderr, "relayctl: refused: %s\n", shown);
+		if (!ctl.json || refusal_json(in.code, in.text, stderr) == -1)
+			fprintf(stderr, "relayctl: refused: %s\n", shown);
 		finish(EXIT_REFUSED);
 	}
 	if (ctl.json) {

@@ -398,12 +398,14 @@ operator {
             stdin=subprocess.DEVNULL, text=True, timeout=WAIT)
 
     def ctl(self, *words):
-        """Rows of a command as a list of dictionaries."""
+        """Rows of a command as a list of dictionaries of texts."""
         r = self.ctl_raw("-j", *words)
         if r.returncode != 0:
             raise RuntimeError("relayctl %s: %d %s" % (
                 " ".join(words), r.returncode, r.stderr))
-        return json.loads(r.stdout) if r.stdout.strip() else []
+        rows = json.loads(r.stdout) if r.stdout.strip() else []
+        return [{k: "-" if v is None else str(v) for k, v in row.items()}
+                for row in rows]
 
     def ctl_try(self, *words):
         try:

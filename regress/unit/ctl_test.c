@@ -372,9 +372,14 @@ screen(void)
 static void
 output(void)
 {
+	static const char *const	typed[][7] = {
+		{ "name", "streams", "rtt_ms", "uptime", "memory", "node",
+		    "value" },
+		{ "-", "3", "1.5", "1h05m9s", "2048K", "-", "up" },
+	};
 	struct rows	*r = rows_new();
 	char		*out = NULL;
-	size_t		 len;
+	size_t		 len, i;
 	FILE		*f;
 
 	f = open_memstream(&out, &len);
@@ -398,6 +403,26 @@ output(void)
 	fclose(f);
 	is_str(out, "[\n{\"name\":\"longer than\",\"value\":\"b\\u001b\"},\n"
 	    "{\"name\":\"a\",\"value\":\"\\\"q\\\"\\\\xff\"}\n]\n", "JSON");
+	free(out);
+	rows_free(r);
+	r = rows_new();
+	rows_add(r, 7);
+	for (i = 0; i < 7; i++)
+		rows_cell(r, typed[0][i]);
+	rows_add(r, 7);
+	for (i = 0; i < 7; i++)
+		rows_cell(r, typed[1][i]);
+	f = open_memstream(&out, &len);
+	rows_json(r, f);
+	fclose(f);
+	is_str(out, "[\n{\"name\":\"-\",\"streams\":3,\"rtt_ms\":1.5,"
+	    "\"uptime\":3909,\"memory\":2097152,\"node\":null,"
+	    "\"value\":\"up\"}\n]\n", "each of its type");
+	free(out);
+	f = open_memstream(&out, &len);
+	refusal_json(404, "no \"x\"", f);
+	fclose(f);
+	is_str(out, "{\"code\":404,\"error\":\"no \\\"x\\\"\"}\n", "a refusal");
 	free(out);
 	rows_free(r);
 	rows_free(NULL);
