@@ -23,6 +23,8 @@ struct session;
 /* The handler of CTL: rows, then one CTL_DONE, for every request. */
 int	ctl_on_ctl(struct chan *, struct imsg *);
 
+/* session.c */
+void	ctl_close(struct ctl *, const struct facts *);
 /*
  * The open session whose id is `word` or begins so, with its dashes or without;
  * NULL: none, or *many.
