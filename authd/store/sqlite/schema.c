@@ -233,8 +233,6 @@ const char *const	schema_new =
     " diagnostics_len INTEGER NOT NULL DEFAULT 0,"
     " used INTEGER NOT NULL DEFAULT 0);"
     SESSION_INDEXES
-    "CREATE INDEX support_sessions_status ON support_sessions (status);"
-    "CREATE INDEX support_sessions_expires ON support_sessions (expires_at);"
     "CREATE UNIQUE INDEX support_sessions_slot ON support_sessions"
     " (system_id, ifnull(node_id, '')) WHERE status IN ('pending', 'active');"
     "CREATE TABLE support_session_services (session_id TEXT NOT NULL"
@@ -272,7 +270,7 @@ const char *const	schema_new =
  * more who may go on, and is closed. To 3: what the list of sessions needs.
  * To 4: what is over can go, and diagnostics go with their session. To 5: a
  * refusal's row stands for many, and tokens can be listed. To 6: the groups of
- * 3 say which row stands for each.
+ * 3 say which row stands for each. To 7: without what no question asks for.
  */
 const char *const	schema_from[STORE_SCHEMA - 1] = {
     "ALTER TABLE support_access_logs ADD COLUMN service TEXT;"
@@ -323,5 +321,8 @@ const char *const	schema_from[STORE_SCHEMA - 1] = {
     "DROP TABLE support_groups; DROP TABLE support_nodes;"
     "DROP TABLE support_counts;"
     GROUPS
-    FILL
+    FILL,
+
+    "DROP INDEX IF EXISTS support_sessions_status;"
+    "DROP INDEX IF EXISTS support_sessions_expires;"
 };
