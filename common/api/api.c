@@ -22,21 +22,11 @@ static const struct api_param	params_##NAME[] = {			\
 
 static const struct api_info infos[API_OP_COUNT] = {
 #define A(NAME, method, pattern, needs, body, word, text, list)		\
-	[API_##NAME] = { method, pattern, NEEDS_##needs, body, #word, text,	\
+	[API_##NAME] = { method, pattern, NEEDS_##needs, (body), #word, text,	\
 	    params_##NAME },
 #include "api.def"
 #undef A
 };
-
-const char *
-api_permission(enum api_needs needs)
-{
-#define N(NAME, word)	[NEEDS_##NAME] = word,
-	static const char *const	words[] = { API_PERMISSIONS };
-#undef N
-
-	return (words[needs]);
-}
 
 const struct api_info *
 api_info(unsigned op)

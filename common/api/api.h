@@ -62,8 +62,6 @@ struct api_info {
 	const struct api_param	*params;
 };
 
-/* What tokens call it. */
-const char		*api_permission(enum api_needs);
 /* NULL: no such call. */
 const struct api_info	*api_info(unsigned op);
 

@@ -79,7 +79,7 @@
 	" ORDER BY " order " LIMIT ?4 OFFSET ?5"
 
 #define BY(key, desc)	"g." key desc ", g.system_id" desc
-#define PAGE(text, sort)	{ .sql = text, .name = "list by " sort }
+#define PAGE(text, sort)	{ .sql = (text), .name = "list by " sort }
 #define PAGES(of, desc)	{						\
 	PAGE(of("g.created_at", "by_created", BY("created_at", desc)),	\
 	    "created_at"),						\

@@ -120,7 +120,8 @@ db_run(const char *sql)
 	int		r;
 
 	r = sqlite3_exec(store.db, sql, NULL, NULL, NULL);
-	spend_end(from, sql, 0);
+	/* The text may be gone when the turn is over. */
+	spend_end(from, strcmp(sql, "COMMIT") == 0 ? "commit" : "db_run", 0);
 	return (r == SQLITE_OK ? 0 : -1);
 }
 

@@ -20,7 +20,7 @@ struct query {
 	struct query		*next;		/* prepared ones */
 	uint64_t		 turn, spent_ns; /* the last, and in it */
 };
-#define QUERY(text)	{ .sql = text, .name = __func__ }
+#define QUERY(text)	{ .sql = (text), .name = __func__ }
 
 /*
  * Bind in order: 't' const char * ("" becomes NULL), 'T' const char * as it is,
