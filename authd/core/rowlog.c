@@ -20,7 +20,7 @@ static void	rowlog_free(struct rowlog *);
 static void	rowlog_touch(struct rowlog *, const struct now *);
 
 static struct {
-	struct index		 by_use, by_id;
+	struct index		 by_use, by_id, by_session;
 	TAILQ_HEAD(, rowlog)	 all, dirty;
 	struct due		 sweep, due;
 	int			 flush_now;	/* the second is over */
@@ -79,6 +79,8 @@ rowlog_link(struct rowlog *a)
 	index_add(&rows.by_id, &a->by_id, index_key(a->row.id));
 	index_add(&rows.by_use, &a->by_use, use_key(a->row.operator_id,
 	    a->row.session_id, a->row.service));
+	index_add(&rows.by_session, &a->by_session,
+	    index_key(a->row.session_id));
 }
 
 static void
@@ -86,6 +88,7 @@ rowlog_unlink(struct rowlog *a)
 {
 	index_del(&rows.by_id, &a->by_id);
 	index_del(&rows.by_use, &a->by_use);
+	index_del(&rows.by_session, &a->by_session);
 }
 
 static struct rowlog *
@@ -282,10 +285,13 @@ rowlog_over(struct rowlog *a, int64_t at, const char *outcome,
 void
 rowlog_end_session(const char *session, const struct now *now)
 {
-	struct rowlog	*a, *next;
+	struct link	*l, *next;
+	struct rowlog	*a;
 
-	for (a = TAILQ_FIRST(&rows.all); a != NULL; a = next) {
-		next = TAILQ_NEXT(a, entry);
+	for (l = index_find(&rows.by_session, index_key(session)); l != NULL;
+	    l = next) {
+		next = index_next(l);
+		a = OWNER(l, struct rowlog, by_session);
 		if (!a->failed && is_web(a) &&
 		    strcmp(a->row.session_id, session) == 0)
 			rowlog_over(a, now->wall_ms, "session over", now);

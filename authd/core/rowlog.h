@@ -18,7 +18,7 @@
  * after its last use. operator-api.md, section 11.
  */
 struct rowlog {
-	struct link		 by_use, by_id;
+	struct link		 by_use, by_id, by_session;
 	TAILQ_ENTRY(rowlog)	 entry;		/* of all */
 	TAILQ_ENTRY(rowlog)	 dirty_entry;
 	struct access_row	 row;

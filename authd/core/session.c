@@ -438,10 +438,13 @@ void
 session_end_system(const char *system_id, const char *by,
     const struct now *now)
 {
-	struct session	*se, *next;
+	struct link	*l, *next;
+	struct session	*se;
 
-	for (se = TAILQ_FIRST(&sessions); se != NULL; se = next) {
-		next = TAILQ_NEXT(se, entry);
+	for (l = index_find(&table.by_system, index_key(system_id)); l != NULL;
+	    l = next) {
+		next = index_next(l);
+		se = OWNER(l, struct session, by_system);
 		if (strcmp(se->row.system_id, system_id) == 0)
 			session_end(se, SESSION_CLOSED, by, CLOSE_OVER, now);
 	}

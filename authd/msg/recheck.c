@@ -9,10 +9,12 @@
 #include "recheck.h"
 
 #define RECHECK_MS	60000
+#define CHUNK		256		/* looked at in one turn */
 
 /*
  * One walk for each of the two tables: who was looked at goes to its end, one
- * question waits at a time.
+ * question waits at a time, and between some and the next others are heard. A
+ * change while it goes on makes it longer by no more than once around.
  */
 struct walk {
 	/* Ask about the next: its number, 0: nobody is there. */
@@ -21,6 +23,7 @@ struct walk {
 	unsigned	  left;		/* to be looked at */
 	uint64_t	  id;		/* who is asked about */
 	int		  asking, answered;
+	struct timer	  more;
 };
 
 static uint64_t	grants_next(struct facts_keys *);
@@ -77,6 +80,12 @@ streams_end(uint64_t id)
 }
 
 static void
+walk_more(void *arg)
+{
+	walk_on(arg);
+}
+
+static void
 walk_answer(const struct facts *f, void *arg)
 {
 	struct walk	*w = arg;
@@ -84,7 +93,7 @@ walk_answer(const struct facts *f, void *arg)
 	if (!may_still(f))
 		w->end(w->id);
 	w->answered = 1;
-	if (w->asking)
+	if (w->asking || timer_is_set(&w->more))
 		return;		/* walk_on() goes on itself */
 	walk_on(w);
 }
@@ -93,15 +102,19 @@ static void
 walk_on(struct walk *w)
 {
 	struct facts_keys	keys = { .who = NULL };
+	unsigned		n = 0;
 
 	w->asking = 1;
-	for (w->answered = 1; w->left > 0 && w->answered; w->left--) {
+	for (w->answered = 1; w->left > 0 && w->answered && n < CHUNK;
+	    w->left--, n++) {
 		if ((w->id = w->next(&keys)) == 0)
 			continue;
 		w->answered = 0;
 		(void)facts_ask(NEED_SCOPE, &keys, walk_answer, w);
 	}
 	w->asking = 0;
+	if (w->left > 0 && w->answered)
+		timer_set(&w->more, 0);
 }
 
 /* One that is under way begins anew, after its answer. */
@@ -143,6 +156,8 @@ int
 recheck_init(void)
 {
 	grants.answered = streams.answered = 1;
+	timer_init(&grants.more, walk_more, &grants);
+	timer_init(&streams.more, walk_more, &streams);
 	timer_init(&minute, recheck_due, NULL);
 	timer_set(&minute, RECHECK_MS);
 	return (0);

@@ -14,6 +14,7 @@
 
 #define ADMIT_MAX	8192
 #define TERMS_ONE	64
+#define GRANTS		3000
 #define RATE		10		/* attempts per address, and per slot */
 
 static struct far	*proxyd, *control;
@@ -243,6 +244,50 @@ flood(void)
 	    "and the store is within its limit");
 }
 
+/* Whose access is taken has many grants: others are heard between. */
+static void
+rechecks(void)
+{
+	struct api		a = { .token = token, .service = "s0" };
+	struct msg_granted	in;
+	struct tunnel		t;
+	char			org[ID_SIZE], proxy[TOKEN_SIZE], slug[SLUG_SIZE];
+	size_t			i, n = 0;
+	unsigned long		left;
+
+	org_add(control, "Nobody", "customer", "", org);
+	system_add(control, &t, "");
+	login(proxyd, &t, "", "", "192.0.2.90");
+	up(&t, 1);
+	a.session = t.session;
+	if (api(proxyd, API_PROXY_TOKEN, &a) != 200)
+		bail("no proxy token");
+	strlcpy(proxy, api_str("token"), sizeof(proxy));
+	for (i = 0; t.session[i] != '\0'; i++)
+		if (t.session[i] != '-')
+			slug[n++] = t.session[i];
+	slug[n] = '\0';
+	for (i = 0; i < GRANTS; i++) {
+		say_id(proxyd->fd, next_id(proxyd), grant, .token = proxy,
+		    .slug = slug, .addr = "192.0.2.99");
+		(void)hear(proxyd->fd, granted, &in);
+		if (in.status != 0)
+			bail("no grant: %s", in.message);
+	}
+	world_sql("INSERT INTO revocations (kind, id, until) VALUES ('user', "
+	    "'alice', 9000000000000)");
+	ctl(control, &rows, CTL_ORG_REMOVE, org, CTL_END);
+	rows_free(&rows);
+	left = stat_of(control, "grants");
+	ok(left > GRANTS / 2, "somebody is heard while grants are looked at "
+	    "again: %lu are left", left);
+	for (i = 0; i < 1000 && left > 0; i++)
+		left = stat_of(control, "grants");
+	is_int(left, 0, "all end");
+	world_sql("DELETE FROM revocations");
+	far_close(t.mux);
+}
+
 int
 main(void)
 {
@@ -262,6 +307,7 @@ main(void)
 	terminals();
 	diagnostics();
 	flood();
+	rechecks();
 	is_int(authd_stop(), 0, "authd stops in order");
 	far_close(proxyd);
 	far_close(control);

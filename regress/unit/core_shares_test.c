@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: ISC */
 /* What one operator, system, organization may have of authd's tables. */
 #include <sodium.h>
+#include <time.h>
 
 #include "authd/core/effect.h"
 #include "authd/core/end.h"
+#include "authd/core/grant.h"
 #include "authd/core/rowlog.h"
 #include "authd/core/services.h"
 #include "authd/core/session.h"
@@ -133,6 +135,91 @@ open_sessions(void)
 	is_int(effect_clear(), 0, "nothing is left");
 }
 
+/* What it takes by the processor's clock. */
+static double
+ms(void)
+{
+	struct timespec	ts;
+
+	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &ts);
+	return ((double)ts.tv_sec * 1e3 + (double)ts.tv_nsec / 1e6);
+}
+
+/* None costs more because there are many already. */
+static void
+grants(void)
+{
+	struct door	 door;
+	struct effect	 e;
+	struct operator	 who = { .id = "alice", .expires = 1700009999 };
+	struct asker	 asker = { 1, 1 };
+	struct session	*se;
+	double		 at[4] = { 0 };
+	unsigned	 i, part;
+
+	(void)sessions_of("org", 0, 1);
+	se = TAILQ_FIRST(&sessions);
+	door_init(&door, 1);
+	for (part = 0; part < 4; part++) {
+		at[part] = ms();
+		for (i = 0; i < 10000; i++)
+			(void)grant_new(&door, se, &who, "web", "192.0.2.1",
+			    &asker, &now);
+		at[part] = ms() - at[part];
+		while (effect_take(&e))
+			continue;
+	}
+	is_int(grant_count(), 40000, "grants on one session");
+	ok(at[3] < 5 * at[0] + 20, "the last 10,000 take %.0f ms, the first "
+	    "%.0f", at[3], at[0]);
+	door_gone(&door);
+	end_run(&now);
+	while (effect_take(&e))
+		continue;
+	session_clear();
+	(void)rowlog_clear();
+}
+
+/* Each with a row of the access log: its end looks at its own only. */
+static double
+end_sessions(unsigned n)
+{
+	struct operator	 who;
+	struct session	*se;
+	struct effect	 e;
+	double		 took;
+
+	memset(&who, 0, sizeof(who));
+	(void)sessions_of("", 0, n);
+	TAILQ_FOREACH(se, &sessions, entry) {
+		snprintf(who.id, sizeof(who.id), "%.8s", se->row.id + 28);
+		rowlog_release(rowlog_web(&who, se->row.id, "web",
+		    "192.0.2.1", &now));
+	}
+	took = ms();
+	while ((se = TAILQ_FIRST(&sessions)) != NULL)
+		session_end(se, SESSION_CLOSED, "operator", 4000, &now);
+	end_run(&now);
+	took = ms() - took;
+	while (effect_take(&e))
+		continue;
+	session_clear();
+	(void)rowlog_clear();
+	return (took);
+}
+
+static void
+ends(void)
+{
+	double	few, many;
+
+	conf.max_tunnels = 100000;
+	few = end_sessions(2000);
+	many = end_sessions(20000);
+	ok(many < 30 * few + 50, "20,000 sessions end in %.0f ms, 2,000 in "
+	    "%.0f", many, few);
+}
+
 int
 main(void)
 {
@@ -147,5 +234,7 @@ main(void)
 	rows();
 	tables();
 	open_sessions();
+	grants();
+	ends();
 	return (done_testing());
 }
