@@ -23,7 +23,6 @@
 #define ENDED_MAX	256	/* streams that ended while authd was away */
 #define FETCH_MS	5000
 #define FETCH_MAX	262144	/* bytes of a users report */
-#define STATS_MS	15000
 
 struct ended {
 	STAILQ_ENTRY(ended)	 entry;
@@ -106,6 +105,7 @@ void
 authd_tell_waiting(void)
 {
 	authd_ended();
+	authd.told_ms = 0;		/* statistics, too */
 	if (authd.report != NULL)
 		report_send();
 }
@@ -295,15 +295,17 @@ authd_alive(uint32_t id, int alive)
 	    .alive = (uint8_t)alive });
 }
 
-void
+uint64_t
 authd_stats(uint64_t in, uint64_t out, uint64_t rtt_ns, unsigned streams)
 {
 	uint64_t	now = clock_ms();
 
 	if (link_chan() == NULL || (authd.told_ms != 0 &&
-	    (now - authd.told_ms < STATS_MS || (in == authd.told_in &&
-	    out == authd.told_out && streams == authd.told_streams))))
-		return;
+	    in == authd.told_in && out == authd.told_out &&
+	    streams == authd.told_streams))
+		return (0);
+	if (authd.told_ms != 0 && now - authd.told_ms < STATS_MS)
+		return (STATS_MS - (now - authd.told_ms));
 	authd.told_ms = now;
 	authd.told_in = in;
 	authd.told_out = out;
@@ -311,4 +313,5 @@ authd_stats(uint64_t in, uint64_t out, uint64_t rtt_ns, unsigned streams)
 	(void)say_tunnel_stats(link_chan(), 0, -1, &(struct msg_tunnel_stats){
 	    .bytes_in = in, .bytes_out = out,
 	    .rtt_us = (uint32_t)(rtt_ns / 1000), .streams = streams });
+	return (0);
 }

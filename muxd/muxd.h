@@ -49,6 +49,8 @@ void	tunnel_turn(void);
 void	tunnel_close(uint16_t code, const char *reason, enum end_reason why);
 /* Is the client alive? authd_alive() is called within 2 s. */
 void	tunnel_probe(uint32_t id);
+/* Tell authd what has moved; later, if it was told just now. */
+void	tunnel_stats(void);
 
 /* bridge.c, bridge_in.c, bridge_base.c: one descriptor, one yamux stream. */
 
@@ -131,9 +133,10 @@ int	authd_users_chunk(struct chan *, struct imsg *);
 /* authd has gone: a report of which only a part has come is none. */
 void	authd_users_lost(void);
 void	authd_alive(uint32_t id, int alive);
-/* On change, at most every 15 s: called with each ping answer. */
-void	authd_stats(uint64_t in, uint64_t out, uint64_t rtt_ns,
-	    unsigned streams);
+/* On change, at most every STATS_MS: how long to wait, 0: said, or no news. */
+#define STATS_MS	15000
+uint64_t	authd_stats(uint64_t in, uint64_t out, uint64_t rtt_ns,
+		    unsigned streams);
 
 /* lease.c: growth of receive windows, lent by authd in steps of 1 MiB. */
 

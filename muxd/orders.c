@@ -101,6 +101,7 @@ authd_announce(void)
 	log_info("announced to a new authd, %u streams", bridge_count());
 	authd_tell_waiting();
 	lease_renew();
+	tunnel_stats();
 }
 
 /* Streams. */

@@ -34,6 +34,8 @@ static void	tunnel_done(struct mux *);
 static void	tunnel_gone(struct mux *, const char *);
 static void	tunnel_idle(struct mux *);
 static void	tunnel_probe_over(void *);
+static void	tunnel_stats_due(void *);
+static void	tunnel_moved(void);
 static void	on_open(void *, struct yamux_stream *);
 static void	on_data(void *, struct yamux_stream *, const uint8_t *, size_t);
 static void	on_fin(void *, struct yamux_stream *);
@@ -70,6 +72,8 @@ static struct {
 	int		 fd;
 	struct timer	 probe;
 	uint32_t	 probe_id;
+	struct timer	 stats;		/* to tell what has moved */
+	uint64_t	 moved;		/* bytes when it was set */
 } tunnel;
 
 void
@@ -90,6 +94,7 @@ tunnel_start(int fd, uint8_t *early, size_t len)
 	cf.ping_every = PING_EVERY;
 	cf.seed = randombytes_random();
 	timer_init(&tunnel.probe, tunnel_probe_over, NULL);
+	timer_init(&tunnel.stats, tunnel_stats_due, NULL);
 	tunnel.fd = fd;
 	if (mux_init(&tunnel.mux, proc_base(), fd, &mux_ops, &cf, &callbacks,
 	    NULL) == -1)
@@ -113,6 +118,41 @@ tunnel_turn(void)
 	mux_turn(&tunnel.mux);
 }
 
+void
+tunnel_stats(void)
+{
+	struct yamux_stats	s;
+	uint64_t		wait;
+
+	yamux_get_stats(tunnel.mux.y, &s);
+	wait = authd_stats(s.bytes_in, s.bytes_out, s.rtt_last,
+	    bridge_count());
+	if (wait != 0)
+		timer_set(&tunnel.stats, wait);
+}
+
+static void
+tunnel_stats_due(void *arg)
+{
+	(void)arg;
+	tunnel_stats();
+}
+
+/* A ping of ours moves nothing: no timer wakes an idle tunnel for it. */
+static void
+tunnel_moved(void)
+{
+	struct yamux_stats	s;
+
+	if (timer_is_set(&tunnel.stats))
+		return;
+	yamux_get_stats(tunnel.mux.y, &s);
+	if (s.bytes_in + s.bytes_out == tunnel.moved)
+		return;
+	tunnel.moved = s.bytes_in + s.bytes_out;
+	timer_set(&tunnel.stats, STATS_MS);
+}
+
 /* A read is through. */
 static void
 tunnel_flush(struct mux *m)
@@ -122,6 +162,7 @@ tunnel_flush(struct mux *m)
 		timer_del(&tunnel.probe);
 		authd_alive(tunnel.probe_id, 1);
 	}
+	tunnel_moved();
 	bridge_flush();
 }
 
@@ -283,9 +324,7 @@ on_goaway(void *arg)
 static void
 on_pong(void *arg, uint64_t rtt_ns)
 {
-	struct yamux_stats	s;
-
 	(void)arg;
-	yamux_get_stats(tunnel.mux.y, &s);
-	authd_stats(s.bytes_in, s.bytes_out, rtt_ns, bridge_count());
+	(void)rtt_ns;
+	tunnel_stats();
 }

@@ -18,7 +18,8 @@ authlink_spawned(struct child *authd, const struct child *c, int bound, int fd)
 	    .nonce = c->nonce, .instance = c->instance,
 	    .role = (uint8_t)c->role, .bound = (uint8_t)bound,
 	    .system = c->system, .session = c->session,
-	    .generation = c->generation });
+	    .generation = c->generation, .addr = c->addr,
+	    .since = c->since });
 }
 
 int

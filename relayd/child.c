@@ -189,17 +189,18 @@ child_set_giver(struct child *c, uint64_t proxyd)
 }
 
 void
-child_set_bound(struct child *c, const char *system, const char *session,
-    uint64_t generation)
+child_set_bound(struct child *c, const struct msg_bound *in)
 {
 	if (!c->bound && (role_info(c->role)->flags & RF_LOGIN))
 		startup_over(c);
 	if (c->state == CHILD_READY && c->chan != NULL)
 		timer_del(&c->deadline);
 	c->bound = 1;
-	strlcpy(c->system, system, sizeof(c->system));
-	strlcpy(c->session, session, sizeof(c->session));
-	c->generation = generation;
+	strlcpy(c->system, in->system, sizeof(c->system));
+	strlcpy(c->session, in->session, sizeof(c->session));
+	c->generation = in->generation;
+	strlcpy(c->addr, in->addr, sizeof(c->addr));
+	c->since = in->since;
 }
 
 const char *

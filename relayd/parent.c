@@ -105,7 +105,7 @@ on_bound(struct chan *chan, struct imsg *m)
 		return (0);		/* ended meanwhile */
 	if (!(role_info(c->role)->flags & RF_BOUND))
 		return (-1);
-	child_set_bound(c, in.system, in.session, in.generation);
+	child_set_bound(c, &in);
 	return (0);
 }
 

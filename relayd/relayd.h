@@ -85,7 +85,8 @@ struct child {
 	/* what authd said about it (BOUND) */
 	int			 bound;
 	char			 system[ID_SIZE], session[UUID_SIZE];
-	uint64_t		 generation;
+	uint64_t		 generation, since;
+	char			 addr[ADDR_SIZE];
 	/* connections that are not logged in yet: of a muxd who gave it, of a
 	   proxyd how many it gave */
 	LIST_ENTRY(child)	 of_doors;	/* proxyds */
@@ -119,8 +120,7 @@ size_t		 child_doors(void);
 size_t		 child_given(uint64_t proxyd);
 size_t		 child_startups_seen(uint64_t proxyd, size_t most);
 void		 child_set_giver(struct child *, uint64_t proxyd);
-void		 child_set_bound(struct child *, const char *system,
-		    const char *session, uint64_t generation);
+void		 child_set_bound(struct child *, const struct msg_bound *);
 /* Change the state, with a line in the debug log. */
 void		 child_set_state(struct child *, enum child_state);
 const char	*child_state_name(enum child_state);

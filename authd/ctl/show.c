@@ -78,7 +78,7 @@ ctl_show_tunnels(struct ctl *ctl, const struct facts *f)
 		ctl_row(&ctl->asker, num(pe->instance), se->row.id,
 		    se->system_name,
 		    se->row.node[0] != '\0' ? se->row.node : "-",
-		    pe->admission != NULL ? pe->admission->addr : "-",
+		    pe->mux.addr[0] != '\0' ? pe->mux.addr : "-",
 		    peer_state_name(peer_state(pe)), num(se->tunnel->nstreams),
 		    rtt, num(pe->mux.bytes_in), num(pe->mux.bytes_out),
 		    num(pe->mux.lease.n), pe->mux.since != 0 ?

@@ -16,7 +16,6 @@ muxd_on_up(struct chan *c, struct imsg *m)
 	if (peer_state(pe) == P_CLOSING)
 		return (0);	/* it was told to go meanwhile */
 	peer_set_state(pe, P_UP);
-	pe->mux.since = clock_wall_ms();
 	if (peer_session(pe) != NULL)
 		session_up(peer_session(pe), now_at());
 	return (0);

@@ -35,6 +35,8 @@ struct spawned {
 	uint64_t		 nonce, instance, generation;
 	uint8_t			 role, bound;
 	char			 system[ID_SIZE], session[UUID_SIZE];
+	char			 addr[ADDR_SIZE];
+	uint64_t		 since;
 };
 
 static void	peer_free(struct peer *);
@@ -124,6 +126,8 @@ peer_rebind(struct peer *pe, const struct spawned *sp)
 	struct tunnel	*t = pe->mux.tunnel;
 
 	t->generation = sp->generation;
+	strlcpy(pe->mux.addr, sp->addr, sizeof(pe->mux.addr));
+	pe->mux.since = (int64_t)sp->since;
 	if (se == NULL || strcmp(se->row.system_id, sp->system) != 0) {
 		peer_close(pe, CLOSE_OVER, "session_closed");
 		return;
@@ -220,6 +224,8 @@ parent_on_spawned(struct chan *c, struct imsg *m)
 	strlcpy(sp->system, in.system, sizeof(sp->system));
 	strlcpy(sp->session, in.session, sizeof(sp->session));
 	sp->generation = in.generation;
+	strlcpy(sp->addr, in.addr, sizeof(sp->addr));
+	sp->since = in.since;
 	sp->fd = m_take_fd(m);
 	if (peer_waits(sp) && start.nheld < HELD_MAX) {
 		STAILQ_INSERT_TAIL(&start.held, sp, entry);

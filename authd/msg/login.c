@@ -18,6 +18,7 @@
 #include "authd/now.h"
 #include "authd/store/audit.h"
 #include "authd/turn.h"
+#include "base/clock.h"
 #include "base/compat.h"
 #include "base/log.h"
 #include "base/rate.h"
@@ -479,10 +480,13 @@ login_done(void *arg, int ok)
 	log_info("session %s: %s by system %s%s%s from %s", se->row.id,
 	    lo->created ? "made" : "continued", se->system_key,
 	    se->row.node[0] != '\0' ? " node " : "", se->row.node, lo->addr);
+	strlcpy(pe->mux.addr, lo->addr, sizeof(pe->mux.addr));
+	pe->mux.since = clock_wall_ms();
 	/* The parent first: it tells a next authd who is bound. */
 	(void)say_bound(p, 0, -1, &(struct msg_bound){
 	    .instance = pe->instance, .system = se->row.system_id,
-	    .session = se->row.id, .generation = se->row.generation });
+	    .session = se->row.id, .generation = se->row.generation,
+	    .addr = lo->addr, .since = (uint64_t)pe->mux.since });
 	peer_set_state(pe, P_BOUND);
 	login_answer(pe->chan, lo->asker.id, 0, 0, "", se->row.id,
 	    lo->new_token, se->row.system_id);

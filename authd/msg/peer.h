@@ -34,7 +34,8 @@ struct mux_part {
 	struct claim	 lease;		/* MiB of window credit */
 	uint64_t	 bytes_in, bytes_out;
 	uint32_t	 rtt_us, client_streams;
-	int64_t		 since;		/* wall ms */
+	char		 addr[ADDR_SIZE];	/* as it logged in */
+	int64_t		 since;		/* wall ms: it did */
 };
 
 /* A termd. */

@@ -10,30 +10,31 @@
 
 #define RECHECK_MS	60000
 #define CHUNK		256		/* looked at in one turn */
+#define FLYING		64		/* questions that wait at a time */
 
 /*
- * One walk for each of the two tables: who was looked at goes to its end, one
- * question waits at a time, and between some and the next others are heard. A
- * change while it goes on makes it longer by no more than once around.
+ * One walk for each of the two tables: who was looked at goes to its end.
+ * Between some and the next others are heard, and a change while it goes on
+ * makes it longer by no more than once around.
  */
 struct walk {
 	/* Ask about the next: its number, 0: nobody is there. */
 	uint64_t	(*next)(struct facts_keys *);
-	void		(*end)(uint64_t);
+	facts_then	  known;	/* with that number */
 	unsigned	  left;		/* to be looked at */
-	uint64_t	  id;		/* who is asked about */
-	int		  asking, answered;
+	unsigned	  flying;	/* being asked about */
 	struct timer	  more;
 };
 
 static uint64_t	grants_next(struct facts_keys *);
 static uint64_t	streams_next(struct facts_keys *);
-static void	grants_end(uint64_t);
-static void	streams_end(uint64_t);
-static void	walk_on(struct walk *);
+static void	grant_known(const struct facts *, void *);
+static void	stream_known(const struct facts *, void *);
+static void	walk_answered(struct walk *);
 
-static struct walk	grants = { .next = grants_next, .end = grants_end };
-static struct walk	streams = { .next = streams_next, .end = streams_end };
+static struct walk	grants = { .next = grants_next, .known = grant_known };
+static struct walk	streams = { .next = streams_next,
+    .known = stream_known };
 static struct timer	minute;
 
 static uint64_t
@@ -49,12 +50,13 @@ grants_next(struct facts_keys *k)
 }
 
 static void
-grants_end(uint64_t id)
+grant_known(const struct facts *f, void *arg)
 {
-	struct grant	*g = grant_get(id);
+	struct grant	*g = grant_get((uint64_t)(uintptr_t)arg);
 
-	if (g != NULL)
+	if (g != NULL && !may_still(f))
 		grant_end(g, END_GRANT);
+	walk_answered(&grants);
 }
 
 static uint64_t
@@ -71,60 +73,49 @@ streams_next(struct facts_keys *k)
 }
 
 static void
-streams_end(uint64_t id)
+stream_known(const struct facts *f, void *arg)
 {
-	struct stream	*st = stream_find(id);
+	struct stream	*st = stream_find((uint64_t)(uintptr_t)arg);
 
-	if (st != NULL && st->grant == NULL)
+	if (st != NULL && st->grant == NULL && !may_still(f))
 		stream_kill(st, END_GRANT);
+	walk_answered(&streams);
 }
 
 static void
-walk_more(void *arg)
+walk_on(void *arg)
 {
-	walk_on(arg);
-}
+	struct walk		*w = arg;
+	struct facts_keys	 keys = { .who = NULL };
+	uint64_t		 id;
+	unsigned		 n;
 
-static void
-walk_answer(const struct facts *f, void *arg)
-{
-	struct walk	*w = arg;
-
-	if (!may_still(f))
-		w->end(w->id);
-	w->answered = 1;
-	if (w->asking || timer_is_set(&w->more))
-		return;		/* walk_on() goes on itself */
-	walk_on(w);
-}
-
-static void
-walk_on(struct walk *w)
-{
-	struct facts_keys	keys = { .who = NULL };
-	unsigned		n = 0;
-
-	w->asking = 1;
-	for (w->answered = 1; w->left > 0 && w->answered && n < CHUNK;
-	    w->left--, n++) {
-		if ((w->id = w->next(&keys)) == 0)
+	for (n = 0; w->left > 0 && w->flying < FLYING && n < CHUNK; n++) {
+		w->left--;
+		if ((id = w->next(&keys)) == 0)
 			continue;
-		w->answered = 0;
-		(void)facts_ask(NEED_SCOPE, &keys, walk_answer, w);
+		w->flying++;
+		(void)facts_ask(NEED_SCOPE, &keys, w->known,
+		    (void *)(uintptr_t)id);
 	}
-	w->asking = 0;
-	if (w->left > 0 && w->answered)
+	if (w->left > 0 && w->flying < FLYING)
 		timer_set(&w->more, 0);
 }
 
-/* One that is under way begins anew, after its answer. */
+static void
+walk_answered(struct walk *w)
+{
+	w->flying--;
+	if (w->left > 0 && !timer_is_set(&w->more))
+		timer_set(&w->more, 0);
+}
+
+/* One that is under way begins anew. */
 static void
 walk_start(struct walk *w, unsigned n)
 {
-	int	waits = w->left > 0 || !w->answered;
-
 	w->left = n;
-	if (!waits)
+	if (!timer_is_set(&w->more))
 		walk_on(w);
 }
 
@@ -155,9 +146,8 @@ recheck_due(void *arg)
 int
 recheck_init(void)
 {
-	grants.answered = streams.answered = 1;
-	timer_init(&grants.more, walk_more, &grants);
-	timer_init(&streams.more, walk_more, &streams);
+	timer_init(&grants.more, walk_on, &grants);
+	timer_init(&streams.more, walk_on, &streams);
 	timer_init(&minute, recheck_due, NULL);
 	timer_set(&minute, RECHECK_MS);
 	return (0);

@@ -17,7 +17,8 @@ char		api_message[MESSAGE_SIZE], api_data[1 << 20];
 /* What authd told the parent about who is bound, newest last. */
 static struct {
 	uint64_t	instance, generation;
-	char		system[ID_SIZE], session[UUID_SIZE];
+	uint64_t	since;
+	char		system[ID_SIZE], session[UUID_SIZE], addr[ADDR_SIZE];
 } bounds[4096];
 static unsigned	nbounds;
 
@@ -33,6 +34,8 @@ on_dropped(const struct imsg *m)
 		nbounds = 0;
 	bounds[nbounds].instance = in.instance;
 	bounds[nbounds].generation = in.generation;
+	bounds[nbounds].since = in.since;
+	strlcpy(bounds[nbounds].addr, in.addr, ADDR_SIZE);
 	strlcpy(bounds[nbounds].system, in.system, ID_SIZE);
 	strlcpy(bounds[nbounds].session, in.session, UUID_SIZE);
 	nbounds++;
@@ -91,16 +94,22 @@ spawned(int role, uint64_t nonce, int bound, uint64_t instance,
     const char *system, const char *session, uint64_t gen)
 {
 	struct far	*p;
-	int		 sv[2];
+	unsigned	 i;
+	int		 sv[2], known;
 
 	if ((p = calloc(1, sizeof(*p))) == NULL || imsg_pair(sv) == -1)
 		bail("spawn");
 	p->fd = sv[0];
 	p->instance = instance;
+	for (i = nbounds; bound && i-- > 0;)
+		if (bounds[i].instance == instance)
+			break;
+	known = bound && i < nbounds;
 	say_fd(parent.fd, 0, sv[1], spawned, .nonce = nonce,
 	    .instance = instance, .role = (uint8_t)role,
 	    .bound = (uint8_t)bound, .system = system, .session = session,
-	    .generation = gen);
+	    .generation = gen, .addr = known ? bounds[i].addr : "",
+	    .since = known ? bounds[i].since : 0);
 	return (p);
 }
 

@@ -168,6 +168,10 @@ stays(void)
 	ok(strstr(api_data, "\"tunnel_connected\":true") != NULL,
 	    "with its tunnel");
 	ctl(control, &rows, CTL_SHOW_TUNNELS, CTL_END);
+	is_str(cell(&rows, 1, "address"), "192.0.2.1",
+	    "the tunnel's address is known");
+	is_int(strlen(cell(&rows, 1, "since")), 24, "and since when it is: %s",
+	    cell(&rows, 1, "since"));
 	is_str(cell(&rows, 1, "streams"), "2", "and its two streams");
 	rows_free(&rows);
 	stream_end(t.mux, web.stream, END_CLEAN, 100, 200);

@@ -14,7 +14,7 @@
 
 #define ADMIT_MAX	8192
 #define TERMS_ONE	64
-#define GRANTS		3000
+#define GRANTS		1500
 #define RATE		10		/* attempts per address, and per slot */
 
 static struct far	*proxyd, *control;

@@ -358,6 +358,61 @@ test_flood(void)
 	is_int(mux_end(&d), 0, "muxd leaves with status 0");
 }
 
+/* The newest of the statistics that came, at least one. */
+static uint64_t
+newest_in(struct mux *d)
+{
+	struct msg_tunnel_stats	 in;
+	struct imsg		 m;
+	uint64_t		 bytes;
+
+	(void)hear(d->d.authd, tunnel_stats, &in);
+	bytes = in.bytes_in;
+	while (hear_maybe(d->d.authd, IMSG_TUNNEL_STATS, &m, 50) &&
+	    get_tunnel_stats(&m, &in) == 0)
+		bytes = in.bytes_in;
+	return (bytes);
+}
+
+/* 20 s in which nobody answers a ping, and bytes come. */
+static uint32_t
+busy(struct mux *d, uint32_t id, const char *s)
+{
+	struct frame	f;
+	int		i;
+
+	for (i = 0; i < 4; i++, id += 2) {
+		client_control(d, id, "", s, strlen(s));
+		(void)client_expect(d, id, YM_FIN, &f);
+		drive_clock(&d->d, 5000);
+	}
+	return (id);
+}
+
+/* authd hears what has moved, though no ping is answered. */
+static void
+test_stats(void)
+{
+	struct mux	 d;
+	char		*s = manifest(1, 0);
+	uint64_t	 len = strlen(s), first, second;
+	uint32_t	 id;
+
+	mux_up(&d);
+	d.answer_pings = 0;
+	id = busy(&d, 1, s);
+	first = newest_in(&d);
+	ok(first >= len, "authd hears what moves through a tunnel");
+	(void)busy(&d, id, s);
+	second = newest_in(&d);
+	ok(second >= first + len, "and 15 s later again");
+	drive_channel(&d.d);
+	(void)hear(d.d.authd, announce_end, NULL);
+	ok(newest_in(&d) >= second, "a new authd hears it at once");
+	free(s);
+	is_int(mux_end(&d), 0, "muxd leaves with status 0");
+}
+
 int
 main(void)
 {
@@ -368,6 +423,7 @@ main(void)
 	test_fetch();
 	test_fetch_cut();
 	test_flood();
+	test_stats();
 	test_silent();
 	return (done_testing());
 }

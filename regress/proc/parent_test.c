@@ -432,7 +432,8 @@ shares(void)
 	con = give_new(far[1], CLASS_TUNNEL, 0, "x");
 	is_int(spawned - n, 5, "and another one still has its own");
 	close(con);
-	child_set_bound(newest(ROLE_MUXD), "NETH-1", "", 1);
+	child_set_bound(newest(ROLE_MUXD), &(struct msg_bound){
+	    .system = "NETH-1", .session = "", .addr = "" });
 	is_int(child_given(p[1]->instance), 0, "who logs in gives it back");
 	is_int(child_given(p[0]->instance), 4, "only his");
 	for (i = 0; i < 5; i++)
@@ -471,7 +472,8 @@ static void
 bound(uint64_t instance)
 {
 	make(IMSG_BOUND, &(struct msg_bound){ .instance = instance,
-	    .system = "NETH-1", .generation = 3,
+	    .system = "NETH-1", .generation = 3, .addr = "192.0.2.7",
+	    .since = 77,
 	    .session = "7f000001-0000-4000-8000-000000000000" });
 }
 
@@ -496,6 +498,8 @@ words_of_authd(void)
 	is_str(muxd->session, "7f000001-0000-4000-8000-000000000000",
 	    "and kept for the next authd");
 	is_int(muxd->generation, 3, "with its generation");
+	ok(strcmp(muxd->addr, "192.0.2.7") == 0 && muxd->since == 77,
+	    "from where, since when");
 	is_int(child_startups(), 0, "it has logged in");
 	bound(muxd->instance);
 	child_says(far, -1);
