@@ -8,10 +8,12 @@
 
 #include "base/compat.h"
 #include "base/index.h"
+#include "budget.h"
 #include "proc/conf.h"
 #include "ticket.h"
 
 #define TICKETS_MAX	4096	/* that wait to be used */
+#define TICKETS_ONE	1024	/* of one operator */
 
 struct ticket {
 	struct link		 link;
@@ -20,12 +22,15 @@ struct ticket {
 	uint64_t		 until_ms;
 	char			 session[UUID_SIZE];
 	struct operator		 who;
+	struct claim		 place;
 };
 
 static struct {
 	struct index		 table;
 	TAILQ_HEAD(, ticket)	 queue;		/* oldest first */
-} tickets;
+	struct budget		 places;
+} tickets = { .places = { .total = TICKETS_MAX, .one = TICKETS_ONE,
+    .few = TICKETS_ONE } };
 
 void
 ticket_init(void)
@@ -44,6 +49,7 @@ ticket_free(struct ticket *t)
 {
 	index_del(&tickets.table, &t->link);
 	TAILQ_REMOVE(&tickets.queue, t, entry);
+	budget_leave(&tickets.places, &t->place);
 	freezero(t, sizeof(*t));
 }
 
@@ -64,9 +70,12 @@ ticket_new(const char hash[HEX64_SIZE], const struct operator *who,
 	struct ticket	*t;
 
 	ticket_sweep(now);
-	if (tickets.table.count >= TICKETS_MAX ||
-	    (t = calloc(1, sizeof(*t))) == NULL)
+	if ((t = calloc(1, sizeof(*t))) == NULL)
 		return (-1);
+	if (budget_take(&tickets.places, &t->place, who->id, NULL, 1) == -1) {
+		free(t);
+		return (-1);
+	}
 	strlcpy(t->hash, hash, sizeof(t->hash));
 	strlcpy(t->session, session, sizeof(t->session));
 	t->who = *who;
