@@ -274,7 +274,6 @@ class Relayd:
         self.port = port or free_port()
         self.sock = os.path.join(self.dir, "control.sock")
         self.expected = set()       # pids that the test ends itself
-        self.libexec = os.path.join(self.build, "libexec")
         self.secrets = {}           # that must not come up in the log
         self.clean = True
         secret = os.path.join(self.dir, "jwt.secret")

@@ -123,14 +123,17 @@ store_purge(const struct store_keep *k)
 	return (n > 0);
 }
 
-unsigned
-db_purge_oldest(void)
+static void
+purge_oldest(void)
 {
-	unsigned	n;
+	if (purge_sessions(0, INT64_MAX, SOME) == 0 &&
+	    purge_events("refused", INT64_MAX, SOME) == 0 &&
+	    purge_sessions(1, INT64_MAX, SOME / 10) == 0)
+		(void)purge_events("done", INT64_MAX, SOME);
+}
 
-	if ((n = purge_sessions(0, INT64_MAX, SOME)) == 0 &&
-	    (n = purge_events("refused", INT64_MAX, SOME)) == 0 &&
-	    (n = purge_sessions(1, INT64_MAX, SOME / 10)) == 0)
-		n = purge_events("done", INT64_MAX, SOME);
-	return (n);
+void
+store_limit(uint64_t bytes)
+{
+	db_limit(bytes, purge_oldest);
 }

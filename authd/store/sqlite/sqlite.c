@@ -33,10 +33,11 @@ static struct {
 	int		 in_turn;	/* a transaction is open */
 	int		 turn_failed;	/* its writes are void */
 	int		 down;		/* the last transaction failed */
-	int		 said;		/* that it did, and not that it is back */
+	int		 said;		/* so, and not that it is back */
 	char		 why_not[128];	/* it could not be opened */
 	uint64_t	 limit;		/* bytes, 0: none */
 	int64_t		 pages;		/* the same in pages */
+	void		(*oldest)(void);	/* away with what is over */
 	/* since store_spent_ms(): all, the longest, whose */
 	uint64_t	 turn, spent_ns, most_ns;
 	const char	*slowest;
@@ -154,9 +155,10 @@ store_open(const char *path)
 }
 
 void
-store_limit(uint64_t bytes)
+db_limit(uint64_t bytes, void (*oldest)(void))
 {
 	store.limit = bytes;
+	store.oldest = oldest;
 }
 
 static int64_t
@@ -205,7 +207,7 @@ make_room(void)
 	n -= db_int(&free, 0);
 	db_done(&free);
 	if (n > store.pages / 16 * 15)
-		(void)db_purge_oldest();
+		store.oldest();
 }
 
 /*

@@ -41,9 +41,13 @@ struct query	*db_prepared(void);
 
 /* How many rows the last write touched, without what went with them. */
 unsigned db_changes(void);
-/* purge.c: what one system has beyond its count; the oldest of all: how many. */
+/* purge.c: what one system has beyond its count. */
 void	 db_trim(const char *system_id);
-unsigned db_purge_oldest(void);
+/*
+ * How many bytes the file may have, and what takes the oldest of what is over
+ * away when it is nearly as large.
+ */
+void	 db_limit(uint64_t bytes, void (*oldest)(void));
 
 /* End the turn's transaction: 0, or -1: nothing of it is in the store. */
 int	 db_commit(void);
