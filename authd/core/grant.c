@@ -29,6 +29,12 @@ grant_init(const struct now *now)
 }
 
 unsigned
+grant_doors(void)
+{
+	return (grants.doors > 0 ? grants.doors : 1);
+}
+
+unsigned
 grant_count(void)
 {
 	return ((unsigned)grants.table.count);
@@ -110,7 +116,7 @@ grant_alloc(const struct door *d)
 {
 	struct grant	*g;
 
-	if (d->ngrants >= GRANTS_MAX / grants.doors ||
+	if (d->ngrants >= GRANTS_MAX / grant_doors() ||
 	    effect_owe(OWED_GRANT) == -1)
 		return (NULL);
 	if ((g = calloc(1, sizeof(*g))) == NULL) {

@@ -93,6 +93,8 @@ void	grant_end(struct grant *, enum end_reason);
 /* A stream of its own has gone. */
 void	grant_stream_gone(struct grant *);
 unsigned grant_count(void);
+/* How many doors there are, 1 at least: who shares what is limited. */
+unsigned grant_doors(void);
 /* For rechecks: the one that was fetched longest ago, NULL: none. */
 struct grant	*grant_rotate(void);
 

@@ -15,7 +15,8 @@
 
 #define ROOM_MS		200	/* for proxyds to let go of idle streams */
 #define TELL_MS		1500	/* for a tunnel to tell after a restart */
-#define WAITING_MAX	64	/* streams of one tunnel that wait for room */
+#define WAITING_MAX	64	/* streams of one tunnel that wait for room; */
+#define WAITING_ONE	32	/* of one proxyd, where there are several */
 #define KILLED_MS	10000	/* for muxd's last word */
 #define ENDED_EXTRA	1024	/* announced, though they ended meanwhile */
 
@@ -141,13 +142,25 @@ stream_give_up(struct stream *st, enum refusal no)
 	stream_queue_end(st, STREAM_ENDED);
 }
 
+static unsigned
+waiting_of(const struct tunnel *t, uint64_t instance)
+{
+	const struct stream	*st;
+	unsigned		 n = 0;
+
+	TAILQ_FOREACH(st, &t->waiting, of_tunnel)
+		n += st->asker.instance == instance;
+	return (n);
+}
+
 /* 0, or -1: refused. */
 static int
 stream_wait(struct stream *st, uint64_t until)
 {
 	struct tunnel	*t = st->tunnel;
 
-	if (t->nwaiting >= WAITING_MAX) {
+	if (t->nwaiting >= WAITING_MAX || (grant_doors() > 1 &&
+	    waiting_of(t, st->asker.instance) >= WAITING_ONE)) {
 		stream_give_up(st, REFUSE_TUNNEL_FULL);
 		return (-1);
 	}

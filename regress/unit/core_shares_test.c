@@ -9,6 +9,8 @@
 #include "authd/core/rowlog.h"
 #include "authd/core/services.h"
 #include "authd/core/session.h"
+#include "authd/core/stream.h"
+#include "authd/core/web.h"
 #include "base/compat.h"
 #include "proc/conf.h"
 #include "regress/lib/tap.h"
@@ -135,6 +137,17 @@ open_sessions(void)
 	is_int(effect_clear(), 0, "nothing is left");
 }
 
+static unsigned	refused;
+
+static void
+drain(void)
+{
+	struct effect	e;
+
+	while (effect_take(&e))
+		refused += e.kind == EFFECT_STREAM_REFUSED;
+}
+
 /* What it takes by the processor's clock. */
 static double
 ms(void)
@@ -150,7 +163,6 @@ static void
 grants(void)
 {
 	struct door	 door;
-	struct effect	 e;
 	struct operator	 who = { .id = "alice", .expires = 1700009999 };
 	struct asker	 asker = { 1, 1 };
 	struct session	*se;
@@ -166,18 +178,99 @@ grants(void)
 			(void)grant_new(&door, se, &who, "web", "192.0.2.1",
 			    &asker, &now);
 		at[part] = ms() - at[part];
-		while (effect_take(&e))
-			continue;
+		drain();
 	}
 	is_int(grant_count(), 40000, "grants on one session");
 	ok(at[3] < 5 * at[0] + 20, "the last 10,000 take %.0f ms, the first "
 	    "%.0f", at[3], at[0]);
 	door_gone(&door);
 	end_run(&now);
-	while (effect_take(&e))
-		continue;
+	drain();
 	session_clear();
 	(void)rowlog_clear();
+}
+
+/* A grant of this door that is answered: its row is in the store. */
+static struct grant *
+granted(struct door *d, struct session *se)
+{
+	struct operator	who = { .id = "alice", .expires = 1700009999 };
+	struct asker	asker = { d->instance, 1 };
+	struct grant	*g;
+
+	(void)grant_new(d, se, &who, "web", "192.0.2.1", &asker, &now);
+	g = TAILQ_LAST(&d->grants, grants);
+	if (g->row != NULL) {	/* the first: its row is written */
+		g->row->saved = 1;
+		grant_saved(g->id, 1, &now);
+	}
+	drain();
+	return (g);
+}
+
+/* So many ask for a stream; how many are refused? */
+static unsigned
+open_many(struct door *d, struct grant *g, unsigned n)
+{
+	struct asker	asker = { d->instance, 1 };
+
+	refused = 0;
+	while (n-- > 0)
+		(void)web_open(g, "web", &asker, &now);
+	end_run(&now);
+	drain();
+	return (refused);
+}
+
+/* Who waits for room in a tunnel. */
+static void
+waiting(void)
+{
+	struct msg_service	 in = { .name = "web", .target = "10.0.0.1:80",
+	    .host = "", .label = "", .path = "", .path_prefix = "",
+	    .module_id = "", .node_id = "" };
+	struct session		*se;
+	struct tunnel		*t = tunnel_new(9);
+	struct door		 door[2];
+	struct grant		*g[2];
+	int			 i;
+
+	conf.max_streams = 1;
+	(void)sessions_of("", 0, 1);
+	se = TAILQ_FIRST(&sessions);
+	session_attach(se, t);
+	session_up(se, &now);
+	t->state = TUNNEL_UP;
+	se->services = services_new(1, 1, "", "");
+	(void)services_add(se->services, &in);
+	door_init(&door[0], 1);
+	g[0] = granted(&door[0], se);
+	is_int(open_many(&door[0], g[0], 1 + 65), 1,
+	    "64 wait for room in a tunnel, of the only proxyd");
+	door_gone(&door[0]);
+	tunnel_gone(t, &now);
+	end_run(&now);
+	drain();
+
+	t = tunnel_new(10);
+	session_attach(se, t);
+	t->state = TUNNEL_UP;
+	se->services = services_new(1, 1, "", "");
+	(void)services_add(se->services, &in);
+	for (i = 0; i < 2; i++) {
+		door_init(&door[i], 2 + (uint64_t)i);
+		g[i] = granted(&door[i], se);
+	}
+	is_int(open_many(&door[0], g[0], 1 + 64), 32,
+	    "32 of one of several");
+	is_int(open_many(&door[1], g[1], 32), 0, "another one's wait, too");
+	for (i = 0; i < 2; i++)
+		door_gone(&door[i]);
+	tunnel_gone(t, &now);
+	end_run(&now);
+	drain();
+	session_clear();
+	is_int(rowlog_clear(), 0, "nothing is in use");
 }
 
 /* Each with a row of the access log: its end looks at its own only. */
@@ -186,7 +279,6 @@ end_sessions(unsigned n)
 {
 	struct operator	 who;
 	struct session	*se;
-	struct effect	 e;
 	double		 took;
 
 	memset(&who, 0, sizeof(who));
@@ -201,8 +293,7 @@ end_sessions(unsigned n)
 		session_end(se, SESSION_CLOSED, "operator", 4000, &now);
 	end_run(&now);
 	took = ms() - took;
-	while (effect_take(&e))
-		continue;
+	drain();
 	session_clear();
 	(void)rowlog_clear();
 	return (took);
@@ -235,6 +326,7 @@ main(void)
 	tables();
 	open_sessions();
 	grants();
+	waiting();
 	ends();
 	return (done_testing());
 }
