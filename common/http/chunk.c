@@ -99,6 +99,14 @@ chunk_trailer(struct httphead_chunk *c, unsigned char b)
 	return (CH_FIELD);
 }
 
+/* Behind the data, what ends its line; returns the next state. */
+static int
+chunk_next(struct httphead_chunk *c, unsigned char b)
+{
+	c->digits = 0;
+	return (b == '\n' ? CH_SIZE : CH_BROKEN);
+}
+
 /* One byte that is not chunk data; returns the next state. */
 static int
 chunk_framing(struct httphead_chunk *c, unsigned char b)
@@ -113,12 +121,9 @@ chunk_framing(struct httphead_chunk *c, unsigned char b)
 	case CH_DATA_CR:
 		if (b == '\r')
 			return (CH_DATA_LF);
-		if (!c->lenient)
-			return (CH_BROKEN);
-		/* FALLTHROUGH */
+		return (c->lenient ? chunk_next(c, b) : CH_BROKEN);
 	case CH_DATA_LF:
-		c->digits = 0;
-		return (b == '\n' ? CH_SIZE : CH_BROKEN);
+		return (chunk_next(c, b));
 	case CH_TRAILER:
 	case CH_FIELD:
 		return (chunk_trailer(c, b));
