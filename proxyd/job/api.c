@@ -31,7 +31,6 @@
 #include "proxyd/door/route.h"
 #include "http/upgrade.h"
 
-#define BODY_MAX	4096		/* operator-api.md, 12 */
 #define BODIES_MAX	(4 << 20)	/* of all calls together */
 #define DATA_MAX	(16 << 20)	/* of one answer */
 #define ANSWER_MS	15000	/* a hung answer; authd's own limit is 10 s */
@@ -170,16 +169,15 @@ take_rate(struct conn *c, const struct api_call *a)
  * nobody would look at is not waited for: it could only cost memory.
  */
 static int
-check_body(struct conn *c, const struct httphead *h)
+check_body(struct conn *c, const struct httphead *h, int op)
 {
-	int	none = slice_eq(&h->method_name, "GET") ||
-		    slice_eq(&h->method_name, "DELETE");
+	size_t	most = api_info((unsigned)op)->body;
 
 	if (h->flags & HTTPHEAD_UPGRADE)
 		answer_error(c, 400, "no upgrade here");
-	else if (none && c->body_left)
+	else if (most == 0 && c->body_left)
 		answer_error(c, 400, "this call takes no body");
-	else if ((h->flags & HTTPHEAD_LENGTH) && h->content_length > BODY_MAX)
+	else if ((h->flags & HTTPHEAD_LENGTH) && h->content_length > most)
 		answer_error(c, 413, "request body too large");
 	else
 		return (0);
@@ -209,7 +207,7 @@ api_begin(struct conn *c, const struct httphead *h)
 		answer_error(c, 404, "api not found");
 		return;
 	}
-	if (check_body(c, h) == -1)
+	if (check_body(c, h, op) == -1)
 		return;
 	if ((a = calloc(1, sizeof(*a))) == NULL) {
 		answer_later(c, 503, "service temporarily unavailable", 1);
@@ -305,7 +303,7 @@ body_add(struct conn *c, const char *p, size_t len)
 	struct api_call	*a = api_of(c);
 	char		*q;
 
-	if (len > BODY_MAX - a->body_len) {
+	if (len > api_info(a->op)->body - a->body_len) {
 		answer_error(c, 413, "request body too large");
 		return (-1);
 	}
