@@ -135,6 +135,7 @@ with Targets() as targets, Relayd(t, operator="\tticket rate 1000") as d:
         for _ in range(64):
             x = d.terminal(sid, d.ticket(sid, token))
             many.append(x)
+        t.diag(repr([y.status for y in many]))
         x = d.terminal(sid, d.ticket(sid, token))
         t.equal(x.status, 429, "a refused upgrade")
         for x in many:

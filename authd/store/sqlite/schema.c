@@ -323,6 +323,6 @@ const char *const	schema_from[STORE_SCHEMA - 1] = {
     GROUPS
     FILL,
 
-    "DROP INDEX IF EXISTS support_sessions_status;"
-    "DROP INDEX IF EXISTS support_sessions_expires;"
+    ("DROP INDEX IF EXISTS support_sessions_status;"
+    "DROP INDEX IF EXISTS support_sessions_expires;")
 };
