@@ -21,7 +21,7 @@
 #define PASSES_MAX	16384	/* that are not used yet: the oldest goes */
 #define BUCKETS		1024	/* a power of two */
 #define EARLY_MS	2000	/* a GIVE waits for authd's word */
-#define EARLY_MAX	16	/* so many of one proxyd */
+#define EARLY_MAX	GIVES_EARLY	/* so many of one proxyd */
 #define NOTE_MS		10000	/* between two lines about refused ones */
 
 /* authd's word. */
@@ -291,6 +291,7 @@ int
 give_on_give(struct chan *chan, struct imsg *m)
 {
 	struct msg_give	 in;
+	struct child	*authd;
 	struct pass	*p;
 	uint64_t	 from = chan_instance(chan);
 
@@ -300,6 +301,9 @@ give_on_give(struct chan *chan, struct imsg *m)
 	(void)imsg_disarm_fd(m->fd);	/* its last close() may be ours */
 	if ((p = pass_find(in.nonce)) == NULL) {
 		early_add(&in, from, m_take_fd(m));
+		/* authd spoke to us first: mostly its word is here, unread. */
+		if ((authd = child_authd()) != NULL && authd->chan != NULL)
+			chan_pump(authd->chan);
 		return (0);
 	}
 	if (!pass_is_for(p, &in))

@@ -4,6 +4,7 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <unistd.h>
 
 #include "base/log.h"
 #include "relayd.h"
@@ -11,30 +12,33 @@
 #define FILES_PER_CHILD	2	/* channel and log */
 /* Listeners, connections on their way, and what nobody asked for. */
 #define FILES_OTHER	(128 + IMSG_SPARE)
-#define FILES_PER_PROXYD 16	/* connections that authd has yet to let in */
+#define FILES_PER_PROXYD GIVES_EARLY	/* that authd has yet to let in */
 #define PIDS_OTHER	512	/* of the rest of the system */
-#define PROXYD_MAX	64	/* when one for each core is wanted */
+
+unsigned
+limits_proxyds(const struct conf *c)
+{
+	long	n = (long)c->proxyd_count;
+
+	if (n == 0)
+		n = sysconf(_SC_NPROCESSORS_ONLN);
+	return (n < 1 ? 1 : n > PROXYD_MAX ? PROXYD_MAX : (unsigned)n);
+}
 
 /*
  * Each tunnel is a muxd; beside them live those that have not logged in, the
  * fixed children, and terminals, for which as much again as for logins is kept.
  */
 static uint64_t
-proxyds(const struct conf *c)
-{
-	return (c->proxyd_count == 0 ? PROXYD_MAX : c->proxyd_count);
-}
-
-static uint64_t
 children_beside(const struct conf *c)
 {
-	return (2 * c->startups_full + 2 + proxyds(c));
+	return (2 * c->startups_full + 2 + limits_proxyds(c));
 }
 
 static uint64_t
 files_beside(const struct conf *c)
 {
-	return (FILES_OTHER + FILES_PER_PROXYD * proxyds(c));
+	return (FILES_OTHER + FILES_PER_PROXYD * limits_proxyds(c));
 }
 
 uint64_t

@@ -42,6 +42,8 @@ struct env	*env(void);
 #define PATH_SIZE_MAX	1024
 #define START_MS	(10 * 1000)	/* from spawn to READY */
 #define LOGIN_MS	(30 * 1000)	/* from spawn to BOUND */
+#define PROXYD_MAX	64
+#define GIVES_EARLY	128	/* connections of a proxyd that wait for authd */
 #define STOP_MS		(6 * 1000)	/* from STOP to SIGKILL */
 #define RELOAD_MS	(5 * 1000)	/* for a child to judge its part */
 
@@ -159,6 +161,8 @@ int	files_secret(const char *path, char *err, size_t err_size);
  * pid_max? 0, or -1 with a text that names the number that would. The default
  * is lowered to that number instead.
  */
+/* How many proxyds: as configured, or one for each core. */
+unsigned limits_proxyds(const struct conf *);
 int	limits_check(struct conf *, char *err, size_t err_size);
 /* The same from given numbers, for tests: how many tunnels fit. */
 uint64_t limits_fit(const struct conf *, uint64_t files, uint64_t pids);

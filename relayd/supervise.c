@@ -22,7 +22,6 @@
 #define BACKOFF_MIN_MS	100
 #define BACKOFF_MAX_MS	10000
 #define BACKOFF_GOOD_MS	60000	/* alive so long: the next start is at once */
-#define PROXYD_MAX	64
 #define SLOTS_MAX	72	/* authd, control, 64 proxyds, and some */
 #define HEAD_START_MS	200	/* for termd to say 1001 before its stream goes */
 #define AGAIN_MS	1000	/* a second signal so soon is the first's echo */
@@ -84,16 +83,11 @@ slot_first(struct slot *s)
 static unsigned
 role_count(int role)
 {
-	long	n;
-
 	switch (role_info(role)->many) {
 	case MANY_ONE:
 		return (1);
 	case MANY_PROXYDS:
-		n = (long)env()->conf.proxyd_count;
-		if (n == 0)
-			n = sysconf(_SC_NPROCESSORS_ONLN);
-		return (n < 1 ? 1 : n > PROXYD_MAX ? PROXYD_MAX : (unsigned)n);
+		return (limits_proxyds(&env()->conf));
 	default:
 		return (0);
 	}

@@ -257,6 +257,13 @@ chan_queued(const struct chan *c)
 
 /* Receiving. */
 
+void
+chan_pump(struct chan *c)
+{
+	if (!c->is_closed && c->busy == 0)
+		chan_read(c->fd, 0, c);
+}
+
 static void
 chan_read(evutil_socket_t fd, short what, void *arg)
 {

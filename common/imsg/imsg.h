@@ -97,6 +97,13 @@ int		 chan_is_closed(const struct chan *);
 size_t	chan_queued(const struct chan *);
 
 /*
+ * Take what has come by now, as when the event loop says that something has:
+ * for a handler of one channel that needs what was sent before on another.
+ * What the handler's own message has borrowed is gone then.
+ */
+void	chan_pump(struct chan *);
+
+/*
  * While corked, finished messages wait; authd corks a turn of its loop so that
  * no answer leaves before the commit it depends on. Uncorking sends.
  */

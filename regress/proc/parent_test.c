@@ -324,17 +324,19 @@ gives(void)
 	close(worker);
 }
 
+#define WAITING	(GIVES_EARLY + 4)
+
 /* A broken proxyd gives what nobody has admitted. */
 static void
 without_word(void)
 {
 	struct child	*proxyd, *termd;
-	int		 far, far_termd, con[20][2], i, n = spawned, full = 0;
+	int		 far, far_termd, con[WAITING][2], i, n = spawned, full = 0;
 	struct imsg	 m;
 
 	proxyd = child_make(ROLE_PROXYD, CHILD_READY, &far);
 	termd = child_make(ROLE_TERMD, CHILD_READY, &far_termd);
-	for (i = 0; i < 20; i++) {
+	for (i = 0; i < WAITING; i++) {
 		connection(con[i]);
 		nonce++;
 		give(CLASS_TERMINAL, i == 0 ? termd->instance : 0, "x");
@@ -344,31 +346,69 @@ without_word(void)
 	is_int(spawned, n, "GIVEs without authd's word start nobody");
 	is_int(hear_any(far_termd, &m, 0), 0,
 	    "and a worker that lives hears nothing of them");
-	for (i = 0; i < 20; i++)
+	for (i = 0; i < WAITING; i++)
 		full += read(con[i][0], &m, 1) == 1;
-	is_int(full, 4, "16 wait for it, more are refused");
+	is_int(full, 4, "%d wait for it, more are refused", GIVES_EARLY);
 
 	/* The word comes. */
-	nonce -= 20;
+	nonce -= WAITING;
 	admit(CLASS_TERMINAL, termd->instance);
 	ok(forwarded(far_termd, "x") == 0, "one that waited for it goes");
 	child_free(termd);
 	admit(CLASS_TERMINAL, 0);
 	is_int(spawned, n + 1, "the next one to a new worker");
 	child_free(newest(ROLE_TERMD));
-	nonce += 20;
+	nonce += WAITING;
 #ifdef RELAYD_TESTING
 	clock_move(2001);
 	turn();
-	for (i = 2, full = 0; i < 16; i++)
+	for (i = 2, full = 0; i < GIVES_EARLY; i++)
 		full += read(con[i][0], &m, 1) == 1;
-	is_int(full, 14, "the others are refused after 2 s");
+	is_int(full, GIVES_EARLY - 2, "the others are refused after 2 s");
 #endif
-	for (i = 0; i < 20; i++)
+	for (i = 0; i < WAITING; i++)
 		close(con[i][0]);
 	child_free(proxyd);
 	close(far);
 	close(far_termd);
+}
+
+/* Many at once: the words are there, whichever channel is read first. */
+static void
+burst(void)
+{
+	struct child	*proxyd;
+	uint64_t	 was = test_env.conf.startups_full;
+	int		 far, con[150][2], i, n = spawned, full = 0;
+	char		 c;
+
+	test_env.conf.startups_full = 1000;
+	proxyd = child_make(ROLE_PROXYD, CHILD_READY, &far);
+	for (i = 0; i < 150; i++) {
+		connection(con[i]);
+		nonce++;
+		give(CLASS_TERMINAL, 0, "x");
+		say_raw(far, msg.type, 0, dup(con[i][1]), msg.buf, msg.len);
+		close(con[i][1]);
+	}
+	for (i = 0, nonce -= 150; i < 150; i++) {
+		make(IMSG_ADMITTED, &(struct msg_admitted){ .nonce = ++nonce,
+		    .class = CLASS_TERMINAL });
+		say_raw(authd_far, msg.type, 0, -1, msg.buf, msg.len);
+	}
+	for (i = 0; i < 4; i++)
+		turn();
+	for (i = 0; i < 150; i++) {
+		full += read(con[i][0], &c, 1) == 1;
+		close(con[i][0]);
+	}
+	is_int(full, 0, "150 at once: none is refused");
+	is_int(spawned - n, 150, "each has its worker");
+	while (newest(ROLE_TERMD) != NULL)
+		child_free(newest(ROLE_TERMD));
+	test_env.conf.startups_full = was;
+	child_free(proxyd);
+	close(far);
 }
 
 /* What may not be: it ends the proxyd. */
@@ -729,6 +769,7 @@ main(void)
 	walk();
 	gives();
 	without_word();
+	burst();
 	gives_bad();
 	shares();
 	without_authd();
