@@ -1,1 +1,1 @@
-$(eval $(call fuzz_target,urlmap,proxyd/http/urlmap.o proxyd/http/host.o common/base/label.o common/base/compat.o $(head_OBJS),$(LLHTTP_LIBS) $(SODIUM_LIBS)))
+$(eval $(call fuzz_target,urlmap,proxyd/http/service.o proxyd/http/urlmap.o proxyd/http/host.o common/base/label.o common/base/compat.o $(head_OBJS),$(LLHTTP_LIBS) $(SODIUM_LIBS)))

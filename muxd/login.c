@@ -16,6 +16,7 @@
 
 #include <sodium.h>
 
+#include "base/ascii.h"
 #include "base/clock.h"
 #include "base/compat.h"
 #include "http/head.h"
@@ -26,7 +27,6 @@
 #include "proc/link.h"
 #include "proc/proc.h"
 #include "http/reply.h"
-#include "text.h"
 #include "http/upgrade.h"
 
 #define LOGIN_MS	8000
@@ -41,7 +41,6 @@ static void	login_accept(const char *, const char *);
 static void	login_refuse(int, const char *, uint32_t, const char *);
 static void	login_linger(evutil_socket_t, short, void *);
 static void	login_over(void *);
-static int	all_of(const char *, size_t, const char *);
 
 static struct {
 	int		 fd;
@@ -135,7 +134,7 @@ login_check(const struct httphead *h, char *node)
 		return (-1);
 	}
 	/* It becomes a header line: do not believe it blindly. */
-	if (strlen(login.accept) != ACCEPT_SIZE - 1 || !all_of(login.accept,
+	if (strlen(login.accept) != ACCEPT_SIZE - 1 || !ascii_all(login.accept,
 	    ACCEPT_SIZE - 1, "+/=")) {
 		login_refuse(500, "internal error", 0, NULL);
 		return (-1);
@@ -206,9 +205,9 @@ login_result(struct chan *c, struct imsg *m, void *arg)
 			NULL);
 		return (0);
 	}
-	if (!all_of(in.session, strlen(in.session), "-") ||
+	if (!ascii_all(in.session, strlen(in.session), "-") ||
 	    in.session[0] == '\0' ||
-	    !all_of(in.reconnect, strlen(in.reconnect), "")) {
+	    !ascii_all(in.reconnect, strlen(in.reconnect), "")) {
 		login_refuse(500, "internal error", 0, NULL);
 		return (-1);
 	}
@@ -300,16 +299,4 @@ login_over(void *arg)
 {
 	(void)arg;
 	muxd_exit(0);
-}
-
-/* Letters, digits and the characters of `more`, nothing else. */
-static int
-all_of(const char *s, size_t len, const char *more)
-{
-	size_t	i;
-
-	for (i = 0; i < len; i++)
-		if (!text_alnum(s[i]) && strchr(more, s[i]) == NULL)
-			return (0);
-	return (1);
 }

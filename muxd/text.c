@@ -2,13 +2,6 @@
 #include "text.h"
 
 int
-text_alnum(char c)
-{
-	return ((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
-	    (c >= '0' && c <= '9'));
-}
-
-int
 text_plain(const char *s, size_t len)
 {
 	size_t	i;

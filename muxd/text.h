@@ -4,8 +4,6 @@
 
 #include <stddef.h>
 
-/* An ASCII letter or digit, whatever the locale. 1 or 0. */
-int	text_alnum(char);
 /* Only printable ASCII without blanks; empty is plain. 1 or 0. */
 int	text_plain(const char *, size_t len);
 /*

@@ -110,22 +110,16 @@ session_unref(struct session *s)
 const struct service *
 session_service(const struct session *s, const char *label)
 {
-	size_t	i;
-
-	for (i = 0; i < s->n_services; i++)
-		if (strcmp(s->services[i].label, label) == 0)
-			return (&s->services[i]);
-	return (NULL);
+	return (service_find(s->services, s->n_services, label));
 }
 
 void
 session_wants_https(struct session *s, const char *label)
 {
-	size_t	i;
+	const struct service	*sv = session_service(s, label);
 
-	for (i = 0; i < s->n_services; i++)
-		if (strcmp(s->services[i].label, label) == 0)
-			s->services[i].wants_https = 1;
+	if (sv != NULL)
+		s->services[sv - s->services].wants_https = 1;
 }
 
 void

@@ -21,7 +21,6 @@
 #define PASSES_MAX	16384	/* that are not used yet: the oldest goes */
 #define BUCKETS		1024	/* a power of two */
 #define EARLY_MS	2000	/* a GIVE waits for authd's word */
-#define EARLY_MAX	GIVES_EARLY	/* so many of one proxyd */
 #define NOTE_MS		10000	/* between two lines about refused ones */
 
 /* authd's word. */
@@ -213,7 +212,7 @@ early_add(const struct msg_give *g, uint64_t from, int fd)
 {
 	struct early	*e = NULL;
 
-	if (early_count(from) < EARLY_MAX)
+	if (early_count(from) < GIVES_EARLY)
 		e = calloc(1, sizeof(*e) + g->bytes.len);
 	if (e == NULL) {
 		give_refuse(fd, "authd has not said yes");

@@ -4,7 +4,6 @@
  * in grace (a deadline, not a state) without a tunnel, closed or expired at
  * last. Its row may wait for a store that is down; its end does not.
  */
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -83,18 +82,6 @@ session_find(const char *id)
 			return (se);
 	}
 	return (NULL);
-}
-
-struct session *
-session_by_slug(const char *slug)
-{
-	char	id[UUID_SIZE];
-
-	if (strlen(slug) != SLUG_SIZE - 1)
-		return (NULL);
-	snprintf(id, sizeof(id), "%.8s-%.4s-%.4s-%.4s-%.12s", slug, slug + 8,
-	    slug + 12, slug + 16, slug + 20);
-	return (session_find(id));
 }
 
 struct session *

@@ -65,7 +65,6 @@ int	 session_load(const struct session_row *, const struct system_row *sys);
 void	 session_settle(const struct now *);
 
 struct session	*session_find(const char *id);
-struct session	*session_by_slug(const char *slug);
 struct session	*session_by_slot(const char *system_id, const char *node);
 unsigned	 session_count(void);
 unsigned	 session_count_of(const char *system_id);

@@ -139,19 +139,7 @@ run_granted(const struct effect *e)
 	    .idle_max = (uint32_t)proc_conf()->max_streams / 2 });
 }
 
-/*
- * Bytes only: a descriptor that one end sent would be closed, unseen, by the
- * other, and with SO_LINGER on it that close() waits for as long as the sender
- * likes. Kernels before 6.16 cannot refuse them.
- */
-static void
-no_descriptors(int fd)
-{
-	int	off = 0;
-
-	(void)setsockopt(fd, SOL_SOCKET, SO_PASSRIGHTS, &off, sizeof(off));
-}
-
+/* Bytes only: what else one end sent, the other would have to close. */
 static int
 pair_make(int sv[2])
 {
@@ -160,8 +148,8 @@ pair_make(int sv[2])
 		log_warn("stream: socketpair");
 		return (-1);
 	}
-	no_descriptors(sv[0]);
-	no_descriptors(sv[1]);
+	(void)imsg_refuse_fds(sv[0]);
+	(void)imsg_refuse_fds(sv[1]);
 	return (0);
 }
 

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "ascii.h"
 #include "target.h"
 
 static int	host_take(const char *, size_t, struct target *);
@@ -17,7 +18,6 @@ static int	check_ipv4(const uint8_t *);
 static int	check_ipv6(const uint8_t *);
 static int	in_net(const uint8_t *, const uint8_t *, int);
 static int	embedded_ipv4(const uint8_t *, size_t, uint8_t [4]);
-static int	alnum(char);
 
 /*
  * The one list of what is refused. Where clouds hand out a machine's own
@@ -370,41 +370,18 @@ target_is_loopback(const struct target *t)
 	}
 }
 
-static int
-alnum(char c)
-{
-	return ((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
-	    (c >= '0' && c <= '9'));
-}
-
 int
 target_service_ok(const char *s, size_t len)
 {
-	size_t	i;
-
-	if (len < 1 || len > TARGET_SERVICE_MAX || !alnum(s[0]))
-		return (0);
-	for (i = 1; i < len; i++)
-		if (!alnum(s[i]) && (s[i] == '\0' ||
-		    strchr("._-", s[i]) == NULL))
-			return (0);
-	return (1);
+	return (len >= 1 && len <= TARGET_SERVICE_MAX && ascii_alnum(s[0]) &&
+	    ascii_all(s + 1, len - 1, "._-"));
 }
 
 int
 target_host_ok(const char *s, size_t len)
 {
-	size_t	i;
-
-	if (len == 0)
-		return (1);
-	if (!alnum(s[0]) || !alnum(s[len - 1]))
-		return (0);
-	for (i = 1; i < len; i++)
-		if (!alnum(s[i]) && (s[i] == '\0' ||
-		    strchr("._:-", s[i]) == NULL))
-			return (0);
-	return (1);
+	return (len == 0 || (ascii_alnum(s[0]) && ascii_alnum(s[len - 1]) &&
+	    ascii_all(s, len, "._:-")));
 }
 
 const char *

@@ -39,6 +39,53 @@ slice_caseeq(const struct slice *sl, const char *s)
 }
 
 int
+slice_is_token(const struct slice *v)
+{
+	static const char	 ok[256] = {
+		['!'] = 1, ['#'] = 1, ['$'] = 1, ['%'] = 1, ['&'] = 1,
+		['\''] = 1, ['*'] = 1, ['+'] = 1, ['-'] = 1, ['.'] = 1,
+		['^'] = 1, ['_'] = 1, ['`'] = 1, ['|'] = 1, ['~'] = 1,
+		['0'] = 1, ['1'] = 1, ['2'] = 1, ['3'] = 1, ['4'] = 1,
+		['5'] = 1, ['6'] = 1, ['7'] = 1, ['8'] = 1, ['9'] = 1,
+		['A'] = 1, ['B'] = 1, ['C'] = 1, ['D'] = 1, ['E'] = 1,
+		['F'] = 1, ['G'] = 1, ['H'] = 1, ['I'] = 1, ['J'] = 1,
+		['K'] = 1, ['L'] = 1, ['M'] = 1, ['N'] = 1, ['O'] = 1,
+		['P'] = 1, ['Q'] = 1, ['R'] = 1, ['S'] = 1, ['T'] = 1,
+		['U'] = 1, ['V'] = 1, ['W'] = 1, ['X'] = 1, ['Y'] = 1,
+		['Z'] = 1, ['a'] = 1, ['b'] = 1, ['c'] = 1, ['d'] = 1,
+		['e'] = 1, ['f'] = 1, ['g'] = 1, ['h'] = 1, ['i'] = 1,
+		['j'] = 1, ['k'] = 1, ['l'] = 1, ['m'] = 1, ['n'] = 1,
+		['o'] = 1, ['p'] = 1, ['q'] = 1, ['r'] = 1, ['s'] = 1,
+		['t'] = 1, ['u'] = 1, ['v'] = 1, ['w'] = 1, ['x'] = 1,
+		['y'] = 1, ['z'] = 1
+	};
+	size_t			 i;
+
+	for (i = 0; i < v->len; i++)
+		if (!ok[(unsigned char)v->s[i]])
+			return (0);
+	return (v->len != 0);
+}
+
+int
+slice_list_next(struct slice *list, struct slice *el)
+{
+	const char	*comma;
+
+	if (list->s == NULL)
+		return (0);
+	*el = *list;
+	if ((comma = memchr(list->s, ',', list->len)) != NULL) {
+		el->len = (size_t)(comma - list->s);
+		list->s = comma + 1;
+		list->len -= el->len + 1;
+	} else
+		list->s = NULL;
+	slice_trim(el);
+	return (1);
+}
+
+int
 httphead_is(const struct httphead_field *fd, const char *name)
 {
 	return (slice_caseeq(&fd->name, name));
@@ -56,29 +103,14 @@ httphead_get(const struct httphead *h, const char *name)
 	return (NULL);
 }
 
-/* Whether a comma-separated list has the token; blanks around it are free. */
 static int
 list_has(const struct slice *list, const char *token)
 {
-	const char	*s = list->s, *end = list->s + list->len, *comma;
-	struct slice	 el;
+	struct slice	 left = *list, el;
 
-	while (s < end) {
-		if ((comma = memchr(s, ',', end - s)) == NULL)
-			comma = end;
-		el.s = s;
-		el.len = comma - s;
-		while (el.len > 0 && (*el.s == ' ' || *el.s == '\t')) {
-			el.s++;
-			el.len--;
-		}
-		while (el.len > 0 && (el.s[el.len - 1] == ' ' ||
-		    el.s[el.len - 1] == '\t'))
-			el.len--;
+	while (slice_list_next(&left, &el))
 		if (slice_caseeq(&el, token))
 			return (1);
-		s = comma + 1;
-	}
 	return (0);
 }
 

@@ -24,7 +24,6 @@ struct parse {
 static int	on_field(llhttp_t *, const char *, size_t);
 static int	on_value(llhttp_t *, const char *, size_t);
 static int	on_complete(llhttp_t *);
-static int	is_token(const char *, size_t);
 static int	run(struct httphead *, int, const char *, const char *,
 		    struct httphead_fault *);
 static int	method_of(const struct slice *);
@@ -72,15 +71,10 @@ on_value(llhttp_t *ll, const char *s, size_t len)
 
 	if (p->h->nfields == 0)
 		return (-1);
-	while (len > 0 && (s[len - 1] == ' ' || s[len - 1] == '\t'))
-		len--;
-	while (len > 0 && (*s == ' ' || *s == '\t')) {
-		s++;
-		len--;
-	}
 	fd = &p->h->field[p->h->nfields - 1];
 	fd->value.s = s;
 	fd->value.len = len;
+	slice_trim(&fd->value);
 	return (0);
 }
 
@@ -91,36 +85,6 @@ on_complete(llhttp_t *ll)
 
 	p->done = 1;
 	return (HPE_PAUSED);
-}
-
-/* Whether all bytes may stand in a method or field name (RFC 9110, 5.6.2). */
-static int
-is_token(const char *s, size_t len)
-{
-	static const char	 ok[256] = {
-		['!'] = 1, ['#'] = 1, ['$'] = 1, ['%'] = 1, ['&'] = 1,
-		['\''] = 1, ['*'] = 1, ['+'] = 1, ['-'] = 1, ['.'] = 1,
-		['^'] = 1, ['_'] = 1, ['`'] = 1, ['|'] = 1, ['~'] = 1,
-		['0'] = 1, ['1'] = 1, ['2'] = 1, ['3'] = 1, ['4'] = 1,
-		['5'] = 1, ['6'] = 1, ['7'] = 1, ['8'] = 1, ['9'] = 1,
-		['A'] = 1, ['B'] = 1, ['C'] = 1, ['D'] = 1, ['E'] = 1,
-		['F'] = 1, ['G'] = 1, ['H'] = 1, ['I'] = 1, ['J'] = 1,
-		['K'] = 1, ['L'] = 1, ['M'] = 1, ['N'] = 1, ['O'] = 1,
-		['P'] = 1, ['Q'] = 1, ['R'] = 1, ['S'] = 1, ['T'] = 1,
-		['U'] = 1, ['V'] = 1, ['W'] = 1, ['X'] = 1, ['Y'] = 1,
-		['Z'] = 1, ['a'] = 1, ['b'] = 1, ['c'] = 1, ['d'] = 1,
-		['e'] = 1, ['f'] = 1, ['g'] = 1, ['h'] = 1, ['i'] = 1,
-		['j'] = 1, ['k'] = 1, ['l'] = 1, ['m'] = 1, ['n'] = 1,
-		['o'] = 1, ['p'] = 1, ['q'] = 1, ['r'] = 1, ['s'] = 1,
-		['t'] = 1, ['u'] = 1, ['v'] = 1, ['w'] = 1, ['x'] = 1,
-		['y'] = 1, ['z'] = 1
-	};
-	size_t			 i;
-
-	for (i = 0; i < len; i++)
-		if (!ok[(unsigned char)s[i]])
-			return (0);
-	return (len != 0);
 }
 
 /*
@@ -162,7 +126,7 @@ check_names(const struct httphead *h, struct httphead_fault *f)
 
 	for (i = 0; i < h->nfields; i++) {
 		n = &h->field[i].name;
-		if (!is_token(n->s, n->len) || n->s[n->len] != ':')
+		if (!slice_is_token(n) || n->s[n->len] != ':')
 			return (httphead_fault(f, 400, "bad field name"));
 	}
 	return (0);
@@ -199,7 +163,9 @@ request_line(struct httphead *h, const char *s, const char *end,
 
 	eol = memchr(s, '\r', end - s);
 	sp = memchr(s, ' ', eol - s);
-	if (sp == NULL || !is_token(s, sp - s) || eol - s < 12)
+	h->method_name.s = s;
+	h->method_name.len = sp == NULL ? 0 : sp - s;
+	if (!slice_is_token(&h->method_name) || eol - s < 12)
 		return (httphead_fault(f, 400, "bad request line"));
 	v = eol - 8;
 	if (v <= sp + 1 || v[-1] != ' ' || memcmp(v, "HTTP/", 5) != 0 ||
@@ -209,8 +175,6 @@ request_line(struct httphead *h, const char *s, const char *end,
 	if (v[5] != '1' || v[7] > '1')
 		return (httphead_fault(f, 505, "HTTP version not supported"));
 	h->minor = v[7] - '0';
-	h->method_name.s = s;
-	h->method_name.len = sp - s;
 	h->target.s = sp + 1;
 	h->target.len = v - 1 - h->target.s;
 	return (0);

@@ -154,6 +154,26 @@ int	httphead_has_token(const struct httphead *, const char *name,
 /* Compare a slice with a string: exactly, and in any case of ASCII letters. */
 int	slice_eq(const struct slice *, const char *);
 int	slice_caseeq(const struct slice *, const char *);
+/* Whether it is a token: a method, a field's name (RFC 9110, 5.6.2). */
+int	slice_is_token(const struct slice *);
+/*
+ * The next element of a comma-separated list, blanks around it cut off: 1, or
+ * 0 behind the last. `list` is what is left of it, s NULL for nothing. An
+ * element may be empty.
+ */
+int	slice_list_next(struct slice *list, struct slice *el);
+/* Cut off the blanks around it. */
+static inline void
+slice_trim(struct slice *v)
+{
+	while (v->len > 0 && (v->s[v->len - 1] == ' ' ||
+	    v->s[v->len - 1] == '\t'))
+		v->len--;
+	while (v->len > 0 && (*v->s == ' ' || *v->s == '\t')) {
+		v->s++;
+		v->len--;
+	}
+}
 
 /*
  * Split `host[:port]` as a Host field has it. `host` gets the name in lower

@@ -24,6 +24,7 @@
 #define WS_ROOM		4		/* a header with 16 bits of length */
 #define WS_KEY		4		/* and the mask's key behind it */
 
+static void	mux_read(struct mux *);
 static void	mux_readable(evutil_socket_t, short, void *);
 static void	mux_writable(evutil_socket_t, short, void *);
 static void	mux_pace(struct mux *, ssize_t);
@@ -124,7 +125,7 @@ mux_readable(evutil_socket_t fd, short what, void *arg)
 	mux_read(arg);
 }
 
-void
+static void
 mux_read(struct mux *m)
 {
 	uint8_t	 small[IN_SMALL], *buf = small;

@@ -121,8 +121,6 @@ void	mux_turn(struct mux *);
 void	mux_close(struct mux *, uint16_t code, const char *reason, uint64_t ms);
 /* Take it down; `fd` is not closed. Harmless when it is down. */
 void	mux_free(struct mux *);
-/* Read once more, now. */
-void	mux_read(struct mux *);
 
 /*
  * A frame of up to `len` bytes is to be built: where its payload goes, or NULL

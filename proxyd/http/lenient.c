@@ -28,17 +28,6 @@ is_blank(char c)
 	return (c == ' ' || c == '\t');
 }
 
-static void
-trim(struct slice *v)
-{
-	while (v->len > 0 && is_blank(v->s[v->len - 1]))
-		v->len--;
-	while (v->len > 0 && is_blank(*v->s)) {
-		v->s++;
-		v->len--;
-	}
-}
-
 /* ---- the status line ---- */
 
 /* Why it is none, as far as the first bytes tell; NULL: they tell nothing. */
@@ -110,20 +99,6 @@ status_line(struct head *d, const struct slice *line, const char **why)
 
 /* ---- fields ---- */
 
-static int
-is_token(const struct slice *n)
-{
-	size_t	i;
-
-	for (i = 0; i < n->len; i++)
-		if (!((n->s[i] >= 'a' && n->s[i] <= 'z') ||
-		    (n->s[i] >= 'A' && n->s[i] <= 'Z') ||
-		    (n->s[i] >= '0' && n->s[i] <= '9') ||
-		    memchr("!#$%&'*+-.^_`|~", n->s[i], 15) != NULL))
-			return (0);
-	return (n->len > 0);
-}
-
 static void
 put_value(struct out *o, const struct slice *v)
 {
@@ -138,40 +113,20 @@ put_value(struct out *o, const struct slice *v)
 			o->p[i] = ' ';
 }
 
-/* The next element of a list, trimmed. 0: no more. */
-static int
-list_next(struct slice *list, struct slice *el)
-{
-	const char	*comma;
-
-	if (list->s == NULL)
-		return (0);
-	*el = *list;
-	if ((comma = memchr(list->s, ',', list->len)) != NULL) {
-		el->len = (size_t)(comma - list->s);
-		list->s = comma + 1;
-		list->len -= el->len + 1;
-	} else
-		list->s = NULL;
-	trim(el);
-	return (1);
-}
-
 static void
 take_length(struct head *d, struct slice v)
 {
 	struct slice	el;
 	size_t		i;
+	int		bad;
 
-	while (list_next(&v, &el)) {
+	while (slice_list_next(&v, &el)) {
 		for (i = 0; i < el.len && el.s[i] >= '0' && el.s[i] <= '9'; i++)
 			continue;
-		while (el.len > 1 && *el.s == '0' && i == el.len) {
+		bad = i == 0 || i != el.len;
+		for (; !bad && el.len > 1 && *el.s == '0'; el.len--)
 			el.s++;
-			el.len--;
-			i--;
-		}
-		if (i == 0 || i != el.len || el.len > LENGTH_DIGITS) {
+		if (bad || el.len > LENGTH_DIGITS) {
 			d->bad_length = 1;
 			continue;
 		}
@@ -189,7 +144,7 @@ take_coding(struct head *d, struct slice v)
 {
 	struct slice	el;
 
-	while (list_next(&v, &el)) {
+	while (slice_list_next(&v, &el)) {
 		if (slice_caseeq(&el, "chunked"))
 			d->chunked = 1;
 		else if (el.len > 0 && !slice_caseeq(&el, "identity"))
@@ -211,7 +166,7 @@ field_end(struct head *d)
 	name.len = (size_t)(colon - name.s);
 	value.s = colon + 1;
 	value.len = (size_t)(d->o.p + d->o.len - value.s);
-	trim(&value);
+	slice_trim(&value);
 	if (slice_caseeq(&name, "content-length"))
 		take_length(d, value);
 	else if (slice_caseeq(&name, "transfer-encoding"))
@@ -234,7 +189,7 @@ field_line(struct head *d, const struct slice *line)
 
 	if (is_blank(line->s[0])) {
 		value = *line;
-		trim(&value);
+		slice_trim(&value);
 		if (d->field == 0)
 			return;		/* of a line that was left out */
 		out_lit(&d->o, " ");
@@ -248,9 +203,9 @@ field_line(struct head *d, const struct slice *line)
 	name.len = (size_t)(colon - line->s);
 	value.s = colon + 1;
 	value.len = line->len - name.len - 1;
-	trim(&name);
-	trim(&value);
-	if (!is_token(&name))
+	slice_trim(&name);
+	slice_trim(&value);
+	if (!slice_is_token(&name))
 		return;
 	d->field = d->o.len;
 	out_put(&d->o, name.s, name.len);

@@ -70,29 +70,6 @@ implied_port(const struct service *sv)
 	return (sv->tls ? 443 : 80);
 }
 
-const char *
-service_scheme(const struct service *sv)
-{
-	return (sv->tls || sv->wants_https ? "https" : "http");
-}
-
-static const char *
-authority_of(const struct service *sv)
-{
-	return (sv->host[0] != '\0' ? sv->host : sv->target);
-}
-
-void
-service_put_authority(struct out *o, const struct service *sv)
-{
-	const char	*a = authority_of(sv), *suffix = sv->tls ? ":443" : ":80";
-	size_t		 n = strlen(a), k = strlen(suffix);
-
-	if (n > k && strcmp(a + n - k, suffix) == 0)
-		n -= k;
-	out_put(o, a, n);
-}
-
 static int
 is_loopback(const char *name)
 {
@@ -129,22 +106,12 @@ service_is(const struct service *sv, const char *name, uint16_t port)
 	    port == 80 || port == 443) ? 2 : 0);
 }
 
-const struct service *
-urlmap_service(const struct urlmap *m, const char *label)
-{
-	size_t	i;
-
-	for (i = 0; i < m->n; i++)
-		if (strcmp(m->services[i].label, label) == 0)
-			return (&m->services[i]);
-	return (NULL);
-}
-
 /* The service that a URL of this session's services names, or NULL. */
 static const struct service *
 service_named(const struct urlmap *m, const struct url *u)
 {
-	const struct service	*self = urlmap_service(m, m->browser->label);
+	const struct service	*self = service_find(m->services, m->n,
+				    m->browser->label);
 	int			 secure = u->secure, is = 0;
 	uint16_t		 port = u->port;
 	size_t			 i;
@@ -173,7 +140,7 @@ urlmap_in(struct out *o, const struct urlmap *m, const struct slice *v)
 
 	if (host_url_origin(v, &origin, &rest) == -1 || host_origin(&origin,
 	    m->browser, m->at, &whose) == 0 ||
-	    (sv = urlmap_service(m, whose.label)) == NULL)
+	    (sv = service_find(m->services, m->n, whose.label)) == NULL)
 		return (0);
 	out_str(o, service_scheme(sv));
 	out_lit(o, "://");
@@ -354,7 +321,8 @@ int
 urlmap_wants_https(const struct urlmap *m, const struct slice *location,
     struct slice *rest)
 {
-	const struct service	*self = urlmap_service(m, m->browser->label);
+	const struct service	*self = service_find(m->services, m->n,
+				    m->browser->label);
 	struct url		 u;
 
 	if (self == NULL || self->tls || url_parse(&u, location) == -1 ||

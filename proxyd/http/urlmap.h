@@ -23,16 +23,6 @@ struct urlmap {
 	const struct origin_at	*at;
 };
 
-/* The service of a label, or NULL. */
-const struct service *urlmap_service(const struct urlmap *, const char *label);
-
-/*
- * How a browser beside the service would call it: "http" or "https", and the
- * authority, its port left out where it is the one that the scheme implies.
- */
-const char	*service_scheme(const struct service *);
-void		 service_put_authority(struct out *, const struct service *);
-
 /*
  * To the service: write the URL or origin `v` as the service knows it, when it
  * names a host of this session. 1, or 0 with nothing written.

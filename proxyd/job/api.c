@@ -234,6 +234,23 @@ api_begin(struct conn *c, const struct httphead *h)
 		api_ask_token(c);
 }
 
+/* Ask authd in the caller's name. 0, or -1: it cannot be asked. */
+static int
+api_send(struct conn *c, struct msg_api *ask, chan_done_fn result)
+{
+	struct api_call	*a = api_of(c);
+	struct chan	*ch = link_chan();
+	char		 addr[ADDR_SIZE];
+
+	conn_deadline(c, ANSWER_MS);
+	addr_print(&c->addr, addr);
+	ask->token = a->token;
+	ask->addr = addr;
+	ask->until_ms = clock_ms() + AUTHD_API_MS;
+	return (call_start(&a->call, ch, AUTHD_API_MS, result, c) == 0 ||
+	    say_api(ch, a->call.id, -1, ask) == -1 ? -1 : 0);
+}
+
 /*
  * The body is still to come, and may take its time: first whether the caller
  * is anybody. A list with a wrong parameter is a question that changes nothing;
@@ -243,20 +260,14 @@ static void
 api_ask_token(struct conn *c)
 {
 	struct api_call	*a = api_of(c);
-	struct chan	*ch = link_chan();
-	char		 addr[ADDR_SIZE];
-	struct msg_api	 ask = { .op = API_SESSION_LIST, .token = a->token,
-	    .addr = addr, .session = "", .invalid = 1,
-	    .until_ms = clock_ms() + AUTHD_API_MS };
+	struct msg_api	 ask = { .op = API_SESSION_LIST, .session = "",
+	    .invalid = 1 };
 
 	conn_job(c, &token_job, a);
-	conn_deadline(c, ANSWER_MS);
 	if (c->in->len == 0)
 		buf_put(&c->in);
-	addr_print(&c->addr, addr);
 	api_args_say(&(struct api_args){ .page = 1, .page_size = 1 }, &ask);
-	if (call_start(&a->call, ch, AUTHD_API_MS, token_result, c) == 0 ||
-	    say_api(ch, a->call.id, -1, &ask) == -1)
+	if (api_send(c, &ask, token_result) == -1)
 		answer_later(c, 503, "service temporarily unavailable", 1);
 }
 
@@ -370,24 +381,14 @@ static void
 api_ask(struct conn *c)
 {
 	struct api_call	*a = api_of(c);
-	struct chan	*ch = link_chan();
-	char		 addr[ADDR_SIZE];
-	struct msg_api	 ask = { .op = (uint8_t)a->op, .token = a->token,
-	    .addr = addr, .session = a->session,
-	    .until_ms = clock_ms() + AUTHD_API_MS };
+	struct msg_api	 ask = { .op = (uint8_t)a->op, .session = a->session };
 	int		 r;
 
-	api_take_body(a->op, a->body, a->body_len, &a->args);
-	if (call_start(&a->call, ch, AUTHD_API_MS, api_result, c) == 0) {
-		answer_later(c, 503, "service temporarily unavailable", 1);
-		return;
-	}
 	conn_job(c, &answer_job, a);
-	conn_deadline(c, ANSWER_MS);
-	addr_print(&c->addr, addr);
+	api_take_body(a->op, a->body, a->body_len, &a->args);
 	ask.invalid = a->args.bad_key != NULL;
 	api_args_say(&a->args, &ask);
-	r = say_api(ch, a->call.id, -1, &ask);
+	r = api_send(c, &ask, api_result);
 	sodium_memzero(a->token, sizeof(a->token));
 	if (r == -1)
 		answer_later(c, 503, "service temporarily unavailable", 1);
