@@ -8,7 +8,6 @@ import json
 import os
 import socket
 import struct
-import subprocess
 import ssl
 import sys
 import tempfile
@@ -18,7 +17,7 @@ import warnings
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from clienttest import Client, Target, counter, echo
-from harness import Tap, free_port, until
+from harness import Tap, free_port, self_signed, until
 from tunnelserver import WINDOW, Server
 
 t = Tap()
@@ -198,11 +197,7 @@ with Server() as s, Target(reset_at_once) as r1, \
 # ---- TLS targets ----
 
 with tempfile.TemporaryDirectory() as d:
-    cert, key = os.path.join(d, "c.pem"), os.path.join(d, "k.pem")
-    subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048",
-                    "-nodes", "-days", "2", "-subj", "/CN=nobody", "-out",
-                    cert, "-keyout", key], check=True,
-                   stderr=subprocess.DEVNULL)
+    cert, key = self_signed(d)
     names = []
     ctx = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     ctx.load_cert_chain(cert, key)
@@ -367,11 +362,7 @@ with Server() as s:
 # ---- services that speak old TLS ----
 
 with tempfile.TemporaryDirectory() as d:
-    cert, key = os.path.join(d, "c.pem"), os.path.join(d, "k.pem")
-    subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:1024",
-                    "-nodes", "-days", "2", "-subj", "/CN=nobody", "-out",
-                    cert, "-keyout", key], check=True,
-                   stderr=subprocess.DEVNULL)
+    cert, key = self_signed(d, 1024)
     ctx = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     ctx.set_ciphers("ALL:@SECLEVEL=0")
     with warnings.catch_warnings():

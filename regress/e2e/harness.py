@@ -110,6 +110,16 @@ def free_port():
         return s.getsockname()[1]
 
 
+def self_signed(directory, bits=2048):
+    """Files of a certificate that nobody knows, and of its key."""
+    cert, key = (os.path.join(directory, n) for n in ("c.pem", "k.pem"))
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:%d" % bits,
+                    "-nodes", "-days", "2", "-subj", "/CN=nobody", "-out",
+                    cert, "-keyout", key], check=True,
+                   stderr=subprocess.DEVNULL)
+    return cert, key
+
+
 def go_program(name):
     """Build regress/interop/cmd/NAME once; the path of the program."""
     out = os.path.join(BUILD, "regress", "go-" + name)

@@ -629,3 +629,23 @@ operator_token(struct far *control, const char *user, const char *org,
 	rows_free(&rows);
 	return (token);
 }
+
+void
+authd_scene(struct far **control, struct far **proxyd, char **token)
+{
+	authd_start(1);
+	*control = drive_spawn(ROLE_CONTROL, 0);
+	*proxyd = drive_spawn(ROLE_PROXYD, 0);
+	*token = operator_token(*control, "alice", "", "owner", "");
+}
+
+int
+authd_scene_end(struct far *control, struct far *proxyd, char *token)
+{
+	int	status = authd_stop();
+
+	far_close(proxyd);
+	far_close(control);
+	free(token);
+	return (status);
+}

@@ -152,4 +152,12 @@ const char *api_at(const char *path);
 char	*operator_token(struct far *control, const char *user,
 	    const char *org, const char *role, const char *perms);
 
+/*
+ * Where most tests begin, behind authd_init(): authd, relayctl's process, a
+ * proxyd and an owner's token. And where they end: authd_stop(), its status.
+ */
+void	authd_scene(struct far **control, struct far **proxyd, char **token);
+int	authd_scene_end(struct far *control, struct far *proxyd, char *token);
+
+
 #endif

@@ -504,6 +504,20 @@ groups(void)
 	free(tok);
 }
 
+/* A tunnel, and a proxy token issued under an access token that says `what`. */
+static void
+issued(struct tunnel *t, struct api *a, char proxy[TOKEN_SIZE],
+    const char *what)
+{
+	system_add(control, t, "");
+	login(proxyd, t, "", "", "192.0.2.1");
+	up(t, 1);
+	a->session = t->session;
+	a->token = forge(HS256, what, KEY);
+	is_int(api(proxyd, API_PROXY_TOKEN, a), 200, "a proxy token");
+	strlcpy(proxy, api_str("token"), TOKEN_SIZE);
+}
+
 /* What is done in another's name is written down as such. */
 static void
 impersonation(void)
@@ -513,14 +527,8 @@ impersonation(void)
 	struct api	a = { .service = "s0" };
 	char		proxy[TOKEN_SIZE];
 
-	system_add(control, &t, "");
-	login(proxyd, &t, "", "", "192.0.2.1");
-	up(&t, 1);
-	a.session = t.session;
-	a.token = forge(HS256, claims("impersonation", 60, -1,
-	    "\"impersonated_by\":{\"id\":\"boss\"},", CONNECT, ""), KEY);
-	is_int(api(proxyd, API_PROXY_TOKEN, &a), 200, "a proxy token");
-	strlcpy(proxy, api_str("token"), sizeof(proxy));
+	issued(&t, &a, proxy, claims("impersonation", 60, -1,
+	    "\"impersonated_by\":{\"id\":\"boss\"},", CONNECT, ""));
 	grant(proxyd, proxy, t.session, &g);
 	is_int(g.status, 0, "is good");
 	is_int(sql_becomes(1, "SELECT count(*) FROM support_access_logs WHERE "
@@ -555,14 +563,8 @@ revoked(void)
 	struct api		a = { .service = "s0" };
 	char			proxy[TOKEN_SIZE];
 
-	system_add(control, &t, "");
-	login(proxyd, &t, "", "", "192.0.2.1");
-	up(&t, 1);
-	a.session = t.session;
-	a.token = forge(HS256, claims("access", 600, -1, "\"jti\":\"j2\",",
-	    CONNECT, ""), KEY);
-	is_int(api(proxyd, API_PROXY_TOKEN, &a), 200, "a proxy token");
-	strlcpy(proxy, api_str("token"), sizeof(proxy));
+	issued(&t, &a, proxy, claims("access", 600, -1, "\"jti\":\"j2\",",
+	    CONNECT, ""));
 	grant(proxyd, proxy, t.session, &g);
 	stream_open(proxyd, t.mux, g.grant, "s0", &o);
 	is_int(o.status, 0, "is good for a stream");

@@ -173,18 +173,13 @@ int
 main(void)
 {
 	authd_init();
-	authd_start(1);
-	control = drive_spawn(ROLE_CONTROL, 0);
-	proxyd = drive_spawn(ROLE_PROXYD, 0);
-	token = operator_token(control, "alice", "", "owner", "");
+	authd_scene(&control, &proxyd, &token);
 	silent();
 	closed();
 	killed();
 	refused();
 	kept();
-	is_int(authd_stop(), 0, "authd stops in order");
-	far_close(proxyd);
-	far_close(control);
-	free(token);
+	is_int(authd_scene_end(control, proxyd, token), 0,
+	    "authd stops in order");
 	return (done_testing());
 }

@@ -455,10 +455,7 @@ main(void)
 	drive_conf.n_console_origin = 1;
 	strlcpy(drive_conf.console_origin[0], "https://console.example.com",
 	    sizeof(drive_conf.console_origin[0]));
-	authd_start(1);
-	control = drive_spawn(ROLE_CONTROL, 0);
-	proxyd = drive_spawn(ROLE_PROXYD, 0);
-	token = operator_token(control, "alice", "", "owner", "");
+	authd_scene(&control, &proxyd, &token);
 	system_add(control, &tun, "");
 	login(proxyd, &tun, "", "", "192.0.2.1");
 	up(&tun, 3);
@@ -469,9 +466,7 @@ main(void)
 	tickets();
 	expiry();
 	terminals();
-	is_int(authd_stop(), 0, "authd stops in order");
-	far_close(proxyd);
-	far_close(control);
-	free(token);
+	is_int(authd_scene_end(control, proxyd, token), 0,
+	    "authd stops in order");
 	return (done_testing());
 }

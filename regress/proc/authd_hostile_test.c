@@ -529,10 +529,7 @@ int
 main(void)
 {
 	authd_init();
-	authd_start(1);
-	control = drive_spawn(ROLE_CONTROL, 0);
-	proxyd = drive_spawn(ROLE_PROXYD, 0);
-	token = operator_token(control, "alice", "", "owner", "");
+	authd_scene(&control, &proxyd, &token);
 	recheck();
 	own_organization();
 	probe_disabled();
@@ -547,9 +544,7 @@ main(void)
 	flood();
 	false_claims();
 	proxyd_leaves();
-	is_int(authd_stop(), 0, "authd stops in order");
-	far_close(proxyd);
-	far_close(control);
-	free(token);
+	is_int(authd_scene_end(control, proxyd, token), 0,
+	    "authd stops in order");
 	return (done_testing());
 }

@@ -288,10 +288,7 @@ main(void)
 	authd_init();
 	drive_conf.ticket_rate = 1000000;
 	drive_conf.max_sessions = 100;
-	authd_start(1);
-	control = drive_spawn(ROLE_CONTROL, 0);
-	proxyd = drive_spawn(ROLE_PROXYD, 0);
-	token = operator_token(control, "alice", "", "owner", "");
+	authd_scene(&control, &proxyd, &token);
 	system_add(control, &tun, "");
 	login(proxyd, &tun, "", "", "192.0.2.1");
 	up(&tun, 0);
@@ -303,10 +300,8 @@ main(void)
 	no_room();
 	admissions();
 	tickets();
-	is_int(authd_stop(), 0, "authd stops in order");
+	is_int(authd_scene_end(control, proxyd, token), 0,
+	    "authd stops in order");
 	far_close(tun.mux);
-	far_close(proxyd);
-	far_close(control);
-	free(token);
 	return (done_testing());
 }

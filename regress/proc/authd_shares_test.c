@@ -297,10 +297,7 @@ main(void)
 	drive_conf.ticket_rate = 1000;
 	drive_conf.max_streams = 100;
 	drive_conf.store_max = 16 << 20;
-	authd_start(1);
-	control = drive_spawn(ROLE_CONTROL, 0);
-	proxyd = drive_spawn(ROLE_PROXYD, 0);
-	token = operator_token(control, "alice", "", "owner", "");
+	authd_scene(&control, &proxyd, &token);
 	places();
 	addresses();
 	secrets();
@@ -308,9 +305,7 @@ main(void)
 	diagnostics();
 	flood();
 	rechecks();
-	is_int(authd_stop(), 0, "authd stops in order");
-	far_close(proxyd);
-	far_close(control);
-	free(token);
+	is_int(authd_scene_end(control, proxyd, token), 0,
+	    "authd stops in order");
 	return (done_testing());
 }

@@ -279,6 +279,16 @@ static const struct { const char *role, *org; } callers[] = {
 };
 #define COUNT(a)	(sizeof(a) / sizeof((a)[0]))
 
+/* One caller's question; `way`: two for each sort key, up and down. */
+static void
+ask_as(struct list_query *lq, unsigned caller, unsigned way)
+{
+	strlcpy(lq->org_role, callers[caller].role, sizeof(lq->org_role));
+	strlcpy(lq->org_id, callers[caller].org, sizeof(lq->org_id));
+	strlcpy(lq->sort_by, sorts[way / 2], sizeof(lq->sort_by));
+	lq->descending = way % 2;
+}
+
 static int
 all_agree(void)
 {
@@ -290,13 +300,7 @@ all_agree(void)
 		for (lq.statuses = 1; lq.statuses <= STATUS_ALL;
 		    lq.statuses++)
 			for (way = 0; way < 2 * COUNT(sorts); way++) {
-				strlcpy(lq.org_role, callers[caller].role,
-				    sizeof(lq.org_role));
-				strlcpy(lq.org_id, callers[caller].org,
-				    sizeof(lq.org_id));
-				strlcpy(lq.sort_by, sorts[way / 2],
-				    sizeof(lq.sort_by));
-				lq.descending = way % 2;
+				ask_as(&lq, caller, way);
 				lq.page = 1 + dice(3);
 				lq.system_id[0] = '\0';
 				if (dice(8) == 0)
@@ -353,13 +357,7 @@ dearest(void)
 
 	for (caller = 0; caller < 4; caller++)
 		for (way = 0; way < 2 * COUNT(sorts); way++) {
-			strlcpy(lq.org_role, callers[caller].role,
-			    sizeof(lq.org_role));
-			strlcpy(lq.org_id, callers[caller].org,
-			    sizeof(lq.org_id));
-			strlcpy(lq.sort_by, sorts[way / 2],
-			    sizeof(lq.sort_by));
-			lq.descending = way % 2;
+			ask_as(&lq, caller, way);
 			lq.statuses = STATUS_ALL;
 			(void)steps_taken();
 			page_of(&lq, &s);
