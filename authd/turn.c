@@ -39,6 +39,7 @@ static struct {
 	struct timer	due;		/* the first deadline of the core */
 	struct timer	probe, purge;
 	unsigned	sessions, tunnels;	/* that the title says */
+	unsigned long	count;
 } turn = {
 	.waiting = STAILQ_HEAD_INITIALIZER(turn.waiting),
 	.committing = STAILQ_HEAD_INITIALIZER(turn.committing),
@@ -202,10 +203,17 @@ turn_end(void)
 		timer_set(&turn.probe, PROBE_MS);
 	turn_arm();
 	turn_title();
+	turn.count++;
 	if ((spent = store_spent_ms(&slowest, &most)) > SLOW_MS)
 		log_warnx("store: a turn of %llu ms, the slowest: %.60s, %llu "
 		    "ms", (unsigned long long)spent, slowest,
 		    (unsigned long long)most);
+}
+
+unsigned long
+turn_count(void)
+{
+	return (turn.count);
 }
 
 void

@@ -24,6 +24,8 @@ void	turn_flush(void);
 
 /* proc_after_turn() gets this: endings, effects, the commit, what follows. */
 void	turn_end(void);
+/* How many have ended. */
+unsigned long	turn_count(void);
 /* The last one: what is still to be written is written when it returns. */
 void	turn_last(void);
 

@@ -59,6 +59,9 @@ mark_grant(struct grant *g, const struct now *now)
 			stream_kill(st, g->why);
 		stream_let_go(st, now);
 	}
+	/* What its proxyd has counts for that one no more. */
+	if (g->session->tunnel != NULL)
+		tunnel_room(g->session->tunnel);
 }
 
 static void

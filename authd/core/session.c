@@ -29,7 +29,7 @@ struct sessions		session_ends = TAILQ_HEAD_INITIALIZER(session_ends);
 
 static struct {
 	struct index	by_id, by_slot, by_system;
-	struct budget	places, diagnostics;
+	struct budget	places, diagnostics, connected;
 	unsigned	tunnels;
 	TAILQ_HEAD(, session) dirty;
 	struct due	retry;
@@ -247,6 +247,32 @@ session_settle(const struct now *now)
 	}
 }
 
+/* Tunnels: an organization has no more than a share of the last quarter. */
+static int
+tunnel_take(struct claim *c, const char *system_id, const char *org_id)
+{
+	struct budget	*b = &table.connected;
+
+	b->total = core_env.conf->max_tunnels;
+	b->one = UINT64_MAX;	/* a system's: its sessions */
+	b->few = b->total / 16 > 0 ? b->total / 16 : 1;
+	return (budget_take(b, c, system_id, org_id, 1));
+}
+
+int
+session_may_connect(const struct session *se, const struct system_row *sys)
+{
+	struct claim	c = { .n = 0 };
+
+	if (se != NULL && se->tunnel != NULL)
+		return (1);		/* it takes the old one's place */
+	if (table.tunnels >= core_env.conf->max_tunnels ||
+	    tunnel_take(&c, sys->id, sys->org_id) == -1)
+		return (0);
+	budget_leave(&table.connected, &c);
+	return (1);
+}
+
 /* Life. */
 
 struct session *
@@ -299,6 +325,18 @@ session_attach(struct session *se, struct tunnel *t)
 	se->tunnel = t;
 	t->session = se;
 	table.tunnels++;
+	(void)tunnel_take(&se->connected, se->row.system_id, se->org_id);
+}
+
+static void
+session_let_go(struct session *se)
+{
+	if (se->tunnel == NULL)
+		return;
+	se->tunnel->session = NULL;
+	se->tunnel = NULL;
+	table.tunnels--;
+	budget_leave(&table.connected, &se->connected);
 }
 
 void
@@ -307,11 +345,7 @@ session_unbind(struct session *se)
 	if (se->newcomer != NULL)
 		se->newcomer->session = NULL;
 	se->newcomer = NULL;
-	if (se->tunnel == NULL)
-		return;
-	se->tunnel->session = NULL;
-	se->tunnel = NULL;
-	table.tunnels--;
+	session_let_go(se);
 }
 
 struct tunnel *
@@ -335,11 +369,7 @@ session_detach(struct session *se, uint64_t grace_s, const struct now *now)
 {
 	struct effect	*e;
 
-	if (se->tunnel != NULL) {
-		se->tunnel->session = NULL;
-		se->tunnel = NULL;
-		table.tunnels--;
-	}
+	session_let_go(se);
 	services_free(se->services);
 	se->services = NULL;
 	if (se->over)

@@ -32,6 +32,7 @@ struct session {
 	char			 system_name[NAME_SIZE], org_id[ID_SIZE];
 	struct claim		 place;		/* among the open ones */
 	struct claim		 diagnostics;	/* bytes in the store */
+	struct claim		 connected;	/* among the tunnels */
 	/* state */
 	struct session_row	 row;
 	int			 fresh;		/* not in the store yet */
@@ -79,6 +80,12 @@ struct session	*session_new(const struct system_row *, const char *node,
 		    const char token_hash[HEX64_SIZE], const struct now *);
 void		 session_drop(struct session *);
 
+/*
+ * Is there room for a tunnel of this system? One that takes the place of the
+ * session's (NULL: a new one's) has it.
+ */
+int		 session_may_connect(const struct session *,
+		    const struct system_row *);
 /* A tunnel took the session, or is gone: grace runs. */
 void	 session_attach(struct session *, struct tunnel *);
 void	 session_detach(struct session *, uint64_t grace_s,

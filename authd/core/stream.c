@@ -181,6 +181,27 @@ stream_ask_room(struct session *se, const struct now *now)
 	effect_add(EFFECT_IDLE_DROP)->session = se;
 }
 
+/*
+ * Is there a place in the tunnel for it? A proxyd among several has three
+ * quarters at most: a broken one that holds what it can leaves some to others.
+ */
+static int
+stream_has_room(const struct stream *st)
+{
+	const struct door	*d = st->grant != NULL ? st->grant->door : NULL;
+	unsigned		 max = (unsigned)core_env.conf->max_streams;
+	const struct stream	*other;
+	unsigned		 n = 0;
+
+	if (st->tunnel->nstreams >= max)
+		return (0);
+	if (d == NULL || grant_doors() == 1)
+		return (1);
+	TAILQ_FOREACH(other, &st->tunnel->streams, of_tunnel)
+		n += other->grant != NULL && other->grant->door == d;
+	return (n < max - max / 4);
+}
+
 /* Take a place in the tunnel, or wait for one; then the audit row. */
 static void
 stream_admit(struct stream *st, const struct now *now)
@@ -197,7 +218,7 @@ stream_admit(struct stream *st, const struct now *now)
 		stream_give_up(st, no);
 		return;
 	}
-	if (t->nstreams >= core_env.conf->max_streams) {
+	if (!stream_has_room(st)) {
 		if (stream_wait(st, now->ms + ROOM_MS) == 0)
 			stream_ask_room(t->session, now);
 		return;
@@ -217,12 +238,15 @@ stream_admit(struct stream *st, const struct now *now)
 void
 stream_next(struct tunnel *t, const struct now *now)
 {
-	struct stream	*st;
+	struct stream	*st, *next;
 
-	while (t->session != NULL && !t->session->over &&
-	    !tunnel_is_ending(t) && t->state != TUNNEL_AGAIN &&
-	    t->nstreams < core_env.conf->max_streams &&
-	    (st = TAILQ_FIRST(&t->waiting)) != NULL) {
+	if (t->session == NULL || t->session->over || tunnel_is_ending(t) ||
+	    t->state == TUNNEL_AGAIN)
+		return;
+	for (st = TAILQ_FIRST(&t->waiting); st != NULL; st = next) {
+		next = TAILQ_NEXT(st, of_tunnel);
+		if (!stream_has_room(st))
+			continue;
 		TAILQ_REMOVE(&t->waiting, st, of_tunnel);
 		t->nwaiting--;
 		due_del(&st->due);

@@ -13,6 +13,7 @@
 #include "authd/msg/credit.h"
 #include "authd/store/audit.h"
 #include "authd/store/store.h"
+#include "authd/turn.h"
 #include "base/compat.h"
 #include "ctl.h"
 
@@ -126,6 +127,7 @@ ctl_show_stats(struct ctl *ctl, const struct facts *f)
 	ctl_row(a, "grants", num(grant_count()), CTL_END);
 	ctl_row(a, "tickets", num(ticket_count()), CTL_END);
 	ctl_row(a, "admissions", num(admit_count()), CTL_END);
+	ctl_row(a, "terminals", num(admit_terminals()), CTL_END);
 	ctl_row(a, "access_rows_open", num(rowlog_open()), CTL_END);
 	ctl_row(a, "audit_left_out", num(audit_left_out()), CTL_END);
 	ctl_row(a, "credit_leased_mib", num(credit_leased_mib()), CTL_END);
@@ -134,6 +136,7 @@ ctl_show_stats(struct ctl *ctl, const struct facts *f)
 		late += chan_late_answers(pe->chan);
 	ctl_row(a, "late_answers", num(late), CTL_END);
 	ctl_row(a, "store_questions", num(store_waiting()), CTL_END);
+	ctl_row(a, "turns", num(turn_count()), CTL_END);
 	ctl_row(a, "store", store_is_up() ? "up" : "down", CTL_END);
 	ctl_done(a, 0, "");
 }

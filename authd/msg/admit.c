@@ -57,6 +57,12 @@ admit_count(void)
 	return ((unsigned)admissions.table.count);
 }
 
+unsigned
+admit_terminals(void)
+{
+	return ((unsigned)admissions.by_operator.used);
+}
+
 static void
 admit_answer(struct chan *c, uint32_t id, int status, uint32_t retry_s,
     const char *message, uint64_t nonce)
@@ -242,6 +248,29 @@ admit_ticket(struct opening *o)
 	    REFUSE_TICKET_SESSION);
 }
 
+/* 0; -1: the operator or the session has all that one may have. */
+static int
+terminal_count(struct admission *a)
+{
+	return (budget_take(&admissions.by_operator, &a->by_operator,
+	    a->who.id, NULL, 1) == 0 && budget_take(&admissions.by_session,
+	    &a->by_session, a->session, NULL, 1) == 0 ? 0 : -1);
+}
+
+struct admission *
+admit_again(const struct operator *who, const char *session)
+{
+	struct admission	*a;
+
+	if ((a = calloc(1, sizeof(*a))) == NULL)
+		return (NULL);
+	a->class = CLASS_TERMINAL;
+	a->who = *who;
+	strlcpy(a->session, session, sizeof(a->session));
+	(void)terminal_count(a);
+	return (a);
+}
+
 /* A termd is one of few that there can be: nobody has too many. */
 static enum refusal
 terminal_new(const struct opening *o, struct admission **a)
@@ -250,10 +279,7 @@ terminal_new(const struct opening *o, struct admission **a)
 	    (*a = admit_new(&o->ask)) == NULL)
 		return (REFUSE_BUSY);
 	(*a)->who = o->who;
-	if (budget_take(&admissions.by_operator, &(*a)->by_operator,
-	    o->who.id, NULL, 1) == 0 &&
-	    budget_take(&admissions.by_session, &(*a)->by_session,
-	    o->ask.session, NULL, 1) == 0)
+	if (terminal_count(*a) == 0)
 		return (REFUSE_NOT);
 	admit_remove(*a);
 	admit_free(*a);

@@ -34,11 +34,18 @@ int	admit_init(void);
 int	admit_on_admit(struct chan *, struct imsg *);
 /* Take the admission of a nonce; NULL when there is none (any more). */
 struct admission	*admit_take(uint64_t nonce);
+/*
+ * Of a terminal from before a restart, of which only that is known: it counts
+ * again, as far as there is room. NULL: no memory.
+ */
+struct admission	*admit_again(const struct operator *,
+			    const char *session);
 /* NULL is allowed. */
 void		 admit_free(struct admission *);
 /* What this proxyd asked for, and no worker was started for, is void. */
 void		 admit_gone(uint64_t proxyd);
-/* How many wait for their worker. */
+/* How many wait for their worker; how many terminals there are. */
 unsigned	admit_count(void);
+unsigned	admit_terminals(void);
 
 #endif

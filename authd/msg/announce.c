@@ -8,6 +8,7 @@
 #include "authd/core/web.h"
 #include "authd/facts.h"
 #include "authd/now.h"
+#include "admit.h"
 #include "base/log.h"
 #include "handlers.h"
 #include "peer.h"
@@ -53,6 +54,17 @@ announce_recheck(const struct tunnel *t, uint64_t id,
 	    announce_known, (void *)(uintptr_t)id);
 }
 
+/* A terminal's worker was let in by an authd that is no more. */
+static void
+announce_count(uint64_t termd, const struct operator *who,
+    const char *session)
+{
+	struct peer	*pe = peer_find(termd);
+
+	if (pe != NULL && pe->role == ROLE_TERMD && pe->admission == NULL)
+		pe->admission = admit_again(who, session);
+}
+
 /* Take a stream back, or say why not. */
 static const char *
 announce_restore(struct tunnel *t, const struct msg_announce_stream *said)
@@ -76,9 +88,13 @@ announce_restore(struct tunnel *t, const struct msg_announce_stream *said)
 	ask.addr = row->row.ip;
 	ask.terminal = tag.terminal;
 	ask.kind = tag.terminal != 0 ? &stream_terminal : &stream_web;
-	if ((why = stream_restore(&ask, said->stream, row, now_at())) == NULL)
-		announce_recheck(t, said->stream, &who);
-	return (why);
+	why = stream_restore(&ask, said->stream, row, now_at());
+	if (why != NULL)
+		return (why);
+	if (tag.terminal != 0)
+		announce_count(tag.terminal, &who, t->session->row.id);
+	announce_recheck(t, said->stream, &who);
+	return (NULL);
 }
 
 int

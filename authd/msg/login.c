@@ -262,13 +262,6 @@ login_token(const struct login *lo, const struct session *se)
 	return (-1);
 }
 
-/* Is there room for one more tunnel, beside `old` that will go? */
-static int
-login_is_room(const struct tunnel *old)
-{
-	return (session_tunnels() - (old != NULL) < proc_conf()->max_tunnels);
-}
-
 /* The slot's open session; one that is overdue ends by being asked for. */
 static struct session *
 login_session(const struct login *lo)
@@ -420,7 +413,7 @@ login_take(struct login *lo, struct session *se)
 {
 	struct peer	*pe = peer_find(lo->asker.instance);
 
-	if (!login_is_room(se != NULL ? se->tunnel : NULL)) {
+	if (!session_may_connect(se, &lo->system)) {
 		login_refuse(lo, REFUSE_SLOTS, 0);
 		return;
 	}

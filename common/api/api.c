@@ -13,15 +13,15 @@
 #define Q_ID(name)			P(name, ID, 0, 0, 0, 0)
 #define Q_STATUSES(name)		P(name, STATUSES, 0, 0, 0, 0)
 #define B_NAME(name)			P(name, NAME, 1, 0, 0, 0)
-#define A(NAME, method, pattern, needs, body, word, text, list)		\
+#define A(NAME, method, pattern, needs, body, word, text, ...)		\
 static const struct api_param	params_##NAME[] = {			\
-	list { NULL, API_NUMBER, 0, 0, 0, 0, 0, 0 }			\
+	__VA_ARGS__ { NULL, API_NUMBER, 0, 0, 0, 0, 0, 0 }			\
 };
 #include "api.def"
 #undef A
 
 static const struct api_info infos[API_OP_COUNT] = {
-#define A(NAME, method, pattern, needs, body, word, text, list)		\
+#define A(NAME, method, pattern, needs, body, word, text, ...)		\
 	[API_##NAME] = { method, pattern, NEEDS_##needs, (body), #word, text,	\
 	    params_##NAME },
 #include "api.def"

@@ -90,19 +90,3 @@ index_next(const struct link *l)
 			break;
 	return (n);
 }
-
-struct link *
-index_walk(const struct index *ix, const struct link *l)
-{
-	size_t	b = 0;
-
-	if (l != NULL) {
-		if (l->next != NULL)
-			return (l->next);
-		b = bucket_of(l->key) + 1;
-	}
-	for (; b < INDEX_BUCKETS; b++)
-		if (ix->bucket[b] != NULL)
-			return (ix->bucket[b]);
-	return (NULL);
-}

@@ -39,10 +39,5 @@ void		 index_del(struct index *, struct link *);
 /* The first or next link with `key`, or NULL. */
 struct link	*index_find(const struct index *, uint64_t key);
 struct link	*index_next(const struct link *);
-/*
- * All links, in no order: pass NULL first. The one just returned may be
- * deleted only after the next has been fetched.
- */
-struct link	*index_walk(const struct index *, const struct link *);
 
 #endif

@@ -268,13 +268,11 @@ stat_of(struct far *control, const char *name)
 void
 drive_sync(struct far *control)
 {
-	static struct rows	rows;
-	int			i;
+	unsigned long	turns = stat_of(control, "turns");
 
-	for (i = 0; i < 2; i++) {
-		ctl(control, &rows, CTL_SHOW_STATS, CTL_END);
-		rows_free(&rows);
-	}
+	/* The one that answered, in which others may not have been read yet. */
+	while (stat_of(control, "turns") < turns + 2)
+		continue;
 }
 
 void

@@ -77,8 +77,8 @@ void	rows_free(struct rows *);
 unsigned long	stat_of(struct far *control, const char *name);
 
 /*
- * All that authd was told before is done and in the store: a second answer
- * comes from a later turn of its loop than the first.
+ * All that authd was told before is done and in the store: a later turn of its
+ * loop has ended. That two answers came is not enough, both may be one turn's.
  */
 void	drive_sync(struct far *control);
 

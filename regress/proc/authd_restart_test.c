@@ -174,6 +174,8 @@ stays(void)
 	    cell(&rows, 1, "since"));
 	is_str(cell(&rows, 1, "streams"), "2", "and its two streams");
 	rows_free(&rows);
+	is_int((long)stat_of(control, "terminals"), 1,
+	    "and the terminal counts among those of its operator");
 	stream_end(t.mux, web.stream, END_CLEAN, 100, 200);
 	sync_authd();
 	drive_clock(&authd, 1100);

@@ -338,6 +338,35 @@ step_time(void)
 	core_due(&w.now);
 }
 
+/* How many of a tunnel's streams are this stream's proxyd's? */
+static unsigned
+of_its_proxyd(const struct tunnel *t, const struct stream *st)
+{
+	const struct stream	*other;
+	unsigned		 n = 0;
+
+	if (st->grant == NULL || st->grant->door == NULL)
+		return (0);
+	TAILQ_FOREACH(other, &t->streams, of_tunnel)
+		n += other->grant != NULL &&
+		    other->grant->door == st->grant->door;
+	return (n);
+}
+
+static int
+has_room_for_one(const struct tunnel *t)
+{
+	unsigned		 max = (unsigned)w.conf.max_streams;
+	const struct stream	*st;
+
+	if (t->nstreams >= max)
+		return (0);
+	TAILQ_FOREACH(st, &t->waiting, of_tunnel)
+		if (of_its_proxyd(t, st) < max - max / 4)
+			return (1);
+	return (0);
+}
+
 /* After a turn nobody waits where there is room. */
 static void
 check_waiting(void)
@@ -348,8 +377,7 @@ check_waiting(void)
 	for (i = 0; i < MUXDS; i++) {
 		t = w.muxd[i].t;
 		if (w.muxd[i].instance != 0 && t->session != NULL &&
-		    t->state == TUNNEL_UP && t->nwaiting > 0 &&
-		    t->nstreams < w.conf.max_streams)
+		    t->state == TUNNEL_UP && has_room_for_one(t))
 			wrong("a stream waits though there is room");
 	}
 }

@@ -273,6 +273,107 @@ waiting(void)
 	is_int(rowlog_clear(), 0, "nothing is in use");
 }
 
+/* Three quarters of a tunnel are one proxyd's, not the last one. */
+static void
+streams(void)
+{
+	struct msg_service	 in = { .name = "web", .target = "10.0.0.1:80",
+	    .host = "", .label = "", .path = "", .path_prefix = "",
+	    .module_id = "", .node_id = "" };
+	struct session		*se;
+	struct tunnel		*t = tunnel_new(11);
+	struct door		 door[2];
+	struct grant		*g[2];
+	unsigned		 i;
+
+	conf.max_streams = 8;
+	(void)sessions_of("", 0, 1);
+	se = TAILQ_FIRST(&sessions);
+	session_attach(se, t);
+	session_up(se, &now);
+	t->state = TUNNEL_UP;
+	se->services = services_new(1, 1, "", "");
+	(void)services_add(se->services, &in);
+	for (i = 0; i < 2; i++) {
+		door_init(&door[i], 2 + i);
+		g[i] = granted(&door[i], se);
+	}
+	(void)open_many(&door[0], g[0], 20);
+	is_int(t->nstreams, 6, "of 8 streams of a tunnel one proxyd has 6");
+	is_int(t->nwaiting, 14, "and waits for more");
+	(void)open_many(&door[1], g[1], 2);
+	is_int(t->nstreams, 8, "the last 2 are another one's, at once");
+	stream_failed(TAILQ_LAST(&t->streams, streams)->id, REFUSE_NOT);
+	end_run(&now);
+	is_int(t->nstreams, 7, "which those who wait do not get");
+	stream_failed(TAILQ_FIRST(&t->streams)->id, REFUSE_NOT);
+	end_run(&now);
+	is_int(t->nstreams, 7, "until one of their own has ended");
+	door_gone(&door[1]);
+	end_run(&now);
+	tunnel_room(t);
+	end_run(&now);
+	is_int(t->nstreams, 8, "the only proxyd has all");
+	door_gone(&door[0]);
+	tunnel_gone(t, &now);
+	end_run(&now);
+	drain();
+	session_clear();
+	is_int(rowlog_clear(), 0, "nothing is in use");
+}
+
+/* So many tunnels of an organization's systems. */
+static unsigned
+connected(const char *org, unsigned first, unsigned n)
+{
+	struct system_row	 sys = { .id = "" };
+	struct session		*se;
+	unsigned		 i;
+
+	strlcpy(sys.org_id, org, sizeof(sys.org_id));
+	for (i = 0; i < n; i++) {
+		snprintf(sys.id, sizeof(sys.id), "system%u", first + i);
+		if (!session_may_connect(NULL, &sys))
+			break;
+		if (sessions_of(org, first + i, 1) != 1)
+			break;
+		se = TAILQ_LAST(&sessions, sessions);
+		session_attach(se, tunnel_new(100 + first + i));
+	}
+	return (i);
+}
+
+static void
+tunnels(void)
+{
+	struct system_row	 sys = { .id = "system0", .org_id = "org" };
+	struct session		*se;
+	struct tunnel		*t;
+
+	conf.max_tunnels = 64;
+	is_int(connected("org", 0, 100), 48,
+	    "of 64 tunnels an organization has 48");
+	ok(session_may_connect(TAILQ_FIRST(&sessions), &sys),
+	    "one that comes in the place of another has room");
+	is_int(connected("other", 100, 100), 4,
+	    "of the last 16 another one has 4");
+	is_int(connected("third", 200, 1), 1, "and a third one the next");
+	t = TAILQ_FIRST(&sessions)->tunnel;
+	tunnel_gone(t, &now);
+	end_run(&now);
+	drain();
+	is_int(connected("third", 300, 1), 1, "what goes makes room");
+	while ((se = TAILQ_FIRST(&sessions)) != NULL) {
+		if (se->tunnel != NULL)
+			tunnel_gone(se->tunnel, &now);
+		session_end(se, SESSION_CLOSED, "operator", 4000, &now);
+		end_run(&now);
+	}
+	drain();
+	session_clear();
+	conf.max_tunnels = 1000;
+}
+
 /* Each with a row of the access log: its end looks at its own only. */
 static double
 end_sessions(unsigned n)
@@ -327,6 +428,8 @@ main(void)
 	open_sessions();
 	grants();
 	waiting();
+	streams();
+	tunnels();
 	ends();
 	return (done_testing());
 }
