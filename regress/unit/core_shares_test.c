@@ -222,15 +222,50 @@ open_many(struct door *d, struct grant *g, unsigned n)
 	return (refused);
 }
 
-/* Who waits for room in a tunnel. */
-static void
-waiting(void)
+/* A tunnel that is up, with one service, of the first session. */
+static struct tunnel *
+tunnel_up(uint64_t instance)
 {
 	struct msg_service	 in = { .name = "web", .target = "10.0.0.1:80",
 	    .host = "", .label = "", .path = "", .path_prefix = "",
 	    .module_id = "", .node_id = "" };
+	struct session		*se = TAILQ_FIRST(&sessions);
+	struct tunnel		*t = tunnel_new(instance);
+
+	session_attach(se, t);
+	session_up(se, &now);
+	t->state = TUNNEL_UP;
+	se->services = services_new(1, 1, "", "");
+	(void)services_add(se->services, &in);
+	return (t);
+}
+
+static void
+doors(struct door door[2], struct grant *g[2], struct session *se)
+{
+	unsigned	i;
+
+	for (i = 0; i < 2; i++) {
+		door_init(&door[i], 2 + i);
+		g[i] = granted(&door[i], se);
+	}
+}
+
+/* All end with their tunnel. */
+static void
+tunnel_down(struct tunnel *t)
+{
+	tunnel_gone(t, &now);
+	end_run(&now);
+	drain();
+}
+
+/* Who waits for room in a tunnel. */
+static void
+waiting(void)
+{
 	struct session		*se;
-	struct tunnel		*t = tunnel_new(9);
+	struct tunnel		*t;
 	struct door		 door[2];
 	struct grant		*g[2];
 	int			 i;
@@ -238,37 +273,22 @@ waiting(void)
 	conf.max_streams = 1;
 	(void)sessions_of("", 0, 1);
 	se = TAILQ_FIRST(&sessions);
-	session_attach(se, t);
-	session_up(se, &now);
-	t->state = TUNNEL_UP;
-	se->services = services_new(1, 1, "", "");
-	(void)services_add(se->services, &in);
+	t = tunnel_up(9);
 	door_init(&door[0], 1);
 	g[0] = granted(&door[0], se);
 	is_int(open_many(&door[0], g[0], 1 + 65), 1,
 	    "64 wait for room in a tunnel, of the only proxyd");
 	door_gone(&door[0]);
-	tunnel_gone(t, &now);
-	end_run(&now);
-	drain();
+	tunnel_down(t);
 
-	t = tunnel_new(10);
-	session_attach(se, t);
-	t->state = TUNNEL_UP;
-	se->services = services_new(1, 1, "", "");
-	(void)services_add(se->services, &in);
-	for (i = 0; i < 2; i++) {
-		door_init(&door[i], 2 + (uint64_t)i);
-		g[i] = granted(&door[i], se);
-	}
+	t = tunnel_up(10);
+	doors(door, g, se);
 	is_int(open_many(&door[0], g[0], 1 + 64), 32,
 	    "32 of one of several");
 	is_int(open_many(&door[1], g[1], 32), 0, "another one's wait, too");
 	for (i = 0; i < 2; i++)
 		door_gone(&door[i]);
-	tunnel_gone(t, &now);
-	end_run(&now);
-	drain();
+	tunnel_down(t);
 	session_clear();
 	is_int(rowlog_clear(), 0, "nothing is in use");
 }
@@ -277,27 +297,14 @@ waiting(void)
 static void
 streams(void)
 {
-	struct msg_service	 in = { .name = "web", .target = "10.0.0.1:80",
-	    .host = "", .label = "", .path = "", .path_prefix = "",
-	    .module_id = "", .node_id = "" };
-	struct session		*se;
-	struct tunnel		*t = tunnel_new(11);
+	struct tunnel		*t;
 	struct door		 door[2];
 	struct grant		*g[2];
-	unsigned		 i;
 
 	conf.max_streams = 8;
 	(void)sessions_of("", 0, 1);
-	se = TAILQ_FIRST(&sessions);
-	session_attach(se, t);
-	session_up(se, &now);
-	t->state = TUNNEL_UP;
-	se->services = services_new(1, 1, "", "");
-	(void)services_add(se->services, &in);
-	for (i = 0; i < 2; i++) {
-		door_init(&door[i], 2 + i);
-		g[i] = granted(&door[i], se);
-	}
+	t = tunnel_up(11);
+	doors(door, g, TAILQ_FIRST(&sessions));
 	(void)open_many(&door[0], g[0], 20);
 	is_int(t->nstreams, 6, "of 8 streams of a tunnel one proxyd has 6");
 	is_int(t->nwaiting, 14, "and waits for more");
@@ -315,9 +322,7 @@ streams(void)
 	end_run(&now);
 	is_int(t->nstreams, 8, "the only proxyd has all");
 	door_gone(&door[0]);
-	tunnel_gone(t, &now);
-	end_run(&now);
-	drain();
+	tunnel_down(t);
 	session_clear();
 	is_int(rowlog_clear(), 0, "nothing is in use");
 }
