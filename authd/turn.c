@@ -113,7 +113,7 @@ write_row(const struct access_row *row, int fresh)
 void
 turn_flush(void)
 {
-	session_flush(write_session);
+	session_flush(write_session, 1);
 	rowlog_flush(write_row);
 }
 
@@ -121,7 +121,8 @@ turn_flush(void)
 static void
 turn_commit(void)
 {
-	turn_flush();
+	session_flush(write_session, 0);
+	rowlog_flush(write_row);
 	if (STAILQ_EMPTY(&turn.waiting) && !store_has_writes())
 		return;
 	STAILQ_CONCAT(&turn.committing, &turn.waiting);
@@ -222,6 +223,7 @@ turn_last(void)
 	store_finish();
 	audit_flush();
 	rowlog_flush_all();
+	turn_flush();
 	turn_end();
 	store_finish();
 }

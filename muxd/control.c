@@ -12,7 +12,6 @@
 #include <string.h>
 
 #include <jansson.h>
-#include <sodium.h>
 
 #include "base/clock.h"
 #include "base/compat.h"
@@ -311,7 +310,7 @@ control_free(struct control *c)
 	controls.total -= cap;
 	controls.nsending -= c->sending;
 	if (c->buf != NULL) {
-		sodium_memzero(c->buf, c->len);	/* it may hold passwords */
+		explicit_bzero(c->buf, c->len);	/* it may hold passwords */
 		free(c->buf);
 	}
 	free(c);

@@ -14,7 +14,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#include <sodium.h>
 
 #include "base/ascii.h"
 #include "base/clock.h"
@@ -179,7 +178,7 @@ login_ask(const struct httphead *h, const char *node)
 			id = 0;
 		}
 	}
-	sodium_memzero(secret, sizeof(secret));
+	explicit_bzero(secret, sizeof(secret));
 	return (id == 0 ? -1 : 0);
 }
 
@@ -235,7 +234,7 @@ login_accept(const char *session, const char *token)
 		log_info("lost before it was up");
 		muxd_exit(0);
 	}
-	sodium_memzero(head, sizeof(head));
+	explicit_bzero(head, sizeof(head));
 	log_info("up: %s from %s", name, login.addr);
 	login.fd = -1;
 	authd_up();

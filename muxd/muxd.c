@@ -25,7 +25,6 @@
 #include <unistd.h>
 
 #include <jansson.h>
-#include <sodium.h>
 
 #include "base/clock.h"
 #include "imsg/imsg.h"
@@ -67,6 +66,8 @@ static struct timer	unused;
 int
 main(int argc, char *argv[])
 {
+	uint32_t	seed;
+
 	/*
 	 * An idle tunnel keeps no more than it needs: large blocks come from
 	 * mmap and go back at once, and the heap's end is trimmed early.
@@ -74,10 +75,10 @@ main(int argc, char *argv[])
 	mallopt(M_MMAP_THRESHOLD, 65536);
 	mallopt(M_TRIM_THRESHOLD, 65536);
 	mallopt(M_TOP_PAD, 4096);
-	/* Both read the system's random source, which is out of reach later. */
-	if (sodium_init() == -1)
+	/* libsodium's ciphers, whose start asks the processor much, it needs not. */
+	if (getentropy(&seed, sizeof(seed)) == -1)
 		_exit(1);
-	json_object_seed(randombytes_random() | 1);
+	json_object_seed(seed | 1);
 	muxd_link();
 	proc_main(&ops, argc, argv);
 }

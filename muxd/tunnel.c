@@ -8,8 +8,7 @@
 #include <netinet/tcp.h>
 
 #include <malloc.h>
-
-#include <sodium.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/log.h"
@@ -92,7 +91,8 @@ tunnel_start(int fd, uint8_t *early, size_t len)
 	yamux_config_default(&cf);
 	cf.credit_max = proc_conf()->credit_tunnel;
 	cf.ping_every = PING_EVERY;
-	cf.seed = randombytes_random();
+	if (getentropy(&cf.seed, sizeof(cf.seed)) == -1)
+		fatal("getentropy");
 	timer_init(&tunnel.probe, tunnel_probe_over, NULL);
 	timer_init(&tunnel.stats, tunnel_stats_due, NULL);
 	tunnel.fd = fd;

@@ -265,6 +265,9 @@ core_due(const struct now *now)
 		case DUE_SESSION_RETRY:
 			session_retry();
 			break;
+		case DUE_SESSION_LATER:
+			session_later();
+			break;
 		case DUE_GRANT_EXPIRY:
 			grant_expired(d);
 			break;

@@ -15,14 +15,16 @@
 #include "session.h"
 
 #define RETRY_MS	1000	/* rows that could not be written */
+#define PENDING_MS	5000	/* until a row says that yamux does not run */
 #define EXTRA_SESSIONS	1024	/* open sessions beyond two per tunnel */
 #define CLOSE_OVER	4000	/* tunnel-protocol.md, section 2 */
 
-enum dirty { CLEAN, FRESH, WRITTEN, WAITING };
+enum dirty { CLEAN, LATER, FRESH, WRITTEN, WAITING };
 
 static void	session_link(struct session *);
 static void	session_unlink(struct session *);
 static void	session_free(struct session *);
+static void	session_clean(struct session *);
 
 struct sessions		sessions = TAILQ_HEAD_INITIALIZER(sessions);
 struct sessions		session_ends = TAILQ_HEAD_INITIALIZER(session_ends);
@@ -32,7 +34,7 @@ static struct {
 	struct budget	places, diagnostics, connected;
 	unsigned	tunnels;
 	TAILQ_HEAD(, session) dirty;
-	struct due	retry;
+	struct due	retry, later;
 	int		settled;
 } table = { .dirty = TAILQ_HEAD_INITIALIZER(table.dirty) };
 
@@ -40,6 +42,7 @@ void
 session_init(void)
 {
 	due_init(&table.retry, DUE_SESSION_RETRY);
+	due_init(&table.later, DUE_SESSION_LATER);
 }
 
 const char *
@@ -312,9 +315,7 @@ session_drop(struct session *se)
 {
 	session_unbind(se);
 	session_unlink(se);
-	if (se->dirty != CLEAN)
-		TAILQ_REMOVE(&table.dirty, se, dirty_entry);
-	se->dirty = CLEAN;
+	session_clean(se);
 	session_queue(se);
 }
 
@@ -398,11 +399,17 @@ session_set_status(struct session *se, int status, const char *by,
 	session_touch(se, now);
 }
 
+/* Mostly its row says so already: session_flush(). */
 void
 session_up(struct session *se, const struct now *now)
 {
-	if (se->row.status == SESSION_PENDING)
-		session_set_status(se, SESSION_ACTIVE, "", now);
+	int	is_ahead = se->dirty == LATER;
+
+	if (se->row.status != SESSION_PENDING)
+		return;
+	session_set_status(se, SESSION_ACTIVE, "", now);
+	if (is_ahead)
+		session_clean(se);
 }
 
 /* Half of the store is for them; what a session needs has the rest. */
@@ -499,55 +506,94 @@ session_reap(struct session *se)
 
 /* The turn's end: write what changed, keep what could not be written. */
 
-void
-session_flush(int (*write)(const struct session_row *, int))
+static void
+session_clean(struct session *se)
 {
-	struct session	*se;
+	if (se->dirty != CLEAN)
+		TAILQ_REMOVE(&table.dirty, se, dirty_entry);
+	se->dirty = CLEAN;
+}
+
+/*
+ * A new row says active, since in a moment it will be: a login is one commit,
+ * and one change of what the list is made of. Who asks for the list before
+ * that, or after PENDING_MS, reads pending.
+ */
+void
+session_flush(int (*write)(const struct session_row *, int), int all)
+{
+	struct session		*se;
+	struct session_row	 row;
 
 	TAILQ_FOREACH(se, &table.dirty, dirty_entry) {
-		if (se->dirty != FRESH)
+		if (se->dirty != FRESH && !(all && se->dirty == LATER))
 			continue;
-		se->taken = write(&se->row, se->fresh);
+		row = se->row;
+		if (se->fresh && row.status == SESSION_PENDING)
+			row.status = SESSION_ACTIVE;
+		se->ahead = row.status != se->row.status;
+		se->taken = write(&row, se->fresh);
 		se->dirty = WRITTEN;
 		se->writing = 1;
 	}
+}
+
+static void
+session_written(struct session *se, const struct now *now)
+{
+	if (se->ahead && !se->taken && se->row.status == SESSION_PENDING) {
+		se->dirty = LATER;
+		if (!table.later.is_set)
+			due_set(&table.later, now->ms + PENDING_MS);
+		return;
+	}
+	session_clean(se);
+	if (se->over && !se->ending)
+		session_free(se);
 }
 
 void
 session_flushed(int ok, const struct now *now)
 {
 	struct session	*se, *next;
-	int		 waiting = 0;
+	int		 was_writing, waiting = 0;
 
 	for (se = TAILQ_FIRST(&table.dirty); se != NULL; se = next) {
 		next = TAILQ_NEXT(se, dirty_entry);
 		if (se->writing && ok && !se->taken)
 			se->fresh = 0;
-		if (se->writing && se->dirty == WRITTEN && ok) {
-			TAILQ_REMOVE(&table.dirty, se, dirty_entry);
-			se->dirty = CLEAN;
-			if (se->over && !se->ending) {
-				session_free(se);
-				continue;
-			}
-		} else if (se->dirty == WRITTEN) {
-			se->dirty = WAITING;
-		}
+		was_writing = se->writing;
 		se->writing = 0;
+		if (se->dirty == WRITTEN && !(was_writing && ok))
+			se->dirty = WAITING;
 		waiting |= se->dirty == WAITING;
+		if (se->dirty == WRITTEN)
+			session_written(se, now);
 	}
 	if (waiting && !table.retry.is_set)
 		due_set(&table.retry, now->ms + RETRY_MS);
 }
 
-void
-session_retry(void)
+static void
+session_refresh(int which)
 {
 	struct session	*se;
 
 	TAILQ_FOREACH(se, &table.dirty, dirty_entry)
-		if (se->dirty == WAITING)
+		if (se->dirty == which)
 			se->dirty = FRESH;
+}
+
+void
+session_retry(void)
+{
+	session_refresh(WAITING);
+}
+
+void
+session_later(void)
+{
+	session_refresh(LATER);
 }
 
 void
@@ -556,8 +602,7 @@ session_clear(void)
 	struct session	*se;
 
 	while ((se = TAILQ_FIRST(&table.dirty)) != NULL) {
-		TAILQ_REMOVE(&table.dirty, se, dirty_entry);
-		se->dirty = CLEAN;
+		session_clean(se);
 		if (se->over)
 			session_free(se);
 	}
@@ -566,5 +611,6 @@ session_clear(void)
 		session_reap(se);
 	}
 	due_del(&table.retry);
+	due_del(&table.later);
 	table.settled = 0;
 }

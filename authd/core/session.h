@@ -38,6 +38,7 @@ struct session {
 	int			 fresh;		/* not in the store yet */
 	int			 taken;		/* its slot is in use there */
 	int			 dirty, writing;
+	int			 ahead;		/* its row says active */
 	int			 barred;	/* its system, at the start */
 	int			 over;		/* not in the tables any more */
 	int			 ending;	/* waits for end_run() */
@@ -129,12 +130,15 @@ void	 session_expired(struct due *, const struct now *);
 void	 session_lost(struct due *, const struct now *);
 void	 session_push_due(struct due *);
 void	 session_retry(void);
+void	 session_later(void);
 
 /*
- * The turn's end: `write` gets what is to be written and tells whether its slot
- * was taken; session_flushed() hears what became of it.
+ * The turn's end: `write` gets what is to be written, with `all` also
+ * what says too much, and tells whether its slot was taken; session_flushed() hears
+ * what became of it.
  */
-void	 session_flush(int (*write)(const struct session_row *, int fresh));
+void	 session_flush(int (*write)(const struct session_row *, int fresh),
+	    int all);
 void	 session_flushed(int ok, const struct now *);
 
 /* For end.c: those that ended. */

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "authd/turn.h"
 #include "base/clock.h"
 #include "base/compat.h"
 #include "ctl.h"
@@ -70,5 +71,6 @@ ctl_list(const struct ctl *ctl, enum store_what what, size_t size,
 	li->size = size;
 	li->send = send;
 	li->answered = 1;
+	turn_flush();
 	list_on(li);
 }

@@ -100,6 +100,7 @@ proc_main(const struct proc_ops *ops, int argc, char **argv)
 	proc_fds();
 	proc_args(argc, argv);
 	log_init(role_name(ops->role), LOG_FD, 0);
+	prctl(PR_SET_NAME, role_name(ops->role), 0, 0, 0);
 	proc_title("starting");
 	if ((proc.base = event_base_new()) == NULL)
 		fatalx("event loop: out of memory");
@@ -187,7 +188,6 @@ proc_title(const char *fmt, ...)
 	va_end(ap);
 	snprintf(full, sizeof(full), "relayd: %s: %s",
 	    role_name(proc.ops->role), text);
-	prctl(PR_SET_NAME, role_name(proc.ops->role), 0, 0, 0);
 	if (proc.title_size < 2)
 		return;
 	memset(proc.title, 0, proc.title_size);

@@ -55,11 +55,27 @@
 #define RET(what)	BPF_STMT(BPF_RET | BPF_K, (what))
 #define SKIP_UNLESS(v, n)						\
 	BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (v), 0, (n))
+#define SKIP(n)		BPF_JUMP(BPF_JMP | BPF_JA, (n), 0, 0)
 
-#define ALLOW(sys)							\
-	SKIP_UNLESS((sys), 1), RET(SECCOMP_RET_ALLOW)
-#define ERRNO(sys, e)							\
-	SKIP_UNLESS((sys), 1), RET(SECCOMP_RET_ERRNO | (e))
+/*
+ * A list L(X, l) of calls that are known by their number alone: one comparison
+ * each, all of which lead to one answer behind the last. The kernel walks a new
+ * filter for every call there is, so its length is what a worker's start costs.
+ */
+#define NUMBER(l, call)	l##_##call,
+#define JUMP_FROM(l, call)						\
+	BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_##call, l##_n - l##_##call, 0),
+#define ANSWER(L, l, what)	L(JUMP_FROM, l) SKIP(1), RET(what)
+#define REACH(l, call)	char l##_##call[SYS_##call + 1];
+/* The places of a list, and by its size the first number behind all of it. */
+#define LIST(L, E, l)							\
+	enum { L(NUMBER, l##_yes) l##_yes_n };				\
+	enum { E(NUMBER, l##_no) l##_no_n };				\
+	union l##_all { L(REACH, yes) E(REACH, no) char end[SYS_prlimit64 + 1]; }
+#define BEYOND(l)							\
+	BPF_JUMP(BPF_JMP | BPF_JGE | BPF_K, sizeof(union l##_all), 0, 1), \
+	RET(SB_DENY)
+
 /* Only with argument `a` equal to `v`; the number is loaded again behind it. */
 #define ALLOW_ARG(sys, a, v)						\
 	SKIP_UNLESS((sys), 4), LOAD(OFF_ARG(a)), SKIP_UNLESS((v), 1),	\
@@ -133,101 +149,105 @@
 /* x32 calls share the architecture word but not the numbers. */
 #define HEAD_X32	BPF_JUMP(BPF_JMP | BPF_JGE | BPF_K, 0x40000000, 0, 1),	\
 	RET(SECCOMP_RET_KILL_PROCESS),
-#define BASE_X86	ALLOW(SYS_epoll_wait), ALLOW(SYS_poll),		\
-	ALLOW(SYS_time), ERRNO(SYS_open, EACCES), ERRNO(SYS_access, EACCES), \
-	ERRNO(SYS_stat, EACCES), ERRNO(SYS_readlink, EACCES),
+#define YES_X86(X, l)	X(l, epoll_wait) X(l, poll) X(l, time)
+#define NO_X86(X, l)	X(l, open) X(l, access) X(l, stat) X(l, readlink)
+#define STORE_X86(X, l)	X(l, open) X(l, access) X(l, stat) X(l, lstat)	\
+	X(l, unlink) X(l, readlink) X(l, rename)
 #else
 #define HEAD_X32
-#define BASE_X86
+#define YES_X86(X, l)
+#define NO_X86(X, l)
+#define STORE_X86(X, l)
 #endif
 
-#define HEAD								\
-	LOAD(OFF(arch)), SKIP_UNLESS(SB_ARCH, 1),			\
-	BPF_JUMP(BPF_JMP | BPF_JA, 1, 0, 0),				\
-	RET(SECCOMP_RET_KILL_PROCESS), LOAD(OFF(nr)), HEAD_X32
-
-/* What every role needs to move bytes on descriptors that it was given. */
-#define BASE								\
-	ALLOW(SYS_read), ALLOW(SYS_write), ALLOW(SYS_recvmsg),		\
-	ALLOW_SEND, ALLOW(SYS_epoll_pwait), ALLOW(SYS_epoll_ctl),	\
-	ALLOW(SYS_readv), ALLOW(SYS_writev), ALLOW(SYS_recvfrom),	\
-	ALLOW(SYS_close), ALLOW(SYS_shutdown),				\
-	ALLOW(SYS_clock_gettime), ALLOW(SYS_gettimeofday),		\
-	ALLOW(SYS_ppoll), ALLOW(SYS_getsockopt),			\
-	ALLOW(SYS_getsockname), ALLOW(SYS_getrandom), ALLOW(SYS_brk),	\
-	ALLOW(SYS_munmap), ALLOW(SYS_mremap), ALLOW(SYS_madvise),	\
-	ALLOW_ANONYMOUS, ALLOW_WITHOUT(SYS_mprotect, 2, PROT_EXEC),	\
-	ALLOW_ARG(SYS_fcntl, 1, F_GETFL), ALLOW_SETFL,			\
-	ALLOW_ARG(SYS_fcntl, 1, F_GETFD), ALLOW_ARG(SYS_fcntl, 1, F_SETFD), \
-	ALLOW_ARG(SYS_prctl, 0, PR_SET_NAME), READ_LIMITS,		\
-	ALLOW(SYS_futex), ALLOW(SYS_rt_sigreturn),			\
-	ALLOW(SYS_rt_sigprocmask), ALLOW(SYS_rt_sigaction),		\
-	ALLOW(SYS_restart_syscall), ALLOW(SYS_getpid), ALLOW(SYS_gettid),	\
-	ALLOW(SYS_exit), ALLOW(SYS_exit_group),				\
-	ERRNO(SYS_ioctl, ENOTTY), ERRNO(SYS_openat, EACCES),		\
-	ERRNO(SYS_newfstatat, EACCES), ERRNO(SYS_readlinkat, EACCES),	\
-	BASE_X86
+/* What files need: known by number, and harmless elsewhere. */
+#define FILES(X, l)							\
+	X(l, lseek) X(l, fstat) X(l, getuid) X(l, geteuid)		\
+	X(l, nanosleep) X(l, clock_nanosleep)
 
 /* An instrumented program does more, most of it to say what went wrong. */
 #ifdef RELAYD_SANITIZE
-#define EXTRA								\
-	ALLOW(SYS_sigaltstack), ALLOW(SYS_sched_yield), ALLOW(SYS_mmap),	\
-	ALLOW(SYS_mprotect), ALLOW(SYS_prlimit64), ALLOW(SYS_getrlimit),	\
-	ALLOW(SYS_tgkill), ALLOW(SYS_getuid), ALLOW(SYS_geteuid),	\
-	ALLOW(SYS_lseek), ALLOW(SYS_fstat), ALLOW(SYS_dup),		\
-	ALLOW(SYS_clock_nanosleep), ALLOW(SYS_nanosleep),		\
-	ERRNO(SYS_fork, EPERM), ERRNO(SYS_clone, EPERM),		\
-	ERRNO(SYS_clone3, EPERM), ERRNO(SYS_pipe2, EPERM),		\
-	ERRNO(SYS_pipe, EPERM), ERRNO(SYS_getppid, EPERM),
+#define YES_MORE(X, l)							\
+	X(l, sigaltstack) X(l, sched_yield) X(l, mmap) X(l, mprotect)	\
+	X(l, prlimit64) X(l, getrlimit) X(l, tgkill) X(l, dup) FILES(X, l)
+#define STORE_MORE(X, l)	/* has them */
+#define NO_MORE(X, l)							\
+	X(l, fork) X(l, clone) X(l, clone3) X(l, pipe2) X(l, pipe)	\
+	X(l, getppid)
 #else
-#define EXTRA
+#define YES_MORE(X, l)
+#define STORE_MORE(X, l)	FILES(X, l)
+#define NO_MORE(X, l)
 #endif
 
-#define TAIL		EXTRA RET(SB_DENY)
+/* What every role needs to move bytes on descriptors that it was given. */
+#define YES(X, l)							\
+	X(l, read) X(l, write) X(l, recvmsg) X(l, epoll_pwait)		\
+	X(l, epoll_ctl) X(l, readv) X(l, writev) X(l, recvfrom)		\
+	X(l, close) X(l, shutdown) X(l, clock_gettime)			\
+	X(l, gettimeofday) X(l, ppoll) X(l, getsockopt)			\
+	X(l, getsockname) X(l, getrandom) X(l, brk) X(l, munmap)	\
+	X(l, mremap) X(l, madvise) X(l, futex) X(l, rt_sigreturn)	\
+	X(l, rt_sigprocmask) X(l, rt_sigaction) X(l, restart_syscall)	\
+	X(l, getpid) X(l, gettid) X(l, exit) X(l, exit_group)		\
+	YES_X86(X, l) YES_MORE(X, l)
+/* What libc tries for comfort. */
+#define NO(X, l)							\
+	X(l, openat) X(l, newfstatat) X(l, readlinkat)			\
+	NO_X86(X, l) NO_MORE(X, l)
+#define YES_LISTENER(X, l)	X(l, accept4) YES(X, l)
+/* authd's files are what the store is made of; Landlock says where they are. */
+#define YES_STORE(X, l)							\
+	X(l, openat) X(l, pread64) X(l, pwrite64) X(l, fsync)		\
+	X(l, fdatasync) X(l, ftruncate) X(l, newfstatat)		\
+	X(l, unlinkat) X(l, faccessat) X(l, faccessat2) X(l, fchmod)	\
+	X(l, fchown) X(l, fallocate) X(l, getcwd) X(l, readlinkat)	\
+	X(l, statx) X(l, sysinfo) X(l, umask) STORE_X86(X, l)		\
+	STORE_MORE(X, l) YES(X, l)
+
+LIST(YES, NO, worker);
+LIST(YES_LISTENER, NO, listener);
+LIST(YES_STORE, NO, store);
+
+/* Nothing above the highest number of a list is in it. */
+#define HEAD(l)								\
+	LOAD(OFF(arch)), SKIP_UNLESS(SB_ARCH, 1), SKIP(1),		\
+	RET(SECCOMP_RET_KILL_PROCESS), LOAD(OFF(nr)), HEAD_X32 BEYOND(l)
+#define TAIL(Y, l)							\
+	ALLOW_SEND, ALLOW_ANONYMOUS,					\
+	ALLOW_WITHOUT(SYS_mprotect, 2, PROT_EXEC),			\
+	ALLOW_ARG(SYS_fcntl, 1, F_GETFL), ALLOW_SETFL,			\
+	ALLOW_ARG(SYS_fcntl, 1, F_GETFD), ALLOW_ARG(SYS_fcntl, 1, F_SETFD), \
+	READ_LIMITS, SKIP_UNLESS(SYS_ioctl, 1),				\
+	RET(SECCOMP_RET_ERRNO | ENOTTY),				\
+	ANSWER(Y, l##_yes, SECCOMP_RET_ALLOW),				\
+	ANSWER(NO, l##_no, SECCOMP_RET_ERRNO | EACCES), RET(SB_DENY)
 
 static const struct sock_filter worker_filter[] = {	/* muxd, termd */
-	HEAD OPTION(IPPROTO_TCP, TCP_NODELAY),
+	HEAD(worker), OPTION(IPPROTO_TCP, TCP_NODELAY),
 	OPTION(IPPROTO_TCP, TCP_NOTSENT_LOWAT),
 	OPTION(SOL_SOCKET, SO_RCVLOWAT), OPTION(SOL_SOCKET, SO_SNDBUF),
-	NO_LINGER, BASE TAIL
+	NO_LINGER, TAIL(YES, worker)
 };
 
 static const struct sock_filter listener_filter[] = {	/* proxyd */
-	HEAD ALLOW(SYS_accept4), OPTION(IPPROTO_TCP, TCP_NODELAY),
-	OPTION(SOL_SOCKET, SO_LINGER), ALLOW_SENDMSG, BASE TAIL
+	HEAD(listener), OPTION(IPPROTO_TCP, TCP_NODELAY),
+	OPTION(SOL_SOCKET, SO_LINGER), ALLOW_SENDMSG,
+	TAIL(YES_LISTENER, listener)
 };
 
 static const struct sock_filter desk_filter[] = {	/* control */
-	HEAD ALLOW(SYS_accept4), NO_LINGER, BASE TAIL
+	HEAD(listener), NO_LINGER, TAIL(YES_LISTENER, listener)
 };
 
-#if defined(__x86_64__)
-#define STORE_X86	ALLOW(SYS_open), ALLOW(SYS_access), ALLOW(SYS_stat),	\
-	ALLOW(SYS_lstat), ALLOW(SYS_unlink), ALLOW(SYS_readlink),	\
-	ALLOW(SYS_rename),
-#else
-#define STORE_X86
-#endif
-
-/* Its files are what the store is made of; Landlock says where they may be. */
 static const struct sock_filter authd_filter[] = {
-	HEAD
-	ALLOW(SYS_openat), ALLOW(SYS_pread64), ALLOW(SYS_pwrite64),
-	ALLOW(SYS_fsync), ALLOW(SYS_fdatasync), ALLOW(SYS_ftruncate),
-	ALLOW(SYS_lseek), ALLOW(SYS_newfstatat), ALLOW(SYS_fstat),
-	ALLOW_ARG(SYS_fcntl, 1, F_GETLK), ALLOW_ARG(SYS_fcntl, 1, F_SETLK),
-	ALLOW_ARG(SYS_fcntl, 1, F_SETLKW),
+	HEAD(store), ALLOW_ARG(SYS_fcntl, 1, F_GETLK),
+	ALLOW_ARG(SYS_fcntl, 1, F_SETLK), ALLOW_ARG(SYS_fcntl, 1, F_SETLKW),
 	OPTION(SOL_SOCKET, SO_PASSRIGHTS), NO_LINGER, ALLOW_SENDMSG,
 	ALLOW_WITHOUT(SYS_mmap, 2, PROT_EXEC),		/* the WAL's index */
-	ALLOW(SYS_unlinkat), ALLOW(SYS_faccessat),
-	ALLOW(SYS_faccessat2), ALLOW(SYS_fchmod), ALLOW(SYS_fchown),
-	ALLOW(SYS_fallocate), ALLOW(SYS_getcwd), ALLOW(SYS_readlinkat),
-	ALLOW(SYS_statx), ALLOW(SYS_getuid), ALLOW(SYS_geteuid),
-	ALLOW(SYS_sysinfo), ALLOW(SYS_umask), ALLOW(SYS_nanosleep),
-	ALLOW(SYS_clock_nanosleep),
 	ALLOW_BOTH(SYS_socketpair, 0, AF_UNIX,
 	    1, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC),	/* streams */
-	STORE_X86 BASE TAIL
+	TAIL(YES_STORE, store)
 };
 
 #define FILTER(f)	{ (unsigned short)(sizeof(f) / sizeof((f)[0])),	\

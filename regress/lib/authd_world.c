@@ -538,7 +538,7 @@ turn_end(int calm)
 	effects();
 	if (w.is_committing)
 		return;
-	session_flush(write_session);
+	session_flush(write_session, below(4) == 0);
 	rowlog_flush(write_row);
 	w.committing = w.waiting;
 	w.waiting.n = 0;

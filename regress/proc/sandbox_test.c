@@ -227,7 +227,6 @@ do_comfort(void)
 	    madvise(p, 1 << 20, MADV_DONTNEED) == -1 ||
 	    munmap(p, 1 << 20) == -1 ||
 	    syscall(SYS_getrandom, r, sizeof(r), 0) != sizeof(r) ||
-	    prctl(PR_SET_NAME, "name", 0, 0, 0) == -1 ||
 	    getrlimit(RLIMIT_NOFILE, &rl) == -1)
 		return (errno);
 	return (rl.rlim_cur == 64 && rl.rlim_max == 64 ? 0 : 1);
@@ -437,6 +436,12 @@ bad_dumpable(void)
 }
 
 static int
+bad_name(void)
+{
+	return (result(syscall(SYS_prctl, PR_SET_NAME, "name", 0, 0, 0)));
+}
+
+static int
 bad_filter(void)
 {
 	struct sock_filter	f = BPF_STMT(BPF_RET | BPF_K, 0);
@@ -610,6 +615,7 @@ static const struct {
 	{ "F_DUPFD", bad_dupfd, ALL, KILLED, 1 },
 	{ "F_SETLEASE", bad_lease, ALL, KILLED, 1 },
 	{ "becoming dumpable", bad_dumpable, ALL, KILLED, 1 },
+	{ "another name", bad_name, ALL, KILLED, 1 },
 	{ "a socket filter", bad_filter, ALL, KILLED, 1 },
 	{ "TCP_FASTOPEN", bad_option, ALL, KILLED, 1 },
 	{ "TCP_ULP", bad_ulp, ALL, KILLED, 1 },
