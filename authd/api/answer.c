@@ -13,6 +13,8 @@
 #include "base/compat.h"
 #include "imsg/doc.h"
 
+#define PAGE_SIZE_MAX	100
+
 static void
 api_send(struct chan *c, uint32_t id, int status, const char *message,
     const char *json)
@@ -106,6 +108,43 @@ api_invalid(const struct api_call *call, enum refusal why)
 		    .message = no->text, .invalid = 1 });
 }
 
+void
+api_page(const struct api_call *call, uint32_t dflt, struct list_query *lq)
+{
+	const struct api_args	*a = &call->args;
+
+	memset(lq, 0, sizeof(*lq));
+	strlcpy(lq->sort_by, a->sort_by, sizeof(lq->sort_by));
+	lq->descending = a->sort_direction;
+	lq->page = a->page != 0 ? a->page : 1;
+	lq->page_size = a->page_size != 0 && a->page_size <= PAGE_SIZE_MAX ?
+	    a->page_size : dflt;
+}
+
+void
+api_add_pagination(struct cJSON *data, const struct list_query *lq,
+    int64_t total)
+{
+	cJSON	*o = cJSON_AddObjectToObject(data, "pagination");
+	int64_t	 pages = (total + lq->page_size - 1) / lq->page_size;
+
+	cJSON_AddNumberToObject(o, "page", lq->page);
+	cJSON_AddNumberToObject(o, "page_size", lq->page_size);
+	cJSON_AddNumberToObject(o, "total_count", (double)total);
+	cJSON_AddNumberToObject(o, "total_pages", (double)pages);
+	cJSON_AddBoolToObject(o, "has_next", lq->page < pages);
+	cJSON_AddBoolToObject(o, "has_prev", lq->page > 1);
+	if (lq->page < pages)
+		cJSON_AddNumberToObject(o, "next_page", (double)lq->page + 1);
+	if (lq->page > 1)
+		cJSON_AddNumberToObject(o, "prev_page", (double)lq->page - 1);
+	if (lq->sort_by[0] == '\0')
+		return;
+	cJSON_AddStringToObject(o, "sort_by", lq->sort_by);
+	cJSON_AddStringToObject(o, "sort_direction",
+	    lq->descending ? "desc" : "asc");
+}
+
 char *
 api_time(int64_t ms, char dst[32])
 {
@@ -117,6 +156,14 @@ api_time(int64_t ms, char dst[32])
 	strftime(day, sizeof(day), "%Y-%m-%dT%H:%M:%S", &tm);
 	snprintf(dst, 32, "%s.%03dZ", day, (int)(ms % 1000));
 	return (dst);
+}
+
+void
+api_add_time(struct cJSON *o, const char *name, int64_t ms)
+{
+	char	text[32];
+
+	cJSON_AddStringToObject(o, name, api_time(ms, text));
 }
 
 void

@@ -75,8 +75,17 @@ void	api_refuse_with(const struct api_call *, enum refusal,
  */
 void	api_invalid(const struct api_call *, enum refusal);
 
+/*
+ * Which page is asked for, `dflt` long unless the caller says: the rest of the
+ * query is empty. And what the answer says of it.
+ */
+void	api_page(const struct api_call *, uint32_t dflt, struct list_query *);
+void	api_add_pagination(struct cJSON *data, const struct list_query *,
+	    int64_t total);
+
 /* A time as RFC 3339 in UTC, into 32 bytes; returns dst. */
 char	*api_time(int64_t ms, char dst[32]);
+void	api_add_time(struct cJSON *, const char *name, int64_t ms);
 /* Members that a session and a group share. */
 void	api_add_system(struct cJSON *, const struct brief *);
 

@@ -11,15 +11,13 @@
 #include "authd/turn.h"
 #include "base/compat.h"
 
-#define PAGE_SIZE	20
-#define PAGE_SIZE_MAX	100
+#define PAGE_SIZE_MAX	100	/* of api.def */
 
 /* A list that is being made: its groups, then their sessions. */
 struct listing {
 	struct asker	 asker;
 	uint64_t	 until_ms;
 	struct list_query lq;
-	int		 sorted;	/* the caller said how */
 	struct group_row groups[PAGE_SIZE_MAX];
 	size_t		 n;
 	int64_t		 total;
@@ -30,16 +28,11 @@ query_of(const struct api_call *call, struct list_query *lq)
 {
 	const struct api_args	*a = &call->args;
 
-	memset(lq, 0, sizeof(*lq));
+	api_page(call, 20, lq);
 	strlcpy(lq->org_role, call->who.org_role, sizeof(lq->org_role));
 	strlcpy(lq->org_id, call->who.org_id, sizeof(lq->org_id));
 	strlcpy(lq->system_id, a->system_id, sizeof(lq->system_id));
-	strlcpy(lq->sort_by, a->sort_by, sizeof(lq->sort_by));
 	lq->statuses = a->status != 0 ? a->status : STATUS_ALL;
-	lq->descending = a->sort_direction;
-	lq->page = a->page != 0 ? a->page : 1;
-	lq->page_size = a->page_size != 0 && a->page_size <= PAGE_SIZE_MAX ?
-	    a->page_size : PAGE_SIZE;
 }
 
 static void
@@ -83,30 +76,6 @@ add_group(cJSON *list, const struct group_row *g,
 }
 
 static void
-add_pagination(const struct listing *li, cJSON *data)
-{
-	const struct list_query	*lq = &li->lq;
-	cJSON	*o = cJSON_AddObjectToObject(data, "pagination");
-	int64_t	 pages = (li->total + lq->page_size - 1) / lq->page_size;
-
-	cJSON_AddNumberToObject(o, "page", lq->page);
-	cJSON_AddNumberToObject(o, "page_size", lq->page_size);
-	cJSON_AddNumberToObject(o, "total_count", (double)li->total);
-	cJSON_AddNumberToObject(o, "total_pages", (double)pages);
-	cJSON_AddBoolToObject(o, "has_next", lq->page < pages);
-	cJSON_AddBoolToObject(o, "has_prev", lq->page > 1);
-	if (lq->page < pages)
-		cJSON_AddNumberToObject(o, "next_page", (double)lq->page + 1);
-	if (lq->page > 1)
-		cJSON_AddNumberToObject(o, "prev_page", (double)lq->page - 1);
-	if (!li->sorted)
-		return;
-	cJSON_AddStringToObject(o, "sort_by", lq->sort_by);
-	cJSON_AddStringToObject(o, "sort_direction",
-	    lq->descending ? "desc" : "asc");
-}
-
-static void
 list_failed(struct listing *li, int r)
 {
 	api_no(&li->asker, r == -1 ? REFUSE_STORE : REFUSE_BUSY, NULL);
@@ -129,7 +98,7 @@ got_sessions(const struct answer *a, void *arg)
 	for (i = 0; i < li->n; i++)
 		done += add_group(list, &li->groups[i], a->session + done,
 		    a->n - done);
-	add_pagination(li, data);
+	api_add_pagination(data, &li->lq, li->total);
 	api_yes(&li->asker, API_SESSION_LIST, data);
 	free(li);
 }
@@ -181,7 +150,6 @@ list_get(struct api_call *call, const struct facts *f)
 	query_of(call, &li->lq);
 	li->asker = call->asker;
 	li->until_ms = call->until_ms;
-	li->sorted = call->args.sort_by[0] != '\0';
 	q.list = &li->lq;
 	q.asker = li->asker.instance;
 	q.until_ms = li->until_ms;

@@ -58,14 +58,6 @@ api_active(const struct api_call *call, const struct facts *f)
 }
 
 static void
-add_time(cJSON *o, const char *name, int64_t ms)
-{
-	char	text[32];
-
-	cJSON_AddStringToObject(o, name, api_time(ms, text));
-}
-
-static void
 brief_of(const struct facts *f, struct brief *b)
 {
 	memset(b, 0, sizeof(*b));
@@ -100,15 +92,15 @@ session_get(struct api_call *call, const struct facts *f)
 	cJSON_AddStringToObject(o, "system_id", row.system_id);
 	if (row.node[0] != '\0')
 		cJSON_AddStringToObject(o, "node_id", row.node);
-	add_time(o, "started_at", row.started_at);
-	add_time(o, "expires_at", row.expires_at);
+	api_add_time(o, "started_at", row.started_at);
+	api_add_time(o, "expires_at", row.expires_at);
 	cJSON_AddStringToObject(o, "status", session_status_name(row.status));
 	if (row.closed_at != 0)
-		add_time(o, "closed_at", row.closed_at);
+		api_add_time(o, "closed_at", row.closed_at);
 	if (row.closed_by[0] != '\0')
 		cJSON_AddStringToObject(o, "closed_by", row.closed_by);
-	add_time(o, "created_at", row.created_at);
-	add_time(o, "updated_at", row.updated_at);
+	api_add_time(o, "created_at", row.created_at);
+	api_add_time(o, "updated_at", row.updated_at);
 	cJSON_AddBoolToObject(o, "tunnel_connected",
 	    se != NULL && se->tunnel != NULL);
 	api_add_system(o, &brief);
@@ -167,3 +159,63 @@ session_close(struct api_call *call, const struct facts *f)
 }
 
 const struct api_handler	api_close = { session_close, API_SEES };
+
+/* The same of one that lasts longer. */
+struct extending {
+	struct asker	asker;
+	char		session[UUID_SIZE];
+	uint32_t	hours;
+	int64_t		until;
+};
+
+static void
+api_extended(void *arg, int ok)
+{
+	struct extending	*ex = arg;
+	cJSON			*o;
+
+	if (ok) {
+		o = cJSON_CreateObject();
+		cJSON_AddStringToObject(o, "session_id", ex->session);
+		cJSON_AddNumberToObject(o, "extended_by_hours", ex->hours);
+		api_add_time(o, "expires_at", ex->until);
+		api_yes(&ex->asker, API_EXTEND, o);
+	} else {
+		api_no(&ex->asker, REFUSE_STORE, NULL);
+	}
+	free(ex);
+}
+
+static void
+session_prolong(struct api_call *call, const struct facts *f)
+{
+	struct session_row	 row;
+	struct session		*se;
+	struct extending	*ex;
+	enum refusal		 no;
+
+	no = api_session(call, f, &row, &se);
+	if (no == REFUSE_NOT && call->invalid) {
+		api_invalid(call, REFUSE_PARAMETERS);
+		return;
+	}
+	if ((ex = calloc(1, sizeof(*ex))) == NULL)
+		no = REFUSE_BUSY;
+	if (no == REFUSE_NOT)
+		no = se != NULL ? session_extend(se, call->args.hours,
+		    now_at()) : REFUSE_CLOSED;
+	if (no != REFUSE_NOT) {
+		free(ex);
+		api_refuse(call, no);
+		return;
+	}
+	ex->asker = call->asker;
+	strlcpy(ex->session, row.id, sizeof(ex->session));
+	ex->hours = call->args.hours;
+	ex->until = se->row.expires_at;
+	audit_done(call->who.id, call->addr, "extend", row.id,
+	    call->who.impersonator);
+	turn_after(api_extended, ex);
+}
+
+const struct api_handler	api_extend = { session_prolong, API_SEES };

@@ -28,6 +28,19 @@ may_see(const struct facts *f)
 	    REFUSE_SECURITY);
 }
 
+enum refusal
+may_see_system(const struct facts *f)
+{
+	enum refusal	no;
+
+	if (f->got_system == -1)
+		return (REFUSE_STORE);
+	if (f->got_system != 0)
+		return (REFUSE_SYSTEM_NONE);
+	no = may_see(f);
+	return (no == REFUSE_SESSION_NONE ? REFUSE_SYSTEM_NONE : no);
+}
+
 int
 may_still(const struct facts *f)
 {

@@ -17,6 +17,8 @@ struct session;
 enum refusal	may_act(const struct facts *);
 /* And may they see the system? NEED_SCOPE. */
 enum refusal	may_see(const struct facts *);
+/* May they see the system itself? NEED_SYSTEM, NEED_SCOPE. */
+enum refusal	may_see_system(const struct facts *);
 /* May they still? A store that cannot say takes nothing away. NEED_SCOPE. */
 int		may_still(const struct facts *);
 /*

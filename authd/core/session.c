@@ -17,6 +17,7 @@
 #define RETRY_MS	1000	/* rows that could not be written */
 #define PENDING_MS	5000	/* until a row says that yamux does not run */
 #define EXTRA_SESSIONS	1024	/* open sessions beyond two per tunnel */
+#define SESSION_MAX_MS	(30LL * 24 * 3600 * 1000)
 #define CLOSE_OVER	4000	/* tunnel-protocol.md, section 2 */
 
 enum dirty { CLEAN, LATER, FRESH, WRITTEN, WAITING };
@@ -119,6 +120,21 @@ session_count_of(const char *system_id)
 	    l = index_next(l))
 		n++;
 	return (n);
+}
+
+void
+session_each_of(const char *system_id, void (*fn)(const struct session *,
+    void *), void *arg)
+{
+	struct link	*l;
+	struct session	*se;
+
+	for (l = index_find(&table.by_system, index_key(system_id)); l != NULL;
+	    l = index_next(l)) {
+		se = OWNER(l, struct session, by_system);
+		if (strcmp(se->row.system_id, system_id) == 0)
+			fn(se, arg);
+	}
 }
 
 /*
@@ -410,6 +426,21 @@ session_up(struct session *se, const struct now *now)
 	session_set_status(se, SESSION_ACTIVE, "", now);
 	if (is_ahead)
 		session_clean(se);
+}
+
+enum refusal
+session_extend(struct session *se, uint32_t hours, const struct now *now)
+{
+	int64_t	until = se->row.expires_at + (int64_t)hours * 3600000;
+
+	if (!session_is_open(se, now))
+		return (REFUSE_CLOSED);
+	if (until > se->row.started_at + SESSION_MAX_MS)
+		return (REFUSE_TOO_LONG);
+	se->row.expires_at = until;
+	session_arm_expiry(se, now);
+	session_touch(se, now);
+	return (REFUSE_NOT);
 }
 
 /* Half of the store is for them; what a session needs has the rest. */

@@ -10,6 +10,7 @@
 #include "due.h"
 #include "env.h"
 #include "imsg/msg.h"
+#include "refusal.h"
 #include "tunnel.h"
 
 struct grant;
@@ -70,6 +71,9 @@ struct session	*session_find(const char *id);
 struct session	*session_by_slot(const char *system_id, const char *node);
 unsigned	 session_count(void);
 unsigned	 session_count_of(const char *system_id);
+/* Those of a system: calls back for each, which ends none. */
+void		 session_each_of(const char *system_id,
+		    void (*fn)(const struct session *, void *), void *arg);
 
 /*
  * A new pending session of the slot in this turn's transaction; the caller
@@ -104,6 +108,12 @@ void	 session_up(struct session *, const struct now *);
  * its share of the store, and they are not to be kept.
  */
 int	 session_diagnostics(struct session *, uint64_t len);
+/*
+ * Its end is so much later: 0, or why not, as it may come no later than 30 days
+ * after the start.
+ */
+enum refusal	 session_extend(struct session *, uint32_t hours,
+		    const struct now *);
 /* The row has changed: it is written at the end of the turn. */
 void	 session_touch(struct session *, const struct now *);
 

@@ -89,6 +89,9 @@ enum store_what {
 	ASK_REVOKED,		/* key: a token's id, user, impersonator (NULL:
 				   nobody), now -> revoked */
 	ASK_SESSION,		/* key: its id -> session */
+	ASK_DIAGNOSTICS,	/* key: a session's id -> document */
+	ASK_LOGS,		/* key: a session's id, list (its page) -> rows of
+				   the log, the newest first, and how many */
 	ASK_OPEN_SESSIONS,	/* key: after this id -> sessions */
 	ASK_OPEN_ROWS,		/* key: after this id -> rows of the log */
 	ASK_GROUPS,		/* list -> groups of this page, and the total */
@@ -119,7 +122,7 @@ struct question {
 struct answer {
 	int	 r;		/* 0, STORE_NONE or -1: no rows */
 	size_t	 n;		/* rows */
-	int64_t	 total;		/* of ASK_GROUPS: groups on all pages */
+	int64_t	 total;		/* of a list: on all pages */
 	union {
 		const void			*any;
 		const struct system_row		*system;
@@ -129,6 +132,7 @@ struct answer {
 		const struct session_row	*session;
 		const struct group_row		*group;
 		const struct access_row		*access;
+		const struct document		*document;
 	};
 };
 typedef void (*store_then)(const struct answer *, void *arg);
@@ -215,6 +219,14 @@ int	store_session_update(const struct session_row *);
 int	store_session_diagnostics(const char *id, const char *json, size_t len,
 	    int64_t now);
 
+/* JSON as it was reported; what is no JSON is not there. */
+struct document {
+	int64_t	at;
+	char	status[WORD_SIZE];	/* overall_status of diagnostics */
+	size_t	len;
+	char	text[];
+};
+
 /* --- the list of sessions, a group per system --- */
 
 #define STATUS_BIT(status)	(1U << (status))
@@ -250,6 +262,8 @@ struct group_row {
 };
 
 /* --- access log, audit --- */
+
+#define STORE_LOGS	50000	/* of one session, that can be listed */
 
 struct access_row {
 	char	id[UUID_SIZE], session_id[UUID_SIZE];

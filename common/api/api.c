@@ -4,18 +4,21 @@
 #include "api.h"
 #include "base/compat.h"
 
-#define P(name, kind, body, min, max, dflt)				\
-	{ #name, API_##kind, body, offsetof(struct api_args, name),	\
+#define P(name, kind, place, min, max, dflt)				\
+	{ #name, API_##kind, place, offsetof(struct api_args, name),	\
 	    sizeof(((struct api_args *)0)->name), min, max, dflt },
-#define Q_NUMBER(name, min, max, dflt)	P(name, NUMBER, 0, min, max, dflt)
-#define Q_WORD(name)			P(name, WORD, 0, 0, 0, 0)
-#define Q_DESCENDING(name)		P(name, DESCENDING, 0, 0, 0, 0)
-#define Q_ID(name)			P(name, ID, 0, 0, 0, 0)
-#define Q_STATUSES(name)		P(name, STATUSES, 0, 0, 0, 0)
-#define B_NAME(name)			P(name, NAME, 1, 0, 0, 0)
+#define Q_NUMBER(name, min, max, dflt)	P(name, NUMBER, API_QUERY, min, max, dflt)
+#define Q_WORD(name)			P(name, WORD, API_QUERY, 0, 0, 0)
+#define Q_DESCENDING(name)		P(name, DESCENDING, API_QUERY, 0, 0, 0)
+#define Q_ID(name)			P(name, ID, API_QUERY, 0, 0, 0)
+#define Q_NEEDED(name)			P(name, NEEDED, API_QUERY, 0, 0, 0)
+#define Q_STATUSES(name)		P(name, STATUSES, API_QUERY, 0, 0, 0)
+#define P_TEXT(name)			P(name, TEXT, API_PATH, 0, 0, 0)
+#define B_NAME(name)			P(name, NAME, API_IN_BODY, 0, 0, 0)
+#define B_INTEGER(name, min, max)	P(name, INTEGER, API_IN_BODY, min, max, 0)
 #define A(NAME, method, pattern, needs, body, word, text, ...)		\
 static const struct api_param	params_##NAME[] = {			\
-	__VA_ARGS__ { NULL, API_NUMBER, 0, 0, 0, 0, 0, 0 }			\
+	__VA_ARGS__ { NULL, API_NUMBER, API_QUERY, 0, 0, 0, 0, 0 }			\
 };
 #include "api.def"
 #undef A
@@ -35,25 +38,38 @@ api_info(unsigned op)
 }
 
 int
-api_fits(const struct slice *path, const char *pattern, struct slice *id)
+api_fits(const struct slice *path, const char *pattern, struct slice *holes)
 {
 	const char	*p = path->s, *end = path->s + path->len;
-	const char	*hole = strstr(pattern, "{id}");
-	size_t		 n = hole != NULL ? (size_t)(hole - pattern) :
-	    strlen(pattern);
 
-	if ((size_t)(end - p) < n || memcmp(p, pattern, n) != 0)
-		return (0);
-	if (hole == NULL)
-		return ((size_t)(end - p) == n);
-	id->s = p += n;
-	while (p < end && *p != '/')
-		p++;
-	id->len = (size_t)(p - id->s);
-	hole += sizeof("{id}") - 1;
-	n = strlen(hole);
-	return (id->len > 0 && (size_t)(end - p) == n &&
-	    memcmp(p, hole, n) == 0);
+	while (*pattern != '\0') {
+		if (*pattern != '{') {
+			if (p == end || *p++ != *pattern++)
+				return (0);
+			continue;
+		}
+		holes->s = p;
+		while (p < end && *p != '/')
+			p++;
+		holes->len = (size_t)(p - holes->s);
+		if (holes++->len == 0)
+			return (0);
+		pattern = strchr(pattern, '}') + 1;
+	}
+	return (p == end);
+}
+
+int
+api_hole(unsigned op, const char *name)
+{
+	const char	*p = infos[op].pattern;
+	size_t		 len = strlen(name);
+	int		 i;
+
+	for (i = 0; (p = strchr(p, '{')) != NULL; i++)
+		if (strncmp(++p, name, len) == 0 && p[len] == '}')
+			return (i);
+	return (-1);
 }
 
 static int
@@ -64,13 +80,13 @@ is(const struct slice *s, const char *word)
 
 int
 api_match(const struct slice *path, const struct slice *method,
-    struct slice *id)
+    struct slice holes[API_HOLES])
 {
 	unsigned	op;
 	int		known = 0;
 
 	for (op = 1; op < API_OP_COUNT; op++) {
-		if (!api_fits(path, infos[op].pattern, id))
+		if (!api_fits(path, infos[op].pattern, holes))
 			continue;
 		if (is(method, infos[op].method))
 			return ((int)op);

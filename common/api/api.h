@@ -42,13 +42,14 @@ struct api_args {
 #undef U32
 #undef STR
 
-enum api_kind { API_NUMBER, API_WORD, API_DESCENDING, API_ID, API_STATUSES,
-    API_NAME };
+enum api_kind { API_NUMBER, API_WORD, API_DESCENDING, API_ID, API_NEEDED,
+    API_STATUSES, API_TEXT, API_NAME, API_INTEGER };
+enum api_place { API_QUERY, API_PATH, API_IN_BODY };
 
 struct api_param {
 	const char	*name;
 	enum api_kind	 kind;
-	int		 body;		/* 0: in the query */
+	enum api_place	 place;
 	size_t		 offset, size;	/* in struct api_args */
 	uint32_t	 min, max, dflt;
 };
@@ -65,21 +66,27 @@ struct api_info {
 /* NULL: no such call. */
 const struct api_info	*api_info(unsigned op);
 
+#define API_HOLES	2	/* in a pattern */
+
 /*
  * Whose path and method this is: an enum api_op; 0 for an unknown path, -1 for
- * a known one with another method. *id is what stands for {id}, if anything.
+ * a known one with another method. `holes` is what stands in the pattern's.
  */
 int	api_match(const struct slice *path, const struct slice *method,
-	    struct slice *id);
-/* Does a path fit a pattern with one {id}? */
+	    struct slice holes[API_HOLES]);
+/* Does a path fit a pattern? Each hole has a byte at least, and no '/'. */
 int	api_fits(const struct slice *path, const char *pattern,
-	    struct slice *id);
+	    struct slice *holes);
+/* Which hole of a call's path is that, -1: none. */
+int	api_hole(unsigned op, const char *name);
 
 /* Into the message and out of it. The texts that are said are borrowed. */
 void	api_args_say(const struct api_args *, struct msg_api *);
 void	api_args_get(const struct msg_api *, struct api_args *);
 
 /* params.c: read a call's parameters. What is wrong is noted, not refused. */
+void	api_take_path(unsigned op, const struct slice *holes,
+	    struct api_args *);
 void	api_take_query(unsigned op, const struct slice *query,
 	    struct api_args *);
 void	api_take_body(unsigned op, const char *body, size_t len,

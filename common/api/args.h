@@ -10,7 +10,7 @@
 #define API_ARGS							\
 	STR(service, SERVICE_SIZE) U32(page) U32(page_size)		\
 	STR(sort_by, WORD_SIZE) U8(sort_direction) U32(status)		\
-	STR(system_id, ID_SIZE)
+	STR(system_id, ID_SIZE) U32(hours)
 
 /* What a list of sessions can be sorted by. */
 #define API_SORT_KEYS							\

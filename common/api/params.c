@@ -2,6 +2,7 @@
 /* Parameters, by their kinds. operator-api.md, 1.2, 1.4 and 4. */
 #include <cjson/cJSON.h>
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -53,8 +54,10 @@ take_text(const struct api_param *p, const struct slice *query,
 
 	if (r < 0)
 		v[0] = '\0';
-	if (r == UPGRADE_Q_BAD && p->kind == API_ID)
+	if (r == UPGRADE_Q_BAD && p->kind != API_WORD)
 		bad(a, p->name, "max", "");
+	else if (r <= 0 && p->kind == API_NEEDED)
+		bad(a, p->name, "required", "");
 }
 
 static void
@@ -109,41 +112,42 @@ take_statuses(const struct api_param *p, const struct slice *query,
 }
 
 void
-api_take_query(unsigned op, const struct slice *query, struct api_args *a)
+api_take_path(unsigned op, const struct slice *holes, struct api_args *a)
 {
-	const struct api_info	*info = api_info(op);
 	const struct api_param	*p;
+	const struct slice	*s;
 
-	if (info == NULL)
-		return;
-	for (p = info->params; p->name != NULL; p++) {
-		if (p->body)
+	for (p = api_info(op)->params; p->name != NULL; p++) {
+		if (p->place != API_PATH)
 			continue;
-		switch (p->kind) {
-		case API_NUMBER:
-			take_number(p, query, a);
-			break;
-		case API_WORD:
-		case API_ID:
-			take_text(p, query, a);
-			break;
-		case API_DESCENDING:
-			take_descending(p, query, a);
-			break;
-		case API_STATUSES:
-			take_statuses(p, query, a);
-			break;
-		case API_NAME:
-			break;
-		}
+		s = &holes[api_hole(op, p->name)];
+		if (s->len < p->size && memchr(s->s, '\0', s->len) == NULL)
+			memcpy(place(p, a), s->s, s->len);
 	}
 }
 
-static void
-take_name(const struct api_param *p, const cJSON *doc, struct api_args *a)
+typedef void	(*query_fn)(const struct api_param *, const struct slice *,
+		    struct api_args *);
+
+void
+api_take_query(unsigned op, const struct slice *query, struct api_args *a)
 {
-	const cJSON	*v = cJSON_GetObjectItemCaseSensitive(doc, p->name);
-	char		*dst = place(p, a);
+	static const query_fn	 take[] = { [API_NUMBER] = take_number,
+	    [API_WORD] = take_text, [API_ID] = take_text,
+	    [API_NEEDED] = take_text,
+	    [API_DESCENDING] = take_descending,
+	    [API_STATUSES] = take_statuses };
+	const struct api_param	*p;
+
+	for (p = api_info(op)->params; p->name != NULL; p++)
+		if (p->place == API_QUERY)
+			take[p->kind](p, query, a);
+}
+
+static void
+take_name(const struct api_param *p, const cJSON *v, struct api_args *a)
+{
+	char	*dst = place(p, a);
 
 	if (!cJSON_IsString(v) || v->valuestring[0] == '\0')
 		bad(a, p->name, "required", "");
@@ -153,26 +157,51 @@ take_name(const struct api_param *p, const cJSON *doc, struct api_args *a)
 	}
 }
 
+static void
+take_integer(const struct api_param *p, const cJSON *v, struct api_args *a)
+{
+	uint32_t	*dst = place(p, a);
+	char		 text[WORD_SIZE];
+	double		 d;
+
+	if (!cJSON_IsNumber(v)) {
+		bad(a, p->name, v == NULL ? "required" : "number",
+		    cJSON_IsString(v) ? v->valuestring : "");
+		return;
+	}
+	d = v->valuedouble;
+	snprintf(text, sizeof(text), "%.15g", d);
+	if (!(d >= p->min))
+		bad(a, p->name, "min", text);
+	else if (!(d <= p->max))
+		bad(a, p->name, "max", text);
+	else if (d != (double)(uint32_t)d)
+		bad(a, p->name, "integer", text);
+	else
+		*dst = (uint32_t)d;
+}
+
+typedef void	(*body_fn)(const struct api_param *, const cJSON *,
+		    struct api_args *);
+
 void
 api_take_body(unsigned op, const char *body, size_t len, struct api_args *a)
 {
-	const struct api_info	*info = api_info(op);
-	const struct api_param	*p;
-	cJSON			*doc = NULL;
+	static const body_fn	 take[] = { [API_NAME] = take_name,
+	    [API_INTEGER] = take_integer };
+	const struct api_param	*p = api_info(op)->params;
+	cJSON			*doc;
 
-	if (info == NULL)
+	while (p->name != NULL && p->place != API_IN_BODY)
+		p++;
+	if (p->name == NULL)
 		return;
-	for (p = info->params; p->name != NULL; p++) {
-		if (!p->body)
-			continue;
-		if (doc == NULL)
-			doc = cJSON_ParseWithLength(body != NULL ? body : "",
-			    len);
-		if (!cJSON_IsObject(doc)) {
-			bad(a, "unknown", "invalid", "");
-			break;
-		}
-		take_name(p, doc, a);
-	}
+	doc = cJSON_ParseWithLength(body != NULL ? body : "", len);
+	if (!cJSON_IsObject(doc))
+		bad(a, "unknown", "invalid", "");
+	for (; p->name != NULL && cJSON_IsObject(doc); p++)
+		if (p->place == API_IN_BODY)
+			take[p->kind](p, cJSON_GetObjectItemCaseSensitive(doc,
+			    p->name), a);
 	cJSON_Delete(doc);
 }

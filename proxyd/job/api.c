@@ -200,10 +200,10 @@ void
 api_begin(struct conn *c, const struct httphead *h)
 {
 	struct api_call	*a;
-	struct slice	 id = { NULL, 0 };
-	int		 op;
+	struct slice	 hole[API_HOLES] = { { NULL, 0 } };
+	int		 op, id;
 
-	if ((op = api_match(&h->path, &h->method_name, &id)) <= 0) {
+	if ((op = api_match(&h->path, &h->method_name, hole)) <= 0) {
 		answer_error(c, 404, "api not found");
 		return;
 	}
@@ -218,10 +218,12 @@ api_begin(struct conn *c, const struct httphead *h)
 	a->op = (enum api_op)op;
 	if (take_token(c, h, a) == -1 || take_rate(c, a) == -1)
 		return;
-	if (uuid_is(id.s, id.len)) {
-		memcpy(a->session, id.s, id.len);
-		a->session[id.len] = '\0';
+	if ((id = api_hole(a->op, "id")) != -1 &&
+	    uuid_is(hole[id].s, hole[id].len)) {
+		memcpy(a->session, hole[id].s, hole[id].len);
+		a->session[hole[id].len] = '\0';
 	}
+	api_take_path(a->op, hole, &a->args);
 	api_take_query(a->op, &h->query, &a->args);
 	a->chunked = (h->flags & HTTPHEAD_CHUNKED) != 0;
 	a->left = (h->flags & HTTPHEAD_LENGTH) ? h->content_length : 0;

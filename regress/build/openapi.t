@@ -50,7 +50,7 @@ def table():
         _, method, path, needs, body, word, said, params = row.groups()
         bodies[method.lower(), path] = body != "0"
         rows[method.lower(), path] = (word, PERMISSIONS[needs], said, sorted(
-            (where == "B", name, kind,
+            (where, name, kind,
              tuple(int(x) for x in re.findall(r"\d+", args)))
             for where, kind, name, args in re.findall(
                 r"([QB])_(\w+)\((\w+)((?:,\s*\d+)*)\)", params)))
@@ -60,8 +60,9 @@ def table():
 def kind_of(schema):
     """What the kinds of api.def are as schemas."""
     if schema["type"] == "integer":
-        return "NUMBER", (schema["minimum"], schema["maximum"],
-                          schema["default"])
+        bounds = (schema["minimum"], schema["maximum"])
+        return ("NUMBER", bounds + (schema["default"],)) if "default" in \
+            schema else ("INTEGER", bounds)
     if schema["type"] == "array":
         return "STATUSES", ()
     if schema.get("enum") == ["asc", "desc"]:
@@ -77,11 +78,13 @@ def document(doc):
             if method not in item:
                 continue
             op = item[method]
-            params = [(False, p["name"]) + kind_of(p["schema"])
+            params = [("Q", p["name"]) + (
+                          ("NEEDED", ()) if p.get("required") else
+                          kind_of(p["schema"]))
                       for p in op.get("parameters", [])]
             if "requestBody" in op:
                 body = op["requestBody"]["content"]["application/json"]
-                params += [(True, name) + kind_of(s) for name, s in
+                params += [("B", name) + kind_of(s) for name, s in
                            body["schema"]["properties"].items()]
             rows[method, path] = (op["operationId"], op["x-permission"],
                                   op["responses"]["200"]["description"],

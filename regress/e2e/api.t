@@ -8,6 +8,7 @@ import hashlib
 import hmac
 import json
 import time
+from datetime import datetime, timedelta
 
 from harness import GoClient, Relayd, Tap, Targets, until
 
@@ -217,6 +218,38 @@ with Targets() as targets, Relayd(t) as d:
                                         "Content-Type": "application/json"},
                             "{not json")
     t.equal(st, 400, "unparsable JSON: 400")
+
+    # Extend.
+    def extend(hours):
+        st, env = d.api("PATCH", "/support-sessions/%s/extend" % sid, token,
+                        {"hours": hours})
+        return st, env["data"]
+    for hours, rule in ((0, "min"), (169, "max"), ("x", "number"),
+                        (1.5, "integer"), (None, "number")):
+        st, data = extend(hours)
+        t.equal((st, data["errors"][0]["key"], data["errors"][0]["message"]),
+                (400, "hours", rule), "operator-10: extend by %r: 400" % hours)
+    before = d.api("GET", "/support-sessions/" + sid, token)[1]["data"]
+    st, data = extend(24)
+    after = d.api("GET", "/support-sessions/" + sid, token)[1]["data"]
+    t.equal((st, data["expires_at"], data["extended_by_hours"]),
+            (200, after["expires_at"], 24), "operator-10: extend by 24")
+    t.equal([datetime.fromisoformat(x["expires_at"]) - datetime.fromisoformat(
+        before["expires_at"]) for x in (after,)], [timedelta(hours=24)],
+        "operator-10: by 24 h to the second")
+    st, env = d.api("GET", "/support-sessions/%s/logs" % sid, token)
+    t.equal((st, env["data"]["access_logs"]), (200, []),
+            "nobody has used it")
+    st, env = d.api("GET", "/support-sessions/%s/diagnostics" % sid, token)
+    t.equal((st, env["data"]["session_id"]), (200, sid), "diagnostics")
+    st, env = d.api("GET", "/support-sessions/diagnostics?system_id=" +
+                    g["system_id"], token)
+    t.equal((st, [n["session_id"] for n in env["data"]["nodes"]]),
+            (200, [sid]), "and of the system")
+    st, env = d.api("GET", "/support-sessions/diagnostics", token)
+    t.equal((st, env["data"]["errors"][0]),
+            (400, {"key": "system_id", "message": "required", "value": ""}),
+            "a system has to be named")
 
     # Close.
     st, env = d.api("DELETE", "/support-sessions/" + sid, token)

@@ -511,16 +511,22 @@ opened_close(struct opened *o)
 int
 api(struct far *p, int op, const struct api *a)
 {
+	return (api_say(p, op, a->token, .session = a->session,
+	    .service = a->service, .page = a->page,
+	    .page_size = a->page_size, .sort_by = a->sort_by,
+	    .sort_direction = (uint8_t)a->descending, .status = a->statuses,
+	    .system_id = a->system_id));
+}
+
+int
+api_tell(struct far *p, int op, struct msg_api *m)
+{
 	struct msg_api_result	in;
 	struct msg_doc_chunk	chunk;
 	size_t			got = 0;
 
-	say_id(p->fd, next_id(p), api, .op = (uint8_t)op, .token = a->token,
-	    .addr = "192.0.2.7", .session = a->session,
-	    .service = a->service, .page = a->page,
-	    .page_size = a->page_size, .sort_by = a->sort_by,
-	    .sort_direction = (uint8_t)a->descending, .status = a->statuses,
-	    .system_id = a->system_id);
+	m->op = (uint8_t)op;
+	drive_say(p->fd, IMSG_API, next_id(p), -1, m);
 	(void)hear(p->fd, api_result, &in);
 	strlcpy(api_message, in.message, sizeof(api_message));
 	if (in.total >= sizeof(api_data))

@@ -141,6 +141,11 @@ struct api {
 	int		 descending;
 };
 int	api(struct far *proxyd, int op, const struct api *);
+/* The same with every parameter there is: api_say(p, op, token, .hours = 1). */
+#define api_say(p, op, tok, ...)					\
+	api_tell(p, op, &(struct msg_api){ .token = (tok),		\
+	    .addr = "192.0.2.7", __VA_ARGS__ })
+int	api_tell(struct far *proxyd, int op, struct msg_api *);
 extern char	api_message[MESSAGE_SIZE], api_data[1 << 20];
 /* A string member of the last data, by a simple search; "" if absent. */
 const char	*api_str(const char *name);

@@ -50,6 +50,10 @@ ask_all(void)
 	    .org_id = "o", .user = "u", .list = &lq, .groups = &g, .n = 1 };
 	unsigned			i, role, what;
 
+	q.what = ASK_LOGS;
+	q.key = "e";
+	(void)store_ask(&q, got, NULL);
+	q.key = "s";
 	for (role = 0; role < 4; role++) {
 		q.org_role = roles[role];
 		strlcpy(lq.org_role, roles[role], sizeof(lq.org_role));
@@ -127,13 +131,25 @@ is_sorter(const struct query *q)
 	    strstr(q->sql, "WITH v") != NULL);
 }
 
+/* Does its innermost part end after so many rows? */
+static int
+has_limit(const struct query *q)
+{
+	const char	*p = strchr(q->sql, ')');
+
+	while (p != NULL && *p != '\0' && strncmp(p - 8, "LIMIT ?", 7) != 0)
+		p = strchr(p + 1, ')');
+	return (p != NULL && *p != '\0');
+}
+
 /* One line of a plan. */
 static int
 line_is_good(const struct query *q, const char *line)
 {
 	if (strncmp(line, "SCAN ", 5) == 0)
 		return (strcmp(line, "SCAN CONSTANT ROW") == 0 ||
-		    strcmp(line, "SCAN v") == 0);
+		    strcmp(line, "SCAN v") == 0 ||
+		    (has_limit(q) && strncmp(line, "SCAN (subq", 10) == 0));
 	if (strstr(line, "FOR ORDER BY") != NULL ||
 	    strstr(line, "PART OF ORDER BY") != NULL)
 		return (is_sorter(q));

@@ -75,6 +75,15 @@ add_session(const struct session_row *row, void *arg)
 		memcpy(p, row, sizeof(*row));
 }
 
+static void
+add_access(const struct access_row *row, void *arg)
+{
+	void	*p = rows_add(arg);
+
+	if (p != NULL)
+		memcpy(p, row, sizeof(*row));
+}
+
 static size_t
 row_size(enum store_what what)
 {
@@ -92,6 +101,7 @@ row_size(enum store_what what)
 		return (sizeof(struct token_row));
 	case ASK_REVOKED:
 		return (sizeof(struct revoked_row));
+	case ASK_LOGS:
 	case ASK_OPEN_ROWS:
 		return (sizeof(struct access_row));
 	case ASK_GROUPS:
@@ -188,6 +198,21 @@ ask_page_sessions(const struct question *q, struct rows *rows)
 	return (0);
 }
 
+/* One row, as long as its text. */
+static int
+ask_document(const struct question *q, struct rows *rows)
+{
+	struct document	*doc;
+	int		 r;
+
+	if ((r = db_diagnostics(q->key, &doc)) != 0)
+		return (r);
+	rows->v = (char *)doc;
+	rows->size = sizeof(*doc) + doc->len + 1;
+	rows->n = rows->room = 1;
+	return (0);
+}
+
 static int
 ask_one(const struct question *q, struct rows *rows)
 {
@@ -234,6 +259,12 @@ answer(const struct question *q, store_then then, void *arg)
 		break;
 	case ASK_GROUPS:
 		a.r = ask_groups(q, &rows, &a.total);
+		break;
+	case ASK_DIAGNOSTICS:
+		a.r = ask_document(q, &rows);
+		break;
+	case ASK_LOGS:
+		a.r = db_logs(q->key, q->list, &a.total, add_access, &rows);
 		break;
 	case ASK_PAGE_SESSIONS:
 		a.r = ask_page_sessions(q, &rows);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /* Sessions, the access log, audit events. */
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/compat.h"
@@ -166,36 +167,110 @@ store_access_update(const struct access_row *a)
 	    (int64_t)a->bytes_in, (int64_t)a->bytes_out, a->outcome));
 }
 
+#define ACCESS_COLUMNS							\
+	"SELECT id, session_id, operator_id, operator_name, access_type,"	\
+	" connected_at, org_role, organization_id, service, ip, token_id,"	\
+	" impersonator, bytes_in, bytes_out, outcome, disconnected_at"	\
+	" FROM support_access_logs "
+
+static void
+access_fill(struct query *q, struct access_row *a)
+{
+	memset(a, 0, sizeof(*a));
+	db_text(q, 0, a->id, sizeof(a->id));
+	db_text(q, 1, a->session_id, sizeof(a->session_id));
+	db_text(q, 2, a->operator_id, sizeof(a->operator_id));
+	db_text(q, 3, a->operator_name, sizeof(a->operator_name));
+	db_text(q, 4, a->type, sizeof(a->type));
+	a->connected_at = db_int(q, 5);
+	db_text(q, 6, a->org_role, sizeof(a->org_role));
+	db_text(q, 7, a->org_id, sizeof(a->org_id));
+	db_text(q, 8, a->service, sizeof(a->service));
+	db_text(q, 9, a->ip, sizeof(a->ip));
+	db_text(q, 10, a->token_id, sizeof(a->token_id));
+	db_text(q, 11, a->impersonator, sizeof(a->impersonator));
+	a->bytes_in = (uint64_t)db_int(q, 12);
+	a->bytes_out = (uint64_t)db_int(q, 13);
+	db_text(q, 14, a->outcome, sizeof(a->outcome));
+	a->disconnected_at = db_int(q, 15);
+}
+
 int
 db_access_next_open(const char *after, struct access_row *a)
 {
-	static struct query	q = QUERY("SELECT id, session_id, operator_id,"
-	    " operator_name, access_type, connected_at, org_role,"
-	    " organization_id, service, ip, token_id, impersonator, bytes_in,"
-	    " bytes_out, outcome FROM support_access_logs"
-	    " WHERE id > ? AND disconnected_at IS NULL ORDER BY id LIMIT 1");
+	static struct query	q = QUERY(ACCESS_COLUMNS
+	    "WHERE id > ? AND disconnected_at IS NULL ORDER BY id LIMIT 1");
 	int			r;
 
 	if ((r = db_read(&q, "T", after)) != 0)
 		return (r);
-	memset(a, 0, sizeof(*a));
-	db_text(&q, 0, a->id, sizeof(a->id));
-	db_text(&q, 1, a->session_id, sizeof(a->session_id));
-	db_text(&q, 2, a->operator_id, sizeof(a->operator_id));
-	db_text(&q, 3, a->operator_name, sizeof(a->operator_name));
-	db_text(&q, 4, a->type, sizeof(a->type));
-	a->connected_at = db_int(&q, 5);
-	db_text(&q, 6, a->org_role, sizeof(a->org_role));
-	db_text(&q, 7, a->org_id, sizeof(a->org_id));
-	db_text(&q, 8, a->service, sizeof(a->service));
-	db_text(&q, 9, a->ip, sizeof(a->ip));
-	db_text(&q, 10, a->token_id, sizeof(a->token_id));
-	db_text(&q, 11, a->impersonator, sizeof(a->impersonator));
-	a->bytes_in = (uint64_t)db_int(&q, 12);
-	a->bytes_out = (uint64_t)db_int(&q, 13);
-	db_text(&q, 14, a->outcome, sizeof(a->outcome));
+	access_fill(&q, a);
 	db_done(&q);
 	return (0);
+}
+
+/* Counting stops where the list does. */
+static int
+logs_count(const char *id, int64_t *total)
+{
+	static struct query	q = QUERY("SELECT count(*) FROM (SELECT 1"
+	    " FROM support_access_logs WHERE session_id = ?1 LIMIT ?2)");
+	int			r;
+
+	if ((r = db_read(&q, "Tn", id, STORE_LOGS)) != 0)
+		return (r);
+	*total = db_int(&q, 0);
+	db_done(&q);
+	return (0);
+}
+
+int
+db_logs(const char *id, const struct list_query *lq, int64_t *total,
+    void (*fn)(const struct access_row *, void *), void *arg)
+{
+	static struct query	q = QUERY(ACCESS_COLUMNS
+	    "WHERE session_id = ? ORDER BY connected_at DESC, rowid DESC"
+	    " LIMIT ? OFFSET ?");
+	struct access_row	a;
+	int64_t			skip = ((int64_t)lq->page - 1) * lq->page_size;
+	int			r;
+
+	if (logs_count(id, total) != 0)
+		return (-1);
+	if (skip >= *total)
+		return (0);
+	for (r = db_read(&q, "Tii", id, (int64_t)lq->page_size, skip); r == 0;
+	    r = db_step(&q)) {
+		access_fill(&q, &a);
+		fn(&a, arg);
+	}
+	return (r == STORE_NONE ? 0 : -1);
+}
+
+int
+db_diagnostics(const char *id, struct document **doc)
+{
+	static struct query	q = QUERY("SELECT diagnostics, diagnostics_at,"
+	    " json_extract(diagnostics, '$.overall_status')"
+	    " FROM support_sessions WHERE id = ? AND json_valid(diagnostics)");
+	const char		*text;
+	size_t			 len;
+	int			 r;
+
+	if ((r = db_read(&q, "T", id)) != 0)
+		return (r);
+	text = db_bytes(&q, 0, &len);
+	if (text != NULL &&
+	    (*doc = calloc(1, sizeof(**doc) + len + 1)) != NULL) {
+		(*doc)->at = db_int(&q, 1);
+		db_text(&q, 2, (*doc)->status, sizeof((*doc)->status));
+		(*doc)->len = len;
+		memcpy((*doc)->text, text, len);
+	} else {
+		r = text == NULL ? STORE_NONE : -1;
+	}
+	db_done(&q);
+	return (r);
 }
 
 int

@@ -520,6 +520,15 @@ db_text(struct query *q, int i, char *dst, size_t size)
 		dst[size - 1] = '\0';
 }
 
+const char *
+db_bytes(struct query *q, int i, size_t *len)
+{
+	const char	*s = (const char *)sqlite3_column_text(q->stmt, i);
+
+	*len = s != NULL ? (size_t)sqlite3_column_bytes(q->stmt, i) : 0;
+	return (s);
+}
+
 int64_t
 db_int(struct query *q, int i)
 {

@@ -89,6 +89,11 @@ int	db_groups(const struct list_query *, int64_t *total,
  */
 int	db_group_sessions(const struct list_query *, const char *system_id,
 	    void (*fn)(const struct session_row *, void *), void *arg);
+/* calloc()ed; NULL when there is none. */
+int	db_diagnostics(const char *id, struct document **);
+/* The page of a session's rows: calls back for each; how many there are. */
+int	db_logs(const char *id, const struct list_query *, int64_t *total,
+	    void (*fn)(const struct access_row *, void *), void *arg);
 /* Rows not yet disconnected after an id, by id. */
 int	db_access_next_open(const char *after, struct access_row *);
 /*
@@ -109,5 +114,7 @@ void	 db_session_read(struct query *, struct session_row *);
 /* Column `i` of the row: a text ("" for NULL) cut to fit, a number (0). */
 void	 db_text(struct query *, int i, char *dst, size_t size);
 int64_t	 db_int(struct query *, int i);
+/* A text as it is, good until the next step; NULL for NULL. */
+const char	*db_bytes(struct query *, int i, size_t *len);
 
 #endif
