@@ -74,7 +74,8 @@ PATHS = -DRELAYD_VERSION='"$(VERSION)"' \
 	-DRELAYD_LIBEXECDIR='"$(libexecdir)/relayd"' \
 	-DRELAYD_CONF='"$(sysconfdir)/relayd.conf"' \
 	-DRELAYD_SOCKET='"$(runstatedir)/relayd/control.sock"' \
-	-DRELAYD_STATEDIR='"$(localstatedir)/lib/relayd"'
+	-DRELAYD_STATEDIR='"$(localstatedir)/lib/relayd"' \
+	-DTUNNEL_CLIENT_CONF='"$(sysconfdir)/tunnel-client.conf"'
 STD = -std=c11
 # V=1 shows the commands.
 Q = $(if $(V),,@)
@@ -206,6 +207,7 @@ DOCS = $(wildcard $(srcdir)/LICENSE $(srcdir)/CHANGELOG.md)
 TEXT_PATHS = -e 's|/usr/local/libexec/relayd|$(libexecdir)/relayd|g' \
 	-e 's|/usr/local/sbin|$(sbindir)|g' -e 's|/usr/local/bin|$(bindir)|g' \
 	-e 's|/etc/relayd\.conf|$(sysconfdir)/relayd.conf|g' \
+	-e 's|/etc/tunnel-client\.|$(sysconfdir)/tunnel-client.|g' \
 	-e 's|/var/lib/relayd|$(localstatedir)/lib/relayd|g' \
 	-e 's|/run/relayd|$(runstatedir)/relayd|g'
 # $(call install_texts,FILES,DIRECTORY)

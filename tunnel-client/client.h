@@ -21,6 +21,7 @@ struct options {
 	char		*node;			/* "" none */
 	char		*static_services;
 	char		*exclude;
+	char		*config;		/* "" none */
 	char		*diagnostics_dir;
 	uint64_t	 reconnect_ms, max_reconnect_ms;
 	uint64_t	 discovery_ms;		/* 0: never again */
@@ -28,12 +29,13 @@ struct options {
 	int		 tls_insecure;
 	int		 allow_plain;		/* ws:// to other machines */
 	int		 no_terminal, no_commands;
+	int		 check;			/* only look at all this */
 	int		 verbose;
 };
 
 /*
- * Read flags and environment into *o; a flag wins over the environment, that
- * over the default. Then the secrets are gone from where `ps` and /proc show
+ * Read flags, environment and configuration file into *o; a flag wins over the
+ * environment, that over the file, that over the default. Then the secrets are gone from where `ps` and /proc show
  * them: those in argv and in the strings of envp are overwritten, and envp
  * itself loses the variables of tunnel-protocol.md 7.7. Returns 0; 1 when help
  * or version was printed; -1 after saying on standard error what is wrong. *o

@@ -342,8 +342,11 @@ main(int argc, char **argv)
 		options_clear(&client.o);
 		return (0);
 	}
+	if (r == 0 && client.o.check)
+		printf("tunnel-client: this would start\n");
 	if (r == 0) {
-		run();
+		if (!client.o.check)
+			run();
 		child_end_all();
 		net_clear();
 		child_clear();

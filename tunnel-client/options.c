@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Flags and environment: one table, so that each option has its flag, its
+ * Flags, environment and file: one table, so that each option has its flag, its
  * variable, its default and its parser in one line. tunnel-protocol.md, 7.1.
  */
 #include <sys/stat.h>
@@ -17,26 +17,11 @@
 #include "client.h"
 #include "base/compat.h"
 #include "base/log.h"
+#include "options_int.h"
 
 #define SECRET_MAX	1024	/* bytes of a secret file's first line */
 
-enum kind {
-	STRING, SECRET, DURATION, FLAG,
-	FILE_FLAG,		/* --secret-file */
-	LATER			/* known, but not built into this version */
-};
-
-struct option_row {
-	const char	*flag, *env, *def;
-	int		 letter;		/* 0: none */
-	enum kind	 kind;
-	size_t		 at;			/* member of struct options */
-	const char	*help;
-};
-
-#define AT(m)	offsetof(struct options, m)
-
-static const struct option_row rows[] = {
+const struct option_row	option_rows[] = {
 	{ "url", "SUPPORT_URL", "", 'u', STRING, AT(url),
 	    "address of the support server, wss:// (or https://)" },
 	{ "key", "SYSTEM_KEY", "", 'k', SECRET, AT(key), "system key" },
@@ -46,10 +31,14 @@ static const struct option_row rows[] = {
 	    "file with the system secret" },
 	{ "node-id", "NODE_ID", "", 'n', STRING, AT(node),
 	    "number of this node of a cluster" },
-	{ "static-services", "STATIC_SERVICES", "", 0, STRING,
+	{ "config", "TUNNEL_CONFIG", TUNNEL_CLIENT_CONF, 'f', CONFIG,
+	    AT(config), "file with such words and their values" },
+	{ "check", NULL, NULL, 0, ACTION, AT(check),
+	    "say whether all this is right, and exit" },
+	{ "static-services", "STATIC_SERVICES", "", 0, LIST,
 	    AT(static_services),
 	    "name=host:port[:host=NAME][:tls|:tls-old],..." },
-	{ "exclude", "EXCLUDE_PATTERNS", "", 0, STRING, AT(exclude),
+	{ "exclude", "EXCLUDE_PATTERNS", "", 0, LIST, AT(exclude),
 	    "globs of service names to leave out" },
 	{ "no-terminal", "NO_TERMINAL", NULL, 0, FLAG, AT(no_terminal),
 	    "give no terminal" },
@@ -80,7 +69,9 @@ static const struct option_row rows[] = {
 	{ "users-state-file", "USERS_STATE_FILE", NULL, 0, LATER, 0, NULL },
 	{ "verbose", NULL, NULL, 'v', FLAG, AT(verbose), "log more" },
 };
-#define NROWS	(sizeof(rows) / sizeof(rows[0]))
+#define NROWS	(sizeof(option_rows) / sizeof(option_rows[0]))
+const size_t	option_count = NROWS;
+
 #define OPT_HELP	1000
 #define OPT_VERSION	1001
 #define OPT_COMPLETION	1002
@@ -90,106 +81,24 @@ static const char *const hidden[] = { "SYSTEM_KEY", "SYSTEM_SECRET",
     "SUPPORT_URL", "DATABASE_URL", "REDIS_ADDR", "REDIS_PASSWORD", "REDIS_URL",
     "SUPPORT_INTERNAL_SECRET", "TUNNEL_CONFIG" };
 
-static int	set_string(struct options *, const struct option_row *,
-		    const char *);
 static int	defaults(struct options *);
 static int	from_env(struct options *, const unsigned char *, char **);
-static int	from_flags(struct options *, unsigned char *, int, char **);
-static int	one_flag(struct options *, const struct option_row *,
-		    const char *);
+static int	find_config(struct options *, int, char **, char **);
+static int	from_flags(struct options *, int, char **);
 static int	check(const struct options *);
 static void	wipe(char **, char **);
-static void	usage(FILE *);
 
-static void
-usage(FILE *f)
+int
+option_is_text(const struct option_row *r)
 {
-	size_t	i;
-
-	fprintf(f, "usage: tunnel-client --url URL --key KEY --secret-file "
-	    "FILE [option ...]\n");
-	if (f == stderr) {
-		fprintf(f, "tunnel-client --help explains the options\n");
-		return;
-	}
-	for (i = 0; i < NROWS; i++) {
-		if (rows[i].help == NULL)
-			continue;
-		if (rows[i].letter != 0)
-			fprintf(f, "  -%c, ", rows[i].letter);
-		else
-			fprintf(f, "      ");
-		fprintf(f, "--%-28s %s", rows[i].flag, rows[i].help);
-		if (rows[i].def != NULL && *rows[i].def != '\0')
-			fprintf(f, " (%s)", rows[i].def);
-		fprintf(f, "\n");
-	}
-	fprintf(f, "  -h, --%-28s %s\n      --%-28s %s\n", "help",
-	    "print this", "version", "print the version");
-	fprintf(f, "      --%-28s %s\n", "completion",
-	    "print the completion for bash, zsh or fish");
-	fprintf(f, "Most can be set in the environment as well: "
-	    "tunnel-client(1).\n");
+	return (r->kind == STRING || r->kind == SECRET || r->kind == LIST ||
+	    r->kind == CONFIG);
 }
 
-/* One line for a flag in a shell's words; `help` has no quote in it. */
-static void
-complete_flag(char shell, const char *flag, int letter, int takes,
-    const char *help)
+int
+option_is_flag(const struct option_row *r)
 {
-	char	text[128], *p;
-	int	file = strstr(flag, "file") != NULL;
-	int	dir = strstr(flag, "dir") != NULL;
-
-	/* zsh has brackets around the text. */
-	strlcpy(text, help, sizeof(text));
-	for (p = text; shell == 'z' && (p = strpbrk(p, "[]")) != NULL; p++)
-		*p = *p == '[' ? '(' : ')';
-	help = text;
-	if (shell == 'b') {
-		printf(" --%s", flag);
-	} else if (shell == 'z') {
-		printf(" '--%s%s[%s]%s'", flag, takes ? "=" : "", help,
-		    !takes ? "" : file ? ":file:_files" : dir ?
-		    ":dir:_files -/" : ":value:");
-	} else {
-		printf("complete -c tunnel-client -l %s", flag);
-		if (letter != 0)
-			printf(" -s %c", letter);
-		printf("%s -d '%s'\n", !takes ? "" : file || dir ? " -r" :
-		    " -x", help);
-	}
-}
-
-/* What bash, zsh or fish needs; 1, or -1 for another shell. */
-static int
-completion(const char *shell)
-{
-	size_t	i;
-
-	if (strcmp(shell, "bash") != 0 && strcmp(shell, "zsh") != 0 &&
-	    strcmp(shell, "fish") != 0) {
-		fprintf(stderr, "tunnel-client: --completion: bash, zsh or "
-		    "fish expected\n");
-		return (-1);
-	}
-	if (*shell == 'b')
-		printf("complete -o default -W '");
-	else if (*shell == 'z')
-		printf("#compdef tunnel-client\n_tunnel_client() { _arguments");
-	else
-		printf("complete -c tunnel-client -f\n");
-	for (i = 0; i < NROWS; i++)
-		if (rows[i].help != NULL)
-			complete_flag(*shell, rows[i].flag, rows[i].letter,
-			    rows[i].kind != FLAG, rows[i].help);
-	complete_flag(*shell, "help", 'h', 0, "print the options");
-	complete_flag(*shell, "version", 0, 0, "print the version");
-	if (*shell == 'b')
-		printf("' tunnel-client\n");
-	else if (*shell == 'z')
-		printf(" }\ncompdef _tunnel_client tunnel-client\n");
-	return (1);
+	return (r->kind == FLAG || r->kind == ACTION);
 }
 
 static int
@@ -236,11 +145,12 @@ defaults(struct options *o)
 	size_t	i;
 
 	for (i = 0; i < NROWS; i++) {
-		if (rows[i].def == NULL)
+		if (option_rows[i].def == NULL)
 			continue;
-		if (rows[i].kind == DURATION)
-			(void)set_duration(o, &rows[i], rows[i].def);
-		else if (set_string(o, &rows[i], rows[i].def) == -1)
+		if (option_rows[i].kind == DURATION)
+			(void)set_duration(o, &option_rows[i], option_rows[i].def);
+		else if (set_string(o, &option_rows[i],
+		    option_rows[i].def) == -1)
 			return (-1);
 	}
 	return (0);
@@ -257,17 +167,17 @@ env_get(char **envp, const char *name)
 	return (NULL);
 }
 
-/* Only what no flag has set. An empty variable is an absent one. */
+/* An empty variable is an absent one. `filed` rows are set by the file. */
 static int
-from_env(struct options *o, const unsigned char *given, char **envp)
+from_env(struct options *o, const unsigned char *filed, char **envp)
 {
 	const struct option_row	*r;
 	const char		*value;
 	size_t			 i;
 
 	for (i = 0; i < NROWS; i++) {
-		r = &rows[i];
-		if (r->env == NULL || given[i] ||
+		r = &option_rows[i];
+		if (r->env == NULL || r->kind == CONFIG ||
 		    (value = env_get(envp, r->env)) == NULL || *value == '\0')
 			continue;
 		if (r->kind == LATER)
@@ -275,7 +185,7 @@ from_env(struct options *o, const unsigned char *given, char **envp)
 			    r->env, r->flag);
 		else if (r->kind == DURATION && set_duration(o, r, value) == -1)
 			log_info("%s is not a duration: %s is used", r->env,
-			    r->def);
+			    filed[i] ? "that of the file" : r->def);
 		else if (r->kind == FLAG)
 			(void)set_flag(o, r, strcmp(value, "true") == 0 ?
 			    "true" : "false");
@@ -286,38 +196,65 @@ from_env(struct options *o, const unsigned char *given, char **envp)
 }
 
 static int
-one_flag(struct options *o, const struct option_row *r, const char *value)
+take_secret_file(struct options *o, const struct option_row *r,
+    const char *path)
 {
 	char	*secret;
 	int	 n;
 
+	if ((secret = secret_file_read(path)) == NULL)
+		return (-1);
+	n = set_string(o, r, secret);
+	freezero(secret, strlen(secret));
+	return (n);
+}
+
+int
+option_take(struct options *o, const struct option_row *r, const char *value,
+    const char *where)
+{
 	switch (r->kind) {
 	case STRING:
 	case SECRET:
+	case LIST:
+	case CONFIG:
 		return (set_string(o, r, value));
 	case DURATION:
 		if (set_duration(o, r, value) == 0)
 			return (0);
 		break;
 	case FLAG:
+	case ACTION:
 		if (set_flag(o, r, value == NULL ? "true" : value) == 0)
 			return (0);
 		break;
 	case FILE_FLAG:
-		if ((secret = secret_file_read(value)) == NULL)
-			return (-1);
-		n = set_string(o, r, secret);
-		freezero(secret, strlen(secret));
-		return (n);
+		return (take_secret_file(o, r, value));
 	case LATER:
-		fprintf(stderr, "tunnel-client: --%s: not built into this "
-		    "version\n", r->flag);
+		fprintf(stderr, "tunnel-client: %s%s: not built into this "
+		    "version\n", where, r->flag);
 		return (-1);
 	}
-	fprintf(stderr, "tunnel-client: --%s: %s expected, got \"%s\"\n",
-	    r->flag, r->kind == FLAG ? "true or false" :
+	fprintf(stderr, "tunnel-client: %s%s: %s expected, got \"%s\"\n",
+	    where, r->flag, option_is_flag(r) ? "true or false" :
 	    "a duration such as 90s or 5m", value);
 	return (-1);
+}
+
+int
+option_join(struct options *o, const struct option_row *r, const char *value)
+{
+	const char	*old = *(char **)((char *)o + r->at);
+	char		*both;
+	int		 n;
+
+	if (asprintf(&both, "%s,%s", old, value) == -1) {
+		fprintf(stderr, "tunnel-client: out of memory\n");
+		return (-1);
+	}
+	n = set_string(o, r, both);
+	free(both);
+	return (n);
 }
 
 /* The rows as getopt_long wants them. */
@@ -327,15 +264,15 @@ long_options(struct option *lo, char *letters)
 	size_t	i;
 
 	for (i = 0; i < NROWS; i++) {
-		lo[i].name = rows[i].flag;
-		lo[i].has_arg = rows[i].kind == FLAG ? optional_argument :
-		    required_argument;
+		lo[i].name = option_rows[i].flag;
+		lo[i].has_arg = option_is_flag(&option_rows[i]) ?
+		    optional_argument : required_argument;
 		lo[i].flag = NULL;
 		lo[i].val = (int)i + 1;
-		if (rows[i].letter == 0)
+		if (option_rows[i].letter == 0)
 			continue;
-		*letters++ = (char)rows[i].letter;
-		if (rows[i].kind != FLAG)
+		*letters++ = (char)option_rows[i].letter;
+		if (!option_is_flag(&option_rows[i]))
 			*letters++ = ':';
 	}
 	lo[i++] = (struct option){ "help", no_argument, NULL, OPT_HELP };
@@ -353,26 +290,71 @@ row_of(int c)
 	size_t	i;
 
 	if (c >= 1 && c <= (int)NROWS)
-		return (&rows[c - 1]);
+		return (&option_rows[c - 1]);
 	for (i = 0; i < NROWS; i++)
-		if (rows[i].letter == c)
-			return (&rows[i]);
+		if (option_rows[i].letter == c)
+			return (&option_rows[i]);
 	return (NULL);
 }
 
+/* The file's name has to be known before the flags, which go over it. */
 static int
-from_flags(struct options *o, unsigned char *given, int argc, char **argv)
+find_config(struct options *o, int argc, char **argv, char **envp)
 {
 	struct option			 lo[NROWS + 4];
 	char				 letters[2 * NROWS + 2];
 	const struct option_row		*r;
+	const char			*value = env_get(envp, "TUNNEL_CONFIG");
+	int				 c, asked = 0;
+
+	long_options(lo, letters);
+	optind = 0;	/* from the start, whatever was left */
+	opterr = 0;
+	if (value != NULL && *value == '\0')
+		value = NULL;
+	while ((c = getopt_long(argc, argv, letters, lo, NULL)) != -1) {
+		if (c == 'h' || (c >= OPT_HELP && c <= OPT_COMPLETION)) {
+			value = "";	/* help is there in any case */
+			break;
+		}
+		if ((r = row_of(c)) != NULL && r->kind == CONFIG)
+			value = optarg;
+	}
+	opterr = 1;
+	for (r = option_rows; value != NULL && r < option_rows + NROWS; r++)
+		if (r->kind == CONFIG && (asked = 1) &&
+		    set_string(o, r, value) == -1)
+			return (-1);
+	return (asked);
+}
+
+/* --secret and --secret-file fill one member: one of them at most. */
+static int
+both_secrets(const struct option_row *r, unsigned *seen)
+{
+	if (r->at == AT(secret) && (r->kind == SECRET || r->kind == FILE_FLAG))
+		*seen |= r->kind == SECRET ? 1 : 2;
+	if (*seen != 3)
+		return (0);
+	fprintf(stderr, "tunnel-client: --secret and --secret-file exclude "
+	    "each other\n");
+	return (1);
+}
+
+static int
+from_flags(struct options *o, int argc, char **argv)
+{
+	struct option			 lo[NROWS + 4];
+	char				 letters[2 * NROWS + 2];
+	const struct option_row		*r;
+	unsigned			 secrets = 0;
 	int				 c;
 
 	long_options(lo, letters);
-	optind = 1;
+	optind = 0;	/* from the start, whatever was left */
 	while ((c = getopt_long(argc, argv, letters, lo, NULL)) != -1) {
 		if (c == 'h' || c == OPT_HELP) {
-			usage(stdout);
+			optionhelp_usage(stdout);
 			return (1);
 		}
 		if (c == OPT_VERSION) {
@@ -380,37 +362,22 @@ from_flags(struct options *o, unsigned char *given, int argc, char **argv)
 			return (1);
 		}
 		if (c == OPT_COMPLETION)
-			return (completion(optarg));
+			return (optionhelp_completion(optarg));
 		if ((r = row_of(c)) == NULL) {
-			usage(stderr);
+			optionhelp_usage(stderr);
 			return (-1);
 		}
-		if (one_flag(o, r, optarg) == -1)
+		if (both_secrets(r, &secrets) ||
+		    option_take(o, r, optarg, "--") == -1)
 			return (-1);
-		given[r - rows] = 1;
 	}
 	if (optind < argc) {
 		fprintf(stderr, "tunnel-client: unexpected \"%s\"\n",
 		    argv[optind]);
-		usage(stderr);
+		optionhelp_usage(stderr);
 		return (-1);
 	}
 	return (0);
-}
-
-/* --secret and --secret-file fill one member: one of them at most. */
-static int
-both_secrets(unsigned char *given)
-{
-	size_t	i;
-	int	n = 0;
-
-	for (i = 0; i < NROWS; i++)
-		n += given[i] && rows[i].at == AT(secret);
-	for (i = 0; i < NROWS; i++)
-		if (n > 0 && rows[i].at == AT(secret))
-			given[i] = 1;
-	return (n > 1);
 }
 
 static int
@@ -423,7 +390,7 @@ check(const struct options *o)
 		    *o->url == '\0' ? "--url or SUPPORT_URL" :
 		    *o->key == '\0' ? "--key or SYSTEM_KEY" :
 		    "--secret-file or SYSTEM_SECRET");
-		usage(stderr);
+		optionhelp_usage(stderr);
 		return (-1);
 	}
 	if (len > 10 || strspn(o->node, "0123456789") != len) {
@@ -469,19 +436,18 @@ wipe(char **argv, char **envp)
 int
 options_read(struct options *o, int argc, char **argv, char **envp)
 {
-	unsigned char	given[NROWS] = { 0 };
-	int		r;
+	unsigned char	filed[NROWS] = { 0 };
+	int		r, asked = 0;
 
 	memset(o, 0, sizeof(*o));
-	if ((r = defaults(o)) == 0 &&
-	    (r = from_flags(o, given, argc, argv)) == 0) {
-		if (both_secrets(given)) {
-			fprintf(stderr, "tunnel-client: --secret and "
-			    "--secret-file exclude each other\n");
-			r = -1;
-		} else if ((r = from_env(o, given, envp)) == 0)
-			r = check(o);
-	}
+	/* From the weakest to the strongest. */
+	if ((r = defaults(o)) == 0)
+		r = asked = find_config(o, argc, argv, envp);
+	if (r != -1)
+		r = optionfile_read(o, filed, asked);
+	if (r == 0 && (r = from_env(o, filed, envp)) == 0 &&
+	    (r = from_flags(o, argc, argv)) == 0)
+		r = check(o);
 	wipe(argv, envp);
 	return (r);
 }
@@ -493,9 +459,9 @@ options_clear(struct options *o)
 	char	**p;
 
 	for (i = 0; i < NROWS; i++) {
-		if (rows[i].kind != STRING && rows[i].kind != SECRET)
+		if (!option_is_text(&option_rows[i]))
 			continue;
-		p = (char **)((char *)o + rows[i].at);
+		p = (char **)((char *)o + option_rows[i].at);
 		if (*p != NULL)
 			explicit_bzero(*p, strlen(*p));
 		free(*p);

@@ -1,9 +1,13 @@
 # SPDX-License-Identifier: ISC
 
 tunnel-client_PARTS = announce backoff bridge catalog child command \
-	connect diag dial duration firstline handshake jsonend main nettls options \
-	plugin reason resolve retryafter services shell sock stream system termframe \
+	conffile connect diag dial duration firstline handshake jsonend main nettls \
+	optionfile optionhelp options plugin reason resolve retryafter services shell sock stream system termframe \
 	terminal tunnel url
+# For tests: the options alone.
+client_options_OBJS = $(addprefix tunnel-client/,options.o optionfile.o \
+	optionhelp.o conffile.o duration.o) common/base/log.o \
+	common/base/compat.o
 tunnel-client_OBJS = $(tunnel-client_PARTS:%=tunnel-client/%.o) \
 	common/base/clock.o common/base/compat.o common/base/log.o common/base/target.o \
 	$(mux_OBJS) $(ws_accept_OBJS) $(head_OBJS)

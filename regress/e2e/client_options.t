@@ -53,6 +53,58 @@ c.err.wait("warn .*192.0.2.1: key and secret are sent in clear")
 t.ok(True, "--allow-plain: a warning")
 c.stop()
 
+def said(c, status, out, err, name):
+    t.equal(c.wait(), status, name)
+    c.out.thread.join()
+    c.err.thread.join()
+    t.match(c.out.text(), out, "on standard output: " + out)
+    t.match(c.err.text(), err, "on standard error: " + (err or "nothing"))
+    c.clean(t)
+
+
+# ---- configuration file ----
+
+with tempfile.TemporaryDirectory() as d:
+    conf = os.path.join(d, "tunnel-client.conf")
+
+    def configure(text, mode=0o600):
+        with open(conf, "w") as f:
+            f.write(text)
+        os.chmod(conf, mode)
+
+    with Server() as s:
+        url = "url ws://127.0.0.1:%d/\n" % s.port
+        configure(url + "key %s\nsecret %s\nstatic-services a=127.0.0.1:1\n"
+                  "static-services b=127.0.0.1:2\nreconnect-delay 100ms\n" %
+                  (KEY, SECRET))
+        said(Client(None, "--check", "--config", conf, bare=True), 0,
+             r"^tunnel-client: this would start$", " 2 services",
+             "--check: a whole configuration")
+        c = Client(None, "--config", conf, bare=True,
+                   env={"STATIC_SERVICES": "c=127.0.0.1:3"})
+        r = s.request()
+        t.equal(base64.b64decode(r.fields["Authorization"].split(" ")[1])
+                .decode(), KEY + ":" + SECRET, "key and secret of the file")
+        u = r.upgrade()
+        text = u.document(b'{"version"')
+        t.ok(b'"c"' in text and b'"a"' not in text,
+             "the environment wins over the file")
+        u.close(4000)
+        u.drop()
+        t.equal(c.wait(), 0, "exit 0")
+        c.clean(t)
+    for mode in 0o604, 0o644:
+        os.chmod(conf, mode)
+        said(Client(None, "--check", "--config", conf, bare=True), 1, "^$",
+             conf + ":3: secret: others may read this file: chmod o-rwx",
+             "mode %o: the secret is not taken" % mode)
+    configure(url + "\nkey K\nsecrets x\n")
+    said(Client(None, "--config", conf, bare=True), 1, "^$",
+         conf + ":4: secrets: no such option", "a word that is none")
+    configure("url http://x/\nkey K\nsecret S\n")
+    said(Client(None, "--check", env={"TUNNEL_CONFIG": conf}, bare=True), 1,
+         "^$", "wss:// expected", "--check looks at the address, too")
+
 with tempfile.TemporaryDirectory() as d:
     path = os.path.join(d, "secret")
     refused("No such file", "--secret-file", path, env=FULL)

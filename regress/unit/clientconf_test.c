@@ -1,7 +1,12 @@
 /* SPDX-License-Identifier: ISC */
-/* Each option by flag, by environment, by default; what is wiped; durations. */
+/*
+ * Each option by flag, by environment, by file, by default; what is wiped;
+ * durations.
+ */
 #include <stddef.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
 
 #include "tunnel-client/client.h"
 #include "base/log.h"
@@ -71,17 +76,30 @@ is_value(const struct options *o, size_t i, const char *text, uint64_t n)
 	}
 }
 
+static char	config[] = "TUNNEL_CONFIG=/tmp/clientconf.XXXXXX";
+#define PATH	(config + 14)
+
+static void
+file_has(const char *text)
+{
+	FILE	*f = fopen(PATH, "w");
+
+	if (f == NULL || fputs(text, f) == EOF || fclose(f) == EOF)
+		abort();
+}
+
 /*
- * Read with a row's flag and variable as given (NULL: not); the required ones
- * come from the environment, unless the row is about them.
+ * Read with a row's flag, variable and line as given (NULL: not); the required
+ * ones come from the environment, unless the row is about them.
  */
 static int
-read_with(struct options *o, size_t i, const char *flag, const char *env)
+read_with(struct options *o, size_t i, const char *flag, const char *env,
+    const char *line)
 {
 	static const char *const required[] = { "SUPPORT_URL=ws://x/",
 	    "SYSTEM_KEY=K", "SYSTEM_SECRET=S" };
-	char		arg[128], var[128], req[3][64];
-	char		*argv[3] = { NULL }, *envp[5] = { NULL };
+	char		arg[128], var[128], text[128], conf[64], req[3][64];
+	char		*argv[3] = { NULL }, *envp[6] = { NULL };
 	char		name[] = "tunnel-client";
 	size_t		j, n = 0, len;
 
@@ -89,19 +107,54 @@ read_with(struct options *o, size_t i, const char *flag, const char *env)
 	snprintf(arg, sizeof(arg), "%s%s%s", rows[i].flag,
 	    rows[i].flag[1] == '-' ? "=" : "", flag == NULL ? "" : flag);
 	argv[1] = flag == NULL ? NULL : arg;
+	if (line != NULL) {
+		snprintf(text, sizeof(text), "%s %s\n", rows[i].flag + 2,
+		    line);
+		file_has(text);
+		snprintf(conf, sizeof(conf), "%s", config);
+		envp[n++] = conf;
+	}
 	if (env != NULL) {
 		snprintf(var, sizeof(var), "%s=%s", rows[i].env, env);
 		envp[n++] = var;
 	}
 	for (j = 0; j < 3; j++) {
 		len = strcspn(required[j], "=");
-		if (env != NULL && strlen(rows[i].env) == len &&
+		if ((env != NULL || line != NULL) &&
+		    strlen(rows[i].env) == len &&
 		    strncmp(required[j], rows[i].env, len) == 0)
 			continue;
 		snprintf(req[j], sizeof(req[j]), "%s", required[j]);
 		envp[n++] = req[j];
 	}
 	return (options_read(o, flag == NULL ? 1 : 2, argv, envp));
+}
+
+/* The file wins over the default alone. */
+static void
+from_file(size_t i)
+{
+	struct options	o;
+	int		r;
+
+	r = read_with(&o, i, NULL, NULL, rows[i].other);
+	ok(r == 0 && is_value(&o, i, rows[i].other, rows[i].nother),
+	    "file: %s %s", rows[i].flag + 2, rows[i].other);
+	options_clear(&o);
+	r = read_with(&o, i, NULL, rows[i].third, rows[i].other);
+	ok(r == 0 && is_value(&o, i, rows[i].third, rows[i].nthird),
+	    "%s wins over the file", rows[i].env);
+	options_clear(&o);
+	r = read_with(&o, i, rows[i].third, NULL, rows[i].other);
+	ok(r == 0 && is_value(&o, i, rows[i].third, rows[i].nthird),
+	    "%s wins over the file", rows[i].flag);
+	options_clear(&o);
+	if (rows[i].kind != MS)
+		return;
+	r = read_with(&o, i, NULL, "nonsense", rows[i].other);
+	ok(r == 0 && is_value(&o, i, rows[i].other, rows[i].nother),
+	    "%s is no duration: the file's", rows[i].env);
+	options_clear(&o);
 }
 
 static void
@@ -113,29 +166,31 @@ each_option(void)
 
 	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		if (rows[i].def != NULL || rows[i].kind == YES) {
-			r = read_with(&o, i, NULL, NULL);
+			r = read_with(&o, i, NULL, NULL, NULL);
 			ok(r == 0 && is_value(&o, i, rows[i].def,
 			    rows[i].ndef), "tunnel-54: %s: the default",
 			    rows[i].env);
 			options_clear(&o);
-			r = read_with(&o, i, NULL, "");
+			r = read_with(&o, i, NULL, "", NULL);
 			ok(r == 0 && is_value(&o, i, rows[i].def,
 			    rows[i].ndef), "%s empty: the default",
 			    rows[i].env);
 			options_clear(&o);
 		}
-		r = read_with(&o, i, NULL, rows[i].other);
+		r = read_with(&o, i, NULL, rows[i].other, NULL);
 		ok(r == 0 && is_value(&o, i, rows[i].other, rows[i].nother),
 		    "tunnel-54: %s=%s", rows[i].env, rows[i].other);
 		options_clear(&o);
-		r = read_with(&o, i, rows[i].third, NULL);
+		r = read_with(&o, i, rows[i].third, NULL, NULL);
 		ok(r == 0 && is_value(&o, i, rows[i].third, rows[i].nthird),
 		    "tunnel-54: %s %s", rows[i].flag, rows[i].third);
 		options_clear(&o);
-		r = read_with(&o, i, rows[i].third, rows[i].other);
+		r = read_with(&o, i, rows[i].third, rows[i].other, NULL);
 		ok(r == 0 && is_value(&o, i, rows[i].third, rows[i].nthird),
 		    "tunnel-54: %s wins over %s", rows[i].flag, rows[i].env);
 		options_clear(&o);
+		if (rows[i].flag[1] == '-')
+			from_file(i);
 	}
 }
 
@@ -203,8 +258,14 @@ durations(void)
 int
 main(void)
 {
+	int	fd = mkstemp(PATH);
+
+	if (fd == -1)
+		abort();
+	close(fd);
 	log_init("clientconf_test", -1, 0);
 	each_option();
+	unlink(PATH);
 	wiped();
 	durations();
 	return (done_testing());
