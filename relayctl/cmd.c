@@ -8,19 +8,11 @@
 #include "base/compat.h"
 
 const struct cmd	cmds[] = {
-#define C(NAME, pattern, words, answers, flags, help)			\
+#define C(NAME, word, pattern, words, answers, flags, help)		\
 	{ pattern, CTL_##NAME, help },
-#ifdef RELAYD_TESTING
-#define T(NAME, pattern, words, answers, flags, help)			\
-	C(NAME, pattern, words, answers, flags, help)
-#else
-#define T(NAME, pattern, words, answers, flags, help)
-#endif
 #define L(pattern, help)	{ pattern, CTL_NONE, help },
 #include "ctl/ctl.def"
 #undef C
-#undef T
-#undef L
 };
 const size_t		ncmds = sizeof(cmds) / sizeof(cmds[0]);
 

@@ -40,25 +40,19 @@ static void	show_some(void *);
 
 typedef void (*ctl_fn)(struct chan *, uint32_t, const char *const *words);
 
-static void	show_processes(struct chan *, uint32_t, const char *const *);
-static void	reload(struct chan *, uint32_t, const char *const *);
-static void	log_brief(struct chan *, uint32_t, const char *const *);
-static void	log_loud(struct chan *, uint32_t, const char *const *);
-#ifdef RELAYD_TESTING
-static void	test_clock(struct chan *, uint32_t, const char *const *);
-static void	test_try(struct chan *, uint32_t, const char *const *);
-#endif
-
 /* As many words as ctl.def says; answered now or later. */
-static const ctl_fn	answers[CTL_OP_COUNT] = {
-	[CTL_SHOW_PROCESSES] = show_processes,
-	[CTL_RELOAD] = reload,
-	[CTL_LOG_BRIEF] = log_brief,
-	[CTL_LOG_VERBOSE] = log_loud,
-#ifdef RELAYD_TESTING
-	[CTL_TEST_CLOCK] = test_clock,
-	[CTL_TEST_TRY] = test_try,
-#endif
+#define C(NAME, word, pattern, words, answers, flags, help)		\
+	CTL_OF_##answers(NAME, word)
+#define CTL_OF_AUTHD(NAME, word)
+#define CTL_OF_PARENT(NAME, word)					\
+	static void	ctl_##word(struct chan *, uint32_t, const char *const *);
+#include "ctl/ctl.def"
+#undef CTL_OF_PARENT
+
+static const ctl_fn	handlers[CTL_OP_COUNT] = {
+#define CTL_OF_PARENT(NAME, word)	[CTL_##NAME] = ctl_##word,
+#include "ctl/ctl.def"
+#undef C
 };
 
 /* control has checked all this; it would not ask otherwise. */
@@ -68,9 +62,9 @@ ctl_request(struct chan *chan, struct imsg *m)
 	struct msg_ctl	in;
 
 	if (get_ctl(m, &in) == -1 || in.version != CTL_VERSION ||
-	    ctl_check(in.op, in.words.n) != NULL || answers[in.op] == NULL)
+	    ctl_check(in.op, in.words.n) != NULL || handlers[in.op] == NULL)
 		return (-1);
-	answers[in.op](chan, m->id, in.words.v);
+	handlers[in.op](chan, m->id, in.words.v);
 	return (0);
 }
 
@@ -108,7 +102,7 @@ ctl_done(uint64_t who, uint32_t id, unsigned code, const char *text)
 /* show processes */
 
 static void
-show_processes(struct chan *chan, uint32_t id, const char *const *words)
+ctl_show_processes(struct chan *chan, uint32_t id, const char *const *words)
 {
 	static const char *const	head[] = { "instance", "role", "pid",
 	    "system", "session", "state", "uptime", "memory", "private",
@@ -278,7 +272,7 @@ move_child(struct child *c, uint64_t ms)
  * behind the answer: or its own deadline for that answer would pass.
  */
 static void
-test_clock(struct chan *chan, uint32_t id, const char *const *words)
+ctl_test_clock(struct chan *chan, uint32_t id, const char *const *words)
 {
 	struct child	*c;
 	const char	*wrong;
@@ -330,7 +324,7 @@ test_tried(struct chan *chan, struct imsg *m, void *arg)
 
 /* test try INSTANCE CALL */
 static void
-test_try(struct chan *chan, uint32_t id, const char *const *words)
+ctl_test_try(struct chan *chan, uint32_t id, const char *const *words)
 {
 	static const char *const	calls[TRY_COUNT] = { "", "open",
 	    "connect", "fork", "exec", "ptrace", "kill" };
@@ -364,7 +358,7 @@ test_try(struct chan *chan, uint32_t id, const char *const *words)
 #endif
 
 static void
-reload(struct chan *chan, uint32_t id, const char *const *words)
+ctl_reload(struct chan *chan, uint32_t id, const char *const *words)
 {
 	(void)words;
 	reload_start(ctl_done, chan_instance(chan), id);
@@ -387,7 +381,7 @@ log_level_all(int verbose)
 }
 
 static void
-log_brief(struct chan *chan, uint32_t id, const char *const *words)
+ctl_log_brief(struct chan *chan, uint32_t id, const char *const *words)
 {
 	(void)words;
 	log_level_all(0);
@@ -395,7 +389,7 @@ log_brief(struct chan *chan, uint32_t id, const char *const *words)
 }
 
 static void
-log_loud(struct chan *chan, uint32_t id, const char *const *words)
+ctl_log_verbose(struct chan *chan, uint32_t id, const char *const *words)
 {
 	(void)words;
 	log_level_all(1);

@@ -37,8 +37,8 @@ org_known(const struct ctl *ctl, const struct facts *f)
 
 /* --- systems --- */
 
-void
-ctl_system_add(struct ctl *ctl, const struct facts *f)
+static void
+system_add(struct ctl *ctl, const struct facts *f)
 {
 	struct system_row	 sys;
 	char			 secret[SECRET_SIZE];
@@ -77,6 +77,8 @@ ctl_system_add(struct ctl *ctl, const struct facts *f)
 	    CTL_END);
 	explicit_bzero(secret, sizeof(secret));
 }
+const struct ctl_handler	ctl_system_add = { .fn = system_add,
+    .needs = NEED_ORG | NEED_SYSTEM_BY_NAME, .key = 1, .name = 0 };
 
 static void
 system_row_send(const struct asker *asker, const void *row)
@@ -92,14 +94,15 @@ system_row_send(const struct asker *asker, const void *row)
 	    api_time(sys->created_at, made), CTL_END);
 }
 
-void
-ctl_system_list(struct ctl *ctl, const struct facts *f)
+static void
+system_list(struct ctl *ctl, const struct facts *f)
 {
 	(void)f;
 	ctl_row(&ctl->asker, "id", "key", "name", "organization", "enabled",
 	    "sessions", "created", CTL_END);
 	ctl_list(ctl, ASK_SYSTEMS, sizeof(struct system_row), system_row_send);
 }
+const struct ctl_handler	ctl_system_list = { .fn = system_list };
 
 /*
  * By key, id or a name that no other has, not deleted; else the refusal is
@@ -122,8 +125,8 @@ system_named(const struct ctl *ctl, const struct facts *f)
 	return (NULL);
 }
 
-void
-ctl_system_enable(struct ctl *ctl, const struct facts *f)
+static void
+system_enable(struct ctl *ctl, const struct facts *f)
 {
 	const struct system_row	*sys = system_named(ctl, f);
 
@@ -133,9 +136,11 @@ ctl_system_enable(struct ctl *ctl, const struct facts *f)
 	audit_done("relayctl", "", "system_enable", "", sys->id);
 	ctl_after(&ctl->asker, CTL_END);
 }
+const struct ctl_handler	ctl_system_enable = { .fn = system_enable,
+    .needs = CTL_NAMED };
 
-void
-ctl_system_disable(struct ctl *ctl, const struct facts *f)
+static void
+system_disable(struct ctl *ctl, const struct facts *f)
 {
 	const struct system_row	*sys = system_named(ctl, f);
 
@@ -146,9 +151,11 @@ ctl_system_disable(struct ctl *ctl, const struct facts *f)
 	session_end_system(sys->id, "operator", now_at());
 	ctl_after(&ctl->asker, CTL_END);
 }
+const struct ctl_handler	ctl_system_disable = { .fn = system_disable,
+    .needs = CTL_NAMED };
 
-void
-ctl_system_remove(struct ctl *ctl, const struct facts *f)
+static void
+system_remove(struct ctl *ctl, const struct facts *f)
 {
 	const struct system_row	*sys = system_named(ctl, f);
 
@@ -159,6 +166,8 @@ ctl_system_remove(struct ctl *ctl, const struct facts *f)
 	session_end_system(sys->id, "operator", now_at());
 	ctl_after(&ctl->asker, CTL_END);
 }
+const struct ctl_handler	ctl_system_remove = { .fn = system_remove,
+    .needs = CTL_NAMED };
 
 /* --- organizations --- */
 
@@ -175,8 +184,8 @@ ctl_role(const char *word)
 	return (NULL);
 }
 
-void
-ctl_org_add(struct ctl *ctl, const struct facts *f)
+static void
+org_add(struct ctl *ctl, const struct facts *f)
 {
 	struct org_row	 org;
 	const char	*type;
@@ -198,6 +207,8 @@ ctl_org_add(struct ctl *ctl, const struct facts *f)
 	audit_done("relayctl", "", "org_add", "", org.id);
 	ctl_after(&ctl->asker, "id", org.id, CTL_END);
 }
+const struct ctl_handler	ctl_org_add = { .fn = org_add,
+    .needs = NEED_ORG, .key = 2, .name = 2 };
 
 static void
 org_row_send(const struct asker *asker, const void *row)
@@ -208,16 +219,17 @@ org_row_send(const struct asker *asker, const void *row)
 	    org->parent[0] != '\0' ? org->parent : "-", CTL_END);
 }
 
-void
-ctl_org_list(struct ctl *ctl, const struct facts *f)
+static void
+org_list(struct ctl *ctl, const struct facts *f)
 {
 	(void)f;
 	ctl_row(&ctl->asker, "id", "name", "type", "parent", CTL_END);
 	ctl_list(ctl, ASK_ORGS, sizeof(struct org_row), org_row_send);
 }
+const struct ctl_handler	ctl_org_list = { .fn = org_list };
 
-void
-ctl_org_remove(struct ctl *ctl, const struct facts *f)
+static void
+org_remove(struct ctl *ctl, const struct facts *f)
 {
 	if (f->got_org == FACT_NOT_ASKED) {
 		ctl_done(&ctl->asker, 404, "no such organization");
@@ -238,3 +250,5 @@ ctl_org_remove(struct ctl *ctl, const struct facts *f)
 	recheck_all();
 	ctl_after(&ctl->asker, CTL_END);
 }
+const struct ctl_handler	ctl_org_remove = { .fn = org_remove,
+    .needs = NEED_ORG | NEED_CHILD };

@@ -3,38 +3,17 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "authd/facts.h"
 #include "base/compat.h"
 #include "ctl.h"
 
-/*
- * Handlers of the requests that ctl.def has for authd, with what they need from
- * the store and which word names it.
- */
-#define NEED_NAMED							\
-	(NEED_SYSTEM_BY_KEY | NEED_SYSTEM | NEED_SYSTEM_BY_NAME)
-static const struct {
-	void		(*fn)(struct ctl *, const struct facts *);
-	unsigned	needs, word;
-} handlers[CTL_OP_COUNT] = {
-	[CTL_SHOW_SESSIONS] = { ctl_show_sessions, 0, 0 },
-	[CTL_SHOW_TUNNELS] = { ctl_show_tunnels, 0, 0 },
-	[CTL_SHOW_SERVICES] = { ctl_show_services, 0, 0 },
-	[CTL_SHOW_STATS] = { ctl_show_stats, 0, 0 },
-	[CTL_CLOSE] = { ctl_close, NEED_SESSION, 0 },
-	[CTL_SYSTEM_ADD] = { ctl_system_add,
-	    NEED_ORG | NEED_SYSTEM_BY_NAME, 1 },
-	[CTL_SYSTEM_LIST] = { ctl_system_list, 0, 0 },
-	[CTL_SYSTEM_ENABLE] = { ctl_system_enable, NEED_NAMED, 0 },
-	[CTL_SYSTEM_DISABLE] = { ctl_system_disable, NEED_NAMED, 0 },
-	[CTL_SYSTEM_REMOVE] = { ctl_system_remove, NEED_NAMED, 0 },
-	[CTL_ORG_ADD] = { ctl_org_add, NEED_ORG, 2 },
-	[CTL_ORG_LIST] = { ctl_org_list, 0, 0 },
-	[CTL_ORG_REMOVE] = { ctl_org_remove, NEED_ORG | NEED_CHILD, 0 },
-	[CTL_TOKEN_CREATE] = { ctl_token_create, 0, 0 },
-	[CTL_TOKEN_LIST] = { ctl_token_list, 0, 0 },
-	[CTL_TOKEN_REVOKE] = { ctl_token_revoke, 0, 0 },
-	[CTL_TOKEN_REVOKE_USER] = { ctl_token_revoke_user, 0, 0 },
+/* A row of authd's without its handler does not link. */
+static const struct ctl_handler	*const handlers[CTL_OP_COUNT] = {
+#define C(NAME, word, pattern, words, answers, flags, help)		\
+	CTL_OF_##answers(NAME, word)
+#define CTL_OF_AUTHD(NAME, word)	[CTL_##NAME] = &ctl_##word,
+#define CTL_OF_PARENT(NAME, word)
+#include "ctl/ctl.def"
+#undef C
 };
 
 static void
@@ -42,7 +21,7 @@ ctl_known(const struct facts *f, void *arg)
 {
 	struct ctl	*ctl = arg;
 
-	handlers[ctl->op].fn(ctl, f);
+	handlers[ctl->op]->fn(ctl, f);
 	freezero(ctl, sizeof(*ctl));
 }
 
@@ -50,18 +29,19 @@ ctl_known(const struct facts *f, void *arg)
 static void
 ctl_ask(const struct ctl *from)
 {
-	const char	*word = from->word[handlers[from->op].word];
-	struct ctl	*ctl;
+	const struct ctl_handler	*h = handlers[from->op];
+	const char			*key = from->word[h->key];
+	struct ctl			*ctl;
 
 	if ((ctl = malloc(sizeof(*ctl))) == NULL) {
 		ctl_done(&from->asker, 503, "server is busy");
 		return;
 	}
 	*ctl = *from;
-	(void)facts_ask(handlers[ctl->op].needs, &(struct facts_keys){
-	    .system_key = word, .system_id = word, .session = word,
-	    .org_id = word, .system_name = ctl->op == CTL_SYSTEM_ADD ?
-	    ctl->word[0] : word, .asker = ctl->asker.instance }, ctl_known, ctl);
+	(void)facts_ask(h->needs, &(struct facts_keys){ .system_key = key,
+	    .system_id = key, .session = key, .org_id = key,
+	    .system_name = from->word[h->name],
+	    .asker = ctl->asker.instance }, ctl_known, ctl);
 }
 
 int
@@ -83,7 +63,7 @@ ctl_on_ctl(struct chan *c, struct imsg *m)
 	ctl.asker = asker_of(c, m);
 	if (in.version != CTL_VERSION)
 		ctl_done(&ctl.asker, 505, "relayctl of another version");
-	else if (ctl.op >= CTL_OP_COUNT || handlers[ctl.op].fn == NULL)
+	else if (ctl.op >= CTL_OP_COUNT || handlers[ctl.op] == NULL)
 		ctl_done(&ctl.asker, 400, "unknown request");
 	else if ((why = ctl_check(ctl.op, ctl.n)) != NULL)
 		ctl_done(&ctl.asker, 400, why);

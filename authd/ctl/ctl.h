@@ -6,6 +6,7 @@
 #include "imsg/imsg.h"
 #include "imsg/msg.h"
 #include "authd/msg/peer.h"
+#include "authd/facts.h"
 #include "authd/store/store.h"
 
 /* A relayctl request that control has passed on; its words are as ctl.def says. */
@@ -17,17 +18,34 @@ struct ctl {
 	char		word[CTL_ARGS_MAX][CTL_WORD_SIZE];
 };
 
-struct facts;
 struct session;
+
+/*
+ * What a row of ctl.def that is authd's has here, ctl_<word>, in the file of
+ * what it is about: the handler, the facts that it decides over, and which of
+ * its words is the key of them; but a system's name is `name`.
+ */
+struct ctl_handler {
+	void		(*fn)(struct ctl *, const struct facts *);
+	unsigned	needs, key, name;
+};
+#define CTL_NAMED							\
+	(NEED_SYSTEM_BY_KEY | NEED_SYSTEM | NEED_SYSTEM_BY_NAME)
+#define C(NAME, word, pattern, words, answers, flags, help)		\
+	CTL_OF_##answers(word)
+#define CTL_OF_AUTHD(word)	extern const struct ctl_handler ctl_##word;
+#define CTL_OF_PARENT(word)
+#include "ctl/ctl.def"
+#undef C
+#undef CTL_OF_AUTHD
+#undef CTL_OF_PARENT
 
 /* The handler of CTL: rows, then one CTL_DONE, for every request. */
 int	ctl_on_ctl(struct chan *, struct imsg *);
 
-/* session.c */
-void	ctl_close(struct ctl *, const struct facts *);
 /*
- * The open session whose id is `word` or begins so, with its dashes or without;
- * NULL: none, or *many.
+ * session.c: the open session whose id is `word` or begins so, with its dashes
+ * or without; NULL: none, or *many.
  */
 struct session	*ctl_session(const char *word, int *many);
 /* The role or type of organization that a word is, in small letters; or NULL. */
@@ -55,27 +73,5 @@ void	ctl_after(const struct asker *, ...) __attribute__((sentinel));
  */
 void	ctl_list(const struct ctl *, enum store_what, size_t size,
 	    void (*send)(const struct asker *, const void *row));
-
-/* show.c */
-void	ctl_show_sessions(struct ctl *, const struct facts *);
-void	ctl_show_tunnels(struct ctl *, const struct facts *);
-void	ctl_show_services(struct ctl *, const struct facts *);
-void	ctl_show_stats(struct ctl *, const struct facts *);
-
-/* admin.c */
-void	ctl_system_add(struct ctl *, const struct facts *);
-void	ctl_system_list(struct ctl *, const struct facts *);
-void	ctl_system_enable(struct ctl *, const struct facts *);
-void	ctl_system_disable(struct ctl *, const struct facts *);
-void	ctl_system_remove(struct ctl *, const struct facts *);
-void	ctl_org_add(struct ctl *, const struct facts *);
-void	ctl_org_list(struct ctl *, const struct facts *);
-void	ctl_org_remove(struct ctl *, const struct facts *);
-
-/* token.c */
-void	ctl_token_create(struct ctl *, const struct facts *);
-void	ctl_token_list(struct ctl *, const struct facts *);
-void	ctl_token_revoke(struct ctl *, const struct facts *);
-void	ctl_token_revoke_user(struct ctl *, const struct facts *);
 
 #endif

@@ -41,8 +41,8 @@ ctl_session(const char *word, int *many)
 	return (found);
 }
 
-void
-ctl_close(struct ctl *ctl, const struct facts *f)
+static void
+session_close(struct ctl *ctl, const struct facts *f)
 {
 	struct session	*se;
 	int		 many, r = f->got_session;
@@ -61,3 +61,5 @@ ctl_close(struct ctl *ctl, const struct facts *f)
 	session_end(se, SESSION_CLOSED, "operator", 4000, now_at());
 	ctl_after(&ctl->asker, CTL_END);
 }
+const struct ctl_handler	ctl_close = { .fn = session_close,
+    .needs = NEED_SESSION };

@@ -39,8 +39,8 @@ show_done(const struct ctl *ctl)
 		ctl_done(&ctl->asker, 503, "store is unavailable");
 }
 
-void
-ctl_show_sessions(struct ctl *ctl, const struct facts *f)
+static void
+show_sessions(struct ctl *ctl, const struct facts *f)
 {
 	struct session	*se;
 	char		 from[32], to[32];
@@ -59,9 +59,10 @@ ctl_show_sessions(struct ctl *ctl, const struct facts *f)
 		    api_time(se->row.expires_at, to), CTL_END);
 	show_done(ctl);
 }
+const struct ctl_handler	ctl_show_sessions = { .fn = show_sessions };
 
-void
-ctl_show_tunnels(struct ctl *ctl, const struct facts *f)
+static void
+show_tunnels(struct ctl *ctl, const struct facts *f)
 {
 	struct session	*se;
 	struct peer	*pe;
@@ -87,9 +88,10 @@ ctl_show_tunnels(struct ctl *ctl, const struct facts *f)
 	}
 	show_done(ctl);
 }
+const struct ctl_handler	ctl_show_tunnels = { .fn = show_tunnels };
 
-void
-ctl_show_services(struct ctl *ctl, const struct facts *f)
+static void
+show_services(struct ctl *ctl, const struct facts *f)
 {
 	const struct service	*sv;
 	struct session		*se;
@@ -111,9 +113,10 @@ ctl_show_services(struct ctl *ctl, const struct facts *f)
 	}
 	ctl_done(&ctl->asker, 0, "");
 }
+const struct ctl_handler	ctl_show_services = { .fn = show_services };
 
-void
-ctl_show_stats(struct ctl *ctl, const struct facts *f)
+static void
+show_stats(struct ctl *ctl, const struct facts *f)
 {
 	const struct asker	*a = &ctl->asker;
 	const struct peer	*pe;
@@ -140,3 +143,4 @@ ctl_show_stats(struct ctl *ctl, const struct facts *f)
 	ctl_row(a, "store", store_is_up() ? "up" : "down", CTL_END);
 	ctl_done(a, 0, "");
 }
+const struct ctl_handler	ctl_show_stats = { .fn = show_stats };

@@ -75,14 +75,15 @@ token_row_send(const struct asker *asker, const void *row)
 	    CTL_END);
 }
 
-void
-ctl_token_list(struct ctl *ctl, const struct facts *f)
+static void
+token_list(struct ctl *ctl, const struct facts *f)
 {
 	(void)f;
 	ctl_row(&ctl->asker, "id", "user", "organization", "role",
 	    "permissions", "created", "expires", "revoked", CTL_END);
 	ctl_list(ctl, ASK_TOKENS, sizeof(struct token_row), token_row_send);
 }
+const struct ctl_handler	ctl_token_list = { .fn = token_list };
 
 /* Is one of the list (words and commas) unknown? */
 static int
@@ -137,8 +138,8 @@ token_words(const struct ctl *ctl, struct operator *who, int64_t *life)
 	return (NULL);
 }
 
-void
-ctl_token_create(struct ctl *ctl, const struct facts *f)
+static void
+token_create(struct ctl *ctl, const struct facts *f)
 {
 	struct operator	 who;
 	const char	*permissions, *bad;
@@ -165,6 +166,7 @@ ctl_token_create(struct ctl *ctl, const struct facts *f)
 	ctl_after(&ctl->asker, "token", token, CTL_END);
 	freezero(token, strlen(token));
 }
+const struct ctl_handler	ctl_token_create = { .fn = token_create };
 
 /* What was issued under it has its id, and ends when all are looked at. */
 static void
@@ -187,16 +189,18 @@ revoke(const struct ctl *ctl, const char *kind, const char *action)
 	ctl_after(&ctl->asker, CTL_END);
 }
 
-void
-ctl_token_revoke(struct ctl *ctl, const struct facts *f)
+static void
+token_revoke(struct ctl *ctl, const struct facts *f)
 {
 	(void)f;
 	revoke(ctl, "token", "token_revoke");
 }
+const struct ctl_handler	ctl_token_revoke = { .fn = token_revoke };
 
-void
-ctl_token_revoke_user(struct ctl *ctl, const struct facts *f)
+static void
+token_revoke_user(struct ctl *ctl, const struct facts *f)
 {
 	(void)f;
 	revoke(ctl, "user", "user_revoke");
 }
+const struct ctl_handler	ctl_token_revoke_user = { .fn = token_revoke_user };

@@ -6,19 +6,10 @@
 #include "ctl.h"
 
 static const struct ctl_info infos[CTL_OP_COUNT] = {
-#define C(NAME, pattern, words, answers, flags, help)			\
+#define C(NAME, word, pattern, words, answers, flags, help)		\
 	[CTL_##NAME] = { pattern, words, ROLE_##answers, flags, help },
-#ifdef RELAYD_TESTING
-#define T(NAME, pattern, words, answers, flags, help)			\
-	C(NAME, pattern, words, answers, flags, help)
-#else
-#define T(NAME, pattern, words, answers, flags, help)
-#endif
-#define L(pattern, help)
 #include "ctl.def"
 #undef C
-#undef T
-#undef L
 };
 
 const struct ctl_info *

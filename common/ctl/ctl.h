@@ -8,13 +8,9 @@
 
 enum ctl_op {
 	CTL_NONE,
-#define C(NAME, pattern, words, answers, flags, help)	CTL_##NAME,
-#define T(NAME, pattern, words, answers, flags, help)	CTL_##NAME,
-#define L(pattern, help)
+#define C(NAME, word, pattern, words, answers, flags, help)	CTL_##NAME,
 #include "ctl.def"
 #undef C
-#undef T
-#undef L
 	CTL_OP_COUNT
 };
 

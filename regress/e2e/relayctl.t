@@ -22,15 +22,22 @@ CTL = os.path.join(BUILD, "bin", "relayctl")
 CTL_VERSION = 3
 
 
-def messages():
-    """Numbers of the message types, from where they are declared."""
+def table(name, pattern):
+    """The rows of one of the lists of which relayd is made."""
     from harness import SRC
-    with open(os.path.join(SRC, "common", "imsg", "msg.def")) as f:
-        names = re.findall(r"^[ME]\((\w+)", f.read(), re.M)
-    return {name: i + 1 for i, name in enumerate(names)}
+    with open(os.path.join(SRC, "common", *name.split("/"))) as f:
+        return re.findall(pattern, f.read(), re.M)
 
 
-MSG = messages()
+MSG = {name: i + 1 for i, name in
+       enumerate(table("imsg/msg.def", r"^[ME]\((\w+)"))}
+COMMANDS = table("ctl/ctl.def", r'^[CT]\((\w+), \w+,\s+"([^"]*)"')
+OP = {name: i + 1 for i, (name, _) in enumerate(COMMANDS)}
+STATS, CLOSE = OP["SHOW_STATS"], OP["CLOSE"]
+SHOW_S = [x.split()[1] for _, x in COMMANDS if x.startswith("show s")]
+STANDING = [name for name, many in
+            table("proc/roles.def", r'^R\(\w+, (\w+), (?:"\w+"|NULL), \w+, '
+                 r"(\w+),") if many in ("ONE", "PROXYDS")]
 
 
 def client(path):
@@ -105,7 +112,7 @@ COMP_WORDS=(%s -js /a/socket show s); COMP_CWORD=4
 _relayctl %s
 echo "${COMPREPLY[@]}"
 """ % (CTL, CTL, CTL)], stdout=subprocess.PIPE, text=True, timeout=WAIT)
-t.equal(r.stdout.strip(), "sessions services stats", "which completes")
+t.equal(r.stdout.split(), SHOW_S, "which completes")
 
 for shell, script in (("zsh", """
 autoload -U compinit; compinit -u -D
@@ -126,7 +133,7 @@ complete -C "%s -js /a/socket show s"
         r = subprocess.run([shell, "-c", script % (("relayctl",) * 2)],
                            stdout=subprocess.PIPE, stderr=subprocess.PIPE,
                            text=True, timeout=WAIT, env=env)
-    t.equal(sorted(r.stdout.split()), ["services", "sessions", "stats"],
+    t.equal(sorted(r.stdout.split()), sorted(SHOW_S),
             "completion for " + shell)
     if r.stderr:
         t.diag(r.stderr)
@@ -229,7 +236,7 @@ with Targets() as targets, Relayd(t) as d:
                 [(s["session"], rows[0]["instance"])],
                 "show processes says what a muxd is bound to")
         t.equal(sorted({x["role"] for x in d.processes()}),
-                ["authd", "control", "muxd", "parent", "proxyd"],
+                sorted(["parent", "muxd", *STANDING]),
                 "show processes: all roles")
         t.ok(all(re.match(r"^\d+$", x["memory"]) for x in d.processes()),
              "with their memory")
@@ -291,12 +298,12 @@ with Targets() as targets, Relayd(t) as d:
 
     # Clients that misbehave: each is closed, nobody else notices.
     s = client(d.sock)
-    s.send(ctl_bytes(5, version=99))
+    s.send(ctl_bytes(STATS, version=99))
     code, text = done(s)
     t.equal(code, 505, "another version is told so")
-    s.send(ctl_bytes(5, id=2))
+    s.send(ctl_bytes(STATS, id=2))
     t.equal(done(s)[0], 0, "and may ask again")
-    s.send(ctl_bytes(6))
+    s.send(ctl_bytes(CLOSE))
     t.equal(done(s)[0], 400, "a wrong number of words is refused")
     s.send(ctl_bytes(9999))
     t.equal(done(s)[0], 400, "a request that is none, too")
@@ -306,13 +313,13 @@ with Targets() as targets, Relayd(t) as d:
             ("an unknown type", struct.pack("=II", 9999, 1)),
             ("a message that only relayd may send",
              struct.pack("=IIHI", MSG["CTL_DONE"], 1, 0, 0)),
-            ("no id", ctl_bytes(5, id=0)),
-            ("a byte too many", ctl_bytes(5, tail=b"x")),
-            ("a word that ends too soon", ctl_bytes(6, "abc")[:-1]),
-            ("a word with a NUL", ctl_bytes(6, "a\0c")),
-            ("a word that is too long", ctl_bytes(6, "a" * 600)),
-            ("too many words", ctl_bytes(6, *["a"] * 13)),
-            ("32 KiB", ctl_bytes(6, tail=b"x" * 33000))):
+            ("no id", ctl_bytes(STATS, id=0)),
+            ("a byte too many", ctl_bytes(STATS, tail=b"x")),
+            ("a word that ends too soon", ctl_bytes(CLOSE, "abc")[:-1]),
+            ("a word with a NUL", ctl_bytes(CLOSE, "a\0c")),
+            ("a word that is too long", ctl_bytes(CLOSE, "a" * 600)),
+            ("too many words", ctl_bytes(CLOSE, *["a"] * 13)),
+            ("32 KiB", ctl_bytes(CLOSE, tail=b"x" * 33000))):
         s = client(d.sock)
         mark = d.log.mark()
         s.send(packet)
@@ -322,7 +329,7 @@ with Targets() as targets, Relayd(t) as d:
     s = client(d.sock)
     r, w = os.pipe()
     try:
-        socket.send_fds(s, [ctl_bytes(5)], [r])
+        socket.send_fds(s, [ctl_bytes(STATS)], [r])
         t.equal(s.recv(100), b"", "a descriptor: the client is closed")
     except PermissionError:
         t.ok(True, "a descriptor: the kernel refuses it")
@@ -336,7 +343,7 @@ with Targets() as targets, Relayd(t) as d:
     # 8 clients of one user, and what waits of one client.
     held = [client(d.sock) for _ in range(8)]
     for s in held:
-        s.send(ctl_bytes(5))
+        s.send(ctl_bytes(STATS))
         done(s)
     s = client(d.sock)
     t.equal(done(s), (503, "too many clients of this user"),
@@ -357,7 +364,7 @@ with Targets() as targets, Relayd(t) as d:
     os.kill(d.pid_of("authd"), 19)
     s = client(d.sock)
     for i in range(9):
-        s.send(ctl_bytes(5, id=i + 1))
+        s.send(ctl_bytes(STATS, id=i + 1))
     t.equal(done(s), (503, "too many requests at once"),
             "nine requests of one client at once")
     pid = d.pid_of("authd")
