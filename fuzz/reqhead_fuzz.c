@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "proxyd/http/lenient.h"
+#include "proxyd/http/sieve.h"
 #include "proxyd/http/urlmap.h"
 #include "proxyd/door/route.h"
 
@@ -31,7 +32,8 @@ request(const char *p, size_t len)
 	static struct conf	cf;
 	struct route_to		to;
 	struct out		o = { buf, 0, REQHDR_MAX, 0 };
-	struct reqhdr		a = { &service, &map, 0 };
+	static struct sieve	sieve;
+	struct reqhdr		a = { &service, &map, &sieve, 0 };
 	int			status;
 	const char		*why;
 
@@ -41,6 +43,7 @@ request(const char *p, size_t len)
 		return;
 	(void)route_find(&to, &h, &h.host, 0, &cf);
 	a.upgrade = (h.flags & HTTPHEAD_UPGRADE) != 0;
+	sieve_read(&sieve, &h, SIEVE_KNOWN | SIEVE_SCRIPTS);
 	if (reqhdr_build(&o, &h, &a) == -1)
 		return;
 	if (httphead_request(&again, &scan2, o.p, o.len, &status, &why) != 1) {
@@ -66,10 +69,11 @@ response(const char *p, size_t len)
 	struct lenient		l = { 0 };
 	struct out		o = { buf, 0, sizeof(buf), 0 };
 	struct resphdr		a;
+	struct slice		dir = { "/a", 2 };
 	const char		*why;
 
 	memset(&a, 0, sizeof(a));
-	a.secure = 1;
+	a.dir = &dir;
 	a.map = &map;
 	if (lenient_response(&h, &l, 1, p, len, &why) != 1)
 		return;
@@ -78,7 +82,7 @@ response(const char *p, size_t len)
 		return;
 	if (httphead_response(&again, &scan2, 1, o.p, o.len, &why) != 1) {
 		if (o.len > HTTPHEAD_RESPONSE_MAX ||
-		    h.nfields > HTTPHEAD_FIELDS - 10)
+		    h.nfields > HTTPHEAD_FIELDS / 2 - 10)
 			return;
 		abort();
 	}

@@ -3,8 +3,8 @@
 # Pure: bytes in, bytes out. The tests and fuzz targets link these alone.
 proxyd_HDR_OBJS = proxyd/door/addr.o proxyd/http/cookie.o proxyd/http/flow.o \
 	proxyd/http/host.o proxyd/http/lenient.o proxyd/http/origin.o \
-	proxyd/http/reqhdr.o proxyd/http/resphdr.o proxyd/http/stage.o \
-	proxyd/http/service.o proxyd/http/urlmap.o proxyd/door/route.o $(api_OBJS)
+	proxyd/http/reqhdr.o proxyd/http/resphdr.o proxyd/http/sieve.o \
+	proxyd/http/stage.o proxyd/http/service.o proxyd/http/urlmap.o proxyd/door/route.o $(api_OBJS)
 
 proxyd_OBJS = proxyd/proxyd.o proxyd/authd.o proxyd/grant.o proxyd/session.o \
 	proxyd/upstream.o proxyd/door/buf.o proxyd/door/conn.o \

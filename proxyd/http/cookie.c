@@ -5,14 +5,14 @@
 #include <strings.h>
 
 #include "cookie.h"
+#include "cookie_int.h"
 
 #define PAYLOAD_MAX	TOKEN_SIZE
 
 static double	token_expires(const struct slice *);
 
-/* The next `;`-separated piece of [*p, end), blanks around it cut off. */
-static int
-next_piece(const char **p, const char *end, struct slice *piece)
+int
+cookie_piece(const char **p, const char *end, struct slice *piece)
 {
 	const char	*semi;
 
@@ -32,9 +32,8 @@ next_piece(const char **p, const char *end, struct slice *piece)
 	return (1);
 }
 
-/* Length of the name of `name=value`; the whole piece without '='. */
-static size_t
-name_len(const struct slice *piece)
+size_t
+cookie_name_len(const struct slice *piece)
 {
 	const char	*eq = memchr(piece->s, '=', piece->len);
 	size_t		 n = eq != NULL ? (size_t)(eq - piece->s) : piece->len;
@@ -44,12 +43,8 @@ name_len(const struct slice *piece)
 	return (n);
 }
 
-/*
- * Whether this is a cookie of ours, also where the name is empty: then the
- * browser sends the value only, which is `name=value` again.
- */
-static int
-is_ours(const struct slice *piece)
+int
+cookie_is_ours(const struct slice *piece)
 {
 	struct slice	p = *piece;
 
@@ -61,14 +56,14 @@ is_ours(const struct slice *piece)
 		p.s += 7;
 		p.len -= 7;
 	}
-	return (name_len(&p) >= sizeof(COOKIE_NAME) - 1 &&
+	return (cookie_name_len(&p) >= sizeof(COOKIE_NAME) - 1 &&
 	    strncasecmp(p.s, COOKIE_NAME, sizeof(COOKIE_NAME) - 1) == 0);
 }
 
-static int
-piece_is(const struct slice *piece, const char *name)
+int
+cookie_attr_is(const struct slice *piece, const char *name)
 {
-	return (name_len(piece) == strlen(name) &&
+	return (cookie_name_len(piece) == strlen(name) &&
 	    strncasecmp(piece->s, name, strlen(name)) == 0);
 }
 
@@ -94,9 +89,8 @@ value_of(const struct slice *piece, const char *name, const char *slug,
 	return (out->len > 0 && out->len < TOKEN_SIZE);
 }
 
-/* Walk all cookies of a request; *field and *p begin at 0 and NULL. */
-static int
-next_cookie(const struct httphead *h, size_t *field, const char **p,
+int
+cookie_next(const struct httphead *h, size_t *field, const char **p,
     struct slice *piece)
 {
 	const struct slice	*v;
@@ -108,7 +102,7 @@ next_cookie(const struct httphead *h, size_t *field, const char **p,
 		if (*p == NULL)
 			*p = v->s;
 		if (*p != v->s + v->len + 1 &&
-		    next_piece(p, v->s + v->len, piece)) {
+		    cookie_piece(p, v->s + v->len, piece)) {
 			if (*p == NULL)
 				*p = v->s + v->len + 1;
 			return (1);
@@ -126,7 +120,7 @@ tokens_named(const struct httphead *h, const char *name, const char *slug,
 	const char	*p = NULL;
 	size_t		 field = 0;
 
-	while (n < COOKIE_TRIES && next_cookie(h, &field, &p, &piece))
+	while (n < COOKIE_TRIES && cookie_next(h, &field, &p, &piece))
 		if (value_of(&piece, name, slug, &out[n]) &&
 		    (session == NULL || cookie_token_is_for(&out[n], session)))
 			n++;
@@ -165,7 +159,7 @@ other_session(const struct slice *piece, const char *slug, struct slice *name)
 	size_t	i, n = sizeof(COOKIE_NAME) - 1;
 
 	name->s = piece->s;
-	name->len = name_len(piece);
+	name->len = cookie_name_len(piece);
 	if (name->len != n + SLUG_SIZE || piece->s[n] != '_' ||
 	    memcmp(piece->s, COOKIE_NAME, n) != 0 ||
 	    memcmp(piece->s + n + 1, slug, SLUG_SIZE - 1) == 0)
@@ -188,7 +182,7 @@ cookie_ends(const struct httphead *h, const char *slug,
 	const char	*p = NULL;
 	size_t		 field = 0, i, nkept = 0, n = 0;
 
-	while (n < COOKIE_ENDS && next_cookie(h, &field, &p, &piece)) {
+	while (n < COOKIE_ENDS && cookie_next(h, &field, &p, &piece)) {
 		if (!other_session(&piece, slug, &one.name))
 			continue;
 		value.s = one.name.s + one.name.len + 1;
@@ -220,8 +214,8 @@ cookie_strip(const struct slice *v, char *out)
 
 	if (v->s == NULL || v->len == 0)
 		return (0);
-	while ((from = p) != NULL && next_piece(&p, v->s + v->len, &piece)) {
-		if (is_ours(&piece)) {
+	while ((from = p) != NULL && cookie_piece(&p, v->s + v->len, &piece)) {
+		if (cookie_is_ours(&piece)) {
 			dropped = 1;
 			continue;
 		}
@@ -249,14 +243,14 @@ cookie_set(const struct slice *v, int secure, char *out)
 	size_t		 n = 0, len;
 	int		 first = 1, has_secure = 0, has_same = 0;
 
-	while ((from = p) != NULL && next_piece(&p, v->s + v->len, &piece)) {
-		if (first && (piece.len == 0 || is_ours(&piece)))
+	while ((from = p) != NULL && cookie_piece(&p, v->s + v->len, &piece)) {
+		if (first && (piece.len == 0 || cookie_is_ours(&piece)))
 			return (0);
-		if (!first && piece_is(&piece, "domain"))
+		if (!first && cookie_attr_is(&piece, "domain"))
 			continue;
-		if (!first && piece_is(&piece, "secure"))
+		if (!first && cookie_attr_is(&piece, "secure"))
 			has_secure = 1;
-		if (!first && piece_is(&piece, "samesite"))
+		if (!first && cookie_attr_is(&piece, "samesite"))
 			has_same = 1;
 		len = (size_t)((p != NULL ? p - 1 : v->s + v->len) - from);
 		if (!first)

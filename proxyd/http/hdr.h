@@ -35,7 +35,7 @@ out_put(struct out *o, const char *s, size_t len)
 
 /* Room that suffices for any head that the parser lets through. */
 #define REQHDR_MAX	(HTTPHEAD_PROXY_MAX + 4096)
-#define RESPHDR_MAX	(HTTPHEAD_RESPONSE_MAX + 16384)
+#define RESPHDR_MAX	(HTTPHEAD_RESPONSE_MAX + 32768)
 
 /*
  * A copy of a parsed head, for what has to wait; it points into the same
@@ -46,10 +46,12 @@ struct httphead	*hdr_keep(const struct httphead *);
 
 struct urlmap;
 struct service;
+struct sieve;
 
 struct reqhdr {
 	const struct service	*service;
 	const struct urlmap	*map;
+	struct sieve		*sieve;	/* of its cookies; NULL: over http */
 	int			 upgrade;
 };
 
@@ -58,7 +60,7 @@ int	reqhdr_build(struct out *, const struct httphead *,
 	    const struct reqhdr *);
 
 struct resphdr {
-	int		 secure;	/* cookies are for https only */
+	const struct slice *dir;	/* sieve_dir(); NULL: over http */
 	struct slice	 sibling;	/* the Origin to answer to; s NULL */
 	int		 http10;	/* the browser speaks HTTP/1.0 */
 	int		 close;		/* the connection ends after this */

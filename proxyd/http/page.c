@@ -59,8 +59,9 @@ static const struct row {
 	{ 429, "", "Too many attempts",
 	    "Wait a minute, then go on." },
 	{ 431, "", "The browser sends too many cookies",
-	    "Delete the cookies of this domain in the browser's settings, then "
-	    "open the service from the console again." },
+	    "Another page has filled them up. They are taken away now: reload "
+	    "this page, a few times if need be. If that does not help, delete "
+	    "the cookies of this domain in the browser's settings." },
 	{ 502, "service unavailable", "The service does not answer",
 	    "The customer's machine cannot reach it. Check that the service "
 	    "runs there, and that its address in the list is right." },

@@ -6,6 +6,7 @@
 
 #include "cookie.h"
 #include "hdr.h"
+#include "sieve.h"
 #include "urlmap.h"
 
 enum { PASS, DROP, COOKIE, ORIGIN, REFERER, DESTINATION };
@@ -312,7 +313,8 @@ reqhdr_build(struct out *o, const struct httphead *h, const struct reqhdr *a)
 				hdr_put_field(o, f);
 			break;
 		case COOKIE:
-			put_cookie(o, &f->value);
+			if (a->sieve == NULL)
+				put_cookie(o, &f->value);
 			break;
 		case ORIGIN:
 			put_origin(o, &f->value, a->map);
@@ -325,6 +327,8 @@ reqhdr_build(struct out *o, const struct httphead *h, const struct reqhdr *a)
 			break;
 		}
 	}
+	if (a->sieve != NULL)
+		sieve_put(o, a->sieve);
 	put_framing(o, h, a);
 	out_lit(o, "\r\n");
 	return (o->over ? -1 : 0);

@@ -3,6 +3,7 @@
 #include <strings.h>
 
 #include "cookie.h"
+#include "sieve.h"
 #include "urlmap.h"
 
 enum { PASS, DROP, SET_COOKIE, CSP, LENGTH, EXPOSE, WHOLE, REFRESH,
@@ -35,15 +36,19 @@ static const struct hdr_rule	rules[] = {
 static struct hdr_rules		response_rules = HDR_RULES(rules);
 
 static void
-put_set_cookie(struct out *o, const struct slice *v, int secure)
+put_set_cookie(struct out *o, const struct slice *v, const struct slice *dir)
 {
 	size_t	n;
 
+	if (dir != NULL) {
+		sieve_set(o, v, dir);
+		return;
+	}
 	if (o->cap - o->len < v->len + COOKIE_SET_MORE + 14) {
 		o->over = 1;
 		return;
 	}
-	n = cookie_set(v, secure, o->p + o->len + 12);
+	n = cookie_set(v, 0, o->p + o->len + 12);
 	if (n == 0)
 		return;
 	memcpy(o->p + o->len, "Set-Cookie: ", 12);
@@ -147,7 +152,7 @@ put_fields(struct out *o, const struct httphead *h, const struct resphdr *a,
 		if (what == PASS && names && hdr_connection_has(h, &f->name))
 			continue;
 		if (what == SET_COOKIE)
-			put_set_cookie(o, &f->value, a->secure);
+			put_set_cookie(o, &f->value, a->dir);
 		else if (what == CSP) {
 			put_csp(o, &f->value, a->map);
 			*csp = 1;

@@ -118,7 +118,12 @@ request_refuse(struct conn *c, int status, const char *why)
 	    memcmp(c->in->data + c->in->off, preface,
 	    sizeof(preface) - 1) == 0)
 		answer_http2(c);
-	else
+	else if (status == 431 && c->in != NULL) {
+		/* Only a browser has that much, and it may not be at fault. */
+		c->html = memmem(c->in->data + c->in->off, c->in->len,
+		    "text/html", 9) != NULL;
+		answer_json(c, status, why, NULL, 0, jar_overlong(c->in));
+	} else
 		answer_error(c, status, why);
 }
 

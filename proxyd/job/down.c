@@ -119,12 +119,16 @@ send_response(struct proxy *p, const struct httphead *h, int interim)
 	struct buf	*b = p->use.st->in;
 	struct names	 names;
 	struct resphdr	 a;
+	struct slice	 dir;
 	struct iovec	 iov[2];
 	size_t		 n = 0;
 
 	memset(&a, 0, sizeof(a));
 	a.map = proxy_names(&names, p);
-	a.secure = !proc_conf()->proxy_plain;
+	dir.s = x->dir != NULL ? x->dir : "/";
+	dir.len = strlen(dir.s);
+	if (!proc_conf()->proxy_plain)
+		a.dir = &dir;
 	if (x->origin != NULL) {
 		a.sibling.s = x->origin;
 		a.sibling.len = strlen(x->origin);

@@ -34,6 +34,8 @@ exch_let_go(struct proxy *p)
 	buf_put(&p->x.head);
 	free(p->x.origin);
 	p->x.origin = NULL;
+	free(p->x.dir);
+	p->x.dir = NULL;
 }
 
 void

@@ -34,6 +34,7 @@ struct exch {
 	struct lenient		 scan;	/* of the response head */
 	struct buf		*head;	/* of the request head, not written */
 	char			*origin;	/* a sibling's, for CORS */
+	char			*dir;	/* the default path of its cookies */
 	struct stages		 stages;	/* the answer's body goes through */
 	unsigned int		 interims;	/* 1xx so far, their bytes */
 	size_t			 interim_len;
@@ -98,18 +99,25 @@ struct names {
 };
 const struct urlmap *proxy_names(struct names *, const struct proxy *);
 
-/* ---- cookies of ours: jar.c ---- */
+/* ---- cookies: jar.c ---- */
 
 /*
  * Set-Cookie lines with this token for what is lacking (COOKIE_LACKS_*), and
- * for what is too much of others'. Bytes without the NUL, or -1: no room.
+ * for other cookies of the request. Bytes without the NUL, or -1: no room.
  */
-#define JAR_MAX	(2 * TOKEN_SIZE + 4096)
+#define JAR_MAX	(2 * TOKEN_SIZE + 8192)
 long	jar_lines(const struct proxy *, int lacking, const struct slice *token,
 	    const struct grant *, char *out, size_t size);
-/* A page is asked for with a cookie that is right: what should go with it. */
+/* It has come with a cookie that is right: what should go with the answer. */
 void	jar_refresh(struct proxy *, const struct grant *);
 void	jar_clear(struct proxy *);
+/* Which of the request's cookies the service may see, good for this turn. */
+struct sieve	*jar_sieve(const struct proxy *);
+/*
+ * A head that is too long for us: lines that take away what other pages may
+ * have put there. NULL: it has no proxied host, or nothing of the kind.
+ */
+const char	*jar_overlong(const struct buf *);
 
 /* ---- the exchange: up.c ---- */
 

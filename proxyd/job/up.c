@@ -15,6 +15,7 @@
 #include "base/compat.h"
 #include "proxy.h"
 #include "proxyd/http/hdr.h"
+#include "proxyd/http/sieve.h"
 
 static int
 is_idempotent(int method)
@@ -41,8 +42,10 @@ exch_begin(struct proxy *p)
 	struct exch		*x = &p->x;
 	struct upstream		*st = p->use.st;
 	const struct slice	*v;
+	struct slice		 dir = sieve_dir(&h->path);
 
 	free(x->origin);
+	free(x->dir);
 	buf_put(&x->head);
 	memset(x, 0, sizeof(*x));
 	x->method = h->method;
@@ -56,6 +59,8 @@ exch_begin(struct proxy *p)
 		memcpy(x->origin, v->s, v->len);
 		x->origin[v->len] = '\0';
 	}
+	if (dir.len > 1 && dir.len <= SIEVE_PATH_MAX)
+		x->dir = strndup(dir.s, dir.len);
 	if (!x->upgrade)
 		flow_begin(&x->up, h);
 	else
@@ -129,6 +134,7 @@ up_begin(struct proxy *p, const struct service *sv)
 	exch_begin(p);
 	a.service = sv != NULL ? sv : unknown(p->to.host.label);
 	a.map = proxy_names(&names, p);
+	a.sieve = jar_sieve(p);
 	a.upgrade = p->x.upgrade;
 	p->x.told_https = !a.service->tls && a.service->wants_https;
 	if (reqhdr_build(&o, p->head, &a) == -1) {

@@ -13,21 +13,11 @@ import ssl
 import subprocess
 import tempfile
 
-from harness import (DOMAIN, SRC, OurClient, Program, Relayd, Tap, Targets,
-                     WebSocket, free_port, until)
+from harness import (DOMAIN, OurClient, Program, Relayd, Tap, Targets,
+                     WebSocket, free_port, front_file, nginx, until)
 
 t = Tap()
 os.environ["PATH"] += ":/usr/sbin"
-
-
-def nginx(tmp, text):
-    own = os.path.join(tmp, "nginx.conf")
-    temps = "".join("\t%s_temp_path %s/%s;\n" % (x, tmp, x) for x in (
-        "client_body", "proxy", "fastcgi", "uwsgi", "scgi"))
-    with open(own, "w") as f:
-        f.write("daemon off;\npid %s/pid;\nerror_log stderr;\nevents { }\n"
-                "http {\n\taccess_log off;\n%s%s}\n" % (tmp, temps, text))
-    return ["nginx", "-c", own, "-p", tmp]
 
 
 def haproxy(tmp, text):
@@ -45,23 +35,6 @@ def caddy(tmp, text):
                 "\tskip_install_trust\n}\n%s" % (tmp, text))
     return ["env", "HOME=" + tmp, "caddy", "run", "--adapter", "caddyfile",
             "--config", own]
-
-
-def changed(name, tmp, port, back):
-    """A file of etc/front, with this test's names, ports and certificate."""
-    with open(os.path.join(SRC, "etc", "front-" + name)) as f:
-        text = f.read()
-    for old, new in (("https://*.support.example.com",
-                      "https://*.%s:%d" % (DOMAIN, port)),
-                     ("https://support.example.com",
-                      "https://%s:%d" % (DOMAIN, port)),
-                     ("listen 443", "listen 127.0.0.1:%d" % port),
-                     ("bind :443", "bind 127.0.0.1:%d" % port),
-                     ("127.0.0.1:8080", "127.0.0.1:%d" % back),
-                     ("/etc/ssl/support.example.com", tmp + "/cert"),
-                     ("support.example.com", DOMAIN)):
-        text = text.replace(old, new)
-    return text
 
 
 def certificate(tmp):
@@ -172,7 +145,7 @@ with Targets() as targets, Relayd(
         with tempfile.TemporaryDirectory() as tmp:
             os.chmod(tmp, 0o755)
             cert, port = certificate(tmp), free_port()
-            with Program(argv(tmp, changed(conf, tmp, port, d.port)),
+            with Program(argv(tmp, front_file(conf, tmp, port, d.port)),
                          cwd=tmp) as p:
                 until(lambda: listens(port, p), name)
                 through(name, d, targets, tmp, Way(port, cert), key, secret)

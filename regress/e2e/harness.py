@@ -120,6 +120,35 @@ def self_signed(directory, bits=2048):
     return cert, key
 
 
+def front_file(name, tmp, port, back):
+    """A file of etc/front-*, with this test's names and ports, and with the
+    certificate TMP/cert.*."""
+    with open(os.path.join(SRC, "etc", "front-" + name)) as f:
+        text = f.read()
+    for old, new in (("https://*.support.example.com",
+                      "https://*.%s:%d" % (DOMAIN, port)),
+                     ("https://support.example.com",
+                      "https://%s:%d" % (DOMAIN, port)),
+                     ("listen 443", "listen 127.0.0.1:%d" % port),
+                     ("bind :443", "bind 127.0.0.1:%d" % port),
+                     ("127.0.0.1:8080", "127.0.0.1:%d" % back),
+                     ("/etc/ssl/support.example.com", tmp + "/cert"),
+                     ("support.example.com", DOMAIN)):
+        text = text.replace(old, new)
+    return text
+
+
+def nginx(tmp, text):
+    """How to run nginx with this in its http block."""
+    own = os.path.join(tmp, "nginx.conf")
+    temps = "".join("\t%s_temp_path %s/%s;\n" % (x, tmp, x) for x in (
+        "client_body", "proxy", "fastcgi", "uwsgi", "scgi"))
+    with open(own, "w") as f:
+        f.write("daemon off;\npid %s/pid;\nerror_log stderr;\nevents { }\n"
+                "http {\n\taccess_log off;\n%s%s}\n" % (tmp, temps, text))
+    return ["nginx", "-c", own, "-p", tmp, "-e", "stderr"]
+
+
 def go_program(name):
     """Build regress/interop/cmd/NAME once; the path of the program."""
     out = os.path.join(BUILD, "regress", "go-" + name)
@@ -274,7 +303,8 @@ class Relayd:
 
     def __init__(self, tap, build=None, conf="", operator="", tunnel="",
                  listeners="", port=None, path=None, verbose=True,
-                 store=None, proxyds=2, global_conf="", libexec=None):
+                 store=None, proxyds=2, global_conf="", libexec=None,
+                 front=None):
         self.tap = tap
         self.build = build or BUILD
         self.libexec = libexec or os.path.join(self.build, "libexec")
@@ -312,13 +342,14 @@ tunnel {
 %s
 }
 operator {
-	proxy domain "%s" scheme http port %d
+	proxy domain "%s" scheme %s port %d
 	jwt secret file "%s"
 %s
 }
 %s
 """ % (self.store, self.port, listeners, proxyds, self.sock, global_conf,
-       tunnel, DOMAIN, self.port, secret, operator, conf)
+       tunnel, DOMAIN, "https" if front else "http", front or self.port,
+       secret, operator, conf)
         with open(self.conf, "w") as f:
             f.write(self.text)
         os.chmod(self.conf, 0o600)

@@ -216,6 +216,91 @@ planted(void)
 	ok(is_quiet(d.authd, 20), "and are not even asked about");
 }
 
+#define FROM(site)	"Sec-Fetch-Site: " site "\r\n"			\
+    "Sec-Fetch-Mode: navigate\r\nSec-Fetch-Dest: document\r\n"
+
+/* What the service of host 7 sees, the browser having `cookies` besides. */
+static const char *
+seen(const char *cookies, const char *fields, char **answered)
+{
+	int		 fd = browser(&d, 0), st;
+	static char	 see[4096];
+
+	put(fd, "GET /a/b HTTP/1.1\r\nHost: web--%s." DOMAIN "\r\n"
+	    "Cookie: " HOST_COOKIE "=%s; %s\r\n%s\r\n", slug_of(7), own[7],
+	    cookies, fields);
+	st = stream_yes(&d);
+	snprintf(see, sizeof(see), "%s", header_of(request_at(st), "cookie",
+	    0));
+	put(st, "OK\nHTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok");
+	*answered = answer(fd);
+	close(st);
+	close(fd);
+	return (see);
+}
+
+/* How many of its Set-Cookie fields have this text in them. */
+static int
+sets(const char *a, const char *what)
+{
+	const char	*v;
+	int		 i, n = 0;
+
+	for (i = 0; *(v = header_of(a, "set-cookie", i)) != '\0'; i++)
+		n += strstr(v, what) != NULL;
+	return (n);
+}
+
+static void
+applications(void)
+{
+	char	*a;
+
+	is_str(seen("sid=evil; __Host-~sid=.good; lang=de",
+	    FROM("none"), &a), "sid=good",
+	    "operator-37: what comes from elsewhere brings no other cookies");
+	ok(sets(a, "sid=; Domain=" DOMAIN "; Path=/; Max-Age=0") == 2 &&
+	    sets(a, "lang=; Domain=" DOMAIN "; Path=/a; Max-Age=0") == 2 &&
+	    sets(a, "lang=; Domain=" DOMAIN "; Path=/a/b/; Max-Age=0") == 0 &&
+	    sets(a, "lang=; Domain=" DOMAIN "; Path=/a/b; Max-Age=0") == 2,
+	    "which are taken away, wherever they can be");
+	is_str(seen("lang=de; __Host-~sid=.good", FROM("same-origin"), &a),
+	    "sid=good; lang=de", "a page's own script may have set it");
+	ok(sets(a, "__Host-~lang=#") == 1 && sets(a, "Max-Age=0") == 0,
+	    "which is remembered");
+	is_str(seen("lang=de; __Host-~lang=#j68PC78OTBMwf3pixNWirA",
+	    FROM("none"), &a), "lang=de", "and holds for whoever comes back");
+}
+
+/* More than we read. */
+static void
+overlong(void)
+{
+	static char	 line[70000];
+	int		 fd = browser(&d, 0), n, i;
+	char		*a;
+
+	n = snprintf(line, sizeof(line), "Cookie: small=1");
+	for (i = 0; n < 65000; i++)
+		n += snprintf(line + n, sizeof(line) - (size_t)n,
+		    "; fill%d=%03000d", i, i);
+	line[66000] = '\0';
+	put(fd, "GET /x HTTP/1.1\r\nHost: web--%s." DOMAIN "\r\n%s\r\n\r\n",
+	    slug_of(7), line);
+	a = answer(fd);
+	is_int(status_of(a), 431, "a head that is too long");
+	ok(sets(a, "fill0=; Domain=" DOMAIN "; Path=/; Max-Age=0") == 2 &&
+	    sets(a, "fill19=; Domain=" DOMAIN "; Path=/x; Max-Age=0") == 2,
+	    "what fills it is taken away");
+	close(fd);
+	fd = browser(&d, 0);
+	put(fd, "GET /x HTTP/1.1\r\nHost: www.example.net\r\n%s\r\n\r\n",
+	    line);
+	a = answer(fd);
+	ok(status_of(a) == 431 && sets(a, "") == 0, "on proxied hosts only");
+	close(fd);
+}
+
 int
 main(void)
 {
@@ -226,6 +311,8 @@ main(void)
 	day();
 	siblings();
 	planted();
+	applications();
+	overlong();
 	is_int(drive_leave(&d), 0, "proxyd ends well");
 	return (done_testing());
 }

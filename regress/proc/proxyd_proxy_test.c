@@ -236,7 +236,7 @@ heads(void)
 	    "operator-38: Origin is the target");
 	is_str(header_of(a, "referer", 0), "http://10.0.0.5:8080/p?q",
 	    "operator-38: Referer is the target's");
-	is_str(header_of(a, "cookie", 0), "a=1; b=2;c=3",
+	is_str(header_of(a, "cookie", 0), "a=1; b=2; c=3",
 	    "operator-37: its own cookies");
 	is_str(header_of(a, "cookie", 1), "", "operator-37: and no others");
 	is_str(header_of(a, "authorization", 0), "Basic app",
@@ -281,9 +281,12 @@ heads(void)
 	is_str(header_of(a, "set-cookie", 0),
 	    "s=1; Foo=b ; path=/; Secure; SameSite=Lax",
 	    "operator-43: Domain goes, unknown attributes stay");
-	is_str(header_of(a, "set-cookie", 1), "u=\"v\"; SameSite=None; Secure",
+	is_str(header_of(a, "set-cookie", 1), "__Host-~s="
+	    "#zqOHijNLJARp0Vn_hAtkNA; Foo=b; Path=/; Secure; HttpOnly; "
+	    "Priority=High; SameSite=Lax", "with its witness");
+	is_str(header_of(a, "set-cookie", 2), "u=\"v\"; SameSite=None; Secure",
 	    "operator-43: SameSite stays");
-	is_str(header_of(a, "set-cookie", 2), "",
+	is_str(header_of(a, "set-cookie", 4), "",
 	    "operator-43: no cookie named like ours");
 	close(st);
 	close(fd);
