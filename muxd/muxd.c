@@ -43,6 +43,7 @@
 
 static int	on_give(struct chan *, struct imsg *);
 static void	muxd_run(void);
+static void	muxd_turn(void);
 static void	muxd_stop(void);
 static void	muxd_unused(void *);
 
@@ -88,7 +89,14 @@ muxd_run(void)
 {
 	timer_init(&unused, muxd_unused, NULL);
 	timer_set(&unused, GIVE_MS);
-	proc_after_turn(tunnel_turn);
+	proc_after_turn(muxd_turn);
+}
+
+static void
+muxd_turn(void)
+{
+	tunnel_turn();
+	proc_beat();
 }
 
 static void

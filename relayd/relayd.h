@@ -82,6 +82,7 @@ struct child {
 	struct timer		 deadline;	/* of the state */
 	uint32_t		 layers;	/* SB_*, from READY */
 	unsigned		 silent_s;	/* since PING; 0: not asked */
+	uint64_t		 heard;		/* its last PONG, in rounds */
 	int			 answered;	/* it has, once */
 	int			 misfit;	/* of another build */
 	/* what authd said about it (BOUND) */

@@ -2,7 +2,8 @@
 /*
  * Who hangs is ended. Each second every standing child is asked (PING) and has
  * five seconds to answer; a worker, whose hanging hurts one tunnel or terminal,
- * is asked once a minute. We are watched ourselves by the service manager, which
+ * is asked when it has been silent for long: one that is awake anyway says PONG
+ * of itself, so that ten thousand that sleep are not woken. We are watched ourselves by the service manager, which
  * hears from us each second (sd_notify(3), WatchdogSec).
  *
  * Seconds are counted in rounds of our own loop, not by the clock: whatever held
@@ -24,7 +25,7 @@
 
 #define PATIENCE_S	5	/* from PING to PONG */
 #define FIRST_S		600	/* the first: authd may have a store to mend */
-#define WORKER_S	60	/* between two questions to a worker */
+#define WORKER_S	80	/* of silence, until a worker is asked */
 
 static struct {
 	struct event	*ev;
@@ -36,7 +37,7 @@ static int
 watch_is_due(const struct child *c)
 {
 	return ((R_STANDING & ROLE_BIT(c->role)) ||
-	    watch.round % WORKER_S == c->instance % WORKER_S);
+	    watch.round - c->heard >= WORKER_S);
 }
 
 static void
@@ -45,6 +46,8 @@ watch_child(struct child *c)
 	if (c->state != CHILD_READY || c->chan == NULL)
 		return;
 	if (c->silent_s == 0) {
+		if (c->heard == 0)
+			c->heard = watch.round;		/* it is new */
 		if (watch_is_due(c) && say_ping(c->chan, 0) == 0)
 			c->silent_s = 1;
 		return;
@@ -68,9 +71,11 @@ watch_on_pong(struct chan *chan, struct imsg *m)
 {
 	struct child	*c = chan_arg(chan);
 
-	if (get_pong(m) == -1 || c->silent_s == 0)
+	if (get_pong(m) == -1 ||
+	    (c->silent_s == 0 && (R_STANDING & ROLE_BIT(c->role))))
 		return (-1);
 	c->silent_s = 0;
+	c->heard = watch.round;
 	c->answered = 1;
 	return (0);
 }

@@ -29,6 +29,7 @@
 #include "proc.h"
 #include "sandbox.h"
 
+#define BEAT_MS		45000	/* between two PONGs that nobody asked for */
 #define MEMORY_SMALL	(256ULL << 20)	/* address space, bytes */
 #define MEMORY_LARGE	(8ULL << 30)	/* of who serves all */
 
@@ -50,6 +51,7 @@ static struct {
 	struct event_base	*base;
 	struct chan		*parent;
 	void			(*after_turn)(void);
+	uint64_t		beat_ms;	/* the last PONG */
 	/* from START */
 	uint32_t		 uid, gid;
 	char			 dir[1024];	/* role's root, "" none */
@@ -367,6 +369,7 @@ proc_ready(void)
 		fatal("channel to parent");
 	(void)say_ready(proc.parent, 0, -1, &(struct msg_ready){
 	    .layers = proc.layers, .build = build_id });
+	proc.beat_ms = clock_ms();
 	proc_title("ready");
 }
 
@@ -420,8 +423,20 @@ proc_on_ping(struct chan *c, struct imsg *m)
 {
 	if (get_ping(m) == -1)
 		return (-1);
+	proc.beat_ms = clock_ms();
 	(void)say_pong(c, 0);
 	return (0);
+}
+
+void
+proc_beat(void)
+{
+	uint64_t	now = clock_ms();
+
+	if (now - proc.beat_ms < BEAT_MS)
+		return;
+	proc.beat_ms = now;
+	(void)say_pong(proc.parent, 0);
 }
 
 int

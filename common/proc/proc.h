@@ -55,6 +55,12 @@ void	proc_title(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 /* Send what the parent and authd have still to hear, and exit. */
 void	proc_exit(int status) __attribute__((noreturn));
 
+/*
+ * The parent wants to know whether we still turn: say so when it is some time
+ * ago. Called where there is a turn anyway, it saves being woken to be asked.
+ */
+void	proc_beat(void);
+
 /* Called after each turn of the loop when set (authd's commit). */
 void	proc_after_turn(void (*fn)(void));
 

@@ -296,6 +296,44 @@ test_pings(void)
 	is_int(mux_end(&d), 0, "muxd leaves with status 0");
 }
 
+/* Its next ping comes so much later, and it has read the answer. */
+static void
+later(struct mux *d, uint64_t ms)
+{
+	struct frame	f;
+	int		pings = d->pings, pongs = d->pongs;
+
+	if (ms != 0)
+		drive_tick(&d->d, ms);
+	while (d->pings == pings && client_next(d, &f, WAIT_MS))
+		continue;
+	client_frame(d, YM_PING, YM_SYN, 0, 1, NULL, 0);
+	while (d->pongs == pongs && client_next(d, &f, WAIT_MS))
+		continue;
+}
+
+/* Its parent wants to know that it turns. */
+static void
+test_beat(void)
+{
+	struct mux	d;
+	struct imsg	m;
+
+	mux_up(&d);
+	later(&d, 0);
+	later(&d, 30000);
+	say(d.d.parent, ping);
+	ok(hear_any(d.d.parent, &m, WAIT_MS) == IMSG_PONG,
+	    "who is asked answers");
+	later(&d, 30000);
+	is_int(hear_any(d.d.parent, &m, 200), 0,
+	    "and says nothing unasked for 45 s");
+	later(&d, 15000);
+	is_int(hear_any(d.d.parent, &m, WAIT_MS), IMSG_PONG,
+	    "then it does, when it is awake anyway");
+	is_int(mux_end(&d), 0, "muxd leaves with status 0");
+}
+
 static void
 test_goaway(void)
 {
@@ -333,6 +371,7 @@ main(void)
 	test_yamux_faults();
 	test_yamux();
 	test_pings();
+	test_beat();
 	test_goaway();
 	return (done_testing());
 }

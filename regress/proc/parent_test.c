@@ -595,6 +595,19 @@ pong(int far)
 	child_says(far, -1);
 }
 
+static int
+rounds_until_asked(int far)
+{
+	int	i;
+
+	for (i = 1; i < 200; i++) {
+		watch_round();
+		if (asked(far))
+			break;
+	}
+	return (i);
+}
+
 static void
 hangs(void)
 {
@@ -623,17 +636,26 @@ hangs(void)
 	is_str(killed, "does not answer", "and it is ended");
 	killed[0] = '\0';
 	muxd = child_make(ROLE_MUXD, CHILD_READY, &far_muxd);
-	for (rounds = i = 0; i < 120; i++) {
-		watch_round();
-		if (asked(far_muxd)) {
-			rounds++;
-			pong(far_muxd);
-		}
-	}
-	ok(rounds == 2, "a worker is asked once a minute");
-	is_str(killed, "", "and lives while it answers");
+	rounds = rounds_until_asked(far_muxd);
+	ok(rounds == 81, "a worker is asked after 80 s of silence");
 	pong(far_muxd);
-	ok(muxd->chan == NULL, "who answers unasked is ended");
+	ok(rounds_until_asked(far_muxd) == 80, "and again after as many");
+	pong(far_muxd);
+	for (i = 0; i < 45; i++)
+		watch_round();
+	pong(far_muxd);
+	ok(rounds_until_asked(far_muxd) == 80,
+	    "what it says unasked is taken for an answer");
+	is_str(killed, "", "and it lives while it answers");
+	killed[0] = '\0';
+	for (i = 0; i < 6; i++)
+		watch_round();
+	is_str(killed, "does not answer", "then it does not");
+	child_free(c);
+	close(far);
+	c = child_make(ROLE_PROXYD, CHILD_READY, &far);
+	pong(far);
+	ok(c->chan == NULL, "who stands and answers unasked is ended");
 	child_free(c);
 	child_free(muxd);
 	close(far);
