@@ -98,6 +98,15 @@ got_visible(const struct answer *a, void *arg)
 }
 
 static void
+got_org_seen(const struct answer *a, void *arg)
+{
+	struct facts_call	*c = arg;
+
+	c->facts.got_org_seen = a->r;
+	facts_go_on(c);
+}
+
+static void
 got_named(const struct answer *a, void *arg)
 {
 	struct facts_call	*c = arg;
@@ -145,6 +154,8 @@ static const struct step {
 	    offsetof(struct facts_call, system_id), got_visible },
 	{ NEED_ORG, ASK_ORG,
 	    offsetof(struct facts_call, org_id), got_org },
+	{ NEED_ORG_SEEN, ASK_ORG_SEEN,
+	    offsetof(struct facts_call, org_id), got_org_seen },
 	{ NEED_SYSTEM_BY_NAME, ASK_SYSTEMS_NAMED,
 	    offsetof(struct facts_call, system_name), got_named },
 	{ NEED_CHILD, ASK_ORG_CHILD,
@@ -209,7 +220,8 @@ facts_none(facts_then then, void *arg)
 {
 	static const struct facts	none = { .got_system = -1,
 	    .got_session = -1, .got_revoked = -1, .got_visible = -1,
-	    .got_org = -1, .got_named = -1, .got_child = -1 };
+	    .got_org = -1, .got_named = -1, .got_child = -1,
+	    .got_org_seen = -1 };
 
 	then(&none, arg);
 }
@@ -238,7 +250,7 @@ facts_ask(unsigned needs, const struct facts_keys *k, facts_then then,
 		c->who = *k->who;
 	c->facts.got_system = c->facts.got_session = c->facts.got_revoked =
 	    c->facts.got_visible = c->facts.got_org = c->facts.got_named =
-	    c->facts.got_child = FACT_NOT_ASKED;
+	    c->facts.got_child = c->facts.got_org_seen = FACT_NOT_ASKED;
 	return (facts_next(c));
 }
 

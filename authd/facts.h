@@ -20,6 +20,7 @@
 #define NEED_ORG		0x20	/* keys.org_id, else the system's */
 #define NEED_SYSTEM_BY_NAME 0x40	/* keys.system_name -> named, not deleted */
 #define NEED_CHILD	0x80	/* keys.org_id: is it a parent? */
+#define NEED_ORG_SEEN	0x100	/* NEED_ORG's id and who: is it in their set? */
 /* May `who` see it? Needs one that knows the system's id. */
 #define NEED_SCOPE		(NEED_REVOKED | NEED_VISIBLE)
 
@@ -34,15 +35,15 @@ struct facts_keys {
 /*
  * Beside each fact what became of its question: 0, STORE_NONE, or -1: the store
  * could not say. What was not needed, or could not be asked because a fact
- * before it is missing, is FACT_NOT_ASKED. For `revoked` and `visible` 0 means
- * yes. All of them together have a second and a half: who asks for an answer has
+ * before it is missing, is FACT_NOT_ASKED. For `revoked`, `visible` and
+ * `org_seen` 0 means yes. All of them together have a second and a half: who asks for an answer has
  * two.
  */
 #define FACT_NOT_ASKED	1
 #define FACT_MANY	2	/* named: more than one has the name */
 struct facts {
 	int	got_system, got_session, got_revoked, got_visible, got_org;
-	int	got_named, got_child;
+	int	got_named, got_child, got_org_seen;
 	struct system_row	system, named;
 	struct session_row	session;
 	struct revoked_row	revoked;

@@ -67,6 +67,12 @@ api_yes(const struct asker *asker, unsigned op, struct cJSON *data)
 }
 
 void
+api_made(const struct asker *asker, unsigned op, struct cJSON *data)
+{
+	api_result(asker, 201, api_info(op)->text, data);
+}
+
+void
 api_no(const struct asker *asker, enum refusal why, struct cJSON *data)
 {
 	const struct refusal_info	*no = refusal_info(why);

@@ -39,6 +39,18 @@ extern const struct api_handler	api_##word;
 #include "api/api.def"
 #undef A
 
+/* system.c: what calls about systems answer. */
+
+struct system_detail;
+/* A system as it is shown; the secret, and the key that goes with it, or NULL. */
+struct cJSON	*api_system(const struct system_detail *, const char *secret);
+/*
+ * Once this turn's writes are in the store: the system as it is then, or why
+ * not; status 200 or 201. A secret that is shown with it, NULL: none.
+ */
+void	api_system_tell(const struct api_call *, const char *id, int status,
+	    const char *secret);
+
 /* call.c: the handler of API. operator-api.md, 2 and 4. */
 int	api_on_api(struct chan *, struct imsg *);
 
@@ -61,8 +73,9 @@ int	api_is_gone(const struct asker *, uint64_t until_ms);
  * comes, and again before the answer: others may have been answered since.
  */
 int	api_is_busy(const struct asker *);
-/* 200 with the text that api.def has for it; `data` is freed. */
+/* 200, or 201, with the text that api.def has for it; `data` is freed. */
 void	api_yes(const struct asker *, unsigned op, struct cJSON *data);
+void	api_made(const struct asker *, unsigned op, struct cJSON *data);
 /* No; `data` (may be NULL) is freed. Without an audit event. */
 void	api_no(const struct asker *, enum refusal, struct cJSON *data);
 /* No, and an audit event. */

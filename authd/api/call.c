@@ -42,6 +42,8 @@ api_authenticate(struct api_call *call, const char *token)
 	cJSON			*payload;
 	int			 r;
 
+	if (api_info(call->op)->needs == NEEDS_NOTHING)
+		return (REFUSE_NOT);
 	if (token[0] == '\0')
 		return (REFUSE_ACCESS_NONE);
 	if (is_api_key(token))
@@ -65,7 +67,8 @@ api_parse(struct api_call *call, const struct msg_api *in)
 	call->until_ms = in->until_ms;
 	return (api_info(call->op) == NULL || call->invalid > 1 ||
 	    call->args.sort_direction > 1 ||
-	    (call->args.status & ~STATUS_ALL) != 0 ||
+	    call->args.support_enabled > 1 ||
+	    (call->args.status >> SYSTEM_STATES) != 0 ||
 	    call->args.page > INT32_MAX ? -1 : 0);
 }
 
@@ -105,11 +108,14 @@ api_on_api(struct chan *c, struct imsg *m)
 		no = REFUSE_STORE;
 	else
 		no = api_authenticate(call, in.token);
-	if (no == REFUSE_NOT) {
+	if (no == REFUSE_NOT && api_info(call->op)->needs != NEEDS_NOTHING) {
 		api_ask(call);
 		return (0);
 	}
-	api_refuse(call, no);
+	if (no == REFUSE_NOT)
+		handlers[call->op]->fn(call, NULL);
+	else
+		api_refuse(call, no);
 	api_free(call);
 	return (0);
 }
@@ -125,6 +131,7 @@ api_ask(struct api_call *call)
 
 	if (api_hole(call->op, "id") == -1) {
 		keys.system_id = call->args.system_id;
+		keys.org_id = call->args.organization_id;
 	} else if ((se = api_open(call)) != NULL) {
 		needs &= ~(unsigned)NEED_SESSION;
 		keys.system_id = se->row.system_id;

@@ -178,19 +178,15 @@ diagnostics_get(struct api_call *call, const struct facts *f)
 
 const struct api_handler	api_diagnostics = { diagnostics_get, API_SEES };
 
-/* By node, those without one first. */
 static int
 by_node(const void *a, const void *b)
 {
-	const char	*x = ((const struct node *)a)->node;
-	const char	*y = ((const struct node *)b)->node;
-
-	return (strlen(x) != strlen(y) ? (strlen(x) > strlen(y)) * 2 - 1 :
-	    strcmp(x, y));
+	return (session_node_cmp(((const struct node *)a)->node,
+	    ((const struct node *)b)->node));
 }
 
 static void
-add_node(const struct session *se, void *arg)
+add_node(struct session *se, void *arg)
 {
 	struct diag	*d = arg;
 

@@ -32,7 +32,9 @@ query_of(const struct api_call *call, struct list_query *lq)
 	strlcpy(lq->org_role, call->who.org_role, sizeof(lq->org_role));
 	strlcpy(lq->org_id, call->who.org_id, sizeof(lq->org_id));
 	strlcpy(lq->system_id, a->system_id, sizeof(lq->system_id));
-	lq->statuses = a->status != 0 ? a->status : STATUS_ALL;
+	lq->statuses = a->status & STATUS_ALL;
+	if (lq->statuses == 0)
+		lq->statuses = STATUS_ALL;
 }
 
 static void

@@ -41,6 +41,14 @@ may_see_system(const struct facts *f)
 	return (no == REFUSE_SESSION_NONE ? REFUSE_SYSTEM_NONE : no);
 }
 
+enum refusal
+may_own(const struct facts *f)
+{
+	if (f->got_org_seen == -1)
+		return (REFUSE_STORE);
+	return (f->got_org_seen == 0 ? REFUSE_NOT : REFUSE_SCOPE);
+}
+
 int
 may_still(const struct facts *f)
 {

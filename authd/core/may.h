@@ -19,6 +19,8 @@ enum refusal	may_act(const struct facts *);
 enum refusal	may_see(const struct facts *);
 /* May they see the system itself? NEED_SYSTEM, NEED_SCOPE. */
 enum refusal	may_see_system(const struct facts *);
+/* May they make a system of the organization? NEED_ORG_SEEN, NEED_REVOKED. */
+enum refusal	may_own(const struct facts *);
 /* May they still? A store that cannot say takes nothing away. NEED_SCOPE. */
 int		may_still(const struct facts *);
 /*

@@ -123,8 +123,8 @@ session_count_of(const char *system_id)
 }
 
 void
-session_each_of(const char *system_id, void (*fn)(const struct session *,
-    void *), void *arg)
+session_each_of(const char *system_id, void (*fn)(struct session *, void *),
+    void *arg)
 {
 	struct link	*l;
 	struct session	*se;
@@ -135,6 +135,44 @@ session_each_of(const char *system_id, void (*fn)(const struct session *,
 		if (strcmp(se->row.system_id, system_id) == 0)
 			fn(se, arg);
 	}
+}
+
+int
+session_node_cmp(const char *a, const char *b)
+{
+	return (strlen(a) != strlen(b) ? (strlen(a) > strlen(b)) * 2 - 1 :
+	    strcmp(a, b));
+}
+
+static void
+take_first(struct session *se, void *arg)
+{
+	struct session	**first = arg;
+
+	if (*first == NULL ||
+	    session_node_cmp(se->row.node, (*first)->row.node) < 0)
+		*first = se;
+}
+
+struct session *
+session_of_system(const char *system_id)
+{
+	struct session	*first = NULL;
+
+	session_each_of(system_id, take_first, &first);
+	return (first);
+}
+
+static void
+move(struct session *se, void *arg)
+{
+	strlcpy(se->org_id, arg, sizeof(se->org_id));
+}
+
+void
+session_moved(const char *system_id, char *org_id)
+{
+	session_each_of(system_id, move, org_id);
 }
 
 /*

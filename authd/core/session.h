@@ -71,9 +71,15 @@ struct session	*session_find(const char *id);
 struct session	*session_by_slot(const char *system_id, const char *node);
 unsigned	 session_count(void);
 unsigned	 session_count_of(const char *system_id);
+/* The order of nodes: none before all, then as numbers. */
+int		 session_node_cmp(const char *, const char *);
+/* The open one of its lowest node; NULL. */
+struct session	*session_of_system(const char *system_id);
+/* Its system belongs to another organization from now on. */
+void		 session_moved(const char *system_id, char *org_id);
 /* Those of a system: calls back for each, which ends none. */
 void		 session_each_of(const char *system_id,
-		    void (*fn)(const struct session *, void *), void *arg);
+		    void (*fn)(struct session *, void *), void *arg);
 
 /*
  * A new pending session of the slot in this turn's transaction; the caller

@@ -70,8 +70,8 @@ system_add(struct ctl *ctl, const struct facts *f)
 	}
 	secret_store(private, sys.secret_stored);
 	sys.support_enabled = 1;
-	sys.created_at = clock_wall_ms();
-	(void)store_system_add(&sys);
+	sys.registered_at = sys.created_at = clock_wall_ms();
+	(void)store_system_add(&sys, NULL);
 	audit_done("relayctl", "", "system_add", "", sys.id);
 	ctl_after(&ctl->asker, "id", sys.id, "key", sys.key, "secret", secret,
 	    CTL_END);

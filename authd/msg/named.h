@@ -11,7 +11,7 @@
  * one proxyd has shut out keeps the rest of its attempts at the others. What a
  * proxyd counted is forgotten with it. messages.md, section 5.
  */
-enum named { NAMED_TUNNEL, NAMED_FAILED, NAMED_KINDS };
+enum named { NAMED_TUNNEL, NAMED_FAILED, NAMED_REGISTER, NAMED_KINDS };
 
 /* 0, or -1: out of memory. */
 int		named_came(uint64_t proxyd);

@@ -22,7 +22,7 @@
 #define STORE_NONE	(-2)
 #define STORE_TAKEN	(-3)	/* a key that must be unique is in use */
 
-#define STORE_SCHEMA	7	/* version in the file */
+#define STORE_SCHEMA	8	/* version in the file */
 
 /*
  * Open or make the file. -1: not now, call again later; nothing else may be
@@ -75,6 +75,13 @@ uint64_t store_spent_ms(const char **slowest, uint64_t *most);
 enum store_what {
 	ASK_SYSTEM_BY_KEY,	/* key: a system's key -> system */
 	ASK_SYSTEM_BY_ID,	/* key: its id -> system */
+	ASK_SYSTEM_BY_PUBLIC,	/* key: its secret's public part -> system */
+	ASK_SYSTEM_DETAILS,	/* groups, by their system's id -> details, of
+				   those that are there */
+	ASK_SYSTEMS_WALK,	/* systems -> ids: those of the next few that
+				   the query matches; walked tells how far */
+	ASK_ORG_SEEN,		/* key: an org's id, org_role, org_id -> yes or
+				   no: is it in the caller's set? */
 	ASK_SYSTEMS_NAMED,	/* key: a name -> up to two systems of it, not
 				   deleted */
 	ASK_ORG_CHILD,		/* key: an org's id -> one below it, not
@@ -101,7 +108,18 @@ enum store_what {
 	ASK_COUNT
 };
 
+/*
+ * How far a walk through a table has come: behind the row of this key (a number
+ * or a text) and id. Zeroed: not begun.
+ */
+struct walked {
+	int	begun, done;
+	int64_t	number;
+	char	text[NAME_SIZE], id[ID_SIZE];
+};
+
 struct list_query;
+struct system_query;
 struct group_row;
 
 struct question {
@@ -110,6 +128,7 @@ struct question {
 	const char		*org_role, *org_id, *user, *impersonator;
 	int64_t			 now;
 	const struct list_query	*list;
+	const struct system_query *systems;
 	const struct group_row	*groups;
 	size_t			 n;
 	uint64_t		 asker;		/* an instance, 0: authd */
@@ -123,6 +142,7 @@ struct answer {
 	int	 r;		/* 0, STORE_NONE or -1: no rows */
 	size_t	 n;		/* rows */
 	int64_t	 total;		/* of a list: on all pages */
+	struct walked walked;
 	union {
 		const void			*any;
 		const struct system_row		*system;
@@ -133,6 +153,8 @@ struct answer {
 		const struct group_row		*group;
 		const struct access_row		*access;
 		const struct document		*document;
+		const struct system_detail	*detail;
+		const struct system_id		*id;
 	};
 };
 typedef void (*store_then)(const struct answer *, void *arg);
@@ -163,10 +185,42 @@ struct system_row {
 	char	secret_stored[SECRET_STORED_SIZE];
 	char	org_id[ID_SIZE], type[WORD_SIZE];
 	int	support_enabled;
-	int64_t	suspended_at, deleted_at, created_at;
+	int64_t	suspended_at, deleted_at, created_at, registered_at;
 };
 
-int	store_system_add(const struct system_row *);
+struct system_id {
+	char	id[ID_SIZE];
+};
+
+/* What only those see who look at systems. */
+struct system_more {
+	char	notes[NOTES_SIZE], custom_data[CUSTOM_SIZE];
+	char	version[WORD_SIZE];
+	/* who made it: an operator, "" nobody */
+	char	created_by[ID_SIZE], created_by_name[NAME_SIZE];
+	char	created_by_org[ID_SIZE];
+	int64_t	updated_at;
+};
+
+struct system_detail {
+	struct system_row	row;
+	struct system_more	more;
+	char	org_name[NAME_SIZE], org_type[WORD_SIZE];
+};
+
+/* `more` may be NULL. One without registered_at has no secret that works yet. */
+int	store_system_add(const struct system_row *, const struct system_more *);
+/* What is NULL stays. */
+struct system_change {
+	const char	*name, *org_id, *notes, *custom_data;
+};
+int	store_system_change(const char *id, const struct system_change *,
+	    int64_t now);
+/* Another secret, while it is not registered. */
+int	store_system_secret(const char *id, const char *public,
+	    const char *stored, int64_t now);
+/* It has its secret: registered, and support is enabled. */
+int	store_system_register(const char *id, int64_t now);
 int	store_system_enable(const char *id, int enabled, int64_t now);
 int	store_system_delete(const char *id, int64_t now);
 
@@ -185,6 +239,22 @@ int	store_token_add(const struct token_row *);
 /* `kind` is token or user; again: what is said last counts. */
 int	store_revoke(const char *kind, const char *id, int64_t until,
 	    const char *reason);
+
+/*
+ * Systems that match, in order of the sort key (unknown: created_at) and id.
+ * `status` has bits of enum system_state, none: all but the deleted; of the
+ * lists, a line for each, any counts; what is "" matches all.
+ */
+struct system_query {
+	char		org_role[WORD_SIZE], org_id[ID_SIZE];	/* the caller */
+	char		search[NAME_SIZE], name[NAME_SIZE], key[SYSKEY_SIZE];
+	char		types[MANY_SIZE], versions[MANY_SIZE];
+	char		orgs[MANY_SIZE], created_by[MANY_SIZE];
+	uint32_t	status;
+	int		descending;
+	char		sort_by[WORD_SIZE];
+	struct walked	walked;
+};
 
 /* --- organizations --- */
 

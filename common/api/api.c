@@ -10,12 +10,17 @@
 #define Q_NUMBER(name, min, max, dflt)	P(name, NUMBER, API_QUERY, min, max, dflt)
 #define Q_WORD(name)			P(name, WORD, API_QUERY, 0, 0, 0)
 #define Q_DESCENDING(name)		P(name, DESCENDING, API_QUERY, 0, 0, 0)
-#define Q_ID(name)			P(name, ID, API_QUERY, 0, 0, 0)
 #define Q_NEEDED(name)			P(name, NEEDED, API_QUERY, 0, 0, 0)
 #define Q_STATUSES(name)		P(name, STATUSES, API_QUERY, 0, 0, 0)
+#define Q_SYSTEM_STATUSES(name)		P(name, SYSTEM_STATUSES, API_QUERY, 0, 0, 0)
+#define Q_TEXT(name)			P(name, TEXT, API_QUERY, 0, 0, 0)
+#define Q_TEXTS(name)			P(name, TEXTS, API_QUERY, 0, 0, 0)
 #define P_TEXT(name)			P(name, TEXT, API_PATH, 0, 0, 0)
 #define B_NAME(name)			P(name, NAME, API_IN_BODY, 0, 0, 0)
 #define B_INTEGER(name, min, max)	P(name, INTEGER, API_IN_BODY, min, max, 0)
+#define B_TEXT(name)			P(name, TEXT, API_IN_BODY, 0, 0, 0)
+#define B_BOOL(name)			P(name, BOOL, API_IN_BODY, 0, 0, 0)
+#define B_OBJECT(name)			P(name, OBJECT, API_IN_BODY, 0, 0, 0)
 #define A(NAME, method, pattern, needs, body, word, text, ...)		\
 static const struct api_param	params_##NAME[] = {			\
 	__VA_ARGS__ { NULL, API_NUMBER, API_QUERY, 0, 0, 0, 0, 0 }			\
@@ -95,16 +100,30 @@ api_match(const struct slice *path, const struct slice *method,
 	return (known ? -1 : 0);
 }
 
+int
+api_has(unsigned op, const struct api_args *a, const char *name)
+{
+	const struct api_param	*p = infos[op].params;
+	unsigned		 i;
+
+	for (i = 0; p[i].name != NULL; i++)
+		if (strcmp(p[i].name, name) == 0)
+			return ((a->given >> i) & 1);
+	return (0);
+}
+
 void
 api_args_say(const struct api_args *a, struct msg_api *m)
 {
 #define U8(name)	m->name = a->name;
 #define U32(name)	m->name = a->name;
 #define STR(name, size)	m->name = a->name;
+#define SECRET(name, size)	m->name = a->name;
 	API_ARGS
 #undef U8
 #undef U32
 #undef STR
+#undef SECRET
 }
 
 void
@@ -114,8 +133,10 @@ api_args_get(const struct msg_api *m, struct api_args *a)
 #define U8(name)	a->name = m->name;
 #define U32(name)	a->name = m->name;
 #define STR(name, size)	strlcpy(a->name, m->name, size);
+#define SECRET(name, size)	strlcpy(a->name, m->name, size);
 	API_ARGS
 #undef U8
 #undef U32
 #undef STR
+#undef SECRET
 }

@@ -27,11 +27,12 @@ enum api_needs { NEEDS_NOTHING, API_PERMISSIONS NEEDS_COUNT };
 /*
  * All parameters that calls have (args.h); each call fills its own, the rest is
  * zero. sort_direction 1 is descending; status has a bit for each enum
- * session_status, none for any.
+ * session_status, or enum system_state, none for any.
  */
 #define U8(name)	uint8_t name;
 #define U32(name)	uint32_t name;
 #define STR(name, size)	char name[size];
+#define SECRET(name, size)	char name[size];
 struct api_args {
 	API_ARGS
 	/* the first one that is wrong: its key, the rule, its value */
@@ -41,9 +42,15 @@ struct api_args {
 #undef U8
 #undef U32
 #undef STR
+#undef SECRET
 
-enum api_kind { API_NUMBER, API_WORD, API_DESCENDING, API_ID, API_NEEDED,
-    API_STATUSES, API_TEXT, API_NAME, API_INTEGER };
+#define Y(NAME, word)	SYSTEM_IS_##NAME,
+enum system_state { API_SYSTEM_STATES SYSTEM_STATES };
+#undef Y
+
+enum api_kind { API_NUMBER, API_WORD, API_DESCENDING, API_NEEDED,
+    API_STATUSES, API_SYSTEM_STATUSES, API_TEXT, API_TEXTS, API_NAME,
+    API_INTEGER, API_BOOL, API_OBJECT };
 enum api_place { API_QUERY, API_PATH, API_IN_BODY };
 
 struct api_param {
@@ -80,6 +87,8 @@ int	api_fits(const struct slice *path, const char *pattern,
 /* Which hole of a call's path is that, -1: none. */
 int	api_hole(unsigned op, const char *name);
 
+/* Does the call's body have this optional one? */
+int	api_has(unsigned op, const struct api_args *, const char *name);
 /* Into the message and out of it. The texts that are said are borrowed. */
 void	api_args_say(const struct api_args *, struct msg_api *);
 void	api_args_get(const struct msg_api *, struct api_args *);

@@ -71,18 +71,46 @@ take_descending(const struct api_param *p, const struct slice *query,
 	    strcasecmp(text, "desc") == 0;
 }
 
-static uint32_t
-status_bit(const char *text)
-{
+static const char *const	session_states[] = {
 #define SE(NAME, name)	name,
-	static const char *const	states[] = { SESSION_STATES };
+	SESSION_STATES NULL
 #undef SE
-	size_t				i;
+};
 
-	for (i = 0; i < sizeof(states) / sizeof(states[0]); i++)
+static const char *const	system_states[] = {
+#define Y(NAME, word)	word,
+	API_SYSTEM_STATES NULL
+#undef Y
+};
+
+static uint32_t
+status_bit(const char *const *states, const char *text)
+{
+	size_t	i;
+
+	for (i = 0; states[i] != NULL; i++)
 		if (strcmp(text, states[i]) == 0)
 			return (1U << i);
 	return (0);
+}
+
+/* The next of a repeated parameter that has a value: as upgrade_query_get(). */
+static int
+next_value(const char **at, const char *end, const char *name, char *text,
+    size_t size)
+{
+	struct slice	 one;
+	const char	*amp;
+	int		 r = UPGRADE_Q_NONE;
+
+	while (*at < end && (r == UPGRADE_Q_NONE || r == 0)) {
+		amp = memchr(*at, '&', (size_t)(end - *at));
+		one.s = *at;
+		one.len = (size_t)((amp != NULL ? amp : end) - *at);
+		*at = amp != NULL ? amp + 1 : end;
+		r = upgrade_query_get(&one, name, text, size);
+	}
+	return (r == 0 ? UPGRADE_Q_NONE : r);
 }
 
 /* Every one of the query, a bit each. */
@@ -90,25 +118,36 @@ static void
 take_statuses(const struct api_param *p, const struct slice *query,
     struct api_args *a)
 {
+	const char	*at = query->s, *end = at + query->len;
 	uint32_t	*v = place(p, a), bit;
-	const char	*s, *amp, *end = query->s + query->len;
-	struct slice	 one;
 	char		 text[WORD_SIZE];
 	int		 r;
 
-	for (s = query->s; s != NULL && s < end; s = amp + 1) {
-		if ((amp = memchr(s, '&', (size_t)(end - s))) == NULL)
-			amp = end;
-		one.s = s;
-		one.len = (size_t)(amp - s);
-		r = upgrade_query_get(&one, p->name, text, sizeof(text));
-		if (r == UPGRADE_Q_NONE || r == 0)
-			continue;
-		bit = r > 0 ? status_bit(text) : 0;
+	while (at != NULL && (r = next_value(&at, end, p->name, text,
+	    sizeof(text))) != UPGRADE_Q_NONE) {
+		bit = r > 0 ? status_bit(p->kind == API_STATUSES ?
+		    session_states : system_states, text) : 0;
 		if (bit == 0)
 			bad(a, p->name, "oneof", r < 0 ? "" : text);
 		*v |= bit;
 	}
+}
+
+/* Every one of the query, a line each. */
+static void
+take_texts(const struct api_param *p, const struct slice *query,
+    struct api_args *a)
+{
+	const char	*at = query->s, *end = at + query->len;
+	char		*v = place(p, a), text[MANY_SIZE];
+	int		 r;
+
+	while (at != NULL && (r = next_value(&at, end, p->name, text,
+	    sizeof(text))) != UPGRADE_Q_NONE)
+		if (r < 0 || strchr(text, '\n') != NULL ||
+		    (v[0] != '\0' && strlcat(v, "\n", p->size) >= p->size) ||
+		    strlcat(v, text, p->size) >= p->size)
+			bad(a, p->name, "max", "");
 }
 
 void
@@ -133,10 +172,12 @@ void
 api_take_query(unsigned op, const struct slice *query, struct api_args *a)
 {
 	static const query_fn	 take[] = { [API_NUMBER] = take_number,
-	    [API_WORD] = take_text, [API_ID] = take_text,
+	    [API_WORD] = take_text,
 	    [API_NEEDED] = take_text,
 	    [API_DESCENDING] = take_descending,
-	    [API_STATUSES] = take_statuses };
+	    [API_TEXT] = take_text, [API_TEXTS] = take_texts,
+	    [API_STATUSES] = take_statuses,
+	    [API_SYSTEM_STATUSES] = take_statuses };
 	const struct api_param	*p;
 
 	for (p = api_info(op)->params; p->name != NULL; p++)
@@ -181,27 +222,75 @@ take_integer(const struct api_param *p, const cJSON *v, struct api_args *a)
 		*dst = (uint32_t)d;
 }
 
+static void
+take_given(const struct api_param *p, const cJSON *v, struct api_args *a)
+{
+	if (!cJSON_IsString(v))
+		bad(a, p->name, "string", "");
+	else if (strlcpy(place(p, a), v->valuestring, p->size) >= p->size)
+		bad(a, p->name, "max", "");
+}
+
+static void
+take_bool(const struct api_param *p, const cJSON *v, struct api_args *a)
+{
+	uint8_t	*dst = place(p, a);
+
+	if (!cJSON_IsBool(v))
+		bad(a, p->name, "boolean", "");
+	*dst = cJSON_IsTrue(v) != 0;
+}
+
+static void
+take_object(const struct api_param *p, const cJSON *v, struct api_args *a)
+{
+	char	*text;
+
+	if (!cJSON_IsObject(v)) {
+		bad(a, p->name, "object", "");
+		return;
+	}
+	text = cJSON_PrintUnformatted(v);
+	if (text == NULL || strlcpy(place(p, a), text, p->size) >= p->size)
+		bad(a, p->name, "max", "");
+	cJSON_free(text);
+}
+
 typedef void	(*body_fn)(const struct api_param *, const cJSON *,
 		    struct api_args *);
+
+/* One that may be missing: null is as well. */
+static int
+is_missing(const struct api_param *p, const cJSON *v)
+{
+	return ((p->kind == API_TEXT || p->kind == API_BOOL ||
+	    p->kind == API_OBJECT) && (v == NULL || cJSON_IsNull(v)));
+}
 
 void
 api_take_body(unsigned op, const char *body, size_t len, struct api_args *a)
 {
 	static const body_fn	 take[] = { [API_NAME] = take_name,
-	    [API_INTEGER] = take_integer };
+	    [API_INTEGER] = take_integer, [API_TEXT] = take_given,
+	    [API_BOOL] = take_bool, [API_OBJECT] = take_object };
 	const struct api_param	*p = api_info(op)->params;
+	const cJSON		*v;
 	cJSON			*doc;
+	unsigned		 i = 0;
 
-	while (p->name != NULL && p->place != API_IN_BODY)
-		p++;
-	if (p->name == NULL)
+	while (p[i].name != NULL && p[i].place != API_IN_BODY)
+		i++;
+	if (p[i].name == NULL)
 		return;
 	doc = cJSON_ParseWithLength(body != NULL ? body : "", len);
 	if (!cJSON_IsObject(doc))
 		bad(a, "unknown", "invalid", "");
-	for (; p->name != NULL && cJSON_IsObject(doc); p++)
-		if (p->place == API_IN_BODY)
-			take[p->kind](p, cJSON_GetObjectItemCaseSensitive(doc,
-			    p->name), a);
+	for (; p[i].name != NULL && cJSON_IsObject(doc); i++) {
+		v = cJSON_GetObjectItemCaseSensitive(doc, p[i].name);
+		if (p[i].place != API_IN_BODY || is_missing(&p[i], v))
+			continue;
+		a->given |= 1U << i;
+		take[p[i].kind](&p[i], v, a);
+	}
 	cJSON_Delete(doc);
 }

@@ -65,6 +65,7 @@ static size_t			 bodies;	/* bytes of all that come in */
 static int	api_result(struct chan *, struct imsg *, void *);
 static int	token_result(struct chan *, struct imsg *, void *);
 static void	api_ask_token(struct conn *);
+static void	api_body_begin(struct conn *);
 static void	api_ask(struct conn *);
 static void	api_answer(struct conn *);
 static void	api_body(struct conn *);
@@ -146,8 +147,10 @@ take_token(struct conn *c, const struct httphead *h, struct api_call *a)
 static int
 take_rate(struct conn *c, const struct api_call *a)
 {
+	char		addr[ADDR_SIZE], key[ADDR_SIZE];
 	uint32_t	wait;
 
+	addr_print(&c->addr, addr);
 	if ((wait = grant_refused_wait(&c->addr)) > 0) {
 		answer_later(c, 429, "too many refused tokens", wait);
 		return (-1);
@@ -156,8 +159,9 @@ take_rate(struct conn *c, const struct api_call *a)
 		answer_later(c, 503, "service temporarily unavailable", 1);
 		return (-1);
 	}
-	if (rate_hit(by_token, a->token, proc_conf()->api_rate, 60000,
-	    &wait) == -1) {
+	rate_address(addr, key);
+	if (rate_hit(by_token, a->token[0] != '\0' ? a->token : key,
+	    proc_conf()->api_rate, 60000, &wait) == -1) {
 		answer_later(c, 429, "too many requests", wait);
 		return (-1);
 	}
@@ -216,7 +220,8 @@ api_begin(struct conn *c, const struct httphead *h)
 	conn_job(c, &body_job, a);
 	a->c = c;
 	a->op = (enum api_op)op;
-	if (take_token(c, h, a) == -1 || take_rate(c, a) == -1)
+	if ((api_info(a->op)->needs != NEEDS_NOTHING &&
+	    take_token(c, h, a) == -1) || take_rate(c, a) == -1)
 		return;
 	if ((id = api_hole(a->op, "id")) != -1 &&
 	    uuid_is(hole[id].s, hole[id].len)) {
@@ -232,6 +237,8 @@ api_begin(struct conn *c, const struct httphead *h)
 	c->head_len = 0;
 	if (body_is_here(c, a))
 		api_body(c);
+	else if (api_info(a->op)->needs == NEEDS_NOTHING)
+		api_body_begin(c);
 	else
 		api_ask_token(c);
 }
@@ -277,10 +284,7 @@ api_ask_token(struct conn *c)
 static int
 token_result(struct chan *ch, struct imsg *m, void *arg)
 {
-	struct iovec		 iov = { (void *)(uintptr_t)
-	    "HTTP/1.1 100 Continue\r\n\r\n", 25 };
 	struct conn		*c = arg;
-	struct api_call		*a = api_of(c);
 	struct msg_api_result	 in;
 
 	(void)ch;
@@ -298,15 +302,25 @@ token_result(struct chan *ch, struct imsg *m, void *arg)
 		answer_later(c, in.status == 429 ? 429 : 503, in.message, 1);
 		return (0);
 	}
+	api_body_begin(c);
+	return (0);
+}
+
+static void
+api_body_begin(struct conn *c)
+{
+	struct iovec	 iov = { (void *)(uintptr_t)
+	    "HTTP/1.1 100 Continue\r\n\r\n", 25 };
+	struct api_call	*a = api_of(c);
+
 	conn_job(c, &body_job, a);
 	conn_deadline(c, CONN_BODY_MS);
 	if (a->expect && (c->in == NULL || c->in->len == 0) &&
 	    conn_writev(c, &iov, 1) == -1)
-		return (0);
+		return;
 	if (!c->eof)
 		conn_reading(c, 1);
 	api_body(c);
-	return (0);
 }
 
 /* Add to the body. 0, or -1: answered. */
@@ -508,7 +522,10 @@ api_end(struct conn *c)
 	doc_clear(&a->data);
 	free(a->message);
 	bodies -= a->body_len;
+	if (a->body != NULL)
+		sodium_memzero(a->body, a->body_len);
 	free(a->body);
+	sodium_memzero(&a->args, sizeof(a->args));
 	free(a);
 }
 

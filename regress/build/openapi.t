@@ -34,6 +34,8 @@ def words(file, macro, each):
 
 PERMISSIONS = words("common/api/args.h", "API_PERMISSIONS", "N")
 SORT_KEYS = words("common/api/args.h", "API_SORT_KEYS", "K")
+SYSTEM_SORT_KEYS = words("common/api/args.h", "API_SYSTEM_SORT_KEYS", "K")
+SYSTEM_STATES = words("common/api/args.h", "API_SYSTEM_STATES", "Y")
 STATES = words("common/imsg/msg.h", "SESSION_STATES", "SE")
 
 
@@ -49,26 +51,36 @@ def table():
             sys.exit("not understood in api.def: " + text)
         _, method, path, needs, body, word, said, params = row.groups()
         bodies[method.lower(), path] = body != "0"
-        rows[method.lower(), path] = (word, PERMISSIONS[needs], said, sorted(
+        rows[method.lower(), path] = (word, PERMISSIONS.get(needs), said, sorted(
             (where, name, kind,
              tuple(int(x) for x in re.findall(r"\d+", args)))
             for where, kind, name, args in re.findall(
                 r"([QB])_(\w+)\((\w+)((?:,\s*\d+)*)\)", params)))
+        holes = set(re.findall(r"{(\w+)}", path)) - {"id"}
+        if holes != set(re.findall(r"P_TEXT\((\w+)\)", params)):
+            sys.exit("holes without parameters: " + path)
     return rows
 
 
-def kind_of(schema):
+def kind_of(schema, body=False, required=False):
     """What the kinds of api.def are as schemas."""
     if schema["type"] == "integer":
         bounds = (schema["minimum"], schema["maximum"])
         return ("NUMBER", bounds + (schema["default"],)) if "default" in \
             schema else ("INTEGER", bounds)
     if schema["type"] == "array":
-        return "STATUSES", ()
+        return {"#/components/schemas/Status": "STATUSES",
+                "#/components/schemas/SystemStatus": "SYSTEM_STATUSES"}.get(
+                    schema["items"].get("$ref"), "TEXTS"), ()
+    if body and schema["type"] != "string":
+        return {"boolean": "BOOL", "object": "OBJECT"}[schema["type"]], ()
+    if body:
+        return "NAME" if required else "TEXT", ()
     if schema.get("enum") == ["asc", "desc"]:
         return "DESCENDING", ()
-    return ("WORD" if "enum" in schema else
-            "ID" if "maxLength" in schema else "NAME"), ()
+    if "enum" in schema:
+        return "WORD", ()
+    return "NEEDED" if required else "TEXT", ()
 
 
 def document(doc):
@@ -78,17 +90,21 @@ def document(doc):
             if method not in item:
                 continue
             op = item[method]
-            params = [("Q", p["name"]) + (
-                          ("NEEDED", ()) if p.get("required") else
-                          kind_of(p["schema"]))
+            params = [("Q", p["name"]) + kind_of(
+                p["schema"], required=p.get("required", False))
                       for p in op.get("parameters", [])]
             if "requestBody" in op:
                 body = op["requestBody"]["content"]["application/json"]
-                params += [("B", name) + kind_of(s) for name, s in
+                params += [("B", name) + kind_of(
+                    s, True, name in body["schema"].get("required", []))
+                           for name, s in
                            body["schema"]["properties"].items()]
-            rows[method, path] = (op["operationId"], op["x-permission"],
-                                  op["responses"]["200"]["description"],
+            answers = op["responses"]
+            rows[method, path] = (op["operationId"], op.get("x-permission"),
+                                  answers[min(answers)]["description"],
                                   sorted(params))
+            if ("x-permission" in op) == (op.get("security") == []):
+                sys.exit(op["operationId"] + ": either permission or none")
     return rows
 
 
@@ -119,16 +135,21 @@ for call in sorted(want):
     equal(got.get(call), want[call], "%s %s" % call)
     equal(bodies[call], call[0] not in ("get", "delete"),
           "%s %s: whether it may have a body" % call)
-    equal("{id}" in call[1], any(
-        p == {"$ref": "#/components/parameters/Id"}
-        for p in served["paths"].get(call[1], {}).get("parameters", [])),
-        "%s %s: its path's parameter" % call)
+    equal([p["$ref"].split("/")[-1] for p in
+           served["paths"].get(call[1], {}).get("parameters", [])],
+          ["Id"] if "{id}" in call[1] else
+          ["SystemId"] if "{system_id}" in call[1] else [],
+          "%s %s: its path's parameter" % call)
 equal(sorted(served["components"]["schemas"]["Status"]["enum"]),
       sorted(STATES.values()), "the states of a session")
-equal([sorted(p["schema"]["enum"]) for p in
-       served["paths"]["/api/support-sessions"]["get"]["parameters"]
-       if p["name"] == "sort_by"], [sorted(SORT_KEYS)],
-      "what the list can be sorted by")
+equal(sorted(served["components"]["schemas"]["SystemStatus"]["enum"]),
+      sorted(SYSTEM_STATES.values()), "and of a system")
+for path, keys in (("/api/support-sessions", SORT_KEYS),
+                   ("/api/systems", SYSTEM_SORT_KEYS)):
+    equal([sorted(p["schema"]["enum"]) for p in
+           served["paths"][path]["get"]["parameters"]
+           if p["name"] == "sort_by"], [sorted(keys)],
+          "what %s can be sorted by" % path)
 with open(SRC + "/doc/openapi.yaml", encoding="utf-8") as f:
     equal(sorted(set(re.findall(r"\b[a-z]+:systems\b", f.read()))),
           sorted(PERMISSIONS.values()), "no other permission")

@@ -172,7 +172,7 @@ with Targets() as targets, Relayd(t) as d:
             "token revoke")
     for words, why in (
             (("role", "guest"), "role: not one of owner"),
-            (("permission", "read:systems"), "permission: nothing needs"),
+            (("permission", "read:nothing"), "permission: nothing needs"),
             (("org", "o" * 300), "org: at most 256 bytes"),
             (("lifetime", "400d"), "lifetime: 1s to 365d")):
         r = d.ctl_raw("token", "create", "user", "eve", *words)

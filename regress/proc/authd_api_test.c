@@ -166,7 +166,7 @@ tokens(void)
 	a.session = MISSING;
 	a.token = forge(HS256, claims("access", 60, -1, "", "\"read:systems\"",
 	    "\"manage:systems\""), KEY);
-	for (int op = API_SESSION_LIST; op < API_OP_COUNT; op++)
+	for (int op = API_SESSION_LIST; op < API_SYSTEM_LIST; op++)
 		is_int(api(proxyd, op, &a), 403,
 		    "operator-4(partial): call %d without the permission", op);
 	is_str(api_message, "insufficient permissions", "its message");
@@ -269,7 +269,7 @@ ids(void)
 	int				op, good = 1;
 
 	for (i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
-		for (op = API_SESSION_GET; op < API_OP_COUNT; op++) {
+		for (op = API_SESSION_GET; op < API_SYSTEM_LIST; op++) {
 			a.session = bad[i];
 			a.service = "web";
 			good &= api(proxyd, op, &a) == 404 && strcmp(

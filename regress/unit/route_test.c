@@ -93,7 +93,14 @@ calls(void)
 	api("POST", "/api/support-sessions/" ID "/terminal-ticket",
 	    API_TERMINAL_TICKET);
 	api("GET", "/api/support-sessions//services", 0);
-	api("GET", "/api/systems", 0);
+	api("GET", "/api/support-sessions/diagnostics", API_DIAGNOSTICS_OF);
+	api("GET", "/api/systems", API_SYSTEM_LIST);
+	api("POST", "/api/systems/register", API_SYSTEM_REGISTER);
+	api("GET", "/api/systems/register", API_SYSTEM_GET);
+	api("PUT", "/api/systems/a.b", API_SYSTEM_UPDATE);
+	api("GET", "/api/systems/", 0);
+	api("POST", "/api/systems/a/regenerate-secret", API_SYSTEM_SECRET);
+	api("POST", "/api/systems//regenerate-secret", 0);
 	ok(uuid_is(ID, sizeof(ID) - 1), "a UUID");
 	ok(!uuid_is(ID, sizeof(ID) - 2), "not one");
 	ok(!uuid_is("0F8B1C2D-3e4f-5061-7283-94a5b6c7d8e9", 36),

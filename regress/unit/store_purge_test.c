@@ -70,10 +70,10 @@ begin(void)
 	unlink(path);
 	store_limit(LIMIT);
 	is_int(store_open(path), 0, "a store");
-	(void)store_system_add(&sys);
+	(void)store_system_add(&sys, NULL);
 	strlcpy(sys.id, "other", sizeof(sys.id));
 	strlcpy(sys.key, "o", sizeof(sys.key));
-	(void)store_system_add(&sys);
+	(void)store_system_add(&sys, NULL);
 	ok(commit(), "with two systems");
 }
 

@@ -151,6 +151,10 @@ migration(void)
 	    "api", "and so is one that was over");
 	is_str(sql("SELECT disconnected_at FROM support_access_logs"
 	    " WHERE id = 'e'"), "9", "as it was");
+	is_str(sql("SELECT count(*) FROM pragma_table_info('systems')"), "19",
+	    "systems have what a new file has");
+	is_str(sql("SELECT count(notes) || count(created_by) || name"
+	    " FROM systems"), "00one", "of which nothing is known");
 	store_close();
 	is_int(store_open(path), 0, "it opens again");
 	open_rows("");
@@ -203,6 +207,8 @@ fresh(void)
 	is_str(sql("PRAGMA user_version"), version, "is of today's");
 	is_str(sql("SELECT count(*) FROM pragma_table_info("
 	    "'support_access_logs')"), "17", "with the same columns");
+	is_str(sql("SELECT count(*) FROM pragma_table_info('systems')"), "19",
+	    "of systems, too");
 	store_close();
 }
 

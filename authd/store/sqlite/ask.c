@@ -28,6 +28,7 @@ struct back_call {
 	TAILQ_ENTRY(back_call)	 entry;
 	struct question		 q;
 	struct list_query	 list;
+	struct system_query	 systems;
 	struct group_row	*groups;
 	char			*text[TEXTS];
 	store_then		 then;
@@ -90,9 +91,12 @@ row_size(enum store_what what)
 	switch (what) {
 	case ASK_SYSTEM_BY_KEY:
 	case ASK_SYSTEM_BY_ID:
+	case ASK_SYSTEM_BY_PUBLIC:
 	case ASK_SYSTEMS:
 	case ASK_SYSTEMS_NAMED:
 		return (sizeof(struct system_row));
+	case ASK_SYSTEM_DETAILS:
+		return (sizeof(struct system_detail));
 	case ASK_ORG:
 	case ASK_ORG_CHILD:
 	case ASK_ORGS:
@@ -104,6 +108,8 @@ row_size(enum store_what what)
 	case ASK_LOGS:
 	case ASK_OPEN_ROWS:
 		return (sizeof(struct access_row));
+	case ASK_SYSTEMS_WALK:
+		return (sizeof(struct system_id));
 	case ASK_GROUPS:
 		return (sizeof(struct group_row));
 	default:
@@ -186,6 +192,32 @@ ask_groups(const struct question *q, struct rows *rows, int64_t *total)
 	return (db_groups(q->list, total, groups, &rows->n));
 }
 
+static void
+add_id(const char *id, void *arg)
+{
+	struct system_id	*s = rows_add(arg);
+
+	if (s != NULL)
+		strlcpy(s->id, id, sizeof(s->id));
+}
+
+static int
+ask_details(const struct question *q, struct rows *rows)
+{
+	void	*row;
+	size_t	 i;
+	int	 r = 0;
+
+	for (i = 0; i < q->n && r != -1; i++) {
+		if ((row = rows_add(rows)) == NULL)
+			return (-1);
+		r = db_system_detail(q->groups[i].system_id, row);
+		if (r != 0)
+			rows->n--;
+	}
+	return (r == -1 ? -1 : 0);
+}
+
 static int
 ask_page_sessions(const struct question *q, struct rows *rows)
 {
@@ -226,6 +258,10 @@ ask_one(const struct question *q, struct rows *rows)
 		return (db_system_by_key(q->key, row));
 	case ASK_SYSTEM_BY_ID:
 		return (db_system_by_id(q->key, row));
+	case ASK_SYSTEM_BY_PUBLIC:
+		return (db_system_by_public(q->key, row));
+	case ASK_ORG_SEEN:
+		return (db_org_seen(q->org_role, q->org_id, q->key));
 	case ASK_ORG:
 		return (db_org_get(q->key, row));
 	case ASK_ORG_CHILD:
@@ -259,6 +295,12 @@ answer(const struct question *q, store_then then, void *arg)
 		break;
 	case ASK_GROUPS:
 		a.r = ask_groups(q, &rows, &a.total);
+		break;
+	case ASK_SYSTEMS_WALK:
+		a.r = db_systems_walk(q->systems, &a.walked, add_id, &rows);
+		break;
+	case ASK_SYSTEM_DETAILS:
+		a.r = ask_details(q, &rows);
 		break;
 	case ASK_DIAGNOSTICS:
 		a.r = ask_document(q, &rows);
@@ -354,6 +396,10 @@ ask_late(const struct question *q, store_then then, void *arg)
 	if (q->list != NULL) {
 		c->list = *q->list;
 		c->q.list = &c->list;
+	}
+	if (q->systems != NULL) {
+		c->systems = *q->systems;
+		c->q.systems = &c->systems;
 	}
 	if (q->n > 0) {
 		c->groups = reallocarray(NULL, q->n, sizeof(*c->groups));

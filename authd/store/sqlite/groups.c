@@ -8,6 +8,7 @@
 
 #include "base/compat.h"
 #include "authd/store/store.h"
+#include "scope.h"
 #include "sqlite.h"
 
 /*
@@ -16,40 +17,7 @@
  */
 #define FEW	200
 
-/*
- * The parameters of all: ?1 role, ?2 organization of the caller, ?3 states (a
- * bit for each rank). The scope is that of db_visible(): which organizations'
- * systems, and of a group `g`, whether.
- */
-#define VISIBLE								\
-	"WITH v(id) AS (SELECT ?2"					\
-	" WHERE ?1 IN ('distributor', 'reseller', 'customer')"		\
-	" UNION SELECT o.id FROM organizations o WHERE o.parent = ?2"	\
-	" AND o.deleted_at IS NULL AND ((o.type = 'customer'"		\
-	" AND ?1 IN ('distributor', 'reseller'))"			\
-	" OR (o.type = 'reseller' AND ?1 = 'distributor'))"		\
-	" UNION SELECT o.id FROM organizations r"			\
-	" CROSS JOIN organizations o ON o.parent = r.id"		\
-	" WHERE ?1 = 'distributor' AND r.parent = ?2"			\
-	" AND r.type = 'reseller' AND r.deleted_at IS NULL"		\
-	" AND o.type = 'customer' AND o.deleted_at IS NULL) "
-#define OWN_IS_THERE							\
-	" NOT EXISTS (SELECT 1 FROM organizations d WHERE d.id = ?2"	\
-	" AND d.deleted_at IS NOT NULL)"
-#define IS_SEEN								\
-	" AND (?1 = 'owner' OR EXISTS (SELECT 1 FROM systems s"		\
-	" LEFT JOIN organizations o ON o.id = s.organization_id"	\
-	" AND o.deleted_at IS NULL"					\
-	" LEFT JOIN organizations r ON r.id = o.parent"			\
-	" AND r.deleted_at IS NULL WHERE s.id = g.system_id"		\
-	" AND ((?1 IN ('distributor', 'reseller', 'customer')"		\
-	" AND s.organization_id = ?2)"					\
-	" OR (?1 IN ('distributor', 'reseller')"			\
-	" AND o.type = 'customer' AND o.parent = ?2)"			\
-	" OR (?1 = 'distributor' AND o.type = 'reseller'"		\
-	" AND o.parent = ?2)"						\
-	" OR (?1 = 'distributor' AND o.type = 'customer'"		\
-	" AND r.type = 'reseller' AND r.parent = ?2))))"
+/* The parameters of all: those of scope.h, ?3 states (a bit for each rank). */
 
 /*
  * A system has a row for each of its states, and the one stands for it whose
@@ -123,18 +91,6 @@ sort_of(const char *name)
 		if (strcmp(name, sorts[i]) == 0)
 			return (i);
 	return (0);
-}
-
-static const char *
-role_lower(const struct list_query *lq, char *dst, size_t size)
-{
-	char	*p;
-
-	strlcpy(dst, lq->org_role, size);
-	for (p = dst; *p != '\0'; p++)
-		if (*p >= 'A' && *p <= 'Z')
-			*p = (char)(*p + 'a' - 'A');
-	return (dst);
 }
 
 /* One number, 0 when there is none. */
@@ -291,7 +247,7 @@ db_groups(const struct list_query *lq, int64_t *total, struct group_row *rows,
 	size_t	i;
 
 	*n = 0;
-	role_lower(lq, role, sizeof(role));
+	db_role(lq->org_role, role);
 	if (lq->system_id[0] == '\0') {
 		if (groups_count(lq, role, total) == -1 || (*total > 0 &&
 		    groups_page(lq, role, *total, rows, n) == -1))

@@ -164,7 +164,12 @@
 
 /* Names are for people: more than one system may have the same. */
 #define NAMES								\
-    "CREATE INDEX systems_name ON systems (name);"
+    "CREATE INDEX systems_name ON systems (name, id);"
+
+/* What systems are listed by, and found by when they register. */
+#define SYSTEM_INDEXES							\
+    "CREATE INDEX systems_created ON systems (created_at, id);"		\
+    "CREATE INDEX systems_public ON systems (system_secret_public);"
 
 /*
  * What is over and how long, for what goes again: `used` says of a session that
@@ -218,8 +223,11 @@ const char *const	schema_new =
     " system_secret_sha256 TEXT NOT NULL, organization_id TEXT,"
     " support_enabled INTEGER NOT NULL DEFAULT 0, registered_at INTEGER,"
     " suspended_at INTEGER, deleted_at INTEGER,"
-    " created_at INTEGER NOT NULL, updated_at INTEGER NOT NULL);"
+    " created_at INTEGER NOT NULL, updated_at INTEGER NOT NULL,"
+    " notes TEXT, custom_data TEXT, version TEXT, created_by TEXT,"
+    " created_by_name TEXT, created_by_org TEXT);"
     "CREATE INDEX systems_organization ON systems (organization_id);"
+    SYSTEM_INDEXES
     "CREATE TABLE support_sessions (id TEXT PRIMARY KEY,"
     " system_id TEXT NOT NULL REFERENCES systems (id) ON DELETE CASCADE,"
     " node_id TEXT, session_token TEXT NOT NULL UNIQUE,"
@@ -271,6 +279,7 @@ const char *const	schema_new =
  * To 4: what is over can go, and diagnostics go with their session. To 5: a
  * refusal's row stands for many, and tokens can be listed. To 6: the groups of
  * 3 say which row stands for each. To 7: without what no question asks for.
+ * To 8: systems are listed, and say who made them and what is noted.
  */
 const char *const	schema_from[STORE_SCHEMA - 1] = {
     "ALTER TABLE support_access_logs ADD COLUMN service TEXT;"
@@ -324,5 +333,15 @@ const char *const	schema_from[STORE_SCHEMA - 1] = {
     FILL,
 
     ("DROP INDEX IF EXISTS support_sessions_status;"
-    "DROP INDEX IF EXISTS support_sessions_expires;")
+    "DROP INDEX IF EXISTS support_sessions_expires;"),
+
+    "ALTER TABLE systems ADD COLUMN notes TEXT;"
+    "ALTER TABLE systems ADD COLUMN custom_data TEXT;"
+    "ALTER TABLE systems ADD COLUMN version TEXT;"
+    "ALTER TABLE systems ADD COLUMN created_by TEXT;"
+    "ALTER TABLE systems ADD COLUMN created_by_name TEXT;"
+    "ALTER TABLE systems ADD COLUMN created_by_org TEXT;"
+    "DROP INDEX IF EXISTS systems_name;"
+    NAMES
+    SYSTEM_INDEXES
 };

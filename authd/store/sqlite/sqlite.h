@@ -58,6 +58,13 @@ int	 db_commit(void);
  */
 int	db_system_by_key(const char *key, struct system_row *);
 int	db_system_by_id(const char *id, struct system_row *);
+int	db_system_by_public(const char *public, struct system_row *);
+int	db_system_detail(const char *id, struct system_detail *);
+/*
+ * The next few systems of a walk: calls back with the id of each that matches.
+ */
+int	db_systems_walk(const struct system_query *, struct walked *,
+	    void (*fn)(const char *id, void *), void *arg);
 /* Rows after `after` (an id, "" for the first), not deleted, by id. */
 int	db_system_next(const char *after, struct system_row *);
 /*
@@ -77,6 +84,9 @@ int	db_token_next(const char *after, int64_t now, struct token_row *);
  */
 int	db_visible(const char *org_role, const char *org_id,
 	    const char *system_id);
+int	db_org_seen(const char *org_role, const char *org_id, const char *id);
+/* A role in lower case. */
+void	db_role(const char *role, char dst[WORD_SIZE]);
 int	db_session_get(const char *id, struct session_row *);
 /* Open rows (pending, active) after an id, by id. */
 int	db_session_next_open(const char *after, struct session_row *);
@@ -110,6 +120,15 @@ int	db_revoked(const struct question *, char kind[WORD_SIZE],
 	" diagnostics_len"						\
 	" FROM support_sessions "
 void	 db_session_read(struct query *, struct session_row *);
+
+/* Columns of a system for db_system_read(); `s` is its table. */
+#define DB_SYSTEM_COLUMNS						\
+	"s.id, s.name, s.system_key, s.system_secret_public,"		\
+	" s.system_secret_sha256, s.organization_id, s.type,"		\
+	" s.support_enabled, s.suspended_at, s.deleted_at, s.created_at,"	\
+	" s.registered_at"
+#define DB_SYSTEM_NCOLUMNS	12
+void	 db_system_read(struct query *, struct system_row *);
 
 /* Column `i` of the row: a text ("" for NULL) cut to fit, a number (0). */
 void	 db_text(struct query *, int i, char *dst, size_t size);

@@ -6,15 +6,13 @@
 #include "base/compat.h"
 #include "authd/cred/token_id.h"
 #include "authd/store/store.h"
+#include "scope.h"
 #include "sqlite.h"
 
-#define SYSTEM_COLUMNS							\
-	"SELECT id, name, system_key, system_secret_public,"		\
-	" system_secret_sha256, organization_id, type, support_enabled,"	\
-	" suspended_at, deleted_at, created_at FROM systems "
+#define SYSTEM_COLUMNS	"SELECT " DB_SYSTEM_COLUMNS " FROM systems s "
 
-static void
-system_fill(struct query *q, struct system_row *s)
+void
+db_system_read(struct query *q, struct system_row *s)
 {
 	memset(s, 0, sizeof(*s));
 	db_text(q, 0, s->id, sizeof(s->id));
@@ -28,6 +26,13 @@ system_fill(struct query *q, struct system_row *s)
 	s->suspended_at = db_int(q, 8);
 	s->deleted_at = db_int(q, 9);
 	s->created_at = db_int(q, 10);
+	s->registered_at = db_int(q, 11);
+}
+
+static void
+system_fill(struct query *q, struct system_row *s)
+{
+	db_system_read(q, s);
 	db_done(q);
 }
 
@@ -79,17 +84,75 @@ db_system_named(const char *name, const char *but, struct system_row *s)
 }
 
 int
-store_system_add(const struct system_row *s)
+db_system_by_public(const char *public, struct system_row *s)
 {
+	static struct query	q = QUERY(SYSTEM_COLUMNS
+	    "WHERE system_secret_public = ? LIMIT 1");
+	int			r;
+
+	if ((r = db_read(&q, "T", public)) == 0)
+		system_fill(&q, s);
+	return (r);
+}
+
+int
+store_system_add(const struct system_row *s, const struct system_more *more)
+{
+	static const struct system_more	none;
 	static struct query	q = QUERY("INSERT INTO systems (id, name,"
 	    " system_key, system_secret_public, system_secret_sha256,"
 	    " organization_id, type, support_enabled, registered_at,"
-	    " created_at, updated_at)"
-	    " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?9, ?9)");
+	    " created_at, updated_at, notes, custom_data, created_by,"
+	    " created_by_name, created_by_org)"
+	    " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, nullif(?9, 0), ?10,"
+	    " ?10, ?11, ?12, ?13, ?14, ?15)");
 
-	return (db_write(&q, "TTTTTttni", s->id, s->name, s->key,
+	if (more == NULL)
+		more = &none;
+	return (db_write(&q, "TTTTTttniittttt", s->id, s->name, s->key,
 	    s->secret_public, s->secret_stored, s->org_id, s->type,
-	    s->support_enabled, s->created_at));
+	    s->support_enabled, s->registered_at, s->created_at, more->notes,
+	    more->custom_data, more->created_by, more->created_by_name,
+	    more->created_by_org));
+}
+
+/* NULL leaves a column; "" is a value. */
+int
+store_system_change(const char *id, const struct system_change *c, int64_t now)
+{
+	static struct query	q = QUERY("UPDATE systems SET"
+	    " name = iif(?2, ?3, name),"
+	    " organization_id = iif(?4, ?5, organization_id),"
+	    " notes = iif(?6, ?7, notes),"
+	    " custom_data = iif(?8, ?9, custom_data),"
+	    " updated_at = ?10 WHERE id = ?1");
+
+	return (db_write(&q, "Tntntntnti", id, c->name != NULL,
+	    c->name != NULL ? c->name : "", c->org_id != NULL,
+	    c->org_id != NULL ? c->org_id : "", c->notes != NULL,
+	    c->notes != NULL ? c->notes : "", c->custom_data != NULL,
+	    c->custom_data != NULL ? c->custom_data : "", now));
+}
+
+int
+store_system_secret(const char *id, const char *public, const char *stored,
+    int64_t now)
+{
+	static struct query	q = QUERY("UPDATE systems SET"
+	    " system_secret_public = ?2, system_secret_sha256 = ?3,"
+	    " updated_at = ?4 WHERE id = ?1 AND registered_at IS NULL");
+
+	return (db_write(&q, "TTTi", id, public, stored, now));
+}
+
+int
+store_system_register(const char *id, int64_t now)
+{
+	static struct query	q = QUERY("UPDATE systems SET"
+	    " registered_at = ?2, support_enabled = 1, updated_at = ?2"
+	    " WHERE id = ?1 AND registered_at IS NULL");
+
+	return (db_write(&q, "Ti", id, now));
 }
 
 int
@@ -227,6 +290,42 @@ db_visible(const char *org_role, const char *org_id, const char *system_id)
 	if (strcasecmp(org_role, "customer") == 0)
 		return (ask(&customer, system_id, org_id));
 	return (STORE_NONE);
+}
+
+void
+db_role(const char *role, char dst[WORD_SIZE])
+{
+	char	*p;
+
+	strlcpy(dst, role, WORD_SIZE);
+	for (p = dst; *p != '\0'; p++)
+		if (*p >= 'A' && *p <= 'Z')
+			*p = (char)(*p + 'a' - 'A');
+}
+
+/* Systems may be made for it: the same set, of organizations that are known. */
+int
+db_org_seen(const char *org_role, const char *org_id, const char *id)
+{
+	static struct query	q = QUERY("SELECT 1 FROM organizations o"
+	    " LEFT JOIN organizations r ON r.id = o.parent"
+	    " AND r.deleted_at IS NULL WHERE o.id = ?3"
+	    " AND o.deleted_at IS NULL AND (?1 = 'owner' OR ((o.id = ?2"
+	    " OR (o.type = 'customer' AND o.parent = ?2"
+	    " AND ?1 IN ('distributor', 'reseller'))"
+	    " OR (o.type = 'reseller' AND o.parent = ?2"
+	    " AND ?1 = 'distributor')"
+	    " OR (o.type = 'customer' AND r.type = 'reseller'"
+	    " AND r.parent = ?2 AND ?1 = 'distributor'))"
+	    " AND ?1 IN ('distributor', 'reseller', 'customer')"
+	    " AND" OWN_IS_THERE "))");
+	char			role[WORD_SIZE];
+	int			r;
+
+	db_role(org_role, role);
+	if ((r = db_read(&q, "TtT", role, org_id, id)) == 0)
+		db_done(&q);
+	return (r);
 }
 
 int
