@@ -226,7 +226,8 @@ login_accept(const char *session, const char *token)
 	    "HTTP/1.1 101 Switching Protocols\r\n"
 	    "Upgrade: websocket\r\nConnection: Upgrade\r\n"
 	    "Sec-WebSocket-Accept: %s\r\nX-Support-Session-Id: %s\r\n"
-	    "X-Support-Reconnect-Token: %s\r\n\r\n",
+	    "X-Support-Reconnect-Token: %s\r\n"
+	    "X-Support-Features: terminal-status\r\n\r\n",
 	    login.accept, session, token);
 	/* The first bytes on this socket: they fit, or nobody is there. */
 	if (send(fd, head, (size_t)n, MSG_NOSIGNAL |

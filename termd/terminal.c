@@ -18,12 +18,14 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "ahead.h"
 #include "base/clock.h"
 #include "base/compat.h"
 #include "http/head.h"
 #include "base/log.h"
 #include "imsg/msg.h"
 #include "proc/proc.h"
+#include "resize.h"
 #include "http/reply.h"
 #include "terminal.h"
 #include "http/upgrade.h"
@@ -39,13 +41,17 @@
  */
 #define HIWAT		(32 * 1024)	/* towards the browser: stop reading */
 #define NOTSENT_LOWAT	(16 * 1024)	/* the kernel's, unsent */
+#define READ_MAX	(16 * 1024)	/* of the stream at once */
+#define MARK_MS		5000	/* without any pong: it knows none */
+#define STATUS_SIZE	16	/* "signal 64" and a NUL */
 #define LINE_MAX_LEN	1024		/* of the client's reply line */
 #define PING_MS		25000		/* below what proxies call idle */
 #define PINGS_MAX	3		/* without any byte: nobody is there */
 #define CLOSE_MS	5000		/* wait for the browser's close */
 #define DRAIN_MS	60000		/* for a slow one to take the rest */
 
-enum frame_type { FRAME_DATA, FRAME_RESIZE, FRAME_RESERVED, FRAME_ERROR };
+enum frame_type { FRAME_DATA, FRAME_RESIZE, FRAME_RESERVED, FRAME_ERROR,
+    FRAME_STATUS };
 
 /* Bytes on their way out; `off` of them have gone. */
 struct outbuf {
@@ -57,11 +63,15 @@ static void	browser_event(evutil_socket_t, short, void *);
 static void	browser_take(uint8_t *, size_t);
 static void	browser_message(void *, int, uint8_t *, size_t);
 static void	browser_send(uint8_t, const void *, size_t);
+static void	browser_ping(void);
+static void	browser_pong(void *, const uint8_t *, size_t);
 static void	browser_flush(void);
 static void	browser_write(evutil_socket_t, short, void *);
 static int	stream_frames(uint8_t, const uint8_t *, size_t);
 static void	stream_event(evutil_socket_t, short, void *);
 static void	stream_take(void);
+static void	stream_frame(const uint8_t *, size_t);
+static void	stream_status(const uint8_t *, size_t);
 static int	stream_line(void);
 static void	stream_flush(void);
 static void	stream_write(evutil_socket_t, short, void *);
@@ -69,6 +79,7 @@ static void	stream_ended(void);
 static void	reading_update(void);
 static void	idle_expired(void *);
 static void	ping_due(void *);
+static void	marks_unknown(void *);
 static void	terminal_gone(void *);
 static int	out_add(struct outbuf *, const void *, size_t);
 static int	out_write(struct outbuf *, int);
@@ -88,12 +99,14 @@ static struct {
 	uint8_t		*early;		/* came behind the head, before 101 */
 	size_t		 early_len;
 	struct outbuf	 to_browser, to_stream;
+	struct ahead	 ahead;
+	char		 status[STATUS_SIZE];	/* how the shell ended; or "" */
 	uint8_t		 in[LENGTH_SIZE + FRAME_MAX];	/* from the stream */
 	size_t		 in_len;
 	int		 line_seen, closing;
 	unsigned	 pings;		/* since the browser's last byte */
 	uint64_t	 closed_ms;
-	struct timer	 idle, ping, gone;
+	struct timer	 idle, ping, marks, gone;
 	/* statistics */
 	uint64_t	 bytes_in, bytes_out;
 	unsigned long	 ignored;
@@ -260,6 +273,8 @@ terminal_stream(int fd, uint32_t idle_s)
 	terminal.frame_max = proc_conf()->terminal_frame < FRAME_MAX ?
 	    (size_t)proc_conf()->terminal_frame : FRAME_MAX;
 	terminal.msg.on_message = browser_message;
+	terminal.msg.on_pong = browser_pong;
+	ahead_init(&terminal.ahead);
 	ws_init(&terminal.ws, WS_SERVER, &terminal.msg);
 	terminal.browser_read = watch(terminal.browser_fd, EV_READ | EV_PERSIST,
 	    browser_event);
@@ -269,6 +284,7 @@ terminal_stream(int fd, uint32_t idle_s)
 	terminal.stream_writable = watch(fd, EV_WRITE, stream_write);
 	timer_init(&terminal.idle, idle_expired, NULL);
 	timer_init(&terminal.ping, ping_due, NULL);
+	timer_init(&terminal.marks, marks_unknown, NULL);
 	timer_init(&terminal.gone, terminal_gone, NULL);
 	n = snprintf(reply, sizeof(reply),
 	    "HTTP/1.1 101 Switching Protocols\r\n"
@@ -303,7 +319,8 @@ reading_update(void)
 		event_del(terminal.browser_read);
 	if (terminal.stream_read == NULL)
 		return;
-	if (out_left(&terminal.to_browser) < HIWAT)
+	if (out_left(&terminal.to_browser) < HIWAT &&
+	    ahead_has_room(&terminal.ahead))
 		event_add(terminal.stream_read, NULL);
 	else
 		event_del(terminal.stream_read);
@@ -351,6 +368,10 @@ browser_take(uint8_t *buf, size_t len)
 static void
 browser_message(void *arg, int opcode, uint8_t *data, size_t len)
 {
+	char	size[RESIZE_TEXT];
+	size_t	n;
+	int	r = 0;
+
 	(void)arg;
 	(void)opcode;
 	if (len == 0 || terminal.closing)
@@ -363,9 +384,12 @@ browser_message(void *arg, int opcode, uint8_t *data, size_t len)
 		terminal_close(1008, END_LIMIT, "resize message too long");
 		return;
 	}
-	if (data[0] == FRAME_DATA)
+	if (data[0] == FRAME_DATA) {
 		timer_set(&terminal.idle, terminal.idle_ms);
-	if (stream_frames(data[0], data + 1, len - 1) == -1) {
+		r = stream_frames(FRAME_DATA, data + 1, len - 1);
+	} else if ((n = resize_clamp(data + 1, len - 1, size)) > 0)
+		r = stream_frames(FRAME_RESIZE, (uint8_t *)size, n);
+	if (r == -1) {
 		terminal_close(1011, END_LIMIT, "out of memory");
 		return;
 	}
@@ -422,12 +446,13 @@ stream_write(evutil_socket_t fd, short what, void *arg)
 static void
 stream_event(evutil_socket_t fd, short what, void *arg)
 {
+	size_t	room = sizeof(terminal.in) - terminal.in_len;
 	ssize_t	n;
 
 	(void)what;
 	(void)arg;
 	n = recv(fd, terminal.in + terminal.in_len,
-	    sizeof(terminal.in) - terminal.in_len, MSG_DONTWAIT);
+	    room < READ_MAX ? room : READ_MAX, MSG_DONTWAIT);
 	if (n == -1 && (errno == EAGAIN || errno == EINTR))
 		return;
 	if (n <= 0) {
@@ -489,16 +514,43 @@ stream_take(void)
 		}
 		if (terminal.in_len - off - LENGTH_SIZE < len)
 			break;
-		/* The other types are ours or nobody's to send. */
-		if (len > 0 && p[LENGTH_SIZE] == FRAME_DATA) {
-			browser_send(FRAME_DATA, p + LENGTH_SIZE + 1, len - 1);
-			terminal.bytes_in += len - 1;
-		} else
-			terminal.ignored++;
+		stream_frame(p + LENGTH_SIZE, len);
 		off += LENGTH_SIZE + len;
 	}
 	terminal.in_len -= off;
 	memmove(terminal.in, terminal.in + off, terminal.in_len);
+}
+
+/* One frame. The other types are ours or nobody's to send. */
+static void
+stream_frame(const uint8_t *p, size_t len)
+{
+	if (len > 0 && p[0] == FRAME_DATA) {
+		browser_send(FRAME_DATA, p + 1, len - 1);
+		terminal.bytes_in += len - 1;
+	} else if (len > 0 && p[0] == FRAME_STATUS)
+		stream_status(p + 1, len - 1);
+	else
+		terminal.ignored++;
+}
+
+/* A customer's word: what it means is read, and said in our own. */
+static void
+stream_status(const uint8_t *p, size_t len)
+{
+	char	 text[STATUS_SIZE];
+	unsigned n;
+
+	if (len >= sizeof(text))
+		return;
+	memcpy(text, p, len);
+	text[len] = '\0';
+	if (sscanf(text, "exit %3u", &n) == 1 && n <= 255)
+		snprintf(terminal.status, sizeof(terminal.status), "exit %u",
+		    n);
+	else if (sscanf(text, "signal %2u", &n) == 1 && n >= 1 && n <= 64)
+		snprintf(terminal.status, sizeof(terminal.status),
+		    "signal %u", n);
 }
 
 /*
@@ -533,9 +585,46 @@ browser_send(uint8_t type, const void *p, size_t len)
 	head[n++] = type;
 	if (!ws_may_send(&terminal.ws))
 		return;
+	ahead_sent(&terminal.ahead, n + len);
 	if (out_add(&terminal.to_browser, head, n) == -1 ||
 	    out_add(&terminal.to_browser, p, len) == -1)
 		fatal("terminal");
+}
+
+/* It carries a mark, also where that is not its purpose: ahead.h. */
+static void
+browser_ping(void)
+{
+	uint8_t	head[WS_HEADER_MAX], mark[AHEAD_MARK];
+	size_t	n;
+
+	if (!ws_may_send(&terminal.ws))
+		return;
+	n = ws_header(head, WS_OP_PING, sizeof(mark), NULL);
+	ahead_mark(&terminal.ahead, mark, clock_ms());
+	if (out_add(&terminal.to_browser, head, n) == -1 ||
+	    out_add(&terminal.to_browser, mark, sizeof(mark)) == -1)
+		fatal("terminal");
+	if (!terminal.ahead.heard && !timer_is_set(&terminal.marks))
+		timer_set(&terminal.marks, MARK_MS);
+}
+
+static void
+browser_pong(void *arg, const uint8_t *p, size_t len)
+{
+	(void)arg;
+	ahead_pong(&terminal.ahead, p, len, clock_ms());
+	if (terminal.ahead.heard)
+		timer_del(&terminal.marks);
+}
+
+/* A peer that answers no ping would never get more. */
+static void
+marks_unknown(void *arg)
+{
+	(void)arg;
+	terminal.ahead.off = 1;
+	reading_update();
 }
 
 static void
@@ -549,6 +638,8 @@ browser_flush(void)
 		if (out_add(&terminal.to_browser, ctl, n) == -1)
 			fatal("terminal");
 	}
+	if (ahead_wants(&terminal.ahead) && !terminal.closing)
+		browser_ping();
 	left = out_left(&terminal.to_browser);
 	if (out_write(&terminal.to_browser, terminal.browser_fd) == -1) {
 		terminal_close(0, END_LOCAL, NULL);
@@ -587,17 +678,21 @@ terminal_close(uint16_t code, unsigned reason, const char *text)
 	if (text != NULL)
 		browser_send(FRAME_ERROR, text, strlen(text));
 	if (code != 0)
-		ws_close(&terminal.ws, code, text);
+		ws_close(&terminal.ws, code, text != NULL ? text :
+		    terminal.status);
 	timer_del(&terminal.idle);
 	timer_del(&terminal.ping);
+	timer_del(&terminal.marks);
 	event_free(terminal.stream_read);
 	event_free(terminal.stream_writable);
 	terminal.stream_read = terminal.stream_writable = NULL;
 	close(terminal.stream_fd);
 	terminal.stream_fd = -1;
 	explicit_bzero(terminal.in, sizeof(terminal.in));
-	terminal.ops->ended(reason, text != NULL ? text :
-	    end_reason_name(reason));
+	if (text == NULL)
+		text = terminal.status[0] != '\0' ? terminal.status :
+		    end_reason_name(reason);
+	terminal.ops->ended(reason, text);
 	timer_set(&terminal.gone, CLOSE_MS);
 	browser_flush();
 	reading_update();
@@ -621,9 +716,6 @@ idle_expired(void *arg)
 static void
 ping_due(void *arg)
 {
-	uint8_t	head[WS_HEADER_MAX];
-	size_t	n;
-
 	(void)arg;
 	/* While the stream is full we do not read what it may answer. */
 	if (out_left(&terminal.to_stream) > 0)
@@ -632,10 +724,8 @@ ping_due(void *arg)
 		terminal_close(1011, END_LOCAL, "browser does not answer");
 		return;
 	}
-	n = ws_header(head, WS_OP_PING, 0, NULL);
-	if (ws_may_send(&terminal.ws) &&
-	    out_add(&terminal.to_browser, head, n) == 0)
-		browser_flush();
+	browser_ping();
+	browser_flush();
 	timer_set(&terminal.ping, PING_MS);
 }
 

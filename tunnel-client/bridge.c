@@ -239,11 +239,25 @@ bridge_eof(struct mux_bridge *m)
 {
 	struct bridge	*b = bridge_of(m);
 
+	if (b->how.ending == NULL || b->how.ending(b->how.arg, b))
+		bridge_ended(b);
+}
+
+void
+bridge_ended(struct bridge *b)
+{
 	stream_fin(b->st);
-	if ((b->flags & BF_SHUT) || (m->flags & MB_DEAF) || b->how.together)
+	if ((b->flags & BF_SHUT) || (b->m.flags & MB_DEAF) || b->how.together)
 		bridge_done(b);
 	else
 		bridge_half(b);
+}
+
+void
+bridge_say(struct bridge *b, const uint8_t *p, size_t len)
+{
+	if (stream_send(b->st, p, len) == -1)
+		log_warnx("out of memory: an end is not told");
 }
 
 /* Who takes no more may still say something that is worth reading. */
@@ -259,6 +273,7 @@ bridge_failed(struct mux_bridge *m, enum mux_bridge_fault fault)
 	/* A terminal whose last process is gone says EIO: its end of file. */
 	if (errno == EIO && b->how.together) {
 		m->flags |= MB_EOF;
+		mux_bridge_hold(m);
 		bridge_eof(m);
 	} else
 		bridge_abort(b);

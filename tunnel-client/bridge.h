@@ -26,6 +26,11 @@ struct bridge_how {
 	void	(*header)(uint8_t *, size_t len);
 	/* The first side that ends, ends the other. */
 	int	  together;
+	/*
+	 * The descriptor has said its last. 1: FIN goes out; 0: bridge_ended()
+	 * will be called when what stands before it is known. NULL: 1.
+	 */
+	int	(*ending)(void *arg, struct bridge *);
 	/* The bridge is gone. */
 	void	(*gone)(void *arg);
 	void	 *arg;
@@ -44,6 +49,10 @@ void	bridge_consumed(struct bridge *, size_t);
 int	bridge_fd(const struct bridge *);
 /* From the filter: RST, once this read is through. */
 void	bridge_refuse(struct bridge *);
+/* After ending() has returned 0: FIN. The bridge may be gone. */
+void	bridge_ended(struct bridge *);
+/* From ending(), or before bridge_ended(): said to the server, in order. */
+void	bridge_say(struct bridge *, const uint8_t *, size_t);
 /* The descriptor will say no more once it has been read empty. */
 void	bridge_finish(struct bridge *);
 

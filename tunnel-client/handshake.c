@@ -260,6 +260,8 @@ take_fields(struct handshake_result *r, const struct httphead *head)
 	s = httphead_get(head, "X-Support-Session-Id");
 	if (s != NULL)
 		log_escape(r->session, sizeof(r->session), s->s, s->len);
+	r->terminal_status = httphead_has_token(head, "X-Support-Features",
+	    "terminal-status");
 	s = httphead_get(head, "Retry-After");
 	if (s != NULL)
 		r->retry_after_ms = retry_after_parse(s->s, s->len,

@@ -25,6 +25,7 @@ struct handshake_result {
 	uint64_t	 retry_after_ms;	/* 0: not said */
 	char		 token[TOKEN_SIZE];	/* "" none */
 	char		 session[64];	/* printable, for the log; may be "" */
+	int		 terminal_status;	/* it takes a shell's end: 5.3 */
 	char		 why[REASON_SIZE];	/* printable */
 };
 

@@ -176,6 +176,7 @@ attempt_done(void *arg, const struct handshake_result *r)
 		return;
 	}
 	memcpy(client.token, r->token, sizeof(client.token));
+	terminal_negotiated(r->terminal_status);
 	log_info("connected to %s%s%s", client.where, r->session[0] == '\0' ?
 	    "" : ", session ", r->session);
 	if (tunnel_begin(&c, r->early, r->early_len, &streams_hear,

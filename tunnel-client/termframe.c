@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: ISC */
+#include <sys/wait.h>
+
 #include <cjson/cJSON.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "termframe.h"
@@ -102,4 +105,19 @@ termframe_header(uint8_t out[TERM_HEADER], size_t len)
 	out[2] = (uint8_t)(n >> 8);
 	out[3] = (uint8_t)n;
 	out[4] = TERM_DATA;
+}
+
+size_t
+termframe_status(uint8_t out[TERM_STATUS_MAX], int status)
+{
+	char	text[TERM_STATUS_MAX - TERM_HEADER];
+	int	n;
+
+	n = WIFEXITED(status) ?
+	    snprintf(text, sizeof(text), "exit %d", WEXITSTATUS(status)) :
+	    snprintf(text, sizeof(text), "signal %d", WTERMSIG(status));
+	termframe_header(out, (size_t)n);
+	out[TERM_HEADER - 1] = TERM_STATUS;
+	memcpy(out + TERM_HEADER, text, (size_t)n);
+	return (TERM_HEADER + (size_t)n);
 }

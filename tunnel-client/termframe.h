@@ -16,7 +16,7 @@
 #define TERM_RESIZE_MAX	256		/* of a resize's text */
 #define TERM_SIZE_MAX	1000		/* rows and columns: more is this many */
 
-enum { TERM_DATA = 0, TERM_RESIZE = 1 };
+enum { TERM_DATA = 0, TERM_RESIZE = 1, TERM_STATUS = 4 };
 
 struct termframe {
 	uint8_t		hdr[TERM_HEADER];
@@ -45,5 +45,8 @@ enum termframe_event	termframe_next(struct termframe *, const uint8_t *p,
 
 /* The header before `len` bytes of output, len < TERM_SEND_MAX. */
 void	termframe_header(uint8_t out[TERM_HEADER], size_t len);
+/* A frame that says how the shell ended, as waitpid() has it: its length. */
+#define TERM_STATUS_MAX	32
+size_t	termframe_status(uint8_t out[TERM_STATUS_MAX], int status);
 
 #endif

@@ -31,6 +31,7 @@
 
 #define START_MS	10000	/* for the shell to be executed */
 #define EARLY_MAX	65536	/* frames that come before it runs */
+#define REAP_MS		500	/* from its terminal's end to its own */
 
 struct terminal {
 	struct stream	*st;		/* until the bridge has it */
@@ -43,6 +44,8 @@ struct terminal {
 	uint8_t		*early;
 	size_t		 early_len;
 	int		 fin;
+	int		 status;	/* once it has ended; -1: not yet */
+	struct timer	 reap;		/* set: nothing but that is awaited */
 	uint32_t	 id;		/* the stream's, for the log */
 	struct termframe frame;
 };
@@ -57,12 +60,22 @@ static void	terminal_failed(struct terminal *, const char *);
 static void	terminal_up(struct terminal *);
 static void	terminal_filter(void *, struct bridge *, const uint8_t *,
 		    size_t);
+static int	terminal_ending(void *, struct bridge *);
+static void	terminal_not_ended(void *);
 static void	terminal_ended(void *, int);
 static void	terminal_gone(void *);
 static void	terminal_free(struct terminal *);
 
+static int	tell_status;		/* the server wants to know */
+
 static const struct stream_ops starting_ops = { .name = "terminal",
     .data = starting_data, .fin = starting_fin, .gone = starting_gone };
+
+void
+terminal_negotiated(int status)
+{
+	tell_status = status;
+}
 
 void
 terminal_start(struct stream *st, const uint8_t *p, size_t len)
@@ -75,8 +88,9 @@ terminal_start(struct stream *st, const uint8_t *p, size_t len)
 	}
 	t->st = st;
 	t->id = yamux_id(st->ys);
-	t->master = t->ready = -1;
+	t->master = t->ready = t->status = -1;
 	timer_init(&t->timer, terminal_timeout, t);
+	timer_init(&t->reap, terminal_not_ended, t);
 	stream_become(st, &starting_ops, t);
 	if (terminal_spawn(t) == -1) {
 		terminal_failed(t, strerror(errno));
@@ -226,6 +240,7 @@ terminal_up(struct terminal *t)
 				    .head = TERM_HEADER,
 				    .max = TERM_SEND_MAX - 1 - TERM_HEADER,
 				    .header = termframe_header, .together = 1,
+				    .ending = terminal_ending,
 				    .gone = terminal_gone, .arg = t };
 	struct sock		 c = { .fd = t->master };
 	struct stream		*st = t->st;
@@ -288,6 +303,33 @@ terminal_filter(void *arg, struct bridge *b, const uint8_t *p, size_t len)
 	}
 }
 
+/* Its last word is how the shell ended, which may be known a moment later. */
+static int
+terminal_ending(void *arg, struct bridge *b)
+{
+	struct terminal	*t = arg;
+	uint8_t		 frame[TERM_STATUS_MAX];
+
+	if (!tell_status)
+		return (1);
+	if (t->status == -1 && t->child != NULL) {
+		timer_set(&t->reap, REAP_MS);
+		return (0);
+	}
+	if (t->status != -1)
+		bridge_say(b, frame, termframe_status(frame, t->status));
+	return (1);
+}
+
+/* It has let go of its terminal and goes on. */
+static void
+terminal_not_ended(void *arg)
+{
+	struct terminal	*t = arg;
+
+	bridge_ended(t->bridge);
+}
+
 /* The shell has ended: what it has printed is still sent, then FIN. */
 static void
 terminal_ended(void *arg, int status)
@@ -298,8 +340,13 @@ terminal_ended(void *arg, int status)
 	    "exit" : "signal", WIFEXITED(status) ? WEXITSTATUS(status) :
 	    WTERMSIG(status));
 	t->child = NULL;
-	if (t->bridge != NULL)
+	t->status = status;
+	if (t->bridge == NULL)
+		return;
+	if (!timer_is_set(&t->reap))
 		bridge_finish(t->bridge);
+	else if (terminal_ending(t, t->bridge))
+		bridge_ended(t->bridge);
 }
 
 static void
@@ -315,6 +362,7 @@ static void
 terminal_free(struct terminal *t)
 {
 	close_ready(t);
+	timer_del(&t->reap);
 	if (t->master != -1)
 		close(t->master);
 	if (t->child != NULL) {

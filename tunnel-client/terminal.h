@@ -13,5 +13,7 @@ struct stream;
  */
 /* TERMINAL: a login shell in frames. */
 void	terminal_start(struct stream *, const uint8_t *p, size_t len);
+/* Does this tunnel's server want to know how a shell has ended? */
+void	terminal_negotiated(int status);
 
 #endif

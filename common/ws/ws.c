@@ -306,6 +306,10 @@ control_done(struct ws *ws)
 		ws->outlen = ws->ctllen;
 		ws->pong = 1;
 		break;
+	case WS_OP_PONG:
+		if (ws->msg != NULL && ws->msg->on_pong != NULL)
+			ws->msg->on_pong(ws->msg->arg, ws->ctl, ws->ctllen);
+		break;
 	}
 	return (0);
 }

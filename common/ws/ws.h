@@ -83,6 +83,8 @@ struct ws_msg {
 	size_t		 max;		/* its size: the longest message */
 	void		(*on_message)(void *arg, int opcode, uint8_t *data,
 			    size_t len);
+	/* A pong; NULL: nobody wants to know. It may not end the ws either. */
+	void		(*on_pong)(void *arg, const uint8_t *, size_t len);
 	void		*arg;
 	int		 text;		/* take text; 0: text is close 1003 */
 
@@ -151,8 +153,8 @@ void	ws_set_frame_max(struct ws *, uint32_t);
  * the header says so.
  *
  * A ping queues a pong; of several pings that come before ws_output() is
- * called only the last is answered (RFC 6455, 5.5.3). Pongs are ignored. A
- * close is recorded and answered with the same code and no reason; what comes
+ * called only the last is answered (RFC 6455, 5.5.3). Pongs go to on_pong().
+ * A close is recorded and answered with the same code and no reason; what comes
  * after it is ignored.
  */
 int	ws_input(struct ws *, uint8_t *buf, size_t len, size_t *payload_len);

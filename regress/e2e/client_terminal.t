@@ -20,7 +20,7 @@ t = Tap()
 HIDDEN = {"DATABASE_URL": "hidden-database", "REDIS_ADDR": "hidden-addr",
           "REDIS_PASSWORD": "hidden-password", "REDIS_URL": "hidden-redis",
           "SUPPORT_INTERNAL_SECRET": "hidden-internal",
-          "TUNNEL_CONFIG": "hidden-config", "SOMETHING_ELSE": "hidden-else"}
+          "SOMETHING_ELSE": "hidden-else"}
 
 
 def alive(pid):
@@ -53,9 +53,11 @@ def run(st, command):
                                                                "replace")
 
 
-with Server() as s:
+with Server() as s, tempfile.TemporaryDirectory("hidden-config") as hidden:
+    config = os.path.join(hidden, "file")
+    open(config, "w").close()
     c = Client(s, env=dict(HIDDEN, LANG="C.UTF-8", SHELL="/bin/sh",
-                           HOME="/nonexistent"))
+                           HOME="/nonexistent", TUNNEL_CONFIG=config))
     u = s.tunnel()
     u.document(b'{"version"')
     st = u.open(b"CONNECT terminal\n")
@@ -94,7 +96,7 @@ with Server() as s:
             b"</proc/$PPID/environ; tr '\\0' '\\n' </proc/$PPID/cmdline")
     seen = env + run(st, look)
     secrets = [KEY, SECRET, SECRET.split(".")[1], "/api/tunnel"] + \
-        list(HIDDEN.values())[:-1]
+        list(HIDDEN.values())[:-1] + ["hidden-config"]
     t.equal([x for x in secrets if x in seen], [],
             "tunnel-44: no secret in the shell's environment, its parent's, "
             "or its parent's command line")
@@ -218,7 +220,8 @@ with Server() as s:
     st, line = open_shell(u)
     c.err.wait(r"info .*stream %d: terminal opened" % st.id)
     st.term_send(b"exit 7\r")
-    st.rest()
+    t.ok(b"exit" not in st.rest(), "a server that has not asked how a shell "
+         "ends is not told")
     c.err.wait(r"info .*stream %d: terminal ended" % st.id)
     st, line = open_shell(u)
     st.reset()

@@ -18,16 +18,20 @@ def message(w):
 
 
 def paced(w, pattern, seconds):
-    """Read 100 KB a second, up to a pattern or for so long: how long."""
+    """Read 100 KB a second, up to a pattern or for so long: how long, and
+    how much."""
     begin, n, got = time.monotonic(), 0, b""
     while not re.search(pattern, got):
         took = time.monotonic() - begin
         if took > seconds:
             break
         op, p = w.recv()
+        if op == 9:
+            w.send(p, 10)
+            continue
         n, got = n + len(p), (got + p[1:])[-200:]
         time.sleep(max(0, n / 100000 - took))
-    return time.monotonic() - begin
+    return time.monotonic() - begin, n
 
 
 def opened(d, sid, token):
@@ -136,21 +140,31 @@ with Targets() as targets, Relayd(t, operator="\tticket rate 1000\n"
         out = w.recv_until(rb"end-2")
         t.ok(out.count(b"z") >= 3000000, "3 MB of output arrive whole")
 
-        # A slow browser: what is ahead of it is what ^C waits behind.
-        w2 = opened(d, sid, token)
-        w2.s.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 16384)
-        w2.send(b"\0yes\r")
-        paced(w2, b"never", 4)
-        w2.send(b"\0\3")
-        w2.send(b"\0echo done-$((1+1))\r")
-        took = paced(w2, rb"done-2", 10)
-        t.ok(took < 3, "^C reaches who reads 100 KB a second in %.1f s" % took)
-        w2.close()
+        w.send(b"\1" + b'{"cols":99999,"rows":65560}')
+        w.send(b"\1" + b'{"cols":0,"rows":65536}')
+        w.send(b"\0stty size\r")
+        t.ok(w.recv_until(rb"1000 1000"), "tunnel-43(partial): 99,999 columns "
+             "are 1,000, no rows at all are no size")
+
+        # A slow browser: what is ahead of it is what ^C waits behind. Its
+        # system takes more the longer it is slow, or has little room.
+        for size in 0, 16384:
+            w2 = opened(d, sid, token)
+            if size > 0:
+                w2.s.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, size)
+            w2.send(b"\0yes\r")
+            paced(w2, b"never", 4)
+            w2.send(b"\0\3")
+            w2.send(b"\0echo done-$((1+1))\r")
+            _, n = paced(w2, rb"done-2", 10)
+            t.ok(n < 300000, "^C reaches who reads 100 KB a second before "
+                 "300 KB: %d" % n)
+            w2.close()
 
         # Ends.
         w.send(b"\0exit\r")
         code, reason, _ = w.recv_close()
-        t.equal(code, 1000, "the shell's end: 1000")
+        t.equal((code, reason), (1000, ""), "the shell's end: 1000")
         w = opened(d, sid, token)
         for _ in range(6):
             d.move_clock(5 * 60 * 1000)
@@ -220,4 +234,27 @@ with Targets() as targets, Relayd(t, operator="\tticket rate 1000\n"
         t.equal(text.count(": terminal opened by "),
                 text.count(": terminal of "),
                 "and two lines in the log")
+
+    # What only our client says.
+    key, secret = d.add_system("ours")
+    with OurClient(d, key, secret, "web=127.0.0.1:%d" % targets.http,
+                   env={"SHELL": "/bin/sh"}) as c:
+        sid = d.wait_session()["session"]
+        for typed, want in (b"exit 7", "exit 7"), (b"exit", "exit 0"), \
+                (b"kill -9 $$", "signal 9"), \
+                (b"exec sh -c 'kill -15 $$'", "signal 15"):
+            w = opened(d, sid, token)
+            w.send(b"\0" + typed + b"\r")
+            code, reason, _ = w.recv_close()
+            t.equal((code, reason), (1000, want),
+                    "%s: the browser is told" % typed.decode())
+        w = opened(d, sid, token)
+        w.send(b"\0exec sleep 1000 <&- >&- 2>&-\r")
+        code, reason, _ = w.recv_close()
+        t.equal((code, reason), (1000, ""), "one that only lets go of its "
+                "terminal has not ended")
+        d.log.wait(r"info termd.*terminal of alice.* closed: exit 7")
+        t.ok(True, "and the log")
+        d.api("DELETE", "/support-sessions/" + sid, token)
+        t.equal(c.wait(), 0, "exit 0")
 t.done()

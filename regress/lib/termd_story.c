@@ -11,6 +11,7 @@
 #include "termd_story.h"
 
 struct term	dr;
+int		browser_buffer = 16384;
 static uint8_t	message_buf[1 << 20];
 
 const char	drive_accept[] = "0123456789012345678901234567";
@@ -79,7 +80,7 @@ term_give(const char *head, const void *more, size_t len)
 	static uint8_t	bytes[GIVE_BYTES_MAX];
 	int		sv[2];
 
-	loopback_pair(sv, 16384);
+	loopback_pair(sv, browser_buffer);
 	memcpy(bytes, head, strlen(head));
 	if (len > 0)
 		memcpy(bytes + strlen(head), more, len);
@@ -201,6 +202,14 @@ browser_frame(int fin, int op, const void *p, size_t len)
 	}
 	browser_raw(buf, n + len);
 	free(buf);
+}
+
+void
+browser_pong(void)
+{
+	uint8_t	out[WS_OUTPUT_MAX], rnd[8] = { 1, 2, 3, 4, 5, 6, 7, 8 };
+
+	browser_raw(out, ws_output(&dr.ws, out, rnd));
 }
 
 void

@@ -32,6 +32,7 @@ struct term {
 	char		 head[4096];	/* the reply to the upgrade */
 };
 extern struct term	dr;
+extern int		browser_buffer;	/* of its connection: bytes */
 
 void	term_start(void);
 /* It has the browser, the stream and `OK`: 101 is read, all is open. */
@@ -53,6 +54,8 @@ int	browser_status(void);		/* read the reply: its status */
 void	browser_raw(const void *, size_t);
 void	browser_frame(int fin, int op, const void *, size_t);
 void	browser_send(const void *, size_t);	/* one binary message */
+/* Answer the last ping that was read. */
+void	browser_pong(void);
 /* Read once, at most `n` bytes, if there are any in 50 ms. */
 void	browser_sip(size_t n);
 /* Read until `n` messages have come in all; 0 when the connection ended. */

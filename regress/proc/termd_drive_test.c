@@ -226,8 +226,8 @@ test_frames(void)
 	browser_send("\0ls\r", 4);
 	ok(stream_got("\0\0\0\4\0ls\r", 8), "operator-24(partial): keystrokes "
 	    "get a length in front");
-	browser_send("\1{\"cols\":80,\"rows\":24}", 23);
-	ok(stream_got("\0\0\0\27\1{\"cols\":80,\"rows\":24}", 27),
+	browser_send("\1{\"cols\":80,\"rows\":24}", 22);
+	ok(stream_got("\0\0\0\26\1{\"cols\":80,\"rows\":24}", 26),
 	    "operator-24(partial): so does a resize");
 	browser_send("", 0);
 	browser_send("\0", 1);
@@ -269,6 +269,91 @@ test_frames(void)
 	p = browser_message(0, &len);
 	ok(len == 4 && memcmp(p, "\0abc", 4) == 0, "come whole");
 	is_int(term_end(), 0, "it ends");
+}
+
+/* What a client could take for another size than the browser's. */
+static void
+test_sizes(void)
+{
+	static const struct {
+		const char	*sent, *passes;	/* NULL: nothing does */
+	} t[] = {
+		{ "{\"cols\":99999,\"rows\":65560}",
+		    "{\"cols\":1000,\"rows\":1000}" },
+		{ "{\"cols\":1001,\"rows\":1000}",
+		    "{\"cols\":1000,\"rows\":1000}" },
+		{ "{\"cols\":99999999999999999999,\"rows\":1}",
+		    "{\"cols\":1000,\"rows\":1}" },
+		{ " { \"x\" : \"y\", \"rows\" : 5 , \"cols\" : 7 } ",
+		    "{\"cols\":7,\"rows\":5}" },
+		{ "{\"cols\":80,\"rows\":0}", NULL },
+		{ "{\"cols\":-1,\"rows\":24}", NULL },
+		{ "{\"cols\":80.5,\"rows\":24}", NULL },
+		{ "{\"cols\":1e9,\"rows\":24}", NULL },
+		{ "{\"cols\":\"80\",\"rows\":24}", NULL },
+		{ "{\"cols\":,\"rows\":24}", NULL },
+		{ "{\"cols\":80}", NULL },
+		{ "{\"cols\":80,\"rows\":24", NULL },
+		{ "{\"cols\":80,\"rows", NULL },
+		{ "80,24", NULL },
+		{ "", NULL },
+	};
+	char	buf[256];
+	size_t	i, len;
+
+	term_open();
+	for (i = 0; i < sizeof(t) / sizeof(t[0]); i++) {
+		buf[0] = 1;
+		memcpy(buf + 1, t[i].sent, strlen(t[i].sent));
+		browser_send(buf, 1 + strlen(t[i].sent));
+		browser_send("\0.", 2);
+		len = t[i].passes != NULL ? strlen(t[i].passes) : 0;
+		memcpy(buf, "\0\0\0", 3);
+		buf[3] = (char)(len + 1);
+		buf[4] = 1;
+		memcpy(buf + 5, t[i].passes != NULL ? t[i].passes : "", len);
+		ok((len == 0 || stream_got(buf, 5 + len)) &&
+		    stream_got("\0\0\0\2\0.", 6), "tunnel-43(partial): size "
+		    "%s: %s", t[i].sent, len > 0 ? t[i].passes : "none");
+	}
+	is_int(term_end(), 0, "it ends");
+}
+
+/* How the shell ended, if the client says so; only as what it can be. */
+static void
+test_status(void)
+{
+	static const struct {
+		const char	*said, *reason;
+	} t[] = {
+		{ "exit 0", "exit 0" }, { "exit 7", "exit 7" },
+		{ "signal 9", "signal 9" }, { "exit 256", "" },
+		{ "signal 0", "" }, { "signal 65", "" }, { "exit", "" },
+		{ "exit 7 and a long way to say so", "" }, { "", "" },
+		{ "hello", "" }, { NULL, "" },
+	};
+	char		 buf[64] = "\4", text[MESSAGE_SIZE];
+	const char	*reason = "";
+	size_t		 i, len;
+
+	for (i = 0; i < sizeof(t) / sizeof(t[0]); i++) {
+		term_open();
+		if (t[i].said != NULL) {
+			memcpy(buf + 1, t[i].said, strlen(t[i].said));
+			stream_frame(buf, 1 + strlen(t[i].said));
+		}
+		(void)shutdown(dr.stream, SHUT_WR);
+		is_int(term_heard_end(text), END_CLEAN, "a shell that ended");
+		is_int(browser_closed(), 1000, "1000 for the browser");
+		len = ws_peer_reason(&dr.ws, &reason);
+		ok(len == strlen(t[i].reason) &&
+		    memcmp(reason, t[i].reason, len) == 0 && dr.n == 0 &&
+		    (len == 0 || strcmp(text, t[i].reason) == 0),
+		    "\"%s\": the reason is \"%.*s\"", t[i].said != NULL ?
+		    t[i].said : "nothing", (int)len, reason);
+		browser_frame(1, WS_OP_CLOSE, NULL, 0);
+		is_int(term_wait(), 0, "it ends");
+	}
 }
 
 /* What is pasted is longer than a frame: whole, and in pieces. */
@@ -354,15 +439,16 @@ test_bad_messages(void)
 	bad_message(WS_OP_BINARY, resize, 257, 1008, "resize message too long",
 	    "a resize of 257 bytes");
 
+	memset(resize, ' ', sizeof(resize));
+	memcpy(resize, "\1{\"cols\":80,\"rows\":24}", 22);
 	memset(big, 'x', sizeof(big));
 	big[0] = 0;
 	memcpy(want, "\0\1\0\0", 4);
 	memcpy(want + 4, big, 65536);
 	term_open();
 	browser_send(resize, 256);
-	ok(stream_got("\0\0\1\0\1", 5), "a resize of 256 bytes passes");
-	memset(resize, 0, sizeof(resize));
-	(void)stream_got(resize, 255);
+	ok(stream_got("\0\0\0\26\1{\"cols\":80,\"rows\":24}", 26),
+	    "a resize of 256 bytes passes");
 	browser_send(big, 65536);
 	ok(stream_got(want, 4 + 65536), "operator-24(partial): 64 KiB from the "
 	    "browser pass");
@@ -391,6 +477,8 @@ main(void)
 	test_bad_head();
 	test_first_line();
 	test_frames();
+	test_sizes();
+	test_status();
 	test_paste();
 	test_bad_messages();
 	return (done_testing());

@@ -58,6 +58,9 @@ test_slow_browser(void)
 	piece[2] = (PIECE - 4) >> 8;
 	piece[3] = (PIECE - 4) & 0xff;
 	term_open();
+	stream_frame("\0", 1);
+	(void)browser_wait(1);
+	drive_clock(&dr.d, 6000);	/* it answers no ping */
 	off = fill(dr.stream, piece, sizeof(piece), 64 << 20);
 	ok(off < 4 << 20, "a browser that does not read: %zu bytes are held, "
 	    "then the stream waits", off);
@@ -77,6 +80,71 @@ test_slow_browser(void)
 	ok(rss_kib() - before < 8192, "and they leave no trace in memory: %ld "
 	    "KiB more", rss_kib() - before);
 	is_int(term_end(), 0, "it ends");
+}
+
+/* What comes for the browser, as bytes, until nothing does. */
+static size_t
+drain(void)
+{
+	static uint8_t	 sink[65536];
+	struct pollfd	 pfd = { dr.sock, POLLIN, 0 };
+	size_t		 n = 0;
+	ssize_t		 r;
+
+	while (poll(&pfd, 1, 300) == 1 &&
+	    (r = recv(dr.sock, sink, sizeof(sink), 0)) > 0)
+		n += (size_t)r;
+	return (n);
+}
+
+/* The same in messages, and their bytes; it is left to be answered. */
+static size_t
+take(void)
+{
+	size_t	n;
+
+	do {
+		n = dr.total;
+		browser_sip(SIZE_MAX);
+	} while (dr.total > n);
+	dr.n = dr.total = 0;
+	return (n);
+}
+
+/*
+ * What a browser has taken and not read: its system takes all there is, so
+ * only marks can tell.
+ */
+static void
+test_ahead(void)
+{
+	static uint8_t	piece[PIECE];
+	size_t		n;
+
+	piece[2] = (PIECE - 4) >> 8;
+	piece[3] = (PIECE - 4) & 0xff;
+	browser_buffer = 4 << 20;
+	term_open();
+	(void)fill(dr.stream, piece, sizeof(piece), 16 << 20);
+	n = take();
+	ok(n >= 48 * 1024 && n <= 96 * 1024, "64 KiB are on their way to a "
+	    "browser that has said of none that it was read: %zu", n);
+	browser_pong();
+	(void)fill(dr.stream, piece, sizeof(piece), 16 << 20);
+	n = take();
+	ok(n >= 32 * 1024 && n <= 160 * 1024, "when it has, as much again: "
+	    "%zu", n);
+	is_int(term_end(), 0, "it ends");
+
+	term_open();
+	(void)fill(dr.stream, piece, sizeof(piece), 16 << 20);
+	drive_clock(&dr.d, 6000);
+	(void)fill(dr.stream, piece, sizeof(piece), 16 << 20);
+	n = drain();
+	ok(n > 200 * 1024, "to one that answers no ping goes all that it "
+	    "takes: %zu", n);
+	is_int(term_end(), 0, "it ends");
+	browser_buffer = 16384;
 }
 
 static void
@@ -165,8 +233,8 @@ test_idle(void)
 	stream_frame("\0still here", 11);
 	ok(browser_wait(1), "operator-25(partial): keystrokes keep a terminal "
 	    "open");
-	browser_send("\1{}", 3);
-	ok(stream_got("\0\0\0\3\1{}", 7), "a resize");
+	browser_send("\1{\"cols\":8,\"rows\":2}", 20);
+	ok(stream_got("\0\0\0\24\1{\"cols\":8,\"rows\":2}", 24), "a resize");
 	drive_clock(&dr.d, 101 * 1000);
 	is_int(browser_closed(), 1008, "operator-25(partial): output and "
 	    "resizes do not: close 1008");
@@ -474,6 +542,7 @@ int
 main(void)
 {
 	test_slow_browser();
+	test_ahead();
 	test_slow_stream();
 	test_pings();
 	test_idle();
