@@ -5,9 +5,9 @@
  * May touch: the store's directory (its root), the signing key; no socket of an
  * operator or a customer, ever. It makes the socketpairs that are streams and
  * gives both ends away.
- * Hears from: the parent (SPAWNED with a channel to each other process, see
- * parent_table below) and, on these, muxd, proxyd, termd and control: who may
- * say what, and when, is peer_table in msg/table.c.
+ * Hears from: the parent (SPAWNED with a channel to each other process) and, on
+ * these, muxd, proxyd, termd and control: who may say what, and when, is
+ * msg/table.def.
  * States: until SPAWNED_ALL has come all channels are kept unread, and until
  * the store is open those of workers from before; then each worker has a state
  * of its own (enum peer_state).
@@ -53,8 +53,8 @@ static void	authd_open(void *);
 
 static const struct dispatch	parent_table[] = {
 	PROC_ROWS
-	{ IMSG_SPAWNED, R_PARENT, S_ANY, 0, parent_on_spawned },
-	{ IMSG_SPAWNED_ALL, R_PARENT, S_ANY, 0, parent_on_spawned_all },
+#define P(TYPE, handler)	{ IMSG_##TYPE, R_PARENT, S_ANY, 0, handler },
+#include "msg/table.def"
 	PROC_RELOAD_ROWS
 };
 

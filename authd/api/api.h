@@ -51,9 +51,6 @@ struct cJSON	*api_system(const struct system_detail *, const char *secret);
 void	api_system_tell(const struct api_call *, const char *id, int status,
 	    const char *secret);
 
-/* call.c: the handler of API. operator-api.md, 2 and 4. */
-int	api_on_api(struct chan *, struct imsg *);
-
 /* session.c */
 
 /* The session if it is open; one that is overdue ends by being asked for. */

@@ -8,6 +8,7 @@
 #include "api.h"
 #include "authd/core/may.h"
 #include "authd/core/session.h"
+#include "authd/msg/handlers.h"
 #include "authd/now.h"
 #include "authd/turn.h"
 #include "base/clock.h"

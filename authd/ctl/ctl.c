@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "authd/msg/handlers.h"
 #include "base/compat.h"
 #include "ctl.h"
 

@@ -40,9 +40,6 @@ struct ctl_handler {
 #undef CTL_OF_AUTHD
 #undef CTL_OF_PARENT
 
-/* The handler of CTL: rows, then one CTL_DONE, for every request. */
-int	ctl_on_ctl(struct chan *, struct imsg *);
-
 /*
  * session.c: the open session whose id is `word` or begins so, with its dashes
  * or without; NULL: none, or *many.

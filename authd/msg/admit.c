@@ -15,6 +15,7 @@
 #include "base/compat.h"
 #include "base/log.h"
 #include "base/rate.h"
+#include "handlers.h"
 #include "issue.h"
 #include "named.h"
 #include "peer.h"

@@ -30,8 +30,6 @@ struct admission {
 };
 
 int	admit_init(void);
-/* The handler of ADMIT. */
-int	admit_on_admit(struct chan *, struct imsg *);
 /* Take the admission of a nonce; NULL when there is none (any more). */
 struct admission	*admit_take(uint64_t nonce);
 /*

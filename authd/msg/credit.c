@@ -3,6 +3,7 @@
 
 #include "authd/core/session.h"
 #include "credit.h"
+#include "handlers.h"
 #include "peer.h"
 #include "proc/proc.h"
 

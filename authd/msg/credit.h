@@ -13,8 +13,6 @@ struct peer;
 
 /* Before the sandbox closes: how much memory is there? */
 void	credit_init(void);
-int	credit_on_ask(struct chan *, struct imsg *);
-int	credit_on_back(struct chan *, struct imsg *);
 /* The tunnel has gone: what it had is free. */
 void	credit_release(struct peer *);
 uint32_t credit_leased_mib(void);

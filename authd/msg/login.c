@@ -22,6 +22,7 @@
 #include "base/compat.h"
 #include "base/log.h"
 #include "base/rate.h"
+#include "handlers.h"
 #include "login.h"
 #include "named.h"
 #include "peer.h"

@@ -6,6 +6,7 @@
 #include "authd/core/session.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "handlers.h"
 #include "manifest.h"
 #include "peer.h"
 

@@ -9,11 +9,6 @@ struct session;
 
 /* A tunnel's service table on its way: from muxd, to proxyds. */
 
-/* Handlers of a muxd's channel. */
-int	manifest_on_begin(struct chan *, struct imsg *);
-int	manifest_on_service(struct chan *, struct imsg *);
-int	manifest_on_end(struct chan *, struct imsg *);
-
 /*
  * Send the session's table to one proxyd, or to all that hold a grant: at once,
  * then once a second at most, the newest.

@@ -12,6 +12,7 @@
 #include "base/clock.h"
 #include "base/compat.h"
 #include "base/log.h"
+#include "handlers.h"
 #include "imsg/doc.h"
 #include "peer.h"
 #include "report.h"
