@@ -32,7 +32,6 @@ struct tunnel {
 	struct streams		 streams;	/* open or being opened */
 	struct streams		 waiting;	/* for room, or to be told */
 	unsigned		 nstreams, nwaiting;
-	uint32_t		 announced;	/* streams still to come */
 	/* its end */
 	TAILQ_ENTRY(tunnel)	 end_entry, room_entry;
 	int			 retired, gone;	/* waits for end_run() */

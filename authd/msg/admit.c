@@ -330,13 +330,20 @@ admit_terminal(struct chan *c, uint32_t id, const struct ask *ask)
 	(void)facts_ask(needs, &keys, admit_known, o);
 }
 
+static void	(*const admit_fn[CLASS_COUNT])(struct chan *, uint32_t,
+		    const struct ask *) = {
+#define K(NAME, word, ROLE, startups, full)	[CLASS_##NAME] = admit_##word,
+#include "proc/classes.def"
+#undef K
+};
+
 int
 admit_on_admit(struct chan *c, struct imsg *m)
 {
 	struct msg_admit	 in;
-	struct ask	ask;
+	struct ask		 ask;
 
-	if (get_admit(m, &in) == -1)
+	if (get_admit(m, &in) == -1 || class_info(in.class) == NULL)
 		return (-1);
 	ask.class = in.class;
 	ask.proxyd = peer_of(c)->instance;
@@ -344,12 +351,7 @@ admit_on_admit(struct chan *c, struct imsg *m)
 	strlcpy(ask.session, in.session, sizeof(ask.session));
 	strlcpy(ask.ticket, in.ticket, sizeof(ask.ticket));
 	strlcpy(ask.origin, in.origin, sizeof(ask.origin));
-	if (ask.class == CLASS_TUNNEL)
-		admit_tunnel(c, m->id, &ask);
-	else if (ask.class == CLASS_TERMINAL)
-		admit_terminal(c, m->id, &ask);
-	else
-		return (-1);
+	admit_fn[ask.class](c, m->id, &ask);
 	explicit_bzero(&ask, sizeof(ask));
 	return (0);
 }

@@ -14,13 +14,6 @@
 #include "peer.h"
 #include "tag.h"
 
-static uint32_t *
-announced(struct peer *pe)
-{
-	return (pe->role == ROLE_MUXD ? &pe->mux.tunnel->announced :
-	    &pe->term.announced);
-}
-
 int
 announce_on_begin(struct chan *c, struct imsg *m)
 {
@@ -29,7 +22,7 @@ announce_on_begin(struct chan *c, struct imsg *m)
 
 	if (get_announce(m, &in) == -1 || in.up > 1)
 		return (-1);
-	*announced(pe) = in.streams;
+	pe->announced = in.streams;
 	if (in.up && peer_session(pe) != NULL)
 		session_up(peer_session(pe), now_at());
 	return (0);
@@ -61,7 +54,7 @@ announce_count(uint64_t termd, const struct operator *who,
 {
 	struct peer	*pe = peer_find(termd);
 
-	if (pe != NULL && pe->role == ROLE_TERMD && pe->admission == NULL)
+	if (pe != NULL && peer_has(pe, RF_STREAM) && pe->admission == NULL)
 		pe->admission = admit_again(who, session);
 }
 
@@ -104,14 +97,14 @@ announce_on_stream(struct chan *c, struct imsg *m)
 	struct peer			*pe = peer_of(c);
 	const char			*why;
 
-	if (get_announce_stream(m, &said) == -1 || *announced(pe) == 0)
+	if (get_announce_stream(m, &said) == -1 || pe->announced == 0)
 		return (-1);
-	--*announced(pe);
-	if (pe->role == ROLE_TERMD) {
-		pe->term.stream = said.stream;
+	pe->announced--;
+	if (pe->tunnel == NULL) {
+		pe->stream = said.stream;
 		return (0);
 	}
-	if ((why = announce_restore(pe->mux.tunnel, &said)) == NULL)
+	if ((why = announce_restore(pe->tunnel, &said)) == NULL)
 		return (0);
 	log_info("tunnel %llu: stream %llu ended after restart: %s",
 	    (unsigned long long)pe->instance, (unsigned long long)said.stream,
@@ -127,9 +120,9 @@ announce_on_end(struct chan *c, struct imsg *m)
 	struct peer	*pe = peer_of(c);
 	struct session	*se = peer_session(pe);
 
-	if (get_announce_end(m) == -1 || *announced(pe) != 0)
+	if (get_announce_end(m) == -1 || pe->announced != 0)
 		return (-1);
-	if (pe->role == ROLE_TERMD) {
+	if (pe->tunnel == NULL) {
 		peer_set_state(pe, P_READY);
 		return (0);
 	}
@@ -138,9 +131,9 @@ announce_on_end(struct chan *c, struct imsg *m)
 	peer_set_state(pe, P_UP);
 	if (se != NULL) {
 		log_info("session %s: tunnel is back after restart, %u "
-		    "streams", se->row.id, pe->mux.tunnel->nstreams);
+		    "streams", se->row.id, pe->tunnel->nstreams);
 		grant_announced(se);
 	}
-	tunnel_room(pe->mux.tunnel);
+	tunnel_room(pe->tunnel);
 	return (0);
 }

@@ -44,7 +44,7 @@ muxd_on_stream_end(struct chan *c, struct imsg *m)
 	if (get_stream_end(m, &in) == -1 || in.why >= END_COUNT)
 		return (-1);
 	/* One that was killed before this authd knew it: nothing to do. */
-	(void)stream_ended(peer_of(c)->mux.tunnel, in.stream, in.why, in.in,
+	(void)stream_ended(peer_of(c)->tunnel, in.stream, in.why, in.in,
 	    in.out, now_at());
 	return (0);
 }

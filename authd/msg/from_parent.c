@@ -85,16 +85,16 @@ peer_late(void *arg)
 }
 
 static void
-mux_free(struct peer *pe)
+tunnel_part_free(struct peer *pe)
 {
-	tunnel_gone(pe->mux.tunnel, now_at());
+	tunnel_gone(pe->tunnel, now_at());
 	credit_release(pe);
 	services_free(pe->mux.building);
 	report_free(pe->mux.report);
 }
 
 static void
-proxyd_free(struct peer *pe)
+door_part_free(struct peer *pe)
 {
 	door_gone(&pe->door);
 	admit_gone(pe->instance);
@@ -107,12 +107,11 @@ peer_free(struct peer *pe)
 {
 	peer_remove(pe);
 	timer_del(&pe->late);
-	if (pe->role == ROLE_MUXD)
-		mux_free(pe);
-	else if (pe->role == ROLE_PROXYD)
-		proxyd_free(pe);
-	else if (pe->role == ROLE_TERMD)
-		facts_cancel(pe->term.asking);
+	if (pe->tunnel != NULL)
+		tunnel_part_free(pe);
+	if (peer_has(pe, RF_DOORS))
+		door_part_free(pe);
+	facts_cancel(pe->asking);
 	admit_free(pe->admission);
 	chan_free(pe->chan);
 	free(pe);
@@ -123,7 +122,7 @@ static void
 peer_rebind(struct peer *pe, const struct spawned *sp)
 {
 	struct session	*se = session_find(sp->session);
-	struct tunnel	*t = pe->mux.tunnel;
+	struct tunnel	*t = pe->tunnel;
 
 	t->generation = sp->generation;
 	strlcpy(pe->mux.addr, sp->addr, sizeof(pe->mux.addr));
@@ -148,10 +147,10 @@ peer_rebind(struct peer *pe, const struct spawned *sp)
 static int
 peer_part(struct peer *pe)
 {
-	if (pe->role == ROLE_MUXD)
-		return ((pe->mux.tunnel = tunnel_new(pe->instance)) == NULL ?
+	if (peer_has(pe, RF_LOGIN))
+		return ((pe->tunnel = tunnel_new(pe->instance)) == NULL ?
 		    -1 : 0);
-	if (pe->role != ROLE_PROXYD)
+	if (!peer_has(pe, RF_DOORS))
 		return (0);
 	if (named_came(pe->instance) == -1)
 		return (-1);
@@ -193,13 +192,13 @@ peer_start(const struct spawned *sp)
 	if (pe == NULL)
 		return;
 	pe->admission = sp->bound ? NULL : admit_take(sp->nonce);
-	/* A termd that nobody alive has admitted was there before. */
-	peer_set_state(pe, sp->role == ROLE_MUXD ? P_NEW :
-	    sp->role == ROLE_TERMD && pe->admission == NULL ? P_AGAIN :
+	/* A terminal that nobody alive has admitted was there before. */
+	peer_set_state(pe, peer_has(pe, RF_LOGIN) ? P_NEW :
+	    peer_has(pe, RF_STREAM) && pe->admission == NULL ? P_AGAIN :
 	    P_READY);
-	if (sp->role == ROLE_MUXD && sp->bound)
+	if (peer_has(pe, RF_LOGIN) && sp->bound)
 		peer_rebind(pe, sp);
-	else if (sp->role == ROLE_TERMD && pe->admission != NULL)
+	else if (peer_has(pe, RF_STREAM) && pe->admission != NULL)
 		termd_started(pe);
 }
 
@@ -252,13 +251,15 @@ peer_settled(void *arg)
 static int
 peer_waits(const struct spawned *sp)
 {
+	unsigned	flags = role_info(sp->role)->flags;
+
 	if (!start.all || start.loading)
 		return (1);
-	return (!start.store && (sp->role == ROLE_TERMD ||
-	    (sp->role == ROLE_MUXD && sp->bound)));
+	return (!start.store && ((flags & RF_STREAM) ||
+	    ((flags & RF_LOGIN) && sp->bound)));
 }
 
-/* Start who need not wait: only tunnels and terminals, or all. */
+/* Start who need not wait: all, or only those who are for one thing. */
 static void
 peer_release(int all)
 {
@@ -266,8 +267,8 @@ peer_release(int all)
 
 	for (sp = STAILQ_FIRST(&start.held); sp != NULL; sp = next) {
 		next = STAILQ_NEXT(sp, entry);
-		if (peer_waits(sp) || (!all && (sp->role == ROLE_PROXYD ||
-		    sp->role == ROLE_CONTROL)))
+		if (peer_waits(sp) ||
+		    (!all && (R_STANDING & ROLE_BIT(sp->role))))
 			continue;
 		STAILQ_REMOVE(&start.held, sp, spawned, entry);
 		start.nheld--;

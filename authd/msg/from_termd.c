@@ -25,11 +25,11 @@ termd_known(const struct facts *f, void *arg)
 	struct session			*se = session_find(a->session);
 	enum refusal			 no;
 
-	pe->term.asking = NULL;
+	pe->asking = NULL;
 	no = may_terminal(f, se, now_at());
 	if (no == REFUSE_NOT)
 		no = terminal_open(pe->instance, se, &a->who, a->addr,
-		    &pe->term.stream, now_at());
+		    &pe->stream, now_at());
 	if (no != REFUSE_NOT)
 		term_refuse(pe, no);
 }
@@ -52,7 +52,7 @@ termd_started(struct peer *pe)
 		keys.system_id = se->row.system_id;
 	else
 		needs |= NEED_SESSION;
-	pe->term.asking = facts_ask(needs, &keys, termd_known, pe);
+	pe->asking = facts_ask(needs, &keys, termd_known, pe);
 }
 
 int
@@ -64,7 +64,7 @@ termd_on_end(struct chan *c, struct imsg *m)
 
 	if (get_term_end(m, &in) == -1 || in.why >= END_COUNT)
 		return (-1);
-	st = stream_find(pe->term.stream);
+	st = stream_find(pe->stream);
 	/* muxd's word brings the bytes, this one the reason. */
 	if (st != NULL && st->terminal == pe->instance && st->row != NULL)
 		rowlog_say(st->row, in.text);

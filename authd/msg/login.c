@@ -323,7 +323,7 @@ login_probe(struct login *lo, struct session *se)
 		login_refuse(lo, REFUSE_BUSY, 0);
 		return;
 	}
-	se->newcomer = pe->mux.tunnel;
+	se->newcomer = pe->tunnel;
 	se->newcomer->session = se;	/* until the answer */
 	(void)say_probe(old->chan, id);
 }
@@ -360,7 +360,7 @@ login_go_on(const struct facts *f, void *arg)
 		login_free(lo);		/* tunnel_gone() let the slot go */
 		return;
 	}
-	pe->mux.tunnel->session = NULL;
+	pe->tunnel->session = NULL;
 	if (se != NULL)
 		se->newcomer = NULL;
 	no = f != NULL ? may_connect(f) : REFUSE_CONNECTED;
@@ -430,8 +430,8 @@ login_take(struct login *lo, struct session *se)
 	strlcpy(lo->session, se->row.id, sizeof(lo->session));
 	login_rotate(lo, se);
 	lo->generation = ++se->row.generation;
-	pe->mux.tunnel->generation = lo->generation;
-	session_attach(se, pe->mux.tunnel);
+	pe->tunnel->generation = lo->generation;
+	session_attach(se, pe->tunnel);
 	session_touch(se, now_at());
 	turn_after(login_done, lo);
 }

@@ -50,7 +50,7 @@ int
 manifest_on_end(struct chan *c, struct imsg *m)
 {
 	struct peer	*pe = peer_of(c);
-	struct session	*se = pe->mux.tunnel->session;
+	struct session	*se = pe->tunnel->session;
 	struct services	*t = pe->mux.building;
 
 	if (get_services_end(m) == -1 || t == NULL || t->left != 0)
@@ -111,7 +111,7 @@ manifest_push(struct session *se)
 	due_del(&se->push);
 	se->pushed_ms = clock_ms();
 	TAILQ_FOREACH(pe, &peers, entry) {
-		if (pe->role != ROLE_PROXYD || !grant_holds(&pe->door, se))
+		if (!peer_has(pe, RF_DOORS) || !grant_holds(&pe->door, se))
 			continue;
 		if (chan_queued(pe->chan) > CHAN_QUEUE_HIGH)
 			push_later(se);

@@ -41,10 +41,16 @@ peer_of(struct chan *c)
 	return (chan_arg(c));
 }
 
+int
+peer_has(const struct peer *pe, unsigned flags)
+{
+	return ((role_info(pe->role)->flags & flags) != 0);
+}
+
 struct session *
 peer_session(const struct peer *pe)
 {
-	return (pe->role == ROLE_MUXD ? pe->mux.tunnel->session : NULL);
+	return (pe->tunnel != NULL ? pe->tunnel->session : NULL);
 }
 
 struct chan *
@@ -121,8 +127,8 @@ peer_set_state(struct peer *pe, enum peer_state state)
 		    peer_state_name(peer_state(pe)));
 	chan_set_state(pe->chan, (int)state);
 	peer_set_late(pe, state);
-	if (pe->role == ROLE_MUXD)
-		tunnel_set_state(pe->mux.tunnel, state);
+	if (pe->tunnel != NULL)
+		tunnel_set_state(pe->tunnel, state);
 }
 
 void
@@ -130,7 +136,7 @@ peer_close(struct peer *pe, uint16_t code, const char *reason)
 {
 	(void)say_close(pe->chan, 0, -1, &(struct msg_close){
 	    .code = code, .reason = reason });
-	if (pe->role == ROLE_MUXD)
+	if (pe->tunnel != NULL)
 		peer_set_state(pe, P_CLOSING);
 	else
 		peer_must_go(pe);

@@ -23,12 +23,11 @@ struct tunnel;
 /*
  * The other processes, as authd sees them: a channel each, and what it stands
  * for. The parent's SPAWNED makes them, the end of the channel ends them
- * (from_parent.c). Each role has a part of its own.
+ * (from_parent.c). What a role has here say its flags in roles.def.
  */
 
-/* A muxd: its tunnel, what it is saying, what it has from us, its figures. */
+/* Of a tunnel: what it is saying, what it has from us, its figures. */
 struct mux_part {
-	struct tunnel	*tunnel;
 	struct services	*building;	/* between BEGIN and END */
 	struct report	*report;
 	struct claim	 lease;		/* MiB of window credit */
@@ -36,13 +35,6 @@ struct mux_part {
 	uint32_t	 rtt_us, client_streams;
 	char		 addr[ADDR_SIZE];	/* as it logged in */
 	int64_t		 since;		/* wall ms: it did */
-};
-
-/* A termd. */
-struct term_part {
-	uint64_t		 stream;	/* 0: none */
-	uint32_t		 announced;	/* streams still to come */
-	struct facts_call	*asking;	/* may it be opened? */
 };
 
 struct peer {
@@ -54,11 +46,14 @@ struct peer {
 	uint64_t		 instance, nonce;
 	struct admission	*admission;	/* what it was started for */
 	struct timer		 late;		/* it has to have moved by then */
-	/* by role */
+	uint32_t		 announced;	/* streams still to come */
+	/* RF_STREAM */
+	uint64_t		 stream;	/* 0: none */
+	struct facts_call	*asking;	/* may it be opened? */
+	struct tunnel		*tunnel;	/* RF_LOGIN; NULL: others */
 	union {
-		struct mux_part		 mux;
-		struct door		 door;
-		struct term_part	 term;
+		struct mux_part		 mux;	/* RF_LOGIN */
+		struct door		 door;	/* RF_DOORS */
 	};
 };
 
@@ -69,7 +64,9 @@ void		 peer_add(struct peer *);
 void		 peer_remove(struct peer *);
 struct peer	*peer_find(uint64_t instance);
 struct peer	*peer_of(struct chan *);
-/* A muxd's session, NULL: none, or over. */
+/* Has its role one of these RF_ flags? */
+int		 peer_has(const struct peer *, unsigned flags);
+/* A tunnel's session, NULL: none, or over. */
 struct session	*peer_session(const struct peer *);
 /* The asker's channel, NULL when it has gone. */
 struct chan	*asker_chan(const struct asker *);

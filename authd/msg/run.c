@@ -173,7 +173,7 @@ pair_to_asker(const struct stream *st, struct chan *c, uint32_t id, int fd)
 {
 	char	who[WHO_SIZE];
 
-	if (chan_role(c) == ROLE_TERMD)
+	if (st->terminal != 0)
 		(void)say_term_stream(c, 0, fd, &(struct msg_term_stream){
 		    .stream = st->id,
 		    .session = st->tunnel->session->row.id,
@@ -228,7 +228,7 @@ run_idle_drop(const struct effect *e)
 	uint32_t	 id;
 
 	TAILQ_FOREACH(pe, &peers, entry) {
-		if (pe->role != ROLE_PROXYD)
+		if (!peer_has(pe, RF_DOORS))
 			continue;
 		if ((id = chan_call(pe->chan, ROOM_MS, idle_dropped,
 		    NULL)) != 0)

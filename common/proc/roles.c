@@ -14,8 +14,10 @@ static const struct role_info roles[ROLE_COUNT] = {
 };
 
 static const struct class_info classes[CLASS_COUNT] = {
-	[CLASS_TUNNEL] = { ROLE_MUXD, 1, "max startups" },
-	[CLASS_TERMINAL] = { ROLE_TERMD, 0, "too many terminals" },
+#define K(NAME, word, ROLE, startups, full)				\
+	[CLASS_##NAME] = { ROLE_##ROLE, startups, full },
+#include "classes.def"
+#undef K
 };
 
 const struct role_info *

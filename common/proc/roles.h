@@ -2,7 +2,7 @@
 #ifndef ROLES_H
 #define ROLES_H
 
-/* The roles and the classes of connections, made from roles.def. Pure. */
+/* The roles and the classes of connections: roles.def, classes.def. Pure. */
 
 enum role {
 	ROLE_NONE,
@@ -43,7 +43,9 @@ enum role_filter { FILTER_NOTHING, FILTER_WORKER, FILTER_LISTENER,
 #define RF_DOORS	0x004	/* gets the listening sockets */
 #define RF_DESK		0x008	/* gets relayctl's sockets */
 #define RF_BOUND	0x010	/* authd says what it is bound to */
-#define RF_LOGIN	0x020	/* until bound it counts as starting up */
+#define RF_LOGIN	0x020	/* a tunnel, which logs in; until bound it counts
+				   as starting up */
+#define RF_STREAM	0x800	/* one stream of an operator, who is there */
 /* Who is stopped when: later ones when the earlier have gone. */
 #define RF_FIRST	0x040	/* before all others */
 #define RF_LATE		0x400	/* after those without any of these */
@@ -65,8 +67,10 @@ const char		*role_name(int role);
 
 /* What a connection is wanted for (ADMIT, GIVE), and who takes it. */
 enum conn_class {
-	CLASS_TUNNEL = 1,
-	CLASS_TERMINAL,
+	CLASS_NONE,
+#define K(NAME, word, ROLE, startups, full)	CLASS_##NAME,
+#include "classes.def"
+#undef K
 	CLASS_COUNT
 };
 

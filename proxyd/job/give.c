@@ -22,13 +22,13 @@
 #define TICKET_TEXT	TICKET_SIZE
 #define WAIT_MS		15000	/* what is asked has a deadline of its own */
 
-static int	tunnel_admitted(struct chan *, struct imsg *, void *);
-static int	terminal_admitted(struct chan *, struct imsg *, void *);
+static int	admitted(struct chan *, struct imsg *, void *);
 
 /* The job: what is asked about the connection. */
 struct give {
 	struct call	 call;
 	struct httphead	*head;
+	uint8_t		 class;
 };
 
 static struct give *
@@ -61,8 +61,7 @@ static const struct job_ops	giving = {
 
 static int
 ask(struct conn *c, const struct httphead *h, uint8_t class,
-    const char *session, const char *ticket, const char *origin,
-    chan_done_fn done)
+    const char *session, const char *ticket, const char *origin)
 {
 	struct chan	*ch = link_chan();
 	struct give	*g;
@@ -73,10 +72,11 @@ ask(struct conn *c, const struct httphead *h, uint8_t class,
 		answer_later(c, 503, "service temporarily unavailable", 5);
 		return (-1);
 	}
+	g->class = class;
 	conn_job(c, &giving, g);
 	addr_print(&c->addr, addr);
 	if ((g->head = hdr_keep(h)) == NULL ||
-	    call_start(&g->call, ch, AUTHD_CALL_MS, done, c) == 0 ||
+	    call_start(&g->call, ch, AUTHD_CALL_MS, admitted, c) == 0 ||
 	    say_admit(ch, g->call.id, -1, &(struct msg_admit){
 	    .class = class, .addr = addr, .session = session,
 	    .ticket = ticket, .origin = origin }) == -1) {
@@ -86,32 +86,9 @@ ask(struct conn *c, const struct httphead *h, uint8_t class,
 	return (0);
 }
 
-/* Take the answer apart: 1 yes, 0 refused and answered, -1 malformed. */
-static int
-admitted(struct conn *c, struct imsg *m, uint64_t *nonce, uint64_t *instance)
-{
-	struct msg_admitted	in;
-
-	if (m == NULL) {
-		answer_later(c, 503, "service temporarily unavailable", 5);
-		return (0);
-	}
-	if (get_admitted(m, &in) == -1) {
-		answer_later(c, 503, "service temporarily unavailable", 5);
-		return (-1);
-	}
-	if (in.status != 0) {
-		answer_later(c, in.status, in.message, in.retry_s);
-		return (0);
-	}
-	*nonce = in.nonce;
-	*instance = in.instance;
-	return (1);
-}
-
 /* The connection leaves this process. */
 static void
-give(struct conn *c, uint8_t class, uint64_t nonce, uint64_t instance)
+give(struct conn *c, uint64_t nonce, uint64_t instance)
 {
 	struct chan	*parent = proc_parent();
 	char		 addr[ADDR_SIZE], accept[WS_ACCEPT_LEN + 1];
@@ -129,31 +106,18 @@ give(struct conn *c, uint8_t class, uint64_t nonce, uint64_t instance)
 	addr_print(&c->addr, addr);
 	fd = conn_detach(c);
 	(void)say_give(parent, 0, fd, &(struct msg_give){
-	    .class = class, .nonce = nonce, .instance = instance, .addr = addr,
-	    .accept = accept,
+	    .class = give_of(c)->class, .nonce = nonce, .instance = instance,
+	    .addr = addr, .accept = accept,
 	    .bytes = { c->in->data + c->in->off, c->in->len } });
 	conn_close(c, "given away", 0);
 }
 
-void
-give_tunnel(struct conn *c, const struct httphead *h)
-{
-	(void)ask(c, h, CLASS_TUNNEL, "", "", "", tunnel_admitted);
-}
-
 /* tunnel-protocol.md, 1.5: row 1 was authd's; then 9, 10 and 7. */
 static int
-tunnel_admitted(struct chan *ch, struct imsg *m, void *arg)
+tunnel_good(struct conn *c, const struct httphead *h)
 {
-	struct conn		*c = arg;
-	const struct httphead	*h = give_of(c)->head;
-	char			 node[UPGRADE_NODE_SIZE];
-	uint64_t		 nonce, instance;
-	int			 r;
+	char	node[UPGRADE_NODE_SIZE];
 
-	(void)ch;
-	if ((r = admitted(c, m, &nonce, &instance)) != 1)
-		return (r);
 	if (upgrade_check(h) != 0)
 		answer_json(c, 400, "websocket upgrade required", NULL, 0,
 		    "Sec-WebSocket-Version: 13\r\n");
@@ -163,8 +127,49 @@ tunnel_admitted(struct chan *ch, struct imsg *m, void *arg)
 	else if (upgrade_node_id(h, node) != 0)
 		answer_error(c, 400, "invalid node_id format");
 	else
-		give(c, CLASS_TUNNEL, nonce, instance);
+		return (1);
 	return (0);
+}
+
+/* All that can be wrong with it was looked at before authd was asked. */
+static int
+terminal_good(struct conn *c, const struct httphead *h)
+{
+	(void)c;
+	(void)h;
+	return (1);
+}
+
+/* 1; 0: it is not, and answered. */
+static int	(*const good[CLASS_COUNT])(struct conn *,
+		    const struct httphead *) = {
+#define K(NAME, word, ROLE, startups, full)	[CLASS_##NAME] = word##_good,
+#include "proc/classes.def"
+#undef K
+};
+
+static int
+admitted(struct chan *ch, struct imsg *m, void *arg)
+{
+	struct msg_admitted	 in;
+	struct conn		*c = arg;
+	const struct give	*g = give_of(c);
+	int			 r = m == NULL ? 0 : get_admitted(m, &in);
+
+	(void)ch;
+	if (m == NULL || r == -1)
+		answer_later(c, 503, "service temporarily unavailable", 5);
+	else if (in.status != 0)
+		answer_later(c, in.status, in.message, in.retry_s);
+	else if (good[g->class](c, g->head))
+		give(c, in.nonce, in.instance);
+	return (r);
+}
+
+void
+give_tunnel(struct conn *c, const struct httphead *h)
+{
+	(void)ask(c, h, CLASS_TUNNEL, "", "", "");
 }
 
 /* operator-api.md, 6.2 */
@@ -197,22 +202,6 @@ give_terminal(struct conn *c, const struct httphead *h, const char *session)
 		answer_error(c, 401, "invalid or expired ticket");
 		return;
 	}
-	(void)ask(c, h, CLASS_TERMINAL, session, ticket, origin,
-	    terminal_admitted);
+	(void)ask(c, h, CLASS_TERMINAL, session, ticket, origin);
 	explicit_bzero(ticket, sizeof(ticket));
-}
-
-static int
-terminal_admitted(struct chan *ch, struct imsg *m, void *arg)
-{
-	struct conn	*c = arg;
-	uint64_t	 nonce, instance;
-	int		 r;
-
-	(void)ch;
-	if ((r = admitted(c, m, &nonce, &instance)) == 1) {
-		give(c, CLASS_TERMINAL, nonce, instance);
-		return (0);
-	}
-	return (r);
 }

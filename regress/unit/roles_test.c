@@ -28,6 +28,12 @@ test_row(int role)
 	    "%s: who has keys has no door", r->name);
 	ok((r->flags & RF_LOGIN) == 0 || (r->flags & RF_BOUND) != 0,
 	    "%s: who logs in is bound then", r->name);
+	is_int(((r->flags & RF_LOGIN) != 0) + ((r->flags & RF_STREAM) != 0) +
+	    ((r->flags & RF_DOORS) != 0) > 1, 0,
+	    "%s: it is one of those that authd knows apart", r->name);
+	ok((r->flags & (RF_LOGIN | RF_STREAM)) == 0 ||
+	    r->many == MANY_DEMAND, "%s: a tunnel or a terminal is one of many",
+	    r->name);
 	ok((r->flags & RF_BOUND) == 0 || r->many == MANY_DEMAND,
 	    "%s: who is bound is for one thing", r->name);
 }
