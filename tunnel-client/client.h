@@ -22,6 +22,8 @@ struct options {
 	char		*static_services;
 	char		*exclude;
 	char		*config;		/* "" none */
+	char		*ca_file;		/* "" none */
+	char		*proxy, *no_proxy;	/* the former may have a password */
 	char		*diagnostics_dir;
 	uint64_t	 reconnect_ms, max_reconnect_ms;
 	uint64_t	 discovery_ms;		/* 0: never again */

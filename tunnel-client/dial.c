@@ -45,6 +45,7 @@ struct dial {
 	size_t		 n, next;
 	uint64_t	 due_ms;	/* of resolve and connect */
 	struct sock	 sock;
+	SSL		*under;		/* TLS to the proxy, below that in sock */
 	struct event	 ev;
 	int		 ev_set;
 	struct timer	 timer;
@@ -56,7 +57,7 @@ static void	dial_resolved(void *, const struct net_addr *, size_t,
 static void	dial_next(struct dial *);
 static int	dial_connect(struct dial *, const struct net_addr *);
 static void	dial_connected(evutil_socket_t, short, void *);
-static void	dial_tls_start(struct dial *);
+static void	dial_tls_start(evutil_socket_t, short, void *);
 static void	dial_tls_step(evutil_socket_t, short, void *);
 static void	dial_tls_failed(struct dial *);
 static void	dial_timeout(void *);
@@ -64,8 +65,8 @@ static void	dial_wait(struct dial *, short, event_callback_fn);
 static void	dial_done(struct dial *, const char *);
 static void	dial_free(struct dial *);
 
-struct dial *
-dial_start(const struct dial_how *how, dial_fn fn, void *arg)
+static struct dial *
+dial_new(const struct dial_how *how, dial_fn fn, void *arg)
 {
 	struct dial	*d;
 
@@ -78,14 +79,42 @@ dial_start(const struct dial_how *how, dial_fn fn, void *arg)
 	d->tls = how->tls;
 	d->sock.fd = -1;
 	timer_init(&d->timer, dial_timeout, d);
-	if ((how->name != NULL && (d->name = strdup(how->name)) == NULL) ||
-	    (d->lookup = lookup_start(how->host, dial_resolved, d)) == NULL) {
-		free(d->name);
+	if (how->name != NULL && (d->name = strdup(how->name)) == NULL) {
 		free(d);
+		return (NULL);
+	}
+	return (d);
+}
+
+struct dial *
+dial_start(const struct dial_how *how, dial_fn fn, void *arg)
+{
+	struct dial	*d;
+
+	if ((d = dial_new(how, fn, arg)) == NULL)
+		return (NULL);
+	if ((d->lookup = lookup_start(how->host, dial_resolved, d)) == NULL) {
+		dial_free(d);
 		return (NULL);
 	}
 	d->due_ms = clock_ms() + DIAL_CONNECT_MS;
 	timer_set(&d->timer, DIAL_CONNECT_MS);
+	return (d);
+}
+
+struct dial *
+dial_over(struct sock *c, const struct dial_how *how, dial_fn fn, void *arg)
+{
+	struct dial	*d;
+
+	if ((d = dial_new(how, fn, arg)) == NULL)
+		return (NULL);
+	d->sock.fd = c->fd;
+	d->under = c->ssl;
+	c->fd = -1;
+	c->ssl = NULL;
+	/* The first bytes are ours: what is to be said begins with a write. */
+	dial_wait(d, EV_WRITE, dial_tls_start);
 	return (d);
 }
 
@@ -181,6 +210,8 @@ dial_drop(struct dial *d)
 	if (d->ev_set)
 		event_del(&d->ev);
 	d->ev_set = 0;
+	SSL_free(d->under);
+	d->under = NULL;
 	sock_close(&d->sock);
 }
 
@@ -206,7 +237,7 @@ dial_connected(evutil_socket_t fd, short what, void *arg)
 		d->why[0] = '\0';
 		dial_done(d, "");
 	} else
-		dial_tls_start(d);
+		dial_tls_start(fd, 0, d);
 }
 
 /* SNI and the name to check; an address has no SNI. */
@@ -223,7 +254,7 @@ dial_tls_name(struct dial *d)
 	if (!literal &&
 	    SSL_set_tlsext_host_name(d->sock.ssl, d->name) != 1)
 		return (-1);
-	if (d->tls != DIAL_TLS_SERVER)
+	if (d->tls != DIAL_TLS_SERVER && d->tls != DIAL_TLS_PROXY)
 		return (0);
 	if (literal)
 		return (X509_VERIFY_PARAM_set1_ip_asc(
@@ -232,20 +263,39 @@ dial_tls_name(struct dial *d)
 	return (SSL_set1_host(d->sock.ssl, d->name) == 1 ? 0 : -1);
 }
 
-static void
-dial_tls_start(struct dial *d)
+/* TLS over the socket, or over the TLS to the proxy. */
+static int
+dial_tls_below(struct dial *d)
 {
-	SSL_CTX	*ctx = net_tls(d->tls);
+	BIO	*bio;
 
+	if (d->under == NULL)
+		return (SSL_set_fd(d->sock.ssl, d->sock.fd) == 1 ? 0 : -1);
+	if ((bio = BIO_new(BIO_f_ssl())) == NULL)
+		return (-1);
+	(void)BIO_set_ssl(bio, d->under, BIO_CLOSE);
+	d->under = NULL;
+	SSL_set_bio(d->sock.ssl, bio, bio);
+	return (0);
+}
+
+static void
+dial_tls_start(evutil_socket_t fd, short what, void *arg)
+{
+	struct dial	*d = arg;
+	SSL_CTX		*ctx = net_tls(d->tls);
+
+	(void)what;
+	d->ev_set = 0;
 	d->sock.ssl = ctx == NULL ? NULL : SSL_new(ctx);
 	if (d->sock.ssl == NULL || dial_tls_name(d) == -1 ||
-	    SSL_set_fd(d->sock.ssl, d->sock.fd) != 1) {
+	    dial_tls_below(d) == -1) {
 		dial_done(d, "TLS cannot be set up");
 		return;
 	}
 	SSL_set_connect_state(d->sock.ssl);
 	timer_set(&d->timer, DIAL_TLS_MS);
-	dial_tls_step(d->sock.fd, 0, d);
+	dial_tls_step(fd, 0, d);
 }
 
 static void
@@ -282,7 +332,8 @@ dial_tls_failed(struct dial *d)
 	unsigned long	 e = ERR_get_error();
 	const char	*text = e == 0 ? NULL : ERR_reason_error_string(e);
 
-	if (d->tls == DIAL_TLS_SERVER && verify != X509_V_OK)
+	if ((d->tls == DIAL_TLS_SERVER || d->tls == DIAL_TLS_PROXY) &&
+	    verify != X509_V_OK)
 		snprintf(d->why, sizeof(d->why), "TLS: certificate refused: %s",
 		    X509_verify_cert_error_string(verify));
 	else

@@ -1,9 +1,6 @@
 /* SPDX-License-Identifier: ISC */
-#include <event2/event.h>
-#include <event2/event_struct.h>
 #include <sodium.h>
 
-#include <errno.h>
 #include <llhttp.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,10 +8,12 @@
 
 #include "base/clock.h"
 #include "base/compat.h"
+#include "exchange.h"
 #include "handshake.h"
 #include "http/head.h"
 #include "base/log.h"
 #include "reason.h"
+#include "via.h"
 #include "ws/ws.h"
 
 #define REQUEST_MAX	(URL_TARGET_MAX + 4096)
@@ -23,33 +22,42 @@ struct handshake {
 	handshake_fn		 fn;
 	void			*arg;
 	struct dial		*dial;
+	struct via		*via;
 	struct sock		 sock;
 	struct timer		 timer;
-	struct event		 ev_read, ev_write;
-	int			 events;	/* the events are assigned */
 	int			 token;		/* one was sent */
 	char			*request;	/* has the secret: wiped */
-	size_t			 request_len, sent;
 	char			 accept[WS_ACCEPT_LEN + 1];
-	char			*head;
-	size_t			 head_len;
-	struct httphead_scan	 scan;
+	struct exchange		 exchange;
 };
 
 static char	*request_make(const struct url *, const char *, const char *,
 		    const char *, const char *, char *);
 static void	hs_dialed(void *, struct sock *, const char *);
-static void	hs_write(evutil_socket_t, short, void *);
-static void	hs_read(evutil_socket_t, short, void *);
-static void	hs_head(struct handshake *);
+static void	hs_answered(void *, const struct httphead *, const char *);
 static void	hs_answer(struct handshake *, const struct httphead *);
 static void	hs_timeout(void *);
 static void	hs_fail(struct handshake *, const char *);
 static void	hs_free(struct handshake *);
 
+/* With a proxy the time begins when there is a way to the server. */
+static int
+connect_start(struct handshake *h, const struct dial_how *how,
+    const struct proxy *x)
+{
+	if (x != NULL && how->tls == DIAL_TLS_SERVER)
+		return ((h->via = via_start(x, how, hs_dialed, h)) == NULL ?
+		    -1 : 0);
+	if ((h->dial = dial_start(how, hs_dialed, h)) == NULL)
+		return (-1);
+	timer_set(&h->timer, HANDSHAKE_MS);
+	return (0);
+}
+
 struct handshake *
-handshake_start(const struct url *u, const char *node, const char *token,
-    const char *key, const char *secret, handshake_fn fn, void *arg)
+handshake_start(const struct url *u, const struct proxy *x, const char *node,
+    const char *token, const char *key, const char *secret, handshake_fn fn,
+    void *arg)
 {
 	struct dial_how		 how = { .host = u->host, .port = u->port,
 				    .name = u->host,
@@ -65,13 +73,10 @@ handshake_start(const struct url *u, const char *node, const char *token,
 	h->token = *token != '\0';
 	timer_init(&h->timer, hs_timeout, h);
 	h->request = request_make(u, node, token, key, secret, h->accept);
-	if (h->request == NULL ||
-	    (h->dial = dial_start(&how, hs_dialed, h)) == NULL) {
+	if (h->request == NULL || connect_start(h, &how, x) == -1) {
 		hs_free(h);
 		return (NULL);
 	}
-	h->request_len = strlen(h->request);
-	timer_set(&h->timer, HANDSHAKE_MS);
 	return (h);
 }
 
@@ -132,102 +137,32 @@ hs_dialed(void *arg, struct sock *c, const char *why)
 	struct handshake	*h = arg;
 
 	h->dial = NULL;
+	h->via = NULL;
 	if (why != NULL) {
 		hs_fail(h, why);
 		return;
 	}
 	h->sock = *c;
-	if ((h->head = malloc(HTTPHEAD_RESPONSE_MAX + 1)) == NULL) {
+	if (!timer_is_set(&h->timer))
+		timer_set(&h->timer, HANDSHAKE_MS);
+	h->exchange = (struct exchange){ .sock = &h->sock, .method = HTTP_GET,
+	    .request = h->request, .request_len = strlen(h->request),
+	    .buf = malloc(HTTPHEAD_RESPONSE_MAX),
+	    .size = HTTPHEAD_RESPONSE_MAX, .fn = hs_answered, .arg = h };
+	if (h->exchange.buf == NULL)
 		hs_fail(h, "out of memory");
-		return;
-	}
-	event_assign(&h->ev_read, net_base(), c->fd, EV_READ | EV_PERSIST,
-	    hs_read, h);
-	event_assign(&h->ev_write, net_base(), c->fd, EV_WRITE, hs_write, h);
-	h->events = 1;
-	event_add(&h->ev_read, NULL);
-	hs_write(c->fd, EV_WRITE, h);
-}
-
-static void
-hs_write(evutil_socket_t fd, short what, void *arg)
-{
-	struct handshake	*h = arg;
-	struct iovec		 iov;
-	ssize_t			 n;
-
-	(void)fd;
-	(void)what;
-	iov.iov_base = h->request + h->sent;
-	iov.iov_len = h->request_len - h->sent;
-	if ((n = sock_writev(&h->sock, &iov, 1)) == -1) {
-		if (errno != EAGAIN && errno != EINTR) {
-			hs_fail(h, strerror(errno));
-			return;
-		}
-		n = 0;
-	}
-	h->sent += (size_t)n;
-	if (h->sent < h->request_len)
-		event_add(&h->ev_write, NULL);
 	else
-		sodium_memzero(h->request, h->request_len);
+		exchange_start(&h->exchange);
 }
 
 static void
-hs_read(evutil_socket_t fd, short what, void *arg)
+hs_answered(void *arg, const struct httphead *head, const char *why)
 {
-	struct handshake	*h = arg;
-	size_t			 room = HTTPHEAD_RESPONSE_MAX - h->head_len;
-	ssize_t			 n;
-
-	(void)fd;
-	(void)what;
-	if (room == 0) {
-		hs_fail(h, "the answer's head is too long");
-		return;
-	}
-	n = sock_read(&h->sock, h->head + h->head_len, room);
-	if (n == -1) {
-		if (errno != EAGAIN && errno != EINTR)
-			hs_fail(h, strerror(errno));
-		return;
-	}
-	if (n == 0) {
-		hs_fail(h, "the server closed the connection");
-		return;
-	}
-	h->head_len += (size_t)n;
-	hs_head(h);
-}
-
-static void
-hs_head(struct handshake *h)
-{
-	struct httphead	*head;
-	const char	*why;
-	char		 text[160];
-	int		 r;
-
-	if ((head = malloc(sizeof(*head))) == NULL) {
-		hs_fail(h, "out of memory");
-		return;
-	}
-	for (;;) {
-		r = httphead_response(head, &h->scan, HTTP_GET, h->head,
-		    h->head_len, &why);
-		if (r != 1 || !(head->flags & HTTPHEAD_INTERIM))
-			break;
-		h->head_len -= head->head_len;
-		memmove(h->head, h->head + head->head_len, h->head_len);
-		memset(&h->scan, 0, sizeof(h->scan));
-	}
-	if (r == -1) {
-		snprintf(text, sizeof(text), "bad answer: %s", why);
-		hs_fail(h, text);
-	} else if (r == 1)
-		hs_answer(h, head);
-	free(head);
+	if (head != NULL)
+		hs_answer(arg, head);
+	else
+		hs_fail(arg, *why == '\0' ? "the server closed the connection" :
+		    why);
 }
 
 /* What makes a 101 ours; NULL, or what is wrong. */
@@ -283,21 +218,19 @@ hs_answer(struct handshake *h, const struct httphead *head)
 		log_escape(reason, sizeof(reason), head->reason.s,
 		    head->reason.len);
 		reason_answer(r.why, sizeof(r.why), head->status, reason,
-		    h->head + head->head_len, h->head_len - head->head_len,
-		    h->token);
+		    h->exchange.buf + head->head_len,
+		    h->exchange.len - head->head_len, h->token);
 	} else if ((why = check_101(h, head)) != NULL) {
 		snprintf(r.why, sizeof(r.why), "%s", why);
 	} else {
 		r.sock = h->sock;
 		h->sock.fd = -1;
 		h->sock.ssl = NULL;
-		r.early = (uint8_t *)h->head + head->head_len;
-		r.early_len = h->head_len - head->head_len;
+		r.early = (uint8_t *)h->exchange.buf + head->head_len;
+		r.early_len = h->exchange.len - head->head_len;
 	}
 	/* `early` lies in the handshake: it goes after the call. */
 	timer_del(&h->timer);
-	event_del(&h->ev_read);
-	event_del(&h->ev_write);
 	fn(arg, &r);
 	sodium_memzero(r.token, sizeof(r.token));
 	hs_free(h);
@@ -327,14 +260,13 @@ hs_free(struct handshake *h)
 	timer_del(&h->timer);
 	if (h->dial != NULL)
 		dial_cancel(h->dial);
-	if (h->events) {
-		event_del(&h->ev_read);
-		event_del(&h->ev_write);
-	}
+	if (h->via != NULL)
+		via_cancel(h->via);
+	exchange_stop(&h->exchange);
 	sock_close(&h->sock);
 	if (h->request != NULL)
 		freezero(h->request, REQUEST_MAX);
-	free(h->head);
+	free(h->exchange.buf);
 	free(h);
 }
 

@@ -6,11 +6,13 @@
 #include <stdint.h>
 
 #include "net.h"
+#include "proxy.h"
 #include "url.h"
 
 /*
  * From an address to an upgraded connection: TCP, TLS, request, 101, all of
- * it in 10 s. tunnel-protocol.md, 1.2 and 6.4.
+ * it in 10 s, to which a forward proxy may add its own. tunnel-protocol.md, 1.2
+ * and 6.4.
  */
 
 #define HANDSHAKE_MS	10000
@@ -33,12 +35,13 @@ struct handshake;
 typedef void	(*handshake_fn)(void *, const struct handshake_result *);
 
 /*
- * Begin. `token` "" is none. `fn` is called once, never before this returns;
- * the handshake is gone by then. NULL when out of memory.
+ * Begin. `token` "" is none. A proxy (borrowed; NULL none) is for wss:// only.
+ * `fn` is called once, never before this returns; the handshake is gone by
+ * then. NULL when out of memory.
  */
-struct handshake *handshake_start(const struct url *, const char *node,
-	    const char *token, const char *key, const char *secret,
-	    handshake_fn, void *);
+struct handshake *handshake_start(const struct url *, const struct proxy *,
+	    const char *node, const char *token, const char *key,
+	    const char *secret, handshake_fn, void *);
 void	handshake_cancel(struct handshake *);
 
 /* Retry-After: seconds or a date. Milliseconds, 0 if it cannot be read. */

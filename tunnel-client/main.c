@@ -32,6 +32,7 @@
 #include "handshake.h"
 #include "base/log.h"
 #include "net.h"
+#include "proxy.h"
 #include "reason.h"
 #include "shell.h"
 #include "stream.h"
@@ -54,6 +55,8 @@ static struct stream_kinds	kinds = { connect_start, terminal_start,
 static struct {
 	struct options		 o;
 	struct url		 url;
+	struct proxy		 proxy;
+	int			 proxied;
 	char			 where[URL_MAX];	/* host:port */
 	struct event_base	*base;
 	struct handshake	*handshake;
@@ -150,14 +153,36 @@ plain_check(void)
 	return (-1);
 }
 
+/* Is there a proxy to be asked? -1 after a word on standard error. */
+static int
+proxy_choose(void)
+{
+	const char	*why;
+
+	if (*client.o.proxy == '\0')
+		return (0);
+	if ((why = proxy_parse(&client.proxy, client.o.proxy)) != NULL) {
+		fprintf(stderr, "tunnel-client: --proxy: %s\n", why);
+		return (-1);
+	}
+	if (proxy_bypassed(client.o.no_proxy, client.url.host,
+	    client.url.port))
+		return (0);
+	if (!client.url.tls)
+		log_warnx("no proxy for ws://: it would read key and secret");
+	client.proxied = client.url.tls;
+	return (0);
+}
+
 static void
 attempt(void *arg)
 {
 	(void)arg;
 	client.began_ms = clock_ms();
 	net_reload();
-	client.handshake = handshake_start(&client.url, client.o.node,
-	    client.token, client.o.key, client.o.secret, attempt_done, NULL);
+	client.handshake = handshake_start(&client.url, client.proxied ?
+	    &client.proxy : NULL, client.o.node, client.token, client.o.key,
+	    client.o.secret, attempt_done, NULL);
 	if (client.handshake == NULL)
 		attempt_failed("the request cannot be made", 0);
 }
@@ -192,7 +217,7 @@ attempt_done(void *arg, const struct handshake_result *r)
 static void
 attempt_failed(const char *why, uint64_t retry_after_ms)
 {
-	const char	*hint = reason_hint(why, client.url.tls, environ);
+	const char	*hint = reason_hint(why, client.proxied);
 	char		 what[REASON_SIZE + 512];
 
 	snprintf(what, sizeof(what), "cannot connect to %s: %s%s%s",
@@ -263,6 +288,21 @@ on_move(evutil_socket_t sig, short what, void *arg)
 }
 #endif
 
+/* Whom the log names. */
+static void
+where_is(void)
+{
+	size_t	len;
+
+	snprintf(client.where, sizeof(client.where), strchr(client.url.host,
+	    ':') != NULL ? "[%s]:%u" : "%s:%u", client.url.host,
+	    client.url.port);
+	len = strlen(client.where);
+	if (client.proxied)
+		snprintf(client.where + len, sizeof(client.where) - len,
+		    " through %s", client.proxy.at.authority);
+}
+
 static int
 setup(void)
 {
@@ -272,16 +312,16 @@ setup(void)
 		fprintf(stderr, "tunnel-client: --url: %s\n", why);
 		return (-1);
 	}
-	if (plain_check() == -1)
+	if (plain_check() == -1 || proxy_choose() == -1)
 		return (-1);
-	snprintf(client.where, sizeof(client.where), strchr(client.url.host,
-	    ':') != NULL ? "[%s]:%u" : "%s:%u", client.url.host,
-	    client.url.port);
+	where_is();
 	if (sodium_init() == -1 || (client.base = event_base_new()) == NULL)
 		fatalx("out of memory");
 	signal(SIGPIPE, SIG_IGN);
 	clock_init(client.base);
-	net_init(client.base, client.o.tls_insecure);
+	net_init(client.base, client.o.tls_insecure, client.o.ca_file);
+	if (net_check() == -1)
+		return (-1);
 	if (child_init(client.base) == -1)
 		fatalx("out of memory");
 	if (client.o.no_terminal)
@@ -358,6 +398,7 @@ main(int argc, char **argv)
 	catalog_clear();
 	shell_forget();
 	sodium_memzero(client.token, sizeof(client.token));
+	sodium_memzero(&client.proxy, sizeof(client.proxy));
 	options_clear(&client.o);
 	return (r == 0 ? 0 : 1);
 }

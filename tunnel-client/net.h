@@ -32,6 +32,8 @@ struct sock {
  */
 ssize_t	sock_read(struct sock *, void *, size_t);
 ssize_t	sock_writev(struct sock *, const struct iovec *, int);
+/* As the latter, of one piece; 0: not now. */
+ssize_t	sock_put(struct sock *, const void *, size_t);
 /* Bytes that TLS has read from the fd already: no event will tell of them. */
 int	sock_pending(const struct sock *);
 /* We will write no more (TLS: close_notify). A second call does nothing. */
@@ -41,10 +43,13 @@ void	sock_close(struct sock *);
 
 /*
  * Before all else here. TLS to the server is 1.2 and up, certificate and name
- * checked unless `insecure`; to services nothing is checked. Names can be
- * looked up after the first net_reload().
+ * checked unless `insecure`; that to a proxy always; to services nothing is
+ * checked. `ca_file` (borrowed for good; "" none) has the authorities to trust
+ * instead of the system's. Names can be looked up after the first net_reload().
  */
-void	net_init(struct event_base *, int insecure);
+void	net_init(struct event_base *, int insecure, const char *ca_file);
+/* Can `ca_file` be used? 0, or -1 after a line in the log. */
+int	net_check(void);
 void	net_clear(void);
 /* Read resolv.conf and hosts anew. Ends what is still being resolved. */
 void	net_reload(void);
@@ -76,6 +81,7 @@ typedef void	(*dial_fn)(void *, struct sock *c, const char *why);
 enum dial_tls {
 	DIAL_PLAIN,
 	DIAL_TLS_SERVER,	/* the tunnel's: checked */
+	DIAL_TLS_PROXY,		/* checked */
 	DIAL_TLS_SERVICE,	/* a target's: not checked */
 	DIAL_TLS_SERVICE_OLD	/* the same, TLS 1.0 and 1.1 too */
 };
@@ -90,6 +96,12 @@ struct dial_how {
 #define DIAL_TLS_MS	10000
 /* NULL when out of memory; `fn` is not called then. Strings are copied. */
 struct dial	*dial_start(const struct dial_how *, dial_fn, void *);
+/*
+ * The same over *c, which is connected through a proxy: TLS alone. It takes *c
+ * over unless it returns NULL.
+ */
+struct dial	*dial_over(struct sock *c, const struct dial_how *, dial_fn,
+		    void *);
 void	dial_cancel(struct dial *);
 
 #endif

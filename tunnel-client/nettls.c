@@ -12,17 +12,19 @@
 #define NKINDS	(DIAL_TLS_SERVICE_OLD + 1)
 
 static struct {
-	SSL_CTX	*ctx[NKINDS];
-	int	 insecure;
+	SSL_CTX		*ctx[NKINDS];
+	int		 insecure;
+	const char	*ca_file;
 } tls;
 
-static int	server_setup(SSL_CTX *);
+static int	server_setup(SSL_CTX *, int);
 static int	service_setup(SSL_CTX *, int);
 
 void
-net_init(struct event_base *base, int insecure)
+net_init(struct event_base *base, int insecure, const char *ca_file)
 {
 	tls.insecure = insecure;
+	tls.ca_file = ca_file;
 	net_resolver_init(base);
 }
 
@@ -38,6 +40,13 @@ net_clear(void)
 	}
 }
 
+int
+net_check(void)
+{
+	return (*tls.ca_file != '\0' && net_tls(DIAL_TLS_PROXY) == NULL ? -1 :
+	    0);
+}
+
 SSL_CTX *
 net_tls(enum dial_tls kind)
 {
@@ -46,7 +55,8 @@ net_tls(enum dial_tls kind)
 	if (ctx != NULL)
 		return (ctx);
 	ctx = SSL_CTX_new(TLS_client_method());
-	if (ctx == NULL || (kind == DIAL_TLS_SERVER ? server_setup(ctx) :
+	if (ctx == NULL || (kind == DIAL_TLS_SERVER || kind == DIAL_TLS_PROXY ?
+	    server_setup(ctx, kind == DIAL_TLS_SERVER && tls.insecure) :
 	    service_setup(ctx, kind == DIAL_TLS_SERVICE_OLD)) == -1) {
 		log_warnx("tls: cannot be set up");
 		SSL_CTX_free(ctx);
@@ -59,19 +69,32 @@ net_tls(enum dial_tls kind)
 	return (ctx);
 }
 
+/* A file that was asked for and cannot be used is a fault; none is a pity. */
 static int
-server_setup(SSL_CTX *ctx)
+authorities(SSL_CTX *ctx)
+{
+	if (*tls.ca_file == '\0') {
+		if (SSL_CTX_set_default_verify_paths(ctx) != 1)
+			log_warnx("tls: no certificates of authorities");
+		return (0);
+	}
+	if (SSL_CTX_load_verify_file(ctx, tls.ca_file) == 1)
+		return (0);
+	log_warnx("%s: no certificates can be read there", tls.ca_file);
+	return (-1);
+}
+
+static int
+server_setup(SSL_CTX *ctx, int insecure)
 {
 	static const unsigned char	alpn[] = "\010http/1.1";
 
 	if (SSL_CTX_set_min_proto_version(ctx, TLS1_2_VERSION) != 1 ||
 	    SSL_CTX_set_alpn_protos(ctx, alpn, sizeof(alpn) - 1) != 0)
 		return (-1);
-	SSL_CTX_set_verify(ctx, tls.insecure ? SSL_VERIFY_NONE :
-	    SSL_VERIFY_PEER, NULL);
-	if (!tls.insecure && SSL_CTX_set_default_verify_paths(ctx) != 1)
-		log_warnx("tls: no certificates of authorities");
-	return (0);
+	SSL_CTX_set_verify(ctx, insecure ? SSL_VERIFY_NONE : SSL_VERIFY_PEER,
+	    NULL);
+	return (insecure ? 0 : authorities(ctx));
 }
 
 /*

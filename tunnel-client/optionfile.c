@@ -130,8 +130,12 @@ row_check(const struct reading *f, const struct option_row *r,
 	}
 	if (value == NULL && !option_is_flag(r))
 		return ("a value is missing");
-	if (r->kind == SECRET && r->at == AT(secret) &&
-	    (f->mode & S_IRWXO) != 0)
+	if ((f->mode & S_IRWXO) == 0)
+		return (NULL);
+	if (r->kind == PROXY && strchr(value, '@') != NULL)
+		return ("others may read this file with the password: chmod "
+		    "o-rwx it");
+	if (r->kind == SECRET && r->at == AT(secret))
 		return ("others may read this file: chmod o-rwx it, or have "
 		    "the secret in a secret-file");
 	return (NULL);

@@ -18,6 +18,7 @@
 #include "base/compat.h"
 #include "base/log.h"
 #include "options_int.h"
+#include "proxy.h"
 
 #define SECRET_MAX	1024	/* bytes of a secret file's first line */
 
@@ -54,6 +55,12 @@ const struct option_row	option_rows[] = {
 	    "check no certificate of the server" },
 	{ "allow-plain", "ALLOW_PLAIN", NULL, 0, FLAG, AT(allow_plain),
 	    "send the secret in clear: ws:// to another machine" },
+	{ "ca-file", "CA_FILE", "", 0, STRING, AT(ca_file),
+	    "certificates to trust, and none of the system" },
+	{ "proxy", "HTTPS_PROXY https_proxy ALL_PROXY all_proxy", "", 0, PROXY,
+	    AT(proxy), "forward proxy, http://[user:password@]host:port" },
+	{ "no-proxy", "NO_PROXY no_proxy", "", 0, STRING, AT(no_proxy),
+	    "hosts, domains, networks that need none" },
 	{ "diagnostics-dir", "DIAGNOSTICS_DIR", "/usr/share/my/diagnostics.d",
 	    0, STRING, AT(diagnostics_dir), "directory of plugins" },
 	{ "diagnostics-plugin-timeout", "DIAGNOSTICS_PLUGIN_TIMEOUT", "10s",
@@ -79,7 +86,8 @@ const size_t	option_count = NROWS;
 /* What no child of ours, nor who looks at us, finds in an environment. 7.7 */
 static const char *const hidden[] = { "SYSTEM_KEY", "SYSTEM_SECRET",
     "SUPPORT_URL", "DATABASE_URL", "REDIS_ADDR", "REDIS_PASSWORD", "REDIS_URL",
-    "SUPPORT_INTERNAL_SECRET", "TUNNEL_CONFIG" };
+    "SUPPORT_INTERNAL_SECRET", "TUNNEL_CONFIG", "HTTPS_PROXY", "https_proxy",
+    "ALL_PROXY", "all_proxy" };
 
 static int	defaults(struct options *);
 static int	from_env(struct options *, const unsigned char *, char **);
@@ -92,7 +100,7 @@ int
 option_is_text(const struct option_row *r)
 {
 	return (r->kind == STRING || r->kind == SECRET || r->kind == LIST ||
-	    r->kind == CONFIG);
+	    r->kind == CONFIG || r->kind == PROXY);
 }
 
 int
@@ -157,17 +165,48 @@ defaults(struct options *o)
 }
 
 static const char *
-env_get(char **envp, const char *name)
+env_one(char **envp, const char *name, size_t len)
 {
-	size_t	len = strlen(name);
-
 	for (; *envp != NULL; envp++)
-		if (strncmp(*envp, name, len) == 0 && (*envp)[len] == '=')
+		if (strncmp(*envp, name, len) == 0 && (*envp)[len] == '=' &&
+		    (*envp)[len + 1] != '\0')
 			return (*envp + len + 1);
 	return (NULL);
 }
 
-/* An empty variable is an absent one. `filed` rows are set by the file. */
+/* A proxy that we cannot speak to is none: others read that variable, too. */
+static int
+env_fits(const struct option_row *r, const char *name, size_t len,
+    const char *value)
+{
+	struct proxy	*x;
+	const char	*why;
+
+	if (r->kind != PROXY || (x = calloc(1, sizeof(*x))) == NULL)
+		return (1);
+	if ((why = proxy_parse(x, value)) != NULL)
+		log_warnx("%.*s is ignored: %s", (int)len, name, why);
+	freezero(x, sizeof(*x));
+	return (why == NULL);
+}
+
+/* The first of a row's variables; an empty one is an absent one. */
+static const char *
+env_get(char **envp, const struct option_row *r)
+{
+	const char	*name = r->env, *value;
+	size_t		 len;
+
+	for (; name != NULL && *name != '\0'; name += len + (name[len] == ' ')) {
+		len = strcspn(name, " ");
+		value = env_one(envp, name, len);
+		if (value != NULL && env_fits(r, name, len, value))
+			return (value);
+	}
+	return (NULL);
+}
+
+/* `filed` rows are set by the file. */
 static int
 from_env(struct options *o, const unsigned char *filed, char **envp)
 {
@@ -177,8 +216,7 @@ from_env(struct options *o, const unsigned char *filed, char **envp)
 
 	for (i = 0; i < NROWS; i++) {
 		r = &option_rows[i];
-		if (r->env == NULL || r->kind == CONFIG ||
-		    (value = env_get(envp, r->env)) == NULL || *value == '\0')
+		if (r->kind == CONFIG || (value = env_get(envp, r)) == NULL)
 			continue;
 		if (r->kind == LATER)
 			log_info("%s is ignored: this version has no %s",
@@ -218,6 +256,7 @@ option_take(struct options *o, const struct option_row *r, const char *value,
 	case SECRET:
 	case LIST:
 	case CONFIG:
+	case PROXY:
 		return (set_string(o, r, value));
 	case DURATION:
 		if (set_duration(o, r, value) == 0)
@@ -304,14 +343,13 @@ find_config(struct options *o, int argc, char **argv, char **envp)
 	struct option			 lo[NROWS + 4];
 	char				 letters[2 * NROWS + 2];
 	const struct option_row		*r;
-	const char			*value = env_get(envp, "TUNNEL_CONFIG");
+	const char			*value = env_one(envp, "TUNNEL_CONFIG",
+					    13);
 	int				 c, asked = 0;
 
 	long_options(lo, letters);
 	optind = 0;	/* from the start, whatever was left */
 	opterr = 0;
-	if (value != NULL && *value == '\0')
-		value = NULL;
 	while ((c = getopt_long(argc, argv, letters, lo, NULL)) != -1) {
 		if (c == 'h' || (c >= OPT_HELP && c <= OPT_COMPLETION)) {
 			value = "";	/* help is there in any case */

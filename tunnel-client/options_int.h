@@ -15,13 +15,16 @@
 enum option_kind {
 	STRING, SECRET, DURATION, FLAG,
 	LIST,			/* as STRING; lines of a file are joined */
+	PROXY,			/* as STRING; the environment may say nonsense */
 	FILE_FLAG,		/* --secret-file */
 	CONFIG, ACTION,		/* a STRING and a FLAG, in no file */
 	LATER			/* known, but not built into this version */
 };
 
 struct option_row {
-	const char	*flag, *env, *def;
+	const char	*flag;
+	const char	*env;			/* names, the first that is set */
+	const char	*def;
 	int		 letter;		/* 0: none */
 	enum option_kind kind;
 	size_t		 at;			/* member of struct options */

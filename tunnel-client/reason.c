@@ -4,7 +4,6 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
-#include <strings.h>
 
 #include "base/log.h"
 #include "reason.h"
@@ -27,17 +26,28 @@ static const struct {
 	{ 504, "the server is not there", "" },
 };
 
+#define PROXY_HINT	", or name the forward proxy of this network (--proxy)"
+#define TLS_HINT	"--ca-file or SSL_CERT_FILE names other authorities"
+
+/* What to do: when it is the server; without a proxy; when it is the proxy. */
 static const struct {
 	int		 error;		/* 0: `text` */
-	const char	*text, *todo;
+	const char	*text, *todo, *direct_todo, *proxy_todo;
 } failures[] = {
-	{ ECONNREFUSED, NULL, "nothing listens there, check the address" },
-	{ ETIMEDOUT, NULL, "is a firewall in the way?" },
-	{ 0, "no such host", "check the address and /etc/resolv.conf" },
-	{ 0, "name lookup timed out", "check /etc/resolv.conf" },
-	{ 0, "TLS: wrong version number", "is it ws:// that is spoken there?" },
-	{ 0, "TLS: certificate refused",
-	    "SSL_CERT_FILE names other authorities" },
+	{ ECONNREFUSED, NULL, "", "nothing listens there, check the address",
+	    "nothing listens there, check its address" },
+	{ ETIMEDOUT, NULL, "", "is a firewall in the way? Open it"
+	    PROXY_HINT, "is a firewall in the way?" },
+	{ ENETUNREACH, NULL, "", "there is no way there; make one" PROXY_HINT,
+	    "there is no way there" },
+	{ 0, "no such host", "", "check the address and /etc/resolv.conf"
+	    PROXY_HINT, "check its address and /etc/resolv.conf" },
+	{ 0, "name lookup timed out", "", "check /etc/resolv.conf" PROXY_HINT,
+	    "check /etc/resolv.conf" },
+	{ 0, "TLS: wrong version number", "is it ws:// that is spoken there?",
+	    "is it ws:// that is spoken there?",
+	    "is it http:// that is spoken there?" },
+	{ 0, "TLS: certificate refused", TLS_HINT, TLS_HINT, TLS_HINT },
 };
 
 /* The envelope's message, else the first line of a text; "" none. */
@@ -93,38 +103,55 @@ reason_answer(char *dst, size_t size, int status, const char *phrase,
 	    message, *todo == '\0' ? "" : "; ", todo);
 }
 
-static int
-has_value(char *const *env, const char *name)
+void
+reason_proxy(char *dst, size_t size, int status, const char *phrase,
+    int credentials, int other_scheme)
 {
-	size_t	len = strlen(name);
+	const char	*why = "it does not connect us", *todo = "";
 
-	for (; *env != NULL; env++)
-		if (strncasecmp(*env, name, len) == 0 && (*env)[len] == '=' &&
-		    (*env)[len + 1] != '\0')
-			return (1);
-	return (0);
+	switch (status) {
+	case 401:		/* says tinyproxy */
+	case 407:
+		why = credentials ? "it refuses user and password" :
+		    "it wants a user and a password";
+		todo = other_scheme ? "it takes no Basic, and nothing else is "
+		    "spoken here" : credentials ? "check both in its address" :
+		    "give them in its address, http://user:password@host:port";
+		break;
+	case 403:
+		why = "it does not let us go there";
+		todo = "its rules have to allow CONNECT to the server";
+		break;
+	case 500:
+	case 502:
+	case 503:
+	case 504:
+		why = "it cannot reach the server";
+		todo = "does it know the name, and is the way open from there?";
+		break;
+	}
+	snprintf(dst, size, "%s (%d%s%s)%s%s", why, status, *phrase == '\0' ?
+	    "" : " ", phrase, *todo == '\0' ? "" : "; ", todo);
 }
 
 const char *
-reason_hint(const char *why, int tls, char *const *env)
+reason_hint(const char *why, int proxied)
 {
+	int		 proxy = strncmp(why, "proxy: ", 7) == 0;
 	const char	*text;
 	size_t		 i;
 
+	if (proxy)
+		why += 7;
 	for (i = 0; i < sizeof(failures) / sizeof(failures[0]); i++) {
 		text = failures[i].error != 0 ? strerror(failures[i].error) :
 		    failures[i].text;
-		if (strncmp(why, text, strlen(text)) != 0)
-			continue;
-		if (strncmp(why, "TLS", 3) == 0)
-			return (failures[i].todo);
-		break;
+		if (strncmp(why, text, strlen(text)) == 0)
+			break;
 	}
-	if (strncmp(why, "TLS", 3) != 0 && (has_value(env, "ALL_PROXY") ||
-	    has_value(env, tls ? "HTTPS_PROXY" : "HTTP_PROXY")))
-		return ("a forward proxy is set in the environment, but "
-		    "tunnel-client uses none: names and the server have to be "
-		    "reachable from here");
-	return (i < sizeof(failures) / sizeof(failures[0]) ?
-	    failures[i].todo : "");
+	if (i == sizeof(failures) / sizeof(failures[0]))
+		return ("");
+	if (proxy)
+		return (failures[i].proxy_todo);
+	return (proxied ? failures[i].todo : failures[i].direct_todo);
 }

@@ -19,9 +19,17 @@ void	reason_answer(char *dst, size_t size, int status, const char *phrase,
 	    const char *body, size_t len, int token);
 
 /*
- * No answer at all: what to do about `why`, a text of dial.c; "" is no idea.
- * When a variable names a forward proxy, that is the most likely reason.
+ * A forward proxy has answered something else than 2xx. `credentials` were
+ * sent; `other_scheme`: it asks for something else than Basic.
  */
-const char *reason_hint(const char *why, int tls, char *const *env);
+#define REASON_PROXY_SIZE	400
+void	reason_proxy(char *dst, size_t size, int status, const char *phrase,
+	    int credentials, int other_scheme);
+
+/*
+ * No answer at all: what to do about `why`, a text of dial.c or via.c; "" is no
+ * idea. `proxied`: a proxy was asked.
+ */
+const char *reason_hint(const char *why, int proxied);
 
 #endif

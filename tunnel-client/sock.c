@@ -89,10 +89,32 @@ sock_writev(struct sock *c, const struct iovec *iov, int n)
 	return (-1);
 }
 
+ssize_t
+sock_put(struct sock *c, const void *p, size_t len)
+{
+	struct iovec	iov = { (void *)(uintptr_t)p, len };
+	ssize_t		n = sock_writev(c, &iov, 1);
+
+	return (n == -1 && (errno == EAGAIN || errno == EINTR) ? 0 : n);
+}
+
+/* TLS to a proxy below may have more than the one above took. */
+static int
+under_pending(SSL *ssl)
+{
+	BIO	*bio = SSL_get_rbio(ssl);
+	SSL	*under = NULL;
+
+	if (BIO_method_type(bio) == BIO_TYPE_SSL)
+		(void)BIO_get_ssl(bio, &under);
+	return (under != NULL && SSL_pending(under) > 0);
+}
+
 int
 sock_pending(const struct sock *c)
 {
-	return (c->ssl != NULL && SSL_pending(c->ssl) > 0);
+	return (c->ssl != NULL && (SSL_pending(c->ssl) > 0 ||
+	    under_pending(c->ssl)));
 }
 
 void

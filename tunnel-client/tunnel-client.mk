@@ -1,13 +1,14 @@
 # SPDX-License-Identifier: ISC
 
 tunnel-client_PARTS = announce backoff bridge catalog child command \
-	conffile connect diag dial duration firstline handshake jsonend main nettls \
-	optionfile optionhelp options plugin reason resolve retryafter services shell sock stream system termframe \
-	terminal tunnel url
+	conffile connect diag dial duration exchange firstline handshake jsonend \
+	main nettls optionfile optionhelp options plugin proxy reason resolve \
+	retryafter services shell sock stream system termframe terminal tunnel \
+	url via
 # For tests: the options alone.
 client_options_OBJS = $(addprefix tunnel-client/,options.o optionfile.o \
-	optionhelp.o conffile.o duration.o) common/base/log.o \
-	common/base/compat.o
+	optionhelp.o conffile.o duration.o proxy.o url.o) common/base/log.o \
+	common/base/compat.o common/base/target.o
 tunnel-client_OBJS = $(tunnel-client_PARTS:%=tunnel-client/%.o) \
 	common/base/clock.o common/base/compat.o common/base/log.o common/base/target.o \
 	$(mux_OBJS) $(ws_accept_OBJS) $(head_OBJS)

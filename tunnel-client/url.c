@@ -17,8 +17,6 @@ struct param {
 	size_t		 place;		/* sorting is to be stable */
 };
 
-static const char	*authority_parse(struct url *, const char *, size_t);
-static int		 param_decode(char *);
 static int		 param_cmp(const void *, const void *);
 static size_t		 encode(char *, size_t, const char *);
 
@@ -41,7 +39,7 @@ url_parse(struct url *u, const char *s)
 		return ("wss:// expected, or ws:// without TLS");
 	s += scheme;
 	len = strcspn(s, "/?#");
-	if ((why = authority_parse(u, s, len)) != NULL)
+	if ((why = url_authority(u, s, len)) != NULL)
 		return (why);
 	s += len;
 	len = strcspn(s, "?#");
@@ -54,8 +52,8 @@ url_parse(struct url *u, const char *s)
 	return (NULL);
 }
 
-static const char *
-authority_parse(struct url *u, const char *s, size_t len)
+const char *
+url_authority(struct url *u, const char *s, size_t len)
 {
 	const char	*end = s + len, *host = s, *host_end, *port, *err;
 
@@ -101,15 +99,14 @@ url_is_here(const struct url *u)
 	    target_is_loopback(&t));
 }
 
-/* %XX and '+' in place; -1: a bad escape or a NUL. */
-static int
-param_decode(char *s)
+int
+url_unescape(char *s, int form)
 {
 	char	*out = s, hex[3] = { 0 };
 
 	for (; *s != '\0'; s++) {
 		if (*s != '%') {
-			*out++ = *s == '+' ? ' ' : *s;
+			*out++ = form && *s == '+' ? ' ' : *s;
 			continue;
 		}
 		if (!isxdigit((unsigned char)s[1]) ||
@@ -136,8 +133,8 @@ params_split(char *query, struct param *v, size_t n)
 			continue;
 		if ((eq = strchr(piece, '=')) != NULL)
 			*eq++ = '\0';
-		if (param_decode(piece) == -1 ||
-		    (eq != NULL && param_decode(eq) == -1))
+		if (url_unescape(piece, 1) == -1 ||
+		    (eq != NULL && url_unescape(eq, 1) == -1))
 			continue;
 		v[n].name = piece;
 		v[n].value = eq == NULL ? "" : eq;

@@ -30,6 +30,15 @@ struct url {
  */
 const char	*url_parse(struct url *, const char *);
 
+/*
+ * Its middle: take host[:port] into host, port and authority; `tls` says which
+ * port is the default. As above.
+ */
+const char	*url_authority(struct url *, const char *, size_t len);
+
+/* %XX, and in a `form` '+', in place; -1: a bad escape or a NUL. */
+int	url_unescape(char *, int form);
+
 /* Does the host's name say that it is this machine? 1 or 0. */
 int	url_is_here(const struct url *);
 

@@ -241,15 +241,19 @@ def knows_no_name():
 
 
 threading.Thread(target=knows_no_name, daemon=True).start()
-for proxy, want in ((None, "check the address and /etc/resolv.conf"),
-                    ("https_proxy", "a forward proxy is set")):
-    c = Client(None, bare=True, env=dict(
-        {"SUPPORT_URL": "wss://no.invalid/", "SYSTEM_KEY": KEY,
-         "SYSTEM_SECRET": SECRET, "TUNNEL_CLIENT_DNS": "127.0.0.1:%d" % dns.getsockname()[1]},
-        **({proxy: "http://10.0.0.1:3128"} if proxy else {})))
-    t.match(c.err.wait("cannot connect to no.invalid:443: .*").string,
-            "no such host; " + want, "an unknown host, %s" %
-            (proxy or "without a proxy"))
+for flags, want in (([], "cannot connect to no.invalid:443: no such host; "
+                     "check the address and /etc/resolv.conf, or name the "
+                     "forward proxy of this network \\(--proxy\\)"),
+                    (["--proxy", "http://no.proxy.invalid:3128"],
+                     "cannot connect to no.invalid:443 through "
+                     "no.proxy.invalid:3128: proxy: no such host; check its "
+                     "address")):
+    c = Client(None, *flags, bare=True, env={
+        "SUPPORT_URL": "wss://no.invalid/", "SYSTEM_KEY": KEY,
+        "SYSTEM_SECRET": SECRET,
+        "TUNNEL_CLIENT_DNS": "127.0.0.1:%d" % dns.getsockname()[1]})
+    t.match(c.err.wait("cannot connect to .*").string, want,
+            "an unknown host: " + (" ".join(flags) or "without a proxy"))
     c.stop()
     c.clean(t)
 

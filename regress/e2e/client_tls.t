@@ -3,46 +3,20 @@
 """tunnel-client over wss://: what it trusts and what not."""
 
 import os
-import ssl
-import subprocess
 import sys
 import tempfile
 
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from clienttest import Client, Target, echo
+from clienttest import Client, Target, authority, certificate, echo
 from harness import Tap
 from tunnelserver import Server
 
 t = Tap()
 
 
-def openssl(*words):
-    subprocess.run(["openssl"] + list(words), check=True,
-                   stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-
-
-def certificate(d, name, alt):
-    """A certificate of our authority; the server's context with it."""
-    p = os.path.join(d, name)
-    with open(p + ".ext", "w") as f:
-        f.write("subjectAltName=%s\n" % alt)
-    openssl("req", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=server",
-            "-keyout", p + ".key", "-out", p + ".csr")
-    openssl("x509", "-req", "-in", p + ".csr", "-CA", d + "/ca.pem",
-            "-CAkey", d + "/ca.key", "-CAcreateserial", "-days", "2",
-            "-extfile", p + ".ext", "-out", p + ".pem")
-    ctx = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    ctx.load_cert_chain(p + ".pem", p + ".key")
-    names = []
-    ctx.sni_callback = lambda sock, sni, c: names.append(sni)
-    return ctx, names
-
-
 with tempfile.TemporaryDirectory() as d:
-    openssl("req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2",
-            "-subj", "/CN=authority", "-keyout", d + "/ca.key", "-out",
-            d + "/ca.pem")
+    authority(d)
     good, names = certificate(d, "good", "DNS:relay.example")
     other, _ = certificate(d, "other", "DNS:other.example,"
                            "DNS:*.example.org")

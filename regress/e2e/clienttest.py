@@ -5,6 +5,8 @@ test's hand, targets, secrets to look for."""
 import os
 import signal
 import socket
+import ssl
+import subprocess
 import threading
 
 from harness import BUILD, Program
@@ -104,3 +106,31 @@ def counter(s):
             break
         n += len(data)
     s.sendall(b"%d bytes\n" % n)
+
+
+def openssl(*words):
+    subprocess.run(["openssl"] + list(words), check=True,
+                   stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+
+def authority(d):
+    openssl("req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2",
+            "-subj", "/CN=authority", "-keyout", d + "/ca.key", "-out",
+            d + "/ca.pem")
+
+
+def certificate(d, name, alt):
+    """A certificate of our authority; the server's context with it."""
+    p = os.path.join(d, name)
+    with open(p + ".ext", "w") as f:
+        f.write("subjectAltName=%s\n" % alt)
+    openssl("req", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=server",
+            "-keyout", p + ".key", "-out", p + ".csr")
+    openssl("x509", "-req", "-in", p + ".csr", "-CA", d + "/ca.pem",
+            "-CAkey", d + "/ca.key", "-CAcreateserial", "-days", "2",
+            "-extfile", p + ".ext", "-out", p + ".pem")
+    ctx = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    ctx.load_cert_chain(p + ".pem", p + ".key")
+    names = []
+    ctx.sni_callback = lambda sock, sni, c: names.append(sni)
+    return ctx, names

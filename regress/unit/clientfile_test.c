@@ -134,6 +134,8 @@ refusals(void)
 	    ": others may change it: chmod go-w");
 	refused(REQUIRED "secret S\n", 0602,
 	    ": others may change it: chmod go-w");
+	refused("proxy http://u:p@x\n", 0644,
+	    ":1: proxy: others may read this file with the password");
 	is_int(read_file(&o, REQUIRED "secret S\n", 0640), 0,
 	    "a group may read it");
 	options_clear(&o);
