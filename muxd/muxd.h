@@ -43,7 +43,7 @@ int	tunnel_is_up(void);
 /* After each turn of the loop: one write for all that was said in it. */
 void	tunnel_turn(void);
 /*
- * The end: streams end with `why`, go-away, close frame, at most 5 s for the
+ * The end: streams end with `why`, go-away, close frame, at most 4 s for the
  * echo, exit. A second call does nothing.
  */
 void	tunnel_close(uint16_t code, const char *reason, enum end_reason why);

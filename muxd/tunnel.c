@@ -16,7 +16,7 @@
 #include "muxd.h"
 #include "proc/proc.h"
 
-#define CLOSE_MS	5000		/* for the peer's echo */
+#define CLOSE_MS	4000		/* for the peer's echo: authd waits 5 s */
 #define PING_EVERY	(15 * YAMUX_NSEC)
 #define PROBE_MS	1900		/* authd waits 2 s */
 /*

@@ -47,7 +47,7 @@
 #define LINE_MAX_LEN	1024		/* of the client's reply line */
 #define PING_MS		25000		/* below what proxies call idle */
 #define PINGS_MAX	3		/* without any byte: nobody is there */
-#define CLOSE_MS	5000		/* wait for the browser's close */
+#define CLOSE_MS	4000		/* for the browser's; authd waits 5 s */
 #define DRAIN_MS	60000		/* for a slow one to take the rest */
 
 enum frame_type { FRAME_DATA, FRAME_RESIZE, FRAME_RESERVED, FRAME_ERROR,

@@ -43,7 +43,7 @@ void	terminal_refuse(int status, const char *message);
  * The one way a terminal ends: tell the browser (`text`, not NULL: a type 3
  * frame; then a WebSocket close), let go of the stream, report `reason`
  * (END_*) through ended(), and exit when the browser has answered, or
- * takes nothing for 5 s, or after a minute. For a terminal that has begun
+ * takes nothing for 4 s, or after a minute. For a terminal that has begun
  * (terminal_stream()); only the first call counts. `code` 0: no close.
  */
 void	terminal_close(uint16_t code, unsigned reason, const char *text);

@@ -9,6 +9,7 @@
 #include "admit.h"
 #include "authd/core/may.h"
 #include "authd/core/session.h"
+#include "authd/core/stream.h"
 #include "authd/now.h"
 #include "authd/store/audit.h"
 #include "base/clock.h"
@@ -253,9 +254,32 @@ admit_ticket(struct opening *o)
 static int
 terminal_count(struct admission *a)
 {
-	return (budget_take(&admissions.by_operator, &a->by_operator,
-	    a->who.id, NULL, 1) == 0 && budget_take(&admissions.by_session,
-	    &a->by_session, a->session, NULL, 1) == 0 ? 0 : -1);
+	if (budget_take(&admissions.by_operator, &a->by_operator, a->who.id,
+	    NULL, 1) == -1)
+		return (-1);
+	if (budget_take(&admissions.by_session, &a->by_session, a->session,
+	    NULL, 1) == 0)
+		return (0);
+	budget_leave(&admissions.by_operator, &a->by_operator);
+	return (-1);
+}
+
+/*
+ * A terminal is over with its stream; its worker may wait for the browser's
+ * close some seconds more, and needs no place for that.
+ */
+static void
+terminals_over(void)
+{
+	struct peer	*pe;
+
+	TAILQ_FOREACH(pe, &peers, entry) {
+		if (!peer_has(pe, RF_STREAM) || pe->admission == NULL ||
+		    pe->asking != NULL || stream_find(pe->stream) != NULL)
+			continue;
+		admit_free(pe->admission);
+		pe->admission = NULL;
+	}
 }
 
 struct admission *
@@ -280,6 +304,9 @@ terminal_new(const struct opening *o, struct admission **a)
 	    (*a = admit_new(&o->ask)) == NULL)
 		return (REFUSE_BUSY);
 	(*a)->who = o->who;
+	if (terminal_count(*a) == 0)
+		return (REFUSE_NOT);
+	terminals_over();
 	if (terminal_count(*a) == 0)
 		return (REFUSE_NOT);
 	admit_remove(*a);

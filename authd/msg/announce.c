@@ -47,15 +47,20 @@ announce_recheck(const struct tunnel *t, uint64_t id,
 	    announce_known, (void *)(uintptr_t)id);
 }
 
-/* A terminal's worker was let in by an authd that is no more. */
+/*
+ * A terminal's worker was let in by an authd that is no more. Which stream it
+ * has is in the tag: its own word could free its place while it goes on.
+ */
 static void
-announce_count(uint64_t termd, const struct operator *who,
+announce_count(uint64_t termd, uint64_t stream, const struct operator *who,
     const char *session)
 {
 	struct peer	*pe = peer_find(termd);
 
-	if (pe != NULL && peer_has(pe, RF_STREAM) && pe->admission == NULL)
-		pe->admission = admit_again(who, session);
+	if (pe == NULL || !peer_has(pe, RF_STREAM) || pe->admission != NULL)
+		return;
+	pe->stream = stream;
+	pe->admission = admit_again(who, session);
 }
 
 /* Take a stream back, or say why not. */
@@ -85,7 +90,8 @@ announce_restore(struct tunnel *t, const struct msg_announce_stream *said)
 	if (why != NULL)
 		return (why);
 	if (tag.terminal != 0)
-		announce_count(tag.terminal, &who, t->session->row.id);
+		announce_count(tag.terminal, said->stream, &who,
+		    t->session->row.id);
 	announce_recheck(t, said->stream, &who);
 	return (NULL);
 }
@@ -100,10 +106,8 @@ announce_on_stream(struct chan *c, struct imsg *m)
 	if (get_announce_stream(m, &said) == -1 || pe->announced == 0)
 		return (-1);
 	pe->announced--;
-	if (pe->tunnel == NULL) {
-		pe->stream = said.stream;
+	if (pe->tunnel == NULL)
 		return (0);
-	}
 	if ((why = announce_restore(pe->tunnel, &said)) == NULL)
 		return (0);
 	log_info("tunnel %llu: stream %llu ended after restart: %s",

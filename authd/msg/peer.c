@@ -3,7 +3,7 @@
 #include "base/log.h"
 
 #define COME_MS	30000	/* to log in, to announce */
-#define GO_MS	6000	/* after CLOSE or a refusal */
+#define GO_MS	5000	/* after CLOSE or a refusal */
 #include "peer.h"
 
 struct peers	peers = TAILQ_HEAD_INITIALIZER(peers);

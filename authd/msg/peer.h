@@ -73,8 +73,8 @@ struct chan	*asker_chan(const struct asker *);
 struct asker	 asker_of(struct chan *, const struct imsg *);
 
 /*
- * A worker has 30 s to log in, or after a restart to tell what it has, and 6 s
- * to go: its own wait for its peer's close, and a moment. Then `late` runs.
+ * A worker has 30 s to log in, or after a restart to tell what it has, and 5 s
+ * to go: its own wait for its peer's close, and a second. Then `late` runs.
  */
 void	 peer_set_state(struct peer *, enum peer_state);
 void	 peer_must_go(struct peer *);

@@ -13,7 +13,7 @@
 #include "regress/lib/tap.h"
 
 #define COME_MS		30000
-#define GO_MS		6000
+#define GO_MS		5000
 #define KILLED_MS	10000
 
 static struct far	*proxyd, *control;

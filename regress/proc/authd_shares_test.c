@@ -107,12 +107,15 @@ secrets(void)
 	drive_clock(&authd, 60001);
 }
 
+static uint64_t	last_stream;		/* terminal()'s */
+
 /* Terminals of one operator, each with a ticket and a termd. */
 static int
 terminal(struct far *p, const struct tunnel *t, struct far **termd)
 {
 	struct api		a = { .token = token, .session = t->session };
 	struct msg_admitted	in;
+	struct msg_term_stream	got;
 	struct imsg		m;
 
 	*termd = NULL;
@@ -124,7 +127,8 @@ terminal(struct far *p, const struct tunnel *t, struct far **termd)
 	(void)hear(p->fd, admitted, &in);
 	if (in.status == 0) {
 		*termd = drive_spawn(ROLE_TERMD, in.nonce);
-		shut(&hear((*termd)->fd, term_stream, NULL)->fd);
+		shut(&hear((*termd)->fd, term_stream, &got)->fd);
+		last_stream = got.stream;
 		(void)hear_maybe(t->mux->fd, IMSG_STREAM_BRIDGE, &m, WAIT_MS);
 		shut(&m.fd);
 	}
@@ -135,7 +139,8 @@ static void
 terminals(void)
 {
 	static struct tunnel	 t[2];
-	static struct far	*termd[TERMS_ONE + 1], *other;
+	static struct far	*termd[TERMS_ONE + 1], *other, *none;
+	static uint64_t		 streams[TERMS_ONE + 1];
 	char			*alice = token;
 	int			 i, status = 0;
 
@@ -145,8 +150,10 @@ terminals(void)
 		    "192.0.2.61");
 		up(&t[i], 1);
 	}
-	for (i = 0; i <= TERMS_ONE && status == 0; i++)
+	for (i = 0; i <= TERMS_ONE && status == 0; i++) {
 		status = terminal(proxyd, &t[i % 2], &termd[i]);
+		streams[i] = last_stream;
+	}
 	is_int(i, TERMS_ONE + 1, "terminals of one operator");
 	is_int(status, 429, "then he is refused");
 	token = operator_token(control, "bob", "", "owner", "");
@@ -154,6 +161,13 @@ terminals(void)
 	far_close(other);
 	free(token);
 	token = alice;
+	other = termd[1];
+	say(t[1].mux->fd, stream_end, .stream = streams[1], .why = END_CLEAN);
+	drive_sync(control);
+	is_int(terminal(proxyd, &t[0], &termd[1]), 0, "one that is over makes "
+	    "room, also while its worker waits for the browser");
+	is_int(terminal(proxyd, &t[0], &none), 429, "and once");
+	far_close(other);
 	far_close(termd[0]);
 	drive_sync(control);
 	is_int(terminal(proxyd, &t[0], &termd[0]), 0,
