@@ -202,7 +202,8 @@ MAN1 = $(wildcard $(srcdir)/man/*.1)
 MAN5 = $(wildcard $(srcdir)/man/*.5)
 MAN8 = $(wildcard $(srcdir)/man/*.8)
 EXAMPLES = $(wildcard $(srcdir)/etc/*)
-DOCS = $(wildcard $(srcdir)/LICENSE $(srcdir)/CHANGELOG.md)
+DOCS = $(wildcard $(srcdir)/LICENSE $(srcdir)/CHANGELOG.md \
+	$(srcdir)/doc/openapi.yaml)
 # Texts name the paths of a default build; these are installed with its own.
 TEXT_PATHS = -e 's|/usr/local/libexec/relayd|$(libexecdir)/relayd|g' \
 	-e 's|/usr/local/sbin|$(sbindir)|g' -e 's|/usr/local/bin|$(bindir)|g' \

@@ -10,7 +10,7 @@ proxyd_OBJS = proxyd/proxyd.o proxyd/authd.o proxyd/grant.o proxyd/session.o \
 	proxyd/upstream.o proxyd/door/buf.o proxyd/door/conn.o \
 	proxyd/door/crowd.o proxyd/door/limits.o proxyd/door/listen.o \
 	proxyd/door/now.o proxyd/door/trust.o proxyd/job/answer.o proxyd/job/api.o \
-	proxyd/job/begin.o proxyd/job/down.o proxyd/job/end.o \
+	proxyd/job/begin.o proxyd/job/document.o proxyd/job/down.o proxyd/job/end.o \
 	proxyd/job/give.o proxyd/job/jar.o proxyd/job/names.o \
 	proxyd/job/proxy.o proxyd/job/up.o \
 	proxyd/http/page.o $(proxyd_HDR_OBJS) common/base/label.o common/base/rate.o \
@@ -19,3 +19,5 @@ proxyd_OBJS = proxyd/proxyd.o proxyd/authd.o proxyd/grant.o proxyd/session.o \
 	$(head_OBJS) $(api_PARAMS_OBJS) $(ws_accept_OBJS)
 proxyd_LIBS = $(LLHTTP_LIBS) $(EVENT_LIBS) $(SODIUM_LIBS) $(CRYPTO_LIBS) \
 	$(CJSON_LIBS)
+proxyd/job/document.o: $(srcdir)/doc/openapi.yaml
+proxyd/job/document.o: PATHS += -DOPENAPI_YAML='"$(srcdir)/doc/openapi.yaml"'

@@ -137,6 +137,14 @@ answer_plain(struct conn *c, int status, const char *text)
 }
 
 void
+answer_text(struct conn *c, const char *type, const char *text, size_t len)
+{
+	struct iovec	iov = { (void *)(uintptr_t)text, len };
+
+	answer_send(c, 200, type, API_FIELDS, NULL, &iov, 1);
+}
+
+void
 answer_empty(struct conn *c, int status, const char *extra)
 {
 	answer_send(c, status, NULL, "", extra, NULL, 0);

@@ -30,6 +30,9 @@ void	answer_later(struct conn *, int status, const char *message,
 int	wants_page(const struct httphead *);
 /* text/plain, as the rendezvous contract has it; the same page for people. */
 void	answer_plain(struct conn *, int status, const char *text);
+/* A text of this type, for programs. */
+void	answer_text(struct conn *, const char *type, const char *text,
+	    size_t len);
 /* No body; `extra` says the rest. */
 void	answer_empty(struct conn *, int status, const char *extra);
 

@@ -14,6 +14,7 @@
 
 #include "answer.h"
 #include "api.h"
+#include "document.h"
 #include "api/api.h"
 #include "base/uuid.h"
 #include "proxyd/authd.h"
@@ -200,6 +201,21 @@ body_is_here(const struct conn *c, const struct api_call *a)
 	    c->in->len) != -1 && chunk.done);
 }
 
+/* The description of all calls is no call. 1: it was asked for. */
+static int
+is_document(struct conn *c, const struct httphead *h)
+{
+	const char	*text;
+	size_t		 len;
+
+	if (!slice_eq(&h->path, DOCUMENT_PATH) ||
+	    !slice_eq(&h->method_name, "GET"))
+		return (0);
+	text = document(&len);
+	answer_text(c, "application/yaml", text, len);
+	return (1);
+}
+
 void
 api_begin(struct conn *c, const struct httphead *h)
 {
@@ -207,6 +223,8 @@ api_begin(struct conn *c, const struct httphead *h)
 	struct slice	 hole[API_HOLES] = { { NULL, 0 } };
 	int		 op, id;
 
+	if (is_document(c, h))
+		return;
 	if ((op = api_match(&h->path, &h->method_name, hole)) <= 0) {
 		answer_error(c, 404, "api not found");
 		return;

@@ -47,6 +47,8 @@ ok $? "make install again"
 ok $? "an existing configuration is left alone"
 [ -s "$prefix/share/doc/relayd/LICENSE" ]
 ok $? "the licence is there"
+[ -s "$prefix/share/doc/relayd/openapi.yaml" ]
+ok $? "the description of the API is there"
 
 # Texts that name paths name those that were asked for.
 make -s install DESTDIR="$dest" prefix=/opt/r sysconfdir=/opt/etc \

@@ -63,7 +63,9 @@ def table():
 
 
 def kind_of(schema, body=False, required=False):
-    """What the kinds of api.def are as schemas."""
+    """What the kinds of api.def are as schemas; null is for what is missing."""
+    if isinstance(schema["type"], list):
+        schema = dict(schema, type=schema["type"][0])
     if schema["type"] == "integer":
         bounds = (schema["minimum"], schema["maximum"])
         return ("NUMBER", bounds + (schema["default"],)) if "default" in \
@@ -86,6 +88,8 @@ def kind_of(schema, body=False, required=False):
 def document(doc):
     rows = {}
     for path, item in doc["paths"].items():
+        if path == "/api/openapi.yaml":     # no call: proxyd has it
+            continue
         for method in METHODS:
             if method not in item:
                 continue
@@ -155,7 +159,8 @@ with open(SRC + "/doc/openapi.yaml", encoding="utf-8") as f:
           sorted(PERMISSIONS.values()), "no other permission")
 equal([r for r in refs(served) if not leads(served, r)], [],
       "every reference leads somewhere")
-for op in (i[m] for i in served["paths"].values() for m in METHODS if m in i):
+for op in (i[m] for p, i in served["paths"].items() for m in METHODS
+           if m in i and p != "/api/openapi.yaml"):
     equal({"401", "403", "429", "503"} - set(op["responses"]), set(),
           op["operationId"] + ": the refusals that every call has")
 print("1..%d" % count)

@@ -10,7 +10,7 @@ import json
 import time
 from datetime import datetime, timedelta
 
-from harness import GoClient, Relayd, Tap, Targets, until
+from harness import SRC, GoClient, Relayd, Tap, Targets, until
 
 t = Tap()
 
@@ -70,6 +70,17 @@ with Targets() as targets, Relayd(t) as d:
         st, env = d.api("GET", path, token)
         t.equal((st, env["code"]), (404, 404),
                 "operator-1: %s: 404 in the envelope" % path)
+
+    # What there is, for programs.
+    st, h, body = d.request("GET", "/api/openapi.yaml")
+    with open(SRC + "/doc/openapi.yaml", "rb") as f:
+        t.equal((st, h["Content-Type"], body), (200, "application/yaml",
+                                                f.read()),
+                "doc/openapi.yaml is served as it is, to anybody")
+    for method, path in (("HEAD", "/api/openapi.yaml"),
+                         ("POST", "/api/openapi.yaml"),
+                         ("GET", "/api/openapi.yaml/")):
+        t.equal(d.request(method, path)[0], 404, "%s %s: 404" % (method, path))
 
     # Tokens.
     def said(headers):

@@ -36,12 +36,15 @@ import threading
 import time
 import traceback
 
+import openapi
+
 SRC = os.environ.get("RELAYD_SRC") or os.path.abspath(
     os.path.join(os.path.dirname(__file__), "..", ".."))
 BUILD = os.path.abspath(os.environ.get("RELAYD_BUILD") or
                         os.path.join(SRC, "build", "check"))
 FAST_BUILD = os.path.abspath(os.environ.get("RELAYD_FAST_BUILD") or BUILD)
 DOMAIN = "support.test"
+API = openapi.Document(os.path.join(SRC, "doc", "openapi.yaml"))
 # A test that is ended leaves its `with` blocks, and nothing behind.
 signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
 WAIT = 60           # seconds; far more than anything here takes
@@ -355,6 +358,8 @@ operator {
         os.chmod(self.conf, 0o600)
         self.verbose = verbose
         self.p = None
+        self.answers = 0    # of the API, and what was wrong with them
+        self.wrong = []
 
     def __enter__(self):
         try:
@@ -373,6 +378,10 @@ operator {
                                      if " control[" not in x][-60:]))
         self.stop()
         self.check_log()
+        if self.answers > 0:
+            self.tap.equal(sorted(set(self.wrong)), [], "every answer of the "
+                           "API is as doc/openapi.yaml says (%d)" %
+                           self.answers)
         if not self.keep:
             shutil.rmtree(self.dir, ignore_errors=True)
         return False
@@ -515,9 +524,13 @@ operator {
             c.request(method, path, body=body, headers=h,
                       encode_chunked="Transfer-Encoding" in h)
             r = c.getresponse()
-            return r.status, r.headers, r.read()
+            data = r.read()
         finally:
             c.close()
+        if host is None and path.startswith("/api/"):
+            self.answers += 1
+            self.wrong += API.wrong(method, path, r.status, r.headers, data)
+        return r.status, r.headers, data
 
     def api(self, method, path, token, body=None):
         """(status, envelope) of one call of the operator API."""
