@@ -8,6 +8,7 @@
 #include "api.h"
 #include "authd/core/may.h"
 #include "authd/core/session.h"
+#include "authd/cred/known.h"
 #include "authd/cred/secret.h"
 #include "authd/msg/recheck.h"
 #include "authd/now.h"
@@ -365,6 +366,7 @@ system_secret(struct api_call *call, const struct facts *f)
 		return;
 	(void)store_system_secret(s->id, with.secret_public,
 	    with.secret_stored, clock_wall_ms());
+	known_forget(s->key);
 	done(call, s->id);
 	api_system_tell(call, s->id, 200, secret);
 	explicit_bzero(secret, sizeof(secret));

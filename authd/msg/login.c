@@ -14,6 +14,7 @@
 #include "admit.h"
 #include "authd/core/may.h"
 #include "authd/core/session.h"
+#include "authd/cred/known.h"
 #include "authd/cred/secret.h"
 #include "authd/now.h"
 #include "authd/store/audit.h"
@@ -41,6 +42,8 @@ struct login {
 	char			addr[ADDR_SIZE];	/* as admitted */
 	uint64_t		proxyd;			/* who said so */
 	struct system_row	system;
+	enum known		known;		/* of its secret, and since */
+	uint64_t		mark;
 	char			session[UUID_SIZE];
 	/* to take back what the store did not take */
 	int			created;
@@ -50,6 +53,8 @@ struct login {
 };
 
 static enum refusal	login_form(const struct login *, uint32_t *);
+static void	login_ask(struct login *);
+static enum refusal	login_wrong(const struct login *);
 static void	login_known(const struct facts *, void *);
 static enum refusal	login_credentials(struct login *,
 			    const struct facts *);
@@ -139,10 +144,28 @@ login_on_login(struct chan *c, struct imsg *m)
 		login_refuse(lo, no, retry);
 		return (0);
 	}
-	(void)facts_ask(NEED_SYSTEM_BY_KEY,
-	    &(struct facts_keys){ .system_key = lo->key,
-	    .asker = lo->asker.instance }, login_known, lo);
+	login_ask(lo);
 	return (0);
+}
+
+/* A secret that was good a while ago: only whether the system may still. */
+static void
+login_ask(struct login *lo)
+{
+	struct facts_keys	keys = { .asker = lo->asker.instance };
+	char			id[ID_SIZE];
+
+	lo->mark = known_mark();
+	lo->known = known_find(lo->key, lo->secret, clock_ms(), id);
+	if (lo->known == KNOWN_GOOD) {
+		keys.system_id = id;
+		(void)facts_ask(NEED_SYSTEM, &keys, login_known, lo);
+	} else if (lo->known == KNOWN_BAD) {
+		login_refuse(lo, login_wrong(lo), 0);
+	} else {
+		keys.system_key = lo->key;
+		(void)facts_ask(NEED_SYSTEM_BY_KEY, &keys, login_known, lo);
+	}
 }
 
 static void
@@ -152,6 +175,20 @@ login_bucket(const struct login *lo, char bucket[BUCKET_SIZE])
 
 	rate_address(lo->addr, at);
 	snprintf(bucket, BUCKET_SIZE, "%s %s", at, lo->key);
+}
+
+/* One attempt more of this address. */
+static enum refusal
+login_wrong(const struct login *lo)
+{
+	const struct conf	*conf = proc_conf();
+	char			 bucket[BUCKET_SIZE];
+	uint32_t		 ignored;
+
+	login_bucket(lo, bucket);
+	(void)named_hit(NAMED_FAILED, lo->proxyd, bucket, conf->rate_slot,
+	    conf->rate_slot_s * 1000, &ignored);
+	return (REFUSE_CREDENTIALS);
 }
 
 /* Rows 2 and 3: what can be said without knowing who it is. */
@@ -180,6 +217,11 @@ login_known(const struct facts *f, void *arg)
 	struct login	*lo = arg;
 	enum refusal	 no;
 
+	/* It got another secret while the store was asked. */
+	if (known_forgot(lo->key, lo->mark)) {
+		login_ask(lo);
+		return;
+	}
 	no = login_credentials(lo, f);
 	explicit_bzero(lo->secret, sizeof(lo->secret));
 	if (no != REFUSE_NOT)
@@ -190,38 +232,41 @@ login_known(const struct facts *f, void *arg)
 		login_slot(lo);
 }
 
-/* Rows 4 and 5: who is it? An unknown key costs what a wrong secret does. */
-static enum refusal
-login_credentials(struct login *lo, const struct facts *f)
+/* Is it the secret that the store has? An unknown key costs what that does. */
+static int
+login_is_right(struct login *lo, const struct facts *f)
 {
-	const struct conf	*conf = proc_conf();
-	char			 public[SECRET_PUBLIC_SIZE];
-	char			 bucket[BUCKET_SIZE];
-	const char		*private;
-	uint32_t		 ignored;
-	int			 good = 0;
+	char		 public[SECRET_PUBLIC_SIZE];
+	const char	*private;
+	int		 good = 0;
 
-	if (f->got_system == -1)
-		return (REFUSE_STORE);
 	if (secret_parse(lo->secret, public, &private) == -1)
-		return (REFUSE_CREDENTIALS);
+		return (0);
 	if (f->got_system == STORE_NONE) {
 		secret_waste(private);
 	} else {
-		lo->system = f->system;
-		good = secret_verify(lo->system.secret_stored, private) == 0;
-		good &= strlen(public) == strlen(lo->system.secret_public) &&
-		    sodium_memcmp(public, lo->system.secret_public,
+		good = secret_verify(f->system.secret_stored, private) == 0;
+		good &= strlen(public) == strlen(f->system.secret_public) &&
+		    sodium_memcmp(public, f->system.secret_public,
 		    strlen(public)) == 0;
-		good &= lo->system.deleted_at == 0;
 	}
 	explicit_bzero(public, sizeof(public));
-	if (good)
-		return (may_connect(f));
-	login_bucket(lo, bucket);
-	(void)named_hit(NAMED_FAILED, lo->proxyd, bucket, conf->rate_slot,
-	    conf->rate_slot_s * 1000, &ignored);
-	return (REFUSE_CREDENTIALS);
+	known_put(lo->key, lo->secret, good ? f->system.id : NULL, lo->mark,
+	    clock_ms());
+	return (good);
+}
+
+/* Rows 4 and 5: who is it? */
+static enum refusal
+login_credentials(struct login *lo, const struct facts *f)
+{
+	if (f->got_system == -1)
+		return (REFUSE_STORE);
+	if ((lo->known != KNOWN_GOOD && !login_is_right(lo, f)) ||
+	    f->got_system != 0 || f->system.deleted_at != 0)
+		return (login_wrong(lo));
+	lo->system = f->system;
+	return (may_connect(f));
 }
 
 static int

@@ -155,6 +155,45 @@ support(void)
 	far_close(t.mux);
 }
 
+/* The store is asked once about a secret. */
+static void
+cached(void)
+{
+	struct tunnel	t;
+	int		i;
+
+	create(&t, "Cached");
+	world_sql("UPDATE systems SET support_enabled = 1 WHERE id = '%s'",
+	    t.system);
+	for (i = 0; i < 2; i++) {
+		login(proxyd, &t, "", "", "192.0.2.5");
+		is_int(t.status, 0, "%s", i == 0 ? "a login" :
+		    "operator-58: the store is not asked about the secret");
+		far_close(t.mux);
+		world_sql("UPDATE systems SET system_secret_sha256 = 'x'"
+		    " WHERE id = '%s'", t.system);
+	}
+	is_int(api_say(proxyd, API_SYSTEM_SECRET, token,
+	    .system_id = t.system), 200, "another secret");
+	login(proxyd, &t, "", "", "192.0.2.5");
+	is_int(t.status, 401, "operator-58: the old secret fails from then on");
+	far_close(t.mux);
+	strlcpy(t.secret, api_str("system_secret"), sizeof(t.secret));
+	login(proxyd, &t, "", "", "192.0.2.5");
+	is_int(t.status, 0, "the new one is good");
+	far_close(t.mux);
+	world_sql("UPDATE systems SET support_enabled = 0 WHERE id = '%s'",
+	    t.system);
+	login(proxyd, &t, "", "", "192.0.2.5");
+	is_int(t.status, 403, "whether it may is asked each time");
+	far_close(t.mux);
+	world_sql("UPDATE systems SET deleted_at = 1 WHERE id = '%s'",
+	    t.system);
+	login(proxyd, &t, "", "", "192.0.2.5");
+	is_int(t.status, 401, "and whether it is there");
+	far_close(t.mux);
+}
+
 /* The session of the lowest node is the system's. */
 static void
 nodes(void)
@@ -386,6 +425,7 @@ main(void)
 	life();
 	support();
 	nodes();
+	cached();
 	who();
 	moved();
 	lists();
