@@ -13,13 +13,16 @@ LIST_HEAD(bucket, child);
 
 static struct {
 	TAILQ_HEAD(, child)	all;
+	TAILQ_HEAD(, child)	standing, workers;
 	struct bucket		by_instance[BUCKETS], by_pid[BUCKETS];
 	uint64_t		next;		/* number of the next instance */
 	size_t			count[ROLE_COUNT];
 	LIST_HEAD(, child)	doors;
 	struct child		*authd;
 	size_t			startups;
-} children = { .all = TAILQ_HEAD_INITIALIZER(children.all), .next = 1 };
+} children = { .all = TAILQ_HEAD_INITIALIZER(children.all),
+	.standing = TAILQ_HEAD_INITIALIZER(children.standing),
+	.workers = TAILQ_HEAD_INITIALIZER(children.workers), .next = 1 };
 
 struct child *
 child_new(int role, struct slot *slot, uint64_t nonce)
@@ -32,8 +35,12 @@ child_new(int role, struct slot *slot, uint64_t nonce)
 	c->slot = slot;
 	c->nonce = nonce;
 	c->instance = children.next++;
-	c->started_ms = clock_ms();
+	c->started_ms = c->heard_ms = clock_ms();
 	TAILQ_INSERT_TAIL(&children.all, c, entry);
+	if (R_STANDING & ROLE_BIT(role))
+		TAILQ_INSERT_TAIL(&children.standing, c, by_heard);
+	else
+		TAILQ_INSERT_TAIL(&children.workers, c, by_heard);
 	LIST_INSERT_HEAD(&children.by_instance[c->instance % BUCKETS], c,
 	    by_instance);
 	children.count[role]++;
@@ -73,6 +80,10 @@ child_free(struct child *c)
 	if (c->slot != NULL && c->slot->child == c)
 		c->slot->child = NULL;
 	TAILQ_REMOVE(&children.all, c, entry);
+	if (R_STANDING & ROLE_BIT(c->role))
+		TAILQ_REMOVE(&children.standing, c, by_heard);
+	else
+		TAILQ_REMOVE(&children.workers, c, by_heard);
 	LIST_REMOVE(c, by_instance);
 	if (c->pid != 0)
 		LIST_REMOVE(c, by_pid);
@@ -126,6 +137,30 @@ child_after(uint64_t instance)
 		if (c->instance > instance)
 			break;
 	return (c);
+}
+
+struct child *
+child_standing(const struct child *after)
+{
+	return (after == NULL ? TAILQ_FIRST(&children.standing) :
+	    TAILQ_NEXT(after, by_heard));
+}
+
+struct child *
+child_silent(const struct child *after)
+{
+	return (after == NULL ? TAILQ_FIRST(&children.workers) :
+	    TAILQ_NEXT(after, by_heard));
+}
+
+void
+child_heard(struct child *c)
+{
+	c->heard_ms = clock_ms();
+	if (R_STANDING & ROLE_BIT(c->role))
+		return;
+	TAILQ_REMOVE(&children.workers, c, by_heard);
+	TAILQ_INSERT_TAIL(&children.workers, c, by_heard);
 }
 
 int

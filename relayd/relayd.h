@@ -66,6 +66,7 @@ struct slot {
 
 struct child {
 	TAILQ_ENTRY(child)	 entry;		/* by instance */
+	TAILQ_ENTRY(child)	 by_heard;
 	LIST_ENTRY(child)	 by_instance, by_pid;
 	/* set once */
 	int			 role;
@@ -82,7 +83,7 @@ struct child {
 	struct timer		 deadline;	/* of the state */
 	uint32_t		 layers;	/* SB_*, from READY */
 	unsigned		 silent_s;	/* since PING; 0: not asked */
-	uint64_t		 heard;		/* its last PONG, in rounds */
+	uint64_t		 heard_ms;	/* its start, then its last PONG */
 	int			 answered;	/* it has, once */
 	int			 misfit;	/* of another build */
 	/* what authd said about it (BOUND) */
@@ -110,6 +111,11 @@ struct child	*child_find(uint64_t instance);
 struct child	*child_find_pid(pid_t);
 /* The first with a number above `instance`, NULL at the end. */
 struct child	*child_after(uint64_t instance);
+/* Those that run at all times, and all others, the longest silent first. */
+struct child	*child_standing(const struct child *after);
+struct child	*child_silent(const struct child *after);
+/* It has said that it turns. */
+void		 child_heard(struct child *);
 /* Was this number ever given? */
 int		 child_was(uint64_t instance);
 size_t		 child_count(int role);

@@ -25,30 +25,21 @@
 
 #define PATIENCE_S	5	/* from PING to PONG */
 #define FIRST_S		600	/* the first: authd may have a store to mend */
-#define WORKER_S	80	/* of silence, until a worker is asked */
+#define WORKER_MS	80000	/* of silence, until a worker is asked */
 
 static struct {
 	struct event	*ev;
-	uint64_t	 round;
 	int		 off;	/* RELAYD_TEST_NO_WATCHDOG */
 } watch;
 
-static int
-watch_is_due(const struct child *c)
-{
-	return ((R_STANDING & ROLE_BIT(c->role)) ||
-	    watch.round - c->heard >= WORKER_S);
-}
-
+/* It has been asked, or is to be asked now. */
 static void
 watch_child(struct child *c)
 {
 	if (c->state != CHILD_READY || c->chan == NULL)
 		return;
 	if (c->silent_s == 0) {
-		if (c->heard == 0)
-			c->heard = watch.round;		/* it is new */
-		if (watch_is_due(c) && say_ping(c->chan, 0) == 0)
+		if (say_ping(c->chan, 0) == 0)
 			c->silent_s = 1;
 		return;
 	}
@@ -59,10 +50,13 @@ watch_child(struct child *c)
 void
 watch_round(void)
 {
+	uint64_t	 now = clock_ms();
 	struct child	*c;
 
-	watch.round++;
-	for (c = child_after(0); c != NULL; c = child_after(c->instance))
+	for (c = child_standing(NULL); c != NULL; c = child_standing(c))
+		watch_child(c);
+	for (c = child_silent(NULL); c != NULL &&
+	    now - c->heard_ms >= WORKER_MS; c = child_silent(c))
 		watch_child(c);
 }
 
@@ -75,7 +69,7 @@ watch_on_pong(struct chan *chan, struct imsg *m)
 	    (c->silent_s == 0 && (R_STANDING & ROLE_BIT(c->role))))
 		return (-1);
 	c->silent_s = 0;
-	c->heard = watch.round;
+	child_heard(c);
 	c->answered = 1;
 	return (0);
 }

@@ -20,7 +20,11 @@ static size_t	 body(struct yamux *, const uint8_t *, size_t);
 static int	 fin_arrived(struct yamux *);
 static void	 pong_release(struct yamux *, uint64_t);
 static bool	 output_one(struct yamux *, uint8_t *, uint64_t);
+static void	 ping_along(struct yamux *);
+static void	 ping_due(struct yamux *, uint64_t);
 static uint64_t	 ping_deadline(const struct yamux *, uint64_t *);
+
+#define PING_EARLY	8	/* by this part of ping_every, at most */
 
 static const frame_fn frame_table[] = {
 	[YAMUX_DATA] = data_frame,
@@ -322,6 +326,7 @@ ping_frame(struct yamux *y, unsigned int flags, uint32_t id, uint32_t value)
 		y->pings_in++;
 		y->pong[(y->pong_head + y->pong_n++) % YAMUX_PONG_RING] = value;
 		pong_release(y, y->now);
+		ping_along(y);
 		return (y->pong_n - y->pong_ready > y->cf.pong_wait_max ?
 		    YAMUX_E_PINGS : 0);
 	}
@@ -333,6 +338,24 @@ ping_frame(struct yamux *y, unsigned int flags, uint32_t id, uint32_t value)
 	if (y->cb.on_pong != NULL)
 		y->cb.on_pong(y->arg, rtt);
 	return (0);
+}
+
+/* We are awake to answer: one of our own that is due soon goes along. */
+static void
+ping_along(struct yamux *y)
+{
+	uint64_t every = y->cf.ping_every;
+
+	if (every != 0 && y->ping == PING_NONE &&
+	    y->now + every / PING_EARLY >= y->ping_next)
+		ping_due(y, y->now);
+}
+
+static void
+ping_due(struct yamux *y, uint64_t now)
+{
+	y->ping_next = now + y->cf.ping_every;
+	(void)yamux_ping(y, now);
 }
 
 /* Give out the tokens that are due, to as many as can be written in a burst. */
@@ -519,8 +542,7 @@ yamux_tick(struct yamux *y, uint64_t now)
 		if (now >= noanswer)
 			return (yamux_fail(y, YAMUX_E_NOPONG));
 	} else if (y->cf.ping_every != 0 && now >= y->ping_next) {
-		y->ping_next = now + y->cf.ping_every;
-		yamux_ping(y, now);
+		ping_due(y, now);
 	}
 	pong_release(y, now);
 	yamux_stream_expire(y, now);

@@ -111,8 +111,9 @@ struct yamux_config {
 	uint64_t	close_wait;	/* 5 min from our FIN, then RST */
 	/* Liveness. */
 	uint64_t	ping_every;	/* own pings from yamux_tick(), first
-					   at once; 0, the default: only
-					   yamux_ping() */
+					   at once, or by an eighth earlier
+					   beside an answer to the peer's; 0,
+					   the default: only yamux_ping() */
 	uint64_t	ping_silence;	/* 10 s with nothing at all */
 	uint64_t	ping_timeout;	/* 60 s without the answer */
 	/* Answers to pings: token bucket. */

@@ -579,6 +579,17 @@ test_liveness(void)
 	e->now += 15 * YAMUX_NSEC;
 	yamux_tick(e->y, e->now);
 	is_int(end_flush(e), YAMUX_HEADER, "it is sent");
+	end_frame(e, YAMUX_PING, YAMUX_ACK, 0, 2, NULL);
+	e->now += 13 * YAMUX_NSEC;
+	end_frame(e, YAMUX_PING, YAMUX_SYN, 0, 7, NULL);
+	is_int(end_flush(e), YAMUX_HEADER, "the peer's is answered");
+	e->now += YAMUX_NSEC / 2;
+	end_frame(e, YAMUX_PING, YAMUX_SYN, 0, 8, NULL);
+	is_int(end_flush(e), 2 * YAMUX_HEADER,
+	    "ours goes along when it is due in less than two seconds");
+	end_frame(e, YAMUX_PING, YAMUX_ACK, 0, 3, NULL);
+	is_int((long long)(yamux_deadline(e->y) - e->now),
+	    (long long)(15 * YAMUX_NSEC), "the next after 15 s");
 	end_free(e);
 }
 
