@@ -12,22 +12,28 @@
  * looks at the tables as they are when the facts are there.
  */
 
-#define NEED_SYSTEM_BY_KEY	0x01	/* keys.system_key -> system */
-#define NEED_SYSTEM		0x02	/* keys.system_id, else the session's */
-#define NEED_SESSION		0x04	/* keys.session -> session */
-#define NEED_REVOKED		0x08	/* keys.who -> revoked */
-#define NEED_VISIBLE		0x10	/* keys.who and NEED_SYSTEM's id */
-#define NEED_ORG		0x20	/* keys.org_id, else the system's */
-#define NEED_SYSTEM_BY_NAME 0x40	/* keys.system_name -> named, not deleted */
-#define NEED_CHILD	0x80	/* keys.org_id: is it a parent? */
-#define NEED_ORG_SEEN	0x100	/* NEED_ORG's id and who: is it in their set? */
-/* May `who` see it? Needs one that knows the system's id. */
-#define NEED_SCOPE		(NEED_REVOKED | NEED_VISIBLE)
+/* NEED_SYSTEM and so on: a bit for each row. */
+enum facts_row {
+#define F(NAME, ASK, key, fact, row)	FACT_ROW_##NAME,
+#define O(NAME, ASK, key, fact)		FACT_ROW_##NAME,
+#define Y(NAME, ASK, key, fact)		FACT_ROW_##NAME,
+#include "facts.def"
+	FACT_ROWS
+};
+enum facts_need {
+#define F(NAME, ASK, key, fact, row)	NEED_##NAME = 1 << FACT_ROW_##NAME,
+#define O(NAME, ASK, key, fact)		NEED_##NAME = 1 << FACT_ROW_##NAME,
+#define Y(NAME, ASK, key, fact)		NEED_##NAME = 1 << FACT_ROW_##NAME,
+#include "facts.def"
+	NEED_NOTHING = 0,
+	/* May `who` see it? Needs one that knows the system's id. */
+	NEED_SCOPE = NEED_REVOKED | NEED_VISIBLE
+};
 
 /* Unused ones are NULL. What they point to is needed during the call only. */
 struct facts_keys {
-	const char		*system_key, *system_id, *session, *org_id;
-	const char		*system_name;
+#define KEY(name, size)	const char	*name;
+#include "facts.def"
 	const struct operator	*who;
 	uint64_t		 asker;	/* an instance; 0: authd itself */
 };
@@ -35,19 +41,15 @@ struct facts_keys {
 /*
  * Beside each fact what became of its question: 0, STORE_NONE, or -1: the store
  * could not say. What was not needed, or could not be asked because a fact
- * before it is missing, is FACT_NOT_ASKED. For `revoked`, `visible` and
- * `org_seen` 0 means yes. All of them together have a second and a half: who asks for an answer has
- * two.
+ * before it is missing, is FACT_NOT_ASKED. For `revoked` 0 means yes. All of
+ * them together have a second and a half: who asks for an answer has two.
  */
 #define FACT_NOT_ASKED	1
 #define FACT_MANY	2	/* named: more than one has the name */
 struct facts {
-	int	got_system, got_session, got_revoked, got_visible, got_org;
-	int	got_named, got_child, got_org_seen;
-	struct system_row	system, named;
-	struct session_row	session;
-	struct revoked_row	revoked;
-	struct org_row		org;
+#define F(NAME, ASK, key, fact, row)	int got_##fact; row fact;
+#define Y(NAME, ASK, key, fact)		int got_##fact;
+#include "facts.def"
 };
 typedef void (*facts_then)(const struct facts *, void *arg);
 
