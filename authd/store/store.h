@@ -73,38 +73,9 @@ uint64_t store_spent_ms(const char **slowest, uint64_t *most);
  * it, also those of a turn that is not committed yet.
  */
 enum store_what {
-	ASK_SYSTEM_BY_KEY,	/* key: a system's key -> system */
-	ASK_SYSTEM_BY_ID,	/* key: its id -> system */
-	ASK_SYSTEM_BY_PUBLIC,	/* key: its secret's public part -> system */
-	ASK_SYSTEM_DETAILS,	/* groups, by their system's id -> details, of
-				   those that are there */
-	ASK_SYSTEMS_WALK,	/* systems -> ids: those of the next few that
-				   the query matches; walked tells how far */
-	ASK_ORG_SEEN,		/* key: an org's id, org_role, org_id -> yes or
-				   no: is it in the caller's set? */
-	ASK_SYSTEMS_NAMED,	/* key: a name -> up to two systems of it, not
-				   deleted */
-	ASK_ORG_CHILD,		/* key: an org's id -> one below it, not
-				   deleted */
-	ASK_SYSTEMS,		/* key: after this id -> systems, not deleted */
-	ASK_TOKENS,		/* key: after this id, now -> tokens that are
-				   still good */
-	ASK_ORG,		/* key: its id -> org, not deleted */
-	ASK_ORGS,		/* key: after this id -> orgs, not deleted */
-	ASK_VISIBLE,		/* key: a system, org_role, org_id -> yes or no:
-				   operator-api.md, section 3 */
-	ASK_REVOKED,		/* key: a token's id, user, impersonator (NULL:
-				   nobody), now -> revoked */
-	ASK_SESSION,		/* key: its id -> session */
-	ASK_DIAGNOSTICS,	/* key: a session's id -> document */
-	ASK_LOGS,		/* key: a session's id, list (its page) -> rows of
-				   the log, the newest first, and how many */
-	ASK_OPEN_SESSIONS,	/* key: after this id -> sessions */
-	ASK_OPEN_ROWS,		/* key: after this id -> rows of the log */
-	ASK_GROUPS,		/* list -> groups of this page, and the total */
-	ASK_PAGE_SESSIONS,	/* list, groups -> of each in turn its open
-				   sessions that the query matches, none's node
-				   first, newest first */
+#define Q(NAME, word, how, row)	ASK_##NAME,
+#include "ask.def"
+#undef Q
 	ASK_COUNT
 };
 

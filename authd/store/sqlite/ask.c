@@ -85,89 +85,113 @@ add_access(const struct access_row *row, void *arg)
 		memcpy(p, row, sizeof(*row));
 }
 
-static size_t
-row_size(enum store_what what)
-{
-	switch (what) {
-	case ASK_SYSTEM_BY_KEY:
-	case ASK_SYSTEM_BY_ID:
-	case ASK_SYSTEM_BY_PUBLIC:
-	case ASK_SYSTEMS:
-	case ASK_SYSTEMS_NAMED:
-		return (sizeof(struct system_row));
-	case ASK_SYSTEM_DETAILS:
-		return (sizeof(struct system_detail));
-	case ASK_ORG:
-	case ASK_ORG_CHILD:
-	case ASK_ORGS:
-		return (sizeof(struct org_row));
-	case ASK_TOKENS:
-		return (sizeof(struct token_row));
-	case ASK_REVOKED:
-		return (sizeof(struct revoked_row));
-	case ASK_LOGS:
-	case ASK_OPEN_ROWS:
-		return (sizeof(struct access_row));
-	case ASK_SYSTEMS_WALK:
-		return (sizeof(struct system_id));
-	case ASK_GROUPS:
-		return (sizeof(struct group_row));
-	default:
-		return (sizeof(struct session_row));
-	}
-}
+/* One row. */
 
-/* One row of those behind `after`; *id is the next `after`. */
 static int
-next_row(const struct question *q, const char *after, void *row, const char **id)
+one_system_by_key(const struct question *q, void *row)
 {
-	switch (q->what) {
-	case ASK_TOKENS:
-		*id = ((struct token_row *)row)->id;
-		return (db_token_next(after, q->now, row));
-	case ASK_SYSTEMS:
-		*id = ((struct system_row *)row)->id;
-		return (db_system_next(after, row));
-	case ASK_ORGS:
-		*id = ((struct org_row *)row)->id;
-		return (db_org_next(after, row));
-	case ASK_OPEN_ROWS:
-		*id = ((struct access_row *)row)->id;
-		return (db_access_next_open(after, row));
-	default:
-		*id = ((struct session_row *)row)->id;
-		return (db_session_next_open(after, row));
-	}
+	return (db_system_by_key(q->key, row));
 }
 
 static int
-ask_after(const struct question *q, struct rows *rows)
+one_system_by_id(const struct question *q, void *row)
 {
-	char		 after[ID_SIZE];
-	const char	*id;
-	void		*row;
-	int		 r = 0;
-
-	strlcpy(after, q->key, sizeof(after));
-	while (rows->n < STORE_PAGE && (row = rows_add(rows)) != NULL) {
-		if ((r = next_row(q, after, row, &id)) != 0) {
-			rows->n--;
-			break;
-		}
-		strlcpy(after, id, sizeof(after));
-	}
-	if (r == -1)
-		return (-1);
-	return (rows->n > 0 ? 0 : STORE_NONE);
+	return (db_system_by_id(q->key, row));
 }
 
 static int
-ask_named(const struct question *q, struct rows *rows)
+one_system_by_public(const struct question *q, void *row)
+{
+	return (db_system_by_public(q->key, row));
+}
+
+static int
+one_org(const struct question *q, void *row)
+{
+	return (db_org_get(q->key, row));
+}
+
+static int
+one_org_child(const struct question *q, void *row)
+{
+	return (db_org_child(q->key, row));
+}
+
+static int
+one_session(const struct question *q, void *row)
+{
+	return (db_session_get(q->key, row));
+}
+
+static int
+one_org_seen(const struct question *q, void *row)
+{
+	(void)row;
+	return (db_org_seen(q->org_role, q->org_id, q->key));
+}
+
+static int
+one_visible(const struct question *q, void *row)
+{
+	(void)row;
+	return (db_visible(q->org_role, q->org_id, q->key));
+}
+
+static int
+one_revoked(const struct question *q, void *row)
+{
+	struct revoked_row	*re = row;
+
+	return (db_revoked(q, re->kind, re->reason));
+}
+
+/* The next one behind `after`. */
+
+static int
+after_systems(const struct question *q, const char *after, void *row)
+{
+	(void)q;
+	return (db_system_next(after, row));
+}
+
+static int
+after_orgs(const struct question *q, const char *after, void *row)
+{
+	(void)q;
+	return (db_org_next(after, row));
+}
+
+static int
+after_open_sessions(const struct question *q, const char *after, void *row)
+{
+	(void)q;
+	return (db_session_next_open(after, row));
+}
+
+static int
+after_open_rows(const struct question *q, const char *after, void *row)
+{
+	(void)q;
+	return (db_access_next_open(after, row));
+}
+
+static int
+after_tokens(const struct question *q, const char *after, void *row)
+{
+	return (db_token_next(after, q->now, row));
+}
+
+/* As many as there are. */
+
+static int
+many_systems_named(const struct question *q, struct rows *rows,
+    struct answer *a)
 {
 	struct system_row	*row;
 	char			 first[ID_SIZE] = "";
 	int			 r = 0;
 
+	(void)a;
 	while (rows->n < 2 && r == 0 && (row = rows_add(rows)) != NULL) {
 		if ((r = db_system_named(q->key, first, row)) != 0)
 			rows->n--;
@@ -180,7 +204,7 @@ ask_named(const struct question *q, struct rows *rows)
 }
 
 static int
-ask_groups(const struct question *q, struct rows *rows, int64_t *total)
+many_groups(const struct question *q, struct rows *rows, struct answer *a)
 {
 	struct group_row	*groups;
 
@@ -189,7 +213,7 @@ ask_groups(const struct question *q, struct rows *rows, int64_t *total)
 		return (-1);
 	rows->v = (char *)groups;
 	rows->room = q->list->page_size;
-	return (db_groups(q->list, total, groups, &rows->n));
+	return (db_groups(q->list, &a->total, groups, &rows->n));
 }
 
 static void
@@ -202,12 +226,21 @@ add_id(const char *id, void *arg)
 }
 
 static int
-ask_details(const struct question *q, struct rows *rows)
+many_systems_walk(const struct question *q, struct rows *rows,
+    struct answer *a)
+{
+	return (db_systems_walk(q->systems, &a->walked, add_id, rows));
+}
+
+static int
+many_system_details(const struct question *q, struct rows *rows,
+    struct answer *a)
 {
 	void	*row;
 	size_t	 i;
 	int	 r = 0;
 
+	(void)a;
 	for (i = 0; i < q->n && r != -1; i++) {
 		if ((row = rows_add(rows)) == NULL)
 			return (-1);
@@ -219,10 +252,12 @@ ask_details(const struct question *q, struct rows *rows)
 }
 
 static int
-ask_page_sessions(const struct question *q, struct rows *rows)
+many_page_sessions(const struct question *q, struct rows *rows,
+    struct answer *a)
 {
 	size_t	i;
 
+	(void)a;
 	for (i = 0; i < q->n; i++)
 		if (db_group_sessions(q->list, q->groups[i].system_id,
 		    add_session, rows) == -1)
@@ -230,13 +265,21 @@ ask_page_sessions(const struct question *q, struct rows *rows)
 	return (0);
 }
 
+static int
+many_logs(const struct question *q, struct rows *rows, struct answer *a)
+{
+	return (db_logs(q->key, q->list, &a->total, add_access, rows));
+}
+
 /* One row, as long as its text. */
 static int
-ask_document(const struct question *q, struct rows *rows)
+many_diagnostics(const struct question *q, struct rows *rows,
+    struct answer *a)
 {
 	struct document	*doc;
 	int		 r;
 
+	(void)a;
 	if ((r = db_diagnostics(q->key, &doc)) != 0)
 		return (r);
 	rows->v = (char *)doc;
@@ -245,75 +288,60 @@ ask_document(const struct question *q, struct rows *rows)
 	return (0);
 }
 
+static const struct way {
+	size_t	size;		/* of a row */
+	int	(*one)(const struct question *, void *row);
+	int	(*after)(const struct question *, const char *after,
+		    void *row);
+	int	(*many)(const struct question *, struct rows *,
+		    struct answer *);
+} ways[ASK_COUNT] = {
+#define Q(NAME, word, how, row)						\
+	[ASK_##NAME] = { .size = sizeof(row), .how = how##_##word },
+#include "authd/store/ask.def"
+#undef Q
+};
+
 static int
 ask_one(const struct question *q, struct rows *rows)
 {
-	struct revoked_row	*re;
-	void			*row = rows_add(rows);
+	void	*row = rows_add(rows);
 
-	if (row == NULL)
-		return (-1);
-	switch (q->what) {
-	case ASK_SYSTEM_BY_KEY:
-		return (db_system_by_key(q->key, row));
-	case ASK_SYSTEM_BY_ID:
-		return (db_system_by_id(q->key, row));
-	case ASK_SYSTEM_BY_PUBLIC:
-		return (db_system_by_public(q->key, row));
-	case ASK_ORG_SEEN:
-		return (db_org_seen(q->org_role, q->org_id, q->key));
-	case ASK_ORG:
-		return (db_org_get(q->key, row));
-	case ASK_ORG_CHILD:
-		return (db_org_child(q->key, row));
-	case ASK_VISIBLE:
-		return (db_visible(q->org_role, q->org_id, q->key));
-	case ASK_REVOKED:
-		re = row;
-		return (db_revoked(q, re->kind, re->reason));
-	default:
-		return (db_session_get(q->key, row));
+	return (row == NULL ? -1 : ways[q->what].one(q, row));
+}
+
+static int
+ask_after(const struct question *q, struct rows *rows)
+{
+	char	 after[ID_SIZE];
+	void	*row;
+	int	 r = 0;
+
+	strlcpy(after, q->key, sizeof(after));
+	while (rows->n < STORE_PAGE && (row = rows_add(rows)) != NULL) {
+		if ((r = ways[q->what].after(q, after, row)) != 0) {
+			rows->n--;
+			break;
+		}
+		strlcpy(after, row, sizeof(after));	/* its id */
 	}
+	if (r == -1)
+		return (-1);
+	return (rows->n > 0 ? 0 : STORE_NONE);
 }
 
 static void
 answer(const struct question *q, store_then then, void *arg)
 {
-	struct answer	a = { .r = 0 };
-	struct rows	rows = { .size = row_size(q->what) };
+	const struct way	*w = &ways[q->what];
+	struct answer		 a = { .r = 0 };
+	struct rows		 rows = { .size = w->size };
 
-	switch (q->what) {
-	case ASK_SYSTEMS:
-	case ASK_ORGS:
-	case ASK_TOKENS:
-	case ASK_OPEN_SESSIONS:
-	case ASK_OPEN_ROWS:
-		a.r = ask_after(q, &rows);
-		break;
-	case ASK_SYSTEMS_NAMED:
-		a.r = ask_named(q, &rows);
-		break;
-	case ASK_GROUPS:
-		a.r = ask_groups(q, &rows, &a.total);
-		break;
-	case ASK_SYSTEMS_WALK:
-		a.r = db_systems_walk(q->systems, &a.walked, add_id, &rows);
-		break;
-	case ASK_SYSTEM_DETAILS:
-		a.r = ask_details(q, &rows);
-		break;
-	case ASK_DIAGNOSTICS:
-		a.r = ask_document(q, &rows);
-		break;
-	case ASK_LOGS:
-		a.r = db_logs(q->key, q->list, &a.total, add_access, &rows);
-		break;
-	case ASK_PAGE_SESSIONS:
-		a.r = ask_page_sessions(q, &rows);
-		break;
-	default:
-		a.r = ask_one(q, &rows);
-	}
+	if (w->many != NULL)
+		a.r = w->many(q, &rows, &a);
+	else
+		a.r = w->after != NULL ? ask_after(q, &rows) :
+		    ask_one(q, &rows);
 	if (rows.failed)
 		a.r = -1;
 	a.n = a.r == 0 ? rows.n : 0;
