@@ -16,21 +16,10 @@ struct session;
  * what it may still have to say in one turn.
  */
 enum effect_kind {
-	EFFECT_KILL,		/* muxd: end this stream; why */
-	EFFECT_CLOSE,		/* muxd, termd: code, text */
-	EFFECT_GRANT_END,	/* proxyd: this grant; why */
-	EFFECT_STREAM_REFUSED,	/* the asker: refusal */
-	EFFECT_TERM_REFUSED,
-	EFFECT_GRANT_REFUSED,
-	EFFECT_STREAM_ROW,	/* say stream_saved() after the commit */
-	EFFECT_GRANT_ROW,	/* say grant_saved() */
-	EFFECT_PAIR,		/* this stream: ends to muxd and asker */
-	EFFECT_GRANTED,		/* this grant: the table, then yes */
-	EFFECT_SERVICES,	/* proxyds with a grant on it: its table */
-	EFFECT_IDLE_DROP,	/* proxyds: let go of the session's idle ones */
-	EFFECT_STATUS,		/* log: the session's state */
-	EFFECT_LATE,		/* muxd: it was to end this stream long ago */
-	EFFECT_GRACE		/* log: it has no tunnel; code: seconds */
+#define E(NAME, word)	EFFECT_##NAME,
+#include "effect.def"
+#undef E
+	EFFECT_COUNT
 };
 
 struct effect {

@@ -21,6 +21,10 @@
 
 typedef void (*after_fn)(void (*)(void *, int), void *);
 
+static struct {
+	after_fn	after;		/* the turn's, while effects run */
+} run;
+
 /* Endings. */
 
 static void
@@ -250,63 +254,41 @@ run_status(const struct effect *e)
 }
 
 static void
-run_one(const struct effect *e, after_fn after)
+run_stream_row(const struct effect *e)
 {
-	switch (e->kind) {
-	case EFFECT_KILL:
-		run_kill(e);
-		break;
-	case EFFECT_CLOSE:
-		run_close(e);
-		break;
-	case EFFECT_GRANT_END:
-		run_grant_end(e);
-		break;
-	case EFFECT_STREAM_REFUSED:
-		run_stream_refused(e);
-		break;
-	case EFFECT_TERM_REFUSED:
-		run_term_refused(e);
-		break;
-	case EFFECT_GRANT_REFUSED:
-		run_grant_refused(e);
-		break;
-	case EFFECT_STREAM_ROW:
-		after(stream_rowed, (void *)(uintptr_t)e->number);
-		break;
-	case EFFECT_GRANT_ROW:
-		after(grant_rowed, (void *)(uintptr_t)e->number);
-		break;
-	case EFFECT_PAIR:
-		run_pair(e);
-		break;
-	case EFFECT_GRANTED:
-		run_granted(e);
-		break;
-	case EFFECT_SERVICES:
-		manifest_push(e->session);
-		break;
-	case EFFECT_IDLE_DROP:
-		run_idle_drop(e);
-		break;
-	case EFFECT_STATUS:
-		run_status(e);
-		break;
-	case EFFECT_LATE:
-		run_late(e);
-		break;
-	case EFFECT_GRACE:
-		log_info("session %s: no tunnel, grace %llu s",
-		    e->session->row.id, (unsigned long long)e->code);
-		break;
-	}
+	run.after(stream_rowed, (void *)(uintptr_t)e->number);
+}
+
+static void
+run_grant_row(const struct effect *e)
+{
+	run.after(grant_rowed, (void *)(uintptr_t)e->number);
+}
+
+static void
+run_services(const struct effect *e)
+{
+	manifest_push(e->session);
+}
+
+static void
+run_grace(const struct effect *e)
+{
+	log_info("session %s: no tunnel, grace %llu s", e->session->row.id,
+	    (unsigned long long)e->code);
 }
 
 void
 run_effects(after_fn after)
 {
+	static void	(*const fn[EFFECT_COUNT])(const struct effect *) = {
+#define E(NAME, word)	[EFFECT_##NAME] = run_##word,
+#include "authd/core/effect.def"
+#undef E
+	};
 	struct effect	e;
 
+	run.after = after;
 	while (effect_take(&e))
-		run_one(&e, after);
+		fn[e.kind](&e);
 }

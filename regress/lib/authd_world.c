@@ -476,7 +476,7 @@ effects(void)
 			later(LATER_GRANT, e.number);
 			break;
 		default:
-			if (e.session->row.id[8] != '-')
+			if (e.session != NULL && e.session->row.id[8] != '-')
 				wrong("an effect of a session that is freed");
 		}
 	}
