@@ -75,7 +75,9 @@ PATHS = -DRELAYD_VERSION='"$(VERSION)"' \
 	-DRELAYD_CONF='"$(sysconfdir)/relayd.conf"' \
 	-DRELAYD_SOCKET='"$(runstatedir)/relayd/control.sock"' \
 	-DRELAYD_STATEDIR='"$(localstatedir)/lib/relayd"' \
-	-DTUNNEL_CLIENT_CONF='"$(sysconfdir)/tunnel-client.conf"'
+	-DTUNNEL_CLIENT_CONF='"$(sysconfdir)/tunnel-client.conf"' \
+	-DTUNNEL_CLIENT_SOCKET='"$(runstatedir)/tunnel-client/status.sock"' \
+	-DTUNNEL_CLIENT_STATEDIR='"$(localstatedir)/lib/tunnel-client"'
 STD = -std=c11
 # V=1 shows the commands.
 Q = $(if $(V),,@)
@@ -210,7 +212,9 @@ TEXT_PATHS = -e 's|/usr/local/libexec/relayd|$(libexecdir)/relayd|g' \
 	-e 's|/etc/relayd\.conf|$(sysconfdir)/relayd.conf|g' \
 	-e 's|/etc/tunnel-client\.|$(sysconfdir)/tunnel-client.|g' \
 	-e 's|/var/lib/relayd|$(localstatedir)/lib/relayd|g' \
-	-e 's|/run/relayd|$(runstatedir)/relayd|g'
+	-e 's|/run/relayd|$(runstatedir)/relayd|g' \
+	-e 's|/run/tunnel-client|$(runstatedir)/tunnel-client|g' \
+	-e 's|/var/lib/tunnel-client|$(localstatedir)/lib/tunnel-client|g'
 # $(call install_texts,FILES,DIRECTORY)
 define install_texts
 	for f in $(1); do sed $(TEXT_PATHS) "$$f" >$(D)$(2)/$${f##*/} && \

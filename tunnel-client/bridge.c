@@ -163,6 +163,7 @@ bridge_gone(struct stream *st, int clean)
 void
 bridge_deliver(struct bridge *b, const uint8_t *p, size_t len)
 {
+	b->st->received += len;
 	(void)mux_bridge_deliver(&b->m, p, len);
 }
 
@@ -306,6 +307,8 @@ bridge_read(struct mux_bridge *m, void *buf, size_t len)
 
 	if (n > 0 && (b->flags & BF_SHUT))
 		b->moved_ms = clock_ms();
+	if (n > 0 && b->st != NULL)
+		b->st->sent += (uint64_t)n;
 	return (n);
 }
 

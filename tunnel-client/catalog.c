@@ -112,6 +112,18 @@ catalog_remove(const char *name)
 	return (1);
 }
 
+void
+catalog_each(void (*fn)(void *, const struct service *), void *arg)
+{
+	size_t	i;
+
+	for (i = 0; i < found.n; i++)
+		if (services_get(&added, found.v[i].name) == NULL)
+			fn(arg, &found.v[i]);
+	for (i = 0; i < added.n; i++)
+		fn(arg, &added.v[i]);
+}
+
 static int
 manifest_entry(cJSON *services, const struct service *s)
 {

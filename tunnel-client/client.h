@@ -14,7 +14,9 @@
 #define CLIENT_NAME_SIZE	256
 #define CLIENT_TARGET_SIZE	300
 
-/* All strings are on the heap, none is NULL. */
+#define OPTION_WORDS		4
+
+/* Strings are on the heap, none is NULL but where it says so. */
 struct options {
 	char		*url;
 	char		*key, *secret;		/* wiped by options_clear() */
@@ -32,6 +34,9 @@ struct options {
 	int		 allow_plain;		/* ws:// to other machines */
 	int		 no_terminal, no_commands;
 	int		 check;			/* only look at all this */
+	int		 json;			/* `status` in JSON */
+	char		*words[OPTION_WORDS];	/* behind the flags; NULL none */
+	char		*status_socket, *status_group;
 	int		 verbose;
 };
 
@@ -112,6 +117,8 @@ const struct service	*catalog_get(const char *name);
 /* How many services there are in all. */
 size_t	catalog_count(void);
 size_t	catalog_found_count(void);
+/* Each that can be asked for; nothing may be changed in `fn`. */
+void	catalog_each(void (*fn)(void *, const struct service *), void *);
 /* A copy of the added ones, to put back if something fails; NULL: no memory. */
 struct services	*catalog_added_copy(void);
 void	catalog_added_restore(struct services *);

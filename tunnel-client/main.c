@@ -35,8 +35,12 @@
 #include "proxy.h"
 #include "reason.h"
 #include "shell.h"
+#include "status.h"
+#include "statussock.h"
 #include "stream.h"
+#include "talk.h"
 #include "terminal.h"
+#include "ttyline.h"
 #include "tunnel.h"
 #include "url.h"
 
@@ -178,6 +182,7 @@ static void
 attempt(void *arg)
 {
 	(void)arg;
+	status_connecting();
 	client.began_ms = clock_ms();
 	net_reload();
 	client.handshake = handshake_start(&client.url, client.proxied ?
@@ -202,6 +207,7 @@ attempt_done(void *arg, const struct handshake_result *r)
 	}
 	memcpy(client.token, r->token, sizeof(client.token));
 	terminal_negotiated(r->terminal_status);
+	status_connected(r->session);
 	log_info("connected to %s%s%s", client.where, r->session[0] == '\0' ?
 	    "" : ", session ", r->session);
 	if (tunnel_begin(&c, r->early, r->early_len, &streams_hear,
@@ -229,12 +235,15 @@ static void
 attempt_again(const char *what, const char *why, uint64_t retry_after_ms)
 {
 	uint64_t	ms;
+	char		text[REASON_SIZE + 512];
 
 	ms = backoff_next(&client.backoff, clock_ms() - client.began_ms,
 	    retry_after_ms, randombytes_random());
 	log_warnx("%s%s; next attempt in %llu.%llu s", what, why,
 	    (unsigned long long)ms / 1000, (unsigned long long)ms % 1000 / 100);
 	timer_set(&client.delay, ms);
+	snprintf(text, sizeof(text), "%s%s", what, why);
+	status_down(text, ms);
 }
 
 static void
@@ -270,6 +279,7 @@ on_signal(evutil_socket_t sig, short what, void *arg)
 		return;
 	}
 	client.leaving = 1;
+	status_leaving();
 	announce_stop();
 	tunnel_quit();
 }
@@ -317,7 +327,6 @@ setup(void)
 	where_is();
 	if (sodium_init() == -1 || (client.base = event_base_new()) == NULL)
 		fatalx("out of memory");
-	signal(SIGPIPE, SIG_IGN);
 	clock_init(client.base);
 	net_init(client.base, client.o.tls_insecure, client.o.ca_file);
 	if (net_check() == -1)
@@ -353,17 +362,42 @@ run(void)
 	for (i = 0; i < 3; i++)
 		if (sig[i] != NULL)
 			event_add(sig[i], NULL);
+	status_init(client.where);
+	statussock_open(client.base, client.o.status_socket,
+	    client.o.status_group);
+	ttyline_start();
 	attempt(NULL);
 	while (!client.done) {
 		event_base_loop(client.base, EVLOOP_ONCE);
 		tunnel_turn_end();
+		ttyline_turn();
 	}
+	ttyline_stop();
+	statussock_close();
 	if (client.handshake != NULL)
 		handshake_cancel(client.handshake);
 	timer_del(&client.delay);
 	for (i = 0; i < 3; i++)
 		if (sig[i] != NULL)
 			event_free(sig[i]);
+}
+
+/* Be the client. */
+static int
+serve(void)
+{
+	if (setup() == -1)
+		return (1);
+	if (client.o.check)
+		printf("tunnel-client: this would start\n");
+	else
+		run();
+	child_end_all();
+	net_clear();
+	child_clear();
+	clock_clear();
+	event_base_free(client.base);
+	return (0);
 }
 
 int
@@ -373,32 +407,20 @@ main(int argc, char **argv)
 
 	standard_fds();
 	log_init("tunnel-client", -1, 0);
+	signal(SIGPIPE, SIG_IGN);
 	shell_remember(environ);
 	r = options_read(&client.o, argc, argv, environ);
 	harden();
 	log_verbose(client.o.verbose);
 	if (r == 0)
-		r = setup() == -1 ? -1 : 0;
-	else if (r == 1) {
-		options_clear(&client.o);
-		return (0);
-	}
-	if (r == 0 && client.o.check)
-		printf("tunnel-client: this would start\n");
-	if (r == 0) {
-		if (!client.o.check)
-			run();
-		child_end_all();
-		net_clear();
-		child_clear();
-		clock_clear();
-		event_base_free(client.base);
-	}
+		r = client.o.words[0] != NULL ? talk(&client.o) : serve();
+	else
+		r = r == 1 ? 0 : 1;	/* help was printed, or an error */
 	announce_clear();
 	catalog_clear();
 	shell_forget();
 	sodium_memzero(client.token, sizeof(client.token));
 	sodium_memzero(&client.proxy, sizeof(client.proxy));
 	options_clear(&client.o);
-	return (r == 0 ? 0 : 1);
+	return (r);
 }

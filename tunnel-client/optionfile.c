@@ -80,7 +80,8 @@ text_read(struct reading *f, int asked, int *absent)
 	int		 fd;
 
 	fd = open(f->path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
-	*absent = fd == -1 && !asked && (errno == ENOENT || errno == ENOTDIR);
+	*absent = fd == -1 && !asked && (errno == ENOENT || errno == ENOTDIR ||
+	    (errno == EACCES && f->o->words[0] != NULL));
 	if (fd == -1 || fstat(fd, &sb) == -1 || text == NULL)
 		why = strerror(errno);
 	else if ((why = stat_check(&sb)) == NULL &&

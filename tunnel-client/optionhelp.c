@@ -6,6 +6,25 @@
 #include "base/compat.h"
 #include "options_int.h"
 
+static const struct {
+	const char	*word, *usage;
+	int		 words;		/* at most, itself too */
+} commands[] = {
+	{ "status", "status [-j]", 1 },
+};
+#define NCOMMANDS	(sizeof(commands) / sizeof(commands[0]))
+
+int
+optionhelp_command(const char *word)
+{
+	size_t	i;
+
+	for (i = 0; i < NCOMMANDS; i++)
+		if (strcmp(commands[i].word, word) == 0)
+			return (commands[i].words);
+	return (0);
+}
+
 void
 optionhelp_usage(FILE *f)
 {
@@ -13,6 +32,8 @@ optionhelp_usage(FILE *f)
 
 	fprintf(f, "usage: tunnel-client --url URL --key KEY --secret-file "
 	    "FILE [option ...]\n");
+	for (i = 0; i < NCOMMANDS; i++)
+		fprintf(f, "       tunnel-client %s\n", commands[i].usage);
 	if (f == stderr) {
 		fprintf(f, "tunnel-client --help explains the options\n");
 		return;
@@ -45,7 +66,8 @@ complete_flag(char shell, const char *flag, int letter, int takes,
 {
 	char	text[128], *p;
 	int	file = strstr(flag, "file") != NULL ||
-		    strcmp(flag, "config") == 0;
+		    strcmp(flag, "config") == 0 ||
+		    strstr(flag, "socket") != NULL;
 	int	dir = strstr(flag, "dir") != NULL;
 
 	/* zsh has brackets around the text. */
@@ -66,6 +88,18 @@ complete_flag(char shell, const char *flag, int letter, int takes,
 		printf("%s -d '%s'\n", !takes ? "" : file || dir ? " -r" :
 		    " -x", help);
 	}
+}
+
+static void
+complete_command(char shell, const char *word)
+{
+	if (shell == 'b')
+		printf(" %s", word);
+	else if (shell == 'z')
+		printf(" ':order:(%s)'", word);
+	else
+		printf("complete -c tunnel-client -n __fish_use_subcommand "
+		    "-a %s\n", word);
 }
 
 int
@@ -89,6 +123,8 @@ optionhelp_completion(const char *shell)
 		if (option_rows[i].help != NULL)
 			complete_flag(*shell, option_rows[i].flag, option_rows[i].letter,
 			    !option_is_flag(&option_rows[i]), option_rows[i].help);
+	for (i = 0; i < NCOMMANDS; i++)
+		complete_command(*shell, commands[i].word);
 	complete_flag(*shell, "help", 'h', 0, "print the options");
 	complete_flag(*shell, "version", 0, 0, "print the version");
 	if (*shell == 'b')

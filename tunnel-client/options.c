@@ -61,6 +61,11 @@ const struct option_row	option_rows[] = {
 	    AT(proxy), "forward proxy, http://[user:password@]host:port" },
 	{ "no-proxy", "NO_PROXY no_proxy", "", 0, STRING, AT(no_proxy),
 	    "hosts, domains, networks that need none" },
+	{ "status-socket", "STATUS_SOCKET", TUNNEL_CLIENT_SOCKET, 0, STRING,
+	    AT(status_socket), "where `status` asks, or none" },
+	{ "status-group", "STATUS_GROUP", "", 0, STRING, AT(status_group),
+	    "group that may ask there, too" },
+	{ "json", NULL, NULL, 'j', ACTION, AT(json), "`status` in JSON" },
 	{ "diagnostics-dir", "DIAGNOSTICS_DIR", "/usr/share/my/diagnostics.d",
 	    0, STRING, AT(diagnostics_dir), "directory of plugins" },
 	{ "diagnostics-plugin-timeout", "DIAGNOSTICS_PLUGIN_TIMEOUT", "10s",
@@ -336,6 +341,18 @@ row_of(int c)
 	return (NULL);
 }
 
+/* What stands behind the flags: an order to the client that runs. */
+static int
+take_words(struct options *o, int argc, char **argv)
+{
+	int	i;
+
+	for (i = 0; optind + i < argc && i < OPTION_WORDS; i++)
+		if ((o->words[i] = strdup(argv[optind + i])) == NULL)
+			return (-1);
+	return (0);
+}
+
 /* The file's name has to be known before the flags, which go over it. */
 static int
 find_config(struct options *o, int argc, char **argv, char **envp)
@@ -363,7 +380,7 @@ find_config(struct options *o, int argc, char **argv, char **envp)
 		if (r->kind == CONFIG && (asked = 1) &&
 		    set_string(o, r, value) == -1)
 			return (-1);
-	return (asked);
+	return (take_words(o, argc, argv) == -1 ? -1 : asked);
 }
 
 /* --secret and --secret-file fill one member: one of them at most. */
@@ -409,9 +426,9 @@ from_flags(struct options *o, int argc, char **argv)
 		    option_take(o, r, optarg, "--") == -1)
 			return (-1);
 	}
-	if (optind < argc) {
+	if (optind < argc && optionhelp_command(argv[optind]) < argc - optind) {
 		fprintf(stderr, "tunnel-client: unexpected \"%s\"\n",
-		    argv[optind]);
+		    argv[argc - 1]);
 		optionhelp_usage(stderr);
 		return (-1);
 	}
@@ -423,6 +440,8 @@ check(const struct options *o)
 {
 	size_t	len = strlen(o->node);
 
+	if (o->words[0] != NULL)
+		return (0);
 	if (*o->url == '\0' || *o->key == '\0' || *o->secret == '\0') {
 		fprintf(stderr, "tunnel-client: %s is required\n",
 		    *o->url == '\0' ? "--url or SUPPORT_URL" :
@@ -504,6 +523,10 @@ options_clear(struct options *o)
 			explicit_bzero(*p, strlen(*p));
 		free(*p);
 		*p = NULL;
+	}
+	for (i = 0; i < OPTION_WORDS; i++) {
+		free(o->words[i]);
+		o->words[i] = NULL;
 	}
 }
 

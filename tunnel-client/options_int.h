@@ -57,6 +57,8 @@ int	option_join(struct options *, const struct option_row *,
 int	optionfile_read(struct options *, unsigned char *set, int asked);
 
 /* optionhelp.c: usage and completion. */
+/* How many words an order takes, itself too; 0: there is none of that name. */
+int	optionhelp_command(const char *);
 void	optionhelp_usage(FILE *);
 /* What bash, zsh or fish needs; 1, or -1 for another shell. */
 int	optionhelp_completion(const char *shell);

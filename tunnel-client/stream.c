@@ -51,6 +51,7 @@ static TAILQ_HEAD(stream_list, stream)
 	touched = TAILQ_HEAD_INITIALIZER(touched);
 
 static const struct stream_kinds	*kinds;
+static void				(*watch)(void);
 
 void
 streams_init(const struct stream_kinds *k)
@@ -171,6 +172,21 @@ line_fin(struct stream *st)
 		st->ops->fin(st);
 }
 
+/* What is asked for is known: from now on it can be seen. */
+static void
+stream_begin(struct stream *st, const char *kind, const char *service)
+{
+	char	shown[128];
+
+	st->kind = kind;
+	st->since = clock_wall();
+	if (service != NULL)
+		st->service = strdup(log_escape(shown, sizeof(shown), service,
+		    strlen(service)));
+	if (watch != NULL)
+		watch();
+}
+
 static void
 line_complete(struct stream *st, const uint8_t *p, size_t len)
 {
@@ -180,12 +196,15 @@ line_complete(struct stream *st, const uint8_t *p, size_t len)
 
 	switch (firstline_kind(&l->text, &rest)) {
 	case LINE_CONNECT:
+		stream_begin(st, "connect", rest);
 		kinds->connect(st, rest, p, len);
 		break;
 	case LINE_TERMINAL:
+		stream_begin(st, "terminal", NULL);
 		kinds->terminal(st, p, len);
 		break;
 	case LINE_COMMAND:
+		stream_begin(st, "command", NULL);
 		kinds->command(st, rest, p, len);
 		break;
 	case LINE_BAD:
@@ -422,7 +441,28 @@ stream_free(struct stream *st)
 	TAILQ_REMOVE(&all, st, entry);
 	if (st->tx != NULL)
 		evbuffer_free(st->tx);
+	if (st->kind != NULL && watch != NULL)
+		watch();
+	free(st->service);
 	free(st);
+}
+
+/* Who looks. */
+
+void
+streams_each(void (*fn)(void *, const struct stream *), void *arg)
+{
+	struct stream	*st;
+
+	TAILQ_FOREACH(st, &all, entry)
+		if (st->kind != NULL && st->ops != &dropped_ops)
+			fn(arg, st);
+}
+
+void
+streams_watch(void (*fn)(void))
+{
+	watch = fn;
 }
 
 /* The tunnel ends: nothing is sent any more. */

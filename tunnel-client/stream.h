@@ -42,6 +42,11 @@ struct stream {
 	const struct stream_ops	*ops;
 	void			*arg;		/* the kind's */
 	struct evbuffer		*tx;	/* said, not yet placed: NULL, none */
+	/* of one that the server opened, once its first line is read */
+	const char		*kind;	/* as the line names it; NULL: not yet */
+	char			*service;	/* printable; NULL none */
+	int64_t			 since;		/* seconds, wall clock */
+	uint64_t		 received, sent;	/* bytes, without headers */
 	unsigned		 flags;		/* stream.c's */
 };
 
@@ -63,6 +68,11 @@ void	stream_fin(struct stream *);
 void	stream_done(struct stream *);
 /* RST; `st` is gone. */
 void	stream_reset(struct stream *);
+
+/* Those that the server has opened, and that do something. */
+void	streams_each(void (*fn)(void *, const struct stream *), void *);
+/* Called when one of them begins or ends. */
+void	streams_watch(void (*fn)(void));
 
 /* For tunnel_begin(). */
 extern const struct tunnel_hears	streams_hear;

@@ -3,8 +3,8 @@
 tunnel-client_PARTS = announce backoff bridge catalog child command \
 	conffile connect diag dial duration exchange firstline handshake jsonend \
 	main nettls optionfile optionhelp options plugin proxy reason resolve \
-	retryafter services shell sock stream system termframe terminal tunnel \
-	url via
+	retryafter services shell sock status statussock stream system talk \
+	termframe terminal ttyline tunnel url via
 # For tests: the options alone.
 client_options_OBJS = $(addprefix tunnel-client/,options.o optionfile.o \
 	optionhelp.o conffile.o duration.o proxy.o url.o) common/base/log.o \

@@ -180,15 +180,18 @@ refused("bash, zsh or fish expected", "--completion", "csh")
 at = os.path.join(BUILD, "bin")
 for shell, script in (("bash", """
 eval "$(tunnel-client --completion bash)"
-complete -p tunnel-client | grep -o -- '--[a-z-]*'
+complete -p tunnel-client | grep -o -- '[a-z-]*'
 """), ("zsh", """
 autoload -U compinit; compinit -u -D
 eval "$(tunnel-client --completion zsh)"
-_arguments() { print -l -- "$@" | grep -o -- '^--[a-z-]*'; }
+_arguments() {
+print -l -- "$@" | grep -o -- '^--[a-z-]*'; print -- "${(j: :)@}" | tr '()' '  '
+}
 _tunnel_client
 """), ("fish", """
 tunnel-client --completion fish | source
 complete -C "tunnel-client --" | cut -f1
+complete -C "tunnel-client st" | cut -f1
 """)):
     if shutil.which(shell) is None:
         t.skip("no " + shell, "completion for " + shell)
@@ -199,7 +202,7 @@ complete -C "tunnel-client --" | cut -f1
                            env=dict(os.environ, HOME=home,
                                     PATH=at + ":" + os.environ["PATH"]))
     words = set(x.rstrip("=") for x in r.stdout.split())
-    t.ok({"--url", "--no-terminal", "--secret-file", "--version"} <= words
+    t.ok({"--url", "--no-terminal", "--secret-file", "--version", "status"} <= words
          and "--redis-addr" not in words and r.stderr == "",
          "completion for " + shell)
     if r.stderr:

@@ -19,9 +19,11 @@ class Client(Program):
     """tunnel-client; the environment holds nothing but what is given."""
 
     def __init__(self, server, *flags, env=None, services="", build=None,
-                 path="/api/tunnel", scheme="ws", move_ms=1000, bare=False):
+                 path="/api/tunnel", scheme="ws", move_ms=1000, bare=False,
+                 tty=None):
         e = {"PATH": os.environ["PATH"],
-             "TUNNEL_CLIENT_MOVE_MS": str(move_ms)}
+             "TUNNEL_CLIENT_MOVE_MS": str(move_ms),
+             "STATUS_SOCKET": "none"}
         if not bare:
             e.update({"SUPPORT_URL": "%s://127.0.0.1:%d%s" % (
                           scheme, server.port, path),
@@ -36,6 +38,8 @@ class Client(Program):
         self.env = e
         super().__init__(["/usr/bin/env", "-i"] +
                          ["%s=%s" % kv for kv in e.items()] +
+                         (["/bin/sh", "-c", 'exec "$@" 2>"$0"', tty] if tty
+                          else []) +
                          [os.path.join(build or BUILD, "bin",
                                        "tunnel-client")] + list(flags))
 

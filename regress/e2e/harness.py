@@ -297,6 +297,7 @@ class OurClient(Program):
                                             d.port,
                              "SYSTEM_KEY": key, "SYSTEM_SECRET": secret,
                              "STATIC_SERVICES": services or "",
+                             "STATUS_SOCKET": "none",
                              "SHELL": "/bin/sh"}, **(env or
                                                                    {})))
 

@@ -1,0 +1,233 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: ISC
+"""What tunnel-client tells the people of its machine: `tunnel-client status`,
+its socket, and the line in a terminal."""
+
+import grp
+import json
+import os
+import pty
+import re
+import socket
+import stat
+import subprocess
+import sys
+import tempfile
+
+sys.dont_write_bytecode = True
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+from clienttest import Client, Target, echo
+from harness import BUILD, Tap, until
+from tunnelserver import Server
+
+t = Tap()
+PROGRAM = os.path.join(BUILD, "bin", "tunnel-client")
+
+
+def ask(path, *words, env=None):
+    """An order to the client that runs: exit status, output, errors."""
+    e = {"PATH": os.environ["PATH"], "STATUS_SOCKET": path, "TZ": "UTC"}
+    e.update({k: v for k, v in os.environ.items() if k.endswith("SAN_OPTIONS")})
+    e.update(env or {})
+    r = subprocess.run([PROGRAM] + list(words), stdout=subprocess.PIPE,
+                       stderr=subprocess.PIPE, text=True, timeout=60, env=e)
+    return r.returncode, r.stdout, r.stderr
+
+
+def status(path):
+    return json.loads(ask(path, "status", "-j")[1])
+
+
+with tempfile.TemporaryDirectory() as d, Target(echo) as e, Server() as s:
+    path = os.path.join(d, "run", "status.sock")
+    code, out, err = ask(path, "status")
+    t.equal((code, out), (1, ""), "no client: exit 1")
+    t.match(err, path + ": No such file.*no client runs", "and says so")
+    code, out, err = ask(path, "status", "now", env={"SYSTEM_KEY": ""})
+    t.equal(code, 1, "a word too many: exit 1")
+    t.match(err, 'unexpected "now"\nusage: ', "and usage")
+
+    c = Client(s, env={"STATUS_SOCKET": path}, move_ms=3600000,
+               services="echo=127.0.0.1:%d,idle=127.0.0.1:9" % e.port)
+    r = s.request()
+    j = status(path)
+    t.equal((j["state"], j["server"], j["pid"], j["streams"]),
+            ("connecting", "127.0.0.1:%d" % s.port, c.pid, []), "connecting")
+    t.equal(ask(path, "status")[0], 2, "which is not connected: exit 2")
+    r.refuse("503 Busy", [("Retry-After", "77")])
+    c.err.wait("next attempt")
+    j = status(path)
+    t.equal(j["state"], "waiting", "refused: waiting")
+    t.ok(70 < j["next_try_s"] <= 77, "it says when the next try is")
+    t.match(j["last_error"]["text"], "503 Busy", "and why")
+    code, out, err = ask(path, "status")
+    t.match(out, r"(?s)^not connected to 127.0.0.1:\d+ since 20.*\nlast error: "
+            r"20\d\d-.*503 Busy.*\nnext try: in 1m1\ds\nservices:\n  echo "
+            r".*\nopen now: nothing\n$", "the same for people")
+    t.equal((code, err), (2, ""), "exit 2")
+
+    c.move()
+    u = s.tunnel([("X-Support-Session-Id", "session-7")])
+    u.document(b'{"version"')
+    j = status(path)
+    t.equal((j["state"], j["session"]), ("connected", "session-7"),
+            "connected, with its session")
+    t.equal([(x["name"], x["target"], x["added"]) for x in j["services"]],
+            [("echo", "127.0.0.1:%d" % e.port, False),
+             ("idle", "127.0.0.1:9", False)], "its services")
+    st = u.open(b"CONNECT echo\n")
+    t.equal(st.line(), b"OK\n", "a connection")
+    st.send(b"x" * 1000)
+    st.take(1000)
+    term = u.open(b"CONNECT terminal\n")
+    t.equal(term.line(), b"OK\n", "a terminal")
+    term.term_send(b"echo done-$((6*7))\r")
+    term.term_until(b"done-42")
+    bad = u.open(b"CONNECT bad\x1b[31m\n")
+    bad.rest()
+    add = u.open(b'COMMAND 1\n{"action":"add_services","services":{"new":'
+                 b'{"target":"127.0.0.1:10","host":"","tls":false,'
+                 b'"label":""}}}')
+    t.equal(add.line(), b"OK\n", "an added service")
+    j = status(path)
+    t.equal([(x["id"], x["kind"], x.get("service"), x["received"], x["sent"])
+             for x in j["streams"]][:1],
+            [(st.id, "connect", "echo", 1000, 1000)],
+            "what is open: kind, service, bytes both ways")
+    t.equal([(x["id"], x["kind"]) for x in j["streams"]][1:],
+            [(term.id, "terminal")], "and nothing that is over")
+    t.equal([x["added"] for x in j["services"]], [False, False, True],
+            "the added service is marked")
+    c.move()
+    code, out, err = ask(path, "status")
+    t.equal(code, 0, "connected: exit 0")
+    t.match(out, r"^connected to 127.0.0.1:\d+ since 20.* \(1h00m\), session "
+            "session-7\n", "since when")
+    t.match(out, r"\n  new +127.0.0.1:10, added by an operator\n", "what for")
+    t.match(out, r"\nopen now: \(by operators of that server; which, it does "
+            r"not tell\)\n  echo +since 20\S+ \S+ \(1h00m\), 1.0 kB in, "
+            r"1.0 kB out\n  terminal +since .* in, .* out\n$", "who is there")
+    st.fin_send()
+    st.rest()
+    term.reset()
+    until(lambda: not status(path)["streams"], "the end of both")
+    t.ok(True, "what is over is not shown")
+
+    # ---- the socket ----
+
+    def mode():
+        return stat.S_IMODE(os.stat(path).st_mode)
+
+    t.equal("%o" % mode(), "600", "the socket is its owner's")
+    with socket.socket(socket.AF_UNIX) as k:
+        k.connect(path)
+        k.sendall(b"x" * 256)
+        t.equal(k.recv(100), b"", "a line without end: closed")
+    with socket.socket(socket.AF_UNIX) as k:
+        k.connect(path)
+        k.sendall(b"dance\n")
+        t.match(k.recv(100).decode(), "^ERROR ", "an order that is none")
+    silent = []
+    for i in range(16):
+        k = socket.socket(socket.AF_UNIX)
+        k.connect(path)
+        silent.append(k)
+    k = socket.socket(socket.AF_UNIX)
+    k.connect(path)
+    t.equal(k.recv(1), b"", "sixteen who are silent: the next is sent away")
+    k.close()
+    for k in silent:
+        k.close()
+    until(lambda: ask(path, "status")[0] == 0, "an answer")
+
+    # A second client has other things to do.
+    with Server() as other:
+        c2 = Client(other, env={"STATUS_SOCKET": path})
+        u2 = other.tunnel()
+        u2.document(b'{"version"')
+        t.ok(c2.err.has("another client has it: nobody can ask"),
+             "a socket that is taken: a line in the log, and a tunnel")
+        u2.close(4000)
+        u2.drop()
+        t.equal(c2.wait(), 0, "exit 0")
+        c2.clean(t)
+    t.equal(status(path)["pid"], c.pid, "it is still the first one's")
+    u.close(4000)
+    u.drop()
+    t.equal(c.wait(), 0, "exit 0")
+    c.clean(t)
+    t.ok(not os.path.exists(path), "the socket goes away")
+
+    # Killed: its socket stays behind, and is in nobody's way.
+    with Server() as s2:
+        c = Client(s2, env={"STATUS_SOCKET": path})
+        s2.request()
+        until(lambda: os.path.exists(path), "the socket")
+        c.p.kill()
+        c.wait()
+        t.match(ask(path, "status")[2], "Connection refused: no client runs",
+                "a client that was killed")
+        flags = []
+        if os.geteuid() == 0:
+            flags = ["--status-group", grp.getgrgid(1).gr_name]
+        c = Client(s2, *flags, env={"STATUS_SOCKET": path})
+        u = s2.tunnel()
+        u.document(b'{"version"')
+        t.equal(status(path)["pid"], c.pid, "the next one has it")
+        if flags:
+            t.equal(("%o" % mode(), os.stat(path).st_gid), ("660", 1),
+                    "--status-group: it may ask, too")
+        else:
+            t.skip("not root", "--status-group")
+        u.close(4000)
+        u.drop()
+        t.equal(c.wait(), 0, "exit 0")
+        c.clean(t)
+    for bad in ("/nonexistent/x/status.sock", "/tmp/" + "x" * 200,
+                "/proc/status.sock"):
+        with Server() as s2:
+            c = Client(s2, env={"STATUS_SOCKET": bad})
+            u = s2.tunnel()
+            u.document(b'{"version"')
+            t.ok(c.err.has("nobody can ask for the status"),
+                 "%.20s cannot be made: a tunnel without" % bad)
+            u.close(4000)
+            u.drop()
+            t.equal(c.wait(), 0, "exit 0")
+            c.clean(t)
+
+# ---- in a terminal ----
+
+with Server() as s, Target(echo) as e:
+    master, slave = pty.openpty()
+    c = Client(s, services="echo=127.0.0.1:%d" % e.port,
+               tty=os.ttyname(slave))
+    r = s.request()
+    os.close(slave)
+    seen = [b""]
+
+    def shows(pattern):
+        def look():
+            seen[0] += os.read(master, 65536)
+            return re.search(pattern, seen[0])
+        until(look, pattern, every=0)
+        return True
+
+    t.ok(shows(rb"\r\x1b\[Kconnecting: 127.0.0.1:\d+$"),
+         "a terminal: its last line says how it is")
+    u = r.upgrade()
+    u.document(b'{"version"')
+    t.ok(shows(rb"\r\x1b\[K\S+ info tunnel-client\S+ connected to \S+\r\n"),
+         "the log runs above it")
+    t.ok(shows(rb"connected to 127.0.0.1:\d+ for \d+s, 1 service, open: "
+               rb"nothing$"), "connected")
+    st = u.open(b"CONNECT echo\n")
+    st.line()
+    t.ok(shows(rb"\r\x1b\[Kconnected to \S+ for \d+s, 1 service, open: echo"),
+         "somebody has come")
+    u.close(4000)
+    u.drop()
+    t.equal(c.wait(), 0, "exit 0")
+    t.ok(shows(rb"\r\x1b\[K$"), "the line goes away")
+    os.close(master)
+t.done()
