@@ -119,6 +119,29 @@ with Targets() as targets, Relayd(t) as d:
                 "operator-3(partial): %s is refused" % name)
     t.equal(status(jwt(shared, base)), 200,
             "operator-3(partial): and a good one of ours made here passes")
+
+    # The table, from top to bottom: the rest of it is authd_api_test's.
+    d.ctl("-f", "token", "create", "user", "mallory")
+    lost, gone = d.token(user="carol"), d.token(user="mallory")
+    d.ctl("token", "revoke", claims_of(lost)["jti"], "reason", "lost")
+    d.ctl("token", "revoke", "user", "mallory")
+    rows = [said(h) for h in (
+        {}, {"Authorization": "Token x"}, {"Authorization": "Bearer "},
+        {"Authorization": "Bearer " + lost},
+        {"Authorization": "Bearer " + gone},
+        {"Authorization": "Bearer " + cases["a bad signature"]},
+        {"Authorization": "Bearer " + cases["expired"]},
+        {"Authorization": "Bearer " + cases["a refresh token"]},
+        {"Authorization": "Bearer " + d.token(permissions=("read:systems",))})]
+    t.equal(rows, [(401, "authorization header required"),
+                   (401, "invalid authorization header format"),
+                   (401, "token not provided"),
+                   (401, "token has been revoked"),
+                   (401, "user account has been suspended"),
+                   (401, "invalid token"), (401, "invalid token"),
+                   (401, "invalid token"), (403, "insufficient permissions")],
+            "operator-3: every row of the table but that of a store which "
+            "cannot say")
     t.equal(status(jwt(shared, with_(token_type="impersonation",
                                      is_impersonated=True,
                                      impersonated_by=base["user"],

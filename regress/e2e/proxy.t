@@ -103,6 +103,11 @@ with Targets() as targets, Relayd(t) as d:
         st, h, body = d.via(sid, cookie, "/?token=abc")
         t.ok(st == 200 and b"/?token=abc" in body,
              "operator-33: the application's own token passes untouched")
+        t.equal([x for x in ("X-Content-Type-Options", "X-Frame-Options",
+                             "Cache-Control", "Referrer-Policy",
+                             "Strict-Transport-Security")
+                 if x in h], [], "operator-62: what answers of the API have "
+                "is not put into a service's page")
         st, h, body = d.request("GET", "/", d.proxy_host(other),
                                 {"Cookie": cookie})
         t.equal(st, 401, "operator-32: session A's cookie on B's host: 401")

@@ -109,6 +109,7 @@ tokens(void)
 	struct api	 a = { 0 };
 	const char	*good = claims("access", 60, -1, "", CONNECT, "");
 	char		 text[TOKEN_SIZE];
+	int		 status;
 
 	a.token = forge(HS256, good, KEY);
 	is_int(api(proxyd, API_SESSION_LIST, &a), 200,
@@ -170,6 +171,16 @@ tokens(void)
 		is_int(api(proxyd, op, &a), 403,
 		    "operator-4(partial): call %d without the permission", op);
 	is_str(api_message, "insufficient permissions", "its message");
+	for (int op = API_SESSION_LIST; op < API_SYSTEM_LIST; op++) {
+		a.token = forge(HS256, claims("access", 60, -1, "", CONNECT,
+		    ""), KEY);
+		status = api(proxyd, op, &a);
+		a.token = forge(HS256, claims("access", 60, -1, "", "",
+		    CONNECT), KEY);
+		ok(status != 401 && status != 403 &&
+		    api(proxyd, op, &a) == status, "operator-4: call %d works "
+		    "with it, in one list or the other: %d", op, status);
+	}
 	a.token = forge(HS256, claims("access", 60, -1, "", "", CONNECT), KEY);
 	is_int(api(proxyd, API_SESSION_LIST, &a), 200,
 	    "operator-4(partial): in the organization's list it works");

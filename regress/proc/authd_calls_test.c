@@ -197,14 +197,167 @@ diagnostics(void)
 	far_close(n2.mux);
 }
 
+/* Of three nodes one is closed. */
+static void
+nodes(void)
+{
+	static const char *const	node[] = { "", "1", "2" };
+	struct tunnel			t[3];
+	struct msg_close		in;
+	int				i;
+
+	system_add(control, &t[0], "");
+	for (i = 0; i < 3; i++) {
+		if (i > 0)
+			t[i] = t[0];
+		tunnel(&t[i], node[i]);
+	}
+	is_int(api_say(proxyd, API_SESSION_CLOSE, token,
+	    .session = t[1].session), 200, "one node's session is closed");
+	(void)hear(t[1].mux->fd, close, &in);
+	is_int(in.code, 4000, "its tunnel ends");
+	for (i = 0; i < 3; i += 2) {
+		is_int(get_none(t[i].mux, IMSG_CLOSE), 0,
+		    "operator-12: the other stays");
+		(void)api_say(proxyd, API_SESSION_GET, token,
+		    .session = t[i].session);
+		ok(strcmp(api_str("status"), "active") == 0 && strcmp(
+		    api_at("tunnel_connected"), "true") == 0,
+		    "operator-12: and is active");
+	}
+	for (i = 0; i < 3; i++)
+		far_close(t[i].mux);
+}
+
+/* Somebody who streams, until something ends it. */
+struct user {
+	struct tunnel	t;
+	struct opened	o;
+	char		proxy[TOKEN_SIZE];
+};
+
+/* `late`: when the session has so much of its time behind it. */
+static void
+user_begin(struct user *u, const char *name, uint64_t late)
+{
+	struct granted	 g;
+	char		*own;
+
+	system_add(control, &u->t, "");
+	tunnel(&u->t, "");
+	drive_clock(&authd, late);
+	own = operator_token(control, name, "", "owner", "");
+	(void)api_say(proxyd, API_PROXY_TOKEN, own, .session = u->t.session,
+	    .service = "s0");
+	strlcpy(u->proxy, api_str("token"), sizeof(u->proxy));
+	grant(proxyd, u->proxy, u->t.session, &g);
+	stream_open(proxyd, u->t.mux, g.grant, "s0", &u->o);
+	is_int(u->o.status, 0, "%s streams", name);
+	free(own);
+}
+
+static void
+user_end(struct user *u, int status, const char *why)
+{
+	struct msg_stream_kill	kill;
+	struct granted		g;
+
+	(void)hear(u->t.mux->fd, stream_kill, &kill);
+	ok(kill.stream == u->o.stream, "operator-34: %s: what streams is over",
+	    why);
+	grant(proxyd, u->proxy, u->t.session, &g);
+	is_int(g.status, status, "operator-34: and the next request is %d: %s",
+	    status, g.message);
+	opened_close(&u->o);
+	far_close(u->t.mux);
+}
+
+static void
+ends(void)
+{
+	struct user	u;
+
+	user_begin(&u, "closed", 0);
+	ctl(control, &rows, CTL_CLOSE, u.t.session, CTL_END);
+	user_end(&u, 400, "the session is closed");
+	user_begin(&u, "revoked", 0);
+	ctl(control, &rows, CTL_TOKEN_REVOKE_USER, "revoked", "", "", CTL_END);
+	user_end(&u, 401, "the user is revoked");
+	user_begin(&u, "token", 0);
+	drive_clock(&authd, HOUR + 1000);
+	user_end(&u, 401, "the token has expired");
+	user_begin(&u, "late", 23 * HOUR + HOUR / 2);
+	drive_clock(&authd, HOUR / 2 - 1000);
+	is_int(get_none(u.t.mux, IMSG_STREAM_KILL), 0,
+	    "a second before its session's end, it streams");
+	drive_clock(&authd, 2000);
+	user_end(&u, 401, "the session is beyond its end");
+}
+
+/* Is it in the store's files? */
+static int
+stored(const char *secret)
+{
+	static const char *const	suffix[] = { "", "-wal" };
+	char				path[300], *text;
+	int				i, found = 0;
+	size_t				n;
+	FILE				*f;
+
+	if ((text = malloc(16 << 20)) == NULL)
+		bail("out of memory");
+	for (i = 0; i < 2; i++) {
+		snprintf(path, sizeof(path), "%s%s", drive_conf.store_path,
+		    suffix[i]);
+		if ((f = fopen(path, "r")) == NULL)
+			continue;
+		n = fread(text, 1, 16 << 20, f);
+		found |= memmem(text, n, secret, strlen(secret)) != NULL;
+		fclose(f);
+	}
+	free(text);
+	return (found);
+}
+
+/* What a copy of the store's files tells. */
+static void
+dump(void)
+{
+	struct user	u;
+	char		ticket[TICKET_SIZE];
+
+	user_begin(&u, "dumped", 0);
+	(void)api_say(proxyd, API_TERMINAL_TICKET, token,
+	    .session = u.t.session);
+	strlcpy(ticket, api_str("ticket"), sizeof(ticket));
+	drive_sync(control);
+	ok(stored(u.t.session), "the store's files have the session");
+	ok(!stored(u.t.secret) && !stored(strchr(u.t.secret, '.') + 1),
+	    "operator-60(partial): not the system's secret");
+	ok(!stored(u.t.token), "operator-60(partial): not its reconnect token");
+	ok(!stored(u.proxy) && !stored(strrchr(u.proxy, '.') + 1),
+	    "operator-60(partial): not a proxy token");
+	ok(!stored(token) && !stored(strrchr(token, '.') + 1),
+	    "operator-60(partial): nor an operator's");
+	ok(!stored(ticket), "operator-60(partial): nor a ticket");
+	ctl(control, &rows, CTL_CLOSE, u.t.session, CTL_END);
+	user_end(&u, 400, "closed");
+}
+
 int
 main(void)
 {
 	authd_init();
 	drive_conf.session_lifetime = 24 * 3600;
+	drive_conf.proxy_token_lifetime = 3600;
 	authd_scene(&control, &proxyd, &token);
 	logs();
 	diagnostics();
+	nodes();
+	dump();
+	ends();
+	free(token);
+	token = operator_token(control, "alice", "", "owner", "");
 	extend();
 	is_int(authd_scene_end(control, proxyd, token), 0,
 	    "authd stops in order");
