@@ -320,15 +320,18 @@ jar_refresh(struct proxy *p, const struct grant *g)
 {
 	static char	text[JAR_MAX];
 	struct slice	token = { p->memo.token, p->memo.len };
+	long		n;
 	int		lacking;
 
 	if (p->memo.g != g || p->cookies != NULL)
 		return;
 	lacking = is_page(p->head) ? cookie_lacks(p->head, p->to.host.slug,
 	    proc_conf()->proxy_plain) : 0;
-	if (jar_lines(p, lacking, &token, g, text, sizeof(text)) > 0)
+	n = jar_lines(p, lacking, &token, g, text, sizeof(text));
+	if (n > 0)
 		p->cookies = strdup(text);
-	sodium_memzero(text, sizeof(text));
+	/* Mostly there was nothing to say. */
+	sodium_memzero(text, n >= 0 ? (size_t)n : sizeof(text));
 }
 
 void
