@@ -1,31 +1,22 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Plugins: which files are taken, how they are run, what is kept of what they
- * say. A plugin that hangs, floods, or leaves a child behind that holds its
- * output costs its own entry and nothing else (T25).
+ * Diagnostics plugins: which files are taken, and what is kept of what they
+ * say. How they are run: program.c.
  */
-#include <sys/stat.h>
 #include <sys/wait.h>
-
-#include <event2/event.h>
-#include <event2/event_struct.h>
 
 #include <ctype.h>
 #include <dirent.h>
 #include <errno.h>
-#include <fcntl.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-#include "child.h"
-#include "base/clock.h"
 #include "base/compat.h"
 #include "diag.h"
 #include "base/log.h"
-#include "net.h"
+#include "program.h"
 #include "ws/ws.h"
 
 #define CHECKS_MAX	64
@@ -36,59 +27,12 @@
 struct plugin {
 	plugin_fn	 fn;
 	void		*arg;
-	char		*path;
-	struct child	*child;
-	int		 fd;
-	struct event	 ev;
-	struct timer	 timer;
-	char		*out;
-	size_t		 len, cap;
-	int		 flooded;	/* said more than is kept */
+	struct program	*program;
 };
 
-static void	plugin_readable(evutil_socket_t, short, void *);
-static void	plugin_ended(void *, int);
-static void	plugin_timeout(void *);
-static void	plugin_finish(struct plugin *, enum diag_status);
-static void	plugin_free(struct plugin *);
+static void	plugin_said(void *, const char *, size_t, int);
 
 /* Which. */
-
-static const char *
-file_refused(const char *path)
-{
-	struct stat	sb;
-
-	if (lstat(path, &sb) == -1)
-		return (strerror(errno));
-	if (!S_ISREG(sb.st_mode))
-		return ("not a regular file");
-	if ((sb.st_mode & (S_IXUSR | S_IXGRP | S_IXOTH)) == 0)
-		return ("not executable");
-	if (sb.st_uid != 0 && sb.st_uid != geteuid())
-		return ("belongs to another user");
-	if ((sb.st_mode & (S_IWGRP | S_IWOTH)) != 0)
-		return ("others may write to it");
-	return (NULL);
-}
-
-/*
- * Whoever may write to the directory could put another file in the place of
- * one that was looked at, before it runs.
- */
-static const char *
-dir_refused(int fd)
-{
-	struct stat	sb;
-
-	if (fstat(fd, &sb) == -1)
-		return (strerror(errno));
-	if (sb.st_uid != 0 && sb.st_uid != geteuid())
-		return ("belongs to another user");
-	if ((sb.st_mode & (S_IWGRP | S_IWOTH)) != 0)
-		return ("others may write to it");
-	return (NULL);
-}
 
 static int
 path_cmp(const void *a, const void *b)
@@ -100,13 +44,14 @@ path_cmp(const void *a, const void *b)
 static int
 list_add(char **list, size_t *n, const char *dir, const char *name)
 {
-	const char	*why;
+	const char	*why = "too many plugins";
 	char		*path, shown[256];
+	int		 fd;
 
 	if (asprintf(&path, "%s/%s", dir, name) == -1)
 		return (-1);
-	why = *n == PLUGINS_MAX ? "too many plugins" : file_refused(path);
-	if (why == NULL) {
+	if (*n < PLUGINS_MAX && (fd = program_open(path, &why)) != -1) {
+		close(fd);
 		list[(*n)++] = path;
 		return (0);
 	}
@@ -133,7 +78,7 @@ plugin_list(const char *dir)
 			log_warn("%s", dir);
 		return (list);
 	}
-	if ((why = dir_refused(dirfd(d))) != NULL) {
+	if ((why = program_dir_refused(dirfd(d))) != NULL) {
 		log_warnx("%s: %s, no plugin runs", dir, why);
 		closedir(d);
 		return (list);
@@ -165,168 +110,50 @@ plugin_list_free(char **list)
 
 /* Run. */
 
-__attribute__((noreturn)) static void
-plugin_exec(const char *path, int out)
-{
-	static char	env_path[] = "PATH=/usr/local/sbin:/usr/local/bin:"
-			    "/usr/sbin:/usr/bin:/sbin:/bin";
-	char		*argv[2] = { (char *)(uintptr_t)path, NULL };
-	char		*env[2] = { env_path, NULL };
-	int		 null;
-
-	(void)setpgid(0, 0);
-	if ((null = open("/dev/null", O_RDWR)) == -1 ||
-	    dup2(out, STDOUT_FILENO) == -1 ||
-	    dup2(null, STDIN_FILENO) == -1 ||
-	    dup2(null, STDERR_FILENO) == -1)
-		_exit(127);
-	child_reset(3);
-	(void)execve(path, argv, env);
-	_exit(127);
-}
-
 struct plugin *
 plugin_start(const char *path, uint64_t limit_ms, plugin_fn fn, void *arg)
 {
-	struct plugin	*p;
-	int		 fds[2];
-	pid_t		 pid;
+	struct plugin		*p;
+	struct program_spec	 s = { .name = path, .out_max = PLUGIN_OUT_MAX,
+				    .limit_ms = limit_ms };
+	char			*argv[2] = { (char *)(uintptr_t)path, NULL };
+	const char		*why;
 
 	if ((p = calloc(1, sizeof(*p))) == NULL)
 		return (NULL);
 	p->fn = fn;
 	p->arg = arg;
-	p->fd = -1;
-	timer_init(&p->timer, plugin_timeout, p);
-	if ((p->path = strdup(path)) == NULL ||
-	    pipe2(fds, O_CLOEXEC) == -1) {
-		plugin_free(p);
-		return (NULL);
+	s.argv = argv;
+	/* It was looked at when the list was made: it may be another now. */
+	if ((s.fd = program_open(path, &why)) == -1) {
+		log_warnx("plugin %s: %s", path, why);
+	} else {
+		p->program = program_start(&s, plugin_said, p);
+		close(s.fd);
 	}
-	p->fd = fds[0];
-	(void)fcntl(p->fd, F_SETFL, O_NONBLOCK);
-	if ((pid = fork()) == 0)
-		plugin_exec(path, fds[1]);
-	close(fds[1]);
-	if (pid != -1)
-		(void)setpgid(pid, pid);	/* whoever comes first */
-	if (pid == -1 ||
-	    (p->child = child_watch(pid, plugin_ended, p)) == NULL) {
-		log_warn("plugin %s", path);
-		plugin_free(p);
-		return (NULL);
-	}
-	event_assign(&p->ev, net_base(), p->fd, EV_READ | EV_PERSIST,
-	    plugin_readable, p);
-	event_add(&p->ev, NULL);
-	timer_set(&p->timer, limit_ms);
-	return (p);
-}
-
-/* Keep what has room; the rest is read and dropped, so that it can end. */
-static void
-plugin_take(struct plugin *p, const char *buf, size_t n)
-{
-	char	*bigger;
-	size_t	 cap;
-
-	if (n > PLUGIN_OUT_MAX - p->len) {
-		n = PLUGIN_OUT_MAX - p->len;
-		p->flooded = 1;
-	}
-	if (p->len + n > p->cap) {
-		for (cap = p->cap == 0 ? 4096 : p->cap; cap < p->len + n;)
-			cap *= 2;
-		if ((bigger = realloc(p->out, cap)) == NULL)
-			return;
-		p->out = bigger;
-		p->cap = cap;
-	}
-	if (n > 0)
-		memcpy(p->out + p->len, buf, n);
-	p->len += n;
-}
-
-static void
-plugin_readable(evutil_socket_t fd, short what, void *arg)
-{
-	struct plugin	*p = arg;
-	char		 buf[16384];
-	ssize_t		 n;
-
-	(void)what;
-	n = read(fd, buf, sizeof(buf));
-	if (n > 0)
-		plugin_take(p, buf, (size_t)n);
-	else if (n == 0 || (errno != EAGAIN && errno != EINTR))
-		event_del(&p->ev);	/* now its end, or the limit */
-}
-
-/*
- * Its group is dead by now, so what the pipe holds is all there will be; a
- * process that left the group may still hold the other end, and is not waited
- * for.
- */
-static void
-plugin_ended(void *arg, int status)
-{
-	struct plugin	*p = arg;
-	char		 buf[16384];
-	ssize_t		 n;
-	int		 i;
-
-	p->child = NULL;
-	for (i = 0; i < PLUGIN_OUT_MAX / (int)sizeof(buf) &&
-	    (n = read(p->fd, buf, sizeof(buf))) > 0; i++)
-		plugin_take(p, buf, (size_t)n);
-	plugin_finish(p, plugin_exit_status(status));
-}
-
-static void
-plugin_timeout(void *arg)
-{
-	struct plugin	*p = arg;
-
-	log_info("plugin %s: killed, it took too long", p->path);
-	plugin_finish(p, DIAG_TIMEOUT);
-}
-
-static void
-plugin_finish(struct plugin *p, enum diag_status status)
-{
-	plugin_fn	 fn = p->fn;
-	void		*arg = p->arg;
-	char		*out = p->out;
-	size_t		 len = p->len;
-
-	if (p->flooded)
-		log_info("plugin %s: output over %d bytes dropped", p->path,
-		    PLUGIN_OUT_MAX);
-	p->out = NULL;
-	plugin_free(p);
-	fn(arg, out == NULL ? "" : out, len, status);
-	free(out);
-}
-
-static void
-plugin_free(struct plugin *p)
-{
-	timer_del(&p->timer);
-	if (p->child != NULL)
-		child_kill(p->child);
-	if (event_initialized(&p->ev))
-		event_del(&p->ev);
-	if (p->fd != -1)
-		close(p->fd);
-	free(p->path);
-	free(p->out);
+	if (p->program != NULL)
+		return (p);
 	free(p);
+	return (NULL);
+}
+
+static void
+plugin_said(void *arg, const char *out, size_t len, int status)
+{
+	struct plugin	*p = arg;
+	plugin_fn	 fn = p->fn;
+	void		*fn_arg = p->arg;
+
+	free(p);
+	fn(fn_arg, out, len, status == PROGRAM_TIMEOUT ? DIAG_TIMEOUT :
+	    plugin_exit_status(status));
 }
 
 void
 plugin_cancel(struct plugin *p)
 {
-	plugin_free(p);
+	program_cancel(p->program);
+	free(p);
 }
 
 /* What it said. */

@@ -5,6 +5,8 @@ tunnel-client_PARTS = announce backoff bridge catalog child command \
 	main nettls optionfile optionhelp options plugin proxy reason resolve \
 	retryafter services shell sock status statussock stream system talk \
 	termframe terminal ttyline tunnel url via
+# What is run.
+tunnel-client_PARTS += program
 # For tests: the options alone.
 client_options_OBJS = $(addprefix tunnel-client/,options.o optionfile.o \
 	optionhelp.o conffile.o duration.o proxy.o url.o) common/base/log.o \

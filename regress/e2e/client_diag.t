@@ -76,13 +76,14 @@ with Server() as s, tempfile.TemporaryDirectory() as d, \
     os.chmod(out, 0o777)
     plugin(d, "10-good.sh", '''#!/bin/sh
 env >%s/env; ls -l /proc/self/fd >%s/fds; cat >%s/stdin
+chmod g+w %s/85-changed
 cat <<'E'
 {"id":"good","name":"Good","status":"warning","summary":"all well",
  "secret":"unknown member","checks":[{"name":"a","status":"ok","value":"v",
  "details":{"n":1,"deep":{"x":1},"s":"t"}},{"name":"b","status":"odd"}]}
 E
 exit 0
-''' % (out, out, out))
+''' % (out, out, out, d))
     plugin(d, "20-plain.txt.sh", "#!/bin/sh\necho '  just text  '\nexit 2\n")
     plugin(d, "30-three", "#!/bin/sh\necho '{\"status\":\"ok\"}'\nexit 3\n")
     plugin(d, "40-flood", "#!/bin/sh\nhead -c 30000000 /dev/zero | "
@@ -97,6 +98,7 @@ exit 0
     plugin(d, "75-signal", "#!/bin/sh\nkill -9 $$\n")
     plugin(d, "78-noexec", "#!/nonexistent/interpreter\n")
     plugin(d, "80-bytes", "#!/bin/sh\nprintf 'a\\377b\\001c'\n")
+    plugin(d, "85-changed", "#!/bin/sh\necho ran\n")
     plugin(d, "90-last", "#!/bin/sh\necho '{}'\n")
     plugin(d, "a-notexec", "#!/bin/sh\n", 0o644)
     plugin(d, "b-group", "#!/bin/sh\n", 0o775)
@@ -112,7 +114,7 @@ exit 0
     t.equal([x["id"] for x in r["plugins"]],
             ["system", "good", "20-plain.txt", "30-three", "40-flood",
              "50-child", "60-away", "70-hang", "75-signal", "78-noexec",
-             "80-bytes", "90-last"] +
+             "80-bytes", "85-changed", "90-last"] +
             ([] if os.geteuid() == 0 else ["f-foreign"]),
             "tunnel-58: built-in first, then in byte order; others reported "
             "whatever one does")
@@ -141,6 +143,10 @@ exit 0
     t.equal((p["75-signal"]["status"], p["78-noexec"]["status"]),
             ("error", "error"), "a signal and a failed exec are errors")
     t.equal(p["80-bytes"]["summary"], "a?b c", "odd bytes are replaced")
+    t.equal(p["85-changed"], {"id": "85-changed", "name": "85-changed",
+                              "status": "error"},
+            "tunnel-58(partial): what runs is looked at, not what was listed")
+    t.ok(c.err.has("85-changed: others may write"), "and the log says why")
     t.equal(p["90-last"], {"id": "90-last", "name": "90-last",
                            "status": "ok"}, "an empty object")
     t.equal(r["overall_status"], "critical", "tunnel-58: overall is not ok")
@@ -170,8 +176,9 @@ exit 0
                   "/sbin:/bin"], "the environment is PATH only")
     with open(os.path.join(out, "fds")) as f:
         fds = re.findall(r" (\d+) -> (\S+)", f.read())
-    t.equal([n for n, to in fds], ["0", "1", "2", "3"],
-            "no descriptor of ours (3 is ls's own)")
+    t.equal([n for n, to in fds], ["0", "1", "2", "3", "4"],
+            "no descriptor of ours (3 is the script, 4 is ls's own)")
+    t.ok(fds[3][1].endswith("/10-good.sh"), "3 is the script")
     t.equal(os.path.getsize(os.path.join(out, "stdin")), 0, "stdin is empty")
 
 # ---- all of them together take too long ----
