@@ -5,6 +5,7 @@
 #include "announce.h"
 #include "base/clock.h"
 #include "diag.h"
+#include "discover.h"
 #include "base/log.h"
 #include "stream.h"
 #include "tunnel.h"
@@ -15,7 +16,11 @@ static void	manifest_gone(struct stream *, int);
 static int	document_send(const struct stream_ops *, const char *,
 		    const char *);
 static void	diagnostics_done(void *, const char *);
-static void	discover(void *);
+static void	first_manifest(void *);
+static void	look(void *);
+static void	looked(void);
+
+#define FIRST_MS	10000	/* a manifest waits for a discovery so long */
 
 /* A document goes out, nothing but FIN comes back. */
 static const struct stream_ops document_ops = { .name = "document",
@@ -26,7 +31,8 @@ static const struct stream_ops manifest_ops = { .name = "manifest",
 static struct {
 	const struct options	*o;	/* NULL: there is no tunnel */
 	struct diag		*diag;
-	struct timer		 again;
+	int			 began;	/* the first manifest is out */
+	struct timer		 first, again;
 	char			*manifest;	/* as it was sent last */
 } announce;
 
@@ -89,15 +95,27 @@ announce_manifest(void)
 	return (0);
 }
 
+/* The server hears of the services first; it may not hear of them twice soon. */
 void
 announce_start(const struct options *o)
 {
 	announce.o = o;
-	timer_init(&announce.again, discover, NULL);
+	announce.began = 0;
+	timer_init(&announce.again, look, NULL);
+	timer_init(&announce.first, first_manifest, NULL);
+	timer_set(&announce.first, FIRST_MS);
+	look(NULL);
+}
+
+/* What is known by now, and then the state of this machine. */
+static void
+first_manifest(void *arg)
+{
+	(void)arg;
+	timer_del(&announce.first);
+	announce.began = 1;
 	(void)announce_manifest();
-	if (o->discovery_ms > 0)
-		timer_set(&announce.again, o->discovery_ms);
-	announce.diag = diag_start(o, diagnostics_done, NULL);
+	announce.diag = diag_start(announce.o, diagnostics_done, NULL);
 }
 
 void
@@ -105,6 +123,7 @@ announce_stop(void)
 {
 	if (announce.o == NULL)
 		return;
+	timer_del(&announce.first);
 	timer_del(&announce.again);
 	if (announce.diag != NULL)
 		diag_cancel(announce.diag);
@@ -129,13 +148,30 @@ diagnostics_done(void *arg, const char *report)
 		log_warnx("diagnostics: not sent");
 }
 
-/* A result that is empty is not worth a manifest. 7.1 */
 static void
-discover(void *arg)
+look(void *arg)
 {
 	(void)arg;
-	timer_set(&announce.again, announce.o->discovery_ms);
-	catalog_found(announce.o->static_services, announce.o->exclude);
-	if (catalog_found_count() > 0)
+	if (announce.o->discovery_ms > 0)
+		timer_set(&announce.again, announce.o->discovery_ms);
+	discover_now(looked);
+}
+
+/* A result that is empty is not worth a manifest, but for the first. 7.1 */
+static void
+looked(void)
+{
+	if (announce.o == NULL)
+		return;		/* there is no tunnel any more */
+	if (!announce.began)
+		first_manifest(NULL);
+	else if (catalog_found_count() > 0)
 		(void)announce_manifest();
+}
+
+void
+announce_again(void)
+{
+	if (announce.o != NULL)
+		look(NULL);
 }

@@ -12,6 +12,8 @@
 
 /* A tunnel is up. `o` is kept until announce_stop(). */
 void	announce_start(const struct options *);
+/* Something has changed: look for services now, not at the next interval. */
+void	announce_again(void);
 /* It is no more; safe at any time. */
 void	announce_stop(void);
 /* At the very end. */

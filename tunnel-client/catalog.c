@@ -10,8 +10,23 @@
 static struct services	 found, added;
 static char		*excluded;	/* patterns; NULL: out of memory */
 
+static void
+take_discovered(const struct services *d, const char *exclude)
+{
+	size_t	i;
+
+	for (i = 0; i < d->n; i++)
+		if (!services_excluded(d->v[i].name, exclude) &&
+		    services_put(&found, &d->v[i]) == -1) {
+			log_warnx("too many services: %d at most",
+			    CLIENT_SERVICES_MAX);
+			return;
+		}
+}
+
 void
-catalog_found(const char *spec, const char *exclude)
+catalog_found(const char *spec, const struct services *discovered,
+    const char *exclude)
 {
 	size_t	i;
 
@@ -20,6 +35,8 @@ catalog_found(const char *spec, const char *exclude)
 	excluded = strdup(exclude);
 	if (services_parse(&found, spec, exclude) == -1)
 		log_warnx("services: out of memory");
+	if (discovered != NULL)
+		take_discovered(discovered, exclude);
 	for (i = 0; i < found.n; i++)
 		services_del(&added, found.v[i].name);
 }
@@ -124,6 +141,14 @@ catalog_each(void (*fn)(void *, const struct service *), void *arg)
 		fn(arg, &added.v[i]);
 }
 
+/* A member that most services do not have. */
+static int
+maybe_add(cJSON *o, const char *name, const char *text)
+{
+	return (*text == '\0' ||
+	    cJSON_AddStringToObject(o, name, text) != NULL ? 0 : -1);
+}
+
 static int
 manifest_entry(cJSON *services, const struct service *s)
 {
@@ -133,7 +158,11 @@ manifest_entry(cJSON *services, const struct service *s)
 	    cJSON_AddStringToObject(o, "target", s->target) != NULL &&
 	    cJSON_AddStringToObject(o, "host", s->host) != NULL &&
 	    cJSON_AddBoolToObject(o, "tls", s->tls) != NULL &&
-	    cJSON_AddStringToObject(o, "label", s->label) != NULL ? 0 : -1);
+	    cJSON_AddStringToObject(o, "label", s->label) != NULL &&
+	    maybe_add(o, "path", s->path) == 0 &&
+	    maybe_add(o, "path_prefix", s->path_prefix) == 0 &&
+	    maybe_add(o, "module_id", s->module_id) == 0 &&
+	    maybe_add(o, "node_id", s->node_id) == 0 ? 0 : -1);
 }
 
 char *

@@ -13,6 +13,9 @@
 #define CLIENT_SERVICES_MAX	500	/* 5.4: the whole table */
 #define CLIENT_NAME_SIZE	256
 #define CLIENT_TARGET_SIZE	300
+#define CLIENT_PATH_SIZE	1025
+#define CLIENT_MODULE_SIZE	129
+#define CLIENT_NODE_SIZE	11
 
 #define OPTION_WORDS		4
 
@@ -23,6 +26,7 @@ struct options {
 	char		*node;			/* "" none */
 	char		*static_services;
 	char		*exclude;
+	char		*redis;			/* "" look for it; or "none" */
 	char		*config;		/* "" none */
 	char		*ca_file;		/* "" none */
 	char		*proxy, *no_proxy;	/* the former may have a password */
@@ -68,6 +72,11 @@ struct service {
 	char	target[CLIENT_TARGET_SIZE];
 	char	host[CLIENT_NAME_SIZE];		/* may be "" */
 	char	label[CLIENT_NAME_SIZE];
+	/* Of one that was discovered; each may be "". */
+	char	path[CLIENT_PATH_SIZE];
+	char	path_prefix[CLIENT_PATH_SIZE];
+	char	module_id[CLIENT_MODULE_SIZE];
+	char	node_id[CLIENT_NODE_SIZE];
 	int	tls;
 	int	tls_old;			/* TLS 1.0 and 1.1, too */
 	int	added;				/* by a command */
@@ -96,20 +105,25 @@ void	services_del(struct services *, const char *name);
 int	services_parse(struct services *, const char *spec,
 	    const char *exclude);
 
+/* NULL, or why no server would keep it, or we would not dial it. */
+const char	*service_fault(const struct service *);
+
 /* Does a name match one of the comma-separated globs (* ? [...], no `/`)? */
 int	services_excluded(const char *name, const char *patterns);
 
 /*
- * The catalogue: what can be asked for. Services that were found (static ones)
- * and those that an operator added; an added one shadows a found one until
+ * The catalogue: what can be asked for. Services that were found (static and
+ * discovered ones) and those that an operator added; an added one shadows a found one until
  * services are found anew. catalog.c; one per process.
  */
 
 /*
- * Find anew: a found service wins over an added one of its name. What `exclude`
+ * Find anew: the static services of `spec`, and what was discovered, which wins
+ * over a static one of its name, as both do over an added one. What `exclude`
  * matches is neither found nor can it be added.
  */
-void	catalog_found(const char *spec, const char *exclude);
+void	catalog_found(const char *spec, const struct services *discovered,
+	    const char *exclude);
 /* A new connection: what was added to the old one is gone. 5.4 */
 void	catalog_forget_added(void);
 /* Borrowed, until the next change. */

@@ -29,6 +29,7 @@
 #include "command.h"
 #include "connect.h"
 #include "base/clock.h"
+#include "discover.h"
 #include "handshake.h"
 #include "base/log.h"
 #include "net.h"
@@ -38,6 +39,7 @@
 #include "status.h"
 #include "statussock.h"
 #include "stream.h"
+#include "survey.h"
 #include "talk.h"
 #include "terminal.h"
 #include "ttyline.h"
@@ -313,6 +315,32 @@ where_is(void)
 		    " through %s", client.proxy.at.authority);
 }
 
+/* A node of an NS8 cluster has its number in a file. */
+static void
+own_node(void)
+{
+	char	node[CLIENT_NODE_SIZE], *copy;
+
+	if (*client.o.node != '\0' || strcmp(client.o.redis, "none") == 0 ||
+	    ns8_own_node(node, sizeof(node)) == -1 ||
+	    (copy = strdup(node)) == NULL)
+		return;
+	free(client.o.node);
+	client.o.node = copy;
+	log_info("node %s", node);
+}
+
+/* Whoever has changed services says so. */
+static void
+on_look(evutil_socket_t sig, short what, void *arg)
+{
+	(void)sig;
+	(void)what;
+	(void)arg;
+	log_info("looking for services, as asked");
+	announce_again();
+}
+
 static int
 setup(void)
 {
@@ -343,23 +371,24 @@ setup(void)
 	timer_init(&client.delay, attempt, NULL);
 	backoff_init(
 	    &client.backoff, client.o.reconnect_ms, client.o.max_reconnect_ms);
-	catalog_found(client.o.static_services, client.o.exclude);
-	log_info("%zu services", catalog_found_count());
+	own_node();
+	discover_init(&client.o);
 	return (0);
 }
 
 static void
 run(void)
 {
-	struct event	*sig[3] = { NULL };
+	struct event	*sig[4] = { NULL };
 	size_t		 i;
 
 	sig[0] = evsignal_new(client.base, SIGINT, on_signal, NULL);
 	sig[1] = evsignal_new(client.base, SIGTERM, on_signal, NULL);
+	sig[3] = evsignal_new(client.base, SIGUSR2, on_look, NULL);
 #ifdef RELAYD_TESTING
 	sig[2] = evsignal_new(client.base, SIGUSR1, on_move, NULL);
 #endif
-	for (i = 0; i < 3; i++)
+	for (i = 0; i < 4; i++)
 		if (sig[i] != NULL)
 			event_add(sig[i], NULL);
 	status_init(client.where);
@@ -377,7 +406,7 @@ run(void)
 	if (client.handshake != NULL)
 		handshake_cancel(client.handshake);
 	timer_del(&client.delay);
-	for (i = 0; i < 3; i++)
+	for (i = 0; i < 4; i++)
 		if (sig[i] != NULL)
 			event_free(sig[i]);
 }
@@ -392,6 +421,7 @@ serve(void)
 		printf("tunnel-client: this would start\n");
 	else
 		run();
+	discover_stop();
 	child_end_all();
 	net_clear();
 	child_clear();
@@ -409,6 +439,7 @@ main(int argc, char **argv)
 	log_init("tunnel-client", -1, 0);
 	signal(SIGPIPE, SIG_IGN);
 	shell_remember(environ);
+	discover_remember(environ);
 	r = options_read(&client.o, argc, argv, environ);
 	harden();
 	log_verbose(client.o.verbose);

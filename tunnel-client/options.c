@@ -17,6 +17,7 @@
 #include "client.h"
 #include "base/compat.h"
 #include "base/log.h"
+#include "base/target.h"
 #include "options_int.h"
 #include "proxy.h"
 
@@ -72,7 +73,8 @@ const struct option_row	option_rows[] = {
 	    0, DURATION, AT(plugin_timeout_ms), "limit of one plugin" },
 	{ "diagnostics-total-timeout", "DIAGNOSTICS_TOTAL_TIMEOUT", "30s", 0,
 	    DURATION, AT(diagnostics_timeout_ms), "limit of all plugins" },
-	{ "redis-addr", "REDIS_ADDR", NULL, 'r', LATER, 0, NULL },
+	{ "redis-addr", "REDIS_ADDR", "", 'r', STRING, AT(redis),
+	    "host:port of the Redis of a cluster, or none" },
 	{ "users-dir", "USERS_DIR", NULL, 0, LATER, 0, NULL },
 	{ "users-plugin-timeout", "USERS_PLUGIN_TIMEOUT", NULL, 0, LATER, 0,
 	    NULL },
@@ -453,6 +455,12 @@ check(const struct options *o)
 	if (len > 10 || strspn(o->node, "0123456789") != len) {
 		fprintf(stderr, "tunnel-client: --node-id: 1 to 10 digits "
 		    "expected\n");
+		return (-1);
+	}
+	if (*o->redis != '\0' && strcmp(o->redis, "none") != 0 &&
+	    target_parse(o->redis, NULL) != TARGET_OK) {
+		fprintf(stderr, "tunnel-client: --redis-addr: host:port or "
+		    "none expected\n");
 		return (-1);
 	}
 	if (strchr(o->key, ':') != NULL) {

@@ -9,7 +9,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -18,10 +17,10 @@
 #include "base/compat.h"
 #include "base/log.h"
 #include "child.h"
+#include "machine.h"
 #include "net.h"
 #include "program.h"
 
-#define PATHS	"/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 #define FILE_FD	3	/* of what is executed, in the new process */
 
 extern char	**environ;
@@ -95,38 +94,6 @@ program_open(const char *path, const char **why)
 	return (-1);
 }
 
-/* Where. */
-
-char *
-program_path(void)
-{
-	static char	path[1024];
-
-#ifdef RELAYD_TESTING
-	if (getenv("TUNNEL_CLIENT_ROOT") != NULL)
-		snprintf(path, sizeof(path), "PATH=%s/bin:%s",
-		    getenv("TUNNEL_CLIENT_ROOT"), PATHS);
-	else
-#endif
-		strlcpy(path, "PATH=" PATHS, sizeof(path));
-	return (path);
-}
-
-const char *
-machine_path(const char *path)
-{
-#ifdef RELAYD_TESTING
-	static char	buf[1024];
-
-	if (getenv("TUNNEL_CLIENT_ROOT") != NULL) {
-		snprintf(buf, sizeof(buf), "%s%s",
-		    getenv("TUNNEL_CLIENT_ROOT"), path);
-		return (buf);
-	}
-#endif
-	return (path);
-}
-
 /* Run. */
 
 /*
@@ -144,7 +111,7 @@ exec_file(int fd, char **argv, char **envp)
 }
 
 __attribute__((noreturn)) static void
-program_exec(const struct program_spec *s, int in, int out, pid_t parent)
+program_run(const struct program_spec *s, int in, int out, pid_t parent)
 {
 	char	*path_only[2] = { program_path(), NULL };
 	int	 null;
@@ -158,6 +125,11 @@ program_exec(const struct program_spec *s, int in, int out, pid_t parent)
 	    dup2(out, STDOUT_FILENO) == -1 ||
 	    dup2(null, STDERR_FILENO) == -1)
 		_exit(127);
+	if (s->call != NULL) {
+		child_reset(3);
+		s->call(s->arg);
+		_exit(0);
+	}
 	environ = s->envp == NULL ? path_only : s->envp;
 	if (s->fd != -1) {
 		if (s->fd == FILE_FD)
@@ -169,11 +141,8 @@ program_exec(const struct program_spec *s, int in, int out, pid_t parent)
 		_exit(127);
 	}
 	child_reset(3);
-	if (s->call != NULL)
-		s->call(s->arg);
-	else
-		(void)execvp(s->argv[0], s->argv);
-	_exit(s->call != NULL ? 0 : 127);
+	(void)execvp(s->argv[0], s->argv);
+	_exit(127);
 }
 
 /* A file without a name: what is in it can be read, once, to its end. */
@@ -203,7 +172,7 @@ program_fork(struct program *p, const struct program_spec *s)
 	if ((s->input == NULL || (in = input_file(s->input)) != -1) &&
 	    pipe2(fds, O_CLOEXEC) == 0) {
 		if ((pid = fork()) == 0)
-			program_exec(s, in, fds[1], self);
+			program_run(s, in, fds[1], self);
 		close(fds[1]);
 		p->fd = fds[0];
 	}

@@ -16,8 +16,8 @@ struct program_spec {
 	const char	*name;		/* for log lines */
 	/*
 	 * What runs, the first that is given: a file from program_open(), which
-	 * stays the caller's; a function in the new process, which then ends;
-	 * argv[0], looked for in the PATH of `envp`.
+	 * stays the caller's; a function in the new process, which has our
+	 * environment and ends then; argv[0], looked for in the PATH of `envp`.
 	 */
 	int		 fd;		/* -1: none */
 	void		(*call)(void *);
@@ -54,12 +54,5 @@ int	program_open(const char *path, const char **why);
  * could put others there. NULL, or why not.
  */
 const char	*program_dir_refused(int fd);
-
-/*
- * `PATH=...` for all that we run, and a path of this machine; in a test build
- * both begin in $TUNNEL_CLIENT_ROOT. Borrowed; the second until the next call.
- */
-char		*program_path(void);
-const char	*machine_path(const char *path);
 
 #endif

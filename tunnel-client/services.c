@@ -152,9 +152,18 @@ entry_parse(struct service *s, char *text)
 	    sizeof(s->target) ? -1 : 0);
 }
 
-/* NULL, or why a server would drop it: better said here than there. */
-static const char *
-entry_fault(const struct service *s)
+/* A server keeps printable ASCII, and nothing that ends a path. */
+static int
+word_ok(const char *s, const char *but)
+{
+	for (; *s != '\0'; s++)
+		if (*s <= ' ' || *s > '~' || strchr(but, *s) != NULL)
+			return (0);
+	return (1);
+}
+
+const char *
+service_fault(const struct service *s)
 {
 	int	r;
 
@@ -169,6 +178,10 @@ entry_fault(const struct service *s)
 		return (target_strerror(r));
 	if (!target_host_ok(s->host, strlen(s->host)))
 		return ("bad host");
+	if (!word_ok(s->path, "?#") || !word_ok(s->path_prefix, "?#"))
+		return ("bad path");
+	if (!word_ok(s->module_id, "") || !word_ok(s->node_id, ""))
+		return ("bad module or node");
 	return (NULL);
 }
 
@@ -191,7 +204,7 @@ entry_add(struct services *all, char *entry, const char *exclude)
 	}
 	*eq = '\0';
 	fault = strlcpy(s.name, entry, sizeof(s.name)) >= sizeof(s.name) ||
-	    entry_parse(&s, eq + 1) == -1 ? "too long" : entry_fault(&s);
+	    entry_parse(&s, eq + 1) == -1 ? "too long" : service_fault(&s);
 	if (fault != NULL) {
 		log_warnx("service \"%s\": %s, skipped", shown, fault);
 		return (0);

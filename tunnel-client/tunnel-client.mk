@@ -5,8 +5,9 @@ tunnel-client_PARTS = announce backoff bridge catalog child command \
 	main nettls optionfile optionhelp options plugin proxy reason resolve \
 	retryafter services shell sock status statussock stream system talk \
 	termframe terminal ttyline tunnel url via
-# What is run.
-tunnel-client_PARTS += program
+# What is run, and what is discovered.
+tunnel-client_PARTS += capture discover discovered machine nethsec ns8 program \
+	routes survey
 # For tests: the options alone.
 client_options_OBJS = $(addprefix tunnel-client/,options.o optionfile.o \
 	optionhelp.o conffile.o duration.o proxy.o url.o) common/base/log.o \
@@ -15,4 +16,4 @@ tunnel-client_OBJS = $(tunnel-client_PARTS:%=tunnel-client/%.o) \
 	common/base/clock.o common/base/compat.o common/base/log.o common/base/target.o \
 	$(mux_OBJS) $(ws_accept_OBJS) $(head_OBJS)
 tunnel-client_LIBS = $(LLHTTP_LIBS) -levent_extra $(EVENT_LIBS) \
-	$(SODIUM_LIBS) $(SSL_LIBS) $(CJSON_LIBS) -lutil
+	$(SODIUM_LIBS) $(SSL_LIBS) $(CJSON_LIBS) $(HIREDIS_LIBS) -lutil

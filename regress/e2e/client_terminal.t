@@ -17,7 +17,7 @@ from harness import BUILD, Tap, until
 from tunnelserver import Server
 
 t = Tap()
-HIDDEN = {"DATABASE_URL": "hidden-database", "REDIS_ADDR": "hidden-addr",
+HIDDEN = {"DATABASE_URL": "hidden-database", "REDIS_ADDR": "127.9.9.9:1",
           "REDIS_PASSWORD": "hidden-password", "REDIS_URL": "hidden-redis",
           "SUPPORT_INTERNAL_SECRET": "hidden-internal",
           "SOMETHING_ELSE": "hidden-else"}

@@ -30,6 +30,7 @@ class Client(Program):
                       "SYSTEM_KEY": KEY, "SYSTEM_SECRET": SECRET,
                       "STATIC_SERVICES": services,
                       "DIAGNOSTICS_DIR": "/nonexistent",
+                      "REDIS_ADDR": "none",
                       "RECONNECT_DELAY": "100ms"})
         e.update(env or {})
         for name in ("ASAN_OPTIONS", "UBSAN_OPTIONS", "LSAN_OPTIONS"):

@@ -1,1 +1,1 @@
-$(eval $(call unit_test,diagplugin_test,tunnel-client/system.o tunnel-client/plugin.o tunnel-client/program.o tunnel-client/child.o tunnel-client/resolve.o common/base/clock.o common/base/log.o common/base/compat.o $(ws_OBJS),-levent_extra $(EVENT_LIBS) $(CJSON_LIBS)))
+$(eval $(call unit_test,diagplugin_test,tunnel-client/system.o tunnel-client/plugin.o tunnel-client/program.o tunnel-client/machine.o tunnel-client/child.o tunnel-client/resolve.o common/base/clock.o common/base/log.o common/base/compat.o $(ws_OBJS),-levent_extra $(EVENT_LIBS) $(CJSON_LIBS)))

@@ -121,7 +121,7 @@ catalogue(void)
 	struct services	*before;
 	char		*m;
 
-	catalog_found("a=found:1,b=found:2", "");
+	catalog_found("a=found:1,b=found:2", NULL, "");
 	is_int(catalog_add(&s), 0, "an added service");
 	is_str(catalog_get("a")->target, "added:1", "shadows a found one");
 	is_int(catalog_count(), 2, "and counts once");
@@ -132,7 +132,7 @@ catalogue(void)
 	    "tunnel-46(partial): the shadowed one is back");
 	catalog_added_restore(before);
 	is_str(catalog_get("a")->target, "added:1", "rolled back");
-	catalog_found("a=again:1", "");
+	catalog_found("a=again:1", NULL, "");
 	is_str(catalog_get("a")->target, "again:1",
 	    "found anew wins over added");
 	ok(catalog_get("b") == NULL, "what is found no more is gone");
@@ -142,12 +142,12 @@ catalogue(void)
 	free(m);
 	snprintf(s.name, sizeof(s.name), "c");
 	is_int(catalog_add(&s), 0, "another");
-	catalog_found("", "c*,x");
+	catalog_found("", NULL, "c*,x");
 	ok(catalog_excludes("c2") && catalog_excludes("x") &&
 	    !catalog_excludes("y"), "what is excluded cannot be added either");
 	catalog_forget_added();
 	ok(catalog_get("c") == NULL, "a new connection knows none of them");
-	catalog_found("", "");
+	catalog_found("", NULL, "");
 	m = catalog_manifest();
 	is_str(m, "{\"version\":1,\"services\":{}}\n", "an empty manifest");
 	free(m);

@@ -1,0 +1,1 @@
+$(eval $(call unit_test,discovered_test,tunnel-client/discovered.o tunnel-client/routes.o tunnel-client/nethsec.o tunnel-client/machine.o tunnel-client/services.o common/base/log.o common/base/target.o common/base/compat.o $(ws_OBJS),$(CJSON_LIBS)))

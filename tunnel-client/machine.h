@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: ISC */
+#ifndef MACHINE_H
+#define MACHINE_H
+
+/*
+ * `PATH=...` for all that we run, and a path of this machine; in a test build
+ * both begin in $TUNNEL_CLIENT_ROOT. Borrowed; the second until the next call.
+ */
+char		*program_path(void);
+const char	*machine_path(const char *path);
+
+#endif
