@@ -19,8 +19,8 @@ authd_OBJS = authd/authd.o authd/turn.o authd/facts.o authd/now.o authd/load.o \
 	authd/api/call.o authd/api/answer.o authd/api/list.o \
 	authd/api/logs.o authd/api/systems.o authd/api/system.o authd/api/register.o authd/api/diagnostics.o authd/api/session.o authd/api/services.o authd/api/proxy_token.o \
 	authd/api/terminal_ticket.o authd/ctl/ctl.o authd/ctl/answer.o authd/ctl/show.o \
-	authd/ctl/admin.o authd/ctl/token.o authd/ctl/list.o authd/ctl/session.o authd/cred/jwt.o authd/cred/claims.o authd/cred/secret.o authd/cred/known.o authd/cred/token_id.o \
-	common/base/rate.o authd/store/sqlite/sqlite.o authd/store/sqlite/systems.o \
+	authd/ctl/admin.o authd/ctl/token.o authd/ctl/list.o authd/ctl/session.o authd/cred/jwt.o authd/cred/claims.o authd/cred/secret.o authd/cred/known.o authd/cred/token_id.o authd/cred/refer.o \
+	common/base/rate.o common/base/reference.o authd/store/sqlite/references.o authd/store/sqlite/sqlite.o authd/store/sqlite/systems.o \
 	authd/store/sqlite/sessions.o authd/store/sqlite/purge.o authd/store/sqlite/groups.o authd/store/sqlite/walk.o \
 	authd/store/sqlite/schema.o authd/store/sqlite/ask.o \
 	common/base/label.o common/base/target.o \
@@ -31,7 +31,7 @@ authd_LIBS = $(EVENT_LIBS) $(SODIUM_LIBS) $(SQLITE_LIBS) $(CRYPTO_LIBS) \
 # The store alone, for what links only that.
 authd_store_OBJS = authd/store/sqlite/sqlite.o authd/store/sqlite/systems.o authd/store/sqlite/sessions.o \
 	authd/store/sqlite/purge.o authd/store/sqlite/groups.o authd/store/sqlite/walk.o authd/store/sqlite/schema.o \
-	authd/store/sqlite/ask.o authd/store/ask.o authd/core/budget.o \
+	authd/store/sqlite/references.o authd/store/sqlite/ask.o authd/store/ask.o authd/core/budget.o \
 	common/base/index.o authd/store/metadata.o authd/cred/token_id.o \
 	authd/cred/secret.o common/base/clock.o common/base/compat.o \
 	common/base/log.o

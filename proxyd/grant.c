@@ -267,11 +267,10 @@ grant_wake(struct grant *g, int status, const char *message)
 
 /* 0: yes. A lifetime is the shorter of a minute and what authd says. */
 static void
-grant_good(struct grant *g, uint64_t id, uint64_t expires, uint32_t idle_max,
-    struct session *se)
+grant_good(struct grant *g, const struct msg_granted *in, struct session *se)
 {
 	uint64_t	 old = g->state == GRANT_GOOD ? g->id : 0;
-	uint64_t	 life = GRANT_MS;
+	uint64_t	 life = GRANT_MS, expires = in->expires;
 	int64_t		 wall = clock_wall();
 	struct session	*before = g->se;
 
@@ -282,13 +281,14 @@ grant_good(struct grant *g, uint64_t id, uint64_t expires, uint32_t idle_max,
 	if (before != NULL && before != se)
 		grants.ops->drop_idle(g);
 	g->state = GRANT_GOOD;
-	g->id = id;
+	g->id = in->grant;
 	g->expires = expires;
-	g->idle_max = idle_max;
+	g->idle_max = in->idle_max;
+	strlcpy(g->reference, in->reference, sizeof(g->reference));
 	g->until_ms = g->asked_ms + life;
 	g->se = session_ref(se);
 	session_unref(before);
-	if (old != id)
+	if (old != g->id)
 		grant_drop_id(g, old);
 }
 
@@ -317,7 +317,7 @@ grant_answered(struct chan *ch, struct imsg *m, void *arg)
 	if (in.status == 0 && (se = session_get(in.session)) == NULL)
 		in.status = 503;
 	if (in.status == 0) {
-		grant_good(g, in.grant, in.expires, in.idle_max, se);
+		grant_good(g, &in, se);
 		grant_wake(g, 0, NULL);
 	} else {
 		first = TAILQ_FIRST(&g->waiters);

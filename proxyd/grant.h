@@ -41,6 +41,7 @@ struct grant {
 	uint64_t		 asked_ms;
 	uint64_t		 until_ms;	/* of clock_ms() */
 	uint64_t		 expires;	/* wall, s: the cookie's end */
+	char			 reference[REFERENCE_SIZE]; /* its token's, or "" */
 	uint32_t		 idle_max;
 	struct call		 call;		/* renewal or first question */
 	struct session		*se;		/* NULL until GRANT_GOOD */

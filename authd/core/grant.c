@@ -144,8 +144,8 @@ grant_link(struct grant *g, struct door *d, struct session *se)
 
 enum refusal
 grant_new(struct door *d, struct session *se, const struct operator *who,
-    const char *service, const char *addr, const struct asker *asker,
-    const struct now *now)
+    const char *service, const char *addr, const char *reference,
+    const struct asker *asker, const struct now *now)
 {
 	struct grant	*g;
 	struct rowlog	*row;
@@ -166,7 +166,8 @@ grant_new(struct door *d, struct session *se, const struct operator *who,
 	g->asker = *asker;
 	g->row = row;
 	due_set(&g->expiry, now->ms + (left > 0 ? (uint64_t)left * 1000 : 0));
-	if (row->saved)
+	strlcpy(g->reference, reference, sizeof(g->reference));
+	if (row->saved && reference[0] == '\0')
 		grant_saved(g->id, 1, now);
 	else
 		effect_add(EFFECT_GRANT_ROW)->number = g->id;

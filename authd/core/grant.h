@@ -47,6 +47,7 @@ struct grant {
 	/* until it is answered */
 	struct asker		 asker;
 	struct rowlog		*row;
+	char			 reference[REFERENCE_SIZE]; /* to its token */
 	struct due		 wait;		/* for the tunnel to tell */
 	struct due		 expiry;
 };
@@ -59,13 +60,13 @@ void	door_gone(struct door *);
 
 /*
  * A token was found good: what it says becomes a grant, and the asker hears
- * GRANTED when its row is in the store, or a refusal. This returns one when
- * there is nothing to wait for.
+ * GRANTED when its row is in the store, and `reference` if that is not "", or a
+ * refusal. This returns one when there is nothing to wait for.
  */
 enum refusal	grant_new(struct door *, struct session *,
 		    const struct operator *, const char *service,
-		    const char *addr, const struct asker *,
-		    const struct now *);
+		    const char *addr, const char *reference,
+		    const struct asker *, const struct now *);
 /* After the commit: is the row in the store? */
 void	grant_saved(uint64_t id, int ok, const struct now *);
 /*

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 #include <cjson/cJSON.h>
+#include <sodium.h>
 
 #include <stdlib.h>
 #include <string.h>
@@ -7,6 +8,7 @@
 #include "authd/core/may.h"
 #include "authd/core/session.h"
 #include "authd/core/web.h"
+#include "authd/cred/refer.h"
 #include "authd/now.h"
 #include "authd/store/audit.h"
 #include "base/clock.h"
@@ -15,10 +17,14 @@
 #include "peer.h"
 #include "proc/proc.h"
 
+#define REFERENCE_MS	500	/* of the two seconds that proxyd waits */
+
 /* A GRANT while the store is asked. */
 struct ask {
 	struct asker		asker;
-	char			addr[ADDR_SIZE];
+	char			addr[ADDR_SIZE], slug[SLUG_SIZE];
+	char			reference[REFERENCE_SIZE];	/* asked with, */
+	struct reference_row	row;		/* or, with an id, for later */
 	struct proxy_claims	claims;
 };
 
@@ -39,16 +45,16 @@ grant_refuse(struct ask *ask, enum refusal why)
 
 /* Steps 3 and 5 of operator-api.md, 7.2: the token itself. */
 static enum refusal
-grant_token(const struct msg_grant *in, struct proxy_claims *pc)
+grant_token(const char *token, const char *wanted, struct proxy_claims *pc)
 {
 	const struct conf	*conf = proc_conf();
 	char			 slug[SLUG_SIZE];
 	cJSON			*payload;
 	int			 r;
 
-	if (in->token[0] == '\0')
+	if (token[0] == '\0')
 		return (REFUSE_TOKEN_NONE);
-	if ((payload = jwt_open(in->token)) == NULL)
+	if ((payload = jwt_open(token)) == NULL)
 		return (REFUSE_TOKEN);
 	r = claims_proxy(payload, conf->jwt_issuer, conf->jwt_audience,
 	    clock_wall(), pc);
@@ -56,7 +62,7 @@ grant_token(const struct msg_grant *in, struct proxy_claims *pc)
 	if (r == -1 || session_id_check(pc->session) == -1)
 		return (REFUSE_TOKEN);
 	session_slug(pc->session, slug);
-	return (strcmp(slug, in->slug) == 0 ? REFUSE_NOT :
+	return (strcmp(slug, wanted) == 0 ? REFUSE_NOT :
 	    REFUSE_TOKEN_SESSION);
 }
 
@@ -69,24 +75,78 @@ grant_known(const struct facts *f, void *arg)
 	struct peer		*pe = peer_find(ask->asker.instance);
 	enum refusal		 no;
 
-	if ((no = may_use(f, se, now_at())) == REFUSE_NOT && pe != NULL)
+	no = may_use(f, se, now_at());
+	/* The cookies that are to come have something shorter. */
+	if (no == REFUSE_NOT && ask->row.id[0] != '\0' &&
+	    store_reference_add(&ask->row, clock_wall()) != 0)
+		no = REFUSE_STORE;
+	if (no == REFUSE_NOT && pe != NULL)
 		no = grant_new(&pe->door, se, &ask->claims.who,
-		    ask->claims.service, ask->addr, &ask->asker, now_at());
+		    ask->claims.service, ask->addr, ask->row.id[0] != '\0' ?
+		    ask->reference : "", &ask->asker, now_at());
 	if (no != REFUSE_NOT)
 		grant_refuse(ask, no);
 	else
 		freezero(ask, sizeof(*ask));
 }
 
+/* The token is there. */
+static void
+grant_begin(struct ask *ask, const char *token)
+{
+	struct facts_keys	 keys = { .who = NULL };
+	struct session		*se;
+	enum refusal		 no;
+	unsigned		 needs = NEED_SCOPE;
+
+	no = grant_token(token, ask->slug, &ask->claims);
+	if (no != REFUSE_NOT) {
+		grant_refuse(ask, no);
+		return;
+	}
+	if (ask->reference[0] == '\0' && refer_make(token, &ask->claims,
+	    ask->reference) == 0) {
+		refer_hash(ask->reference, ask->row.id);
+		strlcpy(ask->row.session_id, ask->claims.session,
+		    sizeof(ask->row.session_id));
+		strlcpy(ask->row.operator_id, ask->claims.who.id,
+		    sizeof(ask->row.operator_id));
+		ask->row.expires_at = ask->claims.who.expires;
+		(void)refer_seal(ask->reference, token, ask->row.sealed);
+	}
+	keys.who = &ask->claims.who;
+	keys.asker = ask->asker.instance;
+	if ((se = session_find(ask->claims.session)) != NULL)
+		keys.system_id = se->row.system_id;
+	else
+		needs |= NEED_SESSION;
+	keys.session = ask->claims.session;
+	(void)facts_ask(needs, &keys, grant_known, ask);
+}
+
+/* What a reference stands for. */
+static void
+grant_referred(const struct answer *a, void *arg)
+{
+	struct ask	*ask = arg;
+	char		 token[REFER_TOKEN_MAX + 1];
+
+	if (a->r != 0 || refer_open(ask->reference, a->reference->sealed,
+	    token) == -1) {
+		grant_refuse(ask, a->r == -1 ? REFUSE_STORE : REFUSE_TOKEN);
+		return;
+	}
+	grant_begin(ask, token);
+	sodium_memzero(token, sizeof(token));
+}
+
 int
 proxyd_on_grant(struct chan *c, struct imsg *m)
 {
 	struct msg_grant	 in;
-	struct facts_keys	 keys = { .who = NULL };
-	struct session		*se;
+	struct reference	 r;
 	struct ask		*ask;
-	enum refusal		 no;
-	unsigned		 needs = NEED_SCOPE;
+	char			 id[HEX64_SIZE];
 
 	if (get_grant(m, &in) == -1)
 		return (-1);
@@ -97,19 +157,19 @@ proxyd_on_grant(struct chan *c, struct imsg *m)
 	}
 	ask->asker = asker_of(c, m);
 	strlcpy(ask->addr, in.addr, sizeof(ask->addr));
-	no = peer_is_ready() ? grant_token(&in, &ask->claims) : REFUSE_STORE;
-	if (no != REFUSE_NOT) {
-		grant_refuse(ask, no);
-		return (0);
+	strlcpy(ask->slug, in.slug, sizeof(ask->slug));
+	if (!peer_is_ready())
+		grant_refuse(ask, REFUSE_STORE);
+	else if (reference_read(in.token, strlen(in.token), &r) == -1)
+		grant_begin(ask, in.token);
+	else {
+		strlcpy(ask->reference, in.token, sizeof(ask->reference));
+		refer_hash(ask->reference, id);
+		(void)store_ask(&(struct question){ .what = ASK_REFERENCE,
+		    .key = id, .asker = ask->asker.instance,
+		    .until_ms = clock_ms() + REFERENCE_MS }, grant_referred,
+		    ask);
 	}
-	keys.who = &ask->claims.who;
-	keys.asker = ask->asker.instance;
-	if ((se = session_find(ask->claims.session)) != NULL)
-		keys.system_id = se->row.system_id;
-	else
-		needs |= NEED_SESSION;
-	keys.session = ask->claims.session;
-	(void)facts_ask(needs, &keys, grant_known, ask);
 	return (0);
 }
 

@@ -140,6 +140,7 @@ run_granted(const struct effect *e)
 	(void)say_granted(pe->chan, e->to.id, -1, &(struct msg_granted){
 	    .grant = g->id, .session = g->session->row.id,
 	    .operator = g->who.id, .expires = (uint64_t)expires,
+	    .reference = g->reference,
 	    .idle_max = (uint32_t)proc_conf()->max_streams / 2 });
 }
 

@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include "imsg/msg.h"
+#include "authd/cred/refer.h"
 #include "authd/cred/secret.h"
 
 /*
@@ -22,7 +23,7 @@
 #define STORE_NONE	(-2)
 #define STORE_TAKEN	(-3)	/* a key that must be unique is in use */
 
-#define STORE_SCHEMA	8	/* version in the file */
+#define STORE_SCHEMA	9	/* version in the file */
 
 /*
  * Open or make the file. -1: not now, call again later; nothing else may be
@@ -126,6 +127,7 @@ struct answer {
 		const struct document		*document;
 		const struct system_detail	*detail;
 		const struct system_id		*id;
+		const struct reference_row	*reference;
 	};
 };
 typedef void (*store_then)(const struct answer *, void *arg);
@@ -226,6 +228,18 @@ struct system_query {
 	char		sort_by[WORD_SIZE];
 	struct walked	walked;
 };
+
+/* --- what stands for a proxy token --- */
+
+struct reference_row {
+	char	id[HEX64_SIZE];		/* refer_hash() */
+	char	session_id[UUID_SIZE], operator_id[ID_SIZE];
+	char	sealed[REFER_SEALED_SIZE];
+	int64_t	expires_at;		/* seconds, as the token says it */
+};
+
+/* It may be there already. Those of its operator and session that are many go. */
+int	store_reference_add(const struct reference_row *, int64_t now);
 
 /* --- organizations --- */
 

@@ -7,6 +7,7 @@
 
 #include "api/args.h"
 #include "base/build.h"
+#include "base/reference.h"
 #include "proc/roles.h"
 #include "wire.h"
 

@@ -4,6 +4,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "base/reference.h"
 #include "cookie.h"
 #include "cookie_int.h"
 
@@ -311,16 +312,22 @@ token_payload(const struct slice *token)
 static double
 token_expires(const struct slice *token)
 {
-	cJSON		*doc = token_payload(token);
-	const cJSON	*exp = cJSON_GetObjectItemCaseSensitive(doc, "exp");
-	double		 n = cJSON_IsNumber(exp) ? exp->valuedouble : 0;
+	struct reference	 r;
+	cJSON			*doc;
+	const cJSON		*exp;
+	double			 n;
 
+	if (reference_read(token->s, token->len, &r) == 0)
+		return (r.expires);
+	doc = token_payload(token);
+	exp = cJSON_GetObjectItemCaseSensitive(doc, "exp");
+	n = cJSON_IsNumber(exp) ? exp->valuedouble : 0;
 	cJSON_Delete(doc);
 	return (n);
 }
 
-int
-cookie_token_is_for(const struct slice *token, const char *slug)
+static int
+proxy_token_is_for(const struct slice *token, const char *slug)
 {
 	cJSON		*doc = token_payload(token);
 	const cJSON	*type, *session;
@@ -333,6 +340,18 @@ cookie_token_is_for(const struct slice *token, const char *slug)
 	    session_is(session->valuestring, slug);
 	cJSON_Delete(doc);
 	return (yes);
+}
+
+int
+cookie_token_is_for(const struct slice *token, const char *slug)
+{
+	struct reference	r;
+	uint8_t			session[sizeof(r.session)];
+
+	if (reference_read(token->s, token->len, &r) == 0)
+		return (reference_session(slug, session) == 0 &&
+		    memcmp(session, r.session, sizeof(session)) == 0);
+	return (proxy_token_is_for(token, slug));
 }
 
 int
@@ -350,7 +369,7 @@ cookie_query_token(const struct slice *query, const char *slug,
 		if (amp - p > 6 && memcmp(p, "token=", 6) == 0) {
 			token->s = p + 6;
 			token->len = (size_t)(amp - p - 6);
-			if (cookie_token_is_for(token, slug))
+			if (proxy_token_is_for(token, slug))
 				return (1);
 		}
 	}

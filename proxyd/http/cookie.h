@@ -66,8 +66,8 @@ size_t	cookie_strip(const struct slice *v, char *out);
 size_t	cookie_set(const struct slice *v, int secure, char *out);
 
 /*
- * Whether this has the form of a proxy token for the session of `slug`. Nothing
- * is verified: that is authd's.
+ * Whether this has the form of a proxy token, or of a reference to one, for the
+ * session of `slug`. Nothing is verified: that is authd's.
  */
 int	cookie_token_is_for(const struct slice *token, const char *slug);
 

@@ -292,12 +292,17 @@ jar_lines(const struct proxy *p, int lacking, const struct slice *token,
 	struct out		 o = { text, 0, size - 1, 0 };
 	int64_t			 left = (int64_t)g->expires - clock_wall();
 	char			 name[sizeof(COOKIE_NAME) + SLUG_SIZE];
+	struct slice		 value = *token;
 	size_t			 i, n;
 
+	if (g->reference[0] != '\0') {
+		value.s = g->reference;
+		value.len = strlen(g->reference);
+	}
 	if (lacking & COOKIE_LACKS_DOMAIN) {
 		snprintf(name, sizeof(name), COOKIE_NAME "_%s",
 		    p->to.host.slug);
-		put_cookie(&o, name, token, cf->proxy_domain, left);
+		put_cookie(&o, name, &value, cf->proxy_domain, left);
 		n = cookie_ends(p->head, p->to.host.slug, ends);
 		for (i = 0; i < n; i++) {
 			snprintf(name, sizeof(name), "%.*s", (int)ends[i].len,
@@ -307,7 +312,7 @@ jar_lines(const struct proxy *p, int lacking, const struct slice *token,
 	}
 	if (lacking & COOKIE_LACKS_HOST)
 		put_cookie(&o, cf->proxy_plain ? COOKIE_NAME : COOKIE_HOST,
-		    token, NULL, left);
+		    &value, NULL, left);
 	put_others(&o, p);
 	if (o.over)
 		return (-1);

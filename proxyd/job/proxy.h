@@ -102,7 +102,7 @@ const struct urlmap *proxy_names(struct names *, const struct proxy *);
 /* ---- cookies: jar.c ---- */
 
 /*
- * Set-Cookie lines with this token for what is lacking (COOKIE_LACKS_*), and
+ * Set-Cookie lines with this token, or what stands for it, for what is lacking (COOKIE_LACKS_*), and
  * for other cookies of the request. Bytes without the NUL, or -1: no room.
  */
 #define JAR_MAX	(2 * TOKEN_SIZE + 8192)

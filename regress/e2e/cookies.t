@@ -182,6 +182,14 @@ def sessions(d, tmp, port, app):
                            ":%d" % port for s in sids)
         api = base.replace("web--", "api--")
         t.equal(tab.go(opened(d, sids[0], token)), 200, "opened")
+        own = [c for c in b.cookies() if "support_proxy" in c["name"]]
+        t.ok(len(own) == 2 and all(len(c["value"]) <= 64 for c in own),
+             "cookies of %d bytes" % max(len(c["value"]) for c in own))
+        mark = d.log.mark()
+        d.kill(d.pid_of("authd"))
+        d.log.wait("3 sessions, 3 tunnels", mark)
+        t.equal(tab.go(base + "/"), 200,
+                "what stands for the token survives a restart of authd")
         honest(tab, base)
         evil.go(opened(d, sids[1], token))
         evil2.go(opened(d, sids[2], token))

@@ -435,6 +435,7 @@ grant(struct far *p, const char *token, const char *session,
 	strlcpy(g->session, in.session, sizeof(g->session));
 	strlcpy(g->operator, in.operator, sizeof(g->operator));
 	g->expires = in.expires;
+	strlcpy(g->reference, in.reference, sizeof(g->reference));
 	g->idle_max = in.idle_max;
 }
 

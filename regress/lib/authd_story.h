@@ -111,6 +111,7 @@ struct granted {
 	char		message[MESSAGE_SIZE];
 	uint64_t	grant, expires;
 	char		session[UUID_SIZE], operator[ID_SIZE];
+	char		reference[REFERENCE_SIZE];
 	uint32_t	idle_max;
 	unsigned	services;	/* in the table that came before */
 };

@@ -232,27 +232,33 @@ services(struct drive *d, const char *name, const char *target,
 
 static void
 granted(struct drive *d, uint32_t call, uint16_t status, const char *message,
-    uint64_t id)
+    uint64_t id, const char *reference)
 {
 	say_id(d->authd, call, granted, .status = status, .message = message,
 	    .grant = id, .session = status == 0 ? SESSION : "",
 	    .operator = "op", .expires = (uint64_t)time(NULL) + 28800,
-	    .idle_max = 32);
+	    .idle_max = 32, .reference = reference);
 }
 
 void
 grant_yes(struct drive *d, uint64_t id)
 {
+	grant_yes_as(d, id, "");
+}
+
+void
+grant_yes_as(struct drive *d, uint64_t id, const char *reference)
+{
 	uint32_t	call = hear_next(d->authd, grant, NULL)->id;
 
 	services(d, "web", "10.0.0.5:8080", "", "", "");
-	granted(d, call, 0, "", id);
+	granted(d, call, 0, "", id, reference);
 }
 
 void
 grant_no(struct drive *d, uint16_t status, const char *message)
 {
-	granted(d, hear_next(d->authd, grant, NULL)->id, status, message, 0);
+	granted(d, hear_next(d->authd, grant, NULL)->id, status, message, 0, "");
 }
 
 int

@@ -45,6 +45,8 @@ int	is_quiet(int fd, int ms);
 const char *proxy_token(const char *session, const char *mark);
 /* Answer a GRANT with yes, with a table of one service `web`. */
 void	grant_yes(struct drive *, uint64_t id);
+/* The same; what stands for the token from then on. */
+void	grant_yes_as(struct drive *, uint64_t id, const char *reference);
 void	grant_no(struct drive *, uint16_t status, const char *message);
 void	services(struct drive *, const char *name, const char *target,
 	    const char *host, const char *path, const char *prefix);

@@ -114,6 +114,73 @@ grants(void)
 	    "operator-61(partial): rows close after 15 idle minutes");
 }
 
+/* What stands for a token in cookies. */
+static void
+references(void)
+{
+	struct granted	g, h;
+	struct tunnel	u;
+	char		proxy[TOKEN_SIZE], ref[REFERENCE_SIZE];
+	size_t		i;
+	int		no = 0;
+
+	proxy_token(&tun, token, "s0", proxy);
+	grant(proxyd, proxy, tun.session, &g);
+	ok(g.status == 0 && strlen(g.reference) > 0 &&
+	    strlen(g.reference) <= 64, "a token has a reference of %zu bytes",
+	    strlen(g.reference));
+	strlcpy(ref, g.reference, sizeof(ref));
+	grant(proxyd, ref, tun.session, &h);
+	ok(h.status == 0 && strcmp(h.operator, g.operator) == 0 &&
+	    strcmp(h.session, g.session) == 0 && h.expires == g.expires,
+	    "which is as good as the token, for as long");
+	is_str(h.reference, "", "and needs no other");
+	grant(proxyd, proxy, tun.session, &h);
+	is_str(h.reference, ref, "the token has that one for good");
+	for (i = 0; ref[i] != '\0'; i++) {
+		ref[i] ^= 1;
+		grant(proxyd, ref, tun.session, &h);
+		no += h.status == 401;
+		ref[i] ^= 1;
+	}
+	is_int(no, (int)i, "whatever is different in it: 401");
+	system_add(control, &u, "");
+	login(proxyd, &u, "", "", "192.0.2.2");
+	up(&u, 1);
+	grant(proxyd, ref, u.session, &h);
+	is_int(h.status, 403, "operator-32(partial): on another session's host:"
+	    " 403");
+	far_close(u.mux);
+	is_int((int)world_sql("SELECT count(*) FROM proxy_references WHERE instr("
+	    "id || sealed, '%.20s') > 0 OR instr(sealed, 'eyJhbGciOi') > 0", ref + 20),
+	    0, "operator-60(partial): the store has neither in the clear");
+	is_int((int)world_sql("SELECT count(*) FROM proxy_references"), 32,
+	    "but a row of it");
+	world_sql("INSERT INTO revocations VALUES ('user', 'alice', "
+	    "9223372036854775807, 'left')");
+	grant(proxyd, ref, tun.session, &h);
+	is_int(h.status, 401, "operator-34(partial): revoked with its user");
+	world_sql("DELETE FROM revocations");
+}
+
+/* One operator makes as many tokens as he likes. */
+static void
+reference_many(void)
+{
+	struct granted	g, h;
+	char		proxy[TOKEN_SIZE];
+	int		i;
+
+	for (i = 0; i < 40; i++) {
+		proxy_token(&tun, token, "s0", proxy);
+		grant(proxyd, proxy, tun.session, &g);
+	}
+	is_int((int)world_sql("SELECT count(*) FROM proxy_references"), 32,
+	    "40 tokens: the 32 newest have one; what has ended is gone");
+	grant(proxyd, g.reference, tun.session, &h);
+	is_int(h.status, 0, "the last one is among them");
+}
+
 static long
 grants_left(void)
 {
@@ -192,10 +259,11 @@ expiry(void)
 	struct msg_stream_kill	kill;
 	struct granted	g;
 	struct opened	o;
-	char		proxy[TOKEN_SIZE];
+	char		proxy[TOKEN_SIZE], ref[REFERENCE_SIZE];
 
 	proxy_token(&tun, token, "s0", proxy);
 	grant(proxyd, proxy, tun.session, &g);
+	strlcpy(ref, g.reference, sizeof(ref));
 	stream_open(proxyd, tun.mux, g.grant, "s0", &o);
 	drive_clock(&authd, 8 * 3600 * 1000UL);
 	(void)hear(tun.mux->fd, stream_kill, &kill);
@@ -206,6 +274,8 @@ expiry(void)
 	    "operator-34(partial): and ends its grant");
 	grant(proxyd, proxy, tun.session, &g);
 	is_int(g.status, 401, "operator-34(partial): expired: 401");
+	grant(proxyd, ref, tun.session, &g);
+	is_int(g.status, 401, "operator-34(partial): its reference too: 401");
 	opened_close(&o);
 	stream_end(tun.mux, o.stream, END_GRANT, 0, 0);
 }
@@ -460,6 +530,8 @@ main(void)
 	login(proxyd, &tun, "", "", "192.0.2.1");
 	up(&tun, 3);
 	grants();
+	reference_many();
+	references();
 	cap();
 	scopes();
 	outage();

@@ -181,7 +181,7 @@ step_grant(void)
 		return;
 	operator_of(&who);
 	a = ask(d->instance);
-	if (grant_new(d, se, &who, below(2) ? "web" : "api", "192.0.2.1", &a,
+	if (grant_new(d, se, &who, below(2) ? "web" : "api", "192.0.2.1", below(4) ? "" : "r", &a,
 	    &w.now) != REFUSE_NOT)
 		answered(a);
 }

@@ -175,7 +175,7 @@ grants(void)
 	for (part = 0; part < 4; part++) {
 		at[part] = ms();
 		for (i = 0; i < 10000; i++)
-			(void)grant_new(&door, se, &who, "web", "192.0.2.1",
+			(void)grant_new(&door, se, &who, "web", "192.0.2.1", "",
 			    &asker, &now);
 		at[part] = ms() - at[part];
 		drain();
@@ -198,7 +198,8 @@ granted(struct door *d, struct session *se)
 	struct asker	asker = { d->instance, 1 };
 	struct grant	*g;
 
-	(void)grant_new(d, se, &who, "web", "192.0.2.1", &asker, &now);
+	(void)grant_new(d, se, &who, "web", "192.0.2.1", "",
+	    &asker, &now);
 	g = TAILQ_LAST(&d->grants, grants);
 	if (g->row != NULL) {	/* the first: its row is written */
 		g->row->saved = 1;

@@ -108,6 +108,8 @@ write_all(void)
 	(void)store_system_register("s", 1);
 	(void)store_token_add(&(struct token_row){ .id = "t" });
 	(void)store_revoke("token", "t", 1, "");
+	(void)store_reference_add(&(struct reference_row){ .id = "r",
+	    .session_id = "e", .expires_at = 2 }, 1);
 	(void)sqlite3_exec(db, "INSERT INTO support_counts VALUES"
 	    " ('big', 1, 1000)", NULL, NULL, NULL);
 }

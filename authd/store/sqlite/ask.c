@@ -118,6 +118,12 @@ one_org_child(const struct question *q, void *row)
 }
 
 static int
+one_reference(const struct question *q, void *row)
+{
+	return (db_reference_get(q->key, row));
+}
+
+static int
 one_session(const struct question *q, void *row)
 {
 	return (db_session_get(q->key, row));

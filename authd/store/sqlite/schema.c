@@ -193,6 +193,17 @@
     " created_at INTEGER NOT NULL, expires_at INTEGER NOT NULL);"	\
     "CREATE INDEX access_tokens_expires ON access_tokens (expires_at);"
 
+/* What stands for a proxy token in cookies. */
+#define REFERS								\
+    "CREATE TABLE proxy_references (id TEXT PRIMARY KEY,"		\
+    " session_id TEXT NOT NULL REFERENCES support_sessions (id)"	\
+    " ON DELETE CASCADE, operator_id TEXT NOT NULL,"			\
+    " sealed TEXT NOT NULL, expires_at INTEGER NOT NULL);"		\
+    "CREATE INDEX proxy_references_of ON proxy_references"		\
+    " (session_id, operator_id, expires_at);"				\
+    "CREATE INDEX proxy_references_expires ON proxy_references"		\
+    " (expires_at);"
+
 /* What a store that has sessions already lacks: the groups of these. */
 #define FILL								\
     "INSERT INTO support_groups SELECT a.system_id, "			\
@@ -270,7 +281,8 @@ const char *const	schema_new =
     NAMES
     GROUPS
     OVER
-    TOKENS;
+    TOKENS
+    REFERS;
 
 /*
  * From each version to the next. To 2: whose a row of the log is had been in
@@ -280,6 +292,7 @@ const char *const	schema_new =
  * refusal's row stands for many, and tokens can be listed. To 6: the groups of
  * 3 say which row stands for each. To 7: without what no question asks for.
  * To 8: systems are listed, and say who made them and what is noted.
+ * To 9: references to proxy tokens.
  */
 const char *const	schema_from[STORE_SCHEMA - 1] = {
     "ALTER TABLE support_access_logs ADD COLUMN service TEXT;"
@@ -343,5 +356,7 @@ const char *const	schema_from[STORE_SCHEMA - 1] = {
     "ALTER TABLE systems ADD COLUMN created_by_org TEXT;"
     "DROP INDEX IF EXISTS systems_name;"
     NAMES
-    SYSTEM_INDEXES
+    SYSTEM_INDEXES,
+
+    REFERS
 };

@@ -87,6 +87,7 @@ int	db_visible(const char *org_role, const char *org_id,
 int	db_org_seen(const char *org_role, const char *org_id, const char *id);
 /* A role in lower case. */
 void	db_role(const char *role, char dst[WORD_SIZE]);
+int	db_reference_get(const char *id, struct reference_row *);
 int	db_session_get(const char *id, struct session_row *);
 /* Open rows (pending, active) after an id, by id. */
 int	db_session_next_open(const char *after, struct session_row *);
