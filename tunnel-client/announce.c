@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "stream.h"
 #include "tunnel.h"
+#include "users.h"
 
 static void	document_data(struct stream *, const uint8_t *, size_t);
 static void	document_gone(struct stream *, int);
@@ -77,6 +78,12 @@ document_send(const struct stream_ops *ops, const char *header,
 }
 
 int
+announce_document(const char *header, const char *text)
+{
+	return (document_send(&document_ops, header, text));
+}
+
+int
 announce_manifest(void)
 {
 	char	*text;
@@ -116,6 +123,7 @@ first_manifest(void *arg)
 	announce.began = 1;
 	(void)announce_manifest();
 	announce.diag = diag_start(announce.o, diagnostics_done, NULL);
+	users_connected();
 }
 
 void
@@ -129,6 +137,7 @@ announce_stop(void)
 		diag_cancel(announce.diag);
 	announce.diag = NULL;
 	announce.o = NULL;
+	users_disconnected();
 }
 
 void
@@ -161,12 +170,12 @@ look(void *arg)
 static void
 looked(void)
 {
-	if (announce.o == NULL)
-		return;		/* there is no tunnel any more */
-	if (!announce.began)
+	/* There may be no tunnel any more. */
+	if (announce.o != NULL && !announce.began)
 		first_manifest(NULL);
-	else if (catalog_found_count() > 0)
+	else if (announce.o != NULL && catalog_found_count() > 0)
 		(void)announce_manifest();
+	users_discovered();
 }
 
 void

@@ -31,9 +31,11 @@ struct options {
 	char		*ca_file;		/* "" none */
 	char		*proxy, *no_proxy;	/* the former may have a password */
 	char		*diagnostics_dir;
+	char		*users_dir, *users_state;
 	uint64_t	 reconnect_ms, max_reconnect_ms;
 	uint64_t	 discovery_ms;		/* 0: never again */
 	uint64_t	 plugin_timeout_ms, diagnostics_timeout_ms;
+	uint64_t	 users_plugin_ms, users_timeout_ms;
 	int		 tls_insecure;
 	int		 allow_plain;		/* ws:// to other machines */
 	int		 no_terminal, no_commands;

@@ -70,6 +70,12 @@ void	  plugin_list_free(char **);
  */
 cJSON	*plugin_result(const char *path, const char *out, size_t len,
 	    enum diag_status exit);
+/*
+ * Add a text: cut to the server's limit, bytes that are no UTF-8 and control
+ * characters replaced. 0 or -1.
+ */
+int	json_add_text(cJSON *to, const char *name, const char *text,
+	    size_t len);
 /* 0 ok, 1 warning, 2 critical, else error. `status` as of waitpid(). */
 enum diag_status plugin_exit_status(int status);
 

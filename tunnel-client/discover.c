@@ -22,6 +22,7 @@ static struct {
 	struct program		*program;
 	void			(*fn)(void);
 	struct discovered	 known;
+	int			 looked;
 	size_t			 said;	/* how many the log has heard of */
 } discover;
 
@@ -56,6 +57,12 @@ discover_known(void)
 	return (&discover.known);
 }
 
+int
+discover_has_looked(void)
+{
+	return (discover.looked);
+}
+
 void
 discover_now(void (*fn)(void))
 {
@@ -82,6 +89,7 @@ discover_done(void *arg, const char *out, size_t len, int status)
 	(void)arg;
 	discover.program = NULL;
 	if (status == 0 && discovered_read(&discover.known, out, len) == 0) {
+		discover.looked = 1;
 		catalog_found(discover.o->static_services,
 		    &discover.known.services, discover.o->exclude);
 		n = catalog_found_count();

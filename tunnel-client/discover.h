@@ -20,6 +20,8 @@ void	discover_init(const struct options *o);
 void	discover_now(void (*fn)(void));
 /* What is known; `platform` is NONE until it has been looked. Borrowed. */
 const struct discovered	*discover_known(void);
+/* Has a discovery come to its end, ever? */
+int	discover_has_looked(void);
 /* It is given up, and all is forgotten. */
 void	discover_stop(void);
 

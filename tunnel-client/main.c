@@ -14,9 +14,11 @@
 #include <sys/resource.h>
 
 #include <event2/event.h>
+#include <cjson/cJSON.h>
 #include <sodium.h>
 
 #include <fcntl.h>
+#include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -45,6 +47,7 @@
 #include "ttyline.h"
 #include "tunnel.h"
 #include "url.h"
+#include "users.h"
 
 extern char	**environ;
 
@@ -53,6 +56,7 @@ static void	attempt_done(void *, const struct handshake_result *);
 static void	attempt_failed(const char *, uint64_t);
 static void	attempt_again(const char *, const char *, uint64_t);
 static void	tunnel_ended(void *, enum tunnel_end, const char *);
+static void	leave(void);
 static void	on_signal(evutil_socket_t, short, void *);
 
 static struct stream_kinds	kinds = { connect_start, terminal_start,
@@ -71,6 +75,7 @@ static struct {
 	uint64_t		 began_ms;	/* the current attempt */
 	char			 token[TOKEN_SIZE];
 	int			 leaving;	/* this tunnel is the last */
+	int			 signalled;	/* how often */
 	int			 done;
 } client;
 
@@ -89,6 +94,15 @@ standard_fds(void)
 	if (fd == -1)
 		_exit(1);
 	close(fd);
+}
+
+/* What JSON is made of may be a password: it does not stay in the heap. */
+static void
+wipe_and_free(void *p)
+{
+	if (p != NULL)
+		explicit_bzero(p, malloc_usable_size(p));
+	free(p);
 }
 
 /* Nobody reads our memory, and a crash leaves none of it behind. */
@@ -260,12 +274,32 @@ tunnel_ended(void *arg, enum tunnel_end end, const char *why)
 		client.leaving = 1;
 	}
 	if (client.leaving)
-		client.done = 1;
+		leave();
 	else {
 		snprintf(what, sizeof(what), "connection to %s lost: ",
 		    client.where);
 		attempt_again(what, why, 0);
 	}
+}
+
+static void
+left(void)
+{
+	client.done = 1;
+}
+
+/* There is no tunnel any more: what is left is what we have made here. */
+static void
+leave(void)
+{
+	client.leaving = 1;
+	announce_stop();
+	timer_del(&client.delay);
+	if (client.handshake != NULL)
+		handshake_cancel(client.handshake);
+	client.handshake = NULL;
+	if (users_leave(left) == 0)
+		client.done = 1;
 }
 
 /* The first signal: leave in good order. The second: now. */
@@ -275,15 +309,15 @@ on_signal(evutil_socket_t sig, short what, void *arg)
 	(void)what;
 	(void)arg;
 	log_info("signal %d: leaving", (int)sig);
-	if (client.leaving || !tunnel_exists()) {
-		announce_stop();
+	if (client.signalled++ > 0)
 		client.done = 1;
-		return;
-	}
-	client.leaving = 1;
-	status_leaving();
-	announce_stop();
-	tunnel_quit();
+	else if (tunnel_exists()) {
+		client.leaving = 1;
+		status_leaving();
+		announce_stop();
+		tunnel_quit();
+	} else
+		leave();
 }
 
 #ifdef RELAYD_TESTING
@@ -373,6 +407,8 @@ setup(void)
 	    &client.backoff, client.o.reconnect_ms, client.o.max_reconnect_ms);
 	own_node();
 	discover_init(&client.o);
+	if (!client.o.check && users_init(&client.o) == 1)
+		discover_now(users_discovered);
 	return (0);
 }
 
@@ -421,6 +457,7 @@ serve(void)
 		printf("tunnel-client: this would start\n");
 	else
 		run();
+	users_clear();
 	discover_stop();
 	child_end_all();
 	net_clear();
@@ -438,6 +475,7 @@ main(int argc, char **argv)
 	standard_fds();
 	log_init("tunnel-client", -1, 0);
 	signal(SIGPIPE, SIG_IGN);
+	cJSON_InitHooks(&(cJSON_Hooks){ malloc, wipe_and_free });
 	shell_remember(environ);
 	discover_remember(environ);
 	r = options_read(&client.o, argc, argv, environ);

@@ -75,12 +75,15 @@ const struct option_row	option_rows[] = {
 	    DURATION, AT(diagnostics_timeout_ms), "limit of all plugins" },
 	{ "redis-addr", "REDIS_ADDR", "", 'r', STRING, AT(redis),
 	    "host:port of the Redis of a cluster, or none" },
-	{ "users-dir", "USERS_DIR", NULL, 0, LATER, 0, NULL },
-	{ "users-plugin-timeout", "USERS_PLUGIN_TIMEOUT", NULL, 0, LATER, 0,
-	    NULL },
-	{ "users-total-timeout", "USERS_TOTAL_TIMEOUT", NULL, 0, LATER, 0,
-	    NULL },
-	{ "users-state-file", "USERS_STATE_FILE", NULL, 0, LATER, 0, NULL },
+	{ "users-dir", "USERS_DIR", "/usr/share/my/users.d", 0, STRING,
+	    AT(users_dir), "directory of users plugins" },
+	{ "users-plugin-timeout", "USERS_PLUGIN_TIMEOUT", "15s", 0, DURATION,
+	    AT(users_plugin_ms), "limit of one users plugin" },
+	{ "users-total-timeout", "USERS_TOTAL_TIMEOUT", "60s", 0, DURATION,
+	    AT(users_timeout_ms), "limit of all users plugins" },
+	{ "users-state-file", "USERS_STATE_FILE",
+	    "/var/run/my-support-users.json", 0, STRING, AT(users_state),
+	    "where it says what has to be deleted" },
 	{ "verbose", NULL, NULL, 'v', FLAG, AT(verbose), "log more" },
 };
 #define NROWS	(sizeof(option_rows) / sizeof(option_rows[0]))
@@ -225,10 +228,7 @@ from_env(struct options *o, const unsigned char *filed, char **envp)
 		r = &option_rows[i];
 		if (r->kind == CONFIG || (value = env_get(envp, r)) == NULL)
 			continue;
-		if (r->kind == LATER)
-			log_info("%s is ignored: this version has no %s",
-			    r->env, r->flag);
-		else if (r->kind == DURATION && set_duration(o, r, value) == -1)
+		if (r->kind == DURATION && set_duration(o, r, value) == -1)
 			log_info("%s is not a duration: %s is used", r->env,
 			    filed[i] ? "that of the file" : r->def);
 		else if (r->kind == FLAG)
@@ -276,10 +276,6 @@ option_take(struct options *o, const struct option_row *r, const char *value,
 		break;
 	case FILE_FLAG:
 		return (take_secret_file(o, r, value));
-	case LATER:
-		fprintf(stderr, "tunnel-client: %s%s: not built into this "
-		    "version\n", where, r->flag);
-		return (-1);
 	}
 	fprintf(stderr, "tunnel-client: %s%s: %s expected, got \"%s\"\n",
 	    where, r->flag, option_is_flag(r) ? "true or false" :

@@ -17,8 +17,7 @@ enum option_kind {
 	LIST,			/* as STRING; lines of a file are joined */
 	PROXY,			/* as STRING; the environment may say nonsense */
 	FILE_FLAG,		/* --secret-file */
-	CONFIG, ACTION,		/* a STRING and a FLAG, in no file */
-	LATER			/* known, but not built into this version */
+	CONFIG, ACTION		/* a STRING and a FLAG, in no file */
 };
 
 struct option_row {

@@ -20,7 +20,6 @@
 #include "ws/ws.h"
 
 #define CHECKS_MAX	64
-#define TEXT_MAX	1024	/* bytes of a string; the server's limit */
 #define DETAILS_MAX	4096	/* of a details object, written out */
 #define SUMMARY_MAX	256	/* of output that is not JSON */
 
@@ -175,38 +174,6 @@ plugin_exit_status(int status)
 	}
 }
 
-/*
- * Add a text: cut to the server's limit, bytes that are no UTF-8 and control
- * characters replaced.
- */
-static int
-add_text(cJSON *to, const char *name, const char *text, size_t len)
-{
-	char	*copy;
-	size_t	 i;
-	int	 r;
-
-	if ((copy = malloc(len + 1)) == NULL)
-		return (-1);
-	memcpy(copy, text, len);	/* it has no end of its own */
-	copy[len] = '\0';
-	for (i = 0; copy[i] != '\0'; i++)
-		if ((unsigned char)copy[i] < 0x20 || copy[i] == 0x7f)
-			copy[i] = ' ';
-	if (i > TEXT_MAX) {
-		for (i = TEXT_MAX; i > 0 && (copy[i] & 0xc0) == 0x80; i--)
-			;
-		copy[i] = '\0';
-	}
-	if (!ws_utf8((uint8_t *)copy, i))
-		for (i = 0; copy[i] != '\0'; i++)
-			if ((unsigned char)copy[i] >= 0x80)
-				copy[i] = '?';
-	r = cJSON_AddStringToObject(to, name, copy) == NULL ? -1 : 0;
-	free(copy);
-	return (r);
-}
-
 static const char *
 string_of(const cJSON *o, const char *name)
 {
@@ -229,7 +196,7 @@ add_details(cJSON *to, const cJSON *details)
 		if (cJSON_IsObject(d) || cJSON_IsArray(d))
 			continue;
 		if (cJSON_IsString(d))
-			(void)add_text(flat, d->string, d->valuestring,
+			(void)json_add_text(flat, d->string, d->valuestring,
 			    strlen(d->valuestring));
 		else if ((copy = cJSON_Duplicate(d, 0)) != NULL)
 			cJSON_AddItemToObject(flat, d->string, copy);
@@ -259,12 +226,12 @@ add_checks(cJSON *to, const cJSON *said)
 		    (o = cJSON_CreateObject()) == NULL)
 			continue;
 		n++;
-		(void)add_text(o, "name", s, strlen(s));
+		(void)json_add_text(o, "name", s, strlen(s));
 		s = string_of(c, "status");
 		(void)cJSON_AddStringToObject(o, "status", diag_status_name(
 		    s == NULL ? DIAG_ERROR : diag_status_parse(s)));
 		if ((s = string_of(c, "value")) != NULL)
-			(void)add_text(o, "value", s, strlen(s));
+			(void)json_add_text(o, "value", s, strlen(s));
 		add_details(o, cJSON_GetObjectItemCaseSensitive(c,
 		    "details"));
 		cJSON_AddItemToArray(checks, o);
@@ -289,7 +256,7 @@ add_summary(cJSON *to, const cJSON *said, const char *out, size_t len)
 	const char	*s = string_of(said, "summary");
 
 	if (s != NULL) {
-		(void)add_text(to, "summary", s, strlen(s));
+		(void)json_add_text(to, "summary", s, strlen(s));
 		return;
 	}
 	if (said != NULL)
@@ -301,7 +268,7 @@ add_summary(cJSON *to, const cJSON *said, const char *out, size_t len)
 	while (len > 0 && isspace((unsigned char)out[len - 1]))
 		len--;
 	if (len > 0)
-		(void)add_text(to, "summary", out, len < SUMMARY_MAX ? len :
+		(void)json_add_text(to, "summary", out, len < SUMMARY_MAX ? len :
 		    SUMMARY_MAX);
 }
 
@@ -329,8 +296,8 @@ plugin_result(const char *path, const char *out, size_t len,
 		id = base;
 	if (name == NULL || *name == '\0')
 		name = base;
-	if (add_text(o, "id", id, strlen(id)) == -1 ||
-	    add_text(o, "name", name, strlen(name)) == -1 ||
+	if (json_add_text(o, "id", id, strlen(id)) == -1 ||
+	    json_add_text(o, "name", name, strlen(name)) == -1 ||
 	    cJSON_AddStringToObject(o, "status", diag_status_name(status)) ==
 	    NULL) {
 		cJSON_Delete(o);

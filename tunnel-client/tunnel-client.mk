@@ -7,7 +7,7 @@ tunnel-client_PARTS = announce backoff bridge catalog child command \
 	termframe terminal ttyline tunnel url via
 # What is run, and what is discovered.
 tunnel-client_PARTS += capture discover discovered machine nethsec ns8 program \
-	routes survey
+	jsontext routes survey userplug users usersdoc usersfetch usersfile usersrun
 # For tests: the options alone.
 client_options_OBJS = $(addprefix tunnel-client/,options.o optionfile.o \
 	optionhelp.o conffile.o duration.o proxy.o url.o) common/base/log.o \

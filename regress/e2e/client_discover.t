@@ -8,70 +8,16 @@ import json
 import os
 import signal
 import socket
-import subprocess
 import sys
 import tempfile
 
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from clienttest import Client
-from harness import Tap, free_port, until
+from clienttest import Client, Redis, leave, manifest, put
+from harness import Tap, until
 from tunnelserver import Server
 
 t = Tap()
-
-
-class Redis:
-    """A Redis server with nothing in it but what is put there."""
-
-    def __init__(self, tmp):
-        self.port = free_port()
-        self.tmp = tmp
-        self.p = None
-        self.start()
-
-    def start(self):
-        self.p = subprocess.Popen(
-            ["redis-server", "--bind", "127.0.0.1", "--port", str(self.port),
-             "--save", "", "--appendonly", "no", "--dir", self.tmp],
-            stdout=subprocess.DEVNULL)
-        until(lambda: self.cli("PING") == "PONG", "redis")
-
-    def cli(self, *words):
-        r = subprocess.run(["redis-cli", "-p", str(self.port)] + list(words),
-                           stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
-        return r.stdout.decode().strip()
-
-    def stop(self):
-        if self.p is not None:
-            self.p.terminate()
-            self.p.wait()
-        self.p = None
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *exc):
-        self.stop()
-
-
-def put(path, text, mode=0o644):
-    os.makedirs(os.path.dirname(path), exist_ok=True)
-    with open(path + ".new", "w") as f:
-        f.write(text)
-    os.chmod(path + ".new", mode)
-    os.rename(path + ".new", path)
-
-
-def manifest(u):
-    return json.loads(b"{" + u.document(b"{"))["services"]
-
-
-def leave(c, u, text):
-    u.close(4000)
-    u.drop()
-    t.equal(c.wait(), 0, text)
-    c.clean(t)
 
 
 API = '''#!/bin/sh
@@ -229,7 +175,7 @@ with Server() as s, tempfile.TemporaryDirectory() as root, \
     u.drop()
     u = s.tunnel()
     t.ok("pbx103-ui" in manifest(u), "a new connection finds anew")
-    leave(c, u, "exit 0")
+    leave(t, c, u, "exit 0")
 
 # ---- a Redis that accepts and says nothing; 4000 comes meanwhile ----
 
@@ -242,11 +188,11 @@ with Server() as s, socket.create_server(("127.0.0.1", 0)) as mute, \
     c.move()
     t.equal(sorted(manifest(u)), ["own"], "a discovery that hangs: after 10 s "
             "what is known is announced")
-    leave(c, u, "exit 0")
+    leave(t, c, u, "exit 0")
     c = Client(s, env={"REDIS_ADDR": "127.0.0.1:%d" % mute.getsockname()[1]})
     u = s.tunnel()
     mute.accept()
-    leave(c, u, "tunnel-57(partial): 4000 during discovery: exit 0")
+    leave(t, c, u, "tunnel-57(partial): 4000 during discovery: exit 0")
 
 # ---- a Redis that is no cluster's ----
 
@@ -263,7 +209,7 @@ with Server() as s, tempfile.TemporaryDirectory() as root, \
     put(root + "/routes/traefik1", '[{"instance":"a","url":"http://h"}]')
     c.p.send_signal(signal.SIGUSR2)
     t.equal(sorted(manifest(u)), ["a", "own"], "it becomes a cluster's")
-    leave(c, u, "exit 0")
+    leave(t, c, u, "exit 0")
 
 # ---- NethSecurity ----
 
@@ -282,10 +228,10 @@ with Server() as s, tempfile.TemporaryDirectory() as root:
     c.p.send_signal(signal.SIGUSR2)
     t.equal(manifest(u)["nethsecurity-ui"]["target"], "127.0.0.1:9090",
             "NethSecurity: the port of the configuration")
-    leave(c, u, "exit 0")
+    leave(t, c, u, "exit 0")
     c = Client(s, env={"TUNNEL_CLIENT_ROOT": root,
                        "EXCLUDE_PATTERNS": "neth*"})
     u = s.tunnel()
     t.equal(manifest(u), {}, "exclude: also what is discovered")
-    leave(c, u, "exit 0")
+    leave(t, c, u, "exit 0")
 t.done()

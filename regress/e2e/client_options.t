@@ -43,10 +43,6 @@ refused("would send key and secret to relay.invalid in clear", "--url",
         "ws://relay.invalid/", env=FULL)
 refused("1 to 10 digits", "--node-id", "12345678901", env=FULL)
 refused("1 to 10 digits", env=dict(FULL, NODE_ID="1a"))
-for flag in ("--users-dir", "--users-plugin-timeout",
-             "--users-total-timeout", "--users-state-file"):
-    refused("not built into this version", flag, "x", env=FULL)
-
 refused("host:port or none expected", "-r", "localhost", env=FULL)
 c = Client(None, "--allow-plain", "--url", "ws://192.0.2.1:1/", env=FULL,
            bare=True)
@@ -119,14 +115,11 @@ with tempfile.TemporaryDirectory() as d:
     with Server() as s:
         c = Client(s, "--secret-file", path, "-k", KEY,
                    env={"SYSTEM_SECRET": "my_wrong.secret",
-                        "USERS_DIR": "/nonexistent",
                         "DISCOVERY_INTERVAL": "nonsense"})
         r = s.request()
         t.equal(base64.b64decode(r.fields["Authorization"].split(" ")[1])
                 .decode(), KEY + ":" + SECRET,
                 "tunnel-54(partial): --secret-file wins over SYSTEM_SECRET")
-        t.ok(c.err.wait("USERS_DIR is ignored"),
-             "variables of what is not built are ignored, with a line")
         t.ok(c.err.wait("DISCOVERY_INTERVAL is not a duration: 5m is used"),
              "a bad duration in the environment means the default")
         u = r.upgrade()
@@ -202,7 +195,7 @@ complete -C "tunnel-client st" | cut -f1
                                     PATH=at + ":" + os.environ["PATH"]))
     words = set(x.rstrip("=") for x in r.stdout.split())
     t.ok({"--url", "--no-terminal", "--secret-file", "--version", "status"} <= words
-         and "--users-dir" not in words and r.stderr == "",
+         and "--users-dir" in words and r.stderr == "",
          "completion for " + shell)
     if r.stderr:
         t.diag(r.stderr)

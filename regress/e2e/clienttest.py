@@ -2,6 +2,7 @@
 """What the tests of tunnel-client share: starting it against a server in the
 test's hand, targets, secrets to look for."""
 
+import json
 import os
 import signal
 import socket
@@ -9,7 +10,7 @@ import ssl
 import subprocess
 import threading
 
-from harness import BUILD, Program
+from harness import BUILD, Program, free_port, until
 
 KEY = "NETH-7F3A-0001-0002-0003-0004-0005-0006-0007"
 SECRET = "my_0123456789abcdef0123." + "5e" * 20
@@ -30,7 +31,8 @@ class Client(Program):
                       "SYSTEM_KEY": KEY, "SYSTEM_SECRET": SECRET,
                       "STATIC_SERVICES": services,
                       "DIAGNOSTICS_DIR": "/nonexistent",
-                      "REDIS_ADDR": "none",
+                      "REDIS_ADDR": "none", "USERS_DIR": "/nonexistent",
+                      "USERS_STATE_FILE": "/nonexistent/users.json",
                       "RECONNECT_DELAY": "100ms"})
         e.update(env or {})
         for name in ("ASAN_OPTIONS", "UBSAN_OPTIONS", "LSAN_OPTIONS"):
@@ -139,3 +141,59 @@ def certificate(d, name, alt):
     names = []
     ctx.sni_callback = lambda sock, sni, c: names.append(sni)
     return ctx, names
+
+
+class Redis:
+    """A Redis server with nothing in it but what is put there."""
+
+    def __init__(self, tmp):
+        self.port = free_port()
+        self.tmp = tmp
+        self.p = None
+        self.start()
+
+    def start(self):
+        self.p = subprocess.Popen(
+            ["redis-server", "--bind", "127.0.0.1", "--port", str(self.port),
+             "--save", "", "--appendonly", "no", "--dir", self.tmp],
+            stdout=subprocess.DEVNULL)
+        until(lambda: self.cli("PING") == "PONG", "redis")
+
+    def cli(self, *words):
+        r = subprocess.run(["redis-cli", "-p", str(self.port)] + list(words),
+                           stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+        return r.stdout.decode().strip()
+
+    def stop(self):
+        if self.p is not None:
+            self.p.terminate()
+            self.p.wait()
+        self.p = None
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *exc):
+        self.stop()
+
+
+def put(path, text, mode=0o644):
+    """A whole file, at once."""
+    os.makedirs(os.path.dirname(path), exist_ok=True)
+    with open(path + ".new", "w") as f:
+        f.write(text)
+    os.chmod(path + ".new", mode)
+    os.rename(path + ".new", path)
+
+
+def manifest(u):
+    """The services of the next manifest."""
+    return json.loads(b"{" + u.document(b"{"))["services"]
+
+
+def leave(t, c, u, text):
+    """4000, and the end of the client."""
+    u.close(4000)
+    u.drop()
+    t.equal(c.wait(), 0, text)
+    c.clean(t)

@@ -1,0 +1,1 @@
+$(eval $(call fuzz_target,usersdoc,tunnel-client/usersdoc.o tunnel-client/jsontext.o common/base/log.o common/base/compat.o $(ws_OBJS),$(CJSON_LIBS) $(SODIUM_LIBS)))
