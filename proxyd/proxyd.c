@@ -30,6 +30,7 @@
 #include "grant.h"
 #include "imsg/imsg.h"
 #include "job/begin.h"
+#include "job/hold.h"
 #include "job/proxy.h"
 #include "base/log.h"
 #include "imsg/msg.h"
@@ -88,6 +89,7 @@ main(int argc, char **argv)
 	conn_init(&to_jobs);
 	grants_init(&ends);
 	upstream_init();
+	hold_init();
 	link_to_authd();
 	proc_main(&ops, argc, argv);
 }

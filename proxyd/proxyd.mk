@@ -5,19 +5,21 @@ proxyd_HDR_OBJS = common/base/reference.o proxyd/door/addr.o proxyd/http/cookie.
 	proxyd/http/host.o proxyd/http/lenient.o proxyd/http/origin.o \
 	proxyd/http/reqhdr.o proxyd/http/resphdr.o proxyd/http/sieve.o \
 	proxyd/http/stage.o proxyd/http/service.o proxyd/http/urlmap.o proxyd/door/route.o $(api_OBJS)
+proxyd_BODY_OBJS = proxyd/http/repack.o proxyd/http/rewrite.o
 
 proxyd_OBJS = proxyd/proxyd.o proxyd/authd.o proxyd/grant.o proxyd/session.o \
 	proxyd/upstream.o proxyd/door/buf.o proxyd/door/conn.o \
 	proxyd/door/crowd.o proxyd/door/limits.o proxyd/door/listen.o \
 	proxyd/door/now.o proxyd/door/trust.o proxyd/job/answer.o proxyd/job/api.o \
 	proxyd/job/begin.o proxyd/job/document.o proxyd/job/down.o proxyd/job/end.o \
-	proxyd/job/give.o proxyd/job/jar.o proxyd/job/names.o \
+	proxyd/job/give.o proxyd/job/hold.o proxyd/job/jar.o proxyd/job/names.o \
 	proxyd/job/proxy.o proxyd/job/up.o \
-	proxyd/http/page.o $(proxyd_HDR_OBJS) common/base/label.o common/base/rate.o \
+	proxyd/http/page.o $(proxyd_HDR_OBJS) $(proxyd_BODY_OBJS) \
+	common/base/label.o common/base/rate.o \
 	common/base/uuid.o common/http/reply.o common/ws/ws_utf8.o \
 	common/ws/ws_mask.o $(proc_OBJS) $(link_OBJS) $(doc_OBJS) \
 	$(head_OBJS) $(api_PARAMS_OBJS) $(ws_accept_OBJS)
 proxyd_LIBS = $(LLHTTP_LIBS) $(EVENT_LIBS) $(SODIUM_LIBS) $(CRYPTO_LIBS) \
-	$(CJSON_LIBS)
+	$(CJSON_LIBS) $(ZLIB_LIBS)
 proxyd/job/document.o: $(srcdir)/doc/openapi.yaml
 proxyd/job/document.o: PATHS += -DOPENAPI_YAML='"$(srcdir)/doc/openapi.yaml"'

@@ -203,6 +203,7 @@ int
 session_on_end(struct chan *c, struct imsg *m)
 {
 	struct session	*s = sessions.half;
+	size_t		 i;
 
 	(void)c;
 	if (!sessions.open || sessions.got != sessions.want ||
@@ -215,6 +216,8 @@ session_on_end(struct chan *c, struct imsg *m)
 	free(s->services);
 	s->services = sessions.services;
 	s->n_services = sessions.got;
+	for (s->has_hosts = 0, i = 0; i < s->n_services; i++)
+		s->has_hosts |= s->services[i].host[0] != '\0';
 	s->version = sessions.version;
 	sessions.services = NULL;
 	session_forget_half();

@@ -23,6 +23,7 @@ struct session {
 	uint32_t		 version;
 	struct service		*services;
 	size_t			 n_services;
+	int			 has_hosts;	/* one of them has a host */
 	/* idle streams of all its grants */
 	unsigned int		 n_idle;
 	struct timer		 trim;

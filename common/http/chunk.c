@@ -175,3 +175,23 @@ httphead_chunk_scan(struct httphead_chunk *c, const char *buf, size_t len)
 	}
 	return (used);
 }
+
+ssize_t
+httphead_chunk_strip(struct httphead_chunk *c, char *buf, size_t len,
+    size_t *out)
+{
+	struct slice	data;
+	size_t		used = 0;
+	ssize_t		n;
+
+	*out = 0;
+	while (used < len && !c->done) {
+		if ((n = httphead_chunk_next(c, buf + used, len - used,
+		    &data)) == -1)
+			return (-1);
+		memmove(buf + *out, data.s, data.len);
+		*out += data.len;
+		used += n;
+	}
+	return (used);
+}

@@ -220,5 +220,11 @@ ssize_t	httphead_chunk_scan(struct httphead_chunk *, const char *buf,
  */
 ssize_t	httphead_chunk_next(struct httphead_chunk *, const char *buf,
 	    size_t len, struct slice *data);
+/*
+ * The same for all of `buf`, whose data is moved together at its start: *out
+ * bytes. Returns how many were used, or -1.
+ */
+ssize_t	httphead_chunk_strip(struct httphead_chunk *, char *buf, size_t len,
+	    size_t *out);
 
 #endif

@@ -3,6 +3,7 @@
 #define HDR_H
 
 #include <stddef.h>
+#include <stdint.h>
 #include <string.h>
 
 #include "http/head.h"
@@ -53,6 +54,7 @@ struct reqhdr {
 	const struct urlmap	*map;
 	struct sieve		*sieve;	/* of its cookies; NULL: over http */
 	int			 upgrade;
+	int			 rewrites;	/* its answer's body, maybe */
 };
 
 /* Write the head for the service. 0, or -1 when it does not fit. */
@@ -65,6 +67,8 @@ struct resphdr {
 	int		 http10;	/* the browser speaks HTTP/1.0 */
 	int		 close;		/* the connection ends after this */
 	int		 upgrade;	/* a 101 to an upgrade */
+	int		 rewritten;	/* the body is, and has this length */
+	uint64_t	 length;
 	const struct urlmap *map;
 	const char	*extra;		/* whole lines of ours, or NULL */
 };

@@ -9,7 +9,7 @@
 #include "sieve.h"
 #include "urlmap.h"
 
-enum { PASS, DROP, COOKIE, ORIGIN, REFERER, DESTINATION };
+enum { PASS, DROP, COOKIE, ORIGIN, REFERER, DESTINATION, ENCODING };
 
 /* The field, or all whose names begin so, does not go to the service. */
 #define GONE(name)	{ name, sizeof(name) - 1, 0, 1, DROP }
@@ -28,6 +28,7 @@ static const struct hdr_rule	rules[] = {
 	HDR_RULE("origin", ORIGIN),
 	HDR_RULE("referer", REFERER),
 	HDR_RULE("destination", DESTINATION),
+	HDR_RULE("accept-encoding", ENCODING),
 	GONE("content-length"),
 	GONE("transfer-encoding"),
 	GONE("connection"),
@@ -268,6 +269,45 @@ put_destination(struct out *o, const struct httphead_field *f,
 	out_lit(o, "\r\n");
 }
 
+/* `gzip;q=0` is a no: the weight behind `;`, as RFC 9110, 12.4.2 has it. */
+static int
+is_refused(const char *s, const char *end)
+{
+	while (s < end && (*s == ' ' || *s == '\t'))
+		s++;
+	if (end - s < 3 || (s[0] != 'q' && s[0] != 'Q') || s[1] != '=')
+		return (0);
+	for (s += 2; s < end && (*s == '0' || *s == '.'); s++)
+		continue;
+	return (s == end);
+}
+
+/*
+ * A body that may have to be rewritten comes as it is or in gzip. It is said
+ * once, when a field says that the browser takes it.
+ */
+static int
+put_encoding(struct out *o, const struct slice *v)
+{
+	struct slice	 list = *v, el, name;
+	const char	*semi;
+
+	while (slice_list_next(&list, &el)) {
+		name = el;
+		if ((semi = memchr(el.s, ';', el.len)) != NULL)
+			name.len = (size_t)(semi - el.s);
+		slice_trim(&name);
+		if (!slice_caseeq(&name, "gzip") &&
+		    !slice_caseeq(&name, "x-gzip"))
+			continue;
+		if (semi != NULL && is_refused(semi + 1, el.s + el.len))
+			continue;
+		out_lit(o, "Accept-Encoding: gzip\r\n");
+		return (1);
+	}
+	return (0);
+}
+
 static void
 put_framing(struct out *o, const struct httphead *h, const struct reqhdr *a)
 {
@@ -292,6 +332,7 @@ reqhdr_build(struct out *o, const struct httphead *h, const struct reqhdr *a)
 	const struct httphead_field	*f;
 	size_t				 i;
 	int				 names = hdr_connection_names(h);
+	int				 encoding = 0;
 
 	out_put(o, h->method_name.s, h->method_name.len);
 	out_lit(o, " ");
@@ -324,6 +365,12 @@ reqhdr_build(struct out *o, const struct httphead *h, const struct reqhdr *a)
 			break;
 		case DESTINATION:
 			put_destination(o, f, a->map);
+			break;
+		case ENCODING:
+			if (!a->rewrites)
+				hdr_put_field(o, f);
+			else if (!encoding)
+				encoding = put_encoding(o, &f->value);
 			break;
 		}
 	}

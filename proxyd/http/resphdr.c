@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: ISC */
+#include <stdio.h>
 #include <string.h>
 #include <strings.h>
 
@@ -6,13 +7,20 @@
 #include "sieve.h"
 #include "urlmap.h"
 
-enum { PASS, DROP, SET_COOKIE, CSP, LENGTH, EXPOSE, WHOLE, REFRESH,
-    LINK };
+enum { PASS, DROP, SET_COOKIE, CSP, LENGTH, EXPOSE, ETAG, OF_BODY, WHOLE,
+    REFRESH, LINK };
 
 /* operator-api.md, 7.5 and 7.9 */
 static const struct hdr_rule	rules[] = {
 	HDR_RULE("content-length", LENGTH),
 	HDR_RULE("transfer-encoding", DROP),
+	HDR_RULE("etag", ETAG),
+	HDR_RULE("accept-ranges", OF_BODY),
+	HDR_RULE("content-md5", OF_BODY),
+	HDR_RULE("digest", OF_BODY),
+	HDR_RULE("content-digest", OF_BODY),
+	HDR_RULE("repr-digest", OF_BODY),
+	HDR_RULE("trailer", OF_BODY),
 	HDR_RULE("connection", DROP),
 	HDR_RULE("keep-alive", DROP),
 	HDR_RULE("proxy-connection", DROP),
@@ -103,13 +111,21 @@ put_csp(struct out *o, const struct slice *v, const struct urlmap *map)
 static void
 put_framing(struct out *o, const struct httphead *h, const struct resphdr *a)
 {
+	char	num[72];
+	int	n;
+
 	if (a->upgrade) {
 		out_lit(o, "Connection: Upgrade\r\nUpgrade: websocket\r\n");
 		return;
 	}
 	if (h->flags & HTTPHEAD_INTERIM)
 		return;
-	if ((h->flags & (HTTPHEAD_CHUNKED | HTTPHEAD_TO_CLOSE)) &&
+	if (a->rewritten) {
+		/* Its pieces fit no piece of what the service has. */
+		n = snprintf(num, sizeof(num), "Content-Length: %llu\r\n"
+		    "Accept-Ranges: none\r\n", (unsigned long long)a->length);
+		out_put(o, num, (size_t)n);
+	} else if ((h->flags & (HTTPHEAD_CHUNKED | HTTPHEAD_TO_CLOSE)) &&
 	    !a->http10)
 		out_lit(o, "Transfer-Encoding: chunked\r\n");
 	if (a->close)
@@ -125,6 +141,18 @@ put_cors(struct out *o, const struct resphdr *a)
 	out_put(o, a->sibling.s, a->sibling.len);
 	out_lit(o, "\r\nAccess-Control-Allow-Credentials: true\r\n"
 	    "Vary: Origin\r\n");
+}
+
+/* It is not the service's byte for byte any more: RFC 9110, 8.8.1. */
+static void
+put_weak(struct out *o, const struct httphead_field *f)
+{
+	out_put(o, f->name.s, f->name.len);
+	out_lit(o, ": ");
+	if (f->value.len > 0 && f->value.s[0] == '"')
+		out_lit(o, "W/");
+	out_put(o, f->value.s, f->value.len);
+	out_lit(o, "\r\n");
 }
 
 static void
@@ -149,6 +177,8 @@ put_fields(struct out *o, const struct httphead *h, const struct resphdr *a,
 	for (i = 0; i < h->nfields; i++) {
 		f = &h->field[i];
 		what = hdr_rule(&response_rules, &f->name, PASS);
+		if ((what == ETAG || what == OF_BODY) && !a->rewritten)
+			what = PASS;
 		if (what == PASS && names && hdr_connection_has(h, &f->name))
 			continue;
 		if (what == SET_COOKIE)
@@ -158,9 +188,11 @@ put_fields(struct out *o, const struct httphead *h, const struct resphdr *a,
 			*csp = 1;
 		} else if (what >= WHOLE)
 			put_urls(o, f, what, a->map);
+		else if (what == ETAG)
+			put_weak(o, f);
 		else if (what == PASS || (what == LENGTH &&
 		    !(h->flags & (HTTPHEAD_CHUNKED | HTTPHEAD_INTERIM)) &&
-		    h->status != 204 && !a->upgrade) ||
+		    h->status != 204 && !a->upgrade && !a->rewritten) ||
 		    (what == EXPOSE && a->sibling.s != NULL))
 			hdr_put_field(o, f);
 	}

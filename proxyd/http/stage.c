@@ -47,22 +47,11 @@ rechunk_wanted(const struct httphead *h, int http10)
 	    ((h->flags & HTTPHEAD_CHUNKED) && (h->flags & HTTPHEAD_ODD))));
 }
 
-/* Moved together in place: a chunk may be a byte. */
+/* In place. */
 static ssize_t
 dechunk(struct stage *s, struct piece *b)
 {
-	struct slice	data;
-	size_t		used = 0, out = 0;
-	ssize_t		n = 0;
-
-	while (used < b->len && (n = httphead_chunk_next(&s->chunk, b->p + used,
-	    b->len - used, &data)) > 0) {
-		memmove(b->p + out, data.s, data.len);
-		out += data.len;
-		used += (size_t)n;
-	}
-	b->len = out;
-	return (n == -1 ? -1 : (ssize_t)used);
+	return (httphead_chunk_strip(&s->chunk, b->p, b->len, &b->len));
 }
 
 static ssize_t

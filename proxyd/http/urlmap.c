@@ -151,8 +151,8 @@ urlmap_in(struct out *o, const struct urlmap *m, const struct slice *v)
 
 /* ---- to the browser ---- */
 
-static void
-put_proxy_host(struct out *o, const struct urlmap *m, const struct service *sv)
+void
+urlmap_put_rest(struct out *o, const struct urlmap *m)
 {
 	const struct origin_at	*at = m->at;
 	uint16_t		 port = at->own_port;
@@ -161,7 +161,6 @@ put_proxy_host(struct out *o, const struct urlmap *m, const struct service *sv)
 	/* The port that the browser uses; a front may not pass it on. */
 	if (port == 0)
 		port = at->port;
-	out_str(o, sv->label);
 	out_lit(o, "--");
 	out_str(o, m->browser->slug);
 	out_lit(o, ".");
@@ -190,7 +189,8 @@ put_url(struct out *o, const struct urlmap *m, const struct url *u)
 	}
 	if (u->scheme.len > 0)
 		out_lit(o, "//");
-	put_proxy_host(o, m, sv);
+	out_str(o, sv->label);
+	urlmap_put_rest(o, m);
 	out_put(o, u->rest.s, u->rest.len);
 	return (1);
 }

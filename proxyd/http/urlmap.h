@@ -43,6 +43,9 @@ enum urlmap_form {
 void	urlmap_out(struct out *, const struct urlmap *, const struct slice *v,
 	    enum urlmap_form);
 
+/* What every proxy host of the session has behind its label. */
+void	urlmap_put_rest(struct out *, const struct urlmap *);
+
 /*
  * Whether this Location sends the browser to the very service that it came
  * from, but by https where we speak plain HTTP to it: it wants to be told

@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "hold.h"
 #include "proc/proc.h"
 #include "proxy.h"
 #include "proxyd/http/hdr.h"
@@ -40,7 +41,8 @@ down_readable(struct proxy *p)
 		exch_cut(p, "out of memory");
 		return;
 	}
-	if (x->phase == X_BODY && (st->in->len > 0 || c->out_len > 0)) {
+	if (x->phase == X_BODY && (st->in->len > 0 || c->out_len > 0 ||
+	    x->hold != NULL)) {
 		upstream_reading(st, 0);
 		return;
 	}
@@ -64,16 +66,17 @@ down_readable(struct proxy *p)
 	}
 	st->in->len += (size_t)n;
 	exch_moved(p);
-	if (x->phase != X_BODY) {
+	if (x->phase < X_HOLD) {
 		down_response(p);
 		return;
 	}
 	if (flow_feed(&x->down, st->in->data + st->in->off + had,
-	    (size_t)n) == -1) {
-		exch_cut(p, "malformed response body");
-		return;
-	}
-	down_pump(p);
+	    (size_t)n) == -1)
+		exch_fail(p, 502, "malformed response body");
+	else if (x->phase == X_HOLD)
+		hold_more(p);
+	else
+		down_pump(p);
 }
 
 /* The client's reply line. 1: taken, 0: not all there, -1: the end. */
@@ -108,22 +111,25 @@ take_line(struct proxy *p)
 	return (-1);
 }
 
-/* Send a response head with what of the body is behind it. -1: closed. */
+/* The head for the browser; `length`: its body is rewritten. -1: closed. */
 static int
-send_response(struct proxy *p, const struct httphead *h, int interim)
+make_head(struct proxy *p, const struct httphead *h, const uint64_t *length,
+    struct out *o)
 {
-	struct conn	*c = p->c;
 	static char	 buf[RESPHDR_MAX];
-	struct out	 o = { buf, 0, sizeof(buf), 0 };
 	struct exch	*x = &p->x;
-	struct buf	*b = p->use.st->in;
 	struct names	 names;
 	struct resphdr	 a;
 	struct slice	 dir;
-	struct iovec	 iov[2];
-	size_t		 n = 0;
 
+	memset(o, 0, sizeof(*o));
+	o->p = buf;
+	o->cap = sizeof(buf);
 	memset(&a, 0, sizeof(a));
+	if (length != NULL) {
+		a.rewritten = 1;
+		a.length = *length;
+	}
 	a.map = proxy_names(&names, p);
 	dir.s = x->dir != NULL ? x->dir : "/";
 	dir.len = strlen(dir.s);
@@ -137,13 +143,29 @@ send_response(struct proxy *p, const struct httphead *h, int interim)
 	if (!httphead_has_token(h, "cache-control", "public"))
 		a.extra = p->cookies;
 	a.http10 = x->http10;
-	a.close = !c->keep;
+	a.close = !p->c->keep;
 	a.upgrade = h->status == 101;
-	if (resphdr_build(&o, h, &a) == -1) {
+	if (resphdr_build(o, h, &a) == -1) {
 		down_refuse(p, "its head grows too long");
 		return (-1);
 	}
 	x->responded = 1;
+	return (0);
+}
+
+/* Send a response head with what of the body is behind it. -1: closed. */
+static int
+send_response(struct proxy *p, const struct httphead *h, int interim)
+{
+	struct conn	*c = p->c;
+	struct out	 o;
+	struct exch	*x = &p->x;
+	struct buf	*b = p->use.st->in;
+	struct iovec	 iov[2];
+	size_t		 n = 0;
+
+	if (make_head(p, h, NULL, &o) == -1)
+		return (-1);
 	buf_drop(b, h->head_len);
 	if (!interim) {
 		if (flow_feed(&x->down, b->data + b->off, b->len) == -1) {
@@ -329,8 +351,89 @@ down_response(struct proxy *p)
 		return;
 	}
 	settle(p, &h);
-	if (send_response(p, &h, 0) == 0)
+	if (hold_begin(p, &h)) {
+		if (flow_feed(&x->down, b->data + b->off, b->len) == -1)
+			exch_fail(p, 502, "malformed response body");
+		else
+			hold_more(p);
+	} else if (send_response(p, &h, 0) == 0)
 		down_pump(p);
+}
+
+void
+down_answer(struct proxy *p, const char *head, size_t len,
+    const uint64_t *length)
+{
+	static struct httphead	 h;
+	struct lenient		 scan;
+	struct out		 o;
+	struct iovec		 iov;
+	const char		*why;
+
+	memset(&scan, 0, sizeof(scan));
+	if (lenient_response(&h, &scan, p->x.method, head, len, &why) != 1)
+		fatalx("a response head is none any more");	/* it was one */
+	if (make_head(p, &h, length, &o) == -1)
+		return;
+	iov.iov_base = o.p;
+	iov.iov_len = o.len;
+	if (conn_writev(p->c, &iov, 1) == 0)
+		down_pump(p);
+}
+
+/* What is there of the body, held or just read. 0, or -1: closed. */
+static int
+body_next(struct proxy *p, struct piece *b)
+{
+	struct exch	*x = &p->x;
+	struct buf	*in = p->use.st->in;
+
+	if (x->hold == NULL) {
+		b->p = in != NULL ? in->data + in->off : NULL;
+		b->len = x->down.ready;
+	} else if (hold_next(p, b) == -1) {
+		exch_cut(p, "a body of another length than was counted");
+		return (-1);
+	}
+	b->last = x->down.done && b->len == x->down.ready;
+	return (0);
+}
+
+static void
+body_used(struct proxy *p, size_t n)
+{
+	flow_sent(&p->x.down, n);
+	if (p->x.hold != NULL)
+		hold_used(p, n);
+	else
+		buf_drop(p->use.st->in, n);
+}
+
+/*
+ * A held body out, one turn's worth. 1: it is out, 0: later, -1: closed.
+ */
+static int
+down_held(struct proxy *p)
+{
+	struct piece	 piece;
+	struct iovec	 iov;
+	size_t		 sent = 0;
+
+	while (p->x.hold != NULL && p->c->out_len == 0) {
+		if (sent >= BUF_SIZE) {
+			conn_writing(p->c);
+			return (0);
+		}
+		if (body_next(p, &piece) == -1)
+			return (-1);
+		iov.iov_base = piece.p;
+		iov.iov_len = piece.len;
+		if (conn_writev(p->c, &iov, 1) == -1)
+			return (-1);
+		sent += piece.len;
+		body_used(p, piece.len);
+	}
+	return (p->c->out_len == 0);
 }
 
 /*
@@ -341,16 +444,14 @@ static int
 down_staged(struct proxy *p)
 {
 	struct exch	*x = &p->x;
-	struct buf	*b = p->use.st->in;
 	struct piece	 piece;
 	struct iovec	 iov;
 	ssize_t		 used = 1;
 
 	while (used > 0 && p->c->out_len == 0 &&
 	    (x->down.ready > 0 || (x->down.done && !x->stages.over))) {
-		piece.p = b != NULL ? b->data + b->off : NULL;
-		piece.len = x->down.ready;
-		piece.last = x->down.done;
+		if (body_next(p, &piece) == -1)
+			return (-1);
 		if ((used = stages_run(&x->stages, &piece)) == -1) {
 			exch_cut(p, "malformed response body");
 			return (-1);
@@ -359,10 +460,8 @@ down_staged(struct proxy *p)
 		iov.iov_len = piece.len;
 		if (piece.len > 0 && conn_writev(p->c, &iov, 1) == -1)
 			return (-1);
-		if (used > 0) {
-			buf_drop(b, (size_t)used);
-			flow_sent(&x->down, (size_t)used);
-		}
+		if (used > 0)
+			body_used(p, (size_t)used);
 	}
 	return (0);
 }
@@ -377,7 +476,7 @@ down_pump(struct proxy *p)
 
 	if (conn_flush(c) != 1)
 		return;		/* conn_writable() follows, or it is closed */
-	if (x->stages.n > 0 && down_staged(p) == -1)
+	if (x->stages.n > 0 ? down_staged(p) == -1 : down_held(p) != 1)
 		return;
 	while (x->stages.n == 0 && x->down.ready > 0) {
 		n = send(c->fd, st->in->data + st->in->off, x->down.ready,
@@ -428,7 +527,7 @@ down_end(struct proxy *p, int error)
 {
 	struct exch	*x = &p->x;
 
-	if (x->phase != X_BODY) {
+	if (x->phase < X_HOLD) {
 		if (p->use.st->used && p->use.st->in == NULL && !x->responded &&
 		    up_retry(p))
 			return;
@@ -439,10 +538,13 @@ down_end(struct proxy *p, int error)
 	}
 	if (error || x->down.kind != FLOW_TO_CLOSE ||
 	    upstream_hung_up(p->use.st->fd)) {
-		exch_cut(p, "transfer broken");
+		exch_fail(p, 502, "transfer broken");
 		return;
 	}
 	x->down.done = 1;
 	upstream_reading(p->use.st, 0);
-	down_pump(p);
+	if (x->phase == X_HOLD)
+		hold_more(p);
+	else
+		down_pump(p);
 }

@@ -6,6 +6,7 @@
 
 #include "answer.h"
 #include "base/log.h"
+#include "hold.h"
 #include "proc/proc.h"
 #include "proxy.h"
 
@@ -31,6 +32,7 @@ exch_let_go(struct proxy *p)
 {
 	if (p->use.st != NULL)
 		upstream_close(p->use.st);
+	hold_free(p->x.hold);
 	buf_put(&p->x.head);
 	free(p->x.origin);
 	p->x.origin = NULL;

@@ -39,7 +39,8 @@ struct exch {
 	unsigned int		 interims;	/* 1xx so far, their bytes */
 	size_t			 interim_len;
 	int			 method;
-	enum { X_LINE, X_HEAD, X_BODY } phase;
+	enum { X_LINE, X_HEAD, X_HOLD, X_BODY } phase;
+	struct hold		*hold;		/* its body, or NULL: hold.h */
 	unsigned int		 upgrade:1, http10:1, keep:1, repeatable:1,
 				 up_failed:1, responded:1, reuse:1, started:1,
 				 told_https:1;	/* the service was */
@@ -134,6 +135,12 @@ int	up_retry(struct proxy *);
 /* ---- down.c ---- */
 
 void	down_readable(struct proxy *);
+/*
+ * Answer with this head and what is held of its body, which has been rewritten
+ * and has this length, or (NULL) is as it came.
+ */
+void	down_answer(struct proxy *, const char *head, size_t len,
+	    const uint64_t *length);
 void	down_writable(struct proxy *);
 
 /* ---- the ends: end.c ---- */

@@ -16,7 +16,7 @@
 
 #include "proxyd_story.h"
 
-#define ANSWER_MAX	(4 << 20)
+#define ANSWER_MAX	(6 << 20)
 
 void
 proxyd_conf(struct conf *cf)
@@ -73,22 +73,28 @@ put(int fd, const char *fmt, ...)
 	put_bytes(fd, text, (size_t)n);
 }
 
-/* One byte more within the time: 1, 0 at the end, -1 with errno. */
-static int
-get_byte(int fd, char *p)
+/* Some bytes more within the time: how many, 0 at the end, -1 with errno. */
+static ssize_t
+get_some(int fd, char *p, size_t most)
 {
 	struct pollfd	pfd = { fd, POLLIN, 0 };
 	ssize_t		n;
 
 	for (;;) {
-		n = recv(fd, p, 1, MSG_DONTWAIT);
+		n = recv(fd, p, most, MSG_DONTWAIT);
 		if (n != -1 || errno != EAGAIN)
-			return ((int)n);
+			return (n);
 		if (poll(&pfd, 1, WAIT_MS) != 1) {
 			errno = ETIMEDOUT;
 			return (-1);
 		}
 	}
+}
+
+static int
+get_byte(int fd, char *p)
+{
+	return ((int)get_some(fd, p, 1));
 }
 
 static char	got[ANSWER_MAX];
@@ -112,8 +118,9 @@ answer(int fd)
 {
 	const char	*cl;
 	char		*p;
-	size_t		 n, want;
-	int		 r = 1, status;
+	size_t		 n, want, left;
+	ssize_t		 r = 1;
+	int		 status;
 
 	(void)get_until(fd, "\r\n\r\n");
 	n = strlen(got);
@@ -135,9 +142,14 @@ answer(int fd)
 	}
 	cl = header_of(got, "content-length", 0);
 	want = *cl != '\0' ? strtoul(cl, NULL, 10) : sizeof(got);
-	while (n < sizeof(got) - 1 && (size_t)(got + n - p) < want &&
-	    (r = get_byte(fd, got + n)) == 1)
-		n++;
+	while ((left = want - (size_t)(got + n - p)) > 0 &&
+	    n < sizeof(got) - 1) {
+		if (left > sizeof(got) - 1 - n)
+			left = sizeof(got) - 1 - n;
+		if ((r = get_some(fd, got + n, left)) <= 0)
+			break;
+		n += (size_t)r;
+	}
 	got[n] = '\0';
 	if (*cl == '\0' && r == 0)
 		return (got);

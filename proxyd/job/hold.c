@@ -1,0 +1,465 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Bodies that are held to be rewritten. Each is taken as it comes, chunks and
+ * gzip included, so that it can go on unchanged; when it is whole it waits for
+ * its turn at the one work bench, on which it is counted (is there anything to
+ * replace, and how long does it become?) and, in gzip, packed anew. What is not
+ * packed is rewritten once more on its way out, and so takes no room.
+ */
+#include <sys/mman.h>
+#include <sys/queue.h>
+
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "hold.h"
+#include "proc/proc.h"
+#include "proxy.h"
+#include "proxyd/http/repack.h"
+
+/* All that this daemon's proxyds hold; each has its share. */
+#define HELD_MAX	(50 * 1024 * 1024)
+#define HELD_STEP	((size_t)64 * 1024)	/* counted before it is used */
+/* Of a body without a length: its content and what its chunks add. */
+#define RAW_MAX		(REWRITE_MAX + 512 * 1024)
+/* What it may grow to: short hosts become long ones. */
+#define GROWN_MAX	(4 * REWRITE_MAX)
+/* A page that is made slowly, for someone who watches it. */
+#define SILENT_MS	5000
+#define SLOW_MS		60000
+#define TURN		(256 * 1024)	/* bytes of work in one turn */
+#define PIECE_MAX	(64 * 1024)
+
+/* Anonymous memory: room is kept, pages are there when they are written. */
+struct area {
+	char	*p;
+	size_t	 size, len;
+	size_t	 counted;	/* of HELD_MAX */
+};
+
+enum hold_state {
+	HOLD_TAKE,		/* it comes in */
+	HOLD_COUNT,		/* on the bench, or waits for it */
+	HOLD_PACK,
+	HOLD_ASIS,		/* it goes out as it came */
+	HOLD_REWRITE,		/* it is rewritten as it goes out */
+	HOLD_PACKED		/* what was packed goes out */
+};
+
+struct hold {
+	TAILQ_ENTRY(hold)	 entry;		/* of the bench's queue */
+	struct proxy		*p;
+	enum hold_state		 state;
+	char			*head;		/* the answer's, as it came */
+	size_t			 head_len;
+	int			 gzip, chunked, odd;
+	struct rewrite		*map;
+	struct area		 body;
+	struct area		 packed;
+	size_t			 length;	/* when it is rewritten */
+	size_t			 off, next;	/* gone out, and after this */
+	uint64_t		 since_ms;
+	struct timer		 timer;
+};
+
+static struct {
+	size_t			 held;
+	long			 processors;
+	/* the work bench */
+	TAILQ_HEAD(, hold)	 queue;
+	struct timer		 turn;
+	int			 busy;		/* with the first of the queue */
+	struct repack		 repack;
+	struct pack		 pack;
+	char			 piece[PIECE_MAX];
+	struct rewrite_out	 out;		/* counted; or in piece */
+	const char		*rest;		/* of the piece, not packed */
+	size_t			 rest_len;
+} all = { .processors = 1 };
+
+static void	bench_leave(struct hold *);
+static void	hold_answer(struct hold *, enum hold_state);
+static void	hold_late(void *);
+static void	bench_turn(void *);
+
+void
+hold_init(void)
+{
+	all.processors = sysconf(_SC_NPROCESSORS_ONLN);
+	if (all.processors < 1)
+		all.processors = 1;
+	TAILQ_INIT(&all.queue);
+	timer_init(&all.turn, bench_turn, NULL);
+}
+
+/* ---- memory ---- */
+
+static size_t
+share(void)
+{
+	unsigned long	n = (unsigned long)proc_conf()->proxyd_count;
+
+	if (n == 0)
+		n = (unsigned long)all.processors;
+	return (HELD_MAX / n);
+}
+
+/* Count so much as held, before it is. 0, or -1: too much. */
+static int
+area_count(struct area *a, size_t n)
+{
+	if (n <= a->counted)
+		return (0);
+	if (n - a->counted > share() || all.held > share() - (n - a->counted))
+		return (-1);
+	all.held += n - a->counted;
+	a->counted = n;
+	return (0);
+}
+
+static int
+area_get(struct area *a, size_t size)
+{
+	void	*p;
+
+	p = mmap(NULL, size, PROT_READ | PROT_WRITE,
+	    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (p == MAP_FAILED)
+		return (-1);
+	a->p = p;
+	a->size = size;
+	return (0);
+}
+
+static void
+area_put(struct area *a)
+{
+	if (a->p != NULL)
+		munmap(a->p, a->size);
+	all.held -= a->counted;
+	memset(a, 0, sizeof(*a));
+}
+
+/* Room for `n` bytes more, counted. 0 or -1. */
+static int
+area_room(struct area *a, size_t n)
+{
+	size_t	want = a->len + n;
+
+	if (want > a->size)
+		return (-1);
+	if (want <= a->counted)
+		return (0);
+	want = (want + HELD_STEP - 1) / HELD_STEP * HELD_STEP;
+	return (area_count(a, want < a->size ? want : a->size));
+}
+
+/* ---- it comes in ---- */
+
+int
+hold_begin(struct proxy *p, const struct httphead *h)
+{
+	struct upstream		*st = p->use.st;
+	enum rewrite_kind	 kind;
+	struct hold		*ho;
+	size_t			 size = RAW_MAX;
+
+	if (!st->g->se->has_hosts || p->x.down.done ||
+	    (kind = rewrite_kind(h)) == REWRITE_NONE)
+		return (0);
+	if (h->flags & HTTPHEAD_LENGTH)
+		size = (size_t)h->content_length;
+	if ((ho = calloc(1, sizeof(*ho))) == NULL)
+		return (0);
+	if (area_get(&ho->body, size) == -1 ||
+	    ((h->flags & HTTPHEAD_LENGTH) &&
+	    area_count(&ho->body, size) == -1) ||
+	    (ho->head = malloc(h->head_len)) == NULL) {
+		hold_free(ho);
+		return (0);
+	}
+	memcpy(ho->head, st->in->data + st->in->off, h->head_len);
+	ho->head_len = h->head_len;
+	buf_drop(st->in, h->head_len);
+	ho->p = p;
+	ho->gzip = kind == REWRITE_GZIP;
+	ho->chunked = (h->flags & HTTPHEAD_CHUNKED) != 0;
+	ho->odd = (h->flags & HTTPHEAD_ODD) != 0;
+	ho->since_ms = clock_ms();
+	timer_init(&ho->timer, hold_late, ho);
+	p->x.hold = ho;
+	p->x.phase = X_HOLD;
+	return (1);
+}
+
+/* It does not come fast enough to be waited for. */
+static void
+hold_late(void *arg)
+{
+	hold_answer(arg, HOLD_ASIS);
+}
+
+static void
+hold_wait(struct hold *ho)
+{
+	uint64_t	age = clock_ms() - ho->since_ms;
+
+	timer_set(&ho->timer, age >= SLOW_MS ? 0 : SLOW_MS - age < SILENT_MS ?
+	    SLOW_MS - age : SILENT_MS);
+}
+
+void
+hold_more(struct proxy *p)
+{
+	struct hold	*ho = p->x.hold;
+	struct buf	*b = p->use.st->in;
+	size_t		 n = p->x.down.ready - ho->body.len;
+	struct names	 names;
+
+	if (n > 0 && area_room(&ho->body, n) == -1) {
+		hold_answer(ho, HOLD_ASIS);
+		return;
+	}
+	if (n > 0) {
+		memcpy(ho->body.p + ho->body.len, b->data + b->off, n);
+		ho->body.len += n;
+		buf_drop(b, n);
+	}
+	if (b != NULL && b->len == 0)
+		buf_put(&p->use.st->in);
+	if (!p->x.down.done) {
+		hold_wait(ho);
+		upstream_reading(p->use.st, 1);
+		return;
+	}
+	timer_del(&ho->timer);
+	upstream_reading(p->use.st, 0);
+	if ((ho->map = rewrite_new(proxy_names(&names, p))) == NULL) {
+		hold_answer(ho, HOLD_ASIS);
+		return;
+	}
+	ho->state = HOLD_COUNT;
+	TAILQ_INSERT_TAIL(&all.queue, ho, entry);
+	if (TAILQ_FIRST(&all.queue) == ho)
+		bench_turn(NULL);
+}
+
+void
+hold_free(struct hold *ho)
+{
+	if (ho == NULL)
+		return;
+	timer_del(&ho->timer);
+	if (ho->state == HOLD_COUNT || ho->state == HOLD_PACK)
+		bench_leave(ho);
+	if (ho->p != NULL)
+		ho->p->x.hold = NULL;
+	rewrite_free(ho->map);
+	free(ho->head);
+	area_put(&ho->body);
+	area_put(&ho->packed);
+	free(ho);
+}
+
+/* ---- the bench ---- */
+
+static void
+bench_clear(void)
+{
+	if (!all.busy)
+		return;
+	repack_end(&all.repack);
+	if (TAILQ_FIRST(&all.queue)->state == HOLD_PACK)
+		pack_end(&all.pack);
+	all.busy = 0;
+}
+
+/* Done, or given up. */
+static void
+bench_leave(struct hold *ho)
+{
+	if (TAILQ_FIRST(&all.queue) == ho)
+		bench_clear();
+	TAILQ_REMOVE(&all.queue, ho, entry);
+	ho->state = HOLD_TAKE;
+	if (!TAILQ_EMPTY(&all.queue))
+		timer_set(&all.turn, 0);
+}
+
+/* Begin to go through the first one's body. 0 or -1. */
+static int
+bench_begin(struct hold *ho)
+{
+	struct repack_body	body = { ho->body.p, ho->body.len, ho->chunked,
+				    ho->odd, ho->gzip };
+
+	memset(&all.out, 0, sizeof(all.out));
+	all.out.cap = SIZE_MAX;
+	all.rest_len = 0;
+	if (ho->state == HOLD_PACK) {
+		all.out.p = all.piece;
+		all.out.cap = sizeof(all.piece);
+		if (area_get(&ho->packed, GROWN_MAX) == -1 ||
+		    pack_begin(&all.pack) == -1)
+			return (-1);
+		all.pack.out = ho->packed.p;
+		all.pack.cap = 0;
+	}
+	if (repack_begin(&all.repack, ho->map, &body) == -1) {
+		if (ho->state == HOLD_PACK)
+			pack_end(&all.pack);
+		return (-1);
+	}
+	all.busy = 1;
+	return (0);
+}
+
+/* As much as one turn allows is rewritten and packed: as repack_run(). */
+static int
+bench_pack(struct hold *ho)
+{
+	struct pack	*k = &all.pack;
+	size_t		 effort;
+	int		 r, last = 0;
+
+	for (effort = 0; effort < TURN; effort += all.out.len) {
+		all.out.len = 0;
+		r = repack_run(&all.repack, sizeof(all.piece), &all.out);
+		if (r == -1)
+			return (-1);
+		last = r == 0;
+		all.rest = all.piece;
+		all.rest_len = all.out.len;
+		while ((r = pack_add(k, &all.rest, &all.rest_len, last)) == 0) {
+			ho->packed.len = k->len;
+			if (area_room(&ho->packed, HELD_STEP) == -1)
+				return (-1);
+			k->cap = ho->packed.counted;
+		}
+		if (r == -1)
+			return (-1);
+		if (last)
+			break;
+	}
+	ho->packed.len = k->len;
+	return (!last);
+}
+
+/* It is counted: go on, or let it go as it came. */
+static void
+bench_counted(struct hold *ho)
+{
+	struct httphead_chunk	 c;
+
+	bench_clear();
+	if (all.out.hits == 0 || all.out.len > GROWN_MAX) {
+		hold_answer(ho, HOLD_ASIS);
+		return;
+	}
+	if (ho->gzip) {
+		ho->state = HOLD_PACK;
+		timer_set(&all.turn, 0);
+		return;
+	}
+	ho->length = all.out.len;
+	if (ho->chunked) {
+		memset(&c, 0, sizeof(c));
+		c.lenient = ho->odd != 0;
+		(void)httphead_chunk_strip(&c, ho->body.p, ho->body.len,
+		    &ho->body.len);
+	}
+	hold_answer(ho, HOLD_REWRITE);
+}
+
+static void
+bench_turn(void *arg)
+{
+	struct hold	*ho = TAILQ_FIRST(&all.queue);
+	int		 r;
+
+	(void)arg;
+	if (ho == NULL)
+		return;
+	if (!all.busy && bench_begin(ho) == -1)
+		r = -1;
+	else if (ho->state == HOLD_COUNT)
+		r = repack_run(&all.repack, TURN, &all.out);
+	else
+		r = bench_pack(ho);
+	if (r == 1)
+		timer_set(&all.turn, 0);
+	else if (r == -1)
+		hold_answer(ho, HOLD_ASIS);
+	else if (ho->state == HOLD_COUNT)
+		bench_counted(ho);
+	else {
+		ho->length = ho->packed.len;
+		hold_answer(ho, HOLD_PACKED);
+	}
+}
+
+/* ---- it goes out ---- */
+
+static void
+hold_answer(struct hold *ho, enum hold_state how)
+{
+	struct proxy	*p = ho->p;
+	char		*head = ho->head;
+	size_t		 head_len = ho->head_len;
+	uint64_t	 length = ho->length;
+
+	timer_del(&ho->timer);
+	if (ho->state == HOLD_COUNT || ho->state == HOLD_PACK)
+		bench_leave(ho);
+	ho->state = how;
+	ho->head = NULL;
+	p->x.phase = X_BODY;
+	if (how != HOLD_ASIS) {
+		/* From here on the body is ours, and all there. */
+		p->x.stages.n = 0;
+		p->x.down.ready = (size_t)length;
+		if (how == HOLD_PACKED)
+			area_put(&ho->body);
+	} else {
+		area_put(&ho->packed);
+		if (ho->body.len == 0)
+			hold_free(ho);
+	}
+	down_answer(p, head, head_len, how != HOLD_ASIS ? &length : NULL);
+	free(head);
+}
+
+int
+hold_next(struct proxy *p, struct piece *b)
+{
+	static char		 made[PIECE_MAX];
+	struct rewrite_out	 o = { made, 0, sizeof(made), 0 };
+	struct hold		*ho = p->x.hold;
+	struct area		*a;
+
+	if (ho->state == HOLD_REWRITE) {
+		ho->next = rewrite_run(ho->map, ho->body.p, ho->off,
+		    ho->body.len, 1, &o);
+		b->p = made;
+		b->len = o.len;
+		return (o.len > p->x.down.ready ? -1 : 0);
+	}
+	a = ho->state == HOLD_PACKED ? &ho->packed : &ho->body;
+	b->p = a->p + ho->off;
+	b->len = a->len - ho->off < PIECE_MAX ? a->len - ho->off : PIECE_MAX;
+	return (0);
+}
+
+void
+hold_used(struct proxy *p, size_t n)
+{
+	struct hold	*ho = p->x.hold;
+	struct area	*a = ho->state == HOLD_PACKED ? &ho->packed : &ho->body;
+
+	ho->off = ho->state == HOLD_REWRITE ? ho->next : ho->off + n;
+	if (ho->off == a->len)
+		hold_free(ho);
+}

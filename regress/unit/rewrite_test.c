@@ -1,0 +1,239 @@
+/* SPDX-License-Identifier: ISC */
+/* Hosts in texts become proxy hosts, and nothing else in them changes. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "proxyd/http/repack.h"
+#include "proxyd/http/rewrite.h"
+#include "regress/lib/tap.h"
+
+#define SLUG	"0123456789abcdef0123456789abcdef"
+#define P(l)	l "--" SLUG ".support.example.com"
+
+static const struct service	services[] = {
+	{ .label = "one", .target = "10.0.0.1:80", .host = "example.org" },
+	{ .label = "two", .target = "10.0.0.1:9090", .host = "app.example.org" },
+	{ .label = "three", .target = "10.0.0.2:443", .tls = 1,
+	    .host = "my.app.example.org" },
+	{ .label = "ip", .target = "192.168.5.6:8080", .host = "192.168.5.6" },
+	{ .label = "short", .target = "10.0.0.3:80", .host = "router" },
+	{ .label = "near", .target = "10.0.0.4:80", .host = "localhost" },
+	{ .label = "also", .target = "10.0.0.1:8081", .host = "app.example.org" },
+	{ .label = "none", .target = "10.9.9.9:80" },
+	{ .label = "port", .target = "10.0.0.5:3000", .host = "p.lan:8443" },
+	{ .label = "odd", .target = "10.0.0.5:80", .host = "-x.lan" },
+};
+#define NSERVICES	(sizeof(services) / sizeof(services[0]))
+
+static struct host		browser = { "two", SLUG };
+static struct origin_at		at = { "support.example.com", "https", 443, 0 };
+static const struct urlmap	map = { services, NSERVICES, &browser, &at };
+
+/* `in` rewritten in pieces of `step` bytes, as hold.c does. */
+static const char *
+rewritten(const struct rewrite *r, const char *in, size_t step)
+{
+	static struct repack	k;
+	static char		out[65536];
+	struct rewrite_out	o = { out, 0, sizeof(out) - 1, 0 };
+	struct repack_body	body = { in, strlen(in), 0, 0, 0 };
+	int			n;
+
+	(void)repack_begin(&k, r, &body);
+	while ((n = repack_run(&k, step, &o)) == 1)
+		continue;
+	repack_end(&k);
+	out[o.len] = '\0';
+	return (n == 0 ? out : "broken");
+}
+
+static const struct {
+	const char	*in, *want, *what;
+} table[] = {
+	{ "a example.org b app.example.org c my.app.example.org.",
+	    "a " P("one") " b " P("two") " c " P("three") ".",
+	    "three hosts, one within another" },
+	{ "my.app.example.org app.example.org example.org",
+	    P("three") " " P("two") " " P("one"), "in any order" },
+	{ "http://app.example.org/x", "https://" P("two") "/x", "http://" },
+	{ "HTTP://App.Example.ORG/x", "HTTPs://" P("two") "/x", "in any case" },
+	{ "ws://example.org/s wss://example.org", "wss://" P("one") "/s wss://"
+	    P("one"), "ws://" },
+	{ "https://example.org:443/ http://example.org:80/",
+	    "https://" P("one") "/ https://" P("one") "/", ":443 and :80" },
+	{ "\"https:\\/\\/app.example.org\\/x\" 'http:\\/\\/app.example.org:80'",
+	    "\"https:\\/\\/" P("two") "\\/x\" 'https:\\/\\/" P("two") "'",
+	    "escaped slashes" },
+	{ "http:\\\\/\\\\/example.org", "https:\\\\/\\\\/" P("one"),
+	    "slashes escaped twice" },
+	{ "//example.org/a \\/\\/example.org", "//" P("one") "/a \\/\\/"
+	    P("one"), "no scheme" },
+	{ "xexample.org example.orga 1example.org -example.org example.org-x "
+	    "_example.org example.org_", NULL, "words that look alike" },
+	{ "x.example.org example.org.uk a.app.example.org my.example.org", NULL,
+	    "longer names" },
+	{ "xmy.app.example.org my.app.example.organic", NULL, "both ends" },
+	{ "see example.org. Or ..example.org.. .example.org",
+	    "see " P("one") ". Or .." P("one") ".. ." P("one"),
+	    "dots that belong to no name" },
+	{ "192.168.5.6 v192.168.5.6 =192.168.5.6:8080", NULL,
+	    "a bare IP address" },
+	{ "http://192.168.5.6/ //192.168.5.6:8080/ https:\\/\\/192.168.5.6",
+	    "https://" P("ip") "/ //" P("ip") "/ https:\\/\\/" P("ip"),
+	    "an IP address behind slashes" },
+	{ "//192.168.5.60 //1192.168.5.6 //192.168.5.6.7", NULL,
+	    "other IP addresses" },
+	{ "router localhost /router http:/router \\/router", NULL,
+	    "single labels by themselves" },
+	{ "//router/ http://localhost/", "//" P("short") "/ https://"
+	    P("near") "/", "single labels behind slashes" },
+	{ "app.example.org:8081 app.example.org:9090 app.example.org:443",
+	    P("also") " " P("two") " " P("two"),
+	    "a host of several: by port, else the service at hand" },
+	{ "p.lan p.lan:8443 p.lan:3000", P("port") " " P("port") " " P("port"),
+	    "a host with a port" },
+	{ "example.org:81 example.org:99999 p.lan:3001", "example.org:81 "
+	    P("one") ":99999 p.lan:3001", "a port of something else" },
+	{ "example.org:80.example.org", P("one") ":80.example.org",
+	    "a port that is none" },
+	{ "root@example.org", NULL, "an address for mail" },
+	{ "news://example.org xhttp://example.org", "news://" P("one")
+	    " xhttp://" P("one"), "schemes that end alike" },
+	{ "\\nhttp://example.org", "\\nhttps://" P("one"), "behind an escape" },
+	{ "ftp://example.org https:example.org", "ftp://" P("one") " https:"
+	    P("one"), "other schemes" },
+	{ "10.9.9.9 //10.9.9.9 10.0.0.1 //-x.lan", NULL,
+	    "what is no service's host" },
+	{ "http://", NULL, "nothing" },
+	{ P("one") " https://" P("two") "/", NULL, "proxy hosts stay" },
+};
+
+static void
+texts(const struct rewrite *r)
+{
+	static char	padded[20000];
+	const char	*want;
+	size_t		 i, step, pad, good;
+
+	for (i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
+		want = table[i].want != NULL ? table[i].want : table[i].in;
+		is_str(rewritten(r, table[i].in, 65536), want,
+		    "operator-45: %s", table[i].what);
+		for (good = 0, step = 1; step <= 64; step++)
+			good += strcmp(rewritten(r, table[i].in, step),
+			    want) == 0;
+		is_int((int)good, 64, "operator-45: %s, in any pieces",
+		    table[i].what);
+		/* Wherever in a long text it stands. */
+		for (good = 0, pad = 0; pad < 500; pad++) {
+			memset(padded, pad % 3 == 0 ? ' ' : '/', pad);
+			padded[pad] = ' ';
+			strcpy(padded + pad + 1, table[i].in);
+			good += strcmp(rewritten(r, padded, 100) + pad + 1,
+			    want) == 0;
+		}
+		is_int((int)good, 500, "operator-45: %s, anywhere",
+		    table[i].what);
+	}
+}
+
+/* A text of one word that goes on and on, and one of nothing but hosts. */
+static void
+long_texts(const struct rewrite *r)
+{
+	static char	text[5000], want[sizeof(text) * 32];
+	size_t		i, n = 0;
+
+	memset(text, 'a', 4000);
+	strcpy(text + 4000, ".example.org example.org");
+	memcpy(want, text, 4000);
+	strcpy(want + 4000, ".example.org " P("one"));
+	is_str(rewritten(r, text, 7), want, "a long word is no host");
+	want[0] = '\0';
+	for (i = 0; i + 12 < 3000; i += 12) {
+		memcpy(text + i, "example.org ", 13);
+		n += (size_t)snprintf(want + n, sizeof(want) - n,
+		    P("one") " ");
+	}
+	is_str(rewritten(r, text, 4096), want, "a text of hosts");
+}
+
+static void
+types(void)
+{
+	static const struct {
+		const char	*head;
+		enum rewrite_kind kind;
+	} t[] = {
+		{ "200 OK\r\nContent-Type: text/html", REWRITE_PLAIN },
+		{ "203 OK\r\nContent-Type: TEXT/CSS; charset=x", REWRITE_PLAIN },
+		{ "200 OK\r\nContent-Type: application/x-javascript ;a",
+		    REWRITE_PLAIN },
+		{ "200 OK\r\nContent-Type: text/html\r\nContent-Encoding: gzip",
+		    REWRITE_GZIP },
+		{ "200 OK\r\nContent-Type: text/html\r\nContent-Encoding: "
+		    "identity", REWRITE_PLAIN },
+		{ "200 OK\r\nContent-Type: text/html\r\nContent-Encoding: br",
+		    REWRITE_NONE },
+		{ "200 OK\r\nContent-Type: text/html\r\nContent-Encoding: gzip"
+		    "\r\nContent-Encoding: br", REWRITE_NONE },
+		{ "200 OK\r\nContent-Type: application/json", REWRITE_NONE },
+		{ "200 OK\r\nContent-Type: application/javascript+json",
+		    REWRITE_NONE },
+		{ "200 OK\r\nContent-Type: text/plain; a=javascript",
+		    REWRITE_NONE },
+		{ "200 OK\r\nContent-Type: text/event-stream", REWRITE_NONE },
+		{ "200 OK\r\nContent-Type: image/svg+xml", REWRITE_NONE },
+		{ "200 OK\r\nContent-Type: text/htmlx", REWRITE_NONE },
+		{ "200 OK\r\nServer: x", REWRITE_NONE },
+		{ "204 No\r\nContent-Type: text/html", REWRITE_NONE },
+		{ "206 Part\r\nContent-Type: text/html", REWRITE_NONE },
+		{ "304 Not\r\nContent-Type: text/html", REWRITE_NONE },
+		{ "404 Not\r\nContent-Type: text/html", REWRITE_NONE },
+		{ "200 OK\r\nContent-Type: text/html\r\nContent-Length: 5242880",
+		    REWRITE_PLAIN },
+		{ "200 OK\r\nContent-Type: text/html\r\nContent-Length: 5242881",
+		    REWRITE_NONE },
+	};
+	static struct httphead	 h;
+	struct httphead_scan	 scan;
+	const char		*why;
+	char			 text[256];
+	size_t			 i, n;
+
+	for (i = 0; i < sizeof(t) / sizeof(t[0]); i++) {
+		n = (size_t)snprintf(text, sizeof(text), "HTTP/1.1 %s\r\n\r\n",
+		    t[i].head);
+		memset(&scan, 0, sizeof(scan));
+		if (httphead_response(&h, &scan, 1, text, n, &why) != 1)
+			diag("%s", why);
+		is_int((int)rewrite_kind(&h), (int)t[i].kind,
+		    "which bodies: %.60s", t[i].head);
+	}
+}
+
+int
+main(void)
+{
+	static const struct host	other = { "none", SLUG };
+	static const struct origin_at	plain = { "support.example.com", "http",
+					    8080, 0 };
+	const struct urlmap		on_http = { services, NSERVICES, &other,
+					    &plain };
+	const struct urlmap		hostless = { &services[7], 1, &browser,
+					    &at };
+	struct rewrite			*r = rewrite_new(&map);
+
+	texts(r);
+	long_texts(r);
+	rewrite_free(r);
+	r = rewrite_new(&on_http);
+	is_str(rewritten(r, "https://example.org wss:\\/\\/app.example.org:443",
+	    9), "http://" P("one") ":8080 ws:\\/\\/" P("two") ":8080",
+	    "a proxy without https, on a port of its own");
+	rewrite_free(r);
+	ok(rewrite_new(&hostless) == NULL, "no host: nothing to look for");
+	types();
+	return (done_testing());
+}

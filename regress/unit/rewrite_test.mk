@@ -1,0 +1,1 @@
+$(eval $(call unit_test,rewrite_test,$(proxyd_BODY_OBJS) proxyd/http/urlmap.o proxyd/http/service.o proxyd/http/host.o common/base/label.o common/base/compat.o $(head_OBJS),$(LLHTTP_LIBS) $(SODIUM_LIBS) $(ZLIB_LIBS)))
