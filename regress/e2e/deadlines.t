@@ -67,7 +67,7 @@ with Targets() as targets, Relayd(t) as d:
         d.expected.add(pid)
         os.kill(pid, signal.SIGSTOP)
         d.ctl("close", sid)
-        d.move_clock(5000)
+        d.move_clock(3500)
         t.equal(pids(d, "muxd"), [pid], "5 s for a muxd to go")
         mark = d.log.mark()
         d.move_clock(1500)

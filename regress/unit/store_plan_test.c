@@ -103,7 +103,7 @@ write_all(void)
 	(void)store_audit_trim(0);
 	(void)store_purge(&(struct store_keep){ .now = 0 });
 	(void)store_system_enable("s", 1, 1);
-	(void)store_system_change("s", &(struct system_change){ NULL }, 1);
+	(void)store_system_change("s", &(struct system_change){ .name = NULL }, 1);
 	(void)store_system_secret("s", "p", "s", 1);
 	(void)store_system_register("s", 1);
 	(void)store_token_add(&(struct token_row){ .id = "t" });
