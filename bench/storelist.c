@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * usage: storelist file systems sessions
+ * usage: storelist file systems sessions [page]
  *
  * What a page of the list of sessions costs: a new store with so many systems,
  * each with so many sessions, is asked for pages of 20 in every order, by who
  * sees all of it and by who sees a part. One line: the median of all pages, and
- * of the dearest kind of page its median, in microseconds.
+ * of the dearest kind of page its median, in microseconds. With a page, far
+ * behind: the dearest of the pieces that the way there is made in, in any order;
+ * the most that a whole way takes; and the most that the page behind it does.
  */
 #include <sodium.h>
 #include <sqlite3.h>
@@ -80,6 +82,7 @@ fill(const char *path, int systems, int sessions)
 
 struct page {
 	int			 r;
+	struct walked		 walked;
 	size_t			 n, sessions;
 	struct group_row	 groups[20];
 };
@@ -99,6 +102,7 @@ got_groups(const struct answer *a, void *arg)
 	struct page	*p = arg;
 
 	p->r |= a->r;
+	p->walked = a->walked;
 	for (p->n = 0; p->n < a->n && p->n < 20; p->n++)
 		p->groups[p->n] = a->group[p->n];
 }
@@ -148,13 +152,60 @@ kind(unsigned i)
 	return (us[ROUNDS / 2]);
 }
 
+/* Microseconds of the way to a page, and the dearest of its pieces. */
+static double
+way(struct list_query *lq, double *piece)
+{
+	static struct page	p;
+	uint64_t		from, begin = clock_ns();
+	double			us;
+
+	memset(&lq->walked, 0, sizeof(lq->walked));
+	memset(&p, 0, sizeof(p));
+	do {
+		from = clock_ns();
+		(void)store_ask(&(struct question){ .what = ASK_GROUPS,
+		    .list = lq }, got_groups, &p);
+		lq->walked = p.walked;
+		us = (double)(clock_ns() - from) / 1000;
+		if (us > *piece)
+			*piece = us;
+	} while (p.r == 0 && !p.walked.done);
+	if (p.r != 0 || p.n == 0) {
+		fprintf(stderr, "storelist: a far page is missing\n");
+		exit(1);
+	}
+	return ((double)(clock_ns() - begin) / 1000);
+}
+
+static void
+far(uint32_t number)
+{
+	struct list_query	lq = { .statuses = STATUS_ALL,
+	    .page_size = 20, .org_role = "owner", .org_id = "o" };
+	double			us, piece = 0, whole = 0, next = 0, ignored;
+	unsigned		i;
+
+	for (i = 0; i < 8; i++) {
+		strlcpy(lq.sort_by, sorts[i / 2], sizeof(lq.sort_by));
+		lq.descending = i % 2;
+		lq.page = number;
+		if ((us = way(&lq, &piece)) > whole)
+			whole = us;
+		lq.page++;
+		if ((us = way(&lq, &ignored)) > next)
+			next = us;
+	}
+	printf(" %.0f %.0f %.0f", piece, whole, next);
+}
+
 int
 main(int argc, char **argv)
 {
 	double		us[KINDS];
 	unsigned	i;
 
-	if (argc != 4 || sodium_init() == -1)
+	if (argc < 4 || argc > 5 || sodium_init() == -1)
 		return (2);
 	index_init();
 	unlink(argv[1]);
@@ -164,7 +215,10 @@ main(int argc, char **argv)
 	for (i = 0; i < KINDS; i++)
 		us[i] = kind(i);
 	qsort(us, KINDS, sizeof(us[0]), less);
-	printf("%.0f %.0f\n", us[KINDS / 2], us[KINDS - 1]);
+	printf("%.0f %.0f", us[KINDS / 2], us[KINDS - 1]);
+	if (argc == 5)
+		far((uint32_t)atoi(argv[4]));
+	printf("\n");
 	store_close();
 	unlink(argv[1]);
 	return (0);

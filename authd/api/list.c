@@ -9,6 +9,7 @@
 #include "authd/core/session.h"
 #include "authd/facts.h"
 #include "authd/turn.h"
+#include "base/clock.h"
 #include "base/compat.h"
 
 #define PAGE_SIZE_MAX	100	/* of api.def */
@@ -18,6 +19,7 @@ struct listing {
 	struct asker	 asker;
 	uint64_t	 until_ms;
 	struct list_query lq;
+	struct timer	 more;
 	struct group_row groups[PAGE_SIZE_MAX];
 	size_t		 n;
 	int64_t		 total;
@@ -128,16 +130,31 @@ got_groups(const struct answer *a, void *arg)
 		list_failed(li, r);
 		return;
 	}
+	/* On its way to a page far behind: others are heard first. */
+	li->lq.walked = a->walked;
+	if (!a->walked.done) {
+		timer_set(&li->more, 0);
+		return;
+	}
 	li->total = a->total;
 	q.n = li->n;
 	(void)store_ask(&q, got_sessions, li);
 }
 
 static void
+list_on(void *arg)
+{
+	struct listing	*li = arg;
+	struct question	 q = { .what = ASK_GROUPS, .list = &li->lq,
+	    .asker = li->asker.instance, .until_ms = li->until_ms };
+
+	(void)store_ask(&q, got_groups, li);
+}
+
+static void
 list_get(struct api_call *call, const struct facts *f)
 {
 	struct listing	*li;
-	struct question	 q = { .what = ASK_GROUPS };
 
 	(void)f;
 	if (call->invalid) {
@@ -152,10 +169,8 @@ list_get(struct api_call *call, const struct facts *f)
 	query_of(call, &li->lq);
 	li->asker = call->asker;
 	li->until_ms = call->until_ms;
-	q.list = &li->lq;
-	q.asker = li->asker.instance;
-	q.until_ms = li->until_ms;
-	(void)store_ask(&q, got_groups, li);
+	timer_init(&li->more, list_on, li);
+	list_on(li);
 }
 
 const struct api_handler	api_list = { list_get, 0 };

@@ -82,11 +82,12 @@ enum store_what {
 
 /*
  * How far a walk through a table has come: behind the row of this key (a number
- * or a text) and id. Zeroed: not begun.
+ * or a text, a state before it) and id, and so many rows. Zeroed: not begun.
  */
 struct walked {
 	int	begun, done;
-	int64_t	number;
+	int64_t	rows, number;
+	int	rank;
 	char	text[NAME_SIZE], id[ID_SIZE];
 };
 
@@ -294,6 +295,7 @@ struct list_query {
 	char		sort_by[WORD_SIZE];	/* unknown: created_at */
 	int		descending;
 	uint32_t	page, page_size;
+	struct walked	walked;			/* on the way to a late page */
 };
 
 struct revoked_row {

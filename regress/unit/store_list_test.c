@@ -168,6 +168,7 @@ step(unsigned i)
 struct seen {
 	int			 r;
 	int64_t			 total;
+	struct walked		 walked;
 	size_t			 n;
 	struct group_row	 rows[PAGE];
 };
@@ -179,16 +180,27 @@ got(const struct answer *a, void *arg)
 
 	s->r = a->r;
 	s->total = a->total;
+	s->walked = a->walked;
 	for (s->n = 0; s->n < a->n && s->n < PAGE; s->n++)
 		s->rows[s->n] = a->group[s->n];
 }
 
-static void
+/* In how many goes. */
+static unsigned
 page_of(const struct list_query *lq, struct seen *s)
 {
-	(void)store_ask(&(struct question){ .what = ASK_GROUPS, .list = lq },
-	    got, s);
+	struct list_query	q = *lq;
+	unsigned		n = 0;
+
+	do {
+		(void)store_ask(&(struct question){ .what = ASK_GROUPS,
+		    .list = &q }, got, s);
+		q.walked = s->walked;
+	} while (s->r == 0 && !s->walked.done && ++n < 1000);
+	return (n + 1);
 }
+
+static int	small_steps;
 
 static const int	by_rank[] = { SESSION_ACTIVE, SESSION_PENDING,
     SESSION_EXPIRED, SESSION_CLOSED };
@@ -250,7 +262,9 @@ agrees(const struct list_query *lq)
 	size_t		 i = 0;
 	int		 good;
 
-	page_of(lq, &s);
+	if (small_steps)
+		db_list_step(3);
+	(void)page_of(lq, &s);
 	st = oracle(lq, "SELECT count(*) FROM g", "");
 	good = sqlite3_step(st) == SQLITE_ROW && s.r == 0 &&
 	    s.total == sqlite3_column_int64(st, 0);
@@ -313,11 +327,32 @@ all_agree(void)
 	return (good);
 }
 
+/* Every page of who sees all, three rows at a time. */
+static int
+steps_agree(void)
+{
+	struct list_query	lq = { .page_size = PAGE };
+	unsigned		way;
+	int			good = 1;
+
+	small_steps = 1;
+	for (lq.statuses = 1; lq.statuses <= STATUS_ALL; lq.statuses++)
+		for (way = 0; way < 2 * COUNT(sorts); way++)
+			for (lq.page = 1; lq.page <= SYSTEMS / PAGE + 1;
+			    lq.page++) {
+				ask_as(&lq, 0, way);
+				good &= agrees(&lq);
+			}
+	small_steps = 0;
+	db_list_step(1000);
+	return (good);
+}
+
 static void
 random_life(void)
 {
 	unsigned	i;
-	int		good = 1;
+	int		good = 1, far = 1;
 
 	begin();
 	systems(SYSTEMS);
@@ -325,9 +360,12 @@ random_life(void)
 		step(i);
 		if (i % 150 == 149)
 			good &= all_agree();
+		if (i == 80 || i == STEPS - 1)
+			far &= steps_agree();
 	}
 	ok(good, "operator-8: %d steps: each page is what reading all gives",
 	    STEPS);
+	ok(far, "operator-2: also where there is a long way to a page");
 	run("DELETE FROM support_sessions");
 	ok(all_agree(), "and when all have gone");
 	end();
@@ -360,7 +398,7 @@ dearest(void)
 			ask_as(&lq, caller, way);
 			lq.statuses = STATUS_ALL;
 			(void)steps_taken();
-			page_of(&lq, &s);
+			(void)page_of(&lq, &s);
 			if ((n = steps_taken()) > most)
 				most = n;
 		}
@@ -418,6 +456,47 @@ cost(int nsystems, int each, int64_t *writes)
 	return (n);
 }
 
+/* Pages far behind: the way there is in pieces, and known for a while. */
+static void
+far(void)
+{
+	struct list_query	lq = { .page_size = PAGE, .page = 21,
+	    .statuses = STATUS_ALL };
+	struct seen		s;
+	char			first[ID_SIZE];
+	int			i;
+
+	begin();
+	systems(300);
+	for (i = 0; i < 300; i++)
+		run("INSERT INTO support_sessions (id, system_id,"
+		    " session_token, started_at, expires_at, status,"
+		    " created_at, updated_at, generation) VALUES ('%d',"
+		    " 's%04d', 't%d', 1, 2, 'active', 1, 1, 1)", i, i, i);
+	ask_as(&lq, 0, 0);
+	db_list_step(30);
+	is_int((int)page_of(&lq, &s), 5, "140 rows in pieces of 30");
+	is_str(s.rows[0].system_id, "s0140", "operator-2: then the page");
+	lq.page = 22;
+	is_int((int)page_of(&lq, &s), 1, "the next is where it ended");
+	is_str(s.rows[0].system_id, "s0147", "operator-2: and is the next");
+	lq.page = 20;
+	is_int((int)page_of(&lq, &s), 1, "the one before is near a piece's end");
+	is_str(s.rows[0].system_id, "s0133", "operator-2: and is that one");
+	strlcpy(lq.org_role, "distributor", sizeof(lq.org_role));
+	strlcpy(first, s.rows[0].system_id, sizeof(first));
+	(void)page_of(&lq, &s);
+	ok(s.n == 0 || strcmp(s.rows[0].system_id, first) != 0,
+	    "who sees less has places of his own");
+	ask_as(&lq, 0, 0);
+	lq.page = 1000000;
+	is_int((int)page_of(&lq, &s), 1, "what is behind the last is not "
+	    "looked for");
+	is_int((int)s.n, 0, "there is nothing");
+	db_list_step(1000);
+	end();
+}
+
 static void
 costs(void)
 {
@@ -438,6 +517,7 @@ main(void)
 {
 	snprintf(path, sizeof(path), "/tmp/store_list_test.%d", (int)getpid());
 	random_life();
+	far();
 	costs();
 	return (done_testing());
 }

@@ -219,7 +219,8 @@ many_groups(const struct question *q, struct rows *rows, struct answer *a)
 		return (-1);
 	rows->v = (char *)groups;
 	rows->room = q->list->page_size;
-	return (db_groups(q->list, &a->total, groups, &rows->n));
+	return (db_groups(q->list, &a->total, groups, &rows->n,
+	    &a->walked));
 }
 
 static void

@@ -6,6 +6,7 @@
  */
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/compat.h"
 #include "authd/store/store.h"
 #include "scope.h"
@@ -16,6 +17,14 @@
  * groups are walked through in order, and those that are not theirs skipped.
  */
 #define FEW	200
+/*
+ * And over no more than so many rows in one go: who asks for a page far behind
+ * asks again, from where the walk has come to, and the last such places are
+ * remembered for a while, for the next pages.
+ */
+#define STEP	1000
+#define MARKS	32
+#define MARK_MS	10000
 
 /* The parameters of all: those of scope.h, ?3 states (a bit for each rank). */
 
@@ -23,23 +32,27 @@
  * A system has a row for each of its states, and the one stands for it whose
  * by_... names none of the states that are asked for (schema.c). For all groups
  * there is an arm for each state and each set of others that it is behind, as
- * ?6 and ?7 and so on say, each in order; -1 is none.
+ * ?6 and ?7 and so on say, each in order; -1 is none. Each begins behind the row
+ * with key ?22 of system ?23, where ?24 is -1 or its state, and else with the key
+ * ?25, which none has.
  */
 #define ARMS	8
-#define ARM(keys, by, rank, behind)					\
+#define ARM(keys, by, key, than, rank, behind)				\
 	"SELECT g.system_id, " keys " FROM support_groups g WHERE"	\
-	" " rank " >= 0 AND g.rank = " rank " AND g." by " = " behind IS_SEEN
-#define ALL(keys, by, order)						\
-	ARM(keys, by, "?6", "?7") " UNION ALL "				\
-	ARM(keys, by, "?8", "?9") " UNION ALL "				\
-	ARM(keys, by, "?10", "?11") " UNION ALL "			\
-	ARM(keys, by, "?12", "?13") " UNION ALL "			\
-	ARM(keys, by, "?14", "?15") " UNION ALL "			\
-	ARM(keys, by, "?16", "?17") " UNION ALL "			\
-	ARM(keys, by, "?18", "?19") " UNION ALL "			\
-	ARM(keys, by, "?20", "?21")					\
+	" " rank " >= 0 AND g.rank = " rank " AND g." by " = " behind	\
+	" AND (g." key ", g.system_id) " than				\
+	" (iif(?24 IN (-1, " rank "), ?22, ?25), ?23)" IS_SEEN
+#define ALL(keys, by, key, than, order)				\
+	ARM(keys, by, key, than, "?6", "?7") " UNION ALL "	\
+	ARM(keys, by, key, than, "?8", "?9") " UNION ALL "	\
+	ARM(keys, by, key, than, "?10", "?11") " UNION ALL "	\
+	ARM(keys, by, key, than, "?12", "?13") " UNION ALL "	\
+	ARM(keys, by, key, than, "?14", "?15") " UNION ALL "	\
+	ARM(keys, by, key, than, "?16", "?17") " UNION ALL "	\
+	ARM(keys, by, key, than, "?18", "?19") " UNION ALL "	\
+	ARM(keys, by, key, than, "?20", "?21")				\
 	" ORDER BY " order " LIMIT ?4 OFFSET ?5"
-#define OF_ORGS(keys, by, order)					\
+#define OF_ORGS(keys, by, key, than, order)				\
 	VISIBLE "SELECT g.system_id, " keys " FROM v"			\
 	" CROSS JOIN systems s ON s.organization_id = v.id"		\
 	" CROSS JOIN support_groups g ON g.system_id = s.id"		\
@@ -48,14 +61,14 @@
 
 #define BY(key, desc)	"g." key desc ", g.system_id" desc
 #define PAGE(text, sort)	{ .sql = (text), .name = "list by " sort }
-#define PAGES(of, desc)	{						\
-	PAGE(of("g.created_at", "by_created", BY("created_at", desc)),	\
-	    "created_at"),						\
-	PAGE(of("g.started_at", "by_started", BY("started_at", desc)),	\
-	    "started_at"),						\
-	PAGE(of("g.expires_at", "by_expires", BY("expires_at", desc)),	\
-	    "expires_at"),						\
-	PAGE(of("g.rank, g.created_at", "by_status",			\
+#define PAGES(of, than, desc)	{					\
+	PAGE(of("g.created_at", "by_created", "created_at", than,	\
+	    BY("created_at", desc)), "created_at"),			\
+	PAGE(of("g.started_at", "by_started", "started_at", than,	\
+	    BY("started_at", desc)), "started_at"),			\
+	PAGE(of("g.expires_at", "by_expires", "expires_at", than,	\
+	    BY("expires_at", desc)), "expires_at"),			\
+	PAGE(of("g.created_at, g.rank", "by_status", "created_at", than, \
 	    "g.rank" desc ", " BY("created_at", desc)), "status") }
 
 #define K(name)	#name,
@@ -64,9 +77,28 @@ static const char *const	sorts[] = { API_SORT_KEYS };
 
 /* By how many are seen, direction, sort; those in the order of the keys. */
 static struct query	pages[2][2][sizeof(sorts) / sizeof(sorts[0])] = {
-	{ PAGES(ALL, ""), PAGES(ALL, " DESC") },
-	{ PAGES(OF_ORGS, ""), PAGES(OF_ORGS, " DESC") }
+	{ PAGES(ALL, ">", ""), PAGES(ALL, "<", " DESC") },
+	{ PAGES(OF_ORGS, ">", ""), PAGES(OF_ORGS, "<", " DESC") }
 };
+
+#define BY_STATUS	3	/* the sort whose rows are by state first */
+
+/* Where walks have come to, the last one taken in turn. */
+static struct {
+	struct list_query	lq;
+	uint64_t		at_ms;		/* 0: free */
+} marks[MARKS];
+static unsigned	next_mark;
+static int64_t	step = STEP;
+
+#ifdef RELAYD_TESTING
+void
+db_list_step(int64_t rows)
+{
+	step = rows;
+	memset(marks, 0, sizeof(marks));
+}
+#endif
 
 static const int	by_rank[] = { SESSION_ACTIVE, SESSION_PENDING,
     SESSION_EXPIRED, SESSION_CLOSED };
@@ -206,31 +238,99 @@ arms_of(int ranks, int arm[2 * ARMS])
 }
 
 static int
-groups_first(struct query *q, int few, const struct list_query *lq,
-    const char *role)
+same_list(const struct list_query *a, const struct list_query *b)
 {
-	int	ranks = ranks_of(lq->statuses), a[2 * ARMS];
-	int64_t	n = lq->page_size, skip = ((int64_t)lq->page - 1) * n;
-
-	if (few)
-		return (db_read(q, "ttnii", role, lq->org_id, ranks, n, skip));
-	arms_of(ranks, a);
-	return (db_read(q, "ttniinnnnnnnnnnnnnnnn", role, lq->org_id, ranks, n,
-	    skip, a[0], a[1], a[2], a[3], a[4], a[5], a[6], a[7], a[8], a[9],
-	    a[10], a[11], a[12], a[13], a[14], a[15]));
+	return (strcmp(a->org_role, b->org_role) == 0 &&
+	    strcmp(a->org_id, b->org_id) == 0 &&
+	    a->statuses == b->statuses &&
+	    sort_of(a->sort_by) == sort_of(b->sort_by) &&
+	    a->descending == b->descending);
 }
 
-static int
-groups_page(const struct list_query *lq, const char *role, int64_t total,
-    struct group_row *rows, size_t *n)
+/* The nearest place before a row; from the beginning where none is known. */
+static void
+mark_find(const struct list_query *lq, int64_t row, struct walked *w)
 {
-	int		 few = total <= FEW && strcmp(role, "owner") != 0;
-	struct query	*q = &pages[few][lq->descending != 0]
-	    [sort_of(lq->sort_by)];
-	int		 r;
+	uint64_t	now = clock_ms();
+	unsigned	i;
 
-	for (r = groups_first(q, few, lq, role); r == 0; r = db_step(q)) {
+	*w = lq->walked;
+	for (i = 0; i < MARKS; i++)
+		if (marks[i].at_ms != 0 && now - marks[i].at_ms < MARK_MS &&
+		    same_list(&marks[i].lq, lq) &&
+		    marks[i].lq.walked.rows <= row &&
+		    marks[i].lq.walked.rows > w->rows)
+			*w = marks[i].lq.walked;
+}
+
+static void
+mark_keep(const struct list_query *lq, const struct walked *w)
+{
+	unsigned	i = next_mark++ % MARKS;
+
+	marks[i].lq = *lq;
+	marks[i].lq.walked = *w;
+	marks[i].at_ms = clock_ms();
+}
+
+/* `n` rows, so many behind a place. */
+static int
+groups_first(struct query *q, const struct list_query *lq, const char *role,
+    const struct walked *w, int64_t n, int64_t skip)
+{
+	int	ranks = ranks_of(lq->statuses), a[2 * ARMS], i;
+	int	rank = sort_of(lq->sort_by) == BY_STATUS ? w->rank : -1;
+	int64_t	none = lq->descending ? INT64_MAX : INT64_MIN;
+
+	arms_of(ranks, a);
+	for (i = 0; i < 2 * ARMS && w->begun && rank != -1; i += 2)
+		if (lq->descending ? a[i] > rank : a[i] < rank)
+			a[i] = -1;
+	return (db_read(q, "ttniinnnnnnnnnnnnnnnniTni", role, lq->org_id,
+	    ranks, n, skip, a[0], a[1], a[2], a[3], a[4], a[5], a[6], a[7],
+	    a[8], a[9], a[10], a[11], a[12], a[13], a[14], a[15],
+	    w->begun ? w->number : none, w->id, rank, none));
+}
+
+/* The row that is at hand is the last so far. */
+static void
+walked_to(struct query *q, const struct list_query *lq, struct walked *w)
+{
+	w->begun = 1;
+	db_text(q, 0, w->id, sizeof(w->id));
+	w->number = db_int(q, 1);
+	if (sort_of(lq->sort_by) == BY_STATUS)
+		w->rank = (int)db_int(q, 2);
+}
+
+/* Go on over `step` rows: one row is read, the last. */
+static int
+groups_step(struct query *q, const struct list_query *lq, const char *role,
+    struct walked *w)
+{
+	int	r = groups_first(q, lq, role, w, 1, step - 1);
+
+	if (r == STORE_NONE) {		/* there are not as many any more */
+		w->done = 1;
+		return (0);
+	}
+	if (r == 0) {
+		walked_to(q, lq, w);
+		w->rows += step;
+		db_done(q);
+		mark_keep(lq, w);
+	}
+	return (r);
+}
+
+/* Rows up to a page's length, the first of which is there if r is 0. */
+static int
+take_rows(struct query *q, int r, const struct list_query *lq,
+    struct group_row *rows, size_t *n, struct walked *w)
+{
+	for (; r == 0; r = db_step(q)) {
 		db_text(q, 0, rows[*n].system_id, sizeof(rows[*n].system_id));
+		walked_to(q, lq, w);
 		if (++*n == lq->page_size) {
 			db_done(q);
 			return (0);
@@ -239,20 +339,74 @@ groups_page(const struct list_query *lq, const char *role, int64_t total,
 	return (r == STORE_NONE ? 0 : -1);
 }
 
+/* Whoever sees few groups. */
+static int
+groups_few(const struct list_query *lq, const char *role,
+    struct group_row *rows, size_t *n, struct walked *w)
+{
+	struct query	*q = &pages[1][lq->descending != 0]
+	    [sort_of(lq->sort_by)];
+	int64_t		 len = lq->page_size;
+
+	w->done = 1;
+	return (take_rows(q, db_read(q, "ttnii", role, lq->org_id,
+	    ranks_of(lq->statuses), len, ((int64_t)lq->page - 1) * len), lq,
+	    rows, n, w));
+}
+
+static int
+groups_page(const struct list_query *lq, const char *role,
+    struct group_row *rows, size_t *n, struct walked *w)
+{
+	struct query	*q = &pages[0][lq->descending != 0]
+	    [sort_of(lq->sort_by)];
+	int64_t		 skip = ((int64_t)lq->page - 1) * lq->page_size;
+	int		 r;
+
+	if (skip > step)
+		mark_find(lq, skip, w);
+	if (skip - w->rows > step)
+		return (groups_step(q, lq, role, w));
+	r = take_rows(q, groups_first(q, lq, role, w, lq->page_size,
+	    skip - w->rows), lq, rows, n, w);
+	w->done = 1;
+	w->rows = skip + (int64_t)*n;
+	if (r == 0 && w->rows > step)
+		mark_keep(lq, w);
+	return (r);
+}
+
+/* What is behind the last one is not looked for. */
+static int
+groups_all(const struct list_query *lq, const char *role, int64_t *total,
+    struct group_row *rows, size_t *n, struct walked *w)
+{
+	if (groups_count(lq, role, total) == -1)
+		return (-1);
+	if (((int64_t)lq->page - 1) * lq->page_size >= *total) {
+		w->done = 1;
+		return (0);
+	}
+	if (*total <= FEW && strcmp(role, "owner") != 0)
+		return (groups_few(lq, role, rows, n, w));
+	return (groups_page(lq, role, rows, n, w));
+}
+
 int
 db_groups(const struct list_query *lq, int64_t *total, struct group_row *rows,
-    size_t *n)
+    size_t *n, struct walked *w)
 {
 	char	role[WORD_SIZE];
 	size_t	i;
 
 	*n = 0;
+	memset(w, 0, sizeof(*w));
 	db_role(lq->org_role, role);
 	if (lq->system_id[0] == '\0') {
-		if (groups_count(lq, role, total) == -1 || (*total > 0 &&
-		    groups_page(lq, role, *total, rows, n) == -1))
+		if (groups_all(lq, role, total, rows, n, w) == -1)
 			return (-1);
 	} else {
+		w->done = 1;
 		if (group_one(lq, role, total) == -1)
 			return (-1);
 		if (*total > 0 && lq->page == 1)

@@ -37,6 +37,8 @@ void	 db_done(struct query *);
 #ifdef RELAYD_TESTING
 /* The statements that were used, linked. */
 struct query	*db_prepared(void);
+/* A list goes over so many rows at a time; no place in one is remembered. */
+void		 db_list_step(int64_t rows);
 #endif
 
 /* How many rows the last write touched, without what went with them. */
@@ -93,7 +95,7 @@ int	db_session_get(const char *id, struct session_row *);
 int	db_session_next_open(const char *after, struct session_row *);
 /* A page, up to page_size rows (*n says how many); the total of all pages. */
 int	db_groups(const struct list_query *, int64_t *total,
-	    struct group_row *, size_t *n);
+	    struct group_row *, size_t *n, struct walked *);
 /*
  * The group's open rows among those that the query matches, by node (none
  * first), newest first: calls back for each.
