@@ -35,9 +35,26 @@ struct ended {
 
 static void	authd_ended(void);
 static void	bridge_end_send(uint64_t, enum end_reason, uint64_t, uint64_t);
-static void	report_send(void);
-static void	fetch_over(const char *, size_t);
+struct report;
+static void	report_send(struct report *);
+struct fetch;
+static void	fetch_over(struct fetch *, const char *, size_t);
 static int	on_fetch_result(struct chan *, struct imsg *, void *);
+
+/* A users report on its way here. */
+struct fetch {
+	struct call	 call;
+	void		(*fetched)(const char *, size_t);
+	uint32_t	 id;		/* that its chunks carry; 0: none */
+	struct doc	 doc;
+};
+
+/* The newest of its sort. */
+struct report {
+	char			*text;		/* NULL: none waits */
+	size_t			 len;
+	enum report_kind	 kind;
+};
 
 static struct {
 	int			 up;		/* the login is through */
@@ -45,14 +62,8 @@ static struct {
 	STAILQ_HEAD(, ended)	 ended;
 	unsigned		 nended;
 	unsigned		 lost;		/* did not fit in the list */
-	char			*report;
-	size_t			 report_len;
-	enum report_kind	 report_kind;
-	/* a users report on its way here */
-	struct call		 fetch;
-	void			(*fetched)(const char *, size_t);
-	uint32_t		 fetch_id;	/* that its chunks carry */
-	struct doc		 doc;
+	struct report		 diagnostics, users;
+	struct fetch		 fetch[FETCHES];
 	/* statistics as told last */
 	uint64_t		 told_in, told_out, told_ms;
 	unsigned		 told_streams;
@@ -106,8 +117,8 @@ authd_tell_waiting(void)
 {
 	authd_ended();
 	authd.told_ms = 0;		/* statistics, too */
-	if (authd.report != NULL)
-		report_send();
+	report_send(&authd.diagnostics);
+	report_send(&authd.users);
 }
 
 void
@@ -184,71 +195,77 @@ authd_services(const struct manifest *t, uint32_t version)
 	(void)say_services_end(link_chan(), 0);
 }
 
-/* Reports. The newest one waits while authd is away. */
+/* Reports. The newest of each sort waits while authd is away. */
 
 void
 authd_report(enum report_kind kind, const char *doc, size_t len)
 {
-	char	*copy;
+	struct report	*r = kind == REPORT_DIAGNOSTICS ?
+			    &authd.diagnostics : &authd.users;
+	char		*copy;
 
 	if ((copy = malloc(len)) == NULL) {
 		log_warn("report");
 		return;
 	}
 	memcpy(copy, doc, len);
-	free(authd.report);
-	authd.report = copy;
-	authd.report_len = len;
-	authd.report_kind = kind;
+	freezero(r->text, r->len);
+	r->text = copy;
+	r->len = len;
+	r->kind = kind;
 	if (link_chan() != NULL)
-		report_send();
+		report_send(r);
 }
 
 static void
-report_send(void)
+report_send(struct report *r)
 {
+	if (r->text == NULL)
+		return;
 	(void)say_report_begin(link_chan(), 0, -1, &(struct msg_report_begin){
-	    .kind = (uint8_t)authd.report_kind,
-	    .total = (uint32_t)authd.report_len });
-	doc_say(link_chan(), 0, authd.report, authd.report_len);
+	    .kind = (uint8_t)r->kind, .total = (uint32_t)r->len });
+	doc_say(link_chan(), 0, r->text, r->len);
 	(void)say_report_end(link_chan(), 0);
-	free(authd.report);
-	authd.report = NULL;
+	freezero(r->text, r->len);
+	r->text = NULL;
 }
 
-/* The users report of this system. */
+/* Reports of users, from authd. */
 
 void
-authd_users_fetch(void (*fetched)(const char *, size_t))
+authd_users_fetch(enum fetch_what what, void (*fetched)(const char *, size_t))
 {
-	if (authd.fetch_id != 0)
+	struct fetch	*f = &authd.fetch[what];
+
+	if (f->id != 0)
 		return;		/* its answer serves all who wait */
-	authd.fetched = fetched;
-	authd.fetch_id = call_start(&authd.fetch, link_chan(), FETCH_MS,
-	    on_fetch_result, NULL);
-	if (authd.fetch_id == 0) {
+	f->fetched = fetched;
+	f->id = call_start(&f->call, link_chan(), FETCH_MS, on_fetch_result,
+	    f);
+	if (f->id == 0)
 		fetched(NULL, 0);
-		return;
-	}
-	(void)say_users_fetch(link_chan(), authd.fetch_id);
+	else if (what == FETCH_OWN)
+		(void)say_users_kept(link_chan(), f->id);
+	else
+		(void)say_users_fetch(link_chan(), f->id);
 }
 
 static int
 on_fetch_result(struct chan *c, struct imsg *m, void *arg)
 {
 	struct msg_api_result	 in;
+	struct fetch		*f = arg;
 
 	(void)c;
-	(void)arg;
 	if (m == NULL) {
-		fetch_over(NULL, 0);
+		fetch_over(f, NULL, 0);
 		return (0);
 	}
 	if (get_api_result(m, &in) == -1 || in.total > FETCH_MAX)
 		return (-1);
-	doc_begin(&authd.doc, in.total, 1);
-	if (in.status >= 400 || authd.doc.text == NULL)
-		fetch_over(NULL, 0);
+	doc_begin(&f->doc, in.total, 1);
+	if (in.status >= 400 || f->doc.text == NULL)
+		fetch_over(f, NULL, 0);
 	return (0);
 }
 
@@ -256,32 +273,51 @@ int
 authd_users_chunk(struct chan *c, struct imsg *m)
 {
 	struct msg_doc_chunk	 in;
+	struct fetch		*f = &authd.fetch[FETCH_SYSTEM];
 
 	(void)c;
 	if (get_doc_chunk(m, &in) == -1)
 		return (-1);
-	if (m->id != authd.fetch_id || !authd.doc.open)
+	if (m->id != f->id)
+		f = &authd.fetch[FETCH_OWN];
+	if (m->id != f->id || !f->doc.open)
 		return (0);	/* of an answer that came too late */
-	if (doc_add(&authd.doc, &in.bytes) == -1)
+	if (doc_add(&f->doc, &in.bytes) == -1)
 		return (-1);
-	if (doc_is_whole(&authd.doc))
-		fetch_over(authd.doc.text, authd.doc.got);
+	if (doc_is_whole(&f->doc))
+		fetch_over(f, f->doc.text, f->doc.got);
 	return (0);
 }
 
 void
 authd_users_lost(void)
 {
-	if (authd.fetch_id != 0)
-		fetch_over(NULL, 0);
+	int	i;
+
+	for (i = 0; i < FETCHES; i++)
+		if (authd.fetch[i].id != 0)
+			fetch_over(&authd.fetch[i], NULL, 0);
 }
 
+/* It may be asked for again from fetched(). */
 static void
-fetch_over(const char *doc, size_t len)
+fetch_over(struct fetch *f, const char *doc, size_t len)
 {
-	authd.fetched(doc, len);
-	doc_clear(&authd.doc);
-	authd.fetch_id = 0;
+	struct doc	whole = f->doc;
+
+	memset(&f->doc, 0, sizeof(f->doc));
+	f->id = 0;
+	f->fetched(doc, len);
+	doc_clear(&whole);
+}
+
+void
+authd_commanded(uint32_t id, int status, const char *text)
+{
+	if (id == 0 || link_chan() == NULL)
+		return;
+	(void)say_commanded(link_chan(), id, -1, &(struct msg_commanded){
+	    .status = (uint16_t)status, .message = text });
 }
 
 /* The rest. */

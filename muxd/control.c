@@ -21,12 +21,12 @@
 #include "muxd.h"
 #include "mux/sock.h"
 #include "text.h"
+#include "users.h"
 #include "yamux/yamux.h"
 
 #define CONTROL_MS		30000
 #define MANIFEST_EVERY_MS	10000
 #define HEADER_MAX		64	/* bytes of a header line */
-#define USERS_BYTES_MAX		262144	/* of JSON, both ways */
 #define CONTROL_TOTAL_MAX	(4 << 20) /* bytes held by all of them */
 #define DROPPED_LOGGED		5	/* entries named in the log */
 /*
@@ -67,11 +67,14 @@ static void	control_free(struct control *);
 static void	control_send(struct control *);
 static int	control_afford(size_t);
 static void	manifest_take(struct control *);
+static void	manifest_newest(char *, size_t);
 static void	manifest_apply(const char *, size_t);
 static void	manifest_due(void *);
 static void	manifest_dropped(void *, const char *, size_t, const char *);
 static void	diagnostics_take(struct control *);
 static void	users_take(struct control *);
+static void	users_kept(const char *, size_t);
+static void	bare_drop(void);
 static void	control_users(const char *, size_t);
 
 static struct {
@@ -81,9 +84,12 @@ static struct {
 	int			 nsending;
 	struct manifest		*table;		/* the one that counts */
 	uint32_t		 version;
+	int			 at_once;	/* one need not be due */
 	char			*waiting;	/* a newer one, not due yet */
 	size_t			 waiting_len;
 	struct timer		 due;
+	char			*bare;		/* users, to be merged */
+	size_t			 bare_len;
 	size_t			 work;		/* bytes that may be taken */
 	uint64_t		 work_ms;	/* when that was counted */
 } controls = { .work = WORK_BURST };
@@ -249,7 +255,7 @@ control_header(struct control *c, int ended)
 			return (-1);
 		}
 		c->kind = CK_FETCH;
-		authd_users_fetch(control_users);
+		authd_users_fetch(FETCH_SYSTEM, control_users);
 		return (0);
 	} else
 		c->kind = CK_NEW;
@@ -325,6 +331,7 @@ control_end_all(void)
 	struct control	*c;
 
 	timer_del(&controls.due);
+	bare_drop();
 	while ((c = TAILQ_FIRST(&controls.all)) != NULL) {
 		yamux_set(c->ys, NULL);
 		control_free(c);
@@ -342,8 +349,9 @@ manifest_take(struct control *c)
 {
 	char	*text;
 
-	if (!timer_is_set(&controls.due)) {
+	if (!timer_is_set(&controls.due) || controls.at_once) {
 		if (control_afford(c->len)) {
+			manifest_newest(NULL, 0);
 			manifest_apply(c->buf, c->len);
 			return;
 		}
@@ -354,9 +362,22 @@ manifest_take(struct control *c)
 		return;
 	}
 	memcpy(text, c->buf, c->len);
+	manifest_newest(text, c->len);
+}
+
+/* That waits; NULL: none does. */
+static void
+manifest_newest(char *text, size_t len)
+{
 	free(controls.waiting);
 	controls.waiting = text;
-	controls.waiting_len = c->len;
+	controls.waiting_len = len;
+}
+
+void
+control_manifest_at_once(void)
+{
+	controls.at_once = 1;
 }
 
 static void
@@ -376,6 +397,7 @@ manifest_apply(const char *text, size_t len)
 		log_info("manifest: %u more services left out",
 		    m->dropped - named);
 	controls.version++;
+	controls.at_once = 0;
 	/* A client says it every few minutes: news is what differs. */
 	if (manifest_same(controls.table, m))
 		log_debug("manifest %u: the same", controls.version);
@@ -449,21 +471,70 @@ diagnostics_take(struct control *c)
 	free(doc);
 }
 
-/* Checked as far as its form goes; there is no store for it yet. */
+static void
+bare_drop(void)
+{
+	if (controls.bare != NULL)
+		explicit_bzero(controls.bare, controls.bare_len);
+	free(controls.bare);
+	controls.bare = NULL;
+}
+
+static void
+users_tell(enum report_kind kind, char *doc, size_t len)
+{
+	authd_report(kind, doc, len);
+	explicit_bzero(doc, len);
+	free(doc);
+}
+
+/*
+ * One without credentials never takes the place of one with them: what it
+ * brings is added to that, which authd has.
+ */
 static void
 users_take(struct control *c)
 {
-	json_t	*root;
+	const char	*why = "too many";
+	char		*doc = NULL;
+	size_t		 len;
+	int		 credentials;
 
-	if (!control_afford(c->len) || !text_json_small(c->buf, c->len)) {
-		log_info("users report ignored: too many");
+	if (control_afford(c->len))
+		doc = users_rewrite(c->buf + c->header, c->len - c->header,
+		    &len, &credentials, &why);
+	if (doc == NULL) {
+		log_info("users report ignored: %s", why);
 		return;
 	}
-	root = json_loadb(c->buf + c->header, c->len - c->header, 0, NULL);
-	log_info("users report of %zu bytes %s", c->len - c->header,
-	    json_is_object(root) ? "is not kept" :
-	    "refused: not a JSON object");
-	json_decref(root);
+	bare_drop();		/* this one is newer */
+	if (credentials) {
+		users_tell(REPORT_USERS, doc, len);
+		return;
+	}
+	controls.bare = doc;
+	controls.bare_len = len;
+	authd_users_fetch(FETCH_OWN, users_kept);
+}
+
+static void
+users_kept(const char *kept, size_t kept_len)
+{
+	char	*doc = controls.bare, *merged;
+	size_t	 len = controls.bare_len, merged_len;
+
+	if (doc == NULL)
+		return;
+	controls.bare = NULL;
+	merged = kept_len == 0 ? NULL : users_merge(kept, kept_len, doc, len,
+	    &merged_len);
+	if (merged == NULL) {
+		users_tell(REPORT_USERS_BARE, doc, len);
+		return;
+	}
+	users_tell(REPORT_USERS, merged, merged_len);
+	explicit_bzero(doc, len);
+	free(doc);
 }
 
 /* The users report of this system (len 0: there is none), for all who asked. */

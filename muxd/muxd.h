@@ -90,9 +90,29 @@ void	control_on_close(struct yamux_stream *);
 /* Place what waits in the output buffer, once a turn. */
 void	control_turn(void);
 void	control_end_all(void);
+/* A command was sent: the next manifest counts, however early it comes. */
+void	control_manifest_at_once(void);
 /* The table that counts, or NULL before the first manifest. */
 const struct manifest *control_services(void);
 uint32_t control_services_version(void);
+
+/* command.c: what authd wants of the client, one at a time. */
+
+/* The tunnel is up; borrowed for good. */
+void	command_init(struct mux *);
+/* authd's COMMAND, answered by authd_commanded(), once. */
+void	command_take(uint32_t id, uint32_t wait_s, const void *json,
+	    size_t len);
+/* Is this the stream of one? From yamux then; place what waits, once a turn. */
+int	command_is(const struct yamux_stream *);
+void	command_on_data(struct yamux_stream *, const uint8_t *, size_t);
+void	command_on_fin(struct yamux_stream *);
+void	command_on_close(struct yamux_stream *);
+void	command_turn(void);
+/* With the tunnel: yamux is not told any more. */
+void	command_end_all(void);
+/* authd has gone: what it asked for and was not begun is not done. */
+void	command_forget(void);
 
 /* orders.c: what authd says on the link (proc/link.h). */
 
@@ -123,16 +143,21 @@ void	authd_services(const struct manifest *, uint32_t version);
 /* A report, re-serialised; `doc` is copied or sent. */
 void	authd_report(enum report_kind, const char *doc, size_t len);
 /*
- * `fetched` will be called, at the latest after 5 s, with the users report of
- * this system (len 0: there is none), not terminated and not its own. One at a
- * time: a second call while one waits is served by the first.
+ * `fetched` will be called, at the latest after 5 s, with the users report
+ * that this system can have from authd, or this session has there (len 0: there
+ * is none), not terminated and not its own. One of each at a time: a second
+ * call while one waits is served by the first.
  */
-void	authd_users_fetch(void (*fetched)(const char *doc, size_t len));
-/* A DOC_CHUNK of it: 0, or -1 for an offence. */
+enum fetch_what { FETCH_SYSTEM, FETCH_OWN, FETCHES };
+void	authd_users_fetch(enum fetch_what,
+	    void (*fetched)(const char *doc, size_t len));
+/* A DOC_CHUNK of one: 0, or -1 for an offence. */
 int	authd_users_chunk(struct chan *, struct imsg *);
 /* authd has gone: a report of which only a part has come is none. */
 void	authd_users_lost(void);
 void	authd_alive(uint32_t id, int alive);
+/* What became of a command; id 0: nobody wants to know. */
+void	authd_commanded(uint32_t id, int status, const char *text);
 /* On change, at most every STATS_MS: how long to wait, 0: said, or no news. */
 #define STATS_MS	15000
 uint64_t	authd_stats(uint64_t in, uint64_t out, uint64_t rtt_ns,

@@ -24,6 +24,7 @@ static int	on_stream_open(struct chan *, struct imsg *);
 static int	on_stream_kill(struct chan *, struct imsg *);
 static int	on_close(struct chan *, struct imsg *);
 static int	on_probe(struct chan *, struct imsg *);
+static int	on_command(struct chan *, struct imsg *);
 
 static const struct dispatch authd_table[] = {
 	{ IMSG_LOGIN_RESULT, R_AUTHD, S(CH_LOGIN), MF_ANSWER, NULL },
@@ -31,6 +32,7 @@ static const struct dispatch authd_table[] = {
 	{ IMSG_STREAM_BRIDGE, R_AUTHD, S(CH_UP), 0, on_stream_open },
 	{ IMSG_STREAM_KILL, R_AUTHD, S(CH_UP), 0, on_stream_kill },
 	{ IMSG_PROBE, R_AUTHD, S(CH_UP), MF_REQUEST, on_probe },
+	{ IMSG_COMMAND, R_AUTHD, S(CH_UP), MF_REQUEST, on_command },
 	{ IMSG_CREDIT, R_AUTHD, S(CH_UP), MF_ANSWER, NULL },
 	{ IMSG_API_RESULT, R_AUTHD, S(CH_UP), MF_ANSWER, NULL },
 	{ IMSG_DOC_CHUNK, R_AUTHD, S(CH_UP), MF_REQUEST, authd_users_chunk },
@@ -68,6 +70,7 @@ authd_gone(enum link_end how)
 {
 	/* A document of which only a part has come will not be completed. */
 	authd_users_lost();
+	command_forget();
 	if (how == LINK_REPLACED)
 		return;
 	if (how == LINK_OFFENCE && authd_is_up())
@@ -158,5 +161,17 @@ on_probe(struct chan *c, struct imsg *m)
 	if (get_probe(m) == -1)
 		return (-1);
 	tunnel_probe(m->id);
+	return (0);
+}
+
+static int
+on_command(struct chan *c, struct imsg *m)
+{
+	struct msg_command	 in;
+
+	(void)c;
+	if (get_command(m, &in) == -1)
+		return (-1);
+	command_take(m->id, in.wait_s, in.json.p, in.json.len);
 	return (0);
 }

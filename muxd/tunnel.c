@@ -101,6 +101,7 @@ tunnel_start(int fd, uint8_t *early, size_t len)
 		fatalx("tunnel: out of memory");
 	bridge_init(&tunnel.mux);
 	control_init(&tunnel.mux);
+	command_init(&tunnel.mux);
 	mux_start(&tunnel.mux, early, len);
 }
 
@@ -113,8 +114,10 @@ tunnel_is_up(void)
 void
 tunnel_turn(void)
 {
-	if (tunnel_is_up())
+	if (tunnel_is_up()) {
 		control_turn();
+		command_turn();
+	}
 	mux_turn(&tunnel.mux);
 }
 
@@ -191,6 +194,7 @@ tunnel_close(uint16_t code, const char *reason, enum end_reason why)
 		return;
 	log_info("closing: %u %s", code, reason == NULL ? "" : reason);
 	control_end_all();
+	command_end_all();
 	bridge_end_all(why);
 	yamux_goaway(tunnel.mux.y, YAMUX_GOAWAY_NORMAL);
 	mux_close(&tunnel.mux, code, reason, CLOSE_MS);
@@ -228,6 +232,7 @@ tunnel_gone(struct mux *m, const char *why)
 		log_info("lost: %s", why == NULL ?
 		    "connection closed by the client" : why);
 		control_end_all();
+		command_end_all();
 		bridge_end_all(END_TUNNEL);
 	}
 	m->state = MUX_LINGER;		/* nothing more is said */
@@ -258,7 +263,10 @@ tunnel_probe_over(void *arg)
 	authd_alive(tunnel.probe_id, 0);
 }
 
-/* From yamux. Streams that we opened go to bridge.c, others to control.c. */
+/*
+ * From yamux. Streams that we opened go to command.c and bridge.c, others to
+ * control.c.
+ */
 
 static void
 on_open(void *arg, struct yamux_stream *ys)
@@ -273,6 +281,8 @@ on_data(void *arg, struct yamux_stream *ys, const uint8_t *p, size_t len)
 	(void)arg;
 	if (yamux_is_inbound(ys))
 		control_on_data(ys, p, len);
+	else if (command_is(ys))
+		command_on_data(ys, p, len);
 	else
 		bridge_on_data(ys, p, len);
 }
@@ -283,6 +293,8 @@ on_fin(void *arg, struct yamux_stream *ys)
 	(void)arg;
 	if (yamux_is_inbound(ys))
 		control_on_fin(ys);
+	else if (command_is(ys))
+		command_on_fin(ys);
 	else
 		bridge_on_fin(ys);
 }
@@ -293,6 +305,8 @@ on_close(void *arg, struct yamux_stream *ys, enum yamux_reason reason)
 	(void)arg;
 	if (yamux_is_inbound(ys))
 		control_on_close(ys);
+	else if (command_is(ys))
+		command_on_close(ys);
 	else
 		bridge_on_close(ys, reason == YAMUX_CLOSED ? END_CLEAN :
 		    reason == YAMUX_GONE ? END_TUNNEL :
@@ -303,7 +317,7 @@ static void
 on_window(void *arg, struct yamux_stream *ys)
 {
 	(void)arg;
-	if (!yamux_is_inbound(ys))
+	if (!yamux_is_inbound(ys) && !command_is(ys))
 		bridge_on_window(ys);
 }
 

@@ -162,6 +162,13 @@ rowlog_terminal(const struct operator *who, const char *session,
 	return (rowlog_new("web_terminal", who, session, "terminal", ip, now));
 }
 
+struct rowlog *
+rowlog_view(const struct operator *who, const char *session, const char *what,
+    const char *ip, const struct now *now)
+{
+	return (rowlog_new("view", who, session, what, ip, now));
+}
+
 static struct rowlog *
 rowlog_find(const char *id)
 {

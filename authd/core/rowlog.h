@@ -51,6 +51,9 @@ struct rowlog	*rowlog_web(const struct operator *, const char *session,
 		    const char *service, const char *ip, const struct now *);
 struct rowlog	*rowlog_terminal(const struct operator *, const char *session,
 		    const char *ip, const struct now *);
+/* Somebody looks at that. */
+struct rowlog	*rowlog_view(const struct operator *, const char *session,
+		    const char *what, const char *ip, const struct now *);
 /* An open row by its id, with a reference; NULL. */
 struct rowlog	*rowlog_take(const char *id);
 

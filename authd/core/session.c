@@ -32,7 +32,7 @@ struct sessions		session_ends = TAILQ_HEAD_INITIALIZER(session_ends);
 
 static struct {
 	struct index	by_id, by_slot, by_system;
-	struct budget	places, diagnostics, connected;
+	struct budget	places, reports, connected;
 	unsigned	tunnels;
 	TAILQ_HEAD(, session) dirty;
 	struct due	retry, later;
@@ -231,7 +231,8 @@ session_unlink(struct session *se)
 	due_del(&se->grace);
 	due_del(&se->expiry);
 	due_del(&se->push);
-	budget_leave(&table.diagnostics, &se->diagnostics);
+	budget_leave(&table.reports, &se->diagnostics);
+	budget_leave(&table.reports, &se->users);
 	se->over = 1;
 }
 
@@ -269,6 +270,7 @@ session_load(const struct session_row *row, const struct system_row *sys)
 		session_system(se, sys);
 	session_link(se);
 	(void)session_diagnostics(se, row->diagnostics_len);
+	(void)session_users(se, row->users_len);
 	return (0);
 }
 
@@ -482,11 +484,10 @@ session_extend(struct session *se, uint32_t hours, const struct now *now)
 }
 
 /* Half of the store is for them; what a session needs has the rest. */
-int
-session_diagnostics(struct session *se, uint64_t len)
+static int
+session_report(struct session *se, struct claim *c, uint64_t len)
 {
-	struct budget	*b = &table.diagnostics;
-	struct claim	*c = &se->diagnostics;
+	struct budget	*b = &table.reports;
 
 	b->total = core_env.conf->store_max / 2;
 	b->one = b->total / 16;
@@ -496,6 +497,18 @@ session_diagnostics(struct session *se, uint64_t len)
 		return (0);
 	}
 	return (budget_take(b, c, se->row.system_id, se->org_id, len - c->n));
+}
+
+int
+session_diagnostics(struct session *se, uint64_t len)
+{
+	return (session_report(se, &se->diagnostics, len));
+}
+
+int
+session_users(struct session *se, uint64_t len)
+{
+	return (session_report(se, &se->users, len));
 }
 
 void

@@ -32,7 +32,7 @@ struct session {
 	char			 system_key[SYSKEY_SIZE];
 	char			 system_name[NAME_SIZE], org_id[ID_SIZE];
 	struct claim		 place;		/* among the open ones */
-	struct claim		 diagnostics;	/* bytes in the store */
+	struct claim		 diagnostics, users;	/* bytes in the store */
 	struct claim		 connected;	/* among the tunnels */
 	/* state */
 	struct session_row	 row;
@@ -110,10 +110,11 @@ unsigned session_tunnels(void);
 /* yamux runs. */
 void	 session_up(struct session *, const struct now *);
 /*
- * Its diagnostics will be `len` bytes: 0, or -1: its system or organization has
- * its share of the store, and they are not to be kept.
+ * Its diagnostics, or users, will be `len` bytes: 0, or -1: its system or
+ * organization has its share of the store, and they are not to be kept.
  */
 int	 session_diagnostics(struct session *, uint64_t len);
+int	 session_users(struct session *, uint64_t len);
 /*
  * Its end is so much later: 0, or why not, as it may come no later than 30 days
  * after the start.

@@ -1,9 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/*
- * Reports of a client, as its muxd has parsed and written them anew. Of users
- * nothing is kept yet: a report is read to its end and forgotten, and a fetch
- * finds none.
- */
+/* Reports of a client, as its muxd has parsed and written them anew. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -16,6 +12,7 @@
 #include "imsg/doc.h"
 #include "peer.h"
 #include "report.h"
+#include "users.h"
 
 #define REPORT_GAP_MS	30000		/* between two that are stored */
 #define ALL_MAX		(64U << 20)	/* bytes of unfinished reports */
@@ -49,10 +46,12 @@ report_room(const struct session *se, struct report *r, uint64_t total)
 
 /* Is it worth keeping? The last one's time is in the store: across restarts. */
 static int
-report_is_wanted(const struct peer *pe, int kind)
+report_is_wanted(struct peer *pe, int kind)
 {
-	if (kind != REPORT_DIAGNOSTICS || peer_session(pe) == NULL)
+	if (peer_session(pe) == NULL)
 		return (0);
+	if (kind != REPORT_DIAGNOSTICS)
+		return (users_may(pe));
 	return (peer_session(pe)->row.diagnostics_at == 0 || clock_wall_ms() -
 	    peer_session(pe)->row.diagnostics_at >= REPORT_GAP_MS);
 }
@@ -66,9 +65,9 @@ report_on_begin(struct chan *c, struct imsg *m)
 
 	if (get_report_begin(m, &in) == -1 || in.total == 0 ||
 	    pe->mux.report != NULL ||
-	    (in.kind != REPORT_DIAGNOSTICS && in.kind != REPORT_USERS) ||
-	    in.total >
-		(in.kind == REPORT_USERS ? REPORT_USERS_MAX : REPORT_DIAG_MAX))
+	    in.kind < REPORT_DIAGNOSTICS || in.kind > REPORT_USERS_BARE ||
+	    in.total > (in.kind == REPORT_DIAGNOSTICS ? REPORT_DIAG_MAX :
+	    REPORT_USERS_MAX))
 		return (-1);
 	if ((r = calloc(1, sizeof(*r))) == NULL)
 		return (-1);
@@ -118,18 +117,12 @@ report_on_end(struct chan *c, struct imsg *m)
 	    memchr(r->doc.text, '\0', r->doc.total) != NULL))
 		return (-1);
 	pe->mux.report = NULL;
-	if (r->doc.text != NULL && se != NULL)
-		report_keep(se, &r->doc);
+	if (r->doc.text != NULL && se != NULL) {
+		if (r->kind == REPORT_DIAGNOSTICS)
+			report_keep(se, &r->doc);
+		else
+			users_keep(se, &r->doc, r->kind == REPORT_USERS);
+	}
 	report_free(r);
-	return (0);
-}
-
-int
-report_on_users_fetch(struct chan *c, struct imsg *m)
-{
-	if (get_users_fetch(m) == -1)
-		return (-1);
-	(void)say_api_result(c, m->id, -1, &(struct msg_api_result){
-	    .status = 200 });
 	return (0);
 }

@@ -23,7 +23,7 @@
 #define STORE_NONE	(-2)
 #define STORE_TAKEN	(-3)	/* a key that must be unique is in use */
 
-#define STORE_SCHEMA	9	/* version in the file */
+#define STORE_SCHEMA	10	/* version in the file */
 
 /*
  * Open or make the file. -1: not now, call again later; nothing else may be
@@ -259,7 +259,8 @@ struct session_row {
 	char	reconnect_hash[HEX64_SIZE], reconnect_prev[HEX64_SIZE];
 	int64_t	started_at, expires_at, closed_at, created_at, updated_at;
 	int64_t	diagnostics_at;
-	uint64_t diagnostics_len;
+	uint64_t diagnostics_len, users_len;
+	int	users_good;		/* they have credentials */
 	int	status;			/* enum session_status */
 	char	closed_by[WORD_SIZE];	/* "" nobody yet */
 	uint64_t generation;
@@ -275,9 +276,13 @@ int	store_session_update(const struct session_row *);
 int	store_session_diagnostics(const char *id, const char *json, size_t len,
 	    int64_t now);
 
-/* JSON as it was reported; what is no JSON is not there. */
+int	store_session_users(const char *id, const char *sealed,
+	    int credentials, int64_t now);
+
+/* JSON as it was reported, what is no JSON is not there; or sealed text. */
 struct document {
 	int64_t	at;
+	char	session[UUID_SIZE];
 	char	status[WORD_SIZE];	/* overall_status of diagnostics */
 	size_t	len;
 	char	text[];

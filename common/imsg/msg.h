@@ -92,7 +92,8 @@ enum try_call {
 #define LISTEN_READONLY	0x04	/* a control socket that changes nothing */
 
 enum key_kind { KEY_JWT = 1, KEY_STORE };
-enum report_kind { REPORT_DIAGNOSTICS = 1, REPORT_USERS };
+/* Users: with credentials, or without any. */
+enum report_kind { REPORT_DIAGNOSTICS = 1, REPORT_USERS, REPORT_USERS_BARE };
 
 #define CTL_VERSION	3
 

@@ -396,9 +396,16 @@ up(struct tunnel *t, unsigned n)
 void
 report_say(struct far *mux, const char *text, size_t len)
 {
+	report_say_of(mux, REPORT_DIAGNOSTICS, text, len);
+}
+
+void
+report_say_of(struct far *mux, enum report_kind kind, const char *text,
+    size_t len)
+{
 	size_t	off, n;
 
-	say(mux->fd, report_begin, .kind = REPORT_DIAGNOSTICS,
+	say(mux->fd, report_begin, .kind = (uint8_t)kind,
 	    .total = (uint32_t)len);
 	for (off = 0; off < len; off += n) {
 		n = len - off < CHUNK_MAX ? len - off : CHUNK_MAX;

@@ -103,8 +103,10 @@ void	org_add(struct far *control, const char *name, const char *type,
 /* UP and a manifest of `n` services s0, s1, ... with target ports 8000 + i. */
 void	up(struct tunnel *, unsigned n);
 
-/* REPORT_BEGIN to REPORT_END of diagnostics. */
+/* REPORT_BEGIN to REPORT_END, of diagnostics or of what is said. */
 void	report_say(struct far *mux, const char *text, size_t len);
+void	report_say_of(struct far *mux, enum report_kind, const char *text,
+	    size_t len);
 
 struct granted {
 	int		status;

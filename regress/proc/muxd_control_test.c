@@ -209,6 +209,63 @@ test_reports(void)
 	is_int(mux_end(&d), 0, "muxd leaves with status 0");
 }
 
+static void	result(struct mux *, uint32_t, const char *, size_t);
+
+#define GOOD	"{\"users\":{\"local_users\":[{\"username\":\"u\","	\
+	"\"password\":\"p\"}]}}"
+#define BARE	"{\"users\":{\"apps\":[{\"id\":\"a\"}]}}"
+#define BARER	"{\"users\":{\"platform\":\"x\"}}"
+#define BOTH	"{\"users\":{\"local_users\":[{\"username\":\"u\","	\
+	"\"password\":\"p\"}],\"apps\":[{\"id\":\"a\"}]}}"
+
+/* The next report of users is of this kind and text. */
+static void
+told(struct mux *d, int kind, const char *text, const char *what)
+{
+	struct msg_report_begin	 begin;
+	struct msg_doc_chunk	 in;
+
+	(void)hear_next(d->d.authd, report_begin, &begin);
+	(void)hear_next(d->d.authd, doc_chunk, &in);
+	ok(begin.kind == kind && in.bytes.len == strlen(text) &&
+	    memcmp(in.bytes.p, text, in.bytes.len) == 0, "%s: %.*s", what,
+	    (int)in.bytes.len, (const char *)in.bytes.p);
+	(void)hear_next(d->d.authd, report_end, NULL);
+}
+
+static void
+test_users(void)
+{
+	struct mux	d;
+	uint32_t	id;
+
+	mux_up(&d);
+	client_control(&d, 1, "USERS 1\n", GOOD, strlen(GOOD));
+	told(&d, REPORT_USERS, GOOD, "tunnel-35(partial): one with credentials");
+	client_control(&d, 3, "USERS 1\n", BARE, strlen(BARE));
+	id = hear_next(d.d.authd, users_kept, NULL)->id;
+	result(&d, id, GOOD, strlen(GOOD));
+	told(&d, REPORT_USERS, BOTH, "tunnel-35(partial): one without is "
+	    "merged into what authd has");
+	client_control(&d, 5, "USERS 1\n", BARE, strlen(BARE));
+	id = hear_next(d.d.authd, users_kept, NULL)->id;
+	result(&d, id, "", 0);
+	told(&d, REPORT_USERS_BARE, BARE, "and told alone if it has none");
+	client_control(&d, 7, "USERS 1\n", BARE, strlen(BARE));
+	id = hear_next(d.d.authd, users_kept, NULL)->id;
+	client_control(&d, 9, "USERS 1\n", GOOD, strlen(GOOD));
+	told(&d, REPORT_USERS, GOOD, "a newer one");
+	result(&d, id, GOOD, strlen(GOOD));
+	client_control(&d, 11, "USERS 1\n", BARER,
+	    strlen(BARER));
+	id = hear_next(d.d.authd, users_kept, NULL)->id;
+	ok(id != 0, "is not undone by the older one that waited");
+	client_control(&d, 13, "USERS 1\n", "{\"users\":1}", 11);
+	ok(drive_logs(&d.d, "users report ignored: not a report of users"),
+	    "what is none is named in the log");
+	is_int(mux_end(&d), 0, "muxd leaves with status 0");
+}
+
 static void
 result(struct mux *d, uint32_t id, const char *doc, size_t len)
 {
@@ -420,6 +477,7 @@ main(void)
 	test_entries();
 	test_headers();
 	test_reports();
+	test_users();
 	test_fetch();
 	test_fetch_cut();
 	test_flood();

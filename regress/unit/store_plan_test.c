@@ -17,6 +17,7 @@
 /* Those that may sort, and what. */
 static const char *const	sorters[] = {
 	"db_group_sessions",	/* the open sessions of one system */
+	"db_document",		/* the same, for whose users are newest */
 };
 
 static char	path[64];
@@ -96,6 +97,7 @@ write_all(void)
 	(void)store_session_insert(&se);
 	(void)store_session_update(&se);
 	(void)store_session_diagnostics("e", "{}", 2, 1);
+	(void)store_session_users("e", "x", 1, 1);
 	(void)store_access_insert(&a);
 	(void)store_access_update(&a);
 	(void)store_audit(1, "", "", "x", "", "refused", "");

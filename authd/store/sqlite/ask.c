@@ -287,13 +287,17 @@ many_diagnostics(const struct question *q, struct rows *rows,
 	int		 r;
 
 	(void)a;
-	if ((r = db_diagnostics(q->key, &doc)) != 0)
+	if ((r = db_document(q->what, q->key, &doc)) != 0)
 		return (r);
 	rows->v = (char *)doc;
 	rows->size = sizeof(*doc) + doc->len + 1;
 	rows->n = rows->room = 1;
 	return (0);
 }
+
+/* The same of another column. */
+#define many_users	many_diagnostics
+#define many_users_of	many_diagnostics
 
 static const struct way {
 	size_t	size;		/* of a row */

@@ -250,6 +250,8 @@ const char *const	schema_new =
     " users_at INTEGER, created_at INTEGER NOT NULL,"
     " updated_at INTEGER NOT NULL, generation INTEGER NOT NULL,"
     " diagnostics_len INTEGER NOT NULL DEFAULT 0,"
+    " users_len INTEGER NOT NULL DEFAULT 0,"
+    " users_good INTEGER NOT NULL DEFAULT 0,"
     " used INTEGER NOT NULL DEFAULT 0);"
     SESSION_INDEXES
     "CREATE UNIQUE INDEX support_sessions_slot ON support_sessions"
@@ -358,5 +360,12 @@ const char *const	schema_from[STORE_SCHEMA - 1] = {
     NAMES
     SYSTEM_INDEXES,
 
-    REFERS
+    REFERS,
+
+    "ALTER TABLE support_sessions ADD COLUMN users_len INTEGER"
+    " NOT NULL DEFAULT 0;"
+    "ALTER TABLE support_sessions ADD COLUMN users_good INTEGER"
+    " NOT NULL DEFAULT 0;"
+    "UPDATE support_sessions SET users = NULL, users_at = NULL"
+    " WHERE users IS NOT NULL;"
 };

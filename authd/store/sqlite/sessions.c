@@ -49,6 +49,8 @@ db_session_read(struct query *q, struct session_row *s)
 	db_text(q, 13, s->closed_by, sizeof(s->closed_by));
 	s->generation = (uint64_t)db_int(q, 14);
 	s->diagnostics_len = (uint64_t)db_int(q, 15);
+	s->users_len = (uint64_t)db_int(q, 16);
+	s->users_good = db_int(q, 17) != 0;
 }
 
 static int
@@ -91,7 +93,8 @@ store_session_update(const struct session_row *s)
 	static struct query	over = QUERY("UPDATE support_sessions SET"
 	    " status = ?2, closed_at = ?3, closed_by = ?4, updated_at = ?3,"
 	    " reconnect_token = NULL, reconnect_prev = NULL, users = NULL,"
-	    " users_at = NULL, diagnostics = NULL, diagnostics_len = 0"
+	    " users_at = NULL, users_len = 0, users_good = 0,"
+	    " diagnostics = NULL, diagnostics_len = 0"
 	    " WHERE id = ?1");
 
 	if (s->status == SESSION_PENDING || s->status == SESSION_ACTIVE)
@@ -131,6 +134,18 @@ store_session_diagnostics(const char *id, const char *json, size_t len,
 
 	return (db_write(&q, "Tjii", id, json, len, now,
 	    (int64_t)len));
+}
+
+int
+store_session_users(const char *id, const char *sealed, int credentials,
+    int64_t now)
+{
+	static struct query	q = QUERY("UPDATE support_sessions SET"
+	    " users = ?2, users_at = ?3, users_len = ?4, users_good = ?5"
+	    " WHERE id = ?1 AND status IN ('pending', 'active')");
+
+	return (db_write(&q, "TTiin", id, sealed, now,
+	    (int64_t)strlen(sealed), credentials));
 }
 
 int
@@ -247,30 +262,51 @@ db_logs(const char *id, const struct list_query *lq, int64_t *total,
 	return (r == STORE_NONE ? 0 : -1);
 }
 
-int
-db_diagnostics(const char *id, struct document **doc)
+/* The row that a question has found: what was reported, when, of whom, how. */
+static int
+document_read(struct query *q, struct document **doc)
 {
-	static struct query	q = QUERY("SELECT diagnostics, diagnostics_at,"
-	    " json_extract(diagnostics, '$.overall_status')"
-	    " FROM support_sessions WHERE id = ? AND json_valid(diagnostics)");
-	const char		*text;
-	size_t			 len;
-	int			 r;
+	const char	*text;
+	size_t		 len;
+	int		 r = 0;
 
-	if ((r = db_read(&q, "T", id)) != 0)
-		return (r);
-	text = db_bytes(&q, 0, &len);
-	if (text != NULL &&
-	    (*doc = calloc(1, sizeof(**doc) + len + 1)) != NULL) {
-		(*doc)->at = db_int(&q, 1);
-		db_text(&q, 2, (*doc)->status, sizeof((*doc)->status));
+	text = db_bytes(q, 0, &len);
+	if (text == NULL)
+		r = STORE_NONE;
+	else if ((*doc = calloc(1, sizeof(**doc) + len + 1)) == NULL)
+		r = -1;
+	if (r == 0) {
+		(*doc)->at = db_int(q, 1);
+		db_text(q, 2, (*doc)->session, sizeof((*doc)->session));
+		db_text(q, 3, (*doc)->status, sizeof((*doc)->status));
 		(*doc)->len = len;
 		memcpy((*doc)->text, text, len);
-	} else {
-		r = text == NULL ? STORE_NONE : -1;
 	}
-	db_done(&q);
+	db_done(q);
 	return (r);
+}
+
+int
+db_document(enum store_what what, const char *key, struct document **doc)
+{
+	static struct query	diagnostics = QUERY("SELECT diagnostics,"
+	    " diagnostics_at, id,"
+	    " json_extract(diagnostics, '$.overall_status')"
+	    " FROM support_sessions WHERE id = ? AND json_valid(diagnostics)");
+	static struct query	users = QUERY("SELECT users, users_at, id, ''"
+	    " FROM support_sessions WHERE id = ?");
+	static struct query	users_of = QUERY("SELECT users, users_at, id,"
+	    " '' FROM support_sessions WHERE id = (SELECT id"
+	    " FROM support_sessions WHERE system_id = ? AND status IN"
+	    " ('pending', 'active') AND users_good = 1"
+	    " ORDER BY users_at DESC LIMIT 1)");
+	struct query		*q = what == ASK_DIAGNOSTICS ? &diagnostics :
+				    what == ASK_USERS ? &users : &users_of;
+	int			 r;
+
+	if ((r = db_read(q, "T", key)) != 0)
+		return (r);
+	return (document_read(q, doc));
 }
 
 int

@@ -102,8 +102,8 @@ int	db_groups(const struct list_query *, int64_t *total,
  */
 int	db_group_sessions(const struct list_query *, const char *system_id,
 	    void (*fn)(const struct session_row *, void *), void *arg);
-/* calloc()ed; NULL when there is none. */
-int	db_diagnostics(const char *id, struct document **);
+/* calloc()ed; for the questions that have one. */
+int	db_document(enum store_what, const char *key, struct document **);
 /* The page of a session's rows: calls back for each; how many there are. */
 int	db_logs(const char *id, const struct list_query *, int64_t *total,
 	    void (*fn)(const struct access_row *, void *), void *arg);
@@ -120,7 +120,7 @@ int	db_revoked(const struct question *, char kind[WORD_SIZE],
 	"SELECT id, system_id, node_id, session_token, reconnect_token,"	\
 	" reconnect_prev, started_at, expires_at, closed_at, created_at,"	\
 	" updated_at, diagnostics_at, status, closed_by, generation,"	\
-	" diagnostics_len"						\
+	" diagnostics_len, users_len, users_good"			\
 	" FROM support_sessions "
 void	 db_session_read(struct query *, struct session_row *);
 
