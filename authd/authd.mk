@@ -14,10 +14,10 @@ authd_OBJS = authd/authd.o authd/turn.o authd/facts.o authd/now.o authd/load.o \
 	authd/msg/announce.o authd/msg/manifest.o authd/msg/run.o authd/msg/streamlog.o authd/msg/tag.o \
 	authd/msg/issue.o authd/msg/recheck.o authd/store/metadata.o \
 	authd/msg/admit.o authd/msg/named.o authd/msg/login.o \
-	authd/msg/report.o authd/msg/users.o authd/msg/credit.o \
+	authd/msg/report.o authd/msg/users.o authd/msg/command.o authd/msg/credit.o \
 	authd/store/audit.o authd/store/ask.o \
 	authd/api/call.o authd/api/answer.o authd/api/list.o \
-	authd/api/logs.o authd/api/systems.o authd/api/system.o authd/api/register.o authd/api/diagnostics.o authd/api/session.o authd/api/services.o authd/api/users.o authd/api/proxy_token.o \
+	authd/api/logs.o authd/api/systems.o authd/api/system.o authd/api/register.o authd/api/diagnostics.o authd/api/session.o authd/api/services.o authd/api/users.o authd/api/added.o authd/api/proxy_token.o \
 	authd/api/terminal_ticket.o authd/ctl/ctl.o authd/ctl/answer.o authd/ctl/show.o \
 	authd/ctl/admin.o authd/ctl/token.o authd/ctl/list.o authd/ctl/session.o authd/cred/jwt.o authd/cred/claims.o authd/cred/secret.o authd/cred/known.o authd/cred/seal.o authd/cred/token_id.o authd/cred/refer.o \
 	common/base/rate.o common/base/reference.o authd/store/sqlite/references.o authd/store/sqlite/sqlite.o authd/store/sqlite/systems.o \

@@ -9,6 +9,7 @@
 
 #define AUTHD_CALL_MS	2000	/* ADMIT, GRANT, STREAM_OPEN: messages.md */
 #define AUTHD_API_MS	10000
+#define AUTHD_CLIENT_MS	35000	/* where a customer's client is asked */
 
 /* Before proc_main(): what authd may say, and what is forgotten with it. */
 void		 link_to_authd(void);

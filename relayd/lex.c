@@ -60,6 +60,7 @@ static const struct keyword {
 } keywords[] = {
 	/* Sorted: looked up with bsearch(3). */
 	{ "address",	ADDRESS },
+	{ "allow",	ALLOW },
 	{ "api",	API },
 	{ "audience",	AUDIENCE },
 	{ "console",	CONSOLE },
@@ -84,6 +85,7 @@ static const struct keyword {
 	{ "listen",	LISTEN },
 	{ "live",	LIVE },
 	{ "log",	LOG },
+	{ "loopback",	LOOPBACK },
 	{ "max",	MAX },
 	{ "metrics",	LATER },
 	{ "missing",	MISSING },
@@ -119,6 +121,7 @@ static const struct keyword {
 	{ "store",	STORE },
 	{ "streams",	STREAMS },
 	{ "system",	SYSTEM },
+	{ "targets",	TARGETS },
 	{ "terminal",	TERMINAL },
 	{ "ticket",	TICKET },
 	{ "timeout",	TIMEOUT },

@@ -80,13 +80,13 @@ static void	listener(struct parser *, const char *, uint64_t, uint64_t);
 } while (0)
 }
 
-%token ADDRESS "address" API "api" AUDIENCE "audience" CONSOLE "console"
+%token ADDRESS "address" ALLOW "allow" API "api" AUDIENCE "audience" CONSOLE "console"
 %token CONTROL "control" CREDIT "credit" DOMAIN "domain" FILE_ "file"
 %token FRAME "frame" GRACE "grace" GROUP "group" HTTP "http" HTTPS "https"
 %token IDLE "idle"
 %token INCLUDE "include" INTERNAL "internal" ISSUER "issuer" JWT "jwt"
 %token KEEP "keep" KEY "key" LIFETIME "lifetime" LIMIT "limit"
-%token LISTEN "listen" LIVE "live" LOG "log"
+%token LISTEN "listen" LIVE "live" LOG "log" LOOPBACK "loopback"
 %token MAX "max" MISSING "missing" NO "no" ON "on" ONLY "only" OPERATOR "operator"
 %token ORIGIN "origin"
 %token PATH "path" PER "per" PORT "port" PROXIED "proxied" PROXY "proxy"
@@ -95,7 +95,7 @@ static void	listener(struct parser *, const char *, uint64_t, uint64_t);
 %token REQUIRE "require" SCHEME "scheme" SECRET "secret" SESSION "session"
 %token SESSIONS "sessions" SLOT "slot" SOCKET "socket" SQLITE "sqlite"
 %token STARTUP "start-up" STARTUPS "startups" STORE "store"
-%token STREAMS "streams" SYSTEM "system" TERMINAL "terminal" TICKET "ticket"
+%token STREAMS "streams" SYSTEM "system" TARGETS "targets" TERMINAL "terminal" TICKET "ticket"
 %token TIMEOUT "timeout" TOKEN "token" TRUSTED "trusted" TUNNEL "tunnel"
 %token TUNNELS "tunnels" YES "yes"
 %token BADTOKEN "an unreadable word"
@@ -303,6 +303,10 @@ tunnelopt	: PATH text {
 			number(ps, "require reconnect token",
 			    "require_reconnect_token", $4.number);
 		}
+		| ALLOW LOOPBACK TARGETS yesno {
+			number(ps, "allow loopback targets", "allow_loopback",
+			    $4.number);
+		}
 		| REPLACE LIVE TUNNEL yesno {
 			number(ps, "replace live tunnel", "replace_live",
 			    $4.number);
@@ -444,7 +448,7 @@ belongs(const char *word)
 		{ "path", IN("tunnel") }, { "grace", IN("tunnel") },
 		{ "start-up", IN("tunnel") }, { "session", IN("tunnel") },
 		{ "rate", IN("tunnel") }, { "require", IN("tunnel") },
-		{ "replace", IN("tunnel") }, { "credit", IN("tunnel") },
+		{ "allow", IN("tunnel") }, { "replace", IN("tunnel") }, { "credit", IN("tunnel") },
 		{ "proxy", IN("operator") }, { "jwt", IN("operator") },
 		{ "ticket", IN("operator") }, { "terminal", IN("operator") },
 		{ "proxied", IN("operator") }, { "api", IN("operator") },

@@ -136,6 +136,8 @@ print_tunnel(FILE *f, const struct conf *c)
 	print_rate(f, "key", c->rate_key, c->rate_key_s);
 	fprintf(f, "\trequire reconnect token %s\n",
 	    c->require_reconnect_token ? "yes" : "no");
+	fprintf(f, "\tallow loopback targets %s\n",
+	    c->allow_loopback ? "yes" : "no");
 	fprintf(f, "\treplace live tunnel %s\n",
 	    c->replace_live ? "yes" : "no");
 	print_bytes(f, "\tcredit per tunnel", c->credit_tunnel);

@@ -80,6 +80,12 @@ api_no(const struct asker *asker, enum refusal why, struct cJSON *data)
 	api_result(asker, no->status, no->text, data);
 }
 
+void
+api_no_text(const struct asker *asker, int status, const char *text)
+{
+	api_result(asker, status, text, NULL);
+}
+
 static void
 api_audit(const struct api_call *call, enum refusal why)
 {

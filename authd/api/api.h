@@ -75,6 +75,8 @@ void	api_yes(const struct asker *, unsigned op, struct cJSON *data);
 void	api_made(const struct asker *, unsigned op, struct cJSON *data);
 /* No; `data` (may be NULL) is freed. Without an audit event. */
 void	api_no(const struct asker *, enum refusal, struct cJSON *data);
+/* The same in somebody's own words. */
+void	api_no_text(const struct asker *, int status, const char *text);
 /* No, and an audit event. */
 void	api_refuse(const struct api_call *, enum refusal);
 void	api_refuse_with(const struct api_call *, enum refusal,

@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "handlers.h"
+#include "command.h"
 #include "manifest.h"
 #include "peer.h"
 
@@ -64,6 +65,7 @@ manifest_on_end(struct chan *c, struct imsg *m)
 	se->services = t;
 	log_debug("session %s: %u services", se->row.id, t->n);
 	manifest_push(se);
+	command_restore(pe);
 	return (0);
 }
 

@@ -33,6 +33,7 @@ struct mux_part {
 	struct claim	 lease;		/* MiB of window credit */
 	uint64_t	 bytes_in, bytes_out;
 	uint32_t	 rtt_us, client_streams;
+	int		 restored;	/* its session's added services */
 	unsigned	 users;		/* said and asked about them, */
 	uint64_t	 users_ms;	/* since then: users.c */
 	char		 addr[ADDR_SIZE];	/* as it logged in */

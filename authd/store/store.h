@@ -126,6 +126,7 @@ struct answer {
 		const struct group_row		*group;
 		const struct access_row		*access;
 		const struct document		*document;
+		const struct added_row		*added;
 		const struct system_detail	*detail;
 		const struct system_id		*id;
 		const struct reference_row	*reference;
@@ -287,6 +288,19 @@ struct document {
 	size_t	len;
 	char	text[];
 };
+
+/* --- services that operators add --- */
+
+struct added_row {
+	char	name[SERVICE_SIZE], target[TARGET_SIZE], label[LABEL_SIZE];
+	char	added_by[ID_SIZE];
+	int	tls;
+	int64_t	added_at;
+};
+
+/* One of the name is replaced. They go with their session. */
+int	store_added_put(const char *session, const struct added_row *);
+int	store_added_del(const char *session, const char *name);
 
 /* --- the list of sessions, a group per system --- */
 

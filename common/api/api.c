@@ -21,6 +21,7 @@
 #define B_TEXT(name)			P(name, TEXT, API_IN_BODY, 0, 0, 0)
 #define B_BOOL(name)			P(name, BOOL, API_IN_BODY, 0, 0, 0)
 #define B_OBJECT(name)			P(name, OBJECT, API_IN_BODY, 0, 0, 0)
+#define B_SERVICES(name)		P(name, NEW_SERVICES, API_IN_BODY, 1, 10, 0)
 #define A(NAME, method, pattern, needs, body, word, text, ...)		\
 static const struct api_param	params_##NAME[] = {			\
 	__VA_ARGS__ { NULL, API_NUMBER, API_QUERY, 0, 0, 0, 0, 0 }			\

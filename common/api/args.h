@@ -11,6 +11,7 @@
 #define MANY_SIZE	1025	/* texts of a repeated one, a line each */
 #define NOTES_SIZE	2049
 #define CUSTOM_SIZE	2049	/* an object as JSON */
+#define SERVICES_TEXT	8193	/* services to add, as JSON */
 
 #define API_ARGS							\
 	STR(service, SERVICE_SIZE) U32(page) U32(page_size)		\
@@ -21,7 +22,7 @@
 	STR(version, MANY_SIZE) STR(created_by, MANY_SIZE)		\
 	STR(organization_id, MANY_SIZE) STR(notes, NOTES_SIZE)		\
 	STR(custom_data, CUSTOM_SIZE) U8(support_enabled)		\
-	SECRET(system_secret, SECRET_SIZE)
+	SECRET(system_secret, SECRET_SIZE) STR(services, SERVICES_TEXT)
 
 /* What a list of sessions can be sorted by. */
 #define API_SORT_KEYS							\

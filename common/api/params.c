@@ -256,6 +256,63 @@ take_object(const struct api_param *p, const cJSON *v, struct api_args *a)
 	cJSON_free(text);
 }
 
+/* A text of a service; what is missing is "" unless it is needed. */
+static void
+service_text(cJSON *to, const cJSON *o, const char *name, size_t size,
+    int needed, struct api_args *a)
+{
+	const cJSON	*v = cJSON_GetObjectItemCaseSensitive(o, name);
+
+	if ((v == NULL || cJSON_IsNull(v)) && !needed) {
+		cJSON_AddStringToObject(to, name, "");
+		return;
+	}
+	if (!cJSON_IsString(v) || (needed && v->valuestring[0] == '\0'))
+		bad(a, name, needed ? "required" : "string", "");
+	else if (strlen(v->valuestring) >= size)
+		bad(a, name, "max", "");
+	else
+		cJSON_AddStringToObject(to, name, v->valuestring);
+}
+
+static void
+service_take(cJSON *list, const cJSON *o, struct api_args *a)
+{
+	const cJSON	*tls = cJSON_GetObjectItemCaseSensitive(o, "tls");
+	cJSON		*to = cJSON_CreateObject();
+
+	service_text(to, o, "name", SERVICE_SIZE, 1, a);
+	service_text(to, o, "target", TARGET_SIZE, 1, a);
+	service_text(to, o, "label", LABEL_SIZE, 0, a);
+	if (tls != NULL && !cJSON_IsNull(tls) && !cJSON_IsBool(tls))
+		bad(a, "tls", "boolean", "");
+	cJSON_AddBoolToObject(to, "tls", cJSON_IsTrue(tls));
+	cJSON_AddItemToArray(list, to);
+}
+
+/* Written anew: so many, each with all its members and no others. */
+static void
+take_services(const struct api_param *p, const cJSON *v, struct api_args *a)
+{
+	int	 n = cJSON_GetArraySize(v);
+	cJSON	*list, *o;
+	char	*text;
+
+	if (!cJSON_IsArray(v) || n < (int)p->min || n > (int)p->max) {
+		bad(a, p->name, !cJSON_IsArray(v) ? "required" :
+		    n < (int)p->min ? "min" : "max", "");
+		return;
+	}
+	list = cJSON_CreateArray();
+	cJSON_ArrayForEach(o, v)
+		service_take(list, o, a);
+	text = cJSON_PrintUnformatted(list);
+	if (text == NULL || strlcpy(place(p, a), text, p->size) >= p->size)
+		bad(a, p->name, "max", "");
+	cJSON_free(text);
+	cJSON_Delete(list);
+}
+
 typedef void	(*body_fn)(const struct api_param *, const cJSON *,
 		    struct api_args *);
 
@@ -272,7 +329,8 @@ api_take_body(unsigned op, const char *body, size_t len, struct api_args *a)
 {
 	static const body_fn	 take[] = { [API_NAME] = take_name,
 	    [API_INTEGER] = take_integer, [API_TEXT] = take_given,
-	    [API_BOOL] = take_bool, [API_OBJECT] = take_object };
+	    [API_BOOL] = take_bool, [API_OBJECT] = take_object,
+	    [API_NEW_SERVICES] = take_services };
 	const struct api_param	*p = api_info(op)->params;
 	const cJSON		*v;
 	cJSON			*doc;

@@ -59,6 +59,8 @@ enum conf_unit { UNIT_COUNT, UNIT_SECONDS, UNIT_BYTES, UNIT_BOOL };
 	    "rate limit key")						\
 	X(require_reconnect_token, 0, 0, 1, UNIT_BOOL, R_AUTHD,		\
 	    "require reconnect token")					\
+	X(allow_loopback, 0, 0, 1, UNIT_BOOL, R_AUTHD,			\
+	    "allow loopback targets")					\
 	X(replace_live, 0, 0, 1, UNIT_BOOL, R_AUTHD,			\
 	    "replace live tunnel")					\
 	X(credit_tunnel, 67108864, 1048576, 1073741824, UNIT_BYTES,	\

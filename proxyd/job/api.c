@@ -34,7 +34,7 @@
 
 #define BODIES_MAX	(4 << 20)	/* of all calls together */
 #define DATA_MAX	(16 << 20)	/* of one answer */
-#define ANSWER_MS	15000	/* a hung answer; authd's own limit is 10 s */
+#define SPARE_MS	5000	/* for an answer that hangs, beyond authd's */
 
 struct api_call {
 	TAILQ_ENTRY(api_call)	 entry;
@@ -261,20 +261,29 @@ api_begin(struct conn *c, const struct httphead *h)
 		api_ask_token(c);
 }
 
+/* How long authd may take: a client that adds a service may dial first. */
+static uint64_t
+api_patience(unsigned op)
+{
+	return (op == API_SERVICES_ADD || op == API_SERVICE_REMOVE ?
+	    AUTHD_CLIENT_MS : AUTHD_API_MS);
+}
+
 /* Ask authd in the caller's name. 0, or -1: it cannot be asked. */
 static int
 api_send(struct conn *c, struct msg_api *ask, chan_done_fn result)
 {
 	struct api_call	*a = api_of(c);
 	struct chan	*ch = link_chan();
+	uint64_t	 ms = api_patience(ask->op);
 	char		 addr[ADDR_SIZE];
 
-	conn_deadline(c, ANSWER_MS);
+	conn_deadline(c, ms + SPARE_MS);
 	addr_print(&c->addr, addr);
 	ask->token = a->token;
 	ask->addr = addr;
-	ask->until_ms = clock_ms() + AUTHD_API_MS;
-	return (call_start(&a->call, ch, AUTHD_API_MS, result, c) == 0 ||
+	ask->until_ms = clock_ms() + ms;
+	return (call_start(&a->call, ch, ms, result, c) == 0 ||
 	    say_api(ch, a->call.id, -1, ask) == -1 ? -1 : 0);
 }
 

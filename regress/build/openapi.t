@@ -71,6 +71,8 @@ def kind_of(schema, body=False, required=False):
         return ("NUMBER", bounds + (schema["default"],)) if "default" in \
             schema else ("INTEGER", bounds)
     if schema["type"] == "array":
+        if body:
+            return "SERVICES", ()
         return {"#/components/schemas/Status": "STATUSES",
                 "#/components/schemas/SystemStatus": "SYSTEM_STATUSES"}.get(
                     schema["items"].get("$ref"), "TEXTS"), ()
@@ -141,8 +143,9 @@ for call in sorted(want):
           "%s %s: whether it may have a body" % call)
     equal([p["$ref"].split("/")[-1] for p in
            served["paths"].get(call[1], {}).get("parameters", [])],
-          ["Id"] if "{id}" in call[1] else
-          ["SystemId"] if "{system_id}" in call[1] else [],
+          [name for hole, name in (("{id}", "Id"), ("{system_id}", "SystemId"),
+                                   ("{service}", "ServiceName"))
+           if hole in call[1]],
           "%s %s: its path's parameter" % call)
 equal(sorted(served["components"]["schemas"]["Status"]["enum"]),
       sorted(STATES.values()), "the states of a session")

@@ -529,12 +529,24 @@ api(struct far *p, int op, const struct api *a)
 int
 api_tell(struct far *p, int op, struct msg_api *m)
 {
+	api_ask(p, op, m);
+	return (api_hear(p));
+}
+
+void
+api_ask(struct far *p, int op, struct msg_api *m)
+{
+	m->op = (uint8_t)op;
+	drive_say(p->fd, IMSG_API, next_id(p), -1, m);
+}
+
+int
+api_hear(struct far *p)
+{
 	struct msg_api_result	in;
 	struct msg_doc_chunk	chunk;
 	size_t			got = 0;
 
-	m->op = (uint8_t)op;
-	drive_say(p->fd, IMSG_API, next_id(p), -1, m);
 	(void)hear(p->fd, api_result, &in);
 	strlcpy(api_message, in.message, sizeof(api_message));
 	if (in.total >= sizeof(api_data))

@@ -149,6 +149,9 @@ int	api(struct far *proxyd, int op, const struct api *);
 	api_tell(p, op, &(struct msg_api){ .token = (tok),		\
 	    .addr = "192.0.2.7", __VA_ARGS__ })
 int	api_tell(struct far *proxyd, int op, struct msg_api *);
+/* In two: what others say in between is the test's. */
+void	api_ask(struct far *proxyd, int op, struct msg_api *);
+int	api_hear(struct far *proxyd);
 extern char	api_message[MESSAGE_SIZE], api_data[1 << 20];
 /* A string member of the last data, by a simple search; "" if absent. */
 const char	*api_str(const char *name);

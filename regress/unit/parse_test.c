@@ -192,6 +192,7 @@ values(void)
 	    "control socket /run/y.sock read only group \"monitor\"\n"
 	    "tunnel { path \"/a\" path /b\n grace 90s start-up grace 24h "
 	    "max tunnels 5 require reconnect token replace live tunnel no\n"
+	    "allow loopback targets "
 	    "rate limit slot 7 per 5m credit per tunnel 2M }\n"
 	    "tunnel { max streams per tunnel 9 }\n"
 	    "operator { proxy domain \"Support.Example\" scheme http\n"
@@ -219,6 +220,7 @@ values(void)
 	is_int(c.rate_slot_s, 300, "minutes");
 	is_int(c.require_reconnect_token, 1, "a bare word means yes");
 	is_int(c.replace_live, 0, "no");
+	is_int(c.allow_loopback, 1, "loopback");
 	is_int(c.max_streams, 9, "a second block adds");
 	is_int(c.n_tunnel_path, 2, "paths");
 	is_str(c.proxy_domain, "support.example", "domain in lower case");

@@ -278,6 +278,22 @@ many_logs(const struct question *q, struct rows *rows, struct answer *a)
 	return (db_logs(q->key, q->list, &a->total, add_access, rows));
 }
 
+static void
+add_added(const struct added_row *row, void *arg)
+{
+	void	*p = rows_add(arg);
+
+	if (p != NULL)
+		memcpy(p, row, sizeof(*row));
+}
+
+static int
+many_added(const struct question *q, struct rows *rows, struct answer *a)
+{
+	(void)a;
+	return (db_added(q->key, add_added, rows));
+}
+
 /* One row, as long as its text. */
 static int
 many_diagnostics(const struct question *q, struct rows *rows,

@@ -149,6 +149,53 @@ store_session_users(const char *id, const char *sealed, int credentials,
 }
 
 int
+store_added_put(const char *session, const struct added_row *a)
+{
+	static struct query	q = QUERY("INSERT INTO support_session_services"
+	    " (session_id, name, target, label, tls, added_by, added_at)"
+	    " VALUES (?, ?, ?, ?, ?, ?, ?)"
+	    " ON CONFLICT (session_id, name) DO UPDATE SET"
+	    " target = excluded.target, label = excluded.label,"
+	    " tls = excluded.tls, added_by = excluded.added_by,"
+	    " added_at = excluded.added_at");
+
+	return (db_write(&q, "TTTtnti", session, a->name, a->target, a->label,
+	    a->tls, a->added_by, a->added_at));
+}
+
+int
+store_added_del(const char *session, const char *name)
+{
+	static struct query	q = QUERY("DELETE FROM"
+	    " support_session_services WHERE session_id = ? AND name = ?");
+
+	return (db_write(&q, "TT", session, name));
+}
+
+int
+db_added(const char *session, void (*fn)(const struct added_row *, void *),
+    void *arg)
+{
+	static struct query	q = QUERY("SELECT name, target, label, tls,"
+	    " added_by, added_at FROM support_session_services"
+	    " WHERE session_id = ? ORDER BY name");
+	struct added_row	a;
+	int			r;
+
+	for (r = db_read(&q, "T", session); r == 0; r = db_step(&q)) {
+		memset(&a, 0, sizeof(a));
+		db_text(&q, 0, a.name, sizeof(a.name));
+		db_text(&q, 1, a.target, sizeof(a.target));
+		db_text(&q, 2, a.label, sizeof(a.label));
+		a.tls = db_int(&q, 3) != 0;
+		db_text(&q, 4, a.added_by, sizeof(a.added_by));
+		a.added_at = db_int(&q, 5);
+		fn(&a, arg);
+	}
+	return (r == STORE_NONE ? 0 : -1);
+}
+
+int
 store_access_insert(const struct access_row *a)
 {
 	static struct query	q = QUERY("INSERT INTO support_access_logs"

@@ -102,6 +102,9 @@ int	db_groups(const struct list_query *, int64_t *total,
  */
 int	db_group_sessions(const struct list_query *, const char *system_id,
 	    void (*fn)(const struct session_row *, void *), void *arg);
+/* What operators have added to a session, by name. */
+int	db_added(const char *session, void (*fn)(const struct added_row *,
+	    void *), void *arg);
 /* calloc()ed; for the questions that have one. */
 int	db_document(enum store_what, const char *key, struct document **);
 /* The page of a session's rows: calls back for each; how many there are. */

@@ -1,0 +1,311 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Services that operators add to a session and remove: yes is said when the
+ * client has. operator-api.md, section 4.
+ */
+#include <cjson/cJSON.h>
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "api.h"
+#include "authd/core/services.h"
+#include "authd/core/session.h"
+#include "authd/msg/command.h"
+#include "authd/now.h"
+#include "authd/store/audit.h"
+#include "authd/turn.h"
+#include "base/compat.h"
+#include "base/target.h"
+#include "proc/proc.h"
+
+#define ADD_MAX		10	/* in one call */
+#define ADDED_MAX	100	/* to one session */
+#define WAIT_S		30	/* for the client's reply */
+
+/* A call until it is answered: to add `n` of them, or to remove the first. */
+struct change {
+	struct asker		 asker;
+	struct operator		 who;
+	char			 addr[ADDR_SIZE], session[UUID_SIZE];
+	enum api_op		 op;
+	size_t			 n;
+	struct added_row	 row[ADD_MAX];
+};
+
+static void
+change_end(struct change *ch, enum refusal no)
+{
+	cJSON	*o;
+
+	if (no != REFUSE_NOT) {
+		audit_refusal(ch->who.id, ch->addr, api_info(ch->op)->word,
+		    ch->session, refusal_info(no)->text);
+		api_no(&ch->asker, no, NULL);
+	} else {
+		o = cJSON_CreateObject();
+		cJSON_AddStringToObject(o, "session_id", ch->session);
+		if (ch->op == API_SERVICES_ADD)
+			cJSON_AddNumberToObject(o, "count", (double)ch->n);
+		else
+			cJSON_AddStringToObject(o, "service_name",
+			    ch->row[0].name);
+		api_yes(&ch->asker, ch->op, o);
+	}
+	free(ch);
+}
+
+static void
+change_saved(void *arg, int ok)
+{
+	change_end(arg, ok ? REFUSE_NOT : REFUSE_STORE);
+}
+
+/* The client has done it: so it will be again when it returns. */
+static void
+change_keep(struct change *ch)
+{
+	size_t	i;
+
+	for (i = 0; i < ch->n; i++)
+		if (ch->op == API_SERVICES_ADD)
+			(void)store_added_put(ch->session, &ch->row[i]);
+		else
+			(void)store_added_del(ch->session, ch->row[i].name);
+	for (i = 0; i < ch->n; i++)
+		audit_done(ch->who.id, ch->addr, api_info(ch->op)->word,
+		    ch->session, ch->row[i].name);
+	turn_after(change_saved, ch);
+}
+
+static void
+change_answered(void *arg, int status, const char *text)
+{
+	struct change	*ch = arg;
+
+	if (status == 0) {
+		change_keep(ch);
+		return;
+	}
+	audit_refusal(ch->who.id, ch->addr, api_info(ch->op)->word,
+	    ch->session, text);
+	api_no_text(&ch->asker, status, text);
+	free(ch);
+}
+
+/* Was it an operator who added this? NULL: not that we know. */
+static const struct added_row *
+added_find(const struct answer *a, const char *name)
+{
+	size_t	i;
+
+	for (i = 0; a->r == 0 && i < a->n; i++)
+		if (strcmp(a->added[i].name, name) == 0)
+			return (&a->added[i]);
+	return (NULL);
+}
+
+/* May these be added, now that it is known what was? */
+static enum refusal
+add_check(const struct change *ch, const struct session *se,
+    const struct answer *a)
+{
+	size_t	i, all = a->r == 0 ? a->n : 0;
+
+	for (i = 0; i < ch->n; i++) {
+		if (added_find(a, ch->row[i].name) != NULL)
+			continue;
+		if (services_find(se->services, ch->row[i].name) != NULL)
+			return (REFUSE_SERVICE_TAKEN);
+		if (++all > ADDED_MAX)
+			return (REFUSE_SERVICES_MANY);
+	}
+	return (REFUSE_NOT);
+}
+
+static cJSON *
+change_command(const struct change *ch)
+{
+	cJSON	*o;
+	size_t	 i;
+
+	if (ch->op == API_SERVICE_REMOVE)
+		return (command_remove(ch->row[0].name));
+	o = command_add();
+	for (i = 0; i < ch->n; i++)
+		command_add_service(o, ch->row[i].name, ch->row[i].target,
+		    ch->row[i].label, ch->row[i].tls);
+	return (o);
+}
+
+static void
+change_known(const struct answer *a, void *arg)
+{
+	struct change	*ch = arg;
+	struct session	*se = session_find(ch->session);
+	enum refusal	 no;
+
+	if (a->r == -1)
+		no = REFUSE_STORE;
+	else if (se == NULL)
+		no = REFUSE_NOT_ACTIVE;
+	else if (ch->op == API_SERVICES_ADD)
+		no = add_check(ch, se, a);
+	else
+		no = added_find(a, ch->row[0].name) != NULL ? REFUSE_NOT :
+		    REFUSE_NOT_ADDED;
+	if (no == REFUSE_NOT && command_send(se, change_command(ch), WAIT_S,
+	    change_answered, ch) == -1)
+		no = REFUSE_NO_TUNNEL;
+	if (no != REFUSE_NOT)
+		change_end(ch, no);
+}
+
+/* The client's own grammar, which is narrower than a manifest's. */
+static enum refusal
+name_check(const char *s)
+{
+	size_t	len = strlen(s);
+
+	if (len == 0 || len >= SERVICE_SIZE || *s == '_' || *s == '-' ||
+	    strspn(s, "abcdefghijklmnopqrstuvwxyz0123456789_-") != len)
+		return (REFUSE_SERVICE_NAME);
+	return (strcmp(s, SERVICE_TERMINAL) == 0 ? REFUSE_SERVICE_TAKEN :
+	    REFUSE_NOT);
+}
+
+/* An operator is not to reach what the owner has not listed on its own machine. */
+static enum refusal
+target_check(const char *s)
+{
+	struct target	t;
+	int		r = target_parse(s, &t);
+
+	if (r == TARGET_E_NAME || r == TARGET_E_ADDRESS ||
+	    (r == TARGET_OK && !proc_conf()->allow_loopback &&
+	    target_is_loopback(&t)))
+		return (REFUSE_TARGET_ADDED);
+	return (r == TARGET_OK ? REFUSE_NOT : REFUSE_TARGET_FORM);
+}
+
+/* One of the call's, as proxyd has written it. */
+static enum refusal
+row_take(struct added_row *r, const cJSON *o)
+{
+	const char	*name, *target, *label;
+	enum refusal	 no;
+
+	name = cJSON_GetStringValue(cJSON_GetObjectItem(o, "name"));
+	target = cJSON_GetStringValue(cJSON_GetObjectItem(o, "target"));
+	label = cJSON_GetStringValue(cJSON_GetObjectItem(o, "label"));
+	if (name == NULL || target == NULL || label == NULL)
+		return (REFUSE_PARAMETERS);
+	if ((no = name_check(name)) != REFUSE_NOT ||
+	    (no = target_check(target)) != REFUSE_NOT)
+		return (no);
+	if (strlcpy(r->target, target, sizeof(r->target)) >=
+	    sizeof(r->target) || strlcpy(r->label, label[0] != '\0' ? label :
+	    name, sizeof(r->label)) >= sizeof(r->label))
+		return (REFUSE_PARAMETERS);
+	strlcpy(r->name, name, sizeof(r->name));
+	r->tls = cJSON_IsTrue(cJSON_GetObjectItem(o, "tls"));
+	return (REFUSE_NOT);
+}
+
+static enum refusal
+rows_take(struct change *ch, const char *json)
+{
+	cJSON		*list = cJSON_Parse(json), *o;
+	enum refusal	 no = REFUSE_NOT;
+	size_t		 i;
+
+	if (!cJSON_IsArray(list) || list->child == NULL ||
+	    cJSON_GetArraySize(list) > ADD_MAX)
+		no = REFUSE_PARAMETERS;
+	for (o = no == REFUSE_NOT ? list->child : NULL; o != NULL &&
+	    no == REFUSE_NOT; o = o->next) {
+		no = row_take(&ch->row[ch->n], o);
+		for (i = 0; i < ch->n && no == REFUSE_NOT; i++)
+			if (strcmp(ch->row[i].name, ch->row[ch->n].name) == 0)
+				no = REFUSE_SERVICE_TAKEN;
+		ch->n++;
+	}
+	cJSON_Delete(list);
+	return (no);
+}
+
+/* What both have in common. NULL: it is answered. */
+static struct change *
+change_new(struct api_call *call, const struct facts *f)
+{
+	struct session_row	 row;
+	struct session		*se;
+	struct change		*ch = NULL;
+	enum refusal		 no;
+
+	no = api_session(call, f, &row, &se);
+	if (no == REFUSE_NOT && (se == NULL || row.status != SESSION_ACTIVE))
+		no = REFUSE_NOT_ACTIVE;
+	if (no == REFUSE_NOT && call->invalid) {
+		api_invalid(call, REFUSE_PARAMETERS);
+		return (NULL);
+	}
+	if (no == REFUSE_NOT && (ch = calloc(1, sizeof(*ch))) == NULL)
+		no = REFUSE_BUSY;
+	if (no != REFUSE_NOT) {
+		api_refuse(call, no);
+		return (NULL);
+	}
+	ch->asker = call->asker;
+	ch->who = call->who;
+	ch->op = (enum api_op)call->op;
+	strlcpy(ch->addr, call->addr, sizeof(ch->addr));
+	strlcpy(ch->session, row.id, sizeof(ch->session));
+	return (ch);
+}
+
+static void
+change_ask(struct change *ch, enum refusal no)
+{
+	struct question	q = { .what = ASK_ADDED, .key = ch->session,
+	    .asker = ch->asker.instance };
+	size_t		i;
+
+	if (no != REFUSE_NOT) {
+		change_end(ch, no);
+		return;
+	}
+	for (i = 0; i < ch->n; i++) {
+		strlcpy(ch->row[i].added_by, ch->who.id,
+		    sizeof(ch->row[i].added_by));
+		ch->row[i].added_at = now_at()->wall_ms;
+	}
+	(void)store_ask(&q, change_known, ch);
+}
+
+static void
+services_add_to(struct api_call *call, const struct facts *f)
+{
+	struct change	*ch = change_new(call, f);
+
+	if (ch != NULL)
+		change_ask(ch, rows_take(ch, call->args.services));
+}
+
+const struct api_handler	api_services_add = { services_add_to, API_SEES };
+
+static void
+service_remove_from(struct api_call *call, const struct facts *f)
+{
+	struct change	*ch = change_new(call, f);
+
+	if (ch == NULL)
+		return;
+	ch->n = 1;
+	strlcpy(ch->row[0].name, call->args.service, sizeof(ch->row[0].name));
+	change_ask(ch, name_check(ch->row[0].name) == REFUSE_NOT ? REFUSE_NOT :
+	    REFUSE_NOT_ADDED);
+}
+
+const struct api_handler	api_service_remove = { service_remove_from,
+    API_SEES };

@@ -1,0 +1,207 @@
+/* SPDX-License-Identifier: ISC */
+#include <cjson/cJSON.h>
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "authd/core/services.h"
+#include "authd/core/session.h"
+#include "authd/store/store.h"
+#include "base/compat.h"
+#include "base/log.h"
+#include "command.h"
+#include "imsg/call.h"
+#include "peer.h"
+
+#define MARGIN_S	2	/* beyond what muxd has for it */
+#define AGAIN_S		120	/* a client that is provisioning may take it */
+#define AGAIN_MANY	10	/* in one command */
+
+struct sent {
+	struct call	call;
+	command_fn	fn;
+	void		*arg;
+};
+
+static int
+commanded(struct chan *c, struct imsg *m, void *arg)
+{
+	struct msg_commanded	 in = { .status = 504,
+	    .message = "no answer from the client" };
+	struct sent		*s = arg;
+	char			 text[MESSAGE_SIZE];
+	int			 r = 0;
+
+	(void)c;
+	if (m != NULL && (get_commanded(m, &in) == -1 ||
+	    (in.status != 0 && in.status != 409 && in.status != 422 &&
+	    in.status != 503 && in.status != 504))) {
+		in.status = 504;
+		in.message = "no answer from the client";
+		r = -1;
+	}
+	log_escape(text, sizeof(text), in.message, strlen(in.message));
+	s->fn(s->arg, in.status, text);
+	free(s);
+	return (r);
+}
+
+int
+command_send(struct session *se, cJSON *command, uint32_t wait_s,
+    command_fn fn, void *arg)
+{
+	struct tunnel	*t = session_tunnel(se);
+	struct peer	*pe = t != NULL ? peer_find(t->instance) : NULL;
+	struct sent	*s;
+	char		*json = cJSON_PrintUnformatted(command);
+	uint32_t	 id = 0;
+
+	cJSON_Delete(command);
+	if (pe != NULL && json != NULL && strlen(json) <= CHUNK_MAX &&
+	    (s = calloc(1, sizeof(*s))) != NULL) {
+		s->fn = fn;
+		s->arg = arg;
+		id = call_start(&s->call, pe->chan, (uint64_t)(wait_s +
+		    MARGIN_S) * 1000, commanded, s);
+		if (id == 0)
+			free(s);
+		else
+			(void)say_command(pe->chan, id, -1,
+			    &(struct msg_command){ .wait_s = wait_s,
+			    .json = { json, strlen(json) } });
+	}
+	cJSON_free(json);
+	return (id != 0 ? 0 : -1);
+}
+
+cJSON *
+command_add(void)
+{
+	cJSON	*o = cJSON_CreateObject();
+
+	cJSON_AddStringToObject(o, "action", "add_services");
+	cJSON_AddObjectToObject(o, "services");
+	return (o);
+}
+
+void
+command_add_service(cJSON *command, const char *name, const char *target,
+    const char *label, int tls)
+{
+	cJSON	*o = cJSON_AddObjectToObject(cJSON_GetObjectItem(command,
+		    "services"), name);
+
+	cJSON_AddStringToObject(o, "target", target);
+	cJSON_AddStringToObject(o, "host", "");
+	cJSON_AddBoolToObject(o, "tls", tls);
+	cJSON_AddStringToObject(o, "label", label);
+}
+
+cJSON *
+command_remove(const char *name)
+{
+	cJSON	*o = cJSON_CreateObject(), *names;
+
+	cJSON_AddStringToObject(o, "action", "remove_services");
+	names = cJSON_AddArrayToObject(o, "service_names");
+	cJSON_AddItemToArray(names, cJSON_CreateString(name));
+	return (o);
+}
+
+/*
+ * Again after a reconnect. What is wrong with one spoils the whole command, so
+ * those of one that was refused are then sent one by one.
+ */
+struct again {
+	uint64_t		 instance;
+	char			 session[UUID_SIZE];
+	size_t			 n, next, sent;
+	size_t			 single;	/* up to here one by one */
+	struct added_row	 row[];
+};
+
+static void	again_next(struct again *);
+
+static void
+again_answered(void *arg, int status, const char *text)
+{
+	struct again	*a = arg;
+
+	if (status == 422 && a->sent > 1) {
+		a->single = a->next;
+		a->next -= a->sent;
+	} else if (status != 0) {
+		log_info("session %s: %zu services are not there again: %s",
+		    a->session, a->sent, text);
+	}
+	if (status == 0 || status == 422)
+		again_next(a);
+	else
+		free(a);
+}
+
+static void
+again_next(struct again *a)
+{
+	struct peer		*pe = peer_find(a->instance);
+	struct session		*se = pe != NULL ? peer_session(pe) : NULL;
+	const struct added_row	*r;
+	cJSON			*o;
+	size_t			 many = a->next < a->single ? 1 : AGAIN_MANY;
+
+	if (se == NULL || strcmp(se->row.id, a->session) != 0 ||
+	    a->next == a->n) {
+		free(a);
+		return;
+	}
+	o = command_add();
+	for (a->sent = 0; a->next < a->n && a->sent < many; a->sent++) {
+		r = &a->row[a->next++];
+		command_add_service(o, r->name, r->target, r->label, r->tls);
+	}
+	if (command_send(se, o, AGAIN_S, again_answered, a) == -1)
+		free(a);
+}
+
+static void
+again_known(const struct answer *ans, void *arg)
+{
+	struct again	*a, *key = arg;
+	struct peer	*pe = peer_find(key->instance);
+	struct session	*se = pe != NULL ? peer_session(pe) : NULL;
+	size_t		 i;
+
+	if (ans->r == 0 && se != NULL && (a = calloc(1, sizeof(*a) +
+	    ans->n * sizeof(a->row[0]))) != NULL) {
+		a->instance = key->instance;
+		strlcpy(a->session, key->session, sizeof(a->session));
+		/* What was found since has its name; what stayed is there. */
+		for (i = 0; i < ans->n; i++)
+			if (services_find(se->services,
+			    ans->added[i].name) == NULL)
+				a->row[a->n++] = ans->added[i];
+		again_next(a);
+	} else if (ans->r == -1) {
+		log_warnx("session %s: what was added cannot be read",
+		    key->session);
+	}
+	free(key);
+}
+
+void
+command_restore(struct peer *pe)
+{
+	struct session	*se = peer_session(pe);
+	struct again	*key;
+	struct question	 q = { .what = ASK_ADDED };
+
+	if (pe->mux.restored || se == NULL)
+		return;
+	pe->mux.restored = 1;
+	if ((key = calloc(1, sizeof(*key))) == NULL)
+		return;
+	key->instance = pe->instance;
+	strlcpy(key->session, se->row.id, sizeof(key->session));
+	q.key = se->row.id;
+	(void)store_ask(&q, again_known, key);
+}

@@ -1,0 +1,189 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Services that operators add, through a real authd: what its client is told,
+ * and what the client's answers do. operator-api.md, 4; tunnel-protocol.md, 5.4.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/compat.h"
+#include "regress/lib/authd_story.h"
+#include "regress/lib/tap.h"
+
+#define ROW(name)	"{\"name\":\"" name "\",\"target\":\"192.0.2.9:80\","	\
+	"\"label\":\"\",\"tls\":false}"
+#define ADD(name)	"{\"action\":\"add_services\",\"services\":{\"" name	\
+	"\":{\"target\":\"192.0.2.9:80\",\"host\":\"\",\"tls\":false,"	\
+	"\"label\":\"" name "\"}}}"
+
+static struct far	*proxyd, *control;
+static char		*token;
+
+/* The next command of the client; its text in `text`. */
+static uint32_t
+command(struct tunnel *t, char *text, size_t size)
+{
+	struct msg_command	 in;
+	struct imsg		*m = hear(t->mux->fd, command, &in);
+
+	if (in.json.len >= size)
+		bail("a long command");
+	memcpy(text, in.json.p, in.json.len);
+	text[in.json.len] = '\0';
+	return (m->id);
+}
+
+static void
+commanded(struct tunnel *t, uint32_t id, int status, const char *text)
+{
+	say_id(t->mux->fd, id, commanded, .status = (uint16_t)status,
+	    .message = text);
+}
+
+static void
+ask(struct tunnel *t, int op, const char *what)
+{
+	struct msg_api	m = { .token = token, .addr = "192.0.2.7",
+	    .session = t->session };
+
+	if (op == API_SERVICES_ADD)
+		m.services = what;
+	else
+		m.service = what;
+	api_ask(proxyd, op, &m);
+}
+
+static long long
+kept(const struct tunnel *t)
+{
+	return (world_sql("SELECT count(*) FROM support_session_services"
+	    " WHERE session_id = '%s'", t->session));
+}
+
+static void
+adding(struct tunnel *t)
+{
+	char		text[1024];
+	struct imsg	m;
+	uint32_t	id;
+
+	ask(t, API_SERVICES_ADD, "[" ROW("a") "]");
+	id = command(t, text, sizeof(text));
+	is_str(text, ADD("a"), "what the client is told");
+	ok(!hear_maybe(proxyd->fd, IMSG_API_RESULT, &m, 50), "operator-15(partial): nobody "
+	    "says yes before it does");
+	is_int(kept(t), 0, "nor is it kept");
+	commanded(t, id, 422, "service \"a\" rejected: no");
+	is_int(api_hear(proxyd), 422, "operator-15(partial): its ERROR");
+	is_str(api_message, "service \"a\" rejected: no", "comes through");
+	is_int(kept(t), 0, "nothing is kept");
+	ask(t, API_SERVICES_ADD, "[" ROW("a") "," ROW("b") "]");
+	commanded(t, command(t, text, sizeof(text)), 0, "");
+	is_int(api_hear(proxyd), 200, "its OK");
+	is_int(kept(t), 2, "and they are kept");
+	is_int(world_sql("SELECT count(*) FROM audit_events WHERE action ="
+	    " 'services_add' AND actor = 'alice' AND outcome = 'done'"), 2,
+	    "each has its event");
+	ask(t, API_SERVICES_ADD, "[" ROW("c") "]");
+	(void)command(t, text, sizeof(text));
+	drive_clock(&authd, 33000);
+	is_int(api_hear(proxyd), 504, "operator-15(partial): a client that "
+	    "says nothing: 504");
+	ask(t, API_SERVICE_REMOVE, "x");
+	is_int(api_hear(proxyd), 404, "operator-16(partial): none of that name");
+	ask(t, API_SERVICE_REMOVE, "a");
+	id = command(t, text, sizeof(text));
+	is_str(text, "{\"action\":\"remove_services\",\"service_names\":"
+	    "[\"a\"]}", "one is to go");
+	commanded(t, id, 0, "");
+	is_int(api_hear(proxyd), 200, "it goes");
+	is_int(kept(t), 1, "and is not kept");
+	ask(t, API_SERVICES_ADD, "[{\"name\":7}]");
+	is_int(api_hear(proxyd), 400, "what no honest proxyd says");
+	ask(t, API_SERVICES_ADD, "nothing");
+	is_int(api_hear(proxyd), 400, "is looked at again");
+}
+
+/* What it offers; the answer that up() waits for would swallow a command. */
+static void
+offers(struct tunnel *t)
+{
+	say(t->mux->fd, services_begin, .version = 1, .count = 1);
+	say(t->mux->fd, service, .name = "s0", .target = "192.0.2.3:80");
+	say(t->mux->fd, services_end);
+}
+
+/* Back with another muxd: what was added and is not there is added again. */
+static void
+again(struct tunnel *t)
+{
+	struct tunnel	second;
+	char		text[4096];
+	struct imsg	m;
+	uint32_t	id;
+	int		i;
+
+	for (i = 0; i < 14; i++)
+		world_sql("INSERT INTO support_session_services (session_id,"
+		    " name, target, label, tls, added_at) VALUES ('%s', 'n%02d',"
+		    " '192.0.2.%d:1', 'l', 1, 1)", t->session, i, i);
+	world_sql("INSERT INTO support_session_services (session_id, name,"
+	    " target, label, tls, added_at) VALUES ('%s', 's0',"
+	    " '192.0.2.1:1', 'l', 1, 1)", t->session);
+	far_close(t->mux);
+	drive_sync(control);
+	second = *t;
+	login(proxyd, &second, "", "", "192.0.2.1");
+	is_str(second.session, t->session, "the same session");
+	say(second.mux->fd, up);
+	offers(&second);
+	id = command(&second, text, sizeof(text));
+	ok(strstr(text, "\"b\"") != NULL && strstr(text, "\"n08\"") != NULL &&
+	    strstr(text, "\"n09\"") == NULL, "tunnel-47(partial): ten are "
+	    "added again");
+	ok(strstr(text, "\"s0\"") == NULL, "but what the client has found");
+	commanded(&second, id, 0, "");
+	id = command(&second, text, sizeof(text));
+	ok(strstr(text, "\"n09\"") != NULL && strstr(text, "\"n13\"") != NULL,
+	    "tunnel-47(partial): then the rest");
+	commanded(&second, id, 422, "service \"n11\" rejected: no");
+	for (i = 9; i < 14; i++) {
+		char	name[8];
+
+		snprintf(name, sizeof(name), "\"n%02d\"", i);
+		id = command(&second, text, sizeof(text));
+		ok(strstr(text, name) != NULL && strlen(text) < 140,
+		    "of those one was refused: they come one by one: %s",
+		    name);
+		commanded(&second, id, i == 11 ? 422 : 0, "");
+	}
+	offers(&second);
+	ok(!hear_maybe(second.mux->fd, IMSG_COMMAND, &m, 50), "a later manifest brings no "
+	    "more of them");
+	is_int(kept(&second), 16, "what was refused now is kept for the next "
+	    "time");
+	ask(&second, API_SERVICES_ADD, "[" ROW("s0") "]");
+	(void)command(&second, text, sizeof(text));
+	far_close(second.mux);
+	is_int(api_hear(proxyd), 504, "a tunnel that is lost meanwhile");
+	ask(&second, API_SERVICES_ADD, "[" ROW("x") "]");
+	is_int(api_hear(proxyd), 409, "without one: 409");
+}
+
+int
+main(void)
+{
+	struct tunnel	t;
+
+	authd_init();
+	authd_scene(&control, &proxyd, &token);
+	system_add(control, &t, "");
+	login(proxyd, &t, "", "", "192.0.2.1");
+	up(&t, 1);
+	adding(&t);
+	again(&t);
+	is_int(authd_scene_end(control, proxyd, token), 0,
+	    "authd stops in order");
+	return (done_testing());
+}
