@@ -33,6 +33,7 @@ static void	bridge_fin(struct stream *);
 static void	bridge_flush(struct stream *);
 static void	bridge_room(struct stream *);
 static void	bridge_gone(struct stream *, int);
+static void	bridge_withdraw(struct stream *, const char *);
 static void	bridge_touch(struct mux_bridge *);
 static void	bridge_wait(struct mux_bridge *);
 static void	bridge_wrote(struct mux_bridge *);
@@ -51,7 +52,7 @@ static void	bridge_free(struct bridge *);
 
 static const struct stream_ops bridge_ops = { .name = "bridge",
     .data = bridge_data, .fin = bridge_fin, .flush = bridge_flush,
-    .room = bridge_room, .gone = bridge_gone };
+    .room = bridge_room, .gone = bridge_gone, .withdraw = bridge_withdraw };
 
 static const struct mux_bridge_ops mux_ops = {
 	.touch = bridge_touch,
@@ -156,6 +157,23 @@ bridge_gone(struct stream *st, int clean)
 	}
 	bridge_half(b);
 	mux_bridge_flush(&b->m);
+}
+
+/* Nothing that is under way is written any more. */
+static void
+bridge_withdraw(struct stream *st, const char *why)
+{
+	struct bridge	*b = st->arg;
+	uint8_t		 text[BRIDGE_FAREWELL];
+	size_t		 n = 0;
+
+	if (b->how.farewell != NULL)
+		n = b->how.farewell(text, why);
+	bridge_gone(st, 0);
+	if (n > 0 && stream_send(st, text, n) == 0)
+		stream_done(st);
+	else
+		stream_reset(st);
 }
 
 /* What the filter says. */

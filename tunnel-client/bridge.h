@@ -15,6 +15,8 @@
 
 struct bridge;
 
+#define BRIDGE_FAREWELL	256
+
 struct bridge_how {
 	/* Bytes from the server, instead of writing them: bridge_deliver(). */
 	void	(*filter)(void *arg, struct bridge *, const uint8_t *, size_t);
@@ -31,6 +33,11 @@ struct bridge_how {
 	 * will be called when what stands before it is known. NULL: 1.
 	 */
 	int	(*ending)(void *arg, struct bridge *);
+	/*
+	 * The customer ends it: what the server is told, as bytes of the stream
+	 * in `out`, at most BRIDGE_FAREWELL; their number. NULL: RST.
+	 */
+	size_t	(*farewell)(uint8_t *out, const char *why);
 	/* The bridge is gone. */
 	void	(*gone)(void *arg);
 	void	 *arg;

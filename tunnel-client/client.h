@@ -43,6 +43,7 @@ struct options {
 	int		 json;			/* `status` in JSON */
 	char		*words[OPTION_WORDS];	/* behind the flags; NULL none */
 	char		*status_socket, *status_group;
+	char		*consent, *consent_file;
 	int		 verbose;
 };
 

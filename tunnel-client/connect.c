@@ -31,6 +31,7 @@ struct pending {
 static void	pending_data(struct stream *, const uint8_t *, size_t);
 static void	pending_fin(struct stream *);
 static void	pending_gone(struct stream *, int);
+static void	pending_withdraw(struct stream *, const char *);
 static void	pending_dialed(void *, struct sock *, const char *);
 static void	pending_free(struct pending *);
 static void	refuse(struct stream *, const char *);
@@ -39,7 +40,8 @@ static int	dial_service(struct pending *, const struct service *,
 		    const struct target *);
 
 static const struct stream_ops pending_ops = { .name = "connect",
-    .data = pending_data, .fin = pending_fin, .gone = pending_gone };
+    .data = pending_data, .fin = pending_fin, .gone = pending_gone,
+    .withdraw = pending_withdraw };
 
 void
 connect_start(struct stream *st, const char *name, const uint8_t *p, size_t len)
@@ -128,6 +130,13 @@ pending_gone(struct stream *st, int clean)
 {
 	(void)clean;
 	pending_free(st->arg);
+}
+
+static void
+pending_withdraw(struct stream *st, const char *why)
+{
+	pending_free(st->arg);
+	refuse(st, why);
 }
 
 static void

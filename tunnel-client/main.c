@@ -7,8 +7,8 @@
  *
  * One process, one loop: attempt (handshake.c), tunnel (tunnel.c), delay
  * (backoff.c), and again, until the server says that the session is over
- * (close 4000) or a signal comes. Streams: stream.c, connect.c, terminal.c,
- * command.c. What we tell: announce.c.
+ * (close 4000) or a signal comes. Streams: stream.c, gate.c, connect.c,
+ * terminal.c, command.c. What we tell: announce.c, to the people here: status.c.
  */
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -28,8 +28,8 @@
 #include "announce.h"
 #include "child.h"
 #include "client.h"
-#include "command.h"
-#include "connect.h"
+#include "consent.h"
+#include "gate.h"
 #include "base/clock.h"
 #include "discover.h"
 #include "handshake.h"
@@ -58,9 +58,6 @@ static void	attempt_again(const char *, const char *, uint64_t);
 static void	tunnel_ended(void *, enum tunnel_end, const char *);
 static void	leave(void);
 static void	on_signal(evutil_socket_t, short, void *);
-
-static struct stream_kinds	kinds = { connect_start, terminal_start,
-    command_start };
 
 static struct {
 	struct options		 o;
@@ -120,37 +117,6 @@ harden(void)
 	if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) == -1)
 		log_warn("not dumpable");
 #endif
-}
-
-/* The customer's no, as early as it can be said. */
-static void
-say_no(struct stream *st, const char *what, const char *line)
-{
-	log_info("stream %u: %s: refused, as configured", yamux_id(st->ys),
-	    what);
-	if (stream_send(st, line, strlen(line)) == -1)
-		stream_reset(st);
-	else
-		stream_done(st);
-}
-
-static void
-no_terminal(struct stream *st, const uint8_t *p, size_t len)
-{
-	(void)p;
-	(void)len;
-	say_no(st, "terminal",
-	    "ERROR terminal: the customer gives no terminal\n");
-}
-
-static void
-no_command(struct stream *st, const char *version, const uint8_t *p, size_t len)
-{
-	(void)version;
-	(void)p;
-	(void)len;
-	say_no(st, "command",
-	    "ERROR the customer lets nobody add services\n");
 }
 
 /*
@@ -395,11 +361,10 @@ setup(void)
 		return (-1);
 	if (child_init(client.base) == -1)
 		fatalx("out of memory");
-	if (client.o.no_terminal)
-		kinds.terminal = no_terminal;
-	if (client.o.no_commands)
-		kinds.command = no_command;
-	streams_init(&kinds);
+	streams_init(gate_init(&client.o));
+	if (consent_init(client.o.consent, client.o.consent_file,
+	    streams_withdraw) == -1)
+		return (-1);
 	if (client.o.tls_insecure && client.url.tls)
 		log_warnx("the server's certificate is not checked");
 	timer_init(&client.delay, attempt, NULL);
@@ -459,6 +424,7 @@ serve(void)
 		run();
 	users_clear();
 	discover_stop();
+	consent_clear();
 	child_end_all();
 	net_clear();
 	child_clear();

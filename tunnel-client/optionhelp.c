@@ -11,6 +11,7 @@ static const struct {
 	int		 words;		/* at most, itself too */
 } commands[] = {
 	{ "status", "status [-j]", 1 },
+	{ "consent", "consent [on | off | default | 2h | until TIME]", 4 },
 };
 #define NCOMMANDS	(sizeof(commands) / sizeof(commands[0]))
 

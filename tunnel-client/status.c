@@ -4,14 +4,15 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/clock.h"
 #include "base/compat.h"
 #include "client.h"
+#include "consent.h"
 #include "status.h"
 #include "stream.h"
+#include "when.h"
 
 #define WHY_SIZE	1024
 #define OPEN_SHOWN	200	/* bytes of what is open, in one line */
@@ -88,17 +89,12 @@ status_watch(void (*fn)(void))
 
 /* In JSON. */
 
-static int
+static void
 add_time(cJSON *o, const char *name, int64_t t)
 {
-	char		text[32];
-	struct tm	tm;
-	time_t		when = (time_t)t;
+	char	text[WHEN_SIZE];
 
-	if (gmtime_r(&when, &tm) == NULL)
-		return (-1);
-	strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%SZ", &tm);
-	return (cJSON_AddStringToObject(o, name, text) == NULL ? -1 : 0);
+	cJSON_AddStringToObject(o, name, when_print(text, t));
 }
 
 static void
@@ -121,7 +117,7 @@ add_stream(void *arg, const struct stream *st)
 	cJSON_AddStringToObject(o, "kind", st->kind);
 	if (st->service != NULL)
 		cJSON_AddStringToObject(o, "service", st->service);
-	(void)add_time(o, "since", st->since);
+	add_time(o, "since", st->since);
 	cJSON_AddNumberToObject(o, "received", (double)st->received);
 	cJSON_AddNumberToObject(o, "sent", (double)st->sent);
 	cJSON_AddItemToArray(arg, o);
@@ -135,14 +131,14 @@ add_state(cJSON *o)
 
 	cJSON_AddStringToObject(o, "state", state_names[status.state]);
 	cJSON_AddStringToObject(o, "server", status.where);
-	(void)add_time(o, "now", clock_wall());
-	(void)add_time(o, "started", status.started);
-	(void)add_time(o, "since", status.since);
+	add_time(o, "now", clock_wall());
+	add_time(o, "started", status.started);
+	add_time(o, "since", status.since);
 	if (status.state == CONNECTED && *status.session != '\0')
 		cJSON_AddStringToObject(o, "session", status.session);
 	if (*status.why != '\0' &&
 	    (e = cJSON_AddObjectToObject(o, "last_error")) != NULL) {
-		(void)add_time(e, "at", status.failed);
+		add_time(e, "at", status.failed);
 		cJSON_AddStringToObject(e, "text", status.why);
 	}
 	if (status.state == WAITING)
@@ -159,6 +155,7 @@ status_json(void)
 	cJSON_AddStringToObject(o, "version", RELAYD_VERSION);
 	cJSON_AddNumberToObject(o, "pid", getpid());
 	add_state(o);
+	consent_add(o);
 	if ((list = cJSON_AddArrayToObject(o, "services")) != NULL)
 		catalog_each(add_service, list);
 	if ((list = cJSON_AddArrayToObject(o, "streams")) != NULL)
@@ -215,9 +212,9 @@ status_line(char *dst, size_t size)
 	switch (status.state) {
 	case CONNECTED:
 		snprintf(dst, size, "connected to %s for %s, %zu service%s, "
-		    "open: %s", status.where, span, catalog_count(),
-		    catalog_count() == 1 ? "" : "s", open.n == 0 ? "nothing" :
-		    open.text);
+		    "%sopen: %s", status.where, span, catalog_count(),
+		    catalog_count() == 1 ? "" : "s", consent_given() ? "" :
+		    "no consent, ", open.n == 0 ? "nothing" : open.text);
 		break;
 	case WAITING:
 		status_span(next, status.next_ms < now ? 0 :

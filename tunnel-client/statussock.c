@@ -17,6 +17,7 @@
 
 #include "base/compat.h"
 #include "base/log.h"
+#include "consent.h"
 #include "status.h"
 #include "statussock.h"
 
@@ -194,13 +195,18 @@ static void
 answer(struct asker *a, const char *line)
 {
 	struct evbuffer	*out = bufferevent_get_output(a->bev);
-	char		*text;
+	char		*text, reply[1400];
 
 	a->answered = 1;
 	bufferevent_disable(a->bev, EV_READ);
 	if (strcmp(line, "status") == 0 && (text = status_json()) != NULL) {
 		evbuffer_add_printf(out, "OK\n%s", text);
 		free(text);
+	} else if (strncmp(line, "consent ", 8) == 0) {
+		if (consent_order(line + 8, reply, sizeof(reply)) == 0)
+			evbuffer_add_printf(out, "OK\n");
+		else
+			evbuffer_add_printf(out, "ERROR %s\n", reply);
 	} else
 		evbuffer_add_printf(out, "ERROR this client does not know "
 		    "that\n");

@@ -6,8 +6,8 @@ struct event_base;
 
 /*
  * The socket where the people of this machine ask and give orders: one line in,
- * the answer out, closed. A line is "status"; the answer begins with "OK\n",
- * and what was asked for, or is "ERROR reason\n".
+ * the answer out, closed. A line is "status", or "consent " and an order of
+ * consent.h; the answer is "OK\n" and what was asked for, or "ERROR reason\n".
  */
 
 #define STATUSSOCK_LINE	256	/* bytes of a request, its newline too */

@@ -460,6 +460,26 @@ streams_each(void (*fn)(void *, const struct stream *), void *arg)
 }
 
 void
+streams_withdraw(const char *why)
+{
+	struct stream	*st, *next;
+
+	for (st = TAILQ_FIRST(&all); st != NULL; st = next) {
+		next = TAILQ_NEXT(st, entry);
+		if (st->kind == NULL || st->ops == &dropped_ops)
+			continue;
+		log_info("stream %u: %s: ended: %s", yamux_id(st->ys),
+		    st->service != NULL ? st->service : st->kind, why);
+		if (st->ops->withdraw != NULL) {
+			st->ops->withdraw(st, why);
+			continue;
+		}
+		st->ops->gone(st, 0);
+		stream_reset(st);
+	}
+}
+
+void
 streams_watch(void (*fn)(void))
 {
 	watch = fn;

@@ -34,6 +34,8 @@ struct stream_ops {
 	 * stream_reset().
 	 */
 	void	(*gone)(struct stream *, int clean);
+	/* Say `why` if that can still be said, and end. NULL: gone(), RST. */
+	void	(*withdraw)(struct stream *, const char *why);
 };
 
 struct stream {
@@ -71,6 +73,8 @@ void	stream_reset(struct stream *);
 
 /* Those that the server has opened, and that do something. */
 void	streams_each(void (*fn)(void *, const struct stream *), void *);
+/* End them all at once. */
+void	streams_withdraw(const char *why);
 /* Called when one of them begins or ends. */
 void	streams_watch(void (*fn)(void));
 

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: ISC */
-/* `tunnel-client status`: what the client that runs has to say, for people. */
+/*
+ * `tunnel-client status` and `tunnel-client consent`: what the client that runs
+ * has to say, for people, and what they have to say to it.
+ */
 #include <sys/socket.h>
 #include <sys/time.h>
 #include <sys/un.h>
@@ -17,13 +20,14 @@
 #include "status.h"
 #include "statussock.h"
 #include "talk.h"
+#include "when.h"
 
 #define ANSWER_MAX	(4 * 1024 * 1024)
 #define ANSWER_S	10
 
 static int	talk_connect(const char *);
 static char	*talk_ask(const struct options *, const char *);
-static int	show_status(const cJSON *);
+static void	show_status(const cJSON *);
 
 /* The way there. */
 
@@ -204,7 +208,33 @@ show_services(const cJSON *top)
 		    ", added by an operator" : "");
 }
 
-static int
+static void
+show_consent(const cJSON *top)
+{
+	const cJSON	*c = cJSON_GetObjectItemCaseSensitive(top, "consent");
+	const char	*until = text_of(c, "until");
+	time_t		 t = time_of(c, "until");
+	char		 at[64] = "", span[32], asked[128];
+	struct tm	 tm;
+
+	if (*until != '\0' && localtime_r(&t, &tm) != NULL)
+		strftime(at, sizeof(at), "%Y-%m-%d %H:%M:%S", &tm);
+	if (!cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(c, "given")))
+		printf("consent: no, %s: operators are refused\n",
+		    text_of(c, "why"));
+	else if (*until != '\0')
+		printf("consent: until %s (%s)\n", at, status_span(span,
+		    t - time_of(top, "now")));
+	else
+		printf("consent: yes, without an end\n");
+	if (number_of(c, "asked") > 0)
+		printf("  asked for %.0f time%s, last for %s at %s\n",
+		    number_of(c, "asked"), number_of(c, "asked") > 1 ? "s" : "",
+		    text_of(c, "asked_for"), when(asked, sizeof(asked), top, c,
+		    "asked_at"));
+}
+
+static void
 show_status(const cJSON *top)
 {
 	const cJSON	*e;
@@ -224,28 +254,71 @@ show_status(const cJSON *top)
 		    (int64_t)number_of(top, "next_try_s")));
 	else if (!up)
 		printf("now: %s\n", text_of(top, "state"));
+	show_consent(top);
 	show_services(top);
 	show_streams(top);
-	return (up ? 0 : TALK_DOWN);
+}
+
+/* The order as the client takes it; -1 after a word. */
+static int
+order_make(char *line, size_t size, char *const *words)
+{
+	char		 text[128] = "";
+	int64_t		 until;
+	size_t		 i = strcmp(words[0], "until") == 0 ? 1 : 0;
+
+	if (words[1] == NULL && (strcmp(words[0], "on") == 0 ||
+	    strcmp(words[0], "off") == 0 || strcmp(words[0], "default") == 0)) {
+		snprintf(line, size, "consent %s\n", words[0]);
+		return (0);
+	}
+	/* A date and a time may be two words. */
+	snprintf(text, sizeof(text), "%s%s%s", words[i] == NULL ? "" : words[i],
+	    words[i] == NULL || words[i + 1] == NULL ? "" : " ",
+	    words[i] == NULL || words[i + 1] == NULL ? "" : words[i + 1]);
+	until = when_parse(text, time(NULL));
+	if (until <= time(NULL)) {
+		fprintf(stderr, "tunnel-client: consent: on, off, default, a "
+		    "time such as 90m, 2h or 3d, or until 2026-12-01T18:00 "
+		    "expected%s\n", until == -1 ? "" : ", in the future");
+		return (-1);
+	}
+	snprintf(line, size, "consent until %lld\n", (long long)until);
+	return (0);
+}
+
+static int
+give_order(const struct options *o)
+{
+	char	line[STATUSSOCK_LINE], *text;
+
+	if (order_make(line, sizeof(line), o->words + 1) == -1 ||
+	    (text = talk_ask(o, line)) == NULL)
+		return (-1);
+	free(text);
+	return (0);
 }
 
 int
 talk(const struct options *o)
 {
+	int	 consent = strcmp(o->words[0], "consent") == 0, up;
 	cJSON	*top;
 	char	*text;
-	int	 r;
 
+	if (consent && o->words[1] != NULL && give_order(o) == -1)
+		return (1);
 	if ((text = talk_ask(o, "status\n")) == NULL)
 		return (1);
 	top = cJSON_Parse(text);
-	if (o->json) {
+	up = strcmp(text_of(top, "state"), "connected") == 0;
+	if (o->json)
 		fputs(text, stdout);
-		r = strcmp(text_of(top, "state"), "connected") == 0 ? 0 :
-		    TALK_DOWN;
-	} else
-		r = show_status(top);
+	else if (consent)
+		show_consent(top);
+	else
+		show_status(top);
 	cJSON_Delete(top);
 	free(text);
-	return (r);
+	return (consent || up ? 0 : TALK_DOWN);
 }

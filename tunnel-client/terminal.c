@@ -53,6 +53,7 @@ struct terminal {
 static void	starting_data(struct stream *, const uint8_t *, size_t);
 static void	starting_fin(struct stream *);
 static void	starting_gone(struct stream *, int);
+static void	starting_withdraw(struct stream *, const char *);
 static int	terminal_spawn(struct terminal *);
 static void	terminal_ready(evutil_socket_t, short, void *);
 static void	terminal_timeout(void *);
@@ -61,6 +62,7 @@ static void	terminal_up(struct terminal *);
 static void	terminal_filter(void *, struct bridge *, const uint8_t *,
 		    size_t);
 static int	terminal_ending(void *, struct bridge *);
+static size_t	terminal_farewell(uint8_t *, const char *);
 static void	terminal_not_ended(void *);
 static void	terminal_ended(void *, int);
 static void	terminal_gone(void *);
@@ -69,7 +71,8 @@ static void	terminal_free(struct terminal *);
 static int	tell_status;		/* the server wants to know */
 
 static const struct stream_ops starting_ops = { .name = "terminal",
-    .data = starting_data, .fin = starting_fin, .gone = starting_gone };
+    .data = starting_data, .fin = starting_fin, .gone = starting_gone,
+    .withdraw = starting_withdraw };
 
 void
 terminal_negotiated(int status)
@@ -131,6 +134,12 @@ starting_gone(struct stream *st, int clean)
 {
 	(void)clean;
 	terminal_free(st->arg);
+}
+
+static void
+starting_withdraw(struct stream *st, const char *why)
+{
+	terminal_failed(st->arg, why);
 }
 
 /* In the new process: nothing of ours but the three descriptors. */
@@ -241,6 +250,7 @@ terminal_up(struct terminal *t)
 				    .max = TERM_SEND_MAX - 1 - TERM_HEADER,
 				    .header = termframe_header, .together = 1,
 				    .ending = terminal_ending,
+				    .farewell = terminal_farewell,
 				    .gone = terminal_gone, .arg = t };
 	struct sock		 c = { .fd = t->master };
 	struct stream		*st = t->st;
@@ -319,6 +329,21 @@ terminal_ending(void *arg, struct bridge *b)
 	if (t->status != -1)
 		bridge_say(b, frame, termframe_status(frame, t->status));
 	return (1);
+}
+
+/* On the operator's screen. */
+static size_t
+terminal_farewell(uint8_t *out, const char *why)
+{
+	char	text[BRIDGE_FAREWELL - TERM_HEADER];
+	int	n;
+
+	n = snprintf(text, sizeof(text), "\r\n[%s]\r\n", why);
+	if (n < 0 || n >= (int)sizeof(text))
+		return (0);
+	termframe_header(out, (size_t)n);
+	memcpy(out + TERM_HEADER, text, (size_t)n);
+	return (TERM_HEADER + (size_t)n);
 }
 
 /* It has let go of its terminal and goes on. */

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: ISC
 
 tunnel-client_PARTS = announce backoff bridge catalog child command \
-	conffile connect diag dial duration exchange firstline handshake jsonend \
-	main nettls optionfile optionhelp options plugin proxy reason resolve \
-	retryafter services shell sock status statussock stream system talk \
-	termframe terminal ttyline tunnel url via
+	conffile connect consent diag dial duration exchange firstline gate \
+	handshake jsonend main nettls optionfile optionhelp options plugin \
+	proxy reason resolve retryafter services shell sock status statussock \
+	stream system talk termframe terminal ttyline tunnel url via when
 # What is run, and what is discovered.
 tunnel-client_PARTS += capture discover discovered machine nethsec ns8 program \
 	jsontext routes survey userplug users usersdoc usersfetch usersfile usersrun

@@ -273,7 +273,7 @@ with tempfile.TemporaryDirectory() as d, Target(echo) as e:
                    env={"TUNNEL_CLIENT_HOSTS": d + "/hosts2"})
         u = s.tunnel()
         u.document(b'{"version"')
-        t.ok(c.err.has("no proxy for ws://") and p.count == 0,
+        t.ok(c.err.wait("no proxy for ws://") and p.count == 0,
              "key and secret in clear are not for a proxy")
         u.close(4000)
         u.drop()
@@ -287,7 +287,7 @@ with tempfile.TemporaryDirectory() as d, Target(echo) as e:
     c = Client(None, "--ca-file", d + "/hosts", "-u", "wss://relay.example/",
                env={"SYSTEM_KEY": KEY, "SYSTEM_SECRET": SECRET}, bare=True)
     t.equal(c.wait(), 1, "--ca-file without certificates: exit 1")
-    t.ok(c.err.has("hosts: no certificates can be read there"), "and why")
+    t.ok(c.err.wait("hosts: no certificates can be read there"), "and why")
 
     # ---- a real one ----
 

@@ -4,39 +4,21 @@
 its socket, and the line in a terminal."""
 
 import grp
-import json
 import os
 import pty
 import re
 import socket
 import stat
-import subprocess
 import sys
 import tempfile
 
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from clienttest import Client, Target, echo
-from harness import BUILD, Tap, until
+from clienttest import Client, Target, ask, echo, status
+from harness import Tap, until
 from tunnelserver import Server
 
 t = Tap()
-PROGRAM = os.path.join(BUILD, "bin", "tunnel-client")
-
-
-def ask(path, *words, env=None):
-    """An order to the client that runs: exit status, output, errors."""
-    e = {"PATH": os.environ["PATH"], "STATUS_SOCKET": path, "TZ": "UTC"}
-    e.update({k: v for k, v in os.environ.items() if k.endswith("SAN_OPTIONS")})
-    e.update(env or {})
-    r = subprocess.run([PROGRAM] + list(words), stdout=subprocess.PIPE,
-                       stderr=subprocess.PIPE, text=True, timeout=60, env=e)
-    return r.returncode, r.stdout, r.stderr
-
-
-def status(path):
-    return json.loads(ask(path, "status", "-j")[1])
-
 
 with tempfile.TemporaryDirectory() as d, Target(echo) as e, Server() as s:
     path = os.path.join(d, "run", "status.sock")
@@ -62,7 +44,7 @@ with tempfile.TemporaryDirectory() as d, Target(echo) as e, Server() as s:
     t.match(j["last_error"]["text"], "503 Busy", "and why")
     code, out, err = ask(path, "status")
     t.match(out, r"(?s)^not connected to 127.0.0.1:\d+ since 20.*\nlast error: "
-            r"20\d\d-.*503 Busy.*\nnext try: in 1m1\ds\nservices:\n  echo "
+            r"20\d\d-.*503 Busy.*\nnext try: in 1m1\ds\nconsent: yes, without an end\nservices:\n  echo "
             r".*\nopen now: nothing\n$", "the same for people")
     t.equal((code, err), (2, ""), "exit 2")
 
@@ -145,7 +127,7 @@ with tempfile.TemporaryDirectory() as d, Target(echo) as e, Server() as s:
         c2 = Client(other, env={"STATUS_SOCKET": path})
         u2 = other.tunnel()
         u2.document(b'{"version"')
-        t.ok(c2.err.has("another client has it: nobody can ask"),
+        t.ok(c2.err.wait("another client has it: nobody can ask"),
              "a socket that is taken: a line in the log, and a tunnel")
         u2.close(4000)
         u2.drop()
@@ -183,13 +165,13 @@ with tempfile.TemporaryDirectory() as d, Target(echo) as e, Server() as s:
         u.drop()
         t.equal(c.wait(), 0, "exit 0")
         c.clean(t)
-    for bad in ("/nonexistent/x/status.sock", "/tmp/" + "x" * 200,
+    for bad in ("/proc/no/x/status.sock", "/tmp/" + "x" * 200,
                 "/proc/status.sock"):
         with Server() as s2:
             c = Client(s2, env={"STATUS_SOCKET": bad})
             u = s2.tunnel()
             u.document(b'{"version"')
-            t.ok(c.err.has("nobody can ask for the status"),
+            t.ok(c.err.wait("nobody can ask for the status"),
                  "%.20s cannot be made: a tunnel without" % bad)
             u.close(4000)
             u.drop()

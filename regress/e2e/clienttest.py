@@ -197,3 +197,19 @@ def leave(t, c, u, text):
     u.drop()
     t.equal(c.wait(), 0, text)
     c.clean(t)
+
+
+def ask(path, *words, env=None):
+    """An order to the client that runs: exit status, output, errors."""
+    e = {"PATH": os.environ["PATH"], "STATUS_SOCKET": path, "TZ": "UTC"}
+    e.update({k: v for k, v in os.environ.items()
+              if k.endswith("SAN_OPTIONS")})
+    e.update(env or {})
+    r = subprocess.run([os.path.join(BUILD, "bin", "tunnel-client")] +
+                       list(words), stdout=subprocess.PIPE,
+                       stderr=subprocess.PIPE, text=True, timeout=60, env=e)
+    return r.returncode, r.stdout, r.stderr
+
+
+def status(path):
+    return json.loads(ask(path, "status", "-j")[1])

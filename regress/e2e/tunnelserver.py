@@ -255,8 +255,9 @@ class Tunnel:
             self.s.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER,
                               struct.pack("ii", 1, 0))
         try:
-            self.s.shutdown(socket.SHUT_RDWR if not reset else
-                            socket.SHUT_RD)
+            # An SSLSocket's own would have the reader go on without TLS.
+            socket.socket.shutdown(self.s, socket.SHUT_RDWR if not reset else
+                                   socket.SHUT_RD)
         except OSError:
             pass
         self.f.close()
