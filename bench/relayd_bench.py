@@ -151,6 +151,20 @@ class Relayd:
             time.sleep(0.1)
         raise BenchError("no active session: " + self.tail())
 
+    def cookie(self, slug, service, token):
+        """What a browser has in its jar for all hosts of a session after the
+        token's exchange."""
+        c = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
+        c.request("GET", f"/?token={token}", headers={
+            "Host": f"{service}--{slug}.{DOMAIN}:{self.port}"})
+        r = c.getresponse()
+        r.read()
+        c.close()
+        for line in r.headers.get_all("Set-Cookie") or []:
+            if line.startswith(f"support_proxy_{slug}="):
+                return line.split(";")[0]
+        raise BenchError(f"no cookie: {r.status} {r.headers}")
+
     def head(self, slot, service):
         """Host and Cookie of requests to a service behind a slot."""
         who = (slot.key, slot.node)
@@ -159,11 +173,11 @@ class Relayd:
             token = self.api("POST", f"/api/support-sessions/{sid}/proxy-token",
                              {"service": service})["token"]
             slug = sid.replace("-", "")
-            self.cookies[who] = (slug, token)
-        slug, token = self.cookies[who]
+            self.cookies[who] = (slug, self.cookie(slug, service, token))
+        slug, cookie = self.cookies[who]
         host = f"{service}--{slug}.{DOMAIN}:{self.port}"
         return [("Host", host), ("Origin", f"http://{host}"),
-                ("Cookie", f"support_proxy_{slug}={token}")]
+                ("Cookie", cookie)]
 
     def stop(self):
         if self.proc.poll() is None:
