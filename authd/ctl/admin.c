@@ -155,6 +155,35 @@ const struct ctl_handler	ctl_system_disable = { .fn = system_disable,
     .needs = CTL_NAMED };
 
 static void
+system_suspend(struct ctl *ctl, const struct facts *f)
+{
+	const struct system_row	*sys = system_named(ctl, f);
+
+	if (sys == NULL)
+		return;
+	(void)store_system_suspend(sys->id, 1, clock_wall_ms());
+	audit_done("relayctl", "", "system_suspend", "", sys->id);
+	session_end_system(sys->id, "operator", now_at());
+	ctl_after(&ctl->asker, CTL_END);
+}
+const struct ctl_handler	ctl_system_suspend = { .fn = system_suspend,
+    .needs = CTL_NAMED };
+
+static void
+system_resume(struct ctl *ctl, const struct facts *f)
+{
+	const struct system_row	*sys = system_named(ctl, f);
+
+	if (sys == NULL)
+		return;
+	(void)store_system_suspend(sys->id, 0, clock_wall_ms());
+	audit_done("relayctl", "", "system_resume", "", sys->id);
+	ctl_after(&ctl->asker, CTL_END);
+}
+const struct ctl_handler	ctl_system_resume = { .fn = system_resume,
+    .needs = CTL_NAMED };
+
+static void
 system_remove(struct ctl *ctl, const struct facts *f)
 {
 	const struct system_row	*sys = system_named(ctl, f);

@@ -197,6 +197,7 @@ int	store_system_secret(const char *id, const char *public,
 /* It has its secret: registered, and support is enabled. */
 int	store_system_register(const char *id, int64_t now);
 int	store_system_enable(const char *id, int enabled, int64_t now);
+int	store_system_suspend(const char *id, int suspended, int64_t now);
 int	store_system_delete(const char *id, int64_t now);
 
 /* --- revocations --- */

@@ -52,9 +52,9 @@ def refusals(api, who):
             ([service("good"), service("x", "0.0.0.0:1")], 400,
              "a good one beside a bad one")):
         st, env = api.add(*services)
-        t.equal(st, want, "%s: operator-14: %s: %s" % (who, what,
-                                                       env["message"]))
-    t.equal(api.offered(), before, "%s: operator-14: nothing is different "
+        t.equal(st, want, "operator-14: %s: %s: %s" % (who, what,
+                                                    env["message"]))
+    t.equal(api.offered(), before, "operator-14: %s: nothing is different "
             "afterwards" % who)
 
 
@@ -72,18 +72,18 @@ def story(d, token, client, who):
     t.equal((got["phone"]["target"], got["phone"]["tls"],
              got["phone"]["label"], got["cam"]["tls"]),
             ("192.0.2.77:443", True, "Phone", False),
-            who + ": operator-15: the list has them at once")
+            "operator-15: %s: the list has them at once" % who)
     st, env = api.add(service("cam", "192.0.2.79:80"))
     t.equal((st, api.offered()["cam"]["target"]), (200, "192.0.2.79:80"),
             who + ": what was added may be added anew")
     st, env = api.remove("nobody")
-    t.equal(st, 404, who + ": operator-16: a name nobody knows: 404")
+    t.equal(st, 404, "operator-16: %s: a name nobody knows: 404" % who)
     st, env = api.remove("web")
-    t.equal(st, 404, who + ": operator-16: what the client found: 404")
+    t.equal(st, 404, "operator-16: %s: what the client found: 404" % who)
     st, env = api.remove("cam")
     t.equal((st, env["data"]), (200, {"session_id": sid,
                                       "service_name": "cam"}),
-            who + ": operator-16: what was added goes")
+            "operator-16: %s: what was added goes" % who)
     t.equal(sorted(api.offered()), ["phone", "web"], who + ": and no other")
     return api
 
@@ -97,6 +97,12 @@ with Targets() as targets, Relayd(t) as d:
         key, secret = d.add_system(who)
         with make(key, secret) as c:
             api = story(d, token, c, who)
+
+            def ends():
+                return d.api("GET", "/support-sessions/" + api.sid,
+                             token)[1]["data"]["expires_at"]
+
+            expires = ends()
 
             def pids(role):
                 return {int(p["pid"]) for p in d.processes(role)}
@@ -112,16 +118,17 @@ with Targets() as targets, Relayd(t) as d:
                   "the session's new tunnel")
             got = until(lambda: "phone" in api.offered() and api.offered(),
                         "what was added")
-            t.equal((sorted(got), got["phone"]["target"]),
-                    (["phone", "web"], "192.0.2.77:443"), "%s: tunnel-47: "
-                    "after a reconnect added services are there again" % who)
+            t.equal((sorted(got), got["phone"]["target"], ends()),
+                    (["phone", "web"], "192.0.2.77:443", expires),
+                    "tunnel-47: %s: back in its session, which ends as "
+                    "before, added services are there again" % who)
             d.stop()
             d.start()
             until(back, "the session after a restart")
             got = until(lambda: "phone" in api.offered() and api.offered(),
                         "what was added")
-            t.equal(sorted(got), ["phone", "web"], "%s: tunnel-47: and after "
-                    "a restart of the daemon" % who)
+            t.equal((sorted(got), ends()), (["phone", "web"], expires),
+                    "tunnel-47: %s: and after a restart of the daemon" % who)
             st, env = api.remove("phone")
             t.equal(st, 200, who + ": it can still be removed")
             mark = d.log.mark()

@@ -206,6 +206,10 @@ with Targets() as targets, Relayd(t) as d:
     d.ctl("system", "enable", row["id"])
     t.equal([x["enabled"] for x in d.ctl("system", "list")
              if x["key"] == row["key"]], ["yes"], "system enable, by id")
+    for word, want in ("suspend", "suspended"), ("resume", "yes"):
+        d.ctl("system", word, row["key"])
+        t.equal([x["enabled"] for x in d.ctl("system", "list")
+                 if x["key"] == row["key"]], [want], "system " + word)
     for words in (("system", "remove", "none"), ("close", "none"),
                   ("show", "services", "none"), ("org", "remove", "none")):
         r = d.ctl_raw(*words)

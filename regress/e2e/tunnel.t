@@ -215,15 +215,34 @@ with Targets() as targets, Relayd(t) as d:
     t.equal(env["data"]["closed_by"], "disconnect",
             "tunnel-48: no return within grace: closed, disconnect")
 
-    # A late expiry: 4000.
+    # A system that may not any more, and then may: 4000, 403, 101.
+    ended = []
+    for word, back in (("disable", "enable"), ("suspend", "resume"),
+                       ("remove", None)):
+        key, secret = d.add_system("may not: " + word)
+        with GoClient(d, key, secret, web, extra=quick) as c:
+            c.event("manifest_sent")
+            d.ctl("system", word, key)
+            ended.append((c.event("closed")["code"], c.wait()))
+        st = ask(d, "/api/tunnel", auth=basic(key, secret))[0]
+        t.equal(st, 401 if back is None else 403, "system %s: the next login "
+                "is refused" % word)
+        if back is not None:
+            d.ctl("system", back, key)
+            st = ask(d, "/api/tunnel", auth=basic(key, secret))[0]
+            t.equal(st, 101, "system %s: it may again" % back)
+
+    # So does a session that is past its end, by no more than a second.
     with GoClient(d, *sys2, web, extra=quick) as c:
         c.event("manifest_sent")
-        for _ in range(25):
-            d.move_clock(3600 * 1000)
-            if c.p.poll() is not None:
-                break
-        t.equal(c.wait(), 0, "tunnel-53(partial): past expires_at the "
-                "client gets 4000 and exits 0")
+        d.move_clock((24 * 3600 - 60) * 1000)
+        st = ask(d, "/api/tunnel", auth=basic(*sys2))[0]
+        t.equal((st, c.p.poll()), (409, None), "a minute before its end it "
+                "is there")
+        d.move_clock(61 * 1000)
+        ended.append((c.event("closed")["code"], c.wait()))
+    t.equal(ended, [(4000, 0)] * 4, "tunnel-53: disabled, suspended, removed, "
+            "or past expires_at: 4000, and the client exits 0")
     with GoClient(d, *sys2, web, extra=quick) as c:
         c.event("manifest_sent")
         d.ctl("system", "disable", sys2[0])

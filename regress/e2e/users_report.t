@@ -8,7 +8,7 @@ import json
 import os
 import tempfile
 
-from harness import GoClient, Relayd, Tap, is_up, until
+from harness import GoClient, OurClient, Relayd, Tap, is_up, until
 
 t = Tap()
 PASSWORD = "correct-horse-battery"
@@ -47,8 +47,14 @@ with tempfile.TemporaryDirectory() as tmp, Relayd(t) as d:
         return next(s["session"] for s in d.sessions()
                     if s["node"] == node and s["status"] == "active")
 
+    def fetched(node):
+        with GoClient(d, key, secret, "web=127.0.0.1:1", node=node,
+                      extra=["-users", "fetch"]) as c:
+            return c.event("users_fetched")["body"]
+
     key, secret = d.add_system("cluster")
     token = d.token(lifetime="24h")
+    nothing = fetched("9")
     with client("1", with_user("leader")) as a:
         a.event("users_sent")
         first = session("1")
@@ -56,18 +62,43 @@ with tempfile.TemporaryDirectory() as tmp, Relayd(t) as d:
         t.equal(got, with_user("leader"), "an operator reads what the client "
                 "has sent")
         with client("2", with_user("later")) as b, \
-                GoClient(d, key, secret, "web=127.0.0.1:1", node="3",
-                         extra=["-users", "none"]) as idle:
+                client("3", report("x")) as bare:
             b.event("users_sent")
             until(lambda: users(session("2")), "the other's")
-            idle.event("accepting")
-            with GoClient(d, key, secret, "web=127.0.0.1:1", node="4",
-                          extra=["-users", "fetch"]) as c:
-                e = c.event("users_fetched")
-                t.equal(json.loads(e["body"]), with_user("later"),
-                        "tunnel-36: USERS_FETCH brings the newest with "
-                        "credentials")
-                t.equal(e["body"][-1:], "\n", "tunnel-36: with its newline")
+            bare.event("users_sent")
+            until(lambda: users(session("3")), "one without")
+            body = fetched("4")
+            t.equal((nothing, json.loads(body), body[-1:]),
+                    ("{}\n", with_user("later"), "\n"),
+                    "tunnel-36: USERS_FETCH brings the newest with "
+                    "credentials, and exactly {} when there are none")
+            # Ours, too, has none of its own here, and may have a plug-in.
+            plugins = os.path.join(tmp, "plugins")
+            os.mkdir(plugins, 0o755)
+            with open(os.path.join(plugins, "pbx"), "w") as f:
+                f.write("#!/bin/sh\nfor i; do case $i in /*) cat $i "
+                        ">>%s;; esac; done\n"
+                        "echo '{\"id\":\"pbx\",\"name\":\"PBX\"}'\n" %
+                        os.path.join(tmp, "given"))
+            os.chmod(f.name, 0o755)
+            with OurClient(d, key, secret, "web=127.0.0.1:1",
+                           extra=["--node-id", "5", "--users-dir", plugins,
+                                  "--users-state-file",
+                                  os.path.join(tmp, "state", "users")]) as c:
+                got = until(lambda: "5" in [s["node"] for s in d.sessions()
+                                            if s["status"] == "active"] and
+                            users(session("5")), "the report of ours")
+                t.equal(got["users"].get("apps"),
+                        [{"id": "pbx", "name": "PBX"}],
+                        "our client reports its plug-in's app")
+                with open(os.path.join(tmp, "given")) as f:
+                    t.ok("later" in f.read(), "which was told the users that "
+                         "another node has made")
+        mark = d.log.mark()
+        long = with_user("long")
+        long["x"] = " " * (256 << 10)
+        with client("2", long):
+            d.log.wait(r"control stream \d+: too long", mark)
         with client("2", report("x", apps=[{"id": "pbx1", "name": "PBX"}])) \
                 as b:
             b.event("users_sent")
@@ -76,8 +107,13 @@ with tempfile.TemporaryDirectory() as tmp, Relayd(t) as d:
             t.equal((got["users"]["local_users"][0]["username"],
                      got["users"]["apps"]),
                     ("later", [{"id": "pbx1", "name": "PBX"}]),
-                    "tunnel-35: one without credentials brings its apps, and "
-                    "takes nobody's credentials away")
+                    "tunnel-35: over 256 KiB it is refused; one without "
+                    "credentials brings its apps, and takes nobody's away")
+        with client("2", with_user("newest")) as b:
+            b.event("users_sent")
+            t.equal(until(lambda: users(session("2")) == with_user("newest"),
+                          "the newest"), True, "tunnel-35(partial): one with "
+                    "credentials takes the place of what was there")
         st, env = d.api("GET", "/support-sessions/%s/logs" % first, token)
         log = env["data"]["access_logs"]
         t.ok(log and all(x["access_type"] == "view" for x in log),

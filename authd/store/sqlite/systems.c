@@ -165,6 +165,15 @@ store_system_enable(const char *id, int enabled, int64_t now)
 }
 
 int
+store_system_suspend(const char *id, int suspended, int64_t now)
+{
+	static struct query	q = QUERY("UPDATE systems SET"
+	    " suspended_at = nullif(?2, 0), updated_at = ?3 WHERE id = ?1");
+
+	return (db_write(&q, "Tii", id, suspended ? now : (int64_t)0, now));
+}
+
+int
 store_system_delete(const char *id, int64_t now)
 {
 	static struct query	q = QUERY("UPDATE systems SET deleted_at = ?2,"
