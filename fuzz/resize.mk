@@ -1,0 +1,1 @@
+$(eval $(call fuzz_target,resize,termd/resize.o,))
