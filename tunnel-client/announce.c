@@ -102,7 +102,7 @@ announce_manifest(void)
 	return (0);
 }
 
-/* The server hears of the services first; it may not hear of them twice soon. */
+/* The server hears of the services first, and not of them again too soon. */
 void
 announce_start(const struct options *o)
 {

@@ -48,6 +48,7 @@
 #include "tunnel.h"
 #include "url.h"
 #include "users.h"
+#include "watch.h"
 
 extern char	**environ;
 
@@ -396,12 +397,14 @@ run(void)
 	statussock_open(client.base, client.o.status_socket,
 	    client.o.status_group);
 	ttyline_start();
+	watch_start(announce_again);
 	attempt(NULL);
 	while (!client.done) {
 		event_base_loop(client.base, EVLOOP_ONCE);
 		tunnel_turn_end();
 		ttyline_turn();
 	}
+	watch_stop();
 	ttyline_stop();
 	statussock_close();
 	if (client.handshake != NULL)

@@ -12,7 +12,7 @@ import tempfile
 
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from clienttest import Client
+from clienttest import Client, alive
 from harness import Tap, until
 from tunnelserver import Server
 
@@ -25,15 +25,6 @@ def plugin(d, name, text, mode=0o755):
         f.write(text)
     os.chmod(path, mode)
     return path
-
-
-def alive(pid):
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    with open("/proc/%d/stat" % pid) as f:
-        return f.read().rsplit(")", 1)[1].split()[0] != "Z"
 
 
 def report(s, *flags, **kw):

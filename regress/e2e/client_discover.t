@@ -215,6 +215,7 @@ with Server() as s, tempfile.TemporaryDirectory() as root, \
 
 with Server() as s, tempfile.TemporaryDirectory() as root:
     put(root + "/www-ns/index.html", "")
+    os.makedirs(root + "/etc/nginx/conf.d")
     c = Client(s, env={"TUNNEL_CLIENT_ROOT": root})
     u = s.tunnel()
     name = {"target": "127.0.0.1:443", "host": "127.0.0.1", "tls": True,
@@ -228,6 +229,11 @@ with Server() as s, tempfile.TemporaryDirectory() as root:
     c.p.send_signal(signal.SIGUSR2)
     t.equal(manifest(u)["nethsecurity-ui"]["target"], "127.0.0.1:9090",
             "NethSecurity: the port of the configuration")
+    put(root + "/etc/nginx/conf.d/other.conf", "listen 1 ssl;\n")
+    put(root + "/etc/nginx/conf.d/ns-ui.conf", "listen 9092 ssl;\n")
+    until(lambda: manifest(u)["nethsecurity-ui"]["target"] ==
+          "127.0.0.1:9092", "the manifest with the new port")
+    t.ok(True, "NethSecurity: a change of it is announced at once")
     leave(t, c, u, "exit 0")
     c = Client(s, env={"TUNNEL_CLIENT_ROOT": root,
                        "EXCLUDE_PATTERNS": "neth*"})

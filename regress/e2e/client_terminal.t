@@ -12,7 +12,7 @@ import tempfile
 
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from clienttest import KEY, SECRET, Client
+from clienttest import KEY, SECRET, Client, alive
 from harness import BUILD, Tap, until
 from tunnelserver import Server
 
@@ -21,15 +21,6 @@ HIDDEN = {"DATABASE_URL": "hidden-database", "REDIS_ADDR": "127.9.9.9:1",
           "REDIS_PASSWORD": "hidden-password", "REDIS_URL": "hidden-redis",
           "SUPPORT_INTERNAL_SECRET": "hidden-internal",
           "SOMETHING_ELSE": "hidden-else"}
-
-
-def alive(pid):
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    with open("/proc/%d/stat" % pid) as f:
-        return f.read().rsplit(")", 1)[1].split()[0] != "Z"
 
 
 def children(pid):

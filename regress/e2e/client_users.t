@@ -13,8 +13,8 @@ import tempfile
 
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from clienttest import KEY, SECRET, Client, Redis, echo, leave, manifest, \
-    put, Target
+from clienttest import KEY, SECRET, Client, Redis, Target, alive, echo, \
+    leave, manifest, put
 from harness import Tap, until
 from tunnelserver import Server
 
@@ -40,6 +40,8 @@ def act(*what):
     with open(ROOT + "/acts", "a") as f:
         f.write(json.dumps(what) + "\\n")
 def hang(where):
+    with open(ROOT + "/pid", "w") as f:
+        f.write(str(os.getpid()))
     while os.path.exists(ROOT + "/hang-" + where):
         time.sleep(0.05)
 '''
@@ -358,6 +360,8 @@ with Server() as s, tempfile.TemporaryDirectory() as root, \
     u.drop()
     t.equal(list(accounts(root)), ["cluster/" + NAME],
             "SIGKILL between making a user and writing anything")
+    until(lambda: not alive(int(lines(root, "pid")[0])), "its end")
+    t.ok(True, "what makes users dies with the client")
     os.unlink(root + "/hang-add-user")
     put(root + "/hang-remove-user", "")
     c = client(s, root, redis)

@@ -213,3 +213,13 @@ def ask(path, *words, env=None):
 
 def status(path):
     return json.loads(ask(path, "status", "-j")[1])
+
+
+def alive(pid):
+    """Is there such a process, and no zombie?"""
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    with open("/proc/%d/stat" % pid) as f:
+        return f.read().rsplit(")", 1)[1].split()[0] != "Z"
