@@ -396,6 +396,8 @@ report(void)
 	if ((text = users_report(&f, users.took_ms)) == NULL ||
 	    announce_document("USERS 1\n", text) == -1)
 		log_warnx("users: not reported");
+	else
+		log_info("users reported");
 	if (text != NULL)
 		freezero(text, strlen(text));
 }

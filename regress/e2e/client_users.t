@@ -14,37 +14,13 @@ import tempfile
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from clienttest import KEY, SECRET, Client, Redis, Target, alive, echo, \
-    leave, manifest, put
+    leave, machine, manifest, nethsecurity, put
 from harness import Tap, until
 from tunnelserver import Server
 
 t = Tap()
 NAME = "support-neth-7f3a-0007"
 
-# What the machine's own Python has: tasks of agents, and a user database. Both
-# keep their accounts in a file; a file named `hang` stops them after an act.
-STORE = '''
-import json, os, time
-ROOT = %(root)r
-def accounts():
-    try:
-        with open(ROOT + "/accounts") as f:
-            return json.load(f)
-    except FileNotFoundError:
-        return {}
-def keep(a):
-    with open(ROOT + "/accounts.new", "w") as f:
-        json.dump(a, f)
-    os.rename(ROOT + "/accounts.new", ROOT + "/accounts")
-def act(*what):
-    with open(ROOT + "/acts", "a") as f:
-        f.write(json.dumps(what) + "\\n")
-def hang(where):
-    with open(ROOT + "/pid", "w") as f:
-        f.write(str(os.getpid()))
-    while os.path.exists(ROOT + "/hang-" + where):
-        time.sleep(0.05)
-'''
 TASKS = '''
 import store
 DOMAINS = [
@@ -70,36 +46,6 @@ def run(agent_id, action, data={}, extra={}, endpoint="", **more):
     store.hang(action)
     return {"exit_code": 0}
 '''
-NETHSEC = '''
-import os, store
-def get_user_by_name(uci, name, database="main"):
-    return store.accounts().get(name)
-def remove_admin(uci, name):
-    store.act("remove_admin", name)
-    a = store.accounts()
-    a.pop("admin " + name)
-    store.keep(a)
-def delete_local_user(uci, name, database="main"):
-    store.act("delete_local_user", name, database)
-    a = store.accounts()
-    a.pop(name)
-    store.keep(a)
-def add_local_user(uci, name, password="", description="", database="main"):
-    store.act("add_local_user", name, description, database)
-    a = store.accounts()
-    if name in a:
-        raise ValueError("user_already_exists")
-    a[name] = password
-    store.keep(a)
-    store.hang("add")
-def set_admin(uci, name, database):
-    store.act("set_admin", name, database)
-    if os.path.exists(store.ROOT + "/no-admin"):
-        raise RuntimeError("no")
-    a = store.accounts()
-    a["admin " + name] = "x"
-    store.keep(a)
-'''
 PLUGIN = '''#!/bin/sh
 echo "%(name)s $*" >>%(root)s/calls
 env | sort >%(root)s/%(name)s-env
@@ -107,14 +53,6 @@ cp "$3" %(root)s/%(name)s-$1-users
 [ $# -lt 5 ] || cp "$5" %(root)s/%(name)s-$1-instances
 %(then)s
 '''
-
-
-def machine(root):
-    put(root + "/bin/python3", "#!/bin/sh\nexec env PYTHONPATH=%s/py "
-        "PYTHONDONTWRITEBYTECODE=1 %s \"$@\"\n" % (root, sys.executable),
-        0o755)
-    put(root + "/bin/runagent", '#!/bin/sh\nexec "$@"\n', 0o755)
-    put(root + "/py/store.py", STORE % {"root": root})
 
 
 def ns8(root, redis):
@@ -134,14 +72,6 @@ def ns8(root, redis):
     redis.cli("HSET", "cluster/module_domains", "pbx103", "pbx.domain more")
     redis.cli("HSET", "module/mail1/environment", "USER_DOMAIN", "m.domain")
     redis.cli("SET", "module/pbx103/ui_name", "Telephones")
-
-
-def nethsecurity(root):
-    machine(root)
-    put(root + "/www-ns/index.html", "")
-    put(root + "/py/euci.py", "class EUci:\n    pass\n")
-    put(root + "/py/nethsec/__init__.py", "")
-    put(root + "/py/nethsec/users.py", NETHSEC)
 
 
 def plugin(root, name, then="", mode=0o755):

@@ -8,6 +8,7 @@ import signal
 import socket
 import ssl
 import subprocess
+import sys
 import threading
 
 from harness import BUILD, Program, free_port, until
@@ -223,3 +224,77 @@ def alive(pid):
         return False
     with open("/proc/%d/stat" % pid) as f:
         return f.read().rsplit(")", 1)[1].split()[0] != "Z"
+
+
+# What the machine's own Python has: tasks of agents, and a user database. Both
+# keep their accounts in a file; a file named `hang` stops them after an act.
+STORE = '''
+import json, os, time
+ROOT = %(root)r
+def accounts():
+    try:
+        with open(ROOT + "/accounts") as f:
+            return json.load(f)
+    except FileNotFoundError:
+        return {}
+def keep(a):
+    with open(ROOT + "/accounts.new", "w") as f:
+        json.dump(a, f)
+    os.rename(ROOT + "/accounts.new", ROOT + "/accounts")
+def act(*what):
+    with open(ROOT + "/acts", "a") as f:
+        f.write(json.dumps(what) + "\\n")
+def hang(where):
+    with open(ROOT + "/pid", "w") as f:
+        f.write(str(os.getpid()))
+    while os.path.exists(ROOT + "/hang-" + where):
+        time.sleep(0.05)
+'''
+NETHSEC = '''
+import os, store
+def get_user_by_name(uci, name, database="main"):
+    return store.accounts().get(name)
+def remove_admin(uci, name):
+    store.act("remove_admin", name)
+    a = store.accounts()
+    a.pop("admin " + name)
+    store.keep(a)
+def delete_local_user(uci, name, database="main"):
+    store.act("delete_local_user", name, database)
+    a = store.accounts()
+    a.pop(name)
+    store.keep(a)
+def add_local_user(uci, name, password="", description="", database="main"):
+    store.act("add_local_user", name, description, database)
+    a = store.accounts()
+    if name in a:
+        raise ValueError("user_already_exists")
+    a[name] = password
+    store.keep(a)
+    store.hang("add")
+def set_admin(uci, name, database):
+    store.act("set_admin", name, database)
+    if os.path.exists(store.ROOT + "/no-admin"):
+        raise RuntimeError("no")
+    a = store.accounts()
+    a["admin " + name] = "x"
+    store.keep(a)
+'''
+
+
+def machine(root):
+    """A host whose Python is in the test's hand."""
+    put(root + "/bin/python3", "#!/bin/sh\nexec env PYTHONPATH=%s/py "
+        "PYTHONDONTWRITEBYTECODE=1 %s \"$@\"\n" % (root, sys.executable),
+        0o755)
+    put(root + "/bin/runagent", '#!/bin/sh\nexec "$@"\n', 0o755)
+    put(root + "/py/store.py", STORE % {"root": root})
+
+
+def nethsecurity(root):
+    """A NethSecurity host below this directory."""
+    machine(root)
+    put(root + "/www-ns/index.html", "")
+    put(root + "/py/euci.py", "class EUci:\n    pass\n")
+    put(root + "/py/nethsec/__init__.py", "")
+    put(root + "/py/nethsec/users.py", NETHSEC)

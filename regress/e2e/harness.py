@@ -297,7 +297,8 @@ class OurClient(Program):
                                             d.port,
                              "SYSTEM_KEY": key, "SYSTEM_SECRET": secret,
                              "STATIC_SERVICES": services or "",
-                             "STATUS_SOCKET": "none",
+                             "STATUS_SOCKET": "none", "REDIS_ADDR": "none",
+                             "USERS_DIR": "/nonexistent",
                              "SHELL": "/bin/sh"}, **(env or
                                                                    {})))
 
