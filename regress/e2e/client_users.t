@@ -343,6 +343,27 @@ with Server() as s, tempfile.TemporaryDirectory() as root, \
     c.clean(t)
     gone(root, c, "and all is taken away")
 
+    # a second signal does not wait
+    c = client(s, root, redis)
+    u = s.tunnel()
+    report(u)
+    put(root + "/hang-remove-user", "")
+    c.p.send_signal(signal.SIGTERM)
+    until(lambda: len(accounts(root)) == 1, "the first removal")
+    t.ok(c.p.poll() is None, "a client that leaves waits for the users to go")
+    c.p.send_signal(signal.SIGTERM)
+    t.equal(c.wait(), 0, "a second signal ends it at once")
+    c.clean(t)
+    os.unlink(root + "/hang-remove-user")
+    t.ok(accounts(root) and os.path.exists(root + "/run/users.json"),
+         "which leaves them to the next start")
+    c = client(s, root, redis)
+    until(lambda: not accounts(root), "the removal")
+    u = s.tunnel()
+    report(u)
+    leave(t, c, u, "exit 0")
+    gone(root, c, "which takes them away")
+
     # a worker makes none, and asks
     redis.cli("REPLICAOF", "127.0.0.1", "1")
     redis.cli("CONFIG", "SET", "replica-serve-stale-data", "yes")
@@ -393,6 +414,30 @@ with Server() as s, tempfile.TemporaryDirectory() as root:
             "names is not deleted")
     os.unlink(root + "/accounts")
     os.unlink(root + "/no-admin")
+    # what makes users hangs for good
+    put(root + "/hang-add", "")
+    c = client(s, root, move_ms=121000)
+    u = s.tunnel()
+    until(lambda: accounts(root), "an account")
+    c.move()
+    c.err.wait("users: making: killed, it took too long")
+    answer(asked(u, 0), b'{"users":{"local_users":[{"username":"u",'
+           b'"password":"p"}]}}')
+    t.equal(report(u)["errors"],
+            [{"id": "users", "message": "users were not made"}],
+            "what takes longer than 2 minutes is given up")
+    os.unlink(root + "/hang-add")
+    leave(t, c, u, "exit 0")
+    gone(root, c, "and what it had made is taken away")
+    # there is no place to write down what is made
+    c = client(s, root, env={"USERS_STATE_FILE": "/dev/null/x"})
+    u = s.tunnel()
+    answer(asked(u, 0), b'{"users":{"local_users":[{"username":"u",'
+           b'"password":"p"}]}}')
+    t.equal((report(u)["errors"], accounts(root)),
+            ([{"id": "users", "message": "no user can be made"}], {}),
+            "without a state file nobody is made")
+    leave(t, c, u, "exit 0")
     put(root + "/hang-add", "")
     c = client(s, root)
     u = s.tunnel()
@@ -442,6 +487,23 @@ with Server() as s, tempfile.TemporaryDirectory() as root:
     with open(root + "/app-setup-users") as f:
         t.equal(json.load(f)["domain_users"], r["domain_users"],
                 "plugins hear of what was fetched")
+    leave(t, c, u, "exit 0")
+
+# ---- plugins that take too long together ----
+
+with Server() as s, tempfile.TemporaryDirectory() as root:
+    plugin(root, "1-quick", 'echo \'{"id":"quick"}\'')
+    plugin(root, "2-hang", "sleep 1000")
+    plugin(root, "3-never")
+    c = client(s, root, env={"USERS_TOTAL_TIMEOUT": "1500ms"})
+    u = s.tunnel()
+    answer(asked(u, 0), b'{"users":{"local_users":[{"username":"u",'
+           b'"password":"p"}]}}')
+    r = report(u)
+    t.equal((r["apps"], [(x["id"], x["message"]) for x in r["errors"]]),
+            ([{"id": "quick"}], [("2-hang", "no time left"),
+                                 ("3-never", "no time left")]),
+            "the total limit: what is there is reported, the rest is named")
     leave(t, c, u, "exit 0")
 
 # ---- a state file that cannot be trusted ----

@@ -33,7 +33,7 @@ class Client(Program):
                       "STATIC_SERVICES": services,
                       "DIAGNOSTICS_DIR": "/nonexistent",
                       "REDIS_ADDR": "none", "USERS_DIR": "/nonexistent",
-                      "USERS_STATE_FILE": "/nonexistent/users.json",
+                      "USERS_STATE_FILE": "/dev/null/users.json",
                       "RECONNECT_DELAY": "100ms"})
         e.update(env or {})
         for name in ("ASAN_OPTIONS", "UBSAN_OPTIONS", "LSAN_OPTIONS"):
