@@ -6,28 +6,16 @@
 #include "base/clock.h"
 #include "diag.h"
 #include "discover.h"
+#include "document.h"
 #include "base/log.h"
-#include "stream.h"
-#include "tunnel.h"
 #include "users.h"
 
-static void	document_data(struct stream *, const uint8_t *, size_t);
-static void	document_gone(struct stream *, int);
-static void	manifest_gone(struct stream *, int);
-static int	document_send(const struct stream_ops *, const char *,
-		    const char *);
 static void	diagnostics_done(void *, const char *);
 static void	first_manifest(void *);
 static void	look(void *);
 static void	looked(void);
 
 #define FIRST_MS	10000	/* a manifest waits for a discovery so long */
-
-/* A document goes out, nothing but FIN comes back. */
-static const struct stream_ops document_ops = { .name = "document",
-    .data = document_data, .gone = document_gone };
-static const struct stream_ops manifest_ops = { .name = "manifest",
-    .data = document_data, .gone = manifest_gone };
 
 static struct {
 	const struct options	*o;	/* NULL: there is no tunnel */
@@ -37,52 +25,6 @@ static struct {
 	char			*manifest;	/* as it was sent last */
 } announce;
 
-static void
-document_data(struct stream *st, const uint8_t *p, size_t len)
-{
-	(void)p;
-	stream_consumed(st, len);
-}
-
-static void
-document_gone(struct stream *st, int clean)
-{
-	(void)st;
-	(void)clean;
-}
-
-/* All that the protocol lets the server say about a document is RST. */
-static void
-manifest_gone(struct stream *st, int clean)
-{
-	(void)st;
-	if (!clean && tunnel_is_usable())
-		log_warnx("manifest: the server refuses it");
-}
-
-static int
-document_send(const struct stream_ops *ops, const char *header,
-    const char *text)
-{
-	struct stream	*st;
-
-	if ((st = stream_open(ops, NULL)) == NULL)
-		return (-1);
-	if (stream_send(st, header, strlen(header)) == -1 ||
-	    stream_send(st, text, strlen(text)) == -1) {
-		stream_reset(st);
-		return (-1);
-	}
-	stream_fin(st);	/* and stay: the server may refuse it yet */
-	return (0);
-}
-
-int
-announce_document(const char *header, const char *text)
-{
-	return (document_send(&document_ops, header, text));
-}
-
 int
 announce_manifest(void)
 {
@@ -90,7 +32,7 @@ announce_manifest(void)
 
 	if ((text = catalog_manifest()) == NULL)
 		return (-1);
-	if (document_send(&manifest_ops, "", text) == -1) {
+	if (document_send("manifest", "", text) == -1) {
 		log_warnx("manifest: not sent");
 		free(text);
 		return (-1);
@@ -152,8 +94,8 @@ diagnostics_done(void *arg, const char *report)
 {
 	(void)arg;
 	announce.diag = NULL;
-	if (report == NULL || document_send(&document_ops, "DIAGNOSTICS 1\n",
-	    report) == -1)
+	if (report == NULL || document_send("diagnostics",
+	    "DIAGNOSTICS 1\n", report) == -1)
 		log_warnx("diagnostics: not sent");
 }
 

@@ -18,8 +18,6 @@ void	announce_again(void);
 void	announce_stop(void);
 /* At the very end. */
 void	announce_clear(void);
-/* A header line and a document behind it. 0 or -1. */
-int	announce_document(const char *header, const char *text);
 /* Send the catalogue as it is now. 0 or -1. */
 int	announce_manifest(void);
 

@@ -373,7 +373,7 @@ setup(void)
 	    &client.backoff, client.o.reconnect_ms, client.o.max_reconnect_ms);
 	own_node();
 	discover_init(&client.o);
-	if (!client.o.check && users_init(&client.o) == 1)
+	if (!client.o.check && users_start(&client.o) == 1)
 		discover_now(users_discovered);
 	return (0);
 }

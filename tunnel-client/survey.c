@@ -1,24 +1,10 @@
 /* SPDX-License-Identifier: ISC */
 #include <signal.h>
-#include <stdarg.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "survey.h"
-
-void
-findings_error(struct findings *f, const char *fmt, ...)
-{
-	char	text[512];
-	va_list	ap;
-
-	va_start(ap, fmt);
-	vsnprintf(text, sizeof(text), fmt, ap);
-	va_end(ap);
-	cJSON_AddItemToArray(f->errors, cJSON_CreateString(text));
-}
 
 static void
 findings_print(const struct findings *f)

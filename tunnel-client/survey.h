@@ -29,7 +29,7 @@ struct survey {
 /* A program_spec's `call`; `arg` is a struct survey. */
 void	survey_main(void *arg);
 
-/* The document, for ns8.c and nethsec.c. */
+/* The document, for ns8.c and nethsec.c; findings.c. */
 struct findings {
 	cJSON	*top, *services, *modules, *failed, *errors;
 };

@@ -5,10 +5,10 @@ tunnel-client_PARTS = announce backoff bridge catalog child command \
 	handshake jsonend main nettls optionfile optionhelp options plugin \
 	proxy reason resolve retryafter services shell sock status statussock \
 	stream system talk termframe terminal ttyline tunnel url via when
-# What is run, and what is discovered.
-tunnel-client_PARTS += capture discover discovered machine nethsec ns8 program \
-	jsontext routes survey userplug users usersdoc usersfetch usersfile \
-	usersrun watch
+# Programs that are run, services that are discovered, users.
+tunnel-client_PARTS += capture discover discovered document findings jsontext \
+	machine nethsec ns8 program routes survey userplug users usersdoc \
+	usersfetch usersfile usersrun watch
 # For tests: the options alone.
 client_options_OBJS = $(addprefix tunnel-client/,options.o optionfile.o \
 	optionhelp.o conffile.o duration.o proxy.o url.o) common/base/log.o \

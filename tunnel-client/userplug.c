@@ -53,16 +53,6 @@ name_of(const char *path)
 	return (slash == NULL ? path : slash + 1);
 }
 
-int
-userplug_any(const struct options *o)
-{
-	char	**paths = plugin_list(o->users_dir);
-	int	  any = paths != NULL && paths[0] != NULL;
-
-	plugin_list_free(paths);
-	return (any);
-}
-
 /* A file of a plugin's; its name on the heap, or NULL. */
 static char *
 file_of(const char *dir, const char *name, const char *text)
@@ -104,18 +94,14 @@ files_make(struct userplug *p, const char *users, const struct discovered *d,
 	return (0);
 }
 
-static struct userplug *
-plug_start(const struct options *o, int setup, const char *users,
-    const struct discovered *d, const cJSON *module_domains, userplug_fn fn,
-    void *arg)
+struct userplug *
+userplug_new(const struct options *o, int setup)
 {
 	struct userplug	*p;
 
 	if ((p = calloc(1, sizeof(*p))) == NULL)
 		return (NULL);
 	p->o = o;
-	p->fn = fn;
-	p->arg = arg;
 	p->setup = setup;
 	p->apps = cJSON_CreateArray();
 	p->errors = cJSON_CreateArray();
@@ -124,30 +110,25 @@ plug_start(const struct options *o, int setup, const char *users,
 	if ((p->paths = plugin_list(o->users_dir)) != NULL)
 		while (p->paths[p->n] != NULL)
 			p->n++;
-	if (p->n == 0 || p->apps == NULL || p->errors == NULL ||
-	    files_make(p, users, d, module_domains) == -1) {
+	if (p->n > 0 && p->apps != NULL && p->errors != NULL)
+		return (p);
+	plug_free(p);
+	return (NULL);
+}
+
+int
+userplug_run(struct userplug *p, const char *users, const struct discovered *d,
+    const cJSON *module_domains, userplug_fn fn, void *arg)
+{
+	p->fn = fn;
+	p->arg = arg;
+	if (files_make(p, users, d, module_domains) == -1) {
 		plug_free(p);
-		return (NULL);
+		return (-1);
 	}
-	timer_set(&p->total, o->users_timeout_ms);
+	timer_set(&p->total, p->o->users_timeout_ms);
 	timer_set(&p->step, 0);
-	return (p);
-}
-
-struct userplug *
-userplug_setup(const struct options *o, const char *users,
-    const struct discovered *d, const cJSON *module_domains, userplug_fn fn,
-    void *arg)
-{
-	return (plug_start(o, 1, users, d, module_domains, fn, arg));
-}
-
-struct userplug *
-userplug_teardown(const struct options *o, const char *users,
-    const struct discovered *d, const cJSON *module_domains, userplug_fn fn,
-    void *arg)
-{
-	return (plug_start(o, 0, users, d, module_domains, fn, arg));
+	return (0);
 }
 
 /* The next one, or the end. */

@@ -16,21 +16,18 @@
 struct userplug;
 typedef void	(*userplug_fn)(void *, cJSON *apps, cJSON *errors);
 
+/* For setup, or for teardown. NULL when there is none that may run. */
+struct userplug	*userplug_new(const struct options *, int setup);
 /*
  * Run all of them one after another, at teardown in reverse order, within the
  * limits of the options. `fn` is called once, never before this returns, and
  * takes the arrays over. `users` is a text; it, `d` and `module_domains` are
- * not needed after this returns. NULL when there is nothing to run.
+ * not needed after this returns. 0, or -1 after a word in the log; then the
+ * struct is gone.
  */
-struct userplug	*userplug_setup(const struct options *, const char *users,
-		    const struct discovered *d, const cJSON *module_domains,
-		    userplug_fn, void *);
-struct userplug	*userplug_teardown(const struct options *, const char *users,
+int		 userplug_run(struct userplug *, const char *users,
 		    const struct discovered *d, const cJSON *module_domains,
 		    userplug_fn, void *);
 void		 userplug_cancel(struct userplug *);
-
-/* Is there one that would run? 1 or 0. */
-int	userplug_any(const struct options *);
 
 #endif

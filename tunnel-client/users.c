@@ -16,11 +16,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "announce.h"
 #include "base/clock.h"
 #include "base/compat.h"
 #include "base/log.h"
 #include "discover.h"
+#include "document.h"
 #include "machine.h"
 #include "userplug.h"
 #include "users.h"
@@ -126,12 +126,36 @@ state_settle(void)
 		usersfile_remove(users.o->users_state);
 }
 
+/* It is all gone, or another start's business. */
 static void
-state_forget(void)
+forget(void)
 {
 	cJSON_Delete(users.state.credentials);
-	users.state.credentials = NULL;
+	cJSON_Delete(users.fetched);
+	cJSON_Delete(users.domains);
+	cJSON_Delete(users.apps);
+	cJSON_Delete(users.errors);
+	cJSON_Delete(users.module_domains);
+	users.state.credentials = users.fetched = users.domains = NULL;
+	users.apps = users.errors = users.module_domains = NULL;
 	users.state.planned = users.state.plugins = 0;
+	users.fetches = 0;
+}
+
+/* What goes on is given up. */
+static void
+stop(void)
+{
+	timer_del(&users.timer);
+	if (users.run != NULL)
+		usersrun_cancel(users.run);
+	if (users.plug != NULL)
+		userplug_cancel(users.plug);
+	if (users.fetch != NULL)
+		usersfetch_cancel(users.fetch);
+	users.run = NULL;
+	users.plug = NULL;
+	users.fetch = NULL;
 }
 
 static void
@@ -175,7 +199,7 @@ module_domains_find(void)
 /* From outside. */
 
 int
-users_init(const struct options *o)
+users_start(const struct options *o)
 {
 	char	*text;
 	size_t	 len;
@@ -320,37 +344,41 @@ fetched(cJSON *c)
 		timer_set(&users.timer, FETCH_MS);
 }
 
-/* The users object as plugins read it. On the heap. */
-static char *
-plugin_text(void)
+/* They read the users object. 0, or -1: they cannot run, and `p` is gone. */
+static int
+plug_run(struct userplug *p, userplug_fn fn)
 {
 	struct users_facts	 f = facts(0);
 	cJSON			*o = users_object(&f);
 	char			*text = cJSON_PrintUnformatted(o);
 
+	users.plug = p;
+	if (text == NULL) {
+		userplug_cancel(p);
+		users.plug = NULL;
+	} else if (userplug_run(p, text, discover_known(),
+	    users.module_domains, fn, NULL) == -1)
+		users.plug = NULL;
+	cJSON_free(text);
 	cJSON_Delete(o);
-	return (text);
+	return (users.plug == NULL ? -1 : 0);
 }
 
 static void
 plug(void)
 {
-	char	*text;
+	struct userplug	*p;
 
 	users.phase = PLUGIN;
 	(void)module_domains_find();
-	if (!userplug_any(users.o)) {
+	if ((p = userplug_new(users.o, 1)) == NULL) {
 		ready();
 		return;
 	}
 	users.state.plugins = 1;
-	if (state_have() == 0 && state_write() == 0 &&
-	    (text = plugin_text()) != NULL) {
-		users.plug = userplug_setup(users.o, text, discover_known(),
-		    users.module_domains, plugged, NULL);
-		cJSON_free(text);
-	}
-	if (users.plug != NULL)
+	if (state_have() == -1 || state_write() == -1)
+		userplug_cancel(p);
+	else if (plug_run(p, plugged) == 0)
 		return;
 	users.state.plugins = 0;
 	if (state_have() == 0)
@@ -394,7 +422,7 @@ report(void)
 	if (!users.connected)
 		return;		/* it goes out when a tunnel is up */
 	if ((text = users_report(&f, users.took_ms)) == NULL ||
-	    announce_document("USERS 1\n", text) == -1)
+	    document_send("users", "USERS 1\n", text) == -1)
 		log_warnx("users: not reported");
 	else
 		log_info("users reported");
@@ -409,19 +437,10 @@ users_leave(void (*fn)(void))
 {
 	users.leaving = 1;
 	users.left = fn;
-	timer_del(&users.timer);
 	if (users.phase == UNDO || (users.phase == RECOVER &&
 	    (users.run != NULL || users.plug != NULL)))
 		return (1);	/* that goes on already */
-	if (users.run != NULL)
-		usersrun_cancel(users.run);
-	if (users.plug != NULL)
-		userplug_cancel(users.plug);
-	if (users.fetch != NULL)
-		usersfetch_cancel(users.fetch);
-	users.run = NULL;
-	users.plug = NULL;
-	users.fetch = NULL;
+	stop();
 	if (users.phase != RECOVER && !users.state.plugins &&
 	    !users.state.planned &&
 	    !users_has_credentials(users.state.credentials))
@@ -435,14 +454,11 @@ users_leave(void (*fn)(void))
 static void
 undo(void)
 {
-	char	*text;
+	struct userplug	*p = NULL;
 
-	if (users.state.plugins && (text = plugin_text()) != NULL) {
-		users.plug = userplug_teardown(users.o, text, discover_known(),
-		    users.module_domains, undo_plugged, NULL);
-		cJSON_free(text);
-	}
-	if (users.plug == NULL)
+	if (users.state.plugins)
+		p = userplug_new(users.o, 0);
+	if (p == NULL || plug_run(p, undo_plugged) == -1)
 		undo_plugged(NULL, NULL, NULL);
 }
 
@@ -489,7 +505,7 @@ undone(int gone)
 	} else
 		log_warnx("users: %s may still be there, the next start tries "
 		    "again", users.state.name);
-	state_forget();
+	forget();
 	users.phase = IDLE;
 	if (users.leaving)
 		users.left();
@@ -500,23 +516,7 @@ undone(int gone)
 void
 users_clear(void)
 {
-	timer_del(&users.timer);
-	if (users.run != NULL)
-		usersrun_cancel(users.run);
-	if (users.plug != NULL)
-		userplug_cancel(users.plug);
-	if (users.fetch != NULL)
-		usersfetch_cancel(users.fetch);
-	users.run = NULL;
-	users.plug = NULL;
-	users.fetch = NULL;
-	state_forget();
-	cJSON_Delete(users.fetched);
-	cJSON_Delete(users.domains);
-	cJSON_Delete(users.apps);
-	cJSON_Delete(users.errors);
-	cJSON_Delete(users.module_domains);
-	users.fetched = users.domains = users.apps = NULL;
-	users.errors = users.module_domains = NULL;
+	stop();
+	forget();
 	usersfile_unlock();
 }

@@ -15,7 +15,7 @@
  * `o` is kept until users_clear(). 1: a crash left some behind, which go as
  * soon as users_discovered() is called.
  */
-int	users_init(const struct options *o);
+int	users_start(const struct options *o);
 /* A tunnel is up, and the server has a manifest. */
 void	users_connected(void);
 /* It is no more. */

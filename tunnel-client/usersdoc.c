@@ -193,11 +193,12 @@ domain_of_provider(const char *id, const cJSON *domains,
 {
 	const cJSON	*d, *p, *u;
 
-	cJSON_ArrayForEach(d, domains)
+	cJSON_ArrayForEach(d, domains) {
 		cJSON_ArrayForEach(p, d)
 			if (cJSON_IsString(p) && d->string != NULL &&
 			    strcmp(p->valuestring, id) == 0)
 				return (d->string);
+	}
 	cJSON_ArrayForEach(u, cJSON_GetObjectItemCaseSensitive(credentials,
 	    "domain_users"))
 		if (strcmp(text_of(u, "module"), id) == 0)

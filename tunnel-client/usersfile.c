@@ -145,10 +145,12 @@ usersfile_write(const char *path, const char *text)
 }
 
 void
-usersfile_remove(const char *path)
+usersfile_remove(const char *state)
 {
-	if (unlink(path) == -1 && errno != ENOENT)
-		log_warn("users: %s", path);
+	if (lock_fd == -1)
+		return;		/* then it is another's */
+	if (unlink(state) == -1 && errno != ENOENT)
+		log_warn("users: %s", state);
 }
 
 /* Made by us, or ours from before; nobody else sees into it. */

@@ -26,7 +26,8 @@ int	usersfile_exists(const char *path);
 char	*usersfile_read(const char *path, size_t *len);
 /* Its directory is made (0700) if need be. 0, or -1 after a word in the log. */
 int	usersfile_write(const char *path, const char *text);
-void	usersfile_remove(const char *path);
+/* The state; does nothing without the lock. */
+void	usersfile_remove(const char *state);
 
 /*
  * The directory for plugins, my-support-tmp beside the state; with what is in

@@ -143,9 +143,10 @@ order_text(const struct users_state *s, int making)
 	sodium_memzero(word, sizeof(word));
 	list = cJSON_AddArrayToObject(o, "domains");
 	cJSON_ArrayForEach(u, cJSON_GetObjectItemCaseSensitive(s->credentials,
-	    "domain_users"))
+	    "domain_users")) {
 		cJSON_AddItemToArray(list, cJSON_Duplicate(
 		    cJSON_GetObjectItemCaseSensitive(u, "domain"), 0));
+	}
 	text = cJSON_PrintUnformatted(o);
 	cJSON_Delete(o);
 	return (text);
