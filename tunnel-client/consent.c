@@ -27,7 +27,7 @@ static struct {
 	enum word	 mode, said;	/* said NOTHING: the mode counts */
 	int64_t		 mode_until, until;
 	char		 file[PATH_SIZE];
-	void		(*withdrawn)(const char *);
+	void		(*changed)(const char *);
 	int		 was_given;
 	struct timer	 timer;
 	uint64_t	 asked;
@@ -196,8 +196,9 @@ look(void *arg)
 	(void)arg;
 	if (consent.was_given && !given) {
 		log_info("%s", consent_why_not());
-		consent.withdrawn(consent_why_not());
-	}
+		consent.changed(consent_why_not());
+	} else if (!consent.was_given && given)
+		consent.changed(NULL);
 	consent.was_given = given;
 	timer_del(&consent.timer);
 	if (!given || counts(&until) != UNTIL)
@@ -208,7 +209,7 @@ look(void *arg)
 
 int
 consent_init(const char *mode, const char *file,
-    void (*withdrawn)(const char *))
+    void (*changed)(const char *))
 {
 	if (mode_parse(mode) == -1)
 		return (-1);
@@ -217,7 +218,7 @@ consent_init(const char *mode, const char *file,
 		fprintf(stderr, "tunnel-client: --consent-file: too long\n");
 		return (-1);
 	}
-	consent.withdrawn = withdrawn;
+	consent.changed = changed;
 	timer_init(&consent.timer, look, NULL);
 	said_read();
 	look(NULL);

@@ -14,12 +14,12 @@
 struct cJSON;
 
 /*
- * After clock_init(). `withdrawn` is called when consent ends. `mode` is the
- * option's word. 0, or -1 after a word on standard error. A file that cannot be
+ * After clock_init(). `changed` is called when consent ends, with why, and with
+ * NULL when it is given. `mode` is the option's word. 0, or -1 after a word on standard error. A file that cannot be
  * understood is a no.
  */
 int	consent_init(const char *mode, const char *file,
-	    void (*withdrawn)(const char *why));
+	    void (*changed)(const char *why));
 void	consent_clear(void);
 
 int	consent_given(void);

@@ -342,6 +342,14 @@ on_look(evutil_socket_t sig, short what, void *arg)
 	announce_again();
 }
 
+static void
+consent_changed(const char *why_not)
+{
+	if (why_not != NULL)
+		streams_withdraw(why_not);
+	users_consent();
+}
+
 static int
 setup(void)
 {
@@ -364,7 +372,7 @@ setup(void)
 		fatalx("out of memory");
 	streams_init(gate_init(&client.o));
 	if (consent_init(client.o.consent, client.o.consent_file,
-	    streams_withdraw) == -1)
+	    consent_changed) == -1)
 		return (-1);
 	if (client.o.tls_insecure && client.url.tls)
 		log_warnx("the server's certificate is not checked");

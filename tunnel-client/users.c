@@ -8,7 +8,7 @@
  *	FETCH	else those that another node has made
  *	PLUGIN	applications hear of them
  *	READY	the report is out, and goes out again when it changes
- *	UNDO	at the end: plugins, users, state file
+ *	UNDO	at the end, and without consent: plugins, users, state file
  *
  * The state file is written before anything is made, and goes when all is gone
  * (T30). Only what we have made is deleted (T18).
@@ -19,6 +19,7 @@
 #include "base/clock.h"
 #include "base/compat.h"
 #include "base/log.h"
+#include "consent.h"
 #include "discover.h"
 #include "document.h"
 #include "machine.h"
@@ -263,7 +264,7 @@ begin(void)
 	const struct discovered	*d = discover_known();
 
 	if (users.phase != IDLE || !users.connected || users.leaving ||
-	    !discover_has_looked())
+	    !discover_has_looked() || !consent_given())
 		return;
 	users.wall_ms = clock_wall_ms();
 	users.began_ms = clock_ms();
@@ -449,6 +450,22 @@ users_leave(void (*fn)(void))
 		users.phase = UNDO;
 	undo();
 	return (1);
+}
+
+void
+users_consent(void)
+{
+	if (consent_given()) {
+		begin();
+		return;
+	}
+	if (users.phase == IDLE || users.phase == UNDO ||
+	    users.phase == RECOVER)
+		return;
+	log_info("users: %s", consent_why_not());
+	stop();
+	users.phase = UNDO;
+	undo();
 }
 
 static void

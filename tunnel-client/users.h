@@ -23,6 +23,11 @@ void	users_disconnected(void);
 /* Services have been looked for, however it went. */
 void	users_discovered(void);
 /*
+ * Consent was given or withdrawn: without it there are no users, and what was
+ * made goes at once.
+ */
+void	users_consent(void);
+/*
  * Take away all that was made. Returns 0 if there is nothing; else `fn` is
  * called when it is gone, or cannot be.
  */

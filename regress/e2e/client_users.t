@@ -13,12 +13,13 @@ import tempfile
 
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from clienttest import KEY, SECRET, Client, Redis, Target, alive, echo, \
+from clienttest import KEY, SECRET, Client, Redis, Target, alive, ask, echo, \
     leave, machine, manifest, nethsecurity, put
 from harness import Tap, until
 from tunnelserver import Server
 
 t = Tap()
+clients = []
 NAME = "support-neth-7f3a-0007"
 
 TASKS = '''
@@ -99,7 +100,8 @@ def client(s, root, redis=None, **kw):
     if redis is not None:
         env["REDIS_ADDR"] = "127.0.0.1:%d" % redis.port
     env.update(kw.pop("env", {}))
-    return Client(s, env=env, **kw)
+    clients.append(Client(s, env=env, **kw))
+    return clients[-1]
 
 
 def report(u):
@@ -116,6 +118,8 @@ def asked(u, n):
                if u.streams[i].data == b"USERS_FETCH 1\n"]
         return all[n] if len(all) > n else None
     u.until(lambda: found() or u.gone, "fetch")
+    if found() is None:
+        raise ConnectionError("no fetch: " + clients[-1].err.text()[-4000:])
     return found()
 
 
@@ -281,10 +285,12 @@ with Server() as s, tempfile.TemporaryDirectory() as root, \
     leave(t, c, u, "tunnel-57: 4000 during provisioning: exit 0")
     gone(root, c, "and what was made is taken away")
 
+    os.unlink(root + "/pid")
     c = client(s, root, redis)
     u = s.tunnel()
     manifest(u)
     until(lambda: accounts(root), "an account")
+    until(lambda: os.path.exists(root + "/pid"), "its maker")
     c.p.send_signal(signal.SIGKILL)
     c.wait()
     u.drop()
@@ -399,6 +405,30 @@ with Server() as s, tempfile.TemporaryDirectory() as root:
     silent(c, root)
     leave(t, c, u, "exit 0")
     gone(root, c, "and all is taken away")
+    # no consent, no users
+    env = {"CONSENT": "ask", "CONSENT_FILE": root + "/run/consent",
+           "STATUS_SOCKET": root + "/sock"}
+    plugin(root, "app")
+    c = client(s, root, env=env)
+    u = s.tunnel()
+    manifest(u)
+    u.document(b"DIAGNOSTICS 1\n")
+    t.equal(accounts(root), {}, "without consent nobody is made")
+    t.equal(ask(root + "/sock", "consent", "on")[0], 0, "consent is given")
+    r = report(u)
+    t.ok(NAME in accounts(root), "now there is one")
+    t.equal(ask(root + "/sock", "consent", "off")[0], 0,
+            "and is withdrawn")
+    until(lambda: not os.path.exists(root + "/run/users.json"), "the end")
+    t.equal((accounts(root), lines(root, "calls")[-1].split()[:2]),
+            ({}, ["app", "teardown"]), "all that was made goes at once")
+    t.equal(ask(root + "/sock", "consent", "on")[0], 0, "it is given again")
+    again = report(u)
+    t.ok(again["local_users"][0]["password"] !=
+         r["local_users"][0]["password"] and NAME in accounts(root),
+         "another one is made, with another password")
+    leave(t, c, u, "exit 0")
+    os.unlink(root + "/users.d/app")
     put(root + "/no-admin", "")
     c = client(s, root)
     u = s.tunnel()

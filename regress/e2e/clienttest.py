@@ -245,8 +245,9 @@ def act(*what):
     with open(ROOT + "/acts", "a") as f:
         f.write(json.dumps(what) + "\\n")
 def hang(where):
-    with open(ROOT + "/pid", "w") as f:
+    with open(ROOT + "/pid.new", "w") as f:
         f.write(str(os.getpid()))
+    os.rename(ROOT + "/pid.new", ROOT + "/pid")
     while os.path.exists(ROOT + "/hang-" + where):
         time.sleep(0.05)
 '''
