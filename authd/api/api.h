@@ -2,6 +2,8 @@
 #ifndef AUTHD_API_H
 #define AUTHD_API_H
 
+#include <sys/queue.h>
+
 #include "api/api.h"
 #include "imsg/imsg.h"
 #include "authd/core/refusal.h"
@@ -15,7 +17,11 @@ struct session;
 
 /* One call of the operator API, as proxyd has taken it apart. */
 struct api_call {
+	TAILQ_ENTRY(api_call)	entry;	/* of those that wait */
 	struct asker	asker;
+	enum refusal	no;		/* what its token says */
+	int		begun;
+	int		gone;		/* nobody wants to hear it any more */
 	uint8_t		op;
 	uint8_t		invalid;	/* proxyd knows what is wrong */
 	char		addr[ADDR_SIZE];

@@ -15,6 +15,9 @@
 #include "base/compat.h"
 #include "proc/proc.h"
 
+#define CALLS_MAX	512	/* that wait; more are answered 503 */
+#define RUN_MS		5	/* then others are heard */
+
 static void	api_ask(struct api_call *);
 static void	api_known(const struct facts *, void *);
 
@@ -73,10 +76,83 @@ api_parse(struct api_call *call, const struct msg_api *in)
 	    call->args.page > INT32_MAX ? -1 : 0);
 }
 
+/* ---- those that wait ---- */
+
+/*
+ * Calls wait for their turn of the loop, so that what takes long is not begun
+ * for somebody of whom is heard meanwhile that he has gone, and that others are
+ * heard in between.
+ */
+static TAILQ_HEAD(, api_call)	calls = TAILQ_HEAD_INITIALIZER(calls);
+static unsigned			ncalls;
+static struct timer		next_calls;
+
 static void
 api_free(struct api_call *call)
 {
+	TAILQ_REMOVE(&calls, call, entry);
+	ncalls--;
 	freezero(call, sizeof(*call));
+}
+
+/* Has who asks gone, or is it too late for him? */
+static int
+call_is_gone(const struct api_call *call)
+{
+	return (call->gone || api_is_gone(&call->asker, call->until_ms));
+}
+
+static void
+api_begin(struct api_call *call)
+{
+	enum refusal	no = call->no;
+
+	call->begun = 1;
+	if (call_is_gone(call)) {
+		api_free(call);
+		return;
+	}
+	if (api_is_busy(&call->asker))
+		no = REFUSE_BUSY;
+	else if (!peer_is_ready())
+		no = REFUSE_STORE;
+	if (no == REFUSE_NOT && api_info(call->op)->needs != NEEDS_NOTHING) {
+		api_ask(call);
+		return;
+	}
+	if (no == REFUSE_NOT)
+		handlers[call->op]->fn(call, NULL);
+	else
+		api_refuse(call, no);
+	api_free(call);
+}
+
+/* The first that has not begun. */
+static struct api_call *
+api_next(void)
+{
+	struct api_call	*call;
+
+	TAILQ_FOREACH(call, &calls, entry)
+		if (!call->begun)
+			break;
+	return (call);
+}
+
+static void
+api_run(void *arg)
+{
+	struct api_call	*call;
+	uint64_t	 until = clock_ms() + RUN_MS;
+
+	(void)arg;
+	while ((call = api_next()) != NULL) {
+		api_begin(call);
+		if (clock_ms() >= until)
+			break;
+	}
+	if (api_next() != NULL)
+		timer_set(&next_calls, 0);
 }
 
 int
@@ -85,41 +161,46 @@ api_on_api(struct chan *c, struct imsg *m)
 	struct msg_api	 in;
 	struct api_call	*call;
 	struct asker	 asker;
-	enum refusal	 no;
 
 	if (get_api(m, &in) == -1)
 		return (-1);
 	asker = asker_of(c, m);
-	if ((call = calloc(1, sizeof(*call))) == NULL) {
+	if (ncalls >= CALLS_MAX || (call = calloc(1, sizeof(*call))) == NULL) {
 		api_no(&asker, REFUSE_BUSY, NULL);
 		return (0);
 	}
+	TAILQ_INSERT_TAIL(&calls, call, entry);
+	ncalls++;
 	if (api_parse(call, &in) == -1) {
 		api_free(call);
 		return (-1);
 	}
 	call->asker = asker;
-	if (api_is_gone(&asker, call->until_ms)) {
-		api_free(call);
-		return (0);
-	}
-	if (api_is_busy(&call->asker))
-		no = REFUSE_BUSY;
-	else if (!peer_is_ready())
-		no = REFUSE_STORE;
-	else
-		no = api_authenticate(call, in.token);
-	if (no == REFUSE_NOT && api_info(call->op)->needs != NEEDS_NOTHING) {
-		api_ask(call);
-		return (0);
-	}
-	if (no == REFUSE_NOT)
-		handlers[call->op]->fn(call, NULL);
-	else
-		api_refuse(call, no);
-	api_free(call);
+	call->no = api_authenticate(call, in.token);
+	if (next_calls.fn == NULL)
+		timer_init(&next_calls, api_run, NULL);
+	if (!timer_is_set(&next_calls))
+		timer_set(&next_calls, 0);
 	return (0);
 }
+
+int
+api_on_gone(struct chan *c, struct imsg *m)
+{
+	struct msg_api_gone	 in;
+	struct asker		 asker = asker_of(c, m);
+	struct api_call		*call;
+
+	if (get_api_gone(m, &in) == -1)
+		return (-1);
+	TAILQ_FOREACH(call, &calls, entry)
+		if (call->asker.instance == asker.instance &&
+		    call->asker.id == in.call)
+			call->gone = 1;
+	return (0);
+}
+
+/* ---- facts and handler ---- */
 
 /* What is open is taken from memory, which is never behind. */
 static void
@@ -178,7 +259,7 @@ api_known(const struct facts *f, void *arg)
 	struct api_call	*call = arg;
 	enum refusal	 no;
 
-	if (api_is_gone(&call->asker, call->until_ms)) {
+	if (call_is_gone(call)) {
 		api_free(call);
 		return;
 	}

@@ -7,6 +7,7 @@
 #include <sys/uio.h>
 
 #include <errno.h>
+#include <poll.h>
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
@@ -274,10 +275,12 @@ conn_readable(evutil_socket_t fd, short what, void *arg)
 	if (n <= 0) {
 		/* It may have closed its half only and wait for the answer. */
 		if (n == 0 && (c->out_len > 0 ||
-		    (c->state == CONN_JOB && c->job->patient))) {
+		    (c->state == CONN_JOB && c->job->left != NULL))) {
 			c->eof = 1;
 			c->keep = 0;
 			conn_reading(c, 0);
+			if (c->state == CONN_JOB && c->job->left != NULL)
+				c->job->left(c);
 			return;
 		}
 		conn_close(c, n == 0 ? "closed" : strerror(errno), 0);
@@ -287,6 +290,14 @@ conn_readable(evutil_socket_t fd, short what, void *arg)
 		conn_parse(c);
 	else if (c->state == CONN_JOB && c->job->more != NULL)
 		c->job->more(c);
+}
+
+int
+conn_is_gone(const struct conn *c)
+{
+	struct pollfd	pfd = { c->fd, 0, 0 };
+
+	return (poll(&pfd, 1, 0) == 1 && (pfd.revents & (POLLHUP | POLLERR)));
 }
 
 void

@@ -56,8 +56,11 @@ struct job_ops {
 	int		(*in_body)(const struct conn *);
 	/* Give back what the job holds: answered, or the connection closes. */
 	void		(*end)(struct conn *);
-	/* Whoever has closed one direction may still wait for the answer. */
-	int		 patient;
+	/*
+	 * The other side has closed, and may have gone, or still wait for the
+	 * answer. NULL: then the connection closes.
+	 */
+	void		(*left)(struct conn *);
 };
 
 /* Above the door: who takes a request, and who says what is wrong with it. */
@@ -148,6 +151,8 @@ int	conn_flush(struct conn *);
 long	conn_read(struct conn *);
 void	conn_reading(struct conn *, int on);
 void	conn_writing(struct conn *);
+/* Has the other side gone for good, of which its end was heard already? */
+int	conn_is_gone(const struct conn *);
 /* Not later than `ms` from now something has to have happened. */
 void	conn_deadline(struct conn *, uint64_t ms);
 

@@ -35,6 +35,9 @@
 #define BODIES_MAX	(4 << 20)	/* of all calls together */
 #define DATA_MAX	(16 << 20)	/* of one answer */
 #define SPARE_MS	5000	/* for an answer that hangs, beyond authd's */
+#define LOOK_FIRST_MS	20	/* behind the other side's end */
+#define LOOK_MS		250
+#define CONTINUE	"HTTP/1.1 100 Continue\r\n\r\n"
 
 struct api_call {
 	TAILQ_ENTRY(api_call)	 entry;
@@ -46,12 +49,13 @@ struct api_call {
 	char			 session[UUID_SIZE];
 	struct api_args		 args;
 	/* the body that comes in */
-	int			 chunked, expect;
+	int			 chunked, expect, http10;
 	uint64_t		 left;
 	struct httphead_chunk	 chunk;
 	char			*body;
 	size_t			 body_len;
 	/* the answer that comes in */
+	uint64_t		 until_ms;
 	uint32_t		 id;		/* that its chunks carry */
 	uint16_t		 code;
 	int			 invalid;	/* say what was wrong */
@@ -88,10 +92,36 @@ body_expired(struct conn *c)
 	answer_error(c, 408, "request not complete in time");
 }
 
+/* It waits for authd, and looks now and then whether the caller still does. */
 static void
 answer_expired(struct conn *c)
 {
-	answer_error(c, 503, "no answer in time");
+	struct api_call	*a = api_of(c);
+	uint64_t	 now = clock_ms();
+
+	if (c->eof && conn_is_gone(c))
+		conn_close(c, "closed by the caller", 0);
+	else if (now >= a->until_ms)
+		answer_error(c, 503, "no answer in time");
+	else
+		conn_deadline(c, c->eof && now + LOOK_MS < a->until_ms ?
+		    LOOK_MS : a->until_ms - now);
+}
+
+/*
+ * The caller has closed. One who has only said all waits for the answer, and
+ * takes an interim one (RFC 9110, 15.2); the machine of one who has gone says
+ * so to it.
+ */
+static void
+answer_left(struct conn *c)
+{
+	struct iovec	iov = { (void *)(uintptr_t)CONTINUE,
+	    sizeof(CONTINUE) - 1 };
+
+	if (api_of(c)->http10 || (c->out_len == 0 &&
+	    conn_writev(c, &iov, 1) == 0))
+		conn_deadline(c, LOOK_FIRST_MS);
 }
 
 static const struct job_ops	body_job = {
@@ -99,21 +129,20 @@ static const struct job_ops	body_job = {
 	.more = api_body,
 	.expired = body_expired,
 	.end = api_end,
-	.patient = 1,
 };
 
 static const struct job_ops	token_job = {
 	.name = "api, token",
 	.expired = answer_expired,
+	.left = answer_left,
 	.end = api_end,
-	.patient = 1,
 };
 
 static const struct job_ops	answer_job = {
 	.name = "api",
 	.expired = answer_expired,
+	.left = answer_left,
 	.end = api_end,
-	.patient = 1,
 };
 
 /* ---- the request ---- */
@@ -250,6 +279,7 @@ api_begin(struct conn *c, const struct httphead *h)
 	api_take_query(a->op, &h->query, &a->args);
 	a->chunked = (h->flags & HTTPHEAD_CHUNKED) != 0;
 	a->left = (h->flags & HTTPHEAD_LENGTH) ? h->content_length : 0;
+	a->http10 = h->minor == 0;
 	a->expect = (h->flags & HTTPHEAD_EXPECT) != 0;
 	buf_drop(c->in, c->head_len);
 	c->head_len = 0;
@@ -278,6 +308,7 @@ api_send(struct conn *c, struct msg_api *ask, chan_done_fn result)
 	uint64_t	 ms = api_patience(ask->op);
 	char		 addr[ADDR_SIZE];
 
+	a->until_ms = clock_ms() + ms + SPARE_MS;
 	conn_deadline(c, ms + SPARE_MS);
 	addr_print(&c->addr, addr);
 	ask->token = a->token;
@@ -539,6 +570,9 @@ api_end(struct conn *c)
 {
 	struct api_call	*a = api_of(c), *w;
 
+	if (call_waits(&a->call) && link_chan() != NULL)
+		(void)say_api_gone(link_chan(), 0, -1, &(struct msg_api_gone){
+		    .call = a->call.id });
 	call_cancel(&a->call);
 	TAILQ_FOREACH(w, &waiting, entry)
 		if (w == a) {

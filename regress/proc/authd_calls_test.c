@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /* The operator API's calls about one session or system, as authd answers. */
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -344,6 +345,26 @@ dump(void)
 	user_end(&u, 400, "closed");
 }
 
+/* Two ask while authd is busy, and the first does not wait for it. */
+static void
+gone(void)
+{
+	struct msg_api	m = { .op = API_SESSION_LIST, .token = token };
+	struct imsg	*got;
+	uint32_t	 first = next_id(proxyd), second = next_id(proxyd);
+	uint32_t	 third = next_id(proxyd);
+
+	kill(authd.pid, SIGSTOP);
+	drive_say(proxyd->fd, IMSG_API, first, -1, &m);
+	drive_say(proxyd->fd, IMSG_API, second, -1, &m);
+	say(proxyd->fd, api_gone, .call = first);
+	kill(authd.pid, SIGCONT);
+	got = hear(proxyd->fd, api_result, NULL);
+	ok(got->id == second, "a call whose asker has gone is not begun");
+	drive_say(proxyd->fd, IMSG_API, third, -1, &m);
+	ok(hear(proxyd->fd, api_result, NULL)->id == third, "nor answered");
+}
+
 int
 main(void)
 {
@@ -359,6 +380,7 @@ main(void)
 	free(token);
 	token = operator_token(control, "alice", "", "owner", "");
 	extend();
+	gone();
 	is_int(authd_scene_end(control, proxyd, token), 0,
 	    "authd stops in order");
 	return (done_testing());

@@ -355,6 +355,8 @@ bodies(void)
 static void
 losses(void)
 {
+	struct msg_api_gone	 gone;
+	uint32_t		 id;
 	struct call	*k;
 	int		 fd = browser(&d, 0);
 
@@ -389,10 +391,25 @@ losses(void)
 	request(fd, "GET", "", NULL);
 	k = called();
 	shutdown(fd, SHUT_WR);
+	is_int(status_of(answer(fd)), 100, "it is asked whether it waits");
+	drive_clock(&d, 1000);
 	result(k->id, 200, "half", "{}");
 	ok(strstr(body_of(answer(fd)), "half") != NULL,
 	    "a browser that half-closes has its answer");
 	is_int(end_of(fd), 0, "and its end");
+	close(fd);
+	fd = browser(&d, 0);
+	request(fd, "GET", "", NULL);
+	id = called()->id;
+	close(fd);
+	(void)hear_next(d.authd, api_gone, &gone);
+	ok(gone.call == id, "authd hears of one that has gone at once");
+	result(id, 200, "late", "{}");
+	fd = browser(&d, 0);
+	request(fd, "GET", "", NULL);
+	result(called()->id, 200, "next", "{}");
+	is_int(status_of(answer(fd)), 200, "an answer that comes too late "
+	    "harms nobody");
 	close(fd);
 }
 
