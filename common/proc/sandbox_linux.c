@@ -128,8 +128,7 @@
 /*
  * One option. Others attach programs, change the protocol, or are not for us.
  * SO_LINGER makes a close() wait, ours or that of whoever is sent the socket:
- * proxyd alone may set it, which needs it to say that an answer has broken off.
- * The others are told no, when they disarm what a neighbour sent.
+ * nobody may set it. They are told no, when they disarm what a neighbour sent.
  */
 #define OPTION(level, name)						\
 	ALLOW_BOTH(SYS_setsockopt, 1, (level), 2, (name))
@@ -230,9 +229,15 @@ static const struct sock_filter worker_filter[] = {	/* muxd, termd */
 	NO_LINGER, TAIL(YES, worker)
 };
 
+/*
+ * connect() with an address that has room for its family only: there is none to
+ * go to. AF_UNSPEC, to reset a connection, is what is left of it.
+ */
+#define ALLOW_RESET	ALLOW_ARG(SYS_connect, 2, sizeof(sa_family_t))
+
 static const struct sock_filter listener_filter[] = {	/* proxyd */
-	HEAD(listener), OPTION(IPPROTO_TCP, TCP_NODELAY),
-	OPTION(SOL_SOCKET, SO_LINGER), ALLOW_SENDMSG,
+	HEAD(listener), OPTION(IPPROTO_TCP, TCP_NODELAY), ALLOW_RESET,
+	NO_LINGER, ALLOW_SENDMSG,
 	TAIL(YES_LISTENER, listener)
 };
 

@@ -544,12 +544,18 @@ conn_release(struct conn *c)
 	c->out_len = 0;
 }
 
-void
-conn_abortive(struct conn *c, int on)
+/*
+ * Taking back whom a socket is connected to resets the connection at once, with
+ * what is unsent, and is all that connect() may do here (connect(2), AF_UNSPEC).
+ * SO_LINGER would do it too, but is a weapon: sandbox_linux.c.
+ */
+static void
+conn_reset(int fd)
 {
-	struct linger	l = { on, 0 };
+	static const struct sockaddr	nobody = { .sa_family = AF_UNSPEC };
 
-	setsockopt(c->fd, SOL_SOCKET, SO_LINGER, &l, sizeof(l));
+	if (connect(fd, &nobody, sizeof(nobody.sa_family)) == -1)
+		log_debug("connection %d: no reset: %s", fd, strerror(errno));
 }
 
 void
@@ -557,8 +563,6 @@ conn_close(struct conn *c, const char *why, int reset)
 {
 	if (c->state == CONN_DEAD)
 		return;
-	if (reset && c->fd != -1)
-		conn_abortive(c, 1);
 	log_debug("connection %d: closed: %s", c->fd, why);
 	crowd_leave(&c->seat);
 	c->state = CONN_DEAD;
@@ -566,6 +570,8 @@ conn_close(struct conn *c, const char *why, int reset)
 	event_del(&c->ev_read);
 	event_del(&c->ev_write);
 	conn_release(c);
+	if (reset && c->fd != -1)
+		conn_reset(c->fd);
 	if (c->fd != -1)
 		close(c->fd);
 	c->fd = -1;

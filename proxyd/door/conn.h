@@ -119,11 +119,6 @@ void	conn_job(struct conn *, const struct job_ops *, void *work);
 
 /* The one close; safe in any state, frees later. `reset` aborts it for TCP. */
 void	conn_close(struct conn *, const char *why, int reset);
-/*
- * On: whatever ends this process before it is off again resets the connection,
- * for an answer whose end nothing else says.
- */
-void	conn_abortive(struct conn *, int on);
 /* Take the descriptor out, to give it away; conn_close() has to follow. */
 int	conn_detach(struct conn *);
 

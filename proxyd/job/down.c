@@ -234,10 +234,8 @@ settle(struct proxy *p, const struct httphead *h)
 	x->reuse = (h->flags & HTTPHEAD_KEEPALIVE) != 0 && !x->upgrade;
 	/* An answer before the whole request: the rest has nowhere to go. */
 	c->keep = x->keep && !x->upgrade && flow_over(&x->up);
-	if (x->http10 && !(h->flags & HTTPHEAD_LENGTH) && !x->down.done) {
+	if (x->http10 && !(h->flags & HTTPHEAD_LENGTH) && !x->down.done)
 		c->keep = 0;
-		conn_abortive(c, 1);
-	}
 }
 
 /* Behind a 101: bytes both ways. */

@@ -63,8 +63,6 @@ exch_done(struct proxy *p)
 		upstream_close(st);
 	if (c->in != NULL && x->up.ready > 0)
 		c->body_left = 1;
-	if (x->http10 && x->down.kind != FLOW_LENGTH)
-		conn_abortive(c, 0);
 	conn_answered(c);
 }
 

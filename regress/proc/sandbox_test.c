@@ -189,6 +189,30 @@ do_linger(void)
 }
 
 static int
+do_reset(void)
+{
+	struct sockaddr	nobody = { .sa_family = AF_UNSPEC };
+	struct pollfd	pfd = { fix.client, 0, 0 };
+
+	if (syscall(SYS_connect, fix.client, &nobody,
+	    sizeof(nobody.sa_family)) == -1)
+		return (errno);
+	return (poll(&pfd, 1, 0) == 1 && (pfd.revents & POLLHUP) ? 0 : EIO);
+}
+
+/* Once taken back, it cannot be connected elsewhere. */
+static int
+do_nowhere(void)
+{
+	int	error;
+
+	if ((error = do_reset()) != 0)
+		return (error);
+	return (result(syscall(SYS_connect, fix.client, &fix.addr,
+	    sizeof(sa_family_t))));
+}
+
+static int
 do_bytes(void)
 {
 	struct epoll_event	ev = { .events = EPOLLIN };
@@ -585,8 +609,10 @@ static const struct {
 	{ "SO_RCVLOWAT", do_low_water, ALL & ~WORKER, KILLED, 1 },
 	{ "SO_SNDBUF", do_send_buffer, WORKER, 0, 1 },
 	{ "SO_SNDBUF", do_send_buffer, ALL & ~WORKER, KILLED, 1 },
-	{ "SO_LINGER", do_linger, DOOR, 0, 1 },
-	{ "SO_LINGER", do_linger, ALL & ~DOOR, EPERM, 1 },
+	{ "SO_LINGER", do_linger, ALL, EPERM, 1 },
+	{ "resetting a connection", do_reset, DOOR, 0, 1 },
+	{ "resetting a connection", do_reset, ALL & ~DOOR, KILLED, 1 },
+	{ "a connection to nowhere", do_nowhere, DOOR, EINVAL, 1 },
 	{ "clearing O_NONBLOCK", bad_blocking, ALL, KILLED, 1 },
 	{ "MSG_OOB", bad_urgent, ALL, KILLED, 1 },
 	{ "sendmsg with MSG_OOB", bad_urgent_sendmsg, ALL, KILLED, 1 },
