@@ -113,11 +113,19 @@ session_service(const struct session *s, const char *label)
 	return (service_find(s->services, s->n_services, label));
 }
 
-void
-session_wants_https(struct session *s, const char *label)
+const struct service *
+session_service_at(const struct session *s, const char *label,
+    const struct slice *path)
 {
 	const struct service	*sv = session_service(s, label);
 
+	return (sv == NULL ? NULL : service_for_path(s->services,
+	    s->n_services, sv, path));
+}
+
+void
+session_wants_https(struct session *s, const struct service *sv)
+{
 	if (sv != NULL)
 		s->services[sv - s->services].wants_https = 1;
 }

@@ -36,8 +36,11 @@ struct session	*session_ref(struct session *);
 void		 session_unref(struct session *);
 const struct service *session_service(const struct session *,
 		    const char *label);
+/* For a path on its host: service_for_path(). NULL: it is not in the table. */
+const struct service *session_service_at(const struct session *,
+		    const char *label, const struct slice *path);
 /* The service sends browsers to https: from now on it is told so. */
-void		 session_wants_https(struct session *, const char *label);
+void		 session_wants_https(struct session *, const struct service *);
 /* The channel has gone: a table half read will not be finished. */
 void		 session_forget_half(void);
 

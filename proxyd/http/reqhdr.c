@@ -173,24 +173,6 @@ hdr_put_field(struct out *o, const struct httphead_field *f)
 	out_lit(o, "\r\n");
 }
 
-/* Does `path` equal the whole segments `seg` or continue them after '/'? */
-static int
-path_begins(const struct slice *path, const char *seg, size_t len)
-{
-	return (path->len >= len && memcmp(path->s, seg, len) == 0 &&
-	    (path->len == len || path->s[len] == '/'));
-}
-
-static size_t
-segment_len(const char *seg)
-{
-	size_t	n = strlen(seg);
-
-	while (n > 0 && seg[n - 1] == '/')
-		n--;
-	return (n);
-}
-
 /* operator-api.md, 7.7 */
 static void
 put_path(struct out *o, const struct httphead *h, const struct reqhdr *a)
@@ -202,15 +184,15 @@ put_path(struct out *o, const struct httphead *h, const struct reqhdr *a)
 		out_put(o, path.s, path.len);
 		return;
 	}
-	if ((n = segment_len(a->service->path_prefix)) > 0) {
-		if (path_begins(&path, a->service->path_prefix, n)) {
+	if ((n = service_path_len(a->service->path_prefix)) > 0) {
+		if (service_path_fits(&path, a->service->path_prefix, n)) {
 			path.s += n;
 			path.len -= n;
 		}
 		if (path.len == 0)
 			out_lit(o, "/");
-	} else if ((n = segment_len(a->service->path)) > 0 &&
-	    !path_begins(&path, a->service->path, n))
+	} else if ((n = service_path_len(a->service->path)) > 0 &&
+	    !service_path_fits(&path, a->service->path, n))
 		out_put(o, a->service->path, n);
 	out_put(o, path.s, path.len);
 }

@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include "base/label.h"
+#include "http/head.h"
 #include "imsg/msg.h"
 
 /* A customer's service, as the manifest names it. */
@@ -25,6 +26,19 @@ struct out;
 /* The one with this label, or NULL. */
 const struct service *service_find(const struct service *, size_t n,
 		    const char *label);
+
+/*
+ * Which service a request is for that came to the host of `named`, one of them:
+ * of those that share its `host` the one whose path_prefix or path is the
+ * longest that `path` begins with in whole segments; itself where none is
+ * longer. operator-api.md, 7.8.
+ */
+const struct service *service_for_path(const struct service *, size_t n,
+		    const struct service *named, const struct slice *path);
+/* Length of a path_prefix or path without the '/' at its end. */
+size_t	service_path_len(const char *);
+/* Does a path equal these segments, or go on behind them with '/'? */
+int	service_path_fits(const struct slice *path, const char *, size_t len);
 
 /*
  * How a browser beside the service would call it: "http" or "https", and the

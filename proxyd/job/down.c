@@ -270,7 +270,8 @@ down_redirect(struct proxy *p, const struct httphead *h)
 
 	if (v == NULL || !urlmap_wants_https(proxy_names(&names, p), v, &rest))
 		return (0);
-	session_wants_https(p->use.st->g->se, p->to.host.label);
+	session_wants_https(p->use.st->g->se, session_service_at(
+	    p->use.st->g->se, p->to.host.label, &asked->path));
 	if (!p->x.told_https || rest.len < n ||
 	    memcmp(rest.s, asked->path.s, n) != 0 ||
 	    (rest.len > n && rest.s[n] != '?'))

@@ -406,7 +406,8 @@ static void
 proxy_stream(struct proxy *p, struct grant *g)
 {
 	const char		*label = p->to.host.label;
-	const struct service	*sv = session_service(g->se, label);
+	const struct service	*sv = session_service_at(g->se, label,
+				    &p->head->path);
 	const char		*name = sv != NULL ? sv->name : label;
 
 	if (!p->retried && upstream_take(&p->use, g, name) == 0) {
@@ -429,8 +430,8 @@ proxy_opened(struct upstream_ask *a, int status, const char *message,
 	if (status != 0)
 		answer_later(p->c, status, message, retry_s);
 	else if (proxy_goes_on(p))
-		proxy_exchange(p, session_service(p->use.st->g->se,
-		    p->to.host.label));
+		proxy_exchange(p, session_service_at(p->use.st->g->se,
+		    p->to.host.label, &p->head->path));
 }
 
 /* ---- the story ---- */

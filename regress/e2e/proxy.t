@@ -6,6 +6,7 @@ import hashlib
 import json
 import re
 import socket
+import subprocess
 
 from harness import (DOMAIN, GoClient, Relayd, Tap, Targets, WebSocket, until)
 
@@ -29,7 +30,9 @@ def raw(d, text):
 
 with Targets() as targets, Relayd(t) as d:
     keys = [d.add_system(n) for n in ("A", "B")]
-    web = "web=127.0.0.1:%d,dead=127.0.0.1:1,host=127.0.0.1:%d:host=" \
+    names = "a" * 40, "x" * 39 + "y", "my.dotted.service", "Upper"
+    web = "".join("%s=127.0.0.1:%d," % (n, targets.http) for n in names) + \
+        "web=127.0.0.1:%d,dead=127.0.0.1:1,host=127.0.0.1:%d:host=" \
         "panel.example.org,refused=169.254.169.254:80" % (
             targets.http, targets.http)
     with GoClient(d, *keys[0], web) as a, GoClient(d, *keys[1], web) as b:
@@ -62,6 +65,42 @@ with Targets() as targets, Relayd(t) as d:
                 "operator-28: a foreign domain: 400")
         t.equal(host_status("web--%s.%s:%d" % (slug, DOMAIN, d.port)), 401,
                 "the port does not matter; no token: 401")
+
+        # Clients that begin with HTTP/2, and one that would like it.
+        for what, host, path in (
+                ("the API", "127.0.0.1", "/api/support-sessions"),
+                ("a page", "127.0.0.1", "/"),
+                ("a proxied host", "web--%s.%s" % (slug, DOMAIN), "/")):
+            argv = ["curl", "-sSv", "-m", "50", "--connect-to",
+                    "::127.0.0.1:%d" % d.port, "-w", "%{http_version}",
+                    "http://%s:%d%s" % (host, d.port, path)]
+            r = subprocess.run(argv + ["--http2-prior-knowledge"],
+                               capture_output=True, text=True)
+            t.match(r.stderr, "GOAWAY, error=13",
+                    "%s: HTTP/2 unasked: curl is told HTTP_1_1_REQUIRED" %
+                    what)
+            r = subprocess.run(argv + ["--http2"], capture_output=True,
+                               text=True)
+            t.equal(r.stdout[-3:], "1.1", "%s: h2c is not taken up" % what)
+
+        # Names that no host name can have.
+        urls = set()
+        for name in names:
+            st, env = d.api("POST", "/support-sessions/%s/proxy-token" % sid,
+                            token, {"service": name})
+            url = env["data"]["url"]
+            own = re.match(r"http://(.*)\.%s:%d/$" % (re.escape(DOMAIN),
+                                                      d.port), url)
+            urls.add(url)
+            d.secret("a proxy token", env["data"]["token"].split(".")[2])
+            h = {"Cookie": "support_proxy_%s=%s" % (slug,
+                                                    env["data"]["token"])}
+            st = d.request("GET", "/", url.split("/")[2], h)[0]
+            t.ok(st == 200 and own and re.fullmatch(
+                 r"[a-z0-9_-]{1,63}", own.group(1)),
+                 "operator-29: %s is reached as %s" % (
+                     name, own and own.group(1)))
+        t.equal(len(urls), len(names), "operator-29: no two have one name")
 
         # Token exchange.
         st, env = d.api("POST", "/support-sessions/%s/proxy-token" % sid,

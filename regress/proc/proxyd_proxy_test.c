@@ -274,10 +274,11 @@ heads(void)
 	    strstr(a, "Access-Control") == NULL && strstr(a, "Keep-") == NULL,
 	    "what must not reach the browser does not");
 	ok(strstr(a, "Clear-Site") == NULL && strstr(a, "Strict") == NULL,
-	    "operator-44(partial): no Clear-Site-Data, no HSTS");
+	    "operator-44: no Clear-Site-Data, no HSTS");
 	is_str(header_of(a, "content-security-policy", 0),
 	    "default-src 'self'; img-src *; frame-ancestors 'self'",
-	    "operator-44(partial): the policy survives");
+	    "operator-44: the policy survives, with 'self' for whom it may be "
+	    "framed by");
 	is_str(header_of(a, "set-cookie", 0),
 	    "s=1; Foo=b ; path=/; Secure; SameSite=Lax",
 	    "operator-43: Domain goes, unknown attributes stay");
