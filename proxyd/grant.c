@@ -132,7 +132,8 @@ grant_ask(struct grant *g, const struct addr *a, const char *token, size_t len,
 	text[len] = '\0';
 	addr_print(a, addr);
 	r = say_grant(ch, g->call.id, -1, &(struct msg_grant){
-	    .token = text, .slug = slug, .addr = addr });
+	    .token = text, .slug = slug, .addr = addr,
+	    .service = g->service });
 	sodium_memzero(text, len);
 	if (r == -1)
 		call_cancel(&g->call);
@@ -232,8 +233,11 @@ grant_for(struct grant **gp, struct grant_wait *w, const char *token,
 	}
 	if (g == NULL && grant_refused_wait(&w->addr) > 0)
 		return (-2);
-	if (g == NULL && (g = grant_new(key)) == NULL)
-		return (-1);
+	if (g == NULL) {
+		if ((g = grant_new(key)) == NULL)
+			return (-1);
+		strlcpy(g->service, w->service, sizeof(g->service));
+	}
 	if (!call_waits(&g->call) && grant_ask(g, &w->addr, token, len,
 	    slug) == -1) {
 		grant_over(g);

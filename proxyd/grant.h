@@ -41,6 +41,7 @@ struct grant {
 	uint64_t		 asked_ms;
 	uint64_t		 until_ms;	/* of clock_ms() */
 	uint64_t		 expires;	/* wall, s: the cookie's end */
+	char			 service[SERVICE_SIZE];	/* as asked for */
 	char			 reference[REFERENCE_SIZE]; /* its token's, or "" */
 	uint32_t		 idle_max;
 	struct call		 call;		/* renewal or first question */
@@ -58,6 +59,7 @@ struct grant_wait {
 	TAILQ_ENTRY(grant_wait)	 entry;
 	struct grant		*g;		/* NULL: does not wait */
 	struct addr		 addr;		/* of the client */
+	const char		*service;	/* with an operator's token */
 	void			(*woken)(struct grant_wait *, int status,
 				    const char *message);
 };

@@ -13,7 +13,7 @@ proxyd_OBJS = proxyd/proxyd.o proxyd/authd.o proxyd/grant.o proxyd/session.o \
 	proxyd/door/now.o proxyd/door/trust.o proxyd/job/answer.o proxyd/job/api.o \
 	proxyd/job/begin.o proxyd/job/document.o proxyd/job/down.o proxyd/job/end.o \
 	proxyd/job/give.o proxyd/job/hold.o proxyd/job/jar.o proxyd/job/names.o \
-	proxyd/job/proxy.o proxyd/job/up.o \
+	proxyd/job/path.o proxyd/job/proxy.o proxyd/job/up.o \
 	proxyd/http/page.o $(proxyd_HDR_OBJS) $(proxyd_BODY_OBJS) \
 	common/base/label.o common/base/rate.o \
 	common/base/uuid.o common/http/reply.o common/ws/ws_utf8.o \

@@ -367,6 +367,9 @@ operatoropt	: PROXY DOMAIN text {
 			number(ps, "proxied idle timeout", "proxy_idle",
 			    $4.number);
 		}
+		| PATH PROXY yesno {
+			number(ps, "path proxy", "path_proxy", $3.number);
+		}
 		| API RATE number {
 			number(ps, "api rate", "api_rate", $3.number);
 		}

@@ -2,9 +2,11 @@
 #include <cjson/cJSON.h>
 #include <sodium.h>
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "api/api.h"
 #include "authd/core/may.h"
 #include "authd/core/session.h"
 #include "authd/core/web.h"
@@ -25,6 +27,7 @@ struct ask {
 	char			addr[ADDR_SIZE], slug[SLUG_SIZE];
 	char			reference[REFERENCE_SIZE];	/* asked with, */
 	struct reference_row	row;		/* or, with an id, for later */
+	char			service[SERVICE_SIZE];	/* by path */
 	struct proxy_claims	claims;
 };
 
@@ -66,6 +69,32 @@ grant_token(const char *token, const char *wanted, struct proxy_claims *pc)
 	    REFUSE_TOKEN_SESSION);
 }
 
+/* An operator's token and a slug say as much as a proxy token. */
+static enum refusal
+grant_operator(const char *token, const struct ask *ask,
+    struct proxy_claims *pc)
+{
+	const struct conf	*conf = proc_conf();
+	const char		*s = ask->slug;
+	cJSON			*payload;
+	int			 r;
+
+	if ((payload = jwt_open(token)) == NULL)
+		return (REFUSE_ACCESS);
+	r = claims_access(payload, conf->jwt_issuer, conf->jwt_audience,
+	    clock_wall(), &pc->who);
+	cJSON_Delete(payload);
+	if (r == -1)
+		return (REFUSE_ACCESS);
+	if (!((pc->who.permits >> NEEDS_CONNECT) & 1))
+		return (REFUSE_PERMISSION);
+	snprintf(pc->session, sizeof(pc->session),
+	    "%.8s-%.4s-%.4s-%.4s-%.12s", s, s + 8, s + 12, s + 16, s + 20);
+	strlcpy(pc->service, ask->service, sizeof(pc->service));
+	return (session_id_check(pc->session) == 0 ? REFUSE_NOT :
+	    REFUSE_SESSION_NONE);
+}
+
 /* Its session by its scope; then the grant. */
 static void
 grant_known(const struct facts *f, void *arg)
@@ -99,12 +128,13 @@ grant_begin(struct ask *ask, const char *token)
 	enum refusal		 no;
 	unsigned		 needs = NEED_SCOPE;
 
-	no = grant_token(token, ask->slug, &ask->claims);
+	no = ask->service[0] != '\0' ? grant_operator(token, ask,
+	    &ask->claims) : grant_token(token, ask->slug, &ask->claims);
 	if (no != REFUSE_NOT) {
 		grant_refuse(ask, no);
 		return;
 	}
-	if (ask->reference[0] == '\0' && refer_make(token, &ask->claims,
+	if (ask->service[0] == '\0' && ask->reference[0] == '\0' && refer_make(token, &ask->claims,
 	    ask->reference) == 0) {
 		refer_hash(ask->reference, ask->row.id);
 		strlcpy(ask->row.session_id, ask->claims.session,
@@ -158,9 +188,14 @@ proxyd_on_grant(struct chan *c, struct imsg *m)
 	ask->asker = asker_of(c, m);
 	strlcpy(ask->addr, in.addr, sizeof(ask->addr));
 	strlcpy(ask->slug, in.slug, sizeof(ask->slug));
+	strlcpy(ask->service, in.service, sizeof(ask->service));
+	if (in.service[0] != '\0' && strlen(in.slug) != SLUG_SIZE - 1) {
+		freezero(ask, sizeof(*ask));
+		return (-1);
+	}
 	if (!peer_is_ready())
 		grant_refuse(ask, REFUSE_STORE);
-	else if (reference_read(in.token, strlen(in.token), &r) == -1)
+	else if (in.service[0] != '\0' || reference_read(in.token, strlen(in.token), &r) == -1)
 		grant_begin(ask, in.token);
 	else {
 		strlcpy(ask->reference, in.token, sizeof(ask->reference));

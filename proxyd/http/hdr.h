@@ -63,6 +63,7 @@ int	reqhdr_build(struct out *, const struct httphead *,
 
 struct resphdr {
 	const struct slice *dir;	/* sieve_dir(); NULL: over http */
+	int		 apart;		/* on the API's host: path.c */
 	struct slice	 sibling;	/* the Origin to answer to; s NULL */
 	int		 http10;	/* the browser speaks HTTP/1.0 */
 	int		 close;		/* the connection ends after this */

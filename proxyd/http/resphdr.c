@@ -181,6 +181,9 @@ put_fields(struct out *o, const struct httphead *h, const struct resphdr *a,
 			what = PASS;
 		if (what == PASS && names && hdr_connection_has(h, &f->name))
 			continue;
+		if (a->apart && (what == SET_COOKIE || what == CSP ||
+		    httphead_is(f, "x-content-type-options")))
+			continue;
 		if (what == SET_COOKIE)
 			put_set_cookie(o, &f->value, a->dir);
 		else if (what == CSP) {
@@ -211,7 +214,10 @@ resphdr_build(struct out *o, const struct httphead *h, const struct resphdr *a)
 	out_put(o, h->reason.s, h->reason.len);
 	out_lit(o, "\r\n");
 	put_fields(o, h, a, &csp);
-	if (!csp && !a->upgrade && !(h->flags & HTTPHEAD_INTERIM))
+	if (a->apart)
+		out_lit(o, "Content-Security-Policy: sandbox; default-src "
+		    "'none'\r\nX-Content-Type-Options: nosniff\r\n");
+	else if (!csp && !a->upgrade && !(h->flags & HTTPHEAD_INTERIM))
 		out_lit(o,
 		    "Content-Security-Policy: frame-ancestors 'self'\r\n");
 	if (a->sibling.s != NULL && !(h->flags & HTTPHEAD_INTERIM))

@@ -147,29 +147,39 @@ static const struct job_ops	answer_job = {
 
 /* ---- the request ---- */
 
-/* operator-api.md, 2: the table's first three rows. 0, or -1: answered. */
+/* operator-api.md, 2: the table's first three rows. */
+const char *
+api_bearer(const struct httphead *h, struct slice *token)
+{
+	const struct slice	*v = httphead_get(h, "authorization");
+
+	if (v == NULL || v->len == 0)
+		return ("authorization header required");
+	if (v->len < 6 || memcmp(v->s, "Bearer", 6) != 0 ||
+	    (v->len > 6 && v->s[6] != ' '))
+		return ("invalid authorization header format");
+	if (v->len <= 7)
+		return ("token not provided");
+	if (v->len - 7 >= TOKEN_SIZE || memchr(v->s, '\0', v->len) != NULL)
+		return ("invalid token");
+	token->s = v->s + 7;
+	token->len = v->len - 7;
+	return (NULL);
+}
+
+/* 0, or -1: answered. */
 static int
 take_token(struct conn *c, const struct httphead *h, struct api_call *a)
 {
-	const struct slice	*v = httphead_get(h, "authorization");
-	const char		*why = NULL;
+	struct slice	 token;
+	const char	*why;
 
-	if (v == NULL || v->len == 0)
-		why = "authorization header required";
-	else if (v->len < 6 || memcmp(v->s, "Bearer", 6) != 0 ||
-	    (v->len > 6 && v->s[6] != ' '))
-		why = "invalid authorization header format";
-	else if (v->len <= 7)
-		why = "token not provided";
-	else if (v->len - 7 >= sizeof(a->token) ||
-	    memchr(v->s, '\0', v->len) != NULL)
-		why = "invalid token";
-	if (why != NULL) {
+	if ((why = api_bearer(h, &token)) != NULL) {
 		answer_error(c, 401, why);
 		return (-1);
 	}
-	memcpy(a->token, v->s + 7, v->len - 7);
-	a->token[v->len - 7] = '\0';
+	memcpy(a->token, token.s, token.len);
+	a->token[token.len] = '\0';
 	return (0);
 }
 

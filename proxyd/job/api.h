@@ -6,10 +6,13 @@ struct chan;
 struct conn;
 struct httphead;
 struct imsg;
+struct slice;
 
 /* The operator API over HTTP: a request becomes one API message. */
 
 void	api_begin(struct conn *, const struct httphead *);
+/* The operator's token of a request: NULL, or why there is none: 401. */
+const char	*api_bearer(const struct httphead *, struct slice *token);
 /* The channel to authd has gone: what waits for its answer has 503. */
 void	api_forget_all(void);
 /* Handler of API_CHUNK. */

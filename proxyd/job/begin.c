@@ -77,7 +77,8 @@ request_begin(struct conn *c, const struct httphead *h)
 		break;
 	case ROUTE_API:
 		request_astray(c, h);
-		api_begin(c, h);
+		if (!path_begin(c, h))
+			api_begin(c, h);
 		break;
 	case ROUTE_NOT_FOUND:
 		request_astray(c, h);

@@ -167,7 +167,7 @@ hold_begin(struct proxy *p, const struct httphead *h)
 	struct hold		*ho;
 	size_t			 size = RAW_MAX;
 
-	if (!st->g->se->has_hosts || p->x.down.done ||
+	if (!st->g->se->has_hosts || p->by_path || p->x.down.done ||
 	    (kind = rewrite_kind(h)) == REWRITE_NONE)
 		return (0);
 	if (h->flags & HTTPHEAD_LENGTH)

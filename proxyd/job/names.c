@@ -22,7 +22,7 @@ proxy_names(struct names *n, const struct proxy *p)
 
 	n->at = proxy_at(p);
 	n->map.services = se->services;
-	n->map.n = se->n_services;
+	n->map.n = p->by_path ? 0 : se->n_services;
 	n->map.browser = &p->to.host;
 	n->map.at = &n->at;
 	return (&n->map);

@@ -206,7 +206,7 @@ proxy_goes_on(struct proxy *p)
 	const char	*domain = proc_conf()->proxy_domain;
 	struct slice	 host;
 
-	if (p->settings == settings)
+	if (p->settings == settings || p->by_path)
 		return (1);
 	p->settings = settings;
 	if (trust_host(&host, p->c->trusted, p->head, domain) == 0 &&
@@ -309,6 +309,7 @@ token_grant(struct proxy *p, const struct slice *token, struct grant **g)
 		return (1);
 	}
 	p->wait.addr = c->addr;
+	p->wait.service = p->by_path ? p->service : "";
 	switch (grant_for(g, &p->wait, token->s, token->len, slug)) {
 	case 1:
 		memo_set(&p->memo, *g, token, slug);
@@ -408,7 +409,8 @@ proxy_stream(struct proxy *p, struct grant *g)
 	const char		*label = p->to.host.label;
 	const struct service	*sv = session_service_at(g->se, label,
 				    &p->head->path);
-	const char		*name = sv != NULL ? sv->name : label;
+	const char		*name = sv != NULL ? sv->name :
+				    p->by_path ? p->service : label;
 
 	if (!p->retried && upstream_take(&p->use, g, name) == 0) {
 		proxy_exchange(p, sv);
@@ -443,6 +445,13 @@ proxy_token(struct proxy *p)
 	struct slice		 token;
 	struct grant		*g;
 
+	if (p->by_path) {
+		if (p->refused != 0)
+			answer_refused(p);
+		else if (token_grant(p, &p->bearer, &g))
+			proxy_stream(p, g);
+		return;
+	}
 	if (slice_eq(&h->method_name, "GET") &&
 	    cookie_query_token(&h->query, p->to.host.slug, &token)) {
 		if (p->refused != 0)
@@ -466,6 +475,25 @@ proxy_again(struct proxy *p)
 		proxy_token(p);
 }
 
+struct proxy *
+proxy_take(struct conn *c, const struct httphead *h)
+{
+	struct proxy	*p;
+
+	if ((p = proxy_get(c)) == NULL || (p->head = hdr_keep(h)) == NULL) {
+		answer_later(c, 503, "service temporarily unavailable", 1);
+		return (NULL);
+	}
+	p->settings = settings;
+	p->retried = 0;
+	p->tried = 0;
+	p->refused = 0;
+	p->sibling = 0;
+	p->by_path = 0;
+	conn_job(c, &waiting, p);
+	return (p);
+}
+
 void
 proxy_begin(struct conn *c, const struct httphead *h,
     const struct route_to *to)
@@ -473,17 +501,9 @@ proxy_begin(struct conn *c, const struct httphead *h,
 	struct proxy	*p;
 
 	c->html = (unsigned)wants_page(h);
-	if ((p = proxy_get(c)) == NULL || (p->head = hdr_keep(h)) == NULL) {
-		answer_later(c, 503, "service temporarily unavailable", 1);
+	if ((p = proxy_take(c, h)) == NULL)
 		return;
-	}
 	p->to = *to;
-	p->settings = settings;
-	p->retried = 0;
-	p->tried = 0;
-	p->refused = 0;
-	p->sibling = 0;
-	conn_job(c, &waiting, p);
 	switch (proxy_origin(p)) {
 	case ORIGIN_FOREIGN:
 		answer_error(c, 403, "cross-site request refused");

@@ -67,6 +67,10 @@ struct proxy {
 	/* the request, parsed and checked once */
 	struct route_to		 to;
 	int			 sibling;	/* its Origin is one's */
+	/* by the path proxy, which has an operator's token and a name */
+	int			 by_path;
+	struct slice		 bearer;	/* while c->head_len is set */
+	char			 service[SERVICE_SIZE];
 	struct httphead		*head;		/* while c->head_len is set */
 	unsigned int		 settings;	/* under which it was checked */
 	/* tokens that authd said no to, and its last word */
@@ -85,6 +89,10 @@ struct proxy {
 /* A request for a proxied host. */
 void	proxy_begin(struct conn *, const struct httphead *,
 	    const struct route_to *);
+/* The connection's, with a copy of this head, waiting; NULL: answered. */
+struct proxy	*proxy_take(struct conn *, const struct httphead *);
+/* A request for the path proxy: path.c. 0: it is none. */
+int	path_begin(struct conn *, const struct httphead *);
 /* The configuration has changed: what waits looks at its host again. */
 void	proxy_reloaded(void);
 

@@ -136,7 +136,7 @@ up_begin(struct proxy *p, const struct service *sv)
 	a.map = proxy_names(&names, p);
 	a.sieve = jar_sieve(p);
 	a.upgrade = p->x.upgrade;
-	a.rewrites = st->g->se->has_hosts && !a.upgrade;
+	a.rewrites = st->g->se->has_hosts && !a.upgrade && !p->by_path;
 	p->x.told_https = !a.service->tls && a.service->wants_https;
 	if (reqhdr_build(&o, p->head, &a) == -1) {
 		exch_fail(p, 431, "request head too long");
