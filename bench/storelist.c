@@ -194,7 +194,7 @@ far(uint32_t number)
 {
 	struct list_query	lq = { .statuses = STATUS_ALL,
 	    .page_size = 20, .org_role = "owner", .org_id = "o" };
-	double			us, piece = 0, whole = 0, next = 0, ignored;
+	double			us, piece = 0, whole = 0, next = 0, ignored = 0;
 	unsigned		i;
 
 	for (i = 0; i < 8; i++) {

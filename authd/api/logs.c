@@ -60,7 +60,7 @@ logs_get(struct api_call *call, const struct facts *f)
 {
 	struct session_row	 row;
 	struct session		*se;
-	struct logs		*lo;
+	struct logs		*lo = NULL;
 	struct question		 q = { .what = ASK_LOGS, .key = row.id };
 	enum refusal		 no;
 
@@ -68,6 +68,7 @@ logs_get(struct api_call *call, const struct facts *f)
 	    (lo = calloc(1, sizeof(*lo))) == NULL)
 		no = REFUSE_BUSY;
 	if (no != REFUSE_NOT) {
+		free(lo);
 		api_refuse(call, no);
 		return;
 	}

@@ -207,7 +207,7 @@ take_integer(const struct api_param *p, const cJSON *v, struct api_args *a)
 
 	if (!cJSON_IsNumber(v)) {
 		bad(a, p->name, v == NULL ? "required" : "number",
-		    cJSON_IsString(v) ? v->valuestring : "");
+		    v != NULL && cJSON_IsString(v) ? v->valuestring : "");
 		return;
 	}
 	d = v->valuedouble;

@@ -317,6 +317,7 @@ api_send(struct conn *c, struct msg_api *ask, chan_done_fn result)
 	struct chan	*ch = link_chan();
 	uint64_t	 ms = api_patience(ask->op);
 	char		 addr[ADDR_SIZE];
+	int		 r = -1;
 
 	a->until_ms = clock_ms() + ms + SPARE_MS;
 	conn_deadline(c, ms + SPARE_MS);
@@ -324,8 +325,10 @@ api_send(struct conn *c, struct msg_api *ask, chan_done_fn result)
 	ask->token = a->token;
 	ask->addr = addr;
 	ask->until_ms = clock_ms() + ms;
-	return (call_start(&a->call, ch, ms, result, c) == 0 ||
-	    say_api(ch, a->call.id, -1, ask) == -1 ? -1 : 0);
+	if (call_start(&a->call, ch, ms, result, c) != 0)
+		r = say_api(ch, a->call.id, -1, ask);
+	ask->addr = NULL;	/* it was good for the call only */
+	return (r == -1 ? -1 : 0);
 }
 
 /*

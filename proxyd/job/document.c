@@ -3,6 +3,8 @@
  * doc/openapi.yaml as it was when this was built: our root is empty, there is
  * no file to read.
  */
+#include <stdint.h>
+
 #include "document.h"
 
 __asm__(".pushsection .rodata\n"
@@ -15,6 +17,6 @@ extern const char	openapi_text[], openapi_end[];
 const char *
 document(size_t *len)
 {
-	*len = (size_t)(openapi_end - openapi_text);
+	*len = (size_t)((uintptr_t)openapi_end - (uintptr_t)openapi_text);
 	return (openapi_text);
 }

@@ -45,8 +45,9 @@ main(void)
 	key(KEY_A);
 	a = seal(PLACE, "password", 8);
 	b = seal(PLACE, "password", 8);
-	ok(a != NULL && b != NULL && strcmp(a, b) != 0,
-	    "twice the same is not the same");
+	if (a == NULL || b == NULL)
+		bail_out("nothing is sealed");
+	ok(strcmp(a, b) != 0, "twice the same is not the same");
 	ok(strstr(a, "password") == NULL, "operator-60(partial): it cannot be "
 	    "read");
 	ok(opens(PLACE, a, "password", 8), "it opens");
