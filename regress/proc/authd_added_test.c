@@ -105,6 +105,28 @@ adding(struct tunnel *t)
 	is_int(api_hear(proxyd), 400, "is looked at again");
 }
 
+/* A broken muxd: what it says unasked, and what nobody may say. */
+static void
+lies(void)
+{
+	struct tunnel	t;
+	char		text[1024];
+
+	system_add(control, &t, "");
+	login(proxyd, &t, "", "", "192.0.2.2");
+	up(&t, 1);
+	commanded(&t, 77, 0, "");
+	is_int(lend(t.mux, 0), 0, "an answer that nobody waits for is dropped");
+	is_int(kept(&t), 0, "and adds nothing");
+	ask(&t, API_SERVICES_ADD, "[" ROW("a") "]");
+	commanded(&t, command(&t, text, sizeof(text)), 200, "OK");
+	is_int(api_hear(proxyd), 504, "a status that there is none: the "
+	    "operator has no yes");
+	is_int(get_end(t.mux), 0, "and the channel of that muxd ends");
+	is_int(kept(&t), 0, "nothing is kept");
+	far_close(t.mux);
+}
+
 /* What it offers; the answer that up() waits for would swallow a command. */
 static void
 offers(struct tunnel *t)
@@ -183,6 +205,7 @@ main(void)
 	up(&t, 1);
 	adding(&t);
 	again(&t);
+	lies();
 	is_int(authd_scene_end(control, proxyd, token), 0,
 	    "authd stops in order");
 	return (done_testing());
