@@ -3,7 +3,7 @@
 
 #include "ahead.h"
 
-#define STEP		(16 * 1024)	/* bytes between two marks */
+#define STEP		(8 * 1024)	/* bytes between two marks */
 #define AHEAD_MAX	(1024 * 1024)
 #define QUICK_MS	200	/* to the pong: it may be more */
 #define SLOW_MS		600	/* less */

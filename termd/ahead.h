@@ -12,10 +12,10 @@
  * a pong says that everything before its ping was read (RFC 6455, 5.5.3).
  * Pure; the caller sends, and says the time.
  *
- * 64 KiB may be ahead. That is a lot for who reads slowly and little for who
+ * 32 KiB may be ahead. That is a lot for who reads slowly and little for who
  * is fast and far away: with quick pongs it becomes more, up to 1 MiB.
  */
-#define AHEAD_MIN	(64 * 1024)
+#define AHEAD_MIN	(32 * 1024)
 #define AHEAD_MARK	16	/* bytes of a ping's payload */
 
 struct ahead {
@@ -27,7 +27,7 @@ struct ahead {
 
 void	ahead_init(struct ahead *);
 void	ahead_sent(struct ahead *, size_t);
-/* Is it time for a ping? Of the first bytes on, then every 16 KiB. */
+/* Is it time for a ping? Of the first bytes on, then every 8 KiB. */
 int	ahead_wants(const struct ahead *);
 /* Its payload. */
 void	ahead_mark(struct ahead *, uint8_t mark[AHEAD_MARK], uint64_t now_ms);

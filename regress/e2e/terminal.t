@@ -8,9 +8,11 @@ import sqlite3
 import threading
 import time
 
+import chromium
 from harness import GoClient, OurClient, Relayd, Tap, Targets, until
 
 t = Tap()
+DOMAIN = "relay.test"
 
 
 def message(w):
@@ -34,6 +36,48 @@ def paced(w, pattern, seconds):
     return time.monotonic() - begin, n
 
 
+# A page that takes 10 ms for each KB: after 4 s of `yes`, what comes until ^C
+# has worked.
+BUSY = """new Promise((done, fail) => {
+    const w = new WebSocket("%s");
+    let n = 0, after = -1, text = "";
+    w.binaryType = "arraybuffer";
+    w.onerror = () => fail("WebSocket");
+    w.onopen = () => {
+        w.send(Uint8Array.from([0, 121, 101, 115, 13]));
+        setTimeout(() => {
+            after = n;
+            w.send(Uint8Array.from([0, 3]));
+            w.send(new TextEncoder().encode("\\0echo done-$((1+1))\\r"));
+        }, 4000);
+    };
+    w.onmessage = (e) => {
+        const until = performance.now() + e.data.byteLength / 100;
+        while (performance.now() < until)
+            ;
+        n += e.data.byteLength;
+        text = (text + new TextDecoder().decode(
+            e.data.slice(1))).slice(-200);
+        if (text.includes("done-2"))
+            done(n - after);
+    };
+})"""
+
+
+def in_browser(d, targets, sid, token):
+    if chromium.program() is None:
+        t.skip("no chromium", "^C in a busy page")
+        return
+    with chromium.Chromium(DOMAIN) as b:
+        tab = b.tab()
+        tab.go("http://page.%s:%d/" % (DOMAIN, targets.http))
+        n = tab.run(BUSY % ("ws://page.%s:%d/api/support-sessions/%s/terminal"
+                            "?ticket=%s" % (DOMAIN, d.port, sid,
+                                            d.ticket(sid, token))))
+    t.ok(0 < n < 300000, "^C reaches a busy page in Chromium before 300 KB: "
+         "%d" % n)
+
+
 def opened(d, sid, token):
     w = d.terminal(sid, d.ticket(sid, token))
     if w.status != 101:
@@ -45,7 +89,8 @@ def opened(d, sid, token):
 
 with Targets() as targets, Relayd(t, operator="\tticket rate 1000\n"
                                   '\tconsole origin "https://console.test"'
-                                  ) as d:
+                                  '\n\tconsole origin "http://page.%s:%d"' %
+                                  (DOMAIN, targets.http)) as d:
     key, secret = d.add_system("box")
     with GoClient(d, key, secret, "web=127.0.0.1:%d" % targets.http) as c:
         c.event("manifest_sent")
@@ -160,6 +205,8 @@ with Targets() as targets, Relayd(t, operator="\tticket rate 1000\n"
             t.ok(n < 300000, "^C reaches who reads 100 KB a second before "
                  "300 KB: %d" % n)
             w2.close()
+
+        in_browser(d, targets, sid, token)
 
         # Ends.
         w.send(b"\0exit\r")

@@ -127,12 +127,12 @@ test_ahead(void)
 	term_open();
 	(void)fill(dr.stream, piece, sizeof(piece), 16 << 20);
 	n = take();
-	ok(n >= 48 * 1024 && n <= 96 * 1024, "64 KiB are on their way to a "
+	ok(n >= 24 * 1024 && n <= 64 * 1024, "32 KiB are on their way to a "
 	    "browser that has said of none that it was read: %zu", n);
 	browser_pong();
 	(void)fill(dr.stream, piece, sizeof(piece), 16 << 20);
 	n = take();
-	ok(n >= 32 * 1024 && n <= 160 * 1024, "when it has, as much again: "
+	ok(n >= 16 * 1024 && n <= 160 * 1024, "when it has, as much again: "
 	    "%zu", n);
 	is_int(term_end(), 0, "it ends");
 
