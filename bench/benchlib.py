@@ -3,6 +3,7 @@
 the tunnel, the Go client, and the yardsticks nginx and peer-go."""
 
 import contextlib
+import gzip
 import json
 import os
 import resource
@@ -254,6 +255,12 @@ TARGET = """
 		location / {{ return 200 "{page}"; }}
 		location /big {{ root {dir}; }}
 		location /huge {{ root {dir}; }}
+		location /page {{ root {dir}; default_type text/html; }}
+		location /packed {{
+			root {dir};
+			default_type text/html;
+			add_header Content-Encoding gzip;
+		}}
 	}}
 """
 
@@ -302,6 +309,20 @@ class Nginx:
 
 
 BIG = 1 << 30
+HOST = "app.bench.example"      # of a service, when it gives one
+
+
+def page():
+    """HTML of 64 KiB that says HOST once in a KiB."""
+    line = ('<li class="item-%04d"><a href="/list?id=%04d">An item of the '
+            "list, and what there is to say of it</a></li>\n")
+    out, n = "", 0
+    while len(out) < 65536:
+        out += line % (n, n)
+        if n % 10 == 0:
+            out += f'<link href="http://{HOST}/style/{n}.css">\n'
+        n += 1
+    return out[:65536].encode()
 
 
 class Services:
@@ -316,15 +337,22 @@ class Services:
         self.big = big
         with open(os.path.join(directory, "huge"), "wb") as f:
             f.truncate(4 * BIG)
+        for name, data in (("page", page()), ("packed", gzip.compress(page())),
+                           ("page-other", page().replace(b"app.b", b"not.b"))):
+            with open(os.path.join(directory, name), "wb") as f:
+                f.write(data)
         self.port = free_port()
         self.nginx = Nginx(directory, "target", TARGET.format(
             port=self.port, dir=directory, page="x" * 99 + "\\n"), self.port)
         self.targets = Daemon([tools.path("targets")])
         self.sink = self.targets.ready()["http"]
 
-    def spec(self, names=8):
-        """The service list for the client: web, web1 .. and sink."""
+    def spec(self, names=8, host=""):
+        """The service list for the client: web, web1 .. and sink; web may
+        give a host."""
         web = [f"web{i or ''}=127.0.0.1:{self.port}" for i in range(names)]
+        if host:
+            web[0] += ":host=" + host
         return ",".join(web + [f"sink=127.0.0.1:{self.sink}"])
 
     def stop(self):
@@ -394,12 +422,13 @@ class PeerGo:
 class Client:
     """The Go tunnel client with one tunnel."""
 
-    def __init__(self, tools, services, slot, port, extra=(), log=None):
+    def __init__(self, tools, services, slot, port, extra=(), log=None,
+                 host=""):
         self.daemon = Daemon(
             [tools.path("tunnelclient"), "-quiet",
              "-url", f"ws://127.0.0.1:{port}{TUNNEL_PATH}",
              "-key", slot.key, "-secret", slot.secret, "-node", slot.node,
-             "-services", services.spec(), "-once", *extra], log)
+             "-services", services.spec(host=host), "-once", *extra], log)
 
     def stop(self):
         self.daemon.stop()

@@ -78,7 +78,8 @@ chunk_size(struct httphead_chunk *c, unsigned char b)
 	if (b == '\n' && c->lenient)
 		return (chunk_sized(c));
 	if (c->state == CH_EXT || b == ';')
-		return (is_control(b) ? CH_BROKEN : CH_EXT);
+		return (is_control(b) || (b == '"' && c->no_quotes) ?
+		    CH_BROKEN : CH_EXT);
 	return (b == ' ' || b == '\t' ? CH_BLANK : CH_BROKEN);
 }
 

@@ -188,7 +188,8 @@ int	httphead_split_host(const struct slice *, char host[HTTPHEAD_HOST_SIZE],
 
 /*
  * Find the end of a chunked body that streams through unchanged. Zero the
- * struct at the start of each body.
+ * struct at the start of each body. For one that goes on to another parser set
+ * no_quotes: what ends a line within quotes is read in two ways.
  */
 struct httphead_chunk {
 	uint64_t	 left;		/* of the chunk's data */
@@ -197,6 +198,7 @@ struct httphead_chunk {
 	uint8_t		 state;
 	uint8_t		 done;		/* the last byte has been seen */
 	uint8_t		 lenient;	/* set before: LF ends a line too */
+	uint8_t		 no_quotes;	/* set before: none in extensions */
 };
 
 /* Longest chunk size line, extensions included; longest trailer section. */

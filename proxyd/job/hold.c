@@ -70,7 +70,7 @@ static struct {
 	long			 processors;
 	/* the work bench */
 	TAILQ_HEAD(, hold)	 queue;
-	struct timer		 turn;
+	struct event		 turn;		/* in the loop's next round */
 	int			 busy;		/* with the first of the queue */
 	struct repack		 repack;
 	struct pack		 pack;
@@ -83,7 +83,8 @@ static struct {
 static void	bench_leave(struct hold *);
 static void	hold_answer(struct hold *, enum hold_state);
 static void	hold_late(void *);
-static void	bench_turn(void *);
+static void	bench_turn(evutil_socket_t, short, void *);
+static void	bench_soon(void);
 
 void
 hold_init(void)
@@ -92,7 +93,6 @@ hold_init(void)
 	if (all.processors < 1)
 		all.processors = 1;
 	TAILQ_INIT(&all.queue);
-	timer_init(&all.turn, bench_turn, NULL);
 }
 
 /* ---- memory ---- */
@@ -244,7 +244,7 @@ hold_more(struct proxy *p)
 	ho->state = HOLD_COUNT;
 	TAILQ_INSERT_TAIL(&all.queue, ho, entry);
 	if (TAILQ_FIRST(&all.queue) == ho)
-		bench_turn(NULL);
+		bench_turn(-1, 0, NULL);
 }
 
 void
@@ -266,6 +266,17 @@ hold_free(struct hold *ho)
 
 /* ---- the bench ---- */
 
+/* Descriptors get their turn before it; a timer would be 4 ms late. */
+static void
+bench_soon(void)
+{
+	static const struct timeval	now;
+
+	if (!event_initialized(&all.turn))
+		event_assign(&all.turn, proc_base(), -1, 0, bench_turn, NULL);
+	event_add(&all.turn, &now);
+}
+
 static void
 bench_clear(void)
 {
@@ -286,7 +297,7 @@ bench_leave(struct hold *ho)
 	TAILQ_REMOVE(&all.queue, ho, entry);
 	ho->state = HOLD_TAKE;
 	if (!TAILQ_EMPTY(&all.queue))
-		timer_set(&all.turn, 0);
+		bench_soon();
 }
 
 /* Begin to go through the first one's body. 0 or -1. */
@@ -361,7 +372,7 @@ bench_counted(struct hold *ho)
 	}
 	if (ho->gzip) {
 		ho->state = HOLD_PACK;
-		timer_set(&all.turn, 0);
+		bench_soon();
 		return;
 	}
 	ho->length = all.out.len;
@@ -375,11 +386,13 @@ bench_counted(struct hold *ho)
 }
 
 static void
-bench_turn(void *arg)
+bench_turn(evutil_socket_t fd, short what, void *arg)
 {
 	struct hold	*ho = TAILQ_FIRST(&all.queue);
 	int		 r;
 
+	(void)fd;
+	(void)what;
 	(void)arg;
 	if (ho == NULL)
 		return;
@@ -390,7 +403,7 @@ bench_turn(void *arg)
 	else
 		r = bench_pack(ho);
 	if (r == 1)
-		timer_set(&all.turn, 0);
+		bench_soon();
 	else if (r == -1)
 		hold_answer(ho, HOLD_ASIS);
 	else if (ho->state == HOLD_COUNT)

@@ -61,9 +61,10 @@ exch_begin(struct proxy *p)
 	}
 	if (dir.len > 1 && dir.len <= SIEVE_PATH_MAX)
 		x->dir = strndup(dir.s, dir.len);
-	if (!x->upgrade)
+	if (!x->upgrade) {
 		flow_begin(&x->up, h);
-	else
+		x->up.chunk.no_quotes = 1;
+	} else
 		x->up.done = 1;		/* what follows waits for the 101 */
 }
 

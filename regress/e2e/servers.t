@@ -3,6 +3,7 @@
 """Services as people run them, behind the tunnel: what a real nginx says of
 itself has to keep the browser in the tunnel."""
 
+import gzip
 import os
 import tempfile
 
@@ -20,9 +21,17 @@ http {
 	fastcgi_temp_path %(dir)s/fastcgi;
 	uwsgi_temp_path %(dir)s/uwsgi;
 	scgi_temp_path %(dir)s/scgi;
+	types {
+		text/html html;
+		application/javascript js;
+		application/json json;
+	}
+	gzip_types application/javascript application/json;
+	gzip_min_length 0;
 	server {
 		listen 127.0.0.1:%(port)d;
 		root %(dir)s/www;
+		location /packed/ { gzip on; alias %(dir)s/www/dir/; }
 		location = /scheme {
 			return 200 "$http_origin $http_x_forwarded_proto $host";
 		}
@@ -38,12 +47,27 @@ http {
 }
 """
 
+PAGE = """var a = "http://app.lan/x", b = 'https:\\/\\/api.lan:443\\/y';
+// app.lan.example, myapp.lan and api.lan
+""" * 50
+
+
+def page(host):
+    """What becomes of PAGE: its services are these hosts."""
+    return PAGE.replace("http://app.lan/", "http://%s/" % host("app")).replace(
+        "https:\\/\\/api.lan:443", "http:\\/\\/" + host("api")).replace(
+            "and api.lan", "and " + host("api")).encode()
+
+
 t = Tap()
 with tempfile.TemporaryDirectory(prefix="relayd-servers-") as tmp:
     os.chmod(tmp, 0o755)
     os.makedirs(os.path.join(tmp, "www", "dir"), 0o755)
     with open(os.path.join(tmp, "www", "dir", "index.html"), "w") as f:
         f.write("listed")
+    for name in ("page.html", "page.js", "page.json"):
+        with open(os.path.join(tmp, "www", "dir", name), "w") as f:
+            f.write(PAGE)
     port = free_port()
     conf = os.path.join(tmp, "nginx.conf")
     with open(conf, "w") as f:
@@ -84,4 +108,22 @@ with tempfile.TemporaryDirectory(prefix="relayd-servers-") as tmp:
                                 headers={"Origin": own})
             t.equal(body.decode().split()[0][-7:], "app.lan",
                     "operator-38: a sibling's Origin is the sibling's")
+            want = page(lambda s: d.proxy_host(sid, s))
+            for where in ("/dir/", "/packed/"):
+                for name in ("page.html", "page.js", "page.json"):
+                    st, h, body = d.via(sid, cookie, where + name,
+                                        service="app", headers={
+                                            "Accept-Encoding": "br, gzip"})
+                    if where == "/packed/":
+                        t.equal(h["Content-Encoding"], "gzip",
+                                "%s comes in gzip" % name)
+                        body = gzip.decompress(body)
+                    t.ok(st == 200 and body == (
+                        PAGE.encode() if name == "page.json" else want),
+                         "operator-45: %s%s: %s" % (
+                             where, name, "as it is" if name == "page.json"
+                             else "its hosts are the proxy's"))
+                    if where == "/dir/":
+                        t.ok(h["ETag"].startswith("W/") ==
+                             (name != "page.json"), "%s: its ETag" % name)
 t.done()

@@ -326,3 +326,13 @@ open_stream(struct drive *d, int fd, const char *path, uint64_t grant)
 		grant_yes(d, grant);
 	return (stream_yes(d));
 }
+
+void
+grant_first(struct drive *d)
+{
+	int	fd = browser(d, 0);
+
+	close(open_stream(d, fd, "/", 7));
+	(void)answer(fd);
+	close(fd);
+}

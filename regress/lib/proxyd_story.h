@@ -53,6 +53,8 @@ void	services(struct drive *, const char *name, const char *target,
 /* Answer a STREAM_OPEN with yes; the far end of the stream. */
 int	stream_yes(struct drive *);
 void	stream_no(struct drive *, uint16_t status, const char *message);
+/* The first request of all, with grant 7 and a service that closes. */
+void	grant_first(struct drive *);
 /* What authd also hears while grants are renewed and dropped. */
 void	flush_authd(struct drive *);
 /* A GET of `path` is given its grant (0: it has one) and its stream. */

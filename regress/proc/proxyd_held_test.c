@@ -277,17 +277,13 @@ main(void)
 {
 	struct conf	cf;
 	const char	*fast = getenv("RELAYD_FAST_BUILD");
-	int		fd;
 
 	if (fast != NULL)
 		setenv("RELAYD_BUILD", fast, 1);
 	proxyd_conf(&cf);
 	cf.proxyd_count = 1;
 	drive_start(&d, ROLE_PROXYD, &cf);
-	fd = browser(&d, 0);
-	close(open_stream(&d, fd, "/", 7));
-	(void)answer(fd);
-	close(fd);
+	grant_first(&d);
 	services(&d, "web", "10.0.0.5:8080", APP, "", "");
 	plain();
 	gzip();

@@ -320,14 +320,10 @@ int
 main(void)
 {
 	struct conf	cf;
-	int		fd;
 
 	proxyd_conf(&cf);
 	drive_start(&d, ROLE_PROXYD, &cf);
-	fd = browser(&d, 0);
-	close(open_stream(&d, fd, "/", 7));
-	(void)answer(fd);
-	close(fd);
+	grant_first(&d);
 	clients();
 	servers();
 	big_servers();

@@ -50,6 +50,12 @@ with Targets() as targets, Relayd(t) as d, Line(d.port) as line:
         term.send(b"\0PS1= PS2=; stty -echo; echo up-$((1+1))\r")
         term.recv_until(rb"up-2")
 
+        slow = d.connect()
+        slow.sendall(("POST /sha HTTP/1.1\r\nHost: %s\r\nCookie: %s\r\n"
+                      "Origin: http://%s\r\nTransfer-Encoding: chunked\r\n"
+                      "\r\n" % (host, cookie, host)).encode())
+        slow_answer = None
+
         rounds = pages = events = echoes = lines = 0
         rate = Rate(lambda: line.answers)
         begin = time.monotonic()
@@ -67,6 +73,12 @@ with Targets() as targets, Relayd(t) as d, Line(d.port) as line:
             term.send(b"\0echo n-$((%d+1))\r" % rounds)
             term.recv_until(rb"n-%d\b" % (rounds + 1))
             lines += 1
+            if slow_answer is None:
+                if time.monotonic() - begin < SECONDS / 2:
+                    slow.sendall(b"4\r\nslow\r\n")
+                else:
+                    slow.sendall(b"0\r\n\r\n")
+                    slow_answer = slow.recv(65536)
             time.sleep(1)
         took = time.monotonic() - begin
         rate.sample()
@@ -75,6 +87,11 @@ with Targets() as targets, Relayd(t) as d, Line(d.port) as line:
             rounds, took, line.answers, per))
         t.equal((pages, events, lines), (rounds,) * 3,
                 "pages, an event stream and a terminal for %d s" % took)
+        t.equal(events, rounds, proves("operator-49") + ": an event stream "
+                "of %d s in real time" % took)
+        t.ok((slow_answer or b"").startswith(b"HTTP/1.1 200"),
+             proves("operator-49") + ": a request of %d s in real time" %
+             (took / 2))
         t.equal(echoes, rounds, proves("operator-50") + ": a WebSocket echo "
                 "through the proxy for %d s in real time, binary and text" %
                 took)
@@ -94,4 +111,5 @@ with Targets() as targets, Relayd(t) as d, Line(d.port) as line:
         t.equal(line.count, 1, "over one connection")
         term.close()
         sse.close()
+        slow.close()
 t.done()
