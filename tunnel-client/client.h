@@ -52,9 +52,12 @@ struct options {
  * environment, that over the file, that over the default. Then the secrets are gone from where `ps` and /proc show
  * them: those in argv and in the strings of envp are overwritten, and envp
  * itself loses the variables of tunnel-protocol.md 7.7. Returns 0; 1 when help
- * or version was printed; -1 after saying on standard error what is wrong. *o
- * is to be cleared in any case.
+ * or version was printed; after saying on standard error what is wrong -1, or
+ * OPTIONS_USAGE when that is the command line. *o is to be cleared in any case.
  */
+#define OPTIONS_USAGE	(-2)
+/* EXIT STATUS in tunnel-client(1); relayctl's are the same. */
+enum { EXIT_DONE, EXIT_WRONG, EXIT_USAGE, EXIT_UNREACHED };
 int	options_read(struct options *, int argc, char **argv, char **envp);
 void	options_clear(struct options *);
 

@@ -428,7 +428,7 @@ static int
 serve(void)
 {
 	if (setup() == -1)
-		return (1);
+		return (EXIT_WRONG);
 	if (client.o.check)
 		printf("tunnel-client: this would start\n");
 	else
@@ -460,8 +460,9 @@ main(int argc, char **argv)
 	log_verbose(client.o.verbose);
 	if (r == 0)
 		r = client.o.words[0] != NULL ? talk(&client.o) : serve();
-	else
-		r = r == 1 ? 0 : 1;	/* help was printed, or an error */
+	else	/* help was printed; or what is wrong */
+		r = r == 1 ? EXIT_DONE : r == OPTIONS_USAGE ? EXIT_USAGE :
+		    EXIT_WRONG;
 	announce_clear();
 	catalog_clear();
 	shell_forget();

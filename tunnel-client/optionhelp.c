@@ -112,7 +112,7 @@ optionhelp_completion(const char *shell)
 	    strcmp(shell, "fish") != 0) {
 		fprintf(stderr, "tunnel-client: --completion: bash, zsh or "
 		    "fish expected\n");
-		return (-1);
+		return (OPTIONS_USAGE);
 	}
 	if (*shell == 'b')
 		printf("complete -o default -W '");

@@ -422,17 +422,19 @@ from_flags(struct options *o, int argc, char **argv)
 			return (optionhelp_completion(optarg));
 		if ((r = row_of(c)) == NULL) {
 			optionhelp_usage(stderr);
-			return (-1);
+			return (OPTIONS_USAGE);
 		}
-		if (both_secrets(r, &secrets) ||
-		    option_take(o, r, optarg, "--") == -1)
-			return (-1);
+		if (both_secrets(r, &secrets))
+			return (OPTIONS_USAGE);
+		/* A file that cannot be read was named well. */
+		if (option_take(o, r, optarg, "--") == -1)
+			return (r->kind == FILE_FLAG ? -1 : OPTIONS_USAGE);
 	}
 	if (optind < argc && optionhelp_command(argv[optind]) < argc - optind) {
 		fprintf(stderr, "tunnel-client: unexpected \"%s\"\n",
 		    argv[argc - 1]);
 		optionhelp_usage(stderr);
-		return (-1);
+		return (OPTIONS_USAGE);
 	}
 	return (0);
 }

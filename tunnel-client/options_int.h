@@ -59,7 +59,7 @@ int	optionfile_read(struct options *, unsigned char *set, int asked);
 /* How many words an order takes, itself too; 0: there is none of that name. */
 int	optionhelp_command(const char *);
 void	optionhelp_usage(FILE *);
-/* What bash, zsh or fish needs; 1, or -1 for another shell. */
+/* What bash, zsh or fish needs; 1, or OPTIONS_USAGE for another shell. */
 int	optionhelp_completion(const char *shell);
 
 #endif

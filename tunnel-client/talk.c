@@ -26,7 +26,7 @@
 #define ANSWER_S	10
 
 static int	talk_connect(const char *);
-static char	*talk_ask(const struct options *, const char *);
+static char	*talk_ask(const struct options *, const char *, int *);
 static void	show_status(const cJSON *);
 
 /* The way there. */
@@ -91,9 +91,9 @@ say_unreachable(const char *path)
 	    "or for --status-group" : "");
 }
 
-/* What stands behind the OK, on the heap; NULL after a word. */
+/* What stands behind the OK, on the heap; NULL after a word, *no: the status. */
 static char *
-talk_ask(const struct options *o, const char *line)
+talk_ask(const struct options *o, const char *line, int *no)
 {
 	const char	*path = o->status_socket;
 	char		*text = NULL;
@@ -105,6 +105,7 @@ talk_ask(const struct options *o, const char *line)
 		say_unreachable(path);
 	if (fd != -1)
 		close(fd);
+	*no = text == NULL ? EXIT_UNREACHED : EXIT_WRONG;
 	if (text == NULL)
 		return (NULL);
 	if (strncmp(text, "OK\n", 3) == 0) {
@@ -259,7 +260,7 @@ show_status(const cJSON *top)
 	show_streams(top);
 }
 
-/* The order as the client takes it; -1 after a word. */
+/* The order as the client takes it; EXIT_DONE, EXIT_USAGE after a word. */
 static int
 order_make(char *line, size_t size, char *const *words)
 {
@@ -270,7 +271,7 @@ order_make(char *line, size_t size, char *const *words)
 	if (words[1] == NULL && (strcmp(words[0], "on") == 0 ||
 	    strcmp(words[0], "off") == 0 || strcmp(words[0], "default") == 0)) {
 		snprintf(line, size, "consent %s\n", words[0]);
-		return (0);
+		return (EXIT_DONE);
 	}
 	/* A date and a time may be two words. */
 	snprintf(text, sizeof(text), "%s%s%s", words[i] == NULL ? "" : words[i],
@@ -281,35 +282,38 @@ order_make(char *line, size_t size, char *const *words)
 		fprintf(stderr, "tunnel-client: consent: on, off, default, a "
 		    "time such as 90m, 2h or 3d, or until 2026-12-01T18:00 "
 		    "expected%s\n", until == -1 ? "" : ", in the future");
-		return (-1);
+		return (EXIT_USAGE);
 	}
 	snprintf(line, size, "consent until %lld\n", (long long)until);
-	return (0);
+	return (EXIT_DONE);
 }
 
 static int
 give_order(const struct options *o)
 {
 	char	line[STATUSSOCK_LINE], *text;
+	int	no;
 
-	if (order_make(line, sizeof(line), o->words + 1) == -1 ||
-	    (text = talk_ask(o, line)) == NULL)
-		return (-1);
+	if (order_make(line, sizeof(line), o->words + 1) != EXIT_DONE)
+		return (EXIT_USAGE);
+	if ((text = talk_ask(o, line, &no)) == NULL)
+		return (no);
 	free(text);
-	return (0);
+	return (EXIT_DONE);
 }
 
 int
 talk(const struct options *o)
 {
-	int	 consent = strcmp(o->words[0], "consent") == 0, up;
+	int	 consent = strcmp(o->words[0], "consent") == 0, up, no;
 	cJSON	*top;
 	char	*text;
 
-	if (consent && o->words[1] != NULL && give_order(o) == -1)
-		return (1);
-	if ((text = talk_ask(o, "status\n")) == NULL)
-		return (1);
+	if (consent && o->words[1] != NULL &&
+	    (no = give_order(o)) != EXIT_DONE)
+		return (no);
+	if ((text = talk_ask(o, "status\n", &no)) == NULL)
+		return (no);
 	top = cJSON_Parse(text);
 	up = strcmp(text_of(top, "state"), "connected") == 0;
 	if (o->json)
@@ -320,5 +324,5 @@ talk(const struct options *o)
 		show_status(top);
 	cJSON_Delete(top);
 	free(text);
-	return (consent || up ? 0 : TALK_DOWN);
+	return (consent || up ? EXIT_DONE : EXIT_WRONG);
 }

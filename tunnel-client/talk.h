@@ -4,12 +4,11 @@
 
 #include "client.h"
 
-/* Exit status of `status`: there is a client, but it has no tunnel. */
-#define TALK_DOWN	2
-
 /*
  * An order in `words`, for the client that runs: ask it, print its answer.
- * Returns the exit status: 0, 1 after a word on standard error, TALK_DOWN.
+ * Returns the exit status. After a word on standard error: EXIT_USAGE,
+ * EXIT_UNREACHED (no client that answers), EXIT_WRONG (it will not); without:
+ * EXIT_WRONG, `status` of one that has no tunnel.
  */
 int	talk(const struct options *);
 

@@ -126,8 +126,8 @@ with tempfile.TemporaryDirectory() as d, Target(echo) as e, Server() as s:
             r"at 20", "in words, too")
     for words in (["maybe"], ["until"], ["on", "off"], ["2h", "3h"],
                   ["until", "2001-01-01", "00:00"], ["-1h"]):
-        t.equal(ask(path, "consent", *words)[0], 1,
-                "consent %s: refused" % " ".join(words))
+        t.equal(ask(path, "consent", *words)[0], 2,
+                "consent %s: exit 2" % " ".join(words))
     t.equal(ask(path, "consent")[1].split(",")[0], "consent: no",
             "and changes nothing")
 

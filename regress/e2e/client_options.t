@@ -19,9 +19,10 @@ from tunnelserver import Server
 t = Tap()
 
 
-def refused(text, *flags, env=None):
+def refused(text, *flags, env=None, status=1):
     c = Client(None, *flags, env=env or {}, bare=True)
-    t.equal(c.wait(), 1, "%s %s: exit 1" % (" ".join(flags), env or ""))
+    t.equal(c.wait(), status,
+            "%s %s: exit %d" % (" ".join(flags), env or "", status))
     c.err.thread.join()
     t.match(c.err.text(), text, "and says why")
     c.clean(t)
@@ -33,10 +34,10 @@ refused("--url or SUPPORT_URL is required\nusage: ")
 refused("--key or SYSTEM_KEY is required\nusage: ", "-u", "ws://x")
 refused("--secret-file or SYSTEM_SECRET is required\nusage: ", "-u", "ws://x",
         "-k", "K")
-refused("usage: ", "--no-such-flag")
-refused('unexpected "word"', "word", env=FULL)
+refused("usage: ", "--no-such-flag", status=2)
+refused('unexpected "word"', "word", env=FULL, status=2)
 refused("--discovery-interval: a duration", "--discovery-interval", "soon",
-        env=FULL)
+        env=FULL, status=2)
 refused("wss:// expected, or ws:// without TLS", "--url", "http://x/", env=FULL)
 refused("user and password", "--url", "ws://a:b@x/", env=FULL)
 refused("would send key and secret to relay.invalid in clear", "--url",
@@ -111,7 +112,7 @@ with tempfile.TemporaryDirectory() as d:
     refused("chmod 600", "--secret-file", path, env=FULL)
     os.chmod(path, 0o600)
     refused("exclude each other", "--secret-file", path, "--secret", "x",
-            env=FULL)
+            env=FULL, status=2)
     with Server() as s:
         c = Client(s, "--secret-file", path, "-k", KEY,
                    env={"SYSTEM_SECRET": "my_wrong.secret",
@@ -168,7 +169,7 @@ t.match(c.out.text(), r"^tunnel-client \d", "and its number")
 
 # ---- completion ----
 
-refused("bash, zsh or fish expected", "--completion", "csh")
+refused("bash, zsh or fish expected", "--completion", "csh", status=2)
 at = os.path.join(BUILD, "bin")
 for shell, script in (("bash", """
 eval "$(tunnel-client --completion bash)"

@@ -23,10 +23,10 @@ t = Tap()
 with tempfile.TemporaryDirectory() as d, Target(echo) as e, Server() as s:
     path = os.path.join(d, "run", "status.sock")
     code, out, err = ask(path, "status")
-    t.equal((code, out), (1, ""), "no client: exit 1")
+    t.equal((code, out), (3, ""), "no client: exit 3")
     t.match(err, path + ": No such file.*no client runs", "and says so")
     code, out, err = ask(path, "status", "now", env={"SYSTEM_KEY": ""})
-    t.equal(code, 1, "a word too many: exit 1")
+    t.equal(code, 2, "a word too many: exit 2")
     t.match(err, 'unexpected "now"\nusage: ', "and usage")
 
     c = Client(s, env={"STATUS_SOCKET": path}, move_ms=3600000,
@@ -35,7 +35,7 @@ with tempfile.TemporaryDirectory() as d, Target(echo) as e, Server() as s:
     j = status(path)
     t.equal((j["state"], j["server"], j["pid"], j["streams"]),
             ("connecting", "127.0.0.1:%d" % s.port, c.pid, []), "connecting")
-    t.equal(ask(path, "status")[0], 2, "which is not connected: exit 2")
+    t.equal(ask(path, "status")[0], 1, "which is not connected: exit 1")
     r.refuse("503 Busy", [("Retry-After", "77")])
     c.err.wait("next attempt")
     j = status(path)
@@ -46,7 +46,7 @@ with tempfile.TemporaryDirectory() as d, Target(echo) as e, Server() as s:
     t.match(out, r"(?s)^not connected to 127.0.0.1:\d+ since 20.*\nlast error: "
             r"20\d\d-.*503 Busy.*\nnext try: in 1m1\ds\nconsent: yes, without an end\nservices:\n  echo "
             r".*\nopen now: nothing\n$", "the same for people")
-    t.equal((code, err), (2, ""), "exit 2")
+    t.equal((code, err), (1, ""), "exit 1")
 
     c.move()
     u = s.tunnel([("X-Support-Session-Id", "session-7")])
