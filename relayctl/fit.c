@@ -28,7 +28,10 @@ static const struct column {
 	enum form	 form;
 	int		 spare;
 } columns[] = {
-	{ "role", PLAIN, 0 }, { "name", TEXT, 0 }, { "user", TEXT, 0 },
+	{ "event", PLAIN, 5 }, { "time", PLAIN, 0 }, { "role", PLAIN, 0 },
+	{ "name", TEXT, 0 }, { "user", TEXT, 0 }, { "operator", TEXT, 0 },
+	{ "kind", PLAIN, 0 }, { "service", TEXT, 0 }, { "action", PLAIN, 0 },
+	{ "outcome", PLAIN, 4 }, { "actor", TEXT, 2 },
 	{ "system", TEXT, 0 }, { "session", ID, 0 }, { "id", PLAIN, 0 },
 	{ "status", PLAIN, 0 }, { "tunnel", PLAIN, 0 }, { "state", PLAIN, 0 },
 	{ "node", PLAIN, 6 }, { "type", PLAIN, 0 }, { "address", PLAIN, 4 },
@@ -44,6 +47,7 @@ static const struct column {
 	{ "started", TIME, 1 }, { "created", TIME, 1 }, { "since", TIME, 1 },
 	{ "expires", TIME, 4 }, { "revoked", TIME, 0 }, { "key", PLAIN, 9 },
 	{ "sandbox", PLAIN, 10 },
+	{ "count", PLAIN, 7 }, { "reason", TEXT, 0 },
 };
 #define NCOLUMNS	(sizeof(columns) / sizeof(columns[0]))
 

@@ -154,8 +154,15 @@ print_cell(FILE *f, const char *text, size_t width, int is_last, int is_head)
 	explicit_bzero(out, sizeof(out));
 }
 
+const char *
+rows_last(const struct rows *r)
+{
+	return (r->n > 1 && r->rows[r->n - 1].n > 0 ?
+	    r->rows[r->n - 1].cells[0] : NULL);
+}
+
 void
-rows_table(const struct rows *r, FILE *f)
+rows_table(const struct rows *r, int head, FILE *f)
 {
 	static char	scratch[4 * CTL_CELL_SIZE + 32];
 	size_t		width[CTL_CELLS_MAX] = { 0 }, columns, i, j;
@@ -169,7 +176,7 @@ rows_table(const struct rows *r, FILE *f)
 		}
 	}
 	explicit_bzero(scratch, sizeof(scratch));
-	for (i = 0; i < r->n; i++) {
+	for (i = head ? 0 : 1; i < r->n; i++) {
 		for (j = 0; j < r->rows[i].n && j < CTL_CELLS_MAX; j++)
 			print_cell(f, r->rows[i].cells[j], width[j],
 			    j + 1 == r->rows[i].n, i == 0);
@@ -211,9 +218,11 @@ static const struct { const char *name; enum kind kind; } columns[] = {
 	{ "instance", NUMBER }, { "pid", NUMBER }, { "restarts", NUMBER },
 	{ "services", NUMBER }, { "streams", NUMBER }, { "sessions", NUMBER },
 	{ "rtt_ms", NUMBER }, { "bytes_in", NUMBER }, { "bytes_out", NUMBER },
-	{ "credit_mib", NUMBER }, { "value", NUMBER }, { "uptime", SECONDS },
+	{ "credit_mib", NUMBER }, { "event", NUMBER }, { "count", NUMBER },
+	{ "value", NUMBER }, { "uptime", SECONDS },
 	{ "memory", BYTES }, { "private", BYTES },
-	{ "name", TEXT }, { "user", TEXT }, { "label", TEXT }, { "token", TEXT },
+	{ "name", TEXT }, { "user", TEXT }, { "operator", TEXT },
+	{ "label", TEXT }, { "token", TEXT },
 	{ "secret", TEXT },
 };
 

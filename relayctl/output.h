@@ -29,8 +29,11 @@ void		 rows_free(struct rows *);	/* wipes: cells may be secrets */
 int		 rows_add(struct rows *, size_t n);
 int		 rows_cell(struct rows *, const char *);
 
-/* Cells go through printable_text(). */
-void		 rows_table(const struct rows *, FILE *);
+/* The first cell of the last row; NULL: there is none but the header. */
+const char	*rows_last(const struct rows *);
+
+/* Cells go through printable_text(). `head`: with the header. */
+void		 rows_table(const struct rows *, int head, FILE *);
 /*
  * 0, or -1 when out of memory. What counts is a number, time is in seconds and
  * memory in bytes, and what is not there is null.

@@ -28,13 +28,13 @@
 #include "output.h"
 
 #define ANSWER_MS	30000	/* relayd gives up first, and says so */
+#define FOLLOW_MS	1000	/* between two looks of -f */
 
 /* EXIT STATUS in relayctl(8). */
 enum { EXIT_DONE, EXIT_REFUSED, EXIT_USAGE, EXIT_UNREACHED };
 
 static int	on_row(struct chan *, struct imsg *);
 static int	on_done(struct chan *, struct imsg *);
-
 
 static const struct dispatch	table[] = {
 	{ IMSG_CTL_ROW, R_CONTROL, S_ANY, MF_REQUEST, on_row },
@@ -44,14 +44,19 @@ static const struct dispatch	table[] = {
 static struct {
 	const char	*path;
 	int		 json, wide, exact, force;
+	int		 follow;	/* asked again behind the last row */
+	int		 looks;		/* how often it was */
+	struct cmd_line	 line;
+	struct chan	*chan;
 	struct rows	*rows;
-	struct timer	 deadline;
+	struct timer	 deadline, next;
 } ctl;
 
 static void	usage(int) __attribute__((noreturn));
 static int	local(const struct cmd_line *, int, char **);
 static int	reach(void);
-static void	ask(const struct cmd_line *) __attribute__((noreturn));
+static void	ask(void) __attribute__((noreturn));
+static void	look(void *);
 static void	finish(int) __attribute__((noreturn));
 static void	on_closed(struct chan *, int, const char *);
 static void	on_late(void *);
@@ -138,7 +143,7 @@ int
 main(int argc, char **argv)
 {
 	static struct conf	defaults;
-	static struct cmd_line	line;
+	struct cmd_line		*line = &ctl.line;
 	char			err[1024], shown[2048];
 
 	setlocale(LC_CTYPE, "");
@@ -153,14 +158,18 @@ main(int argc, char **argv)
 	argc = options(argc, argv);
 	if (argc == 0)
 		usage(EXIT_USAGE);
-	if (cmd_parse(argc, argv, &line, err, sizeof(err)) == -1) {
+	if (cmd_parse(argc, argv, line, err, sizeof(err)) == -1) {
 		printable_text(shown, sizeof(shown), err);
 		fprintf(stderr, "relayctl: %s\n", shown);
 		return (EXIT_USAGE);
 	}
-	if (line.op == 0)
-		return (local(&line, argc, argv));
-	ask(&line);
+	if (line->op == 0)
+		return (local(line, argc, argv));
+	if (ctl_info(line->op)->flags & CTL_FOLLOWS) {
+		ctl.follow = ctl.force;
+		ctl.force = 0;
+	}
+	ask();
 }
 
 /*
@@ -241,34 +250,46 @@ reach(void)
 }
 
 static void
-ask(const struct cmd_line *line)
+ask(void)
 {
 	struct event_base	*base;
-	struct chan		*c;
-	struct msg_ctl		 ask = { .version = CTL_VERSION,
-	    .op = (uint16_t)line->op, .force = (uint8_t)ctl.force };
-	unsigned		 i;
 
 	signal(SIGPIPE, SIG_IGN);
-	if ((base = event_base_new()) == NULL ||
-	    (ctl.rows = rows_new()) == NULL) {
+	if ((base = event_base_new()) == NULL) {
 		fprintf(stderr, "relayctl: out of memory\n");
 		exit(EXIT_REFUSED);
 	}
 	clock_init(base);
-	c = chan_new(base, reach(), ROLE_CONTROL, table,
+	ctl.chan = chan_new(base, reach(), ROLE_CONTROL, table,
 	    sizeof(table) / sizeof(table[0]), on_closed, NULL);
-	if (c == NULL) {
+	if (ctl.chan == NULL) {
 		fprintf(stderr, "relayctl: out of memory\n");
 		exit(EXIT_REFUSED);
 	}
 	timer_init(&ctl.deadline, on_late, NULL);
-	timer_set(&ctl.deadline, ANSWER_MS);
-	for (i = 0; i < line->nwords; i++)
-		ask.words.v[ask.words.n++] = line->words[i];
-	(void)say_ctl(c, 1, -1, &ask);
+	timer_init(&ctl.next, look, NULL);
+	look(NULL);
 	event_base_dispatch(base);
 	finish(EXIT_UNREACHED);
+}
+
+/* Ask, once or once more. */
+static void
+look(void *arg)
+{
+	struct msg_ctl	ask = { .version = CTL_VERSION,
+	    .op = (uint16_t)ctl.line.op, .force = (uint8_t)ctl.force };
+	unsigned	i;
+
+	(void)arg;
+	if ((ctl.rows = rows_new()) == NULL) {
+		fprintf(stderr, "relayctl: out of memory\n");
+		exit(EXIT_REFUSED);
+	}
+	timer_set(&ctl.deadline, ANSWER_MS);
+	for (i = 0; i < ctl.line.nwords; i++)
+		ask.words.v[ask.words.n++] = ctl.line.words[i];
+	(void)say_ctl(ctl.chan, 1, -1, &ask);
 }
 
 static void
@@ -299,13 +320,52 @@ on_row(struct chan *c, struct imsg *m)
 	return (0);
 }
 
+static void
+print(const char *said)
+{
+	size_t	width;
+
+	if (ctl.looks > 0 && rows_last(ctl.rows) == NULL)
+		return;
+	if (ctl.json) {
+		if (rows_json(ctl.rows, stdout) == -1) {
+			fprintf(stderr, "relayctl: out of memory\n");
+			finish(EXIT_REFUSED);
+		}
+		return;
+	}
+	if (!ctl.wide && (width = screen_width()) > 0)
+		rows_fit(ctl.rows, width, ctl.exact, clock_wall());
+	rows_table(ctl.rows, ctl.looks == 0, stdout);
+	if (said[0] != '\0')
+		printf("%s\n", said);
+}
+
+/* Behind the last row from now on; its first cell names it. */
+static void
+follow(void)
+{
+	const char	*last = rows_last(ctl.rows);
+
+	if (last != NULL)
+		strlcpy(ctl.line.words[0], last, sizeof(ctl.line.words[0]));
+	else if (ctl.line.words[0][0] == '\0')
+		strlcpy(ctl.line.words[0], "0", sizeof(ctl.line.words[0]));
+	rows_free(ctl.rows);
+	ctl.rows = NULL;
+	ctl.looks++;
+	if (fflush(stdout) == EOF)
+		finish(EXIT_DONE);
+	timer_del(&ctl.deadline);
+	timer_set(&ctl.next, FOLLOW_MS);
+}
+
 /* The last word: print everything. */
 static int
 on_done(struct chan *c, struct imsg *m)
 {
 	struct msg_ctl_done	 in;
-	size_t			 width;
-	char		shown[4 * MESSAGE_SIZE + 32];
+	char			 shown[4 * MESSAGE_SIZE + 32];
 
 	(void)c;
 	if (get_ctl_done(m, &in) == -1)
@@ -316,19 +376,11 @@ on_done(struct chan *c, struct imsg *m)
 			fprintf(stderr, "relayctl: refused: %s\n", shown);
 		finish(EXIT_REFUSED);
 	}
-	if (ctl.json) {
-		if (rows_json(ctl.rows, stdout) == -1) {
-			fprintf(stderr, "relayctl: out of memory\n");
-			finish(EXIT_REFUSED);
-		}
-	} else {
-		if (!ctl.wide && (width = screen_width()) > 0)
-			rows_fit(ctl.rows, width, ctl.exact, clock_wall());
-		rows_table(ctl.rows, stdout);
-		if (shown[0] != '\0')
-			printf("%s\n", shown);
-	}
-	finish(EXIT_DONE);
+	print(shown);
+	if (!ctl.follow)
+		finish(EXIT_DONE);
+	follow();
+	return (0);
 }
 
 static void

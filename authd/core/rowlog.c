@@ -38,6 +38,16 @@ rowlog_init(const struct now *now)
 	due_set(&rows.sweep, now->ms + SWEEP_MS);
 }
 
+void
+rowlog_each(void (*fn)(const struct rowlog *, void *), void *arg)
+{
+	const struct rowlog	*a;
+
+	TAILQ_FOREACH(a, &rows.all, entry)
+		if (!a->over)
+			fn(a, arg);
+}
+
 unsigned
 rowlog_open(void)
 {

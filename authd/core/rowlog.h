@@ -84,6 +84,8 @@ void	rowlog_flush_all(void);
 void	rowlog_flush(void (*write)(const struct access_row *, int fresh));
 void	rowlog_flushed(int ok, const struct now *);
 unsigned rowlog_open(void);
+/* Each that is open, the oldest first. */
+void	rowlog_each(void (*)(const struct rowlog *, void *), void *arg);
 /* Forget all, for the end of a test: how many were in use still? */
 unsigned rowlog_clear(void);
 

@@ -91,6 +91,35 @@ show_tunnels(struct ctl *ctl, const struct facts *f)
 const struct ctl_handler	ctl_show_tunnels = { .fn = show_tunnels };
 
 static void
+use_row(const struct rowlog *a, void *arg)
+{
+	const struct access_row	*r = &a->row;
+	const struct ctl	*ctl = arg;
+	const struct session	*se = session_find(r->session_id);
+	char			 since[32];
+
+	ctl_row(&ctl->asker, r->session_id, se != NULL ? se->system_name : "-",
+	    r->operator_name[0] != '\0' ? r->operator_name : r->operator_id,
+	    strcmp(r->type, "web_terminal") == 0 ? "terminal" : "proxy",
+	    r->service[0] != '\0' ? r->service : "-", num(a->refs),
+	    num(r->bytes_in), num(r->bytes_out), r->ip,
+	    api_time(r->connected_at, since), CTL_END);
+}
+
+/* Who is where: a row for each that the access log has open. */
+static void
+show_streams(struct ctl *ctl, const struct facts *f)
+{
+	(void)f;
+	ctl_row(&ctl->asker, "session", "system", "operator", "kind",
+	    "service", "streams", "bytes_in", "bytes_out", "address", "since",
+	    CTL_END);
+	rowlog_each(use_row, ctl);
+	show_done(ctl);
+}
+const struct ctl_handler	ctl_show_streams = { .fn = show_streams };
+
+static void
 show_services(struct ctl *ctl, const struct facts *f)
 {
 	const struct service	*sv;

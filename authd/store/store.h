@@ -125,6 +125,7 @@ struct answer {
 		const struct session_row	*session;
 		const struct group_row		*group;
 		const struct access_row		*access;
+		const struct audit_row		*event;
 		const struct document		*document;
 		const struct added_row		*added;
 		const struct system_detail	*detail;
@@ -358,6 +359,14 @@ struct access_row {
 
 int	store_access_insert(const struct access_row *);
 int	store_access_update(const struct access_row *);
+
+#define STORE_EVENTS	200	/* in one answer */
+
+struct audit_row {
+	int64_t	event, at, count;	/* how many it stands for */
+	char	actor[ID_SIZE], address[ADDR_SIZE], action[WORD_SIZE];
+	char	session[UUID_SIZE], outcome[WORD_SIZE], reason[MESSAGE_SIZE];
+};
 
 int	store_audit(int64_t at, const char *actor, const char *address,
 	    const char *action, const char *session, const char *outcome,

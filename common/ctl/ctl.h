@@ -16,6 +16,7 @@ enum ctl_op {
 
 #define CTL_LOOKS	0x01	/* changes nothing: also on a read-only socket */
 #define CTL_ALWAYS	0x02	/* also when the store is not there */
+#define CTL_FOLLOWS	0x04	/* -f: again and again, behind the last row */
 
 struct ctl_info {
 	const char	*pattern;

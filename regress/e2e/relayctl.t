@@ -170,6 +170,30 @@ with Targets() as targets, Relayd(t) as d:
     d.ctl("token", "revoke", made[0]["id"], "reason", "lost")
     t.equal([x["revoked"] for x in d.ctl("token", "list")], ["yes"],
             "token revoke")
+    # The audit log
+    rows = d.ctl("show", "audit")
+    t.equal([(x["action"], x["outcome"], x["count"]) for x in rows][-2:],
+            [("token_create", "done", "1"), ("token_revoke", "done", "1")],
+            "show audit: what was done")
+    t.match(rows[-1]["time"], r"^20\d\d-.*Z$", "and when")
+    t.equal(d.ctl("show", "audit", "after", rows[-2]["event"]),
+            rows[-1:], "after an event")
+    t.equal(d.ctl("show", "audit", "after", rows[-1]["event"]), [],
+            "after the last one nothing")
+    r = d.ctl_raw("show", "audit", "after", "x")
+    t.ok(r.returncode == 1 and "not a number" in r.stderr,
+         "which is a number")
+    p = subprocess.Popen([CTL, "-s", d.sock, "-f", "show", "audit"],
+                         stdout=subprocess.PIPE, text=True)
+    heads = [p.stdout.readline().split() for _ in range(len(rows) + 1)]
+    t.equal((heads[0][0], heads[-1][0]), ("EVENT", rows[-1]["event"]),
+            "-f: what is there")
+    d.ctl("token", "revoke", "nobody's", "reason", "two words")
+    line = p.stdout.readline()
+    t.match(line, r"^%d +20\S+ +token_revoke +done " %
+            (int(rows[-1]["event"]) + 1), "then what comes, without a header")
+    p.terminate()
+    p.wait(WAIT)
     for words, why in (
             (("role", "guest"), "role: not one of owner"),
             (("permission", "read:nothing"), "permission: nothing needs"),
@@ -250,7 +274,7 @@ with Targets() as targets, Relayd(t) as d:
         for words in (("show", "sessions"), ("show", "tunnels"),
                       ("show", "processes"), ("show", "stats"),
                       ("show", "services", s["session"]),
-                      ("system", "list"), ("org", "list"), ("token", "list")):
+                      ("show", "audit"), ("system", "list"), ("org", "list"), ("token", "list")):
             lines = on_screen(d, *words)
             t.ok(len(lines) > 1 and max(map(len, lines)) <= 80,
                  "%s: 80 columns are enough" % " ".join(words))

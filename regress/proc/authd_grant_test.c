@@ -42,6 +42,24 @@ log_rows(long long want, const char *type, const char *more)
 	    more));
 }
 
+/* Who uses what, to relayctl. */
+static void
+in_use(unsigned row, const char *service, const char *streams)
+{
+	is_int(ctl(control, &rows, CTL_SHOW_STREAMS, CTL_END), 0,
+	    "show streams");
+	ok(rows.n == 3 &&
+	    strcmp(cell(&rows, row, "session"), tun.session) == 0 &&
+	    strcmp(cell(&rows, row, "kind"), "proxy") == 0 &&
+	    strlen(cell(&rows, row, "operator")) > 0 &&
+	    strlen(cell(&rows, row, "address")) > 0 &&
+	    strlen(cell(&rows, row, "since")) == 24,
+	    "who is in which session, since when, from where");
+	is_str(cell(&rows, row, "service"), service, "at which service");
+	is_str(cell(&rows, row, "streams"), streams, "through how many");
+	rows_free(&rows);
+}
+
 static void
 grants(void)
 {
@@ -85,6 +103,8 @@ grants(void)
 	stream_open(proxyd, tun.mux, g.grant, "s1", &o);
 	is_int(o.status, 0, "another service of the session");
 	is_int(log_rows(2, "ui_proxy", ""), 2, "has its own row");
+	in_use(2, "s1", "1");
+	in_use(1, "s0", "0");
 	opened_close(&o);
 	stream_end(tun.mux, o.stream, END_CLEAN, 100, 2000);
 	sync_authd();
@@ -112,6 +132,10 @@ grants(void)
 	sync_authd();
 	is_int(log_rows(0, "ui_proxy", "AND disconnected_at IS NULL"), 0,
 	    "operator-61(partial): rows close after 15 idle minutes");
+	is_int(ctl(control, &rows, CTL_SHOW_STREAMS, CTL_END), 0,
+	    "show streams");
+	is_int(rows.n, 1, "and nobody uses anything any more");
+	rows_free(&rows);
 }
 
 /* What stands for a token in cookies. */

@@ -77,6 +77,9 @@ commands(void)
 		{ "token create user u lifetime 7d", CTL_TOKEN_CREATE,
 		    " u||||604800" },
 		{ "close show", CTL_CLOSE, " show" },
+		{ "show streams", CTL_SHOW_STREAMS, "" },
+		{ "show audit", CTL_SHOW_AUDIT, " " },
+		{ "sh au after 12", CTL_SHOW_AUDIT, " 12" },
 		{ "log v", CTL_LOG_VERBOSE, "" },
 		{ "reload", CTL_RELOAD, "" },
 		{ "show services", 0, "error: expected <session>" },
@@ -354,7 +357,7 @@ fits(const char *const *cells, size_t n, size_t columns, size_t width,
 	FILE		*f = open_memstream(&out, &len);
 
 	rows_fit(r, width, exact, 1000000);
-	rows_table(r, f);
+	rows_table(r, 1, f);
 	fclose(f);
 	is_str(out, want, "%s", name);
 	free(out);
@@ -438,7 +441,7 @@ output(void)
 	FILE		*f;
 
 	f = open_memstream(&out, &len);
-	rows_table(r, f);
+	rows_table(r, 1, f);
 	rows_json(r, f);
 	fclose(f);
 	is_str(out, "[]\n", "no rows");
@@ -448,7 +451,7 @@ output(void)
 	add(r, "a", "\"q\"\xff");
 	is_int(rows_cell(r, "x"), -1, "no cell beyond what was announced");
 	f = open_memstream(&out, &len);
-	rows_table(r, f);
+	rows_table(r, 1, f);
 	fclose(f);
 	is_str(out, "NAME         VALUE\nlonger than  b\\x1b\n"
 	    "a            \"q\"\\xff\n", "table");

@@ -57,6 +57,10 @@ ask_all(void)
 	q.key = "e";
 	(void)store_ask(&q, got, NULL);
 	q.key = "s";
+	q.what = ASK_AUDIT;
+	q.key = "";
+	(void)store_ask(&q, got, NULL);
+	q.key = "s";
 	q.what = ASK_SYSTEMS_WALK;
 	for (i = 0; i < 4; i++) {
 		sq.descending = i % 2;

@@ -272,6 +272,22 @@ many_page_sessions(const struct question *q, struct rows *rows,
 	return (0);
 }
 
+static void
+add_event(const struct audit_row *row, void *arg)
+{
+	void	*p = rows_add(arg);
+
+	if (p != NULL)
+		memcpy(p, row, sizeof(*row));
+}
+
+static int
+many_audit(const struct question *q, struct rows *rows, struct answer *a)
+{
+	(void)a;
+	return (db_audit(q->key, add_event, rows));
+}
+
 static int
 many_logs(const struct question *q, struct rows *rows, struct answer *a)
 {

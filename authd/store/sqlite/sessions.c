@@ -380,6 +380,49 @@ store_audit_count(int64_t at, const char *actor, const char *address,
 	return (db_write(&q, "ittTi", at, actor, address, action, n));
 }
 
+/* Where the last STORE_EVENTS begin. */
+static int
+audit_last(int64_t *after)
+{
+	static struct query	q = QUERY("SELECT max(rowid) FROM"
+	    " audit_events");
+
+	if (db_read(&q, "") != 0)
+		return (-1);
+	*after = db_int(&q, 0) - STORE_EVENTS;
+	db_done(&q);
+	return (0);
+}
+
+int
+db_audit(const char *after, void (*add)(const struct audit_row *, void *),
+    void *arg)
+{
+	static struct query	 q = QUERY("SELECT rowid, time, count, actor,"
+	    " address, action, session_id, outcome, reason FROM audit_events"
+	    " WHERE rowid > ?1 ORDER BY rowid LIMIT ?2");
+	static struct audit_row	 e;
+	int64_t			 from = strtoll(after, NULL, 10);
+	int			 r;
+
+	if (after[0] == '\0' && audit_last(&from) == -1)
+		return (-1);
+	for (r = db_read(&q, "in", from, STORE_EVENTS); r == 0;
+	    r = db_step(&q)) {
+		e.event = db_int(&q, 0);
+		e.at = db_int(&q, 1);
+		e.count = db_int(&q, 2);
+		db_text(&q, 3, e.actor, sizeof(e.actor));
+		db_text(&q, 4, e.address, sizeof(e.address));
+		db_text(&q, 5, e.action, sizeof(e.action));
+		db_text(&q, 6, e.session, sizeof(e.session));
+		db_text(&q, 7, e.outcome, sizeof(e.outcome));
+		db_text(&q, 8, e.reason, sizeof(e.reason));
+		add(&e, arg);
+	}
+	return (r == STORE_NONE ? 0 : -1);
+}
+
 int
 store_audit_trim(int64_t keep)
 {

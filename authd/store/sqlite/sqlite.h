@@ -111,6 +111,9 @@ int	db_document(enum store_what, const char *key, struct document **);
 int	db_logs(const char *id, const struct list_query *, int64_t *total,
 	    void (*fn)(const struct access_row *, void *), void *arg);
 /* Rows not yet disconnected after an id, by id. */
+/* STORE_EVENTS behind this one, or ("") the last: 0, also for none; -1. */
+int	db_audit(const char *after, void (*)(const struct audit_row *, void *),
+	    void *arg);
 int	db_access_next_open(const char *after, struct access_row *);
 /*
  * Is the token, what it was issued under, or one of the users revoked at `now`?
