@@ -216,6 +216,13 @@ TEXT_PATHS = -e 's|/usr/local/libexec/relayd|$(libexecdir)/relayd|g' \
 	-e 's|/run/relayd|$(runstatedir)/relayd|g' \
 	-e 's|/run/tunnel-client|$(runstatedir)/tunnel-client|g' \
 	-e 's|/var/lib/tunnel-client|$(localstatedir)/lib/tunnel-client|g'
+# Completions, where the shells look for them.
+COMPLETIONS = $(datadir)/bash-completion/completions/relayctl \
+	$(datadir)/bash-completion/completions/tunnel-client \
+	$(datadir)/zsh/site-functions/_relayctl \
+	$(datadir)/zsh/site-functions/_tunnel_client \
+	$(datadir)/fish/vendor_completions.d/relayctl.fish \
+	$(datadir)/fish/vendor_completions.d/tunnel-client.fish
 # $(call install_texts,FILES,DIRECTORY)
 define install_texts
 	for f in $(1); do sed $(TEXT_PATHS) "$$f" >$(D)$(2)/$${f##*/} && \
@@ -234,6 +241,19 @@ install: all
 	$(call install_texts,$(MAN8),$(mandir)/man8)
 	$(call install_texts,$(EXAMPLES),$(docdir)/examples)
 	$(INSTALL) -m 644 $(DOCS) $(D)$(docdir)
+	for f in $(COMPLETIONS); do \
+		case $$f in \
+		*/bash-completion/*) shell=bash ;; \
+		*/zsh/*) shell=zsh ;; \
+		*) shell=fish ;; \
+		esac; \
+		case $$f in \
+		*relayctl*) what="bin/relayctl completion $$shell" ;; \
+		*) what="bin/tunnel-client --completion $$shell" ;; \
+		esac; \
+		$(INSTALL) -d $(D)$${f%/*} && $$what >$(D)$$f && \
+		    chmod 644 $(D)$$f || exit 1; \
+	done
 	$(if $(wildcard $(srcdir)/etc/relayd.conf),\
 	    test -e $(D)$(sysconfdir)/relayd.conf || $(INSTALL) -m 640 \
 	    $(srcdir)/etc/relayd.conf $(D)$(sysconfdir)/relayd.conf)
@@ -247,7 +267,8 @@ uninstall:
 	    $(addprefix $(D)$(mandir)/man5/,$(notdir $(MAN5))) \
 	    $(addprefix $(D)$(mandir)/man8/,$(notdir $(MAN8))) \
 	    $(addprefix $(D)$(docdir)/examples/,$(notdir $(EXAMPLES))) \
-	    $(addprefix $(D)$(docdir)/,$(notdir $(DOCS)))
+	    $(addprefix $(D)$(docdir)/,$(notdir $(DOCS))) \
+	    $(addprefix $(D),$(COMPLETIONS))
 	-rmdir $(D)$(libexecdir)/relayd $(D)$(docdir)/examples $(D)$(docdir)
 
 # ---- clean ----

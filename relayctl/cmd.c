@@ -17,7 +17,7 @@ const struct cmd	cmds[] = {
 const size_t		ncmds = sizeof(cmds) / sizeof(cmds[0]);
 
 #define ITEMS_MAX	16	/* of one pattern */
-#define ITEM_SIZE	24
+#define ITEM_SIZE	CMD_ARG_SIZE
 #define USAGE_COLUMN	30	/* where explanations start */
 
 /* One word of a pattern. */
@@ -394,14 +394,18 @@ cmd_usage(FILE *f)
 /* Optional words that have not been said, or may be said again. */
 static void
 complete_tail(const struct pattern *p, int argc, char *const *argv, size_t at,
-    FILE *f)
+    FILE *f, char arg[CMD_ARG_SIZE])
 {
 	const char	*last = argv[argc - 1];
+	char		 err[512];
 	size_t		 i, j;
 
-	/* Only where a word is due, not its argument. */
-	if (((size_t)argc - 1 - at) % 2 != 0)
+	if (((size_t)argc - 1 - at) % 2 != 0) {	/* the argument of one */
+		i = tail_find(p, argv[argc - 2], err, sizeof(err));
+		if (i != 0)
+			strlcpy(arg, p->items[i + 1].text, CMD_ARG_SIZE);
 		return;
+	}
 	for (i = p->required; i < p->n; i++) {
 		if (p->items[i].is_arg ||
 		    strncmp(p->items[i].text, last, strlen(last)) != 0)
@@ -416,13 +420,14 @@ complete_tail(const struct pattern *p, int argc, char *const *argv, size_t at,
 }
 
 void
-cmd_complete(int argc, char *const *argv, FILE *f)
+cmd_complete(int argc, char *const *argv, FILE *f, char arg[CMD_ARG_SIZE])
 {
 	struct pattern	*all, **ps, *done = NULL;
 	char		 err[512];
 	const char	*last;
 	size_t		 n = ncmds, at, i, j;
 
+	arg[0] = '\0';
 	if (argc < 1)
 		return;
 	all = patterns(&ps);
@@ -439,9 +444,11 @@ cmd_complete(int argc, char *const *argv, FILE *f)
 	if (done == NULL)
 		done = ends_here(ps, n, at);
 	if (done != NULL)
-		complete_tail(done, argc, argv, done->required, f);
+		complete_tail(done, argc, argv, done->required, f, arg);
 	n = done != NULL ? 0 : still_open(ps, n, at);
 	for (i = 0; i < n; i++) {
+		if (ps[i]->items[at].is_arg)
+			strlcpy(arg, ps[i]->items[at].text, CMD_ARG_SIZE);
 		if (ps[i]->items[at].is_arg ||
 		    strncmp(ps[i]->items[at].text, last, strlen(last)) != 0)
 			continue;

@@ -40,8 +40,11 @@ void	cmd_usage(FILE *);
 
 /*
  * What may follow the words before the last and begins with the last: one
- * candidate a line. Arguments have none.
+ * candidate a line. Where an argument is due, `arg` is what it is called, else
+ * "".
  */
-void	cmd_complete(int argc, char *const *argv, FILE *);
+#define CMD_ARG_SIZE	24
+void	cmd_complete(int argc, char *const *argv, FILE *,
+	    char arg[CMD_ARG_SIZE]);
 
 #endif

@@ -154,6 +154,23 @@ print_cell(FILE *f, const char *text, size_t width, int is_last, int is_head)
 	explicit_bzero(out, sizeof(out));
 }
 
+size_t
+rows_count(const struct rows *r)
+{
+	return (r->n);
+}
+
+const char *
+rows_get(const struct rows *r, size_t row, const char *column)
+{
+	size_t	j;
+
+	for (j = 0; j < r->rows[0].n && j < r->rows[row].n; j++)
+		if (strcmp(r->rows[0].cells[j], column) == 0)
+			return (r->rows[row].cells[j]);
+	return (NULL);
+}
+
 const char *
 rows_last(const struct rows *r)
 {

@@ -29,6 +29,10 @@ void		 rows_free(struct rows *);	/* wipes: cells may be secrets */
 int		 rows_add(struct rows *, size_t n);
 int		 rows_cell(struct rows *, const char *);
 
+/* With the header. */
+size_t		 rows_count(const struct rows *);
+/* A cell by the name of its column; NULL. */
+const char	*rows_get(const struct rows *, size_t row, const char *column);
 /* The first cell of the last row; NULL: there is none but the header. */
 const char	*rows_last(const struct rows *);
 

@@ -22,12 +22,14 @@
 
 #include "base/clock.h"
 #include "cmd.h"
+#include "complete.h"
 #include "base/compat.h"
 #include "proc/conf.h"
 #include "imsg/imsg.h"
 #include "output.h"
 
 #define ANSWER_MS	30000	/* relayd gives up first, and says so */
+#define COMPLETE_MS	1500	/* nobody waits longer for a list of words */
 #define FOLLOW_MS	1000	/* between two looks of -f */
 
 /* EXIT STATUS in relayctl(8). */
@@ -46,6 +48,9 @@ static struct {
 	int		 json, wide, exact, force;
 	int		 follow;	/* asked again behind the last row */
 	int		 looks;		/* how often it was */
+	int		 quiet;		/* completing: not a word of complaint */
+	const struct complete_ids *ids;
+	const char	*begin;		/* of the word that is completed */
 	struct cmd_line	 line;
 	struct chan	*chan;
 	struct rows	*rows;
@@ -53,7 +58,7 @@ static struct {
 } ctl;
 
 static void	usage(int) __attribute__((noreturn));
-static int	local(const struct cmd_line *, int, char **);
+static int	complete(int, char **);
 static int	reach(void);
 static void	ask(void) __attribute__((noreturn));
 static void	look(void *);
@@ -149,12 +154,9 @@ main(int argc, char **argv)
 	setlocale(LC_CTYPE, "");
 	conf_init(&defaults);
 	ctl.path = defaults.control_path;
-	/* What the completion asks, as a user types. */
 	if (argc >= 3 && strcmp(argv[1], "completion") == 0 &&
-	    strcmp(argv[2], "words") == 0) {
-		cmd_complete(argc - 3, argv + 3, stdout);
-		return (EXIT_DONE);
-	}
+	    strcmp(argv[2], "words") == 0)
+		return (complete(argc - 3, argv + 3));
 	argc = options(argc, argv);
 	if (argc == 0)
 		usage(EXIT_USAGE);
@@ -163,8 +165,10 @@ main(int argc, char **argv)
 		fprintf(stderr, "relayctl: %s\n", shown);
 		return (EXIT_USAGE);
 	}
-	if (line->op == 0)
-		return (local(line, argc, argv));
+	if (line->op == 0) {
+		fputs(complete_script(argv[1]), stdout);
+		return (EXIT_DONE);
+	}
 	if (ctl_info(line->op)->flags & CTL_FOLLOWS) {
 		ctl.follow = ctl.force;
 		ctl.force = 0;
@@ -173,53 +177,28 @@ main(int argc, char **argv)
 }
 
 /*
- * completion SHELL: the shell asks us again for each word. Options before the
- * command are passed over there.
+ * completion words ...: what the shell asks as a user types. relayd is asked,
+ * too, where it knows: for a moment, and it is no matter if it does not answer.
  */
 static int
-local(const struct cmd_line *line, int argc, char **argv)
+complete(int argc, char **argv)
 {
-	static const char	bash[] = "_relayctl()\n"
-	    "{\n"
-	    "\tlocal i=1 words\n"
-	    "\twhile [[ $i -lt $COMP_CWORD && ${COMP_WORDS[i]} == -* ]]; do\n"
-	    "\t\t[[ ${COMP_WORDS[i]} != -*s ]] || ((i++))\n"
-	    "\t\t((i++))\n"
-	    "\tdone\n"
-	    "\twords=(\"${COMP_WORDS[@]:i:COMP_CWORD-i+1}\")\n"
-	    "\tmapfile -t COMPREPLY < <(\"$1\" completion words "
-	    "\"${words[@]}\")\n"
-	    "}\n"
-	    "complete -F _relayctl relayctl\n";
-	static const char	zsh[] = "#compdef relayctl\n"
-	    "_relayctl()\n"
-	    "{\n"
-	    "\tlocal i=2\n"
-	    "\twhile (( i < CURRENT )) && [[ $words[i] == -* ]]; do\n"
-	    "\t\t[[ $words[i] != -*s ]] || (( i++ ))\n"
-	    "\t\t(( i++ ))\n"
-	    "\tdone\n"
-	    "\tcompadd -- ${(f)\"$($words[1] completion words "
-	    "\"${(@)words[i,CURRENT]}\")\"}\n"
-	    "}\n"
-	    "compdef _relayctl relayctl\n";
-	static const char	fish[] = "function __relayctl\n"
-	    "\tset -l words (commandline -opc)\n"
-	    "\tset -l i 2\n"
-	    "\twhile test $i -le (count $words); "
-	    "and string match -q -- '-*' $words[$i]\n"
-	    "\t\tstring match -q -- '-*s' $words[$i]; and set i (math $i + 1)\n"
-	    "\t\tset i (math $i + 1)\n"
-	    "\tend\n"
-	    "\t$words[1] completion words $words[$i..-1] (commandline -ct)\n"
-	    "end\n"
-	    "complete -c relayctl -f -a '(__relayctl)'\n";
+	char	arg[CMD_ARG_SIZE];
 
-	(void)line;
-	(void)argc;
-	fputs(argv[1][0] == 'b' ? bash : argv[1][0] == 'z' ? zsh : fish,
-	    stdout);
-	return (EXIT_DONE);
+	ctl.quiet = 1;
+	argc = complete_options(argc, argv, &ctl.path);
+	if (argc == 0)
+		return (EXIT_DONE);
+	ctl.begin = argv[argc - 1];
+	if (ctl.begin[0] == '-') {
+		complete_flags(ctl.begin, stdout);
+		return (EXIT_DONE);
+	}
+	cmd_complete(argc, argv, stdout, arg);
+	if ((ctl.ids = complete_asks(arg)) == NULL)
+		return (EXIT_DONE);
+	ctl.line.op = ctl.ids->op;
+	ask();
 }
 
 /* The socket, connected; or tell why not. */
@@ -244,8 +223,9 @@ reach(void)
 		hint = "; is relayd running?";
 	else if (errno == EACCES)
 		hint = "; only root and the socket's group may ask";
-	fprintf(stderr, "relayctl: %s: %s%s\n", ctl.path, strerror(errno),
-	    hint);
+	if (!ctl.quiet)
+		fprintf(stderr, "relayctl: %s: %s%s\n", ctl.path,
+		    strerror(errno), hint);
 	exit(EXIT_UNREACHED);
 }
 
@@ -286,7 +266,7 @@ look(void *arg)
 		fprintf(stderr, "relayctl: out of memory\n");
 		exit(EXIT_REFUSED);
 	}
-	timer_set(&ctl.deadline, ANSWER_MS);
+	timer_set(&ctl.deadline, ctl.quiet ? COMPLETE_MS : ANSWER_MS);
 	for (i = 0; i < ctl.line.nwords; i++)
 		ask.words.v[ask.words.n++] = ctl.line.words[i];
 	(void)say_ctl(ctl.chan, 1, -1, &ask);
@@ -370,6 +350,11 @@ on_done(struct chan *c, struct imsg *m)
 	(void)c;
 	if (get_ctl_done(m, &in) == -1)
 		return (-1);
+	if (ctl.quiet) {
+		if (in.code == 0)
+			complete_rows(ctl.ids, ctl.rows, ctl.begin, stdout);
+		finish(EXIT_DONE);
+	}
 	printable_text(shown, sizeof(shown), in.text);
 	if (in.code != 0) {
 		if (!ctl.json || refusal_json(in.code, in.text, stderr) == -1)
@@ -387,8 +372,10 @@ static void
 on_closed(struct chan *c, int offence, const char *reason)
 {
 	(void)c;
-	fprintf(stderr, "relayctl: no answer: %s\n", offence ?
-	    "relayd and relayctl do not understand each other" : reason);
+	if (!ctl.quiet)
+		fprintf(stderr, "relayctl: no answer: %s\n", offence ?
+		    "relayd and relayctl do not understand each other" :
+		    reason);
 	finish(EXIT_UNREACHED);
 }
 
@@ -396,6 +383,8 @@ static void
 on_late(void *arg)
 {
 	(void)arg;
-	fprintf(stderr, "relayctl: no answer within %d s\n", ANSWER_MS / 1000);
+	if (!ctl.quiet)
+		fprintf(stderr, "relayctl: no answer within %d s\n",
+		    ANSWER_MS / 1000);
 	finish(EXIT_UNREACHED);
 }

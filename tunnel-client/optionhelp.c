@@ -131,6 +131,8 @@ optionhelp_completion(const char *shell)
 	if (*shell == 'b')
 		printf("' tunnel-client\n");
 	else if (*shell == 'z')
-		printf(" }\ncompdef _tunnel_client tunnel-client\n");
+		printf(" }\nif [[ $funcstack[1] = _tunnel_client ]]; then\n"
+		    "\t_tunnel_client \"$@\"\nelse\n"
+		    "\tcompdef _tunnel_client tunnel-client\nfi\n");
 	return (1);
 }

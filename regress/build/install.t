@@ -37,6 +37,14 @@ for f in man8/relayd.8 man8/relayctl.8 man5/relayd.conf.5 \
 	[ -s "$prefix/share/man/$f" ]
 	ok $? "$f is there"
 done
+for f in bash-completion/completions/relayctl zsh/site-functions/_relayctl \
+    fish/vendor_completions.d/relayctl.fish \
+    bash-completion/completions/tunnel-client \
+    zsh/site-functions/_tunnel_client \
+    fish/vendor_completions.d/tunnel-client.fish; do
+	grep -q comp "$prefix/share/$f"
+	ok $? "$f is there"
+done
 [ -s "$dest/etc/relayd.conf" ]
 ok $? "a sample configuration is there"
 

@@ -257,6 +257,28 @@ with Targets() as targets, Relayd(t) as d:
         r = d.ctl_raw("show", "services", s["session"][:3])
         t.ok(r.returncode == 1 and "no such session" in r.stderr,
              "but not to three characters")
+        for words, want in (
+                (("close", ""), [s["session"]]),
+                (("close", s["session"][:5]), [s["session"]]),
+                (("close", "no"), []),
+                (("-j", "system", "disable", row["key"][:14]), [row["key"]]),
+                (("org", "add", "x", "type", "customer", "parent", ""), [org]),
+                (("show", "sessions", "-"), ["-f", "-h", "-j", "-n", "-s",
+                                             "-w", "--help", "--version"]),
+                (("-s",), ["-s"]), (("-s", ""), [])):
+            r = plain("completion", "words", "-s", d.sock, *words)
+            t.equal((r.returncode, r.stdout.split(), r.stderr),
+                    (0, want, ""), "completion of %s" % " ".join(words))
+        r = subprocess.run(["bash", "-c", """
+eval "$(%s completion bash)"
+COMP_WORDS=(%s -s %s close ''); COMP_CWORD=4
+_relayctl %s
+echo "${COMPREPLY[@]}"
+""" % (CTL, CTL, d.sock, CTL)], stdout=subprocess.PIPE, text=True,
+                           timeout=WAIT)
+        t.equal(r.stdout.split(), [s["session"]], "bash completes a session")
+        r = plain("completion", "words", "-s", "/nonexistent/y", "close", "")
+        t.equal((r.stdout, r.stderr), ("", ""), "without a daemon nothing")
         rows = d.ctl("show", "tunnels")
         t.equal([x["session"] for x in rows], [s["session"]], "show tunnels")
         muxd = d.processes("muxd")

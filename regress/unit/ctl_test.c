@@ -180,9 +180,12 @@ complete(const char *text, char *dst, size_t size)
 {
 	char	copy[256], *argv[ARGS_MAX], *out = NULL, *s;
 	size_t	len;
+	char	 arg[CMD_ARG_SIZE];
 	FILE	*f = open_memstream(&out, &len);
 
-	cmd_complete(split(text, copy, sizeof(copy), argv), argv, f);
+	cmd_complete(split(text, copy, sizeof(copy), argv), argv, f, arg);
+	if (arg[0] != '\0')
+		fprintf(f, "<%s>", arg);
 	fclose(f);
 	for (s = out; *s != '\0'; s++)
 		if (*s == '\n')
@@ -199,14 +202,17 @@ completion(void)
 	} t[] = {
 		{ "sh", "show " },
 		{ "show ses", "sessions " },
-		{ "show services ~", "" },
+		{ "show services ~", "<session>" },
+		{ "close ab", "<session>" },
+		{ "token revoke u", "user <token>" },
+		{ "system add box org ~", "<org>" },
 		{ "system add box ~", "org " },
 		{ "system add box org 1 ~", "" },
 		{ "token create user u ~", "org role permission lifetime " },
 		{ "token create user u role r ~",
 		    "org permission lifetime " },
 		{ "token create user u permission r p", "permission " },
-		{ "token create user u permission ~", "" },
+		{ "token create user u permission ~", "<permission>" },
 		{ "bogus ~", "" },
 	};
 	char	out[1024], want[1024];
