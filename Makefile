@@ -210,6 +210,7 @@ DOCS = $(wildcard $(srcdir)/LICENSE $(srcdir)/CHANGELOG.md \
 # Texts name the paths of a default build; these are installed with its own.
 TEXT_PATHS = -e 's|/usr/local/libexec/relayd|$(libexecdir)/relayd|g' \
 	-e 's|/usr/local/sbin|$(sbindir)|g' -e 's|/usr/local/bin|$(bindir)|g' \
+	-e 's|/usr/local/share/doc/relayd|$(docdir)|g' \
 	-e 's|/etc/relayd\.conf|$(sysconfdir)/relayd.conf|g' \
 	-e 's|/etc/tunnel-client\.|$(sysconfdir)/tunnel-client.|g' \
 	-e 's|/var/lib/relayd|$(localstatedir)/lib/relayd|g' \
