@@ -12,6 +12,7 @@
 #include "consent.h"
 #include "status.h"
 #include "stream.h"
+#include "users.h"
 #include "when.h"
 
 #define WHY_SIZE	1024
@@ -156,6 +157,7 @@ status_json(void)
 	cJSON_AddNumberToObject(o, "pid", getpid());
 	add_state(o);
 	consent_add(o);
+	users_add(o);
 	if ((list = cJSON_AddArrayToObject(o, "services")) != NULL)
 		catalog_each(add_service, list);
 	if ((list = cJSON_AddArrayToObject(o, "streams")) != NULL)

@@ -236,6 +236,19 @@ show_consent(const cJSON *top)
 }
 
 static void
+show_users(const cJSON *top)
+{
+	const cJSON	*list, *o;
+
+	list = cJSON_GetObjectItemCaseSensitive(top, "users");
+	if (cJSON_GetArraySize(list) > 0)
+		printf("users made for the operator:\n");
+	cJSON_ArrayForEach(o, list)
+		printf("  %-30s of %s\n", text_of(o, "name"),
+		    text_of(o, "of"));
+}
+
+static void
 show_status(const cJSON *top)
 {
 	const cJSON	*e;
@@ -256,6 +269,7 @@ show_status(const cJSON *top)
 	else if (!up)
 		printf("now: %s\n", text_of(top, "state"));
 	show_consent(top);
+	show_users(top);
 	show_services(top);
 	show_streams(top);
 }

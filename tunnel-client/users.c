@@ -431,6 +431,40 @@ report(void)
 		freezero(text, strlen(text));
 }
 
+static void
+add_user(cJSON *list, const cJSON *user, const char *of)
+{
+	const cJSON	*name, *domain;
+	cJSON		*o;
+
+	name = cJSON_GetObjectItemCaseSensitive(user, "username");
+	domain = cJSON_GetObjectItemCaseSensitive(user, "domain");
+	if (!cJSON_IsString(name) || (o = cJSON_CreateObject()) == NULL)
+		return;
+	cJSON_AddStringToObject(o, "name", name->valuestring);
+	cJSON_AddStringToObject(o, "of", cJSON_IsString(domain) ?
+	    domain->valuestring : of);
+	cJSON_AddItemToArray(list, o);
+}
+
+void
+users_add(cJSON *top)
+{
+	const cJSON	*made = users.state.credentials, *u;
+	cJSON		*list = cJSON_AddArrayToObject(top, "users");
+
+	add_user(list, cJSON_GetObjectItemCaseSensitive(made, "cluster_admin"),
+	    "the cluster");
+	cJSON_ArrayForEach(u, cJSON_GetObjectItemCaseSensitive(made,
+	    "domain_users")) {
+		add_user(list, u, "");
+	}
+	cJSON_ArrayForEach(u, cJSON_GetObjectItemCaseSensitive(made,
+	    "local_users")) {
+		add_user(list, u, "this machine");
+	}
+}
+
 /* Taking away. */
 
 int

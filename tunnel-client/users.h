@@ -2,6 +2,8 @@
 #ifndef USERS_H
 #define USERS_H
 
+#include <cjson/cJSON.h>
+
 #include "client.h"
 
 /*
@@ -32,6 +34,11 @@ void	users_consent(void);
  * called when it is gone, or cannot be.
  */
 int	users_leave(void (*fn)(void));
+/*
+ * "users" as a member of *o, for who looks after this machine: names of those
+ * that are made, and of what. No password.
+ */
+void	users_add(cJSON *o);
 /* What still runs is killed; the state stays for the next start. */
 void	users_clear(void);
 

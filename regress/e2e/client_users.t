@@ -428,6 +428,12 @@ with Server() as s, tempfile.TemporaryDirectory() as root:
     t.equal(ask(root + "/sock", "consent", "on")[0], 0, "consent is given")
     r = report(u)
     t.ok(NAME in accounts(root), "now there is one")
+    t.equal(json.loads(ask(root + "/sock", "status", "-j")[1])["users"],
+            [{"name": NAME, "of": "this machine"}],
+            "status names it, without its password")
+    t.match(ask(root + "/sock", "status")[1],
+            "(?m)^users made for the operator:\n  %s +of this machine$" %
+            NAME, "for people, too")
     t.equal(ask(root + "/sock", "consent", "off")[0], 0,
             "and is withdrawn")
     until(lambda: not os.path.exists(root + "/run/users.json"), "the end")
