@@ -81,6 +81,7 @@ static void	listener(struct parser *, const char *, uint64_t, uint64_t);
 }
 
 %token ADDRESS "address" ALLOW "allow" API "api" AUDIENCE "audience" CONSOLE "console"
+%token COOKIES "cookies" SCRIPT "script"
 %token CONTROL "control" CREDIT "credit" DOMAIN "domain" FILE_ "file"
 %token FRAME "frame" GRACE "grace" GROUP "group" HTTP "http" HTTPS "https"
 %token IDLE "idle"
@@ -366,6 +367,10 @@ operatoropt	: PROXY DOMAIN text {
 		| PROXIED IDLE TIMEOUT duration {
 			number(ps, "proxied idle timeout", "proxy_idle",
 			    $4.number);
+		}
+		| SCRIPT COOKIES yesno {
+			number(ps, "script cookies", "script_cookies",
+			    $3.number);
 		}
 		| PATH PROXY yesno {
 			number(ps, "path proxy", "path_proxy", $3.number);

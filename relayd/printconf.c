@@ -176,6 +176,8 @@ print_operator(FILE *f, const struct conf *c)
 	print_seconds(f, "\tterminal idle timeout", c->terminal_idle);
 	print_bytes(f, "\tterminal frame", c->terminal_frame);
 	print_seconds(f, "\tproxied idle timeout", c->proxy_idle);
+	fprintf(f, "\tscript cookies %s\n",
+	    c->script_cookies ? "yes" : "no");
 	fprintf(f, "\tpath proxy %s\n", c->path_proxy ? "yes" : "no");
 	fprintf(f, "\tapi rate %" PRIu64 "\n", c->api_rate);
 	for (i = 0; i < c->n_console_origin; i++) {

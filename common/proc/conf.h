@@ -79,6 +79,8 @@ enum conf_unit { UNIT_COUNT, UNIT_SECONDS, UNIT_BYTES, UNIT_BOOL };
 	    "terminal frame")						\
 	X(proxy_idle, 600, 1, 86400, UNIT_SECONDS, R_PROXYD,		\
 	    "proxied idle timeout")					\
+	X(script_cookies, 1, 0, 1, UNIT_BOOL, R_PROXYD,			\
+	    "script cookies")						\
 	X(path_proxy, 1, 0, 1, UNIT_BOOL, R_PROXYD, "path proxy")		\
 	X(api_rate, 600, 1, 1000000, UNIT_COUNT, R_PROXYD,		\
 	    "api rate")							\

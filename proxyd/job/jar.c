@@ -174,7 +174,8 @@ jar_sieve(const struct proxy *p)
 	    !(cookie_lacks(p->head, p->to.host.slug, 0) & COOKIE_LACKS_HOST))
 		how = SIEVE_KNOWN;
 	if ((site == NULL || slice_eq(site, "same-origin")) &&
-	    cookie_bytes(p->head) < SCRIPTS_MAX)
+	    cookie_bytes(p->head) < SCRIPTS_MAX &&
+	    proc_conf()->script_cookies)
 		how |= SIEVE_SCRIPTS;
 	sieve_read(&s, p->head, how);
 	return (&s);

@@ -288,6 +288,18 @@ applications(void)
 	    FROM("none"), &a), "lang=de", "and holds for whoever comes back");
 }
 
+/* With "script cookies no" only what the service has set. */
+static void
+strictly(void)
+{
+	char	*a;
+
+	is_str(seen("lang=de; csrf=t; __Host-~csrf=#iD5gmgXYXBh6AZytk8EiNw; "
+	    "new=1; __Host-~new=#j68PC78OTBMwf3pixNWirA", FROM("same-origin"),
+	    &a), "csrf=t", "strictly: no script's cookie, nor its change");
+	ok(sets(a, "#") == 0, "and none is vouched for");
+}
+
 /* More than we read. */
 static void
 overlong(void)
@@ -330,5 +342,10 @@ main(void)
 	applications();
 	overlong();
 	is_int(drive_leave(&d), 0, "proxyd ends well");
+	cf.script_cookies = 0;
+	drive_start(&d, ROLE_PROXYD, &cf);
+	(void)page(7, "web", 9001, "");
+	strictly();
+	is_int(drive_leave(&d), 0, "and that one");
 	return (done_testing());
 }
