@@ -563,6 +563,44 @@ impersonation(void)
 	far_close(t.mux);
 }
 
+/* Whatever an impersonator does, and that nothing goes without its row. */
+static void
+recorded(void)
+{
+	static const char	users[] = "{\"users\":{\"local_users\":"
+	    "[{\"username\":\"x\",\"password\":\"y\"}]}}";
+	struct tunnel		t;
+	struct api		a = { .service = "s0" };
+	struct msg_admitted	in;
+	struct far		*termd;
+	char			proxy[TOKEN_SIZE];
+
+	issued(&t, &a, proxy, claims("impersonation", 600, -1,
+	    "\"impersonated_by\":{\"id\":\"boss\"},", CONNECT, ""));
+	report_say_of(t.mux, REPORT_USERS, users, strlen(users));
+	is_int(lend(t.mux, 0), 0, "its users are reported");
+	is_int(api(proxyd, API_USERS, &a), 200, "they are read");
+	is_int(api(proxyd, API_TERMINAL_TICKET, &a), 200, "a ticket");
+	say_id(proxyd->fd, next_id(proxyd), admit, .class = CLASS_TERMINAL,
+	    .addr = "192.0.2.50", .session = t.session,
+	    .ticket = api_str("ticket"));
+	(void)hear(proxyd->fd, admitted, &in);
+	termd = drive_spawn(ROLE_TERMD, in.nonce);
+	shut(&hear(termd->fd, term_stream, NULL)->fd);
+	is_int(sql_becomes(3, "SELECT count(DISTINCT access_type) FROM"
+	    " support_access_logs WHERE session_id = '%s' AND operator_id ="
+	    " 'u1' AND impersonator = 'boss' AND access_type IN ('ui_proxy',"
+	    " 'view', 'web_terminal')", t.session), 3, "operator-61: a row for "
+	    "a token, a terminal, and users that were read, each with the "
+	    "impersonator");
+	world_sql("ALTER TABLE support_access_logs RENAME TO away");
+	is_int(api(proxyd, API_USERS, &a), 503,
+	    "operator-61: no row, no users");
+	world_sql("ALTER TABLE away RENAME TO support_access_logs");
+	far_close(termd);
+	far_close(t.mux);
+}
+
 /* What was issued under a token ends with it. */
 static void
 revoked(void)
@@ -638,6 +676,7 @@ main(void)
 	ids();
 	services();
 	impersonation();
+	recorded();
 	revoked();
 	gone();
 	pages();
