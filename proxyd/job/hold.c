@@ -104,7 +104,8 @@ share(void)
 
 	if (n == 0)
 		n = (unsigned long)all.processors;
-	return (HELD_MAX / n);
+	/* However many there are, the longest page has room in each. */
+	return (HELD_MAX / n > RAW_MAX ? HELD_MAX / n : RAW_MAX);
 }
 
 /* Count so much as held, before it is. 0, or -1: too much. */

@@ -272,6 +272,38 @@ many(void)
 	    drive_kib(&d, "status", "VmRSS:"));
 }
 
+/* A small share is one page. */
+static void
+crowded(void)
+{
+	size_t	got;
+	int	fd = browser(&d, 0), st;
+
+	fill(MOST);
+	(void)becomes(length(MOST, ""), text, MOST, &got);
+	ok(is_rewritten(got, MOST),
+	    "operator-46: one proxyd of 64 rewrites 5242880 bytes");
+	st = open_stream(&d, fd, "/held", 0);
+	(void)request_at(st);
+	put(st, "OK\nHTTP/1.1 200 OK\r\nContent-Type: text/html\r\n"
+	    "Content-Length: %d\r\n\r\n", MOST);
+	put_bytes(st, text, MOST / 2);
+	(void)becomes(length(MOST, ""), text, MOST, &got);
+	ok(got == MOST && memcmp(came, text, MOST) == 0,
+	    "and one at a time");
+	close(st);
+	close(fd);
+}
+
+static void
+begin(struct conf *cf, unsigned int proxyds)
+{
+	cf->proxyd_count = proxyds;
+	drive_start(&d, ROLE_PROXYD, cf);
+	grant_first(&d);
+	services(&d, "web", "10.0.0.5:8080", APP, "", "");
+}
+
 int
 main(void)
 {
@@ -281,13 +313,13 @@ main(void)
 	if (fast != NULL)
 		setenv("RELAYD_BUILD", fast, 1);
 	proxyd_conf(&cf);
-	cf.proxyd_count = 1;
-	drive_start(&d, ROLE_PROXYD, &cf);
-	grant_first(&d);
-	services(&d, "web", "10.0.0.5:8080", APP, "", "");
+	begin(&cf, 1);
 	plain();
 	gzip();
 	many();
+	(void)drive_leave(&d);
+	begin(&cf, 64);
+	crowded();
 	is_int(drive_leave(&d), 0, "proxyd ends well");
 	return (done_testing());
 }
