@@ -117,7 +117,8 @@ facts_next(struct facts_call *c)
 {
 	const struct step	*s;
 	struct question		 q = { .org_role = c->who.org_role,
-	    .org_id = c->who.org_id, .user = c->who.id, .impersonator = c->who.impersonator,
+	    .org_id = c->who.org_id, .user = c->who.id,
+	    .impersonator = c->who.impersonator,
 	    .now = clock_wall_ms(), .asker = c->asker,
 	    .until_ms = c->until_ms };
 

@@ -9,7 +9,7 @@
 #include "authd/facts.h"
 #include "authd/store/store.h"
 
-/* A relayctl request that control has passed on; its words are as ctl.def says. */
+/* A request that control has passed on; its words are as ctl.def says. */
 struct ctl {
 	struct asker	asker;
 	uint16_t	op;
