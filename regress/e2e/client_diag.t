@@ -137,7 +137,7 @@ exit 0
     t.equal(p["85-changed"], {"id": "85-changed", "name": "85-changed",
                               "status": "error"},
             "tunnel-58(partial): what runs is looked at, not what was listed")
-    t.ok(c.err.has("85-changed: others may write"), "and the log says why")
+    t.ok(c.err.wait("85-changed: others may write"), "and the log says why")
     t.equal(p["90-last"], {"id": "90-last", "name": "90-last",
                            "status": "ok"}, "an empty object")
     t.equal(r["overall_status"], "critical", "tunnel-58: overall is not ok")

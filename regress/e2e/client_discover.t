@@ -117,7 +117,7 @@ with Server() as s, tempfile.TemporaryDirectory() as root, \
                 "address is not asked")
     for name, why in (("metadata", "refused address"), ("bad name", "a name"),
                       ("bad-path", "bad path")):
-        t.ok(c.err.has('service "%s": %s' % (name, why)),
+        t.ok(c.err.wait('service "%s": %s' % (name, why)),
              "a discovered service is checked: %s" % why)
     with open(root + "/api-env") as f:
         got = dict(x.split("=", 1) for x in f.read().splitlines())
@@ -158,15 +158,15 @@ with Server() as s, tempfile.TemporaryDirectory() as root, \
                         "wiki4"], "a node that hangs or babbles keeps what "
             "was known of it")
     t.equal(m["new5"]["label"], "", "the others are renewed")
-    t.ok(c.err.has("node 1: api-cli takes too long") and
-         c.err.has("node 10: api-cli says no list of routes"),
+    t.ok(c.err.wait("node 1: api-cli takes too long") and
+         c.err.wait("node 10: api-cli says no list of routes"),
          "and the log says so")
     redis.stop()
     c.p.send_signal(signal.SIGUSR2)
     t.equal(sorted(manifest(u)), sorted(m), "without Redis all stays")
     until(lambda: c.err.has("redis at 127.0.0.1:%d: no answer" % redis.port),
           "word in the log")
-    t.ok(c.err.has("discovery: failed, 6 services as before"),
+    t.ok(c.err.wait("discovery: failed, 6 services as before"),
          "and the log says so")
     # it comes back after the connection was lost
     redis.start()

@@ -230,7 +230,7 @@ with Server() as s, tempfile.TemporaryDirectory() as root, \
             "floods costs itself only")
     for name, why in (("g-group", "others may write to it, skipped"),
                       ("h-link", "not a regular file, skipped")):
-        t.ok(c.err.has("%s: %s" % (name, why)), "%s: %s" % (name, why))
+        t.ok(c.err.wait("%s: %s" % (name, why)), "%s: %s" % (name, why))
     tmp = root + "/run/my-support-tmp"
     t.equal(lines(root, "calls")[-1], "pbx setup --users-file "
             "%s/users.json --instances-file %s/instances-7.json" % (tmp, tmp),
