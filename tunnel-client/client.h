@@ -119,8 +119,8 @@ int	services_excluded(const char *name, const char *patterns);
 
 /*
  * The catalogue: what can be asked for. Services that were found (static and
- * discovered ones) and those that an operator added; an added one shadows a found one until
- * services are found anew. catalog.c; one per process.
+ * discovered ones) and those that an operator added; an added one shadows a
+ * found one until services are found anew. catalog.c; one per process.
  */
 
 /*

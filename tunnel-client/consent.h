@@ -15,8 +15,8 @@ struct cJSON;
 
 /*
  * After clock_init(). `changed` is called when consent ends, with why, and with
- * NULL when it is given. `mode` is the option's word. 0, or -1 after a word on standard error. A file that cannot be
- * understood is a no.
+ * NULL when it is given. `mode` is the option's word. 0, or -1 after a word on
+ * standard error. A file that cannot be understood is a no.
  */
 int	consent_init(const char *mode, const char *file,
 	    void (*changed)(const char *why));

@@ -15,6 +15,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/compat.h"
 #include "base/log.h"
 #include "consent.h"
@@ -22,6 +23,7 @@
 #include "statussock.h"
 
 #define CLIENTS_MAX	16
+#define AGAIN_MS	1000	/* without a descriptor for the next */
 #define CLIENT_S	5	/* for one that says or takes nothing */
 
 struct asker {
@@ -35,10 +37,12 @@ static struct {
 	struct sockaddr_un	 sun;
 	int			 fd;
 	struct event		*ev;
+	struct timer		 again;
 	unsigned		 n;
 	TAILQ_HEAD(, asker)	 all;
 } sock = { .fd = -1, .all = TAILQ_HEAD_INITIALIZER(sock.all) };
 
+static void	listen_again(void *);
 static void	asker_new(evutil_socket_t, short, void *);
 static void	asker_line(struct bufferevent *, void *);
 static void	asker_wrote(struct bufferevent *, void *);
@@ -126,6 +130,7 @@ statussock_open(struct event_base *base, const char *path, const char *group)
 	if (strcmp(path, "none") == 0)
 		return;
 	sock.base = base;
+	timer_init(&sock.again, listen_again, NULL);
 	sock.sun.sun_family = AF_UNIX;
 	if (strlcpy(sock.sun.sun_path, path, sizeof(sock.sun.sun_path)) >=
 	    sizeof(sock.sun.sun_path))
@@ -149,6 +154,7 @@ statussock_close(void)
 
 	while ((a = TAILQ_FIRST(&sock.all)) != NULL)
 		asker_free(a);
+	timer_del(&sock.again);
 	if (sock.ev != NULL)
 		event_free(sock.ev);
 	sock.ev = NULL;
@@ -162,6 +168,13 @@ statussock_close(void)
 /* Who asks. */
 
 static void
+listen_again(void *arg)
+{
+	(void)arg;
+	event_add(sock.ev, NULL);
+}
+
+static void
 asker_new(evutil_socket_t lfd, short what, void *arg)
 {
 	struct timeval	 limit = { .tv_sec = CLIENT_S };
@@ -170,9 +183,16 @@ asker_new(evutil_socket_t lfd, short what, void *arg)
 
 	(void)what;
 	(void)arg;
+	/* cppcheck-suppress nullPointer ; nobody asks for the address */
 	fd = accept4(lfd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
-	if (fd == -1)
+	if (fd == -1) {
+		/* He still waits there: do not look at him all the time. */
+		if (errno == EMFILE || errno == ENFILE || errno == ENOMEM) {
+			event_del(sock.ev);
+			timer_set(&sock.again, AGAIN_MS);
+		}
 		return;
+	}
 	if (sock.n >= CLIENTS_MAX || (a = calloc(1, sizeof(*a))) == NULL) {
 		close(fd);
 		return;

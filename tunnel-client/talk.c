@@ -202,11 +202,12 @@ show_services(const cJSON *top)
 
 	list = cJSON_GetObjectItemCaseSensitive(top, "services");
 	printf("services:%s\n", cJSON_GetArraySize(list) == 0 ? " none" : "");
-	cJSON_ArrayForEach(o, list)
+	cJSON_ArrayForEach(o, list) {
 		printf("  %-20s %s%s\n", text_of(o, "name"),
 		    text_of(o, "target"), cJSON_IsTrue(
 		    cJSON_GetObjectItemCaseSensitive(o, "added")) ?
 		    ", added by an operator" : "");
+	}
 }
 
 static void

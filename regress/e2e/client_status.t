@@ -7,10 +7,12 @@ import grp
 import os
 import pty
 import re
+import resource
 import socket
 import stat
 import sys
 import tempfile
+import time
 
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
@@ -19,6 +21,20 @@ from harness import Tap, until
 from tunnelserver import Server
 
 t = Tap()
+
+def sleeps(pid):
+    """Has it done nothing for a hundred milliseconds?"""
+    def ticks():
+        with open("/proc/%d/stat" % pid) as f:
+            return f.read().rsplit(") ", 1)[1].split()[11:13]
+    before = ticks()
+    for i in range(50):
+        with open("/proc/%d/stat" % pid) as f:
+            if f.read().rsplit(") ", 1)[1][0] != "S":
+                return False
+        time.sleep(0.002)
+    return ticks() == before
+
 
 with tempfile.TemporaryDirectory() as d, Target(echo) as e, Server() as s:
     path = os.path.join(d, "run", "status.sock")
@@ -121,6 +137,16 @@ with tempfile.TemporaryDirectory() as d, Target(echo) as e, Server() as s:
     for k in silent:
         k.close()
     until(lambda: ask(path, "status")[0] == 0, "an answer")
+
+    # No descriptor for who asks: he is not looked at until there is one.
+    old = resource.prlimit(c.pid, resource.RLIMIT_NOFILE)
+    resource.prlimit(c.pid, resource.RLIMIT_NOFILE, (3, old[1]))
+    with socket.socket(socket.AF_UNIX) as k:
+        k.connect(path)
+        k.sendall(b"status\n")
+        until(lambda: sleeps(c.pid), "that it does not look")
+        resource.prlimit(c.pid, resource.RLIMIT_NOFILE, old)
+        t.equal(k.recv(3), b"OK\n", "without descriptors: later")
 
     # A second client has other things to do.
     with Server() as other:
