@@ -1,18 +1,9 @@
 /* SPDX-License-Identifier: ISC */
-/*
- * Flags, environment and file: one table, so that each option has its flag, its
- * variable, its default and its parser in one line. tunnel-protocol.md, 7.1.
- */
-#include <sys/stat.h>
-
-#include <errno.h>
-#include <fcntl.h>
+/* The command line and the environment, over the file, over the defaults. */
 #include <getopt.h>
-#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "client.h"
 #include "base/compat.h"
@@ -20,78 +11,6 @@
 #include "base/target.h"
 #include "options_int.h"
 #include "proxy.h"
-
-#define SECRET_MAX	1024	/* bytes of a secret file's first line */
-
-const struct option_row	option_rows[] = {
-	{ "url", "SUPPORT_URL", "", 'u', STRING, AT(url),
-	    "address of the support server, wss:// (or https://)" },
-	{ "key", "SYSTEM_KEY", "", 'k', SECRET, AT(key), "system key" },
-	{ "secret", "SYSTEM_SECRET", "", 's', SECRET, AT(secret),
-	    "system secret" },
-	{ "secret-file", NULL, NULL, 0, FILE_FLAG, AT(secret),
-	    "file with the system secret" },
-	{ "node-id", "NODE_ID", "", 'n', STRING, AT(node),
-	    "number of this node of a cluster" },
-	{ "config", "TUNNEL_CONFIG", TUNNEL_CLIENT_CONF, 'f', CONFIG,
-	    AT(config), "file with such words and their values" },
-	{ "check", NULL, NULL, 0, ACTION, AT(check),
-	    "say whether all this is right, and exit" },
-	{ "static-services", "STATIC_SERVICES", "", 0, LIST,
-	    AT(static_services),
-	    "name=host:port[:host=NAME][:tls|:tls-old],..." },
-	{ "exclude", "EXCLUDE_PATTERNS", "", 0, LIST, AT(exclude),
-	    "globs of service names to leave out" },
-	{ "no-terminal", "NO_TERMINAL", NULL, 0, FLAG, AT(no_terminal),
-	    "give no terminal" },
-	{ "no-commands", "NO_COMMANDS", NULL, 0, FLAG, AT(no_commands),
-	    "let nobody add services" },
-	{ "reconnect-delay", "RECONNECT_DELAY", "5s", 0, DURATION,
-	    AT(reconnect_ms), "first delay before a new attempt" },
-	{ "max-reconnect-delay", "MAX_RECONNECT_DELAY", "5m", 0, DURATION,
-	    AT(max_reconnect_ms), "longest one" },
-	{ "discovery-interval", "DISCOVERY_INTERVAL", "5m", 0, DURATION,
-	    AT(discovery_ms), "how often services are announced anew" },
-	{ "tls-insecure", "TLS_INSECURE", NULL, 0, FLAG, AT(tls_insecure),
-	    "check no certificate of the server" },
-	{ "allow-plain", "ALLOW_PLAIN", NULL, 0, FLAG, AT(allow_plain),
-	    "send the secret in clear: ws:// to another machine" },
-	{ "ca-file", "CA_FILE", "", 0, STRING, AT(ca_file),
-	    "certificates to trust, and none of the system" },
-	{ "proxy", "HTTPS_PROXY https_proxy ALL_PROXY all_proxy", "", 0, PROXY,
-	    AT(proxy), "forward proxy, http://[user:password@]host:port" },
-	{ "no-proxy", "NO_PROXY no_proxy", "", 0, STRING, AT(no_proxy),
-	    "hosts, domains, networks that need none" },
-	{ "status-socket", "STATUS_SOCKET", TUNNEL_CLIENT_SOCKET, 0, STRING,
-	    AT(status_socket), "where `status` asks, or none" },
-	{ "status-group", "STATUS_GROUP", "", 0, STRING, AT(status_group),
-	    "group that may ask there, too" },
-	{ "json", NULL, NULL, 'j', ACTION, AT(json), "`status` in JSON" },
-	{ "consent", "CONSENT", "always", 0, STRING, AT(consent),
-	    "when operators may come: always, ask, or until a time" },
-	{ "consent-file", "CONSENT_FILE", TUNNEL_CLIENT_STATEDIR "/consent", 0,
-	    STRING, AT(consent_file), "where the order `consent` is kept" },
-	{ "diagnostics-dir", "DIAGNOSTICS_DIR", "/usr/share/my/diagnostics.d",
-	    0, STRING, AT(diagnostics_dir), "directory of plugins" },
-	{ "diagnostics-plugin-timeout", "DIAGNOSTICS_PLUGIN_TIMEOUT", "10s",
-	    0, DURATION, AT(plugin_timeout_ms), "limit of one plugin" },
-	{ "diagnostics-total-timeout", "DIAGNOSTICS_TOTAL_TIMEOUT", "30s", 0,
-	    DURATION, AT(diagnostics_timeout_ms), "limit of all plugins" },
-	{ "redis-addr", "REDIS_ADDR", "", 'r', STRING, AT(redis),
-	    "host:port of the Redis of a cluster, or none" },
-	{ "users-dir", "USERS_DIR", "/usr/share/my/users.d", 0, STRING,
-	    AT(users_dir), "directory of users plugins" },
-	{ "users-plugin-timeout", "USERS_PLUGIN_TIMEOUT", "15s", 0, DURATION,
-	    AT(users_plugin_ms), "limit of one users plugin" },
-	{ "users-total-timeout", "USERS_TOTAL_TIMEOUT", "60s", 0, DURATION,
-	    AT(users_timeout_ms), "limit of all users plugins" },
-	{ "users-state-file", "USERS_STATE_FILE",
-	    "/var/run/my-support-users.json", 0, STRING, AT(users_state),
-	    "where it says what has to be deleted" },
-	{ "verbose", NULL, NULL, 'v', FLAG, AT(verbose), "log more" },
-};
-#define NROWS	(sizeof(option_rows) / sizeof(option_rows[0]))
-const size_t	option_count = NROWS;
 
 #define OPT_HELP	1000
 #define OPT_VERSION	1001
@@ -110,68 +29,17 @@ static int	from_flags(struct options *, int, char **);
 static int	check(const struct options *);
 static void	wipe(char **, char **);
 
-int
-option_is_text(const struct option_row *r)
-{
-	return (r->kind == STRING || r->kind == SECRET || r->kind == LIST ||
-	    r->kind == CONFIG || r->kind == PROXY);
-}
-
-int
-option_is_flag(const struct option_row *r)
-{
-	return (r->kind == FLAG || r->kind == ACTION);
-}
-
-static int
-set_string(struct options *o, const struct option_row *r, const char *value)
-{
-	char	**p = (char **)((char *)o + r->at);
-	char	 *copy;
-
-	if ((copy = strdup(value)) == NULL) {
-		fprintf(stderr, "tunnel-client: out of memory\n");
-		return (-1);
-	}
-	if (*p != NULL)
-		explicit_bzero(*p, strlen(*p));
-	free(*p);
-	*p = copy;
-	return (0);
-}
-
-static int
-set_duration(struct options *o, const struct option_row *r, const char *value)
-{
-	return (duration_parse(value, (uint64_t *)((char *)o + r->at)));
-}
-
-/* `true` as the environment says it; a flag takes other words too. */
-static int
-set_flag(struct options *o, const struct option_row *r, const char *value)
-{
-	int	*p = (int *)((char *)o + r->at);
-
-	if (strcmp(value, "true") == 0 || strcmp(value, "1") == 0)
-		*p = 1;
-	else if (strcmp(value, "false") == 0 || strcmp(value, "0") == 0)
-		*p = 0;
-	else
-		return (-1);
-	return (0);
-}
-
 static int
 defaults(struct options *o)
 {
 	size_t	i;
 
-	for (i = 0; i < NROWS; i++) {
+	for (i = 0; i < option_count; i++) {
 		if (option_rows[i].def == NULL)
 			continue;
 		if (option_rows[i].kind == DURATION)
-			(void)set_duration(o, &option_rows[i], option_rows[i].def);
-		else if (set_string(o, &option_rows[i],
+			(void)option_duration(o, &option_rows[i], option_rows[i].def);
+		else if (option_string(o, &option_rows[i],
 		    option_rows[i].def) == -1)
 			return (-1);
 	}
@@ -228,79 +96,20 @@ from_env(struct options *o, const unsigned char *filed, char **envp)
 	const char		*value;
 	size_t			 i;
 
-	for (i = 0; i < NROWS; i++) {
+	for (i = 0; i < option_count; i++) {
 		r = &option_rows[i];
 		if (r->kind == CONFIG || (value = env_get(envp, r)) == NULL)
 			continue;
-		if (r->kind == DURATION && set_duration(o, r, value) == -1)
+		if (r->kind == DURATION && option_duration(o, r, value) == -1)
 			log_info("%s is not a duration: %s is used", r->env,
 			    filed[i] ? "that of the file" : r->def);
 		else if (r->kind == FLAG)
-			(void)set_flag(o, r, strcmp(value, "true") == 0 ?
+			(void)option_flag(o, r, strcmp(value, "true") == 0 ?
 			    "true" : "false");
-		else if (r->kind != DURATION && set_string(o, r, value) == -1)
+		else if (r->kind != DURATION && option_string(o, r, value) == -1)
 			return (-1);
 	}
 	return (0);
-}
-
-static int
-take_secret_file(struct options *o, const struct option_row *r,
-    const char *path)
-{
-	char	*secret;
-	int	 n;
-
-	if ((secret = secret_file_read(path)) == NULL)
-		return (-1);
-	n = set_string(o, r, secret);
-	freezero(secret, strlen(secret));
-	return (n);
-}
-
-int
-option_take(struct options *o, const struct option_row *r, const char *value,
-    const char *where)
-{
-	switch (r->kind) {
-	case STRING:
-	case SECRET:
-	case LIST:
-	case CONFIG:
-	case PROXY:
-		return (set_string(o, r, value));
-	case DURATION:
-		if (set_duration(o, r, value) == 0)
-			return (0);
-		break;
-	case FLAG:
-	case ACTION:
-		if (set_flag(o, r, value == NULL ? "true" : value) == 0)
-			return (0);
-		break;
-	case FILE_FLAG:
-		return (take_secret_file(o, r, value));
-	}
-	fprintf(stderr, "tunnel-client: %s%s: %s expected, got \"%s\"\n",
-	    where, r->flag, option_is_flag(r) ? "true or false" :
-	    "a duration such as 90s or 5m", value);
-	return (-1);
-}
-
-int
-option_join(struct options *o, const struct option_row *r, const char *value)
-{
-	const char	*old = *(char **)((char *)o + r->at);
-	char		*both;
-	int		 n;
-
-	if (asprintf(&both, "%s,%s", old, value) == -1) {
-		fprintf(stderr, "tunnel-client: out of memory\n");
-		return (-1);
-	}
-	n = set_string(o, r, both);
-	free(both);
-	return (n);
 }
 
 /* The rows as getopt_long wants them. */
@@ -309,7 +118,7 @@ long_options(struct option *lo, char *letters)
 {
 	size_t	i;
 
-	for (i = 0; i < NROWS; i++) {
+	for (i = 0; i < option_count; i++) {
 		lo[i].name = option_rows[i].flag;
 		lo[i].has_arg = option_is_flag(&option_rows[i]) ?
 		    optional_argument : required_argument;
@@ -335,9 +144,9 @@ row_of(int c)
 {
 	size_t	i;
 
-	if (c >= 1 && c <= (int)NROWS)
+	if (c >= 1 && c <= (int)option_count)
 		return (&option_rows[c - 1]);
-	for (i = 0; i < NROWS; i++)
+	for (i = 0; i < option_count; i++)
 		if (option_rows[i].letter == c)
 			return (&option_rows[i]);
 	return (NULL);
@@ -359,8 +168,8 @@ take_words(struct options *o, int argc, char **argv)
 static int
 find_config(struct options *o, int argc, char **argv, char **envp)
 {
-	struct option			 lo[NROWS + 4];
-	char				 letters[2 * NROWS + 2];
+	struct option			 lo[OPTIONS_MAX + 4];
+	char				 letters[2 * OPTIONS_MAX + 2];
 	const struct option_row		*r;
 	const char			*value = env_one(envp, "TUNNEL_CONFIG",
 					    13);
@@ -378,9 +187,9 @@ find_config(struct options *o, int argc, char **argv, char **envp)
 			value = optarg;
 	}
 	opterr = 1;
-	for (r = option_rows; value != NULL && r < option_rows + NROWS; r++)
+	for (r = option_rows; value != NULL && r < option_rows + option_count; r++)
 		if (r->kind == CONFIG && (asked = 1) &&
-		    set_string(o, r, value) == -1)
+		    option_string(o, r, value) == -1)
 			return (-1);
 	return (take_words(o, argc, argv) == -1 ? -1 : asked);
 }
@@ -401,8 +210,8 @@ both_secrets(const struct option_row *r, unsigned *seen)
 static int
 from_flags(struct options *o, int argc, char **argv)
 {
-	struct option			 lo[NROWS + 4];
-	char				 letters[2 * NROWS + 2];
+	struct option			 lo[OPTIONS_MAX + 4];
+	char				 letters[2 * OPTIONS_MAX + 2];
 	const struct option_row		*r;
 	unsigned			 secrets = 0;
 	int				 c;
@@ -503,7 +312,7 @@ wipe(char **argv, char **envp)
 int
 options_read(struct options *o, int argc, char **argv, char **envp)
 {
-	unsigned char	filed[NROWS] = { 0 };
+	unsigned char	filed[OPTIONS_MAX] = { 0 };
 	int		r, asked = 0;
 
 	memset(o, 0, sizeof(*o));
@@ -525,7 +334,7 @@ options_clear(struct options *o)
 	size_t	  i;
 	char	**p;
 
-	for (i = 0; i < NROWS; i++) {
+	for (i = 0; i < option_count; i++) {
 		if (!option_is_text(&option_rows[i]))
 			continue;
 		p = (char **)((char *)o + option_rows[i].at);
@@ -538,38 +347,4 @@ options_clear(struct options *o)
 		free(o->words[i]);
 		o->words[i] = NULL;
 	}
-}
-
-char *
-secret_file_read(const char *path)
-{
-	struct stat	 sb;
-	char		 buf[SECRET_MAX + 1], *secret = NULL;
-	const char	*why = NULL;
-	ssize_t		 n = -1;
-	int		 fd;
-
-	fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
-	if (fd == -1 || fstat(fd, &sb) == -1)
-		why = strerror(errno);
-	else if (!S_ISREG(sb.st_mode))
-		why = "not a regular file";
-	else if ((sb.st_mode & (S_IWGRP | S_IRWXO)) != 0)
-		why = "others may read or change it: chmod 600";
-	else if ((n = read(fd, buf, sizeof(buf) - 1)) == -1)
-		why = strerror(errno);
-	if (fd != -1)
-		close(fd);
-	if (why == NULL) {
-		buf[n] = '\0';
-		buf[strcspn(buf, "\r\n")] = '\0';
-		if (*buf == '\0')
-			why = "its first line is empty";
-		else if ((secret = strdup(buf)) == NULL)
-			why = strerror(errno);
-		explicit_bzero(buf, sizeof(buf));
-	}
-	if (why != NULL)
-		fprintf(stderr, "tunnel-client: %s: %s\n", path, why);
-	return (secret);
 }

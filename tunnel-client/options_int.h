@@ -8,8 +8,8 @@
 #include "client.h"
 
 /*
- * The table of options, for options.c, optionfile.c and optionhelp.c; nobody
- * else includes this.
+ * The table of options (optionrows.c), for options.c, optionfile.c and
+ * optionhelp.c; nobody else includes this.
  */
 
 enum option_kind {
@@ -44,6 +44,13 @@ int	option_is_flag(const struct option_row *);
  */
 int	option_take(struct options *, const struct option_row *,
 	    const char *value, const char *where);
+/* What that does: a copy; a duration; true or false. 0 or -1, the last silent. */
+int	option_string(struct options *, const struct option_row *,
+	    const char *value);
+int	option_duration(struct options *, const struct option_row *,
+	    const char *value);
+int	option_flag(struct options *, const struct option_row *,
+	    const char *value);
 /* A LIST grows. */
 int	option_join(struct options *, const struct option_row *,
 	    const char *value);

@@ -2,7 +2,7 @@
 
 tunnel-client_PARTS = announce backoff bridge catalog child command \
 	conffile connect consent diag dial duration exchange firstline gate \
-	handshake jsonend main nettls optionfile optionhelp options plugin \
+	handshake jsonend main nettls optionfile optionhelp optionrows options plugin \
 	proxy reason resolve retryafter services shell sock status statussock \
 	stream system talk termframe terminal ttyline tunnel url via when
 # Programs that are run, services that are discovered, users.
@@ -10,8 +10,8 @@ tunnel-client_PARTS += capture discover discovered document findings jsontext \
 	machine nethsec ns8 program routes survey userplug users usersdoc \
 	usersfetch usersfile usersrun watch
 # For tests: the options alone.
-client_options_OBJS = $(addprefix tunnel-client/,options.o optionfile.o \
-	optionhelp.o conffile.o duration.o proxy.o url.o) common/base/log.o \
+client_options_OBJS = $(addprefix tunnel-client/,options.o optionrows.o \
+	optionfile.o optionhelp.o conffile.o duration.o proxy.o url.o) common/base/log.o \
 	common/base/compat.o common/base/target.o
 tunnel-client_OBJS = $(tunnel-client_PARTS:%=tunnel-client/%.o) \
 	common/base/clock.o common/base/compat.o common/base/log.o common/base/target.o \
