@@ -212,6 +212,7 @@ TEXT_PATHS = -e 's|/usr/local/libexec/relayd|$(libexecdir)/relayd|g' \
 	-e 's|/usr/local/sbin|$(sbindir)|g' -e 's|/usr/local/bin|$(bindir)|g' \
 	-e 's|/usr/local/share/doc/relayd|$(docdir)|g' \
 	-e 's|/etc/relayd\.conf|$(sysconfdir)/relayd.conf|g' \
+	-e 's|/etc/relayd/|$(sysconfdir)/relayd/|g' \
 	-e 's|/etc/tunnel-client\.|$(sysconfdir)/tunnel-client.|g' \
 	-e 's|/var/lib/relayd|$(localstatedir)/lib/relayd|g' \
 	-e 's|/run/relayd|$(runstatedir)/relayd|g' \
@@ -256,8 +257,10 @@ install: all
 		    chmod 644 $(D)$$f || exit 1; \
 	done
 	$(if $(wildcard $(srcdir)/etc/relayd.conf),\
-	    test -e $(D)$(sysconfdir)/relayd.conf || $(INSTALL) -m 640 \
-	    $(srcdir)/etc/relayd.conf $(D)$(sysconfdir)/relayd.conf)
+	    test -e $(D)$(sysconfdir)/relayd.conf || { \
+	    $(INSTALL) -m 640 /dev/null $(D)$(sysconfdir)/relayd.conf && \
+	    sed $(TEXT_PATHS) $(srcdir)/etc/relayd.conf \
+	    >$(D)$(sysconfdir)/relayd.conf; })
 
 # The configuration and the store are yours, and stay.
 uninstall:

@@ -14,7 +14,9 @@ imsg_PURE_OBJS = common/imsg/imsg.o common/imsg/msg.o common/imsg/wire.o \
 imsg_OBJS = common/imsg/call.o common/imsg/chan.o $(imsg_PURE_OBJS)
 # The operator API as a table; with params.o (llhttp, cJSON) for who reads it.
 api_OBJS = common/api/api.o
-api_PARAMS_OBJS = common/api/params.o
+api_PARAMS_OBJS = common/api/params.o $(text_OBJS)
+# Texts of others.
+text_OBJS = common/base/text.o common/ws/ws_utf8.o
 
 # Longer documents.
 doc_OBJS = common/imsg/doc.o

@@ -48,8 +48,12 @@ extern const struct api_handler	api_##word;
 /* system.c: what calls about systems answer. */
 
 struct system_detail;
-/* A system as it is shown; the secret, and the key that goes with it, or NULL. */
-struct cJSON	*api_system(const struct system_detail *, const char *secret);
+/*
+ * A system as it is shown; with its secret, or NULL. Its key is shown once it
+ * has registered, and to who has `made` it.
+ */
+struct cJSON	*api_system(const struct system_detail *, const char *secret,
+		    int made);
 /*
  * Once this turn's writes are in the store: the system as it is then, or why
  * not; status 200 or 201. A secret that is shown with it, NULL: none.

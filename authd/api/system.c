@@ -16,6 +16,7 @@
 #include "authd/turn.h"
 #include "base/clock.h"
 #include "base/compat.h"
+#include "base/text.h"
 
 /* --- how it is shown --- */
 
@@ -77,7 +78,7 @@ add_maker(cJSON *o, const struct system_more *m)
 }
 
 struct cJSON *
-api_system(const struct system_detail *d, const char *secret)
+api_system(const struct system_detail *d, const char *secret, int made)
 {
 	static const char *const	states[] = {
 #define Y(NAME, word)	word,
@@ -95,7 +96,7 @@ api_system(const struct system_detail *d, const char *secret)
 	add_text(o, "version", d->more.version);
 	add_owner(o, d);
 	cJSON_AddStringToObject(o, "system_key", s->registered_at != 0 ||
-	    secret != NULL ? s->key : "");
+	    made ? s->key : "");
 	if (secret != NULL)
 		cJSON_AddStringToObject(o, "system_secret", secret);
 	cJSON_AddBoolToObject(o, "support_enabled", s->support_enabled);
@@ -136,7 +137,7 @@ tell_known(const struct answer *a, void *arg)
 
 	if (a->r == 0 && a->n == 1) {
 		data = api_system(a->detail, te->secret[0] != '\0' ?
-		    te->secret : NULL);
+		    te->secret : NULL, te->status == 201);
 		if (te->status == 201)
 			api_made(&te->asker, te->op, data);
 		else
@@ -261,7 +262,8 @@ system_create(struct api_call *call, const struct facts *f)
 	char			 secret[SECRET_SIZE];
 	enum refusal		 no;
 
-	if (call->invalid || (a->custom_data[0] != '\0' &&
+	if (call->invalid || !text_is_name(a->name) ||
+	    (a->custom_data[0] != '\0' &&
 	    custom_read(a->custom_data, more.custom_data) == -1)) {
 		api_invalid(call, REFUSE_PARAMETERS);
 		return;
@@ -327,7 +329,7 @@ system_update(struct api_call *call, const struct facts *f)
 		c.org_id = a->organization_id;
 	if (api_has(call->op, a, "notes"))
 		c.notes = a->notes;
-	if (call->invalid || (c.name != NULL && c.name[0] == '\0') ||
+	if (call->invalid || (c.name != NULL && !text_is_name(c.name)) ||
 	    (c.custom_data == NULL && api_has(call->op, a, "custom_data"))) {
 		api_invalid(call, REFUSE_PARAMETERS);
 		return;

@@ -49,7 +49,8 @@ got_details(const struct answer *a, void *arg)
 	data = cJSON_CreateObject();
 	list = cJSON_AddArrayToObject(data, "systems");
 	for (i = 0; i < a->n; i++)
-		cJSON_AddItemToArray(list, api_system(&a->detail[i], NULL));
+		cJSON_AddItemToArray(list, api_system(&a->detail[i], NULL,
+		    0));
 	api_add_pagination(data, &w->lq, w->total);
 	api_yes(&w->asker, API_SYSTEM_LIST, data);
 	walk_end(w, REFUSE_NOT);

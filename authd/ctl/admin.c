@@ -266,12 +266,17 @@ org_remove(struct ctl *ctl, const struct facts *f)
 	}
 	if (org_known(ctl, f) == -1)
 		return;
-	if (f->got_child == -1) {
+	if (f->got_child == -1 || f->got_owned == -1) {
 		ctl_down(ctl);
 		return;
 	}
 	if (f->got_child != STORE_NONE) {
 		ctl_done(&ctl->asker, 409, "it is the parent of others");
+		return;
+	}
+	if (f->got_owned != STORE_NONE && !ctl->force) {
+		ctl_done(&ctl->asker, 409, "it has systems, which nobody of "
+		    "it would see; -f removes it all the same");
 		return;
 	}
 	(void)store_org_delete(f->org.id, clock_wall_ms());
@@ -280,4 +285,4 @@ org_remove(struct ctl *ctl, const struct facts *f)
 	ctl_after(&ctl->asker, CTL_END);
 }
 const struct ctl_handler	ctl_org_remove = { .fn = org_remove,
-    .needs = NEED_ORG | NEED_CHILD };
+    .needs = NEED_ORG | NEED_CHILD | NEED_OWNED };

@@ -7,17 +7,13 @@
 #include "authd/turn.h"
 #include "base/compat.h"
 #include "base/log.h"
+#include "base/text.h"
 #include "ctl.h"
 
 int
 ctl_name_check(const char *s)
 {
-	size_t	i;
-
-	for (i = 0; s[i] != '\0'; i++)
-		if ((unsigned char)s[i] < 0x20 || s[i] == 0x7f)
-			return (-1);
-	return (i > 0 && i < NAME_SIZE ? 0 : -1);
+	return (text_is_name(s) && strlen(s) < NAME_SIZE ? 0 : -1);
 }
 
 static void

@@ -18,6 +18,7 @@
 #define P_TEXT(name)			P(name, TEXT, API_PATH, 0, 0, 0)
 #define B_NAME(name)			P(name, NAME, API_IN_BODY, 0, 0, 0)
 #define B_INTEGER(name, min, max)	P(name, INTEGER, API_IN_BODY, min, max, 0)
+#define B_NEW_NAME(name)		P(name, NEW_NAME, API_IN_BODY, 0, 0, 0)
 #define B_TEXT(name)			P(name, TEXT, API_IN_BODY, 0, 0, 0)
 #define B_BOOL(name)			P(name, BOOL, API_IN_BODY, 0, 0, 0)
 #define B_OBJECT(name)			P(name, OBJECT, API_IN_BODY, 0, 0, 0)

@@ -2,6 +2,7 @@
 /* Parameters, by their kinds. operator-api.md, 1.2, 1.4 and 4. */
 #include <cjson/cJSON.h>
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,6 +10,7 @@
 
 #include "api.h"
 #include "base/compat.h"
+#include "base/text.h"
 #include "http/upgrade.h"
 
 static void
@@ -190,8 +192,13 @@ take_name(const struct api_param *p, const cJSON *v, struct api_args *a)
 {
 	char	*dst = place(p, a);
 
-	if (!cJSON_IsString(v) || v->valuestring[0] == '\0')
+	if (v == NULL || cJSON_IsNull(v) ||
+	    (cJSON_IsString(v) && v->valuestring[0] == '\0'))
 		bad(a, p->name, "required", "");
+	else if (!cJSON_IsString(v))
+		bad(a, p->name, "string", "");
+	else if (!text_is_name(v->valuestring))
+		bad(a, p->name, "name", "");
 	else if (strlcpy(dst, v->valuestring, p->size) >= p->size) {
 		dst[0] = '\0';
 		bad(a, p->name, "max", "");
@@ -241,13 +248,27 @@ take_bool(const struct api_param *p, const cJSON *v, struct api_args *a)
 	*dst = cJSON_IsTrue(v) != 0;
 }
 
+/* Numbers that cannot be written again. */
+static int
+has_infinite(const cJSON *v)
+{
+	const cJSON	*o;
+
+	if (cJSON_IsNumber(v))
+		return (!isfinite(v->valuedouble));
+	cJSON_ArrayForEach(o, v)
+		if (has_infinite(o))
+			return (1);
+	return (0);
+}
+
 static void
 take_object(const struct api_param *p, const cJSON *v, struct api_args *a)
 {
 	char	*text;
 
-	if (!cJSON_IsObject(v)) {
-		bad(a, p->name, "object", "");
+	if (!cJSON_IsObject(v) || has_infinite(v)) {
+		bad(a, p->name, cJSON_IsObject(v) ? "number" : "object", "");
 		return;
 	}
 	text = cJSON_PrintUnformatted(v);
@@ -321,13 +342,33 @@ static int
 is_missing(const struct api_param *p, const cJSON *v)
 {
 	return ((p->kind == API_TEXT || p->kind == API_BOOL ||
-	    p->kind == API_OBJECT) && (v == NULL || cJSON_IsNull(v)));
+	    p->kind == API_NEW_NAME || p->kind == API_OBJECT) && (v == NULL || cJSON_IsNull(v)));
+}
+
+/* One value and nothing behind it, which every reader reads alike. */
+static cJSON *
+body_read(const char *body, size_t len)
+{
+	const char	*end;
+	cJSON		*doc;
+
+	if (!text_is_json(body, len))
+		return (NULL);
+	doc = cJSON_ParseWithLengthOpts(body, len, &end, 0);
+	while (doc != NULL && end < body + len && strchr(" \t\r\n", *end) != NULL)
+		end++;
+	if (doc != NULL && end < body + len) {
+		cJSON_Delete(doc);
+		return (NULL);
+	}
+	return (doc);
 }
 
 void
 api_take_body(unsigned op, const char *body, size_t len, struct api_args *a)
 {
 	static const body_fn	 take[] = { [API_NAME] = take_name,
+	    [API_NEW_NAME] = take_name,
 	    [API_INTEGER] = take_integer, [API_TEXT] = take_given,
 	    [API_BOOL] = take_bool, [API_OBJECT] = take_object,
 	    [API_NEW_SERVICES] = take_services };
@@ -340,7 +381,7 @@ api_take_body(unsigned op, const char *body, size_t len, struct api_args *a)
 		i++;
 	if (p[i].name == NULL)
 		return;
-	doc = cJSON_ParseWithLength(body != NULL ? body : "", len);
+	doc = body_read(body != NULL ? body : "", len);
 	if (!cJSON_IsObject(doc))
 		bad(a, "unknown", "invalid", "");
 	for (; p[i].name != NULL && cJSON_IsObject(doc); i++) {

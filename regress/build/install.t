@@ -67,6 +67,9 @@ ok $? "the unit starts what was installed"
 ! grep -rn -e /usr/local -e /var/lib/relayd "$dest/opt/r/share/man" \
     "$dest/opt/r/share/doc/relayd/examples" >&2
 ok $? "no text names another place"
+! grep -n -e '"/var/lib' -e '"/etc/' -e '"/run/' \
+    "$dest/opt/etc/relayd.conf" >&2
+ok $? "nor does the sample configuration"
 
 for p in "" "prefix=/opt/r sysconfdir=/opt/etc"; do
 	# shellcheck disable=SC2086

@@ -79,7 +79,8 @@ def kind_of(schema, body=False, required=False):
     if body and schema["type"] != "string":
         return {"boolean": "BOOL", "object": "OBJECT"}[schema["type"]], ()
     if body:
-        return "NAME" if required else "TEXT", ()
+        return "NAME" if required else "NEW_NAME" if schema.get(
+            "minLength") else "TEXT", ()
     if schema.get("enum") == ["asc", "desc"]:
         return "DESCENDING", ()
     if "enum" in schema:

@@ -8,6 +8,7 @@ import json
 import os
 import pty
 import re
+import sqlite3
 import shutil
 import socket
 import struct
@@ -140,7 +141,13 @@ complete -C "%s -js /a/socket show s"
 
 with Targets() as targets, Relayd(t) as d:
     # systems, organizations, tokens
-    row = d.ctl("system", "add", "box \u202e\u00e9")[0]
+    r = d.ctl_raw("system", "add", "box \u202e\u00e9")
+    t.ok(r.returncode == 1 and "bad name" in r.stderr,
+         "a name that turns the direction of the line is refused")
+    row = d.ctl("system", "add", "box")[0]
+    # From a store that is older than this rule.
+    with sqlite3.connect(d.store, timeout=10) as db:
+        db.execute("UPDATE systems SET name = ?", ("box \u202e\u00e9",))
     t.match(row["key"], r"^NETH(-[0-9A-F]{4}){8}$", "system add: a key")
     t.match(row["secret"], r"^my_[0-9a-f]{20}\.[0-9a-f]{40}$",
             "system add: a secret")
@@ -221,6 +228,11 @@ with Targets() as targets, Relayd(t) as d:
     r = d.ctl_raw("org", "remove", above)
     t.ok(r.returncode == 1 and "parent of others" in r.stderr,
          "org remove of a parent is refused")
+    s = d.ctl("system", "add", "one", "org", below)[0]
+    r = d.ctl_raw("org", "remove", below)
+    t.ok(r.returncode != 0 and "has systems" in r.stderr,
+         "so it is of one that has systems")
+    d.ctl("system", "remove", s["key"])
     d.ctl("org", "remove", below)
     t.equal(d.ctl_raw("org", "remove", above).returncode, 0,
             "not when those below it have gone")

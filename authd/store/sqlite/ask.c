@@ -112,6 +112,12 @@ one_org(const struct question *q, void *row)
 }
 
 static int
+one_org_system(const struct question *q, void *row)
+{
+	return (db_org_system(q->key, row));
+}
+
+static int
 one_org_child(const struct question *q, void *row)
 {
 	return (db_org_child(q->key, row));

@@ -70,11 +70,12 @@ int	db_systems_walk(const struct system_query *, struct walked *,
 /* Rows after `after` (an id, "" for the first), not deleted, by id. */
 int	db_system_next(const char *after, struct system_row *);
 /*
- * One with a name that is not `but` (an id); any that is below an organization.
- * Not deleted.
+ * One with a name that is not `but` (an id); any that an organization has, any
+ * organization that is below it. Not deleted.
  */
 int	db_system_named(const char *name, const char *but,
 	    struct system_row *);
+int	db_org_system(const char *id, struct system_row *);
 int	db_org_child(const char *id, struct org_row *);
 int	db_org_get(const char *id, struct org_row *);
 int	db_org_next(const char *after, struct org_row *);

@@ -84,6 +84,18 @@ db_system_named(const char *name, const char *but, struct system_row *s)
 }
 
 int
+db_org_system(const char *id, struct system_row *s)
+{
+	static struct query	q = QUERY(SYSTEM_COLUMNS
+	    "WHERE organization_id = ? AND deleted_at IS NULL LIMIT 1");
+	int			r;
+
+	if ((r = db_read(&q, "T", id)) == 0)
+		system_fill(&q, s);
+	return (r);
+}
+
+int
 db_system_by_public(const char *public, struct system_row *s)
 {
 	static struct query	q = QUERY(SYSTEM_COLUMNS

@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: ISC */
+#include <stdint.h>
+#include <string.h>
+
+#include "text.h"
+#include "ws/ws.h"
+
+/* The one that begins here, of UTF-8: is it no more than what it looks like? */
+static int
+is_plain(const unsigned char *p)
+{
+	if (p[0] < 0x20 || p[0] == 0x7f)
+		return (0);
+	if (p[0] == 0xc2)			/* U+0080 to U+009F */
+		return (p[1] >= 0xa0);
+	if (p[0] == 0xe2 && p[1] == 0x80)	/* U+2028 to U+202E */
+		return (p[2] < 0xa8 || p[2] > 0xae);
+	if (p[0] == 0xe2 && p[1] == 0x81)	/* U+2066 to U+2069 */
+		return (p[2] < 0xa6 || p[2] > 0xa9);
+	return (p[0] != 0xef || p[1] != 0xbb || p[2] != 0xbf);	/* U+FEFF */
+}
+
+int
+text_is_name(const char *s)
+{
+	const unsigned char	*p = (const unsigned char *)s;
+
+	if (s[strspn(s, " ")] == '\0' || !ws_utf8(p, strlen(s)))
+		return (0);
+	for (; *p != '\0'; p++)
+		if (!is_plain(p))
+			return (0);
+	return (1);
+}
+
+int
+text_is_json(const char *s, size_t len)
+{
+	size_t	i;
+	int	quoted = 0;
+
+	if (!ws_utf8((const uint8_t *)s, len))
+		return (0);
+	for (i = 0; i < len; i++) {
+		if (!quoted) {
+			quoted = s[i] == '"';
+			continue;
+		}
+		if ((unsigned char)s[i] < 0x20 || (s[i] == '\\' &&
+		    len - i > 5 && memcmp(s + i, "\\u0000", 6) == 0))
+			return (0);
+		if (s[i] == '"')
+			quoted = 0;
+		else if (s[i] == '\\')
+			i++;
+	}
+	return (1);
+}

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: ISC */
+#ifndef TEXT_H
+#define TEXT_H
+
+#include <stddef.h>
+
+/* Texts of others, before they are kept and shown to everybody. Pure. */
+
+/*
+ * Is it a name that people can read and tell from others: UTF-8, not empty, not
+ * blanks alone, with no control character, no line break, and none of those
+ * that turn the direction of what is written? 1 or 0.
+ */
+int	text_is_name(const char *);
+
+/*
+ * Is this JSON that every reader reads alike, as far as its bytes go: UTF-8, no
+ * raw control character in a string (RFC 8259, 7), no \u0000, behind which a C
+ * string would end? Its grammar is the parser's business. 1 or 0.
+ */
+int	text_is_json(const char *, size_t len);
+
+#endif
