@@ -22,6 +22,8 @@
 #define INTERIM_MAX	256	/* 1xx before the answer */
 #define SMALL_BODY	2048	/* bytes that are copied behind their head */
 
+static void	down_answer(struct proxy *, const char *, size_t,
+		    const uint64_t *);
 static void	down_pump(struct proxy *);
 static void	down_response(struct proxy *);
 static void	down_refuse(struct proxy *, const char *);
@@ -351,7 +353,7 @@ down_response(struct proxy *p)
 		return;
 	}
 	settle(p, &h);
-	if (hold_begin(p, &h)) {
+	if (hold_begin(p, &h, down_answer)) {
 		if (flow_feed(&x->down, b->data + b->off, b->len) == -1)
 			exch_fail(p, 502, "malformed response body");
 		else
@@ -360,7 +362,7 @@ down_response(struct proxy *p)
 		down_pump(p);
 }
 
-void
+static void
 down_answer(struct proxy *p, const char *head, size_t len,
     const uint64_t *length)
 {

@@ -52,6 +52,7 @@ enum hold_state {
 struct hold {
 	TAILQ_ENTRY(hold)	 entry;		/* of the bench's queue */
 	struct proxy		*p;
+	hold_answer_fn		 answer;
 	enum hold_state		 state;
 	char			*head;		/* the answer's, as it came */
 	size_t			 head_len;
@@ -161,7 +162,7 @@ area_room(struct area *a, size_t n)
 /* ---- it comes in ---- */
 
 int
-hold_begin(struct proxy *p, const struct httphead *h)
+hold_begin(struct proxy *p, const struct httphead *h, hold_answer_fn answer)
 {
 	struct upstream		*st = p->use.st;
 	enum rewrite_kind	 kind;
@@ -186,6 +187,7 @@ hold_begin(struct proxy *p, const struct httphead *h)
 	ho->head_len = h->head_len;
 	buf_drop(st->in, h->head_len);
 	ho->p = p;
+	ho->answer = answer;
 	ho->gzip = kind == REWRITE_GZIP;
 	ho->chunked = (h->flags & HTTPHEAD_CHUNKED) != 0;
 	ho->odd = (h->flags & HTTPHEAD_ODD) != 0;
@@ -424,6 +426,7 @@ hold_answer(struct hold *ho, enum hold_state how)
 	char		*head = ho->head;
 	size_t		 head_len = ho->head_len;
 	uint64_t	 length = ho->length;
+	hold_answer_fn	 answer = ho->answer;
 
 	timer_del(&ho->timer);
 	if (ho->state == HOLD_COUNT || ho->state == HOLD_PACK)
@@ -442,7 +445,7 @@ hold_answer(struct hold *ho, enum hold_state how)
 		if (ho->body.len == 0)
 			hold_free(ho);
 	}
-	down_answer(p, head, head_len, how != HOLD_ASIS ? &length : NULL);
+	answer(p, head, head_len, how != HOLD_ASIS ? &length : NULL);
 	free(head);
 }
 

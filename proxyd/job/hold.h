@@ -3,6 +3,7 @@
 #define HOLD_H
 
 #include <stddef.h>
+#include <stdint.h>
 
 struct httphead;
 struct piece;
@@ -16,13 +17,21 @@ struct proxy;
  */
 struct hold;
 
+/*
+ * Answer with this head and what is held of its body, which has been rewritten
+ * and has this length, or (NULL) is as it came.
+ */
+typedef void	(*hold_answer_fn)(struct proxy *, const char *head,
+		    size_t head_len, const uint64_t *length);
+
 /* Before the sandbox: how many processors there are. */
 void	hold_init(void);
 /*
  * The answer's head is at the start of p->use.st->in: is it to be held? 1: the
- * head is taken out of the buffer; hold_more() is to follow. 0: it is not.
+ * head is taken out of the buffer; hold_more() is to follow, and in time the
+ * answer. 0: it is not.
  */
-int	hold_begin(struct proxy *, const struct httphead *);
+int	hold_begin(struct proxy *, const struct httphead *, hold_answer_fn);
 /*
  * More of the body is in p->use.st->in, p->x.down says how much, or it has
  * ended. May begin to answer: p->x.phase is X_BODY then, and the connection

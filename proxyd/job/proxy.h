@@ -143,12 +143,6 @@ int	up_retry(struct proxy *);
 /* ---- down.c ---- */
 
 void	down_readable(struct proxy *);
-/*
- * Answer with this head and what is held of its body, which has been rewritten
- * and has this length, or (NULL) is as it came.
- */
-void	down_answer(struct proxy *, const char *head, size_t len,
-	    const uint64_t *length);
 void	down_writable(struct proxy *);
 
 /* ---- the ends: end.c ---- */
