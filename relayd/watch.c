@@ -26,6 +26,7 @@
 #define PATIENCE_S	5	/* from PING to PONG */
 #define FIRST_S		600	/* the first: authd may have a store to mend */
 #define WORKER_MS	80000	/* of silence, until a worker is asked */
+#define UNASKED_MS	20000	/* it is said every 45 s at most */
 
 static struct {
 	struct event	*ev;
@@ -65,8 +66,9 @@ watch_on_pong(struct chan *chan, struct imsg *m)
 {
 	struct child	*c = chan_arg(chan);
 
-	if (get_pong(m) == -1 ||
-	    (c->silent_s == 0 && (R_STANDING & ROLE_BIT(c->role))))
+	if (get_pong(m) == -1 || (c->silent_s == 0 &&
+	    ((R_STANDING & ROLE_BIT(c->role)) ||
+	    clock_ms() - c->heard_ms < UNASKED_MS)))
 		return (-1);
 	c->silent_s = 0;
 	child_heard(c);

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "api.h"
+#include "authd/core/grant.h"
 #include "authd/core/may.h"
 #include "authd/core/session.h"
 #include "authd/msg/handlers.h"
@@ -155,6 +156,18 @@ api_run(void *arg)
 		timer_set(&next_calls, 0);
 }
 
+/* One proxyd leaves room for the others. */
+static unsigned
+calls_of(uint64_t instance)
+{
+	struct api_call	*call;
+	unsigned	 n = 0;
+
+	TAILQ_FOREACH(call, &calls, entry)
+		n += call->asker.instance == instance;
+	return (n);
+}
+
 int
 api_on_api(struct chan *c, struct imsg *m)
 {
@@ -165,7 +178,8 @@ api_on_api(struct chan *c, struct imsg *m)
 	if (get_api(m, &in) == -1)
 		return (-1);
 	asker = asker_of(c, m);
-	if (ncalls >= CALLS_MAX || (call = calloc(1, sizeof(*call))) == NULL) {
+	if (ncalls >= CALLS_MAX || calls_of(asker.instance) >= CALLS_MAX /
+	    (grant_doors() > 1 ? 2 : 1) || (call = calloc(1, sizeof(*call))) == NULL) {
 		api_no(&asker, REFUSE_BUSY, NULL);
 		return (0);
 	}

@@ -329,7 +329,9 @@ system_update(struct api_call *call, const struct facts *f)
 		c.org_id = a->organization_id;
 	if (api_has(call->op, a, "notes"))
 		c.notes = a->notes;
+	/* Of no organization it would be nobody's but the owner's. */
 	if (call->invalid || (c.name != NULL && !text_is_name(c.name)) ||
+	    (c.org_id != NULL && c.org_id[0] == '\0') ||
 	    (c.custom_data == NULL && api_has(call->op, a, "custom_data"))) {
 		api_invalid(call, REFUSE_PARAMETERS);
 		return;

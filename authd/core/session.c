@@ -606,15 +606,18 @@ session_flush(int (*write)(const struct session_row *, int), int all)
 {
 	struct session		*se;
 	struct session_row	 row;
+	int			 fresh;
 
 	TAILQ_FOREACH(se, &table.dirty, dirty_entry) {
 		if (se->dirty != FRESH && !(all && se->dirty == LATER))
 			continue;
 		row = se->row;
-		if (se->fresh && row.status == SESSION_PENDING)
+		fresh = se->fresh && !se->inserted;
+		if (fresh && row.status == SESSION_PENDING)
 			row.status = SESSION_ACTIVE;
 		se->ahead = row.status != se->row.status;
-		se->taken = write(&row, se->fresh);
+		se->taken = write(&row, fresh);
+		se->inserted |= fresh && !se->taken;
 		se->dirty = WRITTEN;
 		se->writing = 1;
 	}
@@ -645,7 +648,7 @@ session_flushed(int ok, const struct now *now)
 		if (se->writing && ok && !se->taken)
 			se->fresh = 0;
 		was_writing = se->writing;
-		se->writing = 0;
+		se->writing = se->inserted = 0;
 		if (se->dirty == WRITTEN && !(was_writing && ok))
 			se->dirty = WAITING;
 		waiting |= se->dirty == WAITING;

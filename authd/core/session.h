@@ -40,6 +40,7 @@ struct session {
 	int			 taken;		/* its slot is in use there */
 	int			 dirty, writing;
 	int			 ahead;		/* its row says active */
+	int			 inserted;	/* not committed yet */
 	int			 barred;	/* its system, at the start */
 	int			 over;		/* not in the tables any more */
 	int			 ending;	/* waits for end_run() */

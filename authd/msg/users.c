@@ -5,6 +5,7 @@
 #include "authd/core/session.h"
 #include "authd/cred/seal.h"
 #include "authd/store/store.h"
+#include "authd/turn.h"
 #include "base/clock.h"
 #include "base/compat.h"
 #include "base/log.h"
@@ -56,9 +57,22 @@ users_store(struct session *se, const struct doc *doc, int credentials)
 	return (r);
 }
 
+/* Those that are not in the store after all keep nobody else's out. */
+static void
+users_kept(void *arg, int ok)
+{
+	struct session	*se = session_find(arg);
+
+	if (!ok && se != NULL)
+		se->row.users_good = 0;
+	free(arg);
+}
+
 void
 users_keep(struct session *se, const struct doc *doc, int credentials)
 {
+	char	*id;
+
 	if (!credentials && se->row.users_good) {
 		log_debug("session %s: users without credentials: those it "
 		    "has stay", se->row.id);
@@ -67,6 +81,8 @@ users_keep(struct session *se, const struct doc *doc, int credentials)
 	if (users_store(se, doc, credentials) != 0)
 		return;
 	se->row.users_good = credentials;
+	if (credentials && (id = strdup(se->row.id)) != NULL)
+		turn_after(users_kept, id);
 	log_debug("session %s: users stored", se->row.id);
 }
 

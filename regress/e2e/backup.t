@@ -23,7 +23,7 @@ with tempfile.TemporaryDirectory() as tmp, Targets() as targets:
             s = d.wait_session()
             there = os.path.join(tmp, "relayd.db")
             r = subprocess.run(command.replace(
-                "/var/lib/relayd/relayd.db", d.store).replace(
+                "/var/lib/relayd/store/relayd.db", d.store).replace(
                 "/var/backups/relayd.db", there), shell=True,
                 stderr=subprocess.PIPE, text=True)
             t.equal((r.returncode, r.stderr), (0, ""),

@@ -85,6 +85,9 @@ with Targets() as targets, Relayd(t) as d:
              seen["support_session_id"], seen["notes"]),
             (200, "Branch", False, None, "first floor"),
             "operator-19 operator-20: switched off, in update")
+    t.equal([call("PUT", one, {"organization_id": o})[0]
+             for o in ("", "none")], [400, 403],
+            "a system is moved to an organization that there is")
     until(lambda: c.p.poll() is not None, "the client's end")
     t.equal(c.p.returncode, 0, "operator-20: its tunnel ends with 4000")
     w = Raw(d, made["system_key"], again["system_secret"])

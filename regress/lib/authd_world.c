@@ -222,9 +222,11 @@ write_row(const struct access_row *row, int fresh)
 static int
 write_session(const struct session_row *row, int fresh)
 {
-	if (fresh ? session_of(w.sessions, w.nsessions, row->id) != NULL :
-	    row->closed_at == 0 &&
-	    session_of(w.sessions, w.nsessions, row->id) == NULL)
+	int	is_there = session_of(w.sessions, w.nsessions, row->id) !=
+		    NULL || session_of(w.new_sessions, w.new_nsessions,
+		    row->id) != NULL;
+
+	if (fresh ? is_there : row->closed_at == 0 && !is_there)
 		wrong("a session is inserted twice, or changed before");
 	if (w.new_nsessions < KEPT)
 		w.new_sessions[w.new_nsessions++] = *row;
@@ -533,6 +535,15 @@ committed(int ok)
 void
 turn_end(int calm)
 {
+	struct session	*se;
+
+	/* Somebody asked for a list, and the turn went on with a new one. */
+	if (!calm && !w.is_committing && below(8) == 0) {
+		session_flush(write_session, 1);
+		TAILQ_FOREACH(se, &sessions, entry)
+			if (se->fresh)
+				session_touch(se, &w.now);
+	}
 	effects();
 	end_run(&w.now);
 	effects();

@@ -658,6 +658,14 @@ hangs(void)
 	pong(far);
 	ok(c->chan == NULL, "who stands and answers unasked is ended");
 	child_free(c);
+	close(far);
+	c = child_make(ROLE_MUXD, CHILD_READY, &far);
+	clock_move(20000);
+	pong(far);
+	ok(c->chan != NULL, "a worker may, now and then");
+	pong(far);
+	ok(c->chan == NULL, "and is ended when it does so again at once");
+	child_free(c);
 	child_free(muxd);
 	close(far);
 	close(far_muxd);
