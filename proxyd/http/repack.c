@@ -6,6 +6,8 @@
 #define GZIP_BITS	(15 + 16)	/* zlib: gzip's own head and sum */
 #define PACK_LEVEL	1		/* a page is packed while all wait */
 #define PACK_MEM	8
+/* What a byte to unpack may cost, in bytes of content: blocks can be empty. */
+#define UNPACK_COST	4
 
 int
 repack_begin(struct repack *r, const struct rewrite *map,
@@ -22,7 +24,7 @@ repack_begin(struct repack *r, const struct rewrite *map,
 	r->chunk.lenient = (uint8_t)body->odd;
 	memset(&r->z, 0, sizeof(r->z));
 	r->over = 0;
-	r->content = r->from = r->have = 0;
+	r->spent = r->content = r->from = r->have = 0;
 	if (r->gzip && inflateInit2(&r->z, GZIP_BITS) != Z_OK)
 		return (-1);
 	return (0);
@@ -63,24 +65,33 @@ run_used(struct repack *r, size_t n)
 	r->run.len -= n;
 }
 
-/* Unpack from the run into the window. 0, or -1: corrupt. */
+/*
+ * Unpack from the run into the window, for about so much effort. 0, or -1:
+ * corrupt.
+ */
 static int
-unpack(struct repack *r, size_t room)
+unpack(struct repack *r, size_t room, size_t effort)
 {
+	size_t	in = effort / UNPACK_COST + 1;
 	int	n;
 
+	if (in > r->run.len)
+		in = r->run.len;
 	r->z.next_in = (z_const Bytef *)(uintptr_t)r->run.s;
-	r->z.avail_in = (uInt)r->run.len;
+	r->z.avail_in = (uInt)in;
 	r->z.next_out = (Bytef *)r->window + r->have;
 	r->z.avail_out = (uInt)room;
 	n = inflate(&r->z, Z_NO_FLUSH);
 	if ((n != Z_OK && n != Z_STREAM_END && n != Z_BUF_ERROR) ||
 	    /* It gets nowhere: cut short. */
-	    (r->z.avail_in == r->run.len && r->z.avail_out == room &&
+	    (r->z.avail_in == in && r->z.avail_out == room &&
 	    n != Z_STREAM_END))
 		return (-1);
-	run_used(r, r->run.len - r->z.avail_in);
-	r->have += room - r->z.avail_out;
+	in -= r->z.avail_in;
+	room -= r->z.avail_out;
+	run_used(r, in);
+	r->have += room;
+	r->spent += in * UNPACK_COST + room;
 	if (n != Z_STREAM_END)
 		return (0);
 	/* What stands behind it is for others to make sense of. */
@@ -88,11 +99,11 @@ unpack(struct repack *r, size_t room)
 	return (next_run(r) == -1 || r->run.len > 0 ? -1 : 0);
 }
 
-/* Up to `max` bytes more of the content into the window. 0 or -1. */
+/* More of the content into the window, for about so much effort. 0 or -1. */
 static int
-fill(struct repack *r, size_t max)
+fill(struct repack *r, size_t effort)
 {
-	size_t	shift, n, end;
+	size_t	shift, n, end, until = r->spent + effort;
 
 	if (r->from > REWRITE_BEHIND) {
 		shift = r->from - REWRITE_BEHIND;
@@ -101,13 +112,13 @@ fill(struct repack *r, size_t max)
 		r->have -= shift;
 	}
 	n = sizeof(r->window) - r->have;
-	end = r->have + (n < max ? n : max);
-	while (!r->over && r->have < end) {
+	end = r->have + (n < effort ? n : effort);
+	while (!r->over && r->have < end && r->spent < until) {
 		if (next_run(r) == -1)
 			return (-1);
 		n = end - r->have;
 		if (r->gzip) {
-			if (unpack(r, n) == -1)
+			if (unpack(r, n, until - r->spent) == -1)
 				return (-1);
 		} else if (r->run.len == 0)
 			r->over = 1;
@@ -116,6 +127,7 @@ fill(struct repack *r, size_t max)
 				n = r->run.len;
 			memcpy(r->window + r->have, r->run.s, n);
 			r->have += n;
+			r->spent += n;
 			run_used(r, n);
 		}
 	}
@@ -125,17 +137,15 @@ fill(struct repack *r, size_t max)
 int
 repack_run(struct repack *r, size_t effort, struct rewrite_out *o)
 {
-	size_t	left;
+	size_t	left, until = r->spent + effort;
 
-	while (effort > 0) {
+	while (r->spent < until) {
 		left = r->have - r->from;
-		if (!r->over && fill(r, effort) == -1)
+		if (!r->over && fill(r, until - r->spent) == -1)
 			return (-1);
-		left = r->have - r->from - left;
-		r->content += left;
+		r->content += r->have - r->from - left;
 		if (r->content > REWRITE_MAX)
 			return (-1);
-		effort -= left < effort ? left : effort;
 		r->from = rewrite_run(r->map, r->window, r->from, r->have,
 		    r->over, o);
 		if (r->over && r->from == r->have)

@@ -26,6 +26,7 @@ struct repack {
 	struct slice		 run;		/* content, packed or not */
 	z_stream		 z;
 	int			 over;		/* its content is all there */
+	size_t			 spent;		/* effort so far */
 	size_t			 content;	/* bytes of it so far */
 	size_t			 from, have;	/* of the window */
 	char			 window[REWRITE_BEHIND + REWRITE_AHEAD +
@@ -44,7 +45,8 @@ struct repack_body {
 int	repack_begin(struct repack *, const struct rewrite *,
 	    const struct repack_body *);
 /*
- * Go on for up to about `effort` bytes of content, or as long as `o` has room.
+ * Go on for about so much effort, or as long as `o` has room. A byte of content
+ * is an effort of 1, one that is unpacked costs more, for it may yield nothing.
  * 1: there is more; 0: done; -1: it is longer than REWRITE_MAX, or no whole
  * gzip, or its chunks are broken.
  */

@@ -336,14 +336,17 @@ static int
 bench_pack(struct hold *ho)
 {
 	struct pack	*k = &all.pack;
-	size_t		 effort;
+	size_t		 effort, spent, begun;
 	int		 r, last = 0;
 
-	for (effort = 0; effort < TURN; effort += all.out.len) {
+	for (effort = 0; effort < TURN;
+	    effort += all.out.len > spent ? all.out.len : spent) {
 		all.out.len = 0;
+		begun = all.repack.spent;
 		r = repack_run(&all.repack, sizeof(all.piece), &all.out);
 		if (r == -1)
 			return (-1);
+		spent = all.repack.spent - begun;
 		last = r == 0;
 		all.rest = all.piece;
 		all.rest_len = all.out.len;
