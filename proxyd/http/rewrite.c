@@ -5,6 +5,8 @@
  * is looked up: no host can match inside another, the order of the hosts plays
  * no part, and a byte is looked at a fixed number of times.
  */
+#include <sodium.h>
+
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -31,6 +33,7 @@ struct key {
 };
 
 struct rewrite {
+	uint8_t		 sip_key[crypto_shorthash_KEYBYTES];
 	unsigned char	 class[256];
 	unsigned char	 lens[NAME_MAX_LEN + 1];	/* names so long? */
 	char		 suffix[SLUG_SIZE + HTTPHEAD_HOST_SIZE + 16];
@@ -115,14 +118,21 @@ lower(char c)
 	return ((char)(c >= 'A' && c <= 'Z' ? c | 0x20 : c));
 }
 
+/* Customers choose the names: nobody can know which places they get. */
 static uint32_t
-hash_of(const char *s, size_t len, uint16_t port)
+hash_of(const struct rewrite *r, const char *s, size_t len, uint16_t port)
 {
-	uint32_t	h = 2166136261U ^ port;
+	uint8_t		in[NAME_MAX_LEN + sizeof(port)];
+	uint8_t		out[crypto_shorthash_BYTES];
+	uint32_t	h;
+	size_t		i;
 
-	for (; len > 0; s++, len--)
-		h = (h ^ (unsigned char)lower(*s)) * 16777619U;
-	return (h ^ h >> 15);
+	for (i = 0; i < len; i++)
+		in[i] = (uint8_t)lower(s[i]);
+	memcpy(in + len, &port, sizeof(port));
+	crypto_shorthash(out, in, len + sizeof(port), r->sip_key);
+	memcpy(&h, out, sizeof(h));
+	return (h);
 }
 
 /* The key of this name and port, or the free place where it would be. */
@@ -146,7 +156,7 @@ static void
 key_add(struct rewrite *r, const char *name, uint16_t port, const char *label)
 {
 	size_t		 len = strlen(name);
-	uint32_t	 hash = hash_of(name, len, port);
+	uint32_t	 hash = hash_of(r, name, len, port);
 	struct key	*k = key_at(r, name, len, port, hash);
 
 	if (k->name != NULL)
@@ -254,6 +264,7 @@ rewrite_new(const struct urlmap *m)
 		return (NULL);
 	}
 	r->mask = places - 1;
+	crypto_shorthash_keygen(r->sip_key);
 	classes(r);
 	suffix_make(r, m);
 	self = service_find(m->services, m->n, m->browser->label);
@@ -271,6 +282,19 @@ rewrite_free(struct rewrite *r)
 	if (r != NULL)
 		free(r->text);
 	free(r);
+}
+
+size_t
+rewrite_probes(const struct rewrite *r)
+{
+	size_t	i, run = 0, most = 0;
+
+	for (i = 0; i <= r->mask; i++) {
+		run = r->key[i].name != NULL ? run + 1 : 0;
+		if (run > most)
+			most = run;
+	}
+	return (most + 1);
 }
 
 /* ---- the text ---- */
@@ -393,7 +417,7 @@ find(const struct rewrite *r, const char *buf, size_t s, size_t e, size_t len,
 {
 	size_t		 n = e - s, slashes;
 	uint16_t	 port = port_at(r, buf, e, len, &h->end);
-	uint32_t	 hash = hash_of(buf + s, n, port);
+	uint32_t	 hash = hash_of(r, buf + s, n, port);
 
 	h->key = key_at(r, buf + s, n, port, hash);
 	if (h->key->name == NULL)

@@ -31,6 +31,8 @@ struct rewrite;
 /* Of this request's session. NULL: nothing to look for, or out of memory. */
 struct rewrite	*rewrite_new(const struct urlmap *);
 void		 rewrite_free(struct rewrite *);
+/* The most places at which a word is compared, to know how well it goes. */
+size_t		 rewrite_probes(const struct rewrite *);
 
 /* Where the text goes; `p` NULL: it is only counted. */
 struct rewrite_out {

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /* Hosts in texts become proxy hosts, and nothing else in them changes. */
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -213,6 +214,59 @@ types(void)
 	}
 }
 
+/* A packed body of nothing but empty blocks: how many turns does it take? */
+static void
+empty_blocks(const struct rewrite *r)
+{
+	static const char	head[] = "\x1f\x8b\x08\0\0\0\0\0\0\x03";
+	static const char	last[] = "\x01\0\0\xff\xff\0\0\0\0\0\0\0\0";
+	static struct repack	k;
+	static char		in[500023];
+	struct repack_body	body = { in, sizeof(in), 0, 0, 1 };
+	struct rewrite_out	o = { NULL, 0, SIZE_MAX, 0 };
+	size_t			i;
+	int			n, turns = 1;
+
+	memcpy(in, head, 10);
+	for (i = 10; i < 500010; i += 5)
+		memcpy(in + i, "\0\0\0\xff\xff", 5);
+	memcpy(in + i, last, 13);
+	(void)repack_begin(&k, r, &body);
+	while ((n = repack_run(&k, 10000, &o)) == 1)
+		turns++;
+	repack_end(&k);
+	ok(n == 0 && o.len == 0, "operator-45: empty blocks are no text");
+	ok(turns >= 50, "operator-45: and are not gone through in one turn");
+}
+
+/* Names that a hash without a key, FNV-1a, puts at the same place. */
+static void
+alike(void)
+{
+	static struct service	many[200];
+	const struct urlmap	m = { many, 200, &browser, &at };
+	struct rewrite		*r;
+	uint32_t		h;
+	int			i, n;
+	char			*s, *host;
+
+	for (i = n = 0; n < 200; i++) {
+		host = many[n].host;
+		snprintf(host, sizeof(many[n].host), "h%d.lan", i);
+		for (h = 2166136261U, s = host; *s != '\0'; s++)
+			h = (h ^ (unsigned char)*s) * 16777619U;
+		if (((h ^ h >> 15) & 2047) != 0)
+			continue;
+		snprintf(many[n].label, sizeof(many[n].label), "l%d", n);
+		snprintf(many[n++].target, sizeof(many[0].target),
+		    "10.0.0.1:80");
+	}
+	r = rewrite_new(&m);
+	ok(r != NULL && rewrite_probes(r) < 150,
+	    "operator-45: nobody can choose names that fall together");
+	rewrite_free(r);
+}
+
 int
 main(void)
 {
@@ -227,7 +281,9 @@ main(void)
 
 	texts(r);
 	long_texts(r);
+	empty_blocks(r);
 	rewrite_free(r);
+	alike();
 	r = rewrite_new(&on_http);
 	is_str(rewritten(r, "https://example.org wss:\\/\\/app.example.org:443",
 	    9), "http://" P("one") ":8080 ws:\\/\\/" P("two") ":8080",
