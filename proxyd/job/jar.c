@@ -102,15 +102,21 @@ static void
 put_ends(struct out *o, const struct slice *name, const char *domain,
     const struct slice *path)
 {
-	struct slice	slash = { "/", 1 };
+	struct slice	p = *path;
+	const char	*semi;
 	size_t		n = 0, at;
 
-	if (path->len == 0 || path->s[0] != '/')
-		path = &slash;
-	while ((n = next_path(path, n)) > 0) {
+	/* Behind a semicolon would be attributes. */
+	if (p.len > 0 && (semi = memchr(p.s, ';', p.len)) != NULL)
+		p.len = (size_t)(semi - p.s);
+	if (p.len == 0 || p.s[0] != '/') {
+		p.s = "/";
+		p.len = 1;
+	}
+	while ((n = next_path(&p, n)) > 0) {
 		at = o->len;
-		put_end(o, name, domain, path->s, n, 0);
-		put_end(o, name, domain, path->s, n, 1);
+		put_end(o, name, domain, p.s, n, 0);
+		put_end(o, name, domain, p.s, n, 1);
 		if (o->over) {
 			o->len = at;
 			o->over = 0;

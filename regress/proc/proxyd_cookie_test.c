@@ -322,6 +322,14 @@ overlong(void)
 	    "what fills it is taken away");
 	close(fd);
 	fd = browser(&d, 0);
+	put(fd, "GET /x;Domain=evil HTTP/1.1\r\nHost: web--%s." DOMAIN
+	    "\r\n%s\r\n\r\n", slug_of(7), line);
+	a = answer(fd);
+	ok(sets(a, "fill0=; Domain=" DOMAIN "; Path=/x; Max-Age=0") == 2 &&
+	    sets(a, ";Domain") == 0,
+	    "operator-43: a path ends before it becomes attributes");
+	close(fd);
+	fd = browser(&d, 0);
 	put(fd, "GET /x HTTP/1.1\r\nHost: www.example.net\r\n%s\r\n\r\n",
 	    line);
 	a = answer(fd);
