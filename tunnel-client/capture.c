@@ -35,7 +35,8 @@ capture_start(char **argv, char **envp, int *fd)
 	if (pipe2(fds, O_CLOEXEC) == -1)
 		return (-1);
 	if ((pid = fork()) == 0) {
-		if ((null = open("/dev/null", O_RDWR)) == -1 ||
+		if (chdir("/") == -1 ||
+		    (null = open("/dev/null", O_RDWR)) == -1 ||
 		    dup2(null, STDIN_FILENO) == -1 ||
 		    dup2(fds[1], STDOUT_FILENO) == -1 ||
 		    dup2(null, STDERR_FILENO) == -1)

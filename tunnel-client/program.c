@@ -120,6 +120,9 @@ program_run(const struct program_spec *s, int in, int out, pid_t parent)
 	(void)prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
 	if (getppid() != parent)
 		_exit(127);
+	/* Python, among others, looks where it runs first. */
+	if (chdir("/") == -1)
+		_exit(127);
 	if ((null = open("/dev/null", O_RDWR)) == -1 ||
 	    dup2(in == -1 ? null : in, STDIN_FILENO) == -1 ||
 	    dup2(out, STDOUT_FILENO) == -1 ||

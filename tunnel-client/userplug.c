@@ -57,14 +57,15 @@ name_of(const char *path)
 static char *
 file_of(const char *dir, const char *name, const char *text)
 {
-	char	*path;
+	char	*path, *whole = NULL;
 
 	if (asprintf(&path, "%s/%s", dir, name) == -1)
 		return (NULL);
+	/* They do not run where we do. */
 	if (usersfile_write(path, text) == 0)
-		return (path);
+		whole = *path == '/' ? strdup(path) : realpath(path, NULL);
 	free(path);
-	return (NULL);
+	return (whole);
 }
 
 /* What each of them reads. 0 or -1. */

@@ -66,7 +66,7 @@ with Server() as s, tempfile.TemporaryDirectory() as d, \
         tempfile.TemporaryDirectory() as out:
     os.chmod(out, 0o777)
     plugin(d, "10-good.sh", '''#!/bin/sh
-env >%s/env; ls -l /proc/self/fd >%s/fds; cat >%s/stdin
+pwd >%s/pwd; env >%s/env; ls -l /proc/self/fd >%s/fds; cat >%s/stdin
 chmod g+w %s/85-changed
 cat <<'E'
 {"id":"good","name":"Good","status":"warning","summary":"all well",
@@ -74,7 +74,7 @@ cat <<'E'
  "details":{"n":1,"deep":{"x":1},"s":"t"}},{"name":"b","status":"odd"}]}
 E
 exit 0
-''' % (out, out, out, d))
+''' % (out, out, out, out, d))
     plugin(d, "20-plain.txt.sh", "#!/bin/sh\necho '  just text  '\nexit 2\n")
     plugin(d, "30-three", "#!/bin/sh\necho '{\"status\":\"ok\"}'\nexit 3\n")
     plugin(d, "40-flood", "#!/bin/sh\nhead -c 30000000 /dev/zero | "
@@ -115,6 +115,8 @@ exit 0
                              "details": {"n": 1, "s": "t"}},
                             {"name": "b", "status": "error"}]},
             "a plugin object: known members, the worse status")
+    with open(out + "/pwd") as f:
+        t.equal(f.read(), "/\n", "it runs in the root directory")
     t.equal((p["20-plain.txt"]["status"], p["20-plain.txt"]["summary"],
              p["20-plain.txt"]["name"]),
             ("critical", "just text", "20-plain.txt"),

@@ -22,7 +22,7 @@ class Client(Program):
 
     def __init__(self, server, *flags, env=None, services="", build=None,
                  path="/api/tunnel", scheme="ws", move_ms=1000, bare=False,
-                 tty=None):
+                 tty=None, cwd=None):
         e = {"PATH": os.environ["PATH"],
              "TUNNEL_CLIENT_MOVE_MS": str(move_ms),
              "STATUS_SOCKET": "none"}
@@ -45,7 +45,8 @@ class Client(Program):
                          (["/bin/sh", "-c", 'exec "$@" 2>"$0"', tty] if tty
                           else []) +
                          [os.path.join(build or BUILD, "bin",
-                                       "tunnel-client")] + list(flags))
+                                       "tunnel-client")] + list(flags),
+                         cwd=cwd)
 
     def move(self):
         """Move its clock by move_ms."""
