@@ -176,6 +176,38 @@ users_credentials(const cJSON *from)
 	return (o);
 }
 
+static int
+user_is_ours(const cJSON *u)
+{
+	return (users_name_ok(text_of(u, "username")));
+}
+
+static void
+list_keep_ours(cJSON *o, const char *name)
+{
+	cJSON	*u, *next, *list = cJSON_GetObjectItemCaseSensitive(o, name);
+
+	for (u = list == NULL ? NULL : list->child; u != NULL; u = next) {
+		next = u->next;
+		if (!user_is_ours(u))
+			cJSON_Delete(cJSON_DetachItemViaPointer(list, u));
+	}
+	if (list != NULL && list->child == NULL)
+		cJSON_DeleteItemFromObjectCaseSensitive(o, name);
+}
+
+void
+users_keep_ours(cJSON *o)
+{
+	const cJSON	*admin;
+
+	admin = cJSON_GetObjectItemCaseSensitive(o, "cluster_admin");
+	if (admin != NULL && !user_is_ours(admin))
+		cJSON_DeleteItemFromObjectCaseSensitive(o, "cluster_admin");
+	list_keep_ours(o, "domain_users");
+	list_keep_ours(o, "local_users");
+}
+
 int
 users_has_credentials(const cJSON *o)
 {

@@ -35,6 +35,8 @@ void	users_password(char out[USERS_PASSWORD_SIZE]);
  */
 cJSON	*users_credentials(const cJSON *from);
 int	 users_has_credentials(const cJSON *);
+/* Leave out whoever is none of ours: plugins act on names as root. */
+void	 users_keep_ours(cJSON *credentials);
 
 /*
  * The domain of each module: what discovery said; else the one that lists the

@@ -78,6 +78,7 @@ fetch_fin(struct stream *st)
 
 	c = users_credentials(cJSON_GetObjectItemCaseSensitive(o, "users"));
 	cJSON_Delete(o);
+	users_keep_ours(c);
 	if (c != NULL && !users_has_credentials(c)) {
 		cJSON_Delete(c);
 		c = NULL;

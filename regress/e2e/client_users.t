@@ -386,15 +386,20 @@ with Server() as s, tempfile.TemporaryDirectory() as root, \
     redis.cli("CONFIG", "SET", "replica-serve-stale-data", "yes")
     c = client(s, root, redis)
     u = s.tunnel()
-    users = {"cluster_admin": {"username": "support-of-another",
+    users = {"cluster_admin": {"username": "support-other",
                                "password": "other's"}}
     answer(asked(u, 0), json.dumps({"users": dict(
         users, apps=[{"id": "x"}], local_users=[
-            {"username": "root"}, {"username": "a\nb", "password": "p"}])})
+            {"username": "support-x"}, {"username": "a\nb", "password": "p"},
+            {"username": "root", "password": "p"},
+            {"username": "-x", "password": "p"}], domain_users=[
+            {"domain": "d", "module": "m", "username": x, "password": "p"}
+            for x in ("admin", "support-d", "support-a b")])})
         .encode() + b"\n")
     r = report(u)
-    t.equal((r["cluster_admin"], accounts(root), "local_users" in r),
-            (users["cluster_admin"], {}, False),
+    t.equal((r["cluster_admin"], accounts(root), "local_users" in r,
+             [x["username"] for x in r["domain_users"]]),
+            (users["cluster_admin"], {}, False, ["support-d"]),
             "tunnel-36(partial): a worker asks the server for users, takes "
             "what is one, and makes none")
     acts = len(lines(root, "acts"))
@@ -406,11 +411,15 @@ with Server() as s, tempfile.TemporaryDirectory() as root, \
 
 with Server() as s, tempfile.TemporaryDirectory() as root:
     nethsecurity(root)
-    c = client(s, root)
+    # it is started in a directory of somebody's
+    put(root + "/home/json.py", "open(%r, 'w')\n" % (root + "/fooled"))
+    c = client(s, root, cwd=root + "/home")
     u = s.tunnel()
     r = report(u)
     t.equal((r["platform"], [x["username"] for x in r["local_users"]]),
             ("nethsecurity", [NAME]), "NethSecurity: a local user")
+    t.ok(not os.path.exists(root + "/fooled"),
+         "whose Python is not what makes him")
     t.equal(accounts(root), {NAME: r["local_users"][0]["password"],
                              "admin " + NAME: "x"}, "who is an admin")
     silent(c, root)
@@ -449,15 +458,15 @@ with Server() as s, tempfile.TemporaryDirectory() as root:
     put(root + "/no-admin", "")
     c = client(s, root)
     u = s.tunnel()
-    answer(asked(u, 0), b'{"users":{"local_users":[{"username":"root",'
+    answer(asked(u, 0), b'{"users":{"local_users":[{"username":"support-s",'
            b'"password":"p"}]}}\n')
     r = report(u)
     t.equal((accounts(root), r["errors"]), ({}, [
         {"id": "users", "message": "set_admin: RuntimeError"}]),
         "one who cannot be an admin is rolled back")
-    put(root + "/accounts", '{"root": "x"}')
+    put(root + "/accounts", '{"support-s": "x"}')
     leave(t, c, u, "exit 0")
-    t.equal(accounts(root), {"root": "x"}, "T18: a user that the server "
+    t.equal(accounts(root), {"support-s": "x"}, "T18: a user that the server "
             "names is not deleted")
     os.unlink(root + "/accounts")
     os.unlink(root + "/no-admin")
@@ -468,7 +477,7 @@ with Server() as s, tempfile.TemporaryDirectory() as root:
     until(lambda: accounts(root), "an account")
     c.move()
     c.err.wait("users: making: killed, it took too long")
-    answer(asked(u, 0), b'{"users":{"local_users":[{"username":"u",'
+    answer(asked(u, 0), b'{"users":{"local_users":[{"username":"support-u",'
            b'"password":"p"}]}}')
     t.equal(report(u)["errors"],
             [{"id": "users", "message": "users were not made"}],
@@ -479,7 +488,7 @@ with Server() as s, tempfile.TemporaryDirectory() as root:
     # there is no place to write down what is made
     c = client(s, root, env={"USERS_STATE_FILE": "/dev/null/x"})
     u = s.tunnel()
-    answer(asked(u, 0), b'{"users":{"local_users":[{"username":"u",'
+    answer(asked(u, 0), b'{"users":{"local_users":[{"username":"support-u",'
            b'"password":"p"}]}}')
     t.equal((report(u)["errors"], accounts(root)),
             ([{"id": "users", "message": "no user can be made"}], {}),
@@ -526,10 +535,11 @@ with Server() as s, tempfile.TemporaryDirectory() as root:
     asked(u, 1).reset()
     c.move()
     answer(asked(u, 2), b'{"users":{"domain_users":[{"domain":"d","module":'
-           b'"m","username":"u","password":"p"}]}}')
+           b'"m","username":"support-u","password":"p"}]}}')
     r = report(u)
     t.equal(r["domain_users"], [{"domain": "d", "module": "m",
-                                 "username": "u", "password": "p"}],
+                                 "username": "support-u",
+                                 "password": "p"}],
             "the third answer counts")
     with open(root + "/app-setup-users") as f:
         t.equal(json.load(f)["domain_users"], r["domain_users"],
@@ -544,7 +554,7 @@ with Server() as s, tempfile.TemporaryDirectory() as root:
     plugin(root, "3-never")
     c = client(s, root, env={"USERS_TOTAL_TIMEOUT": "1500ms"})
     u = s.tunnel()
-    answer(asked(u, 0), b'{"users":{"local_users":[{"username":"u",'
+    answer(asked(u, 0), b'{"users":{"local_users":[{"username":"support-u",'
            b'"password":"p"}]}}')
     r = report(u)
     t.equal((r["apps"], [(x["id"], x["message"]) for x in r["errors"]]),
