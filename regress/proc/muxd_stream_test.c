@@ -238,8 +238,12 @@ test_deadlines(void)
 	ok(client_expect(&d, 6, 0, &f), "CONNECT of the second");
 	client_frame(&d, YM_PING, YM_SYN, 0, 5, NULL, 0);
 	drive_clock(&d.d, 9000);
-	for (int i = d.pongs; d.pongs <= i && client_next(&d, &f, WAIT_MS);)
-		continue;
+	/* A ping of its own comes behind the answer; ours to that arrives. */
+	for (int i = d.pongs; d.pongs <= i + 2 &&
+	    client_next(&d, &f, WAIT_MS);)
+		if (f.type == YM_PING && (f.flags & YM_ACK) &&
+		    d.pongs <= i + 2)
+			client_frame(&d, YM_PING, YM_SYN, 0, 5, NULL, 0);
 	drive_clock(&d.d, 7000);
 	is_end(&d, 2, END_TIMEOUT, "15 s after any ACK");
 	is_end(&d, 3, END_TIMEOUT, "also for those that wait already");
