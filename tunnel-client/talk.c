@@ -242,6 +242,9 @@ show_users(const cJSON *top)
 	const cJSON	*list, *o;
 
 	list = cJSON_GetObjectItemCaseSensitive(top, "users");
+	if (*text_of(top, "users_error") != '\0')
+		printf("users: %s, tried again by and by\n",
+		    text_of(top, "users_error"));
 	if (cJSON_GetArraySize(list) > 0)
 		printf("users made for the operator:\n");
 	cJSON_ArrayForEach(o, list)

@@ -10,9 +10,13 @@
  *	READY	the report is out, and goes out again when it changes
  *	UNDO	at the end, and without consent: plugins, users, state file
  *
+ * RECOVER and UNDO last until all is gone, and are tried again: nothing is made
+ * meanwhile, because the record of it would take the place of the old one.
+ *
  * The state file is written before anything is made, and goes when all is gone
  * (T30). Only what we have made is deleted (T18).
  */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -20,6 +24,7 @@
 #include "base/compat.h"
 #include "base/log.h"
 #include "consent.h"
+#include "diag.h"
 #include "discover.h"
 #include "document.h"
 #include "machine.h"
@@ -32,6 +37,8 @@
 
 #define FETCHES		3
 #define FETCH_MS	10000	/* from one to the next */
+#define UNDO_MS		60000	/* to the second try, then twice as long */
+#define UNDO_MAX_MS	600000
 
 enum phase { IDLE, RECOVER, MAKE, FETCH, PLUGIN, READY, UNDO };
 
@@ -49,6 +56,8 @@ static struct {
 	uint64_t		 began_ms, took_ms;
 	int			 fetches;
 	struct timer		 timer;		/* to the next fetch */
+	uint64_t		 undo_ms;	/* not gone: between tries */
+	struct timer		 again;		/* to the next try */
 	/* The one thing that goes on. */
 	struct usersrun		*run;
 	struct userplug		*plug;
@@ -68,6 +77,7 @@ static void	undo(void);
 static void	undo_plugged(void *, cJSON *, cJSON *);
 static void	undo_made(void *, const struct users_made *);
 static void	undone(int);
+static void	undo_again(void *);
 
 /* What is known. */
 
@@ -141,6 +151,7 @@ forget(void)
 	users.apps = users.errors = users.module_domains = NULL;
 	users.state.planned = users.state.plugins = 0;
 	users.fetches = 0;
+	users.undo_ms = 0;
 }
 
 /* What goes on is given up. */
@@ -148,6 +159,7 @@ static void
 stop(void)
 {
 	timer_del(&users.timer);
+	timer_del(&users.again);
 	if (users.run != NULL)
 		usersrun_cancel(users.run);
 	if (users.plug != NULL)
@@ -208,6 +220,7 @@ users_start(const struct options *o)
 
 	users.o = o;
 	timer_init(&users.timer, fetch, NULL);
+	timer_init(&users.again, undo_again, NULL);
 	if (!usersfile_exists(o->users_state))
 		return (0);
 	if (usersfile_lock(o->users_state) == -1) {
@@ -248,7 +261,8 @@ users_disconnected(void)
 void
 users_discovered(void)
 {
-	if (users.phase == RECOVER && users.run == NULL && users.plug == NULL)
+	if (users.phase == RECOVER && users.run == NULL &&
+	    users.plug == NULL && users.undo_ms == 0)
 		undo();
 	else if (users.phase == READY && module_domains_find())
 		report();
@@ -447,12 +461,27 @@ add_user(cJSON *list, const cJSON *user, const char *of)
 	cJSON_AddItemToArray(list, o);
 }
 
+static void
+not_deleted(char *out, size_t size)
+{
+	int	named = *users.state.name != '\0';
+
+	snprintf(out, size, "%s%s could not be deleted", named ? "" :
+	    "what is named in ", named ? users.state.name :
+	    users.o->users_state);
+}
+
 void
 users_add(cJSON *top)
 {
 	const cJSON	*made = users.state.credentials, *u;
 	cJSON		*list = cJSON_AddArrayToObject(top, "users");
+	char		 why[300];
 
+	if (users.undo_ms != 0) {
+		not_deleted(why, sizeof(why));
+		(void)json_add_text(top, "users_error", why, strlen(why));
+	}
 	add_user(list, cJSON_GetObjectItemCaseSensitive(made, "cluster_admin"),
 	    "the cluster");
 	cJSON_ArrayForEach(u, cJSON_GetObjectItemCaseSensitive(made,
@@ -472,11 +501,12 @@ users_leave(void (*fn)(void))
 {
 	users.leaving = 1;
 	users.left = fn;
-	if (users.phase == UNDO || (users.phase == RECOVER &&
-	    (users.run != NULL || users.plug != NULL)))
+	if ((users.phase == UNDO || users.phase == RECOVER) &&
+	    (users.run != NULL || users.plug != NULL))
 		return (1);	/* that goes on already */
 	stop();
-	if (users.phase != RECOVER && !users.state.plugins &&
+	if (users.phase != RECOVER && users.phase != UNDO &&
+	    !users.state.plugins &&
 	    !users.state.planned &&
 	    !users_has_credentials(users.state.credentials))
 		return (0);
@@ -521,11 +551,16 @@ undo_plugged(void *arg, cJSON *apps, cJSON *errors)
 	(void)arg;
 	cJSON_Delete(apps);
 	cJSON_Delete(errors);
+	if (users.plug != NULL)
+		users.state.plugins = 0;	/* once is enough */
 	users.plug = NULL;
-	if (*users.state.name != '\0' && (users.state.planned ||
-	    users_has_credentials(users.state.credentials))) {
-		users.run = usersrun_delete(&users.state, undo_made, NULL);
+	if (users.state.planned ||
+	    users_has_credentials(users.state.credentials)) {
 		nothing.gone = 0;
+		/* Whoever is none of ours is not touched (T18). */
+		if (*users.state.name != '\0')
+			users.run = usersrun_delete(&users.state, undo_made,
+			    NULL);
 	}
 	if (users.run == NULL)
 		undo_made(NULL, &nothing);
@@ -548,14 +583,41 @@ undo_made(void *arg, const struct users_made *m)
 }
 
 static void
+undo_later(void)
+{
+	char	why[300];
+
+	not_deleted(why, sizeof(why));
+	if (users.leaving) {
+		log_warnx("users: %s, the next start tries again", why);
+		users.left();
+		return;
+	}
+	users.undo_ms = users.undo_ms == 0 ? UNDO_MS : users.undo_ms * 2;
+	if (users.undo_ms > UNDO_MAX_MS)
+		users.undo_ms = UNDO_MAX_MS;
+	log_warnx("users: %s, tried again in %llu s", why,
+	    (unsigned long long)(users.undo_ms / 1000));
+	timer_set(&users.again, users.undo_ms);
+}
+
+static void
+undo_again(void *arg)
+{
+	(void)arg;
+	undo();
+}
+
+/* Until all is gone the state file stays, and nothing else is made. */
+static void
 undone(int gone)
 {
-	if (gone) {
-		usersfile_remove(users.o->users_state);
-		log_info("users: all that was made is gone");
-	} else
-		log_warnx("users: %s may still be there, the next start tries "
-		    "again", users.state.name);
+	if (!gone) {
+		undo_later();
+		return;
+	}
+	usersfile_remove(users.o->users_state);
+	log_info("users: all that was made is gone");
 	forget();
 	users.phase = IDLE;
 	if (users.leaving)

@@ -36,7 +36,8 @@ void	users_consent(void);
 int	users_leave(void (*fn)(void));
 /*
  * "users" as a member of *o, for who looks after this machine: names of those
- * that are made, and of what. No password.
+ * that are made, and of what. No password. "users_error" while some could not
+ * be deleted.
  */
 void	users_add(cJSON *o);
 /* What still runs is killed; the state stays for the next start. */

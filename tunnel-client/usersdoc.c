@@ -442,16 +442,20 @@ users_error(cJSON *errors, const char *id, const char *message)
 static void
 name_find(struct users_state *s, const cJSON *o)
 {
-	const char	*name = text_of(o, "username");
-	const cJSON	*u;
+	static const char *const	 lists[] = { "domain_users",
+	    "local_users" };
+	const char			*name = text_of(o, "username");
+	const cJSON			*u;
+	size_t				 i;
 
 	if (*name == '\0')
 		name = text_of(cJSON_GetObjectItemCaseSensitive(s->credentials,
 		    "cluster_admin"), "username");
-	cJSON_ArrayForEach(u, cJSON_GetObjectItemCaseSensitive(s->credentials,
-	    "local_users"))
-		if (*name == '\0')
-			name = text_of(u, "username");
+	for (i = 0; i < 2; i++)
+		cJSON_ArrayForEach(u, cJSON_GetObjectItemCaseSensitive(
+		    s->credentials, lists[i]))
+			if (*name == '\0')
+				name = text_of(u, "username");
 	if (users_name_ok(name))
 		strlcpy(s->name, name, sizeof(s->name));
 }

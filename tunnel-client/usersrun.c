@@ -23,7 +23,9 @@ struct usersrun {
 
 /*
  * Both say one object: what was made, what went wrong, and at deletion whether
- * all is gone. Other output goes where nobody reads it.
+ * all is gone: removed, or answered for not to exist. Other output goes where
+ * nobody reads it. A cluster's own list of users is no answer: it names owners
+ * only, and a removal that stops half way has taken the role first.
  */
 static char	ns8_script[] =
     "import hashlib, json, sys\n"
@@ -50,14 +52,26 @@ static char	ns8_script[] =
     "    out['errors'].append('%s/%s: exit status %s' % (at, action,\n"
     "        r.get('exit_code')))\n"
     "    return None\n"
-    "def remove(at, known):\n"
-    "    if known:\n"
-    "        if must(at, 'remove-user', {'user': user}) is None:\n"
-    "            out['gone'] = False\n"
-    "    elif task(at, 'remove-user', {'user': user}).get('exit_code') == -1:\n"
+    "def listed(domain):\n"
+    "    r = task('cluster', 'list-domain-users', {'domain': domain})\n"
+    "    try:\n"
+    "        return r.get('exit_code') != 0 or user in [\n"
+    "            u['user'].lower() for u in r['output']['users']]\n"
+    "    except Exception:\n"
+    "        return True\n"
+    "def remove(at, domain=None):\n"
+    "    r = task(at, 'remove-user', {'user': user})\n"
+    "    code = r.get('exit_code')\n"
+    "    if making or code == 0:\n"
+    "        return\n"
+    "    if code == 2 and 'user_not_found' in str(r.get('output')):\n"
+    "        return\n"
+    "    if domain is None or listed(domain):\n"
     "        out['gone'] = False\n"
+    "        out['errors'].append('%s/remove-user: exit status %s' % (at,\n"
+    "            code))\n"
     "making = order['action'] == 'make'\n"
-    "remove('cluster', not making and order['cluster'])\n"
+    "remove('cluster')\n"
     "if making:\n"
     "    word = next(words)\n"
     "    if must('cluster', 'add-user', {'user': user,\n"
@@ -74,7 +88,7 @@ static char	ns8_script[] =
     "    if d.get('location') == 'external' or not ids:\n"
     "        continue\n"
     "    at = 'module/' + ids[0]\n"
-    "    remove(at, not making and d['name'] in order['domains'])\n"
+    "    remove(at, d['name'])\n"
     "    word = next(words, None) if making else None\n"
     "    if word and must(at, 'add-user', {'user': user,\n"
     "            'display_name': 'Support Session', 'password': word,\n"
@@ -102,7 +116,15 @@ static char	nethsec_script[] =
     "    except Exception as e:\n"
     "        out['last'] = type(e).__name__\n"
     "        return False\n"
-    "attempt(users.remove_admin, user)\n"
+    "def is_admin():\n"
+    "    try:\n"
+    "        return bool(users.is_admin(uci, user))\n"
+    "    except Exception as e:\n"
+    "        out['last'] = type(e).__name__\n"
+    "        return True\n"
+    "admin = not attempt(users.remove_admin, user) and is_admin()\n"
+    "if admin:\n"
+    "    out['errors'].append('remove_admin: ' + out['last'])\n"
     "attempt(users.delete_local_user, user, 'main')\n"
     "if order['action'] == 'make':\n"
     "    if not attempt(users.add_local_user, user, word,\n"
@@ -115,8 +137,9 @@ static char	nethsec_script[] =
     "        out['local_users'].append({'username': user,\n"
     "            'password': word})\n"
     "else:\n"
-    "    out['gone'] = users.get_user_by_name(uci, user, 'main') is None\n"
-    "    if not out['gone']:\n"
+    "    left = users.get_user_by_name(uci, user, 'main') is not None\n"
+    "    out['gone'] = not left and not admin\n"
+    "    if left:\n"
     "        out['errors'].append('delete_local_user: ' + out['last'])\n"
     "json.dump(out, say)\n";
 
@@ -126,27 +149,18 @@ static void	usersrun_said(void *, const char *, size_t, int);
 static char *
 order_text(const struct users_state *s, int making)
 {
-	const cJSON	*u;
 	cJSON		*o = cJSON_CreateObject(), *list;
 	char		 word[USERS_PASSWORD_SIZE], *text;
 	int		 i;
 
 	cJSON_AddStringToObject(o, "action", making ? "make" : "delete");
 	cJSON_AddStringToObject(o, "user", s->name);
-	cJSON_AddBoolToObject(o, "cluster", cJSON_HasObjectItem(s->credentials,
-	    "cluster_admin"));
 	list = cJSON_AddArrayToObject(o, "passwords");
 	for (i = 0; i < PASSWORDS; i++) {
 		users_password(word);
 		cJSON_AddItemToArray(list, cJSON_CreateString(word));
 	}
 	sodium_memzero(word, sizeof(word));
-	list = cJSON_AddArrayToObject(o, "domains");
-	cJSON_ArrayForEach(u, cJSON_GetObjectItemCaseSensitive(s->credentials,
-	    "domain_users")) {
-		cJSON_AddItemToArray(list, cJSON_Duplicate(
-		    cJSON_GetObjectItemCaseSensitive(u, "domain"), 0));
-	}
 	text = cJSON_PrintUnformatted(o);
 	cJSON_Delete(o);
 	return (text);

@@ -23,7 +23,7 @@ clients = []
 NAME = "support-neth-7f3a-0007"
 
 TASKS = '''
-import store
+import os, store
 DOMAINS = [
     {"name": "ad.example", "location": "internal",
      "providers": [{"id": "samba1"}, {"id": "samba2"}]},
@@ -37,9 +37,16 @@ def run(agent_id, action, data={}, extra={}, endpoint="", **more):
     name = "%s/%s" % (agent_id, data.get("user"))
     if action == "list-user-domains":
         return {"exit_code": 0, "output": {"domains": DOMAINS}}
+    if action == "list-domain-users":
+        return {"exit_code": 0, "output": {"users": [
+            {"user": x.split("/")[2]} for x in a if x.startswith("module/")]}}
     if action == "remove-user":
+        if os.path.exists("%s/fail-%s" % (store.ROOT, agent_id.split("/")[0])):
+            return {"exit_code": 1, "output": ""}
+        if name not in a and agent_id == "cluster":
+            return {"exit_code": 2, "output": {"error": "user_not_found"}}
         if name not in a:
-            return {"exit_code": 2}
+            return {"exit_code": 1, "output": ""}
         del a[name]
     else:
         a[name] = data.get("password") or data["password_hash"]
@@ -407,6 +414,83 @@ with Server() as s, tempfile.TemporaryDirectory() as root, \
     t.equal(len(lines(root, "acts")), acts, "T18: what was fetched is not "
             "deleted")
 
+# ---- a deletion that fails ----
+
+with Server() as s, tempfile.TemporaryDirectory() as root, \
+        Redis(root) as redis:
+    ns8(root, redis)
+    state = root + "/run/users.json"
+    env = {"CONSENT": "ask", "CONSENT_FILE": root + "/run/consent",
+           "STATUS_SOCKET": root + "/sock"}
+
+    def made(n):
+        return len([x for x in lines(root, "acts")
+                    if json.loads(x)[1] == "add-user"]) == n
+    c = client(s, root, redis, env=env, move_ms=120001)
+    u = s.tunnel()
+    manifest(u)
+    ask(root + "/sock", "consent", "on")
+    report(u)
+    with open(state) as f:
+        record = f.read()
+    put(root + "/fail-cluster", "")
+    ask(root + "/sock", "consent", "off")
+    c.err.wait("could not be deleted, tried again in 60 s")
+    t.equal(list(accounts(root)), ["cluster/" + NAME],
+            "an owner who cannot be deleted")
+    r = json.loads(ask(root + "/sock", "status", "-j")[1])
+    t.equal((r["users"][0], r["users_error"]), (
+        {"name": NAME, "of": "the cluster"}, NAME + " could not be deleted"),
+        "status goes on naming him, and says so")
+    t.match(ask(root + "/sock", "status")[1],
+            "(?m)^users: %s could not be deleted" % NAME, "for people, too")
+    ask(root + "/sock", "consent", "on")
+    c.p.send_signal(signal.SIGUSR2)
+    c.move()
+    c.err.wait("tried again in 120 s")
+    with open(state) as f:
+        t.equal(f.read(), record, "the state file stays as it was")
+    t.ok(made(2), "and nobody is made meanwhile")
+    os.unlink(root + "/fail-cluster")
+    c.move()
+    c.err.wait("all that was made is gone")
+    report(u)
+    t.ok(made(4), "when he is gone there are others")
+    r = json.loads(ask(root + "/sock", "status", "-j")[1])
+    t.ok("users_error" not in r, "and status says no more of it")
+    put(root + "/fail-module", "")
+    leave(t, c, u, "an end that cannot delete one of a domain: exit 0")
+    t.ok(c.err.wait("could not be deleted, the next start tries again"),
+         "says so")
+    t.equal((list(accounts(root)), os.path.exists(state)),
+            (["module/samba1/" + NAME], True), "and leaves the state file")
+    c = client(s, root, redis)
+    c.err.wait("tried again in 60 s")
+    u = connected(s)
+    u.document(b"DIAGNOSTICS 1\n")
+    t.ok(made(4), "nor is anybody made while a crash is not cleared away")
+    os.unlink(root + "/fail-module")
+    leave(t, c, u, "which is tried once more at the end: exit 0")
+    gone(root, c, "and then all is taken away")
+    # what is only planned
+    put(root + "/hang-add-user", "")
+    c = client(s, root, redis)
+    u = s.tunnel()
+    until(lambda: accounts(root), "an account")
+    c.p.send_signal(signal.SIGKILL)
+    c.wait()
+    u.drop()
+    os.unlink(root + "/hang-add-user")
+    put(root + "/fail-cluster", "")
+    c = client(s, root, redis)
+    c.err.wait("tried again in 60 s")
+    t.ok(accounts(root) and os.path.exists(state), "a user who was planned "
+         "and cannot be deleted is not taken for gone")
+    os.unlink(root + "/fail-cluster")
+    u = connected(s)
+    leave(t, c, u, "exit 0")
+    gone(root, c, "until he is")
+
 # ---- NethSecurity ----
 
 with Server() as s, tempfile.TemporaryDirectory() as root:
@@ -423,6 +507,16 @@ with Server() as s, tempfile.TemporaryDirectory() as root:
     t.equal(accounts(root), {NAME: r["local_users"][0]["password"],
                              "admin " + NAME: "x"}, "who is an admin")
     silent(c, root)
+    put(root + "/fail-remove_admin", "")
+    leave(t, c, u, "exit 0")
+    t.equal((accounts(root), os.path.exists(root + "/run/users.json")),
+            ({"admin " + NAME: "x"}, True), "an admin without his user is not "
+            "taken for gone")
+    os.unlink(root + "/fail-remove_admin")
+    c = client(s, root)
+    until(lambda: not accounts(root), "the removal")
+    u = connected(s)
+    report(u)
     leave(t, c, u, "exit 0")
     gone(root, c, "and all is taken away")
     # no consent, no users
@@ -568,7 +662,8 @@ with Server() as s, tempfile.TemporaryDirectory() as root:
 with Server() as s, tempfile.TemporaryDirectory() as root:
     nethsecurity(root)
     for how, name, said in (
-            ("a name that is none of ours", "root", "all that was made"),
+            ("a name that is none of ours", "root",
+             "what is named in %s/run/users.json could not" % root),
             ("others may write to it", NAME, "others may write to it"),
             ("a symbolic link", NAME, "symbolic links"),
             ("no JSON", NAME, "nothing that can be read")):

@@ -256,8 +256,12 @@ NETHSEC = '''
 import os, store
 def get_user_by_name(uci, name, database="main"):
     return store.accounts().get(name)
+def is_admin(uci, name):
+    return "admin " + name in store.accounts()
 def remove_admin(uci, name):
     store.act("remove_admin", name)
+    if os.path.exists(store.ROOT + "/fail-remove_admin"):
+        raise RuntimeError("no")
     a = store.accounts()
     a.pop("admin " + name)
     store.keep(a)

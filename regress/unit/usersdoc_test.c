@@ -198,6 +198,11 @@ states(void)
 	is_str(back.name, "support-b", "the name is its admin's");
 	ok(back.plugins, "its plugins may have run");
 	cJSON_Delete(back.credentials);
+	is_int(READ("{\"domain_users\":[{\"domain\":\"d\",\"module\":\"m\","
+	    "\"username\":\"support-c\",\"password\":\"p\"}]}"), 0,
+	    "users of domains alone");
+	is_str(back.name, "support-c", "the name is that of one");
+	cJSON_Delete(back.credentials);
 	is_int(READ("{\"username\":\"root\",\"local_users\":[{\"username\":"
 	    "\"root\",\"password\":\"p\"}]}"), 0, "one with a strange name");
 	is_str(back.name, "", "has none (T18)");
