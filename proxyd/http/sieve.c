@@ -185,22 +185,77 @@ take_item(struct sieve *s, const struct slice *piece, const struct slice *asked)
 	s->n++;
 }
 
+/* As those see it who read names in their own ways: PHP, for one. */
+static char
+folded(char c)
+{
+	if (c >= 'A' && c <= 'Z')
+		return ((char)(c | 0x20));
+	return ((char)(c == '.' || c == '[' || c == ' ' ? '_' : c));
+}
+
+static int
+alike(const struct slice *a, const struct slice *b)
+{
+	size_t	i;
+
+	if (a->len != b->len)
+		return (0);
+	for (i = 0; i < a->len; i++)
+		if (folded(a->s[i]) != folded(b->s[i]))
+			return (0);
+	return (1);
+}
+
+/* RFC 6265's token, and none of RFC 2965's own, as $Version. */
+static int
+is_name(const struct slice *name)
+{
+	size_t	i;
+
+	for (i = 0; i < name->len; i++)
+		if (name->s[i] <= ' ' || name->s[i] >= 127 ||
+		    strchr("()<>@,;:\\\"/[]?={}", name->s[i]) != NULL)
+			return (0);
+	return (name->len > 0 && name->s[0] != '$');
+}
+
+/* Could it be read as more than one, or swallow those behind it? */
+static int
+is_one(const struct slice *value)
+{
+	size_t	i;
+	int	quoted = 0;
+
+	for (i = 0; i < value->len; i++) {
+		if (value->s[i] == '"')
+			quoted = !quoted;
+		if (value->s[i] == ',' && quoted)
+			return (0);
+	}
+	return (!quoted);
+}
+
 /* Does this plain cookie go? */
 static int
 plain_goes(const struct sieve *s, struct sieve_item *it, int how)
 {
 	const struct sieve_item	*j;
 	char			 hash[HASH_SIZE];
-	int			 kept = 0, same = 0, known = 0;
+	int			 others = 0, known = 0;
 
 	if (!(how & SIEVE_KNOWN))
 		return (0);
 	hash_of(&it->value, hash);
 	for (j = s->item; j < s->item + s->n; j++) {
-		if (j->kind == SIEVE_OURS || !slice_same(&j->name, &it->name))
+		if (j == it || j->kind == SIEVE_OURS ||
+		    !alike(&j->name, &it->name))
 			continue;
-		same += j->kind == SIEVE_PLAIN;
-		kept += j->kind == SIEVE_KEPT;
+		if (!slice_same(&j->name, &it->name)) {
+			others++;
+			continue;
+		}
+		others += j->kind != SIEVE_MARK;
 		if (j->kind == SIEVE_MARK && slice_eq(&j->value, hash))
 			known = 1;
 		/* Twice the same says nothing more. */
@@ -208,7 +263,8 @@ plain_goes(const struct sieve *s, struct sieve_item *it, int how)
 		    slice_same(&j->value, &it->value))
 			return (0);
 	}
-	it->script = !known && (how & SIEVE_SCRIPTS) && kept == 0 && same == 1;
+	it->script = !known && (how & SIEVE_SCRIPTS) && others == 0 &&
+	    is_name(&it->name) && is_one(&it->value);
 	return (known || it->script);
 }
 

@@ -50,8 +50,10 @@ struct sieve {
  * Sort the cookies of a request. Of plain ones that go, with SIEVE_KNOWN, those
  * that are what the service has set; and if there are none of that name, with
  * SIEVE_SCRIPTS too, one that is alone under its name and that the service has
- * not set as HttpOnly: a script of the page may have set it. The names point
- * into the head.
+ * not set as HttpOnly: a script of the page may have set it. For these, names
+ * are one that differ in case or in which of `.[_` and space they have; the name
+ * is a token, not `$...`, and the value cannot be read as several cookies. The
+ * names point into the head.
  */
 #define SIEVE_KNOWN	1
 #define SIEVE_SCRIPTS	2

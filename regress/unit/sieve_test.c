@@ -152,7 +152,33 @@ scripts(void)
 	is_str(gets("__Host-~csrf=#iD5gmgXYXBh6AZytk8EiNw; a=1"),
 	    "Cookie: a=1", "a script has deleted it");
 	ok(s.n > 0 && s.item[1].script, "nothing vouches for it yet");
-	is_str(gets("flag; b=1"), "Cookie: flag; b=1", "without a name");
+	is_str(gets("flag; b=1"), "Cookie: b=1", "none without a name");
+}
+
+/* What some services would read as a cookie of theirs. */
+static void
+disguised(void)
+{
+	static const char	*planted[] = { "SID=evil", "$Version=1",
+	    "\xe2\x80\x80sid=evil", "x=\"1,sid=evil\"", "x=\"1",
+	    "a_b=evil", "A.B=evil", "CSRF=evil", "sid[0]=evil", "(=1" };
+	char			 text[256];
+	size_t			 i;
+
+	for (i = 0; i < sizeof(planted) / sizeof(planted[0]); i++) {
+		snprintf(text, sizeof(text), "%s; __Host-~sid=.good; "
+		    "__Host-~a.b=.2; __Host-~csrf=#iD5gmgXYXBh6AZytk8EiNw",
+		    planted[i]);
+		is_str(gets(text), "Cookie: sid=good; a.b=2",
+		    "operator-43: nor does %s go", planted[i]);
+	}
+	is_str(gets("x={\"a\":1,\"b\":2}; y=\"1\"; a.b=1"),
+	    "Cookie: x={\"a\":1,\"b\":2}; y=\"1\"; a.b=1",
+	    "operator-43: what a script may have set does");
+	is_str(gets("lang=de; LANG=evil"), "",
+	    "operator-43: of two that are alike neither does");
+	is_str(gets("Csrf=evil; csrf=t; __Host-~csrf=#iD5gmgXYXBh6AZytk8EiNw"),
+	    "Cookie: csrf=t", "operator-43: one that is known does, alone");
 }
 
 static void
@@ -198,6 +224,7 @@ main(void)
 	big();
 	certain();
 	scripts();
+	disguised();
 	paths();
 	many();
 	return (done_testing());
