@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: ISC */
+#include <sys/resource.h>
 #include <sys/wait.h>
 
 #include <errno.h>
@@ -26,6 +27,18 @@ now_ms(void)
 	return ((int)(ts.tv_sec % 1000000 * 1000 + ts.tv_nsec / 1000000));
 }
 
+/* What limits us is not for others: api-cli is a Python, or more. */
+static void
+own_memory(void)
+{
+	struct rlimit	rl;
+
+	if (getrlimit(RLIMIT_AS, &rl) == -1)
+		return;
+	rl.rlim_cur = rl.rlim_max;
+	(void)setrlimit(RLIMIT_AS, &rl);
+}
+
 static pid_t
 capture_start(char **argv, char **envp, int *fd)
 {
@@ -42,6 +55,7 @@ capture_start(char **argv, char **envp, int *fd)
 		    dup2(null, STDERR_FILENO) == -1)
 			_exit(127);
 		child_reset(3);
+		own_memory();
 		environ = envp;
 		(void)execvp(argv[0], argv);
 		_exit(127);

@@ -1,10 +1,14 @@
 /* SPDX-License-Identifier: ISC */
+#include <sys/resource.h>
+
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "survey.h"
+
+#define MEMORY_MAX	(256UL * 1024 * 1024)
 
 static void
 findings_print(const struct findings *f)
@@ -18,6 +22,22 @@ findings_print(const struct findings *f)
 	cJSON_free(text);
 }
 
+/* Redis may say anything, of any length. What is run has room: capture.c. */
+static void
+survey_memory(void)
+{
+#ifndef RELAYD_SANITIZE
+	struct rlimit	rl;
+
+	if (getrlimit(RLIMIT_AS, &rl) == -1)
+		_exit(1);
+	if (rl.rlim_cur > MEMORY_MAX)
+		rl.rlim_cur = MEMORY_MAX;
+	if (setrlimit(RLIMIT_AS, &rl) == -1)
+		_exit(1);
+#endif
+}
+
 void
 survey_main(void *arg)
 {
@@ -27,6 +47,7 @@ survey_main(void *arg)
 	int			 r = 0;
 
 	(void)signal(SIGPIPE, SIG_IGN);
+	survey_memory();
 	f.top = cJSON_CreateObject();
 	f.services = cJSON_AddObjectToObject(f.top, "services");
 	f.modules = cJSON_AddObjectToObject(f.top, "modules");

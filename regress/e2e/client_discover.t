@@ -13,8 +13,8 @@ import tempfile
 
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from clienttest import Client, Redis, leave, manifest, put
-from harness import Tap, until
+from clienttest import Client, Redis, Target, leave, manifest, put
+from harness import FAST_BUILD, Tap, until
 from tunnelserver import Server
 
 t = Tap()
@@ -193,6 +193,41 @@ with Server() as s, socket.create_server(("127.0.0.1", 0)) as mute, \
     u = s.tunnel()
     mute.accept()
     leave(t, c, u, "tunnel-57(partial): 4000 during discovery: exit 0")
+
+# ---- a Redis that says more than there is room for ----
+
+said = [0]
+
+
+def sanitized():
+    """Such a build has no limit."""
+    with open(FAST_BUILD + "/config.mk") as f:
+        return "-fsanitize" in f.read()
+
+
+def endless(x):
+    x.recv(65536)
+    x.sendall(b"$500000000\r\n")
+    for i in range(476):
+        x.sendall(bytes(1 << 20))
+        said[0] += 1
+
+
+with Server() as s, Target(endless) as target, \
+        tempfile.TemporaryDirectory() as root:
+    c = Client(s, services="own=127.0.0.1:22", build=FAST_BUILD, env={
+        "TUNNEL_CLIENT_ROOT": root, "REDIS_ADDR": "127.0.0.1:%d" %
+        target.port})
+    u = s.tunnel()
+    t.equal(sorted(manifest(u)), ["own"], "an endless answer of Redis: "
+            "what is known is announced")
+    t.ok(c.err.wait("redis at 127.0.0.1:%d: no answer" % target.port),
+         "it is none")
+    if sanitized():
+        t.skip("no build without sanitizers", "it has 256 MB at most")
+    else:
+        t.ok(said[0] < 256, "it has 256 MB at most")
+    leave(t, c, u, "exit 0")
 
 # ---- a Redis that is no cluster's ----
 
