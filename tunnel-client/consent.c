@@ -28,7 +28,8 @@ static struct {
 	int64_t		 mode_until, until;
 	char		 file[PATH_SIZE];
 	void		(*changed)(const char *);
-	int		 was_given;
+	int		 was_given;	/* at the last look */
+	int		 let_in;	/* somebody, since then */
 	struct timer	 timer;
 	uint64_t	 asked;
 	int64_t		 asked_at, logged_at;
@@ -191,20 +192,36 @@ static void
 look(void *arg)
 {
 	int64_t	until, left;
-	int	given = consent_given();
+	int	given = consent_given(), had = consent.was_given ||
+		    consent.let_in;
 
 	(void)arg;
-	if (consent.was_given && !given) {
+	consent.let_in = 0;
+	if (had && !given) {
 		log_info("%s", consent_why_not());
 		consent.changed(consent_why_not());
 	} else if (!consent.was_given && given)
 		consent.changed(NULL);
 	consent.was_given = given;
 	timer_del(&consent.timer);
-	if (!given || counts(&until) != UNTIL)
+	if (counts(&until) != UNTIL)
 		return;
-	left = until * 1000 - clock_wall_ms();
-	timer_set(&consent.timer, left < LOOK_MS ? (uint64_t)left : LOOK_MS);
+	/* The clock may go back behind its end, too. */
+	left = given ? until * 1000 - clock_wall_ms() : LOOK_MS;
+	timer_set(&consent.timer, left < 0 ? 0 : left < LOOK_MS ?
+	    (uint64_t)left : LOOK_MS);
+}
+
+int
+consent_admits(void)
+{
+	int	given = consent_given();
+
+	if (given != consent.was_given) {
+		consent.let_in |= given;
+		timer_set(&consent.timer, 0);	/* not below a stream */
+	}
+	return (given);
 }
 
 int

@@ -23,6 +23,8 @@ int	consent_init(const char *mode, const char *file,
 void	consent_clear(void);
 
 int	consent_given(void);
+/* The same, of somebody who comes in now if it is a yes. */
+int	consent_admits(void);
 /* Why not, for the operator, in a few words. */
 const char *consent_why_not(void);
 /* Somebody wanted `what` (printable) and was refused. */

@@ -30,7 +30,7 @@ no_consent(struct stream *st)
 {
 	char	what[160], why[160];
 
-	if (consent_given())
+	if (consent_admits())
 		return (0);
 	if (st->service != NULL)
 		snprintf(what, sizeof(what), "the service %s", st->service);
