@@ -3,6 +3,8 @@
  * mux/bridge.h carries the bytes; here is what an end of one side means to the
  * other. A half-close is passed on, both ways (T22).
  */
+#include <sys/queue.h>
+
 #include <errno.h>
 #include <stdlib.h>
 
@@ -14,12 +16,16 @@
 
 #define IDLE_MS		60000	/* with one direction closed: 5.2 */
 
+#define LEFT_MAX	64	/* whose stream is over */
+
 #define BF_FIN		0x01	/* the server will say no more */
 #define BF_SHUT		0x02	/* and the descriptor knows */
 #define BF_REFUSED	0x04	/* the filter has had enough */
+#define BF_LEFT		0x08	/* its stream is over */
 
 struct bridge {
 	struct mux_bridge	 m;	/* first: see bridge_of() */
+	TAILQ_ENTRY(bridge)	 entry;	/* in left, with BF_LEFT */
 	struct stream		*st;	/* NULL: over, but bytes are kept */
 	struct sock		 sock;
 	struct bridge_how	 how;
@@ -66,6 +72,10 @@ static const struct mux_bridge_ops mux_ops = {
 	.writev = bridge_writev,
 	.pending = bridge_pending,
 };
+
+/* No limit of the tunnel counts these. The oldest is first. */
+static TAILQ_HEAD(, bridge)	left = TAILQ_HEAD_INITIALIZER(left);
+static unsigned			n_left;
 
 static struct bridge *
 bridge_of(struct mux_bridge *m)
@@ -156,7 +166,20 @@ bridge_gone(struct stream *st, int clean)
 		return;
 	}
 	bridge_half(b);
+	b->flags |= BF_LEFT;
+	TAILQ_INSERT_TAIL(&left, b, entry);
+	if (++n_left > LEFT_MAX)
+		bridge_free(TAILQ_FIRST(&left));
 	mux_bridge_flush(&b->m);
+}
+
+void
+bridges_withdraw(void)
+{
+	struct bridge	*b;
+
+	while ((b = TAILQ_FIRST(&left)) != NULL)
+		bridge_free(b);
 }
 
 /* Nothing that is under way is written any more. */
@@ -391,6 +414,10 @@ bridge_abort(struct bridge *b)
 static void
 bridge_free(struct bridge *b)
 {
+	if (b->flags & BF_LEFT) {
+		TAILQ_REMOVE(&left, b, entry);
+		n_left--;
+	}
 	mux_bridge_clear(&b->m);
 	timer_del(&b->idle);
 	sock_close(&b->sock);

@@ -49,6 +49,9 @@ struct bridge_how {
  */
 int	bridge_start(struct stream *, struct sock *, const struct bridge_how *);
 
+/* Those whose stream is over, and that still write what was said on it, end. */
+void	bridges_withdraw(void);
+
 /* From the filter: write to the descriptor; credit goes back when written. */
 void	bridge_deliver(struct bridge *, const uint8_t *, size_t);
 /* From the filter: these were headers, and are consumed. */

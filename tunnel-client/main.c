@@ -26,6 +26,7 @@
 #include <unistd.h>
 
 #include "announce.h"
+#include "bridge.h"
 #include "child.h"
 #include "client.h"
 #include "consent.h"
@@ -345,8 +346,10 @@ on_look(evutil_socket_t sig, short what, void *arg)
 static void
 consent_changed(const char *why_not)
 {
-	if (why_not != NULL)
+	if (why_not != NULL) {
 		streams_withdraw(why_not);
+		bridges_withdraw();
+	}
 	users_consent();
 }
 

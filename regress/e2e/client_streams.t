@@ -12,11 +12,12 @@ import ssl
 import sys
 import tempfile
 import threading
+import time
 import warnings
 
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from clienttest import Client, Target, counter, echo
+from clienttest import Client, Target, ask, counter, echo
 from harness import Tap, free_port, self_signed, until
 from tunnelserver import WINDOW, Server
 
@@ -189,6 +190,57 @@ with Server() as s, Target(reset_at_once) as r1, \
     t.equal(sum(x.rst for x in sts), 45,
             "300 opens: what is over 256 is reset, the tunnel stays")
     t.ok(not u.gone, "and is up")
+    u.close(4000)
+    u.drop()
+    t.equal(c.wait(), 0, "exit 0")
+    c.clean(t)
+
+# ---- what was said on streams that are over, and nobody takes ----
+
+left = []
+
+
+def ends_and_sleeps(x):
+    x.shutdown(socket.SHUT_WR)
+    left.append(x)
+    while x in left:
+        time.sleep(0.1)
+
+
+def sockets(c):
+    """How many it has."""
+    d = "/proc/%d/fd/" % c.pid
+    n = 0
+    for x in os.listdir(d):
+        try:
+            n += os.readlink(d + x).startswith("socket:")
+        except FileNotFoundError:
+            pass
+    return n
+
+
+with tempfile.TemporaryDirectory() as d, Server() as s, \
+        Target(ends_and_sleeps) as r:
+    r.l.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    env = {"STATUS_SOCKET": d + "/sock", "CONSENT_FILE": d + "/consent"}
+    c = Client(s, services="ends=127.0.0.1:%d" % r.port, env=env)
+    u = s.tunnel()
+    u.document(b'{"version"')
+    before = sockets(c)
+    for i in range(68):
+        st = u.open(b"CONNECT ends\n")
+        t.ok(st.rest() == b"OK\n" and st.fin, "a service that ends at once") \
+            if i == 0 else st.rest()
+        while st.window > 0:
+            st.send(bytes(min(st.window, 65536)))
+            time.sleep(0.001)
+        st.fin_send()
+    u.open(b"CONNECT none\n").rest()
+    t.equal(sockets(c) - before, 64, "of 68 that are kept the oldest end")
+    t.equal(ask(d + "/sock", "consent", "off")[0], 0, "no consent any more")
+    until(lambda: sockets(c) == before, "their end")
+    t.ok(True, "and all of them end")
+    left.clear()
     u.close(4000)
     u.drop()
     t.equal(c.wait(), 0, "exit 0")
