@@ -21,7 +21,7 @@ def report(name, **more):
 
 
 def with_user(name):
-    return report(name, local_users=[{"username": name,
+    return report(name, local_users=[{"username": "support-" + name,
                                       "password": PASSWORD}])
 
 
@@ -106,7 +106,7 @@ with tempfile.TemporaryDirectory() as tmp, Relayd(t) as d:
                         users(session("2")), "the merged ones")
             t.equal((got["users"]["local_users"][0]["username"],
                      got["users"]["apps"]),
-                    ("later", [{"id": "pbx1", "name": "PBX"}]),
+                    ("support-later", [{"id": "pbx1", "name": "PBX"}]),
                     "tunnel-35: over 256 KiB it is refused; one without "
                     "credentials brings its apps, and takes nobody's away")
         with client("2", with_user("newest")) as b:
