@@ -36,27 +36,31 @@ system_fill(struct query *q, struct system_row *s)
 	db_done(q);
 }
 
+static int
+system_one(struct query *q, const char *key, struct system_row *s)
+{
+	int	r;
+
+	if ((r = db_read(q, "T", key)) == 0)
+		system_fill(q, s);
+	return (r);
+}
+
 int
 db_system_by_key(const char *key, struct system_row *s)
 {
 	static struct query	q =
 	    QUERY(SYSTEM_COLUMNS "WHERE system_key = ?");
-	int			r;
 
-	if ((r = db_read(&q, "T", key)) == 0)
-		system_fill(&q, s);
-	return (r);
+	return (system_one(&q, key, s));
 }
 
 int
 db_system_by_id(const char *id, struct system_row *s)
 {
 	static struct query	q = QUERY(SYSTEM_COLUMNS "WHERE id = ?");
-	int			r;
 
-	if ((r = db_read(&q, "T", id)) == 0)
-		system_fill(&q, s);
-	return (r);
+	return (system_one(&q, id, s));
 }
 
 int
@@ -64,11 +68,8 @@ db_system_next(const char *after, struct system_row *s)
 {
 	static struct query	q = QUERY(SYSTEM_COLUMNS
 	    "WHERE id > ? AND deleted_at IS NULL ORDER BY id LIMIT 1");
-	int			r;
 
-	if ((r = db_read(&q, "T", after)) == 0)
-		system_fill(&q, s);
-	return (r);
+	return (system_one(&q, after, s));
 }
 
 int
@@ -88,11 +89,8 @@ db_org_system(const char *id, struct system_row *s)
 {
 	static struct query	q = QUERY(SYSTEM_COLUMNS
 	    "WHERE organization_id = ? AND deleted_at IS NULL LIMIT 1");
-	int			r;
 
-	if ((r = db_read(&q, "T", id)) == 0)
-		system_fill(&q, s);
-	return (r);
+	return (system_one(&q, id, s));
 }
 
 int
@@ -100,11 +98,8 @@ db_system_by_public(const char *public, struct system_row *s)
 {
 	static struct query	q = QUERY(SYSTEM_COLUMNS
 	    "WHERE system_secret_public = ? LIMIT 1");
-	int			r;
 
-	if ((r = db_read(&q, "T", public)) == 0)
-		system_fill(&q, s);
-	return (r);
+	return (system_one(&q, public, s));
 }
 
 int
@@ -205,6 +200,16 @@ org_fill(struct query *q, struct org_row *o)
 	db_done(q);
 }
 
+static int
+org_one(struct query *q, const char *key, struct org_row *o)
+{
+	int	r;
+
+	if ((r = db_read(q, "T", key)) == 0)
+		org_fill(q, o);
+	return (r);
+}
+
 int
 store_org_add(const struct org_row *o, int64_t now)
 {
@@ -219,11 +224,8 @@ db_org_get(const char *id, struct org_row *o)
 {
 	static struct query	q = QUERY("SELECT id, name, type, parent"
 	    " FROM organizations WHERE id = ? AND deleted_at IS NULL");
-	int			r;
 
-	if ((r = db_read(&q, "T", id)) == 0)
-		org_fill(&q, o);
-	return (r);
+	return (org_one(&q, id, o));
 }
 
 int
@@ -232,11 +234,8 @@ db_org_child(const char *id, struct org_row *o)
 	static struct query	q = QUERY("SELECT id, name, type, parent"
 	    " FROM organizations WHERE parent = ? AND deleted_at IS NULL"
 	    " LIMIT 1");
-	int			r;
 
-	if ((r = db_read(&q, "T", id)) == 0)
-		org_fill(&q, o);
-	return (r);
+	return (org_one(&q, id, o));
 }
 
 int
@@ -245,11 +244,8 @@ db_org_next(const char *after, struct org_row *o)
 	static struct query	q = QUERY("SELECT id, name, type, parent"
 	    " FROM organizations WHERE id > ? AND deleted_at IS NULL"
 	    " ORDER BY id LIMIT 1");
-	int			r;
 
-	if ((r = db_read(&q, "T", after)) == 0)
-		org_fill(&q, o);
-	return (r);
+	return (org_one(&q, after, o));
 }
 
 int
