@@ -10,10 +10,11 @@
 #define BUCKETS		4096	/* a power of two, about max tunnels */
 
 LIST_HEAD(bucket, child);
+TAILQ_HEAD(heard, child);
 
 static struct {
 	TAILQ_HEAD(, child)	all;
-	TAILQ_HEAD(, child)	standing, workers;
+	struct heard		standing, workers;
 	struct bucket		by_instance[BUCKETS], by_pid[BUCKETS];
 	uint64_t		next;		/* number of the next instance */
 	size_t			count[ROLE_COUNT];
@@ -23,6 +24,14 @@ static struct {
 } children = { .all = TAILQ_HEAD_INITIALIZER(children.all),
 	.standing = TAILQ_HEAD_INITIALIZER(children.standing),
 	.workers = TAILQ_HEAD_INITIALIZER(children.workers), .next = 1 };
+
+/* Among whom the watchdog looks for it. */
+static struct heard *
+heard_of(int role)
+{
+	return (R_STANDING & ROLE_BIT(role) ? &children.standing :
+	    &children.workers);
+}
 
 struct child *
 child_new(int role, struct slot *slot, uint64_t nonce)
@@ -37,10 +46,7 @@ child_new(int role, struct slot *slot, uint64_t nonce)
 	c->instance = children.next++;
 	c->started_ms = c->heard_ms = clock_ms();
 	TAILQ_INSERT_TAIL(&children.all, c, entry);
-	if (R_STANDING & ROLE_BIT(role))
-		TAILQ_INSERT_TAIL(&children.standing, c, by_heard);
-	else
-		TAILQ_INSERT_TAIL(&children.workers, c, by_heard);
+	TAILQ_INSERT_TAIL(heard_of(role), c, by_heard);
 	LIST_INSERT_HEAD(&children.by_instance[c->instance % BUCKETS], c,
 	    by_instance);
 	children.count[role]++;
@@ -80,10 +86,7 @@ child_free(struct child *c)
 	if (c->slot != NULL && c->slot->child == c)
 		c->slot->child = NULL;
 	TAILQ_REMOVE(&children.all, c, entry);
-	if (R_STANDING & ROLE_BIT(c->role))
-		TAILQ_REMOVE(&children.standing, c, by_heard);
-	else
-		TAILQ_REMOVE(&children.workers, c, by_heard);
+	TAILQ_REMOVE(heard_of(c->role), c, by_heard);
 	LIST_REMOVE(c, by_instance);
 	if (c->pid != 0)
 		LIST_REMOVE(c, by_pid);
@@ -156,11 +159,11 @@ child_silent(const struct child *after)
 void
 child_heard(struct child *c)
 {
+	struct heard	*list = heard_of(c->role);
+
 	c->heard_ms = clock_ms();
-	if (R_STANDING & ROLE_BIT(c->role))
-		return;
-	TAILQ_REMOVE(&children.workers, c, by_heard);
-	TAILQ_INSERT_TAIL(&children.workers, c, by_heard);
+	TAILQ_REMOVE(list, c, by_heard);
+	TAILQ_INSERT_TAIL(list, c, by_heard);
 }
 
 int
