@@ -9,9 +9,11 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "base/log.h"
+#include "logline.h"
 #include "relayd.h"
 
 #define LINES_BURST	400	/* lines at once */
@@ -33,7 +35,7 @@ struct childlog {
 static void	childlog_read(evutil_socket_t, short, void *);
 static int	childlog_line(struct childlog *);
 static int	childlog_allowed(struct childlog *);
-static void	childlog_print(struct childlog *, enum log_level, const char *);
+static void	childlog_print(struct childlog *, struct logline *);
 static void	childlog_report(void *);
 
 struct childlog *
@@ -90,35 +92,12 @@ childlog_read(evutil_socket_t fd, short what, void *arg)
 			return;
 }
 
-/* Backslashes stay: what came from a peer was escaped by the child. */
-char *
-childlog_text(char *dst, size_t size, const char *src, size_t len)
-{
-	static const char	hex[] = "0123456789abcdef";
-	size_t			i, n = 0;
-	unsigned char		c;
-
-	for (i = 0; i < len && n + 5 < size; i++) {
-		c = (unsigned char)src[i];
-		if (c >= 0x20 && c < 0x7f) {
-			dst[n++] = (char)c;
-			continue;
-		}
-		dst[n++] = '\\';
-		dst[n++] = 'x';
-		dst[n++] = hex[c >> 4];
-		dst[n++] = hex[c & 15];
-	}
-	dst[n] = '\0';
-	return (dst);
-}
-
 /* One packet; -1 when there is none. */
 static int
 childlog_line(struct childlog *l)
 {
-	char		 pkt[LOG_LINE_MAX + 1], text[LOG_LINE_MAX];
-	enum log_level	 level = LOG_LEVEL_WARN;
+	struct logline	 line;
+	char		 pkt[1 + REQUEST_SIZE + LOG_LINE_MAX];
 	ssize_t		 n;
 
 	n = read(l->fd, pkt, sizeof(pkt));
@@ -135,10 +114,8 @@ childlog_line(struct childlog *l)
 			timer_set(&l->report, REPORT_MS);
 		return (0);
 	}
-	if (pkt[0] >= LOG_LEVEL_ERROR && pkt[0] <= LOG_LEVEL_DEBUG)
-		level = (enum log_level)pkt[0];
-	childlog_print(l, level,
-	    childlog_text(text, sizeof(text), pkt + 1, (size_t)n - 1));
+	logline_take(&line, pkt, (size_t)n);
+	childlog_print(l, &line);
 	return (0);
 }
 
@@ -159,28 +136,55 @@ childlog_allowed(struct childlog *l)
 }
 
 static void
-childlog_print(struct childlog *l, enum log_level level, const char *text)
+line_print(const struct logline *line)
+{
+	char	out[LOG_WHOLE_MAX], stamp[LOG_STAMP_SIZE];
+
+	if (env()->conf.log_json) {
+		log_stamp(stamp);
+		logline_json(line, stamp, out);
+		log_whole(line->level, out);
+	} else {
+		logline_print(line, out);
+		log_line(line->level, out);
+	}
+}
+
+/* Who says it is not the child's to tell. */
+static void
+childlog_print(struct childlog *l, struct logline *line)
 {
 	const struct child	*c = l->child;
-	char			 line[LOG_LINE_MAX + 128];
 
-	if (level == LOG_LEVEL_DEBUG && !env()->verbose)
+	if (line->level == LOG_LEVEL_DEBUG && !env()->verbose)
 		return;
-	if (c->session[0] != '\0')
-		snprintf(line, sizeof(line), "%s session %s: %s",
-		    child_name(c), c->session, text);
-	else
-		snprintf(line, sizeof(line), "%s: %s", child_name(c), text);
-	log_line(level, line);
+	line->role = role_name(c->role);
+	line->pid = c->pid;
+	line->instance = c->instance;
+	line->session = c->session;
+	line->many = (role_info(c->role)->flags & RF_BOUND) == 0;
+	line_print(line);
+}
+
+void
+childlog_own(enum log_level level, const char *text)
+{
+	struct logline	line = { .level = level, .pid = getpid(),
+	    .role = env()->conf.log_json ? role_name(ROLE_PARENT) : "relayd",
+	    .session = "" };
+
+	logline_text(&line, text, strlen(text));
+	line_print(&line);
 }
 
 static void
 childlog_report(void *arg)
 {
 	struct childlog	*l = arg;
-	char		 text[64];
+	struct logline	 line = { .level = LOG_LEVEL_WARN };
 
-	snprintf(text, sizeof(text), "%lu lines dropped: too many", l->dropped);
+	snprintf(line.text, sizeof(line.text), "%lu lines dropped: too many",
+	    l->dropped);
 	l->dropped = 0;
-	childlog_print(l, LOG_LEVEL_WARN, text);
+	childlog_print(l, &line);
 }

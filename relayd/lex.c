@@ -69,6 +69,7 @@ static const struct keyword {
 	{ "credit",	CREDIT },
 	{ "domain",	DOMAIN },
 	{ "file",	FILE_ },
+	{ "format",	FORMAT },
 	{ "frame",	FRAME },
 	{ "grace",	GRACE },
 	{ "group",	GROUP },

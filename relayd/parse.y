@@ -66,6 +66,7 @@ static void	tunnel_path(struct parser *, const char *);
 static void	proxy_domain(struct parser *, char *);
 static void	origin(struct parser *, const char *);
 static void	network(struct parser *, const char *);
+static void	log_format(struct parser *, const char *);
 static void	missing(struct parser *, const char *, const char *);
 static void	listener(struct parser *, const char *, uint64_t, uint64_t);
 
@@ -83,7 +84,7 @@ static void	listener(struct parser *, const char *, uint64_t, uint64_t);
 %token ADDRESS "address" ALLOW "allow" API "api" AUDIENCE "audience" CONSOLE "console"
 %token COOKIES "cookies" SCRIPT "script"
 %token CONTROL "control" CREDIT "credit" DOMAIN "domain" FILE_ "file"
-%token FRAME "frame" GRACE "grace" GROUP "group" HTTP "http" HTTPS "https"
+%token FORMAT "format" FRAME "frame" GRACE "grace" GROUP "group" HTTP "http" HTTPS "https"
 %token IDLE "idle"
 %token INCLUDE "include" INTERNAL "internal" ISSUER "issuer" JWT "jwt"
 %token KEEP "keep" KEY "key" LIFETIME "lifetime" LIMIT "limit"
@@ -167,6 +168,10 @@ statement	: MACRO '=' text {
 		}
 		| KEEP LOG duration {
 			number(ps, "keep log", "keep_log", $3.number);
+		}
+		| LOG FORMAT text {
+			log_format(ps, $3.string);
+			free($3.string);
 		}
 		| MAX STARTUPS WORD {
 			startups(ps, $3.string);
@@ -452,7 +457,7 @@ belongs(const char *word)
 #define IN(block)	"into " block " { }"
 		{ "store", TOP }, { "listen", TOP }, { "proxyd", TOP },
 		{ "keep", TOP }, { "missing", TOP }, { "trusted", TOP }, { "control", TOP },
-		{ "include", TOP }, { "tunnel", TOP }, { "operator", TOP },
+		{ "include", TOP }, { "log", TOP }, { "tunnel", TOP }, { "operator", TOP },
 		{ "path", IN("tunnel") }, { "grace", IN("tunnel") },
 		{ "start-up", IN("tunnel") }, { "session", IN("tunnel") },
 		{ "rate", IN("tunnel") }, { "require", IN("tunnel") },
@@ -807,6 +812,15 @@ missing(struct parser *ps, const char *what, const char *who)
 		error(ps, "missing: expected \"missing users nobody\"");
 	else
 		number(ps, "missing users", "missing_nobody", 1);
+}
+
+static void
+log_format(struct parser *ps, const char *word)
+{
+	if (strcmp(word, "text") != 0 && strcmp(word, "json") != 0)
+		error(ps, "log format: expected \"text\" or \"json\"");
+	else
+		number(ps, "log format", "log_json", *word == 'j');
 }
 
 static void

@@ -37,6 +37,7 @@ cfg_print(const struct conf *c, FILE *f)
 		fputs(" group ", f);
 		print_string(f, c->looking_group);
 	}
+	fprintf(f, "\nlog format %s", c->log_json ? "json" : "text");
 	fprintf(f, "\n%sproxyd %" PRIu64 "\n", c->missing_nobody ?
 	    "missing users nobody\n" : "", c->proxyd_count);
 	fprintf(f, "max startups %" PRIu64 ":%" PRIu64 ":%" PRIu64 "\n",

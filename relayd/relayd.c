@@ -61,6 +61,7 @@ main(int argc, char **argv)
 		return (check_only(verbose));
 	reserve_fds();
 	log_init("relayd", -1, verbose);
+	log_own(childlog_own);
 	if (!env()->foreground) {
 		env()->conf_path = absolute(env()->conf_path);
 		env()->libexec = absolute(env()->libexec);

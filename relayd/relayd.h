@@ -10,6 +10,7 @@
 
 #include "base/clock.h"
 #include "proc/conf.h"
+#include "base/log.h"
 #include "imsg/imsg.h"
 #include "imsg/msg.h"
 
@@ -142,9 +143,8 @@ const char	*child_name(const struct child *);
 struct childlog	*childlog_new(struct child *, int fd);
 /* Print what has still come, then close. NULL is allowed. */
 void		 childlog_free(struct childlog *);
-/* For tests: one packet of a child, printable, into `dst`; returns dst. */
-char		*childlog_text(char *dst, size_t size, const char *src,
-		    size_t len);
+/* For log_own(): lines of the parent, as `log format` has it. */
+void		 childlog_own(enum log_level, const char *text);
 
 /* ---- users.c, files.c, limits.c: before anything runs ---- */
 

@@ -6,12 +6,12 @@ cfg_OBJS =	relayd/parse.o relayd/lex.o relayd/printconf.o \
 
 relayd_OBJS =	relayd/relayd.o relayd/env.o relayd/parent.o relayd/give.o relayd/child.o \
 		relayd/kill.o relayd/watch.o \
-		relayd/childlog.o relayd/spawn.o relayd/supervise.o \
+		relayd/childlog.o relayd/logline.o relayd/spawn.o relayd/supervise.o \
 		relayd/authlink.o relayd/listen.o relayd/reload.o \
 		relayd/ctl_parent.o relayd/users.o relayd/files.o \
 		relayd/limits.o $(cfg_OBJS) $(ctl_OBJS) \
 		common/imsg/chan.o common/base/build.o common/base/clock.o \
-		common/base/compat_spawn.o \
+		common/base/compat_spawn.o common/base/uuid.o \
 		$(imsg_PURE_OBJS) common/base/log.o
 relayd_LIBS = $(EVENT_LIBS) $(SODIUM_LIBS)
 

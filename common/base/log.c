@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "log.h"
+#include "request.h"
 
 static void	log_v(enum log_level, int, const char *, va_list);
 static void	log_emit(enum log_level, const char *);
@@ -20,7 +21,9 @@ static struct {
 	int		 verbose;
 	unsigned long	 dropped;	/* the parent did not read in time */
 	void		(*printer)(enum log_level, const char *);
-} log_state = { "relayd", -1, 0, 0, NULL };
+	void		(*own)(enum log_level, const char *);
+	const char	*request;	/* NULL: none */
+} log_state = { .role = "relayd", .fd = -1 };
 
 static const char *const level_names[] = { "error", "warn", "info", "debug" };
 
@@ -44,17 +47,36 @@ log_is_verbose(void)
 	return (log_state.verbose > 0);
 }
 
+const char *
+log_request(const char *id)
+{
+	const char	*before = log_state.request;
+
+	log_state.request = id != NULL && id[0] != '\0' ? id : NULL;
+	return (before);
+}
+
+const char *
+log_request_now(void)
+{
+	return (log_state.request != NULL ? log_state.request : "");
+}
+
 static int
 log_packet(enum log_level level, const char *text)
 {
-	char	pkt[LOG_LINE_MAX + 1];
-	size_t	len = strlen(text);
+	char	pkt[1 + REQUEST_SIZE + LOG_LINE_MAX];
+	size_t	len = strnlen(text, LOG_LINE_MAX), n = 1;
 
-	if (len > LOG_LINE_MAX)
-		len = LOG_LINE_MAX;
 	pkt[0] = (char)level;
-	memcpy(pkt + 1, text, len);
-	return (write(log_state.fd, pkt, len + 1) == -1 ? -1 : 0);
+	if (log_state.request != NULL) {
+		pkt[0] = (char)(level | LOG_HAS_REQUEST);
+		n += strnlen(log_state.request, REQUEST_SIZE - 1);
+		memcpy(pkt + 1, log_state.request, n - 1);
+		pkt[n++] = '\0';
+	}
+	memcpy(pkt + n, text, len);
+	return (write(log_state.fd, pkt, n + len) == -1 ? -1 : 0);
 }
 
 /*
@@ -82,6 +104,12 @@ log_printer(void (*fn)(enum log_level, const char *))
 	log_state.printer = fn;
 }
 
+void
+log_own(void (*fn)(enum log_level, const char *))
+{
+	log_state.own = fn;
+}
+
 /*
  * Does a service manager read standard error? It has the time, and takes the
  * priority from the beginning of a line (systemd.exec(5), JOURNAL_STREAM).
@@ -98,14 +126,14 @@ log_is_journal(void)
 	    st.st_ino == ino);
 }
 
+/* One write each, so that lines of several writers do not mix. */
 static void
-log_journal(enum log_level level, const char *line)
+log_stderr(const char *before, const char *line)
 {
-	static const char	priorities[] = "3467";
-	char			out[LOG_LINE_MAX + 96];
-	int			n;
+	char	out[LOG_WHOLE_MAX + 64];
+	int	n;
 
-	n = snprintf(out, sizeof(out) - 1, "<%c>%s", priorities[level], line);
+	n = snprintf(out, sizeof(out) - 1, "%s%s", before, line);
 	if (n > (int)sizeof(out) - 2)
 		n = sizeof(out) - 2;
 	out[n++] = '\n';
@@ -114,32 +142,58 @@ log_journal(enum log_level level, const char *line)
 }
 
 void
-log_line(enum log_level level, const char *line)
+log_stamp(char dst[LOG_STAMP_SIZE])
 {
 	struct timespec	 ts;
 	struct tm	 tm;
-	char		 stamp[32], out[LOG_LINE_MAX + 96];
-	int		 n;
+	char		 s[32];
 
-	if (log_state.printer != NULL) {
-		log_state.printer(level, line);
-		return;
-	}
-	if (log_is_journal()) {
-		log_journal(level, line);
-		return;
-	}
 	clock_gettime(CLOCK_REALTIME, &ts);
 	gmtime_r(&ts.tv_sec, &tm);
-	strftime(stamp, sizeof(stamp), "%Y-%m-%dT%H:%M:%S", &tm);
-	n = snprintf(out, sizeof(out), "%s.%03ldZ %s %s\n", stamp,
-	    ts.tv_nsec / 1000000, level_names[level], line);
-	if (n > (int)sizeof(out) - 1) {
-		n = sizeof(out) - 1;
-		out[n - 1] = '\n';
-	}
-	if (write(STDERR_FILENO, out, (size_t)n) == -1)
-		log_state.dropped++;
+	strftime(s, sizeof(s), "%Y-%m-%dT%H:%M:%S", &tm);
+	snprintf(dst, LOG_STAMP_SIZE, "%s.%03dZ", s,
+	    (int)(ts.tv_nsec / 1000000));
+}
+
+const char *
+log_level_name(enum log_level level)
+{
+	return (level_names[level]);
+}
+
+/* To a printer or a service manager, which know time and level: 1; 0. */
+static int
+log_handed(enum log_level level, const char *line)
+{
+	static const char	priorities[] = "3467";
+	char			before[4] = { '<', priorities[level], '>', 0 };
+
+	if (log_state.printer != NULL)
+		log_state.printer(level, line);
+	else if (log_is_journal())
+		log_stderr(before, line);
+	else
+		return (0);
+	return (1);
+}
+
+void
+log_line(enum log_level level, const char *line)
+{
+	char	stamp[LOG_STAMP_SIZE], before[LOG_STAMP_SIZE + 8];
+
+	if (log_handed(level, line))
+		return;
+	log_stamp(stamp);
+	snprintf(before, sizeof(before), "%s %s ", stamp, level_names[level]);
+	log_stderr(before, line);
+}
+
+void
+log_whole(enum log_level level, const char *line)
+{
+	if (!log_handed(level, line))
+		log_stderr("", line);
 }
 
 static void
@@ -149,6 +203,10 @@ log_emit(enum log_level level, const char *text)
 
 	if (log_state.fd != -1) {
 		log_send(level, text);
+		return;
+	}
+	if (log_state.own != NULL) {
+		log_state.own(level, text);
 		return;
 	}
 	snprintf(line, sizeof(line), "%s[%d]: %s", log_state.role,

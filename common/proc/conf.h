@@ -84,6 +84,7 @@ enum conf_unit { UNIT_COUNT, UNIT_SECONDS, UNIT_BYTES, UNIT_BOOL };
 	X(path_proxy, 1, 0, 1, UNIT_BOOL, R_PROXYD, "path proxy")		\
 	X(api_rate, 600, 1, 1000000, UNIT_COUNT, R_PROXYD,		\
 	    "api rate")							\
+	X(log_json, 0, 0, 1, UNIT_BOOL, R_PARENT, "log format json")	\
 	X(ticket_rate, 30, 1, 1000000, UNIT_COUNT, R_AUTHD,		\
 	    "ticket rate")
 

@@ -774,18 +774,6 @@ flood(void)
 }
 #endif
 
-static void
-lines(void)
-{
-	char	out[64];
-
-	is_str(childlog_text(out, sizeof(out), "a\\x0a\nb\033\xff", 9),
-	    "a\\x0a\\x0ab\\x1b\\xff",
-	    "what a child says is made printable, escapes stay");
-	childlog_text(out, 12, "0123456789012345", 16);
-	ok(strlen(out) < 12, "and cut");
-}
-
 int
 main(void)
 {
@@ -807,7 +795,6 @@ main(void)
 	words_of_authd();
 	hangs();
 	limits();
-	lines();
 #ifdef RELAYD_TESTING
 	flood();
 #endif

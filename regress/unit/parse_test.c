@@ -62,6 +62,8 @@ errors(void)
 		    "{ }\nt:2: this \"{\" is not closed\n" },
 		{ "operator { grace 1s }\n", "t:1: \"grace\" belongs into "
 		    "tunnel { }\n" },
+		{ LISTEN_LINE "log format xml\n", "t:2: log format: expected "
+		    "\"text\" or \"json\"\n" },
 		{ LISTEN_LINE "missing users root\n", "t:2: missing: expected "
 		    "\"missing users nobody\"\n" },
 		{ "jwt issuer \"x\"\n", "t:1: \"jwt\" belongs into "
