@@ -4,7 +4,7 @@
 authd_room = $(patsubst $(srcdir)/%.c,%.o,$(wildcard $(srcdir)/$(1)/*.c))
 
 # Decisions and tables, pure: what a test links that links only these.
-authd_core_OBJS = $(call authd_room,authd/core)
+authd_core_OBJS = $(call authd_room,authd/core) common/base/addr.o
 
 authd_OBJS = $(call authd_room,authd) $(authd_core_OBJS) \
 	$(call authd_room,authd/msg) $(call authd_room,authd/api) \

@@ -20,6 +20,7 @@ listen on 127.0.0.1 port {port}
 missing users nobody
 proxyd {proxyd}
 max startups 1000:30:2000
+penalty exempt 127.0.0.0/8
 
 tunnel {{
 	path "/support/api/tunnel"

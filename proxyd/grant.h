@@ -8,7 +8,7 @@
 #include <stdint.h>
 
 #include "base/clock.h"
-#include "door/addr.h"
+#include "base/addr.h"
 #include "imsg/call.h"
 #include "imsg/msg.h"
 #include "session.h"

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: ISC
 
 # Pure: bytes in, bytes out. The tests and fuzz targets link these alone.
-proxyd_HDR_OBJS = common/base/reference.o proxyd/door/addr.o proxyd/http/cookie.o proxyd/http/flow.o \
+proxyd_HDR_OBJS = common/base/reference.o common/base/addr.o proxyd/http/cookie.o proxyd/http/flow.o \
 	proxyd/http/host.o proxyd/http/lenient.o proxyd/http/origin.o \
 	proxyd/http/reqhdr.o proxyd/http/resphdr.o proxyd/http/sieve.o \
 	proxyd/http/stage.o proxyd/http/service.o proxyd/http/urlmap.o proxyd/door/route.o $(api_OBJS)

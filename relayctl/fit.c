@@ -47,6 +47,8 @@ static const struct column {
 	{ "started", TIME, 1 }, { "created", TIME, 1 }, { "since", TIME, 1 },
 	{ "expires", TIME, 4 }, { "revoked", TIME, 0 }, { "key", PLAIN, 9 },
 	{ "sandbox", PLAIN, 10 },
+	{ "wait", PLAIN, 0 }, { "offences", PLAIN, 0 }, { "times", PLAIN, 2 },
+	{ "cause", PLAIN, 1 }, { "proxyd", PLAIN, 3 },
 	{ "count", PLAIN, 7 }, { "reason", TEXT, 0 },
 };
 #define NCOLUMNS	(sizeof(columns) / sizeof(columns[0]))

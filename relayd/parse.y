@@ -29,6 +29,7 @@ struct parser;
 #include "base/compat.h"
 
 #define SETTINGS_MAX	96	/* that may be given once */
+#define NETS_MAX	16	/* of a list: conf.h */
 #define EXPECTED_MAX	6	/* alternatives named in an error */
 
 struct parser {
@@ -65,7 +66,8 @@ static void	file_path(struct parser *, const char *, char *, size_t,
 static void	tunnel_path(struct parser *, const char *);
 static void	proxy_domain(struct parser *, char *);
 static void	origin(struct parser *, const char *);
-static void	network(struct parser *, const char *);
+static void	network(struct parser *, const char *, char (*)[64], unsigned *,
+		    const char *);
 static void	log_format(struct parser *, const char *);
 static void	missing(struct parser *, const char *, const char *);
 static void	listener(struct parser *, const char *, uint64_t, uint64_t);
@@ -82,6 +84,8 @@ static void	listener(struct parser *, const char *, uint64_t, uint64_t);
 }
 
 %token ADDRESS "address" ALLOW "allow" API "api" AUDIENCE "audience" CONSOLE "console"
+%token AUTHFAIL "authfail" EXEMPT "exempt" MIN "min" NOAUTH "noauth"
+%token PENALTY "penalty"
 %token COOKIES "cookies" SCRIPT "script"
 %token CONTROL "control" CREDIT "credit" DOMAIN "domain" FILE_ "file"
 %token FORMAT "format" FRAME "frame" GRACE "grace" GROUP "group" HTTP "http" HTTPS "https"
@@ -151,7 +155,8 @@ statement	: MACRO '=' text {
 			free($3.string);
 		}
 		| TRUSTED PROXY text {
-			network(ps, $3.string);
+			network(ps, "trusted proxy", ps->conf->trusted_proxy,
+			    &ps->conf->n_trusted_proxy, $3.string);
 			free($3.string);
 		}
 		| MISSING text text {
@@ -177,6 +182,7 @@ statement	: MACRO '=' text {
 			startups(ps, $3.string);
 			free($3.string);
 		}
+		| PENALTY penalty
 		| CONTROL SOCKET text {
 			file_path(ps, "control socket", ps->conf->control_path,
 			    sizeof(ps->conf->control_path), $3.string);
@@ -190,6 +196,28 @@ statement	: MACRO '=' text {
 		}
 		| TUNNEL '{' tunnelopts '}'
 		| OPERATOR '{' operatoropts '}'
+		;
+
+penalty		: AUTHFAIL duration {
+			number(ps, "penalty authfail", "penalty_authfail",
+			    $2.number);
+		}
+		| NOAUTH duration {
+			number(ps, "penalty noauth", "penalty_noauth",
+			    $2.number);
+		}
+		| MIN duration {
+			number(ps, "penalty min", "penalty_min", $2.number);
+		}
+		| MAX duration {
+			number(ps, "penalty max", "penalty_max", $2.number);
+		}
+		| EXEMPT text {
+			network(ps, "penalty exempt",
+			    ps->conf->penalty_exempt,
+			    &ps->conf->n_penalty_exempt, $2.string);
+			free($2.string);
+		}
 		;
 
 lookinggroup	: %empty
@@ -458,6 +486,7 @@ belongs(const char *word)
 		{ "store", TOP }, { "listen", TOP }, { "proxyd", TOP },
 		{ "keep", TOP }, { "missing", TOP }, { "trusted", TOP }, { "control", TOP },
 		{ "include", TOP }, { "log", TOP }, { "tunnel", TOP }, { "operator", TOP },
+		{ "penalty", TOP },
 		{ "path", IN("tunnel") }, { "grace", IN("tunnel") },
 		{ "start-up", IN("tunnel") }, { "session", IN("tunnel") },
 		{ "rate", IN("tunnel") }, { "require", IN("tunnel") },
@@ -775,9 +804,9 @@ has_host_bits(const uint8_t *addr, int len, int max)
 }
 
 static void
-network(struct parser *ps, const char *text)
+network(struct parser *ps, const char *keyword, char (*nets)[64],
+    unsigned *n, const char *text)
 {
-	struct conf	*c = ps->conf;
 	struct in6_addr	 in = { 0 };
 	char		 addr[64], *bits;
 	const char	*wrong = NULL;
@@ -793,15 +822,14 @@ network(struct parser *ps, const char *text)
 		max = 128;
 	len = bits != NULL ? (int)strtonum(bits, 0, max, &wrong) : max;
 	if (max != 0 && wrong == NULL && has_host_bits(in.s6_addr, len, max))
-		error(ps, "trusted proxy: \"%s\" has bits behind /%d; a "
-		    "network is meant, or the address without /%d?", text, len,
-		    len);
+		error(ps, "%s: \"%s\" has bits behind /%d; a "
+		    "network is meant, or the address without /%d?", keyword,
+		    text, len, len);
 	else if (max == 0 || wrong != NULL)
-		error(ps, "trusted proxy: \"%s\" is not an address or network",
+		error(ps, "%s: \"%s\" is not an address or network", keyword,
 		    text);
 	else
-		list(ps, "trusted proxy", c->trusted_proxy[0], 16,
-		    sizeof(c->trusted_proxy[0]), &c->n_trusted_proxy, text);
+		list(ps, keyword, nets[0], NETS_MAX, sizeof(nets[0]), n, text);
 }
 
 /* Both words may be names of groups elsewhere, so neither is a keyword. */

@@ -10,6 +10,7 @@ static void	print_seconds(FILE *, const char *, uint64_t);
 static void	print_bytes(FILE *, const char *, uint64_t);
 static void	print_rate(FILE *, const char *, uint64_t, uint64_t);
 static void	print_listeners(FILE *, const struct conf *);
+static void	print_penalty(FILE *, const struct conf *);
 static void	print_tunnel(FILE *, const struct conf *);
 static void	print_operator(FILE *, const struct conf *);
 
@@ -42,6 +43,7 @@ cfg_print(const struct conf *c, FILE *f)
 	    "missing users nobody\n" : "", c->proxyd_count);
 	fprintf(f, "max startups %" PRIu64 ":%" PRIu64 ":%" PRIu64 "\n",
 	    c->startups_begin, c->startups_rate, c->startups_full);
+	print_penalty(f, c);
 	print_tunnel(f, c);
 	print_operator(f, c);
 }
@@ -111,6 +113,19 @@ print_listeners(FILE *f, const struct conf *c)
 		    (l->flags & LISTEN_INTERNAL) ? " internal" : "",
 		    (l->flags & LISTEN_TUNNEL) ? " tunnel" : "");
 	}
+}
+
+static void
+print_penalty(FILE *f, const struct conf *c)
+{
+	unsigned	i;
+
+	print_seconds(f, "penalty authfail", c->penalty_authfail);
+	print_seconds(f, "penalty noauth", c->penalty_noauth);
+	print_seconds(f, "penalty min", c->penalty_min);
+	print_seconds(f, "penalty max", c->penalty_max);
+	for (i = 0; i < c->n_penalty_exempt; i++)
+		fprintf(f, "penalty exempt %s\n", c->penalty_exempt[i]);
 }
 
 static void

@@ -80,6 +80,8 @@ register_known(const struct answer *a, void *arg)
 	struct registering	*re = arg;
 	enum refusal		 no = register_judge(re, a);
 
+	if (no == REFUSE_SECRET)
+		named_offence(re->asker.instance, re->addr, PENALTY_AUTHFAIL);
 	if (no != REFUSE_NOT) {
 		register_end(re, no);
 		return;
@@ -98,6 +100,8 @@ register_rate(const struct api_call *call)
 	char			 key[ADDR_SIZE];
 	uint32_t		 retry;
 
+	if (named_shut_out(call->asker.instance, call->addr) > 0)
+		return (-1);
 	rate_address(call->addr, key);
 	return (named_hit(NAMED_REGISTER, call->asker.instance, key,
 	    conf->rate_address, conf->rate_address_s * 1000, &retry));

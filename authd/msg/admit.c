@@ -181,6 +181,13 @@ admit_tunnel(struct chan *c, uint32_t id, const struct ask *ask)
 	char			 key[ADDR_SIZE];
 	uint32_t		 retry;
 
+	if ((retry = named_shut_out(ask->proxyd, ask->addr)) > 0) {
+		audit_stranger("", ask->addr, "tunnel", "",
+		    "failed too often");
+		admit_answer(c, id, 429, retry, "too many connection attempts",
+		    0);
+		return;
+	}
 	rate_address(ask->addr, key);
 	if (named_hit(NAMED_TUNNEL, ask->proxyd, key, conf->rate_address,
 	    conf->rate_address_s * 1000, &retry) == -1) {

@@ -112,6 +112,10 @@ peer_free(struct peer *pe)
 	if (peer_has(pe, RF_DOORS))
 		door_part_free(pe);
 	facts_cancel(pe->asking);
+	if (peer_has(pe, RF_LOGIN) && pe->admission != NULL &&
+	    peer_state(pe) == P_NEW)
+		named_offence(pe->admission->proxyd, pe->admission->addr,
+		    PENALTY_NOAUTH);
 	admit_free(pe->admission);
 	chan_free(pe->chan);
 	free(pe);

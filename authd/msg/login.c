@@ -177,7 +177,7 @@ login_bucket(const struct login *lo, char bucket[BUCKET_SIZE])
 	snprintf(bucket, BUCKET_SIZE, "%s %s", at, lo->key);
 }
 
-/* One attempt more of this address. */
+/* One attempt more of this address, with this key and with any. */
 static enum refusal
 login_wrong(const struct login *lo)
 {
@@ -188,6 +188,7 @@ login_wrong(const struct login *lo)
 	login_bucket(lo, bucket);
 	(void)named_hit(NAMED_FAILED, lo->proxyd, bucket, conf->rate_slot,
 	    conf->rate_slot_s * 1000, &ignored);
+	named_offence(lo->proxyd, lo->addr, PENALTY_AUTHFAIL);
 	return (REFUSE_CREDENTIALS);
 }
 

@@ -2,7 +2,10 @@
 #ifndef NAMED_H
 #define NAMED_H
 
+#include <stddef.h>
 #include <stdint.h>
+
+#include "authd/core/penalty.h"
 
 /*
  * Attempts per address. Whose a connection is, its proxyd says, and a broken
@@ -24,5 +27,21 @@ int		named_hit(enum named, uint64_t proxyd, const char *key,
 		    uint64_t limit, uint64_t window_ms, uint32_t *retry_s);
 int		named_peek(enum named, uint64_t proxyd, const char *key,
 		    uint64_t limit, uint32_t *retry_s);
+
+/*
+ * Penalties, in the same manner: an address is shut out at a proxyd that it has
+ * offended itself, and what others say makes it so no earlier than their share
+ * of `penalty min`. A trusted proxy and the networks of `penalty exempt` have
+ * none, and what is no address neither.
+ */
+void		named_offence(uint64_t proxyd, const char *addr,
+		    enum penalty_cause);
+/* The seconds that this address has to wait yet; 0: it may. */
+uint32_t	named_shut_out(uint64_t proxyd, const char *addr);
+/* Forget an address at all proxyds, NULL: all of them; how many there were. */
+size_t		named_forgive(const struct addr *);
+/* What each proxyd has, one after the other; for `show penalties`. */
+void		named_penalties(void (*)(uint64_t proxyd,
+		    const struct penalty *, void *), void *arg);
 
 #endif

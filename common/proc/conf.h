@@ -57,6 +57,14 @@ enum conf_unit { UNIT_COUNT, UNIT_SECONDS, UNIT_BYTES, UNIT_BOOL };
 	    "rate limit key")						\
 	X(rate_key_s, 60, 1, 86400, UNIT_SECONDS, R_AUTHD,		\
 	    "rate limit key")						\
+	X(penalty_authfail, 10, 0, 86400, UNIT_SECONDS, R_AUTHD,		\
+	    "penalty authfail")						\
+	X(penalty_noauth, 1, 0, 86400, UNIT_SECONDS, R_AUTHD,		\
+	    "penalty noauth")						\
+	X(penalty_min, 100, 1, 86400, UNIT_SECONDS, R_AUTHD,		\
+	    "penalty min")						\
+	X(penalty_max, 600, 1, 86400, UNIT_SECONDS, R_AUTHD,		\
+	    "penalty max")						\
 	X(require_reconnect_token, 0, 0, 1, UNIT_BOOL, R_AUTHD,		\
 	    "require reconnect token")					\
 	X(allow_loopback, 0, 0, 1, UNIT_BOOL, R_AUTHD,			\
@@ -107,7 +115,8 @@ enum conf_unit { UNIT_COUNT, UNIT_SECONDS, UNIT_BYTES, UNIT_BOOL };
 #define CONF_LISTS(X)							\
 	X(tunnel_path, 8, 256, R_PROXYD, "path")			\
 	X(console_origin, 8, 256, R_PROXYD | R_AUTHD, "console origin")	\
-	X(trusted_proxy, 16, 64, R_PROXYD, "trusted proxy")
+	X(trusted_proxy, 16, 64, R_PROXYD | R_AUTHD, "trusted proxy")	\
+	X(penalty_exempt, 16, 64, R_AUTHD, "penalty exempt")
 
 #define CONF_LISTEN_MAX	16
 

@@ -10,7 +10,7 @@
 
 #include <stdint.h>
 
-#include "addr.h"
+#include "base/addr.h"
 #include "buf.h"
 #include "base/clock.h"
 #include "crowd.h"

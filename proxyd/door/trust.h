@@ -2,7 +2,8 @@
 #ifndef TRUST_H
 #define TRUST_H
 
-#include "addr.h"
+#include "base/addr.h"
+#include "http/head.h"
 #include "proc/conf.h"
 
 /* The proxies in front of us that may say who their client is. */

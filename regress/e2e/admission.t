@@ -337,8 +337,70 @@ def tokens(targets):
         by.intact("reconnect tokens")
 
 
+def shown(d, addr):
+    """What relayctl says of an address."""
+    return [x for x in d.ctl("show", "penalties") if x["address"] == addr]
+
+
+def penalties(targets):
+    """Who fails has to wait, by the defaults; behind a trusted proxy that is
+    the client, and never the proxy."""
+    d = alter(Relayd(t, proxyds=1, global_conf="trusted proxy 127.0.0.9"),
+              ("penalty exempt 127.0.0.0/8\n", "penalty exempt 127.0.0.8\n"))
+    with d, Bystander(t, d, targets) as by:
+        by.start()
+        key, secret = d.add_system("p")
+        here, there, front = "127.0.0.21", "127.0.0.22", "127.0.0.9"
+
+        def fail(source, extra="", n=12):
+            for i in range(n):
+                st, head = login(d, key, "my_%020d.%040d" % (i, i),
+                                 source=source, extra=extra)[:2]
+                if st == 429:
+                    return i, retry_after(head)
+            return n, 0
+        n, wait = fail(here)
+        # A slow machine's first failures run down meanwhile.
+        t.ok(10 <= n < 12 and 90 <= wait <= 120, "an address that fails ten "
+             "times has to wait: %d, %d s" % (n, wait))
+        st, head, message, _ = login(d, key, secret, source=here)
+        t.equal((st, message), (429, "too many connection attempts"),
+                "with the right secret, too")
+        slots = Slots(d)
+        t.equal(slots.log_in(key, secret, source=there)[0], 101,
+                "another is let in")
+        slots.drop()
+        rows_ = shown(d, here)
+        t.equal([(x["cause"], x["times"]) for x in rows_],
+                [("authfail", "1")], "relayctl show penalties")
+        r = d.ctl_raw("-j", "show", "penalties")
+        t.ok(0 < json.loads(r.stdout)[0]["wait"] <= 120,
+             "the seconds are a number for programs")
+        d.ctl("penalty", "clear", here)
+        t.equal(shown(d, here), [], "penalty clear forgets it")
+        t.equal(login(d, key, "wrong", source=here)[0], 401,
+                "and it may try again")
+        client = "X-Forwarded-For: 192.0.2.7\r\n"
+        t.equal(fail(front, client)[0] < 12, True, "the client behind a "
+                "trusted proxy has to wait")
+        t.equal(shown(d, "192.0.2.7")[0]["times"], "1", "by its own address")
+        t.equal(login(d, key, "wrong", source=front,
+                      extra="X-Forwarded-For: 192.0.2.8\r\n")[0], 401,
+                "the next client not")
+        t.equal(fail(front)[0], 12, "nor the proxy where it names nobody")
+        t.equal(shown(d, front), [], "of whom nothing is kept")
+        t.equal(fail("127.0.0.8")[0], 12, "nor an exempt network")
+        d.ctl("penalty", "clear", "all")
+        t.equal(d.ctl("show", "penalties"), [], "penalty clear all")
+        r = d.ctl_raw("penalty", "clear", here)
+        t.equal(r.returncode != 0 and "no penalty" in r.stderr, True,
+                "who has none is said so")
+        by.intact("penalties")
+
+
 with Targets() as targets:
     for name, part in (("address rate", address_rate),
+                       ("penalties", penalties),
                        ("slot rate", slot_rate), ("tunnels", tunnels),
                        ("startups", startups), ("cluster", cluster),
                        ("tokens", tokens)):

@@ -337,6 +337,8 @@ listen on 127.0.0.1 port %d
 proxyd %d
 control socket "%s"
 missing users nobody
+penalty exempt 127.0.0.0/8
+penalty exempt ::1
 %s
 tunnel {
 	path "/support/api/tunnel"

@@ -80,6 +80,8 @@ commands(void)
 		{ "show streams", CTL_SHOW_STREAMS, "" },
 		{ "show audit", CTL_SHOW_AUDIT, " " },
 		{ "sh au after 12", CTL_SHOW_AUDIT, " 12" },
+		{ "show penalties", CTL_SHOW_PENALTIES, "" },
+		{ "penalty clear 192.0.2.1", CTL_PENALTY_CLEAR, " 192.0.2.1" },
 		{ "log v", CTL_LOG_VERBOSE, "" },
 		{ "reload", CTL_RELOAD, "" },
 		{ "show services", 0, "error: expected <session>" },

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 #include <sodium.h>
 
-#include "proxyd/door/addr.h"
+#include "base/addr.h"
 #include "proxyd/http/host.h"
 #include "base/label.h"
 #include "regress/lib/tap.h"

@@ -76,6 +76,9 @@ errors(void)
 		{ "trusted proxy 10.0.0.1/8\n", "t:1: trusted proxy: "
 		    "\"10.0.0.1/8\" has bits behind /8; a network is meant, "
 		    "or the address without /8?\n" },
+		{ "penalty exempt 10.0.0.1/8\n", "t:1: penalty exempt: "
+		    "\"10.0.0.1/8\" has bits behind /8; a network is meant, "
+		    "or the address without /8?\n" },
 		{ "trusted proxy fd00::1:0/111\n", "t:1: trusted proxy: "
 		    "\"fd00::1:0/111\" has bits behind /111; a network is "
 		    "meant, or the address without /111?\n" },
@@ -188,6 +191,8 @@ values(void)
 	    "    port 0\n"
 	    "trusted proxy 10.0.0.0/8\ntrusted proxy ::1\n"
 	    "max startups 1:2:3\n"
+	    "penalty authfail 7s\npenalty noauth 0s\npenalty min 1m\n"
+	    "penalty max 1h\npenalty exempt 10.0.0.0/8\n"
 	    "keep sessions 7d\n"
 	    "keep log 90d\n"
 	    "control socket /run/x.sock\n"
@@ -212,6 +217,11 @@ values(void)
 	is_str(c.listen[1].address, "::", "a line that goes on");
 	is_int(c.n_trusted_proxy, 2, "networks");
 	is_int(c.startups_full, 3, "startups");
+	is_int(c.penalty_authfail, 7, "a penalty");
+	is_int(c.penalty_noauth, 0, "none");
+	is_int(c.penalty_min, 60, "from when on");
+	is_int(c.penalty_max, 3600, "and how long");
+	is_str(c.penalty_exempt[0], "10.0.0.0/8", "and for whom not");
 	is_int(c.keep_sessions, 604800, "how long sessions are kept");
 	is_int(c.keep_log, 7776000, "and the log");
 	is_str(c.control_path, "/run/x.sock", "control socket");
@@ -319,9 +329,13 @@ printing(void)
 	for (i = 0; i < 8; i++)
 		snprintf(high.tunnel_path[i], sizeof(high.tunnel_path[i]),
 		    "/%u", i);
-	for (i = 0; i < 16; i++)
+	high.n_penalty_exempt = 16;
+	for (i = 0; i < 16; i++) {
 		snprintf(high.trusted_proxy[i],
 		    sizeof(high.trusted_proxy[i]), "10.0.%u.0/24", i);
+		snprintf(high.penalty_exempt[i],
+		    sizeof(high.penalty_exempt[i]), "10.1.%u.0/24", i);
+	}
 	round_trip(&low, "least");
 	round_trip(&high, "most");
 }

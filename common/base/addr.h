@@ -7,7 +7,6 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "http/head.h"
 #include "imsg/msg.h"
 
 /* An IP address; IPv4 is kept as its mapped form. */
@@ -31,7 +30,7 @@ int	addr_parse(struct addr *, const char *, size_t len);
 void	addr_print(const struct addr *, char out[ADDR_SIZE]);
 
 /*
- * What limits count by (base/rate.h): IPv4 whole, IPv6 by its /64; mapped is
+ * What limits count by (rate.h): IPv4 whole, IPv6 by its /64; mapped is
  * IPv4. messages.md, section 5.
  */
 void	addr_key(const struct addr *, char key[ADDR_SIZE]);
@@ -41,13 +40,5 @@ void	addr_net_of(const struct addr *, uint8_t net[16]);
 /* Parse `address` or `address/bits`. 0 or -1. */
 int	addr_net_parse(struct addr_net *, const char *);
 int	addr_in(const struct addr *, const struct addr_net *, size_t n);
-
-/*
- * The client's address from the X-Forwarded-For fields of a request that came
- * from a trusted proxy: the right-most entry that is not trusted itself; when
- * all are, the left-most. 0, or -1 when there is none that parses.
- */
-int	addr_forwarded(struct addr *, const struct httphead *,
-	    const struct addr_net *trusted, size_t n);
 
 #endif

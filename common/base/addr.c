@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "addr.h"
-#include "base/compat.h"
+#include "compat.h"
 
 static const uint8_t	mapped[12] = { 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
     0xff, 0xff };
@@ -113,54 +113,4 @@ addr_in(const struct addr *a, const struct addr_net *nets, size_t n)
 			return (1);
 	}
 	return (0);
-}
-
-/* Parse one entry: blanks around it, maybe a port behind an IPv4 or [IPv6]. */
-static int
-entry_parse(struct addr *a, const char *s, size_t len)
-{
-	const char	*p;
-
-	while (len > 0 && (*s == ' ' || *s == '\t')) {
-		s++;
-		len--;
-	}
-	while (len > 0 && (s[len - 1] == ' ' || s[len - 1] == '\t'))
-		len--;
-	if (addr_parse(a, s, len) == 0)
-		return (0);
-	if ((p = memrchr(s, ':', len)) == NULL)
-		return (-1);
-	if (s[0] != '[' && memchr(s, ':', len) != p)
-		return (-1);
-	return (addr_parse(a, s, (size_t)(p - s)));
-}
-
-int
-addr_forwarded(struct addr *out, const struct httphead *h,
-    const struct addr_net *trusted, size_t n)
-{
-	const struct slice	*v;
-	const char		*end, *p;
-	size_t			 i;
-	int			 found = -1;
-
-	for (i = h->nfields; i-- > 0;) {
-		if (!httphead_is(&h->field[i], "x-forwarded-for"))
-			continue;
-		v = &h->field[i].value;
-		for (end = v->s + v->len;; end = p) {
-			for (p = end; p > v->s && p[-1] != ','; p--)
-				continue;
-			if (entry_parse(out, p, (size_t)(end - p)) == -1)
-				return (found);
-			found = 0;
-			if (!addr_in(out, trusted, n))
-				return (0);
-			if (p == v->s)
-				break;
-			p--;	/* the comma */
-		}
-	}
-	return (found);
 }
