@@ -32,6 +32,7 @@
 #include "cred/secret.h"
 #include "imsg/msg.h"
 #include "load.h"
+#include "metrics/count.h"
 #include "msg/admit.h"
 #include "msg/credit.h"
 #include "msg/handlers.h"
@@ -65,6 +66,7 @@ static const struct proc_ops	ops = {
 	.rows = sizeof(parent_table) / sizeof(parent_table[0]),
 	.files = FILES_MAX,
 	.keyfile = authd_key,
+	.counters = counts_take,
 	.run = authd_run,
 	.stop = authd_stop,
 };

@@ -9,6 +9,7 @@
 #include "core/end.h"
 #include "core/rowlog.h"
 #include "core/session.h"
+#include "metrics/count.h"
 #include "msg/run.h"
 #include "now.h"
 #include "proc/proc.h"
@@ -204,6 +205,7 @@ turn_end(void)
 		timer_set(&turn.probe, PROBE_MS);
 	turn_arm();
 	turn_title();
+	gauge(CT_STORE_UP, store_is_up());
 	turn.count++;
 	if ((spent = store_spent_ms(&slowest, &most)) > SLOW_MS)
 		log_warnx("store: a turn of %llu ms, the slowest: %.60s, %llu "

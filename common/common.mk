@@ -18,6 +18,9 @@ api_PARAMS_OBJS = common/api/params.o $(text_OBJS)
 # Texts of others.
 text_OBJS = common/base/text.o common/ws/ws_utf8.o
 
+# What is counted: for who counts, count.o; for who shows it, the table.
+metrics_OBJS = common/metrics/table.o
+
 # Longer documents.
 doc_OBJS = common/imsg/doc.o
 # The channel to authd: every role but the parent and authd itself.

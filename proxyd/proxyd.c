@@ -33,6 +33,7 @@
 #include "job/hold.h"
 #include "job/proxy.h"
 #include "base/log.h"
+#include "metrics/count.h"
 #include "imsg/msg.h"
 #include "proc/link.h"
 #include "proc/proc.h"
@@ -75,6 +76,7 @@ main(int argc, char **argv)
 	ops.table = table;
 	ops.rows = sizeof(table) / sizeof(table[0]);
 	ops.listener = on_listener;
+	ops.counters = counts_take;
 	ops.channel = link_take;
 	ops.judge = judge;
 	ops.swapped = swapped;

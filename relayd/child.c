@@ -5,6 +5,7 @@
 
 #include "base/compat.h"
 #include "base/log.h"
+#include "metrics/count.h"
 #include "relayd.h"
 
 #define BUCKETS		4096	/* a power of two, about max tunnels */
@@ -33,6 +34,11 @@ heard_of(int role)
 	    &children.workers);
 }
 
+/* Rows of a role are found by its number. */
+_Static_assert(CT_UP_METRICD - CT_UP_PARENT == ROLE_METRICD - ROLE_PARENT &&
+    CT_UP_METRICD - CT_UP_CONTROL == ROLE_METRICD - ROLE_CONTROL &&
+    ROLE_CLIENT == ROLE_METRICD + 1, "EACH_ROLE (metrics/ids.h)");
+
 struct child *
 child_new(int role, struct slot *slot, uint64_t nonce)
 {
@@ -50,10 +56,11 @@ child_new(int role, struct slot *slot, uint64_t nonce)
 	LIST_INSERT_HEAD(&children.by_instance[c->instance % BUCKETS], c,
 	    by_instance);
 	children.count[role]++;
+	count(CT_STARTED_CONTROL + (unsigned)(role - ROLE_CONTROL));
 	if (role == ROLE_AUTHD)
 		children.authd = c;
 	if (role_info(role)->flags & RF_LOGIN)
-		children.startups++;
+		gauge(CT_HANDSHAKES, ++children.startups);
 	if (role_info(role)->flags & RF_DOORS)
 		LIST_INSERT_HEAD(&children.doors, c, of_doors);
 	return (c);
@@ -65,7 +72,7 @@ startup_over(struct child *c)
 {
 	struct child	*giver = child_find(c->giver);
 
-	children.startups--;
+	gauge(CT_HANDSHAKES, --children.startups);
 	if (giver != NULL)
 		giver->given--;
 	c->giver = 0;
@@ -91,12 +98,17 @@ child_free(struct child *c)
 	if (c->pid != 0)
 		LIST_REMOVE(c, by_pid);
 	children.count[c->role]--;
+	if (c->state == CHILD_READY)
+		gauge_move(CT_UP_PARENT + (unsigned)(c->role - ROLE_PARENT),
+		    -1);
 	if (children.authd == c)
 		children.authd = NULL;
 	if (role_info(c->role)->flags & RF_DOORS)
 		LIST_REMOVE(c, of_doors);
 	if ((role_info(c->role)->flags & RF_LOGIN) && !c->bound)
 		startup_over(c);
+	else if (role_info(c->role)->flags & RF_LOGIN)
+		gauge_move(CT_TUNNELS, -1);
 	free(c);
 }
 
@@ -229,8 +241,11 @@ child_set_giver(struct child *c, uint64_t proxyd)
 void
 child_set_bound(struct child *c, const struct msg_bound *in)
 {
-	if (!c->bound && (role_info(c->role)->flags & RF_LOGIN))
+	if (!c->bound && (role_info(c->role)->flags & RF_LOGIN)) {
 		startup_over(c);
+		gauge_move(CT_TUNNELS, 1);
+		observe_us(CT_HANDSHAKE, (clock_ms() - c->started_ms) * 1000);
+	}
 	if (c->state == CHILD_READY && c->chan != NULL)
 		timer_del(&c->deadline);
 	c->bound = 1;
@@ -255,6 +270,8 @@ child_set_state(struct child *c, enum child_state state)
 {
 	log_debug("%s: %s -> %s", child_name(c), child_state_name(c->state),
 	    child_state_name(state));
+	gauge_move(CT_UP_PARENT + (unsigned)(c->role - ROLE_PARENT),
+	    (state == CHILD_READY) - (c->state == CHILD_READY));
 	c->state = state;
 	if (c->chan != NULL)
 		chan_set_state(c->chan, state);

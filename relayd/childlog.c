@@ -14,6 +14,7 @@
 
 #include "base/log.h"
 #include "logline.h"
+#include "metrics/count.h"
 #include "relayd.h"
 
 #define LINES_BURST	400	/* lines at once */
@@ -110,6 +111,8 @@ childlog_line(struct childlog *l)
 	}
 	if (!childlog_allowed(l)) {
 		l->dropped++;
+		count(CT_LOG_DROPPED_CONTROL +
+		    (unsigned)(l->child->role - ROLE_CONTROL));
 		if (!timer_is_set(&l->report))
 			timer_set(&l->report, REPORT_MS);
 		return (0);

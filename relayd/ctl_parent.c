@@ -14,6 +14,7 @@
 #include "base/compat.h"
 #include "base/log.h"
 #include "ctl/ctl.h"
+#include "metrics/table.h"
 #include "relayd.h"
 
 #define SLICE		64	/* processes looked at before others get a turn */
@@ -256,6 +257,33 @@ show_some(void *arg)
 	}
 	ctl_done(l->who, l->id, 0, "");
 	free(l);
+}
+
+/* show metrics */
+
+struct answering {
+	struct chan	*chan;
+	uint32_t	 id;
+};
+
+static void
+metric_row(void *arg, const char *name, const char *labels, const char *value)
+{
+	const struct answering	*a = arg;
+
+	ctl_row(a->chan, a->id, (const char *[]){ name,
+	    labels[0] != '\0' ? labels : "-", value }, 3);
+}
+
+static void
+ctl_show_metrics(struct chan *chan, uint32_t id, const char *const *words)
+{
+	struct answering	a = { chan, id };
+
+	(void)words;
+	ctl_row(chan, id, (const char *[]){ "metric", "labels", "value" }, 3);
+	metrics_each(pages_all(), metric_row, &a);
+	ctl_done(chan_instance(chan), id, 0, "");
 }
 
 #ifdef RELAYD_TESTING

@@ -15,6 +15,7 @@
 
 #include "base/compat.h"
 #include "base/log.h"
+#include "metrics/count.h"
 #include "relayd.h"
 
 #define PASS_MS		10000	/* from authd's word to the connection */
@@ -57,6 +58,7 @@ static struct {
 };
 
 static void	give_refuse(int, const char *);
+static void	give_answer_no(int, const char *);
 static void	early_due(void *);
 
 /* What authd has said. */
@@ -145,7 +147,8 @@ give_new(const struct msg_give *g, uint64_t from, int fd)
 	struct child		*c;
 
 	if (give_is_full(class, from)) {
-		give_refuse(fd, class->full);
+		count(CT_REFUSED_FULL);
+		give_answer_no(fd, class->full);
 		return;
 	}
 	c = spawn_child(class->role, NULL, g->nonce);
@@ -344,9 +347,16 @@ refused_note(const char *why)
 	gives.refused = 0;
 }
 
-/* All that the parent ever says on the network. */
 static void
 give_refuse(int fd, const char *why)
+{
+	count(CT_REFUSED_OTHER);
+	give_answer_no(fd, why);
+}
+
+/* All that the parent ever says on the network. */
+static void
+give_answer_no(int fd, const char *why)
 {
 	static const char	reply[] =
 	    "HTTP/1.1 503 Service Unavailable\r\n"

@@ -2,6 +2,7 @@
 #include <signal.h>
 
 #include "base/log.h"
+#include "metrics/count.h"
 #include "relayd.h"
 
 /* The one way a child is ended by force. It stays known until SIGCHLD. */
@@ -16,4 +17,11 @@ kill_child(struct child *c, const char *reason)
 	c->chan = NULL;
 	if (c->pid > 0)
 		kill(c->pid, SIGKILL);
+}
+
+void
+kill_hung(struct child *c, const char *reason)
+{
+	count(CT_HUNG_CONTROL + (unsigned)(c->role - ROLE_CONTROL));
+	kill_child(c, reason);
 }

@@ -12,7 +12,8 @@
 #define FILES_PER_CHILD	2	/* channel and log */
 /* Listeners, connections on their way, and what nobody asked for. */
 #define FILES_OTHER	(128 + IMSG_SPARE)
-#define FILES_PER_PROXYD GIVES_EARLY	/* that authd has yet to let in */
+#define FILES_PER_PROXYD (GIVES_EARLY + 1) /* that authd has yet to let in, and
+					   what it counts in */
 #define PIDS_OTHER	512	/* of the rest of the system */
 
 unsigned
@@ -32,7 +33,7 @@ limits_proxyds(const struct conf *c)
 static uint64_t
 children_beside(const struct conf *c)
 {
-	return (2 * c->startups_full + 2 + limits_proxyds(c));
+	return (2 * c->startups_full + 3 + limits_proxyds(c));
 }
 
 static uint64_t

@@ -34,12 +34,16 @@ static struct {
 		socklen_t		len;
 		int			held;	/* bound, not listening */
 		int			next;	/* for who comes next, or -1 */
-	} doors[CONF_LISTEN_MAX];
+	} doors[CONF_LISTEN_MAX], metrics[CONF_METRICS_MAX];
+	/* those of a configuration that is being judged */
+	struct door	judged[CONF_METRICS_MAX];
+	unsigned	njudged;
 	int	control, looking;	/* -1: none */
 	char	control_path[104];	/* what we bound, to remove it */
 	char	looking_path[104];
 } sockets = { .control = -1, .looking = -1 };
 
+static int	door_open(struct door *, const struct conf_listen *);
 static void	door_init(struct door *, const struct conf_listen *);
 static int	door_bind(const struct door *);
 static int	control_bind(const char *, const char *);
@@ -52,6 +56,8 @@ listen_init(void)
 
 	for (i = 0; i < c->n_listen; i++)
 		door_init(&sockets.doors[i], &c->listen[i]);
+	for (i = 0; i < c->n_metrics; i++)
+		door_init(&sockets.metrics[i], &c->metrics[i]);
 	sockets.control = control_bind(c->control_path, CONTROL_GROUP);
 	strlcpy(sockets.control_path, c->control_path,
 	    sizeof(sockets.control_path));
@@ -115,34 +121,47 @@ door_socket(const struct door *d, int shared)
 }
 
 /* Nobody else may listen there: a shared socket would not notice. */
-static void
-door_alone(const struct door *d, const struct conf_listen *l)
+static int
+door_alone(const struct door *d)
 {
-	int	fd;
+	int	fd, r, saved;
 
-	if ((fd = door_socket(d, 0)) == -1 || listen(fd, 1) == -1)
-		fatal("listen on %s port %u: bind", l->address, l->port);
+	if ((fd = door_socket(d, 0)) == -1)
+		return (-1);
+	r = listen(fd, 1);
+	saved = errno;
 	close(fd);
+	errno = saved;
+	return (r);
+}
+
+/* Take the port. 0, or -1 with errno. */
+static int
+door_open(struct door *d, const struct conf_listen *l)
+{
+	uint16_t	port;
+
+	d->next = d->held = -1;
+	d->len = listener_address(l, &d->addr);
+	if ((l->port != 0 && door_alone(d) == -1) ||
+	    (d->held = door_socket(d, 1)) == -1 ||
+	    getsockname(d->held, (struct sockaddr *)&d->addr, &d->len) == -1)
+		return (-1);
+	port = d->addr.ss_family == AF_INET ?
+	    ntohs(((struct sockaddr_in *)&d->addr)->sin_port) :
+	    ntohs(((struct sockaddr_in6 *)&d->addr)->sin6_port);
+	log_info("listening on %s port %u%s%s%s", l->address, port,
+	    (l->flags & LISTEN_INTERNAL) ? " internal" : "",
+	    (l->flags & LISTEN_TUNNEL) ? " tunnel" : "",
+	    (l->flags & LISTEN_METRICS) ? " metrics" : "");
+	return (0);
 }
 
 static void
 door_init(struct door *d, const struct conf_listen *l)
 {
-	uint16_t	port;
-
-	d->next = -1;
-	d->len = listener_address(l, &d->addr);
-	if (l->port != 0)
-		door_alone(d, l);
-	if ((d->held = door_socket(d, 1)) == -1 ||
-	    getsockname(d->held, (struct sockaddr *)&d->addr, &d->len) == -1)
+	if (door_open(d, l) == -1)
 		fatal("listen on %s port %u: bind", l->address, l->port);
-	port = d->addr.ss_family == AF_INET ?
-	    ntohs(((struct sockaddr_in *)&d->addr)->sin_port) :
-	    ntohs(((struct sockaddr_in6 *)&d->addr)->sin6_port);
-	log_info("listening on %s port %u%s%s", l->address, port,
-	    (l->flags & LISTEN_INTERNAL) ? " internal" : "",
-	    (l->flags & LISTEN_TUNNEL) ? " tunnel" : "");
 }
 
 /* A new listening socket, -1 after a line. */
@@ -260,16 +279,100 @@ int
 listen_send(struct child *to)
 {
 	const struct conf	*c = &env()->conf;
-	unsigned		 i;
+	unsigned		 i, flags = role_info(to->role)->flags;
 	int			 r = 0;
 
-	if (role_info(to->role)->flags & RF_DESK) {
+	if (flags & RF_DESK) {
 		r |= desk_send(to, sockets.control, 0);
 		if (sockets.looking != -1)
 			r |= desk_send(to, sockets.looking, LISTEN_READONLY);
 	}
-	if (role_info(to->role)->flags & RF_DOORS)
+	if (flags & RF_DOORS)
 		for (i = 0; i < c->n_listen; i++)
 			r |= door_send(to, &sockets.doors[i], &c->listen[i]);
+	if (flags & RF_METRICS)
+		for (i = 0; i < c->n_metrics; i++)
+			r |= door_send(to, &sockets.metrics[i], &c->metrics[i]);
 	return (r);
+}
+
+/* The listeners for metrics, which may change while we run. */
+
+static int
+is_same_listener(const struct conf_listen *a, const struct conf_listen *b)
+{
+	return (strcmp(a->address, b->address) == 0 && a->port == b->port);
+}
+
+/* The place of one that we have already, or -1. */
+static int
+metrics_find(const struct conf_listen *l)
+{
+	const struct conf	*c = &env()->conf;
+	unsigned		 i;
+
+	for (i = 0; i < c->n_metrics; i++)
+		if (is_same_listener(l, &c->metrics[i]))
+			return ((int)i);
+	return (-1);
+}
+
+int
+listen_judge(const struct conf *new, char *err, size_t err_size)
+{
+	const struct conf_listen	*l;
+	struct door			*d;
+	int				 old;
+
+	for (sockets.njudged = 0; sockets.njudged < new->n_metrics;
+	    sockets.njudged++) {
+		l = &new->metrics[sockets.njudged];
+		d = &sockets.judged[sockets.njudged];
+		if ((old = metrics_find(l)) != -1)
+			*d = sockets.metrics[old];
+		else if (door_open(d, l) == -1) {
+			snprintf(err, err_size, "listen on %s port %u: %s",
+			    l->address, l->port, strerror(errno));
+			if (d->held != -1)
+				close(d->held);
+			(void)listen_judged(0);
+			return (-1);
+		}
+	}
+	return (0);
+}
+
+/* Close what is in one list and not in the other. */
+static void
+metrics_close(const struct door *d, unsigned n, const struct door *other,
+    unsigned nother)
+{
+	unsigned	i;
+
+	for (; n > 0; n--, d++) {
+		for (i = 0; i < nother && other[i].held != d->held; i++)
+			continue;
+		if (i == nother)
+			close(d->held);
+	}
+}
+
+int
+listen_judged(int yes)
+{
+	unsigned	n = env()->conf.n_metrics, i;
+	int		changed = n != sockets.njudged;
+
+	if (!yes) {
+		metrics_close(sockets.judged, sockets.njudged,
+		    sockets.metrics, n);
+		sockets.njudged = 0;
+		return (0);
+	}
+	for (i = 0; i < sockets.njudged && i < n; i++)
+		changed |= sockets.judged[i].held != sockets.metrics[i].held;
+	metrics_close(sockets.metrics, n, sockets.judged, sockets.njudged);
+	memcpy(sockets.metrics, sockets.judged, sizeof(sockets.judged));
+	sockets.njudged = 0;
+	return (changed);
 }

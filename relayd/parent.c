@@ -8,6 +8,7 @@
 
 #include "base/compat.h"
 #include "base/log.h"
+#include "metrics/count.h"
 #include "relayd.h"
 
 static int	on_ready(struct chan *, struct imsg *);
@@ -45,6 +46,7 @@ parent_channel_closed(struct chan *chan, int offence, const char *reason)
 	struct child	*c = chan_arg(chan);
 
 	if (offence) {
+		count(CT_OFFENCE_CONTROL + (unsigned)(c->role - ROLE_CONTROL));
 		kill_child(c, reason);
 		return;
 	}
@@ -124,6 +126,7 @@ on_offence(struct chan *chan, struct imsg *m)
 		return (0);
 	if (c->role == ROLE_AUTHD)
 		return (-1);
+	count(CT_OFFENCE_CONTROL + (unsigned)(c->role - ROLE_CONTROL));
 	log_escape(printable, sizeof(printable), in.reason, strlen(in.reason));
 	snprintf(text, sizeof(text), "authd: %s", printable);
 	kill_child(c, text);

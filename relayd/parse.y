@@ -93,10 +93,10 @@ static void	listener(struct parser *, const char *, uint64_t, uint64_t);
 %token INCLUDE "include" INTERNAL "internal" ISSUER "issuer" JWT "jwt"
 %token KEEP "keep" KEY "key" LIFETIME "lifetime" LIMIT "limit"
 %token LISTEN "listen" LIVE "live" LOG "log" LOOPBACK "loopback"
-%token MAX "max" MISSING "missing" NO "no" ON "on" ONLY "only" OPERATOR "operator"
+%token MAX "max" METRICS "metrics" MISSING "missing" NO "no" ON "on" ONLY "only" OPERATOR "operator"
 %token ORIGIN "origin"
 %token PATH "path" PER "per" PORT "port" PROXIED "proxied" PROXY "proxy"
-%token PROXYD "proxyd" RATE "rate" READ "read" RECONNECT "reconnect"
+%token PROXYD "proxyd" PUBLIC "public" RATE "rate" READ "read" RECONNECT "reconnect"
 %token REPLACE "replace"
 %token REQUIRE "require" SCHEME "scheme" SECRET "secret" SESSION "session"
 %token SESSIONS "sessions" SLOT "slot" SOCKET "socket" SQLITE "sqlite"
@@ -280,6 +280,8 @@ listenflags	: %empty				{ $$.number = 0; }
 
 listenflag	: INTERNAL			{ $$.number = LISTEN_INTERNAL; }
 		| TUNNEL			{ $$.number = LISTEN_TUNNEL; }
+		| METRICS			{ $$.number = LISTEN_METRICS; }
+		| PUBLIC			{ $$.number = LISTEN_PUBLIC; }
 		| LATER {
 			error(ps, "\"%s\" is not supported by this version",
 			    $1.string);
@@ -842,6 +844,52 @@ missing(struct parser *ps, const char *what, const char *who)
 		number(ps, "missing users", "missing_nobody", 1);
 }
 
+/* 127.0.0.0/8 and ::1. */
+static int
+is_loopback(const char *address)
+{
+	struct in6_addr	in;
+
+	if (inet_pton(AF_INET, address, &in) == 1)
+		return (in.s6_addr[0] == 127);
+	return (inet_pton(AF_INET6, address, &in) == 1 &&
+	    IN6_IS_ADDR_LOOPBACK(&in));
+}
+
+/* What kind of listener is that? 0, or -1: none. */
+static int
+listener_kind(struct parser *ps, const char *address, uint64_t flags)
+{
+	if ((flags & LISTEN_METRICS) &&
+	    (flags & (LISTEN_INTERNAL | LISTEN_TUNNEL)))
+		error(ps, "listen: a listener for metrics is for nothing else");
+	else if ((flags & LISTEN_PUBLIC) && !(flags & LISTEN_METRICS))
+		error(ps, "listen: only metrics are public or not");
+	else if ((flags & LISTEN_METRICS) && !(flags & LISTEN_PUBLIC) &&
+	    !is_loopback(address))
+		error(ps, "listen: metrics ask for no password, and %s is not "
+		    "of this machine alone; \"metrics public\" says that this "
+		    "is meant", address);
+	else
+		return (0);
+	return (-1);
+}
+
+static int
+listener_is_new(struct parser *ps, const struct conf_listen *l, unsigned n,
+    const char *address, uint64_t port)
+{
+	for (; n > 0; n--, l++) {
+		if (port == 0 || l->port != port ||
+		    strcmp(l->address, address) != 0)
+			continue;
+		error(ps, "listen: %s port %llu is given twice", address,
+		    (unsigned long long)port);
+		return (0);
+	}
+	return (1);
+}
+
 static void
 log_format(struct parser *ps, const char *word)
 {
@@ -857,7 +905,10 @@ listener(struct parser *ps, const char *address, uint64_t port, uint64_t flags)
 	struct conf		*c = ps->conf;
 	struct conf_listen	*l;
 	struct in6_addr		 in;
-	unsigned		 i;
+	int			 metrics = (flags & LISTEN_METRICS) != 0;
+	unsigned		 most = metrics ? CONF_METRICS_MAX :
+				    CONF_LISTEN_MAX;
+	unsigned		*n = metrics ? &c->n_metrics : &c->n_listen;
 
 	if (inet_pton(AF_INET, address, &in) != 1 &&
 	    inet_pton(AF_INET6, address, &in) != 1) {
@@ -870,19 +921,15 @@ listener(struct parser *ps, const char *address, uint64_t port, uint64_t flags)
 		    (unsigned long long)port);
 		return;
 	}
-	for (i = 0; i < c->n_listen; i++) {
-		if (port == 0 || c->listen[i].port != port ||
-		    strcmp(c->listen[i].address, address) != 0)
-			continue;
-		error(ps, "listen: %s port %llu is given twice", address,
-		    (unsigned long long)port);
+	if (listener_kind(ps, address, flags) == -1 ||
+	    !listener_is_new(ps, c->listen, c->n_listen, address, port) ||
+	    !listener_is_new(ps, c->metrics, c->n_metrics, address, port))
+		return;
+	if (*n >= most) {
+		error(ps, "listen: more than %u", most);
 		return;
 	}
-	if (c->n_listen >= CONF_LISTEN_MAX) {
-		error(ps, "listen: more than %d", CONF_LISTEN_MAX);
-		return;
-	}
-	l = &c->listen[c->n_listen++];
+	l = metrics ? &c->metrics[(*n)++] : &c->listen[(*n)++];
 	strlcpy(l->address, address, sizeof(l->address));
 	l->port = (uint16_t)port;
 	l->flags = (uint32_t)flags;

@@ -101,18 +101,24 @@ print_rate(FILE *f, const char *keyword, uint64_t n, uint64_t seconds)
 }
 
 static void
+print_listener(FILE *f, const struct conf_listen *l)
+{
+	fprintf(f, "listen on %s port %u%s%s%s%s\n", l->address,
+	    (unsigned)l->port, (l->flags & LISTEN_INTERNAL) ? " internal" : "",
+	    (l->flags & LISTEN_TUNNEL) ? " tunnel" : "",
+	    (l->flags & LISTEN_METRICS) ? " metrics" : "",
+	    (l->flags & LISTEN_PUBLIC) ? " public" : "");
+}
+
+static void
 print_listeners(FILE *f, const struct conf *c)
 {
-	const struct conf_listen	*l;
-	unsigned			 i;
+	unsigned	i;
 
-	for (i = 0; i < c->n_listen; i++) {
-		l = &c->listen[i];
-		fprintf(f, "listen on %s port %u%s%s\n", l->address,
-		    (unsigned)l->port,
-		    (l->flags & LISTEN_INTERNAL) ? " internal" : "",
-		    (l->flags & LISTEN_TUNNEL) ? " tunnel" : "");
-	}
+	for (i = 0; i < c->n_listen; i++)
+		print_listener(f, &c->listen[i]);
+	for (i = 0; i < c->n_metrics; i++)
+		print_listener(f, &c->metrics[i]);
 }
 
 static void

@@ -82,6 +82,8 @@ main(int argc, char **argv)
 		fatalx("event loop: out of memory");
 	clock_init(env()->base);
 	env()->started_ms = clock_ms();
+	pages_init();
+	usage_init();
 	listen_init();
 	if (!env()->foreground)
 		background();

@@ -22,6 +22,7 @@
 struct event_base;
 struct child;
 struct childlog;
+struct metric_pages;
 
 /* The one static struct of the process, in env.c. */
 struct env {
@@ -63,6 +64,7 @@ struct slot {
 	uint64_t	 backoff_ms;
 	unsigned	 restarts;
 	int		 was_ready;
+	int		 moved;		/* told to stop, for another to start */
 };
 
 struct child {
@@ -87,6 +89,7 @@ struct child {
 	uint64_t		 heard_ms;	/* its start, then its last PONG */
 	int			 answered;	/* it has, once */
 	int			 misfit;	/* of another build */
+	uint64_t		 cpu_us, memory, fds;	/* when looked at last */
 	/* what authd said about it (BOUND) */
 	int			 bound;
 	char			 system[ID_SIZE], session[UUID_SIZE];
@@ -108,6 +111,8 @@ void		 child_free(struct child *);
 struct child	*child_authd(void);
 /* kill.c: end it by force, saying why. It stays known until SIGCHLD. */
 void		 kill_child(struct child *, const char *reason);
+/* The same, because something did not come in time. */
+void		 kill_hung(struct child *, const char *reason);
 struct child	*child_find(uint64_t instance);
 struct child	*child_find_pid(pid_t);
 /* The first with a number above `instance`, NULL at the end. */
@@ -153,6 +158,8 @@ void		 childlog_own(enum log_level, const char *text);
  * the commands that create it, unless `missing users nobody` is configured.
  */
 void	users_init(void);
+/* The same for who comes with a reload. 0, or -1 with a text. */
+int	users_judge(const struct conf *, char *err, size_t err_size);
 void	users_get(int role, uid_t *, gid_t *);
 
 /* Directories of store, socket and the empty root. Fatal on failure. */
@@ -193,6 +200,24 @@ int	listen_send(struct child *);
 void	listen_prepare(void);
 /* Remove the control socket. */
 void	listen_close(void);
+/*
+ * The listeners for metrics of a configuration that is to be loaded: bind those
+ * that are new, 0, or -1 with a text; then listen_judged() once, before it is in
+ * force: take them, and was there a change? Or (0) let them go.
+ */
+int	listen_judge(const struct conf *, char *err, size_t err_size);
+int	listen_judged(int yes);
+
+/* ---- pages.c: what everybody counts ---- */
+
+/* A page for each place that counts; fatal. */
+void	pages_init(void);
+/* Queue COUNTERS: its own, and all to metricd, to read. 0, or -1. */
+int	pages_send(struct child *);
+/* A child has ended: what it was is no more, what it counted stays. */
+void	pages_ended(const struct child *);
+/* For `relayctl show metrics`. */
+const struct metric_pages	*pages_all(void);
 
 /* ---- spawn.c ---- */
 
@@ -210,6 +235,8 @@ void	supervise_reap(void);		/* SIGCHLD */
 void	supervise_stop(void);		/* the end: children first, then us */
 void	supervise_ready(struct child *);
 void	supervise_serving(void);	/* the store is open */
+void	supervise_metrics(int changed);	/* is there metricd, is it to be? */
+unsigned supervise_places(int role);	/* how many there are at all times */
 unsigned	 supervise_restarts(const struct child *);
 
 /* ---- authlink.c: the channels between authd and the others ---- */
@@ -221,6 +248,14 @@ unsigned	 supervise_restarts(const struct child *);
 int	authlink_join(struct child *);
 /* Everybody who lives to a new authd, then SPAWNED_ALL. */
 void	authlink_all(void);
+
+/* ---- usage.c: what the processes cost ---- */
+
+void	usage_init(void);
+void	usage_round(void);		/* each second: look at some */
+/* It has ended; so much did it use in all. */
+struct rusage;
+void	usage_ended(struct child *, const struct rusage *);
 
 /* ---- watch.c: who hangs ---- */
 

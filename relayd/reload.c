@@ -12,6 +12,7 @@
 #include "cfg.h"
 #include "base/compat.h"
 #include "base/log.h"
+#include "metrics/count.h"
 #include "relayd.h"
 
 static struct {
@@ -100,6 +101,10 @@ reload_start(reload_done_fn done, uint64_t who, uint32_t id)
 		    "%s: a change needs a restart of relayd", fixed);
 	else if (limits_check(&reload.conf, err, sizeof(err)) == -1)
 		strlcpy(reload.why_not, err, sizeof(reload.why_not));
+	else if (listen_judge(&reload.conf, err, sizeof(err)) == -1)
+		strlcpy(reload.why_not, err, sizeof(reload.why_not));
+	else if (users_judge(&reload.conf, err, sizeof(err)) == -1)
+		strlcpy(reload.why_not, err, sizeof(reload.why_not));
 	reload.asking = 1;
 	for (c = child_after(0); c != NULL && reload.why_not[0] == '\0';
 	    c = child_after(c->instance))
@@ -164,13 +169,18 @@ static void
 reload_swap(void)
 {
 	struct child	*c;
+	int		 changed;
 
 	for (c = child_after(0); c != NULL; c = child_after(c->instance)) {
 		if (c->slot == NULL || c->chan == NULL)
 			continue;
 		(void)say_reload_swap(c->chan, 0);
 	}
+	changed = listen_judged(1);
 	env()->conf = reload.conf;
+	supervise_metrics(changed);
+	count(CT_RELOAD_LOADED);
+	gauge(CT_RELOADED_AT, (uint64_t)clock_wall_ms() * 1000);
 }
 
 /* When nobody is left to wait for, once. */
@@ -185,6 +195,8 @@ reload_end(void)
 		log_info("%s: loaded again", env()->conf_path);
 		reload.done(reload.who, reload.id, 0, "configuration loaded");
 	} else {
+		count(CT_RELOAD_REFUSED);
+		(void)listen_judged(0);
 		log_warnx("%s: not loaded, nothing is changed: %s",
 		    env()->conf_path, reload.why_not);
 		reload.done(reload.who, reload.id, 400, reload.why_not);

@@ -228,7 +228,7 @@ send_keyfile(struct child *c)
 	    .kind = KEY_JWT });
 }
 
-/* CONF, LISTENER.., KEYFILE, CHANNEL, START: in this order, without waiting. */
+/* CONF, LISTENER.., KEYFILE, CHANNEL, COUNTERS.., START: in this order, without waiting. */
 static void
 spawn_configure(struct child *c)
 {
@@ -250,6 +250,8 @@ spawn_configure(struct child *c)
 		send_keyfile(c);
 	if ((flags & RF_LINKED) && authlink_join(c) == -1)
 		log_debug("%s: no authd to talk to yet", child_name(c));
+	if (pages_send(c) == -1)
+		log_warnx("%s: counts for itself", child_name(c));
 	users_get(c->role, &uid, &gid);
 	(void)say_start(c->chan, 0, -1, &(struct msg_start){
 	    .uid = (uint32_t)uid, .gid = (uint32_t)gid,
@@ -265,7 +267,7 @@ spawn_late(void *arg)
 {
 	struct child	*c = arg;
 
-	kill_child(c, c->state == CHILD_STOPPING || c->chan == NULL ?
+	kill_hung(c, c->state == CHILD_STOPPING || c->chan == NULL ?
 	    "does not stop" : c->state == CHILD_READY ? "did not log in" :
 	    "did not become ready");
 }

@@ -4,6 +4,7 @@
  * Whatever happens to a child is seen twice: its channel ends (parent.c), and
  * SIGCHLD comes. Only the second forgets it.
  */
+#include <sys/resource.h>
 #include <sys/wait.h>
 
 #include <event2/event.h>
@@ -17,6 +18,7 @@
 
 #include "base/compat.h"
 #include "base/log.h"
+#include "metrics/count.h"
 #include "relayd.h"
 
 #define BACKOFF_MIN_MS	100
@@ -39,6 +41,7 @@ static void	slot_start(void *);
 static void	slot_again(struct slot *, uint64_t);
 static void	slot_give_up(const struct slot *);
 static void	slot_each(void (*)(struct slot *));
+static void	count_end(const struct child *, int);
 static void	child_ended(struct child *, int);
 static void	stop_child(struct child *);
 static void	stop_rest(void *);
@@ -79,18 +82,27 @@ slot_first(struct slot *s)
 	slot_start(s);
 }
 
-/* How many of a role there are at all times. */
-static unsigned
-role_count(int role)
+/* How many places a role has that are always filled, but for metricd's. */
+unsigned
+supervise_places(int role)
 {
 	switch (role_info(role)->many) {
 	case MANY_ONE:
+	case MANY_METRICS:
 		return (1);
 	case MANY_PROXYDS:
 		return (limits_proxyds(&env()->conf));
 	default:
 		return (0);
 	}
+}
+
+/* Is this place to be filled? */
+static int
+slot_is_wanted(const struct slot *s)
+{
+	return (role_info(s->role)->many != MANY_METRICS ||
+	    env()->conf.n_metrics > 0);
 }
 
 /* authd first: the others find it there. */
@@ -102,7 +114,7 @@ supervise_start(void)
 
 	slot_add(ROLE_AUTHD, 0);
 	for (role = 0; role < ROLE_COUNT; role++)
-		for (i = 0; i < role_count(role); i++)
+		for (i = 0; i < supervise_places(role); i++)
 			if (role != ROLE_AUTHD)
 				slot_add(role, i);
 	slot_each(slot_first);
@@ -114,10 +126,10 @@ slot_start(void *arg)
 {
 	struct slot	*s = arg;
 
-	if (env()->stopping || s->child != NULL)
+	if (env()->stopping || s->child != NULL || !slot_is_wanted(s))
 		return;
 	if (spawn_child(s->role, s, 0) == NULL) {
-		if (s->was_ready)
+		if (s->was_ready || supervised.noted)
 			slot_again(s, 0);
 		else
 			slot_give_up(s);
@@ -135,6 +147,7 @@ slot_again(struct slot *s, uint64_t lived_ms)
 	if (s->backoff_ms == 0 || lived_ms >= BACKOFF_GOOD_MS)
 		s->backoff_ms = BACKOFF_MIN_MS;
 	s->restarts++;
+	count(CT_RESTART_CONTROL + (unsigned)(s->role - ROLE_CONTROL));
 	log_info("%s: starts again in %llu ms", role_name(s->role),
 	    (unsigned long long)s->backoff_ms);
 	timer_set(&s->again, s->backoff_ms);
@@ -155,7 +168,7 @@ slot_give_up(const struct slot *s)
 static void
 slot_count_unready(struct slot *s)
 {
-	if (!s->was_ready)
+	if (!s->was_ready && slot_is_wanted(s))
 		supervised.all_ready = 0;
 }
 
@@ -169,13 +182,13 @@ ready_note(void)
 
 	for (i = 0; i < supervised.nslots; i++) {
 		s = &supervised.slots[i];
-		if (s->index > 0)
+		if (s->index > 0 || !slot_is_wanted(s))
 			continue;
-		if (role_info(s->role)->many == MANY_ONE)
+		if (role_info(s->role)->many != MANY_PROXYDS)
 			snprintf(one, sizeof(one), "%s", role_name(s->role));
 		else
 			snprintf(one, sizeof(one), "%u %s",
-			    role_count(s->role), role_name(s->role));
+			    supervise_places(s->role), role_name(s->role));
 		strlcat(text, i == 0 ? "" : ", ", sizeof(text));
 		strlcat(text, one, sizeof(text));
 	}
@@ -227,21 +240,39 @@ supervise_serving(void)
 	ready_check();
 }
 
+/* Its listeners are its for life: it starts anew with those of now. */
+void
+supervise_metrics(int changed)
+{
+	struct slot	*s = supervised.slots;
+
+	while (role_info(s->role)->many != MANY_METRICS)
+		s++;
+	if (s->child != NULL && changed) {
+		s->moved = 1;
+		stop_child(s->child);
+	} else
+		slot_start(s);
+}
+
 void
 supervise_reap(void)
 {
 	struct child	*c;
 	pid_t		 pid;
+	struct rusage	 used;
 	int		 status;
 
 	for (;;) {
-		pid = waitpid(-1, &status, WNOHANG);
+		pid = wait4(-1, &status, WNOHANG, &used);
 		if (pid == -1 && errno == EINTR)
 			continue;
 		if (pid <= 0)
 			break;
-		if ((c = child_find_pid(pid)) != NULL)
-			child_ended(c, status);
+		if ((c = child_find_pid(pid)) == NULL)
+			continue;
+		usage_ended(c, &used);
+		child_ended(c, status);
 	}
 	if (env()->stopping)
 		stop_next();
@@ -258,6 +289,19 @@ end_given(const struct child *door)
 			kill_child(c, "its proxyd has gone");
 }
 
+/* A row of EACH_CHILD for it. */
+static void
+count_end(const struct child *c, int status)
+{
+	unsigned	first = c->killed ? CT_END_KILLED_CONTROL :
+			    WIFSIGNALED(status) ? CT_END_SIGNAL_CONTROL :
+			    WEXITSTATUS(status) != 0 ? CT_END_ERROR_CONTROL :
+			    CT_END_EXIT_CONTROL;
+
+	count(first + (unsigned)(c->role - ROLE_CONTROL));
+	pages_ended(c);
+}
+
 static void
 child_ended(struct child *c, int status)
 {
@@ -267,6 +311,7 @@ child_ended(struct child *c, int status)
 	int		 surprise, misfit = c->misfit;
 
 	surprise = !c->killed && c->state != CHILD_STOPPING;
+	count_end(c, status);
 	if (WIFSIGNALED(status))
 		snprintf(why, sizeof(why), "signal %d (%s)", WTERMSIG(status),
 		    strsignal(WTERMSIG(status)));
@@ -284,12 +329,18 @@ child_ended(struct child *c, int status)
 	if (role_info(c->role)->flags & RF_DOORS)
 		end_given(c);
 	child_free(c);
-	if (s == NULL || env()->stopping)
+	if (s == NULL || env()->stopping || !slot_is_wanted(s))
 		return;
+	if (!surprise && s->moved) {
+		s->moved = 0;
+		slot_start(s);
+		return;
+	}
 	if ((role_info(s->role)->flags & RF_DOORS) &&
 	    child_count(s->role) == 0)
 		listen_prepare();
-	if (!s->was_ready && (WIFEXITED(status) || misfit))
+	if (!s->was_ready && !supervised.noted &&
+	    (WIFEXITED(status) || misfit))
 		slot_give_up(s);
 	else
 		slot_again(s, lived_ms);
@@ -337,6 +388,7 @@ supervise_stop(void)
 		return;
 	}
 	env()->stopping = 1;
+	gauge(CT_STOPPING, 1);
 	supervised.stop_ms = clock_ms();
 	log_info("stopping");
 	watch_tell("STOPPING=1");

@@ -49,6 +49,14 @@ user_init(int role)
 	return (0);
 }
 
+/* Who serves metrics is missed where there are to be some. */
+static int
+is_wanted(const struct conf *conf, int role)
+{
+	return (role_info(role)->user != NULL &&
+	    (role_info(role)->many != MANY_METRICS || conf->n_metrics > 0));
+}
+
 void
 users_init(void)
 {
@@ -59,13 +67,28 @@ users_init(void)
 		return;
 	}
 	for (role = 0; role < ROLE_COUNT; role++)
-		if (role_info(role)->user != NULL &&
-		    user_init(role) == -1)
+		if (is_wanted(&env()->conf, role) && user_init(role) == -1)
 			missing++;
 	if (missing > 0)
 		fatalx("cannot start: %d users are missing; \"missing users "
 		    "nobody\" lets one user stand in for all, who can then "
 		    "reach each other", missing);
+}
+
+int
+users_judge(const struct conf *new, char *err, size_t err_size)
+{
+	int	role;
+
+	for (role = 0; geteuid() == 0 && role < ROLE_COUNT; role++) {
+		if (!is_wanted(new, role) || is_wanted(&env()->conf, role) ||
+		    user_init(role) == 0)
+			continue;
+		snprintf(err, err_size, "user %s is missing",
+		    role_info(role)->user);
+		return (-1);
+	}
+	return (0);
 }
 
 void

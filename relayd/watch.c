@@ -45,7 +45,7 @@ watch_child(struct child *c)
 		return;
 	}
 	if (++c->silent_s > (c->answered ? PATIENCE_S : FIRST_S) + 1)
-		kill_child(c, "does not answer");
+		kill_hung(c, "does not answer");
 }
 
 void
@@ -84,6 +84,7 @@ watch_tick(evutil_socket_t fd, short what, void *arg)
 	(void)arg;
 	if (!watch.off)
 		watch_round();
+	usage_round();
 	watch_tell("WATCHDOG=1");
 }
 

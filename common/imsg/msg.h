@@ -90,6 +90,8 @@ enum try_call {
 #define LISTEN_INTERNAL	0x01
 #define LISTEN_TUNNEL	0x02
 #define LISTEN_READONLY	0x04	/* a control socket that changes nothing */
+#define LISTEN_METRICS	0x08	/* metricd's */
+#define LISTEN_PUBLIC	0x10	/* metricd's, and not only for this machine */
 
 enum key_kind { KEY_JWT = 1, KEY_STORE };
 /* Users: with credentials, or without any. */

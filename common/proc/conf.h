@@ -119,6 +119,7 @@ enum conf_unit { UNIT_COUNT, UNIT_SECONDS, UNIT_BYTES, UNIT_BOOL };
 	X(penalty_exempt, 16, 64, R_AUTHD, "penalty exempt")
 
 #define CONF_LISTEN_MAX	16
+#define CONF_METRICS_MAX 4
 
 struct conf_listen {
 	char		address[ADDR_SIZE];
@@ -140,6 +141,8 @@ struct conf {
 #undef X
 	struct conf_listen	listen[CONF_LISTEN_MAX];	/* parent only */
 	unsigned		n_listen;
+	struct conf_listen	metrics[CONF_METRICS_MAX];	/* parent only */
+	unsigned		n_metrics;
 	unsigned		max_tunnels_given;	/* parent only: not the
 							   default */
 };

@@ -247,6 +247,7 @@ proc_start_message(struct imsg *m)
 	struct msg_listener	listener;
 	struct msg_keyfile	keyfile;
 	struct msg_channel	channel;
+	struct msg_counters	counters;
 	struct msg_start	start;
 
 	switch (m->type) {
@@ -267,6 +268,12 @@ proc_start_message(struct imsg *m)
 		    proc.ops->keyfile == NULL)
 			return (-1);
 		return (proc.ops->keyfile(keyfile.kind, m_take_fd(m)));
+	case IMSG_COUNTERS:
+		if (get_counters(m, &counters) == -1 || m->fd == -1 ||
+		    proc.ops->counters == NULL)
+			return (-1);
+		return (proc.ops->counters(m_take_fd(m), counters.role,
+		    counters.index));
 	case IMSG_CHANNEL:
 		if (get_channel(m, &channel) == -1 || m->fd == -1 ||
 		    proc.ops->channel == NULL)

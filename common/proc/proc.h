@@ -24,6 +24,8 @@ struct proc_ops {
 	/* LISTENER and KEYFILE at start; NULL: not for this role. Own the fd. */
 	int		(*listener)(int fd, uint32_t flags, const char *addr);
 	int		(*keyfile)(uint8_t kind, int fd);
+	/* COUNTERS at start: counts_take(), or metricd's. Owns the fd. */
+	int		(*counters)(int fd, uint8_t role, uint8_t index);
 	/* A channel to (a new) authd, at start and later. Owns the fd. */
 	int		(*channel)(int fd);
 	/* After the sandbox closed, before the loop: arm the first events. */

@@ -14,7 +14,8 @@ enum role {
 #define ROLE_BIT(role)	(1U << (role))
 
 enum role_room { ROOM_EMPTY, ROOM_STORE };
-enum role_many { MANY_NONE, MANY_ONE, MANY_PROXYDS, MANY_DEMAND };
+enum role_many { MANY_NONE, MANY_ONE, MANY_PROXYDS, MANY_METRICS,
+	MANY_DEMAND };
 
 /* Sets of roles, for tables: R_AUTHD and so on, and all of a kind. */
 enum role_set {
@@ -29,9 +30,9 @@ enum role_set {
 #undef R
 	,
 #define R(NAME, name, user, room, many, flags, filter)			\
-	| (MANY_##many == MANY_ONE || MANY_##many == MANY_PROXYDS ?	\
-	    R_##NAME : 0)
-	R_STANDING = 0		/* who is there at all times */
+	| (MANY_##many == MANY_ONE || MANY_##many == MANY_PROXYDS ||	\
+	    MANY_##many == MANY_METRICS ? R_##NAME : 0)
+	R_STANDING = 0		/* who has a place of its own */
 #include "roles.def"
 #undef R
 };
@@ -51,6 +52,8 @@ enum role_filter { FILTER_NOTHING, FILTER_WORKER, FILTER_LISTENER,
 #define RF_LATE		0x400	/* after those without any of these */
 #define RF_LAST		0x080	/* when all others have gone */
 #define RF_FILES	0x100	/* may make files grow, to the store's limit */
+#define RF_METRICS	0x1000	/* gets their listeners, and reads all pages */
+#define RF_COUNTS	0x2000	/* gets a page to count in */
 #define RF_BATCH	0x200	/* wakes others with every write: SCHED_BATCH */
 
 struct role_info {

@@ -17,6 +17,7 @@
 #include "conn.h"
 #include "imsg/msg.h"
 #include "limits.h"
+#include "metrics/count.h"
 #include "now.h"
 #include "proc/conf.h"
 #include "proc/proc.h"
@@ -113,6 +114,7 @@ conn_new(int fd, uint32_t flags, const struct addr *a, int trusted)
 	timer_init(&c->timer, conn_expired, c);
 	TAILQ_INSERT_TAIL(&door.live, c, entry);
 	door.n++;
+	gauge(CT_CONNECTIONS, door.n);
 	limits_conn(1);
 	conn_reading(c, 1);
 	conn_deadline(c, CONN_HEAD_MS);
@@ -579,6 +581,7 @@ conn_close(struct conn *c, const char *why, int reset)
 	TAILQ_REMOVE(&door.live, c, entry);
 	TAILQ_INSERT_TAIL(&door.dead, c, entry);
 	door.n--;
+	gauge(CT_CONNECTIONS, door.n);
 }
 
 int

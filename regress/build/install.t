@@ -28,7 +28,7 @@ ok $r "make install"
 prefix=$dest/usr/local
 for f in sbin/relayd sbin/relayctl bin/tunnel-client libexec/relayd/control \
     libexec/relayd/authd libexec/relayd/muxd libexec/relayd/proxyd \
-    libexec/relayd/termd; do
+    libexec/relayd/termd libexec/relayd/metricd; do
 	[ -x "$prefix/$f" ]
 	ok $? "$f is there"
 done

@@ -42,6 +42,12 @@ supervise_serving(void)
 }
 
 void
+kill_hung(struct child *c, const char *reason)
+{
+	kill_child(c, reason);
+}
+
+void
 kill_child(struct child *c, const char *reason)
 {
 	snprintf(killed, sizeof(killed), "%s", reason);

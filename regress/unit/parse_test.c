@@ -134,10 +134,26 @@ errors(void)
 		    "not supported by this version\n" },
 		{ "tls { x }\n" LISTEN_LINE, "t:1: \"tls\" is not supported by "
 		    "this version\n" },
-		{ "listen on ::1 port 1 pair tls metrics\n", "t:1: \"pair\" is "
+		{ "listen on ::1 port 1 pair tls\n", "t:1: \"pair\" is "
 		    "not supported by this version\nt:1: \"tls\" is not "
-		    "supported by this version\nt:1: \"metrics\" is not "
 		    "supported by this version\n" },
+		{ LISTEN_LINE "listen on 10.0.0.1 port 2 metrics\n", "t:2: "
+		    "listen: metrics ask for no password, and 10.0.0.1 is not "
+		    "of this machine alone; \"metrics public\" says that this "
+		    "is meant\n" },
+		{ LISTEN_LINE "listen on :: port 2 metrics\n", "t:2: "
+		    "listen: metrics ask for no password, and :: is not "
+		    "of this machine alone; \"metrics public\" says that this "
+		    "is meant\n" },
+		{ LISTEN_LINE "listen on 127.0.0.1 port 2 metrics tunnel\n",
+		    "t:2: listen: a listener for metrics is for nothing "
+		    "else\n" },
+		{ LISTEN_LINE "listen on 127.0.0.1 port 2 public\n",
+		    "t:2: listen: only metrics are public or not\n" },
+		{ LISTEN_LINE "listen on 127.0.0.1 port 1 metrics\n",
+		    "t:2: listen: 127.0.0.1 port 1 is given twice\n" },
+		{ "listen on 127.0.0.1 port 1 metrics\n",
+		    "t: no \"listen on ... port ...\"\n" },
 	};
 	struct conf	c;
 	size_t		i;
@@ -189,6 +205,8 @@ values(void)
 	    "listen on $host port $port internal tunnel\n"
 	    "listen on :: \\\n"
 	    "    port 0\n"
+	    "listen on ::1 port 9464 metrics\n"
+	    "listen on 10.1.2.3 port 9464 metrics public\n"
 	    "trusted proxy 10.0.0.0/8\ntrusted proxy ::1\n"
 	    "max startups 1:2:3\n"
 	    "penalty authfail 7s\npenalty noauth 0s\npenalty min 1m\n"
@@ -211,6 +229,7 @@ values(void)
 	is_str(c.store_path, "/a \"b\" \\ c.db", "string with escapes");
 	is_int(c.store_max, 5368709120LL, "size");
 	is_int(c.n_listen, 2, "listeners");
+	is_int(c.n_metrics, 2, "listeners for metrics");
 	is_int(c.listen[0].port, 8080, "macro with a keyword's name");
 	is_str(c.listen[0].address, "127.0.0.1", "macro from a string");
 	is_int(c.listen[0].flags, LISTEN_INTERNAL | LISTEN_TUNNEL, "flags");
