@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: ISC
+//
+// The frame of the scripts here: a browser, a page, lines for browse.py.
+// play(async (page, what, ok) => ...) with what is in the first argument.
+
+const { chromium } = require("playwright-core");
+
+exports.play = async (script) => {
+	const what = JSON.parse(process.argv[2]);
+	const browser = await chromium.launch({
+		executablePath: what.chromium,
+		args: ["--no-sandbox", "--disable-gpu",
+		    "--disable-dev-shm-usage", "--no-proxy-server",
+		    "--disable-background-networking",
+		    `--host-resolver-rules=MAP *.${what.domain} 127.0.0.1, ` +
+		    "EXCLUDE 127.0.0.1, MAP * ~NOTFOUND"],
+	});
+	const context = await browser.newContext({
+		ignoreHTTPSErrors: true,
+		viewport: { width: 1280, height: 800 },
+	});
+	context.setDefaultTimeout(60000);
+	const page = await context.newPage();
+	let bad = 0;
+
+	// What the browser itself finds wrong is worth a line when it ends bad.
+	const notes = new Set();
+	page.on("console", (m) => {
+		if (m.type() === "error")
+			notes.add("console: " + m.text().slice(0, 120));
+	});
+	page.on("response", (r) => {
+		if (r.status() >= 400)
+			notes.add(`${r.status()} ${r.request().method()} ` +
+			    r.url().replace(/token=[^&]*/, "token="));
+	});
+	const ok = (good, text) => {
+		bad += !good;
+		console.log(`${good ? "ok" : "not ok"} - ${text}`);
+		return good;
+	};
+	ok.shot = (as) => page.screenshot({
+		path: `${what.shots}/${what.name}${as ? "-" + as : ""}.png`,
+	});
+	try {
+		await script(page, what, ok);
+	} catch (e) {
+		ok(false, "no exception: " + e.message.split("\n")[0]);
+		console.log(e.stack);
+		await ok.shot("failed").catch(() => {});
+	}
+	await browser.close();
+	if (bad > 0)
+		notes.forEach((note) => console.log(note));
+	process.exit(bad > 0 ? 1 : 0);
+};
