@@ -54,7 +54,18 @@ place_live(const struct place *p, uint64_t now)
 	return (p->window_ms != 0 && now - p->start_ms < p->window_ms);
 }
 
-/* The key's place, or the one it may take: free, over, or oldest. */
+/* Who has tried often is remembered longest: a flood of others tries once. */
+static int
+gives_way(const struct place *p, const struct place *to, uint64_t now)
+{
+	if (!place_live(p, now) || !place_live(to, now))
+		return (!place_live(p, now) && place_live(to, now));
+	if (p->count != to->count)
+		return (p->count < to->count);
+	return (p->start_ms < to->start_ms);
+}
+
+/* The key's place, or the one it may take: free, over, or the least. */
 static struct place *
 place_of(struct rate *r, const char *key, uint64_t now, uint8_t id[ID_LEN],
     int *known)
@@ -74,9 +85,7 @@ place_of(struct rate *r, const char *key, uint64_t now, uint8_t id[ID_LEN],
 			*known = 1;
 			return (&set[i]);
 		}
-		if (best == NULL || !place_live(&set[i], now) ||
-		    (place_live(best, now) &&
-		    set[i].start_ms < best->start_ms))
+		if (best == NULL || gives_way(&set[i], best, now))
 			best = &set[i];
 	}
 	return (best);

@@ -10,8 +10,9 @@
 /*
  * Attempts counted in fixed windows, one per key, starting at the key's first
  * attempt. Attempts beyond the limit do not prolong the window. A table has a
- * fixed number of places; when those a key may take are all in use, the oldest
- * window gives way. tunnel-protocol.md, 1.6.
+ * fixed number of places; when those a key may take are all in use, the window
+ * that has counted least gives way, of several the oldest: a flood of keys pushes
+ * out itself. tunnel-protocol.md, 1.6.
  */
 
 struct rate;

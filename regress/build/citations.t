@@ -25,4 +25,18 @@ case $?$said in
 *) echo "not ok 2 - one to a section that is not there is found"
 	echo "$said" | sed 's/^/# /' ;;
 esac
-echo "1..2"
+# Each limit names a test that there is.
+missing=
+n=0
+for name in $(sed -n '/^## 5\. /,/^## 6\. /s/.*|\([^|]*\)|$/\1/p' doc/messages.md |
+    tr -d '`,'); do
+	case $name in
+	*.t) ls regress/*/"$name" ;;
+	*_test) ls regress/*/"$name".c ;;
+	*) continue ;;
+	esac >/dev/null 2>&1 || missing="$missing $name"
+	n=$((n + 1))
+done
+[ -z "$missing" ] && [ $n -gt 40 ] || printf 'not '
+echo "ok 3 - each of the tests that limits name ($n) is there$missing"
+echo "1..3"

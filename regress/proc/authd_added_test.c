@@ -105,6 +105,31 @@ adding(struct tunnel *t)
 	is_int(api_hear(proxyd), 400, "is looked at again");
 }
 
+/* A hundred of one session, and no more. */
+static void
+many(void)
+{
+	struct tunnel	t;
+	char		text[1024];
+	int		i;
+
+	system_add(control, &t, "");
+	login(proxyd, &t, "", "", "192.0.2.3");
+	up(&t, 1);
+	for (i = 0; i < 99; i++)
+		world_sql("INSERT INTO support_session_services (session_id,"
+		    " name, target, label, tls, added_at) VALUES ('%s', 'n%02d',"
+		    " '192.0.2.%d:1', 'l', 0, 1)", t.session, i, i);
+	ask(&t, API_SERVICES_ADD, "[" ROW("a") "," ROW("b") "]");
+	is_int(api_hear(proxyd), 409, "two where there is room for one");
+	ask(&t, API_SERVICES_ADD, "[" ROW("a") "]");
+	commanded(&t, command(&t, text, sizeof(text)), 0, "OK");
+	is_int(api_hear(proxyd), 200, "the hundredth is added");
+	ask(&t, API_SERVICES_ADD, "[" ROW("b") "]");
+	is_int(api_hear(proxyd), 409, "the next is one too many");
+	far_close(t.mux);
+}
+
 /* A broken muxd: what it says unasked, and what nobody may say. */
 static void
 lies(void)
@@ -206,6 +231,7 @@ main(void)
 	adding(&t);
 	again(&t);
 	lies();
+	many();
 	is_int(authd_scene_end(control, proxyd, token), 0,
 	    "authd stops in order");
 	return (done_testing());

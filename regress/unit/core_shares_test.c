@@ -162,7 +162,7 @@ ms(void)
 static void
 grants(void)
 {
-	struct door	 door;
+	struct door	 door, second;
 	struct operator	 who = { .id = "alice", .expires = 1700009999 };
 	struct asker	 asker = { 1, 1 };
 	struct session	*se;
@@ -183,6 +183,21 @@ grants(void)
 	is_int(grant_count(), 40000, "grants on one session");
 	ok(at[3] < 5 * at[0] + 20, "the last 10,000 take %.0f ms, the first "
 	    "%.0f", at[3], at[0]);
+	door_init(&second, 2);
+	for (; grant_count() < 40001; i++)
+		(void)grant_new(&second, se, &who, "web", "192.0.2.1", "",
+		    &asker, &now);
+	drain();
+	is_int(grant_new(&door, se, &who, "web", "192.0.2.1", "", &asker,
+	    &now) != REFUSE_NOT, 1, "a proxyd that has more than its half "
+	    "of 65,536 gets no more");
+	for (i = 1; grant_new(&second, se, &who, "web", "192.0.2.1", "",
+	    &asker, &now) == REFUSE_NOT && i < 40000; i++)
+		if (i % 4096 == 0)
+			drain();
+	is_int(i, 32768, "the other has its half");
+	drain();
+	door_gone(&second);
 	door_gone(&door);
 	end_run(&now);
 	drain();

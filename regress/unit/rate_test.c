@@ -83,6 +83,32 @@ bounded(void)
 	rate_free(r);
 }
 
+/* Who is over a limit stays so, whoever else comes. */
+static void
+flood(void)
+{
+	struct rate	*r = rate_new(16384);
+	uint32_t	 retry;
+	char		 key[32];
+	int		 i, k, out = 0;
+
+	for (i = 0; i < 1000; i++) {
+		snprintf(key, sizeof(key), "bad %d", i);
+		for (k = 0; k < 5; k++)
+			(void)rate_hit(r, key, 5, MINUTE, &retry);
+	}
+	for (i = 0; i < 1000000; i++) {
+		snprintf(key, sizeof(key), "key %d", i);
+		(void)rate_hit(r, key, 5, MINUTE, &retry);
+	}
+	for (i = 0; i < 1000; i++) {
+		snprintf(key, sizeof(key), "bad %d", i);
+		out += rate_peek(r, key, 5, &retry) == -1;
+	}
+	is_int(out, 1000, "a million keys make nobody forget who had enough");
+	rate_free(r);
+}
+
 static void
 same(const char *a, const char *b, int want, const char *what)
 {
@@ -104,6 +130,7 @@ main(void)
 	windows();
 	present();
 	bounded();
+	flood();
 	same("192.0.2.1", "192.0.2.2", 0, "IPv4 addresses count whole");
 	same("2001:db8::1", "2001:db8::ffff:1", 1, "IPv6 by /64");
 	same("2001:db8::1", "2001:db8:0:1::1", 0, "another /64 is another");
