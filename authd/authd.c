@@ -39,6 +39,7 @@
 #include "msg/issue.h"
 #include "msg/login.h"
 #include "msg/recheck.h"
+#include "msg/recording.h"
 #include "now.h"
 #include "proc/proc.h"
 #include "store/store.h"
@@ -68,6 +69,8 @@ static const struct proc_ops	ops = {
 	.keyfile = authd_key,
 	.counters = counts_take,
 	.run = authd_run,
+	.judge = recording_judge,
+	.swapped = recording_reloaded,
 	.stop = authd_stop,
 };
 
@@ -126,6 +129,7 @@ authd_run(void)
 	    recheck_init() == -1)
 		fatalx("out of memory");
 	proc_after_turn(turn_end);
+	recording_reloaded();
 	timer_init(&authd.retry, authd_open, NULL);
 	authd_open(NULL);
 	turn_end();

@@ -9,9 +9,13 @@
 #include "base/compat.h"
 #include "base/log.h"
 #include "load.h"
+#include "msg/recording.h"
 #include "now.h"
 
-/* A page of sessions, the system of each, the next page; then the rows. */
+/*
+ * A page of sessions, the system of each, the next page; then the rows, then
+ * recordings.
+ */
 static struct {
 	void		(*then)(int);
 	enum store_what	 what;		/* that is being loaded */
@@ -76,7 +80,6 @@ got_rows(const struct answer *a, void *arg)
 	size_t	i;
 
 	(void)arg;
-	load.done = a->r != 0;
 	for (i = 0; i < a->n && !load.done; i++) {
 		strlcpy(load.after, a->access[i].id, sizeof(load.after));
 		if (rowlog_load(&a->access[i], now_at()) == -1) {
@@ -84,6 +87,24 @@ got_rows(const struct answer *a, void *arg)
 			load.done = 1;
 		}
 	}
+	if (a->r == STORE_NONE) {
+		load.what = ASK_RECORDINGS_OPEN;
+		load.after[0] = '\0';
+	}
+	load_next(a->r == -1 ? -1 : 0);
+}
+
+static void
+got_recordings(const struct answer *a, void *arg)
+{
+	size_t	i;
+
+	(void)arg;
+	for (i = 0; i < a->n; i++) {
+		strlcpy(load.after, a->recording[i].id, sizeof(load.after));
+		recording_load(&a->recording[i]);
+	}
+	load.done = a->r != 0;
 	load_next(a->r == -1 ? -1 : 0);
 }
 
@@ -92,7 +113,7 @@ load_ask(void)
 {
 	struct question	q = { .what = load.what, .key = load.after };
 	store_then	then = load.what == ASK_OPEN_ROWS ? got_rows :
-	    got_sessions;
+	    load.what == ASK_RECORDINGS_OPEN ? got_recordings : got_sessions;
 
 	if (load.i < load.n) {
 		q.what = ASK_SYSTEM_BY_ID;

@@ -64,6 +64,7 @@ static void	list(struct parser *, const char *, char *, size_t, size_t,
 static void	file_path(struct parser *, const char *, char *, size_t,
 		    const char *);
 static void	tunnel_path(struct parser *, const char *);
+static void	recording_dir(struct parser *, const char *);
 static void	proxy_domain(struct parser *, char *);
 static void	origin(struct parser *, const char *);
 static void	network(struct parser *, const char *, char (*)[64], unsigned *,
@@ -89,7 +90,9 @@ static void	listener(struct parser *, const char *, uint64_t, uint64_t);
 %token COOKIES "cookies" SCRIPT "script"
 %token CONTROL "control" CREDIT "credit" DOMAIN "domain" FILE_ "file"
 %token FORMAT "format" FRAME "frame" GRACE "grace" GROUP "group" HTTP "http" HTTPS "https"
-%token IDLE "idle"
+%token IDLE "idle" DIRECTORY "directory" EACH "each"
+%token RECORD "record" RECORDING "recording" RECORDINGS "recordings"
+%token TERMINALS "terminals"
 %token INCLUDE "include" INTERNAL "internal" ISSUER "issuer" JWT "jwt"
 %token KEEP "keep" KEY "key" LIFETIME "lifetime" LIMIT "limit"
 %token LISTEN "listen" LIVE "live" LOG "log" LOOPBACK "loopback"
@@ -178,6 +181,18 @@ statement	: MACRO '=' text {
 			log_format(ps, $3.string);
 			free($3.string);
 		}
+		| KEEP RECORDINGS duration {
+			number(ps, "keep recordings", "keep_recordings",
+			    $3.number);
+		}
+		| RECORD TERMINALS yesno {
+			number(ps, "record terminals", "record_terminals",
+			    $3.number);
+		}
+		| RECORDING DIRECTORY text recordingopts {
+			recording_dir(ps, $3.string);
+			free($3.string);
+		}
 		| MAX STARTUPS WORD {
 			startups(ps, $3.string);
 			free($3.string);
@@ -217,6 +232,17 @@ penalty		: AUTHFAIL duration {
 			    ps->conf->penalty_exempt,
 			    &ps->conf->n_penalty_exempt, $2.string);
 			free($2.string);
+		}
+		;
+
+recordingopts	: %empty
+		| recordingopts MAX size {
+			number(ps, "recording directory ... max",
+			    "recording_max", $3.number);
+		}
+		| recordingopts EACH size {
+			number(ps, "recording directory ... each",
+			    "recording_each", $3.number);
 		}
 		;
 
@@ -486,7 +512,8 @@ belongs(const char *word)
 #define TOP	"outside of tunnel { } and operator { }"
 #define IN(block)	"into " block " { }"
 		{ "store", TOP }, { "listen", TOP }, { "proxyd", TOP },
-		{ "keep", TOP }, { "missing", TOP }, { "trusted", TOP }, { "control", TOP },
+		{ "keep", TOP }, { "record", TOP }, { "recording", TOP },
+		{ "missing", TOP }, { "trusted", TOP }, { "control", TOP },
 		{ "include", TOP }, { "log", TOP }, { "tunnel", TOP }, { "operator", TOP },
 		{ "penalty", TOP },
 		{ "path", IN("tunnel") }, { "grace", IN("tunnel") },
@@ -733,6 +760,23 @@ tunnel_path(struct parser *ps, const char *text)
 	else
 		list(ps, "path", c->tunnel_path[0], 8,
 		    sizeof(c->tunnel_path[0]), &c->n_tunnel_path, text);
+}
+
+/* In the directory of the store: authd sees nothing else. */
+static void
+recording_dir(struct parser *ps, const char *text)
+{
+	const char	*s;
+
+	for (s = text; isalnum((unsigned char)*s) || *s == '-' || *s == '_';
+	    s++)
+		continue;
+	if (text[0] == '\0' || *s != '\0')
+		error(ps, "recording directory: \"%s\" is not a name in the "
+		    "directory of the store (letters, digits, - and _)", text);
+	else
+		string(ps, "recording directory", ps->conf->recording_dir,
+		    sizeof(ps->conf->recording_dir), text);
 }
 
 /* A name of the DNS, kept in lower case; never changes what it points at. */

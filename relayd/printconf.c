@@ -9,6 +9,7 @@ static void	print_string(FILE *, const char *);
 static void	print_seconds(FILE *, const char *, uint64_t);
 static void	print_bytes(FILE *, const char *, uint64_t);
 static void	print_rate(FILE *, const char *, uint64_t, uint64_t);
+static void	print_recordings(FILE *, const struct conf *);
 static void	print_listeners(FILE *, const struct conf *);
 static void	print_penalty(FILE *, const struct conf *);
 static void	print_tunnel(FILE *, const struct conf *);
@@ -24,6 +25,8 @@ cfg_print(const struct conf *c, FILE *f)
 	print_bytes(f, " max", c->store_max);
 	print_seconds(f, "keep sessions", c->keep_sessions);
 	print_seconds(f, "keep log", c->keep_log);
+	print_seconds(f, "keep recordings", c->keep_recordings);
+	print_recordings(f, c);
 	print_listeners(f, c);
 	for (i = 0; i < c->n_trusted_proxy; i++)
 		fprintf(f, "trusted proxy %s\n", c->trusted_proxy[i]);
@@ -108,6 +111,16 @@ print_listener(FILE *f, const struct conf_listen *l)
 	    (l->flags & LISTEN_TUNNEL) ? " tunnel" : "",
 	    (l->flags & LISTEN_METRICS) ? " metrics" : "",
 	    (l->flags & LISTEN_PUBLIC) ? " public" : "");
+}
+
+static void
+print_recordings(FILE *f, const struct conf *c)
+{
+	fprintf(f, "record terminals %s\nrecording directory ",
+	    c->record_terminals ? "yes" : "no");
+	print_string(f, c->recording_dir);
+	fprintf(f, " each %" PRIu64, c->recording_each);
+	print_bytes(f, " max", c->recording_max);
 }
 
 static void

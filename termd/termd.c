@@ -2,10 +2,11 @@
 /*
  * termd: one operator terminal.
  *
- * May touch: the browser's socket, one stream end. No file, no key, no other
- * socket; it cannot open any.
+ * May touch: the browser's socket, one stream end, and where terminals are
+ * recorded the end of one file. No other file, no key, no other socket; it
+ * cannot open any.
  * Hears from: the parent (GIVE once: the browser's connection; STOP) and authd
- * (TERM_STREAM or TERM_REFUSE once, then CLOSE).
+ * (TERM_STREAM, before it maybe TERM_RECORD, or TERM_REFUSE once, then CLOSE).
  * States: ST_EMPTY until the connection is here, ST_WAIT until authd has said
  * yes, ST_OPEN; a message in another state ends its sender. What authd says may
  * be here before the connection and waits for it.
@@ -23,6 +24,7 @@
 #include "imsg/msg.h"
 #include "proc/link.h"
 #include "proc/proc.h"
+#include "record.h"
 #include "terminal.h"
 
 #define STREAM_WAIT_MS	10000	/* for authd's word after the connection */
@@ -37,6 +39,7 @@ static void	termd_exit(void) __attribute__((noreturn));
 
 static int	give(struct chan *, struct imsg *);
 static int	term_stream(struct chan *, struct imsg *);
+static int	term_record(struct chan *, struct imsg *);
 static int	term_refuse(struct chan *, struct imsg *);
 static int	term_close(struct chan *, struct imsg *);
 static void	authd_came(int);
@@ -53,6 +56,7 @@ static const struct dispatch	parent_table[] = {
 
 static const struct dispatch	authd_table[] = {
 	{ IMSG_TERM_STREAM, R_AUTHD, S(LK_WORD), MF_ONCE, term_stream },
+	{ IMSG_TERM_RECORD, R_AUTHD, S(LK_WORD), MF_ONCE, term_record },
 	{ IMSG_TERM_REFUSE, R_AUTHD, S(LK_WORD), MF_ONCE, term_refuse },
 	{ IMSG_CLOSE, R_AUTHD, S(LK_WORD) | S(LK_OPEN), 0, term_close },
 };
@@ -188,6 +192,19 @@ term_stream(struct chan *c, struct imsg *m)
 	termd.word.fd = m_take_fd(m);
 	if (termd.state == ST_WAIT)
 		term_begin();
+	return (0);
+}
+
+/* Before TERM_STREAM: a terminal that is to be recorded is so from the start. */
+static int
+term_record(struct chan *c, struct imsg *m)
+{
+	struct msg_term_record	 in;
+
+	(void)c;
+	if (get_term_record(m, &in) == -1 || termd.word.fd != -1)
+		return (-1);
+	record_begin(m_take_fd(m), in.room);
 	return (0);
 }
 

@@ -25,6 +25,7 @@
 #include "base/log.h"
 #include "imsg/msg.h"
 #include "proc/proc.h"
+#include "record.h"
 #include "resize.h"
 #include "http/reply.h"
 #include "terminal.h"
@@ -49,6 +50,7 @@
 #define PINGS_MAX	3		/* without any byte: nobody is there */
 #define CLOSE_MS	4000		/* for the browser's; authd waits 5 s */
 #define DRAIN_MS	60000		/* for a slow one to take the rest */
+#define RECORDED	"this terminal is recorded"
 
 enum frame_type { FRAME_DATA, FRAME_RESIZE, FRAME_RESERVED, FRAME_ERROR,
     FRAME_STATUS };
@@ -76,6 +78,7 @@ static int	stream_line(void);
 static void	stream_flush(void);
 static void	stream_write(evutil_socket_t, short, void *);
 static void	stream_ended(void);
+static int	recorded(void);
 static void	reading_update(void);
 static void	idle_expired(void *);
 static void	ping_due(void *);
@@ -105,6 +108,7 @@ static struct {
 	size_t		 in_len;
 	int		 line_seen, closing;
 	unsigned	 pings;		/* since the browser's last byte */
+	size_t		 unrecorded;	/* at the end of to_browser */
 	uint64_t	 closed_ms;
 	struct timer	 idle, ping, marks, gone;
 	/* statistics */
@@ -228,7 +232,6 @@ terminal_browser(int fd, const char *accept, const uint8_t *bytes, size_t len)
 #endif
 	(void)lowat;
 	strlcpy(terminal.accept, accept, sizeof(terminal.accept));
-	evutil_make_socket_nonblocking(fd);
 	if (httphead_request(&head, &scan, (const char *)bytes, len, &status,
 	    &why) != 1 || upgrade_check(&head) != 0 ||
 	    strlen(accept) != ACCEPT_SIZE - 1) {
@@ -289,9 +292,13 @@ terminal_stream(int fd, uint32_t idle_s)
 	n = snprintf(reply, sizeof(reply),
 	    "HTTP/1.1 101 Switching Protocols\r\n"
 	    "Upgrade: websocket\r\nConnection: Upgrade\r\n"
-	    "Sec-WebSocket-Accept: %s\r\n\r\n", terminal.accept);
+	    "Sec-WebSocket-Accept: %s\r\n%s\r\n", terminal.accept,
+	    record_is_on() ? "X-Support-Recording: on\r\n" : "");
 	if (out_add(&terminal.to_browser, reply, (size_t)n) == -1)
 		fatal("terminal");
+	if (record_is_on())
+		browser_send(FRAME_ERROR, RECORDED, sizeof(RECORDED) - 1);
+	terminal.unrecorded = 0;
 	timer_set(&terminal.idle, terminal.idle_ms);
 	timer_set(&terminal.ping, PING_MS);
 	if (terminal.early != NULL) {
@@ -387,8 +394,12 @@ browser_message(void *arg, int opcode, uint8_t *data, size_t len)
 	if (data[0] == FRAME_DATA) {
 		timer_set(&terminal.idle, terminal.idle_ms);
 		r = stream_frames(FRAME_DATA, data + 1, len - 1);
-	} else if ((n = resize_clamp(data + 1, len - 1, size)) > 0)
+	} else if ((n = resize_clamp(data + 1, len - 1, size)) > 0) {
 		r = stream_frames(FRAME_RESIZE, (uint8_t *)size, n);
+		record_resize(size);
+		if (recorded() == -1)
+			return;
+	}
 	if (r == -1) {
 		terminal_close(1011, END_LIMIT, "out of memory");
 		return;
@@ -461,8 +472,27 @@ stream_event(evutil_socket_t fd, short what, void *arg)
 	}
 	terminal.in_len += (size_t)n;
 	stream_take();
+	(void)recorded();
 	browser_flush();
 	reading_update();
+}
+
+/*
+ * What came is in the recording before the operator sees it: 0. Or it is not,
+ * and is not shown: the terminal ends.
+ */
+static int
+recorded(void)
+{
+	const char	*why = NULL;
+	int		 r = record_flush(&why);
+
+	if (r == -1)
+		terminal.to_browser.len -= terminal.unrecorded;
+	terminal.unrecorded = 0;
+	if (r == -1)
+		terminal_close(1011, END_LIMIT, why);
+	return (r);
 }
 
 /* The client's `OK` or `ERROR ...`: 1 past it, 0 not whole yet, -1 refused. */
@@ -526,6 +556,7 @@ static void
 stream_frame(const uint8_t *p, size_t len)
 {
 	if (len > 0 && p[0] == FRAME_DATA) {
+		record_output(p + 1, len - 1);
 		browser_send(FRAME_DATA, p + 1, len - 1);
 		terminal.bytes_in += len - 1;
 	} else if (len > 0 && p[0] == FRAME_STATUS)
@@ -589,6 +620,7 @@ browser_send(uint8_t type, const void *p, size_t len)
 	if (out_add(&terminal.to_browser, head, n) == -1 ||
 	    out_add(&terminal.to_browser, p, len) == -1)
 		fatal("terminal");
+	terminal.unrecorded += n + len;
 }
 
 /* It carries a mark, also where that is not its purpose: ahead.h. */
@@ -671,10 +703,15 @@ browser_write(evutil_socket_t fd, short what, void *arg)
 void
 terminal_close(uint16_t code, unsigned reason, const char *text)
 {
+	const char	*why = NULL;
+
 	if (terminal.closing)
 		return;
 	terminal.closing = 1;
 	terminal.closed_ms = clock_ms();
+	if (record_end(&why) == -1)
+		terminal.to_browser.len -= terminal.unrecorded;
+	terminal.unrecorded = 0;
 	if (text != NULL)
 		browser_send(FRAME_ERROR, text, strlen(text));
 	if (code != 0)

@@ -2,6 +2,7 @@
 #include <sys/socket.h>
 
 #include <string.h>
+#include <unistd.h>
 
 #include "authd/core/effect.h"
 #include "authd/core/grant.h"
@@ -12,12 +13,19 @@
 #include "base/log.h"
 #include "manifest.h"
 #include "peer.h"
+#include "recording.h"
 #include "proc/proc.h"
 #include "run.h"
 #include "streamlog.h"
 #include "tag.h"
 
 #define ROOM_MS		200	/* for proxyds to let go of idle streams */
+
+/* Where a terminal is recorded. */
+struct record {
+	int		 fd;		/* -1: nowhere */
+	uint64_t	 room;
+};
 
 typedef void (*after_fn)(void (*)(void *, int), void *);
 
@@ -173,11 +181,16 @@ pair_to_mux(const struct stream *st, struct chan *c, int fd)
 	    .tag = { bytes, sizeof(bytes) } });
 }
 
+/* A terminal that is recorded hears of the file first. */
 static void
-pair_to_asker(const struct stream *st, struct chan *c, uint32_t id, int fd)
+pair_to_asker(const struct stream *st, const struct record *rec,
+    struct chan *c, uint32_t id, int fd)
 {
 	char	who[WHO_SIZE];
 
+	if (rec->fd != -1)
+		(void)say_term_record(c, 0, rec->fd, &(struct msg_term_record){
+		    .room = rec->room });
 	if (st->terminal != 0)
 		(void)say_term_stream(c, 0, fd, &(struct msg_term_stream){
 		    .stream = st->id,
@@ -194,6 +207,7 @@ run_pair(const struct effect *e)
 {
 	struct stream	*st = stream_to_pair(e->number);
 	struct chan	*c = asker_chan(&e->to), *mux;
+	struct record	 rec = { .fd = -1 };
 	int		 sv[2];
 
 	if (st == NULL)
@@ -203,11 +217,16 @@ run_pair(const struct effect *e)
 		stream_failed(st->id, REFUSE_NOT);
 	} else if (mux == NULL) {
 		stream_failed(st->id, REFUSE_TUNNEL_NONE);
+	} else if (st->terminal != 0 &&
+	    recording_open(st, &rec.fd, &rec.room) == -1) {
+		stream_failed(st->id, REFUSE_RECORDING);
 	} else if (pair_make(sv) == -1) {
+		if (rec.fd != -1)
+			close(rec.fd);
 		stream_failed(st->id, REFUSE_BUSY);
 	} else {
 		pair_to_mux(st, mux, sv[0]);
-		pair_to_asker(st, c, e->to.id, sv[1]);
+		pair_to_asker(st, &rec, c, e->to.id, sv[1]);
 		stream_given(st->id);
 		streamlog_opened(st);
 	}
@@ -257,6 +276,10 @@ run_status(const struct effect *e)
 static void
 run_stream_row(const struct effect *e)
 {
+	const struct stream	*st = stream_find(e->number);
+
+	if (st != NULL && st->terminal != 0)
+		recording_begin(st);
 	run.after(stream_rowed, (void *)(uintptr_t)e->number);
 }
 

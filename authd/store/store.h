@@ -23,7 +23,7 @@
 #define STORE_NONE	(-2)
 #define STORE_TAKEN	(-3)	/* a key that must be unique is in use */
 
-#define STORE_SCHEMA	10	/* version in the file */
+#define STORE_SCHEMA	11	/* version in the file */
 
 /*
  * Open or make the file. -1: not now, call again later; nothing else may be
@@ -131,6 +131,8 @@ struct answer {
 		const struct system_detail	*detail;
 		const struct system_id		*id;
 		const struct reference_row	*reference;
+		const struct recording_row	*recording;
+		const struct recording_sum	*recordings;
 	};
 };
 typedef void (*store_then)(const struct answer *, void *arg);
@@ -359,6 +361,33 @@ struct access_row {
 
 int	store_access_insert(const struct access_row *);
 int	store_access_update(const struct access_row *);
+
+/* --- recordings of terminals --- */
+
+/*
+ * Its id is that of the terminal's row in the access log, and its file's name.
+ * It outlives session and log. One that was found without a row may have no
+ * session and no operator.
+ */
+struct recording_row {
+	char	id[UUID_SIZE], session_id[UUID_SIZE];
+	char	operator_id[ID_SIZE], operator_name[NAME_SIZE];
+	int64_t	started_at, ended_at;
+	uint64_t bytes;			/* once ended: whole lines of it */
+	char	sha256[HEX64_SIZE];	/* of these, "" nobody knows */
+};
+
+/* Of those that have ended. */
+struct recording_sum {
+	int64_t	n, bytes;
+};
+
+int	store_recording_add(const struct recording_row *);
+/* ended_at, bytes and sha256 of it. */
+int	store_recording_end(const struct recording_row *);
+/* A file of this time and size, of which there is no row. */
+int	store_recording_adopt(const char *id, int64_t at, uint64_t bytes);
+int	store_recording_del(const char *id);
 
 #define STORE_EVENTS	200	/* in one answer */
 

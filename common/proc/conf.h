@@ -94,7 +94,15 @@ enum conf_unit { UNIT_COUNT, UNIT_SECONDS, UNIT_BYTES, UNIT_BOOL };
 	    "api rate")							\
 	X(log_json, 0, 0, 1, UNIT_BOOL, R_PARENT, "log format json")	\
 	X(ticket_rate, 30, 1, 1000000, UNIT_COUNT, R_AUTHD,		\
-	    "ticket rate")
+	    "ticket rate")						\
+	X(record_terminals, 0, 0, 1, UNIT_BOOL, R_AUTHD,		\
+	    "record terminals")						\
+	X(recording_max, 10737418240, 1048576, 1099511627776, UNIT_BYTES, \
+	    R_AUTHD, "recording directory ... max")			\
+	X(recording_each, 104857600, 65536, 1073741824, UNIT_BYTES,	\
+	    R_AUTHD | R_TERMD, "recording directory ... each")		\
+	X(keep_recordings, 7776000, 3600, 3153600000, UNIT_SECONDS,	\
+	    R_AUTHD, "keep recordings")
 
 /* X(member, size with NUL, default, roles, keyword) */
 #define CONF_STRINGS(X)							\
@@ -104,6 +112,8 @@ enum conf_unit { UNIT_COUNT, UNIT_SECONDS, UNIT_BYTES, UNIT_BOOL };
 	X(jwt_issuer, 256, "", R_AUTHD, "jwt issuer")			\
 	X(jwt_audience, 256, "", R_AUTHD, "jwt issuer ... audience")	\
 	X(proxy_domain, 256, "", R_AUTHD | R_PROXYD, "proxy domain")	\
+	X(recording_dir, 65, "recordings", R_AUTHD,			\
+	    "recording directory")					\
 	X(control_path, 104, RELAYD_SOCKET, R_PARENT,			\
 	    "control socket")						\
 	X(looking_path, 104, "", R_PARENT,				\

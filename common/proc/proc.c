@@ -41,6 +41,7 @@ static void	proc_configure(void);
 static int	proc_start_message(struct imsg *);
 static void	proc_schedule(void);
 static void	proc_memory(void);
+static uint64_t	proc_fsize(void);
 static void	proc_drop(void);
 static void	proc_ready(void);
 static void	proc_loop(void) __attribute__((noreturn));
@@ -113,8 +114,7 @@ proc_main(const struct proc_ops *ops, int argc, char **argv)
 	proc_drop();
 	proc.layers |= sandbox_apply(ops->role,
 	    proc.dir[0] != '\0' ? proc_root() : NULL, ops->files,
-	    (role_info(ops->role)->flags & RF_FILES) ? proc.conf.store_max :
-	    0);
+	    proc_fsize());
 	proc_ready();
 	if (ops->run != NULL)
 		ops->run();
@@ -338,6 +338,16 @@ proc_memory(void)
 		log_debug("oom_score_adj: %s", strerror(errno));
 	if (fd != -1)
 		close(fd);
+}
+
+/* What a file may grow to. */
+static uint64_t
+proc_fsize(void)
+{
+	unsigned	flags = role_info(proc.ops->role)->flags;
+
+	return ((flags & RF_FILES) ? proc.conf.store_max :
+	    (flags & RF_RECORDS) ? proc.conf.recording_each : 0);
 }
 
 /* To the role's user and root, and prove that there is no way back. */

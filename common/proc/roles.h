@@ -36,8 +36,8 @@ enum role_set {
 #include "roles.def"
 #undef R
 };
-enum role_filter { FILTER_NOTHING, FILTER_WORKER, FILTER_LISTENER,
-    FILTER_DESK, FILTER_STORE };
+enum role_filter { FILTER_NOTHING, FILTER_WORKER, FILTER_RECORDER,
+    FILTER_LISTENER, FILTER_DESK, FILTER_STORE };
 
 #define RF_LINKED	0x001	/* has a channel to authd */
 #define RF_KEYS		0x002	/* gets the key files */
@@ -54,6 +54,7 @@ enum role_filter { FILTER_NOTHING, FILTER_WORKER, FILTER_LISTENER,
 #define RF_FILES	0x100	/* may make files grow, to the store's limit */
 #define RF_METRICS	0x1000	/* gets their listeners, and reads all pages */
 #define RF_COUNTS	0x2000	/* gets a page to count in */
+#define RF_RECORDS	0x4000	/* may make one grow, to a recording's limit */
 #define RF_BATCH	0x200	/* wakes others with every write: SCHED_BATCH */
 
 struct role_info {

@@ -10,7 +10,7 @@
  * calls for `role`. One file per mechanism; this is the whole interface.
  *
  * `role` is an enum role; `files` bounds open descriptors; `fsize` bounds what
- * a file may grow to (0 for all but authd). Returns the SB_* layers (msg.h)
+ * a file may grow to (0 for all but authd and termd). Returns the SB_* layers (msg.h)
  * that are in force; what the kernel does not offer is logged by name and
  * missing in the result. Ends the process when a layer that the kernel offers
  * cannot be applied. architecture.md, rule 2.

@@ -201,7 +201,8 @@
 	X(l, fdatasync) X(l, ftruncate) X(l, newfstatat)		\
 	X(l, unlinkat) X(l, faccessat) X(l, faccessat2) X(l, fchmod)	\
 	X(l, fchown) X(l, fallocate) X(l, getcwd) X(l, readlinkat)	\
-	X(l, statx) X(l, sysinfo) X(l, umask) STORE_X86(X, l)		\
+	X(l, statx) X(l, sysinfo) X(l, umask) X(l, mkdirat)		\
+	X(l, getdents64) STORE_X86(X, l)				\
 	STORE_MORE(X, l) YES(X, l)
 
 LIST(YES, NO, worker);
@@ -222,11 +223,26 @@ LIST(YES_STORE, NO, store);
 	ANSWER(Y, l##_yes, SECCOMP_RET_ALLOW),				\
 	ANSWER(NO, l##_no, SECCOMP_RET_ERRNO | EACCES), RET(SB_DENY)
 
-static const struct sock_filter worker_filter[] = {	/* muxd, termd */
-	HEAD(worker), OPTION(IPPROTO_TCP, TCP_NODELAY),
-	OPTION(IPPROTO_TCP, TCP_NOTSENT_LOWAT),
-	OPTION(SOL_SOCKET, SO_RCVLOWAT), OPTION(SOL_SOCKET, SO_SNDBUF),
-	NO_LINGER, TAIL(YES, worker)
+#define WORKER_HEAD							\
+	HEAD(worker), OPTION(IPPROTO_TCP, TCP_NODELAY),			\
+	OPTION(IPPROTO_TCP, TCP_NOTSENT_LOWAT),				\
+	OPTION(SOL_SOCKET, SO_RCVLOWAT), OPTION(SOL_SOCKET, SO_SNDBUF),	\
+	NO_LINGER
+
+static const struct sock_filter worker_filter[] = {	/* muxd */
+	WORKER_HEAD, TAIL(YES, worker)
+};
+
+/*
+ * What a recording was opened for stays: O_APPEND can be taken off by F_SETFL,
+ * which is not needed, since every descriptor comes with its flags.
+ */
+#define NO_SETFL							\
+	SKIP_UNLESS(SYS_fcntl, 4), LOAD(OFF_ARG(1)),			\
+	SKIP_UNLESS(F_SETFL, 1), RET(SECCOMP_RET_ERRNO | EPERM), LOAD(OFF(nr))
+
+static const struct sock_filter recorder_filter[] = {	/* termd */
+	WORKER_HEAD, NO_SETFL, TAIL(YES, worker)
 };
 
 /*
@@ -269,17 +285,21 @@ struct ll_ruleset {
 #define LL_FS_IOCTL	(1ULL << 15)
 #define LL_NET_ALL	0x3ULL		/* bind, connect */
 #define LL_SCOPE_ALL	0x3ULL		/* abstract sockets, signals */
-#define LL_FS_STORE	(0x2ULL | 0x4ULL | 0x8ULL | (1ULL << 5) | (1ULL << 8))
-				/* write, read, list, remove, make files */
+#define LL_FS_STORE	(0x2ULL | 0x4ULL | 0x8ULL | (1ULL << 5) |		\
+			    (1ULL << 7) | (1ULL << 8))
+				/* write, read, list, remove, make dirs, files */
 
 static const struct sock_fprog *
 filter_of(int role)
 {
 	static const struct sock_fprog	worker = FILTER(worker_filter),
+	    recorder = FILTER(recorder_filter),
 	    listener = FILTER(listener_filter), desk = FILTER(desk_filter),
 	    store = FILTER(authd_filter);
 
 	switch (role_info(role)->filter) {
+	case FILTER_RECORDER:
+		return (&recorder);
 	case FILTER_STORE:
 		return (&store);
 	case FILTER_LISTENER:

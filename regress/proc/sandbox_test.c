@@ -10,6 +10,7 @@
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
+#include <sys/uio.h>
 #include <sys/wait.h>
 
 #include <linux/filter.h>
@@ -45,6 +46,7 @@ uint32_t	sandbox_apply_prod(int, const char *, uint64_t, uint64_t);
 static struct {
 	int			 pair[2];	/* packets */
 	int			 listener, client, accepted, file, epoll;
+	int			 recording;	/* to append to */
 	struct sockaddr_in	 addr;		/* of the listener */
 	char			 dir[64];
 	uint64_t		 fsize;
@@ -99,7 +101,7 @@ run(int role, int production, probe_fn fn)
 		fixtures();
 		fix.layers = (production ? sandbox_apply_prod : sandbox_apply)
 		    (role, role_info(role)->room == ROOM_STORE ? fix.dir :
-		    NULL, 64, fix.fsize);
+		    NULL, 64, role == ROLE_TERMD ? 1 << 20 : fix.fsize);
 		leave(fn());
 	}
 	waitpid(pid, &status, 0);
@@ -218,11 +220,10 @@ do_bytes(void)
 	struct epoll_event	ev = { .events = EPOLLIN };
 	struct pollfd		pfd = { fix.client, POLLOUT, 0 };
 	socklen_t		len = sizeof(int);
-	int			flags, error;
+	int			error;
 	char			c;
 
-	if ((flags = fcntl(fix.client, F_GETFL)) == -1 ||
-	    fcntl(fix.client, F_SETFL, flags | O_NONBLOCK) == -1 ||
+	if (fcntl(fix.client, F_GETFL) == -1 ||
 	    poll(&pfd, 1, 1000) != 1 ||
 	    send(fix.client, "ab", 2, MSG_NOSIGNAL) != 2 ||
 	    epoll_ctl(fix.epoll, EPOLL_CTL_ADD, fix.accepted, &ev) == -1 ||
@@ -233,6 +234,77 @@ do_bytes(void)
 	    shutdown(fix.client, SHUT_WR) == -1 || close(fix.client) == -1)
 		return (errno);
 	return (0);
+}
+
+static int
+do_nonblocking(void)
+{
+	return (result(syscall(SYS_fcntl, fix.client, F_SETFL, O_RDWR |
+	    O_NONBLOCK)));
+}
+
+/* A recording grows, up to its limit; and nothing else happens to it. */
+static int
+do_append(void)
+{
+	static char	much[2 << 20];
+	ssize_t		n;
+
+	if (write(fix.recording, "ab", 2) != 2)
+		return (errno);
+	if ((n = write(fix.recording, much, sizeof(much))) != -1 &&
+	    (size_t)n < sizeof(much))
+		n = write(fix.recording, much, 1);
+	return (n == -1 ? errno : 0);
+}
+
+static int
+bad_append(void)
+{
+	return (result(syscall(SYS_fcntl, fix.recording, F_SETFL, O_WRONLY |
+	    O_NONBLOCK)));
+}
+
+static int
+bad_truncate(void)
+{
+	return (result(syscall(SYS_ftruncate, fix.recording, 0)));
+}
+
+static int
+bad_pwrite(void)
+{
+	return (result(syscall(SYS_pwrite64, fix.recording, "x", 1, 0)));
+}
+
+static int
+bad_pwritev(void)
+{
+	struct iovec	iov = { (void *)(uintptr_t)"x", 1 };
+
+	return (result(syscall(SYS_pwritev2, fix.recording, &iov, 1, 0, 0,
+	    0)));
+}
+
+static int
+bad_fallocate(void)
+{
+	return (result(syscall(SYS_fallocate, fix.recording, 3, 0, 1)));
+}
+
+static int
+bad_read(void)
+{
+	char	c;
+
+	return (result(syscall(SYS_read, fix.recording, &c, 1)));
+}
+
+static int
+bad_mkdir(void)
+{
+	return (result(syscall(SYS_mkdirat, AT_FDCWD,
+	    "/tmp/relayd-intruder", 0700)));
 }
 
 static int
@@ -589,7 +661,9 @@ bad_bare(void)
 #define STORE	(1U << FILTER_STORE)
 #define DOOR	(1U << FILTER_LISTENER)
 #define DESK	(1U << FILTER_DESK)
-#define WORKER	(1U << FILTER_WORKER)
+#define MUX	(1U << FILTER_WORKER)
+#define TERM	(1U << FILTER_RECORDER)
+#define WORKER	(MUX | TERM)
 
 static const struct {
 	const char	*name;
@@ -613,7 +687,18 @@ static const struct {
 	{ "resetting a connection", do_reset, DOOR, 0, 1 },
 	{ "resetting a connection", do_reset, ALL & ~DOOR, KILLED, 1 },
 	{ "a connection to nowhere", do_nowhere, DOOR, EINVAL, 1 },
-	{ "clearing O_NONBLOCK", bad_blocking, ALL, KILLED, 1 },
+	{ "O_NONBLOCK", do_nonblocking, ALL & ~TERM, 0, 1 },
+	{ "other flags", do_nonblocking, TERM, EPERM, 1 },
+	{ "clearing O_APPEND", bad_append, TERM, EPERM, 1 },
+	{ "shortening a recording", bad_truncate, TERM, KILLED, 1 },
+	{ "writing into it", bad_pwrite, TERM, KILLED, 1 },
+	{ "writing into it", bad_pwritev, TERM, KILLED, 1 },
+	{ "a hole in it", bad_fallocate, TERM, KILLED, 1 },
+	{ "reading it", bad_read, TERM, EBADF, 1 },
+	{ "making it longer than its limit", do_append, TERM, EFBIG, 1 },
+	{ "making a directory", bad_mkdir, ALL & ~STORE, KILLED, 1 },
+	{ "clearing O_NONBLOCK", bad_blocking, ALL & ~TERM, KILLED, 1 },
+	{ "clearing O_NONBLOCK", bad_blocking, TERM, EPERM, 1 },
 	{ "MSG_OOB", bad_urgent, ALL, KILLED, 1 },
 	{ "sendmsg with MSG_OOB", bad_urgent_sendmsg, ALL, KILLED, 1 },
 	{ "bytes on sockets", do_bytes, ALL, 0, 1 },
@@ -637,7 +722,8 @@ static const struct {
 	{ "kill", bad_kill, ALL, KILLED, 1 },
 	{ "F_SETOWN", bad_setown, ALL, KILLED, 1 },
 	{ "F_SETSIG", bad_setsig, ALL, KILLED, 1 },
-	{ "O_ASYNC", bad_async, ALL, KILLED, 1 },
+	{ "O_ASYNC", bad_async, ALL & ~TERM, KILLED, 1 },
+	{ "O_ASYNC", bad_async, TERM, EPERM, 1 },
 	{ "F_DUPFD", bad_dupfd, ALL, KILLED, 1 },
 	{ "F_SETLEASE", bad_lease, ALL, KILLED, 1 },
 	{ "becoming dumpable", bad_dumpable, ALL, KILLED, 1 },
@@ -682,7 +768,7 @@ static const struct {
 	{ "shmget", SYS_shmget }, { "msgget", SYS_msgget },
 	{ "inotify_init1", SYS_inotify_init1 },
 	{ "chdir", SYS_chdir }, { "linkat", SYS_linkat },
-	{ "symlinkat", SYS_symlinkat }, { "mkdirat", SYS_mkdirat },
+	{ "symlinkat", SYS_symlinkat }, { "mknodat", SYS_mknodat },
 	{ "fchmodat", SYS_fchmodat }, { "reboot", SYS_reboot },
 #ifdef SYS_pidfd_open
 	{ "pidfd_open", SYS_pidfd_open },
@@ -756,6 +842,8 @@ test_store(void)
 		    "authd: no file elsewhere");
 		is_int(run(ROLE_AUTHD, 1, bad_create), EACCES,
 		    "authd: no new file elsewhere");
+		is_int(run(ROLE_AUTHD, 1, bad_mkdir), EACCES,
+		    "authd: no directory elsewhere");
 		is_int(run(ROLE_AUTHD, 1, bad_write_proc), EACCES,
 		    "authd: nor its own memory");
 		is_int(run(ROLE_AUTHD, 1, own_directory), ENOENT,
@@ -856,6 +944,15 @@ caller(void)
 	    sizeof(fix.addr)) == -1 ? -1 : fd);
 }
 
+static const char *
+recording_path(void)
+{
+	static char	path[128];
+
+	snprintf(path, sizeof(path), "%s/rec", fix.dir);
+	return (path);
+}
+
 /* In the child, so that no probe spoils them for the next. */
 static void
 fixtures(void)
@@ -873,6 +970,8 @@ fixtures(void)
 	    (fix.accepted = accept(fix.listener, NULL, NULL)) == -1 ||
 	    caller() == -1 ||
 	    (fix.file = open("/dev/zero", O_RDONLY)) == -1 ||
+	    (fix.recording = open(recording_path(), O_WRONLY | O_APPEND |
+	    O_CREAT | O_TRUNC, 0600)) == -1 ||
 	    (fix.epoll = epoll_create1(0)) == -1)
 		leave(98);
 	anywhere = fix.addr;
@@ -882,7 +981,7 @@ static void
 clean_up(void)
 {
 	static const char *const	names[] = { "t.db", "t.db-wal",
-	    "t.db-shm", "t.db-journal" };
+	    "t.db-shm", "t.db-journal", "rec" };
 	char				path[128];
 	size_t				i;
 

@@ -213,6 +213,9 @@ values(void)
 	    "penalty max 1h\npenalty exempt 10.0.0.0/8\n"
 	    "keep sessions 7d\n"
 	    "keep log 90d\n"
+	    "keep recordings 30d\n"
+	    "record terminals\n"
+	    "recording directory rec-1 max 2G each 1M\n"
 	    "control socket /run/x.sock\n"
 	    "control socket /run/y.sock read only group \"monitor\"\n"
 	    "tunnel { path \"/a\" path /b\n grace 90s start-up grace 24h "
@@ -243,6 +246,10 @@ values(void)
 	is_str(c.penalty_exempt[0], "10.0.0.0/8", "and for whom not");
 	is_int(c.keep_sessions, 604800, "how long sessions are kept");
 	is_int(c.keep_log, 7776000, "and the log");
+	is_int(c.keep_recordings, 2592000, "and recordings");
+	ok(c.record_terminals && strcmp(c.recording_dir, "rec-1") == 0 &&
+	    c.recording_max == 2147483648U && c.recording_each == 1048576,
+	    "terminals are recorded, where, and how much");
 	is_str(c.control_path, "/run/x.sock", "control socket");
 	is_str(c.looking_path, "/run/y.sock", "one for looking");
 	is_str(c.looking_group, "monitor", "and for whom");
@@ -337,6 +344,7 @@ printing(void)
 	CONF_STRINGS(X)
 #undef X
 	high.looking_path[1] = 'y';	/* one of its own */
+	high.recording_dir[0] = 'x';	/* a name */
 	strlcpy(high.proxy_domain, "a.example", sizeof(high.proxy_domain));
 	strlcpy(low.proxy_domain, "a.b", sizeof(low.proxy_domain));
 	high.n_console_origin = 8;

@@ -157,7 +157,41 @@ one_revoked(const struct question *q, void *row)
 	return (db_revoked(q, re->kind, re->reason));
 }
 
+static int
+one_recording(const struct question *q, void *row)
+{
+	return (db_recording(q->key, row));
+}
+
+static int
+one_recording_oldest(const struct question *q, void *row)
+{
+	(void)q;
+	return (db_recording_oldest(row));
+}
+
+static int
+one_recording_sum(const struct question *q, void *row)
+{
+	(void)q;
+	return (db_recording_sum(row));
+}
+
 /* The next one behind `after`. */
+
+static int
+after_recordings(const struct question *q, const char *after, void *row)
+{
+	(void)q;
+	return (db_recording_next(after, row));
+}
+
+static int
+after_recordings_open(const struct question *q, const char *after, void *row)
+{
+	(void)q;
+	return (db_recording_next_open(after, row));
+}
 
 static int
 after_systems(const struct question *q, const char *after, void *row)
@@ -298,6 +332,23 @@ static int
 many_logs(const struct question *q, struct rows *rows, struct answer *a)
 {
 	return (db_logs(q->key, q->list, &a->total, add_access, rows));
+}
+
+static void
+add_recording(const struct recording_row *row, void *arg)
+{
+	void	*p = rows_add(arg);
+
+	if (p != NULL)
+		memcpy(p, row, sizeof(*row));
+}
+
+static int
+many_recordings_of(const struct question *q, struct rows *rows,
+    struct answer *a)
+{
+	return (db_recordings_of(q->key, q->list, &a->total, add_recording,
+	    rows));
 }
 
 static void

@@ -204,6 +204,39 @@
     "CREATE INDEX proxy_references_expires ON proxy_references"		\
     " (expires_at);"
 
+/*
+ * Recordings of terminals, of which the access log may be gone already; and how
+ * much they are, of those that have ended.
+ */
+#define SUM(what)							\
+	"UPDATE terminal_recording_sum SET " what " WHERE one = 1;"
+#define RECORDINGS							\
+    "CREATE TABLE terminal_recordings (id TEXT PRIMARY KEY,"		\
+    " session_id TEXT, operator_id TEXT, operator_name TEXT,"		\
+    " started_at INTEGER NOT NULL, ended_at INTEGER,"			\
+    " bytes INTEGER NOT NULL DEFAULT 0, sha256 TEXT);"			\
+    "CREATE INDEX terminal_recordings_session ON terminal_recordings"	\
+    " (session_id, started_at, id);"					\
+    "CREATE INDEX terminal_recordings_started ON terminal_recordings"	\
+    " (started_at, id);"						\
+    "CREATE INDEX terminal_recordings_ended ON terminal_recordings"	\
+    " (started_at, id) WHERE ended_at IS NOT NULL;"			\
+    "CREATE INDEX terminal_recordings_open ON terminal_recordings (id)"	\
+    " WHERE ended_at IS NULL;"						\
+    "CREATE TABLE terminal_recording_sum (one INTEGER PRIMARY KEY"	\
+    " CHECK (one = 1), n INTEGER NOT NULL, bytes INTEGER NOT NULL);"	\
+    "INSERT INTO terminal_recording_sum VALUES (1, 0, 0);"		\
+    "CREATE TRIGGER terminal_recordings_come AFTER INSERT"		\
+    " ON terminal_recordings WHEN NEW.ended_at IS NOT NULL BEGIN "	\
+    SUM("n = n + 1, bytes = bytes + NEW.bytes") " END;"			\
+    "CREATE TRIGGER terminal_recordings_end AFTER UPDATE OF ended_at"	\
+    " ON terminal_recordings WHEN OLD.ended_at IS NULL"			\
+    " AND NEW.ended_at IS NOT NULL BEGIN "				\
+    SUM("n = n + 1, bytes = bytes + NEW.bytes") " END;"			\
+    "CREATE TRIGGER terminal_recordings_gone AFTER DELETE"		\
+    " ON terminal_recordings WHEN OLD.ended_at IS NOT NULL BEGIN "	\
+    SUM("n = n - 1, bytes = bytes - OLD.bytes") " END;"
+
 /* What a store that has sessions already lacks: the groups of these. */
 #define FILL								\
     "INSERT INTO support_groups SELECT a.system_id, "			\
@@ -284,7 +317,8 @@ const char *const	schema_new =
     GROUPS
     OVER
     TOKENS
-    REFERS;
+    REFERS
+    RECORDINGS;
 
 /*
  * From each version to the next. To 2: whose a row of the log is had been in
@@ -294,7 +328,7 @@ const char *const	schema_new =
  * refusal's row stands for many, and tokens can be listed. To 6: the groups of
  * 3 say which row stands for each. To 7: without what no question asks for.
  * To 8: systems are listed, and say who made them and what is noted.
- * To 9: references to proxy tokens.
+ * To 9: references to proxy tokens. To 11: recordings.
  */
 const char *const	schema_from[STORE_SCHEMA - 1] = {
     "ALTER TABLE support_access_logs ADD COLUMN service TEXT;"
@@ -367,5 +401,7 @@ const char *const	schema_from[STORE_SCHEMA - 1] = {
     "ALTER TABLE support_sessions ADD COLUMN users_good INTEGER"
     " NOT NULL DEFAULT 0;"
     "UPDATE support_sessions SET users = NULL, users_at = NULL"
-    " WHERE users IS NOT NULL;"
+    " WHERE users IS NOT NULL;",
+
+    RECORDINGS,
 };

@@ -116,6 +116,17 @@ int	db_logs(const char *id, const struct list_query *, int64_t *total,
 int	db_audit(const char *after, void (*)(const struct audit_row *, void *),
 	    void *arg);
 int	db_access_next_open(const char *after, struct access_row *);
+/* By id; the one that began first of those that have ended. */
+int	db_recording(const char *id, struct recording_row *);
+int	db_recording_oldest(struct recording_row *);
+/* The next after an id, by beginning; the next that has not ended, by id. */
+int	db_recording_next(const char *after, struct recording_row *);
+int	db_recording_next_open(const char *after, struct recording_row *);
+int	db_recording_sum(struct recording_sum *);
+/* A page of a session's, the newest first: as db_logs(). */
+int	db_recordings_of(const char *session, const struct list_query *,
+	    int64_t *total, void (*fn)(const struct recording_row *, void *),
+	    void *arg);
 /*
  * Is the token, what it was issued under, or one of the users revoked at `now`?
  * 0 yes (what it is, "token" or "user", in kind, why in reason), STORE_NONE no.

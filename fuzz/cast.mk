@@ -1,0 +1,1 @@
+$(eval $(call fuzz_target,cast,termd/cast.o,$(CJSON_LIBS)))

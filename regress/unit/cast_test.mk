@@ -1,0 +1,1 @@
+$(eval $(call unit_test,cast_test,termd/cast.o,))
