@@ -7,9 +7,13 @@
 #include "base/log.h"
 #include "core/due.h"
 #include "core/end.h"
+#include "core/grant.h"
 #include "core/rowlog.h"
 #include "core/session.h"
+#include "core/stream.h"
 #include "metrics/count.h"
+#include "msg/admit.h"
+#include "msg/credit.h"
 #include "msg/run.h"
 #include "now.h"
 #include "proc/proc.h"
@@ -21,6 +25,7 @@
 #define PROBE_MS	1000	/* between looks at a store that is down */
 #define PURGE_MS	60000	/* between looks for what is too old */
 #define PURGE_NEXT_MS	200	/* when there was some */
+#define SIZE_MS		15000	/* between two measurements of the store */
 #define ROUNDS_MAX	16	/* commits in one turn: answers that ask on */
 
 struct later {
@@ -41,6 +46,7 @@ static struct {
 	struct timer	probe, purge;
 	unsigned	sessions, tunnels;	/* that the title says */
 	unsigned long	count;
+	uint64_t	sized_ms;	/* when the store was measured */
 } turn = {
 	.waiting = STAILQ_HEAD_INITIALIZER(turn.waiting),
 	.committing = STAILQ_HEAD_INITIALIZER(turn.committing),
@@ -187,6 +193,26 @@ turn_title(void)
 	proc_title("%u sessions, %u tunnels", turn.sessions, turn.tunnels);
 }
 
+/* What is now, for who looks (metrics/count.h). */
+static void
+turn_gauges(void)
+{
+	gauge(CT_STORE_UP, store_is_up());
+	gauge(CT_SESSIONS_UP, session_tunnels());
+	gauge(CT_SESSIONS_DOWN, session_count() - session_tunnels());
+	gauge(CT_STREAMS, stream_count());
+	gauge(CT_TERMINALS, admit_terminals());
+	gauge(CT_GRANTS, grant_count());
+	gauge(CT_CREDIT_LENT, (uint64_t)credit_leased_mib() << 20);
+	gauge(CT_CREDIT_ALL, (uint64_t)credit_total_mib() << 20);
+	if (!store_is_up() || (turn.sized_ms != 0 &&
+	    clock_ms() - turn.sized_ms < SIZE_MS))
+		return;
+	turn.sized_ms = clock_ms();
+	gauge(CT_STORE_USED, store_used());
+	gauge(CT_STORE_LIMIT, proc_conf()->store_max);
+}
+
 void
 turn_end(void)
 {
@@ -205,12 +231,16 @@ turn_end(void)
 		timer_set(&turn.probe, PROBE_MS);
 	turn_arm();
 	turn_title();
-	gauge(CT_STORE_UP, store_is_up());
+	turn_gauges();
 	turn.count++;
-	if ((spent = store_spent_ms(&slowest, &most)) > SLOW_MS)
+	if ((spent = store_spent_us(&slowest, &most)) > 0)
+		observe_us(CT_TURN, spent);
+	if (spent > SLOW_MS * 1000) {
+		count(CT_SLOW_TURN);
 		log_warnx("store: a turn of %llu ms, the slowest: %.60s, %llu "
-		    "ms", (unsigned long long)spent, slowest,
-		    (unsigned long long)most);
+		    "ms", (unsigned long long)spent / 1000, slowest,
+		    (unsigned long long)most / 1000);
+	}
 }
 
 unsigned long

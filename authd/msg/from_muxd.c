@@ -4,6 +4,7 @@
 #include "authd/now.h"
 #include "base/clock.h"
 #include "handlers.h"
+#include "metrics/count.h"
 #include "peer.h"
 
 int
@@ -29,11 +30,29 @@ muxd_on_stats(struct chan *c, struct imsg *m)
 
 	if (get_tunnel_stats(m, &in) == -1)
 		return (-1);
+	/* What an authd before us has heard it has counted. */
+	if (mux->counted && in.bytes_in >= mux->bytes_in &&
+	    in.bytes_out >= mux->bytes_out) {
+		count_by(CT_TUNNEL_IN, in.bytes_in - mux->bytes_in);
+		count_by(CT_TUNNEL_OUT, in.bytes_out - mux->bytes_out);
+	}
+	mux->counted = 1;
 	mux->bytes_in = in.bytes_in;
 	mux->bytes_out = in.bytes_out;
 	mux->rtt_us = in.rtt_us;
 	mux->client_streams = in.streams;
 	return (0);
+}
+
+/* It is over, and nothing more comes of it. */
+static void
+count_bytes(const struct stream *st)
+{
+	unsigned	first = st->terminal != 0 ? CT_BYTES_TERMINAL_IN :
+			    CT_BYTES_PROXY_IN;
+
+	count_by(first, st->counted_in);
+	count_by(first + 1, st->counted_out);
 }
 
 int
@@ -44,7 +63,8 @@ muxd_on_stream_end(struct chan *c, struct imsg *m)
 	if (get_stream_end(m, &in) == -1 || in.why >= END_COUNT)
 		return (-1);
 	/* One that was killed before this authd knew it: nothing to do. */
-	(void)stream_ended(peer_of(c)->tunnel, in.stream, in.why, in.in,
-	    in.out, now_at());
+	if (stream_ended(peer_of(c)->tunnel, in.stream, in.why, in.in,
+	    in.out, now_at()) == 0)
+		count_bytes(stream_find(in.stream));
 	return (0);
 }

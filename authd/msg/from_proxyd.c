@@ -16,6 +16,7 @@
 #include "base/clock.h"
 #include "base/compat.h"
 #include "handlers.h"
+#include "metrics/count.h"
 #include "peer.h"
 #include "proc/proc.h"
 
@@ -40,6 +41,7 @@ grant_refuse(struct ask *ask, enum refusal why)
 	if (why != REFUSE_BUSY)
 		audit_refusal(ask->claims.who.id, ask->addr, "ui_proxy",
 		    ask->claims.session, no->text);
+	count(CT_GRANT_OK + metric_outcome(no->status));
 	if (c != NULL)
 		(void)say_granted(c, ask->asker.id, -1, &(struct msg_granted){
 		    .status = no->status, .message = no->text });
@@ -234,9 +236,11 @@ proxyd_on_stream_open(struct chan *c, struct imsg *m)
 	r = web_open(grant_find(&peer_of(c)->door, in.grant), in.service,
 	    &asker, now_at());
 	no = refusal_info(r);
-	if (r != REFUSE_NOT)
-		(void)say_stream_refused(c, asker.id, -1,
-		    &(struct msg_stream_refused){ .status = no->status,
-		    .message = no->text });
+	if (r == REFUSE_NOT)
+		return (0);
+	count(CT_STREAM_PROXY_OK + metric_outcome(no->status));
+	(void)say_stream_refused(c, asker.id, -1,
+	    &(struct msg_stream_refused){ .status = no->status,
+	    .message = no->text });
 	return (0);
 }

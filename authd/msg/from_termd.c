@@ -5,6 +5,7 @@
 #include "authd/core/terminal.h"
 #include "authd/now.h"
 #include "handlers.h"
+#include "metrics/count.h"
 #include "peer.h"
 
 static void
@@ -12,6 +13,7 @@ term_refuse(struct peer *pe, enum refusal why)
 {
 	const struct refusal_info	*no = refusal_info(why);
 
+	count(CT_STREAM_TERMINAL_OK + metric_outcome(no->status));
 	(void)say_term_refuse(pe->chan, 0, -1, &(struct msg_term_refuse){
 	    .status = no->status, .message = no->text });
 	peer_must_go(pe);

@@ -25,6 +25,7 @@
 #include "base/rate.h"
 #include "handlers.h"
 #include "login.h"
+#include "metrics/count.h"
 #include "named.h"
 #include "peer.h"
 #include "proc/proc.h"
@@ -95,6 +96,31 @@ login_answer(struct chan *c, uint32_t id, int status, uint32_t retry_s,
 	    .session = session, .reconnect = token, .system = system_id });
 }
 
+static unsigned
+login_counted(enum refusal why)
+{
+	switch (why) {
+	case REFUSE_CREDENTIALS:
+		return (CT_LOGIN_CREDENTIALS);
+	case REFUSE_DISABLED:
+		return (CT_LOGIN_DISABLED);
+	case REFUSE_ATTEMPTS:
+		return (CT_LOGIN_RATE);
+	case REFUSE_RECONNECT:
+		return (CT_LOGIN_RECONNECT);
+	case REFUSE_COMING:
+	case REFUSE_CONNECTED:
+		return (CT_LOGIN_CONNECTED);
+	case REFUSE_SESSIONS:
+	case REFUSE_SLOTS:
+		return (CT_LOGIN_FULL);
+	case REFUSE_STORE:
+		return (CT_LOGIN_STORE);
+	default:
+		return (CT_LOGIN_OTHER);
+	}
+}
+
 /* Retry-After is the refusal's own, unless a rate says one. */
 static void
 login_refuse(struct login *lo, enum refusal why, uint32_t retry_s)
@@ -102,6 +128,7 @@ login_refuse(struct login *lo, enum refusal why, uint32_t retry_s)
 	const struct refusal_info	*no = refusal_info(why);
 	struct chan			*c = asker_chan(&lo->asker);
 
+	count(login_counted(why));
 	audit_stranger(lo->key, lo->addr, "login", "", no->text);
 	if (c != NULL) {
 		login_answer(c, lo->asker.id, no->status,
@@ -520,6 +547,8 @@ login_done(void *arg, int ok)
 	log_info("session %s: %s by system %s%s%s from %s", se->row.id,
 	    lo->created ? "made" : "continued", se->system_key,
 	    se->row.node[0] != '\0' ? " node " : "", se->row.node, lo->addr);
+	count(lo->created ? CT_LOGIN_NEW : CT_LOGIN_CONTINUED);
+	pe->mux.counted = 1;
 	strlcpy(pe->mux.addr, lo->addr, sizeof(pe->mux.addr));
 	pe->mux.since = clock_wall_ms();
 	/* The parent first: it tells a next authd who is bound. */

@@ -12,6 +12,7 @@
 #include "base/compat.h"
 #include "base/log.h"
 #include "manifest.h"
+#include "metrics/count.h"
 #include "peer.h"
 #include "recording.h"
 #include "proc/proc.h"
@@ -82,6 +83,7 @@ run_stream_refused(const struct effect *e)
 	const struct refusal_info	*no = refusal_info(e->refusal);
 	struct chan			*c = asker_chan(&e->to);
 
+	count(CT_STREAM_PROXY_OK + metric_outcome(no->status));
 	if (c != NULL)
 		(void)say_stream_refused(c, e->to.id, -1,
 		    &(struct msg_stream_refused){ .status = no->status,
@@ -94,6 +96,7 @@ run_term_refused(const struct effect *e)
 	const struct refusal_info	*no = refusal_info(e->refusal);
 	struct peer			*pe = peer_find(e->to.instance);
 
+	count(CT_STREAM_TERMINAL_OK + metric_outcome(no->status));
 	if (pe == NULL)
 		return;
 	(void)say_term_refuse(pe->chan, 0, -1, &(struct msg_term_refuse){
@@ -107,6 +110,7 @@ run_grant_refused(const struct effect *e)
 	const struct refusal_info	*no = refusal_info(e->refusal);
 	struct chan			*c = asker_chan(&e->to);
 
+	count(CT_GRANT_OK + metric_outcome(no->status));
 	if (c != NULL)
 		(void)say_granted(c, e->to.id, -1, &(struct msg_granted){
 		    .status = no->status, .message = no->text });
@@ -144,6 +148,7 @@ run_granted(const struct effect *e)
 	expires = g->session->row.expires_at / 1000;
 	if (expires > g->who.expires)
 		expires = g->who.expires;
+	count(CT_GRANT_OK);
 	manifest_send(g->session, pe);
 	(void)say_granted(pe->chan, e->to.id, -1, &(struct msg_granted){
 	    .grant = g->id, .session = g->session->row.id,
@@ -228,6 +233,8 @@ run_pair(const struct effect *e)
 		pair_to_mux(st, mux, sv[0]);
 		pair_to_asker(st, &rec, c, e->to.id, sv[1]);
 		stream_given(st->id);
+		count(st->terminal != 0 ? CT_STREAM_TERMINAL_OK :
+		    CT_STREAM_PROXY_OK);
 		streamlog_opened(st);
 	}
 }
@@ -267,6 +274,7 @@ run_status(const struct effect *e)
 {
 	const struct session	*se = e->session;
 
+	count(CT_SESSION_PENDING + (unsigned)e->code);
 	log_info("session %s: %s%s%s (system %s%s%s)", se->row.id,
 	    session_status_name((int)e->code),
 	    e->text[0] != '\0' ? " by " : "", e->text, se->system_key,

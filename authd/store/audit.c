@@ -11,6 +11,7 @@
 #include "base/index.h"
 #include "base/log.h"
 #include "base/rate.h"
+#include "metrics/count.h"
 #include "store.h"
 
 #define WINDOW_MS	60000
@@ -151,6 +152,7 @@ refuse(const char *key, const char *actor, const char *address,
 	int64_t		 now = clock_wall_ms();
 	char		 text[4 * ADDR_SIZE], who[256];
 
+	count(CT_AUDIT_REFUSED);
 	if (now / 1000 != audit.second)
 		second_begin(now);
 	if ((w = window_find(key)) != NULL) {
@@ -202,6 +204,7 @@ void
 audit_done(const char *actor, const char *address, const char *action,
     const char *session, const char *detail)
 {
+	count(CT_AUDIT_DONE);
 	(void)store_audit(clock_wall_ms(), actor, address, action, session,
 	    "done", detail);
 }

@@ -62,10 +62,13 @@ struct store_keep {
 };
 int	store_purge(const struct store_keep *);
 /*
- * Milliseconds spent in the store since the last call, and which statement took
+ * Microseconds spent in the store since the last call, and which statement took
  * the most of them (a name for the log, "" none), how many.
  */
-uint64_t store_spent_ms(const char **slowest, uint64_t *most);
+uint64_t store_spent_us(const char **slowest, uint64_t *most);
+
+/* How many bytes of it are in use. */
+uint64_t store_used(void);
 
 /*
  * Asking. The answer comes once: in the same call (SQLite), or in a later turn

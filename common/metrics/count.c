@@ -44,3 +44,22 @@ observe_us(unsigned id, uint64_t us)
 	counts[id + i]++;
 	counts[id + METRIC_BUCKETS] += us;
 }
+
+unsigned
+metric_outcome(unsigned status)
+{
+	switch (status) {
+	case 401:
+		return (1);
+	case 403:
+		return (2);
+	case 404:
+		return (3);
+	case 409:
+		return (4);
+	case 429:
+		return (5);
+	default:
+		return (status < 400 ? 0 : status < 500 ? 6 : 7);
+	}
+}

@@ -47,6 +47,16 @@ gauge_move(unsigned id, int by)
 	counts[id] += (uint64_t)(int64_t)by;
 }
 
+/* Which row of EACH_CLASS is that status'? 0: none. */
+static inline unsigned
+metric_class(unsigned status)
+{
+	return (status < 200 || status > 599 ? 0 : status / 100 - 1);
+}
+
+/* Which row of EACH_OUTCOME? 0: yes. */
+unsigned	metric_outcome(unsigned status);
+
 /* One more of a HISTOGRAM, which took so long. */
 void	observe_us(unsigned id, uint64_t us);
 

@@ -48,6 +48,25 @@
 	V(ID##_TERMD, "role=\"termd\"" more)				\
 	V(ID##_METRICD, "role=\"metricd\"" more)
 
+/* A row for each class of status, and none (metric_class()). */
+#define EACH_CLASS(ID, before)						\
+	V(ID##_NONE, before "code=\"none\"")				\
+	V(ID##_2XX, before "code=\"2xx\"")				\
+	V(ID##_3XX, before "code=\"3xx\"")				\
+	V(ID##_4XX, before "code=\"4xx\"")				\
+	V(ID##_5XX, before "code=\"5xx\"")
+
+/* A row for each way to be answered (metric_outcome()). */
+#define EACH_OUTCOME(ID, before)					\
+	V(ID##_OK, before "outcome=\"ok\"")				\
+	V(ID##_UNAUTHENTICATED, before "outcome=\"unauthenticated\"")	\
+	V(ID##_FORBIDDEN, before "outcome=\"forbidden\"")		\
+	V(ID##_NOT_FOUND, before "outcome=\"not_found\"")		\
+	V(ID##_CONFLICT, before "outcome=\"conflict\"")			\
+	V(ID##_LIMITED, before "outcome=\"limited\"")			\
+	V(ID##_INVALID, before "outcome=\"invalid\"")			\
+	V(ID##_UNAVAILABLE, before "outcome=\"unavailable\"")
+
 #define F(name, TYPE, UNIT, help)
 #define V(NAME, labels)	CT_##NAME,
 #define H(NAME, labels)							\

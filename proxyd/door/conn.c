@@ -66,6 +66,7 @@ conn_of(struct seat *s)
 static void
 makes_room(struct seat *s)
 {
+	count(CT_DROP_ROOM);
 	if (door.shed++ % 1000 == 0)
 		log_info("connections closed to make room: %lu", door.shed);
 	conn_close(conn_of(s), "makes room", 0);
@@ -93,6 +94,14 @@ conn_shed(void)
 	return (1);
 }
 
+/* Which row of its listener's kind? */
+static unsigned
+conn_listener(const struct conn *c)
+{
+	return (c->listen_flags & LISTEN_INTERNAL ? 1 :
+	    c->listen_flags & LISTEN_TUNNEL ? 2 : 0);
+}
+
 void
 conn_new(int fd, uint32_t flags, const struct addr *a, int trusted)
 {
@@ -114,7 +123,8 @@ conn_new(int fd, uint32_t flags, const struct addr *a, int trusted)
 	timer_init(&c->timer, conn_expired, c);
 	TAILQ_INSERT_TAIL(&door.live, c, entry);
 	door.n++;
-	gauge(CT_CONNECTIONS, door.n);
+	gauge_move(CT_CONN_FRONT + conn_listener(c), 1);
+	count(CT_ACCEPT_FRONT + conn_listener(c));
 	limits_conn(1);
 	conn_reading(c, 1);
 	conn_deadline(c, CONN_HEAD_MS);
@@ -581,7 +591,7 @@ conn_close(struct conn *c, const char *why, int reset)
 	TAILQ_REMOVE(&door.live, c, entry);
 	TAILQ_INSERT_TAIL(&door.dead, c, entry);
 	door.n--;
-	gauge(CT_CONNECTIONS, door.n);
+	gauge_move(CT_CONN_FRONT + conn_listener(c), -1);
 }
 
 int

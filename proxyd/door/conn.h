@@ -94,6 +94,7 @@ struct conn {
 	/* of its head, held in `in`; until it is dropped nothing there moves */
 	size_t			 head_len;
 	unsigned int		 is_head:1, keep:1, html:1, body_left:1;
+	unsigned int		 status;	/* that we answered, 0: none */
 	const struct job_ops	*job;		/* CONN_JOB */
 	void			*work;		/* the job's */
 	/* what a job leaves for the next request, and what frees it */

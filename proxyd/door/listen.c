@@ -12,6 +12,7 @@
 #include "conn.h"
 #include "limits.h"
 #include "listen.h"
+#include "metrics/count.h"
 #include "proc/conf.h"
 #include "proc/proc.h"
 #include "trust.h"
@@ -116,6 +117,7 @@ listen_event(evutil_socket_t lfd, short what, void *arg)
 		addr_of_sockaddr(&a, (struct sockaddr *)&ss);
 		trusted = trust_has(&a);
 		if (conn_admit(&a, trusted) == -1) {
+			count(CT_DROP_EARLY);
 			if (listeners.dropped++ % 1000 == 0)
 				log_info("connections dropped early: %lu",
 				    listeners.dropped);

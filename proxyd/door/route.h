@@ -10,7 +10,7 @@
  * Where a request goes: the table of architecture.md, "How a connection finds
  * its room", in its order. Pure.
  */
-enum route {
+enum route {		/* as in metrics/proxyd.def */
 	ROUTE_PROXY,		/* row 1: host parsed */
 	ROUTE_BAD_HOST,		/* row 1: 400, not a proxy host */
 	ROUTE_BAD_NAME,		/* row 1: 400, no service's label */

@@ -6,6 +6,7 @@
 #include "proxyd/door/conn.h"
 #include "http/head.h"
 #include "http/reply.h"
+#include "metrics/count.h"
 #include "proxyd/http/page.h"
 
 #define API_FIELDS	"X-Content-Type-Options: nosniff\r\n"		\
@@ -22,6 +23,8 @@ answer_send(struct conn *c, int status, const char *type, const char *fields,
 	size_t		len = 0;
 	int		i, n;
 
+	c->status = (unsigned)status;
+	count(CT_ANSWER_NONE + metric_class(c->status));
 	if (c->head_len > 0 && c->in != NULL)
 		buf_drop(c->in, c->head_len);
 	c->head_len = 0;

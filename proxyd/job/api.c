@@ -28,6 +28,7 @@
 #include "imsg/imsg.h"
 #include "base/log.h"
 #include "imsg/msg.h"
+#include "metrics/count.h"
 #include "proc/proc.h"
 #include "proxyd/door/route.h"
 #include "http/upgrade.h"
@@ -44,6 +45,7 @@ struct api_call {
 	struct conn		*c;
 	struct call		 call;
 	enum api_op		 op;
+	uint64_t		 begun_ns;
 	/* what is asked */
 	char			 token[TOKEN_SIZE];
 	char			 session[UUID_SIZE];
@@ -192,6 +194,7 @@ take_rate(struct conn *c, const struct api_call *a)
 
 	addr_print(&c->addr, addr);
 	if ((wait = grant_refused_wait(&c->addr)) > 0) {
+		count(CT_LIMITED_REFUSED);
 		answer_later(c, 429, "too many refused tokens", wait);
 		return (-1);
 	}
@@ -202,6 +205,7 @@ take_rate(struct conn *c, const struct api_call *a)
 	rate_address(addr, key);
 	if (rate_hit(by_token, a->token[0] != '\0' ? a->token : key,
 	    proc_conf()->api_rate, 60000, &wait) == -1) {
+		count(CT_LIMITED_API);
 		answer_later(c, 429, "too many requests", wait);
 		return (-1);
 	}
@@ -277,6 +281,8 @@ api_begin(struct conn *c, const struct httphead *h)
 	conn_job(c, &body_job, a);
 	a->c = c;
 	a->op = (enum api_op)op;
+	a->begun_ns = clock_ns();
+	c->status = 0;
 	if ((api_info(a->op)->needs != NEEDS_NOTHING &&
 	    take_token(c, h, a) == -1) || take_rate(c, a) == -1)
 		return;
@@ -578,11 +584,28 @@ api_answer(struct conn *c)
 	    a->code == 401 ? "WWW-Authenticate: Bearer\r\n" : NULL);
 }
 
+/* Its rows among the counters: a few for each call, in the order of api.def. */
+static unsigned
+api_row(enum api_op op)
+{
+	switch (op) {
+#define A(NAME, method, pattern, needs, body, word, text, params)	\
+	case API_##NAME:						\
+		return (CT_API_##NAME##_NONE);
+#include "api/api.def"
+#undef A
+	default:
+		fatalx("no such call");
+	}
+}
+
 static void
 api_end(struct conn *c)
 {
 	struct api_call	*a = api_of(c), *w;
 
+	count(api_row(a->op) + metric_class(c->status));
+	observe_us(CT_API_TIME, (clock_ns() - a->begun_ns) / 1000);
 	if (call_waits(&a->call) && link_chan() != NULL)
 		(void)say_api_gone(link_chan(), 0, -1, &(struct msg_api_gone){
 		    .call = a->call.id });

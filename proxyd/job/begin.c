@@ -10,6 +10,7 @@
 #include "base/uuid.h"
 #include "begin.h"
 #include "give.h"
+#include "metrics/count.h"
 #include "proc/conf.h"
 #include "proc/proc.h"
 #include "proxy.h"
@@ -21,6 +22,10 @@
 static void	request_log(const struct conn *, const struct httphead *);
 static void	request_astray(const struct conn *, const struct httphead *);
 static void	request_health(struct conn *);
+
+_Static_assert(CT_ROUTE_NOT_FOUND - CT_ROUTE_PROXY == ROUTE_NOT_FOUND -
+    ROUTE_PROXY && CT_ROUTE_API - CT_ROUTE_PROXY == ROUTE_API - ROUTE_PROXY,
+    "metrics/proxyd.def");
 
 void
 request_begin(struct conn *c, const struct httphead *h)
@@ -50,6 +55,7 @@ request_begin(struct conn *c, const struct httphead *h)
 		answer_error(c, 431, "head too long");
 		return;
 	}
+	count(CT_ROUTE_PROXY + (unsigned)route);
 	switch (route) {
 	case ROUTE_PROXY:
 		proxy_begin(c, h, &to);

@@ -14,6 +14,7 @@
 
 #include "base/log.h"
 #include "hold.h"
+#include "metrics/count.h"
 #include "proc/proc.h"
 #include "proxy.h"
 #include "proxyd/http/hdr.h"
@@ -344,6 +345,8 @@ down_response(struct proxy *p)
 	}
 	if (h.status >= 300 && h.status <= 399 && down_redirect(p, &h) == -1)
 		return;
+	count(h.status == 101 ? CT_PROXIED_SWITCHED : CT_PROXIED_2XX +
+	    (h.status < 300 ? 0 : h.status < 400 ? 1 : h.status < 500 ? 2 : 3));
 	let_go_of_request(p);
 	x->phase = X_BODY;
 	if (h.status == 101) {

@@ -7,6 +7,7 @@
 #include "answer.h"
 #include "base/log.h"
 #include "hold.h"
+#include "metrics/count.h"
 #include "proc/proc.h"
 #include "proxy.h"
 
@@ -75,6 +76,7 @@ exch_fail(struct proxy *p, int status, const char *message)
 		exch_cut(p, message);
 		return;
 	}
+	count(CT_PROXIED_FAILED);
 	if (c->head_len > 0 && c->in != NULL)
 		buf_drop(c->in, c->head_len);
 	c->head_len = 0;
@@ -87,5 +89,6 @@ exch_fail(struct proxy *p, int status, const char *message)
 void
 exch_cut(struct proxy *p, const char *why)
 {
+	count(CT_PROXIED_CUT);
 	conn_close(p->c, why, 1);
 }

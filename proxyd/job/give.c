@@ -16,6 +16,7 @@
 #include "imsg/msg.h"
 #include "proc/proc.h"
 #include "give.h"
+#include "metrics/count.h"
 #include "http/upgrade.h"
 #include "ws/ws.h"
 
@@ -157,6 +158,9 @@ admitted(struct chan *ch, struct imsg *m, void *arg)
 	int			 r = m == NULL ? 0 : get_admitted(m, &in);
 
 	(void)ch;
+	count((g->class == CLASS_TUNNEL ? CT_ADMIT_TUNNEL_OK :
+	    CT_ADMIT_TERMINAL_OK) + metric_outcome(m == NULL || r == -1 ? 503 :
+	    in.status));
 	if (m == NULL || r == -1)
 		answer_later(c, 503, "service temporarily unavailable", 5);
 	else if (in.status != 0)

@@ -14,6 +14,7 @@
 #include "answer.h"
 #include "base/clock.h"
 #include "base/compat.h"
+#include "metrics/count.h"
 #include "proc/conf.h"
 #include "proc/proc.h"
 #include "proxy.h"
@@ -296,6 +297,14 @@ memo_is(const struct memo *m, const struct slice *token, const char *slug)
 	    CRYPTO_memcmp(m->token, token->s, token->len) == 0);
 }
 
+/* Unless it is known because this request has asked. */
+static void
+token_known(const struct proxy *p)
+{
+	if (!p->asked)
+		count(CT_LOOKUP_CACHED);
+}
+
 /* Ask for this token's grant: 1 good, 0 the answer is given or comes. */
 static int
 token_grant(struct proxy *p, const struct slice *token, struct grant **g)
@@ -305,6 +314,7 @@ token_grant(struct proxy *p, const struct slice *token, struct grant **g)
 
 	if (memo_is(&p->memo, token, slug) && grant_is_good(p->memo.g,
 	    &c->addr, token->s, token->len, slug)) {
+		token_known(p);
 		*g = p->memo.g;
 		return (1);
 	}
@@ -312,16 +322,20 @@ token_grant(struct proxy *p, const struct slice *token, struct grant **g)
 	p->wait.service = p->by_path ? p->service : "";
 	switch (grant_for(g, &p->wait, token->s, token->len, slug)) {
 	case 1:
+		token_known(p);
 		memo_set(&p->memo, *g, token, slug);
 		return (1);
 	case -1:
 		answer_later(c, 503, "service temporarily unavailable", 1);
 		break;
 	case -2:
+		count(CT_LIMITED_REFUSED);
 		answer_later(c, 429, "too many refused tokens",
 		    grant_refused_wait(&c->addr));
 		break;
 	default:
+		count(CT_LOOKUP_ASKED);
+		p->asked = 1;
 		proxy_wait(p, PROXY_TOKEN);
 		break;
 	}
@@ -413,6 +427,7 @@ proxy_stream(struct proxy *p, struct grant *g)
 				    p->by_path ? p->service : label;
 
 	if (!p->retried && upstream_take(&p->use, g, name) == 0) {
+		count(CT_STREAM_KEPT);
 		proxy_exchange(p, sv);
 		return;
 	}
@@ -431,9 +446,11 @@ proxy_opened(struct upstream_ask *a, int status, const char *message,
 
 	if (status != 0)
 		answer_later(p->c, status, message, retry_s);
-	else if (proxy_goes_on(p))
+	else if (proxy_goes_on(p)) {
+		count(CT_STREAM_NEW);
 		proxy_exchange(p, session_service_at(p->use.st->g->se,
 		    p->to.host.label, &p->head->path));
+	}
 }
 
 /* ---- the story ---- */
@@ -487,6 +504,7 @@ proxy_take(struct conn *c, const struct httphead *h)
 	p->settings = settings;
 	p->retried = 0;
 	p->tried = 0;
+	p->asked = 0;
 	p->refused = 0;
 	p->sibling = 0;
 	p->by_path = 0;

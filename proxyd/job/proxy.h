@@ -75,6 +75,7 @@ struct proxy {
 	unsigned int		 settings;	/* under which it was checked */
 	/* tokens that authd said no to, and its last word */
 	unsigned int		 tried;
+	int			 asked;		/* authd, about any of them */
 	int			 refused;
 	char			*refusal;
 	char			*cookies;	/* Set-Cookie lines, or NULL */

@@ -6,20 +6,23 @@ the call fails or ends the process, in every role."""
 import os
 
 from harness import (BUILD, FAST_BUILD, GoClient, Relayd, Tap, Targets,
-                     until)
+                     free_port, until)
 
 CALLS = ("open", "connect", "fork", "exec", "ptrace", "kill")
 LAYERS = ("nnp", "seccomp", "rlimit", "nodump")
 
 t = Tap()
-with Targets() as targets, Relayd(t, proxyds=1) as d:
+with Targets() as targets, \
+        Relayd(t, proxyds=1, listeners="listen on 127.0.0.1 port %d metrics" %
+               free_port()) as d:
     d.clean = False         # forbidden calls are what this is about
     key, secret = d.add_system("box")
     with GoClient(d, key, secret, "web=127.0.0.1:%d" % targets.http,
                   extra=["-reconnect-delay", "200ms"]) as client:
         client.event("manifest_sent")
         token = d.token()
-        for role in ("control", "authd", "proxyd", "muxd", "termd"):
+        for role in ("control", "authd", "proxyd", "muxd", "termd",
+                     "metricd"):
             for call in CALLS:
                 s = d.wait_session()
                 w = None
@@ -72,8 +75,12 @@ def first(path, start, field):
 # Who goes first when memory runs out, and how much each may have.
 MIB = 1 << 20
 LIMITS = {"control": 256 * MIB, "authd": 8192 * MIB, "proxyd": 8192 * MIB,
-          "muxd": (256 + 2 * 64) * MIB, "termd": 256 * MIB}
-with Targets() as targets, Relayd(t, build=FAST_BUILD, proxyds=1) as d:
+          "muxd": (256 + 2 * 64) * MIB, "termd": 256 * MIB,
+          "metricd": 256 * MIB}
+with Targets() as targets, \
+        Relayd(t, build=FAST_BUILD, proxyds=1,
+               listeners="listen on 127.0.0.1 port %d metrics" %
+               free_port()) as d:
     key, secret = d.add_system("box")
     own = int(first("/proc/%d/oom_score_adj" % d.pid, "", 0))
     with GoClient(d, key, secret, "web=127.0.0.1:%d" % targets.http) as c:
@@ -91,6 +98,7 @@ with Targets() as targets, Relayd(t, build=FAST_BUILD, proxyds=1) as d:
                         str(limit), "%s: so much memory and no more" % role)
         w.close()
         t.ok(score["muxd"] == score["termd"] > score["proxyd"] ==
-             score["control"] > score["authd"] == own, "when memory runs out "
-             "workers go first, the parent and authd last")
+             score["control"] == score["metricd"] > score["authd"] == own,
+             "when memory runs out workers go first, the parent and authd "
+             "last")
 t.done()

@@ -8,6 +8,7 @@
  * the access log, then what was done.
  */
 #include "authd/store/store.h"
+#include "metrics/count.h"
 #include "sqlite.h"
 
 #define UNUSED_MAX	100	/* of a system and state, that nobody used */
@@ -20,7 +21,10 @@ enum { RANK_EXPIRED = 2, RANK_CLOSED = 3 };	/* of schema.c */
 static unsigned
 gone(int r)
 {
-	return (r == 0 ? db_changes() : 0);
+	unsigned	n = r == 0 ? db_changes() : 0;
+
+	count_by(CT_STORE_PURGED, n);
+	return (n);
 }
 
 /* By state, so that an index has the order. */
@@ -36,9 +40,9 @@ trim(const char *system_id, const char *status, int64_t n)
 	    " WHERE s.system_id = ?1 AND s.status = ?2"
 	    " ORDER BY s.started_at DESC LIMIT -1 OFFSET ?3)");
 
-	(void)db_write(&unused, "TTn", system_id, status, UNUSED_MAX);
+	(void)gone(db_write(&unused, "TTn", system_id, status, UNUSED_MAX));
 	if (n > USED_MAX)
-		(void)db_write(&any, "TTn", system_id, status, USED_MAX);
+		(void)gone(db_write(&any, "TTn", system_id, status, USED_MAX));
 }
 
 /* Its groups know how many there are; not each time, many may stay. */

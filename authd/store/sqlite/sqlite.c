@@ -12,6 +12,7 @@
 #include "base/clock.h"
 #include "base/compat.h"
 #include "base/log.h"
+#include "metrics/count.h"
 #include "authd/store/store.h"
 #include "schema.h"
 #include "sqlite.h"
@@ -36,9 +37,9 @@ static struct {
 	int		 said;		/* so, and not that it is back */
 	char		 why_not[128];	/* it could not be opened */
 	uint64_t	 limit;		/* bytes, 0: none */
-	int64_t		 pages;		/* the same in pages */
+	int64_t		 pages, page_size;	/* the same in pages */
 	void		(*oldest)(void);	/* away with what is over */
-	/* since store_spent_ms(): all, the longest, whose */
+	/* since store_spent_us(): all, the longest, whose */
 	uint64_t	 turn, spent_ns, most_ns;
 	const char	*slowest;
 } store = { .slowest = "" };
@@ -73,16 +74,16 @@ spend_end_query(uint64_t from, struct query *q)
 }
 
 uint64_t
-store_spent_ms(const char **slowest, uint64_t *most)
+store_spent_us(const char **slowest, uint64_t *most)
 {
-	uint64_t	ms = store.spent_ns / 1000000;
+	uint64_t	us = store.spent_ns / 1000;
 
 	*slowest = store.slowest;
-	*most = store.most_ns / 1000000;
+	*most = store.most_ns / 1000;
 	store.spent_ns = store.most_ns = 0;
 	store.slowest = "";
 	store.turn++;
-	return (ms);
+	return (us);
 }
 
 int
@@ -98,6 +99,7 @@ db_failed(const char *what)
 	if (store.in_turn)
 		store.turn_failed = 1;
 	store.down = 1;
+	count(CT_STORE_ERROR);
 	if (store.said)
 		return;
 	store.said = 1;
@@ -184,30 +186,48 @@ store_set_limit(void)
 
 	if (store.limit == 0 || size <= 0)
 		return (0);
+	store.page_size = size;
 	store.pages = (int64_t)store.limit / size;
 	snprintf(sql, sizeof(sql), "PRAGMA max_page_count = %lld",
 	    (long long)store.pages);
 	return (db_run(sql));
 }
 
+static struct query	all_pages = { .sql = "PRAGMA page_count",
+	.name = "all_pages" };
+static struct query	free_pages = { .sql = "PRAGMA freelist_count",
+	.name = "free_pages" };
+
+static int64_t
+pages_of(struct query *q)
+{
+	int64_t	n;
+
+	if (db_read(q, "") != 0)
+		return (0);
+	n = db_int(q, 0);
+	db_done(q);
+	return (n);
+}
+
 /* All but a sixteenth is in use: the oldest makes room for what comes. */
 static void
 make_room(void)
 {
-	static struct query	all = QUERY("PRAGMA page_count");
-	static struct query	free = QUERY("PRAGMA freelist_count");
-	int64_t			n;
+	int64_t	full = store.pages / 16 * 15, n;
 
-	if (store.pages == 0 || db_read(&all, "") != 0)
+	if (store.pages == 0 || (n = pages_of(&all_pages)) <= full)
 		return;
-	n = db_int(&all, 0);
-	db_done(&all);
-	if (n <= store.pages / 16 * 15 || db_read(&free, "") != 0)
-		return;
-	n -= db_int(&free, 0);
-	db_done(&free);
-	if (n > store.pages / 16 * 15)
+	if (n - pages_of(&free_pages) > full)
 		store.oldest();
+}
+
+uint64_t
+store_used(void)
+{
+	int64_t	n = pages_of(&all_pages) - pages_of(&free_pages);
+
+	return (n < 0 ? 0 : (uint64_t)(n * store.page_size));
 }
 
 /*
