@@ -5,6 +5,7 @@
 
 #include "base/clock.h"
 #include "base/compat.h"
+#include "base/log.h"
 #include "facts.h"
 
 #define WAIT_MS	1500	/* for all answers together */
@@ -20,6 +21,7 @@ struct facts_call {
 	struct facts		 facts;
 	facts_then		 then;
 	void			*arg;
+	char			 request[REQUEST_SIZE];	/* for the log */
 	struct store_call	*store;
 	int			 asking;	/* facts_next() runs */
 	int			 answered;	/* while it did */
@@ -116,6 +118,7 @@ static struct facts_call *
 facts_next(struct facts_call *c)
 {
 	const struct step	*s;
+	char			 before[REQUEST_SIZE];
 	struct question		 q = { .org_role = c->who.org_role,
 	    .org_id = c->who.org_id, .user = c->who.id,
 	    .impersonator = c->who.impersonator,
@@ -135,7 +138,10 @@ facts_next(struct facts_call *c)
 		}
 		c->store = NULL;
 	}
+	strlcpy(before, log_request_now(), sizeof(before));
+	log_request(c->request);
 	c->then(&c->facts, c->arg);
+	log_request(before);
 	facts_free(c);
 	return (NULL);
 }
@@ -180,6 +186,7 @@ facts_ask(unsigned needs, const struct facts_keys *k, facts_then then,
 	c->until_ms = clock_ms() + WAIT_MS;
 	c->then = then;
 	c->arg = arg;
+	strlcpy(c->request, log_request_now(), sizeof(c->request));
 #define KEY(name, size)	copy_key(c->name, k->name, size);
 #include "facts.def"
 	if (k->who != NULL)

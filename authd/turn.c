@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "base/clock.h"
+#include "base/compat.h"
 #include "base/log.h"
 #include "core/due.h"
 #include "core/end.h"
@@ -32,6 +33,7 @@ struct later {
 	STAILQ_ENTRY(later)	 entry;
 	void			(*fn)(void *, int);
 	void			*arg;
+	char			 request[REQUEST_SIZE];	/* for the log */
 };
 STAILQ_HEAD(laters, later);
 
@@ -93,6 +95,7 @@ turn_after(void (*fn)(void *, int), void *arg)
 	}
 	l->fn = fn;
 	l->arg = arg;
+	strlcpy(l->request, log_request_now(), sizeof(l->request));
 	STAILQ_INSERT_TAIL(&turn.waiting, l, entry);
 }
 
@@ -148,7 +151,9 @@ turn_committed(int ok, void *arg)
 	rowlog_flushed(ok, now_at());
 	while ((l = STAILQ_FIRST(&turn.committing)) != NULL) {
 		STAILQ_REMOVE_HEAD(&turn.committing, entry);
+		log_request(l->request);
 		l->fn(l->arg, ok);
+		log_request(NULL);
 		free(l);
 	}
 }

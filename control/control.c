@@ -25,6 +25,7 @@
 #include "base/log.h"
 #include "proc/link.h"
 #include "proc/proc.h"
+#include "proc/request.h"
 
 #define CLIENTS_MAX	32	/* at once */
 #define CLIENTS_UID	8	/* of one user */
@@ -55,6 +56,7 @@ struct request {
 	struct call		 call;		/* and where it was asked */
 	unsigned		 op;
 	char			 what[REQUEST_TEXT];	/* for the log */
+	char			 request[REQUEST_SIZE];
 };
 
 static int	on_row(struct chan *, struct imsg *);
@@ -383,11 +385,13 @@ request_log(const struct request *rq, const struct msg_ctl_done *said)
 {
 	char	text[MESSAGE_SIZE];
 
+	log_request(rq->request);
 	log_escape(text, sizeof(text), said->text, strlen(said->text));
 	if (ctl_info(rq->op)->flags & CTL_LOOKS)
 		log_debug("%s: %s", rq->what, said->code == 0 ? "done" : text);
 	else
 		log_info("%s: %s", rq->what, said->code == 0 ? "done" : text);
+	log_request(NULL);
 }
 
 static void
@@ -416,6 +420,9 @@ request_forward(struct client *cl, uint32_t client_id,
 	request_describe(rq, cl, ctl);
 	TAILQ_INSERT_TAIL(&control.requests, rq, entry);
 	cl->waiting++;
+	request_make(rq->request);
+	(void)say_ctl_request(to, 0, -1, &(struct msg_ctl_request){
+	    .request = rq->request });
 	(void)say_ctl(to, rq->call.id, -1, ctl);
 }
 

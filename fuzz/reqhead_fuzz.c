@@ -33,7 +33,8 @@ request(const char *p, size_t len)
 	struct route_to		to;
 	struct out		o = { buf, 0, REQHDR_MAX, 0 };
 	static struct sieve	sieve;
-	struct reqhdr		a = { &service, &map, &sieve, 0, 0 };
+	struct reqhdr		a = { .service = &service, .map = &map,
+				    .sieve = &sieve, .request = "r1" };
 	int			status;
 	const char		*why;
 

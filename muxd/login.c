@@ -48,6 +48,7 @@ static struct {
 	uint64_t	 nonce;
 	char		 addr[ADDR_SIZE];
 	char		 accept[ACCEPT_SIZE];
+	char		 request[REQUEST_SIZE];	/* for the log, "" */
 	char		 key[SYSKEY_SIZE];
 	uint8_t		*early;		/* bytes behind the head */
 	size_t		 early_len;
@@ -91,7 +92,7 @@ login_read(struct httphead *h, const uint8_t *bytes, size_t len)
 
 void
 login_start(int fd, uint64_t nonce, const char *addr, const char *accept,
-    const uint8_t *bytes, size_t len)
+    const char *request, const uint8_t *bytes, size_t len)
 {
 	struct httphead	*h;
 
@@ -99,6 +100,9 @@ login_start(int fd, uint64_t nonce, const char *addr, const char *accept,
 	login.nonce = nonce;
 	strlcpy(login.addr, addr, sizeof(login.addr));
 	strlcpy(login.accept, accept, sizeof(login.accept));
+	if (request_is(request, strlen(request)))
+		strlcpy(login.request, request, sizeof(login.request));
+	log_request(login.request);
 	if (login.orphan) {
 		login_refuse(503, "starting again", RETRY_AFTER_S, NULL);
 		return;
@@ -189,6 +193,7 @@ login_result(struct chan *c, struct imsg *m, void *arg)
 
 	(void)c;
 	(void)arg;
+	log_request(login.request);
 	if (m == NULL) {
 		login_refuse(503, "no answer in time", RETRY_AFTER_S, NULL);
 		return (0);
@@ -269,7 +274,8 @@ login_refuse(int status, const char *message, uint32_t retry, const char *extra)
 
 	log_info("%s: refused: %d %s", login.addr, status, log_escape(text,
 	    sizeof(text), message, strlen(message)));
-	n = reply_refusal(reply, sizeof(reply), status, message, retry, extra);
+	n = reply_refusal(reply, sizeof(reply), status, message, retry,
+	    login.request, extra);
 	if (n <= 0 || send(login.fd, reply, (size_t)n, MSG_NOSIGNAL |
 	    MSG_DONTWAIT) != n)
 		muxd_exit(0);

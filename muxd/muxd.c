@@ -117,7 +117,7 @@ on_give(struct chan *c, struct imsg *m)
 	chan_set_state(c, GV_GIVEN);
 	timer_del(&unused);
 	proc_title("login from %s", in.addr);
-	login_start(m_take_fd(m), in.nonce, in.addr, in.accept, in.bytes.p,
+	login_start(m_take_fd(m), in.nonce, in.addr, in.accept, in.request, in.bytes.p,
 	    in.bytes.len);
 	return (0);
 }

@@ -26,7 +26,8 @@ struct yamux_stream;
  * Answers and leaves the process when the head is not what proxyd said.
  */
 void	login_start(int fd, uint64_t nonce, const char *addr,
-	    const char *accept, const uint8_t *bytes, size_t len);
+	    const char *accept, const char *request, const uint8_t *bytes,
+	    size_t len);
 /* authd has gone, or the daemon stops: 503 to whoever waits for an answer. */
 void	login_abandon(void);
 /* Before the connection came: whatever comes is answered with 503. */

@@ -116,7 +116,7 @@ grant_over(struct grant *g)
 
 static int
 grant_ask(struct grant *g, const struct addr *a, const char *token, size_t len,
-    const char *slug)
+    const char *slug, const char *request)
 {
 	static char	 text[TOKEN_SIZE];
 	char		 addr[ADDR_SIZE];
@@ -133,7 +133,7 @@ grant_ask(struct grant *g, const struct addr *a, const char *token, size_t len,
 	addr_print(a, addr);
 	r = say_grant(ch, g->call.id, -1, &(struct msg_grant){
 	    .token = text, .slug = slug, .addr = addr,
-	    .service = g->service });
+	    .service = g->service, .request = request });
 	sodium_memzero(text, len);
 	if (r == -1)
 		call_cancel(&g->call);
@@ -191,7 +191,7 @@ grant_is_good(struct grant *g, const struct addr *a, const char *token,
 	if (now >= g->until_ms)
 		return (0);
 	if (now - g->asked_ms >= GRANT_RENEW_MS && !call_waits(&g->call))
-		(void)grant_ask(g, a, token, len, slug);
+		(void)grant_ask(g, a, token, len, slug, "");
 	return (1);
 }
 
@@ -239,7 +239,7 @@ grant_for(struct grant **gp, struct grant_wait *w, const char *token,
 		strlcpy(g->service, w->service, sizeof(g->service));
 	}
 	if (!call_waits(&g->call) && grant_ask(g, &w->addr, token, len,
-	    slug) == -1) {
+	    slug, w->request) == -1) {
 		grant_over(g);
 		return (-1);
 	}

@@ -60,6 +60,7 @@ struct grant_wait {
 	struct grant		*g;		/* NULL: does not wait */
 	struct addr		 addr;		/* of the client */
 	const char		*service;	/* with an operator's token */
+	const char		*request;	/* for the log */
 	void			(*woken)(struct grant_wait *, int status,
 				    const char *message);
 };

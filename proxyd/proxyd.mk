@@ -16,6 +16,7 @@ proxyd_OBJS = proxyd/proxyd.o proxyd/authd.o proxyd/grant.o proxyd/session.o \
 	proxyd/job/path.o proxyd/job/proxy.o proxyd/job/up.o \
 	proxyd/http/page.o $(proxyd_HDR_OBJS) $(proxyd_BODY_OBJS) \
 	common/base/label.o common/base/rate.o common/metrics/count.o \
+	common/proc/request.o \
 	common/base/uuid.o common/http/reply.o \
 	common/ws/ws_mask.o $(proc_OBJS) $(link_OBJS) $(doc_OBJS) \
 	$(head_OBJS) $(api_PARAMS_OBJS) $(ws_accept_OBJS)

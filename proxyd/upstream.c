@@ -50,7 +50,7 @@ upstream_open(struct upstream_ask *a, struct grant *g, const char *service)
 	a->g = grant_ref(g);
 	strlcpy(a->service, service, sizeof(a->service));
 	if (say_stream_open(ch, a->call.id, -1, &(struct msg_stream_open){
-	    .grant = g->id, .service = service }) == -1) {
+	    .grant = g->id, .service = service, .request = a->request }) == -1) {
 		upstream_ask_end(a);
 		return (-1);
 	}

@@ -45,6 +45,7 @@ struct upstream_ask {
 	struct call		 call;
 	struct grant		*g;		/* of the one that is asked for */
 	char			 service[SERVICE_SIZE];
+	const char		*request;	/* for the log */
 	struct upstream_user	*user;
 	/* user->st is there (status 0), or why not; Retry-After in seconds. */
 	void			(*answered)(struct upstream_ask *, int status,

@@ -12,6 +12,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/compat.h"
 #include "base/log.h"
 #include "logline.h"
 #include "metrics/count.h"
@@ -176,6 +177,8 @@ childlog_own(enum log_level level, const char *text)
 	    .role = env()->conf.log_json ? role_name(ROLE_PARENT) : "relayd",
 	    .session = "" };
 
+	if (request_is(log_request_now(), strlen(log_request_now())))
+		strlcpy(line.request, log_request_now(), sizeof(line.request));
 	logline_text(&line, text, strlen(text));
 	line_print(&line);
 }

@@ -56,15 +56,31 @@ static const ctl_fn	handlers[CTL_OP_COUNT] = {
 #undef C
 };
 
+static char	next_request[REQUEST_SIZE];	/* of the CTL that follows */
+
+int
+ctl_on_request(struct chan *chan, struct imsg *m)
+{
+	struct msg_ctl_request	in;
+
+	(void)chan;
+	if (get_ctl_request(m, &in) == -1)
+		return (-1);
+	strlcpy(next_request, in.request, sizeof(next_request));
+	return (0);
+}
+
 /* control has checked all this; it would not ask otherwise. */
 int
-ctl_request(struct chan *chan, struct imsg *m)
+ctl_on_ctl(struct chan *chan, struct imsg *m)
 {
 	struct msg_ctl	in;
 
 	if (get_ctl(m, &in) == -1 || in.version != CTL_VERSION ||
 	    ctl_check(in.op, in.words.n) != NULL || handlers[in.op] == NULL)
 		return (-1);
+	log_request(next_request);
+	next_request[0] = '\0';
 	handlers[in.op](chan, m->id, in.words.v);
 	return (0);
 }

@@ -292,6 +292,7 @@ void	reload_start(reload_done_fn, uint64_t who, uint32_t id);
 
 /* ---- ctl_parent.c: what relayctl asks of the parent ---- */
 
-int	ctl_request(struct chan *, struct imsg *);
+int	ctl_on_request(struct chan *, struct imsg *);
+int	ctl_on_ctl(struct chan *, struct imsg *);
 
 #endif

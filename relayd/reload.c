@@ -24,6 +24,7 @@ static struct {
 	reload_done_fn	 done;
 	uint64_t	 who;
 	uint32_t	 id;
+	char		 request[REQUEST_SIZE];	/* for the log */
 } reload;
 
 static void	reload_no(const char *, const char *);
@@ -89,6 +90,7 @@ reload_start(reload_done_fn done, uint64_t who, uint32_t id)
 	reload.done = done;
 	reload.who = who;
 	reload.id = id;
+	strlcpy(reload.request, log_request_now(), sizeof(reload.request));
 	errors = cfg_parse_file(&reload.conf, env()->conf_path,
 	    reload_parse_error, NULL);
 	if (errors > 0) {
@@ -190,6 +192,7 @@ reload_end(void)
 	if (!reload.running || reload.asking || reload.waiting > 0)
 		return;
 	reload.running = 0;
+	log_request(reload.request);
 	if (reload.why_not[0] == '\0') {
 		reload_swap();
 		log_info("%s: loaded again", env()->conf_path);
@@ -201,4 +204,5 @@ reload_end(void)
 		    env()->conf_path, reload.why_not);
 		reload.done(reload.who, reload.id, 400, reload.why_not);
 	}
+	log_request(NULL);
 }

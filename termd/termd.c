@@ -93,6 +93,7 @@ static struct {
 	struct timer	 late;
 	char		 session[UUID_SIZE];
 	char		 operator[WHO_SIZE];
+	char		 request[REQUEST_SIZE];	/* for the log, "" */
 	uint64_t	 stream;
 	struct word	 word;
 	/* what a new authd has not heard */
@@ -166,9 +167,12 @@ give(struct chan *c, struct imsg *m)
 	(void)c;
 	if (get_give(m, &in) == -1 || in.class != CLASS_TERMINAL)
 		return (-1);
+	if (request_is(in.request, strlen(in.request)))
+		strlcpy(termd.request, in.request, sizeof(termd.request));
+	log_request(termd.request);
 	set_state(ST_WAIT);
-	if (terminal_browser(m_take_fd(m), in.accept, in.bytes.p,
-	    in.bytes.len) == -1)
+	if (terminal_browser(m_take_fd(m), in.accept, termd.request,
+	    in.bytes.p, in.bytes.len) == -1)
 		return (0);
 	timer_init(&termd.late, stream_late, NULL);
 	timer_set(&termd.late, STREAM_WAIT_MS);
@@ -291,6 +295,7 @@ say_ended(void)
 static void
 termd_ended(unsigned reason, const char *text)
 {
+	log_request(termd.request);
 	if (termd.operator[0] != '\0')
 		log_info("session %s: terminal of %s closed: %s",
 		    termd.session, termd.operator, text);

@@ -92,6 +92,7 @@ static struct {
 	/* set once */
 	int		 browser_fd, stream_fd;
 	char		 accept[ACCEPT_SIZE];
+	const char	*request;	/* its id, "" */
 	uint64_t	 idle_ms;
 	size_t		 frame_max;	/* with its type */
 	struct event	*browser_read, *browser_writable;
@@ -200,7 +201,7 @@ terminal_refuse(int status, const char *message)
 		return;
 	terminal.closing = 1;
 	n = reply_refusal(buf, sizeof(buf), status, message,
-	    status == 503 ? 5 : 0, NULL);
+	    status == 503 ? 5 : 0, terminal.request, NULL);
 	if (n > 0 && send(terminal.browser_fd, buf, (size_t)n,
 	    MSG_DONTWAIT | MSG_NOSIGNAL) == -1)
 		log_debug("refusal not sent: %s", strerror(errno));
@@ -217,7 +218,8 @@ terminal_init(const struct terminal_ops *ops)
 }
 
 int
-terminal_browser(int fd, const char *accept, const uint8_t *bytes, size_t len)
+terminal_browser(int fd, const char *accept, const char *request,
+    const uint8_t *bytes, size_t len)
 {
 	struct httphead		head;
 	struct httphead_scan	scan = { 0 };
@@ -225,6 +227,7 @@ terminal_browser(int fd, const char *accept, const uint8_t *bytes, size_t len)
 	int			 status = 400, lowat = NOTSENT_LOWAT;
 
 	terminal.browser_fd = fd;
+	terminal.request = request;
 	/* What does not apply to this kind of socket fails, and may. */
 #ifdef TCP_NOTSENT_LOWAT
 	(void)setsockopt(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &lowat,

@@ -14,6 +14,7 @@
 #include "authd/turn.h"
 #include "base/clock.h"
 #include "base/compat.h"
+#include "base/log.h"
 #include "proc/proc.h"
 
 #define CALLS_MAX	512	/* that wait; more are answered 503 */
@@ -148,7 +149,9 @@ api_run(void *arg)
 
 	(void)arg;
 	while ((call = api_next()) != NULL) {
+		log_request(call->asker.request);
 		api_begin(call);
+		log_request(NULL);
 		if (clock_ms() >= until)
 			break;
 	}
@@ -177,6 +180,7 @@ api_on_api(struct chan *c, struct imsg *m)
 
 	if (get_api(m, &in) == -1)
 		return (-1);
+	log_request(in.request);
 	asker = asker_of(c, m);
 	if (ncalls >= CALLS_MAX || calls_of(asker.instance) >= CALLS_MAX /
 	    (grant_doors() > 1 ? 2 : 1) || (call = calloc(1, sizeof(*call))) == NULL) {

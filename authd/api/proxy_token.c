@@ -119,6 +119,7 @@ proxy_token_make(struct api_call *call, const struct facts *f)
 		return;
 	}
 	is->asker = call->asker;
+	rowlog_asked(is->row, is->asker.request);
 	proxy_url(se, call->args.service, is->url, sizeof(is->url));
 	turn_after(api_issued, is);
 }

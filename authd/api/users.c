@@ -96,6 +96,7 @@ users_got(const struct answer *a, void *arg)
 		return;
 	}
 	r->row = rowlog_view(&r->who, r->session, "users", r->addr, now_at());
+	rowlog_asked(r->row, r->asker.request);
 	if (r->row == NULL)
 		reading_end(r, REFUSE_BUSY);
 	else

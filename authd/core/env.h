@@ -26,6 +26,7 @@ struct now {
 struct asker {
 	uint64_t	instance;	/* 0: nobody */
 	uint32_t	id;
+	char		request[REQUEST_SIZE];	/* for the log, "" */
 };
 
 /* What the core needs from outside; set once, before the first verb. */

@@ -153,6 +153,7 @@ grant_new(struct door *d, struct session *se, const struct operator *who,
 
 	grant_sweep(se, now);
 	row = rowlog_web(who, se->row.id, service, addr, now);
+	rowlog_asked(row, asker->request);
 	if (row == NULL)
 		return (REFUSE_BUSY);
 	if ((g = grant_alloc(d)) == NULL) {

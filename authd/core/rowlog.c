@@ -179,6 +179,13 @@ rowlog_view(const struct operator *who, const char *session, const char *what,
 	return (rowlog_new("view", who, session, what, ip, now));
 }
 
+void
+rowlog_asked(struct rowlog *a, const char *request)
+{
+	if (a != NULL && a->fresh && a->row.request[0] == '\0')
+		strlcpy(a->row.request, request, sizeof(a->row.request));
+}
+
 static struct rowlog *
 rowlog_find(const char *id)
 {

@@ -54,6 +54,8 @@ struct rowlog	*rowlog_terminal(const struct operator *, const char *session,
 /* Somebody looks at that. */
 struct rowlog	*rowlog_view(const struct operator *, const char *session,
 		    const char *what, const char *ip, const struct now *);
+/* The request that a new row began with. NULL is allowed. */
+void		 rowlog_asked(struct rowlog *, const char *request);
 /* An open row by its id, with a reference; NULL. */
 struct rowlog	*rowlog_take(const char *id);
 

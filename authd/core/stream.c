@@ -227,6 +227,7 @@ stream_admit(struct stream *st, const struct now *now)
 	TAILQ_INSERT_TAIL(&t->streams, st, of_tunnel);
 	t->nstreams++;
 	st->row = st->kind->row(st, now);
+	rowlog_asked(st->row, st->asker.request);
 	if (st->row == NULL)
 		stream_give_up(st, REFUSE_BUSY);
 	else if (st->row->saved)

@@ -27,13 +27,13 @@ const struct stream_kind	stream_terminal = {
 };
 
 enum refusal
-terminal_open(uint64_t termd, struct session *se, const struct operator *who,
-    const char *addr, uint64_t *id, const struct now *now)
+terminal_open(const struct asker *termd, struct session *se,
+    const struct operator *who, const char *addr, uint64_t *id, const struct now *now)
 {
 	struct stream_ask	ask = { .kind = &stream_terminal,
-	    .tunnel = session_tunnel(se), .terminal = termd,
+	    .tunnel = session_tunnel(se), .terminal = termd->instance,
 	    .service = SERVICE_TERMINAL, .addr = addr, .who = who,
-	    .asker = { .instance = termd } };
+	    .asker = *termd };
 
 	return (stream_begin(&ask, id, now));
 }

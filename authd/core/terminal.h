@@ -13,7 +13,7 @@ extern const struct stream_kind	stream_terminal;
  * this returns a refusal; else *id is the stream. The session must have a
  * tunnel.
  */
-enum refusal	terminal_open(uint64_t termd, struct session *,
+enum refusal	terminal_open(const struct asker *termd, struct session *,
 		    const struct operator *, const char *addr, uint64_t *id,
 		    const struct now *);
 

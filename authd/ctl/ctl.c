@@ -5,6 +5,7 @@
 
 #include "authd/msg/handlers.h"
 #include "base/compat.h"
+#include "base/log.h"
 #include "ctl.h"
 
 /* A row of authd's without its handler does not link. */
@@ -45,6 +46,20 @@ ctl_ask(const struct ctl *from)
 	    .asker = ctl->asker.instance }, ctl_known, ctl);
 }
 
+static char	next_request[REQUEST_SIZE];	/* of the CTL that follows */
+
+int
+ctl_on_request(struct chan *c, struct imsg *m)
+{
+	struct msg_ctl_request	 in;
+
+	(void)c;
+	if (get_ctl_request(m, &in) == -1)
+		return (-1);
+	strlcpy(next_request, in.request, sizeof(next_request));
+	return (0);
+}
+
 int
 ctl_on_ctl(struct chan *c, struct imsg *m)
 {
@@ -56,6 +71,8 @@ ctl_on_ctl(struct chan *c, struct imsg *m)
 	if (get_ctl(m, &in) == -1)
 		return (-1);
 	memset(&ctl, 0, sizeof(ctl));
+	log_request(next_request);
+	next_request[0] = '\0';
 	ctl.op = in.op;
 	ctl.force = in.force != 0;
 	ctl.n = in.words.n;

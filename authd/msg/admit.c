@@ -154,6 +154,7 @@ admit_new(const struct ask *ask)
 	a->proxyd = ask->proxyd;
 	strlcpy(a->addr, ask->addr, sizeof(a->addr));
 	strlcpy(a->session, ask->session, sizeof(a->session));
+	strlcpy(a->request, log_request_now(), sizeof(a->request));
 	index_add(&admissions.table, &a->link, a->nonce);
 	TAILQ_INSERT_TAIL(&admissions.queue, a, entry);
 	return (a);
@@ -379,6 +380,7 @@ admit_on_admit(struct chan *c, struct imsg *m)
 
 	if (get_admit(m, &in) == -1 || class_info(in.class) == NULL)
 		return (-1);
+	log_request(in.request);
 	ask.class = in.class;
 	ask.proxyd = peer_of(c)->instance;
 	strlcpy(ask.addr, in.addr, sizeof(ask.addr));

@@ -26,6 +26,7 @@ struct admission {
 						   for its life */
 	char			 addr[ADDR_SIZE];
 	char			 session[UUID_SIZE];	/* a terminal's */
+	char			 request[REQUEST_SIZE];	/* for the log */
 	struct operator		 who;			/* a terminal's */
 };
 

@@ -15,6 +15,7 @@
 #include "authd/store/audit.h"
 #include "base/clock.h"
 #include "base/compat.h"
+#include "base/log.h"
 #include "handlers.h"
 #include "metrics/count.h"
 #include "peer.h"
@@ -163,12 +164,15 @@ grant_referred(const struct answer *a, void *arg)
 	struct ask	*ask = arg;
 	char		 token[REFER_TOKEN_MAX + 1];
 
+	log_request(ask->asker.request);
 	if (a->r != 0 || refer_open(ask->reference, a->reference->sealed,
 	    token) == -1) {
 		grant_refuse(ask, a->r == -1 ? REFUSE_STORE : REFUSE_TOKEN);
+		log_request(NULL);
 		return;
 	}
 	grant_begin(ask, token);
+	log_request(NULL);
 	sodium_memzero(token, sizeof(token));
 }
 
@@ -187,6 +191,7 @@ proxyd_on_grant(struct chan *c, struct imsg *m)
 		    .status = 503, .message = "server is busy" });
 		return (0);
 	}
+	log_request(in.request);
 	ask->asker = asker_of(c, m);
 	strlcpy(ask->addr, in.addr, sizeof(ask->addr));
 	strlcpy(ask->slug, in.slug, sizeof(ask->slug));
@@ -227,12 +232,14 @@ int
 proxyd_on_stream_open(struct chan *c, struct imsg *m)
 {
 	struct msg_stream_open		 in;
-	struct asker			 asker = asker_of(c, m);
+	struct asker			 asker;
 	const struct refusal_info	*no;
 	enum refusal			 r;
 
 	if (get_stream_open(m, &in) == -1)
 		return (-1);
+	log_request(in.request);
+	asker = asker_of(c, m);
 	r = web_open(grant_find(&peer_of(c)->door, in.grant), in.service,
 	    &asker, now_at());
 	no = refusal_info(r);

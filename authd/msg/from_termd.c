@@ -4,6 +4,7 @@
 #include "authd/core/session.h"
 #include "authd/core/terminal.h"
 #include "authd/now.h"
+#include "base/compat.h"
 #include "handlers.h"
 #include "metrics/count.h"
 #include "peer.h"
@@ -25,12 +26,14 @@ termd_known(const struct facts *f, void *arg)
 	struct peer			*pe = arg;
 	const struct admission		*a = pe->admission;
 	struct session			*se = session_find(a->session);
+	struct asker			 asker = { .instance = pe->instance };
 	enum refusal			 no;
 
 	pe->asking = NULL;
+	strlcpy(asker.request, a->request, sizeof(asker.request));
 	no = may_terminal(f, se, now_at());
 	if (no == REFUSE_NOT)
-		no = terminal_open(pe->instance, se, &a->who, a->addr,
+		no = terminal_open(&asker, se, &a->who, a->addr,
 		    &pe->stream, now_at());
 	if (no != REFUSE_NOT)
 		term_refuse(pe, no);

@@ -158,6 +158,8 @@ login_on_login(struct chan *c, struct imsg *m)
 	strlcpy(lo->secret, in.secret, sizeof(lo->secret));
 	strlcpy(lo->node, in.node, sizeof(lo->node));
 	strlcpy(lo->token, in.reconnect, sizeof(lo->token));
+	if (pe->admission != NULL)
+		log_request(pe->admission->request);
 	lo->asker = asker_of(c, m);
 	peer_set_state(pe, P_LOGIN);
 	/* Let in by an authd that is no more, or too long ago. */
@@ -409,6 +411,7 @@ login_probed(struct chan *c, struct imsg *m, void *arg)
 	int			 bad = 0;
 
 	(void)c;
+	log_request(lo->asker.request);
 	if (m != NULL && get_alive(m, &in) == -1)
 		bad = -1;
 	if (in.alive)
@@ -417,6 +420,7 @@ login_probed(struct chan *c, struct imsg *m, void *arg)
 		(void)facts_ask(NEED_SYSTEM, &(struct facts_keys){
 		    .system_id = lo->system.id,
 		    .asker = lo->asker.instance }, login_go_on, lo);
+	log_request(NULL);
 	return (bad);
 }
 

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: ISC */
 #include "authd/core/tunnel.h"
+#include "base/compat.h"
 #include "base/log.h"
+#include "peer.h"
 
 #define COME_MS	30000	/* to log in, to announce */
 #define GO_MS	5000	/* after CLOSE or a refusal */
-#include "peer.h"
 
 struct peers	peers = TAILQ_HEAD_INITIALIZER(peers);
 
@@ -66,8 +67,10 @@ asker_chan(const struct asker *asker)
 struct asker
 asker_of(struct chan *c, const struct imsg *m)
 {
-	struct asker	asker = { peer_of(c)->instance, m->id };
+	struct asker	asker = { .instance = peer_of(c)->instance,
+	    .id = m->id };
 
+	strlcpy(asker.request, log_request_now(), sizeof(asker.request));
 	return (asker);
 }
 

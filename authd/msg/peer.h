@@ -74,6 +74,7 @@ int		 peer_has(const struct peer *, unsigned flags);
 struct session	*peer_session(const struct peer *);
 /* The asker's channel, NULL when it has gone. */
 struct chan	*asker_chan(const struct asker *);
+/* Who sent this; log_request() has been said before, if it is a request. */
 struct asker	 asker_of(struct chan *, const struct imsg *);
 
 /*

@@ -321,6 +321,9 @@ run_effects(after_fn after)
 	struct effect	e;
 
 	run.after = after;
-	while (effect_take(&e))
+	while (effect_take(&e)) {
+		log_request(e.to.request);
 		fn[e.kind](&e);
+	}
+	log_request(NULL);
 }

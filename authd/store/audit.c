@@ -157,6 +157,7 @@ refuse(const char *key, const char *actor, const char *address,
 		second_begin(now);
 	if ((w = window_find(key)) != NULL) {
 		w->n++;
+		log_debug("%s refused once more: %s", action, reason);
 		return;
 	}
 	if (++audit.count > PER_SECOND || (w = window_new(key)) == NULL) {

@@ -23,6 +23,8 @@ print_some(const struct access_row *a, size_t len, char dst[METADATA_SIZE])
 		cJSON_AddStringToObject(o, "token_id", a->token_id);
 	if (a->impersonator[0] != '\0')
 		cJSON_AddStringToObject(o, "impersonator", a->impersonator);
+	if (a->request[0] != '\0')
+		cJSON_AddStringToObject(o, "request", a->request);
 	cJSON_AddNumberToObject(o, "bytes_in", (double)a->bytes_in);
 	cJSON_AddNumberToObject(o, "bytes_out", (double)a->bytes_out);
 	if (outcome[0] != '\0')

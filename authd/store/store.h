@@ -356,6 +356,7 @@ struct access_row {
 	/* whose it is, also where the metadata had no room */
 	char	service[SERVICE_SIZE], ip[ADDR_SIZE];
 	char	token_id[ID_SIZE], impersonator[ID_SIZE];
+	char	request[REQUEST_SIZE];	/* that it began with */
 	int64_t	connected_at, disconnected_at;
 	/* what became of it */
 	uint64_t bytes_in, bytes_out;

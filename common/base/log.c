@@ -22,7 +22,7 @@ static struct {
 	unsigned long	 dropped;	/* the parent did not read in time */
 	void		(*printer)(enum log_level, const char *);
 	void		(*own)(enum log_level, const char *);
-	const char	*request;	/* NULL: none */
+	char		 request[REQUEST_SIZE];	/* "": none */
 } log_state = { .role = "relayd", .fd = -1 };
 
 static const char *const level_names[] = { "error", "warn", "info", "debug" };
@@ -47,19 +47,20 @@ log_is_verbose(void)
 	return (log_state.verbose > 0);
 }
 
-const char *
+void
 log_request(const char *id)
 {
-	const char	*before = log_state.request;
+	size_t	n = id != NULL ? strnlen(id, REQUEST_SIZE - 1) : 0;
 
-	log_state.request = id != NULL && id[0] != '\0' ? id : NULL;
-	return (before);
+	if (n > 0)
+		memmove(log_state.request, id, n);
+	log_state.request[n] = '\0';
 }
 
 const char *
 log_request_now(void)
 {
-	return (log_state.request != NULL ? log_state.request : "");
+	return (log_state.request);
 }
 
 static int
@@ -69,9 +70,9 @@ log_packet(enum log_level level, const char *text)
 	size_t	len = strnlen(text, LOG_LINE_MAX), n = 1;
 
 	pkt[0] = (char)level;
-	if (log_state.request != NULL) {
+	if (log_state.request[0] != '\0') {
 		pkt[0] = (char)(level | LOG_HAS_REQUEST);
-		n += strnlen(log_state.request, REQUEST_SIZE - 1);
+		n += strlen(log_state.request);
 		memcpy(pkt + 1, log_state.request, n - 1);
 		pkt[n++] = '\0';
 	}

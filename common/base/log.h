@@ -32,11 +32,10 @@ void	log_verbose(int verbose);
 int	log_is_verbose(void);
 
 /*
- * Lines belong to the request with this id, which the caller keeps, until NULL
- * is said; each message of another process begins without (imsg/chan.c).
- * Returns what was there before, NULL for none.
+ * Lines belong to the request with this id until NULL is said; the end of each
+ * message of another process says it (imsg/chan.c). The id is copied.
  */
-const char	*log_request(const char *id);
+void	log_request(const char *id);
 /* The one of now, "" for none. */
 const char	*log_request_now(void);
 

@@ -68,7 +68,7 @@ reply_json_escape(char *dst, size_t size, const char *s)
 
 long
 reply_refusal(char *buf, size_t size, int status, const char *message,
-    uint32_t retry_after, const char *extra)
+    uint32_t retry_after, const char *request, const char *extra)
 {
 	char	text[ESCAPED_MAX], body[ESCAPED_MAX + 64], retry[48] = "";
 	int	blen, n;
@@ -83,9 +83,10 @@ reply_refusal(char *buf, size_t size, int status, const char *message,
 	n = snprintf(buf, size, "HTTP/1.1 %d %s\r\n"
 	    "Content-Type: application/json; charset=utf-8\r\n"
 	    "Content-Length: %d\r\nCache-Control: no-store\r\n"
-	    "X-Content-Type-Options: nosniff\r\n%s%s%s"
+	    "X-Content-Type-Options: nosniff\r\n%s%s%s%s%s%s"
 	    "Connection: close\r\n\r\n%s", status, reply_reason(status), blen,
-	    retry, extra != NULL ? extra : "", extra != NULL ? "\r\n" : "",
+	    retry, request[0] != '\0' ? "X-Request-Id: " : "", request,
+	    request[0] != '\0' ? "\r\n" : "", extra != NULL ? extra : "", extra != NULL ? "\r\n" : "",
 	    body);
 	return (n < 0 || (size_t)n >= size ? -1 : n);
 }

@@ -320,6 +320,7 @@ chan_receive(struct chan *c, const uint8_t *buf, size_t len, int fd)
 		    &c->seen, &reason);
 	if (d != NULL)
 		r = (d->flags & MF_ANSWER) ? chan_answer(c, &m) : d->fn(c, &m);
+	log_request(NULL);
 	imsg_drop_fd(m.fd);
 	if (r == 0)
 		return (0);

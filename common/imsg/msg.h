@@ -8,6 +8,7 @@
 #include "api/args.h"
 #include "base/build.h"
 #include "base/reference.h"
+#include "base/request.h"
 #include "proc/roles.h"
 #include "wire.h"
 

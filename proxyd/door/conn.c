@@ -21,6 +21,7 @@
 #include "now.h"
 #include "proc/conf.h"
 #include "proc/proc.h"
+#include "proc/request.h"
 #include "trust.h"
 
 #define STOP_MS	5000	/* for what runs when we are told to stop */
@@ -177,7 +178,6 @@ conn_expired(void *arg)
 		return;
 	}
 	if (c->state == CONN_HEAD && c->in != NULL && c->in->len > 0) {
-		log_debug("request refused: not complete in time");
 		conn_refuse(c, 408, "request not complete in time");
 	} else
 		conn_close(c, "timeout", 0);
@@ -190,6 +190,10 @@ conn_refuse(struct conn *c, int status, const char *why)
 	c->keep = 0;
 	c->body_left = 1;
 	c->is_head = c->html = 0;
+	request_make(c->request);
+	log_request(c->request);
+	log_debug("request refused: %s", why);
+	log_request(NULL);
 	door.ops->refuse(c, status, why);
 }
 
@@ -335,13 +339,14 @@ conn_parse(struct conn *c)
 		}
 		crowd_busy(&c->seat);
 		if (r == -1) {
-			log_debug("request refused: %s", why);
 			conn_refuse(c, status, why);
 			break;
 		}
 		c->addr = c->peer;
 		if (c->trusted)
 			trust_forwarded(&c->addr, &h);
+		if (!c->trusted || !trust_request(c->request, &h))
+			request_make(c->request);
 		c->head_len = h.head_len;
 		door.ops->begin(c, &h);
 	}

@@ -13,6 +13,7 @@
 #include "base/addr.h"
 #include "buf.h"
 #include "base/clock.h"
+#include "base/request.h"
 #include "crowd.h"
 #include "http/head.h"
 
@@ -91,6 +92,7 @@ struct conn {
 	size_t			 out_off, out_len;
 	/* the request */
 	struct addr		 addr;		/* of the client */
+	char			 request[REQUEST_SIZE];	/* its id */
 	/* of its head, held in `in`; until it is dropped nothing there moves */
 	size_t			 head_len;
 	unsigned int		 is_head:1, keep:1, html:1, body_left:1;

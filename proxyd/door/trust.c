@@ -130,3 +130,15 @@ trust_host(struct slice *host, int trusted, const struct httphead *h,
 	*host = *httphead_get(h, "x-forwarded-host");
 	return (0);
 }
+
+int
+trust_request(char dst[REQUEST_SIZE], const struct httphead *h)
+{
+	const struct slice	*v = httphead_get(h, "x-request-id");
+
+	if (v == NULL || !request_is(v->s, v->len))
+		return (0);
+	memcpy(dst, v->s, v->len);
+	dst[v->len] = '\0';
+	return (1);
+}

@@ -23,4 +23,10 @@ int	trust_host(struct slice *, int trusted, const struct httphead *,
 /* Whom a trusted peer names, else `a` stays. */
 void	trust_forwarded(struct addr *a, const struct httphead *);
 
+/*
+ * The id that a trusted proxy has given the request: 1, or 0: none that can be
+ * one (base/request.h).
+ */
+int	trust_request(char dst[REQUEST_SIZE], const struct httphead *);
+
 #endif

@@ -53,6 +53,7 @@ struct reqhdr {
 	const struct service	*service;
 	const struct urlmap	*map;
 	struct sieve		*sieve;	/* of its cookies; NULL: over http */
+	const char		*request;	/* its id, unless it has one */
 	int			 upgrade;
 	int			 rewrites;	/* its answer's body, maybe */
 };

@@ -115,7 +115,8 @@ plain_text(char *dst, size_t size, const char *s)
 }
 
 size_t
-page_build(char *buf, size_t size, int status, const char *message)
+page_build(char *buf, size_t size, int status, const char *message,
+    const char *request)
 {
 	const struct row	*row = row_of(status, message);
 	char			 text[MESSAGE_SIZE];
@@ -128,7 +129,8 @@ page_build(char *buf, size_t size, int status, const char *message)
 	    "body{font:16px/1.5 sans-serif;color:#222;background:#fff;"
 	    "margin:15%% auto;max-width:34em;padding:1em}h1{font-size:1.4em}"
 	    ".why{color:#666}</style></head>\n<body><h1>%s</h1><p>%s</p>"
-	    "<p class=\"why\">%d %s: %s</p></body></html>\n", row->title,
-	    row->title, row->next, status, reply_reason(status), text);
+	    "<p class=\"why\">%d %s: %s<br>Request %s</p></body></html>\n", row->title,
+	    row->title, row->next, status, reply_reason(status), text,
+	    request);
 	return (n < 0 ? 0 : (size_t)n < size ? (size_t)n : size - 1);
 }

@@ -9,7 +9,7 @@
 #include "sieve.h"
 #include "urlmap.h"
 
-enum { PASS, DROP, COOKIE, ORIGIN, REFERER, DESTINATION, ENCODING };
+enum { PASS, DROP, COOKIE, ORIGIN, REFERER, DESTINATION, ENCODING, REQUEST };
 
 /* The field, or all whose names begin so, does not go to the service. */
 #define GONE(name)	{ name, sizeof(name) - 1, 0, 1, DROP }
@@ -29,6 +29,7 @@ static const struct hdr_rule	rules[] = {
 	HDR_RULE("referer", REFERER),
 	HDR_RULE("destination", DESTINATION),
 	HDR_RULE("accept-encoding", ENCODING),
+	HDR_RULE("x-request-id", REQUEST),
 	GONE("content-length"),
 	GONE("transfer-encoding"),
 	GONE("connection"),
@@ -314,7 +315,7 @@ reqhdr_build(struct out *o, const struct httphead *h, const struct reqhdr *a)
 	const struct httphead_field	*f;
 	size_t				 i;
 	int				 names = hdr_connection_names(h);
-	int				 encoding = 0;
+	int				 encoding = 0, request = 0;
 
 	out_put(o, h->method_name.s, h->method_name.len);
 	out_lit(o, " ");
@@ -334,6 +335,10 @@ reqhdr_build(struct out *o, const struct httphead *h, const struct reqhdr *a)
 		case PASS:
 			if (!names || !hdr_connection_has(h, &f->name))
 				hdr_put_field(o, f);
+			break;
+		case REQUEST:
+			hdr_put_field(o, f);
+			request = 1;
 			break;
 		case COOKIE:
 			if (a->sieve == NULL)
@@ -358,6 +363,11 @@ reqhdr_build(struct out *o, const struct httphead *h, const struct reqhdr *a)
 	}
 	if (a->sieve != NULL)
 		sieve_put(o, a->sieve);
+	if (!request) {
+		out_lit(o, "X-Request-Id: ");
+		out_str(o, a->request);
+		out_lit(o, "\r\n");
+	}
 	put_framing(o, h, a);
 	out_lit(o, "\r\n");
 	return (o->over ? -1 : 0);

@@ -18,7 +18,7 @@ answer_send(struct conn *c, int status, const char *type, const char *fields,
     const char *extra, struct iovec *body, int nbody)
 {
 	struct iovec	iov[4];
-	static char	head[2 * HTTPHEAD_PROXY_MAX];	/* Location, token */
+	static char	head[2 * HTTPHEAD_PROXY_MAX + REQUEST_SIZE + 64];	/* Location, token */
 	char		length[64] = "";
 	size_t		len = 0;
 	int		i, n;
@@ -35,8 +35,8 @@ answer_send(struct conn *c, int status, const char *type, const char *fields,
 	if (status != 204)
 		snprintf(length, sizeof(length), "Content-Length: %zu\r\n",
 		    len);
-	n = snprintf(head, sizeof(head), "HTTP/1.1 %d %s\r\n%s%s%s%s%s%s%s\r\n",
-	    status, reply_reason(status),
+	n = snprintf(head, sizeof(head), "HTTP/1.1 %d %s\r\nX-Request-Id: %s"
+	    "\r\n%s%s%s%s%s%s%s\r\n", status, reply_reason(status), c->request,
 	    type != NULL ? "Content-Type: " : "", type != NULL ? type : "",
 	    type != NULL ? "\r\n" : "", length, fields,
 	    extra != NULL ? extra : "",
@@ -69,7 +69,7 @@ answer_page(struct conn *c, int status, const char *message, const char *extra)
 {
 	char		body[PAGE_MAX];
 	struct iovec	iov = { body, page_build(body, sizeof(body), status,
-			    message) };
+			    message, c->request) };
 
 	answer_send(c, status, "text/html; charset=utf-8",
 	    "X-Content-Type-Options: nosniff\r\nCache-Control: no-store\r\n"

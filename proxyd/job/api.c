@@ -330,6 +330,7 @@ api_send(struct conn *c, struct msg_api *ask, chan_done_fn result)
 	addr_print(&c->addr, addr);
 	ask->token = a->token;
 	ask->addr = addr;
+	ask->request = c->request;
 	ask->until_ms = clock_ms() + ms;
 	if (call_start(&a->call, ch, ms, result, c) != 0)
 		r = say_api(ch, a->call.id, -1, ask);

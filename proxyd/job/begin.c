@@ -141,10 +141,12 @@ request_log(const struct conn *c, const struct httphead *h)
 	char	addr[ADDR_SIZE], path[256], host[128];
 
 	addr_print(&c->addr, addr);
+	log_request(c->request);
 	log_debug("%s: %.*s %s%s", addr, (int)h->method_name.len,
 	    h->method_name.s, log_escape(host, sizeof(host),
 	    h->host.s != NULL ? h->host.s : "", h->host.len),
 	    log_escape(path, sizeof(path), h->path.s, h->path.len));
+	log_request(NULL);
 }
 
 /*
@@ -165,8 +167,10 @@ request_astray(const struct conn *c, const struct httphead *h)
 		return;
 	last_ms = clock_ms();
 	addr_print(&c->addr, addr);
+	log_request(c->request);
 	log_info("%s: no tunnel path: %s", addr, log_escape(path, sizeof(path),
 	    h->path.s, h->path.len));
+	log_request(NULL);
 }
 
 /* operator-api.md, 9 */

@@ -102,7 +102,9 @@ take_line(struct proxy *p)
 	}
 	if (nl != NULL && nl - s > 6 && memcmp(s, "ERROR ", 6) == 0) {
 		log_escape(text, sizeof(text), s + 6, (size_t)(nl - s - 6));
+		log_request(p->c->request);
 		log_debug("stream to %s: refused: %s", p->use.st->service, text);
+		log_request(NULL);
 		log_escape(clean, sizeof(clean) - 32, s + 6,
 		    (size_t)(nl - s - 6));
 		snprintf(message, sizeof(message), "service unavailable: %.*s",
@@ -291,8 +293,10 @@ down_refuse(struct proxy *p, const char *why)
 {
 	char	message[MESSAGE_SIZE];
 
+	log_request(p->c->request);
 	log_info("session %s: %s: answer refused: %s", p->use.st->g->se->id,
 	    p->use.st->service, why);
+	log_request(NULL);
 	snprintf(message, sizeof(message),
 	    "the service's answer is no HTTP: %s", why);
 	exch_fail(p, 502, message);

@@ -80,7 +80,8 @@ ask(struct conn *c, const struct httphead *h, uint8_t class,
 	    call_start(&g->call, ch, AUTHD_CALL_MS, admitted, c) == 0 ||
 	    say_admit(ch, g->call.id, -1, &(struct msg_admit){
 	    .class = class, .addr = addr, .session = session,
-	    .ticket = ticket, .origin = origin }) == -1) {
+	    .ticket = ticket, .origin = origin,
+	    .request = c->request }) == -1) {
 		answer_later(c, 503, "service temporarily unavailable", 5);
 		return (-1);
 	}
@@ -108,7 +109,7 @@ give(struct conn *c, uint64_t nonce, uint64_t instance)
 	fd = conn_detach(c);
 	(void)say_give(parent, 0, fd, &(struct msg_give){
 	    .class = give_of(c)->class, .nonce = nonce, .instance = instance,
-	    .addr = addr, .accept = accept,
+	    .addr = addr, .accept = accept, .request = c->request,
 	    .bytes = { c->in->data + c->in->off, c->in->len } });
 	conn_close(c, "given away", 0);
 }

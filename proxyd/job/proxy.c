@@ -319,6 +319,7 @@ token_grant(struct proxy *p, const struct slice *token, struct grant **g)
 		return (1);
 	}
 	p->wait.addr = c->addr;
+	p->wait.request = c->request;
 	p->wait.service = p->by_path ? p->service : "";
 	switch (grant_for(g, &p->wait, token->s, token->len, slug)) {
 	case 1:
@@ -433,6 +434,7 @@ proxy_stream(struct proxy *p, struct grant *g)
 	}
 	/* Waiting first: the answer may come from under the question's feet. */
 	proxy_wait(p, PROXY_STREAM);
+	p->ask.request = p->c->request;
 	if (upstream_open(&p->ask, g, name) == -1)
 		answer_later(p->c, 503, "service temporarily unavailable", 1);
 }

@@ -136,6 +136,7 @@ up_begin(struct proxy *p, const struct service *sv)
 	a.service = sv != NULL ? sv : unknown(p->to.host.label);
 	a.map = proxy_names(&names, p);
 	a.sieve = jar_sieve(p);
+	a.request = p->c->request;
 	a.upgrade = p->x.upgrade;
 	a.rewrites = st->g->se->has_hosts && !a.upgrade && !p->by_path;
 	p->x.told_https = !a.service->tls && a.service->wants_https;

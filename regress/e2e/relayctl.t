@@ -350,7 +350,7 @@ echo "${COMPREPLY[@]}"
     d.ctl("show", "stats")
     d.log.wait("debug control.*connected", mark)
     t.ok(True, "log verbose, in the children too")
-    d.log.wait(r"control\[\d+\] \d+: client uid %d pid \d+: show stats: done"
+    d.log.wait(r"control\[\d+\] \d+ request \w+: client uid %d pid \d+: show stats: done"
                % os.geteuid())
     t.ok(True, "the log names who asked for what, and how it ended")
     mark = d.log.mark()

@@ -105,7 +105,7 @@ fresh_uuid(char id[UUID_SIZE])
 struct asker
 ask(uint64_t instance)
 {
-	struct asker	a = { instance, (uint32_t)++w.next };
+	struct asker	a = { .instance = instance, .id = (uint32_t)++w.next };
 	unsigned	i;
 
 	for (i = 0; i < ASKERS; i++)

@@ -56,7 +56,15 @@ kill_child(struct child *c, const char *reason)
 }
 
 int
-ctl_request(struct chan *chan, struct imsg *m)
+ctl_on_ctl(struct chan *chan, struct imsg *m)
+{
+	(void)chan;
+	(void)m;
+	return (0);
+}
+
+int
+ctl_on_request(struct chan *chan, struct imsg *m)
 {
 	(void)chan;
 	(void)m;

@@ -242,7 +242,7 @@ step_terminal(void)
 	for (i = 0; w.asker[i].instance != 0; i++)
 		;
 	w.asker[i] = a;
-	if (terminal_open(a.instance, se, &who, "192.0.2.2", &id, &w.now) !=
+	if (terminal_open(&a, se, &who, "192.0.2.2", &id, &w.now) !=
 	    REFUSE_NOT)
 		answered(a);
 }

@@ -164,7 +164,7 @@ grants(void)
 {
 	struct door	 door, second;
 	struct operator	 who = { .id = "alice", .expires = 1700009999 };
-	struct asker	 asker = { 1, 1 };
+	struct asker	 asker = { .instance = 1, .id = 1 };
 	struct session	*se;
 	double		 at[4] = { 0 };
 	unsigned	 i, part;
@@ -210,7 +210,7 @@ static struct grant *
 granted(struct door *d, struct session *se)
 {
 	struct operator	who = { .id = "alice", .expires = 1700009999 };
-	struct asker	asker = { d->instance, 1 };
+	struct asker	asker = { .instance = d->instance, .id = 1 };
 	struct grant	*g;
 
 	(void)grant_new(d, se, &who, "web", "192.0.2.1", "",
@@ -228,7 +228,7 @@ granted(struct door *d, struct session *se)
 static unsigned
 open_many(struct door *d, struct grant *g, unsigned n)
 {
-	struct asker	asker = { d->instance, 1 };
+	struct asker	asker = { .instance = d->instance, .id = 1 };
 
 	refused = 0;
 	while (n-- > 0)

@@ -36,23 +36,26 @@ main(void)
 		    "No answer in time" },
 		{ 599, "something", "That did not work" },
 	};
-	static char	page[PAGE_MAX], message[MESSAGE_SIZE];
+	static char	page[PAGE_MAX], message[MESSAGE_SIZE], request[65];
 	size_t		i, n;
 
 	for (i = 0; i < sizeof(t) / sizeof(t[0]); i++) {
 		is_str(page_title(t[i].status, t[i].message), t[i].title,
 		    "%d %s", t[i].status, t[i].message);
-		n = page_build(page, sizeof(page), t[i].status, t[i].message);
+		n = page_build(page, sizeof(page), t[i].status, t[i].message,
+		    "4f00d");
 		ok(n == strlen(page) && strstr(page, t[i].title) != NULL &&
 		    strstr(page, page_next(t[i].status, t[i].message)) != NULL,
 		    "with what to do next");
+		ok(strstr(page, "Request 4f00d") != NULL, "and its id");
 	}
-	(void)page_build(page, sizeof(page), 502, "<b>&\"\001");
+	(void)page_build(page, sizeof(page), 502, "<b>&\"\001", "4f00d");
 	ok(strstr(page, "<b>") == NULL && strstr(page, "?b????") != NULL,
 	    "what a client says cannot become a part of the page");
 	memset(message, 'm', sizeof(message) - 1);
+	memset(request, 'r', sizeof(request) - 1);
 	for (i = 0; i < sizeof(t) / sizeof(t[0]); i++) {
-		n = page_build(page, sizeof(page), t[i].status, message);
+		n = page_build(page, sizeof(page), t[i].status, message, request);
 		ok(n < sizeof(page) - 1 && strcmp(page + n - 15,
 		    "</body></html>\n") == 0, "the longest message fits");
 	}

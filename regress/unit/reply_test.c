@@ -39,7 +39,7 @@ test_refusal(void)
 	char	 buf[REPLY_MAX], *m;
 	long	 n;
 
-	n = reply_refusal(buf, sizeof(buf), 429, "slow \"down\"", 7,
+	n = reply_refusal(buf, sizeof(buf), 429, "slow \"down\"", 7, "",
 	    "X-Extra: yes");
 	is_int(n, (long)strlen(buf), "operator-1(partial): the length counts no "
 	    "NUL");
@@ -50,12 +50,15 @@ test_refusal(void)
 	free(m);
 	ok(strstr(buf, "\r\nRetry-After: 7\r\n") != NULL, "Retry-After");
 	ok(strstr(buf, "\r\nX-Extra: yes\r\n") != NULL, "one more header");
+	ok(strstr(buf, "X-Request-Id") == NULL, "no id, no field");
+	(void)reply_refusal(buf, sizeof(buf), 404, "no", 0, "ab-1", NULL);
+	ok(strstr(buf, "\r\nX-Request-Id: ab-1\r\n") != NULL, "the id");
 	ok(strstr(buf, "\r\nConnection: close\r\n") != NULL, "it closes");
-	(void)reply_refusal(buf, sizeof(buf), 404, "no", 0, NULL);
+	(void)reply_refusal(buf, sizeof(buf), 404, "no", 0, "", NULL);
 	ok(strstr(buf, "Retry-After") == NULL, "no Retry-After unless asked");
-	is_int(reply_refusal(buf, (size_t)strlen(buf), 404, "no", 0, NULL), -1,
+	is_int(reply_refusal(buf, (size_t)strlen(buf), 404, "no", 0, "", NULL), -1,
 	    "a buffer one byte short");
-	ok(reply_refusal(buf, sizeof(buf), 299, "odd", 0, NULL) > 0 &&
+	ok(reply_refusal(buf, sizeof(buf), 299, "odd", 0, "", NULL) > 0 &&
 	    strncmp(buf, "HTTP/1.1 299 Status\r\n", 21) == 0,
 	    "an unknown status has a phrase too");
 }
@@ -63,13 +66,15 @@ test_refusal(void)
 static void
 test_worst(void)
 {
-	char	 buf[REPLY_MAX], text[MESSAGE_SIZE], *m;
+	char	 buf[REPLY_MAX], text[MESSAGE_SIZE], id[65], *m;
 	int	 c, bad = 0;
 
+	memset(id, 'i', sizeof(id) - 1);
+	id[sizeof(id) - 1] = '\0';
 	for (c = 1; c < 256; c++) {
 		memset(text, c, sizeof(text) - 1);
 		text[sizeof(text) - 1] = '\0';
-		if (reply_refusal(buf, sizeof(buf), 503, text, 4294967295U,
+		if (reply_refusal(buf, sizeof(buf), 503, text, 4294967295U, id,
 		    "X-Filler: 0123456789012345678901234567890123456789") ==
 		    -1 || (m = message_of(buf, 503)) == NULL) {
 			bad++;

@@ -120,7 +120,7 @@ path(const char *in, const char *service_path, const char *prefix,
 	struct out	o = { buf, 0, sizeof(buf), 0 };
 	struct service	sv = { .label = "web", .target = "t:1" };
 	struct urlmap	map = { &sv, 1, &browser, &at };
-	struct reqhdr	a = { &sv, &map, NULL, 0, 0 };
+	struct reqhdr	a = { .service = &sv, .map = &map, .request = "r1" };
 
 	snprintf(sv.path, sizeof(sv.path), "%s", service_path);
 	snprintf(sv.path_prefix, sizeof(sv.path_prefix), "%s", prefix);

@@ -232,7 +232,9 @@ store_access_update(const struct access_row *a)
 #define ACCESS_COLUMNS							\
 	"SELECT id, session_id, operator_id, operator_name, access_type,"	\
 	" connected_at, org_role, organization_id, service, ip, token_id,"	\
-	" impersonator, bytes_in, bytes_out, outcome, disconnected_at"	\
+	" impersonator, bytes_in, bytes_out, outcome, disconnected_at,"	\
+	" CASE WHEN json_valid(metadata) THEN"				\
+	" json_extract(metadata, '$.request') END"			\
 	" FROM support_access_logs "
 
 static void
@@ -255,6 +257,7 @@ access_fill(struct query *q, struct access_row *a)
 	a->bytes_out = (uint64_t)db_int(q, 13);
 	db_text(q, 14, a->outcome, sizeof(a->outcome));
 	a->disconnected_at = db_int(q, 15);
+	db_text(q, 16, a->request, sizeof(a->request));
 }
 
 int
