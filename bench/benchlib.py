@@ -14,6 +14,7 @@ import subprocess
 import tempfile
 import threading
 import time
+import urllib.request
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 TOP = os.path.dirname(HERE)
@@ -105,6 +106,23 @@ def memory(pid):
             elif line.startswith("Threads:"):
                 threads = int(line.split()[1])
     return private, tables, threads * KERNEL_STACK
+
+
+def peak(pids):
+    """The most memory that each of these has had, added up, in bytes."""
+    total = 0
+    for p in pids:
+        with contextlib.suppress(OSError), open(f"/proc/{p}/status") as f:
+            for line in f:
+                if line.startswith("VmHWM:"):
+                    total += int(line.split()[1]) * 1024
+    return total
+
+
+def held(pids):
+    """(descriptors, private bytes) by process."""
+    return {p: (len(os.listdir(f"/proc/{p}/fd")), memory(p)[0])
+            for p in pids}
 
 
 def comm(pid):
@@ -253,6 +271,7 @@ TARGET = """
 	server {{
 		listen 127.0.0.1:{port};
 		location / {{ return 200 "{page}"; }}
+		location /once {{ keepalive_timeout 0; return 200 "{page}"; }}
 		location /big {{ root {dir}; }}
 		location /huge {{ root {dir}; }}
 		location /page {{ root {dir}; default_type text/html; }}
@@ -347,6 +366,10 @@ class Services:
         self.targets = Daemon([tools.path("targets")])
         self.sink = self.targets.ready()["http"]
 
+    def sse(self):
+        """A service with answers that never end."""
+        return f"web=127.0.0.1:{self.sink}"
+
     def spec(self, names=8, host=""):
         """The service list for the client: web, web1 .. and sink; web may
         give a host."""
@@ -396,10 +419,33 @@ class PeerGo:
     """The Go relay of the reference's shape."""
     name = "peer-go"
 
-    def __init__(self, _directory, tools, proxyd=1):
-        del proxyd      # it is one process
+    def __init__(self, _directory, tools, proxyd=1, lifted=True):
+        del proxyd, lifted      # it is one process, and has no limits
+        self.tools = tools
         self.daemon = Daemon([tools.path("peer-go")])
         self.port = self.daemon.ready()["port"]
+
+    def start(self):
+        self.daemon = Daemon([self.tools.path("peer-go"), "-listen",
+                              f"127.0.0.1:{self.port}"])
+        self.daemon.ready()
+
+    def crash(self):
+        self.daemon.proc.kill()
+        self.daemon.proc.wait()
+
+    def debug(self, what):
+        """Its own count of tunnels or streams."""
+        with urllib.request.urlopen(
+                f"http://127.0.0.1:{self.port}/debug/tunnels") as r:
+            return json.load(r)[what]
+
+    def sessions(self):
+        """It has none: so many tunnels."""
+        return set(range(self.debug("tunnels")))
+
+    def busy(self):
+        return self.debug("streams"), 0
 
     def pids(self):
         return self.daemon.pids()
@@ -410,6 +456,9 @@ class PeerGo:
 
     def slots(self, n):
         return [Slot(f"NETH-{i:08X}", "my_x.y") for i in range(n)]
+
+    def heads(self, slots):
+        return [self.head(s, "web") for s in slots]
 
     def head(self, slot, service):
         key = slot.key.lower().replace("-", "") + slot.node
@@ -437,7 +486,8 @@ class Client:
 class Crowd:
     """Many tunnels in one Go client process."""
 
-    def __init__(self, tools, directory, slots, port, parallel, log=None):
+    def __init__(self, tools, directory, slots, port, parallel, log=None,
+                 extra=("-sources", "50"), services="web=127.0.0.1:9"):
         keys = os.path.join(directory, "keys")
         with open(keys, "w") as f:
             os.chmod(keys, 0o600)
@@ -447,8 +497,8 @@ class Crowd:
              "-url", f"ws://127.0.0.1:{port}{TUNNEL_PATH}",
              "-tunnels", str(len(slots)), "-parallel", str(parallel),
              # a server may bound what one address has under way
-             "-sources", "50",
-             "-services", "web=127.0.0.1:9", "-diagnostics", "none"], log)
+             *extra,
+             "-services", services, "-diagnostics", "none"], log)
 
     def up(self, limit=300):
         e = self.daemon.event("all_connected", limit)
@@ -514,6 +564,35 @@ def get(port, head, path, sock=None):
     while len(rest) < length:
         rest += s.recv(65536)
     return s, first
+
+
+def hold(port, head, path, source):
+    """A request whose answer goes on: its socket, once the answer begins. A
+    relay that is busy may refuse it twice."""
+    for tries in (2, 1, 0):
+        s = socket.create_connection(("127.0.0.1", port), 60, (source, 0))
+        try:
+            open_request(port, head, path, s)
+            return s
+        except BenchError:
+            s.close()
+            if tries == 0:
+                raise
+            time.sleep(2)
+
+
+def abort(port, head, path, whole):
+    """A request of its own stream: its answer to the end, or (not whole) cut
+    off after the first bytes. 1, or 0 when it was refused."""
+    with socket.create_connection(("127.0.0.1", port), 30) as s:
+        s.settimeout(30)
+        s.sendall((f"GET {path} HTTP/1.1\r\n" + "".join(
+            f"{k}: {v}\r\n" for k, v in head) +
+            "Connection: close\r\n\r\n").encode())
+        data = s.recv(65536)
+        while whole and s.recv(65536):
+            pass
+        return int(data.startswith(b"HTTP/1.1 200"))
 
 
 def stream(port, head, path, seconds, skip):

@@ -35,15 +35,18 @@ tunnel {{
 operator {{
 	proxy domain "{domain}" scheme http port {port}
 	jwt secret file "{dir}/jwt.secret"
+	api rate 1000000
 }}
 """
+# Without these the limits are those of the default configuration.
+LIFTED = ("max startups", "penalty exempt", "rate limit", "api rate")
 
 
 class Relayd:
     """relayd from a build directory, in the foreground, on loopback."""
     name = "relayd"
 
-    def __init__(self, build, directory, proxyd=1):
+    def __init__(self, build, directory, proxyd=1, lifted=True):
         self.build = build
         self.dir = os.path.join(directory, f"relayd-{time.monotonic_ns()}")
         os.mkdir(self.dir, 0o755)
@@ -53,24 +56,49 @@ class Relayd:
         with open(os.path.join(self.dir, "jwt.secret"), "w") as f:
             os.chmod(f.name, 0o600)
             f.write(os.urandom(32).hex())
-        conf = os.path.join(self.dir, "relayd.conf")
-        with open(conf, "w") as f:
-            os.chmod(conf, 0o600)
-            f.write(CONF.format(dir=self.dir, port=self.port,
-                                proxyd=proxyd, domain=DOMAIN))
+        self.conf = os.path.join(self.dir, "relayd.conf")
+        text = CONF.format(dir=self.dir, port=self.port, proxyd=proxyd,
+                           domain=DOMAIN)
+        with open(self.conf, "w") as f:
+            os.chmod(self.conf, 0o600)
+            f.writelines(x for x in text.splitlines(True)
+                         if lifted or not x.strip().startswith(LIFTED))
         self.log = open(os.path.join(self.dir, "log"), "wb")
-        self.proc = subprocess.Popen(
-            [os.path.join(build, "bin/relayd"), "-d", "-f", conf,
-             "-L", os.path.join(build, "libexec")],
-            stdout=self.log, stderr=self.log)
+        self.proc = None
         self.token = None
         self.cookies = {}
+        self.start()
+
+    def start(self):
+        """Start it, and wait until it serves."""
+        self.proc = subprocess.Popen(
+            [os.path.join(self.build, "bin/relayd"), "-d", "-f", self.conf,
+             "-L", os.path.join(self.build, "libexec")],
+            stdout=self.log, stderr=self.log)
         try:
             wait_port(self.port, self.proc)
             self.wait_ctl()
         except BenchError as e:
             self.stop()
             raise BenchError(f"{e}; {self.tail()}") from e
+
+    def crash(self):
+        """As a crash of the machine's power would: nobody says goodbye."""
+        pids = self.pids()
+        self.proc.kill()
+        self.proc.wait()
+        while any(os.path.exists(f"/proc/{p}") for p in pids):
+            time.sleep(0.02)
+
+    def sessions(self):
+        """Which sessions have their tunnel."""
+        return {s["session"] for s in self.ctl("show", "sessions")
+                if s["tunnel"] == "up"}
+
+    def busy(self):
+        """Streams and rows of the access log that are open."""
+        rows = {x["name"]: x["value"] for x in self.ctl("show", "stats")}
+        return int(rows["streams"]), int(rows["access_rows_open"])
 
     def tail(self):
         """The end of the log, for error messages."""
@@ -109,7 +137,7 @@ class Relayd:
         """n slots, NODES to a system."""
         slots = []
         for i in range((n + NODES - 1) // NODES):
-            a = self.ctl("system", "add", f"bench{i}")[0]
+            a = self.ctl("-f", "system", "add", f"bench{i}")[0]
             if n == 1:
                 return [Slot(a["key"], a["secret"])]
             slots += [Slot(a["key"], a["secret"], str(j + 1))
@@ -121,7 +149,8 @@ class Relayd:
         if self.token is None:
             self.token = self.ctl(
                 "token", "create", "user", "bench", "org", "bench", "role",
-                "owner", "permission", "connect:systems", "lifetime",
+                "owner", "permission", "connect:systems", "permission",
+                "read:systems", "lifetime",
                 "6h")[0]["token"]
         c = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
         c.request(method, path, body and json.dumps(body), {
@@ -165,6 +194,23 @@ class Relayd:
             if line.startswith(f"support_proxy_{slug}="):
                 return line.split(";")[0]
         raise BenchError(f"no cookie: {r.status} {r.headers}")
+
+    def heads(self, slots):
+        """Of requests with the operator's token to the service web behind
+        each of these, for lib.hold(); the path is the service's."""
+        ids = {(s["key"], s["node"].strip("-")): s["session"]
+               for s in self.ctl("show", "sessions")}
+        self.api("GET", "/api/support-sessions?page_size=1")
+        heads = []
+        for slot in slots:
+            slug = ids[slot.key, slot.node].replace("-", "")
+            host = f"web--{slug}.{DOMAIN}:{self.port}"
+            token = self.api("POST", "/api/support-sessions/"
+                             f"{ids[slot.key, slot.node]}/proxy-token",
+                             {"service": "web"})["token"]
+            heads.append([("Host", host),
+                          ("Cookie", self.cookie(slug, "web", token))])
+        return heads
 
     def head(self, slot, service):
         """Host and Cookie of requests to a service behind a slot."""

@@ -26,5 +26,9 @@ backoff_next(struct backoff *b, uint64_t lasted_ms, uint64_t retry_after_ms,
 	delay = delay - spread + (spread == 0 ? 0 : random % (2 * spread + 1));
 	if (retry_after_ms > RETRY_AFTER_MAX_MS)
 		retry_after_ms = RETRY_AFTER_MAX_MS;
-	return (delay < retry_after_ms ? retry_after_ms : delay);
+	if (delay >= retry_after_ms)
+		return (delay);
+	/* Never sooner, and not all who were told the same at once. */
+	spread = retry_after_ms * BACKOFF_JITTER_PCT / 100;
+	return (retry_after_ms + random % (spread + 1));
 }

@@ -166,8 +166,8 @@ struct backoff {
 void		backoff_init(struct backoff *, uint64_t first, uint64_t max);
 /*
  * How long to wait after an attempt that lasted `lasted_ms`; `retry_after_ms`
- * (0: none) is a lower bound from the server, itself bounded by an hour;
- * `random` is any 32 random bits.
+ * (0: none) is a lower bound from the server, itself bounded by an hour; where it
+ * counts up to a fifth is added. `random` is any 32 random bits.
  */
 uint64_t	backoff_next(struct backoff *, uint64_t lasted_ms,
 		    uint64_t retry_after_ms, uint32_t random);

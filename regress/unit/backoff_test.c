@@ -50,6 +50,18 @@ main(void)
 	backoff_init(&b, 5000, 300000);
 	is_int(backoff_next(&b, 0, 77000, 0), 77000,
 	    "Retry-After is a lower bound");
+	low = UINT64_MAX;
+	high = 0;
+	for (r = 0; r < 100000; r++) {
+		backoff_init(&b, 5000, 300000);
+		v = backoff_next(&b, 0, 77000, r);
+		low = v < low ? v : low;
+		high = v > high ? v : high;
+	}
+	ok(low == 77000 && high == 77000 + 15400,
+	    "who were told the same do not come at once, nor sooner");
+	backoff_init(&b, 5000, 300000);
+	(void)backoff_next(&b, 0, 0, 0);
 	is_int(backoff_next(&b, 0, 1000, (uint32_t)middle(10000)), 10000,
 	    "and only that");
 	is_int(backoff_next(&b, 0, UINT64_MAX, 0), 3600000,

@@ -189,7 +189,11 @@ func serveSSE(w http.ResponseWriter, r *http.Request) {
 	for i := int64(0); i < n; i++ {
 		fmt.Fprintf(w, "id: %d\ndata: event %d\n\n", i, i)
 		w.(http.Flusher).Flush()
-		time.Sleep(time.Duration(ms) * time.Millisecond)
+		select {
+		case <-r.Context().Done():
+			return
+		case <-time.After(time.Duration(ms) * time.Millisecond):
+		}
 	}
 }
 

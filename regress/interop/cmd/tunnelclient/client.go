@@ -12,6 +12,7 @@ import (
 	"net/http"
 	"net/url"
 	"os"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -132,6 +133,17 @@ func (c *client) target() (string, error) {
 	return u.String(), nil
 }
 
+// refusal is an answer other than 101.
+type refusal struct {
+	status int
+	retry  time.Duration // Retry-After; 0: none
+	body   string
+}
+
+func (r *refusal) Error() string {
+	return fmt.Sprintf("%d %s", r.status, r.body)
+}
+
 // dial does TCP, TLS, the upgrade and starts yamux.
 func (c *client) dial() (*tunnel, error) {
 	target, err := c.target()
@@ -156,7 +168,9 @@ func (c *client) dial() (*tunnel, error) {
 			e["status"] = resp.StatusCode
 			e["headers"] = flatten(resp.Header)
 			e["body"] = string(body)
-			err = fmt.Errorf("%d %s", resp.StatusCode, body)
+			s, _ := strconv.Atoi(resp.Header.Get("Retry-After"))
+			err = &refusal{resp.StatusCode,
+				time.Duration(s) * time.Second, string(body)}
 		}
 		if !c.o.quiet {
 			emit("dial_failed", e)

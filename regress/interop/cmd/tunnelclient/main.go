@@ -15,12 +15,10 @@ import (
 	"encoding/json"
 	"flag"
 	"fmt"
-	"net"
 	"os"
 	"os/signal"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"syscall"
 	"time"
 )
@@ -39,6 +37,7 @@ type options struct {
 	users                  string
 	tunnels, parallel      int
 	sources                int
+	again, jitter          bool
 	manifest               string
 	stdin                  bool
 	quiet                  bool
@@ -97,16 +96,18 @@ func parseFlags() *options {
 	flag.IntVar(&o.parallel, "parallel", 1,
 		"with -tunnels, handshakes under way at once")
 	flag.IntVar(&o.sources, "sources", 0,
-		"with -tunnels, dial from so many addresses of 127.0.1.0/24")
+		"with -tunnels, dial from so many addresses of 127/8")
+	flag.BoolVar(&o.again, "again", false,
+		"with -tunnels, bring lost ones back")
+	flag.BoolVar(&o.jitter, "jitter", false,
+		"with -again, move each delay by up to a fifth and mind "+
+			"Retry-After, as relayd's client does")
 	flag.StringVar(&o.manifest, "manifest", "",
 		"`file` whose bytes are sent as manifest, whatever they are")
 	flag.BoolVar(&o.stdin, "stdin", false,
 		"take orders from standard input, see order.go")
 	flag.BoolVar(&o.quiet, "quiet", false, "no event per stream")
 	flag.Parse()
-	if o.sources > 254 {
-		o.sources = 254
-	}
 	if o.url == "" || (o.key == "" && o.keys == "") {
 		flag.Usage()
 		os.Exit(1)
@@ -138,61 +139,6 @@ func readKeys(file string) ([]slot, error) {
 		}
 	}
 	return slots, sc.Err()
-}
-
-// holdMany brings up -tunnels tunnels, at most -parallel at a time, reports
-// how long that took, and keeps them. Lost ones are reported, not replaced.
-func holdMany(o *options, slots []slot) {
-	type result struct{ err error }
-	work := make(chan *client)
-	done := make(chan result)
-	var lost int64
-	begin := time.Now()
-	for i := 0; i < o.parallel; i++ {
-		go func() {
-			for c := range work {
-				up, err := c.dial()
-				done <- result{err}
-				if err != nil {
-					continue
-				}
-				go func(c *client) {
-					code := c.serve(up)
-					atomic.AddInt64(&lost, 1)
-					emit("lost", event{"key": c.slot.key,
-						"node": c.slot.node, "code": code})
-				}(c)
-			}
-		}()
-	}
-	go func() {
-		for i := 0; i < o.tunnels; i++ {
-			c := newClient(o, slots[i])
-			if o.sources > 0 {
-				c.source = &net.TCPAddr{IP: net.IPv4(127, 0, 1,
-					byte(1+i%o.sources))}
-			}
-			work <- c
-		}
-		close(work)
-	}()
-	failed := 0
-	var firstErr error
-	for i := 0; i < o.tunnels; i++ {
-		if r := <-done; r.err != nil {
-			failed++
-			if firstErr == nil {
-				firstErr = r.err
-			}
-		}
-	}
-	e := event{"tunnels": o.tunnels - failed, "failed": failed,
-		"seconds": time.Since(begin).Seconds(), "parallel": o.parallel}
-	if firstErr != nil {
-		e["first_error"] = firstErr.Error()
-	}
-	emit("all_connected", e)
-	select {}
 }
 
 func main() {
