@@ -6,6 +6,7 @@
  */
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 
 #include "answer.h"
 #include "api.h"
@@ -60,16 +61,54 @@ name_is_good(const struct slice *v)
 	return (v->len > 0 && v->len < SERVICE_SIZE);
 }
 
+/*
+ * Where WebDAV copies to is an address below the one that is asked for: what
+ * is in front of it there goes, and its path is left, which is enough for a
+ * service (RFC 4918, 10.3). Another address is the service's to refuse.
+ */
+static void
+destination_strip(struct slice *v, const struct httphead *h,
+    const struct slice *front)
+{
+	const struct slice	*host = httphead_get(h, "host");
+	struct slice		 at = *v;
+	const char		*p;
+
+	if (at.len > 0 && at.s[0] != '/') {
+		if ((p = memmem(at.s, at.len, "://", 3)) == NULL)
+			return;
+		at.len -= (size_t)(p + 3 - at.s);
+		at.s = p + 3;
+		if (host == NULL || at.len < host->len ||
+		    strncasecmp(at.s, host->s, host->len) != 0)
+			return;
+		at.s += host->len;
+		at.len -= host->len;
+	}
+	if (at.len <= front->len || at.s[front->len] != '/' ||
+	    memcmp(at.s, front->s, front->len) != 0)
+		return;
+	v->s = at.s + front->len;
+	v->len = at.len - front->len;
+}
+
 /* The service is not shown who asks, nor what a browser has for the API. */
 static void
 path_head(struct httphead *h, const struct slice *rest)
 {
-	size_t	i, n = 0;
+	struct slice	front = h->path;
+	size_t		i, n = 0;
 
-	for (i = 0; i < h->nfields; i++)
-		if (!httphead_is(&h->field[i], "authorization") &&
-		    !httphead_is(&h->field[i], "cookie"))
-			h->field[n++] = h->field[i];
+	if (rest->s >= front.s && rest->s < front.s + front.len)
+		front.len = (size_t)(rest->s - front.s);
+	for (i = 0; i < h->nfields; i++) {
+		if (httphead_is(&h->field[i], "authorization") ||
+		    httphead_is(&h->field[i], "cookie"))
+			continue;
+		if (httphead_is(&h->field[i], "destination"))
+			destination_strip(&h->field[i].value, h, &front);
+		h->field[n++] = h->field[i];
+	}
 	h->nfields = n;
 	h->path = *rest;
 }

@@ -73,6 +73,19 @@ def served(d, app):
             "strict-transport-security")], "nor what no proxied page has")
         t.ok(h["Location"] == "http://panel.lan/x" and
              DOMAIN.encode() not in body, "no host is rewritten")
+        here = "/api/support-sessions/%s/proxy/web" % sid
+        own = "http://127.0.0.1:%d" % d.port
+        for place, want in ((own + here + "/a%20b?c", "/a%20b?c"),
+                            (here + "/x", "/x"),
+                            (own + "/else", own + "/else"),
+                            (own + here + "2/x", own + here + "2/x"),
+                            (own + here, own + here),
+                            ("http://else.test" + here + "/x",
+                             "http://else.test" + here + "/x"), ("", "")):
+            seen = get("web/", dict(bearer, Destination=place))[2].decode()
+            t.ok("\nDestination: %s\n" % want in seen.replace("\r", ""),
+                 "WebDAV's Destination %s" % (place.replace(sid, "ID"))) or \
+                t.diag(seen)
         st, h, body = get("web")
         t.ok(body.startswith(b"GET / HTTP/1.1\n"), "no path: /")
         t.equal(get("My.Panel/")[0], 200, "a name that is no label")

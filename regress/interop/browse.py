@@ -103,6 +103,7 @@ def behind(t, services, front=True, **kw):
             Relayd(t, global_conf="trusted proxy 127.0.0.1/32",
                    front=port, **kw) as d:
         os.chmod(tmp, 0o755)
+        d.front = port
         for end, path in zip(("pem", "key"), self_signed(tmp)):
             os.rename(path, "%s/cert.%s" % (tmp, end))
         key, secret = d.add_system()
