@@ -236,6 +236,33 @@ cookie_strip(const struct slice *v, char *out)
 	return (n);
 }
 
+/* Whether the value of this piece, `name=value`, is that word. */
+static int
+value_is(const struct slice *piece, const char *word)
+{
+	struct slice	 v = *piece;
+	const char	*eq = memchr(v.s, '=', v.len);
+
+	if (eq == NULL)
+		return (0);
+	v.len -= (size_t)(eq + 1 - v.s);
+	v.s = eq + 1;
+	slice_trim(&v);
+	return (slice_caseeq(&v, word));
+}
+
+/*
+ * Does a browser keep a cookie with this attribute only if it came by https?
+ * A service with TLS sets them rightly, as it is asked by https.
+ */
+static int
+needs_https(const struct slice *piece)
+{
+	return (cookie_attr_is(piece, "secure") ||
+	    cookie_attr_is(piece, "partitioned") ||
+	    (cookie_attr_is(piece, "samesite") && value_is(piece, "none")));
+}
+
 size_t
 cookie_set(const struct slice *v, int secure, char *out)
 {
@@ -247,7 +274,8 @@ cookie_set(const struct slice *v, int secure, char *out)
 	while ((from = p) != NULL && cookie_piece(&p, v->s + v->len, &piece)) {
 		if (first && (piece.len == 0 || cookie_is_ours(&piece)))
 			return (0);
-		if (!first && cookie_attr_is(&piece, "domain"))
+		if (!first && (cookie_attr_is(&piece, "domain") ||
+		    (!secure && needs_https(&piece))))
 			continue;
 		if (!first && cookie_attr_is(&piece, "secure"))
 			has_secure = 1;

@@ -58,8 +58,8 @@ size_t	cookie_strip(const struct slice *v, char *out);
 
 /*
  * Copy a Set-Cookie value as a browser of the proxy host may have it: without
- * Domain, with Secure when `secure`, with SameSite=Lax where there is none, the
- * rest byte for byte. `out` has room for v->len + COOKIE_SET_MORE bytes.
+ * Domain, with Secure when `secure` and else without what only https browsers
+ * keep, with SameSite=Lax where there is none, the rest byte for byte. `out` has room for v->len + COOKIE_SET_MORE bytes.
  * Returns the length, 0 when the cookie must not be set at all.
  */
 #define COOKIE_SET_MORE	32

@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: ISC
 """Cockpit behind a tunnel, in Chromium: a login as a user made for this test,
-its pages, its terminal. Plain and with TLS, with and without a host."""
+its pages, its terminal. Plain and with TLS, with and without a host, behind
+a TLS front and without one."""
 
 import os
 import secrets
@@ -88,10 +89,12 @@ def main():
         for scheme, port in ("http", plain), ("https", tls):
             play(t, "cockpit.js", name="cockpit-direct-" + scheme, **who,
                  url="%s://127.0.0.1:%d/" % (scheme, port))
-        d, session, token = stack.enter_context(behind(t, services))
-        for service in "plain", "plain-named", "tls", "tls-named":
-            play(t, "cockpit.js", name="cockpit-" + service, **who,
-                 url=opened(d, session, token, service))
+        for front in "https", "http":
+            with behind(t, services, front == "https") as (d, session, token):
+                for service in "plain", "plain-named", "tls", "tls-named":
+                    play(t, "cockpit.js", name="cockpit-%s-%s" % (
+                        service, front), **who,
+                        url=opened(d, session, token, service))
 
 
 main()

@@ -32,12 +32,16 @@ def main():
             listens(port, p)
             play(t, "jupyter.js", name="jupyter-direct", password="s3same",
                  url="http://127.0.0.1:%d/lab?reset" % port)
-            with behind(t, "web=127.0.0.1:%d,named=127.0.0.1:%d:host=%s" %
-                        (port, port, HOST)) as (d, session, token):
-                for service in "web", "named":
-                    play(t, "jupyter.js", name="jupyter-" + service,
-                         password="s3same",
-                         url=opened(d, session, token, service, "/lab?reset"))
+            services = "web=127.0.0.1:%d,named=127.0.0.1:%d:host=%s" % (
+                port, port, HOST)
+            for front in "https", "http":
+                with behind(t, services, front == "https") as (d, session,
+                                                               token):
+                    for service in "web", "named":
+                        play(t, "jupyter.js", name="jupyter-%s-%s" % (
+                            service, front), password="s3same",
+                            url=opened(d, session, token, service,
+                                       "/lab?reset"))
 
 
 main()

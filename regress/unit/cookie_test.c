@@ -65,11 +65,11 @@ strip(const char *in, const char *want)
 }
 
 static void
-set(const char *in, const char *want)
+set(const char *in, int secure, const char *want)
 {
 	struct slice	v = slice(in);
 	char		out[512];
-	size_t		n = cookie_set(&v, 1, out);
+	size_t		n = cookie_set(&v, secure, out);
 
 	out[n] = '\0';
 	is_str(out, want, "operator-43: Set-Cookie: %s", in);
@@ -164,7 +164,7 @@ main(void)
 	strip("a=1; __Host-support_proxy=x; __host-Support_Proxy_1=y;b=2",
 	    "a=1;b=2");
 	strip("__Host-a=1", "__Host-a=1");
-	set("__Host-support_proxy=1; Path=/; Secure", "");
+	set("__Host-support_proxy=1; Path=/; Secure", 1, "");
 	strip("support_proxy=x", "");
 	strip("support_proxy_1=x; a=1", "a=1");
 	strip("a=1; support_proxy_1=x", "a=1");
@@ -173,18 +173,25 @@ main(void)
 	strip("a=1; SUPPORT_PROXY_x=1; support_proxying=2; b=2", "a=1; b=2");
 	strip("a==;b;;c=\xff", "a==;b;;c=\xff");
 	strip("", "");
-	set("a=1", "a=1; Secure; SameSite=Lax");
-	set("a=1; SECURE; samesite=None", "a=1; SECURE; samesite=None");
-	set("a=1;domain=x;Path=/;Domain = y;Odd; Partitioned",
+	set("a=1", 1, "a=1; Secure; SameSite=Lax");
+	set("a=1; SECURE; samesite=None", 1, "a=1; SECURE; samesite=None");
+	set("a=1;domain=x;Path=/;Domain = y;Odd; Partitioned", 1,
 	    "a=1;Path=/;Odd; Partitioned; Secure; SameSite=Lax");
-	set("support_proxy=1", "");
-	set("Support_proxy_0=1; Path=/", "");
-	set("", "");
+	set("support_proxy=1", 1, "");
+	set("Support_proxy_0=1; Path=/", 1, "");
+	set("", 1, "");
 	/* Without a name a browser sends the value only: ours again. */
-	set("=support_proxy_1=x", "");
-	set(" = support_proxy_1=x; Path=/", "");
-	set("=a", "=a; Secure; SameSite=Lax");
-	set("domain=1; Path=/", "domain=1; Path=/; Secure; SameSite=Lax");
+	set("=support_proxy_1=x", 1, "");
+	set(" = support_proxy_1=x; Path=/", 1, "");
+	set("=a", 1, "=a; Secure; SameSite=Lax");
+	set("domain=1; Path=/", 1, "domain=1; Path=/; Secure; SameSite=Lax");
+	/* To a browser at plain http: what it would drop for these. */
+	set("a=1", 0, "a=1; SameSite=Lax");
+	set("a=1; Secure; Path=/; HttpOnly; SameSite=Strict", 0,
+	    "a=1; Path=/; HttpOnly; SameSite=Strict");
+	set("a=1;secure ; SameSite = none;Partitioned; Odd", 0,
+	    "a=1; Odd; SameSite=Lax");
+	set("secure=1; samesite=nonesuch", 0, "secure=1; samesite=nonesuch");
 	redirect("/a", "token=T", "T", "/a");
 	redirect("/a", "token=T&b=%20", "T", "/a?b=%20");
 	redirect("/a", "b&token=T", "T", "/a?b");
