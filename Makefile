@@ -203,6 +203,7 @@ lint-citations:
 D = $(DESTDIR)
 MAN1 = $(wildcard $(srcdir)/man/*.1)
 MAN5 = $(wildcard $(srcdir)/man/*.5)
+MAN7 = $(wildcard $(srcdir)/man/*.7)
 MAN8 = $(wildcard $(srcdir)/man/*.8)
 EXAMPLES = $(wildcard $(srcdir)/etc/*)
 DOCS = $(wildcard $(srcdir)/LICENSE $(srcdir)/CHANGELOG.md \
@@ -232,7 +233,8 @@ define install_texts
 endef
 install: all
 	$(INSTALL) -d $(D)$(sbindir) $(D)$(bindir) $(D)$(libexecdir)/relayd \
-	    $(D)$(mandir)/man1 $(D)$(mandir)/man5 $(D)$(mandir)/man8 \
+	    $(D)$(mandir)/man1 $(D)$(mandir)/man5 $(D)$(mandir)/man7 \
+	    $(D)$(mandir)/man8 \
 	    $(D)$(sysconfdir) $(D)$(docdir)/examples
 	$(INSTALL) -m 755 bin/relayd bin/relayctl $(D)$(sbindir)
 	$(INSTALL) -m 755 bin/tunnel-client $(D)$(bindir)
@@ -240,6 +242,7 @@ install: all
 	    $(D)$(libexecdir)/relayd
 	$(call install_texts,$(MAN1),$(mandir)/man1)
 	$(call install_texts,$(MAN5),$(mandir)/man5)
+	$(call install_texts,$(MAN7),$(mandir)/man7)
 	$(call install_texts,$(MAN8),$(mandir)/man8)
 	$(call install_texts,$(EXAMPLES),$(docdir)/examples)
 	$(INSTALL) -m 644 $(DOCS) $(D)$(docdir)
@@ -269,6 +272,7 @@ uninstall:
 	    $(addprefix $(D)$(libexecdir)/relayd/,$(LIBEXEC)) \
 	    $(addprefix $(D)$(mandir)/man1/,$(notdir $(MAN1))) \
 	    $(addprefix $(D)$(mandir)/man5/,$(notdir $(MAN5))) \
+	    $(addprefix $(D)$(mandir)/man7/,$(notdir $(MAN7))) \
 	    $(addprefix $(D)$(mandir)/man8/,$(notdir $(MAN8))) \
 	    $(addprefix $(D)$(docdir)/examples/,$(notdir $(EXAMPLES))) \
 	    $(addprefix $(D)$(docdir)/,$(notdir $(DOCS))) \

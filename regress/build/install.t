@@ -32,7 +32,7 @@ for f in sbin/relayd sbin/relayctl bin/tunnel-client libexec/relayd/control \
 	[ -x "$prefix/$f" ]
 	ok $? "$f is there"
 done
-for f in man8/relayd.8 man8/relayctl.8 man5/relayd.conf.5 \
+for f in man8/relayd.8 man7/relayd-metrics.7 man8/relayctl.8 man5/relayd.conf.5 \
     man1/tunnel-client.1; do
 	[ -s "$prefix/share/man/$f" ]
 	ok $? "$f is there"
