@@ -68,7 +68,13 @@ turn_purge(void *arg)
 	const struct conf	*conf = proc_conf();
 	struct store_keep	k = { .now = now,
 	    .sessions_before = now - (int64_t)conf->keep_sessions * 1000,
-	    .log_before = now - (int64_t)conf->keep_log * 1000 };
+	    .sessions_max = (int64_t)conf->keep_sessions_max,
+	    .log_before = now - (int64_t)conf->keep_log * 1000,
+	    .log_max = (int64_t)conf->keep_log_max,
+	    .done_before = now - (int64_t)conf->keep_audit * 1000,
+	    .done_max = (int64_t)conf->keep_audit_max,
+	    .refused_before = now - (int64_t)conf->keep_refusals * 1000,
+	    .refused_max = (int64_t)conf->keep_refusals_max };
 
 	(void)arg;
 	timer_set(&turn.purge, store_is_up() && store_purge(&k) == 1 ?
@@ -112,12 +118,16 @@ write_session(const struct session_row *row, int fresh)
 }
 
 static void
-write_row(const struct access_row *row, int fresh)
+write_row(const struct access_row *row, int fresh, int ends)
 {
-	if (fresh)
+	if (fresh) {
 		(void)store_access_insert(row);
+		audit_opened(row);
+	}
 	if (!fresh || row->disconnected_at != 0)
 		(void)store_access_update(row);
+	if (ends)
+		audit_ended(row);
 }
 
 void

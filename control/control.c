@@ -394,12 +394,21 @@ request_log(const struct request *rq, const struct msg_ctl_done *said)
 	log_request(NULL);
 }
 
+static uint64_t
+request_ms(unsigned op)
+{
+	if (ctl_info(op)->flags & CTL_LONG)
+		return (CTL_LONG_MS);
+	return (op == CTL_RELOAD ? RELOAD_MS : DEADLINE_MS);
+}
+
 static void
 request_forward(struct client *cl, uint32_t client_id,
     const struct msg_ctl *ctl)
 {
 	struct chan	*to;
 	struct request	*rq;
+	struct msg_ctl	 by;
 
 	to = ctl_info(ctl->op)->role == ROLE_PARENT ? proc_parent() :
 	    link_chan();
@@ -408,7 +417,7 @@ request_forward(struct client *cl, uint32_t client_id,
 		return;
 	}
 	if ((rq = calloc(1, sizeof(*rq))) == NULL || call_start(&rq->call, to,
-	    ctl->op == CTL_RELOAD ? RELOAD_MS : DEADLINE_MS, request_done,
+	    request_ms(ctl->op), request_done,
 	    rq) == 0) {
 		free(rq);
 		client_done(cl->chan, client_id, 503, "too busy");
@@ -423,7 +432,9 @@ request_forward(struct client *cl, uint32_t client_id,
 	request_make(rq->request);
 	(void)say_ctl_request(to, 0, -1, &(struct msg_ctl_request){
 	    .request = rq->request });
-	(void)say_ctl(to, rq->call.id, -1, ctl);
+	by = *ctl;
+	by.uid = (uint32_t)cl->uid;
+	(void)say_ctl(to, rq->call.id, -1, &by);
 }
 
 /*

@@ -49,7 +49,11 @@ static const struct column {
 	{ "sandbox", PLAIN, 10 },
 	{ "wait", PLAIN, 0 }, { "offences", PLAIN, 0 }, { "times", PLAIN, 2 },
 	{ "cause", PLAIN, 1 }, { "proxyd", PLAIN, 3 },
-	{ "count", PLAIN, 7 }, { "reason", TEXT, 0 },
+	{ "count", PLAIN, 7 }, { "reason", TEXT, 0 }, { "object", TEXT, 8 },
+	{ "duration_ms", PLAIN, 9 }, { "impersonator", TEXT, 10 },
+	{ "token_id", TEXT, 11 }, { "access", ID, 12 }, { "request", PLAIN, 12 },
+	{ "chain", PLAIN, 13 }, { "seq", PLAIN, 13 }, { "prev", PLAIN, 14 },
+	{ "hash", PLAIN, 14 },
 };
 #define NCOLUMNS	(sizeof(columns) / sizeof(columns[0]))
 
@@ -294,7 +298,8 @@ rows_fit(struct rows *r, size_t width, int exact, int64_t now)
 	/* What is shown this once is shown whole. */
 	for (j = 0; j < n; j++)
 		if (strcmp(r->rows[0].cells[j], "secret") == 0 ||
-		    strcmp(r->rows[0].cells[j], "token") == 0)
+		    strcmp(r->rows[0].cells[j], "token") == 0 ||
+		    strcmp(r->rows[0].cells[j], "head") == 0)
 			return;
 	for (i = 0; i < NCOLUMNS; i++)
 		for (j = to; j < n; j++)

@@ -238,6 +238,8 @@ static const struct { const char *name; enum kind kind; } columns[] = {
 	{ "credit_mib", NUMBER }, { "event", NUMBER }, { "count", NUMBER },
 	{ "value", NUMBER }, { "offences", NUMBER }, { "times", NUMBER },
 	{ "proxyd", NUMBER }, { "uptime", SECONDS }, { "wait", SECONDS },
+	{ "seq", NUMBER }, { "duration_ms", NUMBER },
+	{ "rows", NUMBER }, { "from", NUMBER }, { "to", NUMBER },
 	{ "memory", BYTES }, { "private", BYTES },
 	{ "name", TEXT }, { "user", TEXT }, { "operator", TEXT },
 	{ "label", TEXT }, { "token", TEXT },
@@ -339,16 +341,33 @@ refusal_json(unsigned code, const char *text, FILE *f)
 }
 
 int
-rows_json(const struct rows *r, FILE *f)
+rows_json(const struct rows *r, unsigned long *before, FILE *f)
 {
 	size_t	i;
 
-	fputc('[', f);
-	for (i = 1; i < r->n; i++) {
-		fputs(i == 1 ? "\n" : ",\n", f);
+	for (i = 1; i < r->n; i++, ++*before) {
+		fputs(*before == 0 ? "[\n" : ",\n", f);
 		if (json_row(&r->rows[0], &r->rows[i], f) == -1)
 			return (-1);
 	}
-	fputs(r->n > 1 ? "\n]\n" : "]\n", f);
+	return (0);
+}
+
+void
+rows_json_end(unsigned long before, FILE *f)
+{
+	fputs(before > 0 ? "\n]\n" : "[]\n", f);
+}
+
+int
+rows_json_lines(const struct rows *r, FILE *f)
+{
+	size_t	i;
+
+	for (i = 1; i < r->n; i++) {
+		if (json_row(&r->rows[0], &r->rows[i], f) == -1)
+			return (-1);
+		fputc('\n', f);
+	}
 	return (0);
 }

@@ -40,9 +40,12 @@ const char	*rows_last(const struct rows *);
 void		 rows_table(const struct rows *, int head, FILE *);
 /*
  * 0, or -1 when out of memory. What counts is a number, time is in seconds and
- * memory in bytes, and what is not there is null.
+ * memory in bytes, and what is not there is null. An array may come in parts,
+ * with *before objects in those that came; or each row is a line of its own.
  */
-int		 rows_json(const struct rows *, FILE *);
+int		 rows_json(const struct rows *, unsigned long *before, FILE *);
+void		 rows_json_end(unsigned long before, FILE *);
+int		 rows_json_lines(const struct rows *, FILE *);
 /* A refusal as an object, likewise. */
 int		 refusal_json(unsigned code, const char *text, FILE *);
 

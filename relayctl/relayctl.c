@@ -48,6 +48,7 @@ static struct {
 	int		 json, wide, exact, force;
 	int		 follow;	/* asked again behind the last row */
 	int		 looks;		/* how often it was */
+	unsigned long	 printed;	/* objects of an array that goes on */
 	int		 quiet;		/* completing: not a word of complaint */
 	const struct complete_ids *ids;
 	const char	*begin;		/* of the word that is completed */
@@ -253,6 +254,13 @@ ask(void)
 	finish(EXIT_UNREACHED);
 }
 
+static uint64_t
+answer_ms(void)
+{
+	return (ctl_info(ctl.line.op)->flags & CTL_LONG ? CTL_LONG_MS +
+	    ANSWER_MS : ANSWER_MS);
+}
+
 /* Ask, once or once more. */
 static void
 look(void *arg)
@@ -266,7 +274,7 @@ look(void *arg)
 		fprintf(stderr, "relayctl: out of memory\n");
 		exit(EXIT_REFUSED);
 	}
-	timer_set(&ctl.deadline, ctl.quiet ? COMPLETE_MS : ANSWER_MS);
+	timer_set(&ctl.deadline, ctl.quiet ? COMPLETE_MS : answer_ms());
 	for (i = 0; i < ctl.line.nwords; i++)
 		ask.words.v[ask.words.n++] = ctl.line.words[i];
 	(void)say_ctl(ctl.chan, 1, -1, &ask);
@@ -308,7 +316,8 @@ print(const char *said)
 	if (ctl.looks > 0 && rows_last(ctl.rows) == NULL)
 		return;
 	if (ctl.json) {
-		if (rows_json(ctl.rows, stdout) == -1) {
+		if ((ctl.follow ? rows_json_lines(ctl.rows, stdout) :
+		    rows_json(ctl.rows, &ctl.printed, stdout)) == -1) {
 			fprintf(stderr, "relayctl: out of memory\n");
 			finish(EXIT_REFUSED);
 		}
@@ -321,6 +330,18 @@ print(const char *said)
 		printf("%s\n", said);
 }
 
+/*
+ * Of what can be followed there may be more behind the rows that came, if it
+ * was asked for all that comes behind one; with -f there will be.
+ */
+static int
+goes_on(void)
+{
+	return (ctl.follow || (rows_last(ctl.rows) != NULL &&
+	    (ctl_info(ctl.line.op)->flags & CTL_FOLLOWS) &&
+	    ctl.line.words[0][0] != '\0'));
+}
+
 /* Behind the last row from now on; its first cell names it. */
 static void
 follow(void)
@@ -331,13 +352,13 @@ follow(void)
 		strlcpy(ctl.line.words[0], last, sizeof(ctl.line.words[0]));
 	else if (ctl.line.words[0][0] == '\0')
 		strlcpy(ctl.line.words[0], "0", sizeof(ctl.line.words[0]));
+	timer_set(&ctl.next, last != NULL ? 0 : FOLLOW_MS);
 	rows_free(ctl.rows);
 	ctl.rows = NULL;
 	ctl.looks++;
 	if (fflush(stdout) == EOF)
 		finish(EXIT_DONE);
 	timer_del(&ctl.deadline);
-	timer_set(&ctl.next, FOLLOW_MS);
 }
 
 /* The last word: print everything. */
@@ -356,15 +377,27 @@ on_done(struct chan *c, struct imsg *m)
 		finish(EXIT_DONE);
 	}
 	printable_text(shown, sizeof(shown), in.text);
+	if (in.code == CTL_BROKEN) {
+		print("");
+		if (ctl.json)
+			rows_json_end(ctl.printed, stdout);
+		fflush(stdout);
+		fprintf(stderr, "relayctl: %s\n", shown);
+		finish(EXIT_REFUSED);
+	}
 	if (in.code != 0) {
 		if (!ctl.json || refusal_json(in.code, in.text, stderr) == -1)
 			fprintf(stderr, "relayctl: refused: %s\n", shown);
 		finish(EXIT_REFUSED);
 	}
 	print(shown);
-	if (!ctl.follow)
-		finish(EXIT_DONE);
-	follow();
+	if (goes_on()) {
+		follow();
+		return (0);
+	}
+	if (ctl.json)
+		rows_json_end(ctl.printed, stdout);
+	finish(EXIT_DONE);
 	return (0);
 }
 
@@ -385,6 +418,6 @@ on_late(void *arg)
 	(void)arg;
 	if (!ctl.quiet)
 		fprintf(stderr, "relayctl: no answer within %d s\n",
-		    ANSWER_MS / 1000);
+		    (int)(answer_ms() / 1000));
 	finish(EXIT_UNREACHED);
 }

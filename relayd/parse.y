@@ -87,6 +87,7 @@ static void	listener(struct parser *, const char *, uint64_t, uint64_t);
 %token ADDRESS "address" ALLOW "allow" API "api" AUDIENCE "audience" CONSOLE "console"
 %token AUTHFAIL "authfail" EXEMPT "exempt" MIN "min" NOAUTH "noauth"
 %token PENALTY "penalty"
+%token AUDIT "audit" REFUSALS "refusals"
 %token COOKIES "cookies" SCRIPT "script"
 %token CONTROL "control" CREDIT "credit" DOMAIN "domain" FILE_ "file"
 %token FORMAT "format" FRAME "frame" GRACE "grace" GROUP "group" HTTP "http" HTTPS "https"
@@ -174,9 +175,20 @@ statement	: MACRO '=' text {
 			number(ps, "keep sessions", "keep_sessions",
 			    $3.number);
 		}
+		  keepsessionsmax
 		| KEEP LOG duration {
 			number(ps, "keep log", "keep_log", $3.number);
 		}
+		  keeplogmax
+		| KEEP AUDIT duration {
+			number(ps, "keep audit", "keep_audit", $3.number);
+		}
+		  keepauditmax
+		| KEEP REFUSALS duration {
+			number(ps, "keep refusals", "keep_refusals",
+			    $3.number);
+		}
+		  keeprefusalsmax
 		| LOG FORMAT text {
 			log_format(ps, $3.string);
 			free($3.string);
@@ -295,6 +307,34 @@ store		: SQLITE text storemax {
 storemax	: %empty
 		| MAX size {
 			number(ps, "store ... max", "store_max", $2.number);
+		}
+		;
+
+keepsessionsmax	: %empty
+		| MAX number {
+			number(ps, "keep sessions ... max", "keep_sessions_max",
+			    $2.number);
+		}
+		;
+
+keeplogmax	: %empty
+		| MAX number {
+			number(ps, "keep log ... max", "keep_log_max",
+			    $2.number);
+		}
+		;
+
+keepauditmax	: %empty
+		| MAX number {
+			number(ps, "keep audit ... max", "keep_audit_max",
+			    $2.number);
+		}
+		;
+
+keeprefusalsmax	: %empty
+		| MAX number {
+			number(ps, "keep refusals ... max", "keep_refusals_max",
+			    $2.number);
 		}
 		;
 

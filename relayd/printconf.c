@@ -9,6 +9,7 @@ static void	print_string(FILE *, const char *);
 static void	print_seconds(FILE *, const char *, uint64_t);
 static void	print_bytes(FILE *, const char *, uint64_t);
 static void	print_rate(FILE *, const char *, uint64_t, uint64_t);
+static void	print_keep(FILE *, const char *, uint64_t, uint64_t);
 static void	print_recordings(FILE *, const struct conf *);
 static void	print_listeners(FILE *, const struct conf *);
 static void	print_penalty(FILE *, const struct conf *);
@@ -23,8 +24,10 @@ cfg_print(const struct conf *c, FILE *f)
 	fputs("store sqlite ", f);
 	print_string(f, c->store_path);
 	print_bytes(f, " max", c->store_max);
-	print_seconds(f, "keep sessions", c->keep_sessions);
-	print_seconds(f, "keep log", c->keep_log);
+	print_keep(f, "sessions", c->keep_sessions, c->keep_sessions_max);
+	print_keep(f, "log", c->keep_log, c->keep_log_max);
+	print_keep(f, "audit", c->keep_audit, c->keep_audit_max);
+	print_keep(f, "refusals", c->keep_refusals, c->keep_refusals_max);
 	print_seconds(f, "keep recordings", c->keep_recordings);
 	print_recordings(f, c);
 	print_listeners(f, c);
@@ -101,6 +104,13 @@ print_rate(FILE *f, const char *keyword, uint64_t n, uint64_t seconds)
 {
 	fprintf(f, "\trate limit %s %" PRIu64, keyword, n);
 	print_seconds(f, " per", seconds);
+}
+
+static void
+print_keep(FILE *f, const char *what, uint64_t seconds, uint64_t max)
+{
+	fprintf(f, "keep %s %" PRIu64 "s max %" PRIu64 "\n", what, seconds,
+	    max);
 }
 
 static void

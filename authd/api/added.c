@@ -34,13 +34,20 @@ struct change {
 };
 
 static void
+change_refused(const struct change *ch, const char *why)
+{
+	audit_refusal(&(struct audit){ .who = &ch->who, .address = ch->addr,
+	    .action = api_info(ch->op)->word, .session = ch->session,
+	    .service = ch->n > 0 ? ch->row[0].name : "", .reason = why });
+}
+
+static void
 change_end(struct change *ch, enum refusal no)
 {
 	cJSON	*o;
 
 	if (no != REFUSE_NOT) {
-		audit_refusal(ch->who.id, ch->addr, api_info(ch->op)->word,
-		    ch->session, refusal_info(no)->text);
+		change_refused(ch, refusal_info(no)->text);
 		api_no(&ch->asker, no, NULL);
 	} else {
 		o = cJSON_CreateObject();
@@ -73,8 +80,10 @@ change_keep(struct change *ch)
 		else
 			(void)store_added_del(ch->session, ch->row[i].name);
 	for (i = 0; i < ch->n; i++)
-		audit_done(ch->who.id, ch->addr, api_info(ch->op)->word,
-		    ch->session, ch->row[i].name);
+		audit_done(&(struct audit){ .who = &ch->who,
+		    .address = ch->addr, .action = api_info(ch->op)->word,
+		    .session = ch->session, .service = ch->row[i].name,
+		    .reason = ch->row[i].target });
 	turn_after(change_saved, ch);
 }
 
@@ -87,8 +96,7 @@ change_answered(void *arg, int status, const char *text)
 		change_keep(ch);
 		return;
 	}
-	audit_refusal(ch->who.id, ch->addr, api_info(ch->op)->word,
-	    ch->session, text);
+	change_refused(ch, text);
 	api_no_text(&ch->asker, status, text);
 	free(ch);
 }

@@ -89,8 +89,20 @@ api_no_text(const struct asker *asker, int status, const char *text)
 static void
 api_audit(const struct api_call *call, enum refusal why)
 {
-	audit_refusal(call->who.id, call->addr, api_info(call->op)->word,
-	    call->session, refusal_info(why)->text);
+	audit_refusal(&(struct audit){ .who = &call->who,
+	    .address = call->addr, .action = api_info(call->op)->word,
+	    .session = call->session, .service = call->args.service,
+	    .object = call->args.system_id,
+	    .reason = refusal_info(why)->text });
+}
+
+void
+api_done(const struct api_call *call, const char *more)
+{
+	audit_done(&(struct audit){ .who = &call->who,
+	    .address = call->addr, .action = api_info(call->op)->word,
+	    .session = call->session, .service = call->args.service,
+	    .object = call->args.system_id, .reason = more });
 }
 
 void

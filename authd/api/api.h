@@ -91,6 +91,8 @@ void	api_no_text(const struct asker *, int status, const char *text);
 void	api_refuse(const struct api_call *, enum refusal);
 void	api_refuse_with(const struct api_call *, enum refusal,
 	    struct cJSON *data);
+/* What the call asked for was done, or is in this turn: an audit event. */
+void	api_done(const struct api_call *, const char *more);
 /*
  * The caller may, but not with these parameters: refused, and proxyd says which
  * one is wrong.

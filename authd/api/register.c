@@ -33,8 +33,9 @@ register_end(struct registering *re, enum refusal no)
 	cJSON	*o;
 
 	if (no != REFUSE_NOT) {
-		audit_stranger("", re->addr, "system_register", "",
-		    refusal_info(no)->text);
+		audit_stranger(&(struct audit){ .address = re->addr,
+		    .action = "system_register",
+		    .reason = refusal_info(no)->text });
 		api_no(&re->asker, no, NULL);
 	} else {
 		o = cJSON_CreateObject();
@@ -89,7 +90,8 @@ register_known(const struct answer *a, void *arg)
 	re->at = clock_wall_ms();
 	strlcpy(re->key, a->system->key, sizeof(re->key));
 	(void)store_system_register(a->system->id, re->at);
-	audit_done("", re->addr, "system_register", "", a->system->id);
+	audit_done(&(struct audit){ .actor = re->key, .address = re->addr,
+	    .action = "system_register", .object = a->system->id });
 	turn_after(register_committed, re);
 }
 

@@ -2,6 +2,7 @@
 /* Sessions: which one a call is about, reading it, closing it. */
 #include <cjson/cJSON.h>
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -9,7 +10,6 @@
 #include "authd/core/may.h"
 #include "authd/core/session.h"
 #include "authd/now.h"
-#include "authd/store/audit.h"
 #include "authd/turn.h"
 #include "base/compat.h"
 
@@ -151,8 +151,7 @@ session_close(struct api_call *call, const struct facts *f)
 	cl->asker = call->asker;
 	strlcpy(cl->session, row.id, sizeof(cl->session));
 	if (se != NULL) {
-		audit_done(call->who.id, call->addr, "close", row.id,
-		    call->who.impersonator);
+		api_done(call, "");
 		session_end(se, SESSION_CLOSED, "operator", 4000, now_at());
 	}
 	turn_after(api_closed, cl);
@@ -193,6 +192,7 @@ session_prolong(struct api_call *call, const struct facts *f)
 	struct session		*se;
 	struct extending	*ex;
 	enum refusal		 no;
+	char			 hours[16];
 
 	no = api_session(call, f, &row, &se);
 	if (no == REFUSE_NOT && call->invalid) {
@@ -213,8 +213,8 @@ session_prolong(struct api_call *call, const struct facts *f)
 	strlcpy(ex->session, row.id, sizeof(ex->session));
 	ex->hours = call->args.hours;
 	ex->until = se->row.expires_at;
-	audit_done(call->who.id, call->addr, "extend", row.id,
-	    call->who.impersonator);
+	snprintf(hours, sizeof(hours), "%u h", (unsigned)call->args.hours);
+	api_done(call, hours);
 	turn_after(api_extended, ex);
 }
 

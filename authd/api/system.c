@@ -188,9 +188,11 @@ api_system_tell(const struct api_call *call, const char *id, int status,
 /* --- the calls --- */
 
 static void
-done(const struct api_call *call, const char *id)
+done(const struct api_call *call, const char *id, const char *more)
 {
-	audit_done(call->who.id, call->addr, api_info(call->op)->word, "", id);
+	audit_done(&(struct audit){ .who = &call->who,
+	    .address = call->addr, .action = api_info(call->op)->word,
+	    .object = id, .reason = more });
 }
 
 /* One that is there and the caller may see; NULL: the refusal is sent. */
@@ -285,7 +287,7 @@ system_create(struct api_call *call, const struct facts *f)
 	strlcpy(more.created_by_org, call->who.org_id,
 	    sizeof(more.created_by_org));
 	(void)store_system_add(&s, &more);
-	done(call, s.id);
+	done(call, s.id, s.name);
 	api_system_tell(call, s.id, 201, secret);
 	explicit_bzero(secret, sizeof(secret));
 }
@@ -309,13 +311,34 @@ system_move(const char *id, char *org_id)
 	recheck_all();
 }
 
+/* Which members, for the audit log. */
+static char *
+changed(const struct api_call *call, const struct api_args *a, char text[128])
+{
+	static const char *const	names[] = { "name", "organization_id",
+	    "notes", "custom_data", "support_enabled" };
+	size_t				i;
+
+	text[0] = '\0';
+	for (i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		if (!api_has(call->op, a, names[i]))
+			continue;
+		strlcat(text, text[0] != '\0' ? ", " : "", 128);
+		strlcat(text, names[i], 128);
+		if (strcmp(names[i], "support_enabled") == 0)
+			strlcat(text, a->support_enabled ? " on" : " off",
+			    128);
+	}
+	return (text);
+}
+
 static void
 system_update(struct api_call *call, const struct facts *f)
 {
 	struct api_args		*a = &call->args;
 	const struct system_row	*s = seen(call, f);
 	struct system_change	 c = { NULL, NULL, NULL, NULL };
-	char			 custom[CUSTOM_SIZE];
+	char			 custom[CUSTOM_SIZE], text[128];
 	enum refusal		 no;
 
 	if (s == NULL)
@@ -345,7 +368,7 @@ system_update(struct api_call *call, const struct facts *f)
 		system_switch(s->id, a->support_enabled);
 	if (c.org_id != NULL && strcmp(c.org_id, s->org_id) != 0)
 		system_move(s->id, a->organization_id);
-	done(call, s->id);
+	done(call, s->id, changed(call, a, text));
 	api_system_tell(call, s->id, 200, NULL);
 }
 
@@ -371,7 +394,7 @@ system_secret(struct api_call *call, const struct facts *f)
 	(void)store_system_secret(s->id, with.secret_public,
 	    with.secret_stored, clock_wall_ms());
 	known_forget(s->key);
-	done(call, s->id);
+	done(call, s->id, "");
 	api_system_tell(call, s->id, 200, secret);
 	explicit_bzero(secret, sizeof(secret));
 }

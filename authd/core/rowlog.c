@@ -269,6 +269,8 @@ rowlog_count(struct rowlog *a, uint64_t in, uint64_t out, const char *outcome,
 {
 	a->row.bytes_in += in;
 	a->row.bytes_out += out;
+	if (in > 0 || out > 0)
+		a->end_said = 0;
 	a->used_ms = now->wall_ms;
 	if (outcome != NULL)
 		rowlog_say(a, outcome);
@@ -371,14 +373,17 @@ rowlog_flush_all(void)
 }
 
 void
-rowlog_flush(void (*write)(const struct access_row *, int))
+rowlog_flush(void (*write)(const struct access_row *, int, int))
 {
 	struct rowlog	*a;
+	int		 ends;
 
 	TAILQ_FOREACH(a, &rows.dirty, dirty_entry) {
 		if (a->dirty != FRESH || !(a->fresh || rows.flush_now))
 			continue;
-		write(&a->row, a->fresh);
+		ends = a->over && !a->end_said;
+		write(&a->row, a->fresh, ends);
+		a->end_said |= ends;
 		a->dirty = WRITTEN;
 		a->writing = 1;
 	}
@@ -414,6 +419,8 @@ rowlog_flushed(int ok, const struct now *now)
 		if (!a->writing)
 			continue;
 		a->writing = 0;
+		if (!ok)
+			a->end_said = 0;
 		if (a->fresh && !ok) {
 			rowlog_void(a);
 			continue;

@@ -29,6 +29,7 @@ struct rowlog {
 	int			 saved;		/* it is in the store */
 	int			 failed;	/* it could not be written */
 	int			 over;		/* disconnected_at is set */
+	int			 end_said;	/* with all that was counted */
 	int			 dirty, writing;
 	int64_t			 used_ms;	/* last use, wall clock */
 };
@@ -81,9 +82,11 @@ void	rowlog_due(void);
 void	rowlog_flush_all(void);
 /*
  * The turn's end: `write` gets each row that is to be written, fresh ones to be
- * inserted; rowlog_flushed() hears what became of them.
+ * inserted; `ends`: it is over, and this was not written yet, or not all of it.
+ * rowlog_flushed() hears what became of them.
  */
-void	rowlog_flush(void (*write)(const struct access_row *, int fresh));
+void	rowlog_flush(void (*write)(const struct access_row *, int fresh,
+	    int ends));
 void	rowlog_flushed(int ok, const struct now *);
 unsigned rowlog_open(void);
 /* Each that is open, the oldest first. */

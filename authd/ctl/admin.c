@@ -11,7 +11,6 @@
 #include "authd/facts.h"
 #include "authd/msg/recheck.h"
 #include "authd/now.h"
-#include "authd/store/audit.h"
 #include "base/clock.h"
 #include "base/compat.h"
 #include "ctl.h"
@@ -72,7 +71,7 @@ system_add(struct ctl *ctl, const struct facts *f)
 	sys.support_enabled = 1;
 	sys.registered_at = sys.created_at = clock_wall_ms();
 	(void)store_system_add(&sys, NULL);
-	audit_done("relayctl", "", "system_add", "", sys.id);
+	ctl_audit(ctl, "system_add", "", sys.id, sys.name);
 	ctl_after(&ctl->asker, "id", sys.id, "key", sys.key, "secret", secret,
 	    CTL_END);
 	explicit_bzero(secret, sizeof(secret));
@@ -133,7 +132,7 @@ system_enable(struct ctl *ctl, const struct facts *f)
 	if (sys == NULL)
 		return;
 	(void)store_system_enable(sys->id, 1, clock_wall_ms());
-	audit_done("relayctl", "", "system_enable", "", sys->id);
+	ctl_audit(ctl, "system_enable", "", sys->id, sys->name);
 	ctl_after(&ctl->asker, CTL_END);
 }
 const struct ctl_handler	ctl_system_enable = { .fn = system_enable,
@@ -147,7 +146,7 @@ system_disable(struct ctl *ctl, const struct facts *f)
 	if (sys == NULL)
 		return;
 	(void)store_system_enable(sys->id, 0, clock_wall_ms());
-	audit_done("relayctl", "", "system_disable", "", sys->id);
+	ctl_audit(ctl, "system_disable", "", sys->id, sys->name);
 	session_end_system(sys->id, "operator", now_at());
 	ctl_after(&ctl->asker, CTL_END);
 }
@@ -162,7 +161,7 @@ system_suspend(struct ctl *ctl, const struct facts *f)
 	if (sys == NULL)
 		return;
 	(void)store_system_suspend(sys->id, 1, clock_wall_ms());
-	audit_done("relayctl", "", "system_suspend", "", sys->id);
+	ctl_audit(ctl, "system_suspend", "", sys->id, sys->name);
 	session_end_system(sys->id, "operator", now_at());
 	ctl_after(&ctl->asker, CTL_END);
 }
@@ -177,7 +176,7 @@ system_resume(struct ctl *ctl, const struct facts *f)
 	if (sys == NULL)
 		return;
 	(void)store_system_suspend(sys->id, 0, clock_wall_ms());
-	audit_done("relayctl", "", "system_resume", "", sys->id);
+	ctl_audit(ctl, "system_resume", "", sys->id, sys->name);
 	ctl_after(&ctl->asker, CTL_END);
 }
 const struct ctl_handler	ctl_system_resume = { .fn = system_resume,
@@ -191,7 +190,7 @@ system_remove(struct ctl *ctl, const struct facts *f)
 	if (sys == NULL)
 		return;
 	(void)store_system_delete(sys->id, clock_wall_ms());
-	audit_done("relayctl", "", "system_remove", "", sys->id);
+	ctl_audit(ctl, "system_remove", "", sys->id, sys->name);
 	session_end_system(sys->id, "operator", now_at());
 	ctl_after(&ctl->asker, CTL_END);
 }
@@ -233,7 +232,7 @@ org_add(struct ctl *ctl, const struct facts *f)
 	strlcpy(org.type, type, sizeof(org.type));
 	strlcpy(org.parent, ctl->word[2], sizeof(org.parent));
 	(void)store_org_add(&org, clock_wall_ms());
-	audit_done("relayctl", "", "org_add", "", org.id);
+	ctl_audit(ctl, "org_add", "", org.id, org.name);
 	ctl_after(&ctl->asker, "id", org.id, CTL_END);
 }
 const struct ctl_handler	ctl_org_add = { .fn = org_add,
@@ -280,7 +279,7 @@ org_remove(struct ctl *ctl, const struct facts *f)
 		return;
 	}
 	(void)store_org_delete(f->org.id, clock_wall_ms());
-	audit_done("relayctl", "", "org_remove", "", f->org.id);
+	ctl_audit(ctl, "org_remove", "", f->org.id, f->org.name);
 	recheck_all();
 	ctl_after(&ctl->asker, CTL_END);
 }

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: ISC */
 /* Rows and the last word of a request of relayctl's. */
 #include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "authd/store/audit.h"
 #include "authd/turn.h"
 #include "base/compat.h"
 #include "base/log.h"
@@ -52,6 +54,18 @@ ctl_done(const struct asker *asker, int code, const char *text)
 		return;
 	(void)say_ctl_done(c, asker->id, -1, &(struct msg_ctl_done){
 	    .code = (uint16_t)code, .text = text });
+}
+
+void
+ctl_audit(const struct ctl *ctl, const char *action, const char *session,
+    const char *object, const char *more)
+{
+	char	actor[32];
+
+	snprintf(actor, sizeof(actor), "uid %u", (unsigned)ctl->uid);
+	audit_done(&(struct audit){ .actor = actor, .address = AUDIT_LOCAL,
+	    .action = action, .session = session, .object = object,
+	    .reason = more });
 }
 
 struct later {

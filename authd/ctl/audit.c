@@ -1,50 +1,109 @@
 /* SPDX-License-Identifier: ISC */
-/* The audit log, for people: its end, or what came behind an event. */
+/*
+ * The audit log: its end or what came behind an event, with all that it takes
+ * to hash each event again (doc/audit.md); and the newest hashes.
+ */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "authd/api/api.h"
+#include "authd/store/chain.h"
+#include "authd/turn.h"
 #include "base/compat.h"
 #include "ctl.h"
+
+static const char *
+number(int64_t v, char dst[24])
+{
+	if (v == AUDIT_UNSAID)
+		return ("-");
+	snprintf(dst, 24, "%lld", (long long)v);
+	return (dst);
+}
+
+static const char *
+text(const char *s)
+{
+	return (s[0] != '\0' ? s : "-");
+}
+
+static const char *
+hex(const struct audit_row *e, const uint8_t *hash, char dst[HEX64_SIZE])
+{
+	return (e->chain == CHAIN_NONE ? "-" : chain_hex(hash, dst));
+}
 
 static void
 event_send(const struct asker *asker, const struct audit_row *e)
 {
-	char	n[24], count[24], at[32];
+	char	n[6][24], at[32], prev[HEX64_SIZE], hash[HEX64_SIZE];
 
-	snprintf(n, sizeof(n), "%lld", (long long)e->event);
-	snprintf(count, sizeof(count), "%lld", (long long)e->count);
-	ctl_row(asker, n, api_time(e->at, at), e->action, e->outcome,
-	    e->actor[0] != '\0' ? e->actor : "-",
-	    e->address[0] != '\0' ? e->address : "-",
-	    e->session[0] != '\0' ? e->session : "-", count,
-	    e->reason[0] != '\0' ? e->reason : "-", CTL_END);
+	ctl_row(asker, number(e->event, n[0]), api_time(e->at, at), e->action,
+	    e->outcome, text(e->actor), text(e->address), text(e->session),
+	    text(e->service), text(e->object), number(e->count, n[1]),
+	    number(e->duration_ms, n[2]), number(e->bytes_in, n[3]),
+	    number(e->bytes_out, n[4]), text(e->reason),
+	    text(e->impersonator), text(e->token_id), text(e->access),
+	    text(e->request), text(e->chain_name), e->chain == CHAIN_NONE ?
+	    "-" : number(e->seq, n[5]), hex(e, e->prev, prev),
+	    hex(e, e->hash, hash), CTL_END);
 }
+
+/* A question once this turn is in the store: nobody sees what may not stay. */
+struct looking {
+	struct asker	asker;
+	char		after[24];
+};
 
 static void
 events_known(const struct answer *a, void *arg)
 {
-	struct asker	*asker = arg;
+	struct looking	*lo = arg;
 	size_t		 i;
 
 	if (a->r == 0)
-		ctl_row(asker, "event", "time", "action", "outcome", "actor",
-		    "address", "session", "count", "reason", CTL_END);
+		ctl_row(&lo->asker, "event", "time", "action", "outcome",
+		    "actor", "address", "session", "service", "object",
+		    "count", "duration_ms", "bytes_in", "bytes_out", "reason",
+		    "impersonator", "token_id", "access", "request", "chain",
+		    "seq", "prev", "hash", CTL_END);
 	for (i = 0; i < a->n; i++)
-		event_send(asker, &a->event[i]);
+		event_send(&lo->asker, &a->event[i]);
 	if (a->r == -1)
-		ctl_done(asker, 503, "store is unavailable");
+		ctl_done(&lo->asker, 503, "store is unavailable");
 	else
-		ctl_done(asker, 0, "");
-	free(asker);
+		ctl_done(&lo->asker, 0, "");
+	free(lo);
+}
+
+static void
+events_ask(void *arg, int ok)
+{
+	struct looking	*lo = arg;
+
+	(void)ok;
+	(void)store_ask(&(struct question){ .what = ASK_AUDIT,
+	    .key = lo->after, .asker = lo->asker.instance }, events_known, lo);
+}
+
+static struct looking *
+look(const struct ctl *ctl)
+{
+	struct looking	*lo = calloc(1, sizeof(*lo));
+
+	if (lo == NULL)
+		ctl_done(&ctl->asker, 503, "server is busy");
+	else
+		lo->asker = ctl->asker;
+	return (lo);
 }
 
 static void
 show_audit(struct ctl *ctl, const struct facts *f)
 {
 	const char	*after = ctl->word[0], *wrong = NULL;
-	struct asker	*asker;
+	struct looking	*lo;
 
 	(void)f;
 	if (after[0] != '\0')
@@ -53,12 +112,53 @@ show_audit(struct ctl *ctl, const struct facts *f)
 		ctl_done(&ctl->asker, 400, "event: not a number of one");
 		return;
 	}
-	if ((asker = malloc(sizeof(*asker))) == NULL) {
-		ctl_done(&ctl->asker, 503, "server is busy");
+	if ((lo = look(ctl)) == NULL)
 		return;
-	}
-	*asker = ctl->asker;
-	(void)store_ask(&(struct question){ .what = ASK_AUDIT, .key = after,
-	    .asker = asker->instance }, events_known, asker);
+	strlcpy(lo->after, after, sizeof(lo->after));
+	turn_after(events_ask, lo);
 }
 const struct ctl_handler	ctl_show_audit = { .fn = show_audit };
+
+static void
+heads_known(const struct answer *a, void *arg)
+{
+	struct looking	*lo = arg;
+	char		 n[2][24], at[32], hash[HEX64_SIZE];
+	size_t		 i;
+
+	if (a->r == 0)
+		ctl_row(&lo->asker, "chain", "seq", "event", "time", "head",
+		    CTL_END);
+	for (i = 0; i < a->n; i++)
+		ctl_row(&lo->asker, a->event[i].chain_name,
+		    number(a->event[i].seq, n[0]),
+		    number(a->event[i].event, n[1]),
+		    api_time(a->event[i].at, at),
+		    chain_hex(a->event[i].hash, hash), CTL_END);
+	if (a->r == -1)
+		ctl_done(&lo->asker, 503, "store is unavailable");
+	else
+		ctl_done(&lo->asker, 0, "");
+	free(lo);
+}
+
+static void
+heads_ask(void *arg, int ok)
+{
+	struct looking	*lo = arg;
+
+	(void)ok;
+	(void)store_ask(&(struct question){ .what = ASK_AUDIT_HEADS,
+	    .key = "", .asker = lo->asker.instance }, heads_known, lo);
+}
+
+static void
+audit_head(struct ctl *ctl, const struct facts *f)
+{
+	struct looking	*lo = look(ctl);
+
+	(void)f;
+	if (lo != NULL)
+		turn_after(heads_ask, lo);
+}
+const struct ctl_handler	ctl_audit_head = { .fn = audit_head };

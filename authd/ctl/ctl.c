@@ -74,6 +74,7 @@ ctl_on_ctl(struct chan *c, struct imsg *m)
 	log_request(next_request);
 	next_request[0] = '\0';
 	ctl.op = in.op;
+	ctl.uid = in.uid;
 	ctl.force = in.force != 0;
 	ctl.n = in.words.n;
 	for (i = 0; i < in.words.n; i++)

@@ -12,6 +12,7 @@
 /* A request that control has passed on; its words are as ctl.def says. */
 struct ctl {
 	struct asker	asker;
+	uint32_t	uid;		/* who asks, as control knows */
 	uint16_t	op;
 	int		force;		/* what looks like a mistake is meant */
 	unsigned	n;
@@ -63,6 +64,13 @@ void	ctl_done(const struct asker *, int code, const char *text);
  * cells are copied and wiped.
  */
 void	ctl_after(const struct asker *, ...) __attribute__((sentinel));
+
+/*
+ * An audit event of this turn: what was done, to which session or object (""
+ * none), and more about it.
+ */
+void	ctl_audit(const struct ctl *, const char *action, const char *session,
+	    const char *object, const char *more);
 
 /*
  * list.c: the rows that the store has of a question "after this id", each

@@ -4,7 +4,6 @@
 #include <string.h>
 
 #include "authd/msg/named.h"
-#include "authd/store/audit.h"
 #include "base/clock.h"
 #include "base/compat.h"
 #include "ctl.h"
@@ -79,7 +78,7 @@ penalty_clear_address(struct ctl *ctl, const struct facts *f)
 		ctl_done(&ctl->asker, 404, "this address has no penalty");
 		return;
 	}
-	audit_done("relayctl", all ? "" : word, "penalty_clear", "", word);
+	ctl_audit(ctl, "penalty_clear", "", word, "");
 	ctl_after(&ctl->asker, CTL_END);
 }
 const struct ctl_handler	ctl_penalty_clear = {

@@ -5,7 +5,6 @@
 #include "authd/core/session.h"
 #include "authd/facts.h"
 #include "authd/now.h"
-#include "authd/store/audit.h"
 #include "ctl.h"
 
 #define BEGINNING_MIN	4	/* of a session's id: no slip closes one */
@@ -57,7 +56,7 @@ session_close(struct ctl *ctl, const struct facts *f)
 		ctl_done(&ctl->asker, 409, "more than one session begins so");
 		return;
 	}
-	audit_done("relayctl", "", "close", se->row.id, "");
+	ctl_audit(ctl, "close", se->row.id, "", "");
 	session_end(se, SESSION_CLOSED, "operator", 4000, now_at());
 	ctl_after(&ctl->asker, CTL_END);
 }

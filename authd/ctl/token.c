@@ -11,7 +11,6 @@
 #include "authd/cred/secret.h"
 #include "authd/facts.h"
 #include "authd/msg/recheck.h"
-#include "authd/store/audit.h"
 #include "authd/store/store.h"
 #include "base/clock.h"
 #include "base/compat.h"
@@ -143,7 +142,7 @@ token_create(struct ctl *ctl, const struct facts *f)
 {
 	struct operator	 who;
 	const char	*permissions, *bad;
-	char		*token, detail[2 * ID_SIZE + 8];
+	char		*token, detail[2 * MESSAGE_SIZE];
 	int64_t		 life;
 
 	(void)f;
@@ -161,8 +160,8 @@ token_create(struct ctl *ctl, const struct facts *f)
 		return;
 	}
 	token_keep(&who, permissions);
-	snprintf(detail, sizeof(detail), "%s for %s", who.token_id, who.id);
-	audit_done("relayctl", "", "token_create", "", detail);
+	snprintf(detail, sizeof(detail), "for %s: %s", who.id, permissions);
+	ctl_audit(ctl, "token_create", "", who.token_id, detail);
 	ctl_after(&ctl->asker, "token", token, CTL_END);
 	freezero(token, strlen(token));
 }
@@ -184,7 +183,7 @@ revoke(const struct ctl *ctl, const char *kind, const char *action)
 	}
 	(void)store_revoke(kind, ctl->word[0], clock_wall_ms() + life * 1000,
 	    ctl->word[1]);
-	audit_done("relayctl", "", action, "", ctl->word[0]);
+	ctl_audit(ctl, action, "", ctl->word[0], ctl->word[1]);
 	recheck_all();
 	ctl_after(&ctl->asker, CTL_END);
 }

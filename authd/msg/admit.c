@@ -8,6 +8,7 @@
 
 #include "admit.h"
 #include "authd/core/may.h"
+#include "authd/core/services.h"
 #include "authd/core/session.h"
 #include "authd/core/stream.h"
 #include "authd/now.h"
@@ -183,8 +184,8 @@ admit_tunnel(struct chan *c, uint32_t id, const struct ask *ask)
 	uint32_t		 retry;
 
 	if ((retry = named_shut_out(ask->proxyd, ask->addr)) > 0) {
-		audit_stranger("", ask->addr, "tunnel", "",
-		    "failed too often");
+		audit_stranger(&(struct audit){ .address = ask->addr,
+		    .action = "tunnel", .reason = "failed too often" });
 		admit_answer(c, id, 429, retry, "too many connection attempts",
 		    0);
 		return;
@@ -192,8 +193,9 @@ admit_tunnel(struct chan *c, uint32_t id, const struct ask *ask)
 	rate_address(ask->addr, key);
 	if (named_hit(NAMED_TUNNEL, ask->proxyd, key, conf->rate_address,
 	    conf->rate_address_s * 1000, &retry) == -1) {
-		audit_stranger("", ask->addr, "tunnel", "",
-		    "too many connection attempts");
+		audit_stranger(&(struct audit){ .address = ask->addr,
+		    .action = "tunnel",
+		    .reason = "too many connection attempts" });
 		admit_answer(c, id, 429, retry, "too many connection attempts",
 		    0);
 		return;
@@ -218,8 +220,10 @@ opening_end(struct opening *o, enum refusal why, const struct admission *a)
 	struct chan			*c = asker_chan(&o->asker);
 
 	if (why != REFUSE_NOT && why != REFUSE_BUSY)
-		audit_refusal(o->who.id, o->ask.addr, "web_terminal",
-		    o->ask.session, no->text);
+		audit_refusal(&(struct audit){ .who = &o->who,
+		    .address = o->ask.addr, .action = "web_terminal",
+		    .session = o->ask.session, .service = SERVICE_TERMINAL,
+		    .reason = no->text });
 	if (c != NULL && a != NULL)
 		admit_say(c, o->asker.id, a);
 	else if (c != NULL)

@@ -40,8 +40,10 @@ grant_refuse(struct ask *ask, enum refusal why)
 	struct chan			*c = asker_chan(&ask->asker);
 
 	if (why != REFUSE_BUSY)
-		audit_refusal(ask->claims.who.id, ask->addr, "ui_proxy",
-		    ask->claims.session, no->text);
+		audit_refusal(&(struct audit){ .who = &ask->claims.who,
+		    .address = ask->addr, .action = "ui_proxy",
+		    .session = ask->claims.session,
+		    .service = ask->claims.service, .reason = no->text });
 	count(CT_GRANT_OK + metric_outcome(no->status));
 	if (c != NULL)
 		(void)say_granted(c, ask->asker.id, -1, &(struct msg_granted){

@@ -129,7 +129,8 @@ login_refuse(struct login *lo, enum refusal why, uint32_t retry_s)
 	struct chan			*c = asker_chan(&lo->asker);
 
 	count(login_counted(why));
-	audit_stranger(lo->key, lo->addr, "login", "", no->text);
+	audit_stranger(&(struct audit){ .actor = lo->key, .address = lo->addr,
+	    .action = "login", .reason = no->text });
 	if (c != NULL) {
 		login_answer(c, lo->asker.id, no->status,
 		    retry_s != 0 ? retry_s : no->retry_s, no->text, "", "",

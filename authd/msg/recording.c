@@ -301,11 +301,11 @@ recording_write(struct recording *r)
 	} else {
 		r->row.ended_at = clock_wall_ms();
 		(void)store_recording_end(&r->row);
-		snprintf(detail, sizeof(detail), "%s, %llu bytes, sha256 %s",
-		    r->row.id, (unsigned long long)r->row.bytes,
-		    r->row.sha256);
-		audit_done(r->row.operator_id, "", "recording",
-		    r->row.session_id, detail);
+		snprintf(detail, sizeof(detail), "%llu bytes, sha256 %s",
+		    (unsigned long long)r->row.bytes, r->row.sha256);
+		audit_done(&(struct audit){ .actor = r->row.operator_id,
+		    .action = "recording", .session = r->row.session_id,
+		    .object = r->row.id, .reason = detail });
 	}
 	turn_after(recording_ended, r);
 }

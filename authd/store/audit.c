@@ -6,11 +6,13 @@
 #include <string.h>
 
 #include "audit.h"
+#include "authd/cred/jwt.h"
 #include "base/clock.h"
 #include "base/compat.h"
 #include "base/index.h"
 #include "base/log.h"
 #include "base/rate.h"
+#include "base/text.h"
 #include "metrics/count.h"
 #include "store.h"
 
@@ -18,18 +20,15 @@
 #define WINDOWS_MAX	4096
 /* Windows that begin in a second; only a flood from many addresses has more. */
 #define PER_SECOND	1000
-#define KEEP		1000000		/* events; some 200 MB */
 
 /* What somebody was refused lately. */
 struct window {
 	TAILQ_ENTRY(window) entry;
 	struct link	 link;
 	char		 key[ADDR_SIZE + ID_SIZE + WORD_SIZE];
-	char		 actor[ID_SIZE], address[ADDR_SIZE], action[WORD_SIZE];
-	int64_t		 at;		/* of its row */
+	struct audit_row row;		/* of the next event */
 	uint64_t	 end_ms;
 	unsigned long	 n;		/* refusals */
-	int		 has_row;
 };
 TAILQ_HEAD(windows, window);
 
@@ -50,6 +49,107 @@ audit_left_out(void)
 	return (audit.total);
 }
 
+/* --- events --- */
+
+/*
+ * Texts of others are kept as they can be printed, so that who reads the log
+ * elsewhere hashes the same bytes; one that is "-" would stand for nothing.
+ */
+static void
+keep(char *dst, size_t size, const char *src)
+{
+	if (src == NULL)
+		src = "";
+	text_printable(dst, size, src);
+	if (strcmp(dst, "-") == 0)
+		strlcpy(dst, "\\x2d", size);
+}
+
+static void
+row_begin(struct audit_row *r, enum audit_chain chain, const char *action,
+    const char *outcome)
+{
+	memset(r, 0, sizeof(*r));
+	r->chain = chain;
+	r->at = clock_wall_ms();
+	r->count = 1;
+	r->duration_ms = r->bytes_in = r->bytes_out = AUDIT_UNSAID;
+	strlcpy(r->action, action, sizeof(r->action));
+	strlcpy(r->outcome, outcome, sizeof(r->outcome));
+	keep(r->request, sizeof(r->request), log_request_now());
+}
+
+static void
+row_fill(struct audit_row *r, const struct audit *a)
+{
+	const char	*actor = a->actor;
+
+	if (a->who != NULL) {
+		actor = a->who->id;
+		keep(r->impersonator, sizeof(r->impersonator),
+		    a->who->impersonator);
+		keep(r->token_id, sizeof(r->token_id), a->who->token_id);
+	}
+	keep(r->actor, sizeof(r->actor), actor);
+	keep(r->address, sizeof(r->address), a->address);
+	keep(r->session, sizeof(r->session), a->session);
+	keep(r->service, sizeof(r->service), a->service);
+	keep(r->object, sizeof(r->object), a->object);
+	keep(r->access, sizeof(r->access), a->access);
+	keep(r->reason, sizeof(r->reason), a->reason);
+}
+
+void
+audit_done(const struct audit *a)
+{
+	static struct audit_row	row;
+
+	count(CT_AUDIT_DONE);
+	row_begin(&row, CHAIN_DONE, a->action, "done");
+	row_fill(&row, a);
+	(void)store_audit(&row);
+}
+
+static void
+access_row(struct audit_row *r, const struct access_row *a,
+    const char *outcome)
+{
+	row_begin(r, CHAIN_DONE, a->type, outcome);
+	keep(r->actor, sizeof(r->actor), a->operator_id);
+	keep(r->impersonator, sizeof(r->impersonator), a->impersonator);
+	keep(r->token_id, sizeof(r->token_id), a->token_id);
+	keep(r->address, sizeof(r->address), a->ip);
+	keep(r->session, sizeof(r->session), a->session_id);
+	keep(r->service, sizeof(r->service), a->service);
+	keep(r->access, sizeof(r->access), a->id);
+	keep(r->request, sizeof(r->request), a->request);
+}
+
+void
+audit_opened(const struct access_row *a)
+{
+	static struct audit_row	row;
+
+	access_row(&row, a, "opened");
+	(void)store_audit(&row);
+}
+
+void
+audit_ended(const struct access_row *a)
+{
+	static struct audit_row	row;
+
+	access_row(&row, a, "ended");
+	keep(row.reason, sizeof(row.reason), a->outcome);
+	row.duration_ms = a->disconnected_at > a->connected_at ?
+	    a->disconnected_at - a->connected_at : 0;
+	row.bytes_in = (int64_t)a->bytes_in;
+	row.bytes_out = (int64_t)a->bytes_out;
+	(void)store_audit(&row);
+}
+
+/* --- refusals --- */
+
 static struct window *
 window_find(const char *key)
 {
@@ -68,19 +168,18 @@ window_find(const char *key)
 static void
 window_end(struct window *w)
 {
-	char	text[4 * ADDR_SIZE];
-
 	if (w->n > 1) {
-		log_info("%s: %s refused %lu times more",
-		    log_escape(text, sizeof(text), w->address,
-		    strlen(w->address)), w->action, w->n - 1);
-		if (w->has_row && store_is_up())
-			(void)store_audit_count(w->at, w->actor, w->address,
-			    w->action, (int64_t)w->n);
+		log_info("%s: %s refused %lu times more", w->row.address,
+		    w->row.action, w->n - 1);
+		w->row.at = clock_wall_ms();
+		w->row.count = (int64_t)w->n - 1;
+		/* A store that is down is not asked again for each. */
+		if (store_is_up())
+			(void)store_audit(&w->row);
 	}
 	index_del(&audit.by_key, &w->link);
 	TAILQ_REMOVE(&audit.windows, w, entry);
-	free(w);
+	freezero(w, sizeof(*w));
 }
 
 static void
@@ -126,38 +225,35 @@ window_new(const char *key)
 	return (w);
 }
 
-/* A new second: what is too much goes, what had no row is said. */
+/* A new second: what had no row is said. */
 static void
 second_begin(int64_t now)
 {
-	char	text[64];
+	static struct audit_row	row;
 
 	audit.second = now / 1000;
 	audit.count = 0;
-	if (!store_is_up())
+	if (!store_is_up() || audit.skipped == 0)
 		return;
-	(void)store_audit_trim(KEEP);
-	if (audit.skipped == 0)
-		return;
-	snprintf(text, sizeof(text), "%lu refusals not listed", audit.skipped);
+	row_begin(&row, CHAIN_REFUSED, "refusals", "refused");
+	row.count = (int64_t)audit.skipped;
+	strlcpy(row.reason, "not listed", sizeof(row.reason));
 	audit.skipped = 0;
-	(void)store_audit(now, "", "", "refusals", "", "refused", text);
+	(void)store_audit(&row);
 }
 
 static void
-refuse(const char *key, const char *actor, const char *address,
-    const char *action, const char *session, const char *reason)
+refuse(const char *key, const struct audit *a)
 {
 	struct window	*w;
 	int64_t		 now = clock_wall_ms();
-	char		 text[4 * ADDR_SIZE], who[256];
 
 	count(CT_AUDIT_REFUSED);
 	if (now / 1000 != audit.second)
 		second_begin(now);
 	if ((w = window_find(key)) != NULL) {
 		w->n++;
-		log_debug("%s refused once more: %s", action, reason);
+		log_debug("%s refused once more: %s", a->action, a->reason);
 		return;
 	}
 	if (++audit.count > PER_SECOND || (w = window_new(key)) == NULL) {
@@ -166,46 +262,33 @@ refuse(const char *key, const char *actor, const char *address,
 		return;
 	}
 	w->n = 1;
-	w->at = now;
-	strlcpy(w->actor, actor, sizeof(w->actor));
-	strlcpy(w->address, address, sizeof(w->address));
-	strlcpy(w->action, action, sizeof(w->action));
-	log_info("%s: %s%s%s refused: %s", log_escape(text, sizeof(text),
-	    address, strlen(address)), action, actor[0] != '\0' ? " of " : "",
-	    log_escape(who, sizeof(who), actor, strlen(actor)), reason);
-	/* A store that is down is not asked again for each refusal. */
-	w->has_row = store_is_up() && store_audit(now, actor, address, action,
-	    session, "refused", reason) == 0;
+	row_begin(&w->row, CHAIN_REFUSED, a->action, "refused");
+	row_fill(&w->row, a);
+	log_info("%s: %s%s%s refused: %s", w->row.address, a->action,
+	    w->row.actor[0] != '\0' ? " of " : "", w->row.actor,
+	    w->row.reason);
+	if (store_is_up())
+		(void)store_audit(&w->row);
 }
 
 void
-audit_refusal(const char *actor, const char *address, const char *action,
-    const char *session, const char *reason)
+audit_refusal(const struct audit *a)
 {
 	char	key[sizeof(((struct window *)0)->key)], from[ADDR_SIZE];
 
-	rate_address(address, from);
-	snprintf(key, sizeof(key), "%s\n%s\n%s", from, action, actor);
-	refuse(key, actor, address, action, session, reason);
+	rate_address(a->address, from);
+	snprintf(key, sizeof(key), "%s\n%s\n%s", from, a->action,
+	    a->who != NULL ? a->who->id : a->actor);
+	refuse(key, a);
 }
 
 /* Whoever may call himself anything has one row, whatever he says. */
 void
-audit_stranger(const char *actor, const char *address, const char *action,
-    const char *session, const char *reason)
+audit_stranger(const struct audit *a)
 {
 	char	key[sizeof(((struct window *)0)->key)], from[ADDR_SIZE];
 
-	rate_address(address, from);
-	snprintf(key, sizeof(key), "%s\n%s", from, action);
-	refuse(key, actor, address, action, session, reason);
-}
-
-void
-audit_done(const char *actor, const char *address, const char *action,
-    const char *session, const char *detail)
-{
-	count(CT_AUDIT_DONE);
-	(void)store_audit(clock_wall_ms(), actor, address, action, session,
-	    "done", detail);
+	rate_address(a->address, from);
+	snprintf(key, sizeof(key), "%s\n%s", from, a->action);
+	refuse(key, a);
 }

@@ -2,23 +2,45 @@
 #ifndef AUDIT_H
 #define AUDIT_H
 
+#include <stdint.h>
+
+#include "store.h"
+
+struct operator;
+
 /*
- * Audit events: what was refused, what an administrator did. The first refusal
- * of an action to somebody in a minute is a row and a line of the log; those
- * that follow are a count in that row, and one more line, when the minute is
- * over. Somebody is an address (IPv6: its /64), and of those who are known who
- * they are. operator-api.md, section 11.
- *
- * An action is a word of ours. audit_refusal is for an `actor` whose token was
- * good, audit_stranger for one who only says so.
+ * Audit events: what operators and administrators did, and what was refused.
+ * Each is written once and never changes (doc/audit.md). The first refusal of
+ * an action to somebody in a minute is an event and a line of the log; those
+ * that follow are one more event, with their count, and one more line, when the
+ * minute is over. Somebody is an address (IPv6: its /64), and of those who are
+ * known who they are. operator-api.md, section 11.
  */
-void	audit_refusal(const char *actor, const char *address,
-	    const char *action, const char *session, const char *reason);
-void	audit_stranger(const char *actor, const char *address,
-	    const char *action, const char *session, const char *reason);
+struct audit {
+	const struct operator	*who;	/* as a good token says, or NULL: */
+	const char	*actor;		/* who he says he is */
+	const char	*address;	/* where from; AUDIT_LOCAL: relayctl */
+	const char	*action;	/* a word of ours */
+	/* NULL: none */
+	const char	*session, *service;
+	const char	*object;	/* what it was done to, if no session */
+	const char	*access;	/* the row of the access log */
+	const char	*reason;	/* why not; more about it */
+};
+#define AUDIT_LOCAL	"relayctl"
+
+/* audit_stranger() is for who only says who he is, and could be anybody. */
+void	audit_refusal(const struct audit *);
+void	audit_stranger(const struct audit *);
 /* Something done; part of the turn's transaction, never left out. */
-void	audit_done(const char *actor, const char *address, const char *action,
-	    const char *session, const char *detail);
+void	audit_done(const struct audit *);
+/*
+ * Somebody gets access, in the transaction of its row of the access log; and
+ * has had it for so long and moved so much. When more is counted after the end
+ * there is one more event, with all of it.
+ */
+void	audit_opened(const struct access_row *);
+void	audit_ended(const struct access_row *);
 /* We stop: the counts so far are written. */
 void	audit_flush(void);
 /* Refusals that were only counted, in no row. */

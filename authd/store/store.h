@@ -23,7 +23,7 @@
 #define STORE_NONE	(-2)
 #define STORE_TAKEN	(-3)	/* a key that must be unique is in use */
 
-#define STORE_SCHEMA	11	/* version in the file */
+#define STORE_SCHEMA	12	/* version in the file */
 
 /*
  * Open or make the file. -1: not now, call again later; nothing else may be
@@ -59,6 +59,10 @@ int	store_probe(void);
  */
 struct store_keep {
 	int64_t	now, sessions_before, log_before;
+	int64_t	done_before, refused_before;	/* audit events */
+	int64_t	done_max, refused_max;		/* the newest so many */
+	int64_t	sessions_max;	/* of a system and state, that nobody used */
+	int64_t	log_max;			/* rows of the access log */
 };
 int	store_purge(const struct store_keep *);
 /*
@@ -395,24 +399,50 @@ int	store_recording_del(const char *id);
 
 #define STORE_EVENTS	200	/* in one answer */
 
+/*
+ * An event of the audit log. It never changes once it is written: each carries
+ * the hash of the one before it in its chain (chain.h). What was done and what
+ * was refused are chains of their own, so that a flood of refusals pushes out
+ * refusals.
+ */
+enum audit_chain {
+	CHAIN_NONE,		/* from before there were chains */
+	CHAIN_DONE,
+	CHAIN_REFUSED,
+	CHAIN_COUNT
+};
+#define CHAIN_NAME_SIZE	48	/* "done-" and 32 hex digits */
+#define AUDIT_HASH_SIZE	32	/* SHA-256 */
+#define AUDIT_UNSAID	(-1)	/* a number that is NULL */
+
 struct audit_row {
-	int64_t	event, at, count;	/* how many it stands for */
-	char	actor[ID_SIZE], address[ADDR_SIZE], action[WORD_SIZE];
-	char	session[UUID_SIZE], outcome[WORD_SIZE], reason[MESSAGE_SIZE];
+	/* its place, which store_audit() fills in */
+	int64_t	event;			/* counts all events of the store */
+	int	chain;			/* enum audit_chain, or wrong */
+	char	chain_name[CHAIN_NAME_SIZE];
+	int64_t	seq;			/* in its chain, from 1 */
+	uint8_t	prev[AUDIT_HASH_SIZE], hash[AUDIT_HASH_SIZE];
+	int	is_odd;			/* has what relayd does not write */
+	/* what it says; text "" and numbers AUDIT_UNSAID: nothing */
+	int64_t	at;
+	int64_t	count;			/* how many it stands for */
+	int64_t	duration_ms, bytes_in, bytes_out;
+	char	actor[ID_SIZE], impersonator[ID_SIZE], token_id[ID_SIZE];
+	char	address[ADDR_SIZE], action[WORD_SIZE];
+	char	session[UUID_SIZE], service[SERVICE_SIZE], access[UUID_SIZE];
+	char	object[ID_SIZE], request[WORD_SIZE];
+	char	outcome[WORD_SIZE], reason[MESSAGE_SIZE];
 };
 
-int	store_audit(int64_t at, const char *actor, const char *address,
-	    const char *action, const char *session, const char *outcome,
-	    const char *reason);
-
-/* How many a refusal's row stands for, which was written with these. */
-int	store_audit_count(int64_t at, const char *actor, const char *address,
-	    const char *action, int64_t n);
+/* Append it: all of it but its place is set. */
+int	store_audit(struct audit_row *);
 
 /*
- * Of refusals the newest `keep` events are enough: a part of the older ones
- * goes, what was done stays. Call it as often as refusals are written.
+ * While somebody walks along the chains nothing of them goes because of age or
+ * number. A store that is nearly full takes all the same: how often something
+ * has gone.
  */
-int	store_audit_trim(int64_t keep);
+void		store_audit_hold(int on);
+unsigned long	store_audit_purged(void);
 
 #endif

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "text.h"
@@ -55,4 +56,37 @@ text_is_json(const char *s, size_t len)
 			i++;
 	}
 	return (1);
+}
+
+static size_t
+char_len(const unsigned char *p)
+{
+	size_t	i, len = p[0] < 0x80 ? 1 : p[0] >= 0xf0 ? 4 : p[0] >= 0xe0 ? 3 :
+		    2;
+
+	for (i = 1; i < len; i++)
+		if (p[i] == '\0')
+			return (0);
+	return (ws_utf8(p, len) && is_plain(p) && p[0] != '\\' ? len : 0);
+}
+
+void
+text_printable(char *dst, size_t size, const char *src)
+{
+	const unsigned char	*p = (const unsigned char *)src;
+	size_t			 n = 0, len;
+
+	for (; *p != '\0'; p += len == 0 ? 1 : len) {
+		len = char_len(p);
+		if (n + (len == 0 ? 4 : len) >= size)
+			break;
+		if (len == 0) {
+			snprintf(dst + n, size - n, "\\x%02x", *p);
+			n += 4;
+		} else {
+			memcpy(dst + n, p, len);
+			n += len;
+		}
+	}
+	dst[n] = '\0';
 }

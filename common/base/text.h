@@ -20,4 +20,11 @@ int	text_is_name(const char *);
  */
 int	text_is_json(const char *, size_t len);
 
+/*
+ * The same for what need not be a name: what is no plain character of UTF-8
+ * comes as \xNN, and so does a backslash. What does not fit is cut between
+ * characters.
+ */
+void	text_printable(char *dst, size_t size, const char *src);
+
 #endif

@@ -16,7 +16,11 @@ enum ctl_op {
 
 #define CTL_LOOKS	0x01	/* changes nothing: also on a read-only socket */
 #define CTL_ALWAYS	0x02	/* also when the store is not there */
-#define CTL_FOLLOWS	0x04	/* -f: again and again, behind the last row */
+#define CTL_FOLLOWS	0x04	/* behind the last row, -f: again and again */
+#define CTL_LONG	0x08	/* may take CTL_LONG_MS */
+#define CTL_LONG_MS	600000
+/* What was looked at is not in order: rows, and the reason. */
+#define CTL_BROKEN	422
 
 struct ctl_info {
 	const char	*pattern;

@@ -98,7 +98,7 @@ enum key_kind { KEY_JWT = 1, KEY_STORE };
 /* Users: with credentials, or without any. */
 enum report_kind { REPORT_DIAGNOSTICS = 1, REPORT_USERS, REPORT_USERS_BARE };
 
-#define CTL_VERSION	3
+#define CTL_VERSION	4
 
 /* Fixed descriptors of every child. */
 #define PARENT_FD	3	/* channel to the parent */

@@ -32,8 +32,20 @@ enum conf_unit { UNIT_COUNT, UNIT_SECONDS, UNIT_BYTES, UNIT_BOOL };
 	    R_AUTHD, "store ... max")					\
 	X(keep_sessions, 2592000, 3600, 3153600000, UNIT_SECONDS,	\
 	    R_AUTHD, "keep sessions")					\
+	X(keep_sessions_max, 100, 10, 1000000, UNIT_COUNT, R_AUTHD,	\
+	    "keep sessions ... max")					\
 	X(keep_log, 34560000, 3600, 3153600000, UNIT_SECONDS, R_AUTHD,	\
 	    "keep log")							\
+	X(keep_log_max, 5000000, 1000, 1000000000, UNIT_COUNT, R_AUTHD,	\
+	    "keep log ... max")						\
+	X(keep_audit, 34560000, 3600, 3153600000, UNIT_SECONDS,		\
+	    R_AUTHD, "keep audit")					\
+	X(keep_audit_max, 5000000, 1000, 1000000000, UNIT_COUNT,	\
+	    R_AUTHD, "keep audit ... max")				\
+	X(keep_refusals, 34560000, 3600, 3153600000, UNIT_SECONDS,	\
+	    R_AUTHD, "keep refusals")					\
+	X(keep_refusals_max, 1000000, 1000, 1000000000, UNIT_COUNT,	\
+	    R_AUTHD, "keep refusals ... max")				\
 	X(grace, 60, 1, 86400, UNIT_SECONDS, R_AUTHD, "grace")		\
 	X(startup_grace, 330, 1, 86400, UNIT_SECONDS, R_AUTHD,		\
 	    "start-up grace")						\

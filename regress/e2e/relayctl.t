@@ -20,7 +20,7 @@ from harness import BUILD, WAIT, GoClient, Relayd, Tap, Targets, until
 
 t = Tap()
 CTL = os.path.join(BUILD, "bin", "relayctl")
-CTL_VERSION = 3
+CTL_VERSION = 4
 
 
 def table(name, pattern):
@@ -49,7 +49,7 @@ def client(path):
 
 
 def ctl_bytes(op, *words, version=CTL_VERSION, id=1, tail=b""):
-    b = struct.pack("=IIIHBB", MSG["CTL"], id, version, op, 0, len(words))
+    b = struct.pack("=IIIHBIB", MSG["CTL"], id, version, op, 0, 0, len(words))
     for w in words:
         b += struct.pack("=I", len(w)) + w.encode() + b"\0"
     return b + tail

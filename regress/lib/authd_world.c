@@ -207,8 +207,10 @@ session_of(struct session_row *v, unsigned n, const char *id)
 }
 
 static void
-write_row(const struct access_row *row, int fresh)
+write_row(const struct access_row *row, int fresh, int ends)
 {
+	if (ends && row->disconnected_at == 0)
+		wrong("an end is said of a row that is open");
 	if (fresh ? row_of(w.rows, w.nrows, row->id) != NULL :
 	    row->disconnected_at == 0 &&
 	    row_of(w.rows, w.nrows, row->id) == NULL)

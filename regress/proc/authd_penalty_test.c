@@ -122,7 +122,7 @@ by_hand(void)
 	is_int(try(proxyd, "192.0.2.1", NULL), 0, "lets it try again");
 	is_str(penalty("192.0.2.1", "wait"), "", "and forgets it");
 	is_int(world_sql("SELECT count(*) FROM audit_events WHERE action = "
-	    "'penalty_clear' AND reason = '192.0.2.1'"), 1,
+	    "'penalty_clear' AND object = '192.0.2.1'"), 1,
 	    "which is an audit event");
 	fail(proxyd, "192.0.2.1", 3);
 	fail(proxyd, "192.0.2.3", 3);

@@ -436,6 +436,15 @@ screen(void)
 }
 
 static void
+json(const struct rows *r, FILE *f)
+{
+	unsigned long	before = 0;
+
+	(void)rows_json(r, &before, f);
+	rows_json_end(before, f);
+}
+
+static void
 output(void)
 {
 	static const char *const	typed[][7] = {
@@ -450,7 +459,7 @@ output(void)
 
 	f = open_memstream(&out, &len);
 	rows_table(r, 1, f);
-	rows_json(r, f);
+	json(r, f);
 	fclose(f);
 	is_str(out, "[]\n", "no rows");
 	free(out);
@@ -465,10 +474,28 @@ output(void)
 	    "a            \"q\"\\xff\n", "table");
 	free(out);
 	f = open_memstream(&out, &len);
-	rows_json(r, f);
+	json(r, f);
 	fclose(f);
 	is_str(out, "[\n{\"name\":\"longer than\",\"value\":\"b\\u001b\"},\n"
 	    "{\"name\":\"a\",\"value\":\"\\\"q\\\"\\\\xff\"}\n]\n", "JSON");
+	free(out);
+	f = open_memstream(&out, &len);
+	i = 0;
+	rows_json(r, &i, f);
+	rows_json(r, &i, f);
+	rows_json_end(i, f);
+	fclose(f);
+	is_str(out, "[\n{\"name\":\"longer than\",\"value\":\"b\\u001b\"},\n"
+	    "{\"name\":\"a\",\"value\":\"\\\"q\\\"\\\\xff\"},\n"
+	    "{\"name\":\"longer than\",\"value\":\"b\\u001b\"},\n"
+	    "{\"name\":\"a\",\"value\":\"\\\"q\\\"\\\\xff\"}\n]\n",
+	    "JSON in parts");
+	free(out);
+	f = open_memstream(&out, &len);
+	rows_json_lines(r, f);
+	fclose(f);
+	is_str(out, "{\"name\":\"longer than\",\"value\":\"b\\u001b\"}\n"
+	    "{\"name\":\"a\",\"value\":\"\\\"q\\\"\\\\xff\"}\n", "and in lines");
 	free(out);
 	rows_free(r);
 	r = rows_new();
@@ -479,7 +506,7 @@ output(void)
 	for (i = 0; i < 7; i++)
 		rows_cell(r, typed[1][i]);
 	f = open_memstream(&out, &len);
-	rows_json(r, f);
+	json(r, f);
 	fclose(f);
 	is_str(out, "[\n{\"name\":\"-\",\"streams\":3,\"rtt_ms\":1.5,"
 	    "\"uptime\":3909,\"memory\":2097152,\"node\":null,"
@@ -567,11 +594,11 @@ bytes(void)
 	len = IMSG_HDR;
 	memcpy(buf + len, &version, 4);
 	memcpy(buf + len + 4, &op, 2);
-	buf[len + 6] = 0;
-	buf[len + 7] = 1;
-	memcpy(buf + len + 8, &n, 4);
-	memcpy(buf + len + 12, "abc", 4);
-	len += 16;
+	memset(buf + len + 6, 0, 5);
+	buf[len + 11] = 1;
+	memcpy(buf + len + 12, &n, 4);
+	memcpy(buf + len + 16, "abc", 4);
+	len += 20;
 	imsg_parse(&m, buf, len, &reason);
 	is_int(ctl_get(&m, &ctl), 0, "a whole request");
 	is_str(ctl.words.v[0], "abc", "its word");
@@ -583,7 +610,7 @@ bytes(void)
 	buf[len] = 0;
 	imsg_parse(&m, buf, len + 1, &reason);
 	is_int(ctl_get(&m, &ctl), -1, "a byte more is malformed");
-	buf[IMSG_HDR + 7] = CTL_ARGS_MAX + 1;
+	buf[IMSG_HDR + 11] = CTL_ARGS_MAX + 1;
 	imsg_parse(&m, buf, len, &reason);
 	is_int(ctl_get(&m, &ctl), -1, "too many words");
 }

@@ -183,7 +183,7 @@ lists(void)
 	m.words.v[m.words.n++] = "one more";
 	is_int(msg_put(IMSG_CTL, &m, back, sizeof(back)), -1,
 	    "one text more is not put");
-	back[7] = CTL_ARGS_MAX + 1;
+	back[11] = CTL_ARGS_MAX + 1;
 	is_int(msg_get(IMSG_CTL, back, (size_t)len, &n), -1, "nor taken");
 }
 

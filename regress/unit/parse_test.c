@@ -211,8 +211,8 @@ values(void)
 	    "max startups 1:2:3\n"
 	    "penalty authfail 7s\npenalty noauth 0s\npenalty min 1m\n"
 	    "penalty max 1h\npenalty exempt 10.0.0.0/8\n"
-	    "keep sessions 7d\n"
-	    "keep log 90d\n"
+	    "keep sessions 7d max 20\n"
+	    "keep log 90d\nkeep audit 30d max 5000\nkeep refusals 1d\n"
 	    "keep recordings 30d\n"
 	    "record terminals\n"
 	    "recording directory rec-1 max 2G each 1M\n"
@@ -245,7 +245,13 @@ values(void)
 	is_int(c.penalty_max, 3600, "and how long");
 	is_str(c.penalty_exempt[0], "10.0.0.0/8", "and for whom not");
 	is_int(c.keep_sessions, 604800, "how long sessions are kept");
+	is_int(c.keep_sessions_max, 20, "and how many");
 	is_int(c.keep_log, 7776000, "and the log");
+	is_int(c.keep_log_max, 5000000, "of which there may be many");
+	ok(c.keep_audit == 2592000 && c.keep_audit_max == 5000,
+	    "and what was done");
+	ok(c.keep_refusals == 86400 && c.keep_refusals_max == 1000000,
+	    "and refused");
 	is_int(c.keep_recordings, 2592000, "and recordings");
 	ok(c.record_terminals && strcmp(c.recording_dir, "rec-1") == 0 &&
 	    c.recording_max == 2147483648U && c.recording_each == 1048576,

@@ -98,6 +98,8 @@ write_all(void)
 	struct org_row		org = { .id = "o", .type = "customer" };
 	struct session_row	se = { .id = "e", .system_id = "s" };
 	struct access_row	a = { .id = "a", .session_id = "e" };
+	struct audit_row	ev = { .chain = CHAIN_REFUSED, .action = "x",
+	    .outcome = "refused", .at = 1 };
 
 	(void)store_org_add(&org, 1);
 	(void)store_system_add(&sys, NULL);
@@ -109,9 +111,9 @@ write_all(void)
 	(void)store_added_del("e", "n");
 	(void)store_access_insert(&a);
 	(void)store_access_update(&a);
-	(void)store_audit(1, "", "", "x", "", "refused", "");
-	(void)store_audit_count(1, "", "", "x", 2);
-	(void)store_audit_trim(0);
+	(void)store_audit(&ev);
+	ev.chain = CHAIN_DONE;
+	(void)store_audit(&ev);
 	(void)store_purge(&(struct store_keep){ .now = 0 });
 	(void)store_system_enable("s", 1, 1);
 	(void)store_system_change("s", &(struct system_change){ .name = NULL }, 1);
@@ -145,6 +147,7 @@ close_all(void)
 	(void)store_session_insert(&next);
 	(void)store_session_update(&se);
 	(void)store_recording_del("c");
+	(void)store_purge(&(struct store_keep){ .log_before = INT64_MAX });
 	(void)store_system_delete("s", 1);
 	(void)store_org_delete("o", 1);
 }
@@ -278,6 +281,11 @@ main(void)
 	snprintf(path, sizeof(path), "/tmp/store_plan_test.%d", (int)getpid());
 	unlink(path);
 	is_int(store_open(path), 0, "a store");
+	(void)store_audit(&(struct audit_row){ .chain = CHAIN_DONE,
+	    .action = "x", .outcome = "done" });
+	store_commit(on_commit, &done);
+	store_close();
+	is_int(done && store_open(path) == 0, 1, "with a chain");
 	is_int(sqlite3_open(path, &db), SQLITE_OK, "seen from beside");
 	write_all();
 	store_commit(on_commit, &done);

@@ -7,6 +7,7 @@
 #include <stdint.h>
 #include <unistd.h>
 
+#include "authd/store/chain.h"
 #include "authd/store/store.h"
 #include "base/compat.h"
 #include "base/log.h"
@@ -18,6 +19,7 @@
 #define MANY	6000
 
 static char	path[64];
+static char	last_session[UUID_SIZE];
 static int	said_down, said_back;
 
 static void
@@ -101,6 +103,7 @@ session(const char *system, int64_t at, int used)
 	    .type = "ui_proxy", .service = "web", .connected_at = at };
 
 	snprintf(se.id, sizeof(se.id), "id%d", ++n);
+	strlcpy(last_session, se.id, sizeof(last_session));
 	strlcpy(se.token_hash, se.id, sizeof(se.token_hash));
 	strlcpy(se.system_id, system, sizeof(se.system_id));
 	(void)store_session_insert(&se);
@@ -115,10 +118,78 @@ session(const char *system, int64_t at, int used)
 	(void)store_session_update(&se);
 }
 
+/* One with many rows; again: with more. */
+static void
+session_rows(const char *system, int64_t at, int n)
+{
+	static int		all;
+	struct access_row	a = { .operator_id = "alice",
+	    .type = "ui_proxy", .service = "web", .connected_at = at,
+	    .disconnected_at = at };
+
+	if (all == 0)
+		session(system, at, 1);
+	strlcpy(a.session_id, last_session, sizeof(a.session_id));
+	while (n-- > 0) {
+		snprintf(a.id, sizeof(a.id), "row%d", ++all);
+		(void)store_access_insert(&a);
+		(void)store_access_update(&a);
+	}
+}
+
+static void
+event(int64_t at, int chain, const char *reason)
+{
+	static struct audit_row	r;
+
+	memset(&r, 0, sizeof(r));
+	r.at = at;
+	r.chain = chain;
+	r.count = 1;
+	r.duration_ms = r.bytes_in = r.bytes_out = AUDIT_UNSAID;
+	strlcpy(r.action, "x", sizeof(r.action));
+	strlcpy(r.outcome, chain == CHAIN_DONE ? "done" : "refused",
+	    sizeof(r.outcome));
+	strlcpy(r.reason, reason, sizeof(r.reason));
+	(void)store_audit(&r);
+}
+
+/* What is wrong with the chains; "" nothing. */
+static struct chain_walk	walk;
+static size_t			nevents;
+
+static void
+got_events(const struct answer *a, void *arg)
+{
+	(void)arg;
+	for (nevents = 0; nevents < a->n; nevents++)
+		chain_walk_row(&walk, &a->event[nevents]);
+}
+
+static const char *
+broken(void)
+{
+	char	after[24] = "-1";
+
+	chain_walk_init(&walk);
+	do {
+		(void)store_ask(&(struct question){ .what = ASK_AUDIT,
+		    .key = after }, got_events, NULL);
+		snprintf(after, sizeof(after), "%lld",
+		    (long long)walk.last_event);
+	} while (nevents > 0);
+	(void)chain_walk_end(&walk);
+	return (walk.why);
+}
+
 static void
 ages(void)
 {
-	struct store_keep	k = { NOW, NOW - 30 * DAY, NOW - 400 * DAY };
+	struct store_keep	k = { .now = NOW,
+	    .sessions_before = NOW - 30 * DAY, .log_before = NOW - 400 * DAY,
+	    .done_before = NOW - 400 * DAY, .done_max = 1000000,
+	    .refused_before = NOW - 100 * DAY, .refused_max = 1000000,
+	    .sessions_max = 100, .log_max = 1000000 };
 	struct session_row	open = { .id = "open", .system_id = "s",
 	    .node = "1", .token_hash = "open", .status = SESSION_ACTIVE };
 	int			i;
@@ -130,9 +201,9 @@ ages(void)
 		session("s", NOW - 40 * DAY, i == 0);
 		session("s", NOW - 500 * DAY, i == 0);
 	}
-	(void)store_audit(NOW - 500 * DAY, "", "", "x", "", "done", "");
-	(void)store_audit(NOW - 500 * DAY, "", "", "x", "", "refused", "");
-	(void)store_audit(NOW, "", "", "x", "", "done", "");
+	event(NOW - 500 * DAY, CHAIN_DONE, "");
+	event(NOW - 200 * DAY, CHAIN_REFUSED, "");
+	event(NOW, CHAIN_DONE, "");
 	ok(commit(), "sessions of three ages");
 	is_int(number("SELECT count(*) FROM support_sessions WHERE diagnostics"
 	    " IS NOT NULL"), 0, "diagnostics have gone with each");
@@ -144,15 +215,18 @@ ages(void)
 	    "unused ones after 30 days, used ones after 400, open ones never");
 	is_int(number("SELECT count(*) FROM support_access_logs"), 2,
 	    "the log is kept as long as its sessions");
-	is_int(number("SELECT count(*) FROM audit_events"), 1,
-	    "the audit log as long");
+	is_int(number("SELECT count(*) FROM audit_events WHERE action = 'x'"),
+	    1, "the audit log as long, and refusals as long as that says");
+	is_str(broken(), "", "and its chains are whole");
 	end();
 }
 
 static void
 counts(void)
 {
-	int	i;
+	struct store_keep	k = { .now = NOW, .sessions_max = 100,
+	    .log_max = 1000000, .done_max = 1000000, .refused_max = 1000000 };
+	int			i;
 
 	begin();
 	for (i = 0; i < 5; i++)
@@ -160,6 +234,10 @@ counts(void)
 	for (i = 0; i < 2000; i++)
 		session("s", NOW + i, i % 100 == 0);
 	ok(commit(), "one system makes 2,000 sessions");
+	for (i = 0; store_purge(&k) == 1 && i < 1000; i++)
+		(void)commit();
+	ok(i > 5 && i < 1000, "which go in steps: %d", i);
+	(void)commit();
 	i = (int)number("SELECT count(*) FROM support_sessions WHERE system_id"
 	    " = 's' AND used = 0");
 	ok(i >= 100 && i <= 116, "of which the newest hundred stay: %d", i);
@@ -167,6 +245,40 @@ counts(void)
 	    20, "and all that were used");
 	is_int(number("SELECT count(*) FROM support_sessions WHERE system_id ="
 	    " 'other'"), 5, "another one's are not touched");
+	end();
+	k.log_max = 50;
+	k.done_max = 30;
+	begin();
+	session_rows("s", NOW, 2500);
+	for (i = 0; i < 2500; i++)
+		event(NOW, i % 2 ? CHAIN_DONE : CHAIN_REFUSED, "");
+	ok(commit(), "a session with many rows, many events");
+	for (i = 0; store_purge(&k) == 1 && i < 1000; i++)
+		(void)commit();
+	(void)commit();
+	is_int(number("SELECT count(*) FROM support_access_logs"), 51,
+	    "of the access log so many stay, and what is open");
+	is_int(number("SELECT count(*) FROM support_sessions"), 1,
+	    "and the session");
+	i = (int)number("SELECT count(*) FROM audit_events WHERE chain = 1");
+	ok(i >= 30 && i < 33, "of what was done so much, with what says so: "
+	    "%d", i);
+	ok(number("SELECT count(*) FROM audit_events WHERE chain = 2") > 1200,
+	    "of refusals all that may");
+	is_str(broken(), "", "the chains are whole");
+	k.log_max = 1000000;
+	session_rows("s", NOW, 2500);
+	(void)commit();
+	k.log_before = NOW + DAY;
+	is_int(store_purge(&k), 1, "it goes");
+	(void)commit();
+	is_int(number("SELECT count(*) FROM support_access_logs"), 1551,
+	    "a thousand rows at a time");
+	while (store_purge(&k) == 1)
+		(void)commit();
+	(void)commit();
+	is_int(number("SELECT count(*) FROM support_sessions"), 0,
+	    "all of it, in the end");
 	end();
 }
 
@@ -184,7 +296,7 @@ full(void)
 	for (i = 0; i < MANY; i++) {
 		if (i % 40 == 0)
 			session("s", NOW + i, 1);
-		(void)store_audit(NOW + i, "", "", "x", "", "refused", text);
+		event(NOW + i, CHAIN_REFUSED, text);
 		failed += i % 8 == 0 && !commit();
 	}
 	failed += !commit();
@@ -195,9 +307,11 @@ full(void)
 	    0, "what nobody used went first");
 	is_int(number("SELECT count(*) FROM support_sessions"), MANY / 40,
 	    "what was used stays while refusals can go");
-	ok(number("SELECT max(time) FROM audit_events") == NOW + MANY - 1 &&
-	    number("SELECT min(time) FROM audit_events") > NOW,
-	    "and of these the oldest went");
+	ok(number("SELECT max(time) FROM audit_events WHERE action = 'x'") ==
+	    NOW + MANY - 1 &&
+	    number("SELECT min(time) FROM audit_events WHERE action = 'x'") >
+	    NOW, "and of these the oldest went");
+	is_str(broken(), "", "which the chain says");
 	for (i = 0; i < MANY; i++) {
 		session("s", NOW + DAY + i, 1);
 		failed += i % 8 == 0 && !commit();

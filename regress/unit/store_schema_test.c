@@ -62,6 +62,10 @@ static const char	schema_1[] =
     "INSERT INTO support_access_logs VALUES ('e', 'se', 'bob', NULL,"
     " 'ui_proxy', 6, 9, '{\"service\":\"api\",\"ip\":\"192.0.2.2\"}',"
     " 'owner', NULL);"
+    "INSERT INTO audit_events VALUES (5, 'alice', '192.0.2.1', 'close', 'se',"
+    " 'done', 'x');"
+    "INSERT INTO audit_events VALUES (6, NULL, '192.0.2.1', 'list', NULL,"
+    " 'refused', 'y');"
     "PRAGMA user_version = 1;";
 
 static char	path[64], version[16], cell[4096];
@@ -155,6 +159,19 @@ migration(void)
 	    "systems have what a new file has");
 	is_str(sql("SELECT count(notes) || count(created_by) || name"
 	    " FROM systems"), "00one", "of which nothing is known");
+	is_str(sql("SELECT group_concat(event || '|' || time || '|' || action ||"
+	    " '|' || ifnull(actor, '-') || '|' || count || '|' ||"
+	    " ifnull(chain, '-')) FROM audit_events"),
+	    "1|5|close|alice|1|-,2|6|list|-|1|-", "the audit log is as it was, "
+	    "in no chain");
+	ok(store_audit(&(struct audit_row){ .chain = CHAIN_DONE, .at = 7,
+	    .action = "close", .outcome = "done", .count = 1 }) == 0,
+	    "what comes now is in one");
+	store_commit(on_commit, NULL);
+	is_str(sql("SELECT group_concat(event || '|' || seq || '|' || action ||"
+	    " '|' || ifnull(reason, '-')) FROM audit_events WHERE chain = 1"),
+	    "3|1|audit_begin|2 events from before, up to 2, are in no chain,"
+	    "4|2|close|-", "which says what stands before it");
 	store_close();
 	is_int(store_open(path), 0, "it opens again");
 	open_rows("");

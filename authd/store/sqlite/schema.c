@@ -178,7 +178,6 @@
 #define OVER								\
     "CREATE INDEX support_sessions_over ON support_sessions"		\
     " (used, closed_at) WHERE status IN ('closed', 'expired');"		\
-    "CREATE INDEX audit_events_outcome ON audit_events (outcome, time);"	\
     "CREATE INDEX revocations_until ON revocations (until);"		\
     "CREATE INDEX systems_deleted ON systems (deleted_at)"		\
     " WHERE deleted_at IS NOT NULL;"					\
@@ -236,6 +235,22 @@
     "CREATE TRIGGER terminal_recordings_gone AFTER DELETE"		\
     " ON terminal_recordings WHEN OLD.ended_at IS NOT NULL BEGIN "	\
     SUM("n = n - 1, bytes = bytes - OLD.bytes") " END;"
+
+/*
+ * The audit log. An event's number is hashed, and must be a column: VACUUM
+ * numbers rows anew that have none.
+ */
+#define AUDIT								\
+    "CREATE TABLE audit_chains (chain INTEGER PRIMARY KEY,"		\
+    " name TEXT NOT NULL UNIQUE);"					\
+    "CREATE TABLE audit_events (event INTEGER PRIMARY KEY, chain INTEGER,"	\
+    " seq INTEGER, time INTEGER NOT NULL, actor TEXT, impersonator TEXT,"	\
+    " token_id TEXT, address TEXT, action TEXT NOT NULL, session_id TEXT,"	\
+    " service TEXT, access_id TEXT, object TEXT, request_id TEXT,"	\
+    " outcome TEXT NOT NULL, reason TEXT,"				\
+    " count INTEGER NOT NULL DEFAULT 1, duration_ms INTEGER,"		\
+    " bytes_in INTEGER, bytes_out INTEGER, prev BLOB, hash BLOB);"	\
+    "CREATE INDEX audit_events_chain ON audit_events (chain);"
 
 /* What a store that has sessions already lacks: the groups of these. */
 #define FILL								\
@@ -305,11 +320,7 @@ const char *const	schema_new =
     " (session_id, connected_at);"
     "CREATE INDEX support_access_logs_open ON support_access_logs (id)"
     " WHERE disconnected_at IS NULL;"
-    "CREATE TABLE audit_events (time INTEGER NOT NULL, actor TEXT,"
-    " address TEXT, action TEXT NOT NULL, session_id TEXT,"
-    " outcome TEXT NOT NULL, reason TEXT,"
-    " count INTEGER NOT NULL DEFAULT 1);"
-    "CREATE INDEX audit_events_time ON audit_events (time);"
+    AUDIT
     "CREATE TABLE revocations (kind TEXT NOT NULL CHECK (kind IN ('token',"
     " 'user')), id TEXT NOT NULL, until INTEGER NOT NULL, reason TEXT,"
     " PRIMARY KEY (kind, id));"
@@ -328,7 +339,8 @@ const char *const	schema_new =
  * refusal's row stands for many, and tokens can be listed. To 6: the groups of
  * 3 say which row stands for each. To 7: without what no question asks for.
  * To 8: systems are listed, and say who made them and what is noted.
- * To 9: references to proxy tokens. To 11: recordings.
+ * To 9: references to proxy tokens. To 11: recordings. To 12: the audit log is
+ * chained, from here on.
  */
 const char *const	schema_from[STORE_SCHEMA - 1] = {
     "ALTER TABLE support_access_logs ADD COLUMN service TEXT;"
@@ -404,4 +416,12 @@ const char *const	schema_from[STORE_SCHEMA - 1] = {
     " WHERE users IS NOT NULL;",
 
     RECORDINGS,
+
+    "ALTER TABLE audit_events RENAME TO audit_events_11;"
+    AUDIT
+    "INSERT INTO audit_events (event, time, actor, address, action,"
+    " session_id, outcome, reason, count) SELECT rowid, time, actor,"
+    " address, action, session_id, outcome, reason, count"
+    " FROM audit_events_11 ORDER BY rowid;"
+    "DROP TABLE audit_events_11;"
 };

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* Sessions, the access log, audit events. */
+/* Sessions, the access log. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -7,8 +7,6 @@
 #include "authd/store/metadata.h"
 #include "authd/store/store.h"
 #include "sqlite.h"
-
-#define TRIM_ROWS	1000	/* looked at in one turn */
 
 #define SE(NAME, name)	name,
 static const char *const	status_names[] = { SESSION_STATES };
@@ -357,95 +355,4 @@ db_document(enum store_what what, const char *key, struct document **doc)
 	if ((r = db_read(q, "T", key)) != 0)
 		return (r);
 	return (document_read(q, doc));
-}
-
-int
-store_audit(int64_t at, const char *actor, const char *address,
-    const char *action, const char *session, const char *outcome,
-    const char *reason)
-{
-	static struct query	q = QUERY("INSERT INTO audit_events (time,"
-	    " actor, address, action, session_id, outcome, reason)"
-	    " VALUES (?, ?, ?, ?, ?, ?, ?)");
-
-	return (db_write(&q, "ittTtTt", at, actor, address, action, session,
-	    outcome, reason));
-}
-
-int
-store_audit_count(int64_t at, const char *actor, const char *address,
-    const char *action, int64_t n)
-{
-	static struct query	q = QUERY("UPDATE audit_events SET count = ?5"
-	    " WHERE time = ?1 AND actor IS ?2 AND address IS ?3"
-	    " AND action = ?4 AND outcome = 'refused'");
-
-	return (db_write(&q, "ittTi", at, actor, address, action, n));
-}
-
-/* Where the last STORE_EVENTS begin. */
-static int
-audit_last(int64_t *after)
-{
-	static struct query	q = QUERY("SELECT max(rowid) FROM"
-	    " audit_events");
-
-	if (db_read(&q, "") != 0)
-		return (-1);
-	*after = db_int(&q, 0) - STORE_EVENTS;
-	db_done(&q);
-	return (0);
-}
-
-int
-db_audit(const char *after, void (*add)(const struct audit_row *, void *),
-    void *arg)
-{
-	static struct query	 q = QUERY("SELECT rowid, time, count, actor,"
-	    " address, action, session_id, outcome, reason FROM audit_events"
-	    " WHERE rowid > ?1 ORDER BY rowid LIMIT ?2");
-	static struct audit_row	 e;
-	int64_t			 from = strtoll(after, NULL, 10);
-	int			 r;
-
-	if (after[0] == '\0' && audit_last(&from) == -1)
-		return (-1);
-	for (r = db_read(&q, "in", from, STORE_EVENTS); r == 0;
-	    r = db_step(&q)) {
-		e.event = db_int(&q, 0);
-		e.at = db_int(&q, 1);
-		e.count = db_int(&q, 2);
-		db_text(&q, 3, e.actor, sizeof(e.actor));
-		db_text(&q, 4, e.address, sizeof(e.address));
-		db_text(&q, 5, e.action, sizeof(e.action));
-		db_text(&q, 6, e.session, sizeof(e.session));
-		db_text(&q, 7, e.outcome, sizeof(e.outcome));
-		db_text(&q, 8, e.reason, sizeof(e.reason));
-		add(&e, arg);
-	}
-	return (r == STORE_NONE ? 0 : -1);
-}
-
-int
-store_audit_trim(int64_t keep)
-{
-	static struct query	last =
-	    QUERY("SELECT max(rowid) FROM audit_events");
-	static struct query	trim = QUERY("DELETE FROM audit_events"
-	    " WHERE rowid > ? AND rowid <= ? AND outcome = 'refused'");
-	static int64_t		from;
-	int64_t			to;
-
-	if (db_read(&last, "") != 0)
-		return (-1);
-	to = db_int(&last, 0) - keep;
-	db_done(&last);
-	if (to > from + TRIM_ROWS)
-		to = from + TRIM_ROWS;
-	if (to <= from)
-		return (0);
-	if (db_write(&trim, "ii", from, to) != 0)
-		return (-1);
-	from = to;
-	return (0);
 }

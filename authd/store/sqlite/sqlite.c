@@ -35,6 +35,7 @@ static struct {
 	int		 turn_failed;	/* its writes are void */
 	int		 down;		/* the last transaction failed */
 	int		 said;		/* so, and not that it is back */
+	unsigned	 lost;		/* transactions that came to nothing */
 	char		 why_not[128];	/* it could not be opened */
 	uint64_t	 limit;		/* bytes, 0: none */
 	int64_t		 pages, page_size;	/* the same in pages */
@@ -308,6 +309,7 @@ store_close(void)
 	}
 	sqlite3_close(store.db);
 	store.db = NULL;
+	store.lost++;
 	store.in_turn = store.turn_failed = 0;
 }
 
@@ -331,6 +333,7 @@ db_commit(void)
 	failed = store.turn_failed;
 	if (failed && !sqlite3_get_autocommit(store.db))
 		(void)db_run("ROLLBACK");
+	store.lost += failed != 0;
 	store.in_turn = store.turn_failed = 0;
 	if (failed)
 		return (-1);
@@ -396,6 +399,12 @@ store_probe(void)
 }
 
 unsigned
+db_lost(void)
+{
+	return (store.lost);
+}
+
+unsigned
 db_changes(void)
 {
 	return ((unsigned)sqlite3_changes(store.db));
@@ -425,6 +434,13 @@ db_prepare(struct query *q)
 }
 
 static int
+bind_unless(struct query *q, int i, int64_t v)
+{
+	return (v == AUDIT_UNSAID ? sqlite3_bind_null(q->stmt, i) :
+	    sqlite3_bind_int64(q->stmt, i, v));
+}
+
+static int
 db_bind(struct query *q, const char *types, va_list ap)
 {
 	const char	*s;
@@ -445,9 +461,17 @@ db_bind(struct query *q, const char *types, va_list ap)
 			r = sqlite3_bind_text64(q->stmt, i, s,
 			    va_arg(ap, size_t), SQLITE_TRANSIENT, SQLITE_UTF8);
 			break;
+		case 'b':
+			s = va_arg(ap, const char *);
+			r = sqlite3_bind_blob64(q->stmt, i, s,
+			    va_arg(ap, size_t), SQLITE_TRANSIENT);
+			break;
 		case 'i':
 			r = sqlite3_bind_int64(q->stmt, i,
 			    va_arg(ap, int64_t));
+			break;
+		case 'u':
+			r = bind_unless(q, i, va_arg(ap, int64_t));
 			break;
 		case 'n':
 			r = sqlite3_bind_int(q->stmt, i, va_arg(ap, int));
@@ -553,4 +577,31 @@ int64_t
 db_int(struct query *q, int i)
 {
 	return (sqlite3_column_int64(q->stmt, i));
+}
+
+int
+db_type(struct query *q, int i)
+{
+	switch (sqlite3_column_type(q->stmt, i)) {
+	case SQLITE_NULL:
+		return (0);
+	case SQLITE_INTEGER:
+		return ('i');
+	case SQLITE_TEXT:
+		return ('t');
+	case SQLITE_BLOB:
+		return ('b');
+	}
+	return ('?');
+}
+
+int
+db_blob(struct query *q, int i, void *dst, size_t size)
+{
+	memset(dst, 0, size);
+	if (db_type(q, i) != 'b' ||
+	    (size_t)sqlite3_column_bytes(q->stmt, i) != size)
+		return (-1);
+	memcpy(dst, sqlite3_column_blob(q->stmt, i), size);
+	return (0);
 }

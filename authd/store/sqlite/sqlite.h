@@ -24,7 +24,8 @@ struct query {
 
 /*
  * Bind in order: 't' const char * ("" becomes NULL), 'T' const char * as it is,
- * 'i' int64_t, 'n' int, 'j' const char * and size_t. db_write runs a statement
+ * 'i' int64_t, 'u' int64_t (AUDIT_UNSAID becomes NULL), 'n' int, 'j' const
+ * char * and size_t, 'b' const void * and size_t. db_write runs a statement
  * in the turn's transaction: 0, STORE_TAKEN, -1. db_read begins a question: 0
  * (a row is there), STORE_NONE, -1; after the last column, or on 0 only,
  * db_done() is due. db_step fetches the next row: 0, STORE_NONE or -1.
@@ -40,6 +41,9 @@ struct query	*db_prepared(void);
 /* A list goes over so many rows at a time; no place in one is remembered. */
 void		 db_list_step(int64_t rows);
 #endif
+
+/* How many transactions have come to nothing; one more each time it closes. */
+unsigned db_lost(void);
 
 /* How many rows the last write touched, without what went with them. */
 unsigned db_changes(void);
@@ -111,10 +115,19 @@ int	db_document(enum store_what, const char *key, struct document **);
 /* The page of a session's rows: calls back for each; how many there are. */
 int	db_logs(const char *id, const struct list_query *, int64_t *total,
 	    void (*fn)(const struct access_row *, void *), void *arg);
-/* Rows not yet disconnected after an id, by id. */
 /* STORE_EVENTS behind this one, or ("") the last: 0, also for none; -1. */
 int	db_audit(const char *after, void (*)(const struct audit_row *, void *),
 	    void *arg);
+int	db_audit_heads(void (*)(const struct audit_row *, void *), void *arg);
+/*
+ * Of a chain the oldest `n` events at most go, those that are older than
+ * `before` or not among the newest `max`; the chain then says so. How many.
+ */
+unsigned db_audit_purge(int chain, int64_t before, int64_t max, unsigned n);
+int	 db_audit_is_held(void);
+/* What comes from before there were chains. */
+unsigned db_audit_purge_old(int64_t before, unsigned n);
+/* Rows not yet disconnected after an id, by id. */
 int	db_access_next_open(const char *after, struct access_row *);
 /* By id; the one that began first of those that have ended. */
 int	db_recording(const char *id, struct recording_row *);
@@ -156,5 +169,9 @@ void	 db_text(struct query *, int i, char *dst, size_t size);
 int64_t	 db_int(struct query *, int i);
 /* A text as it is, good until the next step; NULL for NULL. */
 const char	*db_bytes(struct query *, int i, size_t *len);
+/* What the column holds: 'i' a whole number, 't' text, 'b' bytes, 0 NULL, '?'. */
+int	 db_type(struct query *, int i);
+/* Bytes, `size` of them; -1: it holds something else, and dst is zeroed. */
+int	 db_blob(struct query *, int i, void *dst, size_t size);
 
 #endif
