@@ -24,4 +24,4 @@ authd_store_OBJS = $(call authd_room,authd/store/sqlite) authd/store/ask.o \
 authd_store_LIBS = $(EVENT_LIBS) $(SQLITE_LIBS) $(CJSON_LIBS) $(SODIUM_LIBS)
 
 # What the tests link that play the other processes.
-authd_drive_OBJS = regress/lib/authd_story.o regress/lib/world.o $(drive_OBJS)
+authd_drive_OBJS = common/api/api.o regress/lib/authd_story.o regress/lib/world.o $(drive_OBJS)

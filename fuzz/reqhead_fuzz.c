@@ -17,12 +17,14 @@ int	LLVMFuzzerTestOneInput(const uint8_t *, size_t);
 
 static char	buf[RESPHDR_MAX];
 
-static const struct service	service = { .label = "web", .target = "10.0.0.1:80",
+static struct service	service = { .label = "web", .target = "10.0.0.1:80",
     .host = "app.lan", .path_prefix = "/panel" };
 static const struct host	browser = { "web",
     "0123456789abcdef0123456789abcdef" };
 static const struct origin_at	at = { "support.example.com", "https", 443, 0 };
-static const struct urlmap	map = { &service, 1, &browser, &at };
+static struct service *const	listed[] = { &service };
+static const struct urlmap	map = { { listed, 1, 1 }, NULL, NULL, &browser,
+    &at };
 
 static void
 request(const char *p, size_t len)

@@ -15,7 +15,7 @@ int	LLVMFuzzerTestOneInput(const uint8_t *, size_t);
 
 #define ROOM	(1 << 20)
 
-static const struct service	services[] = {
+static struct service	services[] = {
 	{ .label = "web", .target = "10.0.0.1:8080", .host = "a.b" },
 	{ .label = "sub", .target = "10.0.0.1:9", .host = "c.a.b" },
 	{ .label = "ip", .target = "10.0.0.1:80", .host = "10.0.0.1" },
@@ -25,7 +25,10 @@ static const struct service	services[] = {
 static const struct host	browser = { "web",
     "0123456789abcdef0123456789abcdef" };
 static const struct origin_at	at = { "support.example.com", "https", 443, 0 };
-static const struct urlmap	map = { services, 5, &browser, &at };
+static struct service *const	listed[] = { &services[0], &services[1],
+    &services[2], &services[3], &services[4] };
+static const struct urlmap	map = { { listed, 5, 5 }, NULL, NULL, &browser,
+    &at };
 static struct rewrite		*r;
 
 /* The body in steps; how long it became, or -1. */

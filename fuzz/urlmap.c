@@ -14,14 +14,17 @@ int	LLVMFuzzerTestOneInput(const uint8_t *, size_t);
 
 #define SLUG	"0123456789abcdef0123456789abcdef"
 
-static const struct service	services[] = {
+static struct service	services[] = {
 	{ .label = "web", .target = "127.0.0.1:8080" },
 	{ .label = "api", .target = "10.0.0.2:443", .tls = 1 },
 	{ .label = "app", .target = "[fd00::1]:80", .host = "app.lan" },
 };
 static const struct host	browser = { "web", SLUG };
 static const struct origin_at	at = { "support.example.com", "https", 443, 0 };
-static const struct urlmap	map = { services, 3, &browser, &at };
+static struct service *const	listed[] = { &services[0], &services[1],
+    &services[2] };
+static const struct urlmap	map = { { listed, 3, 3 }, NULL, NULL, &browser,
+    &at };
 
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)

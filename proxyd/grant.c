@@ -55,15 +55,26 @@ bucket_of(const uint8_t key[32])
 	return (&grants.bucket[h % BUCKETS]);
 }
 
+/* All that makes a difference to the answer, each of a length that is known. */
 static void
-grant_key(uint8_t key[32], const char *token, size_t len, const char *slug)
+grant_key(uint8_t key[32], const struct grant_ask *ask)
 {
 	crypto_generichash_state	st;
+	struct {
+		char	slug[SLUG_SIZE], sibling[UUID_SIZE];
+		char	bearer;
+	} what;
 
+	memset(&what, 0, sizeof(what));
+	strlcpy(what.slug, ask->slug, sizeof(what.slug));
+	if (ask->sibling != NULL)
+		strlcpy(what.sibling, ask->sibling->id, sizeof(what.sibling));
+	what.bearer = (char)ask->bearer;
 	crypto_generichash_init(&st, grants.secret, sizeof(grants.secret), 32);
-	crypto_generichash_update(&st, (const unsigned char *)slug,
-	    strlen(slug));
-	crypto_generichash_update(&st, (const unsigned char *)token, len);
+	crypto_generichash_update(&st, (const unsigned char *)&what,
+	    sizeof(what));
+	crypto_generichash_update(&st, (const unsigned char *)ask->token,
+	    ask->token_len);
 	crypto_generichash_final(&st, key, 32);
 }
 
@@ -115,26 +126,28 @@ grant_over(struct grant *g)
 }
 
 static int
-grant_ask(struct grant *g, const struct addr *a, const char *token, size_t len,
-    const char *slug, const char *request)
+grant_ask(struct grant *g, const struct addr *a, const struct grant_ask *ask,
+    const char *request)
 {
 	static char	 text[TOKEN_SIZE];
 	char		 addr[ADDR_SIZE];
 	struct chan	*ch = link_chan();
 	int		 r;
 
-	if (len >= sizeof(text))
+	if (ask->token_len >= sizeof(text))
 		return (-1);
 	if (call_start(&g->call, ch, AUTHD_CALL_MS, grant_answered, g) == 0)
 		return (-1);
 	g->asked_ms = clock_ms();
-	memcpy(text, token, len);
-	text[len] = '\0';
+	memcpy(text, ask->token, ask->token_len);
+	text[ask->token_len] = '\0';
 	addr_print(a, addr);
 	r = say_grant(ch, g->call.id, -1, &(struct msg_grant){
-	    .token = text, .slug = slug, .addr = addr,
-	    .service = g->service, .request = request });
-	sodium_memzero(text, len);
+	    .token = text, .slug = ask->slug, .addr = addr,
+	    .service = g->service, .request = request,
+	    .bearer = (uint8_t)ask->bearer,
+	    .sibling = ask->sibling != NULL ? ask->sibling->id : "" });
+	sodium_memzero(text, ask->token_len);
 	if (r == -1)
 		call_cancel(&g->call);
 	return (r);
@@ -180,8 +193,8 @@ grant_sweep(void *arg)
 }
 
 int
-grant_is_good(struct grant *g, const struct addr *a, const char *token,
-    size_t len, const char *slug)
+grant_is_good(struct grant *g, const struct addr *a,
+    const struct grant_ask *ask)
 {
 	uint64_t	now;
 
@@ -191,7 +204,7 @@ grant_is_good(struct grant *g, const struct addr *a, const char *token,
 	if (now >= g->until_ms)
 		return (0);
 	if (now - g->asked_ms >= GRANT_RENEW_MS && !call_waits(&g->call))
-		(void)grant_ask(g, a, token, len, slug, "");
+		(void)grant_ask(g, a, ask, "");
 	return (1);
 }
 
@@ -207,27 +220,26 @@ grant_find(const uint8_t key[32])
 }
 
 struct grant *
-grant_known(const struct addr *a, const char *token, size_t len,
-    const char *slug)
+grant_known(const struct addr *a, const struct grant_ask *ask)
 {
 	uint8_t		 key[32];
 	struct grant	*g;
 
-	grant_key(key, token, len, slug);
+	grant_key(key, ask);
 	g = grant_find(key);
-	return (g != NULL && grant_is_good(g, a, token, len, slug) ? g : NULL);
+	return (g != NULL && grant_is_good(g, a, ask) ? g : NULL);
 }
 
 int
-grant_for(struct grant **gp, struct grant_wait *w, const char *token,
-    size_t len, const char *slug)
+grant_for(struct grant **gp, struct grant_wait *w,
+    const struct grant_ask *ask)
 {
 	uint8_t		 key[32];
 	struct grant	*g;
 
-	grant_key(key, token, len, slug);
+	grant_key(key, ask);
 	g = grant_find(key);
-	if (g != NULL && grant_is_good(g, &w->addr, token, len, slug)) {
+	if (g != NULL && grant_is_good(g, &w->addr, ask)) {
 		*gp = g;
 		return (1);
 	}
@@ -236,10 +248,10 @@ grant_for(struct grant **gp, struct grant_wait *w, const char *token,
 	if (g == NULL) {
 		if ((g = grant_new(key)) == NULL)
 			return (-1);
-		strlcpy(g->service, w->service, sizeof(g->service));
+		strlcpy(g->service, ask->service, sizeof(g->service));
 	}
-	if (!call_waits(&g->call) && grant_ask(g, &w->addr, token, len,
-	    slug, w->request) == -1) {
+	if (!call_waits(&g->call) &&
+	    grant_ask(g, &w->addr, ask, w->request) == -1) {
 		grant_over(g);
 		return (-1);
 	}

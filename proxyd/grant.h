@@ -19,9 +19,18 @@ struct upstream;
 
 /*
  * authd's yes to one token for one session, kept for at most a minute. Found by
- * a keyed hash of token and slug; the token itself is not kept here. Streams
+ * a keyed hash of what was asked; the token itself is not kept here. Streams
  * belong to the grant that they were opened under (messages.md, section 3).
  */
+struct grant_ask {
+	const char	*token;
+	size_t		 token_len;
+	const char	*slug;		/* of the token's session */
+	int		 bearer;	/* an operator's, good for any */
+	/* NULL, or: a session of the same system, for this service there */
+	const struct session *sibling;
+	const char	*service;	/* with `bearer` or `sibling`, else "" */
+};
 
 #define GRANT_MS	60000	/* asked again after that */
 #define GRANT_RENEW_MS	45000	/* in use and this old: ask beforehand */
@@ -59,7 +68,6 @@ struct grant_wait {
 	TAILQ_ENTRY(grant_wait)	 entry;
 	struct grant		*g;		/* NULL: does not wait */
 	struct addr		 addr;		/* of the client */
-	const char		*service;	/* with an operator's token */
 	const char		*request;	/* for the log */
 	void			(*woken)(struct grant_wait *, int status,
 				    const char *message);
@@ -75,20 +83,19 @@ struct grant_ops {
 void	grants_init(const struct grant_ops *ops);
 
 /*
- * The grant of this token for this session, asking authd if need be. Returns
+ * The grant that is asked for, asking authd if need be. Returns
  *	1	*g is good
  *	0	asked: `w` waits in it, woken() follows
  *	-1	authd cannot be asked: 503
  *	-2	the address has had too many refused: 429
  */
-int	grant_for(struct grant **g, struct grant_wait *w, const char *token,
-	    size_t token_len, const char *slug);
-/* The grant of this token if it is known and good; authd is not asked. */
-struct grant *grant_known(const struct addr *, const char *token,
-	    size_t token_len, const char *slug);
-/* Is it still good? Asks authd again in time, with the token given. */
-int	grant_is_good(struct grant *, const struct addr *, const char *token,
-	    size_t token_len, const char *slug);
+int	grant_for(struct grant **g, struct grant_wait *w,
+	    const struct grant_ask *);
+/* The same if it is known and good; authd is not asked. */
+struct grant *grant_known(const struct addr *, const struct grant_ask *);
+/* Is this one, found by the same words, still good? Asks again in time. */
+int	grant_is_good(struct grant *, const struct addr *,
+	    const struct grant_ask *);
 
 struct grant	*grant_ref(struct grant *);
 void		 grant_unref(struct grant *);

@@ -13,17 +13,26 @@
 struct chan;
 struct imsg;
 
-/* What proxyd knows of a session that it has a grant for: its services. */
+/*
+ * What proxyd knows of a session that it has a grant for, and of its siblings,
+ * the other sessions of its system: their services.
+ */
 
 struct session {
 	LIST_ENTRY(session)	 entry;
+	LIST_ENTRY(session)	 of_system;
 	char			 id[UUID_SIZE];
+	char			 system[ID_SIZE];	/* "": not known yet */
+	char			 node[NODE_SIZE];
 	int			 refs;		/* grants; a table coming in */
 	uint64_t		 made_ms;	/* or its newest table */
 	uint32_t		 version;
 	struct service		*services;
 	size_t			 n_services;
-	int			 has_hosts;	/* one of them has a host */
+	/* what its hosts lead to, siblings' too; made when it is wanted */
+	struct services		 view;
+	int			 viewed;
+	int			 has_hosts;	/* one in the view has a host */
 	/* idle streams of all its grants */
 	unsigned int		 n_idle;
 	struct timer		 trim;
@@ -34,13 +43,14 @@ struct session	*session_get(const char *id);
 struct session	*session_known(const char *id);
 struct session	*session_ref(struct session *);
 void		 session_unref(struct session *);
-const struct service *session_service(const struct session *,
-		    const char *label);
-/* For a path on its host: service_for_path(). NULL: it is not in the table. */
-const struct service *session_service_at(const struct session *,
-		    const char *label, const struct slice *path);
-/* The service sends browsers to https: from now on it is told so. */
-void		 session_wants_https(struct session *, const struct service *);
+/* What its hosts lead to, good for this turn. */
+const struct services *session_view(struct session *);
+int		 session_has_hosts(struct session *);
+/* For a path on its host: service_for_path(). NULL: it is in no table. */
+struct service	*session_service_at(struct session *, const char *label,
+		    const struct slice *path);
+/* Its own of this name, or NULL. */
+struct service	*session_own(const struct session *, const char *name);
 /* The channel has gone: a table half read will not be finished. */
 void		 session_forget_half(void);
 

@@ -27,12 +27,17 @@ mark_streams(struct tunnel *t, enum end_reason why)
 static void
 mark_session(struct session *se, const struct now *now)
 {
+	struct stream	*st;
 	struct grant	*g;
 
 	if (se->tunnel != NULL)
 		mark_streams(se->tunnel, END_SESSION);
 	TAILQ_FOREACH(g, &se->grants, of_session)
 		grant_end(g, END_SESSION);
+	TAILQ_FOREACH(g, &se->lent, of_lender)
+		grant_end(g, END_SESSION);
+	TAILQ_FOREACH(st, &se->lent_streams, of_lender)
+		stream_kill(st, END_SESSION);
 	ticket_end_session(se->row.id);
 	rowlog_end_session(se->row.id, now);
 }
@@ -200,6 +205,7 @@ leave_sessions(void)
 
 	while ((se = TAILQ_FIRST(&session_ends)) != NULL) {
 		t = se->tunnel;
+		stream_orphans(se);
 		session_unbind(se);
 		if (t != NULL) {
 			t->state = TUNNEL_CLOSING;

@@ -130,7 +130,8 @@ grant_alloc(const struct door *d)
 }
 
 static void
-grant_link(struct grant *g, struct door *d, struct session *se)
+grant_link(struct grant *g, struct door *d, struct session *se,
+    struct session *lender)
 {
 	g->id = ++grants.next;
 	g->door = d;
@@ -139,36 +140,37 @@ grant_link(struct grant *g, struct door *d, struct session *se)
 	TAILQ_INSERT_TAIL(&grants.all, g, of_all);
 	TAILQ_INSERT_TAIL(&d->grants, g, of_door);
 	TAILQ_INSERT_TAIL(&se->grants, g, of_session);
+	if ((g->lender = lender) != NULL)
+		TAILQ_INSERT_TAIL(&lender->lent, g, of_lender);
 	d->ngrants++;
 }
 
 enum refusal
-grant_new(struct door *d, struct session *se, const struct operator *who,
-    const char *service, const char *addr, const char *reference,
-    const struct asker *asker, const struct now *now)
+grant_new(const struct grant_ask *ask, const struct now *now)
 {
 	struct grant	*g;
 	struct rowlog	*row;
-	int64_t		 left = who->expires - now->wall_ms / 1000;
+	int64_t		 left = ask->who->expires - now->wall_ms / 1000;
 
-	grant_sweep(se, now);
-	row = rowlog_web(who, se->row.id, service, addr, now);
-	rowlog_asked(row, asker->request);
+	grant_sweep(ask->session, now);
+	row = rowlog_web(ask->who, ask->session->row.id, ask->service,
+	    ask->addr, now);
+	rowlog_asked(row, ask->asker.request);
 	if (row == NULL)
 		return (REFUSE_BUSY);
-	if ((g = grant_alloc(d)) == NULL) {
+	if ((g = grant_alloc(ask->door)) == NULL) {
 		rowlog_release(row);
 		return (REFUSE_BUSY);
 	}
-	grant_link(g, d, se);
-	g->who = *who;
-	strlcpy(g->addr, addr, sizeof(g->addr));
+	grant_link(g, ask->door, ask->session, ask->lender);
+	g->who = *ask->who;
+	strlcpy(g->addr, ask->addr, sizeof(g->addr));
 	g->asked_ms = now->ms;
-	g->asker = *asker;
+	g->asker = ask->asker;
 	g->row = row;
 	due_set(&g->expiry, now->ms + (left > 0 ? (uint64_t)left * 1000 : 0));
-	strlcpy(g->reference, reference, sizeof(g->reference));
-	if (row->saved && reference[0] == '\0')
+	strlcpy(g->reference, ask->reference, sizeof(g->reference));
+	if (row->saved && ask->reference[0] == '\0')
 		grant_saved(g->id, 1, now);
 	else
 		effect_add(EFFECT_GRANT_ROW)->number = g->id;
@@ -218,7 +220,7 @@ grant_answer(struct grant *g)
 	struct effect	*e;
 
 	due_del(&g->wait);
-	if (g->session->over)
+	if (grant_is_doomed(g))
 		return;		/* end_run() refuses it */
 	rowlog_release(g->row);
 	g->row = NULL;
@@ -233,11 +235,17 @@ grant_to_say(uint64_t id, const struct asker *asker)
 {
 	struct grant	*g = grant_get(id);
 
-	if (g == NULL || (!g->over && !g->session->over))
+	if (g == NULL || (!g->over && !grant_is_doomed(g)))
 		return (g);
 	if (g->door != NULL)
 		g->asker = *asker;
 	return (NULL);
+}
+
+void
+grant_told(struct grant *g)
+{
+	g->told = 1;
 }
 
 void
@@ -275,14 +283,38 @@ grant_is_fresh(const struct grant *g, const struct now *now)
 }
 
 int
-grant_holds(const struct door *d, const struct session *se)
+grant_is_doomed(const struct grant *g)
 {
+	return (g->session->over || (g->lender != NULL && g->lender->over));
+}
+
+/* Of one session, of several: the first of its grants that counts. */
+struct held {
+	const struct door	*door;
+	int			 is;
+};
+
+static void
+held_by(struct session *se, void *arg)
+{
+	struct held		*held = arg;
 	const struct grant	*g;
 
+	if (held->is)
+		return;
 	TAILQ_FOREACH(g, &se->grants, of_session)
-		if (g->door == d && g->asker.instance == 0)
-			return (1);
-	return (0);
+		if (g->door == held->door && g->told && !g->dropped && !g->over)
+			break;
+	held->is = g != NULL;
+}
+
+int
+grant_holds(const struct door *d, const char *system_id)
+{
+	struct held	held = { d, 0 };
+
+	session_each_of(system_id, held_by, &held);
+	return (held.is);
 }
 
 /* What still runs under it has to end with it. */
@@ -328,6 +360,8 @@ grant_free(struct grant *g)
 	index_del(&grants.table, &g->link);
 	TAILQ_REMOVE(&grants.all, g, of_all);
 	TAILQ_REMOVE(&g->session->grants, g, of_session);
+	if (g->lender != NULL)
+		TAILQ_REMOVE(&g->lender->lent, g, of_lender);
 	grant_leave_door(g);
 	effect_paid(OWED_GRANT);
 	freezero(g, sizeof(*g));

@@ -24,21 +24,26 @@ struct door {
 
 /*
  * A yes to one token on one proxyd channel: who, which session, how long.
- * Streams are opened under it and end with it. messages.md, section 3.
+ * Streams are opened under it and end with it. One for a sibling of the session
+ * that the token is for ends with either. messages.md, section 3.
  */
 struct grant {
 	struct link		 link;		/* by id */
-	TAILQ_ENTRY(grant)	 of_door, of_session, of_all, end_entry;
+	TAILQ_ENTRY(grant)	 of_door, of_session, of_all, of_lender,
+				 end_entry;
 	uint64_t		 id;
 	struct door		*door;		/* NULL: its proxyd has gone */
 	struct session		*session;
+	struct session		*lender;	/* whose token it is, NULL:
+						   the session's own */
 	struct operator		 who;
 	char			 addr[ADDR_SIZE];
 	uint64_t		 asked_ms;	/* when the token was seen */
 	/* state */
 	struct streams		 streams;	/* that hang on it */
 	unsigned		 nstreams;
-	int			 dropped;	/* proxyd uses it no more */
+	int			 told;		/* proxyd knows it */
+	int			 dropped;	/* and uses it no more */
 	/* its end */
 	int			 over;		/* waits for end_run() */
 	int			 kills;		/* its streams end with it */
@@ -63,10 +68,15 @@ void	door_gone(struct door *);
  * GRANTED when its row is in the store, and `reference` if that is not "", or a
  * refusal. This returns one when there is nothing to wait for.
  */
-enum refusal	grant_new(struct door *, struct session *,
-		    const struct operator *, const char *service,
-		    const char *addr, const char *reference,
-		    const struct asker *, const struct now *);
+struct grant_ask {
+	struct door		*door;
+	struct session		*session;
+	struct session		*lender;	/* or NULL */
+	const struct operator	*who;
+	const char		*service, *addr, *reference;
+	struct asker		 asker;
+};
+enum refusal	grant_new(const struct grant_ask *, const struct now *);
 /* After the commit: is the row in the store? */
 void	grant_saved(uint64_t id, int ok, const struct now *);
 /*
@@ -74,7 +84,8 @@ void	grant_saved(uint64_t id, int ok, const struct now *);
  * and end_run() will refuse it.
  */
 struct grant	*grant_to_say(uint64_t id, const struct asker *);
-/* GRANTED cannot be said to its proxyd. */
+/* It was said to its proxyd; or cannot be. */
+void	grant_told(struct grant *);
 void	grant_busy(uint64_t id);
 /* The session's tunnel has told what it has: answer who waits for it. */
 void	grant_announced(struct session *);
@@ -84,8 +95,10 @@ struct grant	*grant_get(uint64_t id);
 struct grant	*grant_find(const struct door *, uint64_t id);
 /* Was the token looked at lately enough to open something? */
 int	grant_is_fresh(const struct grant *, const struct now *);
-/* Does this proxyd hold a grant on the session? */
-int	grant_holds(const struct door *, const struct session *);
+/* Was this proxyd told of a grant on a session of the system, and has it? */
+int	grant_holds(const struct door *, const char *system_id);
+/* Has a session that it hangs on ended? */
+int	grant_is_doomed(const struct grant *);
 
 /* proxyd does not use it any more: it goes with its last stream. */
 void	grant_drop(struct grant *);

@@ -203,6 +203,8 @@ session_alloc(const char *system_id, const char *org_id, int is_there)
 		return (NULL);
 	}
 	TAILQ_INIT(&se->grants);
+	TAILQ_INIT(&se->lent);
+	TAILQ_INIT(&se->lent_streams);
 	due_init(&se->grace, DUE_SESSION_GRACE);
 	due_init(&se->expiry, DUE_SESSION_EXPIRY);
 	due_init(&se->push, DUE_SESSION_PUSH);
@@ -537,6 +539,7 @@ session_end(struct session *se, int status, const char *by, uint16_t code,
 	se->row.closed_at = now->wall_ms;
 	se->close_code = code;
 	session_set_status(se, status, by, now);
+	effect_add(EFFECT_SERVICES)->session = se;
 	session_queue(se);
 }
 

@@ -49,6 +49,9 @@ struct session {
 	struct tunnel		*newcomer;	/* whose login waits */
 	struct services		*services;	/* NULL: none */
 	struct grants		 grants;
+	/* on siblings, under tokens for this one; they end with it */
+	struct grants		 lent;
+	struct streams		 lent_streams;
 	struct due		 grace, expiry;
 	struct due		 push;		/* its table waits to be told */
 	uint64_t		 pushed_ms;	/* when one was told last */

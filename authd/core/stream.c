@@ -102,6 +102,8 @@ stream_new(const struct stream_ask *ask, uint64_t id)
 	st->who = *ask->who;
 	strlcpy(st->addr, ask->addr, sizeof(st->addr));
 	st->asker = ask->asker;
+	if ((st->lender = ask->lender) != NULL)
+		TAILQ_INSERT_TAIL(&st->lender->lent_streams, st, of_lender);
 	due_init(&st->due, DUE_STREAM);
 	index_add(&streams.table, &st->link, st->id);
 	stream_hang(st, ask->grant);
@@ -265,6 +267,7 @@ stream_is_doomed(const struct stream *st)
 
 	return (t->session == NULL || t->session->over ||
 	    tunnel_is_ending(t) ||
+	    (st->lender != NULL && st->lender->over) ||
 	    (st->grant != NULL && st->grant->over && st->grant->kills));
 }
 
@@ -365,6 +368,17 @@ stream_kill(struct stream *st, enum end_reason why)
 	st->why = why;
 	st->refusal = REFUSE_SESSION_STATE;
 	stream_queue_end(st, STREAM_KILL);
+}
+
+void
+stream_orphans(struct session *se)
+{
+	struct stream	*st;
+
+	while ((st = TAILQ_FIRST(&se->lent_streams)) != NULL) {
+		TAILQ_REMOVE(&se->lent_streams, st, of_lender);
+		st->lender = NULL;
+	}
 }
 
 void
@@ -474,6 +488,8 @@ stream_free(struct stream *st, const struct now *now)
 	if (st->row != NULL)
 		st->kind->leave_row(st->row, now);
 	stream_unhang(st);
+	if (st->lender != NULL)
+		TAILQ_REMOVE(&st->lender->lent_streams, st, of_lender);
 	index_del(&streams.table, &st->link);
 	effect_paid(OWED_STREAM);
 	freezero(st, sizeof(*st));

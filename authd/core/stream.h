@@ -41,11 +41,13 @@ enum stream_end {
 
 struct stream {
 	struct link		 link;		/* by id */
-	TAILQ_ENTRY(stream)	 of_tunnel, of_grant, of_free, end_entry;
+	TAILQ_ENTRY(stream)	 of_tunnel, of_grant, of_free, of_lender,
+				 end_entry;
 	uint64_t		 id;
 	const struct stream_kind *kind;
 	struct tunnel		*tunnel;
 	struct grant		*grant;		/* NULL: none answers for it */
+	struct session		*lender;	/* its token's, or NULL */
 	uint64_t		 terminal;	/* its termd, 0: none */
 	struct rowlog		*row;		/* NULL while queued */
 	char			 service[SERVICE_SIZE];
@@ -91,6 +93,7 @@ struct stream_ask {
 	const struct stream_kind *kind;
 	struct tunnel		*tunnel;
 	struct grant		*grant;		/* or NULL */
+	struct session		*lender;	/* of a grant on a sibling */
 	uint64_t		 terminal;
 	const char		*service, *addr;
 	const struct operator	*who;
@@ -122,6 +125,8 @@ int	stream_may_restore(const struct tunnel *, uint64_t id);
 
 /* Kill it, or refuse it: in end_run(). */
 void	stream_kill(struct stream *, enum end_reason);
+/* The session ends: what its tokens opened elsewhere dies without it. */
+void	stream_orphans(struct session *);
 /* No muxd hears or says anything about it any more. */
 void	stream_lose(struct stream *, enum refusal);
 /* Its grant has gone, it goes on: until its token is over. */

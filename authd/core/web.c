@@ -51,11 +51,13 @@ web_open(struct grant *g, const char *service, const struct asker *asker,
 
 	if (g == NULL || !grant_is_fresh(g, now))
 		return (REFUSE_TOKEN);
-	if (!session_is_open(g->session, now))
+	if (!session_is_open(g->session, now) || (g->lender != NULL &&
+	    !session_is_open(g->lender, now)))
 		return (REFUSE_SESSION_STATE);
 	if ((ask.tunnel = session_tunnel(g->session)) == NULL)
 		return (REFUSE_TUNNEL_NONE);
 	ask.who = &g->who;
 	ask.addr = g->addr;
+	ask.lender = g->lender;
 	return (stream_begin(&ask, &id, now));
 }

@@ -79,6 +79,9 @@ announce_restore(struct tunnel *t, const struct msg_announce_stream *said)
 	if (tag_read(said->tag.p, said->tag.len, said->stream,
 	    t->session->row.id, said->service, &tag) == -1)
 		return ("not our tag");
+	if (tag.lender[0] != '\0' &&
+	    (ask.lender = session_find(tag.lender)) == NULL)
+		return ("its token's session is over");
 	if ((row = rowlog_take(tag.row)) == NULL)
 		return ("no open row in the access log");
 	rowlog_operator(row, &who);

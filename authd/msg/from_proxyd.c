@@ -29,7 +29,9 @@ struct ask {
 	char			addr[ADDR_SIZE], slug[SLUG_SIZE];
 	char			reference[REFERENCE_SIZE];	/* asked with, */
 	struct reference_row	row;		/* or, with an id, for later */
-	char			service[SERVICE_SIZE];	/* by path */
+	int			bearer;		/* an operator's token */
+	char			service[SERVICE_SIZE];	/* for this one */
+	char			sibling[UUID_SIZE];	/* over there */
 	struct proxy_claims	claims;
 };
 
@@ -100,24 +102,51 @@ grant_operator(const char *token, const struct ask *ask,
 	    REFUSE_SESSION_NONE);
 }
 
+/*
+ * Which session it is for: the token's, or a sibling, that the same operator may
+ * use for the same reason: who may see a system sees all sessions of it.
+ */
+static enum refusal
+grant_session(const struct facts *f, const struct ask *ask, struct session **se,
+    struct session **lender)
+{
+	struct session	*own = session_find(ask->claims.session);
+	enum refusal	 no = may_use(f, own, now_at());
+
+	*se = own;
+	*lender = NULL;
+	if (no != REFUSE_NOT || ask->sibling[0] == '\0')
+		return (no);
+	*lender = own;
+	*se = session_find(ask->sibling);
+	if (*se == NULL || *se == own ||
+	    strcmp((*se)->row.system_id, own->row.system_id) != 0)
+		return (REFUSE_SESSION_NONE);
+	return (may_use(f, *se, now_at()));
+}
+
 /* Its session by its scope; then the grant. */
 static void
 grant_known(const struct facts *f, void *arg)
 {
 	struct ask		*ask = arg;
-	struct session		*se = session_find(ask->claims.session);
 	struct peer		*pe = peer_find(ask->asker.instance);
+	struct grant_ask	 new = { .who = &ask->claims.who,
+	    .addr = ask->addr, .asker = ask->asker };
 	enum refusal		 no;
 
-	no = may_use(f, se, now_at());
+	no = grant_session(f, ask, &new.session, &new.lender);
 	/* The cookies that are to come have something shorter. */
 	if (no == REFUSE_NOT && ask->row.id[0] != '\0' &&
 	    store_reference_add(&ask->row, clock_wall()) != 0)
 		no = REFUSE_STORE;
-	if (no == REFUSE_NOT && pe != NULL)
-		no = grant_new(&pe->door, se, &ask->claims.who,
-		    ask->claims.service, ask->addr, ask->row.id[0] != '\0' ?
-		    ask->reference : "", &ask->asker, now_at());
+	new.service = ask->service[0] != '\0' ? ask->service :
+	    ask->claims.service;
+	new.reference = ask->row.id[0] != '\0' ? ask->reference : "";
+	if (no == REFUSE_NOT && pe != NULL) {
+		new.door = &pe->door;
+		no = grant_new(&new, now_at());
+	}
 	if (no != REFUSE_NOT)
 		grant_refuse(ask, no);
 	else
@@ -133,14 +162,15 @@ grant_begin(struct ask *ask, const char *token)
 	enum refusal		 no;
 	unsigned		 needs = NEED_SCOPE;
 
-	no = ask->service[0] != '\0' ? grant_operator(token, ask,
-	    &ask->claims) : grant_token(token, ask->slug, &ask->claims);
+	no = ask->bearer ? grant_operator(token, ask, &ask->claims) :
+	    grant_token(token, ask->slug, &ask->claims);
 	if (no != REFUSE_NOT) {
 		grant_refuse(ask, no);
 		return;
 	}
-	if (ask->service[0] == '\0' && ask->reference[0] == '\0' && refer_make(token, &ask->claims,
-	    ask->reference) == 0) {
+	if (!ask->bearer && ask->sibling[0] == '\0' &&
+	    ask->reference[0] == '\0' &&
+	    refer_make(token, &ask->claims, ask->reference) == 0) {
 		refer_hash(ask->reference, ask->row.id);
 		strlcpy(ask->row.session_id, ask->claims.session,
 		    sizeof(ask->row.session_id));
@@ -198,13 +228,19 @@ proxyd_on_grant(struct chan *c, struct imsg *m)
 	strlcpy(ask->addr, in.addr, sizeof(ask->addr));
 	strlcpy(ask->slug, in.slug, sizeof(ask->slug));
 	strlcpy(ask->service, in.service, sizeof(ask->service));
-	if (in.service[0] != '\0' && strlen(in.slug) != SLUG_SIZE - 1) {
+	strlcpy(ask->sibling, in.sibling, sizeof(ask->sibling));
+	ask->bearer = in.bearer;
+	if (in.bearer > 1 ||
+	    (in.bearer && strlen(in.slug) != SLUG_SIZE - 1) ||
+	    (in.service[0] != '\0') != (in.bearer || in.sibling[0] != '\0') ||
+	    (in.sibling[0] != '\0' && session_id_check(in.sibling) == -1)) {
 		freezero(ask, sizeof(*ask));
 		return (-1);
 	}
 	if (!peer_is_ready())
 		grant_refuse(ask, REFUSE_STORE);
-	else if (in.service[0] != '\0' || reference_read(in.token, strlen(in.token), &r) == -1)
+	else if (in.bearer ||
+	    reference_read(in.token, strlen(in.token), &r) == -1)
 		grant_begin(ask, in.token);
 	else {
 		strlcpy(ask->reference, in.token, sizeof(ask->reference));

@@ -4,16 +4,18 @@
 
 #include "imsg/imsg.h"
 
+struct grant;
 struct peer;
 struct session;
 
 /* A tunnel's service table on its way: from muxd, to proxyds. */
 
 /*
- * Send the session's table to one proxyd, or to all that hold a grant: at once,
- * then once a second at most, the newest.
+ * Send the session's table, and if it is the first of the system those of the
+ * others, to a proxyd that is about to hear of a grant; or the session's to all
+ * that hold one on its system: at once, then once a second at most, the newest.
  */
-void	manifest_send(const struct session *, struct peer *proxyd);
+void	manifest_granted(const struct grant *, struct peer *proxyd);
 void	manifest_push(struct session *);
 
 #endif

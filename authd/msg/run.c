@@ -149,7 +149,10 @@ run_granted(const struct effect *e)
 	if (expires > g->who.expires)
 		expires = g->who.expires;
 	count(CT_GRANT_OK);
-	manifest_send(g->session, pe);
+	if (g->lender != NULL && expires > g->lender->row.expires_at / 1000)
+		expires = g->lender->row.expires_at / 1000;
+	manifest_granted(g, pe);
+	grant_told(g);
 	(void)say_granted(pe->chan, e->to.id, -1, &(struct msg_granted){
 	    .grant = g->id, .session = g->session->row.id,
 	    .operator = g->who.id, .expires = (uint64_t)expires,
@@ -179,6 +182,8 @@ pair_to_mux(const struct stream *st, struct chan *c, int fd)
 	uint8_t		bytes[TAG_SIZE];
 
 	memcpy(tag.row, st->row->row.id, sizeof(tag.row));
+	if (st->lender != NULL)
+		memcpy(tag.lender, st->lender->row.id, sizeof(tag.lender));
 	tag_make(&tag, st->id, st->tunnel->session->row.id, st->service,
 	    bytes);
 	(void)say_stream_bridge(c, 0, fd, &(struct msg_stream_bridge){

@@ -5,7 +5,7 @@
 
 #include "tag.h"
 
-#define TAG_DATA	(UUID_SIZE + 16)
+#define TAG_DATA	(2 * UUID_SIZE + 16)
 
 /* The mark of a tag's data, bound to the stream and its session. -1: no key. */
 static int
@@ -29,6 +29,7 @@ tag_make(const struct tag *t, uint64_t id, const char *session,
 	memcpy(bytes, t->row, UUID_SIZE);
 	memcpy(bytes + UUID_SIZE, &t->terminal, 8);
 	memcpy(bytes + UUID_SIZE + 8, &t->expires, 8);
+	memcpy(bytes + UUID_SIZE + 16, t->lender, UUID_SIZE);
 	(void)tag_mark(bytes, id, session, service, bytes + TAG_DATA);
 }
 
@@ -46,5 +47,7 @@ tag_read(const uint8_t *bytes, size_t len, uint64_t id, const char *session,
 	t->row[UUID_SIZE - 1] = '\0';
 	memcpy(&t->terminal, bytes + UUID_SIZE, 8);
 	memcpy(&t->expires, bytes + UUID_SIZE + 8, 8);
+	memcpy(t->lender, bytes + UUID_SIZE + 16, UUID_SIZE);
+	t->lender[UUID_SIZE - 1] = '\0';
 	return (0);
 }

@@ -10,15 +10,17 @@
 
 /*
  * What a new authd wants to hear from muxd about a stream that it finds: its
- * row, its termd (0: none), the end of its token (0: none). It is marked: a
- * muxd that lies could name another one's stream or worker as its own.
+ * row, its termd (0: none), the end of its token (0: none), the session that
+ * the token is for where that is a sibling (or ""). It is marked: a muxd that
+ * lies could name another one's stream or worker as its own.
  */
 struct tag {
 	char		row[UUID_SIZE];
 	uint64_t	terminal;
 	int64_t		expires;
+	char		lender[UUID_SIZE];
 };
-#define TAG_SIZE	(UUID_SIZE + 16 + JWT_MARK_SIZE)
+#define TAG_SIZE	(2 * UUID_SIZE + 16 + JWT_MARK_SIZE)
 
 void	tag_make(const struct tag *, uint64_t stream, const char *session,
 	    const char *service, uint8_t bytes[TAG_SIZE]);

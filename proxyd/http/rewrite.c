@@ -251,8 +251,8 @@ rewrite_new(const struct urlmap *m)
 	struct rewrite		*r;
 	size_t			 i, n = 0, places = 8;
 
-	for (i = 0; i < m->n; i++)
-		n += m->services[i].host[0] != '\0';
+	for (i = 0; i < m->services.labelled; i++)
+		n += m->services.v[i]->host[0] != '\0';
 	if (n == 0)
 		return (NULL);
 	while (places < n * 6)	/* three keys each, half of the places free */
@@ -267,12 +267,12 @@ rewrite_new(const struct urlmap *m)
 	crypto_shorthash_keygen(r->sip_key);
 	classes(r);
 	suffix_make(r, m);
-	self = service_find(m->services, m->n, m->browser->label);
+	self = service_find(&m->services, m->browser->label);
 	if (self != NULL)
 		add_service(r, self);
-	for (i = 0; i < m->n; i++)
-		if (&m->services[i] != self)
-			add_service(r, &m->services[i]);
+	for (i = 0; i < m->services.labelled; i++)
+		if (m->services.v[i] != self)
+			add_service(r, m->services.v[i]);
 	return (r);
 }
 

@@ -5,15 +5,21 @@
 #include "hdr.h"
 #include "service.h"
 
-const struct service *
-service_find(const struct service *services, size_t n, const char *label)
+struct service *
+service_find(const struct services *sv, const char *label)
 {
 	size_t	i;
 
-	for (i = 0; i < n; i++)
-		if (strcmp(services[i].label, label) == 0)
-			return (&services[i]);
+	for (i = 0; i < sv->labelled; i++)
+		if (strcmp(sv->v[i]->label, label) == 0)
+			return (sv->v[i]);
 	return (NULL);
+}
+
+int
+service_has_label(const struct services *services, const struct service *sv)
+{
+	return (service_find(services, sv->label) == sv);
 }
 
 int
@@ -45,22 +51,45 @@ claim(const struct service *sv, const struct slice *path)
 	return (n > 0 && service_path_fits(path, seg, n) ? n : 0);
 }
 
-const struct service *
-service_for_path(const struct service *services, size_t n,
-    const struct service *named, const struct slice *path)
+/* The same service in the tunnel of the node that it is on, or itself. */
+static struct service *
+at_its_node(const struct services *services, struct service *of,
+    const struct slice *path)
 {
-	const struct service	*sv, *best = named;
-	size_t			 len, most = claim(named, path);
+	struct service	*sv;
+	size_t		 i;
+
+	if (of->node[0] == '\0' || of->at_home)
+		return (of);
+	for (i = 0; i < services->n; i++) {
+		sv = services->v[i];
+		if (sv->at_home && strcmp(sv->node, of->node) == 0 &&
+		    strcmp(sv->name, of->name) == 0 &&
+		    strcasecmp(sv->host, of->host) == 0 &&
+		    claim(sv, path) == claim(of, path))
+			return (sv);
+	}
+	return (of);
+}
+
+struct service *
+service_for_path(const struct services *services, struct service *named,
+    const struct slice *path)
+{
+	struct service	*sv, *best = named;
+	size_t		 i, len, most = claim(named, path);
 
 	if (named->host[0] == '\0')
 		return (named);
-	for (sv = services; sv < services + n; sv++)
+	for (i = 0; i < services->n; i++) {
+		sv = services->v[i];
 		if (strcasecmp(sv->host, named->host) == 0 &&
 		    (len = claim(sv, path)) > most) {
 			best = sv;
 			most = len;
 		}
-	return (best);
+	}
+	return (at_its_node(services, best, path));
 }
 
 const char *

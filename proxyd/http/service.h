@@ -10,6 +10,8 @@
 #include "imsg/msg.h"
 
 /* A customer's service, as the manifest names it. */
+struct session;
+
 struct service {
 	char	label[LABEL_DNS_SIZE];	/* in the host name */
 	char	name[SERVICE_SIZE];
@@ -18,23 +20,40 @@ struct service {
 	char	path[PATH_SIZE];
 	char	path_prefix[PATH_SIZE];
 	uint8_t	tls;			/* the client speaks TLS to it */
+	char	node[NODE_SIZE];	/* on which it runs, "" when not said */
+	uint8_t	at_home;		/* and that is its session's */
 	uint8_t	wants_https;		/* plain, but sends browsers to https */
+	struct session *session;	/* whose tunnel leads to it */
 };
 
 struct out;
 
+/*
+ * What the hosts of one session lead to: its own services, then those of its
+ * siblings, the other sessions of its system, that have a host; these by the
+ * order of nodes, those last whose label is taken already.
+ */
+struct services {
+	struct service *const	*v;
+	size_t			 n;
+	size_t			 labelled;	/* the rest has no label here */
+};
+
 /* The one with this label, or NULL. */
-const struct service *service_find(const struct service *, size_t n,
-		    const char *label);
+struct service	*service_find(const struct services *, const char *label);
+/* Does its label lead to it? */
+int		 service_has_label(const struct services *,
+		    const struct service *);
 
 /*
  * Which service a request is for that came to the host of `named`, one of them:
  * of those that share its `host` the one whose path_prefix or path is the
  * longest that `path` begins with in whole segments; itself where none is
- * longer. operator-api.md, 7.8.
+ * longer. If that is known in several sessions, in the one of its own node
+ * rather than elsewhere. operator-api.md, 7.8.
  */
-const struct service *service_for_path(const struct service *, size_t n,
-		    const struct service *named, const struct slice *path);
+struct service	*service_for_path(const struct services *,
+		    struct service *named, const struct slice *path);
 /* Length of a path_prefix or path without the '/' at its end. */
 size_t	service_path_len(const char *);
 /* Does a path equal these segments, or go on behind them with '/'? */

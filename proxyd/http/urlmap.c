@@ -79,10 +79,12 @@ is_loopback(const char *name)
 
 /*
  * Does the service go by this name and port? 2: yes, 1: on the same host, and
- * https where it has http: old devices send browsers there.
+ * https where it has http: old devices send browsers there. A target is what
+ * the services of its own session call it.
  */
 static int
-service_is(const struct service *sv, const char *name, uint16_t port)
+service_is(const struct service *sv, const struct session *tunnel,
+    const char *name, uint16_t port)
 {
 	char		own[HTTPHEAD_HOST_SIZE];
 	struct slice	v;
@@ -94,7 +96,7 @@ service_is(const struct service *sv, const char *name, uint16_t port)
 		return (0);
 	if (at == 0)
 		at = implied_port(sv);
-	if ((port == at || (port == 443 && at == 80)) &&
+	if (sv->session == tunnel && (port == at || (port == 443 && at == 80)) &&
 	    (strcmp(own, name) == 0 || (is_loopback(own) &&
 	    is_loopback(name))))
 		return (1 + (port == at));
@@ -110,8 +112,8 @@ service_is(const struct service *sv, const char *name, uint16_t port)
 static const struct service *
 service_named(const struct urlmap *m, const struct url *u)
 {
-	const struct service	*self = service_find(m->services, m->n,
-				    m->browser->label);
+	const struct service	*self = service_find(&m->services,
+				    m->browser->label), *sv;
 	int			 secure = u->secure, is = 0;
 	uint16_t		 port = u->port;
 	size_t			 i;
@@ -121,11 +123,19 @@ service_named(const struct urlmap *m, const struct url *u)
 		    strcmp(service_scheme(self), "https") == 0;
 	if (port == 0)
 		port = secure ? 443 : 80;
-	if (self != NULL && (is = service_is(self, u->name, port)) == 2)
+	if (self != NULL && (is = service_is(self, m->tunnel, u->name,
+	    port)) == 2)
 		return (self);
-	for (i = 0; i < m->n; i++)
-		if (service_is(&m->services[i], u->name, port) == 2)
-			return (&m->services[i]);
+	/* Who answers on the host of another, and has none of its own. */
+	if (m->from != NULL && service_is(m->from, m->tunnel, u->name,
+	    port) == 2)
+		return (service_has_label(&m->services, m->from) ? m->from :
+		    self);
+	for (i = 0; i < m->services.labelled; i++) {
+		sv = m->services.v[i];
+		if (service_is(sv, m->tunnel, u->name, port) == 2)
+			return (sv);
+	}
 	return (is == 1 ? self : NULL);
 }
 
@@ -140,7 +150,7 @@ urlmap_in(struct out *o, const struct urlmap *m, const struct slice *v)
 
 	if (host_url_origin(v, &origin, &rest) == -1 || host_origin(&origin,
 	    m->browser, m->at, &whose) == 0 ||
-	    (sv = service_find(m->services, m->n, whose.label)) == NULL)
+	    (sv = service_find(&m->services, whose.label)) == NULL)
 		return (0);
 	out_str(o, service_scheme(sv));
 	out_lit(o, "://");
@@ -321,12 +331,14 @@ int
 urlmap_wants_https(const struct urlmap *m, const struct slice *location,
     struct slice *rest)
 {
-	const struct service	*self = service_find(m->services, m->n,
-				    m->browser->label);
+	const struct service	*named = service_find(&m->services,
+				    m->browser->label), *to;
+	const struct service	*from = m->from != NULL ? m->from : named;
 	struct url		 u;
 
-	if (self == NULL || self->tls || url_parse(&u, location) == -1 ||
-	    u.secure != 1 || service_named(m, &u) != self)
+	if (from == NULL || from->tls || url_parse(&u, location) == -1 ||
+	    u.secure != 1 || (to = service_named(m, &u)) == NULL ||
+	    (to != named && to != from))
 		return (0);
 	*rest = u.rest;
 	return (1);

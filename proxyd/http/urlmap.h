@@ -17,8 +17,9 @@
  * in the tunnel. Pure. operator-api.md, 7.6 and 7.9.
  */
 struct urlmap {
-	const struct service	*services;	/* the session's */
-	size_t			 n;
+	struct services		 services;	/* of the host's session */
+	const struct service	*from;		/* who answers, or NULL */
+	const struct session	*tunnel;	/* through which it does */
 	const struct host	*browser;	/* label and slug */
 	const struct origin_at	*at;
 };

@@ -272,12 +272,13 @@ down_redirect(struct proxy *p, const struct httphead *h)
 	const struct slice	*v = httphead_get(h, "location");
 	struct names		 names;
 	struct slice		 rest;
+	struct service		*sv;
 	size_t			 n = asked->path.len;
 
 	if (v == NULL || !urlmap_wants_https(proxy_names(&names, p), v, &rest))
 		return (0);
-	session_wants_https(p->use.st->g->se, session_service_at(
-	    p->use.st->g->se, p->to.host.label, &asked->path));
+	if ((sv = session_own(p->use.st->g->se, p->use.st->service)) != NULL)
+		sv->wants_https = 1;
 	if (!p->x.told_https || rest.len < n ||
 	    memcmp(rest.s, asked->path.s, n) != 0 ||
 	    (rest.len > n && rest.s[n] != '?'))

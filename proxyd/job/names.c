@@ -18,11 +18,13 @@ proxy_at(const struct proxy *p)
 const struct urlmap *
 proxy_names(struct names *n, const struct proxy *p)
 {
-	const struct session	*se = p->use.st->g->se;
+	static const struct services	 none;
+	const struct upstream		*st = p->use.st;
 
 	n->at = proxy_at(p);
-	n->map.services = se->services;
-	n->map.n = p->by_path ? 0 : se->n_services;
+	n->map.services = p->by_path ? none : *session_view(p->se);
+	n->map.tunnel = st->g->se;
+	n->map.from = p->by_path ? NULL : session_own(st->g->se, st->service);
 	n->map.browser = &p->to.host;
 	n->map.at = &n->at;
 	return (&n->map);

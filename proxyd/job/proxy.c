@@ -24,9 +24,11 @@
 #include "proxyd/http/origin.h"
 
 #define WAIT_MS		15000	/* what is asked has a deadline of its own */
+#define ASTRAY_MAX	3	/* siblings in a row that have just gone */
 
 static void	proxy_again(struct proxy *);
 static void	proxy_token(struct proxy *);
+static void	proxy_astray(struct proxy *, int, const char *, uint32_t);
 static void	proxy_woken(struct grant_wait *, int, const char *);
 static void	proxy_opened(struct upstream_ask *, int, const char *,
 		    uint32_t);
@@ -103,6 +105,8 @@ proxy_end(struct conn *c)
 	p->head = NULL;
 	free(p->refusal);
 	p->refusal = NULL;
+	session_unref(p->se);
+	p->se = NULL;
 }
 
 static const struct job_ops	waiting = {
@@ -228,6 +232,10 @@ proxy_woken(struct grant_wait *w, int status, const char *message)
 		answer_later(p->c, 503, message, 1);
 		return;
 	}
+	if (p->step == PROXY_SIBLING && status != 0) {
+		proxy_astray(p, status, message, 0);
+		return;
+	}
 	if (status != 0) {
 		p->tried++;
 		p->refused = status;
@@ -271,30 +279,42 @@ answer_preflight(struct conn *c, const struct httphead *h)
 
 /* ---- tokens ---- */
 
+/* The words for a grant on the session that the request names. */
+static struct grant_ask
+ask_of(const struct proxy *p, const struct slice *token)
+{
+	struct grant_ask	ask = { .token = token->s,
+	    .token_len = token->len, .slug = p->to.host.slug,
+	    .bearer = p->by_path, .service = p->by_path ? p->service : "" };
+
+	return (ask);
+}
+
 static void
-memo_set(struct memo *m, struct grant *g, const struct slice *token,
-    const char *slug)
+memo_set(struct memo *m, struct grant *g, const struct grant_ask *ask)
 {
 	char	*copy;
 
 	if (m->g == g)
 		return;
-	if ((copy = malloc(token->len)) == NULL)
+	if ((copy = malloc(ask->token_len)) == NULL)
 		return;
-	memcpy(copy, token->s, token->len);
+	memcpy(copy, ask->token, ask->token_len);
 	memo_clear(m);
 	m->g = grant_ref(g);
 	m->token = copy;
-	m->len = token->len;
-	strlcpy(m->slug, slug, sizeof(m->slug));
+	m->len = ask->token_len;
+	m->bearer = ask->bearer;
+	strlcpy(m->slug, ask->slug, sizeof(m->slug));
 }
 
 static int
-memo_is(const struct memo *m, const struct slice *token, const char *slug)
+memo_is(const struct memo *m, const struct grant_ask *ask)
 {
-	return (m->g != NULL && m->len == token->len &&
-	    memcmp(m->slug, slug, SLUG_SIZE) == 0 &&
-	    CRYPTO_memcmp(m->token, token->s, token->len) == 0);
+	return (m->g != NULL && m->len == ask->token_len &&
+	    m->bearer == ask->bearer &&
+	    memcmp(m->slug, ask->slug, SLUG_SIZE) == 0 &&
+	    CRYPTO_memcmp(m->token, ask->token, ask->token_len) == 0);
 }
 
 /* Unless it is known because this request has asked. */
@@ -305,26 +325,18 @@ token_known(const struct proxy *p)
 		count(CT_LOOKUP_CACHED);
 }
 
-/* Ask for this token's grant: 1 good, 0 the answer is given or comes. */
+/* Ask for a grant: 1 good, 0 the answer is given or comes. */
 static int
-token_grant(struct proxy *p, const struct slice *token, struct grant **g)
+proxy_ask(struct proxy *p, enum proxy_step step, const struct grant_ask *ask,
+    struct grant **g)
 {
 	struct conn	*c = p->c;
-	const char	*slug = p->to.host.slug;
 
-	if (memo_is(&p->memo, token, slug) && grant_is_good(p->memo.g,
-	    &c->addr, token->s, token->len, slug)) {
-		token_known(p);
-		*g = p->memo.g;
-		return (1);
-	}
 	p->wait.addr = c->addr;
 	p->wait.request = c->request;
-	p->wait.service = p->by_path ? p->service : "";
-	switch (grant_for(g, &p->wait, token->s, token->len, slug)) {
+	switch (grant_for(g, &p->wait, ask)) {
 	case 1:
 		token_known(p);
-		memo_set(&p->memo, *g, token, slug);
 		return (1);
 	case -1:
 		answer_later(c, 503, "service temporarily unavailable", 1);
@@ -337,10 +349,28 @@ token_grant(struct proxy *p, const struct slice *token, struct grant **g)
 	default:
 		count(CT_LOOKUP_ASKED);
 		p->asked = 1;
-		proxy_wait(p, PROXY_TOKEN);
+		proxy_wait(p, step);
 		break;
 	}
 	return (0);
+}
+
+/* This token's: as proxy_ask(). */
+static int
+token_grant(struct proxy *p, const struct slice *token, struct grant **g)
+{
+	struct grant_ask	ask = ask_of(p, token);
+
+	if (memo_is(&p->memo, &ask) &&
+	    grant_is_good(p->memo.g, &p->c->addr, &ask)) {
+		token_known(p);
+		*g = p->memo.g;
+		return (1);
+	}
+	if (!proxy_ask(p, PROXY_TOKEN, &ask, g))
+		return (0);
+	memo_set(&p->memo, *g, &ask);
+	return (1);
 }
 
 /* What authd said of the last one. */
@@ -385,21 +415,25 @@ answer_exchange(struct proxy *p, const struct slice *token,
  * planted them on the parent domain, and each question counts as refused.
  */
 static int
-cookie_grant(struct proxy *p, struct grant **g)
+cookie_grant(struct proxy *p, struct slice *token, struct grant **g)
 {
-	const char	*slug = p->to.host.slug;
-	struct slice	 tokens[COOKIE_TRIES];
-	size_t		 n, i;
+	struct slice		 tokens[COOKIE_TRIES];
+	struct grant_ask	 ask;
+	size_t			 n, i;
 
-	n = cookie_tokens(p->head, slug, tokens);
-	for (i = 0; n > 1 && i < n; i++)
-		if ((*g = grant_known(&p->c->addr, tokens[i].s, tokens[i].len,
-		    slug)) != NULL) {
-			memo_set(&p->memo, *g, &tokens[i], slug);
+	n = cookie_tokens(p->head, p->to.host.slug, tokens);
+	for (i = 0; n > 1 && i < n; i++) {
+		ask = ask_of(p, &tokens[i]);
+		if ((*g = grant_known(&p->c->addr, &ask)) != NULL) {
+			memo_set(&p->memo, *g, &ask);
+			*token = tokens[i];
 			return (1);
 		}
-	if (p->tried < n)
-		return (token_grant(p, &tokens[p->tried], g));
+	}
+	if (p->tried < n) {
+		*token = tokens[p->tried];
+		return (token_grant(p, token, g));
+	}
 	if (p->refused != 0)
 		answer_refused(p);
 	else
@@ -417,9 +451,51 @@ proxy_exchange(struct proxy *p, const struct service *sv)
 	up_begin(p, sv);
 }
 
+/*
+ * Who said no is not the session of the host but one that a path led to. It may
+ * have ended just now, and then what authd said before tells of it.
+ */
+static void
+proxy_astray(struct proxy *p, int status, const char *message, uint32_t retry_s)
+{
+	char			 before[UUID_SIZE];
+	const struct service	*sv;
+
+	strlcpy(before, p->sibling, sizeof(before));
+	sv = session_service_at(p->se, p->to.host.label, &p->head->path);
+	if (++p->astray > ASTRAY_MAX || (sv != NULL && sv->session != p->se &&
+	    strcmp(sv->session->id, before) == 0))
+		answer_later(p->c, status, message, retry_s);
+	else
+		proxy_again(p);
+}
+
+/*
+ * The grant under which a service of this session is reached: the one that
+ * there is, or of a sibling, which authd is asked for with the same token.
+ */
+static int
+sibling_grant(struct proxy *p, const struct slice *token,
+    const struct service *sv, struct grant **g)
+{
+	struct grant_ask	ask = ask_of(p, token);
+
+	p->sibling[0] = '\0';
+	if (p->se != (*g)->se) {
+		session_unref(p->se);
+		p->se = session_ref((*g)->se);
+	}
+	if (sv == NULL || sv->session == p->se)
+		return (1);
+	strlcpy(p->sibling, sv->session->id, sizeof(p->sibling));
+	ask.sibling = sv->session;
+	ask.service = sv->name;
+	return (proxy_ask(p, PROXY_SIBLING, &ask, g));
+}
+
 /* A kept one, or authd makes one. */
 static void
-proxy_stream(struct proxy *p, struct grant *g)
+proxy_stream(struct proxy *p, const struct slice *token, struct grant *g)
 {
 	const char		*label = p->to.host.label;
 	const struct service	*sv = session_service_at(g->se, label,
@@ -427,6 +503,8 @@ proxy_stream(struct proxy *p, struct grant *g)
 	const char		*name = sv != NULL ? sv->name :
 				    p->by_path ? p->service : label;
 
+	if (!sibling_grant(p, token, sv, &g))
+		return;
 	if (!p->retried && upstream_take(&p->use, g, name) == 0) {
 		count(CT_STREAM_KEPT);
 		proxy_exchange(p, sv);
@@ -446,12 +524,14 @@ proxy_opened(struct upstream_ask *a, int status, const char *message,
 	struct proxy	*p = (struct proxy *)(void *)((char *)a -
 			    offsetof(struct proxy, ask));
 
-	if (status != 0)
+	if (status != 0 && p->sibling[0] != '\0')
+		proxy_astray(p, status, message, retry_s);
+	else if (status != 0)
 		answer_later(p->c, status, message, retry_s);
 	else if (proxy_goes_on(p)) {
 		count(CT_STREAM_NEW);
-		proxy_exchange(p, session_service_at(p->use.st->g->se,
-		    p->to.host.label, &p->head->path));
+		proxy_exchange(p, session_own(p->use.st->g->se,
+		    p->use.st->service));
 	}
 }
 
@@ -468,7 +548,7 @@ proxy_token(struct proxy *p)
 		if (p->refused != 0)
 			answer_refused(p);
 		else if (token_grant(p, &p->bearer, &g))
-			proxy_stream(p, g);
+			proxy_stream(p, &p->bearer, g);
 		return;
 	}
 	if (slice_eq(&h->method_name, "GET") &&
@@ -479,9 +559,9 @@ proxy_token(struct proxy *p)
 			answer_exchange(p, &token, g);
 		return;
 	}
-	if (cookie_grant(p, &g)) {
+	if (cookie_grant(p, &token, &g)) {
 		jar_refresh(p, g);
-		proxy_stream(p, g);
+		proxy_stream(p, &token, g);
 	}
 }
 
@@ -508,7 +588,9 @@ proxy_take(struct conn *c, const struct httphead *h)
 	p->tried = 0;
 	p->asked = 0;
 	p->refused = 0;
-	p->sibling = 0;
+	p->from_sibling = 0;
+	p->sibling[0] = '\0';
+	p->astray = 0;
 	p->by_path = 0;
 	conn_job(c, &waiting, p);
 	return (p);
@@ -533,7 +615,7 @@ proxy_begin(struct conn *c, const struct httphead *h,
 			answer_preflight(c, h);
 			return;
 		}
-		p->sibling = 1;
+		p->from_sibling = 1;
 		break;
 	case ORIGIN_OK:
 		break;

@@ -23,6 +23,7 @@
 
 enum proxy_step {
 	PROXY_TOKEN,		/* which token authd says yes to */
+	PROXY_SIBLING,		/* and whether to the path's session, too */
 	PROXY_STREAM,		/* a stream to the service */
 	PROXY_EXCHANGE,		/* request and answer */
 	PROXY_RAW		/* bytes both ways, behind a 101 */
@@ -52,6 +53,7 @@ struct memo {
 	char		*token;
 	size_t		 len;
 	char		 slug[SLUG_SIZE];
+	int		 bearer;
 };
 
 /* Made for a connection's first request, and kept for the next ones. */
@@ -66,7 +68,7 @@ struct proxy {
 	void			(*again)(struct proxy *);
 	/* the request, parsed and checked once */
 	struct route_to		 to;
-	int			 sibling;	/* its Origin is one's */
+	int			 from_sibling;	/* its Origin is one's */
 	/* by the path proxy, which has an operator's token and a name */
 	int			 by_path;
 	struct slice		 bearer;	/* while c->head_len is set */
@@ -79,7 +81,14 @@ struct proxy {
 	int			 refused;
 	char			*refusal;
 	char			*cookies;	/* Set-Cookie lines, or NULL */
+	/*
+	 * Where the path leads: a sibling of the host's session, or "". One that
+	 * would not have it is not asked again.
+	 */
+	char			 sibling[UUID_SIZE];
+	unsigned int		 astray;
 	/* what is asked and held */
+	struct session		*se;		/* the host's, or NULL */
 	struct grant_wait	 wait;
 	struct upstream_ask	 ask;
 	struct upstream_user	 use;
@@ -102,7 +111,7 @@ void	proxy_reloaded(void);
 /* What the proxy's hosts are called, as the configuration is now. */
 struct origin_at	proxy_at(const struct proxy *);
 
-/* The session's services, good for this turn; a stream is held. */
+/* What the host's session leads to, good for this turn; a stream is held. */
 struct names {
 	struct origin_at	at;
 	struct urlmap		map;

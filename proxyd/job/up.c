@@ -54,7 +54,7 @@ exch_begin(struct proxy *p)
 	x->http10 = h->minor == 0;
 	x->keep = (h->flags & HTTPHEAD_KEEPALIVE) != 0;
 	x->repeatable = is_idempotent(h->method) && !p->c->body_left;
-	if (p->sibling && (v = httphead_get(h, "origin")) != NULL &&
+	if (p->from_sibling && (v = httphead_get(h, "origin")) != NULL &&
 	    (x->origin = malloc(v->len + 1)) != NULL) {
 		memcpy(x->origin, v->s, v->len);
 		x->origin[v->len] = '\0';
@@ -138,7 +138,7 @@ up_begin(struct proxy *p, const struct service *sv)
 	a.sieve = jar_sieve(p);
 	a.request = p->c->request;
 	a.upgrade = p->x.upgrade;
-	a.rewrites = st->g->se->has_hosts && !a.upgrade && !p->by_path;
+	a.rewrites = session_has_hosts(p->se) && !a.upgrade && !p->by_path;
 	p->x.told_https = !a.service->tls && a.service->wants_https;
 	if (reqhdr_build(&o, p->head, &a) == -1) {
 		exch_fail(p, 431, "request head too long");

@@ -367,7 +367,7 @@ login(struct far *proxyd, struct tunnel *t, const char *node,
 		login_wait(t);
 }
 
-static void
+void
 manifest(struct far *mux, unsigned n)
 {
 	char		name[32], target[64];
@@ -418,6 +418,13 @@ void
 grant(struct far *p, const char *token, const char *session,
     struct granted *g)
 {
+	grant_there(p, token, session, "", "", g);
+}
+
+void
+grant_there(struct far *p, const char *token, const char *session,
+    const char *sibling, const char *service, struct granted *g)
+{
 	struct msg_services_begin	table;
 	struct msg_granted		in;
 	struct imsg			m;
@@ -430,10 +437,13 @@ grant(struct far *p, const char *token, const char *session,
 		if (*session != '-')
 			slug[n++] = *session;
 	say_id(p->fd, next_id(p), grant, .token = token, .slug = slug,
-	    .addr = "192.0.2.99");
+	    .addr = "192.0.2.99", .sibling = sibling, .service = service);
 	while ((r = hear_any(p->fd, &m, WAIT_MS)) > 0 && r != IMSG_GRANTED)
-		if (get_services_begin(&m, &table) == 0)
+		if (get_services_begin(&m, &table) == 0) {
 			g->services = table.count;
+			g->tables++;
+			g->anew += table.anew;
+		}
 	if (get_granted(&m, &in) == -1)
 		bail("no GRANTED");
 	g->status = in.status;
@@ -514,6 +524,17 @@ opened_close(struct opened *o)
 {
 	shut(&o->fd);
 	shut(&o->mux_fd);
+}
+
+uint32_t
+api_given(int op, const char *name)
+{
+	const struct api_param	*p = api_info((unsigned)op)->params;
+	unsigned		 i;
+
+	for (i = 0; strcmp(p[i].name, name) != 0; i++)
+		continue;
+	return (1U << i);
 }
 
 int

@@ -102,6 +102,7 @@ void	org_add(struct far *control, const char *name, const char *type,
 	    const char *above, char *id);
 /* UP and a manifest of `n` services s0, s1, ... with target ports 8000 + i. */
 void	up(struct tunnel *, unsigned n);
+void	manifest(struct far *mux, unsigned n);
 
 /* REPORT_BEGIN to REPORT_END, of diagnostics or of what is said. */
 void	report_say(struct far *mux, const char *text, size_t len);
@@ -115,10 +116,14 @@ struct granted {
 	char		session[UUID_SIZE], operator[ID_SIZE];
 	char		reference[REFERENCE_SIZE];
 	uint32_t	idle_max;
-	unsigned	services;	/* in the table that came before */
+	unsigned	services;	/* in the last table before it, */
+	unsigned	tables, anew;	/* of so many, so many begin anew */
 };
 void	grant(struct far *proxyd, const char *token, const char *session,
 	    struct granted *);
+/* On a sibling of that session, for this service there. */
+void	grant_there(struct far *proxyd, const char *token, const char *session,
+	    const char *sibling, const char *service, struct granted *);
 
 struct opened {
 	int		status;
@@ -149,6 +154,8 @@ int	api(struct far *proxyd, int op, const struct api *);
 	api_tell(p, op, &(struct msg_api){ .token = (tok),		\
 	    .addr = "192.0.2.7", __VA_ARGS__ })
 int	api_tell(struct far *proxyd, int op, struct msg_api *);
+/* The bit of a parameter of this call for `given`. */
+uint32_t api_given(int op, const char *name);
 /* In two: what others say in between is the test's. */
 void	api_ask(struct far *proxyd, int op, struct msg_api *);
 int	api_hear(struct far *proxyd);

@@ -353,6 +353,8 @@ pair_check(const struct stream *st)
 		wrong("a pair without a live grant");
 	if (st->tunnel->session == NULL || st->tunnel->session->over)
 		wrong("a pair for a session that is over");
+	if (st->lender != NULL && st->lender->over)
+		wrong("a pair under a token of a session that is over");
 }
 
 /* An end each: now muxd knows it, and the asker is answered. */
@@ -376,6 +378,8 @@ pair_give(struct stream *st, struct asker to)
 	k->muxd = st->tunnel->instance;
 	k->grant = st->grant != NULL ? st->grant->id : 0;
 	k->terminal = st->terminal;
+	if (st->lender != NULL)
+		strlcpy(k->lender, st->lender->row.id, sizeof(k->lender));
 	k->expires = st->kind->lapses ? st->who.expires : 0;
 	k->announced = 1;
 	strlcpy(k->row, st->row->row.id, sizeof(k->row));
@@ -424,10 +428,11 @@ do_granted(const struct effect *e)
 			wrong("granted, but there is none");
 		return;
 	}
-	if (g->over || g->session->over)
+	if (g->over || grant_is_doomed(g))
 		wrong("granted what is over");
 	if (door_of(e->to.instance) == NULL)
 		return;
+	grant_told(g);
 	answered(e->to);
 	if (below(50) == 0)
 		grant_busy(g->id);

@@ -32,7 +32,7 @@
 struct known {
 	uint64_t	id, muxd, grant, terminal;
 	uint64_t	in, out;
-	char		row[UUID_SIZE];
+	char		row[UUID_SIZE], lender[UUID_SIZE];
 	int64_t		expires;
 	int		killed, announced;
 	uint64_t	killed_ms;

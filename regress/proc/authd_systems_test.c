@@ -14,18 +14,7 @@ static struct far	*proxyd, *control;
 static char		*token, *viewer;
 static char		org[ID_SIZE];
 
-/* `given` as proxyd says it: which optional ones of the body are there. */
-static uint32_t
-given(int op, const char *name)
-{
-	const struct api_param	*p = api_info((unsigned)op)->params;
-	unsigned		 i;
-
-	for (i = 0; strcmp(p[i].name, name) != 0; i++)
-		continue;
-	return (1U << i);
-}
-#define GIVEN(name)	given(API_SYSTEM_UPDATE, name)
+#define GIVEN(name)	api_given(API_SYSTEM_UPDATE, name)
 
 /* The same as system_add(), by the API: not registered. */
 static void

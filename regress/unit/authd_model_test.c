@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: ISC */
-/* SPDX-License-Identifier: ISC */
 #include <sodium.h>
 #include <unistd.h>
 
@@ -173,17 +172,24 @@ step_grant(void)
 	struct door	*d = &w.door[below(DOORS)];
 	struct session	*se = some_session();
 	struct operator	 who;
-	struct asker	 a;
+	struct grant_ask g = { .who = &who, .addr = "192.0.2.1" };
 
 	if (d->instance == 0 || se == NULL ||
 	    se->row.status != SESSION_ACTIVE ||
 	    !session_is_open(se, &w.now))
 		return;
 	operator_of(&who);
-	a = ask(d->instance);
-	if (grant_new(d, se, &who, below(2) ? "web" : "api", "192.0.2.1", below(4) ? "" : "r", &a,
-	    &w.now) != REFUSE_NOT)
-		answered(a);
+	/* All are of one system: one may be for another's token. */
+	if (below(3) == 0 && (g.lender = some_session()) != NULL &&
+	    (g.lender == se || !session_is_open(g.lender, &w.now)))
+		g.lender = NULL;
+	g.door = d;
+	g.session = se;
+	g.service = below(2) ? "web" : "api";
+	g.reference = below(4) ? "" : "r";
+	g.asker = ask(d->instance);
+	if (grant_new(&g, &w.now) != REFUSE_NOT)
+		answered(g.asker);
 }
 
 static struct grant *
@@ -412,6 +418,11 @@ announce_one(struct muxd *m, struct known *k)
 	k->announced = 1;
 	k->killed = 0;
 	k->grant = 0;
+	if (k->lender[0] != '\0' &&
+	    (ask.lender = session_find(k->lender)) == NULL) {
+		k->killed = 1;
+		return;
+	}
 	if (!stream_may_restore(m->t, k->id) ||
 	    (row = rowlog_take(k->row)) == NULL) {
 		k->killed = 1;
@@ -471,6 +482,28 @@ check_streams(const struct tunnel *t)
 	return (n + waiting);
 }
 
+/* Grants that hang on a second session, as each of the two has them. */
+static unsigned	lent, lenders;
+
+/* What a session's tokens have elsewhere. */
+static unsigned
+check_lent(const struct session *se)
+{
+	const struct grant	*g;
+	const struct stream	*st;
+	unsigned		 n = 0;
+
+	TAILQ_FOREACH(g, &se->lent, of_lender) {
+		n++;
+		if (g->lender != se || g->session == se)
+			wrong("a grant lent by another");
+	}
+	TAILQ_FOREACH(st, &se->lent_streams, of_lender)
+		if (st->lender != se)
+			wrong("a stream lent by another");
+	return (n);
+}
+
 static unsigned
 check_grants(const struct session *se)
 {
@@ -478,6 +511,7 @@ check_grants(const struct session *se)
 	const struct stream	*st;
 	unsigned		 n = 0, streams;
 
+	lenders += check_lent(se);
 	TAILQ_FOREACH(g, &se->grants, of_session) {
 		n++;
 		streams = 0;
@@ -486,6 +520,7 @@ check_grants(const struct session *se)
 			if (st->grant != g)
 				wrong("a stream under the wrong grant");
 		}
+		lent += g->lender != NULL;
 		if (g->session != se || g->nstreams != streams)
 			wrong("a grant counts its streams wrong");
 		if (!g->over && g->door == NULL)
@@ -501,6 +536,7 @@ check_sessions(void)
 	unsigned		 n = 0, tunnels = 0, grants = 0;
 	uint64_t		 reports = 0;
 
+	lent = lenders = 0;
 	TAILQ_FOREACH(se, &sessions, entry) {
 		n++;
 		if (se->over || session_find(se->row.id) != se ||
@@ -521,6 +557,8 @@ check_sessions(void)
 		wrong("sessions or tunnels are counted wrong");
 	if (reports > w.conf.store_max / 32)
 		wrong("a system has more of the store than its share");
+	if (lent != lenders)
+		wrong("a grant is lent by nobody, or twice");
 	if (grants != grant_count())
 		wrong("grants are counted wrong");
 }

@@ -164,35 +164,34 @@ grants(void)
 {
 	struct door	 door, second;
 	struct operator	 who = { .id = "alice", .expires = 1700009999 };
-	struct asker	 asker = { .instance = 1, .id = 1 };
-	struct session	*se;
+	struct grant_ask ask = { .door = &door, .who = &who, .service = "web",
+	    .addr = "192.0.2.1", .reference = "",
+	    .asker = { .instance = 1, .id = 1 } }, other;
 	double		 at[4] = { 0 };
 	unsigned	 i, part;
 
 	(void)sessions_of("org", 0, 1);
-	se = TAILQ_FIRST(&sessions);
+	ask.session = TAILQ_FIRST(&sessions);
 	door_init(&door, 1);
 	for (part = 0; part < 4; part++) {
 		at[part] = ms();
 		for (i = 0; i < 10000; i++)
-			(void)grant_new(&door, se, &who, "web", "192.0.2.1", "",
-			    &asker, &now);
+			(void)grant_new(&ask, &now);
 		at[part] = ms() - at[part];
 		drain();
 	}
 	is_int(grant_count(), 40000, "grants on one session");
 	ok(at[3] < 5 * at[0] + 20, "the last 10,000 take %.0f ms, the first "
 	    "%.0f", at[3], at[0]);
+	other = ask;
+	other.door = &second;
 	door_init(&second, 2);
 	for (; grant_count() < 40001; i++)
-		(void)grant_new(&second, se, &who, "web", "192.0.2.1", "",
-		    &asker, &now);
+		(void)grant_new(&other, &now);
 	drain();
-	is_int(grant_new(&door, se, &who, "web", "192.0.2.1", "", &asker,
-	    &now) != REFUSE_NOT, 1, "a proxyd that has more than its half "
-	    "of 65,536 gets no more");
-	for (i = 1; grant_new(&second, se, &who, "web", "192.0.2.1", "",
-	    &asker, &now) == REFUSE_NOT && i < 40000; i++)
+	is_int(grant_new(&ask, &now) != REFUSE_NOT, 1, "a proxyd that has "
+	    "more than its half of 65,536 gets no more");
+	for (i = 1; grant_new(&other, &now) == REFUSE_NOT && i < 40000; i++)
 		if (i % 4096 == 0)
 			drain();
 	is_int(i, 32768, "the other has its half");
@@ -210,11 +209,12 @@ static struct grant *
 granted(struct door *d, struct session *se)
 {
 	struct operator	who = { .id = "alice", .expires = 1700009999 };
-	struct asker	asker = { .instance = d->instance, .id = 1 };
+	struct grant_ask ask = { .door = d, .session = se, .who = &who,
+	    .service = "web", .addr = "192.0.2.1", .reference = "",
+	    .asker = { .instance = d->instance, .id = 1 } };
 	struct grant	*g;
 
-	(void)grant_new(d, se, &who, "web", "192.0.2.1", "",
-	    &asker, &now);
+	(void)grant_new(&ask, &now);
 	g = TAILQ_LAST(&d->grants, grants);
 	if (g->row != NULL) {	/* the first: its row is written */
 		g->row->saved = 1;

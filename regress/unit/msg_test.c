@@ -199,7 +199,8 @@ texts(void)
 	ok(len > 0 && msg_get(IMSG_GRANT, back, (size_t)len, &n) == 0 &&
 	    n.slug[0] == '\0', "no text is an empty one");
 	msg_print(IMSG_GRANT, &n, text, sizeof(text));
-	is_str(text, "token=(12 bytes) slug= addr=192.0.2.1 service= request=",
+	is_str(text, "token=(12 bytes) slug= addr=192.0.2.1 service= request= "
+	    "bearer=0 sibling=",
 	    "printed, but for the secret");
 	msg_print(IMSG_GRANT, &n, small, sizeof(small));
 	is_str(small, "token=(12 b", "cut to what there is room for");

@@ -7,12 +7,13 @@
 
 #include "proxyd/http/repack.h"
 #include "proxyd/http/rewrite.h"
+#include "regress/lib/services_of.h"
 #include "regress/lib/tap.h"
 
 #define SLUG	"0123456789abcdef0123456789abcdef"
 #define P(l)	l "--" SLUG ".support.example.com"
 
-static const struct service	services[] = {
+static struct service	services[] = {
 	{ .label = "one", .target = "10.0.0.1:80", .host = "example.org" },
 	{ .label = "two", .target = "10.0.0.1:9090", .host = "app.example.org" },
 	{ .label = "three", .target = "10.0.0.2:443", .tls = 1,
@@ -29,7 +30,9 @@ static const struct service	services[] = {
 
 static struct host		browser = { "two", SLUG };
 static struct origin_at		at = { "support.example.com", "https", 443, 0 };
-static const struct urlmap	map = { services, NSERVICES, &browser, &at };
+static struct service	*listed[NSERVICES];
+#define MAP(browser, at)						\
+	{ services_of(services, NSERVICES, listed), NULL, NULL, browser, at }
 
 /* `in` rewritten in pieces of `step` bytes, as hold.c does. */
 static const char *
@@ -244,7 +247,9 @@ static void
 alike(void)
 {
 	static struct service	many[200];
-	const struct urlmap	m = { many, 200, &browser, &at };
+	static struct service	*v[200];
+	const struct urlmap	m = { services_of(many, 200, v), NULL, NULL,
+				    &browser, &at };
 	struct rewrite		*r;
 	uint32_t		h;
 	int			i, n;
@@ -273,10 +278,11 @@ main(void)
 	static const struct host	other = { "none", SLUG };
 	static const struct origin_at	plain = { "support.example.com", "http",
 					    8080, 0 };
-	const struct urlmap		on_http = { services, NSERVICES, &other,
-					    &plain };
-	const struct urlmap		hostless = { &services[7], 1, &browser,
-					    &at };
+	struct service			*v[1];
+	const struct urlmap		map = MAP(&browser, &at);
+	const struct urlmap		on_http = MAP(&other, &plain);
+	const struct urlmap		hostless = { services_of(&services[7],
+					    1, v), NULL, NULL, &browser, &at };
 	struct rewrite			*r = rewrite_new(&map);
 
 	texts(r);

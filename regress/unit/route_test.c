@@ -3,6 +3,7 @@
 #include "api/api.h"
 #include "base/uuid.h"
 #include "proxyd/door/route.h"
+#include "regress/lib/services_of.h"
 #include "regress/lib/tap.h"
 
 #define SLUG	"0f8b1c2d3e4f5061728394a5b6c7d8e9"
@@ -119,7 +120,9 @@ path(const char *in, const char *service_path, const char *prefix,
 	char		buf[REQHDR_MAX], line[600];
 	struct out	o = { buf, 0, sizeof(buf), 0 };
 	struct service	sv = { .label = "web", .target = "t:1" };
-	struct urlmap	map = { &sv, 1, &browser, &at };
+	struct service	*v[1];
+	struct urlmap	map = { services_of(&sv, 1, v), NULL, NULL, &browser,
+			    &at };
 	struct reqhdr	a = { .service = &sv, .map = &map, .request = "r1" };
 
 	snprintf(sv.path, sizeof(sv.path), "%s", service_path);
@@ -157,7 +160,8 @@ responses(void)
 	static char		 in[60000], buf[RESPHDR_MAX];
 	struct httphead_scan	 scan = { 0, 0, 0 };
 	struct out		 o = { buf, 0, sizeof(buf), 0 };
-	struct urlmap		 map = { NULL, 0, &browser, &at };
+	struct urlmap		 map = { { NULL, 0, 0 }, NULL, NULL, &browser,
+				    &at };
 	struct resphdr		 a;
 	size_t			 n;
 	const char		*why = "";

@@ -4,13 +4,14 @@
 #include <string.h>
 
 #include "proxyd/http/urlmap.h"
+#include "regress/lib/services_of.h"
 #include "regress/lib/tap.h"
 
 #define SLUG	"0123456789abcdef0123456789abcdef"
 #define OTHER	"fedcba9876543210fedcba9876543210"
 #define AT(l)	l "--" SLUG ".proxy.example"
 
-static const struct service	services[] = {
+static struct service	services[] = {
 	{ .label = "web", .target = "127.0.0.1:8080" },
 	{ .label = "api", .target = "10.0.0.2:443", .tls = 1 },
 	{ .label = "app", .target = "10.0.0.3:20001", .host = "app.lan" },
@@ -20,6 +21,9 @@ static const struct service	services[] = {
 	{ .label = "old", .target = "10.0.0.6:80", .wants_https = 1 },
 };
 #define NSERVICES	(sizeof(services) / sizeof(services[0]))
+static struct service	*listed[NSERVICES];
+#define MAP(browser, at)						\
+	{ services_of(services, NSERVICES, listed), NULL, NULL, browser, at }
 
 static char	buf[4096];
 
@@ -37,7 +41,7 @@ outward(const char *label, const struct origin_at *at, const char *v,
     enum urlmap_form form)
 {
 	struct host	browser = { "", SLUG };
-	struct urlmap	m = { services, NSERVICES, &browser, at };
+	struct urlmap	m = MAP(&browser, at);
 	struct out	o = { buf, 0, sizeof(buf) - 1, 0 };
 	struct slice	s = slice(v);
 
@@ -152,7 +156,7 @@ static const char *
 inward(const char *v)
 {
 	static const struct host	browser = { "web", SLUG };
-	struct urlmap	m = { services, NSERVICES, &browser, &https };
+	struct urlmap	m = MAP(&browser, &https);
 	struct out	o = { buf, 0, sizeof(buf) - 1, 0 };
 	struct slice	s = slice(v);
 	int		r = urlmap_in(&o, &m, &s);
@@ -191,7 +195,7 @@ static int
 wants(const char *label, const char *location)
 {
 	struct host	browser = { "", SLUG };
-	struct urlmap	m = { services, NSERVICES, &browser, &https };
+	struct urlmap	m = MAP(&browser, &https);
 	struct slice	v = slice(location), rest;
 
 	snprintf(browser.label, sizeof(browser.label), "%s", label);

@@ -1,0 +1,148 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: ISC
+"""The nodes of a cluster are sessions of one system, and share the hosts of its
+services: a path on one node's proxy host leads to the node that serves it."""
+
+import os
+import sqlite3
+import sys
+import threading
+
+sys.dont_write_bytecode = True
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+from harness import Relayd, Tap, until
+from yamuxraw import FIN, Raw
+
+t = Tap()
+
+
+class Node:
+    """A node's client; each of its services says who was asked for what."""
+
+    def __init__(self, d, key, secret, node, services):
+        self.r = Raw(d, key, secret, node=node)
+        self.node, self.seen, self.over = node, set(), False
+        self.held = []              # streams whose answer goes on
+        self.r.manifest({name: dict(e, target=e.get("target", "10.0.0.1:80"))
+                         for name, e in services.items()})
+        self.sid = self.r.session
+        until(lambda: d.ctl_try("show", "services", self.sid), "its services")
+        threading.Thread(target=self._serve, daemon=True).start()
+
+    def _serve(self):
+        while not self.over:
+            try:
+                sid, line, _ = self.r.line(but=self.seen, seconds=1)
+            except Exception:
+                continue
+            self.seen.add(sid)
+            st = self.r.streams[sid]
+            self.r.until(lambda: b"\r\n\r\n" in st.data or st.rst or st.fin,
+                         "a request")
+            path = bytes(st.data).split(b"\n", 2)[1].split()[1]
+            name = line.split()[1]
+            body = b"%s %s %s" % (self.node.encode(), name, path)
+            if path.endswith(b"/long"):
+                self.held.append(st)
+                self.r.data(sid, b"OK\nHTTP/1.1 200 OK\r\n\r\n" + body)
+                continue
+            self.r.data(sid, b"OK\nHTTP/1.1 200 OK\r\nContent-Length: %d\r\n"
+                        b"Connection: close\r\n\r\n%s" % (len(body), body),
+                        FIN)
+
+    def close(self):
+        self.over = True
+        self.r.close()
+
+
+def rows(d, query, *args):
+    db = sqlite3.connect("file:%s?mode=ro" % d.store, uri=True)
+    try:
+        return db.execute(query, args).fetchall()
+    finally:
+        db.close()
+
+
+def story(d, acme):
+    key, secret = d.add_system("cluster", acme)
+    ui = {"ui": {"host": "app.lan"}}
+    one = Node(d, key, secret, "1", ui)
+    two = Node(d, key, secret, "2", {
+        "files": {"host": "app.lan", "path_prefix": "/files"},
+        "only": {"host": "only.lan"}})
+    k, s = d.add_system("stranger", acme)
+    Node(d, k, s, "2", {"thief": {"host": "app.lan",
+                                  "path_prefix": "/files/deep"}})
+    token = d.token(user="bob", role="customer", org=acme)
+    cookie = d.cookie(one.sid, token, "ui")
+
+    def get(path, service="ui", session=None):
+        st, h, body = d.via(session or one.sid, cookie, path, service=service)
+        return st, body.decode() if st == 200 else ""
+    t.equal(get("/x"), (200, "1 ui /x"), "a service of the host's own node")
+    t.equal(get("/files/x"), (200, "2 files /x"),
+            "operator-40: a path that another node has")
+    t.equal(get("/files/deep/x"), (200, "2 files /deep/x"),
+            "operator-40: another system's never competes")
+    t.equal(get("/", "only"), (200, "2 only /"),
+            "a service that only the other node has")
+    t.equal(get("/", "files", two.sid)[0], 401,
+            "operator-32(partial): the cookie is none for its own host")
+    t.equal(rows(d, "select count(*) from support_access_logs where "
+                 "session_id = ? and operator_id = 'bob' and access_type = "
+                 "'ui_proxy'", two.sid), [(2,)],
+            "operator-61(partial): the rows name the session that served")
+    st, env = d.api("POST", "/support-sessions/%s/proxy-token" % one.sid,
+                    d.token(user="eve", role="customer", org="other"),
+                    {"service": "ui"})
+    t.equal(st, 404, "operator-5(partial): another organization: neither")
+
+    def begun(session):
+        c = d.connect()
+        c.sendall(("GET /files/long HTTP/1.1\r\nHost: %s\r\nCookie: %s\r\n\r\n"
+                   % (d.proxy_host(session, "ui"), cookie)).encode())
+        got = b""
+        while b"/long" not in got:
+            got += c.recv(65536)
+        return c if b"2 files /long" in got else c.close()
+
+    def long(session):
+        return until(lambda: begun(session), "both proxyds to know the way")
+
+    def ends(c):
+        try:
+            while c.recv(65536):
+                pass
+        except ConnectionError:
+            pass
+        return True
+    # One node leaves: its paths are the named service's, at once.
+    c = long(one.sid)
+    two.close()
+    t.ok(ends(c), "operator-52(partial): a node leaves: what runs on it ends")
+    until(lambda: get("/files/x") == (200, "1 ui /files/x"), "the way back")
+    t.ok(True, "operator-40: and its paths go to who is left")
+    two = Node(d, key, secret, "2", {
+        "files": {"host": "app.lan", "path_prefix": "/files"}})
+    until(lambda: get("/files/x") == (200, "2 files /x"), "it is back")
+    t.ok(True, "operator-40: it comes back, and has them again")
+    # Its session is closed, and then the other's.
+    c = long(one.sid)
+    d.ctl("close", two.sid)
+    t.ok(ends(c), "operator-34(partial): its session closes: what runs ends")
+    until(lambda: get("/files/x") == (200, "1 ui /files/x"), "the way back")
+    two.close()
+    two = Node(d, key, secret, "2", {
+        "files": {"host": "app.lan", "path_prefix": "/files"}})
+    until(lambda: get("/files/x") == (200, "2 files /x"), "a new one")
+    c = long(one.sid)
+    d.ctl("close", one.sid)
+    t.ok(ends(c), "operator-34(partial): the token's session closes: what "
+         "runs on the other node ends, too")
+    t.ok(get("/files/x")[0] in (400, 401, 404), "and leads nowhere any more")
+    two.close()
+
+
+with Relayd(t) as d:
+    story(d, d.ctl("org", "add", "Acme", "type", "customer")[0]["id"])
+t.done()
