@@ -723,16 +723,17 @@ terminal_close(uint16_t code, unsigned reason, const char *text)
 	timer_del(&terminal.idle);
 	timer_del(&terminal.ping);
 	timer_del(&terminal.marks);
+	if (text == NULL)
+		text = terminal.status[0] != '\0' ? terminal.status :
+		    end_reason_name(reason);
+	/* Before muxd sees an end: authd hears from it then. */
+	terminal.ops->ended(reason, text);
 	event_free(terminal.stream_read);
 	event_free(terminal.stream_writable);
 	terminal.stream_read = terminal.stream_writable = NULL;
 	close(terminal.stream_fd);
 	terminal.stream_fd = -1;
 	explicit_bzero(terminal.in, sizeof(terminal.in));
-	if (text == NULL)
-		text = terminal.status[0] != '\0' ? terminal.status :
-		    end_reason_name(reason);
-	terminal.ops->ended(reason, text);
 	timer_set(&terminal.gone, CLOSE_MS);
 	browser_flush();
 	reading_update();

@@ -55,6 +55,17 @@ count_bytes(const struct stream *st)
 	count_by(first + 1, st->counted_out);
 }
 
+/* What its termd has said of its end before is heard before. */
+static void
+hear_terminal(const struct stream *st)
+{
+	struct peer	*pe = st == NULL || st->terminal == 0 ? NULL :
+			    peer_find(st->terminal);
+
+	if (pe != NULL)
+		chan_pump(pe->chan);
+}
+
 int
 muxd_on_stream_end(struct chan *c, struct imsg *m)
 {
@@ -62,6 +73,7 @@ muxd_on_stream_end(struct chan *c, struct imsg *m)
 
 	if (get_stream_end(m, &in) == -1 || in.why >= END_COUNT)
 		return (-1);
+	hear_terminal(stream_find(in.stream));
 	/* One that was killed before this authd knew it: nothing to do. */
 	if (stream_ended(peer_of(c)->tunnel, in.stream, in.why, in.in,
 	    in.out, now_at()) == 0)
