@@ -157,6 +157,7 @@ authd_loaded(int result)
 {
 	if (result == 0) {
 		parent_store_ready();
+		recording_keep();
 		(void)say_serving(proc_parent(), 0);
 		return;
 	}

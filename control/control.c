@@ -60,6 +60,7 @@ struct request {
 };
 
 static int	on_row(struct chan *, struct imsg *);
+static int	on_text(struct chan *, struct imsg *);
 static int	on_request(struct chan *, struct imsg *);
 
 static const struct dispatch	from_parent[] = {
@@ -72,6 +73,7 @@ static const struct dispatch	from_parent[] = {
 
 static const struct dispatch	from_authd[] = {
 	{ IMSG_CTL_ROW, R_AUTHD, S_ANY, MF_REQUEST, on_row },
+	{ IMSG_CTL_TEXT, R_AUTHD, S_ANY, MF_REQUEST, on_text },
 	{ IMSG_CTL_DONE, R_AUTHD, S_ANY, MF_ANSWER, NULL },
 };
 
@@ -437,6 +439,18 @@ request_forward(struct client *cl, uint32_t client_id,
 	(void)say_ctl(to, rq->call.id, -1, &by);
 }
 
+/* Whose the answer is; NULL: its client has gone. */
+static struct request *
+request_of(struct chan *c, const struct imsg *m)
+{
+	struct request	*rq;
+
+	TAILQ_FOREACH(rq, &control.requests, entry)
+		if (rq->call.chan == c && rq->call.id == m->id)
+			break;
+	return (rq != NULL && rq->client != NULL ? rq : NULL);
+}
+
 /*
  * A row: taken apart and put together again, so that a client sees nothing but
  * cells. One that does not read is closed by its channel, at CHAN_QUEUE_MAX.
@@ -449,11 +463,21 @@ on_row(struct chan *c, struct imsg *m)
 
 	if (get_ctl_row(m, &row) == -1)
 		return (-1);
-	TAILQ_FOREACH(rq, &control.requests, entry)
-		if (rq->call.chan == c && rq->call.id == m->id)
-			break;
-	if (rq != NULL && rq->client != NULL)
+	if ((rq = request_of(c, m)) != NULL)
 		(void)say_ctl_row(rq->client->chan, rq->client_id, -1, &row);
+	return (0);
+}
+
+static int
+on_text(struct chan *c, struct imsg *m)
+{
+	struct msg_ctl_text	 text;
+	struct request		*rq;
+
+	if (get_ctl_text(m, &text) == -1)
+		return (-1);
+	if ((rq = request_of(c, m)) != NULL)
+		(void)say_ctl_text(rq->client->chan, rq->client_id, -1, &text);
 	return (0);
 }
 

@@ -17,6 +17,7 @@ static const struct dispatch	table[] = {
 	{ IMSG_STREAM_OPENED, R_AUTHD, S_ANY, MF_ANSWER, NULL },
 	{ IMSG_STREAM_REFUSED, R_AUTHD, S_ANY, MF_ANSWER, NULL },
 	{ IMSG_API_RESULT, R_AUTHD, S_ANY, MF_ANSWER, NULL },
+	{ IMSG_API_FILE, R_AUTHD, S_ANY, MF_ANSWER, NULL },
 	{ IMSG_DOC_CHUNK, R_AUTHD, S_ANY, MF_REQUEST, api_on_chunk },
 	{ IMSG_SERVICES_BEGIN, R_AUTHD, S_ANY, 0, session_on_begin },
 	{ IMSG_SERVICE, R_AUTHD, S_ANY, 0, session_on_service },

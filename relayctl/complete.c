@@ -82,6 +82,7 @@ complete_asks(const char *arg)
 		{ "session", CTL_SHOW_SESSIONS, { "session", NULL } },
 		{ "system", CTL_SYSTEM_LIST, { "name", "key" } },
 		{ "org", CTL_ORG_LIST, { "id", NULL } },
+		{ "recording", CTL_RECORDING_LIST, { "recording", NULL } },
 		{ "token", CTL_TOKEN_LIST, { "id", NULL } },
 		{ "instance", CTL_SHOW_PROCESSES, { "instance", NULL } },
 	};

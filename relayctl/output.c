@@ -234,7 +234,7 @@ enum kind { WORD, NUMBER, SECONDS, BYTES, TEXT };
 static const struct { const char *name; enum kind kind; } columns[] = {
 	{ "instance", NUMBER }, { "pid", NUMBER }, { "restarts", NUMBER },
 	{ "services", NUMBER }, { "streams", NUMBER }, { "sessions", NUMBER },
-	{ "rtt_ms", NUMBER }, { "bytes_in", NUMBER }, { "bytes_out", NUMBER },
+	{ "rtt_ms", NUMBER }, { "bytes", NUMBER }, { "bytes_in", NUMBER }, { "bytes_out", NUMBER },
 	{ "credit_mib", NUMBER }, { "event", NUMBER }, { "count", NUMBER },
 	{ "value", NUMBER }, { "offences", NUMBER }, { "times", NUMBER },
 	{ "proxyd", NUMBER }, { "uptime", SECONDS }, { "wait", SECONDS },

@@ -36,10 +36,12 @@
 enum { EXIT_DONE, EXIT_REFUSED, EXIT_USAGE, EXIT_UNREACHED };
 
 static int	on_row(struct chan *, struct imsg *);
+static int	on_text(struct chan *, struct imsg *);
 static int	on_done(struct chan *, struct imsg *);
 
 static const struct dispatch	table[] = {
 	{ IMSG_CTL_ROW, R_CONTROL, S_ANY, MF_REQUEST, on_row },
+	{ IMSG_CTL_TEXT, R_CONTROL, S_ANY, MF_REQUEST, on_text },
 	{ IMSG_CTL_DONE, R_CONTROL, S_ANY, 0, on_done },
 };
 
@@ -49,6 +51,7 @@ static struct {
 	int		 follow;	/* asked again behind the last row */
 	int		 looks;		/* how often it was */
 	unsigned long	 printed;	/* objects of an array that goes on */
+	uint64_t	 part;		/* bytes of a text in this answer */
 	int		 quiet;		/* completing: not a word of complaint */
 	const struct complete_ids *ids;
 	const char	*begin;		/* of the word that is completed */
@@ -308,6 +311,40 @@ on_row(struct chan *c, struct imsg *m)
 	return (0);
 }
 
+/* As it is, but for what a terminal would take for more than text. */
+static int
+on_text(struct chan *c, struct imsg *m)
+{
+	struct msg_ctl_text	in;
+	const uint8_t		*p;
+	size_t			i;
+
+	(void)c;
+	if (get_ctl_text(m, &in) == -1)
+		return (-1);
+	for (p = in.bytes.p, i = 0; i < in.bytes.len; i++)
+		putchar((p[i] < 0x20 && p[i] != '\n') || p[i] == 0x7f ? '?' :
+		    p[i]);
+	ctl.part += in.bytes.len;
+	return (0);
+}
+
+/* Behind this part, until there is none. */
+static void
+next_part(void)
+{
+	char		*from = ctl.line.words[ctl.line.nwords - 1];
+	uint64_t	 at = strtoull(from, NULL, 10) + ctl.part;
+
+	if (ctl.part == 0 || ferror(stdout))
+		finish(EXIT_DONE);
+	snprintf(from, sizeof(ctl.line.words[0]), "%llu",
+	    (unsigned long long)at);
+	ctl.part = 0;
+	rows_free(ctl.rows);
+	look(NULL);
+}
+
 static void
 print(const char *said)
 {
@@ -389,6 +426,10 @@ on_done(struct chan *c, struct imsg *m)
 		if (!ctl.json || refusal_json(in.code, in.text, stderr) == -1)
 			fprintf(stderr, "relayctl: refused: %s\n", shown);
 		finish(EXIT_REFUSED);
+	}
+	if (ctl_info(ctl.line.op)->flags & CTL_PARTS) {
+		next_part();
+		return (0);
 	}
 	print(shown);
 	if (goes_on()) {

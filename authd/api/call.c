@@ -268,7 +268,13 @@ api_is_behind(const struct api_call *call, const struct facts *f)
 static int
 api_permits(const struct api_call *call)
 {
-	return ((call->who.permits >> api_info(call->op)->needs) & 1);
+	enum api_needs	needs = api_info(call->op)->needs;
+	uint32_t	all = 1U << needs;
+
+	/* As all that is about sessions: operator-api.md, 2. */
+	if (needs == NEEDS_RECORDINGS)
+		all |= 1U << NEEDS_CONNECT;
+	return ((call->who.permits & all) == all);
 }
 
 static void

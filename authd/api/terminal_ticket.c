@@ -6,6 +6,7 @@
 #include "authd/core/session.h"
 #include "authd/msg/issue.h"
 #include "base/compat.h"
+#include "proc/proc.h"
 
 static void
 terminal_ticket_make(struct api_call *call, const struct facts *f)
@@ -27,6 +28,8 @@ terminal_ticket_make(struct api_call *call, const struct facts *f)
 	o = cJSON_CreateObject();
 	cJSON_AddStringToObject(o, "ticket", ticket);
 	explicit_bzero(ticket, sizeof(ticket));
+	if (proc_conf()->record_terminals)
+		cJSON_AddTrueToObject(o, "recorded");
 	api_yes(&call->asker, API_TERMINAL_TICKET, o);
 }
 

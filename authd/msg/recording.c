@@ -154,6 +154,7 @@ recording_reloaded(void)
 	    conf->recording_dir) == -1 && conf->record_terminals))
 		log_warn("recording directory %s: no terminal opens",
 		    conf->recording_dir);
+	recording_keep();
 }
 
 /* ---- the beginning ---- */
@@ -204,17 +205,15 @@ header(const struct stream *st, const struct recording_row *row, size_t *len)
 	return (text);
 }
 
-/* Is there room, as far as what is there already lets us know? */
-static int
-has_room(const struct recording *but)
+uint64_t
+recording_open_bytes(void)
 {
 	const struct recording	*r;
 	uint64_t		 bytes = 0;
 
 	TAILQ_FOREACH(r, &recordings.all, entry)
-		if (r != but)
-			bytes += r->row.bytes;
-	return (bytes < proc_conf()->recording_max);
+		bytes += r->row.bytes;
+	return (bytes);
 }
 
 static int
@@ -254,7 +253,7 @@ recording_open(const struct stream *st, int *fd, uint64_t *room)
 	if (r == NULL)
 		return (st->kind == &stream_terminal &&
 		    conf->record_terminals ? -1 : 0);
-	if (!has_room(r)) {
+	if (recording_open_bytes() >= conf->recording_max) {
 		log_warnx("recording: those that go on have all the room");
 		return (-1);
 	}
@@ -275,6 +274,16 @@ recording_read(const struct recording_row *row, int *fd, uint64_t *bytes)
 	    UINT64_MAX, fd, bytes));
 }
 
+uint64_t
+recording_size(const struct recording_row *row)
+{
+	uint64_t	bytes = row->bytes;
+
+	if (row->ended_at == 0)
+		(void)castdir_size(row->id, &bytes);
+	return (bytes);
+}
+
 static void
 recording_ended(void *arg, int ok)
 {
@@ -284,8 +293,10 @@ recording_ended(void *arg, int ok)
 		r->state = OVER;
 		return;
 	}
-	log_info("session %s: recording %s ended, %llu bytes",
-	    r->row.session_id, r->row.id, (unsigned long long)r->row.bytes);
+	if (r->row.bytes > 0)
+		log_info("session %s: recording %s ended, %llu bytes",
+		    r->row.session_id, r->row.id,
+		    (unsigned long long)r->row.bytes);
 	recording_free(r);
 }
 

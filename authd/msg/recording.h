@@ -19,8 +19,11 @@ struct stream;
 void	recording_reloaded(void);
 /* The store is open, and has this one that has not ended. */
 void	recording_load(const struct recording_row *);
-/* Everything is loaded. */
-void	recording_loaded(void);
+/*
+ * The store is open: from now on what is old goes, and files without a row get
+ * one. recording_keep.c
+ */
+void	recording_keep(void);
 /* Could we record with this? For a reload. */
 int	recording_judge(const struct conf *, const char **why);
 
@@ -36,7 +39,10 @@ int	recording_open(const struct stream *, int *fd, uint64_t *room);
  * with errno.
  */
 int	recording_read(const struct recording_row *, int *fd, uint64_t *bytes);
-/* How many are going on. */
+/* How large it is, also of one that goes on. */
+uint64_t recording_size(const struct recording_row *);
+/* How many are going on, and what they have by now. */
 unsigned recording_count(void);
+uint64_t recording_open_bytes(void);
 
 #endif

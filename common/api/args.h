@@ -22,7 +22,8 @@
 	STR(version, MANY_SIZE) STR(created_by, MANY_SIZE)		\
 	STR(organization_id, MANY_SIZE) STR(notes, NOTES_SIZE)		\
 	STR(custom_data, CUSTOM_SIZE) U8(support_enabled)		\
-	SECRET(system_secret, SECRET_SIZE) STR(services, SERVICES_TEXT)
+	SECRET(system_secret, SECRET_SIZE) STR(services, SERVICES_TEXT)	\
+	STR(recording, UUID_SIZE)
 
 /* What a list of sessions can be sorted by. */
 #define API_SORT_KEYS							\
@@ -39,6 +40,6 @@
 /* What a call can need that its token permits, and what tokens call it. */
 #define API_PERMISSIONS							\
 	N(CONNECT, "connect:systems") N(READ, "read:systems")		\
-	N(MANAGE, "manage:systems")
+	N(MANAGE, "manage:systems") N(RECORDINGS, "read:recordings")
 
 #endif

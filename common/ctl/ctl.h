@@ -21,6 +21,8 @@ enum ctl_op {
 #define CTL_LONG_MS	600000
 /* What was looked at is not in order: rows, and the reason. */
 #define CTL_BROKEN	422
+/* A text, in parts: the last word is where one begins; "" the first. */
+#define CTL_PARTS	0x10
 
 struct ctl_info {
 	const char	*pattern;

@@ -147,6 +147,21 @@ answer_text(struct conn *c, const char *type, const char *text, size_t len)
 	answer_send(c, 200, type, API_FIELDS, NULL, &iov, 1);
 }
 
+int
+answer_head(struct conn *c, const char *type, uint64_t len)
+{
+	char		head[1024];
+	struct iovec	iov = { head, 0 };
+
+	if (c->body_left)
+		c->keep = 0;
+	iov.iov_len = (size_t)snprintf(head, sizeof(head),
+	    "HTTP/1.1 200 OK\r\nX-Request-Id: %s\r\nContent-Type: %s\r\n"
+	    "Content-Length: %llu\r\n" API_FIELDS "%s\r\n", c->request, type,
+	    (unsigned long long)len, c->keep ? "" : "Connection: close\r\n");
+	return (conn_writev(c, &iov, 1));
+}
+
 void
 answer_empty(struct conn *c, int status, const char *extra)
 {

@@ -33,6 +33,11 @@ void	answer_plain(struct conn *, int status, const char *text);
 /* A text of this type, for programs. */
 void	answer_text(struct conn *, const char *type, const char *text,
 	    size_t len);
+/*
+ * The head of an answer of `len` bytes that its job says itself; it ends the
+ * request. 0, or -1: the connection is closed.
+ */
+int	answer_head(struct conn *, const char *type, uint64_t len);
 /* No body; `extra` says the rest. */
 void	answer_empty(struct conn *, int status, const char *extra);
 

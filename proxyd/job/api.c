@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <unistd.h>
 
 #include "answer.h"
 #include "api.h"
@@ -35,6 +36,9 @@
 
 #define BODIES_MAX	(4 << 20)	/* of all calls together */
 #define DATA_MAX	(16 << 20)	/* of one answer */
+#define FILE_PART	65536		/* of a file, at once */
+#define FILE_PARTS	4		/* then others have their turn */
+#define FILE_IDLE_MS	60000		/* for a caller to take a part */
 #define SPARE_MS	5000	/* for an answer that hangs, beyond authd's */
 #define LOOK_FIRST_MS	20	/* behind the other side's end */
 #define LOOK_MS		250
@@ -63,6 +67,9 @@ struct api_call {
 	int			 invalid;	/* say what was wrong */
 	char			*message;
 	struct doc		 data;
+	/* or a file, -1: none */
+	int			 fd;
+	uint64_t		 file_left;
 };
 
 static TAILQ_HEAD(, api_call)	waiting = TAILQ_HEAD_INITIALIZER(waiting);
@@ -76,6 +83,7 @@ static void	api_body_begin(struct conn *);
 static void	api_ask(struct conn *);
 static void	api_answer(struct conn *);
 static void	api_body(struct conn *);
+static void	file_pump(struct conn *);
 static void	api_end(struct conn *);
 
 /* ---- the job: its body comes in, then its answer ---- */
@@ -125,6 +133,28 @@ answer_left(struct conn *c)
 	    conn_writev(c, &iov, 1) == 0))
 		conn_deadline(c, LOOK_FIRST_MS);
 }
+
+/* It reads nothing: what it has is not whole, and it is to see that. */
+static void
+file_expired(struct conn *c)
+{
+	conn_close(c, "takes nothing of a file", 1);
+}
+
+/* It has said all, and reads on; if it has gone, writing says so. */
+static void
+file_stays(struct conn *c)
+{
+	(void)c;
+}
+
+static const struct job_ops	file_job = {
+	.name = "api, file",
+	.writable = file_pump,
+	.expired = file_expired,
+	.left = file_stays,
+	.end = api_end,
+};
 
 static const struct job_ops	body_job = {
 	.name = "api, body",
@@ -280,6 +310,7 @@ api_begin(struct conn *c, const struct httphead *h)
 	}
 	conn_job(c, &body_job, a);
 	a->c = c;
+	a->fd = -1;
 	a->op = (enum api_op)op;
 	a->begun_ns = clock_ns();
 	c->status = 0;
@@ -490,6 +521,59 @@ api_ask(struct conn *c)
 
 /* ---- the answer ---- */
 
+/* A part of the file as soon as the one before has gone. */
+static void
+file_pump(struct conn *c)
+{
+	static char	 part[FILE_PART];
+	struct api_call	*a = api_of(c);
+	struct iovec	 iov;
+	ssize_t		 n;
+	int		 i;
+
+	if (conn_flush(c) != 1)
+		return;
+	for (i = 0; i < FILE_PARTS && a->file_left > 0 && c->out_len == 0;
+	    i++) {
+		n = read(a->fd, part, a->file_left < sizeof(part) ?
+		    (size_t)a->file_left : sizeof(part));
+		if (n <= 0) {
+			conn_close(c, "a file is shorter than it was", 1);
+			return;
+		}
+		a->file_left -= (uint64_t)n;
+		iov.iov_base = part;
+		iov.iov_len = (size_t)n;
+		if (conn_writev(c, &iov, 1) == -1)
+			return;
+		conn_deadline(c, FILE_IDLE_MS);
+	}
+	if (a->file_left == 0)
+		conn_answered(c);
+	else
+		conn_writing(c);
+}
+
+/* The answer is a recording. */
+static int
+file_begin(struct conn *c, struct imsg *m)
+{
+	struct api_call		*a = api_of(c);
+	struct msg_api_file	 in;
+
+	if (get_api_file(m, &in) == -1) {
+		answer_later(c, 503, "service temporarily unavailable", 1);
+		return (-1);
+	}
+	a->fd = m_take_fd(m);
+	a->file_left = in.size;
+	conn_job(c, &file_job, a);
+	conn_deadline(c, FILE_IDLE_MS);
+	if (answer_head(c, "application/x-asciicast", in.size) == 0)
+		file_pump(c);
+	return (0);
+}
+
 static int
 api_result(struct chan *ch, struct imsg *m, void *arg)
 {
@@ -499,6 +583,8 @@ api_result(struct chan *ch, struct imsg *m, void *arg)
 
 	(void)ch;
 	a->id = a->call.id;
+	if (m != NULL && m->type == IMSG_API_FILE)
+		return (file_begin(c, m));
 	if (m == NULL) {
 		answer_later(c, 503, "service temporarily unavailable", 1);
 		return (0);
@@ -617,6 +703,7 @@ api_end(struct conn *c)
 			break;
 		}
 	sodium_memzero(a->token, sizeof(a->token));
+	imsg_close_fd(a->fd);
 	doc_clear(&a->data);
 	free(a->message);
 	bodies -= a->body_len;

@@ -145,7 +145,8 @@ for call in sorted(want):
     equal([p["$ref"].split("/")[-1] for p in
            served["paths"].get(call[1], {}).get("parameters", [])],
           [name for hole, name in (("{id}", "Id"), ("{system_id}", "SystemId"),
-                                   ("{service}", "ServiceName"))
+                                   ("{service}", "ServiceName"),
+                                   ("{recording}", "RecordingId"))
            if hole in call[1]],
           "%s %s: its path's parameter" % call)
 equal(sorted(served["components"]["schemas"]["Status"]["enum"]),
@@ -159,7 +160,8 @@ for path, keys in (("/api/support-sessions", SORT_KEYS),
            if p["name"] == "sort_by"], [sorted(keys)],
           "what %s can be sorted by" % path)
 with open(SRC + "/doc/openapi.yaml", encoding="utf-8") as f:
-    equal(sorted(set(re.findall(r"\b[a-z]+:systems\b", f.read()))),
+    equal(sorted(set(re.findall(r"\b[a-z]+:(?:systems|recordings)\b",
+                                f.read()))),
           sorted(PERMISSIONS.values()), "no other permission")
 equal([r for r in refs(served) if not leads(served, r)], [],
       "every reference leads somewhere")

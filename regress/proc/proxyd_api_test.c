@@ -3,6 +3,7 @@
 #include <sys/resource.h>
 #include <sys/socket.h>
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -517,6 +518,97 @@ proxies(struct conf *cf)
 	    "IPv6");
 }
 
+#define LARGE	(3 << 20)
+
+static char	large[LARGE];
+
+/* A file of `len` bytes, of which the answer is `size`. */
+static void
+send_file(struct call *k, size_t len, uint64_t size)
+{
+	char	path[] = "/tmp/proxyd_api_test.XXXXXX";
+	int	fd = mkstemp(path);
+
+	if (fd == -1 || unlink(path) == -1 ||
+	    write(fd, large, len) != (ssize_t)len ||
+	    lseek(fd, 0, SEEK_SET) == -1)
+		bail("a file");
+	say_fd(d.authd, k->id, fd, api_file, .size = size);
+}
+
+/* Bytes up to the end of the connection that are as they should be. */
+static size_t
+read_large(int fd, size_t from)
+{
+	static char	buf[65536];
+	ssize_t		n;
+
+	while ((n = recv(fd, buf, sizeof(buf), 0)) > 0) {
+		if (from + (size_t)n > LARGE ||
+		    memcmp(large + from, buf, (size_t)n) != 0)
+			break;
+		from += (size_t)n;
+	}
+	return (from);
+}
+
+#define RECORDING							\
+	"/00000000-0000-4000-8000-000000000001/recordings/"		\
+	"00000000-0000-4000-8000-000000000002"
+
+static void
+files(void)
+{
+	struct call	*k;
+	char		*a;
+	size_t		 i;
+	int		 fd = browser(&d, 0);
+
+	for (i = 0; i < LARGE; i++)
+		large[i] = (char)('!' + i * 7 % 89);
+	request(fd, "GET", RECORDING, NULL);
+	k = called();
+	ok(k->in.op == API_RECORDING && strcmp(k->in.recording,
+	    "00000000-0000-4000-8000-000000000002") == 0, "a recording");
+	send_file(k, 1000, 900);
+	a = answer(fd);
+	ok(status_of(a) == 200 && strstr(a,
+	    "Content-Type: application/x-asciicast\r\n") != NULL &&
+	    strlen(body_of(a)) == 900 && memcmp(body_of(a), large, 900) == 0,
+	    "as much of the file as authd said");
+	request(fd, "GET", RECORDING, NULL);
+	send_file(called(), 0, 0);
+	ok(status_of(answer(fd)) == 200, "an empty one, on the same connection");
+
+	/* More than a socket takes, by one that reads late. */
+	put(fd, "GET " BASE RECORDING " HTTP/1.1\r\nHost: a\r\n"
+	    "Authorization: Bearer sometoken\r\nConnection: close\r\n\r\n");
+	send_file(called(), LARGE, LARGE);
+	(void)get_until(fd, "\r\n\r\n");
+	drive_clock(&d, 30000);
+	is_int((int)read_large(fd, 0), LARGE, "a large one, whole");
+	close(fd);
+
+	/* Nobody takes a part of one for all of it. */
+	fd = browser(&d, 0);
+	request(fd, "GET", RECORDING, NULL);
+	send_file(called(), 1000, 2000);
+	ok(strstr(get_until(fd, "\r\n\r\n"), "Content-Length: 2000\r\n") !=
+	    NULL, "one that is shorter than authd said");
+	errno = 0;
+	ok(read_large(fd, 0) <= 1000 && errno == ECONNRESET,
+	    "is cut off audibly");
+	close(fd);
+	fd = browser(&d, 0);
+	request(fd, "GET", RECORDING, NULL);
+	send_file(called(), LARGE, LARGE);
+	ok(strstr(get_until(fd, "\r\n\r\n"), "Content-Length: ") != NULL,
+	    "who takes nothing of it");
+	drive_clock(&d, 61000);
+	ok(read_large(fd, 0) < LARGE, "has a minute");
+	close(fd);
+}
+
 int
 main(void)
 {
@@ -530,6 +622,7 @@ main(void)
 	body_limits();
 	body_total();
 	losses();
+	files();
 	rates();
 	proxies(&cf);
 	ok(!drive_logged(&d, "sometoken") && !drive_logged(&d, "status=") &&

@@ -538,9 +538,108 @@ test_bad_parent(void)
 	}
 }
 
+/* A terminal with a recording of so many bytes; its file, to be read. */
+static int
+term_recorded(uint64_t room)
+{
+	char	path[] = "/tmp/termd_end_test.XXXXXX";
+	int	file = mkstemp(path), fd;
+
+	if (file == -1 || (fd = open(path, O_WRONLY | O_APPEND)) == -1)
+		bail("recording");
+	unlink(path);
+	term_start();
+	term_give(drive_head, NULL, 0);
+	say_fd(dr.d.authd, 0, fd, term_record, .room = room);
+	term_stream(1800);
+	stream_put("OK\n", 3);
+	if (browser_status() != 101 || !browser_wait(1))
+		bail("no 101");
+	return (file);
+}
+
+static const char *
+recording(int file)
+{
+	static char	text[4096];
+	ssize_t		n = pread(file, text, sizeof(text) - 1, 0);
+
+	text[n > 0 ? n : 0] = '\0';
+	return (text);
+}
+
+static void
+test_recording(void)
+{
+	static uint8_t	much[1000];
+	char		text[MESSAGE_SIZE];
+	const char	*s;
+	int		file = term_recorded(600);
+
+	ok(strstr(dr.head, "\r\nX-Support-Recording: on\r\n") != NULL,
+	    "the 101 says that it is recorded");
+	ok(browser_red(0, "this terminal is recorded"), "a text, too");
+	stream_frame("\0a\303", 3);
+	stream_frame("\0\244b", 3);
+	ok(browser_wait(3), "output");
+	browser_send("\1{\"cols\":8,\"rows\":2}", 20);
+	browser_send("\0secret", 7);
+	ok(stream_got("\0\0\0\24\1{\"cols\":8,\"rows\":2}\0\0\0\7\0secret",
+	    35), "a new size, and input");
+	s = recording(file);
+	ok(strstr(s, "\303\244b\"]\n") != NULL, "output is in the file, what was "
+	    "in pieces is whole: %s", s);
+	ok(strstr(s, ",\"r\",\"8x2\"]\n") != NULL, "so is the size");
+	ok(strstr(s, "secret") == NULL, "and no input");
+	memset(much + 1, 'x', sizeof(much) - 1);
+	stream_frame(much, sizeof(much));
+	is_int(browser_closed(), 1011, "what has no room in it: 1011");
+	ok(dr.n == 4 && browser_red(3, "this terminal's recording is full"),
+	    "a text says why, and what is not recorded is not shown");
+	ok(strstr(recording(file), "xxx") == NULL, "no part of it is there");
+	is_int(term_heard_end(text), END_LIMIT, "authd hears why");
+	is_str(text, "this terminal's recording is full", "in words");
+	leaves("full");
+	close(file);
+
+	file = term_recorded(4096);
+	stream_frame("\0end\342\202", 6);
+	shutdown(dr.stream, SHUT_WR);
+	is_int(browser_closed(), 1000, "a clean end");
+	s = recording(file);
+	ok(strstr(s, "end\"]\n") != NULL && strstr(s, "\357\277\275\"]\n") !=
+	    NULL, "a character that has no end is none: %s", s);
+	leaves("recorded");
+	close(file);
+
+	/* One that cannot be written. */
+	term_start();
+	term_give(drive_head, NULL, 0);
+	say_fd(dr.d.authd, 0, open("/dev/full", O_WRONLY), term_record,
+	    .room = 4096);
+	term_stream(1800);
+	stream_put("OK\n", 3);
+	(void)browser_status();
+	stream_frame("\0lost", 5);
+	is_int(browser_closed(), 1011, "a full disk: 1011");
+	ok(dr.n == 2 && browser_red(1,
+	    "this terminal cannot be recorded any more"), "a text says why, "
+	    "and nothing was shown");
+	leaves("full disk");
+
+	/* Not behind the stream. */
+	term_open();
+	say_fd(dr.d.authd, 0, open("/dev/null", O_WRONLY), term_record,
+	    .room = 1);
+	ok(hear_end(dr.d.authd) == 0, "TERM_RECORD for one that is open ends "
+	    "the channel");
+	is_int(term_end(), 0, "it ends");
+}
+
 int
 main(void)
 {
+	test_recording();
 	test_slow_browser();
 	test_ahead();
 	test_slow_stream();
