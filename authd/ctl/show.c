@@ -11,6 +11,7 @@
 #include "authd/core/ticket.h"
 #include "authd/msg/admit.h"
 #include "authd/msg/credit.h"
+#include "authd/msg/recording.h"
 #include "authd/store/audit.h"
 #include "authd/store/store.h"
 #include "authd/turn.h"
@@ -160,6 +161,7 @@ show_stats(struct ctl *ctl, const struct facts *f)
 	ctl_row(a, "tickets", num(ticket_count()), CTL_END);
 	ctl_row(a, "admissions", num(admit_count()), CTL_END);
 	ctl_row(a, "terminals", num(admit_terminals()), CTL_END);
+	ctl_row(a, "recordings", num(recording_count()), CTL_END);
 	ctl_row(a, "access_rows_open", num(rowlog_open()), CTL_END);
 	ctl_row(a, "audit_left_out", num(audit_left_out()), CTL_END);
 	ctl_row(a, "credit_leased_mib", num(credit_leased_mib()), CTL_END);

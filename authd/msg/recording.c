@@ -262,6 +262,8 @@ recording_open(const struct stream *st, int *fd, uint64_t *room)
 		return (-1);
 	}
 	*room = conf->recording_each - r->row.bytes;
+	log_info("session %s: terminal recorded as %s", r->row.session_id,
+	    r->row.id);
 	return (0);
 }
 

@@ -105,6 +105,9 @@ def contents(d, sid, token):
     w.send(b"\0echo re-$((1+1))\r")
     w.recv_until(rb"re-2")
     path, = files(d)
+    d.log.wait("session %s: terminal recorded as %s" % (sid, id_of(path)))
+    t.equal([r["value"] for r in d.ctl("show", "stats")
+             if r["name"] == "recordings"], ["1"], "one goes on")
     t.ok("re-2" in said(on_disk(path)), "what was shown is in the file")
     t.equal([x for _, k, x in parse(on_disk(path))[1] if k == "r"],
             ["100x30"], "and the new size")
@@ -403,6 +406,25 @@ def sql_write(d, text):
     db.close()
 
 
+def over_a_stop(d, sid, token):
+    """One that relayd's own end has ended."""
+    before = files(d)
+    w = opened(d, sid, token)
+    w.send(b"\0echo stop-$((1+1))\r")
+    w.recv_until(rb"stop-2")
+    path = newest(d, before)
+    d.stop()
+    d.start()
+    row = ended(d, id_of(path))
+    t.equal(sql(d, "SELECT r.ended_at - a.disconnected_at FROM"
+                " terminal_recordings r JOIN support_access_logs a USING (id)"
+                " WHERE r.id = '%s'" % id_of(path)), [(0,)],
+            "relayd ends: the recording ended when its terminal did")
+    t.equal(row["sha256"], hashlib.sha256(on_disk(path)).hexdigest(),
+            "and has its SHA-256 after the next start")
+    t.ok("stop-2" in said(on_disk(path)), "and what was shown")
+
+
 def by_age(d):
     d.move_clock(7200 * 1000)
     until(lambda: d.ctl("recording", "list") == [], "no row is left")
@@ -500,7 +522,7 @@ def read_by_all(d, sid, token):
     by_relayctl(d, path, data)
 
 
-with_client("record terminals yes", read_by_all, crashes)
+with_client("record terminals yes", read_by_all, crashes, over_a_stop)
 with_client("record terminals yes", no_space)
 with_client('record terminals\nrecording directory "recordings" each 64K max 1M'
             "\nkeep recordings 1h", by_size, found)

@@ -45,11 +45,13 @@ store_recording_add(const struct recording_row *r)
 	    r->operator_name, r->started_at));
 }
 
+/* It ended with its terminal, where the access log says when that was. */
 int
 store_recording_end(const struct recording_row *r)
 {
 	static struct query	q = QUERY("UPDATE terminal_recordings"
-	    " SET ended_at = ?2, bytes = ?3, sha256 = ?4 WHERE id = ?1"
+	    " SET ended_at = ifnull((SELECT a.disconnected_at"
+	    " FROM support_access_logs a WHERE a.id = ?1), ?2), bytes = ?3, sha256 = ?4 WHERE id = ?1"
 	    " AND ended_at IS NULL");
 
 	return (db_write(&q, "Tiit", r->id, r->ended_at, (int64_t)r->bytes,
