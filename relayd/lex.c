@@ -68,6 +68,7 @@ static const struct keyword {
 	{ "console",	CONSOLE },
 	{ "control",	CONTROL },
 	{ "cookies",	COOKIES },
+	{ "crash",	CRASH },
 	{ "credit",	CREDIT },
 	{ "directory",	DIRECTORY },
 	{ "domain",	DOMAIN },

@@ -86,7 +86,7 @@ static void	listener(struct parser *, const char *, uint64_t, uint64_t);
 
 %token ADDRESS "address" ALLOW "allow" API "api" AUDIENCE "audience" CONSOLE "console"
 %token AUTHFAIL "authfail" EXEMPT "exempt" MIN "min" NOAUTH "noauth"
-%token PENALTY "penalty"
+%token CRASH "crash" PENALTY "penalty"
 %token AUDIT "audit" REFUSALS "refusals"
 %token COOKIES "cookies" SCRIPT "script"
 %token CONTROL "control" CREDIT "credit" DOMAIN "domain" FILE_ "file"
@@ -231,6 +231,10 @@ penalty		: AUTHFAIL duration {
 		}
 		| NOAUTH duration {
 			number(ps, "penalty noauth", "penalty_noauth",
+			    $2.number);
+		}
+		| CRASH duration {
+			number(ps, "penalty crash", "penalty_crash",
 			    $2.number);
 		}
 		| MIN duration {

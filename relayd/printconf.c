@@ -151,6 +151,7 @@ print_penalty(FILE *f, const struct conf *c)
 
 	print_seconds(f, "penalty authfail", c->penalty_authfail);
 	print_seconds(f, "penalty noauth", c->penalty_noauth);
+	print_seconds(f, "penalty crash", c->penalty_crash);
 	print_seconds(f, "penalty min", c->penalty_min);
 	print_seconds(f, "penalty max", c->penalty_max);
 	for (i = 0; i < c->n_penalty_exempt; i++)

@@ -302,6 +302,23 @@ count_end(const struct child *c, int status)
 	pages_ended(c);
 }
 
+/*
+ * A signal that nobody sent: who made a worker crash waits before he tries the
+ * next address of whatever he looks for.
+ */
+static void
+tell_crash(const struct child *c, int status)
+{
+	struct child	*authd = child_authd();
+
+	if (!(role_info(c->role)->flags & RF_LOGIN) || !WIFSIGNALED(status) ||
+	    WTERMSIG(status) == SIGKILL || WTERMSIG(status) == SIGTERM ||
+	    authd == NULL || authd->chan == NULL)
+		return;
+	(void)say_crashed(authd->chan, 0, -1, &(struct msg_crashed){
+	    .instance = c->instance });
+}
+
 static void
 child_ended(struct child *c, int status)
 {
@@ -328,6 +345,8 @@ child_ended(struct child *c, int status)
 		log_debug("%s: ended: %s", child_name(c), why);
 	if (role_info(c->role)->flags & RF_DOORS)
 		end_given(c);
+	if (surprise)
+		tell_crash(c, status);
 	child_free(c);
 	if (s == NULL || env()->stopping || !slot_is_wanted(s))
 		return;

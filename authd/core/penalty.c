@@ -18,7 +18,8 @@ struct penalties {
 const char *
 penalty_cause_name(enum penalty_cause cause)
 {
-	static const char *const	names[] = { "authfail", "noauth" };
+	static const char *const	names[PENALTY_CAUSES] = { "authfail",
+	    "noauth", "crash" };
 
 	return (names[cause]);
 }

@@ -25,6 +25,7 @@
 enum penalty_cause {
 	PENALTY_AUTHFAIL,	/* a wrong key or secret */
 	PENALTY_NOAUTH,		/* came for a tunnel and never logged in */
+	PENALTY_CRASH,		/* its muxd crashed */
 	PENALTY_CAUSES
 };
 

@@ -27,6 +27,7 @@
 #define HELD_MAX	32768	/* workers that wait for the start to be over */
 #define SETTLE_MS	10000	/* for kept workers to tell what they have */
 #define CLOSE_OVER	4000
+#define LEFT_MAX	256	/* tunnels' processes that ended last */
 
 /* What SPAWNED says, kept until the start is over. */
 struct spawned {
@@ -50,6 +51,17 @@ static struct {
 	int			 settled;
 	struct timer		 settle;
 } start = { .held = STAILQ_HEAD_INITIALIZER(start.held) };
+
+/* Who came for a tunnel whose process has ended. */
+struct left {
+	uint64_t	instance, proxyd;
+	char		addr[ADDR_SIZE];
+};
+
+static struct {
+	struct left	last[LEFT_MAX];
+	unsigned	n;
+} left;
 
 /* An offender goes; the parent ends it, and its channel ends here. */
 static void
@@ -101,6 +113,39 @@ door_part_free(struct peer *pe)
 	named_gone(pe->instance);
 }
 
+/* Whose was it? The parent may tell a moment later why it ended. */
+static void
+tunnel_left(const struct peer *pe)
+{
+	struct left	*l = &left.last[left.n++ % LEFT_MAX];
+
+	l->instance = pe->instance;
+	l->proxyd = pe->admission->proxyd;
+	strlcpy(l->addr, pe->admission->addr, sizeof(l->addr));
+	if (peer_state(pe) == P_NEW)
+		named_offence(l->proxyd, l->addr, PENALTY_NOAUTH);
+}
+
+int
+parent_on_crashed(struct chan *c, struct imsg *m)
+{
+	struct msg_crashed	 in;
+	const struct peer	*pe;
+	struct left		*l;
+
+	(void)c;
+	if (get_crashed(m, &in) == -1 || in.instance == 0)
+		return (-1);
+	pe = peer_find(in.instance);
+	if (pe != NULL && peer_has(pe, RF_LOGIN) && pe->admission != NULL)
+		named_offence(pe->admission->proxyd, pe->admission->addr,
+		    PENALTY_CRASH);
+	for (l = left.last; pe == NULL && l < left.last + LEFT_MAX; l++)
+		if (l->instance == in.instance)
+			named_offence(l->proxyd, l->addr, PENALTY_CRASH);
+	return (0);
+}
+
 /* The one way out. The channel goes with it. */
 static void
 peer_free(struct peer *pe)
@@ -112,10 +157,8 @@ peer_free(struct peer *pe)
 	if (peer_has(pe, RF_DOORS))
 		door_part_free(pe);
 	facts_cancel(pe->asking);
-	if (peer_has(pe, RF_LOGIN) && pe->admission != NULL &&
-	    peer_state(pe) == P_NEW)
-		named_offence(pe->admission->proxyd, pe->admission->addr,
-		    PENALTY_NOAUTH);
+	if (peer_has(pe, RF_LOGIN) && pe->admission != NULL)
+		tunnel_left(pe);
 	admit_free(pe->admission);
 	chan_free(pe->chan);
 	free(pe);

@@ -159,8 +159,14 @@ price_of(enum penalty_cause cause)
 {
 	const struct conf	*c = proc_conf();
 
-	return (1000 * (cause == PENALTY_AUTHFAIL ? c->penalty_authfail :
-	    c->penalty_noauth));
+	switch (cause) {
+	case PENALTY_NOAUTH:
+		return (1000 * c->penalty_noauth);
+	case PENALTY_CRASH:
+		return (1000 * c->penalty_crash);
+	default:
+		return (1000 * c->penalty_authfail);
+	}
 }
 
 /* What other proxyds say, each no more than its share of what is allowed. */

@@ -73,6 +73,8 @@ enum conf_unit { UNIT_COUNT, UNIT_SECONDS, UNIT_BYTES, UNIT_BOOL };
 	    "penalty authfail")						\
 	X(penalty_noauth, 1, 0, 86400, UNIT_SECONDS, R_AUTHD,		\
 	    "penalty noauth")						\
+	X(penalty_crash, 90, 0, 86400, UNIT_SECONDS, R_AUTHD,		\
+	    "penalty crash")						\
 	X(penalty_min, 100, 1, 86400, UNIT_SECONDS, R_AUTHD,		\
 	    "penalty min")						\
 	X(penalty_max, 600, 1, 86400, UNIT_SECONDS, R_AUTHD,		\

@@ -6,7 +6,9 @@ nothing in the store; another tunnel's transfer runs through each."""
 
 import base64
 import json
+import os
 import re
+import signal
 import socket
 import sqlite3
 import sys
@@ -390,6 +392,20 @@ def penalties(targets):
         t.equal(fail(front)[0], 12, "nor the proxy where it names nobody")
         t.equal(shown(d, front), [], "of whom nothing is kept")
         t.equal(fail("127.0.0.8")[0], 12, "nor an exempt network")
+        known = {p["pid"] for p in d.processes("muxd")}
+        for i in range(2):
+            st, _, _, s = login(d, key, secret, source=there)
+            muxd = [int(p["pid"]) for p in d.processes("muxd")
+                    if p["pid"] not in known]
+            t.equal((st, len(muxd)), (101, 1), "a tunnel, crash %d" % (i + 1))
+            os.kill(muxd[0], signal.SIGILL)
+            while s.recv(65536):
+                pass
+            until(lambda: [x["offences"] for x in shown(d, there)] ==
+                  [str(i + 1)], "the crash to be counted")
+        t.equal(login(d, key, secret, source=there)[0], 429,
+                "an address whose processes crash has to wait")
+        t.equal(shown(d, there)[0]["cause"], "crash", "which is said")
         d.ctl("penalty", "clear", "all")
         t.equal(d.ctl("show", "penalties"), [], "penalty clear all")
         r = d.ctl_raw("penalty", "clear", here)

@@ -44,7 +44,7 @@ world_init(struct conf *cf)
 	cf->rate_address = 100000;
 	cf->rate_slot = 100000;
 	cf->rate_key = 100000;
-	cf->penalty_authfail = cf->penalty_noauth = 0;
+	cf->penalty_authfail = cf->penalty_noauth = cf->penalty_crash = 0;
 }
 
 static long long

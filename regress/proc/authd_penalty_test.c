@@ -166,6 +166,44 @@ noauth(void)
 	is_str(penalty(addr, "cause"), "noauth", "and it is said why");
 }
 
+/* A muxd that crashes, be it that its channel or that the parent says so first. */
+static void
+crash(const char *addr, int parent_first)
+{
+	struct far	*mux = drive_spawn(ROLE_MUXD,
+			    admit(proxyd, addr, NULL));
+	uint64_t	 instance = mux->instance;
+
+	drive_sync(control);
+	if (parent_first)
+		say(parent.fd, crashed, .instance = instance);
+	drive_sync(control);
+	far_close(mux);
+	drive_sync(control);
+	if (!parent_first)
+		say(parent.fd, crashed, .instance = instance);
+	drive_sync(control);
+}
+
+static void
+crashes(void)
+{
+	int	first;
+
+	for (first = 0; first < 2; first++) {
+		const char	*addr = first ? "192.0.2.25" : "192.0.2.26";
+
+		crash(addr, first);
+		is_int(try(proxyd, addr, NULL), 0, "one crash");
+		crash(addr, first);
+		is_int(try(proxyd, addr, NULL), 429, "the second costs time");
+	}
+	say(parent.fd, crashed, .instance = 999999);
+	drive_sync(control);
+	is_int(try(proxyd, "192.0.2.27", NULL), 0, "one that nobody knew is "
+	    "nobody's");
+}
+
 /* What is refused for other reasons is no failure to log in. */
 static void
 no_offence(void)
@@ -289,6 +327,7 @@ main(void)
 	authd_init();
 	drive_conf.penalty_authfail = PRICE;
 	drive_conf.penalty_noauth = PRICE / 5;
+	drive_conf.penalty_crash = 65;
 	drive_conf.penalty_min = 120;
 	drive_conf.penalty_max = 6000;
 	strlcpy(drive_conf.penalty_exempt[0], "198.51.100.0/24",
@@ -305,6 +344,7 @@ main(void)
 	by_hand();
 	exempt();
 	noauth();
+	crashes();
 	no_offence();
 	shares();
 	registers();

@@ -209,7 +209,7 @@ values(void)
 	    "listen on 10.1.2.3 port 9464 metrics public\n"
 	    "trusted proxy 10.0.0.0/8\ntrusted proxy ::1\n"
 	    "max startups 1:2:3\n"
-	    "penalty authfail 7s\npenalty noauth 0s\npenalty min 1m\n"
+	    "penalty authfail 7s\npenalty noauth 0s\npenalty crash 2m\npenalty min 1m\n"
 	    "penalty max 1h\npenalty exempt 10.0.0.0/8\n"
 	    "keep sessions 7d max 20\n"
 	    "keep log 90d\nkeep audit 30d max 5000\nkeep refusals 1d\n"
@@ -241,6 +241,7 @@ values(void)
 	is_int(c.startups_full, 3, "startups");
 	is_int(c.penalty_authfail, 7, "a penalty");
 	is_int(c.penalty_noauth, 0, "none");
+	is_int(c.penalty_crash, 120, "a crash's");
 	is_int(c.penalty_min, 60, "from when on");
 	is_int(c.penalty_max, 3600, "and how long");
 	is_str(c.penalty_exempt[0], "10.0.0.0/8", "and for whom not");
