@@ -15,6 +15,7 @@
 #include "metrics/count.h"
 #include "msg/admit.h"
 #include "msg/credit.h"
+#include "msg/peer.h"
 #include "msg/run.h"
 #include "now.h"
 #include "proc/proc.h"
@@ -213,6 +214,7 @@ static void
 turn_gauges(void)
 {
 	gauge(CT_STORE_UP, store_is_up());
+	peer_say_usable(store_is_up() && peer_is_ready());
 	gauge(CT_SESSIONS_UP, session_tunnels());
 	gauge(CT_SESSIONS_DOWN, session_count() - session_tunnels());
 	gauge(CT_STREAMS, stream_count());

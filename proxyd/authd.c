@@ -11,6 +11,10 @@
 #include "session.h"
 #include "upstream.h"
 
+static int	on_usable(struct chan *, struct imsg *);
+
+static int	usable;		/* as the authd of now has said */
+
 static const struct dispatch	table[] = {
 	{ IMSG_ADMITTED, R_AUTHD, S_ANY, MF_ANSWER, NULL },
 	{ IMSG_GRANTED, R_AUTHD, S_ANY, MF_ANSWER, NULL },
@@ -22,9 +26,28 @@ static const struct dispatch	table[] = {
 	{ IMSG_SERVICES_BEGIN, R_AUTHD, S_ANY, 0, session_on_begin },
 	{ IMSG_SERVICE, R_AUTHD, S_ANY, 0, session_on_service },
 	{ IMSG_SERVICES_END, R_AUTHD, S_ANY, 0, session_on_end },
+	{ IMSG_USABLE, R_AUTHD, S_ANY, 0, on_usable },
 	{ IMSG_GRANT_END, R_AUTHD, S_ANY, 0, grant_on_end },
 	{ IMSG_IDLE_DROP, R_AUTHD, S_ANY, MF_REQUEST, upstream_on_idle_drop },
 };
+
+int
+authd_is_usable(void)
+{
+	return (usable);
+}
+
+static int
+on_usable(struct chan *c, struct imsg *m)
+{
+	struct msg_usable	 in;
+
+	(void)c;
+	if (get_usable(m, &in) == -1 || in.yes > 1)
+		return (-1);
+	usable = in.yes;
+	return (0);
+}
 
 /* Grants do not outlive the channel that they came on. */
 static void
@@ -32,6 +55,7 @@ authd_gone(enum link_end how)
 {
 	if (how != LINK_OFFENCE)
 		log_info("authd has gone");
+	usable = 0;
 	session_forget_half();
 	api_forget_all();
 	grant_forget_all();

@@ -14,4 +14,7 @@
 /* Before proc_main(): what authd may say, and what is forgotten with it. */
 void		 link_to_authd(void);
 
+/* Is it there, and can it let anybody in? */
+int	authd_is_usable(void);
+
 #endif

@@ -64,6 +64,7 @@ struct slot {
 	uint64_t	 backoff_ms;
 	unsigned	 restarts;
 	int		 was_ready;
+	uint64_t	 well_ms;	/* when who is there was well last */
 	int		 moved;		/* told to stop, for another to start */
 };
 
@@ -237,6 +238,8 @@ void	supervise_ready(struct child *);
 void	supervise_serving(void);	/* the store is open */
 void	supervise_metrics(int changed);	/* is there metricd, is it to be? */
 unsigned supervise_places(int role);	/* how many there are at all times */
+/* Has every place had somebody who answers, of late? */
+int	supervise_is_well(void);
 unsigned	 supervise_restarts(const struct child *);
 
 /* ---- authlink.c: the channels between authd and the others ---- */

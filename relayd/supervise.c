@@ -26,6 +26,7 @@
 #define BACKOFF_GOOD_MS	60000	/* alive so long: the next start is at once */
 #define SLOTS_MAX	72	/* authd, control, 64 proxyds, and some */
 #define HEAD_START_MS	200	/* for termd to say 1001 before its stream goes */
+#define WELL_MS		30000	/* a place may be empty, or full of one that hangs */
 #define AGAIN_MS	1000	/* a second signal so soon is the first's echo */
 
 static struct {
@@ -103,6 +104,23 @@ slot_is_wanted(const struct slot *s)
 {
 	return (role_info(s->role)->many != MANY_METRICS ||
 	    env()->conf.n_metrics > 0);
+}
+
+/*
+ * Who ends is replaced in 10 s at most, who hangs in less: a place that is empty
+ * for longer than both we cannot fill. Nobody's tunnel depends on metricd.
+ */
+int
+supervise_is_well(void)
+{
+	const struct slot	*s = supervised.slots;
+	unsigned		 i;
+
+	for (i = 0; supervised.noted && i < supervised.nslots; i++, s++)
+		if (role_info(s->role)->many != MANY_METRICS &&
+		    clock_ms() - s->well_ms > WELL_MS)
+			return (0);
+	return (1);
 }
 
 /* authd first: the others find it there. */
@@ -207,6 +225,12 @@ login_deadline(struct child *c)
 		    LOGIN_MS - lived_ms : 0);
 }
 
+static void
+slot_well(struct slot *s)
+{
+	s->well_ms = clock_ms();
+}
+
 /* All are there, and have what they serve from: said once. */
 static void
 ready_check(void)
@@ -216,6 +240,7 @@ ready_check(void)
 	if (!supervised.all_ready || !supervised.serving || supervised.noted)
 		return;
 	supervised.noted = 1;
+	slot_each(slot_well);
 	ready_note();
 }
 

@@ -3,8 +3,9 @@
  * Who hangs is ended. Each second every standing child is asked (PING) and has
  * five seconds to answer; a worker, whose hanging hurts one tunnel or terminal,
  * is asked when it has been silent for long: one that is awake anyway says PONG
- * of itself, so that ten thousand that sleep are not woken. We are watched ourselves by the service manager, which
- * hears from us each second (sd_notify(3), WatchdogSec).
+ * of itself, so that ten thousand that sleep are not woken. We are watched
+ * ourselves by the service manager, which hears from us each second as long as
+ * we, and those who have to be there, are well (sd_notify(3), WatchdogSec).
  *
  * Seconds are counted in rounds of our own loop, not by the clock: whatever held
  * us up, an answer that has come is read before its sender is blamed.
@@ -15,12 +16,14 @@
 #include <event2/event.h>
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "base/compat.h"
 #include "base/log.h"
+#include "metrics/count.h"
 #include "relayd.h"
 
 #define PATIENCE_S	5	/* from PING to PONG */
@@ -32,6 +35,15 @@ static struct {
 	struct event	*ev;
 	int		 off;	/* RELAYD_TEST_NO_WATCHDOG */
 } watch;
+
+/* It answers; the first time it may take as long as its store does. */
+static void
+watch_well(struct child *c)
+{
+	if (c->slot != NULL && c->state == CHILD_READY && c->chan != NULL &&
+	    (c->silent_s <= 2 || !c->answered))
+		c->slot->well_ms = clock_ms();
+}
 
 /* It has been asked, or is to be asked now. */
 static void
@@ -54,8 +66,10 @@ watch_round(void)
 	uint64_t	 now = clock_ms();
 	struct child	*c;
 
-	for (c = child_standing(NULL); c != NULL; c = child_standing(c))
+	for (c = child_standing(NULL); c != NULL; c = child_standing(c)) {
 		watch_child(c);
+		watch_well(c);
+	}
 	for (c = child_silent(NULL); c != NULL &&
 	    now - c->heard_ms >= WORKER_MS; c = child_silent(c))
 		watch_child(c);
@@ -76,6 +90,27 @@ watch_on_pong(struct chan *chan, struct imsg *m)
 	return (0);
 }
 
+/* What `systemctl status` shows, when it has changed. */
+static void
+watch_status(void)
+{
+	static uint64_t	last_tunnels = UINT64_MAX, last_terminals;
+	uint64_t	tunnels = counts[CT_TUNNELS];
+	uint64_t	terminals = child_count(ROLE_TERMD);
+	char		text[128];
+
+	if (env()->stopping || (tunnels == last_tunnels &&
+	    terminals == last_terminals))
+		return;
+	last_tunnels = tunnels;
+	last_terminals = terminals;
+	snprintf(text, sizeof(text), "STATUS=%llu %s, %llu %s",
+	    (unsigned long long)tunnels, tunnels == 1 ? "tunnel" : "tunnels",
+	    (unsigned long long)terminals, terminals == 1 ? "terminal" :
+	    "terminals");
+	watch_tell(text);
+}
+
 static void
 watch_tick(evutil_socket_t fd, short what, void *arg)
 {
@@ -85,7 +120,9 @@ watch_tick(evutil_socket_t fd, short what, void *arg)
 	if (!watch.off)
 		watch_round();
 	usage_round();
-	watch_tell("WATCHDOG=1");
+	watch_status();
+	if (watch.off || supervise_is_well())
+		watch_tell("WATCHDOG=1");
 }
 
 void

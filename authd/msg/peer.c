@@ -12,13 +12,24 @@ struct peers	peers = TAILQ_HEAD_INITIALIZER(peers);
 static struct {
 	struct index	table;
 	int		ready;
+	int		usable;		/* as all proxyds have been told */
 } all;
+
+static void
+say_to_door(const struct peer *pe)
+{
+	if (peer_has(pe, RF_DOORS))
+		(void)say_usable(pe->chan, 0, -1, &(struct msg_usable){
+		    .yes = (uint8_t)all.usable });
+}
 
 void
 peer_add(struct peer *pe)
 {
 	index_add(&all.table, &pe->link, pe->instance);
 	TAILQ_INSERT_TAIL(&peers, pe, entry);
+	if (all.usable)
+		say_to_door(pe);
 }
 
 void
@@ -143,6 +154,18 @@ peer_close(struct peer *pe, uint16_t code, const char *reason)
 		peer_set_state(pe, P_CLOSING);
 	else
 		peer_must_go(pe);
+}
+
+void
+peer_say_usable(int yes)
+{
+	struct peer	*pe;
+
+	if (all.usable == yes)
+		return;
+	all.usable = yes;
+	TAILQ_FOREACH(pe, &peers, entry)
+		say_to_door(pe);
 }
 
 int

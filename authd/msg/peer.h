@@ -64,7 +64,10 @@ struct peer {
 TAILQ_HEAD(peers, peer);
 extern struct peers	peers;
 
+/* One that is a proxyd is told whether anybody can be let in. */
 void		 peer_add(struct peer *);
+/* To all proxyds, if it has changed: can anybody be let in? */
+void		 peer_say_usable(int yes);
 void		 peer_remove(struct peer *);
 struct peer	*peer_find(uint64_t instance);
 struct peer	*peer_of(struct chan *);

@@ -25,6 +25,14 @@ is_tunnel_path(const struct slice *path, const struct conf *cf)
 	    slice_eq(path, "/support/api/tunnel")));
 }
 
+enum probe
+route_probe(const struct slice *path)
+{
+	return (slice_eq(path, "/health") ? PROBE_PAIRING :
+	    slice_eq(path, "/healthz") ? PROBE_ALIVE :
+	    slice_eq(path, "/readyz") ? PROBE_READY : PROBE_NONE);
+}
+
 enum route
 route_find(struct route_to *to, const struct httphead *h,
     const struct slice *host, uint32_t listen_flags, const struct conf *cf)
@@ -43,6 +51,8 @@ route_find(struct route_to *to, const struct httphead *h,
 		}
 	if (is_tunnel_path(&h->path, cf))
 		return (ROUTE_TUNNEL);
+	if (route_probe(&h->path) != PROBE_NONE)
+		return (ROUTE_PROBE);
 	if (listen_flags & LISTEN_INTERNAL)
 		return (slice_eq(&h->path, "/api/health") ? ROUTE_HEALTH :
 		    ROUTE_NOT_FOUND);

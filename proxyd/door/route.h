@@ -15,6 +15,7 @@ enum route {		/* as in metrics/proxyd.def */
 	ROUTE_BAD_HOST,		/* row 1: 400, not a proxy host */
 	ROUTE_BAD_NAME,		/* row 1: 400, no service's label */
 	ROUTE_HEALTH,		/* row 2: /api/health */
+	ROUTE_PROBE,		/* row 8: route_probe() says which */
 	ROUTE_TUNNEL,		/* row 3 */
 	ROUTE_TERMINAL,		/* row 6: id filled */
 	ROUTE_API,		/* row 7 */
@@ -26,6 +27,10 @@ struct route_to {
 	uint16_t	port;			/* of the Host value */
 	struct slice	id;			/* of a session, as sent */
 };
+
+/* What asks whether we live, or can serve, on every listener. */
+enum probe { PROBE_NONE, PROBE_PAIRING, PROBE_ALIVE, PROBE_READY };
+enum probe	route_probe(const struct slice *path);
 
 /* `host` is the name to go by: Host, or what a trusted proxy says it was. */
 enum route	route_find(struct route_to *, const struct httphead *,

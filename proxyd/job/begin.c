@@ -14,6 +14,7 @@
 #include "proc/conf.h"
 #include "proc/proc.h"
 #include "proxy.h"
+#include "proxyd/authd.h"
 #include "proxyd/door/route.h"
 #include "proxyd/door/trust.h"
 
@@ -22,6 +23,7 @@
 static void	request_log(const struct conn *, const struct httphead *);
 static void	request_astray(const struct conn *, const struct httphead *);
 static void	request_health(struct conn *);
+static void	request_probe(struct conn *, const struct httphead *);
 
 _Static_assert(CT_ROUTE_NOT_FOUND - CT_ROUTE_PROXY == ROUTE_NOT_FOUND -
     ROUTE_PROXY && CT_ROUTE_API - CT_ROUTE_PROXY == ROUTE_API - ROUTE_PROXY,
@@ -70,6 +72,9 @@ request_begin(struct conn *c, const struct httphead *h)
 		break;
 	case ROUTE_HEALTH:
 		request_health(c);
+		break;
+	case ROUTE_PROBE:
+		request_probe(c, h);
 		break;
 	case ROUTE_TUNNEL:
 		give_tunnel(c, h);
@@ -182,4 +187,36 @@ request_health(struct conn *c)
 	    RELAYD_VERSION "\"}}";
 
 	answer_json(c, 200, "service healthy", data, sizeof(data) - 1, NULL);
+}
+
+/*
+ * pairing-protocol.md, 2: how many codes wait, of which there are none yet;
+ * rendezvous-protocol.md, D26.
+ */
+static void
+request_probe(struct conn *c, const struct httphead *h)
+{
+	static const char	pairing[] = "{\"status\":\"ok\",\"sessions\":0}";
+
+	if (!c->is_head && !slice_eq(&h->method_name, "GET")) {
+		answer_json(c, 405, "method not allowed", NULL, 0,
+		    "Allow: GET, HEAD\r\n");
+		return;
+	}
+	switch (route_probe(&h->path)) {
+	case PROBE_PAIRING:
+		answer_text(c, "application/json;charset=utf-8", pairing,
+		    sizeof(pairing) - 1);
+		break;
+	case PROBE_ALIVE:
+		answer_text(c, "text/plain; charset=utf-8", "ok", 2);
+		break;
+	default:
+		if (authd_is_usable())
+			answer_text(c, "text/plain; charset=utf-8", "ready",
+			    5);
+		else
+			answer_later(c, 503, "not ready", 1);
+		break;
+	}
 }

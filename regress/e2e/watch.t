@@ -8,7 +8,7 @@ import signal
 import socket
 import time
 
-from harness import Broken, Relayd, Tap, until
+from harness import Broken, GoClient, Relayd, Tap, until
 
 t = Tap()
 
@@ -27,6 +27,18 @@ class Manager:
             said = self.s.recv(100).decode()
             if said == what:
                 return True
+
+    def waiting(self):
+        """What has come and was not read."""
+        said = []
+        self.s.setblocking(False)
+        try:
+            while True:
+                said.append(self.s.recv(100).decode())
+        except BlockingIOError:
+            pass
+        self.s.settimeout(20)
+        return said
 
     def silent(self, seconds):
         """Nothing comes for so long, once what waits has been read."""
@@ -74,6 +86,26 @@ with Relayd(t, proxyds=1) as d:
     t.ok(m.hear("READY=1"), "the service manager hears when all are ready")
     t.ok(m.hear("WATCHDOG=1") and m.hear("WATCHDOG=1"),
          "and that the parent turns")
+    key, secret = d.add_system("box")
+    with GoClient(d, key, secret, "web=127.0.0.1:1") as c:
+        t.ok(m.hear("STATUS=1 tunnel, 0 terminals"), "how many tunnels")
+    t.ok(m.hear("STATUS=0 tunnels, 0 terminals"), "and when they have gone")
+    time.sleep(2)
+    pid = d.pid_of("authd")
+    d.expected.add(pid)
+    os.kill(pid, signal.SIGSTOP)
+    m.waiting()
+    for _ in range(4):
+        m.hear("WATCHDOG=1")
+    d.move_clock(31000)         # as if nobody had come up for so long
+    m.waiting()
+    said = []
+    while not d.log.has(r"authd\[%d\] \d+: killed: does not answer" % pid):
+        time.sleep(0.02)
+        said += m.waiting()
+    t.ok("WATCHDOG=1" not in said, "no more of it where a child has not "
+         "answered for half a minute")
+    t.ok(m.hear("WATCHDOG=1"), "again, with another one")
     os.kill(d.pid, signal.SIGSTOP)
     t.ok(m.silent(3), "not from one that hangs")
     os.kill(d.pid, signal.SIGCONT)

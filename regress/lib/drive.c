@@ -474,18 +474,21 @@ take(int sock, uint8_t *buf, struct imsg *m, int ms)
 	m->fd = -1;
 	if (running != NULL)
 		(void)drive_logged(running, "");
-	while ((n = imsg_recv(sock, buf, &fd)) == -1) {
-		if (errno == ECONNRESET)
-			continue;
-		if (errno != EAGAIN)
+	/* Whether authd can be used comes whenever that changes. */
+	do {
+		while ((n = imsg_recv(sock, buf, &fd)) == -1) {
+			if (errno == ECONNRESET)
+				continue;
+			if (errno != EAGAIN)
+				return (-1);
+			if (poll(&pfd, 1, ms) != 1)
+				return (0);
+		}
+		if (n == 0)
 			return (-1);
-		if (poll(&pfd, 1, ms) != 1)
-			return (0);
-	}
-	if (n == 0)
-		return (-1);
-	if (imsg_parse(m, buf, (size_t)n, &reason) == -1)
-		bail("bad message: %s", reason);
+		if (imsg_parse(m, buf, (size_t)n, &reason) == -1)
+			bail("bad message: %s", reason);
+	} while (m->type == IMSG_USABLE);
 	info = msg_info(m->type);
 	if (fd != -1 && (info == NULL || info->carries == CARRIES_NOTHING))
 		bail("%s with a descriptor", imsg_name(m->type));

@@ -36,6 +36,12 @@ supervise_ready(struct child *c)
 	child_set_state(c, CHILD_READY);
 }
 
+int
+supervise_is_well(void)
+{
+	return (1);
+}
+
 void
 supervise_serving(void)
 {

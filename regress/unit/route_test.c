@@ -51,6 +51,13 @@ routes(void)
 	goes("GET /api/tunnel", "Host: a\r\n", LISTEN_TUNNEL, ROUTE_TUNNEL);
 	goes("GET /api/health", "Host: a\r\n", LISTEN_INTERNAL, ROUTE_HEALTH);
 	goes("GET /api/health", "Host: a\r\n", LISTEN_TUNNEL, ROUTE_NOT_FOUND);
+	goes("GET /health", "Host: a\r\n", LISTEN_TUNNEL, ROUTE_PROBE);
+	goes("GET /health", "Host: a\r\n", LISTEN_INTERNAL, ROUTE_PROBE);
+	goes("GET /healthz?a=b", "Host: a\r\n", 0, ROUTE_PROBE);
+	goes("GET /readyz", "Host: a\r\n", 0, ROUTE_PROBE);
+	goes("GET //health", "Host: a\r\n", 0, ROUTE_NOT_FOUND);
+	goes("GET /health/", "Host: a\r\n", 0, ROUTE_NOT_FOUND);
+	goes("GET /readyz", PROXY, 0, ROUTE_PROXY);
 	goes("GET /api/health", "Host: a\r\n", 0, ROUTE_API);
 	goes("GET /api/support-sessions/x/terminal", "Host: a\r\n" UP, 0,
 	    ROUTE_TERMINAL);
