@@ -72,7 +72,7 @@ def heads(d, by):
     t.match(to_end(drip).decode("latin-1"), r"^HTTP/1.1 408 ",
             "a byte a second does not prolong it")
     t.equal(to_end(quiet), b"", "not a byte at all: closed without a word")
-    t.ok(d.log.wait(r"proxyd.*request refused: not complete in time", mark),
+    t.ok(d.log.wait(r"proxyd.*request refused: request not complete in time", mark),
          "and a log line")
 
     mark = d.log.mark()
