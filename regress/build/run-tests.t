@@ -85,6 +85,35 @@ is "$(grep -c 'it leaked' "$dir/out")" 1 "a sanitizer report: shown"
 run "$dir/good.t"
 is "$status" 0 "an old report is forgotten"
 
+fake told.t <<'END'
+printf 'a ticket\tABCDEFGHIJKLMNOP\na short one\tshort\n' >"$RELAYD_LOGS/a.secrets"
+echo "authd[1] 2: short" >"$RELAYD_LOGS/a.log"
+echo "ok 1 - passed"
+echo 1..1
+END
+fake tells.t <<'END'
+echo '{"message":"x ABCDEFGHIJKLMNOP y"}' >"$RELAYD_LOGS/b.log"
+echo "ok 1 - passed all the same"
+echo 1..1
+END
+fake silent.t <<'END'
+echo "a line" >"$RELAYD_LOGS/c.log"
+echo "ok 1 - passed all the same"
+echo 1..1
+END
+run "$dir/told.t"
+is "$status" 0 "no secret in a log"
+is "$(grep -c 'logged: 1 secrets of 1 kinds in none of 1 logs' "$dir/out")" 1 \
+    "what was looked for is said"
+run "$dir/told.t" "$dir/tells.t"
+is "$status" 1 "operator-63: a secret in a log, of another test: exit status"
+is "$(grep -c 'a secret in a log: a ticket in b.log' "$dir/out")" 1 "which"
+is "$(grep -c ABCDEFGH "$dir/out")" 0 "and not the secret itself"
+is "$(last)" "Result: FAIL" "a secret in a log: last line"
+run "$dir/silent.t"
+is "$(grep -c 'and no secret was named' "$dir/out")" 1 \
+    "that nobody named one is said"
+
 RELAYD_TEST_SECONDS=1
 export RELAYD_TEST_SECONDS
 run "$dir/slow.t"

@@ -50,6 +50,46 @@ signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
 WAIT = 60           # seconds; far more than anything here takes
 
 
+# What no log of any test may have, by its value: tools/logged.
+SECRETS = {}
+LOGS = os.environ.get("RELAYD_LOGS")
+MINE = "%s-%d" % (os.path.basename(sys.argv[0]), os.getpid())
+
+
+def secret(name, value):
+    """Of what is shorter nobody could say that it is not there by chance."""
+    if value and len(value) >= 12 and not set(value) & set("\n\t"):
+        SECRETS[value] = name
+
+
+def secrets_of(data, path=()):
+    """All that a JSON document of relayd's has by the names of secrets."""
+    if isinstance(data, dict):
+        for k, v in data.items():
+            if isinstance(v, str) and re.search("secret$|token$|^ticket$|"
+                                                "^password", k):
+                secret(" ".join(path + (k,)), v)
+            secrets_of(v, path)
+    elif isinstance(data, list):
+        for v in data:
+            secrets_of(v, path)
+
+
+def keep_log(name, text):
+    if LOGS:
+        with open(os.path.join(LOGS, MINE + ".log"), "a") as f:
+            f.write("---- %s\n%s\n" % (name, text))
+
+
+def keep_secrets():
+    if LOGS and SECRETS:
+        with open(os.path.join(LOGS, MINE + ".secrets"), "w") as f:
+            f.writelines("%s\t%s\n" % (n, v) for v, n in SECRETS.items())
+
+
+atexit.register(keep_secrets)
+
+
 class Tap:
     """Test Anything Protocol on standard output."""
 
@@ -303,6 +343,12 @@ class OurClient(Program):
                                                                    {})))
 
 
+    def stop(self, sig=signal.SIGTERM, seconds=15):
+        code = super().stop(sig, seconds)
+        keep_log("tunnel-client", self.err.text())
+        return code
+
+
 class Relayd:
     """A relayd with all its processes in a directory of its own."""
 
@@ -426,6 +472,7 @@ operator {
 
     def check_log(self):
         text = self.log.text()
+        keep_log("relayd", text)
         bad = re.findall(r"(?:ERROR: \w+Sanitizer|runtime error:).*", text)
         bad += re.findall(r".*is not allowed here.*", text) \
             if self.clean else []
@@ -441,6 +488,7 @@ operator {
     def secret(self, name, value):
         """At the end, the log at its most verbose must not hold it."""
         self.secrets[value] = name
+        secret(name, value)
 
     # ---- relayctl ----
 
@@ -457,6 +505,8 @@ operator {
             raise RuntimeError("relayctl %s: %d %s" % (
                 " ".join(words), r.returncode, r.stderr))
         rows = json.loads(r.stdout) if r.stdout.strip() else []
+        if "list" not in words:        # there a token is its id
+            secrets_of(rows, words[:2])
         return [{k: "-" if v is None else str(v) for k, v in row.items()}
                 for row in rows]
 
@@ -531,12 +581,21 @@ operator {
             data = r.read()
         finally:
             c.close()
+        self._note(h, r)
         # What the path proxy answers is a service's.
         if host is None and path.startswith("/api/") and \
                 not re.match("/api/support-sessions/[^/]*/proxy/", path):
             self.answers += 1
             self.wrong += API.wrong(method, path, r.status, r.headers, data)
         return r.status, r.headers, data
+
+    def _note(self, asked, r):
+        """Credentials on their way."""
+        secret("an Authorization field", asked.get("Authorization",
+                                                   "").split(" ")[-1])
+        for line in r.headers.get_all("Set-Cookie") or []:
+            name, _, value = line.split(";")[0].partition("=")
+            secret("a cookie", value)
 
     def api(self, method, path, token, body=None):
         """(status, envelope) of one call of the operator API."""
@@ -546,7 +605,9 @@ operator {
             h["Content-Type"] = "application/json"
         st, headers, data = self.request(method, "/api" + path, None, h,
                                          body)
-        return st, json.loads(data)
+        data = json.loads(data)
+        secrets_of(data, (method + " " + path.split("/")[-1],))
+        return st, data
 
     def proxy_host(self, session, service="web"):
         return "%s--%s.%s:%d" % (service, session.replace("-", ""), DOMAIN,
@@ -658,6 +719,8 @@ class WebSocket:
         self.status = int(first.split(" ")[1])
         self.headers = {k.lower(): v for k, v in
                         (x.split(": ", 1) for x in rest)}
+        secret("a reconnect token",
+               self.headers.get("x-support-reconnect-token"))
         if self.status == 101:
             want = base64.b64encode(hashlib.sha1((
                 key + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11").encode())

@@ -286,6 +286,7 @@ system_add(struct far *control, struct tunnel *t, const char *org)
 	strlcpy(t->system, cell(&rows, 1, "id"), sizeof(t->system));
 	strlcpy(t->key, cell(&rows, 1, "key"), sizeof(t->key));
 	strlcpy(t->secret, cell(&rows, 1, "secret"), sizeof(t->secret));
+	drive_secret("a system's secret", t->secret);
 	rows_free(&rows);
 }
 

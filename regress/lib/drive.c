@@ -21,6 +21,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/log.h"
 #include "drive.h"
 
 #define LOG_MAX		(8 << 20)
@@ -31,6 +32,7 @@ char			drive_text[LOG_MAX];
 void			(*drive_dropped)(const struct imsg *);
 
 static size_t		text_len;
+static FILE		*kept[2];	/* in $RELAYD_LOGS, see tools/logged */
 static const struct drive	*running;	/* whose log bail() shows */
 
 void
@@ -137,6 +139,53 @@ put_bytes(int fd, const void *p, size_t len)
 			return;		/* reading will tell */
 		else if (poll(&pfd, 1, WAIT_MS) != 1)
 			bail("what is written is not read");
+	}
+}
+
+/* What is left for tools/logged: lines of the log, and secrets. */
+static FILE *
+keep(int secrets)
+{
+	const char	*dir = getenv("RELAYD_LOGS");
+	char		 path[1024];
+
+	if (dir == NULL || kept[secrets] != NULL)
+		return (kept[secrets]);
+	snprintf(path, sizeof(path), "%s/%s-%d.%s", dir,
+	    program_invocation_short_name, (int)getpid(),
+	    secrets ? "secrets" : "log");
+	if ((kept[secrets] = fopen(path, "ae")) == NULL)
+		bail("%s: %s", path, strerror(errno));
+	return (kept[secrets]);
+}
+
+void
+drive_secret(const char *name, const char *value)
+{
+	FILE	*f;
+
+	if (strpbrk(value, "\n\t") == NULL && (f = keep(1)) != NULL) {
+		fprintf(f, "%s\t%s\n", name, value);
+		fflush(f);
+	}
+}
+
+/* Each field of a message that is one. */
+static void
+keep_secrets(uint32_t type, const void *m)
+{
+	const struct msg_field	*f;
+	const char		*value;
+	char			 name[64];
+
+	for (f = msg_fields(type); f->name[0] != '\0'; f++) {
+		if (f->kind != FIELD_SECRET)
+			continue;
+		memcpy(&value, (const char *)m + f->offset, sizeof(value));
+		snprintf(name, sizeof(name), "%s of %s", f->name,
+		    imsg_name(type));
+		if (value != NULL)
+			drive_secret(name, value);
 	}
 }
 
@@ -360,14 +409,25 @@ drive_logged(const struct drive *d, const char *text)
 {
 	char	line[2048];
 	ssize_t	n;
+	FILE	*f;
 
-	/* The first byte of a line is its level. */
+	const char	*s;
+
+	/* Level, maybe a request, text: base/log.h. */
 	while (text_len < LOG_MAX - sizeof(line) - 2 && (n = recv(d->log, line,
 	    sizeof(line), MSG_DONTWAIT)) > 0) {
+		s = line + 1;
+		if (((unsigned char)line[0] & LOG_HAS_REQUEST) &&
+		    (s = memchr(s, '\0', (size_t)n - 1)) == NULL)
+			bail("a log line with a request that does not end");
+		s += s > line + 1;
+		n -= s - line;
 		if (getenv("DRIVE_LOG") != NULL)
-			printf("# log: %.*s\n", (int)n - 1, line + 1);
-		memcpy(drive_text + text_len, line + 1, (size_t)n - 1);
-		text_len += (size_t)n - 1;
+			printf("# log: %.*s\n", (int)n, s);
+		if ((f = keep(0)) != NULL)
+			fprintf(f, "%.*s\n", (int)n, s);
+		memcpy(drive_text + text_len, s, (size_t)n);
+		text_len += (size_t)n;
 		drive_text[text_len++] = '\n';
 		drive_text[text_len] = '\0';
 	}
@@ -444,6 +504,7 @@ drive_say(int sock, uint32_t type, uint32_t id, int fd, const void *m)
 	n = msg_put(type, m, buf + IMSG_HDR, sizeof(buf) - IMSG_HDR);
 	if (n == -1)
 		bail("%s cannot be said so", imsg_name(type));
+	keep_secrets(type, m);
 	send_packet(sock, buf, (size_t)n + IMSG_HDR, fd);
 }
 
@@ -569,5 +630,7 @@ drive_hear(int sock, uint32_t type, void *in, int skip)
 		    imsg_name((uint32_t)r));
 	if (in != NULL && imsg_get(im, type, in) == -1)
 		bail("malformed %s", imsg_name(type));
+	if (in != NULL)
+		keep_secrets(type, in);
 	return (im);
 }

@@ -65,6 +65,9 @@ void	drive_forget(void);
 /* kB of a line of /proc/PID/FILE, all lines with this key added. */
 long	drive_kib(const struct drive *, const char *file, const char *key);
 
+/* No log of any test may have this (tools/logged); messages' are named already. */
+void	drive_secret(const char *name, const char *value);
+
 void	bail(const char *fmt, ...) __attribute__((noreturn))
 	    __attribute__((format(printf, 1, 2)));
 uint64_t	now_ms(void);
