@@ -42,7 +42,7 @@ static const struct column {
 	{ "recording", PLAIN, 0 }, { "bytes", BYTES, 1 },
 	{ "rtt_ms", PLAIN, 5 }, { "bytes_in", BYTES, 3 },
 	{ "bytes_out", BYTES, 3 }, { "credit_mib", PLAIN, 8 },
-	{ "permissions", TEXT, 2 }, { "instance", PLAIN, 7 },
+	{ "permissions", TEXT, 6 }, { "instance", PLAIN, 7 },
 	{ "pid", PLAIN, 0 }, { "uptime", PLAIN, 0 }, { "memory", BYTES, 1 },
 	{ "private", BYTES, 5 }, { "restarts", PLAIN, 4 },
 	{ "started", TIME, 1 }, { "created", TIME, 1 }, { "ended", TIME, 2 }, { "since", TIME, 1 },

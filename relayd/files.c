@@ -42,6 +42,29 @@ dir_of(const char *path, char *dir, size_t size)
 	slash[slash == dir] = '\0';
 }
 
+/* Does it lie in ours, which the start makes, too? */
+static int
+is_ours(const char *dir)
+{
+	size_t	n = strlen(RELAYD_STATEDIR);
+
+	return (strncmp(dir, RELAYD_STATEDIR, n) == 0 && dir[n] == '/');
+}
+
+void
+files_check(void)
+{
+	char		dir[PATH_SIZE_MAX], above[PATH_SIZE_MAX];
+	struct stat	st;
+
+	dir_of(env()->conf.store_path, dir, sizeof(dir));
+	dir_of(is_ours(dir) ? RELAYD_STATEDIR : dir, above, sizeof(above));
+	if (stat(dir, &st) == 0 && !S_ISDIR(st.st_mode))
+		log_warnx("warning: store: %s: not a directory", dir);
+	else if (stat(above, &st) == -1 && errno == ENOENT)
+		log_warnx("warning: store: there is no directory %s", above);
+}
+
 /* The directory alone, not its parents. */
 static void
 dir_make(const char *dir, mode_t mode)
@@ -121,8 +144,7 @@ store_dir(const struct conf *conf)
 	int				 fd;
 
 	dir_of(conf->store_path, e->store_dir, sizeof(e->store_dir));
-	if (strncmp(e->store_dir, RELAYD_STATEDIR "/",
-	    strlen(RELAYD_STATEDIR) + 1) == 0)
+	if (is_ours(e->store_dir))
 		dir_make(RELAYD_STATEDIR, 0711);
 	dir_make(e->store_dir, 0700);
 	if ((fd = open(e->store_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC)) == -1

@@ -195,6 +195,8 @@ check_only(int verbose)
 	if (cfg_parse_file(&env()->conf, env()->conf_path, parse_error, NULL) >
 	    0 || check_rest(1) == -1)
 		return (1);
+	users_check();
+	files_check();
 	if (verbose)
 		cfg_print(&env()->conf, stdout);
 	else

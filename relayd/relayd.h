@@ -159,6 +159,9 @@ void		 childlog_own(enum log_level, const char *text);
  * the commands that create it, unless `missing users nobody` is configured.
  */
 void	users_init(void);
+/* -n: warn of what the start would not find; who asks need not be root. */
+void	users_check(void);
+void	files_check(void);
 /* The same for who comes with a reload. 0, or -1 with a text. */
 int	users_judge(const struct conf *, char *err, size_t err_size);
 void	users_get(int role, uid_t *, gid_t *);

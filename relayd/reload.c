@@ -96,8 +96,8 @@ reload_start(reload_done_fn done, uint64_t who, uint32_t id)
 	if (errors > 0) {
 		snprintf(err, sizeof(err), "%s", reload.why_not);
 		snprintf(reload.why_not, sizeof(reload.why_not),
-		    "%.450s (%d %s in all)", err, errors,
-		    errors == 1 ? "error" : "errors");
+		    errors == 1 ? "%.450s" : "%.450s (%d errors in all)", err,
+		    errors);
 	} else if ((fixed = reload_fixed(&env()->conf, &reload.conf)) != NULL)
 		snprintf(reload.why_not, sizeof(reload.why_not),
 		    "%s: a change needs a restart of relayd", fixed);

@@ -75,6 +75,23 @@ users_init(void)
 		    "reach each other", missing);
 }
 
+void
+users_check(void)
+{
+	struct role_user	 u;
+	const char		*name;
+	int			 role;
+
+	for (role = 0; role < ROLE_COUNT; role++) {
+		name = role_info(role)->user;
+		if (is_wanted(&env()->conf, role) &&
+		    !env()->conf.missing_nobody && user_find(&u, name) == -1)
+			log_warnx("warning: user %s is missing: started by "
+			    "root, relayd refuses to run (relayd(8), SETUP)",
+			    name);
+	}
+}
+
 int
 users_judge(const struct conf *new, char *err, size_t err_size)
 {

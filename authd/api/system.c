@@ -242,17 +242,11 @@ static int
 new_secret(const struct api_call *call, struct system_row *s,
     char secret[SECRET_SIZE])
 {
-	const char	*private;
-	char		 key[SYSKEY_SIZE];
-
-	secret_make(key, secret);
-	if (secret_parse(secret, s->secret_public, &private) == -1) {
-		api_refuse(call, REFUSE_BUSY);
-		return (-1);
-	}
-	strlcpy(s->key, key, sizeof(s->key));
-	secret_store(private, s->secret_stored);
-	return (0);
+	if (secret_new(s->key, secret, s->secret_public, s->secret_stored) ==
+	    0)
+		return (0);
+	api_refuse(call, REFUSE_BUSY);
+	return (-1);
 }
 
 static void
@@ -364,6 +358,8 @@ system_update(struct api_call *call, const struct facts *f)
 		return;
 	}
 	(void)store_system_change(s->id, &c, clock_wall_ms());
+	if (c.name != NULL)
+		session_renamed(s->id, c.name);
 	if (api_has(call->op, a, "support_enabled"))
 		system_switch(s->id, a->support_enabled);
 	if (c.org_id != NULL && strcmp(c.org_id, s->org_id) != 0)
@@ -392,7 +388,7 @@ system_secret(struct api_call *call, const struct facts *f)
 	if (new_secret(call, &with, secret) == -1)
 		return;
 	(void)store_system_secret(s->id, with.secret_public,
-	    with.secret_stored, clock_wall_ms());
+	    with.secret_stored, 0, clock_wall_ms());
 	known_forget(s->key);
 	done(call, s->id, "");
 	api_system_tell(call, s->id, 200, secret);

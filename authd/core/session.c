@@ -169,6 +169,18 @@ move(struct session *se, void *arg)
 	strlcpy(se->org_id, arg, sizeof(se->org_id));
 }
 
+static void
+rename_to(struct session *se, void *arg)
+{
+	strlcpy(se->system_name, arg, sizeof(se->system_name));
+}
+
+void
+session_renamed(const char *system_id, const char *name)
+{
+	session_each_of(system_id, rename_to, (void *)(uintptr_t)name);
+}
+
 void
 session_moved(const char *system_id, char *org_id)
 {

@@ -81,6 +81,7 @@ int		 session_node_cmp(const char *, const char *);
 struct session	*session_of_system(const char *system_id);
 /* Its system belongs to another organization from now on. */
 void		 session_moved(const char *system_id, char *org_id);
+void		 session_renamed(const char *system_id, const char *name);
 /* Those of a system: calls back for each, which ends none. */
 void		 session_each_of(const char *system_id,
 		    void (*fn)(struct session *, void *), void *arg);

@@ -127,6 +127,19 @@ secret_make(char key[SYSKEY_SIZE], char secret[SECRET_SIZE])
 	sodium_memzero(hex, sizeof(hex));
 }
 
+int
+secret_new(char key[SYSKEY_SIZE], char secret[SECRET_SIZE],
+    char public[SECRET_PUBLIC_SIZE], char stored[SECRET_STORED_SIZE])
+{
+	const char	*private;
+
+	secret_make(key, secret);
+	if (secret_parse(secret, public, &private) == -1)
+		return (-1);
+	secret_store(private, stored);
+	return (0);
+}
+
 void
 secret_token(char token[HEX64_SIZE])
 {

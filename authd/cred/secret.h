@@ -37,6 +37,13 @@ void	secret_waste(const char *private);
 /* A new system key and secret as they are issued. */
 void	secret_make(char key[SYSKEY_SIZE], char secret[SECRET_SIZE]);
 
+/*
+ * The same, and of the secret what the store has. 0, or -1: there is none, as
+ * libcrypto has none.
+ */
+int	secret_new(char key[SYSKEY_SIZE], char secret[SECRET_SIZE],
+	    char public[SECRET_PUBLIC_SIZE], char stored[SECRET_STORED_SIZE]);
+
 /* 32 random bytes as 64 lower-case hex digits. */
 void	secret_token(char token[HEX64_SIZE]);
 

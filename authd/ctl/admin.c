@@ -41,7 +41,6 @@ system_add(struct ctl *ctl, const struct facts *f)
 {
 	struct system_row	 sys;
 	char			 secret[SECRET_SIZE];
-	const char		*private;
 
 	if (ctl_name_check(ctl->word[0]) == -1) {
 		ctl_done(&ctl->asker, 400, "bad name");
@@ -62,12 +61,11 @@ system_add(struct ctl *ctl, const struct facts *f)
 	secret_uuid(sys.id);
 	strlcpy(sys.name, ctl->word[0], sizeof(sys.name));
 	strlcpy(sys.org_id, ctl->word[1], sizeof(sys.org_id));
-	secret_make(sys.key, secret);
-	if (secret_parse(secret, sys.secret_public, &private) == -1) {
+	if (secret_new(sys.key, secret, sys.secret_public,
+	    sys.secret_stored) == -1) {
 		ctl_done(&ctl->asker, 503, "cannot make a secret");
 		return;
 	}
-	secret_store(private, sys.secret_stored);
 	sys.support_enabled = 1;
 	sys.registered_at = sys.created_at = clock_wall_ms();
 	(void)store_system_add(&sys, NULL);
@@ -103,12 +101,8 @@ system_list(struct ctl *ctl, const struct facts *f)
 }
 const struct ctl_handler	ctl_system_list = { .fn = system_list };
 
-/*
- * By key, id or a name that no other has, not deleted; else the refusal is
- * sent.
- */
-static const struct system_row *
-system_named(const struct ctl *ctl, const struct facts *f)
+const struct system_row *
+ctl_system(const struct ctl *ctl, const struct facts *f)
 {
 	if (f->got_system == 0 && f->system.deleted_at == 0)
 		return (&f->system);
@@ -127,7 +121,7 @@ system_named(const struct ctl *ctl, const struct facts *f)
 static void
 system_enable(struct ctl *ctl, const struct facts *f)
 {
-	const struct system_row	*sys = system_named(ctl, f);
+	const struct system_row	*sys = ctl_system(ctl, f);
 
 	if (sys == NULL)
 		return;
@@ -141,7 +135,7 @@ const struct ctl_handler	ctl_system_enable = { .fn = system_enable,
 static void
 system_disable(struct ctl *ctl, const struct facts *f)
 {
-	const struct system_row	*sys = system_named(ctl, f);
+	const struct system_row	*sys = ctl_system(ctl, f);
 
 	if (sys == NULL)
 		return;
@@ -156,7 +150,7 @@ const struct ctl_handler	ctl_system_disable = { .fn = system_disable,
 static void
 system_suspend(struct ctl *ctl, const struct facts *f)
 {
-	const struct system_row	*sys = system_named(ctl, f);
+	const struct system_row	*sys = ctl_system(ctl, f);
 
 	if (sys == NULL)
 		return;
@@ -171,7 +165,7 @@ const struct ctl_handler	ctl_system_suspend = { .fn = system_suspend,
 static void
 system_resume(struct ctl *ctl, const struct facts *f)
 {
-	const struct system_row	*sys = system_named(ctl, f);
+	const struct system_row	*sys = ctl_system(ctl, f);
 
 	if (sys == NULL)
 		return;
@@ -185,7 +179,7 @@ const struct ctl_handler	ctl_system_resume = { .fn = system_resume,
 static void
 system_remove(struct ctl *ctl, const struct facts *f)
 {
-	const struct system_row	*sys = system_named(ctl, f);
+	const struct system_row	*sys = ctl_system(ctl, f);
 
 	if (sys == NULL)
 		return;

@@ -46,6 +46,12 @@ struct ctl_handler {
  * or without; NULL: none, or *many.
  */
 struct session	*ctl_session(const char *word, int *many);
+/*
+ * admin.c: the system that a word names, by its key, its id or a name that no
+ * other has, and that is not deleted; NULL: the refusal is sent. For a handler
+ * that needs CTL_NAMED.
+ */
+const struct system_row	*ctl_system(const struct ctl *, const struct facts *);
 /* The role or type of organization that a word is, in small letters; or NULL. */
 const char	*ctl_role(const char *word);
 /* A name for people: something, and printable. 0, -1. */

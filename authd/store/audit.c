@@ -264,7 +264,10 @@ refuse(const char *key, const struct audit *a)
 	w->n = 1;
 	row_begin(&w->row, CHAIN_REFUSED, a->action, "refused");
 	row_fill(&w->row, a);
-	log_info("%s: %s%s%s refused: %s", w->row.address, a->action,
+	log_info("%s%s%s%s: %s%s%s%s%s refused: %s",
+	    w->row.session[0] != '\0' ? "session " : "", w->row.session,
+	    w->row.session[0] != '\0' ? ": " : "", w->row.address, a->action,
+	    w->row.service[0] != '\0' ? " to " : "", w->row.service,
 	    w->row.actor[0] != '\0' ? " of " : "", w->row.actor,
 	    w->row.reason);
 	if (store_is_up())

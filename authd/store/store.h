@@ -201,9 +201,9 @@ struct system_change {
 };
 int	store_system_change(const char *id, const struct system_change *,
 	    int64_t now);
-/* Another secret, while it is not registered. */
+/* Another secret; `registered` or not, else only while it is not. */
 int	store_system_secret(const char *id, const char *public,
-	    const char *stored, int64_t now);
+	    const char *stored, int registered, int64_t now);
 /* It has its secret: registered, and support is enabled. */
 int	store_system_register(const char *id, int64_t now);
 int	store_system_enable(const char *id, int enabled, int64_t now);

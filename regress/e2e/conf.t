@@ -100,6 +100,17 @@ for program in "relayd", "relayctl":
         t.ok(r.returncode == 0 and re.match(want, r.stdout),
              "%s %s" % (program, word))
 t.equal(run("-x").returncode, 2, "a wrong option is exit 2")
+r = run("-n", "-f", write("astray.conf", config(1).replace(
+    "store/relayd.db", "gone/store/relayd.db").replace(
+        "missing users nobody\n", "")))
+t.ok(r.returncode == 0 and "warning: store: there is no directory %s/gone\n" %
+     top in r.stderr, "-n warns of a store that cannot be made there")
+users = [u for u in ("_relayd", "_relayauth", "_relayproxy", "_relaymux",
+                     "_relayterm") if subprocess.run(
+                         ["getent", "passwd", u],
+                         stdout=subprocess.DEVNULL).returncode]
+t.equal(re.findall("warning: user (\\w+) is missing", r.stderr), users,
+        "and of the users that are missing")
 t.equal(run("-n", "x").returncode, 2, "a word too many is exit 2")
 
 
@@ -118,7 +129,8 @@ with open(os.path.join(SRC, "man", "relayd.conf.5")) as f:
 t.ok(len(blocks) >= 2, "the manual has examples")
 for i, block in enumerate(blocks):
     r = run("-n", "-f", write("man%d.conf" % i, with_secret(block)))
-    t.equal((r.returncode, r.stderr), (0, "configuration OK\n"),
+    t.equal((r.returncode, re.sub("warning: user .*\n", "", r.stderr)),
+            (0, "configuration OK\n"),
             "example %d of relayd.conf(5) is good" % (i + 1))
 
 # The unit's directory is root's; authd's root is below it.

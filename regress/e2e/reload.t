@@ -42,7 +42,7 @@ with Targets() as targets, Relayd(t, tunnel="\tmax sessions per system 3") as d:
         r = d.ctl_raw("reload")
         t.equal(r.returncode, 1, "reload with a broken file: exit 1")
         t.match(r.stderr, r"refused: .*relayd\.conf:\d+: unexpected "
-                r'"sistem".* \(1 error in all\)', "and the reason")
+                r'"sistem"; expected system$', "and the reason")
         rewrite(d, "max sessions per sistem 4", "max sessions per system 4")
         t.equal(d.ctl_raw("reload").returncode, 0, "a good one is taken")
 

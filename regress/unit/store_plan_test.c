@@ -118,7 +118,7 @@ write_all(void)
 	(void)store_system_enable("s", 1, 1);
 	(void)store_system_change("s", &(struct system_change){ .name = NULL }, 1);
 	(void)store_system_suspend("s", 0, 1);
-	(void)store_system_secret("s", "p", "s", 1);
+	(void)store_system_secret("s", "p", "s", 0, 1);
 	(void)store_system_register("s", 1);
 	(void)store_token_add(&(struct token_row){ .id = "t" });
 	(void)store_revoke("token", "t", 1, "");

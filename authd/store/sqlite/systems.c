@@ -143,13 +143,14 @@ store_system_change(const char *id, const struct system_change *c, int64_t now)
 
 int
 store_system_secret(const char *id, const char *public, const char *stored,
-    int64_t now)
+    int registered, int64_t now)
 {
 	static struct query	q = QUERY("UPDATE systems SET"
 	    " system_secret_public = ?2, system_secret_sha256 = ?3,"
-	    " updated_at = ?4 WHERE id = ?1 AND registered_at IS NULL");
+	    " updated_at = ?4 WHERE id = ?1 AND (?5 OR registered_at IS NULL)");
 
-	return (db_write(&q, "TTTi", id, public, stored, now));
+	return (db_write(&q, "TTTii", id, public, stored, now,
+	    (int64_t)(registered != 0)));
 }
 
 int
