@@ -22,6 +22,7 @@
 #define BF_SHUT		0x02	/* and the descriptor knows */
 #define BF_REFUSED	0x04	/* the filter has had enough */
 #define BF_LEFT		0x08	/* its stream is over */
+#define BF_WITHDRAWN	0x10	/* nothing of it may arrive any more */
 
 struct bridge {
 	struct mux_bridge	 m;	/* first: see bridge_of() */
@@ -178,11 +179,13 @@ bridges_withdraw(void)
 {
 	struct bridge	*b;
 
-	while ((b = TAILQ_FIRST(&left)) != NULL)
+	while ((b = TAILQ_FIRST(&left)) != NULL) {
+		b->flags |= BF_WITHDRAWN;
 		bridge_free(b);
+	}
 }
 
-/* Nothing that is under way is written any more. */
+/* Nothing that is under way is written any more, nor by the kernel. */
 static void
 bridge_withdraw(struct stream *st, const char *why)
 {
@@ -192,6 +195,7 @@ bridge_withdraw(struct stream *st, const char *why)
 
 	if (b->how.farewell != NULL)
 		n = b->how.farewell(text, why);
+	b->flags |= BF_WITHDRAWN;
 	bridge_gone(st, 0);
 	if (n > 0 && stream_send(st, text, n) == 0)
 		stream_done(st);
@@ -420,7 +424,10 @@ bridge_free(struct bridge *b)
 	}
 	mux_bridge_clear(&b->m);
 	timer_del(&b->idle);
-	sock_close(&b->sock);
+	if (b->flags & BF_WITHDRAWN)
+		sock_reset(&b->sock);
+	else
+		sock_close(&b->sock);
 	if (b->how.gone != NULL)
 		b->how.gone(b->how.arg);
 	free(b);

@@ -14,6 +14,7 @@
 #include "base/compat.h"
 #include "base/log.h"
 #include "consent.h"
+#include "owned.h"
 #include "when.h"
 
 #define PATH_SIZE	1024
@@ -86,14 +87,20 @@ said_parse(const char *s)
 static void
 said_read(void)
 {
-	char	text[64];
-	ssize_t	n;
-	int	fd = open(consent.file, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	struct stat	 sb;
+	const char	*why;
+	char		 text[64];
+	ssize_t		 n = -1;
+	int		 fd = open(consent.file, O_RDONLY | O_CLOEXEC |
+			    O_NONBLOCK | O_NOFOLLOW);
 
 	consent.said = NOTHING;
 	if (fd == -1 && (errno == ENOENT || errno == ENOTDIR))
 		return;
-	n = fd == -1 ? -1 : read(fd, text, sizeof(text) - 1);
+	/* It gives others access to this machine. */
+	if ((why = owned_file_refused(fd, &sb)) == NULL &&
+	    (n = read(fd, text, sizeof(text) - 1)) == -1)
+		why = strerror(errno);
 	if (fd != -1)
 		close(fd);
 	if (n > 0) {
@@ -103,7 +110,7 @@ said_read(void)
 			return;
 	}
 	log_warnx("%s: %s: no consent until somebody gives it", consent.file,
-	    n == -1 ? strerror(errno) : "not understood");
+	    why != NULL ? why : "not understood");
 	consent.said = OFF;
 }
 
@@ -113,7 +120,8 @@ write_all(const char *path, const char *text)
 	size_t	len = strlen(text);
 	int	fd, r;
 
-	fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW,
+	(void)unlink(path);	/* of a crash */
+	fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW,
 	    0600);
 	if (fd == -1)
 		return (-1);

@@ -1,4 +1,7 @@
 /* SPDX-License-Identifier: ISC */
+#include <sys/statfs.h>
+
+#include <linux/magic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -36,4 +39,24 @@ machine_path(const char *path)
 	}
 #endif
 	return (path);
+}
+
+int
+machine_forgets(const char *path)
+{
+	struct statfs	fs;
+	char		at[1024], *slash;
+
+	if (strlcpy(at, path, sizeof(at)) >= sizeof(at))
+		return (0);
+	/* Its directory may not be there yet. */
+	while ((slash = strrchr(at, '/')) != NULL) {
+		slash[slash == at] = '\0';
+		if (statfs(at, &fs) == 0)
+			return (fs.f_type == TMPFS_MAGIC ||
+			    fs.f_type == RAMFS_MAGIC);
+		if (slash == at)
+			break;
+	}
+	return (0);
 }

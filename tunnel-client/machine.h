@@ -9,4 +9,7 @@
 char		*program_path(void);
 const char	*machine_path(const char *path);
 
+/* Is what lies there, or will, gone when the machine starts anew? 1 or 0. */
+int		 machine_forgets(const char *path);
+
 #endif

@@ -32,9 +32,11 @@
 #include "consent.h"
 #include "gate.h"
 #include "base/clock.h"
+#include "base/compat.h"
 #include "discover.h"
 #include "handshake.h"
 #include "base/log.h"
+#include "machine.h"
 #include "net.h"
 #include "proxy.h"
 #include "reason.h"
@@ -73,6 +75,7 @@ static struct {
 	struct timer		 delay;
 	uint64_t		 began_ms;	/* the current attempt */
 	char			 token[TOKEN_SIZE];
+	char			 session[64];	/* of the last tunnel */
 	int			 leaving;	/* this tunnel is the last */
 	int			 signalled;	/* how often */
 	int			 done;
@@ -180,6 +183,7 @@ static void
 attempt_done(void *arg, const struct handshake_result *r)
 {
 	struct sock	c = r->sock;
+	int		same;
 
 	(void)arg;
 	client.handshake = NULL;
@@ -191,6 +195,8 @@ attempt_done(void *arg, const struct handshake_result *r)
 	}
 	memcpy(client.token, r->token, sizeof(client.token));
 	terminal_negotiated(r->terminal_status);
+	same = *r->session != '\0' && strcmp(client.session, r->session) == 0;
+	strlcpy(client.session, r->session, sizeof(client.session));
 	status_connected(r->session);
 	log_info("connected to %s%s%s", client.where, r->session[0] == '\0' ?
 	    "" : ", session ", r->session);
@@ -199,7 +205,12 @@ attempt_done(void *arg, const struct handshake_result *r)
 		attempt_failed("out of memory", 0);
 		return;
 	}
-	catalog_forget_added();
+	/*
+	 * The server adds again what operators have added; but without consent
+	 * that is refused, and would be lost.
+	 */
+	if (consent_given() || !same)
+		catalog_forget_added();
 	announce_start(&client.o);
 }
 
@@ -353,6 +364,15 @@ consent_changed(const char *why_not)
 	users_consent();
 }
 
+/* On OpenWrt, say, all below /var is in memory. */
+static void
+warn_of_memory(const char *option, const char *path)
+{
+	if (machine_forgets(path))
+		log_warnx("--%s: %s is in memory: what it says is forgotten "
+		    "when this machine starts anew", option, path);
+}
+
 static int
 setup(void)
 {
@@ -377,6 +397,8 @@ setup(void)
 	if (consent_init(client.o.consent, client.o.consent_file,
 	    consent_changed) == -1)
 		return (-1);
+	warn_of_memory("consent-file", client.o.consent_file);
+	warn_of_memory("users-state-file", client.o.users_state);
 	if (client.o.tls_insecure && client.url.tls)
 		log_warnx("the server's certificate is not checked");
 	timer_init(&client.delay, attempt, NULL);

@@ -40,6 +40,8 @@ int	sock_pending(const struct sock *);
 void	sock_shut(struct sock *);
 /* Safe in any state. */
 void	sock_close(struct sock *);
+/* So that nothing of what was written, and has not arrived, arrives. */
+void	sock_reset(struct sock *);
 
 /*
  * Before all else here. TLS to the server is 1.2 and up, certificate and name

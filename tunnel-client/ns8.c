@@ -16,9 +16,11 @@
 #include "capture.h"
 #include "client.h"
 #include "machine.h"
+#include "owned.h"
 #include "survey.h"
 
 #define ENVIRONMENT	"/var/lib/nethserver/node/state/environment"
+#define ETC		"/etc/nethserver"
 #define REDIS_DEFAULT	"127.0.0.1:6379"
 #define REDIS_MS	2000	/* to connect, and for each answer */
 #define API_MS		30000	/* T31 */
@@ -287,6 +289,21 @@ modules_of_node(struct ns8 *c)
 
 /* The whole. */
 
+/* Has root made this machine a node? Everybody can make a Redis. */
+static int
+is_node(void)
+{
+	static const char *const	files[] = { ENVIRONMENT, ETC };
+	struct stat			sb;
+	size_t				i;
+
+	for (i = 0; i < sizeof(files) / sizeof(files[0]); i++)
+		if (stat(machine_path(files[i]), &sb) == 0 &&
+		    owned_refused(&sb) == NULL)
+			return (1);
+	return (0);
+}
+
 int
 ns8_own_node(char *out, size_t size)
 {
@@ -365,6 +382,8 @@ ns8_survey(const struct survey *s, struct findings *f)
 	const char	*where = *s->redis != '\0' ? s->redis : redis_default();
 	int		 sure, r;
 
+	if (*s->redis == '\0' && !s->ns8 && !is_node())
+		return (0);
 	sure = ns8_own_node(c.own, sizeof(c.own)) == 0 || s->ns8 ||
 	    *s->redis != '\0';
 	if ((c.redis = redis_connect(where)) == NULL) {
@@ -373,7 +392,7 @@ ns8_survey(const struct survey *s, struct findings *f)
 		findings_error(f, "redis at %s: no answer", where);
 		return (-1);
 	}
-	/* Anybody may have a Redis. */
+	/* It may be another one. */
 	r = nodes_find(&c);
 	if (!sure && (r == -1 || c.n == 0)) {
 		redisFree(c.redis);

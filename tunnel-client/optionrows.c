@@ -79,7 +79,8 @@ const struct option_row	option_rows[] = {
 	{ "users-total-timeout", "USERS_TOTAL_TIMEOUT", "60s", 0, DURATION,
 	    AT(users_timeout_ms), "limit of all users plugins" },
 	{ "users-state-file", "USERS_STATE_FILE",
-	    "/var/run/my-support-users.json", 0, STRING, AT(users_state),
+	    TUNNEL_CLIENT_STATEDIR "/my-support-users.json", 0, STRING,
+	    AT(users_state),
 	    "where it says what has to be deleted" },
 	{ "verbose", NULL, NULL, 'v', FLAG, AT(verbose), "log more" },
 };

@@ -19,6 +19,7 @@
 #include "child.h"
 #include "machine.h"
 #include "net.h"
+#include "owned.h"
 #include "program.h"
 
 #define FILE_FD	3	/* of what is executed, in the new process */
@@ -46,16 +47,6 @@ static void	program_free(struct program *);
 
 /* Which. */
 
-static const char *
-owner_refused(const struct stat *sb)
-{
-	if (sb->st_uid != 0 && sb->st_uid != geteuid())
-		return ("belongs to another user");
-	if ((sb->st_mode & (S_IWGRP | S_IWOTH)) != 0)
-		return ("others may write to it");
-	return (NULL);
-}
-
 const char *
 program_dir_refused(int fd)
 {
@@ -63,7 +54,7 @@ program_dir_refused(int fd)
 
 	if (fstat(fd, &sb) == -1)
 		return (strerror(errno));
-	return (owner_refused(&sb));
+	return (owned_refused(&sb));
 }
 
 int
@@ -75,18 +66,9 @@ program_open(const char *path, const char **why)
 	/* Not blocking: it may be a FIFO. */
 	fd = open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY |
 	    O_CLOEXEC);
-	*why = NULL;
-	if (fd == -1)
-		*why = errno == ELOOP ? "not a regular file" :
-		    strerror(errno);
-	else if (fstat(fd, &sb) == -1)
-		*why = strerror(errno);
-	else if (!S_ISREG(sb.st_mode))
-		*why = "not a regular file";
-	else if ((sb.st_mode & (S_IXUSR | S_IXGRP | S_IXOTH)) == 0)
+	*why = owned_file_refused(fd, &sb);
+	if (*why == NULL && (sb.st_mode & (S_IXUSR | S_IXGRP | S_IXOTH)) == 0)
 		*why = "not executable";
-	else
-		*why = owner_refused(&sb);
 	if (*why == NULL)
 		return (fd);
 	if (fd != -1)
@@ -97,14 +79,22 @@ program_open(const char *path, const char **why)
 /* Run. */
 
 /*
- * A script's interpreter opens the file anew, through /dev/fd: the descriptor
- * has to be there for it. A program does not need it.
+ * By its path where nobody else can put another file there, so that a script
+ * has it as $0. Otherwise what was looked at: its interpreter opens the file
+ * anew, through /dev/fd, and the descriptor has to be there for it. A program
+ * does not need it.
  */
 static void
-exec_file(int fd, char **argv, char **envp)
+exec_file(int fd, const char *real, char **argv, char **envp)
 {
-	char	magic[2] = { 0 };
+	struct stat	sb;
+	char		magic[2] = { 0 };
 
+	if (real != NULL && fstat(fd, &sb) == 0 && owned_path(real, &sb)) {
+		(void)fcntl(fd, F_SETFD, FD_CLOEXEC);
+		(void)execve(real, argv, envp);
+		(void)fcntl(fd, F_SETFD, 0);
+	}
 	if (pread(fd, magic, 2, 0) == 2 && memcmp(magic, "#!", 2) != 0)
 		(void)fcntl(fd, F_SETFD, FD_CLOEXEC);
 	(void)fexecve(fd, argv, envp);
@@ -113,13 +103,15 @@ exec_file(int fd, char **argv, char **envp)
 __attribute__((noreturn)) static void
 program_run(const struct program_spec *s, int in, int out, pid_t parent)
 {
-	char	*path_only[2] = { program_path(), NULL };
+	char	*path_only[2] = { program_path(), NULL }, *real = NULL;
 	int	 null;
 
 	(void)setpgid(0, 0);
 	(void)prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
 	if (getppid() != parent)
 		_exit(127);
+	if (s->fd != -1)
+		real = realpath(s->argv[0], NULL);
 	/* Python, among others, looks where it runs first. */
 	if (chdir("/") == -1)
 		_exit(127);
@@ -140,7 +132,7 @@ program_run(const struct program_spec *s, int in, int out, pid_t parent)
 		else if (dup2(s->fd, FILE_FD) == -1)
 			_exit(127);
 		child_reset(FILE_FD + 1);
-		exec_file(FILE_FD, s->argv, environ);
+		exec_file(FILE_FD, real, s->argv, environ);
 		_exit(127);
 	}
 	child_reset(3);

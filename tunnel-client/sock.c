@@ -133,6 +133,19 @@ sock_shut(struct sock *c)
 }
 
 void
+sock_reset(struct sock *c)
+{
+	struct linger	now = { .l_onoff = 1, .l_linger = 0 };
+
+	/* A terminal's end is no socket. */
+	if (c->fd != -1)
+		(void)setsockopt(c->fd, SOL_SOCKET, SO_LINGER, &now,
+		    sizeof(now));
+	c->eof = 1;	/* no farewell of TLS either */
+	sock_close(c);
+}
+
+void
 sock_close(struct sock *c)
 {
 	if (c->ssl != NULL) {

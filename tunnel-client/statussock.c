@@ -70,13 +70,16 @@ clear_stale(void)
 {
 	int	fd, r;
 
-	if ((fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0)) == -1)
+	/* One whose queue is full is there, and is not waited for. */
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (fd == -1)
 		return (strerror(errno));
 	r = connect(fd, (struct sockaddr *)&sock.sun, sizeof(sock.sun));
 	if (r == -1 && errno == ECONNREFUSED)
 		(void)unlink(sock.sun.sun_path);
+	r = r == 0 || errno == EAGAIN;
 	close(fd);
-	return (r == 0 ? "another client has it" : NULL);
+	return (r ? "another client has it" : NULL);
 }
 
 static const char *

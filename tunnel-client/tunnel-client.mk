@@ -7,7 +7,7 @@ tunnel-client_PARTS = announce backoff bridge catalog child command \
 	stream system talk termframe terminal ttyline tunnel url via when
 # Programs that are run, services that are discovered, users.
 tunnel-client_PARTS += capture discover discovered document findings jsontext \
-	machine nethsec ns8 program routes survey userplug users usersdoc \
+	machine nethsec ns8 owned program routes survey userplug users usersdoc \
 	usersfetch usersfile usersrun watch
 # For tests: the options alone.
 client_options_OBJS = $(addprefix tunnel-client/,options.o optionrows.o \

@@ -216,7 +216,7 @@ users_start(const struct options *o)
 {
 	char	*text;
 	size_t	 len;
-	int	 good;
+	int	 good = 0;
 
 	users.o = o;
 	timer_init(&users.timer, fetch, NULL);
@@ -227,13 +227,15 @@ users_start(const struct options *o)
 		users.blocked = 1;
 		return (0);
 	}
-	if ((text = usersfile_read(o->users_state, &len)) == NULL)
-		return (0);
-	good = users_state_parse(&users.state, text, len) == 0;
-	freezero(text, len);
+	if ((text = usersfile_read(o->users_state, &len)) != NULL) {
+		good = users_state_parse(&users.state, text, len) == 0;
+		freezero(text, len);
+		if (!good)
+			log_warnx("users: %s: nothing that can be read",
+			    o->users_state);
+	}
 	if (!good) {
-		log_warnx("users: %s: nothing that can be read",
-		    o->users_state);
+		users.blocked = usersfile_aside(o->users_state) == -1;
 		return (0);
 	}
 	log_warnx("users: the last client was not ended in good order, "
@@ -319,7 +321,7 @@ made(void *arg, const struct users_made *m)
 	users.domains = cJSON_Duplicate(m->domains, 1);
 	errors_take(m->errors);
 	/* One that did not come to its end may have made what it never said. */
-	users.state.planned = !m->good && !m->absent;
+	users.state.planned = (!m->good && !m->absent) || m->left;
 	if (!m->good)
 		error_add("users", m->absent ? "this machine cannot make users" :
 		    "users were not made");

@@ -12,6 +12,7 @@
 
 #include "base/compat.h"
 #include "base/log.h"
+#include "owned.h"
 #include "usersfile.h"
 
 #define FILE_MAX	(512 * 1024)
@@ -71,39 +72,23 @@ usersfile_exists(const char *path)
 	return (lstat(path, &sb) == 0);
 }
 
-/* NULL, or why what it says cannot be trusted. */
-static const char *
-refused(int fd, size_t *size)
-{
-	struct stat	sb;
-
-	if (fstat(fd, &sb) == -1)
-		return (strerror(errno));
-	*size = (size_t)sb.st_size;
-	if (!S_ISREG(sb.st_mode))
-		return ("not a regular file");
-	if (sb.st_uid != 0 && sb.st_uid != geteuid())
-		return ("belongs to another user");
-	if ((sb.st_mode & (S_IWGRP | S_IWOTH)) != 0)
-		return ("others may write to it");
-	return (sb.st_size > FILE_MAX ? "too long" : NULL);
-}
-
 char *
 usersfile_read(const char *path, size_t *len)
 {
+	struct stat	 sb;
 	const char	*why;
 	char		*text = NULL;
 	ssize_t		 n = -1;
-	size_t		 size = 0;
 	int		 fd;
 
 	fd = open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
 	if (fd == -1 && errno == ENOENT)
 		return (NULL);
-	why = fd == -1 ? strerror(errno) : refused(fd, &size);
-	if (why == NULL && (text = malloc(size + 1)) != NULL)
-		n = read(fd, text, size);
+	why = owned_file_refused(fd, &sb);
+	if (why == NULL && sb.st_size > FILE_MAX)
+		why = "too long";
+	if (why == NULL && (text = malloc((size_t)sb.st_size + 1)) != NULL)
+		n = read(fd, text, (size_t)sb.st_size);
 	if (fd != -1)
 		close(fd);
 	if (n == -1) {
@@ -115,6 +100,28 @@ usersfile_read(const char *path, size_t *len)
 	text[n] = '\0';
 	*len = (size_t)n;
 	return (text);
+}
+
+int
+usersfile_aside(const char *path)
+{
+	char	aside[1024];
+	int	i;
+
+	for (i = 1; i < 100; i++) {
+		if ((size_t)snprintf(aside, sizeof(aside), "%s.unreadable-%d",
+		    path, i) >= sizeof(aside))
+			return (-1);
+		if (usersfile_exists(aside))
+			continue;
+		if (rename(path, aside) == -1)
+			break;
+		log_warnx("users: %s: kept as %s: what it names may still be "
+		    "there", path, aside);
+		return (0);
+	}
+	log_warn("users: %s: cannot be kept, so no users are made", path);
+	return (-1);
 }
 
 int

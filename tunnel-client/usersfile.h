@@ -24,6 +24,11 @@ int	usersfile_exists(const char *path);
  * is too long; after a word in the log unless it is not there.
  */
 char	*usersfile_read(const char *path, size_t *len);
+/*
+ * One that cannot be read gets another name: it may be all that is known about
+ * what has to be deleted. 0 or -1, with a word in the log.
+ */
+int	usersfile_aside(const char *path);
 /* Its directory is made (0700) if need be. 0, or -1 after a word in the log. */
 int	usersfile_write(const char *path, const char *text);
 /* The state; does nothing without the lock. */

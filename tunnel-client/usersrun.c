@@ -122,6 +122,12 @@ static char	nethsec_script[] =
     "    except Exception as e:\n"
     "        out['last'] = type(e).__name__\n"
     "        return True\n"
+    "def is_there():\n"
+    "    try:\n"
+    "        return users.get_user_by_name(uci, user, 'main') is not None\n"
+    "    except Exception as e:\n"
+    "        out['last'] = type(e).__name__\n"
+    "        return True\n"
     "admin = not attempt(users.remove_admin, user) and is_admin()\n"
     "if admin:\n"
     "    out['errors'].append('remove_admin: ' + out['last'])\n"
@@ -133,11 +139,14 @@ static char	nethsec_script[] =
     "    elif not attempt(users.set_admin, user, 'main'):\n"
     "        out['errors'].append('set_admin: ' + out['last'])\n"
     "        attempt(users.delete_local_user, user, 'main')\n"
+    "        out['left'] = is_there()\n"
+    "        if out['left']:\n"
+    "            out['errors'].append('delete_local_user: ' + out['last'])\n"
     "    else:\n"
     "        out['local_users'].append({'username': user,\n"
     "            'password': word})\n"
     "else:\n"
-    "    left = users.get_user_by_name(uci, user, 'main') is not None\n"
+    "    left = is_there()\n"
     "    out['gone'] = not left and not admin\n"
     "    if left:\n"
     "        out['errors'].append('delete_local_user: ' + out['last'])\n"
@@ -247,6 +256,8 @@ usersrun_parse(struct users_made *m, const char *text, size_t len)
 	if (m->good) {
 		m->gone = cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(o,
 		    "gone"));
+		m->left = cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(o,
+		    "left"));
 		m->domains = cJSON_DetachItemFromObjectCaseSensitive(o,
 		    "domains");
 		m->errors = cJSON_DetachItemFromObjectCaseSensitive(o,

@@ -16,6 +16,7 @@ struct users_made {
 	int	 good;		/* it has run to its end */
 	int	 absent;	/* the machine has none of what it takes */
 	int	 gone;		/* at deletion: nothing is left */
+	int	 left;		/* at making: one that could not be taken back */
 	cJSON	*credentials;
 	cJSON	*domains;	/* name: [ids of its providers] */
 	cJSON	*errors;	/* an array of texts */

@@ -9,6 +9,7 @@ import re
 import socket
 import sys
 import tempfile
+import threading
 import time
 
 sys.dont_write_bytecode = True
@@ -86,6 +87,26 @@ def ended(st, term, pid, why):
     until(lambda: gone(pid), "the shell's end")
 
 
+class Slow:
+    """A service that reads nothing before it is told to."""
+
+    def __init__(self):
+        self.go = threading.Event()
+        self.got, self.why = 0, None
+
+    def __call__(self, s):
+        s.sendall(b"come")
+        self.go.wait(60)
+        try:
+            while self.why is None:
+                n = len(s.recv(65536))
+                self.got += n
+                if n == 0:
+                    self.why = "end"
+        except OSError as e:
+            self.why = e.strerror
+
+
 with tempfile.TemporaryDirectory() as d, Target(echo) as e, Server() as s:
     path, kept = os.path.join(d, "sock"), os.path.join(d, "state", "consent")
     env = {"STATUS_SOCKET": path, "CONSENT_FILE": kept, "SHELL": "/bin/sh",
@@ -161,9 +182,32 @@ with tempfile.TemporaryDirectory() as d, Target(echo) as e, Server() as s:
         half.rest()
         t.ok(half.rst, "and a command that is not whole")
     t.equal(status(path)["streams"], [], "nothing is open")
+
+    # ---- what is on its way to a service does not arrive any more ----
+
+    slow = Slow()
+    with Target(slow) as target:
+        target.l.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        says(path, "on")
+        add = u.open(COMMAND.replace(b":10", b":%d" % target.port))
+        t.equal(add.line(), b"OK\n", "a service that reads slowly")
+        add.rest()
+        st = u.open(b"CONNECT new\n")
+        t.equal((st.line(), st.take(4)), (b"OK\n", b"come"), "it is open")
+        st.send(bytes(100000))
+        until(lambda: [x for x in status(path)["streams"]
+                       if x.get("received", 0) >= 100000], "100 KB on the way")
+        says(path, "off")
+        st.rest()
+        slow.go.set()
+        until(lambda: slow.why, "the service's end")
+        if not t.ok(slow.got < 100000 and
+                    slow.why == "Connection reset by peer", "withdrawn: the "
+                    "service gets a reset, and only what its machine has"):
+            t.diag("%d %s" % (slow.got, slow.why))
     refused(u, b"has withdrawn consent")
     until(lambda: c.err.text().count("ended: the customer has withdrawn") ==
-          4, "a line for each that was ended")
+          5, "a line for each that was ended")
     with open(kept) as f:
         t.equal(f.read(), "off\n", "it is written down")
     t.equal("%o" % (os.stat(kept).st_mode & 0o777), "600", "for the owner")
@@ -206,6 +250,51 @@ with tempfile.TemporaryDirectory() as d, Target(echo) as e, Server() as s:
         st = u.open(b"CONNECT echo\n")
         t.match(st.rest().decode(), "^ERROR no consent", "refused")
         leave(c, u)
+    for how in "of others", "a link":
+        with open(kept, "w") as f:
+            f.write("on\n")
+        if how == "of others":
+            os.chmod(kept, 0o666)
+        else:
+            os.chmod(kept, 0o600)
+            os.rename(kept, kept + ".there")
+            os.symlink(kept + ".there", kept)
+        c, u = start()
+        t.ok(c.err.wait(kept + ": (others may write|not a regular file).*: "
+                        "no consent"), "a file %s: no consent" % how)
+        refused(u, b"has withdrawn consent")
+        leave(c, u)
+        os.unlink(kept)
+    # What lies in the place of the new one is not written to.
+    with open(d + "/mine", "w") as f:
+        f.write("mine\n")
+    os.link(d + "/mine", kept + ".new")
+    c, u = start()
+    says(path, "on")
+    with open(d + "/mine") as f:
+        t.equal(f.read(), "mine\n", "a new file is a new one")
+
+    # ---- what operators have added, while there is no consent ----
+
+    add = u.open(COMMAND)
+    t.equal(add.line(), b"OK\n", "an added service")
+    add.rest()
+    u.document(b'{"version"')
+    says(path, "off")
+    for session, want in (("a", False), ("a", True), ("b", False)):
+        u.close(1001)
+        u.drop()
+        u = s.tunnel([("X-Support-Session-Id", session)])
+        has = b'"new"' in u.document(b'{"version"')
+        t.equal(has, want, "no consent, session %s: %s" % (
+            session, "still there" if want else "not there"))
+        if not want and session == "a":
+            says(path, "on")
+            add = u.open(COMMAND)
+            add.line()
+            add.rest()
+            says(path, "off")
+    leave(c, u)
     os.unlink(kept)
 
     # ---- by configuration ----

@@ -66,7 +66,7 @@ with Server() as s, tempfile.TemporaryDirectory() as d, \
         tempfile.TemporaryDirectory() as out:
     os.chmod(out, 0o777)
     plugin(d, "10-good.sh", '''#!/bin/sh
-pwd >%s/pwd; env >%s/env; ls -l /proc/self/fd >%s/fds; cat >%s/stdin
+pwd >%s/pwd; echo "$0" >%s/zero; env >%s/env; ls -l /proc/self/fd >%s/fds; cat >%s/stdin
 chmod g+w %s/85-changed
 cat <<'E'
 {"id":"good","name":"Good","status":"warning","summary":"all well",
@@ -74,7 +74,7 @@ cat <<'E'
  "details":{"n":1,"deep":{"x":1},"s":"t"}},{"name":"b","status":"odd"}]}
 E
 exit 0
-''' % (out, out, out, out, d))
+''' % (out, out, out, out, out, d))
     plugin(d, "20-plain.txt.sh", "#!/bin/sh\necho '  just text  '\nexit 2\n")
     plugin(d, "30-three", "#!/bin/sh\necho '{\"status\":\"ok\"}'\nexit 3\n")
     plugin(d, "40-flood", "#!/bin/sh\nhead -c 30000000 /dev/zero | "
@@ -169,10 +169,27 @@ exit 0
                   "/sbin:/bin"], "the environment is PATH only")
     with open(os.path.join(out, "fds")) as f:
         fds = re.findall(r" (\d+) -> (\S+)", f.read())
-    t.equal([n for n, to in fds], ["0", "1", "2", "3", "4"],
-            "no descriptor of ours (3 is the script, 4 is ls's own)")
-    t.ok(fds[3][1].endswith("/10-good.sh"), "3 is the script")
+    t.equal([n for n, to in fds], ["0", "1", "2", "3"],
+            "no descriptor of ours (3 is ls's own)")
+    with open(os.path.join(out, "zero")) as f:
+        t.equal(f.read(), d + "/10-good.sh\n", "$0 is its path")
     t.equal(os.path.getsize(os.path.join(out, "stdin")), 0, "stdin is empty")
+
+# ---- where others could put another file in the place of a plugin ----
+
+with Server() as s, tempfile.TemporaryDirectory() as d:
+    os.mkdir(d + "/open")
+    os.chmod(d + "/open", 0o777)
+    os.mkdir(d + "/open/plugins")
+    plugin(d + "/open/plugins", "10-zero", '#!/bin/sh\necho "$0"\n')
+    c = Client(s, env={"DIAGNOSTICS_DIR": d + "/open/plugins"})
+    u = s.tunnel()
+    u.document(b'{"version"')
+    r = json.loads(u.document(b"DIAGNOSTICS 1\n"))
+    t.equal([p["summary"] for p in r["plugins"] if p["id"] == "10-zero"],
+            ["/dev/fd/3"], "it runs by what was looked at, not by its path")
+    c.p.send_signal(signal.SIGTERM)
+    c.wait()
 
 # ---- all of them together take too long ----
 

@@ -238,10 +238,20 @@ with Server() as s, tempfile.TemporaryDirectory() as root, \
                     "TUNNEL_CLIENT_REDIS": "127.0.0.1:%d" % redis.port})
     u = s.tunnel()
     t.equal(sorted(manifest(u)), ["own"], "somebody's Redis: static services")
+    # Whoever may log in here may have a Redis at that port.
     redis.cli("SET", "node/1/default_instance/traefik", "traefik1")
     redis.cli("HSET", "node/1/vpn", "ip_address", "10.5.4.1")
     put(root + "/bin/api-cli", API % {"root": root}, 0o755)
     put(root + "/routes/traefik1", '[{"instance":"a","url":"http://h"}]')
+    for mode in None, 0o777:
+        if mode is not None:
+            os.makedirs(root + "/etc/nethserver")
+            os.chmod(root + "/etc/nethserver", mode)
+        c.p.send_signal(signal.SIGUSR2)
+        t.equal(sorted(manifest(u)), ["own"], "it looks like a cluster's, on "
+                "a machine that %s: static services" %
+                ("everybody can make a node" if mode else "is no node"))
+    os.chmod(root + "/etc/nethserver", 0o755)
     c.p.send_signal(signal.SIGUSR2)
     t.equal(sorted(manifest(u)), ["a", "own"], "it becomes a cluster's")
     leave(t, c, u, "exit 0")

@@ -3,6 +3,7 @@
 """What tunnel-client tells the people of its machine: `tunnel-client status`,
 its socket, and the line in a terminal."""
 
+import contextlib
 import grp
 import os
 import pty
@@ -17,7 +18,7 @@ import time
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from clienttest import Client, Target, ask, echo, status
-from harness import Tap, until
+from harness import BUILD, Tap, until
 from tunnelserver import Server
 
 t = Tap()
@@ -35,6 +36,40 @@ def sleeps(pid):
         time.sleep(0.002)
     return ticks() == before
 
+
+# ---- what a restart of the machine would lose ----
+
+for where, want in ("/dev/shm", True), (BUILD, False):
+    with tempfile.TemporaryDirectory(dir=where) as d, Server() as s:
+        with Client(s, env={"CONSENT_FILE": d + "/new/consent",
+                            "USERS_STATE_FILE": d + "/users.json"}) as c:
+            s.tunnel()
+            c.err.wait("connected to")
+            t.equal([c.err.has("--%s: %s/.* is in memory" % (o, d))
+                     for o in ("consent-file", "users-state-file")],
+                    [want] * 2, "state in %s: %s" % (
+                        where.replace(BUILD, "the build"),
+                        "a warning" if want else "none"))
+
+# ---- another one that does not answer ----
+
+with tempfile.TemporaryDirectory() as d, Server() as s, \
+        socket.socket(socket.AF_UNIX) as busy:
+    path = os.path.join(d, "status.sock")
+    busy.bind(path)
+    busy.listen(0)
+    with contextlib.ExitStack() as full:
+        for i in range(3):
+            k = full.enter_context(socket.socket(socket.AF_UNIX))
+            k.setblocking(False)
+            try:
+                k.connect(path)
+            except BlockingIOError:
+                break
+        with Client(s, env={"STATUS_SOCKET": path}) as c:
+            s.tunnel()
+            t.ok(c.err.has("status.sock: another client has it"), "a socket "
+                 "whose queue is full: nobody waits for it")
 
 with tempfile.TemporaryDirectory() as d, Target(echo) as e, Server() as s:
     path = os.path.join(d, "run", "status.sock")

@@ -563,6 +563,21 @@ with Server() as s, tempfile.TemporaryDirectory() as root:
     t.equal(accounts(root), {"support-s": "x"}, "T18: a user that the server "
             "names is not deleted")
     os.unlink(root + "/accounts")
+    # nor can the half of him be taken back
+    put(root + "/fail-delete", "")
+    c = client(s, root)
+    u = s.tunnel()
+    answer(asked(u, 0), b'{"users":{"local_users":[{"username":"support-s",'
+           b'"password":"p"}]}}\n')
+    t.equal(report(u)["errors"], [
+        {"id": "users", "message": "set_admin: RuntimeError"},
+        {"id": "users", "message": "delete_local_user: RuntimeError"}],
+        "one who cannot be an admin, and stays: both are said")
+    t.ok(list(accounts(root)) == [NAME] and
+         os.path.exists(root + "/run/users.json"), "he is not forgotten")
+    os.unlink(root + "/fail-delete")
+    leave(t, c, u, "exit 0")
+    gone(root, c, "and goes in the end")
     os.unlink(root + "/no-admin")
     # what makes users hangs for good
     put(root + "/hang-add", "")
@@ -661,12 +676,12 @@ with Server() as s, tempfile.TemporaryDirectory() as root:
 
 with Server() as s, tempfile.TemporaryDirectory() as root:
     nethsecurity(root)
-    for how, name, said in (
+    for n, (how, name, said) in enumerate((
             ("a name that is none of ours", "root",
              "what is named in %s/run/users.json could not" % root),
             ("others may write to it", NAME, "others may write to it"),
-            ("a symbolic link", NAME, "symbolic links"),
-            ("no JSON", NAME, "nothing that can be read")):
+            ("a symbolic link", NAME, "not a regular file"),
+            ("no JSON", NAME, "nothing that can be read"))):
         put(root + "/accounts", json.dumps({name: "x"}))
         put(root + "/run/users.json", "x" if how == "no JSON" else json.dumps(
             {"platform": "nethsecurity", "plugins": False, "local_users": [
@@ -685,5 +700,24 @@ with Server() as s, tempfile.TemporaryDirectory() as root:
         t.equal(accounts(root), {name: "x"},
                 "a state file: %s: nobody is deleted" % how)
         if os.path.lexists(root + "/run/users.json"):
+            t.equal(how, "a name that is none of ours", "it stays")
             os.unlink(root + "/run/users.json")
+        else:
+            t.ok(c.err.has("kept as .*/users.json.unreadable-%d: what it "
+                           "names may" % n), "%s: it is kept aside" % how)
+    with open(root + "/run/users.json.unreadable-3") as f:
+        t.equal(f.read(), "x", "as it was, beside those of before")
+    # One that cannot be kept: nobody new, of whom nothing would be known.
+    for n in range(4, 100):
+        put(root + "/run/users.json.unreadable-%d" % n, "")
+    put(root + "/run/users.json", "y")
+    put(root + "/accounts", "{}")
+    c = client(s, root)
+    u = connected(s)
+    c.err.wait("cannot be kept")
+    c.err.wait("no user can be made")
+    leave(t, c, u, "exit 0")
+    with open(root + "/run/users.json") as f:
+        t.equal((f.read(), accounts(root)), ("y", {}), "it is not "
+                "overwritten, and nobody is made")
 t.done()

@@ -267,6 +267,8 @@ def remove_admin(uci, name):
     store.keep(a)
 def delete_local_user(uci, name, database="main"):
     store.act("delete_local_user", name, database)
+    if os.path.exists(store.ROOT + "/fail-delete"):
+        raise RuntimeError("no")
     a = store.accounts()
     a.pop(name)
     store.keep(a)
