@@ -23,6 +23,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "authd/api/api.h"
 #include "base/clock.h"
 #include "base/compat.h"
 #include "base/index.h"
@@ -128,6 +129,7 @@ authd_run(void)
 	if (admit_init() == -1 || login_init() == -1 || issue_init() == -1 ||
 	    recheck_init() == -1)
 		fatalx("out of memory");
+	recheck_also(api_changes_recheck);
 	proc_after_turn(turn_end);
 	recording_reloaded();
 	timer_init(&authd.retry, authd_open, NULL);

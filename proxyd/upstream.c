@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* Streams: asked for, busy, idle for a while, closed. */
 #include <errno.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -30,6 +31,7 @@ static int	upstream_opened(struct chan *, struct imsg *, void *);
 static struct upstream *upstream_new(struct grant *, const char *, int);
 static void	upstream_readable(evutil_socket_t, short, void *);
 static void	upstream_writable(evutil_socket_t, short, void *);
+static void	upstream_ended(evutil_socket_t, short, void *);
 static void	upstream_unidle(struct upstream *);
 static void	upstream_sweep(void *);
 static void	upstream_trim(void *);
@@ -111,6 +113,8 @@ upstream_new(struct grant *g, const char *service, int fd)
 	    upstream_readable, st);
 	event_assign(
 	    &st->ev_write, proc_base(), fd, EV_WRITE, upstream_writable, st);
+	event_assign(&st->ev_end, proc_base(), fd, EV_CLOSED, upstream_ended,
+	    st);
 	TAILQ_INSERT_TAIL(&upstreams.all, st, all_entry);
 	grant_stream_add(g, st);
 	limits_fds(1);
@@ -124,10 +128,36 @@ upstream_reading(struct upstream *st, int on)
 	if (st->reading == (unsigned)on)
 		return;
 	st->reading = (unsigned)on;
-	if (on)
+	if (on) {
+		event_del(&st->ev_end);
 		event_add(&st->ev_read, NULL);
-	else
+	} else {
 		event_del(&st->ev_read);
+		event_add(&st->ev_end, NULL);
+	}
+}
+
+int
+upstream_hung_up(const struct upstream *st)
+{
+	struct pollfd	pfd = { st->fd, 0, 0 };
+
+	return (poll(&pfd, 1, 0) == -1 || (pfd.revents & POLLHUP));
+}
+
+/*
+ * While the browser does not take what came before. The far end's own shutdown
+ * is a clean end, for which there is time.
+ */
+static void
+upstream_ended(evutil_socket_t fd, short what, void *arg)
+{
+	struct upstream	*st = arg;
+
+	(void)fd;
+	(void)what;
+	if (!st->dead && st->user != NULL && upstream_hung_up(st))
+		st->user->broken(st->user);
 }
 
 void
@@ -234,6 +264,7 @@ upstream_close(struct upstream *st)
 	st->dead = 1;
 	event_del(&st->ev_read);
 	event_del(&st->ev_write);
+	event_del(&st->ev_end);
 	close(st->fd);
 	limits_fds(-1);
 	buf_put(&st->in);

@@ -36,6 +36,8 @@ struct upstream_user {
 	struct upstream		*st;		/* NULL: has none */
 	void			(*readable)(struct upstream_user *);
 	void			(*writable)(struct upstream_user *);
+	/* It is broken, while nobody reads it. */
+	void			(*broken)(struct upstream_user *);
 	/* It is taken away; it is closed when this returns. */
 	void			(*cut)(struct upstream_user *, const char *why);
 };
@@ -62,7 +64,7 @@ struct upstream {
 	uint64_t		 gid;	/* id of the grant at opening */
 	int			 fd;
 	char			 service[SERVICE_SIZE];
-	struct event		 ev_read, ev_write;
+	struct event		 ev_read, ev_write, ev_end;
 	/* state */
 	struct upstream_user	*user;		/* NULL: idle */
 	struct buf		*in;
@@ -87,6 +89,8 @@ void		 upstream_keep(struct upstream *);
 /* The one close; freed after this turn. */
 void		 upstream_close(struct upstream *);
 void		 upstream_reading(struct upstream *, int on);
+/* Has the far end gone, by more than its own shutdown? messages.md, section 2. */
+int		 upstream_hung_up(const struct upstream *);
 void		 upstream_writing(struct upstream *);
 void		 upstream_reap(void);
 void		 upstream_init(void);

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "api.h"
+#include "authd/core/may.h"
 #include "authd/core/services.h"
 #include "authd/core/session.h"
 #include "authd/msg/command.h"
@@ -23,15 +24,40 @@
 #define ADDED_MAX	100	/* to one session */
 #define WAIT_S		30	/* for the client's reply */
 
-/* A call until it is answered: to add `n` of them, or to remove the first. */
+/*
+ * A call until it is through: to add `n` of them, or to remove the first. It is
+ * one of `changes` from when it asks what was added before to when that has
+ * become more or less; who calls may have his answer earlier.
+ */
 struct change {
-	struct asker		 asker;
+	TAILQ_ENTRY(change)	 entry;
+	uint64_t		 id;
+	int			 sent;		/* the client is asked */
+	int			 stale;		/* and another was through */
+	struct asker		 asker;		/* instance 0: answered */
 	struct operator		 who;
 	char			 addr[ADDR_SIZE], session[UUID_SIZE];
 	enum api_op		 op;
 	size_t			 n;
 	struct added_row	 row[ADD_MAX];
 };
+
+static TAILQ_HEAD(, change)	changes = TAILQ_HEAD_INITIALIZER(changes);
+static uint64_t			last_id;
+
+static void	change_known(const struct answer *, void *);
+
+static void
+change_free(struct change *ch)
+{
+	struct change	*o;
+
+	TAILQ_REMOVE(&changes, ch, entry);
+	TAILQ_FOREACH(o, &changes, entry)
+		if (!o->sent && strcmp(o->session, ch->session) == 0)
+			o->stale = 1;
+	free(ch);
+}
 
 static void
 change_refused(const struct change *ch, const char *why)
@@ -42,14 +68,23 @@ change_refused(const struct change *ch, const char *why)
 }
 
 static void
+change_no(struct change *ch, enum refusal no)
+{
+	if (ch->asker.instance == 0)
+		return;
+	change_refused(ch, refusal_info(no)->text);
+	api_no(&ch->asker, no, NULL);
+	ch->asker.instance = 0;
+}
+
+static void
 change_end(struct change *ch, enum refusal no)
 {
 	cJSON	*o;
 
 	if (no != REFUSE_NOT) {
-		change_refused(ch, refusal_info(no)->text);
-		api_no(&ch->asker, no, NULL);
-	} else {
+		change_no(ch, no);
+	} else if (ch->asker.instance != 0) {
 		o = cJSON_CreateObject();
 		cJSON_AddStringToObject(o, "session_id", ch->session);
 		if (ch->op == API_SERVICES_ADD)
@@ -59,7 +94,7 @@ change_end(struct change *ch, enum refusal no)
 			    ch->row[0].name);
 		api_yes(&ch->asker, ch->op, o);
 	}
-	free(ch);
+	change_free(ch);
 }
 
 static void
@@ -97,8 +132,9 @@ change_answered(void *arg, int status, const char *text)
 		return;
 	}
 	change_refused(ch, text);
-	api_no_text(&ch->asker, status, text);
-	free(ch);
+	if (ch->asker.instance != 0)
+		api_no_text(&ch->asker, status, text);
+	change_free(ch);
 }
 
 /* Was it an operator who added this? NULL: not that we know. */
@@ -113,15 +149,59 @@ added_find(const struct answer *a, const char *name)
 	return (NULL);
 }
 
-/* May these be added, now that it is known what was? */
+static const struct added_row *
+change_find(const struct change *ch, const char *name)
+{
+	size_t	i;
+
+	for (i = 0; i < ch->n; i++)
+		if (strcmp(ch->row[i].name, name) == 0)
+			return (&ch->row[i]);
+	return (NULL);
+}
+
+/* Is another call about to add it? Each name counts in one of them. */
+static int
+is_under_way(const struct change *before, const char *session, const char *name)
+{
+	const struct change	*ch;
+
+	TAILQ_FOREACH(ch, &changes, entry) {
+		if (ch == before)
+			break;
+		if (ch->sent && ch->op == API_SERVICES_ADD &&
+		    strcmp(ch->session, session) == 0 &&
+		    change_find(ch, name) != NULL)
+			return (1);
+	}
+	return (0);
+}
+
+static size_t
+count_under_way(const char *session, const struct answer *a)
+{
+	const struct change	*ch;
+	size_t			 i, n = 0;
+
+	TAILQ_FOREACH(ch, &changes, entry)
+		for (i = 0; ch->sent && ch->op == API_SERVICES_ADD &&
+		    i < ch->n && strcmp(ch->session, session) == 0; i++)
+			n += added_find(a, ch->row[i].name) == NULL &&
+			    !is_under_way(ch, session, ch->row[i].name);
+	return (n);
+}
+
+/* May these be added, now that it is known what was, and is being? */
 static enum refusal
 add_check(const struct change *ch, const struct session *se,
     const struct answer *a)
 {
 	size_t	i, all = a->r == 0 ? a->n : 0;
 
+	all += count_under_way(ch->session, a);
 	for (i = 0; i < ch->n; i++) {
-		if (added_find(a, ch->row[i].name) != NULL)
+		if (added_find(a, ch->row[i].name) != NULL ||
+		    is_under_way(NULL, ch->session, ch->row[i].name))
 			continue;
 		if (services_find(se->services, ch->row[i].name) != NULL)
 			return (REFUSE_SERVICE_TAKEN);
@@ -147,12 +227,26 @@ change_command(const struct change *ch)
 }
 
 static void
+change_read(struct change *ch)
+{
+	struct question	q = { .what = ASK_ADDED, .key = ch->session,
+	    .asker = ch->asker.instance };
+
+	ch->stale = 0;
+	(void)store_ask(&q, change_known, ch);
+}
+
+static void
 change_known(const struct answer *a, void *arg)
 {
 	struct change	*ch = arg;
 	struct session	*se = session_find(ch->session);
 	enum refusal	 no;
 
+	if (ch->stale && a->r != -1) {
+		change_read(ch);
+		return;
+	}
 	if (a->r == -1)
 		no = REFUSE_STORE;
 	else if (se == NULL)
@@ -162,6 +256,7 @@ change_known(const struct answer *a, void *arg)
 	else
 		no = added_find(a, ch->row[0].name) != NULL ? REFUSE_NOT :
 		    REFUSE_NOT_ADDED;
+	ch->sent = no == REFUSE_NOT;
 	if (no == REFUSE_NOT && command_send(se, change_command(ch), WAIT_S,
 	    change_answered, ch) == -1)
 		no = REFUSE_NO_TUNNEL;
@@ -264,6 +359,8 @@ change_new(struct api_call *call, const struct facts *f)
 		api_refuse(call, no);
 		return (NULL);
 	}
+	ch->id = ++last_id;
+	TAILQ_INSERT_TAIL(&changes, ch, entry);
 	ch->asker = call->asker;
 	ch->who = call->who;
 	ch->op = (enum api_op)call->op;
@@ -275,9 +372,7 @@ change_new(struct api_call *call, const struct facts *f)
 static void
 change_ask(struct change *ch, enum refusal no)
 {
-	struct question	q = { .what = ASK_ADDED, .key = ch->session,
-	    .asker = ch->asker.instance };
-	size_t		i;
+	size_t	i;
 
 	if (no != REFUSE_NOT) {
 		change_end(ch, no);
@@ -288,7 +383,43 @@ change_ask(struct change *ch, enum refusal no)
 		    sizeof(ch->row[i].added_by));
 		ch->row[i].added_at = now_at()->wall_ms;
 	}
-	(void)store_ask(&q, change_known, ch);
+	change_read(ch);
+}
+
+/* ---- may who calls still? ---- */
+
+static void
+change_rechecked(const struct facts *f, void *arg)
+{
+	struct change	*ch;
+
+	TAILQ_FOREACH(ch, &changes, entry)
+		if (ch->id == (uint64_t)(uintptr_t)arg)
+			break;
+	if (ch != NULL && !may_still(f))
+		change_no(ch, may_see(f));
+}
+
+/* What the client does is done; but nobody hears of it who may not. */
+void
+api_changes_recheck(void)
+{
+	struct change	*ch;
+	struct session	*se;
+	uint64_t	 id, last = last_id;
+
+	for (id = 0; id < last; ) {
+		TAILQ_FOREACH(ch, &changes, entry)
+			if (ch->id > id)
+				break;
+		if (ch == NULL || ch->id > last)
+			break;
+		id = ch->id;
+		if ((se = session_find(ch->session)) != NULL)
+			(void)facts_ask(NEED_SCOPE, &(struct facts_keys){
+			    .who = &ch->who, .system_id = se->row.system_id },
+			    change_rechecked, (void *)(uintptr_t)id);
+	}
 }
 
 static void

@@ -71,6 +71,9 @@ enum refusal	 api_session(const struct api_call *, const struct facts *,
 /* A visible, active session; NULL: the refusal is sent. */
 struct session	*api_active(const struct api_call *, const struct facts *);
 
+/* added.c: calls that wait for a client are looked at again: recheck_also(). */
+void	 api_changes_recheck(void);
+
 /* answer.c */
 
 /* Has who asks given up, or gone? Then nothing is done, and nobody hears. */

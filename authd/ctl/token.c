@@ -184,7 +184,7 @@ revoke(const struct ctl *ctl, const char *kind, const char *action)
 	(void)store_revoke(kind, ctl->word[0], clock_wall_ms() + life * 1000,
 	    ctl->word[1]);
 	ctl_audit(ctl, action, "", ctl->word[0], ctl->word[1]);
-	recheck_all();
+	recheck_revoked(kind, ctl->word[0]);
 	ctl_after(&ctl->asker, CTL_END);
 }
 

@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: ISC */
+#include <string.h>
+
 #include "authd/core/grant.h"
 #include "authd/core/may.h"
 #include "authd/core/session.h"
 #include "authd/core/stream.h"
+#include "authd/cred/token_id.h"
 #include "authd/turn.h"
 #include "base/clock.h"
 #include "peer.h"
@@ -36,6 +39,7 @@ static struct walk	grants = { .next = grants_next, .known = grant_known };
 static struct walk	streams = { .next = streams_next,
     .known = stream_known };
 static struct timer	minute;
+static void		(*also)(void);
 
 static uint64_t
 grants_next(struct facts_keys *k)
@@ -126,6 +130,46 @@ recheck_run(void *arg, int ok)
 	(void)ok;
 	walk_start(&grants, grant_count());
 	walk_start(&streams, stream_free_count());
+	if (also != NULL)
+		also();
+}
+
+void
+recheck_also(void (*fn)(void))
+{
+	also = fn;
+}
+
+/* Was it given for this token, or what was issued under it; for this user? */
+static int
+is_about(const struct operator *who, const char *kind, const char *id)
+{
+	char	under[ID_SIZE];
+
+	if (strcmp(kind, "user") == 0)
+		return (strcmp(who->id, id) == 0 ||
+		    strcmp(who->impersonator, id) == 0);
+	token_id_parent(who->token_id, under);
+	return (strcmp(who->token_id, id) == 0 || strcmp(under, id) == 0);
+}
+
+void
+recheck_revoked(const char *kind, const char *id)
+{
+	struct grant	*g;
+	struct stream	*st;
+	unsigned	 n;
+
+	if (id[0] == '\0')
+		return;
+	for (n = grant_count(); n > 0 && (g = grant_rotate()) != NULL; n--)
+		if (is_about(&g->who, kind, id))
+			grant_end(g, END_GRANT);
+	for (n = stream_free_count(); n > 0 &&
+	    (st = stream_rotate()) != NULL; n--)
+		if (st->state == STREAM_OPENED && is_about(&st->who, kind, id))
+			stream_kill(st, END_GRANT);
+	recheck_all();
 }
 
 void

@@ -9,5 +9,12 @@
  */
 int	recheck_init(void);
 void	recheck_all(void);
+/*
+ * A token's id, or a user's, is refused from now on: what is there for it ends in
+ * this turn, however many others there are, and then everybody is looked at.
+ */
+void	recheck_revoked(const char *kind, const char *id);
+/* Who else has something that goes on and is to be looked at then. */
+void	recheck_also(void (*fn)(void));
 
 #endif

@@ -7,7 +7,6 @@
 #include <sys/uio.h>
 
 #include <errno.h>
-#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,6 +20,7 @@
 
 #define REPLY_LINE_MAX	1024
 #define INTERIM_MAX	256	/* 1xx before the answer */
+#define STREAM_HOLDS	(256 * 1024)	/* bytes that wait in it at most */
 #define SMALL_BODY	2048	/* bytes that are copied behind their head */
 
 static void	down_answer(struct proxy *, const char *, size_t,
@@ -523,13 +523,25 @@ down_writable(struct proxy *p)
 		down_pump(p);
 }
 
-/* Only the far end's own shutdown is a clean end (messages.md, section 2). */
+/* Is all of the body here, or in the stream? */
 static int
-upstream_hung_up(int fd)
+has_all(const struct proxy *p)
 {
-	struct pollfd	pfd = { fd, 0, 0 };
+	static char		 there[STREAM_HOLDS];
+	const struct flow	*f = &p->x.down;
 
-	return (poll(&pfd, 1, 0) == -1 || (pfd.revents & POLLHUP));
+	if (f->done || f->kind != FLOW_LENGTH || f->left > sizeof(there))
+		return (f->done);
+	return (recv(p->use.st->fd, there, (size_t)f->left, MSG_PEEK) ==
+	    (ssize_t)f->left);
+}
+
+/* Whoever does not read may still have what is whole; nothing else. */
+void
+down_broken(struct proxy *p)
+{
+	if (p->x.phase == X_BODY && !has_all(p))
+		exch_cut(p, "transfer broken");
 }
 
 static void
@@ -547,7 +559,7 @@ down_end(struct proxy *p, int error)
 		return;
 	}
 	if (error || x->down.kind != FLOW_TO_CLOSE ||
-	    upstream_hung_up(p->use.st->fd)) {
+	    upstream_hung_up(p->use.st)) {
 		exch_fail(p, 502, "transfer broken");
 		return;
 	}

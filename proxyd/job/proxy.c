@@ -34,6 +34,7 @@ static void	proxy_opened(struct upstream_ask *, int, const char *,
 		    uint32_t);
 static void	proxy_readable(struct upstream_user *);
 static void	proxy_writable(struct upstream_user *);
+static void	proxy_broken(struct upstream_user *);
 static void	proxy_cut(struct upstream_user *, const char *);
 
 /* Counts configurations. */
@@ -159,6 +160,7 @@ proxy_get(struct conn *c)
 	p->ask.user = &p->use;
 	p->use.readable = proxy_readable;
 	p->use.writable = proxy_writable;
+	p->use.broken = proxy_broken;
 	p->use.cut = proxy_cut;
 	c->kept = p;
 	c->kept_free = proxy_free;
@@ -180,6 +182,12 @@ static void
 proxy_writable(struct upstream_user *u)
 {
 	up_writable(PROXY_OF(u));
+}
+
+static void
+proxy_broken(struct upstream_user *u)
+{
+	down_broken(PROXY_OF(u));
 }
 
 static void

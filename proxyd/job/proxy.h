@@ -154,6 +154,8 @@ int	up_retry(struct proxy *);
 
 void	down_readable(struct proxy *);
 void	down_writable(struct proxy *);
+/* The stream has broken, and the browser has not all that came before. */
+void	down_broken(struct proxy *);
 
 /* ---- the ends: end.c ---- */
 

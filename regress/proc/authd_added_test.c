@@ -130,6 +130,70 @@ many(void)
 	far_close(t.mux);
 }
 
+/* What other calls are about to add counts, too. */
+static void
+together(void)
+{
+	struct tunnel	t;
+	char		text[1024];
+	uint32_t	a, b;
+	int		i;
+
+	system_add(control, &t, "");
+	login(proxyd, &t, "", "", "192.0.2.4");
+	up(&t, 1);
+	for (i = 0; i < 98; i++)
+		world_sql("INSERT INTO support_session_services (session_id,"
+		    " name, target, label, tls, added_at) VALUES ('%s', 'n%02d',"
+		    " '192.0.2.%d:1', 'l', 0, 1)", t.session, i, i);
+	ask(&t, API_SERVICES_ADD, "[" ROW("a") "]");
+	a = command(&t, text, sizeof(text));
+	ask(&t, API_SERVICES_ADD, "[" ROW("a") "," ROW("b") "]");
+	b = command(&t, text, sizeof(text));
+	ask(&t, API_SERVICES_ADD, "[" ROW("c") "]");
+	is_int(api_hear(proxyd), 409, "two are being added, the third is one "
+	    "too many");
+	commanded(&t, a, 0, "");
+	is_int(api_hear(proxyd), 200, "the first");
+	commanded(&t, b, 422, "no");
+	is_int(api_hear(proxyd), 422, "the second is refused");
+	ask(&t, API_SERVICES_ADD, "[" ROW("c") "]");
+	commanded(&t, command(&t, text, sizeof(text)), 0, "");
+	is_int(api_hear(proxyd), 200, "and leaves its place");
+	is_int(kept(&t), 100, "a hundred");
+	far_close(t.mux);
+}
+
+/* Whose access ends while the client is asked has his answer at once. */
+static void
+revoked(void)
+{
+	struct tunnel	 t;
+	struct rows	 rows;
+	struct imsg	 m;
+	char		 text[1024], *mine = token;
+	uint32_t	 id;
+
+	system_add(control, &t, "");
+	login(proxyd, &t, "", "", "192.0.2.5");
+	up(&t, 1);
+	token = operator_token(control, "bob", "", "owner", "");
+	ask(&t, API_SERVICES_ADD, "[" ROW("a") "]");
+	id = command(&t, text, sizeof(text));
+	is_int(ctl(control, &rows, CTL_TOKEN_REVOKE_USER, "bob", "", "",
+	    CTL_END), 0, "he is revoked while the client is asked");
+	rows_free(&rows);
+	is_int(api_hear(proxyd), 401, "operator-34(partial): his call ends");
+	commanded(&t, id, 0, "");
+	drive_sync(control);
+	is_int(kept(&t), 1, "what the client has done is kept all the same");
+	ok(!hear_maybe(proxyd->fd, IMSG_API_RESULT, &m, 50),
+	    "and nobody hears of it");
+	free(token);
+	token = mine;
+	far_close(t.mux);
+}
+
 /* A broken muxd: what it says unasked, and what nobody may say. */
 static void
 lies(void)
@@ -232,6 +296,8 @@ main(void)
 	again(&t);
 	lies();
 	many();
+	together();
+	revoked();
 	is_int(authd_scene_end(control, proxyd, token), 0,
 	    "authd stops in order");
 	return (done_testing());

@@ -542,6 +542,31 @@ terminals(void)
 	far_close(termd);
 }
 
+/* One of many: his ends before the word is given, whoever else is there. */
+static void
+revoked_first(void)
+{
+	struct granted		g;
+	struct msg_grant_end	end;
+	struct imsg		m;
+	char			proxy[TOKEN_SIZE], his[TOKEN_SIZE], *bob;
+	int			i;
+
+	proxy_token(&tun, token, "s0", proxy);
+	bob = operator_token(control, "bobby", "", "owner", "");
+	proxy_token(&tun, bob, "s0", his);
+	for (i = 0; i < 800; i++)
+		grant(proxyd, proxy, tun.session, &g);
+	grant(proxyd, his, tun.session, &g);
+	is_int(ctl(control, &rows, CTL_TOKEN_REVOKE_USER, "bobby", "", "",
+	    CTL_END), 0, "an operator is revoked, 800 other grants are there");
+	ok(hear_maybe(proxyd->fd, IMSG_GRANT_END, &m, 0) &&
+	    get_grant_end(&m, &end) == 0 && end.grant == g.grant,
+	    "operator-34(partial): his has ended when that is said");
+	rows_free(&rows);
+	free(bob);
+}
+
 int
 main(void)
 {
@@ -556,6 +581,7 @@ main(void)
 	grants();
 	reference_many();
 	references();
+	revoked_first();
 	cap();
 	scopes();
 	outage();
