@@ -159,7 +159,7 @@ leave_grants(void)
 			e = effect_add(EFFECT_GRANT_REFUSED);
 			e->to = g->asker;
 			e->refusal = g->refusal != REFUSE_NOT ? g->refusal :
-			    REFUSE_SESSION_STATE;
+			    REFUSE_SESSION_OVER;
 		} else if (g->door != NULL && !g->dropped) {
 			e = effect_add(EFFECT_GRANT_END);
 			e->to.instance = g->door->instance;

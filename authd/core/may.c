@@ -66,8 +66,11 @@ may_use(const struct facts *f, const struct session *se, const struct now *now)
 		return (REFUSE_SESSION_NONE);
 	if ((no = may_see(f)) != REFUSE_NOT)
 		return (no);
-	if (se == NULL || !session_is_open(se, now) ||
-	    se->row.status != SESSION_ACTIVE)
+	/* What was closed, or has run out, does not come back. */
+	if (se != NULL ? !session_is_open(se, now) : f->got_session == 0 &&
+	    f->session.status > SESSION_ACTIVE)
+		return (REFUSE_SESSION_OVER);
+	if (se == NULL || se->row.status != SESSION_ACTIVE)
 		return (REFUSE_SESSION_STATE);
 	return (REFUSE_NOT);
 }

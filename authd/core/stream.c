@@ -366,7 +366,7 @@ stream_kill(struct stream *st, enum end_reason why)
 	if (st->state == STREAM_KILLED || st->queued)
 		return;
 	st->why = why;
-	st->refusal = REFUSE_SESSION_STATE;
+	st->refusal = REFUSE_SESSION_OVER;
 	stream_queue_end(st, STREAM_KILL);
 }
 

@@ -53,7 +53,7 @@ web_open(struct grant *g, const char *service, const struct asker *asker,
 		return (REFUSE_TOKEN);
 	if (!session_is_open(g->session, now) || (g->lender != NULL &&
 	    !session_is_open(g->lender, now)))
-		return (REFUSE_SESSION_STATE);
+		return (REFUSE_SESSION_OVER);
 	if ((ask.tunnel = session_tunnel(g->session)) == NULL)
 		return (REFUSE_TUNNEL_NONE);
 	ask.who = &g->who;

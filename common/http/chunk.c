@@ -161,24 +161,9 @@ httphead_chunk_next(struct httphead_chunk *c, const char *buf, size_t len,
 	return (i);
 }
 
-ssize_t
-httphead_chunk_scan(struct httphead_chunk *c, const char *buf, size_t len)
-{
-	struct slice	 data;
-	size_t		 used = 0;
-	ssize_t		 n;
-
-	while (used < len && !c->done) {
-		if ((n = httphead_chunk_next(c, buf + used, len - used,
-		    &data)) == -1)
-			return (-1);
-		used += n;
-	}
-	return (used);
-}
-
-ssize_t
-httphead_chunk_strip(struct httphead_chunk *c, char *buf, size_t len,
+/* As far as it goes; what is data to `to`, NULL: nowhere. */
+static ssize_t
+chunk_walk(struct httphead_chunk *c, const char *buf, size_t len, char *to,
     size_t *out)
 {
 	struct slice	data;
@@ -190,9 +175,25 @@ httphead_chunk_strip(struct httphead_chunk *c, char *buf, size_t len,
 		if ((n = httphead_chunk_next(c, buf + used, len - used,
 		    &data)) == -1)
 			return (-1);
-		memmove(buf + *out, data.s, data.len);
+		if (to != NULL)
+			memmove(to + *out, data.s, data.len);
 		*out += data.len;
 		used += n;
 	}
 	return (used);
+}
+
+ssize_t
+httphead_chunk_scan(struct httphead_chunk *c, const char *buf, size_t len)
+{
+	size_t	out;
+
+	return (chunk_walk(c, buf, len, NULL, &out));
+}
+
+ssize_t
+httphead_chunk_strip(struct httphead_chunk *c, char *buf, size_t len,
+    size_t *out)
+{
+	return (chunk_walk(c, buf, len, buf, out));
 }

@@ -7,6 +7,8 @@
 #include "page.h"
 
 #define AGAIN	"Go back to the console and open the service from there again."
+#define OVER	"It was closed or has run out, and will not come back. Look in the " \
+		"console whether the customer has another one open."
 #define LATER	"Wait a moment, then reload this page."
 
 /*
@@ -17,6 +19,8 @@ static const struct row {
 	int		 status;
 	const char	*begins, *title, *next;
 } rows[] = {
+	{ 400, "support session is not active: it is over",
+	    "The session is over", OVER },
 	{ 400, "support session is not active", "The session is not connected",
 	    "The customer's machine has lost its connection or has not made one"
 	    " yet. If it does not come back within a minute, ask the customer "
@@ -39,9 +43,7 @@ static const struct row {
 	{ 403, "", "You may not see this",
 	    "Your account has no access to this session. Ask whoever manages "
 	    "accounts, or open another session in the console." },
-	{ 404, "support session", "The session is over",
-	    "It was closed or has run out. Look in the console whether the "
-	    "customer has another one open." },
+	{ 404, "support session", "The session is over", OVER },
 	{ 404, "tunnel", "The session is not connected",
 	    "The customer's machine is not connected now. " LATER },
 	{ 404, "service", "The service is gone",

@@ -44,6 +44,7 @@ enum hold_state {
 	HOLD_TAKE,		/* it comes in */
 	HOLD_COUNT,		/* on the bench, or waits for it */
 	HOLD_PACK,
+	HOLD_STRIP,		/* its chunks go */
 	HOLD_ASIS,		/* it goes out as it came */
 	HOLD_REWRITE,		/* it is rewritten as it goes out */
 	HOLD_PACKED		/* what was packed goes out */
@@ -77,6 +78,8 @@ static struct {
 	struct pack		 pack;
 	char			 piece[PIECE_MAX];
 	struct rewrite_out	 out;		/* counted; or in piece */
+	struct httphead_chunk	 chunk;		/* that is stripped, */
+	size_t			 from, to;	/* as far as this */
 	const char		*rest;		/* of the piece, not packed */
 	size_t			 rest_len;
 } all = { .processors = 1 };
@@ -94,6 +97,12 @@ hold_init(void)
 	if (all.processors < 1)
 		all.processors = 1;
 	TAILQ_INIT(&all.queue);
+}
+
+static int
+is_on_bench(const struct hold *ho)
+{
+	return (ho->state >= HOLD_COUNT && ho->state <= HOLD_STRIP);
 }
 
 /* ---- memory ---- */
@@ -256,7 +265,7 @@ hold_free(struct hold *ho)
 	if (ho == NULL)
 		return;
 	timer_del(&ho->timer);
-	if (ho->state == HOLD_COUNT || ho->state == HOLD_PACK)
+	if (is_on_bench(ho))
 		bench_leave(ho);
 	if (ho->p != NULL)
 		ho->p->x.hold = NULL;
@@ -369,8 +378,6 @@ bench_pack(struct hold *ho)
 static void
 bench_counted(struct hold *ho)
 {
-	struct httphead_chunk	 c;
-
 	bench_clear();
 	if (all.out.hits == 0 || all.out.len > GROWN_MAX) {
 		hold_answer(ho, HOLD_ASIS);
@@ -382,12 +389,36 @@ bench_counted(struct hold *ho)
 		return;
 	}
 	ho->length = all.out.len;
-	if (ho->chunked) {
-		memset(&c, 0, sizeof(c));
-		c.lenient = ho->odd != 0;
-		(void)httphead_chunk_strip(&c, ho->body.p, ho->body.len,
-		    &ho->body.len);
+	if (!ho->chunked) {
+		hold_answer(ho, HOLD_REWRITE);
+		return;
 	}
+	memset(&all.chunk, 0, sizeof(all.chunk));
+	all.chunk.lenient = ho->odd != 0;
+	all.from = all.to = 0;
+	ho->state = HOLD_STRIP;
+	bench_soon();
+}
+
+/* One turn's worth of chunks goes. */
+static void
+bench_strip(struct hold *ho)
+{
+	char	*at = ho->body.p + all.from;
+	size_t	 n = ho->body.len - all.from, out;
+
+	if (n > TURN)
+		n = TURN;
+	if (httphead_chunk_strip(&all.chunk, at, n, &out) == -1)
+		fatalx("a body is none any more");	/* it was counted */
+	memmove(ho->body.p + all.to, at, out);
+	all.from += n;
+	all.to += out;
+	if (all.from < ho->body.len && !all.chunk.done) {
+		bench_soon();
+		return;
+	}
+	ho->body.len = all.to;
 	hold_answer(ho, HOLD_REWRITE);
 }
 
@@ -402,6 +433,10 @@ bench_turn(evutil_socket_t fd, short what, void *arg)
 	(void)arg;
 	if (ho == NULL)
 		return;
+	if (ho->state == HOLD_STRIP) {
+		bench_strip(ho);
+		return;
+	}
 	if (!all.busy && bench_begin(ho) == -1)
 		r = -1;
 	else if (ho->state == HOLD_COUNT)
@@ -432,7 +467,7 @@ hold_answer(struct hold *ho, enum hold_state how)
 	hold_answer_fn	 answer = ho->answer;
 
 	timer_del(&ho->timer);
-	if (ho->state == HOLD_COUNT || ho->state == HOLD_PACK)
+	if (is_on_bench(ho))
 		bench_leave(ho);
 	ho->state = how;
 	ho->head = NULL;

@@ -139,7 +139,10 @@ def story(d, acme):
     d.ctl("close", one.sid)
     t.ok(ends(c), "operator-34(partial): the token's session closes: what "
          "runs on the other node ends, too")
-    t.ok(get("/files/x")[0] in (400, 401, 404), "and leads nowhere any more")
+    st, h, body = d.via(one.sid, cookie, "/", service="ui",
+                        headers={"Accept": "text/html"})
+    t.ok(st == 400 and b"<h1>The session is over</h1>" in body,
+         "and leads nowhere any more: the page says that it is over")
     two.close()
 
 

@@ -18,6 +18,8 @@ main(void)
 		{ 401, "invalid proxy token", "You are not let in any more" },
 		{ 400, "support session is not active",
 		    "The session is not connected" },
+		{ 400, "support session is not active: it is over",
+		    "The session is over" },
 		{ 400, "invalid support proxy subdomain",
 		    "There is no such address" },
 		{ 403, "cross-site request refused",
