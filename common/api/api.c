@@ -102,6 +102,26 @@ api_match(const struct slice *path, const struct slice *method,
 	return (known ? -1 : 0);
 }
 
+void
+api_allowed(const struct slice *path, char *dst, size_t size)
+{
+	struct slice	 holes[API_HOLES];
+	const char	*method;
+	unsigned	 op;
+
+	dst[0] = '\0';
+	for (op = 1; op < API_OP_COUNT; op++) {
+		method = infos[op].method;
+		if (!api_fits(path, infos[op].pattern, holes))
+			continue;
+		if (dst[0] != '\0')
+			(void)strlcat(dst, ", ", size);
+		(void)strlcat(dst, method, size);
+		if (strcmp(method, "GET") == 0)
+			(void)strlcat(dst, ", HEAD", size);
+	}
+}
+
 int
 api_has(unsigned op, const struct api_args *a, const char *name)
 {

@@ -81,6 +81,11 @@ const struct api_info	*api_info(unsigned op);
  */
 int	api_match(const struct slice *path, const struct slice *method,
 	    struct slice holes[API_HOLES]);
+/*
+ * The methods that a known path has, as Allow names them; HEAD goes with GET.
+ * Cut to what there is room for.
+ */
+void	api_allowed(const struct slice *path, char *dst, size_t size);
 /* Does a path fit a pattern? Each hole has a byte at least, and no '/'. */
 int	api_fits(const struct slice *path, const char *pattern,
 	    struct slice *holes);

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: ISC */
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 #include "answer.h"
+#include "base/clock.h"
 #include "proxyd/door/conn.h"
 #include "http/head.h"
 #include "http/reply.h"
@@ -11,6 +13,22 @@
 
 #define API_FIELDS	"X-Content-Type-Options: nosniff\r\n"		\
 	"X-Frame-Options: DENY\r\nCache-Control: no-store\r\n"
+
+/* RFC 9110, 5.6.7; made once a second. */
+static const char *
+answer_date(void)
+{
+	static char	text[40];
+	static int64_t	at;
+	int64_t		now = clock_wall();
+	time_t		t = (time_t)now;
+	struct tm	tm;
+
+	if (now != at && gmtime_r(&t, &tm) != NULL && strftime(text,
+	    sizeof(text), "%a, %d %b %Y %H:%M:%S GMT", &tm) > 0)
+		at = now;
+	return (text);
+}
 
 /* Send head, then up to three pieces of body unless it was HEAD. */
 static void
@@ -35,8 +53,9 @@ answer_send(struct conn *c, int status, const char *type, const char *fields,
 	if (status != 204)
 		snprintf(length, sizeof(length), "Content-Length: %zu\r\n",
 		    len);
-	n = snprintf(head, sizeof(head), "HTTP/1.1 %d %s\r\nX-Request-Id: %s"
-	    "\r\n%s%s%s%s%s%s%s\r\n", status, reply_reason(status), c->request,
+	n = snprintf(head, sizeof(head), "HTTP/1.1 %d %s\r\nDate: %s\r\n"
+	    "X-Request-Id: %s\r\n%s%s%s%s%s%s%s\r\n", status,
+	    reply_reason(status), answer_date(), c->request,
 	    type != NULL ? "Content-Type: " : "", type != NULL ? type : "",
 	    type != NULL ? "\r\n" : "", length, fields,
 	    extra != NULL ? extra : "",

@@ -15,6 +15,9 @@ struct httphead;
  * read closes the connection. operator-api.md, 1.2 and 12.
  */
 
+/* `extra` of a 401 on what takes an operator's token. */
+#define ANSWER_BEARER	"WWW-Authenticate: Bearer\r\n"
+
 /*
  * The envelope of the operator API: `data` is JSON text (NULL: null). Where the
  * browser wants a page and `data` is NULL, a small static page says the same

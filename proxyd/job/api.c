@@ -207,7 +207,7 @@ take_token(struct conn *c, const struct httphead *h, struct api_call *a)
 	const char	*why;
 
 	if ((why = api_bearer(h, &token)) != NULL) {
-		answer_error(c, 401, why);
+		answer_json(c, 401, why, NULL, 0, ANSWER_BEARER);
 		return (-1);
 	}
 	memcpy(a->token, token.s, token.len);
@@ -274,6 +274,32 @@ body_is_here(const struct conn *c, const struct api_call *a)
 	    c->in->len) != -1 && chunk.done);
 }
 
+static void
+answer_allow(struct conn *c, const char *methods)
+{
+	char	extra[128];
+
+	snprintf(extra, sizeof(extra), "Allow: %s\r\n", methods);
+	answer_json(c, 405, "method not allowed", NULL, 0, extra);
+}
+
+/* Which call it is; HEAD is GET without the body. <= 0: answered. */
+static int
+call_of(struct conn *c, const struct httphead *h, struct slice *hole)
+{
+	static const struct slice	get = { "GET", 3 };
+	char				methods[96];
+	int				op;
+
+	op = api_match(&h->path, c->is_head ? &get : &h->method_name, hole);
+	if (op == -1) {
+		api_allowed(&h->path, methods, sizeof(methods));
+		answer_allow(c, methods);
+	} else if (op == 0)
+		answer_error(c, 404, "api not found");
+	return (op);
+}
+
 /* The description of all calls is no call. 1: it was asked for. */
 static int
 is_document(struct conn *c, const struct httphead *h)
@@ -281,9 +307,12 @@ is_document(struct conn *c, const struct httphead *h)
 	const char	*text;
 	size_t		 len;
 
-	if (!slice_eq(&h->path, DOCUMENT_PATH) ||
-	    !slice_eq(&h->method_name, "GET"))
+	if (!slice_eq(&h->path, DOCUMENT_PATH))
 		return (0);
+	if (!c->is_head && !slice_eq(&h->method_name, "GET")) {
+		answer_allow(c, "GET, HEAD");
+		return (1);
+	}
 	text = document(&len);
 	answer_text(c, "application/yaml", text, len);
 	return (1);
@@ -298,10 +327,8 @@ api_begin(struct conn *c, const struct httphead *h)
 
 	if (is_document(c, h))
 		return;
-	if ((op = api_match(&h->path, &h->method_name, hole)) <= 0) {
-		answer_error(c, 404, "api not found");
+	if ((op = call_of(c, h, hole)) <= 0)
 		return;
-	}
 	if (check_body(c, h, op) == -1)
 		return;
 	if ((a = calloc(1, sizeof(*a))) == NULL) {
@@ -668,7 +695,7 @@ api_answer(struct conn *c)
 		return;
 	}
 	answer_json(c, a->code, a->message, a->data.text, a->data.got,
-	    a->code == 401 ? "WWW-Authenticate: Bearer\r\n" : NULL);
+	    a->code == 401 ? ANSWER_BEARER : NULL);
 }
 
 /* Its rows among the counters: a few for each call, in the order of api.def. */

@@ -125,7 +125,7 @@ path_begin(struct conn *c, const struct httphead *h)
 	    !path_split(&h->path, &id, &service, &rest))
 		return (0);
 	if ((why = api_bearer(h, &token)) != NULL)
-		answer_error(c, 401, why);
+		answer_json(c, 401, why, NULL, 0, ANSWER_BEARER);
 	else if (!name_is_good(&service))
 		answer_error(c, 400, "invalid service name");
 	else if (!uuid_is(id.s, id.len))

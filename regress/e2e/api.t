@@ -71,16 +71,24 @@ with Targets() as targets, Relayd(t) as d:
         t.equal((st, env["code"]), (404, 404),
                 "operator-1: %s: 404 in the envelope" % path)
 
+    st, h, body = d.request("HEAD", "/api/support-sessions", None,
+                            {"Authorization": "Bearer " + token})
+    t.ok(st == 200 and body == b"" and int(h["Content-Length"]) > 50,
+         "HEAD is GET without the body")
+    t.equal(d.request("HEAD", "/api/support-sessions")[0], 401,
+            "for whom it is")
+
     # What there is, for programs.
     st, h, body = d.request("GET", "/api/openapi.yaml")
     with open(SRC + "/doc/openapi.yaml", "rb") as f:
         t.equal((st, h["Content-Type"], body), (200, "application/yaml",
                                                 f.read()),
                 "doc/openapi.yaml is served as it is, to anybody")
-    for method, path in (("HEAD", "/api/openapi.yaml"),
-                         ("POST", "/api/openapi.yaml"),
-                         ("GET", "/api/openapi.yaml/")):
-        t.equal(d.request(method, path)[0], 404, "%s %s: 404" % (method, path))
+    for method, path, want in (("HEAD", "/api/openapi.yaml", 200),
+                               ("POST", "/api/openapi.yaml", 405),
+                               ("GET", "/api/openapi.yaml/", 404)):
+        t.equal(d.request(method, path)[0], want, "%s %s: %d" % (
+            method, path, want))
 
     # Tokens.
     def said(headers):

@@ -62,7 +62,7 @@ class Document:
     def wrong(self, method, target, status, headers, body):
         """What is wrong with an answer, a line each."""
         path = target.split("?")[0]
-        op = self._operation(method, path)
+        op = self._operation("GET" if method == "HEAD" else method, path)
         what = "%s %s: %d" % (method, path, status)
         if op is None:
             found = {"description": "no such call", "content": {

@@ -66,7 +66,20 @@ classes(void)
 	    "API answer: not stored");
 	a = ask(0, "POST /api/support-sessions HTTP/1.1\r\nHost: a\r\n"
 	    "Content-Length: 2\r\n\r\n{}");
-	is_envelope(a, 404, "api not found", "operator-1: unknown method");
+	is_envelope(a, 405, "method not allowed", "operator-1: unknown method");
+	is_str(header_of(a, "allow", 0), "GET, HEAD", "which there are");
+	a = ask(0, "PUT /api/systems HTTP/1.1\r\nHost: a\r\n"
+	    "Content-Length: 2\r\n\r\n{}");
+	is_str(header_of(a, "allow", 0), "GET, HEAD, POST", "of several calls");
+	a = ask(0, "POST /api/openapi.yaml HTTP/1.1\r\nHost: a\r\n"
+	    "Content-Length: 2\r\n\r\n{}");
+	is_int(status_of(a), 405, "the description is only read");
+	a = ask(0, "GET /api/support-sessions HTTP/1.1\r\nHost: a\r\n\r\n");
+	is_int(status_of(a), 401, "no token");
+	is_str(header_of(a, "www-authenticate", 0), "Bearer", "what it takes");
+	ok(strlen(header_of(a, "date", 0)) == 29 &&
+	    strcmp(header_of(a, "date", 0) + 25, " GMT") == 0, "the date: %s",
+	    header_of(a, "date", 0));
 	a = ask(1, "GET /api/health HTTP/1.1\r\nHost: a\r\n\r\n");
 	is_int(status_of(a), 200, "row 2: health on an internal listener");
 	ok(strstr(body_of(a), "\"status\":\"healthy\"") != NULL,

@@ -79,7 +79,7 @@ clients(void)
 	put(fd, "POST /api/support-sessions HTTP/1.1\r\nHost: a\r\n"
 	    "Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\n"
 	    "HTTP2-Settings: AAMAAABk\r\nContent-Length: 0\r\n\r\n");
-	is_int(status_of(answer(fd)), 404, "h2c to the API is no upgrade");
+	is_int(status_of(answer(fd)), 405, "h2c to the API is no upgrade");
 	close(fd);
 	fd = browser(&d, 0);
 	put(fd, "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n");
