@@ -68,7 +68,9 @@ asked_for(const char *label, const char *path, uint64_t grant, char line[64])
 	snprintf(line, 64, "%.*s", (int)strcspn(a, "\r"), a);
 	put(sv[0], "OK\nHTTP/1.1 200 OK\r\nContent-Length: 0\r\n"
 	    "Connection: close\r\n\r\n");
-	(void)answer(fd);
+	is_str(header_of(answer(fd), "content-security-policy", 0),
+	    "frame-ancestors 'self'", "operator-44(partial): who has no policy "
+	    "gets one");
 	close(sv[0]);
 	close(fd);
 	return (name);
