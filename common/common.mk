@@ -45,3 +45,7 @@ yamux_OBJS = common/yamux/yamux.o common/yamux/yamux_stream.o \
 # A tunnel over a connection: with libevent, and all that the pure rooms have.
 mux_OBJS = common/mux/bridge.o common/mux/sock.o common/mux/out.o \
 	$(yamux_OBJS) $(ws_OBJS)
+
+# To connect as a client: names, TLS (OpenSSL, libevent_extra), a request.
+net_OBJS = common/net/dial.o common/net/exchange.o common/net/nettls.o \
+	common/net/resolve.o common/net/sock.o common/net/url.o

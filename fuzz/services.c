@@ -10,7 +10,7 @@
 
 #include "tunnel-client/client.h"
 #include "tunnel-client/handshake.h"
-#include "tunnel-client/url.h"
+#include "net/url.h"
 #include "base/log.h"
 
 int	LLVMFuzzerTestOneInput(const uint8_t *, size_t);

@@ -5,7 +5,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "net.h"
+#include "net/net.h"
 #include "stream.h"
 
 /*

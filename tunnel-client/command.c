@@ -17,7 +17,7 @@
 #include "base/compat.h"
 #include "jsonend.h"
 #include "base/log.h"
-#include "net.h"
+#include "net/net.h"
 #include "stream.h"
 #include "ws/ws.h"
 

@@ -14,7 +14,7 @@
 #include "base/compat.h"
 #include "connect.h"
 #include "base/log.h"
-#include "net.h"
+#include "net/net.h"
 #include "stream.h"
 
 #define REPLY_MAX	1024		/* bytes before the newline */

@@ -8,7 +8,7 @@
 
 #include "base/clock.h"
 #include "base/compat.h"
-#include "exchange.h"
+#include "net/exchange.h"
 #include "handshake.h"
 #include "http/head.h"
 #include "base/log.h"

@@ -5,9 +5,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "net.h"
+#include "net/net.h"
 #include "proxy.h"
-#include "url.h"
+#include "net/url.h"
 
 /*
  * From an address to an upgraded connection: TCP, TLS, request, 101, all of

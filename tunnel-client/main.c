@@ -37,7 +37,7 @@
 #include "handshake.h"
 #include "base/log.h"
 #include "machine.h"
-#include "net.h"
+#include "net/net.h"
 #include "proxy.h"
 #include "reason.h"
 #include "shell.h"
@@ -49,7 +49,7 @@
 #include "terminal.h"
 #include "ttyline.h"
 #include "tunnel.h"
-#include "url.h"
+#include "net/url.h"
 #include "users.h"
 #include "watch.h"
 

@@ -18,7 +18,7 @@
 #include "base/log.h"
 #include "child.h"
 #include "machine.h"
-#include "net.h"
+#include "net/net.h"
 #include "owned.h"
 #include "program.h"
 

@@ -5,7 +5,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "url.h"
+#include "net/url.h"
 
 /*
  * Forward proxies: which one, and whether it is to be asked at all. Pure.

@@ -23,7 +23,7 @@
 #include "child.h"
 #include "base/clock.h"
 #include "base/log.h"
-#include "net.h"
+#include "net/net.h"
 #include "shell.h"
 #include "stream.h"
 #include "termframe.h"

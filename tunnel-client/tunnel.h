@@ -6,7 +6,7 @@
 #include <stdint.h>
 
 #include "mux/sock.h"
-#include "net.h"
+#include "net/net.h"
 
 /*
  * The connection to the server once it is upgraded: WebSocket and yamux over

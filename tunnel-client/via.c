@@ -8,7 +8,7 @@
 #include "base/clock.h"
 #include "base/compat.h"
 #include "base/log.h"
-#include "exchange.h"
+#include "net/exchange.h"
 #include "http/head.h"
 #include "reason.h"
 #include "via.h"

@@ -2,7 +2,7 @@
 #ifndef VIA_H
 #define VIA_H
 
-#include "net.h"
+#include "net/net.h"
 #include "proxy.h"
 
 /*

@@ -12,7 +12,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "machine.h"
-#include "net.h"
+#include "net/net.h"
 #include "watch.h"
 
 #define DIR		"/etc/nginx/conf.d"

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 
 #include "tunnel-client/handshake.h"
-#include "tunnel-client/url.h"
+#include "net/url.h"
 #include "regress/lib/tap.h"
 
 static const struct {

@@ -1,1 +1,1 @@
-$(eval $(call unit_test,clientconf_url_test,tunnel-client/url.o tunnel-client/retryafter.o common/base/target.o common/base/compat.o,))
+$(eval $(call unit_test,clientconf_url_test,common/net/url.o tunnel-client/retryafter.o common/base/target.o common/base/compat.o,))
