@@ -218,7 +218,8 @@ turn_gauges(void)
 	gauge(CT_SESSIONS_UP, session_tunnels());
 	gauge(CT_SESSIONS_DOWN, session_count() - session_tunnels());
 	gauge(CT_STREAMS, stream_count());
-	gauge(CT_TERMINALS, admit_terminals());
+	gauge(CT_TERMINALS, admit_open(CLASS_TERMINAL));
+	gauge(CT_TCPS, admit_open(CLASS_TCP));
 	gauge(CT_GRANTS, grant_count());
 	gauge(CT_CREDIT_LENT, (uint64_t)credit_leased_mib() << 20);
 	gauge(CT_CREDIT_ALL, (uint64_t)credit_total_mib() << 20);

@@ -25,6 +25,8 @@ metrics_OBJS = common/metrics/table.o
 doc_OBJS = common/imsg/doc.o
 # The channel to authd: every role but the parent and authd itself.
 link_OBJS = common/proc/link.o
+# Who is there for one stream of an operator.
+visit_OBJS = common/proc/visit.o $(link_OBJS)
 proc_OBJS = common/base/build.o common/base/clock.o common/base/compat.o common/base/log.o \
 	$(imsg_OBJS) common/proc/conf.o common/proc/proc.o \
 	common/proc/sandbox_linux.o common/proc/sandbox_try.o

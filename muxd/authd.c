@@ -188,7 +188,8 @@ authd_services(const struct manifest *t, uint32_t version)
 		s = &t->service[i];
 		(void)say_service(link_chan(), 0, -1, &(struct msg_service){
 		    .name = s->name, .target = s->target, .host = s->host,
-		    .tls = (uint8_t)s->tls, .label = s->label, .path = s->path,
+		    .tls = (uint8_t)s->tls, .tcp = (uint8_t)s->tcp,
+		    .label = s->label, .path = s->path,
 		    .path_prefix = s->path_prefix, .module_id = s->module_id,
 		    .node_id = s->node_id });
 	}

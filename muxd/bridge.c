@@ -71,6 +71,12 @@ bridge_init(struct mux *m)
 	timer_init(&outward.sweep, bridge_sweep, NULL);
 }
 
+void
+bridge_client_halves(void)
+{
+	bridges.halves = 1;
+}
+
 /* Open. */
 
 void
@@ -169,12 +175,19 @@ bridge_connect(struct mux_bridge *m, uint8_t *p, size_t len)
 static void
 bridge_eof(struct mux_bridge *m)
 {
+	struct bridge	*st = bridge_of(m);
+
+	if (fd_hung_up(m->fd) || (st->flags & SF_SHUT)) {
+		bridge_asker_gone(st);
+		return;
+	}
+	st->flags |= SF_DONE;
 	/*
-	 * Not passed on: a client that gets a FIN drops the reply
-	 * (tunnel-protocol.md, 5.2).
+	 * Passed on to who says that it knows how: another client that gets a
+	 * FIN drops the reply (tunnel-protocol.md, 5.2).
 	 */
-	if (fd_hung_up(m->fd) || (bridge_of(m)->flags & SF_SHUT))
-		bridge_asker_gone(bridge_of(m));
+	if (bridges.halves)
+		yamux_half(m->ys);
 }
 
 static int
@@ -297,7 +310,10 @@ bridge_no_answer(void *arg)
 
 /* The end. */
 
-/* RST, or the tunnel is gone. What has come before is still handed over. */
+/*
+ * RST, or the tunnel is gone: what has come before is still handed over. Or the
+ * end of both halves.
+ */
 void
 bridge_on_close(struct yamux_stream *ys, enum end_reason why)
 {
@@ -305,6 +321,12 @@ bridge_on_close(struct yamux_stream *ys, enum end_reason why)
 
 	if (st == NULL)
 		return;
+	if (why == END_CLEAN) {
+		/* FIN both ways. What has come is still written. */
+		st->m.ys = NULL;
+		bridge_touch(&st->m);
+		return;
+	}
 	if (!(st->flags & SF_REPLIED) && why == END_RESET) {
 		static const char	text[] = "ERROR reset by the client\n";
 

@@ -28,13 +28,21 @@ fd_unread(int fd)
 
 /*
  * FIN if the client has said all it had to say, else RST (messages.md, 2).
- * Also RST when bytes are lost here: a FIN would make them look complete.
+ * Also RST when bytes are lost here: a FIN would make them look complete. One
+ * who closes behind what it had to say is done, too, where that could not be
+ * passed on.
  */
 void
 bridge_asker_gone(struct bridge *st)
 {
+	if (st->m.ys == NULL) {		/* FIN both ways */
+		bridge_end(st, mux_bridge_through(&st->m) ? END_CLEAN :
+		    END_LOCAL);
+		return;
+	}
 	yamux_set(st->m.ys, NULL);
-	if ((st->flags & SF_FIN) && !fd_unread(st->m.fd)) {
+	if (((st->flags & SF_FIN) || ((st->flags & SF_DONE) &&
+	    !bridges.halves)) && !fd_unread(st->m.fd)) {
 		yamux_fin(st->m.ys);
 		bridge_end(st, mux_bridge_through(&st->m) ? END_CLEAN :
 		    END_LOCAL);
@@ -55,7 +63,8 @@ bridge_fail(struct bridge *st, const char *why, enum end_reason reason)
 		(void)send(st->m.fd, line, (size_t)n, MSG_NOSIGNAL);
 	log_info("stream %llu: %s: %s", (unsigned long long)st->id,
 	    st->service, why);
-	yamux_reset(st->m.ys);
+	if (st->m.ys != NULL)
+		yamux_reset(st->m.ys);
 	bridge_end(st, reason);
 }
 
@@ -71,7 +80,8 @@ bridge_kill(uint64_t id, enum end_reason reason)
 			break;
 	if (st == NULL)
 		return;		/* it has ended by itself */
-	yamux_reset(st->m.ys);
+	if (st->m.ys != NULL)
+		yamux_reset(st->m.ys);
 	bridge_end(st, reason);
 }
 
@@ -84,7 +94,8 @@ bridge_end_all(enum end_reason reason)
 	if (bridges.mux == NULL)
 		return;
 	while ((st = TAILQ_FIRST(&bridges.all)) != NULL) {
-		yamux_set(st->m.ys, NULL);
+		if (st->m.ys != NULL)
+			yamux_set(st->m.ys, NULL);
 		bridge_end(st, reason);
 	}
 }

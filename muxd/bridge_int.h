@@ -22,6 +22,7 @@
 #define SF_SHUT		0x04	/* and the asker has been told */
 #define SF_WAITING	0x08	/* for room in the output buffer */
 #define SF_TOUCHED	0x10	/* has pieces, or a FIN behind them */
+#define SF_DONE		0x20	/* the asker has said that it is done writing */
 
 struct bridge {
 	struct mux_bridge	 m;		/* first: see bridge_of() */
@@ -55,11 +56,15 @@ struct bridges {
 	struct mux		*mux;
 	TAILQ_HEAD(, bridge)	 all, waiting, touched;
 	unsigned		 count;
+	int			 halves;	/* the client takes a FIN for half */
 };
 
 extern struct bridges	bridges;
 
-/* The asker has closed its descriptor. `st` is gone after it. */
+/*
+ * The asker has closed its descriptor, or all is said both ways. `st` is gone
+ * after it.
+ */
 void	bridge_asker_gone(struct bridge *);
 /*
  * Give up: the asker reads why if it has read nothing yet, the client gets a

@@ -78,6 +78,8 @@ login_read(struct httphead *h, const uint8_t *bytes, size_t len)
 	}
 	if (login_check(h, node) == -1)
 		return;
+	if (httphead_has_token(h, "X-Support-Features", "half-close"))
+		bridge_client_halves();
 	if (len > h->head_len) {
 		login.early_len = len - h->head_len;
 		if ((login.early = malloc(login.early_len)) == NULL) {
@@ -232,7 +234,7 @@ login_accept(const char *session, const char *token)
 	    "Upgrade: websocket\r\nConnection: Upgrade\r\n"
 	    "Sec-WebSocket-Accept: %s\r\nX-Support-Session-Id: %s\r\n"
 	    "X-Support-Reconnect-Token: %s\r\n"
-	    "X-Support-Features: terminal-status\r\n\r\n",
+	    "X-Support-Features: terminal-status, half-close\r\n\r\n",
 	    login.accept, session, token);
 	/* The first bytes on this socket: they fit, or nobody is there. */
 	if (send(fd, head, (size_t)n, MSG_NOSIGNAL |

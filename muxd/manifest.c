@@ -13,7 +13,7 @@
 struct entry {
 	const char	*text[8];
 	size_t		 len[8];
-	int		 tls;
+	int		 tls, tcp;
 };
 
 enum { E_NAME, E_TARGET, E_HOST, E_LABEL, E_PATH, E_PREFIX, E_MODULE, E_NODE,
@@ -37,6 +37,7 @@ static const struct {
 
 static const char	*entry_take(struct entry *, const char *, size_t,
 			    const json_t *);
+static int	entry_flag(const json_t *, const char *, int *);
 static const char	*entry_check(struct entry *);
 static struct manifest	*manifest_build(const struct entry *, unsigned);
 static const char	*text_put(char **, const struct entry *, int);
@@ -119,11 +120,20 @@ entry_take(struct entry *e, const char *name, size_t len, const json_t *value)
 		e->text[i] = json_string_value(v);
 		e->len[i] = json_string_length(v);
 	}
-	v = json_object_get(value, "tls");
-	if (v != NULL && !json_is_null(v) && !json_is_boolean(v))
+	if (entry_flag(value, "tls", &e->tls) == -1)
 		return ("bad tls");
-	e->tls = json_is_true(v);
+	if (entry_flag(value, "tcp", &e->tcp) == -1)
+		return ("bad tcp");
 	return (entry_check(e));
+}
+
+static int
+entry_flag(const json_t *value, const char *member, int *flag)
+{
+	const json_t	*v = json_object_get(value, member);
+
+	*flag = json_is_true(v);
+	return (v == NULL || json_is_null(v) || json_is_boolean(v) ? 0 : -1);
 }
 
 static const char *
@@ -180,6 +190,7 @@ manifest_build(const struct entry *e, unsigned n)
 		s->module_id = text_put(&p, &e[i], E_MODULE);
 		s->node_id = text_put(&p, &e[i], E_NODE);
 		s->tls = e[i].tls;
+		s->tcp = e[i].tcp;
 	}
 	return (m);
 }
@@ -213,7 +224,8 @@ manifest_same(const struct manifest *a, const struct manifest *b)
 		    strcmp(x->path, y->path) != 0 ||
 		    strcmp(x->path_prefix, y->path_prefix) != 0 ||
 		    strcmp(x->module_id, y->module_id) != 0 ||
-		    strcmp(x->node_id, y->node_id) != 0 || x->tls != y->tls)
+		    strcmp(x->node_id, y->node_id) != 0 || x->tls != y->tls ||
+		    x->tcp != y->tcp)
 			return (0);
 	}
 	return (1);

@@ -15,7 +15,7 @@
 struct service {
 	const char	*name, *target, *host, *label;
 	const char	*path, *path_prefix, *module_id, *node_id;
-	int		 tls;
+	int		 tls, tcp;
 };
 
 struct manifest {

@@ -57,6 +57,8 @@ void	tunnel_stats(void);
 
 /* The tunnel is up; borrowed for good. */
 void	bridge_init(struct mux *);
+/* The client says that it passes half-closes on. */
+void	bridge_client_halves(void);
 /*
  * authd's STREAM_OPEN. Owns `fd`; every failure is told on it as an ERROR line
  * and to authd as STREAM_END.

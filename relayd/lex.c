@@ -139,6 +139,7 @@ static const struct keyword {
 	{ "streams",	STREAMS },
 	{ "system",	SYSTEM },
 	{ "targets",	TARGETS },
+	{ "tcp",	TCP },
 	{ "terminal",	TERMINAL },
 	{ "terminals",	TERMINALS },
 	{ "ticket",	TICKET },

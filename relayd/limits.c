@@ -28,12 +28,13 @@ limits_proxyds(const struct conf *c)
 
 /*
  * Each tunnel is a muxd; beside them live those that have not logged in, the
- * fixed children, and terminals, for which as much again as for logins is kept.
+ * fixed children, and terminals and TCP connections, for each of which as much
+ * again as for logins is kept.
  */
 static uint64_t
 children_beside(const struct conf *c)
 {
-	return (2 * c->startups_full + 3 + limits_proxyds(c));
+	return (3 * c->startups_full + 3 + limits_proxyds(c));
 }
 
 static uint64_t

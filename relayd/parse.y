@@ -105,7 +105,7 @@ static void	listener(struct parser *, const char *, uint64_t, uint64_t);
 %token REQUIRE "require" SCHEME "scheme" SECRET "secret" SESSION "session"
 %token SESSIONS "sessions" SLOT "slot" SOCKET "socket" SQLITE "sqlite"
 %token STARTUP "start-up" STARTUPS "startups" STORE "store"
-%token STREAMS "streams" SYSTEM "system" TARGETS "targets" TERMINAL "terminal" TICKET "ticket"
+%token STREAMS "streams" SYSTEM "system" TARGETS "targets" TCP "tcp" TERMINAL "terminal" TICKET "ticket"
 %token TIMEOUT "timeout" TOKEN "token" TRUSTED "trusted" TUNNEL "tunnel"
 %token TUNNELS "tunnels" YES "yes"
 %token BADTOKEN "an unreadable word"
@@ -461,6 +461,13 @@ operatoropt	: PROXY DOMAIN text {
 		| TICKET RATE number {
 			number(ps, "ticket rate", "ticket_rate", $3.number);
 		}
+		| TCP IDLE TIMEOUT duration {
+			number(ps, "tcp idle timeout", "tcp_idle", $4.number);
+		}
+		| TCP TICKET RATE number {
+			number(ps, "tcp ticket rate", "tcp_ticket_rate",
+			    $4.number);
+		}
 		| TERMINAL IDLE TIMEOUT duration {
 			number(ps, "terminal idle timeout", "terminal_idle",
 			    $4.number);
@@ -565,7 +572,8 @@ belongs(const char *word)
 		{ "rate", IN("tunnel") }, { "require", IN("tunnel") },
 		{ "allow", IN("tunnel") }, { "replace", IN("tunnel") }, { "credit", IN("tunnel") },
 		{ "proxy", IN("operator") }, { "jwt", IN("operator") },
-		{ "ticket", IN("operator") }, { "terminal", IN("operator") },
+		{ "tcp", IN("operator") }, { "ticket", IN("operator") },
+		{ "terminal", IN("operator") },
 		{ "proxied", IN("operator") }, { "api", IN("operator") },
 		{ "console", IN("operator") },
 #undef TOP

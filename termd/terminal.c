@@ -25,6 +25,7 @@
 #include "base/log.h"
 #include "imsg/msg.h"
 #include "proc/proc.h"
+#include "proc/visit.h"
 #include "record.h"
 #include "resize.h"
 #include "http/reply.h"
@@ -88,7 +89,6 @@ static int	out_add(struct outbuf *, const void *, size_t);
 static int	out_write(struct outbuf *, int);
 
 static struct {
-	const struct terminal_ops	*ops;
 	/* set once */
 	int		 browser_fd, stream_fd;
 	char		 accept[ACCEPT_SIZE];
@@ -206,15 +206,9 @@ terminal_refuse(int status, const char *message)
 	    MSG_DONTWAIT | MSG_NOSIGNAL) == -1)
 		log_debug("refusal not sent: %s", strerror(errno));
 	shutdown(terminal.browser_fd, SHUT_WR);
-	terminal.ops->ended(END_LOCAL, message);
+	visit_ended(END_LOCAL, message);
 	timer_init(&terminal.gone, terminal_gone, NULL);
 	timer_set(&terminal.gone, 0);
-}
-
-void
-terminal_init(const struct terminal_ops *ops)
-{
-	terminal.ops = ops;
 }
 
 int
@@ -727,7 +721,7 @@ terminal_close(uint16_t code, unsigned reason, const char *text)
 		text = terminal.status[0] != '\0' ? terminal.status :
 		    end_reason_name(reason);
 	/* Before muxd sees an end: authd hears from it then. */
-	terminal.ops->ended(reason, text);
+	visit_ended(reason, text);
 	event_free(terminal.stream_read);
 	event_free(terminal.stream_writable);
 	terminal.stream_read = terminal.stream_writable = NULL;
@@ -743,7 +737,7 @@ static void
 terminal_gone(void *arg)
 {
 	(void)arg;
-	terminal.ops->exit();
+	visit_exit();
 }
 
 static void

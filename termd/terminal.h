@@ -11,17 +11,6 @@
  * process, so the functions name no object. operator-api.md, 6.
  */
 
-/* What the terminal tells its process. */
-struct terminal_ops {
-	/* It has ended: called once. */
-	void	(*ended)(unsigned reason, const char *text);
-	/* All is said: leave. Does not return. */
-	void	(*exit)(void);
-};
-
-/* First. `ops` lives on. */
-void	terminal_init(const struct terminal_ops *);
-
 /*
  * The browser's connection (owned from here on), with the bytes already read
  * of it and the accept value for its handshake; `request`, which lives on, goes
@@ -43,13 +32,12 @@ void	terminal_refuse(int status, const char *message);
 /*
  * The one way a terminal ends: tell the browser (`text`, not NULL: a type 3
  * frame; then a WebSocket close), let go of the stream, report `reason`
- * (END_*) through ended(), and exit when the browser has answered, or
+ * (END_*) through visit_ended(), and exit when the browser has answered, or
  * takes nothing for 4 s, or after a minute. For a terminal that has begun
  * (terminal_stream()); only the first call counts. `code` 0: no close.
  */
 void	terminal_close(uint16_t code, unsigned reason, const char *text);
 
 void	terminal_counters(uint64_t *in, uint64_t *out);
-
 
 #endif

@@ -15,6 +15,7 @@
 #include "tunnel.h"
 
 #define IDLE_MS		60000	/* with one direction closed: 5.2 */
+#define IDLE_LONG_MS	(12 * 3600 * 1000)	/* where the server ends it before */
 
 #define LEFT_MAX	64	/* whose stream is over */
 
@@ -77,6 +78,13 @@ static const struct mux_bridge_ops mux_ops = {
 /* No limit of the tunnel counts these. The oldest is first. */
 static TAILQ_HEAD(, bridge)	left = TAILQ_HEAD_INITIALIZER(left);
 static unsigned			n_left;
+static int			server_halves;
+
+void
+bridges_negotiated(int halves)
+{
+	server_halves = halves;
+}
 
 static struct bridge *
 bridge_of(struct mux_bridge *m)
@@ -374,13 +382,18 @@ bridge_pending(struct mux_bridge *m)
 
 /* Ends. */
 
+static uint64_t
+idle_ms(const struct bridge *b)
+{
+	return (server_halves && b->st != NULL ? IDLE_LONG_MS : IDLE_MS);
+}
+
 /* One direction has ended: the other may go on while something moves. */
 static void
 bridge_half(struct bridge *b)
 {
 	b->moved_ms = clock_ms();
-	if (!timer_is_set(&b->idle))
-		timer_set(&b->idle, IDLE_MS);
+	timer_set(&b->idle, idle_ms(b));
 }
 
 static void
@@ -389,11 +402,11 @@ bridge_idle(void *arg)
 	struct bridge	*b = arg;
 	uint64_t	 idle = clock_ms() - b->moved_ms;
 
-	if (idle < IDLE_MS) {
-		timer_set(&b->idle, IDLE_MS - idle);
+	if (idle < idle_ms(b)) {
+		timer_set(&b->idle, idle_ms(b) - idle);
 		return;
 	}
-	log_debug("stream: half closed and idle for a minute");
+	log_debug("stream: half closed and idle for too long");
 	bridge_abort(b);
 }
 

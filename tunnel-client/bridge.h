@@ -51,6 +51,10 @@ int	bridge_start(struct stream *, struct sock *, const struct bridge_how *);
 
 /* Those whose stream is over, and that still write what was said on it, end. */
 void	bridges_withdraw(void);
+/*
+ * Does the server know how long a half-closed stream may idle? If not, a minute.
+ */
+void	bridges_negotiated(int);
 
 /* From the filter: write to the descriptor; credit goes back when written. */
 void	bridge_deliver(struct bridge *, const uint8_t *, size_t);

@@ -159,6 +159,7 @@ manifest_entry(cJSON *services, const struct service *s)
 	    cJSON_AddStringToObject(o, "host", s->host) != NULL &&
 	    cJSON_AddBoolToObject(o, "tls", s->tls) != NULL &&
 	    cJSON_AddStringToObject(o, "label", s->label) != NULL &&
+	    (!s->tcp || cJSON_AddTrueToObject(o, "tcp") != NULL) &&
 	    maybe_add(o, "path", s->path) == 0 &&
 	    maybe_add(o, "path_prefix", s->path_prefix) == 0 &&
 	    maybe_add(o, "module_id", s->module_id) == 0 &&

@@ -83,6 +83,7 @@ struct service {
 	char	path_prefix[CLIENT_PATH_SIZE];
 	char	module_id[CLIENT_MODULE_SIZE];
 	char	node_id[CLIENT_NODE_SIZE];
+	int	tcp;				/* it speaks no HTTP */
 	int	tls;
 	int	tls_old;			/* TLS 1.0 and 1.1, too */
 	int	added;				/* by a command */
@@ -102,7 +103,7 @@ const struct service	*services_get(const struct services *, const char *);
 void	services_del(struct services *, const char *name);
 
 /*
- * `name=host:port[:host=hostname][:tls]`, comma separated; `:tls` (or
+ * `name=host:port[:host=hostname][:tcp][:tls]`, comma separated; `:tls` (or
  * `:tls-old`) must be last; the label is the name; later ones of a name win. An
  * entry that no server would keep is skipped, with a warning that says why.
  * Names that match `exclude` (a comma list of globs) are left out. Returns the

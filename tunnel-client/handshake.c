@@ -122,7 +122,9 @@ request_make(const struct url *u, const char *node, const char *token,
 	    "Connection: Upgrade\r\n"
 	    "Sec-WebSocket-Key: %s\r\n"
 	    "Sec-WebSocket-Version: 13\r\n"
-	    "Upgrade: websocket\r\n\r\n", target, u->authority, basic, ws_key);
+	    "Upgrade: websocket\r\n"
+	    "X-Support-Features: half-close\r\n\r\n",
+	    target, u->authority, basic, ws_key);
 	sodium_memzero(basic, sizeof(basic));
 	if (n < 0 || n >= REQUEST_MAX) {
 		freezero(req, REQUEST_MAX);
@@ -197,6 +199,8 @@ take_fields(struct handshake_result *r, const struct httphead *head)
 		log_escape(r->session, sizeof(r->session), s->s, s->len);
 	r->terminal_status = httphead_has_token(head, "X-Support-Features",
 	    "terminal-status");
+	r->half_close = httphead_has_token(head, "X-Support-Features",
+	    "half-close");
 	s = httphead_get(head, "Retry-After");
 	if (s != NULL)
 		r->retry_after_ms = retry_after_parse(s->s, s->len,

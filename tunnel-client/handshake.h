@@ -28,6 +28,7 @@ struct handshake_result {
 	char		 token[TOKEN_SIZE];	/* "" none */
 	char		 session[64];	/* printable, for the log; may be "" */
 	int		 terminal_status;	/* it takes a shell's end: 5.3 */
+	int		 half_close;	/* and half-closes, and says them */
 	char		 why[REASON_SIZE];	/* printable */
 };
 

@@ -195,6 +195,7 @@ attempt_done(void *arg, const struct handshake_result *r)
 	}
 	memcpy(client.token, r->token, sizeof(client.token));
 	terminal_negotiated(r->terminal_status);
+	bridges_negotiated(r->half_close);
 	same = *r->session != '\0' && strcmp(client.session, r->session) == 0;
 	strlcpy(client.session, r->session, sizeof(client.session));
 	status_connected(r->session);

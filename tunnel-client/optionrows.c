@@ -32,7 +32,7 @@ const struct option_row	option_rows[] = {
 	    "say whether all this is right, and exit" },
 	{ "static-services", "STATIC_SERVICES", "", 0, LIST,
 	    AT(static_services),
-	    "name=host:port[:host=NAME][:tls|:tls-old],..." },
+	    "name=host:port[:host=NAME][:tcp][:tls|:tls-old],..." },
 	{ "exclude", "EXCLUDE_PATTERNS", "", 0, LIST, AT(exclude),
 	    "globs of service names to leave out" },
 	{ "no-terminal", "NO_TERMINAL", NULL, 0, FLAG, AT(no_terminal),

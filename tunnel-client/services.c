@@ -134,7 +134,7 @@ ends_with(char *text, const char *end)
 	return (1);
 }
 
-/* `host:port[:host=name][:tls]` into *s; -1: something is too long. */
+/* `host:port[:host=name][:tcp][:tls]` into *s; -1: something is too long. */
 static int
 entry_parse(struct service *s, char *text)
 {
@@ -142,6 +142,7 @@ entry_parse(struct service *s, char *text)
 
 	s->tls_old = ends_with(text, ":tls-old");
 	s->tls = s->tls_old || ends_with(text, ":tls");
+	s->tcp = ends_with(text, ":tcp");
 	if ((p = strstr(text, ":host=")) != NULL) {
 		*p = '\0';
 		if (strlcpy(s->host, p + 6, sizeof(s->host)) >=

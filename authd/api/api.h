@@ -13,6 +13,7 @@
 #include "authd/msg/peer.h"
 
 struct cJSON;
+struct service;
 struct session;
 
 /* One call of the operator API, as proxyd has taken it apart. */
@@ -70,6 +71,13 @@ enum refusal	 api_session(const struct api_call *, const struct facts *,
 		    struct session_row *, struct session **sep);
 /* A visible, active session; NULL: the refusal is sent. */
 struct session	*api_active(const struct api_call *, const struct facts *);
+
+/*
+ * The service that the call names, of a session that is active; NULL: the
+ * refusal is sent.
+ */
+const struct service	*api_service(const struct api_call *,
+			    const struct session *);
 
 /* added.c: calls that wait for a client are looked at again: recheck_also(). */
 void	 api_changes_recheck(void);

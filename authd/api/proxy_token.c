@@ -88,8 +88,9 @@ proxy_token(const struct api_call *call, const struct session *se)
 static void
 proxy_token_make(struct api_call *call, const struct facts *f)
 {
-	struct session	*se;
-	struct issue	*is;
+	const struct service	*sv;
+	struct session		*se;
+	struct issue		*is;
 
 	if ((se = api_active(call, f)) == NULL)
 		return;
@@ -97,15 +98,10 @@ proxy_token_make(struct api_call *call, const struct facts *f)
 		api_refuse(call, REFUSE_PROXY_DOMAIN);
 		return;
 	}
-	if (call->args.service[0] == '\0' ||
-	    services_check_name(call->args.service) == -1) {
-		api_invalid(call, call->args.service[0] == '\0' ?
-		    REFUSE_SERVICE_MISSING : REFUSE_SERVICE_NAME);
+	if ((sv = api_service(call, se)) == NULL)
 		return;
-	}
-	if (services_find(se->services, call->args.service) == NULL) {
-		api_refuse(call, se->tunnel == NULL ? REFUSE_TUNNEL_NONE :
-		    REFUSE_SERVICE_NONE);
+	if (sv->tcp) {
+		api_refuse(call, REFUSE_SERVICE_TCP);
 		return;
 	}
 	if ((is = calloc(1, sizeof(*is))) == NULL ||

@@ -15,6 +15,8 @@ add_service(cJSON *services, const struct service *sv)
 	cJSON_AddStringToObject(o, "host", sv->host);
 	cJSON_AddBoolToObject(o, "tls", sv->tls);
 	cJSON_AddStringToObject(o, "label", sv->label);
+	if (sv->tcp)
+		cJSON_AddTrueToObject(o, "tcp");
 	if (sv->path[0] != '\0')
 		cJSON_AddStringToObject(o, "path", sv->path);
 	if (sv->path_prefix[0] != '\0')

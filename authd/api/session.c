@@ -8,6 +8,7 @@
 
 #include "api.h"
 #include "authd/core/may.h"
+#include "authd/core/services.h"
 #include "authd/core/session.h"
 #include "authd/now.h"
 #include "authd/turn.h"
@@ -54,6 +55,24 @@ api_active(const struct api_call *call, const struct facts *f)
 	if (no == REFUSE_NOT)
 		return (se);
 	api_refuse(call, no);
+	return (NULL);
+}
+
+const struct service *
+api_service(const struct api_call *call, const struct session *se)
+{
+	const char		*name = call->args.service;
+	const struct service	*sv;
+
+	if (name[0] == '\0')
+		api_invalid(call, REFUSE_SERVICE_MISSING);
+	else if (services_check_name(name) == -1)
+		api_invalid(call, REFUSE_SERVICE_NAME);
+	else if ((sv = services_find(se->services, name)) != NULL)
+		return (sv);
+	else
+		api_refuse(call, se->tunnel == NULL ? REFUSE_TUNNEL_NONE :
+		    REFUSE_SERVICE_NONE);
 	return (NULL);
 }
 

@@ -33,7 +33,7 @@ struct effect {
 };
 
 /* Rooms that an object owes. */
-#define OWED_STREAM	6
+#define OWED_STREAM	7
 #define OWED_GRANT	4
 #define OWED_SESSION	9
 #define OWED_TUNNEL	2

@@ -173,6 +173,13 @@ rowlog_terminal(const struct operator *who, const char *session,
 }
 
 struct rowlog *
+rowlog_tcp(const struct operator *who, const char *session,
+    const char *service, const char *ip, const struct now *now)
+{
+	return (rowlog_new("tcp", who, session, service, ip, now));
+}
+
+struct rowlog *
 rowlog_view(const struct operator *who, const char *session, const char *what,
     const char *ip, const struct now *now)
 {

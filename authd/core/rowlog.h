@@ -13,7 +13,7 @@
 #include "env.h"
 
 /*
- * Rows of the access log that are open: who uses what. One per terminal; for
+ * Rows of the access log that are open: who uses what. One per terminal and TCP connection; for
  * web services one per (operator, session, service), open until 15 minutes
  * after its last use. operator-api.md, section 11.
  */
@@ -52,6 +52,8 @@ struct rowlog	*rowlog_web(const struct operator *, const char *session,
 		    const char *service, const char *ip, const struct now *);
 struct rowlog	*rowlog_terminal(const struct operator *, const char *session,
 		    const char *ip, const struct now *);
+struct rowlog	*rowlog_tcp(const struct operator *, const char *session,
+		    const char *service, const char *ip, const struct now *);
 /* Somebody looks at that. */
 struct rowlog	*rowlog_view(const struct operator *, const char *session,
 		    const char *what, const char *ip, const struct now *);

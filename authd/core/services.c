@@ -116,6 +116,7 @@ services_store(struct services *t, const struct msg_service *w,
 	sv->module_id = keep(&at, w->module_id);
 	sv->node_id = keep(&at, node_id);
 	sv->tls = w->tls;
+	sv->tcp = w->tcp;
 	t->v[t->n++] = sv;
 	return (0);
 }

@@ -24,7 +24,7 @@
 struct service {
 	const char	*name, *target, *host, *label, *path, *path_prefix;
 	const char	*module_id, *node_id;
-	int		 tls;
+	int		 tls, tcp;
 };
 
 struct services {

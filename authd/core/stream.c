@@ -8,8 +8,10 @@
 #include <string.h>
 
 #include "base/compat.h"
+#include "base/target.h"
 #include "grant.h"
 #include "proc/conf.h"
+#include "services.h"
 #include "session.h"
 #include "stream.h"
 
@@ -322,6 +324,16 @@ stream_failed(uint64_t id, enum refusal no)
 	stream_give_up(st, no);
 }
 
+enum refusal
+stream_service(const struct stream *st, const struct service **sv)
+{
+	*sv = services_find(st->tunnel->session->services, st->service);
+	if (*sv == NULL)
+		return (REFUSE_SERVICE_NONE);
+	return (target_parse((*sv)->target, NULL) == TARGET_OK ? REFUSE_NOT :
+	    REFUSE_TARGET);
+}
+
 /* Ends. */
 
 void
@@ -346,6 +358,7 @@ stream_ended(const struct tunnel *t, uint64_t id, enum end_reason why,
     uint64_t in, uint64_t out, const struct now *now)
 {
 	struct stream	*st = stream_find(id);
+	struct effect	*e;
 
 	/* One that was killed before this authd knew it: nothing to do. */
 	if (st == NULL || st->tunnel != t || st->state < STREAM_OPENED ||
@@ -356,6 +369,11 @@ stream_ended(const struct tunnel *t, uint64_t id, enum end_reason why,
 	    (st->kind->own_row && st->row->row.outcome[0] != '\0') ? NULL :
 	    end_reason_name(why), now);
 	st->accounted = 1;
+	if (st->kind->told) {
+		e = effect_add(EFFECT_OVER);
+		e->to.instance = st->terminal;
+		e->code = why;
+	}
 	stream_queue_end(st, STREAM_ENDED);
 	return (0);
 }

@@ -48,7 +48,7 @@ struct stream {
 	struct tunnel		*tunnel;
 	struct grant		*grant;		/* NULL: none answers for it */
 	struct session		*lender;	/* its token's, or NULL */
-	uint64_t		 terminal;	/* its termd, 0: none */
+	uint64_t		 terminal;	/* its termd or tcpd, 0: none */
 	struct rowlog		*row;		/* NULL while queued */
 	char			 service[SERVICE_SIZE];
 	struct operator		 who;
@@ -66,7 +66,7 @@ struct stream {
 	enum refusal		 refusal;	/* for who still waits */
 };
 
-/* What differs between a web stream and a terminal. */
+/* What differs between a web stream, a terminal and TCP. */
 struct stream_kind {
 	/* Is what it leads to still there? */
 	enum refusal	 (*check)(const struct stream *);
@@ -77,6 +77,7 @@ struct stream_kind {
 	int		 own_row;	/* the row is about this stream only */
 	int		 closes;	/* the asker closes when it is killed */
 	int		 lapses;	/* ends with its token */
+	int		 told;		/* its worker hears how it ended */
 };
 
 /* Never the number of a stream from before a restart. */
@@ -141,6 +142,13 @@ void	stream_due(struct due *);
 void	stream_killed(struct stream *, const struct now *);
 /* Is that still to come? */
 int	stream_is_late(uint64_t id);
+
+/*
+ * Is its service one of the session's? *sv is that. What the client lists is
+ * looked at again before each connection.
+ */
+struct service;
+enum refusal	stream_service(const struct stream *, const struct service **);
 
 /* For end.c. */
 extern struct streams	stream_ends;

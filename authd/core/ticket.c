@@ -21,6 +21,7 @@ struct ticket {
 	char			 hash[HEX64_SIZE];
 	uint64_t		 until_ms;
 	char			 session[UUID_SIZE];
+	char			 service[SERVICE_SIZE];
 	struct operator		 who;
 	struct claim		 place;
 };
@@ -65,7 +66,7 @@ ticket_sweep(const struct now *now)
 
 int
 ticket_new(const char hash[HEX64_SIZE], const struct operator *who,
-    const char *session, const struct now *now)
+    const char *session, const char *service, const struct now *now)
 {
 	struct ticket	*t;
 
@@ -78,6 +79,7 @@ ticket_new(const char hash[HEX64_SIZE], const struct operator *who,
 	}
 	strlcpy(t->hash, hash, sizeof(t->hash));
 	strlcpy(t->session, session, sizeof(t->session));
+	strlcpy(t->service, service, sizeof(t->service));
 	t->who = *who;
 	t->until_ms = now->ms + core_env.conf->ticket_lifetime * 1000;
 	index_add(&tickets.table, &t->link, index_key(t->hash));
@@ -87,7 +89,7 @@ ticket_new(const char hash[HEX64_SIZE], const struct operator *who,
 
 int
 ticket_take(const char hash[HEX64_SIZE], struct operator *who,
-    char session[UUID_SIZE], const struct now *now)
+    char session[UUID_SIZE], char service[SERVICE_SIZE], const struct now *now)
 {
 	struct link	*l;
 	struct ticket	*t;
@@ -100,6 +102,7 @@ ticket_take(const char hash[HEX64_SIZE], struct operator *who,
 			continue;
 		*who = t->who;
 		strlcpy(session, t->session, UUID_SIZE);
+		strlcpy(service, t->service, SERVICE_SIZE);
 		ticket_free(t);
 		return (0);
 	}

@@ -6,18 +6,20 @@
 #include "env.h"
 
 /*
- * Terminal tickets: 32 random bytes, of which only the hash is kept; good once
- * (also for an attempt that fails), for half a minute, for one session.
+ * Tickets: 32 random bytes, of which only the hash is kept; good once (also for
+ * an attempt that fails), for half a minute, for one service of one session: a
+ * terminal's is SERVICE_TERMINAL, which no table of services has.
  * operator-api.md, 6.1. authd/msg/issue.c makes and reads them.
  */
 
 void	ticket_init(void);
 /* Keep one. 0; -1: too many wait, or no memory. */
 int	ticket_new(const char hash[HEX64_SIZE], const struct operator *,
-	    const char *session, const struct now *);
+	    const char *session, const char *service, const struct now *);
 /* Use it up. 0 and who asked for it and for what; -1: there is none. */
 int	ticket_take(const char hash[HEX64_SIZE], struct operator *,
-	    char session[UUID_SIZE], const struct now *);
+	    char session[UUID_SIZE], char service[SERVICE_SIZE],
+	    const struct now *);
 /* The session is over: its tickets are void. */
 void	ticket_end_session(const char *session);
 unsigned ticket_count(void);

@@ -1,22 +1,14 @@
 /* SPDX-License-Identifier: ISC */
-#include <stddef.h>
-
-#include "base/target.h"
 #include "services.h"
 #include "web.h"
 
-/* What the client lists is looked at again before each connection. */
 static enum refusal
 web_check(const struct stream *st)
 {
 	const struct service	*sv;
+	enum refusal		 no = stream_service(st, &sv);
 
-	sv = services_find(st->tunnel->session->services, st->service);
-	if (sv == NULL)
-		return (REFUSE_SERVICE_NONE);
-	if (target_parse(sv->target, NULL) != TARGET_OK)
-		return (REFUSE_TARGET);
-	return (REFUSE_NOT);
+	return (no == REFUSE_NOT && sv->tcp ? REFUSE_SERVICE_TCP : no);
 }
 
 static struct rowlog *

@@ -101,7 +101,8 @@ use_row(const struct rowlog *a, void *arg)
 
 	ctl_row(&ctl->asker, r->session_id, se != NULL ? se->system_name : "-",
 	    r->operator_name[0] != '\0' ? r->operator_name : r->operator_id,
-	    strcmp(r->type, "web_terminal") == 0 ? "terminal" : "proxy",
+	    strcmp(r->type, "web_terminal") == 0 ? "terminal" :
+	    strcmp(r->type, "tcp") == 0 ? "tcp" : "proxy",
 	    r->service[0] != '\0' ? r->service : "-", num(a->refs),
 	    num(r->bytes_in), num(r->bytes_out), r->ip,
 	    api_time(r->connected_at, since), CTL_END);
@@ -160,7 +161,8 @@ show_stats(struct ctl *ctl, const struct facts *f)
 	ctl_row(a, "grants", num(grant_count()), CTL_END);
 	ctl_row(a, "tickets", num(ticket_count()), CTL_END);
 	ctl_row(a, "admissions", num(admit_count()), CTL_END);
-	ctl_row(a, "terminals", num(admit_terminals()), CTL_END);
+	ctl_row(a, "terminals", num(admit_open(CLASS_TERMINAL)), CTL_END);
+	ctl_row(a, "tcp connections", num(admit_open(CLASS_TCP)), CTL_END);
 	ctl_row(a, "recordings", num(recording_count()), CTL_END);
 	ctl_row(a, "access_rows_open", num(rowlog_open()), CTL_END);
 	ctl_row(a, "audit_left_out", num(audit_left_out()), CTL_END);

@@ -25,27 +25,40 @@
 
 #define ADMIT_MS	30000	/* from the yes to the worker's start */
 #define TERMS_ONE	64	/* terminals of one operator, of one session */
+#define TCPS_ONE	64	/* TCP connections of one operator */
+#define TCPS_SESSION	48	/* of one session: others need streams, too */
 #define ADMIT_MAX	8192	/* at once, shared among the proxyds */
 
 struct ask {
 	uint8_t	class;
 	uint64_t proxyd;
 	char	addr[ADDR_SIZE], session[UUID_SIZE], ticket[TICKET_SIZE];
-	char	origin[HOST_SIZE];
+	char	origin[HOST_SIZE], service[SERVICE_SIZE];
+};
+
+/* What differs between those classes that are for one stream. */
+struct crowd {
+	const char	*type;		/* in audit events */
+	enum refusal	 full;
+	struct budget	 by_operator, by_session;
 };
 
 static struct {
 	struct index			 table;
 	TAILQ_HEAD(, admission)		 queue;	/* oldest first */
 	struct budget			 places;
-	struct budget			 by_operator, by_session;
 } admissions = {
 	.places = { .total = UINT64_MAX, .few = UINT64_MAX },
-	.by_operator = { .total = UINT64_MAX, .one = TERMS_ONE,
-	    .few = UINT64_MAX },
-	.by_session = { .total = UINT64_MAX, .one = TERMS_ONE,
-	    .few = UINT64_MAX },
 };
+
+#define EACH(n)	{ .total = UINT64_MAX, .one = (n), .few = UINT64_MAX }
+static struct crowd	crowds[CLASS_COUNT] = {
+	[CLASS_TERMINAL] = { "web_terminal", REFUSE_TERMINALS,
+	    EACH(TERMS_ONE), EACH(TERMS_ONE) },
+	[CLASS_TCP] = { "tcp", REFUSE_TCPS, EACH(TCPS_ONE),
+	    EACH(TCPS_SESSION) },
+};
+#undef EACH
 
 int
 admit_init(void)
@@ -61,9 +74,9 @@ admit_count(void)
 }
 
 unsigned
-admit_terminals(void)
+admit_open(enum conn_class class)
 {
-	return ((unsigned)admissions.by_operator.used);
+	return ((unsigned)crowds[class].by_operator.used);
 }
 
 static void
@@ -88,8 +101,8 @@ admit_free(struct admission *a)
 {
 	if (a == NULL)
 		return;
-	budget_leave(&admissions.by_operator, &a->by_operator);
-	budget_leave(&admissions.by_session, &a->by_session);
+	budget_leave(&crowds[a->class].by_operator, &a->by_operator);
+	budget_leave(&crowds[a->class].by_session, &a->by_session);
 	freezero(a, sizeof(*a));
 }
 
@@ -156,6 +169,7 @@ admit_new(const struct ask *ask)
 	strlcpy(a->addr, ask->addr, sizeof(a->addr));
 	strlcpy(a->session, ask->session, sizeof(a->session));
 	strlcpy(a->request, log_request_now(), sizeof(a->request));
+	strlcpy(a->service, ask->service, sizeof(a->service));
 	index_add(&admissions.table, &a->link, a->nonce);
 	TAILQ_INSERT_TAIL(&admissions.queue, a, entry);
 	return (a);
@@ -206,7 +220,7 @@ admit_tunnel(struct chan *c, uint32_t id, const struct ask *ask)
 		admit_say(c, id, a);
 }
 
-/* A terminal's while the store is asked: the ticket is used up already. */
+/* While the store is asked: the ticket is used up already. */
 struct opening {
 	struct asker	asker;
 	struct ask	ask;
@@ -221,8 +235,8 @@ opening_end(struct opening *o, enum refusal why, const struct admission *a)
 
 	if (why != REFUSE_NOT && why != REFUSE_BUSY)
 		audit_refusal(&(struct audit){ .who = &o->who,
-		    .address = o->ask.addr, .action = "web_terminal",
-		    .session = o->ask.session, .service = SERVICE_TERMINAL,
+		    .address = o->ask.addr, .action = crowds[o->ask.class].type,
+		    .session = o->ask.session, .service = o->ask.service,
 		    .reason = no->text });
 	if (c != NULL && a != NULL)
 		admit_say(c, o->asker.id, a);
@@ -250,38 +264,42 @@ origin_is_known(const char *origin)
 static enum refusal
 admit_ticket(struct opening *o)
 {
-	char	id[UUID_SIZE];
+	char	id[UUID_SIZE], service[SERVICE_SIZE];
 
 	if (!origin_is_known(o->ask.origin))
 		return (REFUSE_ORIGIN);
 	if (o->ask.ticket[0] == '\0')
 		return (REFUSE_TICKET_NONE);
-	if (issue_redeem(o->ask.ticket, &o->who, id) == -1)
+	if (issue_redeem(o->ask.ticket, &o->who, id, service) == -1)
 		return (REFUSE_TICKET);
-	return (strcmp(id, o->ask.session) == 0 ? REFUSE_NOT :
-	    REFUSE_TICKET_SESSION);
+	if (strcmp(id, o->ask.session) != 0)
+		return (REFUSE_TICKET_SESSION);
+	return (strcmp(service, o->ask.service) == 0 ? REFUSE_NOT :
+	    REFUSE_TICKET_SERVICE);
 }
 
 /* 0; -1: the operator or the session has all that one may have. */
 static int
-terminal_count(struct admission *a)
+visit_count(struct admission *a)
 {
-	if (budget_take(&admissions.by_operator, &a->by_operator, a->who.id,
-	    NULL, 1) == -1)
+	struct crowd	*cr = &crowds[a->class];
+
+	if (budget_take(&cr->by_operator, &a->by_operator, a->who.id, NULL,
+	    1) == -1)
 		return (-1);
-	if (budget_take(&admissions.by_session, &a->by_session, a->session,
-	    NULL, 1) == 0)
+	if (budget_take(&cr->by_session, &a->by_session, a->session, NULL,
+	    1) == 0)
 		return (0);
-	budget_leave(&admissions.by_operator, &a->by_operator);
+	budget_leave(&cr->by_operator, &a->by_operator);
 	return (-1);
 }
 
 /*
- * A terminal is over with its stream; its worker may wait for the browser's
- * close some seconds more, and needs no place for that.
+ * A terminal is over with its stream, and so is TCP; its worker may wait for
+ * its peer's close some seconds more, and needs no place for that.
  */
 static void
-terminals_over(void)
+visits_over(void)
 {
 	struct peer	*pe;
 
@@ -295,36 +313,36 @@ terminals_over(void)
 }
 
 struct admission *
-admit_again(const struct operator *who, const char *session)
+admit_again(int role, const struct operator *who, const char *session)
 {
 	struct admission	*a;
 
 	if ((a = calloc(1, sizeof(*a))) == NULL)
 		return (NULL);
-	a->class = CLASS_TERMINAL;
+	a->class = role_class(role);
 	a->who = *who;
 	strlcpy(a->session, session, sizeof(a->session));
-	(void)terminal_count(a);
+	(void)visit_count(a);
 	return (a);
 }
 
-/* A termd is one of few that there can be: nobody has too many. */
+/* A worker is one of few that there can be: nobody has too many. */
 static enum refusal
-terminal_new(const struct opening *o, struct admission **a)
+visit_new(const struct opening *o, struct admission **a)
 {
 	if (peer_find(o->asker.instance) == NULL ||
 	    (*a = admit_new(&o->ask)) == NULL)
 		return (REFUSE_BUSY);
 	(*a)->who = o->who;
-	if (terminal_count(*a) == 0)
+	if (visit_count(*a) == 0)
 		return (REFUSE_NOT);
-	terminals_over();
-	if (terminal_count(*a) == 0)
+	visits_over();
+	if (visit_count(*a) == 0)
 		return (REFUSE_NOT);
 	admit_remove(*a);
 	admit_free(*a);
 	*a = NULL;
-	return (REFUSE_TERMINALS);
+	return (crowds[o->ask.class].full);
 }
 
 static void
@@ -332,16 +350,21 @@ admit_known(const struct facts *f, void *arg)
 {
 	struct opening		*o = arg;
 	struct admission	*a = NULL;
+	struct session		*se = session_find(o->ask.session);
 	enum refusal		 no;
 
-	no = may_terminal(f, session_find(o->ask.session), now_at());
+	no = may_terminal(f, se, now_at());
+	if (no == REFUSE_NOT && o->ask.class == CLASS_TCP &&
+	    services_find(se->services, o->ask.service) == NULL)
+		no = REFUSE_SERVICE_NONE;
 	if (no == REFUSE_NOT)
-		no = terminal_new(o, &a);
+		no = visit_new(o, &a);
 	opening_end(o, no, a);
 }
 
+/* With a ticket, for one stream. */
 static void
-admit_terminal(struct chan *c, uint32_t id, const struct ask *ask)
+admit_visit(struct chan *c, uint32_t id, const struct ask *ask)
 {
 	struct opening		*o;
 	struct session		*se;
@@ -369,6 +392,28 @@ admit_terminal(struct chan *c, uint32_t id, const struct ask *ask)
 	(void)facts_ask(needs, &keys, admit_known, o);
 }
 
+static void
+admit_terminal(struct chan *c, uint32_t id, const struct ask *ask)
+{
+	struct ask	terminal = *ask;
+
+	strlcpy(terminal.service, SERVICE_TERMINAL, sizeof(terminal.service));
+	admit_visit(c, id, &terminal);
+	explicit_bzero(&terminal, sizeof(terminal));
+}
+
+/* A terminal's ticket, which is for SERVICE_TERMINAL, is none for this. */
+static void
+admit_tcp(struct chan *c, uint32_t id, const struct ask *ask)
+{
+	struct ask	tcp = *ask;
+
+	if (services_check_name(tcp.service) == -1)
+		tcp.service[0] = '\0';
+	admit_visit(c, id, &tcp);
+	explicit_bzero(&tcp, sizeof(tcp));
+}
+
 static void	(*const admit_fn[CLASS_COUNT])(struct chan *, uint32_t,
 		    const struct ask *) = {
 #define K(NAME, word, ROLE, startups, full)	[CLASS_##NAME] = admit_##word,
@@ -391,6 +436,7 @@ admit_on_admit(struct chan *c, struct imsg *m)
 	strlcpy(ask.session, in.session, sizeof(ask.session));
 	strlcpy(ask.ticket, in.ticket, sizeof(ask.ticket));
 	strlcpy(ask.origin, in.origin, sizeof(ask.origin));
+	strlcpy(ask.service, in.service, sizeof(ask.service));
 	admit_fn[ask.class](c, m->id, &ask);
 	explicit_bzero(&ask, sizeof(ask));
 	return (0);

@@ -22,29 +22,30 @@ struct admission {
 	int			 class;		/* enum conn_class */
 	uint64_t		 proxyd;	/* who asked */
 	struct claim		 place;		/* among those that wait */
-	struct claim		 by_operator, by_session;	/* a terminal's,
-						   for its life */
 	char			 addr[ADDR_SIZE];
-	char			 session[UUID_SIZE];	/* a terminal's */
 	char			 request[REQUEST_SIZE];	/* for the log */
-	struct operator		 who;			/* a terminal's */
+	/* of a terminal and of TCP */
+	struct claim		 by_operator, by_session;	/* for its life */
+	char			 session[UUID_SIZE];
+	char			 service[SERVICE_SIZE];
+	struct operator		 who;
 };
 
 int	admit_init(void);
 /* Take the admission of a nonce; NULL when there is none (any more). */
 struct admission	*admit_take(uint64_t nonce);
 /*
- * Of a terminal from before a restart, of which only that is known: it counts
- * again, as far as there is room. NULL: no memory.
+ * Of a terminal or TCP from before a restart, of which only that is known: it
+ * counts again, as far as there is room. NULL: no memory.
  */
-struct admission	*admit_again(const struct operator *,
+struct admission	*admit_again(int role, const struct operator *,
 			    const char *session);
 /* NULL is allowed. */
 void		 admit_free(struct admission *);
 /* What this proxyd asked for, and no worker was started for, is void. */
 void		 admit_gone(uint64_t proxyd);
-/* How many wait for their worker; how many terminals there are. */
+/* How many wait for their worker; how many there are of a class. */
 unsigned	admit_count(void);
-unsigned	admit_terminals(void);
+unsigned	admit_open(enum conn_class);
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* After a restart: muxd and termd tell what runs, muxd with the tag it has. */
+/* After a restart: muxd, termd and tcpd tell what runs, muxd with the tag it has. */
 #include "authd/core/grant.h"
 #include "authd/core/may.h"
 #include "authd/core/session.h"
@@ -60,7 +60,7 @@ announce_count(uint64_t termd, uint64_t stream, const struct operator *who,
 	if (pe == NULL || !peer_has(pe, RF_STREAM) || pe->admission != NULL)
 		return;
 	pe->stream = stream;
-	pe->admission = admit_again(who, session);
+	pe->admission = admit_again(pe->role, who, session);
 }
 
 /* Take a stream back, or say why not. */
@@ -88,7 +88,8 @@ announce_restore(struct tunnel *t, const struct msg_announce_stream *said)
 	who.expires = tag.expires;
 	ask.addr = row->row.ip;
 	ask.terminal = tag.terminal;
-	ask.kind = tag.terminal != 0 ? &stream_terminal : &stream_web;
+	ask.kind = tag.terminal != 0 ? terminal_kind(said->service) :
+	    &stream_web;
 	why = stream_restore(&ask, said->stream, row, now_at());
 	if (why != NULL)
 		return (why);

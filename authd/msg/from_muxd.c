@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 #include "authd/core/session.h"
 #include "authd/core/stream.h"
+#include "authd/core/terminal.h"
 #include "authd/now.h"
 #include "base/clock.h"
 #include "handlers.h"
@@ -48,7 +49,8 @@ muxd_on_stats(struct chan *c, struct imsg *m)
 static void
 count_bytes(const struct stream *st)
 {
-	unsigned	first = st->terminal != 0 ? CT_BYTES_TERMINAL_IN :
+	unsigned	first = st->kind == &stream_tcp ? CT_BYTES_TCP_IN :
+			    st->terminal != 0 ? CT_BYTES_TERMINAL_IN :
 			    CT_BYTES_PROXY_IN;
 
 	count_by(first, st->counted_in);

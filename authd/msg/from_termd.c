@@ -14,7 +14,8 @@ term_refuse(struct peer *pe, enum refusal why)
 {
 	const struct refusal_info	*no = refusal_info(why);
 
-	count(CT_STREAM_TERMINAL_OK + metric_outcome(no->status));
+	count((role_class(pe->role) == CLASS_TCP ? CT_STREAM_TCP_OK :
+	    CT_STREAM_TERMINAL_OK) + metric_outcome(no->status));
 	(void)say_term_refuse(pe->chan, 0, -1, &(struct msg_term_refuse){
 	    .status = no->status, .message = no->text });
 	peer_must_go(pe);
@@ -33,8 +34,8 @@ termd_known(const struct facts *f, void *arg)
 	strlcpy(asker.request, a->request, sizeof(asker.request));
 	no = may_terminal(f, se, now_at());
 	if (no == REFUSE_NOT)
-		no = terminal_open(&asker, se, &a->who, a->addr,
-		    &pe->stream, now_at());
+		no = terminal_open(&asker, se, a->service, &a->who,
+		    a->addr, &pe->stream, now_at());
 	if (no != REFUSE_NOT)
 		term_refuse(pe, no);
 }
@@ -49,7 +50,7 @@ termd_started(struct peer *pe)
 	struct session		*se;
 	unsigned		 needs = NEED_SCOPE;
 
-	if (a->class != CLASS_TERMINAL) {
+	if (class_info((unsigned)a->class)->role != pe->role) {
 		term_refuse(pe, REFUSE_TICKET);
 		return;
 	}

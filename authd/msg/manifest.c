@@ -37,7 +37,7 @@ manifest_on_service(struct chan *c, struct imsg *m)
 	const char		*why;
 	char			 text[80];
 
-	if (get_service(m, &in) == -1 || in.tls > 1 ||
+	if (get_service(m, &in) == -1 || in.tls > 1 || in.tcp > 1 ||
 	    pe->mux.building == NULL || pe->mux.building->left == 0)
 		return (-1);
 	if ((why = services_add(pe->mux.building, &in)) != NULL)
@@ -86,7 +86,7 @@ manifest_send(const struct session *se, struct peer *proxyd, int anew)
 		sv = t->v[i];
 		(void)say_service(c, 0, -1, &(struct msg_service){
 		    .name = sv->name, .target = sv->target, .host = sv->host,
-		    .tls = (uint8_t)sv->tls, .label = sv->label,
+		    .tls = (uint8_t)sv->tls, .tcp = (uint8_t)sv->tcp, .label = sv->label,
 		    .path = sv->path, .path_prefix = sv->path_prefix,
 		    .module_id = sv->module_id, .node_id = sv->node_id });
 	}

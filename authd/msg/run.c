@@ -8,6 +8,7 @@
 #include "authd/core/grant.h"
 #include "authd/core/session.h"
 #include "authd/core/stream.h"
+#include "authd/core/terminal.h"
 #include "authd/now.h"
 #include "base/compat.h"
 #include "base/log.h"
@@ -95,13 +96,26 @@ run_term_refused(const struct effect *e)
 {
 	const struct refusal_info	*no = refusal_info(e->refusal);
 	struct peer			*pe = peer_find(e->to.instance);
+	int				 is_tcp = pe != NULL &&
+					    role_class(pe->role) == CLASS_TCP;
 
-	count(CT_STREAM_TERMINAL_OK + metric_outcome(no->status));
+	count((is_tcp ? CT_STREAM_TCP_OK : CT_STREAM_TERMINAL_OK) +
+	    metric_outcome(no->status));
 	if (pe == NULL)
 		return;
 	(void)say_term_refuse(pe->chan, 0, -1, &(struct msg_term_refuse){
 	    .status = no->status, .message = no->text });
 	peer_must_go(pe);
+}
+
+static void
+run_over(const struct effect *e)
+{
+	struct peer	*pe = peer_find(e->to.instance);
+
+	if (pe != NULL)
+		(void)say_term_over(pe->chan, 0, -1, &(struct msg_term_over){
+		    .why = (uint8_t)e->code });
 }
 
 static void
@@ -205,7 +219,9 @@ pair_to_asker(const struct stream *st, const struct record *rec,
 		(void)say_term_stream(c, 0, fd, &(struct msg_term_stream){
 		    .stream = st->id,
 		    .session = st->tunnel->session->row.id,
-		    .idle_s = (uint32_t)proc_conf()->terminal_idle,
+		    .service = st->service, .idle_s = (uint32_t)
+		    (st->kind == &stream_tcp ? proc_conf()->tcp_idle :
+		    proc_conf()->terminal_idle),
 		    .operator = streamlog_who(st, who) });
 	else
 		(void)say_stream_opened(c, id, fd,
@@ -238,7 +254,8 @@ run_pair(const struct effect *e)
 		pair_to_mux(st, mux, sv[0]);
 		pair_to_asker(st, &rec, c, e->to.id, sv[1]);
 		stream_given(st->id);
-		count(st->terminal != 0 ? CT_STREAM_TERMINAL_OK :
+		count(st->kind == &stream_tcp ? CT_STREAM_TCP_OK :
+		    st->terminal != 0 ? CT_STREAM_TERMINAL_OK :
 		    CT_STREAM_PROXY_OK);
 		streamlog_opened(st);
 	}

@@ -3,6 +3,7 @@
 
 #include "authd/core/session.h"
 #include "authd/core/stream.h"
+#include "authd/core/terminal.h"
 #include "authd/core/tunnel.h"
 #include "base/log.h"
 #include "streamlog.h"
@@ -23,8 +24,10 @@ streamlog_opened(const struct stream *st)
 	char	name[WHO_SIZE];
 
 	if (st->terminal != 0)
-		log_info("session %s: terminal opened by %s from %s",
-		    st->tunnel->session->row.id, streamlog_who(st, name), st->addr);
+		log_info("session %s: %s%s opened by %s from %s",
+		    st->tunnel->session->row.id,
+		    st->kind == &stream_tcp ? "tcp " : "", st->service,
+		    streamlog_who(st, name), st->addr);
 	else
 		log_debug("session %s: stream %llu to %s opened by %s",
 		    st->tunnel->session->row.id, (unsigned long long)st->id,

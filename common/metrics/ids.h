@@ -46,6 +46,7 @@
 	V(ID##_PROXYD, "role=\"proxyd\"" more)				\
 	V(ID##_MUXD, "role=\"muxd\"" more)				\
 	V(ID##_TERMD, "role=\"termd\"" more)				\
+	V(ID##_TCPD, "role=\"tcpd\"" more)				\
 	V(ID##_METRICD, "role=\"metricd\"" more)
 
 /* A row for each class of status, and none (metric_class()). */

@@ -97,6 +97,8 @@ enum conf_unit { UNIT_COUNT, UNIT_SECONDS, UNIT_BYTES, UNIT_BOOL };
 	    "ticket lifetime")						\
 	X(terminal_idle, 1800, 10, 86400, UNIT_SECONDS,			\
 	    R_AUTHD | R_TERMD, "terminal idle timeout")			\
+	X(tcp_idle, 7200, 10, 604800, UNIT_SECONDS, R_AUTHD,		\
+	    "tcp idle timeout")						\
 	X(terminal_frame, 65536, 1024, 1048576, UNIT_BYTES, R_TERMD,	\
 	    "terminal frame")						\
 	X(proxy_idle, 600, 1, 86400, UNIT_SECONDS, R_PROXYD,		\
@@ -109,6 +111,8 @@ enum conf_unit { UNIT_COUNT, UNIT_SECONDS, UNIT_BYTES, UNIT_BOOL };
 	X(log_json, 0, 0, 1, UNIT_BOOL, R_PARENT, "log format json")	\
 	X(ticket_rate, 30, 1, 1000000, UNIT_COUNT, R_AUTHD,		\
 	    "ticket rate")						\
+	X(tcp_ticket_rate, 300, 1, 1000000, UNIT_COUNT, R_AUTHD,	\
+	    "tcp ticket rate")						\
 	X(record_terminals, 0, 0, 1, UNIT_BOOL, R_AUTHD,		\
 	    "record terminals")						\
 	X(recording_max, 10737418240, 1048576, 1099511627776, UNIT_BYTES, \

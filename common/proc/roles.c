@@ -35,6 +35,17 @@ role_name(int role)
 	return (role_info(role)->name);
 }
 
+enum conn_class
+role_class(int role)
+{
+	unsigned	class;
+
+	for (class = CLASS_NONE + 1; class < CLASS_COUNT; class++)
+		if (classes[class].role == role)
+			return ((enum conn_class)class);
+	return (CLASS_NONE);
+}
+
 const struct class_info *
 class_info(unsigned class)
 {

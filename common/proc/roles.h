@@ -86,5 +86,7 @@ struct class_info {
 
 /* NULL: no such class. */
 const struct class_info	*class_info(unsigned class);
+/* The class that a role is for; CLASS_NONE: for none. */
+enum conn_class		 role_class(int role);
 
 #endif

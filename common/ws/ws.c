@@ -23,6 +23,9 @@
 #define LEN16	126		/* length in the next 2 bytes */
 #define LEN64	127		/* length in the next 8 bytes */
 
+#define HALF_TAKEN	0x1	/* empty text is no error */
+#define HALF_RCVD	0x2
+
 static int	ws_fail(struct ws *, uint16_t, const char *);
 static int	header_first(struct ws *, uint8_t);
 static int	header_second(struct ws *, uint8_t);
@@ -76,10 +79,29 @@ ws_fail(struct ws *ws, uint16_t code, const char *why)
 	return (-1);
 }
 
+void
+ws_take_half(struct ws *ws)
+{
+	ws->halves |= HALF_TAKEN;
+}
+
+int
+ws_half_rcvd(const struct ws *ws)
+{
+	return ((ws->halves & HALF_RCVD) != 0);
+}
+
 static int
 is_control(const struct ws *ws)
 {
 	return (ws->hdr[0] & CONTROL);
+}
+
+/* Text in stream mode: empty and whole, or an error. */
+static int
+text_is_half(const struct ws *ws, uint8_t b)
+{
+	return (ws->msg == NULL && (ws->halves & HALF_TAKEN) && (b & FIN));
 }
 
 /* The first header byte: refuse at once what no further byte can mend. */
@@ -101,7 +123,11 @@ header_first(struct ws *ws, uint8_t b)
 		if (ws->open_op != 0)
 			return (ws_fail(ws, WS_PROTOCOL_ERROR,
 			    "new message inside a fragmented one"));
-		if (op == WS_OP_TEXT && (ws->msg == NULL || !ws->msg->text))
+		if (ws->halves & HALF_RCVD)
+			return (ws_fail(ws, WS_PROTOCOL_ERROR,
+			    "data behind the end of the stream"));
+		if (op == WS_OP_TEXT && !text_is_half(ws, b) &&
+		    (ws->msg == NULL || !ws->msg->text))
 			return (ws_fail(ws, WS_UNSUPPORTED, "text message"));
 		return (0);
 	case WS_OP_CLOSE:
@@ -128,6 +154,9 @@ header_second(struct ws *ws, uint8_t b)
 	if (is_control(ws) && (b & LEN7) > WS_CONTROL_MAX)
 		return (ws_fail(ws, WS_PROTOCOL_ERROR,
 		    "control frame over 125 bytes"));
+	if (ws->msg == NULL && (ws->hdr[0] & OPCODE) == WS_OP_TEXT &&
+	    (b & LEN7) != 0)
+		return (ws_fail(ws, WS_UNSUPPORTED, "text message"));
 	return (0);
 }
 
@@ -341,6 +370,8 @@ frame_done(struct ws *ws)
 	ws->hdrlen = 0;
 	if (is_control(ws))
 		return (control_done(ws));
+	if (ws->msg == NULL && ws->open_op == WS_OP_TEXT)
+		ws->halves |= HALF_RCVD;
 	if (ws->hdr[0] & FIN)
 		ws->open_op = 0;
 	return (0);

@@ -12,7 +12,7 @@
  *
  * Two modes. In stream mode (the tunnel and relay data planes) the payloads
  * of all data frames are one byte stream, message and frame borders carry no
- * meaning, only binary is taken. In message mode (terminals) whole messages
+ * meaning, only binary is taken (but see ws_take_half()). In message mode (terminals) whole messages
  * go to a callback. Control frames are handled inside in both.
  *
  * The owner's loop:
@@ -115,6 +115,7 @@ struct ws {
 	uint8_t		 outlen;		/* of `out` */
 	uint8_t		 pong;			/* `out` is a pong to send */
 	uint8_t		 close;			/* a close is to be sent */
+	uint8_t		 halves;		/* ws_take_half() */
 	uint8_t		 ctl[WS_CONTROL_MAX];	/* control frame coming in */
 	uint8_t		 out[WS_CONTROL_MAX];	/* pong, or close reason */
 };
@@ -130,6 +131,14 @@ void	ws_init(struct ws *, enum ws_role, struct ws_msg *);
  * message mode the smaller of this and the message limit counts.
  */
 void	ws_set_frame_max(struct ws *, uint32_t);
+
+/*
+ * In stream mode an empty text message is from now on the end of the peer's
+ * stream: data behind it is close 1002. operator-api.md, 6.5.
+ */
+void	ws_take_half(struct ws *);
+/* Has it come? */
+int	ws_half_rcvd(const struct ws *);
 
 /*
  * Take `len` bytes that came from the peer: all of them. They are decoded in

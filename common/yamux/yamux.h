@@ -278,6 +278,12 @@ void	 yamux_accept(struct yamux_stream *);
 void	 yamux_fin(struct yamux_stream *);
 
 /*
+ * The same, but the peer may go on for as long as it likes: close_wait does not
+ * count.  It is for the owner to end the stream at last.
+ */
+void	 yamux_half(struct yamux_stream *);
+
+/*
  * End the stream both ways at once; what the peer has not read may be lost.
  * `st` is gone when this returns; on_close is not called.  Nothing more is sent
  * on the id save the RST itself.

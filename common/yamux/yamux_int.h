@@ -54,6 +54,7 @@
 #define ST_HALF		0x0800	/* on y->half */
 #define ST_EPOCH	0x1000	/* epoch_start is set */
 #define ST_DEAD		0x2000	/* inside on_close */
+#define ST_LONG		0x4000	/* yamux_half(): never on y->half */
 
 struct yamux_stream {
 	/* set once */

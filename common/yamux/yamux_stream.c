@@ -341,7 +341,7 @@ yamux_stream_output(struct yamux_stream *st, uint8_t *hdr, uint64_t now)
 	st->flags |= ST_FIN_SENT;
 	if (st->flags & ST_FIN_RECV)
 		yamux_stream_end(st, YAMUX_CLOSED);
-	else {
+	else if (!(st->flags & ST_LONG)) {
 		st->flags |= ST_HALF;
 		st->fin_at = now;
 		TAILQ_INSERT_TAIL(&y->half, st, half);
@@ -387,6 +387,14 @@ yamux_fin(struct yamux_stream *st)
 		return;
 	st->flags |= ST_FIN_CALLED;
 	yamux_stream_queue(st, ST_FIN);
+}
+
+void
+yamux_half(struct yamux_stream *st)
+{
+	if (!(st->flags & ST_FIN_CALLED))
+		st->flags |= ST_LONG;
+	yamux_fin(st);
 }
 
 void

@@ -37,6 +37,8 @@ enum route
 route_find(struct route_to *to, const struct httphead *h,
     const struct slice *host, uint32_t listen_flags, const struct conf *cf)
 {
+	struct slice	holes[API_HOLES];
+
 	if (!(listen_flags & (LISTEN_INTERNAL | LISTEN_TUNNEL)))
 		switch (host_parse(&to->host, &to->port, host,
 		    cf->proxy_domain)) {
@@ -59,8 +61,16 @@ route_find(struct route_to *to, const struct httphead *h,
 	if (listen_flags & LISTEN_TUNNEL)
 		return (ROUTE_NOT_FOUND);
 	if ((h->flags & HTTPHEAD_UPGRADE) &&
-	    api_fits(&h->path, ROUTE_TERMINAL_PATTERN, &to->id))
+	    api_fits(&h->path, ROUTE_TERMINAL_PATTERN, holes)) {
+		to->id = holes[0];
 		return (ROUTE_TERMINAL);
+	}
+	if ((h->flags & HTTPHEAD_UPGRADE) &&
+	    api_fits(&h->path, ROUTE_TCP_PATTERN, holes)) {
+		to->id = holes[0];
+		to->service = holes[1];
+		return (ROUTE_TCP);
+	}
 	if (begins(&h->path, "/api/") || slice_eq(&h->path, "/api"))
 		return (ROUTE_API);
 	return (ROUTE_NOT_FOUND);

@@ -18,6 +18,7 @@ enum route {		/* as in metrics/proxyd.def */
 	ROUTE_PROBE,		/* row 8: route_probe() says which */
 	ROUTE_TUNNEL,		/* row 3 */
 	ROUTE_TERMINAL,		/* row 6: id filled */
+	ROUTE_TCP,		/* row 6: id, and service as sent */
 	ROUTE_API,		/* row 7 */
 	ROUTE_NOT_FOUND		/* row 10 */
 };
@@ -26,6 +27,7 @@ struct route_to {
 	struct host	host;
 	uint16_t	port;			/* of the Host value */
 	struct slice	id;			/* of a session, as sent */
+	struct slice	service;
 };
 
 /* What asks whether we live, or can serve, on every listener. */
@@ -38,5 +40,6 @@ enum route	route_find(struct route_to *, const struct httphead *,
 		    const struct conf *);
 
 #define ROUTE_TERMINAL_PATTERN	"/api/support-sessions/{id}/terminal"
+#define ROUTE_TCP_PATTERN	"/api/support-sessions/{id}/tcp/{service}"
 
 #endif

@@ -7,7 +7,6 @@
 #include "api.h"
 #include "base/clock.h"
 #include "base/log.h"
-#include "base/uuid.h"
 #include "begin.h"
 #include "give.h"
 #include "metrics/count.h"
@@ -35,7 +34,6 @@ request_begin(struct conn *c, const struct httphead *h)
 	struct route_to	to;
 	struct slice	host;
 	enum route	route;
-	char		id[UUID_SIZE] = "";
 
 	c->is_head = slice_eq(&h->method_name, "HEAD");
 	c->keep = (h->flags & HTTPHEAD_KEEPALIVE) != 0;
@@ -80,11 +78,10 @@ request_begin(struct conn *c, const struct httphead *h)
 		give_tunnel(c, h);
 		break;
 	case ROUTE_TERMINAL:
-		if (uuid_is(to.id.s, to.id.len)) {
-			memcpy(id, to.id.s, to.id.len);
-			id[to.id.len] = '\0';
-		}
-		give_terminal(c, h, id);
+		give_terminal(c, h, &to.id);
+		break;
+	case ROUTE_TCP:
+		give_tcp(c, h, &to.id, &to.service);
 		break;
 	case ROUTE_API:
 		request_astray(c, h);

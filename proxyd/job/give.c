@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Tunnels and terminals: authd is asked first, so that 429 and 503 can still
+ * Tunnels, terminals and TCP: authd is asked first, so that 429 and 503 can still
  * be said here; then the connection with all its bytes goes to the parent.
  */
 #include <stdlib.h>
 #include <string.h>
 
 #include "answer.h"
+#include "base/uuid.h"
 #include "proxyd/authd.h"
 #include "proxyd/door/conn.h"
 #include "proxyd/http/hdr.h"
@@ -62,10 +63,11 @@ static const struct job_ops	giving = {
 
 static int
 ask(struct conn *c, const struct httphead *h, uint8_t class,
-    const char *session, const char *ticket, const char *origin)
+    const struct msg_admit *what)
 {
 	struct chan	*ch = link_chan();
 	struct give	*g;
+	struct msg_admit in = *what;
 	char		 addr[ADDR_SIZE];
 
 	c->keep = 0;
@@ -76,12 +78,12 @@ ask(struct conn *c, const struct httphead *h, uint8_t class,
 	g->class = class;
 	conn_job(c, &giving, g);
 	addr_print(&c->addr, addr);
+	in.class = class;
+	in.addr = addr;
+	in.request = c->request;
 	if ((g->head = hdr_keep(h)) == NULL ||
 	    call_start(&g->call, ch, AUTHD_CALL_MS, admitted, c) == 0 ||
-	    say_admit(ch, g->call.id, -1, &(struct msg_admit){
-	    .class = class, .addr = addr, .session = session,
-	    .ticket = ticket, .origin = origin,
-	    .request = c->request }) == -1) {
+	    say_admit(ch, g->call.id, -1, &in) == -1) {
 		answer_later(c, 503, "service temporarily unavailable", 5);
 		return (-1);
 	}
@@ -142,6 +144,12 @@ terminal_good(struct conn *c, const struct httphead *h)
 	return (1);
 }
 
+static int
+tcp_good(struct conn *c, const struct httphead *h)
+{
+	return (terminal_good(c, h));
+}
+
 /* 1; 0: it is not, and answered. */
 static int	(*const good[CLASS_COUNT])(struct conn *,
 		    const struct httphead *) = {
@@ -160,6 +168,7 @@ admitted(struct chan *ch, struct imsg *m, void *arg)
 
 	(void)ch;
 	count((g->class == CLASS_TUNNEL ? CT_ADMIT_TUNNEL_OK :
+	    g->class == CLASS_TCP ? CT_ADMIT_TCP_OK :
 	    CT_ADMIT_TERMINAL_OK) + metric_outcome(m == NULL || r == -1 ? 503 :
 	    in.status));
 	if (m == NULL || r == -1)
@@ -174,15 +183,18 @@ admitted(struct chan *ch, struct imsg *m, void *arg)
 void
 give_tunnel(struct conn *c, const struct httphead *h)
 {
-	(void)ask(c, h, CLASS_TUNNEL, "", "", "");
+	(void)ask(c, h, CLASS_TUNNEL, &(struct msg_admit){ .session = "",
+	    .ticket = "", .origin = "", .service = "" });
 }
 
 /* operator-api.md, 6.2 */
-void
-give_terminal(struct conn *c, const struct httphead *h, const char *session)
+static void
+give_visit(struct conn *c, const struct httphead *h, uint8_t class,
+    const struct slice *id, const char *service)
 {
 	const struct slice	*v;
 	char			 ticket[TICKET_TEXT], origin[HOST_SIZE] = "";
+	char			 session[UUID_SIZE] = "";
 	int			 n;
 
 	if (upgrade_check(h) != 0) {
@@ -207,6 +219,31 @@ give_terminal(struct conn *c, const struct httphead *h, const char *session)
 		answer_error(c, 401, "invalid or expired ticket");
 		return;
 	}
-	(void)ask(c, h, CLASS_TERMINAL, session, ticket, origin);
+	if (uuid_is(id->s, id->len)) {
+		memcpy(session, id->s, id->len);
+		session[id->len] = '\0';
+	}
+	(void)ask(c, h, class, &(struct msg_admit){ .session = session,
+	    .ticket = ticket, .origin = origin, .service = service });
 	explicit_bzero(ticket, sizeof(ticket));
+}
+
+void
+give_terminal(struct conn *c, const struct httphead *h, const struct slice *id)
+{
+	give_visit(c, h, CLASS_TERMINAL, id, "");
+}
+
+/* A name that is none is nobody's, and authd says so. */
+void
+give_tcp(struct conn *c, const struct httphead *h, const struct slice *id,
+    const struct slice *service)
+{
+	char	name[SERVICE_SIZE] = "";
+
+	if (service->len < sizeof(name)) {
+		memcpy(name, service->s, service->len);
+		name[service->len] = '\0';
+	}
+	give_visit(c, h, CLASS_TCP, id, name);
 }

@@ -5,12 +5,16 @@
 struct conn;
 struct httphead;
 
+struct slice;
+
 /*
- * Tunnels and terminals: authd is asked, then the connection is given away.
- * tunnel-protocol.md, 1; operator-api.md, 6.2.
+ * Tunnels, terminals and TCP: authd is asked, then the connection is given away.
+ * tunnel-protocol.md, 1; operator-api.md, 6.2 and 6.5.
  */
 void	give_tunnel(struct conn *, const struct httphead *);
 void	give_terminal(struct conn *, const struct httphead *,
-	    const char *session);
+	    const struct slice *session);
+void	give_tcp(struct conn *, const struct httphead *,
+	    const struct slice *session, const struct slice *service);
 
 #endif

@@ -30,7 +30,7 @@ if grep -q '^SANITIZERS =.*yes' config.mk; then
 fi
 
 for p in bin/relayd bin/relayctl bin/tunnel-client libexec/control \
-    libexec/authd libexec/proxyd libexec/muxd libexec/termd \
+    libexec/authd libexec/proxyd libexec/muxd libexec/termd libexec/tcpd \
     libexec/metricd; do
 	[ -x $p ]
 	ok $? "$p is built"
@@ -43,7 +43,7 @@ for p in bin/relayd bin/relayctl bin/tunnel-client libexec/control \
 	has -s $p __stack_chk_fail
 	ok $? "$p has stack protectors"
 done
-for p in libexec/muxd libexec/termd libexec/metricd; do
+for p in libexec/muxd libexec/termd libexec/tcpd libexec/metricd; do
 	[ -x $p ] && ! has -l $p INTERP && ! has -d $p NEEDED
 	ok $? "$p is static"
 	[ -x $p ] && ! grep -q 'OpenSSL [0-9]' $p

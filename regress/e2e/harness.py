@@ -641,6 +641,28 @@ operator {
         self.secret("a ticket", env["data"]["ticket"])
         return env["data"]["ticket"]
 
+    def tcp_ticket(self, session, token, service):
+        st, env = self.api("POST", "/support-sessions/%s/tcp-ticket" %
+                           session, token, {"service": service})
+        if st != 200:
+            raise RuntimeError("tcp-ticket: %d %r" % (st, env))
+        self.secret("a tcp ticket", env["data"]["ticket"])
+        return env["data"]["ticket"]
+
+    def tcp(self, session, service, ticket, headers=None):
+        return WebSocket(self.connect(), "127.0.0.1:%d" % self.port,
+                         "/api/support-sessions/%s/tcp/%s?ticket=%s" %
+                         (session, service, ticket), headers)
+
+    def tcp_open(self, session, service, token, half=True):
+        w = self.tcp(session, service, self.tcp_ticket(session, token,
+                                                       service),
+                     {"Sec-WebSocket-Protocol": "half-close"} if half
+                     else None)
+        if w.status != 101:
+            raise RuntimeError("tcp: %d %s" % (w.status, w.body()))
+        return w
+
     def terminal(self, session, ticket, headers=None):
         return WebSocket(self.connect(), "127.0.0.1:%d" % self.port,
                          "/api/support-sessions/%s/terminal?ticket=%s" %
@@ -786,6 +808,19 @@ class WebSocket:
                 raise ConnectionError("closed: %r after %r" % (p, got[-300:]))
             else:
                 got += p[1:]
+        return got
+
+    def recv_bytes(self, n):
+        """Payloads until they are so many bytes."""
+        got = b""
+        while len(got) < n:
+            op, p = self.recv()
+            if op == 9:
+                self.send(p, 10)
+            elif op == 8:
+                raise ConnectionError("closed: %r after %d" % (p, len(got)))
+            else:
+                got += p
         return got
 
     def recv_close(self):

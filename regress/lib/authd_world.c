@@ -380,6 +380,7 @@ pair_give(struct stream *st, struct asker to)
 	k->terminal = st->terminal;
 	if (st->lender != NULL)
 		strlcpy(k->lender, st->lender->row.id, sizeof(k->lender));
+	k->kind = st->kind;
 	k->expires = st->kind->lapses ? st->who.expires : 0;
 	k->announced = 1;
 	strlcpy(k->row, st->row->row.id, sizeof(k->row));

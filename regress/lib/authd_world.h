@@ -31,6 +31,7 @@
 /* A stream as its muxd has it. */
 struct known {
 	uint64_t	id, muxd, grant, terminal;
+	const struct stream_kind *kind;
 	uint64_t	in, out;
 	char		row[UUID_SIZE], lender[UUID_SIZE];
 	int64_t		expires;

@@ -101,7 +101,7 @@ term_stream(uint32_t idle_s)
 
 	stream_pair(sv);
 	say_fd(dr.d.authd, 0, sv[1], term_stream, .stream = 9, .session =
-	    SESSION, .idle_s = idle_s);
+	    SESSION, .idle_s = idle_s, .service = "terminal");
 	dr.stream = sv[0];
 }
 

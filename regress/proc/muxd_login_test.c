@@ -110,8 +110,8 @@ test_login(void)
 	    "tunnel-2(partial): accept value, no extension, no subprotocol");
 	ok(strstr(d.head, "\r\nX-Support-Session-Id: "
 	    "3f2a0000-1111-4222-8333-444455556666\r\n") != NULL &&
-	    strstr(d.head, "\r\nX-Support-Features: terminal-status\r\n") !=
-	    NULL &&
+	    strstr(d.head, "\r\nX-Support-Features: terminal-status, "
+	    "half-close\r\n") != NULL &&
 	    strstr(d.head, "\r\nX-Support-Reconnect-Token: abcdef\r\n") != NULL,
 	    "tunnel-11(partial): session id and reconnect token");
 	(void)hear(d.d.authd, up, NULL);

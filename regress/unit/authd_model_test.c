@@ -248,8 +248,8 @@ step_terminal(void)
 	for (i = 0; w.asker[i].instance != 0; i++)
 		;
 	w.asker[i] = a;
-	if (terminal_open(&a, se, &who, "192.0.2.2", &id, &w.now) !=
-	    REFUSE_NOT)
+	if (terminal_open(&a, se, below(2) == 0 ? "web" :
+	    SERVICE_TERMINAL, &who, "192.0.2.2", &id, &w.now) != REFUSE_NOT)
 		answered(a);
 }
 
@@ -323,12 +323,13 @@ step_ticket(void)
 	struct session	*se = some_session();
 	struct operator	 who;
 	char		 hash[HEX64_SIZE], session[UUID_SIZE];
+	char		 service[SERVICE_SIZE];
 
 	snprintf(hash, sizeof(hash), "%064x", below(20));
 	operator_of(&who);
 	if (below(2) == 0 && se != NULL && se->row.status == SESSION_ACTIVE)
-		(void)ticket_new(hash, &who, se->row.id, &w.now);
-	else if (ticket_take(hash, &who, session, &w.now) == 0 &&
+		(void)ticket_new(hash, &who, se->row.id, "web", &w.now);
+	else if (ticket_take(hash, &who, session, service, &w.now) == 0 &&
 	    session_find(session) == NULL && TAILQ_EMPTY(&session_ends))
 		wrong("a ticket of a session that is over");
 }
@@ -410,9 +411,9 @@ announce_one(struct muxd *m, struct known *k)
 {
 	struct operator		 who;
 	struct stream_ask	 ask = { .tunnel = m->t, .who = &who,
-	    .terminal = k->terminal, .addr = "192.0.2.1", .kind =
-	    k->terminal != 0 ? &stream_terminal : &stream_web,
-	    .service = k->terminal != 0 ? SERVICE_TERMINAL : "web" };
+	    .terminal = k->terminal, .addr = "192.0.2.1", .kind = k->kind,
+	    .service = k->kind == &stream_terminal ? SERVICE_TERMINAL :
+	    "web" };
 	struct rowlog		*row = NULL;
 
 	k->announced = 1;
