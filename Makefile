@@ -58,7 +58,7 @@ config.mk: $(srcdir)/configure $(srcdir)/config.mk.in $(srcdir)/config.h.in
 
 # ---- programs ----
 
-BIN =		relayd relayctl tunnel-client
+BIN =		relayd relayctl tunnel-client relay
 LIBEXEC =	control authd muxd proxyd termd tcpd metricd
 PROGRAMS =	$(BIN) $(LIBEXEC)
 DIRS =		$(PROGRAMS) fuzz regress bench
@@ -72,6 +72,7 @@ INCLUDES = -I. -I$(srcdir) -I$(srcdir)/common -I$(*D) -I$(srcdir)/$(*D) \
 	$(LLHTTP_CFLAGS)
 PATHS = -DRELAYD_VERSION='"$(VERSION)"' \
 	-DRELAYD_LIBEXECDIR='"$(libexecdir)/relayd"' \
+	-DRELAY_PROGRAM='"$(bindir)/relay"' \
 	-DRELAYD_CONF='"$(sysconfdir)/relayd.conf"' \
 	-DRELAYD_SOCKET='"$(runstatedir)/relayd/control.sock"' \
 	-DRELAYD_STATEDIR='"$(localstatedir)/lib/relayd"' \
@@ -222,10 +223,13 @@ TEXT_PATHS = -e 's|/usr/local/libexec/relayd|$(libexecdir)/relayd|g' \
 # Completions, where the shells look for them.
 COMPLETIONS = $(datadir)/bash-completion/completions/relayctl \
 	$(datadir)/bash-completion/completions/tunnel-client \
+	$(datadir)/bash-completion/completions/relay \
 	$(datadir)/zsh/site-functions/_relayctl \
 	$(datadir)/zsh/site-functions/_tunnel_client \
+	$(datadir)/zsh/site-functions/_relay \
 	$(datadir)/fish/vendor_completions.d/relayctl.fish \
-	$(datadir)/fish/vendor_completions.d/tunnel-client.fish
+	$(datadir)/fish/vendor_completions.d/tunnel-client.fish \
+	$(datadir)/fish/vendor_completions.d/relay.fish
 # $(call install_texts,FILES,DIRECTORY)
 define install_texts
 	for f in $(1); do sed $(TEXT_PATHS) "$$f" >$(D)$(2)/$${f##*/} && \
@@ -237,7 +241,7 @@ install: all
 	    $(D)$(mandir)/man8 \
 	    $(D)$(sysconfdir) $(D)$(docdir)/examples
 	$(INSTALL) -m 755 bin/relayd bin/relayctl $(D)$(sbindir)
-	$(INSTALL) -m 755 bin/tunnel-client $(D)$(bindir)
+	$(INSTALL) -m 755 bin/tunnel-client bin/relay $(D)$(bindir)
 	$(INSTALL) -m 755 $(addprefix libexec/,$(LIBEXEC)) \
 	    $(D)$(libexecdir)/relayd
 	$(call install_texts,$(MAN1),$(mandir)/man1)
@@ -254,7 +258,8 @@ install: all
 		esac; \
 		case $$f in \
 		*relayctl*) what="bin/relayctl completion $$shell" ;; \
-		*) what="bin/tunnel-client --completion $$shell" ;; \
+		*tunnel*) what="bin/tunnel-client --completion $$shell" ;; \
+		*) what="bin/relay completion $$shell" ;; \
 		esac; \
 		$(INSTALL) -d $(D)$${f%/*} && $$what >$(D)$$f && \
 		    chmod 644 $(D)$$f || exit 1; \
@@ -268,7 +273,7 @@ install: all
 # The configuration and the store are yours, and stay.
 uninstall:
 	rm -f $(addprefix $(D)$(sbindir)/,relayd relayctl) \
-	    $(D)$(bindir)/tunnel-client \
+	    $(D)$(bindir)/tunnel-client $(D)$(bindir)/relay \
 	    $(addprefix $(D)$(libexecdir)/relayd/,$(LIBEXEC)) \
 	    $(addprefix $(D)$(mandir)/man1/,$(notdir $(MAN1))) \
 	    $(addprefix $(D)$(mandir)/man5/,$(notdir $(MAN5))) \

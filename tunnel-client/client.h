@@ -62,12 +62,6 @@ int	options_read(struct options *, int argc, char **argv, char **envp);
 void	options_clear(struct options *);
 
 /*
- * Read a secret from the first line of a file that others can neither read nor
- * change. On the heap, or NULL after a word on standard error.
- */
-char	*secret_file_read(const char *path);
-
-/*
  * A duration as Go writes it: numbers with units ns us ms s m h, also joined
  * (`1m30s`), or `0`. Milliseconds, rounded down. 0 or -1.
  */

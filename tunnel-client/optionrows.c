@@ -3,18 +3,13 @@
  * The options: one table, so that each has its flag, its variable, its default
  * and its parser in one line; and how a value is taken. tunnel-protocol.md, 7.1.
  */
-#include <sys/stat.h>
-
-#include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/compat.h"
+#include "base/secretfile.h"
 #include "options_int.h"
 
-#define SECRET_MAX	1024	/* bytes of a secret file's first line */
 
 const struct option_row	option_rows[] = {
 	{ "url", "SUPPORT_URL", "", 'u', STRING, AT(url),
@@ -143,11 +138,14 @@ static int
 take_secret_file(struct options *o, const struct option_row *r,
     const char *path)
 {
-	char	*secret;
-	int	 n;
+	const char	*why;
+	char		*secret;
+	int		 n;
 
-	if ((secret = secret_file_read(path)) == NULL)
+	if ((secret = secret_file_read(path, &why)) == NULL) {
+		fprintf(stderr, "tunnel-client: %s: %s\n", path, why);
 		return (-1);
+	}
 	n = option_string(o, r, secret);
 	freezero(secret, strlen(secret));
 	return (n);
@@ -196,38 +194,4 @@ option_join(struct options *o, const struct option_row *r, const char *value)
 	n = option_string(o, r, both);
 	free(both);
 	return (n);
-}
-
-char *
-secret_file_read(const char *path)
-{
-	struct stat	 sb;
-	char		 buf[SECRET_MAX + 1], *secret = NULL;
-	const char	*why = NULL;
-	ssize_t		 n = -1;
-	int		 fd;
-
-	fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
-	if (fd == -1 || fstat(fd, &sb) == -1)
-		why = strerror(errno);
-	else if (!S_ISREG(sb.st_mode))
-		why = "not a regular file";
-	else if ((sb.st_mode & (S_IWGRP | S_IRWXO)) != 0)
-		why = "others may read or change it: chmod 600";
-	else if ((n = read(fd, buf, sizeof(buf) - 1)) == -1)
-		why = strerror(errno);
-	if (fd != -1)
-		close(fd);
-	if (why == NULL) {
-		buf[n] = '\0';
-		buf[strcspn(buf, "\r\n")] = '\0';
-		if (*buf == '\0')
-			why = "its first line is empty";
-		else if ((secret = strdup(buf)) == NULL)
-			why = strerror(errno);
-		explicit_bzero(buf, sizeof(buf));
-	}
-	if (why != NULL)
-		fprintf(stderr, "tunnel-client: %s: %s\n", path, why);
-	return (secret);
 }

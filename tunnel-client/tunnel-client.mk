@@ -13,9 +13,9 @@ tunnel-client_PARTS += capture discover discovered document findings jsontext \
 client_options_OBJS = $(addprefix tunnel-client/,options.o optionrows.o \
 	optionfile.o optionhelp.o conffile.o duration.o proxy.o) \
 	common/net/url.o common/base/log.o common/base/compat.o \
-	common/base/target.o
+	common/base/secretfile.o common/base/target.o
 tunnel-client_OBJS = $(tunnel-client_PARTS:%=tunnel-client/%.o) \
-	common/base/clock.o common/base/compat.o common/base/log.o common/base/target.o \
-	$(mux_OBJS) $(net_OBJS) $(ws_accept_OBJS) $(head_OBJS)
+	common/base/clock.o common/base/compat.o common/base/log.o common/base/secretfile.o \
+	common/base/target.o $(mux_OBJS) $(net_OBJS) $(ws_accept_OBJS) $(head_OBJS)
 tunnel-client_LIBS = $(LLHTTP_LIBS) -levent_extra $(EVENT_LIBS) \
 	$(SODIUM_LIBS) $(SSL_LIBS) $(CJSON_LIBS) $(HIREDIS_LIBS) -lutil

@@ -28,12 +28,13 @@ ok $r "make install"
 prefix=$dest/usr/local
 for f in sbin/relayd sbin/relayctl bin/tunnel-client libexec/relayd/control \
     libexec/relayd/authd libexec/relayd/muxd libexec/relayd/proxyd \
-    libexec/relayd/termd libexec/relayd/metricd; do
+    libexec/relayd/termd libexec/relayd/tcpd libexec/relayd/metricd \
+    bin/relay; do
 	[ -x "$prefix/$f" ]
 	ok $? "$f is there"
 done
 for f in man8/relayd.8 man7/relayd-metrics.7 man8/relayctl.8 man5/relayd.conf.5 \
-    man1/tunnel-client.1; do
+    man1/tunnel-client.1 man1/relay.1; do
 	[ -s "$prefix/share/man/$f" ]
 	ok $? "$f is there"
 done
@@ -41,7 +42,9 @@ for f in bash-completion/completions/relayctl zsh/site-functions/_relayctl \
     fish/vendor_completions.d/relayctl.fish \
     bash-completion/completions/tunnel-client \
     zsh/site-functions/_tunnel_client \
-    fish/vendor_completions.d/tunnel-client.fish; do
+    fish/vendor_completions.d/tunnel-client.fish \
+    bash-completion/completions/relay zsh/site-functions/_relay \
+    fish/vendor_completions.d/relay.fish; do
 	grep -q comp "$prefix/share/$f"
 	ok $? "$f is there"
 done

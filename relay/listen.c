@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: ISC */
+#include <sys/socket.h>
+#include <netinet/in.h>
+#include <arpa/inet.h>
+
+#include <event2/event.h>
+#include <event2/listener.h>
+#include <event2/util.h>
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/compat.h"
+#include "conn.h"
+#include "listen.h"
+#include "net/net.h"
+#include "relay.h"
+
+#define CONNS_MAX	64	/* at once: the server has no more for one */
+
+static unsigned	conns;
+
+static void
+ended(void *arg, enum conn_end how, const char *why)
+{
+	(void)arg;
+	(void)how;
+	conns--;
+	if (*why != '\0')
+		say("%s: %s", relay.service, why);
+}
+
+static void
+came(struct evconnlistener *l, evutil_socket_t fd, struct sockaddr *sa,
+    int len, void *arg)
+{
+	(void)l;
+	(void)sa;
+	(void)len;
+	(void)arg;
+	if (conns >= CONNS_MAX || conn_start(fd, fd, ended, NULL) == NULL) {
+		say("%s: one connection too many", relay.service);
+		close(fd);
+		return;
+	}
+	conns++;
+}
+
+/* Wait for descriptors: the loop would turn for nothing. */
+static void
+failed(struct evconnlistener *l, void *arg)
+{
+	(void)l;
+	(void)arg;
+	say("accept: %s", strerror(errno));
+	usleep(100000);
+}
+
+static int
+is_loopback(const struct sockaddr_storage *ss)
+{
+	const struct sockaddr_in	*in = (const void *)ss;
+	const struct sockaddr_in6	*in6 = (const void *)ss;
+
+	if (ss->ss_family == AF_INET)
+		return (ntohl(in->sin_addr.s_addr) >> 24 == 127);
+	return (IN6_IS_ADDR_LOOPBACK(&in6->sin6_addr));
+}
+
+/* Addresses only: what a name means may change. Port 0 is any that is free. */
+static int
+where_parse(const char *where, struct sockaddr_storage *ss, int *len)
+{
+	struct sockaddr_in	*in = (void *)ss;
+	struct sockaddr_in6	*in6 = (void *)ss;
+	char			 host[INET6_ADDRSTRLEN + 2] = "127.0.0.1";
+	const char		*port = strrchr(where, ':'), *err;
+	size_t			 n = port == NULL ? 0 : (size_t)(port - where);
+
+	if (n >= sizeof(host))
+		return (-1);
+	if (n > 0 && strncmp(where, "localhost:", 10) != 0) {
+		memcpy(host, where, n);
+		host[n] = '\0';
+	}
+	in->sin_port = htons((uint16_t)strtonum(port == NULL ? where :
+	    port + 1, 0, 65535, &err));
+	if (err != NULL)
+		return (-1);
+	if (host[0] == '[' && n > 0 && host[n - 1] == ']') {
+		host[n - 1] = '\0';
+		in6->sin6_family = AF_INET6;
+		*len = sizeof(*in6);
+		return (inet_pton(AF_INET6, host + 1, &in6->sin6_addr) == 1 ?
+		    0 : -1);
+	}
+	in->sin_family = AF_INET;
+	*len = sizeof(*in);
+	return (inet_pton(AF_INET, host, &in->sin_addr) == 1 ? 0 : -1);
+}
+
+static void
+told(struct evconnlistener *l)
+{
+	struct sockaddr_storage	 ss;
+	socklen_t		 len = sizeof(ss);
+	char			 host[INET6_ADDRSTRLEN] = "?";
+	const struct sockaddr_in	*in = (const void *)&ss;
+	const struct sockaddr_in6	*in6 = (const void *)&ss;
+
+	if (getsockname(evconnlistener_get_fd(l), (struct sockaddr *)&ss,
+	    &len) == -1)
+		return;
+	if (ss.ss_family == AF_INET)
+		inet_ntop(AF_INET, &in->sin_addr, host, sizeof(host));
+	else
+		inet_ntop(AF_INET6, &in6->sin6_addr, host, sizeof(host));
+	say(ss.ss_family == AF_INET ? "%s: listening on %s:%u" :
+	    "%s: listening on [%s]:%u", relay.service, host,
+	    ntohs(in->sin_port));
+	if (!is_loopback(&ss))
+		say("warning: whoever reaches this address reaches %s of the "
+		    "customer, with your token", relay.service);
+}
+
+int
+listen_start(const char *where)
+{
+	struct sockaddr_storage	 ss;
+	struct evconnlistener	*l;
+	int			 len;
+
+	memset(&ss, 0, sizeof(ss));
+	if (where_parse(where, &ss, &len) == -1) {
+		say("--listen %s: not [address:]port", where);
+		return (-1);
+	}
+	l = evconnlistener_new_bind(net_base(), came, NULL,
+	    LEV_OPT_CLOSE_ON_FREE | LEV_OPT_CLOSE_ON_EXEC | LEV_OPT_REUSEABLE,
+	    -1, (struct sockaddr *)&ss, len);
+	if (l == NULL) {
+		say("--listen %s: %s", where, strerror(errno));
+		return (-1);
+	}
+	evconnlistener_set_error_cb(l, failed);
+	told(l);
+	return (0);
+}

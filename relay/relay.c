@@ -1,0 +1,292 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * relay: the operator's tool. It runs as an operator, on the operator's
+ * machine, with the operator's token, and speaks to relayd's API; relayctl is the other
+ * one, which runs next to relayd.
+ *
+ *	relay connect [--listen [address:]port] SESSION SERVICE
+ */
+#include <event2/event.h>
+
+#include <sodium.h>
+
+#include <getopt.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/compat.h"
+#include "base/log.h"
+#include "base/secretfile.h"
+#include "base/target.h"
+#include "base/uuid.h"
+#include "completion.h"
+#include "conn.h"
+#include "listen.h"
+#include "net/net.h"
+#include "relay.h"
+
+struct relay	relay;
+
+static struct {
+	const char	*url, *token_file, *ca_file, *listen;
+	int		 allow_plain;
+	struct event_base *base;
+	int		 status;
+} opts = { .ca_file = "" };
+
+enum { O_URL = 256, O_TOKEN, O_CA, O_LISTEN, O_PLAIN, O_HELP, O_VERSION };
+
+static const struct option	longer[] = {
+	{ "url", required_argument, NULL, O_URL },
+	{ "token-file", required_argument, NULL, O_TOKEN },
+	{ "ca-file", required_argument, NULL, O_CA },
+	{ "listen", required_argument, NULL, O_LISTEN },
+	{ "allow-plain", no_argument, NULL, O_PLAIN },
+	{ "help", no_argument, NULL, O_HELP },
+	{ "version", no_argument, NULL, O_VERSION },
+	{ NULL, 0, NULL, 0 }
+};
+
+void
+say(const char *fmt, ...)
+{
+	char	text[1024], shown[2048];
+	va_list	ap;
+
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	log_escape(shown, sizeof(shown), text, strlen(text));
+	fprintf(stderr, "relay: %s\n", shown);
+}
+
+void
+relay_end(int status)
+{
+	opts.status = status;
+	event_base_loopbreak(opts.base);
+}
+
+static void
+usage(FILE *f)
+{
+	fprintf(f, "usage: relay connect [--url URL] [--token-file FILE] "
+	    "[--ca-file FILE]\n"
+	    "           [--listen [ADDRESS:]PORT] SESSION SERVICE\n"
+	    "       relay completion bash | zsh | fish\n");
+	if (f == stderr)
+		return;
+	fprintf(f, "\n"
+	    "Connect to a service of a support session: standard input and "
+	    "output, or with\n--listen each connection to a local port.\n\n"
+	    "  --url URL          of relayd; RELAY_URL\n"
+	    "  --token-file FILE  has the operator's token; RELAY_TOKEN_FILE, "
+	    "or the token\n                     itself in RELAYD_TOKEN\n"
+	    "  --ca-file FILE     authorities to trust in place of the "
+	    "system's; RELAY_CA_FILE\n"
+	    "  --listen PORT      on 127.0.0.1, or [ADDRESS:]PORT\n"
+	    "  --allow-plain      http:// to another machine\n\n"
+	    "  ssh -o ProxyCommand='relay connect SESSION ssh' customer\n");
+}
+
+/* http:// and https:// as people copy them. NULL or what is wrong. */
+static const char *
+take_url(const char *s)
+{
+	char		 ws[URL_MAX];
+	const char	*why;
+	size_t		 len;
+
+	if (strncasecmp(s, "http://", 7) == 0) {
+		if (strlcpy(ws, "ws://", sizeof(ws)) + strlcpy(ws + 5, s + 7,
+		    sizeof(ws) - 5) >= sizeof(ws))
+			return ("too long");
+		s = ws;
+	}
+	if ((why = url_parse(&relay.url, s)) != NULL)
+		return (why);
+	if (relay.url.query[0] != '\0')
+		return ("has a query");
+	if (!relay.url.tls && !opts.allow_plain && !url_is_here(&relay.url))
+		return ("without TLS everybody on the way reads the token: "
+		    "https://, or --allow-plain");
+	for (len = strlen(relay.url.path); len > 0 &&
+	    relay.url.path[len - 1] == '/'; len--)
+		relay.url.path[len - 1] = '\0';
+	return (NULL);
+}
+
+/* From a file, else the environment, where it does not stay. */
+static int
+take_token(void)
+{
+	const char	*why = NULL;
+	char		*env = getenv("RELAYD_TOKEN");
+
+	if (opts.token_file != NULL) {
+		relay.token = secret_file_read(opts.token_file, &why);
+		if (relay.token == NULL)
+			say("%s: %s", opts.token_file, why);
+	} else if (env != NULL && *env != '\0') {
+		relay.token = strdup(env);
+		explicit_bzero(env, strlen(env));
+		unsetenv("RELAYD_TOKEN");
+	} else
+		say("no token: --token-file FILE");
+	if (relay.token == NULL)
+		return (-1);
+	if (relay.token[strspn(relay.token, "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+	    "abcdefghijklmnopqrstuvwxyz0123456789-_.=")] == '\0')
+		return (0);
+	say("this is no token");
+	return (-1);
+}
+
+static int
+take_words(int argc, char **argv)
+{
+	if (argc != 2) {
+		usage(stderr);
+		return (-1);
+	}
+	relay.session = argv[0];
+	relay.service = argv[1];
+	if (!uuid_is(argv[0], strlen(argv[0]))) {
+		say("%s: not the id of a session", argv[0]);
+		return (-1);
+	}
+	if (!target_service_ok(argv[1], strlen(argv[1]))) {
+		say("%s: not the name of a service", argv[1]);
+		return (-1);
+	}
+	return (0);
+}
+
+/* What is wrong is said. */
+static int
+take_options(int argc, char **argv)
+{
+	const char	*why;
+	int		 ch;
+
+	opts.url = getenv("RELAY_URL");
+	opts.token_file = getenv("RELAY_TOKEN_FILE");
+	if (getenv("RELAY_CA_FILE") != NULL)
+		opts.ca_file = getenv("RELAY_CA_FILE");
+	while ((ch = getopt_long(argc, argv, "", longer, NULL)) != -1)
+		switch (ch) {
+		case O_URL:
+			opts.url = optarg;
+			break;
+		case O_TOKEN:
+			opts.token_file = optarg;
+			break;
+		case O_CA:
+			opts.ca_file = optarg;
+			break;
+		case O_LISTEN:
+			opts.listen = optarg;
+			break;
+		case O_PLAIN:
+			opts.allow_plain = 1;
+			break;
+		case O_HELP:
+			usage(stdout);
+			exit(EXIT_DONE);
+		default:
+			usage(stderr);
+			return (-1);
+		}
+	if (take_words(argc - optind, argv + optind) == -1)
+		return (-1);
+	if (opts.url == NULL || *opts.url == '\0') {
+		say("no address of relayd: --url URL");
+		return (-1);
+	}
+	if ((why = take_url(opts.url)) != NULL) {
+		say("%s: %s", opts.url, why);
+		return (-1);
+	}
+	return (take_token());
+}
+
+static void
+ended(void *arg, enum conn_end how, const char *why)
+{
+	(void)arg;
+	if (*why != '\0')
+		say("%s: %s", relay.service, why);
+	relay_end(how == CONN_DONE ? EXIT_DONE : how == CONN_UNREACHED ?
+	    EXIT_UNREACHED : EXIT_REFUSED);
+}
+
+/* Standard input may be a file, which epoll(7) does not take. */
+static struct event_base *
+base_new(void)
+{
+	struct event_config	*cf = event_config_new();
+	struct event_base	*base = NULL;
+
+	if (cf != NULL && event_config_avoid_method(cf, "epoll") == 0)
+		base = event_base_new_with_config(cf);
+	if (cf != NULL)
+		event_config_free(cf);
+	return (base);
+}
+
+static int
+connect_run(void)
+{
+	if (sodium_init() == -1 || (opts.base = base_new()) == NULL) {
+		say("out of memory");
+		return (EXIT_UNREACHED);
+	}
+	clock_init(opts.base);
+	net_init(opts.base, 0, opts.ca_file);
+	if (net_check() == -1)
+		return (EXIT_USAGE);
+	net_reload();
+	if (opts.listen != NULL ? listen_start(opts.listen) == -1 :
+	    conn_start(STDIN_FILENO, STDOUT_FILENO, ended, NULL) == NULL)
+		return (EXIT_USAGE);
+	event_base_dispatch(opts.base);
+	net_clear();
+	clock_clear();
+	event_base_free(opts.base);
+	freezero(relay.token, strlen(relay.token));
+	return (opts.status);
+}
+
+int
+main(int argc, char **argv)
+{
+	const char	*script;
+
+	log_init("relay", -1, 0);
+	signal(SIGPIPE, SIG_IGN);
+	if (argc == 2 && strcmp(argv[1], "--version") == 0) {
+		printf("relay " RELAYD_VERSION "\n");
+		return (EXIT_DONE);
+	}
+	if (argc == 2 && strcmp(argv[1], "--help") == 0) {
+		usage(stdout);
+		return (EXIT_DONE);
+	}
+	if (argc == 3 && strcmp(argv[1], "completion") == 0 &&
+	    (script = completion_script(argv[2])) != NULL) {
+		fputs(script, stdout);
+		return (EXIT_DONE);
+	}
+	if (argc < 2 || strcmp(argv[1], "connect") != 0) {
+		usage(stderr);
+		return (EXIT_USAGE);
+	}
+	if (take_options(argc - 1, argv + 1) == -1)
+		return (EXIT_USAGE);
+	return (connect_run());
+}

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: ISC */
+#ifndef RELAY_H
+#define RELAY_H
+
+#include "net/url.h"
+
+/* What the parts of relay, the operator's tool, share. */
+
+/* EXIT STATUS in relay(1); relayctl's and tunnel-client's are the same. */
+enum { EXIT_DONE, EXIT_REFUSED, EXIT_USAGE, EXIT_UNREACHED };
+
+/* What is to be reached, and with what: the same for each connection. */
+struct relay {
+	struct url	 url;
+	char		*token;
+	const char	*session, *service;
+	int		 quiet;		/* each connection is no line */
+};
+
+extern struct relay	relay;
+
+/* A line on standard error. */
+void	say(const char *, ...) __attribute__((format(printf, 1, 2)));
+/* Leave the loop, with this status. */
+void	relay_end(int status);
+
+#endif
