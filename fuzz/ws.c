@@ -58,6 +58,8 @@ feed(struct run *r, uint8_t how, const uint8_t *p, size_t size, size_t step)
 	r->got = malloc(size + 1);
 	ws_init(&ws, how & 1 ? WS_CLIENT : WS_SERVER, how & 2 ? &m : NULL);
 	ws_set_frame_max(&ws, FRAME_MAX);
+	if (how & 8)
+		ws_take_half(&ws);
 	for (i = 0; i < size; i += n) {
 		n = size - i < step ? size - i : step;
 		copy = malloc(n);
@@ -75,6 +77,8 @@ feed(struct run *r, uint8_t how, const uint8_t *p, size_t size, size_t step)
 	r->outlen = ws_output(&ws, r->out, rnd);
 	r->state = ws_state(&ws);
 	if ((r->rv == -1) != (r->state == WS_FAILED) || ws_pending(&ws))
+		abort();
+	if (ws_half_rcvd(&ws) && (!(how & 8) || how & 2))
 		abort();
 	if (r->state == WS_FAILED && (ws_own_code(&ws) == 0 || !ws_done(&ws)))
 		abort();
@@ -105,7 +109,7 @@ LLVMFuzzerTestOneInput(const uint8_t *p, size_t size)
 	feed(&other, how, p, size, 1);
 	compare(&whole, &other);
 	free(other.got);
-	feed(&other, how, p, size, 3 + (how >> 3));
+	feed(&other, how, p, size, 3 + (how >> 4));
 	compare(&whole, &other);
 	free(other.got);
 	free(whole.got);

@@ -14,6 +14,7 @@
 
 #define ADMIT_MAX	8192
 #define TERMS_ONE	64
+#define TCPS_SESSION	48
 #define GRANTS		1500
 #define RATE		10		/* attempts per address, and per slot */
 
@@ -179,6 +180,56 @@ terminals(void)
 	drive_clock(&authd, 60001);
 }
 
+/* TCP connections of one session, of alice. */
+static int
+tcp(struct far *p, const struct tunnel *t, struct far **tcpd)
+{
+	struct api		a = { .token = token, .session = t->session,
+				    .service = "s0" };
+	struct msg_admitted	in;
+	struct imsg		m;
+
+	*tcpd = NULL;
+	if (api(p, API_TCP_TICKET, &a) != 200)
+		bail("no ticket");
+	say_id(p->fd, next_id(p), admit, .class = CLASS_TCP,
+	    .addr = "192.0.2.50", .session = t->session, .service = "s0",
+	    .ticket = api_str("ticket"));
+	(void)hear(p->fd, admitted, &in);
+	if (in.status == 0) {
+		*tcpd = drive_spawn(ROLE_TCPD, in.nonce);
+		shut(&hear((*tcpd)->fd, term_stream, NULL)->fd);
+		(void)hear_maybe(t->mux->fd, IMSG_STREAM_BRIDGE, &m, WAIT_MS);
+		shut(&m.fd);
+	}
+	return (in.status);
+}
+
+static void
+tcps(void)
+{
+	static struct far	*tcpd[TCPS_SESSION + 1], *other;
+	struct tunnel		 t;
+	int			 i, status = 0;
+
+	system_add(control, &t, "");
+	login(proxyd, &t, "", "", "192.0.2.62");
+	up(&t, 1);
+	for (i = 0; i <= TCPS_SESSION && status == 0; i++)
+		status = tcp(proxyd, &t, &tcpd[i]);
+	is_int(i, TCPS_SESSION + 1, "TCP connections of one session");
+	is_int(status, 429, "then it is 429");
+	is_int(terminal(proxyd, &t, &other), 0, "a terminal is another thing");
+	far_close(other);
+	far_close(tcpd[0]);
+	drive_sync(control);
+	is_int(tcp(proxyd, &t, &tcpd[0]), 0, "one that ends makes room");
+	for (i = 0; i < TCPS_SESSION; i++)
+		far_close(tcpd[i]);
+	far_close(t.mux);
+	drive_clock(&authd, 60001);
+}
+
 static void
 report(struct far *mux, size_t len)
 {
@@ -316,6 +367,7 @@ main(void)
 	addresses();
 	secrets();
 	terminals();
+	tcps();
 	diagnostics();
 	flood();
 	rechecks();

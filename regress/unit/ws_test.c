@@ -400,6 +400,37 @@ test_limits(void)
 	    sizeof(struct ws));
 }
 
+/* The end of a direction, in stream mode: operator-api.md, 6.5. */
+static void
+test_half(void)
+{
+	struct ws	 ws;
+
+	ws_init(&ws, WS_CLIENT, NULL);
+	is_int(feed(&ws, "\x81\x00", 2), -1, "empty text is an error at first");
+	ws_init(&ws, WS_CLIENT, NULL);
+	ws_take_half(&ws);
+	is_int(feed(&ws, "\x82\x01" "a", 3), 0, "bytes");
+	is_int(ws_half_rcvd(&ws), 0, "are no end");
+	is_int(feed(&ws, "\x81\x00\x89\x00", 4), 0, "empty text is");
+	is_int(ws_half_rcvd(&ws), 1, "one");
+	is_int(ws_may_send(&ws) && ws_pending(&ws), 1, "not of the other "
+	    "direction, nor of pings");
+	is_int(feed(&ws, "\x82", 1), -1, "there are no bytes behind it");
+	is_int(ws_own_code(&ws), WS_PROTOCOL_ERROR, "1002");
+	ws_init(&ws, WS_CLIENT, NULL);
+	ws_take_half(&ws);
+	is_int(feed(&ws, "\x81\x01", 2), -1, "text that is not empty");
+	is_int(ws_own_code(&ws), WS_UNSUPPORTED, "1003");
+	ws_init(&ws, WS_CLIENT, NULL);
+	ws_take_half(&ws);
+	is_int(feed(&ws, "\x01", 1), -1, "nor in pieces");
+	ws_init(&ws, WS_CLIENT, NULL);
+	ws_take_half(&ws);
+	is_int(feed(&ws, "\x02\x01" "a\x81\x00", 5), -1,
+	    "nor inside a message");
+}
+
 static void
 test_utf8(void)
 {
@@ -437,6 +468,7 @@ main(void)
 	test_streams();
 	test_messages();
 	test_limits();
+	test_half();
 	test_utf8();
 	test_accept();
 	return (done_testing());

@@ -461,6 +461,13 @@ test_close_timeout(void)
 	end_flush(e);
 	end_frame(e, YAMUX_UPDATE, YAMUX_FIN, 3, 0, NULL);
 	ok(yamux_deadline(e->y) == YAMUX_NEVER, "their FIN stops the timer");
+
+	end_frame(e, YAMUX_UPDATE, YAMUX_SYN, 5, 0, NULL);
+	yamux_half(yamux_find(e->y, 5));
+	end_flush(e);
+	ok(yamux_deadline(e->y) == YAMUX_NEVER, "half a stream has none");
+	end_frame(e, YAMUX_DATA, YAMUX_FIN, 5, 2, "hi");
+	is_int(end_stats(e).streams, 0, "and ends with the other half");
 	end_free(e);
 }
 
