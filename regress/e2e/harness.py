@@ -614,11 +614,15 @@ operator {
                                  self.port)
 
     def cookie(self, session, token, service="web"):
-        """Cookie header for a session's services, by the real exchange."""
-        st, env = self.api("POST", "/support-sessions/%s/proxy-token" %
-                           session, token, {"service": service})
-        if st != 200:
-            raise RuntimeError("proxy-token: %d %r" % (st, env))
+        """Cookie header for a session's services, by the real exchange; a
+        session is there before the client has named its services."""
+        def granted():
+            st, env = self.api("POST", "/support-sessions/%s/proxy-token" %
+                               session, token, {"service": service})
+            if st not in (200, 404):
+                raise RuntimeError("proxy-token: %d %r" % (st, env))
+            return st == 200 and env
+        env = until(granted, "a proxy token")
         self.secret("a proxy token", env["data"]["token"].split(".")[2])
         st, h, _ = self.request("GET", "/?token=" + env["data"]["token"],
                                 self.proxy_host(session, service))
