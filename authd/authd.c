@@ -43,6 +43,7 @@
 #include "msg/recording.h"
 #include "now.h"
 #include "proc/proc.h"
+#include "store/audit.h"
 #include "store/store.h"
 #include "turn.h"
 
@@ -124,6 +125,7 @@ authd_run(void)
 {
 	core_env.conf = proc_conf();
 	core_env.uuid = secret_uuid;
+	core_env.refused = audit_refused;
 	core_init(now_at());
 	turn_init();
 	if (admit_init() == -1 || login_init() == -1 || issue_init() == -1 ||

@@ -55,6 +55,8 @@ struct request {
 	uint32_t		 client_id;	/* its id there */
 	struct call		 call;		/* and where it was asked */
 	unsigned		 op;
+	uid_t			 uid;
+	char			 object[CTL_WORD_SIZE];	/* its first word */
 	char			 what[REQUEST_TEXT];	/* for the log */
 	char			 request[REQUEST_SIZE];
 };
@@ -337,6 +339,23 @@ request_check(const struct client *cl, const struct msg_ctl *ctl,
 	return (cl->waiting >= REQUESTS_CLIENT ? 503 : 0);
 }
 
+/* What changes something, and authd did not do. */
+static void
+tell(unsigned op, uid_t uid, const char *object, unsigned code,
+    const char *text, const char *request)
+{
+	const struct ctl_info	*info = ctl_info(op);
+	struct chan		*c = link_chan();
+
+	if (c == NULL || info == NULL || (info->flags & CTL_LOOKS) ||
+	    (code == 0 && info->role != ROLE_PARENT))
+		return;
+	(void)say_ctl_told(c, 0, -1, &(struct msg_ctl_told){
+	    .op = (uint16_t)op, .uid = (uint32_t)uid,
+	    .code = (uint16_t)code, .object = object, .text = text,
+	    .request = request });
+}
+
 static int
 on_request(struct chan *c, struct imsg *m)
 {
@@ -353,6 +372,8 @@ on_request(struct chan *c, struct imsg *m)
 	if (get_ctl(m, &ctl) == -1)
 		return (-1);
 	if ((code = request_check(cl, &ctl, &why)) != 0) {
+		tell(ctl.op, cl->uid, ctl.words.n > 0 ? ctl.words.v[0] : "",
+		    code, why, "");
 		client_done(c, m->id, code, why);
 		return (0);
 	}
@@ -428,6 +449,9 @@ request_forward(struct client *cl, uint32_t client_id,
 	rq->client = cl;
 	rq->client_id = client_id;
 	rq->op = ctl->op;
+	rq->uid = cl->uid;
+	if (ctl->words.n > 0)
+		strlcpy(rq->object, ctl->words.v[0], sizeof(rq->object));
 	request_describe(rq, cl, ctl);
 	TAILQ_INSERT_TAIL(&control.requests, rq, entry);
 	cl->waiting++;
@@ -499,6 +523,7 @@ request_done(struct chan *c, struct imsg *m, void *arg)
 		return (-1);
 	}
 	request_log(rq, &in);
+	tell(rq->op, rq->uid, rq->object, in.code, in.text, rq->request);
 	request_free(rq);
 	if (cl != NULL)
 		client_done(cl->chan, id, in.code, in.text);

@@ -303,6 +303,7 @@ row_take(struct added_row *r, const cJSON *o)
 	label = cJSON_GetStringValue(cJSON_GetObjectItem(o, "label"));
 	if (name == NULL || target == NULL || label == NULL)
 		return (REFUSE_PARAMETERS);
+	(void)strlcpy(r->name, name, sizeof(r->name));	/* for the audit log */
 	if ((no = name_check(name)) != REFUSE_NOT ||
 	    (no = target_check(target)) != REFUSE_NOT)
 		return (no);
@@ -310,7 +311,6 @@ row_take(struct added_row *r, const cJSON *o)
 	    sizeof(r->target) || strlcpy(r->label, label[0] != '\0' ? label :
 	    name, sizeof(r->label)) >= sizeof(r->label))
 		return (REFUSE_PARAMETERS);
-	strlcpy(r->name, name, sizeof(r->name));
 	r->tls = cJSON_IsTrue(cJSON_GetObjectItem(o, "tls"));
 	return (REFUSE_NOT);
 }

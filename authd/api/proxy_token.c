@@ -116,6 +116,7 @@ proxy_token_make(struct api_call *call, const struct facts *f)
 	}
 	is->asker = call->asker;
 	rowlog_asked(is->row, is->asker.request);
+	api_done(call, "");
 	proxy_url(se, call->args.service, is->url, sizeof(is->url));
 	turn_after(api_issued, is);
 }

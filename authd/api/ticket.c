@@ -2,32 +2,61 @@
 /* A ticket for one terminal, or for one TCP connection. */
 #include <cjson/cJSON.h>
 
+#include <stdlib.h>
+#include <string.h>
+
 #include "api.h"
 #include "authd/core/services.h"
 #include "authd/core/session.h"
 #include "authd/msg/issue.h"
+#include "authd/turn.h"
 #include "base/compat.h"
 #include "proc/proc.h"
+
+/* One that waits for its audit event. */
+struct ticketing {
+	struct asker	asker;
+	enum api_op	op;
+	char		ticket[HEX64_SIZE];
+};
+
+static void
+ticket_committed(void *arg, int ok)
+{
+	struct ticketing	*ti = arg;
+	cJSON			*o;
+
+	if (!ok) {
+		api_no(&ti->asker, REFUSE_STORE, NULL);
+		freezero(ti, sizeof(*ti));
+		return;
+	}
+	o = cJSON_CreateObject();
+	cJSON_AddStringToObject(o, "ticket", ti->ticket);
+	if (ti->op == API_TERMINAL_TICKET && proc_conf()->record_terminals)
+		cJSON_AddTrueToObject(o, "recorded");
+	api_yes(&ti->asker, ti->op, o);
+	freezero(ti, sizeof(*ti));
+}
 
 static void
 ticket_answer(struct api_call *call, const struct session *se,
     const char *service, enum refusal often)
 {
-	char		 ticket[HEX64_SIZE];
-	uint32_t	 retry;
-	cJSON		*o;
+	struct ticketing	*ti;
+	uint32_t		 retry = 0;
 
-	if (issue_ticket(&call->who, se->row.id, service, ticket, &retry) ==
-	    -1) {
+	if ((ti = calloc(1, sizeof(*ti))) == NULL ||
+	    issue_ticket(&call->who, se->row.id, service, ti->ticket,
+	    &retry) == -1) {
+		free(ti);
 		api_refuse(call, retry != 0 ? often : REFUSE_BUSY);
 		return;
 	}
-	o = cJSON_CreateObject();
-	cJSON_AddStringToObject(o, "ticket", ticket);
-	explicit_bzero(ticket, sizeof(ticket));
-	if (call->op == API_TERMINAL_TICKET && proc_conf()->record_terminals)
-		cJSON_AddTrueToObject(o, "recorded");
-	api_yes(&call->asker, (enum api_op)call->op, o);
+	ti->asker = call->asker;
+	ti->op = (enum api_op)call->op;
+	api_done(call, "");
+	turn_after(ticket_committed, ti);
 }
 
 static void

@@ -5,8 +5,10 @@
 #include <stdint.h>
 
 #include "imsg/msg.h"
+#include "refusal.h"
 
 struct conf;
+struct operator;
 
 /*
  * authd/core: the tables of sessions, tunnels, grants, streams, tickets and
@@ -29,10 +31,20 @@ struct asker {
 	char		request[REQUEST_SIZE];	/* for the log, "" */
 };
 
+/* Who asked for what, from where, and why he does not get it. */
+struct refused {
+	const struct operator	*who;
+	const char		*type;		/* of access */
+	const char		*addr, *session, *service, *request;
+	enum refusal		 why;
+};
+
 /* What the core needs from outside; set once, before the first verb. */
 struct core_env {
 	const struct conf	*conf;		/* as it is now */
 	void			(*uuid)(char [UUID_SIZE]);	/* a new one */
+	/* An audit event; while the asker is still known. */
+	void			(*refused)(const struct refused *);
 };
 extern struct core_env	core_env;
 

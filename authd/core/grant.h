@@ -112,6 +112,9 @@ unsigned grant_doors(void);
 /* For rechecks: the one that was fetched longest ago, NULL: none. */
 struct grant	*grant_rotate(void);
 
+/* Who asked for it does not get it: an audit event. */
+void	grant_refused(const struct grant *, enum refusal);
+
 /* Deadlines. */
 void	grant_late(struct due *);
 void	grant_expired(struct due *);

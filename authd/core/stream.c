@@ -483,6 +483,11 @@ stream_refuse(struct stream *st, enum refusal no)
 		return;
 	if (st->row != NULL && st->kind->own_row)
 		rowlog_say(st->row, refusal_info(no)->text);
+	core_env.refused(&(struct refused){ .who = &st->who,
+	    .type = st->kind->type, .addr = st->addr,
+	    .session = st->tunnel->session != NULL ?
+	    st->tunnel->session->row.id : "", .service = st->service,
+	    .request = st->asker.request, .why = no });
 	e = effect_add(st->kind->refused);
 	e->to = st->asker;
 	e->refusal = no;

@@ -68,6 +68,7 @@ struct stream {
 
 /* What differs between a web stream, a terminal and TCP. */
 struct stream_kind {
+	const char	*type;		/* of its row in the access log */
 	/* Is what it leads to still there? */
 	enum refusal	 (*check)(const struct stream *);
 	/* Its row, with a reference; and let go of it. */

@@ -36,6 +36,7 @@ tcp_row(const struct stream *st, const struct now *now)
 }
 
 const struct stream_kind	stream_terminal = {
+	.type = "web_terminal",
 	.check = terminal_check,
 	.row = terminal_row,
 	.leave_row = rowlog_close,
@@ -45,6 +46,7 @@ const struct stream_kind	stream_terminal = {
 };
 
 const struct stream_kind	stream_tcp = {
+	.type = "tcp",
 	.told = 1,
 	.check = tcp_check,
 	.row = tcp_row,

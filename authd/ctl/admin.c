@@ -69,7 +69,7 @@ system_add(struct ctl *ctl, const struct facts *f)
 	sys.support_enabled = 1;
 	sys.registered_at = sys.created_at = clock_wall_ms();
 	(void)store_system_add(&sys, NULL);
-	ctl_audit(ctl, "system_add", "", sys.id, sys.name);
+	ctl_audit(ctl, "", sys.id, sys.name);
 	ctl_after(&ctl->asker, "id", sys.id, "key", sys.key, "secret", secret,
 	    CTL_END);
 	explicit_bzero(secret, sizeof(secret));
@@ -126,7 +126,7 @@ system_enable(struct ctl *ctl, const struct facts *f)
 	if (sys == NULL)
 		return;
 	(void)store_system_enable(sys->id, 1, clock_wall_ms());
-	ctl_audit(ctl, "system_enable", "", sys->id, sys->name);
+	ctl_audit(ctl, "", sys->id, sys->name);
 	ctl_after(&ctl->asker, CTL_END);
 }
 const struct ctl_handler	ctl_system_enable = { .fn = system_enable,
@@ -140,7 +140,7 @@ system_disable(struct ctl *ctl, const struct facts *f)
 	if (sys == NULL)
 		return;
 	(void)store_system_enable(sys->id, 0, clock_wall_ms());
-	ctl_audit(ctl, "system_disable", "", sys->id, sys->name);
+	ctl_audit(ctl, "", sys->id, sys->name);
 	session_end_system(sys->id, "operator", now_at());
 	ctl_after(&ctl->asker, CTL_END);
 }
@@ -155,7 +155,7 @@ system_suspend(struct ctl *ctl, const struct facts *f)
 	if (sys == NULL)
 		return;
 	(void)store_system_suspend(sys->id, 1, clock_wall_ms());
-	ctl_audit(ctl, "system_suspend", "", sys->id, sys->name);
+	ctl_audit(ctl, "", sys->id, sys->name);
 	session_end_system(sys->id, "operator", now_at());
 	ctl_after(&ctl->asker, CTL_END);
 }
@@ -170,7 +170,7 @@ system_resume(struct ctl *ctl, const struct facts *f)
 	if (sys == NULL)
 		return;
 	(void)store_system_suspend(sys->id, 0, clock_wall_ms());
-	ctl_audit(ctl, "system_resume", "", sys->id, sys->name);
+	ctl_audit(ctl, "", sys->id, sys->name);
 	ctl_after(&ctl->asker, CTL_END);
 }
 const struct ctl_handler	ctl_system_resume = { .fn = system_resume,
@@ -184,7 +184,7 @@ system_remove(struct ctl *ctl, const struct facts *f)
 	if (sys == NULL)
 		return;
 	(void)store_system_delete(sys->id, clock_wall_ms());
-	ctl_audit(ctl, "system_remove", "", sys->id, sys->name);
+	ctl_audit(ctl, "", sys->id, sys->name);
 	session_end_system(sys->id, "operator", now_at());
 	ctl_after(&ctl->asker, CTL_END);
 }
@@ -226,7 +226,7 @@ org_add(struct ctl *ctl, const struct facts *f)
 	strlcpy(org.type, type, sizeof(org.type));
 	strlcpy(org.parent, ctl->word[2], sizeof(org.parent));
 	(void)store_org_add(&org, clock_wall_ms());
-	ctl_audit(ctl, "org_add", "", org.id, org.name);
+	ctl_audit(ctl, "", org.id, org.name);
 	ctl_after(&ctl->asker, "id", org.id, CTL_END);
 }
 const struct ctl_handler	ctl_org_add = { .fn = org_add,
@@ -273,7 +273,7 @@ org_remove(struct ctl *ctl, const struct facts *f)
 		return;
 	}
 	(void)store_org_delete(f->org.id, clock_wall_ms());
-	ctl_audit(ctl, "org_remove", "", f->org.id, f->org.name);
+	ctl_audit(ctl, "", f->org.id, f->org.name);
 	recheck_all();
 	ctl_after(&ctl->asker, CTL_END);
 }

@@ -57,14 +57,14 @@ ctl_done(const struct asker *asker, int code, const char *text)
 }
 
 void
-ctl_audit(const struct ctl *ctl, const char *action, const char *session,
-    const char *object, const char *more)
+ctl_audit(const struct ctl *ctl, const char *session, const char *object,
+    const char *more)
 {
 	char	actor[32];
 
 	snprintf(actor, sizeof(actor), "uid %u", (unsigned)ctl->uid);
 	audit_done(&(struct audit){ .actor = actor, .address = AUDIT_LOCAL,
-	    .action = action, .session = session, .object = object,
+	    .action = ctl_info(ctl->op)->word, .session = session, .object = object,
 	    .reason = more });
 }
 

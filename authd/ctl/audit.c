@@ -28,10 +28,12 @@ text(const char *s)
 	return (s[0] != '\0' ? s : "-");
 }
 
+/* Of one that has what relayd does not write none is right. */
 static const char *
 hex(const struct audit_row *e, const uint8_t *hash, char dst[HEX64_SIZE])
 {
-	return (e->chain == CHAIN_NONE ? "-" : chain_hex(hash, dst));
+	return (e->chain == CHAIN_NONE || e->is_odd ? "-" :
+	    chain_hex(hash, dst));
 }
 
 static void
@@ -39,7 +41,8 @@ event_send(const struct asker *asker, const struct audit_row *e)
 {
 	char	n[6][24], at[32], prev[HEX64_SIZE], hash[HEX64_SIZE];
 
-	ctl_row(asker, number(e->event, n[0]), api_time(e->at, at), e->action,
+	ctl_row(asker, number(e->event, n[0]), e->at == AUDIT_UNSAID ? "-" :
+	    api_time(e->at, at), e->action,
 	    e->outcome, text(e->actor), text(e->address), text(e->session),
 	    text(e->service), text(e->object), number(e->count, n[1]),
 	    number(e->duration_ms, n[2]), number(e->bytes_in, n[3]),

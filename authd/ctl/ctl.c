@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: ISC */
 /* relayctl's requests: taken apart, found, answered. */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "authd/msg/handlers.h"
+#include "authd/store/audit.h"
 #include "base/compat.h"
 #include "base/log.h"
 #include "ctl.h"
@@ -90,5 +92,31 @@ ctl_on_ctl(struct chan *c, struct imsg *m)
 		ctl_done(&ctl.asker, 503, "store is unavailable");
 	else
 		ctl_ask(&ctl);
+	return (0);
+}
+
+/* What others have answered, in the audit log. */
+int
+ctl_on_told(struct chan *c, struct imsg *m)
+{
+	struct msg_ctl_told	 in;
+	const struct ctl_info	*info;
+	char			 actor[32];
+	struct audit		 a = { .actor = actor,
+				    .address = AUDIT_LOCAL };
+
+	(void)c;
+	if (get_ctl_told(m, &in) == -1 || (info = ctl_info(in.op)) == NULL ||
+	    (info->flags & CTL_LOOKS))
+		return (-1);
+	snprintf(actor, sizeof(actor), "uid %u", (unsigned)in.uid);
+	a.action = info->word;
+	a.object = in.object;
+	a.reason = in.text;
+	a.request = in.request;
+	if (in.code != 0)
+		audit_refusal(&a);
+	else
+		audit_done(&a);
 	return (0);
 }

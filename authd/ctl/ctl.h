@@ -75,8 +75,8 @@ void	ctl_after(const struct asker *, ...) __attribute__((sentinel));
  * An audit event of this turn: what was done, to which session or object (""
  * none), and more about it.
  */
-void	ctl_audit(const struct ctl *, const char *action, const char *session,
-	    const char *object, const char *more);
+void	ctl_audit(const struct ctl *, const char *session, const char *object,
+	    const char *more);
 
 /*
  * list.c: the rows that the store has of a question "after this id", each

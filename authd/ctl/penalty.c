@@ -78,7 +78,7 @@ penalty_clear_address(struct ctl *ctl, const struct facts *f)
 		ctl_done(&ctl->asker, 404, "this address has no penalty");
 		return;
 	}
-	ctl_audit(ctl, "penalty_clear", "", word, "");
+	ctl_audit(ctl, "", word, "");
 	ctl_after(&ctl->asker, CTL_END);
 }
 const struct ctl_handler	ctl_penalty_clear = {

@@ -119,7 +119,7 @@ part_known(const struct answer *a, void *arg)
 		return;
 	}
 	snprintf(what, sizeof(what), "from %lld", (long long)p->from);
-	ctl_audit(&p->ctl, "recording_cat", a->recording->session_id,
+	ctl_audit(&p->ctl, a->recording->session_id,
 	    a->recording->id, what);
 	turn_after(part_logged, p);
 }

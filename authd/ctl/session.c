@@ -56,7 +56,7 @@ session_close(struct ctl *ctl, const struct facts *f)
 		ctl_done(&ctl->asker, 409, "more than one session begins so");
 		return;
 	}
-	ctl_audit(ctl, "close", se->row.id, "", "");
+	ctl_audit(ctl, se->row.id, "", "");
 	session_end(se, SESSION_CLOSED, "operator", 4000, now_at());
 	ctl_after(&ctl->asker, CTL_END);
 }

@@ -138,7 +138,7 @@ system_rename(struct ctl *ctl, const struct facts *f)
 	}
 	(void)store_system_change(sys->id, &c, clock_wall_ms());
 	session_renamed(sys->id, ctl->word[1]);
-	ctl_audit(ctl, "system_rename", "", sys->id, ctl->word[1]);
+	ctl_audit(ctl, "", sys->id, ctl->word[1]);
 	ctl_after(&ctl->asker, CTL_END);
 }
 const struct ctl_handler	ctl_system_rename = { .fn = system_rename,
@@ -165,7 +165,7 @@ system_rotate(struct ctl *ctl, const struct facts *f)
 	(void)store_system_secret(sys->id, public, stored, 1,
 	    clock_wall_ms());
 	known_forget(sys->key);
-	ctl_audit(ctl, "system_rotate", "", sys->id, sys->name);
+	ctl_audit(ctl, "", sys->id, sys->name);
 	ctl_after(&ctl->asker, "id", sys->id, "key", sys->key, "secret",
 	    secret, CTL_END);
 	explicit_bzero(secret, sizeof(secret));

@@ -161,7 +161,7 @@ token_create(struct ctl *ctl, const struct facts *f)
 	}
 	token_keep(&who, permissions);
 	snprintf(detail, sizeof(detail), "for %s: %s", who.id, permissions);
-	ctl_audit(ctl, "token_create", "", who.token_id, detail);
+	ctl_audit(ctl, "", who.token_id, detail);
 	ctl_after(&ctl->asker, "token", token, CTL_END);
 	freezero(token, strlen(token));
 }
@@ -169,7 +169,7 @@ const struct ctl_handler	ctl_token_create = { .fn = token_create };
 
 /* What was issued under it has its id, and ends when all are looked at. */
 static void
-revoke(const struct ctl *ctl, const char *kind, const char *action)
+revoke(const struct ctl *ctl, const char *kind)
 {
 	const char	*bad = NULL;
 	int64_t		 life = REVOKED_S;
@@ -183,7 +183,7 @@ revoke(const struct ctl *ctl, const char *kind, const char *action)
 	}
 	(void)store_revoke(kind, ctl->word[0], clock_wall_ms() + life * 1000,
 	    ctl->word[1]);
-	ctl_audit(ctl, action, "", ctl->word[0], ctl->word[1]);
+	ctl_audit(ctl, "", ctl->word[0], ctl->word[1]);
 	recheck_revoked(kind, ctl->word[0]);
 	ctl_after(&ctl->asker, CTL_END);
 }
@@ -192,7 +192,7 @@ static void
 token_revoke(struct ctl *ctl, const struct facts *f)
 {
 	(void)f;
-	revoke(ctl, "token", "token_revoke");
+	revoke(ctl, "token");
 }
 const struct ctl_handler	ctl_token_revoke = { .fn = token_revoke };
 
@@ -200,6 +200,6 @@ static void
 token_revoke_user(struct ctl *ctl, const struct facts *f)
 {
 	(void)f;
-	revoke(ctl, "user", "user_revoke");
+	revoke(ctl, "user");
 }
 const struct ctl_handler	ctl_token_revoke_user = { .fn = token_revoke_user };

@@ -214,10 +214,13 @@ admit_tunnel(struct chan *c, uint32_t id, const struct ask *ask)
 		    0);
 		return;
 	}
-	if ((a = admit_new(ask)) == NULL)
-		admit_answer(c, id, 503, 5, "server is busy", 0);
-	else
+	if ((a = admit_new(ask)) != NULL) {
 		admit_say(c, id, a);
+		return;
+	}
+	audit_stranger(&(struct audit){ .address = ask->addr,
+	    .action = "tunnel", .reason = "server is busy" });
+	admit_answer(c, id, 503, 5, "server is busy", 0);
 }
 
 /* While the store is asked: the ticket is used up already. */
@@ -233,11 +236,11 @@ opening_end(struct opening *o, enum refusal why, const struct admission *a)
 	const struct refusal_info	*no = refusal_info(why);
 	struct chan			*c = asker_chan(&o->asker);
 
-	if (why != REFUSE_NOT && why != REFUSE_BUSY)
-		audit_refusal(&(struct audit){ .who = &o->who,
-		    .address = o->ask.addr, .action = crowds[o->ask.class].type,
+	if (why != REFUSE_NOT)
+		audit_refused(&(struct refused){ .who = &o->who,
+		    .type = crowds[o->ask.class].type, .addr = o->ask.addr,
 		    .session = o->ask.session, .service = o->ask.service,
-		    .reason = no->text });
+		    .request = o->asker.request, .why = why });
 	if (c != NULL && a != NULL)
 		admit_say(c, o->asker.id, a);
 	else if (c != NULL)

@@ -41,11 +41,10 @@ grant_refuse(struct ask *ask, enum refusal why)
 	const struct refusal_info	*no = refusal_info(why);
 	struct chan			*c = asker_chan(&ask->asker);
 
-	if (why != REFUSE_BUSY)
-		audit_refusal(&(struct audit){ .who = &ask->claims.who,
-		    .address = ask->addr, .action = "ui_proxy",
-		    .session = ask->claims.session,
-		    .service = ask->claims.service, .reason = no->text });
+	audit_refused(&(struct refused){ .who = &ask->claims.who,
+	    .type = "ui_proxy", .addr = ask->addr,
+	    .session = ask->claims.session, .service = ask->claims.service,
+	    .request = ask->asker.request, .why = why });
 	count(CT_GRANT_OK + metric_outcome(no->status));
 	if (c != NULL)
 		(void)say_granted(c, ask->asker.id, -1, &(struct msg_granted){
@@ -272,17 +271,24 @@ proxyd_on_stream_open(struct chan *c, struct imsg *m)
 	struct msg_stream_open		 in;
 	struct asker			 asker;
 	const struct refusal_info	*no;
+	struct grant			*g;
 	enum refusal			 r;
 
 	if (get_stream_open(m, &in) == -1)
 		return (-1);
 	log_request(in.request);
 	asker = asker_of(c, m);
-	r = web_open(grant_find(&peer_of(c)->door, in.grant), in.service,
-	    &asker, now_at());
+	g = grant_find(&peer_of(c)->door, in.grant);
+	r = web_open(g, in.service, &asker, now_at());
 	no = refusal_info(r);
 	if (r == REFUSE_NOT)
 		return (0);
+	/* One that has gone since was somebody's who had access. */
+	if (g != NULL)
+		audit_refused(&(struct refused){ .who = &g->who,
+		    .type = "ui_proxy", .addr = g->addr,
+		    .session = g->session->row.id, .service = in.service,
+		    .request = asker.request, .why = r });
 	count(CT_STREAM_PROXY_OK + metric_outcome(no->status));
 	(void)say_stream_refused(c, asker.id, -1,
 	    &(struct msg_stream_refused){ .status = no->status,

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: ISC */
 #include "admit.h"
 #include "authd/core/may.h"
+#include "authd/core/services.h"
 #include "authd/core/session.h"
 #include "authd/core/terminal.h"
 #include "authd/now.h"
+#include "authd/store/audit.h"
 #include "base/compat.h"
 #include "handlers.h"
 #include "metrics/count.h"
@@ -13,7 +15,12 @@ static void
 term_refuse(struct peer *pe, enum refusal why)
 {
 	const struct refusal_info	*no = refusal_info(why);
+	const struct admission		*a = pe->admission;
 
+	audit_refused(&(struct refused){ .who = &a->who,
+	    .type = terminal_kind(a->service)->type, .addr = a->addr,
+	    .session = a->session, .service = a->service,
+	    .request = a->request, .why = why });
 	count((role_class(pe->role) == CLASS_TCP ? CT_STREAM_TCP_OK :
 	    CT_STREAM_TERMINAL_OK) + metric_outcome(no->status));
 	(void)say_term_refuse(pe->chan, 0, -1, &(struct msg_term_refuse){

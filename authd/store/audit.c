@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "audit.h"
+#include "authd/core/env.h"
 #include "authd/cred/jwt.h"
 #include "base/clock.h"
 #include "base/compat.h"
@@ -97,6 +98,8 @@ row_fill(struct audit_row *r, const struct audit *a)
 	keep(r->object, sizeof(r->object), a->object);
 	keep(r->access, sizeof(r->access), a->access);
 	keep(r->reason, sizeof(r->reason), a->reason);
+	if (a->request != NULL)
+		keep(r->request, sizeof(r->request), a->request);
 }
 
 void
@@ -283,6 +286,14 @@ audit_refusal(const struct audit *a)
 	snprintf(key, sizeof(key), "%s\n%s\n%s", from, a->action,
 	    a->who != NULL ? a->who->id : a->actor);
 	refuse(key, a);
+}
+
+void
+audit_refused(const struct refused *r)
+{
+	audit_refusal(&(struct audit){ .who = r->who, .address = r->addr,
+	    .action = r->type, .session = r->session, .service = r->service,
+	    .request = r->request, .reason = refusal_info(r->why)->text });
 }
 
 /* Whoever may call himself anything has one row, whatever he says. */

@@ -26,12 +26,16 @@ struct audit {
 	const char	*object;	/* what it was done to, if no session */
 	const char	*access;	/* the row of the access log */
 	const char	*reason;	/* why not; more about it */
+	const char	*request;	/* its id, NULL: of what is being done */
 };
 #define AUDIT_LOCAL	"relayctl"
 
 /* audit_stranger() is for who only says who he is, and could be anybody. */
 void	audit_refusal(const struct audit *);
 void	audit_stranger(const struct audit *);
+/* What the core refuses. */
+struct refused;
+void	audit_refused(const struct refused *);
 /* Something done; part of the turn's transaction, never left out. */
 void	audit_done(const struct audit *);
 /*

@@ -7,7 +7,7 @@
 
 static const struct ctl_info infos[CTL_OP_COUNT] = {
 #define C(NAME, word, pattern, words, answers, flags, help)		\
-	[CTL_##NAME] = { pattern, words, ROLE_##answers, flags, help },
+	[CTL_##NAME] = { #word, pattern, words, ROLE_##answers, flags, help },
 #include "ctl.def"
 #undef C
 };

@@ -25,6 +25,7 @@ enum ctl_op {
 #define CTL_PARTS	0x10
 
 struct ctl_info {
+	const char	*word;		/* what audit events call it */
 	const char	*pattern;
 	unsigned	 words;		/* that travel */
 	int		 role;		/* who answers: ROLE_AUTHD, ROLE_PARENT */

@@ -307,6 +307,16 @@ class Raw:
             except OSError:     # the end is seen by the reader
                 self.broken = True
 
+    def together(self, pieces):
+        """Each in a write of its own, and nothing of ours between them: an
+        answer to a ping would be a message within a message."""
+        with self.sending:
+            try:
+                for data in pieces:
+                    self.ws.s.sendall(data)
+            except OSError:
+                self.broken = True
+
     def send(self, typ, flags, sid, length=0, body=b"", version=0):
         """One yamux frame in one message; `length` 0 is the body's."""
         self.raw(ws_frame(header(typ, flags, sid, length or len(body),

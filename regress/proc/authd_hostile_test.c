@@ -284,6 +284,22 @@ tables(void)
 	far_close(t.mux);
 }
 
+/*
+ * Nothing is asked any more: who does not read then has had all answers that
+ * there are. Between two questions of one call a turn may pass.
+ */
+static void
+all_answered(void)
+{
+	unsigned	quiet = 0;
+
+	while (quiet < 20) {
+		drive_sync(control);
+		quiet = stat_of(control, "store_questions") == 0 ? quiet + 1 :
+		    0;
+	}
+}
+
 /* A great table, asked for more often than proxyd reads. */
 static void
 backlog(void)
@@ -312,7 +328,7 @@ backlog(void)
 		say_id(other->fd, next_id(other), api, .op = API_SERVICES,
 		    .token = token, .addr = "192.0.2.99", .session = t.session);
 	}
-	drive_sync(control);
+	all_answered();
 	while (answers < 40 && (r = hear_any(other->fd, &m, WAIT_MS)) > 0) {
 		if (r != IMSG_GRANTED && r != IMSG_API_RESULT)
 			continue;

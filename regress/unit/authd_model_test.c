@@ -744,6 +744,15 @@ step(unsigned n)
 	check();
 }
 
+/* Who it is has to be known still. */
+static void
+refused(const struct refused *r)
+{
+	if (r->who->id[0] == '\0' || r->why == REFUSE_NOT ||
+	    r->type[0] == '\0')
+		wrong("a refusal of nobody, or of nothing");
+}
+
 static void
 world_init(void)
 {
@@ -756,6 +765,7 @@ world_init(void)
 	w.conf.ticket_lifetime = 30;
 	core_env.conf = &w.conf;
 	core_env.uuid = fresh_uuid;
+	core_env.refused = refused;
 	w.now.ms = 1000;
 	w.now.wall_ms = 1700000000000;
 	strlcpy(w.system.id, "system", sizeof(w.system.id));

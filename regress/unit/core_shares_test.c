@@ -22,6 +22,12 @@ static struct now	now = { .ms = 1000, .wall_ms = 1700000000000 };
 static struct conf	conf;
 
 static void
+no_audit(const struct refused *r)
+{
+	(void)r;
+}
+
+static void
 uuid(char id[UUID_SIZE])
 {
 	static unsigned	n;
@@ -442,6 +448,7 @@ main(void)
 	conf.max_tunnels = 1000;
 	core_env.conf = &conf;
 	core_env.uuid = uuid;
+	core_env.refused = no_audit;
 	index_init();
 	core_init(&now);
 	rows();
