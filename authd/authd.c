@@ -14,6 +14,7 @@
  * Starts in main(); authd_run() arms the first events; turn_end() closes every
  * turn of the loop with one commit.
  */
+#include <cjson/cJSON.h>
 #include <sodium.h>
 #include <sys/stat.h>
 
@@ -28,6 +29,7 @@
 #include "base/compat.h"
 #include "base/index.h"
 #include "base/log.h"
+#include "base/wipe.h"
 #include "core/end.h"
 #include "cred/jwt.h"
 #include "cred/secret.h"
@@ -95,6 +97,7 @@ main(int argc, char **argv)
 	gmtime_r(&t, &tm);
 	umask(077);
 	credit_init();
+	cJSON_InitHooks(&(cJSON_Hooks){ wipe_malloc, wipe_free });
 	if (sodium_init() == -1 || jwt_init() == -1)
 		return (1);
 	index_init();

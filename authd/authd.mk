@@ -12,7 +12,8 @@ authd_OBJS = $(call authd_room,authd) $(authd_core_OBJS) \
 	$(call authd_room,authd/store) $(call authd_room,authd/store/sqlite) \
 	common/base/index.o common/base/rate.o common/base/reference.o common/metrics/count.o \
 	common/base/label.o common/base/target.o common/base/uuid.o \
-	$(text_OBJS) $(api_OBJS) $(ctl_OBJS) $(doc_OBJS) $(proc_OBJS)
+	$(text_OBJS) $(api_OBJS) $(ctl_OBJS) $(doc_OBJS) $(wipe_OBJS) \
+	$(proc_OBJS)
 authd_LIBS = $(EVENT_LIBS) $(SODIUM_LIBS) $(SQLITE_LIBS) $(CRYPTO_LIBS) \
 	$(CJSON_LIBS) -lm
 

@@ -21,6 +21,9 @@ text_OBJS = common/base/text.o common/ws/ws_utf8.o
 # What is counted: for who counts, count.o; for who shows it, the table.
 metrics_OBJS = common/metrics/table.o
 
+# An allocator for JSON, which may hold secrets.
+wipe_OBJS = common/base/wipe.o
+
 # Longer documents.
 doc_OBJS = common/imsg/doc.o
 # The channel to authd: every role but the parent and authd itself.

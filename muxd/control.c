@@ -58,6 +58,7 @@ struct control {
 };
 
 static void	control_late(void *);
+static void	control_take(struct control *, const uint8_t *, size_t);
 static int	control_append(struct control *, const uint8_t *, size_t);
 static int	control_header(struct control *, int);
 static size_t	control_limit(const struct control *);
@@ -125,6 +126,15 @@ control_late(void *arg)
 	control_refuse(arg, "not complete after 30 s");
 }
 
+static void
+control_take(struct control *c, const uint8_t *p, size_t len)
+{
+	if (c->kind == CK_NEW)
+		c->kind = p[0] == 'U' || p[0] == 'D' ? CK_HEADER : CK_MANIFEST;
+	if (control_append(c, p, len) == 0 && c->kind == CK_HEADER)
+		(void)control_header(c, 0);
+}
+
 /* Credit goes back at once: what is held here has limits of its own. */
 void
 control_on_data(struct yamux_stream *ys, const uint8_t *p, size_t len)
@@ -132,14 +142,10 @@ control_on_data(struct yamux_stream *ys, const uint8_t *p, size_t len)
 	struct control	*c = yamux_get(ys);
 
 	yamux_consumed(ys, len, clock_ns());
-	if (c == NULL || c->kind == CK_FETCH || len == 0)
-		return;
-	if (c->kind == CK_NEW)
-		c->kind = p[0] == 'U' || p[0] == 'D' ? CK_HEADER : CK_MANIFEST;
-	if (control_append(c, p, len) == -1)
-		return;
-	if (c->kind == CK_HEADER)
-		(void)control_header(c, 0);
+	if (c != NULL && c->kind != CK_FETCH && len > 0)
+		control_take(c, p, len);
+	/* It may hold passwords, and the buffer is there for everything. */
+	explicit_bzero((void *)(uintptr_t)p, len);
 }
 
 void
@@ -194,7 +200,7 @@ control_append(struct control *c, const uint8_t *p, size_t len)
 		for (cap = c->cap == 0 ? 1024 : c->cap; cap < c->len + len;)
 			cap *= 2;
 		if (controls.total + cap - c->cap > CONTROL_TOTAL_MAX ||
-		    (grown = realloc(c->buf, cap)) == NULL) {
+		    (grown = recallocarray(c->buf, c->cap, cap, 1)) == NULL) {
 			control_refuse(c, "too much at once");
 			return (-1);
 		}
@@ -315,10 +321,7 @@ control_free(struct control *c)
 	TAILQ_REMOVE(&controls.all, c, entry);
 	controls.total -= cap;
 	controls.nsending -= c->sending;
-	if (c->buf != NULL) {
-		explicit_bzero(c->buf, c->len);	/* it may hold passwords */
-		free(c->buf);
-	}
+	freezero(c->buf, c->cap);	/* it may hold passwords */
 	free(c);
 	/* Parsing took many times the document, in small pieces. */
 	if (cap >= 65536)
@@ -468,15 +471,13 @@ diagnostics_take(struct control *c)
 		return;
 	}
 	authd_report(REPORT_DIAGNOSTICS, doc, len);
-	free(doc);
+	text_json_free(doc);
 }
 
 static void
 bare_drop(void)
 {
-	if (controls.bare != NULL)
-		explicit_bzero(controls.bare, controls.bare_len);
-	free(controls.bare);
+	text_json_free(controls.bare);
 	controls.bare = NULL;
 }
 
@@ -484,8 +485,7 @@ static void
 users_tell(enum report_kind kind, char *doc, size_t len)
 {
 	authd_report(kind, doc, len);
-	explicit_bzero(doc, len);
-	free(doc);
+	text_json_free(doc);
 }
 
 /*
@@ -533,8 +533,7 @@ users_kept(const char *kept, size_t kept_len)
 		return;
 	}
 	users_tell(REPORT_USERS, merged, merged_len);
-	explicit_bzero(doc, len);
-	free(doc);
+	text_json_free(doc);
 }
 
 /* The users report of this system (len 0: there is none), for all who asked. */
@@ -581,6 +580,7 @@ control_send(struct control *c)
 	uint8_t		*p;
 	size_t		 n;
 
+	mux_wipes(controls.mux);
 	while (c->sent < c->len) {
 		n = c->len - c->sent;
 		if (n > yamux_sendable(c->ys))

@@ -38,7 +38,7 @@ diag_rewrite(const char *json, size_t len, size_t *out_len, const char **why)
 		/* Numbers may have grown in writing. */
 		if (text != NULL && *out_len > DIAG_BYTES_MAX) {
 			*why = "too long when written again";
-			free(text);
+			text_json_free(text);
 			text = NULL;
 		}
 	}

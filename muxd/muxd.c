@@ -29,6 +29,7 @@
 #include "base/clock.h"
 #include "imsg/imsg.h"
 #include "base/log.h"
+#include "base/wipe.h"
 #include "imsg/msg.h"
 #include "muxd.h"
 #include "proc/link.h"
@@ -80,6 +81,7 @@ main(int argc, char *argv[])
 	if (getentropy(&seed, sizeof(seed)) == -1)
 		_exit(1);
 	json_object_seed(seed | 1);
+	json_set_alloc_funcs(wipe_malloc, wipe_free);
 	muxd_link();
 	proc_main(&ops, argc, argv);
 }

@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: ISC */
+#include <jansson.h>
+
 #include "text.h"
 
 int
@@ -38,4 +40,13 @@ text_json_small(const char *s, size_t len)
 			n++;
 	}
 	return (n <= JSON_VALUES_MAX);
+}
+
+void
+text_json_free(char *text)
+{
+	json_free_t	to;
+
+	json_get_alloc_funcs(NULL, &to);
+	to(text);
 }

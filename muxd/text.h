@@ -18,5 +18,7 @@ size_t	text_cut(const char *, size_t len, size_t max);
  */
 #define JSON_VALUES_MAX	100000
 int	text_json_small(const char *, size_t len);
+/* What json_dumps() has made; NULL is allowed. */
+void	text_json_free(char *);
 
 #endif

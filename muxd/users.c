@@ -182,8 +182,7 @@ print(const json_t *report, size_t *len)
 	*len = strlen(text);
 	if (*len <= USERS_BYTES_MAX)
 		return (text);
-	explicit_bzero(text, *len);
-	free(text);
+	text_json_free(text);
 	return (NULL);
 }
 

@@ -91,7 +91,7 @@ grant_unref(struct grant *g)
 	if (g == NULL || --g->refs > 0)
 		return;
 	session_unref(g->se);
-	free(g);
+	freezero(g, sizeof(*g));
 }
 
 /* authd may forget an id when nothing of it is left here. */

@@ -18,10 +18,12 @@
  */
 #include <sys/resource.h>
 
+#include <cjson/cJSON.h>
 #include <sodium.h>
 #include <string.h>
 
 #include "authd.h"
+#include "base/wipe.h"
 #include "proc/conf.h"
 #include "door/conn.h"
 #include "door/listen.h"
@@ -88,6 +90,7 @@ main(int argc, char **argv)
 		return (1);
 	/* libcrypto looks for its files at first use: now, not shut in. */
 	(void)ws_accept_key("AAAAAAAAAAAAAAAAAAAAAA==", accept);
+	cJSON_InitHooks(&(cJSON_Hooks){ wipe_malloc, wipe_free });
 	conn_init(&to_jobs);
 	grants_init(&ends);
 	upstream_init();

@@ -55,8 +55,7 @@ api_result(const struct asker *asker, int status, const char *message,
 		api_send(c, asker->id, busy->status, busy->text, NULL);
 	else if (c != NULL)
 		api_send(c, asker->id, status, message, json);
-	if (json != NULL)
-		freezero(json, strlen(json));
+	cJSON_free(json);
 	cJSON_Delete(data);
 }
 

@@ -25,25 +25,12 @@ struct reading {
 	struct rowlog	*row;
 };
 
-/* A text in JSON that is freed is not to be read by whoever comes later. */
-static void
-wipe(const cJSON *o)
-{
-	for (; o != NULL; o = o->next) {
-		if (o->valuestring != NULL)
-			explicit_bzero(o->valuestring,
-			    strlen(o->valuestring));
-		wipe(o->child);
-	}
-}
-
 static void
 reading_end(struct reading *r, enum refusal no)
 {
 	if (no == REFUSE_NOT) {
 		api_yes(&r->asker, API_USERS, r->data);
 	} else {
-		wipe(r->data);
 		cJSON_Delete(r->data);
 		api_no(&r->asker, no, NULL);
 	}

@@ -227,6 +227,6 @@ jwt_seal(const struct cJSON *payload)
 	token[n++] = '.';
 	sodium_bin2base64(token + n, size - n, sig, sizeof(sig), B64);
 out:
-	free(text);
+	cJSON_free(text);
 	return (token);
 }

@@ -231,7 +231,7 @@ file_begin(const struct stream *st, struct recording *r, int *fd)
 		n = -1;
 	else
 		n = write(*fd, text, len);
-	free(text);
+	cJSON_free(text);
 	if (n != -1 && (size_t)n == len) {
 		r->row.bytes = len;
 		return (0);

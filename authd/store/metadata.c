@@ -32,7 +32,7 @@ print_some(const struct access_row *a, size_t len, char dst[METADATA_SIZE])
 	text = cJSON_PrintUnformatted(o);
 	if (text != NULL && strlcpy(dst, text, METADATA_SIZE) < METADATA_SIZE)
 		r = 0;
-	free(text);
+	cJSON_free(text);
 	cJSON_Delete(o);
 	return (r);
 }

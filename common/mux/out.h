@@ -21,12 +21,15 @@
 struct out {
 	uint8_t		*buf;		/* `small`, or OUT_BIG bytes */
 	size_t		 cap, head, tail;
+	int		 wipes;		/* what is in it is secret */
 	uint8_t		 small[OUT_SMALL];
 };
 
 void	out_init(struct out *);
 /* Where `n` more bytes may be written, or NULL: no room or no memory. */
 uint8_t	*out_reserve(struct out *, size_t n);
+/* From now until it is empty: nothing of it stays here that has gone. */
+void	out_wipes(struct out *);
 /* `n` of the reserved bytes are filled. */
 void	out_commit(struct out *, size_t n);
 size_t	out_len(const struct out *);

@@ -208,6 +208,12 @@ mux_reserve(struct mux *m, size_t len)
 	return (p + m->room);
 }
 
+void
+mux_wipes(struct mux *m)
+{
+	out_wipes(&m->out);
+}
+
 int
 mux_send(struct mux *m, struct yamux_stream *ys, uint8_t *p, size_t len)
 {

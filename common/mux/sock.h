@@ -133,6 +133,11 @@ uint8_t	*mux_reserve(struct mux *, size_t len);
  * does not take them: nothing is sent.
  */
 int	mux_send(struct mux *, struct yamux_stream *, uint8_t *p, size_t len);
+/*
+ * What is built from now until all of it is out is secret: none of it stays in
+ * the buffer.
+ */
+void	mux_wipes(struct mux *);
 /* Memory was taken that idle() is to give back. */
 void	mux_used(struct mux *);
 

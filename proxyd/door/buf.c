@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/compat.h"
 #include "buf.h"
 
 /*
@@ -23,7 +24,7 @@ buf_get(void)
 		nspare--;
 	} else if ((b = malloc(sizeof(*b))) == NULL)
 		return (NULL);
-	b->off = b->len = 0;
+	b->off = b->len = b->secret = 0;
 	return (b);
 }
 
@@ -35,6 +36,9 @@ buf_put(struct buf **bp)
 	*bp = NULL;
 	if (b == NULL)
 		return;
+	if (b->len > 0)
+		buf_secret(b, b->len);
+	explicit_bzero(b->data, b->secret);
 	if (nspare >= SPARE_MAX) {
 		free(b);
 		return;
@@ -42,6 +46,13 @@ buf_put(struct buf **bp)
 	b->next = spare;
 	spare = b;
 	nspare++;
+}
+
+void
+buf_secret(struct buf *b, size_t n)
+{
+	if (b->off + n > b->secret)
+		b->secret = b->off + n;
 }
 
 void
@@ -58,6 +69,8 @@ buf_room(struct buf *b, size_t *room)
 {
 	if (b->off > 0 && b->off + b->len == BUF_SIZE) {
 		memmove(b->data, b->data + b->off, b->len);
+		if (b->secret > 0)	/* one that is moved lies there twice */
+			b->secret = BUF_SIZE;
 		b->off = 0;
 	}
 	return (buf_tail(b, room));

@@ -20,6 +20,7 @@ struct buf {
 	struct buf	*next;
 	size_t		 off;		/* of the first byte not used */
 	size_t		 len;		/* bytes not used */
+	size_t		 secret;	/* from the first: to be wiped */
 	char		 data[BUF_SIZE];
 };
 
@@ -27,6 +28,12 @@ struct buf {
 struct buf	*buf_get(void);
 /* Give back and clear the pointer; NULL inside is allowed. */
 void		 buf_put(struct buf **);
+/*
+ * The first `n` bytes are a head, or a body of ours: they may hold credentials,
+ * and are wiped when the buffer is given back, as is what nobody has used. What
+ * else passes through is not: that would cost as much as passing it on.
+ */
+void		 buf_secret(struct buf *, size_t n);
 /* The first `n` bytes are used. */
 void		 buf_drop(struct buf *, size_t n);
 /* Where more can be read to, and how much; may move the bytes. */

@@ -13,6 +13,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/compat.h"
 #include "base/log.h"
 #include "conn.h"
 #include "imsg/msg.h"
@@ -338,6 +339,7 @@ conn_parse(struct conn *c)
 			break;
 		}
 		crowd_busy(&c->seat);
+		buf_secret(c->in, r == 1 ? h.head_len : c->in->len);
 		if (r == -1) {
 			conn_refuse(c, status, why);
 			break;
@@ -450,7 +452,7 @@ conn_keep(struct conn *c, const struct iovec *iov, int n, size_t done)
 		off += part - done;
 		done = 0;
 	}
-	free(c->out);
+	freezero(c->out, c->out_off + c->out_len);
 	c->out = p;
 	c->out_off = 0;
 	c->out_len = off;
@@ -519,7 +521,7 @@ conn_flush(struct conn *c)
 		conn_writing(c);
 		return (0);
 	}
-	free(c->out);
+	freezero(c->out, c->out_off);
 	c->out = NULL;
 	return (1);
 }
@@ -556,9 +558,9 @@ conn_release(struct conn *c)
 		c->kept_free(c->kept);
 	c->kept = NULL;
 	buf_put(&c->in);
-	free(c->out);
+	freezero(c->out, c->out_off + c->out_len);
 	c->out = NULL;
-	c->out_len = 0;
+	c->out_off = c->out_len = 0;
 }
 
 /*

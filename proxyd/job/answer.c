@@ -5,6 +5,7 @@
 
 #include "answer.h"
 #include "base/clock.h"
+#include "base/compat.h"
 #include "proxyd/door/conn.h"
 #include "http/head.h"
 #include "http/reply.h"
@@ -70,7 +71,10 @@ answer_send(struct conn *c, int status, const char *type, const char *fields,
 		iov[i + 1] = body[i];
 	if (c->is_head)
 		nbody = 0;
-	if (conn_writev(c, iov, nbody + 1) == 0)
+	n = conn_writev(c, iov, nbody + 1);
+	if (extra != NULL)
+		explicit_bzero(head, iov[0].iov_len);	/* a cookie, maybe */
+	if (n == 0)
 		conn_answered(c);
 }
 

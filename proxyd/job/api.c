@@ -474,7 +474,8 @@ body_add(struct conn *c, const char *p, size_t len)
 		answer_later(c, 503, "too many requests under way", 1);
 		return (-1);
 	}
-	if ((q = realloc(a->body, a->body_len + len)) == NULL) {
+	if ((q = recallocarray(a->body, a->body_len, a->body_len + len,
+	    1)) == NULL) {
 		answer_later(c, 503, "service temporarily unavailable", 1);
 		return (-1);
 	}
@@ -506,6 +507,7 @@ body_step(struct conn *c)
 	}
 	if (data.len > 0 && body_add(c, data.s, data.len) == -1)
 		return (-1);
+	buf_secret(b, (size_t)n);	/* a system's secret, maybe */
 	buf_drop(b, (size_t)n);
 	return (n > 0);
 }

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/compat.h"
 #include "base/log.h"
 #include "hold.h"
 #include "metrics/count.h"
@@ -29,6 +30,8 @@ static void	down_pump(struct proxy *);
 static void	down_response(struct proxy *);
 static void	down_refuse(struct proxy *, const char *);
 static void	down_end(struct proxy *, int);
+static int	send_made(struct proxy *, const struct httphead *, int,
+		    const struct out *);
 
 void
 down_readable(struct proxy *p)
@@ -163,15 +166,27 @@ make_head(struct proxy *p, const struct httphead *h, const uint64_t *length,
 static int
 send_response(struct proxy *p, const struct httphead *h, int interim)
 {
-	struct conn	*c = p->c;
 	struct out	 o;
+	int		 r;
+
+	if (make_head(p, h, NULL, &o) == -1)
+		return (-1);
+	r = send_made(p, h, interim, &o);
+	explicit_bzero(o.p, o.len);	/* cookies, a service's and ours */
+	return (r);
+}
+
+static int
+send_made(struct proxy *p, const struct httphead *h, int interim,
+    const struct out *o)
+{
+	struct conn	*c = p->c;
 	struct exch	*x = &p->x;
 	struct buf	*b = p->use.st->in;
 	struct iovec	 iov[2];
 	size_t		 n = 0;
 
-	if (make_head(p, h, NULL, &o) == -1)
-		return (-1);
+	buf_secret(b, h->head_len);
 	buf_drop(b, h->head_len);
 	if (!interim) {
 		if (flow_feed(&x->down, b->data + b->off, b->len) == -1) {
@@ -181,13 +196,13 @@ send_response(struct proxy *p, const struct httphead *h, int interim)
 		if (x->stages.n == 0 && c->out_len == 0)
 			n = x->down.ready;
 	}
-	iov[0].iov_base = o.p;
-	iov[0].iov_len = o.len;
+	iov[0].iov_base = o->p;
+	iov[0].iov_len = o->len;
 	iov[1].iov_base = b->data + b->off;
 	iov[1].iov_len = n;
-	if (n > 0 && n <= SMALL_BODY && n <= o.cap - o.len) {
+	if (n > 0 && n <= SMALL_BODY && n <= o->cap - o->len) {
 		/* One piece is cheaper than two. */
-		memcpy(o.p + o.len, b->data + b->off, n);
+		memcpy(o->p + o->len, b->data + b->off, n);
 		iov[0].iov_len += n;
 		buf_drop(b, n);
 		flow_sent(&x->down, n);
@@ -203,13 +218,13 @@ send_response(struct proxy *p, const struct httphead *h, int interim)
 		}
 		n = 0;
 	}
-	if (n < o.len) {
-		iov[0].iov_base = o.p + n;
-		iov[0].iov_len = o.len - n;
+	if (n < o->len) {
+		iov[0].iov_base = o->p + n;
+		iov[0].iov_len = o->len - n;
 		return (conn_writev(c, iov, 1));
 	}
-	buf_drop(b, n - o.len);
-	flow_sent(&x->down, n - o.len);
+	buf_drop(b, n - o->len);
+	flow_sent(&x->down, n - o->len);
 	return (0);
 }
 
@@ -379,6 +394,7 @@ down_answer(struct proxy *p, const char *head, size_t len,
 	struct out		 o;
 	struct iovec		 iov;
 	const char		*why;
+	int			 r;
 
 	memset(&scan, 0, sizeof(scan));
 	if (lenient_response(&h, &scan, p->x.method, head, len, &why) != 1)
@@ -387,7 +403,9 @@ down_answer(struct proxy *p, const char *head, size_t len,
 		return;
 	iov.iov_base = o.p;
 	iov.iov_len = o.len;
-	if (conn_writev(p->c, &iov, 1) == 0)
+	r = conn_writev(p->c, &iov, 1);
+	explicit_bzero(o.p, o.len);
+	if (r == 0)
 		down_pump(p);
 }
 

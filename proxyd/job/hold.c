@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/compat.h"
 #include "base/log.h"
 #include "hold.h"
 #include "proc/proc.h"
@@ -194,6 +195,7 @@ hold_begin(struct proxy *p, const struct httphead *h, hold_answer_fn answer)
 	}
 	memcpy(ho->head, st->in->data + st->in->off, h->head_len);
 	ho->head_len = h->head_len;
+	buf_secret(st->in, h->head_len);
 	buf_drop(st->in, h->head_len);
 	ho->p = p;
 	ho->answer = answer;
@@ -270,7 +272,7 @@ hold_free(struct hold *ho)
 	if (ho->p != NULL)
 		ho->p->x.hold = NULL;
 	rewrite_free(ho->map);
-	free(ho->head);
+	freezero(ho->head, ho->head_len);
 	area_put(&ho->body);
 	area_put(&ho->packed);
 	free(ho);
@@ -484,7 +486,7 @@ hold_answer(struct hold *ho, enum hold_state how)
 			hold_free(ho);
 	}
 	answer(p, head, head_len, how != HOLD_ASIS ? &length : NULL);
-	free(head);
+	freezero(head, head_len);
 }
 
 int

@@ -409,11 +409,10 @@ answer_exchange(struct proxy *p, const struct slice *token,
 	    "Cache-Control: no-store\r\nReferrer-Policy: no-referrer\r\n",
 	    (int)n, where);
 	if (jar_lines(p, COOKIE_LACKS_HOST | COOKIE_LACKS_DOMAIN, token, g,
-	    extra + at, sizeof(extra) - (size_t)at) == -1) {
+	    extra + at, sizeof(extra) - (size_t)at) == -1)
 		answer_error(c, 400, "token too long");
-		return;
-	}
-	answer_empty(c, 302, extra);
+	else
+		answer_empty(c, 302, extra);
 	sodium_memzero(extra, sizeof(extra));
 }
 

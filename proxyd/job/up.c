@@ -101,6 +101,7 @@ send_head(struct proxy *p, struct out *o)
 		left = o->len - (size_t)n;
 		memcpy(x->head->data, o->p + n, left);
 		x->head->len = left;
+		buf_secret(x->head, left);
 		n = (ssize_t)o->len;
 	}
 	x->started = 1;
@@ -131,6 +132,7 @@ up_begin(struct proxy *p, const struct service *sv)
 	struct upstream	*st = p->use.st;
 	struct names	 names;
 	struct reqhdr	 a;
+	int		 r;
 
 	exch_begin(p);
 	a.service = sv != NULL ? sv : unknown(p->to.host.label);
@@ -145,7 +147,9 @@ up_begin(struct proxy *p, const struct service *sv)
 		return;
 	}
 	exch_deadline(p);
-	if (send_head(p, &o) == -1) {
+	r = send_head(p, &o);
+	explicit_bzero(o.p, o.len);	/* credentials for the service */
+	if (r == -1) {
 		if (errno == EPROTO)
 			exch_fail(p, 400, "malformed request body");
 		else if (!st->used || !up_retry(p)) {

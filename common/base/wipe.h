@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: ISC */
+#ifndef WIPE_H
+#define WIPE_H
+
+#include <stddef.h>
+
+/*
+ * An allocator for a library that frees what may be secret in pieces nobody
+ * else sees: a parser's strings, the texts that it prints. Each block knows its
+ * size and is wiped when it is freed. What came from wipe_malloc() goes to
+ * wipe_free() and nowhere else; NULL is allowed there, and on no memory.
+ */
+void	*wipe_malloc(size_t);
+void	 wipe_free(void *);
+
+#endif
