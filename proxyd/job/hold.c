@@ -23,7 +23,8 @@
 
 /* All that this daemon's proxyds hold; each has its share. */
 #define HELD_MAX	(50 * 1024 * 1024)
-#define HELD_STEP	((size_t)64 * 1024)	/* counted before it is used */
+#define HELD_STEP	((size_t)64 * 1024)	/* by which one grows */
+#define PAGE		((size_t)4096)
 /* Of a body without a length: its content and what its chunks add. */
 #define RAW_MAX		(REWRITE_MAX + 512 * 1024)
 /* What it may grow to: short hosts become long ones. */
@@ -34,11 +35,11 @@
 #define TURN		(256 * 1024)	/* bytes of work in one turn */
 #define PIECE_MAX	(64 * 1024)
 
-/* Anonymous memory: room is kept, pages are there when they are written. */
+/* Anonymous memory that grows as it is used, and is counted as it is mapped. */
 struct area {
 	char	*p;
-	size_t	 size, len;
-	size_t	 counted;	/* of HELD_MAX */
+	size_t	 size, len;	/* mapped, and of HELD_MAX; used */
+	size_t	 most;		/* what it may become */
 };
 
 enum hold_state {
@@ -119,28 +120,21 @@ share(void)
 	return (HELD_MAX / n > RAW_MAX ? HELD_MAX / n : RAW_MAX);
 }
 
-/* Count so much as held, before it is. 0, or -1: too much. */
+/* So much is mapped from now on. 0, or -1: too much. */
 static int
-area_count(struct area *a, size_t n)
-{
-	if (n <= a->counted)
-		return (0);
-	if (n - a->counted > share() || all.held > share() - (n - a->counted))
-		return (-1);
-	all.held += n - a->counted;
-	a->counted = n;
-	return (0);
-}
-
-static int
-area_get(struct area *a, size_t size)
+area_resize(struct area *a, size_t size)
 {
 	void	*p;
 
-	p = mmap(NULL, size, PROT_READ | PROT_WRITE,
-	    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (size > a->size && (size - a->size > share() ||
+	    all.held > share() - (size - a->size)))
+		return (-1);
+	p = a->p == NULL ? mmap(NULL, size, PROT_READ | PROT_WRITE,
+	    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) :
+	    mremap(a->p, a->size, size, MREMAP_MAYMOVE);
 	if (p == MAP_FAILED)
 		return (-1);
+	all.held = all.held - a->size + size;
 	a->p = p;
 	a->size = size;
 	return (0);
@@ -151,22 +145,30 @@ area_put(struct area *a)
 {
 	if (a->p != NULL)
 		munmap(a->p, a->size);
-	all.held -= a->counted;
+	all.held -= a->size;
 	memset(a, 0, sizeof(*a));
 }
 
-/* Room for `n` bytes more, counted. 0 or -1. */
+/* Room for `n` bytes more; what is there may move. 0 or -1. */
 static int
 area_room(struct area *a, size_t n)
 {
 	size_t	want = a->len + n;
 
-	if (want > a->size)
+	if (want > a->most)
 		return (-1);
-	if (want <= a->counted)
+	if (want <= a->size)
 		return (0);
 	want = (want + HELD_STEP - 1) / HELD_STEP * HELD_STEP;
-	return (area_count(a, want < a->size ? want : a->size));
+	return (area_resize(a, want < a->most ? want : a->most));
+}
+
+/* It grows no more: its tail goes back. */
+static void
+area_whole(struct area *a)
+{
+	if (a->size - a->len >= PAGE)
+		(void)area_resize(a, (a->len + PAGE - 1) / PAGE * PAGE);
 }
 
 /* ---- it comes in ---- */
@@ -186,9 +188,9 @@ hold_begin(struct proxy *p, const struct httphead *h, hold_answer_fn answer)
 		size = (size_t)h->content_length;
 	if ((ho = calloc(1, sizeof(*ho))) == NULL)
 		return (0);
-	if (area_get(&ho->body, size) == -1 ||
-	    ((h->flags & HTTPHEAD_LENGTH) &&
-	    area_count(&ho->body, size) == -1) ||
+	ho->body.most = size;
+	if (((h->flags & HTTPHEAD_LENGTH) &&
+	    (size == 0 || area_resize(&ho->body, size) == -1)) ||
 	    (ho->head = malloc(h->head_len)) == NULL) {
 		hold_free(ho);
 		return (0);
@@ -250,6 +252,7 @@ hold_more(struct proxy *p)
 		return;
 	}
 	timer_del(&ho->timer);
+	area_whole(&ho->body);
 	upstream_reading(p->use.st, 0);
 	if ((ho->map = rewrite_new(proxy_names(&names, p))) == NULL) {
 		hold_answer(ho, HOLD_ASIS);
@@ -327,11 +330,12 @@ bench_begin(struct hold *ho)
 	if (ho->state == HOLD_PACK) {
 		all.out.p = all.piece;
 		all.out.cap = sizeof(all.piece);
-		if (area_get(&ho->packed, GROWN_MAX) == -1 ||
+		ho->packed.most = GROWN_MAX;
+		if (area_room(&ho->packed, HELD_STEP) == -1 ||
 		    pack_begin(&all.pack) == -1)
 			return (-1);
 		all.pack.out = ho->packed.p;
-		all.pack.cap = 0;
+		all.pack.cap = ho->packed.size;
 	}
 	if (repack_begin(&all.repack, ho->map, &body) == -1) {
 		if (ho->state == HOLD_PACK)
@@ -365,7 +369,8 @@ bench_pack(struct hold *ho)
 			ho->packed.len = k->len;
 			if (area_room(&ho->packed, HELD_STEP) == -1)
 				return (-1);
-			k->cap = ho->packed.counted;
+			k->out = ho->packed.p;
+			k->cap = ho->packed.size;
 		}
 		if (r == -1)
 			return (-1);
@@ -453,6 +458,7 @@ bench_turn(evutil_socket_t fd, short what, void *arg)
 		bench_counted(ho);
 	else {
 		ho->length = ho->packed.len;
+		area_whole(&ho->packed);
 		hold_answer(ho, HOLD_PACKED);
 	}
 }

@@ -16,6 +16,9 @@
 #define APP	"app.lan"
 #define WEB	"web--" SLUG "." DOMAIN
 #define PAGES	12
+/* One proxyd of 64 has room for 5767168 bytes: so many steps of 64 KiB. */
+#define ROOM	88
+#define SMALL	100
 
 static struct drive	d;
 static char		text[MOST + 1], packed[8 << 20], came[16 << 20];
@@ -299,6 +302,34 @@ crowded(void)
 	close(fd);
 }
 
+/* What a small page that is held takes is its own, not what it might become. */
+static void
+small(void)
+{
+	static const char	*said = "HTTP/1.1 200 OK\r\n"
+	    "Content-Type: text/html\r\nTransfer-Encoding: chunked\r\n\r\n";
+	int	fd[SMALL], st[SMALL], i, held = 0;
+	long	before = drive_kib(&d, "status", "VmSize:"), now;
+
+	for (i = 0; i < SMALL; i++) {
+		fd[i] = browser_from(&d, 1 + i / 50);
+		st[i] = open_stream(&d, fd[i], "/small", 0);
+		(void)request_at(st[i]);
+		put(st[i], "OK\n%s5\r\nhello\r\n", said);
+	}
+	(void)get_until(fd[SMALL - 1], "\r\n\r\n");
+	now = drive_kib(&d, "status", "VmSize:");
+	for (i = 0; i < SMALL; i++) {
+		held += recv(fd[i], came, 1, MSG_DONTWAIT | MSG_PEEK) == -1;
+		close(st[i]);
+		close(fd[i]);
+	}
+	is_int(held, ROOM, "operator-48: of %d pages in chunks so many are "
+	    "held as there is room for a step each", SMALL);
+	ok(now - before < ROOM * 64 + 16384, "operator-48: and no more than "
+	    "that is mapped (%ld kB)", now - before);
+}
+
 static void
 begin(struct conf *cf, unsigned int proxyds)
 {
@@ -324,6 +355,7 @@ main(void)
 	(void)drive_leave(&d);
 	begin(&cf, 64);
 	crowded();
+	small();
 	is_int(drive_leave(&d), 0, "proxyd ends well");
 	return (done_testing());
 }
