@@ -39,6 +39,7 @@ struct early {
 	int			 fd;
 	struct msg_give		 give;		/* its texts are those below */
 	char			 addr[ADDR_SIZE], accept[ACCEPT_SIZE];
+	char			 request[REQUEST_SIZE];
 	uint8_t			 bytes[];
 };
 
@@ -226,9 +227,11 @@ early_add(const struct msg_give *g, uint64_t from, int fd)
 	e->give = *g;
 	strlcpy(e->addr, g->addr, sizeof(e->addr));
 	strlcpy(e->accept, g->accept, sizeof(e->accept));
+	strlcpy(e->request, g->request, sizeof(e->request));
 	memcpy(e->bytes, g->bytes.p, g->bytes.len);
 	e->give.addr = e->addr;
 	e->give.accept = e->accept;
+	e->give.request = e->request;
 	e->give.bytes.p = e->bytes;
 	e->until_ms = clock_ms() + EARLY_MS;
 	TAILQ_INSERT_TAIL(&gives.early, e, entry);

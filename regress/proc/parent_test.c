@@ -231,7 +231,8 @@ give(uint8_t class, uint64_t instance, const char *bytes)
 {
 	make(IMSG_GIVE, &(struct msg_give){ .class = class, .nonce = nonce,
 	    .instance = instance, .addr = "192.0.2.1", .accept = "accept",
-	    .bytes = { (const uint8_t *)bytes, strlen(bytes) } });
+	    .bytes = { (const uint8_t *)bytes, strlen(bytes) },
+	    .request = "request-1" });
 }
 
 /* The connection that is given: our end, and the one that travels. */
@@ -268,7 +269,10 @@ forwarded(int far, const char *bytes)
 
 	if (hear_any(far, &m, 0) <= 0 || get_give(&m, &in) == -1 ||
 	    m.fd == -1 || in.nonce != nonce || in.bytes.len != strlen(bytes) ||
-	    memcmp(in.bytes.p, bytes, in.bytes.len) != 0)
+	    memcmp(in.bytes.p, bytes, in.bytes.len) != 0 ||
+	    strcmp(in.addr, "192.0.2.1") != 0 ||
+	    strcmp(in.accept, "accept") != 0 ||
+	    strcmp(in.request, "request-1") != 0)
 		return (-1);
 	close(m.fd);
 	return (0);
@@ -390,6 +394,46 @@ without_word(void)
 		close(con[i][0]);
 	child_free(proxyd);
 	close(far);
+	close(far_termd);
+}
+
+/* The word on one that waits is read while another's message is being. */
+static void
+word_within(void)
+{
+	static char	 head[GIVE_BYTES_MAX];
+	struct child	*one, *other, *termd;
+	int		 far, far_other, far_termd, con[2], was = spawned;
+	uint64_t	 first;
+
+	one = child_make(ROLE_PROXYD, CHILD_READY, &far);
+	other = child_make(ROLE_PROXYD, CHILD_READY, &far_other);
+	termd = child_make(ROLE_TERMD, CHILD_READY, &far_termd);
+	connection(con);
+	first = ++nonce;
+	give(CLASS_TERMINAL, termd->instance, "mine");
+	child_says(far, con[1]);
+
+	nonce++;
+	memset(head, 'S', sizeof(head) - 1);
+	give(CLASS_TERMINAL, 0, head);
+	say_raw(far_other, msg.type, 0, dup(con[1]), msg.buf, msg.len);
+	nonce = first;
+	make(IMSG_ADMITTED, &(struct msg_admitted){ .nonce = nonce,
+	    .class = CLASS_TERMINAL, .instance = termd->instance });
+	say_raw(authd_far, msg.type, 0, -1, msg.buf, msg.len);
+	turn();
+	is_int(forwarded(far_termd, "mine"), 0,
+	    "what is given has nothing of what another gives");
+	is_int(spawned, was, "which waits");
+	nonce = first + 1;
+	close(con[0]);
+	close(con[1]);
+	child_free(one);
+	child_free(other);
+	child_free(termd);
+	close(far);
+	close(far_other);
 	close(far_termd);
 }
 
@@ -808,6 +852,7 @@ main(void)
 	walk();
 	gives();
 	without_word();
+	word_within();
 	burst();
 	gives_bad();
 	shares();
