@@ -54,6 +54,7 @@
 
 static int	authd_key(uint8_t, int);
 static void	authd_run(void);
+static void	authd_reloaded(void);
 static void	authd_stop(void);
 static void	authd_open(void *);
 
@@ -74,7 +75,7 @@ static const struct proc_ops	ops = {
 	.counters = counts_take,
 	.run = authd_run,
 	.judge = recording_judge,
-	.swapped = recording_reloaded,
+	.swapped = authd_reloaded,
 	.stop = authd_stop,
 };
 
@@ -140,6 +141,13 @@ authd_run(void)
 	timer_init(&authd.retry, authd_open, NULL);
 	authd_open(NULL);
 	turn_end();
+}
+
+static void
+authd_reloaded(void)
+{
+	recording_reloaded();
+	recording_keep();
 }
 
 /* Below our root, whatever directory the parent knows it by. */

@@ -16,6 +16,7 @@
 #include "msg/admit.h"
 #include "msg/credit.h"
 #include "msg/peer.h"
+#include "msg/recording.h"
 #include "msg/run.h"
 #include "now.h"
 #include "proc/proc.h"
@@ -85,6 +86,7 @@ turn_purge(void *arg)
 void
 turn_init(void)
 {
+	recording_init(turn_after);
 	timer_init(&turn.due, turn_due, NULL);
 	timer_init(&turn.probe, turn_probe, NULL);
 	timer_init(&turn.purge, turn_purge, NULL);

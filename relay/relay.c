@@ -12,7 +12,6 @@
 
 #include <getopt.h>
 #include <signal.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -30,13 +29,9 @@
 #include "net/net.h"
 #include "relay.h"
 
-struct relay	relay;
-
 static struct {
 	const char	*url, *token_file, *ca_file, *listen;
 	int		 allow_plain;
-	struct event_base *base;
-	int		 status;
 } opts = { .ca_file = "" };
 
 enum { O_URL = 256, O_TOKEN, O_CA, O_LISTEN, O_PLAIN, O_HELP, O_VERSION };
@@ -51,26 +46,6 @@ static const struct option	longer[] = {
 	{ "version", no_argument, NULL, O_VERSION },
 	{ NULL, 0, NULL, 0 }
 };
-
-void
-say(const char *fmt, ...)
-{
-	char	text[1024], shown[2048];
-	va_list	ap;
-
-	va_start(ap, fmt);
-	vsnprintf(text, sizeof(text), fmt, ap);
-	va_end(ap);
-	log_escape(shown, sizeof(shown), text, strlen(text));
-	fprintf(stderr, "relay: %s\n", shown);
-}
-
-void
-relay_end(int status)
-{
-	opts.status = status;
-	event_base_loopbreak(opts.base);
-}
 
 static void
 usage(FILE *f)
@@ -242,24 +217,24 @@ base_new(void)
 static int
 connect_run(void)
 {
-	if (sodium_init() == -1 || (opts.base = base_new()) == NULL) {
+	if (sodium_init() == -1 || (relay.base = base_new()) == NULL) {
 		say("out of memory");
 		return (EXIT_UNREACHED);
 	}
-	clock_init(opts.base);
-	net_init(opts.base, 0, opts.ca_file);
+	clock_init(relay.base);
+	net_init(relay.base, 0, opts.ca_file);
 	if (net_check() == -1)
 		return (EXIT_USAGE);
 	net_reload();
 	if (opts.listen != NULL ? listen_start(opts.listen) == -1 :
 	    conn_start(STDIN_FILENO, STDOUT_FILENO, ended, NULL) == NULL)
 		return (EXIT_USAGE);
-	event_base_dispatch(opts.base);
+	event_base_dispatch(relay.base);
 	net_clear();
 	clock_clear();
-	event_base_free(opts.base);
+	event_base_free(relay.base);
 	freezero(relay.token, strlen(relay.token));
-	return (opts.status);
+	return (relay.status);
 }
 
 int

@@ -4,6 +4,8 @@
 
 #include "net/url.h"
 
+struct event_base;
+
 /* What the parts of relay, the operator's tool, share. */
 
 /* EXIT STATUS in relay(1); relayctl's and tunnel-client's are the same. */
@@ -15,6 +17,8 @@ struct relay {
 	char		*token;
 	const char	*session, *service;
 	int		 quiet;		/* each connection is no line */
+	struct event_base *base;
+	int		 status;	/* to exit with */
 };
 
 extern struct relay	relay;

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: ISC
 
-relay_OBJS = relay/relay.o relay/completion.o relay/conn.o relay/listen.o \
+relay_OBJS = relay/relay.o relay/completion.o relay/conn.o relay/listen.o relay/say.o \
 	common/base/clock.o common/base/compat.o common/base/log.o \
 	common/base/secretfile.o common/base/target.o common/base/uuid.o \
 	$(net_OBJS) $(ws_OBJS) $(ws_accept_OBJS) $(head_OBJS)

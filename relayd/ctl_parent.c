@@ -59,7 +59,7 @@ static const ctl_fn	handlers[CTL_OP_COUNT] = {
 static char	next_request[REQUEST_SIZE];	/* of the CTL that follows */
 
 int
-ctl_on_request(struct chan *chan, struct imsg *m)
+admin_on_request(struct chan *chan, struct imsg *m)
 {
 	struct msg_ctl_request	in;
 
@@ -72,7 +72,7 @@ ctl_on_request(struct chan *chan, struct imsg *m)
 
 /* control has checked all this; it would not ask otherwise. */
 int
-ctl_on_ctl(struct chan *chan, struct imsg *m)
+admin_on_ctl(struct chan *chan, struct imsg *m)
 {
 	struct msg_ctl	in;
 

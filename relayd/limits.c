@@ -26,6 +26,20 @@ limits_proxyds(const struct conf *c)
 	return (n < 1 ? 1 : n > PROXYD_MAX ? PROXYD_MAX : (unsigned)n);
 }
 
+unsigned
+limits_places(const struct conf *c, int role)
+{
+	switch (role_info(role)->many) {
+	case MANY_ONE:
+	case MANY_METRICS:
+		return (1);
+	case MANY_PROXYDS:
+		return (limits_proxyds(c));
+	default:
+		return (0);
+	}
+}
+
 /*
  * Each tunnel is a muxd; beside them live those that have not logged in, the
  * fixed children, and terminals and TCP connections, for each of which as much

@@ -55,7 +55,7 @@ pages_init(void)
 	counts = pages.at[0];
 	for (role = 0; role < ROLE_COUNT; role++)
 		for (i = 0; (role_info(role)->flags & RF_COUNTS) &&
-		    i < supervise_places(role); i++)
+		    i < limits_places(&env()->conf, role); i++)
 			page_new(role, i);
 	gauge(CT_BUILD, 1);
 	gauge(CT_UP_PARENT, 1);

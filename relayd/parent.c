@@ -28,8 +28,8 @@ const struct dispatch	parent_table[] = {
 	{ IMSG_PONG, R_CHILDREN, ST_UP, 0, watch_on_pong },
 	{ IMSG_BOUND, R_AUTHD, ST_UP, 0, on_bound },
 	{ IMSG_OFFENCE, R_AUTHD, ST_UP, 0, on_offence },
-	{ IMSG_CTL_REQUEST, R_CONTROL, ST_UP, 0, ctl_on_request },
-	{ IMSG_CTL, R_CONTROL, ST_UP, MF_REQUEST, ctl_on_ctl },
+	{ IMSG_CTL_REQUEST, R_CONTROL, ST_UP, 0, admin_on_request },
+	{ IMSG_CTL, R_CONTROL, ST_UP, MF_REQUEST, admin_on_ctl },
 	{ IMSG_RELOAD_SAID, R_STANDING, ST_UP, MF_ANSWER, NULL },
 #ifdef RELAYD_TESTING
 	{ IMSG_TRIED, R_CHILDREN, ST_UP, MF_ANSWER, NULL },

@@ -181,6 +181,8 @@ int	files_secret(const char *path, char *err, size_t err_size);
  */
 /* How many proxyds: as configured, or one for each core. */
 unsigned limits_proxyds(const struct conf *);
+/* How many places a role has that are always filled, but for metricd's. */
+unsigned limits_places(const struct conf *, int role);
 int	limits_check(struct conf *, char *err, size_t err_size);
 /* The same from given numbers, for tests: how many tunnels fit. */
 uint64_t limits_fit(const struct conf *, uint64_t files, uint64_t pids);
@@ -240,7 +242,6 @@ void	supervise_stop(void);		/* the end: children first, then us */
 void	supervise_ready(struct child *);
 void	supervise_serving(void);	/* the store is open */
 void	supervise_metrics(int changed);	/* is there metricd, is it to be? */
-unsigned supervise_places(int role);	/* how many there are at all times */
 /* Has every place had somebody who answers, of late? */
 int	supervise_is_well(void);
 unsigned	 supervise_restarts(const struct child *);
@@ -269,8 +270,10 @@ void	watch_init(void);
 void	watch_clear(void);
 void	watch_round(void);		/* what is done each second */
 int	watch_on_pong(struct chan *, struct imsg *);
-/* "READY=1" and the like, to the service manager if there is one. */
-void	watch_tell(const char *state);
+
+/* ---- notify.c: "READY=1" and the like, to the service manager if any ---- */
+
+void	notify_tell(const char *state);
 
 /* ---- parent.c: what children may say ---- */
 
@@ -298,7 +301,7 @@ void	reload_start(reload_done_fn, uint64_t who, uint32_t id);
 
 /* ---- ctl_parent.c: what relayctl asks of the parent ---- */
 
-int	ctl_on_request(struct chan *, struct imsg *);
-int	ctl_on_ctl(struct chan *, struct imsg *);
+int	admin_on_request(struct chan *, struct imsg *);
+int	admin_on_ctl(struct chan *, struct imsg *);
 
 #endif

@@ -5,7 +5,7 @@ cfg_OBJS =	relayd/parse.o relayd/lex.o relayd/printconf.o \
 		common/proc/conf.o common/proc/conf_set.o common/base/compat.o
 
 relayd_OBJS =	relayd/relayd.o relayd/env.o relayd/parent.o relayd/give.o relayd/child.o \
-		relayd/kill.o relayd/watch.o \
+		relayd/kill.o relayd/notify.o relayd/watch.o \
 		relayd/childlog.o relayd/logline.o relayd/spawn.o relayd/supervise.o \
 		relayd/authlink.o relayd/listen.o relayd/reload.o \
 		relayd/ctl_parent.o relayd/users.o relayd/files.o \

@@ -83,21 +83,6 @@ slot_first(struct slot *s)
 	slot_start(s);
 }
 
-/* How many places a role has that are always filled, but for metricd's. */
-unsigned
-supervise_places(int role)
-{
-	switch (role_info(role)->many) {
-	case MANY_ONE:
-	case MANY_METRICS:
-		return (1);
-	case MANY_PROXYDS:
-		return (limits_proxyds(&env()->conf));
-	default:
-		return (0);
-	}
-}
-
 /* Is this place to be filled? */
 static int
 slot_is_wanted(const struct slot *s)
@@ -132,7 +117,7 @@ supervise_start(void)
 
 	slot_add(ROLE_AUTHD, 0);
 	for (role = 0; role < ROLE_COUNT; role++)
-		for (i = 0; i < supervise_places(role); i++)
+		for (i = 0; i < limits_places(&env()->conf, role); i++)
 			if (role != ROLE_AUTHD)
 				slot_add(role, i);
 	slot_each(slot_first);
@@ -206,12 +191,13 @@ ready_note(void)
 			snprintf(one, sizeof(one), "%s", role_name(s->role));
 		else
 			snprintf(one, sizeof(one), "%u %s",
-			    supervise_places(s->role), role_name(s->role));
+			    limits_places(&env()->conf, s->role),
+			    role_name(s->role));
 		strlcat(text, i == 0 ? "" : ", ", sizeof(text));
 		strlcat(text, one, sizeof(text));
 	}
 	log_info("ready: %s", text);
-	watch_tell("READY=1");
+	notify_tell("READY=1");
 }
 
 /* From READY on authd has the say, but somebody has to log in. */
@@ -435,7 +421,7 @@ supervise_stop(void)
 	gauge(CT_STOPPING, 1);
 	supervised.stop_ms = clock_ms();
 	log_info("stopping");
-	watch_tell("STOPPING=1");
+	notify_tell("STOPPING=1");
 	timer_init(&supervised.head_start, stop_rest, NULL);
 	stop_next();
 	if (supervised.told == 1)

@@ -10,16 +10,11 @@
  * Seconds are counted in rounds of our own loop, not by the clock: whatever held
  * us up, an answer that has come is read before its sender is blamed.
  */
-#include <sys/socket.h>
-#include <sys/un.h>
-
 #include <event2/event.h>
 
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/compat.h"
 #include "base/log.h"
@@ -108,7 +103,7 @@ watch_status(void)
 	    (unsigned long long)tunnels, tunnels == 1 ? "tunnel" : "tunnels",
 	    (unsigned long long)terminals, terminals == 1 ? "terminal" :
 	    "terminals");
-	watch_tell(text);
+	notify_tell(text);
 }
 
 static void
@@ -122,7 +117,7 @@ watch_tick(evutil_socket_t fd, short what, void *arg)
 	usage_round();
 	watch_status();
 	if (watch.off || supervise_is_well())
-		watch_tell("WATCHDOG=1");
+		notify_tell("WATCHDOG=1");
 }
 
 void
@@ -142,29 +137,4 @@ void
 watch_clear(void)
 {
 	event_free(watch.ev);
-}
-
-/* sd_notify(3): one datagram, to where the service manager has said. */
-void
-watch_tell(const char *state)
-{
-	struct sockaddr_un	 sun = { .sun_family = AF_UNIX };
-	const char		*path = getenv("NOTIFY_SOCKET");
-	size_t			 len;
-	int			 fd;
-
-	if (path == NULL || (path[0] != '/' && path[0] != '@') ||
-	    (len = strlen(path)) >= sizeof(sun.sun_path))
-		return;
-	memcpy(sun.sun_path, path, len);
-	if (path[0] == '@')
-		sun.sun_path[0] = '\0';
-	fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-	if (fd == -1)
-		return;
-	if (sendto(fd, state, strlen(state), MSG_NOSIGNAL,
-	    (struct sockaddr *)&sun, (socklen_t)(offsetof(struct sockaddr_un,
-	    sun_path) + len)) == -1)
-		log_debug("service manager: %s", strerror(errno));
-	close(fd);
 }

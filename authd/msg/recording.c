@@ -21,7 +21,6 @@
 #include "authd/store/audit.h"
 #include "authd/store/castdir.h"
 #include "authd/store/store.h"
-#include "authd/turn.h"
 #include "base/clock.h"
 #include "base/compat.h"
 #include "base/index.h"
@@ -50,6 +49,7 @@ static void	recording_tick(void *);
 static void	hash_step(void *);
 
 static struct {
+	recording_after_fn	 after;		/* the turn's */
 	TAILQ_HEAD(, recording)	 all;
 	struct index		 by_id;
 	struct timer		 tick, step;
@@ -60,6 +60,12 @@ static struct {
 	uint64_t		 left;
 	crypto_hash_sha256_state hash;
 } recordings = { .all = TAILQ_HEAD_INITIALIZER(recordings.all), .fd = -1 };
+
+void
+recording_init(recording_after_fn after)
+{
+	recordings.after = after;
+}
 
 unsigned
 recording_count(void)
@@ -154,7 +160,6 @@ recording_reloaded(void)
 	    conf->recording_dir) == -1 && conf->record_terminals))
 		log_warn("recording directory %s: no terminal opens",
 		    conf->recording_dir);
-	recording_keep();
 }
 
 /* ---- the beginning ---- */
@@ -320,7 +325,7 @@ recording_write(struct recording *r)
 		    .action = "recording", .session = r->row.session_id,
 		    .object = r->row.id, .reason = detail });
 	}
-	turn_after(recording_ended, r);
+	recordings.after(recording_ended, r);
 }
 
 static void

@@ -15,6 +15,9 @@ struct stream;
  * end; and how they go again, by age and by size. operator-api.md, 11.
  */
 
+/* With turn_after(): for what waits for a commit. */
+typedef void (*recording_after_fn)(void (*)(void *, int), void *);
+void	recording_init(recording_after_fn);
 /* The configuration may be new. */
 void	recording_reloaded(void);
 /* The store is open, and has this one that has not ended. */

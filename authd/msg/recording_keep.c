@@ -123,14 +123,15 @@ scan(void)
 	keep.scanned = 0;
 }
 
-/* Without a directory nothing was recorded. */
+/* Without a directory nothing was recorded; it may come with a reload. */
 static void
 keep_look(void *arg)
 {
 	(void)arg;
-	if (!castdir_is_open())
-		return;
-	if (!store_is_up()) {
+	if (!castdir_is_open()) {
+		keep.scanned = 0;
+		timer_set(&keep.timer, LOOK_MS);
+	} else if (!store_is_up()) {
 		timer_set(&keep.timer, LOOK_MS);
 	} else if (!keep.scanned) {
 		scan();

@@ -5,17 +5,7 @@
 # without sanitizers is looked at, as it is the one that is installed.
 
 set -u
-count=0
-
-ok()
-{
-	count=$((count + 1))
-	if [ "$1" -eq 0 ]; then
-		echo "ok $count - $2"
-	else
-		echo "not ok $count - $2"
-	fi
-}
+. "$RELAYD_SRC/regress/build/ok.sh"
 
 has()
 {

@@ -4,20 +4,10 @@
 # make install into an empty directory, and again over what is there.
 
 set -u
-count=0
+. "$RELAYD_SRC/regress/build/ok.sh"
 dest=$(mktemp -d "${TMPDIR:-/tmp}/install.XXXXXX") || exit 1
 trap 'rm -rf "$dest"' EXIT
 cd "$RELAYD_FAST_BUILD" || exit 1
-
-ok()
-{
-	count=$((count + 1))
-	if [ "$1" -eq 0 ]; then
-		echo "ok $count - $2"
-	else
-		echo "not ok $count - $2"
-	fi
-}
 
 make -s install DESTDIR="$dest" >"$dest.out" 2>&1
 r=$?

@@ -9,17 +9,7 @@ dir=$(mktemp -d "${TMPDIR:-/tmp}/setup.XXXXXX")
 [ -n "$dir" ] && [ -d "$dir" ]
 trap 'rm -rf "$dir"' EXIT
 mkdir "$dir/bin" "$dir/known" "$dir/etc"
-count=0
-
-ok()
-{
-	count=$((count + 1))
-	if [ "$1" -eq 0 ]; then
-		echo "ok $count - $2"
-	else
-		echo "not ok $count - $2"
-	fi
-}
+. "$RELAYD_SRC/regress/build/ok.sh"
 
 # All of them are one program. The last word of useradd is a name: who is there
 # already is an error.

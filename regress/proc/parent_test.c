@@ -62,7 +62,7 @@ kill_child(struct child *c, const char *reason)
 }
 
 int
-ctl_on_ctl(struct chan *chan, struct imsg *m)
+admin_on_ctl(struct chan *chan, struct imsg *m)
 {
 	(void)chan;
 	(void)m;
@@ -70,7 +70,7 @@ ctl_on_ctl(struct chan *chan, struct imsg *m)
 }
 
 int
-ctl_on_request(struct chan *chan, struct imsg *m)
+admin_on_request(struct chan *chan, struct imsg *m)
 {
 	(void)chan;
 	(void)m;

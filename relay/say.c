@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: ISC */
+#include <event2/event.h>
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "relay.h"
+
+struct relay	relay;
+
+void
+say(const char *fmt, ...)
+{
+	char	text[1024], shown[2048];
+	va_list	ap;
+
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	log_escape(shown, sizeof(shown), text, strlen(text));
+	fprintf(stderr, "relay: %s\n", shown);
+}
+
+void
+relay_end(int status)
+{
+	relay.status = status;
+	event_base_loopbreak(relay.base);
+}
