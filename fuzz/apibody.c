@@ -1,15 +1,9 @@
 /* SPDX-License-Identifier: ISC */
 /* The body of an operator's call, for each call that has one. */
-#include <stddef.h>
-#include <stdint.h>
-#include <stdlib.h>
-#include <string.h>
-
 #include "api/api.h"
 #include "base/text.h"
 #include "imsg/msg.h"
-
-int	LLVMFuzzerTestOneInput(const uint8_t *, size_t);
+#include "fuzz.h"
 
 static void
 one(unsigned op, const char *body, size_t len)

@@ -5,13 +5,8 @@
  */
 #include <cjson/cJSON.h>
 
-#include <stdint.h>
-#include <stdlib.h>
-#include <string.h>
-
 #include "termd/cast.h"
-
-int	LLVMFuzzerTestOneInput(const uint8_t *, size_t);
+#include "fuzz.h"
 
 static struct cast	c;
 

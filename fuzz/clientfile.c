@@ -1,13 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* tunnel-client's configuration file: words and values lie in the text. */
-#include <stddef.h>
-#include <stdint.h>
-#include <stdlib.h>
-#include <string.h>
-
 #include "tunnel-client/conffile.h"
-
-int	LLVMFuzzerTestOneInput(const uint8_t *, size_t);
+#include "fuzz.h"
 
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)

@@ -3,14 +3,8 @@
  * A proxy's address, and who is exempt from proxies: the first line of the
  * input is NO_PROXY, the second the host, the third the proxy.
  */
-#include <stddef.h>
-#include <stdint.h>
-#include <stdlib.h>
-#include <string.h>
-
 #include "tunnel-client/proxy.h"
-
-int	LLVMFuzzerTestOneInput(const uint8_t *, size_t);
+#include "fuzz.h"
 
 static void
 exempt(const char *list, const char *host)

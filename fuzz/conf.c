@@ -3,14 +3,10 @@
  * relayd.conf(5): any text is parsed or refused, and what is parsed can be
  * printed and parsed back to the same.
  */
-#include <stdint.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 
 #include "relayd/cfg.h"
-
-int	LLVMFuzzerTestOneInput(const uint8_t *, size_t);
+#include "fuzz.h"
 
 static void
 ignore(void *arg, const char *text)

@@ -3,16 +3,12 @@
  * Cookies and the query's token. What is stripped holds none of ours, what is
  * set has no Domain; nothing grows beyond what the header says.
  */
-#include <stdint.h>
-#include <stdlib.h>
-#include <string.h>
 #include <strings.h>
 
 #include "proxyd/http/cookie.h"
+#include "fuzz.h"
 
 #define SLUG	"0f8b1c2d3e4f5061728394a5b6c7d8e9"
-
-int	LLVMFuzzerTestOneInput(const uint8_t *, size_t);
 
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)

@@ -1,12 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* A diagnostics report: what was written once is written again unchanged. */
-#include <stdint.h>
-#include <stdlib.h>
-#include <string.h>
-
 #include "muxd/diag.h"
-
-int	LLVMFuzzerTestOneInput(const uint8_t *, size_t);
+#include "fuzz.h"
 
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)

@@ -3,16 +3,10 @@
  * What tunnel-client reads of the machine that it runs on: the routes of a
  * node, the configuration of a web server, and the document of a discovery.
  */
-#include <stddef.h>
-#include <stdint.h>
-#include <stdlib.h>
-#include <string.h>
-
 #include "tunnel-client/discovered.h"
 #include "tunnel-client/survey.h"
 #include "base/log.h"
-
-int	LLVMFuzzerTestOneInput(const uint8_t *, size_t);
+#include "fuzz.h"
 
 /* Whatever was said, what is announced is what a server would keep. */
 static void

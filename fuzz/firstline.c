@@ -4,16 +4,10 @@
  * frames, the end of a command's JSON. The first byte says which, the second
  * in what pieces.
  */
-#include <stddef.h>
-#include <stdint.h>
-#include <stdlib.h>
-#include <string.h>
-
 #include "tunnel-client/firstline.h"
 #include "tunnel-client/jsonend.h"
 #include "tunnel-client/termframe.h"
-
-int	LLVMFuzzerTestOneInput(const uint8_t *, size_t);
+#include "fuzz.h"
 
 static void
 line(const uint8_t *p, size_t len, size_t step)

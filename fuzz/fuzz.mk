@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: ISC
 #
-# A fuzz target is fuzz/NAME.c with LLVMFuzzerTestOneInput(), a fragment
+# A fuzz target is fuzz/NAME.c with LLVMFuzzerTestOneInput() (fuzz.h), a fragment
 # fuzz/NAME.mk of one line and seeds in fuzz/corpus/NAME/:
 #
 #	$(eval $(call fuzz_target,yamux,common/yamux/yamux.o common/base/compat.o,))

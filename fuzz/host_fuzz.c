@@ -3,16 +3,12 @@
  * Host names and Origins: whatever comes out as a proxy host prints back to
  * the name that went in, and a host's own origin is its own.
  */
-#include <stdint.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 
 #include "proxyd/http/host.h"
+#include "fuzz.h"
 
 #define DOMAIN	"support.example.com"
-
-int	LLVMFuzzerTestOneInput(const uint8_t *, size_t);
 
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)

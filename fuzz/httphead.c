@@ -5,17 +5,11 @@
  * everything that is read out of one), a response and a chunked body. Whole
  * and byte by byte must agree, and all slices lie inside the head.
  */
-
-#include <stdint.h>
-#include <stdlib.h>
-#include <string.h>
-
 #include <llhttp.h>
 
 #include "http/head.h"
 #include "http/upgrade.h"
-
-int	LLVMFuzzerTestOneInput(const uint8_t *, size_t);
+#include "fuzz.h"
 
 static void
 inside(const struct slice *sl, const char *buf, size_t len)

@@ -4,18 +4,12 @@
  * past the end, what was understood is put back byte for byte, and no secret
  * is printed.
  */
-#include <stddef.h>
-#include <stdint.h>
-#include <stdlib.h>
-#include <string.h>
-
 #include "imsg/imsg.h"
 #include "imsg/msg.h"
 #include "proc/conf.h"
+#include "fuzz.h"
 
 #define STRUCT_MAX	4096	/* bytes of the largest struct msg_* */
-
-int	LLVMFuzzerTestOneInput(const uint8_t *, size_t);
 
 static int
 nothing(struct chan *c, struct imsg *m)

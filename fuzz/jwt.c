@@ -6,14 +6,9 @@
 #include <cjson/cJSON.h>
 #include <sodium.h>
 
-#include <stdint.h>
-#include <stdlib.h>
-#include <string.h>
-
 #include "authd/cred/jwt.h"
 #include "base/compat.h"
-
-int	LLVMFuzzerTestOneInput(const uint8_t *, size_t);
+#include "fuzz.h"
 
 static void
 look(struct cJSON *payload)

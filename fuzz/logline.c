@@ -3,14 +3,8 @@
    in which nobody else's name stands. */
 #include <cjson/cJSON.h>
 
-#include <stddef.h>
-#include <stdint.h>
-#include <stdlib.h>
-#include <string.h>
-
 #include "relayd/logline.h"
-
-int	LLVMFuzzerTestOneInput(const uint8_t *, size_t);
+#include "fuzz.h"
 
 static void
 check(const struct logline *l)

@@ -1,14 +1,9 @@
 /* SPDX-License-Identifier: ISC */
 /* The client's table of services: whatever is kept obeys every rule. */
-#include <stdint.h>
-#include <stdlib.h>
-#include <string.h>
-
 #include "muxd/manifest.h"
 #include "imsg/msg.h"
 #include "base/target.h"
-
-int	LLVMFuzzerTestOneInput(const uint8_t *, size_t);
+#include "fuzz.h"
 
 static void
 dropped(void *arg, const char *name, size_t len, const char *why)

@@ -6,21 +6,16 @@
  *
  * usage: NAME_replay [directory ...]; by default $RELAYD_SRC/fuzz/corpus/NAME.
  */
-
 #include <sys/stat.h>
 
 #include <dirent.h>
 #include <err.h>
 #include <limits.h>
-#include <stdint.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
+#include "fuzz.h"
 
 #define SEED_MAX	(1 << 20)	/* bytes read of one seed */
 #define CUTS_MAX	512		/* variants of one kind made of a seed */
-
-int	LLVMFuzzerTestOneInput(const uint8_t *, size_t);
 
 static int	count;
 

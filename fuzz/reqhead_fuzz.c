@@ -4,16 +4,11 @@
  * classification and rewriting: what comes out must parse again and say the
  * same about its body, and hold none of what must not pass.
  */
-#include <stdint.h>
-#include <stdlib.h>
-#include <string.h>
-
 #include "proxyd/http/lenient.h"
 #include "proxyd/http/sieve.h"
 #include "proxyd/http/urlmap.h"
 #include "proxyd/door/route.h"
-
-int	LLVMFuzzerTestOneInput(const uint8_t *, size_t);
+#include "fuzz.h"
 
 static char	buf[RESPHDR_MAX];
 

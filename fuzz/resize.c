@@ -1,13 +1,9 @@
 /* SPDX-License-Identifier: ISC */
 /* A browser's resize message: what passes is small, and passes again as it is. */
-#include <stdint.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 
 #include "termd/resize.h"
-
-int	LLVMFuzzerTestOneInput(const uint8_t *, size_t);
+#include "fuzz.h"
 
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)

@@ -4,14 +4,9 @@
  * was counted before, and has nothing in it that would be replaced once more.
  * What comes packed or in chunks ends, whatever it is.
  */
-#include <stdint.h>
-#include <stdlib.h>
-#include <string.h>
-
 #include "proxyd/http/repack.h"
 #include "proxyd/http/rewrite.h"
-
-int	LLVMFuzzerTestOneInput(const uint8_t *, size_t);
+#include "fuzz.h"
 
 #define ROOM	(1 << 20)
 

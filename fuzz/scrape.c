@@ -3,13 +3,8 @@
  * A request to metricd, whole and byte by byte: the same is understood, and
  * once something is, it is no "more".
  */
-#include <stdint.h>
-#include <stdlib.h>
-#include <string.h>
-
 #include "metricd/request.h"
-
-int	LLVMFuzzerTestOneInput(const uint8_t *, size_t);
+#include "fuzz.h"
 
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)

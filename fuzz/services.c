@@ -3,17 +3,11 @@
  * What a user gives to tunnel-client: services, globs, durations, addresses.
  * The first line of the input is one, the second the other.
  */
-#include <stddef.h>
-#include <stdint.h>
-#include <stdlib.h>
-#include <string.h>
-
 #include "tunnel-client/client.h"
 #include "tunnel-client/handshake.h"
 #include "net/url.h"
 #include "base/log.h"
-
-int	LLVMFuzzerTestOneInput(const uint8_t *, size_t);
+#include "fuzz.h"
 
 static void
 address(const char *text, const char *node)

@@ -7,13 +7,8 @@
 #include <netinet/in.h>
 #include <arpa/inet.h>
 
-#include <stdint.h>
-#include <stdlib.h>
-#include <string.h>
-
 #include "base/target.h"
-
-int	LLVMFuzzerTestOneInput(const uint8_t *, size_t);
+#include "fuzz.h"
 
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)

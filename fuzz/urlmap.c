@@ -4,13 +4,8 @@
  * and what a browser says on its way to the service. What names a service of
  * the session becomes its proxy host, and turned once more it stays.
  */
-#include <stdint.h>
-#include <stdlib.h>
-#include <string.h>
-
 #include "proxyd/http/urlmap.h"
-
-int	LLVMFuzzerTestOneInput(const uint8_t *, size_t);
+#include "fuzz.h"
 
 #define SLUG	"0123456789abcdef0123456789abcdef"
 

@@ -3,13 +3,8 @@
  * A report of users: what was written once is written again unchanged, and can
  * be merged with itself.
  */
-#include <stdint.h>
-#include <stdlib.h>
-#include <string.h>
-
 #include "muxd/users.h"
-
-int	LLVMFuzzerTestOneInput(const uint8_t *, size_t);
+#include "fuzz.h"
 
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)

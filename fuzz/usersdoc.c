@@ -3,15 +3,9 @@
  * What tunnel-client reads about users: its state file, what the server has of
  * other nodes, what plugins say, what the programs of the machine have made.
  */
-#include <stddef.h>
-#include <stdint.h>
-#include <stdlib.h>
-#include <string.h>
-
 #include "base/log.h"
 #include "tunnel-client/usersdoc.h"
-
-int	LLVMFuzzerTestOneInput(const uint8_t *, size_t);
+#include "fuzz.h"
 
 static void
 state(const char *text, size_t len)

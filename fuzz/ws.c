@@ -5,12 +5,8 @@
  * is what the peer sends. Fed whole, byte by byte and in odd pieces the same
  * bytes must give the same payload, messages, verdict and answer.
  */
-
-#include <stdint.h>
-#include <stdlib.h>
-#include <string.h>
-
 #include "ws/ws.h"
+#include "fuzz.h"
 
 #define MESSAGE_MAX	300		/* small, so that it is crossed */
 #define FRAME_MAX	5000
@@ -25,8 +21,6 @@ struct run {
 	uint16_t	 peer_code;
 	const char	*error;
 };
-
-int	LLVMFuzzerTestOneInput(const uint8_t *, size_t);
 
 static void
 on_message(void *arg, int opcode, uint8_t *data, size_t len)

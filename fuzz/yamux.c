@@ -8,10 +8,8 @@
  * known type, no second SYN, ACK or FIN on an id, nothing after RST, no data
  * beyond the window, go-away last.  So are the sums of credit and what waits.
  */
-#include <stdlib.h>
-#include <string.h>
-
 #include "yamux/yamux_int.h"
+#include "fuzz.h"
 
 #define WINDOW		512		/* small, so that inputs reach it */
 #define IDS		1024		/* of which emitted flags are tracked */
@@ -23,8 +21,6 @@
 #define M_RESET		0x08		/* now and then, in callbacks */
 #define M_FIN		0x10		/* answer FIN with FIN */
 #define M_ACT		0x20		/* open, write, close by itself */
-
-int	LLVMFuzzerTestOneInput(const uint8_t *, size_t);
 
 static struct {
 	struct yamux	*y;
