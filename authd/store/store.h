@@ -23,7 +23,7 @@
 #define STORE_NONE	(-2)
 #define STORE_TAKEN	(-3)	/* a key that must be unique is in use */
 
-#define STORE_SCHEMA	12	/* version in the file */
+#define STORE_SCHEMA	13	/* version in the file */
 
 /*
  * Open or make the file. -1: not now, call again later; nothing else may be

@@ -139,6 +139,10 @@ migration(void)
 	is_str(sql("SELECT rank || '|' || n || '|' || created_at || '|' ||"
 	    " started_at || '|' || expires_at FROM support_groups"),
 	    "0|1|1|1|2", "its sessions are in groups");
+	is_str(sql("SELECT count(*) || '|' || sum(g.organization_id ="
+	    " ifnull(s.organization_id, '')) FROM support_groups g"
+	    " JOIN systems s ON s.id = g.system_id"), "1|1",
+	    "which say whose they are");
 	is_str(sql("SELECT bits || '|' || n FROM support_counts"), "1|1",
 	    "and counted");
 	open_rows("");

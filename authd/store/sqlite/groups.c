@@ -14,7 +14,8 @@
 
 /*
  * Whoever sees so few groups has them looked up and sorted; for others the
- * groups are walked through in order, and those that are not theirs skipped.
+ * groups are walked through in order, and those that are not theirs skipped; the
+ * index that is walked says whose they are.
  */
 #define FEW	200
 /*
@@ -41,8 +42,10 @@
 	"SELECT g.system_id, " keys " FROM support_groups g WHERE"	\
 	" " rank " >= 0 AND g.rank = " rank " AND g." by " = " behind	\
 	" AND (g." key ", g.system_id) " than				\
-	" (iif(?24 IN (-1, " rank "), ?22, ?25), ?23)" IS_SEEN
+	" (iif(?24 IN (-1, " rank "), ?22, ?25), ?23)"			\
+	" AND (?1 = 'owner' OR g.organization_id IN (SELECT id FROM v))"
 #define ALL(keys, by, key, than, order)				\
+	VISIBLE								\
 	ARM(keys, by, key, than, "?6", "?7") " UNION ALL "	\
 	ARM(keys, by, key, than, "?8", "?9") " UNION ALL "	\
 	ARM(keys, by, key, than, "?10", "?11") " UNION ALL "	\
@@ -89,13 +92,14 @@ static struct {
 	uint64_t		at_ms;		/* 0: free */
 } marks[MARKS];
 static unsigned	next_mark;
-static int64_t	step = STEP;
+static int64_t	step = STEP, few = FEW;
 
 #ifdef RELAYD_TESTING
 void
 db_list_step(int64_t rows)
 {
 	step = rows;
+	few = rows < STEP ? 0 : FEW;
 	memset(marks, 0, sizeof(marks));
 }
 #endif
@@ -387,7 +391,7 @@ groups_all(const struct list_query *lq, const char *role, int64_t *total,
 		w->done = 1;
 		return (0);
 	}
-	if (*total <= FEW && strcmp(role, "owner") != 0)
+	if (*total <= few && strcmp(role, "owner") != 0)
 		return (groups_few(lq, role, rows, n, w));
 	return (groups_page(lq, role, rows, n, w));
 }

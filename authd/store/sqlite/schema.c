@@ -26,10 +26,15 @@
 #define ITS_GROUP(row)							\
 	" WHERE system_id = " row ".system_id"				\
 	" AND rank = " RANK(row ".status")
+/* Whose it is: '' is nobody's. */
+#define ITS_ORG(id)							\
+	"ifnull((SELECT y.organization_id FROM systems y"		\
+	" WHERE y.id = " id "), '')"
 #define COME								\
 	"INSERT INTO support_groups VALUES (NEW.system_id, "		\
 	RANK("NEW.status") ", 1, NEW.created_at, NEW.started_at,"	\
-	" NEW.expires_at, 0, 0, 0, 0) ON CONFLICT (system_id, rank) DO UPDATE SET"	\
+	" NEW.expires_at, 0, 0, 0, 0, " ITS_ORG("NEW.system_id") ")"	\
+	" ON CONFLICT (system_id, rank) DO UPDATE SET"	\
 	" n = n + 1, created_at = max(created_at, excluded.created_at),"	\
 	" started_at = CASE WHEN rank < 2"				\
 	" THEN min(started_at, excluded.started_at)"			\
@@ -108,16 +113,17 @@
     " created_at INTEGER NOT NULL, started_at INTEGER NOT NULL,"	\
     " expires_at INTEGER NOT NULL, by_created INTEGER NOT NULL,"	\
     " by_started INTEGER NOT NULL, by_expires INTEGER NOT NULL,"	\
-    " by_status INTEGER NOT NULL, PRIMARY KEY (system_id, rank))"	\
+    " by_status INTEGER NOT NULL, organization_id TEXT NOT NULL,"	\
+    " PRIMARY KEY (system_id, rank))"					\
     " WITHOUT ROWID;"							\
     "CREATE INDEX support_groups_created ON support_groups"		\
-    " (rank, by_created, created_at, system_id);"					\
+    " (rank, by_created, created_at, system_id, organization_id);"	\
     "CREATE INDEX support_groups_started ON support_groups"		\
-    " (rank, by_started, started_at, system_id);"					\
+    " (rank, by_started, started_at, system_id, organization_id);"	\
     "CREATE INDEX support_groups_expires ON support_groups"		\
-    " (rank, by_expires, expires_at, system_id);"			\
+    " (rank, by_expires, expires_at, system_id, organization_id);"	\
     "CREATE INDEX support_groups_status ON support_groups"		\
-    " (rank, by_status, created_at, system_id);"			\
+    " (rank, by_status, created_at, system_id, organization_id);"	\
     "CREATE TABLE support_nodes (system_id TEXT NOT NULL,"		\
     " rank INTEGER NOT NULL, node_id TEXT NOT NULL,"			\
     " n INTEGER NOT NULL, PRIMARY KEY (system_id, rank, node_id))"	\
@@ -147,7 +153,10 @@
     BITS("OLD")) " END;"						\
     "CREATE TRIGGER systems_moved AFTER UPDATE OF organization_id"	\
     " ON systems WHEN OLD.organization_id IS NOT NEW.organization_id"	\
-    " BEGIN UPDATE support_counts SET n = n - 1"			\
+    " BEGIN UPDATE support_groups"					\
+    " SET organization_id = ifnull(NEW.organization_id, '')"		\
+    " WHERE system_id = NEW.id;"					\
+    "UPDATE support_counts SET n = n - 1"				\
     " WHERE organization_id = OLD.organization_id"			\
     " AND organization_id <> '' AND bits = (SELECT sum(1 << rank)"	\
     " FROM support_groups WHERE system_id = NEW.id);"			\
@@ -260,12 +269,24 @@
     " THEN min(a.started_at) ELSE max(a.started_at) END,"		\
     " CASE WHEN a.status IN ('active', 'pending')"			\
     " THEN max(a.expires_at) ELSE (SELECT s.expires_at" ALIKE("a")	\
-    LATEST " END, 0, 0, 0, 0 FROM support_sessions a"			\
+    LATEST " END, 0, 0, 0, 0, " ITS_ORG("a.system_id")		\
+    " FROM support_sessions a"						\
     " GROUP BY a.system_id, a.status;"					\
     SET_STANDS ";"							\
     "INSERT INTO support_nodes SELECT system_id, " RANK("status")	\
     ", node_id, count(*) FROM support_sessions"				\
     " WHERE node_id IS NOT NULL GROUP BY system_id, status, node_id;"
+
+/* All of it anew. */
+#define REGROUP								\
+    "DROP TRIGGER support_sessions_come;"				\
+    "DROP TRIGGER support_sessions_gone;"				\
+    "DROP TRIGGER support_sessions_state;"				\
+    "DROP TRIGGER support_sessions_times; DROP TRIGGER systems_moved;"	\
+    "DROP TABLE support_groups; DROP TABLE support_nodes;"		\
+    "DROP TABLE support_counts;"					\
+    GROUPS								\
+    FILL
 
 /*
  * session_token and reconnect_token hold hashes. reconnect_prev, generation,
@@ -340,7 +361,7 @@ const char *const	schema_new =
  * 3 say which row stands for each. To 7: without what no question asks for.
  * To 8: systems are listed, and say who made them and what is noted.
  * To 9: references to proxy tokens. To 11: recordings. To 12: the audit log is
- * chained, from here on.
+ * chained, from here on. To 13: the groups say whose they are.
  */
 const char *const	schema_from[STORE_SCHEMA - 1] = {
     "ALTER TABLE support_access_logs ADD COLUMN service TEXT;"
@@ -385,13 +406,7 @@ const char *const	schema_from[STORE_SCHEMA - 1] = {
     "ALTER TABLE audit_events ADD COLUMN count INTEGER NOT NULL DEFAULT 1;"
     TOKENS,
 
-    "DROP TRIGGER support_sessions_come; DROP TRIGGER support_sessions_gone;"
-    "DROP TRIGGER support_sessions_state;"
-    "DROP TRIGGER support_sessions_times; DROP TRIGGER systems_moved;"
-    "DROP TABLE support_groups; DROP TABLE support_nodes;"
-    "DROP TABLE support_counts;"
-    GROUPS
-    FILL,
+    REGROUP,
 
     ("DROP INDEX IF EXISTS support_sessions_status;"
     "DROP INDEX IF EXISTS support_sessions_expires;"),
@@ -423,5 +438,7 @@ const char *const	schema_from[STORE_SCHEMA - 1] = {
     " session_id, outcome, reason, count) SELECT rowid, time, actor,"
     " address, action, session_id, outcome, reason, count"
     " FROM audit_events_11 ORDER BY rowid;"
-    "DROP TABLE audit_events_11;"
+    "DROP TABLE audit_events_11;",
+
+    REGROUP
 };
