@@ -291,6 +291,16 @@ authd_users_chunk(struct chan *c, struct imsg *m)
 }
 
 void
+authd_users_forget(enum fetch_what what)
+{
+	struct fetch	*f = &authd.fetch[what];
+
+	call_cancel(&f->call);
+	doc_clear(&f->doc);
+	f->id = 0;
+}
+
+void
 authd_users_lost(void)
 {
 	int	i;

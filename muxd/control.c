@@ -509,6 +509,8 @@ users_take(struct control *c)
 	}
 	bare_drop();		/* this one is newer */
 	if (credentials) {
+		/* What authd had before is nothing to be merged into. */
+		authd_users_forget(FETCH_OWN);
 		users_tell(REPORT_USERS, doc, len);
 		return;
 	}

@@ -154,6 +154,8 @@ void	authd_report(enum report_kind, const char *doc, size_t len);
 enum fetch_what { FETCH_SYSTEM, FETCH_OWN, FETCHES };
 void	authd_users_fetch(enum fetch_what,
 	    void (*fetched)(const char *doc, size_t len));
+/* One that waits is not waited for any more; harmless when none does. */
+void	authd_users_forget(enum fetch_what);
 /* A DOC_CHUNK of one: 0, or -1 for an offence. */
 int	authd_users_chunk(struct chan *, struct imsg *);
 /* authd has gone: a report of which only a part has come is none. */
