@@ -130,10 +130,13 @@ static void
 conn_dialed(void *arg, struct sock *s, const char *why)
 {
 	struct conn	*c = arg;
+	char		 where[WHY_SIZE];
 
 	c->dial = NULL;
 	if (why != NULL) {
-		conn_end(c, CONN_UNREACHED, why);
+		snprintf(where, sizeof(where), "%s: %s", relay.url.authority,
+		    why);
+		conn_end(c, CONN_UNREACHED, where);
 		return;
 	}
 	c->sock = *s;

@@ -52,8 +52,10 @@ usage(FILE *f)
 {
 	fprintf(f, "usage: relay connect [--url URL] [--token-file FILE] "
 	    "[--ca-file FILE]\n"
-	    "           [--listen [ADDRESS:]PORT] SESSION SERVICE\n"
-	    "       relay completion bash | zsh | fish\n");
+	    "           [--listen [ADDRESS:]PORT] [--allow-plain] SESSION "
+	    "SERVICE\n"
+	    "       relay completion bash | zsh | fish\n"
+	    "       relay --help | --version\n");
 	if (f == stderr)
 		return;
 	fprintf(f, "\n"
@@ -83,6 +85,9 @@ take_url(const char *s)
 			return ("too long");
 		s = ws;
 	}
+	else if (strstr(s, "://") == NULL || (strncasecmp(s, "https", 5) != 0 &&
+	    strncasecmp(s, "ws", 2) != 0))
+		return ("https:// expected, or http:// on this machine");
 	if ((why = url_parse(&relay.url, s)) != NULL)
 		return (why);
 	if (relay.url.query[0] != '\0')
@@ -112,7 +117,7 @@ take_token(void)
 		explicit_bzero(env, strlen(env));
 		unsetenv("RELAYD_TOKEN");
 	} else
-		say("no token: --token-file FILE");
+		say("no token: --token-file FILE, or RELAY_TOKEN_FILE");
 	if (relay.token == NULL)
 		return (-1);
 	if (relay.token[strspn(relay.token, "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
@@ -132,7 +137,8 @@ take_words(int argc, char **argv)
 	relay.session = argv[0];
 	relay.service = argv[1];
 	if (!uuid_is(argv[0], strlen(argv[0]))) {
-		say("%s: not the id of a session", argv[0]);
+		say("%s: not the id of a session, whole, as in "
+		    "3f2a0c1e-5b7d-4e8f-9a6b-0c1d2e3f4a5b", argv[0]);
 		return (-1);
 	}
 	if (!target_service_ok(argv[1], strlen(argv[1]))) {
@@ -142,6 +148,15 @@ take_words(int argc, char **argv)
 	return (0);
 }
 
+/* A variable that is empty counts as one that is not set. */
+static const char *
+from_env(const char *name, const char *without)
+{
+	const char	*value = getenv(name);
+
+	return (value == NULL || *value == '\0' ? without : value);
+}
+
 /* What is wrong is said. */
 static int
 take_options(int argc, char **argv)
@@ -149,10 +164,9 @@ take_options(int argc, char **argv)
 	const char	*why;
 	int		 ch;
 
-	opts.url = getenv("RELAY_URL");
-	opts.token_file = getenv("RELAY_TOKEN_FILE");
-	if (getenv("RELAY_CA_FILE") != NULL)
-		opts.ca_file = getenv("RELAY_CA_FILE");
+	opts.url = from_env("RELAY_URL", NULL);
+	opts.token_file = from_env("RELAY_TOKEN_FILE", NULL);
+	opts.ca_file = from_env("RELAY_CA_FILE", opts.ca_file);
 	while ((ch = getopt_long(argc, argv, "", longer, NULL)) != -1)
 		switch (ch) {
 		case O_URL:
@@ -179,8 +193,8 @@ take_options(int argc, char **argv)
 		}
 	if (take_words(argc - optind, argv + optind) == -1)
 		return (-1);
-	if (opts.url == NULL || *opts.url == '\0') {
-		say("no address of relayd: --url URL");
+	if (opts.url == NULL) {
+		say("no address of relayd: --url URL, or RELAY_URL");
 		return (-1);
 	}
 	if ((why = take_url(opts.url)) != NULL) {

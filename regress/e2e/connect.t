@@ -38,15 +38,15 @@ def options(d, sid, token, tokens):
     good = ["connect", "--url", d.url, "--token-file", tokens]
     for words, want in (
             ((), "usage:"), (("frob",), "usage:"), (("connect",), "usage:"),
-            (good[:1] + [sid, "echo"], "no address of relayd"),
+            (good[:1] + [sid, "echo"], "no address of relayd.*RELAY_URL"),
             (good + ["x", "echo"], "not the id of a session"),
             (good + [sid, "a b"], "not the name of a service"),
             (good + [sid, "echo", "more"], "usage:"),
             (["connect", "--url", "http://192.0.2.1", "--token-file", tokens,
               sid, "echo"], "without TLS"),
             (["connect", "--url", "ftp://x", "--token-file", tokens, sid,
-              "echo"], "expected"),
-            (["connect", "--url", d.url, sid, "echo"], "no token"),
+              "echo"], "https:// expected"),
+            (["connect", "--url", d.url, sid, "echo"], "no token.*RELAY_TOKEN"),
             (["connect", "--url", d.url, "--token-file", "/nonexistent", sid,
               "echo"], "No such file"),
             (good + ["--listen", "x", sid, "echo"], "not .address:.port"),
@@ -70,6 +70,15 @@ def options(d, sid, token, tokens):
             env={"RELAY_URL": d.url, "RELAYD_TOKEN": token})
     t.equal((r.returncode, r.stdout), (0, b"env"),
             "address and token from the environment")
+    r = run("connect", "--url", d.url, sid, "echo", data=b"env",
+            env={"RELAY_TOKEN_FILE": "", "RELAY_CA_FILE": "",
+                 "RELAYD_TOKEN": token})
+    t.equal((r.returncode, r.stdout), (0, b"env"),
+            "an empty variable is none")
+    r = run("connect", "--url", "http://127.0.0.1:1", sid, "echo",
+            env={"RELAYD_TOKEN": token})
+    t.equal((r.returncode, b"echo: 127.0.0.1:1: Connection refused" in
+             r.stderr), (3, True), "who refused the connection")
 
 
 def plain(d, sid, token, tokens):
