@@ -176,11 +176,14 @@ answer_head(struct conn *c, const char *type, uint64_t len)
 	char		head[1024];
 	struct iovec	iov = { head, 0 };
 
+	c->status = 200;
+	count(CT_ANSWER_NONE + metric_class(c->status));
 	if (c->body_left)
 		c->keep = 0;
 	iov.iov_len = (size_t)snprintf(head, sizeof(head),
-	    "HTTP/1.1 200 OK\r\nX-Request-Id: %s\r\nContent-Type: %s\r\n"
-	    "Content-Length: %llu\r\n" API_FIELDS "%s\r\n", c->request, type,
+	    "HTTP/1.1 200 OK\r\nDate: %s\r\nX-Request-Id: %s\r\n"
+	    "Content-Type: %s\r\nContent-Length: %llu\r\n" API_FIELDS
+	    "%s\r\n", answer_date(), c->request, type,
 	    (unsigned long long)len, c->keep ? "" : "Connection: close\r\n");
 	return (conn_writev(c, &iov, 1));
 }

@@ -595,7 +595,7 @@ file_begin(struct conn *c, struct imsg *m)
 		return (-1);
 	}
 	a->fd = m_take_fd(m);
-	a->file_left = in.size;
+	a->file_left = c->is_head ? 0 : in.size;
 	conn_job(c, &file_job, a);
 	conn_deadline(c, FILE_IDLE_MS);
 	if (answer_head(c, "application/x-asciicast", in.size) == 0)

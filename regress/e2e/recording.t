@@ -4,6 +4,7 @@
 them when something dies, or is full, or old."""
 
 import hashlib
+import http.client
 import json
 import os
 import pty
@@ -167,6 +168,15 @@ def readers(d, sid, token, path, data):
     st, h, body = get(d, sid, rid, token)
     t.ok(st == 200 and body == data and h["X-Request-Id"],
          "and the recording itself")
+    link = http.client.HTTPConnection("127.0.0.1", d.port, timeout=30)
+    for method, want in ("HEAD", b""), ("GET", data), ("GET", data):
+        link.request(method, "/api" + base + "/" + rid,
+                     headers={"Authorization": "Bearer " + token})
+        a = link.getresponse()
+        t.equal((a.status, a.read() == want, int(a.headers["Content-Length"]),
+                 "GMT" in a.headers["Date"]), (200, True, len(data), True),
+                method + ", all on one connection")
+    link.close()
     who = {"both permissions": (d.token(permissions=PERMISSIONS), 200),
            "connect:systems alone": (d.token(), 403),
            "read:recordings alone": (d.token(permissions=PERMISSIONS[1:]),
