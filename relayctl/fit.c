@@ -17,7 +17,7 @@
 #define ID_SHORT	8	/* of an id, at least */
 #define TEXT_SHORT	8	/* of a text that is cut, at least */
 
-enum form { PLAIN, TEXT, ID, TIME, BYTES };
+enum form { PLAIN, TEXT, ID, TIME, CLOCK, BYTES };
 
 /*
  * In the order of the screen. Where there is no room the highest `spare` goes
@@ -28,10 +28,10 @@ static const struct column {
 	enum form	 form;
 	int		 spare;
 } columns[] = {
-	{ "event", PLAIN, 5 }, { "time", PLAIN, 0 }, { "role", PLAIN, 0 },
+	{ "event", PLAIN, 5 }, { "time", CLOCK, 0 }, { "role", PLAIN, 0 },
 	{ "name", TEXT, 0 }, { "user", TEXT, 0 }, { "operator", TEXT, 0 },
 	{ "kind", PLAIN, 0 }, { "service", TEXT, 0 }, { "action", PLAIN, 0 },
-	{ "outcome", PLAIN, 4 }, { "actor", TEXT, 2 },
+	{ "outcome", PLAIN, 0 }, { "actor", TEXT, 0 },
 	{ "system", TEXT, 0 }, { "session", ID, 0 }, { "id", PLAIN, 0 },
 	{ "status", PLAIN, 0 }, { "tunnel", PLAIN, 0 }, { "state", PLAIN, 0 },
 	{ "node", PLAIN, 6 }, { "type", PLAIN, 0 }, { "address", PLAIN, 4 },
@@ -54,7 +54,8 @@ static const struct column {
 	{ "duration_ms", PLAIN, 9 }, { "impersonator", TEXT, 10 },
 	{ "token_id", TEXT, 11 }, { "access", ID, 12 }, { "request", PLAIN, 12 },
 	{ "chain", PLAIN, 13 }, { "seq", PLAIN, 13 }, { "prev", PLAIN, 14 },
-	{ "hash", PLAIN, 14 },
+	{ "hash", PLAIN, 14 }, { "metric", PLAIN, 0 }, { "labels", PLAIN, 0 },
+	{ "text", PLAIN, 0 },
 };
 #define NCOLUMNS	(sizeof(columns) / sizeof(columns[0]))
 
@@ -108,6 +109,18 @@ cell_time(char **cell, int64_t now)
 	tm.tm_year -= 1900;
 	tm.tm_mon--;
 	human_age(text, sizeof(text), now - (int64_t)timegm(&tm));
+	cell_set(cell, text);
+}
+
+/* "2026-11-28T00:51:44.090Z" without the year and below the second. */
+static void
+cell_clock(char **cell)
+{
+	char	text[16];
+
+	if (strlen(*cell) < 20 || (*cell)[10] != 'T')
+		return;
+	snprintf(text, sizeof(text), "%.5s %.8s", *cell + 5, *cell + 11);
 	cell_set(cell, text);
 }
 
@@ -169,6 +182,8 @@ humanize(struct rows *r, size_t at, const struct column *c, int64_t now)
 	for (i = 1; i < r->n; i++) {
 		if (c->form == TIME)
 			cell_time(&r->rows[i].cells[at], now);
+		else if (c->form == CLOCK)
+			cell_clock(&r->rows[i].cells[at]);
 		else if (c->form == BYTES)
 			cell_bytes(&r->rows[i].cells[at]);
 		else if (c->form == ID && is_hex_id(r->rows[i].cells[at]))

@@ -385,7 +385,13 @@ screen(void)
 		"11111111-2222-3333-4444-555555555555", "my_long.secret", "n"
 	}, *const texts[] = { "name", "label", "enabled",
 		"a name that is long", "a label that is longer, and more", "yes",
-		"h\xc3\xb6h\xc3\xb6h\xc3\xb6h\xc3\xb6h\xc3\xb6", "-", "no" };
+		"h\xc3\xb6h\xc3\xb6h\xc3\xb6h\xc3\xb6h\xc3\xb6", "-", "no"
+	}, *const events[] = { "event", "time", "action", "outcome", "actor",
+		"reason", "address", "count",
+		"12", "2026-11-28T00:52:31.796Z", "tcp_ticket", "refused",
+		"alice", "service not found in tunnel manifest", "192.0.2.1", "1"
+	}, *const metrics[] = { "metric", "labels", "value",
+		"relayd_up", "role=\"parent\",more=\"12345678\"", "1" };
 	static const struct { int64_t s; const char *text; } ages[] = {
 		{ 0, "0s" }, { 99, "99s" }, { 100, "1m" }, { 5999, "99m" },
 		{ 6000, "1h" }, { 172799, "47h" }, { 172800, "2d" },
@@ -426,6 +432,14 @@ screen(void)
 	fits(texts, 3, 3, 18, 0, "NAME       ENABLED\n"
 	    "a name th  yes\nh\xc3\xb6h\xc3\xb6h\xc3\xb6h\xc3\xb6"
 	    "h  no\n", "a text is cut between characters");
+	fits(events, 2, 8, 60, 0,
+	    "TIME            ACTION      OUTCOME  ACTOR  REASON\n"
+	    "11-28 00:52:31  tcp_ticket  refused  alice  service not foun\n",
+	    "of an event: when, what, how it ended, who");
+	fits(metrics, 2, 3, 30, 0,
+	    "METRIC     LABELS                         VALUE\n"
+	    "relayd_up  role=\"parent\",more=\"12345678\"  1\n",
+	    "what tells rows apart is not cut");
 	fits(tunnels, 3, 6, 200, 1,
 	    "SYSTEM  SESSION                               NODE  BYTES_IN  "
 	    "SINCE                     KEY\n"
