@@ -216,6 +216,8 @@ newer(void)
 	store_close();
 	(void)exec("PRAGMA user_version = 99");
 	is_int(store_open(path), -1, "a newer one is not touched");
+	ok(strstr(store_why_not(), "of a newer relayd") != NULL,
+	    "and that is said (%s)", store_why_not());
 	is_str(sql("PRAGMA user_version"), "99", "and stays what it is");
 }
 

@@ -142,12 +142,14 @@ store_open(const char *path)
 
 	if (store.db != NULL)
 		return (0);
+	store.why_not[0] = '\0';
 	r = sqlite3_open_v2(path, &store.db, SQLITE_OPEN_READWRITE |
 	    SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX, NULL);
 	if (r != SQLITE_OK || store_setup() == -1) {
-		snprintf(store.why_not, sizeof(store.why_not), "%s",
-		    store.db != NULL ? sqlite3_errmsg(store.db) :
-		    "out of memory");
+		if (store.why_not[0] == '\0')
+			snprintf(store.why_not, sizeof(store.why_not), "%s",
+			    store.db != NULL ? sqlite3_errmsg(store.db) :
+			    "out of memory");
 		store.said = store.down = 1;
 		sqlite3_close(store.db);
 		store.db = NULL;
@@ -279,14 +281,12 @@ store_schema(void)
 
 	if (v == STORE_SCHEMA)
 		return (0);
-	if (v < 0 || v > STORE_SCHEMA) {
-		if (v > 0 && !store.said) {
-			log_warnx("store: schema is version %d, not %d", v,
-			    STORE_SCHEMA);
-			store.said = 1;
-		}
+	if (v > STORE_SCHEMA)
+		snprintf(store.why_not, sizeof(store.why_not), "schema %d is "
+		    "of a newer relayd, this one knows %d at most", v,
+		    STORE_SCHEMA);
+	if (v < 0 || v > STORE_SCHEMA)
 		return (-1);
-	}
 	if (v == 0 && schema_run(&schema_new, 1) == -1)
 		return (-1);
 	if (v != 0 && schema_run(&schema_from[v - 1],
