@@ -1047,6 +1047,11 @@ finish(struct parser *ps, const char *name)
 	}
 	if (c->n_listen == 0 && ps->errors == 0)
 		report(ps, name, 0, "no \"listen on ... port ...\"");
+	if (c->penalty_min > c->penalty_max)
+		report(ps, name, 0, "penalty min is longer than penalty max");
+	if (c->recording_each > c->recording_max)
+		report(ps, name, 0,
+		    "recording directory: each is more than max");
 	if (c->looking_path[0] != '\0' &&
 	    strcmp(c->looking_path, c->control_path) == 0)
 		report(ps, name, 0,

@@ -68,7 +68,7 @@ print_string(FILE *f, const char *s)
 
 /* The largest unit that loses nothing. */
 static void
-print_unit(FILE *f, const char *keyword, uint64_t n, const uint64_t *factors,
+put_unit(FILE *f, const char *keyword, uint64_t n, const uint64_t *factors,
     const char *letters)
 {
 	size_t	i;
@@ -79,24 +79,37 @@ print_unit(FILE *f, const char *keyword, uint64_t n, const uint64_t *factors,
 	fprintf(f, "%s %" PRIu64, keyword, n / factors[i]);
 	if (letters[i] != ' ')
 		fputc(letters[i], f);
-	fputc('\n', f);
+}
+
+static void
+put_seconds(FILE *f, const char *keyword, uint64_t n)
+{
+	static const uint64_t	factors[] = { 86400, 3600, 60, 1 };
+
+	put_unit(f, keyword, n, factors, "dhms");
+}
+
+static void
+put_bytes(FILE *f, const char *keyword, uint64_t n)
+{
+	static const uint64_t	factors[] = { 1ULL << 40, 1 << 30, 1 << 20,
+	    1 << 10, 1 };
+
+	put_unit(f, keyword, n, factors, "TGMK ");
 }
 
 static void
 print_seconds(FILE *f, const char *keyword, uint64_t n)
 {
-	static const uint64_t	factors[] = { 86400, 3600, 60, 1 };
-
-	print_unit(f, keyword, n, factors, "dhms");
+	put_seconds(f, keyword, n);
+	fputc('\n', f);
 }
 
 static void
 print_bytes(FILE *f, const char *keyword, uint64_t n)
 {
-	static const uint64_t	factors[] = { 1ULL << 40, 1 << 30, 1 << 20,
-	    1 << 10, 1 };
-
-	print_unit(f, keyword, n, factors, "TGMK ");
+	put_bytes(f, keyword, n);
+	fputc('\n', f);
 }
 
 static void
@@ -109,8 +122,9 @@ print_rate(FILE *f, const char *keyword, uint64_t n, uint64_t seconds)
 static void
 print_keep(FILE *f, const char *what, uint64_t seconds, uint64_t max)
 {
-	fprintf(f, "keep %s %" PRIu64 "s max %" PRIu64 "\n", what, seconds,
-	    max);
+	fprintf(f, "keep %s", what);
+	put_seconds(f, "", seconds);
+	fprintf(f, " max %" PRIu64 "\n", max);
 }
 
 static void
@@ -129,7 +143,7 @@ print_recordings(FILE *f, const struct conf *c)
 	fprintf(f, "record terminals %s\nrecording directory ",
 	    c->record_terminals ? "yes" : "no");
 	print_string(f, c->recording_dir);
-	fprintf(f, " each %" PRIu64, c->recording_each);
+	put_bytes(f, " each", c->recording_each);
 	print_bytes(f, " max", c->recording_max);
 }
 

@@ -42,6 +42,10 @@ errors(void)
 		{ LISTEN_LINE "control socket /run/a read only\n"
 		    "control socket /run/a\n", "t: control socket ... read "
 		    "only: needs a path of its own\n" },
+		{ LISTEN_LINE "penalty min 20m\n",
+		    "t: penalty min is longer than penalty max\n" },
+		{ LISTEN_LINE "recording directory \"r\" each 2M max 1M\n",
+		    "t: recording directory: each is more than max\n" },
 		{ "port\n", "t:1: \"port\" cannot stand here\n" },
 		{ "}\n", "t:1: \"}\" cannot stand here\n" },
 		{ "tunnel {\n\n\tgrace 30\n}\n" LISTEN_LINE, "t:3: unexpected "
@@ -326,6 +330,10 @@ round_trip(const struct conf *c, const char *what)
 	is_int(cfg_parse_text(&back, "p", text, len, note, NULL), 0,
 	    "what is printed parses back (%s): %s", what, said);
 	ok(conf_same(c, &back), "and is the same (%s)", what);
+	if (strcmp(what, "defaults") == 0)
+		ok(strstr(text, "keep log 400d max 5000000\n") != NULL &&
+		    strstr(text, " each 100M max 10G\n") != NULL,
+		    "in the units that people write");
 	free(text);
 }
 
