@@ -36,7 +36,7 @@ static const struct column {
 	{ "status", PLAIN, 0 }, { "tunnel", PLAIN, 0 }, { "state", PLAIN, 0 },
 	{ "node", PLAIN, 6 }, { "type", PLAIN, 0 }, { "address", PLAIN, 4 },
 	{ "target", TEXT, 0 }, { "host", TEXT, 5 }, { "tls", PLAIN, 1 },
-	{ "label", TEXT, 4 }, { "organization", ID, 7 }, { "parent", ID, 3 },
+	{ "tcp", PLAIN, 0 }, { "label", TEXT, 4 }, { "organization", ID, 7 }, { "parent", ID, 3 },
 	{ "enabled", PLAIN, 0 }, { "services", PLAIN, 3 },
 	{ "streams", PLAIN, 2 }, { "sessions", PLAIN, 2 },
 	{ "recording", PLAIN, 0 }, { "bytes", BYTES, 1 },

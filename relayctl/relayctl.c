@@ -50,6 +50,7 @@ static struct {
 	int		 json, wide, exact, force;
 	int		 follow;	/* asked again behind the last row */
 	int		 looks;		/* how often it was */
+	char		 last[CTL_WORD_SIZE];	/* what names the last row */
 	unsigned long	 printed;	/* objects of an array that goes on */
 	uint64_t	 part;		/* bytes of a text in this answer */
 	int		 quiet;		/* completing: not a word of complaint */
@@ -374,9 +375,12 @@ next_part(void)
 static void
 print(const char *said)
 {
-	size_t	width;
+	const char	*last = rows_last(ctl.rows);
+	size_t		 width;
 
-	if (ctl.looks > 0 && rows_last(ctl.rows) == NULL)
+	/* A screen may have no room for the column that it is in. */
+	strlcpy(ctl.last, last != NULL ? last : "", sizeof(ctl.last));
+	if (ctl.looks > 0 && last == NULL)
 		return;
 	if (ctl.json) {
 		if ((ctl.follow ? rows_json_lines(ctl.rows, stdout) :
@@ -400,7 +404,7 @@ print(const char *said)
 static int
 goes_on(void)
 {
-	return (ctl.follow || (rows_last(ctl.rows) != NULL &&
+	return (ctl.follow || (ctl.last[0] != '\0' &&
 	    (ctl_info(ctl.line.op)->flags & CTL_FOLLOWS) &&
 	    ctl.line.words[0][0] != '\0'));
 }
@@ -409,13 +413,12 @@ goes_on(void)
 static void
 follow(void)
 {
-	const char	*last = rows_last(ctl.rows);
-
-	if (last != NULL)
-		strlcpy(ctl.line.words[0], last, sizeof(ctl.line.words[0]));
+	if (ctl.last[0] != '\0')
+		strlcpy(ctl.line.words[0], ctl.last,
+		    sizeof(ctl.line.words[0]));
 	else if (ctl.line.words[0][0] == '\0')
 		strlcpy(ctl.line.words[0], "0", sizeof(ctl.line.words[0]));
-	timer_set(&ctl.next, last != NULL ? 0 : FOLLOW_MS);
+	timer_set(&ctl.next, ctl.last[0] != '\0' ? 0 : FOLLOW_MS);
 	rows_free(ctl.rows);
 	ctl.rows = NULL;
 	ctl.looks++;

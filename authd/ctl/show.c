@@ -135,12 +135,14 @@ show_services(struct ctl *ctl, const struct facts *f)
 		    "more than one session begins so" : "no such session");
 		return;
 	}
-	ctl_row(&ctl->asker, "name", "target", "host", "tls", "label", CTL_END);
+	ctl_row(&ctl->asker, "name", "target", "host", "tls", "tcp",
+	    "label", CTL_END);
 	for (i = 0; se->services != NULL && i < se->services->n; i++) {
 		sv = se->services->v[i];
 		ctl_row(&ctl->asker, sv->name, sv->target,
 		    sv->host[0] != '\0' ? sv->host : "-",
-		    sv->tls ? "yes" : "no", sv->label, CTL_END);
+		    sv->tls ? "yes" : "no", sv->tcp ? "yes" : "no", sv->label,
+		    CTL_END);
 	}
 	ctl_done(&ctl->asker, 0, "");
 }

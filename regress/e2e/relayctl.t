@@ -66,6 +66,17 @@ def done(s):
             return code, b[14:14 + n].decode()
 
 
+def screen(master, want):
+    """What comes on a terminal, up to `want`."""
+    out = b""
+    while want not in out:
+        try:
+            out += os.read(master, 65536)
+        except OSError:
+            break
+    return out
+
+
 def on_screen(d, *words):
     """The lines that relayctl writes to a terminal of 80 columns."""
     master, slave = pty.openpty()
@@ -201,6 +212,21 @@ with Targets() as targets, Relayd(t) as d:
             (int(rows[-1]["event"]) + 1), "then what comes, without a header")
     p.terminate()
     p.wait(WAIT)
+    # On a screen that has no room for the numbers of events.
+    master, slave = pty.openpty()
+    fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("4H", 24, 80, 0, 0))
+    p = subprocess.Popen([CTL, "-s", d.sock, "-f", "show", "audit"],
+                         stdout=slave, stderr=slave)
+    os.close(slave)
+    shown = screen(master, b"two words")
+    t.ok(b"EVENT" not in shown and b"refused: " not in shown,
+         "-f on a screen: %r" % shown[-200:])
+    d.ctl("token", "revoke", "nobody's", "reason", "later")
+    t.match(screen(master, b"later").decode(), r"token_revoke +done +uid 0",
+            "goes on there, too")
+    p.terminate()
+    p.wait(WAIT)
+    os.close(master)
     for words, why in (
             (("role", "guest"), "role: not one of owner"),
             (("permission", "read:nothing"), "permission: nothing needs"),
@@ -259,7 +285,8 @@ with Targets() as targets, Relayd(t) as d:
         s = d.wait_session()
         rows = until(lambda: d.ctl("show", "services", s["session"]),
                      "the service")
-        t.equal([x["name"] for x in rows], ["web"], "show services")
+        t.equal([(x["name"], x["tcp"]) for x in rows], [("web", "no")],
+                "show services")
         t.equal([x["name"] for x in d.ctl(
             "show", "services", s["session"].replace("-", ""))], ["web"],
             "the session may be written without dashes")
