@@ -18,7 +18,8 @@ const size_t		ncmds = sizeof(cmds) / sizeof(cmds[0]);
 
 #define ITEMS_MAX	16	/* of one pattern */
 #define ITEM_SIZE	CMD_ARG_SIZE
-#define USAGE_COLUMN	30	/* where explanations start */
+#define USAGE_COLUMN	34	/* where explanations start */
+#define USAGE_WIDTH	80
 
 /* One word of a pattern. */
 struct item {
@@ -376,19 +377,66 @@ arg_take(const struct item *it, const char *word, char *dst, char *err,
 	return (0);
 }
 
+/* Words, from column `at` on; what does not fit, in lines from `in` on. */
+static size_t
+fold(FILE *f, const char *text, size_t at, size_t in)
+{
+	size_t	len, first = 1;
+
+	for (; *text != '\0'; text += len + strspn(text + len, " ")) {
+		len = strcspn(text, *text == '[' ? "]" : " ");
+		len += strcspn(text + len, " ");
+		if (!first && at + 1 + len >= USAGE_WIDTH) {
+			fprintf(f, "\n%*s", (int)in, "");
+			at = in;
+			first = 1;
+		}
+		fprintf(f, "%s%.*s", first ? "" : " ", (int)len, text);
+		at += len + !first;
+		first = 0;
+	}
+	return (at);
+}
+
+static void
+usage_line(FILE *f, const char *pattern, const char *help)
+{
+	size_t	at;
+
+	fprintf(f, "  ");
+	if ((at = fold(f, pattern, 2, 6)) + 2 > USAGE_COLUMN) {
+		fputc('\n', f);
+		at = 0;
+	}
+	fprintf(f, "%*s", (int)(USAGE_COLUMN - at), "");
+	fold(f, help, USAGE_COLUMN, USAGE_COLUMN);
+	fputc('\n', f);
+}
+
+static int
+same_group(const char *a, const char *b)
+{
+	size_t	len = strcspn(a, " ");
+
+	return (len == strcspn(b, " ") && strncmp(a, b, len) == 0);
+}
+
+/* Those with one first word together, where the first of them is. */
 void
 cmd_usage(FILE *f)
 {
-	size_t	i;
+	size_t	i, k;
 
 	for (i = 0; i < ncmds; i++) {
-		if (strlen(cmds[i].pattern) > USAGE_COLUMN)
-			fprintf(f, "  %s\n  %*s  ", cmds[i].pattern,
-			    USAGE_COLUMN, "");
-		else
-			fprintf(f, "  %-*s  ", USAGE_COLUMN, cmds[i].pattern);
-		fprintf(f, "%s\n", cmds[i].help);
+		for (k = 0; k < i; k++)
+			if (same_group(cmds[k].pattern, cmds[i].pattern))
+				break;
+		for (; k == i || (k > i && k < ncmds); k++)
+			if (same_group(cmds[i].pattern, cmds[k].pattern))
+				usage_line(f, cmds[k].pattern, cmds[k].help);
 	}
+	usage_line(f, "connect <session> <service>",
+	    "a TCP connection: relay(1), which this runs");
 }
 
 /* Optional words that have not been said, or may be said again. */

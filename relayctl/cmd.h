@@ -35,7 +35,7 @@ struct cmd_line {
 int	cmd_parse(int argc, char *const *argv, struct cmd_line *, char *err,
 	    size_t err_size);
 
-/* All commands, one line each. */
+/* All commands, for a screen. */
 void	cmd_usage(FILE *);
 
 /*

@@ -450,6 +450,25 @@ screen(void)
 }
 
 static void
+usage_fits(void)
+{
+	char	*out = NULL, *s;
+	size_t	 len, n, widest = 0;
+	FILE	*f = open_memstream(&out, &len);
+
+	cmd_usage(f);
+	fclose(f);
+	for (s = out; *s != '\0'; s += n + (s[n] == '\n'))
+		if ((n = strcspn(s, "\n")) > widest)
+			widest = n;
+	ok(widest > 60 && widest < 80, "the usage fits a screen (%zu)", widest);
+	ok(strstr(out, "  system list ") < strstr(out, "  system rotate ") &&
+	    strstr(out, "  system rotate ") < strstr(out, "  org add "),
+	    "commands of one kind stand together");
+	free(out);
+}
+
+static void
 json(const struct rows *r, FILE *f)
 {
 	unsigned long	before = 0;
@@ -637,6 +656,7 @@ main(void)
 	completion();
 	printable();
 	screen();
+	usage_fits();
 	output();
 	check();
 	bytes();
