@@ -317,9 +317,17 @@ conn_answer(struct conn *c)
 	}
 	said = text_of(doc, "message");
 	log_escape(shown, sizeof(shown), said, strlen(said));
-	cJSON_Delete(doc);
 	snprintf(why, sizeof(why), "%d%s%s", c->status, *shown == '\0' ? "" :
 	    " ", shown);
+	/* What an administrator wrote with `token revoke`. */
+	said = text_of(cJSON_GetObjectItemCaseSensitive(doc, "data"),
+	    "reason");
+	log_escape(shown, sizeof(shown), said, strlen(said));
+	cJSON_Delete(doc);
+	if (*shown != '\0') {
+		strlcat(why, ": ", sizeof(why));
+		strlcat(why, shown, sizeof(why));
+	}
 	conn_end(c, c->status >= 500 && c->status != 502 ? CONN_UNREACHED :
 	    CONN_REFUSED, why);
 }

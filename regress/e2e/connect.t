@@ -75,6 +75,14 @@ def options(d, sid, token, tokens):
                  "RELAYD_TOKEN": token})
     t.equal((r.returncode, r.stdout), (0, b"env"),
             "an empty variable is none")
+    late = d.ctl("token", "create", "user", "late")[0]["token"]
+    d.ctl("-f", "token", "revoke", [x["id"] for x in d.ctl("token", "list")
+                                    if x["user"] == "late"][0],
+          "reason", "left the house")
+    r = run("connect", "--url", d.url, sid, "echo",
+            env={"RELAYD_TOKEN": late})
+    t.equal((r.returncode, b"revoked: left the house\n" in r.stderr),
+            (1, True), "why a token was revoked")
     r = run("connect", "--url", "http://127.0.0.1:1", sid, "echo",
             env={"RELAYD_TOKEN": token})
     t.equal((r.returncode, b"echo: 127.0.0.1:1: Connection refused" in
