@@ -112,7 +112,8 @@ show_audit(struct ctl *ctl, const struct facts *f)
 	if (after[0] != '\0')
 		(void)strtonum(after, 0, INT64_MAX, &wrong);
 	if (wrong != NULL) {
-		ctl_done(&ctl->asker, 400, "event: not a number of one");
+		ctl_done(&ctl->asker, 400, "event: not a number, as the "
+		    "first column of -w has it");
 		return;
 	}
 	if ((lo = look(ctl)) == NULL)
