@@ -6,6 +6,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <grp.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -57,6 +58,10 @@ files_check(void)
 	char		dir[PATH_SIZE_MAX], above[PATH_SIZE_MAX];
 	struct stat	st;
 
+	if (env()->conf.looking_group[0] != '\0' &&
+	    getgrnam(env()->conf.looking_group) == NULL)
+		log_warnx("warning: there is no group %s: only root can use %s",
+		    env()->conf.looking_group, env()->conf.looking_path);
 	dir_of(env()->conf.store_path, dir, sizeof(dir));
 	dir_of(is_ours(dir) ? RELAYD_STATEDIR : dir, above, sizeof(above));
 	if (stat(dir, &st) == 0 && !S_ISDIR(st.st_mode))

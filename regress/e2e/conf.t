@@ -102,11 +102,14 @@ for program in "relayd", "relayctl":
 t.equal(run("-x").returncode, 2, "a wrong option is exit 2")
 r = run("-n", "-f", write("astray.conf", config(1).replace(
     "store/relayd.db", "gone/store/relayd.db").replace(
-        "missing users nobody\n", "")))
+        "missing users nobody\n", 'control socket "%s/look" read only group '
+        'no-such-group\n' % top)))
 t.ok(r.returncode == 0 and "warning: store: there is no directory %s/gone\n" %
      top in r.stderr, "-n warns of a store that cannot be made there")
+t.ok("warning: there is no group no-such-group: only root can use %s/look\n" %
+     top in r.stderr, "and of a group that is missing")
 users = [u for u in ("_relayd", "_relayauth", "_relayproxy", "_relaymux",
-                     "_relayterm") if subprocess.run(
+                     "_relayterm", "_relaytcp") if subprocess.run(
                          ["getent", "passwd", u],
                          stdout=subprocess.DEVNULL).returncode]
 t.equal(re.findall("warning: user (\\w+) is missing", r.stderr), users,
