@@ -338,10 +338,23 @@ on_row(struct chan *c, struct imsg *m)
 	return (0);
 }
 
-/* As it is, but for what a terminal would take for more than text. */
+/*
+ * Would a terminal take it for more than text? Controls, and those of U+0080 to
+ * U+009F, which are two bytes: the first is printed before the next is known.
+ */
+static int
+is_control(uint8_t before, uint8_t b)
+{
+	if (before == 0xc2 && b >= 0x80 && b < 0xa0)
+		return (1);
+	return ((b < 0x20 && b != '\n') || b == 0x7f);
+}
+
+/* As it is, but for those. */
 static int
 on_text(struct chan *c, struct imsg *m)
 {
+	static uint8_t		before;		/* also of the part before */
 	struct msg_ctl_text	in;
 	const uint8_t		*p;
 	size_t			i;
@@ -349,9 +362,10 @@ on_text(struct chan *c, struct imsg *m)
 	(void)c;
 	if (get_ctl_text(m, &in) == -1)
 		return (-1);
-	for (p = in.bytes.p, i = 0; i < in.bytes.len; i++)
-		putchar((p[i] < 0x20 && p[i] != '\n') || p[i] == 0x7f ? '?' :
-		    p[i]);
+	for (p = in.bytes.p, i = 0; i < in.bytes.len; i++) {
+		putchar(is_control(before, p[i]) ? '?' : p[i]);
+		before = p[i];
+	}
 	ctl.part += in.bytes.len;
 	return (0);
 }

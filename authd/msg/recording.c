@@ -414,7 +414,8 @@ recording_tick(void *arg)
 			recording_over(r);
 		else if (r->state == GOING_ON && !row_is_open(r->row.id))
 			r->state = OVER;
-		else if (recordings.ticks % SIZE_TICKS == 0)
+		else if (r->state == GOING_ON &&
+		    recordings.ticks % SIZE_TICKS == 0)
 			(void)castdir_size(r->row.id, &r->row.bytes);
 	}
 	if (!TAILQ_EMPTY(&recordings.all))

@@ -322,6 +322,40 @@ def crashes(d, sid, token):
             "before it does")
 
 
+def broken(d, sid, token):
+    """A termd that is taken over writes what is none of its own making, and
+    goes on when its terminal is over."""
+    before = files(d)
+    w = opened(d, sid, token)
+    w.send(b"\0echo before-$((1+1)); exec sleep 60\r")
+    w.recv_until(rb"before-2\r\n")
+    path = newest(d, before)
+    rid = id_of(path)
+    evil = b'[0.9,"o","\x1b]0;x\x07 \xc2\x9b31m \xc2\x9d0;x\xc2\x9c \xc2\xa9"]\n'
+    with open(path, "ab") as f:
+        f.write(evil)
+        f.write(b'[1.0,"o","%s"]\n' % (b"x" * 100) * 350000)
+    code, out, err = cat(d, rid)
+    t.ok(code == 0 and not re.search(rb"[\x00-\x09\x0b-\x1f\x7f]|"
+                                     rb"\xc2[\x80-\x9f]", out) and
+         b"\xc2\xa9" in out, "what a terminal would obey is not printed")
+    w.close()
+
+    def over():
+        with open(path, "ab") as f:
+            f.write(b'[9.9,"o","later"]\n')
+        d.move_clock(1000)
+        return [r for r in d.ctl("recording", "list")
+                if r["recording"] == rid and r["ended"] != "-"]
+    row = until(over, "the end of recording " + rid)[0]
+    size = int(row["bytes"])
+    with open(path, "rb") as f:
+        data = f.read(size)
+    t.equal((len(data), hashlib.sha256(data).hexdigest()),
+            (size, row["sha256"]), "what comes while its hash is made is not "
+            "in it")
+
+
 def full(d, sid, token):
     before = files(d)
     w = opened(d, sid, token)
@@ -533,6 +567,7 @@ def read_by_all(d, sid, token):
 
 
 with_client("record terminals yes", read_by_all, crashes, over_a_stop)
+with_client("record terminals yes", broken)
 with_client("record terminals yes", no_space)
 with_client('record terminals\nrecording directory "recordings" each 64K max 1M'
             "\nkeep recordings 1h", by_size, found)
