@@ -299,19 +299,25 @@ visit_count(struct admission *a)
 
 /*
  * A terminal is over with its stream, and so is TCP; its worker may wait for
- * its peer's close some seconds more, and needs no place for that.
+ * its peer's close some seconds more, and needs no place of the session for
+ * that. It has its operator's until he wants it for another: then it goes.
  */
 static void
-visits_over(void)
+visits_over(const char *operator)
 {
-	struct peer	*pe;
+	struct admission	*a;
+	struct peer		*pe;
 
 	TAILQ_FOREACH(pe, &peers, entry) {
-		if (!peer_has(pe, RF_STREAM) || pe->admission == NULL ||
+		if (!peer_has(pe, RF_STREAM) || (a = pe->admission) == NULL ||
 		    pe->asking != NULL || stream_find(pe->stream) != NULL)
 			continue;
-		admit_free(pe->admission);
+		budget_leave(&crowds[a->class].by_session, &a->by_session);
+		if (strcmp(a->who.id, operator) != 0)
+			continue;
+		admit_free(a);
 		pe->admission = NULL;
+		peer_must_go(pe);
 	}
 }
 
@@ -339,7 +345,7 @@ visit_new(const struct opening *o, struct admission **a)
 	(*a)->who = o->who;
 	if (visit_count(*a) == 0)
 		return (REFUSE_NOT);
-	visits_over();
+	visits_over(o->who.id);
 	if (visit_count(*a) == 0)
 		return (REFUSE_NOT);
 	admit_remove(*a);

@@ -3,6 +3,7 @@
  * What one may have of what all share: a broken proxyd, a system, an operator
  * takes from himself, not from the others.
  */
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -110,6 +111,15 @@ secrets(void)
 
 static uint64_t	last_stream;		/* terminal()'s */
 
+/* Has authd left it? */
+static int
+has_ended(const struct far *f)
+{
+	struct pollfd	pfd = { f->fd, POLLIN, 0 };
+
+	return (poll(&pfd, 1, WAIT_MS) == 1 && (pfd.revents & POLLHUP) != 0);
+}
+
 /* Terminals of one operator, each with a ticket and a termd. */
 static int
 terminal(struct far *p, const struct tunnel *t, struct far **termd)
@@ -168,6 +178,8 @@ terminals(void)
 	is_int(terminal(proxyd, &t[0], &termd[1]), 0, "one that is over makes "
 	    "room, also while its worker waits for the browser");
 	is_int(terminal(proxyd, &t[0], &none), 429, "and once");
+	drive_clock(&authd, 5001);
+	ok(has_ended(other), "a worker whose place is wanted has to go");
 	far_close(other);
 	far_close(termd[0]);
 	drive_sync(control);
