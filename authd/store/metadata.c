@@ -5,7 +5,24 @@
 #include <string.h>
 
 #include "base/compat.h"
+#include "base/text.h"
 #include "metadata.h"
+
+/*
+ * Words of a worker's, which may be broken: what is no text is none in JSON
+ * either, and a reader would stumble over the whole page.
+ */
+static void
+add_words(cJSON *o, const char *name, const char *s)
+{
+	char	shown[4 * MESSAGE_SIZE];
+
+	if (!text_is_name(s)) {
+		text_printable(shown, sizeof(shown), s);
+		s = shown;
+	}
+	cJSON_AddStringToObject(o, name, s);
+}
 
 /* With the first `len` bytes of the outcome. 0; -1: too long. */
 static int
@@ -18,17 +35,17 @@ print_some(const struct access_row *a, size_t len, char dst[METADATA_SIZE])
 	strlcpy(outcome, a->outcome, len < sizeof(outcome) ? len + 1 :
 	    sizeof(outcome));
 	cJSON_AddStringToObject(o, "service", a->service);
-	cJSON_AddStringToObject(o, "ip", a->ip);
+	add_words(o, "ip", a->ip);
 	if (a->token_id[0] != '\0')
 		cJSON_AddStringToObject(o, "token_id", a->token_id);
 	if (a->impersonator[0] != '\0')
 		cJSON_AddStringToObject(o, "impersonator", a->impersonator);
 	if (a->request[0] != '\0')
-		cJSON_AddStringToObject(o, "request", a->request);
+		add_words(o, "request", a->request);
 	cJSON_AddNumberToObject(o, "bytes_in", (double)a->bytes_in);
 	cJSON_AddNumberToObject(o, "bytes_out", (double)a->bytes_out);
 	if (outcome[0] != '\0')
-		cJSON_AddStringToObject(o, "outcome", outcome);
+		add_words(o, "outcome", outcome);
 	text = cJSON_PrintUnformatted(o);
 	if (text != NULL && strlcpy(dst, text, METADATA_SIZE) < METADATA_SIZE)
 		r = 0;

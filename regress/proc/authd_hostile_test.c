@@ -385,6 +385,29 @@ long_reason(void)
 	far_close(t.mux);
 }
 
+/* What is no text does not make a page of the log unreadable. */
+static void
+odd_reason(void)
+{
+	struct tunnel	 t;
+	struct opened	 o;
+	struct far	*termd;
+
+	tunnel_new(&t, 0);
+	termd = terminal(&t, &o);
+	say(termd->fd, term_end, .why = END_REFUSED,
+	    .text = "\x1b[2J \xff \xc2\x9b h\xc3\xa9");
+	far_close(termd);
+	drive_sync(control);
+	stream_end(t.mux, o.stream, END_REFUSED, 1, 2);
+	drive_clock(&authd, 1100);
+	is_int(sql_becomes(1, "SELECT count(*) FROM support_access_logs WHERE "
+	    "session_id = '%s' AND json_extract(metadata, '$.outcome') = "
+	    "'\\x1b[2J \\xff \\xc2\\x9b h\xc3\xa9'", t.session), 1,
+	    "words of a broken termd are printable in the access log");
+	far_close(t.mux);
+}
+
 /* The session ends and its client is back within one turn of the loop. */
 static void
 same_turn(void)
@@ -568,6 +591,7 @@ main(void)
 	backlog();
 	greed();
 	long_reason();
+	odd_reason();
 	same_turn();
 	loud();
 	flood();
