@@ -214,7 +214,8 @@ static void	result(struct mux *, uint32_t, const char *, size_t);
 #define GOOD	"{\"users\":{\"local_users\":[{\"username\":\"u\","	\
 	"\"password\":\"p\"}]}}"
 #define BARE	"{\"users\":{\"apps\":[{\"id\":\"a\"}]}}"
-#define BARER	"{\"users\":{\"platform\":\"x\"}}"
+#define OLD	"{\"users\":{\"local_users\":[{\"username\":\"o\","	\
+	"\"password\":\"q\"}]}}"
 #define BOTH	"{\"users\":{\"local_users\":[{\"username\":\"u\","	\
 	"\"password\":\"p\"}],\"apps\":[{\"id\":\"a\"}]}}"
 
@@ -255,14 +256,17 @@ test_users(void)
 	id = hear_next(d.d.authd, users_kept, NULL)->id;
 	client_control(&d, 9, "USERS 1\n", GOOD, strlen(GOOD));
 	told(&d, REPORT_USERS, GOOD, "a newer one");
-	result(&d, id, GOOD, strlen(GOOD));
-	client_control(&d, 11, "USERS 1\n", BARER,
-	    strlen(BARER));
-	id = hear_next(d.d.authd, users_kept, NULL)->id;
-	ok(id != 0, "is not undone by the older one that waited");
+	client_control(&d, 11, "USERS 1\n", BARE, strlen(BARE));
+	/* This word comes when that is taken. */
 	client_control(&d, 13, "USERS 1\n", "{\"users\":1}", 11);
 	ok(drive_logs(&d.d, "users report ignored: not a report of users"),
 	    "what is none is named in the log");
+	result(&d, id, OLD, strlen(OLD));
+	id = hear_next(d.d.authd, users_kept, NULL)->id;
+	ok(id != 0, "is not undone by the older one that waited, nor by what "
+	    "authd had before it: authd is asked again");
+	result(&d, id, GOOD, strlen(GOOD));
+	told(&d, REPORT_USERS, BOTH, "and the one after is merged into it");
 	is_int(mux_end(&d), 0, "muxd leaves with status 0");
 }
 
