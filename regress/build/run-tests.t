@@ -51,6 +51,15 @@ fake bad.t <<'END'
 echo "not ok 1 - bad"
 echo 1..1
 END
+fake bails.t <<'END'
+echo "Bail out! no more"
+exit 1
+END
+fake once.t <<'END'
+[ -e "$RELAYD_BUILD/tried" ] || { : >"$RELAYD_BUILD/tried"; exit 1; }
+echo "ok 1 - at the second try"
+echo 1..1
+END
 fake report.t <<'END'
 echo "it leaked" >"$RELAYD_SANITIZE_LOG.1"
 echo "ok 1 - passed all the same"
@@ -76,6 +85,17 @@ is "$(cat "$dir/build/results/tap$dir/good.t" | head -n 1)" \
 run "$dir/bad.t" "$dir/good.t"
 is "$status" 1 "one failed: exit status"
 is "$(last)" "Result: FAIL" "one failed: last line"
+
+run "$dir/once.t" "$dir/good.t"
+is "$status $(last)" "0 Result: PASS" "one more try for what failed"
+
+for t in "$dir/good.t" "$dir/once.t"; do
+	rm -f "$dir/build/tried"
+	run "$t" "$dir/bails.t" "$dir/good.t"
+	is "$((status != 0)) $(last)" "1 Result: FAIL" \
+	    "one bailed out: exit status, last line"
+	is "$(grep -c '^once more' "$dir/out")" 0 "and the rest has not run"
+done
 
 run "$dir/report.t" "$dir/good.t"
 is "$status" 1 "a sanitizer report: exit status"
