@@ -236,7 +236,7 @@ with Server() as s:
                                   b"terminal\n", True),
             "--no-terminal: an error that says so")
     t.equal(children(c.pid), [], "and no shell")
-    t.ok(c.err.has("terminal: refused, as configured"), "and a line")
+    t.ok(c.err.wait("terminal: refused, as configured"), "and a line")
     u.close(4000)
     u.drop()
     t.equal(c.wait(), 0, "exit 0")

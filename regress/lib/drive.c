@@ -363,7 +363,12 @@ drive_leave(struct drive *d)
 void
 drive_freeze(const struct drive *d, int on)
 {
+	siginfo_t	si;
+
 	kill(d->pid, on ? SIGSTOP : SIGCONT);
+	/* It is told at once, and stops a little later. */
+	if (on)
+		(void)waitid(P_PID, (id_t)d->pid, &si, WSTOPPED);
 }
 
 /* Has it nothing left to do, not even a timer that is due? */
