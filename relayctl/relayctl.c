@@ -5,14 +5,12 @@
  * starts in main(), asks in ask(), and ends with the answer in on_done().
  */
 #include <sys/ioctl.h>
-#include <sys/socket.h>
-#include <sys/un.h>
 
 #include <event2/event.h>
 
 #include <errno.h>
-#include <fcntl.h>
 #include <getopt.h>
+#include <limits.h>
 #include <locale.h>
 #include <signal.h>
 #include <stdio.h>
@@ -27,13 +25,12 @@
 #include "proc/conf.h"
 #include "imsg/imsg.h"
 #include "output.h"
+#include "reach.h"
+#include "top.h"
 
 #define ANSWER_MS	30000	/* relayd gives up first, and says so */
 #define COMPLETE_MS	1500	/* nobody waits longer for a list of words */
 #define FOLLOW_MS	1000	/* between two looks of -f */
-
-/* EXIT STATUS in relayctl(8). */
-enum { EXIT_DONE, EXIT_REFUSED, EXIT_USAGE, EXIT_UNREACHED };
 
 static int	on_row(struct chan *, struct imsg *);
 static int	on_text(struct chan *, struct imsg *);
@@ -49,6 +46,7 @@ static struct {
 	const char	*path;
 	int		 json, wide, exact, force;
 	int		 follow;	/* asked again behind the last row */
+	unsigned	 seconds, times;	/* of top */
 	int		 looks;		/* how often it was */
 	char		 last[CTL_WORD_SIZE];	/* what names the last row */
 	unsigned long	 printed;	/* objects of an array that goes on */
@@ -65,7 +63,6 @@ static struct {
 static void	usage(int) __attribute__((noreturn));
 static int	run_relay(char **);
 static int	complete(int, char **);
-static int	reach(void);
 static void	ask(void) __attribute__((noreturn));
 static void	look(void *);
 static void	finish(int) __attribute__((noreturn));
@@ -87,6 +84,32 @@ usage(int status)
 	exit(status);
 }
 
+static unsigned
+number(const char *s, unsigned most)
+{
+	const char	*wrong;
+	long long	 n = strtonum(s, 1, most, &wrong);
+
+	if (wrong != NULL) {
+		fprintf(stderr, "relayctl: a number from 1 to %u is expected\n",
+		    most);
+		exit(EXIT_USAGE);
+	}
+	return ((unsigned)n);
+}
+
+/* Behind `top` -n is another one, and there is -d. */
+static void
+option_top(int ch)
+{
+	if (ch == 'd')
+		ctl.seconds = number(optarg, TOP_MOST);
+	else if (ch == 'n')
+		ctl.times = number(optarg, INT_MAX);
+	else
+		usage(EXIT_USAGE);
+}
+
 /* Take the options, wherever they stand; how many words are left in argv. */
 static int
 options(int argc, char **argv)
@@ -96,15 +119,21 @@ options(int argc, char **argv)
 		{ "version", no_argument, NULL, 'V' },
 		{ NULL, 0, NULL, 0 }
 	};
-	int				ch, n = 0;
+	int				ch, n = 0, is_top = 0;
 
 	while (optind < argc) {
-		ch = getopt_long(argc, argv, "+fhjns:w", longer, NULL);
+		ch = getopt_long(argc, argv, is_top ? "+d:hn:s:" :
+		    "+fhjns:w", longer, NULL);
 		if (ch == -1) {
 			if (strcmp(argv[optind - 1], "--") == 0)
 				break;
 			if (optind < argc)
 				argv[n++] = argv[optind++];
+			is_top = n > 0 && strcmp(argv[0], "top") == 0;
+			continue;
+		}
+		if (is_top && ch != 'V' && ch != 'h' && ch != 's') {
+			option_top(ch);
 			continue;
 		}
 		switch (ch) {
@@ -160,6 +189,7 @@ main(int argc, char **argv)
 	setlocale(LC_CTYPE, "");
 	conf_init(&defaults);
 	ctl.path = defaults.control_path;
+	ctl.seconds = TOP_SECONDS;
 	if (argc >= 3 && strcmp(argv[1], "completion") == 0 &&
 	    strcmp(argv[2], "words") == 0)
 		return (complete(argc - 3, argv + 3));
@@ -173,6 +203,10 @@ main(int argc, char **argv)
 		fprintf(stderr, "relayctl: %s\n", shown);
 		return (EXIT_USAGE);
 	}
+	if (line->op == 0 && strcmp(argv[0], "top") == 0 && ctl.json)
+		usage(EXIT_USAGE);
+	if (line->op == 0 && strcmp(argv[0], "top") == 0)
+		top(ctl.path, ctl.seconds, ctl.times);
 	if (line->op == 0) {
 		fputs(complete_script(argv[1]), stdout);
 		return (EXIT_DONE);
@@ -232,34 +266,6 @@ complete(int argc, char **argv)
 	ask();
 }
 
-/* The socket, connected; or tell why not. */
-static int
-reach(void)
-{
-	struct sockaddr_un	sun = { .sun_family = AF_UNIX };
-	const char		*hint = "";
-	int			fd;
-
-	if (strlcpy(sun.sun_path, ctl.path, sizeof(sun.sun_path)) >=
-	    sizeof(sun.sun_path)) {
-		fprintf(stderr, "relayctl: the path of the socket is too "
-		    "long\n");
-		exit(EXIT_USAGE);
-	}
-	if ((fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0)) != -1 &&
-	    connect(fd, (struct sockaddr *)&sun, sizeof(sun)) == 0 &&
-	    fcntl(fd, F_SETFL, O_NONBLOCK) == 0)
-		return (fd);
-	if (errno == ENOENT || errno == ECONNREFUSED)
-		hint = "; is relayd running?";
-	else if (errno == EACCES)
-		hint = "; only root and the socket's group may ask";
-	if (!ctl.quiet)
-		fprintf(stderr, "relayctl: %s: %s%s\n", ctl.path,
-		    strerror(errno), hint);
-	exit(EXIT_UNREACHED);
-}
-
 static void
 ask(void)
 {
@@ -271,7 +277,7 @@ ask(void)
 		exit(EXIT_REFUSED);
 	}
 	clock_init(base);
-	ctl.chan = chan_new(base, reach(), ROLE_CONTROL, table,
+	ctl.chan = chan_new(base, reach(ctl.path, ctl.quiet), ROLE_CONTROL, table,
 	    sizeof(table) / sizeof(table[0]), on_closed, NULL);
 	if (ctl.chan == NULL) {
 		fprintf(stderr, "relayctl: out of memory\n");

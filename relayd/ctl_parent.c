@@ -297,6 +297,7 @@ ctl_show_metrics(struct chan *chan, uint32_t id, const char *const *words)
 	struct answering	a = { chan, id };
 
 	(void)words;
+	usage_wanted();
 	ctl_row(chan, id, (const char *[]){ "metric", "labels", "value" }, 3);
 	metrics_each(pages_all(), metric_row, &a);
 	ctl_done(chan_instance(chan), id, 0, "");

@@ -260,6 +260,7 @@ void	authlink_all(void);
 
 void	usage_init(void);
 void	usage_round(void);		/* each second: look at some */
+void	usage_wanted(void);		/* now, and for some time */
 /* It has ended; so much did it use in all. */
 struct rusage;
 void	usage_ended(struct child *, const struct rusage *);

@@ -21,10 +21,12 @@
 
 #define EACH_SECOND	32	/* workers looked at */
 #define STANDING_S	5	/* between two looks at the others */
+#define WANTED_MS	90000	/* behind a look of relayctl; its own is a minute */
 
 static struct {
 	uint64_t	last;		/* the worker looked at last */
 	unsigned	seconds;
+	uint64_t	wanted_until;	/* ms; by relayctl */
 	uint64_t	page_size;
 } usage;
 
@@ -118,15 +120,39 @@ usage_init(void)
 	usage.page_size = (uint64_t)sysconf(_SC_PAGESIZE);
 }
 
+static int
+is_wanted(void)
+{
+	return (clock_ms() < usage.wanted_until);
+}
+
+/*
+ * relayctl looks. Where nobody did before, all that was used meanwhile counts
+ * now, and not as if it were used while relayctl watches.
+ */
+void
+usage_wanted(void)
+{
+	struct child	*c;
+	int		 was = is_wanted() || env()->conf.n_metrics > 0;
+
+	usage.wanted_until = clock_ms() + WANTED_MS;
+	for (c = child_after(0); !was && c != NULL; c = child_after(c->instance))
+		if (c->pid != 0)
+			move_cpu(c, cpu_of(c->pid));
+	if (!was)
+		usage_round();
+}
+
 void
 usage_round(void)
 {
 	struct child	*c;
 	int		 i;
 
-	if (env()->conf.n_metrics == 0)
+	if (env()->conf.n_metrics == 0 && !is_wanted())
 		return;
-	if (usage.seconds++ % STANDING_S == 0) {
+	if (usage.seconds++ % STANDING_S == 0 || is_wanted()) {
 		for (c = child_standing(NULL); c != NULL; c = child_standing(c))
 			look(c);
 		gauge(CT_CPU_PARENT, cpu_of(getpid()));

@@ -15,6 +15,7 @@
 #include "authd/store/audit.h"
 #include "authd/store/store.h"
 #include "authd/turn.h"
+#include "base/clock.h"
 #include "base/compat.h"
 #include "ctl.h"
 
@@ -62,21 +63,26 @@ show_sessions(struct ctl *ctl, const struct facts *f)
 }
 const struct ctl_handler	ctl_show_sessions = { .fn = show_sessions };
 
+/* Since its last report, which comes every 15 s while a tunnel moves. */
+#define STILL_MS	20000
+
 static void
 show_tunnels(struct ctl *ctl, const struct facts *f)
 {
 	struct session	*se;
 	struct peer	*pe;
 	char		 since[32], rtt[32];
+	int		 moves;
 
 	(void)f;
 	ctl_row(&ctl->asker, "instance", "session", "system", "node",
 	    "address", "state", "streams", "rtt_ms", "bytes_in", "bytes_out",
-	    "credit_mib", "since", CTL_END);
+	    "credit_mib", "since", "rate_in", "rate_out", CTL_END);
 	TAILQ_FOREACH(se, &sessions, entry) {
 		if (se->tunnel == NULL ||
 		    (pe = peer_find(se->tunnel->instance)) == NULL)
 			continue;
+		moves = clock_ms() - pe->mux.told_ms < STILL_MS;
 		snprintf(rtt, sizeof(rtt), "%.1f", pe->mux.rtt_us / 1000.0);
 		ctl_row(&ctl->asker, num(pe->instance), se->row.id,
 		    se->system_name,
@@ -85,7 +91,9 @@ show_tunnels(struct ctl *ctl, const struct facts *f)
 		    peer_state_name(peer_state(pe)), num(se->tunnel->nstreams),
 		    rtt, num(pe->mux.bytes_in), num(pe->mux.bytes_out),
 		    num(pe->mux.lease.n), pe->mux.since != 0 ?
-		    api_time(pe->mux.since, since) : "-", CTL_END);
+		    api_time(pe->mux.since, since) : "-",
+		    num(moves ? pe->mux.rate_in : 0),
+		    num(moves ? pe->mux.rate_out : 0), CTL_END);
 	}
 	show_done(ctl);
 }

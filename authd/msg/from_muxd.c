@@ -23,6 +23,30 @@ muxd_on_up(struct chan *c, struct imsg *m)
 	return (0);
 }
 
+/* A tunnel tells its figures when they have moved, this long after the last. */
+#define REPORT_MS	15000
+
+static uint64_t
+rate_of(uint64_t is, uint64_t was, uint64_t ms)
+{
+	return (is > was ? (is - was) * 1000 / (ms < 1000 ? 1000 :
+	    ms > REPORT_MS ? REPORT_MS : ms) : 0);
+}
+
+static void
+take_rates(struct mux_part *mux, const struct msg_tunnel_stats *in)
+{
+	uint64_t	now = clock_ms();
+
+	if (mux->told_ms != 0) {
+		mux->rate_in = rate_of(in->bytes_in, mux->bytes_in,
+		    now - mux->told_ms);
+		mux->rate_out = rate_of(in->bytes_out, mux->bytes_out,
+		    now - mux->told_ms);
+	}
+	mux->told_ms = now;
+}
+
 int
 muxd_on_stats(struct chan *c, struct imsg *m)
 {
@@ -37,6 +61,7 @@ muxd_on_stats(struct chan *c, struct imsg *m)
 		count_by(CT_TUNNEL_IN, in.bytes_in - mux->bytes_in);
 		count_by(CT_TUNNEL_OUT, in.bytes_out - mux->bytes_out);
 	}
+	take_rates(mux, &in);
 	mux->counted = 1;
 	mux->bytes_in = in.bytes_in;
 	mux->bytes_out = in.bytes_out;

@@ -32,6 +32,7 @@ struct mux_part {
 	struct report	*report;
 	struct claim	 lease;		/* MiB of window credit */
 	uint64_t	 bytes_in, bytes_out;
+	uint64_t	 rate_in, rate_out, told_ms;	/* bytes per s */
 	int		 counted;	/* from the first byte, or: these are */
 	uint32_t	 rtt_us, client_streams;
 	int		 restored;	/* its session's added services */
