@@ -160,7 +160,7 @@ leave_grants(void)
 			e->to = g->asker;
 			e->refusal = g->refusal != REFUSE_NOT ? g->refusal :
 			    REFUSE_SESSION_OVER;
-			grant_refused(g, e->refusal);
+			grant_note_refused(g, e->refusal);
 		} else if (g->door != NULL && !g->dropped) {
 			e = effect_add(EFFECT_GRANT_END);
 			e->to.instance = g->door->instance;

@@ -7,7 +7,6 @@
 #include "grant.h"
 #include "rowlog.h"
 #include "stream.h"
-#include "web.h"
 
 #define GRANTS_MAX	65536	/* of all proxyds: each has its share */
 #define FRESH_MS	120000	/* proxyd asks again after 60 s */
@@ -251,10 +250,10 @@ grant_told(struct grant *g)
 }
 
 void
-grant_refused(const struct grant *g, enum refusal no)
+grant_note_refused(const struct grant *g, enum refusal no)
 {
 	core_env.refused(&(struct refused){ .who = &g->who,
-	    .type = stream_web.type, .addr = g->addr,
+	    .type = ROW_WEB, .addr = g->addr,
 	    .session = g->session->row.id, .service = "",
 	    .request = g->asker.request, .why = no });
 }
@@ -266,7 +265,7 @@ grant_busy(uint64_t id)
 
 	if (g == NULL || g->over)
 		return;
-	grant_refused(g, REFUSE_BUSY);
+	grant_note_refused(g, REFUSE_BUSY);
 	g->dropped = 1;		/* it never knew it: */
 	grant_end(g, END_GRANT);	/* what it opened, it guessed */
 }

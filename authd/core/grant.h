@@ -113,7 +113,7 @@ unsigned grant_doors(void);
 struct grant	*grant_rotate(void);
 
 /* Who asked for it does not get it: an audit event. */
-void	grant_refused(const struct grant *, enum refusal);
+void	grant_note_refused(const struct grant *, enum refusal);
 
 /* Deadlines. */
 void	grant_late(struct due *);

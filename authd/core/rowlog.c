@@ -80,7 +80,7 @@ rowlog_alloc(const char *operator, int is_there)
 static int
 is_web(const struct rowlog *a)
 {
-	return (strcmp(a->row.type, "ui_proxy") == 0);
+	return (strcmp(a->row.type, ROW_WEB) == 0);
 }
 
 static void
@@ -162,7 +162,7 @@ rowlog_web(const struct operator *who, const char *session,
 			return (a);
 		}
 	}
-	return (rowlog_new("ui_proxy", who, session, service, ip, now));
+	return (rowlog_new(ROW_WEB, who, session, service, ip, now));
 }
 
 struct rowlog *

@@ -43,6 +43,7 @@ int	rowlog_load(const struct access_row *, const struct now *);
  */
 void	rowlog_settle(const struct now *);
 
+#define ROW_WEB	"ui_proxy"	/* what the contract calls such a row */
 /*
  * The open row for this use, or a new one in this turn's transaction; holds a
  * reference. NULL: no memory or too many. While !saved, what depends on it

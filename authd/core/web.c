@@ -26,7 +26,7 @@ web_leave_row(struct rowlog *row, const struct now *now)
 }
 
 const struct stream_kind	stream_web = {
-	.type = "ui_proxy",
+	.type = ROW_WEB,
 	.check = web_check,
 	.row = web_row,
 	.leave_row = web_leave_row,

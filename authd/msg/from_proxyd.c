@@ -42,7 +42,7 @@ grant_refuse(struct ask *ask, enum refusal why)
 	struct chan			*c = asker_chan(&ask->asker);
 
 	audit_refused(&(struct refused){ .who = &ask->claims.who,
-	    .type = "ui_proxy", .addr = ask->addr,
+	    .type = ROW_WEB, .addr = ask->addr,
 	    .session = ask->claims.session, .service = ask->claims.service,
 	    .request = ask->asker.request, .why = why });
 	count(CT_GRANT_OK + metric_outcome(no->status));
@@ -286,7 +286,7 @@ proxyd_on_stream_open(struct chan *c, struct imsg *m)
 	/* One that has gone since was somebody's who had access. */
 	if (g != NULL)
 		audit_refused(&(struct refused){ .who = &g->who,
-		    .type = "ui_proxy", .addr = g->addr,
+		    .type = ROW_WEB, .addr = g->addr,
 		    .session = g->session->row.id, .service = in.service,
 		    .request = asker.request, .why = r });
 	count(CT_STREAM_PROXY_OK + metric_outcome(no->status));
