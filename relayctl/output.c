@@ -6,6 +6,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <wchar.h>
 
 #include "base/compat.h"
 #include "imsg/msg.h"
@@ -107,6 +108,15 @@ harmful(uint32_t cp)
 	    (cp >= 0xfff9 && cp <= 0xfffb) || cp >= 0xe0000);
 }
 
+/* Those that a terminal gives it; 1 where the locale does not know. */
+static size_t
+width_of(uint32_t cp)
+{
+	int	n = wcwidth((wchar_t)cp);
+
+	return (n < 0 ? 1 : (size_t)n);
+}
+
 size_t
 printable_text(char *dst, size_t size, const char *src)
 {
@@ -120,7 +130,7 @@ printable_text(char *dst, size_t size, const char *src)
 			memcpy(dst + n, s, len);
 			n += len;
 			s += len;
-			columns++;
+			columns += width_of(cp);
 			continue;
 		}
 		for (i = 0; i < (len == 0 ? 1 : len); i++, s++) {

@@ -52,7 +52,8 @@ int		 refusal_json(unsigned code, const char *text, FILE *);
 /*
  * Text that may have been written by a stranger, made harmless for a terminal:
  * control characters, broken UTF-8 and marks that turn the direction of text
- * become \xNN. Cuts what does not fit `size`. Returns the columns it takes.
+ * become \xNN. Cuts what does not fit `size`. Returns the columns it takes on a
+ * terminal: two for some characters, none for marks that stand on the last.
  */
 size_t		 printable_text(char *dst, size_t size, const char *src);
 /* The columns that it takes. */
