@@ -148,10 +148,10 @@ exit 0
                       ("c-world", "others may write"),
                       ("d-link", "not a regular file"),
                       ("e-dir", "not a regular file")):
-        t.ok(c.err.has("%s: %s" % (name, why)), "tunnel-58: %s: %s, skipped" %
-             (name, why))
+        t.ok(c.err.wait("%s: %s" % (name, why)),
+             "tunnel-58: %s: %s, skipped" % (name, why))
     if os.geteuid() == 0:
-        t.ok(c.err.has("f-foreign: belongs to another user"),
+        t.ok(c.err.wait("f-foreign: belongs to another user"),
              "tunnel-58: one of another user is skipped")
     else:
         t.skip("not root", "one of another user is skipped")
@@ -228,6 +228,6 @@ with Server() as s, tempfile.TemporaryDirectory() as d:
     c, r = report(s, env={"DIAGNOSTICS_DIR": d})
     t.equal([x["id"] for x in r["plugins"]], ["system"], "tunnel-58(partial): "
             "where others may put files nothing runs")
-    t.ok(c.err.has("others may write to it, no plugin runs"), "and the log "
+    t.ok(c.err.wait("others may write to it, no plugin runs"), "and the log "
          "says why")
 t.done()

@@ -55,7 +55,7 @@ with tempfile.TemporaryDirectory() as tmp, Targets() as targets, \
         inner = d.cookie(sid, token, "inner")
         st, h, body = d.via(sid, inner, "/", service="inner")
         t.equal(st, 502, "a target that is refused is a 502")
-        t.ok(c.err.has("inner.example:80: refused address"),
+        t.ok(c.err.wait("inner.example:80: refused address"),
              "tunnel-31: our client refuses to dial a name that resolves to "
              "169.254.169.254")
 

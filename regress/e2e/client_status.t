@@ -68,7 +68,7 @@ with tempfile.TemporaryDirectory() as d, Server() as s, \
                 break
         with Client(s, env={"STATUS_SOCKET": path}) as c:
             s.tunnel()
-            t.ok(c.err.has("status.sock: another client has it"), "a socket "
+            t.ok(c.err.wait("status.sock: another client has it"), "a socket "
                  "whose queue is full: nobody waits for it")
 
 with tempfile.TemporaryDirectory() as d, Target(echo) as e, Server() as s:

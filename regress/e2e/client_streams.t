@@ -84,8 +84,8 @@ with Server() as s, Target(echo) as e, Target(counter) as n, \
     for name, why in (("meta", "refused address"),
                       ("noport", "port must be 1 to 65535")):
         t.equal((reply(u, b"CONNECT %s\n" % name.encode()),
-                 c.err.has('warn .*service "%s=.*": %s, skipped' %
-                           (name, why))),
+                 bool(c.err.wait('warn .*service "%s=.*": %s, skipped' %
+                                 (name, why)))),
                 (b"ERROR service not found: %s\n" % name.encode(), True),
                 "%s: %s: not offered, with a warning" % (name, why))
 
@@ -428,7 +428,7 @@ with tempfile.TemporaryDirectory() as d:
         u = s.tunnel()
         m = json.loads(b'{"version"' + u.document(b'{"version"'))
         t.ok(m["services"]["old"]["tls"] is True and
-             c.err.has("service old: old TLS is spoken to it"),
+             c.err.wait("service old: old TLS is spoken to it"),
              ":tls-old is TLS for the server, and a line in the log")
         t.match(reply(u, b"CONNECT new\n").decode(),
                 "^ERROR failed to connect to .*: TLS: ",

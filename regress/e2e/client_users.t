@@ -703,8 +703,8 @@ with Server() as s, tempfile.TemporaryDirectory() as root:
             t.equal(how, "a name that is none of ours", "it stays")
             os.unlink(root + "/run/users.json")
         else:
-            t.ok(c.err.has("kept as .*/users.json.unreadable-%d: what it "
-                           "names may" % n), "%s: it is kept aside" % how)
+            t.ok(c.err.wait("kept as .*/users.json.unreadable-%d: what it "
+                            "names may" % n), "%s: it is kept aside" % how)
     with open(root + "/run/users.json.unreadable-3") as f:
         t.equal(f.read(), "x", "as it was, beside those of before")
     # One that cannot be kept: nobody new, of whom nothing would be known.

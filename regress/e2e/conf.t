@@ -263,7 +263,7 @@ with Relayd(t) as d:
     t.ok(d.ctl_try("show", "stats") is not None, "SIGUSR1, SIGUSR2: nothing")
     t.equal(d.stop(), 0, "SIGTERM: exit 0")
     t.ok(not os.path.exists(d.sock), "and the control socket is gone")
-    t.ok(d.log.has("stopped$"), "and the log says so")
+    t.ok(d.log.wait("stopped$"), "and the log says so")
 
     # The parent dies: the socket stays, the next start removes it.
     d.start()
@@ -308,7 +308,7 @@ if os.geteuid() == 0:
                          preexec_fn=nobody)
     log = Lines(p.stderr)
     log.wait(r"ready: ")
-    t.ok(log.has("not root: children keep this user, no chroot"),
+    t.ok(log.wait("not root: children keep this user, no chroot"),
          "without root it starts, and says what is skipped")
     ctl = os.path.join(BUILD, "bin", "relayctl")
     r = subprocess.run([ctl, "-s", os.path.join(home, "control.sock"), "show",

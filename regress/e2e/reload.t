@@ -115,6 +115,6 @@ with Targets() as targets, Relayd(t, tunnel="\tmax sessions per system 3") as d:
     os.kill(victim, signal.SIGSTOP)
     mark = d.log.mark()
     t.equal(d.stop(), 0, "asked once: it stops, exit 0")
-    t.ok(d.log.has(r"proxyd\[%d\] \d+: killed: does not stop" % victim,
-                   mark), "and ends who does not")
+    t.ok(d.log.wait(r"proxyd\[%d\] \d+: killed: does not stop" % victim,
+                    mark), "and ends who does not")
 t.done()
