@@ -347,7 +347,8 @@ tell(unsigned op, uid_t uid, const char *object, unsigned code,
 	const struct ctl_info	*info = ctl_info(op);
 	struct chan		*c = link_chan();
 
-	if (c == NULL || info == NULL || (info->flags & CTL_LOOKS) ||
+	if (c == NULL || info == NULL ||
+	    (info->flags & (CTL_LOOKS | CTL_TEST)) ||
 	    (code == 0 && info->role != ROLE_PARENT))
 		return;
 	(void)say_ctl_told(c, 0, -1, &(struct msg_ctl_told){

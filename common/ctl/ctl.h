@@ -23,6 +23,7 @@ enum ctl_op {
 #define CTL_BROKEN	422
 /* A text, in parts: the last word is where one begins; "" the first. */
 #define CTL_PARTS	0x10
+#define CTL_TEST	0x20	/* a test's hand: not a deed, not in the audit log */
 
 struct ctl_info {
 	const char	*word;		/* what audit events call it */
