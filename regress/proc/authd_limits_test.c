@@ -287,6 +287,8 @@ main(void)
 {
 	authd_init();
 	drive_conf.ticket_rate = 1000000;
+	/* On a slow machine the first would be too old before the last. */
+	drive_conf.ticket_lifetime = 300;
 	drive_conf.max_sessions = 100;
 	authd_scene(&control, &proxyd, &token);
 	system_add(control, &tun, "");
