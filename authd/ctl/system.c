@@ -37,8 +37,8 @@ say_session(struct session *se, void *to)
 {
 	char	text[512], until[32];
 
-	snprintf(text, sizeof(text), "%s%s%s, %s, tunnel %s, %u services, "
-	    "%u streams, until %s", se->row.id,
+	snprintf(text, sizeof(text), "%s%s%s, %s, tunnel %s, services %u, "
+	    "streams %u, until %s", se->row.id,
 	    se->row.node[0] != '\0' ? " of node " : "", se->row.node,
 	    session_status_name(se->row.status),
 	    se->tunnel != NULL ? "up" : "down",

@@ -31,7 +31,7 @@ with Targets() as targets, Relayd(t) as d:
     with OurClient(d, key, secret, services) as c:
         sid = d.wait_session()["session"]
         has, open_ = fields(d, key)
-        t.match(open_[0], "^%s, active, tunnel up, 1 services, 0 streams, "
+        t.match(open_[0], "^%s, active, tunnel up, services 1, streams 0, "
                 "until " % sid, "with its session")
 
         # Another name.

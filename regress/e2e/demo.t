@@ -9,7 +9,7 @@ import re
 import signal
 import subprocess
 
-from harness import SRC, Program, Tap, free_port, until
+from harness import OurClient, Relayd, SRC, Program, Tap, free_port, until
 
 t = Tap()
 demo = os.path.join(SRC, "tools", "demo")
@@ -97,4 +97,19 @@ for argv, token, want in (
          "Traceback" not in r.stderr, "terminal %s: %s" % (argv, want))
     if "Traceback" in r.stderr or want not in r.stderr:
         t.diag(r.stderr)
+
+# A command that ends the shell is no traceback either.
+with Relayd(t) as d:
+    key, secret = d.add_system("box")
+    with OurClient(d, key, secret, "web=127.0.0.1:1"):
+        sid = d.wait_session()["session"]
+        r = subprocess.run(
+            terminal + ["--run", "exit 7", "http://127.0.0.1:%d/api/"
+                        "support-sessions/%s" % (d.port, sid)],
+            env=dict(os.environ, RELAYD_TOKEN=d.token()),
+            stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
+            timeout=60)
+        t.equal(r.returncode, 1, "terminal --run 'exit 7': fails")
+        t.match(r.stderr, r"\Aterminal: closed before the command had ended\n"
+                r"\Z", "in one line")
 t.done()
