@@ -133,6 +133,7 @@ say_chunks(int st, uint64_t total)
 		put(st, "\r\n");
 	}
 	put(st, "0\r\n\r\n");
+	(void)shutdown(st, SHUT_WR);
 	_exit(0);
 }
 
@@ -153,7 +154,6 @@ staged(void)
 	put(st, "OK\nHTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n");
 	(void)get_until(fd, "\r\n\r\n");
 	pid = say_chunks(st, total);
-	close(st);
 	while (good && (n = recv(fd, in_buf, 4096 + came % 8192, 0)) > 0) {
 		for (i = 0; i < n && good; i++) {
 			want = (came + (uint64_t)i) / 8 * 8;
@@ -168,6 +168,7 @@ staged(void)
 	    "and no more of it is held than fits (%ld kB, then %ld)", before,
 	    memory("VmHWM:"));
 	ok(waitpid(pid, &status, 0) == pid && status == 0, "all was taken");
+	close(st);
 	close(fd);
 }
 
