@@ -29,7 +29,7 @@ doc_OBJS = common/imsg/doc.o
 # The channel to authd: every role but the parent and authd itself.
 link_OBJS = common/proc/link.o
 # Who is there for one stream of an operator.
-visit_OBJS = common/proc/visit.o $(link_OBJS)
+visit_OBJS = common/proc/visit.o common/http/reply.o $(link_OBJS)
 proc_OBJS = common/base/build.o common/base/clock.o common/base/compat.o common/base/log.o \
 	$(imsg_OBJS) common/proc/conf.o common/proc/proc.o \
 	common/proc/sandbox_linux.o common/proc/sandbox_try.o

@@ -23,7 +23,6 @@
 #include "base/compat.h"
 #include "base/log.h"
 #include "http/head.h"
-#include "http/reply.h"
 #include "http/upgrade.h"
 #include "imsg/msg.h"
 #include "proc/proc.h"
@@ -77,7 +76,6 @@ static struct {
 	/* set once */
 	int		 operator_fd, stream_fd;
 	char		 accept[ACCEPT_SIZE];
-	const char	*request;	/* its id, "" */
 	int		 knows_half;	/* the operator: TCP_HALF_CLOSE */
 	uint64_t	 idle_ms;
 	struct event	 operator_read, operator_write;
@@ -103,8 +101,7 @@ static struct {
 /* The operator. */
 
 int
-tcp_operator(int fd, const char *accept, const char *request,
-    const uint8_t *bytes, size_t len)
+tcp_operator(int fd, const char *accept, const uint8_t *bytes, size_t len)
 {
 	struct httphead		head;
 	struct httphead_scan	scan = { 0 };
@@ -112,7 +109,6 @@ tcp_operator(int fd, const char *accept, const char *request,
 	int			 status = 400, on = 1;
 
 	tcp.operator_fd = fd;
-	tcp.request = request;
 	strlcpy(tcp.accept, accept, sizeof(tcp.accept));
 	/* What does not apply to this kind of socket fails, and may. */
 	(void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
@@ -136,19 +132,11 @@ tcp_operator(int fd, const char *accept, const char *request,
 static void
 refuse(int status, unsigned reason, const char *message)
 {
-	char	buf[REPLY_MAX];
-	long	n;
-
 	if (tcp.state != ST_WAIT)
 		return;
 	visit_ended(reason, message);
 	stream_drop();
-	n = reply_refusal(buf, sizeof(buf), status, message,
-	    status == 503 ? 5 : 0, tcp.request, NULL);
-	if (n > 0 && send(tcp.operator_fd, buf, (size_t)n,
-	    MSG_DONTWAIT | MSG_NOSIGNAL) == -1)
-		log_debug("refusal not sent: %s", strerror(errno));
-	shutdown(tcp.operator_fd, SHUT_WR);
+	visit_refuse(tcp.operator_fd, status, message);
 	tcp.state = ST_CLOSING;
 	timer_set(&tcp.gone, 0);
 }

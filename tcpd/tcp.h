@@ -17,8 +17,8 @@
 /* A subprotocol: the operator knows what an empty text message is. */
 #define TCP_HALF_CLOSE	"half-close"
 
-int	tcp_operator(int fd, const char *accept, const char *request,
-	    const uint8_t *bytes, size_t len);
+int	tcp_operator(int fd, const char *accept, const uint8_t *bytes,
+	    size_t len);
 /* The 101 follows when the client has said OK; else its ERROR as a 502. */
 void	tcp_stream(int fd, uint32_t idle_s);
 void	tcp_refuse(int status, const char *message);

@@ -4,6 +4,6 @@
 # security decision.
 termd_OBJS = termd/termd.o termd/terminal.o termd/ahead.o termd/resize.o \
 	termd/cast.o termd/record.o \
-	common/http/reply.o $(proc_OBJS) $(visit_OBJS) $(ws_OBJS) $(head_OBJS)
+	$(proc_OBJS) $(visit_OBJS) $(ws_OBJS) $(head_OBJS)
 termd_LIBS = $(LLHTTP_LIBS) $(EVENT_LIBS) $(SODIUM_LIBS)
 termd_STATIC = yes

@@ -28,7 +28,6 @@
 #include "proc/visit.h"
 #include "record.h"
 #include "resize.h"
-#include "http/reply.h"
 #include "terminal.h"
 #include "http/upgrade.h"
 #include "ws/ws.h"
@@ -92,7 +91,6 @@ static struct {
 	/* set once */
 	int		 browser_fd, stream_fd;
 	char		 accept[ACCEPT_SIZE];
-	const char	*request;	/* its id, "" */
 	uint64_t	 idle_ms;
 	size_t		 frame_max;	/* with its type */
 	struct event	*browser_read, *browser_writable;
@@ -194,26 +192,17 @@ out_write(struct outbuf *o, int fd)
 void
 terminal_refuse(int status, const char *message)
 {
-	char	buf[REPLY_MAX];
-	long	n;
-
 	if (terminal.closing)
 		return;
 	terminal.closing = 1;
-	n = reply_refusal(buf, sizeof(buf), status, message,
-	    status == 503 ? 5 : 0, terminal.request, NULL);
-	if (n > 0 && send(terminal.browser_fd, buf, (size_t)n,
-	    MSG_DONTWAIT | MSG_NOSIGNAL) == -1)
-		log_debug("refusal not sent: %s", strerror(errno));
-	shutdown(terminal.browser_fd, SHUT_WR);
+	visit_refuse(terminal.browser_fd, status, message);
 	visit_ended(END_LOCAL, message);
 	timer_init(&terminal.gone, terminal_gone, NULL);
 	timer_set(&terminal.gone, 0);
 }
 
 int
-terminal_browser(int fd, const char *accept, const char *request,
-    const uint8_t *bytes, size_t len)
+terminal_browser(int fd, const char *accept, const uint8_t *bytes, size_t len)
 {
 	struct httphead		head;
 	struct httphead_scan	scan = { 0 };
@@ -221,7 +210,6 @@ terminal_browser(int fd, const char *accept, const char *request,
 	int			 status = 400, lowat = NOTSENT_LOWAT;
 
 	terminal.browser_fd = fd;
-	terminal.request = request;
 	/* What does not apply to this kind of socket fails, and may. */
 #ifdef TCP_NOTSENT_LOWAT
 	(void)setsockopt(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &lowat,

@@ -13,12 +13,11 @@
 
 /*
  * The browser's connection (owned from here on), with the bytes already read
- * of it and the accept value for its handshake; `request`, which lives on, goes
- * with a refusal. The head is checked again:
- * 0, or -1 when it is no valid upgrade (already answered; the process ends).
+ * of it and the accept value for its handshake. The head is checked again: 0,
+ * or -1 when it is no valid upgrade (already answered; the process ends).
  */
-int	terminal_browser(int fd, const char *accept, const char *request,
-	    const uint8_t *bytes, size_t len);
+int	terminal_browser(int fd, const char *accept, const uint8_t *bytes,
+	    size_t len);
 
 /*
  * The stream's end (owned). Answers 101 and starts; call it after

@@ -1,12 +1,16 @@
 /* SPDX-License-Identifier: ISC */
+#include <sys/socket.h>
+
 #include <event2/event.h>
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "base/clock.h"
 #include "base/compat.h"
 #include "base/log.h"
+#include "http/reply.h"
 #include "imsg/msg.h"
 #include "link.h"
 #include "proc.h"
@@ -14,6 +18,7 @@
 
 #define STREAM_WAIT_MS	10000	/* for authd's word after the connection */
 #define FILES_MAX	16
+#define RETRY_S		5	/* behind a 503 */
 
 enum state { ST_EMPTY, ST_WAIT, ST_OPEN };
 /* What authd may say: its word on the connection, then only how it ends. */
@@ -163,8 +168,8 @@ give(struct chan *c, struct imsg *m)
 		strlcpy(visit.request, in.request, sizeof(visit.request));
 	log_request(visit.request);
 	set_state(ST_WAIT);
-	if (visit.ops->operator(m_take_fd(m), in.accept, visit.request,
-	    in.bytes.p, in.bytes.len) == -1)
+	if (visit.ops->operator(m_take_fd(m), in.accept, in.bytes.p,
+	    in.bytes.len) == -1)
 		return (0);
 	timer_init(&visit.late, stream_late, NULL);
 	timer_set(&visit.late, STREAM_WAIT_MS);
@@ -297,6 +302,20 @@ say_ended(void)
 		return;
 	(void)say_term_end(link_chan(), 0, -1, &(struct msg_term_end){
 	    .why = (uint8_t)visit.end_reason, .text = visit.end_text });
+}
+
+void
+visit_refuse(int fd, int status, const char *message)
+{
+	char	buf[REPLY_MAX];
+	long	n;
+
+	n = reply_refusal(buf, sizeof(buf), status, message,
+	    status == 503 ? RETRY_S : 0, visit.request, NULL);
+	if (n > 0 && send(fd, buf, (size_t)n, MSG_DONTWAIT | MSG_NOSIGNAL) ==
+	    -1)
+		log_debug("refusal not sent: %s", strerror(errno));
+	shutdown(fd, SHUT_WR);
 }
 
 void

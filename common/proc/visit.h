@@ -26,11 +26,10 @@ struct visit_ops {
 	const char	*word;		/* what it is, for texts */
 	/*
 	 * The operator's connection (taken) with the bytes already read of it,
-	 * the accept value and the request's id ("" none), which lives on. 0,
-	 * or -1: no valid upgrade, it is answered.
+	 * and the accept value. 0, or -1: no valid upgrade, it is answered.
 	 */
-	int	(*operator)(int fd, const char *accept, const char *request,
-		    const uint8_t *, size_t len);
+	int	(*operator)(int fd, const char *accept, const uint8_t *,
+		    size_t len);
 	/* The stream's end (taken): answer 101 and start. After operator(). */
 	void	(*stream)(int fd, uint32_t idle_s);
 	/* In place of 101. After operator(). */
@@ -51,6 +50,11 @@ struct visit_ops {
 void	visit_main(const struct visit_ops *, int argc, char **argv)
 	    __attribute__((noreturn));
 
+/*
+ * In place of 101: an HTTP answer with the request's id, and nothing behind it.
+ * One that does not fit the socket at once is lost.
+ */
+void	visit_refuse(int fd, int status, const char *message);
 /* It has ended, or was refused: for log and audit, once. */
 void	visit_ended(unsigned reason, const char *text);
 /* All is said to the operator. */
