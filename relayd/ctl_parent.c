@@ -186,18 +186,12 @@ format_layers(uint32_t layers, char *dst, size_t size)
 static void
 memory_resident(pid_t pid, char *dst, size_t size)
 {
-	char		path[64];
-	uint64_t	total, resident;
-	FILE		*f;
+	uint64_t	bytes;
 
-	strlcpy(dst, "-", size);
-	snprintf(path, sizeof(path), "/proc/%d/statm", (int)pid);
-	if ((f = fopen(path, "re")) == NULL)
-		return;
-	if (fscanf(f, "%" SCNu64 " %" SCNu64, &total, &resident) == 2)
-		snprintf(dst, size, "%" PRIu64 "K",
-		    resident * (uint64_t)sysconf(_SC_PAGESIZE) / 1024);
-	fclose(f);
+	if (usage_memory(pid, &bytes) == 0)
+		snprintf(dst, size, "%" PRIu64 "K", bytes / 1024);
+	else
+		strlcpy(dst, "-", size);
 }
 
 /* Pages that nobody shares; only root may look into one that cannot dump. */

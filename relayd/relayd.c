@@ -83,7 +83,6 @@ main(int argc, char **argv)
 	clock_init(env()->base);
 	env()->started_ms = clock_ms();
 	pages_init();
-	usage_init();
 	listen_init();
 	if (!env()->foreground)
 		background();

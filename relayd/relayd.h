@@ -258,7 +258,8 @@ void	authlink_all(void);
 
 /* ---- usage.c: what the processes cost ---- */
 
-void	usage_init(void);
+/* Resident memory of one, from what everyone may read. 0, or -1: not said. */
+int	usage_memory(pid_t, uint64_t *bytes);
 void	usage_round(void);		/* each second: look at some */
 void	usage_wanted(void);		/* now, and for some time */
 /* It has ended; so much did it use in all. */

@@ -27,7 +27,6 @@ static struct {
 	uint64_t	last;		/* the worker looked at last */
 	unsigned	seconds;
 	uint64_t	wanted_until;	/* ms; by relayctl */
-	uint64_t	page_size;
 } usage;
 
 /* Of one process, or 0: the kernel does not say. */
@@ -42,8 +41,8 @@ cpu_of(pid_t pid)
 	return ((uint64_t)ts.tv_sec * 1000000 + (uint64_t)ts.tv_nsec / 1000);
 }
 
-static uint64_t
-memory_of(pid_t pid)
+int
+usage_memory(pid_t pid, uint64_t *bytes)
 {
 	char		path[64], text[128];
 	uint64_t	total, resident;
@@ -52,15 +51,24 @@ memory_of(pid_t pid)
 
 	snprintf(path, sizeof(path), "/proc/%d/statm", (int)pid);
 	if ((fd = open(path, O_RDONLY | O_CLOEXEC)) == -1)
-		return (0);
+		return (-1);
 	n = read(fd, text, sizeof(text) - 1);
 	close(fd);
 	if (n <= 0)
-		return (0);
+		return (-1);
 	text[n] = '\0';
 	if (sscanf(text, "%" SCNu64 " %" SCNu64, &total, &resident) != 2)
-		return (0);
-	return (resident * usage.page_size);
+		return (-1);
+	*bytes = resident * (uint64_t)sysconf(_SC_PAGESIZE);
+	return (0);
+}
+
+static uint64_t
+memory_of(pid_t pid)
+{
+	uint64_t	bytes;
+
+	return (usage_memory(pid, &bytes) == 0 ? bytes : 0);
 }
 
 /* Since Linux 6.2 the size of that directory. */
@@ -112,12 +120,6 @@ usage_ended(struct child *c, const struct rusage *used)
 	move_cpu(c, us_of(&used->ru_utime) + us_of(&used->ru_stime));
 	move(CT_MEMORY_CONTROL, c, &c->memory, 0);
 	move(CT_FDS_CONTROL, c, &c->fds, 0);
-}
-
-void
-usage_init(void)
-{
-	usage.page_size = (uint64_t)sysconf(_SC_PAGESIZE);
 }
 
 static int
