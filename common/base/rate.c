@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: ISC */
-#include <arpa/inet.h>
-
 #include <sodium.h>
 
 #include <stdlib.h>
 #include <string.h>
 
+#include "addr.h"
 #include "clock.h"
 #include "compat.h"
 #include "rate.h"
@@ -168,19 +167,10 @@ rate_back(struct rate *r, const char *key)
 void
 rate_address(const char *addr, char key[ADDR_SIZE])
 {
-	struct in6_addr	a6;
-	struct in_addr	a4;
+	struct addr	a;
 
-	if (inet_pton(AF_INET6, addr, &a6) == 1) {
-		if (IN6_IS_ADDR_V4MAPPED(&a6)) {
-			memcpy(&a4, a6.s6_addr + 12, sizeof(a4));
-			inet_ntop(AF_INET, &a4, key, ADDR_SIZE);
-			return;
-		}
-		memset(a6.s6_addr + 8, 0, 8);
-		inet_ntop(AF_INET6, &a6, key, ADDR_SIZE);
-		return;
-	}
-	if (strlcpy(key, addr, ADDR_SIZE) >= ADDR_SIZE)
-		key[ADDR_SIZE - 1] = '\0';
+	if (addr_parse(&a, addr, strlen(addr)) == 0)
+		addr_key(&a, key);
+	else
+		(void)strlcpy(key, addr, ADDR_SIZE);
 }

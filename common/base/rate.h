@@ -41,10 +41,7 @@ uint64_t	 rate_count(struct rate *, const char *key);
 #define RATE_EVER	UINT64_MAX
 void		 rate_back(struct rate *, const char *key);
 
-/*
- * The key of an address: IPv4 whole, IPv6 by /64, mapped as IPv4. What is not
- * an address is its own key.
- */
+/* addr_key() of a printed address. What is not an address is its own key. */
 void		 rate_address(const char *addr, char key[ADDR_SIZE]);
 
 #endif

@@ -219,10 +219,9 @@ take_token(struct conn *c, const struct httphead *h, struct api_call *a)
 static int
 take_rate(struct conn *c, const struct api_call *a)
 {
-	char		addr[ADDR_SIZE], key[ADDR_SIZE];
+	char		key[ADDR_SIZE];
 	uint32_t	wait;
 
-	addr_print(&c->addr, addr);
 	if ((wait = grant_refused_wait(&c->addr)) > 0) {
 		count(CT_LIMITED_REFUSED);
 		answer_later(c, 429, "too many refused tokens", wait);
@@ -232,7 +231,7 @@ take_rate(struct conn *c, const struct api_call *a)
 		answer_later(c, 503, "service temporarily unavailable", 1);
 		return (-1);
 	}
-	rate_address(addr, key);
+	addr_key(&c->addr, key);
 	if (rate_hit(by_token, a->token[0] != '\0' ? a->token : key,
 	    proc_conf()->api_rate, 60000, &wait) == -1) {
 		count(CT_LIMITED_API);

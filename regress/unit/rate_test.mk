@@ -1,1 +1,1 @@
-$(eval $(call unit_test,rate_test,common/base/rate.o common/base/clock.o common/base/log.o common/base/compat.o,$(SODIUM_LIBS) $(EVENT_LIBS)))
+$(eval $(call unit_test,rate_test,common/base/rate.o common/base/addr.o common/base/clock.o common/base/log.o common/base/compat.o,$(SODIUM_LIBS) $(EVENT_LIBS)))
