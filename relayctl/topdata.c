@@ -137,14 +137,6 @@ top_streams(struct top *t, struct rows *r)
 	t->streams = r;
 }
 
-void
-top_free(struct top *t)
-{
-	rows_free(t->tunnels);
-	rows_free(t->streams);
-	t->tunnels = t->streams = NULL;
-}
-
 const char *
 top_sort_name(enum top_sort by)
 {

@@ -44,7 +44,6 @@ void	top_metrics(struct top *, const struct rows *, uint64_t ms);
 /* `show tunnels` and `show streams`: the rows are the top's from now on. */
 void	top_tunnels(struct top *, struct rows *);
 void	top_streams(struct top *, struct rows *);
-void	top_free(struct top *);
 
 /*
  * The first `most` tunnels in an order, and the first of the streams, the
