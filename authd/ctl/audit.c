@@ -56,8 +56,19 @@ event_send(const struct asker *asker, const struct audit_row *e)
 /* A question once this turn is in the store: nobody sees what may not stay. */
 struct looking {
 	struct asker	asker;
+	enum store_what	what;
 	char		after[24];
 };
+
+static void
+looked(struct looking *lo, int r)
+{
+	if (r == -1)
+		ctl_done(&lo->asker, 503, "store is unavailable");
+	else
+		ctl_done(&lo->asker, 0, "");
+	free(lo);
+}
 
 static void
 events_known(const struct answer *a, void *arg)
@@ -73,55 +84,8 @@ events_known(const struct answer *a, void *arg)
 		    "seq", "prev", "hash", CTL_END);
 	for (i = 0; i < a->n; i++)
 		event_send(&lo->asker, &a->event[i]);
-	if (a->r == -1)
-		ctl_done(&lo->asker, 503, "store is unavailable");
-	else
-		ctl_done(&lo->asker, 0, "");
-	free(lo);
+	looked(lo, a->r);
 }
-
-static void
-events_ask(void *arg, int ok)
-{
-	struct looking	*lo = arg;
-
-	(void)ok;
-	(void)store_ask(&(struct question){ .what = ASK_AUDIT,
-	    .key = lo->after, .asker = lo->asker.instance }, events_known, lo);
-}
-
-static struct looking *
-look(const struct ctl *ctl)
-{
-	struct looking	*lo = calloc(1, sizeof(*lo));
-
-	if (lo == NULL)
-		ctl_done(&ctl->asker, 503, "server is busy");
-	else
-		lo->asker = ctl->asker;
-	return (lo);
-}
-
-static void
-show_audit(struct ctl *ctl, const struct facts *f)
-{
-	const char	*after = ctl->word[0], *wrong = NULL;
-	struct looking	*lo;
-
-	(void)f;
-	if (after[0] != '\0')
-		(void)strtonum(after, 0, INT64_MAX, &wrong);
-	if (wrong != NULL) {
-		ctl_done(&ctl->asker, 400, "event: not a number, as the "
-		    "first column of -w has it");
-		return;
-	}
-	if ((lo = look(ctl)) == NULL)
-		return;
-	strlcpy(lo->after, after, sizeof(lo->after));
-	turn_after(events_ask, lo);
-}
-const struct ctl_handler	ctl_show_audit = { .fn = show_audit };
 
 static void
 heads_known(const struct answer *a, void *arg)
@@ -139,30 +103,55 @@ heads_known(const struct answer *a, void *arg)
 		    number(a->event[i].event, n[1]),
 		    api_time(a->event[i].at, at),
 		    chain_hex(a->event[i].hash, hash), CTL_END);
-	if (a->r == -1)
-		ctl_done(&lo->asker, 503, "store is unavailable");
-	else
-		ctl_done(&lo->asker, 0, "");
-	free(lo);
+	looked(lo, a->r);
 }
 
 static void
-heads_ask(void *arg, int ok)
+look_ask(void *arg, int ok)
 {
 	struct looking	*lo = arg;
 
 	(void)ok;
-	(void)store_ask(&(struct question){ .what = ASK_AUDIT_HEADS,
-	    .key = "", .asker = lo->asker.instance }, heads_known, lo);
+	(void)store_ask(&(struct question){ .what = lo->what,
+	    .key = lo->after, .asker = lo->asker.instance },
+	    lo->what == ASK_AUDIT ? events_known : heads_known, lo);
 }
+
+static void
+look(const struct ctl *ctl, enum store_what what, const char *after)
+{
+	struct looking	*lo = calloc(1, sizeof(*lo));
+
+	if (lo == NULL) {
+		ctl_done(&ctl->asker, 503, "server is busy");
+		return;
+	}
+	lo->asker = ctl->asker;
+	lo->what = what;
+	strlcpy(lo->after, after, sizeof(lo->after));
+	turn_after(look_ask, lo);
+}
+
+static void
+show_audit(struct ctl *ctl, const struct facts *f)
+{
+	const char	*after = ctl->word[0], *wrong = NULL;
+
+	(void)f;
+	if (after[0] != '\0')
+		(void)strtonum(after, 0, INT64_MAX, &wrong);
+	if (wrong != NULL)
+		ctl_done(&ctl->asker, 400, "event: not a number, as the "
+		    "first column of -w has it");
+	else
+		look(ctl, ASK_AUDIT, after);
+}
+const struct ctl_handler	ctl_show_audit = { .fn = show_audit };
 
 static void
 audit_head(struct ctl *ctl, const struct facts *f)
 {
-	struct looking	*lo = look(ctl);
-
 	(void)f;
-	if (lo != NULL)
-		turn_after(heads_ask, lo);
+	look(ctl, ASK_AUDIT_HEADS, "");
 }
 const struct ctl_handler	ctl_audit_head = { .fn = audit_head };

@@ -14,6 +14,7 @@
 #include "base/log.h"
 #include "base/rate.h"
 #include "base/text.h"
+#include "chain.h"
 #include "metrics/count.h"
 #include "store.h"
 
@@ -70,13 +71,7 @@ static void
 row_begin(struct audit_row *r, enum audit_chain chain, const char *action,
     const char *outcome)
 {
-	memset(r, 0, sizeof(*r));
-	r->chain = chain;
-	r->at = clock_wall_ms();
-	r->count = 1;
-	r->duration_ms = r->bytes_in = r->bytes_out = AUDIT_UNSAID;
-	strlcpy(r->action, action, sizeof(r->action));
-	strlcpy(r->outcome, outcome, sizeof(r->outcome));
+	chain_row(r, chain, clock_wall_ms(), action, outcome);
 	keep(r->request, sizeof(r->request), log_request_now());
 }
 

@@ -12,6 +12,19 @@
 
 static const uint8_t	zeros[AUDIT_HASH_SIZE];
 
+void
+chain_row(struct audit_row *r, int chain, int64_t at, const char *action,
+    const char *outcome)
+{
+	memset(r, 0, sizeof(*r));
+	r->chain = chain;
+	r->at = at;
+	r->count = 1;
+	r->duration_ms = r->bytes_in = r->bytes_out = AUDIT_UNSAID;
+	strlcpy(r->action, action, sizeof(r->action));
+	strlcpy(r->outcome, outcome, sizeof(r->outcome));
+}
+
 const char *
 chain_word(int chain)
 {

@@ -19,6 +19,10 @@
 /* How the second says up to which event, and its hash (hex). */
 #define CHAIN_PURGE_TO	"up to %lld, hash %s"
 
+/* One event to be appended, of which no more is said yet. */
+void	chain_row(struct audit_row *, int chain, int64_t at, const char *action,
+	    const char *outcome);
+
 /* "done" or "refused". */
 const char	*chain_word(int chain);
 

@@ -173,18 +173,6 @@ name_add(int chain, const char *name)
 	return (db_write(&q, "nT", chain, name) == 0 ? 0 : -1);
 }
 
-static void
-row_of_ours(struct audit_row *r, int chain, int64_t at, const char *action)
-{
-	memset(r, 0, sizeof(*r));
-	r->chain = chain;
-	r->at = at;
-	r->count = 1;
-	r->duration_ms = r->bytes_in = r->bytes_out = AUDIT_UNSAID;
-	strlcpy(r->action, action, sizeof(r->action));
-	strlcpy(r->outcome, "done", sizeof(r->outcome));
-}
-
 /* The first event says how much stood there before it, in no chain. */
 static int
 chain_begin(int chain, int64_t at)
@@ -199,7 +187,7 @@ chain_begin(int chain, int64_t at)
 	randombytes_buf(id, sizeof(id));
 	snprintf(e->name, sizeof(e->name), "%s-%s", chain_word(chain),
 	    sodium_bin2hex(hex, sizeof(hex), id, sizeof(id)));
-	row_of_ours(&row, chain, at, CHAIN_BEGIN);
+	chain_row(&row, chain, at, CHAIN_BEGIN, "done");
 	if (db_read(&q, "") != 0)
 		return (-1);
 	if (db_int(&q, 0) > 0)
@@ -380,7 +368,7 @@ db_audit_purge(int chain, int64_t before, int64_t max, unsigned n)
 	    audit.end[chain].seq - max + 1, n, &last)) == 0 ||
 	    (n = purge_delete(chain, last.event)) == 0)
 		return (0);
-	row_of_ours(&row, chain, clock_wall_ms(), CHAIN_PURGE);
+	chain_row(&row, chain, clock_wall_ms(), CHAIN_PURGE, "done");
 	row.count = n;
 	snprintf(row.reason, sizeof(row.reason), CHAIN_PURGE_TO,
 	    (long long)last.seq, chain_hex(last.hash, hex));
