@@ -545,13 +545,14 @@ down_writable(struct proxy *p)
 static int
 has_all(const struct proxy *p)
 {
-	static char		 there[STREAM_HOLDS];
-	const struct flow	*f = &p->x.down;
+	static char	 there[STREAM_HOLDS];
+	struct flow	 f = p->x.down;		/* it goes no further for this */
+	ssize_t		 n;
 
-	if (f->done || f->kind != FLOW_LENGTH || f->left > sizeof(there))
-		return (f->done);
-	return (recv(p->use.st->fd, there, (size_t)f->left, MSG_PEEK) ==
-	    (ssize_t)f->left);
+	if (f.done || f.kind == FLOW_TO_CLOSE)
+		return (f.done);
+	n = recv(p->use.st->fd, there, sizeof(there), MSG_PEEK);
+	return (n > 0 && flow_feed(&f, there, (size_t)n) == 0 && f.done);
 }
 
 /* Whoever does not read may still have what is whole; nothing else. */

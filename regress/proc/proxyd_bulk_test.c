@@ -3,8 +3,11 @@
  * 2 GiB down and 2 GiB up through proxyd in constant memory, a side that does
  * not read stops the other one, and nothing is lost on the way.
  */
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
+
+#include <linux/sockios.h>
 
 #include <errno.h>
 #include <fcntl.h>
@@ -172,6 +175,55 @@ staged(void)
 	close(fd);
 }
 
+/* Does proxyd take what has been said? It may think about it a while. */
+static int
+taken(int st)
+{
+	int	i, left = 1;
+
+	for (i = 0; i < 100; i++) {
+		if (ioctl(st, SIOCOUTQ, &left) == -1 || left == 0)
+			return (left == 0);
+		(void)poll(NULL, 0, i == 0 ? 0 : 5);
+	}
+	return (0);
+}
+
+/*
+ * A browser that reads nothing has proxyd stop; then the service says its last
+ * chunk and hangs up. All has been said, so the browser gets all.
+ */
+static void
+last_words(int minor)
+{
+	int	 fd = browser(&d, 0), st;
+	size_t	 said = 0, came = 0, framing = minor == 0 ? 0 : 8;
+	ssize_t	 n;
+
+	put(fd, "GET /last HTTP/1.%d\r\nHost: " HOST "\r\nConnection: close"
+	    "\r\nCookie: support_proxy_" SLUG "=%s\r\n\r\n", minor,
+	    proxy_token(SESSION, "one"));
+	st = stream_yes(&d);
+	(void)request_at(st);
+	put(st, "OK\nHTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n");
+	(void)get_until(fd, "\r\n\r\n");
+	do {
+		put(st, "1000\r\n");
+		put_bytes(st, out_buf, 4096);
+		put(st, "\r\n");
+		said += 4096 + framing;
+	} while (taken(st) && said < 64 << 20);
+	put(st, "0\r\n\r\n");
+	said += minor == 0 ? 0 : 5;
+	close(st);
+	(void)poll(NULL, 0, 100);	/* proxyd hears it */
+	while ((n = recv(fd, in_buf, PIECE, 0)) > 0)
+		came += (size_t)n;
+	ok(n == 0 && came == said, "HTTP/1.%d: a service that hangs up behind "
+	    "its last chunk has said all (%zu of %zu)", minor, came, said);
+	close(fd);
+}
+
 int
 main(void)
 {
@@ -241,6 +293,8 @@ main(void)
 	close(fd);
 	close(st);
 	staged();
+	last_words(0);
+	last_words(1);
 	is_int(drive_leave(&d), 0, "proxyd ends well");
 	return (done_testing());
 }
