@@ -235,7 +235,7 @@ login_form(const struct login *lo, uint32_t *retry)
 	bad = secret_parse(lo->secret, public, &private) == -1;
 	explicit_bzero(public, sizeof(public));
 	if (lo->key[0] == '\0' || bad)
-		return (REFUSE_CREDENTIALS);
+		return (login_wrong(lo));
 	login_bucket(lo, bucket);
 	return (named_peek(NAMED_FAILED, lo->proxyd, bucket,
 	    proc_conf()->rate_slot, retry) == -1 ? REFUSE_ATTEMPTS :
