@@ -40,25 +40,30 @@ split_port(const char *s, size_t len, uint16_t *port)
 	return (0);
 }
 
+/* What stands in a name, in lower case; 0: nothing does. */
+static const char in_name[256] = {
+	['-'] = '-', ['.'] = '.', ['_'] = '_',
+	['0'] = '0', '1', '2', '3', '4', '5', '6', '7', '8', '9',
+	['A'] = 'a', 'b', 'c', 'd', 'e', 'f', 'g', 'h', 'i', 'j', 'k', 'l',
+	'm', 'n', 'o', 'p', 'q', 'r', 's', 't', 'u', 'v', 'w', 'x', 'y', 'z',
+	['a'] = 'a', 'b', 'c', 'd', 'e', 'f', 'g', 'h', 'i', 'j', 'k', 'l',
+	'm', 'n', 'o', 'p', 'q', 'r', 's', 't', 'u', 'v', 'w', 'x', 'y', 'z'
+};
+
 /* A name or IPv4 address, to lower case. */
 static int
 copy_name(const char *s, size_t len, char *host)
 {
 	size_t		 i;
-	char		 c;
+	char		 c, before = '.';
 
 	if (len > 1 && s[len - 1] == '.')
 		len--;
 	if (len == 0 || len >= HTTPHEAD_HOST_SIZE || s[len - 1] == '.')
 		return (-1);
-	for (i = 0; i < len; i++) {
-		c = s[i];
-		if (c >= 'A' && c <= 'Z')
-			c += 'a' - 'A';
-		else if (c == '.' && (i == 0 || s[i - 1] == '.'))
-			return (-1);
-		else if (!((c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') ||
-		    c == '.' || c == '_' || c == '-'))
+	for (i = 0; i < len; i++, before = c) {
+		c = in_name[(unsigned char)s[i]];
+		if (c == '\0' || (c == '.' && before == '.'))
 			return (-1);
 		host[i] = c;
 	}

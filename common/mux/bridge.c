@@ -349,11 +349,14 @@ bridge_write_pieces(struct mux_bridge *b)
 	return (0);
 }
 
+/* One piece is most; send() has no vector to look at. */
 static ssize_t
 bridge_writev(struct mux_bridge *b, const struct iovec *iov, int k)
 {
-	return (b->ops->writev == NULL ? writev(b->fd, iov, k) :
-	    b->ops->writev(b, iov, k));
+	if (b->ops->writev != NULL)
+		return (b->ops->writev(b, iov, k));
+	return (k == 1 ? send(b->fd, iov->iov_base, iov->iov_len,
+	    MSG_NOSIGNAL) : writev(b->fd, iov, k));
 }
 
 /* Keep what writev left of `k` pieces after `done` bytes. */
