@@ -24,7 +24,7 @@
 static unsigned	conns;
 
 static void
-ended(void *arg, enum conn_end how, const char *why)
+ended(void *arg, enum ended how, const char *why)
 {
 	(void)arg;
 	(void)how;

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * relay: the operator's tool. It runs as an operator, on the operator's
- * machine, with the operator's token, and speaks to relayd's API; relayctl is the other
- * one, which runs next to relayd.
+ * machine, with the operator's token, and speaks to relayd's API; relayctl is
+ * the other one, which runs next to relayd.
  *
+ *	relay terminal [--escape character] SESSION
  *	relay connect [--listen [address:]port] SESSION SERVICE
  */
 #include <event2/event.h>
@@ -28,19 +29,24 @@
 #include "listen.h"
 #include "net/net.h"
 #include "relay.h"
+#include "remote.h"
 
 static struct {
 	const char	*url, *token_file, *ca_file, *listen;
+	struct escape	 escape;
 	int		 allow_plain;
-} opts = { .ca_file = "" };
+	int		 terminal;	/* not connect */
+} opts = { .ca_file = "", .escape.ch = ESCAPE_CHAR };
 
-enum { O_URL = 256, O_TOKEN, O_CA, O_LISTEN, O_PLAIN, O_HELP, O_VERSION };
+enum { O_URL = 256, O_TOKEN, O_CA, O_LISTEN, O_ESCAPE, O_PLAIN, O_HELP,
+    O_VERSION };
 
 static const struct option	longer[] = {
 	{ "url", required_argument, NULL, O_URL },
 	{ "token-file", required_argument, NULL, O_TOKEN },
 	{ "ca-file", required_argument, NULL, O_CA },
 	{ "listen", required_argument, NULL, O_LISTEN },
+	{ "escape", required_argument, NULL, O_ESCAPE },
 	{ "allow-plain", no_argument, NULL, O_PLAIN },
 	{ "help", no_argument, NULL, O_HELP },
 	{ "version", no_argument, NULL, O_VERSION },
@@ -50,24 +56,28 @@ static const struct option	longer[] = {
 static void
 usage(FILE *f)
 {
-	fprintf(f, "usage: relay connect [--url URL] [--token-file FILE] "
-	    "[--ca-file FILE]\n"
-	    "           [--listen [ADDRESS:]PORT] [--allow-plain] SESSION "
+	fprintf(f,
+	    "usage: relay terminal [options] [--escape CHAR] SESSION\n"
+	    "       relay connect [options] [--listen [ADDRESS:]PORT] SESSION "
 	    "SERVICE\n"
 	    "       relay completion bash | zsh | fish\n"
 	    "       relay --help | --version\n");
 	if (f == stderr)
 		return;
 	fprintf(f, "\n"
-	    "Connect to a service of a support session: standard input and "
-	    "output, or with\n--listen each connection to a local port.\n\n"
+	    "terminal is a shell on the machine of a support session, here. "
+	    "connect is a\nconnection to a service there: standard input and "
+	    "output, or with --listen each\nconnection to a local port.\n\n"
 	    "  --url URL          of relayd; RELAY_URL\n"
 	    "  --token-file FILE  has the operator's token; RELAY_TOKEN_FILE, "
 	    "or the token\n                     itself in RELAYD_TOKEN\n"
 	    "  --ca-file FILE     authorities to trust in place of the "
 	    "system's; RELAY_CA_FILE\n"
-	    "  --listen PORT      on 127.0.0.1, or [ADDRESS:]PORT\n"
-	    "  --allow-plain      http:// to another machine\n\n"
+	    "  --allow-plain      http:// to another machine\n"
+	    "  --escape CHAR      CHAR and a dot, at the begin of a line, "
+	    "leaves a terminal:\n                     ~, or none\n"
+	    "  --listen PORT      on 127.0.0.1, or [ADDRESS:]PORT\n\n"
+	    "  relay terminal SESSION\n"
 	    "  ssh -o ProxyCommand='relay connect SESSION ssh' customer\n");
 }
 
@@ -130,18 +140,19 @@ take_token(void)
 static int
 take_words(int argc, char **argv)
 {
-	if (argc != 2) {
+	if (argc != (opts.terminal ? 1 : 2) ||
+	    (opts.terminal && opts.listen != NULL)) {
 		usage(stderr);
 		return (-1);
 	}
 	relay.session = argv[0];
-	relay.service = argv[1];
+	relay.service = opts.terminal ? NULL : argv[1];
 	if (!uuid_is(argv[0], strlen(argv[0]))) {
 		say("%s: not the id of a session, whole, as in "
 		    "3f2a0c1e-5b7d-4e8f-9a6b-0c1d2e3f4a5b", argv[0]);
 		return (-1);
 	}
-	if (!target_service_ok(argv[1], strlen(argv[1]))) {
+	if (!opts.terminal && !target_service_ok(argv[1], strlen(argv[1]))) {
 		say("%s: not the name of a service", argv[1]);
 		return (-1);
 	}
@@ -181,6 +192,13 @@ take_options(int argc, char **argv)
 		case O_LISTEN:
 			opts.listen = optarg;
 			break;
+		case O_ESCAPE:
+			if (escape_parse(&opts.escape, optarg) == -1) {
+				say("--escape %s: a character, ^ and one, or "
+				    "none", optarg);
+				return (-1);
+			}
+			break;
 		case O_PLAIN:
 			opts.allow_plain = 1;
 			break;
@@ -205,12 +223,12 @@ take_options(int argc, char **argv)
 }
 
 static void
-ended(void *arg, enum conn_end how, const char *why)
+ended(void *arg, enum ended how, const char *why)
 {
 	(void)arg;
 	if (*why != '\0')
 		say("%s: %s", relay.service, why);
-	relay_end(how == CONN_DONE ? EXIT_DONE : how == CONN_UNREACHED ?
+	relay_end(how == ENDED_WELL ? EXIT_DONE : how == ENDED_UNREACHED ?
 	    EXIT_UNREACHED : EXIT_REFUSED);
 }
 
@@ -229,7 +247,7 @@ base_new(void)
 }
 
 static int
-connect_run(void)
+run(void)
 {
 	if (sodium_init() == -1 || (relay.base = base_new()) == NULL) {
 		say("out of memory");
@@ -240,7 +258,8 @@ connect_run(void)
 	if (net_check() == -1)
 		return (EXIT_USAGE);
 	net_reload();
-	if (opts.listen != NULL ? listen_start(opts.listen) == -1 :
+	if (opts.terminal ? remote_start(&opts.escape) == -1 :
+	    opts.listen != NULL ? listen_start(opts.listen) == -1 :
 	    conn_start(STDIN_FILENO, STDOUT_FILENO, ended, NULL) == NULL)
 		return (EXIT_USAGE);
 	event_base_dispatch(relay.base);
@@ -255,6 +274,7 @@ int
 main(int argc, char **argv)
 {
 	const char	*script;
+	int		 status;
 
 	log_init("relay", -1, 0);
 	signal(SIGPIPE, SIG_IGN);
@@ -271,11 +291,12 @@ main(int argc, char **argv)
 		fputs(script, stdout);
 		return (EXIT_DONE);
 	}
-	if (argc < 2 || strcmp(argv[1], "connect") != 0) {
+	opts.terminal = argc > 1 && strcmp(argv[1], "terminal") == 0;
+	if (argc < 2 || (!opts.terminal && strcmp(argv[1], "connect") != 0)) {
 		usage(stderr);
 		return (EXIT_USAGE);
 	}
-	if (take_options(argc - 1, argv + 1) == -1)
-		return (EXIT_USAGE);
-	return (connect_run());
+	status = take_options(argc - 1, argv + 1) == -1 ? EXIT_USAGE : run();
+	/* The shell's own may be any other. */
+	return (opts.terminal && !relay.ended ? REMOTE_FAILED : status);
 }

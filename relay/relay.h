@@ -11,6 +11,14 @@ struct event_base;
 /* EXIT STATUS in relay(1); relayctl's and tunnel-client's are the same. */
 enum { EXIT_DONE, EXIT_REFUSED, EXIT_USAGE, EXIT_UNREACHED };
 
+/* How something has ended. */
+enum ended {
+	ENDED_WELL,		/* both sides have said all */
+	ENDED_REFUSED,		/* by the server, or the service is not there */
+	ENDED_UNREACHED,	/* no way to the server */
+	ENDED_LOST		/* it broke off: what came may be cut */
+};
+
 /* What is to be reached, and with what: the same for each connection. */
 struct relay {
 	struct url	 url;
@@ -19,6 +27,7 @@ struct relay {
 	int		 quiet;		/* each connection is no line */
 	struct event_base *base;
 	int		 status;	/* to exit with */
+	int		 ended;		/* it is set */
 };
 
 extern struct relay	relay;

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: ISC
 
-relay_OBJS = relay/relay.o relay/completion.o relay/conn.o relay/listen.o relay/say.o \
+relay_PARTS = relay api completion conn escape listen remote say tty \
+	way wire
+relay_OBJS = $(relay_PARTS:%=relay/%.o) \
 	common/base/clock.o common/base/compat.o common/base/log.o \
 	common/base/secretfile.o common/base/target.o common/base/uuid.o \
 	$(net_OBJS) $(ws_OBJS) $(ws_accept_OBJS) $(head_OBJS)

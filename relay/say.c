@@ -27,5 +27,6 @@ void
 relay_end(int status)
 {
 	relay.status = status;
+	relay.ended = 1;
 	event_base_loopbreak(relay.base);
 }

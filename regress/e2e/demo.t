@@ -9,7 +9,7 @@ import re
 import signal
 import subprocess
 
-from harness import OurClient, Relayd, SRC, Program, Tap, free_port, until
+from harness import SRC, Program, Tap, until
 
 t = Tap()
 demo = os.path.join(SRC, "tools", "demo")
@@ -33,6 +33,11 @@ with Program(["sh", demo]) as p:
     page = subprocess.run(["curl", "-sSL", "-b", "", curl],
                           stdout=subprocess.PIPE, text=True).stdout
     t.equal(page, "Hello from behind the NAT.\n", "its curl line works")
+    command = re.search(r"(?m)^Terminal +(.* \\\n.*)$", text).group(1)
+    shown = subprocess.run(["sh", "-c", command], input="echo in-$((1+1))\n"
+                           "exit 7\n", stdout=subprocess.PIPE, text=True)
+    t.equal((shown.returncode, "in-2" in shown.stdout), (7, True),
+            "and its terminal")
     code = p.stop(signal.SIGTERM)
     t.ok(code in (143, -15), "interrupted: status %d" % code)
 until(lambda: not os.path.exists(os.path.dirname(log)),
@@ -81,35 +86,4 @@ until(lambda: not os.path.exists(mine) and not left() and
       "directory and processes to go")
 t.ok(len(session) > 5, "with all that it had started")
 
-# tools/terminal says in one line what is wrong.
-terminal = ["/usr/bin/python3", os.path.join(SRC, "tools", "terminal")]
-port = free_port()
-for argv, token, want in (
-        (["http://127.0.0.1:%d/x" % port], "t", "Connection refused"),
-        (["http://no.invalid/x"], "t", "no.invalid/x: "),
-        (["nonsense"], "t", "nonsense: no address"),
-        ([], "t", "usage: "), (["http://127.0.0.1/x"], "", "RELAYD_TOKEN")):
-    r = subprocess.run(terminal + argv, env=dict(os.environ,
-                                                 RELAYD_TOKEN=token),
-                       stdin=subprocess.DEVNULL, stderr=subprocess.PIPE,
-                       text=True, timeout=60)
-    t.ok(r.returncode == 1 and want in r.stderr and
-         "Traceback" not in r.stderr, "terminal %s: %s" % (argv, want))
-    if "Traceback" in r.stderr or want not in r.stderr:
-        t.diag(r.stderr)
-
-# A command that ends the shell is no traceback either.
-with Relayd(t) as d:
-    key, secret = d.add_system("box")
-    with OurClient(d, key, secret, "web=127.0.0.1:1"):
-        sid = d.wait_session()["session"]
-        r = subprocess.run(
-            terminal + ["--run", "exit 7", "http://127.0.0.1:%d/api/"
-                        "support-sessions/%s" % (d.port, sid)],
-            env=dict(os.environ, RELAYD_TOKEN=d.token()),
-            stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
-            timeout=60)
-        t.equal(r.returncode, 1, "terminal --run 'exit 7': fails")
-        t.match(r.stderr, r"\Aterminal: closed before the command had ended\n"
-                r"\Z", "in one line")
 t.done()

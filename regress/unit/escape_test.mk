@@ -1,0 +1,1 @@
+$(eval $(call unit_test,escape_test,relay/escape.o,))

@@ -1,0 +1,331 @@
+/* SPDX-License-Identifier: ISC */
+#include <event2/event.h>
+#include <event2/event_struct.h>
+
+#include <llhttp.h>
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "api.h"
+#include "base/clock.h"
+#include "base/compat.h"
+#include "base/log.h"
+#include "net/exchange.h"
+#include "relay.h"
+
+#define REQUEST_MAX	24576		/* a token is 8 KiB at most */
+#define HEAD_SIZE	65536		/* of an answer's head, and the rest */
+#define BODY_MAX	(16 << 20)	/* of an answer: a page of a list */
+
+struct api_call {
+	api_fn		 fn;
+	void		*arg;
+	struct dial	*dial;
+	struct sock	 sock;
+	struct exchange	 x;
+	int		 status, keep, chunked, to_close;
+	struct httphead_chunk chunk;
+	char		*body;
+	size_t		 len, size;	/* of the body; of its memory */
+	size_t		 want;		/* all of it, where that is known */
+	struct event	 ev_body;
+	int		 reading;	/* it is added */
+	struct timer	 timer;
+	uint64_t	 ms;
+};
+
+static int	api_begin(struct api_call *, const struct api_ask *);
+static void	api_go(void *);
+static void	api_dialed(void *, struct sock *, const char *);
+static void	api_answered(void *, const struct httphead *, const char *);
+static void	api_body(evutil_socket_t, short, void *);
+static void	api_took(struct api_call *, char *, size_t);
+static void	api_whole(struct api_call *);
+static void	api_late(void *);
+static void	api_fail(struct api_call *, const char *);
+static void	api_free(struct api_call *);
+
+static int
+request_make(struct api_call *a, const struct api_ask *ask)
+{
+	char	length[64] = "";
+	int	n;
+
+	if (ask->body != NULL)
+		snprintf(length, sizeof(length), "Content-Type: "
+		    "application/json\r\nContent-Length: %zu\r\n",
+		    strlen(ask->body));
+	n = snprintf(a->x.request, REQUEST_MAX, "%s %s/api%s HTTP/1.1\r\n"
+	    "Host: %s\r\nUser-Agent: relay/" RELAYD_VERSION "\r\n"
+	    "%s%s%s%s\r\n%s",
+	    llhttp_method_name((llhttp_method_t)ask->method), relay.url.path,
+	    ask->path, relay.url.authority,
+	    ask->fields != NULL ? ask->fields : "Authorization: Bearer ",
+	    ask->fields != NULL ? "" : relay.token,
+	    ask->fields != NULL ? "" : "\r\n", length,
+	    ask->body == NULL ? "" : ask->body);
+	a->x.request_len = (size_t)n;
+	return (n < 0 || n >= REQUEST_MAX ? -1 : 0);
+}
+
+struct api_call *
+api_start(const struct api_ask *ask, api_fn fn, void *arg)
+{
+	struct api_call	*a = calloc(1, sizeof(*a));
+
+	if (a == NULL)
+		return (NULL);
+	a->fn = fn;
+	a->arg = arg;
+	a->sock.fd = -1;
+	a->ms = ask->ms;
+	timer_init(&a->timer, api_late, a);
+	a->x = (struct exchange){ .sock = &a->sock, .method = ask->method,
+	    .request = malloc(REQUEST_MAX), .buf = malloc(HEAD_SIZE),
+	    .size = HEAD_SIZE, .fn = api_answered, .arg = a };
+	if (a->x.request == NULL || a->x.buf == NULL ||
+	    request_make(a, ask) == -1 || api_begin(a, ask) == -1) {
+		api_free(a);
+		return (NULL);
+	}
+	return (a);
+}
+
+static int
+api_begin(struct api_call *a, const struct api_ask *ask)
+{
+	struct dial_how	how = { .host = relay.url.host,
+			    .port = relay.url.port, .name = relay.url.host,
+			    .tls = relay.url.tls ? DIAL_TLS_SERVER :
+			    DIAL_PLAIN };
+
+	if (ask->over != NULL) {
+		a->sock = *ask->over;
+		*ask->over = (struct sock){ .fd = -1 };
+		timer_init(&a->timer, api_go, a);
+		timer_set(&a->timer, 0);
+		return (0);
+	}
+	timer_set(&a->timer, a->ms);
+	a->dial = dial_start(&how, api_dialed, a);
+	return (a->dial == NULL ? -1 : 0);
+}
+
+static void
+api_go(void *arg)
+{
+	struct api_call	*a = arg;
+
+	timer_init(&a->timer, api_late, a);
+	timer_set(&a->timer, a->ms);
+	exchange_start(&a->x);
+}
+
+static void
+api_dialed(void *arg, struct sock *s, const char *why)
+{
+	struct api_call	*a = arg;
+	char		 where[API_WHY_SIZE];
+
+	a->dial = NULL;
+	if (why != NULL) {
+		snprintf(where, sizeof(where), "%s: %s", relay.url.authority,
+		    why);
+		api_fail(a, where);
+		return;
+	}
+	a->sock = *s;
+	exchange_start(&a->x);
+}
+
+static void
+api_upgraded(struct api_call *a, const struct httphead *head)
+{
+	struct api_answer	answer = { .status = head->status, .why = "",
+				    .head = head, .rest = a->x.buf +
+				    head->head_len, .rest_len = a->x.len -
+				    head->head_len, .sock = &a->sock };
+
+	a->fn(a->arg, &answer);
+	api_free(a);
+}
+
+static void
+api_answered(void *arg, const struct httphead *head, const char *why)
+{
+	struct api_call	*a = arg;
+
+	if (head == NULL) {
+		api_fail(a, *why == '\0' ?
+		    "the server has closed the connection" : why);
+		return;
+	}
+	if (head->status == 101) {
+		api_upgraded(a, head);
+		return;
+	}
+	a->status = head->status;
+	a->keep = (head->flags & HTTPHEAD_KEEPALIVE) != 0;
+	a->chunked = (head->flags & HTTPHEAD_CHUNKED) != 0;
+	a->to_close = (head->flags & HTTPHEAD_TO_CLOSE) != 0;
+	a->want = head->flags & HTTPHEAD_LENGTH ?
+	    (size_t)head->content_length : 0;
+	event_assign(&a->ev_body, net_base(), a->sock.fd, EV_READ | EV_PERSIST,
+	    api_body, a);
+	event_add(&a->ev_body, NULL);
+	a->reading = 1;
+	if (sock_pending(&a->sock))
+		event_active(&a->ev_body, EV_READ, 0);
+	api_took(a, a->x.buf + head->head_len, a->x.len - head->head_len);
+}
+
+/* 1 if this was all, 0 if more is to come, -1 if it is bad. */
+static int
+body_add(struct api_call *a, char *p, size_t len)
+{
+	char	*grown;
+
+	if (a->chunked && len > 0 &&
+	    httphead_chunk_strip(&a->chunk, p, len, &len) == -1)
+		return (-1);
+	if (len > BODY_MAX - a->len)
+		return (-1);
+	if (a->len + len > a->size) {
+		if ((grown = malloc(2 * (a->len + len))) == NULL)
+			return (-1);
+		if (a->body != NULL) {
+			memcpy(grown, a->body, a->len);
+			freezero(a->body, a->size);
+		}
+		a->body = grown;
+		a->size = 2 * (a->len + len);
+	}
+	if (len > 0)
+		memcpy(a->body + a->len, p, len);
+	a->len += len;
+	return (a->chunked ? a->chunk.done : !a->to_close &&
+	    a->len >= a->want);
+}
+
+static void
+api_took(struct api_call *a, char *p, size_t len)
+{
+	int	r = body_add(a, p, len);
+
+	if (r == 1)
+		api_whole(a);
+	else if (r == -1)
+		api_fail(a, "an answer that cannot be read");
+}
+
+static void
+api_body(evutil_socket_t fd, short what, void *arg)
+{
+	struct api_call	*a = arg;
+	ssize_t		 n;
+
+	(void)fd;
+	(void)what;
+	n = sock_read(&a->sock, a->x.buf, a->x.size);
+	if (n == -1 && (errno == EAGAIN || errno == EINTR))
+		return;
+	if (n > 0) {
+		if (sock_pending(&a->sock))
+			event_active(&a->ev_body, EV_READ, 0);
+		api_took(a, a->x.buf, (size_t)n);
+	} else if (n == 0 && a->to_close)
+		api_whole(a);
+	else
+		api_fail(a, "the answer is cut off");
+}
+
+static void
+api_whole(struct api_call *a)
+{
+	struct api_answer	 answer = { .status = a->status, .why = "",
+				    .sock = &a->sock };
+	cJSON			*doc;
+
+	doc = cJSON_ParseWithLength(a->body, a->len);
+	answer.doc = doc;
+	event_del(&a->ev_body);
+	a->reading = 0;
+	if (!a->keep || a->to_close)
+		sock_close(&a->sock);
+	a->fn(a->arg, &answer);
+	cJSON_Delete(doc);
+	api_free(a);
+}
+
+static void
+api_late(void *arg)
+{
+	api_fail(arg, "no answer in time");
+}
+
+static void
+api_fail(struct api_call *a, const char *why)
+{
+	struct sock		none = { .fd = -1 };
+	struct api_answer	answer = { .why = why, .sock = &none };
+
+	a->fn(a->arg, &answer);
+	api_free(a);
+}
+
+/* A ticket is in the body; the token in the request, if that was not sent. */
+static void
+api_free(struct api_call *a)
+{
+	timer_del(&a->timer);
+	if (a->reading)
+		event_del(&a->ev_body);
+	if (a->dial != NULL)
+		dial_cancel(a->dial);
+	exchange_stop(&a->x);
+	if (a->x.request != NULL)
+		freezero(a->x.request, REQUEST_MAX);
+	if (a->x.buf != NULL)
+		freezero(a->x.buf, HEAD_SIZE);
+	if (a->body != NULL)
+		freezero(a->body, a->size);
+	sock_close(&a->sock);
+	free(a);
+}
+
+void
+api_cancel(struct api_call *a)
+{
+	api_free(a);
+}
+
+const char *
+api_text(const cJSON *o, const char *name)
+{
+	const char	*s = cJSON_GetStringValue(
+			    cJSON_GetObjectItemCaseSensitive(o, name));
+
+	return (s == NULL ? "" : s);
+}
+
+void
+api_refusal(char why[API_WHY_SIZE], const struct api_answer *answer)
+{
+	char		 shown[API_WHY_SIZE / 2];
+	const char	*said = api_text(answer->doc, "message");
+
+	log_escape(shown, sizeof(shown), said, strlen(said));
+	snprintf(why, API_WHY_SIZE, "%d%s%s", answer->status, *shown == '\0' ?
+	    "" : " ", shown);
+	/* What an administrator wrote with `token revoke`. */
+	said = api_text(cJSON_GetObjectItemCaseSensitive(answer->doc, "data"),
+	    "reason");
+	if (*said == '\0')
+		return;
+	log_escape(shown, sizeof(shown), said, strlen(said));
+	strlcat(why, ": ", API_WHY_SIZE);
+	strlcat(why, shown, API_WHY_SIZE);
+}
