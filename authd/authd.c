@@ -38,6 +38,7 @@
 #include "metrics/count.h"
 #include "msg/admit.h"
 #include "msg/credit.h"
+#include "msg/dialer.h"
 #include "msg/handlers.h"
 #include "msg/issue.h"
 #include "msg/login.h"
@@ -138,6 +139,7 @@ authd_run(void)
 	recheck_also(api_changes_recheck);
 	proc_after_turn(turn_end);
 	recording_reloaded();
+	dialer_init();
 	timer_init(&authd.retry, authd_open, NULL);
 	authd_open(NULL);
 	turn_end();
@@ -148,6 +150,7 @@ authd_reloaded(void)
 {
 	recording_reloaded();
 	recording_keep();
+	dialer_reloaded();
 }
 
 /* Below our root, whatever directory the parent knows it by. */

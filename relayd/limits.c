@@ -32,11 +32,25 @@ limits_places(const struct conf *c, int role)
 	switch (role_info(role)->many) {
 	case MANY_ONE:
 	case MANY_METRICS:
+	case MANY_ISSUERS:
 		return (1);
 	case MANY_PROXYDS:
 		return (limits_proxyds(c));
 	default:
 		return (0);
+	}
+}
+
+int
+limits_wants(const struct conf *c, int role)
+{
+	switch (role_info(role)->many) {
+	case MANY_METRICS:
+		return (c->n_metrics > 0);
+	case MANY_ISSUERS:
+		return (c->n_issuer > 0);
+	default:
+		return (1);
 	}
 }
 
@@ -48,7 +62,7 @@ limits_places(const struct conf *c, int role)
 static uint64_t
 children_beside(const struct conf *c)
 {
-	return (3 * c->startups_full + 3 + limits_proxyds(c));
+	return (3 * c->startups_full + 4 + limits_proxyds(c));
 }
 
 static uint64_t

@@ -44,6 +44,7 @@ struct parser {
 	}		 seen[SETTINGS_MAX];
 	size_t		 nseen;
 	int		 proxy_port_given;
+	unsigned	 nrules;	/* of issuers before this one */
 };
 
 static int	yylex(union lex_value *, struct parser *);
@@ -70,6 +71,11 @@ static void	origin(struct parser *, const char *);
 static void	network(struct parser *, const char *, char (*)[64], unsigned *,
 		    const char *);
 static void	log_format(struct parser *, const char *);
+static void	issuer_begin(struct parser *, const char *);
+static void	issuer_keys(struct parser *, const char *);
+static void	issuer_rule(struct parser *, enum issuer_word, const char *,
+		    const char *, const char *);
+static void	issuer_end(struct parser *);
 static void	missing(struct parser *, const char *, const char *);
 static void	listener(struct parser *, const char *, uint64_t, uint64_t);
 
@@ -108,6 +114,9 @@ static void	listener(struct parser *, const char *, uint64_t, uint64_t);
 %token STREAMS "streams" SYSTEM "system" TARGETS "targets" TCP "tcp" TERMINAL "terminal" TICKET "ticket"
 %token TIMEOUT "timeout" TOKEN "token" TRUSTED "trusted" TUNNEL "tunnel"
 %token TUNNELS "tunnels" YES "yes"
+%token CA "ca" CLAIM "claim" CLOCK "clock" FIXED "fixed" KEYS "keys" MAP "map"
+%token OIDC "oidc" PREFIX "prefix" REFRESH "refresh" SKEW "skew" TO "to"
+%token UNKNOWN "unknown"
 %token BADTOKEN "an unreadable word"
 %token MACRO "a macro's name"
 %token STRING "a string" WORD "a word" LATER "a word of a later version"
@@ -221,8 +230,79 @@ statement	: MACRO '=' text {
 			    sizeof(ps->conf->looking_path), $3.string);
 			free($3.string);
 		}
+		| CA FILE_ text {
+			file_path(ps, "ca file", ps->conf->ca_file,
+			    sizeof(ps->conf->ca_file), $3.string);
+			free($3.string);
+		}
+		| OIDC oidc
 		| TUNNEL '{' tunnelopts '}'
 		| OPERATOR '{' operatoropts '}'
+		;
+
+oidc		: ISSUER text {
+			issuer_begin(ps, $2.string);
+			free($2.string);
+			$2.string = NULL;
+		} '{' issueropts '}' {
+			issuer_end(ps);
+		}
+		| REFRESH duration {
+			number(ps, "oidc refresh", "keys_refresh", $2.number);
+		}
+		| UNKNOWN KEY duration {
+			number(ps, "oidc unknown key", "keys_floor",
+			    $3.number);
+		}
+		| KEEP KEYS duration {
+			number(ps, "oidc keep keys", "keys_keep", $3.number);
+		}
+		| TIMEOUT duration {
+			number(ps, "oidc timeout", "keys_timeout", $2.number);
+		}
+		| CLOCK SKEW duration {
+			number(ps, "oidc clock skew", "clock_skew",
+			    $3.number);
+		}
+		;
+
+issueropts	: %empty
+		| issueropts '\n'
+		| issueropts issueropt
+		| issueropts error			{ RECOVER(0); }
+		;
+
+issueropt	: AUDIENCE text {
+			issuer_rule(ps, ISSUER_AUDIENCE, NULL, $2.string, "");
+			free($2.string);
+		}
+		| KEYS text {
+			issuer_keys(ps, $2.string);
+			free($2.string);
+		}
+		| PREFIX text {
+			issuer_rule(ps, ISSUER_PREFIX, NULL, $2.string, "");
+			free($2.string);
+		}
+		| CLAIM text text {
+			issuer_rule(ps, ISSUER_CLAIM, $2.string, $3.string,
+			    "");
+			free($2.string);
+			free($3.string);
+		}
+		| FIXED text text {
+			issuer_rule(ps, ISSUER_FIXED, $2.string, $3.string,
+			    "");
+			free($2.string);
+			free($3.string);
+		}
+		| MAP text text TO text {
+			issuer_rule(ps, ISSUER_MAP, $2.string, $3.string,
+			    $5.string);
+			free($2.string);
+			free($3.string);
+			free($5.string);
+		}
 		;
 
 penalty		: AUTHFAIL duration {
@@ -566,7 +646,7 @@ belongs(const char *word)
 		{ "keep", TOP }, { "record", TOP }, { "recording", TOP },
 		{ "missing", TOP }, { "trusted", TOP }, { "control", TOP },
 		{ "include", TOP }, { "log", TOP }, { "tunnel", TOP }, { "operator", TOP },
-		{ "penalty", TOP },
+		{ "penalty", TOP }, { "oidc", TOP }, { "ca", TOP },
 		{ "path", IN("tunnel") }, { "grace", IN("tunnel") },
 		{ "start-up", IN("tunnel") }, { "session", IN("tunnel") },
 		{ "rate", IN("tunnel") }, { "require", IN("tunnel") },
@@ -938,6 +1018,151 @@ missing(struct parser *ps, const char *what, const char *who)
 		error(ps, "missing: expected \"missing users nobody\"");
 	else
 		number(ps, "missing users", "missing_nobody", 1);
+}
+
+/* Identity providers. */
+
+static const char *const	issuer_words[] = {
+#define X(NAME, word)	word,
+	ISSUER_WORDS(X)
+#undef X
+};
+
+/*
+ * Where it is found: https, and nothing behind the path. What comes from there
+ * says who somebody is, so that plain http is for nobody.
+ */
+static int
+is_https(const char *s)
+{
+	char	 host[256];
+	size_t	 len;
+
+	if (strncmp(s, "https://", 8) != 0)
+		return (0);
+	s += 8;
+	len = strcspn(s, ":/");
+	if (len >= sizeof(host))
+		return (0);
+	memcpy(host, s, len);
+	host[len] = '\0';
+	if (!is_host(host))
+		return (0);
+	s += len;
+	if (*s == ':' && strspn(s + 1, "0123456789") != strcspn(s + 1, "/"))
+		return (0);
+	for (; *s > 0x20 && *s < 0x7f && strchr("?#\"\\", *s) == NULL; s++)
+		continue;
+	return (*s == '\0');
+}
+
+static void
+issuer_begin(struct parser *ps, const char *url)
+{
+	struct conf	*c = ps->conf;
+	unsigned	 n = c->n_issuer;
+
+	ps->nrules = c->n_issuer_rule;
+	if (!is_https(url))
+		error(ps, "oidc issuer: \"%s\" is not an https URL without "
+		    "\"?\" and \"#\"", url);
+	list(ps, "oidc issuer", c->issuer[0], CONF_ISSUERS_MAX,
+	    sizeof(c->issuer[0]), &c->n_issuer, url);
+	if (c->n_issuer > n) {
+		c->issuer_keys[n][0] = '\0';
+		c->n_issuer_keys = c->n_issuer;
+	}
+}
+
+static void
+issuer_keys(struct parser *ps, const char *url)
+{
+	struct conf	*c = ps->conf;
+	char		*keys;
+
+	if (c->n_issuer == 0)
+		return;			/* said already */
+	keys = c->issuer_keys[c->n_issuer - 1];
+	if (keys[0] != '\0')
+		error(ps, "keys: given twice");
+	else if (!is_https(url))
+		error(ps, "keys: \"%s\" is not an https URL without \"?\" "
+		    "and \"#\"", url);
+	else
+		string_set(ps, "keys", keys, sizeof(c->issuer_keys[0]), url);
+}
+
+/* The words that a claim can stand for. */
+static int
+is_subject(enum issuer_word what, const char *word)
+{
+	static const struct {
+		const char	*word;
+		int		 claim, fixed, map;
+	} words[] = {
+		{ "user", 1, 0, 0 }, { "name", 1, 0, 0 },
+		{ "organization", 1, 1, 1 }, { "role", 1, 1, 1 },
+		{ "permission", 1, 0, 1 },
+	};
+	size_t	i;
+
+	for (i = 0; i < sizeof(words) / sizeof(words[0]); i++)
+		if (strcmp(words[i].word, word) == 0)
+			return (what == ISSUER_CLAIM ? words[i].claim :
+			    what == ISSUER_FIXED ? words[i].fixed :
+			    words[i].map);
+	return (0);
+}
+
+static void
+issuer_rule(struct parser *ps, enum issuer_word what, const char *subject,
+    const char *a, const char *b)
+{
+	struct conf	*c = ps->conf;
+	const char	*word = issuer_words[what];
+	char		*rule;
+	int		 n;
+
+	if (c->n_issuer == 0)
+		return;
+	if (subject != NULL && !is_subject(what, subject)) {
+		error(ps, "%s: \"%s\" is not %s", word, subject,
+		    what == ISSUER_FIXED ? "organization or role" :
+		    what == ISSUER_MAP ? "organization, role or permission" :
+		    "user, name, organization, role or permission");
+		return;
+	}
+	if (a[0] == '\0' || strpbrk(a, "\t\n") != NULL ||
+	    strpbrk(b, "\t\n") != NULL) {
+		error(ps, "%s: empty, or with a tab in it", word);
+		return;
+	}
+	if (c->n_issuer_rule == CONF_RULES_MAX) {
+		error(ps, "oidc issuer: more than %d lines in all",
+		    CONF_RULES_MAX);
+		return;
+	}
+	rule = c->issuer_rule[c->n_issuer_rule];
+	n = snprintf(rule, RULE_SIZE, "%u\t%s\t%s\t%s\t%s", c->n_issuer - 1,
+	    word, subject != NULL ? subject : "", a, b);
+	if (n < 0 || n >= RULE_SIZE)
+		error(ps, "%s: too long", word);
+	else
+		c->n_issuer_rule++;
+}
+
+/* Without an audience every token of the provider's would do, for whomever. */
+static void
+issuer_end(struct parser *ps)
+{
+	struct conf	*c = ps->conf;
+	unsigned	 i;
+
+	for (i = ps->nrules; i < c->n_issuer_rule; i++)
+		if (strstr(c->issuer_rule[i], "\taudience\t") != NULL)
+			return;
+	error(ps, "oidc issuer: no audience, so that a token for any other "
+	    "program would do");
 }
 
 /* 127.0.0.0/8 and ::1. */

@@ -2,7 +2,10 @@
 /* The configuration in its own grammar (relayd -nv). */
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 
+#include "base/compat.h"
 #include "cfg.h"
 
 static void	print_string(FILE *, const char *);
@@ -13,6 +16,7 @@ static void	print_keep(FILE *, const char *, uint64_t, uint64_t);
 static void	print_recordings(FILE *, const struct conf *);
 static void	print_listeners(FILE *, const struct conf *);
 static void	print_penalty(FILE *, const struct conf *);
+static void	print_issuers(FILE *, const struct conf *);
 static void	print_tunnel(FILE *, const struct conf *);
 static void	print_operator(FILE *, const struct conf *);
 
@@ -50,6 +54,7 @@ cfg_print(const struct conf *c, FILE *f)
 	fprintf(f, "max startups %" PRIu64 ":%" PRIu64 ":%" PRIu64 "\n",
 	    c->startups_begin, c->startups_rate, c->startups_full);
 	print_penalty(f, c);
+	print_issuers(f, c);
 	print_tunnel(f, c);
 	print_operator(f, c);
 }
@@ -170,6 +175,57 @@ print_penalty(FILE *f, const struct conf *c)
 	print_seconds(f, "penalty max", c->penalty_max);
 	for (i = 0; i < c->n_penalty_exempt; i++)
 		fprintf(f, "penalty exempt %s\n", c->penalty_exempt[i]);
+}
+
+/* A rule has its words with tabs between them. */
+static void
+print_rule(FILE *f, const char *rule)
+{
+	char	 copy[RULE_SIZE], *rest = copy, *word, *of, *a;
+
+	strlcpy(copy, rule, sizeof(copy));
+	(void)strsep(&rest, "\t");
+	word = strsep(&rest, "\t");
+	of = strsep(&rest, "\t");
+	a = strsep(&rest, "\t");
+	if (rest == NULL)
+		return;
+	fprintf(f, "\t%s%s%s ", word, of[0] != '\0' ? " " : "", of);
+	print_string(f, a);
+	if (rest[0] != '\0') {
+		fputs(" to ", f);
+		print_string(f, rest);
+	}
+	fputc('\n', f);
+}
+
+static void
+print_issuers(FILE *f, const struct conf *c)
+{
+	unsigned	i, j;
+
+	fputs("ca file ", f);
+	print_string(f, c->ca_file);
+	fputc('\n', f);
+	print_seconds(f, "oidc refresh", c->keys_refresh);
+	print_seconds(f, "oidc unknown key", c->keys_floor);
+	print_seconds(f, "oidc keep keys", c->keys_keep);
+	print_seconds(f, "oidc timeout", c->keys_timeout);
+	print_seconds(f, "oidc clock skew", c->clock_skew);
+	for (i = 0; i < c->n_issuer; i++) {
+		fputs("oidc issuer ", f);
+		print_string(f, c->issuer[i]);
+		fputs(" {\n", f);
+		if (c->issuer_keys[i][0] != '\0') {
+			fputs("\tkeys ", f);
+			print_string(f, c->issuer_keys[i]);
+			fputc('\n', f);
+		}
+		for (j = 0; j < c->n_issuer_rule; j++)
+			if (strtoul(c->issuer_rule[j], NULL, 10) == i)
+				print_rule(f, c->issuer_rule[j]);
+		fputs("}\n", f);
+	}
 }
 
 static void

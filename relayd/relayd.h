@@ -181,8 +181,10 @@ int	files_secret(const char *path, char *err, size_t err_size);
  */
 /* How many proxyds: as configured, or one for each core. */
 unsigned limits_proxyds(const struct conf *);
-/* How many places a role has that are always filled, but for metricd's. */
+/* How many places a role has that are filled at all times, if it is wanted. */
 unsigned limits_places(const struct conf *, int role);
+/* Is there anything for this role to do? */
+int	 limits_wants(const struct conf *, int role);
 int	limits_check(struct conf *, char *err, size_t err_size);
 /* The same from given numbers, for tests: how many tunnels fit. */
 uint64_t limits_fit(const struct conf *, uint64_t files, uint64_t pids);
@@ -241,7 +243,8 @@ void	supervise_reap(void);		/* SIGCHLD */
 void	supervise_stop(void);		/* the end: children first, then us */
 void	supervise_ready(struct child *);
 void	supervise_serving(void);	/* the store is open */
-void	supervise_metrics(int changed);	/* is there metricd, is it to be? */
+/* One that is there if it is wanted: is it, is it to be, is it to start anew? */
+void	supervise_optional(int role, int changed);
 /* Has every place had somebody who answers, of late? */
 int	supervise_is_well(void);
 unsigned	 supervise_restarts(const struct child *);

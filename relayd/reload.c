@@ -180,7 +180,8 @@ reload_swap(void)
 	}
 	changed = listen_judged(1);
 	env()->conf = reload.conf;
-	supervise_metrics(changed);
+	supervise_optional(ROLE_METRICD, changed);
+	supervise_optional(ROLE_DIALERD, 1);
 	count(CT_RELOAD_LOADED);
 	gauge(CT_RELOADED_AT, (uint64_t)clock_wall_ms() * 1000);
 }

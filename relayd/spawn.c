@@ -228,6 +228,21 @@ send_keyfile(struct child *c)
 	    .kind = KEY_JWT });
 }
 
+/* Whom to trust with TLS; without that nothing is fetched. */
+static void
+send_authorities(struct child *c)
+{
+	int	fd = open(env()->conf.ca_file, O_RDONLY | O_CLOEXEC |
+		    O_NONBLOCK | O_NOCTTY);
+
+	if (fd == -1) {
+		log_warn("ca file %s", env()->conf.ca_file);
+		return;
+	}
+	(void)say_keyfile(c->chan, 0, fd, &(struct msg_keyfile){
+	    .kind = KEY_CA });
+}
+
 /* CONF, LISTENER.., KEYFILE, CHANNEL, COUNTERS.., START: in this order, without waiting. */
 static void
 spawn_configure(struct child *c)
@@ -248,6 +263,8 @@ spawn_configure(struct child *c)
 	doors = listen_send(c);
 	if (flags & RF_KEYS)
 		send_keyfile(c);
+	if (flags & RF_DIALS)
+		send_authorities(c);
 	if ((flags & RF_LINKED) && authlink_join(c) == -1)
 		log_debug("%s: no authd to talk to yet", child_name(c));
 	if (pages_send(c) == -1)

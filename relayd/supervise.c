@@ -87,13 +87,13 @@ slot_first(struct slot *s)
 static int
 slot_is_wanted(const struct slot *s)
 {
-	return (role_info(s->role)->many != MANY_METRICS ||
-	    env()->conf.n_metrics > 0);
+	return (limits_wants(&env()->conf, s->role));
 }
 
 /*
  * Who ends is replaced in 10 s at most, who hangs in less: a place that is empty
- * for longer than both we cannot fill. Nobody's tunnel depends on metricd.
+ * for longer than both we cannot fill. Nobody's tunnel depends on those that
+ * are there for some configurations only.
  */
 int
 supervise_is_well(void)
@@ -103,6 +103,7 @@ supervise_is_well(void)
 
 	for (i = 0; supervised.noted && i < supervised.nslots; i++, s++)
 		if (role_info(s->role)->many != MANY_METRICS &&
+		    role_info(s->role)->many != MANY_ISSUERS &&
 		    clock_ms() - s->well_ms > WELL_MS)
 			return (0);
 	return (1);
@@ -251,13 +252,13 @@ supervise_serving(void)
 	ready_check();
 }
 
-/* Its listeners are its for life: it starts anew with those of now. */
+/* What it was given is its for life: it starts anew with that of now. */
 void
-supervise_metrics(int changed)
+supervise_optional(int role, int changed)
 {
 	struct slot	*s = supervised.slots;
 
-	while (role_info(s->role)->many != MANY_METRICS)
+	while (s->role != role)
 		s++;
 	if (s->child != NULL && changed) {
 		s->moved = 1;

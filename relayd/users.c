@@ -49,12 +49,11 @@ user_init(int role)
 	return (0);
 }
 
-/* Who serves metrics is missed where there are to be some. */
 static int
 is_wanted(const struct conf *conf, int role)
 {
 	return (role_info(role)->user != NULL &&
-	    (role_info(role)->many != MANY_METRICS || conf->n_metrics > 0));
+	    limits_wants(conf, role));
 }
 
 void

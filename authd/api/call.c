@@ -9,6 +9,7 @@
 #include "authd/core/grant.h"
 #include "authd/core/may.h"
 #include "authd/core/session.h"
+#include "authd/cred/bearer.h"
 #include "authd/msg/handlers.h"
 #include "authd/now.h"
 #include "authd/turn.h"
@@ -44,22 +45,13 @@ is_api_key(const char *token)
 static enum refusal
 api_authenticate(struct api_call *call, const char *token)
 {
-	const struct conf	*conf = proc_conf();
-	cJSON			*payload;
-	int			 r;
-
 	if (api_info(call->op)->needs == NEEDS_NOTHING)
 		return (REFUSE_NOT);
 	if (token[0] == '\0')
 		return (REFUSE_ACCESS_NONE);
 	if (is_api_key(token))
 		return (REFUSE_PERMISSION);
-	if ((payload = jwt_open(token)) == NULL)
-		return (REFUSE_ACCESS);
-	r = claims_access(payload, conf->jwt_issuer, conf->jwt_audience,
-	    clock_wall(), &call->who);
-	cJSON_Delete(payload);
-	return (r == -1 ? REFUSE_ACCESS : REFUSE_NOT);
+	return (bearer_operator(token, &call->who));
 }
 
 static int

@@ -96,8 +96,8 @@ jwt_mark(const void *p, size_t len, uint8_t mark[JWT_MARK_SIZE])
 }
 
 /* Strict: the alphabet, no padding, nothing left over. Length, or -1. */
-static long
-unbase64(uint8_t *dst, size_t size, const char *text, size_t len)
+long
+jwt_bytes(uint8_t *dst, size_t size, const char *text, size_t len)
 {
 	const char	*end;
 	size_t		 got;
@@ -109,8 +109,8 @@ unbase64(uint8_t *dst, size_t size, const char *text, size_t len)
 }
 
 /* Of two members with one name readers take different ones. RFC 7519, 4. */
-static int
-has_twins(const cJSON *json)
+int
+jwt_has_twins(const struct cJSON *json)
 {
 	const cJSON	*v, *w;
 
@@ -119,7 +119,7 @@ has_twins(const cJSON *json)
 		    w = w->next)
 			if (strcmp(v->string, w->string) == 0)
 				return (1);
-		if (has_twins(v))
+		if (jwt_has_twins(v))
 			return (1);
 	}
 	return (0);
@@ -129,8 +129,8 @@ has_twins(const cJSON *json)
  * A JSON object that fills its part to the last byte. A NUL, which would cut a
  * name short, is in none of its strings.
  */
-static cJSON *
-part_json(const char *text, size_t len)
+struct cJSON *
+jwt_json(const char *text, size_t len)
 {
 	uint8_t		*bin;
 	const char	*end;
@@ -139,7 +139,7 @@ part_json(const char *text, size_t len)
 
 	if ((bin = malloc(PART_MAX)) == NULL)
 		return (NULL);
-	n = unbase64(bin, PART_MAX - 1, text, len);
+	n = jwt_bytes(bin, PART_MAX - 1, text, len);
 	if (n > 0 && memchr(bin, '\0', (size_t)n) == NULL &&
 	    memmem(bin, (size_t)n, "\\u0000", 6) == NULL) {
 		bin[n] = '\0';
@@ -147,11 +147,38 @@ part_json(const char *text, size_t len)
 		    &end, 1);
 	}
 	freezero(bin, PART_MAX);
-	if (json != NULL && (!cJSON_IsObject(json) || has_twins(json))) {
+	if (json != NULL && !cJSON_IsObject(json)) {
 		cJSON_Delete(json);
 		json = NULL;
 	}
 	return (json);
+}
+
+static struct cJSON *
+plain_json(const char *text, size_t len)
+{
+	struct cJSON	*json = jwt_json(text, len);
+
+	if (json != NULL && jwt_has_twins(json)) {
+		cJSON_Delete(json);
+		json = NULL;
+	}
+	return (json);
+}
+
+int
+jwt_split(const char *token, struct jwt_parts *parts)
+{
+	const char	*dot1, *dot2;
+
+	if (strlen(token) >= TOKEN_SIZE ||
+	    (dot1 = strchr(token, '.')) == NULL ||
+	    (dot2 = strchr(dot1 + 1, '.')) == NULL ||
+	    strchr(dot2 + 1, '.') != NULL)
+		return (-1);
+	parts->payload = dot1 + 1;
+	parts->signature = dot2 + 1;
+	return (0);
 }
 
 /* Only what we would have written ourselves, and nothing critical beside it. */
@@ -162,7 +189,7 @@ header_check(const char *text, size_t len)
 	cJSON		*json;
 	int		 r = -1;
 
-	if ((json = part_json(text, len)) == NULL)
+	if ((json = plain_json(text, len)) == NULL)
 		return (-1);
 	alg = cJSON_GetObjectItemCaseSensitive(json, "alg");
 	typ = cJSON_GetObjectItemCaseSensitive(json, "typ");
@@ -178,24 +205,22 @@ header_check(const char *text, size_t len)
 struct cJSON *
 jwt_open(const char *token)
 {
-	const char	*dot1, *dot2;
-	uint8_t		 want[MAC_LEN], got[MAC_LEN + 4];
-	size_t		 len = strlen(token);
-	int		 r;
+	struct jwt_parts	p;
+	uint8_t			want[MAC_LEN], got[MAC_LEN + 4];
+	int			r;
 
-	if (jwt.len == 0 || len >= TOKEN_SIZE ||
-	    (dot1 = strchr(token, '.')) == NULL ||
-	    (dot2 = strchr(dot1 + 1, '.')) == NULL ||
-	    strchr(dot2 + 1, '.') != NULL)
+	if (jwt.len == 0 || jwt_split(token, &p) == -1)
 		return (NULL);
-	if (unbase64(got, sizeof(got), dot2 + 1, strlen(dot2 + 1)) != MAC_LEN ||
-	    mac(token, (size_t)(dot2 - token), want) == -1)
+	if (jwt_bytes(got, sizeof(got), p.signature, strlen(p.signature)) !=
+	    MAC_LEN ||
+	    mac(token, (size_t)(p.signature - token) - 1, want) == -1)
 		return (NULL);
 	r = sodium_memcmp(got, want, MAC_LEN);
 	sodium_memzero(want, sizeof(want));
-	if (r != 0 || header_check(token, (size_t)(dot1 - token)) == -1)
+	if (r != 0 ||
+	    header_check(token, (size_t)(p.payload - token) - 1) == -1)
 		return (NULL);
-	return (part_json(dot1 + 1, (size_t)(dot2 - dot1 - 1)));
+	return (plain_json(p.payload, (size_t)(p.signature - p.payload) - 1));
 }
 
 char *

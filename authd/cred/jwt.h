@@ -31,6 +31,22 @@ void	jwt_clear_key(void);
 struct cJSON	*jwt_open(const char *token);
 
 /*
+ * The same in steps, for tokens that are signed in other ways. Two dots, and
+ * where they are; 0, or -1. A part's JSON object, to be freed, or NULL: without
+ * NUL, but of two members with one name there may be both, which
+ * jwt_has_twins() looks for, in this object and below: not before the signature
+ * is known to be good where there may be many. A part's bytes: how many, or -1.
+ */
+struct jwt_parts {
+	const char	*payload, *signature;	/* behind the dots */
+};
+int		 jwt_split(const char *token, struct jwt_parts *);
+struct cJSON	*jwt_json(const char *part, size_t len);
+int		 jwt_has_twins(const struct cJSON *);
+long		 jwt_bytes(uint8_t *dst, size_t size, const char *part,
+		    size_t len);
+
+/*
  * Sign `payload`. Returns a string to be freed (it is a credential: wipe it),
  * or NULL when there is no key or no memory.
  */

@@ -18,6 +18,7 @@
 #include "base/compat.h"
 #include "base/log.h"
 #include "credit.h"
+#include "dialer.h"
 #include "handlers.h"
 #include "named.h"
 #include "peer.h"
@@ -156,6 +157,8 @@ peer_free(struct peer *pe)
 		tunnel_part_free(pe);
 	if (peer_has(pe, RF_DOORS))
 		door_part_free(pe);
+	if (peer_has(pe, RF_DIALS))
+		dialer_gone(pe);
 	facts_cancel(pe->asking);
 	if (peer_has(pe, RF_LOGIN) && pe->admission != NULL)
 		tunnel_left(pe);
@@ -247,6 +250,8 @@ peer_start(const struct spawned *sp)
 		peer_rebind(pe, sp);
 	else if (peer_has(pe, RF_STREAM) && pe->admission != NULL)
 		termd_started(pe);
+	else if (peer_has(pe, RF_DIALS))
+		dialer_came(pe);
 }
 
 int

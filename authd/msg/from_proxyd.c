@@ -10,6 +10,7 @@
 #include "authd/core/may.h"
 #include "authd/core/session.h"
 #include "authd/core/web.h"
+#include "authd/cred/bearer.h"
 #include "authd/cred/refer.h"
 #include "authd/now.h"
 #include "authd/store/audit.h"
@@ -80,18 +81,11 @@ static enum refusal
 grant_operator(const char *token, const struct ask *ask,
     struct proxy_claims *pc)
 {
-	const struct conf	*conf = proc_conf();
-	const char		*s = ask->slug;
-	cJSON			*payload;
-	int			 r;
+	const char	*s = ask->slug;
+	enum refusal	 no;
 
-	if ((payload = jwt_open(token)) == NULL)
-		return (REFUSE_ACCESS);
-	r = claims_access(payload, conf->jwt_issuer, conf->jwt_audience,
-	    clock_wall(), &pc->who);
-	cJSON_Delete(payload);
-	if (r == -1)
-		return (REFUSE_ACCESS);
+	if ((no = bearer_operator(token, &pc->who)) != REFUSE_NOT)
+		return (no);
 	if (!((pc->who.permits >> NEEDS_CONNECT) & 1))
 		return (REFUSE_PERMISSION);
 	snprintf(pc->session, sizeof(pc->session),

@@ -42,6 +42,12 @@ struct imsg;
 #define ID_SIZE		257	/* an opaque id of those */
 #define WORD_SIZE	65	/* a word of the API: a sort key, a status */
 
+#define ISSUER_SIZE	256	/* the URL of an identity provider */
+#define RULE_SIZE	288	/* one line about one, of relayd.conf(5) */
+#define URL_SIZE	1025	/* an address in a document */
+#define KID_SIZE	257	/* the name of a key of its */
+#define ALG_SIZE	9	/* how it signs: "ES256" */
+
 #define GIVE_BYTES_MAX	24576	/* bytes read before a connection is given */
 #define CHUNK_MAX	30000	/* bytes in one *_CHUNK */
 #define WHO_SIZE	256	/* an operator as logs name them, printable */
@@ -94,7 +100,11 @@ enum try_call {
 #define LISTEN_METRICS	0x08	/* metricd's */
 #define LISTEN_PUBLIC	0x10	/* metricd's, and not only for this machine */
 
-enum key_kind { KEY_JWT = 1, KEY_STORE };
+/* KEYFILE: what HS256 is signed with; whom to trust with TLS (to dialerd). */
+enum key_kind { KEY_JWT = 1, KEY_STORE, KEY_CA };
+
+/* Public keys, as JWK_KEY has them: RFC 7518, 6; RFC 8037, 2. */
+enum jwk_kind { JWK_RSA = 1, JWK_P256, JWK_P384, JWK_ED25519 };
 /* Users: with credentials, or without any. */
 enum report_kind { REPORT_DIAGNOSTICS = 1, REPORT_USERS, REPORT_USERS_BARE };
 

@@ -47,7 +47,8 @@
 	V(ID##_MUXD, "role=\"muxd\"" more)				\
 	V(ID##_TERMD, "role=\"termd\"" more)				\
 	V(ID##_TCPD, "role=\"tcpd\"" more)				\
-	V(ID##_METRICD, "role=\"metricd\"" more)
+	V(ID##_METRICD, "role=\"metricd\"" more)			\
+	V(ID##_DIALERD, "role=\"dialerd\"" more)
 
 /* A row for each class of status, and none (metric_class()). */
 #define EACH_CLASS(ID, before)						\

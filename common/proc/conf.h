@@ -119,6 +119,16 @@ enum conf_unit { UNIT_COUNT, UNIT_SECONDS, UNIT_BYTES, UNIT_BOOL };
 	    R_AUTHD, "recording directory ... max")			\
 	X(recording_each, 104857600, 65536, 1073741824, UNIT_BYTES,	\
 	    R_AUTHD | R_TERMD, "recording directory ... each")		\
+	X(keys_refresh, 600, 10, 86400, UNIT_SECONDS, R_AUTHD,		\
+	    "oidc refresh")						\
+	X(keys_floor, 30, 1, 3600, UNIT_SECONDS, R_AUTHD,		\
+	    "oidc unknown key")						\
+	X(keys_keep, 86400, 60, 2592000, UNIT_SECONDS, R_AUTHD,		\
+	    "oidc keep keys")						\
+	X(keys_timeout, 10, 1, 60, UNIT_SECONDS, R_AUTHD | R_DIALERD,	\
+	    "oidc timeout")						\
+	X(clock_skew, 60, 0, 600, UNIT_SECONDS, R_AUTHD,		\
+	    "oidc clock skew")						\
 	X(keep_recordings, 7776000, 3600, 3153600000, UNIT_SECONDS,	\
 	    R_AUTHD, "keep recordings")
 
@@ -127,6 +137,8 @@ enum conf_unit { UNIT_COUNT, UNIT_SECONDS, UNIT_BYTES, UNIT_BOOL };
 	X(store_path, 1024, RELAYD_STATEDIR "/store/relayd.db", R_AUTHD, \
 	    "store sqlite")						\
 	X(jwt_secret_file, 1024, "", R_PARENT, "jwt secret file")	\
+	X(ca_file, 1024, "/etc/ssl/certs/ca-certificates.crt", R_PARENT,	\
+	    "ca file")							\
 	X(jwt_issuer, 256, "", R_AUTHD, "jwt issuer")			\
 	X(jwt_audience, 256, "", R_AUTHD, "jwt issuer ... audience")	\
 	X(proxy_domain, 256, "", R_AUTHD | R_PROXYD, "proxy domain")	\
@@ -144,7 +156,28 @@ enum conf_unit { UNIT_COUNT, UNIT_SECONDS, UNIT_BYTES, UNIT_BOOL };
 	X(tunnel_path, 8, 256, R_PROXYD, "path")			\
 	X(console_origin, 8, 256, R_PROXYD | R_AUTHD, "console origin")	\
 	X(trusted_proxy, 16, 64, R_PROXYD | R_AUTHD, "trusted proxy")	\
-	X(penalty_exempt, 16, 64, R_AUTHD, "penalty exempt")
+	X(penalty_exempt, 16, 64, R_AUTHD, "penalty exempt")		\
+	X(issuer, CONF_ISSUERS_MAX, ISSUER_SIZE, R_AUTHD | R_DIALERD,	\
+	    "oidc issuer")						\
+	X(issuer_keys, CONF_ISSUERS_MAX, ISSUER_SIZE,			\
+	    R_AUTHD | R_DIALERD, "oidc issuer ... keys")		\
+	X(issuer_rule, CONF_RULES_MAX, RULE_SIZE, R_AUTHD,		\
+	    "oidc issuer ...")
+
+/*
+ * Identity providers: issuer and issuer_keys ("": found by discovery) have the
+ * same places. What else is said of the one in place n are issuer_rules, with a
+ * tab between their five columns: n, an issuer_word, of what ("user"; "" where
+ * that says nothing), and one or two arguments.
+ */
+#define ISSUER_WORDS(X)							\
+	X(AUDIENCE, "audience") X(PREFIX, "prefix") X(CLAIM, "claim")	\
+	X(FIXED, "fixed") X(MAP, "map")
+#define X(NAME, word)	ISSUER_##NAME,
+enum issuer_word { ISSUER_WORDS(X) ISSUER_WORD_COUNT };
+#undef X
+#define CONF_ISSUERS_MAX 4
+#define CONF_RULES_MAX	48
 
 #define CONF_LISTEN_MAX	16
 #define CONF_METRICS_MAX 4

@@ -39,6 +39,7 @@ static void	proc_fds(void);
 static void	proc_args(int, char **);
 static void	proc_configure(void);
 static int	proc_start_message(struct imsg *);
+static void	proc_ports(void);
 static void	proc_schedule(void);
 static void	proc_memory(void);
 static uint64_t	proc_fsize(void);
@@ -109,6 +110,10 @@ proc_main(const struct proc_ops *ops, int argc, char **argv)
 		fatalx("event loop: out of memory");
 	clock_init(proc.base);
 	proc_configure();
+	if (ops->early != NULL)
+		ops->early();
+	if (ops->ports != NULL)
+		proc_ports();
 	proc_schedule();
 	proc_memory();
 	proc_drop();
@@ -290,6 +295,14 @@ proc_start_message(struct imsg *m)
 	default:
 		return (-1);
 	}
+}
+
+static void
+proc_ports(void)
+{
+	uint16_t	ports[SANDBOX_PORTS_MAX];
+
+	sandbox_ports(ports, proc.ops->ports(ports, SANDBOX_PORTS_MAX));
 }
 
 /*

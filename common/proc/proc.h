@@ -26,6 +26,10 @@ struct proc_ops {
 	int		(*keyfile)(uint8_t kind, int fd);
 	/* COUNTERS at start: counts_take(), or metricd's. Owns the fd. */
 	int		(*counters)(int fd, uint8_t role, uint8_t index);
+	/* Before the drop: what reads files or opens sockets. */
+	void		(*early)(void);
+	/* The TCP ports that it may connect to; how many of `max`. */
+	size_t		(*ports)(uint16_t *, size_t max);
 	/* A channel to (a new) authd, at start and later. Owns the fd. */
 	int		(*channel)(int fd);
 	/* After the sandbox closed, before the loop: arm the first events. */

@@ -2,6 +2,7 @@
 #ifndef SANDBOX_H
 #define SANDBOX_H
 
+#include <stddef.h>
 #include <stdint.h>
 
 /*
@@ -17,6 +18,13 @@
  */
 uint32_t	sandbox_apply(int role, const char *dir, uint64_t files,
 		    uint64_t fsize);
+
+/*
+ * Before that: the ports of other hosts that TCP may be connected to (Landlock);
+ * copied. Without this: none.
+ */
+#define SANDBOX_PORTS_MAX	16
+void		sandbox_ports(const uint16_t *, size_t n);
 
 #ifdef RELAYD_TESTING
 /*

@@ -271,6 +271,23 @@ static const struct sock_filter authd_filter[] = {
 	TAIL(YES_STORE, store)
 };
 
+/*
+ * Connections of its own, to ports that Landlock knows; the sockets for DNS were
+ * opened before, and are asked and answered with addresses.
+ */
+#define DIALER_CALLS(X, l)	X(l, connect) X(l, getpeername) YES(X, l)
+LIST(DIALER_CALLS, NO, dialer);
+
+static const struct sock_filter dialer_filter[] = {	/* dialerd */
+	HEAD(dialer), OPTION(IPPROTO_TCP, TCP_NODELAY), NO_LINGER,
+	ALLOW_BOTH(SYS_socket, 0, AF_INET,
+	    1, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC),
+	ALLOW_BOTH(SYS_socket, 0, AF_INET6,
+	    1, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC),
+	ALLOW_WITHOUT(SYS_sendto, 3, MSG_FASTOPEN | MSG_OOB),
+	TAIL(DIALER_CALLS, dialer)
+};
+
 #define FILTER(f)	{ (unsigned short)(sizeof(f) / sizeof((f)[0])),	\
 	(struct sock_filter *)(uintptr_t)(f) }
 
@@ -284,6 +301,8 @@ struct ll_ruleset {
 #define LL_FS_TRUNCATE	(1ULL << 14)
 #define LL_FS_IOCTL	(1ULL << 15)
 #define LL_NET_ALL	0x3ULL		/* bind, connect */
+#define LL_NET_CONNECT	0x2ULL
+#define LL_RULE_PORT	2
 #define LL_SCOPE_ALL	0x3ULL		/* abstract sockets, signals */
 #define LL_FS_STORE	(0x2ULL | 0x4ULL | 0x8ULL | (1ULL << 5) |		\
 			    (1ULL << 7) | (1ULL << 8))
@@ -295,13 +314,15 @@ filter_of(int role)
 	static const struct sock_fprog	worker = FILTER(worker_filter),
 	    recorder = FILTER(recorder_filter),
 	    listener = FILTER(listener_filter), desk = FILTER(desk_filter),
-	    store = FILTER(authd_filter);
+	    store = FILTER(authd_filter), dialer = FILTER(dialer_filter);
 
 	switch (role_info(role)->filter) {
 	case FILTER_RECORDER:
 		return (&recorder);
 	case FILTER_STORE:
 		return (&store);
+	case FILTER_DIALER:
+		return (&dialer);
 	case FILTER_LISTENER:
 		return (&listener);
 	case FILTER_DESK:
@@ -356,7 +377,34 @@ landlock_allow(int ruleset, const char *dir, uint64_t rights)
 	return (r);
 }
 
-/* Nothing but `dir`, no TCP of our own, no signal to others. */
+static struct {
+	uint16_t	v[SANDBOX_PORTS_MAX];
+	size_t		n;
+} ports;
+
+void
+sandbox_ports(const uint16_t *v, size_t n)
+{
+	memcpy(ports.v, v, n * sizeof(v[0]));
+	ports.n = n;
+}
+
+static int
+landlock_allow_ports(int ruleset)
+{
+	struct { uint64_t access, port; }	to = { LL_NET_CONNECT, 0 };
+	size_t					i;
+
+	for (i = 0; i < ports.n; i++) {
+		to.port = ports.v[i];
+		if (syscall(SYS_landlock_add_rule, ruleset, LL_RULE_PORT, &to,
+		    0) == -1)
+			return (-1);
+	}
+	return (0);
+}
+
+/* Nothing but `dir`, no TCP of our own but to `ports`, no signal to others. */
 static uint32_t
 landlock_apply(int role, const char *dir)
 {
@@ -394,6 +442,8 @@ landlock_apply(int role, const char *dir)
 	if (role_info(role)->room == ROOM_STORE && dir != NULL &&
 	    landlock_allow(fd, dir, store) == -1)
 		fatal("landlock: %s", dir);
+	if (abi >= 4 && landlock_allow_ports(fd) == -1)
+		fatal("landlock: ports");
 	if (syscall(SYS_landlock_restrict_self, fd, 0) == -1)
 		fatal("landlock");
 	close(fd);

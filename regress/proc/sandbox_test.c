@@ -41,6 +41,7 @@
 #define KILLED	(-1)	/* what run() says of a child that the filter ended */
 
 uint32_t	sandbox_apply_prod(int, const char *, uint64_t, uint64_t);
+void		sandbox_ports_prod(const uint16_t *, size_t);
 
 /* What a child finds when it starts. */
 static struct {
@@ -51,6 +52,7 @@ static struct {
 	char			 dir[64];
 	uint64_t		 fsize;
 	uint32_t		 layers;
+	int			 dials;		/* to the listener's port */
 } fix;
 
 #ifdef RELAYD_SANITIZE
@@ -99,6 +101,12 @@ run(int role, int production, probe_fn fn)
 
 		dup2(null, STDERR_FILENO);
 		fixtures();
+		if (fix.dials) {
+			uint16_t	port = ntohs(fix.addr.sin_port);
+
+			(production ? sandbox_ports_prod : sandbox_ports)
+			    (&port, 1);
+		}
 		fix.layers = (production ? sandbox_apply_prod : sandbox_apply)
 		    (role, role_info(role)->room == ROOM_STORE ? fix.dir :
 		    NULL, 64, role == ROLE_TERMD ? 1 << 20 : fix.fsize);
@@ -395,6 +403,38 @@ bad_socket(void)
 }
 
 static int
+open_socket(int family, int type)
+{
+	return (result(syscall(SYS_socket, family, type | SOCK_NONBLOCK |
+	    SOCK_CLOEXEC, 0)));
+}
+
+static int
+do_socket(void)
+{
+	return (open_socket(AF_INET, SOCK_STREAM) |
+	    open_socket(AF_INET6, SOCK_STREAM));
+}
+
+static int
+bad_udp(void)
+{
+	return (open_socket(AF_INET, SOCK_DGRAM));
+}
+
+static int
+bad_raw(void)
+{
+	return (open_socket(AF_INET, SOCK_RAW));
+}
+
+static int
+bad_unix(void)
+{
+	return (open_socket(AF_UNIX, SOCK_STREAM));
+}
+
+static int
 bad_connect(void)
 {
 	return (result(syscall(SYS_connect, fix.client, &fix.addr,
@@ -664,6 +704,7 @@ bad_bare(void)
 #define MUX	(1U << FILTER_WORKER)
 #define TERM	(1U << FILTER_RECORDER)
 #define WORKER	(MUX | TERM)
+#define DIAL	(1U << FILTER_DIALER)
 
 static const struct {
 	const char	*name;
@@ -677,7 +718,7 @@ static const struct {
 	{ "messages with descriptors", do_descriptors, STORE | DOOR, 0, 1 },
 	{ "a descriptor", do_descriptors, WORKER | DESK, KILLED, 1 },
 	{ "dropping what was sent", do_drop, ALL, 0, 1 },
-	{ "TCP_NODELAY", do_nodelay, WORKER | DOOR, 0, 1 },
+	{ "TCP_NODELAY", do_nodelay, WORKER | DOOR | DIAL, 0, 1 },
 	{ "TCP_NODELAY", do_nodelay, STORE | DESK, KILLED, 1 },
 	{ "SO_RCVLOWAT", do_low_water, WORKER, 0, 1 },
 	{ "SO_RCVLOWAT", do_low_water, ALL & ~WORKER, KILLED, 1 },
@@ -685,7 +726,7 @@ static const struct {
 	{ "SO_SNDBUF", do_send_buffer, ALL & ~WORKER, KILLED, 1 },
 	{ "SO_LINGER", do_linger, ALL, EPERM, 1 },
 	{ "resetting a connection", do_reset, DOOR, 0, 1 },
-	{ "resetting a connection", do_reset, ALL & ~DOOR, KILLED, 1 },
+	{ "resetting a connection", do_reset, ALL & ~(DOOR | DIAL), KILLED, 1 },
 	{ "a connection to nowhere", do_nowhere, DOOR, EINVAL, 1 },
 	{ "O_NONBLOCK", do_nonblocking, ALL & ~TERM, 0, 1 },
 	{ "other flags", do_nonblocking, TERM, EPERM, 1 },
@@ -710,12 +751,18 @@ static const struct {
 	{ "a socketpair", do_streams, ALL & ~STORE, KILLED, 1 },
 	{ "a datagram pair", bad_socketpair, ALL, KILLED, 1 },
 	{ "socket", bad_socket, ALL, KILLED, 1 },
-	{ "connect", bad_connect, ALL, KILLED, 1 },
+	{ "connect", bad_connect, ALL & ~DIAL, KILLED, 1 },
+	{ "a socket of TCP", do_socket, DIAL, 0, 1 },
+	{ "a socket of TCP", do_socket, ALL & ~DIAL, KILLED, 1 },
+	{ "a socket of UDP", bad_udp, ALL, KILLED, 1 },
+	{ "a raw socket", bad_raw, ALL, KILLED, 1 },
+	{ "a socket of this machine", bad_unix, ALL, KILLED, 1 },
 	{ "bind", bad_bind, ALL, KILLED, 1 },
 	{ "listen", bad_listen, ALL, KILLED, 1 },
 	{ "sendto with MSG_FASTOPEN", bad_fastopen_sendto, ALL, KILLED, 1 },
 	{ "sendmsg with MSG_FASTOPEN", bad_fastopen_sendmsg, ALL, KILLED, 1 },
-	{ "sendto with an address", bad_sendto_address, ALL, KILLED, 1 },
+	{ "sendto with an address", bad_sendto_address, ALL & ~DIAL, KILLED, 1 },
+	{ "sendto with an address", bad_sendto_address, DIAL, 0, 1 },
 	{ "fork", bad_fork, ALL, KILLED, 0 },
 	{ "exec", bad_exec, ALL, KILLED, 1 },
 	{ "ptrace", bad_ptrace, ALL, KILLED, 1 },
@@ -850,6 +897,35 @@ test_store(void)
 		    "authd: but its directory");
 	}
 	fix.fsize = 1ULL << 32;
+}
+
+/* fix.client may have a connection; a new socket has not. */
+static int
+dial(void)
+{
+	long	fd = syscall(SYS_socket, AF_INET, SOCK_STREAM | SOCK_NONBLOCK |
+		    SOCK_CLOEXEC, 0);
+	int	r = result(syscall(SYS_connect, fd, &fix.addr,
+		    sizeof(fix.addr)));
+
+	return (r == EINPROGRESS ? 0 : r);
+}
+
+/* dialerd may connect; to which ports is Landlock's to say (kernel 6.7). */
+static void
+test_dialer(void)
+{
+	if (syscall(SYS_landlock_create_ruleset, NULL, 0, 1) < 4) {
+		diag("landlock here knows no ports");
+		return;
+	}
+	is_int(run(ROLE_DIALERD, 1, dial), EACCES,
+	    "dialerd: no connection to a port that is not configured");
+	fix.dials = 1;
+	is_int(run(ROLE_DIALERD, 1, dial), 0, "dialerd: but to one that is");
+	is_int(run(ROLE_MUXD, 1, dial), KILLED,
+	    "and nobody else, whatever the port");
+	fix.dials = 0;
 }
 
 /* Kernels that lack a layer, or have it and fail. */
@@ -1006,6 +1082,7 @@ main(void)
 			if (R_CHILDREN & ROLE_BIT(role))
 				test_role(role, production);
 	test_store();
+	test_dialer();
 	test_kernels();
 	clean_up();
 	return (done_testing());

@@ -18,7 +18,7 @@ test_row(int role)
 	is_int(child, (R_CHILDREN & ROLE_BIT(role)) != 0,
 	    "%s: started by the parent", r->name);
 	is_int(r->many == MANY_ONE || r->many == MANY_PROXYDS ||
-	    r->many == MANY_METRICS,
+	    r->many == MANY_METRICS || r->many == MANY_ISSUERS,
 	    (R_STANDING & ROLE_BIT(role)) != 0, "%s: has a place of its own",
 	    r->name);
 	ok(!child || (r->user != NULL && r->user[0] == '_' &&
