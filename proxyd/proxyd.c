@@ -39,6 +39,7 @@
 #include "imsg/msg.h"
 #include "proc/link.h"
 #include "proc/proc.h"
+#include "refused.h"
 #include "upstream.h"
 #include "ws/ws.h"
 
@@ -122,6 +123,7 @@ static void
 stop(void)
 {
 	listen_stop();
+	refused_tell();
 	conn_stop();
 }
 

@@ -8,7 +8,7 @@ proxyd_HDR_OBJS = common/base/reference.o common/base/addr.o proxyd/http/cookie.
 proxyd_BODY_OBJS = proxyd/http/repack.o proxyd/http/rewrite.o
 
 proxyd_OBJS = proxyd/proxyd.o proxyd/authd.o proxyd/grant.o proxyd/session.o \
-	proxyd/upstream.o proxyd/door/buf.o proxyd/door/conn.o \
+	proxyd/refused.o proxyd/upstream.o proxyd/door/buf.o proxyd/door/conn.o \
 	proxyd/door/crowd.o proxyd/door/limits.o proxyd/door/listen.o \
 	proxyd/door/now.o proxyd/door/trust.o proxyd/job/answer.o proxyd/job/api.o \
 	proxyd/job/begin.o proxyd/job/document.o proxyd/job/down.o proxyd/job/end.o \

@@ -14,15 +14,26 @@
 #include "authd/cred/refer.h"
 #include "authd/now.h"
 #include "authd/store/audit.h"
+#include "base/addr.h"
 #include "base/clock.h"
 #include "base/compat.h"
 #include "base/log.h"
+#include "base/request.h"
 #include "handlers.h"
 #include "metrics/count.h"
 #include "peer.h"
+#include "proc/alone.h"
 #include "proc/proc.h"
 
 #define REFERENCE_MS	500	/* of the two seconds that proxyd waits */
+#define ALONE_ROWS	256	/* begun for what one proxyd refused alone, */
+#define ALONE_MS	60000	/* in this time */
+
+static const char	*const alone[ALONE_COUNT] = {
+#define N(NAME, reason)	[ALONE_##NAME] = reason,
+#include "proc/alone.def"
+#undef N
+};
 
 /* A GRANT while the store is asked. */
 struct ask {
@@ -287,5 +298,34 @@ proxyd_on_stream_open(struct chan *c, struct imsg *m)
 	(void)say_stream_refused(c, asker.id, -1,
 	    &(struct msg_stream_refused){ .status = no->status,
 	    .message = no->text });
+	return (0);
+}
+
+/*
+ * It says whom it refused and how often; why, in our words. A broken one can
+ * lie in that, but has no more rows a minute than this, and so pushes out no
+ * more of what others tell.
+ */
+int
+proxyd_on_refused_alone(struct chan *c, struct imsg *m)
+{
+	struct msg_refused_alone	 in;
+	struct peer			*pe = peer_of(c);
+	struct addr			 ignored;
+
+	if (get_refused_alone(m, &in) == -1 || in.why >= ALONE_COUNT ||
+	    in.count == 0 || (in.request[0] != '\0' &&
+	    !request_is(in.request, strlen(in.request))) || (in.addr[0] != '\0' &&
+	    addr_parse(&ignored, in.addr, strlen(in.addr)) == -1))
+		return (-1);
+	if (pe->rows_ms == 0 || clock_ms() - pe->rows_ms >= ALONE_MS) {
+		pe->rows_ms = clock_ms();
+		pe->rows = 0;
+	}
+	if (audit_alone(&(struct audit){ .address = in.addr,
+	    .action = "request", .reason = alone[in.why],
+	    .request = in.request }, in.count, in.addr[0] != '\0' &&
+	    pe->rows < ALONE_ROWS))
+		pe->rows++;
 	return (0);
 }

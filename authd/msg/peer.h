@@ -58,7 +58,11 @@ struct peer {
 	struct tunnel		*tunnel;	/* RF_LOGIN; NULL: others */
 	union {
 		struct mux_part		 mux;	/* RF_LOGIN */
-		struct door		 door;	/* RF_DOORS */
+		struct {			/* RF_DOORS */
+			struct door	 door;
+			unsigned	 rows;	/* of whom it refused alone, */
+			uint64_t	 rows_ms;	/* since then */
+		};
 	};
 };
 

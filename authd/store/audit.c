@@ -30,7 +30,7 @@ struct window {
 	char		 key[ADDR_SIZE + ID_SIZE + WORD_SIZE];
 	struct audit_row row;		/* of the next event */
 	uint64_t	 end_ms;
-	unsigned long	 n;		/* refusals */
+	uint64_t	 more;		/* refusals since the row before */
 };
 TAILQ_HEAD(windows, window);
 
@@ -166,11 +166,11 @@ window_find(const char *key)
 static void
 window_end(struct window *w)
 {
-	if (w->n > 1) {
-		log_info("%s: %s refused %lu times more", w->row.address,
-		    w->row.action, w->n - 1);
+	if (w->more > 0) {
+		log_info("%s: %s refused %llu times more", w->row.address,
+		    w->row.action, (unsigned long long)w->more);
 		w->row.at = clock_wall_ms();
-		w->row.count = (int64_t)w->n - 1;
+		w->row.count = (int64_t)w->more;
 		/* A store that is down is not asked again for each. */
 		if (store_is_up())
 			(void)store_audit(&w->row);
@@ -240,28 +240,29 @@ second_begin(int64_t now)
 	(void)store_audit(&row);
 }
 
-static void
-refuse(const char *key, const struct audit *a)
+/* `n` of them; 1: it has a new row. */
+static int
+refuse(const char *key, const struct audit *a, uint64_t n)
 {
 	struct window	*w;
 	int64_t		 now = clock_wall_ms();
 
-	count(CT_AUDIT_REFUSED);
+	count_by(CT_AUDIT_REFUSED, n);
 	if (now / 1000 != audit.second)
 		second_begin(now);
 	if ((w = window_find(key)) != NULL) {
-		w->n++;
+		w->more += n;
 		log_debug("%s refused once more: %s", a->action, a->reason);
-		return;
+		return (0);
 	}
 	if (++audit.count > PER_SECOND || (w = window_new(key)) == NULL) {
-		audit.skipped++;
-		audit.total++;
-		return;
+		audit.skipped += n;
+		audit.total += n;
+		return (0);
 	}
-	w->n = 1;
 	row_begin(&w->row, CHAIN_REFUSED, a->action, "refused");
 	row_fill(&w->row, a);
+	w->row.count = (int64_t)n;
 	log_info("%s%s%s%s: %s%s%s%s%s refused: %s",
 	    w->row.session[0] != '\0' ? "session " : "", w->row.session,
 	    w->row.session[0] != '\0' ? ": " : "", w->row.address, a->action,
@@ -270,6 +271,7 @@ refuse(const char *key, const struct audit *a)
 	    w->row.reason);
 	if (store_is_up())
 		(void)store_audit(&w->row);
+	return (1);
 }
 
 void
@@ -280,7 +282,7 @@ audit_refusal(const struct audit *a)
 	rate_address(a->address, from);
 	snprintf(key, sizeof(key), "%s\n%s\n%s", from, a->action,
 	    a->who != NULL ? a->who->id : a->actor);
-	refuse(key, a);
+	(void)refuse(key, a, 1);
 }
 
 void
@@ -299,5 +301,22 @@ audit_stranger(const struct audit *a)
 
 	rate_address(a->address, from);
 	snprintf(key, sizeof(key), "%s\n%s", from, a->action);
-	refuse(key, a);
+	(void)refuse(key, a, 1);
+}
+
+int
+audit_alone(const struct audit *a, uint64_t n, int may_list)
+{
+	char		key[sizeof(((struct window *)0)->key)], from[ADDR_SIZE];
+	struct audit	others;
+
+	rate_address(a->address, from);
+	snprintf(key, sizeof(key), "%s\n%s\n%s", from, a->action, a->reason);
+	if (may_list || window_find(key) != NULL)
+		return (refuse(key, a, n));
+	others = *a;
+	others.address = others.request = "";
+	snprintf(key, sizeof(key), "\n%s\n%s", a->action, a->reason);
+	(void)refuse(key, &others, n);
+	return (0);
 }

@@ -191,6 +191,7 @@ conn_refuse(struct conn *c, int status, const char *why)
 	c->keep = 0;
 	c->body_left = 1;
 	c->is_head = c->html = 0;
+	c->addr = c->peer;
 	request_make(c->request);
 	log_request(c->request);
 	log_debug("request refused: %s", why);

@@ -25,6 +25,7 @@
 #include "proc/conf.h"
 #include "proxyd/door/conn.h"
 #include "proxyd/grant.h"
+#include "proxyd/refused.h"
 #include "imsg/doc.h"
 #include "imsg/imsg.h"
 #include "base/log.h"
@@ -99,6 +100,7 @@ body_expired(struct conn *c)
 {
 	c->keep = 0;
 	c->body_left = 1;
+	refused(c, ALONE_SLOW);
 	answer_error(c, 408, "request not complete in time");
 }
 
@@ -207,6 +209,7 @@ take_token(struct conn *c, const struct httphead *h, struct api_call *a)
 	const char	*why;
 
 	if ((why = api_bearer(h, &token)) != NULL) {
+		refused(c, ALONE_TOKEN);
 		answer_json(c, 401, why, NULL, 0, ANSWER_BEARER);
 		return (-1);
 	}
@@ -224,6 +227,7 @@ take_rate(struct conn *c, const struct api_call *a)
 
 	if ((wait = grant_refused_wait(&c->addr)) > 0) {
 		count(CT_LIMITED_REFUSED);
+		refused(c, ALONE_TOKENS);
 		answer_later(c, 429, "too many refused tokens", wait);
 		return (-1);
 	}
@@ -235,6 +239,7 @@ take_rate(struct conn *c, const struct api_call *a)
 	if (rate_hit(by_token, a->token[0] != '\0' ? a->token : key,
 	    proc_conf()->api_rate, 60000, &wait) == -1) {
 		count(CT_LIMITED_API);
+		refused(c, ALONE_RATE);
 		answer_later(c, 429, "too many requests", wait);
 		return (-1);
 	}
@@ -250,13 +255,16 @@ check_body(struct conn *c, const struct httphead *h, int op)
 {
 	size_t	most = api_info((unsigned)op)->body;
 
-	if (h->flags & HTTPHEAD_UPGRADE)
+	if (h->flags & HTTPHEAD_UPGRADE) {
+		refused(c, ALONE_UPGRADE);
 		answer_error(c, 400, "no upgrade here");
-	else if (most == 0 && c->body_left)
+	} else if (most == 0 && c->body_left) {
+		refused(c, ALONE_BODY);
 		answer_error(c, 400, "this call takes no body");
-	else if ((h->flags & HTTPHEAD_LENGTH) && h->content_length > most)
+	} else if ((h->flags & HTTPHEAD_LENGTH) && h->content_length > most) {
+		refused(c, ALONE_BODY);
 		answer_error(c, 413, "request body too large");
-	else
+	} else
 		return (0);
 	return (-1);
 }
@@ -466,10 +474,12 @@ body_add(struct conn *c, const char *p, size_t len)
 	char		*q;
 
 	if (len > api_info(a->op)->body - a->body_len) {
+		refused(c, ALONE_BODY);
 		answer_error(c, 413, "request body too large");
 		return (-1);
 	}
 	if (len > BODIES_MAX - bodies) {
+		refused(c, ALONE_BUSY);
 		answer_later(c, 503, "too many requests under way", 1);
 		return (-1);
 	}
@@ -501,6 +511,7 @@ body_step(struct conn *c)
 		a->left -= data.len;
 	} else if ((n = httphead_chunk_next(&a->chunk, b->data + b->off,
 	    b->len, &data)) == -1) {
+		refused(c, ALONE_BODY);
 		answer_error(c, 400, "malformed request body");
 		return (-1);
 	}

@@ -16,6 +16,7 @@
 #include "proxyd/authd.h"
 #include "proxyd/door/route.h"
 #include "proxyd/door/trust.h"
+#include "proxyd/refused.h"
 
 #define ASTRAY_EVERY_MS	1000
 
@@ -44,6 +45,7 @@ request_begin(struct conn *c, const struct httphead *h)
 		request_log(c, h);
 	if (trust_host(&host, c->trusted, h, proc_conf()->proxy_domain) == -1) {
 		c->html = (unsigned)wants_page(h);
+		refused(c, ALONE_HOST);
 		answer_error(c, 400, "X-Forwarded-Host contradicts Host");
 		return;
 	}
@@ -52,6 +54,7 @@ request_begin(struct conn *c, const struct httphead *h)
 		log_debug("request refused: head too long");
 		c->keep = 0;
 		c->body_left = 1;
+		refused(c, ALONE_HEAD_LONG);
 		answer_error(c, 431, "head too long");
 		return;
 	}
@@ -62,10 +65,12 @@ request_begin(struct conn *c, const struct httphead *h)
 		break;
 	case ROUTE_BAD_HOST:
 		c->html = (unsigned)wants_page(h);
+		refused(c, ALONE_HOST);
 		answer_error(c, 400, "invalid support proxy subdomain");
 		break;
 	case ROUTE_BAD_NAME:
 		c->html = (unsigned)wants_page(h);
+		refused(c, ALONE_HOST);
 		answer_error(c, 400, "invalid service name in subdomain");
 		break;
 	case ROUTE_HEALTH:
@@ -123,6 +128,8 @@ request_refuse(struct conn *c, int status, const char *why)
 {
 	static const char	preface[] = "PRI * HTTP/2.0\r\n";
 
+	refused(c, status == 408 ? ALONE_SLOW : status == 431 ?
+	    ALONE_HEAD_LONG : status == 503 ? ALONE_BUSY : ALONE_HEAD);
 	if (status == 505 && c->in->len >= sizeof(preface) - 1 &&
 	    memcmp(c->in->data + c->in->off, preface,
 	    sizeof(preface) - 1) == 0)

@@ -11,6 +11,7 @@
 #include "proxyd/authd.h"
 #include "proxyd/door/conn.h"
 #include "proxyd/http/hdr.h"
+#include "proxyd/refused.h"
 #include "http/head.h"
 #include "imsg/imsg.h"
 #include "base/log.h"
@@ -100,6 +101,7 @@ give(struct conn *c, uint64_t nonce, uint64_t instance)
 
 	if (c->in->len > GIVE_BYTES_MAX) {
 		c->body_left = 1;
+		refused(c, ALONE_BODY);
 		answer_error(c, 400, "too much was sent before the answer");
 		return;
 	}
@@ -122,15 +124,18 @@ tunnel_good(struct conn *c, const struct httphead *h)
 {
 	char	node[UPGRADE_NODE_SIZE];
 
-	if (upgrade_check(h) != 0)
+	if (upgrade_check(h) != 0) {
+		refused(c, ALONE_UPGRADE);
 		answer_json(c, 400, "websocket upgrade required", NULL, 0,
 		    "Sec-WebSocket-Version: 13\r\n");
-	else if (upgrade_no_origin(h) != 0)
+	} else if (upgrade_no_origin(h) != 0) {
+		refused(c, ALONE_ORIGIN);
 		answer_json(c, 403, "origin not allowed", NULL, 0,
 		    "Sec-WebSocket-Version: 13\r\n");
-	else if (upgrade_node_id(h, node) != 0)
+	} else if (upgrade_node_id(h, node) != 0) {
+		refused(c, ALONE_NODE);
 		answer_error(c, 400, "invalid node_id format");
-	else
+	} else
 		return (1);
 	return (0);
 }
@@ -198,12 +203,14 @@ give_visit(struct conn *c, const struct httphead *h, uint8_t class,
 	int			 n;
 
 	if (upgrade_check(h) != 0) {
+		refused(c, ALONE_UPGRADE);
 		answer_json(c, 400, "websocket upgrade required", NULL, 0,
 		    "Sec-WebSocket-Version: 13\r\n");
 		return;
 	}
 	if ((v = httphead_get(h, "origin")) != NULL) {
 		if (v->len >= sizeof(origin)) {
+			refused(c, ALONE_ORIGIN);
 			answer_error(c, 403, "origin not allowed");
 			return;
 		}
@@ -212,10 +219,12 @@ give_visit(struct conn *c, const struct httphead *h, uint8_t class,
 	}
 	n = upgrade_query_get(&h->query, "ticket", ticket, sizeof(ticket));
 	if (n == UPGRADE_Q_NONE || n == 0) {
+		refused(c, ALONE_TICKET);
 		answer_error(c, 401, "ticket required");
 		return;
 	}
 	if (n < 0) {
+		refused(c, ALONE_TICKET);
 		answer_error(c, 401, "invalid or expired ticket");
 		return;
 	}

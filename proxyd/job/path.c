@@ -16,6 +16,7 @@
 #include "proc/conf.h"
 #include "proc/proc.h"
 #include "proxy.h"
+#include "proxyd/refused.h"
 
 #define FRONT	"/api/support-sessions/"
 #define MIDDLE	"/proxy/"
@@ -124,9 +125,10 @@ path_begin(struct conn *c, const struct httphead *h)
 	if (!proc_conf()->path_proxy ||
 	    !path_split(&h->path, &id, &service, &rest))
 		return (0);
-	if ((why = api_bearer(h, &token)) != NULL)
+	if ((why = api_bearer(h, &token)) != NULL) {
+		refused(c, ALONE_TOKEN);
 		answer_json(c, 401, why, NULL, 0, ANSWER_BEARER);
-	else if (!name_is_good(&service))
+	} else if (!name_is_good(&service))
 		answer_error(c, 400, "invalid service name");
 	else if (!uuid_is(id.s, id.len))
 		answer_error(c, 404, "support session not found");

@@ -22,6 +22,7 @@
 #include "proxyd/http/cookie.h"
 #include "proxyd/http/hdr.h"
 #include "proxyd/http/origin.h"
+#include "proxyd/refused.h"
 
 #define WAIT_MS		15000	/* what is asked has a deadline of its own */
 #define ASTRAY_MAX	3	/* siblings in a row that have just gone */
@@ -351,6 +352,7 @@ proxy_ask(struct proxy *p, enum proxy_step step, const struct grant_ask *ask,
 		break;
 	case -2:
 		count(CT_LIMITED_REFUSED);
+		refused(c, ALONE_TOKENS);
 		answer_later(c, 429, "too many refused tokens",
 		    grant_refused_wait(&c->addr));
 		break;
@@ -402,6 +404,7 @@ answer_exchange(struct proxy *p, const struct slice *token,
 
 	if ((n = cookie_redirect(&h->path, &h->query, token, where,
 	    sizeof(where))) == -1) {
+		refused(c, ALONE_HEAD_LONG);
 		answer_error(c, 414, "request target too long");
 		return;
 	}
@@ -443,8 +446,10 @@ cookie_grant(struct proxy *p, struct slice *token, struct grant **g)
 	}
 	if (p->refused != 0)
 		answer_refused(p);
-	else
+	else {
+		refused(p->c, ALONE_TOKEN);
 		answer_error(p->c, 401, "proxy token required");
+	}
 	return (0);
 }
 
@@ -615,6 +620,7 @@ proxy_begin(struct conn *c, const struct httphead *h,
 	p->to = *to;
 	switch (proxy_origin(p)) {
 	case ORIGIN_FOREIGN:
+		refused(c, ALONE_CROSS_SITE);
 		answer_error(c, 403, "cross-site request refused");
 		return;
 	case ORIGIN_SIBLING:

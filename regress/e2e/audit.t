@@ -7,6 +7,7 @@ and nothing that was acknowledged is lost when authd is killed."""
 import json
 import os
 import signal
+import socket
 import sqlite3
 import subprocess
 import sys
@@ -287,10 +288,34 @@ def purged(d):
     whole(d, "put back")
 
 
+def alone(d):
+    """What proxyd refuses by itself, without asking authd."""
+    for _ in range(5):
+        d.api("GET", "/support-sessions", None)
+    with socket.create_connection(("127.0.0.1", d.port)) as s:
+        s.sendall(b"GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n")
+        t.ok(s.recv(4096).startswith(b"HTTP/1.1 400 "), "two hosts: 400")
+
+    def counted(reason):
+        return sum(x["count"] for x in log(d) if x["action"] == "request" and
+                   x["reason"] == reason)
+    until(lambda: counted("no token") and counted("malformed request"),
+          "both refusals")
+    d.ctl("test", "clock", "1100")
+    d.ctl("test", "clock", "61000")
+    until(lambda: counted("no token") == 5, "all of them")
+    t.equal(counted("malformed request"), 1,
+            "what proxyd refuses alone is shown, as often as it was")
+    t.ok("malformed request" in d.ctl_raw("show", "audit").stdout,
+         "on the screen, too")
+    whole(d, "with those")
+
+
 with Targets() as targets:
     with Relayd(t, global_conf="keep audit 1h\nkeep refusals 1h") as d:
         scene(d, targets)
         whole(d, "a log")
+        alone(d)
         follow(d)
         tampering(d)
         killed(d)

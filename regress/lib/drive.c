@@ -624,11 +624,12 @@ drive_hear(int sock, uint32_t type, void *in, int skip)
 	struct imsg		*im = &m[turn++ & 7];
 	int			 r;
 
-	/* When proxyd lets go of an old grant is its own affair. */
+	/* When proxyd drops a grant or tells of refusals is its own affair. */
 	do {
 		r = skip ? await(sock, type, im, WAIT_MS) :
 		    hear_any(sock, im, WAIT_MS);
-	} while (r == IMSG_GRANT_DROP && type != IMSG_GRANT_DROP);
+	} while (r != (int)type && (r == IMSG_GRANT_DROP ||
+	    r == IMSG_REFUSED_ALONE));
 	if (r != (int)type)
 		bail("waited for %s: %s", imsg_name(type), r == 0 ?
 		    "nothing came" : r == -1 ? "end of channel" :

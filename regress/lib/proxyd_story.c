@@ -314,7 +314,8 @@ flush_authd(struct drive *d)
 	struct imsg	m;
 
 	while (hear_any(d->authd, &m, 20) > 0)
-		if (m.type != IMSG_GRANT_DROP)
+		if (m.type != IMSG_GRANT_DROP &&
+		    m.type != IMSG_REFUSED_ALONE)
 			printf("# authd heard %s\n", imsg_name(m.type));
 }
 

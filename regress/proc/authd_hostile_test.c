@@ -5,6 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "proc/alone.h"
 #include "regress/lib/authd_story.h"
 #include "base/compat.h"
 #include "regress/lib/tap.h"
@@ -505,6 +506,65 @@ flood(void)
 	rows_free(&rows);
 }
 
+/*
+ * What proxyd refuses alone: a row for each address and reason, no more of them
+ * in a minute than it may have, and then one for the rest of each reason.
+ */
+static void
+alone(void)
+{
+	char		 addr[ADDR_SIZE];
+	struct far	*p;
+	int		 i;
+
+	say(proxyd->fd, refused_alone, .why = ALONE_CROSS_SITE,
+	    .addr = "192.0.2.66", .count = 3, .request = "abc-1");
+	say(proxyd->fd, refused_alone, .why = ALONE_HEAD,
+	    .addr = "192.0.2.66", .count = 1, .request = "abc-2");
+	say(proxyd->fd, refused_alone, .why = ALONE_HEAD,
+	    .addr = "192.0.2.66", .count = 4, .request = "abc-3");
+	is_int(sql_becomes(2, "SELECT count(*) FROM audit_events WHERE "
+	    "address = '192.0.2.66' AND action = 'request' AND "
+	    "outcome = 'refused' AND chain = 2 AND actor IS NULL"), 2,
+	    "what proxyd refuses alone: a row for each reason");
+	is_int(world_sql("SELECT count(*) FROM audit_events WHERE "
+	    "reason = 'from another site' AND count = 3 AND request_id = "
+	    "'abc-1'"), 1, "with the count that it was told with");
+	for (i = 0; i < 1000; i++) {
+		snprintf(addr, sizeof(addr), "203.0.%d.%d", i / 250, i % 250);
+		say(proxyd->fd, refused_alone, .why = i % 2 ? ALONE_TOKEN :
+		    ALONE_RATE, .addr = addr, .count = 1, .request = "");
+	}
+	say_id(proxyd->fd, next_id(proxyd), api, .op = API_SESSION_LIST,
+	    .token = "none", .addr = "192.0.2.67");
+	(void)hear(proxyd->fd, api_result, NULL);
+	drive_clock(&authd, 61000);
+	is_int(sql_becomes(4, "SELECT count FROM audit_events WHERE address = "
+	    "'192.0.2.66' AND reason = 'malformed request' AND count > 1"), 4,
+	    "those that follow are one more");
+	is_int(world_sql("SELECT count(*) FROM audit_events WHERE action = "
+	    "'request' AND address LIKE '203.%%'"), 254,
+	    "of a flood not more than a proxyd's share has rows");
+	is_int(sql_becomes(746, "SELECT sum(count) FROM audit_events WHERE "
+	    "action = 'request' AND address IS NULL"), 746,
+	    "and the others are counted");
+	is_int(world_sql("SELECT count(DISTINCT reason) FROM audit_events WHERE "
+	    "action = 'request' AND address IS NULL"), 2, "by their reasons");
+	is_int(ctl(control, &rows, CTL_AUDIT_VERIFY, "", CTL_END), 0,
+	    "the chains are whole");
+	rows_free(&rows);
+	for (i = 0; i < 4; i++) {
+		p = drive_spawn(ROLE_PROXYD, 0);
+		say(p->fd, refused_alone, .why = i == 0 ? ALONE_COUNT :
+		    ALONE_HEAD, .addr = i == 1 ? "nobody" : "192.0.2.1",
+		    .count = i != 2, .request = i == 3 ? "a text" : "");
+		is_int(get_end(p), 0, "%s ends it", i == 0 ?
+		    "a reason that is none" : i == 1 ? "an address that is "
+		    "none" : i == 2 ? "nothing refused" : "any text");
+		far_close(p);
+	}
+}
+
 /* --- after a restart --- */
 
 static void
@@ -594,6 +654,7 @@ main(void)
 	odd_reason();
 	same_turn();
 	loud();
+	alone();
 	flood();
 	false_claims();
 	proxyd_leaves();
