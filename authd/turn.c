@@ -208,7 +208,8 @@ turn_title(void)
 		return;
 	turn.sessions = session_count();
 	turn.tunnels = session_tunnels();
-	proc_title("%u sessions, %u tunnels", turn.sessions, turn.tunnels);
+	proc_title("%u session%s, %u tunnel%s", turn.sessions,
+	    PLURAL(turn.sessions), turn.tunnels, PLURAL(turn.tunnels));
 }
 
 /* What is now, for who looks (metrics/count.h). */

@@ -271,7 +271,7 @@ client_accept(evutil_socket_t fd_listener, short what, void *arg)
 	}
 	TAILQ_INSERT_TAIL(&control.clients, cl, entry);
 	control.nclients++;
-	proc_title("%u clients", control.nclients);
+	proc_title("%u client%s", control.nclients, PLURAL(control.nclients));
 	log_debug("client uid %u pid %d: connected", (unsigned)cl->uid,
 	    (int)cl->pid);
 }
@@ -302,7 +302,7 @@ client_close(struct client *cl, const char *offence)
 	control.nclients--;
 	chan_free(cl->chan);
 	free(cl);
-	proc_title("%u clients", control.nclients);
+	proc_title("%u client%s", control.nclients, PLURAL(control.nclients));
 }
 
 static void

@@ -405,8 +405,8 @@ manifest_apply(const char *text, size_t len)
 	if (manifest_same(controls.table, m))
 		log_debug("manifest %u: the same", controls.version);
 	else
-		log_info("manifest %u: %u services", controls.version,
-		    m->count);
+		log_info("manifest %u: %u service%s", controls.version,
+		    m->count, PLURAL(m->count));
 	manifest_free(controls.table);
 	controls.table = m;
 	authd_services(controls.table, controls.version);

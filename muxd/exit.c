@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/log.h"
 #include "base/compat.h"
 #include "imsg/msg.h"
 #include "muxd.h"
@@ -45,8 +46,8 @@ static void
 muxd_title(void *arg)
 {
 	(void)arg;
-	proc_title("%s, session %s, %u streams", self.key, self.session,
-	    self.streams);
+	proc_title("%s, session %s, %u stream%s", self.key, self.session,
+	    self.streams, PLURAL(self.streams));
 }
 
 void

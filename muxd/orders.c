@@ -101,7 +101,8 @@ authd_announce(void)
 	bridge_walk(authd_announce_stream);
 	authd_services(control_services(), control_services_version());
 	(void)say_announce_end(link_chan(), 0);
-	log_info("announced to a new authd, %u streams", bridge_count());
+	log_info("announced to a new authd, %u stream%s", bridge_count(),
+	    PLURAL(bridge_count()));
 	authd_tell_waiting();
 	lease_renew();
 	tunnel_stats();

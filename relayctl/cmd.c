@@ -435,8 +435,6 @@ cmd_usage(FILE *f)
 			if (same_group(cmds[i].pattern, cmds[k].pattern))
 				usage_line(f, cmds[k].pattern, cmds[k].help);
 	}
-	usage_line(f, "connect <session> <service>",
-	    "a TCP connection: relay(1), which this runs");
 }
 
 /* Optional words that have not been said, or may be said again. */

@@ -46,45 +46,54 @@ complete_script(const char *shell)
 int
 complete_options(int argc, char **argv, const char **socket)
 {
-	int	i, n = 0, options = 1;
+	int	i, n = 0, options = 1, last;
 
 	for (i = 0; i < argc; i++) {
 		if (!options || argv[i][0] != '-' || i == argc - 1) {
 			argv[n++] = argv[i];
-		} else if (strcmp(argv[i], "--") == 0) {
+			continue;
+		}
+		last = argv[i][strlen(argv[i]) - 1];
+		if (strcmp(argv[i], "--") == 0) {
 			options = 0;
-		} else if (argv[i][1] != '-' &&
-		    argv[i][strlen(argv[i]) - 1] == 's') {
+		} else if (argv[i][1] != '-' && (last == 's' || (n > 0 &&
+		    strcmp(argv[0], "top") == 0 && strchr("dn", last)))) {
 			if (++i == argc - 1)
-				return (0);	/* the socket itself */
-			*socket = argv[i];
+				return (0);	/* its value */
+			if (last == 's')
+				*socket = argv[i];
 		}
 	}
 	return (n);
 }
 
 void
-complete_flags(const char *begin, FILE *f)
+complete_flags(int of_top, const char *begin, FILE *f)
 {
-	static const char *const	flags[] = { "-f", "-h", "-j", "-n",
-	    "-s", "-w", "--help", "--version" };
-	size_t				i;
+	static const char *const	all[] = { "-f", "-h", "-j", "-n",
+	    "-s", "-w", "--help", "--version", NULL };
+	static const char *const	top[] = { "-d", "-h", "-n", "-s",
+	    "--help", "--version", NULL };
+	const char *const		*flag;
 
-	for (i = 0; i < sizeof(flags) / sizeof(flags[0]); i++)
-		if (strncmp(flags[i], begin, strlen(begin)) == 0)
-			fprintf(f, "%s\n", flags[i]);
+	for (flag = of_top ? top : all; *flag != NULL; flag++)
+		if (strncmp(*flag, begin, strlen(begin)) == 0)
+			fprintf(f, "%s\n", *flag);
 }
 
 const struct complete_ids *
 complete_asks(const char *arg)
 {
 	static const struct complete_ids	ids[] = {
-		{ "session", CTL_SHOW_SESSIONS, { "session", NULL } },
-		{ "system", CTL_SYSTEM_LIST, { "name", "key" } },
-		{ "org", CTL_ORG_LIST, { "id", NULL } },
-		{ "recording", CTL_RECORDING_LIST, { "recording", NULL } },
-		{ "token", CTL_TOKEN_LIST, { "id", NULL } },
-		{ "instance", CTL_SHOW_PROCESSES, { "instance", NULL } },
+		{ "session", CTL_SHOW_SESSIONS, { "session", NULL }, NULL },
+		{ "service", CTL_SHOW_SERVICES, { "name", NULL }, NULL },
+		{ "system", CTL_SYSTEM_LIST, { "name", "key" }, NULL },
+		{ "org", CTL_ORG_LIST, { "id", NULL }, NULL },
+		{ "recording", CTL_RECORDING_LIST, { "recording", NULL },
+		    NULL },
+		{ "token", CTL_TOKEN_LIST, { "id", NULL }, NULL },
+		{ "instance", CTL_SHOW_PROCESSES, { "instance", NULL }, NULL },
+		{ "address", CTL_SHOW_PENALTIES, { "address", NULL }, "all" },
 	};
 	size_t					i;
 
@@ -99,7 +108,7 @@ static int
 is_plain(const char *s)
 {
 	for (; *s != '\0'; s++)
-		if (!isalnum((unsigned char)*s) && strchr("._-:@", *s) == NULL)
+		if (!isalnum((unsigned char)*s) && strchr("._-:@/", *s) == NULL)
 			return (0);
 	return (1);
 }
@@ -111,6 +120,8 @@ complete_rows(const struct complete_ids *ids, const struct rows *r,
 	const char	*s;
 	size_t		 i, j;
 
+	if (ids->also != NULL && strncmp(ids->also, begin, strlen(begin)) == 0)
+		fprintf(f, "%s\n", ids->also);
 	for (i = 1; i < rows_count(r); i++)
 		for (j = 0; j < COMPLETE_COLUMNS; j++) {
 			s = ids->column[j] == NULL ? NULL :

@@ -16,8 +16,10 @@
 #define GAP		2	/* as rows_table() has it */
 #define ID_SHORT	8	/* of an id, at least */
 #define TEXT_SHORT	8	/* of a text that is cut, at least */
+#define SPARE_FIRST	9	/* goes before a reason leaves its column */
 
-enum form { PLAIN, TEXT, ID, TIME, CLOCK, BYTES };
+/* REASON is a text that may stand below its row. */
+enum form { PLAIN, TEXT, REASON, ID, TIME, CLOCK, BYTES };
 
 /*
  * In the order of the screen. Where there is no room the highest `spare` goes
@@ -36,7 +38,8 @@ static const struct column {
 	{ "status", PLAIN, 0 }, { "tunnel", PLAIN, 0 }, { "state", PLAIN, 0 },
 	{ "node", PLAIN, 6 }, { "type", PLAIN, 0 }, { "address", PLAIN, 4 },
 	{ "target", TEXT, 0 }, { "host", TEXT, 5 }, { "tls", PLAIN, 1 },
-	{ "tcp", PLAIN, 0 }, { "label", TEXT, 4 }, { "organization", ID, 7 }, { "parent", ID, 3 },
+	{ "tcp", PLAIN, 0 }, { "label", TEXT, 4 },
+	{ "organization", ID, 7 }, { "parent", ID, 3 },
 	{ "enabled", PLAIN, 0 }, { "services", PLAIN, 3 },
 	{ "streams", PLAIN, 2 }, { "sessions", PLAIN, 2 },
 	{ "rate_in", BYTES, 0 }, { "rate_out", BYTES, 0 },
@@ -47,12 +50,13 @@ static const struct column {
 	{ "permissions", TEXT, 6 }, { "instance", PLAIN, 7 },
 	{ "pid", PLAIN, 0 }, { "uptime", PLAIN, 0 }, { "memory", BYTES, 1 },
 	{ "private", BYTES, 5 }, { "fds", PLAIN, 1 }, { "restarts", PLAIN, 4 },
-	{ "started", TIME, 1 }, { "created", TIME, 1 }, { "ended", TIME, 2 }, { "since", TIME, 1 },
+	{ "started", TIME, 1 }, { "created", TIME, 1 },
+	{ "ended", TIME, 2 }, { "since", TIME, 1 },
 	{ "expires", TIME, 4 }, { "revoked", TIME, 0 }, { "key", PLAIN, 9 },
 	{ "sandbox", PLAIN, 10 }, { "sha256", PLAIN, 11 },
 	{ "wait", PLAIN, 0 }, { "offences", PLAIN, 0 }, { "times", PLAIN, 2 },
 	{ "cause", PLAIN, 1 }, { "proxyd", PLAIN, 3 },
-	{ "count", PLAIN, 7 }, { "reason", TEXT, 0 }, { "object", TEXT, 8 },
+	{ "count", PLAIN, 7 }, { "reason", REASON, 0 }, { "object", TEXT, 8 },
 	{ "duration_ms", PLAIN, 9 }, { "impersonator", TEXT, 10 },
 	{ "token_id", TEXT, 11 }, { "access", ID, 12 }, { "request", PLAIN, 12 },
 	{ "chain", PLAIN, 13 }, { "seq", PLAIN, 13 }, { "prev", PLAIN, 14 },
@@ -258,12 +262,12 @@ column_empty(const struct rows *r, size_t at)
 	return (r->n > 1);
 }
 
-/* The column that can be spared best, or n. */
+/* The column that can be spared best, of `least` at least; or n. */
 static size_t
-spare(const struct rows *r)
+spare(const struct rows *r, int least)
 {
 	size_t	j, n = r->rows[0].n, best = n;
-	int	c, most = 0;
+	int	c, most = least - 1;
 
 	for (j = 0; j < n; j++) {
 		c = column_of(r->rows[0].cells[j])->spare;
@@ -275,6 +279,24 @@ spare(const struct rows *r)
 		}
 	}
 	return (best);
+}
+
+/* Reasons leave the table for lines of their own. */
+static void
+reasons_below(struct rows *r, size_t width)
+{
+	size_t	i, j;
+
+	for (j = 0; j < r->rows[0].n; j++)
+		if (column_of(r->rows[0].cells[j])->form == REASON)
+			break;
+	if (j == r->rows[0].n)
+		return;
+	r->width = width;
+	for (i = 1; i < r->n; i++)
+		if (strcmp(r->rows[i].cells[j], "-") != 0)
+			r->rows[i].below = strdup(r->rows[i].cells[j]);
+	column_drop(r, j);
 }
 
 /* Cut the texts of the widest column by what is too much. 0: none is left. */
@@ -325,9 +347,16 @@ rows_fit(struct rows *r, size_t width, int exact, int64_t now)
 				column_move(r, j, to++);
 				break;
 			}
-	for (j = 0; !exact && j < n; j++)
+	if (exact)
+		return;
+	for (j = 0; j < n; j++)
 		humanize(r, j, column_of(r->rows[0].cells[j]), now);
-	while (table_width(r) > width && (j = spare(r)) < r->rows[0].n)
+	while (table_width(r) > width &&
+	    (j = spare(r, SPARE_FIRST)) < r->rows[0].n)
+		column_drop(r, j);
+	if (table_width(r) > width)
+		reasons_below(r, width);
+	while (table_width(r) > width && (j = spare(r, 1)) < r->rows[0].n)
 		column_drop(r, j);
 	while ((w = table_width(r)) > width && cut(r, w - width))
 		;

@@ -33,6 +33,7 @@ rows_free(struct rows *r)
 			freezero(r->rows[i].cells[j],
 			    strlen(r->rows[i].cells[j]));
 		free(r->rows[i].cells);
+		free(r->rows[i].below);
 	}
 	free(r->rows);
 	free(r);
@@ -188,6 +189,30 @@ rows_last(const struct rows *r)
 	    r->rows[r->n - 1].cells[0] : NULL);
 }
 
+/* A text in lines from column `in` on, broken at blanks where there are some. */
+static void
+print_below(FILE *f, const char *text, size_t in, size_t width)
+{
+	char	out[4 * CTL_CELL_SIZE + 32], *s = out, *last;
+	size_t	room = width > 2 * in ? width - in : in + GAP, n;
+
+	(void)printable_text(out, sizeof(out), text);
+	while (*s != '\0') {
+		last = NULL;
+		for (n = 0; s[n] != '\0' && n < room; n++)
+			if (s[n] == ' ')
+				last = s + n;
+		if (s[n] == '\0' || last == NULL || last == s)
+			last = s + n;
+		/* Not in the middle of a character. */
+		while ((*last & 0xc0) == 0x80)
+			last++;
+		fprintf(f, "%*s%.*s\n", (int)in, "", (int)(last - s), s);
+		for (s = last; *s == ' '; s++)
+			;
+	}
+}
+
 void
 rows_table(const struct rows *r, int head, FILE *f)
 {
@@ -208,6 +233,9 @@ rows_table(const struct rows *r, int head, FILE *f)
 			print_cell(f, r->rows[i].cells[j], width[j],
 			    j + 1 == r->rows[i].n, i == 0);
 		fputc('\n', f);
+		if (r->rows[i].below != NULL)
+			print_below(f, r->rows[i].below, width[0] + GAP,
+			    r->width);
 	}
 }
 

@@ -61,6 +61,7 @@ static struct {
 } ctl;
 
 static void	usage(int) __attribute__((noreturn));
+static char	**relay_words(int, char **);
 static int	run_relay(char **);
 static int	complete(int, char **);
 static void	ask(void) __attribute__((noreturn));
@@ -184,7 +185,7 @@ main(int argc, char **argv)
 {
 	static struct conf	defaults;
 	struct cmd_line		*line = &ctl.line;
-	char			err[1024], shown[2048];
+	char			err[1024], shown[2048], **words;
 
 	setlocale(LC_CTYPE, "");
 	conf_init(&defaults);
@@ -193,8 +194,8 @@ main(int argc, char **argv)
 	if (argc >= 3 && strcmp(argv[1], "completion") == 0 &&
 	    strcmp(argv[2], "words") == 0)
 		return (complete(argc - 3, argv + 3));
-	if (argc >= 2 && strcmp(argv[1], "connect") == 0)
-		return (run_relay(argv));
+	if ((words = relay_words(argc, argv)) != NULL)
+		return (run_relay(words));
 	argc = options(argc, argv);
 	if (argc == 0)
 		usage(EXIT_USAGE);
@@ -219,9 +220,33 @@ main(int argc, char **argv)
 }
 
 /*
- * connect ...: an operator's work, which relay(1) does, with a token and from
- * anywhere. The one next to us, if it is there.
+ * connect or terminal ...: an operator's work, which relay(1) does, with a token
+ * and from anywhere. What stands behind our options, which mean nothing there,
+ * and one place before it; or NULL.
  */
+static char **
+relay_words(int argc, char **argv)
+{
+	static char	connect[] = "connect", terminal[] = "terminal";
+	size_t		len;
+	int		i;
+
+	for (i = 1; i < argc && argv[i][0] == '-' && argv[i][1] != '-'; i++)
+		if (argv[i][strlen(argv[i]) - 1] == 's')
+			i++;
+	/* With three letters they are no other command's. */
+	if (i >= argc || (len = strlen(argv[i])) < 3)
+		return (NULL);
+	if (strncmp(connect, argv[i], len) == 0)
+		argv[i] = connect;
+	else if (strncmp(terminal, argv[i], len) == 0)
+		argv[i] = terminal;
+	else
+		return (NULL);
+	return (argv + i - 1);
+}
+
+/* The one next to us, if it is there. */
 static int
 run_relay(char **argv)
 {
@@ -236,7 +261,7 @@ run_relay(char **argv)
 	}
 	(void)execv(RELAY_PROGRAM, argv);
 	(void)execvp("relay", argv);
-	fprintf(stderr, "relayctl: connect is done by relay(1), which is not "
+	fprintf(stderr, "relayctl: that is done by relay(1), which is not "
 	    "here: %s\n", strerror(errno));
 	return (EXIT_UNREACHED);
 }
@@ -256,13 +281,19 @@ complete(int argc, char **argv)
 		return (EXIT_DONE);
 	ctl.begin = argv[argc - 1];
 	if (ctl.begin[0] == '-') {
-		complete_flags(ctl.begin, stdout);
+		complete_flags(strcmp(argv[0], "top") == 0, ctl.begin,
+		    stdout);
 		return (EXIT_DONE);
 	}
 	cmd_complete(argc, argv, stdout, arg);
 	if ((ctl.ids = complete_asks(arg)) == NULL)
 		return (EXIT_DONE);
 	ctl.line.op = ctl.ids->op;
+	if (ctl_info(ctl.line.op)->words > 0) {	/* of what stands before */
+		ctl.line.nwords = 1;
+		strlcpy(ctl.line.words[0], argv[argc - 2],
+		    sizeof(ctl.line.words[0]));
+	}
 	ask();
 }
 
@@ -408,6 +439,8 @@ print(const char *said)
 			fprintf(stderr, "relayctl: out of memory\n");
 			finish(EXIT_REFUSED);
 		}
+		if (said[0] != '\0')
+			fprintf(stderr, "relayctl: %s\n", said);
 		return;
 	}
 	if (!ctl.wide && (width = screen_width()) > 0)

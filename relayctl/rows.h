@@ -8,12 +8,14 @@
 struct row {
 	size_t	  n, want;
 	char	**cells;
+	char	 *below;	/* a text below it; NULL: none */
 };
 
 /* The first one names the columns. */
 struct rows {
 	size_t		 n;
 	struct row	*rows;
+	size_t		 width;		/* of the screen, for texts below */
 };
 
 #endif

@@ -38,7 +38,8 @@ announce_manifest(void)
 		return (-1);
 	}
 	if (announce.manifest == NULL || strcmp(text, announce.manifest) != 0)
-		log_info("manifest: %zu services", catalog_count());
+		log_info("manifest: %zu service%s", catalog_count(),
+		    PLURAL(catalog_count()));
 	free(announce.manifest);
 	announce.manifest = text;
 	return (0);

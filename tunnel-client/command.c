@@ -361,7 +361,8 @@ command_reply(struct command *c, const char *fmt, ...)
 		snprintf(line, sizeof(line), "ERROR %s\n", text);
 		log_info("command: %s", text);
 	} else
-		log_info("command: done, %zu services", catalog_count());
+		log_info("command: done, %zu service%s", catalog_count(),
+		    PLURAL(catalog_count()));
 	command_free(c);
 	if (stream_send(st, line, strlen(line)) == -1)
 		stream_reset(st);

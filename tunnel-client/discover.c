@@ -48,7 +48,7 @@ discover_init(const struct options *o)
 	discover.env[0] = program_path();
 	catalog_found(o->static_services, NULL, o->exclude);
 	discover.said = catalog_found_count();
-	log_info("%zu services", discover.said);
+	log_info("%zu service%s", discover.said, PLURAL(discover.said));
 }
 
 const struct discovered *
@@ -94,12 +94,12 @@ discover_done(void *arg, const char *out, size_t len, int status)
 		    &discover.known.services, discover.o->exclude);
 		n = catalog_found_count();
 		if (n != discover.said)
-			log_info("%zu services", n);
+			log_info("%zu service%s", n, PLURAL(n));
 		discover.said = n;
 	} else
-		log_warnx("discovery: failed%s, %zu services as before",
+		log_warnx("discovery: failed%s, %zu service%s as before",
 		    status == PROGRAM_TIMEOUT ? ", it took too long" : "",
-		    catalog_found_count());
+		    catalog_found_count(), PLURAL(catalog_found_count()));
 	if (discover.fn != NULL)
 		discover.fn();
 }

@@ -70,6 +70,7 @@ ctl_audit(const struct ctl *ctl, const char *session, const char *object,
 
 struct later {
 	struct asker	 asker;
+	const char	*text;
 	unsigned	 n;
 	const char	*head[4];
 	char		*cell[4];
@@ -90,23 +91,38 @@ ctl_committed(void *arg, int ok)
 			row_send(c, l->asker.id,
 			    (const char *const *)l->cell, l->n);
 		}
-		ctl_done(&l->asker, 0, "");
+		ctl_done(&l->asker, 0, l->text);
 	}
 	for (i = 0; i < l->n; i++)
 		freezero(l->cell[i], strlen(l->cell[i]));
 	free(l);
 }
 
+static struct later *
+later_new(const struct asker *asker, const char *text)
+{
+	struct later	*l = calloc(1, sizeof(*l));
+
+	if (l == NULL)
+		fatalx("out of memory");
+	l->asker = *asker;
+	l->text = text;
+	return (l);
+}
+
+void
+ctl_after_text(const struct asker *asker, const char *text)
+{
+	turn_after(ctl_committed, later_new(asker, text));
+}
+
 void
 ctl_after(const struct asker *asker, ...)
 {
-	struct later	*l;
+	struct later	*l = later_new(asker, "");
 	const char	*head;
 	va_list		 ap;
 
-	if ((l = calloc(1, sizeof(*l))) == NULL)
-		fatalx("out of memory");
-	l->asker = *asker;
 	va_start(ap, asker);
 	while (l->n < 4 && (head = va_arg(ap, const char *)) != NULL) {
 		l->head[l->n] = head;

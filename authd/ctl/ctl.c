@@ -44,7 +44,8 @@ ctl_ask(const struct ctl *from)
 	*ctl = *from;
 	(void)facts_ask(h->needs, &(struct facts_keys){ .system_key = key,
 	    .system_id = key, .session = key, .org_id = key,
-	    .system_name = from->word[h->name],
+	    .system_name = from->word[h->name], .token = key,
+	    .new_name = from->word[1],
 	    .asker = ctl->asker.instance }, ctl_known, ctl);
 }
 

@@ -24,7 +24,8 @@ struct session;
 /*
  * What a row of ctl.def that is authd's has here, ctl_<word>, in the file of
  * what it is about: the handler, the facts that it decides over, and which of
- * its words is the key of them; but a system's name is `name`.
+ * its words is the key of them; but a system's name is `name`, and a new name
+ * the second word.
  */
 struct ctl_handler {
 	void		(*fn)(struct ctl *, const struct facts *);
@@ -67,9 +68,10 @@ void	ctl_done(const struct asker *, int code, const char *text);
 /*
  * Answer after the commit: header and row (CTL_END-ended pairs of column and
  * cell; none: no rows), then done; 503 when the store did not take it. The
- * cells are copied and wiped.
+ * cells are copied and wiped. Or a text (a constant).
  */
 void	ctl_after(const struct asker *, ...) __attribute__((sentinel));
+void	ctl_after_text(const struct asker *, const char *);
 
 /*
  * An audit event of this turn: what was done, to which session or object (""

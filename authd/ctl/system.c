@@ -136,13 +136,23 @@ system_rename(struct ctl *ctl, const struct facts *f)
 		ctl_done(&ctl->asker, 400, "bad name");
 		return;
 	}
+	if (f->got_taken == -1) {
+		ctl_done(&ctl->asker, 503, "store is unavailable");
+		return;
+	}
+	if (f->got_taken != STORE_NONE && !ctl->force &&
+	    strcmp(sys->name, ctl->word[1]) != 0) {
+		ctl_done(&ctl->asker, 409, "another system has this name; -f "
+		    "gives it all the same");
+		return;
+	}
 	(void)store_system_change(sys->id, &c, clock_wall_ms());
 	session_renamed(sys->id, ctl->word[1]);
 	ctl_audit(ctl, "", sys->id, ctl->word[1]);
 	ctl_after(&ctl->asker, CTL_END);
 }
 const struct ctl_handler	ctl_system_rename = { .fn = system_rename,
-    .needs = CTL_NAMED };
+    .needs = CTL_NAMED | NEED_NAME_TAKEN };
 
 /*
  * The old secret counts no more, from the next login on; what is open stays, as

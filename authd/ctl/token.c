@@ -169,7 +169,7 @@ const struct ctl_handler	ctl_token_create = { .fn = token_create };
 
 /* What was issued under it has its id, and ends when all are looked at. */
 static void
-revoke(const struct ctl *ctl, const char *kind)
+revoke(const struct ctl *ctl, const char *kind, const char *remark)
 {
 	const char	*bad = NULL;
 	int64_t		 life = REVOKED_S;
@@ -185,21 +185,24 @@ revoke(const struct ctl *ctl, const char *kind)
 	    ctl->word[1]);
 	ctl_audit(ctl, "", ctl->word[0], ctl->word[1]);
 	recheck_revoked(kind, ctl->word[0]);
-	ctl_after(&ctl->asker, CTL_END);
+	ctl_after_text(&ctl->asker, remark);
 }
 
+/* Others make tokens, too, and are revoked before we see them. */
 static void
 token_revoke(struct ctl *ctl, const struct facts *f)
 {
-	(void)f;
-	revoke(ctl, "token");
+	revoke(ctl, "token", f->got_token != STORE_NONE ? "" : "no token of "
+	    "this id was made here, or it has expired; one from elsewhere is "
+	    "refused from now on");
 }
-const struct ctl_handler	ctl_token_revoke = { .fn = token_revoke };
+const struct ctl_handler	ctl_token_revoke = { .fn = token_revoke,
+    .needs = NEED_TOKEN };
 
 static void
 token_revoke_user(struct ctl *ctl, const struct facts *f)
 {
 	(void)f;
-	revoke(ctl, "user");
+	revoke(ctl, "user", "");
 }
 const struct ctl_handler	ctl_token_revoke_user = { .fn = token_revoke_user };

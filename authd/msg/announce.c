@@ -139,7 +139,8 @@ announce_on_end(struct chan *c, struct imsg *m)
 	peer_set_state(pe, P_UP);
 	if (se != NULL) {
 		log_info("session %s: tunnel is back after restart, %u "
-		    "streams", se->row.id, pe->tunnel->nstreams);
+		    "stream%s", se->row.id, pe->tunnel->nstreams,
+		    PLURAL(pe->tunnel->nstreams));
 		grant_announced(se);
 	}
 	tunnel_room(pe->tunnel);

@@ -131,8 +131,8 @@ again_answered(void *arg, int status, const char *text)
 		a->single = a->next;
 		a->next -= a->sent;
 	} else if (status != 0) {
-		log_info("session %s: %zu services are not there again: %s",
-		    a->session, a->sent, text);
+		log_info("session %s: not there again, %zu service%s: %s",
+		    a->session, a->sent, PLURAL(a->sent), text);
 	}
 	if (status == 0 || status == 422)
 		again_next(a);

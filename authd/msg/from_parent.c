@@ -344,7 +344,9 @@ peer_ready(void)
 	peer_release(0);
 	session_settle(now_at());
 	peer_release(1);
-	log_info("%u sessions, %u tunnels", session_count(), session_tunnels());
+	log_info("%u session%s, %u tunnel%s", session_count(),
+	    PLURAL(session_count()), session_tunnels(),
+	    PLURAL(session_tunnels()));
 	timer_init(&start.settle, peer_settled, NULL);
 	timer_set(&start.settle, SETTLE_MS);
 }

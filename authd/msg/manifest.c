@@ -63,7 +63,8 @@ manifest_on_end(struct chan *c, struct imsg *m)
 	}
 	services_free(se->services);
 	se->services = t;
-	log_debug("session %s: %u services", se->row.id, t->n);
+	log_debug("session %s: %u service%s", se->row.id, t->n,
+	    PLURAL(t->n));
 	manifest_push(se);
 	command_restore(pe);
 	return (0);

@@ -43,8 +43,8 @@ users_store(struct session *se, const struct doc *doc, int credentials)
 	int	 r = -1;
 
 	if ((sealed = seal(se->row.id, doc->text, doc->total)) == NULL) {
-		log_warnx("users are not kept: no jwt secret file, or no "
-		    "memory");
+		log_info("session %s: users are not kept: without a jwt "
+		    "secret file nothing could seal them", se->row.id);
 		return (-1);
 	}
 	if (session_users(se, strlen(sealed)) == -1)

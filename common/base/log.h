@@ -21,6 +21,8 @@ enum log_level { LOG_LEVEL_ERROR, LOG_LEVEL_WARN, LOG_LEVEL_INFO,
 #define LOG_LINE_MAX	1024	/* bytes of one line, longer is cut */
 #define LOG_WHOLE_MAX	(2 * LOG_LINE_MAX + 512)	/* of one as JSON */
 #define LOG_HAS_REQUEST	0x80
+/* "%u stream%s", n, PLURAL(n) */
+#define PLURAL(n)	((n) == 1 ? "" : "s")
 
 /*
  * Say where lines go: fd >= 0 is a packet pipe to the parent, non-blocking, -1 is standard

@@ -22,9 +22,11 @@ static struct {
 static void
 limits_title(void *arg)
 {
+	long	streams = limits.fds - FDS_OWN - limits.conns;
+
 	(void)arg;
-	proc_title("%ld connections, %ld streams", limits.conns,
-	    limits.fds - FDS_OWN - limits.conns);
+	proc_title("%ld connection%s, %ld stream%s", limits.conns,
+	    PLURAL(limits.conns), streams, PLURAL(streams));
 }
 
 static void

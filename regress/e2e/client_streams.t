@@ -393,7 +393,7 @@ with Server() as s:
     u = s.tunnel()
     for _ in range(3):
         u.document(b'{"version"')
-    c.err.wait("info .*manifest: 1 services")
+    c.err.wait(r"info .*manifest: 1 service\b")
     command = u.open(b'COMMAND 1\n{"action":"add_services","services":'
                      b'{"two":{"target":"192.0.2.1:80"}}}')
     t.equal(command.rest(), b"OK\n", "one is added")

@@ -106,11 +106,16 @@ def plain(d, sid, token, tokens):
                            timeout=WAIT).returncode
     with open(name + ".out", "rb") as f:
         t.equal((n, f.read() == data), (0, True), "files as both")
-    r = subprocess.run([os.path.join(BUILD, "bin", "relayctl"), *good, sid,
-                        "echo"], input=b"hello", stdout=subprocess.PIPE,
-                       timeout=WAIT)
-    t.equal((r.returncode, r.stdout), (0, b"hello"), "relayctl connect is the "
-            "same")
+    ctl = os.path.join(BUILD, "bin", "relayctl")
+    for words in good, ["-s", d.sock, *good], ["-ns", "x", "con", *good[1:]]:
+        r = subprocess.run([ctl, *words, sid, "echo"], input=b"hello",
+                           stdout=subprocess.PIPE, timeout=WAIT)
+        t.equal((r.returncode, r.stdout), (0, b"hello"), "relayctl %s is the "
+                "same" % " ".join(words[:-4]))
+    r = subprocess.run([ctl, "-s", d.sock, "terminal", sid, "more"],
+                       stderr=subprocess.PIPE, timeout=WAIT)
+    t.equal((r.returncode, b"usage: relay terminal" in r.stderr), (255, True),
+            "likewise relayctl terminal")
     for service, want in ("none", "404 service not found"), (
             "closed", "502 service not available: .*refused"):
         r = run(*good, sid, service)

@@ -48,6 +48,19 @@ with Targets() as targets, Relayd(t) as d:
             r = d.ctl_raw("system", "rename", "box", bad)
             t.ok(r.returncode == 1 and "bad name" in r.stderr,
                  "a name of %r is refused" % bad)
+        d.add_system("taken")
+        r = d.ctl_raw("system", "rename", "box", "taken")
+        t.equal((r.returncode, r.stderr, d.sessions()[0]["system"]),
+                (1, "relayctl: refused: another system has this name; -f "
+                 "gives it all the same\n", "box"), "a name that is taken")
+        r = d.ctl_raw("system", "rename", "box", "box")
+        t.equal(r.returncode, 0, "but its own is no other's")
+        r = d.ctl_raw("-f", "system", "rename", key, "taken")
+        t.equal((r.returncode, d.sessions()[0]["system"]), (0, "taken"),
+                "-f: the name of another")
+        r = d.ctl_raw("system", "rename", "taken", "box")
+        t.match(r.stderr, "more than one system", "then a name is not enough")
+        d.ctl("system", "rename", key, "box")
         r = d.ctl_raw("system", "rename", "nobody", "x")
         t.equal((r.returncode, r.stderr),
                 (1, "relayctl: refused: no such system\n"), "an unknown one")

@@ -278,14 +278,14 @@ def documents(d, by):
         with Tunnel(d) as u:
             sid = u.r.document(doc + b" " * (n - len(doc)))
             if fine:
-                u.log(r"manifest 1: 1 services", "a manifest of exactly "
+                u.log(r"manifest 1: 1 service\b", "a manifest of exactly "
                       "1 MiB is taken")
                 continue
             u.log(r"control stream %d: too long" % sid,
                   "tunnel-29: a manifest of %d bytes is refused" % n)
             t.ok(u.r.alive(), "tunnel-29: the tunnel is alive")
             u.r.manifest({"web": "127.0.0.1:1"})
-            u.log(r"manifest 1: 1 services", "and the next one is taken")
+            u.log(r"manifest 1: 1 service\b", "and the next one is taken")
 
     with Tunnel(d) as u:
         u.r.manifest({"s%03d" % i: "127.0.0.1:%d" % (i + 1)
@@ -305,7 +305,7 @@ def documents(d, by):
         t.ok(not d.log.has(r"session %s: manifest 2" % u.id, u.mark),
              "tunnel-32: an early manifest waits")
         creep(d, 9500)
-        u.log(r"manifest 2: 1 services", "tunnel-32: and is visible at the "
+        u.log(r"manifest 2: 1 service\b", "tunnel-32: and is visible at the "
               "latest 10 s after the first")
         names = until(lambda: (lambda s: s if len(s) == 1 else None)(d.api(
             "GET", "/support-sessions/%s/services" % u.id,
@@ -318,7 +318,7 @@ def documents(d, by):
                       "host": {"target": "127.0.0.1:1", "host": "-bad",
                                "tls": False, "label": ""},
                       "noport": "127.0.0.1"})
-        u.log(r"manifest 1: 1 services", "tunnel-30: refused targets, hosts "
+        u.log(r"manifest 1: 1 service\b", "tunnel-30: refused targets, hosts "
               "and names are left out, the others kept")
 
     # Diagnostics.
@@ -398,7 +398,7 @@ def yamux_limits(d, by):
         u.r.data(quiet, b'{"version":1,"serv')
         nothing = u.r.open()
         u.r.manifest({"web": "127.0.0.1:1"})
-        u.log(r"manifest 1: 1 services", "tunnel-37: a silent control stream "
+        u.log(r"manifest 1: 1 service\b", "tunnel-37: a silent control stream "
               "does not delay another one")
         creep(d, 29000)
         t.ok(u.r.alive() and not u.r.streams[quiet].rst, "it has 30 s")
@@ -431,7 +431,7 @@ def yamux_limits(d, by):
             r.send(WINDOW, RST, sid)
         t.ok(r.alive(), "after two of them end")
         r.manifest({"web": "127.0.0.1:1"})
-        u.log(r"manifest 1: 1 services", "tunnel-18: there is room again")
+        u.log(r"manifest 1: 1 service\b", "tunnel-18: there is room again")
 
     # Opened and reset, again and again; then without reading the answers.
     with Tunnel(d) as u:
@@ -446,7 +446,7 @@ def yamux_limits(d, by):
         t.ok(r.alive(), "40,000 streams opened and reset: the tunnel is "
              "alive")
         r.manifest({"web": "127.0.0.1:1"})
-        u.log(r"manifest 1: 1 services", "and has room for more")
+        u.log(r"manifest 1: 1 service\b", "and has room for more")
     with Tunnel(d) as u:
         r = u.r
         r.deaf = True

@@ -20,6 +20,8 @@ from harness import BUILD, WAIT, GoClient, Relayd, Tap, Targets, until
 
 t = Tap()
 CTL = os.path.join(BUILD, "bin", "relayctl")
+ELSEWHERE = ("no token of this id was made here, or it has expired; one from "
+             "elsewhere is refused from now on")
 CTL_VERSION = 4
 
 
@@ -214,7 +216,7 @@ with Targets() as targets, Relayd(t) as d:
     p.wait(WAIT)
     # On a screen that has no room for the numbers of events.
     master, slave = pty.openpty()
-    fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("4H", 24, 80, 0, 0))
+    fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("4H", 24, 50, 0, 0))
     p = subprocess.Popen([CTL, "-s", d.sock, "-f", "show", "audit"],
                          stdout=slave, stderr=slave)
     os.close(slave)
@@ -227,6 +229,15 @@ with Targets() as targets, Relayd(t) as d:
     p.terminate()
     p.wait(WAIT)
     os.close(master)
+    for words, out, err in (((), ELSEWHERE + "\n", ""),
+                            (("-j",), "[]\n",
+                             "relayctl: " + ELSEWHERE + "\n")):
+        r = d.ctl_raw(*words, "token", "revoke", "mistyped")
+        t.equal((r.returncode, r.stdout, r.stderr), (0, out, err),
+                "an id that nobody knows is revoked, with a word")
+    r = d.ctl_raw("token", "revoke", made[0]["id"])
+    t.equal((r.returncode, r.stdout, r.stderr), (0, "", ""),
+            "one that was made here without")
     for words, why in (
             (("role", "guest"), "role: not one of owner"),
             (("permission", "read:nothing"), "permission: nothing needs"),
@@ -304,7 +315,14 @@ with Targets() as targets, Relayd(t) as d:
                 (("org", "add", "x", "type", "customer", "parent", ""), [org]),
                 (("show", "sessions", "-"), ["-f", "-h", "-j", "-n", "-s",
                                              "-w", "--help", "--version"]),
-                (("-s",), ["-s"]), (("-s", ""), [])):
+                (("-s",), ["-s"]), (("-s", ""), []),
+                (("connect", s["session"][:7]), [s["session"]]),
+                (("connect", s["session"], "w"), ["web"]),
+                (("terminal", ""), [s["session"]]),
+                (("penalty", "clear", ""), ["all"]),
+                (("top", "-"), ["-d", "-h", "-n", "-s", "--help",
+                                "--version"]),
+                (("top", "-d", ""), []), (("top", "-d", "5", "-n"), ["-n"])):
             r = plain("completion", "words", "-s", d.sock, *words)
             t.equal((r.returncode, r.stdout.split(), r.stderr),
                     (0, want, ""), "completion of %s" % " ".join(words))
@@ -342,6 +360,11 @@ echo "${COMPREPLY[@]}"
             wide = on_screen(d, *words, "-w")
             t.equal(len(wide[0].split()), len(d.ctl(*words)[0]),
                     "-w: all columns")
+            exact = on_screen(d, *words, "-n")
+            t.equal(sorted(exact[0].split()), sorted(wide[0].split()),
+                    "-n: all columns, too")
+        lines = on_screen(d, "show", "sessions", "-n")
+        t.ok(s["session"] in lines[1], "-n: whole ids")
         lines = on_screen(d, "show", "sessions")
         t.match(lines[0], "^SYSTEM +SESSION ", "names before ids")
         t.ok(s["session"][:8] in lines[1].split(), "ids are short")

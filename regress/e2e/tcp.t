@@ -310,7 +310,7 @@ def ends(d, sid, token):
     # authd's end.
     mark = d.log.mark()
     d.kill(d.pid_of("authd"))
-    d.log.wait(r"tunnel is back after restart, 1 streams", mark)
+    d.log.wait(r"tunnel is back after restart, 1 stream\b", mark)
     one.send(b"still")
     t.equal(one.recv_bytes(5), b"still", "they outlive authd")
     one.send(b"", op=1)

@@ -433,9 +433,22 @@ screen(void)
 	    "a name th  yes\nh\xc3\xb6h\xc3\xb6h\xc3\xb6h\xc3\xb6"
 	    "h  no\n", "a text is cut between characters");
 	fits(events, 2, 8, 60, 0,
-	    "TIME            ACTION      OUTCOME  ACTOR  REASON\n"
-	    "11-28 00:52:31  tcp_ticket  refused  alice  service not foun\n",
-	    "of an event: when, what, how it ended, who");
+	    "EVENT  TIME            ACTION      OUTCOME  ACTOR  ADDRESS\n"
+	    "12     11-28 00:52:31  tcp_ticket  refused  alice  192.0.2.1\n"
+	    "       service not found in tunnel manifest\n",
+	    "of an event: when, what, how it ended, who; why, below it");
+	fits(events, 2, 8, 50, 0,
+	    "TIME            ACTION      OUTCOME  ACTOR\n"
+	    "11-28 00:52:31  tcp_ticket  refused  alice\n"
+	    "                service not found in tunnel\n"
+	    "                manifest\n",
+	    "in as many lines as that takes");
+	fits(events, 2, 8, 120, 0,
+	    "EVENT  TIME            ACTION      OUTCOME  ACTOR  ADDRESS    "
+	    "COUNT  REASON\n"
+	    "12     11-28 00:52:31  tcp_ticket  refused  alice  192.0.2.1  "
+	    "1      service not found in tunnel manifest\n",
+	    "beside the others where there is room");
 	fits(metrics, 2, 3, 30, 0,
 	    "METRIC     LABELS                         VALUE\n"
 	    "relayd_up  role=\"parent\",more=\"12345678\"  1\n",
@@ -447,6 +460,12 @@ screen(void)
 	    "1572864   1970-01-12T10:46:40.123Z  NETH-1\n"
 	    "c       11111111-2999-3333-4444-555555555555  -     "
 	    "1023      1970-01-12T13:46:35.000Z  NETH-2\n", "exact");
+	fits(texts, 3, 3, 18, 1,
+	    "NAME                 LABEL                             ENABLED\n"
+	    "a name that is long  a label that is longer, and more  yes\n"
+	    "h\xc3\xb6h\xc3\xb6h\xc3\xb6h\xc3\xb6h\xc3\xb6           "
+	    "-                                 no\n",
+	    "exact is never cut");
 }
 
 static void

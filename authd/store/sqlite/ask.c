@@ -158,6 +158,12 @@ one_revoked(const struct question *q, void *row)
 }
 
 static int
+one_token(const struct question *q, void *row)
+{
+	return (db_token(q->key, q->now, row));
+}
+
+static int
 one_recording(const struct question *q, void *row)
 {
 	return (db_recording(q->key, row));

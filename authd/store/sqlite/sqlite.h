@@ -83,7 +83,8 @@ int	db_org_system(const char *id, struct system_row *);
 int	db_org_child(const char *id, struct org_row *);
 int	db_org_get(const char *id, struct org_row *);
 int	db_org_next(const char *after, struct org_row *);
-/* The next after an id that is good at `now`. */
+/* One that is good at `now`: by its id, or the next after one. */
+int	db_token(const char *id, int64_t now, struct token_row *);
 int	db_token_next(const char *after, int64_t now, struct token_row *);
 /*
  * May this role of this organization see the system? 0 yes, STORE_NONE no.

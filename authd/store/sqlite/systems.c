@@ -393,29 +393,46 @@ store_token_add(const struct token_row *t)
 	    t->org_role, t->permissions, t->created_at, t->expires_at));
 }
 
+#define TOKEN_COLUMNS "SELECT id, operator_id,"				\
+	" organization_id, org_role, permissions, created_at, expires_at," \
+	" EXISTS (SELECT 1 FROM revocations r WHERE r.until > ?2 AND"	\
+	" ((r.kind = 'token' AND r.id = access_tokens.id) OR"		\
+	" (r.kind = 'user' AND r.id = operator_id)))"			\
+	" FROM access_tokens WHERE expires_at > ?2 AND "
+
+static int
+token_row(struct query *q, const char *id, int64_t now, struct token_row *t)
+{
+	int	r;
+
+	if ((r = db_read(q, "Ti", id, now)) != 0)
+		return (r);
+	memset(t, 0, sizeof(*t));
+	db_text(q, 0, t->id, sizeof(t->id));
+	db_text(q, 1, t->user, sizeof(t->user));
+	db_text(q, 2, t->org_id, sizeof(t->org_id));
+	db_text(q, 3, t->org_role, sizeof(t->org_role));
+	db_text(q, 4, t->permissions, sizeof(t->permissions));
+	t->created_at = db_int(q, 5);
+	t->expires_at = db_int(q, 6);
+	t->revoked = db_int(q, 7) != 0;
+	db_done(q);
+	return (0);
+}
+
+int
+db_token(const char *id, int64_t now, struct token_row *t)
+{
+	static struct query	q = QUERY(TOKEN_COLUMNS "id = ?1");
+
+	return (token_row(&q, id, now, t));
+}
+
 int
 db_token_next(const char *after, int64_t now, struct token_row *t)
 {
-	static struct query	q = QUERY("SELECT id, operator_id,"
-	    " organization_id, org_role, permissions, created_at, expires_at,"
-	    " EXISTS (SELECT 1 FROM revocations r WHERE r.until > ?2 AND"
-	    " ((r.kind = 'token' AND r.id = access_tokens.id) OR"
-	    " (r.kind = 'user' AND r.id = operator_id)))"
-	    " FROM access_tokens WHERE id > ?1 AND expires_at > ?2"
+	static struct query	q = QUERY(TOKEN_COLUMNS "id > ?1"
 	    " ORDER BY id LIMIT 1");
-	int			r;
 
-	if ((r = db_read(&q, "Ti", after, now)) != 0)
-		return (r);
-	memset(t, 0, sizeof(*t));
-	db_text(&q, 0, t->id, sizeof(t->id));
-	db_text(&q, 1, t->user, sizeof(t->user));
-	db_text(&q, 2, t->org_id, sizeof(t->org_id));
-	db_text(&q, 3, t->org_role, sizeof(t->org_role));
-	db_text(&q, 4, t->permissions, sizeof(t->permissions));
-	t->created_at = db_int(&q, 5);
-	t->expires_at = db_int(&q, 6);
-	t->revoked = db_int(&q, 7) != 0;
-	db_done(&q);
-	return (0);
+	return (token_row(&q, after, now, t));
 }
