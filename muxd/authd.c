@@ -147,6 +147,13 @@ authd_stream_end(uint64_t id, const char *service, const uint8_t *tag,
 	authd.nended++;
 }
 
+void
+authd_stream_moved(uint64_t id, uint64_t in, uint64_t out)
+{
+	(void)say_stream_moved(link_chan(), 0, -1, &(struct msg_stream_moved){
+	    .stream = id, .in = in, .out = out });
+}
+
 static void
 bridge_end_send(uint64_t id, enum end_reason reason, uint64_t in, uint64_t out)
 {
@@ -360,5 +367,6 @@ authd_stats(uint64_t in, uint64_t out, uint64_t rtt_ns, unsigned streams)
 	(void)say_tunnel_stats(link_chan(), 0, -1, &(struct msg_tunnel_stats){
 	    .bytes_in = in, .bytes_out = out,
 	    .rtt_us = (uint32_t)(rtt_ns / 1000), .streams = streams });
+	bridge_tell_moved();
 	return (0);
 }

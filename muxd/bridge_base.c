@@ -142,3 +142,17 @@ bridge_walk(void (*fn)(uint64_t, const char *, const uint8_t *, size_t,
 		fn(st->id, st->service, st->tag, st->tag_len, st->in,
 		    st->m.out);
 }
+
+void
+bridge_tell_moved(void)
+{
+	struct bridge	*st;
+
+	if (bridges.mux == NULL)
+		return;
+	TAILQ_FOREACH(st, &bridges.all, entry)
+		if (st->in + st->m.out != st->told) {
+			st->told = st->in + st->m.out;
+			authd_stream_moved(st->id, st->in, st->m.out);
+		}
+}

@@ -41,6 +41,7 @@ struct bridge {
 	size_t			 line_len;
 	/* statistics */
 	uint64_t		 in;
+	uint64_t		 told;	/* in and out, as authd knows */
 };
 
 static inline struct bridge *

@@ -71,6 +71,8 @@ unsigned bridge_count(void);
 /* Calls fn for each open stream (ANNOUNCE). */
 void	bridge_walk(void (*fn)(uint64_t id, const char *service,
 	    const uint8_t *tag, size_t tag_len, uint64_t in, uint64_t out));
+/* authd_stream_moved() for each that has moved something since. */
+void	bridge_tell_moved(void);
 /* There is room again in the output buffer. */
 void	bridge_room(void);
 /* Write to the descriptors what one read of the socket brought. */
@@ -141,6 +143,8 @@ void	authd_announce_waiting(void);
 void	authd_tell_waiting(void);
 void	authd_stream_end(uint64_t id, const char *service, const uint8_t *tag,
 	    size_t tag_len, enum end_reason, uint64_t in, uint64_t out);
+/* What an open stream has moved so far. */
+void	authd_stream_moved(uint64_t id, uint64_t in, uint64_t out);
 /* Tell authd the table that counts; nothing if NULL or authd is away. */
 void	authd_services(const struct manifest *, uint32_t version);
 /* A report, re-serialised; `doc` is copied or sent. */

@@ -24,6 +24,7 @@ static int	on_stream_open(struct chan *, struct imsg *);
 static int	on_stream_kill(struct chan *, struct imsg *);
 static int	on_close(struct chan *, struct imsg *);
 static int	on_probe(struct chan *, struct imsg *);
+static int	on_streams_ask(struct chan *, struct imsg *);
 static int	on_command(struct chan *, struct imsg *);
 
 static const struct dispatch authd_table[] = {
@@ -32,6 +33,7 @@ static const struct dispatch authd_table[] = {
 	{ IMSG_STREAM_BRIDGE, R_AUTHD, S(CH_UP), 0, on_stream_open },
 	{ IMSG_STREAM_KILL, R_AUTHD, S(CH_UP), 0, on_stream_kill },
 	{ IMSG_PROBE, R_AUTHD, S(CH_UP), MF_REQUEST, on_probe },
+	{ IMSG_STREAMS_ASK, R_AUTHD, S(CH_UP), MF_REQUEST, on_streams_ask },
 	{ IMSG_COMMAND, R_AUTHD, S(CH_UP), MF_REQUEST, on_command },
 	{ IMSG_CREDIT, R_AUTHD, S(CH_UP), MF_ANSWER, NULL },
 	{ IMSG_API_RESULT, R_AUTHD, S(CH_UP), MF_ANSWER, NULL },
@@ -134,6 +136,16 @@ on_stream_kill(struct chan *c, struct imsg *m)
 	if (get_stream_kill(m, &in) == -1 || in.why >= END_COUNT)
 		return (-1);
 	bridge_kill(in.stream, in.why);
+	return (0);
+}
+
+static int
+on_streams_ask(struct chan *c, struct imsg *m)
+{
+	if (get_streams_ask(m) == -1)
+		return (-1);
+	bridge_tell_moved();
+	(void)say_streams_told(c, m->id);
 	return (0);
 }
 

@@ -263,7 +263,7 @@ struct rows *
 top_stream_rows(const struct top *t, size_t most)
 {
 	static const char *const	columns[] = { "operator", "kind",
-	    "service", "streams", "system", "session", "address", "since" };
+	    "service", "streams", "bytes_in", "bytes_out", "system", "session", "address", "since" };
 
 	return (first_of(t->streams, TOP_BY_AGE, most, place_stream,
 	    newest_first, columns, sizeof(columns) / sizeof(columns[0])));

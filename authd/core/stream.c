@@ -353,6 +353,18 @@ stream_account(struct stream *st, uint64_t in, uint64_t out,
 	rowlog_count(st->row, more_in, more_out, outcome, now);
 }
 
+/* Of a row that is over its end alone is written: with the stream's last word. */
+void
+stream_moved(const struct tunnel *t, uint64_t id, uint64_t in, uint64_t out,
+    const struct now *now)
+{
+	struct stream	*st = stream_find(id);
+
+	if (st != NULL && st->tunnel == t && st->state == STREAM_OPENED &&
+	    st->end == STREAM_LIVES && !st->row->over)
+		stream_account(st, in, out, NULL, now);
+}
+
 int
 stream_ended(const struct tunnel *t, uint64_t id, enum end_reason why,
     uint64_t in, uint64_t out, const struct now *now)

@@ -114,6 +114,9 @@ struct stream	*stream_to_pair(uint64_t id);
 void	stream_failed(uint64_t id, enum refusal);
 /* The asker has its end. */
 void	stream_given(uint64_t id);
+/* It goes on, and has moved so much so far; nothing if it is not this tunnel's. */
+void	stream_moved(const struct tunnel *, uint64_t id, uint64_t in,
+	    uint64_t out, const struct now *);
 /* muxd's last word. 0, or -1: it has no such stream that can end. */
 int	stream_ended(const struct tunnel *, uint64_t id, enum end_reason,
 	    uint64_t in, uint64_t out, const struct now *);

@@ -56,6 +56,26 @@ ctl_done(const struct asker *asker, int code, const char *text)
 	    .code = (uint16_t)code, .text = text });
 }
 
+const char *
+ctl_num(uint64_t v)
+{
+	static char	 text[8][24];
+	static unsigned	 i;
+	char		*s = text[i++ % 8];
+
+	snprintf(s, sizeof(text[0]), "%llu", (unsigned long long)v);
+	return (s);
+}
+
+void
+ctl_shown(const struct ctl *ctl)
+{
+	if (peer_is_ready())
+		ctl_done(&ctl->asker, 0, "");
+	else
+		ctl_done(&ctl->asker, 503, "store is unavailable");
+}
+
 void
 ctl_audit(const struct ctl *ctl, const char *session, const char *object,
     const char *more)

@@ -65,6 +65,10 @@ int	ctl_name_check(const char *);
 #define CTL_END	((const char *)NULL)
 void	ctl_row(const struct asker *, ...) __attribute__((sentinel));
 void	ctl_done(const struct asker *, int code, const char *text);
+/* A number as a cell; a few may be in use at once. */
+const char	*ctl_num(uint64_t);
+/* The end of what memory shows: without the store nobody knows whether it is all. */
+void	ctl_shown(const struct ctl *);
 /*
  * Answer after the commit: header and row (CTL_END-ended pairs of column and
  * cell; none: no rows), then done; 503 when the store did not take it. The

@@ -107,3 +107,14 @@ muxd_on_stream_end(struct chan *c, struct imsg *m)
 		count_bytes(stream_find(in.stream));
 	return (0);
 }
+
+int
+muxd_on_stream_moved(struct chan *c, struct imsg *m)
+{
+	struct msg_stream_moved	 in;
+
+	if (get_stream_moved(m, &in) == -1)
+		return (-1);
+	stream_moved(peer_of(c)->tunnel, in.stream, in.in, in.out, now_at());
+	return (0);
+}

@@ -290,6 +290,24 @@ class Counter:
         s.sendall(b"%d bytes\n" % n)
 
 
+def live(d, sid, token):
+    """The bytes of what is open, while it is open."""
+    w = d.tcp_open(sid, "echo", token)
+    w.send(bytes(100000))
+    heard = 0
+    while heard < 100000:
+        heard += len(w.recv()[1])
+
+    def mine():
+        return [x for x in json.loads(d.ctl_raw("-j", "show",
+                                                "streams").stdout)
+                if x["kind"] == "tcp" and x["service"] == "echo" and
+                x["bytes_in"] >= 100000 and x["bytes_out"] >= 100000]
+    t.equal(len(until(mine, "the bytes")), 1,
+            "show streams: what an open one has moved until now")
+    w.close()
+
+
 def ends(d, sid, token):
     # A worker that dies.
     one, two = d.tcp_open(sid, "echo", token), None
@@ -364,6 +382,7 @@ with Targets() as web, Relayd(t, operator="\tapi rate 100000\n"
                        r"127\.0\.0\.1")
             d.log.wait(r"info tcpd.*: tcp echo of alice.* closed: \w")
             t.ok(True, "the log says who came and went")
+            live(d, sid, token)
             ends(d, sid, d.token(lifetime="24h"))
             until(lambda: all(x[1] for x in rows(d)), "closed rows")
             mine = [x for x in rows(d) if x[2]["service"] == "count"]

@@ -60,6 +60,15 @@ in_use(unsigned row, const char *service, const char *streams)
 	rows_free(&rows);
 }
 
+static int
+count_asked(struct far *p)
+{
+	struct imsg	m;
+
+	drive_sync(control);
+	return (hear_maybe(p->fd, IMSG_STREAMS_ASK, &m, 50));
+}
+
 static void
 grants(void)
 {
@@ -136,6 +145,57 @@ grants(void)
 	    "show streams");
 	is_int(rows.n, 1, "and nobody uses anything any more");
 	rows_free(&rows);
+}
+
+/* What is open has moved, as its muxd says, asked or not; nobody else's. */
+static void
+moved(void)
+{
+	struct granted	g;
+	struct opened	o;
+	struct tunnel	u;
+	struct msg_ctl_row row;
+	struct imsg	m;
+	char		proxy[TOKEN_SIZE];
+	uint32_t	id;
+	const char	*is = "";
+
+	system_add(control, &u, "");
+	login(proxyd, &u, "", "", "192.0.2.2");
+	up(&u, 1);
+	proxy_token(&tun, token, "s3", proxy);
+	grant(proxyd, proxy, tun.session, &g);
+	stream_open(proxyd, tun.mux, g.grant, "s3", &o);
+	drive_clock(&authd, 2000);	/* nobody has looked just now */
+	say_id(control->fd, next_id(control), ctl, .version = CTL_VERSION,
+	    .op = CTL_SHOW_STREAMS);
+	id = hear(tun.mux->fd, streams_ask, NULL)->id;
+	say(tun.mux->fd, stream_moved, .stream = o.stream, .in = 70000,
+	    .out = 11);
+	say(u.mux->fd, stream_moved, .stream = o.stream, .in = 1 << 30,
+	    .out = 12);
+	say(tun.mux->fd, stream_moved, .stream = o.stream + 7, .in = 9,
+	    .out = 9);
+	say_id(tun.mux->fd, id, streams_told);
+	while (hear_any(control->fd, &m, WAIT_MS) == IMSG_CTL_ROW &&
+	    get_ctl_row(&m, &row) == 0)
+		if (strcmp(row.cells.v[4], "s3") == 0)
+			is = row.cells.v[6];
+	is_str(is, "70000", "show streams: a stream that is open, until now");
+	is_int(count_asked(u.mux), 0, "who has no streams is not asked");
+	say(tun.mux->fd, stream_moved, .stream = o.stream, .in = 70005,
+	    .out = 11);
+	drive_clock(&authd, 1100);
+	is_int(log_rows(1, "ui_proxy", "AND json_extract(metadata, "
+	    "'$.bytes_in') = 70005 AND disconnected_at IS NULL"), 1,
+	    "and what is said unasked is in the access log meanwhile");
+	opened_close(&o);
+	stream_end(tun.mux, o.stream, END_CLEAN, 70009, 11);
+	drive_clock(&authd, 1100);
+	is_int(log_rows(1, "ui_proxy", "AND json_extract(metadata, "
+	    "'$.bytes_in') = 70009"), 1, "which counts nothing twice");
+	say(proxyd->fd, grant_drop, .grant = g.grant);
+	far_close(u.mux);
 }
 
 /* What stands for a token in cookies. */
@@ -577,8 +637,9 @@ main(void)
 	authd_scene(&control, &proxyd, &token);
 	system_add(control, &tun, "");
 	login(proxyd, &tun, "", "", "192.0.2.1");
-	up(&tun, 3);
+	up(&tun, 4);
 	grants();
+	moved();
 	reference_many();
 	references();
 	revoked_first();

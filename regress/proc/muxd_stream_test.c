@@ -49,6 +49,32 @@ accept_stream(struct mux *d, struct frame *f, uint32_t id)
 	client_frame(d, YM_WINDOW, YM_ACK, id, 0, NULL, 0);
 }
 
+/* Stream 900 is open, and has moved something. */
+static void
+test_moved(struct mux *d)
+{
+	struct msg_stream_moved	in = { .stream = 0 };
+	struct imsg		m;
+
+	say_id(d->d.authd, 3, streams_ask);
+	while (hear_any(d->d.authd, &m, WAIT_MS) != IMSG_STREAMS_TOLD)
+		if (m.type == IMSG_STREAM_MOVED &&
+		    get_stream_moved(&m, &in) == -1)
+			bail("STREAM_MOVED");
+	is_int((int)m.id, 3, "what has moved is told");
+	ok(in.stream == 900 && in.in == 5 && in.out == 12 + 18 + 4,
+	    "what is open has moved %llu, %llu", (unsigned long long)in.in,
+	    (unsigned long long)in.out);
+	say_id(d->d.authd, 4, streams_ask);
+	while (hear_any(d->d.authd, &m, WAIT_MS) != IMSG_STREAMS_TOLD)
+		if (m.type == IMSG_STREAM_MOVED)
+			ok(0, "nothing is said twice");
+	client_frame(d, YM_DATA, 0, 2, 2, "on", 2);
+	mux_pass(d, 16000);
+	(void)hear(d->d.authd, stream_moved, &in);
+	is_int((int)in.in, 7, "with the statistics it is said unasked");
+}
+
 static void
 test_request(void)
 {
@@ -73,9 +99,10 @@ test_request(void)
 		bail_out("asker");
 	ok(client_expect(&d, 2, 0, &f) && f.len == 4 && f.flags == 0 &&
 	    memcmp(f.data, "more", 4) == 0, "bytes go on to the client");
+	test_moved(&d);
 	client_frame(&d, YM_DATA, 0, 2, 3, "end", 3);
 	client_frame(&d, YM_WINDOW, YM_FIN, 2, 0, NULL, 0);
-	ok(asker_read(a, buf, 3) == 3 && memcmp(buf, "end", 3) == 0,
+	ok(asker_read(a, buf, 5) == 5 && memcmp(buf, "onend", 5) == 0,
 	    "the last bytes come");
 	is_int(broken(a), 0, "FIN of the client is a clean end");
 	if (write(a, "late", 4) != 4)
