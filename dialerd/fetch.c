@@ -26,6 +26,7 @@
 #include "net/net_int.h"
 #include "proc/proc.h"
 
+#define LEAST_MS	1000	/* for the rest, however long the lookup took */
 #define TRUST_MAX	(4 << 20)	/* bytes of the file of authorities */
 #define WHY_SIZE	(CURL_ERROR_SIZE + 64)
 
@@ -35,7 +36,8 @@ struct fetch {
 	void			*arg;
 	char			 url[URL_SIZE], host[PLACE_SIZE];
 	uint16_t		 port;
-	uint64_t		 until_ms;
+	unsigned		 timeout_ms;
+	uint64_t		 begun_ms;
 	/* state: looked up, then with libcurl, then told */
 	struct lookup		*lookup;
 	struct timer		 late;		/* for the lookup */
@@ -309,11 +311,20 @@ fetch_late(void *arg)
 	fetch_fail(arg, "its name could not be looked up in time");
 }
 
+/* How much of its time is left behind the lookup. */
+static long
+fetch_left(const struct fetch *f)
+{
+	uint64_t	spent = clock_ms() - f->begun_ms;
+
+	return (spent + LEAST_MS < f->timeout_ms ?
+	    (long)(f->timeout_ms - spent) : LEAST_MS);
+}
+
 static void
 fetch_found(void *arg, const struct net_addr *v, size_t n, const char *why)
 {
 	struct fetch	*f = arg;
-	uint64_t	 now = clock_ms();
 
 	f->lookup = NULL;
 	timer_del(&f->late);
@@ -324,8 +335,8 @@ fetch_found(void *arg, const struct net_addr *v, size_t n, const char *why)
 	if (curl.trust_len == 0)
 		fetch_fail(f, "no authority is trusted: see \"ca file\"");
 	else if (set_address(f, v, n) == -1 ||
-	    (f->easy = curl_easy_init()) == NULL || now >= f->until_ms ||
-	    set_options(f, (long)(f->until_ms - now)) != CURLE_OK ||
+	    (f->easy = curl_easy_init()) == NULL ||
+	    set_options(f, fetch_left(f)) != CURLE_OK ||
 	    curl_multi_add_handle(curl.multi, f->easy) != CURLM_OK)
 		fetch_fail(f, "could not be begun");
 }
@@ -339,7 +350,8 @@ fetch_start(const char *url, unsigned timeout_ms, fetch_fn fn, void *arg)
 		return (NULL);
 	f->fn = fn;
 	f->arg = arg;
-	f->until_ms = clock_ms() + timeout_ms;
+	f->timeout_ms = timeout_ms;
+	f->begun_ms = clock_ms();
 	timer_init(&f->late, fetch_late, f);
 	if (strlcpy(f->url, url, sizeof(f->url)) >= sizeof(f->url) ||
 	    place_of(url, f->host, &f->port) == -1 ||

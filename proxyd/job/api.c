@@ -707,7 +707,8 @@ api_answer(struct conn *c)
 		return;
 	}
 	answer_json(c, a->code, a->message, a->data.text, a->data.got,
-	    a->code == 401 ? ANSWER_BEARER : NULL);
+	    a->code == 401 ? ANSWER_BEARER :
+	    a->code == 503 ? "Retry-After: 1\r\n" : NULL);
 }
 
 /* Its rows among the counters: a few for each call, in the order of api.def. */

@@ -190,9 +190,13 @@ class Provider:
         self.thread.start()
 
     def down(self):
+        """A second time does nothing."""
+        if self.server is None:
+            return
         self.server.shutdown()
         self.server.server_close()
         self.thread.join()
+        self.server = None
 
     def __enter__(self):
         return self

@@ -4,17 +4,20 @@
 the call fails or ends the process, in every role."""
 
 import os
+import tempfile
 
 from harness import (BUILD, FAST_BUILD, GoClient, Relayd, Tap, Targets,
                      free_port, until)
+from idp import Provider
 
 CALLS = ("open", "connect", "fork", "exec", "ptrace", "kill")
 LAYERS = ("nnp", "seccomp", "rlimit", "nodump")
 
 t = Tap()
-with Targets() as targets, \
+with tempfile.TemporaryDirectory() as tmp, Provider(tmp) as idp, \
+        Targets() as targets, \
         Relayd(t, proxyds=1, listeners="listen on 127.0.0.1 port %d metrics" %
-               free_port()) as d:
+               free_port(), global_conf=idp.conf()) as d:
     d.clean = False         # forbidden calls are what this is about
     key, secret = d.add_system("box")
     with GoClient(d, key, secret, "web=127.0.0.1:%d" % targets.http,
@@ -22,7 +25,7 @@ with Targets() as targets, \
         client.event("manifest_sent")
         token = d.token()
         for role in ("control", "authd", "proxyd", "muxd", "termd",
-                     "metricd"):
+                     "metricd", "dialerd"):
             for call in CALLS:
                 s = d.wait_session()
                 w = None
@@ -76,11 +79,13 @@ def first(path, start, field):
 MIB = 1 << 20
 LIMITS = {"control": 256 * MIB, "authd": 8192 * MIB, "proxyd": 8192 * MIB,
           "muxd": (256 + 2 * 64) * MIB, "termd": 256 * MIB,
-          "metricd": 256 * MIB}
-with Targets() as targets, \
-        Relayd(t, build=FAST_BUILD, proxyds=1,
+          "metricd": 256 * MIB, "dialerd": 256 * MIB}
+with tempfile.TemporaryDirectory() as tmp, Provider(tmp) as idp, \
+        Targets() as targets, \
+        Relayd(t, build=FAST_BUILD, proxyds=1, global_conf=idp.conf(),
                listeners="listen on 127.0.0.1 port %d metrics" %
                free_port()) as d:
+    until(lambda: d.log.has("oidc issuer .*: 1 keys"), "dialerd to work")
     key, secret = d.add_system("box")
     own = int(first("/proc/%d/oom_score_adj" % d.pid, "", 0))
     with GoClient(d, key, secret, "web=127.0.0.1:%d" % targets.http) as c:
