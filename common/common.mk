@@ -54,3 +54,5 @@ mux_OBJS = common/mux/bridge.o common/mux/sock.o common/mux/out.o \
 # To connect as a client: names, TLS (OpenSSL, libevent_extra), a request.
 net_OBJS = common/net/dial.o common/net/exchange.o common/net/nettls.o \
 	common/net/resolve.o common/net/sock.o common/net/url.o
+# And through a forward proxy (libsodium).
+net_VIA_OBJS = common/net/proxy.o common/net/via.o

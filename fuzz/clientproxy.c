@@ -3,7 +3,7 @@
  * A proxy's address, and who is exempt from proxies: the first line of the
  * input is NO_PROXY, the second the host, the third the proxy.
  */
-#include "tunnel-client/proxy.h"
+#include "net/proxy.h"
 #include "fuzz.h"
 
 static void

@@ -1,1 +1,1 @@
-$(eval $(call fuzz_target,clientproxy,tunnel-client/proxy.o common/net/url.o common/base/target.o common/base/compat.o,$(SODIUM_LIBS)))
+$(eval $(call fuzz_target,clientproxy,common/net/proxy.o common/net/url.o common/base/target.o common/base/compat.o,$(SODIUM_LIBS)))

@@ -14,6 +14,7 @@
 #include "base/compat.h"
 #include "base/log.h"
 #include "net/exchange.h"
+#include "net/via.h"
 #include "relay.h"
 
 #define REQUEST_MAX	24576		/* a token is 8 KiB at most */
@@ -24,6 +25,7 @@ struct api_call {
 	api_fn		 fn;
 	void		*arg;
 	struct dial	*dial;
+	struct via	*via;
 	struct sock	 sock;
 	struct exchange	 x;
 	int		 status, keep, chunked, to_close;
@@ -110,8 +112,11 @@ api_begin(struct api_call *a, const struct api_ask *ask)
 		return (0);
 	}
 	timer_set(&a->timer, a->ms);
-	a->dial = dial_start(&how, api_dialed, a);
-	return (a->dial == NULL ? -1 : 0);
+	if (relay.proxy != NULL)
+		a->via = via_start(relay.proxy, &how, "relay", api_dialed, a);
+	else
+		a->dial = dial_start(&how, api_dialed, a);
+	return (a->dial == NULL && a->via == NULL ? -1 : 0);
 }
 
 static void
@@ -131,8 +136,11 @@ api_dialed(void *arg, struct sock *s, const char *why)
 	char		 where[API_WHY_SIZE];
 
 	a->dial = NULL;
+	a->via = NULL;
 	if (why != NULL) {
-		snprintf(where, sizeof(where), "%s: %s", relay.url.authority,
+		snprintf(where, sizeof(where), "%s%s%s: %s",
+		    relay.url.authority, relay.proxy != NULL ? " through " :
+		    "", relay.proxy != NULL ? relay.proxy->at.authority : "",
 		    why);
 		api_fail(a, where);
 		return;
@@ -285,6 +293,8 @@ api_free(struct api_call *a)
 		event_del(&a->ev_body);
 	if (a->dial != NULL)
 		dial_cancel(a->dial);
+	if (a->via != NULL)
+		via_cancel(a->via);
 	exchange_stop(&a->x);
 	if (a->x.request != NULL)
 		freezero(a->x.request, REQUEST_MAX);

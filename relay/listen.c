@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 #include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
 #include <netinet/in.h>
 #include <arpa/inet.h>
 
@@ -8,6 +10,7 @@
 #include <event2/util.h>
 
 #include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,7 +24,8 @@
 
 #define CONNS_MAX	64	/* at once: the server has no more for one */
 
-static unsigned	conns;
+static unsigned		 conns;
+static struct sockaddr_un	own;	/* our socket; "" none */
 
 static void
 ended(void *arg, enum ended how, const char *why)
@@ -102,6 +106,59 @@ where_parse(const char *where, struct sockaddr_storage *ss, int *len)
 	return (inet_pton(AF_INET, host, &in->sin_addr) == 1 ? 0 : -1);
 }
 
+/* A path is what has a slash. */
+static int
+own_parse(const char *where)
+{
+	own.sun_family = AF_UNIX;
+	return (strlcpy(own.sun_path, where, sizeof(own.sun_path)) <
+	    sizeof(own.sun_path) ? 0 : -1);
+}
+
+/* One that a relay left behind, which nobody answers, is no more. */
+static void
+own_left(void)
+{
+	struct stat	sb;
+	int		fd;
+
+	if (lstat(own.sun_path, &sb) == -1 || !S_ISSOCK(sb.st_mode) ||
+	    (fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0)) == -1)
+		return;
+	if (connect(fd, (struct sockaddr *)&own, sizeof(own)) == -1 &&
+	    errno == ECONNREFUSED)
+		(void)unlink(own.sun_path);
+	close(fd);
+}
+
+static void
+own_remove(int sig)
+{
+	(void)unlink(own.sun_path);
+	signal(sig, SIG_DFL);
+	(void)raise(sig);
+}
+
+static struct evconnlistener *
+own_listen(void)
+{
+	struct evconnlistener	*l;
+	mode_t			 before = umask(0177);
+
+	own_left();
+	l = evconnlistener_new_bind(net_base(), came, NULL,
+	    LEV_OPT_CLOSE_ON_FREE | LEV_OPT_CLOSE_ON_EXEC, -1,
+	    (struct sockaddr *)&own, sizeof(own));
+	(void)umask(before);
+	if (l == NULL)
+		return (NULL);
+	signal(SIGHUP, own_remove);
+	signal(SIGINT, own_remove);
+	signal(SIGTERM, own_remove);
+	say("%s: listening on %s", relay.service, own.sun_path);
+	return (l);
+}
+
 static void
 told(struct evconnlistener *l)
 {
@@ -131,14 +188,16 @@ listen_start(const char *where)
 {
 	struct sockaddr_storage	 ss;
 	struct evconnlistener	*l;
-	int			 len;
+	int			 len, is_path = strchr(where, '/') != NULL;
 
 	memset(&ss, 0, sizeof(ss));
-	if (where_parse(where, &ss, &len) == -1) {
-		say("--listen %s: not [address:]port", where);
+	if ((is_path ? own_parse(where) : where_parse(where, &ss, &len)) ==
+	    -1) {
+		say("--listen %s: %s", where, is_path ? "too long a path" :
+		    "not [address:]port, and no path of a socket");
 		return (-1);
 	}
-	l = evconnlistener_new_bind(net_base(), came, NULL,
+	l = is_path ? own_listen() : evconnlistener_new_bind(net_base(), came, NULL,
 	    LEV_OPT_CLOSE_ON_FREE | LEV_OPT_CLOSE_ON_EXEC | LEV_OPT_REUSEABLE,
 	    -1, (struct sockaddr *)&ss, len);
 	if (l == NULL) {
@@ -146,6 +205,7 @@ listen_start(const char *where)
 		return (-1);
 	}
 	evconnlistener_set_error_cb(l, failed);
-	told(l);
+	if (!is_path)
+		told(l);
 	return (0);
 }

@@ -5,7 +5,7 @@
  * the other one, which runs next to relayd.
  *
  *	relay terminal [--escape character] SESSION
- *	relay connect [--listen [address:]port] SESSION SERVICE
+ *	relay connect [--listen where] SESSION SERVICE
  */
 #include <event2/event.h>
 
@@ -33,13 +33,14 @@
 
 static struct {
 	const char	*url, *token_file, *ca_file, *listen;
+	const char	*proxy, *no_proxy;
 	struct escape	 escape;
 	int		 allow_plain;
 	int		 terminal;	/* not connect */
 } opts = { .ca_file = "", .escape.ch = ESCAPE_CHAR };
 
-enum { O_URL = 256, O_TOKEN, O_CA, O_LISTEN, O_ESCAPE, O_PLAIN, O_HELP,
-    O_VERSION };
+enum { O_URL = 256, O_TOKEN, O_CA, O_LISTEN, O_ESCAPE, O_PLAIN,
+    O_PROXY, O_NO_PROXY, O_HELP, O_VERSION };
 
 static const struct option	longer[] = {
 	{ "url", required_argument, NULL, O_URL },
@@ -48,6 +49,8 @@ static const struct option	longer[] = {
 	{ "listen", required_argument, NULL, O_LISTEN },
 	{ "escape", required_argument, NULL, O_ESCAPE },
 	{ "allow-plain", no_argument, NULL, O_PLAIN },
+	{ "proxy", required_argument, NULL, O_PROXY },
+	{ "no-proxy", required_argument, NULL, O_NO_PROXY },
 	{ "help", no_argument, NULL, O_HELP },
 	{ "version", no_argument, NULL, O_VERSION },
 	{ NULL, 0, NULL, 0 }
@@ -58,7 +61,7 @@ usage(FILE *f)
 {
 	fprintf(f,
 	    "usage: relay terminal [options] [--escape CHAR] SESSION\n"
-	    "       relay connect [options] [--listen [ADDRESS:]PORT] SESSION "
+	    "       relay connect [options] [--listen WHERE] SESSION "
 	    "SERVICE\n"
 	    "       relay completion bash | zsh | fish\n"
 	    "       relay --help | --version\n");
@@ -74,9 +77,14 @@ usage(FILE *f)
 	    "  --ca-file FILE     authorities to trust in place of the "
 	    "system's; RELAY_CA_FILE\n"
 	    "  --allow-plain      http:// to another machine\n"
+	    "  --proxy URL        a forward proxy, http://[user:password@]host"
+	    ":port; HTTPS_PROXY\n"
+	    "  --no-proxy LIST    servers that need none; NO_PROXY\n"
 	    "  --escape CHAR      CHAR and a dot, at the begin of a line, "
 	    "leaves a terminal:\n                     ~, or none\n"
-	    "  --listen PORT      on 127.0.0.1, or [ADDRESS:]PORT\n\n"
+	    "  --listen WHERE     a socket's path, for you alone; or "
+	    "[ADDRESS:]PORT, for all\n                     who reach it: on "
+	    "127.0.0.1 everybody on this machine\n\n"
 	    "  relay terminal SESSION\n"
 	    "  ssh -o ProxyCommand='relay connect SESSION ssh' customer\n");
 }
@@ -109,6 +117,56 @@ take_url(const char *s)
 	    relay.url.path[len - 1] == '/'; len--)
 		relay.url.path[len - 1] = '\0';
 	return (NULL);
+}
+
+/* A variable that is empty counts as one that is not set. */
+static const char *
+from_env(const char *name, const char *without)
+{
+	const char	*value = getenv(name);
+
+	return (value == NULL || *value == '\0' ? without : value);
+}
+
+static int
+proxy_take(struct proxy *x, const char *value, const char *name)
+{
+	const char	*why = proxy_parse(x, value);
+
+	if (why == NULL) {
+		relay.proxy = x;
+		return (0);
+	}
+	say("%s: %s", name, why);
+	return (-1);
+}
+
+/* That of a variable, if it is one to speak to: others read them, too. */
+static int
+take_proxy(void)
+{
+	static const char *const	names[] = { "HTTPS_PROXY",
+	    "https_proxy", "ALL_PROXY", "all_proxy" };
+	static struct proxy		proxy;
+	const char			*value;
+	size_t				i;
+
+	if (opts.proxy != NULL && *opts.proxy != '\0' &&
+	    proxy_take(&proxy, opts.proxy, "--proxy") == -1)
+		return (-1);
+	for (i = 0; opts.proxy == NULL && relay.proxy == NULL &&
+	    i < sizeof(names) / sizeof(names[0]); i++)
+		if ((value = from_env(names[i], NULL)) != NULL &&
+		    proxy_take(&proxy, value, names[i]) == -1)
+			say("%s is ignored", names[i]);
+	if (relay.proxy != NULL && proxy_bypassed(opts.no_proxy,
+	    relay.url.host, relay.url.port))
+		relay.proxy = NULL;
+	if (relay.proxy != NULL && !relay.url.tls) {
+		say("no proxy for http://: it would read the token");
+		relay.proxy = NULL;
+	}
+	return (0);
 }
 
 /* From a file, else the environment, where it does not stay. */
@@ -159,15 +217,6 @@ take_words(int argc, char **argv)
 	return (0);
 }
 
-/* A variable that is empty counts as one that is not set. */
-static const char *
-from_env(const char *name, const char *without)
-{
-	const char	*value = getenv(name);
-
-	return (value == NULL || *value == '\0' ? without : value);
-}
-
 /* What is wrong is said. */
 static int
 take_options(int argc, char **argv)
@@ -178,6 +227,7 @@ take_options(int argc, char **argv)
 	opts.url = from_env("RELAY_URL", NULL);
 	opts.token_file = from_env("RELAY_TOKEN_FILE", NULL);
 	opts.ca_file = from_env("RELAY_CA_FILE", opts.ca_file);
+	opts.no_proxy = from_env("NO_PROXY", from_env("no_proxy", ""));
 	while ((ch = getopt_long(argc, argv, "", longer, NULL)) != -1)
 		switch (ch) {
 		case O_URL:
@@ -199,6 +249,12 @@ take_options(int argc, char **argv)
 				return (-1);
 			}
 			break;
+		case O_PROXY:
+			opts.proxy = optarg;
+			break;
+		case O_NO_PROXY:
+			opts.no_proxy = optarg;
+			break;
 		case O_PLAIN:
 			opts.allow_plain = 1;
 			break;
@@ -219,7 +275,7 @@ take_options(int argc, char **argv)
 		say("%s: %s", opts.url, why);
 		return (-1);
 	}
-	return (take_token());
+	return (take_proxy() == -1 ? -1 : take_token());
 }
 
 static void

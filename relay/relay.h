@@ -2,7 +2,7 @@
 #ifndef RELAY_H
 #define RELAY_H
 
-#include "net/url.h"
+#include "net/proxy.h"
 
 struct event_base;
 
@@ -22,6 +22,7 @@ enum ended {
 /* What is to be reached, and with what: the same for each connection. */
 struct relay {
 	struct url	 url;
+	struct proxy	*proxy;		/* to be asked; NULL: none */
 	char		*token;
 	const char	*session, *service;
 	int		 quiet;		/* each connection is no line */

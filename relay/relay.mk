@@ -5,6 +5,6 @@ relay_PARTS = relay api completion conn escape listen remote say tty \
 relay_OBJS = $(relay_PARTS:%=relay/%.o) \
 	common/base/clock.o common/base/compat.o common/base/log.o \
 	common/base/secretfile.o common/base/target.o common/base/uuid.o \
-	$(net_OBJS) $(ws_OBJS) $(ws_accept_OBJS) $(head_OBJS)
+	$(net_OBJS) $(net_VIA_OBJS) $(ws_OBJS) $(ws_accept_OBJS) $(head_OBJS)
 relay_LIBS = $(LLHTTP_LIBS) -levent_extra $(EVENT_LIBS) $(SODIUM_LIBS) \
 	$(SSL_LIBS) $(CJSON_LIBS)

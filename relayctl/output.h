@@ -15,8 +15,8 @@ struct rows;
 /*
  * For a screen of `width` columns: order, ages and sizes for people (not if
  * `exact`: then the order is all), ids cut to what tells them apart, columns
- * left out, reasons below their rows and texts cut until it fits. `now`: seconds
- * since 1970. An answer with a secret or a token stays as it is. fit.c
+ * left out, reasons below their rows and texts cut until it fits. `now`:
+ * seconds since 1970. An answer with a secret or a token stays as it is. fit.c
  */
 void		 rows_fit(struct rows *, size_t width, int exact, int64_t now);
 /* "35s", "in 3h", "12d"; "512B", "1.5M". */

@@ -220,8 +220,8 @@ main(int argc, char **argv)
 }
 
 /*
- * connect or terminal ...: an operator's work, which relay(1) does, with a token
- * and from anywhere. What stands behind our options, which mean nothing there,
+ * connect or terminal ...: an operator's work, which relay(1) does, with a
+ * token and from anywhere. What stands behind our options, which mean nothing there,
  * and one place before it; or NULL.
  */
 static char **

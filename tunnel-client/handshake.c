@@ -13,7 +13,7 @@
 #include "http/head.h"
 #include "base/log.h"
 #include "reason.h"
-#include "via.h"
+#include "net/via.h"
 #include "ws/ws.h"
 
 #define REQUEST_MAX	(URL_TARGET_MAX + 4096)
@@ -46,8 +46,8 @@ connect_start(struct handshake *h, const struct dial_how *how,
     const struct proxy *x)
 {
 	if (x != NULL && how->tls == DIAL_TLS_SERVER)
-		return ((h->via = via_start(x, how, hs_dialed, h)) == NULL ?
-		    -1 : 0);
+		return ((h->via = via_start(x, how, "relayd-tunnel-client",
+		    hs_dialed, h)) == NULL ? -1 : 0);
 	if ((h->dial = dial_start(how, hs_dialed, h)) == NULL)
 		return (-1);
 	timer_set(&h->timer, HANDSHAKE_MS);

@@ -6,7 +6,7 @@
 #include <stdint.h>
 
 #include "net/net.h"
-#include "proxy.h"
+#include "net/proxy.h"
 #include "net/url.h"
 
 /*

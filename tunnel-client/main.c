@@ -38,7 +38,7 @@
 #include "base/log.h"
 #include "machine.h"
 #include "net/net.h"
-#include "proxy.h"
+#include "net/proxy.h"
 #include "reason.h"
 #include "shell.h"
 #include "status.h"

@@ -10,7 +10,7 @@
 #include "base/log.h"
 #include "base/target.h"
 #include "options_int.h"
-#include "proxy.h"
+#include "net/proxy.h"
 
 #define OPT_HELP	1000
 #define OPT_VERSION	1001

@@ -103,37 +103,6 @@ reason_answer(char *dst, size_t size, int status, const char *phrase,
 	    message, *todo == '\0' ? "" : "; ", todo);
 }
 
-void
-reason_proxy(char *dst, size_t size, int status, const char *phrase,
-    int credentials, int other_scheme)
-{
-	const char	*why = "it does not connect us", *todo = "";
-
-	switch (status) {
-	case 401:		/* says tinyproxy */
-	case 407:
-		why = credentials ? "it refuses user and password" :
-		    "it wants a user and a password";
-		todo = other_scheme ? "it takes no Basic, and nothing else is "
-		    "spoken here" : credentials ? "check both in its address" :
-		    "give them in its address, http://user:password@host:port";
-		break;
-	case 403:
-		why = "it does not let us go there";
-		todo = "its rules have to allow CONNECT to the server";
-		break;
-	case 500:
-	case 502:
-	case 503:
-	case 504:
-		why = "it cannot reach the server";
-		todo = "does it know the name, and is the way open from there?";
-		break;
-	}
-	snprintf(dst, size, "%s (%d%s%s)%s%s", why, status, *phrase == '\0' ?
-	    "" : " ", phrase, *todo == '\0' ? "" : "; ", todo);
-}
-
 const char *
 reason_hint(const char *why, int proxied)
 {

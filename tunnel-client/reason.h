@@ -19,14 +19,6 @@ void	reason_answer(char *dst, size_t size, int status, const char *phrase,
 	    const char *body, size_t len, int token);
 
 /*
- * A forward proxy has answered something else than 2xx. `credentials` were
- * sent; `other_scheme`: it asks for something else than Basic.
- */
-#define REASON_PROXY_SIZE	400
-void	reason_proxy(char *dst, size_t size, int status, const char *phrase,
-	    int credentials, int other_scheme);
-
-/*
  * No answer at all: what to do about `why`, a text of dial.c or via.c; "" is no
  * idea. `proxied`: a proxy was asked.
  */

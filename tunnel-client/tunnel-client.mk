@@ -2,20 +2,20 @@
 
 tunnel-client_PARTS = announce backoff bridge catalog child command \
 	conffile connect consent diag duration firstline gate handshake \
-	jsonend main optionfile optionhelp optionrows options plugin proxy \
+	jsonend main optionfile optionhelp optionrows options plugin \
 	reason retryafter services shell status statussock stream system \
-	talk termframe terminal ttyline tunnel via when
+	talk termframe terminal ttyline tunnel when
 # Programs that are run, services that are discovered, users.
 tunnel-client_PARTS += capture discover discovered document findings jsontext \
 	machine nethsec ns8 owned program routes survey userplug users usersdoc \
 	usersfetch usersfile usersrun watch
 # For tests: the options alone.
 client_options_OBJS = $(addprefix tunnel-client/,options.o optionrows.o \
-	optionfile.o optionhelp.o conffile.o duration.o proxy.o) \
-	common/net/url.o common/base/log.o common/base/compat.o \
+	optionfile.o optionhelp.o conffile.o duration.o) \
+	common/net/proxy.o common/net/url.o common/base/log.o common/base/compat.o \
 	common/base/secretfile.o common/base/target.o
 tunnel-client_OBJS = $(tunnel-client_PARTS:%=tunnel-client/%.o) \
 	common/base/clock.o common/base/compat.o common/base/log.o common/base/secretfile.o \
-	common/base/target.o $(mux_OBJS) $(net_OBJS) $(ws_accept_OBJS) $(head_OBJS)
+	common/base/target.o $(mux_OBJS) $(net_OBJS) $(net_VIA_OBJS) $(ws_accept_OBJS) $(head_OBJS)
 tunnel-client_LIBS = $(LLHTTP_LIBS) -levent_extra $(EVENT_LIBS) \
 	$(SODIUM_LIBS) $(SSL_LIBS) $(CJSON_LIBS) $(HIREDIS_LIBS) -lutil

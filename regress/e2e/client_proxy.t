@@ -13,64 +13,12 @@ import threading
 
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from clienttest import (KEY, SECRET, Client, Target, authority, certificate,
-                        echo)
-from harness import Program, Tap, free_port, until
+from clienttest import (KEY, SECRET, Client, Target, Tinyproxy, Watched,
+                        authority, certificate, echo, join, pump)
+from harness import Tap, free_port, until
 from tunnelserver import PING, Server
 
 t = Tap()
-
-
-def pump(a, b, seen):
-    try:
-        while True:
-            data = a.recv(65536)
-            if not data:
-                break
-            seen.append(data)
-            b.sendall(data)
-        b.shutdown(socket.SHUT_WR)
-    except OSError:
-        pass
-
-
-def join(a, b, seen=None):
-    """Bytes both ways; what comes from `a` is kept in `seen`."""
-    other = threading.Thread(target=pump, args=(b, a, []), daemon=True)
-    other.start()
-    pump(a, b, [] if seen is None else seen)
-    other.join()
-
-
-class Watched(Target):
-    """In front of a proxy: all that is sent to it is kept; TLS if asked."""
-
-    def __init__(self, port, context=None):
-        self.to, self.seen = port, []
-        super().__init__(self._pass, context)
-
-    def _pass(self, s):
-        with socket.create_connection(("127.0.0.1", self.to)) as up:
-            join(s, up, self.seen)
-
-
-class Tinyproxy(Program):
-    def __init__(self, d, *lines):
-        self.port = free_port()
-        conf = os.path.join(d, "tinyproxy-%d.conf" % self.port)
-        with open(conf, "w") as f:
-            f.write("\n".join(["Port %d" % self.port, "Listen 127.0.0.1",
-                               "Timeout 60", "LogLevel Critical"] +
-                              list(lines)) + "\n")
-        super().__init__(["tinyproxy", "-d", "-c", conf])
-        until(self._listens, "tinyproxy")
-
-    def _listens(self):
-        try:
-            socket.create_connection(("127.0.0.1", self.port)).close()
-            return True
-        except OSError:
-            return False
 
 
 def goes_through(c, s, what):

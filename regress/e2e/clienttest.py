@@ -306,3 +306,55 @@ def nethsecurity(root):
     put(root + "/py/euci.py", "class EUci:\n    pass\n")
     put(root + "/py/nethsec/__init__.py", "")
     put(root + "/py/nethsec/users.py", NETHSEC)
+
+
+def pump(a, b, seen):
+    try:
+        while True:
+            data = a.recv(65536)
+            if not data:
+                break
+            seen.append(data)
+            b.sendall(data)
+        b.shutdown(socket.SHUT_WR)
+    except OSError:
+        pass
+
+
+def join(a, b, seen=None):
+    """Bytes both ways; what comes from `a` is kept in `seen`."""
+    other = threading.Thread(target=pump, args=(b, a, []), daemon=True)
+    other.start()
+    pump(a, b, [] if seen is None else seen)
+    other.join()
+
+
+class Watched(Target):
+    """In front of a proxy: all that is sent to it is kept; TLS if asked."""
+
+    def __init__(self, port, context=None):
+        self.to, self.seen = port, []
+        super().__init__(self._pass, context)
+
+    def _pass(self, s):
+        with socket.create_connection(("127.0.0.1", self.to)) as up:
+            join(s, up, self.seen)
+
+
+class Tinyproxy(Program):
+    def __init__(self, d, *lines):
+        self.port = free_port()
+        conf = os.path.join(d, "tinyproxy-%d.conf" % self.port)
+        with open(conf, "w") as f:
+            f.write("\n".join(["Port %d" % self.port, "Listen 127.0.0.1",
+                               "Timeout 60", "LogLevel Critical"] +
+                              list(lines)) + "\n")
+        super().__init__(["tinyproxy", "-d", "-c", conf])
+        until(self._listens, "tinyproxy")
+
+    def _listens(self):
+        try:
+            socket.create_connection(("127.0.0.1", self.port)).close()
+            return True
+        except OSError:
+            return False

@@ -16,7 +16,7 @@ import ssl
 import subprocess
 import threading
 
-from clienttest import Target, counter, echo
+from clienttest import Target, Tinyproxy, Watched, counter, echo
 from harness import (BUILD, OurClient, Program, Relayd, Tap, WAIT, front_file,
                      free_port, nginx, self_signed, until)
 
@@ -27,7 +27,8 @@ MB = 100
 
 def run(*words, data=b"", env=None, seconds=WAIT):
     e = {k: v for k, v in os.environ.items()
-         if not k.startswith(("RELAY_", "RELAYD_TOKEN"))}
+         if not k.startswith(("RELAY_", "RELAYD_TOKEN")) and
+         not k.lower().endswith("_proxy")}
     e.update(env or {})
     return subprocess.run([RELAY, *words], input=data, env=e,
                           stdout=subprocess.PIPE, stderr=subprocess.PIPE,
@@ -231,40 +232,160 @@ def tls(d, sid, tokens):
     if shutil.which("nginx") is None:
         t.skip("no nginx", "TLS")
         return
-    tmp = os.path.join(d.dir, "front")
-    os.makedirs(tmp)
     port = free_port()
-    for ext, name in zip((".pem", ".key"), ("cert", "key")):
-        pass
-    subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes",
-                    "-days", "2", "-subj", "/CN=localhost", "-addext",
-                    "subjectAltName=DNS:localhost", "-keyout",
-                    tmp + "/k.pem", "-out", tmp + "/c.pem"], check=True,
-                   stderr=subprocess.DEVNULL)
-    text = ("server {\n\tlisten 127.0.0.1:%d ssl;\n\tssl_certificate %s/c.pem;"
-            "\n\tssl_certificate_key %s/k.pem;\n\tlocation / {\n\t\t"
-            "proxy_pass http://127.0.0.1:%d;\n\t\tproxy_http_version 1.1;\n"
-            "\t\tproxy_set_header Host $host;\n"
-            "\t\tproxy_set_header Upgrade $http_upgrade;\n"
-            "\t\tproxy_set_header Connection $up;\n\t}\n}\n"
-            "map $http_upgrade $up { default upgrade; '' ''; }\n" %
-            (port, tmp, tmp, d.port))
-    with Program(nginx(tmp, text)):
+    p, ca = front(d, port, "localhost")
+    with p:
         until(lambda: socket.socket().connect_ex(("127.0.0.1", port)) == 0,
               "nginx")
         url = "https://localhost:%d" % port
         data = os.urandom(1 << 20)
         r = run("connect", "--url", url, "--token-file", tokens, "--ca-file",
-                tmp + "/c.pem", sid, "echo", data=data)
+                ca, sid, "echo", data=data)
         t.equal((r.returncode, r.stdout == data), (0, True),
                 "https:// behind nginx, with --ca-file")
         r = run("connect", "--url", url, "--token-file", tokens, sid, "echo")
         t.equal(r.returncode, 3, "an authority that nobody knows: 3")
         t.match(r.stderr.decode(), "certificate", "and why")
         r = run("connect", "--url", "https://127.0.0.1:%d" % port,
-                "--token-file", tokens, "--ca-file", tmp + "/c.pem", sid,
-                "echo")
+                "--token-file", tokens, "--ca-file", ca, sid, "echo")
         t.equal(r.returncode, 3, "another's certificate: 3")
+
+
+def front(d, port, name, where="127.0.0.1"):
+    """An nginx with TLS before relayd; its certificate is returned, too."""
+    tmp = os.path.join(d.dir, "front-" + name)
+    os.makedirs(tmp)
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes",
+                    "-days", "2", "-subj", "/CN=" + name, "-addext",
+                    "subjectAltName=DNS:" + name, "-keyout",
+                    tmp + "/k.pem", "-out", tmp + "/c.pem"], check=True,
+                   stderr=subprocess.DEVNULL)
+    text = ("server {\n\tlisten %s:%d ssl;\n\tssl_certificate %s/c.pem;"
+            "\n\tssl_certificate_key %s/k.pem;\n\tlocation / {\n\t\t"
+            "proxy_pass http://127.0.0.1:%d;\n\t\tproxy_http_version 1.1;\n"
+            "\t\tproxy_set_header Host $host;\n"
+            "\t\tproxy_set_header Upgrade $http_upgrade;\n"
+            "\t\tproxy_set_header Connection $up;\n\t}\n}\n"
+            "map $http_upgrade $up { default upgrade; '' ''; }\n" %
+            (where, port, tmp, tmp, d.port))
+    return Program(nginx(tmp, text)), tmp + "/c.pem"
+
+
+def proxied(d, sid, tokens, token):
+    """Through a forward proxy, which finds the server by this host's name."""
+    name = socket.gethostname()
+    try:
+        known = socket.gethostbyname(name)
+    except OSError:
+        known = None
+    if None in (known, shutil.which("nginx"), shutil.which("tinyproxy")):
+        t.skip("no nginx, no tinyproxy or no name", "a forward proxy")
+        return
+    port = free_port()
+    p, ca = front(d, port, name, known)
+    words = ["connect", "--url", "https://%s:%d" % (name, port),
+             "--token-file", tokens, "--ca-file", ca]
+    data = os.urandom(1 << 20)
+    with p, Tinyproxy(d.dir, "BasicAuth user pass") as x, \
+            Watched(x.port) as w:
+        until(lambda: socket.socket().connect_ex((known, port)) == 0, "nginx")
+        good = "http://user:pass@127.0.0.1:%d" % w.port
+        for how, env in (([], {"HTTPS_PROXY": good}),
+                         ([], {"HTTPS_PROXY": "socks5://x", "all_proxy": good}),
+                         (["--proxy", good], {"HTTPS_PROXY": "http://x:1"})):
+            n = w.count
+            r = run(*words, *how, sid, "echo", data=data, env=env)
+            t.equal((r.returncode, r.stdout == data, w.count - n),
+                    (0, True, 1), "through tinyproxy by %s" %
+                    (how or list(env)[-1:])[0])
+            if r.returncode != 0:
+                t.diag(r.stderr.decode())
+        t.ok(b"socks5" not in r.stderr and
+             b"CONNECT %s:%d " % (name.encode(), port) in b"".join(w.seen) and
+             token.encode() not in b"".join(w.seen),
+             "which sees where it goes, and no token")
+        r = subprocess.run([RELAY, "terminal", *words[1:], sid],
+                           input=b"echo in-$((1+1)); exit 4\n",
+                           stdout=subprocess.PIPE, timeout=WAIT,
+                           env={**os.environ, "HTTPS_PROXY": good})
+        t.equal((r.returncode, b"in-2" in r.stdout), (4, True),
+                "terminal, too")
+        r = run(*words, sid, "echo", env={
+            "HTTPS_PROXY": good.replace("pass", "wrong")})
+        t.equal(r.returncode, 3, "a wrong password: 3")
+        t.match(r.stderr.decode(), r"%s:%d through 127.0.0.1:%d: proxy: it "
+                "refuses user and password" % (name, port, w.port),
+                "with a word")
+        t.ok(b"wrong" not in r.stderr, "that has it not")
+        n = w.count
+        for how, env in ((["--no-proxy", name], {"HTTPS_PROXY": good}),
+                         (["--proxy", ""], {"HTTPS_PROXY": good}),
+                         ([], {"HTTPS_PROXY": good, "NO_PROXY": name})):
+            r = run(*words, *how, sid, "echo", data=b"x", env=env)
+            t.equal((r.returncode, r.stdout, w.count), (0, b"x", n),
+                    "and straight by %s" % (how or ["NO_PROXY"])[0])
+        r = run("connect", "--url", "http://%s:%d" % (name, port),
+                "--token-file", tokens, "--allow-plain", sid, "echo",
+                env={"HTTPS_PROXY": good})
+        t.ok(r.returncode != 0 and b"no proxy for http://" in r.stderr and
+             w.count == n, "a token in clear is not for a proxy")
+        r = run(*words, "--proxy", "socks5://x", sid, "echo")
+        t.equal((r.returncode, b"--proxy: http:// or https://" in r.stderr),
+                (2, True), "--proxy that is none: usage")
+
+
+def own_socket(d, sid, tokens):
+    """--listen on a path."""
+    path = os.path.join(d.dir, "own.sock")
+    words = [RELAY, "connect", "--url", d.url, "--token-file", tokens,
+             "--listen", path, sid, "echo"]
+
+    def talk():
+        with socket.socket(socket.AF_UNIX) as s:
+            s.settimeout(WAIT)
+            s.connect(path)
+            s.sendall(b"hello")
+            s.shutdown(socket.SHUT_WR)
+            got = b""
+            while True:
+                data = s.recv(100)
+                if not data:
+                    return got
+                got += data
+    with Program(words) as p:
+        p.err.wait("echo: listening on " + path)
+        t.equal(os.stat(path).st_mode & 0o7777, 0o600, "a socket of this user")
+        t.equal([talk(), talk()], [b"hello"] * 2, "goes to the service")
+        if os.getuid() == 0:
+            r = subprocess.run(["runuser", "-u", "nobody", "--", "python3",
+                                "-c", "import socket, sys\n"
+                                "s = socket.socket(socket.AF_UNIX)\n"
+                                "s.connect(sys.argv[1])", path],
+                               stderr=subprocess.PIPE)
+            t.ok(b"PermissionError" in r.stderr, "and not of another")
+        else:
+            t.skip("not root", "another user")
+        r = subprocess.run(words, stderr=subprocess.PIPE, timeout=WAIT)
+        t.equal((r.returncode, b"Address already in use" in r.stderr),
+                (2, True), "one that is in use stays")
+        t.equal(p.stop(), -signal.SIGTERM, "ended by a signal")
+    t.ok(not os.path.exists(path), "it takes the socket along")
+    with Program(words) as p:
+        p.err.wait("listening on ")
+        p.stop(signal.SIGKILL)
+    t.ok(os.path.exists(path), "killed, it cannot")
+    with Program(words) as p:
+        p.err.wait("listening on ")
+        t.equal(talk(), b"hello", "and the next one makes it anew")
+    with open(path, "w") as f:
+        f.write("mine")
+    r = subprocess.run(words, stderr=subprocess.PIPE, timeout=WAIT)
+    with open(path) as f:
+        t.equal((r.returncode, f.read()), (2, "mine"), "a file is no socket")
+    r = run("connect", "--url", d.url, "--token-file", tokens, "--listen",
+            "/" + "x" * 108, sid, "echo")
+    t.equal((r.returncode, b"too long a path" in r.stderr), (2, True),
+            "a path that is too long")
 
 
 def digest(path):
@@ -410,6 +531,8 @@ with Relayd(t, operator="\tapi rate 100000\n\ttcp ticket rate 1000\n") as d, \
             listen(d, sid, tokens)
             foreign(d, sid, token)
             tls(d, sid, tokens)
+            proxied(d, sid, tokens, token)
+            own_socket(d, sid, tokens)
             if has_ssh:
                 ssh(d, sid, tokens, d.dir)
             else:

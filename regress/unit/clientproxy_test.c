@@ -4,7 +4,7 @@
 #include <stdlib.h>
 
 #include "tunnel-client/client.h"
-#include "tunnel-client/proxy.h"
+#include "net/proxy.h"
 #include "tunnel-client/reason.h"
 #include "base/log.h"
 #include "regress/lib/tap.h"
@@ -174,21 +174,21 @@ environment(void)
 static void
 answers(void)
 {
-	char	text[REASON_PROXY_SIZE];
+	char	text[PROXY_WHY_SIZE];
 
-	reason_proxy(text, sizeof(text), 407, "Who", 0, 0);
+	proxy_refusal(text, sizeof(text), 407, "Who", 0, 0);
 	is_str(text, "it wants a user and a password (407 Who); give them in "
 	    "its address, http://user:password@host:port", "407");
-	reason_proxy(text, sizeof(text), 407, "", 1, 0);
+	proxy_refusal(text, sizeof(text), 407, "", 1, 0);
 	is_str(text, "it refuses user and password (407); check both in its "
 	    "address", "407 to credentials");
-	reason_proxy(text, sizeof(text), 407, "", 1, 1);
+	proxy_refusal(text, sizeof(text), 407, "", 1, 1);
 	is_str(text, "it refuses user and password (407); it takes no Basic, "
 	    "and nothing else is spoken here", "407 for Negotiate");
-	reason_proxy(text, sizeof(text), 502, "", 1, 0);
+	proxy_refusal(text, sizeof(text), 502, "", 1, 0);
 	is_str(text, "it cannot reach the server (502); does it know the name, "
 	    "and is the way open from there?", "502");
-	reason_proxy(text, sizeof(text), 418, "Tea", 0, 0);
+	proxy_refusal(text, sizeof(text), 418, "Tea", 0, 0);
 	is_str(text, "it does not connect us (418 Tea)", "another answer");
 	ok(strstr(reason_hint("no such host", 0), "--proxy") != NULL,
 	    "an unknown host: perhaps a proxy has to be asked");

@@ -8,9 +8,8 @@
 #include "base/clock.h"
 #include "base/compat.h"
 #include "base/log.h"
-#include "net/exchange.h"
+#include "exchange.h"
 #include "http/head.h"
-#include "reason.h"
 #include "via.h"
 
 #define HEAD_MAX	(16 * 1024)	/* of the proxy's answer */
@@ -40,7 +39,7 @@ static void	via_free(struct via *);
 
 /* 0, or -1 when it does not fit. */
 static int
-request_make(struct via *v)
+request_make(struct via *v, const char *agent)
 {
 	const char	*basic = v->proxy->basic;
 	char		 at[URL_HOST_SIZE + 16];
@@ -50,16 +49,16 @@ request_make(struct via *v)
 	    "%s:%u", v->host, v->port);
 	n = snprintf(v->request, sizeof(v->request), "CONNECT %s HTTP/1.1\r\n"
 	    "Host: %s\r\n"
-	    "User-Agent: relayd-tunnel-client/" RELAYD_VERSION "\r\n"
-	    "%s%s%s\r\n", at, at, *basic == '\0' ? "" :
+	    "User-Agent: %s/" RELAYD_VERSION "\r\n"
+	    "%s%s%s\r\n", at, at, agent, *basic == '\0' ? "" :
 	    "Proxy-Authorization: Basic ", basic, *basic == '\0' ? "" : "\r\n");
 	v->exchange.request_len = (size_t)n;
 	return (n < 0 || n >= (int)sizeof(v->request) ? -1 : 0);
 }
 
 struct via *
-via_start(const struct proxy *x, const struct dial_how *how, dial_fn fn,
-    void *arg)
+via_start(const struct proxy *x, const struct dial_how *how, const char *agent,
+    dial_fn fn, void *arg)
 {
 	struct dial_how	 first = { .host = x->at.host, .port = x->at.port,
 			    .name = x->at.host, .tls = x->at.tls ?
@@ -78,7 +77,7 @@ via_start(const struct proxy *x, const struct dial_how *how, dial_fn fn,
 	    .size = sizeof(v->head), .fn = via_answered, .arg = v };
 	strlcpy(v->host, how->host, sizeof(v->host));
 	timer_init(&v->timer, via_timeout, v);
-	if (request_make(v) == -1 ||
+	if (request_make(v, agent) == -1 ||
 	    (v->dial = dial_start(&first, via_dialed, v)) == NULL) {
 		via_free(v);
 		return (NULL);
@@ -123,7 +122,7 @@ static void
 via_answered(void *arg, const struct httphead *head, const char *why)
 {
 	struct via	*v = arg;
-	char		 phrase[100], text[REASON_PROXY_SIZE];
+	char		 phrase[100], text[PROXY_WHY_SIZE];
 
 	if (head == NULL) {
 		via_fail(v, *why == '\0' ? "it closed the connection" : why);
@@ -138,7 +137,7 @@ via_answered(void *arg, const struct httphead *head, const char *why)
 		return;
 	}
 	log_escape(phrase, sizeof(phrase), head->reason.s, head->reason.len);
-	reason_proxy(text, sizeof(text), head->status, phrase,
+	proxy_refusal(text, sizeof(text), head->status, phrase,
 	    *v->proxy->basic != '\0', other_scheme(head));
 	via_fail(v, text);
 }
@@ -176,7 +175,7 @@ via_timeout(void *arg)
 static void
 via_fail(struct via *v, const char *why)
 {
-	char	 text[REASON_PROXY_SIZE + 16];
+	char	 text[PROXY_WHY_SIZE + 16];
 	dial_fn	 fn = v->fn;
 	void	*arg = v->arg;
 

@@ -5,7 +5,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "net/url.h"
+#include "url.h"
 
 /*
  * Forward proxies: which one, and whether it is to be asked at all. Pure.
@@ -34,5 +34,14 @@ const char	*proxy_parse(struct proxy *, const char *);
  */
 int		 proxy_bypassed(const char *list, const char *host,
 		    uint16_t port);
+
+/*
+ * It has answered something else than 2xx: why, for people, and what to do.
+ * `phrase` (may be "") is printable; `credentials` were sent; `other_scheme`:
+ * it asks for something else than Basic.
+ */
+#define PROXY_WHY_SIZE	400
+void		 proxy_refusal(char *dst, size_t size, int status,
+		    const char *phrase, int credentials, int other_scheme);
 
 #endif

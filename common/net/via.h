@@ -2,7 +2,7 @@
 #ifndef VIA_H
 #define VIA_H
 
-#include "net/net.h"
+#include "net.h"
 #include "proxy.h"
 
 /*
@@ -17,10 +17,10 @@ struct via;
 /*
  * As dial_start(); `how` is the server's, with `tls` DIAL_TLS_SERVER. Texts of
  * failures begin with "proxy: " when it is the proxy that fails. *x is borrowed
- * until `fn` is called.
+ * until `fn` is called. The proxy is told that it is `agent` who asks.
  */
 struct via	*via_start(const struct proxy *x, const struct dial_how *how,
-		    dial_fn, void *);
+		    const char *agent, dial_fn, void *);
 void		 via_cancel(struct via *);
 
 #endif
