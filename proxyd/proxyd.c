@@ -28,6 +28,7 @@
 #include "door/conn.h"
 #include "door/listen.h"
 #include "door/now.h"
+#include "door/plain.h"
 #include "door/trust.h"
 #include "grant.h"
 #include "imsg/imsg.h"
@@ -54,6 +55,7 @@ static void	after_turn(void);
 
 static const struct dispatch	table[] = {
 	PROC_ROWS
+	PROC_PEER_ROW
 	PROC_RELOAD_ROWS
 };
 
@@ -81,6 +83,7 @@ main(int argc, char **argv)
 	ops.listener = on_listener;
 	ops.counters = counts_take;
 	ops.channel = link_take;
+	ops.peer = plain_peer;
 	ops.judge = judge;
 	ops.swapped = swapped;
 	ops.run = run;
@@ -124,6 +127,7 @@ stop(void)
 {
 	listen_stop();
 	refused_tell();
+	plain_stop();
 	conn_stop();
 }
 

@@ -9,8 +9,9 @@ proxyd_BODY_OBJS = proxyd/http/repack.o proxyd/http/rewrite.o
 
 proxyd_OBJS = proxyd/proxyd.o proxyd/authd.o proxyd/grant.o proxyd/session.o \
 	proxyd/refused.o proxyd/upstream.o proxyd/door/buf.o proxyd/door/conn.o \
-	proxyd/door/crowd.o proxyd/door/limits.o proxyd/door/listen.o \
-	proxyd/door/now.o proxyd/door/trust.o proxyd/job/answer.o proxyd/job/api.o \
+	common/net/crowd.o proxyd/door/limits.o proxyd/door/listen.o \
+	proxyd/door/now.o proxyd/door/plain.o proxyd/door/trust.o \
+	proxyd/job/answer.o proxyd/job/api.o \
 	proxyd/job/begin.o proxyd/job/document.o proxyd/job/down.o proxyd/job/end.o \
 	proxyd/job/give.o proxyd/job/hold.o proxyd/job/jar.o proxyd/job/names.o \
 	proxyd/job/path.o proxyd/job/proxy.o proxyd/job/up.o \

@@ -212,36 +212,69 @@ secret_len(int fd, off_t size)
 	    last == '\n' ? size - 1 : size);
 }
 
-int
-files_secret(const char *path, char *err, size_t err_size)
+/* What is to be in a file, and who may come near it. */
+struct file_rule {
+	const char	*what;
+	int		 secret;
+	off_t		 min, max;
+	const char	*size_text;
+};
+
+/* What is wrong with it; NULL: nothing. */
+static const char *
+file_wrong(const struct file_rule *rule, int fd, const struct stat *st)
+{
+	if (!S_ISREG(st->st_mode))
+		return ("not a regular file");
+	if (st->st_uid != 0 && st->st_uid != geteuid())
+		return ("has to be owned by root or by the user of relayd");
+	if (rule->secret && (st->st_mode & (S_IRWXO | S_IWGRP | S_IXGRP)))
+		return ("others can read or write it; chmod 600");
+	if (st->st_mode & (S_IWOTH | S_IWGRP))
+		return ("others can write it; chmod 644");
+	if (st->st_size > rule->max || secret_len(fd, st->st_size) < rule->min)
+		return (rule->size_text);
+	return (NULL);
+}
+
+static int
+file_open(const struct file_rule *rule, const char *path, char *err,
+    size_t err_size)
 {
 	struct stat	st;
 	const char	*wrong = NULL;
-	int		fd, saved;
+	int		fd, saved = EINVAL;
 
 	if ((fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY)) ==
 	    -1 || fstat(fd, &st) == -1) {
 		saved = errno;
-		snprintf(err, err_size, "jwt secret file %s: %s", path,
-		    strerror(saved));
-		if (fd != -1)
-			close(fd);
-		errno = saved;
-		return (-1);
-	}
-	if (!S_ISREG(st.st_mode))
-		wrong = "not a regular file";
-	else if (st.st_uid != 0 && st.st_uid != geteuid())
-		wrong = "has to be owned by root or by the user of relayd";
-	else if (st.st_mode & (S_IRWXO | S_IWGRP | S_IXGRP))
-		wrong = "others can read or write it; chmod 600";
-	else if (st.st_size > SECRET_FILE_MAX ||
-	    secret_len(fd, st.st_size) < SECRET_MIN)
-		wrong = "has to hold 32 to 4096 bytes";
+		wrong = strerror(saved);
+	} else
+		wrong = file_wrong(rule, fd, &st);
 	if (wrong == NULL)
 		return (fd);
-	snprintf(err, err_size, "jwt secret file %s: %s", path, wrong);
-	close(fd);
-	errno = EINVAL;
+	snprintf(err, err_size, "%s %s: %s", rule->what, path, wrong);
+	if (fd != -1)
+		close(fd);
+	errno = saved;
 	return (-1);
+}
+
+int
+files_secret(const char *path, char *err, size_t err_size)
+{
+	static const struct file_rule	rule = { "jwt secret file", 1,
+	    SECRET_MIN, SECRET_FILE_MAX, "has to hold 32 to 4096 bytes" };
+
+	return (file_open(&rule, path, err, err_size));
+}
+
+int
+files_open(const char *what, const char *path, int secret, off_t max,
+    char *err, size_t err_size)
+{
+	struct file_rule	rule = { what, secret, 1, max,
+				    "is empty or too long" };
+
+	return (file_open(&rule, path, err, err_size));
 }

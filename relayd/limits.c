@@ -36,6 +36,11 @@ limits_places(const struct conf *c, int role)
 		return (1);
 	case MANY_PROXYDS:
 		return (limits_proxyds(c));
+	case MANY_KEYD:
+		return (limits_wants(c, role));
+	case MANY_TLSDS:
+		return (!limits_wants(c, role) ? 0 : c->tlsd_count != 0 ?
+		    (unsigned)c->tlsd_count : limits_proxyds(c));
 	default:
 		return (0);
 	}
@@ -49,6 +54,9 @@ limits_wants(const struct conf *c, int role)
 		return (c->n_metrics > 0);
 	case MANY_ISSUERS:
 		return (c->n_issuer > 0);
+	case MANY_KEYD:
+	case MANY_TLSDS:
+		return (c->n_cert > 0);
 	default:
 		return (1);
 	}
@@ -62,7 +70,8 @@ limits_wants(const struct conf *c, int role)
 static uint64_t
 children_beside(const struct conf *c)
 {
-	return (3 * c->startups_full + 4 + limits_proxyds(c));
+	return (3 * c->startups_full + 4 + limits_proxyds(c) +
+	    limits_places(c, ROLE_TLSD) + limits_places(c, ROLE_KEYD));
 }
 
 static uint64_t

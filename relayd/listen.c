@@ -153,6 +153,7 @@ door_open(struct door *d, const struct conf_listen *l)
 	log_info("listening on %s port %u%s%s%s", l->address, port,
 	    (l->flags & LISTEN_INTERNAL) ? " internal" : "",
 	    (l->flags & LISTEN_TUNNEL) ? " tunnel" : "",
+	    (l->flags & LISTEN_TLS) ? " tls" :
 	    (l->flags & LISTEN_METRICS) ? " metrics" : "");
 	return (0);
 }
@@ -178,15 +179,24 @@ door_bind(const struct door *d)
 	return (-1);
 }
 
+/* Is this listener for who has these flags (RF_*)? */
+static int
+is_for(const struct conf_listen *l, unsigned flags)
+{
+	return ((flags & (l->flags & LISTEN_TLS ? RF_TLS : RF_DOORS)) != 0);
+}
+
 /* Nobody listens any more: connections wait for who comes next. */
 void
-listen_prepare(void)
+listen_prepare(int role)
 {
-	struct door	*d = sockets.doors;
-	unsigned	 i;
+	const struct conf	*c = &env()->conf;
+	struct door		*d = sockets.doors;
+	unsigned		 i;
 
-	for (i = 0; i < env()->conf.n_listen; i++, d++)
-		if (d->next == -1)
+	for (i = 0; i < c->n_listen; i++, d++)
+		if (is_for(&c->listen[i], role_info(role)->flags) &&
+		    d->next == -1)
 			d->next = door_bind(d);
 }
 
@@ -287,8 +297,8 @@ listen_send(struct child *to)
 		if (sockets.looking != -1)
 			r |= desk_send(to, sockets.looking, LISTEN_READONLY);
 	}
-	if (flags & RF_DOORS)
-		for (i = 0; i < c->n_listen; i++)
+	for (i = 0; i < c->n_listen; i++)
+		if (is_for(&c->listen[i], flags))
 			r |= door_send(to, &sockets.doors[i], &c->listen[i]);
 	if (flags & RF_METRICS)
 		for (i = 0; i < c->n_metrics; i++)

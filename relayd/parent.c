@@ -27,7 +27,7 @@ const struct dispatch	parent_table[] = {
 	{ IMSG_SERVING, R_AUTHD, ST_UP, 0, on_serving },
 	{ IMSG_PONG, R_CHILDREN, ST_UP, 0, watch_on_pong },
 	{ IMSG_BOUND, R_AUTHD, ST_UP, 0, on_bound },
-	{ IMSG_OFFENCE, R_AUTHD, ST_UP, 0, on_offence },
+	{ IMSG_OFFENCE, R_AUTHD | R_KEYD, ST_UP, 0, on_offence },
 	{ IMSG_CTL_REQUEST, R_CONTROL, ST_UP, 0, admin_on_request },
 	{ IMSG_CTL, R_CONTROL, ST_UP, MF_REQUEST, admin_on_ctl },
 	{ IMSG_RELOAD_SAID, R_STANDING, ST_UP, MF_ANSWER, NULL },
@@ -120,16 +120,18 @@ on_offence(struct chan *chan, struct imsg *m)
 	char			 text[MESSAGE_SIZE + 32];
 	char			 printable[MESSAGE_SIZE];
 
-	(void)chan;
 	if (get_offence(m, &in) == -1 || !child_was(in.instance))
 		return (-1);
 	if ((c = child_find(in.instance)) == NULL)
 		return (0);
-	if (c->role == ROLE_AUTHD)
+	/* Of each only those that it talks to. */
+	if ((role_info(c->role)->flags & RF_LINKED ? ROLE_AUTHD : c->role ==
+	    ROLE_TLSD ? ROLE_KEYD : ROLE_NONE) != chan_role(chan))
 		return (-1);
 	count(CT_OFFENCE_CONTROL + (unsigned)(c->role - ROLE_CONTROL));
 	log_escape(printable, sizeof(printable), in.reason, strlen(in.reason));
-	snprintf(text, sizeof(text), "authd: %s", printable);
+	snprintf(text, sizeof(text), "%s: %s", role_name(chan_role(chan)),
+	    printable);
 	kill_child(c, text);
 	return (0);
 }

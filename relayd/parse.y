@@ -45,6 +45,7 @@ struct parser {
 	size_t		 nseen;
 	int		 proxy_port_given;
 	unsigned	 nrules;	/* of issuers before this one */
+	struct conf_listen *listen;	/* the newest, NULL: it is none */
 };
 
 static int	yylex(union lex_value *, struct parser *);
@@ -78,6 +79,9 @@ static void	issuer_rule(struct parser *, enum issuer_word, const char *,
 static void	issuer_end(struct parser *);
 static void	missing(struct parser *, const char *, const char *);
 static void	listener(struct parser *, const char *, uint64_t, uint64_t);
+static void	tls_begin(struct parser *);
+static void	tls_end(struct parser *);
+static void	certificate(struct parser *, const char *, const char *);
 
 /*
  * Behind an error: go on after this line, or at the "}" that ends the block.
@@ -112,6 +116,7 @@ static void	listener(struct parser *, const char *, uint64_t, uint64_t);
 %token SESSIONS "sessions" SLOT "slot" SOCKET "socket" SQLITE "sqlite"
 %token STARTUP "start-up" STARTUPS "startups" STORE "store"
 %token STREAMS "streams" SYSTEM "system" TARGETS "targets" TCP "tcp" TERMINAL "terminal" TICKET "ticket"
+%token CERT "cert" TLS "tls" TLSD "tlsd"
 %token TIMEOUT "timeout" TOKEN "token" TRUSTED "trusted" TUNNEL "tunnel"
 %token TUNNELS "tunnels" YES "yes"
 %token CA "ca" CLAIM "claim" CLOCK "clock" FIXED "fixed" KEYS "keys" MAP "map"
@@ -166,11 +171,15 @@ statement	: MACRO '=' text {
 		| LISTEN ON text PORT number listenflags {
 			listener(ps, $3.string, $5.number, $6.number);
 			free($3.string);
-		}
+			$3.string = NULL;
+		} tls
 		| TRUSTED PROXY text {
 			network(ps, "trusted proxy", ps->conf->trusted_proxy,
 			    &ps->conf->n_trusted_proxy, $3.string);
 			free($3.string);
+		}
+		| TLSD number {
+			number(ps, "tlsd", "tlsd_count", $2.number);
 		}
 		| MISSING text text {
 			missing(ps, $2.string, $3.string);
@@ -440,6 +449,24 @@ listenflag	: INTERNAL			{ $$.number = LISTEN_INTERNAL; }
 		}
 		;
 
+tls		: %empty
+		| TLS '{' {
+			tls_begin(ps);
+		} certs '}' {
+			tls_end(ps);
+		}
+		;
+
+certs		: %empty
+		| certs '\n'
+		| certs CERT text KEY text {
+			certificate(ps, $3.string, $5.string);
+			free($3.string);
+			free($5.string);
+		}
+		| certs error				{ RECOVER(0); }
+		;
+
 tunnelopts	: %empty
 		| tunnelopts '\n'
 		| tunnelopts tunnelopt
@@ -642,7 +669,7 @@ belongs(const char *word)
 	} words[] = {
 #define TOP	"outside of tunnel { } and operator { }"
 #define IN(block)	"into " block " { }"
-		{ "store", TOP }, { "listen", TOP }, { "proxyd", TOP },
+		{ "store", TOP }, { "listen", TOP }, { "proxyd", TOP }, { "tlsd", TOP },
 		{ "keep", TOP }, { "record", TOP }, { "recording", TOP },
 		{ "missing", TOP }, { "trusted", TOP }, { "control", TOP },
 		{ "include", TOP }, { "log", TOP }, { "tunnel", TOP }, { "operator", TOP },
@@ -1231,6 +1258,7 @@ listener(struct parser *ps, const char *address, uint64_t port, uint64_t flags)
 				    CONF_LISTEN_MAX;
 	unsigned		*n = metrics ? &c->n_metrics : &c->n_listen;
 
+	ps->listen = NULL;
 	if (inet_pton(AF_INET, address, &in) != 1 &&
 	    inet_pton(AF_INET6, address, &in) != 1) {
 		error(ps, "listen: \"%s\" is not an IPv4 or IPv6 address",
@@ -1254,6 +1282,82 @@ listener(struct parser *ps, const char *address, uint64_t port, uint64_t flags)
 	strlcpy(l->address, address, sizeof(l->address));
 	l->port = (uint16_t)port;
 	l->flags = (uint32_t)flags;
+	ps->listen = l;
+}
+
+/* The place of the newest listener with tls among these. */
+static unsigned
+tls_place(const struct conf *c)
+{
+	unsigned	i, n = 0;
+
+	for (i = 0; i < c->n_listen; i++)
+		n += (c->listen[i].flags & LISTEN_TLS) != 0;
+	return (n - 1);
+}
+
+/*
+ * What comes by TLS is from elsewhere, and what tlsd says of its listener is
+ * believed as far as that.
+ */
+static void
+tls_begin(struct parser *ps)
+{
+	if (ps->listen == NULL)
+		return;			/* said already */
+	if (ps->listen->flags & ~(uint32_t)LISTEN_TUNNEL)
+		error(ps, "listen: tls is for the front and for tunnels");
+	else
+		ps->listen->flags |= LISTEN_TLS;
+}
+
+static void
+tls_end(struct parser *ps)
+{
+	const struct conf	*c = ps->conf;
+	unsigned		 i;
+
+	if (ps->listen == NULL || !(ps->listen->flags & LISTEN_TLS))
+		return;
+	for (i = 0; i < c->n_cert; i++)
+		if (c->cert[i].listeners & (1U << tls_place(c)))
+			return;
+	if (ps->errors == 0)
+		error(ps, "tls: no \"cert ... key ...\"");
+}
+
+/* One that another listener has, too, is the same one. */
+static void
+certificate(struct parser *ps, const char *chain, const char *key)
+{
+	struct conf		*c = ps->conf;
+	struct conf_cert	*ce = c->cert;
+	unsigned		 i, mask;
+
+	if (ps->listen == NULL || !(ps->listen->flags & LISTEN_TLS))
+		return;
+	mask = 1U << tls_place(c);
+	for (i = 0; i < c->n_cert; i++, ce++) {
+		if (strcmp(ce->chain, chain) != 0)
+			continue;
+		if (strcmp(ce->key, key) != 0 || (ce->listeners & mask))
+			error(ps, "cert: \"%s\" is given twice", chain);
+		ce->listeners |= mask;
+		return;
+	}
+	if (c->n_cert == CONF_CERTS_MAX)
+		error(ps, "cert: more than %d", CONF_CERTS_MAX);
+	else if (chain[0] != '/' || key[0] != '/')
+		error(ps, "cert: \"%s\" is not an absolute path",
+		    chain[0] != '/' ? chain : key);
+	else if (strlcpy(ce->chain, chain, sizeof(ce->chain)) >=
+	    sizeof(ce->chain) || strlcpy(ce->key, key, sizeof(ce->key)) >=
+	    sizeof(ce->key))
+		error(ps, "cert: longer than %zu bytes", sizeof(ce->key) - 1);
+	else {
+		ce->listeners = mask;
+		c->n_cert++;
+	}
 }
 
 /* Entry. */

@@ -51,6 +51,7 @@ cfg_print(const struct conf *c, FILE *f)
 	fprintf(f, "\nlog format %s", c->log_json ? "json" : "text");
 	fprintf(f, "\n%sproxyd %" PRIu64 "\n", c->missing_nobody ?
 	    "missing users nobody\n" : "", c->proxyd_count);
+	fprintf(f, "tlsd %" PRIu64 "\n", c->tlsd_count);
 	fprintf(f, "max startups %" PRIu64 ":%" PRIu64 ":%" PRIu64 "\n",
 	    c->startups_begin, c->startups_rate, c->startups_full);
 	print_penalty(f, c);
@@ -135,11 +136,30 @@ print_keep(FILE *f, const char *what, uint64_t seconds, uint64_t max)
 static void
 print_listener(FILE *f, const struct conf_listen *l)
 {
-	fprintf(f, "listen on %s port %u%s%s%s%s\n", l->address,
+	fprintf(f, "listen on %s port %u%s%s%s%s%s\n", l->address,
 	    (unsigned)l->port, (l->flags & LISTEN_INTERNAL) ? " internal" : "",
 	    (l->flags & LISTEN_TUNNEL) ? " tunnel" : "",
 	    (l->flags & LISTEN_METRICS) ? " metrics" : "",
-	    (l->flags & LISTEN_PUBLIC) ? " public" : "");
+	    (l->flags & LISTEN_PUBLIC) ? " public" : "",
+	    (l->flags & LISTEN_TLS) ? " tls {" : "");
+}
+
+/* Those of the listener with tls that is the n-th of these. */
+static void
+print_certs(FILE *f, const struct conf *c, unsigned n)
+{
+	unsigned	i;
+
+	for (i = 0; i < c->n_cert; i++) {
+		if (!(c->cert[i].listeners & (1U << n)))
+			continue;
+		fputs("\tcert ", f);
+		print_string(f, c->cert[i].chain);
+		fputs(" key ", f);
+		print_string(f, c->cert[i].key);
+		fputc('\n', f);
+	}
+	fputs("}\n", f);
 }
 
 static void
@@ -155,10 +175,13 @@ print_recordings(FILE *f, const struct conf *c)
 static void
 print_listeners(FILE *f, const struct conf *c)
 {
-	unsigned	i;
+	unsigned	i, n = 0;
 
-	for (i = 0; i < c->n_listen; i++)
+	for (i = 0; i < c->n_listen; i++) {
 		print_listener(f, &c->listen[i]);
+		if (c->listen[i].flags & LISTEN_TLS)
+			print_certs(f, c, n++);
+	}
 	for (i = 0; i < c->n_metrics; i++)
 		print_listener(f, &c->metrics[i]);
 }

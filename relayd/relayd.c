@@ -54,6 +54,7 @@ usage(FILE *f, int status)
 int
 main(int argc, char **argv)
 {
+	char	err[1200];
 	int	check = 0, verbose = 0;
 
 	options(argc, argv, &check, &verbose);
@@ -83,6 +84,9 @@ main(int argc, char **argv)
 	clock_init(env()->base);
 	env()->started_ms = clock_ms();
 	pages_init();
+	if (certs_judge(&env()->conf, err, sizeof(err)) == -1)
+		fatalx("%s", err);
+	certs_judged(1);
 	listen_init();
 	if (!env()->foreground)
 		background();
@@ -163,6 +167,11 @@ check_rest(int check)
 	    spawn_find(err, sizeof(err)) == -1) {
 		log_warnx("%s", err);
 		return (-1);
+	}
+	if (certs_check(&env()->conf, err, sizeof(err)) == -1) {
+		log_warnx("%s", err);
+		if (!check || geteuid() == 0 || errno != EACCES)
+			return (-1);
 	}
 	if (secret[0] == '\0') {
 		log_warnx("no jwt secret file: no operator can sign in");

@@ -173,6 +173,12 @@ void	files_init(void);
  * can neither read nor write. -1 after an error was logged into `err`.
  */
 int	files_secret(const char *path, char *err, size_t err_size);
+/*
+ * Open one of any other kind, with at most `max` bytes: `what` for the text. With
+ * `secret` others can neither read nor write it, without they cannot write.
+ */
+int	files_open(const char *what, const char *path, int secret, off_t max,
+	    char *err, size_t err_size);
 
 /*
  * Will `max tunnels` fit into RLIMIT_NOFILE (raised as far as allowed) and
@@ -202,10 +208,10 @@ uint64_t limits_seen(const struct conf *, uint64_t doors);
 
 /* Bind all listeners and the control socket. Fatal on failure. */
 void	listen_init(void);
-/* Queue LISTENER messages for a proxyd or control. 0, or -1: not all. */
+/* Queue LISTENER messages for who takes connections. 0, or -1: not all. */
 int	listen_send(struct child *);
-/* The last proxyd has gone: listen for the next one. */
-void	listen_prepare(void);
+/* The last of this role has gone: listen for the next one. */
+void	listen_prepare(int role);
 /* Remove the control socket. */
 void	listen_close(void);
 /*
@@ -215,6 +221,25 @@ void	listen_close(void);
  */
 int	listen_judge(const struct conf *, char *err, size_t err_size);
 int	listen_judged(int yes);
+
+/* ---- certs.c: the files of certificates and keys ---- */
+
+/*
+ * Copy all that a configuration names into memory that cannot change, without
+ * reading it: 0, or -1 with a text. Then certs_judged() once: use them from now
+ * on, or (0) forget them.
+ */
+int	certs_judge(const struct conf *, char *err, size_t err_size);
+void	certs_judged(int yes);
+/* Only whether they are there, and who can read the keys (relayd -n). */
+int	certs_check(const struct conf *, char *err, size_t err_size);
+/* Queue CERT messages; `judged`: of what is being judged. 0, or -1: not all. */
+int	certs_send(struct child *, int judged);
+
+/* ---- peers.c: the channels among tlsds, keyd and proxyds ---- */
+
+/* Queue PEER messages for it and for everybody it is to know. */
+void	peers_join(struct child *);
 
 /* ---- pages.c: what everybody counts ---- */
 

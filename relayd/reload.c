@@ -62,6 +62,8 @@ reload_fixed(const struct conf *old, const struct conf *new)
 		return ("jwt secret file");
 	if (old->proxyd_count != new->proxyd_count)
 		return ("proxyd");
+	if (old->tlsd_count != new->tlsd_count)
+		return ("tlsd");
 	if (old->n_listen != new->n_listen)
 		return ("listen");
 	for (i = 0; i < old->n_listen; i++)
@@ -105,6 +107,8 @@ reload_start(reload_done_fn done, uint64_t who, uint32_t id)
 		strlcpy(reload.why_not, err, sizeof(reload.why_not));
 	else if (listen_judge(&reload.conf, err, sizeof(err)) == -1)
 		strlcpy(reload.why_not, err, sizeof(reload.why_not));
+	else if (certs_judge(&reload.conf, err, sizeof(err)) == -1)
+		strlcpy(reload.why_not, err, sizeof(reload.why_not));
 	else if (users_judge(&reload.conf, err, sizeof(err)) == -1)
 		strlcpy(reload.why_not, err, sizeof(reload.why_not));
 	reload.asking = 1;
@@ -134,7 +138,9 @@ reload_ask(struct child *c)
 	len = conf_pack(&reload.conf, c->role, buf, sizeof(buf));
 	if (len == -1 || c->chan == NULL || c->state != CHILD_READY)
 		return (-1);
-	if ((id = chan_call(c->chan, RELOAD_MS, reload_said, c)) == 0)
+	if (((role_info(c->role)->flags & RF_CERTS) &&
+	    certs_send(c, 1) == -1) ||
+	    (id = chan_call(c->chan, RELOAD_MS, reload_said, c)) == 0)
 		return (-1);
 	reload.waiting++;
 	(void)say_reload(c->chan, id, -1, &(struct msg_reload){
@@ -178,6 +184,7 @@ reload_swap(void)
 			continue;
 		(void)say_reload_swap(c->chan, 0);
 	}
+	certs_judged(1);
 	changed = listen_judged(1);
 	env()->conf = reload.conf;
 	supervise_optional(ROLE_METRICD, changed);
@@ -200,6 +207,7 @@ reload_end(void)
 		reload.done(reload.who, reload.id, 0, "configuration loaded");
 	} else {
 		count(CT_RELOAD_REFUSED);
+		certs_judged(0);
 		(void)listen_judged(0);
 		log_warnx("%s: not loaded, nothing is changed: %s",
 		    env()->conf_path, reload.why_not);

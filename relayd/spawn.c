@@ -243,7 +243,10 @@ send_authorities(struct child *c)
 	    .kind = KEY_CA });
 }
 
-/* CONF, LISTENER.., KEYFILE, CHANNEL, COUNTERS.., START: in this order, without waiting. */
+/*
+ * CONF, LISTENER.., KEYFILE, CERT.., PEER.., CHANNEL, COUNTERS.., START: in this
+ * order, without waiting.
+ */
 static void
 spawn_configure(struct child *c)
 {
@@ -265,6 +268,9 @@ spawn_configure(struct child *c)
 		send_keyfile(c);
 	if (flags & RF_DIALS)
 		send_authorities(c);
+	if ((flags & RF_CERTS) && certs_send(c, 0) == -1)
+		log_warnx("%s: not all certificates", child_name(c));
+	peers_join(c);
 	if ((flags & RF_LINKED) && authlink_join(c) == -1)
 		log_debug("%s: no authd to talk to yet", child_name(c));
 	if (pages_send(c) == -1)

@@ -24,7 +24,7 @@
 #define BACKOFF_MIN_MS	100
 #define BACKOFF_MAX_MS	10000
 #define BACKOFF_GOOD_MS	60000	/* alive so long: the next start is at once */
-#define SLOTS_MAX	72	/* authd, control, 64 proxyds, and some */
+#define SLOTS_MAX	136	/* 64 proxyds, 64 tlsds, and some */
 #define HEAD_START_MS	200	/* for termd to say 1001 before its stream goes */
 #define WELL_MS		30000	/* a place may be empty, or full of one that hangs */
 #define AGAIN_MS	1000	/* a second signal so soon is the first's echo */
@@ -188,7 +188,8 @@ ready_note(void)
 		s = &supervised.slots[i];
 		if (s->index > 0 || !slot_is_wanted(s))
 			continue;
-		if (role_info(s->role)->many != MANY_PROXYDS)
+		if (role_info(s->role)->many != MANY_PROXYDS &&
+		    role_info(s->role)->many != MANY_TLSDS)
 			snprintf(one, sizeof(one), "%s", role_name(s->role));
 		else
 			snprintf(one, sizeof(one), "%u %s",
@@ -367,9 +368,9 @@ child_ended(struct child *c, int status)
 		slot_start(s);
 		return;
 	}
-	if ((role_info(s->role)->flags & RF_DOORS) &&
+	if ((role_info(s->role)->flags & (RF_DOORS | RF_TLS)) &&
 	    child_count(s->role) == 0)
-		listen_prepare();
+		listen_prepare(s->role);
 	if (!s->was_ready && !supervised.noted &&
 	    (WIFEXITED(status) || misfit))
 		slot_give_up(s);

@@ -53,6 +53,11 @@ struct imsg;
 #define WHO_SIZE	256	/* an operator as logs name them, printable */
 #define STREAM_TAG_MAX	512	/* what authd wants back in ANNOUNCE */
 #define CTL_ARGS_MAX	12	/* words of one relayctl request */
+#define TLS_KEY_ID	32	/* SHA-256 of a public key (its DER form) */
+#define TLS_TBS_MAX	256	/* what a handshake has to be signed */
+#define TLS_SIG_MAX	1024	/* a signature */
+#define TLS_TICKET_KEY	80	/* name, AES key, HMAC key */
+#define TLS_TICKET_KEYS	3	/* at once: the first seals, all open */
 #define CTL_CELLS_MAX	24	/* cells of one row */
 #define CTL_WORD_SIZE	513	/* one word of a request, with NUL */
 #define CTL_CELL_SIZE	TOKEN_SIZE	/* one cell, with NUL */
@@ -99,12 +104,15 @@ enum try_call {
 #define LISTEN_READONLY	0x04	/* a control socket that changes nothing */
 #define LISTEN_METRICS	0x08	/* metricd's */
 #define LISTEN_PUBLIC	0x10	/* metricd's, and not only for this machine */
+#define LISTEN_TLS	0x20	/* tlsd's */
 
 /* KEYFILE: what HS256 is signed with; whom to trust with TLS (to dialerd). */
 enum key_kind { KEY_JWT = 1, KEY_STORE, KEY_CA };
 
 /* Public keys, as JWK_KEY has them: RFC 7518, 6; RFC 8037, 2. */
 enum jwk_kind { JWK_RSA = 1, JWK_P256, JWK_P384, JWK_ED25519 };
+/* CERT: a chain of certificates, or the key of the first of them. */
+enum cert_kind { CERT_CHAIN = 1, CERT_KEY };
 /* Users: with credentials, or without any. */
 enum report_kind { REPORT_DIAGNOSTICS = 1, REPORT_USERS, REPORT_USERS_BARE };
 

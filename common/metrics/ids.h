@@ -3,8 +3,8 @@
 #define METRIC_IDS_H
 
 /*
- * Where each number lies in its role's page: parent.def, authd.def, proxyd.def
- * and metricd.def as enums, CT_NAME. A family of metrics begins with
+ * Where each number lies in its role's page: parent.def, authd.def and so on as
+ * enums, CT_NAME. A family of metrics begins with
  *
  *	F(name, TYPE, UNIT, help)
  *
@@ -48,7 +48,9 @@
 	V(ID##_TERMD, "role=\"termd\"" more)				\
 	V(ID##_TCPD, "role=\"tcpd\"" more)				\
 	V(ID##_METRICD, "role=\"metricd\"" more)			\
-	V(ID##_DIALERD, "role=\"dialerd\"" more)
+	V(ID##_DIALERD, "role=\"dialerd\"" more)			\
+	V(ID##_TLSD, "role=\"tlsd\"" more)				\
+	V(ID##_KEYD, "role=\"keyd\"" more)
 
 /* A row for each class of status, and none (metric_class()). */
 #define EACH_CLASS(ID, before)						\
@@ -88,6 +90,14 @@ enum metric_proxyd {
 enum metric_metricd {
 #include "metrics/metricd.def"
 	CT_METRICD_COUNT
+};
+enum metric_tlsd {
+#include "metrics/tlsd.def"
+	CT_TLSD_COUNT
+};
+enum metric_keyd {
+#include "metrics/keyd.def"
+	CT_KEYD_COUNT
 };
 #undef F
 #undef V

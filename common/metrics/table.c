@@ -31,13 +31,19 @@ static const struct metric	proxyd_rows[] = {
 static const struct metric	metricd_rows[] = {
 #include "metrics/metricd.def"
 };
+static const struct metric	tlsd_rows[] = {
+#include "metrics/tlsd.def"
+};
+static const struct metric	keyd_rows[] = {
+#include "metrics/keyd.def"
+};
 #undef F
 #undef V
 #undef H
 
 #define EACH(X)								\
 	X(PARENT, parent) X(AUTHD, authd) X(PROXYD, proxyd)		\
-	X(METRICD, metricd)
+	X(METRICD, metricd) X(TLSD, tlsd) X(KEYD, keyd)
 
 #define FITS(ROLE, name)						\
 	_Static_assert(CT_##ROLE##_COUNT <= METRIC_MOST, #ROLE);

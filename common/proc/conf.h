@@ -20,6 +20,8 @@ enum conf_unit { UNIT_COUNT, UNIT_SECONDS, UNIT_BYTES, UNIT_BOOL };
 #define CONF_NUMBERS(X)							\
 	X(proxyd_count, 0, 0, 64, UNIT_COUNT, R_PARENT | R_PROXYD,	\
 	    "proxyd")			/* 0: number of cores */	\
+	X(tlsd_count, 0, 0, 64, UNIT_COUNT, R_PARENT, "tlsd")		\
+				/* 0: as many as proxyds */		\
 	X(missing_nobody, 0, 0, 1, UNIT_BOOL, R_PARENT,			\
 	    "missing users")						\
 	X(startups_begin, 200, 1, 100000, UNIT_COUNT, R_PARENT,		\
@@ -155,7 +157,8 @@ enum conf_unit { UNIT_COUNT, UNIT_SECONDS, UNIT_BYTES, UNIT_BOOL };
 #define CONF_LISTS(X)							\
 	X(tunnel_path, 8, 256, R_PROXYD, "path")			\
 	X(console_origin, 8, 256, R_PROXYD | R_AUTHD, "console origin")	\
-	X(trusted_proxy, 16, 64, R_PROXYD | R_AUTHD, "trusted proxy")	\
+	X(trusted_proxy, 16, 64, R_PROXYD | R_AUTHD | R_TLSD,		\
+	    "trusted proxy")						\
 	X(penalty_exempt, 16, 64, R_AUTHD, "penalty exempt")		\
 	X(issuer, CONF_ISSUERS_MAX, ISSUER_SIZE, R_AUTHD | R_DIALERD,	\
 	    "oidc issuer")						\
@@ -181,11 +184,18 @@ enum issuer_word { ISSUER_WORDS(X) ISSUER_WORD_COUNT };
 
 #define CONF_LISTEN_MAX	16
 #define CONF_METRICS_MAX 4
+#define CONF_CERTS_MAX	64
 
 struct conf_listen {
 	char		address[ADDR_SIZE];
 	uint16_t	port;
 	uint32_t	flags;		/* LISTEN_* */
+};
+
+/* Files of a certificate with its chain, and of its key. */
+struct conf_cert {
+	char		chain[512], key[512];
+	uint32_t	listeners;	/* mask of places among those with tls */
 };
 
 /* The numbers first: the workers of tunnels know two of them and no more. */
@@ -204,6 +214,8 @@ struct conf {
 	unsigned		n_listen;
 	struct conf_listen	metrics[CONF_METRICS_MAX];	/* parent only */
 	unsigned		n_metrics;
+	struct conf_cert	cert[CONF_CERTS_MAX];	/* parent only */
+	unsigned		n_cert;
 	unsigned		max_tunnels_given;	/* parent only: not the
 							   default */
 };

@@ -284,6 +284,10 @@ proc_start_message(struct imsg *m)
 		    proc.ops->channel == NULL)
 			return (-1);
 		return (proc.ops->channel(m_take_fd(m)));
+	case IMSG_PEER:
+		return (proc_on_peer(NULL, m));
+	case IMSG_CERT:
+		return (proc_on_cert(NULL, m));
 	case IMSG_START:
 		if (get_start(m, &start) == -1 || strlcpy(proc.dir, start.root,
 		    sizeof(proc.dir)) >= sizeof(proc.dir))
@@ -336,7 +340,7 @@ proc_memory(void)
 	struct rlimit		 rl;
 	uint64_t		 most = MEMORY_SMALL;
 
-	if (flags & (RF_DOORS | RF_FILES))
+	if (flags & (RF_DOORS | RF_TLS | RF_FILES))
 		most = MEMORY_LARGE;
 	if (flags & RF_LOGIN)
 		most += 2 * proc.conf.credit_tunnel;
@@ -536,6 +540,28 @@ proc_on_channel(struct chan *c, struct imsg *m)
 	if (get_channel(m, &in) == -1 || proc.ops->channel == NULL)
 		return (-1);
 	return (proc.ops->channel(m_take_fd(m)));
+}
+
+int
+proc_on_peer(struct chan *c, struct imsg *m)
+{
+	struct msg_peer	 in;
+
+	(void)c;
+	if (get_peer(m, &in) == -1 || m->fd == -1 || proc.ops->peer == NULL)
+		return (-1);
+	return (proc.ops->peer(m_take_fd(m), in.role, in.instance));
+}
+
+int
+proc_on_cert(struct chan *c, struct imsg *m)
+{
+	struct msg_cert	 in;
+
+	(void)c;
+	if (get_cert(m, &in) == -1 || m->fd == -1 || proc.ops->cert == NULL)
+		return (-1);
+	return (proc.ops->cert(m_take_fd(m), &in));
 }
 
 #ifdef RELAYD_TESTING

@@ -32,6 +32,10 @@ struct proc_ops {
 	size_t		(*ports)(uint16_t *, size_t max);
 	/* A channel to (a new) authd, at start and later. Owns the fd. */
 	int		(*channel)(int fd);
+	/* One to another process (PEER), at start and later. Owns the fd. */
+	int		(*peer)(int fd, int role, uint64_t instance);
+	/* CERT, at start and before a RELOAD. Owns the fd. */
+	int		(*cert)(int fd, const struct msg_cert *);
 	/* After the sandbox closed, before the loop: arm the first events. */
 	void		(*run)(void);
 	/*
@@ -75,6 +79,8 @@ int	proc_on_stop(struct chan *, struct imsg *);
 int	proc_on_ping(struct chan *, struct imsg *);
 int	proc_on_loglevel(struct chan *, struct imsg *);
 int	proc_on_channel(struct chan *, struct imsg *);
+int	proc_on_peer(struct chan *, struct imsg *);
+int	proc_on_cert(struct chan *, struct imsg *);
 int	proc_on_reload(struct chan *, struct imsg *);
 int	proc_on_reload_swap(struct chan *, struct imsg *);
 #ifdef RELAYD_TESTING
@@ -94,6 +100,12 @@ int	proc_on_try(struct chan *, struct imsg *);
 	{ IMSG_CHANNEL, R_PARENT, S_ANY, 0, proc_on_channel },\
 	PROC_TEST_ROWS
 
+/* For those that are connected with others than authd. */
+#define PROC_PEER_ROW							\
+	{ IMSG_PEER, R_PARENT, S_ANY, 0, proc_on_peer },
+/* For those that have certificates. */
+#define PROC_CERT_ROW							\
+	{ IMSG_CERT, R_PARENT, S_ANY, 0, proc_on_cert },
 /* For the roles that are asked at a reload (always there). */
 #define PROC_RELOAD_ROWS						\
 	{ IMSG_RELOAD, R_PARENT, S_ANY, MF_REQUEST, proc_on_reload },	\

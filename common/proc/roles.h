@@ -15,7 +15,7 @@ enum role {
 
 enum role_room { ROOM_EMPTY, ROOM_STORE };
 enum role_many { MANY_NONE, MANY_ONE, MANY_PROXYDS, MANY_METRICS,
-	MANY_ISSUERS, MANY_DEMAND };
+	MANY_ISSUERS, MANY_KEYD, MANY_TLSDS, MANY_DEMAND };
 
 /* Sets of roles, for tables: R_AUTHD and so on, and all of a kind. */
 enum role_set {
@@ -31,14 +31,15 @@ enum role_set {
 	,
 #define R(NAME, name, user, room, many, flags, filter)			\
 	| (MANY_##many == MANY_ONE || MANY_##many == MANY_PROXYDS ||	\
-	    MANY_##many == MANY_METRICS || MANY_##many == MANY_ISSUERS ? \
+	    MANY_##many == MANY_METRICS || MANY_##many == MANY_ISSUERS || \
+	    MANY_##many == MANY_KEYD || MANY_##many == MANY_TLSDS ?	\
 	    R_##NAME : 0)
 	R_STANDING = 0		/* who has a place of its own */
 #include "roles.def"
 #undef R
 };
 enum role_filter { FILTER_NOTHING, FILTER_WORKER, FILTER_RECORDER,
-    FILTER_LISTENER, FILTER_DESK, FILTER_STORE, FILTER_DIALER };
+    FILTER_LISTENER, FILTER_DESK, FILTER_STORE, FILTER_DIALER, FILTER_TLS };
 
 #define RF_LINKED	0x001	/* has a channel to authd */
 #define RF_KEYS		0x002	/* gets the key files */
@@ -57,6 +58,9 @@ enum role_filter { FILTER_NOTHING, FILTER_WORKER, FILTER_RECORDER,
 #define RF_COUNTS	0x2000	/* gets a page to count in */
 #define RF_RECORDS	0x4000	/* may make one grow, to a recording's limit */
 #define RF_DIALS	0x8000	/* gets the authorities that it trusts */
+#define RF_TLS		0x10000	/* gets the listening sockets with tls */
+#define RF_CERTS	0x20000	/* gets the certificates */
+#define RF_SIGNS	0x40000	/* and their keys */
 #define RF_BATCH	0x200	/* wakes others with every write: SCHED_BATCH */
 
 struct role_info {

@@ -257,6 +257,21 @@ static const struct sock_filter listener_filter[] = {	/* proxyd */
 	TAIL(YES_LISTENER, listener)
 };
 
+/*
+ * TLS in the kernel, where there is some: TCP_ULP to ask for it, TLS_TX and
+ * TLS_RX to hand it the keys of a connection.
+ */
+#define ALLOW_KTLS							\
+	OPTION(IPPROTO_TCP, TCP_ULP), OPTION(SOL_TLS, 1), OPTION(SOL_TLS, 2)
+
+static const struct sock_filter tls_filter[] = {	/* tlsd */
+	HEAD(listener), OPTION(IPPROTO_TCP, TCP_NODELAY), ALLOW_KTLS,
+	ALLOW_RESET, NO_LINGER, ALLOW_SENDMSG,
+	ALLOW_BOTH(SYS_socketpair, 0, AF_UNIX,
+	    1, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC),
+	TAIL(YES_LISTENER, listener)
+};
+
 static const struct sock_filter desk_filter[] = {	/* control */
 	HEAD(listener), NO_LINGER, TAIL(YES_LISTENER, listener)
 };
@@ -314,7 +329,8 @@ filter_of(int role)
 	static const struct sock_fprog	worker = FILTER(worker_filter),
 	    recorder = FILTER(recorder_filter),
 	    listener = FILTER(listener_filter), desk = FILTER(desk_filter),
-	    store = FILTER(authd_filter), dialer = FILTER(dialer_filter);
+	    store = FILTER(authd_filter), dialer = FILTER(dialer_filter),
+	    tls = FILTER(tls_filter);
 
 	switch (role_info(role)->filter) {
 	case FILTER_RECORDER:
@@ -323,6 +339,8 @@ filter_of(int role)
 		return (&store);
 	case FILTER_DIALER:
 		return (&dialer);
+	case FILTER_TLS:
+		return (&tls);
 	case FILTER_LISTENER:
 		return (&listener);
 	case FILTER_DESK:

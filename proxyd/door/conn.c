@@ -16,6 +16,7 @@
 #include "base/compat.h"
 #include "base/log.h"
 #include "conn.h"
+#include "imsg/imsg.h"
 #include "imsg/msg.h"
 #include "limits.h"
 #include "metrics/count.h"
@@ -105,16 +106,19 @@ conn_listener(const struct conn *c)
 }
 
 void
-conn_new(int fd, uint32_t flags, const struct addr *a, int trusted)
+conn_new(int fd, uint32_t flags, const struct addr *a, int trusted,
+    const struct plain *from)
 {
 	struct conn	*c;
 
 	if ((c = calloc(1, sizeof(*c))) == NULL ||
 	    crowd_enter(&c->seat, a, clock_ms()) == -1) {
 		free(c);
-		close(fd);
+		imsg_close_fd(fd);
 		return;
 	}
+	if (from != NULL)
+		c->plain = *from;
 	c->fd = fd;
 	c->listen_flags = flags;
 	c->peer = c->addr = *a;
@@ -420,6 +424,7 @@ conn_linger(struct conn *c)
 		conn_close(c, "done", 0);
 		return;
 	}
+	plain_end(&c->plain, 1);
 	shutdown(c->fd, SHUT_WR);
 	buf_put(&c->in);
 	c->state = CONN_LINGER;
@@ -590,9 +595,13 @@ conn_close(struct conn *c, const char *why, int reset)
 	event_del(&c->ev_read);
 	event_del(&c->ev_write);
 	conn_release(c);
-	if (reset && c->fd != -1)
-		conn_reset(c->fd);
 	if (c->fd != -1)
+		plain_end(&c->plain, !reset);
+	if (reset && c->fd != -1 && !(c->listen_flags & LISTEN_TLS))
+		conn_reset(c->fd);
+	if (c->listen_flags & LISTEN_TLS)
+		imsg_close_fd(c->fd);	/* another process made it */
+	else if (c->fd != -1)
 		close(c->fd);
 	c->fd = -1;
 	limits_conn(-1);
@@ -609,6 +618,7 @@ conn_detach(struct conn *c)
 
 	event_del(&c->ev_read);
 	event_del(&c->ev_write);
+	plain_end(&c->plain, 1);	/* the rest is its next owner's */
 	c->fd = -1;
 	return (fd);
 }

@@ -14,7 +14,8 @@
 #include "buf.h"
 #include "base/clock.h"
 #include "base/request.h"
-#include "crowd.h"
+#include "net/crowd.h"
+#include "plain.h"
 #include "http/head.h"
 
 /*
@@ -78,6 +79,7 @@ struct conn {
 	uint32_t		 listen_flags;
 	struct addr		 peer;
 	int			 trusted;	/* peer is a trusted proxy */
+	struct plain		 plain;		/* whose TLS it comes out of */
 	struct event		 ev_read, ev_write;
 	struct timer		 timer;
 	/* state */
@@ -110,8 +112,9 @@ void	conn_init(const struct door_ops *ops);
 int	conn_admit(const struct addr *, int trusted);
 /* Close one that can be spared: 1, or 0: none can. */
 int	conn_shed(void);
-/* A connection was accepted and let in; fd is taken. */
-void	conn_new(int fd, uint32_t flags, const struct addr *, int trusted);
+/* A connection was let in; fd is taken. `from`: from a tlsd, or NULL. */
+void	conn_new(int fd, uint32_t flags, const struct addr *, int trusted,
+	    const struct plain *from);
 /* Finish; proc_exit() when the last one is done. Accepting has ended before. */
 void	conn_stop(void);
 /* Free what was closed in this turn. */

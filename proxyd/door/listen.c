@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "conn.h"
 #include "limits.h"
+#include "imsg/imsg.h"
 #include "listen.h"
 #include "metrics/count.h"
 #include "proc/conf.h"
@@ -93,6 +94,23 @@ listen_stop(void)
 	listeners.stopped = 1;
 }
 
+void
+listen_came(int fd, uint32_t flags, const struct addr *a,
+    const struct plain *from)
+{
+	int	trusted = trust_has(a);
+
+	if (conn_admit(a, trusted) == -1) {
+		count(CT_DROP_EARLY);
+		if (listeners.dropped++ % 1000 == 0)
+			log_info("connections dropped early: %lu",
+			    listeners.dropped);
+		imsg_close_fd(fd);
+		return;
+	}
+	conn_new(fd, flags, a, trusted, from);
+}
+
 static void
 listen_event(evutil_socket_t lfd, short what, void *arg)
 {
@@ -100,7 +118,7 @@ listen_event(evutil_socket_t lfd, short what, void *arg)
 	struct sockaddr_storage	 ss;
 	struct addr		 a;
 	socklen_t		 len;
-	int			 fd, i, trusted, one = 1;
+	int			 fd, i, one = 1;
 
 	(void)what;
 	for (i = 0; i < ACCEPT_BURST && !listeners.paused &&
@@ -115,16 +133,7 @@ listen_event(evutil_socket_t lfd, short what, void *arg)
 			return;
 		}
 		addr_of_sockaddr(&a, (struct sockaddr *)&ss);
-		trusted = trust_has(&a);
-		if (conn_admit(&a, trusted) == -1) {
-			count(CT_DROP_EARLY);
-			if (listeners.dropped++ % 1000 == 0)
-				log_info("connections dropped early: %lu",
-				    listeners.dropped);
-			close(fd);
-			continue;
-		}
 		setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
-		conn_new(fd, l->flags, &a, trusted);
+		listen_came(fd, l->flags, &a, NULL);
 	}
 }

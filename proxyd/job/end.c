@@ -50,6 +50,7 @@ exch_done(struct proxy *p)
 
 	if (p->step == PROXY_RAW) {
 		/* The service has said all; the browser may still talk. */
+		plain_end(&c->plain, 1);
 		shutdown(c->fd, SHUT_WR);
 		x->down.done = 1;
 		if (c->eof || x->up_failed)

@@ -7,17 +7,26 @@ import os
 import tempfile
 
 from harness import (BUILD, FAST_BUILD, GoClient, Relayd, Tap, Targets,
-                     free_port, until)
+                     free_port, self_signed, until)
 from idp import Provider
 
 CALLS = ("open", "connect", "fork", "exec", "ptrace", "kill")
 LAYERS = ("nnp", "seccomp", "rlimit", "nodump")
 
 t = Tap()
+
+
+def listeners(tmp):
+    """For the roles that are there for some of them only."""
+    return "listen on 127.0.0.1 port %d metrics\nlisten on 127.0.0.1 port " \
+        "%d tls {\n\tcert \"%s\" key \"%s\"\n}" % (
+            (free_port(), free_port()) + self_signed(tmp))
+
+
 with tempfile.TemporaryDirectory() as tmp, Provider(tmp) as idp, \
         Targets() as targets, \
-        Relayd(t, proxyds=1, listeners="listen on 127.0.0.1 port %d metrics" %
-               free_port(), global_conf=idp.conf()) as d:
+        Relayd(t, proxyds=1, listeners=listeners(tmp),
+               global_conf=idp.conf()) as d:
     d.clean = False         # forbidden calls are what this is about
     key, secret = d.add_system("box")
     with GoClient(d, key, secret, "web=127.0.0.1:%d" % targets.http,
@@ -25,7 +34,7 @@ with tempfile.TemporaryDirectory() as tmp, Provider(tmp) as idp, \
         client.event("manifest_sent")
         token = d.token()
         for role in ("control", "authd", "proxyd", "muxd", "termd",
-                     "metricd", "dialerd"):
+                     "metricd", "dialerd", "tlsd", "keyd"):
             for call in CALLS:
                 s = d.wait_session()
                 w = None
@@ -79,12 +88,12 @@ def first(path, start, field):
 MIB = 1 << 20
 LIMITS = {"control": 256 * MIB, "authd": 8192 * MIB, "proxyd": 8192 * MIB,
           "muxd": (256 + 2 * 64) * MIB, "termd": 256 * MIB,
-          "metricd": 256 * MIB, "dialerd": 256 * MIB}
+          "metricd": 256 * MIB, "dialerd": 256 * MIB, "tlsd": 8192 * MIB,
+          "keyd": 256 * MIB}
 with tempfile.TemporaryDirectory() as tmp, Provider(tmp) as idp, \
         Targets() as targets, \
         Relayd(t, build=FAST_BUILD, proxyds=1, global_conf=idp.conf(),
-               listeners="listen on 127.0.0.1 port %d metrics" %
-               free_port()) as d:
+               listeners=listeners(tmp)) as d:
     until(lambda: d.log.has("oidc issuer .*: 1 keys"), "dialerd to work")
     key, secret = d.add_system("box")
     own = int(first("/proc/%d/oom_score_adj" % d.pid, "", 0))
@@ -103,7 +112,8 @@ with tempfile.TemporaryDirectory() as tmp, Provider(tmp) as idp, \
                         str(limit), "%s: so much memory and no more" % role)
         w.close()
         t.ok(score["muxd"] == score["termd"] > score["proxyd"] ==
-             score["control"] == score["metricd"] > score["authd"] == own,
+             score["control"] == score["metricd"] == score["tlsd"] ==
+             score["keyd"] > score["authd"] == own,
              "when memory runs out workers go first, the parent and authd "
              "last")
 t.done()

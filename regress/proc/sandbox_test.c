@@ -703,6 +703,7 @@ bad_bare(void)
 #define DESK	(1U << FILTER_DESK)
 #define MUX	(1U << FILTER_WORKER)
 #define TERM	(1U << FILTER_RECORDER)
+#define TLS	(1U << FILTER_TLS)
 #define WORKER	(MUX | TERM)
 #define DIAL	(1U << FILTER_DIALER)
 
@@ -715,19 +716,21 @@ static const struct {
 } probes[] = {
 	{ "layers are in force", do_layers, ALL, 0, 1 },
 	{ "messages", do_messages, ALL, 0, 1 },
-	{ "messages with descriptors", do_descriptors, STORE | DOOR, 0, 1 },
+	{ "messages with descriptors", do_descriptors, STORE | DOOR | TLS, 0,
+	    1 },
 	{ "a descriptor", do_descriptors, WORKER | DESK, KILLED, 1 },
 	{ "dropping what was sent", do_drop, ALL, 0, 1 },
-	{ "TCP_NODELAY", do_nodelay, WORKER | DOOR | DIAL, 0, 1 },
+	{ "TCP_NODELAY", do_nodelay, WORKER | DOOR | DIAL | TLS, 0, 1 },
 	{ "TCP_NODELAY", do_nodelay, STORE | DESK, KILLED, 1 },
 	{ "SO_RCVLOWAT", do_low_water, WORKER, 0, 1 },
 	{ "SO_RCVLOWAT", do_low_water, ALL & ~WORKER, KILLED, 1 },
 	{ "SO_SNDBUF", do_send_buffer, WORKER, 0, 1 },
 	{ "SO_SNDBUF", do_send_buffer, ALL & ~WORKER, KILLED, 1 },
 	{ "SO_LINGER", do_linger, ALL, EPERM, 1 },
-	{ "resetting a connection", do_reset, DOOR, 0, 1 },
-	{ "resetting a connection", do_reset, ALL & ~(DOOR | DIAL), KILLED, 1 },
-	{ "a connection to nowhere", do_nowhere, DOOR, EINVAL, 1 },
+	{ "resetting a connection", do_reset, DOOR | TLS, 0, 1 },
+	{ "resetting a connection", do_reset, ALL & ~(DOOR | DIAL | TLS),
+	    KILLED, 1 },
+	{ "a connection to nowhere", do_nowhere, DOOR | TLS, EINVAL, 1 },
 	{ "O_NONBLOCK", do_nonblocking, ALL & ~TERM, 0, 1 },
 	{ "other flags", do_nonblocking, TERM, EPERM, 1 },
 	{ "clearing O_APPEND", bad_append, TERM, EPERM, 1 },
@@ -744,11 +747,11 @@ static const struct {
 	{ "sendmsg with MSG_OOB", bad_urgent_sendmsg, ALL, KILLED, 1 },
 	{ "bytes on sockets", do_bytes, ALL, 0, 1 },
 	{ "memory, random, log, limits", do_comfort, ALL, 0, 1 },
-	{ "accept", do_accept, DOOR | DESK, 0, 1 },
-	{ "streams", do_streams, STORE, 0, 1 },
+	{ "accept", do_accept, DOOR | DESK | TLS, 0, 1 },
+	{ "streams", do_streams, STORE | TLS, 0, 1 },
 	{ "the store", do_store, STORE, 0, 1 },
-	{ "accept", do_accept, ALL & ~(DOOR | DESK), KILLED, 1 },
-	{ "a socketpair", do_streams, ALL & ~STORE, KILLED, 1 },
+	{ "accept", do_accept, ALL & ~(DOOR | DESK | TLS), KILLED, 1 },
+	{ "a socketpair", do_streams, ALL & ~(STORE | TLS), KILLED, 1 },
 	{ "a datagram pair", bad_socketpair, ALL, KILLED, 1 },
 	{ "socket", bad_socket, ALL, KILLED, 1 },
 	{ "connect", bad_connect, ALL & ~DIAL, KILLED, 1 },
@@ -777,7 +780,7 @@ static const struct {
 	{ "another name", bad_name, ALL, KILLED, 1 },
 	{ "a socket filter", bad_filter, ALL, KILLED, 1 },
 	{ "TCP_FASTOPEN", bad_option, ALL, KILLED, 1 },
-	{ "TCP_ULP", bad_ulp, ALL, KILLED, 1 },
+	{ "TCP_ULP", bad_ulp, ALL & ~TLS, KILLED, 1 },
 	{ "executable memory", bad_mmap_exec, ALL, KILLED, 0 },
 	{ "making memory executable", bad_mprotect_exec, ALL, KILLED, 0 },
 	{ "mapping a file", bad_mmap_file, ALL & ~STORE, KILLED, 0 },

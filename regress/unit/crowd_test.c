@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "proxyd/door/crowd.h"
+#include "net/crowd.h"
 #include "regress/lib/tap.h"
 
 static struct seat	seats[CROWD_HALF_MAX + 100];

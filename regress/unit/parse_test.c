@@ -136,11 +136,30 @@ errors(void)
 		    "t:1: \"relay\" is not supported by this version\n" },
 		{ "pair { max sessions 1 }\n" LISTEN_LINE, "t:1: \"pair\" is "
 		    "not supported by this version\n" },
-		{ "tls { x }\n" LISTEN_LINE, "t:1: \"tls\" is not supported by "
-		    "this version\n" },
-		{ "listen on ::1 port 1 pair tls\n", "t:1: \"pair\" is "
-		    "not supported by this version\nt:1: \"tls\" is not "
-		    "supported by this version\n" },
+		{ "listen on ::1 port 1 pair\n", "t:1: \"pair\" is "
+		    "not supported by this version\n" },
+		{ "tls { x }\n" LISTEN_LINE, "t:1: \"tls\" cannot stand "
+		    "here\n" },
+		{ "listen on ::1 port 1 tls\n", "t:1: unexpected end of line; "
+		    "expected {\n" },
+		{ "listen on ::1 port 1 tls {\n}\n", "t:2: tls: no "
+		    "\"cert ... key ...\"\n" },
+		{ "listen on ::1 port 1 internal tls { cert \"/a\" key "
+		    "\"/b\" }\n", "t:1: listen: tls is for the front and "
+		    "for tunnels\n" },
+		{ LISTEN_LINE "listen on ::1 port 1 metrics tls { cert \"/a\" "
+		    "key \"/b\" }\n", "t:2: listen: tls is for the front "
+		    "and for tunnels\n" },
+		{ "listen on ::1 port 1 tls { cert \"a\" key \"/b\" }\n",
+		    "t:1: cert: \"a\" is not an absolute path\n" },
+		{ "listen on ::1 port 1 tls { cert \"/a\" key \"b\" }\n",
+		    "t:1: cert: \"b\" is not an absolute path\n" },
+		{ "listen on ::1 port 1 tls { cert \"/a\" key \"/b\"\n"
+		    "cert \"/a\" key \"/b\" }\n",
+		    "t:2: cert: \"/a\" is given twice\n" },
+		{ "listen on ::1 port 1 tls { cert \"/a\" key \"/b\" }\n"
+		    "listen on ::1 port 2 tls { cert \"/a\" key \"/c\" }\n",
+		    "t:2: cert: \"/a\" is given twice\n" },
 		{ LISTEN_LINE "listen on 10.0.0.1 port 2 metrics\n", "t:2: "
 		    "listen: metrics ask for no password, and 10.0.0.1 is not "
 		    "of this machine alone; \"metrics public\" says that this "

@@ -17,8 +17,7 @@ test_row(int role)
 	is_int(i, role, "%s: the only one of this name", r->name);
 	is_int(child, (R_CHILDREN & ROLE_BIT(role)) != 0,
 	    "%s: started by the parent", r->name);
-	is_int(r->many == MANY_ONE || r->many == MANY_PROXYDS ||
-	    r->many == MANY_METRICS || r->many == MANY_ISSUERS,
+	is_int(r->many != MANY_NONE && r->many != MANY_DEMAND,
 	    (R_STANDING & ROLE_BIT(role)) != 0, "%s: has a place of its own",
 	    r->name);
 	ok(!child || (r->user != NULL && r->user[0] == '_' &&

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: ISC */
+#ifndef PLAIN_H
+#define PLAIN_H
+
+#include <stdint.h>
+
+/* Connections that a tlsd has: what comes out of TLS, on a socketpair. */
+
+struct conn;
+
+/* Where one comes from; all zero: not from a tlsd. */
+struct plain {
+	uint64_t	tlsd, id;
+};
+
+/* A channel to a tlsd. Owns the fd. 0 or -1. */
+int	plain_peer(int fd, int role, uint64_t instance);
+/* They come no more (1). */
+void	plain_stop(void);
+/*
+ * Before its socket is shut, closed or given away: this is the end of what there
+ * is to say (1), or it is broken off (0). The first word counts.
+ */
+void	plain_end(struct plain *, int clean);
+
+#endif

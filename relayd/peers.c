@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * The channels among those that authd has no part in: each tlsd asks keyd for
+ * signatures, and gives every proxyd connections. We make each pair, so that
+ * everybody knows from us who is at the other end.
+ */
+#include <unistd.h>
+
+#include "base/log.h"
+#include "relayd.h"
+
+/* Who is connected with whom. Only the second is ever sent a descriptor. */
+static const struct {
+	int	from, to, carries;
+} pairs[] = {
+	{ ROLE_TLSD, ROLE_KEYD, 0 },
+	{ ROLE_TLSD, ROLE_PROXYD, 1 },
+};
+
+static void
+say_to(struct child *to, int fd, const struct child *other)
+{
+	(void)say_peer(to->chan, 0, fd, &(struct msg_peer){
+	    .role = (uint8_t)other->role, .instance = other->instance });
+}
+
+static void
+peers_pair(struct child *from, struct child *to, int carries)
+{
+	int	sv[2];
+
+	if (imsg_pair(sv) == -1) {
+		log_warn("%s: channel to %s", child_name(from),
+		    role_name(to->role));
+		return;
+	}
+	if (imsg_is_spare(sv[0]) || imsg_is_spare(sv[1])) {
+		log_warnx("%s: channel to %s: too many open files",
+		    child_name(from), role_name(to->role));
+		close(sv[0]);
+		close(sv[1]);
+		return;
+	}
+	(void)imsg_refuse_fds(sv[0]);
+	if (!carries)
+		(void)imsg_refuse_fds(sv[1]);
+	say_to(from, sv[0], to);
+	say_to(to, sv[1], from);
+}
+
+void
+peers_join(struct child *c)
+{
+	struct child	*o;
+	size_t		 i;
+
+	for (i = 0; i < sizeof(pairs) / sizeof(pairs[0]); i++) {
+		if (c->role != pairs[i].from && c->role != pairs[i].to)
+			continue;
+		for (o = child_after(0); o != NULL;
+		    o = child_after(o->instance)) {
+			if (o->chan == NULL || o->state == CHILD_STOPPING)
+				continue;
+			if (c->role == pairs[i].from && o->role == pairs[i].to)
+				peers_pair(c, o, pairs[i].carries);
+			else if (c->role == pairs[i].to &&
+			    o->role == pairs[i].from)
+				peers_pair(o, c, pairs[i].carries);
+		}
+	}
+}

@@ -1,0 +1,500 @@
+/* SPDX-License-Identifier: ISC */
+/* The life of a connection: handshake, first words, to and fro, one close. */
+#include <sys/resource.h>
+#include <sys/socket.h>
+
+#include <openssl/err.h>
+#include <openssl/ssl.h>
+
+#include <errno.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/compat.h"
+#include "base/log.h"
+#include "certs.h"
+#include "conn.h"
+#include "doors.h"
+#include "imsg/msg.h"
+#include "listen.h"
+#include "metrics/count.h"
+#include "proc/proc.h"
+
+#define BUCKETS		4096	/* a power of two */
+#define FDS_OWN		96	/* channels, listeners, log */
+#define STOP_MS		5000	/* for what runs when we are told to stop */
+
+static void	conn_event(evutil_socket_t, short, void *);
+static void	conn_expired(void *);
+static void	conn_signed(void *);
+static void	conn_handshake(struct conn *);
+static void	doors_came(void);
+static void	door_gone(uint64_t);
+static int	door_ended(uint64_t, uint64_t, int);
+
+TAILQ_HEAD(conns, conn);
+
+static struct {
+	struct conns		 live, dead;
+	LIST_HEAD(, conn)	 by_id[BUCKETS];
+	uint64_t		 last;		/* id */
+	size_t			 n, most;
+	int			 stopping;
+	struct timer		 stop;
+} conns = {
+	.live = TAILQ_HEAD_INITIALIZER(conns.live),
+	.dead = TAILQ_HEAD_INITIALIZER(conns.dead),
+};
+
+static const struct door_ops	to_doors = {
+	.came = doors_came,
+	.ended = door_ended,
+	.gone = door_gone,
+};
+
+void
+conn_init(void)
+{
+	crowd_init();
+	doors_init(&to_doors);
+}
+
+/* As many as have two descriptors each. */
+static size_t
+conns_most(void)
+{
+	struct rlimit	rl;
+
+	if (conns.most == 0 && getrlimit(RLIMIT_NOFILE, &rl) == 0)
+		conns.most = rl.rlim_cur > 2 * FDS_OWN ?
+		    (size_t)(rl.rlim_cur - FDS_OWN) / 2 : FDS_OWN / 2;
+	return (conns.most);
+}
+
+static void
+conn_fail(struct conn *c, unsigned counter, const char *why)
+{
+	count(counter);
+	conn_close(c, why, 0);
+}
+
+static struct conn *
+conn_of(struct seat *s)
+{
+	return ((struct conn *)(void *)((char *)s -
+	    offsetof(struct conn, seat)));
+}
+
+/* Room for one more, others making it if need be? 0 or -1. */
+static int
+conn_admit(const struct addr *a, int trusted)
+{
+	enum crowd_room	 r;
+	struct seat	*s;
+
+	while ((r = crowd_room(a, trusted, clock_ms(), &s)) == CROWD_CLOSE)
+		conn_fail(conn_of(s), CT_TLS_FAIL_ROOM, "makes room");
+	if (r == CROWD_ROOM && conns.n >= conns_most()) {
+		if ((s = crowd_spare(clock_ms())) == NULL)
+			return (-1);
+		conn_fail(conn_of(s), CT_TLS_FAIL_ROOM, "makes room");
+	}
+	return (r == CROWD_ROOM ? 0 : -1);
+}
+
+static void
+conn_events(struct conn *c)
+{
+	event_assign(&c->ev_net_read, proc_base(), c->net.fd,
+	    EV_READ | EV_PERSIST, conn_event, c);
+	event_assign(&c->ev_net_write, proc_base(), c->net.fd,
+	    EV_WRITE | EV_PERSIST, conn_event, c);
+	timer_init(&c->timer, conn_expired, c);
+}
+
+void
+conn_plain(struct conn *c)
+{
+	event_assign(&c->ev_plain_read, proc_base(), c->plain,
+	    EV_READ | EV_PERSIST, conn_event, c);
+	event_assign(&c->ev_plain_write, proc_base(), c->plain,
+	    EV_WRITE | EV_PERSIST, conn_event, c);
+}
+
+void
+conn_new(int fd, unsigned listener, uint32_t flags, const struct addr *a,
+    int trusted)
+{
+	struct conn	*c;
+
+	if (conn_admit(a, trusted) == -1) {
+		count(CT_TLS_FAIL_CROWDED);
+		close(fd);
+		return;
+	}
+	if ((c = calloc(1, sizeof(*c))) == NULL ||
+	    (c->net.ssl = certs_begin(listener)) == NULL ||
+	    SSL_set_fd(c->net.ssl, fd) != 1 ||
+	    crowd_enter(&c->seat, a, clock_ms()) == -1) {
+		if (c != NULL)
+			SSL_free(c->net.ssl);
+		free(c);
+		close(fd);
+		return;
+	}
+	c->net.fd = fd;
+	c->plain = -1;
+	c->id = ++conns.last;
+	c->flags = flags;
+	c->peer = *a;
+	c->sign.ready = conn_signed;
+	c->sign.arg = c;
+	conn_events(c);
+	TAILQ_INSERT_TAIL(&conns.live, c, entry);
+	LIST_INSERT_HEAD(&conns.by_id[c->id % BUCKETS], c, by_id);
+	conns.n++;
+	gauge_move(CT_TLS_NEW, 1);
+	conn_deadline(c, CONN_HANDSHAKE_MS);
+	conn_watch(c);
+}
+
+static void
+conn_toggle(struct event *ev, int on, int is)
+{
+	if (on && !is)
+		event_add(ev, NULL);
+	else if (!on && is)
+		event_del(ev);
+}
+
+/* Each side is read as long as the other takes what comes. */
+void
+conn_watch(struct conn *c)
+{
+	int	net_read = 0, net_write = 0, plain_read = 0, plain_write = 0;
+
+	switch (c->state) {
+	case CONN_HANDSHAKE:
+		net_write = c->net.want_write;
+		net_read = !net_write && c->sign.state != SIGN_WAITS;
+		break;
+	case CONN_QUIET:
+		net_read = doors_has();
+		break;
+	case CONN_OPEN:
+		net_read = !c->net_eof && c->to_plain.len == 0;
+		net_write = c->to_net.len > 0 || c->net.want_write;
+		plain_read = !c->plain_eof && c->to_net.len == 0;
+		plain_write = c->to_plain.len > 0;
+		break;
+	case CONN_LINGER:
+		net_read = 1;
+		break;
+	case CONN_DEAD:
+		return;
+	}
+	conn_toggle(&c->ev_net_read, net_read, c->net_reading);
+	conn_toggle(&c->ev_net_write, net_write, c->net_writing);
+	c->net_reading = (unsigned)net_read;
+	c->net_writing = (unsigned)net_write;
+	if (c->plain == -1)
+		return;
+	conn_toggle(&c->ev_plain_read, plain_read, c->plain_reading);
+	conn_toggle(&c->ev_plain_write, plain_write, c->plain_writing);
+	c->plain_reading = (unsigned)plain_read;
+	c->plain_writing = (unsigned)plain_write;
+}
+
+void
+conn_deadline(struct conn *c, uint64_t ms)
+{
+	timer_set(&c->timer, ms);
+}
+
+static void
+conn_expired(void *arg)
+{
+	struct conn	*c = arg;
+
+	if (c->state == CONN_HANDSHAKE)
+		conn_fail(c, CT_TLS_FAIL_SLOW, "no handshake in time");
+	else if (c->state == CONN_OPEN)
+		conn_close(c, "nobody said how it ended", 1);
+	else
+		conn_close(c, "timeout", 0);
+}
+
+static void
+conn_event(evutil_socket_t fd, short what, void *arg)
+{
+	struct conn	*c = arg;
+
+	if (c->state == CONN_HANDSHAKE)
+		conn_handshake(c);
+	else if (c->state == CONN_OPEN && (what & EV_WRITE))
+		pump_flush(c);
+	else if (c->state != CONN_DEAD && fd == c->net.fd)
+		pump_net(c);
+	else if (c->state == CONN_OPEN)
+		pump_plain(c);
+	if (c->state != CONN_DEAD)
+		conn_watch(c);
+}
+
+/* The handshake. */
+
+static void
+handshake_over(struct conn *c)
+{
+	int	new = SSL_version(c->net.ssl) == TLS1_3_VERSION;
+	int	resumed = SSL_session_reused(c->net.ssl);
+
+	count((new ? CT_TLS_13_FULL : CT_TLS_12_FULL) + (unsigned)resumed);
+	log_debug("connection %llu: %s, %s%s", (unsigned long long)c->id,
+	    SSL_get_version(c->net.ssl), SSL_get_cipher(c->net.ssl),
+	    resumed ? ", resumed" : "");
+	(void)SSL_clear_mode(c->net.ssl, SSL_MODE_ASYNC);
+	c->state = CONN_QUIET;
+	conn_deadline(c, CONN_QUIET_MS);
+	/* What was said in the same flight is here already. */
+	if (doors_has())
+		pump_net(c);
+}
+
+static void
+handshake_failed(struct conn *c, int error, int saved)
+{
+	unsigned long	e = ERR_peek_error();
+	const char	*why = ERR_reason_error_string(e);
+
+	ERR_clear_error();
+	if (c->sign.state == SIGN_FAILED)
+		conn_fail(c, CT_TLS_FAIL_UNSIGNED, "not signed");
+	else if (error == SSL_ERROR_SYSCALL || error == SSL_ERROR_ZERO_RETURN ||
+	    ERR_GET_REASON(e) == SSL_R_UNEXPECTED_EOF_WHILE_READING)
+		conn_fail(c, CT_TLS_FAIL_CLOSED, saved == 0 ? "closed" :
+		    strerror(saved));
+	else
+		conn_fail(c, CT_TLS_FAIL_PROTOCOL, why != NULL ? why :
+		    "handshake");
+}
+
+/* One step, in a job: what is asked of keyd is this connection's. */
+static int
+handshake_step(struct conn *c, int *saved)
+{
+	int	r;
+
+	ERR_clear_error();
+	errno = 0;
+	c->in_job = 1;
+	sign_for(&c->sign);
+	r = SSL_do_handshake(c->net.ssl);
+	sign_for(NULL);
+	c->in_job = 0;
+	*saved = errno;
+	return (r);
+}
+
+static void
+conn_handshake(struct conn *c)
+{
+	int	r, error, saved;
+
+	if (c->sign.state == SIGN_WAITS)
+		return;
+	r = handshake_step(c, &saved);
+	if (c->doomed) {
+		conn_close(c, "doomed", 0);
+		return;
+	}
+	c->net.want_write = 0;
+	if (r == 1) {
+		handshake_over(c);
+		return;
+	}
+	switch (error = SSL_get_error(c->net.ssl, r)) {
+	case SSL_ERROR_WANT_READ:
+	case SSL_ERROR_WANT_ASYNC:
+		return;
+	case SSL_ERROR_WANT_WRITE:
+		c->net.want_write = 1;
+		return;
+	default:
+		handshake_failed(c, error, saved);
+		return;
+	}
+}
+
+/* keyd has answered, one way or the other. */
+static void
+conn_signed(void *arg)
+{
+	struct conn	*c = arg;
+
+	/* From under sign_ask(), whose channel has just ended: it will see. */
+	if (c->in_job || c->state != CONN_HANDSHAKE)
+		return;
+	conn_handshake(c);
+	if (c->state != CONN_DEAD)
+		conn_watch(c);
+}
+
+/* Proxyds. */
+
+static void
+doors_came(void)
+{
+	struct conn	*c;
+
+	TAILQ_FOREACH(c, &conns.live, entry)
+		if (c->state == CONN_QUIET)
+			conn_watch(c);
+}
+
+/* What it had to say it has said; what it has not is no clean end. */
+static void
+door_gone(uint64_t door)
+{
+	struct conn	*c, *next;
+
+	for (c = TAILQ_FIRST(&conns.live); c != NULL; c = next) {
+		next = TAILQ_NEXT(c, entry);
+		if (c->state == CONN_OPEN && c->door == door && c->plain_eof &&
+		    !c->said)
+			conn_close(c, "its proxyd has gone", 1);
+	}
+}
+
+static int
+door_ended(uint64_t door, uint64_t id, int clean)
+{
+	struct conn	*c;
+
+	if (id == 0 || id > conns.last)
+		return (-1);
+	LIST_FOREACH(c, &conns.by_id[id % BUCKETS], by_id)
+		if (c->id == id)
+			break;
+	if (c == NULL)
+		return (0);		/* the client was faster */
+	if (c->door != door || c->said)
+		return (-1);
+	c->said = 1;
+	c->clean = (unsigned)clean;
+	if (c->plain_eof)
+		pump_ended(c);
+	return (0);
+}
+
+/* The end. */
+
+/* As proxyd resets: connect(2), AF_UNSPEC. */
+static void
+conn_reset(int fd)
+{
+	static const struct sockaddr	nobody = { .sa_family = AF_UNSPEC };
+
+	(void)connect(fd, &nobody, sizeof(nobody.sa_family));
+}
+
+/*
+ * A handshake that waits for keyd is a job that stands still; it has to run to
+ * its end before its stack can be used again.
+ */
+static void
+conn_unwind(struct conn *c)
+{
+	int	saved;
+
+	if (c->sign.state != SIGN_WAITS)
+		return;
+	sign_cancel(&c->sign);
+	(void)handshake_step(c, &saved);
+}
+
+static void
+conn_release(struct conn *c)
+{
+	freezero(c->to_net.p, c->to_net.off + c->to_net.len);
+	freezero(c->to_plain.p, c->to_plain.off + c->to_plain.len);
+	memset(&c->to_net, 0, sizeof(c->to_net));
+	memset(&c->to_plain, 0, sizeof(c->to_plain));
+	SSL_free(c->net.ssl);
+	ERR_clear_error();
+	c->net.ssl = NULL;
+}
+
+void
+conn_close(struct conn *c, const char *why, int reset)
+{
+	if (c->state == CONN_DEAD)
+		return;
+	if (c->in_job) {
+		c->doomed = 1;		/* from under its own handshake */
+		return;
+	}
+	log_debug("connection %llu: closed: %s", (unsigned long long)c->id,
+	    why);
+	conn_unwind(c);
+	gauge_move(c->plain == -1 ? CT_TLS_NEW : CT_TLS_OPEN, -1);
+	c->state = CONN_DEAD;
+	crowd_leave(&c->seat);
+	timer_del(&c->timer);
+	event_del(&c->ev_net_read);
+	event_del(&c->ev_net_write);
+	if (c->plain != -1) {
+		event_del(&c->ev_plain_read);
+		event_del(&c->ev_plain_write);
+		close(c->plain);
+	}
+	conn_release(c);
+	if (reset)
+		conn_reset(c->net.fd);
+	close(c->net.fd);
+	LIST_REMOVE(c, by_id);
+	TAILQ_REMOVE(&conns.live, c, entry);
+	TAILQ_INSERT_TAIL(&conns.dead, c, entry);
+	conns.n--;
+}
+
+void
+conn_reap(void)
+{
+	struct conn	*c;
+
+	while ((c = TAILQ_FIRST(&conns.dead)) != NULL) {
+		TAILQ_REMOVE(&conns.dead, c, entry);
+		free(c);
+	}
+	if (conns.stopping && conns.n == 0) {
+		conns.stopping = 0;	/* proc_exit() comes by here again */
+		proc_exit(0);
+	}
+}
+
+static void
+conn_stop_now(void *arg)
+{
+	(void)arg;
+	log_info("stop: %zu connections cut off", conns.n);
+	proc_exit(0);
+}
+
+/* Who has not begun need not; the others end with their processes. */
+void
+conn_stop(void)
+{
+	struct conn	*c, *next;
+
+	conns.stopping = 1;
+	for (c = TAILQ_FIRST(&conns.live); c != NULL; c = next) {
+		next = TAILQ_NEXT(c, entry);
+		if (c->state == CONN_HANDSHAKE || c->state == CONN_QUIET)
+			conn_close(c, "stopping", 0);
+	}
+	timer_init(&conns.stop, conn_stop_now, NULL);
+	timer_set(&conns.stop, STOP_MS);
+}

@@ -1,0 +1,265 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * To and fro. A side is read only when the other has taken all of before, so
+ * that one rest of a read is all that a connection ever holds here.
+ */
+#include <sys/socket.h>
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/compat.h"
+#include "base/log.h"
+#include "conn.h"
+#include "doors.h"
+#include "imsg/imsg.h"
+#include "imsg/msg.h"
+#include "metrics/count.h"
+#include "proc/proc.h"
+
+#define PIECE		65536	/* read at once */
+#define BURST		4	/* pieces of one side before others have a turn */
+
+static uint8_t	piece[PIECE];
+
+/* 0 or -1. */
+static int
+rest_keep(struct rest *r, const uint8_t *p, size_t len)
+{
+	if (len == 0)
+		return (0);
+	if ((r->p = malloc(len)) == NULL)
+		return (-1);
+	memcpy(r->p, p, len);
+	r->off = 0;
+	r->len = len;
+	return (0);
+}
+
+static void
+rest_taken(struct rest *r, size_t n)
+{
+	r->off += n;
+	r->len -= n;
+	if (r->len > 0)
+		return;
+	freezero(r->p, r->off);
+	r->p = NULL;
+	r->off = 0;
+}
+
+/* Bytes that went, 0: none now, -1. */
+static ssize_t
+plain_put(struct conn *c, const uint8_t *p, size_t len)
+{
+	ssize_t	n = send(c->plain, p, len, MSG_NOSIGNAL);
+
+	return (n == -1 && (errno == EAGAIN || errno == EINTR) ? 0 : n);
+}
+
+/* The client has said all. */
+static void
+net_ended(struct conn *c)
+{
+	c->net_eof = 1;
+	if (c->plain != -1 && c->to_plain.len == 0)
+		(void)shutdown(c->plain, SHUT_WR);
+}
+
+/* Proxyd's side takes no more: what it sends still counts. */
+static void
+to_plain(struct conn *c, const uint8_t *p, size_t len)
+{
+	ssize_t	n = plain_put(c, p, len);
+
+	if (n == -1) {
+		c->net_eof = 1;
+		pump_plain(c);
+	} else if (rest_keep(&c->to_plain, p + n, len - (size_t)n) == -1)
+		conn_close(c, "out of memory", 1);
+}
+
+void
+pump_net(struct conn *c)
+{
+	ssize_t	n = 0;
+	int	i;
+
+	if (c->state == CONN_QUIET) {
+		pump_open(c);
+		return;
+	}
+	for (i = 0; i < BURST && !c->net_eof && c->to_plain.len == 0 &&
+	    (n = sock_read(&c->net, piece, sizeof(piece))) > 0; i++)
+		if (c->state == CONN_OPEN) {
+			to_plain(c, piece, (size_t)n);
+			explicit_bzero(piece, (size_t)n);
+			if (c->state != CONN_OPEN)
+				return;
+		}
+	if (n == 0 && i < BURST && !c->net_eof && c->to_plain.len == 0) {
+		if (c->state == CONN_LINGER)
+			conn_close(c, "done", 0);
+		else
+			net_ended(c);
+	} else if (n == -1 && errno != EAGAIN)
+		conn_close(c, strerror(errno), 0);
+	else if (sock_pending(&c->net) && c->to_plain.len == 0 && !c->net_eof)
+		event_active(&c->ev_net_read, EV_READ, 0);
+}
+
+/* A socketpair, one end to a proxyd. 0, or -1: closed. */
+static int
+give(struct conn *c)
+{
+	char	addr[ADDR_SIZE];
+	int	sv[2];
+
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0,
+	    sv) == -1) {
+		conn_close(c, strerror(errno), 0);
+		return (-1);
+	}
+	addr_print(&c->peer, addr);
+	c->plain = sv[0];
+	conn_plain(c);
+	gauge_move(CT_TLS_NEW, -1);
+	gauge_move(CT_TLS_OPEN, 1);
+	c->door = doors_give(sv[1], &(struct msg_plain){ .id = c->id,
+	    .flags = c->flags, .addr = addr });
+	if (c->door == 0) {
+		conn_close(c, "no proxyd", 0);
+		return (-1);
+	}
+	return (0);
+}
+
+/*
+ * Until it speaks nobody hears of it: a handshake costs proxyd nothing. What it
+ * says lies in the socketpair before proxyd looks.
+ */
+void
+pump_open(struct conn *c)
+{
+	ssize_t	n = sock_read(&c->net, piece, sizeof(piece));
+
+	if (n == -1 && errno == EAGAIN)
+		return;
+	if (n <= 0) {
+		conn_close(c, n == 0 ? "nothing was said" : strerror(errno),
+		    0);
+		return;
+	}
+	c->state = CONN_OPEN;
+	timer_del(&c->timer);
+	crowd_busy(&c->seat);
+	if (give(c) == 0)
+		to_plain(c, piece, (size_t)n);
+	explicit_bzero(piece, (size_t)n);
+	if (c->state == CONN_OPEN && sock_pending(&c->net) &&
+	    c->to_plain.len == 0)
+		event_active(&c->ev_net_read, EV_READ, 0);
+}
+
+/* Nothing is left to send: say so, and wait for the client to notice. */
+static void
+linger(struct conn *c)
+{
+	sock_shut(&c->net);
+	(void)shutdown(c->net.fd, SHUT_WR);
+	if (c->net_eof) {
+		conn_close(c, "done", 0);
+		return;
+	}
+	c->state = CONN_LINGER;
+	conn_deadline(c, CONN_LINGER_MS);
+	conn_watch(c);
+}
+
+/*
+ * It ends when all has gone out; with the farewell of TLS only if who had it has
+ * said that this is the end of what there was to say.
+ */
+void
+pump_ended(struct conn *c)
+{
+	if (!c->said && !doors_hear(c->door)) {
+		conn_close(c, "its proxyd has gone", 1);
+		return;
+	}
+	/* What was heard just now may have closed it. */
+	if (c->state != CONN_OPEN || c->to_net.len > 0)
+		return;
+	if (!c->said)
+		conn_deadline(c, CONN_WORD_MS);
+	else if (c->clean)
+		linger(c);
+	else
+		conn_close(c, "broken off", 1);
+}
+
+void
+pump_plain(struct conn *c)
+{
+	ssize_t	n = -1, put;
+	int	i;
+
+	for (i = 0; i < BURST && !c->plain_eof && c->to_net.len == 0; i++) {
+		if ((n = recv(c->plain, piece, sizeof(piece), 0)) <= 0)
+			break;
+		if ((put = sock_put(&c->net, piece, (size_t)n)) == -1) {
+			conn_close(c, strerror(errno), 0);
+			return;
+		}
+		if (rest_keep(&c->to_net, piece + put, (size_t)(n - put)) ==
+		    -1) {
+			conn_close(c, "out of memory", 1);
+			return;
+		}
+	}
+	if (i == BURST || c->plain_eof || c->to_net.len > 0 || (n == -1 &&
+	    (errno == EAGAIN || errno == EINTR)))
+		return;
+	c->plain_eof = 1;
+	pump_ended(c);
+}
+
+void
+pump_flush(struct conn *c)
+{
+	ssize_t	n;
+
+	if (c->to_net.len > 0) {
+		n = sock_put(&c->net, c->to_net.p + c->to_net.off,
+		    c->to_net.len);
+		if (n == -1) {
+			conn_close(c, strerror(errno), 0);
+			return;
+		}
+		rest_taken(&c->to_net, (size_t)n);
+		if (c->to_net.len == 0 && c->plain_eof) {
+			pump_ended(c);
+			if (c->state != CONN_OPEN)
+				return;
+		}
+	} else if (c->net.want_write) {
+		pump_net(c);
+		if (c->state != CONN_OPEN)
+			return;
+	}
+	if (c->to_plain.len == 0)
+		return;
+	if ((n = plain_put(c, c->to_plain.p + c->to_plain.off,
+	    c->to_plain.len)) == -1) {
+		rest_taken(&c->to_plain, c->to_plain.len);
+		c->net_eof = 1;
+		return;
+	}
+	rest_taken(&c->to_plain, (size_t)n);
+	if (c->to_plain.len == 0 && c->net_eof)
+		(void)shutdown(c->plain, SHUT_WR);
+	else if (c->to_plain.len == 0 && sock_pending(&c->net))
+		event_active(&c->ev_net_read, EV_READ, 0);
+}

@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * tlsd: TLS for the listeners that have it. It touches their sockets, the
+ * connections that come there, its channels to keyd and the proxyds; it holds
+ * certificates, and no private key: every signature is asked of keyd.
+ *
+ * Messages: the parent's (below), keyd's (sign.c), the proxyds' (doors.c). It
+ * starts in main(). listen.c accepts, conn.c is a connection's life: a handshake
+ * (certs.c says with which certificate, far.c is the key that is elsewhere,
+ * tickets.c what spares one), and when the client has said something, a
+ * socketpair to a proxyd, through which pump.c moves bytes to and fro. Whose a
+ * request is, proxyd decides, as for a connection of its own.
+ */
+#include <sys/resource.h>
+
+#include <openssl/ssl.h>
+#include <sodium.h>
+
+#include <dlfcn.h>
+#include <setjmp.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "certs.h"
+#include "conn.h"
+#include "doors.h"
+#include "far.h"
+#include "imsg/imsg.h"
+#include "imsg/msg.h"
+#include "kernel.h"
+#include "listen.h"
+#include "metrics/count.h"
+#include "proc/proc.h"
+#include "sign.h"
+
+#define FILES_MAX	65536
+
+static const struct dispatch	table[] = {
+	PROC_ROWS
+	PROC_PEER_ROW
+	PROC_CERT_ROW
+	PROC_RELOAD_ROWS
+};
+
+static int
+on_listener(int fd, uint32_t flags, const char *addr)
+{
+	(void)addr;
+	return (listen_add(fd, flags));
+}
+
+static int
+on_peer(int fd, int role, uint64_t instance)
+{
+	return (role == ROLE_KEYD ? sign_peer(fd, instance) :
+	    role == ROLE_PROXYD ? doors_peer(fd, instance) : -1);
+}
+
+static int
+judge(const struct conf *conf, const char **why)
+{
+	return (listen_judge(conf, why) == -1 || certs_judge(why) == -1 ? -1 :
+	    0);
+}
+
+static void
+swapped(void)
+{
+	listen_use(proc_conf());
+	certs_use();
+}
+
+static void
+run(void)
+{
+	const char	*why;
+
+	if (judge(proc_conf(), &why) == -1)
+		fatalx("%s", why);
+	log_debug("tls in the kernel: %s", kernel_options() != 0 ? "offered" :
+	    "not offered (modprobe tls), done here");
+	swapped();
+	listen_run();
+	proc_after_turn(conn_reap);
+}
+
+static void
+stop(void)
+{
+	listen_stop();
+	conn_stop();
+}
+
+int
+main(int argc, char **argv)
+{
+	struct proc_ops	ops;
+	struct rlimit	rl;
+
+	memset(&ops, 0, sizeof(ops));
+	ops.role = ROLE_TLSD;
+	ops.table = table;
+	ops.rows = sizeof(table) / sizeof(table[0]);
+	ops.listener = on_listener;
+	ops.counters = counts_take;
+	ops.peer = on_peer;
+	ops.cert = certs_take;
+	ops.judge = judge;
+	ops.swapped = swapped;
+	ops.run = run;
+	ops.stop = stop;
+	if (getrlimit(RLIMIT_NOFILE, &rl) == 0)
+		ops.files = rl.rlim_max < FILES_MAX ? rl.rlim_max : FILES_MAX;
+	/* What the machine says about libssl is not for us: certs.c does. */
+	if (sodium_init() == -1 || OPENSSL_init_ssl(
+	    OPENSSL_INIT_NO_LOAD_CONFIG | OPENSSL_INIT_LOAD_SSL_STRINGS |
+	    OPENSSL_INIT_LOAD_CRYPTO_STRINGS, NULL) != 1 || far_init() == -1)
+		return (1);
+	kernel_look();
+	conn_init();
+	proc_main(&ops, argc, argv);
+}
+
+#ifdef RELAYD_SANITIZE
+/*
+ * OpenSSL's jobs change stacks by _longjmp(), which AddressSanitizer takes for a
+ * way out of the frames that it leaves, and wonders about their stack. They are
+ * come back to: past it, to libc's own.
+ */
+static void	(*libc_longjmp)(jmp_buf, int);
+
+static void __attribute__((constructor))
+libc_find(void)
+{
+	void	*libc = dlopen("libc.so.6", RTLD_LAZY | RTLD_NOLOAD);
+
+	if (libc != NULL)
+		libc_longjmp = (void (*)(jmp_buf, int))(uintptr_t)dlsym(libc,
+		    "_longjmp");
+}
+
+void
+_longjmp(jmp_buf env, int value)
+{
+	libc_longjmp(env, value);
+	__builtin_unreachable();
+}
+#endif
