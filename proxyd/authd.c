@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* What authd may tell proxyd, and what is forgotten when it goes. */
 #include "job/api.h"
+#include "job/rendezvous.h"
 #include "authd.h"
 #include "proc/conf.h"
 #include "grant.h"
@@ -58,6 +59,7 @@ authd_gone(enum link_end how)
 	usable = 0;
 	session_forget_half();
 	api_forget_all();
+	rendezvous_forget_all();
 	grant_forget_all();
 }
 

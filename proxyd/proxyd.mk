@@ -2,7 +2,7 @@
 
 # Pure: bytes in, bytes out. The tests and fuzz targets link these alone.
 proxyd_HDR_OBJS = common/base/reference.o common/base/addr.o proxyd/http/cookie.o proxyd/http/flow.o \
-	proxyd/http/host.o proxyd/http/lenient.o proxyd/http/origin.o \
+	proxyd/http/glob.o proxyd/http/host.o proxyd/http/lenient.o proxyd/http/origin.o \
 	proxyd/http/reqhdr.o proxyd/http/resphdr.o proxyd/http/sieve.o \
 	proxyd/http/stage.o proxyd/http/service.o proxyd/http/urlmap.o proxyd/door/route.o $(api_OBJS)
 proxyd_BODY_OBJS = proxyd/http/repack.o proxyd/http/rewrite.o
@@ -12,9 +12,9 @@ proxyd_OBJS = proxyd/proxyd.o proxyd/authd.o proxyd/grant.o proxyd/session.o \
 	common/net/crowd.o proxyd/door/limits.o proxyd/door/listen.o \
 	proxyd/door/now.o proxyd/door/plain.o proxyd/door/trust.o \
 	proxyd/job/answer.o proxyd/job/api.o \
-	proxyd/job/begin.o proxyd/job/document.o proxyd/job/down.o proxyd/job/end.o \
+	proxyd/job/begin.o proxyd/job/cors.o proxyd/job/document.o proxyd/job/down.o proxyd/job/end.o \
 	proxyd/job/give.o proxyd/job/hold.o proxyd/job/jar.o proxyd/job/names.o \
-	proxyd/job/path.o proxyd/job/proxy.o proxyd/job/up.o \
+	proxyd/job/path.o proxyd/job/proxy.o proxyd/job/rendezvous.o proxyd/job/up.o \
 	proxyd/http/page.o $(proxyd_HDR_OBJS) $(proxyd_BODY_OBJS) \
 	common/base/label.o common/base/rate.o common/metrics/count.o \
 	common/proc/request.o \

@@ -121,6 +121,8 @@ give_is_full(const struct class_info *class, uint64_t from)
 	const struct conf	*conf = &env()->conf;
 	uint64_t		 cap = conf->startups_full;
 
+	if (role_info(class->role)->flags & RF_RELAY)
+		cap += conf->relay_sessions;
 	if (class->startups) {
 		cap += conf->max_tunnels;
 		if (limits_share(conf, child_doors(), child_given(from)) ||

@@ -69,6 +69,7 @@ static void	tunnel_path(struct parser *, const char *);
 static void	recording_dir(struct parser *, const char *);
 static void	proxy_domain(struct parser *, char *);
 static void	origin(struct parser *, const char *);
+static void	allow_origin(struct parser *, const char *);
 static void	network(struct parser *, const char *, char (*)[64], unsigned *,
 		    const char *);
 static void	log_format(struct parser *, const char *);
@@ -109,6 +110,9 @@ static void	certificate(struct parser *, const char *, const char *);
 %token LISTEN "listen" LIVE "live" LOG "log" LOOPBACK "loopback"
 %token MAX "max" METRICS "metrics" MISSING "missing" NO "no" ON "on" ONLY "only" OPERATOR "operator"
 %token ORIGIN "origin"
+%token AUTH "auth" BASE "base" CLIENT "client" ID "id" INTERVAL "interval"
+%token MESSAGE "message" PEER "peer" PING "ping" REAP "reap" RELAY "relay"
+%token STALL "stall" SUBJECT "subject" URL "url" WAIT "wait"
 %token PATH "path" PER "per" PORT "port" PROXIED "proxied" PROXY "proxy"
 %token PROXYD "proxyd" PUBLIC "public" RATE "rate" READ "read" RECONNECT "reconnect"
 %token REPLACE "replace"
@@ -247,6 +251,9 @@ statement	: MACRO '=' text {
 		| OIDC oidc
 		| TUNNEL '{' tunnelopts '}'
 		| OPERATOR '{' operatoropts '}'
+		| RELAY '{' {
+			ps->conf->relay = 1;
+		} relayopts '}'
 		;
 
 oidc		: ISSUER text {
@@ -603,6 +610,64 @@ operatoropt	: PROXY DOMAIN text {
 		}
 		;
 
+relayopts	: %empty
+		| relayopts '\n'
+		| relayopts relayopt
+		| relayopts error			{ RECOVER(0); }
+		;
+
+relayopt	: NO AUTH {
+			if (ps->conf->relay_no_auth < 2)
+				ps->conf->relay_no_auth++;
+		}
+		| SESSION LIFETIME duration {
+			number(ps, "relay session lifetime", "relay_lifetime",
+			    $3.number);
+		}
+		| PEER WAIT duration {
+			number(ps, "peer wait", "relay_wait", $3.number);
+		}
+		| MAX SESSIONS number {
+			number(ps, "max relay sessions", "relay_sessions",
+			    $3.number);
+		}
+		| MAX SESSIONS PER SUBJECT number {
+			number(ps, "max sessions per subject",
+			    "relay_subject", $5.number);
+		}
+		| MAX MESSAGE size {
+			number(ps, "max message", "relay_message", $3.number);
+		}
+		| STALL TIMEOUT duration {
+			number(ps, "stall timeout", "relay_stall", $3.number);
+		}
+		| PING INTERVAL duration {
+			number(ps, "ping interval", "relay_ping", $3.number);
+		}
+		| REAP INTERVAL duration {
+			number(ps, "reap interval", "relay_reap", $3.number);
+		}
+		| BASE URL text {
+			string(ps, "base url", ps->conf->relay_base,
+			    sizeof(ps->conf->relay_base), $3.string);
+			free($3.string);
+		}
+		| AUDIENCE text {
+			string(ps, "relay audience", ps->conf->relay_audience,
+			    sizeof(ps->conf->relay_audience), $2.string);
+			free($2.string);
+		}
+		| CLIENT ID text {
+			string(ps, "client id", ps->conf->relay_client,
+			    sizeof(ps->conf->relay_client), $3.string);
+			free($3.string);
+		}
+		| ALLOW ORIGIN text {
+			allow_origin(ps, $3.string);
+			free($3.string);
+		}
+		;
+
 proxyopts	: %empty
 		| proxyopts SCHEME HTTP			{ ps->conf->proxy_plain = 1; }
 		| proxyopts SCHEME HTTPS		{ ps->conf->proxy_plain = 0; }
@@ -667,13 +732,18 @@ belongs(const char *word)
 	static const struct {
 		const char	*word, *where;
 	} words[] = {
-#define TOP	"outside of tunnel { } and operator { }"
+#define TOP	"outside of tunnel { }, operator { } and relay { }"
 #define IN(block)	"into " block " { }"
 		{ "store", TOP }, { "listen", TOP }, { "proxyd", TOP }, { "tlsd", TOP },
 		{ "keep", TOP }, { "record", TOP }, { "recording", TOP },
 		{ "missing", TOP }, { "trusted", TOP }, { "control", TOP },
 		{ "include", TOP }, { "log", TOP }, { "tunnel", TOP }, { "operator", TOP },
 		{ "penalty", TOP }, { "oidc", TOP }, { "ca", TOP },
+		{ "relay", TOP },
+		{ "peer", IN("relay") }, { "ping", IN("relay") },
+		{ "stall", IN("relay") }, { "reap", IN("relay") },
+		{ "base", IN("relay") }, { "client", IN("relay") },
+		{ "no", IN("relay") },
 		{ "path", IN("tunnel") }, { "grace", IN("tunnel") },
 		{ "start-up", IN("tunnel") }, { "session", IN("tunnel") },
 		{ "rate", IN("tunnel") }, { "require", IN("tunnel") },
@@ -1360,6 +1430,53 @@ certificate(struct parser *ps, const char *chain, const char *key)
 	}
 }
 
+/* rendezvous-protocol.md, section 5 */
+static void
+allow_origin(struct parser *ps, const char *text)
+{
+	struct conf	*c = ps->conf;
+	size_t		 i;
+	int		 open = 0;
+
+	for (i = 0; text[i] != '\0'; i++) {
+		if (text[i] == '\\' && text[++i] == '\0')
+			break;
+		else if (text[i] == '[' && !open && text[i + 1] != '\0')
+			open = 1;
+		else if (text[i] == ']')
+			open = 0;
+	}
+	if (i == 0 || open || (i > 0 && text[i - 1] == '\\' && text[i] == '\0' &&
+	    (i < 2 || text[i - 2] != '\\')))
+		error(ps, "allow origin: \"%s\" is no pattern", text);
+	else
+		list(ps, "allow origin", c->relay_origin[0], 16,
+		    sizeof(c->relay_origin[0]), &c->n_relay_origin, text);
+}
+
+/* rendezvous-protocol.md, section 8: who needs no token needs to be near. */
+static void
+check_no_auth(struct parser *ps, const char *name)
+{
+	const struct conf	*c = ps->conf;
+	char			 text[ADDR_SIZE + 160];
+	unsigned		 i;
+
+	if (c->relay && c->relay_no_auth == 0 && c->n_issuer == 0)
+		report(ps, name, 0, "relay: \"oidc issuer\" is needed, or "
+		    "\"no auth\"");
+	for (i = 0; i < c->n_listen && c->relay && c->relay_no_auth == 1;
+	    i++) {
+		if (is_loopback(c->listen[i].address) ||
+		    (c->listen[i].flags & (LISTEN_INTERNAL | LISTEN_TUNNEL)))
+			continue;
+		snprintf(text, sizeof(text), "relay: no auth: whoever reaches "
+		    "%s could make sessions; \"no auth\" twice says that this "
+		    "is meant", c->listen[i].address);
+		report(ps, name, 0, text);
+	}
+}
+
 /* Entry. */
 
 static void
@@ -1376,6 +1493,7 @@ finish(struct parser *ps, const char *name)
 	}
 	if (c->n_listen == 0 && ps->errors == 0)
 		report(ps, name, 0, "no \"listen on ... port ...\"");
+	check_no_auth(ps, name);
 	if (c->penalty_min > c->penalty_max)
 		report(ps, name, 0, "penalty min is longer than penalty max");
 	if (c->recording_each > c->recording_max)

@@ -19,6 +19,7 @@ static void	print_penalty(FILE *, const struct conf *);
 static void	print_issuers(FILE *, const struct conf *);
 static void	print_tunnel(FILE *, const struct conf *);
 static void	print_operator(FILE *, const struct conf *);
+static void	print_relay(FILE *, const struct conf *);
 
 void
 cfg_print(const struct conf *c, FILE *f)
@@ -58,6 +59,7 @@ cfg_print(const struct conf *c, FILE *f)
 	print_issuers(f, c);
 	print_tunnel(f, c);
 	print_operator(f, c);
+	print_relay(f, c);
 }
 
 static void
@@ -251,6 +253,17 @@ print_issuers(FILE *f, const struct conf *c)
 	}
 }
 
+/* A text, if there is one. */
+static void
+print_named(FILE *f, const char *word, const char *text)
+{
+	if (text[0] == '\0')
+		return;
+	fputs(word, f);
+	print_string(f, text);
+	fputc('\n', f);
+}
+
 static void
 print_tunnel(FILE *f, const struct conf *c)
 {
@@ -280,6 +293,33 @@ print_tunnel(FILE *f, const struct conf *c)
 	fprintf(f, "\treplace live tunnel %s\n",
 	    c->replace_live ? "yes" : "no");
 	print_bytes(f, "\tcredit per tunnel", c->credit_tunnel);
+	fputs("}\n", f);
+}
+
+static void
+print_relay(FILE *f, const struct conf *c)
+{
+	unsigned	i;
+
+	if (!c->relay)
+		return;
+	fputs("relay {\n", f);
+	for (i = 0; i < c->relay_no_auth; i++)
+		fputs("\tno auth\n", f);
+	print_seconds(f, "\tsession lifetime", c->relay_lifetime);
+	print_seconds(f, "\tpeer wait", c->relay_wait);
+	fprintf(f, "\tmax sessions %" PRIu64 "\n", c->relay_sessions);
+	fprintf(f, "\tmax sessions per subject %" PRIu64 "\n",
+	    c->relay_subject);
+	print_bytes(f, "\tmax message", c->relay_message);
+	print_seconds(f, "\tstall timeout", c->relay_stall);
+	print_seconds(f, "\tping interval", c->relay_ping);
+	print_seconds(f, "\treap interval", c->relay_reap);
+	print_named(f, "\tbase url ", c->relay_base);
+	print_named(f, "\taudience ", c->relay_audience);
+	print_named(f, "\tclient id ", c->relay_client);
+	for (i = 0; i < c->n_relay_origin; i++)
+		print_named(f, "\tallow origin ", c->relay_origin[i]);
 	fputs("}\n", f);
 }
 

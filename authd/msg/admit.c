@@ -22,6 +22,7 @@
 #include "named.h"
 #include "peer.h"
 #include "proc/proc.h"
+#include "relay.h"
 
 #define ADMIT_MS	30000	/* from the yes to the worker's start */
 #define TERMS_ONE	64	/* terminals of one operator, of one session */
@@ -137,8 +138,10 @@ static void
 admit_say(struct chan *c, uint32_t id, const struct admission *a)
 {
 	(void)say_admitted(proc_parent(), 0, -1, &(struct msg_admitted){
-	    .nonce = a->nonce, .class = (uint8_t)a->class });
-	admit_answer(c, id, 0, 0, "", a->nonce);
+	    .nonce = a->nonce, .instance = a->instance,
+	    .class = (uint8_t)a->class });
+	(void)say_admitted(c, id, -1, &(struct msg_admitted){ .message = "",
+	    .nonce = a->nonce, .instance = a->instance });
 }
 
 /* A proxyd has no more than its share of the places, whatever others have. */
@@ -172,6 +175,36 @@ admit_new(const struct ask *ask)
 	strlcpy(a->service, ask->service, sizeof(a->service));
 	index_add(&admissions.table, &a->link, a->nonce);
 	TAILQ_INSERT_TAIL(&admissions.queue, a, entry);
+	return (a);
+}
+
+void
+admit_no(const struct asker *asker, int status, uint32_t retry_s,
+    const char *message)
+{
+	struct chan	*c = asker_chan(asker);
+
+	if (c != NULL)
+		admit_answer(c, asker->id, status, retry_s, message, 0);
+}
+
+struct admission *
+admit_yes(const struct asker *asker, enum conn_class class, uint64_t proxyd,
+    const char *addr, const char *session, uint64_t instance)
+{
+	struct admission	*a = NULL;
+	struct chan		*c = asker_chan(asker);
+	struct ask		 ask = { .class = (uint8_t)class,
+	    .proxyd = proxyd };
+
+	strlcpy(ask.addr, addr, sizeof(ask.addr));
+	strlcpy(ask.session, session, sizeof(ask.session));
+	if (c == NULL || (a = admit_new(&ask)) == NULL) {
+		admit_no(asker, 503, 5, "server is busy");
+		return (NULL);
+	}
+	a->instance = instance;
+	admit_say(c, asker->id, a);
 	return (a);
 }
 
@@ -421,6 +454,17 @@ admit_tcp(struct chan *c, uint32_t id, const struct ask *ask)
 		tcp.service[0] = '\0';
 	admit_visit(c, id, &tcp);
 	explicit_bzero(&tcp, sizeof(tcp));
+}
+
+/* `service` "look": it will be refused anyway, unless one of these was first. */
+static void
+admit_relay(struct chan *c, uint32_t id, const struct ask *ask)
+{
+	struct asker	asker = { .instance = peer_of(c)->instance, .id = id };
+
+	strlcpy(asker.request, log_request_now(), sizeof(asker.request));
+	relay_ask(&asker, ask->proxyd, ask->addr, ask->session, ask->ticket,
+	    strcmp(ask->service, "look") == 0);
 }
 
 static void	(*const admit_fn[CLASS_COUNT])(struct chan *, uint32_t,

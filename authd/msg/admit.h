@@ -6,6 +6,7 @@
 
 #include "base/index.h"
 #include "authd/core/budget.h"
+#include "authd/core/env.h"
 #include "authd/cred/jwt.h"
 #include "imsg/imsg.h"
 #include "imsg/msg.h"
@@ -29,6 +30,10 @@ struct admission {
 	char			 session[UUID_SIZE];
 	char			 service[SERVICE_SIZE];
 	struct operator		 who;
+	/* of a relay session: who has it in `session` */
+	uint64_t		 instance;
+	uint16_t		 channel;
+	uint8_t			 slot;
 };
 
 int	admit_init(void);
@@ -40,6 +45,15 @@ struct admission	*admit_take(uint64_t nonce);
  */
 struct admission	*admit_again(int role, const struct operator *,
 			    const char *session);
+/*
+ * Let this connection in to `instance` (0: a new one): the parent hears it, then
+ * the asker. The admission, until it is taken; NULL, and the asker heard 503.
+ */
+struct admission	*admit_yes(const struct asker *, enum conn_class,
+			    uint64_t proxyd, const char *addr,
+			    const char *session, uint64_t instance);
+void		 admit_no(const struct asker *, int status, uint32_t retry_s,
+		    const char *message);
 /* NULL is allowed. */
 void		 admit_free(struct admission *);
 /* What this proxyd asked for, and no worker was started for, is void. */

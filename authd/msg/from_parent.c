@@ -23,6 +23,7 @@
 #include "named.h"
 #include "peer.h"
 #include "proc/proc.h"
+#include "relay.h"
 #include "report.h"
 
 #define HELD_MAX	32768	/* workers that wait for the start to be over */
@@ -159,6 +160,7 @@ peer_free(struct peer *pe)
 		door_part_free(pe);
 	if (peer_has(pe, RF_DIALS))
 		dialer_gone(pe);
+	relay_gone(pe);
 	facts_cancel(pe->asking);
 	if (peer_has(pe, RF_LOGIN) && pe->admission != NULL)
 		tunnel_left(pe);
@@ -248,6 +250,8 @@ peer_start(const struct spawned *sp)
 	    P_READY);
 	if (peer_has(pe, RF_LOGIN) && sp->bound)
 		peer_rebind(pe, sp);
+	else if (peer_has(pe, RF_RELAY))
+		relay_started(pe, sp->session, sp->bound);
 	else if (peer_has(pe, RF_STREAM) && pe->admission != NULL)
 		termd_started(pe);
 	else if (peer_has(pe, RF_DIALS))
@@ -308,7 +312,7 @@ peer_waits(const struct spawned *sp)
 	if (!start.all || start.loading)
 		return (1);
 	return (!start.store && ((flags & RF_STREAM) ||
-	    ((flags & RF_LOGIN) && sp->bound)));
+	    ((flags & (RF_LOGIN | RF_RELAY)) && sp->bound)));
 }
 
 /* Start who need not wait: all, or only those who are for one thing. */

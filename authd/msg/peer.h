@@ -16,6 +16,7 @@
 
 struct admission;
 struct facts_call;
+struct relay;
 struct report;
 struct services;
 struct tunnel;
@@ -55,6 +56,7 @@ struct peer {
 	/* RF_STREAM */
 	uint64_t		 stream;	/* 0: none */
 	struct facts_call	*asking;	/* may it be opened? */
+	struct relay		*relay;		/* RF_RELAY; NULL: over */
 	struct tunnel		*tunnel;	/* RF_LOGIN; NULL: others */
 	union {
 		struct mux_part		 mux;	/* RF_LOGIN */

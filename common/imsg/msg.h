@@ -106,6 +106,12 @@ enum try_call {
 #define LISTEN_PUBLIC	0x10	/* metricd's, and not only for this machine */
 #define LISTEN_TLS	0x20	/* tlsd's */
 
+/* Calls of the rendezvous admin API (RELAY), and its slots. */
+enum relay_op { RELAY_CREATE = 1, RELAY_LIST, RELAY_SHOW, RELAY_DELETE,
+    RELAY_DISCOVER, RELAY_OP_COUNT };
+enum relay_slot { SLOT_INITIATOR, SLOT_RESPONDER, SLOT_COUNT };
+#define RELAY_CHANNELS	256	/* of a relay session, at most */
+
 /* KEYFILE: what HS256 is signed with; whom to trust with TLS (to dialerd). */
 enum key_kind { KEY_JWT = 1, KEY_STORE, KEY_CA };
 

@@ -47,6 +47,7 @@
 	V(ID##_MUXD, "role=\"muxd\"" more)				\
 	V(ID##_TERMD, "role=\"termd\"" more)				\
 	V(ID##_TCPD, "role=\"tcpd\"" more)				\
+	V(ID##_RENDD, "role=\"rendd\"" more)				\
 	V(ID##_METRICD, "role=\"metricd\"" more)			\
 	V(ID##_DIALERD, "role=\"dialerd\"" more)			\
 	V(ID##_TLSD, "role=\"tlsd\"" more)				\

@@ -132,7 +132,27 @@ enum conf_unit { UNIT_COUNT, UNIT_SECONDS, UNIT_BYTES, UNIT_BOOL };
 	X(clock_skew, 60, 0, 600, UNIT_SECONDS, R_AUTHD,		\
 	    "oidc clock skew")						\
 	X(keep_recordings, 7776000, 3600, 3153600000, UNIT_SECONDS,	\
-	    R_AUTHD, "keep recordings")
+	    R_AUTHD, "keep recordings")					\
+	X(relay, 0, 0, 1, UNIT_BOOL, R_PARENT | R_AUTHD | R_PROXYD,	\
+	    "relay")							\
+	X(relay_no_auth, 0, 0, 2, UNIT_COUNT, R_AUTHD | R_PROXYD,	\
+	    "no auth")			/* 2: said twice */		\
+	X(relay_lifetime, 3600, 1, 31536000, UNIT_SECONDS, R_AUTHD,	\
+	    "relay session lifetime")					\
+	X(relay_wait, 120, 1, 86400, UNIT_SECONDS, R_RENDD,		\
+	    "peer wait")						\
+	X(relay_sessions, 10000, 1, 1000000, UNIT_COUNT,		\
+	    R_PARENT | R_AUTHD, "max relay sessions")			\
+	X(relay_subject, 1000, 1, 1000000, UNIT_COUNT, R_AUTHD,		\
+	    "max sessions per subject")					\
+	X(relay_message, 0, 0, 1099511627776, UNIT_BYTES, R_RENDD,	\
+	    "max message")		/* 0: any */			\
+	X(relay_stall, 300, 1, 86400, UNIT_SECONDS, R_RENDD,		\
+	    "stall timeout")						\
+	X(relay_ping, 30, 0, 86400, UNIT_SECONDS, R_RENDD,		\
+	    "ping interval")		/* 0: none */			\
+	X(relay_reap, 10, 1, 86400, UNIT_SECONDS, R_AUTHD,		\
+	    "reap interval")
 
 /* X(member, size with NUL, default, roles, keyword) */
 #define CONF_STRINGS(X)							\
@@ -146,6 +166,9 @@ enum conf_unit { UNIT_COUNT, UNIT_SECONDS, UNIT_BYTES, UNIT_BOOL };
 	X(proxy_domain, 256, "", R_AUTHD | R_PROXYD, "proxy domain")	\
 	X(recording_dir, 65, "recordings", R_AUTHD,			\
 	    "recording directory")					\
+	X(relay_base, 256, "", R_AUTHD, "base url")			\
+	X(relay_audience, 256, "", R_AUTHD, "relay audience")		\
+	X(relay_client, 128, "", R_AUTHD, "client id")			\
 	X(control_path, 104, RELAYD_SOCKET, R_PARENT,			\
 	    "control socket")						\
 	X(looking_path, 104, "", R_PARENT,				\
@@ -160,6 +183,7 @@ enum conf_unit { UNIT_COUNT, UNIT_SECONDS, UNIT_BYTES, UNIT_BOOL };
 	X(trusted_proxy, 16, 64, R_PROXYD | R_AUTHD | R_TLSD,		\
 	    "trusted proxy")						\
 	X(penalty_exempt, 16, 64, R_AUTHD, "penalty exempt")		\
+	X(relay_origin, 16, 256, R_PROXYD, "allow origin")		\
 	X(issuer, CONF_ISSUERS_MAX, ISSUER_SIZE, R_AUTHD | R_DIALERD,	\
 	    "oidc issuer")						\
 	X(issuer_keys, CONF_ISSUERS_MAX, ISSUER_SIZE,			\

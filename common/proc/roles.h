@@ -61,6 +61,7 @@ enum role_filter { FILTER_NOTHING, FILTER_WORKER, FILTER_RECORDER,
 #define RF_TLS		0x10000	/* gets the listening sockets with tls */
 #define RF_CERTS	0x20000	/* gets the certificates */
 #define RF_SIGNS	0x40000	/* and their keys */
+#define RF_RELAY	0x80000	/* one joined relay session */
 #define RF_BATCH	0x200	/* wakes others with every write: SCHED_BATCH */
 
 struct role_info {

@@ -39,6 +39,7 @@ static int	control_done(struct ws *);
 static int	close_rcvd(struct ws *);
 static int	payload_take(struct ws *, uint8_t *, const uint8_t *, size_t);
 static int	frame_done(struct ws *);
+static size_t	pass_take(struct ws *, uint8_t *, const uint8_t *, size_t);
 
 _Static_assert(sizeof(struct ws) <= 352, "struct ws is meant to be small");
 
@@ -69,7 +70,9 @@ ws_fail(struct ws *ws, uint16_t code, const char *why)
 		ws->code_out = code;
 		ws->close = 1;
 		/* A browser shows it; a tunnel's close is as it always was. */
-		if (ws->msg != NULL && !ws->pong) {
+		if (ws->pass != NULL)
+			ws->pong = 0;
+		if ((ws->msg != NULL || ws->pass != NULL) && !ws->pong) {
 			ws->outlen = (uint8_t)strlen(why);
 			memcpy(ws->out, why, ws->outlen);
 		}
@@ -89,6 +92,12 @@ int
 ws_half_rcvd(const struct ws *ws)
 {
 	return ((ws->halves & HALF_RCVD) != 0);
+}
+
+void
+ws_set_relay(struct ws *ws, struct ws_pass *pass)
+{
+	ws->pass = pass;
 }
 
 static int
@@ -126,7 +135,8 @@ header_first(struct ws *ws, uint8_t b)
 		if (ws->halves & HALF_RCVD)
 			return (ws_fail(ws, WS_PROTOCOL_ERROR,
 			    "data behind the end of the stream"));
-		if (op == WS_OP_TEXT && !text_is_half(ws, b) &&
+		if (op == WS_OP_TEXT && ws->pass == NULL &&
+		    !text_is_half(ws, b) &&
 		    (ws->msg == NULL || !ws->msg->text))
 			return (ws_fail(ws, WS_UNSUPPORTED, "text message"));
 		return (0);
@@ -146,7 +156,8 @@ static int
 header_second(struct ws *ws, uint8_t b)
 {
 	if (ws->role == WS_SERVER && !(b & MASKED))
-		return (ws_fail(ws, WS_PROTOCOL_ERROR,
+		return (ws_fail(ws, WS_PROTOCOL_ERROR, ws->pass != NULL ?
+		    "unmasked frame" :
 		    "frame from the client is not masked"));
 	if (ws->role == WS_CLIENT && (b & MASKED))
 		return (ws_fail(ws, WS_PROTOCOL_ERROR,
@@ -154,8 +165,8 @@ header_second(struct ws *ws, uint8_t b)
 	if (is_control(ws) && (b & LEN7) > WS_CONTROL_MAX)
 		return (ws_fail(ws, WS_PROTOCOL_ERROR,
 		    "control frame over 125 bytes"));
-	if (ws->msg == NULL && (ws->hdr[0] & OPCODE) == WS_OP_TEXT &&
-	    (b & LEN7) != 0)
+	if (ws->msg == NULL && ws->pass == NULL &&
+	    (ws->hdr[0] & OPCODE) == WS_OP_TEXT && (b & LEN7) != 0)
 		return (ws_fail(ws, WS_UNSUPPORTED, "text message"));
 	return (0);
 }
@@ -175,10 +186,27 @@ header_size(const struct ws *ws)
 	return (n);
 }
 
+/* How long may this frame be? In a relay it is the message that has a limit. */
+static uint64_t
+frame_limit(struct ws *ws)
+{
+	struct ws_pass	*pass = ws->pass;
+	uint64_t	 limit = ws->frame_max;
+
+	if (pass != NULL) {
+		if ((ws->hdr[0] & OPCODE) != WS_OP_CONT)
+			pass->len = 0;
+		return (pass->max != 0 ? pass->max - pass->len : INT64_MAX);
+	}
+	if (ws->msg != NULL && ws->msg->max - ws->msg->len < limit)
+		limit = ws->msg->max - ws->msg->len;
+	return (limit);
+}
+
 static int
 header_done(struct ws *ws)
 {
-	uint64_t	 n, limit = ws->frame_max;
+	uint64_t	 n;
 	size_t		 i, ext = 0;
 
 	n = ws->hdr[1] & LEN7;
@@ -194,12 +222,13 @@ header_done(struct ws *ws)
 			    "length is not in its shortest form"));
 	}
 	if (!is_control(ws)) {
-		if (ws->msg != NULL && ws->msg->max - ws->msg->len < limit)
-			limit = ws->msg->max - ws->msg->len;
-		if (n > limit)
+		if (n > frame_limit(ws))
 			return (ws_fail(ws, WS_TOO_BIG,
+			    ws->pass != NULL ? "message too big" :
 			    ws->msg != NULL ? "message over the limit" :
 			    "frame over the limit"));
+		if (ws->pass != NULL && ws->pass->max != 0)
+			ws->pass->len += n;
 		if ((ws->hdr[0] & OPCODE) != WS_OP_CONT)
 			ws->open_op = ws->hdr[0] & OPCODE;
 	}
@@ -312,6 +341,11 @@ close_rcvd(struct ws *ws)
 	if (ws->state == WS_OPEN) {
 		ws->code_out = code;
 		ws->close = 1;
+		if (ws->pass != NULL) {
+			ws->pong = 0;
+			ws->outlen = ws->ctllen > 2 ? ws->ctllen - 2 : 0;
+			memcpy(ws->out, ws->ctl + 2, ws->outlen);
+		}
 	}
 	ws->state = ws->close ? WS_CLOSE_RCVD : WS_CLOSED;
 	return (0);
@@ -370,7 +404,7 @@ frame_done(struct ws *ws)
 	ws->hdrlen = 0;
 	if (is_control(ws))
 		return (control_done(ws));
-	if (ws->msg == NULL && ws->open_op == WS_OP_TEXT)
+	if (ws->msg == NULL && ws->pass == NULL && ws->open_op == WS_OP_TEXT)
 		ws->halves |= HALF_RCVD;
 	if (ws->hdr[0] & FIN)
 		ws->open_op = 0;
@@ -413,5 +447,57 @@ ws_input(struct ws *ws, uint8_t *buf, size_t len, size_t *payload_len)
 	}
 	if (payload_len != NULL)
 		*payload_len = w;
+	return (rv);
+}
+
+/*
+ * `n` bytes of a data frame become a frame of their own: a long one is passed on
+ * as it comes. Its header is shorter than the one it replaces, or there was
+ * room for it. Bytes written to `dst`.
+ */
+static size_t
+pass_take(struct ws *ws, uint8_t *dst, const uint8_t *src, size_t n)
+{
+	struct ws_pass	*pass = ws->pass;
+	int		 fin = n == ws->left && (ws->hdr[0] & FIN);
+	size_t		 head;
+
+	if (n == 0 && !fin)
+		return (0);
+	head = ws_header(dst, pass->begun ? WS_OP_CONT : ws->open_op, n, NULL);
+	if (!fin)
+		dst[0] &= (uint8_t)~FIN;
+	pass->begun = !fin;
+	pass->payload += n;
+	(void)payload_take(ws, dst + head, src, n);
+	return (head + n);
+}
+
+int
+ws_relay(struct ws *ws, uint8_t *buf, size_t len, size_t *out_len)
+{
+	size_t		 n, r = WS_PASS_ROOM, w = 0;
+	ssize_t		 used;
+	int		 rv = ws->state == WS_FAILED ? -1 : 0;
+
+	len += WS_PASS_ROOM;
+	while (r < len && !is_over(ws)) {
+		if ((used = header_take(ws, buf + r, len - r)) == -1) {
+			rv = -1;
+			break;
+		}
+		r += (size_t)used;
+		if (!ws->in_frame)
+			break;
+		n = len - r < ws->left ? len - r : ws->left;
+		if (is_control(ws))
+			(void)payload_take(ws, buf + r, buf + r, n);
+		else
+			w += pass_take(ws, buf + w, buf + r, n);
+		r += n;
+		if (ws->left == 0 && (rv = frame_done(ws)) == -1)
+			break;
+	}
+	*out_len = w;
 	return (rv);
 }

@@ -13,7 +13,8 @@
  * Two modes. In stream mode (the tunnel and relay data planes) the payloads
  * of all data frames are one byte stream, message and frame borders carry no
  * meaning, only binary is taken (but see ws_take_half()). In message mode (terminals) whole messages
- * go to a callback. Control frames are handled inside in both.
+ * go to a callback. Control frames are handled inside in both. A relay passes
+ * frames on: ws_relay().
  *
  * The owner's loop:
  *	read into buf; ws_input(); use the payload;
@@ -93,11 +94,24 @@ struct ws_msg {
 };
 
 /*
+ * For ws_relay(). The owner zeroes it, sets `max`, and may read `payload` and
+ * set it to 0.
+ */
+struct ws_pass {
+	uint64_t	max;		/* the longest message; 0: any */
+	uint64_t	payload;	/* bytes of data that have passed */
+
+	uint64_t	len;		/* private: of the message so far */
+	uint8_t		begun;		/* a part of it has been passed on */
+};
+
+/*
  * Private, but embedded in its owner, who touches no member. A few cache
  * lines: no buffer grows with what a peer claims.
  */
 struct ws {
 	struct ws_msg	*msg;			/* NULL: stream mode */
+	struct ws_pass	*pass;			/* NULL: not for ws_relay() */
 	const char	*error;			/* why it failed, a constant */
 	uint64_t	 left;			/* of the frame's payload */
 	uint32_t	 frame_max;
@@ -167,6 +181,23 @@ int	ws_half_rcvd(const struct ws *);
  * after it is ignored.
  */
 int	ws_input(struct ws *, uint8_t *buf, size_t len, size_t *payload_len);
+
+/*
+ * For a relay, in the server's role: from now on the input goes through
+ * ws_relay() and not ws_input(). Text passes and is not looked at, frames have
+ * any length, a close's reason is part of our answer to it, and a fault's text
+ * is the reason of its close. rendezvous-protocol.md, section 8.
+ */
+#define WS_PASS_ROOM	10
+void	ws_set_relay(struct ws *, struct ws_pass *);
+
+/*
+ * Take the `len` bytes at buf + WS_PASS_ROOM, as ws_input() does. What is to be
+ * passed on is written from the start of `buf`, `*out_len` bytes of whole,
+ * unmasked frames: types and borders of messages stay, a message may be in more
+ * pieces than it was. Never longer than WS_PASS_ROOM + len.
+ */
+int	ws_relay(struct ws *, uint8_t *buf, size_t len, size_t *out_len);
 
 /* Whether ws_output() has something to write. */
 int	ws_pending(const struct ws *);

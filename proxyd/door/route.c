@@ -33,6 +33,22 @@ route_probe(const struct slice *path)
 	    slice_eq(path, "/readyz") ? PROBE_READY : PROBE_NONE);
 }
 
+/* rendezvous-protocol.md, 1. Its own 404 says what is below and wrong. */
+static enum route
+rendezvous(const struct slice *path, struct slice *id)
+{
+	if (begins(path, "/relay/")) {
+		id->s = path->s + 7;
+		id->len = path->len - 7;
+		return (ROUTE_RELAY);
+	}
+	if (begins(path, "/admin/sessions/") ||
+	    slice_eq(path, "/admin/sessions") || slice_eq(path, "/healthz") ||
+	    slice_eq(path, "/.well-known/swsrs-config"))
+		return (ROUTE_ADMIN);
+	return (ROUTE_NOT_FOUND);
+}
+
 enum route
 route_find(struct route_to *to, const struct httphead *h,
     const struct slice *host, uint32_t listen_flags, const struct conf *cf)
@@ -53,6 +69,15 @@ route_find(struct route_to *to, const struct httphead *h,
 		}
 	if (is_tunnel_path(&h->path, cf))
 		return (ROUTE_TUNNEL);
+	if (cf->relay && !(listen_flags & (LISTEN_INTERNAL | LISTEN_TUNNEL)))
+		switch (rendezvous(&h->path, &to->id)) {
+		case ROUTE_RELAY:
+			return (ROUTE_RELAY);
+		case ROUTE_ADMIN:
+			return (ROUTE_ADMIN);
+		default:
+			break;
+		}
 	if (route_probe(&h->path) != PROBE_NONE)
 		return (ROUTE_PROBE);
 	if (listen_flags & LISTEN_INTERNAL)

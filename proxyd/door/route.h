@@ -19,6 +19,8 @@ enum route {		/* as in metrics/proxyd.def */
 	ROUTE_TUNNEL,		/* row 3 */
 	ROUTE_TERMINAL,		/* row 6: id filled */
 	ROUTE_TCP,		/* row 6: id, and service as sent */
+	ROUTE_RELAY,		/* row 4: id is what follows /relay/ */
+	ROUTE_ADMIN,		/* row 8: rendezvous, all but its data */
 	ROUTE_API,		/* row 7 */
 	ROUTE_NOT_FOUND		/* row 10 */
 };

@@ -189,6 +189,15 @@ answer_head(struct conn *c, const char *type, uint64_t len)
 }
 
 void
+answer_as(struct conn *c, int status, const char *type, const char *extra,
+    const char *text, size_t len)
+{
+	struct iovec	iov = { (void *)(uintptr_t)text, len };
+
+	answer_send(c, status, type, "", extra, &iov, 1);
+}
+
+void
 answer_empty(struct conn *c, int status, const char *extra)
 {
 	answer_send(c, status, NULL, "", extra, NULL, 0);

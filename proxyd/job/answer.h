@@ -41,6 +41,9 @@ void	answer_text(struct conn *, const char *type, const char *text,
  * request. 0, or -1: the connection is closed.
  */
 int	answer_head(struct conn *, const char *type, uint64_t len);
+/* Any of rendezvous: nothing is added to what `extra` says. */
+void	answer_as(struct conn *, int status, const char *type,
+	    const char *extra, const char *text, size_t len);
 /* No body; `extra` says the rest. */
 void	answer_empty(struct conn *, int status, const char *extra);
 

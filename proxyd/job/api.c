@@ -32,6 +32,7 @@
 #include "imsg/msg.h"
 #include "metrics/count.h"
 #include "proc/proc.h"
+#include "rendezvous.h"
 #include "proxyd/door/route.h"
 #include "http/upgrade.h"
 
@@ -663,8 +664,8 @@ api_on_chunk(struct chan *ch, struct imsg *m)
 	TAILQ_FOREACH(a, &waiting, entry)
 		if (a->id == m->id)
 			break;
-	if (a == NULL)
-		return (0);		/* the asker has gone */
+	if (a == NULL)		/* not ours, or the asker has gone */
+		return (rendezvous_chunk(m) == -1 ? -1 : 0);
 	if (doc_add(&a->data, &in.bytes) == -1)
 		return (-1);
 	if (doc_is_whole(&a->data))

@@ -13,6 +13,7 @@
 #include "proc/conf.h"
 #include "proc/proc.h"
 #include "proxy.h"
+#include "rendezvous.h"
 #include "proxyd/authd.h"
 #include "proxyd/door/route.h"
 #include "proxyd/door/trust.h"
@@ -87,6 +88,12 @@ request_begin(struct conn *c, const struct httphead *h)
 		break;
 	case ROUTE_TCP:
 		give_tcp(c, h, &to.id, &to.service);
+		break;
+	case ROUTE_RELAY:
+		give_relay(c, h, &to.id, &host);
+		break;
+	case ROUTE_ADMIN:
+		rendezvous_begin(c, h);
 		break;
 	case ROUTE_API:
 		request_astray(c, h);

@@ -3,10 +3,12 @@
  * Tunnels, terminals and TCP: authd is asked first, so that 429 and 503 can still
  * be said here; then the connection with all its bytes goes to the parent.
  */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "answer.h"
+#include "base/compat.h"
 #include "base/uuid.h"
 #include "proxyd/authd.h"
 #include "proxyd/door/conn.h"
@@ -19,12 +21,16 @@
 #include "proc/proc.h"
 #include "give.h"
 #include "metrics/count.h"
+#include "proxyd/grant.h"
+#include "proxyd/http/glob.h"
+#include "rendezvous.h"
 #include "http/upgrade.h"
 #include "ws/ws.h"
 
 #define TICKET_TEXT	TICKET_SIZE
 #define WAIT_MS		15000	/* what is asked has a deadline of its own */
 
+static void	give_no(struct conn *, int, const char *, uint32_t);
 static int	admitted(struct chan *, struct imsg *, void *);
 
 /* The job: what is asked about the connection. */
@@ -32,6 +38,8 @@ struct give {
 	struct call	 call;
 	struct httphead	*head;
 	uint8_t		 class;
+	struct slice	 host;		/* CLASS_RELAY: by which it was called */
+	char		 cors[CORS_MAX];
 };
 
 static struct give *
@@ -91,6 +99,64 @@ ask(struct conn *c, const struct httphead *h, uint8_t class,
 	return (0);
 }
 
+#define CARRIER	"swsrs.token."	/* a subprotocol that carries a token: D13 */
+
+/* The first offered subprotocol that carries no token (`carrier` 0), or does. */
+static struct slice
+offered(const struct httphead *h, int carrier)
+{
+	const struct slice	*v = httphead_get(h, "Sec-WebSocket-Protocol");
+	struct slice		 word = { NULL, 0 };
+	const char		*p, *end;
+	size_t			 n = sizeof(CARRIER) - 1;
+
+	for (p = v != NULL ? v->s : NULL; p != NULL; p = end + 1) {
+		if ((end = memchr(p, ',', v->len - (size_t)(p - v->s))) == NULL)
+			end = v->s + v->len;
+		for (word.s = p; word.s < end && *word.s == ' '; word.s++)
+			;
+		for (word.len = (size_t)(end - word.s); word.len > 0 &&
+		    word.s[word.len - 1] == ' '; word.len--)
+			;
+		if (word.len > 0 && (word.len > n &&
+		    memcmp(word.s, CARRIER, n) == 0) == carrier)
+			return (word);
+		if (end == v->s + v->len)
+			break;
+	}
+	return ((struct slice){ NULL, 0 });
+}
+
+/* To a rendd, which reads no head: what is the 101, and what came behind it. */
+static void
+give_seat(struct conn *c, uint64_t nonce, uint64_t instance, const char *addr,
+    const char *accept)
+{
+	static uint8_t	 bytes[GIVE_BYTES_MAX];
+	struct slice	 word = offered(give_of(c)->head, 0);
+	size_t		 early = c->in->len - give_of(c)->head->head_len;
+	int		 n, fd;
+
+	n = snprintf((char *)bytes, sizeof(bytes),
+	    "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n"
+	    "Connection: Upgrade\r\nSec-WebSocket-Accept: %s\r\n"
+	    "%s%.*s%s\r\n", accept, word.len > 0 ? "Sec-WebSocket-Protocol: " :
+	    "", (int)word.len, word.len > 0 ? word.s : "",
+	    word.len > 0 ? "\r\n" : "");
+	if (word.len > SERVICE_SIZE || (size_t)n > sizeof(bytes) - early) {
+		give_no(c, 400, "too much was sent before the answer", 0);
+		return;
+	}
+	memcpy(bytes + n, c->in->data + c->in->off +
+	    give_of(c)->head->head_len, early);
+	fd = conn_detach(c);
+	(void)say_give(proc_parent(), 0, fd, &(struct msg_give){
+	    .class = CLASS_RELAY, .nonce = nonce, .instance = instance,
+	    .addr = addr, .accept = accept, .request = c->request,
+	    .bytes = { bytes, (size_t)n + early } });
+	conn_close(c, "given away", 0);
+}
+
 /* The connection leaves this process. */
 static void
 give(struct conn *c, uint64_t nonce, uint64_t instance)
@@ -110,12 +176,32 @@ give(struct conn *c, uint64_t nonce, uint64_t instance)
 		return;
 	}
 	addr_print(&c->addr, addr);
+	if (give_of(c)->class == CLASS_RELAY) {
+		give_seat(c, nonce, instance, addr, accept);
+		return;
+	}
 	fd = conn_detach(c);
 	(void)say_give(parent, 0, fd, &(struct msg_give){
 	    .class = give_of(c)->class, .nonce = nonce, .instance = instance,
 	    .addr = addr, .accept = accept, .request = c->request,
 	    .bytes = { c->in->data + c->in->off, c->in->len } });
 	conn_close(c, "given away", 0);
+}
+
+/* No: in the words of whose it is. */
+static void
+give_no(struct conn *c, int status, const char *message, uint32_t retry_s)
+{
+	char	cors[CORS_MAX];
+
+	if (give_of(c)->class != CLASS_RELAY) {
+		answer_later(c, status, message, retry_s);
+		return;
+	}
+	if (status == 401 || status == 404)
+		grant_refused(&c->addr);
+	strlcpy(cors, give_of(c)->cors, sizeof(cors));
+	rendezvous_later(c, cors, status, message, retry_s);
 }
 
 /* tunnel-protocol.md, 1.5: row 1 was authd's; then 9, 10 and 7. */
@@ -155,6 +241,64 @@ tcp_good(struct conn *c, const struct httphead *h)
 	return (terminal_good(c, h));
 }
 
+/* rendezvous-protocol.md, section 4, in its order: NULL, it is an upgrade. */
+static const char *
+relay_wrong(const struct conn *c, const struct httphead *h, int *status,
+    const char **extra)
+{
+	const struct slice	*v;
+
+#define PROTOCOL	"WebSocket protocol violation: "
+	*status = 426;
+	*extra = "Connection: Upgrade\r\nUpgrade: websocket\r\n";
+	if (h->minor < 1)
+		return (PROTOCOL "handshake request must be at least "
+		    "HTTP/1.1");
+	if (!httphead_has_token(h, "Connection", "upgrade"))
+		return (PROTOCOL "Connection header does not contain Upgrade");
+	if (!httphead_has_token(h, "Upgrade", "websocket"))
+		return (PROTOCOL "Upgrade header does not contain websocket");
+	*status = 405;
+	*extra = "Allow: GET, HEAD\r\n";
+	if (c->is_head)
+		return (PROTOCOL "handshake request method is not GET");
+	*status = 400;
+	*extra = "Sec-WebSocket-Version: 13\r\n";
+	v = httphead_get(h, "Sec-WebSocket-Version");
+	if (v == NULL || !slice_eq(v, "13"))
+		return ("unsupported WebSocket protocol version");
+	*extra = NULL;
+	if (upgrade_check(h) != 0)
+		return (PROTOCOL "Sec-WebSocket-Key is not 16 bytes");
+	return (NULL);
+#undef PROTOCOL
+}
+
+static int
+relay_good(struct conn *c, const struct httphead *h)
+{
+	const struct slice	*origin = httphead_get(h, "origin");
+	const char		*why, *extra;
+	char			 cors[CORS_MAX], text[HOST_SIZE * 2 + 64];
+	struct slice		 own, host = give_of(c)->host;
+	int			 status;
+
+	strlcpy(cors, give_of(c)->cors, sizeof(cors));
+	if ((why = relay_wrong(c, h, &status, &extra)) != NULL) {
+		rendezvous_error(c, cors, status, why, extra);
+		return (0);
+	}
+	if (origin_fits(h, &host))
+		return (1);
+	own = glob_host(origin);
+	snprintf(text, sizeof(text), "request Origin \"%.*s\" is not "
+	    "authorized for Host \"%.*s\"", (int)(own.len < HOST_SIZE ?
+	    own.len : 0), own.s, (int)(host.len < HOST_SIZE ? host.len : 0),
+	    host.s != NULL ? host.s : "");
+	rendezvous_error(c, cors, 403, text, NULL);
+	return (0);
+}
+
 /* 1; 0: it is not, and answered. */
 static int	(*const good[CLASS_COUNT])(struct conn *,
 		    const struct httphead *) = {
@@ -174,12 +318,13 @@ admitted(struct chan *ch, struct imsg *m, void *arg)
 	(void)ch;
 	count((g->class == CLASS_TUNNEL ? CT_ADMIT_TUNNEL_OK :
 	    g->class == CLASS_TCP ? CT_ADMIT_TCP_OK :
+	    g->class == CLASS_RELAY ? CT_ADMIT_RELAY_OK :
 	    CT_ADMIT_TERMINAL_OK) + metric_outcome(m == NULL || r == -1 ? 503 :
 	    in.status));
 	if (m == NULL || r == -1)
-		answer_later(c, 503, "service temporarily unavailable", 5);
+		give_no(c, 503, "service temporarily unavailable", 5);
 	else if (in.status != 0)
-		answer_later(c, in.status, in.message, in.retry_s);
+		give_no(c, in.status, in.message, in.retry_s);
 	else if (good[g->class](c, g->head))
 		give(c, in.nonce, in.instance);
 	return (r);
@@ -255,4 +400,77 @@ give_tcp(struct conn *c, const struct httphead *h, const struct slice *id,
 		name[service->len] = '\0';
 	}
 	give_visit(c, h, CLASS_TCP, id, name);
+}
+
+/* Section 4, 2: a header that is one counts, even if it is wrong. */
+static void
+relay_token(const struct httphead *h, char dst[TICKET_TEXT])
+{
+	const struct slice	*v = httphead_get(h, "authorization");
+	struct slice		 word;
+	int			 n;
+
+	dst[0] = '\0';
+	if (v != NULL && v->len > 7 && memcmp(v->s, "Bearer ", 7) == 0) {
+		word.s = v->s + 7;
+		word.len = v->len - 7;
+	} else {
+		n = upgrade_query_get(&h->query, "token", dst, TICKET_TEXT);
+		if (n > 0)
+			return;
+		if (n == UPGRADE_Q_BAD)
+			strlcpy(dst, "-", TICKET_TEXT);
+		word = offered(h, 1);
+		if (n != UPGRADE_Q_NONE || word.len == 0)
+			return;
+		word.s += sizeof(CARRIER) - 1;
+		word.len -= sizeof(CARRIER) - 1;
+	}
+	/* What is longer is no token of anybody. */
+	if (word.len >= TICKET_TEXT || memchr(word.s, '\0', word.len) != NULL) {
+		strlcpy(dst, "-", TICKET_TEXT);
+		return;
+	}
+	memcpy(dst, word.s, word.len);
+	dst[word.len] = '\0';
+}
+
+void
+give_relay(struct conn *c, const struct httphead *h, const struct slice *id,
+    const struct slice *host)
+{
+	char		 cors[CORS_MAX], token[TICKET_TEXT];
+	char		 session[UUID_SIZE];
+	const char	*extra, *wrong;
+	uint32_t	 wait;
+	int		 status;
+
+	if (cors_fields(h, cors)) {
+		answer_empty(c, 204, cors);
+		return;
+	}
+	if (id->len == 0 || memchr(id->s, '/', id->len) != NULL) {
+		rendezvous_error(c, cors, 404, "404 page not found", NULL);
+		return;
+	}
+	if (!c->is_head && !slice_eq(&h->method_name, "GET")) {
+		rendezvous_error(c, cors, 405, "Method Not Allowed",
+		    "Allow: GET, HEAD\r\n");
+		return;
+	}
+	if ((wait = grant_refused_wait(&c->addr)) > 0) {
+		count(CT_LIMITED_REFUSED);
+		rendezvous_later(c, cors, 429, "too many refused tokens", wait);
+		return;
+	}
+	path_segment(id->s, id->len, session, sizeof(session));
+	relay_token(h, token);
+	wrong = relay_wrong(c, h, &status, &extra);
+	if (ask(c, h, CLASS_RELAY, &(struct msg_admit){ .session = session,
+	    .ticket = token, .origin = "", .service = wrong != NULL ||
+	    !origin_fits(h, host) ? "look" : "" }) == 0) {
+		give_of(c)->host = *host;
+		strlcpy(give_of(c)->cors, cors, sizeof(cors));
+	}
+	explicit_bzero(token, sizeof(token));
 }

@@ -17,4 +17,8 @@ void	give_terminal(struct conn *, const struct httphead *,
 void	give_tcp(struct conn *, const struct httphead *,
 	    const struct slice *session, const struct slice *service);
 
+/* /relay/ID: `id` as sent, `host` by which it was called. */
+void	give_relay(struct conn *, const struct httphead *,
+	    const struct slice *id, const struct slice *host);
+
 #endif

@@ -62,8 +62,8 @@ errors(void)
 		    "\"bogus\"\nt:2: proxyd: 65 is out of range 0 to 64\n" },
 		{ "tunnel {\n", "t:1: this \"{\" is not closed\n" },
 		{ LISTEN_LINE "tunnel {\n grace 1s\nproxyd 2\n", "t:4: "
-		    "\"proxyd\" belongs outside of tunnel { } and operator "
-		    "{ }\nt:2: this \"{\" is not closed\n" },
+		    "\"proxyd\" belongs outside of tunnel { }, operator { } and "
+		    "relay { }\nt:2: this \"{\" is not closed\n" },
 		{ "operator { grace 1s }\n", "t:1: \"grace\" belongs into "
 		    "tunnel { }\n" },
 		{ LISTEN_LINE "log format xml\n", "t:2: log format: expected "

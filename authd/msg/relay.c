@@ -1,0 +1,186 @@
+/* SPDX-License-Identifier: ISC */
+/* The table of relay sessions: how one begins and ends. */
+#include <sodium.h>
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/compat.h"
+#include "base/log.h"
+#include "peer.h"
+#include "proc/proc.h"
+#include "relay.h"
+
+#define PREFIX	6		/* of an id, in the log: D13 */
+
+static void	relay_due(void *);
+static void	relay_free(struct relay *);
+
+struct relays	relays = TAILQ_HEAD_INITIALIZER(relays);
+
+static struct index	table;
+static struct budget	places;
+
+struct relay *
+relay_find(const char *id)
+{
+	struct link	*l;
+	struct relay	*r;
+
+	for (l = index_find(&table, index_key(id)); l != NULL;
+	    l = index_next(l)) {
+		r = OWNER(l, struct relay, link);
+		if (strcmp(r->id, id) == 0)
+			return (r);
+	}
+	return (NULL);
+}
+
+/* 16 random bytes as text. */
+static void
+relay_random(char dst[RELAY_TEXT])
+{
+	uint8_t	raw[16];
+
+	randombytes_buf(raw, sizeof(raw));
+	(void)sodium_bin2base64(dst, RELAY_TEXT, raw, sizeof(raw),
+	    sodium_base64_VARIANT_URLSAFE_NO_PADDING);
+	explicit_bzero(raw, sizeof(raw));
+}
+
+struct relay *
+relay_new(const char *subject, int *status, const char **why,
+    char tokens[SLOT_COUNT][RELAY_TEXT])
+{
+	const struct conf	*conf = proc_conf();
+	struct relay		*r;
+	unsigned		 i;
+
+	places.total = conf->relay_sessions;
+	places.one = subject[0] != '\0' ? conf->relay_subject : UINT64_MAX;
+	places.few = UINT64_MAX;
+	*status = 503;
+	*why = "service temporarily unavailable";
+	if ((r = calloc(1, sizeof(*r))) == NULL)
+		return (NULL);
+	if (budget_take(&places, &r->place, subject, NULL, 1) == -1) {
+		*status = places.used >= places.total ? 503 : 429;
+		*why = "session limit reached";
+		free(r);
+		return (NULL);
+	}
+	do
+		relay_random(r->id);
+	while (relay_find(r->id) != NULL);
+	for (i = 0; i < SLOT_COUNT; i++) {
+		relay_random(tokens[i]);
+		crypto_generichash(r->hash[i], RELAY_HASH,
+		    (const uint8_t *)tokens[i], RELAY_ID, NULL, 0);
+	}
+	strlcpy(r->subject, subject, sizeof(r->subject));
+	r->channels = 1;
+	r->created = r->moved = clock_wall_ms();
+	STAILQ_INIT(&r->waiting);
+	relay_keep(r, (int64_t)conf->relay_lifetime * 1000);
+	return (r);
+}
+
+void
+relay_keep(struct relay *r, int64_t lifetime_ms)
+{
+	int64_t	left;
+
+	if (!timer_is_set(&r->timer)) {
+		timer_init(&r->timer, relay_due, r);
+		index_add(&table, &r->link, index_key(r->id));
+		TAILQ_INSERT_TAIL(&relays, r, entry);
+	}
+	r->expires = r->created + lifetime_ms;
+	left = r->expires - clock_wall_ms();
+	timer_set(&r->timer, left > 0 ? (uint64_t)left : 0);
+}
+
+void
+relay_note(struct relay *r, const char *what, unsigned channel, unsigned slot,
+    unsigned code, const char *addr)
+{
+	struct relay_event	*e;
+	unsigned		 n = r->nevents, room;
+
+	/* It doubles until it is a ring. */
+	if (n < RELAY_EVENTS && (n == 0 || (n & (n - 1)) == 0)) {
+		room = n == 0 ? 1 : 2 * n;
+		if ((e = reallocarray(r->events, room, sizeof(*e))) == NULL)
+			return;
+		r->events = e;
+	}
+	e = &r->events[n % RELAY_EVENTS];
+	memset(e, 0, sizeof(*e));
+	e->at = clock_wall_ms();
+	e->what = what;
+	e->channel = (uint16_t)channel;
+	e->slot = (uint8_t)slot;
+	e->code = (uint16_t)code;
+	e->bytes_in = r->bytes_in;
+	e->bytes_out = r->bytes_out;
+	strlcpy(e->addr, addr, sizeof(e->addr));
+	r->nevents++;
+}
+
+/* Whoever is there goes; nobody more comes to that process. */
+static void
+relay_part(struct relay *r, const char *why)
+{
+	struct peer	*pe = peer_find(r->instance);
+
+	r->instance = 0;
+	r->nonce = 0;
+	r->on_way = 0;
+	memset(r->seats, 0, sizeof(r->seats));
+	if (pe == NULL)
+		return;
+	pe->relay = NULL;
+	peer_close(pe, 1001, why);
+}
+
+void
+relay_end(struct relay *r, const char *why, int keep)
+{
+	log_info("relay session %.*s: %s", PREFIX, r->id, why);
+	relay_part(r, why);
+	if (!keep) {
+		relay_waiting(r);
+		relay_free(r);
+		return;
+	}
+	r->expired = 1;
+	timer_set(&r->timer, proc_conf()->relay_reap * 1000);
+}
+
+static void
+relay_due(void *arg)
+{
+	struct relay	*r = arg;
+
+	if (r->expired || clock_wall_ms() >= r->expires) {
+		if (r->expired)
+			relay_free(r);
+		else
+			relay_end(r, "session expired", 1);
+	} else
+		timer_set(&r->timer, (uint64_t)(r->expires - clock_wall_ms()));
+}
+
+static void
+relay_free(struct relay *r)
+{
+	relay_part(r, "session expired");
+	relay_waiting(r);
+	timer_del(&r->timer);
+	timer_del(&r->late);
+	index_del(&table, &r->link);
+	TAILQ_REMOVE(&relays, r, entry);
+	budget_leave(&places, &r->place);
+	free(r->events);
+	freezero(r, sizeof(*r));
+}

@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: ISC */
+#ifndef RELAY_H
+#define RELAY_H
+
+#include <sys/queue.h>
+
+#include <stdint.h>
+
+#include "authd/core/budget.h"
+#include "authd/core/env.h"
+#include "base/clock.h"
+#include "base/index.h"
+#include "imsg/msg.h"
+
+struct admission;
+struct peer;
+
+/*
+ * Relay sessions: two slots for each channel, a token for each slot, and the
+ * rendd where its peers meet, as long as one is there. Who may come is decided
+ * here; who sits is decided there, and told. rendezvous-protocol.md, 2 and 6.
+ */
+
+#define RELAY_ID	22	/* characters: 16 bytes in base64url */
+#define RELAY_TEXT	(RELAY_ID + 1)
+#define RELAY_HASH	32
+#define RELAY_EVENTS	64	/* the last ones of a session: 12.4 */
+
+/* Who waits for the rendd that is being started. */
+struct relay_wait {
+	STAILQ_ENTRY(relay_wait) entry;
+	struct asker		 asker;
+	uint64_t		 proxyd;
+	char			 addr[ADDR_SIZE], session[UUID_SIZE];
+	uint16_t		 channel;
+	uint8_t			 slot;
+};
+
+struct relay_event {
+	int64_t		at;		/* wall clock, ms */
+	const char	*what;		/* a constant */
+	uint16_t	channel, code;
+	uint8_t		slot;		/* SLOT_COUNT: of none */
+	char		addr[ADDR_SIZE];
+	uint64_t	bytes_in, bytes_out;
+};
+
+struct relay {
+	struct link		 link;		/* by id */
+	TAILQ_ENTRY(relay)	 entry;		/* the oldest first */
+	/* set once */
+	char			 id[RELAY_TEXT];
+	uint8_t			 hash[SLOT_COUNT][RELAY_HASH];
+	unsigned		 channels;
+	char			 issuer[ISSUER_SIZE], subject[ID_SIZE];
+	char			 client[ID_SIZE];	/* azp, client_id */
+	char			 addr[ADDR_SIZE], label[WORD_SIZE];
+	int64_t			 created, expires;	/* wall clock, ms */
+	struct claim		 place;
+	/* state */
+	int			 expired;	/* and waits for the sweep */
+	struct timer		 timer;
+	int64_t			 moved;
+	uint64_t		 bytes_in, bytes_out;
+	uint8_t			 seats[RELAY_CHANNELS];	/* bits by slot */
+	char			 peers[SLOT_COUNT][ADDR_SIZE];
+	/* its rendd */
+	uint64_t		 instance;	/* 0: none */
+	uint64_t		 nonce;		/* of the one that is started */
+	uint64_t		 begun_ms;
+	unsigned		 on_way;	/* let in, not asked for yet */
+	uint64_t		 last_ms;	/* when the last one was */
+	STAILQ_HEAD(, relay_wait) waiting;
+	struct timer		 late;		/* they have waited enough */
+	/* what happened, a ring */
+	struct relay_event	*events;
+	unsigned		 nevents;
+};
+
+TAILQ_HEAD(relays, relay);
+extern struct relays	relays;
+
+/* relay.c: the table. */
+
+/* A live one, or one that waits for the sweep; NULL. */
+struct relay	*relay_find(const char *id);
+/* 0, or the status and text of why not. `tokens` are to be wiped. */
+struct relay	*relay_new(const char *subject, int *status, const char **why,
+		    char tokens[SLOT_COUNT][RELAY_TEXT]);
+/* In the table, until then: `lifetime_ms` after it was created. */
+void		 relay_keep(struct relay *, int64_t lifetime_ms);
+/* Over: whoever is there hears 1001 and why; it is freed, or kept a while. */
+void		 relay_end(struct relay *, const char *why, int keep);
+void		 relay_note(struct relay *, const char *what, unsigned channel,
+		    unsigned slot, unsigned code, const char *addr);
+
+/* relay_seat.c: who comes. */
+
+/* ADMIT of a proxyd: `look` only wants to know whether it would be let in. */
+void	relay_ask(const struct asker *, uint64_t proxyd, const char *addr,
+	    const char *session, const char *token, int look);
+/* Those who wait hear no: the session is over. */
+void	relay_waiting(struct relay *);
+/* Its process is there; it has ended. */
+void	relay_started(struct peer *, const char *session, int bound);
+void	relay_gone(struct peer *);
+
+#endif

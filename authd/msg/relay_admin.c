@@ -1,0 +1,315 @@
+/* SPDX-License-Identifier: ISC */
+/* The rendezvous admin API: rendezvous-protocol.md, section 2. */
+#include <cjson/cJSON.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "authd/cred/bearer.h"
+#include "authd/store/audit.h"
+#include "base/compat.h"
+#include "base/log.h"
+#include "handlers.h"
+#include "imsg/doc.h"
+#include "peer.h"
+#include "proc/proc.h"
+#include "relay.h"
+
+#define PREFIX	6
+#define UNAVAILABLE	"service temporarily unavailable"
+
+struct ask {
+	struct asker		 asker;
+	const struct msg_relay	*in;
+	struct bearer		 who;
+};
+
+/* A `message` that is not "" is a plain error's. */
+static void
+relay_say(const struct ask *ask, int status, const char *message,
+    cJSON *data)
+{
+	struct chan	*c = asker_chan(&ask->asker);
+	char		*json = NULL;
+	size_t		 len;
+
+	if (data != NULL && (json = cJSON_PrintUnformatted(data)) == NULL) {
+		status = 503;
+		message = UNAVAILABLE;
+	}
+	cJSON_Delete(data);
+	len = json != NULL ? strlen(json) : 0;
+	if (c != NULL) {
+		(void)say_api_result(c, ask->asker.id, -1,
+		    &(struct msg_api_result){ .status = (uint16_t)status,
+		    .message = message, .total = (uint32_t)len });
+		doc_say(c, ask->asker.id, json, len);
+	}
+	cJSON_free(json);
+}
+
+static void
+relay_audit(const struct ask *ask, const char *id, const char *why)
+{
+	char		object[PREFIX + 1];
+	struct audit	a = { .actor = ask->who.subject,
+	    .address = ask->in->addr, .object = object, .reason = why,
+	    .action = ask->in->op == RELAY_CREATE ? "relay_create" :
+	    ask->in->op == RELAY_DELETE ? "relay_delete" : "relay_read" };
+
+	strlcpy(object, id, sizeof(object));
+	if (why != NULL)
+		audit_stranger(&a);
+	else
+		audit_done(&a);
+}
+
+/* RFC 3339 in UTC, zeros at the fraction's end left out. */
+static void
+add_time(cJSON *o, const char *name, int64_t ms)
+{
+	char		text[48];
+	time_t		t = (time_t)(ms / 1000);
+	struct tm	tm;
+	size_t		n;
+	int		frac = (int)(ms % 1000);
+
+	gmtime_r(&t, &tm);
+	n = strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%S", &tm);
+	if (frac != 0) {
+		n += (size_t)snprintf(text + n, sizeof(text) - n, ".%03d",
+		    frac);
+		while (text[n - 1] == '0')
+			n--;
+	}
+	strlcpy(text + n, "Z", sizeof(text) - n);
+	cJSON_AddStringToObject(o, name, text);
+}
+
+/* D21: one slash, however many the base has. */
+static void
+add_url(cJSON *o, const struct relay *r)
+{
+	const char	*base = proc_conf()->relay_base;
+	size_t		 n = strlen(base);
+	char		 url[320];
+
+	if (n == 0)
+		return;
+	while (n > 0 && base[n - 1] == '/')
+		n--;
+	snprintf(url, sizeof(url), "%.*s/relay/%s", (int)n, base, r->id);
+	cJSON_AddStringToObject(o, "initiator_url", url);
+	cJSON_AddStringToObject(o, "responder_url", url);
+}
+
+static void
+relay_create(const struct ask *ask)
+{
+	const struct msg_relay	*in = ask->in;
+	char			 tokens[SLOT_COUNT][RELAY_TEXT];
+	struct relay		*r;
+	cJSON			*o;
+	const char		*why;
+	int			 status;
+
+	if (in->channels > RELAY_CHANNELS) {
+		relay_say(ask, 400, "channels: 1 to 256", NULL);
+		return;
+	}
+	r = relay_new(ask->who.subject, &status, &why, tokens);
+	if (r == NULL || (o = cJSON_CreateObject()) == NULL) {
+		relay_audit(ask, "", why);
+		relay_say(ask, status, why, NULL);
+		return;
+	}
+	strlcpy(r->issuer, ask->who.issuer, sizeof(r->issuer));
+	strlcpy(r->client, ask->who.client, sizeof(r->client));
+	strlcpy(r->addr, in->addr, sizeof(r->addr));
+	strlcpy(r->label, in->label, sizeof(r->label));
+	if (in->channels != 0)
+		r->channels = in->channels;
+	if (in->ttl != 0 && in->ttl < proc_conf()->relay_lifetime)
+		relay_keep(r, (int64_t)in->ttl * 1000);
+	relay_note(r, "create", 0, SLOT_COUNT, 0, in->addr);
+	relay_audit(ask, r->id, NULL);
+	log_info("relay session %.*s: made by %s from %s", PREFIX, r->id,
+	    r->subject[0] != '\0' ? r->subject : "anybody", in->addr);
+	cJSON_AddStringToObject(o, "id", r->id);
+	cJSON_AddStringToObject(o, "initiator_token", tokens[SLOT_INITIATOR]);
+	cJSON_AddStringToObject(o, "responder_token", tokens[SLOT_RESPONDER]);
+	add_url(o, r);
+	add_time(o, "created_at", r->created);
+	add_time(o, "expires_at", r->expires);
+	if (in->channels != 0)
+		cJSON_AddNumberToObject(o, "channels", r->channels);
+	explicit_bzero(tokens, sizeof(tokens));
+	relay_say(ask, 201, "", o);
+}
+
+static cJSON *
+relay_status(const struct relay *r)
+{
+	static const char *const	states[] = { "pending", "half_open",
+	    "open" };
+	cJSON				*o = cJSON_CreateObject();
+	unsigned			 i, n, most = 0, any = 0;
+
+	for (i = 0; i < r->channels; i++) {
+		any |= r->seats[i];
+		n = (r->seats[i] & 1U) + (r->seats[i] >> 1 & 1U);
+		most = n > most ? n : most;
+	}
+	cJSON_AddStringToObject(o, "id", r->id);
+	cJSON_AddStringToObject(o, "state", states[most]);
+	add_time(o, "created_at", r->created);
+	add_time(o, "expires_at", r->expires);
+	add_time(o, "last_activity", r->moved);
+	cJSON_AddNumberToObject(o, "bytes_in", (double)r->bytes_in);
+	cJSON_AddNumberToObject(o, "bytes_out", (double)r->bytes_out);
+	cJSON_AddBoolToObject(o, "initiator_connected", any & 1);
+	cJSON_AddBoolToObject(o, "responder_connected", any >> 1 & 1);
+	return (o);
+}
+
+static void
+relay_list(const struct ask *ask)
+{
+	cJSON			*o = cJSON_CreateObject(), *list;
+	const struct relay	*r;
+
+	list = cJSON_AddArrayToObject(o, "sessions");
+	TAILQ_FOREACH(r, &relays, entry)
+		if (!r->expired)
+			cJSON_AddItemToArray(list, relay_status(r));
+	relay_say(ask, 200, "", o);
+}
+
+static void
+add_text(cJSON *o, const char *name, const char *text)
+{
+	if (text[0] != '\0')
+		cJSON_AddStringToObject(o, name, text);
+}
+
+/*
+ * Where clients find the identity provider: the first that is configured. Until
+ * it has answered there is nothing to say, and 404 would mean that no token is
+ * needed (D15).
+ */
+static void
+relay_discover(const struct ask *ask)
+{
+	static const char *const scopes[] = { "swsrs:session:create",
+	    "swsrs:session:read", "swsrs:session:delete" };
+	const struct issuer	*is = issuer_at(0);
+	cJSON			*o;
+
+	if (is == NULL || is->keys == NULL) {
+		relay_say(ask, 503, UNAVAILABLE, NULL);
+		return;
+	}
+	o = cJSON_CreateObject();
+	add_text(o, "issuer", is->url);
+	add_text(o, "audience", proc_conf()->relay_audience);
+	cJSON_AddItemToObject(o, "scopes", cJSON_CreateStringArray(scopes, 3));
+	add_text(o, "authorization_endpoint", is->authorization);
+	add_text(o, "token_endpoint", is->token);
+	add_text(o, "device_authorization_endpoint", is->device);
+	add_text(o, "client_id_hint", proc_conf()->relay_client);
+	relay_say(ask, 200, "", o);
+}
+
+static void
+relay_run(const struct ask *ask)
+{
+	struct relay	*r = NULL;
+
+	if (ask->in->op == RELAY_CREATE) {
+		relay_create(ask);
+		return;
+	}
+	if (ask->in->op == RELAY_DISCOVER) {
+		relay_discover(ask);
+		return;
+	}
+	if (ask->in->op == RELAY_LIST) {
+		relay_list(ask);
+		return;
+	}
+	r = relay_find(ask->in->session);
+	if (r == NULL || r->expired) {
+		relay_say(ask, 404, "404 page not found", NULL);
+	} else if (ask->in->op == RELAY_SHOW) {
+		relay_say(ask, 200, "", relay_status(r));
+	} else {
+		relay_audit(ask, r->id, NULL);
+		relay_end(r, "session closed", 0);
+		relay_say(ask, 204, "", NULL);
+	}
+}
+
+/* 0, or -1: refused. */
+static int
+relay_authorize(struct ask *ask)
+{
+	static const char *const	scopes[RELAY_OP_COUNT] = {
+		[RELAY_CREATE] = "swsrs:session:create",
+		[RELAY_LIST] = "swsrs:session:read",
+		[RELAY_SHOW] = "swsrs:session:read",
+		[RELAY_DELETE] = "swsrs:session:delete",
+	};
+	static const char *const	words[] = {
+		[TOKEN_MALFORMED] = "malformed",
+		[TOKEN_ISSUER] = "wrong issuer",
+		[TOKEN_AUDIENCE] = "wrong audience",
+		[TOKEN_EXPIRED] = "expired",
+		[TOKEN_EARLY] = "not yet valid",
+		[TOKEN_ALGORITHM] = "bad algorithm",
+		[TOKEN_SIGNATURE] = "bad signature",
+	};
+	enum token_said			 said;
+	char				 text[128];
+	int				 status = 401;
+
+	if (proc_conf()->relay_no_auth || scopes[ask->in->op] == NULL)
+		return (0);
+	said = bearer_open(ask->in->token, proc_conf()->relay_audience,
+	    &ask->who);
+	if (said == TOKEN_KEY || said == TOKEN_KEYS) {
+		relay_say(ask, 503, UNAVAILABLE, NULL);
+		return (-1);
+	}
+	if (said != TOKEN_GOOD) {
+		snprintf(text, sizeof(text), "invalid token: %s", words[said]);
+	} else if (!bearer_has(&ask->who, scopes[ask->in->op])) {
+		status = 403;
+		snprintf(text, sizeof(text), "missing required scope: %s",
+		    scopes[ask->in->op]);
+	} else
+		return (0);
+	relay_audit(ask, "", text);
+	relay_say(ask, status, text, NULL);
+	return (-1);
+}
+
+int
+relay_on_relay(struct chan *c, struct imsg *m)
+{
+	struct msg_relay	 in;
+	struct ask		 ask;
+
+	if (get_relay(m, &in) == -1 || in.op == 0 || in.op >= RELAY_OP_COUNT)
+		return (-1);
+	log_request(in.request);
+	memset(&ask, 0, sizeof(ask));
+	ask.asker = asker_of(c, m);
+	ask.in = &in;
+	if (!proc_conf()->relay || !peer_is_ready())
+		relay_say(&ask, 503, UNAVAILABLE, NULL);
+	else if (relay_authorize(&ask) == 0)
+		relay_run(&ask);
+	return (0);
+}

@@ -1,0 +1,347 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Who comes to a relay session: the proxyd asks whether he may (ADMIT), the rendd
+ * that has the connection, where it belongs (SEAT). The first one's arrival
+ * starts the rendd; who comes meanwhile waits for it.
+ */
+#include <sodium.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "admit.h"
+#include "authd/store/audit.h"
+#include "base/compat.h"
+#include "base/log.h"
+#include "handlers.h"
+#include "peer.h"
+#include "proc/proc.h"
+#include "relay.h"
+
+#define START_MS	1500	/* for a rendd to be there; ADMIT has 2 s */
+#define ON_WAY_MS	12000	/* for a connection to reach its rendd */
+#define WAITING_MAX	64	/* of one session */
+#define PREFIX		6
+
+static void	relay_let_in(struct relay *, const struct relay_wait *);
+static void	waiting_late(void *);
+
+/* `id` or `id~channel`. NULL: there is no such thing. */
+static struct relay *
+relay_named(const char *text, uint16_t *channel)
+{
+	char		 id[RELAY_TEXT];
+	const char	*wrong = NULL, *p;
+	struct relay	*r;
+
+	*channel = 0;
+	if (strlen(text) < RELAY_ID)
+		return (NULL);
+	memcpy(id, text, RELAY_ID);
+	id[RELAY_ID] = '\0';
+	if ((r = relay_find(id)) == NULL)
+		return (NULL);
+	p = text + RELAY_ID;
+	if (*p == '\0')
+		return (r);
+	if (*p != '~' || p[1] < '0' || p[1] > '9' ||
+	    (p[1] == '0' && p[2] != '\0'))
+		return (NULL);
+	*channel = (uint16_t)strtonum(p + 1, 0, (long long)r->channels - 1,
+	    &wrong);
+	return (wrong == NULL ? r : NULL);
+}
+
+/* Which slot is it for? Both are compared, whichever it is. */
+static int
+token_slot(const struct relay *r, const char *token)
+{
+	uint8_t	hash[RELAY_HASH];
+	int	one, two;
+
+	crypto_generichash(hash, sizeof(hash), (const uint8_t *)token,
+	    strlen(token), NULL, 0);
+	one = sodium_memcmp(hash, r->hash[SLOT_INITIATOR], sizeof(hash));
+	two = sodium_memcmp(hash, r->hash[SLOT_RESPONDER], sizeof(hash));
+	return (one == 0 ? SLOT_INITIATOR : two == 0 ? SLOT_RESPONDER : -1);
+}
+
+void
+relay_ask(const struct asker *asker, uint64_t proxyd, const char *addr,
+    const char *session, const char *token, int look)
+{
+	struct relay_wait	 w = { .asker = *asker, .proxyd = proxyd };
+	struct relay		*r;
+	int			 slot;
+
+	if (!peer_is_ready()) {
+		admit_no(asker, 503, 5, "service temporarily unavailable");
+		return;
+	}
+	if ((r = relay_named(session, &w.channel)) == NULL) {
+		admit_no(asker, 404, 0, "404 page not found");
+		return;
+	}
+	if (token[0] == '\0') {
+		admit_no(asker, 401, 0, "missing session token");
+		return;
+	}
+	if ((slot = token_slot(r, token)) == -1) {
+		relay_note(r, "refuse", w.channel, SLOT_COUNT, 401, addr);
+		audit_stranger(&(struct audit){ .address = addr,
+		    .action = "relay", .object = r->id,
+		    .reason = "wrong token" });
+		admit_no(asker, 401, 0, "unauthorized");
+		return;
+	}
+	if (look) {
+		admit_no(asker, 0, 0, "");
+		return;
+	}
+	w.slot = (uint8_t)slot;
+	strlcpy(w.addr, addr, sizeof(w.addr));
+	strlcpy(w.session, session, sizeof(w.session));
+	relay_let_in(r, &w);
+}
+
+static void
+relay_admit(struct relay *r, const struct relay_wait *w)
+{
+	struct admission	*a;
+
+	a = admit_yes(&w->asker, CLASS_RELAY, w->proxyd, w->addr, r->id,
+	    r->instance);
+	if (a == NULL)
+		return;
+	a->channel = w->channel;
+	a->slot = w->slot;
+	r->last_ms = clock_ms();
+	if (r->instance != 0)
+		r->on_way++;
+	else {
+		r->nonce = a->nonce;
+		r->begun_ms = clock_ms();
+	}
+}
+
+static void
+relay_let_in(struct relay *r, const struct relay_wait *w)
+{
+	struct relay_wait	*copy, *x;
+	unsigned		 n = 0;
+
+	if (r->instance != 0 || r->nonce == 0 ||
+	    clock_ms() - r->begun_ms >= START_MS) {
+		relay_admit(r, w);
+		return;
+	}
+	STAILQ_FOREACH(x, &r->waiting, entry)
+		n++;
+	if (n >= WAITING_MAX || (copy = malloc(sizeof(*copy))) == NULL) {
+		admit_no(&w->asker, 503, 1, "server is busy");
+		return;
+	}
+	*copy = *w;
+	STAILQ_INSERT_TAIL(&r->waiting, copy, entry);
+	timer_init(&r->late, waiting_late, r);
+	timer_set(&r->late, START_MS);
+}
+
+/* The rendd is there, or should have been: go on with those who waited. */
+static void
+waiting_go(struct relay *r)
+{
+	STAILQ_HEAD(, relay_wait)	 all;
+	struct relay_wait		*w;
+
+	timer_del(&r->late);
+	STAILQ_INIT(&all);
+	STAILQ_CONCAT(&all, &r->waiting);
+	while ((w = STAILQ_FIRST(&all)) != NULL) {
+		STAILQ_REMOVE_HEAD(&all, entry);
+		relay_let_in(r, w);
+		free(w);
+	}
+}
+
+static void
+waiting_late(void *arg)
+{
+	waiting_go(arg);
+}
+
+void
+relay_waiting(struct relay *r)
+{
+	struct relay_wait	*w;
+
+	timer_del(&r->late);
+	while ((w = STAILQ_FIRST(&r->waiting)) != NULL) {
+		STAILQ_REMOVE_HEAD(&r->waiting, entry);
+		admit_no(&w->asker, 404, 0, "404 page not found");
+		free(w);
+	}
+}
+
+/* One process for one session: a second one, or one for none, has to go. */
+void
+relay_started(struct peer *pe, const char *session, int bound)
+{
+	const struct admission	*a = pe->admission;
+	struct relay		*r = NULL;
+
+	if (bound)
+		r = relay_find(session);
+	else if (a != NULL && a->class == CLASS_RELAY)
+		r = relay_find(a->session);
+	if (r == NULL || r->expired || r->instance != 0) {
+		peer_close(pe, 1001, r != NULL && r->expired ?
+		    "session expired" : "session closed");
+		return;
+	}
+	pe->relay = r;
+	r->instance = pe->instance;
+	r->nonce = 0;
+	r->on_way = bound ? 0 : 1;
+	if (!bound)
+		(void)say_bound(proc_parent(), 0, -1, &(struct msg_bound){
+		    .instance = pe->instance, .system = "", .session = r->id,
+		    .addr = a->addr, .since = (uint64_t)clock_wall_ms() });
+	waiting_go(r);
+}
+
+void
+relay_gone(struct peer *pe)
+{
+	struct relay	*r = pe->relay;
+
+	pe->relay = NULL;
+	if (r == NULL)
+		return;
+	r->instance = 0;
+	r->on_way = 0;
+	memset(r->seats, 0, sizeof(r->seats));
+	waiting_go(r);
+}
+
+/* What rendd says. */
+
+static void
+seat_say(struct chan *c, uint32_t id, unsigned status, unsigned code,
+    const char *message, const struct admission *a)
+{
+	(void)say_seated(c, id, -1, &(struct msg_seated){
+	    .status = (uint16_t)status, .code = (uint16_t)code,
+	    .message = message, .session = a != NULL ? a->session : "",
+	    .channel = a != NULL ? a->channel : 0,
+	    .slot = a != NULL ? a->slot : 0 });
+}
+
+/* The admission that started it, or one that was let in to it. */
+static struct admission *
+seat_admission(struct peer *pe, uint64_t nonce)
+{
+	struct admission	*a = pe->admission;
+
+	if (a != NULL && a->nonce == nonce)
+		pe->admission = NULL;
+	else
+		a = admit_take(nonce);
+	if (a != NULL && (a->class != CLASS_RELAY || (pe->relay != NULL &&
+	    strcmp(a->session, pe->relay->id) != 0))) {
+		admit_free(a);
+		return (NULL);
+	}
+	return (a);
+}
+
+int
+relay_on_seat(struct chan *c, struct imsg *m)
+{
+	struct msg_seat		 in;
+	struct peer		*pe = peer_of(c);
+	struct relay		*r = pe->relay;
+	struct admission	*a;
+
+	if (get_seat(m, &in) == -1 || in.nonce == 0)
+		return (-1);
+	if ((a = seat_admission(pe, in.nonce)) == NULL) {
+		seat_say(c, m->id, 503, 0, "relay service is restarting",
+		    NULL);
+		return (0);
+	}
+	if (r != NULL && r->on_way > 0)
+		r->on_way--;
+	if (r != NULL)
+		seat_say(c, m->id, 0, 0, "", a);
+	else if ((r = relay_find(a->session)) != NULL && !r->expired)
+		seat_say(c, m->id, 503, 0, "relay service is restarting", a);
+	else
+		seat_say(c, m->id, 0, 1008, r != NULL ? "session expired" :
+		    "session closed", a);
+	admit_free(a);
+	return (0);
+}
+
+int
+relay_on_slot(struct chan *c, struct imsg *m)
+{
+	struct msg_slot	 in;
+	struct relay	*r = peer_of(c)->relay;
+	uint8_t		 bit;
+
+	if (get_slot(m, &in) == -1 || in.slot >= SLOT_COUNT || in.taken > 1 ||
+	    in.channel >= RELAY_CHANNELS)
+		return (-1);
+	if (r == NULL)
+		return (0);		/* it is over already */
+	if (in.channel >= r->channels)
+		return (-1);
+	bit = (uint8_t)(1 << in.slot);
+	if (in.taken)
+		r->seats[in.channel] |= bit;
+	else
+		r->seats[in.channel] &= (uint8_t)~bit;
+	r->moved = clock_wall_ms();
+	relay_note(r, in.taken ? "attach" : "detach", in.channel, in.slot,
+	    in.code, in.addr);
+	log_info("relay session %.*s: %s of channel %u %s %s", PREFIX, r->id,
+	    in.slot == SLOT_INITIATOR ? "initiator" : "responder", in.channel,
+	    in.taken ? "joined from" : "left for", in.addr);
+	return (0);
+}
+
+int
+relay_on_stats(struct chan *c, struct imsg *m)
+{
+	struct msg_relay_stats	 in;
+	struct relay		*r = peer_of(c)->relay;
+
+	if (get_relay_stats(m, &in) == -1)
+		return (-1);
+	if (r == NULL)
+		return (0);
+	r->bytes_in += in.in;
+	r->bytes_out += in.out;
+	if ((int64_t)in.moved > r->moved &&
+	    (int64_t)in.moved <= clock_wall_ms())
+		r->moved = (int64_t)in.moved;
+	return (0);
+}
+
+/* Unless somebody is on his way to it, it is not needed any more. */
+int
+relay_on_empty(struct chan *c, struct imsg *m)
+{
+	struct peer	*pe = peer_of(c);
+	struct relay	*r = pe->relay;
+
+	if (get_relay_empty(m) == -1)
+		return (-1);
+	if (r != NULL && r->on_way > 0 && clock_ms() - r->last_ms < ON_WAY_MS)
+		return (0);
+	relay_gone(pe);
+	peer_close(pe, 1001, "nobody is here");
+	return (0);
+}

@@ -1,0 +1,334 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * The slots. A leg has its slot in `seats` as long as it may be paired; whoever
+ * leaves is out of it first and closed then, so that who comes back at once finds
+ * it free, and nobody is paired with somebody that has gone.
+ */
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/compat.h"
+#include "base/log.h"
+#include "leg.h"
+#include "pair.h"
+#include "proc/link.h"
+#include "proc/proc.h"
+
+#define SEAT_MS		5000	/* for authd's word on a connection */
+#define STATS_MS	1000	/* between two reports of what has moved */
+#define EMPTY_MS	1000	/* without anybody, before authd is told */
+#define EMPTY_AGAIN_MS	5000
+#define PREFIX		6	/* of an id, in the log: D13 */
+
+static int	pair_seated(struct chan *, struct imsg *, void *);
+static void	stats_due(void *);
+static void	empty_due(void *);
+
+static struct {
+	TAILQ_HEAD(, leg)	 legs;
+	unsigned		 nlegs;
+	struct leg		*seats[RELAY_CHANNELS][SLOT_COUNT];
+	char			 session[UUID_SIZE];
+	struct timer		 stats, empty;
+	uint64_t		 in, out;	/* since the last report */
+	int64_t			 moved;
+	int			 over;		/* pair_close_all() */
+} pair = { .legs = TAILQ_HEAD_INITIALIZER(pair.legs) };
+
+void
+pair_init(void)
+{
+	timer_init(&pair.stats, stats_due, NULL);
+	timer_init(&pair.empty, empty_due, NULL);
+	timer_set(&pair.empty, EMPTY_AGAIN_MS);
+}
+
+/* What authd hears. */
+
+static void
+slot_say(const struct leg *l, int taken, uint16_t code, const char *why)
+{
+	if (link_chan() != NULL)
+		(void)say_slot(link_chan(), 0, -1, &(struct msg_slot){
+		    .channel = l->channel, .slot = l->slot,
+		    .taken = (uint8_t)taken, .code = code, .addr = l->addr,
+		    .why = why });
+}
+
+static void
+stats_say(void)
+{
+	if (pair.moved == 0 || link_chan() == NULL)
+		return;
+	(void)say_relay_stats(link_chan(), 0, -1, &(struct msg_relay_stats){
+	    .in = pair.in, .out = pair.out, .moved = (uint64_t)pair.moved });
+	pair.in = pair.out = 0;
+	pair.moved = 0;
+}
+
+static void
+stats_due(void *arg)
+{
+	(void)arg;
+	stats_say();
+}
+
+void
+pair_count(const struct leg *l, uint64_t bytes)
+{
+	if (l->slot == SLOT_INITIATOR)
+		pair.in += bytes;
+	else
+		pair.out += bytes;
+	if (!timer_is_set(&pair.stats))
+		timer_set(&pair.stats, STATS_MS);
+	pair.moved = clock_wall_ms();
+}
+
+static void
+empty_due(void *arg)
+{
+	(void)arg;
+	if (pair.nlegs > 0)
+		return;
+	if (link_chan() != NULL)
+		(void)say_relay_empty(link_chan(), 0);
+	timer_set(&pair.empty, EMPTY_AGAIN_MS);
+}
+
+void
+pair_announce(void)
+{
+	const struct leg	*l;
+
+	TAILQ_FOREACH(l, &pair.legs, entry)
+		if (l->state == LEG_SEATED)
+			slot_say(l, 1, 0, "");
+	stats_say();
+}
+
+/* Coming. */
+
+static void
+pair_sit(struct leg *l)
+{
+	struct leg	*peer = pair.seats[l->channel][l->slot ^ 1];
+
+	pair.seats[l->channel][l->slot] = l;
+	slot_say(l, 1, 0, "");
+	if (peer != NULL) {
+		l->peer = peer;
+		peer->peer = l;
+		l->out = peer->held;
+		peer->held = NULL;
+	}
+	leg_seat(l);
+	if (peer != NULL && pair.seats[peer->channel][peer->slot] == peer)
+		leg_update(peer);
+}
+
+/* Its slot is held. A holder who is not read has room for nobody's doubts. */
+static void
+pair_knock(struct leg *l, struct leg *holder)
+{
+	if (holder->knocker != NULL || !leg_is_read(holder)) {
+		leg_end(l, WS_POLICY, "slot already connected");
+		return;
+	}
+	holder->knocker = l;
+	leg_knock(l);
+	leg_ping(holder);
+}
+
+void
+pair_arrive(struct leg *l, uint64_t nonce)
+{
+	TAILQ_INSERT_TAIL(&pair.legs, l, entry);
+	pair.nlegs++;
+	timer_del(&pair.empty);
+	if (pair.over || call_start(&l->call, link_chan(), SEAT_MS,
+	    pair_seated, l) == 0 || say_seat(link_chan(), l->call.id, -1,
+	    &(struct msg_seat){ .nonce = nonce }) == -1)
+		leg_refuse(l, 503, "relay service is restarting");
+}
+
+static int
+pair_seated(struct chan *c, struct imsg *m, void *arg)
+{
+	struct msg_seated	 in;
+	struct leg		*l = arg, *holder;
+
+	(void)c;
+	if (m == NULL || get_seated(m, &in) == -1 || in.slot >= SLOT_COUNT ||
+	    in.channel >= RELAY_CHANNELS) {
+		leg_refuse(l, 503, "relay service is restarting");
+		return (m == NULL ? 0 : -1);
+	}
+	if (in.status != 0) {
+		leg_refuse(l, in.status, in.message);
+		return (0);
+	}
+	l->channel = in.channel;
+	l->slot = in.slot;
+	strlcpy(pair.session, in.session, sizeof(pair.session));
+	proc_title("%.*s", PREFIX, pair.session);
+	if (in.code != 0)
+		leg_end(l, in.code, in.message);
+	else if ((holder = pair.seats[l->channel][l->slot]) != NULL)
+		pair_knock(l, holder);
+	else
+		pair_sit(l);
+	return (0);
+}
+
+void
+pair_alive(struct leg *l)
+{
+	struct leg	*knocker = l->knocker;
+
+	if (knocker == NULL)
+		return;
+	l->knocker = NULL;
+	leg_end(knocker, WS_POLICY, "slot already connected");
+}
+
+void
+pair_knock_over(struct leg *l)
+{
+	struct leg	*holder = pair.seats[l->channel][l->slot];
+
+	if (holder == NULL)
+		return;
+	pair_lost(holder, "gave no sign of life");
+	leg_drop(holder);
+}
+
+/* Going. */
+
+/* It is out of its slot; who knocked there sits down when all is done. */
+static struct leg *
+pair_leave(struct leg *l, uint16_t code, const char *why)
+{
+	struct leg	*knocker = l->knocker;
+	char		 text[128];
+
+	if (pair.seats[l->channel][l->slot] != l)
+		return (NULL);
+	pair.seats[l->channel][l->slot] = NULL;
+	l->knocker = NULL;
+	if (l->peer != NULL)
+		l->peer->peer = NULL;
+	l->peer = NULL;
+	log_request(l->request);
+	log_info("relay session %.*s: %s of channel %u left: %u %s", PREFIX,
+	    pair.session, l->slot == SLOT_INITIATOR ? "initiator" :
+	    "responder", l->channel, code, log_escape(text, sizeof(text), why,
+	    strlen(why)));
+	log_request(NULL);
+	stats_say();
+	slot_say(l, 0, code, why);
+	return (knocker);
+}
+
+/* Both leave; the one who stays behind hears it. */
+static void
+pair_part(struct leg *l, uint16_t code, const char *why, uint16_t peer_code,
+    const char *peer_why)
+{
+	struct leg	*peer = l->peer, *one, *two = NULL;
+
+	one = pair_leave(l, code, why);
+	if (peer != NULL) {
+		two = pair_leave(peer, peer_code, peer_why);
+		leg_end(peer, peer_code, peer_why);
+	}
+	if (one != NULL)
+		pair_sit(one);
+	if (two != NULL)
+		pair_sit(two);
+}
+
+void
+pair_closed(struct leg *l)
+{
+	pair_part(l, ws_peer_code(&l->ws), "closed", WS_NORMAL,
+	    "peer disconnected");
+	leg_end(l, 0, "");
+}
+
+void
+pair_lost(struct leg *l, const char *why)
+{
+	pair_part(l, WS_ABNORMAL, why, WS_GOING_AWAY, "peer connection lost");
+}
+
+void
+pair_fault(struct leg *l)
+{
+	pair_part(l, ws_own_code(&l->ws), ws_error(&l->ws), WS_GOING_AWAY,
+	    "peer connection lost");
+	leg_end(l, 0, "");
+}
+
+void
+pair_late(struct leg *l)
+{
+	static const char	why[] = "peer did not connect in time";
+
+	pair_part(l, WS_GOING_AWAY, why, WS_GOING_AWAY, why);
+	leg_end(l, WS_GOING_AWAY, why);
+}
+
+/* D8: the one who sent hears why, the other is not there any more. */
+void
+pair_stalled(struct leg *l)
+{
+	pair_part(l, WS_ABNORMAL, "takes nothing", WS_INTERNAL,
+	    "peer write failed");
+	leg_drop(l);
+}
+
+void
+pair_gone(struct leg *l)
+{
+	struct leg	*holder = pair.seats[l->channel][l->slot];
+
+	if (holder != NULL && holder->knocker == l)
+		holder->knocker = NULL;
+	TAILQ_REMOVE(&pair.legs, l, entry);
+	if (--pair.nlegs > 0)
+		return;
+	if (pair.over) {
+		link_flush();
+		proc_exit(0);
+	}
+	timer_set(&pair.empty, EMPTY_MS);
+}
+
+void
+pair_close_all(uint16_t code, const char *reason)
+{
+	struct leg	*l, *next;
+
+	pair.over = 1;
+	if (pair.nlegs == 0) {
+		link_flush();
+		proc_exit(0);
+	}
+	TAILQ_FOREACH(l, &pair.legs, entry) {
+		if (l->state == LEG_SEATED)
+			(void)pair_leave(l, code, reason);
+		l->knocker = NULL;
+		if (l->state == LEG_KNOCKING || l->state == LEG_SEATED)
+			leg_end(l, code, reason);
+		l->hurry = 1;
+		timer_set(&l->timer, CLOSE_MS);
+	}
+	for (l = TAILQ_FIRST(&pair.legs); l != NULL; l = next) {
+		next = TAILQ_NEXT(l, entry);
+		if (l->state == LEG_ASKING)
+			leg_refuse(l, 503, reason);
+	}
+}
