@@ -254,6 +254,7 @@ statement	: MACRO '=' text {
 		| RELAY '{' {
 			ps->conf->relay = 1;
 		} relayopts '}'
+		| RELAY NO				{ ps->conf->relay = 0; }
 		;
 
 oidc		: ISSUER text {

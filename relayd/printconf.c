@@ -301,8 +301,6 @@ print_relay(FILE *f, const struct conf *c)
 {
 	unsigned	i;
 
-	if (!c->relay)
-		return;
 	fputs("relay {\n", f);
 	for (i = 0; i < c->relay_no_auth; i++)
 		fputs("\tno auth\n", f);
@@ -320,7 +318,7 @@ print_relay(FILE *f, const struct conf *c)
 	print_named(f, "\tclient id ", c->relay_client);
 	for (i = 0; i < c->n_relay_origin; i++)
 		print_named(f, "\tallow origin ", c->relay_origin[i]);
-	fputs("}\n", f);
+	fprintf(f, "}\n%s", c->relay ? "" : "relay no\n");
 }
 
 static void

@@ -196,8 +196,10 @@ relay_started(struct peer *pe, const char *session, int bound)
 	else if (a != NULL && a->class == CLASS_RELAY)
 		r = relay_find(a->session);
 	if (r == NULL || r->expired || r->instance != 0) {
-		peer_close(pe, 1001, r != NULL && r->expired ?
-		    "session expired" : "session closed");
+		/* Who is new asks yet, and hears a code of his own. */
+		if (bound)
+			peer_close(pe, 1001, r != NULL && r->expired ?
+			    "session expired" : "session closed");
 		return;
 	}
 	pe->relay = r;

@@ -180,10 +180,10 @@ enum conf_unit { UNIT_COUNT, UNIT_SECONDS, UNIT_BYTES, UNIT_BOOL };
 #define CONF_LISTS(X)							\
 	X(tunnel_path, 8, 256, R_PROXYD, "path")			\
 	X(console_origin, 8, 256, R_PROXYD | R_AUTHD, "console origin")	\
+	X(relay_origin, 16, 256, R_PROXYD, "allow origin")		\
 	X(trusted_proxy, 16, 64, R_PROXYD | R_AUTHD | R_TLSD,		\
 	    "trusted proxy")						\
 	X(penalty_exempt, 16, 64, R_AUTHD, "penalty exempt")		\
-	X(relay_origin, 16, 256, R_PROXYD, "allow origin")		\
 	X(issuer, CONF_ISSUERS_MAX, ISSUER_SIZE, R_AUTHD | R_DIALERD,	\
 	    "oidc issuer")						\
 	X(issuer_keys, CONF_ISSUERS_MAX, ISSUER_SIZE,			\

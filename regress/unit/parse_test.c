@@ -133,7 +133,15 @@ errors(void)
 		{ "redis \"redis://x\"\n" LISTEN_LINE, "t:1: \"redis\" is not "
 		    "supported by this version\n" },
 		{ "relay { session lifetime 1h\n peer wait 2m }\n" LISTEN_LINE,
-		    "t:1: \"relay\" is not supported by this version\n" },
+		    "t: relay: \"oidc issuer\" is needed, or \"no auth\"\n" },
+		{ LISTEN_LINE "listen on 10.1.2.3 port 2\n"
+		    "relay { no auth }\n", "t: relay: no auth: whoever "
+		    "reaches 10.1.2.3 could make sessions; \"no auth\" twice "
+		    "says that this is meant\n" },
+		{ LISTEN_LINE "relay { no auth allow origin \"[a\" }\n",
+		    "t:2: allow origin: \"[a\" is no pattern\n" },
+		{ LISTEN_LINE "relay { no auth allow origin \"a\\\\\" }\n",
+		    "t:2: allow origin: \"a\\\" is no pattern\n" },
 		{ "pair { max sessions 1 }\n" LISTEN_LINE, "t:1: \"pair\" is "
 		    "not supported by this version\n" },
 		{ "listen on ::1 port 1 pair\n", "t:1: \"pair\" is "
@@ -248,7 +256,9 @@ values(void)
 	    "tunnel { max streams per tunnel 9 }\n"
 	    "operator { proxy domain \"Support.Example\" scheme http\n"
 	    "jwt issuer \"i\" audience \"a\" proxy token lifetime $life\n"
-	    "console origin \"https://c.example:8443\" }";
+	    "console origin \"https://c.example:8443\" }\n"
+	    "relay { no auth no auth peer wait 3m allow origin \"*.x\"\n"
+	    "max message 1M base url \"wss://r\" }";
 	struct conf	c;
 
 	is_int(parse(&c, text), 0, "a good text has no errors: %s", said);
@@ -283,6 +293,9 @@ values(void)
 	is_str(c.control_path, "/run/x.sock", "control socket");
 	is_str(c.looking_path, "/run/y.sock", "one for looking");
 	is_str(c.looking_group, "monitor", "and for whom");
+	ok(c.relay == 1 && c.relay_no_auth == 2 && c.relay_wait == 180 &&
+	    c.relay_message == 1048576 && c.n_relay_origin == 1 &&
+	    strcmp(c.relay_base, "wss://r") == 0, "rendezvous");
 	is_int(c.grace, 90, "seconds");
 	is_int(c.startup_grace, 86400, "hours");
 	is_int(c.rate_slot_s, 300, "minutes");
