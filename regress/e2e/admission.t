@@ -414,8 +414,48 @@ def penalties(targets):
         by.intact("penalties")
 
 
+def by_default(targets):
+    """What relayd.conf(5) says of rates and penalties together."""
+    d = alter(Relayd(t, proxyds=1), ("penalty exempt 127.0.0.0/8\n", ""),
+              ("\trate limit address 100000 per 1m\n", ""),
+              ("\trate limit slot 100000 per 1m\n", ""),
+              ("\trate limit key 100000 per 1m\n", ""))
+
+    def wrong(source, key, i):
+        st, head = login(d, key, "my_%020d.%040d" % (i, i), source=source)[:2]
+        return st, retry_after(head)
+
+    with d:
+        key, secret = d.add_system("p")
+        one, many, steady, slow = ["127.0.0.%d" % n for n in (31, 32, 33, 34)]
+        got = [wrong(one, key, i)[0] for i in range(10)]
+        t.equal(got, [401] * 5 + [429] * 5, "one key fails five times")
+        for minute in range(10):
+            d.move_clock(60500)
+            got += [wrong(one, key, i)[0] for i in range(10)]
+        t.equal([x["times"] for x in shown(d, one)], ["0"], "in each of ten "
+                "minutes, and its address is not shut out")
+        d.move_clock(60500)
+        got = [wrong(many, "NETH-%d" % i, i) for i in range(11)]
+        t.equal([x[0] for x in got], [401] * 10 + [429],
+                "ten keys at once fail, the eleventh is not asked")
+        t.ok(90 <= got[-1][1] <= 100, "the address is shut out for 100 s: %d" %
+             got[-1][1])
+        n = 0
+        while n < 100 and wrong(steady, "NETH-%d" % n, n)[0] == 401:
+            n += 1
+            d.move_clock(6000)
+        t.ok(22 <= n <= 26, "as fast as the rate lets it, after 24: %d" % n)
+        for n in range(30):
+            if wrong(slow, "NETH-%d" % n, n)[0] != 401:
+                break
+            d.move_clock(10000)
+        t.equal(n, 29, "six a minute never")
+
+
 with Targets() as targets:
     for name, part in (("address rate", address_rate),
+                       ("by default", by_default),
                        ("penalties", penalties),
                        ("slot rate", slot_rate), ("tunnels", tunnels),
                        ("startups", startups), ("cluster", cluster),
