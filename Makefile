@@ -115,10 +115,11 @@ $(foreach p,$(PROGRAMS),$(eval $(p): $(OUT_$(p))))
 	$(SAY) "  CC    $@"
 	$(Q)$(COMPILE) $(WARN_CFLAGS) -c -o $@ $<
 
-# All that the programs of one daemon are made of (base/build.h).
-BUILD_SRCS = $(sort $(wildcard $(foreach d,$(filter-out fuzz regress bench,\
+# All that the programs of one daemon are made of (base/build.h); not what a
+# build in the tree makes there.
+BUILD_SRCS = $(filter-out %/parse.c %/parse.h,$(sort $(wildcard $(foreach d,$(filter-out fuzz regress bench,\
 	$(DIRS)) common,$(foreach e,c h y def,$(srcdir)/$(d)/*.$(e) \
-	$(srcdir)/$(d)/*/*.$(e) $(srcdir)/$(d)/*/*/*.$(e)))))
+	$(srcdir)/$(d)/*/*.$(e) $(srcdir)/$(d)/*/*/*.$(e))))))
 common/base/build.o: $(BUILD_SRCS)
 common/base/build.o: PATHS += \
 	-DRELAYD_BUILD='"$(shell cat $(BUILD_SRCS) | cksum | cut -d' ' -f1)"'

@@ -54,7 +54,8 @@ RUN_TESTS = sh $(srcdir)/tools/run-tests -b . $(if $(FAST),-f $(FAST)) \
 	$(if $(JOBS),-j $(JOBS))
 
 .PHONY: tests print-tests soak
-tests: $(UNIT_TESTS) $(UNIT_FAST_TESTS) $(FUZZ_REPLAYS)
+# With all: what tests start is of one daemon, of which no part may be older.
+tests: all $(UNIT_TESTS) $(UNIT_FAST_TESTS) $(FUZZ_REPLAYS)
 
 # For tools/check, which runs them itself.
 print-tests:
@@ -73,7 +74,7 @@ regress: check
 else
 check: tests
 	$(RUN_TESTS) $(UNIT_RUN)
-regress: all tests
+regress: tests
 	@test "$(TESTING)" = yes || \
 	    { echo "configure with --enable-testing first"; exit 1; }
 	$(RUN_TESTS) $(ALL_TESTS)

@@ -16,6 +16,7 @@
 
 #include "proxyd_story.h"
 
+#define FLUSH_ID	0x7fffff01	/* of nobody else's question */
 #define ANSWER_MAX	(6 << 20)
 
 void
@@ -311,8 +312,18 @@ request_at(int stream)
 void
 flush_authd(struct drive *d)
 {
-	struct imsg	m;
+	struct imsg	m = { .fd = -1 };
 
+	/* A question that it answers once it has read what was said before. */
+	say_id(d->authd, FLUSH_ID, idle_drop, .session =
+	    "99999999-0000-4000-8000-000000000000");
+	while (m.type != IMSG_IDLE_DROPPED || m.id != FLUSH_ID) {
+		if (hear_any(d->authd, &m, WAIT_MS) <= 0)
+			bail("proxyd does not say that it has read all");
+		if (m.type != IMSG_GRANT_DROP && m.type !=
+		    IMSG_REFUSED_ALONE && m.type != IMSG_IDLE_DROPPED)
+			printf("# authd heard %s\n", imsg_name(m.type));
+	}
 	while (hear_any(d->authd, &m, 20) > 0)
 		if (m.type != IMSG_GRANT_DROP &&
 		    m.type != IMSG_REFUSED_ALONE)

@@ -55,7 +55,10 @@ int	stream_yes(struct drive *);
 void	stream_no(struct drive *, uint16_t status, const char *message);
 /* The first request of all, with grant 7 and a service that closes. */
 void	grant_first(struct drive *);
-/* What authd also hears while grants are renewed and dropped. */
+/*
+ * Until proxyd has read all that authd has said: a browser's request would
+ * overtake it otherwise. What authd hears meanwhile is told.
+ */
 void	flush_authd(struct drive *);
 /* A GET of `path` is given its grant (0: it has one) and its stream. */
 int	open_stream(struct drive *, int fd, const char *path, uint64_t grant);

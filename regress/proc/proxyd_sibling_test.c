@@ -124,6 +124,7 @@ table(const char *session, const char *system, const char *node, int anew,
 		    .host = t[i].host, .path_prefix = t[i].prefix,
 		    .node_id = t[i].node);
 	say(d.authd, services_end);
+	flush_authd(&d);		/* browsers come after it */
 }
 
 static const struct entry	first[] = {

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: ISC */
 /* msg.def: every type at its least and its most, and every field's limit. */
+#include <ctype.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -12,6 +14,7 @@
 #define STRUCT_MAX	4096
 
 static uint8_t	bytes[IMSG_MAX], back[IMSG_MAX];
+static unsigned	seeds;
 static char	longest[CTL_CELL_SIZE + 1];
 
 /* Fill a field with its least or most; `over`: beyond, -1: below. */
@@ -278,6 +281,35 @@ once(void)
 	    "twice: %s", why);
 }
 
+/*
+ * The seed of a type in fuzz/corpus/imsg is one that it takes: eight bytes for
+ * the fuzz target, the header, the fields.
+ */
+static void
+seed(uint32_t type)
+{
+	static uint8_t	 m[STRUCT_MAX];
+	const char	*src = getenv("RELAYD_SRC"), *reason;
+	char		 path[1024], word[32];
+	struct imsg	 in = { .fd = -1 };
+	size_t		 len, i;
+	FILE		*f;
+
+	for (i = 0; (word[i] = (char)tolower(
+	    (unsigned char)msg_info(type)->name[i])) != '\0'; i++)
+		;
+	snprintf(path, sizeof(path), "%s/fuzz/corpus/imsg/%s", src != NULL ?
+	    src : ".", word);
+	if ((f = fopen(path, "r")) == NULL)
+		return;
+	len = fread(bytes, 1, sizeof(bytes), f);
+	fclose(f);
+	ok(len > 8 && imsg_parse(&in, bytes + 8, len - 8, &reason) == 0 &&
+	    in.type == type && msg_get(type, in.p, (size_t)(in.end - in.p),
+	    m) == 0, "%s: its seed for the fuzzer is one", word);
+	seeds++;
+}
+
 int
 main(void)
 {
@@ -290,6 +322,9 @@ main(void)
 		comes_back(type, 0);
 		comes_back(type, 1);
 	}
+	for (type = IMSG_NONE + 1; type < IMSG_COUNT; type++)
+		seed(type);
+	ok(seeds > 30, "seeds: %u", seeds);
 	integers();
 	list_texts();
 	lists();
