@@ -52,7 +52,7 @@ static struct {
 	.places = { .total = UINT64_MAX, .few = UINT64_MAX },
 };
 
-#define EACH(n)	{ .total = UINT64_MAX, .one = (n), .few = UINT64_MAX }
+#define EACH(n)	{ .one = (n) }	/* the rest: crowd_size() */
 static struct crowd	crowds[CLASS_COUNT] = {
 	[CLASS_TERMINAL] = { "web_terminal", REFUSE_TERMINALS,
 	    EACH(TERMS_ONE), EACH(TERMS_ONE) },
@@ -314,17 +314,33 @@ admit_ticket(struct opening *o)
 	    REFUSE_TICKET_SERVICE);
 }
 
+/*
+ * The parent starts no more of a class than this. When less than a quarter is
+ * left an organization has no more than a sixteenth, of its operators and of its
+ * sessions each.
+ */
+static void
+crowd_size(struct crowd *cr)
+{
+	uint64_t	all = proc_conf()->startups_full;
+
+	cr->by_operator.total = cr->by_session.total = all;
+	cr->by_operator.few = cr->by_session.few = all < 16 ? 1 : all / 16;
+}
+
 /* 0; -1: the operator or the session has all that one may have. */
 static int
 visit_count(struct admission *a)
 {
-	struct crowd	*cr = &crowds[a->class];
+	struct crowd		*cr = &crowds[a->class];
+	const struct session	*se = session_find(a->session);
 
-	if (budget_take(&cr->by_operator, &a->by_operator, a->who.id, NULL,
-	    1) == -1)
+	crowd_size(cr);
+	if (budget_take(&cr->by_operator, &a->by_operator, a->who.id,
+	    a->who.org_id, 1) == -1)
 		return (-1);
-	if (budget_take(&cr->by_session, &a->by_session, a->session, NULL,
-	    1) == 0)
+	if (budget_take(&cr->by_session, &a->by_session, a->session,
+	    se != NULL ? se->org_id : NULL, 1) == 0)
 		return (0);
 	budget_leave(&cr->by_operator, &a->by_operator);
 	return (-1);
@@ -333,11 +349,14 @@ visit_count(struct admission *a)
 /*
  * A terminal is over with its stream, and so is TCP; its worker may wait for
  * its peer's close some seconds more, and needs no place of the session for
- * that. It has its operator's until he wants it for another: then it goes.
+ * that. It has its operator's until he wants it for another, or until its class
+ * has few places left: then it goes.
  */
 static void
-visits_over(const char *operator)
+visits_over(enum conn_class class, const char *operator)
 {
+	const struct budget	*b = &crowds[class].by_operator;
+	int			 few = b->used >= b->total - b->total / 4;
 	struct admission	*a;
 	struct peer		*pe;
 
@@ -346,7 +365,8 @@ visits_over(const char *operator)
 		    pe->asking != NULL || stream_find(pe->stream) != NULL)
 			continue;
 		budget_leave(&crowds[a->class].by_session, &a->by_session);
-		if (strcmp(a->who.id, operator) != 0)
+		if (strcmp(a->who.id, operator) != 0 &&
+		    (!few || a->class != (int)class))
 			continue;
 		admit_free(a);
 		pe->admission = NULL;
@@ -378,7 +398,7 @@ visit_new(const struct opening *o, struct admission **a)
 	(*a)->who = o->who;
 	if (visit_count(*a) == 0)
 		return (REFUSE_NOT);
-	visits_over(o->who.id);
+	visits_over(o->ask.class, o->who.id);
 	if (visit_count(*a) == 0)
 		return (REFUSE_NOT);
 	admit_remove(*a);

@@ -28,7 +28,8 @@ enum conf_unit { UNIT_COUNT, UNIT_SECONDS, UNIT_BYTES, UNIT_BOOL };
 	    "max startups")						\
 	X(startups_rate, 30, 1, 100, UNIT_COUNT, R_PARENT,		\
 	    "max startups")						\
-	X(startups_full, 1000, 1, 100000, UNIT_COUNT, R_PARENT,		\
+	X(startups_full, 1000, 1, 100000, UNIT_COUNT,			\
+	    R_PARENT | R_AUTHD,						\
 	    "max startups")						\
 	X(store_max, 4294967296, 1048576, 1099511627776, UNIT_BYTES,	\
 	    R_AUTHD, "store ... max")					\

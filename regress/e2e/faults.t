@@ -116,6 +116,26 @@ with Targets() as targets, Relayd(t, proxyds=1) as d:
         w.close()
         t.ok(other.intact(), "a termd crashes: nobody else notices")
 
+        # A tcpd.
+        other = Transfer(d, sb, cb)
+        v = [d.tcp_open(sa, "web", token) for _ in range(2)]
+        pids = [int(p["pid"]) for p in d.processes("tcpd")]
+        t.equal(len(pids), 2, "a tcpd per connection")
+        mark = d.log.mark()
+        d.kill(pids[0])
+        d.log.wait(r"tcpd.*(signal 9|killed)", mark)
+        whole = 0
+        for x in v:
+            try:
+                x.send(b"GET /status HTTP/1.0\r\n\r\n")
+                whole += x.recv()[1].startswith(b"HTTP/1.")
+            except (ConnectionError, OSError):
+                pass
+            x.close()
+        t.equal(whole, 1, "a tcpd crashes: its connection ends, the other "
+                "goes on")
+        t.ok(other.intact(), "a tcpd crashes: nobody else notices")
+
         # A proxyd.
         pid = role_pid(d, "proxyd")
         c = d.connect()

@@ -33,7 +33,7 @@ with tempfile.TemporaryDirectory() as tmp, Provider(tmp) as idp, \
                   extra=["-reconnect-delay", "200ms"]) as client:
         client.event("manifest_sent")
         token = d.token()
-        for role in ("control", "authd", "proxyd", "muxd", "termd",
+        for role in ("control", "authd", "proxyd", "muxd", "termd", "tcpd",
                      "metricd", "dialerd", "tlsd", "keyd"):
             for call in CALLS:
                 s = d.wait_session()
@@ -43,6 +43,8 @@ with tempfile.TemporaryDirectory() as tmp, Provider(tmp) as idp, \
                                    d.ticket(s["session"], token))
                     w.send(b"\0echo up-$((1+1))\r")
                     w.recv_until(rb"up-2")
+                if role == "tcpd":
+                    w = d.tcp_open(s["session"], "web", token)
                 rows = until(lambda: d.processes(role), "a " + role)
                 row = rows[0]
                 if call == CALLS[0]:
@@ -87,7 +89,7 @@ def first(path, start, field):
 # Who goes first when memory runs out, and how much each may have.
 MIB = 1 << 20
 LIMITS = {"control": 256 * MIB, "authd": 8192 * MIB, "proxyd": 8192 * MIB,
-          "muxd": (256 + 2 * 64) * MIB, "termd": 256 * MIB,
+          "muxd": (256 + 2 * 64) * MIB, "termd": 256 * MIB, "tcpd": 256 * MIB,
           "metricd": 256 * MIB, "dialerd": 256 * MIB, "tlsd": 8192 * MIB,
           "keyd": 256 * MIB}
 with tempfile.TemporaryDirectory() as tmp, Provider(tmp) as idp, \
@@ -103,6 +105,7 @@ with tempfile.TemporaryDirectory() as tmp, Provider(tmp) as idp, \
         w = d.terminal(s["session"], d.ticket(s["session"], d.token()))
         w.send(b"\0echo up-$((1+1))\r")
         w.recv_until(rb"up-2")
+        v = d.tcp_open(s["session"], "web", d.token())
         score = {}
         for role, limit in LIMITS.items():
             pid = d.pid_of(role)
@@ -110,8 +113,10 @@ with tempfile.TemporaryDirectory() as tmp, Provider(tmp) as idp, \
             if FAST_BUILD != BUILD:
                 t.equal(first("/proc/%d/limits" % pid, "Max address", 3),
                         str(limit), "%s: so much memory and no more" % role)
+        v.close()
         w.close()
-        t.ok(score["muxd"] == score["termd"] > score["proxyd"] ==
+        t.ok(score["muxd"] == score["termd"] == score["tcpd"] >
+             score["proxyd"] ==
              score["control"] == score["metricd"] == score["tlsd"] ==
              score["keyd"] > score["authd"] == own,
              "when memory runs out workers go first, the parent and authd "

@@ -12,6 +12,7 @@
 
 struct term	dr;
 int		browser_buffer = 16384;
+enum role	term_role = ROLE_TERMD;
 static uint8_t	message_buf[1 << 20];
 
 const char	drive_accept[] = "0123456789012345678901234567";
@@ -31,7 +32,7 @@ term_start(void)
 	/* Memory that was given back is not to look like a leak. */
 	drive_with.asan = ":quarantine_size_mb=1";
 	conf_init(&cf);
-	drive_start(&dr.d, ROLE_TERMD, &cf);
+	drive_start(&dr.d, (int)term_role, &cf);
 }
 
 void
@@ -84,14 +85,14 @@ term_give(const char *head, const void *more, size_t len)
 	memcpy(bytes, head, strlen(head));
 	if (len > 0)
 		memcpy(bytes + strlen(head), more, len);
-	say_fd(dr.d.parent, 0, sv[1], give, .class = CLASS_TERMINAL, .nonce =
-	    77, .instance = 5, .addr = "192.0.2.7", .accept = drive_accept,
+	say_fd(dr.d.parent, 0, sv[1], give, .class = role_class(term_role),
+	    .nonce = 77, .instance = 5, .addr = "192.0.2.7", .accept = drive_accept,
 	    .bytes = { bytes, strlen(head) + len });
 	dr.sock = sv[0];
 	dr.msg.buf = message_buf;
 	dr.msg.max = sizeof(message_buf);
 	dr.msg.on_message = on_message;
-	ws_init(&dr.ws, WS_CLIENT, &dr.msg);
+	ws_init(&dr.ws, WS_CLIENT, term_role == ROLE_TERMD ? &dr.msg : NULL);
 }
 
 void
@@ -101,7 +102,8 @@ term_stream(uint32_t idle_s)
 
 	stream_pair(sv);
 	say_fd(dr.d.authd, 0, sv[1], term_stream, .stream = 9, .session =
-	    SESSION, .idle_s = idle_s, .service = "terminal");
+	    SESSION, .idle_s = idle_s, .service = term_role == ROLE_TERMD ?
+	    "terminal" : "web");
 	dr.stream = sv[0];
 }
 
@@ -158,6 +160,7 @@ browser_fill(int ms, size_t max)
 {
 	static uint8_t	 buf[65536];
 	struct pollfd	 pfd = { dr.sock, POLLIN, 0 };
+	size_t		 len = 0;
 	ssize_t		 n;
 
 	if (dr.eof || poll(&pfd, 1, ms) != 1)
@@ -167,8 +170,10 @@ browser_fill(int ms, size_t max)
 		dr.eof = n == 0 || errno != EAGAIN;
 		return (0);
 	}
-	if (ws_input(&dr.ws, buf, (size_t)n, NULL) == -1)
+	if (ws_input(&dr.ws, buf, (size_t)n, &len) == -1)
 		bail("%s", ws_error(&dr.ws));
+	if (len > 0)
+		on_message(NULL, WS_OP_BINARY, buf, len);
 	return (1);
 }
 

@@ -6,10 +6,12 @@
 #include <stdint.h>
 
 #include "drive.h"
+#include "proc/roles.h"
 #include "ws/ws.h"
 
 /*
- * The story of termd: this program is authd, the browser on a TCP connection
+ * The story of termd, and of tcpd, which begins and ends in the same way (then
+ * term_role is that): this program is authd, the browser on a TCP connection
  * over loopback, and muxd on the far end of its stream. There is one at a
  * time, so the functions name none.
  */
@@ -25,13 +27,14 @@ struct term {
 	int		 stream;	/* muxd's end */
 	struct ws	 ws;		/* the browser's view */
 	struct ws_msg	 msg;
-	/* whole messages that came for the browser: all their bytes */
+	/* messages (tcpd: bytes of one read) that came for the browser */
 	uint8_t		 got[1 << 20];
 	size_t		 got_len[MESSAGES_MAX], n, total;
 	int		 eof;
 	char		 head[4096];	/* the reply to the upgrade */
 };
 extern struct term	dr;
+extern enum role	term_role;
 extern int		browser_buffer;	/* of its connection: bytes */
 
 void	term_start(void);

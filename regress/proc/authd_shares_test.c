@@ -15,7 +15,9 @@
 
 #define ADMIT_MAX	8192
 #define TERMS_ONE	64
+#define TCPS_ONE	64
 #define TCPS_SESSION	48
+#define CLASS_FULL	96
 #define GRANTS		1500
 #define RATE		10		/* attempts per address, and per slot */
 
@@ -365,6 +367,54 @@ rechecks(void)
 	far_close(t.mux);
 }
 
+/*
+ * Three quarters of the workers of a class belong to one organization: the rest
+ * is for others, and of those each has a few.
+ */
+static void
+crowd(void)
+{
+	static struct far	*tcpd[CLASS_FULL];
+	static struct tunnel	 t[3];
+	struct far		*other;
+	char			*alice = token, *of[3], org[2][ID_SIZE];
+	int			 i, n = 0, status = 0;
+
+	org_add(control, "One", "customer", "", org[0]);
+	org_add(control, "Two", "customer", "", org[1]);
+	for (i = 0; i < 3; i++) {
+		system_add(control, &t[i], org[i == 2]);
+		login(proxyd, &t[i], "", "", "192.0.2.63");
+		up(&t[i], 1);
+		of[i] = operator_token(control, i == 0 ? "carol" : i == 1 ?
+		    "dave" : "bob", org[i == 2], "owner", "");
+	}
+	while (n < CLASS_FULL && status == 0) {
+		token = of[n >= TCPS_ONE];
+		if ((status = tcp(proxyd, &t[n >= TCPS_SESSION], &tcpd[n])) ==
+		    0)
+			n++;
+	}
+	is_int(n, CLASS_FULL / 4 * 3, "one organization has three quarters");
+	is_int(status, 429, "then it is 429");
+	is_int(tcp(proxyd, &t[2], &other), 429,
+	    "also in another's session");
+	token = of[2];
+	is_int(tcp(proxyd, &t[1], &other), 429,
+	    "also for another's operator, in its sessions");
+	is_int(tcp(proxyd, &t[2], &other), 0,
+	    "another organization has a place");
+	far_close(other);
+	token = alice;
+	for (i = 0; i < n; i++)
+		far_close(tcpd[i]);
+	for (i = 0; i < 3; i++) {
+		far_close(t[i].mux);
+		free(of[i]);
+	}
+	drive_clock(&authd, 60001);
+}
+
 int
 main(void)
 {
@@ -372,6 +422,7 @@ main(void)
 	drive_conf.rate_address = RATE;
 	drive_conf.rate_slot = RATE;
 	drive_conf.ticket_rate = 1000;
+	drive_conf.startups_full = CLASS_FULL;
 	drive_conf.max_streams = 100;
 	drive_conf.store_max = 16 << 20;
 	authd_scene(&control, &proxyd, &token);
@@ -380,6 +431,7 @@ main(void)
 	secrets();
 	terminals();
 	tcps();
+	crowd();
 	diagnostics();
 	flood();
 	rechecks();
