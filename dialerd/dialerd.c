@@ -28,7 +28,6 @@ static void	authd_gone(enum link_end);
 
 static const struct dispatch	from_parent[] = {
 	PROC_ROWS
-	PROC_RELOAD_ROWS
 };
 
 static const struct dispatch	from_authd[] = {

@@ -37,6 +37,7 @@ static const struct column {
 	{ "system", TEXT, 0 }, { "session", ID, 0 }, { "id", PLAIN, 0 },
 	{ "status", PLAIN, 0 }, { "tunnel", PLAIN, 0 }, { "state", PLAIN, 0 },
 	{ "node", PLAIN, 6 }, { "type", PLAIN, 0 }, { "address", PLAIN, 4 },
+	{ "issuer", TEXT, 0 }, { "keys", PLAIN, 0 },
 	{ "target", TEXT, 0 }, { "host", TEXT, 5 }, { "tls", PLAIN, 1 },
 	{ "tcp", PLAIN, 0 }, { "label", TEXT, 4 },
 	{ "organization", ID, 7 }, { "parent", ID, 3 },

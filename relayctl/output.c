@@ -277,7 +277,7 @@ static const struct { const char *name; enum kind kind; } columns[] = {
 	{ "value", NUMBER }, { "offences", NUMBER }, { "times", NUMBER },
 	{ "proxyd", NUMBER }, { "uptime", SECONDS }, { "wait", SECONDS },
 	{ "seq", NUMBER }, { "duration_ms", NUMBER },
-	{ "rows", NUMBER }, { "from", NUMBER }, { "to", NUMBER },
+	{ "keys", NUMBER }, { "rows", NUMBER }, { "from", NUMBER }, { "to", NUMBER },
 	{ "memory", BYTES }, { "private", BYTES },
 	{ "name", TEXT }, { "user", TEXT }, { "operator", TEXT },
 	{ "label", TEXT }, { "token", TEXT },

@@ -62,6 +62,9 @@ files_check(void)
 	    getgrnam(env()->conf.looking_group) == NULL)
 		log_warnx("warning: there is no group %s: only root can use %s",
 		    env()->conf.looking_group, env()->conf.looking_path);
+	if (env()->conf.n_issuer > 0 &&
+	    access(env()->conf.ca_file, R_OK) == -1)
+		log_warn("warning: ca file %s", env()->conf.ca_file);
 	dir_of(env()->conf.store_path, dir, sizeof(dir));
 	dir_of(is_ours(dir) ? RELAYD_STATEDIR : dir, above, sizeof(above));
 	if (stat(dir, &st) == 0 && !S_ISDIR(st.st_mode))

@@ -174,7 +174,9 @@ check_rest(int check)
 			return (-1);
 	}
 	if (secret[0] == '\0') {
-		log_warnx("no jwt secret file: no operator can sign in");
+		log_warnx("no jwt secret file: no operator can %s",
+		    env()->conf.n_issuer == 0 ? "sign in" :
+		    "open a service in a browser");
 		return (0);
 	}
 	if ((fd = files_secret(secret, err, sizeof(err))) != -1) {

@@ -28,6 +28,7 @@ static struct {
 } reload;
 
 static void	reload_no(const char *, const char *);
+static int	is_asked(const struct child *);
 static int	reload_ask(struct child *);
 static int	reload_said(struct chan *, struct imsg *, void *);
 static void	reload_swap(void);
@@ -114,10 +115,17 @@ reload_start(reload_done_fn done, uint64_t who, uint32_t id)
 	reload.asking = 1;
 	for (c = child_after(0); c != NULL && reload.why_not[0] == '\0';
 	    c = child_after(c->instance))
-		if (c->slot != NULL && reload_ask(c) == -1)
+		if (is_asked(c) && reload_ask(c) == -1)
 			reload_no(child_name(c), "cannot be asked");
 	reload.asking = 0;
 	reload_end();
+}
+
+/* Who has a place, but for dialerd, which starts anew with what is then. */
+static int
+is_asked(const struct child *c)
+{
+	return (c->slot != NULL && !(role_info(c->role)->flags & RF_DIALS));
 }
 
 static void
@@ -180,7 +188,7 @@ reload_swap(void)
 	int		 changed;
 
 	for (c = child_after(0); c != NULL; c = child_after(c->instance)) {
-		if (c->slot == NULL || c->chan == NULL)
+		if (!is_asked(c) || c->chan == NULL)
 			continue;
 		(void)say_reload_swap(c->chan, 0);
 	}

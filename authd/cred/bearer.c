@@ -7,9 +7,10 @@
 #include "base/clock.h"
 #include "base/compat.h"
 #include "bearer.h"
+#include "metrics/count.h"
 #include "proc/proc.h"
 
-#define EARLY_S		300	/* rendezvous-protocol.md, 3.6 */
+#define EARLY_S		300	/* rendezvous-protocol.md, 3 */
 
 /* Where a key is missing it is asked for: is it on its way? */
 static enum token_said
@@ -26,8 +27,14 @@ static enum token_said
 theirs(const char *token, const struct token_how *how, struct cJSON **payload,
     unsigned *place)
 {
-	return (missing(issuer_open(proc_conf(), token, how, payload, place),
-	    *place));
+	enum token_said	said;
+
+	said = missing(issuer_open(proc_conf(), token, how, payload, place),
+	    *place);
+	count(said == TOKEN_GOOD ? CT_IDENTITY_GOOD :
+	    said == TOKEN_KEY || said == TOKEN_KEYS ? CT_IDENTITY_UNKNOWN :
+	    CT_IDENTITY_REFUSED);
+	return (said);
 }
 
 enum refusal

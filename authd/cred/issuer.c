@@ -9,6 +9,7 @@
 #include "jwk.h"
 #include "proc/conf.h"
 
+#define UNMAPPED	1000	/* the rank of a word without a line */
 #define HEADER_MAX	2048	/* characters of a token's first part */
 
 static struct issuer	issuers[CONF_ISSUERS_MAX];
@@ -140,12 +141,14 @@ claim_words(const struct cJSON *payload, const char *name, claim_fn fn,
 				fn(arg, word);
 				n++;
 			}
-	if (cJSON_IsArray(v))
-		cJSON_ArrayForEach(e, v)
-			if (cJSON_IsString(e)) {
-				fn(arg, e->valuestring);
-				n++;
-			}
+	if (!cJSON_IsArray(v))
+		return (n);
+	cJSON_ArrayForEach(e, v) {
+		if (cJSON_IsString(e)) {
+			fn(arg, e->valuestring);
+			n++;
+		}
+	}
 	return (n);
 }
 
@@ -361,8 +364,8 @@ claim_text(const struct conf *conf, unsigned place, const struct cJSON *o,
 
 	dst[0] = '\0';
 	claim_name(conf, place, of, dflt, name);
-	v = name[0] != '\0' ? claim_at(o, name) : NULL;
-	if (!cJSON_IsString(v))
+	v = claim_at(o, name);
+	if (v == NULL || !cJSON_IsString(v))
 		return (0);
 	return (strlcpy(dst, v->valuestring, size) < size ? 0 : -1);
 }
@@ -418,7 +421,7 @@ look_word(void *arg, const char *word)
 		}
 	}
 	if (!any)
-		take(l, word, role ? role_rank(word) : 1000 + l->n);
+		take(l, word, role ? role_rank(word) : UNMAPPED);
 }
 
 /*
@@ -441,7 +444,7 @@ look_up(const struct conf *conf, unsigned place, const struct cJSON *o,
 		return (strlcpy(dst, r.a, size) < size ? 0 : -1);
 	claim_name(conf, place, of, dflt, name);
 	claim_words(o, name, look_word, &l);
-	if (strcmp(of, "organization") == 0 && l.n > 1 && l.best > 1000)
+	if (l.n > 1 && l.best == UNMAPPED)
 		dst[0] = '\0';
 	return (l.bad ? -1 : 0);
 }

@@ -285,7 +285,8 @@ jwk_check(const struct jwk_set *s, const char *name, const char *kid,
 	const struct alg	*alg = alg_find(name);
 	size_t			 i, tried = 0;
 
-	for (i = 0; s != NULL && alg != NULL && i < s->n; i++) {
+	for (i = 0; s != NULL && alg != NULL && i < s->n &&
+	    tried < JWK_TRIES; i++) {
 		if (!fits(&s->keys[i], alg, kid))
 			continue;
 		if (is_signed(&s->keys[i], alg, text, len, sig, sig_len))

@@ -15,6 +15,7 @@ struct msg_jwk_key;
 
 #define JWK_KEYS_MAX	32
 #define JWK_SIG_MAX	1024	/* bytes of a signature */
+#define JWK_TRIES	8	/* keys that one signature is tried with */
 
 struct jwk_set;
 

@@ -11,6 +11,7 @@
 #include "dialer.h"
 #include "handlers.h"
 #include "imsg/call.h"
+#include "metrics/count.h"
 #include "peer.h"
 #include "proc/proc.h"
 
@@ -27,17 +28,39 @@ static struct want {
 	uint64_t	 asked_ms;	/* last; 0: never */
 	uint64_t	 again_ms;	/* how long after a failure */
 	int		 failing;	/* has been said in the log */
+	char		 why[MESSAGE_SIZE];	/* the last failure */
+	uint64_t	 next_ms;	/* when `next` is due */
 } wants[CONF_ISSUERS_MAX];
 
 static uint64_t	dialerd;		/* its instance; 0: not there */
 
 static void	want_ask(void *);
 
+static void
+want_later(struct want *w, uint64_t ms)
+{
+	w->next_ms = clock_ms() + ms;
+	timer_set(&w->next, ms);
+}
+
 /* Not all daemons that began together at the same moment. */
 static uint64_t
 about(uint64_t ms)
 {
 	return (ms - ms / 10 + randombytes_uniform((uint32_t)(ms / 5 + 1)));
+}
+
+/* How many have keys, and how many have none. */
+static void
+want_gauge(void)
+{
+	const struct issuer	*is;
+	unsigned		 i, known = 0;
+
+	for (i = 0; (is = issuer_at(i)) != NULL; i++)
+		known += is->keys != NULL;
+	gauge(CT_ISSUERS_KNOWN, known);
+	gauge(CT_ISSUERS_UNKNOWN, i - known);
 }
 
 static unsigned
@@ -59,6 +82,7 @@ want_expire(struct want *w)
 	    is->url);
 	jwk_set_free(is->keys);
 	is->keys = NULL;
+	want_gauge();
 }
 
 static void
@@ -73,9 +97,11 @@ want_failed(struct want *w, const char *why)
 	else
 		log_debug("oidc issuer %s: no keys: %s", w->issuer, why);
 	w->failing = 1;
+	strlcpy(w->why, why, sizeof(w->why));
+	count(CT_KEYS_FAILED);
 	if (w->again_ms < AGAIN_MIN_MS)
 		w->again_ms = AGAIN_MIN_MS;
-	timer_set(&w->next, about(w->again_ms));
+	want_later(w, about(w->again_ms));
 	w->again_ms *= 2;
 	if (w->again_ms > AGAIN_MAX_MS)
 		w->again_ms = AGAIN_MAX_MS;
@@ -99,8 +125,11 @@ want_got(struct want *w, const struct msg_issuer_said *in)
 		log_info("oidc issuer %s: %zu keys", w->issuer,
 		    jwk_set_count(is->keys));
 	w->failing = 0;
+	w->why[0] = '\0';
 	w->again_ms = 0;
-	timer_set(&w->next, about(proc_conf()->keys_refresh * 1000));
+	count(CT_KEYS_GOT);
+	want_gauge();
+	want_later(w, about(proc_conf()->keys_refresh * 1000));
 }
 
 static int
@@ -182,7 +211,7 @@ dialer_want(unsigned place)
 		return (call_waits(&w->call));
 	}
 	if (!w->failing)
-		timer_set(&w->next, floor_ms - ago_ms);
+		want_later(w, floor_ms - ago_ms);
 	return (0);
 }
 
@@ -203,6 +232,19 @@ dialer_gone(struct peer *pe)
 		dialerd = 0;
 }
 
+void
+dialer_each(void (*fn)(void *, const struct issuer_state *), void *arg)
+{
+	uint64_t	now = clock_ms();
+	unsigned	i;
+
+	for (i = 0; i < proc_conf()->n_issuer; i++)
+		fn(arg, &(struct issuer_state){ .issuer = issuer_at(i),
+		    .next_ms = call_waits(&wants[i].call) ||
+		    wants[i].next_ms < now ? 0 : wants[i].next_ms - now,
+		    .why = wants[i].why });
+}
+
 static void
 want_clear(struct want *w)
 {
@@ -211,8 +253,9 @@ want_clear(struct want *w)
 	jwk_set_free(w->building);
 	w->building = NULL;
 	w->issuer[0] = '\0';
-	w->asked_ms = w->again_ms = 0;
+	w->asked_ms = w->again_ms = w->next_ms = 0;
 	w->failing = 0;
+	w->why[0] = '\0';
 }
 
 void
@@ -235,6 +278,7 @@ dialer_reloaded(void)
 			want_ask(w);
 		}
 	}
+	want_gauge();
 }
 
 void

@@ -2,6 +2,8 @@
 #ifndef DIALER_H
 #define DIALER_H
 
+#include "authd/cred/issuer.h"
+
 struct peer;
 
 /*
@@ -21,5 +23,13 @@ void	dialer_gone(struct peer *);
  * a moment ago, and will be again when it may be.
  */
 int	dialer_want(unsigned place);
+
+/* For people: each of them, in the order of the configuration. */
+struct issuer_state {
+	const struct issuer	*issuer;
+	uint64_t		 next_ms;	/* until asked; 0: now */
+	const char		*why;		/* why not, last; "": they came */
+};
+void	dialer_each(void (*fn)(void *, const struct issuer_state *), void *);
 
 #endif

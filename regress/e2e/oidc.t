@@ -218,6 +218,24 @@ with tempfile.TemporaryDirectory() as tmp, kinds(tmp) as idp, \
     until(lambda: status(d, idp.token(
         idp.keys[1], iat=None)) == 200, "it to be known by itself")
 
+    # What relayctl and the counters say of it.
+    row = d.ctl("show", "issuers")[0]
+    t.equal((row["issuer"], row["keys"], row["reason"]),
+            (idp.issuer, "2", "-"), "show issuers: whose, how many keys")
+    t.match(row["since"], r"^\d{4}-", "and since when")
+    has = {(r["metric"], r["labels"]): float(r["value"])
+           for r in d.ctl("show", "metrics")}
+    for name, label, least in (
+            ("fetches_total", 'result="got"', 3),
+            ("providers", 'keys="known"', 1),
+            ("tokens_total", 'result="good"', 15),
+            ("tokens_total", 'result="refused"', 50),
+            ("tokens_total", 'result="unknown_key"', 1)):
+        got = [v for (m, x), v in has.items()
+               if m == "relayd_identity_" + name and label in x]
+        t.ok(got and got[0] >= least, "counted: %s %s (%s)" % (
+            name, label, got))
+
     # Revoked by name, and by the token's id.
     d.ctl("-f", "token", "revoke", "j-9")
     st, _, body = ask(d, idp.token(jti="j-9", iat=None))

@@ -197,6 +197,9 @@ with tempfile.TemporaryDirectory() as tmp, Provider(tmp) as idp, \
     t.equal((st, body["message"]), (503, "keys of the identity provider are "
                                     "not known"), "after a day: 503")
     t.equal(status(d, d.token()), 200, "relayd's own tokens as ever")
+    row = d.ctl("show", "issuers")[0]
+    t.ok(row["keys"] == "0" and row["since"] == "-" and
+         row["reason"] != "-", "show issuers says why")
     idp.says = {}
     idp.up()
     until(lambda: status(d, token(idp, key=idp.keys[0])) == 200,

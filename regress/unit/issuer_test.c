@@ -8,6 +8,7 @@
 
 #include <string.h>
 
+#include "api/api.h"
 #include "authd/cred/bearer.h"
 #include "authd/cred/jwk.h"
 #include "authd/msg/dialer.h"
@@ -182,6 +183,92 @@ outcomes(void)
 	    "no provider");
 }
 
+/* G of P-256, and the key of RFC 7515 behind so many of it. */
+static void
+tries(size_t before, enum jwk_said want)
+{
+	static const uint8_t	gx[32] = { 0x6b, 0x17, 0xd1, 0xf2, 0xe1, 0x2c,
+	    0x42, 0x47, 0xf8, 0xbc, 0xe6, 0xe5, 0x63, 0xa4, 0x40, 0xf2, 0x77,
+	    0x03, 0x7d, 0x81, 0x2d, 0xeb, 0x33, 0xa0, 0xf4, 0xa1, 0x39, 0x45,
+	    0xd8, 0x98, 0xc2, 0x96 };
+	static const uint8_t	gy[32] = { 0x4f, 0xe3, 0x42, 0xe2, 0xfe, 0x1a,
+	    0x7f, 0x9b, 0x8e, 0xe7, 0xeb, 0x4a, 0x7c, 0x0f, 0x9e, 0x16, 0x2b,
+	    0xce, 0x33, 0x57, 0x6b, 0x31, 0x5e, 0xce, 0xcb, 0xb6, 0x40, 0x68,
+	    0x37, 0xbf, 0x51, 0xf5 };
+	struct jwk_set		*set = jwk_set_new();
+	const char		*text = TOKEN_ES256, *dot = strrchr(text, '.');
+	const char		*why;
+	uint8_t			 sig[64];
+	size_t			 i;
+
+	for (i = 0; i < before; i++)
+		(void)jwk_set_add(set, &(struct msg_jwk_key){
+		    .kind = JWK_P256, .kid = "", .alg = "",
+		    .a = { gx, sizeof(gx) }, .b = { gy, sizeof(gy) } });
+	is_int(jwk_set_count(set), (long long)before, "%zu other keys", before);
+	(void)jwks_read(KEYS_JWKS, strlen(KEYS_JWKS), take, set, &why);
+	is_int(jwt_bytes(sig, sizeof(sig), dot + 1, strlen(dot + 1)), 64,
+	    "a signature");
+	is_int(jwk_check(set, "ES256", NULL, text, (size_t)(dot - text), sig,
+	    sizeof(sig)), want, "behind %zu others", before);
+	is_int(jwk_check(set, "ES256", "rfc7515", text, (size_t)(dot - text),
+	    sig, sizeof(sig)), JWK_GOOD, "and by its name in any case");
+	jwk_set_free(set);
+}
+
+/* Whom a token is about, line for line. */
+static void
+operators(void)
+{
+	static const struct {
+		const char	*rules[3], *claims, *org, *role;
+		unsigned	 permits;
+	} cases[] = {
+		{ { NULL }, "{\"organization_id\":\"o\",\"org_role\":\"owner\"}",
+		    "o", "owner", 0 },
+		{ { NULL }, "{\"organization_id\":[\"o\"],\"org_role\":"
+		    "[\"customer\",\"Owner\",\"reseller\"]}", "o", "Owner", 0 },
+		{ { NULL }, "{\"organization_id\":[\"o\",\"p\"],\"org_role\":"
+		    "[\"x\",\"customer\"]}", "", "customer", 0 },
+		{ { "0\tmap\torganization\tp\tq" }, "{\"organization_id\":"
+		    "[\"o\",\"p\"]}", "q", "", 0 },
+		{ { "0\tmap\torganization\tp\tq" }, "{\"organization_id\":"
+		    "\"o\"}", "", "", 0 },
+		{ { "0\tmap\trole\tx\treseller", "0\tmap\trole\ty\towner" },
+		    "{\"org_role\":[\"x\",\"y\"]}", "", "owner", 0 },
+		{ { "0\tfixed\trole\tcustomer\t" }, "{\"org_role\":\"owner\"}",
+		    "", "customer", 0 },
+		{ { "1\tfixed\trole\towner\t" }, "{}", "", "", 0 },
+		{ { NULL }, "{\"scope\":\"openid connect:systems\"}", "", "",
+		    1U << NEEDS_CONNECT },
+		{ { "0\tmap\tpermission\ta\tread:systems",
+		    "0\tmap\tpermission\ta\tmanage:systems" },
+		    "{\"scope\":[\"a\"]}", "", "",
+		    1U << NEEDS_READ | 1U << NEEDS_MANAGE },
+		{ { NULL }, "{\"scope\":5,\"org_role\":{},\"organization_id\":"
+		    "7}", "", "", 0 },
+	};
+	struct operator	who;
+	struct cJSON	*o;
+	size_t		i, j;
+
+	provider("https://idp.test");
+	for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		conf.n_issuer_rule = 0;
+		for (j = 0; j < 3 && cases[i].rules[j] != NULL; j++)
+			strlcpy(conf.issuer_rule[conf.n_issuer_rule++],
+			    cases[i].rules[j], RULE_SIZE);
+		o = cJSON_Parse(cases[i].claims);
+		cJSON_AddStringToObject(o, "sub", "u");
+		cJSON_AddNumberToObject(o, "exp", 5);
+		is_int(issuer_operator(&conf, 0, o, &who), 0, "claims %zu", i);
+		is_str(who.org_id, cases[i].org, "the organization");
+		is_str(who.org_role, cases[i].role, "the role");
+		is_int(who.permits, cases[i].permits, "what is permitted");
+		cJSON_Delete(o);
+	}
+}
+
 static void
 join(void *arg, const char *word)
 {
@@ -249,6 +336,9 @@ main(void)
 	rfc8037();
 	others();
 	outcomes();
+	tries(JWK_TRIES - 1, JWK_GOOD);
+	tries(JWK_TRIES, JWK_UNKNOWN);
+	operators();
 	words();
 	places();
 	issuers_clear();

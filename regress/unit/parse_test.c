@@ -42,6 +42,51 @@ errors(void)
 		{ LISTEN_LINE "control socket /run/a read only\n"
 		    "control socket /run/a\n", "t: control socket ... read "
 		    "only: needs a path of its own\n" },
+		{ LISTEN_LINE "oidc issuer \"http://a.test\" { audience b }\n",
+		    "t:2: oidc issuer: \"http://a.test\" is not an https URL "
+		    "without \"?\" and \"#\"\n" },
+		{ LISTEN_LINE "oidc issuer \"https://a.test?x\" { audience b "
+		    "}\n", "t:2: oidc issuer: \"https://a.test?x\" is not an "
+		    "https URL without \"?\" and \"#\"\n" },
+		{ LISTEN_LINE "oidc issuer \"https://a.test\" { prefix x }\n",
+		    "t:2: oidc issuer: no audience, so that a token for any "
+		    "other program would do\n" },
+		{ LISTEN_LINE "oidc issuer \"https://a.test\" {\naudience b\n"
+		    "claim email \"x\"\nfixed user \"y\"\nmap name a to b\n"
+		    "keys \"https://a.test:x/\"\nkeys \"https://b.test/\"\n"
+		    "keys \"https://c.test/\"\n}\n",
+		    "t:4: claim: \"email\" is not user, name, organization, "
+		    "role or permission\n"
+		    "t:5: fixed: \"user\" is not organization or role\n"
+		    "t:6: map: \"name\" is not organization, role or "
+		    "permission\n"
+		    "t:7: keys: \"https://a.test:x/\" is not an https URL "
+		    "without \"?\" and \"#\"\n"
+		    "t:9: keys: given twice\n" },
+		{ LISTEN_LINE "oidc issuer \"https://a.test\" { audience \"\" "
+		    "audience b }\n", "t:2: audience: empty, or with a tab in "
+		    "it\n" },
+		{ LISTEN_LINE "oidc issuer \"https://a.test\" { audience b }\n"
+		    "oidc issuer \"https://a.test\" { audience b }\n",
+		    "t:3: oidc issuer: \"https://a.test\" is given twice\n" },
+		{ LISTEN_LINE "oidc issuer https://a { audience b }\n"
+		    "oidc issuer https://b { audience b }\n"
+		    "oidc issuer https://c { audience b }\n"
+		    "oidc issuer https://d { audience b }\n"
+		    "oidc issuer https://e { audience b }\n",
+		    "t:6: oidc issuer: more than 4\n" },
+		{ LISTEN_LINE "oidc refresh 1s\noidc unknown key 2h\n"
+		    "oidc keep keys 1s\noidc timeout 2m\noidc clock skew 11m\n"
+		    "ca file x\n",
+		    "t:2: oidc refresh: 1 is out of range 10 to 86400 seconds\n"
+		    "t:3: oidc unknown key: 7200 is out of range 1 to 3600 "
+		    "seconds\n"
+		    "t:4: oidc keep keys: 1 is out of range 60 to 2592000 "
+		    "seconds\n"
+		    "t:5: oidc timeout: 120 is out of range 1 to 60 seconds\n"
+		    "t:6: oidc clock skew: 660 is out of range 0 to 600 "
+		    "seconds\n"
+		    "t:7: ca file: \"x\" is not an absolute path\n" },
 		{ LISTEN_LINE "penalty min 20m\n",
 		    "t: penalty min is longer than penalty max\n" },
 		{ LISTEN_LINE "recording directory \"r\" each 2M max 1M\n",
@@ -242,6 +287,14 @@ values(void)
 	    "max startups 1:2:3\n"
 	    "penalty authfail 7s\npenalty noauth 0s\npenalty crash 2m\npenalty min 1m\n"
 	    "penalty max 1h\npenalty exempt 10.0.0.0/8\n"
+	    "ca file \"/etc/ca.pem\"\noidc refresh 20s\noidc unknown key 5s\n"
+	    "oidc keep keys 2d\noidc timeout 3s\noidc clock skew 0s\n"
+	    "oidc issuer \"https://idp.example:8443/a\" {\n"
+	    "audience \"re \\\"layd\"\naudience b\nprefix \"x:\"\n"
+	    "claim role a.b claim user \"sub\"\nfixed organization \"o 1\"\n"
+	    "map role lead to owner }\n"
+	    "oidc issuer \"https://other.example/\" {\n"
+	    "keys \"https://keys.example/certs\" audience c }\n"
 	    "keep sessions 7d max 20\n"
 	    "keep log 90d\nkeep audit 30d max 5000\nkeep refusals 1d\n"
 	    "keep recordings 30d\n"
@@ -272,6 +325,17 @@ values(void)
 	is_str(c.listen[1].address, "::", "a line that goes on");
 	is_int(c.n_trusted_proxy, 2, "networks");
 	is_int(c.startups_full, 3, "startups");
+	ok(c.n_issuer == 2 && c.n_issuer_keys == 2 && c.n_issuer_rule == 8,
+	    "identity providers, and what is said of them");
+	is_str(c.issuer[0], "https://idp.example:8443/a", "the first");
+	is_str(c.issuer_keys[0], "", "its keys are to be found");
+	is_str(c.issuer_keys[1], "https://keys.example/certs", "the other's");
+	is_str(c.issuer_rule[0], "0\taudience\t\tre \"layd\t", "an audience");
+	is_str(c.issuer_rule[3], "0\tclaim\trole\ta.b\t", "a claim");
+	is_str(c.issuer_rule[6], "0\tmap\trole\tlead\towner", "a word");
+	is_str(c.issuer_rule[7], "1\taudience\t\tc\t", "the other's");
+	ok(c.keys_refresh == 20 && c.keys_floor == 5 && c.keys_keep == 172800
+	    && c.keys_timeout == 3 && c.clock_skew == 0, "their times");
 	is_int(c.penalty_authfail, 7, "a penalty");
 	is_int(c.penalty_noauth, 0, "none");
 	is_int(c.penalty_crash, 120, "a crash's");
