@@ -137,6 +137,15 @@ $(filter relayd/%,$(sort $(OBJS) $(FUZZ_OBJS:fuzz-obj/%=%))): | $(GRAMMAR)
 $(filter fuzz-obj/relayd/%,$(sort $(FUZZ_OBJS))): | $(GRAMMAR)
 endif
 
+# The web console, for proxyd; by itself: make console. See console/build.
+CONSOLE_SRCS = $(shell find $(srcdir)/console \
+	\( -name node_modules -o -name dist \) -prune -o -type f -print)
+console/out/console.def: $(CONSOLE_SRCS)
+	$(SAY) "  NPM   $@"
+	$(Q)sh $(srcdir)/console/build $(ENABLE_CONSOLE) console/out
+.PHONY: console
+console: console/out/console.def
+
 # llhttp from its generated sources, which are not ours to warn about.
 $(LLHTTP_OBJS): llhttp/%.o: $(LLHTTP_SRC)/%.c config.mk
 	@mkdir -p $(@D)
@@ -177,7 +186,8 @@ lint-tidy: $(GRAMMAR)
 	@test -n "$(CLANG_TIDY)" || { echo "no clang-tidy"; exit 1; }
 	$(CLANG_TIDY) --quiet $(LINT_SRCS) -- $(STD) -Irelayd $(LINT_INCLUDES) \
 	    $(LLHTTP_CFLAGS) $(RD_CPPFLAGS) $(PATHS) -DRELAYD_BUILD='"0"' \
-	    -DOPENAPI_YAML='"/dev/null"' -DRELAYD_TESTING
+	    -DOPENAPI_YAML='"/dev/null"' -DCONSOLE_BIN='"/dev/null"' \
+	    -DCONSOLE_DEF='"/dev/null"' -DRELAYD_TESTING
 lint-cppcheck:
 	@test -n "$(CPPCHECK)" || { echo "no cppcheck"; exit 1; }
 	$(CPPCHECK) --quiet --error-exitcode=1 --std=c11 --inline-suppr \
@@ -288,7 +298,7 @@ uninstall:
 # ---- clean ----
 
 clean:
-	rm -rf bin libexec llhttp fuzz-obj results
+	rm -rf bin libexec llhttp fuzz-obj results console/out
 	rm -f relayd/parse.c relayd/parse.h $(UNIT_TESTS) $(UNIT_FAST_TESTS) \
 	    $(FUZZ_REPLAYS)
 	for d in common $(DIRS); do \

@@ -12,7 +12,8 @@ proxyd_OBJS = proxyd/proxyd.o proxyd/authd.o proxyd/grant.o proxyd/session.o \
 	common/net/crowd.o proxyd/door/limits.o proxyd/door/listen.o \
 	proxyd/door/now.o proxyd/door/plain.o proxyd/door/trust.o \
 	proxyd/job/answer.o proxyd/job/api.o \
-	proxyd/job/begin.o proxyd/job/cors.o proxyd/job/document.o proxyd/job/down.o proxyd/job/end.o \
+	proxyd/job/begin.o proxyd/job/console.o proxyd/job/cors.o \
+	proxyd/job/document.o proxyd/job/down.o proxyd/job/end.o \
 	proxyd/job/give.o proxyd/job/hold.o proxyd/job/jar.o proxyd/job/names.o \
 	proxyd/job/path.o proxyd/job/proxy.o proxyd/job/rendezvous.o proxyd/job/up.o \
 	proxyd/http/page.o $(proxyd_HDR_OBJS) $(proxyd_BODY_OBJS) \
@@ -25,3 +26,6 @@ proxyd_LIBS = $(LLHTTP_LIBS) $(EVENT_LIBS) $(SODIUM_LIBS) $(CRYPTO_LIBS) \
 	$(CJSON_LIBS) $(ZLIB_LIBS)
 proxyd/job/document.o: $(srcdir)/doc/openapi.yaml
 proxyd/job/document.o: PATHS += -DOPENAPI_YAML='"$(srcdir)/doc/openapi.yaml"'
+proxyd/job/console.o: console/out/console.def
+proxyd/job/console.o: PATHS += -DCONSOLE_BIN='"console/out/console.bin"' \
+	-DCONSOLE_DEF='"console/out/console.def"'

@@ -42,8 +42,9 @@ query_of(const struct api_call *call, struct list_query *lq)
 static void
 add_session(cJSON *list, const struct session_row *row)
 {
-	cJSON	*o = cJSON_CreateObject();
-	char	 text[32];
+	const struct session	*se = session_find(row->id);
+	cJSON			*o = cJSON_CreateObject();
+	char			 text[32];
 
 	cJSON_AddStringToObject(o, "id", row->id);
 	if (row->node[0] != '\0')
@@ -53,6 +54,8 @@ add_session(cJSON *list, const struct session_row *row)
 	    api_time(row->started_at, text));
 	cJSON_AddStringToObject(o, "expires_at",
 	    api_time(row->expires_at, text));
+	cJSON_AddBoolToObject(o, "tunnel_connected",
+	    se != NULL && se->tunnel != NULL);
 	cJSON_AddItemToArray(list, o);
 }
 

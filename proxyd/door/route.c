@@ -98,5 +98,7 @@ route_find(struct route_to *to, const struct httphead *h,
 	}
 	if (begins(&h->path, "/api/") || slice_eq(&h->path, "/api"))
 		return (ROUTE_API);
+	if (slice_eq(&h->path, "/") || begins(&h->path, "/assets/"))
+		return (ROUTE_CONSOLE);
 	return (ROUTE_NOT_FOUND);
 }

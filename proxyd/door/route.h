@@ -22,6 +22,7 @@ enum route {		/* as in metrics/proxyd.def */
 	ROUTE_RELAY,		/* row 4: id is what follows /relay/ */
 	ROUTE_ADMIN,		/* row 8: rendezvous, all but its data */
 	ROUTE_API,		/* row 7 */
+	ROUTE_CONSOLE,		/* row 9 */
 	ROUTE_NOT_FOUND		/* row 10 */
 };
 

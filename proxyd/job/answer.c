@@ -51,7 +51,7 @@ answer_send(struct conn *c, int status, const char *type, const char *fields,
 		c->keep = 0;
 	for (i = 0; i < nbody; i++)
 		len += body[i].iov_len;
-	if (status != 204)
+	if (status != 204 && status != 304)
 		snprintf(length, sizeof(length), "Content-Length: %zu\r\n",
 		    len);
 	n = snprintf(head, sizeof(head), "HTTP/1.1 %d %s\r\nDate: %s\r\n"
@@ -171,9 +171,10 @@ answer_text(struct conn *c, const char *type, const char *text, size_t len)
 }
 
 int
-answer_head(struct conn *c, const char *type, uint64_t len)
+answer_head(struct conn *c, const char *type, const char *fields,
+    uint64_t len)
 {
-	char		head[1024];
+	char		head[2048];
 	struct iovec	iov = { head, 0 };
 
 	c->status = 200;
@@ -182,9 +183,10 @@ answer_head(struct conn *c, const char *type, uint64_t len)
 		c->keep = 0;
 	iov.iov_len = (size_t)snprintf(head, sizeof(head),
 	    "HTTP/1.1 200 OK\r\nDate: %s\r\nX-Request-Id: %s\r\n"
-	    "Content-Type: %s\r\nContent-Length: %llu\r\n" API_FIELDS
-	    "%s\r\n", answer_date(), c->request, type,
-	    (unsigned long long)len, c->keep ? "" : "Connection: close\r\n");
+	    "Content-Type: %s\r\nContent-Length: %llu\r\n%s%s\r\n",
+	    answer_date(), c->request, type, (unsigned long long)len,
+	    fields != NULL ? fields : API_FIELDS,
+	    c->keep ? "" : "Connection: close\r\n");
 	return (conn_writev(c, &iov, 1));
 }
 

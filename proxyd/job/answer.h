@@ -38,9 +38,11 @@ void	answer_text(struct conn *, const char *type, const char *text,
 	    size_t len);
 /*
  * The head of an answer of `len` bytes that its job says itself; it ends the
- * request. 0, or -1: the connection is closed.
+ * request. `fields` are whole lines, together up to 1.5 KiB; NULL: those that
+ * the API's answers have. 0, or -1: the connection is closed.
  */
-int	answer_head(struct conn *, const char *type, uint64_t len);
+int	answer_head(struct conn *, const char *type, const char *fields,
+	    uint64_t len);
 /* Any of rendezvous: nothing is added to what `extra` says. */
 void	answer_as(struct conn *, int status, const char *type,
 	    const char *extra, const char *text, size_t len);

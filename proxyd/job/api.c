@@ -609,7 +609,7 @@ file_begin(struct conn *c, struct imsg *m)
 	a->file_left = c->is_head ? 0 : in.size;
 	conn_job(c, &file_job, a);
 	conn_deadline(c, FILE_IDLE_MS);
-	if (answer_head(c, "application/x-asciicast", in.size) == 0)
+	if (answer_head(c, "application/x-asciicast", NULL, in.size) == 0)
 		file_pump(c);
 	return (0);
 }

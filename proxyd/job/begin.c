@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "begin.h"
+#include "console.h"
 #include "give.h"
 #include "metrics/count.h"
 #include "proc/conf.h"
@@ -99,6 +100,9 @@ request_begin(struct conn *c, const struct httphead *h)
 		request_astray(c, h);
 		if (!path_begin(c, h))
 			api_begin(c, h);
+		break;
+	case ROUTE_CONSOLE:
+		console_begin(c, h);
 		break;
 	case ROUTE_NOT_FOUND:
 		request_astray(c, h);

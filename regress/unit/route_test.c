@@ -55,6 +55,12 @@ routes(void)
 	goes("GET /health", "Host: a\r\n", LISTEN_INTERNAL, ROUTE_PROBE);
 	goes("GET /healthz?a=b", "Host: a\r\n", 0, ROUTE_PROBE);
 	goes("GET /readyz", "Host: a\r\n", 0, ROUTE_PROBE);
+	goes("GET /", "Host: a\r\n", 0, ROUTE_CONSOLE);
+	goes("GET /?token=x", "Host: a\r\n", 0, ROUTE_CONSOLE);
+	goes("GET /assets/a.js", "Host: a\r\n", 0, ROUTE_CONSOLE);
+	goes("GET /assets", "Host: a\r\n", 0, ROUTE_NOT_FOUND);
+	goes("GET /", "Host: a\r\n", LISTEN_TUNNEL, ROUTE_NOT_FOUND);
+	goes("GET /", "Host: a\r\n", LISTEN_INTERNAL, ROUTE_NOT_FOUND);
 	goes("GET //health", "Host: a\r\n", 0, ROUTE_NOT_FOUND);
 	goes("GET /health/", "Host: a\r\n", 0, ROUTE_NOT_FOUND);
 	goes("GET /readyz", PROXY, 0, ROUTE_PROXY);

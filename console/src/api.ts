@@ -1,0 +1,181 @@
+// SPDX-License-Identifier: ISC
+// Calls of the operator API. The token is here, in memory, and nowhere else.
+import type {
+  AccessLog, Diagnostics, Group, NodeDiagnostics, Pagination, Recording,
+  Service, Session, System, Users,
+} from "./types";
+
+/** What an answer says that is no 2xx, or that there was none (status 0). */
+export class ApiError extends Error {
+  constructor(
+    readonly status: number,
+    message: string,
+    /** By which the daemon's log can be searched. */
+    readonly request: string,
+    /** Seconds, when the server names them. */
+    readonly retryAfter: number,
+  ) {
+    super(message);
+  }
+}
+
+let token = "";
+const gone = new Set<() => void>();
+
+/** Sign in with a token, or out with "". */
+export function setToken(t: string): void {
+  token = t;
+}
+
+export function hasToken(): boolean {
+  return token !== "";
+}
+
+/** Called when the server no longer takes the token. */
+export function onSignedOut(f: () => void): () => void {
+  gone.add(f);
+  return () => gone.delete(f);
+}
+
+function failed(r: Response, message: string): ApiError {
+  if (r.status === 401 && token !== "") {
+    token = "";
+    for (const f of gone)
+      f();
+  }
+  return new ApiError(r.status, message,
+    r.headers.get("X-Request-Id") ?? "",
+    Number(r.headers.get("Retry-After") ?? 0) || 0);
+}
+
+async function send(
+  method: string, path: string, body: unknown, signal?: AbortSignal,
+): Promise<Response> {
+  const headers: Record<string, string> = { Authorization: `Bearer ${token}` };
+  const init: RequestInit = {
+    method, headers, credentials: "omit", cache: "no-store",
+  };
+
+  if (body !== undefined) {
+    headers["Content-Type"] = "application/json";
+    init.body = JSON.stringify(body);
+  }
+  if (signal !== undefined)
+    init.signal = signal;
+  try {
+    return await fetch(path, init);
+  } catch (e) {
+    if (signal?.aborted)
+      throw e;
+    throw new ApiError(0, "", "", 0);
+  }
+}
+
+async function call<T>(
+  method: string, path: string, body?: unknown, signal?: AbortSignal,
+): Promise<T> {
+  const r = await send(method, path, body, signal);
+  let answer: { message?: string; data?: T } = {};
+
+  try {
+    answer = await r.json() as typeof answer;
+  } catch {
+    // An answer of something between us and relayd; its status says enough.
+  }
+  if (!r.ok)
+    throw failed(r, answer.message ?? r.statusText);
+  return answer.data as T;
+}
+
+/** One page of a recording's file, whole. */
+async function text(path: string, signal?: AbortSignal): Promise<string> {
+  const r = await send("GET", path, undefined, signal);
+
+  if (!r.ok) {
+    let message = r.statusText;
+    try {
+      message = (await r.json() as { message: string }).message;
+    } catch {
+      // as above
+    }
+    throw failed(r, message);
+  }
+  return r.text();
+}
+
+export type Query =
+  Record<string, string | number | readonly string[] | undefined>;
+
+function query(q: Query): string {
+  const p = new URLSearchParams();
+
+  for (const [k, v] of Object.entries(q)) {
+    if (v === undefined || v === "")
+      continue;
+    if (typeof v === "object")
+      v.forEach((x) => p.append(k, x));
+    else
+      p.append(k, String(v));
+  }
+  return p.size > 0 ? `?${p}` : "";
+}
+
+const S = "/api/support-sessions";
+const id = encodeURIComponent;
+
+export const api = {
+  sessions: (q: Query, signal?: AbortSignal) =>
+    call<{ support_sessions: Group[]; pagination: Pagination }>(
+      "GET", S + query(q), undefined, signal),
+  session: (sid: string, signal?: AbortSignal) =>
+    call<Session>("GET", `${S}/${id(sid)}`, undefined, signal),
+  close: (sid: string) => call<null>("DELETE", `${S}/${id(sid)}`),
+  extend: (sid: string, hours: number) =>
+    call<unknown>("PATCH", `${S}/${id(sid)}/extend`, { hours }),
+  logs: (sid: string, page: number, signal?: AbortSignal) =>
+    call<{ access_logs: AccessLog[]; pagination: Pagination }>(
+      "GET", `${S}/${id(sid)}/logs${query({ page, page_size: 20 })}`,
+      undefined, signal),
+  systemDiagnostics: (system_id: string, signal?: AbortSignal) =>
+    call<{ overall_status: string; nodes: NodeDiagnostics[] }>(
+      "GET", `${S}/diagnostics${query({ system_id })}`, undefined, signal),
+  diagnostics: (sid: string) =>
+    call<{ diagnostics: Diagnostics | null; diagnostics_at: string | null }>(
+      "GET", `${S}/${id(sid)}/diagnostics`),
+  users: (sid: string) =>
+    call<{ users: Users | null; users_at: string | null }>(
+      "GET", `${S}/${id(sid)}/users`),
+  services: (sid: string, signal?: AbortSignal) =>
+    call<{ services: Record<string, Service> }>(
+      "GET", `${S}/${id(sid)}/services`, undefined, signal),
+  addService: (sid: string, service: {
+    name: string; target: string; label: string; tls: boolean;
+  }) => call<unknown>("POST", `${S}/${id(sid)}/services`,
+    { services: [service] }),
+  removeService: (sid: string, name: string) =>
+    call<unknown>("DELETE", `${S}/${id(sid)}/services/${id(name)}`),
+  proxyToken: (sid: string, service: string) =>
+    call<{ url: string; token: string }>(
+      "POST", `${S}/${id(sid)}/proxy-token`, { service }),
+  ticket: (sid: string) =>
+    call<{ ticket: string; recorded?: boolean }>(
+      "POST", `${S}/${id(sid)}/terminal-ticket`, {}),
+  recordings: (sid: string, page: number, signal?: AbortSignal) =>
+    call<{ recordings: Recording[]; pagination: Pagination }>(
+      "GET", `${S}/${id(sid)}/recordings${query({ page, page_size: 20 })}`,
+      undefined, signal),
+  recording: (sid: string, rid: string, signal?: AbortSignal) =>
+    text(`${S}/${id(sid)}/recordings/${id(rid)}`, signal),
+  systems: (q: Query, signal?: AbortSignal) =>
+    call<{ systems: System[]; pagination: Pagination }>(
+      "GET", `/api/systems${query(q)}`, undefined, signal),
+  createSystem: (s: { name: string; organization_id: string; notes: string }) =>
+    call<System>("POST", "/api/systems", s),
+  updateSystem: (sysid: string, s: { support_enabled: boolean }) =>
+    call<System>("PUT", `/api/systems/${id(sysid)}`, s),
+  register: (system_secret: string) =>
+    call<{ system_key: string }>("POST", "/api/systems/register",
+      { system_secret }),
+  newSecret: (sysid: string) =>
+    call<System>("POST", `/api/systems/${id(sysid)}/regenerate-secret`, {}),
+};

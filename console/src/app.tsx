@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: ISC
+// The frame around the pages: who is signed in, and which page the address
+// names.
+import { useEffect, useState } from "preact/hooks";
+import { hasToken, onSignedOut, setToken } from "./api";
+import { watch } from "./events";
+import {
+  languages, setLanguage, t, useLanguage, type Language,
+} from "./i18n";
+import { SessionPage } from "./pages/session";
+import { SessionsPage } from "./pages/sessions";
+import { SignIn } from "./pages/signin";
+import { SystemsPage } from "./pages/systems";
+import { TerminalPage } from "./pages/terminal.lazy";
+import { href, usePlace } from "./route";
+import { setTheme, theme } from "./theme";
+import { Button, Empty, Icon, News, tell } from "./ui";
+
+function Top({ signedIn, signOut }: {
+  signedIn: boolean; signOut: () => void;
+}) {
+  const { path } = usePlace();
+  const at = path[0] ?? "sessions";
+  const link = (name: "sessions" | "systems") => (
+    <a href={href([name])} aria-current={
+      at === name || (name === "sessions" && at === "session") ?
+        "page" : undefined}>{t(name)}</a>
+  );
+
+  return (
+    <header class="top">
+      <a class="brand" href={href(["sessions"])}>
+        <img src="/assets/icon.svg" alt="" width="26" height="26" />
+        <span>relayd</span>
+      </a>
+      {signedIn && <nav>{link("sessions")}{link("systems")}</nav>}
+      <span class="spring" />
+      <select aria-label={t("language")} value={useLanguage()} onChange={(e) =>
+        setLanguage(e.currentTarget.value as Language)}>
+        {Object.entries(languages).map(([k, v]) =>
+          <option key={k} value={k}>{v}</option>)}
+      </select>
+      <button type="button" class="button plain compact" title={t("theme")}
+        aria-label={t("theme")}
+        onClick={() => setTheme(theme() === "dark" ? "light" : "dark")}>
+        <Icon name="theme" />
+      </button>
+      {signedIn && <Button onClick={signOut}>{t("signOut")}</Button>}
+    </header>
+  );
+}
+
+function Page() {
+  const place = usePlace();
+  const [name = "sessions", id = ""] = place.path;
+
+  switch (name) {
+  case "sessions":
+    return <SessionsPage place={place} />;
+  case "session":
+    return <SessionPage key={id} id={id} place={place} />;
+  case "systems":
+    return <SystemsPage place={place} />;
+  default:
+    return <Empty title={t("notFound")} />;
+  }
+}
+
+export function App() {
+  const [signedIn, setSignedIn] = useState(hasToken());
+  const place = usePlace();
+
+  useLanguage();
+  useEffect(() => onSignedOut(() => setSignedIn((was) => {
+    if (was)
+      tell(t("expired"));
+    return false;
+  })), []);
+  useEffect(() => signedIn ? watch() : undefined, [signedIn]);
+  if (signedIn && place.path[0] === "terminal")
+    return <><TerminalPage place={place} /><News /></>;
+  return (
+    <>
+      <a class="skip" href="#content" onClick={(e) => {
+        e.preventDefault();
+        document.getElementById("content")?.focus();
+      }}>{t("skip")}</a>
+      <Top signedIn={signedIn} signOut={() => {
+        setToken("");
+        setSignedIn(false);
+        tell(t("signedOut"));
+      }} />
+      <main id="content" tabIndex={-1}>
+        {signedIn ? <Page /> : <SignIn onDone={() => setSignedIn(true)} />}
+      </main>
+      <News />
+    </>
+  );
+}
