@@ -17,7 +17,7 @@ status(const char *host, const char *fields)
 {
 	int	 fd = browser(&d, 0), r;
 
-	put(fd, "GET / HTTP/1.1\r\nHost: %s\r\n%s\r\n", host, fields);
+	put(fd, "GET /elsewhere HTTP/1.1\r\nHost: %s\r\n%s\r\n", host, fields);
 	r = status_of(answer(fd));
 	close(fd);
 	return (r);

@@ -40,7 +40,7 @@ ask(const char *fmt, ...)
 static char *
 ask_host(const char *host)
 {
-	return (ask("GET / HTTP/1.1\r\nHost: %s\r\n\r\n", host));
+	return (ask("GET /elsewhere HTTP/1.1\r\nHost: %s\r\n\r\n", host));
 }
 
 static void
