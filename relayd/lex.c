@@ -85,6 +85,7 @@ static const struct keyword {
 	{ "fixed",	FIXED },
 	{ "format",	FORMAT },
 	{ "frame",	FRAME },
+	{ "free",	FREE },
 	{ "grace",	GRACE },
 	{ "group",	GROUP },
 	{ "http",	HTTP },

@@ -102,7 +102,7 @@ static void	certificate(struct parser *, const char *, const char *);
 %token COOKIES "cookies" SCRIPT "script"
 %token CONTROL "control" CREDIT "credit" DOMAIN "domain" FILE_ "file"
 %token FORMAT "format" FRAME "frame" GRACE "grace" GROUP "group" HTTP "http" HTTPS "https"
-%token IDLE "idle" DIRECTORY "directory" EACH "each"
+%token IDLE "idle" DIRECTORY "directory" EACH "each" FREE "free"
 %token RECORD "record" RECORDING "recording" RECORDINGS "recordings"
 %token TERMINALS "terminals"
 %token INCLUDE "include" INTERNAL "internal" ISSUER "issuer" JWT "jwt"
@@ -356,6 +356,10 @@ recordingopts	: %empty
 		| recordingopts EACH size {
 			number(ps, "recording directory ... each",
 			    "recording_each", $3.number);
+		}
+		| recordingopts FREE size {
+			number(ps, "recording directory ... free",
+			    "recording_free", $3.number);
 		}
 		;
 

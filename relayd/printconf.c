@@ -171,6 +171,7 @@ print_recordings(FILE *f, const struct conf *c)
 	    c->record_terminals ? "yes" : "no");
 	print_string(f, c->recording_dir);
 	put_bytes(f, " each", c->recording_each);
+	put_bytes(f, " free", c->recording_free);
 	print_bytes(f, " max", c->recording_max);
 }
 

@@ -25,6 +25,7 @@
 #include "base/compat.h"
 #include "base/index.h"
 #include "base/log.h"
+#include "peer.h"
 #include "proc/proc.h"
 #include "recording.h"
 #include "streamlog.h"
@@ -228,8 +229,6 @@ file_begin(const struct stream *st, struct recording *r, int *fd)
 	char	*text;
 	ssize_t	 n;
 
-	if (!castdir_is_open())
-		recording_reloaded();
 	if (castdir_new(r->row.id, fd) == -1)
 		return (-1);
 	if ((text = header(st, &r->row, &len)) == NULL)
@@ -248,7 +247,19 @@ file_begin(const struct stream *st, struct recording *r, int *fd)
 	return (-1);
 }
 
-int
+/*
+ * What is on the disk with recordings has to be able to go on: below `free` no
+ * other begins, below half of that those that go on end. 1 if it is so.
+ */
+static int
+is_short(uint64_t floor)
+{
+	uint64_t	bytes;
+
+	return (castdir_free(&bytes) == 0 && bytes < floor);
+}
+
+enum refusal
 recording_open(const struct stream *st, int *fd, uint64_t *room)
 {
 	const struct conf	*conf = proc_conf();
@@ -257,19 +268,26 @@ recording_open(const struct stream *st, int *fd, uint64_t *room)
 	*fd = -1;
 	if (r == NULL)
 		return (st->kind == &stream_terminal &&
-		    conf->record_terminals ? -1 : 0);
+		    conf->record_terminals ? REFUSE_RECORDING : REFUSE_NOT);
 	if (recording_open_bytes() >= conf->recording_max) {
 		log_warnx("recording: those that go on have all the room");
-		return (-1);
+		return (REFUSE_RECORDING);
+	}
+	if (!castdir_is_open())
+		recording_reloaded();
+	if (is_short(conf->recording_free)) {
+		log_warnx("recording: too little is free on the disk: no "
+		    "terminal opens");
+		return (REFUSE_RECORDING_FULL);
 	}
 	if (file_begin(st, r, fd) == -1) {
 		log_warn("recording %s", r->row.id);
-		return (-1);
+		return (REFUSE_RECORDING);
 	}
 	*room = conf->recording_each - r->row.bytes;
 	log_info("session %s: terminal recorded as %s", r->row.session_id,
 	    r->row.id);
-	return (0);
+	return (REFUSE_NOT);
 }
 
 /* ---- the end ---- */
@@ -400,6 +418,26 @@ row_is_open(const char *id)
 	return (a != NULL);
 }
 
+/* Before the disk is full: those who are recorded have to go. */
+static void
+recordings_stop(void)
+{
+	struct stream	*st;
+	struct peer	*pe;
+
+	TAILQ_FOREACH(pe, &peers, entry) {
+		if (!peer_has(pe, RF_STREAM) || peer_state(pe) == P_CLOSING ||
+		    (st = stream_find(pe->stream)) == NULL || st->row == NULL ||
+		    recording_find(st->row->row.id) == NULL)
+			continue;
+		log_warnx("session %s: recording %s: too little is free on "
+		    "the disk", st->row->row.session_id, st->row->row.id);
+		peer_close(pe, 1011, "no room on the disk to record this "
+		    "terminal");
+		peer_must_go(pe);
+	}
+}
+
 /* Whose terminal has gone has a second more for what was under way. */
 static void
 recording_tick(void *arg)
@@ -408,6 +446,8 @@ recording_tick(void *arg)
 
 	(void)arg;
 	recordings.ticks++;
+	if (is_short(proc_conf()->recording_free / 2))
+		recordings_stop();
 	for (r = TAILQ_FIRST(&recordings.all); r != NULL; r = next) {
 		next = TAILQ_NEXT(r, entry);
 		if (r->state == OVER)

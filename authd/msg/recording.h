@@ -4,6 +4,7 @@
 
 #include <stdint.h>
 
+#include "authd/core/refusal.h"
 #include "authd/store/store.h"
 
 struct conf;
@@ -34,9 +35,9 @@ int	recording_judge(const struct conf *, const char **why);
 void	recording_begin(const struct stream *);
 /*
  * Before the terminal is given away: its file (or -1: it is not recorded) and
- * how many bytes may be added. 0; -1: it cannot be recorded, and is not to be.
+ * how many bytes may be added. Or why it cannot be recorded, and is not to be.
  */
-int	recording_open(const struct stream *, int *fd, uint64_t *room);
+enum refusal	recording_open(const struct stream *, int *fd, uint64_t *room);
 /*
  * Whose end is not known yet: what can be read of it. The same of any: 0, or -1
  * with errno.

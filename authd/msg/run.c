@@ -234,6 +234,7 @@ run_pair(const struct effect *e)
 	struct stream	*st = stream_to_pair(e->number);
 	struct chan	*c = asker_chan(&e->to), *mux;
 	struct record	 rec = { .fd = -1 };
+	enum refusal	 no = REFUSE_NOT;
 	int		 sv[2];
 
 	if (st == NULL)
@@ -244,8 +245,8 @@ run_pair(const struct effect *e)
 	} else if (mux == NULL) {
 		stream_failed(st->id, REFUSE_TUNNEL_NONE);
 	} else if (st->terminal != 0 &&
-	    recording_open(st, &rec.fd, &rec.room) == -1) {
-		stream_failed(st->id, REFUSE_RECORDING);
+	    (no = recording_open(st, &rec.fd, &rec.room)) != REFUSE_NOT) {
+		stream_failed(st->id, no);
 	} else if (pair_make(sv) == -1) {
 		if (rec.fd != -1)
 			close(rec.fd);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 
 #include <dirent.h>
 #include <errno.h>
@@ -188,6 +189,21 @@ castdir_remove(const char *id)
 	}
 	snprintf(name, sizeof(name), "%s" SUFFIX, id);
 	return (unlinkat(dir.fd, name, 0));
+}
+
+int
+castdir_free(uint64_t *bytes)
+{
+	struct statvfs	fs;
+
+	if (dir.fd == -1) {
+		errno = ENOENT;
+		return (-1);
+	}
+	if (fstatvfs(dir.fd, &fs) == -1)
+		return (-1);
+	*bytes = (uint64_t)fs.f_bavail * fs.f_frsize;
+	return (0);
 }
 
 static int

@@ -28,6 +28,8 @@ int	castdir_size(const char *id, uint64_t *bytes);
  */
 int	castdir_read(const char *id, uint64_t most, int *fd, uint64_t *bytes);
 int	castdir_remove(const char *id);
+/* What is free on the file system of the directory, for us. */
+int	castdir_free(uint64_t *bytes);
 
 /*
  * The next file there: 1 with its id, last change (ms) and size; 0: that was

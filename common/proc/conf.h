@@ -122,6 +122,8 @@ enum conf_unit { UNIT_COUNT, UNIT_SECONDS, UNIT_BYTES, UNIT_BOOL };
 	    R_AUTHD, "recording directory ... max")			\
 	X(recording_each, 104857600, 65536, 1073741824, UNIT_BYTES,	\
 	    R_AUTHD | R_TERMD, "recording directory ... each")		\
+	X(recording_free, 536870912, 0, 1099511627776, UNIT_BYTES,	\
+	    R_AUTHD, "recording directory ... free")			\
 	X(keys_refresh, 600, 10, 86400, UNIT_SECONDS, R_AUTHD,		\
 	    "oidc refresh")						\
 	X(keys_floor, 30, 1, 3600, UNIT_SECONDS, R_AUTHD,		\

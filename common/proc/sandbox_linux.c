@@ -198,7 +198,7 @@
 /* authd's files are what the store is made of; Landlock says where they are. */
 #define YES_STORE(X, l)							\
 	X(l, openat) X(l, pread64) X(l, pwrite64) X(l, fsync)		\
-	X(l, fdatasync) X(l, ftruncate) X(l, newfstatat)		\
+	X(l, fdatasync) X(l, ftruncate) X(l, fstatfs) X(l, newfstatat)	\
 	X(l, unlinkat) X(l, faccessat) X(l, faccessat2) X(l, fchmod)	\
 	X(l, fchown) X(l, fallocate) X(l, getcwd) X(l, readlinkat)	\
 	X(l, statx) X(l, sysinfo) X(l, umask) X(l, mkdirat)		\

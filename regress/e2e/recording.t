@@ -547,6 +547,47 @@ def no_space(d, sid, token):
         subprocess.call(["umount", "-l", at])
 
 
+def too_little(d, sid, token):
+    """A file system that others fill: recordings stop before it is full."""
+    at = os.path.join(d.dir, "store", "recordings")
+    who = os.stat(at)
+    if subprocess.call(["mount", "-t", "tmpfs", "-o", "size=8m,mode=700,"
+                        "uid=%d,gid=%d" % (who.st_uid, who.st_gid), "tmpfs",
+                        at], stderr=subprocess.DEVNULL) != 0:
+        t.skip("tmpfs cannot be mounted here", "a disk with little room")
+        return
+    try:
+        d.ctl("reload")
+        w = opened(d, sid, token)
+        w.send(b"\0echo on-$((1+1))\r")
+        w.recv_until(rb"on-2")
+        fill = os.path.join(at, "others")
+        with open(fill, "wb") as f:
+            f.write(bytes(5 << 20))
+        x = d.terminal(sid, d.ticket(sid, token))
+        t.equal((x.status, json.loads(x.body())["message"]),
+                (503, "no room on the disk to record a terminal"),
+                "less is free than is to be: no other terminal opens")
+        w.send(b"\0echo still-$((1+1))\r")
+        w.recv_until(rb"still-2")
+        t.ok(True, "the one that is open goes on")
+        with open(fill, "ab") as f:
+            f.write(bytes(5 << 18))
+        got, last = drain(w)
+        t.equal(last, (1011, "no room on the disk to record this terminal"),
+                "less than half of that: it ends, and hears why")
+        t.equal(len([x for x in files(d) if x.endswith(".cast")]), 1,
+                "what is recorded stays")
+        t.equal(d.ctl_raw("system", "add", "box2").returncode, 0,
+                "and the store goes on")
+        os.unlink(fill)
+        w = opened(d, sid, token)
+        t.equal(w.status, 101, "with room again terminals open")
+        w.close()
+    finally:
+        subprocess.call(["umount", "-l", at])
+
+
 def with_client(conf, *tests):
     with Relayd(t, operator="\tticket rate 1000\n", global_conf=conf) as d:
         key, secret = d.add_system("box")
@@ -568,7 +609,10 @@ def read_by_all(d, sid, token):
 
 with_client("record terminals yes", read_by_all, crashes, over_a_stop)
 with_client("record terminals yes", broken)
-with_client("record terminals yes", no_space)
+with_client('record terminals yes\nrecording directory "recordings" free 0',
+            no_space)
+with_client('record terminals yes\nrecording directory "recordings" free 4M',
+            too_little)
 with_client('record terminals\nrecording directory "recordings" each 64K max 1M'
             "\nkeep recordings 1h", by_size, found)
 with_client("", on_and_off)

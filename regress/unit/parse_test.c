@@ -299,7 +299,7 @@ values(void)
 	    "keep log 90d\nkeep audit 30d max 5000\nkeep refusals 1d\n"
 	    "keep recordings 30d\n"
 	    "record terminals\n"
-	    "recording directory rec-1 max 2G each 1M\n"
+	    "recording directory rec-1 max 2G each 1M free 3G\n"
 	    "control socket /run/x.sock\n"
 	    "control socket /run/y.sock read only group \"monitor\"\n"
 	    "tunnel { path \"/a\" path /b\n grace 90s start-up grace 24h "
@@ -352,7 +352,8 @@ values(void)
 	    "and refused");
 	is_int(c.keep_recordings, 2592000, "and recordings");
 	ok(c.record_terminals && strcmp(c.recording_dir, "rec-1") == 0 &&
-	    c.recording_max == 2147483648U && c.recording_each == 1048576,
+	    c.recording_max == 2147483648U && c.recording_each == 1048576 &&
+	    c.recording_free == 3221225472U,
 	    "terminals are recorded, where, and how much");
 	is_str(c.control_path, "/run/x.sock", "control socket");
 	is_str(c.looking_path, "/run/y.sock", "one for looking");
@@ -428,7 +429,7 @@ round_trip(const struct conf *c, const char *what)
 	ok(conf_same(c, &back), "and is the same (%s)", what);
 	if (strcmp(what, "defaults") == 0)
 		ok(strstr(text, "keep log 400d max 5000000\n") != NULL &&
-		    strstr(text, " each 100M max 10G\n") != NULL,
+		    strstr(text, " each 100M free 512M max 10G\n") != NULL,
 		    "in the units that people write");
 	free(text);
 }
