@@ -15,6 +15,8 @@
 #include "ctl.h"
 
 #define TRIES_MAX	5	/* when a store that is full takes events away */
+#define OWED_MS		100	/* between looks whether what is old has gone, */
+#define OWED_MAX	50	/* so often */
 
 static struct {
 	struct ctl		*ctl;		/* NULL: nobody asks */
@@ -22,6 +24,7 @@ static struct {
 	struct timer		 more;
 	unsigned long		 purged;	/* when it began */
 	unsigned		 tries;
+	unsigned		 owed;		/* looks left; 0: it walks */
 } verify;
 
 static void	verify_on(void *);
@@ -126,12 +129,36 @@ verify_known(const struct answer *a, void *arg)
 		verify_say();
 }
 
+/*
+ * Nothing goes while somebody walks; so what had to wait for the one before goes
+ * first, or who walks without end would keep it all.
+ */
+static int
+verify_waits(void)
+{
+	if (!verify.owed || !store_audit_owed()) {
+		if (verify.owed > 0) {
+			store_audit_hold(1);
+			verify.purged = store_audit_purged();
+		}
+		verify.owed = 0;
+		return (0);
+	}
+	if (--verify.owed == 0)
+		verify_end(503, "old events are being removed: try again");
+	else
+		timer_set(&verify.more, OWED_MS);
+	return (1);
+}
+
 static void
 verify_on(void *arg)
 {
 	char	after[24];
 
 	(void)arg;
+	if (verify_waits())
+		return;
 	snprintf(after, sizeof(after), "%lld",
 	    (long long)verify.walk.last_event);
 	(void)store_ask(&(struct question){ .what = ASK_AUDIT, .key = after,
@@ -156,7 +183,7 @@ audit_verify(struct ctl *ctl, const struct facts *f)
 		verify_end(400, "head: 64 hex digits, as `audit head` says");
 		return;
 	}
-	store_audit_hold(1);
+	verify.owed = OWED_MAX;
 	if (verify.more.fn == NULL)
 		timer_init(&verify.more, verify_on, NULL);
 	/* The next turn: this one is in the store then. */

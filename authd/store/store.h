@@ -443,6 +443,8 @@ int	store_audit(struct audit_row *);
  * has gone.
  */
 void		store_audit_hold(int on);
+/* Has something had to wait for that, which has not gone yet? Then nobody begins. */
+int		store_audit_owed(void);
 unsigned long	store_audit_purged(void);
 
 #endif

@@ -221,6 +221,39 @@ ages(void)
 	end();
 }
 
+/* Who walks along the chains keeps events for so long, not for good. */
+static void
+held(void)
+{
+	struct store_keep	k = { .now = NOW,
+	    .sessions_before = NOW - 30 * DAY, .log_before = NOW - 400 * DAY,
+	    .done_before = NOW - 400 * DAY, .done_max = 1000000,
+	    .refused_before = NOW - 100 * DAY, .refused_max = 1000000,
+	    .sessions_max = 100, .log_max = 1000000 };
+
+	begin();
+	event(NOW - 200 * DAY, CHAIN_REFUSED, "");
+	ok(commit(), "a refusal that is old");
+	is_int(store_audit_owed(), 0, "nothing has to wait");
+	store_audit_hold(1);
+	is_int(store_purge(&k), 1, "somebody walks: soon again");
+	(void)commit();
+	is_int(number("SELECT count(*) FROM audit_events WHERE action = 'x'"),
+	    1, "and it stays");
+	is_int(store_audit_owed(), 1, "what waits is owed");
+	store_audit_hold(0);
+	is_int(store_audit_owed(), 1, "also when nobody walks any more");
+	is_int(store_purge(&k), 1, "then it goes");
+	(void)commit();
+	is_int(number("SELECT count(*) FROM audit_events WHERE action = 'x'"),
+	    0, "all of it");
+	is_int(store_audit_owed(), 1, "until there is no more");
+	is_int(store_purge(&k), 0, "which it sees");
+	(void)commit();
+	is_int(store_audit_owed(), 0, "and the next one may walk");
+	end();
+}
+
 static void
 counts(void)
 {
@@ -353,6 +386,7 @@ main(void)
 {
 	log_init("test", -1, 0);
 	ages();
+	held();
 	counts();
 	full();
 	fails();

@@ -27,7 +27,7 @@ static struct {
 		int64_t	seq;
 		uint8_t	hash[AUDIT_HASH_SIZE];
 	} end[CHAIN_COUNT];
-	int		held;
+	int		held, owed;
 	unsigned long	purged;
 } audit;
 
@@ -40,7 +40,20 @@ store_audit_hold(int on)
 int
 db_audit_is_held(void)
 {
+	audit.owed |= audit.held;
 	return (audit.held);
+}
+
+void
+db_audit_made_up(void)
+{
+	audit.owed = 0;
+}
+
+int
+store_audit_owed(void)
+{
+	return (audit.owed);
 }
 
 unsigned long

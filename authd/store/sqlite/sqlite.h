@@ -125,7 +125,9 @@ int	db_audit_heads(void (*)(const struct audit_row *, void *), void *arg);
  * `before` or not among the newest `max`; the chain then says so. How many.
  */
 unsigned db_audit_purge(int chain, int64_t before, int64_t max, unsigned n);
+/* Is somebody walking along them? Then something has to wait, until made up for. */
 int	 db_audit_is_held(void);
+void	 db_audit_made_up(void);
 /* What comes from before there were chains. */
 unsigned db_audit_purge_old(int64_t before, unsigned n);
 /* Rows not yet disconnected after an id, by id. */
