@@ -15,12 +15,14 @@
 #include "metrics/count.h"
 #include "msg/admit.h"
 #include "msg/credit.h"
+#include "msg/named.h"
 #include "msg/peer.h"
 #include "msg/recording.h"
 #include "msg/run.h"
 #include "now.h"
 #include "proc/proc.h"
 #include "store/audit.h"
+#include "store/castdir.h"
 #include "store/store.h"
 #include "turn.h"
 
@@ -212,6 +214,22 @@ turn_title(void)
 	    PLURAL(turn.sessions), turn.tunnels, PLURAL(turn.tunnels));
 }
 
+/* What it takes a look to know. */
+static void
+turn_sizes(void)
+{
+	uint64_t	bytes = 0;
+
+	gauge(CT_RECORDINGS, recording_count());
+	gauge(CT_RECORDING_BYTES, recording_open_bytes());
+	(void)castdir_free(&bytes);
+	gauge(CT_RECORDING_FREE, bytes);
+	gauge(CT_PENALTIES, named_penalty_count());
+	gauge(CT_AUDIT_HEAD_DONE, store_audit_head(CHAIN_DONE));
+	gauge(CT_AUDIT_HEAD_REFUSED, store_audit_head(CHAIN_REFUSED));
+	gauge(CT_QUEUE_LONGEST, peer_queue_longest());
+}
+
 /* What is now, for who looks (metrics/count.h). */
 static void
 turn_gauges(void)
@@ -230,6 +248,7 @@ turn_gauges(void)
 	    clock_ms() - turn.sized_ms < SIZE_MS))
 		return;
 	turn.sized_ms = clock_ms();
+	turn_sizes();
 	gauge(CT_STORE_USED, store_used());
 	gauge(CT_STORE_LIMIT, proc_conf()->store_max);
 }

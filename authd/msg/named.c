@@ -243,3 +243,16 @@ named_penalties(void (*fn)(uint64_t, const struct penalty *, void *),
 		    clock_ms())) != NULL;)
 			fn(c->proxyd, p, arg);
 }
+
+size_t
+named_penalty_count(void)
+{
+	const struct counters	*c;
+	size_t			 at, n = 0;
+
+	TAILQ_FOREACH(c, &named.all, entry)
+		for (at = 0; penalty_next(c->penalties, &at, clock_ms()) !=
+		    NULL;)
+			n++;
+	return (n);
+}

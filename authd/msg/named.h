@@ -41,6 +41,8 @@ uint32_t	named_shut_out(uint64_t proxyd, const char *addr);
 /* Forget an address at all proxyds, NULL: all of them; how many there were. */
 size_t		named_forgive(const struct addr *);
 /* What each proxyd has, one after the other; for `show penalties`. */
+/* How many that is. */
+size_t		named_penalty_count(void);
 void		named_penalties(void (*)(uint64_t proxyd,
 		    const struct penalty *, void *), void *arg);
 

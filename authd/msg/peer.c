@@ -179,3 +179,15 @@ peer_set_ready(void)
 {
 	all.ready = 1;
 }
+
+size_t
+peer_queue_longest(void)
+{
+	const struct peer	*pe;
+	size_t			 n, most = 0;
+
+	TAILQ_FOREACH(pe, &peers, entry)
+		if ((n = chan_queued(pe->chan)) > most)
+			most = n;
+	return (most);
+}

@@ -73,6 +73,8 @@ extern struct peers	peers;
 
 /* One that is a proxyd is told whether anybody can be let in. */
 void		 peer_add(struct peer *);
+/* The longest queue of what is to be said to one of them. */
+size_t		 peer_queue_longest(void);
 /* To all proxyds, if it has changed: can anybody be let in? */
 void		 peer_say_usable(int yes);
 void		 peer_remove(struct peer *);

@@ -25,6 +25,7 @@
 #include "base/compat.h"
 #include "base/index.h"
 #include "base/log.h"
+#include "metrics/count.h"
 #include "peer.h"
 #include "proc/proc.h"
 #include "recording.h"
@@ -432,6 +433,7 @@ recordings_stop(void)
 			continue;
 		log_warnx("session %s: recording %s: too little is free on "
 		    "the disk", st->row->row.session_id, st->row->row.id);
+		count(CT_RECORDING_SHORT);
 		peer_close(pe, 1011, "no room on the disk to record this "
 		    "terminal");
 		peer_must_go(pe);

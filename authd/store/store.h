@@ -446,5 +446,7 @@ void		store_audit_hold(int on);
 /* Has something had to wait for that, which has not gone yet? Then nobody begins. */
 int		store_audit_owed(void);
 unsigned long	store_audit_purged(void);
+/* The number of a chain's newest event in it; 0: not known yet. */
+uint64_t	store_audit_head(enum audit_chain);
 
 #endif

@@ -18,13 +18,33 @@ static const struct setting {
 #undef X
 };
 
+/* As one would write it: in the largest unit of which it is a whole number. */
+static const char *
+as_written(char dst[32], enum conf_unit unit, uint64_t n)
+{
+	static const struct written {
+		uint64_t	 factor;
+		const char	*name;
+	} seconds[] = { { 86400, "d" }, { 3600, "h" }, { 60, "m" },
+	    { 1, "s" } }, bytes[] = { { 1ULL << 40, "T" }, { 1 << 30, "G" },
+	    { 1 << 20, "M" }, { 1 << 10, "K" }, { 1, "" } }, none[] = {
+	    { 1, "" } };
+	const struct written	*u = unit == UNIT_SECONDS ? seconds :
+	    unit == UNIT_BYTES ? bytes : none;
+
+	while (n == 0 ? u->factor > 1 : n % u->factor != 0)
+		u++;
+	snprintf(dst, 32, "%llu%s", (unsigned long long)(n / u->factor),
+	    u->name);
+	return (dst);
+}
+
 int
 conf_set_number(struct conf *c, const char *member, uint64_t value, char *err,
     size_t err_size)
 {
-	static const char *const	units[] = { "", " seconds", " bytes",
-	    "" };
-	const struct setting		*s = settings;
+	const struct setting	*s = settings;
+	char			 is[32], from[32], to[32];
 
 	while (s < settings + sizeof(settings) / sizeof(settings[0]) &&
 	    strcmp(s->member, member) != 0)
@@ -34,10 +54,10 @@ conf_set_number(struct conf *c, const char *member, uint64_t value, char *err,
 		return (-1);
 	}
 	if (value < s->min || value > s->max) {
-		snprintf(err, err_size,
-		    "%s: %llu is out of range %llu to %llu%s", s->keyword,
-		    (unsigned long long)value, (unsigned long long)s->min,
-		    (unsigned long long)s->max, units[s->unit]);
+		snprintf(err, err_size, "%s: %s is out of range %s to %s",
+		    s->keyword, as_written(is, s->unit, value),
+		    as_written(from, s->unit, s->min),
+		    as_written(to, s->unit, s->max));
 		return (-1);
 	}
 	memcpy((char *)c + s->offset, &value, sizeof(value));

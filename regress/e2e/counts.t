@@ -50,6 +50,12 @@ with Targets() as targets, Relayd(t, listeners="listen on 127.0.0.1 port %d "
           "a deed of the administrator's")
     web = "web=127.0.0.1:%d" % targets.http
 
+    n.now()
+    d.move_clock(16000)
+    value(n, 'relayd_audit_head{chain="done"}', 2,
+          "the audit log's head: its beginning, and that deed")
+    value(n, "relayd_penalties", 0, "nobody has failed yet")
+
     # Logins.
     with GoClient(d, key, secret[:-1] + ("a" if secret[-1] != "a" else "b"),
                   web, extra=["-once"]) as c:

@@ -144,7 +144,7 @@ test_ranges(void)
 	is_int(conf_set_number(&c, "nonsense", 1, err, sizeof(err)), -1,
 	    "no such number");
 	conf_set_number(&c, "ticket_lifetime", 301, err, sizeof(err));
-	is_str(err, "ticket lifetime: 301 is out of range 1 to 300 seconds",
+	is_str(err, "ticket lifetime: 301s is out of range 1s to 5m",
 	    "an error says keyword, value, range and unit");
 }
 

@@ -50,6 +50,12 @@ db_audit_made_up(void)
 	audit.owed = 0;
 }
 
+uint64_t
+store_audit_head(enum audit_chain chain)
+{
+	return (audit.known ? (uint64_t)audit.end[chain].seq : 0);
+}
+
 int
 store_audit_owed(void)
 {
