@@ -33,6 +33,7 @@
 #include "core/end.h"
 #include "cred/jwt.h"
 #include "cred/secret.h"
+#include "cred/shared.h"
 #include "imsg/msg.h"
 #include "load.h"
 #include "metrics/count.h"
@@ -40,12 +41,15 @@
 #include "msg/credit.h"
 #include "msg/dialer.h"
 #include "msg/handlers.h"
+#include "msg/invalidate.h"
 #include "msg/issue.h"
 #include "msg/login.h"
 #include "msg/recheck.h"
 #include "msg/recording.h"
 #include "now.h"
 #include "proc/proc.h"
+#include "redis/bus.h"
+#include "redis/conn.h"
 #include "store/audit.h"
 #include "store/store.h"
 #include "turn.h"
@@ -54,6 +58,7 @@
 #define RETRY_MS	1000	/* a store that does not open */
 
 static int	authd_key(uint8_t, int);
+static size_t	authd_ports(uint16_t *, size_t);
 static void	authd_run(void);
 static void	authd_reloaded(void);
 static void	authd_stop(void);
@@ -74,6 +79,7 @@ static const struct proc_ops	ops = {
 	.files = FILES_MAX,
 	.keyfile = authd_key,
 	.counters = counts_take,
+	.ports = authd_ports,
 	.run = authd_run,
 	.judge = recording_judge,
 	.swapped = authd_reloaded,
@@ -119,10 +125,27 @@ authd_key(uint8_t kind, int fd)
 	close(fd);
 	if (kind == KEY_JWT && got > 0 && got <= JWT_KEY_MAX)
 		r = jwt_set_key(buf, (size_t)got);
-	if (r == 0 && got < JWT_KEY_MIN)
+	if (kind == KEY_REDIS && got > 0 && got <= JWT_KEY_MAX)
+		r = redis_password(buf, (size_t)got);
+	if ((kind == KEY_INTERNAL || kind == KEY_INVALIDATE) && got > 0)
+		r = shared_set(kind == KEY_INTERNAL ? SHARED_INTERNAL :
+		    SHARED_INVALIDATE, buf, (size_t)got);
+	if (kind == KEY_JWT && r == 0 && got < JWT_KEY_MIN)
 		log_warnx("jwt secret: shorter than %d bytes", JWT_KEY_MIN);
 	explicit_bzero(buf, sizeof(buf));
 	return (r);
+}
+
+/* Where it may connect to. */
+static size_t
+authd_ports(uint16_t *ports, size_t max)
+{
+	const struct conf	*conf = proc_conf();
+	size_t			 n = 0;
+
+	if (conf->redis_host[0] != '\0' && n < max)
+		ports[n++] = (uint16_t)conf->redis_port;
+	return (n);
 }
 
 static void
@@ -140,6 +163,7 @@ authd_run(void)
 	proc_after_turn(turn_end);
 	recording_reloaded();
 	dialer_init();
+	invalidate_init();
 	timer_init(&authd.retry, authd_open, NULL);
 	authd_open(NULL);
 	turn_end();

@@ -10,11 +10,13 @@ authd_OBJS = $(call authd_room,authd) $(authd_core_OBJS) \
 	$(call authd_room,authd/msg) $(call authd_room,authd/api) \
 	$(call authd_room,authd/ctl) $(call authd_room,authd/cred) \
 	$(call authd_room,authd/store) $(call authd_room,authd/store/sqlite) \
+	$(call authd_room,authd/redis) \
 	common/base/index.o common/base/rate.o common/base/reference.o common/metrics/count.o \
 	common/base/label.o common/base/target.o common/base/uuid.o \
 	$(text_OBJS) $(api_OBJS) $(ctl_OBJS) $(doc_OBJS) $(wipe_OBJS) \
 	$(proc_OBJS)
-authd_LIBS = $(EVENT_LIBS) $(SODIUM_LIBS) $(SQLITE_LIBS) $(CRYPTO_LIBS) \
+authd_LIBS = $(EVENT_LIBS) $(SODIUM_LIBS) $(SQLITE_LIBS) $(HIREDIS_LIBS) \
+	$(CRYPTO_LIBS) \
 	$(CJSON_LIBS) -lm
 
 # The store alone, for what links only that.

@@ -243,12 +243,14 @@ grant_for(struct grant **gp, struct grant_wait *w,
 		*gp = g;
 		return (1);
 	}
-	if (g == NULL && grant_refused_wait(&w->addr) > 0)
+	if (g == NULL && ask->bearer != 2 &&
+	    grant_refused_wait(&w->addr) > 0)
 		return (-2);
 	if (g == NULL) {
 		if ((g = grant_new(key)) == NULL)
 			return (-1);
 		strlcpy(g->service, ask->service, sizeof(g->service));
+		g->internal = ask->bearer == 2;
 	}
 	if (!call_waits(&g->call) &&
 	    grant_ask(g, &w->addr, ask, w->request) == -1) {
@@ -337,7 +339,8 @@ grant_answered(struct chan *ch, struct imsg *m, void *arg)
 		grant_wake(g, 0, NULL);
 	} else {
 		first = TAILQ_FIRST(&g->waiters);
-		if (first != NULL && (in.status == 401 || in.status == 403))
+		if (first != NULL && !g->internal &&
+		    (in.status == 401 || in.status == 403))
 			grant_refused(&first->addr);
 		grant_over(g);
 		grant_wake(g, in.status, in.message);

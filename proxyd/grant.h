@@ -26,7 +26,8 @@ struct grant_ask {
 	const char	*token;
 	size_t		 token_len;
 	const char	*slug;		/* of the token's session */
-	int		 bearer;	/* an operator's, good for any */
+	/* 1: an operator's, good for any; 2: a back end's secrets */
+	int		 bearer;
 	/* NULL, or: a session of the same system, for this service there */
 	const struct session *sibling;
 	const char	*service;	/* with `bearer` or `sibling`, else "" */
@@ -53,6 +54,7 @@ struct grant {
 	char			 service[SERVICE_SIZE];	/* as asked for */
 	char			 reference[REFERENCE_SIZE]; /* its token's, or "" */
 	uint32_t		 idle_max;
+	int			 internal;	/* no stranger asks */
 	struct call		 call;		/* renewal or first question */
 	struct session		*se;		/* NULL until GRANT_GOOD */
 	TAILQ_HEAD(, grant_wait) waiters;

@@ -34,6 +34,7 @@
 #include "imsg/imsg.h"
 #include "job/begin.h"
 #include "job/hold.h"
+#include "job/internal.h"
 #include "job/proxy.h"
 #include "base/log.h"
 #include "metrics/count.h"
@@ -99,6 +100,7 @@ main(int argc, char **argv)
 	grants_init(&ends);
 	upstream_init();
 	hold_init();
+	internal_init();
 	link_to_authd();
 	proc_main(&ops, argc, argv);
 }

@@ -26,6 +26,7 @@ struct parser;
 #include <string.h>
 
 #include "cfg.h"
+#include "redisurl.h"
 #include "base/compat.h"
 
 #define SETTINGS_MAX	96	/* that may be given once */
@@ -73,6 +74,8 @@ static void	allow_origin(struct parser *, const char *);
 static void	network(struct parser *, const char *, char (*)[64], unsigned *,
 		    const char *);
 static void	log_format(struct parser *, const char *);
+static void	redis(struct parser *, const char *);
+static void	environment(struct parser *, const char *);
 static void	issuer_begin(struct parser *, const char *);
 static void	issuer_keys(struct parser *, const char *);
 static void	issuer_rule(struct parser *, enum issuer_word, const char *,
@@ -126,6 +129,7 @@ static void	certificate(struct parser *, const char *, const char *);
 %token CA "ca" CLAIM "claim" CLOCK "clock" FIXED "fixed" KEYS "keys" MAP "map"
 %token OIDC "oidc" PREFIX "prefix" REFRESH "refresh" SKEW "skew" TO "to"
 %token UNKNOWN "unknown"
+%token ENVIRONMENT "environment" PASSWORD "password" REDIS "redis"
 %token BADTOKEN "an unreadable word"
 %token MACRO "a macro's name"
 %token STRING "a string" WORD "a word" LATER "a word of a later version"
@@ -249,12 +253,50 @@ statement	: MACRO '=' text {
 			free($3.string);
 		}
 		| OIDC oidc
+		| INTERNAL RATE number {
+			number(ps, "internal rate", "internal_rate",
+			    $3.number);
+		}
+		| INTERNAL SECRET FILE_ text {
+			file_path(ps, "internal secret file",
+			    ps->conf->internal_secret_file,
+			    sizeof(ps->conf->internal_secret_file),
+			    $4.string);
+			free($4.string);
+		}
+		| REDIS text {
+			redis(ps, $2.string);
+			free($2.string);
+			$2.string = NULL;
+		} redisopts
 		| TUNNEL '{' tunnelopts '}'
 		| OPERATOR '{' operatoropts '}'
 		| RELAY '{' {
 			ps->conf->relay = 1;
 		} relayopts '}'
 		| RELAY NO				{ ps->conf->relay = 0; }
+		;
+
+redisopts	: %empty
+		| redisopts redisopt
+		;
+
+redisopt	: PASSWORD FILE_ text {
+			file_path(ps, "redis ... password file",
+			    ps->conf->redis_password_file,
+			    sizeof(ps->conf->redis_password_file), $3.string);
+			free($3.string);
+		}
+		| SECRET FILE_ text {
+			file_path(ps, "redis ... secret file",
+			    ps->conf->redis_secret_file,
+			    sizeof(ps->conf->redis_secret_file), $3.string);
+			free($3.string);
+		}
+		| ENVIRONMENT text {
+			environment(ps, $2.string);
+			free($2.string);
+		}
 		;
 
 oidc		: ISSUER text {
@@ -749,6 +791,7 @@ belongs(const char *word)
 		{ "stall", IN("relay") }, { "reap", IN("relay") },
 		{ "base", IN("relay") }, { "client", IN("relay") },
 		{ "no", IN("relay") },
+		{ "redis", TOP }, { "internal", TOP },
 		{ "path", IN("tunnel") }, { "grace", IN("tunnel") },
 		{ "start-up", IN("tunnel") }, { "session", IN("tunnel") },
 		{ "rate", IN("tunnel") }, { "require", IN("tunnel") },
@@ -1120,6 +1163,40 @@ missing(struct parser *ps, const char *what, const char *who)
 		error(ps, "missing: expected \"missing users nobody\"");
 	else
 		number(ps, "missing users", "missing_nobody", 1);
+}
+
+static void
+redis(struct parser *ps, const char *text)
+{
+	struct redis_url	 url;
+	const char		*wrong = redis_url(&url, text);
+
+	if (wrong != NULL) {
+		error(ps, "redis: \"%s\": %s", text, wrong);
+		return;
+	}
+	string(ps, "redis", ps->conf->redis_host,
+	    sizeof(ps->conf->redis_host), url.host);
+	ps->conf->redis_port = url.port;
+	ps->conf->redis_number = url.number;
+}
+
+/* A part of a channel's name. */
+static void
+environment(struct parser *ps, const char *text)
+{
+	const char	*s;
+
+	for (s = text; isalnum((unsigned char)*s) || *s == '-' || *s == '_';
+	    s++)
+		continue;
+	if (*s != '\0')
+		error(ps, "redis ... environment: \"%s\" is not a name "
+		    "(letters, digits, - and _)", text);
+	else
+		string(ps, "redis ... environment",
+		    ps->conf->redis_environment,
+		    sizeof(ps->conf->redis_environment), text);
 }
 
 /* Identity providers. */

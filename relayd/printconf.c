@@ -16,6 +16,7 @@ static void	print_keep(FILE *, const char *, uint64_t, uint64_t);
 static void	print_recordings(FILE *, const struct conf *);
 static void	print_listeners(FILE *, const struct conf *);
 static void	print_penalty(FILE *, const struct conf *);
+static void	print_redis(FILE *, const struct conf *);
 static void	print_issuers(FILE *, const struct conf *);
 static void	print_tunnel(FILE *, const struct conf *);
 static void	print_operator(FILE *, const struct conf *);
@@ -56,6 +57,7 @@ cfg_print(const struct conf *c, FILE *f)
 	fprintf(f, "max startups %" PRIu64 ":%" PRIu64 ":%" PRIu64 "\n",
 	    c->startups_begin, c->startups_rate, c->startups_full);
 	print_penalty(f, c);
+	print_redis(f, c);
 	print_issuers(f, c);
 	print_tunnel(f, c);
 	print_operator(f, c);
@@ -201,6 +203,34 @@ print_penalty(FILE *f, const struct conf *c)
 	print_seconds(f, "penalty max", c->penalty_max);
 	for (i = 0; i < c->n_penalty_exempt; i++)
 		fprintf(f, "penalty exempt %s\n", c->penalty_exempt[i]);
+}
+
+static void
+print_redis(FILE *f, const struct conf *c)
+{
+	int	v6 = strchr(c->redis_host, ':') != NULL;
+
+	fprintf(f, "internal rate %" PRIu64 "\n", c->internal_rate);
+	if (c->internal_secret_file[0] != '\0') {
+		fputs("internal secret file ", f);
+		print_string(f, c->internal_secret_file);
+		fputc('\n', f);
+	}
+	if (c->redis_host[0] == '\0')
+		return;
+	fprintf(f, "redis \"redis://%s%s%s:%" PRIu64 "/%" PRIu64 "\" "
+	    "environment \"%s\"", v6 ? "[" : "", c->redis_host,
+	    v6 ? "]" : "", c->redis_port, c->redis_number,
+	    c->redis_environment);
+	if (c->redis_password_file[0] != '\0') {
+		fputs(" password file ", f);
+		print_string(f, c->redis_password_file);
+	}
+	if (c->redis_secret_file[0] != '\0') {
+		fputs(" secret file ", f);
+		print_string(f, c->redis_secret_file);
+	}
+	fputc('\n', f);
 }
 
 /* A rule has its words with tabs between them. */

@@ -159,9 +159,8 @@ parse_error(void *arg, const char *text)
 static int
 check_rest(int check)
 {
-	const char	*secret = env()->conf.jwt_secret_file;
-	char		 err[1200];
-	int		 fd;
+	const struct conf	*conf = &env()->conf;
+	char			 err[1200];
 
 	if (limits_check(&env()->conf, err, sizeof(err)) == -1 ||
 	    spawn_find(err, sizeof(err)) == -1) {
@@ -173,18 +172,11 @@ check_rest(int check)
 		if (!check || geteuid() == 0 || errno != EACCES)
 			return (-1);
 	}
-	if (secret[0] == '\0') {
+	if (conf->jwt_secret_file[0] == '\0')
 		log_warnx("no jwt secret file: no operator can %s",
-		    env()->conf.n_issuer == 0 ? "sign in" :
+		    conf->n_issuer == 0 ? "sign in" :
 		    "open a service in a browser");
-		return (0);
-	}
-	if ((fd = files_secret(secret, err, sizeof(err))) != -1) {
-		close(fd);
-		return (0);
-	}
-	log_warnx("%s", err);
-	return (check && geteuid() != 0 && errno == EACCES ? 0 : -1);
+	return (keyfiles_check(check));
 }
 
 /* Errors as the parser's are: no time, no process, and nothing that is none. */

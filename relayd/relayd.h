@@ -179,6 +179,9 @@ int	files_secret(const char *path, char *err, size_t err_size);
  */
 int	files_open(const char *what, const char *path, int secret, off_t max,
 	    char *err, size_t err_size);
+/* Those of authd: are they good (`check`: who asks need not read them); send. */
+int	keyfiles_check(int check);
+void	keyfiles_send(struct child *);
 
 /*
  * Will `max tunnels` fit into RLIMIT_NOFILE (raised as far as allowed) and

@@ -1,14 +1,14 @@
 # SPDX-License-Identifier: ISC
 
 # The grammar, used by the parent, its tests and its fuzz target.
-cfg_OBJS =	relayd/parse.o relayd/lex.o relayd/printconf.o \
+cfg_OBJS =	relayd/parse.o relayd/lex.o relayd/redisurl.o relayd/printconf.o \
 		common/proc/conf.o common/proc/conf_set.o common/base/compat.o
 
 relayd_OBJS =	relayd/relayd.o relayd/env.o relayd/parent.o relayd/give.o relayd/child.o \
 		relayd/kill.o relayd/notify.o relayd/watch.o \
 		relayd/childlog.o relayd/logline.o relayd/spawn.o relayd/supervise.o \
 		relayd/authlink.o relayd/listen.o relayd/reload.o \
-		relayd/ctl_parent.o relayd/users.o relayd/files.o \
+		relayd/ctl_parent.o relayd/users.o relayd/files.o relayd/keyfiles.o \
 		relayd/certs.o relayd/peers.o relayd/limits.o relayd/pages.o relayd/usage.o \
 		$(metrics_OBJS) common/metrics/count.o $(cfg_OBJS) $(ctl_OBJS) \
 		common/imsg/chan.o common/base/build.o common/base/clock.o \

@@ -61,6 +61,15 @@ reload_fixed(const struct conf *old, const struct conf *new)
 		return ("control socket");
 	if (strcmp(old->jwt_secret_file, new->jwt_secret_file) != 0)
 		return ("jwt secret file");
+	if (strcmp(old->redis_host, new->redis_host) != 0 ||
+	    old->redis_port != new->redis_port ||
+	    old->redis_number != new->redis_number ||
+	    strcmp(old->redis_environment, new->redis_environment) != 0 ||
+	    strcmp(old->redis_secret_file, new->redis_secret_file) != 0 ||
+	    strcmp(old->redis_password_file, new->redis_password_file) != 0)
+		return ("redis");
+	if (strcmp(old->internal_secret_file, new->internal_secret_file) != 0)
+		return ("internal secret file");
 	if (old->proxyd_count != new->proxyd_count)
 		return ("proxyd");
 	if (old->tlsd_count != new->tlsd_count)

@@ -211,23 +211,6 @@ spawn_program(int role, int chan, int lines)
 	    2));
 }
 
-static void
-send_keyfile(struct child *c)
-{
-	char	err[512];
-	int	fd;
-
-	if (env()->conf.jwt_secret_file[0] == '\0')
-		return;
-	fd = files_secret(env()->conf.jwt_secret_file, err, sizeof(err));
-	if (fd == -1) {
-		log_warnx("%s", err);
-		return;
-	}
-	(void)say_keyfile(c->chan, 0, fd, &(struct msg_keyfile){
-	    .kind = KEY_JWT });
-}
-
 /* Whom to trust with TLS; without that nothing is fetched. */
 static void
 send_authorities(struct child *c)
@@ -265,7 +248,7 @@ spawn_configure(struct child *c)
 	    .conf = { buf, (size_t)len } });
 	doors = listen_send(c);
 	if (flags & RF_KEYS)
-		send_keyfile(c);
+		keyfiles_send(c);
 	if (flags & RF_DIALS)
 		send_authorities(c);
 	if ((flags & RF_CERTS) && certs_send(c, 0) == -1)

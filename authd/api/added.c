@@ -35,6 +35,8 @@ struct change {
 	int			 sent;		/* the client is asked */
 	int			 stale;		/* and another was through */
 	struct asker		 asker;		/* instance 0: answered */
+	api_order_fn		 told;		/* NULL: nobody, or told */
+	void			*told_arg;
 	struct operator		 who;
 	char			 addr[ADDR_SIZE], session[UUID_SIZE];
 	enum api_op		 op;
@@ -68,8 +70,23 @@ change_refused(const struct change *ch, const char *why)
 }
 
 static void
+change_told(struct change *ch, int status, const char *text)
+{
+	api_order_fn	told = ch->told;
+
+	ch->told = NULL;
+	if (told != NULL)
+		told(ch->told_arg, status, text);
+}
+
+static void
 change_no(struct change *ch, enum refusal no)
 {
+	if (ch->told != NULL) {
+		change_refused(ch, refusal_info(no)->text);
+		change_told(ch, refusal_info(no)->status,
+		    refusal_info(no)->text);
+	}
 	if (ch->asker.instance == 0)
 		return;
 	change_refused(ch, refusal_info(no)->text);
@@ -84,6 +101,8 @@ change_end(struct change *ch, enum refusal no)
 
 	if (no != REFUSE_NOT) {
 		change_no(ch, no);
+	} else if (ch->told != NULL) {
+		change_told(ch, 200, "");
 	} else if (ch->asker.instance != 0) {
 		o = cJSON_CreateObject();
 		cJSON_AddStringToObject(o, "session_id", ch->session);
@@ -132,6 +151,7 @@ change_answered(void *arg, int status, const char *text)
 		return;
 	}
 	change_refused(ch, text);
+	change_told(ch, status, text);
 	if (ch->asker.instance != 0)
 		api_no_text(&ch->asker, status, text);
 	change_free(ch);
@@ -448,3 +468,34 @@ service_remove_from(struct api_call *call, const struct facts *f)
 
 const struct api_handler	api_service_remove = { service_remove_from,
     API_SEES };
+
+void
+api_services_order(const struct operator *who, const struct session *se,
+    const char *services, const char *name, api_order_fn told, void *arg)
+{
+	struct change	*ch;
+	enum refusal	 no;
+
+	if (se->row.status != SESSION_ACTIVE ||
+	    (ch = calloc(1, sizeof(*ch))) == NULL) {
+		no = se->row.status != SESSION_ACTIVE ? REFUSE_NOT_ACTIVE :
+		    REFUSE_BUSY;
+		told(arg, refusal_info(no)->status, refusal_info(no)->text);
+		return;
+	}
+	ch->id = ++last_id;
+	TAILQ_INSERT_TAIL(&changes, ch, entry);
+	ch->who = *who;
+	ch->told = told;
+	ch->told_arg = arg;
+	ch->op = services != NULL ? API_SERVICES_ADD : API_SERVICE_REMOVE;
+	strlcpy(ch->session, se->row.id, sizeof(ch->session));
+	if (services != NULL) {
+		change_ask(ch, rows_take(ch, services));
+		return;
+	}
+	ch->n = 1;
+	strlcpy(ch->row[0].name, name, sizeof(ch->row[0].name));
+	change_ask(ch, name_check(name) == REFUSE_NOT ? REFUSE_NOT :
+	    REFUSE_NOT_ADDED);
+}

@@ -124,4 +124,13 @@ void	api_add_time(struct cJSON *, const char *name, int64_t ms);
 /* Members that a session and a group share. */
 void	api_add_system(struct cJSON *, const struct brief *);
 
+/*
+ * The same as adding (`services`, a list as calls have it) or removing (`name`),
+ * for who has no call: `told` is called once, perhaps before this returns, with
+ * 200 or why not.
+ */
+typedef void (*api_order_fn)(void *arg, int status, const char *text);
+void	api_services_order(const struct operator *, const struct session *,
+	    const char *services, const char *name, api_order_fn, void *arg);
+
 #endif

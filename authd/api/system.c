@@ -8,8 +8,8 @@
 #include "api.h"
 #include "authd/core/may.h"
 #include "authd/core/session.h"
-#include "authd/cred/known.h"
 #include "authd/cred/secret.h"
+#include "authd/msg/invalidate.h"
 #include "authd/msg/recheck.h"
 #include "authd/now.h"
 #include "authd/store/audit.h"
@@ -389,7 +389,7 @@ system_secret(struct api_call *call, const struct facts *f)
 		return;
 	(void)store_system_secret(s->id, with.secret_public,
 	    with.secret_stored, 0, clock_wall_ms());
-	known_forget(s->key);
+	invalidate_say(s->key);
 	done(call, s->id, "");
 	api_system_tell(call, s->id, 200, secret);
 	explicit_bzero(secret, sizeof(secret));

@@ -178,6 +178,13 @@ known_forget(const char *key)
 }
 
 void
+known_forget_all(void)
+{
+	known_clear();
+	known.lost = ++known.mark;
+}
+
+void
 known_clear(void)
 {
 	struct entry	*e;

@@ -28,6 +28,8 @@ void		known_put(const char *key, const char *secret, const char *id,
 		    uint64_t mark, uint64_t now_ms);
 /* The system has another secret. */
 void		known_forget(const char *key);
+/* All may have. */
+void		known_forget_all(void);
 unsigned	known_count(void);
 /* Forget all, for the end of a test. */
 void		known_clear(void);

@@ -8,8 +8,8 @@
 #include "authd/core/services.h"
 #include "authd/core/session.h"
 #include "authd/core/stream.h"
-#include "authd/cred/known.h"
 #include "authd/cred/secret.h"
+#include "authd/msg/invalidate.h"
 #include "base/clock.h"
 #include "base/compat.h"
 #include "ctl.h"
@@ -174,7 +174,7 @@ system_rotate(struct ctl *ctl, const struct facts *f)
 	}
 	(void)store_system_secret(sys->id, public, stored, 1,
 	    clock_wall_ms());
-	known_forget(sys->key);
+	invalidate_say(sys->key);
 	ctl_audit(ctl, "", sys->id, sys->name);
 	ctl_after(&ctl->asker, "id", sys->id, "key", sys->key, "secret",
 	    secret, CTL_END);

@@ -20,6 +20,7 @@
 #include "base/log.h"
 #include "base/request.h"
 #include "handlers.h"
+#include "internal.h"
 #include "metrics/count.h"
 #include "peer.h"
 #include "proc/alone.h"
@@ -41,7 +42,8 @@ struct ask {
 	char			addr[ADDR_SIZE], slug[SLUG_SIZE];
 	char			reference[REFERENCE_SIZE];	/* asked with, */
 	struct reference_row	row;		/* or, with an id, for later */
-	int			bearer;		/* an operator's token */
+	int			bearer;		/* 1: an operator's token,
+						   2: a back end's */
 	char			service[SERVICE_SIZE];	/* for this one */
 	char			sibling[UUID_SIZE];	/* over there */
 	struct proxy_claims	claims;
@@ -166,7 +168,8 @@ grant_begin(struct ask *ask, const char *token)
 	enum refusal		 no;
 	unsigned		 needs = NEED_SCOPE;
 
-	no = ask->bearer ? grant_operator(token, ask, &ask->claims) :
+	no = ask->bearer == 2 ? internal_grant(token, ask->slug,
+	    &ask->claims) : ask->bearer ? grant_operator(token, ask, &ask->claims) :
 	    grant_token(token, ask->slug, &ask->claims);
 	if (no != REFUSE_NOT) {
 		grant_refuse(ask, no);
@@ -234,8 +237,8 @@ proxyd_on_grant(struct chan *c, struct imsg *m)
 	strlcpy(ask->service, in.service, sizeof(ask->service));
 	strlcpy(ask->sibling, in.sibling, sizeof(ask->sibling));
 	ask->bearer = in.bearer;
-	if (in.bearer > 1 ||
-	    (in.bearer && strlen(in.slug) != SLUG_SIZE - 1) ||
+	if (in.bearer > 2 || (in.bearer && strlen(in.slug) !=
+	    SLUG_SIZE - 1 && (in.bearer == 1 || in.slug[0] != '\0')) ||
 	    (in.service[0] != '\0') != (in.bearer || in.sibling[0] != '\0') ||
 	    (in.sibling[0] != '\0' && session_id_check(in.sibling) == -1)) {
 		freezero(ask, sizeof(*ask));

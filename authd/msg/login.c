@@ -16,7 +16,9 @@
 #include "authd/core/session.h"
 #include "authd/cred/known.h"
 #include "authd/cred/secret.h"
+#include "authd/cred/shared.h"
 #include "authd/now.h"
+#include "authd/redis/credcache.h"
 #include "authd/store/audit.h"
 #include "authd/turn.h"
 #include "base/clock.h"
@@ -44,6 +46,7 @@ struct login {
 	uint64_t		proxyd;			/* who said so */
 	struct system_row	system;
 	enum known		known;		/* of its secret, and since */
+	int			hinted;		/* a cache said which system */
 	uint64_t		mark;
 	char			session[UUID_SIZE];
 	/* to take back what the store did not take */
@@ -55,6 +58,8 @@ struct login {
 
 static enum refusal	login_form(const struct login *, uint32_t *);
 static void	login_ask(struct login *);
+static void	login_look(struct login *, const char *);
+static void	login_cached(enum known, const char *, void *);
 static enum refusal	login_wrong(const struct login *);
 static void	login_known(const struct facts *, void *);
 static enum refusal	login_credentials(struct login *,
@@ -182,20 +187,51 @@ login_on_login(struct chan *c, struct imsg *m)
 static void
 login_ask(struct login *lo)
 {
-	struct facts_keys	keys = { .asker = lo->asker.instance };
-	char			id[ID_SIZE];
+	char	id[ID_SIZE];
 
 	lo->mark = known_mark();
 	lo->known = known_find(lo->key, lo->secret, clock_ms(), id);
 	if (lo->known == KNOWN_GOOD) {
-		keys.system_id = id;
-		(void)facts_ask(NEED_SYSTEM, &keys, login_known, lo);
+		lo->hinted = 1;
+		login_look(lo, id);
 	} else if (lo->known == KNOWN_BAD) {
 		login_refuse(lo, login_wrong(lo), 0);
-	} else {
-		keys.system_key = lo->key;
-		(void)facts_ask(NEED_SYSTEM_BY_KEY, &keys, login_known, lo);
+	} else if (credcache_ask(lo->key, lo->secret, login_cached, lo) ==
+	    -1) {
+		login_look(lo, NULL);
 	}
+}
+
+/* In the store: by the id that a cache has, or by key. */
+static void
+login_look(struct login *lo, const char *id)
+{
+	struct facts_keys	keys = { .asker = lo->asker.instance };
+
+	keys.system_id = id;
+	keys.system_key = id == NULL ? lo->key : NULL;
+	(void)facts_ask(id != NULL ? NEED_SYSTEM : NEED_SYSTEM_BY_KEY, &keys,
+	    login_known, lo);
+}
+
+/* Redis has said what others found. */
+static void
+login_cached(enum known known, const char *id, void *arg)
+{
+	struct login	*lo = arg;
+
+	log_request(lo->asker.request);
+	if (known_forgot(lo->key, lo->mark))
+		known = KNOWN_NOT;
+	if (known == KNOWN_BAD) {
+		known_put(lo->key, lo->secret, NULL, lo->mark, clock_ms());
+		explicit_bzero(lo->secret, sizeof(lo->secret));
+		login_refuse(lo, login_wrong(lo), 0);
+	} else {
+		lo->hinted = known == KNOWN_GOOD;
+		login_look(lo, lo->hinted ? id : NULL);
+	}
+	log_request(NULL);
 }
 
 static void
@@ -253,6 +289,14 @@ login_known(const struct facts *f, void *arg)
 		login_ask(lo);
 		return;
 	}
+	/* The cache was wrong, or old. */
+	if (lo->hinted && (f->got_system == STORE_NONE ||
+	    (f->got_system == 0 && strcmp(f->system.key, lo->key) != 0))) {
+		lo->hinted = 0;
+		lo->known = KNOWN_NOT;
+		login_look(lo, NULL);
+		return;
+	}
 	no = login_credentials(lo, f);
 	explicit_bzero(lo->secret, sizeof(lo->secret));
 	if (no != REFUSE_NOT)
@@ -282,8 +326,12 @@ login_is_right(struct login *lo, const struct facts *f)
 		    strlen(public)) == 0;
 	}
 	explicit_bzero(public, sizeof(public));
-	known_put(lo->key, lo->secret, good ? f->system.id : NULL, lo->mark,
-	    clock_ms());
+	if (lo->known != KNOWN_GOOD || !good) {
+		known_put(lo->key, lo->secret, good ? f->system.id : NULL,
+		    lo->mark, clock_ms());
+		credcache_put(lo->key, lo->secret, good ? f->system.id :
+		    NULL);
+	}
 	return (good);
 }
 
@@ -293,8 +341,13 @@ login_credentials(struct login *lo, const struct facts *f)
 {
 	if (f->got_system == -1)
 		return (REFUSE_STORE);
-	if ((lo->known != KNOWN_GOOD && !login_is_right(lo, f)) ||
-	    f->got_system != 0 || f->system.deleted_at != 0)
+	/*
+	 * What is known is where to look. The row is read in any case, so that
+	 * what it says of the secret counts: somebody else may have changed it.
+	 */
+	if (!login_is_right(lo, f) || f->got_system != 0 ||
+	    strcmp(f->system.key, lo->key) != 0 ||
+	    f->system.deleted_at != 0)
 		return (login_wrong(lo));
 	lo->system = f->system;
 	return (may_connect(f));
@@ -462,8 +515,12 @@ login_create(struct login *lo)
 		login_refuse(lo, REFUSE_SESSIONS, 0);
 		return (NULL);
 	}
+	/* A back end reads it in the store, to show it to us. */
 	secret_token(token);
-	secret_hash(token, hash);
+	if (shared_is_set(SHARED_INTERNAL))
+		strlcpy(hash, token, sizeof(hash));
+	else
+		secret_hash(token, hash);
 	explicit_bzero(token, sizeof(token));
 	if ((se = session_new(&lo->system, lo->node, hash, now_at())) ==
 	    NULL) {

@@ -112,8 +112,12 @@ enum relay_op { RELAY_CREATE = 1, RELAY_LIST, RELAY_SHOW, RELAY_DELETE,
 enum relay_slot { SLOT_INITIATOR, SLOT_RESPONDER, SLOT_COUNT };
 #define RELAY_CHANNELS	256	/* of a relay session, at most */
 
-/* KEYFILE: what HS256 is signed with; whom to trust with TLS (to dialerd). */
-enum key_kind { KEY_JWT = 1, KEY_STORE, KEY_CA };
+/*
+ * KEYFILE: what HS256 is signed with; whom to trust with TLS (to dialerd); the
+ * password of Redis; what is shared with a back end (cred/shared.h).
+ */
+enum key_kind { KEY_JWT = 1, KEY_STORE, KEY_CA, KEY_REDIS, KEY_INTERNAL,
+    KEY_INVALIDATE };
 
 /* Public keys, as JWK_KEY has them: RFC 7518, 6; RFC 8037, 2. */
 enum jwk_kind { JWK_RSA = 1, JWK_P256, JWK_P384, JWK_ED25519 };

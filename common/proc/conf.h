@@ -134,6 +134,10 @@ enum conf_unit { UNIT_COUNT, UNIT_SECONDS, UNIT_BYTES, UNIT_BOOL };
 	    "oidc timeout")						\
 	X(clock_skew, 60, 0, 600, UNIT_SECONDS, R_AUTHD,		\
 	    "oidc clock skew")						\
+	X(internal_rate, 10000, 1, 1000000, UNIT_COUNT, R_PROXYD,	\
+	    "internal rate")						\
+	X(redis_port, 6379, 1, 65535, UNIT_COUNT, R_AUTHD, "redis")	\
+	X(redis_number, 0, 0, 1023, UNIT_COUNT, R_AUTHD, "redis")	\
 	X(keep_recordings, 7776000, 3600, 3153600000, UNIT_SECONDS,	\
 	    R_AUTHD, "keep recordings")					\
 	X(relay, 0, 0, 1, UNIT_BOOL, R_PARENT | R_AUTHD | R_PROXYD,	\
@@ -162,6 +166,14 @@ enum conf_unit { UNIT_COUNT, UNIT_SECONDS, UNIT_BYTES, UNIT_BOOL };
 	X(store_path, 1024, RELAYD_STATEDIR "/store/relayd.db", R_AUTHD, \
 	    "store sqlite")						\
 	X(jwt_secret_file, 1024, "", R_PARENT, "jwt secret file")	\
+	X(redis_host, ADDR_SIZE, "", R_AUTHD, "redis")			\
+	X(redis_environment, 33, "dev", R_AUTHD, "redis ... environment") \
+	X(redis_password_file, 1024, "", R_PARENT,			\
+	    "redis ... password file")					\
+	X(redis_secret_file, 1024, "", R_PARENT,			\
+	    "redis ... secret file")					\
+	X(internal_secret_file, 1024, "", R_PARENT,			\
+	    "internal secret file")					\
 	X(ca_file, 1024, "/etc/ssl/certs/ca-certificates.crt", R_PARENT,	\
 	    "ca file")							\
 	X(jwt_issuer, 256, "", R_AUTHD, "jwt issuer")			\

@@ -276,13 +276,30 @@ static const struct sock_filter desk_filter[] = {	/* control */
 	HEAD(listener), NO_LINGER, TAIL(YES_LISTENER, listener)
 };
 
+#define AUTHD_HEAD							\
+	HEAD(store), ALLOW_ARG(SYS_fcntl, 1, F_GETLK),			\
+	ALLOW_ARG(SYS_fcntl, 1, F_SETLK), ALLOW_ARG(SYS_fcntl, 1, F_SETLKW), \
+	OPTION(SOL_SOCKET, SO_PASSRIGHTS), NO_LINGER, ALLOW_SENDMSG,	\
+	ALLOW_WITHOUT(SYS_mmap, 2, PROT_EXEC),	/* the WAL's index */	\
+	ALLOW_BOTH(SYS_socketpair, 0, AF_UNIX,				\
+	    1, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC)	/* streams */
+
 static const struct sock_filter authd_filter[] = {
-	HEAD(store), ALLOW_ARG(SYS_fcntl, 1, F_GETLK),
-	ALLOW_ARG(SYS_fcntl, 1, F_SETLK), ALLOW_ARG(SYS_fcntl, 1, F_SETLKW),
-	OPTION(SOL_SOCKET, SO_PASSRIGHTS), NO_LINGER, ALLOW_SENDMSG,
-	ALLOW_WITHOUT(SYS_mmap, 2, PROT_EXEC),		/* the WAL's index */
-	ALLOW_BOTH(SYS_socketpair, 0, AF_UNIX,
-	    1, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC),	/* streams */
+	AUTHD_HEAD, TAIL(YES_STORE, store)
+};
+
+/*
+ * The same where there is a server to ask: TCP of its own. Landlock says to
+ * which ports; a filter cannot read an address.
+ */
+static const struct sock_filter asker_filter[] = {
+	AUTHD_HEAD, OPTION(IPPROTO_TCP, TCP_NODELAY),
+	ALLOW_BOTH(SYS_socket, 0, AF_INET,
+	    1, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC),
+	ALLOW_BOTH(SYS_socket, 0, AF_INET6,
+	    1, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC),
+	ALLOW_ARG(SYS_connect, 2, sizeof(struct sockaddr_in)),
+	ALLOW_ARG(SYS_connect, 2, sizeof(struct sockaddr_in6)),
 	TAIL(YES_STORE, store)
 };
 
@@ -323,20 +340,25 @@ struct ll_ruleset {
 			    (1ULL << 7) | (1ULL << 8))
 				/* write, read, list, remove, make dirs, files */
 
+static struct {
+	uint16_t	v[SANDBOX_PORTS_MAX];
+	size_t		n;
+} ports;
+
 static const struct sock_fprog *
 filter_of(int role)
 {
 	static const struct sock_fprog	worker = FILTER(worker_filter),
 	    recorder = FILTER(recorder_filter),
 	    listener = FILTER(listener_filter), desk = FILTER(desk_filter),
-	    store = FILTER(authd_filter), dialer = FILTER(dialer_filter),
-	    tls = FILTER(tls_filter);
+	    store = FILTER(authd_filter), asker = FILTER(asker_filter),
+	    dialer = FILTER(dialer_filter), tls = FILTER(tls_filter);
 
 	switch (role_info(role)->filter) {
 	case FILTER_RECORDER:
 		return (&recorder);
 	case FILTER_STORE:
-		return (&store);
+		return (ports.n > 0 ? &asker : &store);
 	case FILTER_DIALER:
 		return (&dialer);
 	case FILTER_TLS:
@@ -394,11 +416,6 @@ landlock_allow(int ruleset, const char *dir, uint64_t rights)
 	close(beneath.parent_fd);
 	return (r);
 }
-
-static struct {
-	uint16_t	v[SANDBOX_PORTS_MAX];
-	size_t		n;
-} ports;
 
 void
 sandbox_ports(const uint16_t *v, size_t n)

@@ -82,6 +82,7 @@ route_find(struct route_to *to, const struct httphead *h,
 		return (ROUTE_PROBE);
 	if (listen_flags & LISTEN_INTERNAL)
 		return (slice_eq(&h->path, "/api/health") ? ROUTE_HEALTH :
+		    begins(&h->path, "/api/proxy/") ? ROUTE_API :
 		    ROUTE_NOT_FOUND);
 	if (listen_flags & LISTEN_TUNNEL)
 		return (ROUTE_NOT_FOUND);

@@ -10,6 +10,7 @@
 #include "begin.h"
 #include "console.h"
 #include "give.h"
+#include "internal.h"
 #include "metrics/count.h"
 #include "proc/conf.h"
 #include "proc/proc.h"
@@ -97,6 +98,10 @@ request_begin(struct conn *c, const struct httphead *h)
 		rendezvous_begin(c, h);
 		break;
 	case ROUTE_API:
+		if (c->listen_flags & LISTEN_INTERNAL) {
+			internal_begin(c, h);
+			break;
+		}
 		request_astray(c, h);
 		if (!path_begin(c, h))
 			api_begin(c, h);

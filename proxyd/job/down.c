@@ -150,7 +150,7 @@ make_head(struct proxy *p, const struct httphead *h, const uint64_t *length,
 	/* No cache that many share may keep it. */
 	if (!httphead_has_token(h, "cache-control", "public"))
 		a.extra = p->cookies;
-	a.apart = p->by_path;
+	a.apart = p->by_path == BY_PATH;
 	a.http10 = x->http10;
 	a.close = !p->c->keep;
 	a.upgrade = h->status == 101;

@@ -181,7 +181,7 @@ hold_begin(struct proxy *p, const struct httphead *h, hold_answer_fn answer)
 	struct hold		*ho;
 	size_t			 size = RAW_MAX;
 
-	if (!session_has_hosts(p->se) || p->by_path || p->x.down.done ||
+	if (!session_has_hosts(p->se) || proxy_has_no_host(p) || p->x.down.done ||
 	    (kind = rewrite_kind(h)) == REWRITE_NONE)
 		return (0);
 	if (h->flags & HTTPHEAD_LENGTH)

@@ -22,9 +22,9 @@ proxy_names(struct names *n, const struct proxy *p)
 	const struct upstream		*st = p->use.st;
 
 	n->at = proxy_at(p);
-	n->map.services = p->by_path ? none : *session_view(p->se);
+	n->map.services = proxy_has_no_host(p) ? none : *session_view(p->se);
 	n->map.tunnel = st->g->se;
-	n->map.from = p->by_path ? NULL : session_own(st->g->se, st->service);
+	n->map.from = proxy_has_no_host(p) ? NULL : session_own(st->g->se, st->service);
 	n->map.browser = &p->to.host;
 	n->map.at = &n->at;
 	return (&n->map);

@@ -48,8 +48,8 @@ path_split(const struct slice *path, struct slice *id, struct slice *service,
 }
 
 /* As authd lets a manifest have it. */
-static int
-name_is_good(const struct slice *v)
+int
+path_service_is_good(const struct slice *v)
 {
 	size_t	i;
 
@@ -128,12 +128,12 @@ path_begin(struct conn *c, const struct httphead *h)
 	if ((why = api_bearer(h, &token)) != NULL) {
 		refused(c, ALONE_TOKEN);
 		answer_json(c, 401, why, NULL, 0, ANSWER_BEARER);
-	} else if (!name_is_good(&service))
+	} else if (!path_service_is_good(&service))
 		answer_error(c, 400, "invalid service name");
 	else if (!uuid_is(id.s, id.len))
 		answer_error(c, 404, "support session not found");
 	else if ((p = proxy_take(c, h)) != NULL) {
-		p->by_path = 1;
+		p->by_path = BY_PATH;
 		p->bearer = token;
 		snprintf(p->service, sizeof(p->service), "%.*s",
 		    (int)service.len, service.s);

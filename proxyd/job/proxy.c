@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "answer.h"
+#include "internal.h"
 #include "base/clock.h"
 #include "base/compat.h"
 #include "metrics/count.h"
@@ -107,6 +108,9 @@ proxy_end(struct conn *c)
 	p->head = NULL;
 	free(p->refusal);
 	p->refusal = NULL;
+	if (p->internal != NULL)
+		freezero(p->internal, strlen(p->internal));
+	p->internal = NULL;
 	session_unref(p->se);
 	p->se = NULL;
 }
@@ -294,7 +298,7 @@ ask_of(const struct proxy *p, const struct slice *token)
 {
 	struct grant_ask	ask = { .token = token->s,
 	    .token_len = token->len, .slug = p->to.host.slug,
-	    .bearer = p->by_path, .service = p->by_path ? p->service : "" };
+	    .bearer = (int)p->by_path, .service = p->by_path ? p->service : "" };
 
 	return (ask);
 }
@@ -559,7 +563,8 @@ proxy_token(struct proxy *p)
 	if (p->by_path) {
 		if (p->refused != 0)
 			answer_refused(p);
-		else if (token_grant(p, &p->bearer, &g))
+		else if (token_grant(p, &p->bearer, &g) &&
+		    (p->by_path != BY_INTERNAL || internal_granted(p)))
 			proxy_stream(p, &p->bearer, g);
 		return;
 	}
@@ -603,7 +608,8 @@ proxy_take(struct conn *c, const struct httphead *h)
 	p->from_sibling = 0;
 	p->sibling[0] = '\0';
 	p->astray = 0;
-	p->by_path = 0;
+	p->by_path = BY_HOST;
+	p->named = p->unnamed = 0;
 	conn_job(c, &waiting, p);
 	return (p);
 }

@@ -70,8 +70,11 @@ struct proxy {
 	struct route_to		 to;
 	int			 from_sibling;	/* its Origin is one's */
 	/* by the path proxy, which has an operator's token and a name */
-	int			 by_path;
+	enum { BY_HOST, BY_PATH, BY_INTERNAL } by_path;
 	struct slice		 bearer;	/* while c->head_len is set */
+	/* on the internal interface: bearer's; is there a browser's host? */
+	char			*internal;
+	int			 named, unnamed;
 	char			 service[SERVICE_SIZE];
 	struct httphead		*head;		/* while c->head_len is set */
 	unsigned int		 settings;	/* under which it was checked */
@@ -103,6 +106,9 @@ void	proxy_begin(struct conn *, const struct httphead *,
 struct proxy	*proxy_take(struct conn *, const struct httphead *);
 /* A request for the path proxy: path.c. 0: it is none. */
 int	path_begin(struct conn *, const struct httphead *);
+int	path_service_is_good(const struct slice *);
+/* Does the browser not have the service under a host of ours? */
+#define proxy_has_no_host(p)	((p)->by_path != BY_HOST && !(p)->named)
 /* The configuration has changed: what waits looks at its host again. */
 void	proxy_reloaded(void);
 

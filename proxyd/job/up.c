@@ -140,7 +140,8 @@ up_begin(struct proxy *p, const struct service *sv)
 	a.sieve = jar_sieve(p);
 	a.request = p->c->request;
 	a.upgrade = p->x.upgrade;
-	a.rewrites = session_has_hosts(p->se) && !a.upgrade && !p->by_path;
+	a.rewrites = session_has_hosts(p->se) && !a.upgrade &&
+	    !proxy_has_no_host(p);
 	p->x.told_https = !a.service->tls && a.service->wants_https;
 	if (reqhdr_build(&o, p->head, &a) == -1) {
 		exch_fail(p, 431, "request head too long");

@@ -914,6 +914,20 @@ dial(void)
 	return (r == EINPROGRESS ? 0 : r);
 }
 
+static int
+bad_socket_unix(void)
+{
+	return (result(syscall(SYS_socket, AF_UNIX, SOCK_STREAM |
+	    SOCK_NONBLOCK | SOCK_CLOEXEC, 0)));
+}
+
+static int
+bad_dial_elsewhere(void)
+{
+	fix.addr.sin_port = htons((uint16_t)(ntohs(fix.addr.sin_port) ^ 1));
+	return (dial());
+}
+
 /* dialerd may connect; to which ports is Landlock's to say (kernel 6.7). */
 static void
 test_dialer(void)
@@ -928,7 +942,15 @@ test_dialer(void)
 	is_int(run(ROLE_DIALERD, 1, dial), 0, "dialerd: but to one that is");
 	is_int(run(ROLE_MUXD, 1, dial), KILLED,
 	    "and nobody else, whatever the port");
+	is_int(run(ROLE_AUTHD, 1, dial), 0,
+	    "authd, where Redis is configured: to its port");
+	is_int(run(ROLE_AUTHD, 1, bad_socket_unix), KILLED,
+	    "authd: no socket but of TCP");
+	is_int(run(ROLE_AUTHD, 1, bad_dial_elsewhere), EACCES,
+	    "authd: no connection to another port");
 	fix.dials = 0;
+	is_int(run(ROLE_AUTHD, 1, dial), KILLED,
+	    "authd, where nothing is configured: no socket");
 }
 
 /* Kernels that lack a layer, or have it and fail. */

@@ -172,8 +172,17 @@ errors(void)
 		/* Words of a later version. */
 		{ "store postgres \"host=x\"\n" LISTEN_LINE, "t:1: "
 		    "\"postgres\" is not supported by this version\n" },
-		{ "redis \"redis://x\"\n" LISTEN_LINE, "t:1: \"redis\" is not "
-		    "supported by this version\n" },
+		{ "redis \"redis://x\"\n" LISTEN_LINE, "t:1: redis: "
+		    "\"redis://x\": an address is needed, and no name\n" },
+		{ "redis \"redis://:p@127.0.0.1\"\n" LISTEN_LINE, "t:1: "
+		    "redis: \"redis://:p@127.0.0.1\": a password belongs "
+		    "into a file of its own\n" },
+		{ "redis \"redis://127.0.0.1:0\"\n" LISTEN_LINE, "t:1: "
+		    "redis: \"redis://127.0.0.1:0\": its port is 1 to "
+		    "65535\n" },
+		{ "redis \"redis://[::1]:6379/1024\"\n" LISTEN_LINE, "t:1: "
+		    "redis: \"redis://[::1]:6379/1024\": the number of its "
+		    "database is 0 to 1023\n" },
 		{ "relay { session lifetime 1h\n peer wait 2m }\n" LISTEN_LINE,
 		    "t: relay: \"oidc issuer\" is needed, or \"no auth\"\n" },
 		{ LISTEN_LINE "listen on 10.1.2.3 port 2\n"
@@ -454,6 +463,9 @@ printing(void)
 #undef X
 	high.looking_path[1] = 'y';	/* one of its own */
 	high.recording_dir[0] = 'x';	/* a name */
+	high.redis_environment[0] = 'x';
+	strlcpy(high.redis_host, "2001:db8::1", sizeof(high.redis_host));
+	strlcpy(low.redis_host, "127.0.0.1", sizeof(low.redis_host));
 	strlcpy(high.proxy_domain, "a.example", sizeof(high.proxy_domain));
 	strlcpy(low.proxy_domain, "a.b", sizeof(low.proxy_domain));
 	high.n_console_origin = 8;

@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: ISC */
+#ifndef INTERNAL_H
+#define INTERNAL_H
+
+#include "authd/core/refusal.h"
+#include "authd/cred/jwt.h"
+
+/*
+ * An existing back end on a listener marked internal: what it shows instead of
+ * an operator's token is the shared secret and the session's own, with a line's
+ * end between them. operator-api.md, 9.
+ */
+extern const struct operator	back_end;
+
+/* For the session of this slug ("": it named none). */
+enum refusal	internal_grant(const char *token, const char *slug,
+		    struct proxy_claims *);
+
+#endif

@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * The internal interface: an existing back end has looked at its operator, and
+ * asks for a service by the secret that it shares with us and the session's own
+ * token. authd says whether they are right. operator-api.md, 9.
+ */
+#include <sodium.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "answer.h"
+#include "base/compat.h"
+#include "base/label.h"
+#include "base/log.h"
+#include "base/rate.h"
+#include "base/uuid.h"
+#include "internal.h"
+#include "metrics/count.h"
+#include "proc/conf.h"
+#include "proc/proc.h"
+#include "proxy.h"
+#include "proxyd/refused.h"
+
+#define FRONT	"/api/proxy/"
+#define NOBODY	"00000000000000000000000000000000"
+#define RATE_MS		60000
+#define RATE_PLACES	16384
+
+static struct rate	*rates;		/* by session */
+
+void
+internal_init(void)
+{
+	if ((rates = rate_new(RATE_PLACES)) == NULL)
+		fatal("internal");
+}
+
+/* {id}/{service}{rest} behind FRONT; what is missing is empty. */
+static void
+path_take(const struct slice *path, struct slice *id, struct slice *service,
+    struct slice *rest)
+{
+	const char	*p = path->s + sizeof(FRONT) - 1;
+	const char	*end = path->s + path->len, *q;
+
+	if ((q = memchr(p, '/', (size_t)(end - p))) == NULL)
+		q = end;
+	id->s = p;
+	id->len = (size_t)(q - p);
+	p = q < end ? q + 1 : end;
+	if ((q = memchr(p, '/', (size_t)(end - p))) == NULL)
+		q = end;
+	service->s = p;
+	service->len = (size_t)(q - p);
+	rest->s = q < end ? q : "/";
+	rest->len = q < end ? (size_t)(end - q) : 1;
+}
+
+/* A session that cannot be is one that nobody has. */
+static void
+slug_take(char slug[SLUG_SIZE], const struct slice *id)
+{
+	size_t	i, n = 0;
+
+	slug[0] = '\0';
+	if (id->len == 0)
+		return;
+	if (!uuid_is(id->s, id->len)) {
+		strlcpy(slug, NOBODY, SLUG_SIZE);
+		return;
+	}
+	for (i = 0; i < id->len && n < SLUG_SIZE - 1; i++)
+		if (id->s[i] != '-')
+			slug[n++] = (char)(id->s[i] >= 'A' &&
+			    id->s[i] <= 'F' ? id->s[i] | 0x20 : id->s[i]);
+	slug[n] = '\0';
+}
+
+/* Both secrets, as authd takes them; too long ones are none. */
+static char *
+token_take(const struct httphead *h)
+{
+	static const struct slice	 none = { "", 0 };
+	const struct slice		*secret, *token;
+	size_t				 size;
+	char				*text;
+
+	if ((secret = httphead_get(h, "x-internal-secret")) == NULL)
+		secret = &none;
+	if ((token = httphead_get(h, "x-session-token")) == NULL)
+		token = &none;
+	size = secret->len + token->len + 2;
+	if (size >= TOKEN_SIZE)
+		return (strdup("\n"));
+	if ((text = malloc(size)) != NULL)
+		snprintf(text, size, "%.*s\n%.*s", (int)secret->len,
+		    secret->s, (int)token->len, token->s);
+	return (text);
+}
+
+/* Under which name the browser has it: without one its hosts stay as they are. */
+static void
+host_take(struct proxy *p, const struct httphead *h)
+{
+	const struct slice	*v = httphead_get(h, "x-proxy-host");
+	struct host		 host;
+	uint16_t		 port = 0;
+
+	p->named = v != NULL && host_parse(&host, &port, v,
+	    proc_conf()->proxy_domain) == HOST_OK &&
+	    strcmp(host.slug, p->to.host.slug) == 0;
+	if (p->named)
+		p->to.port = port;
+}
+
+void
+internal_begin(struct conn *c, const struct httphead *h)
+{
+	struct slice	 id, service, rest;
+	struct proxy	*p;
+
+	path_take(&h->path, &id, &service, &rest);
+	if ((p = proxy_take(c, h)) == NULL)
+		return;
+	if ((p->internal = token_take(h)) == NULL) {
+		answer_later(c, 503, "service temporarily unavailable", 1);
+		return;
+	}
+	p->by_path = BY_INTERNAL;
+	p->bearer.s = p->internal;
+	p->bearer.len = strlen(p->internal);
+	memset(&p->to, 0, sizeof(p->to));
+	p->unnamed = !path_service_is_good(&service);
+	snprintf(p->service, sizeof(p->service), "%.*s", p->unnamed ? 1 :
+	    (int)service.len, p->unnamed ? "-" : service.s);
+	label_of_service(p->service, p->to.host.label);
+	slug_take(p->to.host.slug, &id);
+	host_take(p, h);
+	p->head->path = rest;
+	p->again(p);
+}
+
+int
+internal_granted(struct proxy *p)
+{
+	uint32_t	wait;
+
+	if (rate_hit(rates, p->to.host.slug, proc_conf()->internal_rate,
+	    RATE_MS, &wait) == -1) {
+		count(CT_LIMITED_API);
+		refused(p->c, ALONE_RATE);
+		answer_later(p->c, 429, "too many requests for this session",
+		    wait);
+		return (0);
+	}
+	if (p->unnamed) {
+		answer_error(p->c, 400, "invalid service name");
+		return (0);
+	}
+	return (1);
+}

@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: ISC */
+/* Files with secrets that authd is given, each by an open descriptor. */
+#include <errno.h>
+#include <stddef.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "relayd.h"
+
+#define TEXT_MAX	4096	/* JWT_KEY_MAX of authd */
+
+static const struct keyfile {
+	uint8_t		 kind;
+	const char	*what;
+	size_t		 path;		/* in struct conf; "": there is none */
+} keyfiles[] = {
+	{ KEY_JWT, "jwt secret file", offsetof(struct conf, jwt_secret_file) },
+	{ KEY_REDIS, "redis password file",
+	    offsetof(struct conf, redis_password_file) },
+	{ KEY_INTERNAL, "internal secret file",
+	    offsetof(struct conf, internal_secret_file) },
+	{ KEY_INVALIDATE, "redis secret file",
+	    offsetof(struct conf, redis_secret_file) },
+};
+
+#define KEYFILES	(sizeof(keyfiles) / sizeof(keyfiles[0]))
+
+static const char *
+keyfile_path(const struct keyfile *k)
+{
+	return ((const char *)&env()->conf + k->path);
+}
+
+static int
+keyfile_open(const struct keyfile *k)
+{
+	char	err[1200];
+	int	fd = k->kind == KEY_JWT ?
+		    files_secret(keyfile_path(k), err, sizeof(err)) :
+		    files_open(k->what, keyfile_path(k), 1, TEXT_MAX, err,
+		    sizeof(err));
+	int	saved = errno;
+
+	if (fd == -1)
+		log_warnx("%s", err);
+	errno = saved;
+	return (fd);
+}
+
+int
+keyfiles_check(int check)
+{
+	size_t	i;
+	int	fd;
+
+	for (i = 0; i < KEYFILES; i++) {
+		if (keyfile_path(&keyfiles[i])[0] == '\0')
+			continue;
+		if ((fd = keyfile_open(&keyfiles[i])) != -1)
+			close(fd);
+		else if (!check || geteuid() == 0 || errno != EACCES)
+			return (-1);
+	}
+	return (0);
+}
+
+void
+keyfiles_send(struct child *c)
+{
+	size_t	i;
+	int	fd;
+
+	for (i = 0; i < KEYFILES; i++)
+		if (keyfile_path(&keyfiles[i])[0] != '\0' &&
+		    (fd = keyfile_open(&keyfiles[i])) != -1)
+			(void)say_keyfile(c->chan, 0, fd,
+			    &(struct msg_keyfile){ .kind = keyfiles[i].kind });
+}
