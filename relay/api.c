@@ -3,6 +3,7 @@
 #include <event2/event_struct.h>
 
 #include <llhttp.h>
+#include <sodium.h>
 
 #include <errno.h>
 #include <stdio.h>
@@ -138,10 +139,11 @@ api_dialed(void *arg, struct sock *s, const char *why)
 	a->dial = NULL;
 	a->via = NULL;
 	if (why != NULL) {
-		snprintf(where, sizeof(where), "%s%s%s: %s",
+		snprintf(where, sizeof(where), "%s%s%s: %s%s",
 		    relay.url.authority, relay.proxy != NULL ? " through " :
 		    "", relay.proxy != NULL ? relay.proxy->at.authority : "",
-		    why);
+		    why, strcmp(why, "TLS: wrong version number") == 0 ?
+		    "; is it http:// that is spoken there?" : "");
 		api_fail(a, where);
 		return;
 	}
@@ -321,6 +323,31 @@ api_text(const cJSON *o, const char *name)
 	return (s == NULL ? "" : s);
 }
 
+/* As the token itself says, in the middle of its three parts. */
+static int
+token_is_over(void)
+{
+	const char	*part = strchr(relay.token, '.');
+	uint8_t		*text = NULL;
+	cJSON		*doc = NULL, *exp;
+	size_t		 len, size;
+	int		 over = 0;
+
+	if (part == NULL || (size = strcspn(++part, ".")) == 0 ||
+	    (text = malloc(size)) == NULL)
+		return (0);
+	if (sodium_base642bin(text, size, part, size, NULL, &len, NULL,
+	    sodium_base64_VARIANT_URLSAFE_NO_PADDING) == 0 &&
+	    (doc = cJSON_ParseWithLength((char *)text, len)) != NULL) {
+		exp = cJSON_GetObjectItemCaseSensitive(doc, "exp");
+		over = cJSON_IsNumber(exp) &&
+		    exp->valuedouble < (double)clock_wall();
+	}
+	cJSON_Delete(doc);
+	freezero(text, size);
+	return (over);
+}
+
 void
 api_refusal(char why[API_WHY_SIZE], const struct api_answer *answer)
 {
@@ -328,8 +355,9 @@ api_refusal(char why[API_WHY_SIZE], const struct api_answer *answer)
 	const char	*said = api_text(answer->doc, "message");
 
 	log_escape(shown, sizeof(shown), said, strlen(said));
-	snprintf(why, API_WHY_SIZE, "%d%s%s", answer->status, *shown == '\0' ?
-	    "" : " ", shown);
+	snprintf(why, API_WHY_SIZE, "%d%s%s%s", answer->status, *shown == '\0'
+	    ? "" : " ", shown, answer->status == 401 && token_is_over() ?
+	    ": it has expired" : "");
 	/* What an administrator wrote with `token revoke`. */
 	said = api_text(cJSON_GetObjectItemCaseSensitive(answer->doc, "data"),
 	    "reason");

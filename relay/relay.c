@@ -4,6 +4,8 @@
  * machine, with the operator's token, and speaks to relayd's API; relayctl is
  * the other one, which runs next to relayd.
  *
+ *	relay sessions
+ *	relay services SESSION
  *	relay terminal [--escape character] SESSION
  *	relay connect [--listen where] SESSION SERVICE
  */
@@ -26,17 +28,33 @@
 #include "base/uuid.h"
 #include "completion.h"
 #include "conn.h"
+#include "list.h"
 #include "listen.h"
 #include "net/net.h"
 #include "relay.h"
 #include "remote.h"
+
+enum command { C_NONE, C_CONNECT, C_SERVICES, C_SESSIONS, C_TERMINAL };
+static const struct {
+	const char	*name;
+	int		 words;		/* behind the options */
+} commands[] = {
+	[C_CONNECT] = { "connect", 2 },
+	[C_SERVICES] = { "services", 1 },
+	[C_SESSIONS] = { "sessions", 0 },
+	[C_TERMINAL] = { "terminal", 1 },
+};
+
+#define COMPLETE_S	2	/* nobody waits longer for a list of words */
+
+static enum command	command_of(const char *);
 
 static struct {
 	const char	*url, *token_file, *ca_file, *listen;
 	const char	*proxy, *no_proxy;
 	struct escape	 escape;
 	int		 allow_plain;
-	int		 terminal;	/* not connect */
+	enum command	 command;
 } opts = { .ca_file = "", .escape.ch = ESCAPE_CHAR };
 
 enum { O_URL = 256, O_TOKEN, O_CA, O_LISTEN, O_ESCAPE, O_PLAIN,
@@ -60,7 +78,9 @@ static void
 usage(FILE *f)
 {
 	fprintf(f,
-	    "usage: relay terminal [options] [--escape CHAR] SESSION\n"
+	    "usage: relay sessions [options]\n"
+	    "       relay services [options] SESSION\n"
+	    "       relay terminal [options] [--escape CHAR] SESSION\n"
 	    "       relay connect [options] [--listen WHERE] SESSION "
 	    "SERVICE\n"
 	    "       relay completion bash | zsh | fish\n"
@@ -68,9 +88,11 @@ usage(FILE *f)
 	if (f == stderr)
 		return;
 	fprintf(f, "\n"
-	    "terminal is a shell on the machine of a support session, here. "
-	    "connect is a\nconnection to a service there: standard input and "
-	    "output, or with --listen each\nconnection to a local port.\n\n"
+	    "sessions and services list what there is. terminal is a shell "
+	    "on the machine of a\nsession, here. connect is a connection to a "
+	    "service there: standard input and\noutput, or with --listen each "
+	    "connection to a local socket. SESSION is an id or a\nbeginning of "
+	    "one, or the name or key of a system that has one session.\n\n"
 	    "  --url URL          of relayd; RELAY_URL\n"
 	    "  --token-file FILE  has the operator's token; RELAY_TOKEN_FILE, "
 	    "or the token\n                     itself in RELAYD_TOKEN\n"
@@ -198,19 +220,14 @@ take_token(void)
 static int
 take_words(int argc, char **argv)
 {
-	if (argc != (opts.terminal ? 1 : 2) ||
-	    (opts.terminal && opts.listen != NULL)) {
+	if (argc != commands[opts.command].words ||
+	    (opts.listen != NULL && opts.command != C_CONNECT)) {
 		usage(stderr);
 		return (-1);
 	}
-	relay.session = argv[0];
-	relay.service = opts.terminal ? NULL : argv[1];
-	if (!uuid_is(argv[0], strlen(argv[0]))) {
-		say("%s: not the id of a session, whole, as in "
-		    "3f2a0c1e-5b7d-4e8f-9a6b-0c1d2e3f4a5b", argv[0]);
-		return (-1);
-	}
-	if (!opts.terminal && !target_service_ok(argv[1], strlen(argv[1]))) {
+	relay.session = argc > 0 ? argv[0] : "";
+	relay.service = argc > 1 ? argv[1] : NULL;
+	if (argc > 1 && !target_service_ok(argv[1], strlen(argv[1]))) {
 		say("%s: not the name of a service", argv[1]);
 		return (-1);
 	}
@@ -221,8 +238,7 @@ take_words(int argc, char **argv)
 static int
 take_options(int argc, char **argv)
 {
-	const char	*why;
-	int		 ch;
+	int	ch;
 
 	opts.url = from_env("RELAY_URL", NULL);
 	opts.token_file = from_env("RELAY_TOKEN_FILE", NULL);
@@ -265,8 +281,14 @@ take_options(int argc, char **argv)
 			usage(stderr);
 			return (-1);
 		}
-	if (take_words(argc - optind, argv + optind) == -1)
-		return (-1);
+	return (0);
+}
+
+static int
+take_place(void)
+{
+	const char	*why;
+
 	if (opts.url == NULL) {
 		say("no address of relayd: --url URL, or RELAY_URL");
 		return (-1);
@@ -284,7 +306,7 @@ ended(void *arg, enum ended how, const char *why)
 	(void)arg;
 	if (*why != '\0')
 		say("%s: %s", relay.service, why);
-	relay_end(how == ENDED_WELL ? EXIT_DONE : how == ENDED_UNREACHED ?
+	tool_end(how == ENDED_WELL ? EXIT_DONE : how == ENDED_UNREACHED ?
 	    EXIT_UNREACHED : EXIT_REFUSED);
 }
 
@@ -302,6 +324,48 @@ base_new(void)
 	return (base);
 }
 
+/* Once it is known which session is meant. */
+static int
+begin(void)
+{
+	switch (opts.command) {
+	case C_SESSIONS:
+		return (list_sessions());
+	case C_SERVICES:
+		return (list_services());
+	case C_TERMINAL:
+		return (remote_start(&opts.escape));
+	default:
+		if (opts.listen != NULL)
+			return (listen_start(opts.listen));
+		return (conn_start(STDIN_FILENO, STDOUT_FILENO, ended, NULL) ==
+		    NULL ? -1 : 0);
+	}
+}
+
+static int
+failed(int status)
+{
+	return (opts.command == C_TERMINAL ? REMOTE_FAILED : status);
+}
+
+static void
+found(enum ended how, const char *id, const char *why)
+{
+	static char	session[SESSION_SIZE];
+
+	if (how != ENDED_WELL) {
+		say("%s", why);
+		tool_end(failed(how == ENDED_UNREACHED ? EXIT_UNREACHED :
+		    EXIT_REFUSED));
+		return;
+	}
+	strlcpy(session, id, sizeof(session));
+	relay.session = session;
+	if (begin() == -1)
+		tool_end(failed(EXIT_USAGE));
+}
+
 static int
 run(void)
 {
@@ -314,9 +378,9 @@ run(void)
 	if (net_check() == -1)
 		return (EXIT_USAGE);
 	net_reload();
-	if (opts.terminal ? remote_start(&opts.escape) == -1 :
-	    opts.listen != NULL ? listen_start(opts.listen) == -1 :
-	    conn_start(STDIN_FILENO, STDOUT_FILENO, ended, NULL) == NULL)
+	if (opts.command == C_SESSIONS ||
+	    uuid_is(relay.session, strlen(relay.session)) ?
+	    begin() == -1 : list_find(relay.session, found) == -1)
 		return (EXIT_USAGE);
 	event_base_dispatch(relay.base);
 	net_clear();
@@ -324,6 +388,63 @@ run(void)
 	event_base_free(relay.base);
 	freezero(relay.token, strlen(relay.token));
 	return (relay.status);
+}
+
+/*
+ * completion words ...: what may stand where the last one is being typed, for
+ * shells. The server is asked, for a moment, and not a word said if it is not
+ * there.
+ */
+static int
+complete(int argc, char **argv)
+{
+	const char		*typed = argv[argc - 1];
+	const struct option	*o;
+	size_t			 len = strlen(typed);
+	enum command		 c;
+	int			 n;
+
+	relay.quiet = 1;
+	opterr = 0;
+	for (c = C_CONNECT; argc == 1 && c <= C_TERMINAL; c++)
+		if (strncmp(commands[c].name, typed, len) == 0)
+			printf("%s\n", commands[c].name);
+	if (argc == 1 && strncmp("completion", typed, len) == 0)
+		printf("completion\n");
+	if (argc == 1 || (opts.command = command_of(argv[0])) == C_NONE)
+		return (EXIT_DONE);
+	for (o = longer; o->name != NULL; o++) {
+		if (strncmp(argv[argc - 2], "--", 2) == 0 &&
+		    strcmp(argv[argc - 2] + 2, o->name) == 0 && o->has_arg)
+			return (EXIT_DONE);
+		if (strncmp(typed, "--", len > 2 ? 2 : len) == 0 && len > 0 &&
+		    strncmp(o->name, typed + (len > 2 ? 2 : len), len > 2 ?
+		    len - 2 : 0) == 0)
+			printf("--%s\n", o->name);
+	}
+	if (typed[0] == '-' || take_options(argc - 1, argv) == -1 ||
+	    take_place() == -1)
+		return (EXIT_DONE);
+	n = argc - 1 - optind;
+	if (n >= commands[opts.command].words)
+		return (EXIT_DONE);
+	relay.session = n == 0 ? "" : argv[optind];
+	opts.command = n == 0 ? C_SESSIONS : C_SERVICES;
+	list_only(typed);
+	(void)alarm(COMPLETE_S);
+	(void)run();
+	return (EXIT_DONE);
+}
+
+static enum command
+command_of(const char *word)
+{
+	enum command	c;
+
+	for (c = C_CONNECT; c <= C_TERMINAL; c++)
+		if (strcmp(commands[c].name, word) == 0)
+			return (c);
+	return (C_NONE);
 }
 
 int
@@ -338,21 +459,29 @@ main(int argc, char **argv)
 		printf("relay " RELAYD_VERSION "\n");
 		return (EXIT_DONE);
 	}
-	if (argc == 2 && strcmp(argv[1], "--help") == 0) {
+	if (argc == 2 && (strcmp(argv[1], "--help") == 0 ||
+	    strcmp(argv[1], "help") == 0)) {
 		usage(stdout);
 		return (EXIT_DONE);
 	}
+	if (argc > 3 && strcmp(argv[1], "completion") == 0 &&
+	    strcmp(argv[2], "words") == 0)
+		return (complete(argc - 3, argv + 3));
 	if (argc == 3 && strcmp(argv[1], "completion") == 0 &&
 	    (script = completion_script(argv[2])) != NULL) {
 		fputs(script, stdout);
 		return (EXIT_DONE);
 	}
-	opts.terminal = argc > 1 && strcmp(argv[1], "terminal") == 0;
-	if (argc < 2 || (!opts.terminal && strcmp(argv[1], "connect") != 0)) {
+	opts.command = argc > 1 ? command_of(argv[1]) : C_NONE;
+	if (opts.command == C_NONE) {
+		if (argc > 1)
+			say("%s: no such command", argv[1]);
 		usage(stderr);
 		return (EXIT_USAGE);
 	}
-	status = take_options(argc - 1, argv + 1) == -1 ? EXIT_USAGE : run();
+	status = take_options(argc - 1, argv + 1) == -1 ||
+	    take_words(argc - 1 - optind, argv + 1 + optind) == -1 ||
+	    take_place() == -1 ? EXIT_USAGE : run();
 	/* The shell's own may be any other. */
-	return (opts.terminal && !relay.ended ? REMOTE_FAILED : status);
+	return (relay.ended ? status : failed(status));
 }

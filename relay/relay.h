@@ -11,6 +11,8 @@ struct event_base;
 /* EXIT STATUS in relay(1); relayctl's and tunnel-client's are the same. */
 enum { EXIT_DONE, EXIT_REFUSED, EXIT_USAGE, EXIT_UNREACHED };
 
+#define SESSION_SIZE	37	/* of an id, with a NUL */
+
 /* How something has ended. */
 enum ended {
 	ENDED_WELL,		/* both sides have said all */
@@ -25,7 +27,7 @@ struct relay {
 	struct proxy	*proxy;		/* to be asked; NULL: none */
 	char		*token;
 	const char	*session, *service;
-	int		 quiet;		/* each connection is no line */
+	int		 quiet;		/* say nothing: a shell completes */
 	struct event_base *base;
 	int		 status;	/* to exit with */
 	int		 ended;		/* it is set */
@@ -36,6 +38,6 @@ extern struct relay	relay;
 /* A line on standard error. */
 void	say(const char *, ...) __attribute__((format(printf, 1, 2)));
 /* Leave the loop, with this status. */
-void	relay_end(int status);
+void	tool_end(int status);
 
 #endif

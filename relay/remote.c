@@ -426,5 +426,5 @@ term_end(int status, const char *why)
 			fputc('\n', stderr);
 		say("%s", text);
 	}
-	relay_end(status);
+	tool_end(status);
 }

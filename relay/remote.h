@@ -9,7 +9,7 @@
 
 /*
  * A terminal of the session, from this one; operator-api.md, 6.3. It says what
- * is wrong, and ends with relay_end(): the status is the shell's, 128 and the
+ * is wrong, and ends with tool_end(): the status is the shell's, 128 and the
  * signal that has ended it, or REMOTE_FAILED. 0, or -1: no memory.
  */
 int	remote_start(const struct escape *);

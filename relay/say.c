@@ -16,6 +16,8 @@ say(const char *fmt, ...)
 	char	text[1024], shown[2048];
 	va_list	ap;
 
+	if (relay.quiet)
+		return;
 	va_start(ap, fmt);
 	vsnprintf(text, sizeof(text), fmt, ap);
 	va_end(ap);
@@ -24,7 +26,7 @@ say(const char *fmt, ...)
 }
 
 void
-relay_end(int status)
+tool_end(int status)
 {
 	relay.status = status;
 	relay.ended = 1;

@@ -199,6 +199,8 @@ main(int argc, char **argv)
 	argc = options(argc, argv);
 	if (argc == 0)
 		usage(EXIT_USAGE);
+	if (argc == 1 && strcmp(argv[0], "help") == 0)
+		usage(EXIT_DONE);
 	if (cmd_parse(argc, argv, line, err, sizeof(err)) == -1) {
 		printable_text(shown, sizeof(shown), err);
 		fprintf(stderr, "relayctl: %s\n", shown);

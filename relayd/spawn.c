@@ -169,8 +169,9 @@ spawn_find(char *err, size_t err_size)
 		    (program_path(role, path, sizeof(path)) == 0 &&
 		    access(path, X_OK) == 0))
 			continue;
-		snprintf(err, err_size, "%s/%s: %s", env()->libexec,
-		    role_name(role), strerror(errno));
+		snprintf(err, err_size, "%s/%s: %s (the programs of another "
+		    "place: -L)", env()->libexec, role_name(role),
+		    strerror(errno));
 		return (-1);
 	}
 	return (0);

@@ -239,6 +239,10 @@ from_flags(struct options *o, int argc, char **argv)
 		if (option_take(o, r, optarg, "--") == -1)
 			return (r->kind == FILE_FLAG ? -1 : OPTIONS_USAGE);
 	}
+	if (optind == argc - 1 && strcmp(argv[optind], "help") == 0) {
+		optionhelp_usage(stdout);
+		return (1);
+	}
 	if (optind < argc && optionhelp_command(argv[optind]) < argc - optind) {
 		fprintf(stderr, "tunnel-client: unexpected \"%s\"\n",
 		    argv[argc - 1]);

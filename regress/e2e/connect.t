@@ -9,6 +9,7 @@ import glob
 import hashlib
 import json
 import os
+import re
 import shutil
 import signal
 import socket
@@ -38,9 +39,8 @@ def run(*words, data=b"", env=None, seconds=WAIT):
 def options(d, sid, token, tokens):
     good = ["connect", "--url", d.url, "--token-file", tokens]
     for words, want in (
-            ((), "usage:"), (("frob",), "usage:"), (("connect",), "usage:"),
+            ((), "usage:"), (("frob",), "frob: no such command"), (("connect",), "usage:"),
             (good[:1] + [sid, "echo"], "no address of relayd.*RELAY_URL"),
-            (good + ["x", "echo"], "not the id of a session"),
             (good + [sid, "a b"], "not the name of a service"),
             (good + [sid, "echo", "more"], "usage:"),
             (["connect", "--url", "http://192.0.2.1", "--token-file", tokens,
@@ -61,11 +61,12 @@ def options(d, sid, token, tokens):
     os.chmod(tokens, 0o600)
     t.equal((r.returncode, b"chmod 600" in r.stderr), (2, True),
             "a token that others may read is not used")
-    t.match(run("--help").stdout.decode(), "--listen", "--help")
+    for word in "--help", "help":
+        t.match(run(word).stdout.decode(), "--listen", word)
     t.match(run("--version").stdout.decode(), r"^relay \d", "--version")
     for shell in "bash", "zsh", "fish":
         r = run("completion", shell)
-        t.ok(r.returncode == 0 and b"connect" in r.stdout,
+        t.ok(r.returncode == 0 and b"completion words" in r.stdout,
              "completion for " + shell)
     r = run("connect", sid, "echo", data=b"env",
             env={"RELAY_URL": d.url, "RELAYD_TOKEN": token})
@@ -88,6 +89,88 @@ def options(d, sid, token, tokens):
             env={"RELAYD_TOKEN": token})
     t.equal((r.returncode, b"echo: 127.0.0.1:1: Connection refused" in
              r.stderr), (3, True), "who refused the connection")
+
+
+def named(d, sid, key, token, tokens):
+    """Sessions and services are listed; a session by less than its id."""
+    env = {"RELAY_URL": d.url, "RELAY_TOKEN_FILE": tokens}
+    r = run("sessions", env=env)
+    t.equal([x.split()[0] for x in r.stdout.decode().splitlines()],
+            ["SESSION", sid], "relay sessions")
+    t.match(r.stdout.decode(), r"\n%s  active   -     20\S+Z  box\n$" % sid,
+            "with state, end and system")
+    for word in sid, sid[:4], "box", key:
+        r = run("services", word, env=env)
+        t.ok(re.search(rb"\ntcp   echo +127.0.0.1:\d+\n", r.stdout) and
+             r.returncode == 0, "relay services %s" % word[:12])
+        r = run("connect", word, "echo", data=b"x", env=env)
+        t.equal((r.returncode, r.stdout), (0, b"x"), "and connect")
+    for word in sid[:3], "nobody", "bo":
+        r = run("connect", word, "echo", env=env)
+        t.equal((r.returncode, b"%s: no open session begins so" %
+                 word.encode() in r.stderr), (1, True), "%s is none" % word)
+        r = run("terminal", word, env=env)
+        t.equal(r.returncode, 255, "of a terminal, too: 255")
+    other = d.token(user="bob", role="customer", org="elsewhere")
+    r = run("sessions", env={"RELAY_URL": d.url, "RELAYD_TOKEN": other})
+    t.equal((r.returncode, r.stdout.count(b"\n")), (0, 1),
+            "what is out of scope is not listed")
+    key2, secret2 = d.add_system("box")
+    with OurClient(d, key2, secret2, "web=127.0.0.1:1"):
+        until(lambda: len(d.sessions()) == 2, "two sessions")
+        r = run("connect", "box", "echo", env=env)
+        t.equal((r.returncode, b"box: more than one session: " in r.stderr and
+                 r.stderr.count(b" of box") == 2 and sid.encode() in
+                 r.stderr), (1, True), "two of one name: which they are")
+        r = run("sessions", env=env)
+        t.equal(r.stdout.count(b"  box\n"), 2, "both are listed")
+        for s in d.sessions():
+            if s["session"] != sid:
+                d.ctl("close", s["session"])
+    until(lambda: len(d.sessions()) == 1, "one session")
+    r = run("sessions", env={"RELAY_URL": d.url, "RELAYD_TOKEN": "a.b.c"})
+    t.equal((r.returncode, r.stdout), (1, b""), "no token: no list")
+    gone = d.token(lifetime="1s")
+    d.move_clock(2000)
+    # Its clock is not ours: a token whose end is past.
+    until(lambda: b"it has expired" in run("sessions", env={
+        "RELAY_URL": d.url, "RELAYD_TOKEN": gone}).stderr, "its end")
+    t.ok(True, "a token that has expired is told from one that is none")
+    r = run("sessions", "--url", "https" + d.url[4:], env=env)
+    t.equal((r.returncode, b"is it http://" in r.stderr), (3, True),
+            "TLS where there is none")
+    for words, want in (
+            (("",), ["connect", "services", "sessions", "terminal",
+                     "completion"]), (("te",), ["terminal"]),
+            (("connect", ""), ["box", sid]), (("connect", sid[:5]), [sid]),
+            (("terminal", "b"), ["box"]), (("connect", "box", "ec"), ["echo"]),
+            (("connect", sid, "c"), sorted(["count", "cut", "closed"])),
+            (("connect", "box", "echo", ""), []),
+            (("connect", "--listen", ""), []),
+            (("connect", "--allow-plain", "b"), ["box"]),
+            (("terminal", "--pr"), ["--proxy"]), (("frob", ""), [])):
+        r = run("completion", "words", *words, env=env)
+        t.equal((r.returncode, sorted(r.stdout.decode().split()), r.stderr),
+                (0, sorted(want), b""), "completion of %s" % " ".join(words))
+    r = run("completion", "words", "connect", "", env={
+        "RELAY_URL": "http://127.0.0.1:1", "RELAYD_TOKEN": token})
+    t.equal((r.returncode, r.stdout, r.stderr), (0, b"", b""),
+            "without a server nothing")
+    r = subprocess.run(["bash", "-c", """
+eval "$(%s completion bash)"
+COMP_WORDS=(%s connect box e); COMP_CWORD=3
+_relay %s
+echo "${COMPREPLY[@]}"
+""" % (RELAY, RELAY, RELAY)], stdout=subprocess.PIPE, text=True, timeout=WAIT,
+                       env={**os.environ, **env})
+    t.equal(r.stdout.split(), ["echo"], "bash completes a service")
+    for shell, how in (("zsh", "-n"), ("fish", "--no-execute")):
+        if shutil.which(shell):
+            text = run("completion", shell).stdout
+            t.equal(subprocess.run([shell, how, "/dev/stdin"], input=text)
+                    .returncode, 0, shell + " reads its own")
+        else:
+            t.skip("no " + shell, "its completion")
 
 
 def plain(d, sid, token, tokens):
@@ -115,7 +198,7 @@ def plain(d, sid, token, tokens):
                 "same" % " ".join(words[:-4]))
     r = subprocess.run([ctl, "-s", d.sock, "terminal", sid, "more"],
                        stderr=subprocess.PIPE, timeout=WAIT)
-    t.equal((r.returncode, b"usage: relay terminal" in r.stderr), (255, True),
+    t.equal((r.returncode, b"relay terminal [options]" in r.stderr), (255, True),
             "likewise relayctl terminal")
     for service, want in ("none", "404 service not found"), (
             "closed", "502 service not available: .*refused"):
@@ -527,6 +610,7 @@ with Relayd(t, operator="\tapi rate 100000\n\ttcp ticket rate 1000\n") as d, \
                 f.write(token + "\n")
             os.chmod(tokens, 0o600)
             options(d, sid, token, tokens)
+            named(d, sid, key, token, tokens)
             plain(d, sid, token, tokens)
             listen(d, sid, tokens)
             foreign(d, sid, token)

@@ -38,6 +38,12 @@ with Program(["sh", demo]) as p:
                            "exit 7\n", stdout=subprocess.PIPE, text=True)
     t.equal((shown.returncode, "in-2" in shown.stdout), (7, True),
             "and its terminal")
+    look = re.search(r"(?m)^Look .*\n +(\S+ .*status.sock status)$",
+                     text).group(1)
+    status = subprocess.run(["sh", "-c", look], stdout=subprocess.PIPE,
+                            text=True).stdout
+    t.match(status, "^connected to 127.0.0.1", "and its client's status, by a "
+            "socket of its own")
     code = p.stop(signal.SIGTERM)
     t.ok(code in (143, -15), "interrupted: status %d" % code)
 until(lambda: not os.path.exists(os.path.dirname(log)),

@@ -207,7 +207,7 @@ def breaks(d, sid, env):
     for words, want in ((("terminal",), "usage:"),
                         (("terminal", sid, "ssh"), "usage:"),
                         (("terminal", "--listen", "0", sid), "usage:"),
-                        (("terminal", "x"), "not the id of a session"),
+                        (("terminal", "x"), "no open session"),
                         (("terminal", "00000000-0000-4000-8000-000000000000"),
                          "404 support session not found"),
                         (("terminal", "--url", "http://127.0.0.1:%d" %
