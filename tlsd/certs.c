@@ -199,7 +199,7 @@ certs_take(int fd, const struct msg_cert *in)
 }
 
 int
-certs_judge(const char **why)
+certs_good(const char **why)
 {
 	*why = next.wrong;
 	return (next.wrong[0] == '\0' ? 0 : -1);

@@ -14,7 +14,7 @@
 /* A file of the parent's (taken). 0, or -1: not what it may say. */
 int	certs_take(int fd, const struct msg_cert *);
 /* Would all that was put aside do? 0, or -1 with *why. */
-int	certs_judge(const char **why);
+int	certs_good(const char **why);
 /* From now on, for new connections. */
 void	certs_use(void);
 /* A connection of the n-th listener; NULL: it has no certificate. */

@@ -12,7 +12,7 @@
 
 #include "base/compat.h"
 #include "base/log.h"
-#include "conn.h"
+#include "client.h"
 #include "doors.h"
 #include "imsg/imsg.h"
 #include "imsg/msg.h"
@@ -21,6 +21,10 @@
 
 #define PIECE		65536	/* read at once */
 #define BURST		4	/* pieces of one side before others have a turn */
+
+static void	pump_plain(struct client *);
+static void	pump_ended(struct client *);
+static void	pump_open(struct client *);
 
 static uint8_t	piece[PIECE];
 
@@ -52,16 +56,28 @@ rest_taken(struct rest *r, size_t n)
 
 /* Bytes that went, 0: none now, -1. */
 static ssize_t
-plain_put(struct conn *c, const uint8_t *p, size_t len)
+plain_put(struct client *c, const uint8_t *p, size_t len)
 {
 	ssize_t	n = send(c->plain, p, len, MSG_NOSIGNAL);
 
 	return (n == -1 && (errno == EAGAIN || errno == EINTR) ? 0 : n);
 }
 
+/*
+ * TLS has read what no event tells of. libevent does not watch an event that is
+ * added while it is active: it is added before.
+ */
+static void
+net_again(struct client *c)
+{
+	client_watch(c);
+	if (c->net_reading)
+		event_active(&c->ev_net_read, EV_READ, 0);
+}
+
 /* The client has said all. */
 static void
-net_ended(struct conn *c)
+net_ended(struct client *c)
 {
 	c->net_eof = 1;
 	if (c->plain != -1 && c->to_plain.len == 0)
@@ -70,7 +86,7 @@ net_ended(struct conn *c)
 
 /* Proxyd's side takes no more: what it sends still counts. */
 static void
-to_plain(struct conn *c, const uint8_t *p, size_t len)
+to_plain(struct client *c, const uint8_t *p, size_t len)
 {
 	ssize_t	n = plain_put(c, p, len);
 
@@ -78,59 +94,59 @@ to_plain(struct conn *c, const uint8_t *p, size_t len)
 		c->net_eof = 1;
 		pump_plain(c);
 	} else if (rest_keep(&c->to_plain, p + n, len - (size_t)n) == -1)
-		conn_close(c, "out of memory", 1);
+		client_close(c, "out of memory", 1);
 }
 
-void
-pump_net(struct conn *c)
+static void
+pump_net(struct client *c)
 {
 	ssize_t	n = 0;
 	int	i;
 
-	if (c->state == CONN_QUIET) {
+	if (c->state == CLIENT_QUIET) {
 		pump_open(c);
 		return;
 	}
 	for (i = 0; i < BURST && !c->net_eof && c->to_plain.len == 0 &&
 	    (n = sock_read(&c->net, piece, sizeof(piece))) > 0; i++)
-		if (c->state == CONN_OPEN) {
+		if (c->state == CLIENT_OPEN) {
 			to_plain(c, piece, (size_t)n);
 			explicit_bzero(piece, (size_t)n);
-			if (c->state != CONN_OPEN)
+			if (c->state != CLIENT_OPEN)
 				return;
 		}
 	if (n == 0 && i < BURST && !c->net_eof && c->to_plain.len == 0) {
-		if (c->state == CONN_LINGER)
-			conn_close(c, "done", 0);
+		if (c->state == CLIENT_LINGER)
+			client_close(c, "done", 0);
 		else
 			net_ended(c);
 	} else if (n == -1 && errno != EAGAIN)
-		conn_close(c, strerror(errno), 0);
+		client_close(c, strerror(errno), 0);
 	else if (sock_pending(&c->net) && c->to_plain.len == 0 && !c->net_eof)
-		event_active(&c->ev_net_read, EV_READ, 0);
+		net_again(c);
 }
 
 /* A socketpair, one end to a proxyd. 0, or -1: closed. */
 static int
-give(struct conn *c)
+give(struct client *c)
 {
 	char	addr[ADDR_SIZE];
 	int	sv[2];
 
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0,
 	    sv) == -1) {
-		conn_close(c, strerror(errno), 0);
+		client_close(c, strerror(errno), 0);
 		return (-1);
 	}
 	addr_print(&c->peer, addr);
 	c->plain = sv[0];
-	conn_plain(c);
+	client_plain(c);
 	gauge_move(CT_TLS_NEW, -1);
 	gauge_move(CT_TLS_OPEN, 1);
 	c->door = doors_give(sv[1], &(struct msg_plain){ .id = c->id,
 	    .flags = c->flags, .addr = addr });
 	if (c->door == 0) {
-		conn_close(c, "no proxyd", 0);
+		client_close(c, "no proxyd", 0);
 		return (-1);
 	}
 	return (0);
@@ -140,68 +156,68 @@ give(struct conn *c)
  * Until it speaks nobody hears of it: a handshake costs proxyd nothing. What it
  * says lies in the socketpair before proxyd looks.
  */
-void
-pump_open(struct conn *c)
+static void
+pump_open(struct client *c)
 {
 	ssize_t	n = sock_read(&c->net, piece, sizeof(piece));
 
 	if (n == -1 && errno == EAGAIN)
 		return;
 	if (n <= 0) {
-		conn_close(c, n == 0 ? "nothing was said" : strerror(errno),
+		client_close(c, n == 0 ? "nothing was said" : strerror(errno),
 		    0);
 		return;
 	}
-	c->state = CONN_OPEN;
+	c->state = CLIENT_OPEN;
 	timer_del(&c->timer);
 	crowd_busy(&c->seat);
 	if (give(c) == 0)
 		to_plain(c, piece, (size_t)n);
 	explicit_bzero(piece, (size_t)n);
-	if (c->state == CONN_OPEN && sock_pending(&c->net) &&
+	if (c->state == CLIENT_OPEN && sock_pending(&c->net) &&
 	    c->to_plain.len == 0)
-		event_active(&c->ev_net_read, EV_READ, 0);
+		net_again(c);
 }
 
 /* Nothing is left to send: say so, and wait for the client to notice. */
 static void
-linger(struct conn *c)
+linger(struct client *c)
 {
 	sock_shut(&c->net);
 	(void)shutdown(c->net.fd, SHUT_WR);
 	if (c->net_eof) {
-		conn_close(c, "done", 0);
+		client_close(c, "done", 0);
 		return;
 	}
-	c->state = CONN_LINGER;
-	conn_deadline(c, CONN_LINGER_MS);
-	conn_watch(c);
+	c->state = CLIENT_LINGER;
+	client_deadline(c, CLIENT_LINGER_MS);
+	client_watch(c);
 }
 
 /*
  * It ends when all has gone out; with the farewell of TLS only if who had it has
  * said that this is the end of what there was to say.
  */
-void
-pump_ended(struct conn *c)
+static void
+pump_ended(struct client *c)
 {
 	if (!c->said && !doors_hear(c->door)) {
-		conn_close(c, "its proxyd has gone", 1);
+		client_close(c, "its proxyd has gone", 1);
 		return;
 	}
 	/* What was heard just now may have closed it. */
-	if (c->state != CONN_OPEN || c->to_net.len > 0)
+	if (c->state != CLIENT_OPEN || c->to_net.len > 0)
 		return;
 	if (!c->said)
-		conn_deadline(c, CONN_WORD_MS);
+		client_deadline(c, CLIENT_WORD_MS);
 	else if (c->clean)
 		linger(c);
 	else
-		conn_close(c, "broken off", 1);
+		client_close(c, "broken off", 1);
 }
 
-void
-pump_plain(struct conn *c)
+static void
+pump_plain(struct client *c)
 {
 	ssize_t	n = -1, put;
 	int	i;
@@ -210,12 +226,12 @@ pump_plain(struct conn *c)
 		if ((n = recv(c->plain, piece, sizeof(piece), 0)) <= 0)
 			break;
 		if ((put = sock_put(&c->net, piece, (size_t)n)) == -1) {
-			conn_close(c, strerror(errno), 0);
+			client_close(c, strerror(errno), 0);
 			return;
 		}
 		if (rest_keep(&c->to_net, piece + put, (size_t)(n - put)) ==
 		    -1) {
-			conn_close(c, "out of memory", 1);
+			client_close(c, "out of memory", 1);
 			return;
 		}
 	}
@@ -226,8 +242,8 @@ pump_plain(struct conn *c)
 	pump_ended(c);
 }
 
-void
-pump_flush(struct conn *c)
+static void
+pump_flush(struct client *c)
 {
 	ssize_t	n;
 
@@ -235,18 +251,18 @@ pump_flush(struct conn *c)
 		n = sock_put(&c->net, c->to_net.p + c->to_net.off,
 		    c->to_net.len);
 		if (n == -1) {
-			conn_close(c, strerror(errno), 0);
+			client_close(c, strerror(errno), 0);
 			return;
 		}
 		rest_taken(&c->to_net, (size_t)n);
 		if (c->to_net.len == 0 && c->plain_eof) {
 			pump_ended(c);
-			if (c->state != CONN_OPEN)
+			if (c->state != CLIENT_OPEN)
 				return;
 		}
 	} else if (c->net.want_write) {
 		pump_net(c);
-		if (c->state != CONN_OPEN)
+		if (c->state != CLIENT_OPEN)
 			return;
 	}
 	if (c->to_plain.len == 0)
@@ -261,5 +277,12 @@ pump_flush(struct conn *c)
 	if (c->to_plain.len == 0 && c->net_eof)
 		(void)shutdown(c->plain, SHUT_WR);
 	else if (c->to_plain.len == 0 && sock_pending(&c->net))
-		event_active(&c->ev_net_read, EV_READ, 0);
+		net_again(c);
 }
+
+const struct client_ops	pump = {
+	.net = pump_net,
+	.plain = pump_plain,
+	.flush = pump_flush,
+	.ended = pump_ended,
+};

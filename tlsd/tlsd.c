@@ -5,7 +5,7 @@
  * certificates, and no private key: every signature is asked of keyd.
  *
  * Messages: the parent's (below), keyd's (sign.c), the proxyds' (doors.c). It
- * starts in main(). listen.c accepts, conn.c is a connection's life: a handshake
+ * starts in main(). accept.c accepts, client.c is a connection's life: a handshake
  * (certs.c says with which certificate, far.c is the key that is elsewhere,
  * tickets.c what spares one), and when the client has said something, a
  * socketpair to a proxyd, through which pump.c moves bytes to and fro. Whose a
@@ -22,13 +22,13 @@
 
 #include "base/log.h"
 #include "certs.h"
-#include "conn.h"
+#include "client.h"
 #include "doors.h"
 #include "far.h"
 #include "imsg/imsg.h"
 #include "imsg/msg.h"
 #include "kernel.h"
-#include "listen.h"
+#include "accept.h"
 #include "metrics/count.h"
 #include "proc/proc.h"
 #include "sign.h"
@@ -46,7 +46,7 @@ static int
 on_listener(int fd, uint32_t flags, const char *addr)
 {
 	(void)addr;
-	return (listen_add(fd, flags));
+	return (accept_add(fd, flags));
 }
 
 static int
@@ -59,14 +59,14 @@ on_peer(int fd, int role, uint64_t instance)
 static int
 judge(const struct conf *conf, const char **why)
 {
-	return (listen_judge(conf, why) == -1 || certs_judge(why) == -1 ? -1 :
+	return (accept_judge(conf, why) == -1 || certs_good(why) == -1 ? -1 :
 	    0);
 }
 
 static void
 swapped(void)
 {
-	listen_use(proc_conf());
+	accept_use(proc_conf());
 	certs_use();
 }
 
@@ -80,15 +80,15 @@ run(void)
 	log_debug("tls in the kernel: %s", kernel_options() != 0 ? "offered" :
 	    "not offered (modprobe tls), done here");
 	swapped();
-	listen_run();
-	proc_after_turn(conn_reap);
+	accept_run();
+	proc_after_turn(client_reap);
 }
 
 static void
 stop(void)
 {
-	listen_stop();
-	conn_stop();
+	accept_stop();
+	client_stop();
 }
 
 int
@@ -117,7 +117,7 @@ main(int argc, char **argv)
 	    OPENSSL_INIT_LOAD_CRYPTO_STRINGS, NULL) != 1 || far_init() == -1)
 		return (1);
 	kernel_look();
-	conn_init();
+	client_init(&pump);
 	proc_main(&ops, argc, argv);
 }
 

@@ -1,6 +1,4 @@
 /* SPDX-License-Identifier: ISC */
-#include <sys/stat.h>
-
 #include <openssl/err.h>
 #include <openssl/pem.h>
 #include <openssl/sha.h>
@@ -13,28 +11,25 @@
 #include "base/compat.h"
 #include "chain.h"
 
+/* It may run shut in, where nobody asks how long a file is. */
 char *
 chain_read(int fd, size_t *len, const char **why)
 {
-	struct stat	 st;
-	char		*p = NULL;
-	ssize_t		 n;
+	char	*p = malloc(CHAIN_FILE_MAX + 1);
+	ssize_t	 n = -1;
 
 	*len = 0;
-	*why = "cannot be read";
-	if (fstat(fd, &st) == 0 && st.st_size > 0 &&
-	    st.st_size <= CHAIN_FILE_MAX)
-		p = malloc((size_t)st.st_size + 1);
-	while (p != NULL && *len < (size_t)st.st_size &&
-	    (n = read(fd, p + *len, (size_t)st.st_size - *len)) > 0)
+	while (p != NULL && *len < CHAIN_FILE_MAX &&
+	    (n = read(fd, p + *len, CHAIN_FILE_MAX - *len)) > 0)
 		*len += (size_t)n;
 	close(fd);
-	if (p == NULL || *len < (size_t)st.st_size) {
-		freezero(p, *len);
-		return (NULL);
+	*why = p == NULL ? "out of memory" : n != 0 ? "too long" : "is empty";
+	if (p != NULL && n == 0 && *len > 0) {
+		p[*len] = '\0';
+		return (p);
 	}
-	p[*len] = '\0';
-	return (p);
+	freezero(p, *len);
+	return (NULL);
 }
 
 void

@@ -7,10 +7,8 @@
 
 #include "base/addr.h"
 #include "base/log.h"
-#include "conn.h"
 #include "imsg/imsg.h"
 #include "imsg/msg.h"
-#include "listen.h"
 #include "plain.h"
 #include "proc/proc.h"
 
@@ -21,12 +19,21 @@ struct tlsd {
 
 static LIST_HEAD(, tlsd)	tlsds = LIST_HEAD_INITIALIZER(tlsds);
 static int			stopped;
+static void			(*came)(int, uint32_t, const struct addr *,
+				    const struct plain *);
 
 static int	on_plain(struct chan *, struct imsg *);
 
 static const struct dispatch	table[] = {
 	{ IMSG_PLAIN, R_TLSD, S_ANY, 0, on_plain },
 };
+
+void
+plain_init(void (*fn)(int, uint32_t, const struct addr *,
+    const struct plain *))
+{
+	came = fn;
+}
 
 static void
 tlsd_closed(struct chan *c, int offence, const char *reason)
@@ -83,7 +90,7 @@ on_plain(struct chan *c, struct imsg *m)
 	    fcntl(m->fd, F_SETFL, fl | O_NONBLOCK) == -1)
 		return (-1);
 	if (!stopped)
-		listen_came(m_take_fd(m), in.flags, &a, &from);
+		came(m_take_fd(m), in.flags, &a, &from);
 	return (0);
 }
 

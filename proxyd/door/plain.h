@@ -13,6 +13,11 @@ struct plain {
 	uint64_t	tlsd, id;
 };
 
+struct addr;
+
+/* Once: what takes them (listen_came()). */
+void	plain_init(void (*came)(int fd, uint32_t flags, const struct addr *,
+	    const struct plain *from));
 /* A channel to a tlsd. Owns the fd. 0 or -1. */
 int	plain_peer(int fd, int role, uint64_t instance);
 /* They come no more (1). */

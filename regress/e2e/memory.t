@@ -10,7 +10,9 @@ import os
 import tempfile
 import urllib.parse
 
-from harness import FAST_BUILD, GoClient, Relayd, Tap, Targets, is_up, until
+from certs import Authority, listener, numbers_of
+from harness import (FAST_BUILD, GoClient, Relayd, Tap, Targets, free_port,
+                     is_up, until)
 
 t = Tap()
 PASSWORD = "pw-%s" % os.urandom(12).hex()
@@ -58,6 +60,15 @@ def looked(d, secrets, text, role=None):
     t.equal(holders(d, secrets, role), [], text)
 
 
+def certificates(tmp):
+    """A listener for a certificate of each kind."""
+    global ca, pairs
+    ca = Authority(tmp)
+    pairs = {free_port(): ca.make(kind, ["localhost"], kind)
+             for kind in ("ec", "rsa")}
+    return pairs
+
+
 def report():
     return {"created_at": "2031-05-06T07:08:09Z", "duration_ms": 5, "users":
             {"session_id": "NETH", "platform": "ns8",
@@ -73,7 +84,8 @@ if SLOW or os.getuid() != 0:
     t.done()
 
 with tempfile.TemporaryDirectory() as tmp, Targets() as targets, \
-        Relayd(t, build=FAST_BUILD, proxyds=1) as d:
+        Relayd(t, build=FAST_BUILD, proxyds=1, listeners="\n".join(
+            listener(p, pair) for p, pair in certificates(tmp).items())) as d:
     path = os.path.join(tmp, "users")
     with open(path, "w") as f:
         json.dump(report(), f)
@@ -132,6 +144,15 @@ with tempfile.TemporaryDirectory() as tmp, Targets() as targets, \
         d.api("DELETE", "/support-sessions/" + sid, token)
         until(lambda: not any(x["session"] == sid and is_up(x)
                               for x in d.sessions()), "its end")
+    # Keys of certificates, as files have them and as libcrypto does: keyd's.
+    for port, pair in pairs.items():
+        with ca.connect(port) as s:
+            s.sendall(b"GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            t.match(s.recv(100).decode(), " 200 ", "a request by TLS")
+        parts = numbers_of(pair[1])
+        found = holders(d, parts)
+        t.ok(found and all(x.startswith("keyd has ") for x in found),
+             "a private key is in keyd's memory and in no other process'")
     looked(d, dict(logins, **{"a ticket": ticket, "a cookie":
                               cookie.partition("=")[2],
                               "a created token": asked.split(".")[2]}),

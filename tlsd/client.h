@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
-#ifndef CONN_H
-#define CONN_H
+#ifndef CLIENT_H
+#define CLIENT_H
 
 #include <sys/queue.h>
 
@@ -20,18 +20,18 @@
  * socketpair on the other, whose far end a proxyd has.
  */
 
-enum conn_state {
-	CONN_HANDSHAKE,
-	CONN_QUIET,		/* it is over, and nothing was said yet */
-	CONN_OPEN,		/* a proxyd has it */
-	CONN_LINGER,		/* all is said; the client is to notice */
-	CONN_DEAD		/* closed; freed after this turn */
+enum client_state {
+	CLIENT_HANDSHAKE,
+	CLIENT_QUIET,		/* it is over, and nothing was said yet */
+	CLIENT_OPEN,		/* a proxyd has it */
+	CLIENT_LINGER,		/* all is said; the client is to notice */
+	CLIENT_DEAD		/* closed; freed after this turn */
 };
 
-#define CONN_HANDSHAKE_MS	10000
-#define CONN_QUIET_MS		10000	/* as for a head, at proxyd's door */
-#define CONN_LINGER_MS		3000
-#define CONN_WORD_MS		1000	/* from an end to PLAIN_END */
+#define CLIENT_HANDSHAKE_MS	10000
+#define CLIENT_QUIET_MS		10000	/* as for a head, at proxyd's door */
+#define CLIENT_LINGER_MS		3000
+#define CLIENT_WORD_MS		1000	/* from an end to PLAIN_END */
 
 /* What one side has sent and the other did not take. */
 struct rest {
@@ -39,9 +39,9 @@ struct rest {
 	size_t	 off, len;
 };
 
-struct conn {
-	TAILQ_ENTRY(conn)	 entry;
-	LIST_ENTRY(conn)	 by_id;
+struct client {
+	TAILQ_ENTRY(client)	 entry;
+	LIST_ENTRY(client)	 by_id;
 	/* set once */
 	uint64_t		 id;
 	uint32_t		 flags;		/* LISTEN_* */
@@ -50,7 +50,7 @@ struct conn {
 				 ev_plain_write;
 	struct timer		 timer;
 	/* state */
-	enum conn_state		 state;
+	enum client_state		 state;
 	struct sock		 net;
 	int			 plain;		/* -1: none yet */
 	uint64_t		 door;		/* who has the far end */
@@ -65,32 +65,34 @@ struct conn {
 				 doomed:1;	/* closed while it did */
 };
 
-/* Once, before the loop. */
-void	conn_init(void);
+/* What goes through, and when (pump.c). */
+struct client_ops {
+	void	(*net)(struct client *);	/* TLS can be read */
+	void	(*plain)(struct client *);	/* proxyd's side can be read */
+	void	(*flush)(struct client *);	/* what waits can go on */
+	/* Proxyd's side has ended, and it is known how. */
+	void	(*ended)(struct client *);
+};
+
+/* Once, before the loop. `ops` lives on. */
+void	client_init(const struct client_ops *ops);
 /* One was accepted (fd taken), at the n-th listener. */
-void	conn_new(int fd, unsigned listener, uint32_t flags,
+void	client_new(int fd, unsigned listener, uint32_t flags,
 	    const struct addr *, int trusted);
 /* The one close; safe in any state, frees later. `reset`: TCP is told. */
-void	conn_close(struct conn *, const char *why, int reset);
+void	client_close(struct client *, const char *why, int reset);
 /* Free what was closed in this turn. */
-void	conn_reap(void);
+void	client_reap(void);
 /* No more come; leave when the last one has gone. */
-void	conn_stop(void);
+void	client_stop(void);
 
 /* c->plain is there: its events. */
-void	conn_plain(struct conn *);
+void	client_plain(struct client *);
 /* A side is to be read or written, or is not. */
-void	conn_watch(struct conn *);
-void	conn_deadline(struct conn *, uint64_t ms);
+void	client_watch(struct client *);
+void	client_deadline(struct client *, uint64_t ms);
 
-/* pump.c: what goes through. */
-
-void	pump_net(struct conn *);	/* TLS can be read */
-void	pump_plain(struct conn *);	/* proxyd's side can be read */
-void	pump_flush(struct conn *);	/* what waits can go on */
-/* First words of the client: to a proxyd with them. */
-void	pump_open(struct conn *);
-/* Has proxyd's side ended, and is it known how? */
-void	pump_ended(struct conn *);
+/* pump.c */
+extern const struct client_ops	pump;
 
 #endif

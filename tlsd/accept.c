@@ -14,8 +14,8 @@
 
 #include "base/addr.h"
 #include "base/clock.h"
-#include "conn.h"
-#include "listen.h"
+#include "client.h"
+#include "accept.h"
 #include "proc/conf.h"
 #include "proc/proc.h"
 
@@ -37,7 +37,7 @@ static struct {
 } listeners;
 
 int
-listen_add(int fd, uint32_t flags)
+accept_add(int fd, uint32_t flags)
 {
 	int	fl;
 
@@ -62,7 +62,7 @@ networks(const struct conf *conf, struct addr_net *net, size_t *n)
 }
 
 int
-listen_judge(const struct conf *conf, const char **why)
+accept_judge(const struct conf *conf, const char **why)
 {
 	struct addr_net	net[NETS_MAX];
 	size_t		n;
@@ -72,13 +72,13 @@ listen_judge(const struct conf *conf, const char **why)
 }
 
 void
-listen_use(const struct conf *conf)
+accept_use(const struct conf *conf)
 {
 	(void)networks(conf, listeners.net, &listeners.nnets);
 }
 
 void
-listen_pause(int pause)
+accept_pause(int pause)
 {
 	unsigned	i;
 
@@ -93,14 +93,14 @@ listen_pause(int pause)
 }
 
 static void
-listen_again(void *arg)
+accept_again(void *arg)
 {
 	(void)arg;
-	listen_pause(0);
+	accept_pause(0);
 }
 
 static void
-listen_event(evutil_socket_t lfd, short what, void *arg)
+accept_event(evutil_socket_t lfd, short what, void *arg)
 {
 	struct listener		*l = arg;
 	struct sockaddr_storage	 ss;
@@ -115,7 +115,7 @@ listen_event(evutil_socket_t lfd, short what, void *arg)
 		fd = accept4(lfd, (struct sockaddr *)&ss, &len,
 		    SOCK_NONBLOCK | SOCK_CLOEXEC);
 		if (fd == -1 && (errno == EMFILE || errno == ENFILE)) {
-			listen_pause(1);
+			accept_pause(1);
 			timer_set(&listeners.again, AGAIN_MS);
 		}
 		if (fd == -1)
@@ -123,31 +123,31 @@ listen_event(evutil_socket_t lfd, short what, void *arg)
 		addr_of_sockaddr(&a, (struct sockaddr *)&ss);
 		(void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one,
 		    sizeof(one));
-		conn_new(fd, (unsigned)(l - listeners.l), l->flags, &a,
+		client_new(fd, (unsigned)(l - listeners.l), l->flags, &a,
 		    addr_in(&a, listeners.net, listeners.nnets));
 	}
 }
 
 void
-listen_run(void)
+accept_run(void)
 {
 	struct listener	*l = listeners.l;
 	unsigned	 i;
 
-	timer_init(&listeners.again, listen_again, NULL);
+	timer_init(&listeners.again, accept_again, NULL);
 	for (i = 0; i < listeners.n; i++, l++) {
 		event_assign(&l->ev, proc_base(), l->fd, EV_READ | EV_PERSIST,
-		    listen_event, l);
+		    accept_event, l);
 		event_add(&l->ev, NULL);
 	}
 }
 
 void
-listen_stop(void)
+accept_stop(void)
 {
 	unsigned	i;
 
-	listen_pause(1);
+	accept_pause(1);
 	for (i = 0; i < listeners.n; i++)
 		close(listeners.l[i].fd);
 	listeners.stopped = 1;

@@ -15,10 +15,10 @@
 #include "base/compat.h"
 #include "base/log.h"
 #include "certs.h"
-#include "conn.h"
+#include "client.h"
 #include "doors.h"
 #include "imsg/msg.h"
-#include "listen.h"
+#include "accept.h"
 #include "metrics/count.h"
 #include "proc/proc.h"
 
@@ -26,26 +26,27 @@
 #define FDS_OWN		96	/* channels, listeners, log */
 #define STOP_MS		5000	/* for what runs when we are told to stop */
 
-static void	conn_event(evutil_socket_t, short, void *);
-static void	conn_expired(void *);
-static void	conn_signed(void *);
-static void	conn_handshake(struct conn *);
+static void	client_event(evutil_socket_t, short, void *);
+static void	client_expired(void *);
+static void	client_signed(void *);
+static void	client_handshake(struct client *);
 static void	doors_came(void);
 static void	door_gone(uint64_t);
 static int	door_ended(uint64_t, uint64_t, int);
 
-TAILQ_HEAD(conns, conn);
+TAILQ_HEAD(clients, client);
 
 static struct {
-	struct conns		 live, dead;
-	LIST_HEAD(, conn)	 by_id[BUCKETS];
+	const struct client_ops	*ops;
+	struct clients		 live, dead;
+	LIST_HEAD(, client)	 by_id[BUCKETS];
 	uint64_t		 last;		/* id */
 	size_t			 n, most;
 	int			 stopping;
 	struct timer		 stop;
-} conns = {
-	.live = TAILQ_HEAD_INITIALIZER(conns.live),
-	.dead = TAILQ_HEAD_INITIALIZER(conns.dead),
+} clients = {
+	.live = TAILQ_HEAD_INITIALIZER(clients.live),
+	.dead = TAILQ_HEAD_INITIALIZER(clients.dead),
 };
 
 static const struct door_ops	to_doors = {
@@ -55,8 +56,9 @@ static const struct door_ops	to_doors = {
 };
 
 void
-conn_init(void)
+client_init(const struct client_ops *ops)
 {
+	clients.ops = ops;
 	crowd_init();
 	doors_init(&to_doors);
 }
@@ -67,69 +69,69 @@ conns_most(void)
 {
 	struct rlimit	rl;
 
-	if (conns.most == 0 && getrlimit(RLIMIT_NOFILE, &rl) == 0)
-		conns.most = rl.rlim_cur > 2 * FDS_OWN ?
+	if (clients.most == 0 && getrlimit(RLIMIT_NOFILE, &rl) == 0)
+		clients.most = rl.rlim_cur > 2 * FDS_OWN ?
 		    (size_t)(rl.rlim_cur - FDS_OWN) / 2 : FDS_OWN / 2;
-	return (conns.most);
+	return (clients.most);
 }
 
 static void
-conn_fail(struct conn *c, unsigned counter, const char *why)
+client_fail(struct client *c, unsigned counter, const char *why)
 {
 	count(counter);
-	conn_close(c, why, 0);
+	client_close(c, why, 0);
 }
 
-static struct conn *
-conn_of(struct seat *s)
+static struct client *
+client_of(struct seat *s)
 {
-	return ((struct conn *)(void *)((char *)s -
-	    offsetof(struct conn, seat)));
+	return ((struct client *)(void *)((char *)s -
+	    offsetof(struct client, seat)));
 }
 
 /* Room for one more, others making it if need be? 0 or -1. */
 static int
-conn_admit(const struct addr *a, int trusted)
+client_admit(const struct addr *a, int trusted)
 {
 	enum crowd_room	 r;
 	struct seat	*s;
 
 	while ((r = crowd_room(a, trusted, clock_ms(), &s)) == CROWD_CLOSE)
-		conn_fail(conn_of(s), CT_TLS_FAIL_ROOM, "makes room");
-	if (r == CROWD_ROOM && conns.n >= conns_most()) {
+		client_fail(client_of(s), CT_TLS_FAIL_ROOM, "makes room");
+	if (r == CROWD_ROOM && clients.n >= conns_most()) {
 		if ((s = crowd_spare(clock_ms())) == NULL)
 			return (-1);
-		conn_fail(conn_of(s), CT_TLS_FAIL_ROOM, "makes room");
+		client_fail(client_of(s), CT_TLS_FAIL_ROOM, "makes room");
 	}
 	return (r == CROWD_ROOM ? 0 : -1);
 }
 
 static void
-conn_events(struct conn *c)
+client_events(struct client *c)
 {
 	event_assign(&c->ev_net_read, proc_base(), c->net.fd,
-	    EV_READ | EV_PERSIST, conn_event, c);
+	    EV_READ | EV_PERSIST, client_event, c);
 	event_assign(&c->ev_net_write, proc_base(), c->net.fd,
-	    EV_WRITE | EV_PERSIST, conn_event, c);
-	timer_init(&c->timer, conn_expired, c);
+	    EV_WRITE | EV_PERSIST, client_event, c);
+	timer_init(&c->timer, client_expired, c);
 }
 
 void
-conn_plain(struct conn *c)
+client_plain(struct client *c)
 {
 	event_assign(&c->ev_plain_read, proc_base(), c->plain,
-	    EV_READ | EV_PERSIST, conn_event, c);
+	    EV_READ | EV_PERSIST, client_event, c);
 	event_assign(&c->ev_plain_write, proc_base(), c->plain,
-	    EV_WRITE | EV_PERSIST, conn_event, c);
+	    EV_WRITE | EV_PERSIST, client_event, c);
 }
 
 void
-conn_new(int fd, unsigned listener, uint32_t flags, const struct addr *a,
+client_new(int fd, unsigned listener, uint32_t flags, const struct addr *a,
     int trusted)
 {
-	struct conn	*c;
+	struct client	*c;
 
-	if (conn_admit(a, trusted) == -1) {
+	if (client_admit(a, trusted) == -1) {
 		count(CT_TLS_FAIL_CROWDED);
 		close(fd);
 		return;
@@ -146,22 +148,22 @@ conn_new(int fd, unsigned listener, uint32_t flags, const struct addr *a,
 	}
 	c->net.fd = fd;
 	c->plain = -1;
-	c->id = ++conns.last;
+	c->id = ++clients.last;
 	c->flags = flags;
 	c->peer = *a;
-	c->sign.ready = conn_signed;
+	c->sign.ready = client_signed;
 	c->sign.arg = c;
-	conn_events(c);
-	TAILQ_INSERT_TAIL(&conns.live, c, entry);
-	LIST_INSERT_HEAD(&conns.by_id[c->id % BUCKETS], c, by_id);
-	conns.n++;
+	client_events(c);
+	TAILQ_INSERT_TAIL(&clients.live, c, entry);
+	LIST_INSERT_HEAD(&clients.by_id[c->id % BUCKETS], c, by_id);
+	clients.n++;
 	gauge_move(CT_TLS_NEW, 1);
-	conn_deadline(c, CONN_HANDSHAKE_MS);
-	conn_watch(c);
+	client_deadline(c, CLIENT_HANDSHAKE_MS);
+	client_watch(c);
 }
 
 static void
-conn_toggle(struct event *ev, int on, int is)
+client_toggle(struct event *ev, int on, int is)
 {
 	if (on && !is)
 		event_add(ev, NULL);
@@ -171,82 +173,82 @@ conn_toggle(struct event *ev, int on, int is)
 
 /* Each side is read as long as the other takes what comes. */
 void
-conn_watch(struct conn *c)
+client_watch(struct client *c)
 {
 	int	net_read = 0, net_write = 0, plain_read = 0, plain_write = 0;
 
 	switch (c->state) {
-	case CONN_HANDSHAKE:
+	case CLIENT_HANDSHAKE:
 		net_write = c->net.want_write;
 		net_read = !net_write && c->sign.state != SIGN_WAITS;
 		break;
-	case CONN_QUIET:
+	case CLIENT_QUIET:
 		net_read = doors_has();
 		break;
-	case CONN_OPEN:
+	case CLIENT_OPEN:
 		net_read = !c->net_eof && c->to_plain.len == 0;
 		net_write = c->to_net.len > 0 || c->net.want_write;
 		plain_read = !c->plain_eof && c->to_net.len == 0;
 		plain_write = c->to_plain.len > 0;
 		break;
-	case CONN_LINGER:
+	case CLIENT_LINGER:
 		net_read = 1;
 		break;
-	case CONN_DEAD:
+	case CLIENT_DEAD:
 		return;
 	}
-	conn_toggle(&c->ev_net_read, net_read, c->net_reading);
-	conn_toggle(&c->ev_net_write, net_write, c->net_writing);
+	client_toggle(&c->ev_net_read, net_read, c->net_reading);
+	client_toggle(&c->ev_net_write, net_write, c->net_writing);
 	c->net_reading = (unsigned)net_read;
 	c->net_writing = (unsigned)net_write;
 	if (c->plain == -1)
 		return;
-	conn_toggle(&c->ev_plain_read, plain_read, c->plain_reading);
-	conn_toggle(&c->ev_plain_write, plain_write, c->plain_writing);
+	client_toggle(&c->ev_plain_read, plain_read, c->plain_reading);
+	client_toggle(&c->ev_plain_write, plain_write, c->plain_writing);
 	c->plain_reading = (unsigned)plain_read;
 	c->plain_writing = (unsigned)plain_write;
 }
 
 void
-conn_deadline(struct conn *c, uint64_t ms)
+client_deadline(struct client *c, uint64_t ms)
 {
 	timer_set(&c->timer, ms);
 }
 
 static void
-conn_expired(void *arg)
+client_expired(void *arg)
 {
-	struct conn	*c = arg;
+	struct client	*c = arg;
 
-	if (c->state == CONN_HANDSHAKE)
-		conn_fail(c, CT_TLS_FAIL_SLOW, "no handshake in time");
-	else if (c->state == CONN_OPEN)
-		conn_close(c, "nobody said how it ended", 1);
+	if (c->state == CLIENT_HANDSHAKE)
+		client_fail(c, CT_TLS_FAIL_SLOW, "no handshake in time");
+	else if (c->state == CLIENT_OPEN)
+		client_close(c, "nobody said how it ended", 1);
 	else
-		conn_close(c, "timeout", 0);
+		client_close(c, "timeout", 0);
 }
 
 static void
-conn_event(evutil_socket_t fd, short what, void *arg)
+client_event(evutil_socket_t fd, short what, void *arg)
 {
-	struct conn	*c = arg;
+	struct client	*c = arg;
 
-	if (c->state == CONN_HANDSHAKE)
-		conn_handshake(c);
-	else if (c->state == CONN_OPEN && (what & EV_WRITE))
-		pump_flush(c);
-	else if (c->state != CONN_DEAD && fd == c->net.fd)
-		pump_net(c);
-	else if (c->state == CONN_OPEN)
-		pump_plain(c);
-	if (c->state != CONN_DEAD)
-		conn_watch(c);
+	if (c->state == CLIENT_HANDSHAKE)
+		client_handshake(c);
+	else if (c->state == CLIENT_OPEN && (what & EV_WRITE))
+		clients.ops->flush(c);
+	else if (c->state != CLIENT_DEAD && fd == c->net.fd)
+		clients.ops->net(c);
+	else if (c->state == CLIENT_OPEN)
+		clients.ops->plain(c);
+	if (c->state != CLIENT_DEAD)
+		client_watch(c);
 }
 
 /* The handshake. */
 
 static void
-handshake_over(struct conn *c)
+handshake_over(struct client *c)
 {
 	int	new = SSL_version(c->net.ssl) == TLS1_3_VERSION;
 	int	resumed = SSL_session_reused(c->net.ssl);
@@ -256,34 +258,34 @@ handshake_over(struct conn *c)
 	    SSL_get_version(c->net.ssl), SSL_get_cipher(c->net.ssl),
 	    resumed ? ", resumed" : "");
 	(void)SSL_clear_mode(c->net.ssl, SSL_MODE_ASYNC);
-	c->state = CONN_QUIET;
-	conn_deadline(c, CONN_QUIET_MS);
+	c->state = CLIENT_QUIET;
+	client_deadline(c, CLIENT_QUIET_MS);
 	/* What was said in the same flight is here already. */
 	if (doors_has())
-		pump_net(c);
+		clients.ops->net(c);
 }
 
 static void
-handshake_failed(struct conn *c, int error, int saved)
+handshake_failed(struct client *c, int error, int saved)
 {
 	unsigned long	e = ERR_peek_error();
 	const char	*why = ERR_reason_error_string(e);
 
 	ERR_clear_error();
 	if (c->sign.state == SIGN_FAILED)
-		conn_fail(c, CT_TLS_FAIL_UNSIGNED, "not signed");
+		client_fail(c, CT_TLS_FAIL_UNSIGNED, "not signed");
 	else if (error == SSL_ERROR_SYSCALL || error == SSL_ERROR_ZERO_RETURN ||
 	    ERR_GET_REASON(e) == SSL_R_UNEXPECTED_EOF_WHILE_READING)
-		conn_fail(c, CT_TLS_FAIL_CLOSED, saved == 0 ? "closed" :
+		client_fail(c, CT_TLS_FAIL_CLOSED, saved == 0 ? "closed" :
 		    strerror(saved));
 	else
-		conn_fail(c, CT_TLS_FAIL_PROTOCOL, why != NULL ? why :
+		client_fail(c, CT_TLS_FAIL_PROTOCOL, why != NULL ? why :
 		    "handshake");
 }
 
 /* One step, in a job: what is asked of keyd is this connection's. */
 static int
-handshake_step(struct conn *c, int *saved)
+handshake_step(struct client *c, int *saved)
 {
 	int	r;
 
@@ -299,7 +301,7 @@ handshake_step(struct conn *c, int *saved)
 }
 
 static void
-conn_handshake(struct conn *c)
+client_handshake(struct client *c)
 {
 	int	r, error, saved;
 
@@ -307,7 +309,7 @@ conn_handshake(struct conn *c)
 		return;
 	r = handshake_step(c, &saved);
 	if (c->doomed) {
-		conn_close(c, "doomed", 0);
+		client_close(c, "doomed", 0);
 		return;
 	}
 	c->net.want_write = 0;
@@ -330,16 +332,16 @@ conn_handshake(struct conn *c)
 
 /* keyd has answered, one way or the other. */
 static void
-conn_signed(void *arg)
+client_signed(void *arg)
 {
-	struct conn	*c = arg;
+	struct client	*c = arg;
 
 	/* From under sign_ask(), whose channel has just ended: it will see. */
-	if (c->in_job || c->state != CONN_HANDSHAKE)
+	if (c->in_job || c->state != CLIENT_HANDSHAKE)
 		return;
-	conn_handshake(c);
-	if (c->state != CONN_DEAD)
-		conn_watch(c);
+	client_handshake(c);
+	if (c->state != CLIENT_DEAD)
+		client_watch(c);
 }
 
 /* Proxyds. */
@@ -347,35 +349,35 @@ conn_signed(void *arg)
 static void
 doors_came(void)
 {
-	struct conn	*c;
+	struct client	*c;
 
-	TAILQ_FOREACH(c, &conns.live, entry)
-		if (c->state == CONN_QUIET)
-			conn_watch(c);
+	TAILQ_FOREACH(c, &clients.live, entry)
+		if (c->state == CLIENT_QUIET)
+			client_watch(c);
 }
 
 /* What it had to say it has said; what it has not is no clean end. */
 static void
 door_gone(uint64_t door)
 {
-	struct conn	*c, *next;
+	struct client	*c, *next;
 
-	for (c = TAILQ_FIRST(&conns.live); c != NULL; c = next) {
+	for (c = TAILQ_FIRST(&clients.live); c != NULL; c = next) {
 		next = TAILQ_NEXT(c, entry);
-		if (c->state == CONN_OPEN && c->door == door && c->plain_eof &&
+		if (c->state == CLIENT_OPEN && c->door == door && c->plain_eof &&
 		    !c->said)
-			conn_close(c, "its proxyd has gone", 1);
+			client_close(c, "its proxyd has gone", 1);
 	}
 }
 
 static int
 door_ended(uint64_t door, uint64_t id, int clean)
 {
-	struct conn	*c;
+	struct client	*c;
 
-	if (id == 0 || id > conns.last)
+	if (id == 0 || id > clients.last)
 		return (-1);
-	LIST_FOREACH(c, &conns.by_id[id % BUCKETS], by_id)
+	LIST_FOREACH(c, &clients.by_id[id % BUCKETS], by_id)
 		if (c->id == id)
 			break;
 	if (c == NULL)
@@ -385,7 +387,7 @@ door_ended(uint64_t door, uint64_t id, int clean)
 	c->said = 1;
 	c->clean = (unsigned)clean;
 	if (c->plain_eof)
-		pump_ended(c);
+		clients.ops->ended(c);
 	return (0);
 }
 
@@ -393,7 +395,7 @@ door_ended(uint64_t door, uint64_t id, int clean)
 
 /* As proxyd resets: connect(2), AF_UNSPEC. */
 static void
-conn_reset(int fd)
+client_reset(int fd)
 {
 	static const struct sockaddr	nobody = { .sa_family = AF_UNSPEC };
 
@@ -405,7 +407,7 @@ conn_reset(int fd)
  * its end before its stack can be used again.
  */
 static void
-conn_unwind(struct conn *c)
+client_unwind(struct client *c)
 {
 	int	saved;
 
@@ -416,7 +418,7 @@ conn_unwind(struct conn *c)
 }
 
 static void
-conn_release(struct conn *c)
+client_release(struct client *c)
 {
 	freezero(c->to_net.p, c->to_net.off + c->to_net.len);
 	freezero(c->to_plain.p, c->to_plain.off + c->to_plain.len);
@@ -428,9 +430,9 @@ conn_release(struct conn *c)
 }
 
 void
-conn_close(struct conn *c, const char *why, int reset)
+client_close(struct client *c, const char *why, int reset)
 {
-	if (c->state == CONN_DEAD)
+	if (c->state == CLIENT_DEAD)
 		return;
 	if (c->in_job) {
 		c->doomed = 1;		/* from under its own handshake */
@@ -438,9 +440,9 @@ conn_close(struct conn *c, const char *why, int reset)
 	}
 	log_debug("connection %llu: closed: %s", (unsigned long long)c->id,
 	    why);
-	conn_unwind(c);
+	client_unwind(c);
 	gauge_move(c->plain == -1 ? CT_TLS_NEW : CT_TLS_OPEN, -1);
-	c->state = CONN_DEAD;
+	c->state = CLIENT_DEAD;
 	crowd_leave(&c->seat);
 	timer_del(&c->timer);
 	event_del(&c->ev_net_read);
@@ -450,51 +452,51 @@ conn_close(struct conn *c, const char *why, int reset)
 		event_del(&c->ev_plain_write);
 		close(c->plain);
 	}
-	conn_release(c);
+	client_release(c);
 	if (reset)
-		conn_reset(c->net.fd);
+		client_reset(c->net.fd);
 	close(c->net.fd);
 	LIST_REMOVE(c, by_id);
-	TAILQ_REMOVE(&conns.live, c, entry);
-	TAILQ_INSERT_TAIL(&conns.dead, c, entry);
-	conns.n--;
+	TAILQ_REMOVE(&clients.live, c, entry);
+	TAILQ_INSERT_TAIL(&clients.dead, c, entry);
+	clients.n--;
 }
 
 void
-conn_reap(void)
+client_reap(void)
 {
-	struct conn	*c;
+	struct client	*c;
 
-	while ((c = TAILQ_FIRST(&conns.dead)) != NULL) {
-		TAILQ_REMOVE(&conns.dead, c, entry);
+	while ((c = TAILQ_FIRST(&clients.dead)) != NULL) {
+		TAILQ_REMOVE(&clients.dead, c, entry);
 		free(c);
 	}
-	if (conns.stopping && conns.n == 0) {
-		conns.stopping = 0;	/* proc_exit() comes by here again */
+	if (clients.stopping && clients.n == 0) {
+		clients.stopping = 0;	/* proc_exit() comes by here again */
 		proc_exit(0);
 	}
 }
 
 static void
-conn_stop_now(void *arg)
+client_stop_now(void *arg)
 {
 	(void)arg;
-	log_info("stop: %zu connections cut off", conns.n);
+	log_info("stop: %zu connections cut off", clients.n);
 	proc_exit(0);
 }
 
 /* Who has not begun need not; the others end with their processes. */
 void
-conn_stop(void)
+client_stop(void)
 {
-	struct conn	*c, *next;
+	struct client	*c, *next;
 
-	conns.stopping = 1;
-	for (c = TAILQ_FIRST(&conns.live); c != NULL; c = next) {
+	clients.stopping = 1;
+	for (c = TAILQ_FIRST(&clients.live); c != NULL; c = next) {
 		next = TAILQ_NEXT(c, entry);
-		if (c->state == CONN_HANDSHAKE || c->state == CONN_QUIET)
-			conn_close(c, "stopping", 0);
+		if (c->state == CLIENT_HANDSHAKE || c->state == CLIENT_QUIET)
+			client_close(c, "stopping", 0);
 	}
-	timer_init(&conns.stop, conn_stop_now, NULL);
-	timer_set(&conns.stop, STOP_MS);
+	timer_init(&clients.stop, client_stop_now, NULL);
+	timer_set(&clients.stop, STOP_MS);
 }

@@ -1,0 +1,1 @@
+$(eval $(call fuzz_target,form,keyd/form.o,))
