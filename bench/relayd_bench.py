@@ -46,7 +46,8 @@ class Relayd:
     """relayd from a build directory, in the foreground, on loopback."""
     name = "relayd"
 
-    def __init__(self, build, directory, proxyd=1, lifted=True):
+    def __init__(self, build, directory, proxyd=1, lifted=True,
+                 more=""):
         self.build = build
         self.dir = os.path.join(directory, f"relayd-{time.monotonic_ns()}")
         os.mkdir(self.dir, 0o755)
@@ -58,7 +59,7 @@ class Relayd:
             f.write(os.urandom(32).hex())
         self.conf = os.path.join(self.dir, "relayd.conf")
         text = CONF.format(dir=self.dir, port=self.port, proxyd=proxyd,
-                           domain=DOMAIN)
+                           domain=DOMAIN) + more
         with open(self.conf, "w") as f:
             os.chmod(self.conf, 0o600)
             f.writelines(x for x in text.splitlines(True)

@@ -32,6 +32,7 @@
 #include "door/trust.h"
 #include "grant.h"
 #include "imsg/imsg.h"
+#include "job/acme.h"
 #include "job/begin.h"
 #include "job/hold.h"
 #include "job/internal.h"
@@ -57,6 +58,7 @@ static void	after_turn(void);
 static const struct dispatch	table[] = {
 	PROC_ROWS
 	PROC_PEER_ROW
+	{ IMSG_CHALLENGE, R_PARENT, S_ANY, 0, acme_on_challenge },
 	PROC_RELOAD_ROWS
 };
 

@@ -11,7 +11,7 @@ proxyd_OBJS = proxyd/proxyd.o proxyd/authd.o proxyd/grant.o proxyd/session.o \
 	proxyd/refused.o proxyd/upstream.o proxyd/door/buf.o proxyd/door/conn.o \
 	common/net/crowd.o proxyd/door/limits.o proxyd/door/listen.o \
 	proxyd/door/now.o proxyd/door/plain.o proxyd/door/trust.o \
-	proxyd/job/answer.o proxyd/job/api.o \
+	proxyd/job/acme.o proxyd/job/answer.o proxyd/job/api.o \
 	proxyd/job/begin.o proxyd/job/console.o proxyd/job/cors.o \
 	proxyd/job/document.o proxyd/job/down.o proxyd/job/end.o \
 	proxyd/job/give.o proxyd/job/hold.o proxyd/job/internal.o proxyd/job/jar.o proxyd/job/names.o \

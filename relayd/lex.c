@@ -59,6 +59,7 @@ static const struct keyword {
 	int		 token;
 } keywords[] = {
 	/* Sorted: looked up with bsearch(3). */
+	{ "acme",	ACME },
 	{ "address",	ADDRESS },
 	{ "allow",	ALLOW },
 	{ "api",	API },

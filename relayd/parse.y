@@ -123,7 +123,7 @@ static void	certificate(struct parser *, const char *, const char *);
 %token SESSIONS "sessions" SLOT "slot" SOCKET "socket" SQLITE "sqlite"
 %token STARTUP "start-up" STARTUPS "startups" STORE "store"
 %token STREAMS "streams" SYSTEM "system" TARGETS "targets" TCP "tcp" TERMINAL "terminal" TICKET "ticket"
-%token CERT "cert" TLS "tls" TLSD "tlsd"
+%token ACME "acme" CERT "cert" TLS "tls" TLSD "tlsd"
 %token TIMEOUT "timeout" TOKEN "token" TRUSTED "trusted" TUNNEL "tunnel"
 %token TUNNELS "tunnels" YES "yes"
 %token CA "ca" CLAIM "claim" CLOCK "clock" FIXED "fixed" KEYS "keys" MAP "map"
@@ -184,6 +184,11 @@ statement	: MACRO '=' text {
 		| TRUSTED PROXY text {
 			network(ps, "trusted proxy", ps->conf->trusted_proxy,
 			    &ps->conf->n_trusted_proxy, $3.string);
+			free($3.string);
+		}
+		| ACME DIRECTORY text {
+			file_path(ps, "acme directory", ps->conf->acme_dir,
+			    sizeof(ps->conf->acme_dir), $3.string);
 			free($3.string);
 		}
 		| TLSD number {
@@ -513,12 +518,16 @@ tls		: %empty
 
 certs		: %empty
 		| certs '\n'
-		| certs CERT text KEY text {
-			certificate(ps, $3.string, $5.string);
+		| certs CERT text lines KEY text {
+			certificate(ps, $3.string, $6.string);
 			free($3.string);
-			free($5.string);
+			free($6.string);
 		}
 		| certs error				{ RECOVER(0); }
+		;
+
+lines		: %empty
+		| lines '\n'
 		;
 
 tunnelopts	: %empty
@@ -781,7 +790,7 @@ belongs(const char *word)
 	} words[] = {
 #define TOP	"outside of tunnel { }, operator { } and relay { }"
 #define IN(block)	"into " block " { }"
-		{ "store", TOP }, { "listen", TOP }, { "proxyd", TOP }, { "tlsd", TOP },
+		{ "store", TOP }, { "listen", TOP }, { "proxyd", TOP }, { "tlsd", TOP }, { "acme", TOP },
 		{ "keep", TOP }, { "record", TOP }, { "recording", TOP },
 		{ "missing", TOP }, { "trusted", TOP }, { "control", TOP },
 		{ "include", TOP }, { "log", TOP }, { "tunnel", TOP }, { "operator", TOP },

@@ -54,6 +54,11 @@ cfg_print(const struct conf *c, FILE *f)
 	fprintf(f, "\n%sproxyd %" PRIu64 "\n", c->missing_nobody ?
 	    "missing users nobody\n" : "", c->proxyd_count);
 	fprintf(f, "tlsd %" PRIu64 "\n", c->tlsd_count);
+	if (c->acme_dir[0] != '\0') {
+		fputs("acme directory ", f);
+		print_string(f, c->acme_dir);
+		fputc('\n', f);
+	}
 	fprintf(f, "max startups %" PRIu64 ":%" PRIu64 ":%" PRIu64 "\n",
 	    c->startups_begin, c->startups_rate, c->startups_full);
 	print_penalty(f, c);

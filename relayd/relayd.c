@@ -87,6 +87,7 @@ main(int argc, char **argv)
 	if (certs_judge(&env()->conf, err, sizeof(err)) == -1)
 		fatalx("%s", err);
 	certs_judged(1);
+	acme_init();
 	listen_init();
 	if (!env()->foreground)
 		background();
@@ -317,6 +318,7 @@ relayd_exit(void)
 
 	listen_close();
 	watch_clear();
+	acme_clear();
 	log_info("stopped");
 	for (i = 0; i < NSIGNALS; i++)
 		if (signals[i] != NULL)

@@ -239,6 +239,14 @@ int	certs_check(const struct conf *, char *err, size_t err_size);
 /* Queue CERT messages; `judged`: of what is being judged. 0, or -1: not all. */
 int	certs_send(struct child *, int judged);
 
+/* ---- acme.c: challenges of ACME ---- */
+
+/* Watch the directory, if there is to be one. Fatal on failure. */
+void	acme_init(void);
+void	acme_clear(void);
+/* Queue CHALLENGE messages for a proxyd. 0, or -1: not all. */
+int	acme_send(struct child *);
+
 /* ---- peers.c: the channels among tlsds, keyd and proxyds ---- */
 
 /* Queue PEER messages for it and for everybody it is to know. */

@@ -9,7 +9,8 @@ relayd_OBJS =	relayd/relayd.o relayd/env.o relayd/parent.o relayd/give.o relayd/
 		relayd/childlog.o relayd/logline.o relayd/spawn.o relayd/supervise.o \
 		relayd/authlink.o relayd/listen.o relayd/reload.o \
 		relayd/ctl_parent.o relayd/users.o relayd/files.o relayd/keyfiles.o \
-		relayd/certs.o relayd/peers.o relayd/limits.o relayd/pages.o relayd/usage.o \
+		relayd/acme.o relayd/certs.o relayd/peers.o relayd/limits.o \
+		relayd/pages.o relayd/usage.o \
 		$(metrics_OBJS) common/metrics/count.o $(cfg_OBJS) $(ctl_OBJS) \
 		common/imsg/chan.o common/base/build.o common/base/clock.o \
 		common/base/compat_spawn.o common/base/uuid.o \

@@ -74,6 +74,8 @@ reload_fixed(const struct conf *old, const struct conf *new)
 		return ("proxyd");
 	if (old->tlsd_count != new->tlsd_count)
 		return ("tlsd");
+	if (strcmp(old->acme_dir, new->acme_dir) != 0)
+		return ("acme directory");
 	if (old->n_listen != new->n_listen)
 		return ("listen");
 	for (i = 0; i < old->n_listen; i++)

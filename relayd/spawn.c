@@ -265,6 +265,8 @@ spawn_configure(struct child *c)
 	    .root = role_info(c->role)->room == ROOM_STORE ? e->store_dir :
 	    e->empty_dir,
 	    .verbose = (uint8_t)e->verbose });
+	if ((flags & RF_DOORS) && acme_send(c) == -1)
+		log_warnx("%s: not all challenges", child_name(c));
 	if (doors == -1)
 		kill_child(c, "nowhere to listen");
 }

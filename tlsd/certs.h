@@ -7,8 +7,8 @@
 #include "imsg/msg.h"
 
 /*
- * The certificates: which is shown to whom. What comes (CERT) is put aside until
- * certs_use(); index 0 begins anew.
+ * The certificates: which is shown to whom. What comes (CERT) is put aside
+ * until certs_use(); index 0 begins anew.
  */
 
 /* A file of the parent's (taken). 0, or -1: not what it may say. */

@@ -364,8 +364,8 @@ door_gone(uint64_t door)
 
 	for (c = TAILQ_FIRST(&clients.live); c != NULL; c = next) {
 		next = TAILQ_NEXT(c, entry);
-		if (c->state == CLIENT_OPEN && c->door == door && c->plain_eof &&
-		    !c->said)
+		if (c->state == CLIENT_OPEN && c->door == door &&
+		    c->plain_eof && !c->said)
 			client_close(c, "its proxyd has gone", 1);
 	}
 }

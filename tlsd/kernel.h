@@ -5,8 +5,8 @@
 #include <stdint.h>
 
 /*
- * TLS in the kernel (Linux, CONFIG_TLS): it seals what is written, which is then
- * touched once less.
+ * TLS in the kernel (Linux, CONFIG_TLS): it seals what is written, which is
+ * then touched once less.
  */
 
 /* Before we are shut in: is there any? */

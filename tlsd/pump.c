@@ -20,7 +20,7 @@
 #include "proc/proc.h"
 
 #define PIECE		65536	/* read at once */
-#define BURST		4	/* pieces of one side before others have a turn */
+#define BURST		4	/* pieces of one side in a turn */
 
 static void	pump_plain(struct client *);
 static void	pump_ended(struct client *);
@@ -195,8 +195,8 @@ linger(struct client *c)
 }
 
 /*
- * It ends when all has gone out; with the farewell of TLS only if who had it has
- * said that this is the end of what there was to say.
+ * It ends when all has gone out; with the farewell of TLS only if who had it
+ * has said that this is the end of what there was to say.
  */
 static void
 pump_ended(struct client *c)

@@ -5,8 +5,8 @@
  * certificates, and no private key: every signature is asked of keyd.
  *
  * Messages: the parent's (below), keyd's (sign.c), the proxyds' (doors.c). It
- * starts in main(). accept.c accepts, client.c is a connection's life: a handshake
- * (certs.c says with which certificate, far.c is the key that is elsewhere,
+ * starts in main(). accept.c accepts, client.c is a connection's life: a
+ * handshake (certs.c says with which certificate, far.c is the key that is elsewhere,
  * tickets.c what spares one), and when the client has said something, a
  * socketpair to a proxyd, through which pump.c moves bytes to and fro. Whose a
  * request is, proxyd decides, as for a connection of its own.
@@ -123,8 +123,8 @@ main(int argc, char **argv)
 
 #ifdef RELAYD_SANITIZE
 /*
- * OpenSSL's jobs change stacks by _longjmp(), which AddressSanitizer takes for a
- * way out of the frames that it leaves, and wonders about their stack. They are
+ * OpenSSL's jobs change stacks by _longjmp(), which AddressSanitizer takes for
+ * a way out of the frames that it leaves, and wonders about their stack. They are
  * come back to: past it, to libc's own.
  */
 static void	(*libc_longjmp)(jmp_buf, int);

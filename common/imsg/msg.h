@@ -53,6 +53,9 @@ struct imsg;
 #define WHO_SIZE	256	/* an operator as logs name them, printable */
 #define STREAM_TAG_MAX	512	/* what authd wants back in ANNOUNCE */
 #define CTL_ARGS_MAX	12	/* words of one relayctl request */
+#define ACME_MAX	32	/* challenges at once */
+#define ACME_TOKEN_SIZE	129
+#define ACME_TEXT_SIZE	257	/* a token, a dot, a hash of a key */
 #define TLS_KEY_ID	32	/* SHA-256 of a public key (its DER form) */
 #define TLS_TBS_MAX	256	/* what a handshake has to be signed */
 #define TLS_SIG_MAX	1024	/* a signature */

@@ -178,6 +178,7 @@ enum conf_unit { UNIT_COUNT, UNIT_SECONDS, UNIT_BYTES, UNIT_BOOL };
 	    "ca file")							\
 	X(jwt_issuer, 256, "", R_AUTHD, "jwt issuer")			\
 	X(jwt_audience, 256, "", R_AUTHD, "jwt issuer ... audience")	\
+	X(acme_dir, 512, "", R_PARENT, "acme directory")		\
 	X(proxy_domain, 256, "", R_AUTHD | R_PROXYD, "proxy domain")	\
 	X(recording_dir, 65, "recordings", R_AUTHD,			\
 	    "recording directory")					\

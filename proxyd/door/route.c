@@ -84,6 +84,8 @@ route_find(struct route_to *to, const struct httphead *h,
 		return (slice_eq(&h->path, "/api/health") ? ROUTE_HEALTH :
 		    begins(&h->path, "/api/proxy/") ? ROUTE_API :
 		    ROUTE_NOT_FOUND);
+	if (begins(&h->path, ROUTE_ACME_PREFIX))
+		return (ROUTE_ACME);
 	if (listen_flags & LISTEN_TUNNEL)
 		return (ROUTE_NOT_FOUND);
 	if ((h->flags & HTTPHEAD_UPGRADE) &&

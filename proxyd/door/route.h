@@ -23,6 +23,7 @@ enum route {		/* as in metrics/proxyd.def */
 	ROUTE_ADMIN,		/* row 8: rendezvous, all but its data */
 	ROUTE_API,		/* row 7 */
 	ROUTE_CONSOLE,		/* row 9 */
+	ROUTE_ACME,		/* row 8: a challenge, perhaps */
 	ROUTE_NOT_FOUND		/* row 10 */
 };
 
@@ -42,6 +43,7 @@ enum route	route_find(struct route_to *, const struct httphead *,
 		    const struct slice *host, uint32_t listen_flags,
 		    const struct conf *);
 
+#define ROUTE_ACME_PREFIX	"/.well-known/acme-challenge/"
 #define ROUTE_TERMINAL_PATTERN	"/api/support-sessions/{id}/terminal"
 #define ROUTE_TCP_PATTERN	"/api/support-sessions/{id}/tcp/{service}"
 

@@ -3,6 +3,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "acme.h"
 #include "answer.h"
 #include "api.h"
 #include "base/clock.h"
@@ -25,6 +26,7 @@
 
 static void	request_log(const struct conn *, const struct httphead *);
 static void	request_astray(const struct conn *, const struct httphead *);
+static void	request_lost(struct conn *, const struct httphead *);
 static void	request_health(struct conn *);
 static void	request_probe(struct conn *, const struct httphead *);
 
@@ -109,16 +111,27 @@ request_begin(struct conn *c, const struct httphead *h)
 	case ROUTE_CONSOLE:
 		console_begin(c, h);
 		break;
-	case ROUTE_NOT_FOUND:
-		request_astray(c, h);
-		if (h->path.len >= 4 && memcmp(h->path.s, "/api", 4) == 0 &&
-		    (h->path.len == 4 || h->path.s[4] == '/'))
-			answer_error(c, 404, "api not found");
-		else {
-			c->html = (unsigned)wants_page(h);
-			answer_plain(c, 404, "404 page not found");
-		}
+	case ROUTE_ACME:
+		if (!acme_answer(c, h))
+			request_lost(c, h);
 		break;
+	case ROUTE_NOT_FOUND:
+		request_lost(c, h);
+		break;
+	}
+}
+
+/* Nobody's. */
+static void
+request_lost(struct conn *c, const struct httphead *h)
+{
+	request_astray(c, h);
+	if (h->path.len >= 4 && memcmp(h->path.s, "/api", 4) == 0 &&
+	    (h->path.len == 4 || h->path.s[4] == '/'))
+		answer_error(c, 404, "api not found");
+	else {
+		c->html = (unsigned)wants_page(h);
+		answer_plain(c, 404, "404 page not found");
 	}
 }
 

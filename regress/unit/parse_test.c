@@ -414,7 +414,12 @@ conf_same(const struct conf *a, const struct conf *b)
 		    a->listen[i].port != b->listen[i].port ||
 		    a->listen[i].flags != b->listen[i].flags)
 			return (0);
-	return (a->n_listen == b->n_listen &&
+	for (i = 0; i < a->n_cert; i++)
+		if (strcmp(a->cert[i].chain, b->cert[i].chain) != 0 ||
+		    strcmp(a->cert[i].key, b->cert[i].key) != 0 ||
+		    a->cert[i].listeners != b->cert[i].listeners)
+			return (0);
+	return (a->n_listen == b->n_listen && a->n_cert == b->n_cert &&
 	    a->max_tunnels_given == b->max_tunnels_given);
 }
 
@@ -448,6 +453,13 @@ printing(void)
 
 	(void)parse(&low, LISTEN_LINE);
 	round_trip(&low, "defaults");
+	(void)parse(&high, LISTEN_LINE "listen on ::1 port 2 tls { cert \"/a\" "
+	    "key \"/b\" }\nlisten on ::1 port 3 tunnel tls {\n\n\tcert "
+	    "\"/c\"\n\tkey \"/d\"\n\tcert \"/a\" key \"/b\"\n}\n");
+	is_int(high.n_cert, 2, "a certificate of two listeners is one");
+	is_int(high.cert[0].listeners, 3, "for both");
+	is_int(high.cert[1].listeners, 2, "and one for the second alone");
+	round_trip(&high, "certificates");
 	high = low;
 	low.max_tunnels_given = high.max_tunnels_given = 1;
 	/* Every number at its ends, so that none is forgotten. */

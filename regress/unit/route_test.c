@@ -61,6 +61,15 @@ routes(void)
 	goes("GET /assets", "Host: a\r\n", 0, ROUTE_NOT_FOUND);
 	goes("GET /", "Host: a\r\n", LISTEN_TUNNEL, ROUTE_NOT_FOUND);
 	goes("GET /", "Host: a\r\n", LISTEN_INTERNAL, ROUTE_NOT_FOUND);
+	goes("GET /.well-known/acme-challenge/x", "Host: a\r\n", 0,
+	    ROUTE_ACME);
+	goes("GET /.well-known/acme-challenge/x", "Host: a\r\n",
+	    LISTEN_TUNNEL | LISTEN_TLS, ROUTE_ACME);
+	goes("GET /.well-known/acme-challenge/x", "Host: a\r\n",
+	    LISTEN_INTERNAL, ROUTE_NOT_FOUND);
+	goes("GET /.well-known/acme-challenge/x", PROXY, 0, ROUTE_PROXY);
+	goes("GET /.well-known/acme-challenge", "Host: a\r\n", 0,
+	    ROUTE_NOT_FOUND);
 	goes("GET //health", "Host: a\r\n", 0, ROUTE_NOT_FOUND);
 	goes("GET /health/", "Host: a\r\n", 0, ROUTE_NOT_FOUND);
 	goes("GET /readyz", PROXY, 0, ROUTE_PROXY);
