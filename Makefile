@@ -69,7 +69,7 @@ $(foreach p,$(LIBEXEC),$(eval OUT_$(p) = libexec/$(p)))
 # from the root ("authd/core/session.h"). The file's directory in both trees:
 # generated sources include written headers and the other way round.
 INCLUDES = -I. -I$(srcdir) -I$(srcdir)/common -I$(*D) -I$(srcdir)/$(*D) \
-	$(LLHTTP_CFLAGS)
+	$(LLHTTP_CFLAGS) $(PQ_CFLAGS)
 PATHS = -DRELAYD_VERSION='"$(VERSION)"' \
 	-DRELAYD_LIBEXECDIR='"$(libexecdir)/relayd"' \
 	-DRELAY_PROGRAM='"$(bindir)/relay"' \
@@ -185,8 +185,9 @@ lint: $(addprefix lint-,tidy cppcheck man circles citations)
 lint-tidy: $(GRAMMAR)
 	@test -n "$(CLANG_TIDY)" || { echo "no clang-tidy"; exit 1; }
 	$(CLANG_TIDY) --quiet $(LINT_SRCS) -- $(STD) -Irelayd $(LINT_INCLUDES) \
-	    $(LLHTTP_CFLAGS) $(RD_CPPFLAGS) $(PATHS) -DRELAYD_BUILD='"0"' \
+	    $(LLHTTP_CFLAGS) $(PQ_CFLAGS) $(RD_CPPFLAGS) $(PATHS) -DRELAYD_BUILD='"0"' \
 	    -DOPENAPI_YAML='"/dev/null"' -DCONSOLE_BIN='"/dev/null"' \
+	    -DSCHEMA_POSTGRESQL='"/dev/null"' \
 	    -DCONSOLE_DEF='"/dev/null"' -DRELAYD_TESTING
 lint-cppcheck:
 	@test -n "$(CPPCHECK)" || { echo "no cppcheck"; exit 1; }
@@ -217,7 +218,8 @@ MAN1 = $(wildcard $(srcdir)/man/*.1)
 MAN5 = $(wildcard $(srcdir)/man/*.5)
 MAN7 = $(wildcard $(srcdir)/man/*.7)
 MAN8 = $(wildcard $(srcdir)/man/*.8)
-EXAMPLES = $(wildcard $(srcdir)/etc/*)
+EXAMPLES = $(filter-out %/schema,$(wildcard $(srcdir)/etc/*)) \
+	$(wildcard $(srcdir)/etc/schema/*.sql)
 DOCS = $(wildcard $(srcdir)/LICENSE $(srcdir)/CHANGELOG.md \
 	$(srcdir)/doc/openapi.yaml)
 # Texts name the paths of a default build; these are installed with its own.

@@ -56,6 +56,7 @@
 
 #define FILES_MAX	65536	/* a channel per worker, both ends of streams */
 #define RETRY_MS	1000	/* a store that does not open */
+#define SOON_MS		20	/* one that says in a moment */
 
 static int	authd_key(uint8_t, int);
 static size_t	authd_ports(uint16_t *, size_t);
@@ -130,6 +131,8 @@ authd_key(uint8_t kind, int fd)
 	if ((kind == KEY_INTERNAL || kind == KEY_INVALIDATE) && got > 0)
 		r = shared_set(kind == KEY_INTERNAL ? SHARED_INTERNAL :
 		    SHARED_INVALIDATE, buf, (size_t)got);
+	if (kind == KEY_STORE && got > 0)
+		r = store_server_password((const char *)buf, (size_t)got);
 	if (kind == KEY_JWT && r == 0 && got < JWT_KEY_MIN)
 		log_warnx("jwt secret: shorter than %d bytes", JWT_KEY_MIN);
 	explicit_bzero(buf, sizeof(buf));
@@ -145,6 +148,8 @@ authd_ports(uint16_t *ports, size_t max)
 
 	if (conf->redis_host[0] != '\0' && n < max)
 		ports[n++] = (uint16_t)conf->redis_port;
+	if (conf->store_server[0] != '\0' && n < max)
+		ports[n++] = (uint16_t)conf->store_port;
 	return (n);
 }
 
@@ -165,6 +170,10 @@ authd_run(void)
 	dialer_init();
 	invalidate_init();
 	timer_init(&authd.retry, authd_open, NULL);
+	if (proc_conf()->store_server[0] != '\0' &&
+	    store_server(proc_conf()->store_server,
+	    (unsigned)proc_conf()->store_connections) == -1)
+		fatalx("store: %s", store_why_not());
 	authd_open(NULL);
 	turn_end();
 }
@@ -194,6 +203,14 @@ store_path(char *dst, size_t size)
 		fatalx("store: path too long");
 }
 
+static const char *
+store_name(void)
+{
+	const struct conf	*c = proc_conf();
+
+	return (c->store_server[0] != '\0' ? c->store_server : c->store_path);
+}
+
 static void
 authd_loaded(int result)
 {
@@ -212,16 +229,21 @@ static void
 authd_open(void *arg)
 {
 	char	path[2048];
+	int	r;
 
 	(void)arg;
 	store_path(path, sizeof(path));
 	store_limit(proc_conf()->store_max);
-	if (store_open(path) == -1) {
+	if ((r = store_open(path)) == STORE_NONE) {
+		timer_set(&authd.retry, SOON_MS);
+		return;
+	}
+	if (r == -1) {
 		/* The first time, the second, the fourth, the eighth. */
 		authd.failed++;
 		if ((authd.failed & (authd.failed - 1)) == 0)
 			log_warnx("store %s: cannot open: %s; nobody is let "
-			    "in until it can", proc_conf()->store_path,
+			    "in until it can", store_name(),
 			    store_why_not());
 		timer_set(&authd.retry, RETRY_MS);
 		return;

@@ -85,9 +85,19 @@ turn_purge(void *arg)
 	    PURGE_NEXT_MS : PURGE_MS);
 }
 
+static void
+turn_taken(const char *id)
+{
+	struct session	*se = session_find(id);
+
+	if (se != NULL)
+		se->taken = 1;
+}
+
 void
 turn_init(void)
 {
+	store_on_taken(turn_taken);
 	recording_init(turn_after);
 	timer_init(&turn.due, turn_due, NULL);
 	timer_init(&turn.probe, turn_probe, NULL);

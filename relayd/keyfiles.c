@@ -15,6 +15,8 @@ static const struct keyfile {
 	size_t		 path;		/* in struct conf; "": there is none */
 } keyfiles[] = {
 	{ KEY_JWT, "jwt secret file", offsetof(struct conf, jwt_secret_file) },
+	{ KEY_STORE, "store password file",
+	    offsetof(struct conf, store_password_file) },
 	{ KEY_REDIS, "redis password file",
 	    offsetof(struct conf, redis_password_file) },
 	{ KEY_INTERNAL, "internal secret file",

@@ -26,6 +26,7 @@ struct parser;
 #include <string.h>
 
 #include "cfg.h"
+#include "conninfo.h"
 #include "redisurl.h"
 #include "base/compat.h"
 
@@ -57,6 +58,8 @@ static void	error(struct parser *, const char *, ...)
 static int	recover(struct parser *, int, int *, union lex_value *);
 static int	once(struct parser *, const char *);
 static void	number(struct parser *, const char *, const char *, uint64_t);
+static void	store_server(struct parser *, const char *);
+static void	store_directory(struct parser *, const char *);
 static void	rate(struct parser *, const char *, const char *, const char *,
 		    uint64_t, uint64_t);
 static void	startups(struct parser *, const char *);
@@ -132,6 +135,7 @@ static void	certificate(struct parser *, const char *, const char *);
 %token ENVIRONMENT "environment" PASSWORD "password" REDIS "redis"
 %token BADTOKEN "an unreadable word"
 %token MACRO "a macro's name"
+%token POSTGRESQL "postgresql" CONNECTIONS "connections"
 %token STRING "a string" WORD "a word" LATER "a word of a later version"
 %token NUMBER "a number" DURATION "a duration such as 30s"
 %token SIZE "a size such as 5M"
@@ -448,11 +452,30 @@ store		: SQLITE text storemax {
 			    sizeof(ps->conf->store_path), $2.string);
 			free($2.string);
 		}
-		| LATER text {
-			error(ps, "\"%s\" is not supported by this version",
-			    $1.string);
-			free($1.string);
+		| POSTGRESQL text {
+			store_server(ps, $2.string);
 			free($2.string);
+			$2.string = NULL;
+		} serveropts
+		;
+
+serveropts	: %empty
+		| serveropts serveropt
+		;
+
+serveropt	: DIRECTORY text {
+			store_directory(ps, $2.string);
+			free($2.string);
+		}
+		| CONNECTIONS number {
+			number(ps, "store ... connections",
+			    "store_connections", $2.number);
+		}
+		| PASSWORD FILE_ text {
+			file_path(ps, "store ... password file",
+			    ps->conf->store_password_file,
+			    sizeof(ps->conf->store_password_file), $3.string);
+			free($3.string);
 		}
 		;
 
@@ -1009,6 +1032,32 @@ file_path(struct parser *ps, const char *keyword, char *dst, size_t size,
 		error(ps, "%s: \"%s\" is not an absolute path", keyword, text);
 	else
 		string(ps, keyword, dst, size, text);
+}
+
+static void
+store_server(struct parser *ps, const char *text)
+{
+	char		err[256];
+	unsigned	port;
+
+	if (conninfo_check(text, &port, err, sizeof(err)) == -1) {
+		error(ps, "store postgresql: %s", err);
+		return;
+	}
+	string(ps, "store postgresql", ps->conf->store_server,
+	    sizeof(ps->conf->store_server), text);
+	ps->conf->store_port = port;
+}
+
+/* What is no table is in files all the same: recordings, the lock. */
+static void
+store_directory(struct parser *ps, const char *text)
+{
+	char	path[sizeof(ps->conf->store_path)];
+
+	snprintf(path, sizeof(path), "%s/relayd.db", text);
+	file_path(ps, "store ... directory", ps->conf->store_path,
+	    sizeof(ps->conf->store_path), path);
 }
 
 /* `first` is the array of `many` strings of `size` bytes. */

@@ -14,6 +14,7 @@ static void	print_bytes(FILE *, const char *, uint64_t);
 static void	print_rate(FILE *, const char *, uint64_t, uint64_t);
 static void	print_keep(FILE *, const char *, uint64_t, uint64_t);
 static void	print_recordings(FILE *, const struct conf *);
+static void	print_store(FILE *, const struct conf *);
 static void	print_listeners(FILE *, const struct conf *);
 static void	print_penalty(FILE *, const struct conf *);
 static void	print_redis(FILE *, const struct conf *);
@@ -27,9 +28,7 @@ cfg_print(const struct conf *c, FILE *f)
 {
 	unsigned	i;
 
-	fputs("store sqlite ", f);
-	print_string(f, c->store_path);
-	print_bytes(f, " max", c->store_max);
+	print_store(f, c);
 	print_keep(f, "sessions", c->keep_sessions, c->keep_sessions_max);
 	print_keep(f, "log", c->keep_log, c->keep_log_max);
 	print_keep(f, "audit", c->keep_audit, c->keep_audit_max);
@@ -67,6 +66,32 @@ cfg_print(const struct conf *c, FILE *f)
 	print_tunnel(f, c);
 	print_operator(f, c);
 	print_relay(f, c);
+}
+
+static void
+print_store(FILE *f, const struct conf *c)
+{
+	const char	*slash = strrchr(c->store_path, '/');
+	char		 dir[sizeof(c->store_path)];
+
+	if (c->store_server[0] == '\0') {
+		fputs("store sqlite ", f);
+		print_string(f, c->store_path);
+		print_bytes(f, " max", c->store_max);
+		return;
+	}
+	snprintf(dir, sizeof(dir), "%.*s", slash != NULL ?
+	    (int)(slash - c->store_path) : 0, c->store_path);
+	fputs("store postgresql ", f);
+	print_string(f, c->store_server);
+	fputs(" directory ", f);
+	print_string(f, dir);
+	fprintf(f, " connections %" PRIu64, c->store_connections);
+	if (c->store_password_file[0] != '\0') {
+		fputs(" password file ", f);
+		print_string(f, c->store_password_file);
+	}
+	fputc('\n', f);
 }
 
 static void

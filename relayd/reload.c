@@ -53,7 +53,10 @@ reload_fixed(const struct conf *old, const struct conf *new)
 {
 	unsigned	i;
 
-	if (strcmp(old->store_path, new->store_path) != 0)
+	if (strcmp(old->store_path, new->store_path) != 0 ||
+	    strcmp(old->store_server, new->store_server) != 0 ||
+	    strcmp(old->store_password_file, new->store_password_file) != 0 ||
+	    old->store_connections != new->store_connections)
 		return ("store");
 	if (strcmp(old->control_path, new->control_path) != 0 ||
 	    strcmp(old->looking_path, new->looking_path) != 0 ||

@@ -2,6 +2,7 @@
 #include "refusal.h"
 
 #define BUSY_RETRY_S	30	/* Retry-After of a full server */
+#define SOON_RETRY_S	2	/* of a store that may be back in a moment */
 
 static const struct refusal_info	table[REFUSE_COUNT] = {
 	[REFUSE_NOT] = { 0, 0, "" },

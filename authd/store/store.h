@@ -26,7 +26,31 @@
 #define STORE_SCHEMA	13	/* version in the file */
 
 /*
- * Open or make the file. -1: not now, call again later; nothing else may be
+ * Before it is opened: not a file, but a PostgreSQL server, to which so many
+ * connections may be made; libpq's words say where it is, and not the password.
+ * -1: they are none.
+ */
+int	store_server(const char *conninfo, unsigned conns);
+int	store_server_password(const char *, size_t len);
+/*
+ * Which tables there are: 0 none, -1 nobody knows just now. Making those that
+ * are needed: `then` hears once, in this call or later, why it could not be, or
+ * NULL; -1: somebody does it already.
+ */
+struct store_schema {
+	const char	*engine;
+	int		 version, needed;
+};
+void	store_schema(struct store_schema *);
+int	store_schema_apply(void (*then)(const char *err, void *arg), void *arg);
+/*
+ * Who is told of a session that another open one of its slot was in the way of:
+ * with a server that is known at the commit only, before its `then`.
+ */
+void	store_on_taken(void (*fn)(const char *session));
+
+/*
+ * Open or make the file. STORE_NONE: it is being tried; -1: not now, call again later; nothing else may be
  * called until it has succeeded, except store_commit() and store_close().
  */
 int	store_open(const char *path);

@@ -33,6 +33,10 @@ enum conf_unit { UNIT_COUNT, UNIT_SECONDS, UNIT_BYTES, UNIT_BOOL };
 	    "max startups")						\
 	X(store_max, 4294967296, 1048576, 1099511627776, UNIT_BYTES,	\
 	    R_AUTHD, "store ... max")					\
+	X(store_connections, 5, 2, 16, UNIT_COUNT, R_AUTHD,		\
+	    "store ... connections")					\
+	X(store_port, 5432, 1, 65535, UNIT_COUNT, R_AUTHD,		\
+	    "store postgresql")						\
 	X(keep_sessions, 2592000, 3600, 3153600000, UNIT_SECONDS,	\
 	    R_AUTHD, "keep sessions")					\
 	X(keep_sessions_max, 100, 10, 1000000, UNIT_COUNT, R_AUTHD,	\
@@ -165,6 +169,9 @@ enum conf_unit { UNIT_COUNT, UNIT_SECONDS, UNIT_BYTES, UNIT_BOOL };
 #define CONF_STRINGS(X)							\
 	X(store_path, 1024, RELAYD_STATEDIR "/store/relayd.db", R_AUTHD, \
 	    "store sqlite")						\
+	X(store_server, 512, "", R_AUTHD, "store postgresql")		\
+	X(store_password_file, 1024, "", R_PARENT,			\
+	    "store ... password file")					\
 	X(jwt_secret_file, 1024, "", R_PARENT, "jwt secret file")	\
 	X(redis_host, ADDR_SIZE, "", R_AUTHD, "redis")			\
 	X(redis_environment, 33, "dev", R_AUTHD, "redis ... environment") \

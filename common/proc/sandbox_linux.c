@@ -292,12 +292,15 @@ static const struct sock_filter authd_filter[] = {
  * The same where there is a server to ask: TCP of its own. Landlock says to
  * which ports; a filter cannot read an address.
  */
+#define TCP_SOCKET(family)						\
+	ALLOW_BOTH(SYS_socket, 0, (family), 1, SOCK_STREAM),		\
+	ALLOW_BOTH(SYS_socket, 0, (family), 1,				\
+	    SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC)
+
 static const struct sock_filter asker_filter[] = {
-	AUTHD_HEAD, OPTION(IPPROTO_TCP, TCP_NODELAY),
-	ALLOW_BOTH(SYS_socket, 0, AF_INET,
-	    1, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC),
-	ALLOW_BOTH(SYS_socket, 0, AF_INET6,
-	    1, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC),
+	AUTHD_HEAD, TCP_SOCKET(AF_INET), TCP_SOCKET(AF_INET6),
+	OPTION(IPPROTO_TCP, TCP_NODELAY), OPTION(SOL_SOCKET, SO_KEEPALIVE),
+	OPTION(IPPROTO_TCP, TCP_USER_TIMEOUT),
 	ALLOW_ARG(SYS_connect, 2, sizeof(struct sockaddr_in)),
 	ALLOW_ARG(SYS_connect, 2, sizeof(struct sockaddr_in6)),
 	TAIL(YES_STORE, store)

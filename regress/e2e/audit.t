@@ -23,10 +23,7 @@ CTL = os.path.join(BUILD, "bin", "relayctl")
 
 
 def sql(d, text, *args):
-    with sqlite3.connect(d.store, timeout=20) as db:
-        rows = db.execute(text, args).fetchall()
-    db.close()
-    return rows
+    return d.rows(text, *args)
 
 
 def log(d):

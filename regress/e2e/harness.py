@@ -28,6 +28,7 @@ import re
 import signal
 import shutil
 import socket
+import sqlite3
 import struct
 import subprocess
 import sys
@@ -37,6 +38,7 @@ import time
 import traceback
 
 import openapi
+import postgres
 
 SRC = os.environ.get("RELAYD_SRC") or os.path.abspath(
     os.path.join(os.path.dirname(__file__), "..", ".."))
@@ -47,6 +49,8 @@ DOMAIN = "support.test"
 API = openapi.Document(os.path.join(SRC, "doc", "openapi.yaml"))
 # A test that is ended leaves its `with` blocks, and nothing behind.
 signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
+# Which engine keeps what outlives the processes: "", or postgresql.
+STORE = os.environ.get("RELAYD_STORE", "")
 WAIT = 60           # seconds; far more than anything here takes
 
 
@@ -375,9 +379,13 @@ class Relayd:
         os.chmod(secret, 0o600)
         os.makedirs(os.path.join(self.dir, "store"), exist_ok=True)
         self.store = store or os.path.join(self.dir, "store", "relayd.db")
+        self.pg = self.database = None
+        self.store_line = 'sqlite "%s"' % self.store
+        if store is None and STORE == "postgresql":
+            self.use_postgres(postgres.server())
         self.conf = os.path.join(self.dir, "relayd.conf")
         self.text = """
-store sqlite "%s"
+store %s
 listen on 127.0.0.1 port %d
 %s
 proxyd %d
@@ -400,12 +408,10 @@ operator {
 %s
 }
 %s
-""" % (self.store, self.port, listeners, proxyds, self.sock, global_conf,
+""" % (self.store_line, self.port, listeners, proxyds, self.sock, global_conf,
        tunnel, DOMAIN, "https" if front else "http", front or self.port,
        secret, operator, conf)
-        with open(self.conf, "w") as f:
-            f.write(self.text)
-        os.chmod(self.conf, 0o600)
+        self.rewrite()
         self.verbose = verbose
         self.p = None
         self.answers = 0    # of the API, and what was wrong with them
@@ -436,6 +442,41 @@ operator {
             shutil.rmtree(self.dir, ignore_errors=True)
         return False
 
+    def use_postgres(self, server, database=None, port=None):
+        self.pg = server
+        self.database = database or server.database()
+        self.store_line = 'postgresql "%s" directory "%s"' % (
+            server.conninfo(self.database, port),
+            os.path.dirname(self.store))
+
+    def rows(self, text, *args):
+        """Rows of the store, as tuples; ? stands for an argument."""
+        if self.pg is not None:
+            return self.pg.rows(text, args, self.database)
+        db = sqlite3.connect(self.store, timeout=20)
+        try:
+            with db:
+                return db.execute(text, args).fetchall()
+        finally:
+            db.close()
+
+    def rewrite(self):
+        """The file, with the store that it is now."""
+        self.text = re.sub(r"(?m)^store .*$",
+                           lambda _: "store " + self.store_line, self.text)
+        with open(self.conf, "w") as f:
+            f.write(self.text)
+        os.chmod(self.conf, 0o600)
+
+    def sql(self, text):
+        """What the store has, in words that both engines know."""
+        if self.pg is not None:
+            return self.pg.sql("SET search_path = relayd, public; " + text,
+                               self.database)
+        r = subprocess.run(["sqlite3", self.store, text], check=True,
+                           stdout=subprocess.PIPE)
+        return r.stdout.decode().strip()
+
     # ---- life ----
 
     def start(self):
@@ -457,7 +498,17 @@ operator {
             socket.create_connection(("127.0.0.1", self.port), 1).close()
         except OSError:
             return False
-        return self.ctl_try("show", "stats") is not None
+        return self.ctl_try("show", "stats") is not None and (
+            self.pg is None or self.is_ready())
+
+    def is_ready(self):
+        """A server's store is open a moment later than the doors."""
+        try:
+            c = http.client.HTTPConnection("127.0.0.1", self.port, timeout=5)
+            c.request("GET", "/readyz")
+            return c.getresponse().status == 200
+        except OSError:
+            return False
 
     def stop(self, sig=signal.SIGTERM, seconds=30):
         if self.p is None or self.p.poll() is not None:

@@ -15,6 +15,18 @@ t = Tap()
 ports = {x: free_port() for x in ("internal", "tunnel", "metrics")}
 
 
+def stopped(d):
+    """What makes the store useless, and what makes it good again."""
+    if d.pg is not None:
+        return d.pg.pause, d.pg.go_on
+    db = sqlite3.connect(d.store, timeout=30, isolation_level=None)
+
+    def let_go():
+        db.execute("ROLLBACK")
+        db.close()
+    return lambda: db.execute("BEGIN IMMEDIATE"), let_go
+
+
 def ask(port, path, method="GET"):
     c = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
     c.request(method, path)
@@ -51,8 +63,8 @@ with Relayd(t, proxyds=1, listeners="\n".join(
             "the metrics listener says so, too")
 
     # The store cannot be written to.
-    db = sqlite3.connect(d.store, timeout=30, isolation_level=None)
-    db.execute("BEGIN IMMEDIATE")
+    hold, let_go = stopped(d)
+    hold()
     d.ctl_raw("-f", "system", "add", "other")
     for name, port in (("front", d.port), ("metrics", ports["metrics"])):
         until(lambda: ask(port, "/readyz")[0] == 503, name + ": 503")
@@ -60,8 +72,7 @@ with Relayd(t, proxyds=1, listeners="\n".join(
                 "%s: without the store not ready, but healthy" % name)
     t.equal(ask(ports["metrics"], "/readyz")[2], "no store",
             "and it says why")
-    db.execute("ROLLBACK")
-    db.close()
+    let_go()
     until(lambda: ask(d.port, "/readyz")[0] == 200, "it to be ready again")
     until(lambda: ask(ports["metrics"], "/readyz")[0] == 200, "metricd")
     t.ok(True, "ready again when it can be")

@@ -7,7 +7,6 @@ import json
 import resource
 import select
 import socket
-import sqlite3
 import sys
 
 from harness import GoClient, Relayd, Tap, Targets, until
@@ -332,11 +331,9 @@ def documents(d, by):
         return text + b" " * (n - len(text))
 
     def stored(u):
-        with sqlite3.connect("file:%s?mode=ro" % d.store, uri=True) as db:
-            row = db.execute("SELECT diagnostics FROM support_sessions "
-                             "WHERE id = ?",
-                             (u.id,)).fetchone()
-            return row[0] if row else None
+        row = d.rows("SELECT diagnostics FROM support_sessions WHERE id = ?",
+                     u.id)
+        return row[0][0] if row else None
 
     with Tunnel(d) as u:
         sid = u.r.document(b"DIAGNOSTICS 1\n" + report((512 << 10) + 1))

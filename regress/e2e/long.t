@@ -4,7 +4,6 @@
 sockets, the existing client's ping loop; and every way a terminal can end."""
 
 import json
-import sqlite3
 import time
 
 from harness import GoClient, Relayd, Tap, Targets, WebSocket, until
@@ -20,14 +19,9 @@ def minutes(d, n, each):
 
 
 def rows(d, where="1"):
-    db = sqlite3.connect("file:%s?mode=ro" % d.store, uri=True)
-    try:
-        return db.execute(
-            "select count(*), coalesce(sum(disconnected_at is null), 0) from "
-            "support_access_logs where access_type='web_terminal' and " +
-            where).fetchone()
-    finally:
-        db.close()
+    return d.rows("select count(*), count(*) - count(disconnected_at) from "
+                  "support_access_logs where access_type='web_terminal' and " +
+                  where)[0]
 
 
 def opened(d, sid, token):
@@ -163,11 +157,9 @@ with Targets() as targets, Relayd(t, operator="\tticket rate 1000") as d:
         t.equal(c.wait(), 0, "operator-11: the client gets 4000")
         st, env = d.api("DELETE", "/support-sessions/" + sid, token)
         t.equal(st, 200, "operator-11: a second close: 200")
-        db = sqlite3.connect("file:%s?mode=ro" % d.store, uri=True)
-        t.equal(db.execute("select status, users from support_sessions where"
-                           " id=?", (sid,)).fetchone(), ("closed", None),
+        t.equal(d.rows("select status, users from support_sessions where"
+                       " id=?", sid), [("closed", None)],
                 "operator-11: the row is closed, users are null")
-        db.close()
 
     # Server stop.
     with GoClient(d, key, secret, web, extra=quick) as c:

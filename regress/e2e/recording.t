@@ -10,7 +10,6 @@ import os
 import pty
 import re
 import signal
-import sqlite3
 import stat
 import subprocess
 import tempfile
@@ -75,11 +74,7 @@ def get(d, sid, rid, token):
 
 
 def sql(d, text):
-    db = sqlite3.connect(d.store, timeout=10)
-    try:
-        return db.execute(text).fetchall()
-    finally:
-        db.close()
+    return d.rows(text)
 
 
 def ended(d, rid):
@@ -444,10 +439,7 @@ def found(d, sid, token):
 
 
 def sql_write(d, text):
-    db = sqlite3.connect(d.store, timeout=10)
-    with db:
-        db.execute(text)
-    db.close()
+    d.rows(text)
 
 
 def over_a_stop(d, sid, token):

@@ -8,7 +8,6 @@ import json
 import os
 import pty
 import re
-import sqlite3
 import shutil
 import socket
 import struct
@@ -159,8 +158,7 @@ with Targets() as targets, Relayd(t) as d:
          "a name that turns the direction of the line is refused")
     row = d.ctl("system", "add", "box")[0]
     # From a store that is older than this rule.
-    with sqlite3.connect(d.store, timeout=10) as db:
-        db.execute("UPDATE systems SET name = ?", ("box \u202e\u00e9",))
+    d.rows("UPDATE systems SET name = ?", "box \u202e\u00e9")
     t.match(row["key"], r"^NETH(-[0-9A-F]{4}){8}$", "system add: a key")
     t.match(row["secret"], r"^my_[0-9a-f]{20}\.[0-9a-f]{40}$",
             "system add: a secret")

@@ -4,7 +4,6 @@
 authd is away. What he has open ends when the next authd comes; what others have
 goes on."""
 
-import sqlite3
 import time
 
 from harness import GoClient, Relayd, Tap, Targets, until
@@ -13,12 +12,8 @@ t = Tap()
 
 
 def revoke(d, user):
-    db = sqlite3.connect(d.store, timeout=10)
-    with db:
-        db.execute("insert into revocations (kind, id, until, reason) "
-                   "values ('user', ?, ?, 'left')",
-                   (user, int(time.time() + 86400) * 1000))
-    db.close()
+    d.rows("insert into revocations (kind, id, until, reason) values ('user', "
+           "?, ?, 'left')", user, int(time.time() + 86400) * 1000)
 
 
 def events(d, sid, cookie):
@@ -74,11 +69,7 @@ with Targets() as targets, Relayd(t) as d:
                "disconnected_at is not null")
 
         def closed():
-            db = sqlite3.connect("file:%s?mode=ro" % d.store, uri=True)
-            try:
-                return db.execute(row).fetchone()[0] == 1
-            finally:
-                db.close()
+            return d.rows(row)[0][0] == 1
         until(closed, "its row")
         t.ok(True, "and its row in the access log is closed")
         st, env = d.api("POST", "/support-sessions/%s/terminal-ticket" % sid,

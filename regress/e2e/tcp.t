@@ -8,7 +8,6 @@ import os
 import re
 import signal
 import socket
-import sqlite3
 import threading
 import time
 
@@ -24,14 +23,10 @@ def message(w):
 
 
 def rows(d, more=""):
-    db = sqlite3.connect("file:%s?mode=ro" % d.store, uri=True)
-    try:
-        return [(r[0], r[1] is not None, json.loads(r[2])) for r in
-                db.execute("select operator_name, disconnected_at, metadata "
-                           "from support_access_logs where access_type = "
-                           "'tcp' " + more + " order by connected_at")]
-    finally:
-        db.close()
+    return [(r[0], r[1] is not None, json.loads(r[2])) for r in
+            d.rows("select operator_name, disconnected_at, metadata from "
+                   "support_access_logs where access_type = 'tcp' " + more +
+                   " order by connected_at")]
 
 
 def talker(s):

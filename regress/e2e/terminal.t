@@ -4,7 +4,6 @@
 
 import re
 import socket
-import sqlite3
 import threading
 import time
 
@@ -266,14 +265,9 @@ with Targets() as targets, Relayd(t, operator="\tticket rate 1000\n"
         t.equal(c.wait(), 0, "and the client exits 0")
 
         def rows():
-            db = sqlite3.connect("file:%s?mode=ro" % d.store, uri=True)
-            try:
-                return db.execute(
-                    "select count(*), sum(disconnected_at is null) from "
-                    "support_access_logs where access_type='web_terminal'"
-                ).fetchone()
-            finally:
-                db.close()
+            return d.rows("select count(*), count(*) - count(disconnected_at)"
+                          " from support_access_logs where access_type="
+                          "'web_terminal'")[0]
         until(lambda: rows()[1] == 0, "closed log rows: %r" % (rows(),))
         t.ok(rows()[0] > 70, "operator-26(partial): every terminal has a "
              "row, all with their end")

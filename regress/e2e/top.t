@@ -9,7 +9,6 @@ import pty
 import re
 import select
 import signal
-import sqlite3
 import struct
 import subprocess
 import termios
@@ -224,12 +223,10 @@ def hostile(d):
     """A name that no way in lets through: the store has it all the same."""
     key, secret = d.add_system("harmless")
     d.stop()
-    db = sqlite3.connect(d.store)
-    n = db.execute("UPDATE systems SET name = ? WHERE name = 'harmless'",
-                   ("\x1b[31mred\x07\x9b2J\u202e",)).rowcount
-    db.commit()
-    db.close()
-    t.equal(n, 1, "a system's name is an escape sequence")
+    d.rows("UPDATE systems SET name = ? WHERE name = 'harmless'",
+           "\x1b[31mred\x07\x9b2J\u202e")
+    t.equal(d.rows("SELECT count(*) FROM systems WHERE name = 'harmless'")[0],
+            (0,), "a system's name is an escape sequence")
     d.start()
     with OurClient(d, key, secret, "web=127.0.0.1:1"):
         s = Screen(d, 100, 24)

@@ -169,9 +169,30 @@ errors(void)
 		    "\"a..b\" is not a domain\n" },
 		{ "operator { console origin \"https://a/\" }\n", "t:1: "
 		    "console origin: \"https://a/\" is not an origin\n" },
+		{ "store postgresql \"host=db dbname=r user=r\"\n" LISTEN_LINE,
+		    "t:1: store postgresql: the host has to be an address, "
+		    "such as 127.0.0.1\n" },
+		{ "store postgresql \"host=::1 dbname=r\"\n" LISTEN_LINE,
+		    "t:1: store postgresql: host, dbname and user are "
+		    "needed\n" },
+		{ "store postgresql \"host=::1 password=geheim\"\n" LISTEN_LINE,
+		    "t:1: store postgresql: a password is kept in a file: "
+		    "password file \"...\"\n" },
+		{ "store postgresql \"host=::1 dbname='a' user=r\"\n"
+		    LISTEN_LINE, "t:1: store postgresql: a word is too long, "
+		    "or quoted\n" },
+		{ "store postgresql \"host=::1 port=0\"\n" LISTEN_LINE,
+		    "t:1: store postgresql: the port is no number\n" },
+		{ "store postgresql \"host=::1 service=x\"\n" LISTEN_LINE,
+		    "t:1: store postgresql: only host, port, dbname and user "
+		    "can be said\n" },
+		{ "store postgresql \"host=::1 dbname=r user=r\" directory "
+		    "\"x\"\n" LISTEN_LINE, "t:1: store ... directory: "
+		    "\"x/relayd.db\" is not an absolute path\n" },
+		{ "store postgresql \"host=::1 dbname=r user=r\" connections "
+		    "1\n" LISTEN_LINE, "t:1: store ... connections: 1 is out "
+		    "of range 2 to 16\n" },
 		/* Words of a later version. */
-		{ "store postgres \"host=x\"\n" LISTEN_LINE, "t:1: "
-		    "\"postgres\" is not supported by this version\n" },
 		{ "redis \"redis://x\"\n" LISTEN_LINE, "t:1: redis: "
 		    "\"redis://x\": an address is needed, and no name\n" },
 		{ "redis \"redis://:p@127.0.0.1\"\n" LISTEN_LINE, "t:1: "
@@ -496,8 +517,21 @@ printing(void)
 		snprintf(high.penalty_exempt[i],
 		    sizeof(high.penalty_exempt[i]), "10.1.%u.0/24", i);
 	}
+	/* A file, and then a server. */
+	low.store_connections = high.store_connections = 5;
+	low.store_port = high.store_port = 5432;
+	high.store_server[0] = high.store_password_file[0] = '\0';
 	round_trip(&low, "least");
 	round_trip(&high, "most");
+	high.store_max = 4294967296;
+	high.store_connections = 16;
+	high.store_port = 65535;
+	strlcpy(high.store_server, "host=::1 port=65535 dbname=a user=b",
+	    sizeof(high.store_server));
+	strlcpy(high.store_path, "/s/relayd.db", sizeof(high.store_path));
+	strlcpy(high.store_password_file, "/p",
+	    sizeof(high.store_password_file));
+	round_trip(&high, "a server");
 }
 
 static void

@@ -7,7 +7,7 @@
 #include <stdint.h>
 #include <unistd.h>
 
-#include "authd/store/sqlite/sqlite.h"
+#include "authd/store/sql/db.h"
 #include "authd/store/store.h"
 #include "base/compat.h"
 #include "regress/lib/tap.h"

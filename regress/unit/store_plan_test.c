@@ -9,7 +9,7 @@
 #include <stdint.h>
 #include <unistd.h>
 
-#include "authd/store/sqlite/sqlite.h"
+#include "authd/store/sql/db.h"
 #include "authd/store/store.h"
 #include "base/compat.h"
 #include "regress/lib/tap.h"
@@ -183,6 +183,7 @@ line_is_good(const struct query *q, const char *line)
 	if (strncmp(line, "SCAN ", 5) == 0)
 		return (strcmp(line, "SCAN CONSTANT ROW") == 0 ||
 		    strcmp(line, "SCAN v") == 0 ||
+		    strcmp(line, "SCAN few") == 0 ||
 		    strcmp(line, "SCAN (subquery-1)") == 0 ||
 		    (has_limit(q) && (strncmp(line,
 		    "SCAN (subq", 10) == 0 || strcmp(line, "SCAN g") == 0)));
@@ -225,8 +226,11 @@ statements(const char *file)
 	int	 n = 0;
 
 	while (f != NULL && fgets(line, sizeof(line), f) != NULL)
-		n += strstr(line, "QUERY(") != NULL &&
-		    strstr(line, "PRAGMA") == NULL;
+		n += (strstr(line, "QUERY(") != NULL &&
+		    strstr(line, "PRAGMA") == NULL) ||
+		    (strstr(line, "QUERY2(") != NULL &&
+		    strstr(line, "QUERY2(\"\"") == NULL) ||
+		    strstr(line, ".undo = &") != NULL;
 	if (f != NULL)
 		fclose(f);
 	return (n);
@@ -241,7 +245,7 @@ all_statements(void)
 	DIR		*d;
 	int		 n = 0;
 
-	snprintf(dir, sizeof(dir), "%s/authd/store/sqlite",
+	snprintf(dir, sizeof(dir), "%s/authd/store/sql",
 	    src != NULL ? src : ".");
 	if ((d = opendir(dir)) == NULL)
 		return (-1);

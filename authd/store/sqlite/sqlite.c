@@ -15,15 +15,21 @@
 #include "metrics/count.h"
 #include "authd/store/store.h"
 #include "schema.h"
-#include "sqlite.h"
+#include "authd/store/sql/db.h"
+#include "authd/store/sql/engine.h"
 
 #define PROBE_BYTES (1 << 20)	/* or a 64th of what it may have */
 #define BUSY_MS		50	/* for a shell that looks into the file */
 
 static int	 store_setup(void);
-static int	 store_schema(void);
+static int	 schema_check(void);
 static void	 store_works(void);
 static int	 db_run(const char *);
+static int	 lite_read(struct query *, const char *, va_list);
+static int	 lite_step(struct query *);
+static void	 lite_done(struct query *);
+static int64_t	 lite_int(struct query *, int);
+static int	 lite_commit(void);
 static void	 db_failed(const char *);
 static int	 db_prepare(struct query *);
 static int	 db_bind(struct query *, const char *, va_list);
@@ -40,7 +46,7 @@ static struct {
 	uint64_t	 limit;		/* bytes, 0: none */
 	int64_t		 pages, page_size;	/* the same in pages */
 	void		(*oldest)(void);	/* away with what is over */
-	/* since store_spent_us(): all, the longest, whose */
+	/* since lite_spent_us(): all, the longest, whose */
 	uint64_t	 turn, spent_ns, most_ns;
 	const char	*slowest;
 } store = { .slowest = "" };
@@ -74,8 +80,8 @@ spend_end_query(uint64_t from, struct query *q)
 	q->spent_ns += clock_ns() - from;
 }
 
-uint64_t
-store_spent_us(const char **slowest, uint64_t *most)
+static uint64_t
+lite_spent_us(const char **slowest, uint64_t *most)
 {
 	uint64_t	us = store.spent_ns / 1000;
 
@@ -87,8 +93,8 @@ store_spent_us(const char **slowest, uint64_t *most)
 	return (us);
 }
 
-int
-store_is_up(void)
+static int
+lite_is_up(void)
 {
 	return (store.db != NULL && !store.down);
 }
@@ -129,14 +135,14 @@ db_run(const char *sql)
 	return (r == SQLITE_OK ? 0 : -1);
 }
 
-const char *
-store_why_not(void)
+static const char *
+lite_why_not(void)
 {
 	return (store.why_not);
 }
 
-int
-store_open(const char *path)
+static int
+lite_open(const char *path)
 {
 	int	r;
 
@@ -159,8 +165,8 @@ store_open(const char *path)
 	return (0);
 }
 
-void
-db_limit(uint64_t bytes, void (*oldest)(void))
+static void
+lite_limit(uint64_t bytes, void (*oldest)(void))
 {
 	store.limit = bytes;
 	store.oldest = oldest;
@@ -208,8 +214,8 @@ pages_of(struct query *q)
 
 	if (db_read(q, "") != 0)
 		return (0);
-	n = db_int(q, 0);
-	db_done(q);
+	n = lite_int(q, 0);
+	lite_done(q);
 	return (n);
 }
 
@@ -225,8 +231,8 @@ make_room(void)
 		store.oldest();
 }
 
-uint64_t
-store_used(void)
+static uint64_t
+lite_used(void)
 {
 	int64_t	n = pages_of(&all_pages) - pages_of(&free_pages);
 
@@ -248,7 +254,7 @@ store_setup(void)
 	    db_run("PRAGMA temp_store = MEMORY") == -1 ||
 	    db_run("PRAGMA trusted_schema = OFF") == -1)
 		return (-1);
-	if (store_schema() == -1)
+	if (schema_check() == -1)
 		return (-1);
 	return (store_set_limit());
 }
@@ -275,7 +281,7 @@ schema_run(const char *const *sql, size_t n)
 
 /* A new file is made at once, an older one brought up to date. */
 static int
-store_schema(void)
+schema_check(void)
 {
 	int	v = (int)pragma_number("PRAGMA user_version");
 
@@ -297,8 +303,8 @@ store_schema(void)
 	return (0);
 }
 
-void
-store_close(void)
+static void
+lite_close(void)
 {
 	struct query	*q;
 
@@ -313,14 +319,14 @@ store_close(void)
 	store.in_turn = store.turn_failed = 0;
 }
 
-int
-store_has_writes(void)
+static int
+lite_has_writes(void)
 {
 	return (store.in_turn);
 }
 
-int
-db_commit(void)
+static int
+lite_commit(void)
 {
 	int	failed;
 
@@ -380,8 +386,8 @@ probe_write(void)
 	    db_run(version) == 0 && db_run("COMMIT") == 0 ? 0 : -1);
 }
 
-int
-store_probe(void)
+static int
+lite_probe(void)
 {
 	int	good;
 
@@ -389,7 +395,7 @@ store_probe(void)
 		return (-1);
 	if (!store.down)
 		return (0);
-	(void)db_commit();
+	(void)lite_commit();
 	good = turn_begin() == 0 && probe_write() == 0;
 	if (!sqlite3_get_autocommit(store.db))
 		(void)db_run("ROLLBACK");
@@ -398,14 +404,14 @@ store_probe(void)
 	return (good ? 0 : -1);
 }
 
-unsigned
-db_lost(void)
+static unsigned
+lite_lost(void)
 {
 	return (store.lost);
 }
 
-unsigned
-db_changes(void)
+static unsigned
+lite_changes(void)
 {
 	return ((unsigned)sqlite3_changes(store.db));
 }
@@ -450,6 +456,7 @@ db_bind(struct query *q, const char *types, va_list ap)
 		switch (*types) {
 		case 't':
 		case 'T':
+		case 'U':
 			s = va_arg(ap, const char *);
 			r = *types == 't' && s[0] == '\0' ?
 			    sqlite3_bind_null(q->stmt, i) :
@@ -483,18 +490,15 @@ db_bind(struct query *q, const char *types, va_list ap)
 	return (r == SQLITE_OK ? 0 : -1);
 }
 
-int
-db_write(struct query *q, const char *types, ...)
+static int
+lite_write(struct query *q, const char *types, va_list ap)
 {
 	uint64_t	from = spend_begin();
-	va_list		ap;
 	int		r = -1;
 
 	if (turn_begin() == -1 || db_prepare(q) == -1)
 		goto out;
-	va_start(ap, types);
 	r = db_bind(q, types, ap);
-	va_end(ap);
 	if (r == 0)
 		r = sqlite3_step(q->stmt);
 	if (r == SQLITE_DONE || r == SQLITE_ROW) {
@@ -506,33 +510,30 @@ db_write(struct query *q, const char *types, ...)
 		r = -1;
 		db_failed("write");
 	}
-	db_done(q);
+	lite_done(q);
 out:
 	spend_end_query(from, q);
 	return (r);
 }
 
-int
-db_read(struct query *q, const char *types, ...)
+static int
+lite_read(struct query *q, const char *types, va_list ap)
 {
-	va_list	ap;
 	int	r;
 
 	if (db_prepare(q) == -1)
 		return (-1);
-	va_start(ap, types);
 	r = db_bind(q, types, ap);
-	va_end(ap);
 	if (r == -1) {
 		db_failed("bind");
-		db_done(q);
+		lite_done(q);
 		return (-1);
 	}
-	return (db_step(q));
+	return (lite_step(q));
 }
 
-int
-db_step(struct query *q)
+static int
+lite_step(struct query *q)
 {
 	uint64_t	from = spend_begin();
 	int		r;
@@ -543,20 +544,20 @@ db_step(struct query *q)
 		return (0);
 	if (r != SQLITE_DONE)
 		db_failed("read");
-	db_done(q);
+	lite_done(q);
 	return (r == SQLITE_DONE ? STORE_NONE : -1);
 }
 
 /* Bound values may be hashes of secrets: they do not stay. */
-void
-db_done(struct query *q)
+static void
+lite_done(struct query *q)
 {
 	sqlite3_reset(q->stmt);
 	sqlite3_clear_bindings(q->stmt);
 }
 
-void
-db_text(struct query *q, int i, char *dst, size_t size)
+static void
+lite_text(struct query *q, int i, char *dst, size_t size)
 {
 	const char	*s = (const char *)sqlite3_column_text(q->stmt, i);
 
@@ -564,8 +565,8 @@ db_text(struct query *q, int i, char *dst, size_t size)
 		dst[size - 1] = '\0';
 }
 
-const char *
-db_bytes(struct query *q, int i, size_t *len)
+static const char *
+lite_bytes(struct query *q, int i, size_t *len)
 {
 	const char	*s = (const char *)sqlite3_column_text(q->stmt, i);
 
@@ -573,14 +574,14 @@ db_bytes(struct query *q, int i, size_t *len)
 	return (s);
 }
 
-int64_t
-db_int(struct query *q, int i)
+static int64_t
+lite_int(struct query *q, int i)
 {
 	return (sqlite3_column_int64(q->stmt, i));
 }
 
-int
-db_type(struct query *q, int i)
+static int
+lite_type(struct query *q, int i)
 {
 	switch (sqlite3_column_type(q->stmt, i)) {
 	case SQLITE_NULL:
@@ -595,13 +596,38 @@ db_type(struct query *q, int i)
 	return ('?');
 }
 
-int
-db_blob(struct query *q, int i, void *dst, size_t size)
+static int
+lite_blob(struct query *q, int i, void *dst, size_t size)
 {
 	memset(dst, 0, size);
-	if (db_type(q, i) != 'b' ||
+	if (lite_type(q, i) != 'b' ||
 	    (size_t)sqlite3_column_bytes(q->stmt, i) != size)
 		return (-1);
 	memcpy(dst, sqlite3_column_blob(q->stmt, i), size);
 	return (0);
 }
+
+static void
+lite_spoil(void)
+{
+	store.in_turn = store.turn_failed = 1;
+}
+
+static int
+lite_version(void)
+{
+	return (store.db == NULL ? -1 :
+	    (int)pragma_number("PRAGMA user_version"));
+}
+
+const struct engine	sqlite_engine = {
+	.name = "sqlite", .version = lite_version,
+	.open = lite_open, .why_not = lite_why_not, .close = lite_close,
+	.is_up = lite_is_up, .has_writes = lite_has_writes,
+	.commit = lite_commit, .probe = lite_probe, .used = lite_used,
+	.spent_us = lite_spent_us, .limit = lite_limit, .lost = lite_lost,
+	.spoil = lite_spoil, .write = lite_write, .changes = lite_changes, .read = lite_read,
+	.step = lite_step, .done = lite_done, .text = lite_text,
+	.bytes = lite_bytes, .number = lite_int, .type = lite_type,
+	.blob = lite_blob
+};

@@ -7,7 +7,13 @@
 #include "authd/cred/token_id.h"
 #include "authd/store/store.h"
 #include "scope.h"
-#include "sqlite.h"
+#include "db.h"
+
+/* On a server what only relayd has of a system is beside it. */
+#define TOUCH(when)							\
+	" INSERT INTO system_more (id, created_at, updated_at)"		\
+	" SELECT id, 0, " when " FROM s ON CONFLICT (id) DO UPDATE SET"	\
+	" updated_at = excluded.updated_at"
 
 #define SYSTEM_COLUMNS	"SELECT " DB_SYSTEM_COLUMNS " FROM systems s "
 
@@ -106,13 +112,20 @@ int
 store_system_add(const struct system_row *s, const struct system_more *more)
 {
 	static const struct system_more	none;
-	static struct query	q = QUERY("INSERT INTO systems (id, name,"
+	static struct query	q = QUERY2("INSERT INTO systems (id, name,"
 	    " system_key, system_secret_public, system_secret_sha256,"
 	    " organization_id, type, support_enabled, registered_at,"
 	    " created_at, updated_at, notes, custom_data, created_by,"
 	    " created_by_name, created_by_org)"
 	    " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, nullif(?9, 0), ?10,"
-	    " ?10, ?11, ?12, ?13, ?14, ?15)");
+	    " ?10, ?11, ?12, ?13, ?14, ?15)",
+	    "WITH s AS (INSERT INTO public.systems (id, name, system_key,"
+	    " system_secret_public, system_secret_sha256, organization_id,"
+	    " type, support_enabled, registered_at) VALUES ($1, $2, $3, $4,"
+	    " $5, $6, $7, $8 <> 0, at($9)) RETURNING id) INSERT INTO"
+	    " system_more (id, created_at, updated_at, notes, custom_data,"
+	    " created_by, created_by_name, created_by_org)"
+	    " SELECT id, $10, $10, $11, $12, $13, $14, $15 FROM s");
 
 	if (more == NULL)
 		more = &none;
@@ -127,12 +140,22 @@ store_system_add(const struct system_row *s, const struct system_more *more)
 int
 store_system_change(const char *id, const struct system_change *c, int64_t now)
 {
-	static struct query	q = QUERY("UPDATE systems SET"
+	static struct query	q = QUERY2("UPDATE systems SET"
 	    " name = iif(?2, ?3, name),"
 	    " organization_id = iif(?4, ?5, organization_id),"
 	    " notes = iif(?6, ?7, notes),"
 	    " custom_data = iif(?8, ?9, custom_data),"
-	    " updated_at = ?10 WHERE id = ?1");
+	    " updated_at = ?10 WHERE id = ?1",
+	    "WITH s AS (UPDATE public.systems SET"
+	    " name = CASE WHEN $2 <> 0 THEN $3 ELSE name END,"
+	    " organization_id = CASE WHEN $4 <> 0 THEN $5"
+	    " ELSE organization_id END WHERE id = $1 RETURNING id)"
+	    " INSERT INTO system_more AS m (id, created_at, updated_at, notes,"
+	    " custom_data) SELECT id, 0, $10, $7, $9 FROM s"
+	    " ON CONFLICT (id) DO UPDATE SET"
+	    " notes = CASE WHEN $6 <> 0 THEN $7 ELSE m.notes END,"
+	    " custom_data = CASE WHEN $8 <> 0 THEN $9 ELSE m.custom_data END,"
+	    " updated_at = $10");
 
 	return (db_write(&q, "Tntntntnti", id, c->name != NULL,
 	    c->name != NULL ? c->name : "", c->org_id != NULL,
@@ -145,9 +168,13 @@ int
 store_system_secret(const char *id, const char *public, const char *stored,
     int registered, int64_t now)
 {
-	static struct query	q = QUERY("UPDATE systems SET"
+	static struct query	q = QUERY2("UPDATE systems SET"
 	    " system_secret_public = ?2, system_secret_sha256 = ?3,"
-	    " updated_at = ?4 WHERE id = ?1 AND (?5 OR registered_at IS NULL)");
+	    " updated_at = ?4 WHERE id = ?1 AND (?5 OR registered_at IS NULL)",
+	    "WITH s AS (UPDATE public.systems SET"
+	    " system_secret_public = $2, system_secret_sha256 = $3"
+	    " WHERE id = $1 AND ($5 <> 0 OR registered_at IS NULL)"
+	    " RETURNING id)" TOUCH("$4"));
 
 	return (db_write(&q, "TTTii", id, public, stored, now,
 	    (int64_t)(registered != 0)));
@@ -156,9 +183,12 @@ store_system_secret(const char *id, const char *public, const char *stored,
 int
 store_system_register(const char *id, int64_t now)
 {
-	static struct query	q = QUERY("UPDATE systems SET"
+	static struct query	q = QUERY2("UPDATE systems SET"
 	    " registered_at = ?2, support_enabled = 1, updated_at = ?2"
-	    " WHERE id = ?1 AND registered_at IS NULL");
+	    " WHERE id = ?1 AND registered_at IS NULL",
+	    "WITH s AS (UPDATE public.systems SET registered_at = at($2),"
+	    " support_enabled = true WHERE id = $1 AND registered_at IS NULL"
+	    " RETURNING id)" TOUCH("$2"));
 
 	return (db_write(&q, "Ti", id, now));
 }
@@ -166,8 +196,10 @@ store_system_register(const char *id, int64_t now)
 int
 store_system_enable(const char *id, int enabled, int64_t now)
 {
-	static struct query	q = QUERY("UPDATE systems SET"
-	    " support_enabled = ?2, updated_at = ?3 WHERE id = ?1");
+	static struct query	q = QUERY2("UPDATE systems SET"
+	    " support_enabled = ?2, updated_at = ?3 WHERE id = ?1",
+	    "WITH s AS (UPDATE public.systems SET support_enabled = $2 <> 0"
+	    " WHERE id = $1 RETURNING id)" TOUCH("$3"));
 
 	return (db_write(&q, "Tni", id, enabled, now));
 }
@@ -175,8 +207,10 @@ store_system_enable(const char *id, int enabled, int64_t now)
 int
 store_system_suspend(const char *id, int suspended, int64_t now)
 {
-	static struct query	q = QUERY("UPDATE systems SET"
-	    " suspended_at = nullif(?2, 0), updated_at = ?3 WHERE id = ?1");
+	static struct query	q = QUERY2("UPDATE systems SET"
+	    " suspended_at = nullif(?2, 0), updated_at = ?3 WHERE id = ?1",
+	    "WITH s AS (UPDATE public.systems SET suspended_at = at($2)"
+	    " WHERE id = $1 RETURNING id)" TOUCH("$3"));
 
 	return (db_write(&q, "Tii", id, suspended ? now : (int64_t)0, now));
 }
@@ -184,8 +218,11 @@ store_system_suspend(const char *id, int suspended, int64_t now)
 int
 store_system_delete(const char *id, int64_t now)
 {
-	static struct query	q = QUERY("UPDATE systems SET deleted_at = ?2,"
-	    " support_enabled = 0, updated_at = ?2 WHERE id = ?1");
+	static struct query	q = QUERY2("UPDATE systems SET deleted_at = ?2,"
+	    " support_enabled = 0, updated_at = ?2 WHERE id = ?1",
+	    "WITH s AS (UPDATE public.systems SET deleted_at = at($2),"
+	    " support_enabled = false WHERE id = $1 RETURNING id)"
+	    TOUCH("$2"));
 
 	return (db_write(&q, "Ti", id, now));
 }
@@ -291,7 +328,7 @@ int
 db_visible(const char *org_role, const char *org_id, const char *system_id)
 {
 	static struct query	owner = QUERY("SELECT 1 FROM systems"
-	    " WHERE id = ?1 AND (1 OR ?2)");
+	    " WHERE id = ?1 AND (?2 IS NULL OR ?2 IS NOT NULL)");
 	static struct query	distributor = QUERY(VISIBLE_FROM "(" OWN
 	    " OR " OWN_RESELLER " OR " OWN_CUSTOMER " OR "
 	    RESELLERS_CUSTOMER ")");

@@ -14,19 +14,26 @@
 #include "authd/store/chain.h"
 #include "authd/store/store.h"
 #include "metrics/count.h"
-#include "sqlite.h"
+#include "db.h"
 
 #define ID_BYTES	16	/* of a daemon, in the names of its chains */
 
-static struct {
+struct ends {
 	int		known;
 	unsigned	lost;		/* db_lost() when it was read */
 	int64_t		event;		/* the last */
+	int64_t		old, old_event;	/* in no chain: how many, the last */
 	struct end {
 		char	name[CHAIN_NAME_SIZE];
 		int64_t	seq;
 		uint8_t	hash[AUDIT_HASH_SIZE];
 	} end[CHAIN_COUNT];
+};
+
+static struct {
+	struct ends	now;		/* with what is written in this turn */
+	struct ends	kept;		/* as the store has it for certain */
+	struct ends	sent;		/* as it will, if it takes the turn */
 	int		held, owed;
 	unsigned long	purged;
 } audit;
@@ -53,7 +60,7 @@ db_audit_made_up(void)
 uint64_t
 store_audit_head(enum audit_chain chain)
 {
-	return (audit.known ? (uint64_t)audit.end[chain].seq : 0);
+	return (audit.now.known ? (uint64_t)audit.now.end[chain].seq : 0);
 }
 
 int
@@ -116,26 +123,74 @@ chain_end(int chain, struct end *e)
 	return (0);
 }
 
+/* What a chain says of it when it begins. */
+static int
+old_events(struct ends *e)
+{
+	static struct query	q = QUERY("SELECT count(*), max(event) FROM"
+	    " audit_events WHERE chain IS NULL");
+
+	if (db_read(&q, "") != 0)
+		return (-1);
+	e->old = db_int(&q, 0);
+	e->old_event = db_int(&q, 1);
+	db_done(&q);
+	return (0);
+}
+
 /* One that has not begun has no name. */
+static int
+ends_load(struct ends *e)
+{
+	int	chain, r, begun = 1;
+
+	memset(e, 0, sizeof(*e));
+	for (chain = CHAIN_DONE; chain < CHAIN_COUNT; chain++) {
+		if ((r = chain_name(chain, e->end[chain].name)) == -1 ||
+		    (r == 0 && chain_end(chain, &e->end[chain]) == -1))
+			return (-1);
+		begun &= r == 0;
+	}
+	if ((!begun && old_events(e) == -1) || last_event(&e->event) == -1)
+		return (-1);
+	e->lost = db_lost();
+	e->known = 1;
+	return (0);
+}
+
 static int
 ends_read(void)
 {
-	int	chain, r;
-
-	if (audit.known && audit.lost == db_lost())
+	if (audit.now.known && audit.now.lost == db_lost())
 		return (0);
-	audit.known = 0;
-	memset(audit.end, 0, sizeof(audit.end));
-	for (chain = CHAIN_DONE; chain < CHAIN_COUNT; chain++) {
-		if ((r = chain_name(chain, audit.end[chain].name)) == -1 ||
-		    (r == 0 && chain_end(chain, &audit.end[chain]) == -1))
-			return (-1);
-	}
-	if (last_event(&audit.event) == -1)
+	return (ends_load(&audit.now));
+}
+
+/* It takes several turns: what is known meanwhile is not touched. */
+int
+db_audit_load(void)
+{
+	static struct ends	loaded;
+
+	if (ends_load(&loaded) == -1)
 		return (-1);
-	audit.lost = db_lost();
-	audit.known = 1;
+	audit.now = audit.kept = loaded;
 	return (0);
+}
+
+void
+db_audit_sent(void)
+{
+	audit.sent = audit.now;
+}
+
+void
+db_audit_written(int ok)
+{
+	if (ok)
+		audit.kept = audit.sent;
+	else
+		audit.now = audit.kept;
 }
 
 /* --- writing --- */
@@ -162,22 +217,22 @@ insert(const struct audit_row *r)
 static int
 append(struct audit_row *r)
 {
-	struct end	*e = &audit.end[r->chain];
+	struct end	*e = &audit.now.end[r->chain];
 	int		 res = STORE_TAKEN, tries;
 
 	r->seq = e->seq + 1;
 	memcpy(r->prev, e->hash, sizeof(r->prev));
 	strlcpy(r->chain_name, e->name, sizeof(r->chain_name));
 	for (tries = 0; res == STORE_TAKEN && tries < 2; tries++) {
-		if (tries > 0 && last_event(&audit.event) == -1)
+		if (tries > 0 && last_event(&audit.now.event) == -1)
 			return (-1);
-		r->event = audit.event + 1;
+		r->event = audit.now.event + 1;
 		chain_hash(r, r->hash);
 		res = insert(r);
 	}
 	if (res != 0)
 		return (-1);
-	audit.event = r->event;
+	audit.now.event = r->event;
 	e->seq = r->seq;
 	memcpy(e->hash, r->hash, sizeof(e->hash));
 	return (0);
@@ -196,10 +251,8 @@ name_add(int chain, const char *name)
 static int
 chain_begin(int chain, int64_t at)
 {
-	static struct query	q = QUERY("SELECT count(*), max(event) FROM"
-	    " audit_events WHERE chain IS NULL");
 	static struct audit_row	row;
-	struct end		*e = &audit.end[chain];
+	struct end		*e = &audit.now.end[chain];
 	uint8_t			 id[ID_BYTES];
 	char			 hex[2 * ID_BYTES + 1];
 
@@ -207,24 +260,23 @@ chain_begin(int chain, int64_t at)
 	snprintf(e->name, sizeof(e->name), "%s-%s", chain_word(chain),
 	    sodium_bin2hex(hex, sizeof(hex), id, sizeof(id)));
 	chain_row(&row, chain, at, CHAIN_BEGIN, "done");
-	if (db_read(&q, "") != 0)
-		return (-1);
-	if (db_int(&q, 0) > 0)
+	if (audit.now.old > 0)
 		snprintf(row.reason, sizeof(row.reason), "%lld events from "
 		    "before, up to %lld, are in no chain",
-		    (long long)db_int(&q, 0), (long long)db_int(&q, 1));
-	db_done(&q);
+		    (long long)audit.now.old, (long long)audit.now.old_event);
 	return (name_add(chain, e->name) == -1 ? -1 : append(&row));
 }
 
 int
 store_audit(struct audit_row *r)
 {
-	if (ends_read() == -1)
+	if (ends_read() == -1) {
+		db_void();
 		return (-1);
-	if (audit.end[r->chain].name[0] == '\0' &&
+	}
+	if (audit.now.end[r->chain].name[0] == '\0' &&
 	    chain_begin(r->chain, r->at) == -1) {
-		audit.known = 0;
+		audit.now.known = 0;
 		return (-1);
 	}
 	return (append(r));
@@ -368,13 +420,13 @@ purge_find(int chain, int64_t before, int64_t below, unsigned n,
 	    found);
 }
 
-static unsigned
+static int
 purge_delete(int chain, int64_t event)
 {
 	static struct query	q = QUERY("DELETE FROM audit_events"
 	    " WHERE chain = ? AND event <= ?");
 
-	return (db_write(&q, "ni", chain, event) == 0 ? db_changes() : 0);
+	return (db_write(&q, "ni", chain, event));
 }
 
 unsigned
@@ -384,8 +436,8 @@ db_audit_purge(int chain, int64_t before, int64_t max, unsigned n)
 	char			hex[HEX64_SIZE];
 
 	if (ends_read() == -1 || (n = purge_find(chain, before,
-	    audit.end[chain].seq - max + 1, n, &last)) == 0 ||
-	    (n = purge_delete(chain, last.event)) == 0)
+	    audit.now.end[chain].seq - max + 1, n, &last)) == 0 ||
+	    purge_delete(chain, last.event) != 0)
 		return (0);
 	chain_row(&row, chain, clock_wall_ms(), CHAIN_PURGE, "done");
 	row.count = n;
@@ -403,7 +455,7 @@ db_audit_purge_old(int64_t before, unsigned n)
 	    " WHERE event IN (SELECT e.event FROM audit_events e"
 	    " WHERE e.chain IS NULL ORDER BY e.event LIMIT ?2) AND time < ?1");
 
-	if (db_write(&q, "in", before, (int)n) != 0)
+	if (db_write_now(&q, "in", before, (int)n) != 0)
 		return (0);
 	n = db_changes();
 	count_by(CT_STORE_PURGED, n);

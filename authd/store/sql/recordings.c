@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "authd/store/store.h"
-#include "sqlite.h"
+#include "db.h"
 
 #define COLUMNS								\
 	"SELECT id, session_id, operator_id, operator_name, started_at,"	\
@@ -49,10 +49,14 @@ store_recording_add(const struct recording_row *r)
 int
 store_recording_end(const struct recording_row *r)
 {
-	static struct query	q = QUERY("UPDATE terminal_recordings"
+	static struct query	q = QUERY2("UPDATE terminal_recordings"
 	    " SET ended_at = ifnull((SELECT a.disconnected_at"
-	    " FROM support_access_logs a WHERE a.id = ?1), ?2), bytes = ?3, sha256 = ?4 WHERE id = ?1"
-	    " AND ended_at IS NULL");
+	    " FROM support_access_logs a WHERE a.id = ?1), ?2), bytes = ?3,"
+	    " sha256 = ?4 WHERE id = ?1 AND ended_at IS NULL",
+	    "UPDATE terminal_recordings SET"
+	    " ended_at = coalesce((SELECT a.disconnected_at"
+	    " FROM support_access_logs a WHERE a.id = $1::uuid), $2),"
+	    " bytes = $3, sha256 = $4 WHERE id = $1 AND ended_at IS NULL");
 
 	return (db_write(&q, "Tiit", r->id, r->ended_at, (int64_t)r->bytes,
 	    r->sha256));
@@ -62,12 +66,18 @@ store_recording_end(const struct recording_row *r)
 int
 store_recording_adopt(const char *id, int64_t at, uint64_t bytes)
 {
-	static struct query	q = QUERY("INSERT OR IGNORE INTO"
+	static struct query	q = QUERY2("INSERT OR IGNORE INTO"
 	    " terminal_recordings (id, session_id, operator_id,"
 	    " operator_name, started_at, ended_at, bytes)"
 	    " SELECT ?1, a.session_id, a.operator_id, a.operator_name,"
 	    " ifnull(a.connected_at, ?2), ?2, ?3 FROM (SELECT 1)"
-	    " LEFT JOIN support_access_logs a ON a.id = ?1");
+	    " LEFT JOIN support_access_logs a ON a.id = ?1",
+	    "INSERT INTO terminal_recordings (id, session_id, operator_id,"
+	    " operator_name, started_at, ended_at, bytes)"
+	    " SELECT $1, a.session_id, a.operator_id, a.operator_name,"
+	    " coalesce(a.connected_at, $2), $2, $3 FROM (SELECT 1) o"
+	    " LEFT JOIN support_access_logs a ON a.id = $1::uuid"
+	    " ON CONFLICT (id) DO NOTHING");
 
 	return (db_write(&q, "Tii", id, at, (int64_t)bytes));
 }
@@ -142,7 +152,7 @@ static int
 count_of(const char *session, int64_t *total)
 {
 	static struct query	q = QUERY("SELECT count(*) FROM (SELECT 1"
-	    " FROM terminal_recordings WHERE session_id = ?1 LIMIT ?2)");
+	    " FROM terminal_recordings WHERE session_id = ?1 LIMIT ?2) few");
 	int			r;
 
 	if ((r = db_read(&q, "Tn", session, STORE_LOGS)) != 0)

@@ -6,7 +6,7 @@
 #include "base/compat.h"
 #include "authd/store/metadata.h"
 #include "authd/store/store.h"
-#include "sqlite.h"
+#include "db.h"
 
 #define SE(NAME, name)	name,
 static const char *const	status_names[] = { SESSION_STATES };
@@ -56,7 +56,7 @@ session_one(struct query *q, const char *id, struct session_row *s)
 {
 	int	r;
 
-	if ((r = db_read(q, "T", id)) == 0) {
+	if ((r = db_read(q, "U", id)) == 0) {
 		db_session_read(q, s);
 		db_done(q);
 	}
@@ -66,14 +66,32 @@ session_one(struct query *q, const char *id, struct session_row *s)
 int
 store_session_insert(const struct session_row *s)
 {
-	static struct query	q = QUERY("INSERT INTO support_sessions (id,"
+	static struct query	undo = QUERY2("", "UPDATE"
+	    " public.support_sessions SET status = 'closed', closed_at ="
+	    " now(), closed_by = 'timeout', updated_at = now(),"
+	    " reconnect_token = NULL WHERE id = $1");
+	static struct query	q = { .name = "session_insert",
+	    .may_be_taken = 1, .undo = &undo, .sql =
+	    "INSERT INTO support_sessions (id,"
 	    " system_id, node_id, session_token, reconnect_token,"
 	    " reconnect_prev, started_at, expires_at, status, created_at,"
 	    " updated_at, generation)"
-	    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
+	    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", .pg =
+	    "WITH s AS (INSERT INTO public.support_sessions AS t (id,"
+	    " system_id, node_id, session_token, reconnect_token, started_at,"
+	    " expires_at, status, created_at, updated_at) VALUES ($1, $2, $3,"
+	    " $4, $5, at($7), at($8), $9, at($10), at($11))"
+	    " ON CONFLICT (id) DO UPDATE SET status = excluded.status,"
+	    " reconnect_token = excluded.reconnect_token, closed_at = NULL,"
+	    " closed_by = NULL, expires_at = excluded.expires_at,"
+	    " updated_at = excluded.updated_at RETURNING id)"
+	    " INSERT INTO session_more (id, reconnect_prev, generation)"
+	    " SELECT id, $6, $12 FROM s ON CONFLICT (id) DO UPDATE SET"
+	    " reconnect_prev = excluded.reconnect_prev,"
+	    " generation = excluded.generation" };
 	int			r;
 
-	r = db_write(&q, "TTtTttiiTiii", s->id, s->system_id, s->node,
+	r = db_write(&q, "UTtTttiiTiii", s->id, s->system_id, s->node,
 	    s->token_hash, s->reconnect_hash, s->reconnect_prev,
 	    s->started_at, s->expires_at, status_names[s->status],
 	    s->created_at, s->updated_at, (int64_t)s->generation);
@@ -85,23 +103,44 @@ store_session_insert(const struct session_row *s)
 int
 store_session_update(const struct session_row *s)
 {
-	static struct query	open = QUERY("UPDATE support_sessions SET"
+	static struct query	open = QUERY2("UPDATE support_sessions SET"
 	    " reconnect_token = ?2, reconnect_prev = ?3, expires_at = ?4,"
-	    " status = ?5, updated_at = ?6, generation = ?7 WHERE id = ?1");
-	static struct query	over = QUERY("UPDATE support_sessions SET"
+	    " status = ?5, updated_at = ?6, generation = ?7 WHERE id = ?1",
+	    "WITH s AS (UPDATE public.support_sessions SET"
+	    " reconnect_token = $2, expires_at = at($4), status = $5,"
+	    " updated_at = at($6) WHERE id = $1 RETURNING id)"
+	    " INSERT INTO session_more (id, reconnect_prev, generation)"
+	    " SELECT id, $3, $7 FROM s ON CONFLICT (id) DO UPDATE SET"
+	    " reconnect_prev = excluded.reconnect_prev,"
+	    " generation = excluded.generation");
+	static struct query	over = QUERY2("UPDATE support_sessions SET"
 	    " status = ?2, closed_at = ?3, closed_by = ?4, updated_at = ?3,"
 	    " reconnect_token = NULL, reconnect_prev = NULL, users = NULL,"
 	    " users_at = NULL, users_len = 0, users_good = 0,"
 	    " diagnostics = NULL, diagnostics_len = 0"
-	    " WHERE id = ?1");
+	    " WHERE id = ?1",
+	    "WITH m AS (UPDATE session_more SET reconnect_prev = NULL,"
+	    " users_len = 0, users_good = 0, diagnostics_len = 0"
+	    " WHERE id = $1) UPDATE public.support_sessions SET"
+	    " status = $2, closed_at = at($3), closed_by = $4,"
+	    " updated_at = at($3), reconnect_token = NULL, users = NULL,"
+	    " users_at = NULL, diagnostics = NULL WHERE id = $1");
 
 	if (s->status == SESSION_PENDING || s->status == SESSION_ACTIVE)
-		return (db_write(&open, "TttiTii", s->id, s->reconnect_hash,
+		return (db_write(&open, "UttiTii", s->id, s->reconnect_hash,
 		    s->reconnect_prev, s->expires_at,
 		    status_names[s->status], s->updated_at,
 		    (int64_t)s->generation));
-	return (db_write(&over, "TTit", s->id, status_names[s->status],
+	return (db_write(&over, "UTit", s->id, status_names[s->status],
 	    s->closed_at, s->closed_by));
+}
+
+/* Before all, if it is none. */
+const char *
+db_uuid_after(const char *after)
+{
+	return (after[0] != '\0' ? after :
+	    "00000000-0000-0000-0000-000000000000");
 }
 
 int
@@ -119,18 +158,23 @@ db_session_next_open(const char *after, struct session_row *s)
 	    "INDEXED BY support_sessions_open WHERE id > ? AND"
 	    " status IN ('pending', 'active') ORDER BY id LIMIT 1");
 
-	return (session_one(&q, after, s));
+	return (session_one(&q, db_uuid_after(after), s));
 }
 
 int
 store_session_diagnostics(const char *id, const char *json, size_t len,
     int64_t now)
 {
-	static struct query	q = QUERY("UPDATE support_sessions SET"
+	static struct query	q = QUERY2("UPDATE support_sessions SET"
 	    " diagnostics = ?2, diagnostics_at = ?3, diagnostics_len = ?4"
-	    " WHERE id = ?1");
+	    " WHERE id = ?1",
+	    "WITH s AS (UPDATE public.support_sessions SET"
+	    " diagnostics = json($2), diagnostics_at = at($3) WHERE id = $1"
+	    " RETURNING id) INSERT INTO session_more (id, diagnostics_len)"
+	    " SELECT id, $4 FROM s ON CONFLICT (id) DO UPDATE SET"
+	    " diagnostics_len = excluded.diagnostics_len");
 
-	return (db_write(&q, "Tjii", id, json, len, now,
+	return (db_write(&q, "Ujii", id, json, len, now,
 	    (int64_t)len));
 }
 
@@ -138,11 +182,18 @@ int
 store_session_users(const char *id, const char *sealed, int credentials,
     int64_t now)
 {
-	static struct query	q = QUERY("UPDATE support_sessions SET"
+	static struct query	q = QUERY2("UPDATE support_sessions SET"
 	    " users = ?2, users_at = ?3, users_len = ?4, users_good = ?5"
-	    " WHERE id = ?1 AND status IN ('pending', 'active')");
+	    " WHERE id = ?1 AND status IN ('pending', 'active')",
+	    "WITH s AS (UPDATE public.support_sessions SET"
+	    " users = to_jsonb($2), users_at = at($3) WHERE id = $1"
+	    " AND status IN ('pending', 'active') RETURNING id)"
+	    " INSERT INTO session_more (id, users_len, users_good)"
+	    " SELECT id, $4, $5 FROM s ON CONFLICT (id) DO UPDATE SET"
+	    " users_len = excluded.users_len,"
+	    " users_good = excluded.users_good");
 
-	return (db_write(&q, "TTiin", id, sealed, now,
+	return (db_write(&q, "UTiin", id, sealed, now,
 	    (int64_t)strlen(sealed), credentials));
 }
 
@@ -157,7 +208,7 @@ store_added_put(const char *session, const struct added_row *a)
 	    " tls = excluded.tls, added_by = excluded.added_by,"
 	    " added_at = excluded.added_at");
 
-	return (db_write(&q, "TTTtnti", session, a->name, a->target, a->label,
+	return (db_write(&q, "UTTtnti", session, a->name, a->target, a->label,
 	    a->tls, a->added_by, a->added_at));
 }
 
@@ -167,7 +218,7 @@ store_added_del(const char *session, const char *name)
 	static struct query	q = QUERY("DELETE FROM"
 	    " support_session_services WHERE session_id = ? AND name = ?");
 
-	return (db_write(&q, "TT", session, name));
+	return (db_write(&q, "UT", session, name));
 }
 
 int
@@ -180,7 +231,7 @@ db_added(const char *session, void (*fn)(const struct added_row *, void *),
 	struct added_row	a;
 	int			r;
 
-	for (r = db_read(&q, "T", session); r == 0; r = db_step(&q)) {
+	for (r = db_read(&q, "U", session); r == 0; r = db_step(&q)) {
 		memset(&a, 0, sizeof(a));
 		db_text(&q, 0, a.name, sizeof(a.name));
 		db_text(&q, 1, a.target, sizeof(a.target));
@@ -196,19 +247,35 @@ db_added(const char *session, void (*fn)(const struct added_row *, void *),
 int
 store_access_insert(const struct access_row *a)
 {
-	static struct query	q = QUERY("INSERT INTO support_access_logs"
+	static struct query	undo = QUERY2("",
+	    "WITH m AS (UPDATE access_more SET outcome = 'was not given'"
+	    " WHERE id = $1) UPDATE public.support_access_logs"
+	    " SET disconnected_at = connected_at WHERE id = $1");
+	static struct query	q = { .name = "access_insert",
+	    .undo = &undo, .sql = "INSERT INTO support_access_logs"
 	    " (id, session_id, operator_id, operator_name, access_type,"
 	    " connected_at, metadata, org_role, organization_id, service, ip,"
 	    " token_id, impersonator)"
-	    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
-	static struct query	used = QUERY("UPDATE support_sessions"
-	    " SET used = 1 WHERE id = ? AND used = 0");
+	    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", .pg =
+	    "WITH a AS (INSERT INTO public.support_access_logs (id,"
+	    " session_id, operator_id, operator_name, access_type,"
+	    " connected_at, metadata) VALUES ($1, $2, $3, $4, $5, at($6),"
+	    " json($7)) RETURNING id)"
+	    " INSERT INTO access_more (id, org_role, organization_id, service,"
+	    " ip, token_id, impersonator)"
+	    " SELECT id, $8, $9, $10, $11, $12, $13 FROM a" };
+	static struct query	used = QUERY2("UPDATE support_sessions"
+	    " SET used = 1 WHERE id = ? AND used = 0",
+	    "INSERT INTO session_more (id, used)"
+	    " SELECT id, 1 FROM public.support_sessions WHERE id = $1"
+	    " ON CONFLICT (id) DO UPDATE SET used = 1"
+	    " WHERE session_more.used = 0");
 	char			metadata[METADATA_SIZE];
 
-	if (db_write(&used, "T", a->session_id) == -1)
+	if (db_write(&used, "U", a->session_id) == -1)
 		return (-1);
 	metadata_print(a, metadata);
-	return (db_write(&q, "TTTtTiTttTttt", a->id, a->session_id,
+	return (db_write(&q, "UUTtTiTttTttt", a->id, a->session_id,
 	    a->operator_id, a->operator_name, a->type, a->connected_at,
 	    metadata, a->org_role, a->org_id, a->service, a->ip, a->token_id,
 	    a->impersonator));
@@ -217,13 +284,17 @@ store_access_insert(const struct access_row *a)
 int
 store_access_update(const struct access_row *a)
 {
-	static struct query	q = QUERY("UPDATE support_access_logs SET"
+	static struct query	q = QUERY2("UPDATE support_access_logs SET"
 	    " disconnected_at = nullif(?2, 0), metadata = ?3, bytes_in = ?4,"
-	    " bytes_out = ?5, outcome = ?6 WHERE id = ?1");
+	    " bytes_out = ?5, outcome = ?6 WHERE id = ?1",
+	    "WITH m AS (UPDATE access_more SET bytes_in = $4, bytes_out = $5,"
+	    " outcome = $6 WHERE id = $1) UPDATE public.support_access_logs"
+	    " SET disconnected_at = at($2), metadata = json($3)"
+	    " WHERE id = $1");
 	char			metadata[METADATA_SIZE];
 
 	metadata_print(a, metadata);
-	return (db_write(&q, "TiTiit", a->id, a->disconnected_at, metadata,
+	return (db_write(&q, "UiTiit", a->id, a->disconnected_at, metadata,
 	    (int64_t)a->bytes_in, (int64_t)a->bytes_out, a->outcome));
 }
 
@@ -265,7 +336,7 @@ db_access_next_open(const char *after, struct access_row *a)
 	    "WHERE id > ? AND disconnected_at IS NULL ORDER BY id LIMIT 1");
 	int			r;
 
-	if ((r = db_read(&q, "T", after)) != 0)
+	if ((r = db_read(&q, "U", db_uuid_after(after))) != 0)
 		return (r);
 	access_fill(&q, a);
 	db_done(&q);
@@ -277,10 +348,10 @@ static int
 logs_count(const char *id, int64_t *total)
 {
 	static struct query	q = QUERY("SELECT count(*) FROM (SELECT 1"
-	    " FROM support_access_logs WHERE session_id = ?1 LIMIT ?2)");
+	    " FROM support_access_logs WHERE session_id = ?1 LIMIT ?2) few");
 	int			r;
 
-	if ((r = db_read(&q, "Tn", id, STORE_LOGS)) != 0)
+	if ((r = db_read(&q, "Un", id, STORE_LOGS)) != 0)
 		return (r);
 	*total = db_int(&q, 0);
 	db_done(&q);
@@ -302,7 +373,7 @@ db_logs(const char *id, const struct list_query *lq, int64_t *total,
 		return (-1);
 	if (skip >= *total)
 		return (0);
-	for (r = db_read(&q, "Tii", id, (int64_t)lq->page_size, skip); r == 0;
+	for (r = db_read(&q, "Uii", id, (int64_t)lq->page_size, skip); r == 0;
 	    r = db_step(&q)) {
 		access_fill(&q, &a);
 		fn(&a, arg);
@@ -352,7 +423,8 @@ db_document(enum store_what what, const char *key, struct document **doc)
 				    what == ASK_USERS ? &users : &users_of;
 	int			 r;
 
-	if ((r = db_read(q, "T", key)) != 0)
+	r = db_read(q, what == ASK_USERS_OF ? "T" : "U", key);
+	if (r != 0)
 		return (r);
 	return (document_read(q, doc));
 }

@@ -7,12 +7,13 @@
  * sessions that nobody used, then refusals, then sessions with their rows of
  * the access log, then what was done.
  */
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/compat.h"
 #include "authd/store/store.h"
 #include "metrics/count.h"
-#include "sqlite.h"
+#include "db.h"
 
 #define USED_TIMES	10	/* as many of those that were used */
 #define TRIM_EACH	16	/* or fewer over these counts */
@@ -45,15 +46,15 @@ static int
 session_delete(const char *id, unsigned *rows)
 {
 	static struct query	log = QUERY("DELETE FROM support_access_logs"
-	    " WHERE rowid IN (SELECT a.rowid FROM support_access_logs a"
+	    " WHERE id IN (SELECT a.id FROM support_access_logs a"
 	    " WHERE a.session_id = ?1 LIMIT ?2)");
 	static struct query	se = QUERY("DELETE FROM support_sessions"
 	    " WHERE id = ?1");
 	unsigned		n;
 
-	n = gone(db_write(&log, "Tn", id, (int)*rows));
+	n = gone(db_write_now(&log, "Un", id, (int)*rows));
 	*rows -= n < *rows ? n : *rows;
-	return (*rows > 0 && gone(db_write(&se, "T", id)) == 1);
+	return (*rows > 0 && gone(db_write_now(&se, "U", id)) == 1);
 }
 
 static unsigned
@@ -87,7 +88,7 @@ trim(const char *system_id, const char *status)
 
 	unsigned		n;
 
-	n = gone(db_write(&q, "TTin", system_id, status, trims.max, SOME));
+	n = gone(db_write_now(&q, "TTin", system_id, status, trims.max, SOME));
 	return (n == 0 ? trim_used(system_id, status) : n);
 }
 
@@ -104,22 +105,36 @@ trim_later(const char *system_id)
 }
 
 /* Its groups know how many there are; not each time, many may stay. */
-void
-db_trim(const char *system_id)
+static void
+trim_look(void *arg)
 {
 	static struct query	q = QUERY("SELECT n FROM support_groups"
 	    " WHERE system_id = ?1 AND rank = ?2");
+	const char		*id = arg;
 	int64_t			n;
 	int			rank;
 
 	for (rank = RANK_EXPIRED; rank <= RANK_CLOSED; rank++) {
-		if (db_read(&q, "Tn", system_id, rank) != 0)
+		if (db_read(&q, "Tn", id, rank) != 0)
 			continue;
 		n = db_int(&q, 0);
 		db_done(&q);
 		if (n > trims.max && n % TRIM_EACH == 0)
-			trim_later(system_id);
+			trim_later(id);
 	}
+}
+
+void
+db_trim(const char *system_id)
+{
+	char	*id = strdup(system_id);
+	int	 r;
+
+	if (id == NULL)
+		return;
+	(void)db_aside(trim_look, free, id, &r);
+	if (r == -1)
+		free(id);
 }
 
 /* Of those that wait one; it waits on while there is more of it. */
@@ -165,7 +180,7 @@ purge_rows(int64_t max)
 	static struct query	last = QUERY("SELECT max(rowid)"
 	    " FROM support_access_logs");
 	static struct query	q = QUERY("DELETE FROM support_access_logs"
-	    " WHERE rowid IN (SELECT a.rowid FROM support_access_logs a"
+	    " WHERE id IN (SELECT a.id FROM support_access_logs a"
 	    " WHERE a.rowid <= ?1 AND a.disconnected_at IS NOT NULL"
 	    " ORDER BY a.rowid LIMIT ?2)");
 	int64_t			to;
@@ -174,7 +189,7 @@ purge_rows(int64_t max)
 		return (0);
 	to = db_int(&last, 0) - max;
 	db_done(&last);
-	return (to <= 0 ? 0 : gone(db_write(&q, "in", to, SOME_ROWS)));
+	return (to <= 0 ? 0 : gone(db_write_now(&q, "in", to, SOME_ROWS)));
 }
 
 /* By age and number; nothing while somebody walks along the chains. */
@@ -202,7 +217,7 @@ purge_revocations(int64_t now)
 	    " WHERE (kind, id) IN (SELECT r.kind, r.id FROM revocations r"
 	    " WHERE r.until < ?1 LIMIT ?2)");
 
-	return (gone(db_write(&q, "in", now, SOME)));
+	return (gone(db_write_now(&q, "in", now, SOME)));
 }
 
 /* Removed systems and organizations, long after their last session. */
@@ -216,16 +231,24 @@ purge_removed(int64_t before)
 	    " WHERE id IN (SELECT o.id FROM organizations o"
 	    " WHERE o.deleted_at < ?1 LIMIT ?2)");
 
-	return (gone(db_write(&systems, "in", before, SOME)) +
-	    gone(db_write(&orgs, "in", before, SOME)));
+	return (gone(db_write_now(&systems, "in", before, SOME)) +
+	    gone(db_write_now(&orgs, "in", before, SOME)));
 }
 
-int
-store_purge(const struct store_keep *k)
-{
-	unsigned	n;
+/* One at a time, also where it takes more than a turn. */
+static struct {
+	struct store_keep	keep;
+	int			running;
+	int			more;		/* the last one found some */
+} purge;
 
-	trims.max = k->sessions_max;
+static void
+purge_run(void *arg)
+{
+	const struct store_keep	*k = &purge.keep;
+	unsigned		n;
+
+	(void)arg;
 	n = purge_trims();
 	n += purge_rows(k->log_max);
 	n += purge_sessions(0, k->sessions_before, SOME);
@@ -233,7 +256,30 @@ store_purge(const struct store_keep *k)
 	n += purge_events(k);
 	n += purge_revocations(k->now);
 	n += purge_removed(k->log_before);
-	return (n > 0);
+	purge.more = n > 0;
+}
+
+static void
+purge_ran(void *arg)
+{
+	(void)arg;
+	purge.running = 0;
+}
+
+int
+store_purge(const struct store_keep *k)
+{
+	int	r;
+
+	if (purge.running)
+		return (1);
+	trims.max = k->sessions_max;
+	purge.keep = *k;
+	purge.running = 1;
+	(void)db_aside(purge_run, purge_ran, NULL, &r);
+	if (r == -1)
+		purge.running = 0;
+	return (purge.running || purge.more);
 }
 
 static void

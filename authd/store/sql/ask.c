@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* Questions: this back end has the answer at once. */
+/* Questions: who answers what, at once or aside. */
 #include <sys/queue.h>
 
 #include <stdlib.h>
@@ -8,7 +8,7 @@
 #include "base/clock.h"
 #include "base/compat.h"
 #include "authd/store/back.h"
-#include "sqlite.h"
+#include "db.h"
 
 #define ROWS_FIRST	8	/* room that an answer begins with */
 #define ROWS_MAX	10000	/* open sessions of one page's groups */
@@ -20,10 +20,9 @@ struct rows {
 	int	 failed;
 };
 
-#ifdef RELAYD_TESTING
 #define TEXTS	5	/* of a question */
-#define HELD_MS	10	/* between looks whether they still are */
 
+/* One that is answered later, with all that it points to. */
 struct back_call {
 	TAILQ_ENTRY(back_call)	 entry;
 	struct question		 q;
@@ -34,7 +33,13 @@ struct back_call {
 	store_then		 then;
 	void			*arg;
 	unsigned		 round;		/* asked in */
+	struct aside		*aside;
+	struct rows		 rows;
+	struct answer		 a;
 };
+
+#ifdef RELAYD_TESTING
+#define HELD_MS	10	/* between looks whether they still are */
 
 static struct {
 	TAILQ_HEAD(, back_call) waiting;
@@ -445,28 +450,45 @@ ask_after(const struct question *q, struct rows *rows)
 	return (rows->n > 0 ? 0 : STORE_NONE);
 }
 
+/* What a question finds; ends with it in `a`, and rows to free. */
+static void
+find(const struct question *q, struct rows *rows, struct answer *a)
+{
+	const struct way	*w = &ways[q->what];
+
+	memset(a, 0, sizeof(*a));
+	memset(rows, 0, sizeof(*rows));
+	rows->size = w->size;
+	if (w->many != NULL)
+		a->r = w->many(q, rows, a);
+	else
+		a->r = w->after != NULL ? ask_after(q, rows) :
+		    ask_one(q, rows);
+	if (rows->failed)
+		a->r = -1;
+	a->n = a->r == 0 ? rows->n : 0;
+	a->any = rows->v;
+}
+
+static void
+rows_free(struct rows *rows)
+{
+	if (rows->v != NULL)
+		freezero(rows->v, rows->room * rows->size);
+	rows->v = NULL;
+}
+
 static void
 answer(const struct question *q, store_then then, void *arg)
 {
-	const struct way	*w = &ways[q->what];
-	struct answer		 a = { .r = 0 };
-	struct rows		 rows = { .size = w->size };
+	struct answer	a;
+	struct rows	rows;
 
-	if (w->many != NULL)
-		a.r = w->many(q, &rows, &a);
-	else
-		a.r = w->after != NULL ? ask_after(q, &rows) :
-		    ask_one(q, &rows);
-	if (rows.failed)
-		a.r = -1;
-	a.n = a.r == 0 ? rows.n : 0;
-	a.any = rows.v;
+	find(q, &rows, &a);
 	then(&a, arg);
-	if (rows.v != NULL)
-		freezero(rows.v, rows.room * rows.size);
+	rows_free(&rows);
 }
 
-#ifdef RELAYD_TESTING
 static void
 call_free(struct back_call *c)
 {
@@ -475,10 +497,63 @@ call_free(struct back_call *c)
 	for (i = 0; i < TEXTS; i++)
 		if (c->text[i] != NULL)
 			freezero(c->text[i], strlen(c->text[i]));
+	rows_free(&c->rows);
 	free(c->groups);
 	free(c);
 }
 
+static int
+keep_text(struct back_call *c, unsigned i, const char **text)
+{
+	if (*text == NULL)
+		return (0);
+	*text = c->text[i] = strdup(*text);
+	return (*text == NULL ? -1 : 0);
+}
+
+static int
+keep_question(struct back_call *c, const struct question *q)
+{
+	c->q = *q;
+	if (q->list != NULL) {
+		c->list = *q->list;
+		c->q.list = &c->list;
+	}
+	if (q->systems != NULL) {
+		c->systems = *q->systems;
+		c->q.systems = &c->systems;
+	}
+	if (q->n > 0) {
+		c->groups = reallocarray(NULL, q->n, sizeof(*c->groups));
+		if (c->groups == NULL)
+			return (-1);
+		memcpy(c->groups, q->groups, q->n * sizeof(*c->groups));
+		c->q.groups = c->groups;
+	}
+	return (keep_text(c, 0, &c->q.key) == -1 ||
+	    keep_text(c, 1, &c->q.org_role) == -1 ||
+	    keep_text(c, 2, &c->q.org_id) == -1 ||
+	    keep_text(c, 3, &c->q.user) == -1 ||
+	    keep_text(c, 4, &c->q.impersonator) == -1 ? -1 : 0);
+}
+
+static struct back_call *
+call_new(const struct question *q, store_then then, void *arg)
+{
+	struct back_call	*c;
+
+	if ((c = calloc(1, sizeof(*c))) == NULL)
+		return (NULL);
+	c->then = then;
+	c->arg = arg;
+	if (keep_question(c, q) == -1) {
+		call_free(c);
+		return (NULL);
+	}
+	return (c);
+}
+
+#ifdef RELAYD_TESTING
 /* A test holds answers back: PRAGMA application_id = 1. */
 static int
 is_held(void)
@@ -516,50 +591,14 @@ answer_late(void *arg)
 		timer_set(&late.timer, 0);
 }
 
-static int
-keep_text(struct back_call *c, unsigned i, const char **text)
-{
-	if (*text == NULL)
-		return (0);
-	*text = c->text[i] = strdup(*text);
-	return (*text == NULL ? -1 : 0);
-}
-
 static struct back_call *
 ask_late(const struct question *q, store_then then, void *arg)
 {
-	struct back_call	*c;
+	struct back_call	*c = call_new(q, then, arg);
 
-	if ((c = calloc(1, sizeof(*c))) == NULL)
+	if (c == NULL)
 		return (NULL);
-	c->q = *q;
-	c->then = then;
-	c->arg = arg;
 	c->round = late.round;
-	if (q->list != NULL) {
-		c->list = *q->list;
-		c->q.list = &c->list;
-	}
-	if (q->systems != NULL) {
-		c->systems = *q->systems;
-		c->q.systems = &c->systems;
-	}
-	if (q->n > 0) {
-		c->groups = reallocarray(NULL, q->n, sizeof(*c->groups));
-		if (c->groups != NULL)
-			memcpy(c->groups, q->groups,
-			    q->n * sizeof(*c->groups));
-		c->q.groups = c->groups;
-	}
-	if ((q->n > 0 && c->groups == NULL) ||
-	    keep_text(c, 0, &c->q.key) == -1 ||
-	    keep_text(c, 1, &c->q.org_role) == -1 ||
-	    keep_text(c, 2, &c->q.org_id) == -1 ||
-	    keep_text(c, 3, &c->q.user) == -1 ||
-	    keep_text(c, 4, &c->q.impersonator) == -1) {
-		call_free(c);
-		return (NULL);
-	}
 	TAILQ_INSERT_TAIL(&late.waiting, c, entry);
 	if (!timer_is_set(&late.timer))
 		timer_set(&late.timer, 0);
@@ -569,10 +608,48 @@ ask_late(const struct question *q, store_then then, void *arg)
 void
 store_set_late(void)
 {
-	late.on = 1;
+	late.on = !db_is_late();
 	timer_init(&late.timer, answer_late, NULL);
 }
 #endif
+
+static void
+find_aside(void *arg)
+{
+	struct back_call	*c = arg;
+
+	find(&c->q, &c->rows, &c->a);
+}
+
+static void
+found(void *arg)
+{
+	struct back_call	*c = arg;
+
+	c->then(&c->a, c->arg);
+	call_free(c);
+}
+
+/* A server's: it is asked, and something else is done meanwhile. */
+static struct back_call *
+ask_aside(const struct question *q, store_then then, void *arg)
+{
+	static const struct answer	 none = { .r = -1 };
+	struct back_call		*c = call_new(q, then, arg);
+	struct aside			*a;
+	int				 r = -1;
+
+	if (c != NULL && (a = db_aside(find_aside, found, c, &r)) != NULL) {
+		c->aside = a;
+		return (c);
+	}
+	if (r == -1) {
+		if (c != NULL)
+			call_free(c);
+		then(&none, arg);
+	}
+	return (NULL);
+}
 
 struct back_call *
 back_ask(const struct question *q, store_then then, void *arg)
@@ -583,6 +660,8 @@ back_ask(const struct question *q, store_then then, void *arg)
 	if (late.on && (c = ask_late(q, then, arg)) != NULL)
 		return (c);
 #endif
+	if (db_is_late())
+		return (ask_aside(q, then, arg));
 	answer(q, then, arg);
 	return (NULL);
 }
@@ -592,28 +671,40 @@ back_cancel(struct back_call *c)
 {
 	if (c == NULL)
 		return;
+	if (c->aside != NULL) {
+		db_cancel(c->aside);
+		call_free(c);
+		return;
+	}
 #ifdef RELAYD_TESTING
 	TAILQ_REMOVE(&late.waiting, c, entry);
 	call_free(c);
 #endif
 }
 
+#ifdef RELAYD_TESTING
+static void
+commit_late(int ok, void *arg)
+{
+	(void)arg;
+	late.ok = ok;
+}
+#endif
+
 void
 store_commit(void (*then)(int, void *), void *arg)
 {
-	int	ok = db_commit() == 0;
-
 #ifdef RELAYD_TESTING
 	if (late.on) {
+		db_commit(commit_late, NULL);
 		late.then = then;
 		late.arg = arg;
-		late.ok = ok;
 		if (!timer_is_set(&late.timer))
 			timer_set(&late.timer, 0);
 		return;
 	}
 #endif
-	then(ok, arg);
+	db_commit(then, arg);
 }
 
 void
@@ -626,4 +717,5 @@ store_finish(void)
 	if (then != NULL)
 		then(late.ok, late.arg);
 #endif
+	db_finish();
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
-#ifndef STORE_INT_H
-#define STORE_INT_H
+#ifndef DB_H
+#define DB_H
 
 #include <stddef.h>
 #include <stdint.h>
@@ -8,32 +8,60 @@
 #include "authd/store/store.h"
 
 /*
- * Inside the SQLite back end: a prepared statement that is made at first use
- * and lives until the store closes.
+ * What the questions and writes of this room are made of: statements, which an
+ * engine runs (engine.h). A statement is prepared at first use. Its text is
+ * SQLite's; pg/dialect.h says what is put in other words for PostgreSQL, and
+ * where that does not do, it has a text of its own.
  */
 struct sqlite3_stmt;
 
 struct query {
 	const char		*sql;
+	const char		*pg;		/* NULL: the same */
 	const char		*name;		/* for the log */
 	struct sqlite3_stmt	*stmt;
 	struct query		*next;		/* prepared ones */
 	uint64_t		 turn, spent_ns; /* the last, and in it */
+	unsigned		 number;	/* on a server, 0: none yet */
+	int			 may_be_taken;	/* STORE_TAKEN is no failure */
+	/* takes back what it has made: the same first parameter */
+	struct query		*undo;
 };
 #define QUERY(text)	{ .sql = (text), .name = __func__ }
+#define QUERY2(text, server)						\
+	{ .sql = (text), .pg = (server), .name = __func__ }
 
 /*
  * Bind in order: 't' const char * ("" becomes NULL), 'T' const char * as it is,
- * 'i' int64_t, 'u' int64_t (AUDIT_UNSAID becomes NULL), 'n' int, 'j' const
+ * 'U' the same of a UUID, 'i' int64_t, 'u' int64_t (AUDIT_UNSAID becomes NULL), 'n' int, 'j' const
  * char * and size_t, 'b' const void * and size_t. db_write runs a statement
  * in the turn's transaction: 0, STORE_TAKEN, -1. db_read begins a question: 0
  * (a row is there), STORE_NONE, -1; after the last column, or on 0 only,
  * db_done() is due. db_step fetches the next row: 0, STORE_NONE or -1.
  */
 int	 db_write(struct query *, const char *types, ...);
+/*
+ * The same where what it touched has to be known at once: db_changes(). Only
+ * for what is allowed to be in the store without the rest of the turn.
+ */
+int	 db_write_now(struct query *, const char *types, ...);
 int	 db_read(struct query *, const char *types, ...);
 int	 db_step(struct query *);
 void	 db_done(struct query *);
+
+/*
+ * Do something that reads: at once, and `done` then; or aside, bit by bit as
+ * answers come, and `done` in a later turn. Returns NULL when `done` has been
+ * called already, or (no memory, r -1) will not be; else what db_cancel() takes
+ * until then: fn finds the store down and returns, `done` is not called.
+ */
+void		 db_commit(void (*then)(int, void *), void *arg);
+void		 db_finish(void);
+struct aside;
+struct aside	*db_aside(void (*fn)(void *), void (*done)(void *), void *arg,
+		    int *r);
+void		 db_cancel(struct aside *);
+int		 db_is_late(void);
 
 #ifdef RELAYD_TESTING
 /* The statements that were used, linked. */
@@ -42,6 +70,8 @@ struct query	*db_prepared(void);
 void		 db_list_step(int64_t rows);
 #endif
 
+/* Something that belongs to this turn could not be written: nothing is. */
+void	 db_void(void);
 /* How many transactions have come to nothing; one more each time it closes. */
 unsigned db_lost(void);
 
@@ -54,9 +84,6 @@ void	 db_trim(const char *system_id);
  * away when it is nearly as large.
  */
 void	 db_limit(uint64_t bytes, void (*oldest)(void));
-
-/* End the turn's transaction: 0, or -1: nothing of it is in the store. */
-int	 db_commit(void);
 
 /*
  * The answers, for store_ask(): 0, STORE_NONE or -1. Those that say "next" give
@@ -95,6 +122,7 @@ int	db_visible(const char *org_role, const char *org_id,
 int	db_org_seen(const char *org_role, const char *org_id, const char *id);
 /* A role in lower case. */
 void	db_role(const char *role, char dst[WORD_SIZE]);
+const char	*db_uuid_after(const char *);
 int	db_reference_get(const char *id, struct reference_row *);
 int	db_session_get(const char *id, struct session_row *);
 /* Open rows (pending, active) after an id, by id. */
@@ -119,6 +147,13 @@ int	db_logs(const char *id, const struct list_query *, int64_t *total,
 /* STORE_EVENTS behind this one, or ("") the last: 0, also for none; -1. */
 int	db_audit(const char *after, void (*)(const struct audit_row *, void *),
 	    void *arg);
+/*
+ * For a server, whose commits are known later: read where the chains end (in an
+ * aside); a turn goes there; it is there, or nothing that was written since is.
+ */
+int	db_audit_load(void);
+void	db_audit_sent(void);
+void	db_audit_written(int ok);
 int	db_audit_heads(void (*)(const struct audit_row *, void *), void *arg);
 /*
  * Of a chain the oldest `n` events at most go, those that are older than

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* What stands for proxy tokens in browsers' cookies: cred/refer.h. */
 #include "authd/store/store.h"
-#include "sqlite.h"
+#include "db.h"
 
 #define REFERENCES_MAX	32	/* of one operator and session: the newest */
 #define SOME		16	/* that have ended, at once */
@@ -23,10 +23,10 @@ store_reference_add(const struct reference_row *r, int64_t now)
 	    " ORDER BY r.expires_at DESC, r.rowid DESC LIMIT -1 OFFSET ?3)");
 
 	if (db_write(&over, "in", now, SOME) == -1 ||
-	    db_write(&add, "TTTTi", r->id, r->session_id, r->operator_id,
+	    db_write(&add, "TUTTi", r->id, r->session_id, r->operator_id,
 	    r->sealed, r->expires_at) == -1)
 		return (-1);
-	return (db_write(&trim, "TTn", r->session_id, r->operator_id,
+	return (db_write(&trim, "UTn", r->session_id, r->operator_id,
 	    REFERENCES_MAX));
 }
 

@@ -10,7 +10,7 @@
 #include "base/compat.h"
 #include "authd/store/store.h"
 #include "scope.h"
-#include "sqlite.h"
+#include "db.h"
 
 #define STEP	1000	/* systems that are looked at in one go */
 

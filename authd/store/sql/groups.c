@@ -10,7 +10,7 @@
 #include "base/compat.h"
 #include "authd/store/store.h"
 #include "scope.h"
-#include "sqlite.h"
+#include "db.h"
 
 /*
  * Whoever sees so few groups has them looked up and sorted; for others the
@@ -62,17 +62,18 @@
 	" WHERE ((?3 >> g.rank) & 1) = 1 AND (g." by " & ?3) = 0"	\
 	" ORDER BY " order " LIMIT ?4 OFFSET ?5"
 
-#define BY(key, desc)	"g." key desc ", g.system_id" desc
+/* By their places: a union has no other names for them on a server. */
+#define BY(desc)	"2" desc ", 1" desc
 #define PAGE(text, sort)	{ .sql = (text), .name = "list by " sort }
 #define PAGES(of, than, desc)	{					\
 	PAGE(of("g.created_at", "by_created", "created_at", than,	\
-	    BY("created_at", desc)), "created_at"),			\
+	    BY(desc)), "created_at"),			\
 	PAGE(of("g.started_at", "by_started", "started_at", than,	\
-	    BY("started_at", desc)), "started_at"),			\
+	    BY(desc)), "started_at"),			\
 	PAGE(of("g.expires_at", "by_expires", "expires_at", than,	\
-	    BY("expires_at", desc)), "expires_at"),			\
+	    BY(desc)), "expires_at"),			\
 	PAGE(of("g.created_at, g.rank", "by_status", "created_at", than, \
-	    "g.rank" desc ", " BY("created_at", desc)), "status") }
+	    "3" desc ", " BY(desc)), "status") }
 
 #define K(name)	#name,
 static const char *const	sorts[] = { API_SORT_KEYS };

@@ -1,0 +1,300 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: ISC
+"""PostgreSQL is killed, stopped, restarted and cut off in the middle of
+traffic: no tunnel drops, nothing that was acknowledged is lost, nobody waits
+longer than two seconds, and all is well soon after it is back. And a commit
+whose answer got lost is known all the same."""
+
+import http.client
+import json
+import os
+import select
+import signal
+import socket
+import sys
+import threading
+import time
+
+import postgres
+from harness import GoClient, Relayd, Tap, Targets, free_port, until
+from transfer import Transfer
+
+t = Tap()
+BODY = json.dumps({"service": "web"})
+PATIENCE = 4.0          # seconds; a machine that does other things, too
+
+
+class Gate(threading.Thread):
+    """A proxy before the server that can hold everything back, and look for a
+    word in what the client says: then what follows is done by `at`."""
+
+    def __init__(self, port):
+        super().__init__(daemon=True)
+        self.to = port
+        self.s = socket.create_server(("127.0.0.1", 0))
+        self.port = self.s.getsockname()[1]
+        self.held = threading.Event()
+        self.closed = False
+        self.word = None
+        self.at = None
+        self.seen = threading.Event()
+        self.pairs = []
+        self.start()
+
+    def run(self):
+        while True:
+            try:
+                c, _ = self.s.accept()
+            except OSError:
+                return
+            if self.closed:
+                c.close()
+                continue
+            try:
+                s = socket.create_connection(("127.0.0.1", self.to))
+            except OSError:
+                c.close()
+                continue
+            self.pairs.append((c, s))
+            threading.Thread(target=self.pump, args=(c, s),
+                             daemon=True).start()
+
+    def pump(self, c, s):
+        mute = False
+        try:
+            while True:
+                ready, _, _ = select.select([c, s], [], [], 0.02)
+                if self.held.is_set():
+                    time.sleep(0.02)
+                    continue
+                if c in ready:
+                    data = c.recv(65536)
+                    if not data:
+                        break
+                    if self.word and self.word in data:
+                        self.word = None
+                        self.closed = True
+                        if self.at == "lose":       # it never gets there
+                            self.seen.set()
+                            break
+                        mute = True                 # it does, and no answer
+                    s.sendall(data)
+                if s in ready:
+                    data = s.recv(65536)
+                    if not data:
+                        break
+                    if mute:
+                        # Everything is done there that was asked.
+                        time.sleep(0.3)
+                        self.seen.set()
+                        break
+                    c.sendall(data)
+        except OSError:
+            pass
+        for x in (c, s):
+            x.close()
+        if mute or self.closed:
+            for a, b in self.pairs:
+                for x in (a, b):
+                    try:
+                        x.shutdown(socket.SHUT_RDWR)
+                    except OSError:
+                        pass
+
+    def arm(self, at, word=b"COMMIT"):
+        self.seen.clear()
+        self.at = at
+        self.word = word
+
+    def open(self):
+        self.closed = False
+
+
+class Asker(threading.Thread):
+    """Asks for something that has to be written, and notes what it is told."""
+
+    def __init__(self, d, sid, token):
+        super().__init__(daemon=True)
+        self.d, self.path = d, "/api/support-sessions/%s/proxy-token" % sid
+        self.head = {"Authorization": "Bearer " + token,
+                     "Content-Type": "application/json"}
+        self.told = []          # (when, seconds, status, headers, body)
+        self.stopped = False
+        self.start()
+
+    def ask(self):
+        c = http.client.HTTPConnection("127.0.0.1", self.d.port, timeout=30)
+        begin = time.monotonic()
+        try:
+            c.request("POST", self.path, BODY, self.head)
+            r = c.getresponse()
+            body = r.read()
+            self.told.append((begin, time.monotonic() - begin, r.status,
+                              dict(r.getheaders()), body))
+        except OSError as e:
+            self.told.append((begin, time.monotonic() - begin, 0, {},
+                              str(e).encode()))
+        finally:
+            c.close()
+
+    def run(self):
+        while not self.stopped:
+            self.ask()
+            time.sleep(0.04)
+
+    def count(self, status):
+        return len([1 for x in self.told if x[2] == status])
+
+    def stop(self):
+        self.stopped = True
+        self.join(40)
+
+
+def tickets(d):
+    return int(d.sql("SELECT count(*) FROM audit_events WHERE action ="
+                     " 'proxy_token' AND outcome = 'done'"))
+
+
+def good_after(a, since):
+    """The first that was asked after `since` and was good; its time."""
+    return until(lambda: next((x for x in a.told if x[0] >= since and
+                               x[2] == 200), None), "a good answer")
+
+
+def outage(d, server, name, break_it, mend, hold=3.0):
+    sid = d.wait_session()["session"]
+    before = tickets(d)
+    token = d.token()
+    c = d.cookie(sid, token)
+    tr = Transfer(d, sid, c, repeat=True)
+    askers = [Asker(d, sid, token) for _ in range(2)]
+    until(lambda: all(a.count(200) > 3 for a in askers), "traffic")
+    workers = {p["pid"] for p in d.processes("muxd")}
+    break_it()
+    time.sleep(hold)
+    mend()
+    back = time.monotonic()
+    firsts = [good_after(a, back) for a in askers]
+    for a in askers:
+        a.stop()
+    told = [x for a in askers for x in a.told]
+    slowest = max(x[1] for x in told)
+    refused = [x for x in told if x[2] not in (200,)]
+    t.diag("%s: %d good, %d refused, the slowest %.2f s, well again after "
+           "%.2f s" % (name, len(told) - len(refused), len(refused), slowest,
+                       max(x[0] + x[1] for x in firsts) - back))
+    t.ok(hold < 2 or refused, "%s: it is noticed" % name)
+    t.equal(sorted({x[2] for x in refused} - {503}), [],
+            "%s: who is refused gets 503" % name)
+    t.diag(str([x for x in refused if "Retry-After" not in x[3]][:2]))
+    t.ok(all("Retry-After" in x[3] and json.loads(x[4])["message"]
+             for x in refused if x[2] == 503),
+         "%s: with a reason and Retry-After" % name)
+    t.ok(slowest < PATIENCE, "%s: nobody is left waiting" % name)
+    t.ok(all(x[0] + x[1] - back < PATIENCE for x in firsts),
+         "%s: all is well soon after its return" % name)
+    t.ok(tr.intact(), "%s: a transfer goes on and arrives" % name)
+    t.equal({p["pid"] for p in d.processes("muxd")}, workers,
+            "%s: no tunnel drops" % name)
+    good = len([x for x in told if x[2] == 200])
+    t.ok(tickets(d) - before >= good, "%s: nothing that was acknowledged is "
+         "lost (%d acknowledged, %d rows)" % (name, good,
+                                              tickets(d) - before))
+    t.equal(d.ctl_raw("audit", "verify").returncode, 0,
+            "%s: the audit log's chains hold" % name)
+
+
+def lost_answer(d, gate, at, name):
+    """What the client is told is what is in the store."""
+    sid = d.wait_session()["session"]
+    a = Asker.__new__(Asker)
+    threading.Thread.__init__(a)
+    a.d, a.told = d, []
+    a.path = "/api/support-sessions/%s/proxy-token" % sid
+    a.head = {"Authorization": "Bearer " + d.token(),
+              "Content-Type": "application/json"}
+    a.ask()
+    before = tickets(d)
+    gate.arm(at)
+    mend = threading.Thread(target=lambda: (gate.seen.wait(30), gate.open()))
+    mend.start()
+    a.ask()
+    mend.join()
+    t.equal(a.told[-1][2], 200, "%s: is answered with what became of it" %
+            name)
+    t.equal(tickets(d) - before, 1, "%s: and is there once" % name)
+    t.equal(d.ctl_raw("audit", "verify").returncode, 0,
+            "%s: the chains hold" % name)
+
+
+def given_up(d, gate):
+    """Nobody can know it in time; what was told is made true later."""
+    sid = d.wait_session()["session"]
+    token = d.token()
+    a = Asker.__new__(Asker)
+    threading.Thread.__init__(a)
+    a.d, a.told = d, []
+    a.path = "/api/support-sessions/%s/proxy-token" % sid
+    a.head = {"Authorization": "Bearer " + token,
+              "Content-Type": "application/json"}
+    before = d.sql("SELECT count(*) FROM support_access_logs")
+    gate.arm("mute")
+    c = http.client.HTTPConnection("127.0.0.1", d.port, timeout=30)
+    begin = time.monotonic()
+    c.request("POST", a.path, BODY, a.head)
+    status = c.getresponse().status
+    t.ok(status == 503 and time.monotonic() - begin < PATIENCE,
+         "a commit that nobody can know of: 503 in time")
+    gate.seen.wait(30)
+    gate.open()
+    d.log.wait("store: .* writes that were answered with a failure were in the"
+               " store")
+    t.ok(True, "it is found when the store is back, and said")
+    until(lambda: d.sql("SELECT count(*) FROM audit_events WHERE action ="
+                        " 'store_settled'") == "1", "the event")
+    t.ok(True, "and is in the audit log")
+    t.equal(d.sql("SELECT count(*) FROM support_access_logs WHERE"
+                  " disconnected_at IS NULL AND outcome IS DISTINCT FROM"
+                  " 'was not given' AND NOT EXISTS (SELECT 1 FROM"
+                  " access_more m WHERE m.id = support_access_logs.id)"), "0",
+            "no row says of an access that it goes on that was not given")
+    t.ok(int(d.sql("SELECT count(*) FROM support_access_logs WHERE outcome ="
+                   " 'was not given'")) == int(d.sql(
+                       "SELECT count(*) FROM support_access_logs")) -
+         int(before), "its rows are ended, with the reason")
+    t.equal(d.ctl_raw("audit", "verify").returncode, 0, "the chains hold")
+
+
+def daemon(server, gate=None):
+    d = Relayd(t, operator="")
+    d.use_postgres(server, port=gate.port if gate else None)
+    d.rewrite()
+    return d
+
+
+def main():
+    if postgres.programs() is None:
+        t.skip("no PostgreSQL here", "all of it")
+        t.done()
+    server = postgres.server()
+    with Targets() as targets:
+        web = "web=127.0.0.1:%d" % targets.http
+        with daemon(server) as d:
+            key, secret = d.add_system()
+            with GoClient(d, key, secret, web):
+                outage(d, server, "kill -9", server.kill, server.start)
+                outage(d, server, "SIGSTOP", server.pause, server.go_on)
+                outage(d, server, "restart", server.restart, lambda: None, 0)
+        gate = Gate(server.port)
+        with daemon(server, gate) as d:
+            key, secret = d.add_system()
+            with GoClient(d, key, secret, web):
+                outage(d, server, "cut off", gate.held.set, gate.held.clear)
+                lost_answer(d, gate, "mute", "a commit whose answer is lost")
+                lost_answer(d, gate, "lose", "a commit that is lost")
+                given_up(d, gate)
+    t.done()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
