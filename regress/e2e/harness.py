@@ -380,6 +380,7 @@ class Relayd:
         os.makedirs(os.path.join(self.dir, "store"), exist_ok=True)
         self.store = store or os.path.join(self.dir, "store", "relayd.db")
         self.pg = self.database = None
+        self.wants_ready = True
         self.store_line = 'sqlite "%s"' % self.store
         if store is None and STORE == "postgresql":
             self.use_postgres(postgres.server())
@@ -499,7 +500,7 @@ operator {
         except OSError:
             return False
         return self.ctl_try("show", "stats") is not None and (
-            self.pg is None or self.is_ready())
+            self.pg is None or not self.wants_ready or self.is_ready())
 
     def is_ready(self):
         """A server's store is open a moment later than the doors."""

@@ -145,7 +145,10 @@ class Postgres:
             return None if x == "\\N" else int(x) \
                 if re.fullmatch(r"-?[0-9]{1,18}", x) else x
 
-        text = "SET search_path = public, relayd;\n" + \
+        # relayd's views can be read, the tables behind them written.
+        path = "relayd, public" if re.match(r"(?i)\s*select", text) else \
+            "public, relayd"
+        text = "SET search_path = %s;\n" % path + \
             re.sub(r"\?", literal, text)
         r = subprocess.run([*self.psql(database)[:-1], "-F", "\x1f", "-R",
                             "\x1e", "-P", "null=\\N", database],

@@ -9,7 +9,6 @@ import pty
 import re
 import select
 import signal
-import sqlite3
 import struct
 import subprocess
 import termios
@@ -92,14 +91,9 @@ class Typist:
 
 
 def rows(d):
-    db = sqlite3.connect("file:%s?mode=ro" % d.store, uri=True)
-    try:
-        return db.execute(
-            "select disconnected_at is not null, metadata from "
-            "support_access_logs where access_type = 'web_terminal' order by "
-            "connected_at").fetchall()
-    finally:
-        db.close()
+    return [(at is not None, metadata) for at, metadata in d.rows(
+        "select disconnected_at, metadata from support_access_logs where "
+        "access_type = 'web_terminal' order by connected_at")]
 
 
 def typing(d, sid, env):

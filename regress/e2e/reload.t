@@ -50,7 +50,7 @@ with Targets() as targets, Relayd(t, tunnel="\tmax sessions per system 3") as d:
         for old, new, what in (
                 ("proxyd 2", "proxyd 3", "proxyd"),
                 ("port %d\n" % d.port, "port %d\n" % free_port(), "listen"),
-                (d.store, d.store + "x", "store"),
+                ("store " + d.store_line, "store sqlite \"%sx\"" % d.store, "store"),
                 (d.sock, d.sock + "x", "control socket"),
                 ("jwt.secret", "jwt.other", "jwt secret file")):
             text = d.text

@@ -112,7 +112,7 @@ conn_connect(struct conn *c, const char *const *keys,
     const char *const *values)
 {
 	memset(c->prepared, 0, sizeof(c->prepared));
-	c->since_ms = clock_ms();
+	c->since_ms = pg_ms();
 	c->pg = PQconnectStartParams(keys, values, 0);
 	if (c->pg == NULL || PQstatus(c->pg) == CONNECTION_BAD ||
 	    watch(c, EV_WRITE) == -1)
@@ -163,8 +163,8 @@ conn_waits_ms(const struct conn *c)
 	const struct request	*r = TAILQ_FIRST(&c->sent);
 
 	if (c->state == CONNECTING)
-		return (clock_ms() - c->since_ms);
-	return (c->state == READY && r != NULL ? clock_ms() - r->sent_ms : 0);
+		return (pg_ms() - c->since_ms);
+	return (c->state == READY && r != NULL ? pg_ms() - r->sent_ms : 0);
 }
 
 /* The first line of what libpq says; it has no secrets. */
@@ -240,7 +240,7 @@ send_prepare(struct conn *c, struct query *q, const struct params *p)
 		return (-1);
 	}
 	c->prepared[q->number] = 1;
-	r->sent_ms = clock_ms();
+	r->sent_ms = pg_ms();
 	TAILQ_INSERT_TAIL(&c->sent, r, entry);
 	c->nsent++;
 	return (0);
@@ -292,7 +292,7 @@ conn_send(struct conn *c, struct request *r)
 		res = send_batch(c, r->batch);
 	else if ((res = send_prepare(c, r->query, r->params)) == 0)
 		res = send_one(c, r->query, r->params);
-	r->sent_ms = clock_ms();
+	r->sent_ms = pg_ms();
 	TAILQ_INSERT_TAIL(&c->sent, r, entry);
 	c->nsent++;
 	if (res == -1 || PQpipelineSync(c->pg) == 0 || PQflush(c->pg) == -1)
@@ -317,7 +317,7 @@ roll_back(struct conn *c)
 		request_free(r);
 		return;
 	}
-	r->sent_ms = clock_ms();
+	r->sent_ms = pg_ms();
 	TAILQ_INSERT_TAIL(&c->sent, r, entry);
 	c->nsent++;
 	(void)PQflush(c->pg);

@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "base/clock.h"
 #include "base/compat.h"
@@ -29,6 +30,7 @@
 #define ANSWER_MS	1400	/* a server that takes longer hangs */
 #define GRACE_MS	1200	/* without one, before that is said */
 #define RETRY_MS	200	/* between two attempts to connect */
+#define SCHEMA_MS	1000	/* where tables are missing */
 #define FINISH_MS	2000	/* when we stop */
 #define PASSWORD_MAX	512
 
@@ -66,6 +68,15 @@ static struct {
 	char		 why_not[160];
 	struct timer	 tick;
 } pg = { .nconns = 5, .down = 1, .version = -1 };
+
+uint64_t
+pg_ms(void)
+{
+	struct timespec	ts;
+
+	(void)clock_gettime(CLOCK_MONOTONIC, &ts);
+	return ((uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000);
+}
 
 /* --- where it is --- */
 
@@ -242,7 +253,7 @@ pg_again(const char *why)
 	if (why != NULL)
 		strlcpy(pg.why_not, why, sizeof(pg.why_not));
 	if (pg.lost_ms == 0)
-		pg.lost_ms = clock_ms();
+		pg.lost_ms = pg_ms();
 	close_all();
 	tick_soon();
 }
@@ -287,6 +298,8 @@ is_up(void)
 
 /* --- from a connection that is there to a store that is up --- */
 
+static struct query	ask_tables = { .name = "tables",
+    .pg = "SELECT 1 WHERE to_regclass('relayd.schema_version') IS NOT NULL" };
 static struct query	ask_version = { .name = "version",
     .pg = "SELECT version FROM relayd.schema_version" };
 static struct query	ask_fence = { .name = "fence",
@@ -351,30 +364,51 @@ ask(struct query *q, void (*done)(struct request *))
 	return (conn_send(pg.conn[0], r));
 }
 
+/* Somebody has to make them; until then it is looked at now and then. */
+static void
+wrong_version(int v)
+{
+	pg.version = v;
+	snprintf(pg.why_not, sizeof(pg.why_not), "its schema is %d, this "
+	    "relayd needs %d: relayctl schema apply", v, STORE_SCHEMA);
+	pg_again(NULL);
+	pg.tried_ms = pg_ms() + SCHEMA_MS - RETRY_MS;
+}
+
+/* 1: the answer is good. */
+static int
+is_answer(struct request *r)
+{
+	if (request_failed(r) == 0)
+		return (1);
+	pg_again(r->state[0] != '\0' ? r->state : "no answer");
+	return (0);
+}
+
 static void
 versioned(struct request *r)
 {
-	int	v = 0;
-
-	if (request_failed(r) == 0 && PQntuples(r->result) == 1)
-		v = (int)strtol(PQgetvalue(r->result, 0, 0), NULL, 10);
-	else if (strcmp(r->state, "42P01") != 0 &&
-	    strcmp(r->state, "3F000") != 0) {
-		pg_again(r->state[0] != '\0' ? r->state : "no version");
-		request_free(r);
-		return;
+	if (is_answer(r)) {
+		pg.version = PQntuples(r->result) == 1 ?
+		    (int)strtol(PQgetvalue(r->result, 0, 0), NULL, 10) : 0;
+		if (pg.version != STORE_SCHEMA)
+			wrong_version(pg.version);
+		else if (ask(&ask_fence, fenced) == -1)
+			pg_again("cannot send");
 	}
 	request_free(r);
-	pg.version = v;
-	if (v != STORE_SCHEMA) {
-		snprintf(pg.why_not, sizeof(pg.why_not), "its schema is %d, "
-		    "this relayd needs %d: relayctl schema apply", v,
-		    STORE_SCHEMA);
-		pg_again(NULL);
-		return;
+}
+
+static void
+tabled(struct request *r)
+{
+	if (is_answer(r)) {
+		if (PQntuples(r->result) == 0)
+			wrong_version(0);
+		else if (ask(&ask_version, versioned) == -1)
+			pg_again("cannot send");
 	}
-	if (ask(&ask_fence, fenced) == -1)
-		pg_again("cannot send");
+	request_free(r);
 }
 
 static void
@@ -382,7 +416,7 @@ writer_ready(struct conn *c)
 {
 	(void)c;
 	pg.state = P_ASKING;
-	if (ask(&ask_version, versioned) == -1)
+	if (ask(&ask_tables, tabled) == -1)
 		pg_again("cannot send");
 }
 
@@ -423,7 +457,7 @@ connect_all(void)
 {
 	unsigned	i;
 
-	pg.tried_ms = clock_ms();
+	pg.tried_ms = pg_ms();
 	for (i = 0; i < pg.nconns; i++) {
 		if (pg.conn[i] == NULL)
 			pg.conn[i] = conn_new(i == 0 ? &writer_ops :
@@ -477,13 +511,13 @@ pg_tick(void *arg)
 	if (hangs())
 		pg_down("no answer");
 	else if (!pg.down && ((pg.lost_ms != 0 &&
-	    clock_ms() - pg.lost_ms > GRACE_MS) ||
+	    pg_ms() - pg.lost_ms > GRACE_MS) ||
 	    turn_waits_ms() > ANSWER_MS)) {
 		if (pg.state == P_UP)
 			pg_again("no answer");
 		tell_down();
 	}
-	if (clock_ms() - pg.tried_ms >= RETRY_MS || pg.tried_ms == 0)
+	if (pg.tried_ms == 0 || pg_ms() >= pg.tried_ms + RETRY_MS)
 		(void)connect_all();
 	pg_dispatch();
 	if (!is_idle())
@@ -532,10 +566,10 @@ pg_is_up(void)
 static void
 pg_finish(void)
 {
-	uint64_t	 end = clock_ms() + FINISH_MS;
+	uint64_t	 end = pg_ms() + FINISH_MS;
 	struct pollfd	 p = { .events = POLLIN };
 
-	while (turn_waits_ms() != 0 && clock_ms() < end) {
+	while (turn_waits_ms() != 0 && pg_ms() < end) {
 		if (pg_writer() == NULL)
 			break;
 		p.fd = conn_fd(pg.conn[0]);

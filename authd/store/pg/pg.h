@@ -113,6 +113,9 @@ void		 turn_clear(void);
 
 /* pg.c */
 
+/* Milliseconds of the server's time: a test's moved clock is not its own. */
+uint64_t	 pg_ms(void);
+
 /* NULL: none that may be sent to just now. */
 struct conn	*pg_writer(void);
 /* Is it up, or was a moment ago? */

@@ -70,7 +70,7 @@ turn_done(void)
 uint64_t
 turn_waits_ms(void)
 {
-	return (turn.sent != NULL ? clock_ms() - turn.since_ms + 1 : 0);
+	return (turn.sent != NULL ? pg_ms() - turn.since_ms + 1 : 0);
 }
 
 void
@@ -249,7 +249,7 @@ turn_send(void (*then)(int, void *), void *arg)
 	turn.sent = b;
 	turn.then = then;
 	turn.arg = arg;
-	turn.since_ms = clock_ms();
+	turn.since_ms = pg_ms();
 	turn.tries = 0;
 	if (failed) {
 		turn_over(0);

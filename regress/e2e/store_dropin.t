@@ -1,0 +1,193 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: ISC
+"""The drop-in shape: a database that another program has made and filled, with
+the tables and columns of doc/operator-api.md, section 10. relayd adds its own
+beside them, uses what is there, and leaves the rest alone."""
+
+import hashlib
+import os
+import sys
+
+import postgres
+from harness import GoClient, Relayd, Tap, Targets, until
+
+t = Tap()
+
+# As others have them: more columns than relayd knows, no table of relayd's.
+THEIRS = """
+CREATE TABLE systems (
+    id varchar(255) PRIMARY KEY, name varchar(255) NOT NULL,
+    type varchar(100), fqdn varchar(255), system_key varchar(255) UNIQUE,
+    system_secret_public varchar(64), system_secret_sha256 varchar(128),
+    organization_id varchar(255), support_enabled boolean DEFAULT false,
+    registered_at timestamptz, suspended_at timestamptz,
+    deleted_at timestamptz, created_at timestamptz DEFAULT now(),
+    extra jsonb DEFAULT '{"theirs": true}');
+CREATE TABLE support_sessions (
+    id uuid PRIMARY KEY DEFAULT gen_random_uuid(),
+    system_id varchar(255) NOT NULL REFERENCES systems(id) ON DELETE CASCADE,
+    node_id varchar(16), session_token varchar(64) NOT NULL UNIQUE,
+    reconnect_token varchar(64), started_at timestamptz NOT NULL DEFAULT now(),
+    expires_at timestamptz NOT NULL DEFAULT now() + interval '24 hours',
+    status varchar(16) NOT NULL DEFAULT 'pending', closed_at timestamptz,
+    closed_by varchar(32), diagnostics jsonb, diagnostics_at timestamptz,
+    users jsonb, users_at timestamptz,
+    created_at timestamptz NOT NULL DEFAULT now(),
+    updated_at timestamptz NOT NULL DEFAULT now());
+CREATE INDEX idx_sessions_status ON support_sessions (status);
+CREATE TABLE support_access_logs (
+    id uuid PRIMARY KEY DEFAULT gen_random_uuid(),
+    session_id uuid NOT NULL REFERENCES support_sessions(id)
+        ON DELETE CASCADE,
+    operator_id varchar(255) NOT NULL, operator_name varchar(255),
+    access_type varchar(16) NOT NULL,
+    connected_at timestamptz NOT NULL DEFAULT now(),
+    disconnected_at timestamptz, metadata jsonb);
+CREATE TABLE distributors (id uuid DEFAULT gen_random_uuid(),
+    logto_id varchar(255), name varchar(255), custom_data jsonb,
+    deleted_at timestamptz);
+CREATE TABLE resellers (LIKE distributors INCLUDING DEFAULTS);
+CREATE TABLE customers (LIKE distributors INCLUDING DEFAULTS);
+CREATE VIEW unified_organizations AS
+    SELECT logto_id, id AS db_id, name, 'distributor' AS org_type
+        FROM distributors WHERE deleted_at IS NULL
+    UNION ALL SELECT logto_id, id, name, 'reseller' FROM resellers
+        WHERE deleted_at IS NULL
+    UNION ALL SELECT logto_id, id, name, 'customer' FROM customers
+        WHERE deleted_at IS NULL;
+INSERT INTO distributors (logto_id, name) VALUES ('d1', 'Distributor');
+INSERT INTO resellers (logto_id, name, custom_data) VALUES
+    ('r1', 'Reseller', '{"createdBy": "d1"}'),
+    ('r2', 'Other', '{"createdBy": "d2"}');
+INSERT INTO customers (logto_id, name, custom_data, deleted_at) VALUES
+    ('c1', 'Customer', '{"createdBy": "r1"}', NULL),
+    ('c2', 'Stranger', '{"createdBy": "r2"}', NULL);
+"""
+TABLES = ("systems", "support_sessions", "support_access_logs",
+          "distributors", "resellers", "customers")
+
+
+def system(server, db, id, org, key, private):
+    salt = os.urandom(16)
+    stored = salt.hex() + ":" + hashlib.sha256(
+        salt + private.encode()).hexdigest()
+    server.sql("INSERT INTO systems (id, name, type, system_key,"
+               " system_secret_public, system_secret_sha256, organization_id,"
+               " support_enabled, registered_at) VALUES ('%s', 'box of %s',"
+               " 'ns8', '%s', '%s', '%s', '%s', true, now())" %
+               (id, org, key, "p" + id, stored, org), db)
+    return key, "my_%s.%s" % ("p" + id, private)
+
+
+def shape(server, db):
+    """Every column of theirs, and every row."""
+    columns = server.sql(
+        "SELECT table_name, column_name, data_type, is_nullable,"
+        " column_default FROM information_schema.columns WHERE table_schema ="
+        " 'public' ORDER BY 1, ordinal_position", db)
+    return columns, [server.sql("SELECT md5(string_agg(x::text, '|' ORDER BY"
+                                " x::text)) FROM %s x" % n, db)
+                     for n in TABLES]
+
+
+def fill(server):
+    db = server.database("template1")
+    server.sql(THEIRS, db)
+    a = system(server, db, "s1", "c1", "NETH-0001", "a" * 40)
+    b = system(server, db, "s2", "c2", "NETH-0002", "b" * 40)
+    server.sql(
+        "INSERT INTO support_sessions (id, system_id, session_token, status,"
+        " started_at, closed_at, closed_by) VALUES"
+        " ('11111111-1111-4111-8111-111111111111', 's1', 'old', 'closed',"
+        " now() - interval '2 days', now() - interval '1 day', 'operator'),"
+        " ('22222222-2222-4222-8222-222222222222', 's2', 'other', 'expired',"
+        " now() - interval '3 days', now() - interval '2 days', 'timeout');"
+        "INSERT INTO support_access_logs (session_id, operator_id,"
+        " operator_name, access_type, disconnected_at, metadata) VALUES"
+        " ('11111111-1111-4111-8111-111111111111', 'bob', 'Bob', 'ui_proxy',"
+        " now(), '{\"service\": \"web\"}')", db)
+    return db, a, b
+
+
+def groups(d, **who):
+    st, env = d.api("GET", "/support-sessions?page_size=50&status=pending&"
+                    "status=active&status=expired&status=closed",
+                    d.token(**who))
+    rows = env["data"].get("support_sessions", []) if st == 200 else []
+    return st, sorted(g["system_id"] for g in rows)
+
+
+def main():
+    if postgres.programs() is None:
+        t.skip("no PostgreSQL here", "all of it")
+        t.done()
+    server = postgres.server()
+    db, one, two = fill(server)
+    before = shape(server, db)
+    d = Relayd(t)
+    d.use_postgres(server, db)
+    d.rewrite()
+    d.wants_ready = False
+    with Targets() as targets, d:
+        # Without its tables nothing is let in, and that can be mended.
+        until(lambda: d.ctl("schema", "show")[0]["state"] == "missing",
+              "the schema to be looked at")
+        t.ok(True, "schema show: missing")
+        r = d.ctl_raw("system", "list")
+        t.ok(r.returncode != 0, "without its tables nothing else is answered")
+        t.equal(d.request("GET", "/readyz")[0], 503, "and it is not ready")
+        t.equal(d.ctl_raw("schema", "apply").returncode, 0, "schema apply")
+        until(d.is_ready, "relayd to be ready")
+        t.equal(d.ctl("schema", "show")[0]["state"], "good", "it is good then")
+        t.equal(shape(server, db), before, "no column and no row of theirs "
+                "has changed")
+        t.equal(d.ctl_raw("schema", "apply").returncode, 0, "once more")
+        t.equal(shape(server, db), before, "which changes nothing either")
+
+        st, rows = groups(d)
+        t.equal((st, rows), (200, ["s1", "s2"]),
+                "operator-4(partial): their sessions are listed")
+        t.equal(groups(d, role="distributor", org="d1")[1], ["s1"],
+                "a distributor sees what is below his resellers")
+        t.equal(groups(d, role="reseller", org="r1")[1], ["s1"],
+                "a reseller his customers'")
+        t.equal(groups(d, role="reseller", org="r2")[1], ["s2"],
+                "and nobody else's")
+        t.equal(groups(d, role="customer", org="c1")[1], ["s1"],
+                "a customer his own")
+        st, env = d.api("GET", "/support-sessions/11111111-1111-4111-8111-"
+                        "111111111111/logs", d.token())
+        t.ok(st == 200 and "bob" in str(env), "their access log is shown")
+
+        web = "web=127.0.0.1:%d" % targets.http
+        with GoClient(d, one[0], one[1], web):
+            sid = d.wait_session()["session"]
+            c = d.cookie(sid, d.token())
+            t.equal(d.via(sid, c, "/hello")[0], 200,
+                    "a system of theirs logs in and is used")
+            t.equal(server.sql("SELECT status, system_id FROM"
+                               " support_sessions WHERE id = '%s'" % sid, db),
+                    "active|s1", "they see its session")
+            t.equal(server.sql(
+                "SELECT operator_id, metadata ->> 'service' FROM"
+                " support_access_logs WHERE session_id = '%s'" % sid, db),
+                "alice|web", "and who used it")
+        # What they write is seen, too.
+        server.sql("UPDATE systems SET support_enabled = false WHERE id ="
+                   " 's2'", db)
+        server.sql("DELETE FROM systems WHERE id = 's2'", db)
+        t.equal(groups(d)[1], ["s1"], "a system that they remove is gone")
+        server.sql("UPDATE relayd.schema_version SET version = 12", db)
+        d.kill(d.pid_of("authd"))
+        until(lambda: d.ctl_try("schema", "show") and
+              d.ctl("schema", "show")[0]["state"] == "old", "the old version")
+        t.equal(d.request("GET", "/readyz")[0], 503,
+                "an older version: 503")
+        t.equal(d.ctl_raw("schema", "apply").returncode, 0, "is brought up")
+        until(d.is_ready, "relayd to be ready")
+        t.ok(True, "and is good again")
+    t.done()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
