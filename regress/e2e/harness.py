@@ -500,7 +500,8 @@ operator {
         except OSError:
             return False
         return self.ctl_try("show", "stats") is not None and (
-            self.pg is None or not self.wants_ready or self.is_ready())
+            self.pg is None or not self.wants_ready or
+            self.ctl_try("system", "list") is not None)
 
     def is_ready(self):
         """A server's store is open a moment later than the doors."""
