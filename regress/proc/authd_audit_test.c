@@ -412,6 +412,7 @@ administrator(void)
 	    " 'token_revoke_user' AND object = 'mallory' AND reason = 'left'"),
 	    1, "what somebody was revoked for");
 	ctl(control, &rows, CTL_PENALTY_CLEAR, "all", CTL_END);
+	ctl(control, &rows, CTL_SCHEMA_APPLY, CTL_END);
 	drive_sync(control);
 	for (i = 0; i < CTL_OP_COUNT; i++) {
 		info = ctl_info(i);
