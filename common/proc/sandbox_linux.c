@@ -480,6 +480,9 @@ landlock_apply(int role, const char *dir)
 	if (role_info(role)->room == ROOM_STORE && dir != NULL &&
 	    landlock_allow(fd, dir, store) == -1)
 		fatal("landlock: %s", dir);
+	if (abi < 4 && ports.n > 0)
+		log_warnx("landlock: this kernel knows no ports (before 6.7): "
+		    "connections go to any");
 	if (abi >= 4 && landlock_allow_ports(fd) == -1)
 		fatal("landlock: ports");
 	if (syscall(SYS_landlock_restrict_self, fd, 0) == -1)

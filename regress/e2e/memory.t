@@ -13,6 +13,7 @@ import urllib.parse
 from certs import Authority, listener, numbers_of
 from harness import (FAST_BUILD, GoClient, Relayd, Tap, Targets, free_port,
                      is_up, until)
+from idp import Provider
 
 t = Tap()
 PASSWORD = "pw-%s" % os.urandom(12).hex()
@@ -83,9 +84,11 @@ if SLOW or os.getuid() != 0:
            "what is left of secrets")
     t.done()
 
-with tempfile.TemporaryDirectory() as tmp, Targets() as targets, \
-        Relayd(t, build=FAST_BUILD, proxyds=1, listeners="\n".join(
-            listener(p, pair) for p, pair in certificates(tmp).items())) as d:
+with tempfile.TemporaryDirectory() as tmp, Provider(tmp) as idp, \
+        Targets() as targets, Relayd(
+            t, build=FAST_BUILD, proxyds=1, global_conf=idp.conf(),
+            listeners="\n".join(listener(p, pair) for p, pair in
+                                 certificates(tmp).items())) as d:
     path = os.path.join(tmp, "users")
     with open(path, "w") as f:
         json.dump(report(), f)
@@ -93,6 +96,12 @@ with tempfile.TemporaryDirectory() as tmp, Targets() as targets, \
     asked = d.token(user="asker", lifetime="24h")
     looked(d, {"a created token": asked.split(".")[2]},
            "a token that relayctl has made")
+    theirs = idp.token()
+    until(lambda: d.api("GET", "/support-sessions", theirs)[0] == 200,
+          "an identity provider's token to be let in")
+    looked(d, {"its signature": theirs.split(".")[2],
+               "its claims": theirs.split(".")[1]},
+           "a token of an identity provider's")
     key, secret = d.add_system("cluster")
     looked(d, {"a system secret": secret.split(".")[1]},
            "a system's secret that relayctl has made")

@@ -266,6 +266,9 @@ with tempfile.TemporaryDirectory() as tmp, Provider(tmp) as idp:
         d.ctl("reload")
         until(lambda: status(d, token(idp)) == 200, "the right one")
         t.ok(True, "read again at a reload")
+        t.equal([d.ctl_raw("reload").returncode for _ in range(6)], [0] * 6,
+                "reloads one upon the other, while dialerd is replaced")
+        until(lambda: status(d, token(idp)) == 200, "all well behind that")
 
 
 def tls(cert, why, name):
@@ -303,6 +306,24 @@ with tempfile.TemporaryDirectory() as tmp, Provider(tmp) as idp, \
         mark = d.log.mark()
         said(d, mark, "no keys: .*timed out")
         t.equal(status(d, token(idp)), 503, "silence in place of TLS")
+        s.close()
+
+# Something that does not accept: 5 s, however long the whole may take.
+with tempfile.TemporaryDirectory() as tmp, Provider(tmp) as idp, \
+        socket.socket() as full:
+    idp.down()
+    full.bind(("127.0.0.1", idp.port))
+    full.listen(0)
+    queue = []
+    for _ in range(4):
+        queue.append(socket.socket())
+        queue[-1].setblocking(False)
+        queue[-1].connect_ex(("127.0.0.1", idp.port))
+    with Relayd(t, global_conf="oidc timeout 60s\n" + idp.conf()) as d:
+        said(d, 0, "no keys: .*([Tt]ime|timed out)")
+        t.equal(status(d, token(idp)), 503, "nobody accepts: not waited for "
+                "longer than to connect may take")
+    for s in queue:
         s.close()
 
 # A name that nobody knows.
