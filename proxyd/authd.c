@@ -13,7 +13,9 @@
 #include "upstream.h"
 
 static int	on_usable(struct chan *, struct imsg *);
+static int	on_pairings(struct chan *, struct imsg *);
 
+static unsigned	pairings;
 static int	usable;		/* as the authd of now has said */
 
 static const struct dispatch	table[] = {
@@ -28,6 +30,7 @@ static const struct dispatch	table[] = {
 	{ IMSG_SERVICE, R_AUTHD, S_ANY, 0, session_on_service },
 	{ IMSG_SERVICES_END, R_AUTHD, S_ANY, 0, session_on_end },
 	{ IMSG_USABLE, R_AUTHD, S_ANY, 0, on_usable },
+	{ IMSG_PAIRINGS, R_AUTHD, S_ANY, 0, on_pairings },
 	{ IMSG_GRANT_END, R_AUTHD, S_ANY, 0, grant_on_end },
 	{ IMSG_IDLE_DROP, R_AUTHD, S_ANY, MF_REQUEST, upstream_on_idle_drop },
 };
@@ -48,6 +51,24 @@ on_usable(struct chan *c, struct imsg *m)
 		return (-1);
 	usable = in.yes;
 	return (0);
+}
+
+static int
+on_pairings(struct chan *c, struct imsg *m)
+{
+	struct msg_pairings	 in;
+
+	(void)c;
+	if (get_pairings(m, &in) == -1)
+		return (-1);
+	pairings = in.sessions;
+	return (0);
+}
+
+unsigned
+authd_pairings(void)
+{
+	return (pairings);
 }
 
 /* Grants do not outlive the channel that they came on. */

@@ -35,9 +35,9 @@ heard_of(int role)
 }
 
 /* Rows of a role are found by its number. */
-_Static_assert(CT_UP_KEYD - CT_UP_PARENT == ROLE_KEYD - ROLE_PARENT &&
-    CT_UP_KEYD - CT_UP_CONTROL == ROLE_KEYD - ROLE_CONTROL &&
-    ROLE_CLIENT == ROLE_KEYD + 1, "EACH_ROLE (metrics/ids.h)");
+_Static_assert(CT_UP_PAIRD - CT_UP_PARENT == ROLE_PAIRD - ROLE_PARENT &&
+    CT_UP_PAIRD - CT_UP_CONTROL == ROLE_PAIRD - ROLE_CONTROL &&
+    ROLE_CLIENT == ROLE_PAIRD + 1, "EACH_ROLE (metrics/ids.h)");
 
 struct child *
 child_new(int role, struct slot *slot, uint64_t nonce)

@@ -149,6 +149,10 @@ give_new(const struct msg_give *g, uint64_t from, int fd)
 	const struct class_info	*class = class_info(g->class);
 	struct child		*c;
 
+	if (role_info(class->role)->many != MANY_DEMAND) {
+		give_refuse(fd, "no worker");
+		return;
+	}
 	if (give_is_full(class, from)) {
 		count(CT_REFUSED_FULL);
 		give_answer_no(fd, class->full);

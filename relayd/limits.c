@@ -37,6 +37,7 @@ limits_places(const struct conf *c, int role)
 	case MANY_PROXYDS:
 		return (limits_proxyds(c));
 	case MANY_KEYD:
+	case MANY_PAIRS:
 		return (limits_wants(c, role));
 	case MANY_TLSDS:
 		return (!limits_wants(c, role) ? 0 : c->tlsd_count != 0 ?
@@ -49,6 +50,8 @@ limits_places(const struct conf *c, int role)
 int
 limits_wants(const struct conf *c, int role)
 {
+	unsigned	i;
+
 	switch (role_info(role)->many) {
 	case MANY_METRICS:
 		return (c->n_metrics > 0);
@@ -57,6 +60,11 @@ limits_wants(const struct conf *c, int role)
 	case MANY_KEYD:
 	case MANY_TLSDS:
 		return (c->n_cert > 0);
+	case MANY_PAIRS:
+		for (i = 0; i < c->n_listen; i++)
+			if (c->listen[i].flags & LISTEN_PAIR)
+				return (1);
+		return (0);
 	default:
 		return (1);
 	}
@@ -71,7 +79,8 @@ static uint64_t
 children_beside(const struct conf *c)
 {
 	return (3 * c->startups_full + 4 + limits_proxyds(c) +
-	    limits_places(c, ROLE_TLSD) + limits_places(c, ROLE_KEYD));
+	    limits_places(c, ROLE_TLSD) + limits_places(c, ROLE_KEYD) +
+	    limits_places(c, ROLE_PAIRD));
 }
 
 static uint64_t

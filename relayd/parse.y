@@ -118,6 +118,8 @@ static void	certificate(struct parser *, const char *, const char *);
 %token ORIGIN "origin"
 %token AUTH "auth" BASE "base" CLIENT "client" ID "id" INTERVAL "interval"
 %token MESSAGE "message" PEER "peer" PING "ping" REAP "reap" RELAY "relay"
+%token CHECK "check" PAIR "pair"
+%token PAIRED "paired" TOKENS "tokens"
 %token STALL "stall" SUBJECT "subject" URL "url" WAIT "wait"
 %token PATH "path" PER "per" PORT "port" PROXIED "proxied" PROXY "proxy"
 %token PROXYD "proxyd" PUBLIC "public" RATE "rate" READ "read" RECONNECT "reconnect"
@@ -280,6 +282,7 @@ statement	: MACRO '=' text {
 		} redisopts
 		| TUNNEL '{' tunnelopts '}'
 		| OPERATOR '{' operatoropts '}'
+		| PAIR '{' pairopts '}'
 		| RELAY '{' {
 			ps->conf->relay = 1;
 		} relayopts '}'
@@ -523,6 +526,8 @@ listenflag	: INTERNAL			{ $$.number = LISTEN_INTERNAL; }
 		| TUNNEL			{ $$.number = LISTEN_TUNNEL; }
 		| METRICS			{ $$.number = LISTEN_METRICS; }
 		| PUBLIC			{ $$.number = LISTEN_PUBLIC; }
+		| PAIR				{ $$.number = LISTEN_PAIR; }
+		| ONLY				{ $$.number = LISTEN_ONLY; }
 		| LATER {
 			error(ps, "\"%s\" is not supported by this version",
 			    $1.string);
@@ -686,6 +691,33 @@ operatoropt	: PROXY DOMAIN text {
 		| CONSOLE ORIGIN text {
 			origin(ps, $3.string);
 			free($3.string);
+		}
+		;
+
+pairopts	: %empty
+		| pairopts '\n'
+		| pairopts pairopt
+		| pairopts error			{ RECOVER(0); }
+		;
+
+pairopt		: MAX CONNECTIONS number {
+			number(ps, "max connections", "pair_connections",
+			    $3.number);
+		}
+		| MAX SESSIONS number {
+			number(ps, "max pairing sessions", "pair_sessions",
+			    $3.number);
+		}
+		| PAIRED LIFETIME duration {
+			number(ps, "paired lifetime", "pair_lifetime",
+			    $3.number);
+		}
+		| MAX TOKENS number {
+			number(ps, "max tokens", "pair_tokens", $3.number);
+		}
+		| TOKEN CHECK yesno {
+			number(ps, "token check", "pair_token_check",
+			    $3.number);
 		}
 		;
 
@@ -1419,8 +1451,14 @@ static int
 listener_kind(struct parser *ps, const char *address, uint64_t flags)
 {
 	if ((flags & LISTEN_METRICS) &&
-	    (flags & (LISTEN_INTERNAL | LISTEN_TUNNEL)))
+	    (flags & (LISTEN_INTERNAL | LISTEN_TUNNEL | LISTEN_PAIR)))
 		error(ps, "listen: a listener for metrics is for nothing else");
+	else if ((flags & LISTEN_PAIR) &&
+	    (flags & (LISTEN_INTERNAL | LISTEN_TUNNEL)))
+		error(ps, "listen: nobody pairs on an internal or tunnel "
+		    "listener");
+	else if ((flags & LISTEN_ONLY) && !(flags & LISTEN_PAIR))
+		error(ps, "listen: only what? \"pair only\"");
 	else if ((flags & LISTEN_PUBLIC) && !(flags & LISTEN_METRICS))
 		error(ps, "listen: only metrics are public or not");
 	else if ((flags & LISTEN_METRICS) && !(flags & LISTEN_PUBLIC) &&

@@ -21,6 +21,7 @@ static void	print_redis(FILE *, const struct conf *);
 static void	print_issuers(FILE *, const struct conf *);
 static void	print_tunnel(FILE *, const struct conf *);
 static void	print_operator(FILE *, const struct conf *);
+static void	print_pair(FILE *, const struct conf *);
 static void	print_relay(FILE *, const struct conf *);
 
 void
@@ -65,6 +66,7 @@ cfg_print(const struct conf *c, FILE *f)
 	print_issuers(f, c);
 	print_tunnel(f, c);
 	print_operator(f, c);
+	print_pair(f, c);
 	print_relay(f, c);
 }
 
@@ -170,9 +172,11 @@ print_keep(FILE *f, const char *what, uint64_t seconds, uint64_t max)
 static void
 print_listener(FILE *f, const struct conf_listen *l)
 {
-	fprintf(f, "listen on %s port %u%s%s%s%s%s\n", l->address,
+	fprintf(f, "listen on %s port %u%s%s%s%s%s%s%s\n", l->address,
 	    (unsigned)l->port, (l->flags & LISTEN_INTERNAL) ? " internal" : "",
 	    (l->flags & LISTEN_TUNNEL) ? " tunnel" : "",
+	    (l->flags & LISTEN_PAIR) ? " pair" : "",
+	    (l->flags & LISTEN_ONLY) ? " only" : "",
 	    (l->flags & LISTEN_METRICS) ? " metrics" : "",
 	    (l->flags & LISTEN_PUBLIC) ? " public" : "",
 	    (l->flags & LISTEN_TLS) ? " tls {" : "");
@@ -355,6 +359,16 @@ print_tunnel(FILE *f, const struct conf *c)
 	    c->replace_live ? "yes" : "no");
 	print_bytes(f, "\tcredit per tunnel", c->credit_tunnel);
 	fputs("}\n", f);
+}
+
+static void
+print_pair(FILE *f, const struct conf *c)
+{
+	fprintf(f, "pair {\n\tmax connections %" PRIu64 "\n\tmax sessions %"
+	    PRIu64 "\n", c->pair_connections, c->pair_sessions);
+	print_seconds(f, "\tpaired lifetime", c->pair_lifetime);
+	fprintf(f, "\tmax tokens %" PRIu64 "\n\ttoken check %s\n}\n",
+	    c->pair_tokens, c->pair_token_check ? "yes" : "no");
 }
 
 static void

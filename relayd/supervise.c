@@ -104,6 +104,7 @@ supervise_is_well(void)
 	for (i = 0; supervised.noted && i < supervised.nslots; i++, s++)
 		if (role_info(s->role)->many != MANY_METRICS &&
 		    role_info(s->role)->many != MANY_ISSUERS &&
+		    role_info(s->role)->many != MANY_PAIRS &&
 		    clock_ms() - s->well_ms > WELL_MS)
 			return (0);
 	return (1);

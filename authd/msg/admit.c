@@ -20,6 +20,7 @@
 #include "handlers.h"
 #include "issue.h"
 #include "named.h"
+#include "pairing.h"
 #include "peer.h"
 #include "proc/proc.h"
 #include "relay.h"
@@ -485,6 +486,15 @@ admit_relay(struct chan *c, uint32_t id, const struct ask *ask)
 	strlcpy(asker.request, log_request_now(), sizeof(asker.request));
 	relay_ask(&asker, ask->proxyd, ask->addr, ask->session, ask->ticket,
 	    strcmp(ask->service, "look") == 0);
+}
+
+/* All go to the one process that pairs. */
+static void
+admit_pair(struct chan *c, uint32_t id, const struct ask *ask)
+{
+	struct asker	asker = { .instance = peer_of(c)->instance, .id = id };
+
+	pairing_ask(&asker, ask->proxyd, ask->addr);
 }
 
 static void	(*const admit_fn[CLASS_COUNT])(struct chan *, uint32_t,

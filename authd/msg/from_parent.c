@@ -21,6 +21,7 @@
 #include "dialer.h"
 #include "handlers.h"
 #include "named.h"
+#include "pairing.h"
 #include "peer.h"
 #include "proc/proc.h"
 #include "relay.h"
@@ -161,6 +162,7 @@ peer_free(struct peer *pe)
 	if (peer_has(pe, RF_DIALS))
 		dialer_gone(pe);
 	relay_gone(pe);
+	pairing_gone(pe);
 	facts_cancel(pe->asking);
 	if (peer_has(pe, RF_LOGIN) && pe->admission != NULL)
 		tunnel_left(pe);
@@ -256,6 +258,7 @@ peer_start(const struct spawned *sp)
 		termd_started(pe);
 	else if (peer_has(pe, RF_DIALS))
 		dialer_came(pe);
+	pairing_tell(pe);
 }
 
 int

@@ -108,6 +108,8 @@ enum try_call {
 #define LISTEN_METRICS	0x08	/* metricd's */
 #define LISTEN_PUBLIC	0x10	/* metricd's, and not only for this machine */
 #define LISTEN_TLS	0x20	/* tlsd's */
+#define LISTEN_PAIR	0x40	/* serves pairing, too */
+#define LISTEN_ONLY	0x80	/* and nothing else */
 
 /* Calls of the rendezvous admin API (RELAY), and its slots. */
 enum relay_op { RELAY_CREATE = 1, RELAY_LIST, RELAY_SHOW, RELAY_DELETE,

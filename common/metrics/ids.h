@@ -51,7 +51,8 @@
 	V(ID##_METRICD, "role=\"metricd\"" more)			\
 	V(ID##_DIALERD, "role=\"dialerd\"" more)			\
 	V(ID##_TLSD, "role=\"tlsd\"" more)				\
-	V(ID##_KEYD, "role=\"keyd\"" more)
+	V(ID##_KEYD, "role=\"keyd\"" more)				\
+	V(ID##_PAIRD, "role=\"paird\"" more)
 
 /* A row for each class of status, and none (metric_class()). */
 #define EACH_CLASS(ID, before)						\
@@ -99,6 +100,10 @@ enum metric_tlsd {
 enum metric_keyd {
 #include "metrics/keyd.def"
 	CT_KEYD_COUNT
+};
+enum metric_paird {
+#include "metrics/paird.def"
+	CT_PAIRD_COUNT
 };
 #undef F
 #undef V

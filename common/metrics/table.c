@@ -37,13 +37,17 @@ static const struct metric	tlsd_rows[] = {
 static const struct metric	keyd_rows[] = {
 #include "metrics/keyd.def"
 };
+static const struct metric	paird_rows[] = {
+#include "metrics/paird.def"
+};
 #undef F
 #undef V
 #undef H
 
 #define EACH(X)								\
 	X(PARENT, parent) X(AUTHD, authd) X(PROXYD, proxyd)		\
-	X(METRICD, metricd) X(TLSD, tlsd) X(KEYD, keyd)
+	X(METRICD, metricd) X(TLSD, tlsd) X(KEYD, keyd)		\
+	X(PAIRD, paird)
 
 #define FITS(ROLE, name)						\
 	_Static_assert(CT_##ROLE##_COUNT <= METRIC_MOST, #ROLE);

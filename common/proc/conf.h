@@ -163,7 +163,17 @@ enum conf_unit { UNIT_COUNT, UNIT_SECONDS, UNIT_BYTES, UNIT_BOOL };
 	X(relay_ping, 30, 0, 86400, UNIT_SECONDS, R_RENDD,		\
 	    "ping interval")		/* 0: none */			\
 	X(relay_reap, 10, 1, 86400, UNIT_SECONDS, R_AUTHD,		\
-	    "reap interval")
+	    "reap interval")						\
+	X(pair_connections, 10000, 1, 100000, UNIT_COUNT,		\
+	    R_PARENT | R_AUTHD | R_PAIRD, "max connections")		\
+	X(pair_sessions, 50000, 1, 1000000, UNIT_COUNT, R_PAIRD,	\
+	    "max pairing sessions")					\
+	X(pair_lifetime, 180, 150, 86400, UNIT_SECONDS, R_PAIRD,	\
+	    "paired lifetime")						\
+	X(pair_tokens, 1000000, 1, 1000000, UNIT_COUNT, R_AUTHD,	\
+	    "max tokens")						\
+	X(pair_token_check, 0, 0, 1, UNIT_BOOL, R_PAIRD,		\
+	    "token check")
 
 /* X(member, size with NUL, default, roles, keyword) */
 #define CONF_STRINGS(X)							\

@@ -340,7 +340,7 @@ proc_memory(void)
 	struct rlimit		 rl;
 	uint64_t		 most = MEMORY_SMALL;
 
-	if (flags & (RF_DOORS | RF_TLS | RF_FILES))
+	if (flags & (RF_DOORS | RF_TLS | RF_FILES | RF_PAIRS))
 		most = MEMORY_LARGE;
 	if (flags & RF_LOGIN)
 		most += 2 * proc.conf.credit_tunnel;

@@ -15,7 +15,7 @@ enum role {
 
 enum role_room { ROOM_EMPTY, ROOM_STORE };
 enum role_many { MANY_NONE, MANY_ONE, MANY_PROXYDS, MANY_METRICS,
-	MANY_ISSUERS, MANY_KEYD, MANY_TLSDS, MANY_DEMAND };
+	MANY_ISSUERS, MANY_KEYD, MANY_TLSDS, MANY_PAIRS, MANY_DEMAND };
 
 /* Sets of roles, for tables: R_AUTHD and so on, and all of a kind. */
 enum role_set {
@@ -32,7 +32,8 @@ enum role_set {
 #define R(NAME, name, user, room, many, flags, filter)			\
 	| (MANY_##many == MANY_ONE || MANY_##many == MANY_PROXYDS ||	\
 	    MANY_##many == MANY_METRICS || MANY_##many == MANY_ISSUERS || \
-	    MANY_##many == MANY_KEYD || MANY_##many == MANY_TLSDS ?	\
+	    MANY_##many == MANY_KEYD || MANY_##many == MANY_TLSDS || \
+	    MANY_##many == MANY_PAIRS ?					\
 	    R_##NAME : 0)
 	R_STANDING = 0		/* who has a place of its own */
 #include "roles.def"
@@ -62,6 +63,7 @@ enum role_filter { FILTER_NOTHING, FILTER_WORKER, FILTER_RECORDER,
 #define RF_CERTS	0x20000	/* gets the certificates */
 #define RF_SIGNS	0x40000	/* and their keys */
 #define RF_RELAY	0x80000	/* one joined relay session */
+#define RF_PAIRS	0x100000 /* all pairings, and their connections */
 #define RF_BATCH	0x200	/* wakes others with every write: SCHED_BATCH */
 
 struct role_info {

@@ -55,6 +55,10 @@ route_find(struct route_to *to, const struct httphead *h,
 {
 	struct slice	holes[API_HOLES];
 
+	if (listen_flags & LISTEN_ONLY)
+		return (slice_eq(&h->path, "/ws") ? ROUTE_PAIR :
+		    route_probe(&h->path) != PROBE_NONE ? ROUTE_PROBE :
+		    ROUTE_NOT_FOUND);
 	if (!(listen_flags & (LISTEN_INTERNAL | LISTEN_TUNNEL)))
 		switch (host_parse(&to->host, &to->port, host,
 		    cf->proxy_domain)) {
@@ -78,6 +82,8 @@ route_find(struct route_to *to, const struct httphead *h,
 		default:
 			break;
 		}
+	if ((listen_flags & LISTEN_PAIR) && slice_eq(&h->path, "/ws"))
+		return (ROUTE_PAIR);
 	if (route_probe(&h->path) != PROBE_NONE)
 		return (ROUTE_PROBE);
 	if (listen_flags & LISTEN_INTERNAL)

@@ -21,6 +21,7 @@ enum route {		/* as in metrics/proxyd.def */
 	ROUTE_TCP,		/* row 6: id, and service as sent */
 	ROUTE_RELAY,		/* row 4: id is what follows /relay/ */
 	ROUTE_ADMIN,		/* row 8: rendezvous, all but its data */
+	ROUTE_PAIR,		/* row 5 */
 	ROUTE_API,		/* row 7 */
 	ROUTE_CONSOLE,		/* row 9 */
 	ROUTE_ACME,		/* row 8: a challenge, perhaps */

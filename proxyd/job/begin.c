@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /* Whose request is this? The rows of architecture.md. */
+#include <stdio.h>
 #include <string.h>
 #include <strings.h>
 
@@ -28,6 +29,7 @@ static void	request_log(const struct conn *, const struct httphead *);
 static void	request_astray(const struct conn *, const struct httphead *);
 static void	request_lost(struct conn *, const struct httphead *);
 static void	request_health(struct conn *);
+static int	is_pairing(const struct conn *, const struct httphead *);
 static void	request_probe(struct conn *, const struct httphead *);
 
 _Static_assert(CT_ROUTE_NOT_FOUND - CT_ROUTE_PROXY == ROUTE_NOT_FOUND -
@@ -99,6 +101,9 @@ request_begin(struct conn *c, const struct httphead *h)
 	case ROUTE_ADMIN:
 		rendezvous_begin(c, h);
 		break;
+	case ROUTE_PAIR:
+		give_pair(c, h);
+		break;
 	case ROUTE_API:
 		if (c->listen_flags & LISTEN_INTERNAL) {
 			internal_begin(c, h);
@@ -126,7 +131,10 @@ static void
 request_lost(struct conn *c, const struct httphead *h)
 {
 	request_astray(c, h);
-	if (h->path.len >= 4 && memcmp(h->path.s, "/api", 4) == 0 &&
+	if (is_pairing(c, h))
+		answer_as(c, 404, "text/plain;charset=utf-8", "",
+		    "Not found", 9);
+	else if (h->path.len >= 4 && memcmp(h->path.s, "/api", 4) == 0 &&
 	    (h->path.len == 4 || h->path.s[4] == '/'))
 		answer_error(c, 404, "api not found");
 	else {
@@ -222,14 +230,23 @@ request_health(struct conn *c)
 	answer_json(c, 200, "service healthy", data, sizeof(data) - 1, NULL);
 }
 
+/* messages.md, section 7: below /ws, and where there is nothing else. */
+static int
+is_pairing(const struct conn *c, const struct httphead *h)
+{
+	return ((c->listen_flags & LISTEN_ONLY) ||
+	    ((c->listen_flags & LISTEN_PAIR) && h->path.len >= 3 &&
+	    memcmp(h->path.s, "/ws", 3) == 0));
+}
+
 /*
- * pairing-protocol.md, 2: how many codes wait, of which there are none yet;
- * rendezvous-protocol.md, D26.
+ * pairing-protocol.md, 2: how many sessions there are; rendezvous-protocol.md, D26.
  */
 static void
 request_probe(struct conn *c, const struct httphead *h)
 {
-	static const char	pairing[] = "{\"status\":\"ok\",\"sessions\":0}";
+	char	pairing[64];
+	int	n;
 
 	if (!c->is_head && !slice_eq(&h->method_name, "GET")) {
 		answer_json(c, 405, "method not allowed", NULL, 0,
@@ -238,8 +255,11 @@ request_probe(struct conn *c, const struct httphead *h)
 	}
 	switch (route_probe(&h->path)) {
 	case PROBE_PAIRING:
+		n = snprintf(pairing, sizeof(pairing),
+		    "{\"status\":\"ok\",\"sessions\":%u}",
+		    authd_pairings());
 		answer_text(c, "application/json;charset=utf-8", pairing,
-		    sizeof(pairing) - 1);
+		    (size_t)n);
 		break;
 	case PROBE_ALIVE:
 		answer_text(c, "text/plain; charset=utf-8", "ok", 2);

@@ -300,6 +300,12 @@ relay_good(struct conn *c, const struct httphead *h)
 	return (0);
 }
 
+static int
+pair_good(struct conn *c, const struct httphead *h)
+{
+	return (terminal_good(c, h));
+}
+
 /* 1; 0: it is not, and answered. */
 static int	(*const good[CLASS_COUNT])(struct conn *,
 		    const struct httphead *) = {
@@ -320,6 +326,7 @@ admitted(struct chan *ch, struct imsg *m, void *arg)
 	count((g->class == CLASS_TUNNEL ? CT_ADMIT_TUNNEL_OK :
 	    g->class == CLASS_TCP ? CT_ADMIT_TCP_OK :
 	    g->class == CLASS_RELAY ? CT_ADMIT_RELAY_OK :
+	    g->class == CLASS_PAIR ? CT_ADMIT_PAIR_OK :
 	    CT_ADMIT_TERMINAL_OK) + metric_outcome(m == NULL || r == -1 ? 503 :
 	    in.status));
 	if (m == NULL || r == -1)
@@ -489,4 +496,17 @@ give_relay(struct conn *c, const struct httphead *h, const struct slice *id,
 		strlcpy(give_of(c)->cors, cors, sizeof(cors));
 	}
 	explicit_bzero(token, sizeof(token));
+}
+
+void
+give_pair(struct conn *c, const struct httphead *h)
+{
+	static const char	no[] = "WebSocket upgrade failed";
+
+	if (upgrade_check(h) != 0)
+		answer_as(c, 400, "text/plain;charset=utf-8", "", no,
+		    sizeof(no) - 1);
+	else
+		(void)ask(c, h, CLASS_PAIR, &(struct msg_admit){ .session = "",
+		    .ticket = "", .origin = "", .service = "" });
 }

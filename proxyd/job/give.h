@@ -21,4 +21,7 @@ void	give_tcp(struct conn *, const struct httphead *,
 void	give_relay(struct conn *, const struct httphead *,
 	    const struct slice *id, const struct slice *host);
 
+/* /ws: pairing-protocol.md, 2. */
+void	give_pair(struct conn *, const struct httphead *);
+
 #endif

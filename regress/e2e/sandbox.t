@@ -19,8 +19,8 @@ t = Tap()
 def listeners(tmp):
     """For the roles that are there for some of them only."""
     return "listen on 127.0.0.1 port %d metrics\nlisten on 127.0.0.1 port " \
-        "%d tls {\n\tcert \"%s\" key \"%s\"\n}" % (
-            (free_port(), free_port()) + self_signed(tmp))
+        "%d pair\nlisten on 127.0.0.1 port %d tls {\n\tcert \"%s\" key \"%s\"\n}" % (
+            (free_port(), free_port(), free_port()) + self_signed(tmp))
 
 
 with tempfile.TemporaryDirectory() as tmp, Provider(tmp) as idp, \
@@ -34,7 +34,7 @@ with tempfile.TemporaryDirectory() as tmp, Provider(tmp) as idp, \
         client.event("manifest_sent")
         token = d.token()
         for role in ("control", "authd", "proxyd", "muxd", "termd", "tcpd",
-                     "metricd", "dialerd", "tlsd", "keyd"):
+                     "metricd", "dialerd", "tlsd", "keyd", "paird"):
             for call in CALLS:
                 s = d.wait_session()
                 w = None
@@ -91,7 +91,7 @@ MIB = 1 << 20
 LIMITS = {"control": 256 * MIB, "authd": 8192 * MIB, "proxyd": 8192 * MIB,
           "muxd": (256 + 2 * 64) * MIB, "termd": 256 * MIB, "tcpd": 256 * MIB,
           "metricd": 256 * MIB, "dialerd": 256 * MIB, "tlsd": 8192 * MIB,
-          "keyd": 256 * MIB}
+          "keyd": 256 * MIB, "paird": 8192 * MIB}
 with tempfile.TemporaryDirectory() as tmp, Provider(tmp) as idp, \
         Targets() as targets, \
         Relayd(t, build=FAST_BUILD, proxyds=1, global_conf=idp.conf(),
@@ -118,7 +118,7 @@ with tempfile.TemporaryDirectory() as tmp, Provider(tmp) as idp, \
         t.ok(score["muxd"] == score["termd"] == score["tcpd"] >
              score["proxyd"] ==
              score["control"] == score["metricd"] == score["tlsd"] ==
-             score["keyd"] > score["authd"] == own,
+             score["keyd"] == score["paird"] > score["authd"] == own,
              "when memory runs out workers go first, the parent and authd "
              "last")
 t.done()

@@ -8,7 +8,7 @@
 
 static uint8_t	buf[CHUNK_MAX + 1];
 static const int	roles[] = { ROLE_PARENT, ROLE_CONTROL, ROLE_AUTHD,
-    ROLE_PROXYD, ROLE_MUXD, ROLE_TERMD, ROLE_RENDD };
+    ROLE_PROXYD, ROLE_MUXD, ROLE_TERMD, ROLE_RENDD, ROLE_PAIRD };
 #define NROLES	(sizeof(roles) / sizeof(roles[0]))
 
 /* All strings and lists as long as they may be, numbers at their maximum. */

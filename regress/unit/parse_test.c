@@ -214,10 +214,12 @@ errors(void)
 		    "t:2: allow origin: \"[a\" is no pattern\n" },
 		{ LISTEN_LINE "relay { no auth allow origin \"a\\\\\" }\n",
 		    "t:2: allow origin: \"a\\\" is no pattern\n" },
-		{ "pair { max sessions 1 }\n" LISTEN_LINE, "t:1: \"pair\" is "
-		    "not supported by this version\n" },
-		{ "listen on ::1 port 1 pair\n", "t:1: \"pair\" is "
-		    "not supported by this version\n" },
+		{ "pair { paired lifetime 149s }\n" LISTEN_LINE, "t:1: paired "
+		    "lifetime: 149s is out of range 150s to 1d\n" },
+		{ "listen on ::1 port 1 pair tunnel\n", "t:1: listen: nobody "
+		    "pairs on an internal or tunnel listener\n" },
+		{ LISTEN_LINE "listen on ::1 port 2 only\n", "t:2: listen: "
+		    "only what? \"pair only\"\n" },
 		{ "tls { x }\n" LISTEN_LINE, "t:1: \"tls\" cannot stand "
 		    "here\n" },
 		{ "listen on ::1 port 1 tls\n", "t:1: unexpected end of line; "

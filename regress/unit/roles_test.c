@@ -70,7 +70,8 @@ main(void)
 	    "what is no class is none");
 	for (class = 1; class < CLASS_COUNT; class++)
 		ok(class_info(class) != NULL && class_info(class)->full != NULL
-		    && role_info(class_info(class)->role)->many == MANY_DEMAND,
+		    && (role_info(class_info(class)->role)->many == MANY_DEMAND
+		    || class_info(class)->role == ROLE_PAIRD),
 		    "class %u: one worker each, and why it is refused", class);
 	return (done_testing());
 }

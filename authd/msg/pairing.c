@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Pairing, whose messages paird has for itself: connections are let in, their
+ * number is passed on to the proxyds, and a token is used once.
+ */
+#include <string.h>
+
+#include "admit.h"
+#include "authd/core/consumed.h"
+#include "authd/now.h"
+#include "handlers.h"
+#include "imsg/msg.h"
+#include "pairing.h"
+#include "peer.h"
+#include "proc/proc.h"
+
+static struct {
+	uint64_t		 instance;	/* of paird; 0: it is not here */
+	struct msg_pair_state	 is;
+} pairing;
+
+/* Above that it is not worth a WebSocket to say no: P22. */
+static uint64_t
+clients_most(void)
+{
+	uint64_t	n = proc_conf()->pair_connections;
+
+	return (n + n / 10 + 1);
+}
+
+void
+pairing_ask(const struct asker *asker, uint64_t proxyd, const char *addr)
+{
+	if (pairing.instance == 0 || pairing.is.clients >= clients_most())
+		admit_no(asker, 503, 5, "server is busy");
+	else
+		(void)admit_yes(asker, CLASS_PAIR, proxyd, addr, "",
+		    pairing.instance);
+}
+
+/* Its admission has its place no longer. */
+int
+pairing_on_taken(struct chan *c, struct imsg *m)
+{
+	struct msg_pair_taken	 in;
+
+	(void)c;
+	if (get_pair_taken(m, &in) == -1)
+		return (-1);
+	admit_free(admit_take(in.nonce));
+	return (0);
+}
+
+void
+pairing_tell(const struct peer *pe)
+{
+	if (peer_has(pe, RF_DOORS))
+		(void)say_pairings(pe->chan, 0, -1, &(struct msg_pairings){
+		    .sessions = pairing.is.sessions });
+}
+
+static void
+tell_all(void)
+{
+	const struct peer	*pe;
+
+	TAILQ_FOREACH(pe, &peers, entry)
+		pairing_tell(pe);
+}
+
+int
+pairing_on_state(struct chan *c, struct imsg *m)
+{
+	struct msg_pair_state	 in;
+	uint32_t		 before = pairing.is.sessions;
+
+	if (get_pair_state(m, &in) == -1)
+		return (-1);
+	pairing.instance = peer_of(c)->instance;
+	pairing.is = in;
+	if (in.sessions != before)
+		tell_all();
+	return (0);
+}
+
+void
+pairing_gone(const struct peer *pe)
+{
+	if (pe->instance != pairing.instance)
+		return;
+	pairing.instance = 0;
+	memset(&pairing.is, 0, sizeof(pairing.is));
+	tell_all();
+}
+
+int
+pairing_on_consume(struct chan *c, struct imsg *m)
+{
+	struct msg_pair_consume	 in;
+	enum consumed		 r;
+
+	if (get_pair_consume(m, &in) == -1 || in.jti.len != CONSUMED_HASH ||
+	    in.take > 1)
+		return (-1);
+	r = consumed_look(in.jti.p, now_at());
+	if (r == CONSUMED_NEW && in.take)
+		r = consumed_take(in.jti.p, proc_conf()->pair_tokens,
+		    now_at());
+	(void)say_pair_consumed(c, m->id, -1, &(struct msg_pair_consumed){
+	    .outcome = (uint8_t)r });
+	return (0);
+}

@@ -1,0 +1,1 @@
+$(eval $(call fuzz_target,pairjson,paird/json.o common/base/compat.o,))
