@@ -34,7 +34,7 @@ for f in useradd groupadd getent vi relayd cp systemctl usermod; do
 done
 
 # The displays of the section: a line of "#" begins a command.
-sed -n '/^\.Sh SETUP/,/^\.Sh OPERATORS/p' "$RELAYD_SRC/man/relayd.8" |
+sed -n '/^\.Sh SETUP/,/^\.Sh CERTIFICATES/p' "$RELAYD_SRC/man/relayd.8" |
     awk '/^\.Bd/ { on = 1; next } /^\.Ed/ { on = 0 } on' |
     sed -e 's/^# //' -e 's/\\e$/\\/' -e "s|/etc/|$dir/etc/|g" >"$dir/setup"
 set +e
