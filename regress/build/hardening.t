@@ -20,7 +20,7 @@ if grep -q '^SANITIZERS =.*yes' config.mk; then
 fi
 
 for p in bin/relayd bin/relayctl bin/tunnel-client libexec/control \
-    libexec/authd libexec/proxyd libexec/muxd libexec/termd libexec/tcpd \
+    libexec/authd libexec/proxyd libexec/muxd libexec/termd libexec/tcpd libexec/rendd \
     libexec/metricd libexec/tlsd libexec/keyd libexec/paird; do
 	[ -x $p ]
 	ok $? "$p is built"
@@ -33,7 +33,7 @@ for p in bin/relayd bin/relayctl bin/tunnel-client libexec/control \
 	has -s $p __stack_chk_fail
 	ok $? "$p has stack protectors"
 done
-for p in libexec/muxd libexec/termd libexec/tcpd libexec/metricd; do
+for p in libexec/muxd libexec/termd libexec/tcpd libexec/rendd libexec/metricd; do
 	[ -x $p ] && ! has -l $p INTERP && ! has -d $p NEEDED
 	ok $? "$p is static"
 	[ -x $p ] && ! grep -q 'OpenSSL [0-9]' $p

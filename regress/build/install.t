@@ -19,6 +19,7 @@ prefix=$dest/usr/local
 for f in sbin/relayd sbin/relayctl bin/tunnel-client libexec/relayd/control \
     libexec/relayd/authd libexec/relayd/muxd libexec/relayd/proxyd \
     libexec/relayd/termd libexec/relayd/tcpd libexec/relayd/metricd \
+    libexec/relayd/rendd \
     libexec/relayd/tlsd libexec/relayd/keyd libexec/relayd/paird \
     bin/relay; do
 	[ -x "$prefix/$f" ]

@@ -1,0 +1,1 @@
+$(eval $(call fuzz_target,ws_relay,$(ws_OBJS),))
