@@ -1,0 +1,84 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: ISC
+"""Relay sessions whose peers speak WebSocket by libraries that others wrote."""
+
+import hashlib
+import json
+import os
+import subprocess
+import sys
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)),
+                                "..", "e2e"))
+from harness import Relayd, Tap, go_program, until
+from peers import Relay
+
+t = Tap()
+HERE = os.path.dirname(os.path.abspath(__file__))
+
+
+def peers():
+    """(name, what to run)"""
+    go = go_program("relaypeer")
+    yield "Go, coder/websocket", [go, "coder"]
+    yield "Go, gorilla/websocket", [go, "gorilla"]
+    if subprocess.run(["/usr/bin/python3", "-c", "import websockets"],
+                      stderr=subprocess.DEVNULL).returncode == 0:
+        yield "Python, websockets", ["/usr/bin/python3",
+                                     os.path.join(HERE, "relaypeer.py")]
+    else:
+        t.skip("no websockets", "Python, websockets")
+    for flag in [], ["--experimental-websocket"]:
+        if subprocess.run(["node", *flag, "-e", "WebSocket"],
+                          stderr=subprocess.DEVNULL).returncode == 0:
+            yield "Node's own", ["node", "--no-warnings", *flag,
+                                 os.path.join(HERE, "relaypeer.mjs")]
+            break
+    else:
+        t.skip("no WebSocket", "Node's own")
+
+
+def start(r, s, side, argv):
+    return subprocess.Popen(
+        [*argv, "ws://127.0.0.1:%d/relay/%s" % (r.d.port, s["id"]),
+         s[side + "_token"]], stdout=subprocess.PIPE, text=True)
+
+
+def echo(r, name, argv):
+    s = r.create()
+    p = start(r, s, "responder", argv)
+    until(lambda: r.status(s)["responder_connected"], name)
+    a = r.join(s, "initiator")
+    sent = 0
+    for op, data in ((1, b""), (1, "gr\u00fc\u00df".encode()), (2, b""),
+                     (2, b"\0\xff"), (2, os.urandom(70000)),
+                     (2, os.urandom(3 << 20))):
+        a.send(data, op)
+        sent += 1
+        got = a.recv()
+        t.equal((got[0], hashlib.sha256(got[1]).digest()),
+                (op, hashlib.sha256(data).digest()),
+                "%s: %d bytes of type %d, there and back" %
+                (name, len(data), op))
+    a.send("in", 1, False)
+    a.send(b" two", 0, True)
+    t.equal(a.recv(), (1, b"in two"), name + ": fragments")
+    for i in range(500):
+        a.send("%d" % i)
+    t.equal([a.recv()[1] for _ in range(500)],
+            [b"%d" % i for i in range(500)], name + ": 500, in order")
+    sent += 501
+    a.close(1000, "done")
+    end = json.loads(p.communicate(timeout=60)[0])
+    t.equal((end["code"], end["reason"], end["messages"], end["pings"]),
+            (1000, "peer disconnected", sent, 1),
+            "%s: the end, and a ping's answer" % name)
+    if "protocol" in end:
+        t.equal(end["protocol"], "a", name + ": the subprotocol")
+
+
+with Relayd(t, conf="relay {\n\tno auth\n}\n") as d:
+    r = Relay(d)
+    for name, argv in peers():
+        echo(r, name, argv)
+t.done()
