@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "load.h"
 #include "msg/recording.h"
+#include "msg/relay.h"
 #include "now.h"
 
 /*
@@ -104,6 +105,24 @@ got_recordings(const struct answer *a, void *arg)
 		strlcpy(load.after, a->recording[i].id, sizeof(load.after));
 		recording_load(&a->recording[i]);
 	}
+	if (a->r == STORE_NONE) {
+		load.what = ASK_RELAYS;
+		load.after[0] = '\0';
+	}
+	load_next(a->r == -1 ? -1 : 0);
+}
+
+static void
+got_relays(const struct answer *a, void *arg)
+{
+	size_t	i;
+
+	(void)arg;
+	for (i = 0; i < a->n; i++) {
+		strlcpy(load.after, a->relay[i].id, sizeof(load.after));
+		if (relay_load(&a->relay[i]) == -1)
+			log_warnx("a relay session cannot be taken up");
+	}
 	load.done = a->r != 0;
 	load_next(a->r == -1 ? -1 : 0);
 }
@@ -113,7 +132,8 @@ load_ask(void)
 {
 	struct question	q = { .what = load.what, .key = load.after };
 	store_then	then = load.what == ASK_OPEN_ROWS ? got_rows :
-	    load.what == ASK_RECORDINGS_OPEN ? got_recordings : got_sessions;
+	    load.what == ASK_RECORDINGS_OPEN ? got_recordings :
+	    load.what == ASK_RELAYS ? got_relays : got_sessions;
 
 	if (load.i < load.n) {
 		q.what = ASK_SYSTEM_BY_ID;

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "authd/store/store.h"
 #include "base/compat.h"
 #include "base/log.h"
 #include "peer.h"
@@ -12,6 +13,7 @@
 #include "relay.h"
 
 #define PREFIX	6		/* of an id, in the log: D13 */
+#define SAVE_MS	5000		/* between two writes of counters */
 
 static void	relay_due(void *);
 static void	relay_free(struct relay *);
@@ -100,6 +102,75 @@ relay_keep(struct relay *r, int64_t lifetime_ms)
 	timer_set(&r->timer, left > 0 ? (uint64_t)left : 0);
 }
 
+static int
+hash_load(uint8_t hash[RELAY_HASH], const char *text)
+{
+	size_t	n;
+
+	return (sodium_hex2bin(hash, RELAY_HASH, text, strlen(text), NULL, &n,
+	    NULL) == 0 && n == RELAY_HASH ? 0 : -1);
+}
+
+int
+relay_load(const struct relay_row *row)
+{
+	struct relay	*r;
+
+	places.total = places.one = places.few = UINT64_MAX;
+	if (strlen(row->id) != RELAY_ID || relay_find(row->id) != NULL ||
+	    row->channels == 0 || row->channels > RELAY_CHANNELS ||
+	    (r = calloc(1, sizeof(*r))) == NULL)
+		return (-1);
+	if (hash_load(r->hash[SLOT_INITIATOR], row->initiator) == -1 ||
+	    hash_load(r->hash[SLOT_RESPONDER], row->responder) == -1 ||
+	    budget_take(&places, &r->place, row->subject, NULL, 1) == -1) {
+		free(r);
+		return (-1);
+	}
+	strlcpy(r->id, row->id, sizeof(r->id));
+	strlcpy(r->issuer, row->issuer, sizeof(r->issuer));
+	strlcpy(r->subject, row->subject, sizeof(r->subject));
+	strlcpy(r->client, row->client, sizeof(r->client));
+	strlcpy(r->addr, row->addr, sizeof(r->addr));
+	strlcpy(r->label, row->label, sizeof(r->label));
+	r->channels = row->channels;
+	r->created = row->created_at;
+	r->moved = row->moved_at;
+	r->bytes_in = row->bytes_in;
+	r->bytes_out = row->bytes_out;
+	STAILQ_INIT(&r->waiting);
+	relay_keep(r, row->expires_at - row->created_at);
+	return (0);
+}
+
+void
+relay_save(struct relay *r, int always)
+{
+	struct relay_row	row;
+
+	if (!always && clock_ms() - r->saved_ms < SAVE_MS)
+		return;
+	r->saved_ms = clock_ms();
+	memset(&row, 0, sizeof(row));
+	strlcpy(row.id, r->id, sizeof(row.id));
+	sodium_bin2hex(row.initiator, sizeof(row.initiator),
+	    r->hash[SLOT_INITIATOR], RELAY_HASH);
+	sodium_bin2hex(row.responder, sizeof(row.responder),
+	    r->hash[SLOT_RESPONDER], RELAY_HASH);
+	row.channels = r->channels;
+	strlcpy(row.issuer, r->issuer, sizeof(row.issuer));
+	strlcpy(row.subject, r->subject, sizeof(row.subject));
+	strlcpy(row.client, r->client, sizeof(row.client));
+	strlcpy(row.addr, r->addr, sizeof(row.addr));
+	strlcpy(row.label, r->label, sizeof(row.label));
+	row.created_at = r->created;
+	row.expires_at = r->expires;
+	row.moved_at = r->moved;
+	row.bytes_in = r->bytes_in;
+	row.bytes_out = r->bytes_out;
+	(void)store_relay_save(&row);
+}
+
 void
 relay_note(struct relay *r, const char *what, unsigned channel, unsigned slot,
     unsigned code, const char *addr)
@@ -176,6 +247,7 @@ relay_free(struct relay *r)
 {
 	relay_part(r, "session expired");
 	relay_waiting(r);
+	(void)store_relay_del(r->id);
 	timer_del(&r->timer);
 	timer_del(&r->late);
 	index_del(&table, &r->link);

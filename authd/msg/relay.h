@@ -12,8 +12,8 @@
 #include "base/index.h"
 #include "imsg/msg.h"
 
-struct admission;
 struct peer;
+struct relay_row;
 
 /*
  * Relay sessions: two slots for each channel, a token for each slot, and the
@@ -58,6 +58,7 @@ struct relay {
 	int64_t			 created, expires;	/* wall clock, ms */
 	struct claim		 place;
 	/* state */
+	uint64_t		 saved_ms;	/* the counters, last */
 	int			 expired;	/* and waits for the sweep */
 	struct timer		 timer;
 	int64_t			 moved;
@@ -89,6 +90,10 @@ struct relay	*relay_new(const char *subject, int *status, const char **why,
 		    char tokens[SLOT_COUNT][RELAY_TEXT]);
 /* In the table, until then: `lifetime_ms` after it was created. */
 void		 relay_keep(struct relay *, int64_t lifetime_ms);
+/* Of the store, at the start. 0, or -1: there is one, or no room. */
+int		 relay_load(const struct relay_row *);
+/* To the store, as it is now; `always`, or when that was some time ago. */
+void		 relay_save(struct relay *, int always);
 /* Over: whoever is there hears 1001 and why; it is freed, or kept a while. */
 void		 relay_end(struct relay *, const char *why, int keep);
 void		 relay_note(struct relay *, const char *what, unsigned channel,

@@ -9,6 +9,7 @@
 
 #include "authd/cred/bearer.h"
 #include "authd/store/audit.h"
+#include "authd/turn.h"
 #include "base/compat.h"
 #include "base/log.h"
 #include "handlers.h"
@@ -105,6 +106,47 @@ add_url(cJSON *o, const struct relay *r)
 	cJSON_AddStringToObject(o, "responder_url", url);
 }
 
+/* A session that is made, until it is in the store. */
+struct making {
+	struct ask	 ask;
+	char		 id[RELAY_TEXT];
+	cJSON		*o;
+};
+
+static void
+relay_made(void *arg, int ok)
+{
+	struct making	*k = arg;
+	struct relay	*r;
+
+	if (ok) {
+		relay_say(&k->ask, 201, "", k->o);
+	} else {
+		if ((r = relay_find(k->id)) != NULL)
+			relay_end(r, "could not be stored", 0);
+		cJSON_Delete(k->o);
+		relay_say(&k->ask, 503, UNAVAILABLE, NULL);
+	}
+	freezero(k, sizeof(*k));
+}
+
+static void
+relay_say_later(const struct ask *ask, const struct relay *r, cJSON *o)
+{
+	struct making	*k = calloc(1, sizeof(*k));
+
+	if (k == NULL) {
+		cJSON_Delete(o);
+		relay_say(ask, 503, UNAVAILABLE, NULL);
+		return;
+	}
+	k->ask = *ask;
+	k->ask.in = NULL;	/* borrowed */
+	strlcpy(k->id, r->id, sizeof(k->id));
+	k->o = o;
+	turn_after(relay_made, k);
+}
+
 static void
 relay_create(const struct ask *ask)
 {
@@ -146,7 +188,8 @@ relay_create(const struct ask *ask)
 	if (in->channels != 0)
 		cJSON_AddNumberToObject(o, "channels", r->channels);
 	explicit_bzero(tokens, sizeof(tokens));
-	relay_say(ask, 201, "", o);
+	relay_save(r, 1);
+	relay_say_later(ask, r, o);
 }
 
 static cJSON *

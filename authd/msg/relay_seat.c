@@ -306,6 +306,8 @@ relay_on_slot(struct chan *c, struct imsg *m)
 	else
 		r->seats[in.channel] &= (uint8_t)~bit;
 	r->moved = clock_wall_ms();
+	if (!in.taken)
+		relay_save(r, 1);
 	relay_note(r, in.taken ? "attach" : "detach", in.channel, in.slot,
 	    in.code, in.addr);
 	log_info("relay session %.*s: %s of channel %u %s %s", PREFIX, r->id,
@@ -329,6 +331,7 @@ relay_on_stats(struct chan *c, struct imsg *m)
 	if ((int64_t)in.moved > r->moved &&
 	    (int64_t)in.moved <= clock_wall_ms())
 		r->moved = (int64_t)in.moved;
+	relay_save(r, 0);
 	return (0);
 }
 

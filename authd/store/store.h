@@ -23,7 +23,7 @@
 #define STORE_NONE	(-2)
 #define STORE_TAKEN	(-3)	/* a key that must be unique is in use */
 
-#define STORE_SCHEMA	13	/* version in the file */
+#define STORE_SCHEMA	14	/* version in the file */
 
 /*
  * Before it is opened: not a file, but a PostgreSQL server, to which so many
@@ -164,6 +164,7 @@ struct answer {
 		const struct reference_row	*reference;
 		const struct recording_row	*recording;
 		const struct recording_sum	*recordings;
+		const struct relay_row		*relay;
 	};
 };
 typedef void (*store_then)(const struct answer *, void *arg);
@@ -393,6 +394,23 @@ struct access_row {
 
 int	store_access_insert(const struct access_row *);
 int	store_access_update(const struct access_row *);
+
+/* --- relay sessions --- */
+
+/* Times are ms since 1970; tokens as hashes, in hex. */
+struct relay_row {
+	char		id[UUID_SIZE];
+	char		initiator[HEX64_SIZE], responder[HEX64_SIZE];
+	uint32_t	channels;
+	char		issuer[URL_SIZE], subject[ID_SIZE], client[ID_SIZE];
+	char		addr[ADDR_SIZE], label[WORD_SIZE];
+	int64_t		created_at, expires_at, moved_at;
+	uint64_t	bytes_in, bytes_out;
+};
+
+/* A new one, or what has moved of one that is there. */
+int	store_relay_save(const struct relay_row *);
+int	store_relay_del(const char *id);
 
 /* --- recordings of terminals --- */
 

@@ -336,6 +336,23 @@ CREATE OR REPLACE VIEW relayd.terminal_recording_sum AS
 SELECT 1 AS one, count(*) AS n, coalesce(sum(bytes), 0)::bigint AS bytes
 FROM relayd.terminal_recordings WHERE ended_at IS NOT NULL;
 
+CREATE TABLE IF NOT EXISTS relayd.relay_sessions (
+	id text PRIMARY KEY,
+	initiator text NOT NULL,
+	responder text NOT NULL,
+	channels integer NOT NULL,
+	issuer text,
+	subject text,
+	client text,
+	addr text,
+	label text,
+	created_at bigint NOT NULL,
+	expires_at bigint NOT NULL,
+	moved_at bigint NOT NULL,
+	bytes_in bigint NOT NULL,
+	bytes_out bigint NOT NULL
+);
+
 CREATE TABLE IF NOT EXISTS relayd.audit_chains (
 	chain integer PRIMARY KEY,
 	name text NOT NULL UNIQUE
@@ -673,7 +690,7 @@ CREATE TABLE IF NOT EXISTS relayd.schema_version (
 	one integer PRIMARY KEY CHECK (one = 1),
 	version integer NOT NULL
 );
-INSERT INTO relayd.schema_version VALUES (1, 13)
+INSERT INTO relayd.schema_version VALUES (1, 14)
     ON CONFLICT (one) DO UPDATE SET version = excluded.version;
 
 COMMIT;

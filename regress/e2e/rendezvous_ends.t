@@ -175,6 +175,59 @@ def deaths(r):
     t.equal(live[2].recv(), (1, b"on"), "the other goes on")
 
 
+def authd(r):
+    """What outlives authd, and what it knows of that afterwards."""
+    s, a, b = r.pair(r.create({"channels": 2}))
+    lone = r.create()
+    c = r.join(lone, "initiator")
+    gone = r.create()
+    r.call("DELETE", "/" + gone["id"])
+    a.send(b"x" * 1000)
+    b.recv()
+    until(lambda: r.status(s)["bytes_in"] == 1000, "counters")
+    a.close(1000)
+    b.closed()
+    until(lambda: r.state(s) == "pending", "both to have left")
+    a, b = r.join(s, "initiator"), r.join(s, "responder")
+    until(lambda: r.state(s) == "open", "both")
+    old = r.d.pid_of("authd")
+    r.d.kill(old)
+    a.send("while it is away")
+    t.equal(b.recv(), (1, b"while it is away"), "what is joined outlives "
+            "authd")
+    until(lambda: [p for p in r.d.processes("authd")
+                   if int(p["pid"]) != old and p["state"] == "ready"],
+          "the next authd")
+    until(lambda: r.call("GET", "/" + s["id"])[0] == 200 and
+          r.state(s) == "open", "the next one to know it")
+    got = r.status(s)
+    t.equal((got["bytes_in"] >= 1000, got["initiator_connected"]),
+            (True, True), "which knows who is there, and what had moved")
+    t.equal(r.status(gone), None, "and nothing of what was deleted")
+    d = r.join(lone, "responder")
+    d.send("late")
+    t.equal(c.recv(), (1, b"late"), "a token from before is good, in the "
+            "process from before")
+    x, y = r.join(s, "initiator", 1), r.join(s, "responder", 1)
+    x.send("one")
+    t.equal(y.recv(), (1, b"one"), "so are the channels")
+    t.equal(r.call("DELETE", "/" + s["id"])[0], 204, "it can be deleted")
+    t.equal({w.closed() for w in (a, b, x, y)}, {(1001, "session closed")},
+            "by which all go")
+    return lone
+
+
+def again(d, r, lone):
+    """relayd itself."""
+    d.stop()
+    d.start()
+    until(lambda: r.call("GET")[0] == 200, "authd")
+    t.equal(r.state(lone), "pending", "a session outlives relayd's restart")
+    a, b = r.join(lone, "initiator"), r.join(lone, "responder")
+    a.send("again")
+    t.equal(b.recv(), (1, b"again"), "with its tokens")
+
+
 def stop(d, r):
     s, a, b = r.pair()
     lone = r.join(r.create(), "initiator")
@@ -199,6 +252,7 @@ with Relayd(t, conf="relay {\n\tno auth\n}\n") as d:
     r = Relay(d)
     pings(r)
     deaths(r)
+    again(d, r, authd(r))
 with Relayd(t, conf="relay {\n\tno auth\n}\n") as d:
     stop(d, Relay(d))
 t.done()

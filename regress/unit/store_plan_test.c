@@ -127,6 +127,7 @@ write_all(void)
 	(void)store_recording_end(&(struct recording_row){ .id = "c",
 	    .ended_at = 1, .bytes = 2 });
 	(void)store_recording_adopt("d", 1, 2);
+	(void)store_relay_save(&(struct relay_row){ .id = "r" });
 	(void)store_reference_add(&(struct reference_row){ .id = "r",
 	    .session_id = "e", .expires_at = 2 }, 1);
 	(void)sqlite3_exec(db, "INSERT INTO support_counts VALUES"
@@ -147,6 +148,7 @@ close_all(void)
 	(void)store_session_insert(&next);
 	(void)store_session_update(&se);
 	(void)store_recording_del("c");
+	(void)store_relay_del("r");
 	(void)store_purge(&(struct store_keep){ .log_before = INT64_MAX });
 	(void)store_system_delete("s", 1);
 	(void)store_org_delete("o", 1);

@@ -232,6 +232,8 @@ fresh(void)
 	    "'support_access_logs')"), "17", "with the same columns");
 	is_str(sql("SELECT count(*) FROM pragma_table_info('systems')"), "19",
 	    "of systems, too");
+	is_str(sql("SELECT count(*) FROM pragma_table_info("
+	    "'relay_sessions')"), "14", "and of relay sessions");
 	store_close();
 }
 

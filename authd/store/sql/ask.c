@@ -205,6 +205,13 @@ after_recordings_open(const struct question *q, const char *after, void *row)
 }
 
 static int
+after_relays(const struct question *q, const char *after, void *row)
+{
+	(void)q;
+	return (db_relay_next(after, row));
+}
+
+static int
 after_systems(const struct question *q, const char *after, void *row)
 {
 	(void)q;

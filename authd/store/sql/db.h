@@ -168,6 +168,8 @@ unsigned db_audit_purge_old(int64_t before, unsigned n);
 /* Rows not yet disconnected after an id, by id. */
 int	db_access_next_open(const char *after, struct access_row *);
 /* By id; the one that began first of those that have ended. */
+/* Behind this id. */
+int	db_relay_next(const char *after, struct relay_row *);
 int	db_recording(const char *id, struct recording_row *);
 int	db_recording_oldest(struct recording_row *);
 /* The next after an id, by beginning; the next that has not ended, by id. */

@@ -212,6 +212,15 @@
     "CREATE INDEX proxy_references_expires ON proxy_references"		\
     " (expires_at);"
 
+/* Relay sessions, and their tokens' hashes. */
+#define RELAYS								\
+    "CREATE TABLE relay_sessions (id TEXT PRIMARY KEY,"			\
+    " initiator TEXT NOT NULL, responder TEXT NOT NULL,"		\
+    " channels INTEGER NOT NULL, issuer TEXT, subject TEXT,"		\
+    " client TEXT, addr TEXT, label TEXT, created_at INTEGER NOT NULL,"	\
+    " expires_at INTEGER NOT NULL, moved_at INTEGER NOT NULL,"		\
+    " bytes_in INTEGER NOT NULL, bytes_out INTEGER NOT NULL);"
+
 /*
  * Recordings of terminals, of which the access log may be gone already; and how
  * much they are, of those that have ended.
@@ -350,7 +359,8 @@ const char *const	schema_new =
     OVER
     TOKENS
     REFERS
-    RECORDINGS;
+    RECORDINGS
+    RELAYS;
 
 /*
  * From each version to the next. To 2: whose a row of the log is had been in
@@ -361,7 +371,8 @@ const char *const	schema_new =
  * 3 say which row stands for each. To 7: without what no question asks for.
  * To 8: systems are listed, and say who made them and what is noted.
  * To 9: references to proxy tokens. To 11: recordings. To 12: the audit log is
- * chained, from here on. To 13: the groups say whose they are.
+ * chained, from here on. To 13: the groups say whose they are. To 14: relay
+ * sessions.
  */
 const char *const	schema_from[STORE_SCHEMA - 1] = {
     "ALTER TABLE support_access_logs ADD COLUMN service TEXT;"
@@ -440,5 +451,7 @@ const char *const	schema_from[STORE_SCHEMA - 1] = {
     " FROM audit_events_11 ORDER BY rowid;"
     "DROP TABLE audit_events_11;",
 
-    REGROUP
+    REGROUP,
+
+    RELAYS
 };
