@@ -236,7 +236,8 @@ class Tools:
                             os.path.join(HERE, name + ".c")], check=True)
         for where, what in (("regress/interop", "./cmd/tunnelclient"),
                             ("regress/interop", "./cmd/targets"),
-                            ("bench/peer-go", ".")):
+                            ("bench/peer-go", "."),
+                            ("bench/peer-go", "./rendezvous")):
             subprocess.run(["go", "build", "-o", self.dir + "/", what],
                            cwd=os.path.join(TOP, where), check=True)
 
