@@ -165,7 +165,9 @@ childlog_print(struct childlog *l, struct logline *line)
 	line->role = role_name(c->role);
 	line->pid = c->pid;
 	line->instance = c->instance;
-	line->session = c->session;
+	/* A relay session's is not for the log: its own lines have a prefix. */
+	line->session = role_info(c->role)->flags & RF_RELAY ? "" :
+	    c->session;
 	line->many = (role_info(c->role)->flags & RF_BOUND) == 0;
 	line_print(line);
 }

@@ -312,6 +312,8 @@ pair_close_all(uint16_t code, const char *reason)
 {
 	struct leg	*l, *next;
 
+	if (pair.over)
+		return;
 	pair.over = 1;
 	if (pair.nlegs == 0) {
 		link_flush();

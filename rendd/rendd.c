@@ -35,7 +35,7 @@ static const struct dispatch	parent_table[] = {
 
 static const struct dispatch	authd_table[] = {
 	{ IMSG_SEATED, R_AUTHD, S_ANY, MF_ANSWER, NULL },
-	{ IMSG_CLOSE, R_AUTHD, S_ANY, MF_ONCE, on_close },
+	{ IMSG_CLOSE, R_AUTHD, S_ANY, 0, on_close },
 };
 
 static const struct link_ops	authd = {

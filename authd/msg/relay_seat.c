@@ -144,8 +144,10 @@ relay_let_in(struct relay *r, const struct relay_wait *w)
 	}
 	*copy = *w;
 	STAILQ_INSERT_TAIL(&r->waiting, copy, entry);
-	timer_init(&r->late, waiting_late, r);
-	timer_set(&r->late, START_MS);
+	if (!timer_is_set(&r->late)) {
+		timer_init(&r->late, waiting_late, r);
+		timer_set(&r->late, START_MS);
+	}
 }
 
 /* The rendd is there, or should have been: go on with those who waited. */

@@ -180,6 +180,21 @@ request_refuse(struct conn *c, int status, const char *why)
 		answer_error(c, status, why);
 }
 
+/* Of a relay session's id six characters: rendezvous-protocol.md, D13. */
+static size_t
+path_shown(const struct slice *path)
+{
+	static const struct slice	ids[] = { { "/relay/", 7 },
+	    { "/admin/sessions/", 16 } };
+	size_t				i;
+
+	for (i = 0; i < 2; i++)
+		if (path->len > ids[i].len + 6 &&
+		    memcmp(path->s, ids[i].s, ids[i].len) == 0)
+			return (ids[i].len + 6);
+	return (path->len);
+}
+
 /* Never the query: it may hold a token or a ticket. */
 static void
 request_log(const struct conn *c, const struct httphead *h)
@@ -191,7 +206,7 @@ request_log(const struct conn *c, const struct httphead *h)
 	log_debug("%s: %.*s %s%s", addr, (int)h->method_name.len,
 	    h->method_name.s, log_escape(host, sizeof(host),
 	    h->host.s != NULL ? h->host.s : "", h->host.len),
-	    log_escape(path, sizeof(path), h->path.s, h->path.len));
+	    log_escape(path, sizeof(path), h->path.s, path_shown(&h->path)));
 	log_request(NULL);
 }
 

@@ -37,6 +37,9 @@ def walk(r):
          "when they have left")
     until(lambda: r.d.processes("rendd") == [], "no process")
     t.ok(True, "no process when nobody is there any more")
+    text = r.d.log.text()
+    t.ok(s["id"][:6] in text and s["id"] not in text, "logs have six "
+         "characters of a session's id")
 
 
 def when(text):

@@ -2,6 +2,9 @@
 # SPDX-License-Identifier: ISC
 """Rendezvous: how it ends: limits, times, delete, deaths, the server's stop."""
 
+import re
+import socket
+import subprocess
 import threading
 import time
 
@@ -238,6 +241,60 @@ def stop(d, r):
             "rendezvous-57(partial): SIGTERM: every peer hears it")
     x.join()
     t.equal(d.p.returncode, 0, "rendezvous-57(partial): exit 0")
+    with socket.create_server(("127.0.0.1", d.port)):
+        p = subprocess.run([d.build + "/bin/relayd", "-d", "-f", d.conf, "-L",
+                            d.libexec], stderr=subprocess.DEVNULL)
+    t.equal(p.returncode, 1, "rendezvous-57: a port that is taken: exit 1")
+
+
+def rush(r):
+    """Many who come while the process is only being started."""
+    for _ in range(10):
+        s = r.create({"channels": 32})
+        got = [None] * 32
+
+        def come(i):
+            got[i] = r.join(s, "initiator", i)
+        xs = [threading.Thread(target=come, args=(i,)) for i in range(32)]
+        for x in xs:
+            x.start()
+        for x in xs:
+            x.join()
+        mine = [w for w in got if w is not None]
+        until(lambda: r.state(s) == "half_open", "them")
+        t.equal(len(mine), 32, "32 who come at once are all let in")
+        r.call("DELETE", "/" + s["id"])
+        t.equal({w.closed() for w in mine}, {(1001, "session closed")},
+                "into one process")
+
+
+def crowd(r):
+    """Many who wait in one process cost it nothing, and none waits for all."""
+    s = r.create({"channels": 256})
+    ws = [r.join(s, "initiator", i) for i in range(256)]
+    pid = int(r.d.processes("rendd")[-1]["pid"])
+
+    def wakes():
+        with open("/proc/%d/status" % pid) as f:
+            return int(re.search(r"\nvoluntary_ctxt_switches:\t(\d+)",
+                                 f.read()).group(1))
+    before = wakes()
+    time.sleep(3)
+    t.ok(wakes() - before <= 6, "rendezvous-43(partial): 256 who wait wake "
+         "nobody: %d times in 3 s" % (wakes() - before))
+    peers = [r.join(s, "responder", i) for i in range(256)]
+    for i, (a, b) in enumerate(zip(ws, peers)):
+        a.send("%d" % i)
+    t.ok(all(b.recv() == (1, b"%d" % i) for i, b in enumerate(peers)),
+         "256 channels, each with its own")
+    for i in range(100):
+        w = r.join(s, "initiator", 0) if i else ws[0]
+        w.close(1000)
+        t.equal(peers[0].closed()[0], 1000, "open and close, again")
+        peers[0] = r.join(s, "responder", 0)
+    r.call("DELETE", "/" + s["id"])
+    t.equal({w.closed() for w in peers[1:]}, {(1001, "session closed")},
+            "and all hear the end")
 
 
 with Relayd(t, conf="relay {\n\tno auth\n\tmax message 1000\n}\n") as d:
@@ -253,6 +310,8 @@ with Relayd(t, conf="relay {\n\tno auth\n}\n") as d:
     pings(r)
     deaths(r)
     again(d, r, authd(r))
+    rush(r)
+    crowd(r)
 with Relayd(t, conf="relay {\n\tno auth\n}\n") as d:
     stop(d, Relay(d))
 t.done()

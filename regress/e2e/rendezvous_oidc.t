@@ -8,6 +8,7 @@ import hmac
 import itertools
 import json
 import tempfile
+import threading
 import time
 
 from harness import Relayd, Tap, until
@@ -178,7 +179,33 @@ with tempfile.TemporaryDirectory() as tmp:
             call(d, idp.token(Key("ES256", "f-%d" % i), scope=CREATE))
         t.ok(idp.asked_keys() <= asked + 2, "rendezvous-17: forged tokens "
              "cause no more than one fetch in 30 s")
+        # One goes, and one comes that nobody can use.
+        gone = idp.keys.pop(0)
+        honest = idp.jwks
+        idp.jwks = lambda: {"keys": honest()["keys"] + [
+            {"kty": "odd", "kid": "o", "use": "sig"}]}
+        t.equal(call(d, idp.token(gone, scope=CREATE))[0], 201,
+                "a key that we have is good")
+        d.move_clock(601000)
+        until(lambda: call(d, idp.token(gone, scope=CREATE, exp=int(
+            time.time()) + 3600))[0] != 201, "the key to be gone")
+        t.equal(call(d, idp.token(new, scope=CREATE, exp=int(time.time()) +
+                                  3600))[0], 201, "rendezvous-18: a key that "
+                "is taken away stops verifying, one of an unknown kind harms "
+                "no other")
+        # It hangs.
+        hang = threading.Event()
+        idp.says = {"*": lambda h: hang.wait(60)}
+        d.move_clock(601000)
+        for i in range(20):
+            got = call(d, idp.token(new, scope=CREATE, exp=int(
+                time.time()) + 36000))[0]
+            st = d.request("GET", "/healthz")[0]
+        t.equal((got, st), (201, 200), "rendezvous-20: an identity provider "
+                "that hangs blocks nobody")
+        hang.set()
     # Without it.
+    idp.says = {}
     idp.down()
     with Relayd(t, global_conf=conf(idp)) as d:
         for path in "/.well-known/swsrs-config", "/admin/sessions":

@@ -77,8 +77,27 @@ def echo(r, name, argv):
         t.equal(end["protocol"], "a", name + ": the subprotocol")
 
 
+def lone(r, argv):
+    """Past what its pings would wait, which the clock cannot make shorter."""
+    s = r.create()
+    p = start(r, s, "responder", argv)
+    until(lambda: r.status(s)["responder_connected"], "a lone one")
+    for _ in range(4):
+        r.d.move_clock(25000)
+        r.d.request("GET", "/healthz")
+    t.equal((r.state(s), p.poll()), ("half_open", None), "rendezvous-33: a "
+            "lone client on coder/websocket is there after 100 s")
+    a = r.join(s, "initiator")
+    a.send("late")
+    t.equal(a.recv(), (1, b"late"), "and is met")
+    a.close(1000)
+    p.communicate(timeout=60)
+
+
 with Relayd(t, conf="relay {\n\tno auth\n}\n") as d:
     r = Relay(d)
     for name, argv in peers():
         echo(r, name, argv)
+        if argv[-1] == "coder":
+            lone(r, argv)
 t.done()
