@@ -61,11 +61,11 @@ request_make(struct api_call *a, const struct api_ask *ask)
 		snprintf(length, sizeof(length), "Content-Type: "
 		    "application/json\r\nContent-Length: %zu\r\n",
 		    strlen(ask->body));
-	n = snprintf(a->x.request, REQUEST_MAX, "%s %s/api%s HTTP/1.1\r\n"
+	n = snprintf(a->x.request, REQUEST_MAX, "%s %s%s%s HTTP/1.1\r\n"
 	    "Host: %s\r\nUser-Agent: relay/" RELAYD_VERSION "\r\n"
 	    "%s%s%s%s\r\n%s",
 	    llhttp_method_name((llhttp_method_t)ask->method), relay.url.path,
-	    ask->path, relay.url.authority,
+	    ask->bare ? "" : "/api", ask->path, relay.url.authority,
 	    ask->fields != NULL ? ask->fields : "Authorization: Bearer ",
 	    ask->fields != NULL ? "" : relay.token,
 	    ask->fields != NULL ? "" : "\r\n", length,

@@ -19,7 +19,8 @@ struct api_call;
 /* What is asked; all of it is copied. */
 struct api_ask {
 	int		 method;	/* enum llhttp_method */
-	const char	*path;		/* behind /api */
+	const char	*path;		/* behind /api; */
+	int		 bare;		/* or behind nothing */
 	const char	*body;		/* JSON; NULL: none */
 	const char	*fields;	/* more of the head; NULL: the token */
 	struct sock	*over;		/* is taken; NULL: one is dialed */

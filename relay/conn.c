@@ -84,7 +84,8 @@ conn_open(void *arg, enum ended how, struct sock *s, const char *early,
 		return;
 	}
 	ws_init(&w->ws, WS_CLIENT, NULL);
-	ws_take_half(&w->ws);
+	if (!relay.slot)
+		ws_take_half(&w->ws);
 	w->readable = server_read;
 	w->fill = server_fill;
 	w->wrote = conn_update;
@@ -160,6 +161,10 @@ server_fill(void *arg)
 	if (!c->in_done || c->half_said)
 		return;
 	c->half_said = 1;
+	if (relay.slot) {	/* it has no halves: that was all */
+		ws_close(&c->wire.ws, WS_NORMAL, NULL);
+		return;
+	}
 	wire_frame(&c->wire, WS_OP_TEXT, 0);
 }
 

@@ -31,6 +31,7 @@
 #include "list.h"
 #include "listen.h"
 #include "net/net.h"
+#include "peer.h"
 #include "relay.h"
 #include "remote.h"
 
@@ -472,6 +473,8 @@ main(int argc, char **argv)
 		fputs(script, stdout);
 		return (EXIT_DONE);
 	}
+	if (argc > 1 && peer_is_word(argv[1]))
+		return (peer_main(argc - 1, argv + 1));
 	opts.command = argc > 1 ? command_of(argv[1]) : C_NONE;
 	if (opts.command == C_NONE) {
 		if (argc > 1)

@@ -27,6 +27,7 @@ struct relay {
 	struct proxy	*proxy;		/* to be asked; NULL: none */
 	char		*token;
 	const char	*session, *service;
+	int		 slot;		/* of a relay session, whose token it is */
 	int		 quiet;		/* say nothing: a shell completes */
 	struct event_base *base;
 	int		 status;	/* to exit with */

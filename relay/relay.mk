@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: ISC
 
-relay_PARTS = relay api completion conn escape list listen remote say tty \
+relay_PARTS = relay api completion conn escape list listen peer remote say tty \
 	way wire
 relay_OBJS = $(relay_PARTS:%=relay/%.o) \
 	common/base/clock.o common/base/compat.o common/base/log.o \

@@ -14,6 +14,7 @@
 
 #define OPEN_MS		130000	/* the client may dial its target */
 #define TICKET_LEN	64
+#define FIELDS_SIZE	9216	/* a token is 8 KiB at most */
 #define PATH_SIZE	(TARGET_SERVICE_MAX + TICKET_LEN + 128)
 
 struct way {
@@ -24,6 +25,7 @@ struct way {
 	char		 accept[WS_ACCEPT_LEN + 1];
 };
 
+static struct api_call	*way_slot(struct way *);
 static void	way_ticket(void *, const struct api_answer *);
 static void	way_upgrade(struct way *, const char *, struct sock *);
 static void	way_answered(void *, const struct api_answer *);
@@ -43,6 +45,13 @@ way_start(const char *service, way_fn fn, void *arg)
 	w->service = service;
 	w->fn = fn;
 	w->arg = arg;
+	if (relay.slot) {
+		w->call = way_slot(w);
+		if (w->call != NULL)
+			return (w);
+		free(w);
+		return (NULL);
+	}
 	snprintf(path, sizeof(path), "/support-sessions/%s/%s-ticket",
 	    relay.session, service == NULL ? "terminal" : "tcp");
 	if (service != NULL)
@@ -51,6 +60,45 @@ way_start(const char *service, way_fn fn, void *arg)
 		return (w);
 	free(w);
 	return (NULL);
+}
+
+/* What asks for the upgrade, but for the end of its fields. */
+static int
+way_key(struct way *w, char *fields, size_t size)
+{
+	uint8_t	nonce[16];
+	char	key[WS_KEY_LEN + 1];
+
+	randombytes_buf(nonce, sizeof(nonce));
+	sodium_bin2base64(key, sizeof(key), nonce, sizeof(nonce),
+	    sodium_base64_VARIANT_ORIGINAL);
+	snprintf(fields, size, "Connection: Upgrade\r\nUpgrade: websocket\r\n"
+	    "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: %s\r\n", key);
+	return (ws_accept_key(key, w->accept));
+}
+
+/* A relay session's slot needs no ticket. rendezvous-protocol.md, 4. */
+static struct api_call *
+way_slot(struct way *w)
+{
+	static char	 fields[FIELDS_SIZE];
+	char		 path[PATH_SIZE];
+	struct api_ask	 ask = { .method = HTTP_GET, .path = path, .bare = 1,
+	    .fields = fields, .ms = API_MS };
+	struct api_call	*call;
+	size_t		 n;
+
+	if (way_key(w, fields, sizeof(fields)) == -1)
+		return (NULL);
+	n = strlen(fields);
+	if ((size_t)snprintf(fields + n, sizeof(fields) - n,
+	    "Authorization: Bearer %s\r\n", relay.token) >=
+	    sizeof(fields) - n)
+		return (NULL);
+	snprintf(path, sizeof(path), "/relay/%s", relay.session);
+	call = api_start(&ask, way_answered, w);
+	explicit_bzero(fields, sizeof(fields));
+	return (call);
 }
 
 static void
@@ -72,23 +120,19 @@ way_ticket(void *arg, const struct api_answer *answer)
 static void
 way_upgrade(struct way *w, const char *ticket, struct sock *s)
 {
-	uint8_t		nonce[16];
-	char		key[WS_KEY_LEN + 1], path[PATH_SIZE], fields[512];
+	char		path[PATH_SIZE], fields[512];
+	int		r;
 	struct api_ask	ask = { .method = HTTP_GET, .path = path, .fields =
 			    fields, .over = s->fd == -1 ? NULL : s,
 			    .ms = OPEN_MS };
 
-	randombytes_buf(nonce, sizeof(nonce));
-	sodium_bin2base64(key, sizeof(key), nonce, sizeof(nonce),
-	    sodium_base64_VARIANT_ORIGINAL);
+	r = way_key(w, fields, sizeof(fields));
 	snprintf(path, sizeof(path), "/support-sessions/%s/%s%s?ticket=%s",
 	    relay.session, w->service == NULL ? "terminal" : "tcp/",
 	    w->service == NULL ? "" : w->service, ticket);
-	snprintf(fields, sizeof(fields),
-	    "Connection: Upgrade\r\nUpgrade: websocket\r\n"
-	    "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: %s\r\n%s", key,
-	    w->service == NULL ? "" : "Sec-WebSocket-Protocol: half-close\r\n");
-	if (ws_accept_key(key, w->accept) == -1 ||
+	strlcat(fields, w->service == NULL ? "" :
+	    "Sec-WebSocket-Protocol: half-close\r\n", sizeof(fields));
+	if (r == -1 ||
 	    (w->call = api_start(&ask, way_answered, w)) == NULL)
 		way_end(w, ENDED_UNREACHED, "out of memory");
 	explicit_bzero(path, sizeof(path));
@@ -102,7 +146,7 @@ is_ours(const struct way *w, const struct httphead *head)
 	s = httphead_get(head, "Sec-WebSocket-Accept");
 	return ((head->flags & HTTPHEAD_UPGRADE) &&
 	    httphead_has_token(head, "Upgrade", "websocket") && s != NULL &&
-	    slice_eq(s, w->accept) && (w->service == NULL ||
+	    slice_eq(s, w->accept) && (w->service == NULL || relay.slot ||
 	    httphead_has_token(head, "Sec-WebSocket-Protocol", "half-close")));
 }
 

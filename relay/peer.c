@@ -1,0 +1,480 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ *	relay create [--output text | json | env] [--channels n] [--ttl seconds]
+ *	relay tcp-listen [--listen [address:]port]
+ *	relay tcp-dial --target host:port
+ *	relay raw
+ *
+ * Each with --url; all but create with a session and the token of a slot. The
+ * variables are those of the existing tool, so that what `create --output env`
+ * says serves both.
+ */
+#include <sys/socket.h>
+#include <netinet/in.h>
+#include <arpa/inet.h>
+
+#include <event2/event.h>
+#include <event2/listener.h>
+
+#include <cjson/cJSON.h>
+#include <llhttp.h>
+#include <sodium.h>
+
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "api.h"
+#include "base/clock.h"
+#include "base/compat.h"
+#include "base/secretfile.h"
+#include "conn.h"
+#include "net/net.h"
+#include "peer.h"
+#include "relay.h"
+
+#define HOST_MAX_LEN	256
+
+static int	create_start(void);
+static int	listen_one(void);
+static int	dial_target(void);
+static int	raw_start(void);
+
+static const struct {
+	const char	*name;
+	int		(*start)(void);
+	int		 needs_slot;
+} words[] = {
+	{ "create",	create_start,	0 },
+	{ "tcp-listen",	listen_one,	1 },
+	{ "tcp-dial",	dial_target,	1 },
+	{ "raw",	raw_start,	1 },
+};
+#define NWORDS	(sizeof(words) / sizeof(words[0]))
+
+static struct {
+	size_t		 word;
+	const char	*url, *token, *token_file, *ca_file, *listen, *target;
+	const char	*output, *channels, *ttl;
+	int		 allow_plain;
+	char		 host[HOST_MAX_LEN];	/* the target's */
+	struct dial	*dial;
+} peer = { .ca_file = "", .listen = "127.0.0.1:0", .output = "text" };
+
+static const struct option	longer[] = {
+	{ "url", required_argument, NULL, 'u' },
+	{ "admin-url", required_argument, NULL, 'u' },
+	{ "session", required_argument, NULL, 's' },
+	{ "token", required_argument, NULL, 't' },
+	{ "oidc-token", required_argument, NULL, 't' },
+	{ "token-file", required_argument, NULL, 'f' },
+	{ "role", required_argument, NULL, 'r' },
+	{ "ca-file", required_argument, NULL, 'c' },
+	{ "listen", required_argument, NULL, 'l' },
+	{ "target", required_argument, NULL, 'd' },
+	{ "output", required_argument, NULL, 'o' },
+	{ "channels", required_argument, NULL, 'n' },
+	{ "ttl", required_argument, NULL, 'T' },
+	{ "allow-plain", no_argument, NULL, 'p' },
+	{ NULL, 0, NULL, 0 }
+};
+
+int
+peer_is_word(const char *s)
+{
+	size_t	i;
+
+	for (i = 0; i < NWORDS; i++)
+		if (strcmp(words[i].name, s) == 0)
+			return (1);
+	return (0);
+}
+
+static const char *
+env_or(const char *one, const char *two)
+{
+	const char	*s = getenv(one);
+
+	if (s == NULL || *s == '\0')
+		s = two != NULL ? getenv(two) : NULL;
+	return (s != NULL && *s != '\0' ? s : NULL);
+}
+
+/* What is to be reached. 0, or -1 after a line. */
+static int
+take_url(const char *s)
+{
+	char		 ws[URL_MAX];
+	const char	*why = NULL;
+	size_t		 len;
+
+	if (s == NULL) {
+		say("no address of the relay: --url URL, or SWSRS_URL");
+		return (-1);
+	}
+	if (strncasecmp(s, "http://", 7) == 0) {
+		snprintf(ws, sizeof(ws), "ws://%s", s + 7);
+		s = ws;
+	}
+	if ((why = url_parse(&relay.url, s)) == NULL &&
+	    !relay.url.tls && !peer.allow_plain && !url_is_here(&relay.url))
+		why = "without TLS everybody on the way reads the token: "
+		    "https://, or --allow-plain";
+	if (why != NULL) {
+		say("%s: %s", s, why);
+		return (-1);
+	}
+	for (len = strlen(relay.url.path); len > 0 &&
+	    relay.url.path[len - 1] == '/'; len--)
+		relay.url.path[len - 1] = '\0';
+	return (0);
+}
+
+/* Visible ASCII, so that it stays one line of a head. */
+static int
+is_plain(const char *s)
+{
+	for (; *s != '\0'; s++)
+		if (*s <= ' ' || *s > '~')
+			return (0);
+	return (1);
+}
+
+static int
+take_token(void)
+{
+	const char	*why = NULL;
+	int		 slot = words[peer.word].needs_slot;
+
+	if (peer.token_file != NULL) {
+		relay.token = secret_file_read(peer.token_file, &why);
+		if (relay.token == NULL) {
+			say("%s: %s", peer.token_file, why);
+			return (-1);
+		}
+	} else {
+		if (peer.token == NULL)
+			peer.token = env_or(slot ? "SWSRS_TOKEN" :
+			    "SWSRS_OIDC_TOKEN", NULL);
+		relay.token = strdup(peer.token != NULL ? peer.token : "");
+	}
+	if (relay.token == NULL || !is_plain(relay.token)) {
+		say("this is no token");
+		return (-1);
+	}
+	if (slot && *relay.token == '\0') {
+		say("no token: --token-file FILE, or SWSRS_TOKEN");
+		return (-1);
+	}
+	return (0);
+}
+
+static int
+take_session(void)
+{
+	if (!words[peer.word].needs_slot)
+		return (0);
+	if (relay.session == NULL)
+		relay.session = env_or("SWSRS_SESSION", NULL);
+	if (relay.session != NULL && relay.session[strspn(relay.session,
+	    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+	    "0123456789-_~")] == '\0' && *relay.session != '\0')
+		return (0);
+	say("no session: --session ID, or SWSRS_SESSION");
+	return (-1);
+}
+
+static int
+usage(void)
+{
+	fprintf(stderr, "usage: relay create [--url URL] [--output text | json "
+	    "| env] [--channels N]\n"
+	    "                    [--ttl SECONDS]\n"
+	    "       relay tcp-listen [--url URL] [--session ID] "
+	    "[--listen [ADDRESS:]PORT]\n"
+	    "       relay tcp-dial [--url URL] [--session ID] --target "
+	    "HOST:PORT\n"
+	    "       relay raw [--url URL] [--session ID]\n");
+	return (-1);
+}
+
+static int
+take_options(int argc, char **argv)
+{
+	const char	*wrong;
+	int		 ch;
+
+	peer.url = env_or("SWSRS_URL", "RELAY_URL");
+	if (!words[peer.word].needs_slot)
+		peer.url = env_or("SWSRS_ADMIN_URL", "SWSRS_URL");
+	if (env_or("RELAY_CA_FILE", NULL) != NULL)
+		peer.ca_file = env_or("RELAY_CA_FILE", NULL);
+	while ((ch = getopt_long(argc, argv, "", longer, NULL)) != -1)
+		switch (ch) {
+		case 'u': peer.url = optarg; break;
+		case 's': relay.session = optarg; break;
+		case 't': peer.token = optarg; break;
+		case 'f': peer.token_file = optarg; break;
+		case 'r': break;	/* the token says which slot it is */
+		case 'c': peer.ca_file = optarg; break;
+		case 'l': peer.listen = optarg; break;
+		case 'd': peer.target = optarg; break;
+		case 'o': peer.output = optarg; break;
+		case 'n': peer.channels = optarg; break;
+		case 'T': peer.ttl = optarg; break;
+		case 'p': peer.allow_plain = 1; break;
+		default: return (usage());
+		}
+	if (optind != argc || (strcmp(peer.output, "text") != 0 &&
+	    strcmp(peer.output, "json") != 0 &&
+	    strcmp(peer.output, "env") != 0))
+		return (usage());
+	wrong = NULL;
+	if (peer.channels != NULL)
+		(void)strtonum(peer.channels, 1, 256, &wrong);
+	if (wrong == NULL && peer.ttl != NULL)
+		(void)strtonum(peer.ttl, 1, 31536000, &wrong);
+	if (wrong != NULL) {
+		say("a number is %s", wrong);
+		return (-1);
+	}
+	return (take_url(peer.url) == -1 || take_session() == -1 ?
+	    -1 : take_token());
+}
+
+/* ---- create ---- */
+
+static void
+create_print(const cJSON *o)
+{
+	static const char *const	names[3][3] = {
+		{ "id", "SWSRS_SESSION", "session" },
+		{ "initiator_token", "SWSRS_INITIATOR_TOKEN", "initiator" },
+		{ "responder_token", "SWSRS_RESPONDER_TOKEN", "responder" },
+	};
+	int				 i, env = peer.output[0] == 'e';
+	char				*text;
+
+	if (peer.output[0] == 'j') {
+		if ((text = cJSON_Print(o)) != NULL)
+			printf("%s\n", text);
+		cJSON_free(text);
+		return;
+	}
+	/* A shell may evaluate it: nothing but what it takes for a word. */
+	for (i = 0; i < 3; i++)
+		printf(env ? "%s=%s\n" : "%-11s%s\n", names[i][env ? 1 : 2],
+		    api_text(o, names[i][0]));
+	if (!env)
+		printf("%-11s%s\n", "until", api_text(o, "expires_at"));
+}
+
+static int
+is_created(const cJSON *o)
+{
+	static const char *const	names[] = { "id", "initiator_token",
+	    "responder_token" };
+	const char			*s;
+	size_t				 i;
+
+	for (i = 0; i < 3; i++) {
+		s = api_text(o, names[i]);
+		if (*s == '\0' || s[strspn(s, "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+		    "abcdefghijklmnopqrstuvwxyz0123456789-_")] != '\0')
+			return (0);
+	}
+	return (1);
+}
+
+static void
+created(void *arg, const struct api_answer *answer)
+{
+	char	why[API_WHY_SIZE];
+
+	(void)arg;
+	if (answer->status == 0) {
+		say("%s", answer->why);
+		tool_end(EXIT_UNREACHED);
+	} else if (answer->status != 201 || !is_created(answer->doc)) {
+		api_refusal(why, answer);
+		say("no session: %s", why);
+		tool_end(answer->status >= 500 ? EXIT_UNREACHED :
+		    EXIT_REFUSED);
+	} else {
+		create_print(answer->doc);
+		tool_end(fflush(stdout) == 0 ? EXIT_DONE : EXIT_REFUSED);
+	}
+}
+
+static int
+create_start(void)
+{
+	char		body[96];
+	struct api_ask	ask = { .method = HTTP_POST, .bare = 1,
+	    .path = "/admin/sessions", .body = body, .ms = API_MS };
+
+	snprintf(body, sizeof(body), "{%s%s%s%s%s}",
+	    peer.channels != NULL ? "\"channels\":" : "",
+	    peer.channels != NULL ? peer.channels : "",
+	    peer.channels != NULL && peer.ttl != NULL ? "," : "",
+	    peer.ttl != NULL ? "\"ttl\":" : "",
+	    peer.ttl != NULL ? peer.ttl : "");
+	return (api_start(&ask, created, NULL) == NULL ? -1 : 0);
+}
+
+/* ---- a session's side ---- */
+
+static void
+ended(void *arg, enum ended how, const char *why)
+{
+	(void)arg;
+	if (*why != '\0')
+		say("%s", why);
+	tool_end(how == ENDED_WELL ? EXIT_DONE : how == ENDED_UNREACHED ?
+	    EXIT_UNREACHED : EXIT_REFUSED);
+}
+
+static int
+raw_start(void)
+{
+	return (conn_start(STDIN_FILENO, STDOUT_FILENO, ended, NULL) == NULL ?
+	    -1 : 0);
+}
+
+/* One, and no more: it is what the session is for. */
+static void
+came(struct evconnlistener *l, evutil_socket_t fd, struct sockaddr *sa,
+    int len, void *arg)
+{
+	(void)sa;
+	(void)len;
+	(void)arg;
+	evconnlistener_free(l);
+	if (conn_start(fd, fd, ended, NULL) == NULL) {
+		close(fd);
+		tool_end(EXIT_UNREACHED);
+	}
+}
+
+/* An IPv4 address and a port, of which 0 is any that is free. */
+static int
+listen_parse(struct sockaddr_in *in)
+{
+	const char	*port = strrchr(peer.listen, ':'), *wrong;
+	char		 host[INET_ADDRSTRLEN] = "127.0.0.1";
+	size_t		 n = port != NULL ? (size_t)(port - peer.listen) : 0;
+
+	if (n >= sizeof(host))
+		return (-1);
+	if (n > 0) {
+		memcpy(host, peer.listen, n);
+		host[n] = '\0';
+	}
+	in->sin_port = htons((uint16_t)strtonum(port != NULL ? port + 1 :
+	    peer.listen, 0, 65535, &wrong));
+	return (wrong == NULL && inet_pton(AF_INET, host, &in->sin_addr) == 1 ?
+	    0 : -1);
+}
+
+static int
+listen_one(void)
+{
+	struct sockaddr_in	 in = { .sin_family = AF_INET };
+	struct evconnlistener	*l;
+	char			 host[INET_ADDRSTRLEN];
+	socklen_t		 size = sizeof(in);
+
+	if (listen_parse(&in) == -1 ||
+	    (l = evconnlistener_new_bind(relay.base, came, NULL,
+	    LEV_OPT_CLOSE_ON_FREE | LEV_OPT_CLOSE_ON_EXEC | LEV_OPT_REUSEABLE,
+	    1, (struct sockaddr *)&in, sizeof(in))) == NULL) {
+		say("cannot listen on %s", peer.listen);
+		return (-1);
+	}
+	if (getsockname(evconnlistener_get_fd(l), (struct sockaddr *)&in,
+	    &size) == 0 &&
+	    inet_ntop(AF_INET, &in.sin_addr, host, sizeof(host)) != NULL)
+		say("listening on %s:%u", host, ntohs(in.sin_port));
+	return (0);
+}
+
+static void
+dialed(void *arg, struct sock *s, const char *why)
+{
+	(void)arg;
+	if (why != NULL) {
+		say("%s: %s", peer.target, why);
+		tool_end(EXIT_UNREACHED);
+	} else if (conn_start(s->fd, s->fd, ended, NULL) == NULL) {
+		sock_close(s);
+		tool_end(EXIT_UNREACHED);
+	}
+}
+
+static int
+dial_target(void)
+{
+	struct dial_how	 how = { .host = peer.host, .tls = DIAL_PLAIN,
+			    .name = peer.host };
+	const char	*port, *wrong = "missing";
+	size_t		 n;
+
+	port = peer.target != NULL ? strrchr(peer.target, ':') : NULL;
+	if (port != NULL)
+		how.port = (uint16_t)strtonum(port + 1, 1, 65535, &wrong);
+	n = port != NULL ? (size_t)(port - peer.target) : 0;
+	if (wrong != NULL || n == 0 || n >= sizeof(peer.host)) {
+		say("--target HOST:PORT");
+		return (-1);
+	}
+	memcpy(peer.host, peer.target, n);
+	if (peer.host[0] == '[' && peer.host[n - 1] == ']') {
+		memmove(peer.host, peer.host + 1, n - 2);
+		peer.host[n - 2] = '\0';
+	}
+	return ((peer.dial = dial_start(&how, dialed, NULL)) == NULL ? -1 : 0);
+}
+
+/* Standard input may be a file, which epoll(7) does not take. */
+static struct event_base *
+peer_base(void)
+{
+	struct event_config	*cf = event_config_new();
+	struct event_base	*base = NULL;
+
+	if (cf != NULL && event_config_avoid_method(cf, "epoll") == 0)
+		base = event_base_new_with_config(cf);
+	if (cf != NULL)
+		event_config_free(cf);
+	return (base);
+}
+
+int
+peer_main(int argc, char **argv)
+{
+	while (strcmp(words[peer.word].name, argv[0]) != 0)
+		peer.word++;
+	if (take_options(argc, argv) == -1)
+		return (EXIT_USAGE);
+	if (sodium_init() == -1 || (relay.base = peer_base()) == NULL) {
+		say("out of memory");
+		return (EXIT_UNREACHED);
+	}
+	relay.slot = words[peer.word].needs_slot;
+	relay.service = "";
+	clock_init(relay.base);
+	net_init(relay.base, 0, peer.ca_file);
+	if (net_check() == -1)
+		return (EXIT_USAGE);
+	net_reload();
+	if (words[peer.word].start() == -1)
+		return (EXIT_USAGE);
+	event_base_dispatch(relay.base);
+	net_clear();
+	clock_clear();
+	event_base_free(relay.base);
+	freezero(relay.token, strlen(relay.token));
+	return (relay.status);
+}
