@@ -9,6 +9,7 @@ import tempfile
 from harness import (BUILD, FAST_BUILD, GoClient, Relayd, Tap, Targets,
                      free_port, self_signed, until)
 from idp import Provider
+from peers import Relay
 
 CALLS = ("open", "connect", "fork", "exec", "ptrace", "kill")
 LAYERS = ("nnp", "seccomp", "rlimit", "nodump")
@@ -26,15 +27,16 @@ def listeners(tmp):
 with tempfile.TemporaryDirectory() as tmp, Provider(tmp) as idp, \
         Targets() as targets, \
         Relayd(t, proxyds=1, listeners=listeners(tmp),
-               global_conf=idp.conf()) as d:
+               global_conf=idp.conf() + "relay {\n\tno auth\n}\n") as d:
     d.clean = False         # forbidden calls are what this is about
     key, secret = d.add_system("box")
+    relay = Relay(d)
     with GoClient(d, key, secret, "web=127.0.0.1:%d" % targets.http,
                   extra=["-reconnect-delay", "200ms"]) as client:
         client.event("manifest_sent")
         token = d.token()
         for role in ("control", "authd", "proxyd", "muxd", "termd", "tcpd",
-                     "metricd", "dialerd", "tlsd", "keyd", "paird"):
+                     "rendd", "metricd", "dialerd", "tlsd", "keyd", "paird"):
             for call in CALLS:
                 s = d.wait_session()
                 w = None
@@ -45,6 +47,8 @@ with tempfile.TemporaryDirectory() as tmp, Provider(tmp) as idp, \
                     w.recv_until(rb"up-2")
                 if role == "tcpd":
                     w = d.tcp_open(s["session"], "web", token)
+                if role == "rendd":
+                    w = relay.join(relay.create(), "initiator")
                 rows = until(lambda: d.processes(role), "a " + role)
                 row = rows[0]
                 if call == CALLS[0]:
@@ -77,7 +81,7 @@ with tempfile.TemporaryDirectory() as tmp, Provider(tmp) as idp, \
                     until(lambda: d.ctl_try("show", "stats") is not None,
                           "relayd to serve again")
                 if w:
-                    w.close()
+                    w.s.close()
 
 
 def first(path, start, field):
