@@ -46,6 +46,7 @@
 #include "msg/login.h"
 #include "msg/recheck.h"
 #include "msg/recording.h"
+#include "msg/relay.h"
 #include "now.h"
 #include "proc/proc.h"
 #include "redis/bus.h"
@@ -164,6 +165,7 @@ authd_run(void)
 	if (admit_init() == -1 || login_init() == -1 || issue_init() == -1 ||
 	    recheck_init() == -1)
 		fatalx("out of memory");
+	relay_init();
 	recheck_also(api_changes_recheck);
 	proc_after_turn(turn_end);
 	recording_reloaded();

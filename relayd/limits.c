@@ -52,6 +52,8 @@ limits_wants(const struct conf *c, int role)
 {
 	unsigned	i;
 
+	if (role_info(role)->flags & RF_RELAY)
+		return (c->relay != 0);
 	switch (role_info(role)->many) {
 	case MANY_METRICS:
 		return (c->n_metrics > 0);

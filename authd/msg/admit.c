@@ -23,7 +23,6 @@
 #include "pairing.h"
 #include "peer.h"
 #include "proc/proc.h"
-#include "relay.h"
 
 #define ADMIT_MS	30000	/* from the yes to the worker's start */
 #define TERMS_ONE	64	/* terminals of one operator, of one session */
@@ -477,6 +476,14 @@ admit_tcp(struct chan *c, uint32_t id, const struct ask *ask)
 	explicit_bzero(&tcp, sizeof(tcp));
 }
 
+static admit_relay_fn	relays_ask;
+
+void
+admit_relays(admit_relay_fn fn)
+{
+	relays_ask = fn;
+}
+
 /* `service` "look": it will be refused anyway, unless one of these was first. */
 static void
 admit_relay(struct chan *c, uint32_t id, const struct ask *ask)
@@ -484,7 +491,7 @@ admit_relay(struct chan *c, uint32_t id, const struct ask *ask)
 	struct asker	asker = { .instance = peer_of(c)->instance, .id = id };
 
 	strlcpy(asker.request, log_request_now(), sizeof(asker.request));
-	relay_ask(&asker, ask->proxyd, ask->addr, ask->session, ask->ticket,
+	relays_ask(&asker, ask->proxyd, ask->addr, ask->session, ask->ticket,
 	    strcmp(ask->service, "look") == 0);
 }
 

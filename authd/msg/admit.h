@@ -54,6 +54,14 @@ struct admission	*admit_yes(const struct asker *, enum conn_class,
 			    const char *session, uint64_t instance);
 void		 admit_no(const struct asker *, int status, uint32_t retry_s,
 		    const char *message);
+/*
+ * Who decides over ADMITs of CLASS_RELAY: `look` only wants to know whether it
+ * would be let in.
+ */
+typedef void	(*admit_relay_fn)(const struct asker *, uint64_t proxyd,
+		    const char *addr, const char *session, const char *token,
+		    int look);
+void		 admit_relays(admit_relay_fn);
 /* NULL is allowed. */
 void		 admit_free(struct admission *);
 /* What this proxyd asked for, and no worker was started for, is void. */

@@ -8,6 +8,7 @@
 #include "authd/store/store.h"
 #include "base/compat.h"
 #include "base/log.h"
+#include "admit.h"
 #include "peer.h"
 #include "proc/proc.h"
 #include "relay.h"
@@ -198,6 +199,20 @@ relay_note(struct relay *r, const char *what, unsigned channel, unsigned slot,
 	r->nevents++;
 }
 
+/* Those who wait hear no: the session is over. */
+static void
+relay_waiting(struct relay *r)
+{
+	struct relay_wait	*w;
+
+	timer_del(&r->late);
+	while ((w = STAILQ_FIRST(&r->waiting)) != NULL) {
+		STAILQ_REMOVE_HEAD(&r->waiting, entry);
+		admit_no(&w->asker, 404, 0, "404 page not found");
+		free(w);
+	}
+}
+
 /* Whoever is there goes; nobody more comes to that process. */
 static void
 relay_part(struct relay *r, const char *why)
@@ -215,7 +230,7 @@ relay_part(struct relay *r, const char *why)
 }
 
 void
-relay_end(struct relay *r, const char *why, int keep)
+relay_over(struct relay *r, const char *why, int keep)
 {
 	log_info("relay session %.*s: %s", PREFIX, r->id, why);
 	relay_part(r, why);
@@ -237,7 +252,7 @@ relay_due(void *arg)
 		if (r->expired)
 			relay_free(r);
 		else
-			relay_end(r, "session expired", 1);
+			relay_over(r, "session expired", 1);
 	} else
 		timer_set(&r->timer, (uint64_t)(r->expires - clock_wall_ms()));
 }

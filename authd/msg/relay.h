@@ -95,17 +95,14 @@ int		 relay_load(const struct relay_row *);
 /* To the store, as it is now; `always`, or when that was some time ago. */
 void		 relay_save(struct relay *, int always);
 /* Over: whoever is there hears 1001 and why; it is freed, or kept a while. */
-void		 relay_end(struct relay *, const char *why, int keep);
+void		 relay_over(struct relay *, const char *why, int keep);
 void		 relay_note(struct relay *, const char *what, unsigned channel,
 		    unsigned slot, unsigned code, const char *addr);
 
 /* relay_seat.c: who comes. */
 
-/* ADMIT of a proxyd: `look` only wants to know whether it would be let in. */
-void	relay_ask(const struct asker *, uint64_t proxyd, const char *addr,
-	    const char *session, const char *token, int look);
-/* Those who wait hear no: the session is over. */
-void	relay_waiting(struct relay *);
+/* Once: ADMITs of this class come here. */
+void	relay_init(void);
 /* Its process is there; it has ended. */
 void	relay_started(struct peer *, const char *session, int bound);
 void	relay_gone(struct peer *);

@@ -123,7 +123,7 @@ relay_made(void *arg, int ok)
 		relay_say(&k->ask, 201, "", k->o);
 	} else {
 		if ((r = relay_find(k->id)) != NULL)
-			relay_end(r, "could not be stored", 0);
+			relay_over(r, "could not be stored", 0);
 		cJSON_Delete(k->o);
 		relay_say(&k->ask, 503, UNAVAILABLE, NULL);
 	}
@@ -289,7 +289,7 @@ relay_run(const struct ask *ask)
 		relay_say(ask, 200, "", relay_status(r));
 	} else {
 		relay_audit(ask, r->id, NULL);
-		relay_end(r, "session closed", 0);
+		relay_over(r, "session closed", 0);
 		relay_say(ask, 204, "", NULL);
 	}
 }

@@ -67,7 +67,7 @@ token_slot(const struct relay *r, const char *token)
 	return (one == 0 ? SLOT_INITIATOR : two == 0 ? SLOT_RESPONDER : -1);
 }
 
-void
+static void
 relay_ask(const struct asker *asker, uint64_t proxyd, const char *addr,
     const char *session, const char *token, int look)
 {
@@ -103,6 +103,12 @@ relay_ask(const struct asker *asker, uint64_t proxyd, const char *addr,
 	strlcpy(w.addr, addr, sizeof(w.addr));
 	strlcpy(w.session, session, sizeof(w.session));
 	relay_let_in(r, &w);
+}
+
+void
+relay_init(void)
+{
+	admit_relays(relay_ask);
 }
 
 static void
@@ -171,19 +177,6 @@ static void
 waiting_late(void *arg)
 {
 	waiting_go(arg);
-}
-
-void
-relay_waiting(struct relay *r)
-{
-	struct relay_wait	*w;
-
-	timer_del(&r->late);
-	while ((w = STAILQ_FIRST(&r->waiting)) != NULL) {
-		STAILQ_REMOVE_HEAD(&r->waiting, entry);
-		admit_no(&w->asker, 404, 0, "404 page not found");
-		free(w);
-	}
 }
 
 /* One process for one session: a second one, or one for none, has to go. */
