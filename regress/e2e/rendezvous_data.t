@@ -181,6 +181,40 @@ def counters(r):
          "advances")
 
 
+def stalled(r):
+    """A reader that rests for 20 s, while the sender goes on, and pings."""
+    s, a, b = r.pair()
+    until(lambda: r.state(s) == "open", "both")
+    data = [os.urandom(65536) for _ in range(8)]
+    want = hashlib.sha256()
+
+    def send():
+        for i in range(400):
+            want.update(data[i % 8])
+            a.send(data[i % 8])
+            if i % 10 == 0:
+                a.send(b"%d" % i, 9)
+    x = threading.Thread(target=send)
+    x.start()
+    for _ in range(4):
+        r.d.move_clock(5000)
+    got, n = hashlib.sha256(), 0
+    while n < 400:
+        op, part = b.recv()
+        if op == 2:
+            got.update(part)
+            n += 1
+    x.join()
+    t.equal(got.digest(), want.digest(), "rendezvous-48: a reader that "
+            "stalls for 20 s loses nothing")
+    last = b""
+    while last != b"390":
+        op, last = a.recv()
+        t.equal(op, 10, "and the sender's pings are answered, if later")
+    b.send("on")
+    t.equal(a.recv(), (1, b"on"), "nobody is closed")
+
+
 def rss(pid):
     """Memory of its own, KiB."""
     n = 0
@@ -251,6 +285,7 @@ with Relayd(t, conf="relay {\n\tno auth\n}\n") as d:
     slots(r)
     early(r)
     counters(r)
+    stalled(r)
 with Relayd(t, conf="relay {\n\tno auth\n}\n",
             build=os.environ.get("RELAYD_FAST_BUILD")) as d:
     huge(Relay(d), 1 << 30)

@@ -94,10 +94,24 @@ def lone(r, argv):
     p.communicate(timeout=60)
 
 
+def killed(r, name, argv):
+    s = r.create()
+    p = start(r, s, "responder", argv)
+    until(lambda: r.status(s)["responder_connected"], name)
+    a = r.join(s, "initiator")
+    a.send("x")
+    a.recv()
+    p.kill()
+    t.equal(a.closed(), (1001, "peer connection lost"), "rendezvous-39: %s, "
+            "kill -9" % name)
+    p.communicate()
+
+
 with Relayd(t, conf="relay {\n\tno auth\n}\n") as d:
     r = Relay(d)
     for name, argv in peers():
         echo(r, name, argv)
+        killed(r, name, argv)
         if argv[-1] == "coder":
             lone(r, argv)
 t.done()
