@@ -61,6 +61,7 @@ static const struct keyword {
 	/* Sorted: looked up with bsearch(3). */
 	{ "acme",	ACME },
 	{ "address",	ADDRESS },
+	{ "admin",	ADMIN },
 	{ "allow",	ALLOW },
 	{ "api",	API },
 	{ "audience",	AUDIENCE },

@@ -154,6 +154,7 @@ door_open(struct door *d, const struct conf_listen *l)
 	    (l->flags & LISTEN_INTERNAL) ? " internal" : "",
 	    (l->flags & LISTEN_TUNNEL) ? " tunnel" : "",
 	    (l->flags & LISTEN_TLS) ? " tls" :
+	    (l->flags & LISTEN_ADMIN) ? " admin" :
 	    (l->flags & LISTEN_METRICS) ? " metrics" : "",
 	    (l->flags & LISTEN_ONLY) ? " pair only" :
 	    (l->flags & LISTEN_PAIR) ? " pair" : "");

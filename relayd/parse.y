@@ -116,7 +116,7 @@ static void	certificate(struct parser *, const char *, const char *);
 %token LISTEN "listen" LIVE "live" LOG "log" LOOPBACK "loopback"
 %token MAX "max" METRICS "metrics" MISSING "missing" NO "no" ON "on" ONLY "only" OPERATOR "operator"
 %token ORIGIN "origin"
-%token AUTH "auth" BASE "base" CLIENT "client" ID "id" INTERVAL "interval"
+%token ADMIN "admin" AUTH "auth" BASE "base" CLIENT "client" ID "id" INTERVAL "interval"
 %token MESSAGE "message" PEER "peer" PING "ping" REAP "reap" RELAY "relay"
 %token CHECK "check" PAIR "pair"
 %token PAIRED "paired" TOKENS "tokens"
@@ -525,6 +525,7 @@ listenflags	: %empty				{ $$.number = 0; }
 listenflag	: INTERNAL			{ $$.number = LISTEN_INTERNAL; }
 		| TUNNEL			{ $$.number = LISTEN_TUNNEL; }
 		| METRICS			{ $$.number = LISTEN_METRICS; }
+		| ADMIN				{ $$.number = LISTEN_ADMIN; }
 		| PUBLIC			{ $$.number = LISTEN_PUBLIC; }
 		| PAIR				{ $$.number = LISTEN_PAIR; }
 		| ONLY				{ $$.number = LISTEN_ONLY; }
@@ -1459,6 +1460,9 @@ listener_kind(struct parser *ps, const char *address, uint64_t flags)
 		    "listener");
 	else if ((flags & LISTEN_ONLY) && !(flags & LISTEN_PAIR))
 		error(ps, "listen: only what? \"pair only\"");
+	else if ((flags & LISTEN_ADMIN) && (flags & (LISTEN_INTERNAL |
+	    LISTEN_TUNNEL | LISTEN_METRICS | LISTEN_PAIR)))
+		error(ps, "listen: a listener for admin is for nothing else");
 	else if ((flags & LISTEN_PUBLIC) && !(flags & LISTEN_METRICS))
 		error(ps, "listen: only metrics are public or not");
 	else if ((flags & LISTEN_METRICS) && !(flags & LISTEN_PUBLIC) &&
@@ -1640,6 +1644,10 @@ check_no_auth(struct parser *ps, const char *name)
 	char			 text[ADDR_SIZE + 160];
 	unsigned		 i;
 
+	for (i = 0; i < c->n_listen; i++)
+		if ((c->listen[i].flags & LISTEN_ADMIN) &&
+		    (c->listen[i].flags & LISTEN_TLS))
+			report(ps, name, 0, "listen: admin has no tls");
 	if (c->relay && c->relay_no_auth == 0 && c->n_issuer == 0)
 		report(ps, name, 0, "relay: \"oidc issuer\" is needed, or "
 		    "\"no auth\"");

@@ -110,6 +110,8 @@ enum try_call {
 #define LISTEN_TLS	0x20	/* tlsd's */
 #define LISTEN_PAIR	0x40	/* serves pairing, too */
 #define LISTEN_ONLY	0x80	/* and nothing else */
+#define LISTEN_ADMIN	0x100	/* of relay sessions, and nothing else */
+#define LISTEN_NO_ADMIN	0x200	/* proxyd: there is one for that */
 
 /* Calls of the rendezvous admin API (RELAY), and its slots. */
 enum relay_op { RELAY_CREATE = 1, RELAY_LIST, RELAY_SHOW, RELAY_DELETE,

@@ -32,6 +32,7 @@ static struct {
 	struct listener	 l[CONF_LISTEN_MAX];
 	unsigned int	 n;
 	int		 running, paused, stopped;
+	int		 admin;		/* one is for that */
 	unsigned long	 dropped;
 } listeners;
 
@@ -47,6 +48,7 @@ listen_add(int fd, uint32_t flags)
 	}
 	listeners.l[listeners.n].fd = fd;
 	listeners.l[listeners.n].flags = flags;
+	listeners.admin |= (flags & LISTEN_ADMIN) != 0;
 	listeners.n++;
 	return (0);
 }
@@ -108,6 +110,8 @@ listen_came(int fd, uint32_t flags, const struct addr *a,
 		imsg_close_fd(fd);
 		return;
 	}
+	if (listeners.admin && !(flags & LISTEN_ADMIN))
+		flags |= LISTEN_NO_ADMIN;
 	conn_new(fd, flags, a, trusted, from);
 }
 

@@ -55,6 +55,11 @@ route_find(struct route_to *to, const struct httphead *h,
 {
 	struct slice	holes[API_HOLES];
 
+	if (listen_flags & LISTEN_ADMIN)
+		return (cf->relay && rendezvous(&h->path, &to->id) ==
+		    ROUTE_ADMIN ? ROUTE_ADMIN :
+		    route_probe(&h->path) != PROBE_NONE ? ROUTE_PROBE :
+		    ROUTE_NOT_FOUND);
 	if (listen_flags & LISTEN_ONLY)
 		return (slice_eq(&h->path, "/ws") ? ROUTE_PAIR :
 		    route_probe(&h->path) != PROBE_NONE ? ROUTE_PROBE :
@@ -78,7 +83,9 @@ route_find(struct route_to *to, const struct httphead *h,
 		case ROUTE_RELAY:
 			return (ROUTE_RELAY);
 		case ROUTE_ADMIN:
-			return (ROUTE_ADMIN);
+			return ((listen_flags & LISTEN_NO_ADMIN) &&
+			    begins(&h->path, "/admin/") ? ROUTE_NOT_FOUND :
+			    ROUTE_ADMIN);
 		default:
 			break;
 		}

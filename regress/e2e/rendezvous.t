@@ -2,11 +2,13 @@
 # SPDX-License-Identifier: ISC
 """Rendezvous: two peers meet, through all processes; the admin API."""
 
+import http.client
 import json
 import re
+import subprocess
 from datetime import datetime
 
-from harness import Relayd, Tap, until
+from harness import Relayd, Tap, free_port, until
 from peers import Relay
 
 t = Tap()
@@ -184,6 +186,36 @@ with Relayd(t, conf="relay {\n\tno auth\n\tmax sessions 20\n}\n") as d:
     t.ok(int(got[1]["Retry-After"]) > 0, "with Retry-After")
     r.call("DELETE", "/" + made[0]["id"])
     t.equal(r.call("POST")[0], 201, "one less is one more")
+admin = free_port()
+with Relayd(t, conf="relay {\n\tno auth\n}\n",
+            listeners="listen on 127.0.0.1 port %d admin" % admin) as d:
+    data, there = Relay(d), Relay(d)
+    got = data.call("POST")
+    t.equal((got[0], got[2]), (404, b"404 page not found\n"),
+            "rendezvous-59(partial): nothing is made on the data port")
+    t.equal(data.call("GET", "/x")[0], 404, "nor shown")
+
+    def elsewhere(method, path, headers=None):
+        c = http.client.HTTPConnection("127.0.0.1", admin, timeout=60)
+        c.request(method, path, headers=headers or {})
+        r = c.getresponse()
+        return r.status, r.read()
+    st, body = elsewhere("POST", "/admin/sessions")
+    s = json.loads(body)
+    t.equal(st, 201, "but on the other")
+    a, b = data.join(s, "initiator"), data.join(s, "responder")
+    a.send("x")
+    t.equal(b.recv(), (1, b"x"), "and joined where the data is")
+    t.equal([elsewhere("GET", p)[0] for p in (
+        "/relay/" + s["id"], "/api/health", "/", "/healthz")],
+        [404, 404, 404, 200], "which there it is not")
+    t.equal([x[0] for x in (d.request("GET", "/.well-known/swsrs-config"),
+                            elsewhere("GET", "/.well-known/swsrs-config"))],
+            [404, 404], "discovery is on both")
+    p = subprocess.run([d.build + "/bin/relay", "create", "--admin-url",
+                        "http://127.0.0.1:%d" % admin],
+                       stdout=subprocess.PIPE)
+    t.equal(p.returncode, 0, "rendezvous-59: create works against it")
 with Relayd(t, conf='relay {\n\tno auth\n\tbase url "wss://r.test//"\n}\n') \
         as d:
     s = Relay(d).create()
