@@ -21,7 +21,7 @@
 static struct watch *
 watch_find(const char *jti, size_t len)
 {
-	struct link	*l = index_find(&pair.by_jti, pair_key(jti, len));
+	struct link	*l = index_find(&pair.by_jti, pairs_key(jti, len));
 	struct watch	*w;
 
 	for (; l != NULL; l = index_next(l)) {
@@ -43,7 +43,7 @@ reject(struct client *c, const char *error)
 	strlcat(text, "\"}", sizeof(text));
 	pair.count.rejects++;
 	pair.count.limited += strcmp(error, "rate_limited") == 0;
-	pair_send(c, text, strlen(text));
+	pairs_send(c, text, strlen(text));
 }
 
 /*
@@ -65,9 +65,9 @@ watch_end(struct watch *w, int answered, uint64_t now)
 		t->given = NULL;
 		if (!answered)
 			reject(t, "no_watcher");
-		pair_busy(t, now);
+		pairs_busy(t, now);
 	}
-	pair_busy(h, now);
+	pairs_busy(h, now);
 }
 
 /* NULL, or what is wrong. P16; section 7 on what is missing. */
@@ -131,7 +131,7 @@ watch_new(struct client *c, const char *jti, size_t len)
 	memcpy(w->jti, jti, len);
 	w->len = len;
 	w->holder = c;
-	index_add(&pair.by_jti, &w->link, pair_key(jti, len));
+	index_add(&pair.by_jti, &w->link, pairs_key(jti, len));
 	TAILQ_INSERT_TAIL(&pair.watches, w, entry);
 	TAILQ_INSERT_TAIL(&c->watches, w, of_holder);
 	c->nwatches++;
@@ -155,18 +155,18 @@ boot_watch(struct client *c, const struct json_value *v,
 	if (why == NULL && (has = hash_read(hash, wanted)) == -1)
 		why = "invalid_message";
 	if (why != NULL) {
-		pair_error(c, why);
+		pairs_error(c, why);
 		return;
 	}
 	w = watch_find(jti, len);
 	if (w == NULL || w->holder != c) {
 		if (window_hit(&c->place->watches, WATCHES, now) == -1 ||
 		    (w == NULL && (w = watch_new(c, jti, len)) == NULL)) {
-			pair_error(c, "rate_limited");
+			pairs_error(c, "rate_limited");
 			return;
 		}
 		if (w->holder != c) {
-			pair_error(c, "jti_already_watched");
+			pairs_error(c, "jti_already_watched");
 			return;
 		}
 	}
@@ -175,10 +175,10 @@ boot_watch(struct client *c, const struct json_value *v,
 	memcpy(w->token_hash, wanted, sizeof(wanted));
 	TAILQ_REMOVE(&pair.watches, w, entry);
 	TAILQ_INSERT_TAIL(&pair.watches, w, entry);
-	pair_busy(c, now);
+	pairs_busy(c, now);
 	n = add_raw(text, 0, "{\"type\":\"bootstrap_watching\",\"jti\":", v);
 	n = add(text, n, "}");
-	pair_send(c, text, n);
+	pairs_send(c, text, n);
 }
 
 static int
@@ -297,7 +297,7 @@ init_ask(struct client *c, const char *jti, size_t len,
 		reject(c, "relay_overloaded");
 	} else if (a->refusal == NULL) {
 		c->pending = 1;
-		pair_busy(c, now);
+		pairs_busy(c, now);
 	}
 }
 
@@ -348,12 +348,12 @@ init_known(struct client *c, const struct ask *a, enum pair_known known)
 		w->target = c;
 		c->given = w;
 		pair.count.bootstraps++;
-		pair_send(w->holder, a->text, a->text_len);
+		pairs_send(w->holder, a->text, a->text_len);
 	}
 }
 
 void
-pair_known(uint64_t id, enum pair_known known, uint64_t now)
+pairs_known(uint64_t id, enum pair_known known, uint64_t now)
 {
 	struct link	*l = index_find(&pair.by_ask, id);
 	struct ask	*a;
@@ -366,7 +366,7 @@ pair_known(uint64_t id, enum pair_known known, uint64_t now)
 		if (a->refusal == NULL)
 			c->pending = 0;
 		init_known(c, a, known);
-		pair_busy(c, now);
+		pairs_busy(c, now);
 	}
 	ask_free(a);
 }
@@ -403,7 +403,7 @@ boot_answer(struct client *c, int no, const struct json_value *v,
 		if (is_string(error, ERROR_UNITS))
 			n = add_raw(text, n, ",\"error\":", error);
 		n = add(text, n, "}");
-		pair_send(w->target, text, n);
+		pairs_send(w->target, text, n);
 		explicit_bzero(text, n);
 	}
 	watch_end(w, 1, now);

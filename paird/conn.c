@@ -21,7 +21,6 @@
 #include "http/head.h"
 #include "http/upgrade.h"
 #include "imsg/msg.h"
-#include "paird.h"
 #include "pair.h"
 #include "proc/proc.h"
 
@@ -87,15 +86,8 @@ static struct {
 	int		stopping;
 } conns;
 
-void
-conn_init(void)
-{
-	TAILQ_INIT(&conns.all);
-	TAILQ_INIT(&conns.turn);
-}
-
 size_t
-conn_count(void)
+caller_count(void)
 {
 	return (conns.count);
 }
@@ -170,14 +162,22 @@ is_held(void *io)
 	return (((struct conn *)io)->holds != NULL);
 }
 
-const struct pair_ops	conn_ops = {
+static struct pair_ops	ops = {
 	.send = do_text,
 	.close = do_close,
 	.drop = do_drop,
 	.ping = do_ping,
 	.is_held = is_held,
-	.ask = paird_ask,
 };
+
+void
+caller_init(int (*ask)(uint64_t, const uint8_t *, int))
+{
+	ops.ask = ask;
+	TAILQ_INIT(&conns.all);
+	TAILQ_INIT(&conns.turn);
+	pairs_init(&ops);
+}
 
 /* Who writes to whom, and waits. */
 
@@ -201,7 +201,7 @@ static void
 conn_hold(struct conn *c)
 {
 	struct conn	*other = c->client == NULL ? NULL :
-			    pair_counterpart(c->client);
+			    pairs_counterpart(c->client);
 
 	if (other == NULL || c->holds != NULL || other->held != NULL ||
 	    wslay_event_get_queued_msg_length(other->ws) <= QUEUE_MAX)
@@ -280,7 +280,7 @@ on_frame(wslay_event_context_ptr ws,
 		c->too_big = 1;
 	if (c->too_big && !c->closing) {
 		if (c->client != NULL)
-			pair_leave(c->client, clock_ms());
+			pairs_leave(c->client, clock_ms());
 		conn_close(c, 1009, "message too big");
 	}
 }
@@ -340,11 +340,11 @@ on_message(wslay_event_context_ptr ws,
 	if (wslay_is_ctrl_frame(arg->opcode)) {
 		if (c->client != NULL && arg->opcode !=
 		    WSLAY_CONNECTION_CLOSE)
-			pair_control(c->client, clock_ms());
+			pairs_control(c->client, clock_ms());
 		return;
 	}
 	if (c->client != NULL && !c->closing && !c->dead && !c->too_big)
-		pair_message(c->client, c->msg != NULL ? c->msg : "", c->len,
+		pairs_message(c->client, c->msg != NULL ? c->msg : "", c->len,
 		    clock_ms());
 	msg_free(c);
 	if (!c->closing)
@@ -365,7 +365,7 @@ conn_free(struct conn *c)
 	event_del(&c->readable);
 	event_del(&c->writable);
 	if (c->client != NULL)
-		pair_gone(c->client, clock_ms());
+		pairs_gone(c->client, clock_ms());
 	if (c->turns)
 		TAILQ_REMOVE(&conns.turn, c, by_turn);
 	TAILQ_REMOVE(&conns.all, c, entry);
@@ -406,7 +406,7 @@ conn_read(struct conn *c)
 		timer_set(&c->late, CLOSE_MS);
 	}
 	if (c->client != NULL && (c->closing || c->dead))
-		pair_leave(c->client, clock_ms());
+		pairs_leave(c->client, clock_ms());
 }
 
 static void
@@ -461,7 +461,7 @@ conn_write(struct conn *c)
 }
 
 void
-conn_turn(void)
+caller_turn(void)
 {
 	struct conn	*c;
 
@@ -532,7 +532,7 @@ conn_make(int fd, const uint8_t *early, size_t len)
 }
 
 void
-conn_new(int fd, const char *addr, const char *accept, const uint8_t *bytes,
+caller_new(int fd, const char *addr, const char *accept, const uint8_t *bytes,
     size_t len)
 {
 	struct httphead		 head;
@@ -555,7 +555,7 @@ conn_new(int fd, const char *addr, const char *accept, const uint8_t *bytes,
 	}
 	if (event_add(&c->readable, NULL) == -1)
 		c->dead = 1;
-	c->client = pair_open(clock_ms(), c, &a);
+	c->client = pairs_open(clock_ms(), c, &a);
 	if (c->client == NULL)
 		conn_close(c, 1013, "too_many_connections");
 	else if (conns.stopping)
@@ -573,7 +573,7 @@ stop_late(void *arg)
 }
 
 void
-conn_stop(void)
+caller_stop(void)
 {
 	static struct timer	 late;
 	struct conn		*c;

@@ -11,15 +11,15 @@
  * connection is written at its end.
  */
 
-/* Before the first connection. */
-void	conn_init(void);
+/* Before the first connection; `ask` is that of pair_ops. */
+void	caller_init(int (*ask)(uint64_t, const uint8_t *, int));
 /* One more (taken), the bytes that were read of it, its 101's accept value. */
-void	conn_new(int fd, const char *addr, const char *accept,
+void	caller_new(int fd, const char *addr, const char *accept,
 	    const uint8_t *, size_t len);
 /* At the end of a turn: write, and let go of what is over. */
-void	conn_turn(void);
-/* Say 1001 to all, and call proxy_exit when they have gone, or soon. */
-void	conn_stop(void);
-size_t	conn_count(void);
+void	caller_turn(void);
+/* Say 1001 to all, and exit when they have gone, or soon. */
+void	caller_stop(void);
+size_t	caller_count(void);
 
 #endif

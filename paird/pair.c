@@ -21,10 +21,8 @@
 #define FAILED_MS	600000	/* so long it is remembered who */
 #define CODE_LEN	6
 
-struct pair	pair;
-
-int
-pair_init(const struct pair_ops *ops)
+void
+pairs_init(const struct pair_ops *ops)
 {
 	memset(&pair, 0, sizeof(pair));
 	pair.ops = ops;
@@ -36,63 +34,32 @@ pair_init(const struct pair_ops *ops)
 	TAILQ_INIT(&pair.heard);
 	TAILQ_INIT(&pair.pinged);
 	randombytes_buf(pair.key, sizeof(pair.key));
-	return (0);
 }
 
 void
-pair_configure(const struct pair_limits *l)
+pairs_configure(const struct pair_limits *l)
 {
 	pair.limits = *l;
 }
 
 void
-pair_clear(void)
+pairs_clear(void)
 {
 	place_clear();
 }
 
 const struct pair_count *
-pair_count(void)
+pairs_count(void)
 {
 	return (&pair.count);
 }
 
-uint64_t
-pair_key(const void *p, size_t len)
-{
-	uint8_t		out[crypto_shorthash_BYTES];
-	uint64_t	key;
-
-	crypto_shorthash(out, p, len, pair.key);
-	memcpy(&key, out, sizeof(key));
-	return (key);
-}
-
 /* What is said. */
-
-void
-pair_send(struct client *c, const char *text, size_t len)
-{
-	pair.ops->send(c->io, text, len);
-}
-
-void
-pair_error(struct client *c, const char *code)
-{
-	char	text[80];
-
-	strlcpy(text, "{\"type\":\"error\",\"code\":\"", sizeof(text));
-	strlcat(text, code, sizeof(text));
-	strlcat(text, "\"}", sizeof(text));
-	pair.count.errors++;
-	pair.count.limited += strcmp(code, "rate_limited") == 0;
-	pair_send(c, text, strlen(text));
-}
 
 static void
 say(struct client *c, const char *text)
 {
-	pair_send(c, text, strlen(text));
+	pairs_send(c, text, strlen(text));
 }
 
 /* Its end: whatever it had has been taken from it before. */
@@ -100,31 +67,8 @@ static void
 client_close(struct client *c, uint16_t code, const char *reason,
     uint64_t now)
 {
-	pair_leave(c, now);
+	pairs_leave(c, now);
 	pair.ops->close(c->io, code, reason);
-}
-
-/* Who waits for somebody is pinged; who waits for nobody leaves. */
-void
-pair_busy(struct client *c, uint64_t now)
-{
-	int	busy = !c->over && (c->session != NULL || c->nwatches > 0 ||
-		    c->pending || c->given != NULL);
-
-	if (c->busy == busy || c->over)
-		return;
-	c->busy = busy;
-	if (busy) {
-		TAILQ_REMOVE(&pair.idle, c, by_idle);
-		c->heard = c->pinged = now;
-		TAILQ_INSERT_TAIL(&pair.heard, c, by_heard);
-		TAILQ_INSERT_TAIL(&pair.pinged, c, by_ping);
-		return;
-	}
-	TAILQ_REMOVE(&pair.heard, c, by_heard);
-	TAILQ_REMOVE(&pair.pinged, c, by_ping);
-	c->idle = now;
-	TAILQ_INSERT_TAIL(&pair.idle, c, by_idle);
 }
 
 /* Sessions. */
@@ -158,9 +102,9 @@ session_end(struct session *s, uint64_t now)
 	t->session = NULL;
 	if (c != NULL) {
 		c->session = NULL;
-		pair_busy(c, now);
+		pairs_busy(c, now);
 	}
-	pair_busy(t, now);
+	pairs_busy(t, now);
 }
 
 static struct client *
@@ -173,7 +117,7 @@ counterpart(const struct client *c)
 }
 
 void *
-pair_counterpart(const struct client *c)
+pairs_counterpart(const struct client *c)
 {
 	const struct client	*other = counterpart(c);
 
@@ -190,7 +134,7 @@ session_leave(struct client *c, uint64_t now)
 		return;
 	session_end(c->session, now);
 	if (other != NULL)
-		pair_error(other, "peer_disconnected");
+		pairs_error(other, "peer_disconnected");
 }
 
 /* Both hear why, and are closed. */
@@ -200,9 +144,9 @@ session_fail(struct session *s, const char *code, uint64_t now)
 	struct client	*t = s->target, *c = s->controller;
 
 	session_end(s, now);
-	pair_error(t, code);
+	pairs_error(t, code);
 	if (c != NULL)
-		pair_error(c, code);
+		pairs_error(c, code);
 	client_close(t, 1000, "", now);
 	if (c != NULL)
 		client_close(c, 1000, "", now);
@@ -211,7 +155,7 @@ session_fail(struct session *s, const char *code, uint64_t now)
 static struct session *
 session_find(const char *code)
 {
-	struct link	*l = index_find(&pair.by_code, pair_key(code,
+	struct link	*l = index_find(&pair.by_code, pairs_key(code,
 			    CODE_LEN));
 	struct session	*s;
 
@@ -248,7 +192,7 @@ operation_allowed(struct client *c, uint64_t now)
 	    (p->failed != 0 && now - p->failed < FAILED_MS &&
 	    window_full(&pair.failed, FAILURES_ALL + 1, now)) ||
 	    window_hit(&p->operations, OPERATIONS, now) == -1) {
-		pair_error(c, "rate_limited");
+		pairs_error(c, "rate_limited");
 		return (-1);
 	}
 	return (0);
@@ -261,7 +205,7 @@ operation_failed(struct client *c, const char *code, uint64_t now)
 
 	(void)window_hit(&p->failures, FAILURES, now);
 	p->failed = now != 0 ? now : 1;
-	pair_error(c, code);
+	pairs_error(c, code);
 }
 
 static void
@@ -278,7 +222,7 @@ on_listen(struct client *c, const struct json_value *otc, uint64_t now)
 	char		 code[CODE_LEN + 1];
 
 	if (code_read(otc, code) == -1) {
-		pair_error(c, "invalid_otc");
+		pairs_error(c, "invalid_otc");
 		return;
 	}
 	if (operation_allowed(c, now) == -1)
@@ -290,18 +234,18 @@ on_listen(struct client *c, const struct json_value *otc, uint64_t now)
 	}
 	if (pair.count.sessions >= pair.limits.max_sessions ||
 	    (s = calloc(1, sizeof(*s))) == NULL) {
-		pair_error(c, "relay_capacity");
+		pairs_error(c, "relay_capacity");
 		return;
 	}
 	memcpy(s->code, code, sizeof(s->code));
 	explicit_bzero(code, sizeof(code));
 	s->target = c;
 	s->since = now;
-	index_add(&pair.by_code, &s->link, pair_key(s->code, CODE_LEN));
+	index_add(&pair.by_code, &s->link, pairs_key(s->code, CODE_LEN));
 	TAILQ_INSERT_TAIL(&pair.open, s, entry);
 	pair.count.sessions++;
 	c->session = s;
-	pair_busy(c, now);
+	pairs_busy(c, now);
 	say(c, "{\"type\":\"ack\",\"message\":\"session_open\"}");
 }
 
@@ -312,7 +256,7 @@ on_connect(struct client *c, const struct json_value *otc, uint64_t now)
 	char		 code[CODE_LEN + 1];
 
 	if (code_read(otc, code) == -1) {
-		pair_error(c, "invalid_otc");
+		pairs_error(c, "invalid_otc");
 		return;
 	}
 	if (operation_allowed(c, now) == -1)
@@ -333,7 +277,7 @@ on_connect(struct client *c, const struct json_value *otc, uint64_t now)
 	pair.count.paired++;
 	pair.count.pairings++;
 	c->session = s;
-	pair_busy(c, now);
+	pairs_busy(c, now);
 	say(s->target, "{\"type\":\"peer_found\"}");
 	say(c, "{\"type\":\"peer_found\"}");
 }
@@ -365,7 +309,7 @@ on_data(struct client *c, const struct json_value *payload, uint64_t now)
 	memcpy(text + n, payload->s, payload->len);
 	n += payload->len;
 	text[n++] = '}';
-	pair_send(other, text, n);
+	pairs_send(other, text, n);
 }
 
 static void
@@ -383,7 +327,7 @@ on_done(struct client *c, uint64_t now)
 /* Clients. */
 
 struct client *
-pair_open(uint64_t now, void *io, const struct addr *addr)
+pairs_open(uint64_t now, void *io, const struct addr *addr)
 {
 	struct client	*c;
 
@@ -472,11 +416,11 @@ dispatch(struct client *c, const char *type, long len,
 		    &m[M_JTI].value, keys, &m[M_SIG].value,
 		    &m[M_ERROR].value, now);
 	else
-		pair_error(c, "unknown_type");
+		pairs_error(c, "unknown_type");
 }
 
 void
-pair_message(struct client *c, const char *s, size_t len, uint64_t now)
+pairs_message(struct client *c, const char *s, size_t len, uint64_t now)
 {
 	struct json_member	m[M_COUNT] = { [M_TYPE] = { .name = "type" },
 	    [M_OTC] = { .name = "otc" }, [M_PAYLOAD] = { .name = "payload" },
@@ -504,13 +448,13 @@ pair_message(struct client *c, const char *s, size_t len, uint64_t now)
 	    counterpart(c) != NULL) && client_rate(c, now) == -1)
 		return;
 	if (!good)
-		pair_error(c, "invalid_message");
+		pairs_error(c, "invalid_message");
 	else
 		dispatch(c, type, n, m, now);
 }
 
 void
-pair_control(struct client *c, uint64_t now)
+pairs_control(struct client *c, uint64_t now)
 {
 	if (c->over)
 		return;
@@ -519,7 +463,7 @@ pair_control(struct client *c, uint64_t now)
 }
 
 void
-pair_leave(struct client *c, uint64_t now)
+pairs_leave(struct client *c, uint64_t now)
 {
 	if (c->over)
 		return;
@@ -534,9 +478,9 @@ pair_leave(struct client *c, uint64_t now)
 }
 
 void
-pair_gone(struct client *c, uint64_t now)
+pairs_gone(struct client *c, uint64_t now)
 {
-	pair_leave(c, now);
+	pairs_leave(c, now);
 	place_leave(c->place);
 	pair.count.clients--;
 	free(c);
@@ -578,7 +522,7 @@ clients_tick(uint64_t now)
 			client_heard(c, now);
 			continue;
 		}
-		pair_leave(c, now);
+		pairs_leave(c, now);
 		pair.ops->drop(c->io);
 	}
 	while ((c = TAILQ_FIRST(&pair.pinged)) != NULL &&
@@ -591,7 +535,7 @@ clients_tick(uint64_t now)
 }
 
 void
-pair_tick(uint64_t now)
+pairs_tick(uint64_t now)
 {
 	sessions_tick(now);
 	boot_tick(now);
@@ -605,7 +549,7 @@ sooner(uint64_t a, uint64_t b)
 }
 
 uint64_t
-pair_due(void)
+pairs_due(void)
 {
 	const struct client	*c;
 	const struct session	*s;

@@ -15,7 +15,7 @@
  * client does costs more for there being others.
  *
  * One per process, so the functions name no object. A client is made by
- * pair_open() and lives to pair_gone(); whoever is told to close one calls that
+ * pairs_open() and lives to pairs_gone(); whoever is told to close one calls that
  * when its connection has ended, and not before the call that told it returns.
  */
 
@@ -36,7 +36,7 @@ struct pair_ops {
 	int	(*is_held)(void *io);
 	/*
 	 * Has this jti been consumed? If not, and with `take`, consume it. The
-	 * answer is pair_known(). -1: nobody can be asked.
+	 * answer is pairs_known(). -1: nobody can be asked.
 	 */
 	int	(*ask)(uint64_t id, const uint8_t hash[PAIR_HASH], int take);
 };
@@ -54,35 +54,35 @@ struct pair_count {
 	uint64_t	errors, rejects, limited, refused;
 };
 
-/* Once. 0, or -1: out of memory. sodium_init() has been called. */
-int	pair_init(const struct pair_ops *);
-void	pair_configure(const struct pair_limits *);
-void	pair_clear(void);
-const struct pair_count	*pair_count(void);
+/* Once; `ops` lives on. sodium_init() has been called. */
+void	pairs_init(const struct pair_ops *);
+void	pairs_configure(const struct pair_limits *);
+void	pairs_clear(void);
+const struct pair_count	*pairs_count(void);
 
 /*
  * A connection: NULL when it is one too many, of all or of its address, or there
  * is no memory: to be closed with 1013.
  */
-struct client	*pair_open(uint64_t now, void *io, const struct addr *);
-void		 pair_message(struct client *, const char *, size_t len,
+struct client	*pairs_open(uint64_t now, void *io, const struct addr *);
+void		 pairs_message(struct client *, const char *, size_t len,
 		    uint64_t now);
 /* A frame that is no message; some are answered, and so they are counted. */
-void		 pair_control(struct client *, uint64_t now);
+void		 pairs_control(struct client *, uint64_t now);
 /* It sends no more: its counterpart hears so. It may still be written to. */
-void		 pair_leave(struct client *, uint64_t now);
+void		 pairs_leave(struct client *, uint64_t now);
 /* The end of the object. */
-void		 pair_gone(struct client *, uint64_t now);
+void		 pairs_gone(struct client *, uint64_t now);
 
 /* Whom its data goes to, NULL: nobody. */
-void		*pair_counterpart(const struct client *);
+void		*pairs_counterpart(const struct client *);
 
 /* Outcomes of an ask; anything else counts as PAIR_FULL. */
 enum pair_known { PAIR_NEW, PAIR_USED, PAIR_FULL };
-void		 pair_known(uint64_t id, enum pair_known, uint64_t now);
+void		 pairs_known(uint64_t id, enum pair_known, uint64_t now);
 
 /* Do what is due; when the next is, UINT64_MAX: nothing waits. */
-void		 pair_tick(uint64_t now);
-uint64_t	 pair_due(void);
+void		 pairs_tick(uint64_t now);
+uint64_t	 pairs_due(void);
 
 #endif

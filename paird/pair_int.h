@@ -8,7 +8,7 @@
 #include "json.h"
 #include "pair.h"
 
-/* What the files of the core share: pair.c, boot.c, place.c. */
+/* What the files of the core share: state.c, pair.c, boot.c, place.c. */
 
 #define JTI_UNITS	128
 #define JTI_BYTES	(3 * JTI_UNITS)
@@ -101,12 +101,12 @@ struct pair {
 };
 extern struct pair	pair;
 
-/* pair.c */
-uint64_t	pair_key(const void *, size_t);
-void		pair_send(struct client *, const char *, size_t);
-void		pair_error(struct client *, const char *code);
+/* state.c */
+uint64_t	pairs_key(const void *, size_t);
+void		pairs_send(struct client *, const char *, size_t);
+void		pairs_error(struct client *, const char *code);
 /* Has it a role now, or none any more? */
-void		pair_busy(struct client *, uint64_t now);
+void		pairs_busy(struct client *, uint64_t now);
 
 /* boot.c */
 void	boot_watch(struct client *, const struct json_value *jti,

@@ -25,7 +25,7 @@
 #include "imsg/call.h"
 #include "imsg/msg.h"
 #include "metrics/count.h"
-#include "paird.h"
+#include "pair.h"
 #include "proc/link.h"
 #include "proc/proc.h"
 
@@ -38,6 +38,7 @@ static void	paird_run(void);
 static void	paird_configure(void);
 static void	paird_turn(void);
 static void	paird_due(void *);
+static int	paird_ask(uint64_t, const uint8_t *, int);
 
 static const struct dispatch	parent_table[] = {
 	PROC_ROWS
@@ -64,7 +65,7 @@ static const struct proc_ops	ops = {
 	.counters = counts_take,
 	.run = paird_run,
 	.swapped = paird_configure,
-	.stop = conn_stop,
+	.stop = caller_stop,
 };
 
 static struct {
@@ -88,7 +89,7 @@ paird_configure(void)
 {
 	const struct conf	*c = proc_conf();
 
-	pair_configure(&(struct pair_limits){
+	pairs_configure(&(struct pair_limits){
 	    .max_clients = c->pair_connections,
 	    .max_sessions = c->pair_sessions,
 	    .paired_ms = c->pair_lifetime * 1000,
@@ -98,9 +99,7 @@ paird_configure(void)
 static void
 paird_run(void)
 {
-	if (pair_init(&conn_ops) == -1)
-		fatalx("out of memory");
-	conn_init();
+	caller_init(paird_ask);
 	paird_configure();
 	timer_init(&paird.due, paird_due, NULL);
 	proc_after_turn(paird_turn);
@@ -118,7 +117,7 @@ on_give(struct chan *c, struct imsg *m)
 	if (link_chan() != NULL)
 		(void)say_pair_taken(link_chan(), 0, -1,
 		    &(struct msg_pair_taken){ .nonce = in.nonce });
-	conn_new(m_take_fd(m), in.addr, in.accept, in.bytes.p, in.bytes.len);
+	caller_new(m_take_fd(m), in.addr, in.accept, in.bytes.p, in.bytes.len);
 	return (0);
 }
 
@@ -137,13 +136,13 @@ consumed(struct chan *ch, struct imsg *m, void *arg)
 
 	(void)ch;
 	r = m == NULL ? 0 : get_pair_consumed(m, &in);
-	pair_known(q->id, (enum pair_known)in.outcome, clock_ms());
+	pairs_known(q->id, (enum pair_known)in.outcome, clock_ms());
 	free(q);
 	return (r);
 }
 
-int
-paird_ask(uint64_t id, const uint8_t hash[PAIR_HASH], int take)
+static int
+paird_ask(uint64_t id, const uint8_t *hash, int take)
 {
 	struct question	*q;
 
@@ -190,9 +189,9 @@ count_more(const struct pair_count *n)
 static void
 tell_authd(void)
 {
-	const struct pair_count	*n = pair_count();
+	const struct pair_count	*n = pairs_count();
 	struct msg_pair_state	 now = { .sessions = (uint32_t)n->sessions,
-	    .paired = (uint32_t)n->paired, .clients = (uint32_t)conn_count(),
+	    .paired = (uint32_t)n->paired, .clients = (uint32_t)caller_count(),
 	    .watches = (uint32_t)n->watches };
 
 	if (link_chan() == NULL || (paird.speaks &&
@@ -213,11 +212,11 @@ paird_turn(void)
 	uint64_t	due, now = clock_ms();
 
 	tell_authd();
-	conn_turn();
+	caller_turn();
 	tell_authd();
-	count_all(pair_count());
-	count_more(pair_count());
-	if ((due = pair_due()) == UINT64_MAX)
+	count_all(pairs_count());
+	count_more(pairs_count());
+	if ((due = pairs_due()) == UINT64_MAX)
 		timer_del(&paird.due);
 	else
 		timer_set(&paird.due, due > now ? due - now : 0);
@@ -227,7 +226,7 @@ static void
 paird_due(void *arg)
 {
 	(void)arg;
-	pair_tick(clock_ms());
+	pairs_tick(clock_ms());
 }
 
 /* A new one knows nothing. */

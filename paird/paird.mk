@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: ISC
 
 # Pure: messages in, effects out. What the tests and fuzz targets link.
-paird_CORE_OBJS = paird/pair.o paird/boot.o paird/place.o paird/json.o \
+paird_CORE_OBJS = paird/pair.o paird/state.o paird/boot.o paird/place.o paird/json.o \
 	common/base/addr.o common/base/index.o
 
 # What an intruder finds in the process of all pairings.

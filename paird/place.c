@@ -71,7 +71,7 @@ place_enter(const struct addr *a, uint64_t now)
 		places.begun = 1;
 	}
 	addr_net_of(a, net);
-	key = pair_key(net, sizeof(net));
+	key = pairs_key(net, sizeof(net));
 	if ((p = place_find(net, key)) == NULL) {
 		if ((p = calloc(1, sizeof(*p))) == NULL)
 			return (NULL);

@@ -500,8 +500,26 @@ static void
 admit_pair(struct chan *c, uint32_t id, const struct ask *ask)
 {
 	struct asker	asker = { .instance = peer_of(c)->instance, .id = id };
+	uint64_t	instance = pairing_place();
 
-	pairing_ask(&asker, ask->proxyd, ask->addr);
+	if (instance == 0)
+		admit_no(&asker, 503, 5, "server is busy");
+	else
+		(void)admit_yes(&asker, CLASS_PAIR, ask->proxyd, ask->addr, "",
+		    instance);
+}
+
+/* The connection is there: its admission has its place no longer. */
+int
+admit_on_taken(struct chan *c, struct imsg *m)
+{
+	struct msg_pair_taken	 in;
+
+	(void)c;
+	if (get_pair_taken(m, &in) == -1)
+		return (-1);
+	admit_free(admit_take(in.nonce));
+	return (0);
 }
 
 static void	(*const admit_fn[CLASS_COUNT])(struct chan *, uint32_t,

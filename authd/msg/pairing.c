@@ -5,7 +5,6 @@
  */
 #include <string.h>
 
-#include "admit.h"
 #include "authd/core/consumed.h"
 #include "authd/now.h"
 #include "handlers.h"
@@ -28,27 +27,10 @@ clients_most(void)
 	return (n + n / 10 + 1);
 }
 
-void
-pairing_ask(const struct asker *asker, uint64_t proxyd, const char *addr)
+uint64_t
+pairing_place(void)
 {
-	if (pairing.instance == 0 || pairing.is.clients >= clients_most())
-		admit_no(asker, 503, 5, "server is busy");
-	else
-		(void)admit_yes(asker, CLASS_PAIR, proxyd, addr, "",
-		    pairing.instance);
-}
-
-/* Its admission has its place no longer. */
-int
-pairing_on_taken(struct chan *c, struct imsg *m)
-{
-	struct msg_pair_taken	 in;
-
-	(void)c;
-	if (get_pair_taken(m, &in) == -1)
-		return (-1);
-	admit_free(admit_take(in.nonce));
-	return (0);
+	return (pairing.is.clients < clients_most() ? pairing.instance : 0);
 }
 
 void

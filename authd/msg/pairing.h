@@ -4,7 +4,6 @@
 
 #include <stdint.h>
 
-struct asker;
 struct peer;
 
 /*
@@ -12,8 +11,8 @@ struct peer;
  * have been used. pairing-protocol.md; messages.md, section 1.
  */
 
-/* A connection for it: ADMIT, which is answered. */
-void	pairing_ask(const struct asker *, uint64_t proxyd, const char *addr);
+/* The instance that one more connection may go to; 0: none may. */
+uint64_t	pairing_place(void);
 /* A proxyd has come: how many sessions there are. */
 void	pairing_tell(const struct peer *);
 /* A process has ended. */

@@ -85,7 +85,8 @@ t.equal(r.stderr.splitlines(), [
     '%s:1: unknown word "bogus"' % bad,
     '%s:3: unexpected "30"; expected a duration such as 30s' % bad,
     '%s:5: listen: "x" is not an IPv4 or IPv6 address' % bad,
-    '%s:6: "pair" is not supported by this version' % bad],
+    '%s:6: unexpected "a"; expected max, paired, token, end of line or }'
+     % bad],
     "every error: file, line, what came")
 r = run("-d", "-f", bad)
 t.equal((r.returncode, len(r.stderr.splitlines())), (1, 4),

@@ -336,6 +336,19 @@ def silent():
             "pairing-18: and silence after 90 s")
 
 
+def trust():
+    def by(forwarded, host="127.0.0.1"):
+        return dev(host=host, headers={"X-Forwarded-For": forwarded}).ask(
+            "connect", otc=code())
+    t.equal([by("1.2.3.4:55"), by("1.2.3.4"), by("9.9.9.9, 1.2.3.4:7"),
+             by("9.9.9.9, 1.2.3.4, 10.1.1.1"), by("[::ffff:1.2.3.4]:8"),
+             by("1.2.3.4")], ["otc_not_found"] * 5 + ["rate_limited"],
+            "the first from the right that is no proxy, whatever its port")
+    t.equal((by("1.2.3.4", "127.5.5.5"), by("9.9.9.9")),
+            ("otc_not_found",) * 2,
+            "pairing-34: and what others say of themselves is nothing")
+
+
 def ends():
     a, b, c = pair()
     pid = d.pid_of("paird")
@@ -360,9 +373,8 @@ def ends():
     until(lambda: sessions() == 2, "authd is told again")
     t.ok(True, "its successor knows what there is")
     text = d.log.text()
-    t.ok(not re.search(r"48[2-9]\d{3}", re.sub(r"\[\d+\]", "", text)) and
-         "sas_confirmed" not in text, "pairing-55(partial): no code, no "
-         "payload in the log")
+    t.ok(not re.search(r"\b48[23]\d{3}\b", text) and "sas_confirmed" not in
+         text, "pairing-55(partial): no code, no payload in the log")
     d.p.send_signal(15)
     t.equal([w.ended()[1:] for w in (a, b, x)],
             [(1001, "server shutting down")] * 3, "1001 to all")
@@ -383,4 +395,8 @@ with Relayd(t, listeners=LISTEN, proxyds=1) as d:
     expiry()
     silent()
     ends()
+with Relayd(t, listeners=LISTEN, proxyds=1,
+            global_conf="trusted proxy 127.0.0.1\ntrusted proxy 10.0.0.0/8") \
+        as d:
+    trust()
 t.done()

@@ -1,0 +1,1 @@
+$(eval $(call unit_fast_test,consumed_test,authd/core/consumed.o,$(SODIUM_LIBS)))
