@@ -373,11 +373,11 @@ leg_due(void *arg)
 			leg_update(l);
 		break;
 	case LEG_ENDING:
-		if (!l->hurry && clock_ms() < l->moved_ms + stall) {
+		if (!l->hurry && clock_ms() < l->moved_ms + stall)
 			timer_set(&l->timer, l->moved_ms + stall - clock_ms());
-			break;
-		}
-		/* FALLTHROUGH */
+		else
+			leg_drop(l);
+		break;
 	default:
 		leg_drop(l);
 		break;
