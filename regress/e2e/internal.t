@@ -5,7 +5,6 @@ it shares with relayd and the token of a session, which it reads in the store.""
 
 import http.client
 import os
-import sqlite3
 
 from harness import DOMAIN, GoClient, Relayd, Tap, Targets, free_port
 
@@ -78,9 +77,8 @@ try:
         key, secret = d.add_system()
         with GoClient(d, key, secret, "web=127.0.0.1:%d" % targets.http):
             s = d.wait_session()["session"]
-            token = sqlite3.connect(d.store).execute(
-                "SELECT session_token FROM support_sessions WHERE id = ?",
-                (s,)).fetchone()[0]
+            token = d.rows("SELECT session_token FROM support_sessions "
+                           "WHERE id = ?", s)[0][0]
             d.secret("a session's token", token)
             refusals(d, port, s, token)
             st, h, body = ask(port, "/api/proxy/%s/web/headers" % s,

@@ -18,7 +18,7 @@ def minutes(d, n, each):
         each(i)
 
 
-def rows(d, where="1"):
+def rows(d, where="1=1"):
     return d.rows("select count(*), count(*) - count(disconnected_at) from "
                   "support_access_logs where access_type='web_terminal' and " +
                   where)[0]

@@ -7,7 +7,6 @@ import base64
 import hashlib
 import hmac
 import json
-import sqlite3
 import time
 
 from harness import GoClient, Relayd, Tap, Targets, until
@@ -21,10 +20,7 @@ SIGNING = "for-invalidations"
 
 def behind_its_back(d, sql, *args):
     """As somebody else does who writes into the same store."""
-    db = sqlite3.connect(d.store, timeout=10)
-    with db:
-        db.execute(sql, args)
-    db.close()
+    d.rows(sql, *args)
 
 
 def ended(d):
@@ -86,8 +82,7 @@ def credentials(d, redis):
     key, secret = d.add_system("cached")
     other, wrong = d.add_system("other")
     until(lambda: login(d, key, secret) == 101, "a login")
-    row = sqlite3.connect(d.store).execute(
-        "SELECT id FROM systems WHERE system_key = ?", (key,)).fetchone()[0]
+    row = d.rows("SELECT id FROM systems WHERE system_key = ?", key)[0][0]
     at = until(lambda: redis.say("GET", tier(key, secret)), "it in Redis")
     ttl = redis.say("TTL", tier(key, secret))
     t.ok(at == row.encode() and 18 * 3600 - 60 < ttl <= 30 * 3600,
