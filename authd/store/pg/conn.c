@@ -71,7 +71,7 @@ request_failed(const struct request *r)
 /* --- the connection --- */
 
 struct conn *
-conn_new(const struct conn_ops *ops)
+pg_conn_new(const struct conn_ops *ops)
 {
 	struct conn	*c = calloc(1, sizeof(*c));
 
@@ -122,7 +122,7 @@ conn_connect(struct conn *c, const char *const *keys,
 }
 
 void
-conn_close(struct conn *c, struct requests *orphans)
+pg_conn_close(struct conn *c, struct requests *orphans)
 {
 	unwatch(c);
 	PQfinish(c->pg);

@@ -228,7 +228,7 @@ close_all(void)
 
 	for (i = 0; i < pg.nconns; i++)
 		if (pg.conn[i] != NULL)
-			conn_close(pg.conn[i], &left);
+			pg_conn_close(pg.conn[i], &left);
 	TAILQ_INIT(&fail);
 	TAILQ_INIT(&back);
 	while ((r = TAILQ_FIRST(&left)) != NULL) {
@@ -441,7 +441,7 @@ reader_lost(struct conn *c, const char *why)
 	struct request	*r;
 
 	log_debug("store: a connection that reads: %s", why);
-	conn_close(c, &left);
+	pg_conn_close(c, &left);
 	while ((r = TAILQ_LAST(&left, requests)) != NULL) {
 		TAILQ_REMOVE(&left, r, entry);
 		if (r->done == NULL || r->arg == NULL)
@@ -460,7 +460,7 @@ connect_all(void)
 	pg.tried_ms = pg_ms();
 	for (i = 0; i < pg.nconns; i++) {
 		if (pg.conn[i] == NULL)
-			pg.conn[i] = conn_new(i == 0 ? &writer_ops :
+			pg.conn[i] = pg_conn_new(i == 0 ? &writer_ops :
 			    &reader_ops);
 		if (pg.conn[i] == NULL)
 			return (-1);

@@ -47,12 +47,12 @@ struct conn_ops {
 	void	(*ready)(struct conn *);	/* it may be sent to */
 	void	(*lost)(struct conn *, const char *why);
 };
-struct conn	*conn_new(const struct conn_ops *);
+struct conn	*pg_conn_new(const struct conn_ops *);
 /* Begins; ready or lost is called later. -1: not even that. */
 int		 conn_connect(struct conn *, const char *const *keys,
 		    const char *const *values);
 /* Its requests are left in `orphans`, in order. */
-void		 conn_close(struct conn *, struct requests *orphans);
+void		 pg_conn_close(struct conn *, struct requests *orphans);
 int		 conn_is_ready(const struct conn *);
 int		 conn_is_off(const struct conn *);
 unsigned	 conn_load(const struct conn *);
