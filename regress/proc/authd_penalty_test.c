@@ -345,7 +345,7 @@ flood(void)
 	 * were kept would be 40 bytes each and more.
 	 */
 	ok(getenv("RELAYD_STORE_LATE") != NULL ||
-	    grown < (FLOOD - WARM) / 1024 * 14,
+	    grown < (FLOOD - WARM) / 1024 * 28,
 	    "and authd's memory is what it was, by far");
 	is_int(try(proxyd, addr, NULL), 429, "who was shut out still is");
 }
