@@ -33,12 +33,20 @@ pairing_place(void)
 	return (pairing.is.clients < clients_most() ? pairing.instance : 0);
 }
 
-void
-pairing_tell(const struct peer *pe)
+static void
+tell(const struct peer *pe)
 {
 	if (peer_has(pe, RF_DOORS))
 		(void)say_pairings(pe->chan, 0, -1, &(struct msg_pairings){
 		    .sessions = pairing.is.sessions });
+}
+
+/* One that begins knows of none. */
+void
+pairing_tell(const struct peer *pe)
+{
+	if (pairing.is.sessions > 0)
+		tell(pe);
 }
 
 static void
@@ -47,7 +55,7 @@ tell_all(void)
 	const struct peer	*pe;
 
 	TAILQ_FOREACH(pe, &peers, entry)
-		pairing_tell(pe);
+		tell(pe);
 }
 
 int
