@@ -107,7 +107,7 @@ command_next(void)
 	}
 	timer_set(&c->deadline, c->wait_ms);
 	/* Its effect shows in the manifest that comes before its reply. */
-	control_manifest_at_once();
+	control_commanded(1);
 }
 
 /* As much as window and buffer take. */
@@ -216,6 +216,8 @@ command_end(struct command *c, int status, const char *text)
 	else
 		log_info("command: %d %s", status, text);
 	authd_commanded(c->id, status, text);
+	if (c->ys != NULL)
+		control_commanded(0);
 	free(c);
 	command_next();
 }

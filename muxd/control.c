@@ -86,6 +86,8 @@ static struct {
 	struct manifest		*table;		/* the one that counts */
 	uint32_t		 version;
 	int			 at_once;	/* one need not be due */
+	int			 commanded;	/* nor any until it ends */
+	int			 came;		/* one, meanwhile */
 	char			*waiting;	/* a newer one, not due yet */
 	size_t			 waiting_len;
 	struct timer		 due;
@@ -378,9 +380,11 @@ manifest_newest(char *text, size_t len)
 }
 
 void
-control_manifest_at_once(void)
+control_commanded(int under_way)
 {
-	controls.at_once = 1;
+	controls.at_once = under_way || !controls.came;
+	controls.commanded = under_way;
+	controls.came = 0;
 }
 
 static void
@@ -400,7 +404,8 @@ manifest_apply(const char *text, size_t len)
 		log_info("manifest: %u more services left out",
 		    m->dropped - named);
 	controls.version++;
-	controls.at_once = 0;
+	controls.at_once = controls.commanded;
+	controls.came = 1;
 	/* A client says it every few minutes: news is what differs. */
 	if (manifest_same(controls.table, m))
 		log_debug("manifest %u: the same", controls.version);

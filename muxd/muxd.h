@@ -95,8 +95,11 @@ void	control_on_close(struct yamux_stream *);
 /* Place what waits in the output buffer, once a turn. */
 void	control_turn(void);
 void	control_end_all(void);
-/* A command was sent: the next manifest counts, however early it comes. */
-void	control_manifest_at_once(void);
+/*
+ * A command was sent (1), or answered (0): in between each manifest counts,
+ * however early it comes; if none came, the next one.
+ */
+void	control_commanded(int under_way);
 /* The table that counts, or NULL before the first manifest. */
 const struct manifest *control_services(void);
 uint32_t control_services_version(void);
