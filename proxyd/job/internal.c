@@ -115,34 +115,8 @@ host_take(struct proxy *p, const struct httphead *h)
 		p->to.port = port;
 }
 
-void
-internal_begin(struct conn *c, const struct httphead *h)
-{
-	struct slice	 id, service, rest;
-	struct proxy	*p;
-
-	path_take(&h->path, &id, &service, &rest);
-	if ((p = proxy_take(c, h)) == NULL)
-		return;
-	if ((p->internal = token_take(h)) == NULL) {
-		answer_later(c, 503, "service temporarily unavailable", 1);
-		return;
-	}
-	p->by_path = BY_INTERNAL;
-	p->bearer.s = p->internal;
-	p->bearer.len = strlen(p->internal);
-	memset(&p->to, 0, sizeof(p->to));
-	p->unnamed = !path_service_is_good(&service);
-	snprintf(p->service, sizeof(p->service), "%.*s", p->unnamed ? 1 :
-	    (int)service.len, p->unnamed ? "-" : service.s);
-	label_of_service(p->service, p->to.host.label);
-	slug_take(p->to.host.slug, &id);
-	host_take(p, h);
-	p->head->path = rest;
-	p->again(p);
-}
-
-int
+/* After authd's yes: a stranger hears of no rate and no name. */
+static int
 internal_granted(struct proxy *p)
 {
 	uint32_t	wait;
@@ -160,4 +134,32 @@ internal_granted(struct proxy *p)
 		return (0);
 	}
 	return (1);
+}
+
+void
+internal_begin(struct conn *c, const struct httphead *h)
+{
+	struct slice	 id, service, rest;
+	struct proxy	*p;
+
+	path_take(&h->path, &id, &service, &rest);
+	if ((p = proxy_take(c, h)) == NULL)
+		return;
+	if ((p->internal = token_take(h)) == NULL) {
+		answer_later(c, 503, "service temporarily unavailable", 1);
+		return;
+	}
+	p->by_path = BY_INTERNAL;
+	p->granted = internal_granted;
+	p->bearer.s = p->internal;
+	p->bearer.len = strlen(p->internal);
+	memset(&p->to, 0, sizeof(p->to));
+	p->unnamed = !path_service_is_good(&service);
+	snprintf(p->service, sizeof(p->service), "%.*s", p->unnamed ? 1 :
+	    (int)service.len, p->unnamed ? "-" : service.s);
+	label_of_service(p->service, p->to.host.label);
+	slug_take(p->to.host.slug, &id);
+	host_take(p, h);
+	p->head->path = rest;
+	p->again(p);
 }

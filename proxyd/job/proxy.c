@@ -12,7 +12,6 @@
 #include <string.h>
 
 #include "answer.h"
-#include "internal.h"
 #include "base/clock.h"
 #include "base/compat.h"
 #include "metrics/count.h"
@@ -564,7 +563,7 @@ proxy_token(struct proxy *p)
 		if (p->refused != 0)
 			answer_refused(p);
 		else if (token_grant(p, &p->bearer, &g) &&
-		    (p->by_path != BY_INTERNAL || internal_granted(p)))
+		    (p->granted == NULL || p->granted(p)))
 			proxy_stream(p, &p->bearer, g);
 		return;
 	}
@@ -609,6 +608,7 @@ proxy_take(struct conn *c, const struct httphead *h)
 	p->sibling[0] = '\0';
 	p->astray = 0;
 	p->by_path = BY_HOST;
+	p->granted = NULL;
 	p->named = p->unnamed = 0;
 	conn_job(c, &waiting, p);
 	return (p);

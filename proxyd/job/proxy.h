@@ -72,6 +72,8 @@ struct proxy {
 	/* by the path proxy, which has an operator's token and a name */
 	enum { BY_HOST, BY_PATH, BY_INTERNAL } by_path;
 	struct slice		 bearer;	/* while c->head_len is set */
+	/* authd has said yes to bearer; NULL, or 1: it goes on, 0: answered */
+	int			(*granted)(struct proxy *);
 	/* on the internal interface: bearer's; is there a browser's host? */
 	char			*internal;
 	int			 named, unnamed;
