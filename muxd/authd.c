@@ -350,7 +350,8 @@ authd_alive(uint32_t id, int alive)
 }
 
 uint64_t
-authd_stats(uint64_t in, uint64_t out, uint64_t rtt_ns, unsigned streams)
+authd_stats(uint64_t in, uint64_t out, uint64_t rtt_ns, unsigned streams,
+    void (*also)(void))
 {
 	uint64_t	now = clock_ms();
 
@@ -367,6 +368,6 @@ authd_stats(uint64_t in, uint64_t out, uint64_t rtt_ns, unsigned streams)
 	(void)say_tunnel_stats(link_chan(), 0, -1, &(struct msg_tunnel_stats){
 	    .bytes_in = in, .bytes_out = out,
 	    .rtt_us = (uint32_t)(rtt_ns / 1000), .streams = streams });
-	bridge_tell_moved();
+	also();
 	return (0);
 }

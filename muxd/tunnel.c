@@ -129,7 +129,7 @@ tunnel_stats(void)
 
 	yamux_get_stats(tunnel.mux.y, &s);
 	wait = authd_stats(s.bytes_in, s.bytes_out, s.rtt_last,
-	    bridge_count());
+	    bridge_count(), bridge_tell_moved);
 	if (wait != 0)
 		timer_set(&tunnel.stats, wait);
 }
