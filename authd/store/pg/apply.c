@@ -113,14 +113,15 @@ apply_event(evutil_socket_t fd, short what, void *arg)
 }
 
 int
-apply_begin(void (*then)(const char *, void *), void *arg)
+apply_begin(PGconn *(*connect)(const char *, const char *),
+    void (*then)(const char *, void *), void *arg)
 {
 	if (apply.pg != NULL)
 		return (-1);
 	memset(&apply, 0, sizeof(apply));
 	apply.then = then;
 	apply.arg = arg;
-	apply.pg = pg_connect("-c search_path=public -c jit=off"
+	apply.pg = connect("-c search_path=public -c jit=off"
 	    " -c client_min_messages=error -c lock_timeout=30000"
 	    " -c statement_timeout=540000 -c standard_conforming_strings=on",
 	    "relayd schema");

@@ -37,6 +37,7 @@ struct aside {
 TAILQ_HEAD(asides, aside);
 
 static struct {
+	const struct server_ops	*ops;
 	struct asides	 waiting;
 	unsigned	 running;
 	struct aside	*now;		/* whose fiber runs */
@@ -47,6 +48,12 @@ static struct {
 };
 
 static void	aside_begin(struct aside *);
+
+void
+pg_aside_init(const struct server_ops *ops)
+{
+	asides.ops = ops;
+}
 
 static void
 aside_main(void *arg)
@@ -141,7 +148,7 @@ aside_make(void (*fn)(void *), void (*done)(void *), void *arg, int early,
 	asides.running++;
 	if (aside_run(a))
 		return (NULL);
-	pg_dispatch();
+	asides.ops->dispatch();
 	return (a);
 }
 
@@ -223,7 +230,8 @@ aside_ask(struct query *q, const char *types, va_list ap, int writes)
 	struct request	*r;
 	struct params	*p;
 
-	if (a == NULL || a->is_cancelled || (!a->is_early && !pg_is_there()) ||
+	if (a == NULL || a->is_cancelled ||
+	    (!a->is_early && !asides.ops->is_there()) ||
 	    (p = params_new(types, ap)) == NULL ||
 	    (r = request_new(q, p)) == NULL)
 		return (NULL);

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "base/clock.h"
 #include "base/compat.h"
@@ -34,6 +35,15 @@ struct conn {
 static unsigned	numbered;	/* statements that were used */
 
 static void	conn_event(evutil_socket_t, short, void *);
+
+uint64_t
+pg_ms(void)
+{
+	struct timespec	ts;
+
+	(void)clock_gettime(CLOCK_MONOTONIC, &ts);
+	return ((uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000);
+}
 
 /* --- requests --- */
 
@@ -421,5 +431,5 @@ conn_event(evutil_socket_t fd, short what, void *arg)
 		connecting(c);
 	else if (c->state == READY)
 		(void)conn_pump(c);
-	pg_dispatch();
+	c->ops->done(c);
 }

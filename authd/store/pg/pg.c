@@ -14,7 +14,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "base/clock.h"
 #include "base/compat.h"
@@ -48,10 +47,21 @@ static void	writer_ready(struct conn *);
 static void	writer_lost(struct conn *, const char *);
 static void	reader_ready(struct conn *);
 static void	reader_lost(struct conn *, const char *);
+static void	conn_done(struct conn *);
+static struct conn	*pg_writer(void);
+static int	pg_is_there(void);
+static void	pg_down(const char *);
+static void	pg_again(const char *);
+static void	pg_dispatch(void);
 static void	pg_tick(void *);
 
-static const struct conn_ops	writer_ops = { writer_ready, writer_lost };
-static const struct conn_ops	reader_ops = { reader_ready, reader_lost };
+static const struct conn_ops	writer_ops = { .ready = writer_ready,
+    .lost = writer_lost, .done = conn_done };
+static const struct conn_ops	reader_ops = { .ready = reader_ready,
+    .lost = reader_lost, .done = conn_done };
+static const struct server_ops	to_server = { .writer = pg_writer,
+    .is_there = pg_is_there, .down = pg_down, .again = pg_again,
+    .dispatch = pg_dispatch };
 
 static struct {
 	char		 conninfo[512], password[PASSWORD_MAX];
@@ -69,15 +79,6 @@ static struct {
 	struct timer	 tick;
 } pg = { .nconns = 5, .down = 1, .version = -1 };
 
-uint64_t
-pg_ms(void)
-{
-	struct timespec	ts;
-
-	(void)clock_gettime(CLOCK_MONOTONIC, &ts);
-	return ((uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000);
-}
-
 /* --- where it is --- */
 
 int
@@ -94,6 +95,8 @@ store_server(const char *conninfo, unsigned conns)
 		    err != NULL ? err : "out of memory");
 	PQfreemem(err);
 	timer_init(&pg.tick, pg_tick, NULL);
+	pg_turn_init(&to_server);
+	pg_aside_init(&to_server);
 	db_use(&pg_engine);
 	return (pg.options == NULL ? -1 : 0);
 }
@@ -148,7 +151,7 @@ connect_one(struct conn *c, int writes)
 	return (conn_connect(c, k, v));
 }
 
-PGconn *
+static PGconn *
 pg_connect(const char *options, const char *name)
 {
 	const char	*k[KEYS_MAX + 8], *v[KEYS_MAX + 8];
@@ -159,14 +162,14 @@ pg_connect(const char *options, const char *name)
 
 /* --- what may be sent --- */
 
-struct conn *
+static struct conn *
 pg_writer(void)
 {
 	return (pg.state >= P_LOADING && conn_is_ready(pg.conn[0]) ?
 	    pg.conn[0] : NULL);
 }
 
-int
+static int
 pg_is_there(void)
 {
 	return (!pg.down);
@@ -194,7 +197,7 @@ tick_soon(void)
 		timer_set(&pg.tick, TICK_MS);
 }
 
-void
+static void
 pg_dispatch(void)
 {
 	struct request	*r, *next;
@@ -245,7 +248,7 @@ close_all(void)
 	aside_fail(&fail);
 }
 
-void
+static void
 pg_again(const char *why)
 {
 	if (why != NULL && pg.was_up)
@@ -270,7 +273,7 @@ tell_down(void)
 	aside_fail(aside_unsent());
 }
 
-void
+static void
 pg_down(const char *why)
 {
 	pg_again(why);
@@ -450,6 +453,13 @@ reader_lost(struct conn *c, const char *why)
 			TAILQ_INSERT_HEAD(aside_unsent(), r, entry);
 	}
 	tick_soon();
+}
+
+static void
+conn_done(struct conn *c)
+{
+	(void)c;
+	pg_dispatch();
 }
 
 static int
@@ -678,13 +688,19 @@ pg_blob(struct query *q, int i, void *dst, size_t size)
 }
 
 static int
+pg_apply(void (*then)(const char *, void *), void *arg)
+{
+	return (apply_begin(pg_connect, then, arg));
+}
+
+static int
 pg_version(void)
 {
 	return (pg.version);
 }
 
 const struct engine	pg_engine = {
-	.name = "postgresql", .version = pg_version, .apply = apply_begin,
+	.name = "postgresql", .version = pg_version, .apply = pg_apply,
 	.open = pg_open, .why_not = pg_why_not, .close = pg_close,
 	.is_up = pg_is_up, .has_writes = turn_has_writes,
 	.commit_later = pg_commit, .finish = pg_finish, .probe = pg_probe,

@@ -20,6 +20,9 @@
 
 /* conn.c */
 
+/* Milliseconds of the server's time: a test's moved clock is not its own. */
+uint64_t	 pg_ms(void);
+
 struct conn;
 struct batch;
 
@@ -46,6 +49,7 @@ TAILQ_HEAD(requests, request);
 struct conn_ops {
 	void	(*ready)(struct conn *);	/* it may be sent to */
 	void	(*lost)(struct conn *, const char *why);
+	void	(*done)(struct conn *);		/* with what there was to read */
 };
 struct conn	*pg_conn_new(const struct conn_ops *);
 /* Begins; ready or lost is called later. -1: not even that. */
@@ -90,8 +94,26 @@ void		 batch_last_first(struct batch *);
 struct statement *batch_at(struct batch *, unsigned);
 void		 batch_drop(struct batch *, struct statement *);
 
+/*
+ * What the files below pg.c ask and tell it, given before anything else is
+ * called of them.
+ */
+struct server_ops {
+	/* NULL: none that may be sent to just now. */
+	struct conn	*(*writer)(void);
+	/* Is it up, or was a moment ago? */
+	int		 (*is_there)(void);
+	/* It is not: whoever waits is told. */
+	void		 (*down)(const char *why);
+	/* Connect anew; who waits waits on for a while. */
+	void		 (*again)(const char *why);
+	/* Send what may be sent. */
+	void		 (*dispatch)(void);
+};
+
 /* turn.c: what is written */
 
+void		 pg_turn_init(const struct server_ops *);
 int		 turn_write(struct query *, const char *, va_list);
 void		 turn_spoil(void);
 int		 turn_has_writes(void);
@@ -111,32 +133,16 @@ void		 turn_settle(void);
 /* The engine stops. */
 void		 turn_clear(void);
 
-/* pg.c */
-
-/* Milliseconds of the server's time: a test's moved clock is not its own. */
-uint64_t	 pg_ms(void);
-
-/* NULL: none that may be sent to just now. */
-struct conn	*pg_writer(void);
-/* Is it up, or was a moment ago? */
-int		 pg_is_there(void);
-/* It is not: whoever waits is told. */
-void		 pg_down(const char *why);
-/* Connect anew; who waits waits on for a while. */
-void		 pg_again(const char *why);
-/* Send what may be sent. */
-void		 pg_dispatch(void);
-
-/* One beside the others. */
-PGconn		*pg_connect(const char *options, const char *name);
-
 /* apply.c */
 
 extern const char	pg_schema[];
-int		 apply_begin(void (*)(const char *, void *), void *);
+/* `connect` begins a connection beside the others. */
+int		 apply_begin(PGconn *(*connect)(const char *options,
+		    const char *name), void (*)(const char *, void *), void *);
 
 /* aside.c: what reads */
 
+void		 pg_aside_init(const struct server_ops *);
 struct aside	*aside_new(void (*)(void *), void (*)(void *), void *, int *);
 /* Before the store is up. */
 struct aside	*aside_early(void (*)(void *), void (*)(void *), void *, int *);

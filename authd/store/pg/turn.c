@@ -26,6 +26,7 @@
 #define TRIES	3	/* of a turn that the server would have again */
 
 static struct {
+	const struct server_ops	*ops;
 	struct batch	*now;		/* of this turn */
 	int		 in_turn, failed;
 	struct batch	*sent;		/* the one that is under way */
@@ -42,6 +43,12 @@ static struct {
 
 static struct query	fence = { .name = "turn",
     .pg = "SELECT relayd.turn($1, $2)" };
+
+void
+pg_turn_init(const struct server_ops *ops)
+{
+	turn.ops = ops;
+}
 
 void
 store_on_taken(void (*fn)(const char *session))
@@ -85,7 +92,7 @@ turn_write(struct query *q, const char *types, va_list ap)
 	struct params	*p;
 
 	turn.in_turn = 1;
-	if (!turn.failed && !pg_is_there())
+	if (!turn.failed && !turn.ops->is_there())
 		turn.failed = 1;
 	if (turn.failed)
 		return (-1);
@@ -155,7 +162,7 @@ static void	turn_answered(struct request *);
 static void
 turn_submit(void)
 {
-	struct conn	*c = pg_writer();
+	struct conn	*c = turn.ops->writer();
 	struct request	*r;
 
 	if (c == NULL)
@@ -168,7 +175,7 @@ turn_submit(void)
 	r->done = turn_answered;
 	turn.was_sent = 1;
 	if (conn_send(c, r) == -1)
-		pg_again("cannot send");
+		turn.ops->again("cannot send");
 }
 
 /* 1: without the statement it may go. */
@@ -203,15 +210,15 @@ turn_refused(const struct request *r)
 	snprintf(why, sizeof(why), "%s: SQLSTATE %s", s != NULL ?
 	    s->query->name : "commit", r->state);
 	if (strcmp(r->state, "RD001") == 0) {
-		pg_again("somebody else writes to the database, too");
+		turn.ops->again("somebody else writes to the database, too");
 	} else if (strncmp(r->state, "57P0", 4) == 0 ||
 	    strncmp(r->state, "08", 2) == 0) {
-		pg_again(why);
+		turn.ops->again(why);
 	} else if (is_ours(r->state) && strcmp(r->state, "23505") != 0) {
 		log_warnx("store: %s; the turn is void", why);
 		turn_over(0);
 	} else {
-		pg_down(why);
+		turn.ops->down(why);
 	}
 }
 

@@ -207,12 +207,24 @@ static struct query	all_pages = { .sql = "PRAGMA page_count",
 static struct query	free_pages = { .sql = "PRAGMA freelist_count",
 	.name = "free_pages" };
 
+static int
+read_own(struct query *q, const char *types, ...)
+{
+	va_list	ap;
+	int	r;
+
+	va_start(ap, types);
+	r = lite_read(q, types, ap);
+	va_end(ap);
+	return (r);
+}
+
 static int64_t
 pages_of(struct query *q)
 {
 	int64_t	n;
 
-	if (db_read(q, "") != 0)
+	if (read_own(q, "") != 0)
 		return (0);
 	n = lite_int(q, 0);
 	lite_done(q);
