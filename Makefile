@@ -59,7 +59,7 @@ config.mk: $(srcdir)/configure $(srcdir)/config.mk.in $(srcdir)/config.h.in
 # ---- programs ----
 
 BIN =		relayd relayctl tunnel-client relay
-LIBEXEC =	control authd muxd proxyd termd tcpd rendd metricd dialerd tlsd keyd paird
+LIBEXEC =	control authd muxd proxyd termd tcpd rendd metricd dialerd tlsd keyd paird storecopy
 PROGRAMS =	$(BIN) $(LIBEXEC)
 DIRS =		$(PROGRAMS) fuzz regress bench
 $(foreach p,$(BIN),$(eval OUT_$(p) = bin/$(p)))

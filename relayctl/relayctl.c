@@ -63,6 +63,7 @@ static struct {
 static void	usage(int) __attribute__((noreturn));
 static char	**relay_words(int, char **);
 static int	run_relay(char **);
+static int	run_storecopy(const struct cmd_line *);
 static int	complete(int, char **);
 static void	ask(void) __attribute__((noreturn));
 static void	look(void *);
@@ -210,6 +211,8 @@ main(int argc, char **argv)
 		usage(EXIT_USAGE);
 	if (line->op == 0 && strcmp(argv[0], "top") == 0)
 		top(ctl.path, ctl.seconds, ctl.times);
+	if (line->op == 0 && strncmp(argv[0], "st", 2) == 0)
+		return (run_storecopy(line));
 	if (line->op == 0) {
 		fputs(complete_script(argv[1]), stdout);
 		return (EXIT_DONE);
@@ -248,19 +251,51 @@ relay_words(int argc, char **argv)
 	return (argv + i - 1);
 }
 
+/* What lies at `name` from where we are, if it is there. */
+static void
+run_beside(const char *name, char **argv)
+{
+	char	path[1024];
+	ssize_t	n = readlink("/proc/self/exe", path, sizeof(path) - 32);
+
+	if (n <= 0)
+		return;
+	path[n] = '\0';
+	strlcpy(strrchr(path, '/') + 1, name, 32);
+	(void)execv(path, argv);
+}
+
+/*
+ * store copy ...: without relayd, which must not be there; in a program that has
+ * both engines, as this one has none.
+ */
+static int
+run_storecopy(const struct cmd_line *line)
+{
+	static char	name[] = "storecopy", json[] = "-j";
+	char		*argv[6];
+	unsigned	 i, n = 0;
+
+	argv[n++] = name;
+	if (ctl.json)
+		argv[n++] = json;
+	for (i = 0; i < line->nwords; i++)
+		if (line->words[i][0] != '\0')
+			argv[n++] = (char *)(uintptr_t)line->words[i];
+	argv[n] = NULL;
+	run_beside("../libexec/storecopy", argv);
+	(void)execv(RELAYD_LIBEXECDIR "/storecopy", argv);
+	fprintf(stderr, "relayctl: %s/storecopy: %s\n", RELAYD_LIBEXECDIR,
+	    strerror(errno));
+	return (EXIT_UNREACHED);
+}
+
 /* The one next to us, if it is there. */
 static int
 run_relay(char **argv)
 {
-	char	path[1024];
-	ssize_t	n = readlink("/proc/self/exe", path, sizeof(path) - 8);
-
 	argv[0] = (char *)(uintptr_t)"relay";
-	if (n > 0) {
-		path[n] = '\0';
-		strlcpy(strrchr(path, '/') + 1, "relay", 7);
-		(void)execv(path, argv);
-	}
+	run_beside("relay", argv);
 	(void)execv(RELAY_PROGRAM, argv);
 	(void)execvp("relay", argv);
 	fprintf(stderr, "relayctl: that is done by relay(1), which is not "

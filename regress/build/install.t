@@ -20,7 +20,7 @@ for f in sbin/relayd sbin/relayctl bin/tunnel-client libexec/relayd/control \
     libexec/relayd/authd libexec/relayd/muxd libexec/relayd/proxyd \
     libexec/relayd/termd libexec/relayd/tcpd libexec/relayd/metricd \
     libexec/relayd/rendd \
-    libexec/relayd/tlsd libexec/relayd/keyd libexec/relayd/paird \
+    libexec/relayd/tlsd libexec/relayd/keyd libexec/relayd/paird libexec/relayd/storecopy \
     bin/relay; do
 	[ -x "$prefix/$f" ]
 	ok $? "$f is there"

@@ -22,9 +22,9 @@
 #include "authd/store/sql/engine.h"
 #include "authd/store/store.h"
 #include "pg.h"
+#include "where.h"
 
 #define CONNS_MAX	16
-#define KEYS_MAX	24
 #define TICK_MS		50
 #define ANSWER_MS	1400	/* a server that takes longer hangs */
 #define GRACE_MS	1200	/* without one, before that is said */
@@ -112,52 +112,23 @@ store_server_password(const char *s, size_t len)
 	return (0);
 }
 
-/*
- * What libpq would look for in files or the environment is said here, since in
- * our room there is neither; and nothing hangs longer than we do.
- */
-static void
-parameters(const char **k, const char **v, const char *options,
-    const char *name)
-{
-	PQconninfoOption	*o;
-	int			 n = 0;
-
-	/* An address is not to be looked up. */
-	for (o = pg.options; o->keyword != NULL && n < KEYS_MAX; o++)
-		if (o->val != NULL) {
-			k[n] = strcmp(o->keyword, "host") == 0 ? "hostaddr" :
-			    o->keyword;
-			v[n++] = o->val;
-		}
-#define SET(key, value)	k[n] = (key), v[n++] = (value)
-	SET("password", pg.password);
-	SET("passfile", "/nonexistent");
-	SET("sslmode", "disable");
-	SET("gssencmode", "disable");
-	SET("client_encoding", "UTF8");
-	SET("application_name", name);
-	SET("options", options);
-#undef SET
-	k[n] = v[n] = NULL;
-}
-
 static int
 connect_one(struct conn *c, int writes)
 {
-	const char	*k[KEYS_MAX + 8], *v[KEYS_MAX + 8];
+	struct where	w;
 
-	parameters(k, v, OPTIONS, writes ? "relayd writes" : "relayd reads");
-	return (conn_connect(c, k, v));
+	where_fill(&w, pg.options, pg.password, OPTIONS, writes ?
+	    "relayd writes" : "relayd reads");
+	return (conn_connect(c, w.key, w.value));
 }
 
 static PGconn *
 pg_connect(const char *options, const char *name)
 {
-	const char	*k[KEYS_MAX + 8], *v[KEYS_MAX + 8];
+	struct where	w;
 
-	parameters(k, v, options, name);
-	return (PQconnectStartParams(k, v, 0));
+	where_fill(&w, pg.options, pg.password, options, name);
+	return (PQconnectStartParams(w.key, w.value, 0));
 }
 
 /* --- what may be sent --- */
