@@ -9,18 +9,20 @@
 #include "base/compat.h"
 #include "base/log.h"
 #include "load.h"
+#include "msg/pairing.h"
 #include "msg/recording.h"
 #include "msg/relay.h"
 #include "now.h"
 
 /*
- * A page of sessions, the system of each, the next page; then the rows, then
- * recordings.
+ * A page of sessions, the system of each, the next page; then the rows,
+ * recordings, relay sessions, used tokens of pairing.
  */
 static struct {
 	void		(*then)(int);
 	enum store_what	 what;		/* that is being loaded */
-	char		 after[UUID_SIZE];
+	char		 after[HEX64_SIZE];
+	int64_t		 until;		/* and behind this */
 	struct session_row page[STORE_PAGE];
 	size_t		 n, i;		/* on the page; done */
 	int		 done, result;
@@ -123,17 +125,44 @@ got_relays(const struct answer *a, void *arg)
 		if (relay_load(&a->relay[i]) == -1)
 			log_warnx("a relay session cannot be taken up");
 	}
-	load.done = a->r != 0;
+	if (a->r == STORE_NONE) {
+		load.what = ASK_CONSUMED;
+		load.after[0] = '\0';
+	}
 	load_next(a->r == -1 ? -1 : 0);
+}
+
+/* Without one that it has in the store a token could be used twice. */
+static void
+got_consumed(const struct answer *a, void *arg)
+{
+	const struct consumed_row	*row;
+	size_t				 i;
+	int				 r = a->r;
+
+	(void)arg;
+	for (i = 0; i < a->n && r == 0; i++) {
+		row = &a->consumed[i];
+		strlcpy(load.after, row->id, sizeof(load.after));
+		load.until = row->until;
+		if (pairing_load(row) == -1) {
+			log_warnx("a used token cannot be taken up");
+			r = -1;
+		}
+	}
+	load.done = r != 0;
+	load_next(r == -1 ? -1 : 0);
 }
 
 static void
 load_ask(void)
 {
-	struct question	q = { .what = load.what, .key = load.after };
+	struct question	q = { .what = load.what, .key = load.after,
+	    .now = load.until };
 	store_then	then = load.what == ASK_OPEN_ROWS ? got_rows :
 	    load.what == ASK_RECORDINGS_OPEN ? got_recordings :
-	    load.what == ASK_RELAYS ? got_relays : got_sessions;
+	    load.what == ASK_RELAYS ? got_relays :
+	    load.what == ASK_CONSUMED ? got_consumed : got_sessions;
 
 	if (load.i < load.n) {
 		q.what = ASK_SYSTEM_BY_ID;

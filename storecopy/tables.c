@@ -80,6 +80,7 @@ const struct table	tables[] = {
 	    "id, initiator, responder, channels, issuer, subject, client,"
 	    " addr, label, created_at, expires_at, moved_at, bytes_in,"
 	    " bytes_out", "id", NULL, NULL },
+	{ "consumed_jtis", "ti", "id, until", "id", NULL, NULL },
 };
 const size_t	ntables = sizeof(tables) / sizeof(tables[0]);
 

@@ -13,14 +13,14 @@
 
 struct used {
 	struct used		*next;		/* of its bucket */
-	STAILQ_ENTRY(used)	 entry;		/* oldest first */
+	TAILQ_ENTRY(used)	 entry;		/* oldest first */
 	int64_t			 until;		/* wall ms */
 	uint8_t			 hash[CONSUMED_HASH];
 };
 
 static struct {
 	struct used		**bucket;
-	STAILQ_HEAD(, used)	  all;
+	TAILQ_HEAD(, used)	  all;
 	size_t			  count;
 	uint8_t			  key[crypto_shorthash_KEYBYTES];
 } used;
@@ -38,14 +38,14 @@ bucket_of(const uint8_t hash[CONSUMED_HASH])
 }
 
 static void
-forget_first(void)
+forget(struct used *u)
 {
-	struct used	*u = STAILQ_FIRST(&used.all), **at;
+	struct used	**at;
 
 	for (at = bucket_of(u->hash); *at != u; at = &(*at)->next)
 		continue;
 	*at = u->next;
-	STAILQ_REMOVE_HEAD(&used.all, entry);
+	TAILQ_REMOVE(&used.all, u, entry);
 	used.count--;
 	free(u);
 }
@@ -54,27 +54,36 @@ forget_first(void)
 static void
 forget_some(const struct now *now)
 {
-	const struct used	*u;
-	int			 n;
+	struct used	*u;
+	int		 n;
 
-	for (n = 0; n < FORGET && (u = STAILQ_FIRST(&used.all)) != NULL &&
+	for (n = 0; n < FORGET && (u = TAILQ_FIRST(&used.all)) != NULL &&
 	    u->until <= now->wall_ms; n++)
-		forget_first();
+		forget(u);
+}
+
+/* The one that ends behind `now`; of the others there may be more. */
+static struct used *
+find(const uint8_t hash[CONSUMED_HASH], int64_t now)
+{
+	struct used	*u;
+
+	if (used.bucket == NULL)
+		return (NULL);
+	for (u = *bucket_of(hash); u != NULL; u = u->next)
+		if (sodium_memcmp(u->hash, hash, CONSUMED_HASH) == 0 &&
+		    u->until > now)
+			break;
+	return (u);
 }
 
 enum consumed
 consumed_look(const uint8_t hash[CONSUMED_HASH], const struct now *now)
 {
-	const struct used	*u;
-
-	if (used.bucket == NULL)
-		return (CONSUMED_NEW);
-	forget_some(now);
-	for (u = *bucket_of(hash); u != NULL; u = u->next)
-		if (sodium_memcmp(u->hash, hash, CONSUMED_HASH) == 0 &&
-		    u->until > now->wall_ms)
-			return (CONSUMED_USED);
-	return (CONSUMED_NEW);
+	if (used.bucket != NULL)
+		forget_some(now);
+	return (find(hash, now->wall_ms) != NULL ? CONSUMED_USED :
+	    CONSUMED_NEW);
 }
 
 static int
@@ -85,7 +94,24 @@ begin(void)
 	if ((used.bucket = calloc(BUCKETS, sizeof(*used.bucket))) == NULL)
 		return (-1);
 	crypto_shorthash_keygen(used.key);
-	STAILQ_INIT(&used.all);
+	TAILQ_INIT(&used.all);
+	return (0);
+}
+
+int
+consumed_load(const uint8_t hash[CONSUMED_HASH], int64_t until)
+{
+	struct used	*u, **at;
+
+	if (begin() == -1 || (u = calloc(1, sizeof(*u))) == NULL)
+		return (-1);
+	memcpy(u->hash, hash, CONSUMED_HASH);
+	u->until = until;
+	at = bucket_of(hash);
+	u->next = *at;
+	*at = u;
+	TAILQ_INSERT_TAIL(&used.all, u, entry);
+	used.count++;
 	return (0);
 }
 
@@ -93,21 +119,20 @@ enum consumed
 consumed_take(const uint8_t hash[CONSUMED_HASH], size_t most,
     const struct now *now)
 {
-	struct used	*u, **at;
+	if (used.bucket != NULL)
+		forget_some(now);
+	return (used.count >= most || consumed_load(hash,
+	    now->wall_ms + (int64_t)CONSUMED_MS) == -1 ? CONSUMED_FULL :
+	    CONSUMED_NEW);
+}
 
-	if (begin() == -1)
-		return (CONSUMED_FULL);
-	forget_some(now);
-	if (used.count >= most || (u = calloc(1, sizeof(*u))) == NULL)
-		return (CONSUMED_FULL);
-	memcpy(u->hash, hash, CONSUMED_HASH);
-	u->until = now->wall_ms + (int64_t)CONSUMED_MS;
-	at = bucket_of(hash);
-	u->next = *at;
-	*at = u;
-	STAILQ_INSERT_TAIL(&used.all, u, entry);
-	used.count++;
-	return (CONSUMED_NEW);
+void
+consumed_give_back(const uint8_t hash[CONSUMED_HASH])
+{
+	struct used	*u = find(hash, INT64_MIN);
+
+	if (u != NULL)
+		forget(u);
 }
 
 size_t
@@ -120,7 +145,7 @@ void
 consumed_clear(void)
 {
 	while (used.count > 0)
-		forget_first();
+		forget(TAILQ_FIRST(&used.all));
 	free(used.bucket);
 	used.bucket = NULL;
 }

@@ -4,6 +4,7 @@
 
 #include <stdint.h>
 
+struct consumed_row;
 struct peer;
 
 /*
@@ -15,6 +16,8 @@ struct peer;
 uint64_t	pairing_place(void);
 /* A proxyd has come: how many sessions there are. */
 void	pairing_tell(const struct peer *);
+/* A used token of the store, at the start, oldest first. 0, or -1. */
+int	pairing_load(const struct consumed_row *);
 /* A process has ended. */
 void	pairing_gone(const struct peer *);
 

@@ -23,7 +23,7 @@
 #define STORE_NONE	(-2)
 #define STORE_TAKEN	(-3)	/* a key that must be unique is in use */
 
-#define STORE_SCHEMA	14	/* version in the file */
+#define STORE_SCHEMA	15	/* version in the file */
 
 /*
  * Before it is opened: not a file, but a PostgreSQL server, to which so many
@@ -165,6 +165,7 @@ struct answer {
 		const struct recording_row	*recording;
 		const struct recording_sum	*recordings;
 		const struct relay_row		*relay;
+		const struct consumed_row	*consumed;
 	};
 };
 typedef void (*store_then)(const struct answer *, void *arg);
@@ -411,6 +412,17 @@ struct relay_row {
 /* A new one, or what has moved of one that is there. */
 int	store_relay_save(const struct relay_row *);
 int	store_relay_del(const char *id);
+
+/* --- tokens of pairing that have been used --- */
+
+/* The SHA-256 of a token's id, in hex; until then it is remembered, wall ms. */
+struct consumed_row {
+	char	id[HEX64_SIZE];
+	int64_t	until;
+};
+
+/* One that is used again after its time has its new end. */
+int	store_consumed_add(const struct consumed_row *);
 
 /* --- recordings of terminals --- */
 

@@ -353,6 +353,13 @@ CREATE TABLE IF NOT EXISTS relayd.relay_sessions (
 	bytes_out bigint NOT NULL
 );
 
+CREATE TABLE IF NOT EXISTS relayd.consumed_jtis (
+	id text PRIMARY KEY,
+	until bigint NOT NULL
+);
+CREATE INDEX IF NOT EXISTS consumed_jtis_until
+    ON relayd.consumed_jtis (until, id);
+
 CREATE TABLE IF NOT EXISTS relayd.audit_chains (
 	chain integer PRIMARY KEY,
 	name text NOT NULL UNIQUE
@@ -690,7 +697,7 @@ CREATE TABLE IF NOT EXISTS relayd.schema_version (
 	one integer PRIMARY KEY CHECK (one = 1),
 	version integer NOT NULL
 );
-INSERT INTO relayd.schema_version VALUES (1, 14)
+INSERT INTO relayd.schema_version VALUES (1, 15)
     ON CONFLICT (one) DO UPDATE SET version = excluded.version;
 
 COMMIT;

@@ -54,3 +54,5 @@ CREATE TRIGGER terminal_recordings_come AFTER INSERT ON terminal_recordings WHEN
 CREATE TRIGGER terminal_recordings_end AFTER UPDATE OF ended_at ON terminal_recordings WHEN OLD.ended_at IS NULL AND NEW.ended_at IS NOT NULL BEGIN UPDATE terminal_recording_sum SET n = n + 1, bytes = bytes + NEW.bytes WHERE one = 1; END;
 CREATE TRIGGER terminal_recordings_gone AFTER DELETE ON terminal_recordings WHEN OLD.ended_at IS NOT NULL BEGIN UPDATE terminal_recording_sum SET n = n - 1, bytes = bytes - OLD.bytes WHERE one = 1; END;
 CREATE TABLE relay_sessions (id TEXT PRIMARY KEY, initiator TEXT NOT NULL, responder TEXT NOT NULL, channels INTEGER NOT NULL, issuer TEXT, subject TEXT, client TEXT, addr TEXT, label TEXT, created_at INTEGER NOT NULL, expires_at INTEGER NOT NULL, moved_at INTEGER NOT NULL, bytes_in INTEGER NOT NULL, bytes_out INTEGER NOT NULL);
+CREATE TABLE consumed_jtis (id TEXT PRIMARY KEY, until INTEGER NOT NULL);
+CREATE INDEX consumed_jtis_until ON consumed_jtis (until, id);

@@ -195,7 +195,47 @@ def outlives():
          "pairing-55: no jti, token or key in the log")
 
 
+def used_token():
+    a, b, j = dev(), dev(), jti()
+    a.ask("bootstrap_watch", jti=j)
+    init(b, j)
+    t.equal(a.hear()["jti"], j, "brought")
+    a.gone(), b.gone()
+    return j
+
+
+def serving():
+    """A device, as soon as authd and paird serve."""
+    def one():
+        try:
+            w = dev()
+            return w if w.quiet() else None
+        except (ConnectionError, OSError):
+            return None
+    return until(one, "relayd to serve")
+
+
+def in_store():
+    """Used tokens outlive authd, and relayd; nothing says which they were."""
+    j = used_token()
+    hashed = hashlib.sha256(j.encode()).hexdigest()
+    t.equal([tuple(r) for r in d.rows("SELECT id FROM consumed_jtis")],
+            [(hashed,)], "the store has a hash of it, and no more")
+    d.kill(d.pid_of("authd"))
+    w = serving()
+    t.equal(until(lambda: (brought(w, j) + "").replace("relay_overloaded",
+                                                       ""), "authd"),
+            "token_already_used", "used, when authd has died")
+    d.stop()
+    d.start()
+    t.equal(brought(serving(), j), "token_already_used",
+            "used, after a restart of relayd")
+    k = used_token()
+    t.ok(j != k, "and others are good")
+
+
 with Relayd(t, listeners=LISTEN, proxyds=1) as d:
+    in_store()
     watches()
     inits()
     bad()

@@ -97,6 +97,8 @@ def fill(d, targets):
             "INSERT INTO relay_sessions VALUES ('%s', '%s', '%s', 2, 'i',"
             " NULL, NULL, '::1', 'l', %d, %d, %d, 3, 4)" % (
                 uuid.uuid4(), "c" * 64, "d" * 64, now, now + 9000000, now),
+            "INSERT INTO consumed_jtis VALUES ('%s', %d)" % (
+                "e" * 64, now + 9000000),
             "INSERT INTO support_sessions (id, system_id, session_token,"
             " started_at, expires_at, status, closed_at, closed_by,"
             " created_at, updated_at, generation) SELECT '%s', id, 'x', 1000,"

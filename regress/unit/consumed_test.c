@@ -51,6 +51,21 @@ main(void)
 	}
 	ok(most <= 16, "pairing-48: a million are full, and forgotten %zu at "
 	    "a time", most);
+	hash_of(hash, 7);
+	ok(consumed_take(hash, 1, &now) == CONSUMED_NEW &&
+	    consumed_look(hash, &now) == CONSUMED_USED, "taken");
+	consumed_give_back(hash);
+	ok(consumed_look(hash, &now) == CONSUMED_NEW &&
+	    consumed_count() == 0, "and given back: as if it had not been");
+	consumed_give_back(hash);
+	is_int(consumed_load(hash, now.wall_ms + 5), 0, "loaded");
+	hash_of(hash, 8);
+	ok(consumed_load(hash, now.wall_ms + 6) == 0 &&
+	    consumed_take(hash, 2, &now) == CONSUMED_FULL,
+	    "what is loaded counts");
+	now.wall_ms += 5;
+	ok(consumed_look(hash, &now) == CONSUMED_USED &&
+	    consumed_count() == 1, "each to its own end");
 	consumed_clear();
 	return (done_testing());
 }

@@ -128,6 +128,8 @@ write_all(void)
 	    .ended_at = 1, .bytes = 2 });
 	(void)store_recording_adopt("d", 1, 2);
 	(void)store_relay_save(&(struct relay_row){ .id = "r" });
+	(void)store_consumed_add(&(struct consumed_row){ .id = "u",
+	    .until = 1 });
 	(void)store_reference_add(&(struct reference_row){ .id = "r",
 	    .session_id = "e", .expires_at = 2 }, 1);
 	(void)sqlite3_exec(db, "INSERT INTO support_counts VALUES"

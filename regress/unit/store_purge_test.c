@@ -315,6 +315,37 @@ counts(void)
 	end();
 }
 
+/* Used tokens of pairing, to their own end and no longer. */
+static void
+tokens(void)
+{
+	struct consumed_row	row = { .until = 0 };
+	struct store_keep	k = { .now = NOW };
+	int			i;
+
+	begin();
+	for (i = 0; i < 2500; i++) {
+		snprintf(row.id, sizeof(row.id), "%064d", i);
+		row.until = NOW - 2000 + i;
+		(void)store_consumed_add(&row);
+	}
+	ok(commit(), "2,500 used tokens");
+	is_int(store_purge(&k), 1, "purged bit by bit");
+	ok(commit(), "and committed");
+	is_int(number("SELECT count(*) FROM consumed_jtis"), 1500,
+	    "a thousand at once");
+	while (store_purge(&k) == 1)
+		(void)commit();
+	ok(commit() && number("SELECT count(*) FROM consumed_jtis") == 500 &&
+	    number("SELECT min(until) FROM consumed_jtis") == NOW,
+	    "those whose time is not over stay");
+	row.until = NOW + DAY;
+	(void)store_consumed_add(&row);
+	ok(commit() && number("SELECT max(until) FROM consumed_jtis") ==
+	    NOW + DAY, "one that is used again has a new end");
+	end();
+}
+
 /* Until the oldest have to go, and on. */
 static void
 full(void)
@@ -388,6 +419,7 @@ main(void)
 	ages();
 	held();
 	counts();
+	tokens();
 	full();
 	fails();
 	return (done_testing());

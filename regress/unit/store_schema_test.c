@@ -234,6 +234,8 @@ fresh(void)
 	    "of systems, too");
 	is_str(sql("SELECT count(*) FROM pragma_table_info("
 	    "'relay_sessions')"), "14", "and of relay sessions");
+	is_str(sql("SELECT count(*) FROM pragma_table_info("
+	    "'consumed_jtis')"), "2", "and of used tokens");
 	store_close();
 }
 

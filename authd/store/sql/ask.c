@@ -212,6 +212,12 @@ after_relays(const struct question *q, const char *after, void *row)
 }
 
 static int
+after_consumed(const struct question *q, const char *after, void *row)
+{
+	return (db_consumed_next(q->now, after, row));
+}
+
+static int
 after_systems(const struct question *q, const char *after, void *row)
 {
 	(void)q;

@@ -220,6 +220,17 @@ purge_revocations(int64_t now)
 	return (gone(db_write_now(&q, "in", now, SOME)));
 }
 
+/* Tokens of pairing whose own time is over, too. */
+static unsigned
+purge_consumed(int64_t now)
+{
+	static struct query	q = QUERY("DELETE FROM consumed_jtis"
+	    " WHERE id IN (SELECT c.id FROM consumed_jtis c"
+	    " WHERE c.until < ?1 LIMIT ?2)");
+
+	return (gone(db_write_now(&q, "in", now, SOME_ROWS)));
+}
+
 /* Removed systems and organizations, long after their last session. */
 static unsigned
 purge_removed(int64_t before)
@@ -255,6 +266,7 @@ purge_run(void *arg)
 	n += purge_sessions(1, k->log_before, SOME / 10);
 	n += purge_events(k);
 	n += purge_revocations(k->now);
+	n += purge_consumed(k->now);
 	n += purge_removed(k->log_before);
 	purge.more = n > 0;
 }

@@ -221,6 +221,12 @@
     " expires_at INTEGER NOT NULL, moved_at INTEGER NOT NULL,"		\
     " bytes_in INTEGER NOT NULL, bytes_out INTEGER NOT NULL);"
 
+/* Used tokens of pairing, as SHA-256 of their ids. */
+#define CONSUMED							\
+    "CREATE TABLE consumed_jtis (id TEXT PRIMARY KEY,"			\
+    " until INTEGER NOT NULL);"						\
+    "CREATE INDEX consumed_jtis_until ON consumed_jtis (until, id);"
+
 /*
  * Recordings of terminals, of which the access log may be gone already; and how
  * much they are, of those that have ended.
@@ -360,7 +366,8 @@ const char *const	schema_new =
     TOKENS
     REFERS
     RECORDINGS
-    RELAYS;
+    RELAYS
+    CONSUMED;
 
 /*
  * From each version to the next. To 2: whose a row of the log is had been in
@@ -372,7 +379,7 @@ const char *const	schema_new =
  * To 8: systems are listed, and say who made them and what is noted.
  * To 9: references to proxy tokens. To 11: recordings. To 12: the audit log is
  * chained, from here on. To 13: the groups say whose they are. To 14: relay
- * sessions.
+ * sessions. To 15: used tokens of pairing.
  */
 const char *const	schema_from[STORE_SCHEMA - 1] = {
     "ALTER TABLE support_access_logs ADD COLUMN service TEXT;"
@@ -453,5 +460,7 @@ const char *const	schema_from[STORE_SCHEMA - 1] = {
 
     REGROUP,
 
-    RELAYS
+    RELAYS,
+
+    CONSUMED
 };
