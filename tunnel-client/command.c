@@ -235,6 +235,7 @@ command_service(struct command *c, const cJSON *o)
 	strlcpy(s->name, o->string, sizeof(s->name));
 	s->added = 1;
 	s->tls = cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(o, "tls"));
+	s->tcp = cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(o, "tcp"));
 	if (take_text(o, "target", s->target, sizeof(s->target)) == -1 ||
 	    take_text(o, "host", s->host, sizeof(s->host)) == -1 ||
 	    take_text(o, "label", s->label, sizeof(s->label)) == -1) {

@@ -13,6 +13,7 @@
 #include "authd/core/services.h"
 #include "authd/core/session.h"
 #include "authd/msg/command.h"
+#include "authd/msg/manifest.h"
 #include "authd/now.h"
 #include "authd/store/audit.h"
 #include "authd/turn.h"
@@ -122,12 +123,33 @@ change_saved(void *arg, int ok)
 	change_end(arg, ok ? REFUSE_NOT : REFUSE_STORE);
 }
 
-/* The client has done it: so it will be again when it returns. */
+/*
+ * The client has done it: its manifest, which came first, says what is there, but
+ * it need not know what plain TCP is.
+ */
+static void
+change_tcp(const struct change *ch, struct session *se)
+{
+	size_t	i;
+	int	news = 0;
+
+	for (i = 0; i < ch->n; i++)
+		news |= services_set_tcp(se->services, ch->row[i].name,
+		    ch->row[i].target, ch->op == API_SERVICES_ADD &&
+		    ch->row[i].tcp);
+	if (news)
+		manifest_push(se);
+}
+
+/* So it will be again when it returns. */
 static void
 change_keep(struct change *ch)
 {
-	size_t	i;
+	struct session	*se = session_find(ch->session);
+	size_t		 i;
 
+	if (se != NULL)
+		change_tcp(ch, se);
 	for (i = 0; i < ch->n; i++)
 		if (ch->op == API_SERVICES_ADD)
 			(void)store_added_put(ch->session, &ch->row[i]);
@@ -241,8 +263,7 @@ change_command(const struct change *ch)
 		return (command_remove(ch->row[0].name));
 	o = command_add();
 	for (i = 0; i < ch->n; i++)
-		command_add_service(o, ch->row[i].name, ch->row[i].target,
-		    ch->row[i].label, ch->row[i].tls);
+		command_add_service(o, &ch->row[i]);
 	return (o);
 }
 
@@ -332,6 +353,7 @@ row_take(struct added_row *r, const cJSON *o)
 	    name, sizeof(r->label)) >= sizeof(r->label))
 		return (REFUSE_PARAMETERS);
 	r->tls = cJSON_IsTrue(cJSON_GetObjectItem(o, "tls"));
+	r->tcp = cJSON_IsTrue(cJSON_GetObjectItem(o, "tcp"));
 	return (REFUSE_NOT);
 }
 

@@ -100,7 +100,7 @@ proxy_token_make(struct api_call *call, const struct facts *f)
 	}
 	if ((sv = api_service(call, se)) == NULL)
 		return;
-	if (sv->tcp) {
+	if (service_is_tcp(sv)) {
 		api_refuse(call, REFUSE_SERVICE_TCP);
 		return;
 	}

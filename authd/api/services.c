@@ -15,7 +15,7 @@ add_service(cJSON *services, const struct service *sv)
 	cJSON_AddStringToObject(o, "host", sv->host);
 	cJSON_AddBoolToObject(o, "tls", sv->tls);
 	cJSON_AddStringToObject(o, "label", sv->label);
-	if (sv->tcp)
+	if (service_is_tcp(sv))
 		cJSON_AddTrueToObject(o, "tcp");
 	if (sv->path[0] != '\0')
 		cJSON_AddStringToObject(o, "path", sv->path);

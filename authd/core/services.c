@@ -117,6 +117,7 @@ services_store(struct services *t, const struct msg_service *w,
 	sv->node_id = keep(&at, node_id);
 	sv->tls = w->tls;
 	sv->tcp = w->tcp;
+	sv->tcp_added = 0;
 	t->v[t->n++] = sv;
 	return (0);
 }
@@ -158,4 +159,40 @@ services_add(struct services *t, const struct msg_service *w)
 	/* A node that no session can have groups nothing. */
 	return (services_store(t, w, strlen(w->node_id) >= NODE_SIZE ? "" :
 	    w->node_id) == -1 ? "no room" : NULL);
+}
+
+int
+service_is_tcp(const struct service *sv)
+{
+	return (sv->tcp || sv->tcp_added);
+}
+
+int
+services_set_tcp(struct services *t, const char *name, const char *target,
+    int tcp)
+{
+	struct service	*sv;
+	unsigned	 i;
+	int		 was;
+
+	for (i = 0; t != NULL && i < t->n; i++) {
+		sv = t->v[i];
+		if (strcmp(sv->name, name) != 0)
+			continue;
+		was = sv->tcp_added;
+		sv->tcp_added = tcp && strcmp(sv->target, target) == 0;
+		return (sv->tcp_added != was);
+	}
+	return (0);
+}
+
+void
+services_keep_tcp(struct services *t, const struct services *old)
+{
+	unsigned	i;
+
+	for (i = 0; old != NULL && i < old->n; i++)
+		if (old->v[i]->tcp_added)
+			(void)services_set_tcp(t, old->v[i]->name, old->v[i]->target,
+			    1);
 }

@@ -25,6 +25,7 @@ struct service {
 	const char	*name, *target, *host, *label, *path, *path_prefix;
 	const char	*module_id, *node_id;
 	int		 tls, tcp;
+	int		 tcp_added;	/* who added it said so */
 };
 
 struct services {
@@ -55,5 +56,16 @@ int	services_check_host(const char *);
  * both cases.
  */
 const char	*services_add(struct services *, const struct msg_service *);
+
+/*
+ * Whether a service is plain TCP: its client says so in the manifest, or the
+ * operator who added it said so, which a client need not know. Of the latter
+ * is it, or is it not, as long as it has this target; 1 if that is news.
+ */
+int	service_is_tcp(const struct service *);
+int	services_set_tcp(struct services *, const char *name,
+	    const char *target, int);
+/* What was set in the table that this one is to replace. */
+void	services_keep_tcp(struct services *, const struct services *);
 
 #endif

@@ -8,7 +8,7 @@ web_check(const struct stream *st)
 	const struct service	*sv;
 	enum refusal		 no = stream_service(st, &sv);
 
-	return (no == REFUSE_NOT && sv->tcp ? REFUSE_SERVICE_TCP : no);
+	return (no == REFUSE_NOT && service_is_tcp(sv) ? REFUSE_SERVICE_TCP : no);
 }
 
 static struct rowlog *

@@ -97,7 +97,7 @@ show_services(struct ctl *ctl, const struct facts *f)
 		sv = se->services->v[i];
 		ctl_row(&ctl->asker, sv->name, sv->target,
 		    sv->host[0] != '\0' ? sv->host : "-",
-		    sv->tls ? "yes" : "no", sv->tcp ? "yes" : "no", sv->label,
+		    sv->tls ? "yes" : "no", service_is_tcp(sv) ? "yes" : "no", sv->label,
 		    CTL_END);
 	}
 	ctl_done(&ctl->asker, 0, "");

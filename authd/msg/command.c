@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "command.h"
 #include "imsg/call.h"
+#include "manifest.h"
 #include "peer.h"
 
 #define MARGIN_S	2	/* beyond what muxd has for it */
@@ -84,17 +85,19 @@ command_add(void)
 	return (o);
 }
 
+/* A client that does not know `tcp` passes over it. */
 void
-command_add_service(cJSON *command, const char *name, const char *target,
-    const char *label, int tls)
+command_add_service(cJSON *command, const struct added_row *r)
 {
 	cJSON	*o = cJSON_AddObjectToObject(cJSON_GetObjectItem(command,
-		    "services"), name);
+		    "services"), r->name);
 
-	cJSON_AddStringToObject(o, "target", target);
+	cJSON_AddStringToObject(o, "target", r->target);
 	cJSON_AddStringToObject(o, "host", "");
-	cJSON_AddBoolToObject(o, "tls", tls);
-	cJSON_AddStringToObject(o, "label", label);
+	cJSON_AddBoolToObject(o, "tls", r->tls);
+	cJSON_AddStringToObject(o, "label", r->label);
+	if (r->tcp)
+		cJSON_AddTrueToObject(o, "tcp");
 }
 
 cJSON *
@@ -122,11 +125,29 @@ struct again {
 
 static void	again_next(struct again *);
 
+/* They are there again, and are what they were. */
+static void
+again_there(const struct added_row *r, size_t n, const char *session)
+{
+	struct session	*se = session_find(session);
+	size_t		 i;
+	int		 news = 0;
+
+	for (i = 0; se != NULL && i < n; i++)
+		if (r[i].tcp)
+			news |= services_set_tcp(se->services, r[i].name,
+			    r[i].target, 1);
+	if (news)
+		manifest_push(se);
+}
+
 static void
 again_answered(void *arg, int status, const char *text)
 {
 	struct again	*a = arg;
 
+	if (status == 0)
+		again_there(&a->row[a->next - a->sent], a->sent, a->session);
 	if (status == 422 && a->sent > 1) {
 		a->single = a->next;
 		a->next -= a->sent;
@@ -157,7 +178,7 @@ again_next(struct again *a)
 	o = command_add();
 	for (a->sent = 0; a->next < a->n && a->sent < many; a->sent++) {
 		r = &a->row[a->next++];
-		command_add_service(o, r->name, r->target, r->label, r->tls);
+		command_add_service(o, r);
 	}
 	if (command_send(se, o, AGAIN_S, again_answered, a) == -1)
 		free(a);
@@ -176,6 +197,7 @@ again_known(const struct answer *ans, void *arg)
 		a->instance = key->instance;
 		strlcpy(a->session, key->session, sizeof(a->session));
 		/* What was found since has its name; what stayed is there. */
+		again_there(ans->added, ans->n, se->row.id);
 		for (i = 0; i < ans->n; i++)
 			if (services_find(se->services,
 			    ans->added[i].name) == NULL)

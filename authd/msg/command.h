@@ -4,6 +4,7 @@
 
 #include <stdint.h>
 
+struct added_row;
 struct cJSON;
 struct peer;
 struct session;
@@ -27,8 +28,7 @@ int	command_send(struct session *, struct cJSON *, uint32_t wait_s,
 	    command_fn fn, void *arg);
 /* {"action":"add_services","services":{}}, and what goes into it. */
 struct cJSON	*command_add(void);
-void	command_add_service(struct cJSON *, const char *name,
-	    const char *target, const char *label, int tls);
+void	command_add_service(struct cJSON *, const struct added_row *);
 struct cJSON	*command_remove(const char *name);
 
 /*

@@ -61,6 +61,7 @@ manifest_on_end(struct chan *c, struct imsg *m)
 		services_free(t);
 		return (0);
 	}
+	services_keep_tcp(t, se->services);
 	services_free(se->services);
 	se->services = t;
 	log_debug("session %s: %u service%s", se->row.id, t->n,
@@ -87,7 +88,8 @@ manifest_send(const struct session *se, struct peer *proxyd, int anew)
 		sv = t->v[i];
 		(void)say_service(c, 0, -1, &(struct msg_service){
 		    .name = sv->name, .target = sv->target, .host = sv->host,
-		    .tls = (uint8_t)sv->tls, .tcp = (uint8_t)sv->tcp, .label = sv->label,
+		    .tls = (uint8_t)sv->tls,
+		    .tcp = (uint8_t)service_is_tcp(sv), .label = sv->label,
 		    .path = sv->path, .path_prefix = sv->path_prefix,
 		    .module_id = sv->module_id, .node_id = sv->node_id });
 	}

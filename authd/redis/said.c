@@ -142,12 +142,24 @@ fresh_take(struct said_command *c, const cJSON *o, int64_t now)
 	return (NULL);
 }
 
-/* {name: {target, label, tls}} as [{name, target, label, tls}]. */
+/* It is true or false, or is not there. */
+static int
+flag_of(cJSON *row, const cJSON *m, const char *name)
+{
+	const cJSON	*v = cJSON_GetObjectItemCaseSensitive(m, name);
+
+	if (v != NULL && !cJSON_IsBool(v))
+		return (-1);
+	cJSON_AddBoolToObject(row, name, cJSON_IsTrue(v));
+	return (0);
+}
+
+/* {name: {target, label, tls, tcp}} as [{name, target, label, tls, tcp}]. */
 static char *
 services_of(const cJSON *o)
 {
 	const cJSON	*s = cJSON_GetObjectItemCaseSensitive(o, "services");
-	const cJSON	*m, *tls;
+	const cJSON	*m;
 	const char	*target, *label;
 	cJSON		*list, *row;
 	char		*text = NULL;
@@ -159,18 +171,18 @@ services_of(const cJSON *o)
 	for (m = s->child; m != NULL; m = m->next) {
 		target = text_in(m, "target");
 		label = text_in(m, "label");
-		tls = cJSON_GetObjectItemCaseSensitive(m, "tls");
 		if (!cJSON_IsObject(m) || target == NULL ||
-		    (tls != NULL && !cJSON_IsBool(tls)) ||
 		    ++n > SAID_SERVICES ||
 		    (row = cJSON_CreateObject()) == NULL)
 			break;
+		cJSON_AddItemToArray(list, row);
 		cJSON_AddStringToObject(row, "name", m->string);
 		cJSON_AddStringToObject(row, "target", target);
 		cJSON_AddStringToObject(row, "label",
 		    label != NULL ? label : "");
-		cJSON_AddBoolToObject(row, "tls", cJSON_IsTrue(tls));
-		cJSON_AddItemToArray(list, row);
+		if (flag_of(row, m, "tls") == -1 ||
+		    flag_of(row, m, "tcp") == -1)
+			break;
 	}
 	if (m == NULL)
 		text = cJSON_PrintUnformatted(list);

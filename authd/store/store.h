@@ -23,7 +23,7 @@
 #define STORE_NONE	(-2)
 #define STORE_TAKEN	(-3)	/* a key that must be unique is in use */
 
-#define STORE_SCHEMA	15	/* version in the file */
+#define STORE_SCHEMA	16	/* version in the file */
 
 /*
  * Before it is opened: not a file, but a PostgreSQL server, to which so many
@@ -331,7 +331,7 @@ struct document {
 struct added_row {
 	char	name[SERVICE_SIZE], target[TARGET_SIZE], label[LABEL_SIZE];
 	char	added_by[ID_SIZE];
-	int	tls;
+	int	tls, tcp;
 	int64_t	added_at;
 };
 

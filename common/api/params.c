@@ -297,17 +297,25 @@ service_text(cJSON *to, const cJSON *o, const char *name, size_t size,
 }
 
 static void
+service_flag(cJSON *to, const cJSON *o, const char *name, struct api_args *a)
+{
+	const cJSON	*v = cJSON_GetObjectItemCaseSensitive(o, name);
+
+	if (v != NULL && !cJSON_IsNull(v) && !cJSON_IsBool(v))
+		bad(a, name, "boolean", "");
+	cJSON_AddBoolToObject(to, name, cJSON_IsTrue(v));
+}
+
+static void
 service_take(cJSON *list, const cJSON *o, struct api_args *a)
 {
-	const cJSON	*tls = cJSON_GetObjectItemCaseSensitive(o, "tls");
-	cJSON		*to = cJSON_CreateObject();
+	cJSON	*to = cJSON_CreateObject();
 
 	service_text(to, o, "name", SERVICE_SIZE, 1, a);
 	service_text(to, o, "target", TARGET_SIZE, 1, a);
 	service_text(to, o, "label", LABEL_SIZE, 0, a);
-	if (tls != NULL && !cJSON_IsNull(tls) && !cJSON_IsBool(tls))
-		bad(a, "tls", "boolean", "");
-	cJSON_AddBoolToObject(to, "tls", cJSON_IsTrue(tls));
+	service_flag(to, o, "tls", a);
+	service_flag(to, o, "tcp", a);
 	cJSON_AddItemToArray(list, to);
 }
 

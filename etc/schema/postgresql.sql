@@ -278,8 +278,12 @@ CREATE TABLE IF NOT EXISTS relayd.support_session_services (
 	tls integer NOT NULL,
 	added_by text,
 	added_at bigint NOT NULL,
+	tcp integer NOT NULL DEFAULT 0,
 	PRIMARY KEY (session_id, name)
 );
+-- version 16
+ALTER TABLE relayd.support_session_services
+    ADD COLUMN IF NOT EXISTS tcp integer NOT NULL DEFAULT 0;
 
 CREATE TABLE IF NOT EXISTS relayd.revocations (
 	kind text NOT NULL CHECK (kind IN ('token', 'user')),
@@ -697,7 +701,7 @@ CREATE TABLE IF NOT EXISTS relayd.schema_version (
 	one integer PRIMARY KEY CHECK (one = 1),
 	version integer NOT NULL
 );
-INSERT INTO relayd.schema_version VALUES (1, 15)
+INSERT INTO relayd.schema_version VALUES (1, 16)
     ON CONFLICT (one) DO UPDATE SET version = excluded.version;
 
 COMMIT;

@@ -12,7 +12,7 @@ CREATE TABLE support_sessions (id TEXT PRIMARY KEY, system_id TEXT NOT NULL REFE
 CREATE INDEX support_sessions_system ON support_sessions (system_id, status, started_at);
 CREATE INDEX support_sessions_open ON support_sessions (id) WHERE status IN ('pending', 'active');
 CREATE UNIQUE INDEX support_sessions_slot ON support_sessions (system_id, ifnull(node_id, '')) WHERE status IN ('pending', 'active');
-CREATE TABLE support_session_services (session_id TEXT NOT NULL REFERENCES support_sessions (id) ON DELETE CASCADE, name TEXT NOT NULL, target TEXT NOT NULL, label TEXT, tls INTEGER NOT NULL, added_by TEXT, added_at INTEGER NOT NULL, PRIMARY KEY (session_id, name));
+CREATE TABLE support_session_services (session_id TEXT NOT NULL REFERENCES support_sessions (id) ON DELETE CASCADE, name TEXT NOT NULL, target TEXT NOT NULL, label TEXT, tls INTEGER NOT NULL, added_by TEXT, added_at INTEGER NOT NULL, tcp INTEGER NOT NULL DEFAULT 0, PRIMARY KEY (session_id, name));
 CREATE TABLE support_access_logs (id TEXT PRIMARY KEY, session_id TEXT NOT NULL REFERENCES support_sessions (id) ON DELETE CASCADE, operator_id TEXT NOT NULL, operator_name TEXT, access_type TEXT NOT NULL, connected_at INTEGER NOT NULL, disconnected_at INTEGER, metadata TEXT, org_role TEXT, organization_id TEXT, service TEXT, ip TEXT, token_id TEXT, impersonator TEXT, bytes_in INTEGER NOT NULL DEFAULT 0, bytes_out INTEGER NOT NULL DEFAULT 0, outcome TEXT);
 CREATE INDEX support_access_logs_session ON support_access_logs (session_id, connected_at);
 CREATE INDEX support_access_logs_open ON support_access_logs (id) WHERE disconnected_at IS NULL;

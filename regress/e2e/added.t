@@ -58,6 +58,29 @@ def refusals(api, who):
             "afterwards" % who)
 
 
+def plain(api, who):
+    def web_token():
+        return api.d.api("POST", "/support-sessions/%s/proxy-token" % api.sid,
+                         api.token, {"service": "db"})
+
+    st, env = api.add(service("db", "192.0.2.80:5432", tcp=True))
+    t.equal((st, api.offered()["db"].get("tcp")), (200, True),
+            who + ": one that is plain TCP, whatever the client knows of that")
+    st, env = web_token()
+    t.equal((st, env["message"]), (400, "service is plain TCP and no web "
+                                   "service"), who + ": it has no web pages")
+    st, env = api.d.api("POST", "/support-sessions/%s/tcp-ticket" % api.sid,
+                        api.token, {"service": "db"})
+    t.equal(st, 200, who + ": but a ticket")
+    st, env = api.add(service("db", "192.0.2.80:5432"))
+    t.equal((st, "tcp" in api.offered()["db"], web_token()[0]),
+            (200, False, 200), who + ": added anew without that it may be web")
+    st, env = api.add(service("db", "192.0.2.80:5432", tcp="yes"))
+    t.equal(st, 400, who + ": `tcp` is true or false")
+    st, env = api.add(service("db", "192.0.2.80:5432", tcp=True))
+    t.equal(st, 200, who + ": and again as plain TCP")
+
+
 def story(d, token, client, who):
     sid = d.wait_session()["session"]
     api = Api(d, token, sid)
@@ -76,6 +99,7 @@ def story(d, token, client, who):
     st, env = api.add(service("cam", "192.0.2.79:80"))
     t.equal((st, api.offered()["cam"]["target"]), (200, "192.0.2.79:80"),
             who + ": what was added may be added anew")
+    plain(api, who)
     st, env = api.remove("nobody")
     t.equal(st, 404, "operator-16: %s: a name nobody knows: 404" % who)
     st, env = api.remove("web")
@@ -84,7 +108,8 @@ def story(d, token, client, who):
     t.equal((st, env["data"]), (200, {"session_id": sid,
                                       "service_name": "cam"}),
             "operator-16: %s: what was added goes" % who)
-    t.equal(sorted(api.offered()), ["phone", "web"], who + ": and no other")
+    t.equal(sorted(api.offered()), ["db", "phone", "web"],
+            who + ": and no other")
     return api
 
 
@@ -119,15 +144,17 @@ with Targets() as targets, Relayd(t) as d:
             got = until(lambda: "phone" in api.offered() and api.offered(),
                         "what was added")
             t.equal((sorted(got), got["phone"]["target"], ends()),
-                    (["phone", "web"], "192.0.2.77:443", expires),
+                    (["db", "phone", "web"], "192.0.2.77:443", expires),
                     "tunnel-47: %s: back in its session, which ends as "
                     "before, added services are there again" % who)
+            t.ok(until(lambda: api.offered().get("db", {}).get("tcp"),
+                       "plain TCP"), who + ": and what is plain TCP is that")
             d.stop()
             d.start()
             until(back, "the session after a restart")
             got = until(lambda: "phone" in api.offered() and api.offered(),
                         "what was added")
-            t.equal((sorted(got), ends()), (["phone", "web"], expires),
+            t.equal((sorted(got), ends()), (["db", "phone", "web"], expires),
                     "tunnel-47: %s: and after a restart of the daemon" % who)
             st, env = api.remove("phone")
             t.equal(st, 200, who + ": it can still be removed")
@@ -135,8 +162,9 @@ with Targets() as targets, Relayd(t) as d:
             d.kill(d.pid_of("authd"))
             d.log.wait(r"tunnel is back after restart", mark)
             st, env = api.add(service("late"))
-            t.equal((st, sorted(api.offered())), (200, ["late", "web"]),
+            t.equal((st, sorted(api.offered())), (200, ["db", "late", "web"]),
                     who + ": another authd knows what is whose")
+            t.ok(api.offered()["db"].get("tcp"), who + ": and what is TCP")
             d.api("DELETE", "/support-sessions/" + api.sid, token)
             t.equal(c.wait(), 0, who + ": exit 0")
         st, env = api.add(service("x"))

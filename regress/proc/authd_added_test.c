@@ -17,6 +17,9 @@
 	"\":{\"target\":\"192.0.2.9:80\",\"host\":\"\",\"tls\":false,"	\
 	"\"label\":\"" name "\"}}}"
 
+#define TCP(name)	"{\"name\":\"" name "\",\"target\":\"192.0.2.9:5432\"," \
+	"\"label\":\"\",\"tls\":false,\"tcp\":true}"
+
 static struct far	*proxyd, *control;
 static char		*token;
 
@@ -216,6 +219,86 @@ lies(void)
 	far_close(t.mux);
 }
 
+/* A manifest of one service; proxyds that hold a grant would hear of it. */
+static void
+offers_one(struct tunnel *t, const char *name, const char *target)
+{
+	say(t->mux->fd, services_begin, .version = 1, .count = 1);
+	say(t->mux->fd, service, .name = name, .target = target);
+	say(t->mux->fd, services_end);
+}
+
+/* And it is in force. */
+static void
+offered(struct tunnel *t, const char *name, const char *target)
+{
+	offers_one(t, name, target);
+	is_int(lend(t->mux, 0), 0, "a manifest of %s", target);
+}
+
+static int
+is_tcp(const struct tunnel *t)
+{
+	api_ask(proxyd, API_SERVICES, &(struct msg_api){ .token = token,
+	    .addr = "192.0.2.7", .session = t->session });
+	if (api_hear(proxyd) != 200)
+		bail("services");
+	return (strstr(api_data, "\"tcp\":true") != NULL);
+}
+
+/* What the operator says of it holds, though no manifest says so. */
+static void
+plain(void)
+{
+	struct tunnel	t, second;
+	char		text[1024];
+	uint32_t	id;
+
+	system_add(control, &t, "");
+	login(proxyd, &t, "", "", "192.0.2.6");
+	up(&t, 1);
+	ask(&t, API_SERVICES_ADD, "[" TCP("db") "]");
+	id = command(&t, text, sizeof(text));
+	ok(strstr(text, "\"tcp\":true") != NULL, "its client may know it: %s",
+	    text);
+	offered(&t, "db", "192.0.2.9:5432");
+	commanded(&t, id, 0, "");
+	is_int(api_hear(proxyd), 200, "a service that is plain TCP is added");
+	is_int(is_tcp(&t), 1, "it is, whatever the manifest says");
+	offered(&t, "db", "192.0.2.9:5432");
+	is_int(is_tcp(&t), 1, "nor does a later one change it");
+	offered(&t, "db", "192.0.2.1:80");
+	is_int(is_tcp(&t), 0, "what is elsewhere is another service");
+	far_close(t.mux);
+	drive_sync(control);
+	second = t;
+	login(proxyd, &second, "", "", "192.0.2.6");
+	say(second.mux->fd, up);
+	offers_one(&second, "x", "192.0.2.1:80");
+	id = command(&second, text, sizeof(text));
+	ok(strstr(text, "\"tcp\":true") != NULL, "it is added again as what "
+	    "it was");
+	offered(&second, "db", "192.0.2.9:5432");
+	commanded(&second, id, 0, "");
+	drive_sync(control);
+	is_int(is_tcp(&second), 1, "and is that again");
+	far_close(second.mux);
+	drive_sync(control);
+	login(proxyd, &second, "", "", "192.0.2.6");
+	say(second.mux->fd, up);
+	offered(&second, "db", "192.0.2.9:5432");
+	drive_sync(control);
+	is_int(is_tcp(&second), 1, "one that a client has kept is, too");
+	ask(&second, API_SERVICE_REMOVE, "db");
+	id = command(&second, text, sizeof(text));
+	offered(&second, "db", "192.0.2.9:5432");
+	commanded(&second, id, 0, "");
+	is_int(api_hear(proxyd), 200, "it is removed");
+	is_int(is_tcp(&second), 0, "what the client has of that name is its "
+	    "own");
+	far_close(second.mux);
+}
+
 /* What it offers; the answer that up() waits for would swallow a command. */
 static void
 offers(struct tunnel *t)
@@ -298,6 +381,7 @@ main(void)
 	many();
 	together();
 	revoked();
+	plain();
 	is_int(authd_scene_end(control, proxyd, token), 0,
 	    "authd stops in order");
 	return (done_testing());

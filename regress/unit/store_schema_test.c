@@ -33,6 +33,10 @@ static const char	schema_1[] =
     " diagnostics TEXT, diagnostics_at INTEGER, users TEXT,"
     " users_at INTEGER, created_at INTEGER NOT NULL,"
     " updated_at INTEGER NOT NULL, generation INTEGER NOT NULL);"
+    "CREATE TABLE support_session_services (session_id TEXT NOT NULL"
+    " REFERENCES support_sessions (id) ON DELETE CASCADE, name TEXT NOT NULL,"
+    " target TEXT NOT NULL, label TEXT, tls INTEGER NOT NULL, added_by TEXT,"
+    " added_at INTEGER NOT NULL, PRIMARY KEY (session_id, name));"
     "CREATE TABLE support_access_logs (id TEXT PRIMARY KEY,"
     " session_id TEXT NOT NULL REFERENCES support_sessions (id)"
     " ON DELETE CASCADE, operator_id TEXT NOT NULL, operator_name TEXT,"
@@ -48,6 +52,8 @@ static const char	schema_1[] =
     " 1, 1, NULL, NULL, 1, 1);"
     "INSERT INTO support_sessions VALUES ('se', 'sys', NULL, 'token', NULL,"
     " NULL, 1, 2, 'active', NULL, NULL, NULL, NULL, NULL, NULL, 1, 1, 1);"
+    "INSERT INTO support_session_services VALUES ('se', 'phone', 'h:1', 'l',"
+    " 1, 'alice', 3);"
     "INSERT INTO support_access_logs VALUES ('a', 'se', 'alice', 'Alice',"
     " 'ui_proxy', 5, NULL, '{\"service\":\"web\",\"ip\":\"192.0.2.1\","
     "\"token_id\":\"t1\",\"impersonator\":\"root\",\"bytes_in\":7,"
@@ -136,6 +142,8 @@ migration(void)
 	is_int(exec(schema_1), 0, "a file of schema 1");
 	is_int(store_open(path), 0, "is opened");
 	is_str(sql("PRAGMA user_version"), version, "and is of today's");
+	is_str(sql("SELECT name || tls || tcp FROM support_session_services"),
+	    "phone10", "what was added is no plain TCP");
 	is_str(sql("SELECT rank || '|' || n || '|' || created_at || '|' ||"
 	    " started_at || '|' || expires_at FROM support_groups"),
 	    "0|1|1|1|2", "its sessions are in groups");

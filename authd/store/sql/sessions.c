@@ -201,15 +201,15 @@ int
 store_added_put(const char *session, const struct added_row *a)
 {
 	static struct query	q = QUERY("INSERT INTO support_session_services"
-	    " (session_id, name, target, label, tls, added_by, added_at)"
-	    " VALUES (?, ?, ?, ?, ?, ?, ?)"
+	    " (session_id, name, target, label, tls, tcp, added_by, added_at)"
+	    " VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
 	    " ON CONFLICT (session_id, name) DO UPDATE SET"
 	    " target = excluded.target, label = excluded.label,"
-	    " tls = excluded.tls, added_by = excluded.added_by,"
-	    " added_at = excluded.added_at");
+	    " tls = excluded.tls, tcp = excluded.tcp,"
+	    " added_by = excluded.added_by, added_at = excluded.added_at");
 
-	return (db_write(&q, "UTTtnti", session, a->name, a->target, a->label,
-	    a->tls, a->added_by, a->added_at));
+	return (db_write(&q, "UTTtnnti", session, a->name, a->target, a->label,
+	    a->tls, a->tcp, a->added_by, a->added_at));
 }
 
 int
@@ -226,7 +226,7 @@ db_added(const char *session, void (*fn)(const struct added_row *, void *),
     void *arg)
 {
 	static struct query	q = QUERY("SELECT name, target, label, tls,"
-	    " added_by, added_at FROM support_session_services"
+	    " tcp, added_by, added_at FROM support_session_services"
 	    " WHERE session_id = ? ORDER BY name");
 	struct added_row	a;
 	int			r;
@@ -237,8 +237,9 @@ db_added(const char *session, void (*fn)(const struct added_row *, void *),
 		db_text(&q, 1, a.target, sizeof(a.target));
 		db_text(&q, 2, a.label, sizeof(a.label));
 		a.tls = db_int(&q, 3) != 0;
-		db_text(&q, 4, a.added_by, sizeof(a.added_by));
-		a.added_at = db_int(&q, 5);
+		a.tcp = db_int(&q, 4) != 0;
+		db_text(&q, 5, a.added_by, sizeof(a.added_by));
+		a.added_at = db_int(&q, 6);
 		fn(&a, arg);
 	}
 	return (r == STORE_NONE ? 0 : -1);

@@ -343,7 +343,8 @@ const char *const	schema_new =
     "CREATE TABLE support_session_services (session_id TEXT NOT NULL"
     " REFERENCES support_sessions (id) ON DELETE CASCADE, name TEXT NOT NULL,"
     " target TEXT NOT NULL, label TEXT, tls INTEGER NOT NULL, added_by TEXT,"
-    " added_at INTEGER NOT NULL, PRIMARY KEY (session_id, name));"
+    " added_at INTEGER NOT NULL, tcp INTEGER NOT NULL DEFAULT 0,"
+    " PRIMARY KEY (session_id, name));"
     "CREATE TABLE support_access_logs (id TEXT PRIMARY KEY,"
     " session_id TEXT NOT NULL REFERENCES support_sessions (id)"
     " ON DELETE CASCADE, operator_id TEXT NOT NULL, operator_name TEXT,"
@@ -379,7 +380,8 @@ const char *const	schema_new =
  * To 8: systems are listed, and say who made them and what is noted.
  * To 9: references to proxy tokens. To 11: recordings. To 12: the audit log is
  * chained, from here on. To 13: the groups say whose they are. To 14: relay
- * sessions. To 15: used tokens of pairing.
+ * sessions. To 15: used tokens of pairing. To 16: a service that is added may
+ * be plain TCP.
  */
 const char *const	schema_from[STORE_SCHEMA - 1] = {
     "ALTER TABLE support_access_logs ADD COLUMN service TEXT;"
@@ -462,5 +464,8 @@ const char *const	schema_from[STORE_SCHEMA - 1] = {
 
     RELAYS,
 
-    CONSUMED
+    CONSUMED,
+
+    ("ALTER TABLE support_session_services ADD COLUMN tcp INTEGER NOT NULL"
+    " DEFAULT 0;")
 };
