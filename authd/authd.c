@@ -16,6 +16,7 @@
  */
 #include <cjson/cJSON.h>
 #include <sodium.h>
+#include <fcntl.h>
 #include <sys/stat.h>
 
 #include <stdio.h>
@@ -27,6 +28,7 @@
 #include "authd/api/api.h"
 #include "base/clock.h"
 #include "base/compat.h"
+#include "base/conninfo.h"
 #include "base/index.h"
 #include "base/log.h"
 #include "base/wipe.h"
@@ -49,6 +51,7 @@
 #include "msg/relay.h"
 #include "now.h"
 #include "proc/proc.h"
+#include "proc/sandbox.h"
 #include "redis/bus.h"
 #include "redis/conn.h"
 #include "store/audit.h"
@@ -57,6 +60,7 @@
 
 #define FILES_MAX	65536	/* a channel per worker, both ends of streams */
 #define RETRY_MS	1000	/* a store that does not open */
+#define CA_MAX		65536	/* CERTS_MAX of relayd/keyfiles.c */
 #define SOON_MS		20	/* one that says in a moment */
 
 static int	authd_key(uint8_t, int);
@@ -65,6 +69,7 @@ static void	authd_run(void);
 static void	authd_reloaded(void);
 static void	authd_stop(void);
 static void	authd_open(void *);
+static void	store_path(char *, size_t);
 
 static const struct dispatch	parent_table[] = {
 	PROC_ROWS
@@ -91,6 +96,8 @@ static const struct proc_ops	ops = {
 static struct {
 	struct timer	retry;		/* to open the store */
 	unsigned	failed;		/* how often it could not be opened */
+	const char	*ca;		/* for its server */
+	size_t		ca_len;
 } authd;
 
 /* What reads a file or asks the system is done before the sandbox closes. */
@@ -114,6 +121,45 @@ main(int argc, char **argv)
 	proc_main(&ops, argc, argv);
 }
 
+/*
+ * Whose certificates count for the store's server: libpq wants a file. It comes
+ * by an open descriptor, since where it lies we see nothing, and is laid beside
+ * the store once that is all we see.
+ */
+static int
+authd_keep_ca(int fd)
+{
+	static char	pem[CA_MAX];
+	ssize_t		n;
+
+	authd.ca_len = 0;
+	authd.ca = pem;
+	while (authd.ca_len < sizeof(pem) && (n = read(fd, pem + authd.ca_len,
+	    sizeof(pem) - authd.ca_len)) > 0)
+		authd.ca_len += (size_t)n;
+	close(fd);
+	return (authd.ca_len > 0 ? 0 : -1);
+}
+
+static void
+authd_lay_ca(void)
+{
+	char	path[2048];
+	int	fd;
+
+	if (authd.ca_len == 0)
+		return;
+	store_path(path, sizeof(path));
+	if (strlcat(path, "-ca.pem", sizeof(path)) >= sizeof(path) ||
+	    (fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW |
+	    O_CLOEXEC, 0600)) == -1)
+		fatal("%s", path);
+	if (write(fd, authd.ca, authd.ca_len) != (ssize_t)authd.ca_len)
+		fatal("%s", path);
+	close(fd);
+	store_server_ca(path);
+}
+
 static int
 authd_key(uint8_t kind, int fd)
 {
@@ -121,6 +167,8 @@ authd_key(uint8_t kind, int fd)
 	ssize_t	n, got = 0;
 	int	r = -1;
 
+	if (kind == KEY_STORE_CA)
+		return (authd_keep_ca(fd));
 	while (got < (ssize_t)sizeof(buf) &&
 	    (n = read(fd, buf + got, sizeof(buf) - (size_t)got)) > 0)
 		got += n;
@@ -140,16 +188,40 @@ authd_key(uint8_t kind, int fd)
 	return (r);
 }
 
+/* The directory of a socket is in ours, and named from our root. */
+static void
+authd_server(void)
+{
+	const struct conf	*c = proc_conf();
+	const char		*s = c->store_server, *at;
+	char			 here[sizeof(c->store_server)];
+	size_t			 len, skip;
+
+	if (s[0] == '\0')
+		return;
+	strlcpy(here, s, sizeof(here));
+	if (strcmp(proc_root(), "/") == 0 &&
+	    (at = conninfo_socket(s, &len)) != NULL) {
+		skip = (size_t)(strrchr(c->store_path, '/') - c->store_path);
+		snprintf(here, sizeof(here), "%.*s%s", (int)(at - s), s,
+		    at + skip);
+	}
+	if (store_server(here, (unsigned)c->store_connections) == -1)
+		fatalx("store: %s", store_why_not());
+}
+
 /* Where it may connect to. */
 static size_t
 authd_ports(uint16_t *ports, size_t max)
 {
 	const struct conf	*conf = proc_conf();
-	size_t			 n = 0;
+	size_t			 n = 0, len;
 
 	if (conf->redis_host[0] != '\0' && n < max)
 		ports[n++] = (uint16_t)conf->redis_port;
-	if (conf->store_server[0] != '\0' && n < max)
+	if (conninfo_socket(conf->store_server, &len) != NULL)
+		sandbox_sockets();
+	else if (conf->store_server[0] != '\0' && n < max)
 		ports[n++] = (uint16_t)conf->store_port;
 	return (n);
 }
@@ -172,10 +244,8 @@ authd_run(void)
 	dialer_init();
 	invalidate_init();
 	timer_init(&authd.retry, authd_open, NULL);
-	if (proc_conf()->store_server[0] != '\0' &&
-	    store_server(proc_conf()->store_server,
-	    (unsigned)proc_conf()->store_connections) == -1)
-		fatalx("store: %s", store_why_not());
+	authd_server();
+	authd_lay_ca();
 	authd_open(NULL);
 	turn_end();
 }

@@ -273,15 +273,14 @@ static int
 run_storecopy(const struct cmd_line *line)
 {
 	static char	name[] = "storecopy", json[] = "-j";
-	char		*argv[6];
+	char		*argv[8];
 	unsigned	 i, n = 0;
 
 	argv[n++] = name;
 	if (ctl.json)
 		argv[n++] = json;
 	for (i = 0; i < line->nwords; i++)
-		if (line->words[i][0] != '\0')
-			argv[n++] = (char *)(uintptr_t)line->words[i];
+		argv[n++] = (char *)(uintptr_t)line->words[i];
 	argv[n] = NULL;
 	run_beside("../libexec/storecopy", argv);
 	(void)execv(RELAYD_LIBEXECDIR "/storecopy", argv);

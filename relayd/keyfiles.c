@@ -8,6 +8,7 @@
 #include "relayd.h"
 
 #define TEXT_MAX	4096	/* JWT_KEY_MAX of authd */
+#define CERTS_MAX	65536	/* CA_MAX of authd */
 
 static const struct keyfile {
 	uint8_t		 kind;
@@ -23,6 +24,7 @@ static const struct keyfile {
 	    offsetof(struct conf, internal_secret_file) },
 	{ KEY_INVALIDATE, "redis secret file",
 	    offsetof(struct conf, redis_secret_file) },
+	{ KEY_STORE_CA, "store ca file", offsetof(struct conf, store_ca_file) },
 };
 
 #define KEYFILES	(sizeof(keyfiles) / sizeof(keyfiles[0]))
@@ -39,8 +41,9 @@ keyfile_open(const struct keyfile *k)
 	char	err[1200];
 	int	fd = k->kind == KEY_JWT ?
 		    files_secret(keyfile_path(k), err, sizeof(err)) :
-		    files_open(k->what, keyfile_path(k), 1, TEXT_MAX, err,
-		    sizeof(err));
+		    files_open(k->what, keyfile_path(k),
+		    k->kind != KEY_STORE_CA, k->kind == KEY_STORE_CA ?
+		    CERTS_MAX : TEXT_MAX, err, sizeof(err));
 	int	saved = errno;
 
 	if (fd == -1)

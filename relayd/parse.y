@@ -26,7 +26,7 @@ struct parser;
 #include <string.h>
 
 #include "cfg.h"
-#include "conninfo.h"
+#include "base/conninfo.h"
 #include "redisurl.h"
 #include "base/compat.h"
 
@@ -473,6 +473,12 @@ serveropt	: DIRECTORY text {
 		| CONNECTIONS number {
 			number(ps, "store ... connections",
 			    "store_connections", $2.number);
+		}
+		| CA FILE_ text {
+			file_path(ps, "store ... ca file",
+			    ps->conf->store_ca_file,
+			    sizeof(ps->conf->store_ca_file), $3.string);
+			free($3.string);
 		}
 		| PASSWORD FILE_ text {
 			file_path(ps, "store ... password file",
@@ -1663,6 +1669,21 @@ check_no_auth(struct parser *ps, const char *name)
 	}
 }
 
+/* authd sees nothing but the store's directory. */
+static void
+check_socket(struct parser *ps, const char *name)
+{
+	const char	*store = ps->conf->store_path, *dir;
+	size_t		 len, n = (size_t)(strrchr(store, '/') + 1 - store);
+
+	dir = conninfo_socket(ps->conf->store_server, &len);
+	if (dir != NULL && (len <= n || strncmp(dir, store, n) != 0))
+		report(ps, name, 0, "store postgresql: the socket has to be "
+		    "in a directory in the store's");
+	if (dir != NULL && ps->conf->store_ca_file[0] != '\0')
+		report(ps, name, 0, "store postgresql: a socket has no TLS");
+}
+
 /* Entry. */
 
 static void
@@ -1680,6 +1701,7 @@ finish(struct parser *ps, const char *name)
 	if (c->n_listen == 0 && ps->errors == 0)
 		report(ps, name, 0, "no \"listen on ... port ...\"");
 	check_no_auth(ps, name);
+	check_socket(ps, name);
 	if (c->penalty_min > c->penalty_max)
 		report(ps, name, 0, "penalty min is longer than penalty max");
 	if (c->recording_each > c->recording_max)

@@ -89,6 +89,10 @@ print_store(FILE *f, const struct conf *c)
 	fputs(" directory ", f);
 	print_string(f, dir);
 	fprintf(f, " connections %" PRIu64, c->store_connections);
+	if (c->store_ca_file[0] != '\0') {
+		fputs(" ca file ", f);
+		print_string(f, c->store_ca_file);
+	}
 	if (c->store_password_file[0] != '\0') {
 		fputs(" password file ", f);
 		print_string(f, c->store_password_file);

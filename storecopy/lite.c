@@ -87,12 +87,12 @@ lite_check(void)
 }
 
 static void
-lite_open(const char *path, const char *password, int writes)
+lite_open(const char *path, const struct with *with, int writes)
 {
 	int64_t	version;
 	char	sql[64];
 
-	(void)password;
+	(void)with;
 	if (sqlite3_open_v2(path, &lite.db, SQLITE_OPEN_READWRITE |
 	    (writes ? SQLITE_OPEN_CREATE : 0), NULL) != SQLITE_OK)
 		fail("%s: %s", path, sqlite3_errmsg(lite.db));

@@ -64,7 +64,7 @@ server_number(const char *what, const char *sql)
 }
 
 static void
-server_connect(const char *conninfo, const char *password)
+server_connect(const char *conninfo, const struct with *with)
 {
 	PQconninfoOption	*o;
 	struct where		 w;
@@ -72,7 +72,7 @@ server_connect(const char *conninfo, const char *password)
 
 	if ((o = PQconninfoParse(conninfo, &err)) == NULL)
 		fail("%s", err != NULL ? err : "out of memory");
-	where_fill(&w, o, password, "-c client_min_messages=error"
+	where_fill(&w, o, with->password, with->ca, "-c client_min_messages=error"
 	    " -c search_path=relayd,public -c TimeZone=UTC"
 	    " -c DateStyle=ISO -c bytea_output=hex -c jit=off"
 	    " -c standard_conforming_strings=on"
@@ -121,11 +121,11 @@ server_check(void)
  * its turns takes.
  */
 static void
-server_open(const char *conninfo, const char *password, int writes)
+server_open(const char *conninfo, const struct with *with, int writes)
 {
 	int64_t	version;
 
-	server_connect(conninfo, password);
+	server_connect(conninfo, with);
 	if ((version = server_version()) == 0 && writes) {
 		server_run("making the tables", pg_schema);
 		version = server_version();

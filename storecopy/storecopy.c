@@ -11,52 +11,37 @@
  * One transaction on each side: what ends on the way has copied nothing.
  */
 #include <sys/file.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 
-#include <err.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
 #include <pwd.h>
 #include <signal.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "base/compat.h"
+#include "base/conninfo.h"
 #include "base/secretfile.h"
 #include "relayctl/output.h"
-#include "relayd/conninfo.h"
 #include "storecopy.h"
 
 #define EXIT_USAGE	2
-#define CANNOT_COPY	1
 
 static struct {
 	const struct end	*from, *to;
 	int64_t			 n;	/* rows of a table */
 } copy;
 
-void
-fail(const char *fmt, ...)
-{
-	char	text[1024], shown[2048];
-	va_list	ap;
-
-	va_start(ap, fmt);
-	vsnprintf(text, sizeof(text), fmt, ap);
-	va_end(ap);
-	printable_text(shown, sizeof(shown), text);
-	fprintf(stderr, "relayctl: nothing was copied: %s\n", shown);
-	exit(CANNOT_COPY);
-}
-
 static void
 usage(void)
 {
 	fprintf(stderr, "usage: relayctl [-j] store copy from to "
-	    "[password file]\n");
+	    "[password file] [ca file]\n");
 	exit(EXIT_USAGE);
 }
 
@@ -113,6 +98,26 @@ take(const char *path)
 		become(dir, st.st_uid, st.st_gid);
 }
 
+/* A copy, which can be read whoever we become. */
+static const char *
+keep_ca(const char *path)
+{
+	static char	name[40];
+	char		buf[4096];
+	ssize_t		n;
+	int		from = open(path, O_RDONLY | O_CLOEXEC);
+	int		to = memfd_create("ca", MFD_CLOEXEC);
+
+	if (from == -1 || to == -1)
+		fail("ca file %s: %s", path, strerror(errno));
+	while ((n = read(from, buf, sizeof(buf))) > 0)
+		if (write(to, buf, (size_t)n) != n)
+			fail("ca file %s: %s", path, strerror(errno));
+	close(from);
+	snprintf(name, sizeof(name), "/proc/self/fd/%d", to);
+	return (name);
+}
+
 static void
 copy_row(const struct table *t, const struct value *v)
 {
@@ -167,12 +172,13 @@ main(int argc, char **argv)
 	struct rows	*out = rows_new();
 	const char	*why = NULL;
 	char		*password = NULL;
+	struct with	 with;
 	unsigned long	 before = 0;
 	int		 json = argc > 1 && strcmp(argv[1], "-j") == 0;
 
 	argv += 1 + json;
 	argc -= 1 + json;
-	if (out == NULL || argc < 2 || argc > 3)
+	if (out == NULL || argc != 4)
 		usage();
 	check_place(argv[0]);
 	check_place(argv[1]);
@@ -183,13 +189,16 @@ main(int argc, char **argv)
 	}
 	umask(077);
 	signal(SIGPIPE, SIG_IGN);
-	if (argc == 3 && (password = secret_file_read(argv[2], &why)) == NULL)
+	if (argv[2][0] != '\0' &&
+	    (password = secret_file_read(argv[2], &why)) == NULL)
 		fail("password file %s: %s", argv[2], why);
+	with.password = password;
+	with.ca = argv[3][0] != '\0' ? keep_ca(argv[3]) : NULL;
 	take(argv[is_path(argv[0]) ? 0 : 1]);
 	copy.from = is_path(argv[0]) ? &lite_end : &server_end;
 	copy.to = is_path(argv[1]) ? &lite_end : &server_end;
-	copy.from->open(argv[0], password, 0);
-	copy.to->open(argv[1], password, 1);
+	copy.from->open(argv[0], &with, 0);
+	copy.to->open(argv[1], &with, 1);
 	copy_all(out);
 	copy.to->commit();
 	copy.from->commit();

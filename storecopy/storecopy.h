@@ -33,6 +33,11 @@ struct value {
 	size_t		 len;
 };
 
+/* For a server; NULL: none. */
+struct with {
+	const char	*password, *ca;
+};
+
 /*
  * One end of a copy. What fails says why on standard error and ends the
  * program, and nothing is left behind: all that is written is one transaction,
@@ -40,7 +45,7 @@ struct value {
  */
 struct end {
 	/* Open, to read or to write; a transaction begins. */
-	void	(*open)(const char *where, const char *password, int writes);
+	void	(*open)(const char *where, const struct with *, int writes);
 	int64_t	(*count)(const struct table *);
 	/* calls back with each row */
 	void	(*read)(const struct table *, void (*row)(const struct table *,
@@ -52,6 +57,7 @@ struct end {
 };
 extern const struct end	lite_end, server_end;
 
+#define CANNOT_COPY	1	/* exit status */
 void	fail(const char *fmt, ...)
 	    __attribute__((format(printf, 1, 2), noreturn));
 

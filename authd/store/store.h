@@ -32,6 +32,8 @@
  */
 int	store_server(const char *conninfo, unsigned conns);
 int	store_server_password(const char *, size_t len);
+/* The file with who may have signed its certificate; without one no TLS. */
+void	store_server_ca(const char *path);
 /*
  * Which tables there are: 0 none, -1 nobody knows just now. Making those that
  * are needed: `then` hears once, in this call or later, why it could not be, or

@@ -121,10 +121,11 @@ enum relay_slot { SLOT_INITIATOR, SLOT_RESPONDER, SLOT_COUNT };
 
 /*
  * KEYFILE: what HS256 is signed with; whom to trust with TLS (to dialerd); the
- * password of Redis; what is shared with a back end (cred/shared.h).
+ * password of Redis; what is shared with a back end (cred/shared.h);
+ * whom to trust with the store's TLS.
  */
 enum key_kind { KEY_JWT = 1, KEY_STORE, KEY_CA, KEY_REDIS, KEY_INTERNAL,
-    KEY_INVALIDATE };
+    KEY_INVALIDATE, KEY_STORE_CA };
 
 /* Public keys, as JWK_KEY has them: RFC 7518, 6; RFC 8037, 2. */
 enum jwk_kind { JWK_RSA = 1, JWK_P256, JWK_P384, JWK_ED25519 };

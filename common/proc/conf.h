@@ -180,6 +180,8 @@ enum conf_unit { UNIT_COUNT, UNIT_SECONDS, UNIT_BYTES, UNIT_BOOL };
 	X(store_path, 1024, RELAYD_STATEDIR "/store/relayd.db", R_AUTHD, \
 	    "store sqlite")						\
 	X(store_server, 512, "", R_AUTHD, "store postgresql")		\
+	X(store_ca_file, 1024, "", R_PARENT | R_AUTHD,			\
+	    "store ... ca file")					\
 	X(store_password_file, 1024, "", R_PARENT,			\
 	    "store ... password file")					\
 	X(jwt_secret_file, 1024, "", R_PARENT, "jwt secret file")	\

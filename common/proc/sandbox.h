@@ -26,6 +26,9 @@ uint32_t	sandbox_apply(int role, const char *dir, uint64_t files,
 #define SANDBOX_PORTS_MAX	16
 void		sandbox_ports(const uint16_t *, size_t n);
 
+/* Before that, too: sockets in `dir` may be connected to. */
+void		sandbox_sockets(void);
+
 #ifdef RELAYD_TESTING
 /*
  * Try a forbidden thing (enum try_call): 0 when it worked, else errno. A filter

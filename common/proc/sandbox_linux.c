@@ -11,6 +11,7 @@
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 #include <sys/syscall.h>
 
 #include <linux/audit.h>
@@ -292,17 +293,26 @@ static const struct sock_filter authd_filter[] = {
  * The same where there is a server to ask: TCP of its own. Landlock says to
  * which ports; a filter cannot read an address.
  */
-#define TCP_SOCKET(family)						\
+#define STREAM_SOCKET(family)						\
 	ALLOW_BOTH(SYS_socket, 0, (family), 1, SOCK_STREAM),		\
 	ALLOW_BOTH(SYS_socket, 0, (family), 1,				\
 	    SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC)
 
+#define ASKER_HEAD							\
+	AUTHD_HEAD, STREAM_SOCKET(AF_INET), STREAM_SOCKET(AF_INET6),		\
+	OPTION(IPPROTO_TCP, TCP_NODELAY), OPTION(SOL_SOCKET, SO_KEEPALIVE), \
+	OPTION(IPPROTO_TCP, TCP_USER_TIMEOUT),				\
+	ALLOW_ARG(SYS_connect, 2, sizeof(struct sockaddr_in)),		\
+	ALLOW_ARG(SYS_connect, 2, sizeof(struct sockaddr_in6))
+
 static const struct sock_filter asker_filter[] = {
-	AUTHD_HEAD, TCP_SOCKET(AF_INET), TCP_SOCKET(AF_INET6),
-	OPTION(IPPROTO_TCP, TCP_NODELAY), OPTION(SOL_SOCKET, SO_KEEPALIVE),
-	OPTION(IPPROTO_TCP, TCP_USER_TIMEOUT),
-	ALLOW_ARG(SYS_connect, 2, sizeof(struct sockaddr_in)),
-	ALLOW_ARG(SYS_connect, 2, sizeof(struct sockaddr_in6)),
+	ASKER_HEAD, TAIL(YES_STORE, store)
+};
+
+/* And by a socket of this machine, which is in our root or nowhere. */
+static const struct sock_filter neighbour_filter[] = {
+	ASKER_HEAD, STREAM_SOCKET(AF_UNIX),
+	ALLOW_ARG(SYS_connect, 2, sizeof(struct sockaddr_un)),
 	TAIL(YES_STORE, store)
 };
 
@@ -346,6 +356,7 @@ struct ll_ruleset {
 static struct {
 	uint16_t	v[SANDBOX_PORTS_MAX];
 	size_t		n;
+	int		sockets;	/* of this machine as well */
 } ports;
 
 static const struct sock_fprog *
@@ -355,13 +366,15 @@ filter_of(int role)
 	    recorder = FILTER(recorder_filter),
 	    listener = FILTER(listener_filter), desk = FILTER(desk_filter),
 	    store = FILTER(authd_filter), asker = FILTER(asker_filter),
+	    neighbour = FILTER(neighbour_filter),
 	    dialer = FILTER(dialer_filter), tls = FILTER(tls_filter);
 
 	switch (role_info(role)->filter) {
 	case FILTER_RECORDER:
 		return (&recorder);
 	case FILTER_STORE:
-		return (ports.n > 0 ? &asker : &store);
+		return (ports.sockets ? &neighbour : ports.n > 0 ? &asker :
+		    &store);
 	case FILTER_DIALER:
 		return (&dialer);
 	case FILTER_TLS:
@@ -418,6 +431,12 @@ landlock_allow(int ruleset, const char *dir, uint64_t rights)
 	    LANDLOCK_RULE_PATH_BENEATH, &beneath, 0);
 	close(beneath.parent_fd);
 	return (r);
+}
+
+void
+sandbox_sockets(void)
+{
+	ports.sockets = 1;
 }
 
 void

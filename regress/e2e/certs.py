@@ -51,7 +51,8 @@ class Authority:
                                                         ".csr"))
         ext = self.path(name + ".ext")
         with open(ext, "w") as f:
-            f.write("subjectAltName=" + ",".join("DNS:" + x for x in names))
+            f.write("subjectAltName=" + ",".join(
+                x if ":" in x else "DNS:" + x for x in names))
         openssl("req", "-new", "-newkey", *KINDS[kind], "-nodes", "-subj",
                 "/CN=" + names[0], "-keyout", key, "-out", req)
         self.n += 1

@@ -38,7 +38,10 @@ class Postgres:
         self.data = os.path.join(self.dir, "data")
         os.mkdir(self.data, 0o700)
         self.as_user = []
+        self.user = None            # whose its processes are
+        self.sockets = ""
         if os.getuid() == 0:
+            self.user = "nobody"
             self.as_user = ["setpriv", "--reuid=nobody", "--regid=nogroup",
                             "--clear-groups", "--"]
             shutil.chown(self.data, "nobody")
@@ -61,7 +64,7 @@ class Postgres:
         self.log = open(os.path.join(self.dir, "log"), "ab")
         self.p = subprocess.Popen(
             [*self.as_user, self.bin + "/postgres", "-D", self.data, "-h",
-             "127.0.0.1", "-p", str(self.port), "-k", "", "-F", "-c",
+             "127.0.0.1", "-p", str(self.port), "-k", self.sockets, "-F", "-c",
              "max_connections=200", "-c", "log_min_messages=warning"],
             cwd="/", stdout=self.log, stderr=self.log, start_new_session=True)
         end = time.monotonic() + 60
@@ -110,6 +113,33 @@ class Postgres:
         self.p.send_signal(signal.SIGINT)
         self.p.wait(60)
         self.start()
+
+    # ---- who may come, and how ----
+
+    def rules(self, *lines):
+        """Before those that it has."""
+        path = os.path.join(self.data, "pg_hba.conf")
+        with open(path) as f:
+            old = f.read()
+        with open(path, "w") as f:
+            f.write("\n".join(lines) + "\n" + old)
+        self.p.send_signal(signal.SIGHUP)
+
+    def use_tls(self, cert, key):
+        for path, name in ((cert, "server.crt"), (key, "server.key")):
+            if path is not None:
+                to = os.path.join(self.data, name)
+                shutil.copy(path, to)
+                os.chmod(to, 0o600)
+                if self.user:
+                    shutil.chown(to, self.user)
+        with open(os.path.join(self.data, "postgresql.conf"), "a") as f:
+            f.write("ssl = %s\n" % ("off" if cert is None else "on"))
+        self.restart()
+
+    def listen_at(self, directory):
+        self.sockets = directory
+        self.restart()
 
     def close(self):
         if self.p is not None and self.p.poll() is None:

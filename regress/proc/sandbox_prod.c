@@ -4,5 +4,6 @@
 #undef RELAYD_SANITIZE
 #define sandbox_apply	sandbox_apply_prod
 #define sandbox_ports	sandbox_ports_prod
+#define sandbox_sockets	sandbox_sockets_prod
 /* NOLINTNEXTLINE(bugprone-suspicious-include): meant */
 #include "proc/sandbox_linux.c"

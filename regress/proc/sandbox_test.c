@@ -9,6 +9,7 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
 #include <sys/wait.h>
@@ -42,6 +43,7 @@
 
 uint32_t	sandbox_apply_prod(int, const char *, uint64_t, uint64_t);
 void		sandbox_ports_prod(const uint16_t *, size_t);
+void		sandbox_sockets_prod(void);
 
 /* What a child finds when it starts. */
 static struct {
@@ -53,6 +55,7 @@ static struct {
 	uint64_t		 fsize;
 	uint32_t		 layers;
 	int			 dials;		/* to the listener's port */
+	int			 sockets;	/* of this machine, too */
 } fix;
 
 #ifdef RELAYD_SANITIZE
@@ -107,6 +110,9 @@ run(int role, int production, probe_fn fn)
 			(production ? sandbox_ports_prod : sandbox_ports)
 			    (&port, 1);
 		}
+		if (fix.sockets)
+			(production ? sandbox_sockets_prod :
+			    sandbox_sockets)();
 		fix.layers = (production ? sandbox_apply_prod : sandbox_apply)
 		    (role, role_info(role)->room == ROOM_STORE ? fix.dir :
 		    NULL, 64, role == ROLE_TERMD ? 1 << 20 : fix.fsize);
@@ -921,6 +927,28 @@ bad_socket_unix(void)
 	    SOCK_NONBLOCK | SOCK_CLOEXEC, 0)));
 }
 
+/* A socket in the one directory that it sees; nobody listens. */
+static int
+dial_beside(void)
+{
+	struct sockaddr_un	sun = { .sun_family = AF_UNIX };
+	long			fd = syscall(SYS_socket, AF_UNIX, SOCK_STREAM |
+				    SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+
+	snprintf(sun.sun_path, sizeof(sun.sun_path), "%s/none", fix.dir);
+	return (result(syscall(SYS_connect, fd, &sun, sizeof(sun))));
+}
+
+static int
+bad_dial_short(void)
+{
+	struct sockaddr_un	sun = { .sun_family = AF_UNIX };
+	long			fd = syscall(SYS_socket, AF_UNIX, SOCK_STREAM,
+				    0);
+
+	return (result(syscall(SYS_connect, fd, &sun, 7)));
+}
+
 static int
 bad_dial_elsewhere(void)
 {
@@ -951,6 +979,16 @@ test_dialer(void)
 	fix.dials = 0;
 	is_int(run(ROLE_AUTHD, 1, dial), KILLED,
 	    "authd, where nothing is configured: no socket");
+	fix.sockets = 1;
+	is_int(run(ROLE_AUTHD, 1, dial_beside), ENOENT,
+	    "authd, where the store's server has a socket: one in its root");
+	is_int(run(ROLE_AUTHD, 1, bad_dial_short), KILLED,
+	    "authd: with an address as libpq's");
+	is_int(run(ROLE_AUTHD, 1, dial), EACCES,
+	    "authd: and no port besides");
+	is_int(run(ROLE_MUXD, 1, bad_socket_unix), KILLED,
+	    "and nobody else, whatever the socket");
+	fix.sockets = 0;
 }
 
 /* Kernels that lack a layer, or have it and fail. */

@@ -171,7 +171,25 @@ errors(void)
 		    "console origin: \"https://a/\" is not an origin\n" },
 		{ "store postgresql \"host=db dbname=r user=r\"\n" LISTEN_LINE,
 		    "t:1: store postgresql: the host has to be an address, "
-		    "such as 127.0.0.1\n" },
+		    "such as 127.0.0.1, or to have one: hostaddr=...\n" },
+		{ "store postgresql \"host=a_b hostaddr=::1 dbname=r user=r\"\n"
+		    LISTEN_LINE, "t:1: store postgresql: the host is neither "
+		    "an address nor a name\n" },
+		{ "store postgresql \"host=a hostaddr=b dbname=r user=r\"\n"
+		    LISTEN_LINE, "t:1: store postgresql: hostaddr has to be "
+		    "an address, such as 127.0.0.1\n" },
+		{ "store postgresql \"host=/run hostaddr=::1 dbname=r user=r\"\n"
+		    LISTEN_LINE, "t:1: store postgresql: a socket has no "
+		    "address\n" },
+		{ "store postgresql \"host=::1 sslmode=disable\"\n" LISTEN_LINE,
+		    "t:1: store postgresql: TLS is said by: ca file "
+		    "\"...\"\n" },
+		{ "store postgresql \"host=/run/postgresql dbname=r user=r\"\n"
+		    LISTEN_LINE, "t: store postgresql: the socket has to be "
+		    "in a directory in the store's\n" },
+		{ "store postgresql \"host=/s/pg dbname=r user=r\" directory "
+		    "\"/s\" ca file \"/c\"\n" LISTEN_LINE, "t: store "
+		    "postgresql: a socket has no TLS\n" },
 		{ "store postgresql \"host=::1 dbname=r\"\n" LISTEN_LINE,
 		    "t:1: store postgresql: host, dbname and user are "
 		    "needed\n" },
@@ -184,8 +202,8 @@ errors(void)
 		{ "store postgresql \"host=::1 port=0\"\n" LISTEN_LINE,
 		    "t:1: store postgresql: the port is no number\n" },
 		{ "store postgresql \"host=::1 service=x\"\n" LISTEN_LINE,
-		    "t:1: store postgresql: only host, port, dbname and user "
-		    "can be said\n" },
+		    "t:1: store postgresql: only host, hostaddr, port, "
+		    "dbname and user can be said\n" },
 		{ "store postgresql \"host=::1 dbname=r user=r\" directory "
 		    "\"x\"\n" LISTEN_LINE, "t:1: store ... directory: "
 		    "\"x/relayd.db\" is not an absolute path\n" },
@@ -523,6 +541,7 @@ printing(void)
 	low.store_connections = high.store_connections = 5;
 	low.store_port = high.store_port = 5432;
 	high.store_server[0] = high.store_password_file[0] = '\0';
+	high.store_ca_file[0] = '\0';
 	round_trip(&low, "least");
 	round_trip(&high, "most");
 	high.store_max = 4294967296;
@@ -531,6 +550,7 @@ printing(void)
 	strlcpy(high.store_server, "host=::1 port=65535 dbname=a user=b",
 	    sizeof(high.store_server));
 	strlcpy(high.store_path, "/s/relayd.db", sizeof(high.store_path));
+	strlcpy(high.store_ca_file, "/c", sizeof(high.store_ca_file));
 	strlcpy(high.store_password_file, "/p",
 	    sizeof(high.store_password_file));
 	round_trip(&high, "a server");

@@ -9,6 +9,7 @@
  */
 #include <sys/socket.h>
 
+#include <limits.h>
 #include <poll.h>
 #include <sodium.h>
 #include <stdio.h>
@@ -64,7 +65,7 @@ static const struct server_ops	to_server = { .writer = pg_writer,
     .dispatch = pg_dispatch };
 
 static struct {
-	char		 conninfo[512], password[PASSWORD_MAX];
+	char		 password[PASSWORD_MAX], ca[PATH_MAX];
 	PQconninfoOption *options;
 	unsigned	 nconns;		/* the first writes */
 	struct conn	*conn[CONNS_MAX];
@@ -86,7 +87,6 @@ store_server(const char *conninfo, unsigned conns)
 {
 	char	*err = NULL;
 
-	strlcpy(pg.conninfo, conninfo, sizeof(pg.conninfo));
 	pg.nconns = conns < 2 ? 2 : conns > CONNS_MAX ? CONNS_MAX : conns;
 	PQconninfoFree(pg.options);
 	pg.options = PQconninfoParse(conninfo, &err);
@@ -112,12 +112,24 @@ store_server_password(const char *s, size_t len)
 	return (0);
 }
 
+void
+store_server_ca(const char *path)
+{
+	strlcpy(pg.ca, path, sizeof(pg.ca));
+}
+
+static const char *
+ca_file(void)
+{
+	return (pg.ca[0] != '\0' ? pg.ca : NULL);
+}
+
 static int
 connect_one(struct conn *c, int writes)
 {
 	struct where	w;
 
-	where_fill(&w, pg.options, pg.password, OPTIONS, writes ?
+	where_fill(&w, pg.options, pg.password, ca_file(), OPTIONS, writes ?
 	    "relayd writes" : "relayd reads");
 	return (conn_connect(c, w.key, w.value));
 }
@@ -127,7 +139,7 @@ pg_connect(const char *options, const char *name)
 {
 	struct where	w;
 
-	where_fill(&w, pg.options, pg.password, options, name);
+	where_fill(&w, pg.options, pg.password, ca_file(), options, name);
 	return (PQconnectStartParams(w.key, w.value, 0));
 }
 

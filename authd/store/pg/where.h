@@ -14,8 +14,13 @@ struct where {
 	const char	*key[WHERE_MAX], *value[WHERE_MAX];
 };
 
-/* The texts are borrowed; a password of NULL is none. */
+/*
+ * The texts are borrowed. A password of NULL is none; `ca` is a file with who may
+ * have signed the server's certificate, which has to be of the host that is
+ * named, NULL: no TLS.
+ */
 void	where_fill(struct where *, const PQconninfoOption *,
-	    const char *password, const char *options, const char *name);
+	    const char *password, const char *ca, const char *options,
+	    const char *name);
 
 #endif
