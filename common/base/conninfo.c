@@ -12,12 +12,16 @@
 #define PORT_USUAL	5432
 #define SOCKET_MAX	80	/* of a directory; the name in it is as long */
 
-/* What was said. */
-#define HAVE_ADDRESS	0x01
-#define HAVE_NAME	0x02	/* a host that is none */
-#define HAVE_SOCKET	0x04
+/* What was said: the words, in their order, and what the host is. */
+static const char *const	words[] = { "host", "hostaddr", "port",
+				    "dbname", "user" };
+#define WORDS		(sizeof(words) / sizeof(words[0]))
+#define HAVE_HOST	0x01
+#define HAVE_HOSTADDR	0x02
 #define HAVE_DBNAME	0x08
 #define HAVE_USER	0x10
+#define IS_NAME		0x20
+#define IS_SOCKET	0x40
 
 static int
 is_address(const char *s)
@@ -39,38 +43,31 @@ static const char *
 host_check(const char *value, unsigned *have)
 {
 	if (value[0] == '/') {
-		*have |= HAVE_SOCKET;
+		*have |= IS_SOCKET;
 		return (strlen(value) > SOCKET_MAX || strchr(value, ',') !=
 		    NULL ? "the directory of the socket is too long" : NULL);
 	}
-	*have |= is_address(value) ? HAVE_ADDRESS : HAVE_NAME;
-	return (is_address(value) || is_name(value) ? NULL :
+	if (is_address(value))
+		return (NULL);
+	*have |= IS_NAME;
+	return (is_name(value) ? NULL :
 	    "the host is neither an address nor a name");
 }
 
-/* One word; what is wrong with it, NULL: nothing. */
 static const char *
-word_check(const char *key, const char *value, unsigned *port, unsigned *have)
+port_check(const char *value, unsigned *port)
 {
 	const char	*err;
-	long long	 n;
+	long long	 n = strtonum(value, 1, 65535, &err);
 
-	if (strcmp(key, "host") == 0)
-		return (host_check(value, have));
-	if (strcmp(key, "hostaddr") == 0) {
-		*have |= HAVE_ADDRESS;
-		return (is_address(value) ? NULL :
-		    "hostaddr has to be an address, such as 127.0.0.1");
-	}
-	if (strcmp(key, "port") == 0) {
-		n = strtonum(value, 1, 65535, &err);
-		*port = (unsigned)n;
-		return (err == NULL ? NULL : "the port is no number");
-	}
-	if (strcmp(key, "dbname") == 0 || strcmp(key, "user") == 0) {
-		*have |= key[0] == 'd' ? HAVE_DBNAME : HAVE_USER;
-		return (value[0] != '\0' ? NULL : "a value is empty");
-	}
+	*port = (unsigned)n;
+	return (err == NULL && value[0] != '+' ? NULL :
+	    "the port is no number");
+}
+
+static const char *
+unknown(const char *key)
+{
 	if (strcmp(key, "password") == 0)
 		return ("a password is kept in a file: password file \"...\"");
 	if (strncmp(key, "ssl", 3) == 0)
@@ -78,16 +75,43 @@ word_check(const char *key, const char *value, unsigned *port, unsigned *have)
 	return ("only host, hostaddr, port, dbname and user can be said");
 }
 
+/* One word; what is wrong with it, NULL: nothing. */
+static const char *
+word_check(const char *key, const char *value, unsigned *port, unsigned *have)
+{
+	size_t	i;
+
+	for (i = 0; i < WORDS; i++)
+		if (strcmp(key, words[i]) == 0)
+			break;
+	if (i == WORDS)
+		return (unknown(key));
+	if (*have & (1U << i))
+		return ("a word is said twice");
+	*have |= 1U << i;
+	switch (i) {
+	case 0:
+		return (host_check(value, have));
+	case 1:
+		return (is_address(value) ? NULL :
+		    "hostaddr has to be an address, such as 127.0.0.1");
+	case 2:
+		return (port_check(value, port));
+	default:
+		return (value[0] != '\0' ? NULL : "a value is empty");
+	}
+}
+
 /* What is wrong with all of it. */
 static const char *
 whole_check(unsigned have)
 {
 	if ((have & (HAVE_DBNAME | HAVE_USER)) != (HAVE_DBNAME | HAVE_USER) ||
-	    (have & (HAVE_ADDRESS | HAVE_NAME | HAVE_SOCKET)) == 0)
+	    (have & (HAVE_HOST | HAVE_HOSTADDR)) == 0)
 		return ("host, dbname and user are needed");
-	if ((have & HAVE_SOCKET) && (have & (HAVE_ADDRESS | HAVE_NAME)))
+	if ((have & IS_SOCKET) && (have & HAVE_HOSTADDR))
 		return ("a socket has no address");
-	if ((have & HAVE_NAME) && !(have & HAVE_ADDRESS))
+	if ((have & IS_NAME) && !(have & HAVE_HOSTADDR))
 		return ("the host has to be an address, such as 127.0.0.1, or "
 		    "to have one: hostaddr=...");
 	return (NULL);
@@ -102,6 +126,9 @@ conninfo_check(const char *text, unsigned *port, char *err, size_t size)
 	size_t		 n;
 
 	*port = PORT_USUAL;
+	/* libpq ends a word at any white space. */
+	if (text[strcspn(text, "\t\n\v\f\r")] != '\0')
+		wrong = "words are separated by spaces";
 	for (; wrong == NULL && *(text += strspn(text, " ")) != '\0';
 	    text += n) {
 		n = strcspn(text, " ");

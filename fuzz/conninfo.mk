@@ -1,0 +1,1 @@
+$(eval $(call fuzz_target,conninfo,common/base/conninfo.o common/base/compat.o,$(PQ_LIBS)))
