@@ -44,6 +44,7 @@
 #include "msg/dialer.h"
 #include "msg/handlers.h"
 #include "msg/invalidate.h"
+#include "msg/internal.h"
 #include "msg/issue.h"
 #include "msg/login.h"
 #include "msg/recheck.h"
@@ -235,6 +236,7 @@ authd_run(void)
 	core_init(now_at());
 	turn_init();
 	if (admit_init() == -1 || login_init() == -1 || issue_init() == -1 ||
+	    internal_init() == -1 ||
 	    recheck_init() == -1)
 		fatalx("out of memory");
 	relay_init();

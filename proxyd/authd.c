@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* What authd may tell proxyd, and what is forgotten when it goes. */
 #include "job/api.h"
+#include "job/internal.h"
 #include "job/rendezvous.h"
 #include "authd.h"
 #include "proc/conf.h"
@@ -14,6 +15,7 @@
 
 static int	on_usable(struct chan *, struct imsg *);
 static int	on_pairings(struct chan *, struct imsg *);
+static int	on_rate_over(struct chan *, struct imsg *);
 
 static unsigned	pairings;
 static int	usable;		/* as the authd of now has said */
@@ -31,6 +33,7 @@ static const struct dispatch	table[] = {
 	{ IMSG_SERVICES_END, R_AUTHD, S_ANY, 0, session_on_end },
 	{ IMSG_USABLE, R_AUTHD, S_ANY, 0, on_usable },
 	{ IMSG_PAIRINGS, R_AUTHD, S_ANY, 0, on_pairings },
+	{ IMSG_RATE_OVER, R_AUTHD, S_ANY, 0, on_rate_over },
 	{ IMSG_GRANT_END, R_AUTHD, S_ANY, 0, grant_on_end },
 	{ IMSG_IDLE_DROP, R_AUTHD, S_ANY, MF_REQUEST, upstream_on_idle_drop },
 };
@@ -62,6 +65,18 @@ on_pairings(struct chan *c, struct imsg *m)
 	if (get_pairings(m, &in) == -1)
 		return (-1);
 	pairings = in.sessions;
+	return (0);
+}
+
+static int
+on_rate_over(struct chan *c, struct imsg *m)
+{
+	struct msg_rate_over	 in;
+
+	(void)c;
+	if (get_rate_over(m, &in) == -1)
+		return (-1);
+	internal_over(in.session, in.wait_s);
 	return (0);
 }
 

@@ -15,8 +15,6 @@
 void		 link_to_authd(void);
 
 /* Is it there, and can it let anybody in? */
-/* Pairing sessions that there are. */
-unsigned	authd_pairings(void);
 int	authd_is_usable(void);
 /* Sessions of pairing that there are. */
 unsigned	authd_pairings(void);

@@ -4,28 +4,103 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "authd/core/grant.h"
 #include "authd/core/session.h"
 #include "authd/cred/secret.h"
 #include "authd/cred/shared.h"
 #include "authd/now.h"
 #include "base/compat.h"
+#include "base/rate.h"
+#include "handlers.h"
 #include "internal.h"
+#include "peer.h"
+#include "proc/proc.h"
+
+#define RATE_MS		60000
+#define RATE_PLACES	16384
+
+static struct rate	*used;		/* by session */
 
 const struct operator	back_end = { .id = "internal", .name = "back end",
 	.org_role = "owner", .token_id = "internal", .expires = INT64_MAX };
 
-/* The row has the token itself, or, if it was made without a back end, a hash. */
+/*
+ * With a back end the row has the token itself, which that reads there. Without
+ * one it has a hash of a token that nobody was told, and so nobody can show: it
+ * is in capitals, to be no token itself.
+ */
+void
+internal_token_new(char row[HEX64_SIZE])
+{
+	char	token[HEX64_SIZE], *p;
+
+	secret_token(token);
+	if (shared_is_set(SHARED_INTERNAL)) {
+		strlcpy(row, token, HEX64_SIZE);
+	} else {
+		secret_hash(token, row);
+		for (p = row; *p != '\0'; p++)
+			if (*p >= 'a')
+				*p ^= 0x20;
+	}
+	explicit_bzero(token, sizeof(token));
+}
+
 static int
 is_token_of(const struct session *se, const char *token)
 {
-	char	shown[HEX64_SIZE] = "", hash[HEX64_SIZE];
+	char	shown[HEX64_SIZE] = "";
 
-	if (strlen(token) != HEX64_SIZE - 1)
+	if (strlen(token) != HEX64_SIZE - 1 ||
+	    strspn(token, "0123456789abcdef") != HEX64_SIZE - 1)
 		return (0);
 	strlcpy(shown, token, sizeof(shown));
-	secret_hash(token, hash);
-	return (sodium_memcmp(shown, se->row.token_hash, HEX64_SIZE) == 0 ||
-	    sodium_memcmp(hash, se->row.token_hash, HEX64_SIZE) == 0);
+	return (sodium_memcmp(shown, se->row.token_hash, HEX64_SIZE) == 0);
+}
+
+/*
+ * A session's requests in a minute are counted by the proxyds that let them
+ * through, and here by hundredths: so they have all of it together and not each,
+ * and no request waits for authd.
+ */
+int
+internal_init(void)
+{
+	return ((used = rate_new(RATE_PLACES)) == NULL ? -1 : 0);
+}
+
+static void
+say_over(const struct peer *pe, const char *session, uint32_t wait_s)
+{
+	(void)say_rate_over(pe->chan, 0, -1, &(struct msg_rate_over){
+	    .session = session, .wait_s = wait_s });
+}
+
+/* Of a session that this proxyd reaches for the back end. */
+int
+internal_on_used(struct chan *c, struct imsg *m)
+{
+	struct msg_rate_used	 in;
+	struct peer		*pe, *sender = peer_of(c);
+	const struct grant	*g;
+	const char		*session;
+	uint64_t		 limit = proc_conf()->internal_rate;
+	uint32_t		 wait_s;
+
+	if (get_rate_used(m, &in) == -1)
+		return (-1);
+	if ((g = grant_find(&sender->door, in.grant)) == NULL ||
+	    strcmp(g->who.id, back_end.id) != 0)
+		return (0);
+	session = g->session->row.id;
+	limit /= rate_batch(limit);
+	if (rate_hit(used, session, limit, RATE_MS, &wait_s) == -1)
+		say_over(sender, session, wait_s);
+	else if (rate_peek(used, session, limit, &wait_s) == -1)
+		TAILQ_FOREACH(pe, &peers, entry)
+			if (peer_has(pe, RF_DOORS))
+				say_over(pe, session, wait_s);
+	return (0);
 }
 
 /* In the order of the contract: nothing is said before the secret is right. */

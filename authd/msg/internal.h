@@ -12,6 +12,12 @@
  */
 extern const struct operator	back_end;
 
+/* -1: out of memory. */
+int		internal_init(void);
+
+/* What a new session's row has in place of its token. */
+void		internal_token_new(char row[HEX64_SIZE]);
+
 /* For the session of this slug ("": it named none). */
 enum refusal	internal_grant(const char *token, const char *slug,
 		    struct proxy_claims *);

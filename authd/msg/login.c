@@ -16,7 +16,6 @@
 #include "authd/core/session.h"
 #include "authd/cred/known.h"
 #include "authd/cred/secret.h"
-#include "authd/cred/shared.h"
 #include "authd/now.h"
 #include "authd/redis/credcache.h"
 #include "authd/store/audit.h"
@@ -26,6 +25,7 @@
 #include "base/log.h"
 #include "base/rate.h"
 #include "handlers.h"
+#include "internal.h"
 #include "login.h"
 #include "metrics/count.h"
 #include "named.h"
@@ -509,19 +509,13 @@ static struct session *
 login_create(struct login *lo)
 {
 	struct session	*se;
-	char		 token[HEX64_SIZE], hash[HEX64_SIZE];
+	char		 hash[HEX64_SIZE];
 
 	if (session_count_of(lo->system.id) >= proc_conf()->max_sessions) {
 		login_refuse(lo, REFUSE_SESSIONS, 0);
 		return (NULL);
 	}
-	/* A back end reads it in the store, to show it to us. */
-	secret_token(token);
-	if (shared_is_set(SHARED_INTERNAL))
-		strlcpy(hash, token, sizeof(hash));
-	else
-		secret_hash(token, hash);
-	explicit_bzero(token, sizeof(token));
+	internal_token_new(hash);
 	if ((se = session_new(&lo->system, lo->node, hash, now_at())) ==
 	    NULL) {
 		login_refuse(lo, REFUSE_BUSY, 0);

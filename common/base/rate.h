@@ -41,6 +41,16 @@ uint64_t	 rate_count(struct rate *, const char *key);
 #define RATE_EVER	UINT64_MAX
 void		 rate_back(struct rate *, const char *key);
 
+/*
+ * Where several count to one limit each tells of so many at once: what they have
+ * had together is known to a hundredth for each of them.
+ */
+static inline uint64_t
+rate_batch(uint64_t limit)
+{
+	return (limit >= 100 ? limit / 100 : 1);
+}
+
 /* addr_key() of a printed address. What is not an address is its own key. */
 void		 rate_address(const char *addr, char key[ADDR_SIZE]);
 

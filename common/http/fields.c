@@ -85,6 +85,42 @@ slice_list_next(struct slice *list, struct slice *el)
 	return (1);
 }
 
+/* q=0, q=0.0, q=0.00, q=0.000. */
+static int
+is_nought(const struct slice *param)
+{
+	size_t	i = 2;
+
+	if (param->len < 3 || (param->s[0] | 0x20) != 'q' ||
+	    param->s[1] != '=')
+		return (0);
+	while (i < param->len && (param->s[i] == '0' || param->s[i] == '.'))
+		i++;
+	return (i == param->len);
+}
+
+int
+slice_cut_weight(struct slice *el)
+{
+	const char	*end = el->s + el->len, *semi;
+	struct slice	 param;
+	int		 wanted = 1;
+
+	semi = el->len > 0 ? memchr(el->s, ';', el->len) : NULL;
+	if (semi != NULL)
+		el->len = (size_t)(semi - el->s);
+	slice_trim(el);
+	while (semi != NULL) {
+		param.s = semi + 1;
+		semi = memchr(param.s, ';', (size_t)(end - param.s));
+		param.len = (size_t)((semi != NULL ? semi : end) - param.s);
+		slice_trim(&param);
+		if (is_nought(&param))
+			wanted = 0;
+	}
+	return (wanted);
+}
+
 int
 httphead_is(const struct httphead_field *fd, const char *name)
 {

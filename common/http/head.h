@@ -162,6 +162,11 @@ int	slice_is_token(const struct slice *);
  * element may be empty.
  */
 int	slice_list_next(struct slice *list, struct slice *el);
+/*
+ * Cut off what stands behind `;` in an element of such a list: whether it is
+ * wanted, which with a weight of nought it is not (`gzip;q=0`; RFC 9110, 12.4.2).
+ */
+int	slice_cut_weight(struct slice *el);
 /* Cut off the blanks around it. */
 static inline void
 slice_trim(struct slice *v)

@@ -120,6 +120,7 @@ value_print(char *dst, size_t size, enum metric_unit unit, uint64_t n)
 struct out {
 	char	*dst;
 	size_t	 size, len;
+	int	 openmetrics;
 };
 
 static void	add(struct out *, const char *, ...)
@@ -148,31 +149,33 @@ suffix_of(enum metric_type type)
 
 /* Only OpenMetrics has info, and tells a counter's name from its sample's. */
 static void
-add_family(struct out *o, const struct metric *f, int openmetrics)
+add_family(void *arg, const struct metric *f)
 {
 	static const char *const	types[] = { "counter", "gauge", "info",
 	    "histogram" };
 	static const char *const	units[] = { "", "bytes", "seconds" };
+	struct out			*o = arg;
 	const char			*more = "", *type = types[f->type];
 	int				 len = (int)strlen(f->text);
 
-	if (!openmetrics)
+	if (!o->openmetrics)
 		more = suffix_of(f->type);
-	if (f->type == METRIC_INFO && openmetrics)
+	if (f->type == METRIC_INFO && o->openmetrics)
 		len -= (int)sizeof("_info") - 1;
-	if (f->type == METRIC_INFO && !openmetrics)
+	if (f->type == METRIC_INFO && !o->openmetrics)
 		type = "gauge";
 	add(o, "# HELP %.*s%s %s\n", len, f->text, more, f->help);
 	add(o, "# TYPE %.*s%s %s\n", len, f->text, more, type);
-	if (openmetrics && f->unit != METRIC_NONE)
+	if (o->openmetrics && f->unit != METRIC_NONE)
 		add(o, "# UNIT %s %s\n", f->text, units[f->unit]);
 }
 
 static void
-add_value(struct out *o, const struct metric *f, const struct metric *v,
+add_value(void *arg, const struct metric *f, const struct metric *v,
     uint64_t n)
 {
-	char	text[32];
+	struct out	*o = arg;
+	char		 text[32];
 
 	value_print(text, sizeof(text), f->unit, n);
 	if (v->text[0] != '\0')
@@ -183,9 +186,10 @@ add_value(struct out *o, const struct metric *f, const struct metric *v,
 }
 
 static void
-add_histogram(struct out *o, const struct metric *f, const struct metric *v,
+add_histogram(void *arg, const struct metric *f, const struct metric *v,
     const struct metric_pages *pages, int role)
 {
+	struct out	*o = arg;
 	const char	*comma = v->text[0] != '\0' ? "," : "";
 	const char	*open = v->text[0] != '\0' ? "{" : "";
 	const char	*close = v->text[0] != '\0' ? "}" : "";
@@ -205,9 +209,20 @@ add_histogram(struct out *o, const struct metric *f, const struct metric *v,
 	add(o, "%s_sum%s%s%s %s\n", f->text, open, v->text, close, sum);
 }
 
+/* What is done with each, in the order of the lists; `family` may be NULL. */
+struct visit {
+	void	(*family)(void *, const struct metric *);
+	void	(*value)(void *, const struct metric *f, const struct metric *,
+		    uint64_t n);
+	void	(*histogram)(void *, const struct metric *f,
+		    const struct metric *, const struct metric_pages *,
+		    int role);
+	void	*arg;
+};
+
+/* States of a role of which there is no process are left out. */
 static void
-add_role(struct out *o, const struct metric_pages *pages, int role,
-    int openmetrics)
+visit_role(const struct metric_pages *pages, int role, const struct visit *v)
 {
 	const struct metric	*m, *f = NULL;
 	size_t			 i, n;
@@ -217,78 +232,80 @@ add_role(struct out *o, const struct metric_pages *pages, int role,
 		if (m->kind == METRIC_FAMILY) {
 			f = m->type != METRIC_GAUGE || is_there(pages, role) ?
 			    m : NULL;
-			if (f != NULL)
-				add_family(o, f, openmetrics);
+			if (f != NULL && v->family != NULL)
+				v->family(v->arg, f);
 		} else if (f != NULL && m->kind == METRIC_HISTO)
-			add_histogram(o, f, m, pages, role);
+			v->histogram(v->arg, f, m, pages, role);
 		else if (f != NULL)
-			add_value(o, f, m, metric_sum(pages, role, m->at));
+			v->value(v->arg, f, m, metric_sum(pages, role, m->at));
 	}
+}
+
+static void
+visit_all(const struct metric_pages *pages, const struct visit *v)
+{
+	int	role;
+
+	for (role = 0; role < ROLE_COUNT; role++)
+		visit_role(pages, role, v);
 }
 
 size_t
 metrics_text(char *dst, size_t size, const struct metric_pages *pages,
     int openmetrics)
 {
-	struct out	o = { dst, size, 0 };
-	int		role;
+	struct out	o = { dst, size, 0, openmetrics };
 
-	for (role = 0; role < ROLE_COUNT; role++)
-		add_role(&o, pages, role, openmetrics);
+	visit_all(pages, &(struct visit){ add_family, add_value,
+	    add_histogram, &o });
 	if (openmetrics)
 		add(&o, "# EOF\n");
 	return (o.len);
 }
 
+/* Who wants each number for itself. */
+struct each {
+	metric_fn	 fn;
+	void		*arg;
+};
+
 static void
-each_histogram(const struct metric_pages *pages, int role,
-    const struct metric *f, const struct metric *m, metric_fn fn, void *arg)
+each_value(void *arg, const struct metric *f, const struct metric *m,
+    uint64_t n)
 {
-	char		name[128], value[32];
-	uint64_t	n = 0;
-	unsigned	i;
+	const struct each	*e = arg;
+	char			 name[128], value[32];
+
+	snprintf(name, sizeof(name), "%s%s", f->text, suffix_of(f->type));
+	value_print(value, sizeof(value), f->unit, n);
+	e->fn(e->arg, name, m->text, value);
+}
+
+static void
+each_histogram(void *arg, const struct metric *f, const struct metric *m,
+    const struct metric_pages *pages, int role)
+{
+	const struct each	*e = arg;
+	char			 name[128], value[32];
+	uint64_t		 n = 0;
+	unsigned		 i;
 
 	for (i = 0; i < METRIC_BUCKETS; i++)
 		n += metric_sum(pages, role, m->at + i);
 	snprintf(name, sizeof(name), "%s_count", f->text);
 	value_print(value, sizeof(value), METRIC_NONE, n);
-	fn(arg, name, m->text, value);
+	e->fn(e->arg, name, m->text, value);
 	snprintf(name, sizeof(name), "%s_sum", f->text);
 	value_print(value, sizeof(value), f->unit,
 	    metric_sum(pages, role, m->at + METRIC_BUCKETS));
-	fn(arg, name, m->text, value);
-}
-
-static void
-each_of_role(const struct metric_pages *pages, int role, metric_fn fn,
-    void *arg)
-{
-	const struct metric	*m, *f = NULL;
-	char			 name[128], value[32];
-	size_t			 i, n;
-
-	m = metric_table(role, &n);
-	for (i = 0; i < n; i++, m++) {
-		if (m->kind == METRIC_FAMILY)
-			f = m->type != METRIC_GAUGE || is_there(pages, role) ?
-			    m : NULL;
-		else if (f != NULL && m->kind == METRIC_HISTO)
-			each_histogram(pages, role, f, m, fn, arg);
-		else if (f != NULL) {
-			snprintf(name, sizeof(name), "%s%s", f->text,
-			    suffix_of(f->type));
-			value_print(value, sizeof(value), f->unit,
-			    metric_sum(pages, role, m->at));
-			fn(arg, name, m->text, value);
-		}
-	}
+	e->fn(e->arg, name, m->text, value);
 }
 
 void
 metrics_each(const struct metric_pages *pages, metric_fn fn, void *arg)
 {
-	int	role;
+	struct each	e = { fn, arg };
 
-	for (role = 0; role < ROLE_COUNT; role++)
-		each_of_role(pages, role, fn, arg);
+	visit_all(pages, &(struct visit){ NULL, each_value, each_histogram,
+	    &e });
 }

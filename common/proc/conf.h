@@ -138,7 +138,8 @@ enum conf_unit { UNIT_COUNT, UNIT_SECONDS, UNIT_BYTES, UNIT_BOOL };
 	    "oidc timeout")						\
 	X(clock_skew, 60, 0, 600, UNIT_SECONDS, R_AUTHD,		\
 	    "oidc clock skew")						\
-	X(internal_rate, 10000, 1, 1000000, UNIT_COUNT, R_PROXYD,	\
+	X(internal_rate, 10000, 1, 1000000, UNIT_COUNT,			\
+	    R_AUTHD | R_PROXYD,						\
 	    "internal rate")						\
 	X(redis_port, 6379, 1, 65535, UNIT_COUNT, R_AUTHD, "redis")	\
 	X(redis_number, 0, 0, 1023, UNIT_COUNT, R_AUTHD, "redis")	\

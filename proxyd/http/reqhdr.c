@@ -252,19 +252,6 @@ put_destination(struct out *o, const struct httphead_field *f,
 	out_lit(o, "\r\n");
 }
 
-/* `gzip;q=0` is a no: the weight behind `;`, as RFC 9110, 12.4.2 has it. */
-static int
-is_refused(const char *s, const char *end)
-{
-	while (s < end && (*s == ' ' || *s == '\t'))
-		s++;
-	if (end - s < 3 || (s[0] != 'q' && s[0] != 'Q') || s[1] != '=')
-		return (0);
-	for (s += 2; s < end && (*s == '0' || *s == '.'); s++)
-		continue;
-	return (s == end);
-}
-
 /*
  * A body that may have to be rewritten comes as it is or in gzip. It is said
  * once, when a field says that the browser takes it.
@@ -272,18 +259,11 @@ is_refused(const char *s, const char *end)
 static int
 put_encoding(struct out *o, const struct slice *v)
 {
-	struct slice	 list = *v, el, name;
-	const char	*semi;
+	struct slice	list = *v, el;
 
 	while (slice_list_next(&list, &el)) {
-		name = el;
-		if ((semi = memchr(el.s, ';', el.len)) != NULL)
-			name.len = (size_t)(semi - el.s);
-		slice_trim(&name);
-		if (!slice_caseeq(&name, "gzip") &&
-		    !slice_caseeq(&name, "x-gzip"))
-			continue;
-		if (semi != NULL && is_refused(semi + 1, el.s + el.len))
+		if (!slice_cut_weight(&el) || (!slice_caseeq(&el, "gzip") &&
+		    !slice_caseeq(&el, "x-gzip")))
 			continue;
 		out_lit(o, "Accept-Encoding: gzip\r\n");
 		return (1);

@@ -86,27 +86,17 @@ file_find(const struct slice *path)
 	return (NULL);
 }
 
-/* gzip, or *, unless it says q=0: that much of RFC 9110, 12.5.3. */
 static int
 takes_gzip(const struct httphead *h)
 {
 	const struct slice	*v = httphead_get(h, "accept-encoding");
-	struct slice		 list, el, name;
-	const char		*semi;
+	struct slice		 list, el;
 
 	if (v == NULL)
 		return (0);
-	for (list = *v; slice_list_next(&list, &el);) {
-		semi = el.len > 0 ? memchr(el.s, ';', el.len) : NULL;
-		name.s = el.s;
-		name.len = semi != NULL ? (size_t)(semi - el.s) : el.len;
-		slice_trim(&name);
-		if (!slice_caseeq(&name, "gzip"))
-			continue;
-		return (semi == NULL || memmem(semi, el.len - (size_t)(semi -
-		    el.s), "q=0", 3) == NULL || memmem(semi, el.len -
-		    (size_t)(semi - el.s), "q=0.", 4) != NULL);
-	}
+	for (list = *v; slice_list_next(&list, &el);)
+		if (slice_cut_weight(&el) && slice_caseeq(&el, "gzip"))
+			return (1);
 	return (0);
 }
 

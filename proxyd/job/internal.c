@@ -19,6 +19,7 @@
 #include "internal.h"
 #include "metrics/count.h"
 #include "proc/conf.h"
+#include "proc/link.h"
 #include "proc/proc.h"
 #include "proxy.h"
 #include "proxyd/refused.h"
@@ -28,12 +29,13 @@
 #define RATE_MS		60000
 #define RATE_PLACES	16384
 
-static struct rate	*rates;		/* by session */
+static struct rate	*rates, *over;		/* by session */
 
 void
 internal_init(void)
 {
-	if ((rates = rate_new(RATE_PLACES)) == NULL)
+	if ((rates = rate_new(RATE_PLACES)) == NULL ||
+	    (over = rate_new(RATE_PLACES)) == NULL)
 		fatal("internal");
 }
 
@@ -115,14 +117,42 @@ host_take(struct proxy *p, const struct httphead *h)
 		p->to.port = port;
 }
 
+/* Of all proxyds: 0, or -1 and how long no more of them is let through. */
+static int
+rate_take(const char *slug, const struct grant *g, uint32_t *wait)
+{
+	uint64_t	limit = proc_conf()->internal_rate;
+
+	if (rate_peek(over, slug, 1, wait) == -1 ||
+	    rate_hit(rates, slug, limit, RATE_MS, wait) == -1)
+		return (-1);
+	if (rate_count(rates, slug) % rate_batch(limit) == 0 &&
+	    link_chan() != NULL)
+		(void)say_rate_used(link_chan(), 0, -1,
+		    &(struct msg_rate_used){ .grant = g->id });
+	return (0);
+}
+
+void
+internal_over(const char *session, uint32_t wait_s)
+{
+	struct slice	id = { session, strlen(session) };
+	char		slug[SLUG_SIZE];
+	uint32_t	ignored;
+
+	slug_take(slug, &id);
+	if (wait_s > 0 && wait_s <= RATE_MS / 1000)
+		(void)rate_hit(over, slug, 1, (uint64_t)wait_s * 1000,
+		    &ignored);
+}
+
 /* After authd's yes: a stranger hears of no rate and no name. */
 static int
-internal_granted(struct proxy *p)
+internal_granted(struct proxy *p, const struct grant *g)
 {
 	uint32_t	wait;
 
-	if (rate_hit(rates, p->to.host.slug, proc_conf()->internal_rate,
-	    RATE_MS, &wait) == -1) {
+	if (rate_take(p->to.host.slug, g, &wait) == -1) {
 		count(CT_LIMITED_API);
 		refused(p->c, ALONE_RATE);
 		answer_later(p->c, 429, "too many requests for this session",

@@ -563,7 +563,7 @@ proxy_token(struct proxy *p)
 		if (p->refused != 0)
 			answer_refused(p);
 		else if (token_grant(p, &p->bearer, &g) &&
-		    (p->granted == NULL || p->granted(p)))
+		    (p->granted == NULL || p->granted(p, g)))
 			proxy_stream(p, &p->bearer, g);
 		return;
 	}

@@ -73,7 +73,7 @@ struct proxy {
 	enum { BY_HOST, BY_PATH, BY_INTERNAL } by_path;
 	struct slice		 bearer;	/* while c->head_len is set */
 	/* authd has said yes to bearer; NULL, or 1: it goes on, 0: answered */
-	int			(*granted)(struct proxy *);
+	int			(*granted)(struct proxy *, const struct grant *);
 	/* on the internal interface: bearer's; is there a browser's host? */
 	char			*internal;
 	int			 named, unnamed;

@@ -610,6 +610,37 @@ test_chunks(void)
 	is_int(httphead_chunk_scan(&c, big + 3, 1), -1, "over it");
 }
 
+static void
+weights(void)
+{
+	static const struct {
+		const char	*el, *name;
+		int		 wanted;
+	} cases[] = {
+		{ "gzip", "gzip", 1 },
+		{ "gzip;q=0", "gzip", 0 },
+		{ "gzip ; Q=0.000", "gzip", 0 },
+		{ "gzip;q=0.001", "gzip", 1 },
+		{ "gzip;q=1;x=0", "gzip", 1 },
+		{ "gzip;x=1; q=0", "gzip", 0 },
+		{ "gzip;q=", "gzip", 1 },
+		{ "gzip;", "gzip", 1 },
+		{ ";q=0", "", 0 },
+		{ "", "", 1 },
+	};
+	struct slice	el;
+	size_t		i;
+
+	for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		el.s = cases[i].el;
+		el.len = strlen(el.s);
+		is_int(slice_cut_weight(&el), cases[i].wanted, "%s is %swanted",
+		    cases[i].el, cases[i].wanted ? "" : "not ");
+		ok(slice_eq(&el, cases[i].name), "it is called %s",
+		    cases[i].name);
+	}
+}
+
 int
 main(void)
 {
@@ -623,5 +654,6 @@ main(void)
 	test_hosts();
 	test_tokens();
 	test_chunks();
+	weights();
 	return (done_testing());
 }

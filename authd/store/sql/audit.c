@@ -83,11 +83,7 @@ last_event(int64_t *event)
 	static struct query	q = QUERY("SELECT max(event)"
 	    " FROM audit_events");
 
-	if (db_read(&q, "") != 0)
-		return (-1);
-	*event = db_int(&q, 0);
-	db_done(&q);
-	return (0);
+	return (db_number(&q, db_read(&q, ""), event) == 0 ? 0 : -1);
 }
 
 /* 0, STORE_NONE: it has not begun; -1. */

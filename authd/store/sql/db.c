@@ -168,6 +168,16 @@ db_step(struct query *q)
 	return (engine->step(q));
 }
 
+int
+db_number(struct query *q, int r, int64_t *n)
+{
+	if (r != 0)
+		return (r);
+	*n = db_int(q, 0);
+	db_done(q);
+	return (0);
+}
+
 void
 db_done(struct query *q)
 {

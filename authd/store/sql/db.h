@@ -209,6 +209,8 @@ void	 db_system_read(struct query *, struct system_row *);
 /* Column `i` of the row: a text ("" for NULL) cut to fit, a number (0). */
 void	 db_text(struct query *, int i, char *dst, size_t size);
 int64_t	 db_int(struct query *, int i);
+/* Of the one row of one number that db_read() said `r` of: r, and if 0 the number. */
+int	 db_number(struct query *, int r, int64_t *);
 /* A text as it is, good until the next step; NULL for NULL. */
 const char	*db_bytes(struct query *, int i, size_t *len);
 /* What the column holds: 'i' a whole number, 't' text, 'b' bytes, 0 NULL, '?'. */

@@ -153,13 +153,8 @@ count_of(const char *session, int64_t *total)
 {
 	static struct query	q = QUERY("SELECT count(*) FROM (SELECT 1"
 	    " FROM terminal_recordings WHERE session_id = ?1 LIMIT ?2) few");
-	int			r;
 
-	if ((r = db_read(&q, "Tn", session, STORE_LOGS)) != 0)
-		return (r);
-	*total = db_int(&q, 0);
-	db_done(&q);
-	return (0);
+	return (db_number(&q, db_read(&q, "Tn", session, STORE_LOGS), total));
 }
 
 int

@@ -350,13 +350,8 @@ logs_count(const char *id, int64_t *total)
 {
 	static struct query	q = QUERY("SELECT count(*) FROM (SELECT 1"
 	    " FROM support_access_logs WHERE session_id = ?1 LIMIT ?2) few");
-	int			r;
 
-	if ((r = db_read(&q, "Un", id, STORE_LOGS)) != 0)
-		return (r);
-	*total = db_int(&q, 0);
-	db_done(&q);
-	return (0);
+	return (db_number(&q, db_read(&q, "Un", id, STORE_LOGS), total));
 }
 
 int
