@@ -43,8 +43,8 @@ const struct table	tables[] = {
 	    " diagnostics_len, users_len, users_good, used)"
 	    " SELECT id, $6, $18, $19, $20, $21, $22 FROM s",
 	    "public.support_sessions" },
-	{ "support_session_services", "utttiti",
-	    "session_id, name, target, label, tls, added_by, added_at",
+	{ "support_session_services", "utttitii",
+	    "session_id, name, target, label, tls, added_by, added_at, tcp",
 	    "session_id, name", NULL, NULL },
 	{ "support_access_logs", "uutttiitttttttiit",
 	    "id, session_id, operator_id, operator_name, access_type,"

@@ -86,7 +86,7 @@ def fill(d, targets):
     now = int(time.time() * 1000)
     for text in (
             "INSERT INTO support_session_services VALUES ('%s', 'extra',"
-            " '10.0.0.1:80', NULL, 1, 'alice', %d)" % (sid, now),
+            " '10.0.0.1:80', NULL, 0, 'alice', %d, 1)" % (sid, now),
             "INSERT INTO proxy_references VALUES ('%s', '%s', 'alice',"
             " 'sealed', %d)" % ("a" * 64, sid, now),
             "INSERT INTO terminal_recordings VALUES ('%s', '%s', 'alice',"

@@ -11,6 +11,7 @@
 #include "authd/store/store.h"
 #include "base/compat.h"
 #include "regress/lib/tap.h"
+#include "storecopy/storecopy.h"
 
 /* What matters of schema 1. */
 static const char	schema_1[] =
@@ -247,6 +248,50 @@ fresh(void)
 	store_close();
 }
 
+static long
+columns(const char *s)
+{
+	long	n = 1;
+
+	for (; *s != '\0'; s++)
+		n += *s == ',';
+	return (n);
+}
+
+/* What of them `relayctl store copy` knows, that it would else refuse. */
+static void
+copied(void)
+{
+	sqlite3_stmt	*s;
+	sqlite3		*db;
+	const char	*name;
+	size_t		 i;
+
+	if (sqlite3_open(path, &db) != SQLITE_OK || sqlite3_prepare_v2(db,
+	    "SELECT m.name, group_concat(c.name, ', ') FROM sqlite_master m,"
+	    " pragma_table_info(m.name) c WHERE m.type = 'table' AND m.name"
+	    " NOT LIKE 'sqlite%' GROUP BY m.name", -1, &s, NULL) != SQLITE_OK)
+		return;
+	while (sqlite3_step(s) == SQLITE_ROW) {
+		name = (const char *)sqlite3_column_text(s, 0);
+		for (i = 0; i < ntables; i++)
+			if (strcmp(tables[i].name, name) == 0)
+				break;
+		if (is_derived(name))
+			ok(i == ntables, "%s is made of others", name);
+		else
+			is_str(i < ntables ? tables[i].columns : "",
+			    (const char *)sqlite3_column_text(s, 1),
+			    "%s is in storecopy/tables.c with its columns",
+			    name);
+	}
+	sqlite3_finalize(s);
+	sqlite3_close(db);
+	for (i = 0; i < ntables; i++)
+		is_int(strlen(tables[i].types), columns(tables[i].columns),
+		    "%s: each column has a type", tables[i].name);
+}
+
 int
 main(void)
 {
@@ -258,6 +303,7 @@ main(void)
 	long_ids();
 	newer();
 	fresh();
+	copied();
 	unlink(path);
 	snprintf(suffix, sizeof(suffix), "%s-wal", path);
 	unlink(suffix);

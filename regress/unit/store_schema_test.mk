@@ -1,1 +1,1 @@
-$(eval $(call unit_test,store_schema_test,$(authd_store_OBJS),$(authd_store_LIBS)))
+$(eval $(call unit_test,store_schema_test,$(authd_store_OBJS) storecopy/tables.o,$(authd_store_LIBS)))
