@@ -534,6 +534,7 @@ listenflag	: INTERNAL			{ $$.number = LISTEN_INTERNAL; }
 		| ADMIN				{ $$.number = LISTEN_ADMIN; }
 		| PUBLIC			{ $$.number = LISTEN_PUBLIC; }
 		| PAIR				{ $$.number = LISTEN_PAIR; }
+		| RELAY				{ $$.number = LISTEN_RELAY; }
 		| ONLY				{ $$.number = LISTEN_ONLY; }
 		| LATER {
 			error(ps, "\"%s\" is not supported by this version",
@@ -1458,16 +1459,21 @@ static int
 listener_kind(struct parser *ps, const char *address, uint64_t flags)
 {
 	if ((flags & LISTEN_METRICS) &&
-	    (flags & (LISTEN_INTERNAL | LISTEN_TUNNEL | LISTEN_PAIR)))
+	    (flags & (LISTEN_INTERNAL | LISTEN_TUNNEL | LISTEN_PAIR |
+	    LISTEN_RELAY)))
 		error(ps, "listen: a listener for metrics is for nothing else");
-	else if ((flags & LISTEN_PAIR) &&
+	else if ((flags & LISTEN_RELAY) && !(flags & LISTEN_ONLY))
+		error(ps, "listen: relay sessions are on each front listener; "
+		    "\"relay only\" has nothing else");
+	else if ((flags & (LISTEN_PAIR | LISTEN_RELAY)) &&
 	    (flags & (LISTEN_INTERNAL | LISTEN_TUNNEL)))
-		error(ps, "listen: nobody pairs on an internal or tunnel "
-		    "listener");
-	else if ((flags & LISTEN_ONLY) && !(flags & LISTEN_PAIR))
+		error(ps, "listen: nobody pairs or meets on an internal or "
+		    "tunnel listener");
+	else if ((flags & LISTEN_ONLY) &&
+	    !(flags & (LISTEN_PAIR | LISTEN_RELAY)))
 		error(ps, "listen: only what? \"pair only\"");
 	else if ((flags & LISTEN_ADMIN) && (flags & (LISTEN_INTERNAL |
-	    LISTEN_TUNNEL | LISTEN_METRICS | LISTEN_PAIR)))
+	    LISTEN_TUNNEL | LISTEN_METRICS | LISTEN_PAIR | LISTEN_RELAY)))
 		error(ps, "listen: a listener for admin is for nothing else");
 	else if ((flags & LISTEN_PUBLIC) && !(flags & LISTEN_METRICS))
 		error(ps, "listen: only metrics are public or not");
@@ -1563,7 +1569,8 @@ tls_begin(struct parser *ps)
 {
 	if (ps->listen == NULL)
 		return;			/* said already */
-	if (ps->listen->flags & ~(uint32_t)LISTEN_TUNNEL)
+	if (ps->listen->flags & ~(uint32_t)(LISTEN_TUNNEL | LISTEN_PAIR |
+	    LISTEN_RELAY | LISTEN_ONLY))
 		error(ps, "listen: tls is for the front and for tunnels");
 	else
 		ps->listen->flags |= LISTEN_TLS;

@@ -176,11 +176,12 @@ print_keep(FILE *f, const char *what, uint64_t seconds, uint64_t max)
 static void
 print_listener(FILE *f, const struct conf_listen *l)
 {
-	fprintf(f, "listen on %s port %u%s%s%s%s%s%s%s%s\n", l->address,
+	fprintf(f, "listen on %s port %u%s%s%s%s%s%s%s%s%s\n", l->address,
 	    (unsigned)l->port, (l->flags & LISTEN_INTERNAL) ? " internal" : "",
 	    (l->flags & LISTEN_TUNNEL) ? " tunnel" : "",
 	    (l->flags & LISTEN_ADMIN) ? " admin" : "",
 	    (l->flags & LISTEN_PAIR) ? " pair" : "",
+	    (l->flags & LISTEN_RELAY) ? " relay" : "",
 	    (l->flags & LISTEN_ONLY) ? " only" : "",
 	    (l->flags & LISTEN_METRICS) ? " metrics" : "",
 	    (l->flags & LISTEN_PUBLIC) ? " public" : "",

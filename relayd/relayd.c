@@ -7,7 +7,9 @@
  * parent_table (parent.c). It starts in main(), waits in the event loop, and
  * ends in relayd_exit().
  */
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <netinet/in.h>
 
 #include <event2/event.h>
 #include <sodium.h>
@@ -23,6 +25,7 @@
 #include <unistd.h>
 
 #include "cfg.h"
+#include "envconf.h"
 #include "base/compat.h"
 #include "base/log.h"
 #include "relayd.h"
@@ -30,10 +33,14 @@
 #define NSIGNALS	4
 
 static struct event	*signals[NSIGNALS];
+static int		 from_env, from_file;	/* where it is written */
 
 static void	usage(FILE *, int) __attribute__((noreturn));
 static void	relayd_exit(void) __attribute__((noreturn));
 static void	options(int, char **, int *, int *);
+static int	has_ipv6(void);
+static void	env_say(void *, int, const char *);
+static int	env_read(void);
 static int	check_only(int);
 static int	check_rest(int);
 static const char *absolute(const char *);
@@ -46,7 +53,7 @@ static void	parse_error(void *, const char *);
 static void
 usage(FILE *f, int status)
 {
-	fprintf(f, "usage: relayd [-dnv] [-f file] [-L directory]\n"
+	fprintf(f, "usage: relayd [-dEnv] [-f file] [-L directory]\n"
 	    "       relayd --help | --version\n");
 	exit(status);
 }
@@ -58,9 +65,13 @@ main(int argc, char **argv)
 	int	check = 0, verbose = 0;
 
 	options(argc, argv, &check, &verbose);
+	if (!check)
+		reserve_fds();
+	if (from_env && env_read() == -1)
+		return (2);
+	envconf_wipe(environ);
 	if (check)
 		return (check_only(verbose));
-	reserve_fds();
 	log_init("relayd", -1, verbose);
 	log_own(childlog_own);
 	if (!env()->foreground) {
@@ -71,8 +82,7 @@ main(int argc, char **argv)
 		fatalx("libsodium does not start");
 	env()->verbose = verbose;
 	env()->root = geteuid() == 0;
-	if (cfg_parse_file(&env()->conf, env()->conf_path, parse_error, NULL) >
-	    0)
+	if (conf_read(&env()->conf, parse_error) > 0)
 		exit(1);
 	if (check_rest(0) == -1)
 		exit(1);
@@ -112,7 +122,7 @@ options(int argc, char **argv, int *check, int *verbose)
 
 	env()->conf_path = RELAYD_CONF;
 	env()->libexec = RELAYD_LIBEXECDIR;
-	while ((ch = getopt_long(argc, argv, "df:hL:nv", longer, NULL)) !=
+	while ((ch = getopt_long(argc, argv, "dEf:hL:nv", longer, NULL)) !=
 	    -1) {
 		switch (ch) {
 		case 'h':
@@ -123,7 +133,11 @@ options(int argc, char **argv, int *check, int *verbose)
 		case 'd':
 			env()->foreground = 1;
 			break;
+		case 'E':
+			from_env = 1;
+			break;
 		case 'f':
+			from_file = 1;
 			env()->conf_path = optarg;
 			break;
 		case 'L':
@@ -139,8 +153,59 @@ options(int argc, char **argv, int *check, int *verbose)
 			usage(stderr, 2);
 		}
 	}
-	if (optind != argc)
+	if (optind != argc || (from_env && from_file))
 		usage(stderr, 2);
+}
+
+int
+conf_read(struct conf *conf, void (*fn)(void *, const char *))
+{
+	const char	*text = env()->conf_text;
+
+	return (text == NULL ?
+	    cfg_parse_file(conf, env()->conf_path, fn, NULL) :
+	    cfg_parse_text(conf, "environment", text, strlen(text), fn,
+	    NULL));
+}
+
+/* A container may be without, whatever is compiled in. */
+static int
+has_ipv6(void)
+{
+	struct sockaddr_in6	sin6 = { .sin6_family = AF_INET6 };
+	int			fd, r;
+
+	if ((fd = socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0)) == -1)
+		return (0);
+	r = bind(fd, (struct sockaddr *)&sin6, sizeof(sin6));
+	close(fd);
+	return (r == 0);
+}
+
+static void
+env_say(void *arg, int error, const char *text)
+{
+	char	printable[3072];
+
+	(void)arg;
+	log_escape(printable, sizeof(printable), text, strlen(text));
+	fprintf(stderr, "environment: %s%s\n", error ? "" : "warning: ",
+	    printable);
+}
+
+/* -E: it is read once, and not again by a reload. */
+static int
+env_read(void)
+{
+	struct envconf	 at = { .state = RELAYD_STATEDIR,
+	    .has_ipv6 = has_ipv6() };
+	char		 runtime[] = RELAYD_SOCKET;
+
+	*strrchr(runtime, '/') = '\0';
+	at.runtime = runtime;
+	env()->conf_text = envconf_make((const char *const *)environ, &at,
+	    env_say, NULL);
+	return (env()->conf_text != NULL ? 0 : -1);
 }
 
 static void
@@ -173,7 +238,7 @@ check_rest(int check)
 		if (!check || geteuid() == 0 || errno != EACCES)
 			return (-1);
 	}
-	if (conf->jwt_secret_file[0] == '\0')
+	if (conf->jwt_secret_file[0] == '\0' && !from_env)
 		log_warnx("no jwt secret file: no operator can %s",
 		    conf->n_issuer == 0 ? "sign in" :
 		    "open a service in a browser");
@@ -195,13 +260,16 @@ static int
 check_only(int verbose)
 {
 	log_printer(check_print);
-	if (cfg_parse_file(&env()->conf, env()->conf_path, parse_error, NULL) >
-	    0 || check_rest(1) == -1)
+	if (conf_read(&env()->conf, parse_error) > 0 || check_rest(1) == -1)
 		return (1);
-	users_check();
+	/* A container has another user for all of it. */
+	if (!from_env || geteuid() == 0)
+		users_check();
 	files_check();
 	if (verbose)
 		cfg_print(&env()->conf, stdout);
+	else if (from_env)
+		fputs(env()->conf_text, stdout);
 	else
 		fprintf(stderr, "configuration OK\n");
 	return (0);

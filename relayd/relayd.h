@@ -29,6 +29,7 @@ struct env {
 	/* set once */
 	struct event_base	*base;
 	const char		*conf_path, *libexec;
+	char			*conf_text;	/* -E; NULL: the file */
 	int			 foreground, root;
 	uint64_t		 started_ms;
 	char			 store_dir[1024];	/* authd's root */
@@ -40,6 +41,9 @@ struct env {
 	int			 status;	/* what we exit with */
 };
 struct env	*env(void);
+
+/* relayd.c: as cfg_parse_file(), of whatever the configuration is. */
+int	conf_read(struct conf *, void (*)(void *, const char *));
 
 #define PATH_SIZE_MAX	1024
 #define START_MS	(10 * 1000)	/* from spawn to READY */

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: ISC
 
 # The grammar, used by the parent, its tests and its fuzz target.
-cfg_OBJS =	relayd/parse.o relayd/lex.o relayd/redisurl.o common/base/conninfo.o relayd/printconf.o \
+cfg_OBJS =	relayd/parse.o relayd/lex.o relayd/redisurl.o common/base/conninfo.o relayd/printconf.o relayd/envconf.o \
 		common/proc/conf.o common/proc/conf_set.o common/base/compat.o
 
 relayd_OBJS =	relayd/relayd.o relayd/env.o relayd/parent.o relayd/give.o relayd/child.o \

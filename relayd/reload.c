@@ -108,8 +108,7 @@ reload_start(reload_done_fn done, uint64_t who, uint32_t id)
 	reload.who = who;
 	reload.id = id;
 	strlcpy(reload.request, log_request_now(), sizeof(reload.request));
-	errors = cfg_parse_file(&reload.conf, env()->conf_path,
-	    reload_parse_error, NULL);
+	errors = conf_read(&reload.conf, reload_parse_error);
 	if (errors > 0) {
 		snprintf(err, sizeof(err), "%s", reload.why_not);
 		snprintf(reload.why_not, sizeof(reload.why_not),

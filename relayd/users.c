@@ -62,7 +62,9 @@ users_init(void)
 	int	role, missing = 0;
 
 	if (geteuid() != 0) {
-		log_info("not root: children keep this user, no chroot");
+		log_info("not root: off are users of their own and "
+		    "empty root directories; on are no_new_privs, Landlock, "
+		    "the system-call filter, limits, no core and no tracing");
 		return;
 	}
 	for (role = 0; role < ROLE_COUNT; role++)

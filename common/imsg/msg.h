@@ -112,6 +112,7 @@ enum try_call {
 #define LISTEN_ONLY	0x80	/* and nothing else */
 #define LISTEN_ADMIN	0x100	/* of relay sessions, and nothing else */
 #define LISTEN_NO_ADMIN	0x200	/* proxyd: there is one for that */
+#define LISTEN_RELAY	0x400	/* rendezvous, with LISTEN_ONLY */
 
 /* Calls of the rendezvous admin API (RELAY), and its slots. */
 enum relay_op { RELAY_CREATE = 1, RELAY_LIST, RELAY_SHOW, RELAY_DELETE,

@@ -49,6 +49,24 @@ rendezvous(const struct slice *path, struct slice *id)
 	return (ROUTE_NOT_FOUND);
 }
 
+/* A listener that pairs, or where peers meet, and that does nothing else. */
+static enum route
+only(struct route_to *to, const struct slice *path, uint32_t listen_flags,
+    const struct conf *cf)
+{
+	enum route	r = ROUTE_NOT_FOUND;
+
+	if ((listen_flags & LISTEN_PAIR) && slice_eq(path, "/ws"))
+		return (ROUTE_PAIR);
+	if ((listen_flags & LISTEN_RELAY) && cf->relay)
+		r = rendezvous(path, &to->id);
+	if (r == ROUTE_ADMIN && (listen_flags & LISTEN_NO_ADMIN) &&
+	    begins(path, "/admin/"))
+		r = ROUTE_NOT_FOUND;
+	return (r != ROUTE_NOT_FOUND || route_probe(path) == PROBE_NONE ? r :
+	    ROUTE_PROBE);
+}
+
 enum route
 route_find(struct route_to *to, const struct httphead *h,
     const struct slice *host, uint32_t listen_flags, const struct conf *cf)
@@ -61,9 +79,7 @@ route_find(struct route_to *to, const struct httphead *h,
 		    route_probe(&h->path) != PROBE_NONE ? ROUTE_PROBE :
 		    ROUTE_NOT_FOUND);
 	if (listen_flags & LISTEN_ONLY)
-		return (slice_eq(&h->path, "/ws") ? ROUTE_PAIR :
-		    route_probe(&h->path) != PROBE_NONE ? ROUTE_PROBE :
-		    ROUTE_NOT_FOUND);
+		return (only(to, &h->path, listen_flags, cf));
 	if (!(listen_flags & (LISTEN_INTERNAL | LISTEN_TUNNEL)))
 		switch (host_parse(&to->host, &to->port, host,
 		    cf->proxy_domain)) {

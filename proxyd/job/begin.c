@@ -249,7 +249,8 @@ request_health(struct conn *c)
 static int
 is_pairing(const struct conn *c, const struct httphead *h)
 {
-	return ((c->listen_flags & LISTEN_ONLY) ||
+	return ((c->listen_flags & (LISTEN_ONLY | LISTEN_RELAY)) ==
+	    LISTEN_ONLY ||
 	    ((c->listen_flags & LISTEN_PAIR) && h->path.len >= 3 &&
 	    memcmp(h->path.s, "/ws", 3) == 0));
 }

@@ -311,7 +311,7 @@ if os.geteuid() == 0:
                          preexec_fn=nobody)
     log = Lines(p.stderr)
     log.wait(r"ready: ")
-    t.ok(log.wait("not root: children keep this user, no chroot"),
+    t.ok(log.wait("not root: off are users of their own"),
          "without root it starts, and says what is skipped")
     ctl = os.path.join(BUILD, "bin", "relayctl")
     r = subprocess.run([ctl, "-s", os.path.join(home, "control.sock"), "show",

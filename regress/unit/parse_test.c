@@ -235,7 +235,12 @@ errors(void)
 		{ "pair { paired lifetime 149s }\n" LISTEN_LINE, "t:1: paired "
 		    "lifetime: 149s is out of range 150s to 1d\n" },
 		{ "listen on ::1 port 1 pair tunnel\n", "t:1: listen: nobody "
-		    "pairs on an internal or tunnel listener\n" },
+		    "pairs or meets on an internal or tunnel listener\n" },
+		{ "listen on ::1 port 1 relay\n", "t:1: listen: relay sessions "
+		    "are on each front listener; \"relay only\" has nothing "
+		    "else\n" },
+		{ "listen on ::1 port 1 internal relay only\n", "t:1: listen: "
+		    "nobody pairs or meets on an internal or tunnel listener\n" },
 		{ LISTEN_LINE "listen on ::1 port 2 only\n", "t:2: listen: "
 		    "only what? \"pair only\"\n" },
 		{ "tls { x }\n" LISTEN_LINE, "t:1: \"tls\" cannot stand "

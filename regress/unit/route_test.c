@@ -36,9 +36,29 @@ goes(const char *line, const char *fields, uint32_t flags, enum route want)
 	    "%s, listener %u", line, (unsigned)flags);
 }
 
+static const struct {
+	const char	*line;
+	enum route	 relay, both, pair;
+} only[] = {
+	{ "GET /ws", ROUTE_NOT_FOUND, ROUTE_PAIR, ROUTE_PAIR },
+	{ "GET /ws/", ROUTE_NOT_FOUND, ROUTE_NOT_FOUND, ROUTE_NOT_FOUND },
+	{ "GET /relay/x", ROUTE_RELAY, ROUTE_RELAY, ROUTE_NOT_FOUND },
+	{ "POST /admin/sessions", ROUTE_ADMIN, ROUTE_ADMIN, ROUTE_NOT_FOUND },
+	{ "GET /healthz", ROUTE_ADMIN, ROUTE_ADMIN, ROUTE_PROBE },
+	{ "GET /readyz", ROUTE_PROBE, ROUTE_PROBE, ROUTE_PROBE },
+	{ "GET /health", ROUTE_PROBE, ROUTE_PROBE, ROUTE_PROBE },
+	{ "GET /api/tunnel", ROUTE_NOT_FOUND, ROUTE_NOT_FOUND,
+	    ROUTE_NOT_FOUND },
+	{ "GET /api/systems", ROUTE_NOT_FOUND, ROUTE_NOT_FOUND,
+	    ROUTE_NOT_FOUND },
+	{ "GET /", ROUTE_NOT_FOUND, ROUTE_NOT_FOUND, ROUTE_NOT_FOUND },
+};
+
 static void
 routes(void)
 {
+	size_t	i;
+
 #define PROXY	"Host: web--" SLUG ".d.example\r\n"
 #define UP	"Connection: upgrade\r\nUpgrade: websocket\r\n"
 	goes("GET /api/tunnel", PROXY, 0, ROUTE_PROXY);
@@ -51,6 +71,18 @@ routes(void)
 	goes("GET /api/tunnel", "Host: a\r\n", LISTEN_TUNNEL, ROUTE_TUNNEL);
 	goes("GET /api/health", "Host: a\r\n", LISTEN_INTERNAL, ROUTE_HEALTH);
 	goes("GET /api/health", "Host: a\r\n", LISTEN_TUNNEL, ROUTE_NOT_FOUND);
+	for (i = 0; i < sizeof(only) / sizeof(only[0]); i++) {
+		cf.relay = 1;
+		goes(only[i].line, "Host: a\r\n", LISTEN_RELAY | LISTEN_ONLY,
+		    only[i].relay);
+		goes(only[i].line, "Host: a\r\n", LISTEN_RELAY | LISTEN_PAIR |
+		    LISTEN_ONLY, only[i].both);
+		goes(only[i].line, "Host: a\r\n", LISTEN_PAIR | LISTEN_ONLY,
+		    only[i].pair);
+		cf.relay = 0;
+	}
+	goes("GET /relay/x", "Host: a\r\n", LISTEN_RELAY | LISTEN_ONLY,
+	    ROUTE_NOT_FOUND);
 	goes("GET /health", "Host: a\r\n", LISTEN_TUNNEL, ROUTE_PROBE);
 	goes("GET /health", "Host: a\r\n", LISTEN_INTERNAL, ROUTE_PROBE);
 	goes("GET /healthz?a=b", "Host: a\r\n", 0, ROUTE_PROBE);

@@ -1,0 +1,1 @@
+$(eval $(call fuzz_target,envconf,$(cfg_OBJS),))

@@ -1,0 +1,1 @@
+$(eval $(call unit_test,envconf_test,$(cfg_OBJS),))
