@@ -22,7 +22,6 @@ static struct {
 	void		(*then)(int);
 	enum store_what	 what;		/* that is being loaded */
 	char		 after[HEX64_SIZE];
-	int64_t		 until;		/* and behind this */
 	struct session_row page[STORE_PAGE];
 	size_t		 n, i;		/* on the page; done */
 	int		 done, result;
@@ -144,7 +143,6 @@ got_consumed(const struct answer *a, void *arg)
 	for (i = 0; i < a->n && r == 0; i++) {
 		row = &a->consumed[i];
 		strlcpy(load.after, row->id, sizeof(load.after));
-		load.until = row->until;
 		if (pairing_load(row) == -1) {
 			log_warnx("a used token cannot be taken up");
 			r = -1;
@@ -157,8 +155,7 @@ got_consumed(const struct answer *a, void *arg)
 static void
 load_ask(void)
 {
-	struct question	q = { .what = load.what, .key = load.after,
-	    .now = load.until };
+	struct question	q = { .what = load.what, .key = load.after };
 	store_then	then = load.what == ASK_OPEN_ROWS ? got_rows :
 	    load.what == ASK_RECORDINGS_OPEN ? got_recordings :
 	    load.what == ASK_RELAYS ? got_relays :

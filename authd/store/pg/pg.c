@@ -547,6 +547,7 @@ pg_close(void)
 	sodium_memzero(pg.password, sizeof(pg.password));
 	pg.was_up = 0;
 	pg.down = 1;
+	pg.tried_ms = pg.lost_ms = 0;
 }
 
 static int

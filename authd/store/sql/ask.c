@@ -214,7 +214,8 @@ after_relays(const struct question *q, const char *after, void *row)
 static int
 after_consumed(const struct question *q, const char *after, void *row)
 {
-	return (db_consumed_next(q->now, after, row));
+	(void)q;
+	return (db_consumed_next(after, row));
 }
 
 static int

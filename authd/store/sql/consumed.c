@@ -15,14 +15,17 @@ store_consumed_add(const struct consumed_row *row)
 	return (db_write(&q, "Ti", row->id, row->until));
 }
 
+/* If that one has gone, from the beginning. */
 int
-db_consumed_next(int64_t until, const char *id, struct consumed_row *row)
+db_consumed_next(const char *id, struct consumed_row *row)
 {
-	static struct query	q = QUERY("SELECT id, until FROM consumed_jtis"
-	    " WHERE (until, id) > (?, ?) ORDER BY until, id LIMIT 1");
+	static struct query	q = QUERY("SELECT c.id, c.until"
+	    " FROM consumed_jtis c WHERE (c.until, c.id) >"
+	    " (ifnull((SELECT p.until FROM consumed_jtis p WHERE p.id = ?1),"
+	    " 0), ?1) ORDER BY c.until, c.id LIMIT 1");
 	int			n;
 
-	if ((n = db_read(&q, "iT", until, id)) != 0)
+	if ((n = db_read(&q, "T", id)) != 0)
 		return (n);
 	memset(row, 0, sizeof(*row));
 	db_text(&q, 0, row->id, sizeof(row->id));

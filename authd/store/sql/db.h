@@ -170,8 +170,8 @@ int	db_access_next_open(const char *after, struct access_row *);
 /* By id; the one that began first of those that have ended. */
 /* Behind this id. */
 int	db_relay_next(const char *after, struct relay_row *);
-/* By its end, then by id: behind these. */
-int	db_consumed_next(int64_t until, const char *id, struct consumed_row *);
+/* By its end, behind this id. */
+int	db_consumed_next(const char *after, struct consumed_row *);
 int	db_recording(const char *id, struct recording_row *);
 int	db_recording_oldest(struct recording_row *);
 /* The next after an id, by beginning; the next that has not ended, by id. */
