@@ -218,7 +218,7 @@ MAN1 = $(wildcard $(srcdir)/man/*.1)
 MAN5 = $(wildcard $(srcdir)/man/*.5)
 MAN7 = $(wildcard $(srcdir)/man/*.7)
 MAN8 = $(wildcard $(srcdir)/man/*.8)
-EXAMPLES = $(filter-out %/schema,$(wildcard $(srcdir)/etc/*)) \
+EXAMPLES = $(filter-out %/schema %/container,$(wildcard $(srcdir)/etc/*)) \
 	$(wildcard $(srcdir)/etc/schema/*.sql)
 DOCS = $(wildcard $(srcdir)/LICENSE $(srcdir)/CHANGELOG.md \
 	$(srcdir)/doc/openapi.yaml)

@@ -538,6 +538,8 @@ envconf_make(const char *const *envp, const struct envconf *at, envconf_fn fn,
 	add_path(&k, V_STATE, at->state, "store sqlite", "store/relayd.db");
 	add_path(&k, V_RUNTIME, at->runtime, "control socket",
 	    "control.sock");
+	/* There are none; by the usual numbers it needs files for them. */
+	add(&k, "max startups 1:30:1\ntunnel {\n\tmax tunnels 1\n}\n");
 	add_listeners(&k, at->has_ipv6);
 	add_trust(&k);
 	if (k.relays)

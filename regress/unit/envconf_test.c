@@ -28,7 +28,8 @@ make(const char *const *envp, int has_ipv6)
 	    .has_ipv6 = 1 };
 	static const char		head[] =
 	    "store sqlite \"/s/store/relayd.db\"\n"
-	    "control socket \"/r/control.sock\"\n";
+	    "control socket \"/r/control.sock\"\n"
+	    "max startups 1:30:1\ntunnel {\n\tmax tunnels 1\n}\n";
 	static char			text[20000];
 	char				*made;
 
@@ -112,6 +113,7 @@ goods(void)
 	is_str(MAKE("STATE_DIRECTORY=/a:/b", "RUNTIME_DIRECTORY=/c"),
 	    "store sqlite \"/a/store/relayd.db\"\n"
 	    "control socket \"/c/control.sock\"\n"
+	    "max startups 1:30:1\ntunnel {\n\tmax tunnels 1\n}\n"
 	    "listen on 0.0.0.0 port 3001 pair only\n", "where things are");
 }
 

@@ -1,0 +1,203 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: ISC
+"""What etc/container makes: the files of the image, started as the Containerfile
+says and with what compose.yaml and kubernetes.yaml give it, in a root directory
+that is that and read only. An engine for containers is not needed."""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import tempfile
+
+import yaml
+
+from harness import FAST_BUILD, SRC, Lines, Relayd, Tap, free_port, until
+from pairing import Device
+from peers import Relay
+
+t = Tap()
+ETC = os.path.join(SRC, "etc", "container")
+START = """
+root=$1/root
+shift
+mount --rbind "${root%/*}/image" "$root" || exit 1
+mount --rbind /proc "$root/proc" && mount --rbind /dev "$root/dev" || exit 1
+mount -o remount,bind,ro "$root" || exit 1
+for d in var/lib/relayd run/relayd; do
+	mount -t tmpfs -o mode=0700,uid=65532,gid=65532 none "$root/$d" || exit 1
+done
+exec python3 -c 'import os, sys
+os.chroot(sys.argv[1])
+os.chdir("/")
+os.setgroups([])
+os.setgid(65532)
+os.setuid(65532)
+os.execv(sys.argv[2], sys.argv[2:])' "$root" "$@"
+"""
+
+
+def containerfile():
+    """The words of its last stage, by their first."""
+    with open(os.path.join(ETC, "Containerfile")) as f:
+        stage = f.read().split("\nFROM scratch\n")[1]
+    return dict(line.split(" ", 1) for line in stage.splitlines() if line)
+
+
+class Contained(Relayd):
+    def __init__(self, dir_, port, env):
+        super().__init__(t, port=port)
+        words = containerfile()
+        self.inner = dir_
+        entry = json.loads(words["ENTRYPOINT"])
+        # /usr there, and here wherever the build is for.
+        self.program = subprocess.run(
+            ["find", dir_ + "/image", "-name", "relayd", "-type", "f"],
+            stdout=subprocess.PIPE, text=True).stdout.split()[0]
+        self.prefix = self.program[len(dir_ + "/image"):
+                                   -len("/sbin/relayd")]
+        self.argv = [self.prefix + "/sbin/relayd", *entry[1:]]
+        self.env = dict((x.split("=", 1) for x in words["ENV"].split()),
+                        **env)
+
+    def start(self):
+        self.p = subprocess.Popen(
+            ["unshare", "-m", "sh", "-c", START, "sh", self.inner,
+             *self.argv], env=dict(self.env, PATH=os.environ["PATH"]),
+            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE)
+        self.pid = self.p.pid
+        self.log = Lines(self.p.stderr)
+        until(self._up, "relayd in its image")
+
+    def _up(self):
+        if self.p.poll() is not None:
+            raise RuntimeError("relayd ended: " + self.log.text())
+        try:
+            return self.request("GET", "/readyz")[0] == 200
+        except OSError:
+            return False
+
+    def inside(self, *words):
+        return subprocess.run(
+            ["nsenter", "-m", "-r", "-t", str(self.pid), *words],
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+
+
+def collected(dir_):
+    r = subprocess.run(["sh", os.path.join(ETC, "collect"), dir_ + "/image",
+                        FAST_BUILD], cwd=SRC, stdout=subprocess.PIPE,
+                       stderr=subprocess.STDOUT, text=True)
+    t.equal(r.returncode, 0, "the files of an image") or t.diag(r.stdout)
+    names = [os.path.join(d, f)[len(dir_ + "/image"):]
+             for d, _, files in os.walk(dir_ + "/image") for f in files]
+    odd = [n for n in names if not re.search(
+        r"^/(usr/)?lib(64)?/|/libexec/relayd/\w+$|/sbin/(relayd|relayctl)$|"
+        r"^/usr/share/doc/relayd/LICENSE$|^/etc/(passwd|group|hosts|"
+        r"resolv\.conf|ssl/certs/ca-certificates\.crt)$", n)]
+    t.equal(odd, [], "the daemon, what it loads, and nothing else")
+    t.ok([n for n in names if n.endswith("/libexec/relayd/paird")],
+         "all its programs")
+    suid = subprocess.run(["find", dir_ + "/image", "-perm", "/6000"],
+                          stdout=subprocess.PIPE, text=True).stdout
+    t.equal(suid, "", "nothing with a user of its own")
+    for d in "proc", "dev":
+        os.mkdir(os.path.join(dir_, "image", d))
+    os.mkdir(os.path.join(dir_, "root"))
+
+
+def text(value):
+    """A variable of compose.yaml as it is when nobody sets any."""
+    return re.sub(r"\$\{\w+:-([^}]*)\}", r"\1", str(value))
+
+
+def compose(dir_):
+    with open(os.path.join(ETC, "compose.yaml")) as f:
+        services = yaml.safe_load(f)["services"]
+    for name, s in services.items():
+        t.equal((s["read_only"], s["cap_drop"], s["security_opt"]),
+                (True, ["ALL"], ["no-new-privileges:true"]),
+                "compose.yaml: %s may do nothing" % name)
+    env = {k: text(v) for k, v in services["pairing"]["environment"].items()}
+    port = free_port()
+    t.equal(services["pairing"]["ports"], ["127.0.0.1:3001:" + env["PORT"]],
+            "the port is the one it listens on")
+    with Contained(dir_, port, dict(env, PORT=str(port),
+                                    HOST="127.0.0.1")) as d:
+        pair(d)
+        check = services["pairing"]["healthcheck"]["test"][1:]
+        r = d.inside(d.prefix + check[0][4:], "-s",
+                     "/run/relayd/control.sock", *check[1:])
+        t.equal(r.returncode, 0, "its health check") or t.diag(r.stdout)
+        t.match(d.inside(d.prefix + "/sbin/relayctl", "-s",
+                         "/run/relayd/control.sock", "show",
+                         "processes").stdout,
+                "paird .*nnp,landlock,seccomp,rlimit,nodump", "in a sandbox")
+        with open("/proc/%d/status" % d.pid) as f:
+            t.match(f.read(), r"(?m)^Uid:\s65532\s", "it is not root")
+    env = {k: text(v) for k, v in
+           services["rendezvous"]["environment"].items()}
+    port = free_port()
+    with Contained(dir_, port, dict(env, SWSRS_NO_AUTH="1",
+                                    SWSRS_ADDR="127.0.0.1:%d" % port)) as d:
+        s, a, b = Relay(d).pair()
+        a.send("x")
+        t.equal(b.recv(), (1, b"x"), "and rendezvous, with all of the "
+                "variables there, empty")
+
+
+def pair(d):
+    a, b = Device(d.port, "127.0.0.1"), Device(d.port, "127.0.0.1")
+    t.equal((a.ask("listen", otc="482613"), b.ask("connect", otc="482613"),
+             a.hear()), ({"type": "ack", "message": "session_open"},
+                         {"type": "peer_found"}, {"type": "peer_found"}),
+            "two devices pair in the image")
+
+
+def kubernetes(dir_):
+    with open(os.path.join(ETC, "kubernetes.yaml")) as f:
+        docs = {x["kind"]: x for x in yaml.safe_load_all(f)}
+    spec = docs["Deployment"]["spec"]["template"]["spec"]
+    c = spec["containers"][0]
+    user = containerfile()["USER"].split(":")
+    t.equal((spec["securityContext"]["runAsNonRoot"],
+             spec["securityContext"]["runAsUser"],
+             spec["securityContext"]["seccompProfile"]["type"],
+             c["securityContext"]),
+            (True, int(user[0]), "RuntimeDefault",
+             {"readOnlyRootFilesystem": True,
+              "allowPrivilegeEscalation": False,
+              "capabilities": {"drop": ["ALL"]}}),
+            "kubernetes.yaml: what a restricted namespace asks for")
+    words = containerfile()
+    t.equal({m["mountPath"] for m in c["volumeMounts"]},
+            set(json.loads(words["VOLUME"])), "what is written to is mounted")
+    env = {e["name"]: e["value"] for e in c["env"]}
+    t.equal(str(c["ports"][0]["containerPort"]), env["PORT"], "the port")
+    port = free_port()
+    links = {"RELAYD_SERVICE_HOST": "10.0.0.1", "SWSRS_SERVICE_HOST":
+             "10.0.0.1", "SWSRS_PORT": "tcp://10.0.0.1:80"}
+    with Contained(dir_, port, dict(env, PORT=str(port), HOST="127.0.0.1",
+                                    **links)) as d:
+        for probe in "livenessProbe", "readinessProbe":
+            t.equal(d.request("GET", c[probe]["httpGet"]["path"])[0], 200,
+                    probe)
+        pair(d)
+        t.ok(d.stop() == 0, "and it ends in the time that it is given")
+
+
+dir_ = tempfile.mkdtemp(prefix="relayd-image-")
+os.chmod(dir_, 0o755)
+try:
+    collected(dir_)
+    if subprocess.run(["unshare", "-m", "mount", "--rbind", "/proc",
+                       dir_ + "/image/proc"],
+                      stderr=subprocess.DEVNULL).returncode != 0:
+        t.skip("no mounts here", "what it does")
+    else:
+        compose(dir_)
+        kubernetes(dir_)
+finally:
+    shutil.rmtree(dir_, ignore_errors=True)
+t.done()
