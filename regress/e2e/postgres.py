@@ -31,7 +31,8 @@ def programs():
 class Postgres:
     """fsync is off: no test takes away the power."""
 
-    def __init__(self):
+    def __init__(self, sync=False):
+        self.sync = [] if sync else ["-F"]
         self.bin = programs()
         self.dir = tempfile.mkdtemp(prefix="relayd-pg-")
         os.chmod(self.dir, 0o755)
@@ -64,7 +65,8 @@ class Postgres:
         self.log = open(os.path.join(self.dir, "log"), "ab")
         self.p = subprocess.Popen(
             [*self.as_user, self.bin + "/postgres", "-D", self.data, "-h",
-             "127.0.0.1", "-p", str(self.port), "-k", self.sockets, "-F", "-c",
+             "127.0.0.1", "-p", str(self.port), "-k", self.sockets, *self.sync,
+             "-c",
              "max_connections=200", "-c", "log_min_messages=warning"],
             cwd="/", stdout=self.log, stderr=self.log, start_new_session=True)
         end = time.monotonic() + 60

@@ -4,8 +4,11 @@
 the tables and columns of doc/operator-api.md, section 10. relayd adds its own
 beside them, uses what is there, and leaves the rest alone."""
 
+import base64
 import hashlib
+import http.client
 import os
+import re
 import sys
 
 import postgres
@@ -109,6 +112,33 @@ def fill(server):
     return db, a, b
 
 
+def tokens(d, server, db, key, secret):
+    """What is shown to whoever reads their tables opens nothing."""
+    c = http.client.HTTPConnection("127.0.0.1", d.port, timeout=60)
+    c.request("GET", "/api/tunnel", headers={
+        "Authorization": "Basic " + base64.b64encode(
+            ("%s:%s" % (key, secret)).encode()).decode(),
+        "Connection": "Upgrade", "Upgrade": "websocket",
+        "Sec-WebSocket-Version": "13",
+        "Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ=="})
+    r = c.getresponse()
+    shown = r.headers["X-Support-Reconnect-Token"]
+    t.ok(r.status == 101 and re.fullmatch("[0-9a-f]{64}", shown),
+         "a client is told a token")
+    d.secret("a reconnect token", shown)
+    d.wait_session()
+    row = server.sql("SELECT reconnect_token, session_token FROM"
+                     " support_sessions WHERE status = 'active'", db)
+    kept, session = row.split("|")
+    t.equal(kept, hashlib.sha256(shown.encode()).hexdigest(),
+            "their table has its hash")
+    t.match(session, "^[0-9A-F]{64}$", "and of the session's token what is "
+            "none: it is in capitals")
+    c.close()
+    until(lambda: not any(s["tunnel"] == "up" for s in d.sessions()),
+          "its end")
+
+
 def groups(d, **who):
     st, env = d.api("GET", "/support-sessions?page_size=50&status=pending&"
                     "status=active&status=expired&status=closed",
@@ -172,6 +202,7 @@ def main():
                 "SELECT operator_id, metadata ->> 'service' FROM"
                 " support_access_logs WHERE session_id = '%s'" % sid, db),
                 "alice|web", "and who used it")
+        tokens(d, server, db, *one)
         # What they write is seen, too.
         server.sql("UPDATE systems SET support_enabled = false WHERE id ="
                    " 's2'", db)

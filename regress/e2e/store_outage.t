@@ -5,6 +5,7 @@ traffic: no tunnel drops, nothing that was acknowledged is lost, nobody waits
 longer than two seconds, and all is well soon after it is back. And a commit
 whose answer got lost is known all the same."""
 
+import base64
 import http.client
 import json
 import os
@@ -111,22 +112,46 @@ class Gate(threading.Thread):
 
 
 class Asker(threading.Thread):
-    """Asks for something that has to be written, and notes what it is told."""
+    """Asks for something, over and over, and notes what it is told: as it is
+    for something that has to be written."""
 
     def __init__(self, d, sid, token):
         super().__init__(daemon=True)
         self.d, self.path = d, "/api/support-sessions/%s/proxy-token" % sid
+        self.method, self.good, self.body = "POST", 200, BODY
         self.head = {"Authorization": "Bearer " + token,
                      "Content-Type": "application/json"}
         self.told = []          # (when, seconds, status, headers, body)
         self.stopped = False
-        self.start()
+
+    def reads(self):
+        """For the list of sessions."""
+        self.method, self.path, self.body = "GET", "/api/support-sessions", \
+            None
+        return self
+
+    def logs_in(self, key):
+        """To be let in as a system, with a secret that nobody has asked the
+        store about."""
+        self.method, self.path, self.body = "GET", "/api/tunnel", None
+        self.good, self.key = 401, key
+        return self
+
+    def headers(self):
+        if self.path != "/api/tunnel":
+            return self.head
+        self.n = getattr(self, "n", 0) + 1
+        word = "%s:my_%040x.%040x" % (self.key, self.n, self.n)
+        return {"Authorization": "Basic " + base64.b64encode(
+            word.encode()).decode(), "Connection": "Upgrade",
+            "Upgrade": "websocket", "Sec-WebSocket-Version": "13",
+            "Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ=="}
 
     def ask(self):
         c = http.client.HTTPConnection("127.0.0.1", self.d.port, timeout=30)
         begin = time.monotonic()
         try:
-            c.request("POST", self.path, BODY, self.head)
+            c.request(self.method, self.path, self.body, self.headers())
             r = c.getresponse()
             body = r.read()
             self.told.append((begin, time.monotonic() - begin, r.status,
@@ -158,7 +183,7 @@ def tickets(d):
 def good_after(a, since):
     """The first that was asked after `since` and was good; its time."""
     return until(lambda: next((x for x in a.told if x[0] >= since and
-                               x[2] == 200), None), "a good answer")
+                               x[2] == a.good), None), "a good answer")
 
 
 def outage(d, server, name, break_it, mend, hold=3.0):
@@ -167,8 +192,12 @@ def outage(d, server, name, break_it, mend, hold=3.0):
     token = d.token()
     c = d.cookie(sid, token)
     tr = Transfer(d, sid, c, repeat=True)
-    askers = [Asker(d, sid, token) for _ in range(2)]
-    until(lambda: all(a.count(200) > 3 for a in askers), "traffic")
+    writers = [Asker(d, sid, token) for _ in range(2)]
+    askers = writers + [Asker(d, sid, token).reads(),
+                        Asker(d, sid, token).logs_in("NETH-NONE")]
+    for a in askers:
+        a.start()
+    until(lambda: all(a.count(a.good) > 3 for a in askers), "traffic")
     workers = {p["pid"] for p in d.processes("muxd")}
     break_it()
     time.sleep(hold)
@@ -179,11 +208,12 @@ def outage(d, server, name, break_it, mend, hold=3.0):
         a.stop()
     told = [x for a in askers for x in a.told]
     slowest = max(x[1] for x in told)
-    refused = [x for x in told if x[2] not in (200,)]
+    refused = [x for a in askers for x in a.told if x[2] != a.good]
     t.diag("%s: %d good, %d refused, the slowest %.2f s, well again after "
            "%.2f s" % (name, len(told) - len(refused), len(refused), slowest,
                        max(x[0] + x[1] for x in firsts) - back))
-    t.ok(hold < 2 or refused, "%s: it is noticed" % name)
+    t.ok(hold < 2 or all(a.count(503) for a in askers),
+         "%s: who writes, reads or logs in notices it" % name)
     t.equal(sorted({x[2] for x in refused} - {503}), [],
             "%s: who is refused gets 503" % name)
     t.diag(str([x for x in refused if "Retry-After" not in x[3]][:2]))
@@ -196,7 +226,7 @@ def outage(d, server, name, break_it, mend, hold=3.0):
     t.ok(tr.intact(), "%s: a transfer goes on and arrives" % name)
     t.equal({p["pid"] for p in d.processes("muxd")}, workers,
             "%s: no tunnel drops" % name)
-    good = len([x for x in told if x[2] == 200])
+    good = sum(a.count(200) for a in writers)
     t.ok(tickets(d) - before >= good, "%s: nothing that was acknowledged is "
          "lost (%d acknowledged, %d rows)" % (name, good,
                                               tickets(d) - before))
@@ -207,12 +237,7 @@ def outage(d, server, name, break_it, mend, hold=3.0):
 def lost_answer(d, gate, at, name):
     """What the client is told is what is in the store."""
     sid = d.wait_session()["session"]
-    a = Asker.__new__(Asker)
-    threading.Thread.__init__(a)
-    a.d, a.told = d, []
-    a.path = "/api/support-sessions/%s/proxy-token" % sid
-    a.head = {"Authorization": "Bearer " + d.token(),
-              "Content-Type": "application/json"}
+    a = Asker(d, sid, d.token())
     a.ask()
     before = tickets(d)
     gate.arm(at)
@@ -231,12 +256,7 @@ def given_up(d, gate):
     """Nobody can know it in time; what was told is made true later."""
     sid = d.wait_session()["session"]
     token = d.token()
-    a = Asker.__new__(Asker)
-    threading.Thread.__init__(a)
-    a.d, a.told = d, []
-    a.path = "/api/support-sessions/%s/proxy-token" % sid
-    a.head = {"Authorization": "Bearer " + token,
-              "Content-Type": "application/json"}
+    a = Asker(d, sid, token)
     before = d.sql("SELECT count(*) FROM support_access_logs")
     gate.arm("mute")
     c = http.client.HTTPConnection("127.0.0.1", d.port, timeout=30)

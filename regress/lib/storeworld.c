@@ -155,6 +155,12 @@ world_is_server(void)
 	return (world.server != NULL);
 }
 
+const char *
+world_path(void)
+{
+	return (world.path);
+}
+
 static void
 on_commit(int ok, void *arg)
 {

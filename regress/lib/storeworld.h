@@ -14,8 +14,9 @@ void	world_open(void);
 /* Again, as after a crash of who has it. */
 void	world_reopen(void);
 void	world_close(void);
-/* Is it a server? */
+/* Is it a server? If not, the file. */
 int	world_is_server(void);
+const char	*world_path(void);
 
 /* The turn is over: is it in the store? */
 int	world_commit(void);
