@@ -4,10 +4,10 @@
 # what it measures the store's pages with.
 
 OBJS += bench/storelist.o
-bench/storelist: bench/storelist.o $(authd_store_OBJS)
+bench/storelist: bench/storelist.o $(storeworld_OBJS)
 	@mkdir -p $(@D)
 	$(SAY) "  LINK  $@"
-	$(Q)$(LINK) $(PIE_LDFLAGS) -o $@ $^ $(authd_store_LIBS)
+	$(Q)$(LINK) $(PIE_LDFLAGS) -o $@ $^ $(storeworld_LIBS)
 
 bench: all bench/storelist
 	@test "$(SANITIZERS)" != yes || \
