@@ -51,7 +51,7 @@ def walk():
             "pairing-6: listen is answered, as text and exactly so")
     b.say("connect", otc=c)
     t.equal((a.message(), b.message()),
-            ('{"type":"peer_found"}',) * 2, "pairing-11(partial): both meet")
+            ('{"type":"peer_found"}',) * 2, "both meet")
     a.say("data", payload="Ap7c==")
     t.equal(b.message(), '{"type":"data","payload":"Ap7c=="}', "a to b")
     b.say("data", payload="B")

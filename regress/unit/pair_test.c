@@ -20,6 +20,7 @@ struct dev {
 	struct client	*client;
 	char		 last[LAST_MAX];
 	unsigned	 said, pings;
+	unsigned	 nth;		/* of all that was said, to it last */
 	int		 closed;	/* code; -1: dropped */
 };
 
@@ -28,7 +29,7 @@ static struct {
 	uint8_t		 hash[PAIR_HASH];
 	int		 take;
 } asks[256];
-static unsigned	nasks;
+static unsigned	nasks, said_all;
 static uint64_t	now = 1000;
 
 static void
@@ -38,6 +39,7 @@ send_to(void *io, const char *text, size_t len)
 
 	snprintf(d->last, sizeof(d->last), "%.*s", (int)len, text);
 	d->said++;
+	d->nth = ++said_all;
 }
 
 static void
@@ -162,6 +164,58 @@ test_addresses(void)
 	is_int(six, 505, "pairing-32: and an IPv6 /64 has one");
 }
 
+/* A target answers at once: what it says may not come before this. */
+static void
+test_order(void)
+{
+	struct dev	*a, *b;
+	unsigned	 before;
+
+	begin(10, 10);
+	a = dev_new("192.0.2.1");
+	b = dev_new("192.0.2.2");
+	(void)tell_code(a, "listen", 482613);
+	before = said_all;
+	(void)tell_code(b, "connect", 482613);
+	ok(a->nth == before + 1 && b->nth == before + 2 &&
+	    says(a->last, "peer_found") && says(b->last, "peer_found"),
+	    "pairing-11: both meet, and the target's is queued first");
+	dev_free(b);
+	dev_free(a);
+}
+
+/* Who is refused leaves nothing behind. */
+static void
+test_refused(void)
+{
+	struct dev	*d[10], *x;
+	char		 addr[32];
+	unsigned	 i, in = 0;
+
+	begin(10, 10);
+	for (i = 0; i < 10; i++) {
+		snprintf(addr, sizeof(addr), "192.0.2.%u", i);
+		d[i] = dev_new(addr);
+	}
+	for (i = 0; i < 100000; i++) {
+		snprintf(addr, sizeof(addr), "10.%u.%u.1", i / 256 % 256,
+		    i % 256);
+		x = dev_new(addr);
+		in += x->client != NULL;
+		dev_free(x);
+	}
+	ok(in == 0 && pairs_count()->clients == 10 &&
+	    pairs_count()->refused == 100000, "100,000 more are refused");
+	dev_free(d[3]);
+	d[3] = dev_new("192.0.2.3");
+	x = dev_new("192.0.2.99");
+	ok(d[3]->client != NULL && x->client == NULL,
+	    "then there is room for who leaves, and for nobody else");
+	dev_free(x);
+	for (i = 0; i < 10; i++)
+		dev_free(d[i]);
+}
+
 static void
 test_everybody(void)
 {
@@ -217,16 +271,22 @@ ns(void)
  * told for who looks, against a bound that only a scan would cross.
  */
 static void
-test_cost(unsigned many)
+test_cost(unsigned many, unsigned idle)
 {
 	struct dev	**d;
 	char		  text[96], addr[32];
 	uint64_t	  t;
 	unsigned	  i;
 
-	begin(many, many);
-	if ((d = calloc(many, sizeof(*d))) == NULL)
+	begin(many + idle, many);
+	if ((d = calloc(many + idle, sizeof(*d))) == NULL)
 		bail_out("memory");
+	for (i = many; i < many + idle; i++) {
+		snprintf(addr, sizeof(addr), "11.%u.%u.1", i >> 8 & 255,
+		    i & 255);
+		d[i] = dev_new(addr);
+	}
+	t = ns();
 	for (i = 0; i < many; i++) {
 		snprintf(addr, sizeof(addr), "10.%u.%u.1", i >> 8 & 255,
 		    i & 255);
@@ -236,6 +296,8 @@ test_cost(unsigned many)
 		(void)tell(d[i], text);
 		(void)tell_code(d[i], "listen", i);
 	}
+	diag("%llu ns to come, watch and listen",
+	    (unsigned long long)((ns() - t) / many));
 	is_int((long)pairs_count()->watches, (long)many, "%u watches", many);
 	is_int((long)pairs_count()->sessions, (long)many, "%u sessions", many);
 	t = ns();
@@ -244,8 +306,10 @@ test_cost(unsigned many)
 	t = (ns() - t) / many;
 	diag("%llu ns a disconnect", (unsigned long long)t);
 	ok(t < 50000 && pairs_count()->watches == 0 &&
-	    pairs_count()->sessions == 0 && pairs_count()->clients == 0,
+	    pairs_count()->sessions == 0 && pairs_count()->clients == idle,
 	    "pairing-58: a disconnect costs what it has, of %u", many);
+	for (i = many; i < many + idle; i++)
+		dev_free(d[i]);
 	free(d);
 }
 
@@ -434,8 +498,11 @@ main(void)
 	index_init();
 	test_addresses();
 	test_everybody();
-	test_cost(100);
-	test_cost(10000);
+	test_order();
+	test_refused();
+	test_cost(100, 0);
+	test_cost(10000, 0);
+	test_cost(50000, 10000);
 	test_pings();
 	test_crowd();
 	pairs_clear();
