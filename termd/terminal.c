@@ -41,6 +41,7 @@
  * before it sees that ^C worked: little here, little in the kernel.
  */
 #define HIWAT		(32 * 1024)	/* towards the browser: stop reading */
+#define BACK_END	"/api/terminal/"	/* where an existing one asks */
 #define NOTSENT_LOWAT	(16 * 1024)	/* the kernel's, unsent */
 #define READ_MAX	(16 * 1024)	/* of the stream at once */
 #define MARK_MS		5000	/* without any pong: it knows none */
@@ -224,6 +225,9 @@ terminal_browser(int fd, const char *accept, const uint8_t *bytes, size_t len)
 		    "not a WebSocket upgrade");
 		return (-1);
 	}
+	if (head.path.len > sizeof(BACK_END) - 1 &&
+	    memcmp(head.path.s, BACK_END, sizeof(BACK_END) - 1) == 0)
+		visit_bare();
 	terminal.early_len = len - head.head_len;
 	if (terminal.early_len > 0) {
 		if ((terminal.early = malloc(terminal.early_len)) == NULL)

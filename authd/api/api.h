@@ -25,6 +25,7 @@ struct api_call {
 	int		gone;		/* nobody wants to hear it any more */
 	uint8_t		op;
 	uint8_t		invalid;	/* proxyd knows what is wrong */
+	int		internal;	/* a back end asks */
 	char		addr[ADDR_SIZE];
 	char		session[UUID_SIZE];
 	struct api_args	args;

@@ -11,6 +11,7 @@
 #include "authd/core/session.h"
 #include "authd/cred/bearer.h"
 #include "authd/msg/handlers.h"
+#include "authd/msg/internal.h"
 #include "authd/now.h"
 #include "authd/turn.h"
 #include "base/clock.h"
@@ -67,7 +68,8 @@ api_parse(struct api_call *call, const struct msg_api *in)
 	    call->args.sort_direction > 1 ||
 	    call->args.support_enabled > 1 ||
 	    (call->args.status >> SYSTEM_STATES) != 0 ||
-	    call->args.page > INT32_MAX ? -1 : 0);
+	    call->args.page > INT32_MAX ||
+	    (in->grant != 0 && call->op != API_SERVICES) ? -1 : 0);
 }
 
 /* ---- those that wait ---- */
@@ -186,7 +188,9 @@ api_on_api(struct chan *c, struct imsg *m)
 		return (-1);
 	}
 	call->asker = asker;
-	call->no = api_authenticate(call, in.token);
+	call->internal = in.grant != 0;
+	call->no = call->internal ? internal_again(peer_of(c), in.grant,
+	    call->session, &call->who) : api_authenticate(call, in.token);
 	if (next_calls.fn == NULL)
 		timer_init(&next_calls, api_run, NULL);
 	if (!timer_is_set(&next_calls))

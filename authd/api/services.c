@@ -40,6 +40,11 @@ services_get(struct api_call *call, const struct facts *f)
 		api_refuse(call, no);
 		return;
 	}
+	/* operator-api.md, 9: for an operator there are none just now. */
+	if (call->internal && (se == NULL || session_tunnel(se) == NULL)) {
+		api_refuse(call, REFUSE_TUNNEL_NONE);
+		return;
+	}
 	o = cJSON_CreateObject();
 	services = cJSON_AddObjectToObject(o, "services");
 	for (i = 0; se != NULL && se->services != NULL &&

@@ -18,6 +18,7 @@
 #include "base/log.h"
 #include "base/rate.h"
 #include "handlers.h"
+#include "internal.h"
 #include "issue.h"
 #include "named.h"
 #include "pairing.h"
@@ -35,6 +36,7 @@ struct ask {
 	uint64_t proxyd;
 	char	addr[ADDR_SIZE], session[UUID_SIZE], ticket[TICKET_SIZE];
 	char	origin[HOST_SIZE], service[SERVICE_SIZE];
+	uint64_t grant;			/* a back end's, or 0 */
 };
 
 /* What differs between those classes that are for one stream. */
@@ -302,6 +304,9 @@ admit_ticket(struct opening *o)
 {
 	char	id[UUID_SIZE], service[SERVICE_SIZE];
 
+	if (o->ask.grant != 0)
+		return (internal_again(peer_find(o->asker.instance),
+		    o->ask.grant, o->ask.session, &o->who));
 	if (!origin_is_known(o->ask.origin))
 		return (REFUSE_ORIGIN);
 	if (o->ask.ticket[0] == '\0')
@@ -334,9 +339,13 @@ visit_count(struct admission *a)
 {
 	struct crowd		*cr = &crowds[a->class];
 	const struct session	*se = session_find(a->session);
+	const char		*who = a->who.id;
 
+	/* A back end has many operators, of whom we know nothing. */
+	if (strcmp(who, back_end.id) == 0)
+		who = a->session;
 	crowd_size(cr);
-	if (budget_take(&cr->by_operator, &a->by_operator, a->who.id,
+	if (budget_take(&cr->by_operator, &a->by_operator, who,
 	    a->who.org_id, 1) == -1)
 		return (-1);
 	if (budget_take(&cr->by_session, &a->by_session, a->session,
@@ -545,6 +554,7 @@ admit_on_admit(struct chan *c, struct imsg *m)
 	strlcpy(ask.ticket, in.ticket, sizeof(ask.ticket));
 	strlcpy(ask.origin, in.origin, sizeof(ask.origin));
 	strlcpy(ask.service, in.service, sizeof(ask.service));
+	ask.grant = in.grant;
 	admit_fn[ask.class](c, m->id, &ask);
 	explicit_bzero(&ask, sizeof(ask));
 	return (0);

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "api/api.h"
 #include "authd/core/grant.h"
 #include "authd/core/session.h"
 #include "authd/cred/secret.h"
@@ -22,7 +23,8 @@
 static struct rate	*used;		/* by session */
 
 const struct operator	back_end = { .id = "internal", .name = "back end",
-	.org_role = "owner", .token_id = "internal", .expires = INT64_MAX };
+	.org_role = "owner", .token_id = "internal", .expires = INT64_MAX,
+	.permits = 1U << NEEDS_CONNECT };
 
 /*
  * With a back end the row has the token itself, which that reads there. Without
@@ -74,6 +76,19 @@ say_over(const struct peer *pe, const char *session, uint32_t wait_s)
 {
 	(void)say_rate_over(pe->chan, 0, -1, &(struct msg_rate_over){
 	    .session = session, .wait_s = wait_s });
+}
+
+enum refusal
+internal_again(const struct peer *proxyd, uint64_t id, const char *session,
+    struct operator *who)
+{
+	const struct grant	*g = grant_find(&proxyd->door, id);
+
+	if (g == NULL || strcmp(g->who.id, back_end.id) != 0 ||
+	    strcmp(g->session->row.id, session) != 0)
+		return (REFUSE_INTERNAL_SESSION);
+	*who = g->who;
+	return (REFUSE_NOT);
 }
 
 /* Of a session that this proxyd reaches for the back end. */

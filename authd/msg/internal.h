@@ -5,6 +5,8 @@
 #include "authd/core/refusal.h"
 #include "authd/cred/jwt.h"
 
+struct peer;
+
 /*
  * An existing back end on a listener marked internal: what it shows instead of
  * an operator's token is the shared secret and the session's own, with a line's
@@ -21,5 +23,13 @@ void		internal_token_new(char row[HEX64_SIZE]);
 /* For the session of this slug ("": it named none). */
 enum refusal	internal_grant(const char *token, const char *slug,
 		    struct proxy_claims *);
+
+/*
+ * What is no service, a terminal or the list of services, is asked for under the
+ * grant that this proxyd got for the session by the same secrets; from here on
+ * as whom.
+ */
+enum refusal	internal_again(const struct peer *proxyd, uint64_t grant,
+		    const char *session, struct operator *who);
 
 #endif

@@ -86,6 +86,7 @@ static struct {
 	char		 service[SERVICE_SIZE];
 	char		 operator[WHO_SIZE];
 	char		 request[REQUEST_SIZE];	/* for the log, "" */
+	int		 bare;
 	uint64_t	 stream;
 	struct word	 word;
 	/* what a new authd has not heard */
@@ -305,13 +306,36 @@ say_ended(void)
 }
 
 void
+visit_bare(void)
+{
+	visit.bare = 1;
+}
+
+static long
+refusal_bare(char *buf, size_t size, int status, const char *message)
+{
+	char	body[REPLY_MAX / 2], text[REPLY_MAX / 2 - 16];
+	int	len, n;
+
+	if (reply_json_escape(text, sizeof(text), message) == -1)
+		text[0] = '\0';
+	len = snprintf(body, sizeof(body), "{\"error\":\"%s\"}", text);
+	n = snprintf(buf, size, "HTTP/1.1 %d %s\r\n"
+	    "X-Request-Id: %s\r\nContent-Type: application/json; "
+	    "charset=utf-8\r\nContent-Length: %d\r\nConnection: close\r\n"
+	    "\r\n%s", status, reply_reason(status), visit.request, len, body);
+	return (n < 0 || (size_t)n >= size ? -1 : n);
+}
+
+void
 visit_refuse(int fd, int status, const char *message)
 {
 	char	buf[REPLY_MAX];
 	long	n;
 
-	n = reply_refusal(buf, sizeof(buf), status, message,
-	    status == 503 ? RETRY_S : 0, visit.request, NULL);
+	n = visit.bare && status < 500 ? refusal_bare(buf, sizeof(buf),
+	    status, message) : reply_refusal(buf, sizeof(buf), status,
+	    message, status == 503 ? RETRY_S : 0, visit.request, NULL);
 	if (n > 0 && send(fd, buf, (size_t)n, MSG_DONTWAIT | MSG_NOSIGNAL) ==
 	    -1)
 		log_debug("refusal not sent: %s", strerror(errno));

@@ -55,6 +55,8 @@ void	visit_main(const struct visit_ops *, int argc, char **argv)
  * One that does not fit the socket at once is lost.
  */
 void	visit_refuse(int fd, int status, const char *message);
+/* An existing back end asks, which reads {"error": why}: operator-api.md, 9. */
+void	visit_bare(void);
 /* It has ended, or was refused: for log and audit, once. */
 void	visit_ended(unsigned reason, const char *text);
 /* All is said to the operator. */

@@ -111,7 +111,8 @@ route_find(struct route_to *to, const struct httphead *h,
 		return (ROUTE_PROBE);
 	if (listen_flags & LISTEN_INTERNAL)
 		return (slice_eq(&h->path, "/api/health") ? ROUTE_HEALTH :
-		    begins(&h->path, "/api/proxy/") ? ROUTE_API :
+		    begins(&h->path, "/api/proxy/") ||
+		    begins(&h->path, "/api/terminal/") ? ROUTE_API :
 		    ROUTE_NOT_FOUND);
 	if (begins(&h->path, ROUTE_ACME_PREFIX))
 		return (ROUTE_ACME);

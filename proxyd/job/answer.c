@@ -146,6 +146,21 @@ answer_later(struct conn *c, int status, const char *message,
 }
 
 void
+answer_bare(struct conn *c, int status, const char *message, uint32_t retry_s)
+{
+	char	text[MESSAGE_SIZE * 6], body[MESSAGE_SIZE * 6 + 16], extra[48];
+	int	n;
+
+	if (reply_json_escape(text, sizeof(text), message) == -1)
+		text[0] = '\0';
+	n = snprintf(body, sizeof(body), "{\"error\":\"%s\"}", text);
+	snprintf(extra, sizeof(extra), "Retry-After: %u\r\n",
+	    (unsigned)retry_s);
+	answer_as(c, status, "application/json; charset=utf-8",
+	    retry_s != 0 ? extra : NULL, body, (size_t)n);
+}
+
+void
 answer_plain(struct conn *c, int status, const char *text)
 {
 	struct iovec	iov[2];

@@ -29,6 +29,9 @@ void	answer_error(struct conn *, int status, const char *message);
 /* The same with Retry-After; 0: without. */
 void	answer_later(struct conn *, int status, const char *message,
 	    uint32_t retry_after_s);
+/* {"error": why}, as an existing back end reads it of a terminal. */
+void	answer_bare(struct conn *, int status, const char *message,
+	    uint32_t retry_after_s);
 /* Does whoever asks want a page? For c->html. */
 int	wants_page(const struct httphead *);
 /* text/plain, as the rendezvous contract has it; the same page for people. */

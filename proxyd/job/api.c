@@ -559,6 +559,37 @@ api_ask(struct conn *c)
 		answer_later(c, 503, "service temporarily unavailable", 1);
 }
 
+/*
+ * The services of a session for an existing back end, whose secrets authd has
+ * said yes to.
+ */
+void
+api_services(struct conn *c, const char *session, uint64_t grant)
+{
+	struct msg_api	 ask = { .op = API_SERVICES, .grant = grant };
+	struct api_call	*a;
+
+	if ((a = calloc(1, sizeof(*a))) == NULL) {
+		answer_later(c, 503, "service temporarily unavailable", 1);
+		return;
+	}
+	conn_job(c, &answer_job, a);
+	a->c = c;
+	a->fd = -1;
+	a->op = API_SERVICES;
+	a->begun_ns = clock_ns();
+	c->status = 0;
+	strlcpy(a->session, session, sizeof(a->session));
+	buf_drop(c->in, c->head_len);
+	c->head_len = 0;
+	if (c->in->len == 0)
+		buf_put(&c->in);
+	ask.session = a->session;
+	api_args_say(&a->args, &ask);
+	if (api_send(c, &ask, api_result) == -1)
+		answer_later(c, 503, "service temporarily unavailable", 1);
+}
+
 /* ---- the answer ---- */
 
 /* A part of the file as soon as the one before has gone. */

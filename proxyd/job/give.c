@@ -40,6 +40,7 @@ struct give {
 	struct httphead	*head;
 	uint8_t		 class;
 	struct slice	 host;		/* CLASS_RELAY: by which it was called */
+	int		 bare;		/* an existing back end reads why not */
 	char		 cors[CORS_MAX];
 };
 
@@ -195,6 +196,10 @@ give_no(struct conn *c, int status, const char *message, uint32_t retry_s)
 {
 	char	cors[CORS_MAX];
 
+	if (give_of(c)->bare && status < 500) {
+		answer_bare(c, status, message, retry_s);
+		return;
+	}
 	if (give_of(c)->class != CLASS_RELAY) {
 		answer_later(c, status, message, retry_s);
 		return;
@@ -409,6 +414,25 @@ void
 give_terminal(struct conn *c, const struct httphead *h, const struct slice *id)
 {
 	give_visit(c, h, CLASS_TERMINAL, id, "");
+}
+
+/* No browser comes here: whoever says an origin is one. operator-api.md, 9. */
+void
+give_internal(struct conn *c, const struct httphead *h, const char *session,
+    uint64_t grant)
+{
+	const struct slice	*v = httphead_get(h, "origin");
+
+	if (v != NULL && v->len > 0) {
+		refused(c, ALONE_ORIGIN);
+		answer_bare(c, 403, "origin not allowed", 0);
+	} else if (upgrade_check(h) != 0) {
+		refused(c, ALONE_UPGRADE);
+		answer_bare(c, 400, "websocket upgrade required", 0);
+	} else if (ask(c, h, CLASS_TERMINAL, &(struct msg_admit){
+	    .session = session, .ticket = "", .origin = "", .service = "",
+	    .grant = grant }) == 0)
+		give_of(c)->bare = 1;
 }
 
 /* A name that is none is nobody's, and authd says so. */

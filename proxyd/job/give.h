@@ -23,5 +23,8 @@ void	give_relay(struct conn *, const struct httphead *,
 
 /* /ws: pairing-protocol.md, 2. */
 void	give_pair(struct conn *, const struct httphead *);
+/* An existing back end's, under the grant that it got for the session. */
+void	give_internal(struct conn *, const struct httphead *,
+	    const char *session, uint64_t grant);
 
 #endif

@@ -11,11 +11,13 @@
 #include <string.h>
 
 #include "answer.h"
+#include "api.h"
 #include "base/compat.h"
 #include "base/label.h"
 #include "base/log.h"
 #include "base/rate.h"
 #include "base/uuid.h"
+#include "give.h"
 #include "internal.h"
 #include "metrics/count.h"
 #include "proc/conf.h"
@@ -25,6 +27,8 @@
 #include "proxyd/refused.h"
 
 #define FRONT	"/api/proxy/"
+#define TERMINAL	"/api/terminal/"
+#define LIST	"services"	/* no service's name here */
 #define NOBODY	"00000000000000000000000000000000"
 #define RATE_MS		60000
 #define RATE_PLACES	16384
@@ -39,12 +43,12 @@ internal_init(void)
 		fatal("internal");
 }
 
-/* {id}/{service}{rest} behind FRONT; what is missing is empty. */
+/* {id}/{service}{rest} behind `front`; what is missing is empty. */
 static void
-path_take(const struct slice *path, struct slice *id, struct slice *service,
-    struct slice *rest)
+path_take(const struct slice *path, const char *front, struct slice *id,
+    struct slice *service, struct slice *rest)
 {
-	const char	*p = path->s + sizeof(FRONT) - 1;
+	const char	*p = path->s + strlen(front);
 	const char	*end = path->s + path->len, *q;
 
 	if ((q = memchr(p, '/', (size_t)(end - p))) == NULL)
@@ -146,6 +150,40 @@ internal_over(const char *session, uint32_t wait_s)
 		    &ignored);
 }
 
+/* What is no service goes to who has it, and this job is over. */
+static void
+internal_leave(struct proxy *p, const struct grant *g)
+{
+	struct httphead	*h = p->head;
+	struct conn	*c = p->c;
+	char		 session[UUID_SIZE];
+	uint64_t	 id = g->id;
+	int		 wants = p->wants;
+
+	strlcpy(session, g->se->id, sizeof(session));
+	p->head = NULL;
+	proxy_leave(p);
+	if (wants == WANTS_TERMINAL)
+		give_internal(c, h, session, id);
+	else
+		api_services(c, session, id);
+	free(h);
+}
+
+/* Of the list: may it be asked for so? 0: answered. */
+static int
+list_is_good(struct conn *c, const struct httphead *h)
+{
+	if (!c->is_head && !slice_eq(&h->method_name, "GET"))
+		answer_json(c, 405, "method not allowed", NULL, 0,
+		    "Allow: GET, HEAD\r\n");
+	else if ((h->flags & HTTPHEAD_UPGRADE) || c->body_left)
+		answer_error(c, 400, "this call takes no body");
+	else
+		return (1);
+	return (0);
+}
+
 /* After authd's yes: a stranger hears of no rate and no name. */
 static int
 internal_granted(struct proxy *p, const struct grant *g)
@@ -157,13 +195,15 @@ internal_granted(struct proxy *p, const struct grant *g)
 		refused(p->c, ALONE_RATE);
 		answer_later(p->c, 429, "too many requests for this session",
 		    wait);
-		return (0);
-	}
-	if (p->unnamed) {
+	} else if (p->wants == WANTS_TERMINAL ||
+	    (p->wants == WANTS_LIST && list_is_good(p->c, p->head))) {
+		internal_leave(p, g);
+	} else if (p->wants == WANTS_SERVICE) {
+		if (!p->unnamed)
+			return (1);
 		answer_error(p->c, 400, "invalid service name");
-		return (0);
 	}
-	return (1);
+	return (0);
 }
 
 void
@@ -171,8 +211,16 @@ internal_begin(struct conn *c, const struct httphead *h)
 {
 	struct slice	 id, service, rest;
 	struct proxy	*p;
+	int		 terminal = h->path.len >= sizeof(TERMINAL) - 1 &&
+			    memcmp(h->path.s, TERMINAL, sizeof(TERMINAL) - 1)
+			    == 0;
 
-	path_take(&h->path, &id, &service, &rest);
+	path_take(&h->path, terminal ? TERMINAL : FRONT, &id, &service,
+	    &rest);
+	if (terminal && service.len > 0) {
+		answer_error(c, 404, "api not found");
+		return;
+	}
 	if ((p = proxy_take(c, h)) == NULL)
 		return;
 	if ((p->internal = token_take(h)) == NULL) {
@@ -181,10 +229,13 @@ internal_begin(struct conn *c, const struct httphead *h)
 	}
 	p->by_path = BY_INTERNAL;
 	p->granted = internal_granted;
+	p->wants = terminal ? WANTS_TERMINAL : slice_eq(&service, LIST) &&
+	    rest.len == 1 ? WANTS_LIST : WANTS_SERVICE;
 	p->bearer.s = p->internal;
 	p->bearer.len = strlen(p->internal);
 	memset(&p->to, 0, sizeof(p->to));
-	p->unnamed = !path_service_is_good(&service);
+	p->unnamed = p->wants != WANTS_SERVICE ||
+	    !path_service_is_good(&service);
 	snprintf(p->service, sizeof(p->service), "%.*s", p->unnamed ? 1 :
 	    (int)service.len, p->unnamed ? "-" : service.s);
 	label_of_service(p->service, p->to.host.label);

@@ -94,11 +94,9 @@ exchange_in_body(const struct conn *c)
 	return (p->step == PROXY_RAW || !flow_over(&p->x.up));
 }
 
-static void
-proxy_end(struct conn *c)
+void
+proxy_leave(struct proxy *p)
 {
-	struct proxy	*p = proxy_of(c);
-
 	grant_wait_end(&p->wait);
 	upstream_ask_end(&p->ask);
 	exch_let_go(p);
@@ -112,6 +110,12 @@ proxy_end(struct conn *c)
 	p->internal = NULL;
 	session_unref(p->se);
 	p->se = NULL;
+}
+
+static void
+proxy_end(struct conn *c)
+{
+	proxy_leave(proxy_of(c));
 }
 
 static const struct job_ops	waiting = {

@@ -77,6 +77,7 @@ struct proxy {
 	/* on the internal interface: bearer's; is there a browser's host? */
 	char			*internal;
 	int			 named, unnamed;
+	enum { WANTS_SERVICE, WANTS_LIST, WANTS_TERMINAL } wants;
 	char			 service[SERVICE_SIZE];
 	struct httphead		*head;		/* while c->head_len is set */
 	unsigned int		 settings;	/* under which it was checked */
@@ -106,6 +107,8 @@ void	proxy_begin(struct conn *, const struct httphead *,
 	    const struct route_to *);
 /* The connection's, with a copy of this head, waiting; NULL: answered. */
 struct proxy	*proxy_take(struct conn *, const struct httphead *);
+/* The request is another job's from here on: what it held is let go of. */
+void	proxy_leave(struct proxy *);
 /* A request for the path proxy: path.c. 0: it is none. */
 int	path_begin(struct conn *, const struct httphead *);
 int	path_service_is_good(const struct slice *);

@@ -6,8 +6,10 @@ it shares with relayd and the token of a session, which it reads in the store.""
 import http.client
 import json
 import os
+import socket
 
-from harness import DOMAIN, GoClient, Relayd, Tap, Targets, free_port, until
+from harness import (DOMAIN, GoClient, Relayd, Tap, Targets, WebSocket,
+                     free_port, until)
 
 t = Tap()
 SECRET = "shared-with-the-back-end"
@@ -49,6 +51,24 @@ def refusals(d, port, sid, token):
              (403, b"invalid session")),
             ("a wrong token", at, SECRET, "0" * 64, (403, b"forbidden")),
             ("a shorter one", at, SECRET, token[:-1], (403, b"forbidden")),
+            ("no session token for a list", "/api/proxy/%s/services" % sid,
+             SECRET, None, (403, b"session token required")),
+            ("a list with a wrong token", "/api/proxy/%s/services" % sid,
+             SECRET, "0" * 64, (403, b"forbidden")),
+            ("no id of a terminal", "/api/terminal/", SECRET, token,
+             (400, b"session id required")),
+            ("a terminal with a wrong secret", "/api/terminal/" + sid,
+             "x" + SECRET[1:], token, (403, b"forbidden")),
+            ("a terminal without a token", "/api/terminal/" + sid, SECRET,
+             None, (403, b"session token required")),
+            ("a terminal of another session", "/api/terminal/" + other,
+             SECRET, token, (403, b"invalid session")),
+            ("a terminal with a wrong token", "/api/terminal/" + sid, SECRET,
+             "0" * 64, (403, b"forbidden")),
+            ("no upgrade to a terminal", "/api/terminal/" + sid, SECRET,
+             token, (400, b'{"error":"websocket upgrade required"}')),
+            ("something below a terminal", "/api/terminal/%s/x" % sid, SECRET,
+             token, (404, b"api not found")),
             ("no name of a service", "/api/proxy/%s/.x/" % sid, SECRET,
              token, (400, b"invalid service name")),
             ("no such service", "/api/proxy/%s/nobody/" % sid, SECRET, token,
@@ -62,6 +82,73 @@ def refusals(d, port, sid, token):
             "listener")
     st, _, _ = ask(port, "/api/support-sessions", SECRET, token)
     t.equal(st, 404, "and nothing else on an internal one")
+
+
+def services(port, sid, token):
+    at = "/api/proxy/%s/services" % sid
+    st, _, body = ask(port, at, token=token)
+    env = json.loads(body)
+    t.ok((st, env["code"], env["message"]) ==
+         (200, 200, "services retrieved successfully") and
+         sorted(env["data"]["services"]) == ["web"] and
+         env["data"]["services"]["web"]["target"].startswith("127.0.0.1:"),
+         "operator-54(partial): the list of services")
+    st, _, body = ask(port, at, token=token, method="HEAD")
+    t.equal((st, body), (200, b""), "the head of it")
+    st, h, _ = ask(port, at, token=token, method="DELETE")
+    t.equal((st, h["Allow"]), (405, "GET, HEAD"), "it is only read")
+
+
+def terminal(port, sid, token=None, secret=SECRET, **more):
+    h = {"X-Internal-Secret": secret, "X-Session-Token": token or ""}
+    h.update(more)
+    s = socket.create_connection(("127.0.0.1", port), 60)
+    return WebSocket(s, "127.0.0.1:%d" % port,
+                     "/api/terminal/" + sid, h)
+
+
+def terminals(d, port, sid, token):
+    w = terminal(port, sid, token, Origin="https://console.test")
+    t.equal((w.status, w.body()), (403, b'{"error":"origin not allowed"}'),
+            "operator-54(partial): a terminal for an Origin")
+    w.close()
+    w = terminal(port, sid, token)
+    t.equal(w.status, 101, "operator-55(partial): a terminal")
+    w.send(b"\1" + b'{"cols":80,"rows":24}')
+    w.send(b"\0echo up-$((1+1))\r")
+    w.recv_until(rb"up-2")
+    w.send(b"\0exit\r")
+    code, _, _ = w.recv_close()
+    t.equal(code, 1000, "operator-55(partial): its frames, and its end")
+    w.close()
+    row = until(lambda: d.rows(
+        "SELECT operator_id, disconnected_at IS NOT NULL FROM "
+        "support_access_logs WHERE access_type = 'web_terminal' AND "
+        "session_id = ? AND disconnected_at IS NOT NULL", sid), "its row")
+    t.equal((len(row), row[0][0]), (1, "internal"), "and its row in the log")
+
+
+def crowd(port, sid, token):
+    """More than the tunnel has streams for, of which a page has one."""
+    page = socket.create_connection(("127.0.0.1", port), 60)
+    page.sendall(("GET /api/proxy/%s/web/slow?ms=20&n=3000 HTTP/1.1\r\n"
+                  "Host: x\r\nX-Internal-Secret: %s\r\n"
+                  "X-Session-Token: %s\r\n\r\n" % (
+                      sid, SECRET, token)).encode())
+    page.recv(4096)
+    n, open_, body = 0, [], None
+    while n < 70 and body is None:
+        n += 1
+        w = terminal(port, sid, token)
+        open_.append(w)
+        if w.status != 101:
+            body = w.body()
+    t.equal((n, w.status, json.loads(body or b"null")), (64, 429, {
+        "error": "too many concurrent streams on this tunnel"}),
+            "operator-54(partial): one terminal more than there may be")
+    for w in open_:
+        w.close()
+    page.close()
 
 
 def unknown(d, port):
@@ -86,7 +173,7 @@ def unknown(d, port):
 
 port = free_port()
 path = os.path.join("/tmp", "relayd-internal-%d" % os.getpid())
-LATER = 'internal secret file "%s"\ninternal rate 200\n' % path
+LATER = 'internal secret file "%s"\ninternal rate 600\n' % path
 with open(path, "w") as f:
     f.write(SECRET + "\n")
 os.chmod(path, 0o600)
@@ -112,11 +199,22 @@ try:
                  b"x-proxy-host" not in body.lower(),
                  "operator-55(partial): a page of the service, which sees "
                  "nothing of what the back end showed")
+            services(port, s, token)
+            terminals(d, port, s, token)
+            crowd(port, s, token)
             codes = [ask(port, "/api/proxy/%s/web/headers" % s,
-                         token=token)[0] for _ in range(420)]
-            t.ok(set(codes) == {200, 429} and 190 <= codes.count(200) < 300,
+                         token=token)[0] for _ in range(1400)]
+            t.ok(set(codes) == {200, 429} and 400 <= codes.count(200) < 700,
                  "operator-54(partial): a session has so many requests a "
                  "minute, of both proxyds together (%d)" % codes.count(200))
+            for at in "/api/proxy/%s/services" % s, "/api/terminal/" + s:
+                st, h, body = ask(port, at, token=token)
+                t.ok(st == 429 and int(h["Retry-After"]) > 0 and b"too many "
+                     b"requests for this session" in body,
+                     "operator-54(partial): %s counts, too" %
+                     at.split("/")[2])
+        until(lambda: ask(port, "/api/proxy/%s/services" % s,
+                          token=token)[0] in (403, 429), "it to be away")
 finally:
     os.unlink(path)
 t.done()
