@@ -42,6 +42,7 @@
 #include "msg/admit.h"
 #include "msg/credit.h"
 #include "msg/dialer.h"
+#include "msg/follow.h"
 #include "msg/handlers.h"
 #include "msg/invalidate.h"
 #include "msg/internal.h"
@@ -233,6 +234,7 @@ authd_run(void)
 	core_env.conf = proc_conf();
 	core_env.uuid = secret_uuid;
 	core_env.refused = audit_refused;
+	core_env.changed = follow_session;
 	core_init(now_at());
 	turn_init();
 	if (admit_init() == -1 || login_init() == -1 || issue_init() == -1 ||

@@ -15,6 +15,7 @@
 #include "metrics/count.h"
 #include "msg/admit.h"
 #include "msg/credit.h"
+#include "msg/follow.h"
 #include "msg/named.h"
 #include "msg/peer.h"
 #include "msg/recording.h"
@@ -98,6 +99,7 @@ void
 turn_init(void)
 {
 	store_on_taken(turn_taken);
+	store_on_system(follow_system);
 	recording_init(turn_after);
 	timer_init(&turn.due, turn_due, NULL);
 	timer_init(&turn.probe, turn_probe, NULL);
@@ -139,6 +141,8 @@ write_row(const struct access_row *row, int fresh, int ends)
 		(void)store_access_insert(row);
 		audit_opened(row);
 	}
+	if (fresh || row->disconnected_at != 0)
+		follow_session_id(row->session_id);
 	if (!fresh || row->disconnected_at != 0)
 		(void)store_access_update(row);
 	if (ends)

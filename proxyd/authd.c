@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* What authd may tell proxyd, and what is forgotten when it goes. */
 #include "job/api.h"
+#include "job/events.h"
 #include "job/internal.h"
 #include "job/rendezvous.h"
 #include "authd.h"
@@ -28,6 +29,8 @@ static const struct dispatch	table[] = {
 	{ IMSG_API_RESULT, R_AUTHD, S_ANY, MF_ANSWER, NULL },
 	{ IMSG_API_FILE, R_AUTHD, S_ANY, MF_ANSWER, NULL },
 	{ IMSG_DOC_CHUNK, R_AUTHD, S_ANY, MF_REQUEST, api_on_chunk },
+	{ IMSG_EVENT, R_AUTHD, S_ANY, MF_REQUEST, events_on_event },
+	{ IMSG_EVENTS_END, R_AUTHD, S_ANY, MF_REQUEST, events_on_end },
 	{ IMSG_SERVICES_BEGIN, R_AUTHD, S_ANY, 0, session_on_begin },
 	{ IMSG_SERVICE, R_AUTHD, S_ANY, 0, session_on_service },
 	{ IMSG_SERVICES_END, R_AUTHD, S_ANY, 0, session_on_end },
@@ -95,6 +98,7 @@ authd_gone(enum link_end how)
 	usable = 0;
 	session_forget_half();
 	api_forget_all();
+	events_end_all();
 	rendezvous_forget_all();
 	grant_forget_all();
 }

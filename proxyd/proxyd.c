@@ -34,6 +34,7 @@
 #include "imsg/imsg.h"
 #include "job/acme.h"
 #include "job/begin.h"
+#include "job/events.h"
 #include "job/hold.h"
 #include "job/internal.h"
 #include "job/proxy.h"
@@ -133,6 +134,7 @@ stop(void)
 	listen_stop();
 	refused_tell();
 	plain_stop();
+	events_end_all();
 	conn_stop();
 }
 

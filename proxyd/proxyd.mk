@@ -13,7 +13,7 @@ proxyd_OBJS = proxyd/proxyd.o proxyd/authd.o proxyd/grant.o proxyd/session.o \
 	proxyd/door/now.o proxyd/door/plain.o proxyd/door/trust.o \
 	proxyd/job/acme.o proxyd/job/answer.o proxyd/job/api.o \
 	proxyd/job/begin.o proxyd/job/console.o proxyd/job/cors.o \
-	proxyd/job/document.o proxyd/job/down.o proxyd/job/end.o \
+	proxyd/job/document.o proxyd/job/down.o proxyd/job/end.o proxyd/job/events.o \
 	proxyd/job/give.o proxyd/job/hold.o proxyd/job/internal.o proxyd/job/jar.o proxyd/job/names.o \
 	proxyd/job/path.o proxyd/job/proxy.o proxyd/job/rendezvous.o proxyd/job/up.o \
 	proxyd/http/page.o $(proxyd_HDR_OBJS) $(proxyd_BODY_OBJS) \

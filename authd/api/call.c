@@ -10,6 +10,7 @@
 #include "authd/core/may.h"
 #include "authd/core/session.h"
 #include "authd/cred/bearer.h"
+#include "authd/msg/follow.h"
 #include "authd/msg/handlers.h"
 #include "authd/msg/internal.h"
 #include "authd/now.h"
@@ -211,6 +212,7 @@ api_on_gone(struct chan *c, struct imsg *m)
 		if (call->asker.instance == asker.instance &&
 		    call->asker.id == in.call)
 			call->gone = 1;
+	follow_gone(asker.instance, in.call);
 	return (0);
 }
 

@@ -9,6 +9,7 @@
 
 struct conf;
 struct operator;
+struct session;
 
 /*
  * authd/core: the tables of sessions, tunnels, grants, streams, tickets and
@@ -45,6 +46,8 @@ struct core_env {
 	void			(*uuid)(char [UUID_SIZE]);	/* a new one */
 	/* An audit event; while the asker is still known. */
 	void			(*refused)(const struct refused *);
+	/* What is shown of a session has changed; or NULL. */
+	void			(*changed)(const struct session *);
 };
 extern struct core_env	core_env;
 

@@ -389,6 +389,13 @@ session_drop(struct session *se)
 	session_queue(se);
 }
 
+static void
+session_changed(const struct session *se)
+{
+	if (core_env.changed != NULL)
+		core_env.changed(se);
+}
+
 void
 session_attach(struct session *se, struct tunnel *t)
 {
@@ -397,6 +404,7 @@ session_attach(struct session *se, struct tunnel *t)
 	t->session = se;
 	table.tunnels++;
 	(void)tunnel_take(&se->connected, se->row.system_id, se->org_id);
+	session_changed(se);
 }
 
 static void
@@ -408,6 +416,7 @@ session_let_go(struct session *se)
 	se->tunnel = NULL;
 	table.tunnels--;
 	budget_leave(&table.connected, &se->connected);
+	session_changed(se);
 }
 
 void
@@ -532,6 +541,7 @@ session_touch(struct session *se, const struct now *now)
 	if (se->dirty == CLEAN)
 		TAILQ_INSERT_TAIL(&table.dirty, se, dirty_entry);
 	se->dirty = FRESH;
+	session_changed(se);
 }
 
 int

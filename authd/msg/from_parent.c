@@ -19,6 +19,7 @@
 #include "base/log.h"
 #include "credit.h"
 #include "dialer.h"
+#include "follow.h"
 #include "handlers.h"
 #include "named.h"
 #include "pairing.h"
@@ -154,6 +155,7 @@ static void
 peer_free(struct peer *pe)
 {
 	peer_remove(pe);
+	follow_gone_all(pe->instance);
 	timer_del(&pe->late);
 	if (pe->tunnel != NULL)
 		tunnel_part_free(pe);

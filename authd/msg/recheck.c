@@ -8,6 +8,7 @@
 #include "authd/cred/token_id.h"
 #include "authd/turn.h"
 #include "base/clock.h"
+#include "follow.h"
 #include "peer.h"
 #include "recheck.h"
 
@@ -24,6 +25,7 @@ struct walk {
 	/* Ask about the next: its number, 0: nobody is there. */
 	uint64_t	(*next)(struct facts_keys *);
 	facts_then	  known;	/* with that number */
+	unsigned	  needs;
 	unsigned	  left;		/* to be looked at */
 	unsigned	  flying;	/* being asked about */
 	struct timer	  more;
@@ -31,13 +33,18 @@ struct walk {
 
 static uint64_t	grants_next(struct facts_keys *);
 static uint64_t	streams_next(struct facts_keys *);
+static uint64_t	followers_next(struct facts_keys *);
 static void	grant_known(const struct facts *, void *);
 static void	stream_known(const struct facts *, void *);
+static void	follower_known(const struct facts *, void *);
 static void	walk_answered(struct walk *);
 
-static struct walk	grants = { .next = grants_next, .known = grant_known };
+static struct walk	grants = { .next = grants_next, .known = grant_known,
+    .needs = NEED_SCOPE };
 static struct walk	streams = { .next = streams_next,
-    .known = stream_known };
+    .known = stream_known, .needs = NEED_SCOPE };
+static struct walk	followers = { .next = followers_next,
+    .known = follower_known, .needs = NEED_REVOKED };
 static struct timer	minute;
 static void		(*also)(void);
 
@@ -86,6 +93,21 @@ stream_known(const struct facts *f, void *arg)
 	walk_answered(&streams);
 }
 
+/* What a follower may see is asked with each word. */
+static uint64_t
+followers_next(struct facts_keys *k)
+{
+	return (follow_rotate(&k->who));
+}
+
+static void
+follower_known(const struct facts *f, void *arg)
+{
+	if (f->got_revoked == 0)
+		follow_end((uint64_t)(uintptr_t)arg, "token revoked");
+	walk_answered(&followers);
+}
+
 static void
 walk_on(void *arg)
 {
@@ -99,7 +121,7 @@ walk_on(void *arg)
 		if ((id = w->next(&keys)) == 0)
 			continue;
 		w->flying++;
-		(void)facts_ask(NEED_SCOPE, &keys, w->known,
+		(void)facts_ask(w->needs, &keys, w->known,
 		    (void *)(uintptr_t)id);
 	}
 	if (w->left > 0 && w->flying < FLYING)
@@ -130,6 +152,7 @@ recheck_run(void *arg, int ok)
 	(void)ok;
 	walk_start(&grants, grant_count());
 	walk_start(&streams, stream_free_count());
+	walk_start(&followers, follow_count());
 	if (also != NULL)
 		also();
 }
@@ -156,9 +179,11 @@ is_about(const struct operator *who, const char *kind, const char *id)
 void
 recheck_revoked(const char *kind, const char *id)
 {
-	struct grant	*g;
-	struct stream	*st;
-	unsigned	 n;
+	const struct operator	*who;
+	struct grant		*g;
+	struct stream		*st;
+	uint64_t		 number;
+	unsigned		 n;
 
 	if (id[0] == '\0')
 		return;
@@ -169,6 +194,10 @@ recheck_revoked(const char *kind, const char *id)
 	    (st = stream_rotate()) != NULL; n--)
 		if (st->state == STREAM_OPENED && is_about(&st->who, kind, id))
 			stream_kill(st, END_GRANT);
+	for (n = follow_count(); n > 0 && (number = follow_rotate(&who)) != 0;
+	    n--)
+		if (is_about(who, kind, id))
+			follow_end(number, "token revoked");
 	recheck_all();
 }
 
@@ -183,8 +212,10 @@ recheck_due(void *arg)
 {
 	(void)arg;
 	timer_set(&minute, RECHECK_MS);
-	if (peer_is_ready())
-		walk_start(&streams, stream_free_count());
+	if (!peer_is_ready())
+		return;
+	walk_start(&streams, stream_free_count());
+	walk_start(&followers, follow_count());
 }
 
 int
@@ -192,6 +223,7 @@ recheck_init(void)
 {
 	timer_init(&grants.more, walk_on, &grants);
 	timer_init(&streams.more, walk_on, &streams);
+	timer_init(&followers.more, walk_on, &followers);
 	timer_init(&minute, recheck_due, NULL);
 	timer_set(&minute, RECHECK_MS);
 	return (0);

@@ -4,7 +4,8 @@
 
 /*
  * Scopes may have changed: grants, and streams that no grant answers for, end
- * unless who they are for may still see the system. After the commit of this
+ * unless who they are for may still see the system; and who follows the changes
+ * hears no more if he is revoked. After the commit of this
  * turn; and each minute for those streams, which no token's question refreshes.
  */
 int	recheck_init(void);

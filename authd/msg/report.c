@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/compat.h"
 #include "base/log.h"
+#include "follow.h"
 #include "handlers.h"
 #include "imsg/doc.h"
 #include "peer.h"
@@ -122,6 +123,7 @@ report_on_end(struct chan *c, struct imsg *m)
 			report_keep(se, &r->doc);
 		else
 			users_keep(se, &r->doc, r->kind == REPORT_USERS);
+		follow_session(se);
 	}
 	report_free(r);
 	return (0);

@@ -12,6 +12,7 @@
 #include "authd/now.h"
 #include "base/compat.h"
 #include "base/log.h"
+#include "follow.h"
 #include "manifest.h"
 #include "metrics/count.h"
 #include "peer.h"
@@ -323,6 +324,7 @@ run_grant_row(const struct effect *e)
 static void
 run_services(const struct effect *e)
 {
+	follow_session(e->session);
 	manifest_push(e->session);
 }
 

@@ -50,6 +50,8 @@ int	store_schema_apply(void (*then)(const char *err, void *arg), void *arg);
  * with a server that is known at the commit only, before its `then`.
  */
 void	store_on_taken(void (*fn)(const char *session));
+/* Who is told that this turn changes a system; "": one goes. */
+void	store_on_system(void (*fn)(const char *id));
 
 /*
  * Open or make the file. STORE_NONE: it is being tried; -1: not now, call again later; nothing else may be

@@ -65,6 +65,14 @@ struct imsg;
 #define CTL_WORD_SIZE	513	/* one word of a request, with NUL */
 #define CTL_CELL_SIZE	TOKEN_SIZE	/* one cell, with NUL */
 
+/* What has changed. */
+enum event_kind {
+	EVENT_SESSION,		/* one of this system */
+	EVENT_SYSTEM,		/* itself */
+	EVENT_ALL,		/* maybe everything */
+	EVENT_KINDS
+};
+
 /* Why a stream or a grant ended (STREAM_END, STREAM_KILL, GRANT_END). */
 enum end_reason {
 	END_CLEAN,		/* both directions finished */

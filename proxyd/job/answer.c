@@ -205,6 +205,22 @@ answer_head(struct conn *c, const char *type, const char *fields,
 	return (conn_writev(c, &iov, 1));
 }
 
+int
+answer_stream(struct conn *c, const char *type, int chunked)
+{
+	char		head[1024];
+	struct iovec	iov = { head, 0 };
+
+	c->status = 200;
+	count(CT_ANSWER_NONE + metric_class(c->status));
+	iov.iov_len = (size_t)snprintf(head, sizeof(head),
+	    "HTTP/1.1 200 OK\r\nDate: %s\r\nX-Request-Id: %s\r\n"
+	    "Content-Type: %s\r\n%s%s%s\r\n", answer_date(), c->request, type,
+	    chunked ? "Transfer-Encoding: chunked\r\n" : "", API_FIELDS,
+	    c->keep ? "" : "Connection: close\r\n");
+	return (conn_writev(c, &iov, 1));
+}
+
 void
 answer_as(struct conn *c, int status, const char *type, const char *extra,
     const char *text, size_t len)

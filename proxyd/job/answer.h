@@ -46,6 +46,11 @@ void	answer_text(struct conn *, const char *type, const char *text,
  */
 int	answer_head(struct conn *, const char *type, const char *fields,
 	    uint64_t len);
+/*
+ * The same for one of which nobody knows how long it will be: in chunks, or as
+ * long as the connection.
+ */
+int	answer_stream(struct conn *, const char *type, int chunked);
 /* Any of rendezvous: nothing is added to what `extra` says. */
 void	answer_as(struct conn *, int status, const char *type,
 	    const char *extra, const char *text, size_t len);

@@ -16,6 +16,7 @@
 #include "answer.h"
 #include "api.h"
 #include "document.h"
+#include "events.h"
 #include "api/api.h"
 #include "base/uuid.h"
 #include "proxyd/authd.h"
@@ -645,6 +646,20 @@ file_begin(struct conn *c, struct imsg *m)
 	return (0);
 }
 
+/* The answer goes on for as long as the caller listens: another job. */
+static void
+api_follows(struct conn *c)
+{
+	struct api_call	*a = api_of(c);
+	uint32_t	 id = a->id;
+	int		 http10 = a->http10;
+
+	c->status = 200;
+	api_end(c);
+	conn_job(c, NULL, NULL);
+	events_begin(c, id, http10);
+}
+
 static int
 api_result(struct chan *ch, struct imsg *m, void *arg)
 {
@@ -664,6 +679,10 @@ api_result(struct chan *ch, struct imsg *m, void *arg)
 	    in.status > 599 || in.total > DATA_MAX) {
 		answer_later(c, 503, "service temporarily unavailable", 1);
 		return (-1);
+	}
+	if (a->op == API_EVENTS && in.status == 200) {
+		api_follows(c);
+		return (0);
 	}
 	a->code = in.status;
 	a->invalid = in.invalid && a->args.bad_key != NULL;

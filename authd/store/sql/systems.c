@@ -108,6 +108,22 @@ db_system_by_public(const char *public, struct system_row *s)
 	return (system_one(&q, public, s));
 }
 
+static void	(*on_system)(const char *);
+
+void
+store_on_system(void (*fn)(const char *id))
+{
+	on_system = fn;
+}
+
+static int
+written(const char *id, int r)
+{
+	if (on_system != NULL)
+		on_system(id);
+	return (r);
+}
+
 int
 store_system_add(const struct system_row *s, const struct system_more *more)
 {
@@ -129,11 +145,11 @@ store_system_add(const struct system_row *s, const struct system_more *more)
 
 	if (more == NULL)
 		more = &none;
-	return (db_write(&q, "TTTTTttniittttt", s->id, s->name, s->key,
+	return (written(s->id, db_write(&q, "TTTTTttniittttt", s->id, s->name, s->key,
 	    s->secret_public, s->secret_stored, s->org_id, s->type,
 	    s->support_enabled, s->registered_at, s->created_at, more->notes,
 	    more->custom_data, more->created_by, more->created_by_name,
-	    more->created_by_org));
+	    more->created_by_org)));
 }
 
 /* NULL leaves a column; "" is a value. */
@@ -157,11 +173,11 @@ store_system_change(const char *id, const struct system_change *c, int64_t now)
 	    " custom_data = CASE WHEN $8 <> 0 THEN $9 ELSE m.custom_data END,"
 	    " updated_at = $10");
 
-	return (db_write(&q, "Tntntntnti", id, c->name != NULL,
+	return (written(id, db_write(&q, "Tntntntnti", id, c->name != NULL,
 	    c->name != NULL ? c->name : "", c->org_id != NULL,
 	    c->org_id != NULL ? c->org_id : "", c->notes != NULL,
 	    c->notes != NULL ? c->notes : "", c->custom_data != NULL,
-	    c->custom_data != NULL ? c->custom_data : "", now));
+	    c->custom_data != NULL ? c->custom_data : "", now)));
 }
 
 int
@@ -176,8 +192,8 @@ store_system_secret(const char *id, const char *public, const char *stored,
 	    " WHERE id = $1 AND ($5 <> 0 OR registered_at IS NULL)"
 	    " RETURNING id)" TOUCH("$4"));
 
-	return (db_write(&q, "TTTii", id, public, stored, now,
-	    (int64_t)(registered != 0)));
+	return (written(id, db_write(&q, "TTTii", id, public, stored, now,
+	    (int64_t)(registered != 0))));
 }
 
 int
@@ -190,7 +206,7 @@ store_system_register(const char *id, int64_t now)
 	    " support_enabled = true WHERE id = $1 AND registered_at IS NULL"
 	    " RETURNING id)" TOUCH("$2"));
 
-	return (db_write(&q, "Ti", id, now));
+	return (written(id, db_write(&q, "Ti", id, now)));
 }
 
 int
@@ -201,7 +217,7 @@ store_system_enable(const char *id, int enabled, int64_t now)
 	    "WITH s AS (UPDATE public.systems SET support_enabled = $2 <> 0"
 	    " WHERE id = $1 RETURNING id)" TOUCH("$3"));
 
-	return (db_write(&q, "Tni", id, enabled, now));
+	return (written(id, db_write(&q, "Tni", id, enabled, now)));
 }
 
 int
@@ -212,7 +228,7 @@ store_system_suspend(const char *id, int suspended, int64_t now)
 	    "WITH s AS (UPDATE public.systems SET suspended_at = at($2)"
 	    " WHERE id = $1 RETURNING id)" TOUCH("$3"));
 
-	return (db_write(&q, "Tii", id, suspended ? now : (int64_t)0, now));
+	return (written(id, db_write(&q, "Tii", id, suspended ? now : (int64_t)0, now)));
 }
 
 int
@@ -224,7 +240,7 @@ store_system_delete(const char *id, int64_t now)
 	    " support_enabled = false WHERE id = $1 RETURNING id)"
 	    TOUCH("$2"));
 
-	return (db_write(&q, "Ti", id, now));
+	return (written("", db_write(&q, "Ti", id, now)));
 }
 
 static void
