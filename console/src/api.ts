@@ -103,6 +103,17 @@ async function text(path: string, signal?: AbortSignal): Promise<string> {
   return r.text();
 }
 
+/** Something has changed, again and again: text/event-stream. */
+export async function openEvents(
+  signal: AbortSignal,
+): Promise<ReadableStream<Uint8Array>> {
+  const r = await send("GET", "/api/events", undefined, signal);
+
+  if (!r.ok || r.body === null)
+    throw failed(r, r.statusText);
+  return r.body;
+}
+
 export type Query =
   Record<string, string | number | readonly string[] | undefined>;
 

@@ -3,7 +3,7 @@
 // names.
 import { useEffect, useState } from "preact/hooks";
 import { hasToken, onSignedOut, setToken } from "./api";
-import { watch } from "./events";
+import { useLive, watch } from "./events";
 import {
   languages, setLanguage, t, useLanguage, type Language,
 } from "./i18n";
@@ -50,6 +50,18 @@ function Top({ signedIn, signOut }: {
   );
 }
 
+/** Said once it lasts; it heals by itself. */
+function Lost() {
+  const live = useLive();
+  const [said, setSaid] = useState(false);
+
+  useEffect(() => {
+    const timer = setTimeout(() => setSaid(!live), live ? 0 : 1500);
+    return () => clearTimeout(timer);
+  }, [live]);
+  return <p class="lost" role="status" hidden={!said}>{said && t("lost")}</p>;
+}
+
 function Page() {
   const place = usePlace();
   const [name = "sessions", id = ""] = place.path;
@@ -90,6 +102,7 @@ export function App() {
         setSignedIn(false);
         tell(t("signedOut"));
       }} />
+      {signedIn && <Lost />}
       <main id="content" tabIndex={-1}>
         {signedIn ? <Page /> : <SignIn onDone={() => setSignedIn(true)} />}
       </main>

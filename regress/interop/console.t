@@ -90,6 +90,15 @@ class Other:
                 return ""
         return until(written, "the shell to say its size")
 
+    def do_lose(self):
+        self.d.stop()
+
+    def do_find(self):
+        self.d.start()
+
+    def do_system(self):
+        self.d.add_system("added meanwhile")
+
     def do_revoke(self):
         self.d.ctl("token", "revoke", "user", "alice")
 

@@ -43,6 +43,11 @@ require("./play.js").play(async (page, what, ok) => {
 	    document.cookie.length) === 0, "the token is in no storage");
 	await ok.shot("empty");
 
+	const asked = [];
+	await page.waitForTimeout(2000);
+	page.on("request", (r) => asked.push(new URL(r.url()).pathname));
+	await page.waitForTimeout(5000);
+	ok(asked.length === 0, `nothing is asked while nothing changes ${asked}`);
 	await ask("connect");
 	await see("plant");
 	await badge("active");
@@ -136,6 +141,14 @@ require("./play.js").play(async (page, what, ok) => {
 	await page.getByRole("switch", { name: /mill/ }).click();
 	await see("mill may not connect any more.");
 	ok(true, "operator-64(partial): and disabled");
+	await ask("lose");
+	await see("No connection to the server. Trying again.");
+	ok(true, "a server that is gone is said to be");
+	await ask("find");
+	await page.locator(".lost").waitFor({ state: "hidden" });
+	await ask("system");
+	await see("added meanwhile");
+	ok(true, "and what changes once it is back shows by itself");
 	await page.getByLabel("Language").selectOption("it");
 	await see("Sistemi");
 	ok(true, "all in Italian");
