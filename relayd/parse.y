@@ -763,6 +763,7 @@ relayopt	: NO AUTH {
 		| PING INTERVAL duration {
 			number(ps, "ping interval", "relay_ping", $3.number);
 		}
+		| AUDIT			{ ps->conf->relay_audit = 1; }
 		| REAP INTERVAL duration {
 			number(ps, "reap interval", "relay_reap", $3.number);
 		}

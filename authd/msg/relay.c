@@ -13,7 +13,6 @@
 #include "proc/proc.h"
 #include "relay.h"
 
-#define PREFIX	6		/* of an id, in the log: D13 */
 #define SAVE_MS	5000		/* between two writes of counters */
 
 static void	relay_due(void *);
@@ -172,33 +171,6 @@ relay_save(struct relay *r, int always)
 	(void)store_relay_save(&row);
 }
 
-void
-relay_note(struct relay *r, const char *what, unsigned channel, unsigned slot,
-    unsigned code, const char *addr)
-{
-	struct relay_event	*e;
-	unsigned		 n = r->nevents, room;
-
-	/* It doubles until it is a ring. */
-	if (n < RELAY_EVENTS && (n == 0 || (n & (n - 1)) == 0)) {
-		room = n == 0 ? 1 : 2 * n;
-		if ((e = reallocarray(r->events, room, sizeof(*e))) == NULL)
-			return;
-		r->events = e;
-	}
-	e = &r->events[n % RELAY_EVENTS];
-	memset(e, 0, sizeof(*e));
-	e->at = clock_wall_ms();
-	e->what = what;
-	e->channel = (uint16_t)channel;
-	e->slot = (uint8_t)slot;
-	e->code = (uint16_t)code;
-	e->bytes_in = r->bytes_in;
-	e->bytes_out = r->bytes_out;
-	strlcpy(e->addr, addr, sizeof(e->addr));
-	r->nevents++;
-}
-
 /* Those who wait hear no: the session is over. */
 static void
 relay_waiting(struct relay *r)
@@ -230,9 +202,9 @@ relay_part(struct relay *r, const char *why)
 }
 
 void
-relay_over(struct relay *r, const char *why, int keep)
+relay_over(struct relay *r, const char *why, const char *by, int keep)
 {
-	log_info("relay session %.*s: %s", PREFIX, r->id, why);
+	relay_note(r, keep ? "expire" : "delete", 0, SLOT_COUNT, 0, by);
 	relay_part(r, why);
 	if (!keep) {
 		relay_waiting(r);
@@ -252,7 +224,7 @@ relay_due(void *arg)
 		if (r->expired)
 			relay_free(r);
 		else
-			relay_over(r, "session expired", 1);
+			relay_over(r, "session expired", "", 1);
 	} else
 		timer_set(&r->timer, (uint64_t)(r->expires - clock_wall_ms()));
 }

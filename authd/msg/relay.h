@@ -12,6 +12,7 @@
 #include "base/index.h"
 #include "imsg/msg.h"
 
+struct cJSON;
 struct peer;
 struct relay_row;
 
@@ -94,10 +95,23 @@ void		 relay_keep(struct relay *, int64_t lifetime_ms);
 int		 relay_load(const struct relay_row *);
 /* To the store, as it is now; `always`, or when that was some time ago. */
 void		 relay_save(struct relay *, int always);
-/* Over: whoever is there hears 1001 and why; it is freed, or kept a while. */
-void		 relay_over(struct relay *, const char *why, int keep);
+/*
+ * Over: whoever is there hears 1001 and why; it is freed, or kept a while. `by` is
+ * the address of who wanted it.
+ */
+void		 relay_over(struct relay *, const char *why, const char *by,
+		    int keep);
+
+/* relay_events.c: what happened, and its answers. */
+
+/* A line of the log, and the newest of the last RELAY_EVENTS. */
 void		 relay_note(struct relay *, const char *what, unsigned channel,
 		    unsigned slot, unsigned code, const char *addr);
+/* The answer of GET .../events, and the status' member. NULL: no memory. */
+struct cJSON	*relay_events(const struct relay *);
+struct cJSON	*relay_audit_member(const struct relay *);
+/* RFC 3339 in UTC, zeros at the fraction's end left out. */
+void		 relay_add_time(struct cJSON *, const char *name, int64_t ms);
 
 /* relay_seat.c: who comes. */
 

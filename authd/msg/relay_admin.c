@@ -5,7 +5,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "authd/cred/bearer.h"
 #include "authd/store/audit.h"
@@ -67,28 +66,6 @@ relay_audit(const struct ask *ask, const char *id, const char *why)
 		audit_done(&a);
 }
 
-/* RFC 3339 in UTC, zeros at the fraction's end left out. */
-static void
-add_time(cJSON *o, const char *name, int64_t ms)
-{
-	char		text[48];
-	time_t		t = (time_t)(ms / 1000);
-	struct tm	tm;
-	size_t		n;
-	int		frac = (int)(ms % 1000);
-
-	gmtime_r(&t, &tm);
-	n = strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%S", &tm);
-	if (frac != 0) {
-		n += (size_t)snprintf(text + n, sizeof(text) - n, ".%03d",
-		    frac);
-		while (text[n - 1] == '0')
-			n--;
-	}
-	strlcpy(text + n, "Z", sizeof(text) - n);
-	cJSON_AddStringToObject(o, name, text);
-}
-
 /* D21: one slash, however many the base has. */
 static void
 add_url(cJSON *o, const struct relay *r)
@@ -123,7 +100,7 @@ relay_made(void *arg, int ok)
 		relay_say(&k->ask, 201, "", k->o);
 	} else {
 		if ((r = relay_find(k->id)) != NULL)
-			relay_over(r, "could not be stored", 0);
+			relay_over(r, "could not be stored", "", 0);
 		cJSON_Delete(k->o);
 		relay_say(&k->ask, 503, UNAVAILABLE, NULL);
 	}
@@ -177,14 +154,12 @@ relay_create(const struct ask *ask)
 		relay_keep(r, (int64_t)in->ttl * 1000);
 	relay_note(r, "create", 0, SLOT_COUNT, 0, in->addr);
 	relay_audit(ask, r->id, NULL);
-	log_info("relay session %.*s: made by %s from %s", PREFIX, r->id,
-	    r->subject[0] != '\0' ? r->subject : "anybody", in->addr);
 	cJSON_AddStringToObject(o, "id", r->id);
 	cJSON_AddStringToObject(o, "initiator_token", tokens[SLOT_INITIATOR]);
 	cJSON_AddStringToObject(o, "responder_token", tokens[SLOT_RESPONDER]);
 	add_url(o, r);
-	add_time(o, "created_at", r->created);
-	add_time(o, "expires_at", r->expires);
+	relay_add_time(o, "created_at", r->created);
+	relay_add_time(o, "expires_at", r->expires);
 	if (in->channels != 0)
 		cJSON_AddNumberToObject(o, "channels", r->channels);
 	explicit_bzero(tokens, sizeof(tokens));
@@ -207,13 +182,15 @@ relay_status(const struct relay *r)
 	}
 	cJSON_AddStringToObject(o, "id", r->id);
 	cJSON_AddStringToObject(o, "state", states[most]);
-	add_time(o, "created_at", r->created);
-	add_time(o, "expires_at", r->expires);
-	add_time(o, "last_activity", r->moved);
+	relay_add_time(o, "created_at", r->created);
+	relay_add_time(o, "expires_at", r->expires);
+	relay_add_time(o, "last_activity", r->moved);
 	cJSON_AddNumberToObject(o, "bytes_in", (double)r->bytes_in);
 	cJSON_AddNumberToObject(o, "bytes_out", (double)r->bytes_out);
 	cJSON_AddBoolToObject(o, "initiator_connected", any & 1);
 	cJSON_AddBoolToObject(o, "responder_connected", any >> 1 & 1);
+	if (proc_conf()->relay_audit)
+		cJSON_AddItemToObject(o, "audit", relay_audit_member(r));
 	return (o);
 }
 
@@ -287,9 +264,11 @@ relay_run(const struct ask *ask)
 		relay_say(ask, 404, "404 page not found", NULL);
 	} else if (ask->in->op == RELAY_SHOW) {
 		relay_say(ask, 200, "", relay_status(r));
+	} else if (ask->in->op == RELAY_HISTORY) {
+		relay_say(ask, 200, "", relay_events(r));
 	} else {
 		relay_audit(ask, r->id, NULL);
-		relay_over(r, "session closed", 0);
+		relay_over(r, "session closed", ask->in->addr, 0);
 		relay_say(ask, 204, "", NULL);
 	}
 }
@@ -303,6 +282,7 @@ relay_authorize(struct ask *ask)
 		[RELAY_LIST] = "swsrs:session:read",
 		[RELAY_SHOW] = "swsrs:session:read",
 		[RELAY_DELETE] = "swsrs:session:delete",
+		[RELAY_HISTORY] = "swsrs:session:read",
 	};
 	static const char *const	words[] = {
 		[TOKEN_MALFORMED] = "malformed",

@@ -22,7 +22,6 @@
 #define START_MS	1500	/* for a rendd to be there; ADMIT has 2 s */
 #define ON_WAY_MS	12000	/* for a connection to reach its rendd */
 #define WAITING_MAX	64	/* of one session */
-#define PREFIX		6
 
 static void	relay_let_in(struct relay *, const struct relay_wait *);
 static void	waiting_late(void *);
@@ -305,9 +304,6 @@ relay_on_slot(struct chan *c, struct imsg *m)
 		relay_save(r, 1);
 	relay_note(r, in.taken ? "attach" : "detach", in.channel, in.slot,
 	    in.code, in.addr);
-	log_info("relay session %.*s: %s of channel %u %s %s", PREFIX, r->id,
-	    in.slot == SLOT_INITIATOR ? "initiator" : "responder", in.channel,
-	    in.taken ? "joined from" : "left for", in.addr);
 	return (0);
 }
 

@@ -124,7 +124,7 @@ enum try_call {
 
 /* Calls of the rendezvous admin API (RELAY), and its slots. */
 enum relay_op { RELAY_CREATE = 1, RELAY_LIST, RELAY_SHOW, RELAY_DELETE,
-    RELAY_DISCOVER, RELAY_OP_COUNT };
+    RELAY_DISCOVER, RELAY_HISTORY, RELAY_OP_COUNT };
 enum relay_slot { SLOT_INITIATOR, SLOT_RESPONDER, SLOT_COUNT };
 #define RELAY_CHANNELS	256	/* of a relay session, at most */
 

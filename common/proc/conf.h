@@ -163,6 +163,7 @@ enum conf_unit { UNIT_COUNT, UNIT_SECONDS, UNIT_BYTES, UNIT_BOOL };
 	    "stall timeout")						\
 	X(relay_ping, 30, 0, 86400, UNIT_SECONDS, R_RENDD,		\
 	    "ping interval")		/* 0: none */			\
+	X(relay_audit, 0, 0, 1, UNIT_BOOL, R_AUTHD, "audit")		\
 	X(relay_reap, 10, 1, 86400, UNIT_SECONDS, R_AUTHD,		\
 	    "reap interval")						\
 	X(pair_connections, 10000, 1, 100000, UNIT_COUNT,		\

@@ -31,6 +31,7 @@
 #define UNAVAILABLE	"service temporarily unavailable"
 #define BEARER		"WWW-Authenticate: Bearer\r\n"
 #define ADMIN		"/admin/sessions"
+#define EVENTS		"/events"	/* behind an id: 12.4 */
 #define PLAIN		"text/plain; charset=utf-8"
 
 struct admin {
@@ -233,6 +234,8 @@ admin_session(struct admin *a, const struct slice *path)
 	const char	*s = path->s + sizeof(ADMIN);
 	size_t		 n = path->len - sizeof(ADMIN);
 
+	if (a->op == RELAY_HISTORY)
+		n -= sizeof(EVENTS) - 1;
 	if (memchr(s, '/', n) == NULL)
 		path_segment(s, n, a->session, sizeof(a->session));
 }
@@ -261,7 +264,7 @@ admin_begin(struct conn *c, const struct httphead *h, enum relay_op op,
 	}
 	if (admin_token(c, h) == -1)
 		return;
-	if (op == RELAY_SHOW || op == RELAY_DELETE)
+	if (op == RELAY_SHOW || op == RELAY_DELETE || op == RELAY_HISTORY)
 		admin_session(a, &h->path);
 	if (op == RELAY_CREATE && (h->flags & HTTPHEAD_LENGTH) &&
 	    h->content_length <= BODY_MAX)
@@ -368,34 +371,52 @@ fixed_begin(struct conn *c, const struct httphead *h, const char *cors)
 		discovery(c, h, cors);
 }
 
-void
-rendezvous_begin(struct conn *c, const struct httphead *h)
+/* Behind `/admin/sessions/`: is it an id, and a word of ours behind that? */
+static int
+is_events(const struct slice *path)
 {
-	char		cors[CORS_MAX];
-	int		one, get;
+	size_t	n = sizeof(ADMIN) + sizeof(EVENTS) - 1;
 
-	if (cors_fields(h, cors)) {
-		answer_empty(c, 204, cors);
-		return;
-	}
-	if (h->path.len < sizeof(ADMIN) - 1 ||
-	    memcmp(h->path.s, ADMIN, sizeof(ADMIN) - 1) != 0) {
-		fixed_begin(c, h, cors);
-		return;
-	}
-	one = h->path.len > sizeof(ADMIN) - 1;
+	return (path->len > n && memcmp(path->s + path->len -
+	    (sizeof(EVENTS) - 1), EVENTS, sizeof(EVENTS) - 1) == 0 &&
+	    memchr(path->s + sizeof(ADMIN), '/', path->len - n) == NULL);
+}
+
+static void
+admin_route(struct conn *c, const struct httphead *h, const char *cors)
+{
+	int	one = h->path.len > sizeof(ADMIN) - 1, events, get;
+
 	get = c->is_head || slice_eq(&h->method_name, "GET");
-	if (one && (h->path.len == sizeof(ADMIN) || memchr(h->path.s +
-	    sizeof(ADMIN), '/', h->path.len - sizeof(ADMIN)) != NULL))
+	events = one && is_events(&h->path);
+	if (one && !events && (h->path.len == sizeof(ADMIN) ||
+	    memchr(h->path.s + sizeof(ADMIN), '/',
+	    h->path.len - sizeof(ADMIN)) != NULL))
 		rendezvous_error(c, cors, 404, "404 page not found", NULL);
 	else if (get)
-		admin_begin(c, h, one ? RELAY_SHOW : RELAY_LIST, cors);
-	else if (one && slice_eq(&h->method_name, "DELETE"))
+		admin_begin(c, h, events ? RELAY_HISTORY : one ? RELAY_SHOW :
+		    RELAY_LIST, cors);
+	else if (one && !events && slice_eq(&h->method_name, "DELETE"))
 		admin_begin(c, h, RELAY_DELETE, cors);
 	else if (!one && slice_eq(&h->method_name, "POST"))
 		admin_begin(c, h, RELAY_CREATE, cors);
 	else
-		rendezvous_error(c, cors, 405, "Method Not Allowed", one ?
+		rendezvous_error(c, cors, 405, "Method Not Allowed", events ?
+		    "Allow: GET, HEAD\r\n" : one ?
 		    "Allow: DELETE, GET, HEAD\r\n" :
 		    "Allow: GET, HEAD, POST\r\n");
+}
+
+void
+rendezvous_begin(struct conn *c, const struct httphead *h)
+{
+	char		cors[CORS_MAX];
+
+	if (cors_fields(h, cors))
+		answer_empty(c, 204, cors);
+	else if (h->path.len < sizeof(ADMIN) - 1 ||
+	    memcmp(h->path.s, ADMIN, sizeof(ADMIN) - 1) != 0)
+		fixed_begin(c, h, cors);
+	else
+		admin_route(c, h, cors);
 }

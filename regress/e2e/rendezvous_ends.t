@@ -2,7 +2,9 @@
 # SPDX-License-Identifier: ISC
 """Rendezvous: how it ends: limits, times, delete, deaths, the server's stop."""
 
+import os
 import re
+import resource
 import socket
 import subprocess
 import threading
@@ -268,6 +270,41 @@ def rush(r):
                 "into one process")
 
 
+def ticks(d):
+    """What all processes of the relay have used of a CPU, seconds."""
+    used = 0
+    for role in "rendd", "authd", "proxyd":
+        for p in d.processes(role):
+            with open("/proc/%s/stat" % p["pid"]) as f:
+                used += sum(map(int, f.read().rsplit(") ")[1].split()[11:13]))
+    return used / os.sysconf("SC_CLK_TCK")
+
+
+def idle(r):
+    """A thousand who wait, and how soon a pair of them is one."""
+    made = [r.create({"channels": 256}) for _ in range(4)]
+    ws = [(r.join(s, "initiator", i), s, i) for s in made
+          for i in range(250)]
+    until(lambda: [r.state(s) for s in made] == ["half_open"] * 4, "them")
+    before, begun = ticks(r.d), time.monotonic()
+    time.sleep(5)
+    used, span = ticks(r.d) - before, time.monotonic() - begun
+    t.ok(used < 0.02 * span, "rendezvous-43(partial): 1000 who wait use "
+         "%.1f %% of a core" % (100 * used / span))
+    took = []
+    for w, s, i in ws[:51]:
+        w.send("early")
+        b = r.join(s, "responder", i)
+        begun = time.monotonic()
+        t.equal(b.recv(), (1, b"early"), "what waited has come")
+        took.append(time.monotonic() - begun)
+    took.sort()
+    t.ok(took[25] < 0.01, "rendezvous-43: half of 51 pairs are one within "
+         "%.1f ms of the second attach" % (1000 * took[25]))
+    for s in made:
+        r.call("DELETE", "/" + s["id"])
+
+
 def crowd(r):
     """Many who wait in one process cost it nothing, and none waits for all."""
     s = r.create({"channels": 256})
@@ -297,6 +334,8 @@ def crowd(r):
             "and all hear the end")
 
 
+resource.setrlimit(resource.RLIMIT_NOFILE,
+                   (resource.getrlimit(resource.RLIMIT_NOFILE)[1],) * 2)
 with Relayd(t, conf="relay {\n\tno auth\n\tmax message 1000\n}\n") as d:
     limit(Relay(d))
 with Relayd(t, conf="relay {\n\tno auth\n\tping interval 0s\n}\n") as d:
@@ -311,6 +350,7 @@ with Relayd(t, conf="relay {\n\tno auth\n}\n") as d:
     deaths(r)
     again(d, r, authd(r))
     rush(r)
+    idle(r)
     crowd(r)
 with Relayd(t, conf="relay {\n\tno auth\n}\n") as d:
     stop(d, Relay(d))

@@ -149,6 +149,34 @@ def discovery(d, idp):
             "rendezvous-52: discovery has exactly its members")
 
 
+def advertised(tmp):
+    """What the identity provider says it signs with, and what it says not."""
+    for said_algs, good in ((["ES256", "RS384"], ["ES256"]),
+                            ([], ["RS256"]), (["HS256", "none"], ["RS256"]),
+                            (None, ["RS256"])):
+        idp = Provider(tmp)
+        idp.keys = [Key(alg, "k-" + alg) for alg in ("RS256", "ES256",
+                                                     "EdDSA")]
+        more = {} if said_algs is None else {
+            "id_token_signing_alg_values_supported": said_algs}
+        doc = dict(idp.discovery(), **more)
+        if said_algs is None:
+            doc.pop("id_token_signing_alg_values_supported", None)
+        idp.says["/realms/test/.well-known/openid-configuration"] = \
+            lambda h: idp.answer(h, doc)
+        with idp, Relayd(t, global_conf=conf(idp)) as d:
+            up(d, 3)
+            for k in idp.keys:
+                got = call(d, idp.token(k, scope=CREATE))[:2]
+                if k.alg in good:
+                    t.equal(got[0], 201, "rendezvous-13(partial): %s of %s" %
+                            (k.alg, said_algs))
+                else:
+                    t.equal(got, (401, "invalid token: bad algorithm\n"),
+                            "rendezvous-13: %s is not among %s" %
+                            (k.alg, said_algs or "any: RS256 alone is"))
+
+
 def up(d, n):
     until(lambda: d.log.has("oidc issuer .*: %d keys" % n), "keys")
 
@@ -204,6 +232,8 @@ with tempfile.TemporaryDirectory() as tmp:
         t.equal((got, st), (201, 200), "rendezvous-20: an identity provider "
                 "that hangs blocks nobody")
         hang.set()
+    idp.says = {}
+    advertised(tmp)
     # Without it.
     idp.says = {}
     idp.down()
