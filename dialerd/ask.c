@@ -35,7 +35,8 @@ ask_end(struct ask *a, const char *why)
 	if (c != NULL)
 		(void)say_issuer_said(c, a->id, -1, &(struct msg_issuer_said){
 		    .why = printable, .authorization = a->doc.authorization,
-		    .token = a->doc.token, .device = a->doc.device });
+		    .token = a->doc.token, .device = a->doc.device,
+		    .algs = a->doc.algs });
 	a->id = 0;
 }
 
@@ -129,7 +130,7 @@ ask_on_ask(struct chan *c, struct imsg *m)
 	(void)say_issuer_said(c, m->id, -1, &(struct msg_issuer_said){
 	    .why = i < conf->n_issuer ? "it is being asked" :
 	    "not in the configuration", .authorization = "", .token = "",
-	    .device = "" });
+	    .device = "", .algs = "" });
 	return (0);
 }
 

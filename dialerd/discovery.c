@@ -34,6 +34,30 @@ endpoint(const struct cJSON *o, const char *name, char dst[URL_SIZE])
 		strlcpy(dst, s, URL_SIZE);
 }
 
+/* rendezvous-protocol.md, 3.2: none of these is RS256 alone. */
+static void
+algorithms(const struct cJSON *o, char dst[WORD_SIZE])
+{
+	static const char *const	ours[] = { "RS256", "PS256", "ES256",
+	    "ES384", "EdDSA" };
+	const struct cJSON		*list, *v;
+	size_t				 i;
+
+	list = cJSON_GetObjectItemCaseSensitive(o,
+	    "id_token_signing_alg_values_supported");
+	for (i = 0; i < sizeof(ours) / sizeof(ours[0]); i++)
+		cJSON_ArrayForEach(v, list)
+			if (cJSON_IsString(v) &&
+			    strcmp(v->valuestring, ours[i]) == 0) {
+				strlcat(dst, dst[0] != '\0' ? " " : "",
+				    WORD_SIZE);
+				strlcat(dst, ours[i], WORD_SIZE);
+				break;
+			}
+	if (dst[0] == '\0')
+		strlcpy(dst, "RS256", WORD_SIZE);
+}
+
 static const char *
 read_members(const struct cJSON *o, const char *issuer, struct discovery *d)
 {
@@ -51,6 +75,7 @@ read_members(const struct cJSON *o, const char *issuer, struct discovery *d)
 	endpoint(o, "authorization_endpoint", d->authorization);
 	endpoint(o, "token_endpoint", d->token);
 	endpoint(o, "device_authorization_endpoint", d->device);
+	algorithms(o, d->algs);
 	return (NULL);
 }
 

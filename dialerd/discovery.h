@@ -14,6 +14,8 @@ struct discovery {
 	char	keys[URL_SIZE];		/* jwks_uri */
 	/* for clients; "" where there is none that could be one */
 	char	authorization[URL_SIZE], token[URL_SIZE], device[URL_SIZE];
+	/* what it says that it signs with, as far as it is ours; or RS256 */
+	char	algs[WORD_SIZE];
 };
 
 /*

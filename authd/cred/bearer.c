@@ -99,7 +99,8 @@ enum token_said
 bearer_open(const char *token, const char *audience, struct bearer *b)
 {
 	struct token_how	 how = { .audience = audience,
-				    .now = clock_wall(), .early = EARLY_S };
+				    .now = clock_wall(), .early = EARLY_S,
+				    .advertised = 1 };
 	const struct cJSON	*exp;
 	struct cJSON		*o;
 	enum token_said		 said;

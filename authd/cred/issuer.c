@@ -275,9 +275,25 @@ is_type(const struct cJSON *typ)
 	return (0);
 }
 
+int
+issuer_signs(const struct issuer *is, const char *alg)
+{
+	const char	*s = is->algs;
+	size_t		 n = strlen(alg);
+
+	if (*s == '\0')
+		return (1);
+	for (; *s != '\0'; s += strspn(s, " ")) {
+		if (strncmp(s, alg, n) == 0 && (s[n] == ' ' || s[n] == '\0'))
+			return (1);
+		s += strcspn(s, " ");
+	}
+	return (0);
+}
+
 static enum token_said
 check_signature(const struct cJSON *header, const char *token,
-    const struct jwt_parts *p, unsigned place)
+    const struct jwt_parts *p, const struct token_how *how, unsigned place)
 {
 	const struct cJSON	*alg, *kid;
 	uint8_t			 sig[JWK_SIG_MAX];
@@ -290,7 +306,9 @@ check_signature(const struct cJSON *header, const char *token,
 	    (kid != NULL && (!cJSON_IsString(kid) ||
 	    strlen(kid->valuestring) >= KID_SIZE)))
 		return (TOKEN_MALFORMED);
-	if (!cJSON_IsString(alg) || !jwk_knows(alg->valuestring))
+	if (!cJSON_IsString(alg) || !jwk_knows(alg->valuestring) ||
+	    (how->advertised && !issuer_signs(&issuers[place],
+	    alg->valuestring)))
 		return (TOKEN_ALGORITHM);
 	n = jwt_bytes(sig, sizeof(sig), p->signature, strlen(p->signature));
 	if (n <= 0)
@@ -328,7 +346,7 @@ issuer_open(const struct conf *conf, const char *token,
 	}
 	if (header != NULL && o != NULL &&
 	    (said = check_claims(conf, o, how, place)) == TOKEN_GOOD)
-		said = check_signature(header, token, &p, *place);
+		said = check_signature(header, token, &p, how, *place);
 	/* Of few there are many: only now is it somebody's own fault. */
 	if (said == TOKEN_GOOD && jwt_has_twins(o))
 		said = TOKEN_MALFORMED;

@@ -27,11 +27,14 @@ struct issuer {
 	uint64_t	 got_ms;	/* these were fetched */
 	char		 authorization[URL_SIZE], token[URL_SIZE];
 	char		 device[URL_SIZE];	/* "": has none */
+	char		 algs[WORD_SIZE];	/* advertised; "": not asked */
 };
 
 /* A new configuration: what is known of those that are still in it stays. */
 void		 issuers_reloaded(const struct conf *);
 void		 issuers_clear(void);
+/* Is the algorithm one that it says it signs with? */
+int		 issuer_signs(const struct issuer *, const char *alg);
 /* NULL: there are not so many. */
 struct issuer	*issuer_at(unsigned place);
 
@@ -49,6 +52,7 @@ struct token_how {
 	int64_t		 now;		/* seconds */
 	int64_t		 skew;		/* how wrong clocks may be, for exp */
 	int64_t		 early;		/* and for nbf and iat */
+	int		 advertised;	/* no algorithm but the issuer's own */
 };
 
 /*

@@ -117,6 +117,7 @@ want_got(struct want *w, const struct msg_issuer_said *in)
 	is->keys = w->building;
 	w->building = NULL;
 	is->got_ms = clock_ms();
+	strlcpy(is->algs, in->algs, sizeof(is->algs));
 	strlcpy(is->authorization, in->authorization,
 	    sizeof(is->authorization));
 	strlcpy(is->token, in->token, sizeof(is->token));

@@ -66,7 +66,7 @@ static void
 said(uint32_t id, const char *why)
 {
 	say_id(dialerd->fd, id, issuer_said, .why = why, .authorization = "",
-	    .token = "", .device = "");
+	    .token = "", .device = "", .algs = "");
 }
 
 /* What is shown of the first one. */
