@@ -152,6 +152,7 @@ static const struct keyword {
 	{ "relay",	RELAY },
 	{ "replace",	REPLACE },
 	{ "require",	REQUIRE },
+	{ "resume",	RESUME },
 	{ "scheme",	SCHEME },
 	{ "script",	SCRIPT },
 	{ "secret",	SECRET },

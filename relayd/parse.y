@@ -117,7 +117,7 @@ static void	certificate(struct parser *, const char *, const char *);
 %token MAX "max" METRICS "metrics" MISSING "missing" NO "no" ON "on" ONLY "only" OPERATOR "operator"
 %token ORIGIN "origin"
 %token ADMIN "admin" AUTH "auth" BASE "base" CLIENT "client" ID "id" INTERVAL "interval"
-%token MESSAGE "message" PEER "peer" PING "ping" REAP "reap" RELAY "relay"
+%token MESSAGE "message" PEER "peer" PING "ping" REAP "reap" RELAY "relay" RESUME "resume"
 %token CHECK "check" PAIR "pair"
 %token PAIRED "paired" TOKENS "tokens"
 %token STALL "stall" SUBJECT "subject" URL "url" WAIT "wait"
@@ -764,6 +764,9 @@ relayopt	: NO AUTH {
 			number(ps, "ping interval", "relay_ping", $3.number);
 		}
 		| AUDIT			{ ps->conf->relay_audit = 1; }
+		| RESUME GRACE duration {
+			number(ps, "resume grace", "relay_resume", $3.number);
+		}
 		| REAP INTERVAL duration {
 			number(ps, "reap interval", "relay_reap", $3.number);
 		}
@@ -863,7 +866,7 @@ belongs(const char *word)
 		{ "peer", IN("relay") }, { "ping", IN("relay") },
 		{ "stall", IN("relay") }, { "reap", IN("relay") },
 		{ "base", IN("relay") }, { "client", IN("relay") },
-		{ "no", IN("relay") },
+		{ "no", IN("relay") }, { "resume", IN("relay") },
 		{ "redis", TOP }, { "internal", TOP },
 		{ "path", IN("tunnel") }, { "grace", IN("tunnel") },
 		{ "start-up", IN("tunnel") }, { "session", IN("tunnel") },

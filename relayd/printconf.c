@@ -394,6 +394,9 @@ print_relay(FILE *f, const struct conf *c)
 	print_seconds(f, "\tstall timeout", c->relay_stall);
 	print_seconds(f, "\tping interval", c->relay_ping);
 	print_seconds(f, "\treap interval", c->relay_reap);
+	print_seconds(f, "\tresume grace", c->relay_resume);
+	if (c->relay_audit)
+		fprintf(f, "\taudit\n");
 	print_named(f, "\tbase url ", c->relay_base);
 	print_named(f, "\taudience ", c->relay_audience);
 	print_named(f, "\tclient id ", c->relay_client);

@@ -28,6 +28,7 @@
 static void	leg_readable(evutil_socket_t, short, void *);
 static void	leg_writable(evutil_socket_t, short, void *);
 static void	leg_due(void *);
+static void	ack_late(void *);
 
 struct leg *
 leg_new(int fd, const char *addr, const char *request)
@@ -50,7 +51,21 @@ leg_new(int fd, const char *addr, const char *request)
 	    leg_readable, l);
 	event_assign(&l->ev_write, proc_base(), fd, EV_WRITE, leg_writable, l);
 	timer_init(&l->timer, leg_due, l);
+	timer_init(&l->ack, ack_late, l);
 	return (l);
+}
+
+int
+leg_resumes(struct leg *l, int again, uint64_t seen)
+{
+	if ((l->resume = resume_new()) == NULL)
+		return (-1);
+	l->again = again;
+	l->seen = seen;
+	if (l->pass.max == 0 || l->pass.max > RESUME_MESSAGE)
+		l->pass.max = RESUME_MESSAGE;
+	l->pass.max += RESUME_HEADER;
+	return (0);
 }
 
 int
@@ -80,10 +95,15 @@ leg_is_read(const struct leg *l)
 	switch (l->state) {
 	case LEG_ASKING:
 	case LEG_KNOCKING:
+	case LEG_AWAY:
 		return (0);
 	case LEG_SEATED:
+		if (l->peer != NULL && l->peer->resume != NULL)
+			return (resume_has_room(l->peer->resume));
 		if (l->peer != NULL)
 			return (l->peer->out == NULL);
+		if (l->resume != NULL)
+			return (resume_fits(l->resume, l->held));
 		if (l->held != NULL)
 			(void)pipe_tail(l->held, &room);
 		return (l->held == NULL || room >= HELD_MIN);
@@ -101,7 +121,7 @@ leg_wait(const struct leg *l)
 
 	if (conf->relay_ping != 0)
 		ms = conf->relay_ping * 1000;
-	if (l->out != NULL && (t = conf->relay_stall * 1000) < ms)
+	if (leg_owes(l) && (t = conf->relay_stall * 1000) < ms)
 		ms = t;
 	if (l->peer == NULL) {
 		t = l->since_ms + conf->relay_wait * 1000;
@@ -133,6 +153,117 @@ leg_update(struct leg *l)
 		timer_set(&l->timer, ms);
 }
 
+int
+leg_owes(const struct leg *l)
+{
+	return (l->out != NULL ||
+	    (l->resume != NULL && l->resume->next != NULL));
+}
+
+void
+leg_give(struct leg *l, struct pipe *p)
+{
+	if (!leg_owes(l))
+		l->moved_ms = clock_ms();
+	if (l->resume == NULL)
+		l->out = p;
+	else if (resume_keep(l->resume, p->data + p->off, p->len) == -1) {
+		pipe_put(p);
+		pair_lost(l, "out of memory");
+		leg_drop(l);
+		return;
+	} else
+		pipe_put(p);
+	if (l->state != LEG_AWAY)
+		(void)out_flush(l);
+}
+
+/* ---- one that can be taken up again ---- */
+
+static void
+ack_late(void *arg)
+{
+	struct leg	*l = arg;
+
+	if (l->state != LEG_SEATED || l->resume->unacked == 0)
+		return;
+	l->resume->ack_due = 1;
+	event_add(&l->ev_write, NULL);
+}
+
+/*
+ * Its messages lie in `p`, whole frames: without their headers they are the
+ * other's. NULL: a fault of it, which was said.
+ */
+static struct pipe *
+leg_strip(struct leg *l, struct pipe *p)
+{
+	struct pipe	*to = l->peer == NULL ? l->held : NULL;
+	const char	*why;
+	uint64_t	 payload = 0;
+	int		 r = -1;
+
+	if (to == NULL && (to = pipe_get()) == NULL) {
+		pipe_put(p);
+		return (NULL);
+	}
+	l->held = NULL;
+	r = resume_take(l->resume, p->data, p->len, to, &payload, &why);
+	pipe_put(p);
+	l->pass.payload = payload;
+	if (l->resume->ack_due)
+		event_add(&l->ev_write, NULL);
+	else if (l->resume->unacked > 0 && !timer_is_set(&l->ack))
+		timer_set(&l->ack, RESUME_ACK_MS);
+	if (r == -1)
+		ws_close(&l->ws, strcmp(why, "message too big") == 0 ?
+		    WS_TOO_BIG : WS_PROTOCOL_ERROR, why);
+	return (to);
+}
+
+int
+leg_again(struct leg *l, struct leg *old)
+{
+	if (old->resume == NULL || resume_again(old->resume, l->seen) == -1)
+		return (-1);
+	resume_free(l->resume);
+	l->resume = old->resume;
+	old->resume = NULL;
+	l->held = old->held;
+	old->held = NULL;
+	return (0);
+}
+
+void
+leg_over(struct leg *l, uint16_t code, const char *reason)
+{
+	l->peer = NULL;
+	l->is_over = 1;
+	l->code = code;
+	strlcpy(l->end_text, reason, sizeof(l->end_text));
+}
+
+void
+leg_lost(struct leg *l, const char *why)
+{
+	if (pair_away(l, why)) {
+		event_del(&l->ev_read);
+		event_del(&l->ev_write);
+		timer_del(&l->ack);
+		l->reading = 0;
+		close(l->fd);
+		l->fd = -1;
+		l->ctl_len = 0;
+		l->state = LEG_AWAY;
+		timer_set(&l->timer, proc_conf()->relay_resume * 1000);
+		return;
+	}
+	pair_lost(l, why);
+	leg_drop(l);
+}
+
+/* ---- reading ---- */
+
 /* Bytes of it lie at the pipe's tail: 0, or -1: it has gone. */
 static int
 leg_take(struct leg *l, struct pipe *p, size_t n)
@@ -150,6 +281,10 @@ leg_take(struct leg *l, struct pipe *p, size_t n)
 		return (out_flush(l));
 	}
 	p->len += out;
+	if (l->resume != NULL && (p = leg_strip(l, p)) == NULL) {
+		leg_lost(l, "out of memory");
+		return (-1);
+	}
 	if (l->pass.payload != 0 || out > 0)
 		pair_count(l, l->pass.payload);
 	l->pass.payload = 0;
@@ -158,13 +293,15 @@ leg_take(struct leg *l, struct pipe *p, size_t n)
 	else if (peer == NULL)
 		l->held = p;
 	else {
-		peer->out = p;
-		peer->moved_ms = l->heard_ms;
-		(void)out_flush(peer);
+		leg_give(peer, p);
 		if (l->peer == peer)
 			leg_update(peer);
 	}
-	if (l->state == LEG_SEATED && r == -1)
+	/* An acknowledgement has made room. */
+	if (l->resume != NULL && peer != NULL && l->peer == peer)
+		leg_update(peer);
+	if (l->state == LEG_SEATED && (r == -1 ||
+	    (ws_own_code(&l->ws) != 0 && ws_peer_code(&l->ws) == 0)))
 		pair_fault(l);
 	else if (l->state == LEG_SEATED && ws_peer_code(&l->ws) != 0)
 		pair_closed(l);
@@ -177,8 +314,8 @@ leg_take(struct leg *l, struct pipe *p, size_t n)
 static int
 leg_read(struct leg *l)
 {
-	struct pipe	*p = l->state == LEG_SEATED && l->peer == NULL ?
-			    l->held : NULL;
+	struct pipe	*p = l->state == LEG_SEATED && l->peer == NULL &&
+			    l->resume == NULL ? l->held : NULL;
 	size_t		 room;
 	uint8_t		*tail;
 	ssize_t		 n;
@@ -186,9 +323,11 @@ leg_read(struct leg *l)
 	if (p == NULL && (p = pipe_get()) == NULL)
 		return (0);
 	tail = pipe_tail(p, &room);
+	if (l->resume != NULL && room > RESUME_READ)
+		room = RESUME_READ;
 	n = recv(l->fd, tail, room, MSG_DONTWAIT);
 	if (n > 0) {
-		if (p == l->held)
+		if (p == l->held && l->resume == NULL)
 			l->held = NULL;
 		return (leg_take(l, p, (size_t)n) == -1 ? -1 :
 		    (size_t)n == room);
@@ -197,8 +336,7 @@ leg_read(struct leg *l)
 		pipe_put(p);
 	if (n == -1 && (errno == EAGAIN || errno == EINTR))
 		return (0);
-	pair_lost(l, "connection lost");
-	leg_drop(l);
+	leg_lost(l, "connection lost");
 	return (-1);
 }
 
@@ -315,8 +453,11 @@ leg_discard(struct leg *l)
 	event_del(&l->ev_read);
 	event_del(&l->ev_write);
 	timer_del(&l->timer);
+	timer_del(&l->ack);
 	call_cancel(&l->call);
-	close(l->fd);
+	if (l->fd != -1)
+		close(l->fd);
+	resume_free(l->resume);
 	pipe_put(l->out);
 	pipe_put(l->held);
 	pipe_put(l->first);
@@ -342,15 +483,14 @@ seated_due(struct leg *l)
 		pair_late(l);
 		return (1);
 	}
-	if (l->out != NULL && now >= l->moved_ms + conf->relay_stall * 1000) {
+	if (leg_owes(l) && now >= l->moved_ms + conf->relay_stall * 1000) {
 		pair_stalled(l);
 		return (1);
 	}
-	if (ping == 0 || !l->reading || l->out != NULL)
+	if (ping == 0 || !l->reading || leg_owes(l))
 		return (0);
 	if (now >= l->heard_ms + LIVES * ping) {
-		pair_lost(l, "no sign of life");
-		leg_drop(l);
+		leg_lost(l, "no sign of life");
 		return (1);
 	}
 	if (now >= l->heard_ms + ping)
@@ -371,6 +511,10 @@ leg_due(void *arg)
 	case LEG_SEATED:
 		if (!seated_due(l))
 			leg_update(l);
+		break;
+	case LEG_AWAY:
+		pair_lost(l, "did not come back");
+		leg_drop(l);
 		break;
 	case LEG_ENDING:
 		if (!l->hurry && clock_ms() < l->moved_ms + stall)

@@ -14,6 +14,7 @@
 #include "imsg/call.h"
 #include "imsg/msg.h"
 #include "pipe.h"
+#include "resume.h"
 #include "ws/ws.h"
 
 /*
@@ -25,6 +26,7 @@ enum leg_state {
 	LEG_ASKING,		/* authd is asked where it belongs; no 101 yet */
 	LEG_KNOCKING,		/* its slot is held: is the holder alive? */
 	LEG_SEATED,		/* has its slot, maybe a counterpart */
+	LEG_AWAY,		/* the same, but was lost, and may come back */
 	LEG_ENDING,		/* what is there for it goes out, then a close */
 	LEG_CLOSING		/* our close is out, or answered: then it goes */
 };
@@ -52,6 +54,11 @@ struct leg {
 	uint16_t		 code;		/* LEG_ENDING: of the close, */
 	const char		*reason;	/* a constant, or end_text */
 	int			 hurry;		/* not longer than CLOSE_MS */
+	/* 12.1 */
+	struct resume		*resume;	/* NULL: an ordinary one */
+	int			 again;		/* LEG_ASKING: was one of us, */
+	uint64_t		 seen;		/* and had come so far */
+	int			 is_over;	/* LEG_AWAY: the other has ended */
 	char			 end_text[WS_REASON_MAX + 1];
 	/* control frames and the 101: to be written between two of `out` */
 	uint8_t			 ctl[WS_OUTPUT_MAX + 1024];
@@ -61,6 +68,7 @@ struct leg {
 	uint64_t		 since_ms;	/* it has its slot */
 	uint64_t		 heard_ms;	/* a byte came */
 	uint64_t		 moved_ms;	/* a byte of `out` went */
+	struct timer		 ack;		/* it has waited enough */
 };
 
 #define CLOSE_MS	4000	/* for its answer; authd waits 5 s */
@@ -71,6 +79,21 @@ struct leg	*leg_new(int fd, const char *addr, const char *request);
 int		 leg_begin(struct leg *, const uint8_t *bytes, size_t len);
 /* Its slot is its own: from here on it is read. */
 void		 leg_seat(struct leg *);
+/*
+ * It can be taken up again: to be said before it has its slot. 0, or -1: out of
+ * memory.
+ */
+int		 leg_resumes(struct leg *, int again, uint64_t seen);
+/* It is `old`, which was away, come back; that is dropped. -1: it is not. */
+int		 leg_again(struct leg *, struct leg *old);
+/* Its connection has gone without a close. It may be freed by that. */
+void		 leg_lost(struct leg *, const char *why);
+/* It is away, and the other has ended so: to be said when it comes back. */
+void		 leg_over(struct leg *, uint16_t code, const char *reason);
+/* What is for it: was all of it written? */
+int		 leg_owes(const struct leg *);
+/* Whole plain frames of the other for it; takes the pipe. */
+void		 leg_give(struct leg *, struct pipe *);
 /* It has to wait for the holder's sign of life; not read. */
 void		 leg_knock(struct leg *);
 /* No 101: this status, and out. */

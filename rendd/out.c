@@ -26,7 +26,9 @@ out_fill(struct leg *l)
 		p += 8;
 	}
 	l->ping_due = 0;
-	if (l->state == LEG_ENDING && l->out == NULL) {
+	if (l->resume != NULL && l->resume->ack_due && ws_may_send(&l->ws))
+		p += resume_ack(l->resume, p);
+	if (l->state == LEG_ENDING && !leg_owes(l)) {
 		ws_close(&l->ws, l->code, l->reason);
 		l->state = LEG_CLOSING;
 		timer_set(&l->timer, CLOSE_MS);
@@ -52,8 +54,7 @@ out_send(struct leg *l, const uint8_t *data, size_t *off, size_t *len)
 		return (0);
 	}
 	if (n == -1) {
-		pair_lost(l, "it does not take any more");
-		leg_drop(l);
+		leg_lost(l, "it does not take any more");
 		return (-1);
 	}
 	*off += (size_t)n;
@@ -85,17 +86,37 @@ out_data(struct leg *l)
 	return (1);
 }
 
+/* The next of the messages that are kept for it. */
+static int
+out_kept(struct leg *l)
+{
+	struct kept	*k = l->resume->next;
+	size_t		 off = l->resume->off, len = k->len - off;
+	int		 r = out_send(l, k->data, &off, &len);
+
+	if (r == -1)
+		return (-1);
+	if (off != l->resume->off) {
+		l->moved_ms = clock_ms();
+		resume_wrote(l->resume, off - l->resume->off);
+	}
+	return (r);
+}
+
 int
 out_flush(struct leg *l)
 {
 	int	r = 1, mid;
 
 	while (r == 1) {
-		mid = l->out != NULL && l->out->off > 0;
+		mid = (l->out != NULL && l->out->off > 0) ||
+		    (l->resume != NULL && l->resume->off > 0);
 		if (!mid && (l->ctl_len > 0 || out_fill(l)))
 			r = out_send(l, l->ctl, &l->ctl_off, &l->ctl_len);
 		else if (l->out != NULL)
 			r = out_data(l);
+		else if (l->resume != NULL && l->resume->next != NULL)
+			r = out_kept(l);
 		else
 			break;
 	}
@@ -115,5 +136,5 @@ out_flush(struct leg *l)
 int
 out_is_empty(const struct leg *l)
 {
-	return (l->out == NULL && l->ctl_len == 0);
+	return (!leg_owes(l) && l->ctl_len == 0);
 }

@@ -25,6 +25,7 @@
 static int	pair_seated(struct chan *, struct imsg *, void *);
 static void	stats_due(void *);
 static void	empty_due(void *);
+static struct leg *pair_leave(struct leg *, uint16_t, const char *);
 
 static struct {
 	TAILQ_HEAD(, leg)	 legs;
@@ -111,20 +112,37 @@ pair_announce(void)
 
 /* Coming. */
 
+/* No message of it is longer than the other can be told again. */
+static void
+pair_bound(struct leg *l, const struct leg *peer)
+{
+	if (peer->resume != NULL && l->resume == NULL &&
+	    (l->pass.max == 0 || l->pass.max > RESUME_MESSAGE))
+		l->pass.max = RESUME_MESSAGE;
+}
+
 static void
 pair_sit(struct leg *l)
 {
 	struct leg	*peer = pair.seats[l->channel][l->slot ^ 1];
+	struct pipe	*held = NULL;
 
+	if (peer != NULL && peer->is_over)
+		peer = NULL;
 	pair.seats[l->channel][l->slot] = l;
 	slot_say(l, 1, 0, "");
 	if (peer != NULL) {
 		l->peer = peer;
 		peer->peer = l;
-		l->out = peer->held;
+		held = peer->held;
 		peer->held = NULL;
+		pair_bound(l, peer);
+		pair_bound(peer, l);
 	}
-	leg_seat(l);
+	if (held != NULL)
+		leg_give(l, held);
+	if (pair.seats[l->channel][l->slot] == l)
+		leg_seat(l);
 	if (peer != NULL && pair.seats[peer->channel][peer->slot] == peer)
 		leg_update(peer);
 }
@@ -140,6 +158,35 @@ pair_knock(struct leg *l, struct leg *holder)
 	holder->knocker = l;
 	leg_knock(l);
 	leg_ping(holder);
+}
+
+/* It says that it is who was lost. Who is there still is not, any more. */
+static void
+pair_back(struct leg *l, struct leg *old)
+{
+	struct leg	*peer;
+
+	if (old != NULL && old->state == LEG_SEATED)
+		leg_lost(old, "dialed again");
+	old = pair.seats[l->channel][l->slot];
+	if (old == NULL || old->state != LEG_AWAY || leg_again(l, old) == -1) {
+		leg_end(l, WS_POLICY, "nothing to resume");
+		return;
+	}
+	l->peer = peer = old->peer;
+	old->peer = NULL;
+	if (peer != NULL)
+		peer->peer = l;
+	l->is_over = old->is_over;
+	pair.seats[l->channel][l->slot] = l;
+	slot_say(l, 1, 0, "");
+	leg_seat(l);
+	if (pair.seats[l->channel][l->slot] == l && l->is_over) {
+		(void)pair_leave(l, old->code, old->end_text);
+		leg_end(l, old->code, old->end_text);
+	} else if (peer != NULL && peer->peer == l)
+		leg_update(peer);
+	leg_drop(old);
 }
 
 void
@@ -174,9 +221,16 @@ pair_seated(struct chan *c, struct imsg *m, void *arg)
 	l->slot = in.slot;
 	strlcpy(pair.session, in.session, sizeof(pair.session));
 	proc_title("%.*s", PREFIX, pair.session);
+	holder = pair.seats[l->channel][l->slot];
 	if (in.code != 0)
 		leg_end(l, in.code, in.message);
-	else if ((holder = pair.seats[l->channel][l->slot]) != NULL)
+	else if (l->again)
+		pair_back(l, holder);
+	else if (holder != NULL && holder->state == LEG_AWAY) {
+		pair_lost(holder, "began anew");
+		leg_drop(holder);
+		pair_sit(l);
+	} else if (holder != NULL)
 		pair_knock(l, holder);
 	else
 		pair_sit(l);
@@ -207,20 +261,12 @@ pair_knock_over(struct leg *l)
 
 /* Going. */
 
-/* It is out of its slot; who knocked there sits down when all is done. */
-static struct leg *
-pair_leave(struct leg *l, uint16_t code, const char *why)
+/* In the log, and to authd. */
+static void
+left_log(const struct leg *l, uint16_t code, const char *why)
 {
-	struct leg	*knocker = l->knocker;
-	char		 text[128];
+	char	text[128];
 
-	if (pair.seats[l->channel][l->slot] != l)
-		return (NULL);
-	pair.seats[l->channel][l->slot] = NULL;
-	l->knocker = NULL;
-	if (l->peer != NULL)
-		l->peer->peer = NULL;
-	l->peer = NULL;
 	log_request(l->request);
 	log_info("relay session %.*s: %s of channel %u left: %u %s", PREFIX,
 	    pair.session, l->slot == SLOT_INITIATOR ? "initiator" :
@@ -229,6 +275,23 @@ pair_leave(struct leg *l, uint16_t code, const char *why)
 	log_request(NULL);
 	stats_say();
 	slot_say(l, 0, code, why);
+}
+
+/* It is out of its slot; who knocked there sits down when all is done. */
+static struct leg *
+pair_leave(struct leg *l, uint16_t code, const char *why)
+{
+	struct leg	*knocker = l->knocker;
+
+	if (pair.seats[l->channel][l->slot] != l)
+		return (NULL);
+	pair.seats[l->channel][l->slot] = NULL;
+	l->knocker = NULL;
+	if (l->peer != NULL)
+		l->peer->peer = NULL;
+	l->peer = NULL;
+	if (l->state != LEG_AWAY)	/* that was said when it went */
+		left_log(l, code, why);
 	return (knocker);
 }
 
@@ -240,7 +303,10 @@ pair_part(struct leg *l, uint16_t code, const char *why, uint16_t peer_code,
 	struct leg	*peer = l->peer, *one, *two = NULL;
 
 	one = pair_leave(l, code, why);
-	if (peer != NULL) {
+	if (peer != NULL && peer->state == LEG_AWAY)
+		/* It may come for what it has not heard yet, and for this. */
+		leg_over(peer, peer_code, peer_why);
+	else if (peer != NULL) {
 		two = pair_leave(peer, peer_code, peer_why);
 		leg_end(peer, peer_code, peer_why);
 	}
@@ -248,6 +314,17 @@ pair_part(struct leg *l, uint16_t code, const char *why, uint16_t peer_code,
 		pair_sit(one);
 	if (two != NULL)
 		pair_sit(two);
+}
+
+int
+pair_away(struct leg *l, const char *why)
+{
+	/* Who knocks there begins anew. */
+	if (l->resume == NULL || l->state != LEG_SEATED || pair.over ||
+	    l->knocker != NULL || proc_conf()->relay_resume == 0)
+		return (0);
+	left_log(l, WS_ABNORMAL, why);
+	return (1);
 }
 
 void
@@ -267,7 +344,10 @@ pair_lost(struct leg *l, const char *why)
 void
 pair_fault(struct leg *l)
 {
-	pair_part(l, ws_own_code(&l->ws), ws_error(&l->ws), WS_GOING_AWAY,
+	const char	*why = ws_error(&l->ws);
+
+	pair_part(l, ws_own_code(&l->ws), why != NULL ? why :
+	    "broke the rules of its messages", WS_GOING_AWAY,
 	    "peer connection lost");
 	leg_end(l, 0, "");
 }
@@ -320,7 +400,7 @@ pair_close_all(uint16_t code, const char *reason)
 		proc_exit(0);
 	}
 	TAILQ_FOREACH(l, &pair.legs, entry) {
-		if (l->state == LEG_SEATED)
+		if (l->state == LEG_SEATED || l->state == LEG_AWAY)
 			(void)pair_leave(l, code, reason);
 		l->knocker = NULL;
 		if (l->state == LEG_KNOCKING || l->state == LEG_SEATED)
@@ -332,5 +412,7 @@ pair_close_all(uint16_t code, const char *reason)
 		next = TAILQ_NEXT(l, entry);
 		if (l->state == LEG_ASKING)
 			leg_refuse(l, 503, reason);
+		else if (l->state == LEG_AWAY)
+			leg_drop(l);
 	}
 }

@@ -21,6 +21,8 @@ void	pair_knock_over(struct leg *);
 /* The ends, before anything is closed: its slot is free, the other is told. */
 void	pair_closed(struct leg *);		/* it has sent a close */
 void	pair_lost(struct leg *, const char *);	/* it has gone without one */
+/* The same: 1, if it keeps its slot for a while, as it may come back. */
+int	pair_away(struct leg *, const char *why);
 void	pair_fault(struct leg *);		/* it broke a rule */
 void	pair_late(struct leg *);		/* nobody came */
 void	pair_stalled(struct leg *);		/* it takes nothing */

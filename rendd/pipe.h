@@ -13,10 +13,11 @@
  * nothing more is read: a direction holds one of these at most.
  */
 #define PIPE_SIZE	(256 * 1024)	/* of what is read; D1, D9 */
+#define PIPE_SPARE	(64 * 1024 + 64)	/* resume.h: and a read */
 
 struct pipe {
 	size_t	off, len;	/* frames that are to be written */
-	uint8_t	data[WS_PASS_ROOM + PIPE_SIZE];
+	uint8_t	data[WS_PASS_ROOM + PIPE_SIZE + PIPE_SPARE];
 };
 
 /* An empty one, or NULL: out of memory. The last that was given back is next. */

@@ -69,7 +69,8 @@ on_give(struct chan *c, struct imsg *m)
 	int		 fd;
 
 	(void)c;
-	if (get_give(m, &in) == -1 || in.class != CLASS_RELAY)
+	if (get_give(m, &in) == -1 || in.class != CLASS_RELAY ||
+	    in.resume > RESUME_AGAIN)
 		return (-1);
 	fd = m_take_fd(m);
 	if ((l = leg_new(fd, in.addr, in.request)) == NULL) {
@@ -79,6 +80,12 @@ on_give(struct chan *c, struct imsg *m)
 	}
 	if (leg_begin(l, in.bytes.p, in.bytes.len) == -1) {
 		log_warnx("relay: connection dropped: not what it should be");
+		leg_discard(l);
+		return (0);
+	}
+	if (in.resume != RESUME_NOT && leg_resumes(l, in.resume ==
+	    RESUME_AGAIN, in.seen) == -1) {
+		log_warn("relay: connection dropped");
 		leg_discard(l);
 		return (0);
 	}

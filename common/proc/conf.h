@@ -164,6 +164,8 @@ enum conf_unit { UNIT_COUNT, UNIT_SECONDS, UNIT_BYTES, UNIT_BOOL };
 	X(relay_ping, 30, 0, 86400, UNIT_SECONDS, R_RENDD,		\
 	    "ping interval")		/* 0: none */			\
 	X(relay_audit, 0, 0, 1, UNIT_BOOL, R_AUTHD, "audit")		\
+	X(relay_resume, 30, 0, 3600, UNIT_SECONDS, R_RENDD,		\
+	    "resume grace")						\
 	X(relay_reap, 10, 1, 86400, UNIT_SECONDS, R_AUTHD,		\
 	    "reap interval")						\
 	X(pair_connections, 10000, 1, 100000, UNIT_COUNT,		\

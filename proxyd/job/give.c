@@ -3,6 +3,7 @@
  * Tunnels, terminals and TCP: authd is asked first, so that 429 and 503 can still
  * be said here; then the connection with all its bytes goes to the parent.
  */
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -129,6 +130,29 @@ offered(const struct httphead *h, int carrier)
 	return ((struct slice){ NULL, 0 });
 }
 
+#define RESUMES	"relayd.resume.1"	/* rendezvous-protocol.md, 12.1 */
+
+/* Does it want to be a leg that is taken up again? -1: its number is none. */
+static int
+resume_of(const struct httphead *h, uint64_t *seen)
+{
+	struct slice	 word = offered(h, 0);
+	char		 text[21], *end;
+	int		 n;
+
+	*seen = 0;
+	if (!slice_eq(&word, RESUMES))
+		return (RESUME_NOT);
+	n = upgrade_query_get(&h->query, "resume", text, sizeof(text));
+	if (n == UPGRADE_Q_NONE)
+		return (RESUME_FRESH);
+	errno = 0;
+	if (n <= 0 || text[strspn(text, "0123456789")] != '\0')
+		return (-1);
+	*seen = strtoull(text, &end, 10);
+	return (errno == 0 && *end == '\0' ? RESUME_AGAIN : -1);
+}
+
 /* To a rendd, which reads no head: what is the 101, and what came behind it. */
 static void
 give_seat(struct conn *c, uint64_t nonce, uint64_t instance, const char *addr,
@@ -137,7 +161,8 @@ give_seat(struct conn *c, uint64_t nonce, uint64_t instance, const char *addr,
 	static uint8_t	 bytes[GIVE_BYTES_MAX];
 	struct slice	 word = offered(give_of(c)->head, 0);
 	size_t		 early = c->in->len - give_of(c)->head->head_len;
-	int		 n, fd;
+	uint64_t	 seen;
+	int		 n, fd, resume = resume_of(give_of(c)->head, &seen);
 
 	n = snprintf((char *)bytes, sizeof(bytes),
 	    "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n"
@@ -155,7 +180,8 @@ give_seat(struct conn *c, uint64_t nonce, uint64_t instance, const char *addr,
 	(void)say_give(proc_parent(), 0, fd, &(struct msg_give){
 	    .class = CLASS_RELAY, .nonce = nonce, .instance = instance,
 	    .addr = addr, .accept = accept, .request = c->request,
-	    .bytes = { bytes, (size_t)n + early } });
+	    .bytes = { bytes, (size_t)n + early },
+	    .resume = (uint8_t)resume, .seen = seen });
 	conn_close(c, "given away", 0);
 }
 
@@ -287,11 +313,16 @@ relay_good(struct conn *c, const struct httphead *h)
 	const char		*why, *extra;
 	char			 cors[CORS_MAX], text[HOST_SIZE * 2 + 64];
 	struct slice		 own, host = give_of(c)->host;
+	uint64_t		 seen;
 	int			 status;
 
 	strlcpy(cors, give_of(c)->cors, sizeof(cors));
 	if ((why = relay_wrong(c, h, &status, &extra)) != NULL) {
 		rendezvous_error(c, cors, status, why, extra);
+		return (0);
+	}
+	if (resume_of(h, &seen) == -1) {
+		rendezvous_error(c, cors, 400, "resume: not a number", NULL);
 		return (0);
 	}
 	if (origin_fits(h, &host))

@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: ISC
+$(eval $(call fuzz_target,resume,rendd/resume.o $(ws_OBJS),))
