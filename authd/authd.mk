@@ -29,8 +29,8 @@ authd_store_OBJS = $(call authd_room,authd/store/sql) \
 	$(call authd_room,authd/store/sqlite) authd/store/ask.o \
 	authd/store/metadata.o authd/store/chain.o authd/core/budget.o authd/cred/token_id.o \
 	authd/cred/secret.o common/base/index.o common/base/clock.o \
-	common/base/compat.o common/base/log.o common/metrics/count.o \
-	$(text_OBJS)
+	common/base/compat.o common/base/log.o common/base/uuid.o \
+	common/metrics/count.o $(text_OBJS)
 authd_store_LIBS = $(EVENT_LIBS) $(SQLITE_LIBS) $(CJSON_LIBS) $(SODIUM_LIBS)
 
 # What the tests link that play the other processes.

@@ -888,10 +888,30 @@ belongs(const char *word)
 	return (NULL);
 }
 
+/*
+ * What could stand here: few enough to be named, or none. Where a setting could
+ * begin as well, but this is none, what counts is what the one before may be.
+ */
+static int
+expected(const yypcontext_t *ctx, yysymbol_kind_t want[YYNTOKENS])
+{
+	int	i, n = yypcontext_expected_tokens(ctx, want, YYNTOKENS);
+
+	if (n <= EXPECTED_MAX)
+		return (n);
+	for (i = 0; i < n; i++)
+		if (want[i] == YYSYMBOL_YES) {
+			want[0] = YYSYMBOL_YES;
+			want[1] = YYSYMBOL_NO;
+			return (2);
+		}
+	return (0);
+}
+
 static int
 yyreport_syntax_error(const yypcontext_t *ctx, struct parser *ps)
 {
-	yysymbol_kind_t	 want[EXPECTED_MAX];
+	yysymbol_kind_t	 want[YYNTOKENS];
 	char		 text[512], found[128];
 	const char	*sep = "; expected ", *where;
 	int		 i, n;
@@ -908,7 +928,7 @@ yyreport_syntax_error(const yypcontext_t *ctx, struct parser *ps)
 	else
 		snprintf(found, sizeof(found), "\"%.100s\"",
 		    lex_text(ps->lex));
-	n = yypcontext_expected_tokens(ctx, want, EXPECTED_MAX);
+	n = expected(ctx, want);
 	if (n <= 0 && (where = belongs(lex_text(ps->lex))) != NULL) {
 		error(ps, "%s belongs %s", found, where);
 		return (0);

@@ -16,6 +16,7 @@
 #include "ctl.h"
 
 #define PART_MAX	(1024 * 1024)	/* bytes of one answer */
+#define BEGINNING_MIN	4		/* of an id, as of a session's */
 
 static void
 recording_send(const struct asker *asker, const void *row)
@@ -96,32 +97,46 @@ part_logged(void *arg, int ok)
 }
 
 static void
-part_known(const struct answer *a, void *arg)
+part_no(struct part *p, int status, const char *why)
 {
-	struct part	*p = arg;
-	uint64_t	 bytes;
-	char		 what[32];
+	ctl_done(&p->ctl.asker, status, why);
+	part_free(p);
+}
 
-	if (a->r != 0 || recording_read(a->recording, &p->fd, &bytes) == -1) {
-		ctl_done(&p->ctl.asker, a->r == -1 ? 503 : a->r == 0 &&
-		    errno != ENOENT ? 500 : 404, a->r == -1 ?
-		    "store is unavailable" : a->r == 0 && errno != ENOENT ?
-		    "recording cannot be read" : "no such recording");
-		part_free(p);
-		return;
-	}
+static void
+part_open(struct part *p, const struct recording_row *r, uint64_t bytes)
+{
+	char	what[32];
+
 	p->left = bytes > (uint64_t)p->from ? bytes - (uint64_t)p->from : 0;
 	if (p->left > PART_MAX)
 		p->left = PART_MAX;
 	if (p->left == 0) {
-		ctl_done(&p->ctl.asker, 0, "");
-		part_free(p);
+		part_no(p, 0, "");
 		return;
 	}
 	snprintf(what, sizeof(what), "from %lld", (long long)p->from);
-	ctl_audit(&p->ctl, a->recording->session_id,
-	    a->recording->id, what);
+	ctl_audit(&p->ctl, r->session_id, r->id, what);
 	turn_after(part_logged, p);
+}
+
+static void
+part_known(const struct answer *a, void *arg)
+{
+	struct part	*p = arg;
+	uint64_t	 bytes;
+
+	errno = ENOENT;		/* should there be none */
+	if (a->r == -1)
+		part_no(p, 503, "store is unavailable");
+	else if (a->n > 1)
+		part_no(p, 409, "more than one recording begins so");
+	else if (a->n == 0 || recording_read(a->recording, &p->fd, &bytes) ==
+	    -1)
+		part_no(p, errno == ENOENT ? 404 : 500, errno == ENOENT ?
+		    "no such recording" : "recording cannot be read");
+	else
+		part_open(p, a->recording, bytes);
 }
 
 static void
@@ -140,11 +155,14 @@ recording_cat(struct ctl *ctl, const struct facts *f)
 	if (from[0] != '\0')
 		p->from = strtonum(from, 0, INT64_MAX, &wrong);
 	if (wrong != NULL) {
-		ctl_done(&ctl->asker, 400, "from: not a number of bytes");
-		part_free(p);
+		part_no(p, 400, "from: not a number of bytes");
 		return;
 	}
-	(void)store_ask(&(struct question){ .what = ASK_RECORDING,
+	if (strlen(ctl->word[0]) < BEGINNING_MIN) {
+		part_no(p, 404, "no such recording");
+		return;
+	}
+	(void)store_ask(&(struct question){ .what = ASK_RECORDINGS_NAMED,
 	    .key = ctl->word[0], .asker = ctl->asker.instance }, part_known, p);
 }
 const struct ctl_handler	ctl_recording_cat = { .fn = recording_cat };

@@ -216,6 +216,19 @@ def by_relayctl(d, path, data):
             "from an offset")
     t.equal(cat(d, rid, "from", str(len(data)))[1], b"", "nothing behind it")
     t.equal(cat(d, "x")[0], 1, "one that is not there is refused")
+    short = rid[:8]
+    t.equal((cat(d, short)[1], cat(d, rid.replace("-", "")[:12])[1]),
+            (data, data), "a beginning of its id is enough")
+    code, out, err = cat(d, rid[:3])
+    t.ok(code == 1 and "no such recording" in err, "three characters are none")
+    other = rid[:9] + ("0" if rid[9] != "0" else "1") + rid[10:]
+    d.rows("INSERT INTO terminal_recordings (id, started_at, ended_at) VALUES"
+           " (?, 1, 1)", other)
+    code, out, err = cat(d, short)
+    t.ok(code == 1 and "more than one recording begins so" in err,
+         "one that two begin with is not")
+    t.equal(cat(d, rid)[1], data, "a whole one always is")
+    d.rows("DELETE FROM terminal_recordings WHERE id = ?", other)
     t.equal(cat(d, rid, "from", "x")[0], 1, "and so is no number")
     t.ok(sql(d, "SELECT 1 FROM audit_events WHERE action = 'recording_cat'"
              " AND object = '%s' AND reason = 'from 0'" % rid),

@@ -4,6 +4,8 @@
  * log, counted and not one by one, and a flood of addresses has an end.
  * operator-api.md, 11; audit.md.
  */
+#include <sys/resource.h>
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,6 +21,8 @@
 #define UPGRADE	"Connection: Upgrade\r\nUpgrade: websocket\r\n"		\
 	"Sec-WebSocket-Version: 13\r\n"					\
 	"Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n"
+#define TUNNEL "/api/tunnel"
+#define LONG "0123456789012345678901234567890123456789012345678901234567890123"
 #define TERMINAL API "/" SESSION "/terminal"
 
 static struct drive	d;
@@ -45,6 +49,30 @@ static const struct cause {
 	    ALONE_TICKET },
 	{ "GET " TERMINAL "?ticket=%%%% HTTP/1.1\r\nHost: a\r\n" UPGRADE
 	    "\r\n", 401, ALONE_TICKET },
+	{ "GET " TERMINAL "?ticket=%x HTTP/1.1\r\nHost: a\r\n" UPGRADE
+	    "\r\n", 401, ALONE_TICKET },
+	{ "GET " TERMINAL "?ticket=x HTTP/1.1\r\nHost: a\r\nConnection: "
+	    "upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 12\r\n"
+	    "Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n", 400,
+	    ALONE_UPGRADE },
+	{ "GET " TERMINAL "?ticket=x HTTP/1.1\r\nHost: a\r\nOrigin: https://"
+	    LONG LONG LONG LONG LONG "\r\n" UPGRADE "\r\n", 403,
+	    ALONE_ORIGIN },
+	{ "GET / HTTP/1.1\r\nHost: -a--" SLUG "." DOMAIN "\r\n\r\n", 400,
+	    ALONE_HOST },
+	{ "GET " API "/" SESSION "/proxy/web/ HTTP/1.1\r\nHost: a\r\n\r\n",
+	    401, ALONE_TOKEN },
+	{ "GET / SPDY/3\r\n\r\n", 400, ALONE_HEAD },
+	{ "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", 0, ALONE_HEAD },
+};
+
+/* The same of tunnels, where authd is asked first: may this address try? */
+static const struct cause tunnels[] = {
+	{ "GET " TUNNEL " HTTP/1.1\r\nHost: a\r\n\r\n", 400, ALONE_UPGRADE },
+	{ "GET " TUNNEL " HTTP/1.1\r\nHost: a\r\nOrigin: https://a\r\n"
+	    UPGRADE "\r\n", 403, ALONE_ORIGIN },
+	{ "GET " TUNNEL "?node_id=1a HTTP/1.1\r\nHost: a\r\n" UPGRADE "\r\n",
+	    400, ALONE_NODE },
 };
 
 /* What is told next: whose, or "" for others. */
@@ -58,30 +86,150 @@ told(void)
 }
 
 static void
-each_cause(void)
+one_told(enum alone why, const char *from)
 {
-	struct msg_refused_alone	*in;
-	const struct cause		*k;
-	char				 from[32];
-	size_t				 i;
-	int				 fd;
+	struct msg_refused_alone	*in = told();
 
-	for (i = 0; i < sizeof(causes) / sizeof(causes[0]); i++) {
-		k = &causes[i];
-		snprintf(from, sizeof(from), "127.0.0.%zu", 2 + i);
-		fd = browser_from(&d, 1 + (int)i);
+	ok(in->why == why && strcmp(in->addr, from) == 0 && in->count == 1,
+	    "it is told: %s %u %u", in->addr, in->why, in->count);
+	ok(request_is(in->request, strlen(in->request)),
+	    "with the id of the request");
+}
+
+static void
+admit(void)
+{
+	struct msg_admit	in;
+
+	say_id(d.authd, hear(d.authd, admit, &in)->id, admitted,
+	    .nonce = 4711, .message = "");
+}
+
+static void
+each_cause(const struct cause *k, size_t n, int host, int is_tunnel)
+{
+	char	from[32];
+	size_t	i;
+	int	fd;
+
+	for (i = 0; i < n; i++, k++, host++) {
+		snprintf(from, sizeof(from), "127.0.0.%d", 1 + host);
+		fd = browser_from(&d, host);
 		put(fd, "%s", k->says);
-		is_int(status_of(answer(fd)), k->status, "%s: %d", from,
-		    k->status);
+		if (is_tunnel)
+			admit();
+		if (k->status != 0)
+			is_int(status_of(answer(fd)), k->status, "%s: %d", from,
+			    k->status);
+		if (k->why != ALONE_COUNT)
+			one_told(k->why, from);
 		close(fd);
-		if (k->why == ALONE_COUNT)
-			continue;
-		in = told();
-		ok(in->why == k->why && strcmp(in->addr, from) == 0 &&
-		    in->count == 1, "it is told: %s %u %u", in->addr, in->why, in->count);
-		ok(request_is(in->request, strlen(in->request)),
-		    "with the id of the request");
 	}
+}
+
+/* What takes too long, and what takes too much. */
+static void
+slow_and_long(void)
+{
+	static char	pad[70000];
+	int		fd;
+
+	memset(pad, 'x', sizeof(pad) - 1);
+	fd = browser_from(&d, 60);
+	put(fd, "GET / HTTP/1.1\r\nHo");
+	(void)is_quiet(fd, 20);
+	drive_clock(&d, 10100);
+	is_int(status_of(answer(fd)), 408, "half a head");
+	one_told(ALONE_SLOW, "127.0.0.61");
+	close(fd);
+	fd = browser_from(&d, 61);
+	put(fd, "GET / HTTP/1.1\r\nHost: a\r\nX: %.17000s\r\n\r\n", pad);
+	is_int(status_of(answer(fd)), 431, "a long head");
+	one_told(ALONE_HEAD_LONG, "127.0.0.62");
+	close(fd);
+	fd = browser_from(&d, 62);
+	put(fd, "GET / HTTP/1.1\r\nHost: " HOST "\r\nX: %s\r\n\r\n", pad);
+	is_int(status_of(answer(fd)), 431, "one of a proxied host");
+	one_told(ALONE_HEAD_LONG, "127.0.0.63");
+	close(fd);
+	fd = browser(&d, 0);
+	put(fd, "GET / HTTP/1.1\r\nHost: " HOST "\r\nX-Forwarded-Host: b--" SLUG
+	    "." DOMAIN "\r\nX-Forwarded-For: 192.0.2.1\r\n\r\n");
+	is_int(status_of(answer(fd)), 400, "a proxy that says two things");
+	one_told(ALONE_HOST, "192.0.2.1");
+	close(fd);
+}
+
+/* A call with this behind its token; it is known then. */
+static int
+posted(int host, const char *fields)
+{
+	struct msg_api	in;
+	int		fd = browser_from(&d, host);
+
+	put(fd, "POST " API "/" SESSION "/terminal-ticket HTTP/1.1\r\nHost: a\r\n"
+	    "Authorization: Bearer t%d\r\n%s\r\n", host, fields);
+	say_id(d.authd, hear(d.authd, api, &in)->id, api_result, .status = 400,
+	    .message = "");
+	return (fd);
+}
+
+static void
+bodies(void)
+{
+	int	fd;
+
+	fd = browser_from(&d, 70);
+	put(fd, "POST " API "/" SESSION "/terminal-ticket HTTP/1.1\r\nHost: a\r\n"
+	    "Authorization: Bearer u\r\nContent-Length: 4097\r\n\r\n");
+	is_int(status_of(answer(fd)), 413, "a body that says it is long");
+	one_told(ALONE_BODY, "127.0.0.71");
+	close(fd);
+	fd = posted(71, "Transfer-Encoding: chunked\r\n");
+	put(fd, "1001\r\n%4097s\r\n", "");
+	is_int(status_of(answer(fd)), 413, "one that is");
+	one_told(ALONE_BODY, "127.0.0.72");
+	close(fd);
+	fd = posted(72, "Transfer-Encoding: chunked\r\n");
+	put(fd, "no chunk\r\n");
+	is_int(status_of(answer(fd)), 400, "one in no chunks");
+	one_told(ALONE_BODY, "127.0.0.73");
+	close(fd);
+	fd = posted(73, "Content-Length: 10\r\n");
+	put(fd, "{");
+	(void)is_quiet(fd, 20);
+	drive_clock(&d, 30100);
+	is_int(status_of(answer(fd)), 408, "one that does not come");
+	one_told(ALONE_SLOW, "127.0.0.74");
+	close(fd);
+}
+
+/* More bodies than there is room for: the first that finds none is told. */
+static void
+crowd(void)
+{
+	enum { N = 1026, EACH = 500 };
+	static int			 fds[N];
+	static char			 part[4095];
+	struct msg_api			 in;
+	struct rlimit			 rl = { N + 100, N + 100 };
+	int				 i;
+
+	if (setrlimit(RLIMIT_NOFILE, &rl) == -1)
+		bail("setrlimit");
+	for (i = 0; i < N; i++) {
+		fds[i] = browser_from(&d, 80 + i / EACH);
+		put(fds[i], "POST " API "/" SESSION "/terminal-ticket "
+		    "HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer c%d\r\n"
+		    "Content-Length: 4096\r\n\r\n", i);
+		say_id(d.authd, hear(d.authd, api, &in)->id, api_result,
+		    .status = 400, .message = "");
+		put_bytes(fds[i], part, sizeof(part));
+	}
+	ok(told()->why == ALONE_BUSY, "too many bodies at once");
+	for (i = 0; i < N; i++)
+		close(fds[i]);
+	drive_clock(&d, 0);
 }
 
 /* Limits are crossed: the calls of a token, the refused tokens of an address. */
@@ -185,7 +333,11 @@ main(void)
 	    "127.0.0.1/32");
 	cf.n_trusted_proxy = 1;
 	drive_start(&d, ROLE_PROXYD, &cf);
-	each_cause();
+	each_cause(causes, sizeof(causes) / sizeof(causes[0]), 1, 0);
+	each_cause(tunnels, sizeof(tunnels) / sizeof(tunnels[0]), 40, 1);
+	slow_and_long();
+	bodies();
+	crowd();
 	limited();
 	flood();
 	is_int(drive_leave(&d), 0, "it leaves");

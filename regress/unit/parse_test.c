@@ -36,6 +36,13 @@ errors(void)
 	} t[] = {
 		{ "", "t: no \"listen on ... port ...\"\n" },
 		{ "bogus\n", "t:1: unknown word \"bogus\"\n" },
+		{ "record terminals maybe\n", "t:1: unexpected \"maybe\"; "
+		    "expected no, yes or end of line\n" },
+		{ "tunnel { allow loopback targets maybe }\n", "t:1: unexpected "
+		    "\"maybe\"; expected yes or no\n" },
+		{ "operator {\n path proxy 7\n script cookies off\n}\n",
+		    "t:2: unexpected \"7\"; expected yes or no\n"
+		    "t:3: unexpected \"off\"; expected yes or no\n" },
 		{ "bogus 1 2 \"x\"\nlisten on\n", "t:1: unknown word "
 		    "\"bogus\"\nt:2: unexpected end of line; expected a string "
 		    "or a word\n" },

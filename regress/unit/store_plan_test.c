@@ -58,6 +58,8 @@ ask_all(void)
 	(void)store_ask(&q, got, NULL);
 	q.what = ASK_RECORDINGS_OF;
 	(void)store_ask(&q, got, NULL);
+	q.what = ASK_RECORDINGS_NAMED;
+	(void)store_ask(&q, got, NULL);
 	q.what = ASK_AUDIT;
 	q.key = "";
 	(void)store_ask(&q, got, NULL);

@@ -385,6 +385,14 @@ many_recordings_of(const struct question *q, struct rows *rows,
 	    rows));
 }
 
+static int
+many_recordings_named(const struct question *q, struct rows *rows,
+    struct answer *a)
+{
+	(void)a;
+	return (db_recordings_named(q->key, add_recording, rows));
+}
+
 static void
 add_added(const struct added_row *row, void *arg)
 {

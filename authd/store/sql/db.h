@@ -182,6 +182,9 @@ int	db_recording_sum(struct recording_sum *);
 int	db_recordings_of(const char *session, const struct list_query *,
 	    int64_t *total, void (*fn)(const struct recording_row *, void *),
 	    void *arg);
+/* Up to two whose id begins so. */
+int	db_recordings_named(const char *begin,
+	    void (*fn)(const struct recording_row *, void *), void *arg);
 /*
  * Is the token, what it was issued under, or one of the users revoked at `now`?
  * 0 yes (what it is, "token" or "user", in kind, why in reason), STORE_NONE no.

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "authd/store/store.h"
+#include "base/uuid.h"
 #include "db.h"
 
 #define COLUMNS								\
@@ -174,6 +175,25 @@ db_recordings_of(const char *session, const struct list_query *lq,
 		return (0);
 	for (r = db_read(&q, "Tii", session, (int64_t)lq->page_size, skip);
 	    r == 0; r = db_step(&q)) {
+		fill(&q, &row);
+		fn(&row, arg);
+	}
+	return (r == STORE_NONE ? 0 : -1);
+}
+
+int
+db_recordings_named(const char *begin,
+    void (*fn)(const struct recording_row *, void *), void *arg)
+{
+	static struct query	q = QUERY(COLUMNS "WHERE id >= ? AND id <= ?"
+	    " ORDER BY id LIMIT 2");
+	struct recording_row	row;
+	char			first[UUID_SIZE], last[UUID_SIZE];
+	int			r;
+
+	if (uuid_range(begin, first, last) == -1)
+		return (0);
+	for (r = db_read(&q, "TT", first, last); r == 0; r = db_step(&q)) {
 		fill(&q, &row);
 		fn(&row, arg);
 	}
