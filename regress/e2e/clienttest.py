@@ -11,7 +11,7 @@ import subprocess
 import sys
 import threading
 
-from harness import BUILD, Program, free_port, until
+from harness import BUILD, Program, client_state, free_port, until
 
 KEY = "NETH-7F3A-0001-0002-0003-0004-0005-0006-0007"
 SECRET = "my_0123456789abcdef0123." + "5e" * 20
@@ -26,6 +26,7 @@ class Client(Program):
         e = {"PATH": os.environ["PATH"],
              "TUNNEL_CLIENT_MOVE_MS": str(move_ms),
              "STATUS_SOCKET": "none"}
+        e.update(client_state())
         if not bare:
             e.update({"SUPPORT_URL": "%s://127.0.0.1:%d%s" % (
                           scheme, server.port, path),
@@ -204,6 +205,7 @@ def leave(t, c, u, text):
 def ask(path, *words, env=None):
     """An order to the client that runs: exit status, output, errors."""
     e = {"PATH": os.environ["PATH"], "STATUS_SOCKET": path, "TZ": "UTC"}
+    e.update(client_state())
     e.update({k: v for k, v in os.environ.items()
               if k.endswith("SAN_OPTIONS")})
     e.update(env or {})
@@ -223,8 +225,11 @@ def alive(pid):
         os.kill(pid, 0)
     except ProcessLookupError:
         return False
-    with open("/proc/%d/stat" % pid) as f:
-        return f.read().rsplit(")", 1)[1].split()[0] != "Z"
+    try:
+        with open("/proc/%d/stat" % pid) as f:
+            return f.read().rsplit(")", 1)[1].split()[0] != "Z"
+    except (FileNotFoundError, ProcessLookupError):
+        return False
 
 
 # What the machine's own Python has: tasks of agents, and a user database. Both

