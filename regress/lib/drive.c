@@ -253,14 +253,15 @@ give_key(struct drive *d)
 }
 
 static void
-give_doors(struct drive *d)
+give_doors(struct drive *d, unsigned has)
 {
-	static const uint32_t	flags[DRIVE_DOORS] = { 0, LISTEN_INTERNAL,
-	    LISTEN_TUNNEL };
-	struct sockaddr_in	sin;
-	int			i;
+	static const uint32_t	doors[DRIVE_DOORS] = { 0, LISTEN_INTERNAL,
+	    LISTEN_TUNNEL }, tls[DRIVE_DOORS] = { LISTEN_TLS };
+	const uint32_t		*flags = has & RF_TLS ? tls : doors;
+	struct sockaddr_in	 sin;
+	int			 i, n = has & RF_TLS ? 1 : DRIVE_DOORS;
 
-	for (i = 0; i < DRIVE_DOORS; i++) {
+	for (i = 0; i < n; i++) {
 		d->lfd[i] = listen_any(&sin, 0);
 		d->port[i] = ntohs(sin.sin_port);
 		say_fd(d->parent, 0, dup(d->lfd[i]), listener,
@@ -290,8 +291,8 @@ drive_start(struct drive *d, int role, const struct conf *cf)
 	say(d->parent, conf, .conf = { buf, (size_t)n });
 	if (has & RF_KEYS)
 		give_key(d);
-	if (has & RF_DOORS)
-		give_doors(d);
+	if (has & (RF_DOORS | RF_TLS))
+		give_doors(d, has);
 	if (has & RF_LINKED)
 		drive_channel(d);
 	if (role_info(role)->room == ROOM_STORE) {

@@ -26,7 +26,7 @@ struct drive {
 	pid_t	pid;
 	int	role;
 	int	parent, log, authd;	/* our ends, -1: closed */
-	int	port[DRIVE_DOORS];	/* plain, internal, tunnel */
+	int	port[DRIVE_DOORS];	/* plain, internal, tunnel; or tls */
 	int	lfd[DRIVE_DOORS];
 };
 
