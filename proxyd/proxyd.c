@@ -26,10 +26,9 @@
 #include "base/wipe.h"
 #include "proc/conf.h"
 #include "door/conn.h"
-#include "door/listen.h"
+#include "door/enter.h"
 #include "door/now.h"
 #include "door/plain.h"
-#include "door/trust.h"
 #include "grant.h"
 #include "imsg/imsg.h"
 #include "job/acme.h"
@@ -43,6 +42,8 @@
 #include "imsg/msg.h"
 #include "proc/link.h"
 #include "proc/proc.h"
+#include "proc/trusted.h"
+#include "net/listen.h"
 #include "refused.h"
 #include "upstream.h"
 #include "ws/ws.h"
@@ -100,7 +101,7 @@ main(int argc, char **argv)
 	(void)ws_accept_key("AAAAAAAAAAAAAAAAAAAAAA==", accept);
 	cJSON_InitHooks(&(cJSON_Hooks){ wipe_malloc, wipe_free });
 	conn_init(&to_jobs);
-	plain_init(listen_came);
+	plain_init(enter);
 	grants_init(&ends);
 	upstream_init();
 	hold_init();
@@ -121,9 +122,10 @@ run(void)
 {
 	const char	*why;
 
-	if (trust_configure(proc_conf(), &why) == -1)
+	if (trusted_judge(proc_conf(), &why) == -1)
 		fatalx("%s", why);
-	listen_run();
+	(void)trusted_use(proc_conf());
+	enter_run();
 	proc_after_turn(after_turn);
 }
 
@@ -150,19 +152,12 @@ after_turn(void)
 static int
 judge(const struct conf *next, const char **why)
 {
-	const char	*ignored;
-	int		 r = trust_configure(next, why);
-
-	(void)trust_configure(proc_conf(), &ignored);
-	return (r);
+	return (trusted_judge(next, why));
 }
 
 static void
 swapped(void)
 {
-	const char	*why;
-
-	if (trust_configure(proc_conf(), &why) == -1)
-		fatalx("%s", why);	/* it has been judged */
+	(void)trusted_use(proc_conf());	/* it has been judged */
 	proxy_reloaded();
 }

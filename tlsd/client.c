@@ -18,7 +18,6 @@
 #include "client.h"
 #include "doors.h"
 #include "imsg/msg.h"
-#include "accept.h"
 #include "metrics/count.h"
 #include "proc/proc.h"
 

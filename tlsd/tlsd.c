@@ -5,7 +5,7 @@
  * certificates, and no private key: every signature is asked of keyd.
  *
  * Messages: the parent's (below), keyd's (sign.c), the proxyds' (doors.c). It
- * starts in main(). accept.c accepts, client.c is a connection's life: a
+ * starts in main(). accept.c says who comes, client.c is a connection's life: a
  * handshake (certs.c says with which certificate, far.c is the key that is elsewhere,
  * tickets.c what spares one), and when the client has said something, a
  * socketpair to a proxyd, through which pump.c moves bytes to and fro. Whose a
@@ -30,7 +30,9 @@
 #include "kernel.h"
 #include "accept.h"
 #include "metrics/count.h"
+#include "net/listen.h"
 #include "proc/proc.h"
+#include "proc/trusted.h"
 #include "sign.h"
 
 #define FILES_MAX	65536
@@ -46,7 +48,7 @@ static int
 on_listener(int fd, uint32_t flags, const char *addr)
 {
 	(void)addr;
-	return (accept_add(fd, flags));
+	return (listen_add(fd, flags));
 }
 
 static int
@@ -59,14 +61,14 @@ on_peer(int fd, int role, uint64_t instance)
 static int
 judge(const struct conf *conf, const char **why)
 {
-	return (accept_judge(conf, why) == -1 || certs_good(why) == -1 ? -1 :
+	return (trusted_judge(conf, why) == -1 || certs_good(why) == -1 ? -1 :
 	    0);
 }
 
 static void
 swapped(void)
 {
-	accept_use(proc_conf());
+	(void)trusted_use(proc_conf());
 	certs_use();
 }
 
@@ -87,7 +89,7 @@ run(void)
 static void
 stop(void)
 {
-	accept_stop();
+	listen_stop();
 	client_stop();
 }
 

@@ -1,32 +1,9 @@
 /* SPDX-License-Identifier: ISC */
 #include <string.h>
 
+#include "proc/trusted.h"
 #include "proxyd/http/host.h"
 #include "trust.h"
-
-#define NETS_MAX	16
-
-static struct {
-	struct addr_net	 net[NETS_MAX];
-	size_t		 n;
-} trusted;
-
-int
-trust_configure(const struct conf *cf, const char **why)
-{
-	struct addr_net	nets[NETS_MAX];
-	size_t		i;
-
-	for (i = 0; i < cf->n_trusted_proxy; i++)
-		if (addr_net_parse(&nets[i], cf->trusted_proxy[i]) == -1) {
-			*why = "trusted proxy: not an address or network";
-			return (-1);
-		}
-	if (i > 0)
-		memcpy(trusted.net, nets, i * sizeof(nets[0]));
-	trusted.n = i;
-	return (0);
-}
 
 /* Parse one entry: blanks around it, maybe a port behind an IPv4 or [IPv6]. */
 static int
@@ -54,8 +31,7 @@ entry_parse(struct addr *a, const char *s, size_t len)
  * 0, or -1 when there is none that parses.
  */
 static int
-addr_forwarded(struct addr *out, const struct httphead *h,
-    const struct addr_net *nets, size_t n)
+addr_forwarded(struct addr *out, const struct httphead *h)
 {
 	const struct slice	*v;
 	const char		*end, *p;
@@ -72,7 +48,7 @@ addr_forwarded(struct addr *out, const struct httphead *h,
 			if (entry_parse(out, p, (size_t)(end - p)) == -1)
 				return (found);
 			found = 0;
-			if (!addr_in(out, nets, n))
+			if (!trusted_has(out))
 				return (0);
 			if (p == v->s)
 				break;
@@ -82,16 +58,10 @@ addr_forwarded(struct addr *out, const struct httphead *h,
 	return (found);
 }
 
-int
-trust_has(const struct addr *peer)
-{
-	return (addr_in(peer, trusted.net, trusted.n));
-}
-
 void
 trust_forwarded(struct addr *a, const struct httphead *h)
 {
-	(void)addr_forwarded(a, h, trusted.net, trusted.n);
+	(void)addr_forwarded(a, h);
 }
 
 /* Is this one name, and the only one? */

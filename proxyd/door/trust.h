@@ -4,13 +4,9 @@
 
 #include "base/addr.h"
 #include "http/head.h"
-#include "proc/conf.h"
 
-/* The proxies in front of us that may say who their client is. */
+/* What a proxy in front of us (proc/trusted.h) may say of its client. */
 
-/* Take the networks of a configuration. 0, or -1 with *why and as before. */
-int	trust_configure(const struct conf *, const char **why);
-int	trust_has(const struct addr *peer);
 /*
  * The name to go by. A page's script may send X-Forwarded-Host to its own
  * origin, and usual proxies pass it on: a trusted peer's counts only where Host

@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: ISC */
+#include <sys/socket.h>
+
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+
+#include <event2/event.h>
+#include <event2/event_struct.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <unistd.h>
+
+#include "listen.h"
+#include "proc/conf.h"
+
+#define ACCEPT_BURST	16	/* so that who came gets a turn too */
+
+static struct {
+	struct listener {
+		int		 fd;
+		uint32_t	 flags;
+		struct event	 ev;
+	}			 l[CONF_LISTEN_MAX];
+	unsigned		 n;
+	int			 running, paused;
+	const struct listen_ops	*ops;
+} listeners;
+
+int
+listen_add(int fd, uint32_t flags)
+{
+	int	fl;
+
+	if (listeners.n == CONF_LISTEN_MAX || (fl = fcntl(fd, F_GETFL)) == -1 ||
+	    fcntl(fd, F_SETFL, fl | O_NONBLOCK) == -1) {
+		close(fd);
+		return (-1);
+	}
+	listeners.l[listeners.n].fd = fd;
+	listeners.l[listeners.n++].flags = flags;
+	return (0);
+}
+
+int
+listen_has(uint32_t flags)
+{
+	unsigned	i;
+
+	for (i = 0; i < listeners.n; i++)
+		if (listeners.l[i].flags & flags)
+			return (1);
+	return (0);
+}
+
+void
+listen_pause(int pause)
+{
+	unsigned	i;
+
+	if (pause == listeners.paused || !listeners.running)
+		return;
+	listeners.paused = pause;
+	for (i = 0; i < listeners.n; i++)
+		if (pause)
+			event_del(&listeners.l[i].ev);
+		else
+			event_add(&listeners.l[i].ev, NULL);
+}
+
+static void
+listen_event(evutil_socket_t lfd, short what, void *arg)
+{
+	struct listener		*l = arg;
+	struct sockaddr_storage	 ss;
+	struct addr		 a;
+	socklen_t		 len;
+	int			 fd, i, one = 1;
+
+	(void)what;
+	for (i = 0; i < ACCEPT_BURST && listeners.running &&
+	    !listeners.paused; i++) {
+		len = sizeof(ss);
+		fd = accept4(lfd, (struct sockaddr *)&ss, &len,
+		    SOCK_NONBLOCK | SOCK_CLOEXEC);
+		if (fd == -1 && (errno == EMFILE || errno == ENFILE))
+			listeners.ops->none_left();
+		if (fd == -1)
+			return;
+		addr_of_sockaddr(&a, (struct sockaddr *)&ss);
+		(void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one,
+		    sizeof(one));
+		listeners.ops->came(fd, (unsigned)(l - listeners.l), l->flags,
+		    &a);
+	}
+}
+
+void
+listen_run(struct event_base *base, const struct listen_ops *ops)
+{
+	struct listener	*l = listeners.l;
+	unsigned	 i;
+
+	listeners.ops = ops;
+	for (i = 0; i < listeners.n; i++, l++) {
+		event_assign(&l->ev, base, l->fd, EV_READ | EV_PERSIST,
+		    listen_event, l);
+		event_add(&l->ev, NULL);
+	}
+	listeners.running = 1;
+}
+
+void
+listen_stop(void)
+{
+	unsigned	i;
+
+	listen_pause(1);
+	for (i = 0; i < listeners.n; i++)
+		close(listeners.l[i].fd);
+	listeners.n = 0;
+	listeners.running = 0;
+}
