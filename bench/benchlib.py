@@ -237,7 +237,8 @@ class Tools:
         for where, what in (("regress/interop", "./cmd/tunnelclient"),
                             ("regress/interop", "./cmd/targets"),
                             ("bench/peer-go", "."),
-                            ("bench/peer-go", "./rendezvous")):
+                            ("bench/peer-go", "./rendezvous"),
+                            ("bench/peer-go", "./pairing")):
             subprocess.run(["go", "build", "-o", self.dir + "/", what],
                            cwd=os.path.join(TOP, where), check=True)
 

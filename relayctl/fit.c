@@ -57,7 +57,7 @@ static const struct column {
 	{ "sandbox", PLAIN, 10 }, { "sha256", PLAIN, 11 },
 	{ "wait", PLAIN, 0 }, { "offences", PLAIN, 0 }, { "times", PLAIN, 2 },
 	{ "cause", PLAIN, 1 }, { "proxyd", PLAIN, 3 },
-	{ "count", PLAIN, 7 }, { "reason", REASON, 0 }, { "object", TEXT, 8 },
+	{ "count", PLAIN, 7 }, { "most", PLAIN, 0 }, { "reason", REASON, 0 }, { "object", TEXT, 8 },
 	{ "duration_ms", PLAIN, 9 }, { "impersonator", TEXT, 10 },
 	{ "token_id", TEXT, 11 }, { "access", ID, 12 }, { "request", PLAIN, 12 },
 	{ "chain", PLAIN, 13 }, { "seq", PLAIN, 13 }, { "prev", PLAIN, 14 },

@@ -273,7 +273,7 @@ static const struct { const char *name; enum kind kind; } columns[] = {
 	{ "instance", NUMBER }, { "pid", NUMBER }, { "restarts", NUMBER },
 	{ "services", NUMBER }, { "streams", NUMBER }, { "sessions", NUMBER },
 	{ "rtt_ms", NUMBER }, { "bytes", NUMBER }, { "bytes_in", NUMBER }, { "bytes_out", NUMBER },
-	{ "credit_mib", NUMBER }, { "event", NUMBER }, { "count", NUMBER },
+	{ "credit_mib", NUMBER }, { "event", NUMBER }, { "count", NUMBER }, { "most", NUMBER },
 	{ "value", NUMBER }, { "offences", NUMBER }, { "times", NUMBER },
 	{ "proxyd", NUMBER }, { "uptime", SECONDS }, { "wait", SECONDS },
 	{ "seq", NUMBER }, { "duration_ms", NUMBER },

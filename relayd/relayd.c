@@ -7,9 +7,7 @@
  * parent_table (parent.c). It starts in main(), waits in the event loop, and
  * ends in relayd_exit().
  */
-#include <sys/socket.h>
 #include <sys/stat.h>
-#include <netinet/in.h>
 
 #include <event2/event.h>
 #include <sodium.h>
@@ -25,7 +23,6 @@
 #include <unistd.h>
 
 #include "cfg.h"
-#include "envconf.h"
 #include "base/compat.h"
 #include "base/log.h"
 #include "relayd.h"
@@ -38,9 +35,6 @@ static int		 from_env, from_file;	/* where it is written */
 static void	usage(FILE *, int) __attribute__((noreturn));
 static void	relayd_exit(void) __attribute__((noreturn));
 static void	options(int, char **, int *, int *);
-static int	has_ipv6(void);
-static void	env_say(void *, int, const char *);
-static int	env_read(void);
 static int	check_only(int);
 static int	check_rest(int);
 static const char *absolute(const char *);
@@ -67,9 +61,8 @@ main(int argc, char **argv)
 	options(argc, argv, &check, &verbose);
 	if (!check)
 		reserve_fds();
-	if (from_env && env_read() == -1)
+	if (source_init(from_env) == -1)
 		return (2);
-	envconf_wipe(environ);
 	if (check)
 		return (check_only(verbose));
 	log_init("relayd", -1, verbose);
@@ -155,57 +148,6 @@ options(int argc, char **argv, int *check, int *verbose)
 	}
 	if (optind != argc || (from_env && from_file))
 		usage(stderr, 2);
-}
-
-int
-conf_read(struct conf *conf, void (*fn)(void *, const char *))
-{
-	const char	*text = env()->conf_text;
-
-	return (text == NULL ?
-	    cfg_parse_file(conf, env()->conf_path, fn, NULL) :
-	    cfg_parse_text(conf, "environment", text, strlen(text), fn,
-	    NULL));
-}
-
-/* A container may be without, whatever is compiled in. */
-static int
-has_ipv6(void)
-{
-	struct sockaddr_in6	sin6 = { .sin6_family = AF_INET6 };
-	int			fd, r;
-
-	if ((fd = socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0)) == -1)
-		return (0);
-	r = bind(fd, (struct sockaddr *)&sin6, sizeof(sin6));
-	close(fd);
-	return (r == 0);
-}
-
-static void
-env_say(void *arg, int error, const char *text)
-{
-	char	printable[3072];
-
-	(void)arg;
-	log_escape(printable, sizeof(printable), text, strlen(text));
-	fprintf(stderr, "environment: %s%s\n", error ? "" : "warning: ",
-	    printable);
-}
-
-/* -E: it is read once, and not again by a reload. */
-static int
-env_read(void)
-{
-	struct envconf	 at = { .state = RELAYD_STATEDIR,
-	    .has_ipv6 = has_ipv6() };
-	char		 runtime[] = RELAYD_SOCKET;
-
-	*strrchr(runtime, '/') = '\0';
-	at.runtime = runtime;
-	env()->conf_text = envconf_make((const char *const *)environ, &at,
-	    env_say, NULL);
-	return (env()->conf_text != NULL ? 0 : -1);
 }
 
 static void

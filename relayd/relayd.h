@@ -42,7 +42,12 @@ struct env {
 };
 struct env	*env(void);
 
-/* relayd.c: as cfg_parse_file(), of whatever the configuration is. */
+/*
+ * source.c: once, before the configuration is read: of the environment, which a
+ * reload does not read again, or of the file. 0, or -1: told on stderr. Then as
+ * cfg_parse_file(), whichever it is.
+ */
+int	source_init(int from_env);
 int	conf_read(struct conf *, void (*)(void *, const char *));
 
 #define PATH_SIZE_MAX	1024

@@ -4,7 +4,7 @@
 cfg_OBJS =	relayd/parse.o relayd/lex.o relayd/redisurl.o common/base/conninfo.o relayd/printconf.o relayd/envconf.o \
 		common/proc/conf.o common/proc/conf_set.o common/base/compat.o
 
-relayd_OBJS =	relayd/relayd.o relayd/env.o relayd/parent.o relayd/give.o relayd/child.o \
+relayd_OBJS =	relayd/relayd.o relayd/source.o relayd/env.o relayd/parent.o relayd/give.o relayd/child.o \
 		relayd/kill.o relayd/notify.o relayd/watch.o \
 		relayd/childlog.o relayd/logline.o relayd/spawn.o relayd/supervise.o \
 		relayd/authlink.o relayd/listen.o relayd/reload.o \

@@ -4,6 +4,8 @@
 
 #include <stdint.h>
 
+#include "imsg/msg.h"
+
 struct consumed_row;
 struct peer;
 
@@ -14,6 +16,8 @@ struct peer;
 
 /* The instance that one more connection may go to; 0: none may. */
 uint64_t	pairing_place(void);
+/* What there is now. 0, or -1: paird is not here. */
+int	pairing_is(struct msg_pair_state *);
 /* A proxyd has come: how many sessions there are. */
 void	pairing_tell(const struct peer *);
 /* A used token of the store, at the start, oldest first. 0, or -1. */

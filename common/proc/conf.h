@@ -170,7 +170,7 @@ enum conf_unit { UNIT_COUNT, UNIT_SECONDS, UNIT_BYTES, UNIT_BOOL };
 	    "reap interval")						\
 	X(pair_connections, 10000, 1, 100000, UNIT_COUNT,		\
 	    R_PARENT | R_AUTHD | R_PAIRD, "max connections")		\
-	X(pair_sessions, 50000, 1, 1000000, UNIT_COUNT, R_PAIRD,	\
+	X(pair_sessions, 50000, 1, 1000000, UNIT_COUNT, R_PAIRD | R_AUTHD,\
 	    "max pairing sessions")					\
 	X(pair_lifetime, 180, 150, 86400, UNIT_SECONDS, R_PAIRD,	\
 	    "paired lifetime")						\

@@ -382,7 +382,30 @@ def ends():
     t.ok(True, "pairing-56: and it is gone in 6 s")
 
 
+def shown():
+    """relayctl's numbers: of a pair, a code that waits, and a watch."""
+    def now():
+        return {r["name"]: (r["count"], r["most"])
+                for r in d.ctl("show", "pairing")}
+    a, b, c = dev(), dev(), dev()
+    otc = code()
+    a.ask("listen", otc=otc)
+    b.ask("connect", otc=otc)
+    a.hear()
+    c.ask("listen", otc=code())
+    c.ask("bootstrap_watch", jti="bt_" + 32 * "0")
+    want = {"connections": ("3", "10000"), "codes": ("2", "50000"),
+            "paired": ("1", "50000"), "watches": ("1", "-"),
+            "used tokens": ("0", "1000000")}
+    until(lambda: now()["watches"][0] == "1", "what was said last")
+    t.equal(now(), want, "show pairing")
+    for x in a, b, c:
+        x.gone()
+    until(lambda: now()["connections"][0] == "0", "them to have gone")
+
+
 with Relayd(t, listeners=LISTEN, proxyds=1) as d:
+    shown()
     walk()
     surface()
     counted()

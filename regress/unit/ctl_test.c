@@ -81,6 +81,8 @@ commands(void)
 		{ "show audit", CTL_SHOW_AUDIT, " " },
 		{ "sh au after 12", CTL_SHOW_AUDIT, " 12" },
 		{ "show issuers", CTL_SHOW_ISSUERS, "" },
+		{ "show pairing", CTL_SHOW_PAIRING, "" },
+		{ "sh pa", CTL_SHOW_PAIRING, "" },
 		{ "show penalties", CTL_SHOW_PENALTIES, "" },
 		{ "penalty clear 192.0.2.1", CTL_PENALTY_CLEAR, " 192.0.2.1" },
 		{ "log v", CTL_LOG_VERBOSE, "" },
