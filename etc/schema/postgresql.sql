@@ -470,29 +470,30 @@ LANGUAGE sql AS $$
 	WHERE g.system_id = sid AND g.rank = relayd.rank_of(st)
 $$;
 
+-- Which other states' rows stand before each.
+CREATE OR REPLACE VIEW relayd.stands AS
+SELECT g.system_id, g.rank,
+    coalesce(sum(1 << h.rank) FILTER (WHERE (h.created_at, h.rank) >
+    (g.created_at, g.rank)), 0)::integer AS c,
+    coalesce(sum(1 << h.rank) FILTER (WHERE (g.rank < 2 AND h.rank < 2
+    AND (h.started_at, h.rank) < (g.started_at, g.rank))
+    OR (g.rank >= 2 AND (h.rank < 2
+    OR (h.started_at, h.rank) > (g.started_at, g.rank)))), 0)::integer AS s,
+    coalesce(sum(1 << h.rank) FILTER (WHERE (g.rank < 2 AND h.rank < 2
+    AND (h.expires_at, h.rank) > (g.expires_at, g.rank))
+    OR (g.rank >= 2 AND (h.rank < 2
+    OR (h.started_at, h.rank) > (g.started_at, g.rank)))), 0)::integer AS e,
+    coalesce(sum(1 << h.rank) FILTER (WHERE h.rank < g.rank), 0)::integer AS r
+FROM relayd.support_groups g JOIN relayd.support_groups h
+    ON h.system_id = g.system_id
+GROUP BY g.system_id, g.rank;
+
 CREATE OR REPLACE FUNCTION relayd.group_stand(sid text) RETURNS void
 LANGUAGE sql AS $$
 	UPDATE relayd.support_groups t SET by_created = x.c, by_started = x.s,
 	    by_expires = x.e, by_status = x.r
-	FROM (SELECT g.rank,
-	    coalesce(sum(1 << h.rank) FILTER (WHERE (h.created_at, h.rank) >
-	    (g.created_at, g.rank)), 0)::integer AS c,
-	    coalesce(sum(1 << h.rank) FILTER (WHERE (g.rank < 2 AND h.rank < 2
-	    AND (h.started_at, h.rank) < (g.started_at, g.rank))
-	    OR (g.rank >= 2 AND (h.rank < 2
-	    OR (h.started_at, h.rank) > (g.started_at, g.rank)))), 0)::integer
-	    AS s,
-	    coalesce(sum(1 << h.rank) FILTER (WHERE (g.rank < 2 AND h.rank < 2
-	    AND (h.expires_at, h.rank) > (g.expires_at, g.rank))
-	    OR (g.rank >= 2 AND (h.rank < 2
-	    OR (h.started_at, h.rank) > (g.started_at, g.rank)))), 0)::integer
-	    AS e,
-	    coalesce(sum(1 << h.rank) FILTER (WHERE h.rank < g.rank), 0)::integer
-	    AS r
-	    FROM relayd.support_groups g JOIN relayd.support_groups h
-	    ON h.system_id = g.system_id WHERE g.system_id = sid
-	    GROUP BY g.rank) x
-	WHERE t.system_id = sid AND t.rank = x.rank
+	FROM relayd.stands x
+	WHERE x.system_id = sid AND t.system_id = sid AND t.rank = x.rank
 	    AND (t.by_created, t.by_started, t.by_expires, t.by_status)
 	    IS DISTINCT FROM (x.c, x.s, x.e, x.r)
 $$;
@@ -632,20 +633,37 @@ BEGIN
 	END IF;
 	INSERT INTO relayd.support_groups (system_id, rank, n, created_at,
 	    started_at, expires_at, organization_id)
-	SELECT s.system_id, relayd.rank_of(s.status), count(*), 0, 0, 0,
-	    relayd.org_of(s.system_id) FROM public.support_sessions s
-	GROUP BY s.system_id, s.status;
-	PERFORM relayd.group_times(s.system_id, s.status) FROM (SELECT DISTINCT
-	    system_id, status FROM public.support_sessions) s;
-	PERFORM relayd.group_stand(s.system_id) FROM (SELECT DISTINCT system_id
-	    FROM public.support_sessions) s;
+	SELECT g.system_id, g.rank, g.n, g.created_at,
+	    CASE WHEN g.rank < 2 THEN g.first ELSE l.started_at END,
+	    CASE WHEN g.rank < 2 THEN g.last ELSE l.expires_at END,
+	    coalesce(s.organization_id, '')
+	FROM (SELECT system_id, relayd.rank_of(status) AS rank, count(*) AS n,
+	    relayd.ms(min(started_at)) AS first,
+	    relayd.ms(max(expires_at)) AS last,
+	    relayd.ms(max(created_at)) AS created_at
+	    FROM public.support_sessions GROUP BY 1, 2) g
+	JOIN (SELECT DISTINCT ON (system_id, relayd.rank_of(status)) system_id,
+	    relayd.rank_of(status) AS rank,
+	    relayd.ms(started_at) AS started_at,
+	    relayd.ms(expires_at) AS expires_at FROM public.support_sessions
+	    ORDER BY system_id, relayd.rank_of(status),
+	    support_sessions.started_at DESC, id DESC) l USING (system_id, rank)
+	LEFT JOIN public.systems s ON s.id = g.system_id;
+	UPDATE relayd.support_groups t SET by_created = x.c, by_started = x.s,
+	    by_expires = x.e, by_status = x.r
+	FROM relayd.stands x
+	WHERE t.system_id = x.system_id AND t.rank = x.rank;
 	INSERT INTO relayd.support_nodes SELECT system_id,
 	    relayd.rank_of(status), node_id, count(*)
 	FROM public.support_sessions WHERE node_id IS NOT NULL
-	GROUP BY system_id, status, node_id;
-	PERFORM relayd.count_bits(relayd.org_of(s.system_id), 0,
-	    relayd.bits_of(s.system_id)) FROM (SELECT DISTINCT system_id
-	    FROM public.support_sessions) s;
+	GROUP BY 1, 2, 3;
+	INSERT INTO relayd.support_counts
+	SELECT o, bits, count(*) FROM (SELECT organization_id,
+	    sum(1 << rank)::integer AS bits FROM relayd.support_groups
+	    GROUP BY system_id, organization_id) b,
+	    LATERAL (SELECT DISTINCT unnest(ARRAY['', organization_id]) AS o) u
+	GROUP BY o, bits
+	ON CONFLICT (organization_id, bits) DO UPDATE SET n = excluded.n;
 END
 $$;
 

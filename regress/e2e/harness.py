@@ -94,6 +94,24 @@ def keep_secrets():
 atexit.register(keep_secrets)
 
 
+_redis = None       # and how many relayds have it
+
+
+def redis_beside():
+    """In the second pass Redis is there, too: a database for each relayd."""
+    global _redis
+    import redisserver                  # which is made of this module
+    if not shutil.which("redis-server"):
+        return ""
+    if _redis is None:
+        _redis = redisserver.Redis()
+        _redis.start()
+        _redis.relayds = 0
+        atexit.register(_redis.__exit__)
+    _redis.relayds += 1
+    return _redis.conf(number=_redis.relayds % 16)
+
+
 class Tap:
     """Test Anything Protocol on standard output."""
 
@@ -404,9 +422,11 @@ class Relayd:
         if store is None and STORE == "postgresql":
             self.use_postgres(postgres.server())
         self.conf = os.path.join(self.dir, "relayd.conf")
+        beside = redis_beside() if STORE and "redis " not in \
+            global_conf + conf else ""
         self.text = """
 store %s
-listen on 127.0.0.1 port %d
+%slisten on 127.0.0.1 port %d
 %s
 proxyd %d
 control socket "%s"
@@ -428,9 +448,9 @@ operator {
 %s
 }
 %s
-""" % (self.store_line, self.port, listeners, proxyds, self.sock, global_conf,
-       tunnel, DOMAIN, "https" if front else "http", front or self.port,
-       secret, operator, conf)
+""" % (self.store_line, beside, self.port, listeners, proxyds, self.sock,
+       global_conf, tunnel, DOMAIN, "https" if front else "http",
+       front or self.port, secret, operator, conf)
         self.rewrite()
         self.verbose = verbose
         self.p = None

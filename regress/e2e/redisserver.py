@@ -36,9 +36,9 @@ class Redis:
         os.chmod(path, 0o600)
         return path
 
-    def conf(self, more=""):
-        return 'redis "redis://127.0.0.1:%d/2" password file "%s"%s\n' % (
-            self.port, self.password, more)
+    def conf(self, more="", number=2):
+        return 'redis "redis://127.0.0.1:%d/%d" password file "%s"%s\n' % (
+            self.port, number, self.password, more)
 
     def start(self):
         self.p = subprocess.Popen(

@@ -136,6 +136,26 @@ def compare(both, what):
                 "lists with something in them)" % (what, role, org, n))
 
 
+def anew(d):
+    """What the triggers have kept is what is made of all sessions at once."""
+    def kept():
+        # but when the newest was made, where that was not when it began
+        return [d.rows("SELECT %s FROM %s WHERE n <> 0 ORDER BY 1, 2, 3" % x)
+                for x in (("system_id, rank, n, started_at, expires_at,"
+                           " by_started, by_expires, by_status,"
+                           " organization_id", "support_groups"),
+                          ("*", "support_nodes"), ("*", "support_counts"))]
+    before = kept()
+    for x in ("support_groups", "support_nodes", "support_counts"):
+        d.sql("DELETE FROM " + x)
+    d.pg.load(d.database)
+    after = kept()
+    t.ok(all(before), "there are groups, nodes and counts")
+    for i, name in enumerate(("groups", "nodes", "counts")):
+        t.equal(after[i], before[i], "schema apply makes the same %s of what "
+                "is there" % name)
+
+
 def main():
     if postgres.programs() is None:
         t.skip("no PostgreSQL here", "all of it")
@@ -156,6 +176,7 @@ def main():
             if i in (20, STEPS // 2):
                 compare(both, "after %d steps" % i)
         compare(both, "at the end")
+        anew(pg)
     t.done()
 
 
