@@ -358,6 +358,7 @@ system_update(struct api_call *call, const struct facts *f)
 		return;
 	}
 	(void)store_system_change(s->id, &c, clock_wall_ms());
+	invalidate_say(s->key);
 	if (c.name != NULL)
 		session_renamed(s->id, c.name);
 	if (api_has(call->op, a, "support_enabled"))

@@ -242,8 +242,9 @@ end_run(const struct now *now)
 {
 	while (is_pending()) {
 		mark(now);
-		tell_muxds(now);
+		/* A terminal hears why before it sees the stream's end. */
 		tell_askers();
+		tell_muxds(now);
 		leave_streams(now);
 		leave_grants();
 		leave_tunnels();

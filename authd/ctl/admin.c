@@ -9,6 +9,7 @@
 #include "authd/core/session.h"
 #include "authd/cred/secret.h"
 #include "authd/facts.h"
+#include "authd/msg/invalidate.h"
 #include "authd/msg/recheck.h"
 #include "authd/now.h"
 #include "base/clock.h"
@@ -126,6 +127,7 @@ system_enable(struct ctl *ctl, const struct facts *f)
 	if (sys == NULL)
 		return;
 	(void)store_system_enable(sys->id, 1, clock_wall_ms());
+	invalidate_say(sys->key);
 	ctl_audit(ctl, "", sys->id, sys->name);
 	ctl_after(&ctl->asker, CTL_END);
 }
@@ -140,6 +142,7 @@ system_disable(struct ctl *ctl, const struct facts *f)
 	if (sys == NULL)
 		return;
 	(void)store_system_enable(sys->id, 0, clock_wall_ms());
+	invalidate_say(sys->key);
 	ctl_audit(ctl, "", sys->id, sys->name);
 	session_end_system(sys->id, "operator", now_at());
 	ctl_after(&ctl->asker, CTL_END);
@@ -155,6 +158,7 @@ system_suspend(struct ctl *ctl, const struct facts *f)
 	if (sys == NULL)
 		return;
 	(void)store_system_suspend(sys->id, 1, clock_wall_ms());
+	invalidate_say(sys->key);
 	ctl_audit(ctl, "", sys->id, sys->name);
 	session_end_system(sys->id, "operator", now_at());
 	ctl_after(&ctl->asker, CTL_END);
@@ -170,6 +174,7 @@ system_resume(struct ctl *ctl, const struct facts *f)
 	if (sys == NULL)
 		return;
 	(void)store_system_suspend(sys->id, 0, clock_wall_ms());
+	invalidate_say(sys->key);
 	ctl_audit(ctl, "", sys->id, sys->name);
 	ctl_after(&ctl->asker, CTL_END);
 }
@@ -184,6 +189,7 @@ system_remove(struct ctl *ctl, const struct facts *f)
 	if (sys == NULL)
 		return;
 	(void)store_system_delete(sys->id, clock_wall_ms());
+	invalidate_say(sys->key);
 	ctl_audit(ctl, "", sys->id, sys->name);
 	session_end_system(sys->id, "operator", now_at());
 	ctl_after(&ctl->asker, CTL_END);

@@ -9,7 +9,10 @@
  * looked at.
  */
 void	invalidate_init(void);
-/* We have changed one: forgotten here, and after the commit said to others. */
+/*
+ * We have changed one, its secret or whether it may: forgotten here, and after the
+ * commit said to others.
+ */
 void	invalidate_say(const char *key);
 
 #endif

@@ -121,6 +121,20 @@ host_take(struct proxy *p, const struct httphead *h)
 		p->to.port = port;
 }
 
+/* What the back end shows is for us: no service hears of it (O1). */
+static void
+head_strip(struct httphead *h)
+{
+	size_t	i, n = 0;
+
+	for (i = 0; i < h->nfields; i++)
+		if (!httphead_is(&h->field[i], "x-internal-secret") &&
+		    !httphead_is(&h->field[i], "x-session-token") &&
+		    !httphead_is(&h->field[i], "x-proxy-host"))
+			h->field[n++] = h->field[i];
+	h->nfields = n;
+}
+
 /* Of all proxyds: 0, or -1 and how long no more of them is let through. */
 static int
 rate_take(const char *slug, const struct grant *g, uint32_t *wait)
@@ -241,6 +255,7 @@ internal_begin(struct conn *c, const struct httphead *h)
 	label_of_service(p->service, p->to.host.label);
 	slug_take(p->to.host.slug, &id);
 	host_take(p, h);
+	head_strip(p->head);
 	p->head->path = rest;
 	p->again(p);
 }

@@ -190,15 +190,18 @@ try:
                            "WHERE id = ?", s)[0][0]
             d.secret("a session's token", token)
             refusals(d, port, s, token)
-            st, h, body = ask(port, "/api/proxy/%s/web/headers" % s,
+            st, h, body = ask(port, "/api/proxy/%s/web/echo" % s,
                               token=token,
                               host="web--%s.%s" % (s.replace("-", ""),
                                                    DOMAIN))
-            t.ok(st == 200 and SECRET.encode() not in body and
-                 token.encode() not in body and
-                 b"x-proxy-host" not in body.lower(),
-                 "operator-55(partial): a page of the service, which sees "
-                 "nothing of what the back end showed")
+            seen = json.loads(body)["headers"]
+            t.ok(st == 200 and "X-Request-Id" in seen and not [
+                n for n in seen if n in (
+                    "X-Internal-Secret", "X-Session-Token", "X-Proxy-Host")]
+                 and SECRET.encode() not in body and
+                 token.encode() not in body,
+                 "operator-37: a service sees nothing of what the back end "
+                 "showed: %s" % ", ".join(seen))
             services(port, s, token)
             terminals(d, port, s, token)
             crowd(port, s, token)

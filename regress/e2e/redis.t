@@ -3,7 +3,6 @@
 """Redis beside the store: what others have changed is heard, and its failures
 are no one's."""
 
-import base64
 import hashlib
 import hmac
 import json
@@ -30,16 +29,6 @@ def ended(d):
 def mac(secret, text):
     return hmac.new(secret.encode(), text.encode(),
                     hashlib.sha256).hexdigest()
-
-
-def login(d, key, secret):
-    """The status that a login gets."""
-    return d.request("GET", "/support/api/tunnel", headers={
-        "Connection": "Upgrade", "Upgrade": "websocket",
-        "Sec-WebSocket-Version": "13",
-        "Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ==",
-        "Authorization": "Basic " + base64.b64encode(
-            ("%s:%s" % (key, secret)).encode()).decode()})[0]
 
 
 def invalidation(d, redis, targets):
@@ -81,14 +70,14 @@ def tier(key, secret):
 def credentials(d, redis):
     key, secret = d.add_system("cached")
     other, wrong = d.add_system("other")
-    until(lambda: login(d, key, secret) == 101, "a login")
+    until(lambda: d.login(key, secret) == 101, "a login")
     row = d.rows("SELECT id FROM systems WHERE system_key = ?", key)[0][0]
     at = until(lambda: redis.say("GET", tier(key, secret)), "it in Redis")
     ttl = redis.say("TTL", tier(key, secret))
     t.ok(at == row.encode() and 18 * 3600 - 60 < ttl <= 30 * 3600,
          "operator-58: a good secret is in Redis, as the system's id, for a "
          "day give or take a quarter")
-    t.equal(login(d, key, wrong), 401, "another's secret is wrong")
+    t.equal(d.login(key, wrong), 401, "another's secret is wrong")
     at = until(lambda: redis.say("GET", tier(key, wrong)), "that in Redis")
     ttl = redis.say("TTL", tier(key, wrong))
     t.ok(at == b"invalid" and 0 < ttl <= 60, "and that it is, for a minute")
@@ -97,26 +86,46 @@ def credentials(d, redis):
                     "system_secret_sha256) = (SELECT system_secret_public, "
                     "system_secret_sha256 FROM systems WHERE system_key = ?) "
                     "WHERE system_key = ?", other, key)
-    t.equal(login(d, key, secret), 401, "operator-58: an old secret fails at "
+    t.equal(d.login(key, secret), 401, "operator-58: an old secret fails at "
             "once, though memory and Redis have it for good")
     redis.say("SET", tier(key, secret), row)
     redis.say("PUBLISH", "my:auth:invalidate:prod", key + "|" +
               mac(SIGNING, key))
     d.log.wait("system %s: its cred" % key)
-    t.equal(login(d, key, secret), 401, "and when it is put back into Redis, "
+    t.equal(d.login(key, secret), 401, "and when it is put back into Redis, "
             "also behind an invalidation")
     redis.say("DEL", tier(key, wrong))
-    until(lambda: login(d, key, wrong) == 101, "the new secret")
+    until(lambda: d.login(key, wrong) == 101, "the new secret")
     t.ok(True, "operator-58: the new one is good behind it")
     key, secret = d.add_system("planted")
     redis.say("SET", tier(key, secret), "invalid")
-    t.equal(login(d, key, secret), 401, "operator-58: a bad one in Redis is "
+    t.equal(d.login(key, secret), 401, "operator-58: a bad one in Redis is "
             "believed")
     redis.say("PUBLISH", "my:auth:invalidate:prod", key + "|" +
               mac(SIGNING, key))
     redis.say("SET", tier(key, secret), "no-such-system")
-    until(lambda: login(d, key, secret) == 101, "a login")
+    until(lambda: d.login(key, secret) == 101, "a login")
     t.ok(True, "a wrong hint in Redis is none")
+
+
+def announced(d, redis):
+    """What relayd changes itself it says to who listens."""
+    heard = Heard(redis, "support:auth:invalidate")
+    key, _ = d.add_system("announced")
+    want = (key + "|" + mac(SIGNING, key)).encode()
+    token = d.token(permissions=("connect:systems", "read:systems",
+                                 "manage:systems"))
+    row = d.rows("SELECT id FROM systems WHERE system_key = ?", key)[0][0]
+    for what in ("suspend", "resume", "disable", "enable", "rotate"):
+        d.ctl("-f", "system", what, "announced")
+        t.equal(heard.next(), want, "operator-57(partial): system %s is "
+                "announced, signed" % what)
+    st, _ = d.api("PUT", "/systems/" + row, token, {"support_enabled": False})
+    t.equal((st, heard.next()), (200, want), "so is a system that an operator "
+            "disables")
+    d.ctl("-f", "system", "remove", "announced")
+    t.equal(heard.next(), want, "operator-57(partial): and one that goes")
+    heard.close()
 
 
 def commands(d, redis, targets):
@@ -225,8 +234,8 @@ def outages(d, redis, targets):
                 ("killed", redis.kill, redis.start)):
             mark = d.log.mark()
             stop()
-            until(lambda: login(d, *new) == 101, "a login")
-            t.equal(login(d, new[0], its), 401,
+            until(lambda: d.login(*new) == 101, "a login")
+            t.equal(d.login(new[0], its), 401,
                     "Redis is %s: logins go on, good and bad" % what)
             for name in ("questions", "channels"):
                 d.log.wait("redis: %s: .* tried again until" % name, mark)
@@ -257,6 +266,7 @@ with Targets() as targets, Redis() as redis, \
     t.ok(True, "authd has its two connections, with a password")
     invalidation(d, redis, targets)
     credentials(d, redis)
+    announced(d, redis)
     commands(d, redis, targets)
     outages(d, redis, targets)
 t.done()
