@@ -83,6 +83,7 @@ conn_open(void *arg, enum ended how, struct sock *s, const char *early,
 		conn_end(c, how, why);
 		return;
 	}
+	tool_ready(NULL);
 	ws_init(&w->ws, WS_CLIENT, NULL);
 	if (!relay.slot)
 		ws_take_half(&w->ws);

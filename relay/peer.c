@@ -3,6 +3,8 @@
  *	relay create [--output text | json | env] [--channels n] [--ttl seconds]
  *	relay tcp-listen [--listen [address:]port]
  *	relay tcp-dial --target host:port
+ *	relay udp-listen [--listen [address:]port]
+ *	relay udp-dial --target host:port
  *	relay raw
  *
  * Each with --url; all but create with a session and the token of a slot. The
@@ -10,6 +12,7 @@
  * says serves both.
  */
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <netinet/in.h>
 #include <arpa/inet.h>
 
@@ -21,6 +24,7 @@
 #include <sodium.h>
 
 #include <getopt.h>
+#include <netdb.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -34,12 +38,15 @@
 #include "net/net.h"
 #include "peer.h"
 #include "relay.h"
+#include "udp.h"
 
 #define HOST_MAX_LEN	256
 
 static int	create_start(void);
 static int	listen_one(void);
 static int	dial_target(void);
+static int	udp_listen(void);
+static int	udp_dial(void);
 static int	raw_start(void);
 
 static const struct {
@@ -50,6 +57,8 @@ static const struct {
 	{ "create",	create_start,	0 },
 	{ "tcp-listen",	listen_one,	1 },
 	{ "tcp-dial",	dial_target,	1 },
+	{ "udp-listen",	udp_listen,	1 },
+	{ "udp-dial",	udp_dial,	1 },
 	{ "raw",	raw_start,	1 },
 };
 #define NWORDS	(sizeof(words) / sizeof(words[0]))
@@ -57,7 +66,7 @@ static const struct {
 static struct {
 	size_t		 word;
 	const char	*url, *token, *token_file, *ca_file, *listen, *target;
-	const char	*output, *channels, *ttl;
+	const char	*output, *channels, *ttl, *ready;
 	int		 allow_plain;
 	char		 host[HOST_MAX_LEN];	/* the target's */
 	struct dial	*dial;
@@ -77,6 +86,7 @@ static const struct option	longer[] = {
 	{ "output", required_argument, NULL, 'o' },
 	{ "channels", required_argument, NULL, 'n' },
 	{ "ttl", required_argument, NULL, 'T' },
+	{ "ready", required_argument, NULL, 'R' },
 	{ "allow-plain", no_argument, NULL, 'p' },
 	{ NULL, 0, NULL, 0 }
 };
@@ -196,6 +206,10 @@ usage(void)
 	    "[--listen [ADDRESS:]PORT]\n"
 	    "       relay tcp-dial [--url URL] [--session ID] --target "
 	    "HOST:PORT\n"
+	    "       relay udp-listen [--url URL] [--session ID] "
+	    "[--listen [ADDRESS:]PORT]\n"
+	    "       relay udp-dial [--url URL] [--session ID] --target "
+	    "HOST:PORT\n"
 	    "       relay raw [--url URL] [--session ID]\n");
 	return (-1);
 }
@@ -225,6 +239,7 @@ take_options(int argc, char **argv)
 		case 'n': peer.channels = optarg; break;
 		case 'T': peer.ttl = optarg; break;
 		case 'p': peer.allow_plain = 1; break;
+		case 'R': peer.ready = optarg; break;
 		default: return (usage());
 		}
 	if (optind != argc || (strcmp(peer.output, "text") != 0 &&
@@ -236,6 +251,8 @@ take_options(int argc, char **argv)
 		(void)strtonum(peer.channels, 1, 256, &wrong);
 	if (wrong == NULL && peer.ttl != NULL)
 		(void)strtonum(peer.ttl, 1, 31536000, &wrong);
+	if (wrong == NULL && peer.ready != NULL)
+		relay.ready = (int)strtonum(peer.ready, 3, 1023, &wrong);
 	if (wrong != NULL) {
 		say("a number is %s", wrong);
 		return (-1);
@@ -330,15 +347,32 @@ static void
 ended(void *arg, enum ended how, const char *why)
 {
 	(void)arg;
+	tool_ready(*why != '\0' ? why : "it has ended");
 	if (*why != '\0')
 		say("%s", why);
 	tool_end(how == ENDED_WELL ? EXIT_DONE : how == ENDED_UNREACHED ?
 	    EXIT_UNREACHED : EXIT_REFUSED);
 }
 
+/* Both are one socket, as of a super-server or librelay: then it is used as one. */
+static int
+is_one_socket(void)
+{
+	struct stat	in, out;
+
+	return (fstat(STDIN_FILENO, &in) == 0 &&
+	    fstat(STDOUT_FILENO, &out) == 0 && S_ISSOCK(in.st_mode) &&
+	    in.st_dev == out.st_dev && in.st_ino == out.st_ino);
+}
+
 static int
 raw_start(void)
 {
+	if (is_one_socket()) {
+		close(STDOUT_FILENO);
+		return (conn_start(STDIN_FILENO, STDIN_FILENO, ended, NULL) ==
+		    NULL ? -1 : 0);
+	}
 	return (conn_start(STDIN_FILENO, STDOUT_FILENO, ended, NULL) == NULL ?
 	    -1 : 0);
 }
@@ -413,28 +447,101 @@ dialed(void *arg, struct sock *s, const char *why)
 	}
 }
 
-static int
-dial_target(void)
+/* Its host is in peer.host; its port, or 0 after a line. */
+static uint16_t
+take_target(void)
 {
-	struct dial_how	 how = { .host = peer.host, .tls = DIAL_PLAIN,
-			    .name = peer.host };
 	const char	*port, *wrong = "missing";
+	uint16_t	 number = 0;
 	size_t		 n;
 
 	port = peer.target != NULL ? strrchr(peer.target, ':') : NULL;
 	if (port != NULL)
-		how.port = (uint16_t)strtonum(port + 1, 1, 65535, &wrong);
+		number = (uint16_t)strtonum(port + 1, 1, 65535, &wrong);
 	n = port != NULL ? (size_t)(port - peer.target) : 0;
 	if (wrong != NULL || n == 0 || n >= sizeof(peer.host)) {
 		say("--target HOST:PORT");
-		return (-1);
+		return (0);
 	}
 	memcpy(peer.host, peer.target, n);
 	if (peer.host[0] == '[' && peer.host[n - 1] == ']') {
 		memmove(peer.host, peer.host + 1, n - 2);
 		peer.host[n - 2] = '\0';
 	}
+	return (number);
+}
+
+static int
+dial_target(void)
+{
+	struct dial_how	 how = { .host = peer.host, .tls = DIAL_PLAIN,
+			    .name = peer.host };
+
+	if ((how.port = take_target()) == 0)
+		return (-1);
 	return ((peer.dial = dial_start(&how, dialed, NULL)) == NULL ? -1 : 0);
+}
+
+/* ---- datagrams ---- */
+
+static int
+udp_begin(int fd, int to_sender)
+{
+	if (fd != -1 && udp_start(fd, to_sender, ended, NULL) != NULL)
+		return (0);
+	if (fd != -1)
+		close(fd);
+	return (-1);
+}
+
+static int
+udp_listen(void)
+{
+	struct sockaddr_in	 in = { .sin_family = AF_INET };
+	char			 host[INET_ADDRSTRLEN];
+	socklen_t		 size = sizeof(in);
+	int			 fd = -1;
+
+	if (listen_parse(&in) == -1 ||
+	    (fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0)) == -1 ||
+	    bind(fd, (struct sockaddr *)&in, sizeof(in)) == -1 ||
+	    getsockname(fd, (struct sockaddr *)&in, &size) == -1 ||
+	    inet_ntop(AF_INET, &in.sin_addr, host, sizeof(host)) == NULL) {
+		say("cannot listen on %s", peer.listen);
+		if (fd != -1)
+			close(fd);
+		return (-1);
+	}
+	say("listening on %s:%u", host, ntohs(in.sin_port));
+	return (udp_begin(fd, 1));
+}
+
+static int
+udp_dial(void)
+{
+	struct addrinfo	 hints = { .ai_socktype = SOCK_DGRAM }, *all, *ai;
+	uint16_t	 port = take_target();
+	char		 service[8];
+	int		 fd = -1, e;
+
+	if (port == 0)
+		return (-1);
+	snprintf(service, sizeof(service), "%u", port);
+	if ((e = getaddrinfo(peer.host, service, &hints, &all)) != 0) {
+		say("%s: %s", peer.target, gai_strerror(e));
+		return (-1);
+	}
+	for (ai = all; ai != NULL && fd == -1; ai = ai->ai_next) {
+		fd = socket(ai->ai_family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+		if (fd != -1 && connect(fd, ai->ai_addr, ai->ai_addrlen) == -1) {
+			close(fd);
+			fd = -1;
+		}
+	}
+	freeaddrinfo(all);
+	if (fd == -1)
+		say("%s: no way there", peer.target);
+	return (udp_begin(fd, 0));
 }
 
 /* Standard input may be a file, which epoll(7) does not take. */

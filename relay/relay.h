@@ -28,6 +28,7 @@ struct relay {
 	char		*token;
 	const char	*session, *service;
 	int		 slot;		/* of a relay session, whose token it is */
+	int		 ready;		/* who waits for tool_ready(); 0: nobody */
 	int		 quiet;		/* say nothing: a shell completes */
 	struct event_base *base;
 	int		 status;	/* to exit with */
@@ -38,6 +39,8 @@ extern struct relay	relay;
 
 /* A line on standard error. */
 void	say(const char *, ...) __attribute__((format(printf, 1, 2)));
+/* The way is there, or (`why` not NULL) is not: says so, once. */
+void	tool_ready(const char *why);
 /* Leave the loop, with this status. */
 void	tool_end(int status);
 

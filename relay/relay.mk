@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: ISC
 
 relay_PARTS = relay api completion conn escape list listen peer remote say tty \
-	way wire
+	udp way wire
 relay_OBJS = $(relay_PARTS:%=relay/%.o) \
 	common/base/clock.o common/base/compat.o common/base/log.o \
 	common/base/secretfile.o common/base/target.o common/base/uuid.o \

@@ -4,6 +4,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/log.h"
 #include "relay.h"
@@ -23,6 +24,18 @@ say(const char *fmt, ...)
 	va_end(ap);
 	log_escape(shown, sizeof(shown), text, strlen(text));
 	fprintf(stderr, "relay: %s\n", shown);
+}
+
+void
+tool_ready(const char *why)
+{
+	if (relay.ready == 0)
+		return;
+	if (dprintf(relay.ready, why == NULL ? "+" : "-%s",
+	    why != NULL ? why : "") < 0)
+		say("--ready: nobody is there");
+	close(relay.ready);
+	relay.ready = 0;
 }
 
 void

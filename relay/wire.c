@@ -117,12 +117,14 @@ wire_fill(struct wire *w)
 {
 	uint8_t	rnd[8];
 
-	if (ws_pending(&w->ws)) {
+	if (!ws_pending(&w->ws) && ws_may_send(&w->ws))
+		w->fill(w->arg);
+	/* It may have been a close that it had to say. */
+	if (w->len == 0 && ws_pending(&w->ws)) {
 		randombytes_buf(rnd, sizeof(rnd));
 		w->off = 0;
 		w->len = ws_output(&w->ws, w->out, rnd);
-	} else if (ws_may_send(&w->ws))
-		w->fill(w->arg);
+	}
 	return (w->len > 0);
 }
 

@@ -2,15 +2,17 @@
 # SPDX-License-Identifier: ISC
 """relay create, raw, tcp-listen and tcp-dial: a relay session's own tool."""
 
+import getpass
 import hashlib
 import json
 import os
 import re
+import shutil
 import socket
 import subprocess
 import threading
 
-from harness import Relayd, Tap, until
+from harness import Relayd, Tap, free_port, until
 from peers import Relay
 
 t = Tap()
@@ -123,13 +125,116 @@ def tcp(tool, r, size):
             (size >> 20))
     c.close()
     x.join()
+    # No ping of the server is needed for that: there is none in this test.
     t.equal((got, listen.wait(60), dial.wait(60)), ([b""], 0, 0),
             "one end ends all")
 
 
-with Relayd(t, conf="relay {\n\tno auth\n}\n") as d:
+def udp(tool, r):
+    s = r.create()
+    server = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    server.bind(("127.0.0.1", 0))
+    server.settimeout(60)
+    dial = tool.start(s, "initiator", "udp-dial", "--target",
+                      "127.0.0.1:%d" % server.getsockname()[1])
+    listen = tool.start(s, "responder", "udp-listen")
+    c = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    c.settimeout(60)
+    c.connect(("127.0.0.1", port_of(listen)))
+    until(lambda: r.state(s) == "open", "both")
+    for n in 0, 1, 1400, 60000, 65507:
+        data = os.urandom(n)
+        c.send(data)
+        got, there = server.recvfrom(65536)
+        t.ok(got == data, "a datagram of %d bytes is one" % n)
+        server.sendto(data[::-1], there)
+        t.ok(c.recv(65536) == data[::-1], "and its answer")
+    for i in range(20):
+        c.send(b"%d" % i)
+    t.equal([server.recv(100) for _ in range(20)],
+            [b"%d" % i for i in range(20)], "twenty at once are twenty")
+    e = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    e.settimeout(60)
+    e.sendto(b"other", c.getpeername())
+    server.recv(100)
+    server.sendto(b"for it", there)
+    t.equal(e.recv(100), b"for it", "an answer goes to who has sent last")
+    server.close()
+    c.send(b"nobody is there")
+    c.send(b"still not")
+    until(lambda: r.status(s)["bytes_out"] > 0, "counters")
+    t.equal((dial.poll(), listen.poll()), (None, None),
+            "a refusal ends nothing")
+    r.call("DELETE", "/" + s["id"])
+    t.equal((dial.wait(60), listen.wait(60)), (1, 1), "the session's end "
+            "ends both")
+    for words in ("udp-dial",), ("udp-dial", "--target", "x"), \
+            ("udp-listen", "--listen", "1.2.3:x"):
+        p = tool.start(s, "initiator", *words)
+        t.equal(p.wait(60), 2, "%s: usage" % " ".join(words))
+
+
+def sshd(tmp):
+    """A real one, on loopback; its process and its port."""
+    for name in "host", "user":
+        subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f",
+                        "%s/%s" % (tmp, name)], check=True)
+    shutil.copy(tmp + "/user.pub", tmp + "/authorized")
+    if os.getuid() == 0:
+        os.makedirs("/run/sshd", mode=0o755, exist_ok=True)
+    port = free_port()
+    with open(tmp + "/sshd_config", "w") as f:
+        f.write("Port %d\nListenAddress 127.0.0.1\nHostKey %s/host\n"
+                "AuthorizedKeysFile %s/authorized\nStrictModes no\n"
+                "UsePAM no\nPasswordAuthentication no\nPidFile none\n"
+                "PermitRootLogin yes\n" % (port, tmp, tmp))
+    p = subprocess.Popen(["/usr/sbin/sshd", "-D", "-e", "-f",
+                          tmp + "/sshd_config"], stderr=subprocess.DEVNULL)
+    until(lambda: socket.socket().connect_ex(("127.0.0.1", port)) == 0,
+          "sshd")
+    return p, port
+
+
+def ssh(tool, r, size):
+    """tcp-dial to a server that speaks first; tcp-listen comes later."""
+    if not os.path.exists("/usr/sbin/sshd"):
+        t.skip("no sshd", "rendezvous-55: a login and a copy")
+        return
+    tmp = tool.d.dir
+    server, port = sshd(tmp)
+    s = r.create()
+    dial = tool.start(s, "initiator", "tcp-dial", "--target",
+                      "127.0.0.1:%d" % port)
+    until(lambda: r.status(s)["initiator_connected"], "tcp-dial")
+    listen = tool.start(s, "responder", "tcp-listen")
+    block = os.urandom(1 << 20)
+    p = subprocess.Popen(
+        ["ssh", "-F", "none", "-i", tmp + "/user", "-p",
+         str(port_of(listen)), "-o", "StrictHostKeyChecking=no", "-o",
+         "UserKnownHostsFile=/dev/null", "-o", "LogLevel=ERROR",
+         getpass.getuser() + "@127.0.0.1", "echo in-$((1+1)); sha256sum"],
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    want = hashlib.sha256()
+    for _ in range(size >> 20):
+        want.update(block)
+        p.stdin.write(block)
+    out, _ = p.communicate(timeout=600)
+    t.equal((p.returncode, out.decode().split()[:2]),
+            (0, ["in-2", want.hexdigest()]), "rendezvous-55: a login by ssh "
+            "to a server that speaks first, and %d MiB, the same" %
+            (size >> 20))
+    t.equal((listen.wait(60), dial.wait(60)), (0, 0), "and all ends well")
+    server.kill()
+    server.wait()
+
+
+with Relayd(t, conf="relay {\n\tno auth\n\tping interval 0s\n}\n") as d:
     tool = Tool(d)
     create(tool)
     raw(tool)
     tcp(tool, Relay(d), 64 << 20)
+    udp(tool, Relay(d))
+with Relayd(t, conf="relay {\n\tno auth\n}\n",
+            build=os.environ.get("RELAYD_FAST_BUILD")) as d:
+    ssh(Tool(d), Relay(d), 1 << 30)
 t.done()
