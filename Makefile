@@ -61,7 +61,7 @@ config.mk: $(srcdir)/configure $(srcdir)/config.mk.in $(srcdir)/config.h.in
 BIN =		relayd relayctl tunnel-client relay
 LIBEXEC =	control authd muxd proxyd termd tcpd rendd metricd dialerd tlsd keyd paird storecopy
 PROGRAMS =	$(BIN) $(LIBEXEC)
-DIRS =		$(PROGRAMS) fuzz regress bench
+DIRS =		$(PROGRAMS) librelay fuzz regress bench
 $(foreach p,$(BIN),$(eval OUT_$(p) = bin/$(p)))
 $(foreach p,$(LIBEXEC),$(eval OUT_$(p) = libexec/$(p)))
 
@@ -104,7 +104,14 @@ endef
 -include $(foreach d,$(DIRS),$(srcdir)/$(d)/$(d).mk)
 $(foreach p,$(PROGRAMS),$(eval $(call program,$(p))))
 
-all: $(BUILT)
+all: $(BUILT) librelay/librelay.a
+
+# What others link: one object that needs nothing but the system's.
+OBJS += librelay/librelay.o
+librelay/librelay.o: RD_CFLAGS += -fPIC
+librelay/librelay.a: librelay/librelay.o
+	$(SAY) "  AR    $@"
+	$(Q)rm -f $@ && $(AR) cr $@ librelay/librelay.o && $(RANLIB) $@
 
 # `make muxd` for libexec/muxd. A directory of the name may exist in the tree.
 .PHONY: $(PROGRAMS)
@@ -215,6 +222,7 @@ lint-citations:
 
 D = $(DESTDIR)
 MAN1 = $(wildcard $(srcdir)/man/*.1)
+MAN3 = $(wildcard $(srcdir)/man/*.3)
 MAN5 = $(wildcard $(srcdir)/man/*.5)
 MAN7 = $(wildcard $(srcdir)/man/*.7)
 MAN8 = $(wildcard $(srcdir)/man/*.8)
@@ -250,7 +258,8 @@ define install_texts
 endef
 install: all
 	$(INSTALL) -d $(D)$(sbindir) $(D)$(bindir) $(D)$(libexecdir)/relayd \
-	    $(D)$(mandir)/man1 $(D)$(mandir)/man5 $(D)$(mandir)/man7 \
+	    $(D)$(libdir)/pkgconfig $(D)$(includedir) \
+	    $(D)$(mandir)/man1 $(D)$(mandir)/man3 $(D)$(mandir)/man5 $(D)$(mandir)/man7 \
 	    $(D)$(mandir)/man8 \
 	    $(D)$(sysconfdir) $(D)$(docdir)/examples
 	$(INSTALL) -m 755 bin/relayd bin/relayctl $(D)$(sbindir)
@@ -258,11 +267,21 @@ install: all
 	$(INSTALL) -m 755 $(addprefix libexec/,$(LIBEXEC)) \
 	    $(D)$(libexecdir)/relayd
 	$(call install_texts,$(MAN1),$(mandir)/man1)
+	$(call install_texts,$(MAN3),$(mandir)/man3)
 	$(call install_texts,$(MAN5),$(mandir)/man5)
 	$(call install_texts,$(MAN7),$(mandir)/man7)
 	$(call install_texts,$(MAN8),$(mandir)/man8)
 	$(call install_texts,$(EXAMPLES),$(docdir)/examples)
 	$(INSTALL) -m 644 $(DOCS) $(D)$(docdir)
+	$(INSTALL) -m 644 $(srcdir)/librelay/librelay.h $(D)$(includedir)
+	$(INSTALL) -m 644 librelay/librelay.a $(D)$(libdir)
+	$(INSTALL) -m 644 $(srcdir)/librelay/example.c \
+	    $(D)$(docdir)/examples/librelay.c
+	sed -e 's|@prefix@|$(prefix)|' -e 's|@libdir@|$(libdir)|' \
+	    -e 's|@includedir@|$(includedir)|' -e 's|@VERSION@|$(VERSION)|' \
+	    $(srcdir)/librelay/librelay.pc.in \
+	    >$(D)$(libdir)/pkgconfig/librelay.pc
+	chmod 644 $(D)$(libdir)/pkgconfig/librelay.pc
 	for f in $(COMPLETIONS); do \
 		case $$f in \
 		*/bash-completion/*) shell=bash ;; \
@@ -289,6 +308,10 @@ uninstall:
 	    $(D)$(bindir)/tunnel-client $(D)$(bindir)/relay \
 	    $(addprefix $(D)$(libexecdir)/relayd/,$(LIBEXEC)) \
 	    $(addprefix $(D)$(mandir)/man1/,$(notdir $(MAN1))) \
+	    $(D)$(includedir)/librelay.h $(D)$(libdir)/librelay.a \
+	    $(D)$(libdir)/pkgconfig/librelay.pc \
+	    $(D)$(docdir)/examples/librelay.c \
+	    $(addprefix $(D)$(mandir)/man3/,$(notdir $(MAN3))) \
 	    $(addprefix $(D)$(mandir)/man5/,$(notdir $(MAN5))) \
 	    $(addprefix $(D)$(mandir)/man7/,$(notdir $(MAN7))) \
 	    $(addprefix $(D)$(mandir)/man8/,$(notdir $(MAN8))) \
@@ -301,6 +324,7 @@ uninstall:
 
 clean:
 	rm -rf bin libexec llhttp fuzz-obj results console/out
+	rm -f librelay/librelay.a
 	rm -f relayd/parse.c relayd/parse.h $(UNIT_TESTS) $(UNIT_FAST_TESTS) \
 	    $(FUZZ_REPLAYS)
 	for d in common $(DIRS); do \

@@ -26,7 +26,7 @@ for f in sbin/relayd sbin/relayctl bin/tunnel-client libexec/relayd/control \
 	ok $? "$f is there"
 done
 for f in man8/relayd.8 man7/relayd-metrics.7 man8/relayctl.8 man5/relayd.conf.5 \
-    man1/tunnel-client.1 man1/relay.1; do
+    man1/tunnel-client.1 man1/relay.1 man3/librelay.3; do
 	[ -s "$prefix/share/man/$f" ]
 	ok $? "$f is there"
 done
