@@ -27,6 +27,7 @@ struct api_call {
 	void		*arg;
 	struct dial	*dial;
 	struct via	*via;
+	const struct url *at;		/* lives as long as it does */
 	struct sock	 sock;
 	struct exchange	 x;
 	int		 status, keep, chunked, to_close;
@@ -54,18 +55,21 @@ static void	api_free(struct api_call *);
 static int
 request_make(struct api_call *a, const struct api_ask *ask)
 {
-	char	length[64] = "";
-	int	n;
+	const struct url	*u = ask->at != NULL ? ask->at : &relay.url;
+	char			 length[128] = "";
+	int			 n;
 
 	if (ask->body != NULL)
-		snprintf(length, sizeof(length), "Content-Type: "
-		    "application/json\r\nContent-Length: %zu\r\n",
-		    strlen(ask->body));
-	n = snprintf(a->x.request, REQUEST_MAX, "%s %s%s%s HTTP/1.1\r\n"
+		snprintf(length, sizeof(length), "Content-Type: %s\r\n"
+		    "Content-Length: %zu\r\n", ask->type != NULL ? ask->type :
+		    "application/json", strlen(ask->body));
+	n = snprintf(a->x.request, REQUEST_MAX, "%s %s%s%s%s%s HTTP/1.1\r\n"
 	    "Host: %s\r\nUser-Agent: relay/" RELAYD_VERSION "\r\n"
 	    "%s%s%s%s\r\n%s",
-	    llhttp_method_name((llhttp_method_t)ask->method), relay.url.path,
-	    ask->bare ? "" : "/api", ask->path, relay.url.authority,
+	    llhttp_method_name((llhttp_method_t)ask->method), u->path,
+	    ask->bare ? "" : "/api", ask->path, ask->at != NULL &&
+	    u->query[0] != '\0' ? "?" : "", ask->at != NULL ? u->query : "",
+	    u->authority,
 	    ask->fields != NULL ? ask->fields : "Authorization: Bearer ",
 	    ask->fields != NULL ? "" : relay.token,
 	    ask->fields != NULL ? "" : "\r\n", length,
@@ -100,10 +104,12 @@ api_start(const struct api_ask *ask, api_fn fn, void *arg)
 static int
 api_begin(struct api_call *a, const struct api_ask *ask)
 {
-	struct dial_how	how = { .host = relay.url.host,
-			    .port = relay.url.port, .name = relay.url.host,
-			    .tls = relay.url.tls ? DIAL_TLS_SERVER :
-			    DIAL_PLAIN };
+	const struct url	*u = ask->at != NULL ? ask->at : &relay.url;
+	struct dial_how		 how = { .host = u->host, .port = u->port,
+				    .name = u->host, .tls = u->tls ?
+				    DIAL_TLS_SERVER : DIAL_PLAIN };
+
+	a->at = u;
 
 	if (ask->over != NULL) {
 		a->sock = *ask->over;
@@ -140,7 +146,7 @@ api_dialed(void *arg, struct sock *s, const char *why)
 	a->via = NULL;
 	if (why != NULL) {
 		snprintf(where, sizeof(where), "%s%s%s: %s%s",
-		    relay.url.authority, relay.proxy != NULL ? " through " :
+		    a->at->authority, relay.proxy != NULL ? " through " :
 		    "", relay.proxy != NULL ? relay.proxy->at.authority : "",
 		    why, strcmp(why, "TLS: wrong version number") == 0 ?
 		    "; is it http:// that is spoken there?" : "");

@@ -23,6 +23,8 @@ struct api_ask {
 	int		 bare;		/* or behind nothing */
 	const char	*body;		/* JSON; NULL: none */
 	const char	*fields;	/* more of the head; NULL: the token */
+	const char	*type;		/* of the body; NULL: JSON */
+	const struct url *at;		/* another server; NULL: relay.url */
 	struct sock	*over;		/* is taken; NULL: one is dialed */
 	uint64_t	 ms;		/* for the whole, from the dialing on */
 };

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
+ *	relay auth [--client-id id] [--credentials file] [--logout]
  *	relay create [--output text | json | env] [--channels n] [--ttl seconds]
  *	relay tcp-listen [--listen [address:]port]
  *	relay tcp-dial --target host:port
@@ -23,6 +24,7 @@
 #include <llhttp.h>
 #include <sodium.h>
 
+#include <errno.h>
 #include <getopt.h>
 #include <netdb.h>
 #include <stdio.h>
@@ -31,10 +33,12 @@
 #include <unistd.h>
 
 #include "api.h"
+#include "auth.h"
 #include "base/clock.h"
 #include "base/compat.h"
 #include "base/secretfile.h"
 #include "conn.h"
+#include "credentials.h"
 #include "net/net.h"
 #include "peer.h"
 #include "relay.h"
@@ -42,6 +46,7 @@
 
 #define HOST_MAX_LEN	256
 
+static int	auth_begin(void);
 static int	create_start(void);
 static int	listen_one(void);
 static int	dial_target(void);
@@ -54,6 +59,7 @@ static const struct {
 	int		(*start)(void);
 	int		 needs_slot;
 } words[] = {
+	{ "auth",	auth_begin,	0 },
 	{ "create",	create_start,	0 },
 	{ "tcp-listen",	listen_one,	1 },
 	{ "tcp-dial",	dial_target,	1 },
@@ -67,13 +73,19 @@ static struct {
 	size_t		 word;
 	const char	*url, *token, *token_file, *ca_file, *listen, *target;
 	const char	*output, *channels, *ttl, *ready;
-	int		 allow_plain;
+	const char	*client, *credentials;
+	int		 allow_plain, logout;
+	char		 create_body[96];
 	char		 host[HOST_MAX_LEN];	/* the target's */
 	struct dial	*dial;
 } peer = { .ca_file = "", .listen = "127.0.0.1:0", .output = "text" };
 
 static const struct option	longer[] = {
 	{ "url", required_argument, NULL, 'u' },
+	{ "relay", required_argument, NULL, 'u' },
+	{ "client-id", required_argument, NULL, 'C' },
+	{ "credentials", required_argument, NULL, 'F' },
+	{ "logout", no_argument, NULL, 'O' },
 	{ "admin-url", required_argument, NULL, 'u' },
 	{ "session", required_argument, NULL, 's' },
 	{ "token", required_argument, NULL, 't' },
@@ -199,7 +211,9 @@ take_session(void)
 static int
 usage(void)
 {
-	fprintf(stderr, "usage: relay create [--url URL] [--output text | json "
+	fprintf(stderr, "usage: relay auth [--url URL] [--client-id ID] "
+	    "[--credentials FILE] [--logout]\n"
+	    "       relay create [--url URL] [--output text | json "
 	    "| env] [--channels N]\n"
 	    "                    [--ttl SECONDS]\n"
 	    "       relay tcp-listen [--url URL] [--session ID] "
@@ -221,7 +235,8 @@ take_options(int argc, char **argv)
 	int		 ch;
 
 	peer.url = env_or("SWSRS_URL", "RELAY_URL");
-	if (!words[peer.word].needs_slot)
+	peer.client = env_or("SWSRS_OIDC_CLIENT_ID", NULL);
+	if (words[peer.word].start == create_start)
 		peer.url = env_or("SWSRS_ADMIN_URL", "SWSRS_URL");
 	if (env_or("RELAY_CA_FILE", NULL) != NULL)
 		peer.ca_file = env_or("RELAY_CA_FILE", NULL);
@@ -239,6 +254,9 @@ take_options(int argc, char **argv)
 		case 'n': peer.channels = optarg; break;
 		case 'T': peer.ttl = optarg; break;
 		case 'p': peer.allow_plain = 1; break;
+		case 'C': peer.client = optarg; break;
+		case 'F': peer.credentials = optarg; break;
+		case 'O': peer.logout = 1; break;
 		case 'R': peer.ready = optarg; break;
 		default: return (usage());
 		}
@@ -326,19 +344,64 @@ created(void *arg, const struct api_answer *answer)
 }
 
 static int
-create_start(void)
+create_ask(void)
 {
-	char		body[96];
-	struct api_ask	ask = { .method = HTTP_POST, .bare = 1,
+	char		*body = peer.create_body;
+	struct api_ask	 ask = { .method = HTTP_POST, .bare = 1,
 	    .path = "/admin/sessions", .body = body, .ms = API_MS };
 
-	snprintf(body, sizeof(body), "{%s%s%s%s%s}",
+	snprintf(body, sizeof(peer.create_body), "{%s%s%s%s%s}",
 	    peer.channels != NULL ? "\"channels\":" : "",
 	    peer.channels != NULL ? peer.channels : "",
 	    peer.channels != NULL && peer.ttl != NULL ? "," : "",
 	    peer.ttl != NULL ? "\"ttl\":" : "",
 	    peer.ttl != NULL ? peer.ttl : "");
 	return (api_start(&ask, created, NULL) == NULL ? -1 : 0);
+}
+
+static void
+token_come(const char *token, const char *why, int unreached)
+{
+	freezero(relay.token, strlen(relay.token));
+	relay.token = strdup(token != NULL ? token : "");
+	if (why == NULL && (relay.token == NULL || !is_plain(relay.token)))
+		why = "this is no token";
+	if (why == NULL && create_ask() == -1)
+		why = "out of memory";
+	if (why == NULL)
+		return;
+	say("%s", why);
+	tool_end(unreached ? EXIT_UNREACHED : EXIT_REFUSED);
+}
+
+/* Without a token of the caller's it is that of `relay auth`. */
+static int
+create_start(void)
+{
+	const char	*path = cred_path(peer.credentials);
+
+	if (*relay.token != '\0')
+		return (create_ask());
+	return (auth_token(path != NULL ? path : "", peer.client, token_come));
+}
+
+static int
+auth_begin(void)
+{
+	const char	*path = cred_path(peer.credentials);
+
+	if (path == NULL) {
+		say("no home for the credentials: --credentials FILE");
+		return (-1);
+	}
+	if (!peer.logout)
+		return (auth_login(path, peer.client));
+	if (cred_remove(path) == -1) {
+		say("%s: %s", path, strerror(errno));
+		return (-1);
+	}
+	tool_end(EXIT_DONE);
+	return (0);
 }
 
 /* ---- a session's side ---- */
@@ -578,7 +641,8 @@ peer_main(int argc, char **argv)
 	net_reload();
 	if (words[peer.word].start() == -1)
 		return (EXIT_USAGE);
-	event_base_dispatch(relay.base);
+	if (!relay.ended)
+		event_base_dispatch(relay.base);
 	net_clear();
 	clock_clear();
 	event_base_free(relay.base);

@@ -168,6 +168,8 @@ class Provider:
                     pass
                 self.close_connection = True
 
+            do_POST = do_GET
+
         class Server(http.server.ThreadingHTTPServer):
             daemon_threads = True
             allow_reuse_address = True
