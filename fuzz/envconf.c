@@ -21,13 +21,19 @@ say(void *arg, int error, const char *text)
 	said += error && *text != '\0';
 }
 
-/* Values may be out of range for it; but no value makes lines of its own. */
+/* Values may be out of range for it; but no value makes words of its own. */
 static void
 judge(void *arg, const char *text)
 {
+	static const char *const	never[] = { "syntax error", "unexpected",
+	    "byte 0x", "this \"{\"", "not understood" };
+	const char			*why = strstr(text, ": ");
+	size_t				 i;
+
 	(void)arg;
-	if (strstr(text, "syntax error") != NULL)
-		abort();
+	for (i = 0; why != NULL && i < sizeof(never) / sizeof(never[0]); i++)
+		if (strncmp(why + 2, never[i], strlen(never[i])) == 0)
+			abort();
 }
 
 int

@@ -29,7 +29,7 @@
 #include "proc/link.h"
 #include "proc/proc.h"
 
-#define ASK_MS		2000	/* for authd's word on a token */
+#define ASK_MS		10000	/* for authd's word on a token; an SDK waits 30 s */
 #define FILES_MAX	131072
 
 static int	on_give(struct chan *, struct imsg *);

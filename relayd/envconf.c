@@ -159,6 +159,14 @@ look_other(struct making *k, const char *name, int len)
 		note(k, "%.*s says nothing to relayd", len, name);
 }
 
+static int
+has_control(const char *s)
+{
+	while (*s != '\0' && (unsigned char)*s >= 0x20 && *s != 0x7f)
+		s++;
+	return (*s != '\0');
+}
+
 static void
 look(struct making *k, const char *entry)
 {
@@ -178,6 +186,10 @@ look(struct making *k, const char *entry)
 	}
 	if (strlen(eq + 1) > VALUE_MAX) {
 		wrong(k, "%s: longer than %d bytes", names[i], VALUE_MAX);
+		return;
+	}
+	if (has_control(eq + 1)) {
+		wrong(k, "%s: control character", names[i]);
 		return;
 	}
 	k->v[i] = eq + 1;
@@ -414,7 +426,7 @@ add_trust(struct making *k)
 			return;
 		}
 		if (n > 0)
-			add(k, "trusted proxy %.*s\n", (int)n, s);
+			add_string(k, "trusted proxy", s, n, "\n");
 	}
 }
 

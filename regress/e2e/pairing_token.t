@@ -170,6 +170,8 @@ def time_passes():
     t.equal(brought(x, j), "token_already_used", "for 24 h 59 min")
     d.move_clock(61 * 1000)
     t.equal(brought(x, j), "no_watcher", "pairing-42: and free after 25 h")
+    # All questions to a server that were under way are too late by now.
+    until(d.is_ready, "the store")
 
 
 def outlives():

@@ -72,7 +72,7 @@ goods(void)
 	    "listen on 127.0.0.1 port 3001 pair only\n");
 	good("networks", MAKE("AMESH_TRUST_PROXY=10.1.0.0/16, fd00::/8"),
 	    "listen on 0.0.0.0 port 3001 pair only\n"
-	    "trusted proxy 10.1.0.0/16\ntrusted proxy fd00::/8\n");
+	    "trusted proxy \"10.1.0.0/16\"\ntrusted proxy \"fd00::/8\"\n");
 	good("rendezvous", MAKE("SWSRS_NO_AUTH=TRUE", "PORT=9"),
 	    "listen on 0.0.0.0 port 9 relay only\n"
 	    "relay {\n\tno auth\n\tno auth\n}\n");
@@ -137,6 +137,8 @@ static const struct {
 	const char	*entry, *other;
 	const char	*why;
 } bad[] = {
+	{ "HOST=::1\n", "", "HOST: control character" },
+	{ "SWSRS_TLS_CERT=\004/c", "", "CERT: control character" },
 	{ "PORT=0", "", "PORT: \"0\" is not a port" },
 	{ "PORT=65536", "", "PORT: \"65536\" is not a port" },
 	{ "PORT=80x", "", "PORT: \"80x\" is not a port" },
