@@ -674,6 +674,10 @@ operatoropt	: PROXY DOMAIN text {
 			number(ps, "tcp ticket rate", "tcp_ticket_rate",
 			    $4.number);
 		}
+		| TERMINAL GRACE duration {
+			number(ps, "terminal grace", "terminal_grace",
+			    $3.number);
+		}
 		| TERMINAL IDLE TIMEOUT duration {
 			number(ps, "terminal idle timeout", "terminal_idle",
 			    $4.number);

@@ -436,6 +436,7 @@ print_operator(FILE *f, const struct conf *c)
 	fprintf(f, "\tticket rate %" PRIu64 "\n", c->ticket_rate);
 	print_seconds(f, "\ttcp idle timeout", c->tcp_idle);
 	fprintf(f, "\ttcp ticket rate %" PRIu64 "\n", c->tcp_ticket_rate);
+	print_seconds(f, "\tterminal grace", c->terminal_grace);
 	print_seconds(f, "\tterminal idle timeout", c->terminal_idle);
 	print_bytes(f, "\tterminal frame", c->terminal_frame);
 	print_seconds(f, "\tproxied idle timeout", c->proxy_idle);

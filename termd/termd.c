@@ -18,6 +18,7 @@ static const struct visit_ops	ops = {
 	.class = CLASS_TERMINAL,
 	.word = "terminal",
 	.operator = terminal_browser,
+	.again = terminal_again,
 	.stream = terminal_stream,
 	.refuse = terminal_refuse,
 	.close = terminal_close,

@@ -4,6 +4,9 @@
  * types 0 and 1 get a length in front, long ones (what was pasted) are cut
  * into frames. Stream to browser: frames of type 0 lose
  * theirs. Each pump reads only while the other side takes what it has.
+ *
+ * With the subprotocol of operator-api.md, 6.6, the browser says what it has
+ * drawn, and a terminal that it leaves without a word waits for its operator.
  */
 #include <sys/socket.h>
 #include <netinet/in.h>
@@ -26,8 +29,10 @@
 #include "imsg/msg.h"
 #include "proc/proc.h"
 #include "proc/visit.h"
+#include "out.h"
 #include "record.h"
 #include "resize.h"
+#include "ring.h"
 #include "terminal.h"
 #include "http/upgrade.h"
 #include "ws/ws.h"
@@ -52,19 +57,22 @@
 #define CLOSE_MS	4000		/* for the browser's; authd waits 5 s */
 #define DRAIN_MS	60000		/* for a slow one to take the rest */
 #define RECORDED	"this terminal is recorded"
+#define LASTING		"relayd.terminal.1"
+#define WINDOW		RING_SIZE	/* bytes that are not acknowledged */
+#define ACK_SIZE	8
+#define ELSEWHERE	4001		/* came back on another connection */
+/* While nobody looks a program goes on, at this pace: 640 KB a second. */
+#define PACE		(64 * 1024)
+#define PACE_MS		100
 
 enum frame_type { FRAME_DATA, FRAME_RESIZE, FRAME_RESERVED, FRAME_ERROR,
-    FRAME_STATUS };
-
-/* Bytes on their way out; `off` of them have gone. */
-struct outbuf {
-	uint8_t	*data;
-	size_t	 off, len, cap;
-};
+    FRAME_STATUS, FRAME_ACK, FRAME_HELLO, FRAME_STAY };
 
 static void	browser_event(evutil_socket_t, short, void *);
 static void	browser_take(uint8_t *, size_t);
 static void	browser_message(void *, int, uint8_t *, size_t);
+static void	browser_begin(void);
+static void	browser_over(void);
 static void	browser_send(uint8_t, const void *, size_t);
 static void	browser_ping(void);
 static void	browser_pong(void *, const uint8_t *, size_t);
@@ -81,12 +89,14 @@ static void	stream_write(evutil_socket_t, short, void *);
 static void	stream_ended(void);
 static int	recorded(void);
 static void	reading_update(void);
+static void	pace_due(void *);
+static void	grace_over(void *);
+static void	idle_again(void);
 static void	idle_expired(void *);
+static void	browser_last(void);
 static void	ping_due(void *);
 static void	marks_unknown(void *);
 static void	terminal_gone(void *);
-static int	out_add(struct outbuf *, const void *, size_t);
-static int	out_write(struct outbuf *, int);
 
 static struct {
 	/* set once */
@@ -111,6 +121,12 @@ static struct {
 	size_t		 unrecorded;	/* at the end of to_browser */
 	uint64_t	 closed_ms;
 	struct timer	 idle, ping, marks, gone;
+	uint64_t	 idle_at;
+	/* with LASTING */
+	int		 lasts;
+	uint64_t	 acked;		/* of ring_total() */
+	size_t		 pace_left;
+	struct timer	 pace, grace;
 	/* statistics */
 	uint64_t	 bytes_in, bytes_out;
 	unsigned long	 ignored;
@@ -118,76 +134,6 @@ static struct {
 
 /* Not touched, and so not there, before a message comes in pieces. */
 static uint8_t	message_buf[MESSAGE_MAX];
-
-/* What has gone makes room: a buffer that is never empty must not grow. */
-static int
-out_room(struct outbuf *o, size_t n)
-{
-	uint8_t	*data;
-	size_t	 cap;
-
-	if (o->len + n > o->cap && o->off > 0) {
-		o->len -= o->off;
-		memmove(o->data, o->data + o->off, o->len);
-		o->off = 0;
-	}
-	if (o->len + n <= o->cap)
-		return (0);
-	cap = o->cap == 0 ? 4096 : o->cap;
-	while (cap < o->len + n)
-		cap *= 2;
-	if ((data = malloc(cap)) == NULL)
-		return (-1);
-	if (o->len > 0)
-		memcpy(data, o->data, o->len);
-	freezero(o->data, o->cap);
-	o->data = data;
-	o->cap = cap;
-	return (0);
-}
-
-static int
-out_add(struct outbuf *o, const void *p, size_t n)
-{
-	if (out_room(o, n) == -1)
-		return (-1);
-	memcpy(o->data + o->len, p, n);
-	o->len += n;
-	return (0);
-}
-
-static size_t
-out_left(const struct outbuf *o)
-{
-	return (o->len - o->off);
-}
-
-/* 0: all gone or the socket is full; -1: the far end has. */
-static int
-out_write(struct outbuf *o, int fd)
-{
-	ssize_t	n;
-
-	while (o->off < o->len) {
-		n = send(fd, o->data + o->off, o->len - o->off,
-		    MSG_DONTWAIT | MSG_NOSIGNAL);
-		if (n == -1 && errno == EINTR)
-			continue;
-		if (n == -1)
-			return (errno == EAGAIN || errno == EWOULDBLOCK ?
-			    0 : -1);
-		o->off += (size_t)n;
-	}
-	/* A terminal is mostly idle: keep no large buffer, and no password. */
-	if (o->cap > 65536) {
-		freezero(o->data, o->cap);
-		memset(o, 0, sizeof(*o));
-	} else if (o->len > 0) {
-		explicit_bzero(o->data, o->len);
-		o->off = o->len = 0;
-	}
-	return (0);
-}
 
 /* Before 101: an HTTP reply, then out. */
 void
@@ -202,13 +148,27 @@ terminal_refuse(int status, const char *message)
 	timer_set(&terminal.gone, 0);
 }
 
-int
-terminal_browser(int fd, const char *accept, const uint8_t *bytes, size_t len)
+/* NULL, or why it is no upgrade. */
+static const char *
+head_read(struct httphead *head, const char *accept, const uint8_t *bytes,
+    size_t len, int *status)
 {
-	struct httphead		head;
-	struct httphead_scan	scan = { 0 };
+	struct httphead_scan	 scan = { 0 };
 	const char		*why = NULL;
-	int			 status = 400, lowat = NOTSENT_LOWAT;
+
+	*status = 400;
+	if (httphead_request(head, &scan, (const char *)bytes, len, status,
+	    &why) == 1 && upgrade_check(head) == 0 &&
+	    strlen(accept) == ACCEPT_SIZE - 1)
+		return (NULL);
+	return (why != NULL ? why : "not a WebSocket upgrade");
+}
+
+/* The browser's connection is this one, with what came behind its head. */
+static void
+browser_set(int fd, const char *accept, const uint8_t *early, size_t len)
+{
+	int	lowat = NOTSENT_LOWAT;
 
 	terminal.browser_fd = fd;
 	/* What does not apply to this kind of socket fails, and may. */
@@ -218,23 +178,33 @@ terminal_browser(int fd, const char *accept, const uint8_t *bytes, size_t len)
 #endif
 	(void)lowat;
 	strlcpy(terminal.accept, accept, sizeof(terminal.accept));
-	if (httphead_request(&head, &scan, (const char *)bytes, len, &status,
-	    &why) != 1 || upgrade_check(&head) != 0 ||
-	    strlen(accept) != ACCEPT_SIZE - 1) {
-		terminal_refuse(status, why != NULL ? why :
-		    "not a WebSocket upgrade");
+	terminal.early_len = len;
+	if (len > 0) {
+		if ((terminal.early = malloc(len)) == NULL)
+			fatal("terminal");
+		memcpy(terminal.early, early, len);
+	}
+}
+
+int
+terminal_browser(int fd, const char *accept, const uint8_t *bytes, size_t len)
+{
+	struct httphead	 head;
+	const char	*why;
+	int		 status;
+
+	terminal.browser_fd = fd;
+	if ((why = head_read(&head, accept, bytes, len, &status)) != NULL) {
+		terminal_refuse(status, why);
 		return (-1);
 	}
 	if (head.path.len > sizeof(BACK_END) - 1 &&
 	    memcmp(head.path.s, BACK_END, sizeof(BACK_END) - 1) == 0)
 		visit_bare();
-	terminal.early_len = len - head.head_len;
-	if (terminal.early_len > 0) {
-		if ((terminal.early = malloc(terminal.early_len)) == NULL)
-			fatal("terminal");
-		memcpy(
-		    terminal.early, bytes + head.head_len, terminal.early_len);
-	}
+	else
+		terminal.lasts = httphead_has_token(&head,
+		    "Sec-WebSocket-Protocol", LASTING);
+	browser_set(fd, accept, bytes + head.head_len, len - head.head_len);
 	return (0);
 }
 
@@ -251,44 +221,96 @@ watch(int fd, short what, event_callback_fn fn)
 void
 terminal_stream(int fd, uint32_t idle_s)
 {
-	char	reply[256];
-	int	n;
-
 	if (terminal.closing) {		/* refused already */
 		close(fd);
 		return;
 	}
 	terminal.stream_fd = fd;
 	terminal.idle_ms = (uint64_t)idle_s * 1000;
-	terminal.msg.buf = message_buf;
-	terminal.msg.max = MESSAGE_MAX;
 	terminal.frame_max = proc_conf()->terminal_frame < FRAME_MAX ?
 	    (size_t)proc_conf()->terminal_frame : FRAME_MAX;
-	terminal.msg.on_message = browser_message;
-	terminal.msg.on_pong = browser_pong;
-	ahead_init(&terminal.ahead);
-	ws_init(&terminal.ws, WS_SERVER, &terminal.msg);
-	terminal.browser_read = watch(terminal.browser_fd, EV_READ | EV_PERSIST,
-	    browser_event);
-	terminal.browser_writable =
-	    watch(terminal.browser_fd, EV_WRITE, browser_write);
 	terminal.stream_read = watch(fd, EV_READ | EV_PERSIST, stream_event);
 	terminal.stream_writable = watch(fd, EV_WRITE, stream_write);
 	timer_init(&terminal.idle, idle_expired, NULL);
 	timer_init(&terminal.ping, ping_due, NULL);
 	timer_init(&terminal.marks, marks_unknown, NULL);
 	timer_init(&terminal.gone, terminal_gone, NULL);
+	timer_init(&terminal.pace, pace_due, NULL);
+	timer_init(&terminal.grace, grace_over, NULL);
+	idle_again();
+	browser_begin();
+}
+
+static void
+browser_hello(void)
+{
+	uint64_t	now = clock_ms();
+	char		text[256];
+	int		n;
+
+	n = snprintf(text, sizeof(text), "{\"terminal\":\"%llu\","
+	    "\"from\":%llu,\"window\":%u,\"idle\":%llu,"
+	    "\"idle_left\":%llu,\"grace\":%llu}",
+	    (unsigned long long)visit_stream(),
+	    (unsigned long long)ring_from(), WINDOW,
+	    (unsigned long long)terminal.idle_ms / 1000,
+	    (unsigned long long)(terminal.idle_at > now ?
+	    (terminal.idle_at - now) / 1000 : 0),
+	    (unsigned long long)proc_conf()->terminal_grace);
+	browser_send(FRAME_HELLO, text, (size_t)n);
+}
+
+/* What was shown before: it is recorded already. */
+static void
+browser_replay(void)
+{
+	const uint8_t	*p;
+	uint64_t	 at = ring_from();
+	size_t		 n;
+
+	terminal.acked = at;
+	for (; (n = ring_at(at, &p)) > 0; at += n) {
+		if (n > READ_MAX)
+			n = READ_MAX;
+		browser_send(FRAME_DATA, p, n);
+	}
+}
+
+/* There is a browser, the first one or another: answer 101. */
+static void
+browser_begin(void)
+{
+	char	reply[256];
+	int	n;
+
+	memset(&terminal.msg, 0, sizeof(terminal.msg));
+	terminal.msg.buf = message_buf;
+	terminal.msg.max = MESSAGE_MAX;
+	terminal.msg.on_message = browser_message;
+	terminal.msg.on_pong = browser_pong;
+	ahead_init(&terminal.ahead);
+	terminal.ahead.off = terminal.lasts;	/* it says more */
+	ws_init(&terminal.ws, WS_SERVER, &terminal.msg);
+	terminal.browser_read = watch(terminal.browser_fd, EV_READ | EV_PERSIST,
+	    browser_event);
+	terminal.browser_writable =
+	    watch(terminal.browser_fd, EV_WRITE, browser_write);
 	n = snprintf(reply, sizeof(reply),
 	    "HTTP/1.1 101 Switching Protocols\r\n"
 	    "Upgrade: websocket\r\nConnection: Upgrade\r\n"
-	    "Sec-WebSocket-Accept: %s\r\n%s\r\n", terminal.accept,
+	    "Sec-WebSocket-Accept: %s\r\n%s%s\r\n", terminal.accept,
+	    terminal.lasts ? "Sec-WebSocket-Protocol: " LASTING "\r\n" : "",
 	    record_is_on() ? "X-Support-Recording: on\r\n" : "");
 	if (out_add(&terminal.to_browser, reply, (size_t)n) == -1)
 		fatal("terminal");
+	if (terminal.lasts)
+		browser_hello();
 	if (record_is_on())
 		browser_send(FRAME_ERROR, RECORDED, sizeof(RECORDED) - 1);
+	if (terminal.lasts)
+		browser_replay();
 	terminal.unrecorded = 0;
-	timer_set(&terminal.idle, terminal.idle_ms);
+	terminal.pings = 0;
 	timer_set(&terminal.ping, PING_MS);
 	if (terminal.early != NULL) {
 		browser_take(terminal.early, terminal.early_len);
@@ -299,6 +321,104 @@ terminal_stream(int fd, uint32_t idle_s)
 	reading_update();
 }
 
+/* Who comes and goes. */
+
+static void
+browser_leave(void)
+{
+	event_free(terminal.browser_read);
+	event_free(terminal.browser_writable);
+	terminal.browser_read = terminal.browser_writable = NULL;
+	close(terminal.browser_fd);
+	terminal.browser_fd = -1;
+	explicit_bzero(message_buf, terminal.msg.len);
+	out_clear(&terminal.to_browser);
+	timer_del(&terminal.ping);
+	timer_del(&terminal.marks);
+}
+
+/* The connection is of no more use. */
+static void
+browser_over(void)
+{
+	if (terminal.closing || !terminal.lasts ||
+	    proc_conf()->terminal_grace == 0) {
+		terminal_close(0, END_LOCAL, NULL);
+		terminal_gone(NULL);
+	}
+	browser_leave();
+	terminal.pace_left = PACE;
+	timer_set(&terminal.grace, proc_conf()->terminal_grace * 1000);
+	visit_here(0);
+	reading_update();
+}
+
+/* authd has looked at who it is: the terminal's own operator. */
+void
+terminal_again(int fd, const char *accept, const uint8_t *bytes, size_t len)
+{
+	struct httphead	 head;
+	const char	*why;
+	int		 status = 404;
+
+	why = terminal.closing ? "no such terminal" :
+	    head_read(&head, accept, bytes, len, &status);
+	if (why == NULL && (!terminal.lasts || !httphead_has_token(&head,
+	    "Sec-WebSocket-Protocol", LASTING)))
+		why = "subprotocol " LASTING " required";
+	if (why != NULL) {
+		visit_refuse(fd, status, why);
+		close(fd);
+		if (terminal.browser_fd == -1 && !terminal.closing)
+			visit_here(0);		/* still */
+		return;
+	}
+	if (terminal.browser_fd != -1) {
+		ws_close(&terminal.ws, ELSEWHERE, "opened elsewhere");
+		browser_last();
+		browser_leave();
+	}
+	timer_del(&terminal.grace);
+	timer_del(&terminal.pace);
+	browser_set(fd, accept, bytes + head.head_len, len - head.head_len);
+	visit_here(1);
+	browser_begin();
+}
+
+static void
+grace_over(void *arg)
+{
+	(void)arg;
+	terminal_close(0, END_LIMIT, "nobody came back");
+}
+
+static void
+pace_due(void *arg)
+{
+	(void)arg;
+	terminal.pace_left = PACE;
+	reading_update();
+}
+
+/* Is there room for more of what the program shows? */
+static int
+output_has_room(void)
+{
+	if (terminal.browser_fd == -1)
+		return (terminal.pace_left > 0);
+	if (terminal.lasts && ring_total() - terminal.acked >= WINDOW)
+		return (0);
+	return (out_left(&terminal.to_browser) < HIWAT &&
+	    ahead_has_room(&terminal.ahead));
+}
+
+/* Its acknowledgements have to be read behind a whole window. */
+static size_t
+browser_room(void)
+{
+	return (terminal.lasts ? 2 * WINDOW : 2 * HIWAT);
+}
+
 /*
  * Each side is read only while the other has room; and the browser only while
  * it takes our answers, or its pings would pile up pongs.
@@ -306,17 +426,16 @@ terminal_stream(int fd, uint32_t idle_s)
 static void
 reading_update(void)
 {
-	if (terminal.browser_read == NULL)
-		return;
-	if (out_left(&terminal.to_browser) < 2 * HIWAT &&
-	    (terminal.closing || out_left(&terminal.to_stream) == 0))
-		event_add(terminal.browser_read, NULL);
-	else
-		event_del(terminal.browser_read);
+	if (terminal.browser_read != NULL) {
+		if (out_left(&terminal.to_browser) < browser_room() &&
+		    (terminal.closing || out_left(&terminal.to_stream) == 0))
+			event_add(terminal.browser_read, NULL);
+		else
+			event_del(terminal.browser_read);
+	}
 	if (terminal.stream_read == NULL)
 		return;
-	if (out_left(&terminal.to_browser) < HIWAT &&
-	    ahead_has_room(&terminal.ahead))
+	if (output_has_room())
 		event_add(terminal.stream_read, NULL);
 	else
 		event_del(terminal.stream_read);
@@ -337,14 +456,30 @@ browser_event(evutil_socket_t fd, short what, void *arg)
 		return;
 	if (n <= 0) {
 		shutdown(fd, SHUT_RDWR);
-		terminal_close(0, END_LOCAL, NULL);
-		terminal_gone(NULL);
+		browser_over();
 		return;
 	}
 	terminal.pings = 0;
 	browser_take(buf, (size_t)n);
 	browser_flush();
 	reading_update();
+}
+
+/* A page that is reloaded or left closes with 1001: nobody said "enough". */
+static int
+browser_comes_back(void)
+{
+	uint16_t	code = ws_peer_code(&terminal.ws);
+
+	return (terminal.lasts && proc_conf()->terminal_grace > 0 &&
+	    code != WS_NORMAL && code != WS_NO_STATUS);
+}
+
+static void
+idle_again(void)
+{
+	terminal.idle_at = clock_ms() + terminal.idle_ms;
+	timer_set(&terminal.idle, terminal.idle_ms);
 }
 
 static void
@@ -354,11 +489,32 @@ browser_take(uint8_t *buf, size_t len)
 		log_info("terminal: browser broke the protocol: %s",
 		    ws_error(&terminal.ws));
 		terminal_close(0, END_LOCAL, NULL);
-	} else if (ws_state(&terminal.ws) == WS_CLOSE_RCVD)
+	} else if (ws_state(&terminal.ws) == WS_CLOSE_RCVD &&
+	    !browser_comes_back())
 		terminal_close(0, END_LOCAL, NULL);
 	explicit_bzero(buf, len);	/* people type passwords */
 	if (terminal.stream_fd != -1)
 		stream_flush();
+}
+
+/* What only LASTING has: 1 when it was that. */
+static int
+browser_lasting(const uint8_t *data, size_t len)
+{
+	uint64_t	n = 0;
+	size_t		i;
+
+	if (data[0] == FRAME_STAY)
+		idle_again();
+	if (data[0] != FRAME_ACK)
+		return (data[0] == FRAME_STAY);
+	for (i = 1; i < len && i <= ACK_SIZE; i++)
+		n = n << 8 | data[i];
+	if (len != 1 + ACK_SIZE || n > ring_total())
+		terminal_close(1008, END_LIMIT, "wrong acknowledgement");
+	else if (n > terminal.acked)
+		terminal.acked = n;
+	return (1);
 }
 
 static void
@@ -372,6 +528,8 @@ browser_message(void *arg, int opcode, uint8_t *data, size_t len)
 	(void)opcode;
 	if (len == 0 || terminal.closing)
 		return;
+	if (terminal.lasts && browser_lasting(data, len))
+		return;
 	if (data[0] != FRAME_DATA && data[0] != FRAME_RESIZE) {
 		terminal_close(1008, END_LIMIT, "frame type not allowed");
 		return;
@@ -381,7 +539,7 @@ browser_message(void *arg, int opcode, uint8_t *data, size_t len)
 		return;
 	}
 	if (data[0] == FRAME_DATA) {
-		timer_set(&terminal.idle, terminal.idle_ms);
+		idle_again();
 		r = stream_frames(FRAME_DATA, data + 1, len - 1);
 	} else if ((n = resize_clamp(data + 1, len - 1, size)) > 0) {
 		r = stream_frames(FRAME_RESIZE, (uint8_t *)size, n);
@@ -444,6 +602,14 @@ stream_write(evutil_socket_t fd, short what, void *arg)
 /* From the stream. */
 
 static void
+pace_take(size_t n)
+{
+	terminal.pace_left -= n < terminal.pace_left ? n : terminal.pace_left;
+	if (!timer_is_set(&terminal.pace))
+		timer_set(&terminal.pace, PACE_MS);
+}
+
+static void
 stream_event(evutil_socket_t fd, short what, void *arg)
 {
 	size_t	room = sizeof(terminal.in) - terminal.in_len;
@@ -460,6 +626,8 @@ stream_event(evutil_socket_t fd, short what, void *arg)
 		return;
 	}
 	terminal.in_len += (size_t)n;
+	if (terminal.browser_fd == -1)
+		pace_take((size_t)n);
 	stream_take();
 	(void)recorded();
 	browser_flush();
@@ -546,6 +714,8 @@ stream_frame(const uint8_t *p, size_t len)
 {
 	if (len > 0 && p[0] == FRAME_DATA) {
 		record_output(p + 1, len - 1);
+		if (terminal.lasts)
+			ring_add(p + 1, len - 1);
 		browser_send(FRAME_DATA, p + 1, len - 1);
 		terminal.bytes_in += len - 1;
 	} else if (len > 0 && p[0] == FRAME_STATUS)
@@ -603,7 +773,7 @@ browser_send(uint8_t type, const void *p, size_t len)
 
 	n = ws_header(head, WS_OP_BINARY, len + 1, NULL);
 	head[n++] = type;
-	if (!ws_may_send(&terminal.ws))
+	if (terminal.browser_fd == -1 || !ws_may_send(&terminal.ws))
 		return;
 	ahead_sent(&terminal.ahead, n + len);
 	if (out_add(&terminal.to_browser, head, n) == -1 ||
@@ -648,12 +818,26 @@ marks_unknown(void *arg)
 	reading_update();
 }
 
+/* Its last words, if it takes them now. */
+static void
+browser_last(void)
+{
+	uint8_t	ctl[WS_OUTPUT_MAX];
+	size_t	n = ws_output(&terminal.ws, ctl, NULL);
+
+	if (out_add(&terminal.to_browser, ctl, n) == -1)
+		fatal("terminal");
+	(void)out_write(&terminal.to_browser, terminal.browser_fd);
+}
+
 static void
 browser_flush(void)
 {
 	uint8_t	ctl[WS_OUTPUT_MAX];
 	size_t	n, left;
 
+	if (terminal.browser_fd == -1)
+		return;
 	if (ws_pending(&terminal.ws)) {
 		n = ws_output(&terminal.ws, ctl, NULL);
 		if (out_add(&terminal.to_browser, ctl, n) == -1)
@@ -663,8 +847,8 @@ browser_flush(void)
 		browser_ping();
 	left = out_left(&terminal.to_browser);
 	if (out_write(&terminal.to_browser, terminal.browser_fd) == -1) {
-		terminal_close(0, END_LOCAL, NULL);
-		terminal_gone(NULL);
+		browser_over();
+		return;
 	}
 	/* The last output is for a slow browser too. */
 	if (terminal.closing && out_left(&terminal.to_browser) < left &&
@@ -673,7 +857,7 @@ browser_flush(void)
 	if (out_left(&terminal.to_browser) > 0)
 		event_add(terminal.browser_writable, NULL);
 	else if (ws_done(&terminal.ws))
-		terminal_gone(NULL);
+		browser_over();
 }
 
 static void
@@ -703,12 +887,14 @@ terminal_close(uint16_t code, unsigned reason, const char *text)
 	terminal.unrecorded = 0;
 	if (text != NULL)
 		browser_send(FRAME_ERROR, text, strlen(text));
-	if (code != 0)
+	if (code != 0 && terminal.browser_fd != -1)
 		ws_close(&terminal.ws, code, text != NULL ? text :
 		    terminal.status);
 	timer_del(&terminal.idle);
 	timer_del(&terminal.ping);
 	timer_del(&terminal.marks);
+	timer_del(&terminal.pace);
+	timer_del(&terminal.grace);
 	if (text == NULL)
 		text = terminal.status[0] != '\0' ? terminal.status :
 		    end_reason_name(reason);
@@ -720,7 +906,7 @@ terminal_close(uint16_t code, unsigned reason, const char *text)
 	close(terminal.stream_fd);
 	terminal.stream_fd = -1;
 	explicit_bzero(terminal.in, sizeof(terminal.in));
-	timer_set(&terminal.gone, CLOSE_MS);
+	timer_set(&terminal.gone, terminal.browser_fd == -1 ? 0 : CLOSE_MS);
 	browser_flush();
 	reading_update();
 }
@@ -747,7 +933,10 @@ ping_due(void *arg)
 	/* While the stream is full we do not read what it may answer. */
 	if (out_left(&terminal.to_stream) > 0)
 		terminal.pings = 0;
-	if (terminal.pings++ == PINGS_MAX) {
+	if (terminal.pings++ == PINGS_MAX && terminal.lasts) {
+		browser_over();
+		return;
+	} else if (terminal.pings > PINGS_MAX) {
 		terminal_close(1011, END_LOCAL, "browser does not answer");
 		return;
 	}

@@ -25,6 +25,14 @@ int	terminal_browser(int fd, const char *accept, const uint8_t *bytes,
  */
 void	terminal_stream(int fd, uint32_t idle_s);
 
+/*
+ * Its operator is back on another connection (owned): what was shown last is
+ * shown again, and who was there before hears 4001. One that does not speak the
+ * subprotocol is answered 400.
+ */
+void	terminal_again(int fd, const char *accept, const uint8_t *bytes,
+	    size_t len);
+
 /* Answer before 101, and end. */
 void	terminal_refuse(int status, const char *message);
 

@@ -8,6 +8,8 @@
 #include "api.h"
 #include "authd/core/services.h"
 #include "authd/core/session.h"
+#include "authd/core/stream.h"
+#include "authd/msg/again.h"
 #include "authd/msg/issue.h"
 #include "authd/turn.h"
 #include "base/compat.h"
@@ -41,13 +43,13 @@ ticket_committed(void *arg, int ok)
 
 static void
 ticket_answer(struct api_call *call, const struct session *se,
-    const char *service, enum refusal often)
+    const char *service, uint64_t stream, enum refusal often)
 {
 	struct ticketing	*ti;
 	uint32_t		 retry = 0;
 
 	if ((ti = calloc(1, sizeof(*ti))) == NULL ||
-	    issue_ticket(&call->who, se->row.id, service, ti->ticket,
+	    issue_ticket(&call->who, se->row.id, service, stream, ti->ticket,
 	    &retry) == -1) {
 		free(ti);
 		api_refuse(call, retry != 0 ? often : REFUSE_BUSY);
@@ -62,10 +64,20 @@ ticket_answer(struct api_call *call, const struct session *se,
 static void
 terminal_ticket_make(struct api_call *call, const struct facts *f)
 {
+	const char	*terminal = call->args.terminal;
 	struct session	*se = api_active(call, f);
+	uint64_t	 stream = 0;
 
-	if (se != NULL)
-		ticket_answer(call, se, SERVICE_TERMINAL, REFUSE_TICKETS);
+	if (se == NULL)
+		return;
+	if (terminal[0] != '\0') {
+		stream = again_number(terminal);
+		if (again_find(&call->who, se->row.id, stream) == NULL) {
+			api_refuse(call, REFUSE_TERMINAL_NONE);
+			return;
+		}
+	}
+	ticket_answer(call, se, SERVICE_TERMINAL, stream, REFUSE_TICKETS);
 }
 
 const struct api_handler	api_terminal_ticket = { terminal_ticket_make,
@@ -79,7 +91,7 @@ tcp_ticket_make(struct api_call *call, const struct facts *f)
 	if ((se = api_active(call, f)) == NULL)
 		return;
 	if (api_service(call, se))
-		ticket_answer(call, se, call->args.service,
+		ticket_answer(call, se, call->args.service, 0,
 		    REFUSE_TCP_TICKETS);
 }
 

@@ -3,6 +3,8 @@
 
 #include "may.h"
 #include "session.h"
+#include "stream.h"
+#include "terminal.h"
 
 enum refusal
 may_act(const struct facts *f)
@@ -84,6 +86,17 @@ may_terminal(const struct facts *f, const struct session *se,
 	if ((no = may_use(f, se, now)) != REFUSE_NOT)
 		return (no);
 	return (session_tunnel(se) == NULL ? REFUSE_TUNNEL_NONE : REFUSE_NOT);
+}
+
+/* Whoever acts as somebody comes back to what he opened as that one. */
+int
+may_come_back(const struct stream *st, const struct operator *who)
+{
+	return (st != NULL && st->kind == &stream_terminal &&
+	    st->state == STREAM_OPENED && !st->queued &&
+	    st->tunnel->session != NULL && !st->tunnel->session->over &&
+	    strcmp(st->who.id, who->id) == 0 &&
+	    strcmp(st->who.impersonator, who->impersonator) == 0);
 }
 
 int

@@ -6,7 +6,9 @@
 #include "env.h"
 #include "refusal.h"
 
+struct operator;
 struct session;
+struct stream;
 
 /*
  * The access policy, all of it: who may do what, over the facts. Nothing else
@@ -32,6 +34,8 @@ enum refusal	may_use(const struct facts *, const struct session *se,
 /* And open a terminal there? */
 enum refusal	may_terminal(const struct facts *, const struct session *se,
 		    const struct now *);
+/* Is it a terminal of theirs that they may come back to? */
+int		may_come_back(const struct stream *, const struct operator *);
 /* May the system have a tunnel? NEED_SYSTEM. */
 enum refusal	may_connect(const struct facts *);
 /* The same of a row of its own. */

@@ -22,6 +22,7 @@ struct ticket {
 	uint64_t		 until_ms;
 	char			 session[UUID_SIZE];
 	char			 service[SERVICE_SIZE];
+	uint64_t		 stream;	/* to come back to; 0: a new one */
 	struct operator		 who;
 	struct claim		 place;
 };
@@ -66,7 +67,8 @@ ticket_sweep(const struct now *now)
 
 int
 ticket_new(const char hash[HEX64_SIZE], const struct operator *who,
-    const char *session, const char *service, const struct now *now)
+    const char *session, const char *service, uint64_t stream,
+    const struct now *now)
 {
 	struct ticket	*t;
 
@@ -80,6 +82,7 @@ ticket_new(const char hash[HEX64_SIZE], const struct operator *who,
 	strlcpy(t->hash, hash, sizeof(t->hash));
 	strlcpy(t->session, session, sizeof(t->session));
 	strlcpy(t->service, service, sizeof(t->service));
+	t->stream = stream;
 	t->who = *who;
 	t->until_ms = now->ms + core_env.conf->ticket_lifetime * 1000;
 	index_add(&tickets.table, &t->link, index_key(t->hash));
@@ -89,7 +92,8 @@ ticket_new(const char hash[HEX64_SIZE], const struct operator *who,
 
 int
 ticket_take(const char hash[HEX64_SIZE], struct operator *who,
-    char session[UUID_SIZE], char service[SERVICE_SIZE], const struct now *now)
+    char session[UUID_SIZE], char service[SERVICE_SIZE], uint64_t *stream,
+    const struct now *now)
 {
 	struct link	*l;
 	struct ticket	*t;
@@ -101,6 +105,7 @@ ticket_take(const char hash[HEX64_SIZE], struct operator *who,
 		if (sodium_memcmp(t->hash, hash, sizeof(t->hash)) != 0)
 			continue;
 		*who = t->who;
+		*stream = t->stream;
 		strlcpy(session, t->session, UUID_SIZE);
 		strlcpy(service, t->service, SERVICE_SIZE);
 		ticket_free(t);

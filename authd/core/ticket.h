@@ -13,13 +13,17 @@
  */
 
 void	ticket_init(void);
-/* Keep one. 0; -1: too many wait, or no memory. */
+/*
+ * Keep one. `stream` is that of the terminal that its operator comes back to, 0:
+ * a new one. 0; -1: too many wait, or no memory.
+ */
 int	ticket_new(const char hash[HEX64_SIZE], const struct operator *,
-	    const char *session, const char *service, const struct now *);
+	    const char *session, const char *service, uint64_t stream,
+	    const struct now *);
 /* Use it up. 0 and who asked for it and for what; -1: there is none. */
 int	ticket_take(const char hash[HEX64_SIZE], struct operator *,
 	    char session[UUID_SIZE], char service[SERVICE_SIZE],
-	    const struct now *);
+	    uint64_t *stream, const struct now *);
 /* The session is over: its tickets are void. */
 void	ticket_end_session(const char *session);
 unsigned ticket_count(void);

@@ -7,12 +7,14 @@
 #include <string.h>
 
 #include "admit.h"
+#include "again.h"
 #include "authd/core/may.h"
 #include "authd/core/services.h"
 #include "authd/core/session.h"
 #include "authd/core/stream.h"
 #include "authd/now.h"
 #include "authd/store/audit.h"
+#include "authd/turn.h"
 #include "base/clock.h"
 #include "base/compat.h"
 #include "base/log.h"
@@ -263,6 +265,7 @@ struct opening {
 	struct asker	asker;
 	struct ask	ask;
 	struct operator	who;
+	uint64_t	stream;		/* to come back to; 0: a new one */
 };
 
 static void
@@ -311,7 +314,8 @@ admit_ticket(struct opening *o)
 		return (REFUSE_ORIGIN);
 	if (o->ask.ticket[0] == '\0')
 		return (REFUSE_TICKET_NONE);
-	if (issue_redeem(o->ask.ticket, &o->who, id, service) == -1)
+	if (issue_redeem(o->ask.ticket, &o->who, id, service, &o->stream) ==
+	    -1)
 		return (REFUSE_TICKET);
 	if (strcmp(id, o->ask.session) != 0)
 		return (REFUSE_TICKET_SESSION);
@@ -416,18 +420,51 @@ visit_new(const struct opening *o, struct admission **a)
 	return (crowds[o->ask.class].full);
 }
 
+/* What is told is in the store before anybody is let in. */
+static void
+admit_back(void *arg, int ok)
+{
+	struct opening		*o = arg;
+	struct admission	*a = NULL;
+	const struct stream	*st;
+	enum refusal		 no = REFUSE_BUSY;
+
+	st = again_find(&o->who, o->ask.session, o->stream);
+	if (!ok)
+		no = REFUSE_STORE;
+	else if (st == NULL)
+		no = REFUSE_TERMINAL_NONE;
+	else if (peer_find(o->asker.instance) != NULL &&
+	    (a = admit_new(&o->ask)) != NULL) {
+		a->who = o->who;
+		a->instance = st->terminal;
+		no = REFUSE_NOT;
+	}
+	opening_end(o, no, a);
+}
+
 static void
 admit_known(const struct facts *f, void *arg)
 {
 	struct opening		*o = arg;
 	struct admission	*a = NULL;
 	struct session		*se = session_find(o->ask.session);
+	const struct stream	*st;
 	enum refusal		 no;
 
 	no = may_terminal(f, se, now_at());
 	if (no == REFUSE_NOT && o->ask.class == CLASS_TCP &&
 	    services_find(se->services, o->ask.service) == NULL)
 		no = REFUSE_SERVICE_NONE;
+	if (no == REFUSE_NOT && o->stream != 0) {
+		st = again_find(&o->who, o->ask.session, o->stream);
+		if (st != NULL) {
+			again_came(st, o->ask.addr, o->asker.request);
+			turn_after(admit_back, o);
+			return;
+		}
+		no = REFUSE_TERMINAL_NONE;
+	}
 	if (no == REFUSE_NOT)
 		no = visit_new(o, &a);
 	opening_end(o, no, a);

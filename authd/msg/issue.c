@@ -25,7 +25,8 @@ issue_init(void)
 
 int
 issue_ticket(const struct operator *who, const char *session,
-    const char *service, char ticket[HEX64_SIZE], uint32_t *retry_s)
+    const char *service, uint64_t stream, char ticket[HEX64_SIZE],
+    uint32_t *retry_s)
 {
 	int	is_tcp = strcmp(service, SERVICE_TERMINAL) != 0;
 	char	hash[HEX64_SIZE];
@@ -37,15 +38,15 @@ issue_ticket(const struct operator *who, const char *session,
 		return (-1);
 	secret_token(ticket);
 	secret_hash(ticket, hash);
-	return (ticket_new(hash, who, session, service, now_at()));
+	return (ticket_new(hash, who, session, service, stream, now_at()));
 }
 
 int
 issue_redeem(const char *ticket, struct operator *who,
-    char session[UUID_SIZE], char service[SERVICE_SIZE])
+    char session[UUID_SIZE], char service[SERVICE_SIZE], uint64_t *stream)
 {
 	char	hash[HEX64_SIZE];
 
 	secret_hash(ticket, hash);
-	return (ticket_take(hash, who, session, service, now_at()));
+	return (ticket_take(hash, who, session, service, stream, now_at()));
 }

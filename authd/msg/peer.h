@@ -55,6 +55,8 @@ struct peer {
 	uint32_t		 announced;	/* streams still to come */
 	/* RF_STREAM */
 	uint64_t		 stream;	/* 0: none */
+	uint64_t		 away_ms;	/* its operator left; 0: is here */
+	unsigned		 came, left;	/* let in again; said so */
 	struct facts_call	*asking;	/* may it be opened? */
 	struct relay		*relay;		/* RF_RELAY; NULL: over */
 	struct tunnel		*tunnel;	/* RF_LOGIN; NULL: others */

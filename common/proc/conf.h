@@ -104,6 +104,8 @@ enum conf_unit { UNIT_COUNT, UNIT_SECONDS, UNIT_BYTES, UNIT_BOOL };
 	    "ticket lifetime")						\
 	X(terminal_idle, 1800, 10, 86400, UNIT_SECONDS,			\
 	    R_AUTHD | R_TERMD, "terminal idle timeout")			\
+	X(terminal_grace, 300, 0, 3600, UNIT_SECONDS, R_TERMD,		\
+	    "terminal grace")						\
 	X(tcp_idle, 7200, 10, 604800, UNIT_SECONDS, R_AUTHD,		\
 	    "tcp idle timeout")						\
 	X(terminal_frame, 65536, 1024, 1048576, UNIT_BYTES, R_TERMD,	\

@@ -40,7 +40,7 @@ static void	say_ended(void);
 
 static const struct dispatch	parent_table[] = {
 	PROC_ROWS
-	{ IMSG_GIVE, R_PARENT, S(ST_EMPTY), MF_ONCE, give },
+	{ IMSG_GIVE, R_PARENT, S(ST_EMPTY) | S(ST_OPEN), 0, give },
 };
 
 static const struct dispatch	authd_table[] = {
@@ -87,6 +87,7 @@ static struct {
 	char		 operator[WHO_SIZE];
 	char		 request[REQUEST_SIZE];	/* for the log, "" */
 	int		 bare;
+	int		 alone;		/* its operator is not there */
 	uint64_t	 stream;
 	struct word	 word;
 	/* what a new authd has not heard */
@@ -167,6 +168,13 @@ give(struct chan *c, struct imsg *m)
 		return (-1);
 	if (request_is(in.request, strlen(in.request)))
 		strlcpy(visit.request, in.request, sizeof(visit.request));
+	if (visit.state == ST_OPEN) {
+		if (visit.ops->again == NULL)
+			return (-1);
+		visit.ops->again(m_take_fd(m), in.accept, in.bytes.p,
+		    in.bytes.len);
+		return (0);
+	}
 	log_request(visit.request);
 	set_state(ST_WAIT);
 	if (visit.ops->operator(m_take_fd(m), in.accept, in.bytes.p,
@@ -275,6 +283,8 @@ announce(void)
 	    .stream = visit.stream, .service = visit.service, .in = in,
 	    .out = out, .tag = { "", 0 } });
 	(void)say_announce_end(c, 0);
+	if (visit.alone)
+		visit_here(0);
 	if (visit.ended)
 		say_ended();
 }
@@ -303,6 +313,23 @@ say_ended(void)
 		return;
 	(void)say_term_end(link_chan(), 0, -1, &(struct msg_term_end){
 	    .why = (uint8_t)visit.end_reason, .text = visit.end_text });
+}
+
+uint64_t
+visit_stream(void)
+{
+	return (visit.stream);
+}
+
+void
+visit_here(int here)
+{
+	log_info("session %s: %s of %s: %s", visit.session, visit.ops->word,
+	    visit.operator, here ? "back" : "left, and waits");
+	visit.alone = !here;
+	if (link_chan() != NULL)
+		(void)say_term_here(link_chan(), 0, -1, &(struct msg_term_here){
+		    .here = here != 0 });
 }
 
 void

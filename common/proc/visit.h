@@ -13,7 +13,7 @@
  * word on it, whichever comes first, to its end. What goes on between the two
  * is the program's, which calls visit_ended() and visit_exit().
  *
- * Such a process hears from the parent (GIVE once; STOP) and from authd
+ * Such a process hears from the parent (GIVE once, or again; STOP) and from authd
  * (TERM_STREAM or TERM_REFUSE once, then CLOSE; TERM_OVER to who wants it). Its
  * states: empty until the
  * connection is here, waiting until authd has said yes, open; a message in
@@ -29,6 +29,12 @@ struct visit_ops {
 	 * and the accept value. 0, or -1: no valid upgrade, it is answered.
 	 */
 	int	(*operator)(int fd, const char *accept, const uint8_t *,
+		    size_t len);
+	/*
+	 * Another connection for what is open (taken): authd has let it in to
+	 * this process. NULL: there can be none.
+	 */
+	void	(*again)(int fd, const char *accept, const uint8_t *,
 		    size_t len);
 	/* The stream's end (taken): answer 101 and start. After operator(). */
 	void	(*stream)(int fd, uint32_t idle_s);
@@ -57,6 +63,10 @@ void	visit_main(const struct visit_ops *, int argc, char **argv)
 void	visit_refuse(int fd, int status, const char *message);
 /* An existing back end asks, which reads {"error": why}: operator-api.md, 9. */
 void	visit_bare(void);
+/* The stream's number; 0: not yet. */
+uint64_t visit_stream(void);
+/* Is its operator there? For authd, where what is open can wait for him. */
+void	visit_here(int here);
 /* It has ended, or was refused: for log and audit, once. */
 void	visit_ended(unsigned reason, const char *text);
 /* All is said to the operator. */

@@ -146,7 +146,8 @@ for call in sorted(want):
            served["paths"].get(call[1], {}).get("parameters", [])],
           [name for hole, name in (("{id}", "Id"), ("{system_id}", "SystemId"),
                                    ("{service}", "ServiceName"),
-                                   ("{recording}", "RecordingId"))
+                                   ("{recording}", "RecordingId"),
+                                   ("{terminal}", "TerminalNumber"))
            if hole in call[1]],
           "%s %s: its path's parameter" % call)
 equal(sorted(served["components"]["schemas"]["Status"]["enum"]),

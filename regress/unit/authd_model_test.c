@@ -324,12 +324,14 @@ step_ticket(void)
 	struct operator	 who;
 	char		 hash[HEX64_SIZE], session[UUID_SIZE];
 	char		 service[SERVICE_SIZE];
+	uint64_t	 stream;
 
 	snprintf(hash, sizeof(hash), "%064x", below(20));
 	operator_of(&who);
 	if (below(2) == 0 && se != NULL && se->row.status == SESSION_ACTIVE)
-		(void)ticket_new(hash, &who, se->row.id, "web", &w.now);
-	else if (ticket_take(hash, &who, session, service, &w.now) == 0 &&
+		(void)ticket_new(hash, &who, se->row.id, "web", 0, &w.now);
+	else if (ticket_take(hash, &who, session, service, &stream,
+	    &w.now) == 0 &&
 	    session_find(session) == NULL && TAILQ_EMPTY(&session_ends))
 		wrong("a ticket of a session that is over");
 }

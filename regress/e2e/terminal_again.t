@@ -1,0 +1,186 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: ISC
+"""A terminal that its operator comes back to: by whom, how long, what is shown
+again; and how it ends all the same."""
+
+import json
+import re
+import struct
+
+from harness import OurClient, Relayd, Tap, until
+
+t = Tap()
+WORD = "relayd.terminal.1"
+ACK, HELLO, STAY = 5, 6, 7
+
+
+class Lasting:
+    """The browser's end with the subprotocol: says what it has read."""
+
+    def __init__(self, d, sid, token, back=None, ack=True):
+        path = "/support-sessions/%s/terminal-ticket" % sid
+        if back:
+            path += "?terminal=" + back
+        self.status, env = d.api("POST", path, token, {})
+        if self.status != 200:
+            return
+        self.ack = ack
+        self.w = d.terminal(sid, env["data"]["ticket"],
+                            {"Sec-WebSocket-Protocol": WORD})
+        self.status = self.w.status
+        if self.status != 101:
+            return
+        self.got, self.red = b"", []
+        while True:
+            op, p = self.w.recv()
+            if op == 2 and p[0] == HELLO:
+                break
+        self.hello = json.loads(p[1:])
+        self.id, self.at = self.hello["terminal"], self.hello["from"]
+
+    def step(self):
+        """Read one frame: its opcode and payload."""
+        op, p = self.w.recv()
+        if op == 9:
+            self.w.send(p, 10)
+        elif op == 2 and p[0] == 0:
+            self.at += len(p) - 1
+            self.got += p[1:]
+            if self.ack:
+                self.w.send(bytes([ACK]) + struct.pack(">Q", self.at))
+        elif op == 2 and p[0] == 3:
+            self.red.append(p[1:].decode())
+        return op, p
+
+    def until(self, pattern):
+        while not re.search(pattern, self.got):
+            op, p = self.step()
+            if op == 8:
+                raise ConnectionError("closed: %r after %r" %
+                                      (p, self.got[-300:]))
+        return self.got
+
+    def type(self, text):
+        self.w.send(b"\0" + text.encode())
+
+    def ended(self):
+        """The code of the close."""
+        while True:
+            try:
+                op, p = self.step()
+            except (ConnectionError, OSError):
+                return None
+            if op == 8:
+                return struct.unpack(">H", p[:2])[0] if len(p) > 1 else None
+
+    def drop(self):
+        self.w.close()
+
+    def leave(self):
+        """As a browser does whose page is reloaded."""
+        self.w.send(struct.pack(">H", 1001), 8)
+        self.w.close()
+
+
+def listed(d, token):
+    st, env = d.api("GET", "/terminals", token)
+    return {x["terminal"]: x["waits"] for x in env["data"]["terminals"]}
+
+
+def waits(d, token, which):
+    until(lambda: listed(d, token).get(which), "terminal %s to wait" % which)
+
+
+def gone(d, token, which):
+    until(lambda: which not in listed(d, token), "terminal %s to end" % which)
+
+
+def events(d, word):
+    return [r[0] for r in d.rows("select actor from audit_events where "
+                                 "action = '%s' order by event" % word)]
+
+
+def comes_back(d, sid, token):
+    a = Lasting(d, sid, token)
+    t.equal((a.status, a.hello["grace"], a.hello["from"]), (101, 300, 0),
+            "with the subprotocol a terminal says how it may be come back to")
+    t.equal(listed(d, token), {a.id: False}, "and is in the operator's list")
+    a.type("MARK=here; echo up-$((1+1))\r")
+    a.until(rb"up-2")
+    a.drop()
+    waits(d, token, a.id)
+    b = Lasting(d, sid, token, a.id)
+    b.until(rb"up-2")
+    b.type("echo $MARK-again\r")
+    t.ok(b.until(rb"here-again"),
+         "operator-64(partial): a dropped connection comes back to the same "
+         "shell, with what it had shown")
+    b.leave()
+    waits(d, token, a.id)
+    c = Lasting(d, sid, token, a.id)
+    c.until(rb"here-again")
+    t.ok(True, "a page that was left comes back, too")
+    e = Lasting(d, sid, token, a.id)
+    t.equal(c.ended(), 4001, "who is there hears that it was opened elsewhere")
+    e.type("echo $MARK-three\r")
+    e.until(rb"here-three")
+    until(lambda: events(d, "terminal_resumed") == ["alice"] * 3 and
+          events(d, "terminal_detached") == ["alice"] * 2,
+          "audit events: %r" % (events(d, "terminal_detached"),))
+    t.ok(True, "leaving and coming back are in the audit log")
+    return e
+
+
+def refused(d, sid, other_sid, a, token):
+    """Nobody else, nowhere else."""
+    a.drop()
+    waits(d, token, a.id)
+    mate = d.token(user="bob", lifetime="24h")
+    t.equal((Lasting(d, sid, mate, a.id).status, listed(d, mate)), (404, {}),
+            "another operator of the same organization has no way to it")
+    t.equal(d.api("DELETE", "/terminals/" + a.id, mate)[0], 404,
+            "and cannot end it")
+    t.equal(d.api("DELETE", "/terminals", mate)[0], 200,
+            "who signs out ends his own")
+    t.equal([Lasting(d, sid, token, x).status for x in
+             ("1", "0", "-1", "x", "9" * 30, a.id + "0")], [404] * 6,
+            "what is no terminal is none")
+    t.equal(Lasting(d, other_sid, token, a.id).status, 404,
+            "nor is one of another session")
+    st, env = d.api("POST", "/support-sessions/%s/terminal-ticket?terminal=%s" %
+                    (sid, a.id), token, {})
+    w = d.terminal(sid, env["data"]["ticket"])
+    t.equal((st, w.status), (200, 400),
+            "without the subprotocol nobody comes back")
+    w = d.terminal(sid, env["data"]["ticket"],
+                   {"Sec-WebSocket-Protocol": WORD})
+    t.equal(w.status, 401, "a ticket to come back works once")
+    waits(d, token, a.id)
+    t.ok(True, "it waits for all that")
+    b = Lasting(d, sid, token, a.id)
+    b.type("echo $MARK-four\r")
+    b.until(rb"here-four")
+    return b
+
+
+def main():
+    with Relayd(t, operator="\tticket rate 1000") as d:
+        key, secret = d.add_system("box")
+        with OurClient(d, key, secret, "web=127.0.0.1:9",
+                       env={"SHELL": "/bin/sh"}):
+            sid = d.wait_session()["session"]
+            token = d.token(lifetime="24h")
+            key, secret = d.add_system("other")
+            with OurClient(d, key, secret, "web=127.0.0.1:9"):
+                until(lambda: len(d.sessions()) == 2, "two sessions")
+                other = [s for s in (x["session"] for x in d.sessions())
+                         if s != sid][0]
+                a = comes_back(d, sid, token)
+                a = refused(d, sid, other, a, token)
+            a.w.send(struct.pack(">H", 1000), 8)
+            gone(d, token, a.id)
+            t.ok(True, "closing ends it")
+
+
+main()
+t.done()
