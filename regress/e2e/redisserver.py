@@ -36,9 +36,9 @@ class Redis:
         os.chmod(path, 0o600)
         return path
 
-    def conf(self, more="", number=2):
+    def conf(self, more="", number=2, port=None):
         return 'redis "redis://127.0.0.1:%d/%d" password file "%s"%s\n' % (
-            self.port, number, self.password, more)
+            port or self.port, number, self.password, more)
 
     def start(self):
         self.p = subprocess.Popen(
@@ -59,6 +59,11 @@ class Redis:
             self.p.kill()
             self.p.wait()
             self.p = None
+
+    def restart(self):
+        self.p.terminate()
+        self.p.wait()
+        self.start()
 
     def hang(self):
         self.p.send_signal(signal.SIGSTOP)
