@@ -44,16 +44,22 @@
 	" AND (g." key ", g.system_id) " than				\
 	" (iif(?24 IN (-1, " rank "), ?22, ?25), ?23)"			\
 	" AND (?1 = 'owner' OR g.organization_id IN (SELECT id FROM v))"
-#define ALL(keys, by, key, than, order)				\
-	VISIBLE								\
-	ARM(keys, by, key, than, "?6", "?7") " UNION ALL "	\
-	ARM(keys, by, key, than, "?8", "?9") " UNION ALL "	\
-	ARM(keys, by, key, than, "?10", "?11") " UNION ALL "	\
-	ARM(keys, by, key, than, "?12", "?13") " UNION ALL "	\
-	ARM(keys, by, key, than, "?14", "?15") " UNION ALL "	\
-	ARM(keys, by, key, than, "?16", "?17") " UNION ALL "	\
-	ARM(keys, by, key, than, "?18", "?19") " UNION ALL "	\
-	ARM(keys, by, key, than, "?20", "?21")				\
+#define ALL_ARMS(keys, by, key, than, begin, end)			\
+	begin ARM(keys, by, key, than, "?6", "?7") end " UNION ALL "	\
+	begin ARM(keys, by, key, than, "?8", "?9") end " UNION ALL "	\
+	begin ARM(keys, by, key, than, "?10", "?11") end " UNION ALL "	\
+	begin ARM(keys, by, key, than, "?12", "?13") end " UNION ALL "	\
+	begin ARM(keys, by, key, than, "?14", "?15") end " UNION ALL "	\
+	begin ARM(keys, by, key, than, "?16", "?17") end " UNION ALL "	\
+	begin ARM(keys, by, key, than, "?18", "?19") end " UNION ALL "	\
+	begin ARM(keys, by, key, than, "?20", "?21") end
+#define ALL(keys, by, key, than, order)					\
+	VISIBLE ALL_ARMS(keys, by, key, than, "", "")			\
+	" ORDER BY " order " LIMIT ?4 OFFSET ?5"
+/* A server has to be told that no arm is needed to its end. */
+#define ALL_PG(keys, by, key, than, order)				\
+	VISIBLE "SELECT * FROM (" ALL_ARMS(keys, by, key, than, "(",	\
+	" ORDER BY " order " LIMIT ?4 + ?5)") ") x"			\
 	" ORDER BY " order " LIMIT ?4 OFFSET ?5"
 #define OF_ORGS(keys, by, key, than, order)				\
 	VISIBLE "SELECT g.system_id, " keys " FROM v"			\
@@ -64,16 +70,23 @@
 
 /* By their places: a union has no other names for them on a server. */
 #define BY(desc)	"2" desc ", 1" desc
-#define PAGE(text, sort)	{ .sql = (text), .name = "list by " sort }
-#define PAGES(of, than, desc)	{					\
+#define PAGE(text, server, sort)					\
+	{ .sql = (text), .pg = (server), .name = "list by " sort }
+#define PAGES(of, pg, than, desc)	{				\
 	PAGE(of("g.created_at", "by_created", "created_at", than,	\
-	    BY(desc)), "created_at"),			\
+	    BY(desc)), pg("g.created_at", "by_created", "created_at",	\
+	    than, BY(desc)), "created_at"),				\
 	PAGE(of("g.started_at", "by_started", "started_at", than,	\
-	    BY(desc)), "started_at"),			\
+	    BY(desc)), pg("g.started_at", "by_started", "started_at",	\
+	    than, BY(desc)), "started_at"),				\
 	PAGE(of("g.expires_at", "by_expires", "expires_at", than,	\
-	    BY(desc)), "expires_at"),			\
+	    BY(desc)), pg("g.expires_at", "by_expires", "expires_at",	\
+	    than, BY(desc)), "expires_at"),				\
 	PAGE(of("g.created_at, g.rank", "by_status", "created_at", than, \
-	    "3" desc ", " BY(desc)), "status") }
+	    "3" desc ", " BY(desc)), pg("g.created_at, g.rank",		\
+	    "by_status", "created_at", than, "3" desc ", " BY(desc)),	\
+	    "status") }
+#define SAME(keys, by, key, than, order)	NULL
 
 #define K(name)	#name,
 static const char *const	sorts[] = { API_SORT_KEYS };
@@ -81,8 +94,8 @@ static const char *const	sorts[] = { API_SORT_KEYS };
 
 /* By how many are seen, direction, sort; those in the order of the keys. */
 static struct query	pages[2][2][sizeof(sorts) / sizeof(sorts[0])] = {
-	{ PAGES(ALL, ">", ""), PAGES(ALL, "<", " DESC") },
-	{ PAGES(OF_ORGS, ">", ""), PAGES(OF_ORGS, "<", " DESC") }
+	{ PAGES(ALL, ALL_PG, ">", ""), PAGES(ALL, ALL_PG, "<", " DESC") },
+	{ PAGES(OF_ORGS, SAME, ">", ""), PAGES(OF_ORGS, SAME, "<", " DESC") }
 };
 
 #define BY_STATUS	3	/* the sort whose rows are by state first */
