@@ -2,6 +2,7 @@
 """What all benchmarks need: processes and what they cost, the services behind
 the tunnel, the Go client, and the yardsticks nginx and peer-go."""
 
+import base64
 import contextlib
 import gzip
 import json
@@ -84,6 +85,40 @@ class Meter:
             raise BenchError(f"processes ended while measured: {gone}")
         return sum(v - (self.before.get(p) or 0)
                    for p, v in after.items() if v is not None)
+
+
+def upgrade(key, secret):
+    """What a client's head has, as pairs."""
+    basic = base64.b64encode(f"{key}:{secret}".encode()).decode()
+    return [("Host", "bench.test"), ("Authorization", "Basic " + basic),
+            ("Connection", "Upgrade"), ("Upgrade", "websocket"),
+            ("Sec-WebSocket-Version", "13"),
+            ("Sec-WebSocket-Key", "AAAAAAAAAAAAAAAAAAAAAA==")]
+
+
+class Churn(Meter):
+    """The same of a parent whose processes come and go: what those that ended
+    have used is the parent's to tell, in ticks."""
+
+    def __init__(self, parent, pids):
+        super().__init__(pids)
+        self.parent = parent
+        self.reaped = 0
+
+    def _reaped(self):
+        with open(f"/proc/{self.parent}/stat") as f:
+            v = f.read().rsplit(") ", 1)[1].split()
+        return (int(v[13]) + int(v[14])) * 10**9 // os.sysconf("SC_CLK_TCK")
+
+    def start(self):
+        self.reaped = self._reaped()
+        return super().start()
+
+    def stop(self):
+        after = {p: cpu_ns(p) for p in self.pids()}
+        alive = {p: v for p, v in after.items() if v is not None}
+        return self._reaped() - self.reaped + sum(alive.values()) - sum(
+            v for v in self.before.values() if v is not None)
 
 
 KERNEL_STACK = 16 * 1024
