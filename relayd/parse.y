@@ -80,6 +80,7 @@ static void	log_format(struct parser *, const char *);
 static void	redis(struct parser *, const char *);
 static void	environment(struct parser *, const char *);
 static void	issuer_begin(struct parser *, const char *);
+static void	issuer_console(struct parser *, const char *);
 static void	issuer_keys(struct parser *, const char *);
 static void	issuer_rule(struct parser *, enum issuer_word, const char *,
 		    const char *, const char *);
@@ -133,7 +134,7 @@ static void	certificate(struct parser *, const char *, const char *);
 %token TUNNELS "tunnels" YES "yes"
 %token CA "ca" CLAIM "claim" CLOCK "clock" FIXED "fixed" KEYS "keys" MAP "map"
 %token OIDC "oidc" PREFIX "prefix" REFRESH "refresh" SKEW "skew" TO "to"
-%token UNKNOWN "unknown"
+%token UNKNOWN "unknown" SCOPE "scope" RESOURCE "resource"
 %token ENVIRONMENT "environment" PASSWORD "password" REDIS "redis"
 %token BADTOKEN "an unreadable word"
 %token MACRO "a macro's name"
@@ -351,6 +352,11 @@ issueropt	: AUDIENCE text {
 			issuer_keys(ps, $2.string);
 			free($2.string);
 		}
+		| CONSOLE CLIENT text {
+			issuer_console(ps, $3.string);
+			free($3.string);
+			$3.string = NULL;
+		} consoleopts
 		| PREFIX text {
 			issuer_rule(ps, ISSUER_PREFIX, NULL, $2.string, "");
 			free($2.string);
@@ -373,6 +379,21 @@ issueropt	: AUDIENCE text {
 			free($2.string);
 			free($3.string);
 			free($5.string);
+		}
+		;
+
+consoleopts	: %empty
+		| consoleopts SCOPE text {
+			string(ps, "console client ... scope",
+			    ps->conf->console_scope,
+			    sizeof(ps->conf->console_scope), $3.string);
+			free($3.string);
+		}
+		| consoleopts RESOURCE text {
+			string(ps, "console client ... resource",
+			    ps->conf->console_resource,
+			    sizeof(ps->conf->console_resource), $3.string);
+			free($3.string);
 		}
 		;
 
@@ -1377,6 +1398,20 @@ issuer_begin(struct parser *ps, const char *url)
 		c->issuer_keys[n][0] = '\0';
 		c->n_issuer_keys = c->n_issuer;
 	}
+}
+
+/* Where the console signs in, and as which client. */
+static void
+issuer_console(struct parser *ps, const char *client)
+{
+	struct conf	*c = ps->conf;
+
+	if (c->n_issuer == 0)
+		return;			/* said already */
+	string(ps, "console client", c->console_client,
+	    sizeof(c->console_client), client);
+	strlcpy(c->console_issuer, c->issuer[c->n_issuer - 1],
+	    sizeof(c->console_issuer));
 }
 
 static void

@@ -295,6 +295,21 @@ print_rule(FILE *f, const char *rule)
 	fputc('\n', f);
 }
 
+/* Where the console signs in. */
+static void
+print_console(FILE *f, const struct conf *c)
+{
+	fputs("\tconsole client ", f);
+	print_string(f, c->console_client);
+	fputs(" scope ", f);
+	print_string(f, c->console_scope);
+	if (c->console_resource[0] != '\0') {
+		fputs(" resource ", f);
+		print_string(f, c->console_resource);
+	}
+	fputc('\n', f);
+}
+
 static void
 print_issuers(FILE *f, const struct conf *c)
 {
@@ -317,6 +332,9 @@ print_issuers(FILE *f, const struct conf *c)
 			print_string(f, c->issuer_keys[i]);
 			fputc('\n', f);
 		}
+		if (c->console_client[0] != '\0' &&
+		    strcmp(c->console_issuer, c->issuer[i]) == 0)
+			print_console(f, c);
 		for (j = 0; j < c->n_issuer_rule; j++)
 			if (strtoul(c->issuer_rule[j], NULL, 10) == i)
 				print_rule(f, c->issuer_rule[j]);

@@ -205,6 +205,13 @@ enum conf_unit { UNIT_COUNT, UNIT_SECONDS, UNIT_BYTES, UNIT_BOOL };
 	X(jwt_audience, 256, "", R_AUTHD, "jwt issuer ... audience")	\
 	X(acme_dir, 512, "", R_PARENT, "acme directory")		\
 	X(proxy_domain, 256, "", R_AUTHD | R_PROXYD, "proxy domain")	\
+	X(console_issuer, ISSUER_SIZE, "", R_PROXYD,			\
+	    "oidc issuer ... console")					\
+	X(console_client, 128, "", R_PROXYD, "console client")		\
+	X(console_scope, 256, "openid", R_PROXYD,			\
+	    "console client ... scope")					\
+	X(console_resource, 256, "", R_PROXYD,				\
+	    "console client ... resource")				\
 	X(recording_dir, 65, "recordings", R_AUTHD,			\
 	    "recording directory")					\
 	X(relay_base, 256, "", R_AUTHD, "base url")			\

@@ -7,6 +7,7 @@ import { useLive, watch } from "./events";
 import {
   languages, setLanguage, t, useLanguage, type Language,
 } from "./i18n";
+import { forget } from "./oidc";
 import { SessionPage } from "./pages/session";
 import { SessionsPage } from "./pages/sessions";
 import { SignIn } from "./pages/signin";
@@ -78,7 +79,8 @@ function Page() {
   }
 }
 
-export function App() {
+/** `failure`: what went wrong on the way back from the provider. */
+export function App({ failure }: { failure: string }) {
   const [signedIn, setSignedIn] = useState(hasToken());
   const place = usePlace();
 
@@ -99,12 +101,13 @@ export function App() {
       }}>{t("skip")}</a>
       <Top signedIn={signedIn} signOut={() => {
         setToken("");
+        forget();
         setSignedIn(false);
         tell(t("signedOut"));
       }} />
       {signedIn && <Lost />}
       <main id="content" tabIndex={-1}>
-        {signedIn ? <Page /> : <SignIn onDone={() => setSignedIn(true)} />}
+        {signedIn ? <Page /> : <SignIn failure={failure} onDone={() => setSignedIn(true)} />}
       </main>
       <News />
     </>

@@ -1,6 +1,11 @@
 // SPDX-License-Identifier: ISC
 import { render } from "preact";
 import { App } from "./app";
+import { arrive } from "./oidc";
 import "./style.css";
 
-render(<App />, document.getElementById("app")!);
+function show(failure: string): void {
+  render(<App failure={failure} />, document.getElementById("app")!);
+}
+
+arrive().then(() => show(""), (e: unknown) => show((e as Error).message));

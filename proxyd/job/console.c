@@ -7,6 +7,7 @@
 #include "answer.h"
 #include "console.h"
 #include "http/head.h"
+#include "http/reply.h"
 #include "proc/conf.h"
 #include "proc/proc.h"
 #include "proxyd/door/conn.h"
@@ -14,6 +15,7 @@
 #define PART		(64 * 1024)	/* of a file, written at once */
 #define PARTS		4		/* in one turn */
 #define IDLE_MS		30000
+#define SETTINGS	"/assets/settings.json"
 
 /* xterm.js puts empty style elements into the page, and fills them by script. */
 #define EMPTY_SHA256	"47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU="
@@ -24,7 +26,7 @@
 #define FIELDS								\
 	"Content-Security-Policy: default-src 'none'; script-src 'self'; "	\
 	"style-src 'self' 'sha256-" EMPTY_SHA256 "'; "			\
-	"img-src 'self' data: blob:; connect-src 'self'; "		\
+	"img-src 'self' data: blob:; connect-src 'self'%s%s; "		\
 	"base-uri 'none'; form-action 'none'; frame-ancestors 'self'\r\n"	\
 	"Cross-Origin-Opener-Policy: same-origin-allow-popups\r\n"	\
 	"Cross-Origin-Resource-Policy: same-origin\r\n"			\
@@ -121,6 +123,46 @@ has_it(const struct httphead *h, const char *etag)
 	return (0);
 }
 
+/*
+ * The origin of where one signs in, "": nowhere. The browser asks there for the
+ * token by itself: so no process here sees a code, and none dials anybody in
+ * a caller's name.
+ */
+static const char *
+issuer_origin(const struct conf *conf, char dst[ISSUER_SIZE])
+{
+	const char	*s = conf->console_issuer;
+	size_t		 len = strlen("https://");
+
+	dst[0] = '\0';
+	if (s[0] == '\0')
+		return (dst);
+	len += strcspn(s + len, "/");
+	memcpy(dst, s, len);
+	dst[len] = '\0';
+	return (dst);
+}
+
+/* How the console is to sign in: {} if with a token that is pasted. */
+static void
+settings_answer(struct conn *c, const struct conf *conf)
+{
+	const char	*from[] = { conf->console_issuer, conf->console_client,
+			    conf->console_scope, conf->console_resource };
+	char		 text[4][ISSUER_SIZE * 6], json[4 * ISSUER_SIZE * 6 + 96];
+	size_t		 i;
+	int		 n;
+
+	for (i = 0; i < 4; i++)
+		if (reply_json_escape(text[i], sizeof(text[i]), from[i]) == -1)
+			text[i][0] = '\0';
+	n = conf->console_client[0] == '\0' ? snprintf(json, sizeof(json),
+	    "{}") : snprintf(json, sizeof(json), "{\"issuer\":\"%s\","
+	    "\"client_id\":\"%s\",\"scope\":\"%s\",\"resource\":\"%s\"}",
+	    text[0], text[1], text[2], text[3]);
+	answer_text(c, "application/json; charset=utf-8", json, (size_t)n);
+}
+
 void
 console_begin(struct conn *c, const struct httphead *h)
 {
@@ -128,9 +170,11 @@ console_begin(struct conn *c, const struct httphead *h)
 	const struct file	*f = file_find(&h->path);
 	struct rest		*r;
 	char			 fields[2048];
-	int			 gzip;
+	char			 origin[ISSUER_SIZE];
+	int			 gzip, is_settings;
 
-	if (f == NULL) {
+	is_settings = slice_eq(&h->path, SETTINGS);
+	if (f == NULL && !is_settings) {
 		answer_plain(c, 404, "404 page not found");
 		return;
 	}
@@ -139,9 +183,15 @@ console_begin(struct conn *c, const struct httphead *h)
 		    "Allow: GET, HEAD\r\n");
 		return;
 	}
+	if (is_settings) {
+		settings_answer(c, conf);
+		return;
+	}
 	gzip = f->gz_len > 0 && takes_gzip(h);
 	snprintf(fields, sizeof(fields), FIELDS "%sETag: \"%s\"\r\n"
-	    "Cache-Control: %s\r\n%s", conf->proxy_plain ? "" : ONLY_TLS,
+	    "Cache-Control: %s\r\n%s",
+	    conf->console_issuer[0] != '\0' ? " " : "",
+	    issuer_origin(conf, origin), conf->proxy_plain ? "" : ONLY_TLS,
 	    f->etag, f->lasting ? "public, max-age=31536000, immutable" : "no-cache",
 	    gzip ? "Content-Encoding: gzip\r\n" : "");
 	if (has_it(h, f->etag)) {

@@ -76,6 +76,10 @@ errors(void)
 		{ LISTEN_LINE "oidc issuer \"https://a.test\" { audience b }\n"
 		    "oidc issuer \"https://a.test\" { audience b }\n",
 		    "t:3: oidc issuer: \"https://a.test\" is given twice\n" },
+		{ LISTEN_LINE "oidc issuer https://a { audience b\n"
+		    "console client c }\noidc issuer https://b { audience b\n"
+		    "console client d scope e }\n",
+		    "t:5: console client was set before, in line 3\n" },
 		{ LISTEN_LINE "oidc issuer https://a { audience b }\n"
 		    "oidc issuer https://b { audience b }\n"
 		    "oidc issuer https://c { audience b }\n"
@@ -353,6 +357,7 @@ values(void)
 	    "claim role a.b claim user \"sub\"\nfixed organization \"o 1\"\n"
 	    "map role lead to owner }\n"
 	    "oidc issuer \"https://other.example/\" {\n"
+	    "console client web scope \"openid x\" resource r\n"
 	    "keys \"https://keys.example/certs\" audience c }\n"
 	    "keep sessions 7d max 20\n"
 	    "keep log 90d\nkeep audit 30d max 5000\nkeep refusals 1d\n"
@@ -387,6 +392,10 @@ values(void)
 	ok(c.n_issuer == 2 && c.n_issuer_keys == 2 && c.n_issuer_rule == 8,
 	    "identity providers, and what is said of them");
 	is_str(c.issuer[0], "https://idp.example:8443/a", "the first");
+	is_str(c.console_issuer, "https://other.example/", "the console's");
+	ok(strcmp(c.console_client, "web") == 0 && strcmp(c.console_scope,
+	    "openid x") == 0 && strcmp(c.console_resource, "r") == 0,
+	    "how it signs in there");
 	is_str(c.issuer_keys[0], "", "its keys are to be found");
 	is_str(c.issuer_keys[1], "https://keys.example/certs", "the other's");
 	is_str(c.issuer_rule[0], "0\taudience\t\tre \"layd\t", "an audience");
@@ -529,6 +538,13 @@ printing(void)
 	high.looking_path[1] = 'y';	/* one of its own */
 	high.recording_dir[0] = 'x';	/* a name */
 	high.redis_environment[0] = 'x';
+	/* The console's issuer is one of the list. */
+	high.n_issuer = high.n_issuer_keys = high.n_issuer_rule = 1;
+	strlcpy(high.issuer[0], "https://i.example", sizeof(high.issuer[0]));
+	strlcpy(high.issuer_rule[0], "0\taudience\t\ta\t",
+	    sizeof(high.issuer_rule[0]));
+	strlcpy(high.console_issuer, high.issuer[0],
+	    sizeof(high.console_issuer));
 	strlcpy(high.redis_host, "2001:db8::1", sizeof(high.redis_host));
 	strlcpy(low.redis_host, "127.0.0.1", sizeof(low.redis_host));
 	strlcpy(high.proxy_domain, "a.example", sizeof(high.proxy_domain));

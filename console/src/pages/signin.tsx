@@ -1,14 +1,42 @@
 // SPDX-License-Identifier: ISC
-import { useState } from "preact/hooks";
+import { useEffect, useState } from "preact/hooks";
 import { api, ApiError, setToken } from "../api";
 import { t } from "../i18n";
+import { leave, provider } from "../oidc";
 import { Button, errorText, Field } from "../ui";
 
-/** With a token, once; it is tried before anything else is shown. */
-export function SignIn({ onDone }: { onDone: () => void }) {
+/** At the identity provider, if there is one. */
+function AtProvider({ host, onError }: {
+  host: string; onError: (text: string) => void;
+}) {
+  const [busy, setBusy] = useState(false);
+
+  return (
+    <p>
+      <Button kind="main" busy={busy} onClick={() => {
+        setBusy(true);
+        leave(false).catch(() => {
+          onError(t("providerLost", { host }));
+          setBusy(false);
+        });
+      }}>{t("signInAt", { host })}</Button>
+    </p>
+  );
+}
+
+/** Or with a token, once; it is tried before anything else is shown. */
+export function SignIn({ failure, onDone }: {
+  failure: string; onDone: () => void;
+}) {
   const [token, set] = useState("");
   const [busy, setBusy] = useState(false);
-  const [error, setError] = useState("");
+  const [host, setHost] = useState("");
+  const [error, setError] = useState(failure === "" ? "" :
+    t("providerSaid", { why: failure }));
+
+  useEffect(() => {
+    provider().then(setHost, () => {});
+  }, []);
 
   async function signIn(e: Event): Promise<void> {
     e.preventDefault();
@@ -31,10 +59,12 @@ export function SignIn({ onDone }: { onDone: () => void }) {
   return (
     <form class="card signin" onSubmit={signIn}>
       <h1>{t("signIn")}</h1>
+      {host !== "" && <AtProvider host={host} onError={setError} />}
       <Field label={t("token")} help={t("tokenHelp")} value={token} required
-        secret autofocus onInput={set} />
+        secret autofocus={host === ""} onInput={set} />
       {error && <p class="failure" role="alert">{error}</p>}
-      <Button kind="main" type="submit" busy={busy}>{t("signIn")}</Button>
+      <Button kind={host === "" ? "main" : "plain"} type="submit" busy={busy}>
+        {t("signIn")}</Button>
     </form>
   );
 }

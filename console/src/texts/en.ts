@@ -34,6 +34,9 @@ export const en = {
   back: "Back",
   // sign in
   signIn: "Sign in",
+  signInAt: "Sign in at {host}",
+  providerLost: "{host} does not answer as it should. Try again later.",
+  providerSaid: "The identity provider did not sign you in: {why}",
   token: "Access token",
   tokenHelp:
     "Paste a token from relayctl token create. It stays in this page's " +

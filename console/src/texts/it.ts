@@ -32,6 +32,9 @@ export const it: Texts = {
   notFound: "Questa pagina non esiste.",
   back: "Indietro",
   signIn: "Accedi",
+  signInAt: "Accedi con {host}",
+  providerLost: "{host} non risponde come dovrebbe. Riprova più tardi.",
+  providerSaid: "Il provider di identità non ti ha fatto accedere: {why}",
   token: "Token di accesso",
   tokenHelp:
     "Incolla un token di relayctl token create. Resta solo nella memoria " +

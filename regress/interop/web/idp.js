@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: ISC
 // An identity provider that others wrote (oidc-provider), with keys of all five
 // kinds that are new at each start. Arguments: port, a file with certificate and
-// key.
+// key, and where its client comes from.
 'use strict';
 const crypto = require('crypto');
 const fs = require('fs');
 const https = require('https');
 const { pathToFileURL } = require('url');
 
-const [port, pem] = process.argv.slice(2);
+const [port, pem, home] = process.argv.slice(2);
 const tls = fs.readFileSync(pem);
 const kinds = {
   RS256: ['rsa', { modulusLength: 2048 }],
@@ -32,11 +32,12 @@ import(pathToFileURL(require.resolve('oidc-provider'))).then(
     const provider = new Provider(`https://localhost:${port}`, {
       clients: [
         { client_id: 'console', token_endpoint_auth_method: 'none',
-          redirect_uris: ['https://console.test/cb'] },
+          redirect_uris: ['https://console.test/cb'].concat(home ?? []) },
         { client_id: 'robot', client_secret: 'robot-secret-robot-secret',
           grant_types: ['client_credentials'], redirect_uris: [],
           response_types: [] },
       ],
+      clientBasedCORS: () => true,
       jwks: { keys: Object.keys(kinds).map(key) },
       scopes: ['openid', 'connect:systems', 'read:systems'],
       features: {

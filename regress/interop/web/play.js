@@ -13,7 +13,7 @@ exports.play = async (script) => {
 		    "--disable-dev-shm-usage", "--no-proxy-server",
 		    "--disable-background-networking",
 		    `--host-resolver-rules=MAP *.${what.domain} 127.0.0.1, ` +
-		    "EXCLUDE 127.0.0.1, MAP * ~NOTFOUND"],
+		    "EXCLUDE 127.0.0.1, EXCLUDE localhost, MAP * ~NOTFOUND"],
 	});
 	const context = await browser.newContext({
 		ignoreHTTPSErrors: true,

@@ -1,0 +1,78 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: ISC
+"""Signing in to the web console at an identity provider that others wrote, by
+authorization code with PKCE, in Chromium; a reload; what else it may answer."""
+
+import json
+import os
+import tempfile
+
+from browse import (DOMAIN, SHOTS, Program, Relayd, free_port, installed, lacks,
+                    listens, node)
+import chromium
+from harness import Tap
+from idp import Authority
+
+t = Tap()
+CONF = """ca file "%s"
+oidc issuer "https://localhost:%d" {
+	audience "relayd"
+	console client "console" scope "openid connect:systems read:systems" \\
+	    resource "https://support.test/ES256"
+}
+"""
+
+
+def settings(d, port):
+    st, head, body = d.request("GET", "/")
+    t.ok("connect-src 'self' https://localhost:%d;" % port in
+         head["content-security-policy"], "the page may ask the issuer's origin "
+         "and no other")
+    st, head, body = d.request("GET", "/assets/settings.json")
+    t.equal((st, json.loads(body)), (200, {
+        "issuer": "https://localhost:%d" % port, "client_id": "console",
+        "scope": "openid connect:systems read:systems",
+        "resource": "https://support.test/ES256"}),
+        "its settings are told")
+    t.ok(head["cache-control"] == "no-store", "and kept by nobody")
+
+
+def main():
+    if lacks():
+        t.skip("no " + lacks(), "signing in in a browser")
+        return
+    installed()
+    port, home = free_port(), free_port()
+    with tempfile.TemporaryDirectory(prefix="relayd-signin-") as tmp:
+        authority = Authority(tmp)
+        pem = authority.issue("localhost")
+        url = "http://127.0.0.1:%d/" % home
+        with Relayd(t, port=home, global_conf=CONF % (
+                authority.path, port)) as d, Program(**node(
+                    "idp.js", str(port), pem, url)) as p:
+            listens(port, p)
+            settings(d, port)
+            d.log.wait("oidc issuer .*: 5 keys")
+            os.makedirs(SHOTS, exist_ok=True)
+            what = dict(chromium=chromium.program(), domain=DOMAIN,
+                        shots=SHOTS, name="signin", url=url,
+                        issuer="https://localhost:%d/" % port)
+            with Program(**node("signin.js", json.dumps(what))) as browser:
+                status = browser.wait(300)
+                browser.out.thread.join()
+                for line in browser.out.lines:
+                    good, _, text = line.partition(" - ")
+                    if good in ("ok", "not ok"):
+                        t.ok(good == "ok", text)
+                    else:
+                        t.diag(line)
+                if status != 0:
+                    t.ok(False, "the script comes to its end")
+                    t.diag(browser.err.text())
+            t.ok('"ada"' in d.ctl_raw("-j", "show", "audit").stdout or
+                 d.log.has("ada"), "the daemon knows who that was")
+            t.ok(not d.log.has("code="), "and its log has no code")
+
+
+main()
+t.done()
