@@ -265,9 +265,9 @@ class Tools:
 
     def build(self):
         cc = os.environ.get("CC", "cc")
-        for name in ("delay", "copyloop"):
+        for name in "delay", "copyloop", "copyjoin":
             subprocess.run([cc, "-O2", "-std=c11", "-D_GNU_SOURCE", "-Wall",
-                            "-Wextra", "-o", self.path(name),
+                            "-Wextra", "-pthread", "-o", self.path(name),
                             os.path.join(HERE, name + ".c")], check=True)
         for where, what in (("regress/interop", "./cmd/tunnelclient"),
                             ("regress/interop", "./cmd/targets"),

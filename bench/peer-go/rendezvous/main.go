@@ -8,6 +8,11 @@
 //	rendezvous load URL1 URL2 SIZE COUNT
 //	                                messages from the one to the other: their
 //	                                number each second, as JSON
+//	rendezvous join N URL           so many pairs, of a path each, are joined and
+//	                                pass a message, one after the other: their
+//	                                number each second; then they stay until
+//	                                standard input ends
+//	rendezvous made N URL           the same, each session made there first
 //	rendezvous lag URL1 URL2 SIZE COUNT RATE
 //	                                at RATE a second, there and back: p50, p99
 //
@@ -132,13 +137,16 @@ func skip(r *bufio.Reader, bytes int) {
 		if _, err := io.ReadFull(r, ext[:2]); err != nil {
 			log.Fatal(err)
 		}
-		n := int(ext[1] & 127)
+		n, masked := int(ext[1]&127), ext[1]&128 != 0
 		if n == 126 {
 			io.ReadFull(r, ext[:2])
 			n = int(binary.BigEndian.Uint16(ext[:2]))
 		} else if n == 127 {
 			io.ReadFull(r, ext[:8])
 			n = int(binary.BigEndian.Uint64(ext[:8]))
+		}
+		if masked { // a copy loop leaves it as it was
+			r.Discard(4)
 		}
 		if _, err := r.Discard(n); err != nil {
 			log.Fatal(err)
@@ -193,6 +201,47 @@ func lag(one, two string, size, count, rate int) {
 	say(map[string]float64{"p50": took[count/2], "p99": took[count*99/100]})
 }
 
+type session struct {
+	ID        string `json:"id"`
+	Initiator string `json:"initiator_token"`
+	Responder string `json:"responder_token"`
+}
+
+// join makes and joins n sessions, and holds them.
+func join(n int, api, where string) {
+	var held []net.Conn
+	f := frame(64)
+	begun := time.Now()
+	for i := 0; i < n; i++ {
+		one := fmt.Sprintf("%s/j%d", where, i)
+		two := one
+		if api != "" {
+			r, err := http.Post(api, "", nil)
+			if err != nil {
+				log.Fatal(err)
+			}
+			var s session
+			if err := json.NewDecoder(r.Body).Decode(&s); err != nil {
+				log.Fatal(err)
+			}
+			r.Body.Close()
+			one = where + "/relay/" + s.ID + "?token=" + s.Initiator
+			two = where + "/relay/" + s.ID + "?token=" + s.Responder
+		}
+		a, _ := dial(one)
+		b, r := dial(two)
+		a.Write(f)
+		skip(r, 64)
+		held = append(held, a, b)
+	}
+	s := time.Since(begun).Seconds()
+	say(map[string]float64{"rate": float64(n) / s})
+	io.Copy(io.Discard, os.Stdin)
+	for _, c := range held {
+		c.Close()
+	}
+}
+
 func number(s string) int {
 	n, err := strconv.Atoi(s)
 	if err != nil {
@@ -213,6 +262,10 @@ func main() {
 		log.Fatal(http.Serve(l, &meeting{first: map[string]chan *websocket.Conn{}}))
 	case len(v) == 6 && v[1] == "load":
 		load(v[2], v[3], number(v[4]), number(v[5]))
+	case len(v) == 4 && v[1] == "join":
+		join(number(v[2]), "", v[3])
+	case len(v) == 4 && v[1] == "made":
+		join(number(v[2]), v[3]+"/admin/sessions", v[3])
 	case len(v) == 7 && v[1] == "lag":
 		lag(v[2], v[3], number(v[4]), number(v[5]), number(v[6]))
 	default:
