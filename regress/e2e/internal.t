@@ -210,6 +210,10 @@ try:
             t.ok(set(codes) == {200, 429} and 400 <= codes.count(200) < 700,
                  "operator-54(partial): a session has so many requests a "
                  "minute, of both proxyds together (%d)" % codes.count(200))
+            t.ok(until(lambda: d.rows(
+                "SELECT 1 FROM audit_events WHERE action = 'request' AND "
+                "outcome = 'refused' AND reason = 'too many calls'"),
+                "the audit event"), "what goes beyond is in the audit log")
             for at in "/api/proxy/%s/services" % s, "/api/terminal/" + s:
                 st, h, body = ask(port, at, token=token)
                 t.ok(st == 429 and int(h["Retry-After"]) > 0 and b"too many "

@@ -267,6 +267,18 @@ limited(void)
 	}
 	ok(told()->why == ALONE_TOKENS, "and too many refused tokens");
 	close(fd);
+	fd = browser_from(&d, 102);
+	for (i = 0; i <= 20; i++) {
+		put(fd, "GET / HTTP/1.1\r\nHost: " HOST "\r\nCookie: "
+		    "support_proxy_" SLUG "=%s%d\r\n\r\n",
+		    proxy_token(SESSION, "bad"), i);
+		if (i < 20)
+			grant_no(&d, 401, "no");
+		is_int(status_of(answer(fd)), i < 20 ? 401 : 429,
+		    "cookie %d", i);
+	}
+	ok(told()->why == ALONE_TOKENS, "of a proxied host, too");
+	close(fd);
 }
 
 /* Hear all that is told of this flood; the messages, and what they count. */
