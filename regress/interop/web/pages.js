@@ -1,0 +1,121 @@
+// SPDX-License-Identifier: ISC
+//
+// Each page of the console in both colours and two widths: a picture, and what
+// axe-core finds. Then what the address keeps, and what another organization
+// sees of it.
+
+const axe = require("axe-core");
+const lines = require("node:readline").createInterface({
+	input: process.stdin });
+const answers = lines[Symbol.asyncIterator]();
+
+require("./play.js").play(async (page, what, ok) => {
+	const see = (text) => page.getByText(text).first().waitFor();
+	const wide = { width: 1280, height: 800 };
+	const narrow = { width: 360, height: 740 };
+
+	async function signIn() {
+		await page.getByLabel("Access token").fill(what.token);
+		await page.getByRole("button", { name: "Sign in", exact: true })
+		    .click();
+	}
+
+	// Serious and critical, with where they are.
+	async function found() {
+		await page.evaluate(axe.source);
+		const r = await page.evaluate(() => window.axe.run(document, {
+			runOnly: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa"],
+		}));
+		return r.violations.filter((v) => /serious|critical/
+		    .test(v.impact)).map((v) => `${v.id}: ` +
+		    v.nodes.map((n) => n.target.join(" ")).join(", "));
+	}
+
+	async function look(name) {
+		for (const colour of ["light", "dark"]) {
+			await page.evaluate((c) => {
+				document.documentElement.dataset.theme = c;
+			}, colour);
+			for (const [size, view] of [["wide", wide],
+			    ["narrow", narrow]]) {
+				await page.setViewportSize(view);
+				await ok.shot(`${name}-${colour}-${size}`);
+				const bad = await found();
+				ok(bad.length === 0, `${name}, ${colour}, ` +
+				    `${size}: nothing serious ${bad}`);
+				ok(await page.evaluate(() => document
+				    .documentElement.scrollWidth <= innerWidth),
+				    `${name}, ${colour}, ${size}: not wider ` +
+				    "than the window");
+			}
+		}
+		await page.setViewportSize(wide);
+	}
+
+	const open = (path) => page.evaluate((p) => { location.hash = p; },
+	    path);
+
+	await page.goto(what.url);
+	await page.getByLabel("Access token").waitFor();
+	await look("signin");
+	await signIn();
+	await see("plant");
+	await look("sessions");
+	ok(await page.getByText("secretmill").count() === 0,
+	    "another organization's session is not in the list");
+	for (const [tab, word] of [["diagnostics", "Tunnel connected"],
+	    ["services", "web"], ["credentials", "Credentials"],
+	    ["accessLog", "Access log"],
+	    ["recordings", "No terminal of this session was recorded."]]) {
+		await open(`/session/${what.mine}?tab=${tab}`);
+		await see(word);
+		await look(tab);
+	}
+	await open(`/session/${what.other}`);
+	await see("support session not found");
+	await page.getByText(/^Request \w+/).waitFor();
+	ok(true, "nor is it to be had by its id; the error has the request's");
+	await look("error");
+	await open("/systems");
+	await see("plant");
+	ok(await page.getByText("secretmill").count() === 0,
+	    "nor its system");
+	await look("systems");
+	await open("/nothing");
+	await see("There is no such page.");
+	await look("nowhere");
+
+	// What happens meanwhile, theirs first.
+	await open("/sessions");
+	await see("plant");
+	console.log("do: more");
+	await answers.next();
+	await see("harbour");
+	ok(await page.getByText("secretyard").count() === 0,
+	    "of what changes it sees its own");
+
+	// The address keeps the filter, the order, the page and the length.
+	const asked = [];
+	page.on("request", (r) => {
+		if (r.url().includes("/api/support-sessions?"))
+			asked.push(new URL(r.url()).searchParams);
+	});
+	await page.getByLabel("Status").selectOption("closed");
+	await see("Nothing fits the filter");
+	ok(page.url().includes("status=closed"), "the filter is in the address");
+	await look("nomatch");
+	await page.goto("about:blank");
+	await page.goto(what.url +
+	    "#/sessions?rows=5&sort=expires_at&dir=asc&status=active");
+	await page.getByLabel("Access token").waitFor();
+	await signIn();
+	await see("harbour");
+	const q = asked.filter((x) => x.get("page_size") !== "1").at(-1);
+	ok(q.get("page_size") === "5" && q.get("sort_by") === "expires_at" &&
+	    q.get("sort_direction") === "asc" && q.get("status") === "active",
+	    `an address opens what it says ${q}`);
+	await page.getByRole("button", { name: /Started/ }).click();
+	await page.waitForURL(/sort=started_at/);
+	ok(true, "the order is in the address");
+	lines.close();
+});
