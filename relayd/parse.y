@@ -1324,6 +1324,8 @@ redis(struct parser *ps, const char *text)
 	}
 	string(ps, "redis", ps->conf->redis_host,
 	    sizeof(ps->conf->redis_host), url.host);
+	strlcpy(ps->conf->redis_user, url.user,
+	    sizeof(ps->conf->redis_user));
 	ps->conf->redis_port = url.port;
 	ps->conf->redis_number = url.number;
 }

@@ -258,8 +258,9 @@ print_redis(FILE *f, const struct conf *c)
 	}
 	if (c->redis_host[0] == '\0')
 		return;
-	fprintf(f, "redis \"redis://%s%s%s:%" PRIu64 "/%" PRIu64 "\" "
-	    "environment \"%s\"", v6 ? "[" : "", c->redis_host,
+	fprintf(f, "redis \"redis://%s%s%s%s%s:%" PRIu64 "/%" PRIu64 "\" "
+	    "environment \"%s\"", c->redis_user,
+	    c->redis_user[0] != '\0' ? "@" : "", v6 ? "[" : "", c->redis_host,
 	    v6 ? "]" : "", c->redis_port, c->redis_number,
 	    c->redis_environment);
 	if (c->redis_password_file[0] != '\0') {

@@ -18,22 +18,40 @@ is_address(const char *s)
 	    addr) == 1);
 }
 
+/* It goes into a configuration that is printed, too. */
+static int
+is_user(const char *s)
+{
+	size_t	n = strspn(s, "abcdefghijklmnopqrstuvwxyz"
+		    "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-");
+
+	return (n > 0 && s[n] == '\0');
+}
+
 const char *
 redis_url(struct redis_url *url, const char *text)
 {
 	const char	*wrong = NULL;
-	char		 rest[128], *s = rest, *end;
+	char		 rest[192], *s = rest, *end;
 
 	url->port = 6379;
 	url->number = 0;
+	url->user[0] = '\0';
 	if (strncmp(text, SCHEME, sizeof(SCHEME) - 1) != 0)
 		return ("does not begin with " SCHEME);
 	if (strlcpy(rest, text + sizeof(SCHEME) - 1, sizeof(rest)) >=
 	    sizeof(rest))
 		return ("too long");
-	if (strchr(rest, '@') != NULL)
-		return ("a password belongs into a file of its own");
-	if ((end = strchr(rest, '/')) != NULL) {
+	if ((end = strrchr(rest, '@')) != NULL) {
+		*end = '\0';
+		if (strchr(rest, ':') != NULL)
+			return ("a password belongs into a file of its own");
+		if (!is_user(rest) || strlcpy(url->user, rest,
+		    sizeof(url->user)) >= sizeof(url->user))
+			return ("its user is none");
+		s = end + 1;
+	}
+	if ((end = strchr(s, '/')) != NULL) {
 		*end++ = '\0';
 		if (*end != '\0')
 			url->number = (unsigned)strtonum(end, 0, 1023, &wrong);

@@ -4,8 +4,14 @@
 
 #include "imsg/msg.h"
 
-/* Where Redis is: redis://address[:port][/number], and no name. Pure. */
+#define REDIS_USER_SIZE	65
+
+/*
+ * Where Redis is: redis://[user@]address[:port][/number], and no name of a host.
+ * Pure.
+ */
 struct redis_url {
+	char		user[REDIS_USER_SIZE];	/* or "" */
 	char		host[ADDR_SIZE];
 	unsigned	port, number;
 };

@@ -330,18 +330,21 @@ redis_greeted(const struct redisReply *reply, void *arg)
 		r->ops->up(r);
 }
 
+/* `last` may be NULL. */
 static int
-redis_greet(struct redis *r, const char *word, const char *arg)
+redis_greet(struct redis *r, const char *word, const char *arg,
+    const char *last)
 {
-	const char	*words[] = { word, arg };
+	const char	*words[] = { word, arg, last };
 
 	r->greetings++;
-	return (redis_put(r, redis_greeted, r, 2, words));
+	return (redis_put(r, redis_greeted, r, last != NULL ? 3 : 2, words));
 }
 
 static void
 redis_connected(struct redis *r)
 {
+	const char		*user = proc_conf()->redis_user;
 	const char *const	*c;
 	char			 number[8];
 	int			 bad = 0;
@@ -351,11 +354,13 @@ redis_connected(struct redis *r)
 	    (unsigned)proc_conf()->redis_number);
 	if (event_add(r->reading, NULL) == -1)
 		bad = -1;
-	if (password.bytes[0] != '\0')
-		bad |= redis_greet(r, "AUTH", password.bytes);
-	bad |= redis_greet(r, "SELECT", number);
+	if (password.bytes[0] != '\0' && user[0] != '\0')
+		bad |= redis_greet(r, "AUTH", user, password.bytes);
+	else if (password.bytes[0] != '\0')
+		bad |= redis_greet(r, "AUTH", password.bytes, NULL);
+	bad |= redis_greet(r, "SELECT", number, NULL);
 	for (c = r->channels; c != NULL && *c != NULL; c++)
-		bad |= redis_greet(r, "SUBSCRIBE", *c);
+		bad |= redis_greet(r, "SUBSCRIBE", *c, NULL);
 	if (bad)
 		redis_lost(r, "out of memory");
 }

@@ -192,6 +192,7 @@ enum conf_unit { UNIT_COUNT, UNIT_SECONDS, UNIT_BYTES, UNIT_BOOL };
 	    "store ... password file")					\
 	X(jwt_secret_file, 1024, "", R_PARENT, "jwt secret file")	\
 	X(redis_host, ADDR_SIZE, "", R_AUTHD, "redis")			\
+	X(redis_user, 65, "", R_AUTHD, "redis")				\
 	X(redis_environment, 33, "dev", R_AUTHD, "redis ... environment") \
 	X(redis_password_file, 1024, "", R_PARENT,			\
 	    "redis ... password file")					\

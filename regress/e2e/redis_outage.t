@@ -110,9 +110,28 @@ def absent(redis):
         t.ok(True, "and has it when it is there")
 
 
+def of_a_user(redis):
+    """One who may do what relayd does, and no more."""
+    redis.say("ACL", "SETUSER", "relayd", "on", ">of-the-user",
+              "~auth:system:*", "&support:*", "&my:auth:invalidate:*",
+              "+get", "+set", "+select", "+ping", "+publish", "+subscribe")
+    with Relayd(t, global_conf=redis.conf(user="relayd", password=redis.file(
+            "user", "of-the-user"))) as d:
+        d.secret("the password of a user of Redis", "of-the-user")
+        answers(d, 0)
+        key, secret = d.add_system("user")
+        t.equal(d.login(key, secret), 101, "a login")
+        until(lambda: redis.say("DBSIZE") > 0, "its secret in Redis")
+        d.ctl("-f", "system", "rotate", "user")
+        t.equal(d.login(key, secret), 401, "relayd has Redis as a user of its "
+                "ACL, with six commands")
+        t.ok(not d.log.has("NOPERM"), "and lacks none")
+
+
 def main():
     redis = Redis()
     absent(redis)
+    of_a_user(redis)
     gate = Gate(redis.port)
     try:
         with Targets() as targets, Relayd(

@@ -36,9 +36,10 @@ class Redis:
         os.chmod(path, 0o600)
         return path
 
-    def conf(self, more="", number=2, port=None):
-        return 'redis "redis://127.0.0.1:%d/%d" password file "%s"%s\n' % (
-            port or self.port, number, self.password, more)
+    def conf(self, more="", number=2, port=None, user="", password=None):
+        return 'redis "redis://%s127.0.0.1:%d/%d" password file "%s"%s\n' % (
+            user and user + "@", port or self.port, number,
+            password or self.password, more)
 
     def start(self):
         self.p = subprocess.Popen(

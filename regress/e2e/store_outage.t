@@ -29,7 +29,8 @@ def outage(d, server, name, break_it, mend, hold=3.0):
     before = tickets(d)
     token = d.token()
     c = d.cookie(sid, token)
-    tr = Transfer(d, sid, c, repeat=True)
+    # Its rounds are longer than an outage: the next would be refused.
+    tr = Transfer(d, sid, c, size=72 << 20, repeat=True)
     writers = [Asker(d, sid, token) for _ in range(2)]
     askers = writers + [Asker(d, sid, token).reads(),
                         Asker(d, sid, token).logs_in("NETH-NONE")]

@@ -455,6 +455,44 @@ admit_terminal(const char *ticket, const char *session, const char *origin,
 	return (in.status);
 }
 
+/* What stands for a back end's word is another's grant, or none at all. */
+static int
+admit_under(uint64_t id)
+{
+	struct msg_admitted	in;
+
+	say_id(proxyd->fd, next_id(proxyd), admit, .class = CLASS_TERMINAL,
+	    .addr = "192.0.2.50", .session = tun.session, .ticket = "",
+	    .origin = "", .grant = id);
+	(void)hear(proxyd->fd, admitted, &in);
+	return (in.status);
+}
+
+static void
+not_internal(void)
+{
+	struct granted	g;
+	char		proxy[TOKEN_SIZE];
+	char		*fresh = operator_token(control, "carol", "org-1",
+			    "owner", "connect:systems");
+
+	proxy_token(&tun, fresh, "s1", proxy);
+	grant(proxyd, proxy, tun.session, &g);
+	is_int(g.status, 0, "an operator's grant");
+	is_int(admit_under(g.grant), 403,
+	    "operator-54(partial): is none for a terminal without a ticket");
+	is_int(admit_under(g.grant + 1), 403, "nor is one that nobody has");
+	is_int(api_tell(proxyd, API_SERVICES, &(struct msg_api){ .token = "",
+	    .session = tun.session, .addr = "192.0.2.50",
+	    .grant = g.grant }), 403,
+	    "operator-54(partial): nor for the list of services");
+	is_int(api_tell(proxyd, API_SERVICES, &(struct msg_api){
+	    .token = fresh, .session = tun.session, .addr = "192.0.2.50",
+	    .grant = 1 }), 403, "and a token beside it is not looked at");
+	say(proxyd->fd, grant_drop, .grant = g.grant);
+	free(fresh);
+}
+
 static const char *
 ticket_for(const char *operator)
 {
@@ -647,6 +685,7 @@ main(void)
 	scopes();
 	outage();
 	tickets();
+	not_internal();
 	expiry();
 	terminals();
 	is_int(authd_scene_end(control, proxyd, token), 0,

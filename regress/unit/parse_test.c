@@ -227,6 +227,10 @@ errors(void)
 		{ "redis \"redis://:p@127.0.0.1\"\n" LISTEN_LINE, "t:1: "
 		    "redis: \"redis://:p@127.0.0.1\": a password belongs "
 		    "into a file of its own\n" },
+		{ "redis \"redis://a b@127.0.0.1\"\n" LISTEN_LINE, "t:1: "
+		    "redis: \"redis://a b@127.0.0.1\": its user is none\n" },
+		{ "redis \"redis://@127.0.0.1\"\n" LISTEN_LINE, "t:1: "
+		    "redis: \"redis://@127.0.0.1\": its user is none\n" },
 		{ "redis \"redis://127.0.0.1:0\"\n" LISTEN_LINE, "t:1: "
 		    "redis: \"redis://127.0.0.1:0\": its port is 1 to "
 		    "65535\n" },
@@ -545,8 +549,10 @@ printing(void)
 	    sizeof(high.issuer_rule[0]));
 	strlcpy(high.console_issuer, high.issuer[0],
 	    sizeof(high.console_issuer));
+	high.redis_user[0] = 'x';
 	strlcpy(high.redis_host, "2001:db8::1", sizeof(high.redis_host));
 	strlcpy(low.redis_host, "127.0.0.1", sizeof(low.redis_host));
+	strlcpy(low.redis_user, "relayd", sizeof(low.redis_user));
 	strlcpy(high.proxy_domain, "a.example", sizeof(high.proxy_domain));
 	strlcpy(low.proxy_domain, "a.b", sizeof(low.proxy_domain));
 	high.n_console_origin = 8;
