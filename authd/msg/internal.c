@@ -66,7 +66,7 @@ is_token_of(const struct session *se, const char *token)
  * and no request waits for authd.
  */
 int
-internal_init(void)
+internal_rates(void)
 {
 	return ((used = rate_new(RATE_PLACES)) == NULL ? -1 : 0);
 }

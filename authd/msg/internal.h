@@ -15,7 +15,7 @@ struct peer;
 extern const struct operator	back_end;
 
 /* -1: out of memory. */
-int		internal_init(void);
+int		internal_rates(void);
 
 /* What a new session's row has in place of its token. */
 void		internal_token_new(char row[HEX64_SIZE]);

@@ -8,7 +8,7 @@ struct grant;
 struct peer;
 struct session;
 
-/* A tunnel's service table on its way: from muxd, to proxyds. */
+/* A session's service table on its way to proxyds; from muxd: manifest_in.c. */
 
 /*
  * Send the session's table, and if it is the first of the system those of the
