@@ -4,14 +4,15 @@
 without rights, a root directory that cannot be written to; and both references'
 own instructions."""
 
+import http.client
 import json
 import os
 import shutil
-import signal
+import ssl
 import subprocess
 import tempfile
 
-from harness import BUILD, Lines, Relayd, Tap, free_port, until
+from harness import BUILD, Lines, Relayd, Tap, free_port, self_signed, until
 from idp import Provider
 from pairing import Device
 from peers import Relay
@@ -266,6 +267,46 @@ def both(image):
                 "each says no in its own words")
 
 
+class OverTls(Contained):
+    """As curl and the clients see it; what asks whether it is up, too."""
+
+    def connect(self):
+        ctx = ssl.create_default_context(cafile=self.env["SWSRS_TLS_CERT"])
+        ctx.check_hostname = False
+        return ctx.wrap_socket(super().connect())
+
+    def request(self, method, path, host=None, headers=None, body=None):
+        s = self.connect()
+        s.sendall(("%s %s HTTP/1.1\r\nHost: x\r\nConnection: close\r\n"
+                   "Content-Length: 0\r\n\r\n" % (method, path)).encode())
+        r = http.client.HTTPResponse(s, method=method)
+        r.begin()
+        return r.status, r.headers, r.read()
+
+
+def tls(image):
+    """Both on one port, with a certificate."""
+    port = free_port()
+    with tempfile.TemporaryDirectory(prefix="relayd-tls-") as dir_:
+        os.chmod(dir_, 0o755)
+        cert, key = self_signed(dir_)
+        os.chown(key, 65534, 65534)
+        with OverTls(image, port, SWSRS_ADDR="127.0.0.1:%d" % port,
+                     SWSRS_NO_AUTH="1", SWSRS_TLS_CERT=cert,
+                     SWSRS_TLS_KEY=key, PORT=str(port), HOST="127.0.0.1",
+                     AMESH_TRUST_PROXY="0") as d:
+            s, a, b = Relay(d).pair()
+            a.send("x")
+            t.equal(b.recv(), (1, b"x"), "SWSRS_TLS_CERT, SWSRS_TLS_KEY: "
+                    "two peers meet by TLS")
+            w = Relay(d).dial("/ws")
+            w.send('{"type":"listen","otc":"482613"}')
+            t.equal(w.recv(), (1, b'{"type":"ack","message":"session_open"}'),
+                    "and devices pair")
+            t.equal(d.request("GET", "/api/x")[0], 404, "nothing else does")
+            confined(d)
+
+
 def read_only(image):
     if subprocess.run(["unshare", "-m", "sh", "-c", "mount --rbind / " +
                        image.dir + "/root && mount -o remount,bind,ro " +
@@ -323,6 +364,7 @@ try:
     rendezvous(image)
     oidc(image)
     both(image)
+    tls(image)
     read_only(image)
 finally:
     image.remove()
