@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: ISC
 // Calls of the operator API. The token is here, in memory, and nowhere else.
 import type {
-  AccessLog, Diagnostics, Group, NodeDiagnostics, Pagination, Recording,
+  AccessLog, Diagnostics, Group, NodeDiagnostics, OwnTerminal, Pagination,
+  Recording,
   Service, Session, System, Users,
 } from "./types";
 
@@ -168,9 +169,15 @@ export const api = {
   proxyToken: (sid: string, service: string) =>
     call<{ url: string; token: string }>(
       "POST", `${S}/${id(sid)}/proxy-token`, { service }),
-  ticket: (sid: string) =>
+  /** For a new terminal, or (by its number) one of one's own. */
+  ticket: (sid: string, terminal: string) =>
     call<{ ticket: string; recorded?: boolean }>(
-      "POST", `${S}/${id(sid)}/terminal-ticket`, {}),
+      "POST", `${S}/${id(sid)}/terminal-ticket${query({ terminal })}`, {}),
+  terminals: (signal?: AbortSignal) =>
+    call<{ terminals: OwnTerminal[] }>(
+      "GET", "/api/terminals", undefined, signal),
+  /** Those that wait for us: we sign out. */
+  endTerminals: () => call<null>("DELETE", "/api/terminals"),
   recordings: (sid: string, page: number, signal?: AbortSignal) =>
     call<{ recordings: Recording[]; pagination: Pagination }>(
       "GET", `${S}/${id(sid)}/recordings${query({ page, page_size: 20 })}`,

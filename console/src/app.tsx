@@ -2,7 +2,7 @@
 // The frame around the pages: who is signed in, and which page the address
 // names.
 import { useEffect, useState } from "preact/hooks";
-import { hasToken, onSignedOut, setToken } from "./api";
+import { api, hasToken, onSignedOut, setToken } from "./api";
 import { useLive, watch } from "./events";
 import {
   languages, setLanguage, t, useLanguage, type Language,
@@ -100,6 +100,7 @@ export function App({ failure }: { failure: string }) {
         document.getElementById("content")?.focus();
       }}>{t("skip")}</a>
       <Top signedIn={signedIn} signOut={() => {
+        api.endTerminals().catch(() => {});
         setToken("");
         forget();
         setSignedIn(false);

@@ -42,6 +42,16 @@ export interface Session extends SessionRef {
   closed_by?: string;
 }
 
+/** A terminal that the caller has open; `waits`: nobody is connected to it. */
+export interface OwnTerminal {
+  terminal: string;
+  session_id: string;
+  system_id: string;
+  node_id: string;
+  connected_at: string;
+  waits: boolean;
+}
+
 export interface Pagination {
   page: number;
   page_size: number;

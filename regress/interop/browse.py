@@ -73,6 +73,43 @@ def play(t, script, **what):
             t.diag(p.err.text())
 
 
+def talk(t, script, other, **what):
+    """The same for a script that asks for what happens elsewhere: a line, "do:
+    WORD ARGUMENTS", is a call of `other`, whose answer is a line."""
+    os.makedirs(SHOTS, exist_ok=True)
+    what.update(chromium=chromium.program(), domain=DOMAIN, shots=SHOTS)
+    with Program(**node(script, json.dumps(what)),
+                 stdin=subprocess.PIPE) as p:
+        for line in lines_of(p):
+            good, _, text = line.partition(" - ")
+            if line.startswith("do: "):
+                answer = other(*line[4:].split())
+                p.p.stdin.write(answer.encode() + b"\n")
+                p.p.stdin.flush()
+            elif good in ("ok", "not ok"):
+                t.ok(good == "ok", text)
+            else:
+                t.diag(line)
+        if p.wait() != 0:
+            t.ok(False, "the script comes to its end")
+            t.diag(p.err.text())
+
+
+def lines_of(p):
+    """Each line, until it ends."""
+    at = 0
+    while True:
+        until(lambda: len(p.out.lines) > at or p.p.poll() is not None,
+              "the browser", 120)
+        if len(p.out.lines) > at:
+            yield p.out.lines[at]
+            at += 1
+        else:
+            p.out.thread.join()
+            if len(p.out.lines) == at:
+                return
+
+
 def listens(port, program):
     def there():
         if program.p.poll() is not None:

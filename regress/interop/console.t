@@ -3,14 +3,11 @@
 """The web console in Chromium: an operator's day, from signing in to the end of
 a session. The script in the browser asks for what happens on the other side."""
 
-import json
 import os
-import subprocess
 import tempfile
 
-from browse import (DOMAIN, SHOTS, OurClient, Program, Relayd,
-                    free_port, installed, lacks, listens, nginx, node, until)
-import chromium
+from browse import (OurClient, Program, Relayd, free_port, installed, lacks,
+                    listens, nginx, talk, until)
 from harness import Tap
 
 t = Tap()
@@ -107,41 +104,6 @@ class Other:
             self.client.stop()
 
 
-def play(other, **what):
-    os.makedirs(SHOTS, exist_ok=True)
-    what.update(chromium=chromium.program(), domain=DOMAIN, shots=SHOTS)
-    with Program(**node("console.js", json.dumps(what)),
-                 stdin=subprocess.PIPE) as p:
-        for line in iter_lines(p):
-            good, _, text = line.partition(" - ")
-            if line.startswith("do: "):
-                answer = other(*line[4:].split())
-                p.p.stdin.write(answer.encode() + b"\n")
-                p.p.stdin.flush()
-            elif good in ("ok", "not ok"):
-                t.ok(good == "ok", text)
-            else:
-                t.diag(line)
-        if p.wait() != 0:
-            t.ok(False, "the script comes to its end")
-            t.diag(p.err.text())
-
-
-def iter_lines(p):
-    """Each line, until it ends."""
-    at = 0
-    while True:
-        until(lambda: len(p.out.lines) > at or p.p.poll() is not None,
-              "the browser", 120)
-        if len(p.out.lines) > at:
-            yield p.out.lines[at]
-            at += 1
-        else:
-            p.out.thread.join()
-            if len(p.out.lines) == at:
-                return
-
-
 def main():
     if lacks():
         t.skip("no " + lacks(), "the web console in a browser")
@@ -159,7 +121,7 @@ def main():
                                          "manage:systems"))
             other = Other(d, tmp, "web=127.0.0.1:%d" % port, token)
             try:
-                play(other, name="console", token=token, page=PAGE, dir=tmp,
+                talk(t, "console.js", other, name="console", token=token, page=PAGE, dir=tmp,
                      url="http://127.0.0.1:%d/" % d.port, org=org,
                      second="127.0.0.1:%d" % port)
             finally:

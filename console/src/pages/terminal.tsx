@@ -6,7 +6,7 @@ import { t } from "../i18n";
 import { useLoaded } from "../load";
 import { href, type Place } from "../route";
 import { connect, type Shell, type ShellState } from "../shell";
-import type { SessionRef } from "../types";
+import type { OwnTerminal, SessionRef } from "../types";
 import { Button, Dialog, Empty, Failure, Icon, Loading } from "../ui";
 import { makeScreen, type Screen } from "../xterm";
 
@@ -14,6 +14,7 @@ interface Tab {
   n: number;
   session: string;
   node: string;
+  back?: string | undefined;	/* a shell of before */
 }
 
 /** One tab. It lives as long as the tab, also while another one is shown. */
@@ -21,6 +22,8 @@ function View(props: {
   tab: Tab; shown: boolean; find: string;
   onState: (s: ShellState, recorded: boolean) => void;
 }) {
+  const [left, setLeft] = useState(0);
+  const shell = useRef<Shell>();
   const where = useRef<HTMLDivElement>(null);
   const screen = useRef<Screen>();
   const say = useRef(props.onState);
@@ -28,23 +31,31 @@ function View(props: {
   say.current = props.onState;
   useEffect(() => {
     const s = makeScreen(where.current!, true);
-    let shell: Shell | undefined, over = false, ready = false;
-    const begin = () => {
+    let over = false, ready = false;
+    const begin = (back?: string) => {
       ready = false;
       s.fit.fit();
-      shell = connect(props.tab.session, s.term, (state, recorded) => {
-        ready = state === "ended";
-        if (!over)
-          say.current(state, recorded);
+      shell.current = connect(s.term, {
+        session: props.tab.session, back,
+        onState(state, recorded) {
+          ready = state === "ended";
+          if (!over)
+            say.current(state, recorded);
+        },
+        onIdle(seconds) {
+          if (!over)
+            setLeft(seconds);
+        },
       });
     };
     const typed = s.term.onData((d) => {
       if (!ready)
-        shell?.type(d);
+        shell.current?.type(d);
       else if (d === "\r")
         begin();
     });
-    const sized = s.term.onResize(({ cols, rows }) => shell?.size(cols, rows));
+    const sized = s.term.onResize(({ cols, rows }) =>
+      shell.current?.size(cols, rows));
     const watch = new ResizeObserver(() => {
       if (where.current!.clientWidth > 0)
         s.fit.fit();
@@ -52,14 +63,14 @@ function View(props: {
 
     screen.current = s;
     watch.observe(where.current!);
-    begin();
+    begin(props.tab.back);
     s.term.focus();
     return () => {
       over = true;
       watch.disconnect();
       typed.dispose();
       sized.dispose();
-      shell?.end();
+      shell.current?.end();
       s.term.dispose();
     };
   }, []);
@@ -71,7 +82,16 @@ function View(props: {
     if (props.shown && props.find !== "")
       screen.current?.search.findNext(props.find);
   }, [props.find]);
-  return <div class="screen" ref={where} hidden={!props.shown} />;
+  return (
+    <>
+      {props.shown && left > 0 && (
+        <p class="idle" role="alert">{t("idleWarn", { seconds: left })}
+          <Button onClick={() => {
+            shell.current?.stay();
+            screen.current?.term.focus();
+          }}>{t("stay")}</Button></p>)}
+      <div class="screen" ref={where} hidden={!props.shown} />
+    </>);
 }
 
 export function Terminals({ place }: { place: Place }) {
@@ -79,6 +99,7 @@ export function Terminals({ place }: { place: Place }) {
   const { data, error, reload } = useLoaded(async (signal) =>
     (await api.sessions({ system_id: system, page_size: 1 }, signal))
       .support_sessions[0], [system]);
+  const [own, setOwn] = useState<OwnTerminal[]>();
   const [tabs, setTabs] = useState<Tab[]>([]);
   const [shown, setShown] = useState(0);
   const [states, setStates] =
@@ -88,9 +109,11 @@ export function Terminals({ place }: { place: Place }) {
   const count = useRef(0);
   const active = data?.sessions.filter((s) => s.status === "active") ?? [];
   const living = tabs.some((x) => states[x.n]?.state === "connected");
+  const away = active.length > 0 && !active.some((s) => s.tunnel_connected);
 
-  function add(s: SessionRef): void {
-    const tab = { n: ++count.current, session: s.id, node: s.node_id ?? "" };
+  function add(s: SessionRef, back?: string): void {
+    const tab = { n: ++count.current, session: s.id, node: s.node_id ?? "",
+      back };
     setTabs((old) => [...old, tab]);
     setShown(tab.n);
     setPicking(false);
@@ -112,17 +135,24 @@ export function Terminals({ place }: { place: Place }) {
       setShown(rest[rest.length - 1]?.n ?? 0);
   }
 
+  /* What waits for us, if this page was here before, comes back first. */
   useEffect(() => {
-    if (tabs.length === 0 && active.length > 0 && count.current === 0)
-      another();
-  }, [data]);
+    const stop = new AbortController();
+    api.terminals(stop.signal).then((x) => setOwn(x.terminals),
+      () => { if (!stop.signal.aborted) setOwn([]); });
+    return () => stop.abort();
+  }, [system]);
   useEffect(() => {
-    if (!living)
+    if (own === undefined || active.length === 0 || count.current !== 0)
       return;
-    const f = (e: BeforeUnloadEvent) => e.preventDefault();
-    addEventListener("beforeunload", f);
-    return () => removeEventListener("beforeunload", f);
-  }, [living]);
+    for (const x of own) {
+      const s = active.find((a) => a.id === x.session_id);
+      if (x.waits && s !== undefined)
+        add(s, x.terminal);
+    }
+    if (count.current === 0)
+      another();
+  }, [data, own]);
 
   if (data === undefined && tabs.length === 0)
     return error !== undefined ? <Failure error={error} retry={reload} /> :
@@ -165,6 +195,8 @@ export function Terminals({ place }: { place: Place }) {
           placeholder={t("find")} value={find}
           onInput={(e) => setFind(e.currentTarget.value)} />
       </div>
+      {tabs.length > 0 && away && <p class="lost" role="status">
+        {t("tunnelDown")}</p>}
       {tabs.length === 0 && <Empty title={t("tunnelDown")} />}
       {tabs.map((x) => (
         <View key={x.n} tab={x} shown={x.n === shown} find={find}

@@ -138,6 +138,13 @@ export const en = {
   termEnded: "The terminal has ended{why}. Press Enter to open it anew.",
   termLost: "The connection was lost. Press Enter to try again.",
   termRefused: "No terminal: {why}. Press Enter to try again.",
+  again: "trying again",
+  termElsewhere:
+    "This terminal was opened elsewhere. Press Enter for another one.",
+  termDropped: "The system's tunnel dropped, and the shell with it. " +
+    "Press Enter for another one once it is back.",
+  idleWarn: "Nothing was typed for long: this terminal ends in {seconds} s.",
+  stay: "Stay",
   termSkipped: "[{bytes} came too fast and are left out]",
   termLeave: "Terminals are open. Leave and end them?",
   find: "Find in the terminal",

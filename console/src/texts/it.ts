@@ -133,6 +133,13 @@ export const it: Texts = {
   termEnded: "Il terminale è terminato{why}. Premi Invio per riaprirlo.",
   termLost: "La connessione è caduta. Premi Invio per riprovare.",
   termRefused: "Nessun terminale: {why}. Premi Invio per riprovare.",
+  again: "nuovo tentativo",
+  termElsewhere:
+    "Questo terminale è stato aperto altrove. Premi Invio per averne un altro.",
+  termDropped: "Il tunnel del sistema è caduto, e con esso la shell. " +
+    "Premi Invio per averne un'altra quando torna.",
+  idleWarn: "Da tempo non si scrive: questo terminale finisce tra {seconds} s.",
+  stay: "Resta",
   termSkipped: "[{bytes} arrivati troppo in fretta sono omessi]",
   termLeave: "Ci sono terminali aperti. Uscire e chiuderli?",
   find: "Cerca nel terminale",

@@ -3,16 +3,9 @@
 // The web console, as an operator uses it. console.t does on the daemon what
 // it is asked for by a line, "do: WORD", and answers by a line of input.
 
-const readline = require("node:readline");
-const lines = readline.createInterface({ input: process.stdin });
-const answers = lines[Symbol.asyncIterator]();
+const { ask, play } = require("./play.js");
 
-async function ask(what) {
-	console.log(`do: ${what}`);
-	return (await answers.next()).value;
-}
-
-require("./play.js").play(async (page, what, ok) => {
+play(async (page, what, ok) => {
 	const see = (text, options) => page.getByText(text, options).first()
 	    .waitFor();
 	const badge = (text) => page.locator(".badge", { hasText: text })
@@ -157,5 +150,4 @@ require("./play.js").play(async (page, what, ok) => {
 	ok(true, "a revoked token is asked for anew");
 	ok(outside.length === 0, `nothing was fetched elsewhere ${outside}`);
 	ok(policy.length === 0, `its policy was not tried ${policy}`);
-	lines.close();
 });

@@ -3,7 +3,18 @@
 // The frame of the scripts here: a browser, a page, lines for browse.py.
 // play(async (page, what, ok) => ...) with what is in the first argument.
 
+const readline = require("node:readline");
 const { chromium } = require("playwright-core");
+
+let lines, answers;
+
+// What the test that started us does, and answers by a line of input.
+exports.ask = async (what) => {
+	lines ??= readline.createInterface({ input: process.stdin });
+	answers ??= lines[Symbol.asyncIterator]();
+	console.log(`do: ${what}`);
+	return (await answers.next()).value;
+};
 
 exports.play = async (script) => {
 	const what = JSON.parse(process.argv[2]);
@@ -13,6 +24,7 @@ exports.play = async (script) => {
 		    "--disable-dev-shm-usage", "--no-proxy-server",
 		    "--disable-background-networking",
 		    `--host-resolver-rules=MAP *.${what.domain} 127.0.0.1, ` +
+		    `MAP ${what.domain} 127.0.0.1, ` +
 		    "EXCLUDE 127.0.0.1, EXCLUDE localhost, MAP * ~NOTFOUND"],
 	});
 	const context = await browser.newContext({

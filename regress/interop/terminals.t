@@ -1,0 +1,131 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: ISC
+"""The console's terminals in Chromium: a page that is reloaded, a connection
+that breaks, a tunnel that drops, a program that never stops printing."""
+
+import os
+import socket
+import tempfile
+import threading
+
+from browse import (OurClient, Relayd, free_port, installed, lacks, talk,
+                    until)
+from harness import Tap
+
+t = Tap()
+
+
+class Wire:
+    """Between browser and relayd: it can be cut."""
+
+    def __init__(self, port):
+        self.port, self.open = free_port(), set()
+        self.to = port
+        self.s = socket.create_server(("127.0.0.1", self.port))
+        threading.Thread(target=self.accept, daemon=True).start()
+
+    def accept(self):
+        while True:
+            a, _ = self.s.accept()
+            b = socket.create_connection(("127.0.0.1", self.to))
+            self.open |= {a, b}
+            for x, y in (a, b), (b, a):
+                threading.Thread(target=self.pump, args=(x, y),
+                                 daemon=True).start()
+
+    @staticmethod
+    def pump(a, b):
+        try:
+            while part := a.recv(65536):
+                b.sendall(part)
+        except OSError:
+            pass
+        for s in a, b:
+            try:
+                s.shutdown(socket.SHUT_RDWR)
+            except OSError:
+                pass
+
+    def cut(self):
+        for s in self.open:
+            try:
+                s.shutdown(socket.SHUT_RDWR)
+            except OSError:
+                pass
+        self.open.clear()
+
+
+def memory(pid):
+    try:
+        with open("/proc/%d/status" % pid) as f:
+            return [int(x.split()[1]) for x in f if x.startswith("VmRSS")][0]
+    except OSError:
+        return 0
+
+
+class Other:
+    def __init__(self, d, tmp, wire):
+        self.d, self.tmp, self.wire = d, tmp, wire
+        self.key, self.secret = d.add_system("plant")
+        self.client, self.most = None, 0
+
+    def __call__(self, word, *args):
+        return str(getattr(self, "do_" + word)(*args) or "done")
+
+    def do_connect(self):
+        self.client = OurClient(self.d, self.key, self.secret,
+                                "web=127.0.0.1:9")
+        return self.d.wait_session()["session"]
+
+    def do_kill(self):
+        self.client.p.kill()
+        self.client.p.wait()
+        self.client.stop()
+
+    def do_cut(self):
+        self.wire.cut()
+
+    def do_file(self, name):
+        def written():
+            try:
+                with open("%s/%s" % (self.tmp, name)) as f:
+                    return f.read().strip()
+            except OSError:
+                return ""
+        return until(written, "the shell to write " + name)
+
+    def do_memory(self):
+        """KiB of what a terminal's bytes pass through, all together."""
+        rows = self.d.ctl("show", "processes")
+        return sum(memory(int(x["pid"])) for x in rows
+                   if x["role"] in ("muxd", "termd")) + \
+            memory(self.client.pid)
+
+    def do_close(self, token):
+        sid = self.d.sessions()[0]["session"]
+        self.d.api("DELETE", "/support-sessions/" + sid, token)
+
+
+def main():
+    if lacks():
+        t.skip("no " + lacks(), "terminals in a browser")
+        return
+    installed()
+    with tempfile.TemporaryDirectory(prefix="relayd-terminals-") as tmp, \
+            Relayd(t, operator="\tterminal idle timeout 40s\n"
+                   "\tticket rate 1000",
+                   tunnel="allow loopback targets yes") as d:
+        os.chmod(tmp, 0o777)
+        wire = Wire(d.port)
+        other = Other(d, tmp, wire)
+        token = d.token(permissions=("connect:systems", "read:systems"))
+        try:
+            talk(t, "terminals.js", other, name="terminals", token=token,
+                 dir=tmp, url="http://127.0.0.1:%d/" % wire.port)
+        finally:
+            if other.client is not None:
+                other.client.stop()
+
+
+main()
+t.done()
