@@ -6,13 +6,18 @@ it shares with relayd and the token of a session, which it reads in the store.""
 import http.client
 import json
 import os
+import re
 import socket
 
-from harness import (DOMAIN, GoClient, Relayd, Tap, Targets, WebSocket,
+import openapi
+from harness import (DOMAIN, SRC, GoClient, Relayd, Tap, Targets, WebSocket,
                      free_port, until)
 
 t = Tap()
 SECRET = "shared-with-the-back-end"
+DOCUMENT = openapi.Document(os.path.join(SRC, "doc",
+                                         "openapi-internal.yaml"))
+wrong = []
 
 
 def ask(port, path, secret=SECRET, token=None, host=None, method="GET",
@@ -26,7 +31,12 @@ def ask(port, path, secret=SECRET, token=None, host=None, method="GET",
     try:
         c.request(method, path, headers=h)
         r = c.getresponse()
-        return r.status, r.headers, r.read()
+        body = r.read()
+        if re.match("/api/(proxy/[^/]+/services|terminal/[^/]+|health)$",
+                    path) and port == inside:
+            wrong.extend(DOCUMENT.wrong(method, path, r.status, r.headers,
+                                        body))
+        return r.status, r.headers, body
     finally:
         c.close()
 
@@ -41,6 +51,12 @@ def refusals(d, port, sid, token):
             ("none", at, None, token, (403, b"forbidden")),
             ("none, and no id", "/api/proxy/", None, token,
              (403, b"forbidden")),
+            ("neither id nor token", "/api/proxy/", SECRET, None,
+             (400, b"session id required")),
+            ("neither a session nor a token", "/api/proxy/%s/web/" % other,
+             SECRET, None, (403, b"session token required")),
+            ("no session and a wrong token", "/api/proxy/%s/web/" % other,
+             SECRET, "0" * 64, (403, b"invalid session")),
             ("no id", "/api/proxy//web/headers", SECRET, token,
              (400, b"session id required")),
             ("no token", at, SECRET, None,
@@ -77,9 +93,10 @@ def refusals(d, port, sid, token):
         t.ok(st == want[0] and want[1] in body,
              "operator-54(partial): %s: %d %s" % (what, st,
                                                   want[1].decode()))
-    st, _, body = ask(d.port, at, SECRET, token)
-    t.equal(st, 404, "operator-54(partial): nothing of it on a public "
-            "listener")
+    for path in at, "/api/proxy/%s/services" % sid, "/api/terminal/" + sid:
+        st, _, body = ask(d.port, path, SECRET, token)
+        t.equal(st, 404, "operator-54(partial): nothing of it on a public "
+                "listener: " + path)
     st, _, _ = ask(port, "/api/support-sessions", SECRET, token)
     t.equal(st, 404, "and nothing else on an internal one")
 
@@ -171,7 +188,7 @@ def unknown(d, port):
         d.api("DELETE", "/support-sessions/" + s, d.token())
 
 
-port = free_port()
+inside = port = free_port()
 path = os.path.join("/tmp", "relayd-internal-%d" % os.getpid())
 LATER = 'internal secret file "%s"\ninternal rate 600\n' % path
 with open(path, "w") as f:
@@ -220,8 +237,24 @@ try:
                      b"requests for this session" in body,
                      "operator-54(partial): %s counts, too" %
                      at.split("/")[2])
+            st, _, body = ask(port, "/api/proxy/%s/web/headers" % s,
+                              token="0" * 64)
+            t.equal((st, b"forbidden" in body), (403, True),
+                    "operator-54: and a stranger hears of no rate: each refusal "
+                    "in its order, on internal listeners alone")
+            d.move_clock(61000)
         until(lambda: ask(port, "/api/proxy/%s/services" % s,
-                          token=token)[0] in (403, 429), "it to be away")
+                          token=token)[0] == 404, "it to be away")
+        t.ok(True, "operator-54(partial): without a tunnel no list")
+        w = terminal(port, s, token)
+        t.equal((w.status, w.body()), (404, b'{"error":"tunnel not found for '
+                                       b'session"}'),
+                "operator-54(partial): nor a terminal")
+        w.close()
+        st, _, body = ask(port, "/api/health")
+        t.equal(st, 200, "health")
+        t.equal(sorted(set(wrong)), [], "every answer is as "
+                "doc/openapi-internal.yaml says")
 finally:
     os.unlink(path)
 t.done()
