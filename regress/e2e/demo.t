@@ -27,7 +27,7 @@ with Program(["sh", demo]) as p:
     log = p.out.wait(r"^Log +(\S+)").group(1)
     p.out.wait("Until you press")
     text = p.out.text()
-    for word in ("Session", "Web", "Token", "Terminal", "Look"):
+    for word in ("Console", "Session", "Web", "Token", "Terminal", "Look"):
         t.match(text, r"(?m)^%s +\S" % word, "the demo tells: " + word)
     curl = re.search(r"curl -sSL -b '' '([^']+)'", text).group(1)
     page = subprocess.run(["curl", "-sSL", "-b", "", curl],

@@ -1,0 +1,92 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: ISC
+"""The console's list with 0, 3, 300 and 20,000 sessions: every one is to be had,
+a page shows no more than it was asked for; what it took is printed."""
+
+import json
+import os
+import sqlite3
+import subprocess
+import uuid
+
+from browse import (DOMAIN, SHOTS, OurClient, Program, Relayd, installed, lacks,
+                    node)
+import chromium
+from harness import STORE, Tap, until
+
+t = Tap()
+OPEN = 300      # of more the rest is over
+
+
+def copies(db, table, n, other):
+    """n rows like the one that is there."""
+    cols = [r[1] for r in db.execute("PRAGMA table_info(%s)" % table)]
+    row = dict(zip(cols, db.execute("SELECT * FROM %s LIMIT 1" %
+                                    table).fetchone()))
+    db.executemany("INSERT INTO %s (%s) VALUES (%s)" % (
+        table, ", ".join(cols), ", ".join("?" * len(cols))),
+        ([dict(row, **other(i))[c] for c in cols] for i in range(n)))
+
+
+def crowd(d, have, want):
+    """As many sessions as that, each of a system of its own."""
+    d.stop()
+    db = sqlite3.connect(d.store)
+    ids = [str(uuid.uuid4()) for _ in range(want - have)]
+    over = {} if want <= OPEN else {"status": "closed", "started_at": 1000,
+                                    "closed_at": 2000}
+    with db:
+        copies(db, "systems", len(ids), lambda i: {
+            "id": ids[i], "name": "s%05d" % (have + i),
+            "system_key": "KEY-%s" % ids[i], "secret_public": ids[i]})
+        copies(db, "support_sessions", len(ids), lambda i: dict({
+            "id": str(uuid.uuid4()), "system_id": ids[i],
+            "session_token": ids[i]}, **over))
+    db.close()
+    d.start()
+    until(lambda: len(d.sessions()) == min(want, OPEN), "the open ones")
+
+
+def play(d, token, n):
+    os.makedirs(SHOTS, exist_ok=True)
+    what = dict(chromium=chromium.program(), domain=DOMAIN, shots=SHOTS,
+                url="http://127.0.0.1:%d/" % d.port, name="crowd-%d" % n,
+                token=token, n=n)
+    with Program(**node("crowd.js", json.dumps(what)),
+                 stdin=subprocess.PIPE) as p:
+        status = p.wait(300)
+        p.out.thread.join()
+        for line in p.out.lines:
+            good, _, text = line.partition(" - ")
+            if good in ("ok", "not ok"):
+                t.ok(good == "ok", text)
+            else:
+                t.diag(line)
+        if status != 0:
+            t.ok(False, "the script comes to its end")
+            t.diag(p.err.text())
+
+
+def main():
+    if lacks():
+        t.skip("no " + lacks(), "the console's list in a browser")
+        return
+    if STORE:
+        t.skip("rows are put into a file", "the console's list")
+        return
+    installed()
+    with Relayd(t, verbose=False, operator="api rate 100000",
+                global_conf="keep sessions 365d max 1000000") as d:
+        token = d.token(permissions=("connect:systems", "read:systems"))
+        play(d, token, 0)
+        with OurClient(d, *d.add_system("first")):
+            d.wait_session()
+        have = 1
+        for n in (3, 300, 20000):
+            crowd(d, have, n)
+            have = n
+            play(d, token, n)
+
+
+main()
+t.done()
