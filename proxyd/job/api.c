@@ -565,7 +565,7 @@ api_ask(struct conn *c)
  * said yes to.
  */
 void
-api_services(struct conn *c, const char *session, uint64_t grant)
+api_internal_services(struct conn *c, const char *session, uint64_t grant)
 {
 	struct msg_api	 ask = { .op = API_SERVICES, .grant = grant };
 	struct api_call	*a;

@@ -14,7 +14,7 @@ struct slice;
 
 void	api_begin(struct conn *, const struct httphead *);
 /* The services of a session, asked for under a back end's grant. */
-void	api_services(struct conn *, const char *session, uint64_t grant);
+void	api_internal_services(struct conn *, const char *session, uint64_t grant);
 /* The operator's token of a request: NULL, or why there is none: 401. */
 const char	*api_bearer(const struct httphead *, struct slice *token);
 /* The channel to authd has gone: what waits for its answer has 503. */

@@ -180,7 +180,7 @@ internal_leave(struct proxy *p, const struct grant *g)
 	if (wants == WANTS_TERMINAL)
 		give_internal(c, h, session, id);
 	else
-		api_services(c, session, id);
+		api_internal_services(c, session, id);
 	free(h);
 }
 
