@@ -163,11 +163,115 @@ def refused(d, sid, other_sid, a, token):
     return b
 
 
+def memory(pid):
+    with open("/proc/%d/status" % pid) as f:
+        return [int(x.split()[1]) for x in f if x.startswith("VmRSS")][0]
+
+
+def flow(d, sid, token, client):
+    """Who says nothing of what he has read is sent one window."""
+    a = Lasting(d, sid, token, ack=False)
+    a.type("cat /dev/zero | tr '\\0' z\r")
+    while a.at < a.hello["window"]:
+        a.step()
+    w = a.w
+    w.s.settimeout(2)
+    try:
+        while True:
+            op, p = a.step()
+    except TimeoutError:
+        pass
+    w.s.settimeout(60)
+    t.ok(a.at < a.hello["window"] + 32768, "flow control: %d bytes come, and "
+         "no more before they are acknowledged" % a.at)
+    rows = [x for x in d.ctl("show", "processes")
+            if x["role"] in ("muxd", "termd")]
+    pids = [int(x["pid"]) for x in rows] + [client.pid]
+    before = [memory(p) for p in pids]
+    a.ack, a.got = True, b""
+    a.w.send(bytes([ACK]) + struct.pack(">Q", a.at))
+    end = a.at + 30 * 1024 * 1024
+    while a.at < end:
+        a.step()
+        a.got = b""
+    grown = [memory(p) - b for p, b in zip(pids, before)]
+    t.ok(max(grown) < 8192, "30 MB pass, and nobody keeps them: %r" % grown)
+    a.type("\3")
+    a.type("echo done-$((1+1))\r")
+    a.until(rb"done-2")
+    t.ok(True, "^C ends an endless file")
+    a.drop()
+    waits(d, token, a.id)
+    b = Lasting(d, sid, token, a.id)
+    b.until(rb"done-2")
+    n = len(b.got)
+    t.ok(b.hello["from"] > end - 1024 * 1024 and n <= 256 * 1024 + 100,
+         "the last 256 KiB are shown again: %d" % n)
+    b.w.send(bytes([ACK]) + struct.pack(">Q", b.at + 1000000))
+    t.equal(b.ended(), 1008, "an acknowledgement of what was never sent")
+    gone(d, token, a.id)
+
+
+def limits(d, sid, token):
+    """How many wait, and for how long."""
+    many = [Lasting(d, sid, token) for _ in range(9)]
+    for a in many:
+        a.type("echo up-$((1+1))\r")
+        a.until(rb"up-2")
+    for a in many[:8]:
+        a.drop()
+        waits(d, token, a.id)
+    t.equal(sum(listed(d, token).values()), 8, "eight terminals wait")
+    many[8].drop()
+    gone(d, token, many[0].id)
+    waits(d, token, many[8].id)
+    t.equal(sum(listed(d, token).values()), 8,
+            "of nine the first ends that waited")
+    d.move_clock(290 * 1000)
+    a = Lasting(d, sid, token, many[8].id)
+    t.equal(a.status, 101, "before five minutes are over he comes back")
+    d.move_clock(20 * 1000)
+    for x in many[1:8]:
+        gone(d, token, x.id)
+    t.equal(Lasting(d, sid, token, many[1].id).status, 404,
+            "behind them there is no such terminal")
+    t.ok(not listed(d, token)[a.id], "who came back is not ended by that")
+    return a
+
+
+def ends(d, sid, token, a):
+    """What else ends one that waits."""
+    a.drop()
+    waits(d, token, a.id)
+    t.equal(d.api("DELETE", "/terminals/" + a.id, token)[0], 200, "ended")
+    gone(d, token, a.id)
+    t.ok(True, "its operator ends it by its number")
+    a, b = Lasting(d, sid, token), Lasting(d, sid, token)
+    a.drop()
+    waits(d, token, a.id)
+    d.api("DELETE", "/terminals", token)
+    gone(d, token, a.id)
+    t.equal(listed(d, token), {b.id: False},
+            "signing out ends what waits, and not what is in use")
+    bob = d.token(user="bob", lifetime="24h")
+    c = Lasting(d, sid, bob)
+    c.drop()
+    waits(d, bob, c.id)
+    d.ctl("token", "revoke", "user", "bob")
+    d.log.wait(r"info termd.*terminal of bob.* closed: ")
+    t.ok(True, "revocation ends one that waits")
+    b.drop()
+    waits(d, token, b.id)
+    d.api("DELETE", "/support-sessions/" + sid, token)
+    gone(d, token, b.id)
+    t.ok(True, "and so does the session's end")
+
+
 def main():
     with Relayd(t, operator="\tticket rate 1000") as d:
         key, secret = d.add_system("box")
         with OurClient(d, key, secret, "web=127.0.0.1:9",
-                       env={"SHELL": "/bin/sh"}):
+                       env={"SHELL": "/bin/sh"}) as client:
             sid = d.wait_session()["session"]
             token = d.token(lifetime="24h")
             key, secret = d.add_system("other")
@@ -180,6 +284,9 @@ def main():
             a.w.send(struct.pack(">H", 1000), 8)
             gone(d, token, a.id)
             t.ok(True, "closing ends it")
+            flow(d, sid, token, client)
+            a = limits(d, sid, token)
+            ends(d, sid, token, a)
 
 
 main()
