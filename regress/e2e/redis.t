@@ -39,7 +39,7 @@ def invalidation(d, redis, targets):
         good = key + "|" + mac(SIGNING, key)
         with GoClient(d, key, secret, web):
             d.wait_session()
-            behind_its_back(d, "UPDATE systems SET suspended_at = 1 "
+            behind_its_back(d, "UPDATE systems SET suspended_at = registered_at "
                             "WHERE system_key = ?", key)
             start = d.log.mark()
             for bad in ("*", key[:-1] + "*", key.lower(), key + "x", "",
@@ -243,7 +243,7 @@ def outages(d, redis, targets):
             for name in ("questions", "channels"):
                 d.log.wait("redis: %s: it answers" % name, mark)
         redis.kill()
-        behind_its_back(d, "UPDATE systems SET suspended_at = 1 "
+        behind_its_back(d, "UPDATE systems SET suspended_at = registered_at "
                         "WHERE system_key = ?", late)
         redis.start()
         until(lambda: len([s for s in d.sessions() if s["session"] in was and
