@@ -34,6 +34,8 @@ struct conn {
 	uint8_t		 buf[WIRE_MAX];	/* from the server */
 	size_t		 off, len;
 	int		 in_done, half_said, out_done;
+	int		 hello;		/* is to be said */
+	conn_called_fn	 called;	/* is waited for; NULL: not, or it came */
 	struct event	 ev_in, ev_out;
 };
 
@@ -71,6 +73,65 @@ conn_start(int in, int out, conn_fn fn, void *arg)
 	return (c);
 }
 
+struct conn *
+conn_start_hello(int fd, conn_fn fn, void *arg)
+{
+	struct conn	*c = conn_start(fd, fd, fn, arg);
+
+	if (c != NULL)
+		c->hello = 1;
+	return (c);
+}
+
+struct conn *
+conn_wait(conn_called_fn called, conn_fn fn, void *arg)
+{
+	struct conn	*c = conn_start(-1, -1, fn, arg);
+
+	if (c != NULL)
+		c->called = called;
+	return (c);
+}
+
+static void
+conn_local(struct conn *c)
+{
+	event_assign(&c->ev_in, net_base(), c->in, EV_READ | EV_PERSIST,
+	    local_read, c);
+	event_assign(&c->ev_out, net_base(), c->out, EV_WRITE, local_write, c);
+}
+
+void
+conn_join(struct conn *c, int fd)
+{
+	(void)evutil_make_socket_nonblocking(fd);
+	c->in = c->out = fd;
+	conn_local(c);
+	local_write(-1, 0, c);
+}
+
+void
+conn_refuse(struct conn *c)
+{
+	ws_close(&c->wire.ws, WS_NORMAL, NULL);
+	c->len = 0;
+	wire_write(&c->wire);
+}
+
+/* The first byte from there. What comes behind it waits for conn_join(). */
+static void
+conn_hello(struct conn *c)
+{
+	conn_called_fn	called = c->called;
+
+	if (c->len == 0)
+		return;
+	c->called = NULL;
+	c->off++;
+	c->len--;
+	called(c->arg);
+}
+
 static void
 conn_open(void *arg, enum ended how, struct sock *s, const char *early,
     size_t len, const char *why)
@@ -93,9 +154,12 @@ conn_open(void *arg, enum ended how, struct sock *s, const char *early,
 	w->silent = conn_silent;
 	w->arg = c;
 	wire_open(w, s);
-	event_assign(&c->ev_in, net_base(), c->in, EV_READ | EV_PERSIST,
-	    local_read, c);
-	event_assign(&c->ev_out, net_base(), c->out, EV_WRITE, local_write, c);
+	conn_local(c);
+	if (c->hello) {
+		*wire_room(w) = 0;
+		wire_frame(w, WS_OP_BINARY, 1);
+		wire_write(w);
+	}
 	if (len == 0) {
 		conn_update(c);
 		return;
@@ -110,7 +174,8 @@ static void
 conn_update(void *arg)
 {
 	struct conn	*c = arg;
-	int		 was = event_pending(&c->ev_in, EV_READ, NULL);
+	int		 was = c->in != -1 &&
+			    event_pending(&c->ev_in, EV_READ, NULL);
 	int		 on = c->in != -1 && !c->in_done &&
 			    !wire_busy(&c->wire) &&
 			    ws_may_send(&c->wire.ws) && !c->wire.lost;
@@ -119,8 +184,10 @@ conn_update(void *arg)
 		event_add(&c->ev_in, NULL);
 	else if (!on && was)
 		event_del(&c->ev_in);
-	wire_listen(&c->wire, c->len == 0);
-	if (c->len > 0)
+	/* While its socket is dialed it is not read. */
+	wire_listen(&c->wire, c->len == 0 && (c->out != -1 || c->out_done ||
+	    c->called != NULL || !ws_may_send(&c->wire.ws)));
+	if (c->len > 0 && c->out != -1)
 		event_add(&c->ev_out, NULL);
 }
 
@@ -247,7 +314,9 @@ local_write(evutil_socket_t fd, short what, void *arg)
 	int		 once = c->out_waits && !(what & EV_WRITE);
 
 	(void)fd;
-	while (c->len > 0 && !once) {
+	if (c->called != NULL)
+		conn_hello(c);
+	while (c->len > 0 && !once && c->out != -1) {
 		if ((n = local_put(c, c->buf + c->off, c->len)) == -1) {
 			conn_end(c, ENDED_LOST, "");
 			return;
@@ -278,7 +347,7 @@ local_close(struct conn *c, enum ended how)
 {
 	struct linger	now = { 1, 0 };
 
-	if (c->is_socket && how != ENDED_WELL)
+	if (c->is_socket && c->in != -1 && how != ENDED_WELL)
 		(void)setsockopt(c->in, SOL_SOCKET, SO_LINGER, &now,
 		    sizeof(now));
 	if (c->in != -1)
@@ -295,7 +364,7 @@ conn_end(struct conn *c, enum ended how, const char *why)
 	char	 text[WHY_SIZE];
 
 	strlcpy(text, why, sizeof(text));
-	if (c->wire.up) {
+	if (c->wire.up && c->in != -1) {
 		event_del(&c->ev_in);
 		event_del(&c->ev_out);
 	}

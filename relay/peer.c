@@ -2,8 +2,8 @@
 /*
  *	relay auth [--client-id id] [--credentials file] [--logout]
  *	relay create [--output text | json | env] [--channels n] [--ttl seconds]
- *	relay tcp-listen [--listen [address:]port]
- *	relay tcp-dial --target host:port
+ *	relay tcp-listen [--listen [address:]port] [--channels n]
+ *	relay tcp-dial --target host:port [--channels n]
  *	relay udp-listen [--listen [address:]port]
  *	relay udp-dial --target host:port
  *	relay raw
@@ -39,6 +39,7 @@
 #include "base/secretfile.h"
 #include "conn.h"
 #include "credentials.h"
+#include "many.h"
 #include "net/net.h"
 #include "peer.h"
 #include "relay.h"
@@ -218,8 +219,9 @@ usage(void)
 	    "                    [--ttl SECONDS]\n"
 	    "       relay tcp-listen [--url URL] [--session ID] "
 	    "[--listen [ADDRESS:]PORT]\n"
+	    "                    [--channels N]\n"
 	    "       relay tcp-dial [--url URL] [--session ID] --target "
-	    "HOST:PORT\n"
+	    "HOST:PORT [--channels N]\n"
 	    "       relay udp-listen [--url URL] [--session ID] "
 	    "[--listen [ADDRESS:]PORT]\n"
 	    "       relay udp-dial [--url URL] [--session ID] --target "
@@ -475,6 +477,12 @@ listen_parse(struct sockaddr_in *in)
 	    0 : -1);
 }
 
+static unsigned
+channels(void)
+{
+	return ((unsigned)strtonum(peer.channels, 1, MANY_MAX, NULL));
+}
+
 static int
 listen_one(void)
 {
@@ -483,6 +491,8 @@ listen_one(void)
 	char			 host[INET_ADDRSTRLEN];
 	socklen_t		 size = sizeof(in);
 
+	if (peer.channels != NULL && listen_parse(&in) == 0)
+		return (many_listen(&in, channels()));
 	if (listen_parse(&in) == -1 ||
 	    (l = evconnlistener_new_bind(relay.base, came, NULL,
 	    LEV_OPT_CLOSE_ON_FREE | LEV_OPT_CLOSE_ON_EXEC | LEV_OPT_REUSEABLE,
@@ -542,6 +552,8 @@ dial_target(void)
 
 	if ((how.port = take_target()) == 0)
 		return (-1);
+	if (peer.channels != NULL)
+		return (many_dial(&how, channels()));
 	return ((peer.dial = dial_start(&how, dialed, NULL)) == NULL ? -1 : 0);
 }
 

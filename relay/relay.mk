@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: ISC
 
-relay_PARTS = relay api auth completion conn credentials escape list listen peer remote say tty \
+relay_PARTS = relay api auth completion conn credentials escape list listen many peer remote say tty \
 	udp way wire
 relay_OBJS = $(relay_PARTS:%=relay/%.o) \
 	common/base/clock.o common/base/compat.o common/base/log.o \

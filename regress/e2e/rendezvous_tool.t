@@ -62,9 +62,11 @@ def raw(tool):
 set -e
 eval "$(%s create --output env)"
 export SWSRS_SESSION
-mkfifo "$1.in"
-SWSRS_TOKEN=$SWSRS_RESPONDER_TOKEN %s raw <"$1.in" >"$1" &
+mkfifo "$1.in" "$1.ready"
+SWSRS_TOKEN=$SWSRS_RESPONDER_TOKEN %s raw --ready 3 <"$1.in" 3>"$1.ready" \\
+    >"$1" &
 exec 9>"$1.in"
+[ "$(head -c 1 "$1.ready")" = + ]
 printf 'one\\ntwo\\n' | SWSRS_TOKEN=$SWSRS_INITIATOR_TOKEN %s raw
 exec 9>&-
 wait $!
@@ -128,6 +130,68 @@ def tcp(tool, r, size):
     # No ping of the server is needed for that: there is none in this test.
     t.equal((got, listen.wait(60), dial.wait(60)), ([b""], 0, 0),
             "one end ends all")
+
+
+def many(tool, r):
+    """Connections that come and go, all over one session."""
+    s = r.create({"channels": 8})
+    target = socket.create_server(("127.0.0.1", 0))
+
+    def serve(c):
+        c.sendall(b"hello")
+        while data := c.recv(65536):
+            c.sendall(data)
+        c.close()
+
+    def accept():
+        while True:
+            try:
+                c, _ = target.accept()
+            except OSError:
+                return
+            threading.Thread(target=serve, args=(c,), daemon=True).start()
+    threading.Thread(target=accept, daemon=True).start()
+    dial = tool.start(s, "initiator", "tcp-dial", "--target",
+                      "127.0.0.1:%d" % target.getsockname()[1], "--channels",
+                      "8")
+    listen = tool.start(s, "responder", "tcp-listen", "--channels", "8")
+    port = port_of(listen)
+    bad = []
+
+    def client(i):
+        c = socket.create_connection(("127.0.0.1", port), 60)
+        data = os.urandom(200000 + i)
+        x = threading.Thread(target=c.sendall, args=(data,))
+        x.start()
+        got = b""
+        while len(got) < 5 + len(data):
+            part = c.recv(65536)
+            if not part:
+                break
+            got += part
+        x.join()
+        c.close()
+        if got != b"hello" + data:
+            bad.append((i, len(got)))
+    for _ in range(3):
+        xs = [threading.Thread(target=client, args=(i,)) for i in range(20)]
+        for x in xs:
+            x.start()
+        for x in xs:
+            x.join()
+    t.equal(bad, [], "sixty connections, eight at once, over one session")
+    target.shutdown(socket.SHUT_RDWR)
+    target.close()
+    c = socket.create_connection(("127.0.0.1", port), 60)
+    t.equal(c.recv(10), b"", "a target that is not there: the end")
+    t.equal((dial.poll(), listen.poll()), (None, None), "of that one only")
+    r.call("DELETE", "/" + s["id"])
+    c = socket.create_connection(("127.0.0.1", port), 60)
+    t.equal((dial.wait(60), listen.wait(60)), (1, 1), "the session's end is "
+            "that of both")
+    p = tool.start(dict(s, id=s["id"] + "~1"), "initiator", "tcp-listen",
+                   "--channels", "8")
+    t.equal(p.wait(60), 2, "a channel of a channel: usage")
 
 
 def udp(tool, r):
@@ -234,6 +298,7 @@ with Relayd(t, conf="relay {\n\tno auth\n\tping interval 0s\n}\n") as d:
     raw(tool)
     tcp(tool, Relay(d), 64 << 20)
     udp(tool, Relay(d))
+    many(tool, Relay(d))
 with Relayd(t, conf="relay {\n\tno auth\n}\n",
             build=os.environ.get("RELAYD_FAST_BUILD")) as d:
     ssh(Tool(d), Relay(d), 1 << 30)
