@@ -82,7 +82,7 @@ def refusals(r, s):
 
 def audit(tmp):
     idp = Provider(tmp)
-    idp.keys = [Key("ES256", "k")]
+    idp.keys = [Key("RS256", "k")]
     conf = idp.conf() + 'relay {\n\taudience "relayd"\n\taudit\n}\n'
     with idp, Relayd(t, global_conf=conf) as d:
         until(lambda: d.log.has("oidc issuer .*: 1 keys"), "keys")
