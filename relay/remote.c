@@ -3,6 +3,7 @@
  * The story, in order: the way to it; raw, and how large we are; what is typed;
  * what it shows; the end.
  */
+#include <cjson/cJSON.h>
 #include <event2/event.h>
 #include <event2/event_struct.h>
 
@@ -12,6 +13,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "api.h"
 #include "base/compat.h"
 #include "base/log.h"
 #include "relay.h"
@@ -28,8 +30,13 @@
 #define QUIET_MS	500	/* then it may wait for what is typed */
 #define WHY_SIZE	512
 #define END_OF_INPUT	4	/* ^D */
+#define ACK_EACH	32768
+#define ACK_SIZE	8
+#define RETRY_MS	1000
+#define NUMBER_SIZE	21
 
-enum { FRAME_DATA = 0, FRAME_RESIZE = 1, FRAME_TEXT = 3 };
+enum { FRAME_DATA = 0, FRAME_RESIZE = 1, FRAME_TEXT = 3,
+    FRAME_ACK = 5, FRAME_HELLO = 6 };
 
 static struct {
 	struct way	*way;
@@ -47,6 +54,15 @@ static struct {
 	int		 status;	/* then */
 	uint8_t		 show[MESSAGE_MAX + WIRE_MAX];
 	size_t		 show_off, show_len;
+	/* where the server can wait for us: operator-api.md, 6.6 */
+	char		 number[NUMBER_SIZE];	/* "": it cannot */
+	uint64_t	 grace_ms, lost_ms;
+	uint64_t	 at, have;	/* bytes of output: so far on this
+					   connection, and that we know */
+	uint64_t	 acked;
+	int		 say_ack;
+	int		 begun;
+	struct timer	 retry;
 	char		 said[WHY_SIZE];	/* the last text of the server */
 	struct event	 ev_in, ev_out, ev_winch, ev_cont, ev_hup, ev_term;
 	struct timer	 timer;		/* for its close; or to say ^D */
@@ -55,6 +71,7 @@ static struct {
 static void	term_open(void *, enum ended, struct sock *, const char *,
 		    size_t, const char *);
 static void	term_update(void *);
+static void	term_listen(void);
 static void	term_silent(void *);
 static void	term_resized(evutil_socket_t, short, void *);
 static void	term_hangup(evutil_socket_t, short, void *);
@@ -63,9 +80,14 @@ static void	typed_fill(void *);
 static void	typed_end(void *);
 static void	shown_read(void *);
 static void	shown_message(void *, int, uint8_t *, size_t);
+static void	shown_hello(const char *, size_t);
+static void	shown_data(const uint8_t *, size_t);
+static void	ack_frame(void);
 static void	shown_write(evutil_socket_t, short, void *);
 static void	term_leave(const char *, int);
 static void	term_late(void *);
+static void	term_lost(const char *);
+static void	term_again(void *);
 static void	term_closed(void);
 static void	term_end(int, const char *);
 
@@ -76,6 +98,7 @@ remote_start(const struct escape *e)
 	term.is_tty = tty_is();
 	term.status = REMOTE_FAILED;
 	timer_init(&term.timer, typed_end, NULL);
+	timer_init(&term.retry, term_again, NULL);
 	if (!term.is_tty)
 		term.escape.ch = ESCAPE_NONE;
 	term.way = way_start(NULL, term_open, NULL);
@@ -91,17 +114,40 @@ on(struct event *ev, int fd, short what, event_callback_fn fn)
 }
 
 static void
+term_begin(void)
+{
+	term.begun = 1;
+	on(&term.ev_in, STDIN_FILENO, EV_READ | EV_PERSIST, typed_read);
+	on(&term.ev_out, STDOUT_FILENO, EV_WRITE, shown_write);
+	on(&term.ev_winch, SIGWINCH, EV_SIGNAL | EV_PERSIST, term_resized);
+	on(&term.ev_cont, SIGCONT, EV_SIGNAL | EV_PERSIST, term_resized);
+	on(&term.ev_hup, SIGHUP, EV_SIGNAL | EV_PERSIST, term_hangup);
+	on(&term.ev_term, SIGTERM, EV_SIGNAL | EV_PERSIST, term_hangup);
+	if (term.is_tty)
+		tty_raw();
+}
+
+static void
 term_open(void *arg, enum ended how, struct sock *s, const char *early,
     size_t len, const char *why)
 {
+	static uint8_t	 early_buf[WIRE_MAX];
 	struct wire	*w = &term.wire;
 
 	(void)arg;
 	term.way = NULL;
+	if (how == ENDED_UNREACHED && term.begun &&
+	    clock_ms() - term.lost_ms < term.grace_ms) {
+		timer_set(&term.retry, RETRY_MS);
+		return;
+	}
 	if (how != ENDED_WELL) {
 		term_end(REMOTE_FAILED, why);
 		return;
 	}
+	memset(&term.msg, 0, sizeof(term.msg));
+	w->off = w->len = 0;
+	w->lost = 0;
 	term.msg.buf = term.pieces;
 	term.msg.max = sizeof(term.pieces);
 	term.msg.on_message = shown_message;
@@ -111,17 +157,12 @@ term_open(void *arg, enum ended how, struct sock *s, const char *early,
 	w->wrote = term_update;
 	w->silent = term_silent;
 	wire_open(w, s);
-	on(&term.ev_in, STDIN_FILENO, EV_READ | EV_PERSIST, typed_read);
-	on(&term.ev_out, STDOUT_FILENO, EV_WRITE, shown_write);
-	on(&term.ev_winch, SIGWINCH, EV_SIGNAL | EV_PERSIST, term_resized);
-	on(&term.ev_cont, SIGCONT, EV_SIGNAL | EV_PERSIST, term_resized);
-	on(&term.ev_hup, SIGHUP, EV_SIGNAL | EV_PERSIST, term_hangup);
-	on(&term.ev_term, SIGTERM, EV_SIGNAL | EV_PERSIST, term_hangup);
-	if (term.is_tty)
-		tty_raw();
+	if (!term.begun)
+		term_begin();
 	term.say_size = 1;
-	memcpy(term.show, early, len);
-	if (len > 0 && ws_input(&w->ws, term.show, len, NULL) == -1) {
+	memcpy(early_buf, early, len < sizeof(early_buf) ? len : 0);
+	if (len > 0 && (len >= sizeof(early_buf) ||
+	    ws_input(&w->ws, early_buf, len, NULL) == -1)) {
 		term_end(REMOTE_FAILED, ws_error(&w->ws));
 		return;
 	}
@@ -133,25 +174,32 @@ term_open(void *arg, enum ended how, struct sock *s, const char *early,
 static void
 term_update(void *arg)
 {
+	if (term.wire.up)
+		term_listen();
+	if (term.show_len > 0)
+		event_add(&term.ev_out, NULL);
+	(void)arg;
+}
+
+static void
+term_listen(void)
+{
 	int	was = event_pending(&term.ev_in, EV_READ, NULL);
 	int	want = !term.typed_all && !term.leaving && !term.wire.lost &&
 		    term.typed_len == 0 && ws_may_send(&term.wire.ws);
 
-	(void)arg;
 	if (want && !was)
 		event_add(&term.ev_in, NULL);
 	else if (!want && was)
 		event_del(&term.ev_in);
 	wire_listen(&term.wire, term.show_len == 0);
-	if (term.show_len > 0)
-		event_add(&term.ev_out, NULL);
 }
 
 static void
 term_silent(void *arg)
 {
 	(void)arg;
-	term_end(REMOTE_FAILED, "the server is silent");
+	term_lost("the server is silent");
 }
 
 /* Also when we were stopped, and go on: somebody else had the terminal. */
@@ -165,7 +213,8 @@ term_resized(evutil_socket_t sig, short what, void *arg)
 	if (sig == SIGCONT && term.is_tty)
 		tty_raw();
 	term.say_size = 1;
-	wire_write(&term.wire);
+	if (term.wire.up)
+		wire_write(&term.wire);
 }
 
 static void
@@ -234,6 +283,20 @@ size_frame(void)
 	wire_frame(&term.wire, WS_OP_BINARY, (size_t)n);
 }
 
+/* What is drawn; what lies in front of the terminal is not. */
+static void
+ack_frame(void)
+{
+	uint8_t		*p = wire_room(&term.wire);
+	int		 i;
+
+	term.acked = term.at - term.show_len;
+	p[0] = FRAME_ACK;
+	for (i = 0; i < ACK_SIZE; i++)
+		p[1 + i] = (uint8_t)(term.acked >> (8 * (ACK_SIZE - 1 - i)));
+	wire_frame(&term.wire, WS_OP_BINARY, 1 + ACK_SIZE);
+}
+
 static void
 typed_fill(void *arg)
 {
@@ -244,6 +307,11 @@ typed_fill(void *arg)
 	(void)arg;
 	if (term.leaving)
 		return;
+	if (term.say_ack) {
+		term.say_ack = 0;
+		ack_frame();
+		return;
+	}
 	if (term.say_size) {
 		term.say_size = 0;
 		size_frame();
@@ -275,7 +343,8 @@ typed_end(void *arg)
 {
 	(void)arg;
 	term.say_end = 1;
-	wire_write(&term.wire);
+	if (term.wire.up)
+		wire_write(&term.wire);
 }
 
 /* Shown. */
@@ -288,6 +357,49 @@ shown_text(const uint8_t *p, size_t len)
 	    term.said, term.is_tty ? "\r" : "");
 }
 
+/* The server can wait for us, and says where what follows begins. */
+static void
+shown_hello(const char *text, size_t len)
+{
+	cJSON		*doc = cJSON_ParseWithLength(text, len);
+	const char	*number = api_text(doc, "terminal");
+	const cJSON	*from, *grace;
+
+	from = cJSON_GetObjectItemCaseSensitive(doc, "from");
+	grace = cJSON_GetObjectItemCaseSensitive(doc, "grace");
+	if (*number != '\0' && strlen(number) < NUMBER_SIZE &&
+	    strspn(number, "0123456789") == strlen(number) &&
+	    cJSON_IsNumber(from) && from->valuedouble >= 0 &&
+	    from->valuedouble < 9e15 && cJSON_IsNumber(grace) &&
+	    grace->valuedouble >= 0 && grace->valuedouble < 1e6) {
+		strlcpy(term.number, number, sizeof(term.number));
+		term.grace_ms = (uint64_t)grace->valuedouble * 1000;
+		term.at = term.acked = (uint64_t)from->valuedouble;
+		if (term.have < term.at)
+			term.have = term.at;
+	}
+	cJSON_Delete(doc);
+}
+
+/* What we have seen before is not shown again. */
+static void
+shown_data(const uint8_t *p, size_t len)
+{
+	size_t	known = 0;
+
+	if (term.have > term.at)
+		known = term.have - term.at < len ?
+		    (size_t)(term.have - term.at) : len;
+	term.at += len;
+	if (term.at > term.have)
+		term.have = term.at;
+	len -= known;
+	if (len > sizeof(term.show) - term.show_off - term.show_len)
+		return;		/* one read has no more */
+	memmove(term.show + term.show_off + term.show_len, p + known, len);
+	term.show_len += len;
+}
+
 static void
 shown_message(void *arg, int opcode, uint8_t *p, size_t len)
 {
@@ -296,10 +408,10 @@ shown_message(void *arg, int opcode, uint8_t *p, size_t len)
 		return;
 	if (p[0] == FRAME_TEXT)
 		shown_text(p + 1, len - 1);
-	else if (p[0] == FRAME_DATA) {
-		memmove(term.show + term.show_len, p + 1, len - 1);
-		term.show_len += len - 1;
-	}
+	else if (p[0] == FRAME_HELLO)
+		shown_hello((const char *)p + 1, len - 1);
+	else if (p[0] == FRAME_DATA)
+		shown_data(p + 1, len - 1);
 }
 
 static void
@@ -317,9 +429,10 @@ shown_read(void *arg)
 		return;
 	}
 	term.show_off = 0;
-	if (n <= 0)
-		term_end(term.status, term.leaving ? "" :
-		    "the connection to the server was lost");
+	if (n <= 0 && term.leaving)
+		term_end(term.status, "");
+	else if (n <= 0)
+		term_lost("the connection to the server was lost");
 	else if (ws_input(&term.wire.ws, buf, (size_t)n, NULL) == -1)
 		term_end(term.status, ws_error(&term.wire.ws));
 	else
@@ -345,9 +458,14 @@ shown_write(evutil_socket_t fd, short what, void *arg)
 		if (term.typed_all && !term.leaving)
 			timer_set(&term.timer, QUIET_MS);
 	}
-	if (term.show_len == 0 && ws_peer_code(&term.wire.ws) != 0)
+	if (term.number[0] != '\0' && (term.at - term.acked >= ACK_EACH ||
+	    term.show_len == 0) && term.at - term.show_len > term.acked)
+		term.say_ack = 1;
+	if (!term.wire.up)
+		term_update(NULL);
+	else if (term.show_len == 0 && ws_peer_code(&term.wire.ws) != 0)
 		term_closed();
-	else if (ws_pending(&term.wire.ws))
+	else if (ws_pending(&term.wire.ws) || term.say_ack)
 		wire_write(&term.wire);
 	else
 		term_update(NULL);
@@ -361,6 +479,10 @@ term_leave(const char *why, int status)
 {
 	if (term.leaving)
 		return;
+	if (!term.wire.up) {
+		term_end(status, why);
+		return;
+	}
 	term.leaving = 1;
 	term.status = status;
 	term.show_len = 0;
@@ -370,6 +492,31 @@ term_leave(const char *why, int status)
 	timer_set(&term.timer, CLOSE_MS);
 	ws_close(&term.wire.ws, WS_NORMAL, NULL);
 	wire_write(&term.wire);
+}
+
+/* The same shell once more, as long as the server keeps it. */
+static void
+term_lost(const char *why)
+{
+	if (term.number[0] == '\0' || term.leaving || term.grace_ms == 0) {
+		term_end(term.status, why);
+		return;
+	}
+	fprintf(stderr, "%srelay: %s, trying again%s\n", term.is_tty ?
+	    "\r\n" : "", why, term.is_tty ? "\r" : "");
+	wire_close(&term.wire);
+	event_del(&term.ev_in);
+	term.lost_ms = clock_ms();
+	timer_set(&term.retry, 0);
+}
+
+static void
+term_again(void *arg)
+{
+	(void)arg;
+	term.way = way_back(term.number, term_open, NULL);
+	if (term.way == NULL)
+		term_end(REMOTE_FAILED, "out of memory");
 }
 
 static void
@@ -406,10 +553,14 @@ static void
 term_end(int status, const char *why)
 {
 	char	text[WHY_SIZE];
-	int	was_up = term.wire.up;
+	int	was_up = term.begun;
 
 	strlcpy(text, why, sizeof(text));
 	timer_del(&term.timer);
+	timer_del(&term.retry);
+	if (term.way != NULL)
+		way_cancel(term.way);
+	term.way = NULL;
 	if (was_up) {
 		event_del(&term.ev_in);
 		event_del(&term.ev_out);

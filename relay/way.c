@@ -19,6 +19,7 @@
 
 struct way {
 	const char	*service;
+	const char	*terminal;	/* to come back to, NULL: a new one */
 	way_fn		 fn;
 	void		*arg;
 	struct api_call	*call;
@@ -32,8 +33,8 @@ static void	way_answered(void *, const struct api_answer *);
 static void	way_refused(struct way *, const struct api_answer *);
 static void	way_end(struct way *, enum ended, const char *);
 
-struct way *
-way_start(const char *service, way_fn fn, void *arg)
+static struct way *
+way_begin(const char *service, const char *terminal, way_fn fn, void *arg)
 {
 	struct way	*w = calloc(1, sizeof(*w));
 	char		 path[PATH_SIZE], body[PATH_SIZE] = "{}";
@@ -43,6 +44,7 @@ way_start(const char *service, way_fn fn, void *arg)
 	if (w == NULL)
 		return (NULL);
 	w->service = service;
+	w->terminal = terminal;
 	w->fn = fn;
 	w->arg = arg;
 	if (relay.slot) {
@@ -52,14 +54,28 @@ way_start(const char *service, way_fn fn, void *arg)
 		free(w);
 		return (NULL);
 	}
-	snprintf(path, sizeof(path), "/support-sessions/%s/%s-ticket",
-	    relay.session, service == NULL ? "terminal" : "tcp");
+	snprintf(path, sizeof(path), "/support-sessions/%s/%s-ticket%s%s",
+	    relay.session, service == NULL ? "terminal" : "tcp",
+	    terminal != NULL ? "?terminal=" : "",
+	    terminal != NULL ? terminal : "");
 	if (service != NULL)
 		snprintf(body, sizeof(body), "{\"service\":\"%s\"}", service);
 	if ((w->call = api_start(&ask, way_ticket, w)) != NULL)
 		return (w);
 	free(w);
 	return (NULL);
+}
+
+struct way *
+way_start(const char *service, way_fn fn, void *arg)
+{
+	return (way_begin(service, NULL, fn, arg));
+}
+
+struct way *
+way_back(const char *terminal, way_fn fn, void *arg)
+{
+	return (way_begin(NULL, terminal, fn, arg));
 }
 
 /* What asks for the upgrade, but for the end of its fields. */
@@ -130,7 +146,8 @@ way_upgrade(struct way *w, const char *ticket, struct sock *s)
 	snprintf(path, sizeof(path), "/support-sessions/%s/%s%s?ticket=%s",
 	    relay.session, w->service == NULL ? "terminal" : "tcp/",
 	    w->service == NULL ? "" : w->service, ticket);
-	strlcat(fields, w->service == NULL ? "" :
+	strlcat(fields, w->service == NULL ?
+	    "Sec-WebSocket-Protocol: relayd.terminal.1\r\n" :
 	    "Sec-WebSocket-Protocol: half-close\r\n", sizeof(fields));
 	if (r == -1 ||
 	    (w->call = api_start(&ask, way_answered, w)) == NULL)

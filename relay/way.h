@@ -25,6 +25,8 @@ typedef void	(*way_fn)(void *, enum ended, struct sock *s,
  * later one. NULL: no memory.
  */
 struct way	*way_start(const char *service, way_fn, void *);
+/* The same to a terminal that one has, by its number (borrowed). */
+struct way	*way_back(const char *terminal, way_fn, void *);
 void		 way_cancel(struct way *);
 
 #endif

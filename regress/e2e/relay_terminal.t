@@ -13,8 +13,8 @@ import struct
 import subprocess
 import termios
 
-from harness import (BUILD, GoClient, OurClient, Relayd, Tap, WAIT, free_port,
-                     until)
+from harness import (BUILD, GoClient, OurClient, Relayd, Tap, WAIT, Wire,
+                     free_port, until)
 
 t = Tap()
 RELAY = os.path.join(BUILD, "bin", "relay")
@@ -130,6 +130,24 @@ def typing(d, sid, env):
             "and a word")
 
 
+def cut(d, sid, env):
+    wire = Wire(d.port)
+    x = Typist([RELAY, "terminal", sid],
+               dict(env, RELAY_URL="http://127.0.0.1:%d" % wire.port)).ready()
+    x.type("MARK=kept\r")
+    x.sees(r"kept")
+    wire.cut()
+    x.sees(r"trying again")
+    x.type("echo $MARK-$((1+1))\r")
+    until(lambda: "kept-2" in x.read() or x.type("echo $MARK-$((1+1))\r"),
+          "the same shell")
+    t.equal((x.got.count(b"up-2"), x.p.poll()), (0, None),
+            "a connection that breaks is made anew, to the same shell, and "
+            "what was shown is not shown again")
+    x.type("exit 5\r")
+    x.ends(5, "which ends as ever")
+
+
 def escapes(d, sid, env):
     before = len(rows(d))
     x = Typist([RELAY, "terminal", sid], env).ready()
@@ -237,6 +255,7 @@ with Relayd(t, operator="\tapi rate 100000\n\tticket rate 1000\n") as d:
         sid = d.wait_session()["session"]
         env = environment(d, d.token(lifetime="24h"))
         typing(d, sid, env)
+        cut(d, sid, env)
         escapes(d, sid, env)
         stopped(d, sid, env)
         paper(d, sid, env)

@@ -4,55 +4,12 @@
 that breaks, a tunnel that drops, a program that never stops printing."""
 
 import os
-import socket
 import tempfile
-import threading
 
-from browse import (OurClient, Relayd, free_port, installed, lacks, talk,
-                    until)
-from harness import Tap
+from browse import OurClient, Relayd, installed, lacks, talk, until
+from harness import Tap, Wire
 
 t = Tap()
-
-
-class Wire:
-    """Between browser and relayd: it can be cut."""
-
-    def __init__(self, port):
-        self.port, self.open = free_port(), set()
-        self.to = port
-        self.s = socket.create_server(("127.0.0.1", self.port))
-        threading.Thread(target=self.accept, daemon=True).start()
-
-    def accept(self):
-        while True:
-            a, _ = self.s.accept()
-            b = socket.create_connection(("127.0.0.1", self.to))
-            self.open |= {a, b}
-            for x, y in (a, b), (b, a):
-                threading.Thread(target=self.pump, args=(x, y),
-                                 daemon=True).start()
-
-    @staticmethod
-    def pump(a, b):
-        try:
-            while part := a.recv(65536):
-                b.sendall(part)
-        except OSError:
-            pass
-        for s in a, b:
-            try:
-                s.shutdown(socket.SHUT_RDWR)
-            except OSError:
-                pass
-
-    def cut(self):
-        for s in self.open:
-            try:
-                s.shutdown(socket.SHUT_RDWR)
-            except OSError:
-                pass
-        self.open.clear()
 
 
 def memory(pid):
