@@ -237,8 +237,8 @@ authd_run(void)
 	core_env.changed = follow_session;
 	core_init(now_at());
 	turn_init();
-	if (admit_init() == -1 || login_init() == -1 || issue_init() == -1 ||
-	    internal_rates() == -1 ||
+	if (admit_init(turn_after) == -1 || login_init() == -1 ||
+	    issue_init() == -1 || internal_rates() == -1 ||
 	    recheck_init() == -1)
 		fatalx("out of memory");
 	relay_init();

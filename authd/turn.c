@@ -101,6 +101,7 @@ turn_init(void)
 	store_on_taken(turn_taken);
 	store_on_system(follow_system);
 	recording_init(turn_after);
+	follow_init(turn_after);
 	timer_init(&turn.due, turn_due, NULL);
 	timer_init(&turn.probe, turn_probe, NULL);
 	timer_init(&turn.purge, turn_purge, NULL);

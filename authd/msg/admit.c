@@ -14,7 +14,6 @@
 #include "authd/core/stream.h"
 #include "authd/now.h"
 #include "authd/store/audit.h"
-#include "authd/turn.h"
 #include "base/clock.h"
 #include "base/compat.h"
 #include "base/log.h"
@@ -65,9 +64,12 @@ static struct crowd	crowds[CLASS_COUNT] = {
 };
 #undef EACH
 
+static void	(*after)(void (*)(void *, int), void *);	/* a commit */
+
 int
-admit_init(void)
+admit_init(void (*turn)(void (*)(void *, int), void *))
 {
+	after = turn;
 	TAILQ_INIT(&admissions.queue);
 	return (0);
 }
@@ -460,7 +462,7 @@ admit_known(const struct facts *f, void *arg)
 		st = again_find(&o->who, o->ask.session, o->stream);
 		if (st != NULL) {
 			again_came(st, o->ask.addr, o->asker.request);
-			turn_after(admit_back, o);
+			after(admit_back, o);
 			return;
 		}
 		no = REFUSE_TERMINAL_NONE;

@@ -36,7 +36,8 @@ struct admission {
 	uint8_t			 slot;
 };
 
-int	admit_init(void);
+/* `after`: how to be called behind the commit of a turn. */
+int	admit_init(void (*after)(void (*fn)(void *, int), void *));
 /* Take the admission of a nonce; NULL when there is none (any more). */
 struct admission	*admit_take(uint64_t nonce);
 /*

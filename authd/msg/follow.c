@@ -14,7 +14,6 @@
 #include "authd/core/may.h"
 #include "authd/core/session.h"
 #include "authd/facts.h"
-#include "authd/turn.h"
 #include "base/clock.h"
 #include "base/compat.h"
 #include "follow.h"
@@ -57,6 +56,7 @@ static struct {
 	struct budget	places;
 	struct timer	pause;
 	int		waiting;	/* for the commit of this turn */
+	void		(*after)(void (*)(void *, int), void *);
 } all = { .places = { .total = FOLLOWERS_MAX, .one = FOLLOWERS_ONE,
     .few = FOLLOWERS_FEW } };
 
@@ -248,7 +248,7 @@ note(const char *session, const char *system)
 		note_for(f, session, system);
 	if (!all.waiting) {
 		all.waiting = 1;
-		turn_after(stored, NULL);
+		all.after(stored, NULL);
 	}
 }
 
@@ -274,6 +274,12 @@ follow_system(const char *id)
 }
 
 /* ---- who follows ---- */
+
+void
+follow_init(void (*after)(void (*)(void *, int), void *))
+{
+	all.after = after;
+}
 
 enum refusal
 follow_begin(const struct asker *asker, const struct operator *who)

@@ -17,6 +17,8 @@ struct session;
  */
 struct follower;
 
+/* Once: how to be called behind the commit of a turn. */
+void		follow_init(void (*after)(void (*fn)(void *, int), void *));
 /*
  * Who called as `asker` hears of changes from now on: EVENT, and EVENTS_END once
  * at last. REFUSE_FOLLOWERS: too many.
