@@ -289,5 +289,41 @@ def main():
             ends(d, sid, token, a)
 
 
+def recorded():
+    """One recording, whoever was there; nothing is in it twice."""
+    with Relayd(t, operator="\tticket rate 1000",
+                global_conf="record terminals yes") as d:
+        key, secret = d.add_system("box")
+        with OurClient(d, key, secret, "web=127.0.0.1:9"):
+            sid = d.wait_session()["session"]
+            token = d.token(permissions=("connect:systems",
+                                         "read:recordings"))
+            a = Lasting(d, sid, token)
+            a.type("echo one-$((1+1))\r")
+            a.until(rb"one-2")
+            t.equal(a.red, ["this terminal is recorded"], "it is recorded")
+            a.type("sleep 1; echo two-$((1+1)) >/dev/tty\r")
+            a.until(rb"sleep 1")
+            a.drop()
+            waits(d, token, a.id)
+            b = Lasting(d, sid, token, a.id)
+            b.until(rb"two-2")
+            t.equal(b.red, ["this terminal is recorded"],
+                    "who comes back is told so, too")
+            b.w.send(struct.pack(">H", 1000), 8)
+            gone(d, token, a.id)
+            st, env = d.api("GET", "/support-sessions/%s/recordings" % sid,
+                            token)
+            rows = env["data"]["recordings"]
+            t.equal(len(rows), 1, "it is one recording")
+            st, _, data = d.request(
+                "GET", "/api/support-sessions/%s/recordings/%s" %
+                (sid, rows[0]["id"]),
+                headers={"Authorization": "Bearer " + token})
+            t.equal((st, data.count(b"one-2"), data.count(b"two-2")),
+                    (200, 1, 1), "with all that was shown, once")
+
+
 main()
+recorded()
 t.done()
