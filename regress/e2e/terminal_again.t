@@ -177,8 +177,8 @@ def flow(d, sid, token, client):
     w = a.w
     w.s.settimeout(2)
     try:
-        while True:
-            op, p = a.step()
+        while a.at < 16 * a.hello["window"]:
+            a.step()
     except TimeoutError:
         pass
     w.s.settimeout(60)
