@@ -34,7 +34,7 @@ endpoint(const struct cJSON *o, const char *name, char dst[URL_SIZE])
 		strlcpy(dst, s, URL_SIZE);
 }
 
-/* rendezvous-protocol.md, 3.2: none of these is RS256 alone. */
+/* rendezvous-protocol.md, 3: none of these is RS256 alone. */
 static void
 algorithms(const struct cJSON *o, char dst[WORD_SIZE])
 {

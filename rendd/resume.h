@@ -14,7 +14,7 @@
  * What a leg that can be taken up again needs, while it is there and while it is
  * away: the messages for it that it has not acknowledged, and the piece of one of
  * its own. Its messages have a header: kind and number. Towards the other peer
- * they are plain ones. rendezvous-protocol.md, 12.1.
+ * they are plain ones. rendezvous-protocol.md, 12.
  */
 #define RESUME_HEADER	9
 #define RESUME_MESSAGE	(256 * 1024)	/* the longest, without its header */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * What happened to a relay session: who came and went, from where. The log has
- * all of it, the session its last RELAY_EVENTS. rendezvous-protocol.md, 12.4.
+ * all of it, the session its last RELAY_EVENTS. rendezvous-protocol.md, 12.
  */
 #include <cjson/cJSON.h>
 

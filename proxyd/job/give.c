@@ -130,7 +130,7 @@ offered(const struct httphead *h, int carrier)
 	return ((struct slice){ NULL, 0 });
 }
 
-#define RESUMES	"relayd.resume.1"	/* rendezvous-protocol.md, 12.1 */
+#define RESUMES	"relayd.resume.1"	/* rendezvous-protocol.md, 12 */
 
 /* Does it want to be a leg that is taken up again? -1: its number is none. */
 static int

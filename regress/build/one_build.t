@@ -14,8 +14,9 @@ for file in muxd/exit.c common/imsg/msg.def; do
 		make -n --no-print-directory -C "$RELAYD_FAST_BUILD" \
 		    -W "$RELAYD_SRC/$file" -W "../../$file" "$goal" \
 		    >"$out" 2>&1
+		# storecopy runs while the daemon does not.
 		for program in bin/relayd $(cd "$RELAYD_FAST_BUILD" &&
-		    echo libexec/*); do
+		    ls -d libexec/* | grep -v storecopy); do
 			grep -q "LINK  $program\"\\?\$" "$out"
 			ok $? "$file is new: make $goal links $program" "$out"
 		done
