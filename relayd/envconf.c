@@ -63,6 +63,8 @@ struct making {
 	char		 text[TEXT_MAX];
 };
 
+static void	said(struct making *, int, const char *, va_list)
+		    __attribute__((format(printf, 3, 0)));
 static void	add(struct making *, const char *, ...)
 		    __attribute__((format(printf, 2, 3)));
 static void	wrong(struct making *, const char *, ...)
