@@ -216,8 +216,10 @@ local_read(evutil_socket_t fd, short what, void *arg)
 	}
 	if (n <= 0)
 		c->in_done = 1;
-	else
+	else {
+		relay.sent += (uint64_t)n;
 		wire_frame(&c->wire, WS_OP_BINARY, (size_t)n);
+	}
 	wire_write(&c->wire);
 }
 
@@ -323,6 +325,7 @@ local_write(evutil_socket_t fd, short what, void *arg)
 		}
 		if (n == 0)
 			break;
+		relay.received += (uint64_t)n;
 		c->off += (size_t)n;
 		c->len -= (size_t)n;
 		once = c->out_waits;

@@ -2,6 +2,7 @@
 /*
  *	relay auth [--client-id id] [--credentials file] [--logout]
  *	relay create [--output text | json | env] [--channels n] [--ttl seconds]
+ *		[--wait]
  *	relay tcp-listen [--listen [address:]port] [--channels n]
  *	relay tcp-dial --target host:port [--channels n]
  *	relay udp-listen [--listen [address:]port]
@@ -42,8 +43,10 @@
 #include "many.h"
 #include "net/net.h"
 #include "peer.h"
+#include "progress.h"
 #include "relay.h"
 #include "udp.h"
+#include "wait.h"
 
 #define HOST_MAX_LEN	256
 
@@ -75,7 +78,7 @@ static struct {
 	const char	*url, *token, *token_file, *ca_file, *listen, *target;
 	const char	*output, *channels, *ttl, *ready;
 	const char	*client, *credentials;
-	int		 allow_plain, logout;
+	int		 allow_plain, logout, wait;
 	char		 create_body[96];
 	char		 host[HOST_MAX_LEN];	/* the target's */
 	struct dial	*dial;
@@ -99,6 +102,7 @@ static const struct option	longer[] = {
 	{ "output", required_argument, NULL, 'o' },
 	{ "channels", required_argument, NULL, 'n' },
 	{ "ttl", required_argument, NULL, 'T' },
+	{ "wait", no_argument, NULL, 'W' },
 	{ "ready", required_argument, NULL, 'R' },
 	{ "allow-plain", no_argument, NULL, 'p' },
 	{ NULL, 0, NULL, 0 }
@@ -216,7 +220,7 @@ usage(void)
 	    "[--credentials FILE] [--logout]\n"
 	    "       relay create [--url URL] [--output text | json "
 	    "| env] [--channels N]\n"
-	    "                    [--ttl SECONDS]\n"
+	    "                    [--ttl SECONDS] [--wait]\n"
 	    "       relay tcp-listen [--url URL] [--session ID] "
 	    "[--listen [ADDRESS:]PORT]\n"
 	    "                    [--channels N]\n"
@@ -255,6 +259,7 @@ take_options(int argc, char **argv)
 		case 'o': peer.output = optarg; break;
 		case 'n': peer.channels = optarg; break;
 		case 'T': peer.ttl = optarg; break;
+		case 'W': peer.wait = 1; break;
 		case 'p': peer.allow_plain = 1; break;
 		case 'C': peer.client = optarg; break;
 		case 'F': peer.credentials = optarg; break;
@@ -341,7 +346,11 @@ created(void *arg, const struct api_answer *answer)
 		    EXIT_REFUSED);
 	} else {
 		create_print(answer->doc);
-		tool_end(fflush(stdout) == 0 ? EXIT_DONE : EXIT_REFUSED);
+		if (fflush(stdout) == EOF || (peer.wait &&
+		    wait_start(api_text(answer->doc, "id")) == -1))
+			tool_end(EXIT_REFUSED);
+		else if (!peer.wait)
+			tool_end(EXIT_DONE);
 	}
 }
 
@@ -438,6 +447,7 @@ raw_start(void)
 		return (conn_start(STDIN_FILENO, STDIN_FILENO, ended, NULL) ==
 		    NULL ? -1 : 0);
 	}
+	progress_bytes(1);
 	return (conn_start(STDIN_FILENO, STDOUT_FILENO, ended, NULL) == NULL ?
 	    -1 : 0);
 }
@@ -451,6 +461,7 @@ came(struct evconnlistener *l, evutil_socket_t fd, struct sockaddr *sa,
 	(void)len;
 	(void)arg;
 	evconnlistener_free(l);
+	progress_bytes(0);
 	if (conn_start(fd, fd, ended, NULL) == NULL) {
 		close(fd);
 		tool_end(EXIT_UNREACHED);
@@ -517,7 +528,8 @@ dialed(void *arg, struct sock *s, const char *why)
 	} else if (conn_start(s->fd, s->fd, ended, NULL) == NULL) {
 		sock_close(s);
 		tool_end(EXIT_UNREACHED);
-	}
+	} else
+		progress_bytes(0);
 }
 
 /* Its host is in peer.host; its port, or 0 after a line. */

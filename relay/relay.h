@@ -31,6 +31,7 @@ struct relay {
 	int		 ready;		/* who waits for tool_ready(); 0: nobody */
 	int		 quiet;		/* say nothing: a shell completes */
 	struct event_base *base;
+	uint64_t	 sent, received;	/* by its connections, of bytes */
 	int		 status;	/* to exit with */
 	int		 ended;		/* it is set */
 };

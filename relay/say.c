@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "progress.h"
 #include "relay.h"
 
 struct relay	relay;
@@ -23,6 +24,7 @@ say(const char *fmt, ...)
 	vsnprintf(text, sizeof(text), fmt, ap);
 	va_end(ap);
 	log_escape(shown, sizeof(shown), text, strlen(text));
+	progress_clear();
 	fprintf(stderr, "relay: %s\n", shown);
 }
 
@@ -41,6 +43,7 @@ tool_ready(const char *why)
 void
 tool_end(int status)
 {
+	progress_clear();
 	relay.status = status;
 	relay.ended = 1;
 	event_base_loopbreak(relay.base);

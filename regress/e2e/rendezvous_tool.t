@@ -6,7 +6,9 @@ import getpass
 import hashlib
 import json
 import os
+import pty
 import re
+import select
 import shutil
 import socket
 import subprocess
@@ -238,6 +240,92 @@ def udp(tool, r):
         t.equal(p.wait(60), 2, "%s: usage" % " ".join(words))
 
 
+class Screen:
+    """A terminal for what a program says of its progress."""
+
+    def __init__(self):
+        self.fd, self.slave = pty.openpty()
+        self.text = b""
+
+    def see(self, pattern):
+        def found():
+            while select.select([self.fd], [], [], 0)[0]:
+                self.text += os.read(self.fd, 4096)
+            return re.search(pattern, self.text)
+        return until(found, "%r on the terminal" % pattern)
+
+    def close(self):
+        os.close(self.fd)
+        os.close(self.slave)
+
+
+def progress(tool, r):
+    env = {"PATH": os.environ["PATH"], "SWSRS_URL": tool.url}
+    screen = Screen()
+    p = subprocess.Popen([tool.path, "create", "--wait", "--output", "json"],
+                         stdout=subprocess.PIPE, stderr=screen.slave, env=env)
+    screen.see(rb"\rwaiting for both sides, 0:0")
+    s, text = None, ""
+    while s is None:
+        text += p.stdout.readline().decode()
+        try:
+            s = json.loads(text)
+        except ValueError:
+            pass
+    t.ok(p.poll() is None, "create --wait says what it made, and waits")
+    one = r.join(s, "initiator")
+    screen.see(rb"\rwaiting for the responder, ")
+    two = r.join(s, "responder")
+    t.equal(p.wait(60), 0, "and ends when both sides are there")
+    screen.see(rb"\r\x1b\[K$")
+    t.ok(True, "the line is taken away")
+    for w in one, two:
+        w.s.close()
+    p = subprocess.Popen([tool.path, "create", "--wait", "--output", "env"],
+                         stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                         env=env)
+    sid = p.stdout.readline().decode().strip().split("=")[1]
+    r.call("DELETE", "/" + sid)
+    said = p.stderr.read().decode()
+    t.equal((p.wait(60), said), (1, "relay: the session is over\n"),
+            "one that is deleted is over; no line is drawn where no terminal "
+            "is")
+    p.stdout.close()
+    p.stderr.close()
+
+    # A copy: what goes, what has come, and nothing of it in what is copied.
+    s = r.create()
+    env["SWSRS_SESSION"] = s["id"]
+    far = subprocess.Popen([tool.path, "raw"], stdin=subprocess.PIPE,
+                           stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                           env=dict(env, SWSRS_TOKEN=s["responder_token"]))
+    near = subprocess.Popen([tool.path, "raw"], stdin=subprocess.PIPE,
+                            stdout=subprocess.PIPE, stderr=screen.slave,
+                            env=dict(env, SWSRS_TOKEN=s["initiator_token"]))
+    data = os.urandom(1 << 16)
+    near.stdin.write(data)
+    near.stdin.flush()
+    got = b""
+    while len(got) < len(data):
+        got += far.stdout.read1(1 << 16)
+    screen.see(rb"\r64 KiB sent, 0 B received, [0-9.]+ (B|KiB)/s, 0:0")
+    t.ok(got == data, "a terminal shows what was sent")
+    far.stdin.write(b"x" * 1500000)
+    far.stdin.flush()
+    n = 0
+    while n < 1500000:
+        n += len(near.stdout.read1(1 << 16))
+    screen.see(rb"\r64 KiB sent, 1\.4 MiB received, ")
+    t.ok(True, "and what was received")
+    near.stdin.close()
+    near.wait(60)
+    far.wait(60)
+    t.equal(far.stderr.read(), b"", "and no other program's log has it")
+    for f in near.stdout, far.stdin, far.stdout, far.stderr:
+        f.close()
+    screen.close()
+
+
 def sshd(tmp):
     """A real one, on loopback; its process and its port."""
     for name in "host", "user":
@@ -299,6 +387,7 @@ with Relayd(t, conf="relay {\n\tno auth\n\tping interval 0s\n}\n") as d:
     tcp(tool, Relay(d), 64 << 20)
     udp(tool, Relay(d))
     many(tool, Relay(d))
+    progress(tool, Relay(d))
 with Relayd(t, conf="relay {\n\tno auth\n}\n",
             build=os.environ.get("RELAYD_FAST_BUILD")) as d:
     ssh(Tool(d), Relay(d), 1 << 30)
