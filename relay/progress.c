@@ -16,7 +16,6 @@ static struct {
 	struct timer	timer;
 	uint64_t	since_ms;
 	uint64_t	sent, received;	/* when it was shown last */
-	int		shown;
 } line;
 
 static int
@@ -41,15 +40,7 @@ progress_show(const char *fmt, ...)
 	log_escape(shown, sizeof(shown), text, strlen(text));
 	fprintf(stderr, "\r%.*s\033[K", LINE_SIZE - 1, shown);
 	fflush(stderr);
-	line.shown = 1;
-}
-
-void
-progress_clear(void)
-{
-	if (line.shown)
-		fprintf(stderr, "\r\033[K");
-	line.shown = 0;
+	relay.line = 1;
 }
 
 char *

@@ -9,8 +9,6 @@
 
 /* Show this in its place, cut to one line. */
 void	progress_show(const char *, ...) __attribute__((format(printf, 1, 2)));
-/* Take it away, before anything else is said. */
-void	progress_clear(void);
 /* How long it has been going on, m:ss or h:mm:ss; into 16 bytes, returns dst. */
 char	*progress_time(char dst[16]);
 

@@ -32,6 +32,7 @@ struct relay {
 	int		 quiet;		/* say nothing: a shell completes */
 	struct event_base *base;
 	uint64_t	 sent, received;	/* by its connections, of bytes */
+	int		 line;		/* one of progress.h is shown */
 	int		 status;	/* to exit with */
 	int		 ended;		/* it is set */
 };
@@ -40,6 +41,8 @@ extern struct relay	relay;
 
 /* A line on standard error. */
 void	say(const char *, ...) __attribute__((format(printf, 1, 2)));
+/* Take a line of progress.h away, before anything else is shown. */
+void	say_clear(void);
 /* The way is there, or (`why` not NULL) is not: says so, once. */
 void	tool_ready(const char *why);
 /* Leave the loop, with this status. */

@@ -7,10 +7,17 @@
 #include <unistd.h>
 
 #include "base/log.h"
-#include "progress.h"
 #include "relay.h"
 
 struct relay	relay;
+
+void
+say_clear(void)
+{
+	if (relay.line)
+		fprintf(stderr, "\r\033[K");
+	relay.line = 0;
+}
 
 void
 say(const char *fmt, ...)
@@ -24,7 +31,7 @@ say(const char *fmt, ...)
 	vsnprintf(text, sizeof(text), fmt, ap);
 	va_end(ap);
 	log_escape(shown, sizeof(shown), text, strlen(text));
-	progress_clear();
+	say_clear();
 	fprintf(stderr, "relay: %s\n", shown);
 }
 
@@ -43,7 +50,7 @@ tool_ready(const char *why)
 void
 tool_end(int status)
 {
-	progress_clear();
+	say_clear();
 	relay.status = status;
 	relay.ended = 1;
 	event_base_loopbreak(relay.base);

@@ -57,7 +57,6 @@ told(void *arg, const struct api_answer *a)
 		one = is_there(a->doc, "initiator_connected");
 		two = is_there(a->doc, "responder_connected");
 		if (one && two) {
-			progress_clear();
 			tool_end(EXIT_DONE);
 			return;
 		}
