@@ -31,6 +31,19 @@ answer_date(void)
 	return (text);
 }
 
+/* The request is answered now: the buffer begins with what is behind its head. */
+static void
+answer_begin(struct conn *c, unsigned status)
+{
+	c->status = status;
+	count(CT_ANSWER_NONE + metric_class(status));
+	if (c->head_len > 0 && c->in != NULL)
+		buf_drop(c->in, c->head_len);
+	c->head_len = 0;
+	if (c->body_left)
+		c->keep = 0;
+}
+
 /* Send head, then up to three pieces of body unless it was HEAD. */
 static void
 answer_send(struct conn *c, int status, const char *type, const char *fields,
@@ -42,13 +55,7 @@ answer_send(struct conn *c, int status, const char *type, const char *fields,
 	size_t		len = 0;
 	int		i, n;
 
-	c->status = (unsigned)status;
-	count(CT_ANSWER_NONE + metric_class(c->status));
-	if (c->head_len > 0 && c->in != NULL)
-		buf_drop(c->in, c->head_len);
-	c->head_len = 0;
-	if (c->body_left)
-		c->keep = 0;
+	answer_begin(c, (unsigned)status);
 	for (i = 0; i < nbody; i++)
 		len += body[i].iov_len;
 	if (status != 204 && status != 304)
@@ -192,10 +199,7 @@ answer_head(struct conn *c, const char *type, const char *fields,
 	char		head[2048];
 	struct iovec	iov = { head, 0 };
 
-	c->status = 200;
-	count(CT_ANSWER_NONE + metric_class(c->status));
-	if (c->body_left)
-		c->keep = 0;
+	answer_begin(c, 200);
 	iov.iov_len = (size_t)snprintf(head, sizeof(head),
 	    "HTTP/1.1 200 OK\r\nDate: %s\r\nX-Request-Id: %s\r\n"
 	    "Content-Type: %s\r\nContent-Length: %llu\r\n%s%s\r\n",
@@ -211,8 +215,7 @@ answer_stream(struct conn *c, const char *type, int chunked)
 	char		head[1024];
 	struct iovec	iov = { head, 0 };
 
-	c->status = 200;
-	count(CT_ANSWER_NONE + metric_class(c->status));
+	answer_begin(c, 200);
 	iov.iov_len = (size_t)snprintf(head, sizeof(head),
 	    "HTTP/1.1 200 OK\r\nDate: %s\r\nX-Request-Id: %s\r\n"
 	    "Content-Type: %s\r\n%s%s%s\r\n", answer_date(), c->request, type,

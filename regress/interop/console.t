@@ -39,6 +39,23 @@ def served(d):
     t.ok("content-encoding" not in head, "but not to who does not")
     st, _, _ = d.request("GET", "/assets/../relayd.conf")
     t.ok(st == 404, "there is nothing else")
+    s = d.connect()
+    s.sendall(b"".join(b"GET %s HTTP/1.1\r\nHost: a\r\n%s\r\n" % (
+        path, more) for path, more in (
+            (script.encode(), b""), (script.encode(), b""),
+            (b"/health", b"Connection: close\r\n"))))
+    got = b""
+    while True:
+        more = s.recv(1 << 20)
+        if not more:
+            break
+        got += more
+        if len(got) > 4 * len(plain) + 65536:
+            break
+    s.close()
+    t.ok(got.count(b"HTTP/1.1 200 OK\r\n") == 3 and
+         len(got) < 2 * len(plain) + 8192,
+         "each request has one answer on a connection that goes on")
     st, head, _ = d.request("POST", "/")
     t.ok(st == 405 and "GET" in head["allow"], "nor any other method")
 
