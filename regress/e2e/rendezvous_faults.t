@@ -225,8 +225,7 @@ def often(r, beside):
     a = r.join(s, "initiator")
     a.send("x")
     t.equal(b.recv(), (1, b"x"), "the session is as good as new")
-    pid = [p for p in r.d.processes("rendd") if s["id"][:6] in
-           open("/proc/%s/cmdline" % p["pid"]).read()]
+    pid = [p for p in r.d.processes("rendd") if p["session"] == s["id"]]
     n = len(os.listdir("/proc/%s/fd" % pid[0]["pid"]))
     t.ok(n < 20, "no descriptor is left over: %d" % n)
     beside.flows()
