@@ -74,6 +74,11 @@ while True:
 """
 
 
+def process_of(r, s):
+    return next(int(p["pid"]) for p in r.d.processes("rendd")
+                if p["session"] == s["id"])
+
+
 def killed(r, beside):
     """A peer, kill -9."""
     s, a, b = r.pair()
@@ -114,9 +119,7 @@ def processes(r, beside):
     s, a, b = r.pair()
     f = Flow(a, b)
     f.flows()
-    mine = [p for p in r.d.processes("rendd") if s["id"][:6] in
-            open("/proc/%s/cmdline" % p["pid"]).read()]
-    r.d.kill(int(mine[0]["pid"]))
+    r.d.kill(process_of(r, s))
     t.ok(f.over() is not None, "rendd killed in mid-transfer: both hear: %s"
          % f.end)
     until(lambda: r.state(s) == "pending", "authd to know")
@@ -225,8 +228,7 @@ def often(r, beside):
     a = r.join(s, "initiator")
     a.send("x")
     t.equal(b.recv(), (1, b"x"), "the session is as good as new")
-    pid = [p for p in r.d.processes("rendd") if p["session"] == s["id"]]
-    n = len(os.listdir("/proc/%s/fd" % pid[0]["pid"]))
+    n = len(os.listdir("/proc/%d/fd" % process_of(r, s)))
     t.ok(n < 20, "no descriptor is left over: %d" % n)
     beside.flows()
 
