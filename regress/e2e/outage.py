@@ -5,8 +5,10 @@ told, and a proxy that can hold everything back."""
 import base64
 import http.client
 import json
+import os
 import select
 import socket
+import subprocess
 import threading
 import time
 
@@ -176,3 +178,29 @@ def good_after(a, since):
     """The first that was asked after `since` and was good; its time."""
     return until(lambda: next((x for x in a.told if x[0] >= since and
                                x[2] == a.good), None), "a good answer")
+
+
+class Disk:
+    """A small file system of our own for one directory; root only."""
+
+    def __init__(self, path, size="3M"):
+        self.path = path
+        subprocess.run(["mount", "-t", "tmpfs", "-o",
+                        "size=%s,mode=0755" % size, "tmpfs", path],
+                       check=True)
+        self.filler = os.path.join(path, "filler")
+
+    def fill(self):
+        with open(self.filler, "wb", buffering=0) as f:
+            for size in (65536, 4096, 1):
+                try:
+                    while True:
+                        f.write(b"x" * size)
+                except OSError:
+                    pass
+
+    def room(self):
+        os.unlink(self.filler)
+
+    def done(self):
+        subprocess.run(["umount", "-l", self.path], check=False)

@@ -12,35 +12,10 @@ import subprocess
 import sys
 
 from harness import GoClient, Relayd, Tap, Targets, WebSocket, until
+from outage import Disk
 from transfer import Bystander, Transfer, creep
 
 t = Tap()
-
-
-class Disk:
-    """A small file system of our own for one directory; root only."""
-
-    def __init__(self, path, size="3M"):
-        self.path = path
-        subprocess.run(["mount", "-t", "tmpfs", "-o",
-                        "size=%s,mode=0755" % size, "tmpfs", path],
-                       check=True)
-        self.filler = os.path.join(path, "filler")
-
-    def fill(self):
-        with open(self.filler, "wb", buffering=0) as f:
-            for size in (65536, 4096, 1):
-                try:
-                    while True:
-                        f.write(b"x" * size)
-                except OSError:
-                    pass
-
-    def room(self):
-        os.unlink(self.filler)
-
-    def done(self):
-        subprocess.run(["umount", "-l", self.path], check=False)
 
 
 def count(d, pattern, start):
