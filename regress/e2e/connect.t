@@ -143,11 +143,11 @@ def named(d, sid, key, token, tokens):
             (("",), ["connect", "services", "sessions", "terminal",
                      "completion"]), (("te",), ["terminal"]),
             (("connect", ""), ["box", sid]), (("connect", sid[:5]), [sid]),
-            (("terminal", "b"), ["box"]), (("connect", "box", "ec"), ["echo"]),
+            (("terminal", "bo"), ["box"]), (("connect", "box", "ec"), ["echo"]),
             (("connect", sid, "c"), sorted(["count", "cut", "closed"])),
             (("connect", "box", "echo", ""), []),
             (("connect", "--listen", ""), []),
-            (("connect", "--allow-plain", "b"), ["box"]),
+            (("connect", "--allow-plain", "bo"), ["box"]),
             (("terminal", "--pr"), ["--proxy"]), (("frob", ""), [])):
         r = run("completion", "words", *words, env=env)
         t.equal((r.returncode, sorted(r.stdout.decode().split()), r.stderr),

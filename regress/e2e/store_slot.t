@@ -22,7 +22,7 @@ class Lite:
     name = "SQLite"
 
     def __init__(self):
-        self.d = Relayd(t)
+        self.d = Relayd(t, proxyds=1)   # who has the grant is asked
         self.disk = Disk(os.path.dirname(self.d.store))
 
     def away(self):
@@ -43,7 +43,7 @@ class Server:
 
     def __init__(self):
         self.server = postgres.server()
-        self.d = Relayd(t)
+        self.d = Relayd(t, proxyds=1)
         self.d.use_postgres(self.server)
         self.d.rewrite()
 
