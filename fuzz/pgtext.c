@@ -5,7 +5,6 @@
  * it was; or a value, which becomes a text that the server takes, as long as it
  * was.
  */
-#include <stdarg.h>
 
 #include "authd/store/pg/dialect.h"
 #include "authd/store/pg/param.h"
@@ -61,22 +60,10 @@ statement(const char *sql)
 	same_quotes(sql, dst);
 }
 
-static struct params *
-params(const char *types, ...)
-{
-	struct params	*p;
-	va_list		 ap;
-
-	va_start(ap, types);
-	p = params_new(types, ap);
-	va_end(ap);
-	return (p);
-}
-
 static void
 value(const char *text, const uint8_t *data, size_t len)
 {
-	struct params	*p = params("TtUjbin", text, text, text,
+	struct params	*p = params_of("TtUjbin", text, text, text,
 			    (const char *)data, len, data, len, (int64_t)-1,
 			    7);
 	int		 i;

@@ -3,15 +3,10 @@
 """The console's list with 0, 3, 300 and 20,000 sessions: every one is to be had,
 a page shows no more than it was asked for; what it took is printed."""
 
-import json
-import os
 import sqlite3
-import subprocess
 import uuid
 
-from browse import (DOMAIN, SHOTS, OurClient, Program, Relayd, installed, lacks,
-                    node)
-import chromium
+from browse import OurClient, Relayd, installed, lacks, talk
 from harness import STORE, Tap, until
 
 t = Tap()
@@ -48,23 +43,8 @@ def crowd(d, have, want):
 
 
 def play(d, token, n):
-    os.makedirs(SHOTS, exist_ok=True)
-    what = dict(chromium=chromium.program(), domain=DOMAIN, shots=SHOTS,
-                url="http://127.0.0.1:%d/" % d.port, name="crowd-%d" % n,
-                token=token, n=n)
-    with Program(**node("crowd.js", json.dumps(what)),
-                 stdin=subprocess.PIPE) as p:
-        status = p.wait(300)
-        p.out.thread.join()
-        for line in p.out.lines:
-            good, _, text = line.partition(" - ")
-            if good in ("ok", "not ok"):
-                t.ok(good == "ok", text)
-            else:
-                t.diag(line)
-        if status != 0:
-            t.ok(False, "the script comes to its end")
-            t.diag(p.err.text())
+    talk(t, "crowd.js", None, url="http://127.0.0.1:%d/" % d.port,
+         name="crowd-%d" % n, token=token, n=n)
 
 
 def main():

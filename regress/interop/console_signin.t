@@ -4,12 +4,10 @@
 authorization code with PKCE, in Chromium; a reload; what else it may answer."""
 
 import json
-import os
 import tempfile
 
-from browse import (DOMAIN, SHOTS, Program, Relayd, free_port, installed, lacks,
-                    listens, node)
-import chromium
+from browse import (Program, Relayd, free_port, installed, lacks, listens,
+                    node, talk)
 from harness import Tap
 from idp import Authority
 
@@ -53,22 +51,8 @@ def main():
             listens(port, p)
             settings(d, port)
             d.log.wait("oidc issuer .*: 5 keys")
-            os.makedirs(SHOTS, exist_ok=True)
-            what = dict(chromium=chromium.program(), domain=DOMAIN,
-                        shots=SHOTS, name="signin", url=url,
-                        issuer="https://localhost:%d/" % port)
-            with Program(**node("signin.js", json.dumps(what))) as browser:
-                status = browser.wait(300)
-                browser.out.thread.join()
-                for line in browser.out.lines:
-                    good, _, text = line.partition(" - ")
-                    if good in ("ok", "not ok"):
-                        t.ok(good == "ok", text)
-                    else:
-                        t.diag(line)
-                if status != 0:
-                    t.ok(False, "the script comes to its end")
-                    t.diag(browser.err.text())
+            talk(t, "signin.js", None, name="signin", url=url,
+                 issuer="https://localhost:%d/" % port)
             t.ok('"ada"' in d.ctl_raw("-j", "show", "audit").stdout or
                  d.log.has("ada"), "the daemon knows who that was")
             t.ok(not d.log.has("code="), "and its log has no code")

@@ -20,33 +20,13 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, "..", "e2e"))
-from harness import WAIT, Lines, Relayd, Tap, go_program, until  # noqa: E402
+from harness import WAIT, Lines, Relayd, Tap, until  # noqa: E402
+from libraries import libraries  # noqa: E402
 from pairing import one_port  # noqa: E402
 
 t = Tap()
 port, LISTEN = one_port()
 codes = itertools.count(100000)
-
-
-def libraries():
-    """(name, what to run)"""
-    go = go_program("pairpeer")
-    yield "coder/websocket", [go, "coder"]
-    yield "gorilla/websocket", [go, "gorilla"]
-    if subprocess.run(["/usr/bin/python3", "-c", "import websockets"],
-                      stderr=subprocess.DEVNULL).returncode == 0:
-        yield "websockets", ["/usr/bin/python3",
-                             os.path.join(HERE, "pairpeer.py")]
-    else:
-        t.skip("no websockets", "Python, websockets")
-    for flag in [], ["--experimental-websocket"]:
-        if subprocess.run(["node", *flag, "-e", "WebSocket"],
-                          stderr=subprocess.DEVNULL).returncode == 0:
-            yield "Node's own", ["node", "--no-warnings", *flag,
-                                 os.path.join(HERE, "pairpeer.mjs")]
-            break
-    else:
-        t.skip("no WebSocket", "Node's own")
 
 
 class Failed(Exception):
@@ -325,7 +305,7 @@ def used(argv, text):
 
 
 with Relayd(t, listeners=LISTEN, proxyds=1) as d:
-    libs = list(libraries())
+    libs = list(libraries(t, "pairpeer"))
     for (name, a), (other, b) in zip(libs, libs[1:] + libs[:1]):
         pair(a, b, "%s listens, %s is invited" % (name, other), "pairing-57: ")
         pair(a, b, "%s and %s" % (name, other), "typed after 80 s: ",

@@ -10,32 +10,11 @@ import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)),
                                 "..", "e2e"))
-from harness import Relayd, Tap, go_program, until
+from harness import Relayd, Tap, until
+from libraries import libraries
 from peers import Relay
 
 t = Tap()
-HERE = os.path.dirname(os.path.abspath(__file__))
-
-
-def peers():
-    """(name, what to run)"""
-    go = go_program("relaypeer")
-    yield "Go, coder/websocket", [go, "coder"]
-    yield "Go, gorilla/websocket", [go, "gorilla"]
-    if subprocess.run(["/usr/bin/python3", "-c", "import websockets"],
-                      stderr=subprocess.DEVNULL).returncode == 0:
-        yield "Python, websockets", ["/usr/bin/python3",
-                                     os.path.join(HERE, "relaypeer.py")]
-    else:
-        t.skip("no websockets", "Python, websockets")
-    for flag in [], ["--experimental-websocket"]:
-        if subprocess.run(["node", *flag, "-e", "WebSocket"],
-                          stderr=subprocess.DEVNULL).returncode == 0:
-            yield "Node's own", ["node", "--no-warnings", *flag,
-                                 os.path.join(HERE, "relaypeer.mjs")]
-            break
-    else:
-        t.skip("no WebSocket", "Node's own")
 
 
 def start(r, s, side, argv):
@@ -109,7 +88,7 @@ def killed(r, name, argv):
 
 with Relayd(t, conf="relay {\n\tno auth\n}\n") as d:
     r = Relay(d)
-    for name, argv in peers():
+    for name, argv in libraries(t, "relaypeer"):
         echo(r, name, argv)
         killed(r, name, argv)
         if argv[-1] == "coder":

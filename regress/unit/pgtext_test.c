@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: ISC */
 /* Statements as PostgreSQL says them, and values as it takes them. */
-#include <stdarg.h>
 #include <stdint.h>
 
 #include "authd/store/pg/dialect.h"
@@ -57,22 +56,10 @@ test_room(void)
 	is_int(dialect_pg(sql, dst, sizeof(dst)), 0, "this does");
 }
 
-static struct params *
-params(const char *types, ...)
-{
-	struct params	*p;
-	va_list		 ap;
-
-	va_start(ap, types);
-	p = params_new(types, ap);
-	va_end(ap);
-	return (p);
-}
-
 static void
 becomes(const char *text, const char *want)
 {
-	struct params	*p = params("T", text);
+	struct params	*p = params_of("T", text);
 
 	if (!ok(p != NULL && strcmp(p->value[0], want) == 0,
 	    "a text that a server takes: %s", want) && p != NULL)
@@ -102,7 +89,7 @@ static void
 test_values(void)
 {
 	static const uint8_t	bytes[] = { 0, 1, 0xff };
-	struct params		*p = params("tTtjbunUi", "", "", "x", "a\0b",
+	struct params		*p = params_of("tTtjbunUi", "", "", "x", "a\0b",
 				    (size_t)3, bytes, sizeof(bytes),
 				    (int64_t)AUDIT_UNSAID, -7,
 				    "11111111-1111-4111-8111-111111111111",
@@ -126,7 +113,7 @@ test_values(void)
 static void
 test_limits(void)
 {
-	struct params	*p = params("nnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnn", 1, 2,
+	struct params	*p = params_of("nnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnn", 1, 2,
 			    3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16,
 			    17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29,
 			    30, 31, 32);
@@ -134,11 +121,11 @@ test_limits(void)
 	ok(p != NULL && p->n == PARAMS_MAX && strcmp(p->value[31], "32") == 0,
 	    "%d values", PARAMS_MAX);
 	params_free(p);
-	ok(params("nnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnn", 1, 2, 3, 4, 5, 6, 7, 8,
+	ok(params_of("nnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnn", 1, 2, 3, 4, 5, 6, 7, 8,
 	    9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25,
 	    26, 27, 28, 29, 30, 31, 32, 33) == NULL, "and not one more");
-	ok(params("nx", 1, 2) == NULL, "nor a letter that is none");
-	p = params("");
+	ok(params_of("nx", 1, 2) == NULL, "nor a letter that is none");
+	p = params_of("");
 	ok(p != NULL && p->n == 0, "there may be none");
 	params_free(p);
 }

@@ -163,6 +163,18 @@ params_new(const char *types, va_list ap)
 	return (NULL);
 }
 
+struct params *
+params_of(const char *types, ...)
+{
+	struct params	*p;
+	va_list		 ap;
+
+	va_start(ap, types);
+	p = params_new(types, ap);
+	va_end(ap);
+	return (p);
+}
+
 void
 params_free(struct params *p)
 {

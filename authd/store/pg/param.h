@@ -22,6 +22,8 @@ struct params {
 
 /* As db_write() has them (db.h). NULL: no memory, or a letter that is none. */
 struct params	*params_new(const char *types, va_list);
+/* The same, of arguments. */
+struct params	*params_of(const char *types, ...);
 /* They may be hashes of secrets: wiped. */
 void		 params_free(struct params *);
 

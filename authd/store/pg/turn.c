@@ -126,18 +126,6 @@ turn_over(int ok)
 	then(ok, turn.arg);
 }
 
-static struct params *
-numbers(const char *types, ...)
-{
-	struct params	*p;
-	va_list		 ap;
-
-	va_start(ap, types);
-	p = params_new(types, ap);
-	va_end(ap);
-	return (p);
-}
-
 /* The statement at its head says under which epoch. */
 static int
 fence_in(struct batch *b)
@@ -147,7 +135,7 @@ fence_in(struct batch *b)
 
 	if (s->query == &fence)
 		batch_drop(b, s);
-	if ((p = numbers("ii", turn.epoch, b->serial)) == NULL)
+	if ((p = params_of("ii", turn.epoch, b->serial)) == NULL)
 		return (-1);
 	if (batch_add(b, &fence, p) == -1) {
 		params_free(p);
