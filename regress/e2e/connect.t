@@ -20,6 +20,7 @@ import threading
 from clienttest import Target, Tinyproxy, Watched, counter, echo
 from harness import (BUILD, OurClient, Program, Relayd, Tap, WAIT, front_file,
                      free_port, nginx, self_signed, until)
+from sshd import sshd
 
 t = Tap()
 RELAY = os.path.join(BUILD, "bin", "relay")
@@ -478,27 +479,6 @@ def digest(path):
         for part in iter(lambda: f.read(1 << 20), b""):
             h.update(part)
     return h.hexdigest()
-
-
-def sshd(tmp):
-    """A real sshd on loopback, as an ordinary process; its port."""
-    for name in "host", "user":
-        subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f",
-                        "%s/%s" % (tmp, name)], check=True)
-    shutil.copy(tmp + "/user.pub", tmp + "/authorized")
-    if os.getuid() == 0:
-        os.makedirs("/run/sshd", mode=0o755, exist_ok=True)
-    port = free_port()
-    with open(tmp + "/sshd_config", "w") as f:
-        f.write("Port %d\nListenAddress 127.0.0.1\nHostKey %s/host\n"
-                "AuthorizedKeysFile %s/authorized\nStrictModes no\n"
-                "UsePAM no\nPasswordAuthentication no\nPidFile none\n"
-                "PermitRootLogin yes\nSubsystem sftp internal-sftp\n" %
-                (port, tmp, tmp))
-    p = Program(["/usr/sbin/sshd", "-D", "-e", "-f", tmp + "/sshd_config"])
-    until(lambda: socket.socket().connect_ex(("127.0.0.1", port)) == 0,
-          "sshd: " + p.err.text())
-    return p, port
 
 
 def ssh(d, sid, tokens, tmp):

@@ -9,13 +9,13 @@ import os
 import pty
 import re
 import select
-import shutil
 import socket
 import subprocess
 import threading
 
-from harness import Relayd, Tap, free_port, until
+from harness import Relayd, Tap, until
 from peers import Relay
+from sshd import sshd
 
 t = Tap()
 
@@ -326,27 +326,6 @@ def progress(tool, r):
     screen.close()
 
 
-def sshd(tmp):
-    """A real one, on loopback; its process and its port."""
-    for name in "host", "user":
-        subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f",
-                        "%s/%s" % (tmp, name)], check=True)
-    shutil.copy(tmp + "/user.pub", tmp + "/authorized")
-    if os.getuid() == 0:
-        os.makedirs("/run/sshd", mode=0o755, exist_ok=True)
-    port = free_port()
-    with open(tmp + "/sshd_config", "w") as f:
-        f.write("Port %d\nListenAddress 127.0.0.1\nHostKey %s/host\n"
-                "AuthorizedKeysFile %s/authorized\nStrictModes no\n"
-                "UsePAM no\nPasswordAuthentication no\nPidFile none\n"
-                "PermitRootLogin yes\n" % (port, tmp, tmp))
-    p = subprocess.Popen(["/usr/sbin/sshd", "-D", "-e", "-f",
-                          tmp + "/sshd_config"], stderr=subprocess.DEVNULL)
-    until(lambda: socket.socket().connect_ex(("127.0.0.1", port)) == 0,
-          "sshd")
-    return p, port
-
-
 def ssh(tool, r, size):
     """tcp-dial to a server that speaks first; tcp-listen comes later."""
     if not os.path.exists("/usr/sbin/sshd"):
@@ -376,8 +355,7 @@ def ssh(tool, r, size):
             "to a server that speaks first, and %d MiB, the same" %
             (size >> 20))
     t.equal((listen.wait(60), dial.wait(60)), (0, 0), "and all ends well")
-    server.kill()
-    server.wait()
+    server.stop()
 
 
 with Relayd(t, conf="relay {\n\tno auth\n\tping interval 0s\n}\n") as d:
