@@ -3,7 +3,7 @@
 import type {
   AccessLog, Diagnostics, Group, NodeDiagnostics, OwnTerminal, Pagination,
   Recording,
-  Service, Session, System, Users,
+  Service, Session, System, UsersReport,
 } from "./types";
 
 /** What an answer says that is no 2xx, or that there was none (status 0). */
@@ -144,9 +144,9 @@ export const api = {
   close: (sid: string) => call<null>("DELETE", `${S}/${id(sid)}`),
   extend: (sid: string, hours: number) =>
     call<unknown>("PATCH", `${S}/${id(sid)}/extend`, { hours }),
-  logs: (sid: string, page: number, signal?: AbortSignal) =>
+  logs: (sid: string, page: number, signal?: AbortSignal, page_size = 20) =>
     call<{ access_logs: AccessLog[]; pagination: Pagination }>(
-      "GET", `${S}/${id(sid)}/logs${query({ page, page_size: 20 })}`,
+      "GET", `${S}/${id(sid)}/logs${query({ page, page_size })}`,
       undefined, signal),
   systemDiagnostics: (system_id: string, signal?: AbortSignal) =>
     call<{ overall_status: string; nodes: NodeDiagnostics[] }>(
@@ -155,7 +155,7 @@ export const api = {
     call<{ diagnostics: Diagnostics | null; diagnostics_at: string | null }>(
       "GET", `${S}/${id(sid)}/diagnostics`),
   users: (sid: string) =>
-    call<{ users: Users | null; users_at: string | null }>(
+    call<{ users: UsersReport | null; users_at: string | null }>(
       "GET", `${S}/${id(sid)}/users`),
   services: (sid: string, signal?: AbortSignal) =>
     call<{ services: Record<string, Service> }>(

@@ -145,6 +145,11 @@ export interface Users {
   module_domains?: Record<string, string>;
 }
 
+/** As the client has sent it. */
+export interface UsersReport {
+  users?: Users;
+}
+
 export type SystemStatus =
   "unknown" | "active" | "inactive" | "suspended" | "deleted";
 

@@ -90,6 +90,14 @@ export function HealthDot({ status }: { status: Health }) {
   );
 }
 
+export const RANK: Health[] = ["critical", "error", "timeout", "warning", "ok",
+  ""];
+
+export function worstFirst<T extends { status: Health }>(list: T[]): T[] {
+  return [...list].sort((a, b) =>
+    RANK.indexOf(a.status) - RANK.indexOf(b.status));
+}
+
 export function Copy({ text }: { text: string }) {
   const [done, setDone] = useState(false);
 

@@ -122,6 +122,17 @@ def listens(port, program):
     until(there, "%s to listen" % program.argv[0])
 
 
+def shell_wrote(path):
+    """What a shell puts into a file, once it is there."""
+    def written():
+        try:
+            with open(path) as f:
+                return f.read().strip()
+        except OSError:
+            return ""
+    return until(written, "the shell to write " + path)
+
+
 def opened(d, session, token, service="web", path="/"):
     """The address by which an operator comes in."""
     st, env = d.api("POST", "/support-sessions/%s/proxy-token" % session,

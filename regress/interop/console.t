@@ -7,7 +7,7 @@ import os
 import tempfile
 
 from browse import (OurClient, Program, Relayd, free_port, installed, lacks,
-                    listens, nginx, talk, until)
+                    listens, nginx, shell_wrote, talk)
 from harness import Tap
 
 t = Tap()
@@ -96,13 +96,7 @@ class Other:
         self.client.stop()
 
     def do_size(self, n):
-        def written():
-            try:
-                with open("%s/size.%s" % (self.tmp, n)) as f:
-                    return f.read().strip()
-            except OSError:
-                return ""
-        return until(written, "the shell to say its size")
+        return shell_wrote("%s/size.%s" % (self.tmp, n))
 
     def do_lose(self):
         self.d.stop()

@@ -6,7 +6,7 @@ that breaks, a tunnel that drops, a program that never stops printing."""
 import os
 import tempfile
 
-from browse import OurClient, Relayd, installed, lacks, talk, until
+from browse import OurClient, Relayd, installed, lacks, shell_wrote, talk
 from harness import Tap, Wire
 
 t = Tap()
@@ -43,13 +43,7 @@ class Other:
         self.wire.cut()
 
     def do_file(self, name):
-        def written():
-            try:
-                with open("%s/%s" % (self.tmp, name)) as f:
-                    return f.read().strip()
-            except OSError:
-                return ""
-        return until(written, "the shell to write " + name)
+        return shell_wrote("%s/%s" % (self.tmp, name))
 
     def do_memory(self):
         """KiB of what a terminal's bytes pass through, all together."""

@@ -3,15 +3,8 @@
 import { api } from "../api";
 import { t } from "../i18n";
 import { useLoaded } from "../load";
-import type { Health, NodeDiagnostics, Plugin } from "../types";
-import { Empty, HealthDot, Shown, Time } from "../ui";
-
-const RANK: Health[] = ["critical", "error", "timeout", "warning", "ok", ""];
-
-function worstFirst<T extends { status: Health }>(list: T[]): T[] {
-  return [...list].sort((a, b) =>
-    RANK.indexOf(a.status) - RANK.indexOf(b.status));
-}
+import type { NodeDiagnostics, Plugin } from "../types";
+import { Empty, HealthDot, RANK, Shown, Time, worstFirst } from "../ui";
 
 function PluginCard({ p }: { p: Plugin }) {
   return (

@@ -8,7 +8,7 @@ import type { AccessLog, Pagination } from "../types";
 import type { Key } from "../texts/en";
 import { Empty, Pages, Shown, Time } from "../ui";
 
-const TYPES: Record<AccessLog["access_type"], Key> = {
+export const TYPES: Record<AccessLog["access_type"], Key> = {
   ui_proxy: "typeProxy", web_terminal: "typeTerminal", tcp: "typeTcp",
   view: "typeView",
 };

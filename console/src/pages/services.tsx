@@ -10,14 +10,14 @@ import {
   tell,
 } from "../ui";
 
-interface Found extends Service {
+export interface Found extends Service {
   name: string;
   session: string;
   node: string;
 }
 
 /** All active sessions of a system; what several nodes report comes once. */
-async function all(
+export async function all(
   sessions: SessionRef[], signal: AbortSignal,
 ): Promise<Found[]> {
   const lists = await Promise.all(sessions.map(async (s) =>
@@ -33,7 +33,7 @@ async function all(
 }
 
 /** A tab is opened at once, in the click: later it would be a pop-up. */
-async function open(f: Found): Promise<void> {
+export async function open(f: Found): Promise<void> {
   const tab = window.open("about:blank", "_blank");
 
   try {
@@ -132,11 +132,14 @@ export function Services({ sessions, users }: {
         <Empty title={t("noServices")} help={t("noServicesHelp")} />}
       {blocks(found).map((b) => {
         const domain = users?.module_domains?.[b.module];
+        const label = b.module && b.of.every((f) => f.label ===
+          b.of[0]!.label) ? b.of[0]!.label : "";
         const login = users?.domain_users?.find((u) => u.domain === domain);
         return (
           <details key={b.key} class="card" open>
             <summary>
               <strong>{b.module || t("customServices")}</strong>
+              {label && <span>{label}</span>}
               {b.node && <span class="badge">
                 {t("node", { node: b.node })}</span>}
               <span class="faint">{b.of.length}</span>

@@ -103,7 +103,7 @@ export function SessionPage({ id, place }: { id: string; place: Place }) {
       </nav>
       {tab === "diagnostics" && <DiagnosticsOf system={session.system_id} />}
       {tab === "services" && <Services sessions={refs} users={users} />}
-      {tab === "credentials" && <Users key={id} id={id} onSeen={setUsers} />}
+      {tab === "credentials" && <Users key={id} sessions={refs} onSeen={setUsers} />}
       {tab === "accessLog" && <Logs id={id} place={place} />}
       {tab === "recordings" && <Recordings id={id} place={place} />}
       {closing && (

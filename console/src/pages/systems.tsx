@@ -5,12 +5,13 @@ import { api } from "../api";
 import { t } from "../i18n";
 import { orgName } from "../names";
 import { useLoaded } from "../load";
-import { href, setQuery, type Place } from "../route";
+import { setQuery, type Place } from "../route";
 import type { System } from "../types";
 import {
-  Button, Confirm, Copy, Dialog, Empty, errorText, Failure, Field, Icon,
+  Button, Confirm, Copy, Dialog, Empty, errorText, Failure, Field,
   Loading, Pages, rowsKept, StatusBadge, tell, Time,
 } from "../ui";
+import { SupportPopover } from "./popover";
 import { Sorter } from "./sessions";
 
 /** What starts the client there; the secret comes from standard input. */
@@ -106,11 +107,7 @@ function Row({ s, reload, ask }: {
     <tr>
       <th scope="row" data-label={t("system")}>
         {s.name}
-        {s.support_session_id && (
-          <a class="button plain compact" title={t("session")}
-            href={href(["session", s.support_session_id])}>
-            <Icon name="headset" /><span class="unseen">{t("session")}</span>
-          </a>)}
+        {s.support_session_id && <SupportPopover s={s} />}
       </th>
       <td data-label={t("systemKey")}><code>{s.system_key}</code></td>
       <td data-label={t("organization")}>{orgName(s)}</td>

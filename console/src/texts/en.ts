@@ -168,6 +168,7 @@ export const en = {
   newSecretAsk:
     "Give {system} a new secret? The one it has is refused from then on.",
   session: "Session",
+  supportOf: "Support of {system}",
   unknown: "unknown",
   inactive: "inactive",
   suspended: "suspended",

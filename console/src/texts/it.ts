@@ -162,6 +162,7 @@ export const it: Texts = {
   newSecretAsk:
     "Dare a {system} un nuovo segreto? Quello che ha non varrà più.",
   session: "Sessione",
+  supportOf: "Assistenza di {system}",
   unknown: "sconosciuto",
   inactive: "inattivo",
   suspended: "sospeso",

@@ -4,7 +4,7 @@
 //
 // An application on Express and ws, as many are: events that the server sends,
 // a form with a token that has to come from a page of the same origin, a
-// WebSocket that is open to that page alone. "Same" is by Host, and by scheme
+// WebSocket that is open to that page alone, a file that is sent up. "Same" is by Host, and by scheme
 // as the request says it or (below /trusting) as X-Forwarded-Proto does.
 
 const crypto = require("crypto");
@@ -21,7 +21,9 @@ const same = (req, trusting) => {
 
 const page = `<!doctype html><title>live</title><h1>Live</h1>
 <form method=post action=save><input name=text><button>Save</button>
-<input type=hidden name=csrf value=TOKEN></form><ol id=list></ol>
+<input type=hidden name=csrf value=TOKEN></form>
+<form method=post action=upload enctype=multipart/form-data>
+<input type=file name=file><button>Send</button></form><ol id=list></ol>
 <pre id=said></pre><script>
 const say = (x) => document.getElementById("said").append(x + "\\n");
 const from = new EventSource("events");
@@ -73,6 +75,16 @@ const mount = (trusting) => {
 		    `<h1>${good ? "saved" : "refused"}</h1>` +
 		    `<pre>${JSON.stringify(req.headers.origin)} at ` +
 		    `${req.headers.host}</pre>`);
+	});
+	// Of one file, and no field beside it.
+	r.post("/upload", express.raw({ type: "multipart/form-data",
+	    limit: "64mb" }), (req, res) => {
+		const edge = /boundary=(.*)$/.exec(req.headers["content-type"])[1];
+		const from = req.body.indexOf("\r\n\r\n") + 4;
+		const file = req.body.subarray(from,
+		    req.body.lastIndexOf(`\r\n--${edge}--`));
+		res.type("html").send(`<h1>${file.length} bytes</h1><pre>` + crypto
+		    .createHash("sha256").update(file).digest("hex") + "</pre>");
 	});
 	return r;
 };
