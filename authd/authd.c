@@ -38,7 +38,7 @@
 #include "cred/shared.h"
 #include "imsg/msg.h"
 #include "load.h"
-#include "metrics/count.h"
+#include "metrics/pages.h"
 #include "msg/admit.h"
 #include "msg/credit.h"
 #include "msg/dialer.h"
@@ -48,6 +48,7 @@
 #include "msg/internal.h"
 #include "msg/issue.h"
 #include "msg/login.h"
+#include "msg/processes.h"
 #include "msg/recheck.h"
 #include "msg/recording.h"
 #include "msg/relay.h"
@@ -76,6 +77,7 @@ static void	store_path(char *, size_t);
 static const struct dispatch	parent_table[] = {
 	PROC_ROWS
 #define P(TYPE, handler)	{ IMSG_##TYPE, R_PARENT, S_ANY, 0, handler },
+#define PA(TYPE)		{ IMSG_##TYPE, R_PARENT, S_ANY, MF_ANSWER, NULL },
 #include "msg/table.def"
 	PROC_RELOAD_ROWS
 };
@@ -87,7 +89,7 @@ static const struct proc_ops	ops = {
 	.rows = sizeof(parent_table) / sizeof(parent_table[0]),
 	.files = FILES_MAX,
 	.keyfile = authd_key,
-	.counters = counts_take,
+	.counters = pages_take,
 	.ports = authd_ports,
 	.run = authd_run,
 	.judge = recording_judge,
@@ -120,6 +122,7 @@ main(int argc, char **argv)
 	if (sodium_init() == -1 || jwt_init() == -1)
 		return (1);
 	index_init();
+	pages_own(ROLE_AUTHD);
 	proc_main(&ops, argc, argv);
 }
 
@@ -247,6 +250,7 @@ authd_run(void)
 	recording_reloaded();
 	dialer_init();
 	invalidate_init();
+	processes_init();
 	timer_init(&authd.retry, authd_open, NULL);
 	authd_server();
 	authd_lay_ca();

@@ -12,7 +12,7 @@ authd_OBJS = $(call authd_room,authd) $(authd_core_OBJS) \
 	$(call authd_room,authd/store) $(call authd_room,authd/store/sql) \
 	$(call authd_room,authd/store/sqlite) $(call authd_room,authd/store/pg) \
 	$(call authd_room,authd/redis) \
-	common/base/index.o common/base/rate.o common/base/reference.o common/metrics/count.o \
+	common/base/index.o common/base/rate.o common/base/reference.o common/metrics/history.o $(pages_OBJS) \
 	common/base/conninfo.o common/base/label.o common/base/target.o common/base/uuid.o \
 	$(text_OBJS) $(api_OBJS) $(ctl_OBJS) $(doc_OBJS) $(wipe_OBJS) \
 	$(proc_OBJS)

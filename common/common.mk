@@ -20,6 +20,8 @@ text_OBJS = common/base/text.o common/ws/ws_utf8.o
 
 # What is counted: for who counts, count.o; for who shows it, the table.
 metrics_OBJS = common/metrics/table.o
+# Who reads the pages of all.
+pages_OBJS = common/metrics/pages.o common/metrics/count.o $(metrics_OBJS)
 
 # An allocator for JSON, which may hold secrets.
 wipe_OBJS = common/base/wipe.o

@@ -6,8 +6,8 @@
 #include "answer.h"
 #include "base/log.h"
 #include "metrics/ids.h"
+#include "metrics/pages.h"
 #include "metrics/table.h"
-#include "pages.h"
 #include "proc/roles.h"
 
 #define HEAD_MAX	512

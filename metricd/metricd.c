@@ -2,7 +2,7 @@
 /*
  * metricd: shows what the others count. It may touch its listening sockets,
  * their connections, and everybody's counters, which it can read and not write
- * (pages.c); it has no channel but the parent's, and nothing to say on that.
+ * (metrics/pages.h); it has no channel but the parent's, and nothing to say on that.
  * Nobody is asked when somebody looks, so that one who looks costs nobody time
  * but us, and gets an answer whoever hangs.
  *
@@ -25,7 +25,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "metrics/count.h"
-#include "pages.h"
+#include "metrics/pages.h"
 #include "proc/conf.h"
 #include "proc/proc.h"
 #include "request.h"
@@ -84,6 +84,7 @@ static struct {
 int
 main(int argc, char **argv)
 {
+	pages_own(ROLE_METRICD);
 	proc_main(&ops, argc, argv);
 }
 

@@ -163,10 +163,9 @@ format_layers(uint32_t layers, char *dst, size_t size)
 		uint32_t	 bit;
 		const char	*name;
 	} names[] = {
-		{ SB_USER, "user" }, { SB_CHROOT, "chroot" },
-		{ SB_NNP, "nnp" }, { SB_LANDLOCK, "landlock" },
-		{ SB_SECCOMP, "seccomp" }, { SB_RLIMIT, "rlimit" },
-		{ SB_NODUMP, "nodump" },
+#define L(NAME, bit, word)	{ bit, word },
+		SANDBOX_LAYERS
+#undef L
 	};
 	size_t	i;
 

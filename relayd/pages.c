@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * What everybody counts (metrics/count.h): a page of memory for each place that
- * counts, which outlives who is in it. Its owner writes it, metricd reads all of
- * them. None can be made shorter, and who is to read cannot write.
+ * counts, which outlives who is in it. Its owner writes it, metricd and authd read
+ * all of them. None can be made shorter, and who is to read cannot write.
  */
 #include <sys/mman.h>
 
@@ -107,7 +107,7 @@ pages_send(struct child *to)
 
 	if (own != -1)
 		r |= page_send(to, (size_t)own, 1);
-	for (i = 0; (role_info(to->role)->flags & RF_METRICS) &&
+	for (i = 0; (role_info(to->role)->flags & RF_READS) &&
 	    i < pages.all.n; i++)
 		if (own == -1 || i != (size_t)own)
 			r |= page_send(to, i, 0);

@@ -28,6 +28,7 @@ const struct dispatch	parent_table[] = {
 	{ IMSG_PONG, R_CHILDREN, ST_UP, 0, watch_on_pong },
 	{ IMSG_BOUND, R_AUTHD, ST_UP, 0, on_bound },
 	{ IMSG_OFFENCE, R_AUTHD | R_KEYD, ST_UP, 0, on_offence },
+	{ IMSG_PROCESSES, R_AUTHD, ST_UP, MF_REQUEST, processes_on_ask },
 	{ IMSG_CTL_REQUEST, R_CONTROL, ST_UP, 0, admin_on_request },
 	{ IMSG_CTL, R_CONTROL, ST_UP, MF_REQUEST, admin_on_ctl },
 	{ IMSG_RELOAD_SAID, R_STANDING, ST_UP, MF_ANSWER, NULL },

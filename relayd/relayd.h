@@ -265,7 +265,7 @@ void	peers_join(struct child *);
 
 /* A page for each place that counts; fatal. */
 void	pages_init(void);
-/* Queue COUNTERS: its own, and all to metricd, to read. 0, or -1. */
+/* Queue COUNTERS: its own, and all to who reads them. 0, or -1. */
 int	pages_send(struct child *);
 /* A child has ended: what it was is no more, what it counted stays. */
 void	pages_ended(const struct child *);
@@ -348,6 +348,10 @@ void	give_clear(void);
 typedef void (*reload_done_fn)(uint64_t who, uint32_t id, unsigned code,
     const char *text);
 void	reload_start(reload_done_fn, uint64_t who, uint32_t id);
+
+/* ---- processes.c: what an administrator hears of the processes ---- */
+
+int	processes_on_ask(struct chan *, struct imsg *);
 
 /* ---- ctl_parent.c: what relayctl asks of the parent ---- */
 

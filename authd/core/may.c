@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 #include <string.h>
+#include <strings.h>
 
 #include "may.h"
 #include "session.h"
@@ -97,6 +98,13 @@ may_come_back(const struct stream *st, const struct operator *who)
 	    st->tunnel->session != NULL && !st->tunnel->session->over &&
 	    strcmp(st->who.id, who->id) == 0 &&
 	    strcmp(st->who.impersonator, who->impersonator) == 0);
+}
+
+enum refusal
+may_look_after(const struct operator *who)
+{
+	return (strcasecmp(who->org_role, "owner") == 0 ?
+	    REFUSE_NOT : REFUSE_PERMISSION);
 }
 
 int

@@ -36,6 +36,8 @@ enum refusal	may_terminal(const struct facts *, const struct session *se,
 		    const struct now *);
 /* Is it a terminal of theirs that they may come back to? */
 int		may_come_back(const struct stream *, const struct operator *);
+/* May they see how the daemon is? All organizations have to be theirs. */
+enum refusal	may_look_after(const struct operator *);
 /* May the system have a tunnel? NEED_SYSTEM. */
 enum refusal	may_connect(const struct facts *);
 /* The same of a row of its own. */

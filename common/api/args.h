@@ -40,6 +40,7 @@
 /* What a call can need that its token permits, and what tokens call it. */
 #define API_PERMISSIONS							\
 	N(CONNECT, "connect:systems") N(READ, "read:systems")		\
-	N(MANAGE, "manage:systems") N(RECORDINGS, "read:recordings")
+	N(MANAGE, "manage:systems") N(RECORDINGS, "read:recordings")	\
+	N(STATUS, "read:status")
 
 #endif

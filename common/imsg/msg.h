@@ -101,14 +101,15 @@ enum try_call {
 	TRY_COUNT
 };
 
-/* Sandbox layers that a child reports as applied (READY). */
-#define SB_USER		0x01
-#define SB_CHROOT	0x02
-#define SB_NNP		0x04
-#define SB_LANDLOCK	0x08
-#define SB_SECCOMP	0x10
-#define SB_RLIMIT	0x20
-#define SB_NODUMP	0x40
+/* Sandbox layers that a child reports as applied (READY), and their words. */
+#define SANDBOX_LAYERS							\
+	L(USER, 0x01, "user") L(CHROOT, 0x02, "chroot")			\
+	L(NNP, 0x04, "nnp") L(LANDLOCK, 0x08, "landlock")		\
+	L(SECCOMP, 0x10, "seccomp") L(RLIMIT, 0x20, "rlimit")		\
+	L(NODUMP, 0x40, "nodump")
+#define L(NAME, bit, word)	SB_##NAME = (bit),
+enum sandbox_layer { SANDBOX_LAYERS };
+#undef L
 
 #define LISTEN_INTERNAL	0x01
 #define LISTEN_TUNNEL	0x02

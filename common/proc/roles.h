@@ -55,8 +55,9 @@ enum role_filter { FILTER_NOTHING, FILTER_WORKER, FILTER_RECORDER,
 #define RF_LATE		0x400	/* after those without any of these */
 #define RF_LAST		0x080	/* when all others have gone */
 #define RF_FILES	0x100	/* may make files grow, to the store's limit */
-#define RF_METRICS	0x1000	/* gets their listeners, and reads all pages */
+#define RF_METRICS	0x1000	/* gets their listeners */
 #define RF_COUNTS	0x2000	/* gets a page to count in */
+#define RF_READS	0x200000 /* reads the pages of all others */
 #define RF_RECORDS	0x4000	/* may make one grow, to a recording's limit */
 #define RF_DIALS	0x8000	/* gets the authorities that it trusts */
 #define RF_TLS		0x10000	/* gets the listening sockets with tls */

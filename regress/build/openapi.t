@@ -161,7 +161,7 @@ for path, keys in (("/api/support-sessions", SORT_KEYS),
            if p["name"] == "sort_by"], [sorted(keys)],
           "what %s can be sorted by" % path)
 with open(SRC + "/doc/openapi.yaml", encoding="utf-8") as f:
-    equal(sorted(set(re.findall(r"\b[a-z]+:(?:systems|recordings)\b",
+    equal(sorted(set(re.findall(r"\b[a-z]+:(?:systems|recordings|status)\b",
                                 f.read()))),
           sorted(PERMISSIONS.values()), "no other permission")
 equal([r for r in refs(served) if not leads(served, r)], [],

@@ -61,6 +61,13 @@ kill_child(struct child *c, const char *reason)
 	c->chan = NULL;
 }
 
+unsigned
+supervise_restarts(const struct child *c)
+{
+	(void)c;
+	return (0);
+}
+
 int
 admin_on_ctl(struct chan *chan, struct imsg *m)
 {
@@ -838,6 +845,37 @@ flood(void)
 }
 #endif
 
+/* PROCESSES: of each role and state one row, with the layers that all have. */
+static void
+processes(void)
+{
+	struct msg_process	in;
+	struct imsg		m = { .type = 0 };
+	unsigned		rows = 0;
+	int			far, first, second;
+
+	child_make(ROLE_AUTHD, CHILD_READY, &far);
+	child_make(ROLE_TCPD, CHILD_READY, &first)->layers = SB_USER |
+	    SB_SECCOMP;
+	child_make(ROLE_TCPD, CHILD_READY, &second)->layers = SB_SECCOMP |
+	    SB_NNP;
+	say_raw(far, IMSG_PROCESSES, 7, -1, NULL, 0);
+	turn();
+	while (hear_any(far, &m, 0) > 0 && m.type == IMSG_PROCESS &&
+	    get_process(&m, &in) == 0) {
+		if (in.role != ROLE_TCPD)
+			continue;
+		rows++;
+		is_int(in.count, 2, "processes: how many");
+		is_int(in.layers, SB_SECCOMP, "the layers that all have");
+	}
+	is_int(rows, 1, "one row of a role in a state");
+	ok(m.type == IMSG_PROCESSES_END && m.id == 7, "that is all");
+	close(far);
+	close(first);
+	close(second);
+}
+
 int
 main(void)
 {
@@ -860,6 +898,7 @@ main(void)
 	words_of_authd();
 	hangs();
 	limits();
+	processes();
 #ifdef RELAYD_TESTING
 	flood();
 #endif

@@ -4,12 +4,19 @@
 #include <unistd.h>
 
 #include "base/log.h"
-#include "metrics/count.h"
-#include "metrics/table.h"
+#include "count.h"
 #include "pages.h"
 #include "proc/roles.h"
+#include "table.h"
 
 static struct metric_pages	pages;
+static int			own = ROLE_NONE;
+
+void
+pages_own(int role)
+{
+	own = role;
+}
 
 int
 pages_take(int fd, uint8_t role, uint8_t index)
@@ -21,7 +28,7 @@ pages_take(int fd, uint8_t role, uint8_t index)
 		close(fd);
 		return (-1);
 	}
-	if (role == ROLE_METRICD) {
+	if (role == own) {
 		if (counts_take(fd, role, index) == -1)
 			return (-1);
 		at = counts;
