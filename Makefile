@@ -5,6 +5,7 @@
 # make regress     these and the end-to-end tests (needs --enable-testing)
 # make asan        tools/check: everything, from nothing, under sanitizers
 # make soak        regress/soak: RELAYD_SOAK_SECONDS (600) of real time
+# make torture     everything killed, stopped, refused for ten minutes
 # make fuzz        each fuzz target for FUZZ_SECONDS (60)
 # make bench       benchmarks (bench/README or bench/RESULTS.md)
 # make lint        clang-tidy, cppcheck, mandoc

@@ -86,3 +86,11 @@ soak: all
 	RELAYD_TEST_SECONDS=$$(($${RELAYD_SOAK_SECONDS:-600} + 600)) \
 	    sh $(srcdir)/tools/run-tests -b . -v \
 	    -j $(words $(SOAK_TESTS)) $(SOAK_TESTS)
+
+# What tools/check has a short form of; RELAYD_SEED is in what they print.
+TORTURE_TESTS = $(addprefix $(srcdir)/regress/e2e/,torture.t)
+.PHONY: torture
+torture: all
+	RELAYD_TORTURE_SECONDS=$${RELAYD_TORTURE_SECONDS:-600} \
+	    RELAYD_TEST_SECONDS=7200 \
+	    sh $(srcdir)/tools/run-tests -b . -v $(TORTURE_TESTS)
