@@ -43,6 +43,7 @@
 #include "proc/link.h"
 #include "proc/proc.h"
 #include "proc/trusted.h"
+#include "net/brought.h"
 #include "net/listen.h"
 #include "refused.h"
 #include "upstream.h"
@@ -134,6 +135,7 @@ static void
 stop(void)
 {
 	listen_stop();
+	brought_stop();
 	refused_tell();
 	plain_stop();
 	events_end_all();

@@ -9,7 +9,7 @@ proxyd_BODY_OBJS = proxyd/http/repack.o proxyd/http/rewrite.o
 
 proxyd_OBJS = proxyd/proxyd.o proxyd/authd.o proxyd/grant.o proxyd/session.o \
 	proxyd/refused.o proxyd/upstream.o proxyd/door/buf.o proxyd/door/conn.o \
-	common/net/crowd.o common/net/listen.o common/proc/trusted.o proxyd/door/enter.o proxyd/door/limits.o \
+	common/net/crowd.o common/net/brought.o common/net/listen.o common/net/proxyhead.o common/proc/trusted.o proxyd/door/enter.o proxyd/door/limits.o \
 	proxyd/door/now.o proxyd/door/plain.o proxyd/door/trust.o \
 	proxyd/job/acme.o proxyd/job/answer.o proxyd/job/api.o \
 	proxyd/job/begin.o proxyd/job/console.o proxyd/job/cors.o \

@@ -135,6 +135,7 @@ static const struct keyword {
 	{ "port",	PORT },
 	{ "postgresql",	POSTGRESQL },
 	{ "prefix",	PREFIX },
+	{ "protocol",	PROTOCOL },
 	{ "proxied",	PROXIED },
 	{ "proxy",	PROXY },
 	{ "proxyd",	PROXYD },

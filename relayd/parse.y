@@ -122,7 +122,7 @@ static void	certificate(struct parser *, const char *, const char *);
 %token CHECK "check" PAIR "pair"
 %token PAIRED "paired" TOKENS "tokens"
 %token STALL "stall" SUBJECT "subject" URL "url" WAIT "wait"
-%token PATH "path" PER "per" PORT "port" PROXIED "proxied" PROXY "proxy"
+%token PATH "path" PER "per" PORT "port" PROTOCOL "protocol" PROXIED "proxied" PROXY "proxy"
 %token PROXYD "proxyd" PUBLIC "public" RATE "rate" READ "read" RECONNECT "reconnect"
 %token REPLACE "replace"
 %token REQUIRE "require" SCHEME "scheme" SECRET "secret" SESSION "session"
@@ -557,6 +557,7 @@ listenflag	: INTERNAL			{ $$.number = LISTEN_INTERNAL; }
 		| PAIR				{ $$.number = LISTEN_PAIR; }
 		| RELAY				{ $$.number = LISTEN_RELAY; }
 		| ONLY				{ $$.number = LISTEN_ONLY; }
+		| PROXY PROTOCOL		{ $$.number = LISTEN_PROXY; }
 		| LATER {
 			error(ps, "\"%s\" is not supported by this version",
 			    $1.string);
@@ -1540,6 +1541,8 @@ listener_kind(struct parser *ps, const char *address, uint64_t flags)
 	else if ((flags & LISTEN_ADMIN) && (flags & (LISTEN_INTERNAL |
 	    LISTEN_TUNNEL | LISTEN_METRICS | LISTEN_PAIR | LISTEN_RELAY)))
 		error(ps, "listen: a listener for admin is for nothing else");
+	else if ((flags & LISTEN_PROXY) && (flags & LISTEN_METRICS))
+		error(ps, "listen: metrics know no proxy protocol");
 	else if ((flags & LISTEN_PUBLIC) && !(flags & LISTEN_METRICS))
 		error(ps, "listen: only metrics are public or not");
 	else if ((flags & LISTEN_METRICS) && !(flags & LISTEN_PUBLIC) &&
@@ -1635,7 +1638,7 @@ tls_begin(struct parser *ps)
 	if (ps->listen == NULL)
 		return;			/* said already */
 	if (ps->listen->flags & ~(uint32_t)(LISTEN_TUNNEL | LISTEN_PAIR |
-	    LISTEN_RELAY | LISTEN_ONLY))
+	    LISTEN_RELAY | LISTEN_ONLY | LISTEN_PROXY))
 		error(ps, "listen: tls is for the front and for tunnels");
 	else
 		ps->listen->flags |= LISTEN_TLS;
@@ -1741,6 +1744,21 @@ check_no_auth(struct parser *ps, const char *name)
 	}
 }
 
+/* Who may say whose a connection is has to be said. */
+static void
+check_brought(struct parser *ps, const char *name)
+{
+	const struct conf	*c = ps->conf;
+	unsigned		 i;
+
+	for (i = 0; i < c->n_listen && c->n_trusted_proxy == 0; i++)
+		if (c->listen[i].flags & LISTEN_PROXY) {
+			report(ps, name, 0, "listen: proxy protocol is taken "
+			    "from a \"trusted proxy\", and there is none");
+			break;
+		}
+}
+
 /* authd sees nothing but the store's directory. */
 static void
 check_socket(struct parser *ps, const char *name)
@@ -1773,6 +1791,7 @@ finish(struct parser *ps, const char *name)
 	if (c->n_listen == 0 && ps->errors == 0)
 		report(ps, name, 0, "no \"listen on ... port ...\"");
 	check_no_auth(ps, name);
+	check_brought(ps, name);
 	check_socket(ps, name);
 	if (c->penalty_min > c->penalty_max)
 		report(ps, name, 0, "penalty min is longer than penalty max");

@@ -2,6 +2,9 @@
 #include "accept.h"
 #include "base/clock.h"
 #include "client.h"
+#include "imsg/msg.h"
+#include "metrics/count.h"
+#include "net/brought.h"
 #include "net/listen.h"
 #include "proc/proc.h"
 #include "proc/trusted.h"
@@ -11,9 +14,25 @@
 static struct timer	again;
 
 static void
+accept_brought(int fd, unsigned n, uint32_t flags, const struct addr *a)
+{
+	client_new(fd, n, flags, a, !(flags & LISTEN_UNNAMED) &&
+	    trusted_has(a));
+}
+
+static void
 accept_came(int fd, unsigned n, uint32_t flags, const struct addr *a)
 {
-	client_new(fd, n, flags, a, trusted_has(a));
+	if (flags & LISTEN_PROXY)
+		brought(fd, n, flags, a);
+	else
+		accept_brought(fd, n, flags, a);
+}
+
+static void
+accept_refused(void)
+{
+	count(CT_TLS_FAIL_HEADER);
 }
 
 static void
@@ -35,6 +54,10 @@ accept_run(void)
 {
 	static const struct listen_ops	ops = { accept_came, accept_later };
 
+	static const struct brought_ops	brings = { accept_brought,
+	    accept_refused, client_others };
+
 	timer_init(&again, accept_again, NULL);
+	brought_init(proc_base(), &brings);
 	listen_run(proc_base(), &ops);
 }

@@ -40,7 +40,7 @@ static struct {
 	struct clients		 live, dead;
 	LIST_HEAD(, client)	 by_id[BUCKETS];
 	uint64_t		 last;		/* id */
-	size_t			 n, most;
+	size_t			 n, most, others;
 	int			 stopping;
 	struct timer		 stop;
 } clients = {
@@ -97,12 +97,19 @@ client_admit(const struct addr *a, int trusted)
 
 	while ((r = crowd_room(a, trusted, clock_ms(), &s)) == CROWD_CLOSE)
 		client_fail(client_of(s), CT_TLS_FAIL_ROOM, "makes room");
-	if (r == CROWD_ROOM && clients.n >= conns_most()) {
+	if (r == CROWD_ROOM && clients.n + clients.others >=
+	    conns_most()) {
 		if ((s = crowd_spare(clock_ms())) == NULL)
 			return (-1);
 		client_fail(client_of(s), CT_TLS_FAIL_ROOM, "makes room");
 	}
 	return (r == CROWD_ROOM ? 0 : -1);
+}
+
+void
+client_others(int n)
+{
+	clients.others += (size_t)n;
 }
 
 static void

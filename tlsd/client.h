@@ -79,6 +79,8 @@ void	client_init(const struct client_ops *ops);
 /* One was accepted (fd taken), at the n-th listener. */
 void	client_new(int fd, unsigned listener, uint32_t flags,
 	    const struct addr *, int trusted);
+/* So many more (or fewer) have not come so far, and hold a descriptor. */
+void	client_others(int);
 /* The one close; safe in any state, frees later. `reset`: TCP is told. */
 void	client_close(struct client *, const char *why, int reset);
 /* Free what was closed in this turn. */

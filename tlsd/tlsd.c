@@ -30,6 +30,7 @@
 #include "kernel.h"
 #include "accept.h"
 #include "metrics/count.h"
+#include "net/brought.h"
 #include "net/listen.h"
 #include "proc/proc.h"
 #include "proc/trusted.h"
@@ -90,6 +91,7 @@ static void
 stop(void)
 {
 	listen_stop();
+	brought_stop();
 	client_stop();
 }
 

@@ -122,6 +122,8 @@ enum sandbox_layer { SANDBOX_LAYERS };
 #define LISTEN_ADMIN	0x100	/* of relay sessions, and nothing else */
 #define LISTEN_NO_ADMIN	0x200	/* proxyd: there is one for that */
 #define LISTEN_RELAY	0x400	/* rendezvous, with LISTEN_ONLY */
+#define LISTEN_PROXY	0x800	/* first a PROXY header (net/brought.h) */
+#define LISTEN_UNNAMED	0x1000	/* which has named nobody */
 
 /* Calls of the rendezvous admin API (RELAY), and its slots. */
 enum relay_op { RELAY_CREATE = 1, RELAY_LIST, RELAY_SHOW, RELAY_DELETE,

@@ -6,16 +6,32 @@
 #include "imsg/imsg.h"
 #include "limits.h"
 #include "metrics/count.h"
+#include "net/brought.h"
 #include "net/listen.h"
 #include "proc/conf.h"
 #include "proc/proc.h"
 #include "proc/trusted.h"
 
 static void
-enter_here(int fd, unsigned n, uint32_t flags, const struct addr *a)
+enter_brought(int fd, unsigned n, uint32_t flags, const struct addr *a)
 {
 	(void)n;
 	enter(fd, flags, a, NULL);
+}
+
+static void
+enter_here(int fd, unsigned n, uint32_t flags, const struct addr *a)
+{
+	if (flags & LISTEN_PROXY)
+		brought(fd, n, flags, a);
+	else
+		enter(fd, flags, a, NULL);
+}
+
+static void
+enter_refused(void)
+{
+	count(CT_DROP_HEADER);
 }
 
 void
@@ -23,8 +39,11 @@ enter_run(void)
 {
 	/* None of ours may ever go: time has to. */
 	static const struct listen_ops	ops = { enter_here, limits_again };
+	static const struct brought_ops	brings = { enter_brought,
+	    enter_refused, limits_fds };
 
 	limits_init(listen_pause, conn_shed);
+	brought_init(proc_base(), &brings);
 	listen_run(proc_base(), &ops);
 }
 
@@ -32,7 +51,8 @@ void
 enter(int fd, uint32_t flags, const struct addr *a, const struct plain *from)
 {
 	static unsigned long	dropped;
-	int			trusted = trusted_has(a);
+	int			trusted = !(flags & LISTEN_UNNAMED) &&
+				    trusted_has(a);
 
 	if (conn_admit(a, trusted) == -1) {
 		count(CT_DROP_EARLY);

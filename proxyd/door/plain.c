@@ -82,7 +82,7 @@ on_plain(struct chan *c, struct imsg *m)
 	if (get_plain(m, &in) == -1 || m->fd == -1 || in.id == 0 ||
 	    !(in.flags & LISTEN_TLS) ||
 	    (in.flags & ~(uint32_t)(LISTEN_TLS | LISTEN_TUNNEL |
-	    LISTEN_PAIR | LISTEN_RELAY | LISTEN_ONLY)) ||
+	    LISTEN_PAIR | LISTEN_RELAY | LISTEN_ONLY | LISTEN_UNNAMED)) ||
 	    addr_parse(&a, in.addr, strlen(in.addr)) == -1)
 		return (-1);
 	from.id = in.id;

@@ -265,7 +265,8 @@ give_doors(struct drive *d, unsigned has)
 		d->lfd[i] = listen_any(&sin, 0);
 		d->port[i] = ntohs(sin.sin_port);
 		say_fd(d->parent, 0, dup(d->lfd[i]), listener,
-		    .flags = flags[i], .addr = "127.0.0.1");
+		    .flags = flags[i] | drive_with.flags,
+		    .addr = "127.0.0.1");
 	}
 }
 

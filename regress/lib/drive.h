@@ -35,6 +35,7 @@ extern struct drive_with {
 	const char	*build;		/* a build other than RELAYD_BUILD */
 	const char	*asan;		/* more of ASAN_OPTIONS, ":x=y" */
 	unsigned int	 files;		/* how many descriptors it may have */
+	uint32_t	 flags;		/* LISTEN_*, of all its listeners */
 } drive_with;
 
 /*

@@ -256,6 +256,12 @@ errors(void)
 		    "else\n" },
 		{ "listen on ::1 port 1 internal relay only\n", "t:1: listen: "
 		    "nobody pairs or meets on an internal or tunnel listener\n" },
+		{ "listen on ::1 port 1 proxy protocol\n", "t: listen: proxy "
+		    "protocol is taken from a \"trusted proxy\", and there is "
+		    "none\n" },
+		{ LISTEN_LINE "listen on ::1 port 2 metrics proxy protocol\n"
+		    "trusted proxy ::1\n", "t:2: listen: metrics know no proxy "
+		    "protocol\n" },
 		{ LISTEN_LINE "listen on ::1 port 2 only\n", "t:2: listen: "
 		    "only what? \"pair only\"\n" },
 		{ "tls { x }\n" LISTEN_LINE, "t:1: \"tls\" cannot stand "
@@ -347,7 +353,7 @@ values(void)
 	    "store sqlite \"/a \\\"b\\\" \\\\ c.db\" max 5G\n"
 	    "listen on $host port $port internal tunnel\n"
 	    "listen on :: \\\n"
-	    "    port 0\n"
+	    "    port 0 proxy protocol\n"
 	    "listen on ::1 port 9464 metrics\n"
 	    "listen on 10.1.2.3 port 9464 metrics public\n"
 	    "trusted proxy 10.0.0.0/8\ntrusted proxy ::1\n"
@@ -391,6 +397,7 @@ values(void)
 	is_str(c.listen[0].address, "127.0.0.1", "macro from a string");
 	is_int(c.listen[0].flags, LISTEN_INTERNAL | LISTEN_TUNNEL, "flags");
 	is_str(c.listen[1].address, "::", "a line that goes on");
+	is_int(c.listen[1].flags, LISTEN_PROXY, "and its flag");
 	is_int(c.n_trusted_proxy, 2, "networks");
 	is_int(c.startups_full, 3, "startups");
 	ok(c.n_issuer == 2 && c.n_issuer_keys == 2 && c.n_issuer_rule == 8,

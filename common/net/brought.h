@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: ISC */
+#ifndef NET_BROUGHT_H
+#define NET_BROUGHT_H
+
+#include <stdint.h>
+
+#include "base/addr.h"
+
+struct event_base;
+
+/*
+ * Connections that a proxy in front brings (LISTEN_PROXY): before anything else
+ * it has to say in a PROXY header (net/proxyhead.h) whose each is. The header
+ * alone is read: what follows stays in the socket.
+ */
+
+#define BROUGHT_MS	5000	/* from the connection to the whole header */
+#define BROUGHT_MAX	1024	/* that wait for theirs at once */
+
+struct brought_ops {
+	/*
+	 * One is whole (fd taken), of this client. The flags are those of the
+	 * listener without LISTEN_PROXY, and with LISTEN_UNNAMED where nobody
+	 * is named and the address is the proxy's.
+	 */
+	void	(*came)(int fd, unsigned n, uint32_t flags,
+		    const struct addr *);
+	/* One was refused, and is closed. */
+	void	(*refused)(void);
+	/* So many descriptors more are held, or fewer. */
+	void	(*holds)(int);
+};
+
+/* Once, before the loop. `ops` lives on. */
+void	brought_init(struct event_base *, const struct brought_ops *ops);
+/* One has come (fd taken) to the n-th listener, from there. */
+void	brought(int fd, unsigned n, uint32_t flags, const struct addr *from);
+/* Close those that wait. */
+void	brought_stop(void);
+
+#endif
