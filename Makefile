@@ -105,7 +105,8 @@ endef
 -include $(foreach d,$(DIRS),$(srcdir)/$(d)/$(d).mk)
 $(foreach p,$(PROGRAMS),$(eval $(call program,$(p))))
 
-all: $(BUILT) librelay/librelay.a
+LIBRELAY_SO = librelay.so.1
+all: $(BUILT) librelay/librelay.a librelay/$(LIBRELAY_SO)
 
 # What others link: one object that needs nothing but the system's.
 OBJS += librelay/librelay.o
@@ -113,6 +114,9 @@ librelay/librelay.o: RD_CFLAGS += -fPIC
 librelay/librelay.a: librelay/librelay.o
 	$(SAY) "  AR    $@"
 	$(Q)rm -f $@ && $(AR) cr $@ librelay/librelay.o && $(RANLIB) $@
+librelay/$(LIBRELAY_SO): librelay/librelay.o
+	$(SAY) "  LINK  $@"
+	$(Q)$(LINK) -shared -Wl,-soname,$(LIBRELAY_SO) -o $@ librelay/librelay.o
 
 # `make muxd` for libexec/muxd. A directory of the name may exist in the tree.
 .PHONY: $(PROGRAMS)
@@ -167,7 +171,7 @@ llhttp/libllhttp.a: $(LLHTTP_OBJS)
 
 # ---- tests ----
 
-.PHONY: all check regress asan fuzz bench lint checklist install uninstall clean distclean
+.PHONY: all check regress asan fuzz bench lint checklist install install-systemd uninstall clean distclean
 
 asan:
 	cd $(srcdir) && sh tools/check
@@ -275,7 +279,9 @@ install: all
 	$(call install_texts,$(EXAMPLES),$(docdir)/examples)
 	$(INSTALL) -m 644 $(DOCS) $(D)$(docdir)
 	$(INSTALL) -m 644 $(srcdir)/librelay/librelay.h $(D)$(includedir)
-	$(INSTALL) -m 644 librelay/librelay.a $(D)$(libdir)
+	$(INSTALL) -m 644 librelay/librelay.a librelay/$(LIBRELAY_SO) \
+	    $(D)$(libdir)
+	ln -sf $(LIBRELAY_SO) $(D)$(libdir)/librelay.so
 	$(INSTALL) -m 644 $(srcdir)/librelay/example.c \
 	    $(D)$(docdir)/examples/librelay.c
 	sed -e 's|@prefix@|$(prefix)|' -e 's|@libdir@|$(libdir)|' \
@@ -303,6 +309,22 @@ install: all
 	    sed $(TEXT_PATHS) $(srcdir)/etc/relayd.conf \
 	    >$(D)$(sysconfdir)/relayd.conf; })
 
+# For packages: units, users and directories, where systemd looks for them.
+# The users are those of the roles.
+units = $(prefix)/lib
+install-systemd:
+	$(INSTALL) -d $(D)$(units)/systemd/system $(D)$(units)/sysusers.d \
+	    $(D)$(units)/tmpfiles.d
+	$(call install_texts,$(wildcard $(srcdir)/etc/*.service),$(units)/systemd/system)
+	{ echo "g relayd -"; awk -F'[ ,"]+' '/^R\(/ && $$3 ~ /^_/ { print \
+	    "u", $$3, "- \"relayd, " $$2 "\" /nonexistent /usr/sbin/nologin" }' \
+	    $(srcdir)/common/proc/roles.def; } >$(D)$(units)/sysusers.d/relayd.conf
+	{ echo "d $(runstatedir)/relayd 0755 root root -"; \
+	echo "d $(localstatedir)/lib/relayd 0711 root root -"; } \
+	    >$(D)$(units)/tmpfiles.d/relayd.conf
+	chmod 644 $(D)$(units)/sysusers.d/relayd.conf \
+	    $(D)$(units)/tmpfiles.d/relayd.conf
+
 # The configuration and the store are yours, and stay.
 uninstall:
 	rm -f $(addprefix $(D)$(sbindir)/,relayd relayctl) \
@@ -310,6 +332,7 @@ uninstall:
 	    $(addprefix $(D)$(libexecdir)/relayd/,$(LIBEXEC)) \
 	    $(addprefix $(D)$(mandir)/man1/,$(notdir $(MAN1))) \
 	    $(D)$(includedir)/librelay.h $(D)$(libdir)/librelay.a \
+	    $(D)$(libdir)/$(LIBRELAY_SO) $(D)$(libdir)/librelay.so \
 	    $(D)$(libdir)/pkgconfig/librelay.pc \
 	    $(D)$(docdir)/examples/librelay.c \
 	    $(addprefix $(D)$(mandir)/man3/,$(notdir $(MAN3))) \
@@ -325,7 +348,7 @@ uninstall:
 
 clean:
 	rm -rf bin libexec llhttp fuzz-obj results console/out
-	rm -f librelay/librelay.a
+	rm -f librelay/librelay.a librelay/librelay.so.*
 	rm -f relayd/parse.c relayd/parse.h $(UNIT_TESTS) $(UNIT_FAST_TESTS) \
 	    $(FUZZ_REPLAYS)
 	for d in common $(DIRS); do \

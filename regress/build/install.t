@@ -40,6 +40,10 @@ for f in bash-completion/completions/relayctl zsh/site-functions/_relayctl \
 	grep -q comp "$prefix/share/$f"
 	ok $? "$f is there"
 done
+for f in librelay.a librelay.so librelay.so.1; do
+	[ -s "$prefix/lib/$f" ]
+	ok $? "$f is there"
+done
 [ -s "$dest/etc/relayd.conf" ]
 ok $? "a sample configuration is there"
 

@@ -26,6 +26,7 @@ def build(tmp):
             "sysconfdir=" + prefix + "/etc")
     t.equal(p.returncode, 0, "make install")
     env = dict(os.environ, PKG_CONFIG_PATH=prefix + "/lib/pkgconfig")
+    os.environ["LD_LIBRARY_PATH"] = prefix + "/lib"
     p = run("pkg-config", "--cflags", "--libs", "librelay", env=env)
     t.match(p.stdout, "^-I%s/include -L%s/lib -l" % (prefix, prefix),
             "pkg-config knows it")
@@ -48,6 +49,7 @@ def start(d, s, side, example, program, **kw):
     return subprocess.Popen(
         [example, program], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
         text=True, env={"PATH": os.environ["PATH"],
+                        "LD_LIBRARY_PATH": os.environ["LD_LIBRARY_PATH"],
                         "SWSRS_URL": "http://127.0.0.1:%d" % d.port,
                         "SWSRS_SESSION": s["id"],
                         "SWSRS_TOKEN": s[side + "_token"], **kw})

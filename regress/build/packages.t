@@ -1,0 +1,323 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: ISC
+"""debian/: the packages are built, lintian has nothing to say, and in a root that
+mmdebstrap makes they install, start, upgrade under a connection, and go."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+
+SRC = os.environ["RELAYD_SRC"]
+sys.path.insert(0, os.path.join(SRC, "regress", "e2e"))
+
+from harness import Lines, Program, Tap, until  # noqa: E402
+
+t = Tap()
+SKIPPED = ("./build", "./.git", "./bin", "./libexec", "./llhttp", "./results",
+           "./console/out", "./autom4te.cache", "./config.mk", "./config.h", "./config.log",
+           "./config.status", "./configure", "./debian/build",
+           "*.o", "*.d", "*_test", "*_replay", "node_modules")
+# The next version is another build of all programs.
+CHANGED = "common/base/text.c"
+HOLD = """
+mount --bind "$1" "$1" && mount -t proc proc "$1/proc" &&
+mount --rbind /dev "$1/dev" || exit 1
+echo ready
+exec chroot "$1" sh -c 'while :; do sleep 1000 & wait $!; done'
+"""
+LOOPBACK_UP = """
+import fcntl, socket, struct
+s = socket.socket()
+fcntl.ioctl(s, 0x8914, struct.pack("16sH14x", b"lo", 0x49))
+"""
+ECHO = """
+import socket, threading
+s = socket.create_server(("127.0.0.1", 7007))
+def serve(c):
+    while True:
+        b = c.recv(65536)
+        if not b:
+            break
+        c.sendall(b)
+print("ready", flush=True)
+while True:
+    threading.Thread(target=serve, args=(s.accept()[0],), daemon=True).start()
+"""
+
+
+def run(*words, **kw):
+    kw = dict({"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT,
+               "text": True, "timeout": 800}, **kw)
+    return subprocess.run(words, **kw)
+
+
+def good(r, text):
+    t.equal(r.returncode, 0, text) or t.diag(r.stdout[-4000:])
+    return r.returncode == 0
+
+
+def clean_env():
+    """What a machine that builds packages has."""
+    env = {k: os.environ[k] for k in ("PATH", "HOME") if k in os.environ}
+    return dict(env, LC_ALL="C.UTF-8", DEB_BUILD_OPTIONS="parallel=%d "
+                "noautodbgsym" % (os.cpu_count() or 1))
+
+
+def build(tmp):
+    at = os.path.join(tmp, "build", "relayd")
+    os.makedirs(at)
+    skip = " ".join("--exclude='%s'" % s for s in SKIPPED)
+    good(run("sh", "-c", "tar -C '%s' -c %s . | tar -C '%s' -x --no-same-owner"
+             % (SRC, skip, at)), "a copy of the sources")
+    if not good(run("dpkg-buildpackage", "-b", "-uc", "-us", cwd=at,
+                    env=clean_env()), "dpkg-buildpackage"):
+        return None
+    debs = [f for f in sorted(os.listdir(tmp + "/build"))
+            if f.endswith(".deb")]
+    t.equal([f.split("_")[0] for f in debs],
+            ["librelay-dev", "librelay1", "relay", "relayd", "tunnel-client"],
+            "the packages")
+    r = run("lintian", "--allow-root", "--fail-on", "error,warning",
+            *[os.path.join(tmp, "build", f) for f in debs])
+    t.equal((r.returncode, r.stdout), (0, ""), "lintian has nothing to say")
+    return [os.path.join(tmp, "build", f) for f in debs]
+
+
+def depends(debs):
+    """Names of others' packages that these need."""
+    names = set()
+    for d in debs:
+        text = run("dpkg-deb", "-f", d, "Depends").stdout
+        names |= {x.split()[0].split(":")[0] for x in
+                  text.replace("|", ",").split(",") if x.strip()}
+    names -= {os.path.basename(d).split("_")[0] for d in debs} | {"systemd"}
+    return sorted(n for n in names if n not in ("opensysusers",
+                                                "systemd-sysusers"))
+
+
+class Root:
+    """A Debian of its own: processes, network, mounts."""
+
+    def __init__(self, tmp, debs):
+        self.dir = os.path.join(tmp, "root")
+        with open("/etc/os-release") as f:
+            suite = re.search(r"VERSION_CODENAME=(\w+)", f.read()).group(1)
+        self.made = good(run(
+            "mmdebstrap", "--variant=minbase", "--include=" + ",".join(
+                depends(debs) + ["systemd-standalone-tmpfiles"]), suite, self.dir), "mmdebstrap with what they "
+            "depend on")
+
+    def __enter__(self):
+        self.p = subprocess.Popen(
+            ["unshare", "-mnpf", "--kill-child", "sh", "-c", HOLD, "sh",
+             self.dir], stdout=subprocess.PIPE, stdin=subprocess.DEVNULL)
+        Lines(self.p.stdout).wait("ready")
+        with open("/proc/%d/task/%d/children" % (self.p.pid,
+                                                 self.p.pid)) as f:
+            self.pid = f.read().split()[0]
+        run(*self.beside("python3", "-c", LOOPBACK_UP), check=True)
+        return self
+
+    def __exit__(self, *exc):
+        self.p.kill()
+        self.p.wait()
+
+    def beside(self, *words):
+        """With the network of the root, and the files of this machine."""
+        return ["nsenter", "-n", "-t", self.pid, *words]
+
+    def words(self, *words):
+        return ["nsenter", "-m", "-n", "-p", "-r", "-w", "-t", self.pid,
+                "env", "-i", "PATH=/usr/sbin:/usr/bin:/sbin:/bin", *words]
+
+    def run(self, *words):
+        return run(*self.words(*words))
+
+    def says(self, *words):
+        r = self.run(*words)
+        return r.stdout.strip() if r.returncode == 0 else None
+
+    def files(self):
+        found = set()
+        for at, dirs, names in os.walk(self.dir):
+            here = at[len(self.dir):]
+            if here in ("/proc", "/dev", "/sys", "/tmp"):
+                dirs[:] = []
+                continue
+            found |= {here + "/" + n for n in names + dirs}
+        return found
+
+    def install(self, debs):
+        for d in debs:
+            shutil.copy(d, self.dir + "/tmp")
+        return self.run("dpkg", "-i", *["/tmp/" + os.path.basename(d)
+                                        for d in debs])
+
+
+def unit_word(root, unit, word):
+    with open(root.dir + "/lib/systemd/system/" + unit) as f:
+        return re.search(r"(?m)^%s=(.*)$" % word, f.read()).group(1).split()
+
+
+def installed(root):
+    users = root.says("getent", "passwd") or ""
+    with open(SRC + "/common/proc/roles.def") as f:
+        for u in re.findall(r'(?m)^R\(.*"(_\w+)"', f.read()):
+            if not re.search("(?m)^%s:.*:/nonexistent:/usr/sbin/nologin$" % u,
+                             users):
+                t.ok(False, "user %s" % u)
+    t.ok("_relayd:" in users, "a user for each role, who cannot log in")
+    t.ok(root.says("getent", "group", "relayd"), "the group of relayctl")
+    t.equal(root.says("stat", "-c", "%U %a", "/etc/relayd/jwt.secret"),
+            "root 600", "a key that nobody else reads")
+    t.equal(root.says("stat", "-c", "%U %a %n", "/run/relayd",
+                      "/var/lib/relayd"),
+            "root 755 /run/relayd\nroot 711 /var/lib/relayd", "directories")
+    good(root.run("bash", "-c", ". /usr/share/bash-completion/completions/"
+                  "relayctl && . /usr/share/bash-completion/completions/"
+                  "tunnel-client && . /usr/share/bash-completion/completions/"
+                  "relay"), "completions are bash")
+
+
+def start(root):
+    good(root.run(*unit_word(root, "relayd.service", "ExecStartPre")),
+         "the configuration as it comes is good")
+    d = Program(root.words(*unit_word(root, "relayd.service", "ExecStart")))
+    until(lambda: root.says("relayctl", "show", "stats"), "relayd")
+    listens = root.run("sh", "-c", "cat /proc/net/tcp /proc/net/tcp6").stdout
+    ends = re.findall(r"(?m)^ *\d+: ([0-9A-F]+):\w+ 0+:0000 0A", listens)
+    t.equal(set(ends), {"0100007F"}, "it listens, on loopback alone")
+    said = root.says("relayctl", "show", "processes")
+    t.match(said, r"(?m)_relayauth|authd", "its processes are there")
+    t.match(said, "user,.*landlock,seccomp|seccomp", "in their sandboxes")
+    return d
+
+
+def tunnel(root):
+    said = root.says("relayctl", "-j", "system", "add", "box")
+    key = re.search(r'"key": ?"([^"]+)"', said).group(1)
+    secret = re.search(r'"secret": ?"([^"]+)"', said).group(1)
+    with open(root.dir + "/etc/tunnel-client.conf", "w") as f:
+        f.write("url ws://127.0.0.1:8080/support/api/tunnel\nkey %s\n"
+                "secret %s\nstatic-services echo=127.0.0.1:7007:tcp\n" %
+                (key, secret))
+    os.chmod(f.name, 0o600)
+    c = Program(root.words(*unit_word(root, "tunnel-client.service",
+                                      "ExecStart")))
+    c.err.wait("connected to ")
+    return c
+
+
+def session(root):
+    said = root.says("relayctl", "-j", "show", "sessions")
+    return re.search(r'"(?:id|session)": ?"([^"]+)"', said).group(1)
+
+
+def tunnels(root):
+    """Which processes hold them."""
+    return sorted(re.findall(r"(?m)^.*\b(?:muxd|tcpd)\b.*$", root.says(
+        "relayctl", "show", "processes") or ""))
+
+
+class Connection(Program):
+    def __init__(self, root):
+        token = root.says("relayctl", "token", "create", "user", "alice",
+                          "role", "owner", "permission", "connect:systems",
+                          "permission", "read:systems")
+        token = token.split()[-1]
+        super().__init__(root.words(
+            "RELAYD_TOKEN=" + token, "relay", "connect", "--url",
+            "http://127.0.0.1:8080", session(root), "echo"),
+            stdin=subprocess.PIPE)
+
+    def echo(self, text):
+        at = self.out.mark()
+        self.p.stdin.write(text.encode() + b"\n")
+        self.p.stdin.flush()
+        self.out.wait("^%s$" % text, at)
+
+
+def next_version(tmp, deb):
+    """The same package of other programs, and a higher version."""
+    at = os.path.join(tmp, "build", "relayd")
+    with open(os.path.join(at, CHANGED), "a") as f:
+        f.write("\n/* The next version. */\n")
+    good(run("make", "-C", "debian/build", "-j%d" % (os.cpu_count() or 1),
+             "all", cwd=at, env=clean_env()), "the next version is built")
+    tree = os.path.join(tmp, "next")
+    run("dpkg-deb", "-R", deb, tree, check=True)
+    for where, names in (("bin", ("relayd", "relayctl")), ("libexec",
+                         os.listdir(tree + "/usr/libexec/relayd"))):
+        for n in names:
+            to = tree + ("/usr/sbin/" if where == "bin" else
+                         "/usr/libexec/relayd/") + n
+            run("strip", "-o", to, os.path.join(at, "debian", "build", where,
+                                                n), check=True)
+    run("sed", "-i", r"s/^Version: .*/&+next/", tree + "/DEBIAN/control",
+        check=True)
+    new = os.path.join(tmp, "relayd-next.deb")
+    good(run("dpkg-deb", "-b", "--root-owner-group", tree, new), "and packed")
+    return new
+
+
+def upgrade(root, new):
+    with tunnel(root), Connection(root) as c:
+        c.echo("before")
+        held = tunnels(root)
+        t.equal(len(held), 2, "a tunnel, and a connection through it")
+        r = root.install([new])
+        good(r, "the next version is installed")
+        t.match(root.says("dpkg-query", "-W", "relayd"), r"\+next$",
+                "it is that version")
+        c.echo("behind")
+        t.ok(True, "the connection goes on")
+        t.equal(tunnels(root), held, "in the same processes")
+        with Connection(root) as other:
+            other.echo("another")
+            t.ok(True, "and another one is let in")
+
+
+def purge(root, before):
+    good(root.run("dpkg", "--purge", "relayd", "tunnel-client", "relay",
+                  "librelay-dev", "librelay1"), "purge")
+    own = re.compile("relay|tunnel-client")
+    left = sorted(f for f in root.files() - before if own.search(f))
+    t.equal(left, [], "nothing of them is left")
+    more = sorted(f for f in root.files() - before if not re.search(
+        r"^/var/(lib/(dpkg|systemd)|log|cache)|^/etc/.*-$|^/root|"
+        r"^/etc/(systemd|needrestart)|__pycache__", f))
+    t.equal(more, [], "nor anything else")
+
+
+def main(tmp):
+    debs = build(tmp)
+    if debs is None:
+        return
+    root = Root(tmp, debs)
+    if not root.made:
+        return
+    new = next_version(tmp, [d for d in debs if "/relayd_" in d][0])
+    with root:
+        before = root.files()
+        if not good(root.install(debs), "all are installed"):
+            return
+        installed(root)
+        with start(root), Program(root.beside("python3", "-c", ECHO)) as e:
+            e.out.wait("ready")
+            upgrade(root, new)
+        purge(root, before)
+
+
+if os.getuid() != 0:
+    t.skip("not root", "packages")
+else:
+    tmp = tempfile.mkdtemp(prefix="relayd-packages-")
+    os.chmod(tmp, 0o755)
+    try:
+        main(tmp)
+    finally:
+        shutil.rmtree(tmp, ignore_errors=True)
+t.done()
