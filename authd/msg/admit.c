@@ -64,10 +64,10 @@ static struct crowd	crowds[CLASS_COUNT] = {
 };
 #undef EACH
 
-static void	(*after)(void (*)(void *, int), void *);	/* a commit */
+static after_fn	after;	/* a commit */
 
 int
-admit_init(void (*turn)(void (*)(void *, int), void *))
+admit_init(after_fn turn)
 {
 	after = turn;
 	TAILQ_INIT(&admissions.queue);

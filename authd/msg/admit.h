@@ -5,6 +5,7 @@
 #include <sys/queue.h>
 
 #include "base/index.h"
+#include "authd/after.h"
 #include "authd/core/budget.h"
 #include "authd/core/env.h"
 #include "authd/cred/jwt.h"
@@ -37,7 +38,7 @@ struct admission {
 };
 
 /* `after`: how to be called behind the commit of a turn. */
-int	admit_init(void (*after)(void (*fn)(void *, int), void *));
+int	admit_init(after_fn);
 /* Take the admission of a nonce; NULL when there is none (any more). */
 struct admission	*admit_take(uint64_t nonce);
 /*

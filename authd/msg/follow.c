@@ -56,7 +56,7 @@ static struct {
 	struct budget	places;
 	struct timer	pause;
 	int		waiting;	/* for the commit of this turn */
-	void		(*after)(void (*)(void *, int), void *);
+	after_fn	after;		/* the turn's */
 } all = { .places = { .total = FOLLOWERS_MAX, .one = FOLLOWERS_ONE,
     .few = FOLLOWERS_FEW } };
 
@@ -276,7 +276,7 @@ follow_system(const char *id)
 /* ---- who follows ---- */
 
 void
-follow_init(void (*after)(void (*)(void *, int), void *))
+follow_init(after_fn after)
 {
 	all.after = after;
 }

@@ -4,6 +4,7 @@
 
 #include <stdint.h>
 
+#include "authd/after.h"
 #include "authd/core/refusal.h"
 #include "authd/cred/jwt.h"
 
@@ -18,7 +19,7 @@ struct session;
 struct follower;
 
 /* Once: how to be called behind the commit of a turn. */
-void		follow_init(void (*after)(void (*fn)(void *, int), void *));
+void		follow_init(after_fn);
 /*
  * Who called as `asker` hears of changes from now on: EVENT, and EVENTS_END once
  * at last. REFUSE_FOLLOWERS: too many.

@@ -51,7 +51,7 @@ static void	recording_tick(void *);
 static void	hash_step(void *);
 
 static struct {
-	recording_after_fn	 after;		/* the turn's */
+	after_fn	 after;		/* the turn's */
 	TAILQ_HEAD(, recording)	 all;
 	struct index		 by_id;
 	struct timer		 tick, step;
@@ -64,7 +64,7 @@ static struct {
 } recordings = { .all = TAILQ_HEAD_INITIALIZER(recordings.all), .fd = -1 };
 
 void
-recording_init(recording_after_fn after)
+recording_init(after_fn after)
 {
 	recordings.after = after;
 }

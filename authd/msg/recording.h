@@ -4,6 +4,7 @@
 
 #include <stdint.h>
 
+#include "authd/after.h"
 #include "authd/core/refusal.h"
 #include "authd/store/store.h"
 
@@ -17,8 +18,7 @@ struct stream;
  */
 
 /* With turn_after(): for what waits for a commit. */
-typedef void (*recording_after_fn)(void (*)(void *, int), void *);
-void	recording_init(recording_after_fn);
+void	recording_init(after_fn);
 /* The configuration may be new. */
 void	recording_reloaded(void);
 /* The store is open, and has this one that has not ended. */

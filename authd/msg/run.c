@@ -30,8 +30,6 @@ struct record {
 	uint64_t	 room;
 };
 
-typedef void (*after_fn)(void (*)(void *, int), void *);
-
 static struct {
 	after_fn	after;		/* the turn's, while effects run */
 } run;

@@ -69,15 +69,7 @@ class Contained(Relayd):
             stderr=subprocess.PIPE)
         self.pid = self.p.pid
         self.log = Lines(self.p.stderr)
-        until(self._up, "relayd in its image")
-
-    def _up(self):
-        if self.p.poll() is not None:
-            raise RuntimeError("relayd ended: " + self.log.text())
-        try:
-            return self.request("GET", "/readyz")[0] == 200
-        except OSError:
-            return False
+        until(self.is_ready, "relayd in its image")
 
     def inside(self, *words):
         return subprocess.run(

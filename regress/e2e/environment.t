@@ -79,15 +79,7 @@ class Contained(Relayd):
             stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
         self.pid = self.p.pid
         self.log = Lines(self.p.stderr)
-        until(self._answers, "relayd to answer")
-
-    def _answers(self):
-        if self.p.poll() is not None:
-            raise RuntimeError("relayd ended: " + self.log.text())
-        try:
-            return self.request("GET", "/readyz")[0] == 200
-        except OSError:
-            return False
+        until(self.is_ready, "relayd to answer")
 
 
 def status(pid):

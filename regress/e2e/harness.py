@@ -571,9 +571,12 @@ operator {
         self.log = Lines(self.p.stderr)
         until(self._serving, "relayd to serve; log:\n" + self.log.text())
 
-    def _serving(self):
+    def _lives(self):
         if self.p.poll() is not None:
             raise RuntimeError("relayd ended: " + self.log.text())
+
+    def _serving(self):
+        self._lives()
         try:
             socket.create_connection(("127.0.0.1", self.port), 1).close()
         except OSError:
@@ -584,11 +587,10 @@ operator {
 
     def is_ready(self):
         """A server's store is open a moment later than the doors."""
+        self._lives()
         try:
-            c = http.client.HTTPConnection("127.0.0.1", self.port, timeout=5)
-            c.request("GET", "/readyz")
-            return c.getresponse().status == 200
-        except OSError:
+            return self.request("GET", "/readyz")[0] == 200
+        except (OSError, http.client.HTTPException):
             return False
 
     def stop(self, sig=signal.SIGTERM, seconds=30):
