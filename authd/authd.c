@@ -48,6 +48,7 @@
 #include "msg/internal.h"
 #include "msg/issue.h"
 #include "msg/login.h"
+#include "msg/member.h"
 #include "msg/processes.h"
 #include "msg/recheck.h"
 #include "msg/recording.h"
@@ -185,6 +186,8 @@ authd_key(uint8_t kind, int fd)
 	if ((kind == KEY_INTERNAL || kind == KEY_INVALIDATE) && got > 0)
 		r = shared_set(kind == KEY_INTERNAL ? SHARED_INTERNAL :
 		    SHARED_INVALIDATE, buf, (size_t)got);
+	if (kind == KEY_CLUSTER && got > 0)
+		r = shared_set(SHARED_CLUSTER, buf, (size_t)got);
 	if (kind == KEY_STORE && got > 0)
 		r = store_server_password((const char *)buf, (size_t)got);
 	if (kind == KEY_JWT && r == 0 && got < JWT_KEY_MIN)
@@ -304,6 +307,16 @@ authd_loaded(int result)
 	timer_set(&authd.retry, RETRY_MS);
 }
 
+/* The others have to know that we are there, and keep what is ours. */
+static void
+authd_begun(int ok)
+{
+	if (ok)
+		load_run(authd_loaded);
+	else
+		authd_loaded(-1);
+}
+
 /* A store that is not there: nobody is let in, nobody is thrown out. */
 static void
 authd_open(void *arg)
@@ -329,13 +342,14 @@ authd_open(void *arg)
 		return;
 	}
 	parent_store_loading(1);
-	load_run(authd_loaded);
+	member_begin(authd_begun);
 }
 
 /* The others end by themselves; what is still to be written is written. */
 static void
 authd_stop(void)
 {
+	member_end();
 	turn_last();
 	store_close();
 	jwt_clear_key();

@@ -16,6 +16,7 @@
 #include "msg/admit.h"
 #include "msg/credit.h"
 #include "msg/follow.h"
+#include "msg/member.h"
 #include "msg/named.h"
 #include "msg/peer.h"
 #include "msg/recording.h"
@@ -82,7 +83,8 @@ turn_purge(void *arg)
 	    .refused_max = (int64_t)conf->keep_refusals_max };
 
 	(void)arg;
-	timer_set(&turn.purge, store_is_up() && store_purge(&k) == 1 ?
+	timer_set(&turn.purge, store_is_up() && member_is_first() &&
+	    store_purge(&k) == 1 ?
 	    PURGE_NEXT_MS : PURGE_MS);
 }
 
@@ -102,6 +104,7 @@ turn_init(void)
 	store_on_system(follow_system);
 	recording_init(turn_after);
 	follow_init(turn_after);
+	member_init(turn_after);
 	timer_init(&turn.due, turn_due, NULL);
 	timer_init(&turn.probe, turn_probe, NULL);
 	timer_init(&turn.purge, turn_purge, NULL);

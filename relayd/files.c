@@ -264,10 +264,11 @@ file_open(const struct file_rule *rule, const char *path, char *err,
 }
 
 int
-files_secret(const char *path, char *err, size_t err_size)
+files_secret(const char *what, const char *path, char *err, size_t err_size)
 {
-	static const struct file_rule	rule = { "jwt secret file", 1,
-	    SECRET_MIN, SECRET_FILE_MAX, "has to hold 32 to 4096 bytes" };
+	struct file_rule	rule = { what, 1, SECRET_MIN,
+				    SECRET_FILE_MAX,
+				    "has to hold 32 to 4096 bytes" };
 
 	return (file_open(&rule, path, err, err_size));
 }

@@ -24,6 +24,8 @@ static const struct keyfile {
 	    offsetof(struct conf, internal_secret_file) },
 	{ KEY_INVALIDATE, "redis secret file",
 	    offsetof(struct conf, redis_secret_file) },
+	{ KEY_CLUSTER, "cluster secret file",
+	    offsetof(struct conf, cluster_secret_file) },
 	{ KEY_STORE_CA, "store ca file", offsetof(struct conf, store_ca_file) },
 };
 
@@ -39,8 +41,8 @@ static int
 keyfile_open(const struct keyfile *k)
 {
 	char	err[1200];
-	int	fd = k->kind == KEY_JWT ?
-		    files_secret(keyfile_path(k), err, sizeof(err)) :
+	int	fd = k->kind == KEY_JWT || k->kind == KEY_CLUSTER ?
+		    files_secret(k->what, keyfile_path(k), err, sizeof(err)) :
 		    files_open(k->what, keyfile_path(k),
 		    k->kind != KEY_STORE_CA, k->kind == KEY_STORE_CA ?
 		    CERTS_MAX : TEXT_MAX, err, sizeof(err));

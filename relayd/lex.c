@@ -75,6 +75,7 @@ static const struct keyword {
 	{ "claim",	CLAIM },
 	{ "client",	CLIENT },
 	{ "clock",	CLOCK },
+	{ "cluster",	CLUSTER },
 	{ "connections",	CONNECTIONS },
 	{ "console",	CONSOLE },
 	{ "control",	CONTROL },

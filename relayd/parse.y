@@ -48,6 +48,7 @@ struct parser {
 	int		 proxy_port_given;
 	unsigned	 nrules;	/* of issuers before this one */
 	struct conf_listen *listen;	/* the newest, NULL: it is none */
+	int		 cluster;	/* there is such a block */
 };
 
 static int	yylex(union lex_value *, struct parser *);
@@ -79,6 +80,8 @@ static void	network(struct parser *, const char *, char (*)[64], unsigned *,
 static void	log_format(struct parser *, const char *);
 static void	redis(struct parser *, const char *);
 static void	environment(struct parser *, const char *);
+static void	member_name(struct parser *, const char *, const char *);
+static void	peer_address(struct parser *, const char *, uint64_t);
 static void	issuer_begin(struct parser *, const char *);
 static void	issuer_console(struct parser *, const char *);
 static void	issuer_keys(struct parser *, const char *);
@@ -135,6 +138,7 @@ static void	certificate(struct parser *, const char *, const char *);
 %token CA "ca" CLAIM "claim" CLOCK "clock" FIXED "fixed" KEYS "keys" MAP "map"
 %token OIDC "oidc" PREFIX "prefix" REFRESH "refresh" SKEW "skew" TO "to"
 %token UNKNOWN "unknown" SCOPE "scope" RESOURCE "resource"
+%token CLUSTER "cluster"
 %token ENVIRONMENT "environment" PASSWORD "password" REDIS "redis"
 %token BADTOKEN "an unreadable word"
 %token MACRO "a macro's name"
@@ -281,6 +285,7 @@ statement	: MACRO '=' text {
 			free($2.string);
 			$2.string = NULL;
 		} redisopts
+		| CLUSTER '{' clusteropts '}'		{ ps->cluster = 1; }
 		| TUNNEL '{' tunnelopts '}'
 		| OPERATOR '{' operatoropts '}'
 		| PAIR '{' pairopts '}'
@@ -728,6 +733,29 @@ operatoropt	: PROXY DOMAIN text {
 		}
 		;
 
+clusteropts	: %empty
+		| clusteropts '\n'
+		| clusteropts clusteropt
+		| clusteropts error			{ RECOVER(0); }
+		;
+
+clusteropt	: text text {
+			member_name(ps, $1.string, $2.string);
+			free($1.string);
+			free($2.string);
+		}
+		| SECRET FILE_ text {
+			file_path(ps, "cluster ... secret file",
+			    ps->conf->cluster_secret_file,
+			    sizeof(ps->conf->cluster_secret_file), $3.string);
+			free($3.string);
+		}
+		| PEER ADDRESS text PORT number {
+			peer_address(ps, $3.string, $5.number);
+			free($3.string);
+		}
+		;
+
 pairopts	: %empty
 		| pairopts '\n'
 		| pairopts pairopt
@@ -893,7 +921,7 @@ belongs(const char *word)
 		{ "stall", IN("relay") }, { "reap", IN("relay") },
 		{ "base", IN("relay") }, { "client", IN("relay") },
 		{ "no", IN("relay") }, { "resume", IN("relay") },
-		{ "redis", TOP }, { "internal", TOP },
+		{ "redis", TOP }, { "internal", TOP }, { "cluster", TOP },
 		{ "path", IN("tunnel") }, { "grace", IN("tunnel") },
 		{ "start-up", IN("tunnel") }, { "session", IN("tunnel") },
 		{ "rate", IN("tunnel") }, { "require", IN("tunnel") },
@@ -1331,16 +1359,54 @@ redis(struct parser *ps, const char *text)
 	ps->conf->redis_number = url.number;
 }
 
-/* A part of a channel's name. */
+/* What may be a part of a channel's name. */
+static int
+is_plain(const char *s)
+{
+	while (isalnum((unsigned char)*s) || *s == '-' || *s == '_')
+		s++;
+	return (*s == '\0');
+}
+
+/* "name" is a name for macros, too, and so no keyword. */
 static void
-environment(struct parser *ps, const char *text)
+member_name(struct parser *ps, const char *what, const char *text)
+{
+	if (strcmp(what, "name") != 0)
+		error(ps, "cluster: \"%s\" is no setting; expected \"name\", "
+		    "\"secret file\" or \"peer address\"", what);
+	else if (!is_plain(text))
+		error(ps, "cluster: name: \"%s\" is not a name (letters, "
+		    "digits, - and _)", text);
+	else
+		string(ps, "cluster: name", ps->conf->cluster_name,
+		    sizeof(ps->conf->cluster_name), text);
+}
+
+/* Where the others find us: a number or a name, which they look up. */
+static void
+peer_address(struct parser *ps, const char *text, uint64_t port)
 {
 	const char	*s;
 
-	for (s = text; isalnum((unsigned char)*s) || *s == '-' || *s == '_';
-	    s++)
+	for (s = text; isalnum((unsigned char)*s) || *s == '-' || *s == '.' ||
+	    *s == ':'; s++)
 		continue;
-	if (*s != '\0')
+	if (*s != '\0') {
+		error(ps, "peer address: \"%s\" is no address", text);
+		return;
+	}
+	string(ps, "peer address", ps->conf->cluster_address,
+	    sizeof(ps->conf->cluster_address), text);
+	number(ps, "peer address ... port", "cluster_port", port);
+	if (port == 0)
+		error(ps, "peer address: no port");
+}
+
+static void
+environment(struct parser *ps, const char *text)
+{
+	if (!is_plain(text))
 		error(ps, "redis ... environment: \"%s\" is not a name "
 		    "(letters, digits, - and _)", text);
 	else
@@ -1774,6 +1840,27 @@ check_socket(struct parser *ps, const char *name)
 		report(ps, name, 0, "store postgresql: a socket has no TLS");
 }
 
+/* The members of a cluster have one store, and hear each other by Redis. */
+static void
+check_cluster(struct parser *ps, const char *name)
+{
+	const struct conf	*c = ps->conf;
+
+	if (!ps->cluster)
+		return;
+	if (c->cluster_name[0] == '\0')
+		report(ps, name, 0, "cluster: a name is needed");
+	if (c->cluster_secret_file[0] == '\0')
+		report(ps, name, 0, "cluster: a secret file is needed");
+	if (c->cluster_address[0] == '\0')
+		report(ps, name, 0, "cluster: a peer address is needed");
+	if (c->store_server[0] == '\0' && ps->errors == 0)
+		report(ps, name, 0, "cluster: SQLite serves one relayd only: "
+		    "\"store postgresql\" is needed");
+	if (c->redis_host[0] == '\0')
+		report(ps, name, 0, "cluster: \"redis\" is needed");
+}
+
 /* Entry. */
 
 static void
@@ -1793,6 +1880,7 @@ finish(struct parser *ps, const char *name)
 	check_no_auth(ps, name);
 	check_brought(ps, name);
 	check_socket(ps, name);
+	check_cluster(ps, name);
 	if (c->penalty_min > c->penalty_max)
 		report(ps, name, 0, "penalty min is longer than penalty max");
 	if (c->recording_each > c->recording_max)

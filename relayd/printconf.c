@@ -23,6 +23,7 @@ static void	print_tunnel(FILE *, const struct conf *);
 static void	print_operator(FILE *, const struct conf *);
 static void	print_pair(FILE *, const struct conf *);
 static void	print_relay(FILE *, const struct conf *);
+static void	print_cluster(FILE *, const struct conf *);
 
 void
 cfg_print(const struct conf *c, FILE *f)
@@ -63,6 +64,7 @@ cfg_print(const struct conf *c, FILE *f)
 	    c->startups_begin, c->startups_rate, c->startups_full);
 	print_penalty(f, c);
 	print_redis(f, c);
+	print_cluster(f, c);
 	print_issuers(f, c);
 	print_tunnel(f, c);
 	print_operator(f, c);
@@ -385,6 +387,19 @@ print_tunnel(FILE *f, const struct conf *c)
 	    c->replace_live ? "yes" : "no");
 	print_bytes(f, "\tcredit per tunnel", c->credit_tunnel);
 	fputs("}\n", f);
+}
+
+static void
+print_cluster(FILE *f, const struct conf *c)
+{
+	if (c->cluster_name[0] == '\0')
+		return;
+	fputs("cluster {\n", f);
+	print_named(f, "\tname ", c->cluster_name);
+	print_named(f, "\tsecret file ", c->cluster_secret_file);
+	fputs("\tpeer address ", f);
+	print_string(f, c->cluster_address);
+	fprintf(f, " port %" PRIu64 "\n}\n", c->cluster_port);
 }
 
 static void

@@ -181,7 +181,8 @@ void	files_init(void);
  * Open a file with a secret: a regular file of root or of our user that others
  * can neither read nor write. -1 after an error was logged into `err`.
  */
-int	files_secret(const char *path, char *err, size_t err_size);
+int	files_secret(const char *what, const char *path, char *err,
+	    size_t err_size);
 /*
  * Open one of any other kind, with at most `max` bytes: `what` for the text. With
  * `secret` others can neither read nor write it, without they cannot write.

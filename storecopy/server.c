@@ -137,9 +137,11 @@ server_open(const char *conninfo, const struct with *with, int writes)
 	server_run("begin", "BEGIN ISOLATION LEVEL REPEATABLE READ");
 	server_run("the row of who writes", "SELECT 1 FROM relayd.writer"
 	    " WHERE one = 1 FOR UPDATE");
+	server_run("the rows of members that write",
+	    "LOCK TABLE relayd.writers");
 	if (server_number("who is connected", "SELECT count(*) FROM"
 	    " pg_stat_activity WHERE datname = current_database() AND"
-	    " application_name = 'relayd writes'") != 0)
+	    " application_name LIKE 'relayd writes%'") != 0)
 		fail("a relayd uses the server's database: it has to be "
 		    "stopped");
 	server_check();

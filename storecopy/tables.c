@@ -26,12 +26,12 @@ const struct table	tables[] = {
 	    " notes, custom_data, version, created_by, created_by_name,"
 	    " created_by_org) SELECT id, $12, $13, $14, $15, $16, $17, $18,"
 	    " $19 FROM s", "public.systems" },
-	{ "support_sessions", "utttttiitittitiiiiiiii",
+	{ "support_sessions", "utttttiitittitiiiiiiiiti",
 	    "id, system_id, node_id, session_token, reconnect_token,"
 	    " reconnect_prev, started_at, expires_at, status, closed_at,"
 	    " closed_by, diagnostics, diagnostics_at, users, users_at,"
 	    " created_at, updated_at, generation, diagnostics_len, users_len,"
-	    " users_good, used", "started_at, id",
+	    " users_good, used, member, grace_at", "started_at, id",
 	    "WITH s AS (INSERT INTO public.support_sessions (id, system_id,"
 	    " node_id, session_token, reconnect_token, started_at, expires_at,"
 	    " status, closed_at, closed_by, diagnostics, diagnostics_at,"
@@ -40,25 +40,25 @@ const struct table	tables[] = {
 	    " relayd.json($12), relayd.at($13), to_jsonb($14),"
 	    " relayd.at($15), relayd.at($16), relayd.at($17)) RETURNING id)"
 	    " INSERT INTO relayd.session_more (id, reconnect_prev, generation,"
-	    " diagnostics_len, users_len, users_good, used)"
-	    " SELECT id, $6, $18, $19, $20, $21, $22 FROM s",
+	    " diagnostics_len, users_len, users_good, used, member, grace_at)"
+	    " SELECT id, $6, $18, $19, $20, $21, $22, $23, $24 FROM s",
 	    "public.support_sessions" },
 	{ "support_session_services", "utttitii",
 	    "session_id, name, target, label, tls, added_by, added_at, tcp",
 	    "session_id, name", NULL, NULL },
-	{ "support_access_logs", "uutttiitttttttiit",
+	{ "support_access_logs", "uutttiitttttttiitt",
 	    "id, session_id, operator_id, operator_name, access_type,"
 	    " connected_at, disconnected_at, metadata, org_role,"
 	    " organization_id, service, ip, token_id, impersonator, bytes_in,"
-	    " bytes_out, outcome", "rowid",
+	    " bytes_out, outcome, member", "rowid",
 	    "WITH a AS (INSERT INTO public.support_access_logs (id,"
 	    " session_id, operator_id, operator_name, access_type,"
 	    " connected_at, disconnected_at, metadata) VALUES ($1, $2, $3, $4,"
 	    " $5, relayd.at($6), relayd.at($7), relayd.json($8)) RETURNING id)"
 	    " INSERT INTO relayd.access_more (id, org_role, organization_id,"
 	    " service, ip, token_id, impersonator, bytes_in, bytes_out,"
-	    " outcome) SELECT id, $9, $10, $11, $12, $13, $14, $15, $16, $17"
-	    " FROM a", "public.support_access_logs" },
+	    " outcome, member) SELECT id, $9, $10, $11, $12, $13, $14, $15,"
+	    " $16, $17, $18 FROM a", "public.support_access_logs" },
 	{ "audit_chains", "it", "chain, name", "chain", NULL, NULL },
 	{ "audit_events", "iiiittttttttttttiiiibb",
 	    "event, chain, seq, time, actor, impersonator, token_id, address,"
@@ -73,13 +73,13 @@ const struct table	tables[] = {
 	{ "proxy_references", "tutti",
 	    "id, session_id, operator_id, sealed, expires_at", "rowid",
 	    NULL, NULL },
-	{ "terminal_recordings", "ttttiiit",
+	{ "terminal_recordings", "ttttiiitt",
 	    "id, session_id, operator_id, operator_name, started_at,"
-	    " ended_at, bytes, sha256", "id", NULL, NULL },
-	{ "relay_sessions", "tttitttttiiiii",
+	    " ended_at, bytes, sha256, member", "id", NULL, NULL },
+	{ "relay_sessions", "tttitttttiiiiit",
 	    "id, initiator, responder, channels, issuer, subject, client,"
 	    " addr, label, created_at, expires_at, moved_at, bytes_in,"
-	    " bytes_out", "id", NULL, NULL },
+	    " bytes_out, member", "id", NULL, NULL },
 	{ "consumed_jtis", "ti", "id, until", "id", NULL, NULL },
 };
 const size_t	ntables = sizeof(tables) / sizeof(tables[0]);
@@ -90,7 +90,7 @@ is_derived(const char *name)
 	static const char *const	derived[] = { "support_groups",
 	    "support_nodes", "support_counts", "terminal_recording_sum",
 	    "system_more", "session_more", "access_more", "writer",
-	    "schema_version" };
+	    "members", "writers", "schema_version" };
 	size_t				 i;
 
 	for (i = 0; i < sizeof(derived) / sizeof(derived[0]); i++)

@@ -402,6 +402,8 @@ session_attach(struct session *se, struct tunnel *t)
 	due_del(&se->grace);
 	se->tunnel = t;
 	t->session = se;
+	strlcpy(se->row.member, core_env.conf->cluster_name,
+	    sizeof(se->row.member));
 	table.tunnels++;
 	(void)tunnel_take(&se->connected, se->row.system_id, se->org_id);
 	session_changed(se);

@@ -6,10 +6,12 @@
 
 /*
  * Secrets that we share with an existing back end: what it signs commands with,
- * and shows on the internal interface; what it signs invalidations with. They
- * stay in this process. operator-api.md, 9.
+ * and shows on the internal interface; what it signs invalidations with. And what
+ * the members of a cluster have in common. They stay in this process.
+ * operator-api.md, 9; several-daemons.md, 3.
  */
-enum shared { SHARED_INTERNAL, SHARED_INVALIDATE, SHARED_COUNT };
+enum shared { SHARED_INTERNAL, SHARED_INVALIDATE, SHARED_CLUSTER,
+    SHARED_COUNT };
 
 /* Without the end of its line. 0, or -1: empty or too long. */
 int	shared_set(enum shared, const void *, size_t len);

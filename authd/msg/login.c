@@ -27,6 +27,7 @@
 #include "handlers.h"
 #include "internal.h"
 #include "login.h"
+#include "member.h"
 #include "metrics/count.h"
 #include "named.h"
 #include "peer.h"
@@ -266,7 +267,7 @@ login_form(const struct login *lo, uint32_t *retry)
 	const char	*private;
 	int		 bad;
 
-	if (!peer_is_ready())
+	if (!peer_is_ready() || member_is_silent())
 		return (REFUSE_STORE);
 	bad = secret_parse(lo->secret, public, &private) == -1;
 	explicit_bzero(public, sizeof(public));

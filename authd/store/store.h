@@ -23,7 +23,8 @@
 #define STORE_NONE	(-2)
 #define STORE_TAKEN	(-3)	/* a key that must be unique is in use */
 
-#define STORE_SCHEMA	16	/* version in the file */
+#define STORE_SCHEMA	17	/* version in the file */
+#define STORE_MAJOR	1	/* of a server's: later ones are no use to us */
 
 /*
  * Before it is opened: not a file, but a PostgreSQL server, to which so many
@@ -53,6 +54,12 @@ void	store_on_taken(void (*fn)(const char *session));
 /* Who is told that this turn changes a system; "": one goes. */
 void	store_on_system(void (*fn)(const char *id));
 
+/*
+ * Before it is opened: we are this member of a cluster, one of several who
+ * write to the server. What others are busy with is then no question's answer
+ * (open sessions, open rows, recordings and relay sessions at the start).
+ */
+void	store_member(const char *name);
 /*
  * Open or make the file. STORE_NONE: it is being tried; -1: not now, call again later; nothing else may be
  * called until it has succeeded, except store_commit() and store_close().
@@ -170,6 +177,7 @@ struct answer {
 		const struct recording_sum	*recordings;
 		const struct relay_row		*relay;
 		const struct consumed_row	*consumed;
+		const struct member_row		*member;
 	};
 };
 typedef void (*store_then)(const struct answer *, void *arg);
@@ -306,6 +314,9 @@ struct session_row {
 	int	status;			/* enum session_status */
 	char	closed_by[WORD_SIZE];	/* "" nobody yet */
 	uint64_t generation;
+	/* of a cluster */
+	char	member[MEMBER_SIZE];	/* that has its tunnel, "" none */
+	int64_t	grace_at;		/* the store's time: closed then; 0 */
 };
 
 /*
@@ -377,6 +388,23 @@ struct group_row {
 	int	status;
 	int64_t	sessions, nodes;
 };
+
+/* --- members of a cluster --- */
+
+/* Times are the store's. */
+struct member_row {
+	char	name[MEMBER_SIZE], address[PEER_SIZE], version[WORD_SIZE];
+	uint16_t port;
+	int	draining;
+	int64_t	started_at, beat_at;
+	int64_t	silent_ms;		/* since its beat */
+	uint64_t tunnels, sessions, forwarded_in, forwarded_out;
+};
+
+/* It is there; `fresh`: it has just started. */
+int	store_member_beat(const struct member_row *, int fresh);
+/* It has gone in order. */
+int	store_member_gone(const char *name);
 
 /* --- access log, audit --- */
 

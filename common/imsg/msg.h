@@ -22,6 +22,8 @@ struct imsg;
 
 /* Sizes of strings, with their NUL. */
 #define ADDR_SIZE	64	/* a printed IP address, no port */
+#define PEER_SIZE	128	/* where a member is: an address or a name */
+#define MEMBER_SIZE	33	/* a member of a cluster: its name */
 #define UUID_SIZE	37
 #define SLUG_SIZE	33	/* a session id without its dashes */
 #define SYSKEY_SIZE	129
@@ -135,11 +137,11 @@ enum give_resume { RESUME_NOT, RESUME_FRESH, RESUME_AGAIN };
 
 /*
  * KEYFILE: what HS256 is signed with; whom to trust with TLS (to dialerd); the
- * password of Redis; what is shared with a back end (cred/shared.h);
- * whom to trust with the store's TLS.
+ * password of Redis; what is shared with a back end, and with the other members
+ * of a cluster (cred/shared.h); whom to trust with the store's TLS.
  */
 enum key_kind { KEY_JWT = 1, KEY_STORE, KEY_CA, KEY_REDIS, KEY_INTERNAL,
-    KEY_INVALIDATE, KEY_STORE_CA };
+    KEY_INVALIDATE, KEY_STORE_CA, KEY_CLUSTER };
 
 /* Public keys, as JWK_KEY has them: RFC 7518, 6; RFC 8037, 2. */
 enum jwk_kind { JWK_RSA = 1, JWK_P256, JWK_P384, JWK_ED25519 };

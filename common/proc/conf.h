@@ -179,7 +179,9 @@ enum conf_unit { UNIT_COUNT, UNIT_SECONDS, UNIT_BYTES, UNIT_BOOL };
 	X(pair_tokens, 1000000, 1, 1000000, UNIT_COUNT, R_AUTHD,	\
 	    "max tokens")						\
 	X(pair_token_check, 0, 0, 1, UNIT_BOOL, R_PAIRD,		\
-	    "token check")
+	    "token check")						\
+	X(cluster_port, 0, 0, 65535, UNIT_COUNT, R_AUTHD,		\
+	    "peer address ... port")
 
 /* X(member, size with NUL, default, roles, keyword) */
 #define CONF_STRINGS(X)							\
@@ -218,6 +220,10 @@ enum conf_unit { UNIT_COUNT, UNIT_SECONDS, UNIT_BYTES, UNIT_BOOL };
 	X(relay_base, 256, "", R_AUTHD, "base url")			\
 	X(relay_audience, 256, "", R_AUTHD, "relay audience")		\
 	X(relay_client, 128, "", R_AUTHD, "client id")			\
+	X(cluster_name, MEMBER_SIZE, "", R_AUTHD, "name")		\
+	X(cluster_address, PEER_SIZE, "", R_AUTHD, "peer address")	\
+	X(cluster_secret_file, 1024, "", R_PARENT,			\
+	    "cluster ... secret file")					\
 	X(control_path, 104, RELAYD_SOCKET, R_PARENT,			\
 	    "control socket")						\
 	X(looking_path, 104, "", R_PARENT,				\

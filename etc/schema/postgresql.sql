@@ -162,6 +162,10 @@ CREATE TABLE IF NOT EXISTS relayd.session_more (
 	users_good integer NOT NULL DEFAULT 0,
 	used integer NOT NULL DEFAULT 0
 );
+-- version 17: which member of a cluster has its tunnel (NULL: none has), and
+-- until when it waits for another if it has none
+ALTER TABLE relayd.session_more ADD COLUMN IF NOT EXISTS member text,
+    ADD COLUMN IF NOT EXISTS grace_at bigint NOT NULL DEFAULT 0;
 
 CREATE TABLE IF NOT EXISTS relayd.access_more (
 	id uuid PRIMARY KEY
@@ -178,6 +182,8 @@ CREATE TABLE IF NOT EXISTS relayd.access_more (
 	outcome text
 );
 CREATE INDEX IF NOT EXISTS access_more_n ON relayd.access_more (n);
+-- version 17: which member writes it
+ALTER TABLE relayd.access_more ADD COLUMN IF NOT EXISTS member text;
 
 CREATE OR REPLACE VIEW relayd.systems AS
 SELECT s.id, s.name, s.type, s.system_key, s.system_secret_public,
@@ -203,7 +209,8 @@ SELECT s.id, s.system_id, s.node_id, s.session_token, s.reconnect_token,
     coalesce(m.generation, 0) AS generation,
     coalesce(m.diagnostics_len, 0) AS diagnostics_len,
     coalesce(m.users_len, 0) AS users_len,
-    coalesce(m.users_good, 0) AS users_good, coalesce(m.used, 0) AS used
+    coalesce(m.users_good, 0) AS users_good, coalesce(m.used, 0) AS used,
+    m.member, coalesce(m.grace_at, 0) AS grace_at
 FROM public.support_sessions s LEFT JOIN relayd.session_more m ON m.id = s.id;
 
 CREATE OR REPLACE VIEW relayd.support_access_logs AS
@@ -213,7 +220,7 @@ SELECT a.id, a.session_id, a.operator_id, a.operator_name, a.access_type,
     a.metadata::text AS metadata, m.org_role, m.organization_id, m.service,
     m.ip, m.token_id, m.impersonator, coalesce(m.bytes_in, 0) AS bytes_in,
     coalesce(m.bytes_out, 0) AS bytes_out, m.outcome,
-    coalesce(m.n, 0) AS rowid
+    coalesce(m.n, 0) AS rowid, m.member
 FROM public.support_access_logs a LEFT JOIN relayd.access_more m
     ON m.id = a.id;
 
@@ -330,6 +337,8 @@ CREATE TABLE IF NOT EXISTS relayd.terminal_recordings (
 	bytes bigint NOT NULL DEFAULT 0,
 	sha256 text
 );
+-- version 17: which member has the file
+ALTER TABLE relayd.terminal_recordings ADD COLUMN IF NOT EXISTS member text;
 CREATE INDEX IF NOT EXISTS terminal_recordings_session
     ON relayd.terminal_recordings (session_id, started_at, id);
 CREATE INDEX IF NOT EXISTS terminal_recordings_started
@@ -356,6 +365,8 @@ CREATE TABLE IF NOT EXISTS relayd.relay_sessions (
 	bytes_in bigint NOT NULL,
 	bytes_out bigint NOT NULL
 );
+-- version 17: which member has it
+ALTER TABLE relayd.relay_sessions ADD COLUMN IF NOT EXISTS member text;
 
 CREATE TABLE IF NOT EXISTS relayd.consumed_jtis (
 	id text PRIMARY KEY,
@@ -715,11 +726,164 @@ BEGIN
 END
 $$;
 
+-- ---- members of a cluster ----
+--
+-- One row for each relayd that serves here; times are this server's, so that no
+-- member's clock says who is there. Each has an epoch of its own to write under,
+-- and a turn of one waits for a turn of another: rows that triggers count, and
+-- the ends of the audit log's chains, are seen by one at a time.
+
+CREATE TABLE IF NOT EXISTS relayd.members (
+	name text PRIMARY KEY,
+	address text NOT NULL,
+	port integer NOT NULL,
+	version text NOT NULL,
+	started_at bigint NOT NULL,
+	beat_at bigint NOT NULL,
+	draining integer NOT NULL DEFAULT 0,
+	tunnels bigint NOT NULL DEFAULT 0,
+	sessions bigint NOT NULL DEFAULT 0,
+	forwarded_in bigint NOT NULL DEFAULT 0,
+	forwarded_out bigint NOT NULL DEFAULT 0
+);
+
+CREATE TABLE IF NOT EXISTS relayd.writers (
+	member text PRIMARY KEY,
+	epoch bigint NOT NULL,
+	last bigint NOT NULL
+);
+
+CREATE OR REPLACE FUNCTION relayd.now_ms() RETURNS bigint
+LANGUAGE sql VOLATILE PARALLEL SAFE AS $$
+	SELECT relayd.ms(clock_timestamp())
+$$;
+
+CREATE OR REPLACE FUNCTION relayd.turn(name text, bigint, bigint)
+RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+	PERFORM pg_advisory_xact_lock(x'72656c617964'::bigint);
+	UPDATE relayd.writers SET last = $3 WHERE member = $1 AND epoch = $2;
+	IF NOT FOUND THEN
+		RAISE EXCEPTION 'relayd: another one writes'
+		    USING ERRCODE = 'RD001';
+	END IF;
+END
+$$;
+
+-- Does a relayd write here that is in no cluster, or ('': we are none) one that
+-- is?
+CREATE OR REPLACE FUNCTION relayd.others_write(name text) RETURNS boolean
+LANGUAGE sql STABLE AS $$
+	SELECT EXISTS (SELECT 1 FROM pg_stat_activity a
+	    WHERE a.datname = current_database() AND a.usename = current_user
+	    AND a.pid <> pg_backend_pid() AND CASE WHEN name = ''
+	    THEN a.application_name LIKE 'relayd writes %'
+	    ELSE a.application_name = 'relayd writes' END)
+$$;
+
+CREATE OR REPLACE FUNCTION relayd.fence(name text, OUT epoch bigint,
+    OUT last bigint)
+LANGUAGE plpgsql AS $$
+BEGIN
+	PERFORM pg_terminate_backend(a.pid) FROM pg_stat_activity a
+	    WHERE a.application_name = 'relayd writes ' || name
+	    AND a.datname = current_database() AND a.usename = current_user
+	    AND a.pid <> pg_backend_pid();
+	INSERT INTO relayd.writers AS w VALUES (name, 1, 0)
+	    ON CONFLICT (member) DO UPDATE SET epoch = w.epoch + 1
+	    RETURNING w.epoch, w.last INTO fence.epoch, fence.last;
+END
+$$;
+
+-- An event of the audit log, behind the one that is the last now: members do not
+-- know what others have written. The hash is authd/store/chain.c's.
+CREATE OR REPLACE FUNCTION relayd.hashed(name text, v text) RETURNS bytea
+LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+	SELECT CASE WHEN coalesce(v, '') = '' THEN ''::bytea ELSE
+	    set_byte('\x00'::bytea, 0, length(name)) ||
+	    convert_to(name, 'UTF8') || int4send(octet_length(v)) ||
+	    convert_to(v, 'UTF8') END
+$$;
+
+CREATE OR REPLACE FUNCTION relayd.audit_append(e relayd.audit_events)
+RETURNS void LANGUAGE plpgsql AS $$
+DECLARE
+	name text := (SELECT c.name FROM relayd.audit_chains c
+	    WHERE c.chain = e.chain);
+BEGIN
+	SELECT a.seq, a.hash INTO e.seq, e.prev FROM relayd.audit_events a
+	    WHERE a.chain = e.chain ORDER BY a.event DESC LIMIT 1;
+	e.seq := coalesce(e.seq, 0) + 1;
+	e.prev := coalesce(e.prev, decode(repeat('00', 32), 'hex'));
+	e.event := coalesce((SELECT max(a.event) FROM relayd.audit_events a),
+	    0) + 1;
+	e.hash := sha256('relayd-audit-1'::bytea ||
+	    relayd.hashed('chain', name) ||
+	    relayd.hashed('seq', e.seq::text) ||
+	    set_byte('\x00'::bytea, 0, 4) || 'prev'::bytea || int4send(32) ||
+	    e.prev || relayd.hashed('event', e.event::text) ||
+	    relayd.hashed('time', e.time::text) ||
+	    relayd.hashed('action', e.action) ||
+	    relayd.hashed('outcome', e.outcome) ||
+	    relayd.hashed('actor', e.actor) ||
+	    relayd.hashed('impersonator', e.impersonator) ||
+	    relayd.hashed('token_id', e.token_id) ||
+	    relayd.hashed('address', e.address) ||
+	    relayd.hashed('session', e.session_id) ||
+	    relayd.hashed('service', e.service) ||
+	    relayd.hashed('access', e.access_id) ||
+	    relayd.hashed('object', e.object) ||
+	    relayd.hashed('request', e.request_id) ||
+	    relayd.hashed('reason', e.reason) ||
+	    relayd.hashed('count', e.count::text) ||
+	    relayd.hashed('duration_ms', e.duration_ms::text) ||
+	    relayd.hashed('bytes_in', e.bytes_in::text) ||
+	    relayd.hashed('bytes_out', e.bytes_out::text));
+	INSERT INTO relayd.audit_events SELECT e.*;
+END
+$$;
+
+CREATE OR REPLACE FUNCTION relayd.audit(chain integer, word text,
+    at bigint, actor text, impersonator text, token_id text, address text,
+    action text, session_id text, service text, access_id text, object text,
+    request_id text, outcome text, reason text, count bigint,
+    duration_ms bigint, bytes_in bigint, bytes_out bigint)
+RETURNS void LANGUAGE plpgsql AS $$
+DECLARE
+	old bigint;
+	last bigint;
+BEGIN
+	IF NOT EXISTS (SELECT 1 FROM relayd.audit_chains c
+	    WHERE c.chain = audit.chain) THEN
+		SELECT count(*), max(a.event) INTO old, last
+		    FROM relayd.audit_events a WHERE a.chain IS NULL;
+		INSERT INTO relayd.audit_chains VALUES (chain, word || '-' ||
+		    replace(gen_random_uuid()::text, '-', ''));
+		PERFORM relayd.audit_append(ROW(NULL, chain, NULL, at, NULL,
+		    NULL, NULL, NULL, 'audit_begin', NULL, NULL, NULL, NULL,
+		    NULL, 'done', CASE WHEN old > 0 THEN old || ' events from '
+		    'before, up to ' || last || ', are in no chain' END, 1,
+		    NULL, NULL, NULL, NULL, NULL)::relayd.audit_events);
+	END IF;
+	PERFORM relayd.audit_append(ROW(NULL, chain, NULL, at, actor,
+	    impersonator, token_id, address, action, session_id, service,
+	    access_id, object, request_id, outcome, reason, count,
+	    duration_ms, bytes_in, bytes_out, NULL,
+	    NULL)::relayd.audit_events);
+END
+$$;
+
+-- What an older relayd cannot live with is a new major version; within one, it
+-- serves with the tables of a later relayd, too.
 CREATE TABLE IF NOT EXISTS relayd.schema_version (
 	one integer PRIMARY KEY CHECK (one = 1),
 	version integer NOT NULL
 );
-INSERT INTO relayd.schema_version VALUES (1, 16)
-    ON CONFLICT (one) DO UPDATE SET version = excluded.version;
+ALTER TABLE relayd.schema_version
+    ADD COLUMN IF NOT EXISTS major integer NOT NULL DEFAULT 1;
+INSERT INTO relayd.schema_version VALUES (1, 17, 1)
+    ON CONFLICT (one) DO UPDATE SET version = excluded.version,
+    major = excluded.major
+    WHERE excluded.version > schema_version.version;
 
 COMMIT;

@@ -20,9 +20,9 @@ from harness import BUILD, GoClient, Relayd, Tap, Targets, until
 
 t = Tap()
 CTL = os.path.join(BUILD, "bin", "relayctl")
-# Kept by triggers.
+# Kept by triggers, or (of members) by who is running.
 DERIVED = {"support_groups", "support_nodes", "support_counts",
-           "terminal_recording_sum"}
+           "terminal_recording_sum", "members"}
 
 
 def copy(*words, flags=("-j",)):
@@ -90,12 +90,12 @@ def fill(d, targets):
             "INSERT INTO proxy_references VALUES ('%s', '%s', 'alice',"
             " 'sealed', %d)" % ("a" * 64, sid, now),
             "INSERT INTO terminal_recordings VALUES ('%s', '%s', 'alice',"
-            " 'Alice', %d, %d, 77, '%s')" % (uuid.uuid4(), sid, now, now + 5,
+            " 'Alice', %d, %d, 77, '%s', 'm')" % (uuid.uuid4(), sid, now, now + 5,
                                              "b" * 64),
             "INSERT INTO terminal_recordings VALUES ('%s', NULL, NULL, NULL,"
-            " %d, NULL, 0, NULL)" % (uuid.uuid4(), now),
+            " %d, NULL, 0, NULL, NULL)" % (uuid.uuid4(), now),
             "INSERT INTO relay_sessions VALUES ('%s', '%s', '%s', 2, 'i',"
-            " NULL, NULL, '::1', 'l', %d, %d, %d, 3, 4)" % (
+            " NULL, NULL, '::1', 'l', %d, %d, %d, 3, 4, NULL)" % (
                 uuid.uuid4(), "c" * 64, "d" * 64, now, now + 9000000, now),
             "INSERT INTO consumed_jtis VALUES ('%s', %d)" % (
                 "e" * 64, now + 9000000),
@@ -222,7 +222,7 @@ def lite():
 
 def there_and_back(server, d):
     want = everything(d.store)
-    empty = [n for n in want if not want[n]]
+    empty = [n for n in want if not want[n] and n != "members"]
     t.equal(empty, [], "all tables have rows before they are copied")
     db = server.database("template1")
     r = copy(d.store, server.conninfo(db))

@@ -82,6 +82,7 @@ commands(void)
 		{ "sh au after 12", CTL_SHOW_AUDIT, " 12" },
 		{ "show issuers", CTL_SHOW_ISSUERS, "" },
 		{ "show pairing", CTL_SHOW_PAIRING, "" },
+		{ "show members", CTL_SHOW_MEMBERS, "" },
 		{ "sh pa", CTL_SHOW_PAIRING, "" },
 		{ "show penalties", CTL_SHOW_PENALTIES, "" },
 		{ "penalty clear 192.0.2.1", CTL_PENALTY_CLEAR, " 192.0.2.1" },

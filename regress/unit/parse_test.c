@@ -583,6 +583,10 @@ printing(void)
 	low.store_port = high.store_port = 5432;
 	high.store_server[0] = high.store_password_file[0] = '\0';
 	high.store_ca_file[0] = '\0';
+	/* Of members only with a server. */
+	high.cluster_name[0] = high.cluster_address[0] = '\0';
+	high.cluster_secret_file[0] = '\0';
+	high.cluster_port = 0;
 	round_trip(&low, "least");
 	round_trip(&high, "most");
 	high.store_max = 4294967296;
@@ -591,6 +595,11 @@ printing(void)
 	strlcpy(high.store_server, "host=::1 port=65535 dbname=a user=b",
 	    sizeof(high.store_server));
 	strlcpy(high.store_path, "/s/relayd.db", sizeof(high.store_path));
+	memset(high.cluster_name, 'x', sizeof(high.cluster_name) - 1);
+	strlcpy(high.cluster_address, "a-1.b:c", sizeof(high.cluster_address));
+	strlcpy(high.cluster_secret_file, "/x",
+	    sizeof(high.cluster_secret_file));
+	high.cluster_port = 65535;
 	strlcpy(high.store_ca_file, "/c", sizeof(high.store_ca_file));
 	strlcpy(high.store_password_file, "/p",
 	    sizeof(high.store_password_file));

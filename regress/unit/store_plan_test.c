@@ -130,6 +130,8 @@ write_all(void)
 	    .ended_at = 1, .bytes = 2 });
 	(void)store_recording_adopt("d", 1, 2);
 	(void)store_relay_save(&(struct relay_row){ .id = "r" });
+	(void)store_member_beat(&(struct member_row){ .name = "m",
+	    .address = "a", .version = "v" }, 1);
 	(void)store_consumed_add(&(struct consumed_row){ .id = "u",
 	    .until = 1 });
 	(void)store_reference_add(&(struct reference_row){ .id = "r",
@@ -153,6 +155,7 @@ close_all(void)
 	(void)store_session_update(&se);
 	(void)store_recording_del("c");
 	(void)store_relay_del("r");
+	(void)store_member_gone("m");
 	(void)store_purge(&(struct store_keep){ .log_before = INT64_MAX });
 	(void)store_system_delete("s", 1);
 	(void)store_org_delete("o", 1);

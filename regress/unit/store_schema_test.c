@@ -238,11 +238,11 @@ fresh(void)
 	is_int(store_open(path), 0, "a new one");
 	is_str(sql("PRAGMA user_version"), version, "is of today's");
 	is_str(sql("SELECT count(*) FROM pragma_table_info("
-	    "'support_access_logs')"), "17", "with the same columns");
+	    "'support_access_logs')"), "18", "with the same columns");
 	is_str(sql("SELECT count(*) FROM pragma_table_info('systems')"), "19",
 	    "of systems, too");
 	is_str(sql("SELECT count(*) FROM pragma_table_info("
-	    "'relay_sessions')"), "14", "and of relay sessions");
+	    "'relay_sessions')"), "15", "and of relay sessions");
 	is_str(sql("SELECT count(*) FROM pragma_table_info("
 	    "'consumed_jtis')"), "2", "and of used tokens");
 	store_close();

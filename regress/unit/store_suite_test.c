@@ -362,6 +362,40 @@ test_relays(void)
 	is_int(world_key(ASK_RELAYS, "")->r, STORE_NONE, "and is gone");
 }
 
+/* The store's own clock says how long one has been silent. */
+static void
+test_members(void)
+{
+	struct member_row	m = { .name = "b", .address = "192.0.2.1",
+	    .version = "1", .port = 7000, .tunnels = 3, .sessions = 4,
+	    .forwarded_in = 5, .forwarded_out = 6 };
+	int64_t			started;
+
+	is_int(store_member_beat(&m, 1), 0, "a member");
+	strlcpy(m.name, "a", sizeof(m.name));
+	is_int(store_member_beat(&m, 1), 0, "and another");
+	ok(world_commit(), "are written");
+	a = world_key(ASK_MEMBERS, "");
+	ok(a->r == 0 && a->n == 2 && strcmp(a->member[0].name, "a") == 0 &&
+	    strcmp(a->member[1].name, "b") == 0, "both are there, by name");
+	ok(a->member[1].port == 7000 && a->member[1].tunnels == 3 &&
+	    a->member[1].sessions == 4 && a->member[1].forwarded_in == 5 &&
+	    a->member[1].forwarded_out == 6 &&
+	    strcmp(a->member[1].address, "192.0.2.1") == 0 &&
+	    a->member[1].silent_ms >= 0 && a->member[1].silent_ms < 60000,
+	    "as they were said, and silent since a moment");
+	started = a->member[0].started_at;
+	m.draining = 1;
+	(void)store_member_beat(&m, 0);
+	(void)store_member_gone("b");
+	ok(world_commit(), "one beats again, one goes");
+	a = world_key(ASK_MEMBERS, "");
+	ok(a->n == 1 && a->member->draining &&
+	    a->member->started_at == started, "and began when it began");
+	(void)store_member_gone("a");
+	(void)world_commit();
+}
+
 static void
 test_consumed(void)
 {
@@ -581,6 +615,7 @@ main(void)
 	test_tokens();
 	test_references();
 	test_relays();
+	test_members();
 	test_consumed();
 	test_recordings();
 	test_audit();

@@ -128,9 +128,13 @@ static int
 connect_one(struct conn *c, int writes)
 {
 	struct where	w;
+	char		name[32 + MEMBER_SIZE];
 
+	/* Who else writes under this name is ended: relayd.fence(). */
+	snprintf(name, sizeof(name), "relayd writes%s%s",
+	    db_member()[0] != '\0' ? " " : "", db_member());
 	where_fill(&w, pg.options, pg.password, ca_file(), OPTIONS, writes ?
-	    "relayd writes" : "relayd reads");
+	    name : "relayd reads");
 	return (conn_connect(c, w.key, w.value));
 }
 
@@ -287,9 +291,14 @@ is_up(void)
 static struct query	ask_tables = { .name = "tables",
     .pg = "SELECT 1 WHERE to_regclass('relayd.schema_version') IS NOT NULL" };
 static struct query	ask_version = { .name = "version",
-    .pg = "SELECT version FROM relayd.schema_version" };
+    .pg = "SELECT version, coalesce((to_jsonb(v) ->> 'major')::integer, 1)"
+    " FROM relayd.schema_version v" };
+static struct query	ask_others = { .name = "others",
+    .pg = "SELECT relayd.others_write($1)" };
 static struct query	ask_fence = { .name = "fence",
     .pg = "SELECT epoch, last FROM relayd.fence()" };
+static struct query	ask_member_fence = { .name = "member_fence",
+    .pg = "SELECT epoch, last FROM relayd.fence($1)" };
 
 static void
 load_ends(void *arg)
@@ -339,10 +348,16 @@ fenced(struct request *r)
 }
 
 static int
-ask(struct query *q, void (*done)(struct request *))
+ask(struct query *q, void (*done)(struct request *), const char *types, ...)
 {
-	struct params	*p = calloc(1, sizeof(*p));
-	struct request	*r = p != NULL ? request_new(q, p) : NULL;
+	struct params	*p;
+	struct request	*r;
+	va_list		 ap;
+
+	va_start(ap, types);
+	p = types[0] != '\0' ? params_new(types, ap) : calloc(1, sizeof(*p));
+	va_end(ap);
+	r = p != NULL ? request_new(q, p) : NULL;
 
 	if (r == NULL)
 		return (-1);
@@ -350,15 +365,27 @@ ask(struct query *q, void (*done)(struct request *))
 	return (conn_send(pg.conn[0], r));
 }
 
-/* Somebody has to make them; until then it is looked at now and then. */
+/* Somebody has to do something about it: it is looked at now and then. */
 static void
-wrong_version(int v)
+not_so(void)
 {
-	pg.version = v;
-	snprintf(pg.why_not, sizeof(pg.why_not), "its schema is %d, this "
-	    "relayd needs %d: relayctl schema apply", v, STORE_SCHEMA);
 	pg_again(NULL);
 	pg.tried_ms = pg_ms() + SCHEMA_MS - RETRY_MS;
+}
+
+static void
+wrong_version(int v, int major)
+{
+	pg.version = v;
+	if (major > STORE_MAJOR)
+		snprintf(pg.why_not, sizeof(pg.why_not), "its schema is %d, "
+		    "which is one of a later major version: this relayd is "
+		    "too old for it", v);
+	else
+		snprintf(pg.why_not, sizeof(pg.why_not), "its schema is %d, "
+		    "this relayd needs %d: relayctl schema apply", v,
+		    STORE_SCHEMA);
+	not_so();
 }
 
 /* 1: the answer is good. */
@@ -371,15 +398,47 @@ is_answer(struct request *r)
 	return (0);
 }
 
+/* Members of a cluster share a database with each other and nobody else. */
+static void
+others_known(struct request *r)
+{
+	const char	*name = db_member();
+
+	if (!is_answer(r)) {
+		request_free(r);
+		return;
+	}
+	if (PQntuples(r->result) == 1 && PQgetvalue(r->result, 0,
+	    0)[0] == 't') {
+		strlcpy(pg.why_not, name[0] != '\0' ?
+		    "a relayd without \"cluster\" writes to it" :
+		    "members of a cluster write to it, and this relayd is "
+		    "none", sizeof(pg.why_not));
+		not_so();
+	} else if ((name[0] != '\0' ? ask(&ask_member_fence, fenced, "T",
+	    name) : ask(&ask_fence, fenced, "")) == -1) {
+		pg_again("cannot send");
+	}
+	request_free(r);
+}
+
+static int
+number_at(const struct request *r, int column)
+{
+	return (PQntuples(r->result) != 1 ? 0 :
+	    (int)strtol(PQgetvalue(r->result, 0, column), NULL, 10));
+}
+
 static void
 versioned(struct request *r)
 {
 	if (is_answer(r)) {
-		pg.version = PQntuples(r->result) == 1 ?
-		    (int)strtol(PQgetvalue(r->result, 0, 0), NULL, 10) : 0;
-		if (pg.version != STORE_SCHEMA)
-			wrong_version(pg.version);
-		else if (ask(&ask_fence, fenced) == -1)
+		pg.version = number_at(r, 0);
+		if (pg.version < STORE_SCHEMA ||
+		    number_at(r, 1) > STORE_MAJOR)
+			wrong_version(pg.version, number_at(r, 1));
+		else if (ask(&ask_others, others_known, "T", db_member()) ==
+		    -1)
 			pg_again("cannot send");
 	}
 	request_free(r);
@@ -390,8 +449,8 @@ tabled(struct request *r)
 {
 	if (is_answer(r)) {
 		if (PQntuples(r->result) == 0)
-			wrong_version(0);
-		else if (ask(&ask_version, versioned) == -1)
+			wrong_version(0, 0);
+		else if (ask(&ask_version, versioned, "") == -1)
 			pg_again("cannot send");
 	}
 	request_free(r);
@@ -402,7 +461,7 @@ writer_ready(struct conn *c)
 {
 	(void)c;
 	pg.state = P_ASKING;
-	if (ask(&ask_tables, tabled) == -1)
+	if (ask(&ask_tables, tabled, "") == -1)
 		pg_again("cannot send");
 }
 

@@ -43,6 +43,8 @@ static struct {
 
 static struct query	fence = { .name = "turn",
     .pg = "SELECT relayd.turn($1, $2)" };
+static struct query	member_fence = { .name = "member_turn",
+    .pg = "SELECT relayd.turn($1, $2, $3)" };
 
 void
 pg_turn_init(const struct server_ops *ops)
@@ -131,13 +133,17 @@ static int
 fence_in(struct batch *b)
 {
 	struct statement	*s = STAILQ_FIRST(&b->list);
+	struct query		*q = db_member()[0] != '\0' ? &member_fence :
+				    &fence;
 	struct params		*p;
 
-	if (s->query == &fence)
+	if (s->query == q)
 		batch_drop(b, s);
-	if ((p = params_of("ii", turn.epoch, b->serial)) == NULL)
+	p = q == &fence ? params_of("ii", turn.epoch, b->serial) :
+	    params_of("Tii", db_member(), turn.epoch, b->serial);
+	if (p == NULL)
 		return (-1);
-	if (batch_add(b, &fence, p) == -1) {
+	if (batch_add(b, q, p) == -1) {
 		params_free(p);
 		return (-1);
 	}

@@ -369,6 +369,23 @@ many_logs(const struct question *q, struct rows *rows, struct answer *a)
 }
 
 static void
+add_member(const struct member_row *row, void *arg)
+{
+	void	*p = rows_add(arg);
+
+	if (p != NULL)
+		memcpy(p, row, sizeof(*row));
+}
+
+static int
+many_members(const struct question *q, struct rows *rows, struct answer *a)
+{
+	(void)q;
+	(void)a;
+	return (db_members(add_member, rows));
+}
+
+static void
 add_recording(const struct recording_row *row, void *arg)
 {
 	void	*p = rows_add(arg);

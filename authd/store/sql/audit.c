@@ -263,9 +263,26 @@ chain_begin(int chain, int64_t at)
 	return (name_add(chain, e->name) == -1 ? -1 : append(&row));
 }
 
+/* Where others write as well only the server knows behind which it comes. */
+static int
+append_there(const struct audit_row *r)
+{
+	static struct query	q = QUERY2("", "SELECT relayd.audit($1, $2,"
+	    " $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16,"
+	    " $17, $18, $19)");
+
+	return (db_write(&q, "nTittttTtttttTtiuuu", r->chain,
+	    chain_word(r->chain), r->at, r->actor, r->impersonator,
+	    r->token_id, r->address, r->action, r->session, r->service,
+	    r->access, r->object, r->request, r->outcome, r->reason, r->count,
+	    r->duration_ms, r->bytes_in, r->bytes_out));
+}
+
 int
 store_audit(struct audit_row *r)
 {
+	if (db_member()[0] != '\0')
+		return (append_there(r));
 	if (ends_read() == -1) {
 		db_void();
 		return (-1);
@@ -383,6 +400,8 @@ db_audit_heads(void (*add)(const struct audit_row *, void *), void *arg)
 			continue;
 		fill(&q, &row);
 		db_done(&q);
+		if (db_member()[0] != '\0')
+			audit.now.end[chain].seq = row.seq;
 		add(&row, arg);
 	}
 	return (0);
@@ -431,6 +450,9 @@ db_audit_purge(int chain, int64_t before, int64_t max, unsigned n)
 	static struct audit_row	last, row;
 	char			hex[HEX64_SIZE];
 
+	/* Of a cluster's only one member comes here at a time. */
+	if (db_member()[0] != '\0')
+		audit.now.known = 0;
 	if (ends_read() == -1 || (n = purge_find(chain, before,
 	    audit.now.end[chain].seq - max + 1, n, &last)) == 0 ||
 	    purge_delete(chain, last.event) != 0)

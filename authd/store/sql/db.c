@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /* To the engine that is in use. */
+#include <string.h>
+
+#include "base/compat.h"
 #include "authd/store/store.h"
 #include "db.h"
 #include "engine.h"
@@ -10,6 +13,20 @@ void
 db_use(const struct engine *e)
 {
 	engine = e;
+}
+
+static char	member[MEMBER_SIZE];
+
+void
+store_member(const char *name)
+{
+	strlcpy(member, name, sizeof(member));
+}
+
+const char *
+db_member(void)
+{
+	return (member);
 }
 
 int

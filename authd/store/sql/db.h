@@ -165,6 +165,9 @@ int	 db_audit_is_held(void);
 void	 db_audit_made_up(void);
 /* What comes from before there were chains. */
 unsigned db_audit_purge_old(int64_t before, unsigned n);
+/* Which member of a cluster we are; "" none: all that is in the store is ours. */
+const char	*db_member(void);
+int	db_members(void (*fn)(const struct member_row *, void *), void *arg);
 /* Rows not yet disconnected after an id, by id. */
 int	db_access_next_open(const char *after, struct access_row *);
 /* By id; the one that began first of those that have ended. */
@@ -196,7 +199,7 @@ int	db_revoked(const struct question *, char kind[WORD_SIZE],
 	"SELECT id, system_id, node_id, session_token, reconnect_token,"	\
 	" reconnect_prev, started_at, expires_at, closed_at, created_at,"	\
 	" updated_at, diagnostics_at, status, closed_by, generation,"	\
-	" diagnostics_len, users_len, users_good"			\
+	" diagnostics_len, users_len, users_good, member, grace_at"	\
 	" FROM support_sessions "
 void	 db_session_read(struct query *, struct session_row *);
 

@@ -39,11 +39,11 @@ int
 store_recording_add(const struct recording_row *r)
 {
 	static struct query	q = QUERY("INSERT INTO terminal_recordings"
-	    " (id, session_id, operator_id, operator_name, started_at)"
-	    " VALUES (?, ?, ?, ?, ?)");
+	    " (id, session_id, operator_id, operator_name, started_at, member)"
+	    " VALUES (?, ?, ?, ?, ?, ?)");
 
-	return (db_write(&q, "Tttti", r->id, r->session_id, r->operator_id,
-	    r->operator_name, r->started_at));
+	return (db_write(&q, "Ttttit", r->id, r->session_id, r->operator_id,
+	    r->operator_name, r->started_at, db_member()));
 }
 
 /* It ended with its terminal, where the access log says when that was. */

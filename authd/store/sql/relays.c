@@ -10,15 +10,15 @@ store_relay_save(const struct relay_row *r)
 {
 	static struct query	q = QUERY("INSERT INTO relay_sessions (id,"
 	    " initiator, responder, channels, issuer, subject, client, addr,"
-	    " label, created_at, expires_at, moved_at, bytes_in, bytes_out)"
-	    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+	    " label, created_at, expires_at, moved_at, bytes_in, bytes_out,"
+	    " member) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 	    " ON CONFLICT (id) DO UPDATE SET moved_at = excluded.moved_at,"
 	    " bytes_in = excluded.bytes_in, bytes_out = excluded.bytes_out");
 
-	return (db_write(&q, "TTTntttttiiiii", r->id, r->initiator,
+	return (db_write(&q, "TTTntttttiiiiit", r->id, r->initiator,
 	    r->responder, (int)r->channels, r->issuer, r->subject, r->client,
 	    r->addr, r->label, r->created_at, r->expires_at, r->moved_at,
-	    (int64_t)r->bytes_in, (int64_t)r->bytes_out));
+	    (int64_t)r->bytes_in, (int64_t)r->bytes_out, db_member()));
 }
 
 int
@@ -36,10 +36,10 @@ db_relay_next(const char *after, struct relay_row *r)
 	static struct query	q = QUERY("SELECT id, initiator, responder,"
 	    " channels, issuer, subject, client, addr, label, created_at,"
 	    " expires_at, moved_at, bytes_in, bytes_out FROM relay_sessions"
-	    " WHERE id > ? ORDER BY id LIMIT 1");
+	    " WHERE id > ?1 AND (?2 = '' OR member = ?2) ORDER BY id LIMIT 1");
 	int			n;
 
-	if ((n = db_read(&q, "T", after)) != 0)
+	if ((n = db_read(&q, "TT", after, db_member())) != 0)
 		return (n);
 	memset(r, 0, sizeof(*r));
 	db_text(&q, 0, r->id, sizeof(r->id));

@@ -49,14 +49,14 @@ db_session_read(struct query *q, struct session_row *s)
 	s->diagnostics_len = (uint64_t)db_int(q, 15);
 	s->users_len = (uint64_t)db_int(q, 16);
 	s->users_good = db_int(q, 17) != 0;
+	db_text(q, 18, s->member, sizeof(s->member));
+	s->grace_at = db_int(q, 19);
 }
 
 static int
-session_one(struct query *q, const char *id, struct session_row *s)
+session_found(struct query *q, int r, struct session_row *s)
 {
-	int	r;
-
-	if ((r = db_read(q, "U", id)) == 0) {
+	if (r == 0) {
 		db_session_read(q, s);
 		db_done(q);
 	}
@@ -75,8 +75,8 @@ store_session_insert(const struct session_row *s)
 	    "INSERT INTO support_sessions (id,"
 	    " system_id, node_id, session_token, reconnect_token,"
 	    " reconnect_prev, started_at, expires_at, status, created_at,"
-	    " updated_at, generation)"
-	    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", .pg =
+	    " updated_at, generation, member)"
+	    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", .pg =
 	    "WITH s AS (INSERT INTO public.support_sessions AS t (id,"
 	    " system_id, node_id, session_token, reconnect_token, started_at,"
 	    " expires_at, status, created_at, updated_at) VALUES ($1, $2, $3,"
@@ -85,16 +85,17 @@ store_session_insert(const struct session_row *s)
 	    " reconnect_token = excluded.reconnect_token, closed_at = NULL,"
 	    " closed_by = NULL, expires_at = excluded.expires_at,"
 	    " updated_at = excluded.updated_at RETURNING id)"
-	    " INSERT INTO session_more (id, reconnect_prev, generation)"
-	    " SELECT id, $6, $12 FROM s ON CONFLICT (id) DO UPDATE SET"
+	    " INSERT INTO session_more (id, reconnect_prev, generation,"
+	    " member) SELECT id, $6, $12, $13 FROM s"
+	    " ON CONFLICT (id) DO UPDATE SET"
 	    " reconnect_prev = excluded.reconnect_prev,"
-	    " generation = excluded.generation" };
+	    " generation = excluded.generation, member = excluded.member" };
 	int			r;
 
-	r = db_write(&q, "UTtTttiiTiii", s->id, s->system_id, s->node,
+	r = db_write(&q, "UTtTttiiTiiit", s->id, s->system_id, s->node,
 	    s->token_hash, s->reconnect_hash, s->reconnect_prev,
 	    s->started_at, s->expires_at, status_names[s->status],
-	    s->created_at, s->updated_at, (int64_t)s->generation);
+	    s->created_at, s->updated_at, (int64_t)s->generation, s->member);
 	if (r == 0)
 		db_trim(s->system_id);
 	return (r);
@@ -105,14 +106,16 @@ store_session_update(const struct session_row *s)
 {
 	static struct query	open = QUERY2("UPDATE support_sessions SET"
 	    " reconnect_token = ?2, reconnect_prev = ?3, expires_at = ?4,"
-	    " status = ?5, updated_at = ?6, generation = ?7 WHERE id = ?1",
+	    " status = ?5, updated_at = ?6, generation = ?7, member = ?8"
+	    " WHERE id = ?1",
 	    "WITH s AS (UPDATE public.support_sessions SET"
 	    " reconnect_token = $2, expires_at = at($4), status = $5,"
 	    " updated_at = at($6) WHERE id = $1 RETURNING id)"
-	    " INSERT INTO session_more (id, reconnect_prev, generation)"
-	    " SELECT id, $3, $7 FROM s ON CONFLICT (id) DO UPDATE SET"
+	    " INSERT INTO session_more (id, reconnect_prev, generation,"
+	    " member) SELECT id, $3, $7, $8 FROM s"
+	    " ON CONFLICT (id) DO UPDATE SET"
 	    " reconnect_prev = excluded.reconnect_prev,"
-	    " generation = excluded.generation");
+	    " generation = excluded.generation, member = excluded.member");
 	static struct query	over = QUERY2("UPDATE support_sessions SET"
 	    " status = ?2, closed_at = ?3, closed_by = ?4, updated_at = ?3,"
 	    " reconnect_token = NULL, reconnect_prev = NULL, users = NULL,"
@@ -127,10 +130,10 @@ store_session_update(const struct session_row *s)
 	    " users_at = NULL, diagnostics = NULL WHERE id = $1");
 
 	if (s->status == SESSION_PENDING || s->status == SESSION_ACTIVE)
-		return (db_write(&open, "UttiTii", s->id, s->reconnect_hash,
+		return (db_write(&open, "UttiTiit", s->id, s->reconnect_hash,
 		    s->reconnect_prev, s->expires_at,
 		    status_names[s->status], s->updated_at,
-		    (int64_t)s->generation));
+		    (int64_t)s->generation, s->member));
 	return (db_write(&over, "UTit", s->id, status_names[s->status],
 	    s->closed_at, s->closed_by));
 }
@@ -148,17 +151,20 @@ db_session_get(const char *id, struct session_row *s)
 {
 	static struct query	q = QUERY(DB_SESSION_COLUMNS "WHERE id = ?");
 
-	return (session_one(&q, id, s));
+	return (session_found(&q, db_read(&q, "U", id), s));
 }
 
 int
 db_session_next_open(const char *after, struct session_row *s)
 {
 	static struct query	q = QUERY(DB_SESSION_COLUMNS
-	    "INDEXED BY support_sessions_open WHERE id > ? AND"
-	    " status IN ('pending', 'active') ORDER BY id LIMIT 1");
+	    "INDEXED BY support_sessions_open WHERE id > ?1 AND"
+	    " status IN ('pending', 'active') AND (?2 = '' OR member = ?2)"
+	    " ORDER BY id LIMIT 1");
+	int			r;
 
-	return (session_one(&q, db_uuid_after(after), s));
+	r = db_read(&q, "UT", db_uuid_after(after), db_member());
+	return (session_found(&q, r, s));
 }
 
 int
@@ -256,15 +262,15 @@ store_access_insert(const struct access_row *a)
 	    .undo = &undo, .sql = "INSERT INTO support_access_logs"
 	    " (id, session_id, operator_id, operator_name, access_type,"
 	    " connected_at, metadata, org_role, organization_id, service, ip,"
-	    " token_id, impersonator)"
-	    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", .pg =
+	    " token_id, impersonator, member)"
+	    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", .pg =
 	    "WITH a AS (INSERT INTO public.support_access_logs (id,"
 	    " session_id, operator_id, operator_name, access_type,"
 	    " connected_at, metadata) VALUES ($1, $2, $3, $4, $5, at($6),"
 	    " json($7)) RETURNING id)"
 	    " INSERT INTO access_more (id, org_role, organization_id, service,"
-	    " ip, token_id, impersonator)"
-	    " SELECT id, $8, $9, $10, $11, $12, $13 FROM a" };
+	    " ip, token_id, impersonator, member)"
+	    " SELECT id, $8, $9, $10, $11, $12, $13, $14 FROM a" };
 	static struct query	used = QUERY2("UPDATE support_sessions"
 	    " SET used = 1 WHERE id = ? AND used = 0",
 	    "INSERT INTO session_more (id, used)"
@@ -276,10 +282,10 @@ store_access_insert(const struct access_row *a)
 	if (db_write(&used, "U", a->session_id) == -1)
 		return (-1);
 	metadata_print(a, metadata);
-	return (db_write(&q, "UUTtTiTttTttt", a->id, a->session_id,
+	return (db_write(&q, "UUTtTiTttTtttt", a->id, a->session_id,
 	    a->operator_id, a->operator_name, a->type, a->connected_at,
 	    metadata, a->org_role, a->org_id, a->service, a->ip, a->token_id,
-	    a->impersonator));
+	    a->impersonator, db_member()));
 }
 
 int
@@ -334,10 +340,11 @@ int
 db_access_next_open(const char *after, struct access_row *a)
 {
 	static struct query	q = QUERY(ACCESS_COLUMNS
-	    "WHERE id > ? AND disconnected_at IS NULL ORDER BY id LIMIT 1");
+	    "WHERE id > ?1 AND disconnected_at IS NULL"
+	    " AND (?2 = '' OR member = ?2) ORDER BY id LIMIT 1");
 	int			r;
 
-	if ((r = db_read(&q, "U", db_uuid_after(after))) != 0)
+	if ((r = db_read(&q, "UT", db_uuid_after(after), db_member())) != 0)
 		return (r);
 	access_fill(&q, a);
 	db_done(&q);

@@ -276,6 +276,26 @@
     " bytes_in INTEGER, bytes_out INTEGER, prev BLOB, hash BLOB);"	\
     "CREATE INDEX audit_events_chain ON audit_events (chain);"
 
+/*
+ * Members of a cluster, which a file never has: it serves one daemon. The
+ * tables are those of a server, so that questions are the same.
+ */
+#define MEMBERS								\
+    "CREATE TABLE members (name TEXT PRIMARY KEY, address TEXT NOT NULL,"	\
+    " port INTEGER NOT NULL, version TEXT NOT NULL,"			\
+    " started_at INTEGER NOT NULL, beat_at INTEGER NOT NULL,"		\
+    " draining INTEGER NOT NULL DEFAULT 0,"				\
+    " tunnels INTEGER NOT NULL DEFAULT 0,"				\
+    " sessions INTEGER NOT NULL DEFAULT 0,"				\
+    " forwarded_in INTEGER NOT NULL DEFAULT 0,"				\
+    " forwarded_out INTEGER NOT NULL DEFAULT 0);"			\
+    "ALTER TABLE support_sessions ADD COLUMN member TEXT;"		\
+    "ALTER TABLE support_sessions ADD COLUMN grace_at INTEGER NOT NULL"	\
+    " DEFAULT 0;"							\
+    "ALTER TABLE support_access_logs ADD COLUMN member TEXT;"		\
+    "ALTER TABLE terminal_recordings ADD COLUMN member TEXT;"		\
+    "ALTER TABLE relay_sessions ADD COLUMN member TEXT;"
+
 /* What a store that has sessions already lacks: the groups of these. */
 #define FILL								\
     "INSERT INTO support_groups SELECT a.system_id, "			\
@@ -368,7 +388,8 @@ const char *const	schema_new =
     REFERS
     RECORDINGS
     RELAYS
-    CONSUMED;
+    CONSUMED
+    MEMBERS;
 
 /*
  * From each version to the next. To 2: whose a row of the log is had been in
@@ -381,7 +402,7 @@ const char *const	schema_new =
  * To 9: references to proxy tokens. To 11: recordings. To 12: the audit log is
  * chained, from here on. To 13: the groups say whose they are. To 14: relay
  * sessions. To 15: used tokens of pairing. To 16: a service that is added may
- * be plain TCP.
+ * be plain TCP. To 17: members of a cluster.
  */
 const char *const	schema_from[STORE_SCHEMA - 1] = {
     "ALTER TABLE support_access_logs ADD COLUMN service TEXT;"
@@ -467,5 +488,7 @@ const char *const	schema_from[STORE_SCHEMA - 1] = {
     CONSUMED,
 
     ("ALTER TABLE support_session_services ADD COLUMN tcp INTEGER NOT NULL"
-    " DEFAULT 0;")
+    " DEFAULT 0;"),
+
+    MEMBERS
 };

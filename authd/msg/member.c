@@ -1,0 +1,286 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * A beat is a write like any other: it is there if our writes are, and is not
+ * if somebody else writes in our name.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "authd/core/session.h"
+#include "authd/facts.h"
+#include "base/clock.h"
+#include "base/compat.h"
+#include "base/log.h"
+#include "member.h"
+#include "proc/proc.h"
+
+#define BEAT_MS		5000
+#define AGAIN_MS	1000	/* one that could not be written */
+#define GONE_MS		20000	/* whose beat is older is gone */
+#define SILENT_MS	15000	/* ours: no logins any more */
+#define MEMBERS_MAX	64
+
+static void	beat(void *);
+
+static struct {
+	struct member_row	 row[MEMBERS_MAX];	/* by name */
+	size_t			 n;
+	struct timer		 timer;
+	int			 has_begun;
+	int			 beating;	/* one is on its way */
+	uint64_t		 beat_ms;	/* the last that was written */
+	int			 said;		/* that we are silent */
+	void			(*then)(int);
+	void			(*after)(void (*)(void *, int), void *);
+} members;
+
+void
+member_init(void (*after)(void (*)(void *, int), void *))
+{
+	members.after = after;
+	timer_init(&members.timer, beat, NULL);
+	store_member(member_self());
+}
+
+const char *
+member_self(void)
+{
+	return (proc_conf()->cluster_name);
+}
+
+int
+member_is_one(void)
+{
+	return (member_self()[0] != '\0');
+}
+
+int
+member_is_silent(void)
+{
+	return (member_is_one() && (members.beat_ms == 0 ||
+	    clock_ms() - members.beat_ms >= SILENT_MS));
+}
+
+/* --- who is there --- */
+
+const struct member_row *
+member_find(const char *name)
+{
+	size_t	i;
+
+	for (i = 0; i < members.n; i++)
+		if (strcmp(members.row[i].name, name) == 0)
+			return (&members.row[i]);
+	return (NULL);
+}
+
+int
+member_is_alive(const struct member_row *m)
+{
+	return (m->silent_ms < GONE_MS);
+}
+
+const struct member_row *
+member_first(void)
+{
+	size_t	i;
+
+	for (i = 0; i < members.n; i++)
+		if (member_is_alive(&members.row[i]))
+			return (&members.row[i]);
+	return (NULL);
+}
+
+int
+member_is_first(void)
+{
+	const struct member_row	*first = member_first();
+
+	return (!member_is_one() || (first != NULL &&
+	    strcmp(first->name, member_self()) == 0));
+}
+
+void
+member_each(void (*fn)(const struct member_row *, void *), void *arg)
+{
+	size_t	i;
+
+	for (i = 0; i < members.n; i++)
+		fn(&members.row[i], arg);
+}
+
+static void
+note_changes(const struct member_row *was, const struct member_row *is)
+{
+	int	before = was != NULL && member_is_alive(was);
+
+	if (strcmp(is->name, member_self()) != 0 &&
+	    before != member_is_alive(is))
+		log_info("member %s: %s", is->name, before ? "gone" :
+		    "is there");
+}
+
+static void
+members_known(const struct answer *a, void *arg)
+{
+	size_t	i, n = a->n < MEMBERS_MAX ? a->n : MEMBERS_MAX;
+
+	(void)arg;
+	if (a->r == -1)
+		return;
+	for (i = 0; i < n; i++)
+		note_changes(member_find(a->member[i].name), &a->member[i]);
+	if (n > 0)
+		memcpy(members.row, a->member, n * sizeof(members.row[0]));
+	members.n = n;
+}
+
+/* --- our beat --- */
+
+static void
+note_silence(void)
+{
+	int	silent = member_is_silent();
+
+	if (silent && !members.said)
+		log_warnx("cluster: no beat of ours could be written for %d "
+		    "s: tunnels stay, nobody logs in", SILENT_MS / 1000);
+	else if (!silent && members.said)
+		log_info("cluster: our beat is written again");
+	members.said = silent;
+}
+
+/* Others have written to them: what is shown of them is as new as a beat. */
+static void
+heads_known(const struct answer *a, void *arg)
+{
+	(void)a;
+	(void)arg;
+}
+
+static void
+beat_done(void *arg, int ok)
+{
+	void	(*then)(int) = members.then;
+
+	(void)arg;
+	members.beating = 0;
+	if (ok) {
+		members.beat_ms = clock_ms();
+		(void)store_ask(&(struct question){ .what = ASK_MEMBERS,
+		    .key = "" }, members_known, NULL);
+		(void)store_ask(&(struct question){ .what = ASK_AUDIT_HEADS,
+		    .key = "" }, heads_known, NULL);
+	}
+	timer_set(&members.timer, ok ? BEAT_MS : AGAIN_MS);
+	note_silence();
+	members.then = NULL;
+	if (then != NULL)
+		then(ok);
+}
+
+static void
+beat_write(void)
+{
+	const struct conf	*c = proc_conf();
+	struct member_row	 m = { .port = (uint16_t)c->cluster_port,
+				    .tunnels = session_tunnels(),
+				    .sessions = session_count() };
+
+	strlcpy(m.name, c->cluster_name, sizeof(m.name));
+	strlcpy(m.address, c->cluster_address, sizeof(m.address));
+	strlcpy(m.version, RELAYD_VERSION, sizeof(m.version));
+	members.beating = 1;
+	(void)store_member_beat(&m, members.beat_ms == 0);
+	members.after(beat_done, NULL);
+}
+
+static void
+beat(void *arg)
+{
+	(void)arg;
+	if (members.beating)
+		return;
+	if (store_is_up()) {
+		beat_write();
+		return;
+	}
+	note_silence();
+	timer_set(&members.timer, AGAIN_MS);
+}
+
+void
+member_begin(void (*then)(int))
+{
+	if (!member_is_one()) {
+		then(1);
+		return;
+	}
+	members.then = then;
+	beat_write();
+}
+
+void
+member_end(void)
+{
+	timer_del(&members.timer);
+	if (member_is_one() && members.beat_ms != 0 && store_is_up())
+		(void)store_member_gone(member_self());
+}
+
+/* --- who has what --- */
+
+struct holder {
+	holder_then	 then;
+	void		*arg;
+};
+
+static enum holder_at
+holder_of(const struct facts *f, const struct member_row **m)
+{
+	const struct session_row	*se = &f->session;
+
+	*m = NULL;
+	if (f->got_session == -1)
+		return (HOLDER_DOWN);
+	if (f->got_session != 0 || (se->status != SESSION_PENDING &&
+	    se->status != SESSION_ACTIVE))
+		return (HOLDER_OVER);
+	if (se->member[0] == '\0' || (*m = member_find(se->member)) == NULL ||
+	    !member_is_alive(*m)) {
+		*m = NULL;
+		return (HOLDER_NOBODY);
+	}
+	return (strcmp(se->member, member_self()) == 0 ? HOLDER_HERE :
+	    HOLDER_THERE);
+}
+
+static void
+holder_known(const struct facts *f, void *arg)
+{
+	struct holder			 h = *(struct holder *)arg;
+	const struct member_row		*m;
+	enum holder_at			 at = holder_of(f, &m);
+
+	free(arg);
+	h.then(at, m, h.arg);
+}
+
+void
+holder_ask(const char *session, uint64_t asker, holder_then then, void *arg)
+{
+	struct holder	*h;
+
+	if (!member_is_one() || session_find(session) != NULL) {
+		then(HOLDER_HERE, NULL, arg);
+		return;
+	}
+	if ((h = malloc(sizeof(*h))) == NULL) {
+		then(HOLDER_DOWN, NULL, arg);
+		return;
+	}
+	h->then = then;
+	h->arg = arg;
+	(void)facts_ask(NEED_SESSION, &(struct facts_keys){
+	    .session = session, .asker = asker }, holder_known, h);
+}

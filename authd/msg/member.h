@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: ISC */
+#ifndef MEMBER_H
+#define MEMBER_H
+
+#include <stdint.h>
+
+#include "authd/store/store.h"
+
+/*
+ * The members of a cluster: we say that we are there, and see who else is.
+ * Who is alive says the store's clock, as of the last time that it was asked;
+ * a store that is down changes nothing of that. several-daemons.md, 2.
+ */
+
+/* Once, before the store is opened; how to be called behind a turn's commit. */
+void	member_init(void (*after)(void (*fn)(void *, int), void *));
+/*
+ * The store is open: say so to the others, and call back when that is written;
+ * at once where there is no cluster. 0: it could not be.
+ */
+void	member_begin(void (*then)(int ok));
+/* We stop, in order: the others need not wait for us to be gone. */
+void	member_end(void);
+
+/* Are we one of a cluster? Its name, "" if not. */
+int	member_is_one(void);
+const char	*member_self(void);
+/* No beat of ours has been written for long: the others may think us gone. */
+int	member_is_silent(void);
+
+/* One that there is, be it alive or not; NULL. Good until the loop is entered. */
+const struct member_row	*member_find(const char *name);
+int	member_is_alive(const struct member_row *);
+/* The one alive whose name is the lowest; NULL: nobody has been seen yet. */
+const struct member_row	*member_first(void);
+/* What one does for all: is it us? Without a cluster it is. */
+int	member_is_first(void);
+/* All, by name. */
+void	member_each(void (*fn)(const struct member_row *, void *), void *arg);
+
+/*
+ * Where the tunnel of a session is. HERE also without a cluster, for whatever
+ * id: memory knows. THERE: `member` has it, which is alive. NOBODY: the session
+ * is open and waits for its client. OVER: it is not open, or there is none.
+ * DOWN: the store cannot say.
+ */
+enum holder_at { HOLDER_HERE, HOLDER_THERE, HOLDER_NOBODY, HOLDER_OVER,
+    HOLDER_DOWN };
+typedef void (*holder_then)(enum holder_at, const struct member_row *member,
+    void *arg);
+/*
+ * `then` is called once, in this call or later; asker: an instance, whose share
+ * of the store's questions it takes.
+ */
+void	holder_ask(const char *session, uint64_t asker, holder_then, void *arg);
+
+#endif

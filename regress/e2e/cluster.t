@@ -1,0 +1,151 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: ISC
+"""Members of a cluster on one PostgreSQL server and one Redis: who is there,
+who has a session, and that nothing is had twice."""
+
+import os
+import re
+import subprocess
+import tempfile
+
+import postgres
+from cluster import Cluster
+from harness import OurClient, Relayd, Tap, until
+
+t = Tap()
+
+
+def wrong(text):
+    """What `relayd -n` says of a file."""
+    with tempfile.TemporaryDirectory() as tmp:
+        secret = os.path.join(tmp, "secret")
+        for path, what in ((secret, "x" * 32), (secret + "-short", "x" * 31)):
+            with open(path, "w") as f:
+                f.write(what)
+            os.chmod(path, 0o600)
+        conf = os.path.join(tmp, "relayd.conf")
+        with open(conf, "w") as f:
+            f.write("listen on 127.0.0.1 port 1\nmissing users nobody\n" +
+                    text.replace("SECRET", secret))
+        from harness import BUILD
+        r = subprocess.run([os.path.join(BUILD, "bin", "relayd"), "-n", "-L",
+                            os.path.join(BUILD, "libexec"), "-f",
+                            conf], stdout=subprocess.PIPE,
+                           stderr=subprocess.STDOUT, text=True)
+        return r.returncode, r.stdout
+
+
+def grammar():
+    block = ('cluster {\n\tname a\n\tsecret file "SECRET"\n'
+             '\tpeer address 127.0.0.1 port 7000\n}\n')
+    pg = 'store postgresql "host=127.0.0.1 dbname=x user=x" directory "/nowhere"\n'
+    redis = 'redis "redis://127.0.0.1:6379/0"\n'
+    t.equal(wrong(pg + redis + block)[0], 0, "a cluster is configured")
+    for text, why in (
+            (redis + block, "SQLite serves one relayd only"),
+            (pg + block, '"redis" is needed'),
+            (pg + redis + block.replace("\tname a\n", ""), "a name is needed"),
+            (pg + redis + block.replace('\tsecret file "SECRET"\n', ""),
+             "a secret file is needed"),
+            (pg + redis + re.sub("\tpeer.*\n", "", block),
+             "a peer address is needed"),
+            (pg + redis + block.replace("name a", 'name "a b"'),
+             "is not a name"),
+            (pg + redis + block.replace("name a", "nom a"),
+             '"nom" is no setting'),
+            (pg + redis + block.replace("127.0.0.1 port 7", '"a b" port 7'),
+             "is no address"),
+            (pg + redis + block.replace("SECRET", "SECRET-short"),
+             "has to hold 32 to 4096 bytes")):
+        code, said = wrong(text)
+        t.ok(code == 1 and why in said, "refused: " + why)
+
+
+def who_is_there():
+    with Cluster(t) as c:
+        a, b, d = c["a"], c["b"], c["c"]
+        for m in (a, b, d):
+            c.wait_seen(m, "abc")
+        rows = {m["name"]: m for m in b.ctl("show", "members")}
+        t.equal([(n, m["here"], m["address"], m["port"]) for n, m in
+                 sorted(rows.items())],
+                [("a", "no", "127.0.0.1", str(a.peer)),
+                 ("b", "yes", "127.0.0.1", str(b.peer)),
+                 ("c", "no", "127.0.0.1", str(d.peer))],
+                "each sees all, and where they are")
+        key, secret = a.add_system()
+        with OurClient(b, key, secret) as cl:
+            s = b.wait_session()
+            until(lambda: [m for m in a.ctl("show", "members") if
+                           m["name"] == "b" and m["tunnels"] == "1"],
+                  "the tunnel of b, as a sees it")
+            t.equal(a.rows("SELECT member FROM support_sessions WHERE id = ?",
+                           s["session"]), [("b",)],
+                    "the store says who has a session")
+            cl.stop()
+        # Together they write one log, and nothing of it is lost.
+        for n in range(4):
+            for m in (a, b, d):
+                m.add_system("many%d" % n)
+        t.equal(len({x["key"] for x in d.ctl("system", "list")}), 13,
+                "what each has made all have")
+        for m in (a, b, d):
+            t.equal(m.ctl_raw("audit", "verify").returncode, 0,
+                    "the audit log of all is whole, says " + m.sock)
+        d.stop()
+        c.wait_seen(a, "ab")
+        t.equal(c.seen(a, "gone"), [], "who stops is no member any more")
+        go_on = c.pause("b")
+        try:
+            c.wait_seen(a, "b", "gone")
+            t.ok(True, "one that does not beat is gone after 20 s")
+        finally:
+            go_on()
+        c.wait_seen(a, "ab")
+        t.ok(True, "and is there again when it does")
+
+
+def strangers():
+    """A relayd that is no member, and a cluster, do not share a database."""
+    with Cluster(t, "a") as c:
+        d = Relayd(t)
+        d.use_postgres(c.pg, c.database)
+        d.wants_ready = False
+        d.rewrite()
+        with d:
+            d.log.wait("members of a cluster write to it")
+            t.equal(d.is_ready(), False, "one that is no member does not "
+                    "write where members do")
+            c["a"].stop()
+            until(d.is_ready, "it to have the database")
+            c["a"].wants_ready = False
+            c["a"].start()
+            c["a"].log.wait('a relayd without "cluster" writes to it')
+            t.equal(c["a"].is_ready(), False, "nor the other way round")
+
+
+def later_schema():
+    with Cluster(t, "a") as c:
+        a = c["a"]
+        c.pg.sql("UPDATE relayd.schema_version SET version = version + 1",
+                 c.database)
+        a.stop()
+        a.start()
+        t.equal(a.is_ready(), True, "tables of a later relayd are good")
+        c.pg.sql("UPDATE relayd.schema_version SET major = major + 1",
+                 c.database)
+        a.stop()
+        a.wants_ready = False
+        a.start()
+        a.log.wait("later major version")
+        t.equal(a.is_ready(), False, "those of a later major version are not")
+
+
+if postgres.programs() is None:
+    t.skip("there is no PostgreSQL", "members of a cluster")
+else:
+    grammar()
+    who_is_there()
+    strangers()
+    later_schema()
+t.done()
