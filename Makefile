@@ -60,7 +60,7 @@ config.mk: $(srcdir)/configure $(srcdir)/config.mk.in $(srcdir)/config.h.in
 # ---- programs ----
 
 BIN =		relayd relayctl tunnel-client relay
-LIBEXEC =	control authd muxd proxyd termd tcpd rendd metricd dialerd tlsd keyd paird storecopy
+LIBEXEC =	control authd muxd proxyd termd tcpd rendd metricd dialerd tlsd keyd paird storecopy doctor
 PROGRAMS =	$(BIN) $(LIBEXEC)
 DIRS =		$(PROGRAMS) librelay fuzz regress bench
 $(foreach p,$(BIN),$(eval OUT_$(p) = bin/$(p)))
@@ -74,6 +74,7 @@ INCLUDES = -I. -I$(srcdir) -I$(srcdir)/common -I$(*D) -I$(srcdir)/$(*D) \
 PATHS = -DRELAYD_VERSION='"$(VERSION)"' \
 	-DRELAYD_LIBEXECDIR='"$(libexecdir)/relayd"' \
 	-DRELAY_PROGRAM='"$(bindir)/relay"' \
+	-DRELAYD_PROGRAM='"$(sbindir)/relayd"' \
 	-DRELAYD_CONF='"$(sysconfdir)/relayd.conf"' \
 	-DRELAYD_SOCKET='"$(runstatedir)/relayd/control.sock"' \
 	-DRELAYD_STATEDIR='"$(localstatedir)/lib/relayd"' \

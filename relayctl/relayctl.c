@@ -63,7 +63,7 @@ static struct {
 static void	usage(int) __attribute__((noreturn));
 static char	**relay_words(int, char **);
 static int	run_relay(char **);
-static int	run_storecopy(const struct cmd_line *);
+static int	run_helper(const char *, const struct cmd_line *);
 static int	complete(int, char **);
 static void	ask(void) __attribute__((noreturn));
 static void	look(void *);
@@ -212,7 +212,9 @@ main(int argc, char **argv)
 	if (line->op == 0 && strcmp(argv[0], "top") == 0)
 		top(ctl.path, ctl.seconds, ctl.times);
 	if (line->op == 0 && strncmp(argv[0], "st", 2) == 0)
-		return (run_storecopy(line));
+		return (run_helper("storecopy", line));
+	if (line->op == 0 && strncmp(argv[0], "do", 2) == 0)
+		return (run_helper("doctor", line));
 	if (line->op == 0) {
 		fputs(complete_script(argv[1]), stdout);
 		return (EXIT_DONE);
@@ -267,25 +269,26 @@ run_beside(const char *name, char **argv)
 
 /*
  * store copy ...: without relayd, which must not be there; in a program that has
- * both engines, as this one has none.
+ * both engines, as this one has none. doctor: likewise, with the grammar.
  */
 static int
-run_storecopy(const struct cmd_line *line)
+run_helper(const char *name, const struct cmd_line *line)
 {
-	static char	name[] = "storecopy", json[] = "-j";
-	char		*argv[8];
-	unsigned	 i, n = 0;
+	static char	json[] = "-j";
+	char		path[1024], *argv[8];
+	unsigned	i, n = 0;
 
-	argv[n++] = name;
+	argv[n++] = (char *)(uintptr_t)name;
 	if (ctl.json)
 		argv[n++] = json;
 	for (i = 0; i < line->nwords; i++)
 		argv[n++] = (char *)(uintptr_t)line->words[i];
 	argv[n] = NULL;
-	run_beside("../libexec/storecopy", argv);
-	(void)execv(RELAYD_LIBEXECDIR "/storecopy", argv);
-	fprintf(stderr, "relayctl: %s/storecopy: %s\n", RELAYD_LIBEXECDIR,
-	    strerror(errno));
+	snprintf(path, sizeof(path), "../libexec/%s", name);
+	run_beside(path, argv);
+	snprintf(path, sizeof(path), "%s/%s", RELAYD_LIBEXECDIR, name);
+	(void)execv(path, argv);
+	fprintf(stderr, "relayctl: %s: %s\n", path, strerror(errno));
 	return (EXIT_UNREACHED);
 }
 

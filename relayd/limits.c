@@ -120,6 +120,14 @@ pid_max(void)
 	return (n == 0 ? 32768 : n);
 }
 
+void
+limits_want(const struct conf *c, uint64_t *files, uint64_t *processes)
+{
+	*files = files_beside(c) + FILES_PER_CHILD *
+	    (children_beside(c) + c->max_tunnels);
+	*processes = PIDS_OTHER + children_beside(c) + c->max_tunnels;
+}
+
 /* As many descriptors as are wanted, or as we may have. */
 static uint64_t
 files_raise(uint64_t want)
@@ -146,8 +154,8 @@ limits_check(struct conf *c, char *err, size_t err_size)
 	static uint64_t	told;		/* once is enough */
 	uint64_t	files, pids, fit;
 
-	files = files_raise(files_beside(c) + FILES_PER_CHILD *
-	    (children_beside(c) + c->max_tunnels));
+	limits_want(c, &files, &pids);
+	files = files_raise(files);
 	imsg_set_spare((int)files - IMSG_SPARE);
 	pids = pid_max();
 	fit = limits_fit(c, files, pids);

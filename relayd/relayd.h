@@ -205,6 +205,8 @@ unsigned limits_places(const struct conf *, int role);
 /* Is there anything for this role to do? */
 int	 limits_wants(const struct conf *, int role);
 int	limits_check(struct conf *, char *err, size_t err_size);
+/* How many open files and processes that needs. */
+void	limits_want(const struct conf *, uint64_t *files, uint64_t *processes);
 /* The same from given numbers, for tests: how many tunnels fit. */
 uint64_t limits_fit(const struct conf *, uint64_t files, uint64_t pids);
 /*

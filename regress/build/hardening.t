@@ -21,7 +21,8 @@ fi
 
 for p in bin/relayd bin/relayctl bin/tunnel-client libexec/control \
     libexec/authd libexec/proxyd libexec/muxd libexec/termd libexec/tcpd libexec/rendd \
-    libexec/metricd libexec/tlsd libexec/keyd libexec/paird libexec/storecopy; do
+    libexec/metricd libexec/tlsd libexec/keyd libexec/paird libexec/storecopy \
+    libexec/doctor; do
 	[ -x $p ]
 	ok $? "$p is built"
 	has -h $p 'Type:.*DYN'

@@ -21,6 +21,7 @@ for f in sbin/relayd sbin/relayctl bin/tunnel-client libexec/relayd/control \
     libexec/relayd/termd libexec/relayd/tcpd libexec/relayd/metricd \
     libexec/relayd/rendd \
     libexec/relayd/tlsd libexec/relayd/keyd libexec/relayd/paird libexec/relayd/storecopy \
+    libexec/relayd/doctor \
     bin/relay; do
 	[ -x "$prefix/$f" ]
 	ok $? "$f is there"

@@ -14,9 +14,9 @@ for file in muxd/exit.c common/imsg/msg.def; do
 		make -n --no-print-directory -C "$RELAYD_FAST_BUILD" \
 		    -W "$RELAYD_SRC/$file" -W "../../$file" "$goal" \
 		    >"$out" 2>&1
-		# storecopy runs while the daemon does not.
+		# Those of relayctl run while the daemon does not, or beside it.
 		for program in bin/relayd $(cd "$RELAYD_FAST_BUILD" &&
-		    ls -d libexec/* | grep -v storecopy); do
+		    ls -d libexec/* | grep -v -e storecopy -e doctor); do
 			grep -q "LINK  $program\"\\?\$" "$out"
 			ok $? "$file is new: make $goal links $program" "$out"
 		done

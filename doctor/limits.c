@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: ISC */
+/* Descriptors and processes, as relayd -n counts them. */
+#include <sys/resource.h>
+
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/compat.h"
+#include "doctor.h"
+#include "relayd/relayd.h"
+
+/* Open files that a tunnel costs all processes together. */
+#define FILES_PER_TUNNEL	16
+/* As measured (bench/RESULTS.md); and all that is there without any. */
+#define MEMORY_PER_TUNNEL	(160 << 10)
+#define MEMORY_BESIDE		(128ULL << 20)
+
+/*
+ * The least that the cgroups of a process allow of something, theirs and those
+ * above. 0, or -1: none says.
+ */
+static int
+cgroup_least(pid_t pid, const char *what, uint64_t *least)
+{
+	char		path[64], group[512], file[640], *slash;
+	uint64_t	n;
+	int		r = -1;
+
+	if (pid == 0)
+		return (-1);
+	snprintf(path, sizeof(path), "/proc/%d/cgroup", (int)pid);
+	if (look_line(path, "0::", group, sizeof(group)) == -1)
+		return (-1);
+	while ((slash = strrchr(group, '/')) != NULL) {
+		snprintf(file, sizeof(file), "/sys/fs/cgroup%s/%s", group,
+		    what);
+		if (look(file, "", &n) == 0) {
+			if (r == -1 || n < *least)
+				*least = n;
+			r = 0;
+		}
+		*slash = '\0';
+	}
+	return (r);
+}
+
+/* Of the one that runs; or what one that root starts could raise it to. */
+static uint64_t
+files_limit(pid_t pid)
+{
+	char		path[64];
+	struct rlimit	rl;
+	uint64_t	n;
+
+	snprintf(path, sizeof(path), "/proc/%d/limits", (int)pid);
+	if (pid != 0 && look(path, "Max open files", &n) == 0)
+		return (n);
+	if (geteuid() == 0 && look("/proc/sys/fs/nr_open", "", &n) == 0)
+		return (n);
+	if (getrlimit(RLIMIT_NOFILE, &rl) == -1)
+		return (0);
+	return (rl.rlim_max == RLIM_INFINITY ? UNLIMITED : rl.rlim_max);
+}
+
+static void
+check_processes(pid_t pid, uint64_t needed)
+{
+	char		path[64];
+	uint64_t	n;
+
+	if (look("/proc/sys/kernel/pid_max", "", &n) == 0)
+		finding_least("pid_max", n, needed,
+		    "sysctl kernel.pid_max=%llu", (unsigned long long)needed);
+	if (look("/proc/sys/kernel/threads-max", "", &n) == 0)
+		finding_least("threads-max", n, needed,
+		    "sysctl kernel.threads-max=%llu",
+		    (unsigned long long)needed);
+	if (cgroup_least(pid, "pids.max", &n) == 0)
+		finding_least("TasksMax", n, needed, "TasksMax=%llu in the "
+		    "unit, and in the slices above it", (unsigned long long)needed);
+	snprintf(path, sizeof(path), "/proc/%d/limits", (int)pid);
+	/* It counts for each user, and all muxds are one. */
+	if (pid != 0 && look(path, "Max processes", &n) == 0)
+		finding_least("LimitNPROC", n, needed, "LimitNPROC=%llu in the "
+		    "unit", (unsigned long long)needed);
+}
+
+void
+check_limits(const struct conf *c, pid_t pid)
+{
+	uint64_t	files, processes, n;
+
+	limits_want(c, &files, &processes);
+	finding_least("open files", files_limit(pid), files,
+	    "LimitNOFILE=%llu in the unit (or ulimit -n), then a restart; or "
+	    "a smaller max tunnels", (unsigned long long)files);
+	files += c->max_tunnels * FILES_PER_TUNNEL;
+	if (look("/proc/sys/fs/file-max", "", &n) == 0)
+		finding_least("file-max", n, files, "sysctl fs.file-max=%llu",
+		    (unsigned long long)files);
+	check_processes(pid, processes);
+}
+
+void
+check_memory(const struct conf *c, pid_t pid)
+{
+	uint64_t	n, group, needed;
+
+	needed = (MEMORY_BESIDE + c->max_tunnels * MEMORY_PER_TUNNEL) >> 20;
+	if (look("/proc/meminfo", "MemTotal:", &n) == 0) {
+		n >>= 10;
+		if (cgroup_least(pid, "memory.max", &group) == 0 &&
+		    group >> 20 < n)
+			n = group >> 20;
+		finding_least("memory, MiB", n, needed, "more memory (and "
+		    "MemoryMax= in the unit), or a smaller max tunnels: an "
+		    "idle one takes %u KiB", (unsigned)MEMORY_PER_TUNNEL >> 10);
+	}
+	if (look("/proc/sys/vm/overcommit_memory", "", &n) == 0)
+		finding(n == 2 ? WARN : FINE, "overcommit", n == 2 ?
+		    "never (2)" : "yes", "yes", "sysctl "
+		    "vm.overcommit_memory=0: each tunnel is a process, and reserves more than it uses");
+}

@@ -1,0 +1,216 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: ISC
+"""relayctl doctor: each setting one below what is needed, and at it; a file of
+others, engines that are not there, a kernel without a layer, a clock that nobody
+sets; and a daemon that runs."""
+
+import json
+import os
+import shutil
+import socket
+import subprocess
+import tempfile
+
+from harness import BUILD, FAST_BUILD, Relayd, Tap, free_port
+
+t = Tap()
+SECRET = "x" * 40 + "\n"
+# What is looked at, the file, and what stands in it.
+NUMBERS = (
+    ("file-max", "/proc/sys/fs/file-max", "%d"),
+    ("pid_max", "/proc/sys/kernel/pid_max", "%d"),
+    ("threads-max", "/proc/sys/kernel/threads-max", "%d"),
+    ("somaxconn", "/proc/sys/net/core/somaxconn", "%d"),
+    ("conntrack", "/proc/sys/net/netfilter/nf_conntrack_max", "%d"),
+)
+
+
+class Machine:
+    """A configuration, and a tree of /proc and /sys that is looked at first."""
+
+    def __init__(self, tmp, extra="", tunnel=""):
+        self.root = os.path.join(tmp, "machine")
+        shutil.rmtree(self.root, ignore_errors=True)
+        self.conf = os.path.join(tmp, "relayd.conf")
+        key = os.path.join(tmp, "jwt.secret")
+        with open(key, "w") as f:
+            f.write(SECRET)
+        os.chmod(key, 0o600)
+        with open(self.conf, "w") as f:
+            f.write('listen on 127.0.0.1 port 1\nmissing users nobody\n'
+                    'control socket "%s/control.sock"\n%s\n'
+                    'tunnel {\n%s\n}\noperator {\n\tproxy domain "s.test"\n'
+                    '\tjwt secret file "%s"\n}\n' % (tmp, extra, tunnel, key))
+        os.chmod(self.conf, 0o640)
+        if not extra.startswith("store"):
+            os.makedirs(tmp + "/store", exist_ok=True)
+        self.set("/proc/sys/net/netfilter/nf_conntrack_max", 10 ** 7)
+        self.set("/proc/meminfo", "MemTotal: 99999999 kB")
+
+    def set(self, path, text):
+        os.makedirs(os.path.dirname(self.root + path), exist_ok=True)
+        with open(self.root + path, "w") as f:
+            f.write("%s\n" % text)
+
+    def ask(self, *before, build=BUILD, conf=None):
+        """Rows by what was looked at, and the exit status."""
+        r = subprocess.run(
+            [*before, os.path.join(build, "bin", "relayctl"), "-j", "doctor",
+             "file", conf or self.conf], stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL, text=True,
+            env=dict(os.environ, DOCTOR_ROOT=self.root))
+        rows = json.loads(r.stdout or "[]")
+        # What is wrong with a configuration comes before what that means.
+        return dict((x["check"], x) for x in reversed(rows)), r.returncode
+
+    def state(self, check, **kw):
+        return self.ask(**kw)[0].get(check, {}).get("state")
+
+
+def numbers(tmp):
+    m = Machine(tmp)
+    for check, path, text in NUMBERS:
+        needed = int(m.ask()[0][check]["needed"])
+        m.set(path, text % (needed - 1))
+        rows, status = m.ask()
+        t.equal((rows[check]["state"], status), ("wrong", 1),
+                "%s: %d are too few" % (check, needed - 1))
+        t.match(rows[check]["advice"], str(needed), "which is said: %s" %
+                rows[check]["advice"])
+        m.set(path, text % needed)
+        t.equal(m.state(check), "ok", "and %d are enough" % needed)
+
+
+def more_tunnels(tmp):
+    few = Machine(tmp, tunnel="max tunnels 100").ask()[0]
+    many = Machine(tmp, tunnel="max tunnels 2000").ask()[0]
+    for check, each in ("open files", 2), ("pid_max", 1), ("file-max", 18):
+        t.equal(int(many[check]["needed"]) - int(few[check]["needed"]),
+                1900 * each, "%s: %d for a tunnel" % (check, each))
+    m = Machine(tmp, tunnel="max tunnels 100")
+    needed = int(m.ask()[0]["memory, MiB"]["needed"])
+    m.set("/proc/meminfo", "MemTotal: %d kB" % (needed * 1024 - 1))
+    t.equal(m.state("memory, MiB"), "wrong", "memory for them")
+    m.set("/proc/meminfo", "MemTotal: %d kB" % (needed * 1024))
+    t.equal(m.state("memory, MiB"), "ok", "is there")
+    m.set("/proc/sys/vm/overcommit_memory", 2)
+    t.equal(m.state("overcommit"), "warning", "and may be reserved")
+    m.set("/proc/sys/net/ipv4/tcp_max_syn_backlog", 1023)
+    t.equal(m.state("tcp_max_syn_backlog"), "warning", "a short queue")
+    t.ok("ports of the proxy" not in m.ask()[0], "no proxy here")
+    m = Machine(tmp, "trusted proxy 127.0.0.0/8", "max tunnels 2000")
+    m.set("/proc/sys/net/ipv4/ip_local_port_range", "10000\t12998")
+    t.equal(m.state("ports of the proxy"), "wrong", "one port too few for it")
+    m.set("/proc/sys/net/ipv4/ip_local_port_range", "10000\t12999")
+    t.equal(m.state("ports of the proxy"), "ok", "and as many as it takes")
+
+
+def configuration(tmp):
+    m = Machine(tmp)
+    for mode, state in ((0o640, "ok"), (0o664, "wrong"), (0o642, "wrong"),
+                        (0o600, "ok")):
+        os.chmod(m.conf, mode)
+        t.equal(m.state("its owner and mode"), state, "mode %o" % mode)
+    if os.getuid() == 0:
+        os.chown(m.conf, 1, 1)
+        t.equal(m.state("its owner and mode"), "wrong", "another's file")
+        os.chown(m.conf, 0, 0)
+    os.chmod(os.path.join(tmp, "jwt.secret"), 0o644)
+    rows, status = m.ask()
+    t.equal((rows["configuration"]["state"], status), ("wrong", 1),
+            "a key that others read")
+    t.match(rows["configuration"]["advice"], "chmod 600", "is said")
+    with open(m.conf, "a") as f:
+        f.write("no such word\n")
+    rows, status = m.ask()
+    t.match(rows["configuration"]["advice"], r"relayd\.conf:\d+: ",
+            "what is wrong with a file, and where")
+    t.equal((rows["configuration"]["state"], status), ("wrong", 1),
+            "it does not start")
+    t.equal(m.ask(conf=tmp + "/none")[1], 1, "nor from no file")
+
+
+def engines(tmp):
+    port = free_port()
+    m = Machine(tmp, 'store postgresql "host=127.0.0.1 port=%d dbname=r '
+                'user=r" directory "%s/store"\n'
+                'redis "redis://127.0.0.1:%d"' % (port, tmp, port))
+    rows, status = m.ask()
+    for name in "PostgreSQL", "Redis":
+        t.equal((rows[name]["state"], status), ("wrong", 1),
+                "%s is not there: %s" % (name, rows[name]["found"]))
+    with socket.create_server(("127.0.0.1", port)):
+        for name in "PostgreSQL", "Redis":
+            t.equal(m.state(name), "ok", "%s answers" % name)
+    pg = tmp + "/store/pg"
+    os.makedirs(pg)
+    m = Machine(tmp, 'store postgresql "host=%s port=%d dbname=r user=r" '
+                'directory "%s/store"' % (pg, port, tmp))
+    t.equal(m.state("PostgreSQL"), "wrong", "no socket of it, either")
+    with socket.socket(socket.AF_UNIX) as s:
+        s.bind("%s/.s.PGSQL.%d" % (pg, port))
+        s.listen()
+        t.equal(m.state("PostgreSQL"), "ok", "by its socket")
+    m = Machine(tmp, 'store sqlite "%s/store/relayd.db" max 1024G' % tmp)
+    t.equal(m.state("disk of the store, MiB"), "warning",
+            "a store that may outgrow its disk")
+    m = Machine(tmp, 'store sqlite "%s/store/relayd.db" max 1M' % tmp)
+    t.equal(m.state("disk of the store, MiB"), "ok", "and one that does not")
+
+
+def injected(m, call, what, check):
+    rows, status = m.ask("strace", "-f", "-qq", "-o", "/dev/null", "-e",
+                         "inject=%s:%s" % (call, what), build=FAST_BUILD)
+    return rows[check]["state"], status
+
+
+def kernel(tmp):
+    m = Machine(tmp)
+    sync = injected(m, "adjtimex,clock_adjtime", "retval=0", "clock")
+    t.equal(sync[0], "ok", "a clock that is set")
+    t.equal(injected(m, "adjtimex,clock_adjtime", "retval=5", "clock"), ("warning", 4),
+            "a clock that nobody sets is a warning, and the exit status 4")
+    t.equal(injected(m, "landlock_create_ruleset", "error=ENOSYS",
+                     "Landlock")[0], "warning", "no Landlock")
+    t.equal(injected(m, "seccomp", "error=EINVAL", "seccomp")[0], "warning",
+            "no filter of system calls")
+
+
+def running(tmp):
+    with Relayd(t) as d:
+        m = Machine(tmp)
+        rows = m.ask(conf=d.conf)[0]
+        t.equal(rows["relayd"]["found"], "running", "the one that runs")
+        with open("/proc/%d/limits" % d.pid) as f:
+            files = [x.split()[3] for x in f if x.startswith("Max open f")][0]
+        t.equal(rows["open files"]["found"], files, "its limit, not ours")
+        needed = int(rows["open files"]["needed"])
+        m.set("/proc/%d/limits" % d.pid, "Max open files   %d  %d files\n"
+              "Max processes  %d 9 processes" % (needed - 1, needed, 100))
+        rows, status = m.ask(conf=d.conf)
+        t.equal((rows["open files"]["state"], status), ("wrong", 1),
+                "one too few")
+        t.equal(rows["LimitNPROC"]["state"], "wrong", "and processes")
+        m.set("/proc/%d/cgroup" % d.pid, "0::/system.slice/relayd.service")
+        m.set("/sys/fs/cgroup/system.slice/relayd.service/pids.max", "max")
+        t.equal(m.ask(conf=d.conf)[0]["TasksMax"]["state"], "ok",
+                "a unit without a limit of tasks")
+        m.set("/sys/fs/cgroup/system.slice/pids.max", "4915")
+        rows = m.ask(conf=d.conf)[0]["TasksMax"]
+        t.equal((rows["state"], rows["found"]), ("wrong", "4915"),
+                "that of the slice counts")
+        m.set("/sys/fs/cgroup/system.slice/memory.max", str(64 << 20))
+        rows = m.ask(conf=d.conf)[0]["memory, MiB"]
+        t.equal((rows["state"], rows["found"]), ("wrong", "64"),
+                "and its memory")
+
+
+with tempfile.TemporaryDirectory() as tmp:
+    os.chmod(tmp, 0o755)
+    for f in numbers, more_tunnels, configuration, engines, kernel, running:
+        f(tmp)
+    r = subprocess.run([os.path.join(BUILD, "bin", "relayctl"), "doctor",
+                        "patient"], stdout=subprocess.PIPE,
+                       stderr=subprocess.PIPE)
+    t.equal(r.returncode, 2, "a wrong command line is 2")
+t.done()
