@@ -176,6 +176,8 @@ export const api = {
   terminals: (signal?: AbortSignal) =>
     call<{ terminals: OwnTerminal[] }>(
       "GET", "/api/terminals", undefined, signal),
+  endTerminal: (terminal: string) =>
+    call<null>("DELETE", `/api/terminals/${id(terminal)}`),
   /** Those that wait for us: we sign out. */
   endTerminals: () => call<null>("DELETE", "/api/terminals"),
   recordings: (sid: string, page: number, signal?: AbortSignal) =>

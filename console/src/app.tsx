@@ -7,7 +7,7 @@ import { useLive, watch } from "./events";
 import {
   languages, setLanguage, t, useLanguage, type Language,
 } from "./i18n";
-import { forget } from "./oidc";
+import { ended, forget } from "./oidc";
 import { SessionPage } from "./pages/session";
 import { SessionsPage } from "./pages/sessions";
 import { SignIn } from "./pages/signin";
@@ -86,7 +86,7 @@ export function App({ failure }: { failure: string }) {
 
   useLanguage();
   useEffect(() => onSignedOut(() => setSignedIn((was) => {
-    if (was)
+    if (was && !ended())
       tell(t("expired"));
     return false;
   })), []);

@@ -3,7 +3,9 @@
 // PKCE (RFC 7636). The browser gets the token from the provider itself and keeps
 // it in memory; what survives the way there and back, in this tab only, is what
 // proves that the answer is to our question. A reload asks the provider without
-// a word to the user (prompt=none).
+// a word to the user (prompt=none). A token that is about to end is renewed: by a
+// refresh token, kept in memory too, or else on that same way there and back,
+// after which terminals come back to their shells.
 import { setToken } from "./api";
 
 interface Settings {
@@ -22,7 +24,12 @@ interface Asked {
 }
 
 const ASKED = "oidc-asked", SIGNED = "oidc-signed-in";
+const EARLY_MS = 60_000;	// before its end, or a third of a short life
+const AGAIN_MS = 5000;
+const SETTLED_MS = 30_000;	// a token that ended sooner is not asked for again
 let settings: Settings | undefined;
+let refresh = "", since = 0;
+let due: ReturnType<typeof setTimeout> | undefined;
 
 /** What relayd says of signing in; {} : a token is pasted. */
 async function known(): Promise<Settings> {
@@ -87,22 +94,86 @@ export async function leave(quietly: boolean): Promise<void> {
   location.assign(url);
 }
 
-async function redeem(code: string, asked: Asked): Promise<void> {
+interface Said {
+  access_token?: string;
+  refresh_token?: string;
+  expires_in?: number;
+}
+
+/** undefined: it did not answer; {}: it said no. */
+async function ask(
+  endpoint: string, form: Record<string, string>,
+): Promise<Said | undefined> {
   const s = await known();
-  const form = new URLSearchParams({
-    grant_type: "authorization_code", code, client_id: s.client_id ?? "",
-    code_verifier: asked.verifier, redirect_uri: `${location.origin}/`,
-  });
+  const body = new URLSearchParams({ client_id: s.client_id ?? "", ...form });
 
   if (s.resource)
-    form.set("resource", s.resource);
-  const r = await fetch(asked.token_endpoint, {
-    method: "POST", body: form, credentials: "omit",
+    body.set("resource", s.resource);
+  try {
+    const r = await fetch(endpoint, { method: "POST", body,
+      credentials: "omit" });
+    return r.ok ? await r.json() as Said : r.status < 500 ? {} : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+function take(said: Said, endpoint: string): void {
+  const life = (said.expires_in ?? 0) * 1000;
+  const end = Date.now() + life;
+
+  setToken(said.access_token ?? "");
+  refresh = said.refresh_token ?? refresh;
+  since = Date.now();
+  clearTimeout(due);
+  if (life > 0)
+    due = setTimeout(() => void renew(endpoint, end),
+      Math.max(life - EARLY_MS, life * 2 / 3));
+}
+
+/** Again and again until `end`; behind it the server's no is what counts. */
+async function renew(endpoint: string, end: number): Promise<void> {
+  const mine = due;
+
+  if (refresh !== "") {
+    const said = await ask(endpoint, { grant_type: "refresh_token",
+      refresh_token: refresh });
+    if (due !== mine)
+      return;		// signed out meanwhile
+    if (typeof said?.access_token === "string") {
+      take(said, endpoint);
+      return;
+    }
+    if (said !== undefined)
+      refresh = "";
+  } else if (document.querySelector("dialog[open]") === null) {
+    await leave(true).catch(() => {});
+  }
+  if (due === mine && Date.now() < end)
+    due = setTimeout(() => void renew(endpoint, end), AGAIN_MS);
+}
+
+/** The server does not take the token: true if the provider is asked anew. */
+export function ended(): boolean {
+  const again = sessionStorage.getItem(SIGNED) !== null &&
+    Date.now() - since > SETTLED_MS;
+
+  clearTimeout(due);
+  due = undefined;
+  if (again)
+    leave(true).catch(() => location.reload());
+  return again;
+}
+
+async function redeem(code: string, asked: Asked): Promise<void> {
+  const said = await ask(asked.token_endpoint, {
+    grant_type: "authorization_code", code, code_verifier: asked.verifier,
+    redirect_uri: `${location.origin}/`,
   });
-  const said = await r.json() as { access_token?: string };
-  if (!r.ok || typeof said.access_token !== "string")
+
+  if (typeof said?.access_token !== "string")
     throw new Error("no token for the code");
-  setToken(said.access_token);
+  take(said, asked.token_endpoint);
   sessionStorage.setItem(SIGNED, "yes");
 }
 
@@ -151,5 +222,8 @@ export async function arrive(): Promise<boolean> {
 
 /** Signed out here: a reload does not sign in again by itself. */
 export function forget(): void {
+  clearTimeout(due);
+  due = undefined;
+  refresh = "";
   sessionStorage.removeItem(SIGNED);
 }

@@ -14,7 +14,8 @@ export interface Shell {
   size: (cols: number, rows: number) => void;
   /** Its operator is there: it does not end for want of typing. */
   stay: () => void;
-  end: () => void;
+  /** `keep`: nobody said "enough", and the shell waits to be come back to. */
+  end: (keep: boolean) => void;
 }
 
 export interface ShellOptions {
@@ -38,9 +39,11 @@ const BYTES = 0, SIZE = 1, TEXT = 3, ACK = 5, HELLO = 6, STAY = 7;
 const WORD = "relayd.terminal.1";
 const PASTE_MAX = 1024 * 1024 - 1;	/* of one message */
 const ACK_EACH = 32 * 1024;
-const ELSEWHERE = 4001;
+const ENOUGH = 1000, STOPPING = 1001;	/* codes of a close */
+const KEPT = 4000, ELSEWHERE = 4001;
 const WARN_S = 60;
 const AGAIN_MS = [200, 1000, 2000, 5000];
+const RESTART_MS = 5 * 60_000;	/* for the server, and then its client */
 const RED = "\x1b[31m", PLAIN = "\x1b[0m";
 
 /**
@@ -57,12 +60,15 @@ function frame(type: number, payload: Uint8Array): Uint8Array {
   return f;
 }
 
+/** Shells that this page has let go of, whether the server knows it or not. */
+export const letGo = new Set<string>();
+
 export function connect(term: Terminal, o: ShellOptions): Shell {
   const text = new TextEncoder();
   let ws: WebSocket | undefined, over = false, recorded = false;
   let undrawn = 0, skipped = 0, said = "";
   let id = o.back ?? "", have = 0, drawn = 0, acked = 0, skip = 0;
-  let lostAt = 0, tries = 0, grace = 0;
+  let lostAt = 0, stoppedAt = 0, tries = 0, grace = 0;
   let again: ReturnType<typeof setTimeout> | undefined;
   let idle = 0, idleAt = 0, warned = false;
 
@@ -113,6 +119,7 @@ export function connect(term: Terminal, o: ShellOptions): Shell {
 
   function hello(h: Hello): void {
     id = h.terminal;
+    letGo.delete(id);
     grace = h.grace;
     idle = h.idle;
     idleAt = Date.now() + h.idle_left * 1000;
@@ -173,10 +180,23 @@ export function connect(term: Terminal, o: ShellOptions): Shell {
     return true;
   }
 
+  /* The server stops and takes the shell along: another one, once it is back. */
+  function anew(): boolean {
+    stoppedAt ||= Date.now();
+    if (Date.now() - stoppedAt > RESTART_MS)
+      return false;
+    id = said = "";
+    have = 0;
+    o.onState("again", recorded);
+    again = setTimeout(open, AGAIN_MS[Math.min(tries, AGAIN_MS.length - 1)]);
+    tries++;
+    return true;
+  }
+
   function closed(e: CloseEvent): void {
-    if (over)
+    if (over || ((e.code === STOPPING || stoppedAt !== 0) && anew()))
       return;
-    if (e.code === 1000)
+    if (e.code === ENOUGH)
       last(t("termEnded", { why: e.reason ? ` (${e.reason})` : "" }));
     else if (e.code === ELSEWHERE)
       last(t("termElsewhere"));
@@ -191,6 +211,9 @@ export function connect(term: Terminal, o: ShellOptions): Shell {
   function refused(e: unknown): void {
     const lost = lostAt !== 0;
 
+    if (over || (stoppedAt !== 0 && e instanceof ApiError &&
+        e.status !== 401 && e.status !== 403 && anew()))
+      return;
     if (lost && e instanceof ApiError && e.status === 404)
       last(t("termLost"));
     else if (!(lost && e instanceof ApiError && (e.status === 0 ||
@@ -208,7 +231,9 @@ export function connect(term: Terminal, o: ShellOptions): Shell {
         `${encodeURIComponent(o.session)}/terminal?ticket=${k.ticket}`, WORD);
       ws.binaryType = "arraybuffer";
       ws.onopen = () => {
-        lostAt = tries = 0;
+        if (stoppedAt !== 0)
+          term.write(`\r\n${RED}${t("termAnew")}${PLAIN}\r\n`);
+        lostAt = stoppedAt = tries = 0;
         size(term.cols, term.rows);
         if (!over)
           o.onState("connected", recorded);
@@ -232,11 +257,15 @@ export function connect(term: Terminal, o: ShellOptions): Shell {
       active();
       send(STAY, new Uint8Array(0));
     },
-    end() {
+    end(keep) {
+      if (!over && id !== "" && keep)
+        letGo.add(id);
+      else if (!over && id !== "" && ws?.readyState !== WebSocket.OPEN)
+        api.endTerminal(id).catch(() => {});
       over = true;
       clearTimeout(again);
       clearInterval(clock);
-      ws?.close(1000);
+      ws?.close(keep ? KEPT : ENOUGH);
     },
   };
 }

@@ -1,13 +1,15 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: ISC
 """Signing in to the web console at an identity provider that others wrote, by
-authorization code with PKCE, in Chromium; a reload; what else it may answer."""
+authorization code with PKCE, in Chromium; a reload; what else it may answer; a
+token that is renewed before its end, under a terminal."""
 
 import json
+import os
 import tempfile
 
-from browse import (Program, Relayd, free_port, installed, lacks, listens,
-                    node, talk)
+from browse import (OurClient, Program, Relayd, free_port, installed, lacks,
+                    listens, node, shell_wrote, talk)
 from harness import Tap
 from idp import Authority
 
@@ -35,6 +37,36 @@ def settings(d, port):
     t.ok(head["cache-control"] == "no-store", "and kept by nobody")
 
 
+class Other:
+    def __init__(self, d, tmp):
+        self.d, self.tmp = d, tmp
+
+    def __call__(self, word, *args):
+        if word == "file":
+            return shell_wrote(os.path.join(self.tmp, *args))
+        self.d.add_system("another")
+        return "done"
+
+
+def renewed(authority, pem, refresh):
+    """A token that lives for 15 s, under a terminal."""
+    port, home = free_port(), free_port()
+    url = "http://127.0.0.1:%d/" % home
+    with tempfile.TemporaryDirectory(prefix="relayd-renewed-") as tmp, \
+            Relayd(t, port=home, global_conf=CONF % (authority.path, port),
+                   tunnel="allow loopback targets yes") as d, \
+            Program(**node("idp.js", str(port), pem, url, "15",
+                           *["refresh"] * refresh)) as p:
+        os.chmod(tmp, 0o777)
+        listens(port, p)
+        d.log.wait("oidc issuer .*: 5 keys")
+        with OurClient(d, *d.add_system(), "web=127.0.0.1:9"):
+            d.wait_session()
+            talk(t, "renewal.js", Other(d, tmp), url=url, dir=tmp,
+                 name="renewal-" + ("refresh" if refresh else "page"),
+                 refresh=refresh)
+
+
 def main():
     if lacks():
         t.skip("no " + lacks(), "signing in in a browser")
@@ -56,6 +88,8 @@ def main():
             t.ok('"ada"' in d.ctl_raw("-j", "show", "audit").stdout or
                  d.log.has("ada"), "the daemon knows who that was")
             t.ok(not d.log.has("code="), "and its log has no code")
+        for refresh in True, False:
+            renewed(authority, pem, refresh)
 
 
 main()

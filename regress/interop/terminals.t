@@ -6,7 +6,7 @@ that breaks, a tunnel that drops, a program that never stops printing."""
 import os
 import tempfile
 
-from browse import OurClient, Relayd, installed, lacks, shell_wrote, talk
+from browse import OurClient, Relayd, installed, lacks, shell_wrote, talk, until
 from harness import Tap, Wire
 
 t = Tap()
@@ -24,7 +24,7 @@ class Other:
     def __init__(self, d, tmp, wire):
         self.d, self.tmp, self.wire = d, tmp, wire
         self.key, self.secret = d.add_system("plant")
-        self.client, self.most = None, 0
+        self.client, self.token = None, ""
 
     def __call__(self, word, *args):
         return str(getattr(self, "do_" + word)(*args) or "done")
@@ -44,6 +44,24 @@ class Other:
 
     def do_file(self, name):
         return shell_wrote("%s/%s" % (self.tmp, name))
+
+    def do_change(self):
+        self.d.add_system("another")
+
+    def mine(self):
+        return self.d.api("GET", "/terminals", self.token)[1]["data"][
+            "terminals"]
+
+    def do_waits(self):
+        return until(lambda: len([x for x in self.mine() if x["waits"]]),
+                     "the terminal to wait")
+
+    def do_one(self):
+        until(lambda: len(self.mine()) == 1, "one terminal to be left")
+
+    def do_restart(self):
+        self.d.stop()
+        self.d.start()
 
     def do_memory(self):
         """KiB of what a terminal's bytes pass through, all together."""
@@ -70,6 +88,7 @@ def main():
         wire = Wire(d.port)
         other = Other(d, tmp, wire)
         token = d.token(permissions=("connect:systems", "read:systems"))
+        other.token = token
         try:
             talk(t, "terminals.js", other, name="terminals", token=token,
                  dir=tmp, url="http://127.0.0.1:%d/" % wire.port)

@@ -5,7 +5,7 @@ import { api } from "../api";
 import { t } from "../i18n";
 import { useLoaded } from "../load";
 import { href, type Place } from "../route";
-import { connect, type Shell, type ShellState } from "../shell";
+import { connect, letGo, type Shell, type ShellState } from "../shell";
 import type { OwnTerminal, SessionRef } from "../types";
 import { Button, Dialog, Empty, Failure, Icon, Loading } from "../ui";
 import { makeScreen, type Screen } from "../xterm";
@@ -20,6 +20,8 @@ interface Tab {
 /** One tab. It lives as long as the tab, also while another one is shown. */
 function View(props: {
   tab: Tab; shown: boolean; find: string;
+  /** Tabs whose shells are to end with them. */
+  enough: Set<number>;
   onState: (s: ShellState, recorded: boolean) => void;
 }) {
   const [left, setLeft] = useState(0);
@@ -70,7 +72,7 @@ function View(props: {
       watch.disconnect();
       typed.dispose();
       sized.dispose();
-      shell.current?.end();
+      shell.current?.end(!props.enough.has(props.tab.n));
       s.term.dispose();
     };
   }, []);
@@ -107,8 +109,11 @@ export function Terminals({ place }: { place: Place }) {
   const [picking, setPicking] = useState(false);
   const [find, setFind] = useState("");
   const count = useRef(0);
+  const enough = useRef(new Set<number>()).current;
   const active = data?.sessions.filter((s) => s.status === "active") ?? [];
-  const living = tabs.some((x) => states[x.n]?.state === "connected");
+  const lives = (n: number) => states[n]?.state === "connected" ||
+    states[n]?.state === "again";
+  const living = tabs.some((x) => lives(x.n));
   const away = active.length > 0 && !active.some((s) => s.tunnel_connected);
 
   function add(s: SessionRef, back?: string): void {
@@ -127,8 +132,9 @@ export function Terminals({ place }: { place: Place }) {
   }
 
   function drop(n: number): void {
-    if (states[n]?.state === "connected" && !confirm(t("termLeave")))
+    if (lives(n) && !confirm(t("termLeave")))
       return;
+    enough.add(n);
     const rest = tabs.filter((x) => x.n !== n);
     setTabs(rest);
     if (shown === n)
@@ -147,7 +153,7 @@ export function Terminals({ place }: { place: Place }) {
       return;
     for (const x of own) {
       const s = active.find((a) => a.id === x.session_id);
-      if (x.waits && s !== undefined)
+      if ((x.waits || letGo.has(x.terminal)) && s !== undefined)
         add(s, x.terminal);
     }
     if (count.current === 0)
@@ -166,6 +172,8 @@ export function Terminals({ place }: { place: Place }) {
           href={href(["sessions"])} onClick={(e) => {
             if (living && !confirm(t("termLeave")))
               e.preventDefault();
+            else
+              tabs.forEach((x) => enough.add(x.n));
           }}><Icon name="back" /><span class="unseen">{t("back")}</span></a>
         <strong class="system">{name}</strong>
         <div role="tablist" class="tablist">
@@ -200,6 +208,7 @@ export function Terminals({ place }: { place: Place }) {
       {tabs.length === 0 && <Empty title={t("tunnelDown")} />}
       {tabs.map((x) => (
         <View key={x.n} tab={x} shown={x.n === shown} find={find}
+          enough={enough}
           onState={(state, recorded) => setStates((old) =>
             ({ ...old, [x.n]: { state, recorded } }))} />))}
       {picking && (

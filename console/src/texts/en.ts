@@ -139,6 +139,7 @@ export const en = {
   termLost: "The connection was lost. Press Enter to try again.",
   termRefused: "No terminal: {why}. Press Enter to try again.",
   again: "trying again",
+  termAnew: "[The server was restarted; this is another shell.]",
   termElsewhere:
     "This terminal was opened elsewhere. Press Enter for another one.",
   termDropped: "The system's tunnel dropped, and the shell with it. " +

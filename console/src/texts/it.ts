@@ -134,6 +134,7 @@ export const it: Texts = {
   termLost: "La connessione è caduta. Premi Invio per riprovare.",
   termRefused: "Nessun terminale: {why}. Premi Invio per riprovare.",
   again: "nuovo tentativo",
+  termAnew: "[Il server è stato riavviato; questa è un'altra shell.]",
   termElsewhere:
     "Questo terminale è stato aperto altrove. Premi Invio per averne un altro.",
   termDropped: "Il tunnel del sistema è caduto, e con esso la shell. " +

@@ -1,14 +1,15 @@
 // SPDX-License-Identifier: ISC
 // An identity provider that others wrote (oidc-provider), with keys of all five
 // kinds that are new at each start. Arguments: port, a file with certificate and
-// key, and where its client comes from.
+// key, where its client comes from, how long a token lives, "refresh" if it is
+// refreshed.
 'use strict';
 const crypto = require('crypto');
 const fs = require('fs');
 const https = require('https');
 const { pathToFileURL } = require('url');
 
-const [port, pem, home] = process.argv.slice(2);
+const [port, pem, home, life, refresh] = process.argv.slice(2);
 const tls = fs.readFileSync(pem);
 const kinds = {
   RS256: ['rsa', { modulusLength: 2048 }],
@@ -32,12 +33,16 @@ import(pathToFileURL(require.resolve('oidc-provider'))).then(
     const provider = new Provider(`https://localhost:${port}`, {
       clients: [
         { client_id: 'console', token_endpoint_auth_method: 'none',
-          redirect_uris: ['https://console.test/cb'].concat(home ?? []) },
+          redirect_uris: ['https://console.test/cb'].concat(home ?? []),
+          grant_types: ['authorization_code'].concat(
+            refresh ? 'refresh_token' : []) },
         { client_id: 'robot', client_secret: 'robot-secret-robot-secret',
           grant_types: ['client_credentials'], redirect_uris: [],
           response_types: [] },
       ],
       clientBasedCORS: () => true,
+      issueRefreshToken: (ctx, client) =>
+        client.grantTypeAllowed('refresh_token'),
       jwks: { keys: Object.keys(kinds).map(key) },
       scopes: ['openid', 'connect:systems', 'read:systems'],
       features: {
@@ -49,7 +54,7 @@ import(pathToFileURL(require.resolve('oidc-provider'))).then(
           getResourceServerInfo: (ctx, resource) => ({
             scope: 'connect:systems read:systems',
             audience: 'relayd',
-            accessTokenTTL: 600,
+            accessTokenTTL: Number(life ?? 600),
             accessTokenFormat: 'jwt',
             jwt: { sign: { alg: algOf(resource) } },
           }),

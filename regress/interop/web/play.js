@@ -16,6 +16,18 @@ exports.ask = async (what) => {
 	return (await answers.next()).value;
 };
 
+// From the console's page to idp.js, whose questions are answered, and back.
+exports.atProvider = async (page) => {
+	await page.getByRole("button", { name: /^Sign in at localhost/ })
+	    .click();
+	await page.locator("[name=login]").fill("ada");
+	await page.locator("[name=password]").fill("any");
+	await page.locator("[type=submit]").click();
+	await page.locator("[name=prompt][value=consent]")
+	    .waitFor({ state: "attached" });
+	await page.locator("[type=submit]").click();
+};
+
 exports.play = async (script) => {
 	const what = JSON.parse(process.argv[2]);
 	const browser = await chromium.launch({

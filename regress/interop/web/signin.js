@@ -3,7 +3,9 @@
 // The console's sign-in at an identity provider: the way there and back, a
 // reload, signing out, and answers that are to no question.
 
-require("./play.js").play(async (page, what, ok) => {
+const { atProvider, play } = require("./play.js");
+
+play(async (page, what, ok) => {
 	const see = (text) => page.getByText(text).first().waitFor();
 	const press = (name) => page.getByRole("button", { name })
 	    .first().click();
@@ -18,13 +20,7 @@ require("./play.js").play(async (page, what, ok) => {
 			outside.push(r.url());
 	});
 	await page.goto(what.url + "#/systems");
-	await press(/^Sign in at localhost/);
-	await page.locator("[name=login]").fill("ada");
-	await page.locator("[name=password]").fill("any");
-	await page.locator("[type=submit]").click();
-	await page.locator("[name=prompt][value=consent]")
-	    .waitFor({ state: "attached" });
-	await page.locator("[type=submit]").click();
+	await atProvider(page);
 	await see("No systems");
 	ok(true, "signed in at the provider, and back where it was");
 	ok(asked[0].get("code_challenge_method") === "S256" &&
@@ -56,11 +52,7 @@ require("./play.js").play(async (page, what, ok) => {
 	await page.getByRole("button", { name: /^Sign in at localhost/ }).waitFor();
 	await see("Access token");
 	ok(true, "without a session there the user is asked");
-	await press(/^Sign in at localhost/);
-	await page.locator("[name=login]").fill("ada");
-	await page.locator("[name=password]").fill("any");
-	await page.locator("[type=submit]").click();
-	await page.locator("[type=submit]").click();
+	await atProvider(page);
 	await see("No sessions");
 	await press("Sign out");
 	await see("You are signed out.");

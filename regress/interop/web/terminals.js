@@ -12,6 +12,7 @@ play(async (page, what, ok) => {
 		    ".xterm-helper-textarea").focus();
 		await page.keyboard.type(text + "\n");
 	};
+	const see = (text) => page.getByText(text).first().waitFor();
 	const signIn = async () => {
 		await page.getByLabel("Access token").fill(what.token);
 		await page.getByRole("button", { name: "Sign in", exact: true })
@@ -56,6 +57,39 @@ play(async (page, what, ok) => {
 	await type(`echo $MARK >${what.dir}/cut`);
 	ok(await ask("file cut") === "kept", "a connection that is cut is made " +
 	    "anew, to the same shell");
+
+	// The page is left without a word, and come back to.
+	await page.goBack();
+	await page.getByRole("link", { name: "Terminal" }).waitFor();
+	await page.goForward();
+	await good();
+	await type(`echo $MARK >${what.dir}/back`);
+	ok(await ask("file back") === "kept" &&
+	    await page.getByRole("tab").count() === 1,
+	    "a page that is left by the browser's buttons finds it again");
+
+	// As if its time were over: nothing else is different.
+	await page.route("**/api/**", (r) => r.fulfill({ status: 401, body: "{}" }));
+	await ask("change");
+	await see("The token is not valid any more. Sign in again.");
+	await page.unroute("**/api/**");
+	ok(await ask("waits") === "1", "a token that is over ends no shell");
+	await signIn();
+	await good();
+	await type(`echo $MARK >${what.dir}/expired`);
+	ok(await ask("file expired") === "kept" &&
+	    await page.getByRole("tab").count() === 1,
+	    "who signs in again comes back to it");
+
+	await page.getByRole("button", { name: "New tab" }).click();
+	await good(1);
+	await type(`echo second >${what.dir}/second`);
+	await ask("file second");
+	page.once("dialog", (d) => d.accept());
+	await page.locator(".tab").nth(1)
+	    .getByRole("button", { name: "Close this tab" }).click();
+	await ask("one");
+	ok(true, "a tab that is closed ends its shell");
 
 	await type(`i=0; while [ $i -lt 40 ]; do i=$((i+1)); ` +
 	    `echo line-$i; done; cat /dev/zero | tr '\\0' x`);
@@ -112,6 +146,14 @@ play(async (page, what, ok) => {
 	await type(`echo again-$MARK >${what.dir}/after`);
 	ok(await ask("file after") === "again-", "once it is back there is " +
 	    "another shell");
+	await type("MARK=again");
+	await ask("restart");
+	await page.locator(".xterm-rows", { hasText: "another shell" })
+	    .waitFor();
+	await good();
+	await type(`echo back-$MARK >${what.dir}/restart`);
+	ok(await ask("file restart") === "back-", "after a restart of the " +
+	    "server there is another shell, by itself");
 	await ask(`close ${what.token}`);
 	await page.locator(".tab .dot.bad").waitFor();
 	ok(true, "the session's end is the terminal's");
