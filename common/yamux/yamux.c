@@ -40,7 +40,7 @@ yamux_config_default(struct yamux_config *cf)
 {
 	memset(cf, 0, sizeof(*cf));
 	cf->window = YAMUX_WINDOW;
-	cf->window_max = 16 * 1024 * 1024;
+	cf->window_max = 64 * 1024 * 1024;
 	cf->update_max = 128 * 1024;
 	cf->credit_max = 64 * 1024 * 1024;
 	cf->inbound_max = 256;

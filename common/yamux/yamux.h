@@ -99,7 +99,7 @@ struct yamux_config {
 	 * at both ends; only tests change it.
 	 */
 	uint32_t	window;		/* 256 KiB */
-	uint32_t	window_max;	/* 16 MiB per stream, receiving */
+	uint32_t	window_max;	/* 64 MiB per stream, receiving */
 	uint32_t	update_max;	/* 128 KiB: return credit from here on
 					   (from window/4 on if smaller) */
 	uint64_t	credit_max;	/* 64 MiB: no window grows beyond this

@@ -55,6 +55,7 @@
 #define ST_EPOCH	0x1000	/* epoch_start is set */
 #define ST_DEAD		0x2000	/* inside on_close */
 #define ST_LONG		0x4000	/* yamux_half(): never on y->half */
+#define ST_YIELD	0x8000	/* another stream lacks what it has */
 
 struct yamux_stream {
 	/* set once */
@@ -131,6 +132,8 @@ struct yamux {
 	uint64_t		 credit;	/* sum of recv_window + held */
 	uint64_t		 extra;		/* sum of extra */
 	uint64_t		 aim;		/* sum of window - cf.window */
+	uint32_t		 lack;		/* a window that found no more, */
+	uint64_t		 lack_at;	/* when; lack 0: never */
 
 	/* pings: theirs */
 	uint32_t		 pong[YAMUX_PONG_RING];

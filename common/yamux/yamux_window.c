@@ -10,6 +10,10 @@
  * cannot be taken back, so a shrinking window only withholds. So it is with a
  * stream that is kept small: the initial window was given, it gets no second.
  *
+ * A stream that finds nothing left to grow with makes the one with the largest
+ * window halve it, if that is more than twice its own, and for a while none that
+ * has more than it grows: so busy streams come to share what one may have.
+ *
  * What a window has beyond the initial one is leased: from this connection's
  * credit_max, and through the grow callback from whoever counts for all
  * connections.  A lease is returned when the credit it stood for is used up.
@@ -26,7 +30,9 @@
 
 static uint64_t	 credit_sum(const struct yamux *, uint64_t);
 static void	 window_tune(struct yamux_stream *, uint64_t);
-static void	 window_grow(struct yamux_stream *);
+static void	 window_grow(struct yamux_stream *, uint64_t);
+static bool	 window_may_grow(const struct yamux_stream *, uint64_t);
+static void	 window_squeeze(const struct yamux_stream *, uint64_t);
 static void	 window_shrink(struct yamux_stream *);
 static void	 window_trim(struct yamux_stream *);
 static void	 epoch_restart(struct yamux_stream *, uint64_t);
@@ -159,13 +165,19 @@ window_tune(struct yamux_stream *st, uint64_t now)
 	if (slow < EPOCH_SLOW)
 		slow = EPOCH_SLOW;
 
-	if (credit_sum(y, y->aim) > y->cf.credit_max || elapsed >= slow) {
-		/* Streams were opened on top of us, or we are too slow. */
+	if (credit_sum(y, y->aim) > y->cf.credit_max || elapsed >= slow ||
+	    (st->flags & ST_YIELD)) {
+		/*
+		 * Streams were opened on top of us, or we are too slow, or
+		 * have more than our share.
+		 */
+		st->flags &= ~(uint32_t)ST_YIELD;
 		window_shrink(st);
 		epoch_restart(st, now);
 	} else if (st->epoch_bytes >= st->window) {
-		if (y->rtt_min != 0 && elapsed <= fast && st->small == 0)
-			window_grow(st);
+		if (y->rtt_min != 0 && elapsed <= fast &&
+		    window_may_grow(st, now))
+			window_grow(st, now);
 		/* The next epoch begins with the next byte. */
 		st->flags &= ~(uint32_t)ST_EPOCH;
 		st->epoch_bytes = 0;
@@ -198,8 +210,32 @@ window_shrink(struct yamux_stream *st)
 	st->window = half;
 }
 
+static bool
+window_may_grow(const struct yamux_stream *st, uint64_t now)
+{
+	const struct yamux *y = st->y;
+
+	return (st->small == 0 && (y->lack == 0 || st->window <= y->lack ||
+	    now - y->lack_at > EPOCH_SLOW));
+}
+
+/* `st` lacks room. Said once for each time that it empties its window. */
 static void
-window_grow(struct yamux_stream *st)
+window_squeeze(const struct yamux_stream *st, uint64_t now)
+{
+	struct yamux_stream *s, *large = NULL;
+
+	st->y->lack = st->window;
+	st->y->lack_at = now;
+	TAILQ_FOREACH(s, &st->y->all, all)
+		if (large == NULL || s->window > large->window)
+			large = s;
+	if (large != NULL && large->window / 2 > st->window)
+		large->flags |= ST_YIELD;
+}
+
+static void
+window_grow(struct yamux_stream *st, uint64_t now)
 {
 	struct yamux *y = st->y;
 	uint64_t want = st->window, used = credit_sum(y, y->extra);
@@ -212,8 +248,10 @@ window_grow(struct yamux_stream *st)
 	if (want > leased) {
 		more = want - leased;
 		room = used < y->cf.credit_max ? y->cf.credit_max - used : 0;
-		if (more > room)
+		if (more > room) {
+			window_squeeze(st, now);
 			more = room;
+		}
 		if (more > 0 && y->cb.grow != NULL) {
 			size_t got = y->cb.grow(y->arg, (size_t)more);
 

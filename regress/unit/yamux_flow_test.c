@@ -265,18 +265,18 @@ test_tuning(void)
 	mbs = line_run(l, 3000);
 	diag("next 3 s: %.1f MB/s, window %u", mbs, aim(e, 1));
 	ok(mbs > 95, "and then takes what the line gives");
-	is_int(aim(e, 1), 16 * MIB, "at most 16 MiB");
-	ok(l->peak <= 16 * MIB, "credit given stays under it");
-	is_int(e->leased, 16 * MIB - YAMUX_WINDOW, "leased what is beyond");
+	is_int(aim(e, 1), 32 * MIB, "with two to four times what is under way");
+	ok(l->peak <= 32 * MIB, "credit given stays under it");
+	is_int(e->leased, 32 * MIB - YAMUX_WINDOW, "leased what is beyond");
 	l->rate = 0;
 	line_run(l, 1000);
-	pending = 16 * MIB - yamux_recv_window(yamux_find(e->y, 1));
+	pending = 32 * MIB - yamux_recv_window(yamux_find(e->y, 1));
 	ok(pending < 128 * KIB, "less than 128 KiB of credit is pending");
 	end_frame(e, YAMUX_DATA, 0, 1, 128 * KIB - pending, zeros);
 	l->window -= 128 * KIB - pending;
 	yamux_consumed(yamux_find(e->y, 1), 128 * KIB, e->now);
 	line_credit(l);
-	is_int(yamux_recv_window(yamux_find(e->y, 1)), 16 * MIB,
+	is_int(yamux_recv_window(yamux_find(e->y, 1)), 32 * MIB,
 	    "tunnel-22: with 128 KiB pending an update goes out");
 	l->rate = 10000;
 
@@ -326,6 +326,47 @@ test_tuning(void)
 	is_int(aim(e, 1), YAMUX_WINDOW, "no round trip known, no growth");
 	end_free(e);
 	free(l);
+}
+
+/* A line of 100 ms that takes 1 GB/s: what one stream may have, and two. */
+static void
+test_large(void)
+{
+	struct end *e = end_new(YAMUX_SERVER, NULL);
+	struct line *l[2];
+	uint64_t peak = 0;
+	double mbs;
+	int t;
+
+	l[0] = line_new(e, 1, 500, 100000);
+	line_run(l[0], 3000);
+	mbs = line_run(l[0], 2000);
+	diag("alone: %.1f MB/s", mbs);
+	is_int(aim(e, 1), 64 * MIB, "one stream grows to 64 MiB, and stops");
+	ok(mbs > 600, "and takes as much in a round trip");
+	l[1] = line_new(e, 3, 500, 100000);
+	for (t = 0; t < 60000; t++) {
+		line_step(l[0]);
+		line_step(l[1]);
+		e->now += LINE_STEP;
+		if (end_stats(e).credit > peak)
+			peak = end_stats(e).credit;
+	}
+	diag("windows %u and %u", aim(e, 1), aim(e, 3));
+	ok(aim(e, 1) >= 16 * MIB && aim(e, 3) >= 16 * MIB,
+	    "a second one gets its share of that");
+	ok(peak <= 64 * MIB + YAMUX_WINDOW, "and no more is given for both");
+
+	/* It has its lease back when both have come to their end. */
+	l[0]->rate = l[1]->rate = 0;
+	line_run(l[0], 1000);
+	line_run(l[1], 1000);
+	yamux_reset(yamux_find(e->y, 1));
+	yamux_reset(yamux_find(e->y, 3));
+	is_int(e->leased, 0, "all is given back");
+	free(l[0]);
+	free(l[1]);
+	end_free(e);
 }
 
 static void
@@ -600,6 +641,7 @@ main(void)
 	test_window_small();
 	test_window_send();
 	test_tuning();
+	test_large();
 	test_budget();
 	test_pong_pacing();
 	test_pong_priority();
