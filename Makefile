@@ -61,8 +61,13 @@ config.mk: $(srcdir)/configure $(srcdir)/config.mk.in $(srcdir)/config.h.in
 
 BIN =		relayd relayctl tunnel-client relay
 LIBEXEC =	control authd muxd proxyd termd tcpd rendd metricd dialerd tlsd keyd paird storecopy doctor
+ifeq ($(CLIENT_ONLY),yes)
+BIN =		tunnel-client
+LIBEXEC =
+tunnel-client_STATIC = yes
+endif
 PROGRAMS =	$(BIN) $(LIBEXEC)
-DIRS =		$(PROGRAMS) librelay fuzz regress bench
+DIRS =		$(PROGRAMS) $(if $(LIBEXEC),librelay fuzz regress bench)
 $(foreach p,$(BIN),$(eval OUT_$(p) = bin/$(p)))
 $(foreach p,$(LIBEXEC),$(eval OUT_$(p) = libexec/$(p)))
 
@@ -79,6 +84,7 @@ PATHS = -DRELAYD_VERSION='"$(VERSION)"' \
 	-DRELAYD_SOCKET='"$(runstatedir)/relayd/control.sock"' \
 	-DRELAYD_STATEDIR='"$(localstatedir)/lib/relayd"' \
 	-DTUNNEL_CLIENT_CONF='"$(sysconfdir)/tunnel-client.conf"' \
+	-DTUNNEL_CLIENT_SECRET='"$(sysconfdir)/tunnel-client.secret"' \
 	-DTUNNEL_CLIENT_SOCKET='"$(runstatedir)/tunnel-client/status.sock"' \
 	-DTUNNEL_CLIENT_STATEDIR='"$(localstatedir)/lib/tunnel-client"'
 STD = -std=c11
@@ -107,7 +113,7 @@ endef
 $(foreach p,$(PROGRAMS),$(eval $(call program,$(p))))
 
 LIBRELAY_SO = librelay.so.1
-all: $(BUILT) librelay/librelay.a librelay/$(LIBRELAY_SO)
+all: $(BUILT) $(if $(LIBEXEC),librelay/librelay.a librelay/$(LIBRELAY_SO))
 
 # What others link: one object that needs nothing but the system's.
 OBJS += librelay/librelay.o
@@ -201,7 +207,8 @@ lint-tidy: $(GRAMMAR)
 	    $(LLHTTP_CFLAGS) $(PQ_CFLAGS) $(RD_CPPFLAGS) $(PATHS) -DRELAYD_BUILD='"0"' \
 	    -DOPENAPI_YAML='"/dev/null"' -DCONSOLE_BIN='"/dev/null"' \
 	    -DSCHEMA_POSTGRESQL='"/dev/null"' \
-	    -DCONSOLE_DEF='"/dev/null"' -DRELAYD_TESTING
+	    -DCONSOLE_DEF='"/dev/null"' -DCLIENT_UNIT='"/dev/null"' \
+	    -DCLIENT_PROCD='"/dev/null"' -DRELAYD_TESTING
 lint-cppcheck:
 	@test -n "$(CPPCHECK)" || { echo "no cppcheck"; exit 1; }
 	$(CPPCHECK) --quiet --error-exitcode=1 --std=c11 --inline-suppr \

@@ -78,7 +78,8 @@ check_processes(pid_t pid, uint64_t needed)
 		    (unsigned long long)needed);
 	if (cgroup_least(pid, "pids.max", &n) == 0)
 		finding_least("TasksMax", n, needed, "TasksMax=%llu in the "
-		    "unit, and in the slices above it", (unsigned long long)needed);
+		    "unit, and in the slices above it",
+		    (unsigned long long)needed);
 	snprintf(path, sizeof(path), "/proc/%d/limits", (int)pid);
 	/* It counts for each user, and all muxds are one. */
 	if (pid != 0 && look(path, "Max processes", &n) == 0)
@@ -120,5 +121,6 @@ check_memory(const struct conf *c, pid_t pid)
 	if (look("/proc/sys/vm/overcommit_memory", "", &n) == 0)
 		finding(n == 2 ? WARN : FINE, "overcommit", n == 2 ?
 		    "never (2)" : "yes", "yes", "sysctl "
-		    "vm.overcommit_memory=0: each tunnel is a process, and reserves more than it uses");
+		    "vm.overcommit_memory=0: each tunnel is a process, and "
+		    "reserves more than it uses");
 }

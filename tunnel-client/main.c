@@ -35,6 +35,7 @@
 #include "base/compat.h"
 #include "discover.h"
 #include "handshake.h"
+#include "install.h"
 #include "base/log.h"
 #include "machine.h"
 #include "net/net.h"
@@ -455,9 +456,9 @@ serve(void)
 {
 	if (setup() == -1)
 		return (EXIT_WRONG);
-	if (client.o.check)
+	if (client.o.check && client.o.words[0] == NULL)
 		printf("tunnel-client: this would start\n");
-	else
+	else if (!client.o.check)
 		run();
 	users_clear();
 	discover_stop();
@@ -468,6 +469,22 @@ serve(void)
 	clock_clear();
 	event_base_free(client.base);
 	return (0);
+}
+
+/* What stands behind the flags: an order to the client that runs, or to us. */
+static int
+obey(const char *word)
+{
+	int	r;
+
+	if (strcmp(word, "uninstall") == 0)
+		return (uninstall());
+	if (strcmp(word, "install") != 0)
+		return (talk(&client.o));
+	client.o.check = 1;	/* nothing is installed that would not start */
+	if ((r = serve()) != 0)
+		return (r);
+	return (install(&client.o));
 }
 
 int
@@ -485,7 +502,7 @@ main(int argc, char **argv)
 	harden();
 	log_verbose(client.o.verbose);
 	if (r == 0)
-		r = client.o.words[0] != NULL ? talk(&client.o) : serve();
+		r = client.o.words[0] != NULL ? obey(client.o.words[0]) : serve();
 	else	/* help was printed; or what is wrong */
 		r = r == 1 ? EXIT_DONE : r == OPTIONS_USAGE ? EXIT_USAGE :
 		    EXIT_WRONG;

@@ -12,6 +12,9 @@ static const struct {
 } commands[] = {
 	{ "status", "status [-j]", 1 },
 	{ "consent", "consent [on | off | default | 2h | until TIME]", 4 },
+	{ "install", "install --url URL --key KEY --secret-file FILE "
+	    "[option ...]", 1 },
+	{ "uninstall", "uninstall", 1 },
 };
 #define NCOMMANDS	(sizeof(commands) / sizeof(commands[0]))
 

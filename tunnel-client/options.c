@@ -257,7 +257,7 @@ check(const struct options *o)
 {
 	size_t	len = strlen(o->node);
 
-	if (o->words[0] != NULL)
+	if (o->words[0] != NULL && strcmp(o->words[0], "install") != 0)
 		return (0);
 	if (*o->url == '\0' || *o->key == '\0' || *o->secret == '\0') {
 		fprintf(stderr, "tunnel-client: %s is required\n",

@@ -9,6 +9,13 @@ tunnel-client_PARTS = announce backoff bridge catalog child command \
 tunnel-client_PARTS += capture discover discovered document findings jsontext \
 	machine nethsec ns8 owned program routes survey userplug users usersdoc \
 	usersfetch usersfile usersrun watch
+# A service of it.
+tunnel-client_PARTS += install installfile
+tunnel-client/install.o: $(srcdir)/etc/tunnel-client.service \
+	$(srcdir)/etc/tunnel-client.procd
+tunnel-client/install.o: PATHS += \
+	-DCLIENT_UNIT='"$(srcdir)/etc/tunnel-client.service"' \
+	-DCLIENT_PROCD='"$(srcdir)/etc/tunnel-client.procd"'
 # For tests: the options alone.
 client_options_OBJS = $(addprefix tunnel-client/,options.o optionrows.o \
 	optionfile.o optionhelp.o conffile.o duration.o) \
