@@ -23,6 +23,7 @@
 #include "ctl/ctl.h"
 #include "imsg/call.h"
 #include "base/log.h"
+#include "base/want.h"
 #include "proc/link.h"
 #include "proc/proc.h"
 #include "proc/request.h"
@@ -211,7 +212,7 @@ accept_resume(void *arg)
 
 	(void)arg;
 	for (i = 0; i < control.nlisteners; i++)
-		event_add(control.listeners[i].ev, NULL);
+		event_want(control.listeners[i].ev, NULL);
 }
 
 /* Out of descriptors: nobody comes in for a second. */

@@ -26,6 +26,7 @@ struct key {
 	EVP_PKEY	*pkey;		/* NULL: not both files have come */
 	STACK_OF(X509)	*chain;
 	uint8_t		 id[TLS_KEY_ID];
+	int		 rsa;
 	char		 path[PATH_SIZE];	/* of its certificate */
 };
 
@@ -111,6 +112,8 @@ key_load(struct key *k, const char *pem, size_t len)
 		why = "its key is another one";
 	if (why == NULL && chain_key_id(k->pkey, k->id) == -1)
 		why = "out of memory";
+	if (why == NULL)
+		k->rsa = EVP_PKEY_is_a(k->pkey, "RSA");
 	if (why != NULL)
 		wrong("key of", k->path, why);
 }
@@ -219,14 +222,14 @@ keys_use(void)
 	keys_look();
 }
 
-static EVP_PKEY *
+static const struct key *
 key_find(const struct keyring *r, const struct blob *id)
 {
 	unsigned	i;
 
 	for (i = 0; i < r->n; i++)
 		if (memcmp(r->v[i]->id, id->p, TLS_KEY_ID) == 0)
-			return (r->v[i]->pkey);
+			return (r->v[i]);
 	return (NULL);
 }
 
@@ -253,7 +256,7 @@ enum keys_said
 keys_sign(const struct msg_sign *in, uint8_t *sig, size_t *len)
 {
 	const struct form_scheme	*how;
-	EVP_PKEY			*k;
+	const struct key		*k;
 
 	how = form_scheme(in->scheme, form_of(in->tbs.p, in->tbs.len));
 	if (in->key.len != TLS_KEY_ID || how == NULL)
@@ -261,8 +264,8 @@ keys_sign(const struct msg_sign *in, uint8_t *sig, size_t *len)
 	if ((k = key_find(&now, &in->key)) == NULL &&
 	    (k = key_find(&before, &in->key)) == NULL)
 		return (KEYS_UNKNOWN);
-	if (EVP_PKEY_is_a(k, how->key == FORM_RSA ? "RSA" : "EC") != 1)
+	if (k->rsa != (how->key == FORM_RSA))
 		return (KEYS_FORBIDDEN);
-	return (sign(k, how, &in->tbs, sig, len) == 0 ? KEYS_SIGNED :
+	return (sign(k->pkey, how, &in->tbs, sig, len) == 0 ? KEYS_SIGNED :
 	    KEYS_UNKNOWN);
 }

@@ -24,6 +24,7 @@
 #include "answer.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/want.h"
 #include "metrics/count.h"
 #include "metrics/pages.h"
 #include "proc/conf.h"
@@ -126,7 +127,7 @@ accept_resume(void *arg)
 
 	(void)arg;
 	for (i = 0; i < metricd.nlisteners; i++)
-		event_add(metricd.listeners[i], NULL);
+		event_want(metricd.listeners[i], NULL);
 }
 
 static void

@@ -396,6 +396,9 @@ manifest_apply(const char *text, size_t len)
 	int		 r;
 
 	r = manifest_parse(text, len, &m, manifest_dropped, &named, &why);
+	/* Its client says it only once to each tunnel. */
+	if (r == -2)
+		fatalx("manifest: %s", why);
 	if (r == -1)
 		log_info("manifest refused: %s", why);
 	if (r != 0)

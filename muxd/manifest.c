@@ -48,6 +48,7 @@ manifest_parse(const char *json, size_t len, struct manifest **mp,
 {
 	struct entry	*e = NULL;
 	json_t		*root = NULL, *services, *value;
+	json_error_t	 error;
 	const char	*name, *fault;
 	void		*it;
 	unsigned	 n = 0, out = 0;
@@ -60,7 +61,10 @@ manifest_parse(const char *json, size_t len, struct manifest **mp,
 	if (!text_json_small(json, len))
 		return (-1);
 	*why = "not a JSON object";
-	root = json_loadb(json, len, 0, NULL);
+	root = json_loadb(json, len, 0, &error);
+	if (root == NULL &&
+	    json_error_code(&error) == json_error_out_of_memory)
+		goto no_memory;
 	if (!json_is_object(root))
 		goto done;
 	services = json_object_get(root, "services");
@@ -71,9 +75,8 @@ manifest_parse(const char *json, size_t len, struct manifest **mp,
 	*why = "services is not an object";
 	if (!json_is_object(services))
 		goto done;
-	*why = "out of memory";
 	if ((e = calloc(MANIFEST_SERVICES_MAX, sizeof(*e))) == NULL)
-		goto done;
+		goto no_memory;
 	for (it = json_object_iter(services); it != NULL;
 	    it = json_object_iter_next(services, it)) {
 		name = json_object_iter_key(it);
@@ -89,9 +92,13 @@ manifest_parse(const char *json, size_t len, struct manifest **mp,
 			dropped(arg, name, strlen(name), fault);
 	}
 	if ((*mp = manifest_build(e, n)) == NULL)
-		goto done;
+		goto no_memory;
 	(*mp)->dropped = out;
 	r = 0;
+	goto done;
+no_memory:
+	*why = "out of memory";
+	r = -2;
 done:
 	free(e);
 	json_decref(root);

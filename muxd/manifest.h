@@ -35,7 +35,8 @@ typedef void (*manifest_dropped_fn)(void *arg, const char *name, size_t len,
  * Parse a document. Returns
  *	0	*mp is the new table, free with manifest_free()
  *	1	no `services`, or null: nothing changes
- *	-1	not a manifest, too long, or no memory: *why is a constant
+ *	-1	not a manifest, or too long: *why is a constant
+ *	-2	no memory
  * `dropped` may be NULL. Unknown members are ignored; a label that is too long
  * is cut at a character's border.
  */

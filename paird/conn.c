@@ -17,6 +17,7 @@
 #include "base/clock.h"
 #include "base/compat.h"
 #include "base/log.h"
+#include "base/want.h"
 #include "conn.h"
 #include "http/head.h"
 #include "http/upgrade.h"
@@ -192,7 +193,7 @@ conn_release(struct conn *c)
 	other->held = NULL;
 	c->again = 1;		/* what wslay has of it already */
 	if (c->fd != -1)
-		event_add(&c->readable, NULL);
+		event_want(&c->readable, NULL);
 	conn_touch(c);
 }
 
@@ -454,7 +455,7 @@ conn_write(struct conn *c)
 	    wslay_event_send(c->ws) != 0)
 		c->dead = 1;
 	if (!c->dead && wslay_event_want_write(c->ws))
-		event_add(&c->writable, NULL);
+		event_want(&c->writable, NULL);
 	if (c->held != NULL && wslay_event_get_queued_msg_length(c->ws) <
 	    QUEUE_MAX / 2)
 		conn_release(c->held);

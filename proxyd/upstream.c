@@ -15,6 +15,7 @@
 #include "grant.h"
 #include "imsg/imsg.h"
 #include "base/log.h"
+#include "base/want.h"
 #include "proc/proc.h"
 #include "upstream.h"
 
@@ -130,10 +131,10 @@ upstream_reading(struct upstream *st, int on)
 	st->reading = (unsigned)on;
 	if (on) {
 		event_del(&st->ev_end);
-		event_add(&st->ev_read, NULL);
+		event_want(&st->ev_read, NULL);
 	} else {
 		event_del(&st->ev_read);
-		event_add(&st->ev_end, NULL);
+		event_want(&st->ev_end, NULL);
 	}
 }
 
@@ -166,7 +167,7 @@ upstream_writing(struct upstream *st)
 	if (st->writing)
 		return;
 	st->writing = 1;
-	event_add(&st->ev_write, NULL);
+	event_want(&st->ev_write, NULL);
 }
 
 static void

@@ -16,6 +16,7 @@
 
 #include "base/compat.h"
 #include "base/log.h"
+#include "base/want.h"
 #include "leg.h"
 #include "pair.h"
 #include "proc/proc.h"
@@ -139,7 +140,7 @@ leg_update(struct leg *l)
 
 	if (on != l->reading) {
 		if (on)
-			event_add(&l->ev_read, NULL);
+			event_want(&l->ev_read, NULL);
 		else
 			event_del(&l->ev_read);
 		l->reading = on;
@@ -188,7 +189,7 @@ ack_late(void *arg)
 	if (l->state != LEG_SEATED || l->resume->unacked == 0)
 		return;
 	l->resume->ack_due = 1;
-	event_add(&l->ev_write, NULL);
+	event_want(&l->ev_write, NULL);
 }
 
 /*
@@ -212,7 +213,7 @@ leg_strip(struct leg *l, struct pipe *p)
 	pipe_put(p);
 	l->pass.payload = payload;
 	if (l->resume->ack_due)
-		event_add(&l->ev_write, NULL);
+		event_want(&l->ev_write, NULL);
 	else if (l->resume->unacked > 0 && !timer_is_set(&l->ack))
 		timer_set(&l->ack, RESUME_ACK_MS);
 	if (r == -1)
@@ -435,7 +436,7 @@ leg_end(struct leg *l, uint16_t code, const char *reason)
 		l->state = LEG_CLOSING;
 		timer_set(&l->timer, CLOSE_MS);
 	}
-	event_add(&l->ev_write, NULL);
+	event_want(&l->ev_write, NULL);
 	leg_update(l);
 }
 
@@ -443,7 +444,7 @@ void
 leg_ping(struct leg *l)
 {
 	l->ping_due = 1;
-	event_add(&l->ev_write, NULL);
+	event_want(&l->ev_write, NULL);
 }
 
 /* It was never anybody's. */

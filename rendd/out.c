@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "base/want.h"
 #include "leg.h"
 #include "pair.h"
 #include "proc/proc.h"
@@ -50,7 +51,7 @@ out_send(struct leg *l, const uint8_t *data, size_t *off, size_t *len)
 		    MSG_DONTWAIT | MSG_NOSIGNAL);
 	while (n == -1 && errno == EINTR);
 	if (n == -1 && (errno == EAGAIN || errno == EWOULDBLOCK)) {
-		event_add(&l->ev_write, NULL);
+		event_want(&l->ev_write, NULL);
 		return (0);
 	}
 	if (n == -1) {
@@ -61,7 +62,7 @@ out_send(struct leg *l, const uint8_t *data, size_t *off, size_t *len)
 	*len -= (size_t)n;
 	if (*len == 0)
 		return (1);
-	event_add(&l->ev_write, NULL);
+	event_want(&l->ev_write, NULL);
 	return (0);
 }
 

@@ -22,6 +22,7 @@
 #include "base/clock.h"
 #include "base/compat.h"
 #include "base/log.h"
+#include "base/want.h"
 #include "http/head.h"
 #include "http/upgrade.h"
 #include "imsg/msg.h"
@@ -178,7 +179,7 @@ static void
 watch(struct event *ev, int on)
 {
 	if (on)
-		event_add(ev, NULL);
+		event_want(ev, NULL);
 	else
 		event_del(ev);
 }
@@ -283,7 +284,7 @@ operator_flush(evutil_socket_t fd, short what, void *arg)
 			return;
 		}
 		if (n == -1) {
-			event_add(&tcp.operator_write, NULL);
+			event_want(&tcp.operator_write, NULL);
 			break;
 		}
 		b->off += (size_t)n;
@@ -485,7 +486,7 @@ stream_flush(evutil_socket_t fd, short what, void *arg)
 		if (n == -1 && errno == EINTR)
 			continue;
 		if (n == -1 && errno == EAGAIN) {
-			event_add(&tcp.stream_write, NULL);
+			event_want(&tcp.stream_write, NULL);
 			return;
 		}
 		if (n == -1) {
@@ -579,7 +580,7 @@ tcp_close(uint16_t code, unsigned reason, const char *text)
 	if (tcp.operator_fd == -1)
 		timer_set(&tcp.gone, 0);
 	else
-		event_add(&tcp.operator_write, NULL);
+		event_want(&tcp.operator_write, NULL);
 }
 
 static void

@@ -26,6 +26,7 @@
 #include "base/compat.h"
 #include "http/head.h"
 #include "base/log.h"
+#include "base/want.h"
 #include "imsg/msg.h"
 #include "proc/proc.h"
 #include "proc/visit.h"
@@ -429,14 +430,14 @@ reading_update(void)
 	if (terminal.browser_read != NULL) {
 		if (out_left(&terminal.to_browser) < browser_room() &&
 		    (terminal.closing || out_left(&terminal.to_stream) == 0))
-			event_add(terminal.browser_read, NULL);
+			event_want(terminal.browser_read, NULL);
 		else
 			event_del(terminal.browser_read);
 	}
 	if (terminal.stream_read == NULL)
 		return;
 	if (output_has_room())
-		event_add(terminal.stream_read, NULL);
+		event_want(terminal.stream_read, NULL);
 	else
 		event_del(terminal.stream_read);
 }
@@ -586,7 +587,7 @@ stream_flush(void)
 	if (out_write(&terminal.to_stream, terminal.stream_fd) == -1)
 		return;		/* its reading end says why */
 	if (out_left(&terminal.to_stream) > 0)
-		event_add(terminal.stream_writable, NULL);
+		event_want(terminal.stream_writable, NULL);
 }
 
 static void
@@ -855,7 +856,7 @@ browser_flush(void)
 	    clock_ms() - terminal.closed_ms < DRAIN_MS)
 		timer_set(&terminal.gone, CLOSE_MS);
 	if (out_left(&terminal.to_browser) > 0)
-		event_add(terminal.browser_writable, NULL);
+		event_want(terminal.browser_writable, NULL);
 	else if (ws_done(&terminal.ws))
 		browser_over();
 }

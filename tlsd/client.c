@@ -14,6 +14,7 @@
 
 #include "base/compat.h"
 #include "base/log.h"
+#include "base/want.h"
 #include "certs.h"
 #include "client.h"
 #include "doors.h"
@@ -172,7 +173,7 @@ static void
 client_toggle(struct event *ev, int on, int is)
 {
 	if (on && !is)
-		event_add(ev, NULL);
+		event_want(ev, NULL);
 	else if (!on && is)
 		event_del(ev);
 }

@@ -12,6 +12,7 @@
 #include "clock.h"
 #include "compat.h"
 #include "log.h"
+#include "want.h"
 
 #define EARLY_MS	500
 
@@ -63,9 +64,18 @@ clock_wall(void)
 	return (clock_wall_ms() / 1000);
 }
 
+/* What libevent has to complain of is a line of our log. */
+static void
+clock_complaint(int severity, const char *text)
+{
+	if (severity >= EVENT_LOG_WARN)
+		log_warnx("%s", text);
+}
+
 void
 clock_init(struct event_base *base)
 {
+	event_set_log_callback(clock_complaint);
 	clocks.ev = event_new(base, -1, 0, clock_fire, NULL);
 	if (clocks.ev == NULL)
 		fatalx("clock: out of memory");
@@ -150,7 +160,7 @@ clock_arm(void)
 	wait = clocks.heap[0]->due_ms > now ? clocks.heap[0]->due_ms - now : 0;
 	tv.tv_sec = (time_t)(wait / 1000);
 	tv.tv_usec = (suseconds_t)(wait % 1000) * 1000;
-	event_add(clocks.ev, &tv);
+	event_want(clocks.ev, &tv);
 	clocks.armed_ms = clocks.heap[0]->due_ms;
 }
 
@@ -239,6 +249,6 @@ clock_move(uint64_t ms)
 
 	clocks.offset_ms += ms;
 	if (clocks.n > 0)
-		event_add(clocks.ev, &now);
+		event_want(clocks.ev, &now);
 }
 #endif

@@ -15,6 +15,7 @@
 #include "base/compat.h"
 #include "imsg.h"
 #include "base/log.h"
+#include "base/want.h"
 #include "msg.h"
 
 #define READ_BURST	64	/* messages taken before others get a turn */
@@ -492,7 +493,7 @@ chan_send_some(struct chan *c)
 		}
 		switch (errno) {
 		case EAGAIN:
-			event_add(c->ev_write, NULL);
+			event_want(c->ev_write, NULL);
 			return (0);
 		case ETOOMANYREFS:
 		case ENOBUFS:

@@ -9,6 +9,7 @@
 
 #include "base/clock.h"
 #include "base/compat.h"
+#include "base/want.h"
 #include "mux/bridge.h"
 
 #define PULLS		4	/* full frames of one bridge in one turn */
@@ -206,8 +207,8 @@ mux_bridge_resume(struct mux_bridge *b)
 {
 	if (b->flags & (MB_READING | MB_EOF))
 		return;
-	if (event_add(&b->ev_read, NULL) == 0)
-		b->flags |= MB_READING;
+	event_want(&b->ev_read, NULL);
+	b->flags |= MB_READING;
 	if (bridge_pending(b) & MUX_MORE)
 		event_active(&b->ev_read, EV_READ, 0);
 }
@@ -498,8 +499,8 @@ bridge_wrote(struct mux_bridge *b)
 	int	want = b->kept > 0 || (bridge_pending(b) & MUX_ROOM);
 
 	if (want && !(b->flags & MB_WRITING)) {
-		if (event_add(&b->ev_write, NULL) == 0)
-			b->flags |= MB_WRITING;
+		event_want(&b->ev_write, NULL);
+		b->flags |= MB_WRITING;
 	} else if (!want && (b->flags & MB_WRITING)) {
 		event_del(&b->ev_write);
 		b->flags &= ~(unsigned)MB_WRITING;

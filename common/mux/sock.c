@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/want.h"
 #include "mux/sock.h"
 
 #define IN_SMALL	2048		/* on the stack: pings need no more */
@@ -296,8 +297,10 @@ mux_write(struct mux *m)
 	if (m->dead)
 		out_sent(&m->out, out_len(&m->out));
 	more = mux_write_some(m) || (mux_pending(m) & MUX_ROOM);
-	if (more && !m->writing && event_add(&m->ev_write, NULL) == 0)
+	if (more && !m->writing) {
+		event_want(&m->ev_write, NULL);
 		m->writing = 1;
+	}
 	if (!more && m->writing) {
 		event_del(&m->ev_write);
 		m->writing = 0;

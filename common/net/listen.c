@@ -11,6 +11,7 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include "base/want.h"
 #include "listen.h"
 #include "proc/conf.h"
 
@@ -65,7 +66,7 @@ listen_pause(int pause)
 		if (pause)
 			event_del(&listeners.l[i].ev);
 		else
-			event_add(&listeners.l[i].ev, NULL);
+			event_want(&listeners.l[i].ev, NULL);
 }
 
 static void
@@ -105,7 +106,7 @@ listen_run(struct event_base *base, const struct listen_ops *ops)
 	for (i = 0; i < listeners.n; i++, l++) {
 		event_assign(&l->ev, base, l->fd, EV_READ | EV_PERSIST,
 		    listen_event, l);
-		event_add(&l->ev, NULL);
+		event_want(&l->ev, NULL);
 	}
 	listeners.running = 1;
 }

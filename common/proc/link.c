@@ -51,11 +51,9 @@ link_take(int fd)
 	}
 	authd.chan = chan_new(proc_base(), fd, ROLE_AUTHD, authd.ops->table,
 	    authd.ops->rows, link_closed, NULL);
-	if (authd.chan == NULL) {
-		/* Serve on; the parent will send another. */
-		log_warn("channel to authd");
-		return (0);
-	}
+	/* Nobody would send another: who starts anew gets one. */
+	if (authd.chan == NULL)
+		fatal("channel to authd");
 	chan_set_state(authd.chan, authd.state);
 	if (authd.ops->came != NULL)
 		authd.ops->came(again);

@@ -15,6 +15,7 @@
 
 #include "base/compat.h"
 #include "base/log.h"
+#include "base/want.h"
 #include "conn.h"
 #include "imsg/imsg.h"
 #include "imsg/msg.h"
@@ -143,7 +144,7 @@ conn_reading(struct conn *c, int on)
 		return;
 	c->reading = (unsigned)on;
 	if (on)
-		event_add(&c->ev_read, NULL);
+		event_want(&c->ev_read, NULL);
 	else
 		event_del(&c->ev_read);
 }
@@ -154,7 +155,7 @@ conn_writing(struct conn *c)
 	if (c->writing)
 		return;
 	c->writing = 1;
-	event_add(&c->ev_write, NULL);
+	event_want(&c->ev_write, NULL);
 }
 
 /*

@@ -16,6 +16,7 @@
 #include "base/clock.h"
 #include "base/compat.h"
 #include "base/log.h"
+#include "base/want.h"
 #include "hold.h"
 #include "proc/proc.h"
 #include "proxy.h"
@@ -291,7 +292,7 @@ bench_soon(void)
 
 	if (!event_initialized(&all.turn))
 		event_assign(&all.turn, proc_base(), -1, 0, bench_turn, NULL);
-	event_add(&all.turn, &now);
+	event_want(&all.turn, &now);
 }
 
 static void

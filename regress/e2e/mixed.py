@@ -83,26 +83,18 @@ def bytes_of(w, most):
     return w.random.randbytes(1009) * (w.random.randrange(most) // 1009 + 1)
 
 
-def refused(ws):
-    """Why, if it is for no good reason. A ticket dies with its authd."""
-    if ws.status == 101:
-        return ""
-    body = ws.body()
-    if ws.status in BUSY + (401,) or AWAY.search(body):
-        raise Cut("%d %r" % (ws.status, body))
-    return "%d %r" % (ws.status, body)
-
-
 class Mixed:
     """Who works with these sessions ({id: session's cookie}): `patience` is how
-    long one answer may take."""
+    long one answer may take, `largest` how much a transfer has."""
 
     def __init__(self, d, sessions, token, seed, pair_port=None, tls=None,
-                 metrics=None, patience=20):
+                 metrics=None, patience=20, largest=4 << 20,
+                 strict=True):
         self.d, self.sessions, self.token = d, sessions, token
         self.ids = list(sessions)
         self.pair_port, self.tls, self.metrics = pair_port, tls, metrics
-        self.patience = patience
+        self.patience, self.largest = patience, largest
+        self.strict = strict        # a refusal has to have a reason
         self.codes = iter(range(100000, 999999))
         self.relay, self.relayed = Relay(d), None
         steps = [("download", self.download), ("upload", self.upload),
@@ -156,6 +148,15 @@ class Mixed:
         return ", ".join("%s %d+%d" % (w.name, w.whole, w.cut)
                          for w in self.workers)
 
+    def refused(self, ws):
+        """Why, if it is for no good reason. A ticket dies with its authd."""
+        if ws.status == 101:
+            return ""
+        body = ws.body()
+        if ws.status in BUSY + (401,) or AWAY.search(body) or not self.strict:
+            raise Cut("%d %r" % (ws.status, body))
+        return "%d %r" % (ws.status, body)
+
     # ---- one piece of work each ----
 
     def connect(self, port=None):
@@ -177,7 +178,8 @@ class Mixed:
             data = r.read()
         finally:
             c.close()
-        if r.status in BUSY or r.status == 404 and AWAY.search(data):
+        if r.status in BUSY or r.status == 404 and AWAY.search(data) or \
+                r.status >= 400 and not self.strict:
             raise Cut("%s %s: %d" % (method, path, r.status))
         return r.status, r.headers, data
 
@@ -195,14 +197,14 @@ class Mixed:
             "Cookie": self.sessions[sid], "Origin": "http://" + host}, body)
 
     def download(self, w):
-        path = "/bytes?n=%d&seed=%d" % (w.random.randrange(4 << 20),
+        path = "/bytes?n=%d&seed=%d" % (w.random.randrange(self.largest),
                                         w.random.randrange(1 << 30))
         st, h, data = self.via(w, "GET", path)
         if st != 200 or hashlib.sha256(data).hexdigest() != h["X-SHA256"]:
             return "%s: %d, %d bytes: %r" % (path, st, len(data), data[:80])
 
     def upload(self, w):
-        data = bytes_of(w, 4 << 20)
+        data = bytes_of(w, self.largest)
         st, _, got = self.via(w, "POST", "/sha", data)
         if st != 200 or json.loads(got) != {
                 "bytes": len(data),
@@ -218,8 +220,9 @@ class Mixed:
         ws = self.d.terminal(sid, env["data"]["ticket"])
         try:
             ws.s.settimeout(self.patience)
-            if refused(ws):
-                return "terminal: " + refused(ws)
+            bad = self.refused(ws)
+            if bad:
+                return "terminal: " + bad
             for i in range(w.random.randrange(1, 6)):
                 n = w.random.randrange(1 << 20)
                 ws.send(b"\0seq %d %d | sha256sum; echo n-$((%d+1))\r" % (
@@ -241,8 +244,9 @@ class Mixed:
         ws = self.d.tcp(sid, "echo", env["data"]["ticket"])
         try:
             ws.s.settimeout(self.patience)
-            if refused(ws):
-                return "tcp: " + refused(ws)
+            bad = self.refused(ws)
+            if bad:
+                return "tcp: " + bad
             for _ in range(4):
                 data = bytes_of(w, 1 << 16)
                 ws.send(data)
@@ -290,7 +294,7 @@ class Mixed:
         try:
             for x in a, b:
                 x.s.settimeout(self.patience)
-                if x.status in BUSY:
+                if x.status != 101:
                     raise Cut(x.status)
             a.say("listen", otc=code)
             if a.hear().get("message") != "session_open":
@@ -324,10 +328,11 @@ class Mixed:
                     self.connect())
                 ends.append(x)
                 # 409: the one before is not known to have gone.
-                if x.status in BUSY + (409,):
+                if x.status == 409:
                     raise Cut(x.status)
-                if x.status != 101:
-                    return "relay: %d %r" % (x.status, x.body())
+                bad = self.refused(x)
+                if bad:
+                    return "relay: " + bad
             for a, b in (ends, ends[::-1]):
                 for _ in range(4):
                     data = bytes_of(w, 1 << 17)

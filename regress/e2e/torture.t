@@ -216,8 +216,9 @@ def own_end(text):
 def story(d, targets, tls, metrics, pair_port):
     services = "web=127.0.0.1:%d,echo=127.0.0.1:%d" % (targets.http,
                                                        targets.echo)
+    slow = ["--max-reconnect-delay", "2s"]  # its session has 60 s
     boxes = [(GoClient, ["-reconnect-delay", "200ms"]),
-             (OurClient, []), (OurClient, [])]
+             (OurClient, slow), (OurClient, slow)]
     clients = [kind(d, *d.add_system("box%d" % i), services, extra=extra)
                for i, (kind, extra) in enumerate(boxes)]
 
