@@ -13,14 +13,17 @@
 static void	diagnostics_done(void *, const char *);
 static void	first_manifest(void *);
 static void	look(void *);
+static void	look_later(void);
 static void	looked(void);
 
 #define FIRST_MS	10000	/* a manifest waits for a discovery so long */
+#define FRESH_MS	10000	/* what was found by then is not looked for again */
 
 static struct {
 	const struct options	*o;	/* NULL: there is no tunnel */
 	struct diag		*diag;
 	int			 began;	/* the first manifest is out */
+	uint64_t		 found_ms; /* without a tunnel; 0: nothing */
 	struct timer		 first, again;
 	char			*manifest;	/* as it was sent last */
 } announce;
@@ -45,14 +48,28 @@ announce_manifest(void)
 	return (0);
 }
 
+void
+announce_early(void)
+{
+	discover_now(looked);
+}
+
 /* The server hears of the services first, and not of them again too soon. */
 void
 announce_start(const struct options *o)
 {
+	uint64_t	found = announce.found_ms;
+
 	announce.o = o;
 	announce.began = 0;
+	announce.found_ms = 0;
 	timer_init(&announce.again, look, NULL);
 	timer_init(&announce.first, first_manifest, NULL);
+	if (found != 0 && clock_ms() - found < FRESH_MS) {
+		look_later();
+		first_manifest(NULL);
+		return;
+	}
 	timer_set(&announce.first, FIRST_MS);
 	look(NULL);
 }
@@ -101,11 +118,17 @@ diagnostics_done(void *arg, const char *report)
 }
 
 static void
+look_later(void)
+{
+	if (announce.o->discovery_ms > 0)
+		timer_set(&announce.again, announce.o->discovery_ms);
+}
+
+static void
 look(void *arg)
 {
 	(void)arg;
-	if (announce.o->discovery_ms > 0)
-		timer_set(&announce.again, announce.o->discovery_ms);
+	look_later();
 	discover_now(looked);
 }
 
@@ -113,10 +136,12 @@ look(void *arg)
 static void
 looked(void)
 {
-	/* There may be no tunnel any more. */
-	if (announce.o != NULL && !announce.began)
+	/* There may be no tunnel yet, or no more. */
+	if (announce.o == NULL)
+		announce.found_ms = clock_ms();
+	else if (!announce.began)
 		first_manifest(NULL);
-	else if (announce.o != NULL && catalog_found_count() > 0)
+	else if (catalog_found_count() > 0)
 		(void)announce_manifest();
 	users_discovered();
 }

@@ -10,6 +10,11 @@
  * tunnel-protocol.md, 4.
  */
 
+/*
+ * At the start: look for services while the connection is made, so that the
+ * first manifest need not wait for them.
+ */
+void	announce_early(void);
 /* A tunnel is up. `o` is kept until announce_stop(). */
 void	announce_start(const struct options *);
 /* Something has changed: look for services now, not at the next interval. */

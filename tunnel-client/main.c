@@ -434,6 +434,7 @@ run(void)
 	ttyline_start();
 	watch_start(announce_again);
 	attempt(NULL);
+	announce_early();
 	while (!client.done) {
 		event_base_loop(client.base, EVLOOP_ONCE);
 		tunnel_turn_end();

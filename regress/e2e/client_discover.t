@@ -88,6 +88,10 @@ with Server() as s, tempfile.TemporaryDirectory() as root, \
     r = s.request()
     t.equal(r.target, "/api/tunnel?node_id=2", "NS8: the node's number is in "
             "its file")
+    t.ok(until(lambda: os.path.exists(root + "/asked") and
+               len(open(root + "/asked").read().splitlines()) == 3,
+               "the last node to be asked"),
+         "it looks while the server has not answered yet")
     u = r.upgrade()
     m = manifest(u)
     t.equal(u.order[0], 1, "the manifest is on stream 1")
