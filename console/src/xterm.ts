@@ -32,6 +32,16 @@ HTMLStyleElement.prototype.remove = function (this: HTMLStyleElement) {
   Element.prototype.remove.call(this);
 };
 
+/* And so do the colours that it writes to a word of its own, without WebGL. */
+HTMLSpanElement.prototype.setAttribute = function (
+  this: HTMLSpanElement, name: string, value: string,
+) {
+  if (name === "style")
+    this.style.cssText = value;
+  else
+    Element.prototype.setAttribute.call(this, name, value);
+};
+
 const theme: ITheme = {
   background: "#101418", foreground: "#e6e6e6", cursor: "#7fd6d6",
   selectionBackground: "#2f5d62",
@@ -56,6 +66,15 @@ export function makeScreen(where: HTMLElement, live: boolean): Screen {
   term.loadAddon(new WebLinksAddon((_, uri) => {
     window.open(uri, "_blank", "noopener,noreferrer");
   }));
+  /* As in other terminals, ^C being taken. Pasting is the browser's. */
+  term.attachCustomKeyEventHandler((e) => {
+    if (e.type !== "keydown" || !e.ctrlKey || !e.shiftKey || e.code !== "KeyC")
+      return true;
+    e.preventDefault();
+    if (term.hasSelection())
+      void navigator.clipboard?.writeText(term.getSelection());
+    return false;
+  });
   term.open(where);
   try {
     const gl = new WebglAddon();

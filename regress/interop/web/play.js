@@ -16,6 +16,14 @@ exports.ask = async (what) => {
 	return (await answers.next()).value;
 };
 
+// Without WebGL a terminal is drawn by the DOM, where its text can be read.
+exports.withoutWebgl = (page) => page.addInitScript(() => {
+	const get = HTMLCanvasElement.prototype.getContext;
+	HTMLCanvasElement.prototype.getContext = function (kind, ...a) {
+		return kind.startsWith("webgl") ? null : get.call(this, kind, ...a);
+	};
+});
+
 // From the console's page to idp.js, whose questions are answered, and back.
 exports.atProvider = async (page) => {
 	await page.getByRole("button", { name: /^Sign in at localhost/ })

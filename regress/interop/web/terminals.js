@@ -3,7 +3,7 @@
 // The console's terminals. terminals.t does what it is asked for by a line,
 // "do: WORD", and answers by a line of input.
 
-const { ask, play } = require("./play.js");
+const { ask, play, withoutWebgl } = require("./play.js");
 
 play(async (page, what, ok) => {
 	const good = (n = 0) => page.locator(".tab .dot.good").nth(n).waitFor();
@@ -19,14 +19,7 @@ play(async (page, what, ok) => {
 		    .first().click();
 	};
 
-	// Without WebGL it draws by the DOM, where its text can be read.
-	await page.addInitScript(() => {
-		const get = HTMLCanvasElement.prototype.getContext;
-		HTMLCanvasElement.prototype.getContext = function (kind, ...a) {
-			return kind.startsWith("webgl") ? null :
-			    get.call(this, kind, ...a);
-		};
-	});
+	await withoutWebgl(page);
 	await ask("connect");
 	await page.goto(what.url);
 	await signIn();
