@@ -178,7 +178,7 @@ llhttp/libllhttp.a: $(LLHTTP_OBJS)
 
 # ---- tests ----
 
-.PHONY: all check regress asan fuzz bench lint checklist install install-systemd uninstall clean distclean
+.PHONY: all check regress asan fuzz bench lint checklist install install-systemd print-links sbom uninstall clean distclean
 
 asan:
 	cd $(srcdir) && sh tools/check
@@ -333,6 +333,14 @@ install-systemd:
 	chmod 644 $(D)$(units)/sysusers.d/relayd.conf \
 	    $(D)$(units)/tmpfiles.d/relayd.conf
 
+# What all that is made of, CycloneDX.
+print-links:
+	@$(foreach p,$(PROGRAMS),echo '$(p)|$($(p)_STATIC)|$($(p)_LIBS)';)
+sbom: all
+	$(Q)python3 $(srcdir)/tools/sbom . relayd $(BUILT) >relayd.cdx.json.new && \
+	    mv relayd.cdx.json.new relayd.cdx.json
+	@echo relayd.cdx.json
+
 # The configuration and the store are yours, and stay.
 uninstall:
 	rm -f $(addprefix $(D)$(sbindir)/,relayd relayctl) \
@@ -355,7 +363,7 @@ uninstall:
 # ---- clean ----
 
 clean:
-	rm -rf bin libexec llhttp fuzz-obj results console/out
+	rm -rf bin libexec llhttp fuzz-obj results console/out relayd.cdx.json
 	rm -f librelay/librelay.a librelay/librelay.so.*
 	rm -f relayd/parse.c relayd/parse.h $(UNIT_TESTS) $(UNIT_FAST_TESTS) \
 	    $(FUZZ_REPLAYS)

@@ -3,6 +3,8 @@
 """debian/: the packages are built, lintian has nothing to say, and in a root that
 mmdebstrap makes they install, start, upgrade under a connection, and go."""
 
+import hashlib
+import json
 import os
 import re
 import shutil
@@ -176,10 +178,29 @@ def installed(root):
     t.equal(root.says("stat", "-c", "%U %a %n", "/run/relayd",
                       "/var/lib/relayd"),
             "root 755 /run/relayd\nroot 711 /var/lib/relayd", "directories")
+    bill(root)
     good(root.run("bash", "-c", ". /usr/share/bash-completion/completions/"
                   "relayctl && . /usr/share/bash-completion/completions/"
                   "tunnel-client && . /usr/share/bash-completion/completions/"
                   "relay"), "completions are bash")
+
+
+def bill(root):
+    """Hashes of what is installed, as the bill of materials has them."""
+    at = root.dir + "/usr/share/doc/relayd/relayd.cdx.json"
+    with open(at) as f:
+        parts = {c["name"]: c for c in json.load(f)["components"]
+                 if c["type"] == "file"}
+    found = {}
+    for where in "/usr/sbin/", "/usr/libexec/relayd/":
+        for name in os.listdir(root.dir + where):
+            if where == "/usr/sbin/" and not name.startswith("relay"):
+                continue
+            with open(root.dir + where + name, "rb") as f:
+                found[name] = hashlib.sha256(f.read()).hexdigest()
+    t.equal(found, {k: v["hashes"][0]["content"] for k, v in parts.items()},
+            "relayd.cdx.json has the hash of each of its %d programs" %
+            len(found))
 
 
 def start(root):
@@ -217,8 +238,8 @@ def session(root):
 
 
 def tunnels(root):
-    """Which processes hold them."""
-    return sorted(re.findall(r"(?m)^.*\b(?:muxd|tcpd)\b.*$", root.says(
+    """Which processes hold them: instance, role, pid."""
+    return sorted(re.findall(r"(?m)^\d+ +(?:muxd|tcpd) +\d+", root.says(
         "relayctl", "show", "processes") or ""))
 
 
