@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: ISC
 // Calls of the operator API. The token is here, in memory, and nowhere else.
 import type {
-  AccessLog, Diagnostics, Group, NodeDiagnostics, OwnTerminal, Pagination,
-  Recording,
+  AccessLog, DaemonStatus, Diagnostics, Group, Me, NodeDiagnostics,
+  OwnTerminal, Pagination, Recording,
   Service, Session, System, UsersReport,
 } from "./types";
 
@@ -136,6 +136,9 @@ const S = "/api/support-sessions";
 const id = encodeURIComponent;
 
 export const api = {
+  me: (signal?: AbortSignal) => call<Me>("GET", "/api/me", undefined, signal),
+  status: (signal?: AbortSignal) =>
+    call<DaemonStatus>("GET", "/api/status", undefined, signal),
   sessions: (q: Query, signal?: AbortSignal) =>
     call<{ support_sessions: Group[]; pagination: Pagination }>(
       "GET", S + query(q), undefined, signal),

@@ -7,6 +7,7 @@ import { useLive, watch } from "./events";
 import {
   languages, setLanguage, t, useLanguage, type Language,
 } from "./i18n";
+import { lazy } from "./lazy";
 import { ended, forget } from "./oidc";
 import { SessionPage } from "./pages/session";
 import { SessionsPage } from "./pages/sessions";
@@ -17,12 +18,30 @@ import { href, usePlace } from "./route";
 import { setTheme, theme } from "./theme";
 import { Button, Empty, Icon, News, tell } from "./ui";
 
-function Top({ signedIn, signOut }: {
-  signedIn: boolean; signOut: () => void;
+const StatusPage =
+  lazy(async () => (await import("./pages/status")).StatusPage);
+
+/** What the one who is signed in may; nothing until the server says. */
+function useRights(signedIn: boolean): string[] {
+  const [rights, setRights] = useState<string[]>([]);
+
+  useEffect(() => {
+    setRights([]);
+    if (!signedIn)
+      return;
+    const stop = new AbortController();
+    api.me(stop.signal).then((me) => setRights(me.permissions), () => {});
+    return () => stop.abort();
+  }, [signedIn]);
+  return rights;
+}
+
+function Top({ signedIn, rights, signOut }: {
+  signedIn: boolean; rights: string[]; signOut: () => void;
 }) {
   const { path } = usePlace();
   const at = path[0] ?? "sessions";
-  const link = (name: "sessions" | "systems") => (
+  const link = (name: "sessions" | "systems" | "daemon") => (
     <a href={href([name])} aria-current={
       at === name || (name === "sessions" && at === "session") ?
         "page" : undefined}>{t(name)}</a>
@@ -34,7 +53,10 @@ function Top({ signedIn, signOut }: {
         <img src="/assets/icon.svg" alt="" width="26" height="26" />
         <span>relayd</span>
       </a>
-      {signedIn && <nav>{link("sessions")}{link("systems")}</nav>}
+      {signedIn && <nav>
+        {link("sessions")}{link("systems")}
+        {rights.includes("read:status") && link("daemon")}
+      </nav>}
       <span class="spring" />
       <select aria-label={t("language")} value={useLanguage()} onChange={(e) =>
         setLanguage(e.currentTarget.value as Language)}>
@@ -74,6 +96,8 @@ function Page() {
     return <SessionPage key={id} id={id} place={place} />;
   case "systems":
     return <SystemsPage place={place} />;
+  case "daemon":
+    return <StatusPage />;
   default:
     return <Empty title={t("notFound")} />;
   }
@@ -83,6 +107,7 @@ function Page() {
 export function App({ failure }: { failure: string }) {
   const [signedIn, setSignedIn] = useState(hasToken());
   const place = usePlace();
+  const rights = useRights(signedIn);
 
   useLanguage();
   useEffect(() => onSignedOut(() => setSignedIn((was) => {
@@ -99,7 +124,7 @@ export function App({ failure }: { failure: string }) {
         e.preventDefault();
         document.getElementById("content")?.focus();
       }}>{t("skip")}</a>
-      <Top signedIn={signedIn} signOut={() => {
+      <Top signedIn={signedIn} rights={rights} signOut={() => {
         api.endTerminals().catch(() => {});
         setToken("");
         forget();

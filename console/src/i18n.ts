@@ -89,6 +89,15 @@ export function span(ms: number): string {
     .map(([n, u]) => `${n} ${u}`).join(" ");
 }
 
+/** The hour and minute of a moment. */
+export function clock(ms: number): string {
+  return new Intl.DateTimeFormat(now, { timeStyle: "short" }).format(ms);
+}
+
+export function number(n: number): string {
+  return new Intl.NumberFormat(now, { maximumFractionDigits: 1 }).format(n);
+}
+
 export function bytes(n: number): string {
   const names = ["B", "KiB", "MiB", "GiB", "TiB"];
   let i = 0;

@@ -168,3 +168,48 @@ export interface System {
   registered_at: string | null;
   created_at: string;
 }
+
+/** Who calls, and what he may. */
+export interface Me {
+  id: string;
+  name: string;
+  role: string;
+  organization_id: string;
+  impersonated: boolean;
+  expires_at: string;
+  permissions: string[];
+}
+
+/** All processes of a role that are in one state. */
+export interface Processes {
+  role: string;
+  state: string;
+  count: number;
+  layers: string[];
+  oldest_started_at: string;
+  newest_started_at: string;
+  memory_bytes: number;
+  restarts: number;
+}
+
+export type StateName =
+  "tunnels" | "sessions" | "streams" | "terminals" | "tcp_connections" |
+  "connections";
+export type SeriesName = StateName |
+  "requests" | "proxied_requests" | "bytes_in" | "bytes_out" | "logins" |
+  "logins_refused" | "own_errors" | "service_errors" | "rate_limited" |
+  "store_errors" | "slow_turns" | "process_failures";
+
+export interface DaemonStatus {
+  version: string;
+  now_at: string;
+  started_at: string;
+  configured_at: string;
+  processes: Processes[];
+  now: Record<StateName, number>;
+  history: {
+    since: string;
+    at: string[];
+    series: { name: SeriesName; grows: boolean; values: number[] }[];
+  };
+}

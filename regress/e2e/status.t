@@ -65,6 +65,18 @@ with Targets() as targets, Relayd(t, listeners="", operator="\tapi rate 100000"
              "insufficient permissions" for r in d.ctl("show", "audit")),
          "who was refused is in the audit log")
 
+    # Who calls is told what he may.
+    me = d.api("GET", "/me", token)[1]["data"]
+    t.equal((me["id"], me["role"], me["permissions"]),
+            ("alice", "owner", list(MAY)), "an administrator, and what he may")
+    me = d.api("GET", "/me", d.token("bob", role="customer", permissions=MAY)
+               )[1]["data"]
+    t.equal((me["id"], me["permissions"], me["impersonated"]),
+            ("bob", ["connect:systems"], False),
+            "a customer's role takes the permission away")
+    t.equal(d.api("GET", "/me", d.token(permissions=("read:status",)))[0], 403,
+            "without connect:systems: refused")
+
     # Processes, as relayctl shows them.
     code, answer = status(d, token)
     data = answer["data"]

@@ -4,54 +4,16 @@
 // axe-core finds. Then what the address keeps, and what another organization
 // sees of it.
 
-const axe = require("axe-core");
+const { pictures, signIn: enter } = require("./look.js");
 const lines = require("node:readline").createInterface({
 	input: process.stdin });
 const answers = lines[Symbol.asyncIterator]();
 
 require("./play.js").play(async (page, what, ok) => {
 	const see = (text) => page.getByText(text).first().waitFor();
-	const wide = { width: 1280, height: 800 };
-	const narrow = { width: 360, height: 740 };
+	const look = (name) => pictures(page, ok, name);
 
-	async function signIn() {
-		await page.getByLabel("Access token").fill(what.token);
-		await page.getByRole("button", { name: "Sign in", exact: true })
-		    .click();
-	}
-
-	// Serious and critical, with where they are.
-	async function found() {
-		await page.evaluate(axe.source);
-		const r = await page.evaluate(() => window.axe.run(document, {
-			runOnly: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa"],
-		}));
-		return r.violations.filter((v) => /serious|critical/
-		    .test(v.impact)).map((v) => `${v.id}: ` +
-		    v.nodes.map((n) => n.target.join(" ")).join(", "));
-	}
-
-	async function look(name) {
-		for (const colour of ["light", "dark"]) {
-			await page.evaluate((c) => {
-				document.documentElement.dataset.theme = c;
-			}, colour);
-			for (const [size, view] of [["wide", wide],
-			    ["narrow", narrow]]) {
-				await page.setViewportSize(view);
-				await ok.shot(`${name}-${colour}-${size}`);
-				const bad = await found();
-				ok(bad.length === 0, `${name}, ${colour}, ` +
-				    `${size}: nothing serious ${bad}`);
-				ok(await page.evaluate(() => document
-				    .documentElement.scrollWidth <= innerWidth),
-				    `${name}, ${colour}, ${size}: not wider ` +
-				    "than the window");
-			}
-		}
-		await page.setViewportSize(wide);
-	}
-
+	const signIn = () => enter(page, what.token);
 	const open = (path) => page.evaluate((p) => { location.hash = p; },
 	    path);
 
@@ -63,6 +25,13 @@ require("./play.js").play(async (page, what, ok) => {
 	await look("sessions");
 	ok(await page.getByText("secretmill").count() === 0,
 	    "another organization's session is not in the list");
+	ok(await page.getByRole("link", { name: "The daemon" }).count() === 0,
+	    "the daemon is not in the menu of who may not see it");
+	await open("/daemon");
+	await see("insufficient permissions");
+	ok(await page.locator("svg[role=img]").count() === 0,
+	    "and its page shows nothing");
+	await look("daemon-refused");
 	for (const [tab, word] of [["diagnostics", "Tunnel connected"],
 	    ["services", "web"], ["credentials", "Credentials"],
 	    ["accessLog", "Access log"],
