@@ -3,9 +3,10 @@
  * dialerd: goes out to others, which nobody else of us may. It may touch the
  * network: TCP to the ports that the configuration names (Landlock), and the
  * sockets for DNS that were opened at the start; no file, no key and no token.
- * Hears from authd one question, ISSUER_ASK (ask.c), which it answers with
- * JWK_KEYs and ISSUER_SAID. What comes back from the network is read here:
- * libcurl (fetch.c), then JSON (discovery.c, jwks.c).
+ * Hears from authd ISSUER_ASK (ask.c), which it answers with JWK_KEYs and
+ * ISSUER_SAID: what comes back from the network is read here, by libcurl
+ * (fetch.c), then JSON (discovery.c, jwks.c). And, in a cluster, DIAL (dial.c), which
+ * it answers with a connection to another member.
  *
  * It starts in main(). What it was given is its for life: at a reload it is
  * replaced.
@@ -16,15 +17,17 @@
 
 #include "ask.h"
 #include "base/log.h"
+#include "dial.h"
 #include "fetch.h"
 #include "imsg/msg.h"
 #include "proc/link.h"
 #include "proc/proc.h"
 
-#define FILES_MAX	96
+#define FILES_MAX	192
 
 static int	on_key(uint8_t, int);
 static void	authd_gone(enum link_end);
+static size_t	ports(uint16_t *, size_t);
 
 static const struct dispatch	from_parent[] = {
 	PROC_ROWS
@@ -32,6 +35,7 @@ static const struct dispatch	from_parent[] = {
 
 static const struct dispatch	from_authd[] = {
 	{ IMSG_ISSUER_ASK, R_AUTHD, S_ANY, MF_REQUEST, ask_on_ask },
+	{ IMSG_DIAL, R_AUTHD, S_ANY, MF_REQUEST, dial_on_dial },
 };
 
 static const struct proc_ops	ops = {
@@ -41,7 +45,7 @@ static const struct proc_ops	ops = {
 	.files = FILES_MAX,
 	.keyfile = on_key,
 	.early = fetch_init,
-	.ports = ask_ports,
+	.ports = ports,
 	.channel = link_take,
 };
 
@@ -74,4 +78,13 @@ authd_gone(enum link_end why)
 {
 	(void)why;
 	ask_clear();
+	dial_clear();
+}
+
+static size_t
+ports(uint16_t *v, size_t max)
+{
+	size_t	n = ask_ports(v, max);
+
+	return (n + dial_ports(v + n, max - n));
 }

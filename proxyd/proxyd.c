@@ -28,6 +28,7 @@
 #include "door/conn.h"
 #include "door/enter.h"
 #include "door/now.h"
+#include "door/peer.h"
 #include "door/plain.h"
 #include "grant.h"
 #include "imsg/imsg.h"
@@ -103,6 +104,7 @@ main(int argc, char **argv)
 	cJSON_InitHooks(&(cJSON_Hooks){ wipe_malloc, wipe_free });
 	conn_init(&to_jobs);
 	plain_init(enter);
+	peer_init(enter);
 	grants_init(&ends);
 	upstream_init();
 	hold_init();

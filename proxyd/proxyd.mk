@@ -8,13 +8,13 @@ proxyd_HDR_OBJS = common/base/reference.o common/base/addr.o proxyd/http/cookie.
 proxyd_BODY_OBJS = proxyd/http/repack.o proxyd/http/rewrite.o
 
 proxyd_OBJS = proxyd/proxyd.o proxyd/authd.o proxyd/grant.o proxyd/session.o \
-	proxyd/refused.o proxyd/upstream.o proxyd/door/buf.o proxyd/door/conn.o \
+	proxyd/member.o proxyd/refused.o proxyd/upstream.o proxyd/door/buf.o proxyd/door/conn.o \
 	common/net/crowd.o common/net/brought.o common/net/listen.o common/net/proxyhead.o common/proc/trusted.o proxyd/door/enter.o proxyd/door/limits.o \
-	proxyd/door/now.o proxyd/door/plain.o proxyd/door/trust.o \
+	proxyd/door/now.o proxyd/door/peer.o proxyd/door/plain.o proxyd/door/trust.o \
 	proxyd/job/acme.o proxyd/job/answer.o proxyd/job/api.o \
 	proxyd/job/begin.o proxyd/job/console.o proxyd/job/cors.o \
 	proxyd/job/document.o proxyd/job/down.o proxyd/job/end.o proxyd/job/events.o \
-	proxyd/job/give.o proxyd/job/hold.o proxyd/job/internal.o proxyd/job/jar.o proxyd/job/names.o \
+	proxyd/job/forward.o proxyd/job/give.o proxyd/job/hold.o proxyd/job/internal.o proxyd/job/jar.o proxyd/job/names.o \
 	proxyd/job/path.o proxyd/job/proxy.o proxyd/job/rendezvous.o proxyd/job/up.o \
 	proxyd/http/page.o $(proxyd_HDR_OBJS) $(proxyd_BODY_OBJS) \
 	common/base/label.o common/base/rate.o common/metrics/count.o \

@@ -41,8 +41,12 @@ authlink_join(struct child *c)
 		close(sv[1]);
 		return (-1);
 	}
-	/* Nobody but us sends authd a descriptor, and authd none to control. */
-	(void)imsg_refuse_fds(sv[1]);
+	/*
+	 * Nobody but us and dialerd sends authd a descriptor, and authd none to
+	 * control.
+	 */
+	if (!(role_info(c->role)->flags & RF_DIALS))
+		(void)imsg_refuse_fds(sv[1]);
 	if (role_info(c->role)->flags & RF_DESK)
 		(void)imsg_refuse_fds(sv[0]);
 	(void)say_channel(c->chan, 0, sv[0], &(struct msg_channel){ .end_ = 0 });

@@ -58,7 +58,7 @@ limits_wants(const struct conf *c, int role)
 	case MANY_METRICS:
 		return (c->n_metrics > 0);
 	case MANY_ISSUERS:
-		return (c->n_issuer > 0);
+		return (c->n_issuer > 0 || c->cluster_port != 0);
 	case MANY_KEYD:
 	case MANY_TLSDS:
 		return (c->n_cert > 0);

@@ -150,7 +150,7 @@ door_open(struct door *d, const struct conf_listen *l)
 	port = d->addr.ss_family == AF_INET ?
 	    ntohs(((struct sockaddr_in *)&d->addr)->sin_port) :
 	    ntohs(((struct sockaddr_in6 *)&d->addr)->sin6_port);
-	log_info("listening on %s port %u%s%s%s%s%s%s%s", l->address, port,
+	log_info("listening on %s port %u%s%s%s%s%s%s%s%s", l->address, port,
 	    (l->flags & LISTEN_INTERNAL) ? " internal" : "",
 	    (l->flags & LISTEN_TUNNEL) ? " tunnel" : "",
 	    (l->flags & LISTEN_TLS) ? " tls" :
@@ -159,7 +159,8 @@ door_open(struct door *d, const struct conf_listen *l)
 	    (l->flags & LISTEN_PAIR) ? " pair" : "",
 	    (l->flags & LISTEN_RELAY) ? " relay" : "",
 	    (l->flags & LISTEN_ONLY) ? " only" : "",
-	    (l->flags & LISTEN_PROXY) ? " proxy protocol" : "");
+	    (l->flags & LISTEN_PROXY) ? " proxy protocol" : "",
+	    (l->flags & LISTEN_PEER) ? " peer" : "");
 	return (0);
 }
 

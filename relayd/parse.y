@@ -563,6 +563,7 @@ listenflag	: INTERNAL			{ $$.number = LISTEN_INTERNAL; }
 		| RELAY				{ $$.number = LISTEN_RELAY; }
 		| ONLY				{ $$.number = LISTEN_ONLY; }
 		| PROXY PROTOCOL		{ $$.number = LISTEN_PROXY; }
+		| PEER				{ $$.number = LISTEN_PEER; }
 		| LATER {
 			error(ps, "\"%s\" is not supported by this version",
 			    $1.string);
@@ -1607,6 +1608,8 @@ listener_kind(struct parser *ps, const char *address, uint64_t flags)
 	else if ((flags & LISTEN_ADMIN) && (flags & (LISTEN_INTERNAL |
 	    LISTEN_TUNNEL | LISTEN_METRICS | LISTEN_PAIR | LISTEN_RELAY)))
 		error(ps, "listen: a listener for admin is for nothing else");
+	else if ((flags & LISTEN_PEER) && flags != LISTEN_PEER)
+		error(ps, "listen: a listener for peers is for nothing else");
 	else if ((flags & LISTEN_PROXY) && (flags & LISTEN_METRICS))
 		error(ps, "listen: metrics know no proxy protocol");
 	else if ((flags & LISTEN_PUBLIC) && !(flags & LISTEN_METRICS))
@@ -1845,7 +1848,14 @@ static void
 check_cluster(struct parser *ps, const char *name)
 {
 	const struct conf	*c = ps->conf;
+	unsigned		 i;
 
+	for (i = 0; i < c->n_listen && !ps->cluster; i++)
+		if (c->listen[i].flags & LISTEN_PEER) {
+			report(ps, name, 0, "listen: peer: there is no "
+			    "cluster");
+			break;
+		}
 	if (!ps->cluster)
 		return;
 	if (c->cluster_name[0] == '\0')

@@ -178,7 +178,7 @@ print_keep(FILE *f, const char *what, uint64_t seconds, uint64_t max)
 static void
 print_listener(FILE *f, const struct conf_listen *l)
 {
-	fprintf(f, "listen on %s port %u%s%s%s%s%s%s%s%s%s%s\n", l->address,
+	fprintf(f, "listen on %s port %u%s%s%s%s%s%s%s%s%s%s%s\n", l->address,
 	    (unsigned)l->port, (l->flags & LISTEN_INTERNAL) ? " internal" : "",
 	    (l->flags & LISTEN_TUNNEL) ? " tunnel" : "",
 	    (l->flags & LISTEN_ADMIN) ? " admin" : "",
@@ -188,6 +188,7 @@ print_listener(FILE *f, const struct conf_listen *l)
 	    (l->flags & LISTEN_METRICS) ? " metrics" : "",
 	    (l->flags & LISTEN_PUBLIC) ? " public" : "",
 	    (l->flags & LISTEN_PROXY) ? " proxy protocol" : "",
+	    (l->flags & LISTEN_PEER) ? " peer" : "",
 	    (l->flags & LISTEN_TLS) ? " tls {" : "");
 }
 

@@ -54,7 +54,7 @@ accept_run(void)
 {
 	static const struct listen_ops	ops = { accept_came, accept_later };
 
-	static const struct brought_ops	brings = { accept_brought,
+	static const struct brought_ops	brings = { accept_brought, NULL,
 	    accept_refused, client_others };
 
 	timer_init(&again, accept_again, NULL);

@@ -19,6 +19,7 @@
 #include "base/log.h"
 #include "credit.h"
 #include "dialer.h"
+#include "forward.h"
 #include "follow.h"
 #include "handlers.h"
 #include "named.h"
@@ -161,8 +162,10 @@ peer_free(struct peer *pe)
 		tunnel_part_free(pe);
 	if (peer_has(pe, RF_DOORS))
 		door_part_free(pe);
-	if (peer_has(pe, RF_DIALS))
+	if (peer_has(pe, RF_DIALS)) {
 		dialer_gone(pe);
+		forward_gone(pe);
+	}
 	relay_gone(pe);
 	pairing_gone(pe);
 	facts_cancel(pe->asking);
@@ -258,8 +261,10 @@ peer_start(const struct spawned *sp)
 		relay_started(pe, sp->session, sp->bound);
 	else if (peer_has(pe, RF_STREAM) && pe->admission != NULL)
 		termd_started(pe);
-	else if (peer_has(pe, RF_DIALS))
+	else if (peer_has(pe, RF_DIALS)) {
 		dialer_came(pe);
+		forward_came(pe);
+	}
 	pairing_tell(pe);
 }
 

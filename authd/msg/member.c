@@ -30,6 +30,8 @@ static struct {
 	int			 beating;	/* one is on its way */
 	uint64_t		 beat_ms;	/* the last that was written */
 	int			 said;		/* that we are silent */
+	int64_t			 skew_ms;	/* what the store is ahead */
+	uint64_t		 forwarded[2];	/* in, out */
 	void			(*then)(int);
 	void			(*after)(void (*)(void *, int), void *);
 } members;
@@ -59,6 +61,18 @@ member_is_silent(void)
 {
 	return (member_is_one() && (members.beat_ms == 0 ||
 	    clock_ms() - members.beat_ms >= SILENT_MS));
+}
+
+void
+member_forwarded(int out)
+{
+	members.forwarded[out]++;
+}
+
+int64_t
+member_now(void)
+{
+	return (clock_wall_ms() + members.skew_ms);
 }
 
 /* --- who is there --- */
@@ -123,7 +137,9 @@ note_changes(const struct member_row *was, const struct member_row *is)
 static void
 members_known(const struct answer *a, void *arg)
 {
-	size_t	i, n = a->n < MEMBERS_MAX ? a->n : MEMBERS_MAX;
+	const struct member_row	*self;
+	size_t			 i, n = a->n < MEMBERS_MAX ? a->n :
+				    MEMBERS_MAX;
 
 	(void)arg;
 	if (a->r == -1)
@@ -133,6 +149,9 @@ members_known(const struct answer *a, void *arg)
 	if (n > 0)
 		memcpy(members.row, a->member, n * sizeof(members.row[0]));
 	members.n = n;
+	if ((self = member_find(member_self())) != NULL)
+		members.skew_ms = self->beat_at + self->silent_ms -
+		    clock_wall_ms();
 }
 
 /* --- our beat --- */
@@ -185,7 +204,9 @@ beat_write(void)
 	const struct conf	*c = proc_conf();
 	struct member_row	 m = { .port = (uint16_t)c->cluster_port,
 				    .tunnels = session_tunnels(),
-				    .sessions = session_count() };
+				    .sessions = session_count(),
+				    .forwarded_in = members.forwarded[0],
+				    .forwarded_out = members.forwarded[1] };
 
 	strlcpy(m.name, c->cluster_name, sizeof(m.name));
 	strlcpy(m.address, c->cluster_address, sizeof(m.address));

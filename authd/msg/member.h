@@ -28,6 +28,12 @@ const char	*member_self(void);
 /* No beat of ours has been written for long: the others may think us gone. */
 int	member_is_silent(void);
 
+/* The store's time, about: milliseconds as of its last answer to a beat. */
+int64_t	member_now(void);
+
+/* A connection has been passed on to another (1), or has come from one (0). */
+void	member_forwarded(int out);
+
 /* One that there is, be it alive or not; NULL. Good until the loop is entered. */
 const struct member_row	*member_find(const char *name);
 int	member_is_alive(const struct member_row *);

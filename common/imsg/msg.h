@@ -126,6 +126,18 @@ enum sandbox_layer { SANDBOX_LAYERS };
 #define LISTEN_RELAY	0x400	/* rendezvous, with LISTEN_ONLY */
 #define LISTEN_PROXY	0x800	/* first a PROXY header (net/brought.h) */
 #define LISTEN_UNNAMED	0x1000	/* which has named nobody */
+#define LISTEN_PEER	0x2000	/* of a cluster's members, and nobody else */
+#define LISTEN_FORWARDED 0x4000	/* a member has passed it on: to go no further */
+#define LISTEN_VOUCHED	0x8000	/* to which a trusted proxy had brought it */
+/* What of these goes along with it. */
+#define LISTEN_ALONG	(LISTEN_INTERNAL | LISTEN_TUNNEL | LISTEN_PAIR |	\
+    LISTEN_ONLY | LISTEN_ADMIN | LISTEN_NO_ADMIN | LISTEN_RELAY |		\
+    LISTEN_VOUCHED)
+
+/* Of what somebody else may be the holder (WHERE). */
+enum forward_kind { FORWARD_SESSION, FORWARD_RELAY, FORWARD_PAIR,
+    FORWARD_KINDS };
+#define PEER_HEAD_MAX	256	/* the PROXY header of a member: 117 bytes */
 
 /* Calls of the rendezvous admin API (RELAY), and its slots. */
 enum relay_op { RELAY_CREATE = 1, RELAY_LIST, RELAY_SHOW, RELAY_DELETE,

@@ -72,8 +72,8 @@ refused_log(const struct addr *from, const char *why)
 	log_warnx("%s: refused: %s", text, why);
 }
 
-static void
-refuse(int fd, const struct addr *from, const char *why)
+void
+brought_refuse(int fd, const struct addr *from, const char *why)
 {
 	refused_log(from, why);
 	close(fd);
@@ -101,7 +101,7 @@ waits_refuse(struct waits *w, const char *why)
 {
 	struct addr	from = w->from;
 
-	refuse(waits_end(w), &from, why);
+	brought_refuse(waits_end(w), &from, why);
 }
 
 static void
@@ -113,7 +113,24 @@ waits_expired(void *arg)
 	    "PROXY header not complete in time");
 }
 
-/* Its header is whole. */
+/* Its header is whole, and stays so until it was looked at. */
+static void
+waits_peer(struct waits *w, const struct proxyhead *h)
+{
+	struct addr	 from = w->from;
+	uint32_t	 flags = w->flags;
+	uint8_t		*p = w->p;
+	size_t		 len = w->len;
+
+	if (h->of != PROXYHEAD_CLIENT || h->ours == NULL) {
+		waits_refuse(w, "no header of a member");
+		return;
+	}
+	w->p = NULL;
+	all.ops->peer(waits_end(w), flags, &from, h, p, len);
+	free(p);
+}
+
 static void
 waits_over(struct waits *w, const struct proxyhead *h)
 {
@@ -181,11 +198,13 @@ waits_read(evutil_socket_t fd, short what, void *arg)
 		return;
 	}
 	w->len += (size_t)n;
-	if (len > 0)
+	if (len > 0 && (w->flags & LISTEN_PEER))
+		waits_peer(w, &h);
+	else if (len > 0)
 		waits_over(w, &h);
 }
 
-/* Only proxies wait here: who has waited longest has least to say. */
+/* Who has waited longest has least to say. */
 static void
 make_room(void)
 {
@@ -199,13 +218,13 @@ brought(int fd, unsigned n, uint32_t flags, const struct addr *from)
 {
 	struct waits	*w;
 
-	if (!trusted_has(from)) {
-		refuse(fd, from, "not of a network of \"trusted proxy\"");
+	if (!(flags & LISTEN_PEER) && !trusted_has(from)) {
+		brought_refuse(fd, from, "not of a network of \"trusted proxy\"");
 		return;
 	}
 	make_room();
 	if ((w = calloc(1, sizeof(*w))) == NULL) {
-		refuse(fd, from, "out of memory");
+		brought_refuse(fd, from, "out of memory");
 		return;
 	}
 	w->fd = fd;

@@ -7,6 +7,7 @@
 #include "base/addr.h"
 
 struct event_base;
+struct proxyhead;
 
 /*
  * Connections that a proxy in front brings (LISTEN_PROXY): before anything else
@@ -25,6 +26,13 @@ struct brought_ops {
 	 */
 	void	(*came)(int fd, unsigned n, uint32_t flags,
 		    const struct addr *);
+	/*
+	 * To a listener with LISTEN_PEER, from there: a header with a vector of
+	 * ours, for others to judge (fd taken). NULL: there are no such.
+	 */
+	void	(*peer)(int fd, uint32_t flags, const struct addr *from,
+		    const struct proxyhead *, const uint8_t *head,
+		    size_t len);
 	/* One was refused, and is closed. */
 	void	(*refused)(void);
 	/* So many descriptors more are held, or fewer. */
@@ -35,6 +43,8 @@ struct brought_ops {
 void	brought_init(struct event_base *, const struct brought_ops *ops);
 /* One has come (fd taken) to the n-th listener, from there. */
 void	brought(int fd, unsigned n, uint32_t flags, const struct addr *from);
+/* Close it, and say why: once for each source and reason in an hour. */
+void	brought_refuse(int fd, const struct addr *from, const char *why);
 /* Close those that wait. */
 void	brought_stop(void);
 

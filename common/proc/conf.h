@@ -180,7 +180,8 @@ enum conf_unit { UNIT_COUNT, UNIT_SECONDS, UNIT_BYTES, UNIT_BOOL };
 	    "max tokens")						\
 	X(pair_token_check, 0, 0, 1, UNIT_BOOL, R_PAIRD,		\
 	    "token check")						\
-	X(cluster_port, 0, 0, 65535, UNIT_COUNT, R_AUTHD,		\
+	X(cluster_port, 0, 0, 65535, UNIT_COUNT,			\
+	    R_PARENT | R_AUTHD | R_PROXYD | R_DIALERD,			\
 	    "peer address ... port")
 
 /* X(member, size with NUL, default, roles, keyword) */

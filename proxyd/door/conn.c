@@ -351,7 +351,7 @@ conn_parse(struct conn *c)
 			break;
 		}
 		c->addr = c->peer;
-		if (c->trusted)
+		if (c->trusted && !(c->listen_flags & LISTEN_FORWARDED))
 			trust_forwarded(&c->addr, &h);
 		if (!c->trusted || !trust_request(c->request, &h))
 			request_make(c->request);

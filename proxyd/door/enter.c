@@ -5,6 +5,7 @@
 #include "enter.h"
 #include "imsg/imsg.h"
 #include "limits.h"
+#include "peer.h"
 #include "metrics/count.h"
 #include "net/brought.h"
 #include "net/listen.h"
@@ -22,7 +23,7 @@ enter_brought(int fd, unsigned n, uint32_t flags, const struct addr *a)
 static void
 enter_here(int fd, unsigned n, uint32_t flags, const struct addr *a)
 {
-	if (flags & LISTEN_PROXY)
+	if (flags & (LISTEN_PROXY | LISTEN_PEER))
 		brought(fd, n, flags, a);
 	else
 		enter(fd, flags, a, NULL);
@@ -40,7 +41,7 @@ enter_run(void)
 	/* None of ours may ever go: time has to. */
 	static const struct listen_ops	ops = { enter_here, limits_again };
 	static const struct brought_ops	brings = { enter_brought,
-	    enter_refused, limits_fds };
+	    peer_came, enter_refused, limits_fds };
 
 	limits_init(listen_pause, conn_shed);
 	brought_init(proc_base(), &brings);
@@ -51,17 +52,19 @@ void
 enter(int fd, uint32_t flags, const struct addr *a, const struct plain *from)
 {
 	static unsigned long	dropped;
-	int			trusted = !(flags & LISTEN_UNNAMED) &&
-				    trusted_has(a);
+	int			trusted = flags & LISTEN_FORWARDED ?
+				    (flags & LISTEN_VOUCHED) != 0 :
+				    !(flags & LISTEN_UNNAMED) && trusted_has(a);
 
-	if (conn_admit(a, trusted) == -1) {
+	if (conn_admit(a, trusted && !(flags & LISTEN_FORWARDED)) == -1) {
 		count(CT_DROP_EARLY);
 		if (dropped++ % 1000 == 0)
 			log_info("connections dropped early: %lu", dropped);
 		imsg_close_fd(fd);
 		return;
 	}
-	if (listen_has(LISTEN_ADMIN) && !(flags & LISTEN_ADMIN))
+	if (listen_has(LISTEN_ADMIN) && !(flags & (LISTEN_ADMIN |
+	    LISTEN_FORWARDED)))
 		flags |= LISTEN_NO_ADMIN;
 	conn_new(fd, flags, a, trusted, from);
 }

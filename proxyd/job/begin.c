@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "begin.h"
 #include "console.h"
+#include "forward.h"
 #include "give.h"
 #include "internal.h"
 #include "metrics/count.h"
@@ -28,6 +29,8 @@
 static void	request_log(const struct conn *, const struct httphead *);
 static void	request_astray(const struct conn *, const struct httphead *);
 static void	request_lost(struct conn *, const struct httphead *);
+static void	request_here(struct conn *, const struct httphead *, enum route,
+		    const struct route_to *, const struct slice *);
 static void	request_health(struct conn *);
 static int	is_pairing(const struct conn *, const struct httphead *);
 static void	request_probe(struct conn *, const struct httphead *);
@@ -66,9 +69,19 @@ request_begin(struct conn *c, const struct httphead *h)
 		return;
 	}
 	count(CT_ROUTE_PROXY + (unsigned)route);
+	if (proc_conf()->cluster_port == 0 ||
+	    !forward_begin(c, h, route, &to, &host, request_here))
+		request_here(c, h, route, &to, &host);
+}
+
+/* This is the place for it. */
+static void
+request_here(struct conn *c, const struct httphead *h, enum route route,
+    const struct route_to *to, const struct slice *host)
+{
 	switch (route) {
 	case ROUTE_PROXY:
-		proxy_begin(c, h, &to);
+		proxy_begin(c, h, to);
 		break;
 	case ROUTE_BAD_HOST:
 		c->html = (unsigned)wants_page(h);
@@ -90,13 +103,13 @@ request_begin(struct conn *c, const struct httphead *h)
 		give_tunnel(c, h);
 		break;
 	case ROUTE_TERMINAL:
-		give_terminal(c, h, &to.id);
+		give_terminal(c, h, &to->id);
 		break;
 	case ROUTE_TCP:
-		give_tcp(c, h, &to.id, &to.service);
+		give_tcp(c, h, &to->id, &to->service);
 		break;
 	case ROUTE_RELAY:
-		give_relay(c, h, &to.id, &host);
+		give_relay(c, h, &to->id, host);
 		break;
 	case ROUTE_ADMIN:
 		rendezvous_begin(c, h);

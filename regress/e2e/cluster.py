@@ -25,6 +25,7 @@ class Cluster:
         self.pg = postgres.server()
         self.database = self.pg.database()
         self.members = {}
+        self.peer = free_port()     # the same for all of them
 
     def __enter__(self):
         self.redis.start()
@@ -44,13 +45,15 @@ class Cluster:
 
     def add(self, name, start=True):
         """One more; what a token was signed with by one all others take."""
-        peer = free_port()
+        at = "127.0.1.%d" % (1 + len(self.members))
         d = Relayd(self.tap, global_conf=self.redis.conf() +
                    'cluster {\n\tname "%s"\n\tsecret file "%s"\n'
-                   '\tpeer address 127.0.0.1 port %d\n}\n' % (
-                       name, self.secret, peer) + self.conf +
+                   '\tpeer address %s port %d\n}\n'
+                   'listen on %s port %d peer\n' % (
+                       name, self.secret, at, self.peer, at, self.peer) +
+                   self.conf +
                    self.own.get(name, ""), **self.kw)
-        d.peer = peer
+        d.peer = at
         d.use_postgres(self.pg, self.database)
         d.rewrite()
         for other in self.members.values():

@@ -69,9 +69,9 @@ def who_is_there():
         rows = {m["name"]: m for m in b.ctl("show", "members")}
         t.equal([(n, m["here"], m["address"], m["port"]) for n, m in
                  sorted(rows.items())],
-                [("a", "no", "127.0.0.1", str(a.peer)),
-                 ("b", "yes", "127.0.0.1", str(b.peer)),
-                 ("c", "no", "127.0.0.1", str(d.peer))],
+                [("a", "no", a.peer, str(c.peer)),
+                 ("b", "yes", b.peer, str(c.peer)),
+                 ("c", "no", d.peer, str(c.peer))],
                 "each sees all, and where they are")
         key, secret = a.add_system()
         with OurClient(b, key, secret) as cl:

@@ -259,6 +259,10 @@ errors(void)
 		{ "listen on ::1 port 1 proxy protocol\n", "t: listen: proxy "
 		    "protocol is taken from a \"trusted proxy\", and there is "
 		    "none\n" },
+		{ LISTEN_LINE "listen on ::1 port 2 peer\n", "t: listen: peer: "
+		    "there is no cluster\n" },
+		{ LISTEN_LINE "listen on ::1 port 2 peer tunnel\n", "t:2: "
+		    "listen: a listener for peers is for nothing else\n" },
 		{ LISTEN_LINE "listen on ::1 port 2 metrics proxy protocol\n"
 		    "trusted proxy ::1\n", "t:2: listen: metrics know no proxy "
 		    "protocol\n" },

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: ISC */
+#ifndef PEERHEAD_H
+#define PEERHEAD_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/addr.h"
+#include "imsg/msg.h"
+
+/*
+ * The first bytes of what one member of a cluster passes on to another: a PROXY
+ * header of version 2 with the client's address and one vector of ours, of which
+ * the last part is HMAC-SHA-256 under the cluster's secret of all of the header and
+ * of the name of the member that it is for. several-daemons.md, 3.
+ */
+
+#define PEERHEAD_AGE_MS	30000	/* and as much in the future */
+
+struct peerhead {
+	struct addr	client;
+	uint32_t	flags;		/* LISTEN_*, of LISTEN_ALONG */
+};
+
+/* For that member, made at this time (ms): its length, or -1: no secret. */
+long	peerhead_make(uint8_t out[PEER_HEAD_MAX], const struct peerhead *,
+	    const char *member, int64_t now);
+/*
+ * Has a member made this whole header for us (`self`), just now, and is it the
+ * first time that we see it? NULL, or why not. Who it was made for, when, and
+ * whether it was here before is looked at only in what is genuine.
+ */
+const char	*peerhead_check(struct peerhead *, const uint8_t *, size_t len,
+		    const char *self, int64_t now);
+
+#endif

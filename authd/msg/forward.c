@@ -1,0 +1,241 @@
+/* SPDX-License-Identifier: ISC */
+#include <sys/queue.h>
+#include <sys/socket.h>
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "authd/core/session.h"
+#include "authd/cred/peerhead.h"
+#include "base/addr.h"
+#include "base/compat.h"
+#include "base/log.h"
+#include "forward.h"
+#include "handlers.h"
+#include "imsg/call.h"
+#include "imsg/imsg.h"
+#include "member.h"
+#include "peer.h"
+#include "proc/proc.h"
+
+#define DIAL_MS		3000	/* dialerd's own end is before that */
+#define GOING_MAX	64	/* connections that are being made, */
+#define GOING_ONE	32	/* of one proxyd */
+
+/* A connection that a proxyd has asked for. */
+struct going {
+	LIST_ENTRY(going)	 entry;
+	struct asker		 asker;
+	struct call		 call;
+	struct peerhead		 head;
+	char			 member[MEMBER_SIZE];
+};
+
+static LIST_HEAD(, going)	going = LIST_HEAD_INITIALIZER(going);
+static unsigned			ngoing;
+static uint64_t			dialerd;	/* its instance; 0: none */
+
+void
+forward_came(struct peer *pe)
+{
+	dialerd = pe->instance;
+}
+
+void
+forward_gone(struct peer *pe)
+{
+	if (dialerd == pe->instance)
+		dialerd = 0;
+}
+
+/* ---- who has it ---- */
+
+static void
+where_say(const struct asker *asker, const struct member_row *m)
+{
+	struct chan	*c = asker_chan(asker);
+
+	if (c != NULL)
+		(void)say_where_is(c, asker->id, -1, &(struct msg_where_is){
+		    .member = m != NULL && strcmp(m->name, member_self()) != 0 ?
+		    m->name : "" });
+}
+
+static void
+where_known(enum holder_at at, const struct member_row *m, void *arg)
+{
+	struct asker	*asker = arg;
+
+	log_request(asker->request);
+	where_say(asker, at == HOLDER_THERE ? m : NULL);
+	log_request(NULL);
+	free(asker);
+}
+
+int
+forward_on_where(struct chan *c, struct imsg *m)
+{
+	struct msg_where	 in;
+	struct asker		*asker;
+
+	if (get_where(m, &in) == -1 || in.kind >= FORWARD_KINDS ||
+	    (in.kind != FORWARD_PAIR && session_id_check(in.session) == -1))
+		return (-1);
+	log_request(in.request);
+	if ((asker = malloc(sizeof(*asker))) == NULL)
+		return (-1);
+	*asker = asker_of(c, m);
+	if (in.kind == FORWARD_SESSION && peer_is_ready()) {
+		holder_ask(in.session, asker->instance, where_known, asker);
+		return (0);
+	}
+	where_say(asker, in.kind == FORWARD_PAIR ? member_first() : NULL);
+	free(asker);
+	return (0);
+}
+
+/* ---- a connection to it ---- */
+
+static void
+going_end(struct going *g, int fd, const char *why)
+{
+	struct chan	*c = asker_chan(&g->asker);
+
+	if (why != NULL) {
+		log_info("member %s: nothing can be passed on: %s", g->member,
+		    why);
+		if (c != NULL)
+			(void)say_forward_failed(c, g->asker.id, -1,
+			    &(struct msg_forward_failed){ .why = why });
+	} else if (c != NULL) {
+		member_forwarded(1);
+		(void)say_forwarded(c, g->asker.id, fd,
+		    &(struct msg_forwarded){ .end_ = 0 });
+	} else
+		imsg_close_fd(fd);
+	call_cancel(&g->call);
+	LIST_REMOVE(g, entry);
+	ngoing--;
+	free(g);
+}
+
+/* The first bytes; a new socket has room for them. */
+static void
+going_connected(struct going *g, int fd)
+{
+	uint8_t	b[PEER_HEAD_MAX];
+	long	len = peerhead_make(b, &g->head, g->member, member_now());
+
+	if (len == -1 || send(fd, b, (size_t)len, MSG_NOSIGNAL) != len) {
+		imsg_close_fd(fd);
+		going_end(g, -1, "its header could not be written");
+		return;
+	}
+	going_end(g, fd, NULL);
+}
+
+static int
+going_said(struct chan *c, struct imsg *m, void *arg)
+{
+	struct going		*g = arg;
+	struct msg_dial_failed	 no;
+	struct msg_dialed	 yes;
+	char			 why[MESSAGE_SIZE];
+
+	(void)c;
+	log_request(g->asker.request);
+	if (m != NULL && m->type == IMSG_DIALED && m->fd != -1 &&
+	    get_dialed(m, &yes) == 0)
+		going_connected(g, m_take_fd(m));
+	else if (m != NULL && get_dial_failed(m, &no) == 0) {
+		log_escape(why, sizeof(why), no.why, strlen(no.why));
+		going_end(g, -1, why);
+	} else
+		going_end(g, -1, "dialerd does not answer");
+	log_request(NULL);
+	return (0);
+}
+
+static unsigned
+going_of(uint64_t instance)
+{
+	const struct going	*g;
+	unsigned		 n = 0;
+
+	LIST_FOREACH(g, &going, entry)
+		n += g->asker.instance == instance;
+	return (n);
+}
+
+/* NULL, or why it is not. */
+static const char *
+going_dial(struct going *g)
+{
+	const struct member_row	*to = member_find(g->member);
+	const struct peer	*pe = dialerd == 0 ? NULL : peer_find(dialerd);
+	uint32_t		 id;
+
+	if (to == NULL || !member_is_alive(to))
+		return ("it is not there");
+	if (to->port != proc_conf()->cluster_port)
+		return ("its peers' port is another than ours");
+	if (pe == NULL || (id = call_start(&g->call, pe->chan, DIAL_MS,
+	    going_said, g)) == 0)
+		return ("there is no dialerd");
+	(void)say_dial(pe->chan, id, -1, &(struct msg_dial){
+	    .host = to->address });
+	return (NULL);
+}
+
+int
+forward_on_forward(struct chan *c, struct imsg *m)
+{
+	struct msg_forward	 in;
+	struct going		*g;
+	const char		*why;
+
+	if (get_forward(m, &in) == -1 || !member_is_one() ||
+	    (in.flags & ~(uint32_t)LISTEN_ALONG) ||
+	    strcmp(in.member, member_self()) == 0 ||
+	    (g = calloc(1, sizeof(*g))) == NULL)
+		return (-1);
+	if (addr_parse(&g->head.client, in.addr, strlen(in.addr)) == -1) {
+		free(g);
+		return (-1);
+	}
+	log_request(in.request);
+	g->asker = asker_of(c, m);
+	g->head.flags = in.flags;
+	strlcpy(g->member, in.member, sizeof(g->member));
+	why = ngoing >= GOING_MAX || going_of(g->asker.instance) >=
+	    GOING_ONE ? "too many are being connected" : NULL;
+	LIST_INSERT_HEAD(&going, g, entry);
+	ngoing++;
+	if (why != NULL || (why = going_dial(g)) != NULL)
+		going_end(g, -1, why);
+	return (0);
+}
+
+/* ---- what comes from one ---- */
+
+int
+forward_on_head(struct chan *c, struct imsg *m)
+{
+	struct msg_peer_head	 in;
+	struct peerhead		 ph = { .flags = 0 };
+	const char		*why;
+
+	if (get_peer_head(m, &in) == -1)
+		return (-1);
+	why = !member_is_one() ? "this is no member of a cluster" :
+	    peerhead_check(&ph, in.head.p, in.head.len, member_self(),
+	    member_now());
+	if (why == NULL)
+		member_forwarded(0);
+	(void)say_peer_head_said(c, m->id, -1, &(struct msg_peer_head_said){
+	    .flags = why == NULL ? ph.flags : 0,
+	    .why = why != NULL ? why : "" });
+	return (0);
+}

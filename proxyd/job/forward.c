@@ -1,0 +1,708 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * A request for another member: whom is asked of authd, who gives the connection
+ * as well; then the head goes as it came, and each body as far as its framing
+ * reaches, so that both connections can serve the next. Behind a 101 bytes go to
+ * and fro until one side ends.
+ */
+#include <sys/socket.h>
+#include <sys/uio.h>
+
+#include <errno.h>
+#include <llhttp.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "answer.h"
+#include "base/compat.h"
+#include "base/log.h"
+#include "base/rate.h"
+#include "base/uuid.h"
+#include "forward.h"
+#include "imsg/call.h"
+#include "imsg/imsg.h"
+#include "proc/conf.h"
+#include "proc/link.h"
+#include "proc/proc.h"
+#include "proxyd/http/flow.h"
+#include "proxyd/http/hdr.h"
+#include "proxyd/member.h"
+
+#define WHERE_MS	3000
+#define LINK_MS		4000
+#define WAIT_MS		15000	/* what is asked has a deadline of its own */
+#define MORE_MS		60000	/* the other member gives up before us */
+#define ASKS		1200	/* of one address, */
+#define ASKS_MS		60000
+#define ADDRS		8192
+
+enum forward_phase { F_WHERE, F_LINK, F_HEAD, F_BODY, F_RAW };
+
+struct forward {
+	struct conn		*c;
+	enum forward_phase	 phase;
+	struct call		 call;
+	/* the request, until its answer begins */
+	struct httphead		*head;
+	enum route		 route;
+	struct route_to		 to;
+	struct slice		 host;
+	forward_here_fn		 here;
+	enum forward_kind	 kind;
+	char			 id[UUID_SIZE];
+	char			 member[MEMBER_SIZE];
+	uint32_t		 flags;
+	int			 method;
+	unsigned		 repeatable:1,	/* none of it is dropped yet */
+				 retried:1, responded:1, keep:1, up_failed:1;
+	size_t			 sent;		/* of what is in c->in */
+	size_t			 head_left;	/* to be sent */
+	struct flow		 up, down;
+	struct httphead_scan	 scan;
+	struct mlink		*l;
+};
+
+static void	forward_link(struct forward *);
+static void	forward_up(struct forward *);
+static void	forward_down(struct forward *);
+
+static struct forward *
+forward_of(const struct conn *c)
+{
+	return (c->work);
+}
+
+/* ---- the job ---- */
+
+static void
+forward_deadline(struct forward *f)
+{
+	conn_deadline(f->c, proc_conf()->proxy_idle * 1000 + MORE_MS);
+}
+
+/* No answer, or half of one. */
+static void
+forward_fail(struct forward *f, const char *why)
+{
+	struct conn	*c = f->c;
+
+	log_request(c->request);
+	log_info("member %s: %s", f->member, why);
+	log_request(NULL);
+	if (f->responded) {
+		conn_close(c, why, 1);
+		return;
+	}
+	if (f->phase >= F_HEAD && !flow_over(&f->up))
+		c->body_left = 1;
+	if (c->body_left)
+		c->keep = 0;
+	answer_later(c, 503, "the server that has this session cannot be "
+	    "reached", 5);
+}
+
+static void
+forward_expired(struct conn *c)
+{
+	struct forward	*f = forward_of(c);
+
+	if (f->phase < F_HEAD)
+		conn_deadline(c, WAIT_MS);
+	else if (f->phase == F_RAW)
+		forward_deadline(f);	/* over there is who minds */
+	else
+		forward_fail(f, "no answer in time");
+}
+
+static int
+forward_in_body(const struct conn *c)
+{
+	const struct forward	*f = forward_of(c);
+
+	return (f->phase == F_RAW || (f->phase >= F_HEAD &&
+	    !flow_over(&f->up)));
+}
+
+static void
+forward_end(struct conn *c)
+{
+	struct forward	*f = forward_of(c);
+
+	call_cancel(&f->call);
+	mlink_free(f->l);
+	free(f->head);
+	free(f);
+}
+
+/* The client says more, or hangs up. */
+static void
+forward_readable(struct conn *c)
+{
+	struct forward	*f = forward_of(c);
+	size_t		 had = c->in != NULL ? c->in->len : 0;
+	long		 n;
+
+	if (f->phase >= F_HEAD && (f->up.ready > 0 || f->head_left > 0)) {
+		conn_reading(c, 0);
+		return;
+	}
+	n = conn_read(c);
+	if (n == -1 && (errno == EAGAIN || errno == EINTR))
+		return;
+	if (n == -1 && errno == ENOBUFS) {
+		conn_reading(c, 0);
+		return;
+	}
+	if (n <= 0) {
+		conn_close(c, n == 0 ? "closed by the client" :
+		    strerror(errno), 0);
+		return;
+	}
+	if (f->phase < F_HEAD || flow_over(&f->up))
+		return;		/* it is looked at later */
+	if (flow_feed(&f->up, c->in->data + c->in->off + had, (size_t)n) ==
+	    -1) {
+		conn_close(c, "malformed request body", 1);
+		return;
+	}
+	forward_deadline(f);
+	forward_up(f);
+}
+
+static void
+forward_writable(struct conn *c)
+{
+	struct forward	*f = forward_of(c);
+
+	if (conn_flush(c) == 1 && f->l != NULL && f->phase >= F_HEAD)
+		forward_down(f);
+}
+
+static const struct job_ops	forwarding = {
+	.name = "forward",
+	.readable = forward_readable,
+	.writable = forward_writable,
+	.expired = forward_expired,
+	.in_body = forward_in_body,
+	.end = forward_end,
+};
+
+/* ---- up ---- */
+
+static int
+is_idempotent(int method)
+{
+	return (method == HTTP_GET || method == HTTP_HEAD ||
+	    method == HTTP_OPTIONS || method == HTTP_PUT ||
+	    method == HTTP_DELETE);
+}
+
+/* So much has gone. */
+static void
+forward_sent(struct forward *f, size_t n)
+{
+	struct conn	*c = f->c;
+	size_t		 of_head = n < f->head_left ? n : f->head_left;
+
+	f->head_left -= of_head;
+	flow_sent(&f->up, n - of_head);
+	if (f->repeatable) {
+		f->sent += n;
+		return;
+	}
+	buf_drop(c->in, n);
+	c->head_len = 0;
+}
+
+/* Once more on a new connection, where an old one was closed meanwhile. */
+static int
+forward_again(struct forward *f)
+{
+	if (!f->l->used || f->retried || f->responded || !f->repeatable ||
+	    !is_idempotent(f->method))
+		return (0);
+	f->retried = 1;
+	f->sent = 0;
+	mlink_free(f->l);
+	f->l = NULL;
+	forward_link(f);
+	return (1);
+}
+
+static void
+forward_up(struct forward *f)
+{
+	struct conn	*c = f->c;
+	size_t		 len;
+	ssize_t		 n;
+
+	while (!f->up_failed && (len = f->head_left + f->up.ready) > 0) {
+		n = send(f->l->fd, c->in->data + c->in->off + f->sent, len,
+		    MSG_NOSIGNAL);
+		if (n == -1 && (errno == EAGAIN || errno == EINTR)) {
+			mlink_writing(f->l, 1);
+			return;
+		}
+		if (n == -1) {
+			/* It may have answered before it hung up. */
+			f->up_failed = 1;
+			conn_reading(c, 0);
+			return;
+		}
+		forward_sent(f, (size_t)n);
+	}
+	if (!f->repeatable && c->in != NULL && c->in->len == 0)
+		buf_put(&c->in);
+	if (flow_over(&f->up))
+		c->body_left = 0;
+	conn_reading(c, 1);
+}
+
+/* ---- down ---- */
+
+/* The answer has begun: the request is not needed any more. */
+static void
+forward_begun(struct forward *f)
+{
+	struct conn	*c = f->c;
+
+	if (!f->repeatable)
+		return;
+	f->repeatable = 0;
+	buf_drop(c->in, c->head_len);
+	c->head_len = 0;
+	f->sent = 0;
+	free(f->head);
+	f->head = NULL;
+	if (c->in->len == 0)
+		buf_put(&c->in);
+}
+
+/* All is said: the connections are for the next request. */
+static void
+forward_over(struct forward *f)
+{
+	struct conn	*c = f->c;
+	struct mlink	*l = f->l;
+
+	if (f->keep && flow_over(&f->up) && l->in->len == 0) {
+		f->l = NULL;
+		mlink_keep(l);
+	}
+	if (!flow_over(&f->up)) {
+		c->keep = 0;
+		c->body_left = 1;
+	}
+	conn_answered(c);
+}
+
+/* The first `n` bytes that are here. 0, or -1: the client has gone. */
+static int
+forward_pass(struct forward *f, size_t n)
+{
+	struct buf	*b = f->l->in;
+	struct iovec	 iov = { b->data + b->off, n };
+
+	f->responded = 1;
+	if (n > 0 && conn_writev(f->c, &iov, 1) == -1)
+		return (-1);
+	buf_drop(b, n);
+	return (0);
+}
+
+/* Heads, up to the last one. 1: it was there; 0: not yet; -1: it is over. */
+static int
+forward_heads(struct forward *f)
+{
+	static struct httphead	 h;
+	struct buf		*b = f->l->in;
+	const char		*why;
+	int			 r;
+
+	while ((r = httphead_response(&h, &f->scan, f->method,
+	    b->data + b->off, b->len, &why)) == 1) {
+		memset(&f->scan, 0, sizeof(f->scan));
+		if (!(h.flags & HTTPHEAD_INTERIM))
+			forward_begun(f);
+		if (h.status == 101) {
+			f->phase = F_RAW;
+			flow_open(&f->up);
+			flow_open(&f->down);
+			if (f->c->in != NULL)
+				(void)flow_feed(&f->up, NULL, f->c->in->len);
+			(void)flow_feed(&f->down, NULL, b->len);
+			f->c->keep = 0;
+			return (1);
+		}
+		if (!(h.flags & HTTPHEAD_INTERIM))
+			break;
+		if (forward_pass(f, h.head_len) == -1)
+			return (-1);
+	}
+	if (r == -1) {
+		forward_fail(f, why);
+		return (-1);
+	}
+	if (r == 0)
+		return (0);
+	f->phase = F_BODY;
+	flow_begin(&f->down, &h);
+	f->keep = (h.flags & HTTPHEAD_KEEPALIVE) != 0;
+	f->c->keep &= f->keep;
+	if (flow_feed(&f->down, b->data + b->off + h.head_len,
+	    b->len - h.head_len) == -1) {
+		forward_fail(f, "malformed answer");
+		return (-1);
+	}
+	f->down.ready += h.head_len;	/* goes along with it */
+	return (1);
+}
+
+static void
+forward_down(struct forward *f)
+{
+	struct conn	*c = f->c;
+	size_t		 n;
+	int		 r;
+
+	if (f->l->in != NULL && f->l->in->len > 0) {
+		r = f->phase == F_HEAD ? forward_heads(f) : 1;
+		if (r == 0)
+			mlink_reading(f->l, 1);
+		if (r != 1)
+			return;
+		if (f->phase == F_RAW && !f->responded)
+			f->responded = 1;
+		n = f->down.ready;
+		flow_sent(&f->down, n);
+		if (forward_pass(f, n) == -1)
+			return;
+	}
+	if (f->phase == F_RAW && c->in != NULL && f->up.ready > 0)
+		forward_up(f);
+	if (f->phase == F_BODY && flow_over(&f->down)) {
+		forward_over(f);
+		return;
+	}
+	if (f->l->in != NULL && f->l->in->len == 0)
+		buf_put(&f->l->in);
+	mlink_reading(f->l, c->out_len == 0);
+}
+
+/* The other member has hung up. */
+static void
+forward_closed(struct forward *f)
+{
+	struct conn	*c = f->c;
+
+	if (f->phase == F_HEAD && !f->responded) {
+		if (!forward_again(f))
+			forward_fail(f, "it has closed the connection");
+	} else if (f->phase == F_BODY && f->down.kind == FLOW_TO_CLOSE) {
+		c->keep = 0;
+		mlink_free(f->l);
+		f->l = NULL;
+		if (!flow_over(&f->up))
+			c->body_left = 1;
+		conn_answered(c);
+	} else if (f->phase == F_RAW) {
+		c->keep = 0;
+		mlink_free(f->l);
+		f->l = NULL;
+		flow_open(&f->up);
+		f->up.done = 1;
+		conn_answered(c);	/* with what has still to go out */
+	} else
+		forward_fail(f, "it has closed the connection");
+}
+
+static void
+link_readable(void *arg)
+{
+	struct forward	*f = arg;
+	struct mlink	*l = f->l;
+	size_t		 room, had;
+	char		*to;
+	ssize_t		 n;
+
+	if (f->c->out_len > 0) {
+		mlink_reading(l, 0);
+		return;
+	}
+	if (l->in == NULL && (l->in = buf_get()) == NULL) {
+		forward_fail(f, "out of memory");
+		return;
+	}
+	had = l->in->len;
+	to = buf_room(l->in, &room);
+	if (room == 0) {
+		forward_fail(f, "its head is too long");
+		return;
+	}
+	n = recv(l->fd, to, room, 0);
+	if (n == -1 && (errno == EAGAIN || errno == EINTR)) {
+		if (had == 0)
+			buf_put(&l->in);
+		return;
+	}
+	if (n <= 0) {
+		if (had == 0)
+			buf_put(&l->in);
+		forward_closed(f);
+		return;
+	}
+	l->in->len += (size_t)n;
+	forward_deadline(f);
+	if (f->phase > F_HEAD && flow_feed(&f->down, l->in->data +
+	    l->in->off + had, (size_t)n) == -1) {
+		forward_fail(f, "malformed answer");
+		return;
+	}
+	forward_down(f);
+}
+
+static void
+link_writable(void *arg)
+{
+	forward_up(arg);
+}
+
+/* ---- whom, and how ---- */
+
+/* Here is a connection: the request. */
+static void
+forward_go(struct forward *f, struct mlink *l)
+{
+	struct conn	*c = f->c;
+
+	f->l = l;
+	l->readable = link_readable;
+	l->writable = link_writable;
+	l->arg = f;
+	f->phase = F_HEAD;
+	memset(&f->scan, 0, sizeof(f->scan));
+	f->head_left = c->head_len;
+	flow_begin(&f->up, f->head);
+	f->up_failed = 0;
+	f->sent = 0;
+	f->repeatable = flow_over(&f->up) ||
+	    (f->head->flags & HTTPHEAD_UPGRADE) != 0;
+	if (f->head->flags & HTTPHEAD_UPGRADE)
+		f->up.done = 1;		/* what follows waits for the 101 */
+	if (!flow_over(&f->up) && flow_feed(&f->up, c->in->data + c->in->off +
+	    c->head_len, c->in->len - c->head_len) == -1) {
+		c->keep = 0;
+		c->body_left = 1;
+		answer_error(c, 400, "malformed request body");
+		return;
+	}
+	forward_deadline(f);
+	mlink_reading(l, 1);
+	forward_up(f);
+}
+
+static int
+forward_linked(struct chan *ch, struct imsg *m, void *arg)
+{
+	struct forward			*f = arg;
+	struct msg_forwarded		 yes;
+	struct msg_forward_failed	 no;
+	struct mlink			*l;
+	char				 why[MESSAGE_SIZE];
+
+	(void)ch;
+	if (m != NULL && m->type == IMSG_FORWARDED && m->fd != -1 &&
+	    get_forwarded(m, &yes) == 0) {
+		l = mlink_new(m_take_fd(m), f->member, &f->c->addr, f->flags);
+		if (l != NULL)
+			forward_go(f, l);
+		else
+			forward_fail(f, "out of memory");
+		return (0);
+	}
+	if (m != NULL && get_forward_failed(m, &no) == -1)
+		return (-1);
+	if (m != NULL)
+		log_escape(why, sizeof(why), no.why, strlen(no.why));
+	forward_fail(f, m != NULL ? why : "authd does not answer");
+	return (0);
+}
+
+/* A connection to it: one that waits, or a new one. */
+static void
+forward_link(struct forward *f)
+{
+	struct conn	*c = f->c;
+	struct chan	*ch = link_chan();
+	struct mlink	*l;
+	uint32_t	 id;
+	char		 addr[ADDR_SIZE];
+
+	f->phase = F_LINK;
+	if (!f->retried &&
+	    (l = mlink_take(f->member, &c->addr, f->flags)) !=
+	    NULL) {
+		forward_go(f, l);
+		return;
+	}
+	addr_print(&c->addr, addr);
+	if ((id = call_start(&f->call, ch, LINK_MS, forward_linked, f)) == 0) {
+		forward_fail(f, "authd is not there");
+		return;
+	}
+	(void)say_forward(ch, id, -1, &(struct msg_forward){
+	    .member = f->member, .addr = addr, .flags = f->flags,
+	    .request = c->request });
+}
+
+/* It is for here: as if nothing had been. */
+static void
+forward_not(struct forward *f)
+{
+	struct conn	*c = f->c;
+	struct httphead	*h = f->head;
+	struct route_to	 to = f->to;
+	struct slice	 host = f->host;
+	forward_here_fn	 here = f->here;
+	enum route	 route = f->route;
+
+	f->head = NULL;
+	c->job = NULL;
+	forward_end(c);
+	c->work = NULL;
+	c->state = CONN_HEAD;
+	here(c, h, route, &to, &host);
+	free(h);
+}
+
+static int
+forward_where(struct chan *ch, struct imsg *m, void *arg)
+{
+	struct forward		*f = arg;
+	struct msg_where_is	 in;
+
+	(void)ch;
+	if (m == NULL) {
+		forward_not(f);		/* what has to be said, is said here */
+		return (0);
+	}
+	if (get_where_is(m, &in) == -1)
+		return (-1);
+	member_note(f->kind, f->id, in.member);
+	strlcpy(f->member, in.member, sizeof(f->member));
+	if (f->member[0] == '\0')
+		forward_not(f);
+	else
+		forward_link(f);
+	return (0);
+}
+
+/* ---- which requests ---- */
+
+/* The id of a session behind this beginning of a path. 0, or -1. */
+static int
+id_behind(char id[UUID_SIZE], const struct slice *path, const char *prefix)
+{
+	size_t	n = strlen(prefix), len = UUID_SIZE - 1;
+
+	if (path->len < n + len || memcmp(path->s, prefix, n) != 0 ||
+	    (path->len > n + len && path->s[n + len] != '/'))
+		return (-1);
+	memcpy(id, path->s + n, len);
+	id[len] = '\0';
+	return (uuid_is(id, len) ? 0 : -1);
+}
+
+/* Of which session or relay session is it? 0, or -1: of none. */
+static int
+forward_id(struct forward *f, const struct conn *c, const struct httphead *h)
+{
+	const char	*s = f->to.host.slug;
+
+	f->kind = FORWARD_SESSION;
+	switch (f->route) {
+	case ROUTE_PROXY:
+		snprintf(f->id, sizeof(f->id), "%.8s-%.4s-%.4s-%.4s-%.12s", s,
+		    s + 8, s + 12, s + 16, s + 20);
+		return (0);
+	case ROUTE_TERMINAL:
+	case ROUTE_TCP:
+		return (id_behind(f->id, &h->path, "/api/support-sessions/"));
+	case ROUTE_API:
+		if (!(c->listen_flags & LISTEN_INTERNAL))
+			return (id_behind(f->id, &h->path,
+			    "/api/support-sessions/"));
+		return (id_behind(f->id, &h->path, "/api/proxy/") == 0 ? 0 :
+		    id_behind(f->id, &h->path, "/api/terminal/"));
+	default:
+		return (-1);
+	}
+}
+
+/* Ids that nobody has cost a look into the store: not as many as one likes. */
+static int
+may_ask(const struct conn *c)
+{
+	static struct rate	*asks;
+	char			 addr[ADDR_SIZE], key[ADDR_SIZE];
+	uint32_t		 retry;
+
+	if (asks == NULL && (asks = rate_new(ADDRS)) == NULL)
+		return (0);
+	addr_print(&c->addr, addr);
+	rate_address(addr, key);
+	return (rate_hit(asks, key, ASKS, ASKS_MS, &retry) == 0);
+}
+
+static int
+forward_ask(struct forward *f)
+{
+	struct chan	*ch = link_chan();
+	uint32_t	 id;
+
+	if (!may_ask(f->c) || (id = call_start(&f->call, ch, WHERE_MS,
+	    forward_where, f)) == 0)
+		return (-1);
+	(void)say_where(ch, id, -1, &(struct msg_where){
+	    .kind = (uint8_t)f->kind, .session = f->id,
+	    .request = f->c->request });
+	return (0);
+}
+
+int
+forward_begin(struct conn *c, const struct httphead *h, enum route route,
+    const struct route_to *to, const struct slice *host, forward_here_fn here)
+{
+	struct forward	*f;
+	const char	*member = "";
+	int		 known;
+
+	if ((c->listen_flags & LISTEN_FORWARDED) ||
+	    (f = calloc(1, sizeof(*f))) == NULL)
+		return (0);
+	f->c = c;
+	f->route = route;
+	f->to = *to;
+	f->host = *host;
+	f->here = here;
+	f->method = h->method;
+	f->flags = (c->listen_flags & LISTEN_ALONG) |
+	    (c->trusted ? LISTEN_VOUCHED : 0);
+	if (forward_id(f, c, h) == -1 ||
+	    ((known = member_known(f->kind, f->id, &member)) &&
+	    member[0] == '\0') || (f->head = hdr_keep(h)) == NULL) {
+		free(f);
+		return (0);
+	}
+	strlcpy(f->member, member, sizeof(f->member));
+	if (!known && forward_ask(f) == -1) {
+		free(f->head);
+		free(f);
+		return (0);
+	}
+	conn_job(c, &forwarding, f);
+	conn_deadline(c, WAIT_MS);
+	if (known)
+		forward_link(f);
+	return (1);
+}

@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: ISC */
+#ifndef PROXYD_MEMBER_H
+#define PROXYD_MEMBER_H
+
+#include <sys/queue.h>
+
+#include <event2/event.h>
+#include <event2/event_struct.h>
+
+#include "base/addr.h"
+#include "base/clock.h"
+#include "imsg/msg.h"
+
+struct buf;
+
+/*
+ * Other members of a cluster: which of them has what, as authd has said it a
+ * moment ago, and connections to them. Each is one client's; between two of his
+ * requests it waits for the next.
+ */
+
+#define MEMBER_KNOWN_MS	2000	/* what authd has said is good for so long */
+#define MEMBER_IDLE	8	/* connections to one that wait, */
+#define MEMBER_IDLE_MS	10000	/* and how long */
+
+/* Who has it: 1, and the name ("": it is here), or 0: authd is to be asked. */
+int	member_known(enum forward_kind, const char *id,
+	    const char **member);
+void	member_note(enum forward_kind, const char *id, const char *member);
+
+struct mlink {
+	LIST_ENTRY(mlink) entry;	/* of those that wait */
+	/* set once */
+	int		  fd;
+	char		  member[MEMBER_SIZE];
+	struct addr	  client;
+	uint32_t	  flags;	/* of his listener */
+	/* state */
+	struct event	  ev_read, ev_write;
+	unsigned	  reading:1, writing:1, waits:1,
+			  used:1;	/* for a request before this one */
+	struct timer	  idle;
+	struct buf	 *in;
+	/* who has it now; NULL: it waits */
+	void		(*readable)(void *);
+	void		(*writable)(void *);
+	void		 *arg;
+};
+
+/* One that waits for this client's next request there, or NULL. */
+struct mlink	*mlink_take(const char *member, const struct addr *client,
+		    uint32_t flags);
+/* A new one (fd taken); NULL when out of memory. */
+struct mlink	*mlink_new(int fd, const char *member,
+		    const struct addr *client, uint32_t flags);
+void		 mlink_reading(struct mlink *, int on);
+void		 mlink_writing(struct mlink *, int on);
+/* Its request is answered: it waits, or is closed if enough do. */
+void		 mlink_keep(struct mlink *);
+/* Close it. NULL is allowed. */
+void		 mlink_free(struct mlink *);
+
+#endif

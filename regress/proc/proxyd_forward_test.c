@@ -1,0 +1,280 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * What another member of a cluster has: how a request goes there, how its answer
+ * comes back, and what a broken member, or none, does to it. This program is
+ * authd and the other member.
+ */
+#include <sys/socket.h>
+
+#include <poll.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "proxyd/member.h"
+#include "regress/lib/proxyd_story.h"
+#include "regress/lib/tap.h"
+
+#define PATH	"/api/support-sessions/" SESSION
+#define ASK	"GET " PATH " HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer t\r\n"
+#define YES	"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n"
+
+static struct drive	d;
+
+/* authd: the member that has it. */
+static void
+at(const char *member)
+{
+	struct msg_where	 in;
+	struct imsg		*m = hear(d.authd, where, &in);
+
+	is_str(in.session, SESSION, "authd is asked where it is");
+	say_id(d.authd, m->id, where_is, .member = member);
+}
+
+/* authd: a connection to it, of which this is the far end. */
+static int
+linked(uint32_t flags)
+{
+	struct msg_forward	 in;
+	struct imsg		*m = hear(d.authd, forward, &in);
+	int			 sv[2];
+
+	is_str(in.member, "b", "and for a connection there");
+	is_str(in.addr, "127.0.0.1", "for this client");
+	is_int(in.flags, flags, "of this listener");
+	stream_pair(sv);
+	say_fd(d.authd, m->id, sv[1], forwarded);
+	return (sv[0]);
+}
+
+/* Until these bytes are there; all that came. */
+static const char *
+got(int fd, const char *end)
+{
+	return (get_until(fd, end));
+}
+
+/* It is known for a moment who has it. */
+static void
+forget(void)
+{
+	drive_clock(&d, MEMBER_KNOWN_MS);
+}
+
+static void
+test_exchange(void)
+{
+	int	fd = browser(&d, 0), link;
+
+	put(fd, ASK "X-Mine: 1\r\n\r\n");
+	at("b");
+	link = linked(0);
+	is_str(got(link, "\r\n\r\n"), ASK "X-Mine: 1\r\n\r\n",
+	    "the request goes there as it came");
+	put(link, "HTTP/1.1 103 Early\r\nX: 1\r\n\r\n" YES "ok");
+	is_str(got(fd, "ok"), "HTTP/1.1 103 Early\r\nX: 1\r\n\r\n" YES "ok",
+	    "the answer comes as it is");
+	put(fd, "POST " PATH "/proxy-token HTTP/1.1\r\nHost: a\r\n"
+	    "Content-Length: 5\r\n\r\nhel");
+	ok(strstr(got(link, "hel"), "POST ") != NULL, "the next one goes on "
+	    "the same connections, and begins before it is whole");
+	put(fd, "lo");
+	is_str(got(link, "lo"), "lo", "to its end");
+	put(link, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+	    "3\r\nabc\r\n");
+	ok(strstr(got(fd, "abc\r\n"), "chunked") != NULL, "an answer in "
+	    "chunks, as they come");
+	put(link, "0\r\n\r\n");
+	is_str(got(fd, "0\r\n\r\n"), "0\r\n\r\n", "to the last");
+	close(fd);
+	fd = browser(&d, 0);
+	put(fd, ASK "\r\n");
+	ok(strstr(got(link, "\r\n\r\n"), ASK) != NULL,
+	    "the client's next connection finds it, too");
+	put(link, YES "ok");
+	(void)got(fd, "ok");
+	drive_clock(&d, MEMBER_IDLE_MS);
+	is_int(end_of(link), 0, "it is not kept for ever");
+	close(fd);
+	close(link);
+}
+
+/* Not for here, and for nobody: as without a cluster. */
+static void
+test_here(void)
+{
+	struct msg_api	 in;
+	struct imsg	*m;
+	int		 fd = browser(&d, 0), i;
+
+	for (i = 0; i < 2; i++) {
+		put(fd, ASK "\r\n");
+		if (i == 0)
+			at("");
+		m = hear_next(d.authd, api, &in);
+		is_str(in.session, SESSION, i == 0 ? "it is here" :
+		    "which is known for a while");
+		say_id(d.authd, m->id, api_result, .status = 200);
+		is_int(status_of(answer(fd)), 200, "answered");
+	}
+	put(fd, "GET /api/support-sessions HTTP/1.1\r\nHost: a\r\n"
+	    "Authorization: Bearer t\r\n\r\n");
+	m = hear_next(d.authd, api, &in);
+	say_id(d.authd, m->id, api_result, .status = 200);
+	is_int(status_of(answer(fd)), 200, "a list is for here");
+	close(fd);
+	forget();
+}
+
+/* The status that a client gets when b says this (NULL: hangs up). */
+static int
+broken(const char *said)
+{
+	int	fd = browser(&d, 0), link, r;
+
+	put(fd, ASK "\r\n");
+	at("b");
+	link = linked(0);
+	(void)got(link, "\r\n\r\n");
+	if (said != NULL)
+		put(link, "%s", said);
+	shutdown(link, SHUT_WR);
+	r = status_of(answer(fd));
+	close(fd);
+	close(link);
+	forget();
+	return (r);
+}
+
+static void
+test_broken(void)
+{
+	struct msg_forward	 in;
+	struct imsg		*m;
+	int			 fd, link;
+
+	is_int(broken(NULL), 503, "it hangs up: 503");
+	is_int(broken("HTTP/1.1 2"), 503, "in the middle of a head");
+	is_int(broken("SSH-2.0-x\r\n\r\n"), 503, "it speaks something else");
+	is_int(broken("HTTP/1.1 200 OK\r\nContent-Length: 1\r\n"
+	    "Transfer-Encoding: chunked\r\n\r\n"), 503, "two framings");
+	fd = browser(&d, 0);
+	put(fd, ASK "\r\n");
+	at("b");
+	m = hear(d.authd, forward, &in);
+	say_id(d.authd, m->id, forward_failed, .why = "no\nway");
+	is_int(status_of(answer(fd)), 503, "nobody is there: 503");
+	ok(drive_logs(&d, "member b: no\\x0away"), "and why");
+	put(fd, ASK "\r\n");
+	link = linked(0);
+	(void)got(link, "\r\n\r\n");
+	put(link, "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhalf");
+	(void)got(fd, "half");
+	close(link);
+	ok(end_of(fd) != -1, "half an answer: the connection ends");
+	close(fd);
+	forget();
+}
+
+/* One that waited was closed over there meanwhile. */
+static void
+test_stale(void)
+{
+	int	fd = browser(&d, 0), link;
+
+	put(fd, ASK "\r\n");
+	at("b");
+	link = linked(0);
+	(void)got(link, "\r\n\r\n");
+	put(link, YES "ok");
+	(void)got(fd, "ok");
+	drive_freeze(&d, 1);
+	close(link);
+	put(fd, ASK "\r\n");
+	drive_freeze(&d, 0);
+	link = linked(0);
+	(void)got(link, "\r\n\r\n");
+	put(link, YES "ok");
+	ok(strstr(got(fd, "ok"), "200") != NULL, "a new one is taken for a "
+	    "GET");
+	close(fd);
+	close(link);
+	forget();
+}
+
+static void
+test_raw(void)
+{
+	int	fd = browser(&d, 0), link;
+
+	put(fd, "GET " PATH "/terminal?ticket=x HTTP/1.1\r\nHost: a\r\n"
+	    "Connection: Upgrade\r\nUpgrade: websocket\r\n"
+	    "Sec-WebSocket-Version: 13\r\n"
+	    "Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\nearly");
+	at("b");
+	link = linked(0);
+	ok(strstr(got(link, "\r\n\r\n"), "ticket=x") != NULL,
+	    "an upgrade goes there with its ticket");
+	put(link, "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n"
+	    "Connection: Upgrade\r\n\r\nhello");
+	ok(strstr(got(fd, "hello"), "101") != NULL, "its answer, and what "
+	    "stands behind it");
+	is_str(got(link, "early"), "early", "what was sent early comes now");
+	put(fd, "GET ");
+	is_str(got(link, "GET "), "GET ", "bytes go there");
+	put(link, "HTTP/1.1 x");
+	is_str(got(fd, "x"), "HTTP/1.1 x", "and back, whatever they are");
+	drive_clock(&d, 3600 * 1000);
+	put(link, "y");
+	is_str(got(fd, "y"), "y", "after an hour, too");
+	close(link);
+	is_int(end_of(fd), 0, "to the end");
+	close(fd);
+	forget();
+}
+
+/* The host of a service names its session; the other listeners go along. */
+static void
+test_others(void)
+{
+	int	fd = browser(&d, 0), link;
+
+	put(fd, "GET / HTTP/1.1\r\nHost: " HOST "\r\n\r\n");
+	at("b");
+	link = linked(0);
+	ok(strstr(got(link, "\r\n\r\n"), HOST) != NULL, "a service's page");
+	put(link, YES "ok");
+	(void)got(fd, "ok");
+	close(fd);
+	close(link);
+	forget();
+	fd = browser(&d, 1);
+	put(fd, "GET /api/proxy/" SESSION "/web/ HTTP/1.1\r\nHost: a\r\n\r\n");
+	at("b");
+	link = linked(LISTEN_INTERNAL);
+	ok(strstr(got(link, "\r\n\r\n"), "/api/proxy/") != NULL,
+	    "a back end's request");
+	close(fd);
+	close(link);
+	forget();
+}
+
+int
+main(void)
+{
+	struct conf	cf;
+
+	proxyd_conf(&cf);
+	cf.cluster_port = 7;
+	drive_start(&d, ROLE_PROXYD, &cf);
+	test_exchange();
+	forget();
+	test_here();
+	test_broken();
+	test_stale();
+	test_raw();
+	test_others();
+	is_int(drive_leave(&d), 0, "proxyd ends well");
+	return (done_testing());
+}
