@@ -20,6 +20,11 @@
 #define PACE_MS		1
 #define IDLE_MS		2000		/* buffers are given back after it */
 #define TICK_EARLY	(YAMUX_NSEC / 2)	/* not worth moving the timer */
+/*
+ * What is so far away, as the next ping is, waits for the whole second: then
+ * the many processes of a machine wake one behind the other, and not it.
+ */
+#define TICK_FAR	(11 * YAMUX_NSEC)
 /* Control frames in one message: its header has two bytes then, and a key. */
 #define CONTROL_BATCH	(10 * YAMUX_HEADER)
 #define WS_ROOM		4		/* a header with 16 bits of length */
@@ -398,6 +403,8 @@ mux_tick_arm(struct mux *m)
 		return;
 	now = clock_ns();
 	m->tick_ns = due;
+	if (due > now + TICK_FAR)
+		due += YAMUX_NSEC - 1 - (due - 1) % YAMUX_NSEC;
 	timer_set(&m->tick, due <= now ? 0 : (due - now + 999999) / 1000000);
 }
 
@@ -407,8 +414,8 @@ mux_tick(void *arg)
 	struct mux	*m = arg;
 	int		 r;
 
-	/* Starved of time, we are late: what has come counts first. */
-	if (m->state == MUX_UP)
+	/* Starved of time, we are late: an answer that has come counts first. */
+	if (m->state == MUX_UP && yamux_is_asking(m->y))
 		mux_read(m);
 	if (m->state != MUX_UP || (r = yamux_tick(m->y, clock_ns())) == 0)
 		return;		/* armed again at the end of the turn */

@@ -97,7 +97,7 @@ struct mux {
 	int			 large_reads;
 	int			 paced;		/* SO_RCVLOWAT is raised */
 	struct timer		 pace, tick, idle, late;
-	uint64_t		 tick_ns;	/* what `tick` is set for */
+	uint64_t		 tick_ns;	/* what `tick` is for */
 };
 
 /*

@@ -491,6 +491,12 @@ yamux_ping(struct yamux *y, uint64_t now)
 	return (0);
 }
 
+bool
+yamux_is_asking(const struct yamux *y)
+{
+	return (y->ping != PING_NONE);
+}
+
 /* When our ping is lost: silence, or (put into *noanswer) no answer. */
 static uint64_t
 ping_deadline(const struct yamux *y, uint64_t *noanswer)

@@ -248,6 +248,9 @@ int	 yamux_tick(struct yamux *, uint64_t now);
  */
 int	 yamux_ping(struct yamux *, uint64_t now);
 
+/* Is the answer to a ping of ours still to come? */
+bool	 yamux_is_asking(const struct yamux *);
+
 /*
  * Queue go-away.  Code 0: SYNs that come later are answered with RST, we open
  * no more, open streams go on; repeated calls do nothing.  Other codes: the
