@@ -45,22 +45,26 @@ cgroup_least(pid_t pid, const char *what, uint64_t *least)
 	return (r);
 }
 
-/* Of the one that runs; or what one that root starts could raise it to. */
+/* Of the one that runs; or what one that were started here could have. */
 static uint64_t
-files_limit(pid_t pid)
+files_limit(pid_t pid, uint64_t needed)
 {
 	char		path[64];
-	struct rlimit	rl;
+	struct rlimit	rl, more;
 	uint64_t	n;
 
 	snprintf(path, sizeof(path), "/proc/%d/limits", (int)pid);
 	if (pid != 0 && look(path, "Max open files", &n) == 0)
 		return (n);
-	if (geteuid() == 0 && look("/proc/sys/fs/nr_open", "", &n) == 0)
-		return (n);
 	if (getrlimit(RLIMIT_NOFILE, &rl) == -1)
 		return (0);
-	return (rl.rlim_max == RLIM_INFINITY ? UNLIMITED : rl.rlim_max);
+	if (rl.rlim_max == RLIM_INFINITY)
+		return (UNLIMITED);
+	/* Root may raise it, unless that right has been taken away. */
+	more.rlim_cur = more.rlim_max = needed;
+	if (rl.rlim_max < needed && setrlimit(RLIMIT_NOFILE, &more) == 0)
+		return (needed);
+	return (rl.rlim_max);
 }
 
 static void
@@ -93,7 +97,7 @@ check_limits(const struct conf *c, pid_t pid)
 	uint64_t	files, processes, n;
 
 	limits_want(c, &files, &processes);
-	finding_least("open files", files_limit(pid), files,
+	finding_least("open files", files_limit(pid, files), files,
 	    "LimitNOFILE=%llu in the unit (or ulimit -n), then a restart; or "
 	    "a smaller max tunnels", (unsigned long long)files);
 	files += c->max_tunnels * FILES_PER_TUNNEL;

@@ -17,6 +17,8 @@
 #include "parse.h"
 
 #define MACROS_MAX	256
+#define GIVEN_MAX	16	/* by the command line */
+#define NAME_MAX_GIVEN	64
 
 struct source {
 	TAILQ_ENTRY(source)	 entry;
@@ -33,7 +35,7 @@ struct source {
 struct macro {
 	TAILQ_ENTRY(macro)	 entry;
 	char			*name, *text;
-	int			 line, used;
+	int			 line, used, given;
 };
 
 struct lex {
@@ -200,6 +202,10 @@ static int		 token_quoted(struct lex *, union lex_value *);
 static int		 token_word(struct lex *, union lex_value *);
 static int		 token_macro(struct lex *);
 static int		 token_end(struct lex *);
+static int		 define_given(struct lex *);
+
+static const char	*given[GIVEN_MAX];	/* cfg_define() */
+static unsigned		 ngiven;
 static int		 word_token(struct lex *, union lex_value *);
 static int		 word_number(struct lex *, union lex_value *);
 
@@ -214,7 +220,10 @@ lex_new(void (*error)(void *, const char *, int, const char *), void *arg)
 	lx->arg = arg;
 	TAILQ_INIT(&lx->sources);
 	TAILQ_INIT(&lx->macros);
-	return (lx);
+	if (define_given(lx) == 0)
+		return (lx);
+	lex_free(lx);
+	return (NULL);
 }
 
 void
@@ -377,17 +386,18 @@ lex_push_file(struct lex *lx, const char *path)
 	return (source_push(lx, full, text, len) == NULL ? -1 : 0);
 }
 
-int
-lex_define(struct lex *lx, const char *name, const char *text)
+/* NULL: out of memory, or an error that was reported. */
+static struct macro *
+macro_new(struct lex *lx, const char *name, const char *text)
 {
 	struct macro	*m;
 
 	if (lx->nmacros >= MACROS_MAX) {
 		lex_error(lx, name, "too many macros");
-		return (-1);
+		return (NULL);
 	}
 	if ((m = calloc(1, sizeof(*m))) == NULL)
-		return (-1);
+		return (NULL);
 	m->line = lx->line;
 	m->name = strdup(name);
 	m->text = strdup(text);
@@ -395,10 +405,55 @@ lex_define(struct lex *lx, const char *name, const char *text)
 		free(m->name);
 		free(m->text);
 		free(m);
-		return (-1);
+		return (NULL);
 	}
 	TAILQ_INSERT_HEAD(&lx->macros, m, entry);	/* the newest counts */
 	lx->nmacros++;
+	return (m);
+}
+
+int
+lex_define(struct lex *lx, const char *name, const char *text)
+{
+	struct macro	*m;
+
+	TAILQ_FOREACH(m, &lx->macros, entry)
+		if (m->given && strcmp(m->name, name) == 0)
+			return (0);
+	return (macro_new(lx, name, text) == NULL ? -1 : 0);
+}
+
+int
+cfg_define(const char *macro)
+{
+	size_t	n = 0;
+
+	while (isalnum((unsigned char)macro[n]) || macro[n] == '_' ||
+	    (macro[n] == '-' && n > 0))
+		n++;
+	if (n == 0 || macro[n] != '=' || n >= NAME_MAX_GIVEN ||
+	    ngiven == GIVEN_MAX)
+		return (-1);
+	given[ngiven++] = macro;
+	return (0);
+}
+
+/* They count as used: one file may be for several daemons. */
+static int
+define_given(struct lex *lx)
+{
+	struct macro	*m;
+	char		 name[NAME_MAX_GIVEN];
+	const char	*text;
+	unsigned	 i;
+
+	for (i = 0; i < ngiven; i++) {
+		text = strchr(given[i], '=') + 1;
+		strlcpy(name, given[i], (size_t)(text - given[i]));
+		if ((m = macro_new(lx, name, text)) == NULL)
+			return (-1);
+		m->given = m->used = 1;
+	}
 	return (0);
 }
 

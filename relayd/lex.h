@@ -23,7 +23,8 @@ union lex_value {
 
 /*
  * Errors of the lexer itself go to `error` with the position ready to print.
- * lex_new returns NULL when out of memory.
+ * lex_new returns NULL when out of memory. What cfg_define() was given is known
+ * from the start.
  */
 struct lex	*lex_new(void (*error)(void *arg, const char *file, int line,
 		    const char *text), void *arg);

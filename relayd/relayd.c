@@ -47,7 +47,8 @@ static void	parse_error(void *, const char *);
 static void
 usage(FILE *f, int status)
 {
-	fprintf(f, "usage: relayd [-dEnv] [-f file] [-L directory]\n"
+	fprintf(f, "usage: relayd [-dEnv] [-D macro=text] [-f file] "
+	    "[-L directory]\n"
 	    "       relayd --help | --version\n");
 	exit(status);
 }
@@ -115,7 +116,7 @@ options(int argc, char **argv, int *check, int *verbose)
 
 	env()->conf_path = RELAYD_CONF;
 	env()->libexec = RELAYD_LIBEXECDIR;
-	while ((ch = getopt_long(argc, argv, "dEf:hL:nv", longer, NULL)) !=
+	while ((ch = getopt_long(argc, argv, "dD:Ef:hL:nv", longer, NULL)) !=
 	    -1) {
 		switch (ch) {
 		case 'h':
@@ -125,6 +126,10 @@ options(int argc, char **argv, int *check, int *verbose)
 			exit(0);
 		case 'd':
 			env()->foreground = 1;
+			break;
+		case 'D':
+			if (cfg_define(optarg) == -1)
+				usage(stderr, 2);
 			break;
 		case 'E':
 			from_env = 1;

@@ -62,6 +62,32 @@ operator { jwt secret file "%s"
 """ % (top, port, top, secret, operator, extra)
 
 
+def macros():
+    """-D: whatever the file says, and whether it says anything."""
+    path = write("macros.conf", 'where = "127.0.0.2"\n' + config(1).replace(
+        "127.0.0.1 port 1\n", "$where port $at\n"))
+    r = run("-nv", "-f", path, "-D", "at=7001")
+    t.match(r.stdout, "(?m)^listen on 127.0.0.2 port 7001$",
+            "a macro that only -D knows")
+    r = run("-nv", "-f", path, "-D", "at=7001", "-D", "where=127.0.0.9", "-D",
+            "other=1")
+    t.match(r.stdout, "(?m)^listen on 127.0.0.9 port 7001$",
+            "one that the file has, too; and one that it has not")
+    r = run("-n", "-f", path)
+    t.match(r.stderr, '"\\$at": no such macro', "without it there is none")
+    for wrong in "at", "=1", "a b=1", "-a=1", "a" * 64 + "=1":
+        t.equal(run("-n", "-f", path, "-D", wrong).returncode, 2,
+                "-D %s is no macro" % wrong[:8])
+    many = ["-D", "at=7001"] + [x for i in range(15)
+                                for x in ("-D", "m%d=" % i)]
+    t.equal((run("-n", "-f", path, *many).returncode,
+             run("-n", "-f", path, *many, "-D", "a=1").returncode), (0, 2),
+            "16 of them, and not 17")
+
+
+macros()
+
+
 # -n and -nv
 
 good = write("good.conf", config(free_port(), "tunnel { max tunnels 20 }"))

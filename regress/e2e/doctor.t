@@ -6,12 +6,13 @@ sets; and a daemon that runs."""
 
 import json
 import os
+import re
 import shutil
 import socket
 import subprocess
 import tempfile
 
-from harness import BUILD, FAST_BUILD, Relayd, Tap, free_port
+from harness import BUILD, FAST_BUILD, SRC, Relayd, Tap, free_port
 
 t = Tap()
 SECRET = "x" * 40 + "\n"
@@ -105,6 +106,24 @@ def more_tunnels(tmp):
     t.equal(m.state("ports of the proxy"), "ok", "and as many as it takes")
 
 
+def manual(tmp):
+    """relayd(8), SCALING, has the numbers of 10,000 tunnels."""
+    rows = Machine(tmp, "trusted proxy 127.0.0.1/32",
+                   "max tunnels 10000").ask()[0]
+    with open(os.path.join(SRC, "man", "relayd.8")) as f:
+        text = f.read().split(".Sh SCALING")[1].split(".Sh SIGNALS")[0]
+    for word, check in (
+            ("LimitNOFILE", "open files"), ("kernel.pid_max", "pid_max"),
+            ("kernel.threads-max", "threads-max"),
+            ("fs.file-max", "file-max"), ("net.core.somaxconn", "somaxconn"),
+            ("nf_conntrack_max", "conntrack"),
+            ("ip_local_port_range", "ports of the proxy")):
+        said = re.search(r"(?m)^\.It Li .*\b%s Ta ([\d,]+)" % re.escape(word),
+                         text).group(1)
+        t.equal(said.replace(",", ""), rows[check]["needed"],
+                "the manual says " + word)
+
+
 def configuration(tmp):
     m = Machine(tmp)
     for mode, state in ((0o640, "ok"), (0o664, "wrong"), (0o642, "wrong"),
@@ -165,7 +184,7 @@ def injected(m, call, what, check):
 
 
 def kernel(tmp):
-    m = Machine(tmp)
+    m = Machine(tmp, tunnel="max tunnels 100")
     sync = injected(m, "adjtimex,clock_adjtime", "retval=0", "clock")
     t.equal(sync[0], "ok", "a clock that is set")
     t.equal(injected(m, "adjtimex,clock_adjtime", "retval=5", "clock"), ("warning", 4),
@@ -207,7 +226,8 @@ def running(tmp):
 
 with tempfile.TemporaryDirectory() as tmp:
     os.chmod(tmp, 0o755)
-    for f in numbers, more_tunnels, configuration, engines, kernel, running:
+    for f in (numbers, more_tunnels, manual, configuration,
+              engines, kernel, running):
         f(tmp)
     r = subprocess.run([os.path.join(BUILD, "bin", "relayctl"), "doctor",
                         "patient"], stdout=subprocess.PIPE,
