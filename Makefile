@@ -239,7 +239,7 @@ MAN3 = $(wildcard $(srcdir)/man/*.3)
 MAN5 = $(wildcard $(srcdir)/man/*.5)
 MAN7 = $(wildcard $(srcdir)/man/*.7)
 MAN8 = $(wildcard $(srcdir)/man/*.8)
-EXAMPLES = $(filter-out %/schema %/container,$(wildcard $(srcdir)/etc/*)) \
+EXAMPLES = $(filter-out %/schema %/container %/rpm %/openwrt,$(wildcard $(srcdir)/etc/*)) \
 	$(wildcard $(srcdir)/etc/schema/*.sql)
 DOCS = $(wildcard $(srcdir)/LICENSE $(srcdir)/CHANGELOG.md \
 	$(srcdir)/doc/openapi.yaml)

@@ -13,19 +13,21 @@ import tempfile
 
 import yaml
 
-from harness import FAST_BUILD, SRC, Lines, Relayd, Tap, free_port, until
+import postgres
+from harness import (FAST_BUILD, SRC, Lines, Program, Relayd, Tap, Targets,
+                     free_port, until)
 from pairing import Device
 from peers import Relay
 
 t = Tap()
 ETC = os.path.join(SRC, "etc", "container")
 START = """
-root=$1/root
-shift
-mount --rbind "${root%/*}/image" "$root" || exit 1
+root=$1/root-$2 image=$1/$2 state=$3
+shift 3
+mount --rbind "$image" "$root" || exit 1
 mount --rbind /proc "$root/proc" && mount --rbind /dev "$root/dev" || exit 1
 mount -o remount,bind,ro "$root" || exit 1
-for d in var/lib/relayd run/relayd; do
+for d in $state; do
 	mount -t tmpfs -o mode=0700,uid=65532,gid=65532 none "$root/$d" || exit 1
 done
 exec python3 -c 'import os, sys
@@ -46,11 +48,11 @@ def containerfile():
 
 
 class Contained(Relayd):
-    def __init__(self, dir_, port, env):
+    def __init__(self, dir_, port, env, entry=None):
         super().__init__(t, port=port)
         words = containerfile()
         self.inner = dir_
-        entry = json.loads(words["ENTRYPOINT"])
+        entry = entry or json.loads(words["ENTRYPOINT"])
         # /usr there, and here wherever the build is for.
         self.program = subprocess.run(
             ["find", dir_ + "/image", "-name", "relayd", "-type", "f"],
@@ -64,7 +66,7 @@ class Contained(Relayd):
     def start(self):
         self.p = subprocess.Popen(
             ["unshare", "-m", "sh", "-c", START, "sh", self.inner,
-             *self.argv], env=dict(self.env, PATH=os.environ["PATH"]),
+             "image", "var/lib/relayd run/relayd", *self.argv], env=dict(self.env, PATH=os.environ["PATH"]),
             stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE)
         self.pid = self.p.pid
@@ -94,9 +96,13 @@ def collected(dir_):
     suid = subprocess.run(["find", dir_ + "/image", "-perm", "/6000"],
                           stdout=subprocess.PIPE, text=True).stdout
     t.equal(suid, "", "nothing with a user of its own")
+    mount_points(dir_, "image")
+
+
+def mount_points(dir_, image):
     for d in "proc", "dev":
-        os.mkdir(os.path.join(dir_, "image", d))
-    os.mkdir(os.path.join(dir_, "root"))
+        os.mkdir(os.path.join(dir_, image, d))
+    os.mkdir(os.path.join(dir_, "root-" + image))
 
 
 def text(value):
@@ -107,7 +113,7 @@ def text(value):
 def compose(dir_):
     with open(os.path.join(ETC, "compose.yaml")) as f:
         services = yaml.safe_load(f)["services"]
-    for name, s in services.items():
+    for name, s in [x for x in services.items() if "build" in x[1]]:
         t.equal((s["read_only"], s["cap_drop"], s["security_opt"]),
                 (True, ["ALL"], ["no-new-privileges:true"]),
                 "compose.yaml: %s may do nothing" % name)
@@ -137,6 +143,88 @@ def compose(dir_):
         a.send("x")
         t.equal(b.recv(), (1, b"x"), "and rendezvous, with all of the "
                 "variables there, empty")
+
+
+def place(dir_, image, path, words, user=65532):
+    """A file that is mounted there."""
+    at = os.path.join(dir_, image, path)
+    os.makedirs(os.path.dirname(at), exist_ok=True)
+    with open(at, "w") as f:
+        f.write(words)
+    os.chmod(at, 0o400)
+    os.chown(at, user, user)
+
+
+def client_image(dir_):
+    r = subprocess.run(["sh", os.path.join(ETC, "collect"), dir_ + "/client",
+                        FAST_BUILD, "client"], cwd=SRC,
+                       stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                       text=True)
+    t.equal(r.returncode, 0, "an image of the client") or t.diag(r.stdout)
+    mount_points(dir_, "client")
+    programs = subprocess.run(
+        ["find", dir_ + "/client", "-path", "*bin/*", "-type", "f"],
+        stdout=subprocess.PIPE, text=True).stdout.split()
+    t.equal([os.path.basename(x) for x in programs], ["tunnel-client"],
+            "which has one program")
+    return programs[0][len(dir_ + "/client"):]
+
+
+def client(dir_, program, service, d, targets):
+    """The one of compose.yaml, as its last stage but one starts it."""
+    said = json.loads(d.inside(d.prefix + "/sbin/relayctl", "-j", "-s",
+                               "/run/relayd/control.sock", "system", "add",
+                               "office").stdout)[0]
+    env = {k: text(v) for k, v in service["environment"].items()}
+    env.update(SYSTEM_KEY=said["key"], SYSTEM_SECRET=said["secret"],
+               SUPPORT_URL=env["SUPPORT_URL"].replace(
+                   "172.30.7.4:8080", "127.0.0.1:%d" % d.port),
+               STATIC_SERVICES=env["STATIC_SERVICES"].replace(
+                   "172.30.7.6:80", "127.0.0.1:%d" % targets.http))
+    with open(os.path.join(ETC, "Containerfile")) as f:
+        entry = json.loads(re.search(r"AS client\n(?:.*\n)*?ENTRYPOINT (.*)",
+                                     f.read()).group(1))
+    return Program(["unshare", "-m", "sh", "-c", START, "sh", dir_, "client",
+                    "var/lib/tunnel-client", program, *entry[1:]], env=env)
+
+
+def tunnels(dir_):
+    """compose.yaml's profiles tunnels and client, but for their network."""
+    with open(os.path.join(ETC, "compose.yaml")) as f:
+        services = yaml.safe_load(f)["services"]
+    s = services["tunnels"]
+    pg, redis, port = postgres.server(), free_port(), free_port()
+    words = [text(w).replace("host=172.30.7.2 port=5432 dbname=relayd "
+                             "user=relayd", pg.conninfo(pg.database()))
+             .replace("172.30.7.3:6379", "127.0.0.1:%d" % redis)
+             for w in s["command"]]
+    with open(os.path.join(ETC, "relayd.conf")) as f:
+        conf = f.read().replace("0.0.0.0 port 8080", "127.0.0.1 port %d" %
+                                port)
+    place(dir_, "image", "etc/relayd.conf", conf)
+    for name in "jwt.secret", "postgresql.password":
+        place(dir_, "image", "etc/relayd/secrets/" + name, "x" * 48 + "\n")
+    program = client_image(dir_)
+    with Program(["redis-server", *services["redis"]["command"][1:], "--port",
+                  str(redis), "--bind", "127.0.0.1", "--dir", dir_]) as r, \
+            Targets() as targets:
+        r.out.wait("Ready to accept connections")
+        with Contained(dir_, port, {}, s["entrypoint"] + words) as d, \
+                client(dir_, program, services["client"], d, targets):
+            ctl = (d.prefix + "/sbin/relayctl", "-j", "-s",
+                   "/run/relayd/control.sock", "show")
+            until(lambda: [x for x in json.loads(d.inside(
+                *ctl, "sessions").stdout) if x["services"] == 1],
+                "its session")
+            t.ok(True, "relayd, PostgreSQL, Redis and the client, as "
+                 "compose.yaml has them")
+            t.match(pg.sql("SELECT count(*) FROM support_sessions WHERE "
+                           "status = 'active'", pg_name(words)), "^1$",
+                    "in that database")
+
+
+def pg_name(words):
+    return re.search(r"dbname=(\w+)", " ".join(words)).group(1)
 
 
 def pair(d):
@@ -189,6 +277,7 @@ try:
         t.skip("no mounts here", "what it does")
     else:
         compose(dir_)
+        tunnels(dir_)
         kubernetes(dir_)
 finally:
     shutil.rmtree(dir_, ignore_errors=True)
