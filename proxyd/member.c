@@ -180,8 +180,8 @@ mlink_keep(struct mlink *l)
 	LIST_INSERT_HEAD(&idle, l, entry);
 	l->waits = 1;
 	mlink_reading(l, 1);
-	timer_set(&l->idle, MEMBER_IDLE_MS);
-	if (n >= MEMBER_IDLE)
+	timer_set(&l->idle, n < MEMBER_IDLE ? MEMBER_IDLE_MS : MEMBER_MORE_MS);
+	if (n >= MEMBER_MOST)
 		mlink_free(last);
 }
 

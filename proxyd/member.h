@@ -21,7 +21,9 @@ struct buf;
 
 #define MEMBER_KNOWN_MS	2000	/* what authd has said is good for so long */
 #define MEMBER_IDLE	8	/* connections to one that wait, */
-#define MEMBER_IDLE_MS	10000	/* and how long */
+#define MEMBER_IDLE_MS	10000	/* and how long; */
+#define MEMBER_MORE_MS	1000	/* what is more than that, while there is much */
+#define MEMBER_MOST	256	/* and all */
 
 /* Who has it: 1, and the name ("": it is here), or 0: authd is to be asked. */
 int	member_known(enum forward_kind, const char *id,
@@ -55,7 +57,7 @@ struct mlink	*mlink_new(int fd, const char *member,
 		    const struct addr *client, uint32_t flags);
 void		 mlink_reading(struct mlink *, int on);
 void		 mlink_writing(struct mlink *, int on);
-/* Its request is answered: it waits, or is closed if enough do. */
+/* Its request is answered: it waits. */
 void		 mlink_keep(struct mlink *);
 /* Close it. NULL is allowed. */
 void		 mlink_free(struct mlink *);

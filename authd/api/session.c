@@ -10,6 +10,7 @@
 #include "authd/core/may.h"
 #include "authd/core/services.h"
 #include "authd/core/session.h"
+#include "authd/msg/member.h"
 #include "authd/now.h"
 #include "authd/turn.h"
 #include "base/compat.h"
@@ -29,6 +30,8 @@ enum refusal
 api_session(const struct api_call *call, const struct facts *f,
     struct session_row *row, struct session **sep)
 {
+	enum refusal	no;
+
 	*sep = NULL;
 	if (session_id_check(call->session) == -1)
 		return (REFUSE_SESSION_NONE);
@@ -39,7 +42,10 @@ api_session(const struct api_call *call, const struct facts *f,
 	else
 		return (f->got_session == STORE_NONE ? REFUSE_SESSION_NONE :
 		    REFUSE_STORE);
-	return (may_see(f));
+	if ((no = may_see(f)) == REFUSE_NOT && *sep == NULL &&
+	    row->status <= SESSION_ACTIVE && member_is_elsewhere(row->member))
+		no = REFUSE_ELSEWHERE;
+	return (no);
 }
 
 struct session *

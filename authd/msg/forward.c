@@ -10,6 +10,7 @@
 #include "authd/core/session.h"
 #include "authd/cred/peerhead.h"
 #include "base/addr.h"
+#include "base/clock.h"
 #include "base/compat.h"
 #include "base/log.h"
 #include "forward.h"
@@ -19,7 +20,9 @@
 #include "member.h"
 #include "peer.h"
 #include "proc/proc.h"
+#include "relay.h"
 
+#define WHERE_MS	2500	/* proxyd waits for 3 s */
 #define DIAL_MS		3000	/* dialerd's own end is before that */
 #define GOING_MAX	64	/* connections that are being made, */
 #define GOING_ONE	32	/* of one proxyd */
@@ -74,6 +77,27 @@ where_known(enum holder_at at, const struct member_row *m, void *arg)
 	free(asker);
 }
 
+static void
+relay_known(const struct answer *a, void *arg)
+{
+	const char	*name = a->r == 0 ? a->relay_at->member : "";
+
+	where_known(member_is_elsewhere(name) ? HOLDER_THERE : HOLDER_HERE,
+	    member_find(name), arg);
+}
+
+/* What memory has is here, what has no such name is nowhere. */
+static void
+relay_where(const char *id, struct asker *asker)
+{
+	if (strlen(id) != RELAY_ID || relay_find(id) != NULL)
+		where_known(HOLDER_HERE, NULL, asker);
+	else
+		(void)store_ask(&(struct question){ .what = ASK_RELAY_AT,
+		    .key = id, .asker = asker->instance,
+		    .until_ms = clock_ms() + WHERE_MS }, relay_known, asker);
+}
+
 int
 forward_on_where(struct chan *c, struct imsg *m)
 {
@@ -81,7 +105,7 @@ forward_on_where(struct chan *c, struct imsg *m)
 	struct asker		*asker;
 
 	if (get_where(m, &in) == -1 || in.kind >= FORWARD_KINDS ||
-	    (in.kind != FORWARD_PAIR && session_id_check(in.session) == -1))
+	    (in.kind == FORWARD_SESSION && session_id_check(in.session) == -1))
 		return (-1);
 	log_request(in.request);
 	if ((asker = malloc(sizeof(*asker))) == NULL)
@@ -89,6 +113,10 @@ forward_on_where(struct chan *c, struct imsg *m)
 	*asker = asker_of(c, m);
 	if (in.kind == FORWARD_SESSION && peer_is_ready()) {
 		holder_ask(in.session, asker->instance, where_known, asker);
+		return (0);
+	}
+	if (in.kind == FORWARD_RELAY && peer_is_ready()) {
+		relay_where(in.session, asker);
 		return (0);
 	}
 	where_say(asker, in.kind == FORWARD_PAIR ? member_first() : NULL);

@@ -94,6 +94,15 @@ member_is_alive(const struct member_row *m)
 	return (m->silent_ms < GONE_MS);
 }
 
+int
+member_is_elsewhere(const char *name)
+{
+	const struct member_row	*m;
+
+	return (name[0] != '\0' && strcmp(name, member_self()) != 0 &&
+	    (m = member_find(name)) != NULL && member_is_alive(m));
+}
+
 const struct member_row *
 member_first(void)
 {

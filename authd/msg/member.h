@@ -37,6 +37,8 @@ void	member_forwarded(int out);
 /* One that there is, be it alive or not; NULL. Good until the loop is entered. */
 const struct member_row	*member_find(const char *name);
 int	member_is_alive(const struct member_row *);
+/* Is that another one, which is alive? What it has is known there alone. */
+int	member_is_elsewhere(const char *name);
 /* The one alive whose name is the lowest; NULL: nobody has been seen yet. */
 const struct member_row	*member_first(void);
 /* What one does for all: is it us? Without a cluster it is. */

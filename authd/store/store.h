@@ -178,6 +178,7 @@ struct answer {
 		const struct relay_row		*relay;
 		const struct consumed_row	*consumed;
 		const struct member_row		*member;
+		const struct relay_at_row	*relay_at;
 	};
 };
 typedef void (*store_then)(const struct answer *, void *arg);
@@ -399,6 +400,11 @@ struct member_row {
 	int64_t	started_at, beat_at;
 	int64_t	silent_ms;		/* since its beat */
 	uint64_t tunnels, sessions, forwarded_in, forwarded_out;
+};
+
+/* Which of them has a relay session. */
+struct relay_at_row {
+	char	member[MEMBER_SIZE];
 };
 
 /* It is there; `fresh`: it has just started. */

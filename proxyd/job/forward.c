@@ -613,6 +613,26 @@ id_behind(char id[UUID_SIZE], const struct slice *path, const char *prefix)
 	return (uuid_is(id, len) ? 0 : -1);
 }
 
+/* The same of a relay session: what of it is its name says authd. */
+static int
+relay_behind(char id[UUID_SIZE], const struct slice *path, const char *prefix)
+{
+	static const char	letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+				    "abcdefghijklmnopqrstuvwxyz0123456789-_";
+	size_t			n = strlen(prefix), len = 0;
+
+	if (path->len < n || memcmp(path->s, prefix, n) != 0)
+		return (-1);
+	while (n + len < path->len && len < UUID_SIZE - 1 &&
+	    path->s[n + len] != '\0' &&
+	    strchr(letters, path->s[n + len]) != NULL) {
+		id[len] = path->s[n + len];
+		len++;
+	}
+	id[len] = '\0';
+	return (len > 0 ? 0 : -1);
+}
+
 /* Of which session or relay session is it? 0, or -1: of none. */
 static int
 forward_id(struct forward *f, const struct conn *c, const struct httphead *h)
@@ -634,6 +654,14 @@ forward_id(struct forward *f, const struct conn *c, const struct httphead *h)
 			    "/api/support-sessions/"));
 		return (id_behind(f->id, &h->path, "/api/proxy/") == 0 ? 0 :
 		    id_behind(f->id, &h->path, "/api/terminal/"));
+	case ROUTE_RELAY:
+	case ROUTE_ADMIN:
+		f->kind = FORWARD_RELAY;
+		return (relay_behind(f->id, &h->path, f->route == ROUTE_RELAY ?
+		    "/relay/" : "/admin/sessions/"));
+	case ROUTE_PAIR:
+		f->kind = FORWARD_PAIR;	/* all meet in one place */
+		return (0);
 	default:
 		return (-1);
 	}

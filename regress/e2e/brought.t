@@ -15,7 +15,7 @@ import tempfile
 
 from certs import Authority, listener
 from harness import (DOMAIN, SRC, OurClient, Program, Relayd, Tap, Targets,
-                     free_port, until)
+                     free_port, rest, until)
 
 t = Tap()
 os.environ["PATH"] += ":/usr/sbin"
@@ -38,17 +38,6 @@ def connect(port, source="127.0.0.1"):
                                  source_address=(source, 0))
     s.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     return s
-
-
-def rest(s):
-    """All that comes, to the end or a reset."""
-    got = b""
-    try:
-        while part := s.recv(65536):
-            got += part
-    except ConnectionResetError:
-        pass
-    return got
 
 
 def login(secret, extra=""):

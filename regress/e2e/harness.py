@@ -185,6 +185,17 @@ def self_signed(directory, bits=2048):
     return cert, key
 
 
+def rest(s):
+    """All that comes, to the end or a reset."""
+    got = b""
+    try:
+        while part := s.recv(65536):
+            got += part
+    except ConnectionResetError:
+        pass
+    return got
+
+
 def front_file(name, tmp, port, back):
     """A file of etc/front-*, with this test's names and ports, and with the
     certificate TMP/cert.*."""

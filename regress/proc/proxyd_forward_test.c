@@ -260,6 +260,44 @@ test_others(void)
 	forget();
 }
 
+/* Many at once, and then none: how many stay, and for how long. */
+static void
+test_idle(void)
+{
+	static int	fd[MEMBER_MOST + 2], link[MEMBER_MOST + 2];
+	int		i, n, open;
+
+	for (n = MEMBER_IDLE + 2;; n = MEMBER_MOST + 2) {
+		for (i = 0; i < n; i++) {
+			fd[i] = browser(&d, 0);
+			put(fd[i], ASK "\r\n");
+			if (i == 0)
+				at("b");
+			link[i] = linked(0);
+			(void)got(link[i], "\r\n\r\n");
+		}
+		for (i = 0; i < n; i++) {
+			put(link[i], YES "ok");
+			(void)got(fd[i], "ok");
+			close(fd[i]);
+		}
+		drive_clock(&d, 1);
+		for (open = i = 0; i < n; i++)
+			open += is_quiet(link[i], i < n - MEMBER_MOST ? 100 : 0);
+		is_int(open, n <= MEMBER_MOST ? n : MEMBER_MOST,
+		    "of %d that were busy so many wait", n);
+		drive_clock(&d, MEMBER_MORE_MS);
+		for (open = i = 0; i < n; i++)
+			open += is_quiet(link[i], open < MEMBER_IDLE ? 0 : 100);
+		ok(open <= MEMBER_IDLE, "after a second %d are left", open);
+		for (i = 0; i < n; i++)
+			close(link[i]);
+		drive_clock(&d, MEMBER_IDLE_MS);
+		if (n > MEMBER_MOST)
+			break;
+	}
+}
+
 int
 main(void)
 {
@@ -275,6 +313,7 @@ main(void)
 	test_stale();
 	test_raw();
 	test_others();
+	test_idle();
 	is_int(drive_leave(&d), 0, "proxyd ends well");
 	return (done_testing());
 }

@@ -357,8 +357,11 @@ test_relays(void)
 	    a->relay->moved_at == NOW + 5 && a->relay->channels == 3 &&
 	    strcmp(a->relay->issuer, "https://i") == 0 &&
 	    a->relay->client[0] == '\0', "as it was said");
+	a = world_key(ASK_RELAY_AT, AC1);
+	ok(a->r == 0 && a->relay_at->member[0] == '\0', "where it is");
 	(void)store_relay_del(AC1);
 	ok(world_commit(), "it goes");
+	is_int(world_key(ASK_RELAY_AT, AC1)->r, STORE_NONE, "from there");
 	is_int(world_key(ASK_RELAYS, "")->r, STORE_NONE, "and is gone");
 }
 
