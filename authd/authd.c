@@ -48,6 +48,7 @@
 #include "msg/internal.h"
 #include "msg/issue.h"
 #include "msg/login.h"
+#include "msg/peer.h"
 #include "msg/member.h"
 #include "msg/processes.h"
 #include "msg/recheck.h"
@@ -66,6 +67,8 @@
 #define RETRY_MS	1000	/* a store that does not open */
 #define CA_MAX		65536	/* CERTS_MAX of relayd/keyfiles.c */
 #define SOON_MS		20	/* one that says in a moment */
+#define LEAVE_MS	1500	/* for the proxyds to turn to the next one */
+#define COMING_MS	1000	/* less: for who was let in to come */
 
 static int	authd_key(uint8_t, int);
 static size_t	authd_ports(uint16_t *, size_t);
@@ -100,6 +103,8 @@ static const struct proc_ops	ops = {
 
 static struct {
 	struct timer	retry;		/* to open the store */
+	struct timer	leave;
+	uint64_t	leave_ms;
 	unsigned	failed;		/* how often it could not be opened */
 	const char	*ca;		/* for its server */
 	size_t		ca_len;
@@ -257,7 +262,8 @@ authd_run(void)
 	timer_init(&authd.retry, authd_open, NULL);
 	authd_server();
 	authd_lay_ca();
-	authd_open(NULL);
+	/* Until then the one before us may have it. */
+	parent_began(authd_open);
 	turn_end();
 }
 
@@ -328,6 +334,7 @@ authd_open(void *arg)
 	store_path(path, sizeof(path));
 	store_limit(proc_conf()->store_max);
 	if ((r = store_open(path)) == STORE_NONE) {
+		parent_store_loading(1);
 		timer_set(&authd.retry, SOON_MS);
 		return;
 	}
@@ -339,19 +346,40 @@ authd_open(void *arg)
 			    "in until it can", store_name(),
 			    store_why_not());
 		timer_set(&authd.retry, RETRY_MS);
+		parent_store_loading(0);
 		return;
 	}
 	parent_store_loading(1);
 	member_begin(authd_begun);
 }
 
-/* The others end by themselves; what is still to be written is written. */
 static void
-authd_stop(void)
+authd_leave(void *arg)
 {
-	member_end();
+	(void)arg;
+	/*
+	 * Where another one follows us under way: what the proxyds have asked is
+	 * answered, and who was let in has come.
+	 */
+	if ((peer_doors() > 0 && clock_ms() < authd.leave_ms) ||
+	    (admit_count() > 0 && clock_ms() < authd.leave_ms - COMING_MS)) {
+		timer_set(&authd.leave, SOON_MS / 4);
+		return;
+	}
+	/* Somebody is still there: another authd follows, of the same member. */
+	if (TAILQ_EMPTY(&peers))
+		member_end();
 	turn_last();
 	store_close();
 	jwt_clear_key();
 	proc_exit(0);
+}
+
+/* The others end by themselves; what is still to be written is written. */
+static void
+authd_stop(void)
+{
+	timer_init(&authd.leave, authd_leave, NULL);
+	authd.leave_ms = clock_ms() + LEAVE_MS;
+	authd_leave(NULL);
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /* What authd may tell proxyd, and what is forgotten when it goes. */
+#include "door/conn.h"
 #include "job/api.h"
 #include "job/events.h"
 #include "job/internal.h"
@@ -107,10 +108,19 @@ authd_gone(enum link_end how)
 	grant_forget_all();
 }
 
+/* Documents of which parts are still to come. */
+static int
+authd_waits(void)
+{
+	return (api_is_waiting() || rendezvous_is_waiting());
+}
+
 static const struct link_ops	authd = {
 	.table = table,
 	.rows = sizeof(table) / sizeof(table[0]),
 	.gone = authd_gone,
+	.pause = conn_pause,
+	.waits = authd_waits,
 };
 
 void

@@ -25,8 +25,13 @@ authlink_spawned(struct child *authd, const struct child *c, int bound, int fd)
 int
 authlink_join(struct child *c)
 {
-	struct child	*authd = child_authd();
-	int		 sv[2];
+	return (authlink_join_next(c, child_authd()));
+}
+
+int
+authlink_join_next(struct child *c, struct child *authd)
+{
+	int	sv[2];
 
 	if (authd == NULL || authd->chan == NULL || c->chan == NULL)
 		return (-1);
@@ -51,6 +56,7 @@ authlink_join(struct child *c)
 		(void)imsg_refuse_fds(sv[0]);
 	(void)say_channel(c->chan, 0, sv[0], &(struct msg_channel){ .end_ = 0 });
 	authlink_spawned(authd, c, c->bound, sv[1]);
+	c->authd = authd->instance;
 	return (0);
 }
 
@@ -63,7 +69,7 @@ authlink_all(void)
 		return;
 	for (c = child_after(0); c != NULL; c = child_after(c->instance))
 		if ((role_info(c->role)->flags & RF_LINKED) && c->chan != NULL &&
-		    c->state != CHILD_STOPPING)
+		    c->state != CHILD_STOPPING && c->authd != authd->instance)
 			(void)authlink_join(c);
 	(void)say_spawned_all(authd->chan, 0);
 }

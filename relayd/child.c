@@ -39,6 +39,23 @@ _Static_assert(CT_UP_PAIRD - CT_UP_PARENT == ROLE_PAIRD - ROLE_PARENT &&
     CT_UP_PAIRD - CT_UP_CONTROL == ROLE_PAIRD - ROLE_CONTROL &&
     ROLE_CLIENT == ROLE_PAIRD + 1, "EACH_ROLE (metrics/ids.h)");
 
+void
+child_list(struct child *c)
+{
+	TAILQ_INSERT_TAIL(&children.all, c, entry);
+	TAILQ_INSERT_TAIL(heard_of(c->role), c, by_heard);
+	LIST_INSERT_HEAD(&children.by_instance[c->instance % BUCKETS], c,
+	    by_instance);
+	children.count[c->role]++;
+	/* One that is to follow another waits until that has gone. */
+	if (c->role == ROLE_AUTHD && children.authd == NULL)
+		children.authd = c;
+	if ((role_info(c->role)->flags & RF_LOGIN) && !c->bound)
+		gauge(CT_HANDSHAKES, ++children.startups);
+	if (role_info(c->role)->flags & RF_DOORS)
+		LIST_INSERT_HEAD(&children.doors, c, of_doors);
+}
+
 struct child *
 child_new(int role, struct slot *slot, uint64_t nonce)
 {
@@ -51,18 +68,8 @@ child_new(int role, struct slot *slot, uint64_t nonce)
 	c->nonce = nonce;
 	c->instance = children.next++;
 	c->started_ms = c->heard_ms = clock_ms();
-	TAILQ_INSERT_TAIL(&children.all, c, entry);
-	TAILQ_INSERT_TAIL(heard_of(role), c, by_heard);
-	LIST_INSERT_HEAD(&children.by_instance[c->instance % BUCKETS], c,
-	    by_instance);
-	children.count[role]++;
 	count(CT_STARTED_CONTROL + (unsigned)(role - ROLE_CONTROL));
-	if (role == ROLE_AUTHD)
-		children.authd = c;
-	if (role_info(role)->flags & RF_LOGIN)
-		gauge(CT_HANDSHAKES, ++children.startups);
-	if (role_info(role)->flags & RF_DOORS)
-		LIST_INSERT_HEAD(&children.doors, c, of_doors);
+	child_list(c);
 	return (c);
 }
 
@@ -110,6 +117,12 @@ child_free(struct child *c)
 	else if (role_info(c->role)->flags & RF_LOGIN)
 		gauge_move(CT_TUNNELS, -1);
 	free(c);
+}
+
+void
+child_set_authd(struct child *c)
+{
+	children.authd = c;
 }
 
 struct child *
@@ -176,6 +189,33 @@ child_heard(struct child *c)
 	c->heard_ms = clock_ms();
 	TAILQ_REMOVE(list, c, by_heard);
 	TAILQ_INSERT_TAIL(list, c, by_heard);
+}
+
+size_t
+child_all(void)
+{
+	const struct child	*c;
+	size_t			 n = 0;
+
+	TAILQ_FOREACH(c, &children.all, entry)
+		n++;
+	return (n);
+}
+
+const char *
+child_is_behind(void)
+{
+	static char		 text[96];
+	const struct child	*c;
+
+	TAILQ_FOREACH(c, &children.all, entry) {
+		if (c->chan == NULL || chan_queued(c->chan) == 0)
+			continue;
+		snprintf(text, sizeof(text), "%s does not take its messages",
+		    child_name(c));
+		return (text);
+	}
+	return (NULL);
 }
 
 int
@@ -254,6 +294,19 @@ child_set_bound(struct child *c, const struct msg_bound *in)
 	c->generation = in->generation;
 	strlcpy(c->addr, in->addr, sizeof(c->addr));
 	c->since = in->since;
+}
+
+void
+child_number_from(uint64_t instance)
+{
+	if (instance > children.next)
+		children.next = instance;
+}
+
+uint64_t
+child_last(void)
+{
+	return (children.next - 1);
 }
 
 const char *

@@ -81,6 +81,12 @@ childlog_free(struct childlog *l)
 	free(l);
 }
 
+int
+childlog_fd(const struct childlog *l)
+{
+	return (l != NULL ? l->fd : -1);
+}
+
 static void
 childlog_read(evutil_socket_t fd, short what, void *arg)
 {

@@ -15,7 +15,7 @@
 #include "base/log.h"
 #include "ctl/ctl.h"
 #include "metrics/table.h"
-#include "relayd.h"
+#include "upgrade.h"
 
 #define SLICE		64	/* processes looked at before others get a turn */
 
@@ -123,7 +123,7 @@ ctl_show_processes(struct chan *chan, uint32_t id, const char *const *words)
 {
 	static const char *const	head[] = { "instance", "role", "pid",
 	    "system", "session", "state", "uptime", "memory", "private",
-	    "sandbox", "restarts" };
+	    "sandbox", "restarts", "program" };
 	struct listing			*l;
 
 	(void)words;
@@ -241,7 +241,8 @@ show_row(struct chan *chan, uint32_t id, const struct child *c)
 	    c == NULL || c->system[0] == '\0' ? "-" : c->system,
 	    c == NULL || c->session[0] == '\0' ? "-" : c->session,
 	    c == NULL ? "ready" : child_state_name(c->state), uptime, memory,
-	    private, layers, restarts }, 11);
+	    private, layers, restarts, c != NULL && c->old ? "old" :
+	    "current" }, 12);
 }
 
 static void
@@ -400,6 +401,20 @@ ctl_reload(struct chan *chan, uint32_t id, const char *const *words)
 {
 	(void)words;
 	reload_start(ctl_done, chan_instance(chan), id);
+}
+
+static void
+ctl_upgrade(struct chan *chan, uint32_t id, const char *const *words)
+{
+	(void)words;
+	upgrade_start(ctl_done, chan_instance(chan), id);
+}
+
+void
+admin_upgraded(unsigned code, const char *text)
+{
+	ctl_done(env()->asked_by, env()->asked_id, code, text);
+	env()->asked_by = 0;
 }
 
 /* The log level of all processes. */

@@ -96,17 +96,17 @@ pass_find(uint64_t nonce)
 }
 
 static void
-pass_add(const struct msg_admitted *in)
+pass_add(uint64_t nonce, uint64_t instance, uint8_t class, uint64_t until_ms)
 {
 	struct pass	*p;
 
 	pass_sweep();
 	if ((p = calloc(1, sizeof(*p))) == NULL)
 		return;		/* the connection hears 503 */
-	p->nonce = in->nonce;
-	p->instance = in->instance;
-	p->class = in->class;
-	p->until_ms = clock_ms() + PASS_MS;
+	p->nonce = nonce;
+	p->instance = instance;
+	p->class = class;
+	p->until_ms = until_ms;
 	LIST_INSERT_HEAD(&gives.by_nonce[p->nonce % BUCKETS], p, by_nonce);
 	TAILQ_INSERT_TAIL(&gives.passes, p, entry);
 	gives.npasses++;
@@ -289,7 +289,7 @@ give_on_admitted(struct chan *chan, struct imsg *m)
 	if (get_admitted(m, &in) == -1 || in.status != 0 || in.nonce == 0 ||
 	    class_info(in.class) == NULL || pass_find(in.nonce) != NULL)
 		return (-1);
-	pass_add(&in);
+	pass_add(in.nonce, in.instance, in.class, clock_ms() + PASS_MS);
 	TAILQ_FOREACH(e, &gives.early, entry)
 		if (e->give.nonce == in.nonce)
 			break;
@@ -322,6 +322,33 @@ give_on_give(struct chan *chan, struct imsg *m)
 	pass_free(p);
 	give_pass(&in, from, m_take_fd(m));
 	return (0);
+}
+
+int
+give_is_waiting(void)
+{
+	return (!TAILQ_EMPTY(&gives.early));
+}
+
+void
+give_each(void (*fn)(void *, uint64_t, uint64_t, uint8_t, uint64_t), void *arg)
+{
+	const struct pass	*p;
+
+	pass_sweep();
+	TAILQ_FOREACH(p, &gives.passes, entry)
+		fn(arg, p->nonce, p->instance, p->class, p->until_ms);
+}
+
+void
+give_expect(uint64_t nonce, uint64_t instance, uint8_t class,
+    uint64_t until_ms)
+{
+	uint64_t	now = clock_ms();
+
+	if (nonce != 0 && class_info(class) != NULL && until_ms > now &&
+	    until_ms <= now + PASS_MS && pass_find(nonce) == NULL)
+		pass_add(nonce, instance, class, until_ms);
 }
 
 void

@@ -16,7 +16,7 @@
 
 #include "base/compat.h"
 #include "base/log.h"
-#include "relayd.h"
+#include "upgrade.h"
 
 #define BACKLOG		1024
 #define CONTROL_BACKLOG	32
@@ -43,10 +43,24 @@ static struct {
 	char	looking_path[104];
 } sockets = { .control = -1, .looking = -1 };
 
+/* What the program before us had bound, until it is used or closed. */
+#define TAKEN_MAX	(CONF_LISTEN_MAX + CONF_METRICS_MAX + 2)
+
+static struct {
+	struct door	doors[TAKEN_MAX];
+	struct {
+		int	fd;
+		char	path[104];
+	}		desks[TAKEN_MAX];
+	unsigned	ndoors, ndesks;
+} taken;
+
 static int	door_open(struct door *, const struct conf_listen *);
 static void	door_init(struct door *, const struct conf_listen *);
 static int	door_bind(const struct door *);
 static int	control_bind(const char *, const char *);
+static int	desk_again(const char *);
+static void	taken_close(void);
 
 void
 listen_init(void)
@@ -61,11 +75,113 @@ listen_init(void)
 	sockets.control = control_bind(c->control_path, CONTROL_GROUP);
 	strlcpy(sockets.control_path, c->control_path,
 	    sizeof(sockets.control_path));
-	if (c->looking_path[0] == '\0')
+	if (c->looking_path[0] != '\0') {
+		sockets.looking = control_bind(c->looking_path,
+		    c->looking_group);
+		strlcpy(sockets.looking_path, c->looking_path,
+		    sizeof(sockets.looking_path));
+	}
+	taken_close();
+}
+
+/* ---- across an upgrade ---- */
+
+static void
+door_save(struct table_put *t, const struct door *d)
+{
+	struct table_record	r = { .type = TABLE_DOOR };
+
+	r.door = (struct table_door){ .address = { &d->addr, d->len },
+	    .fd = (uint32_t)d->held, .inode = tablefile_inode(d->held) };
+	table_add(t, &r);
+}
+
+static void
+desk_save(struct table_put *t, int fd, const char *path)
+{
+	struct table_record	r = { .type = TABLE_DESK };
+
+	if (fd == -1)
 		return;
-	sockets.looking = control_bind(c->looking_path, c->looking_group);
-	strlcpy(sockets.looking_path, c->looking_path,
-	    sizeof(sockets.looking_path));
+	r.desk = (struct table_desk){ .path = path, .fd = (uint32_t)fd,
+	    .inode = tablefile_inode(fd) };
+	table_add(t, &r);
+}
+
+void
+listen_save(struct table_put *t)
+{
+	const struct conf	*c = &env()->conf;
+	unsigned		 i;
+
+	for (i = 0; i < c->n_listen; i++)
+		door_save(t, &sockets.doors[i]);
+	for (i = 0; i < c->n_metrics; i++)
+		door_save(t, &sockets.metrics[i]);
+	desk_save(t, sockets.control, sockets.control_path);
+	desk_save(t, sockets.looking, sockets.looking_path);
+}
+
+void
+listen_take_door(const struct table_door *in)
+{
+	struct door	*d = &taken.doors[taken.ndoors];
+
+	if (taken.ndoors == TAKEN_MAX || in->address.len > sizeof(d->addr)) {
+		close((int)in->fd);
+		return;
+	}
+	memcpy(&d->addr, in->address.p, in->address.len);
+	d->len = (socklen_t)in->address.len;
+	d->held = (int)in->fd;
+	d->next = -1;
+	taken.ndoors++;
+}
+
+void
+listen_take_desk(const struct table_desk *in)
+{
+	if (taken.ndesks == TAKEN_MAX) {
+		close((int)in->fd);
+		return;
+	}
+	taken.desks[taken.ndesks].fd = (int)in->fd;
+	strlcpy(taken.desks[taken.ndesks].path, in->path,
+	    sizeof(taken.desks[0].path));
+	taken.ndesks++;
+}
+
+static int
+desk_again(const char *path)
+{
+	unsigned	i;
+	int		fd;
+
+	for (i = 0; i < taken.ndesks; i++)
+		if (taken.desks[i].fd != -1 &&
+		    strcmp(taken.desks[i].path, path) == 0) {
+			fd = taken.desks[i].fd;
+			taken.desks[i].fd = -1;
+			return (fd);
+		}
+	return (-1);
+}
+
+/* What the configuration of now has no more. */
+static void
+taken_close(void)
+{
+	unsigned	i;
+
+	for (i = 0; i < taken.ndoors; i++)
+		if (taken.doors[i].held != -1)
+			close(taken.doors[i].held);
+	for (i = 0; i < taken.ndesks; i++)
+		if (taken.desks[i].fd != -1) {
+			unlink(taken.desks[i].path);
+			close(taken.desks[i].fd);
+		}
+	taken.ndoors = taken.ndesks = 0;
 }
 
 void
@@ -135,6 +251,44 @@ door_alone(const struct door *d)
 	return (r);
 }
 
+static uint16_t
+door_port(const struct door *d)
+{
+	return (d->addr.ss_family == AF_INET ?
+	    ntohs(((const struct sockaddr_in *)&d->addr)->sin_port) :
+	    ntohs(((const struct sockaddr_in6 *)&d->addr)->sin6_port));
+}
+
+static int
+is_at(const struct door *d, const struct door *wanted)
+{
+	struct door	a = *wanted;
+
+	if (door_port(&a) == 0 && a.addr.ss_family == AF_INET)
+		((struct sockaddr_in *)&a.addr)->sin_port =
+		    htons(door_port(d));
+	else if (door_port(&a) == 0)
+		((struct sockaddr_in6 *)&a.addr)->sin6_port =
+		    htons(door_port(d));
+	return (d->held != -1 && d->len == a.len &&
+	    memcmp(&d->addr, &a.addr, a.len) == 0);
+}
+
+/* The one that was there before, if there was. */
+static int
+door_again(struct door *d)
+{
+	unsigned	i;
+
+	for (i = 0; i < taken.ndoors; i++)
+		if (is_at(&taken.doors[i], d)) {
+			*d = taken.doors[i];
+			taken.doors[i].held = -1;
+			return (0);
+		}
+	return (-1);
+}
+
 /* Take the port. 0, or -1 with errno. */
 static int
 door_open(struct door *d, const struct conf_listen *l)
@@ -143,13 +297,13 @@ door_open(struct door *d, const struct conf_listen *l)
 
 	d->next = d->held = -1;
 	d->len = listener_address(l, &d->addr);
+	if (door_again(d) == 0)
+		return (0);
 	if ((l->port != 0 && door_alone(d) == -1) ||
 	    (d->held = door_socket(d, 1)) == -1 ||
 	    getsockname(d->held, (struct sockaddr *)&d->addr, &d->len) == -1)
 		return (-1);
-	port = d->addr.ss_family == AF_INET ?
-	    ntohs(((struct sockaddr_in *)&d->addr)->sin_port) :
-	    ntohs(((struct sockaddr_in6 *)&d->addr)->sin6_port);
+	port = door_port(d);
 	log_info("listening on %s port %u%s%s%s%s%s%s%s%s", l->address, port,
 	    (l->flags & LISTEN_INTERNAL) ? " internal" : "",
 	    (l->flags & LISTEN_TUNNEL) ? " tunnel" : "",
@@ -247,6 +401,8 @@ control_bind(const char *path, const char *group)
 	if (strlcpy(sun.sun_path, path, sizeof(sun.sun_path)) >=
 	    sizeof(sun.sun_path))
 		fatalx("control socket %s: the path is too long", path);
+	if ((fd = desk_again(path)) != -1)
+		return (fd);
 	control_unstale(path, &sun);
 	fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	if (fd == -1)

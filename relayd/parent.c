@@ -79,6 +79,7 @@ on_ready(struct chan *chan, struct imsg *m)
 		return (0);
 	}
 	c->layers = in.layers;
+	strlcpy(c->build, in.build, sizeof(c->build));
 	if (c->state == CHILD_STARTING)
 		supervise_ready(c);
 	return (0);

@@ -25,9 +25,9 @@
 #include "cfg.h"
 #include "base/compat.h"
 #include "base/log.h"
-#include "relayd.h"
+#include "upgrade.h"
 
-#define NSIGNALS	4
+#define NSIGNALS	5
 
 static struct event	*signals[NSIGNALS];
 static int		 from_env, from_file;	/* where it is written */
@@ -40,6 +40,7 @@ static int	check_rest(int);
 static const char *absolute(const char *);
 static void	reserve_fds(void);
 static void	background(void);
+static void	background_log(void);
 static void	signals_init(void);
 static void	on_signal(evutil_socket_t, short, void *);
 static void	parse_error(void *, const char *);
@@ -57,17 +58,25 @@ int
 main(int argc, char **argv)
 {
 	char	err[1200];
-	int	check = 0, verbose = 0;
+	int	check = 0, verbose = 0, taken_over;
 
+	upgrade_init(argc, argv);
+	taken_over = takeover_begin() >= TAKEOVER_NEW;
+	if (takeover_how() == TAKEOVER_CHECK)
+		(void)dup2(PARENT_FD, STDERR_FILENO);
 	options(argc, argv, &check, &verbose);
-	if (!check)
+	if (!check) {
 		reserve_fds();
+		upgrade_open();
+	}
 	if (source_init(from_env) == -1)
 		return (2);
 	if (check)
 		return (check_only(verbose));
 	log_init("relayd", -1, verbose);
 	log_own(childlog_own);
+	if (taken_over && !env()->foreground)
+		background_log();
 	if (!env()->foreground) {
 		env()->conf_path = absolute(env()->conf_path);
 		env()->libexec = absolute(env()->libexec);
@@ -92,12 +101,17 @@ main(int argc, char **argv)
 		fatalx("%s", err);
 	certs_judged(1);
 	acme_init();
+	if (taken_over)
+		takeover_listeners();
 	listen_init();
-	if (!env()->foreground)
+	if (!env()->foreground && !taken_over)
 		background();
 	signals_init();
 	watch_init();
-	supervise_start();
+	if (taken_over)
+		takeover_children();
+	else
+		supervise_start();
 	event_base_dispatch(env()->base);
 	if (!env()->stopping)
 		fatalx("the event loop ended");
@@ -213,6 +227,8 @@ check_only(int verbose)
 	if (!from_env || geteuid() == 0)
 		users_check();
 	files_check();
+	if (takeover_how() == TAKEOVER_CHECK)
+		return (takeover_check() == -1);
 	if (verbose)
 		cfg_print(&env()->conf, stdout);
 	else if (from_env)
@@ -250,7 +266,7 @@ reserve_fds(void)
 			_exit(1);
 	} while (fd <= LOG_FD + 1);
 	close(fd);
-	closefrom(LOG_FD + 2);
+	takeover_close_others(LOG_FD + 2);
 	for (fd = PARENT_FD; fd <= LOG_FD + 1; fd++)
 		fcntl(fd, F_SETFD, FD_CLOEXEC);
 }
@@ -262,6 +278,13 @@ to_syslog(enum log_level level, const char *line)
 	    LOG_INFO, LOG_DEBUG };
 
 	syslog(priorities[level], "%s", line);
+}
+
+static void
+background_log(void)
+{
+	openlog("relayd", LOG_NDELAY, LOG_DAEMON);
+	log_printer(to_syslog);
 }
 
 /* Before the first child, which is to be ours and not init's. */
@@ -280,28 +303,30 @@ static void
 signals_init(void)
 {
 	static const int	wanted[NSIGNALS] = { SIGCHLD, SIGHUP, SIGINT,
-	    SIGTERM };
+	    SIGTERM, SIGUSR2 };
+	sigset_t		none;
 	size_t			i;
 
 	signal(SIGPIPE, SIG_IGN);
 	signal(SIGUSR1, SIG_IGN);
-	signal(SIGUSR2, SIG_IGN);
 	for (i = 0; i < NSIGNALS; i++) {
 		signals[i] = evsignal_new(env()->base, wanted[i], on_signal,
 		    NULL);
 		if (signals[i] == NULL || event_add(signals[i], NULL) == -1)
 			fatalx("signals: out of memory");
 	}
+	/* Those that came during an upgrade. */
+	sigemptyset(&none);
+	(void)sigprocmask(SIG_SETMASK, &none, NULL);
 }
 
-/* The asker of a SIGHUP is told by the log, which reload.c has written. */
+/* Who asks with a signal (the id) is told by the log, which has the rest. */
 static void
-reload_by_signal(uint64_t who, uint32_t id, unsigned code, const char *text)
+signal_answered(uint64_t who, uint32_t id, unsigned code, const char *text)
 {
 	(void)who;
-	(void)id;
 	if (code == 409)
-		log_warnx("SIGHUP: %s", text);
+		log_warnx("%s: %s", id == SIGHUP ? "SIGHUP" : "SIGUSR2", text);
 }
 
 static void
@@ -314,7 +339,10 @@ on_signal(evutil_socket_t sig, short what, void *arg)
 		supervise_reap();
 		break;
 	case SIGHUP:
-		reload_start(reload_by_signal, 0, 0);
+		reload_start(signal_answered, 0, SIGHUP);
+		break;
+	case SIGUSR2:
+		upgrade_start(signal_answered, 0, SIGUSR2);
 		break;
 	case SIGINT:
 	case SIGTERM:

@@ -29,6 +29,7 @@ struct env {
 	/* set once */
 	struct event_base	*base;
 	const char		*conf_path, *libexec;
+	char			**argv;		/* as we were called */
 	char			*conf_text;	/* -E; NULL: the file */
 	int			 foreground, root;
 	uint64_t		 started_ms;
@@ -38,6 +39,10 @@ struct env {
 	struct conf		 conf;
 	int			 verbose;
 	int			 stopping;
+	int			 upgrading;	/* looking at a new program */
+	int			 guarded;	/* we are new, and may go back */
+	uint64_t		 asked_by;	/* for the upgrade; 0: nobody */
+	uint32_t		 asked_id;
 	int			 status;	/* what we exit with */
 };
 struct env	*env(void);
@@ -99,6 +104,11 @@ struct child {
 	uint64_t		 heard_ms;	/* its start, then its last PONG */
 	int			 answered;	/* it has, once */
 	int			 misfit;	/* of another build */
+	int			 old;		/* from before an upgrade */
+	int			 inherited;	/* of the program before this */
+	int			 was_old;	/* to that one */
+	uint32_t		 place;		/* of its slot + 1, there */
+	char			 build[BUILD_SIZE];
 	uint64_t		 cpu_us, memory, fds;	/* when looked at last */
 	/* what authd said about it (BOUND) */
 	int			 bound;
@@ -110,6 +120,7 @@ struct child {
 	LIST_ENTRY(child)	 of_doors;	/* proxyds */
 	uint64_t		 giver;
 	size_t			 given;
+	uint64_t		 authd;		/* whom it has a channel to */
 };
 
 /* NULL when out of memory. Numbers the instance; the pid is set later. */
@@ -119,6 +130,7 @@ void		 child_set_pid(struct child *, pid_t);
 void		 child_free(struct child *);
 /* The authd of now; NULL between two. */
 struct child	*child_authd(void);
+void		 child_set_authd(struct child *);
 /* kill.c: end it by force, saying why. It stays known until SIGCHLD. */
 void		 kill_child(struct child *, const char *reason);
 /* The same, because something did not come in time. */
@@ -132,6 +144,14 @@ struct child	*child_standing(const struct child *after);
 struct child	*child_silent(const struct child *after);
 /* It has said that it turns. */
 void		 child_heard(struct child *);
+/* Into all lists, by its members: child_new() does it. */
+void		 child_list(struct child *);
+/* Somebody does not take what we said; NULL: nobody is behind. */
+const char	*child_is_behind(void);
+size_t		 child_all(void);
+/* The next instance's number, if that is more. */
+void		 child_number_from(uint64_t);
+uint64_t	 child_last(void);
 /* Was this number ever given? */
 int		 child_was(uint64_t instance);
 size_t		 child_count(int role);
@@ -158,6 +178,7 @@ const char	*child_name(const struct child *);
 struct childlog	*childlog_new(struct child *, int fd);
 /* Print what has still come, then close. NULL is allowed. */
 void		 childlog_free(struct childlog *);
+int		 childlog_fd(const struct childlog *);
 /* For log_own(): lines of the parent, as `log format` has it. */
 void		 childlog_own(enum log_level, const char *text);
 
@@ -221,7 +242,10 @@ uint64_t limits_seen(const struct conf *, uint64_t doors);
 
 /* ---- listen.c ---- */
 
-/* Bind all listeners and the control socket. Fatal on failure. */
+/*
+ * Bind all listeners and the control socket, but for those that were taken over
+ * from the program before this (upgrade.h). Fatal on failure.
+ */
 void	listen_init(void);
 /* Queue LISTENER messages for who takes connections. 0, or -1: not all. */
 int	listen_send(struct child *);
@@ -293,6 +317,29 @@ void	supervise_ready(struct child *);
 void	supervise_serving(void);	/* the store is open */
 /* One that is there if it is wanted: is it, is it to be, is it to start anew? */
 void	supervise_optional(int role, int changed);
+/*
+ * Instead of supervise_start(): who is there, is there. Then all places are
+ * filled, or with `who` it says which old ones keep theirs (placed) and fills them
+ * (begin), and hears who has come and gone, until everybody has.
+ */
+struct supervise_ops {
+	int	(*placed)(int role);
+	void	(*begin)(void);
+	void	(*ready)(struct child *);
+	/* 1: follow() is to be called when it is forgotten */
+	int	(*ended)(const struct child *, const char *why);
+	void	(*follow)(void);
+	/* a new authd is there beside the one that serves */
+	int	(*turning)(void);
+};
+void	supervise_take(int serving, const struct supervise_ops *who);
+/* A process that is no child of ours here, but may be somebody's. */
+void	supervise_strangers(int (*ended)(pid_t, int status));
+/* For replace.c: the places; fill one; ask somebody to go. */
+struct slot	*supervise_slots(unsigned *n);
+void	supervise_fill(struct slot *);
+void	supervise_end(struct child *);
+int	supervise_is_serving(void);
 /* Has every place had somebody who answers, of late? */
 int	supervise_is_well(void);
 unsigned	 supervise_restarts(const struct child *);
@@ -304,6 +351,8 @@ unsigned	 supervise_restarts(const struct child *);
  * there is no authd or no descriptor.
  */
 int	authlink_join(struct child *);
+/* The same with an authd that is to follow the one of now. */
+int	authlink_join_next(struct child *, struct child *authd);
 /* Everybody who lives to a new authd, then SPAWNED_ALL. */
 void	authlink_all(void);
 
@@ -339,6 +388,13 @@ void	parent_channel_closed(struct chan *, int, const char *);
 /* The handlers of ADMITTED and GIVE. */
 int	give_on_admitted(struct chan *, struct imsg *);
 int	give_on_give(struct chan *, struct imsg *);
+/* Is there a connection that nobody has yet? */
+int	give_is_waiting(void);
+/* authd's words that nobody has used: each; one more. */
+void	give_each(void (*)(void *, uint64_t nonce, uint64_t instance,
+	    uint8_t class, uint64_t until_ms), void *);
+void	give_expect(uint64_t nonce, uint64_t instance, uint8_t class,
+	    uint64_t until_ms);
 /* Forget all, for the end of a test. */
 void	give_clear(void);
 
@@ -351,6 +407,7 @@ void	give_clear(void);
 typedef void (*reload_done_fn)(uint64_t who, uint32_t id, unsigned code,
     const char *text);
 void	reload_start(reload_done_fn, uint64_t who, uint32_t id);
+int	reload_is_running(void);
 
 /* ---- processes.c: what an administrator hears of the processes ---- */
 
@@ -360,5 +417,7 @@ int	processes_on_ask(struct chan *, struct imsg *);
 
 int	admin_on_request(struct chan *, struct imsg *);
 int	admin_on_ctl(struct chan *, struct imsg *);
+/* To who asked for an upgrade. */
+void	admin_upgraded(unsigned code, const char *text);
 
 #endif

@@ -89,6 +89,12 @@ reload_fixed(const struct conf *old, const struct conf *new)
 	return (NULL);
 }
 
+int
+reload_is_running(void)
+{
+	return (reload.running);
+}
+
 void
 reload_start(reload_done_fn done, uint64_t who, uint32_t id)
 {
@@ -97,9 +103,11 @@ reload_start(reload_done_fn done, uint64_t who, uint32_t id)
 	char		 err[MESSAGE_SIZE];
 	int		 errors;
 
-	if (reload.running || env()->stopping) {
+	if (reload.running || env()->stopping || env()->upgrading ||
+	    env()->guarded) {
 		done(who, id, 409, reload.running ?
-		    "another reload is under way" : "relayd is stopping");
+		    "another reload is under way" : env()->stopping ?
+		    "relayd is stopping" : "an upgrade is under way");
 		return;
 	}
 	memset(&reload, 0, sizeof(reload));
@@ -134,11 +142,15 @@ reload_start(reload_done_fn done, uint64_t who, uint32_t id)
 	reload_end();
 }
 
-/* Who has a place, but for dialerd, which starts anew with what is then. */
+/*
+ * Who has a place, but for dialerd, which starts anew with what is then, and for
+ * paird of an older program.
+ */
 static int
 is_asked(const struct child *c)
 {
-	return (c->slot != NULL && !(role_info(c->role)->flags & RF_DIALS));
+	return (c->slot != NULL && !c->old &&
+	    !(role_info(c->role)->flags & RF_DIALS));
 }
 
 static void

@@ -14,7 +14,7 @@
 
 #include "base/compat_spawn.h"
 #include "base/log.h"
-#include "relayd.h"
+#include "upgrade.h"
 
 /* Room behind argv for the process title (proc_title). */
 #define TITLE_ROOM	"RELAYD=" \
@@ -31,6 +31,8 @@ static int	is_full(const int [2]);
 static void	programs_open(void);
 
 static int	programs[ROLE_COUNT];	/* open since the start */
+/* Those of the program before us, for the way back; 0: none. */
+static int	old_programs[ROLE_COUNT];
 
 /* What children may say, by who listens to it. */
 static struct {
@@ -96,6 +98,25 @@ fail:
 	c->log = NULL;
 	child_free(c);
 	return (NULL);
+}
+
+/* One that the program before us has started. */
+int
+spawn_adopt(struct child *c, int chan, int lines)
+{
+	timer_init(&c->deadline, spawn_late, c);
+	if (lines != -1)
+		c->log = childlog_new(c, lines);
+	if (chan == -1) {
+		timer_set(&c->deadline, STOP_MS);
+		return (0);
+	}
+	c->chan = chan_new(env()->base, chan, c->role, says.table, says.rows,
+	    says.closed, c);
+	if (c->chan == NULL)
+		return (-1);
+	chan_set_instance(c->chan, c->instance);
+	return (0);
 }
 
 /*
@@ -193,6 +214,58 @@ programs_open(void)
 		if (program_path(role, path, sizeof(path)) == -1 ||
 		    (programs[role] = open(path, O_PATH | O_CLOEXEC)) == -1)
 			fatal("cannot start: %s", path);
+	}
+}
+
+/* Those that this program's children came from, or on the way back the old's. */
+void
+spawn_save(struct table_put *t)
+{
+	struct table_record	r = { .type = TABLE_PROGRAM };
+	const int		*from = env()->guarded ? old_programs :
+				    programs;
+	int			 role;
+
+	for (role = 0; role < ROLE_COUNT; role++) {
+		if (role_info(role)->many == MANY_NONE || from[role] == 0)
+			continue;
+		r.program = (struct table_program){ .name = role_name(role),
+		    .fd = (uint32_t)from[role],
+		    .inode = tablefile_inode(from[role]) };
+		table_add(t, &r);
+	}
+}
+
+void
+spawn_take_program(const struct table_program *in, int old)
+{
+	int	role;
+
+	for (role = 0; role < ROLE_COUNT; role++)
+		if (role_info(role)->many != MANY_NONE &&
+		    strcmp(role_name(role), in->name) == 0)
+			break;
+	if (role == ROLE_COUNT) {
+		close((int)in->fd);
+		return;
+	}
+	if (old) {
+		old_programs[role] = (int)in->fd;
+		return;
+	}
+	close(programs[role]);
+	programs[role] = (int)in->fd;
+}
+
+void
+spawn_forget_old(void)
+{
+	int	role;
+
+	for (role = 0; role < ROLE_COUNT; role++) {
+		if (old_programs[role] != 0)
+			close(old_programs[role]);
+		old_programs[role] = 0;
 	}
 }
 

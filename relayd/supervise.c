@@ -36,12 +36,16 @@ static struct {
 	struct timer	head_start;
 	int		told;		/* to stop: all up to this order */
 	uint64_t	stop_ms;	/* when we were told to */
+	const struct supervise_ops *who;	/* replaces old ones */
+	int		(*strangers)(pid_t, int);
 } supervised;
 
 static void	slot_start(void *);
 static void	slot_again(struct slot *, uint64_t);
 static void	slot_give_up(const struct slot *);
 static void	slot_each(void (*)(struct slot *));
+static void	slot_well(struct slot *);
+static void	login_deadline(struct child *);
 static void	count_end(const struct child *, int);
 static void	child_ended(struct child *, int);
 static void	stop_child(struct child *);
@@ -111,8 +115,8 @@ supervise_is_well(void)
 }
 
 /* authd first: the others find it there. */
-void
-supervise_start(void)
+static void
+slots_make(void)
 {
 	unsigned	i;
 	int		role;
@@ -122,7 +126,102 @@ supervise_start(void)
 		for (i = 0; i < limits_places(&env()->conf, role); i++)
 			if (role != ROLE_AUTHD)
 				slot_add(role, i);
+}
+
+void
+supervise_start(void)
+{
+	slots_make();
 	slot_each(slot_first);
+}
+
+/* ---- in place of another program ---- */
+
+struct slot *
+supervise_slots(unsigned *n)
+{
+	*n = supervised.nslots;
+	return (supervised.slots);
+}
+
+void
+supervise_fill(struct slot *s)
+{
+	timer_del(&s->again);
+	slot_start(s);
+}
+
+void
+supervise_end(struct child *c)
+{
+	stop_child(c);
+}
+
+void
+supervise_strangers(int (*ended)(pid_t, int))
+{
+	supervised.strangers = ended;
+}
+
+int
+supervise_is_serving(void)
+{
+	return (supervised.serving);
+}
+
+/* Into the place that it had, if that is there and nobody has it. */
+static void
+slot_take(struct child *c)
+{
+	struct slot	*s = supervised.slots;
+	unsigned	 i;
+
+	for (i = 0; i < supervised.nslots; i++, s++)
+		if (s->role == c->role && s->index + 1 == c->place &&
+		    s->child == NULL) {
+			s->child = c;
+			c->slot = s;
+			s->was_ready = c->state != CHILD_STARTING;
+			return;
+		}
+}
+
+/* Each has as long as is left of what it had. */
+static void
+deadline_again(struct child *c)
+{
+	uint64_t	lived_ms = clock_ms() - c->started_ms;
+
+	if (c->chan == NULL)
+		return;
+	if (c->state == CHILD_STOPPING)
+		timer_set(&c->deadline, STOP_MS);
+	else if (c->state == CHILD_STARTING)
+		timer_set(&c->deadline, lived_ms < START_MS ?
+		    START_MS - lived_ms : 0);
+	else
+		login_deadline(c);
+}
+
+void
+supervise_take(int serving, const struct supervise_ops *who)
+{
+	struct child	*c;
+
+	slots_make();
+	supervised.serving = supervised.noted = serving;
+	supervised.who = who;
+	for (c = child_after(0); c != NULL; c = child_after(c->instance)) {
+		deadline_again(c);
+		if (c->place != 0 && (who == NULL || who->placed(c->role)))
+			slot_take(c);
+	}
+	slot_each(slot_well);
+	if (who != NULL)
+		who->begin();
+	else
+		slot_each(slot_first);
+	supervise_reap();
 }
 
 /* Fill the place; authd first hears of everyone who lives. */
@@ -140,7 +239,8 @@ slot_start(void *arg)
 			slot_give_up(s);
 		return;
 	}
-	if (s->role == ROLE_AUTHD)
+	if (s->role == ROLE_AUTHD && (supervised.who == NULL ||
+	    !supervised.who->turning()))
 		authlink_all();
 }
 
@@ -241,10 +341,12 @@ supervise_ready(struct child *c)
 		child_set_state(c, CHILD_READY);
 		login_deadline(c);
 	}
-	if (c->slot == NULL || c->slot->was_ready)
-		return;
-	c->slot->was_ready = 1;
-	ready_check();
+	if (c->slot != NULL && !c->slot->was_ready) {
+		c->slot->was_ready = 1;
+		ready_check();
+	}
+	if (supervised.who != NULL)
+		supervised.who->ready(c);
 }
 
 void
@@ -283,8 +385,11 @@ supervise_reap(void)
 			continue;
 		if (pid <= 0)
 			break;
-		if ((c = child_find_pid(pid)) == NULL)
+		if ((c = child_find_pid(pid)) == NULL) {
+			if (supervised.strangers != NULL)
+				(void)supervised.strangers(pid, status);
 			continue;
+		}
 		usage_ended(c, &used);
 		child_ended(c, status);
 	}
@@ -339,7 +444,7 @@ child_ended(struct child *c, int status)
 	struct slot	*s = c->slot;
 	uint64_t	 lived_ms = clock_ms() - c->started_ms;
 	char		 why[64];
-	int		 surprise, misfit = c->misfit;
+	int		 surprise, follows, misfit = c->misfit;
 
 	surprise = !c->killed && c->state != CHILD_STOPPING;
 	count_end(c, status);
@@ -361,7 +466,10 @@ child_ended(struct child *c, int status)
 		end_given(c);
 	if (surprise)
 		tell_crash(c, status);
+	follows = supervised.who != NULL && supervised.who->ended(c, why);
 	child_free(c);
+	if (follows)
+		supervised.who->follow();
 	if (s == NULL || env()->stopping || !slot_is_wanted(s))
 		return;
 	if (!surprise && s->moved) {

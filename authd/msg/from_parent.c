@@ -53,6 +53,7 @@ static struct {
 	unsigned		 nheld;
 	int			 all, store;	/* both have come: ready */
 	int			 loading;	/* the store is open */
+	void			(*began)(void *);	/* at SPAWNED_ALL, once */
 	int			 settled;
 	struct timer		 settle;
 } start = { .held = STAILQ_HEAD_INITIALIZER(start.held) };
@@ -368,12 +369,36 @@ peer_ready(void)
 int
 parent_on_spawned_all(struct chan *c, struct imsg *m)
 {
+	void	(*began)(void *);
+
 	(void)c;
 	if (get_spawned_all(m) == -1)
 		return (-1);
 	start.all = 1;
+	if ((began = start.began) != NULL) {
+		start.loading = 1;	/* until it says that it is not */
+		start.began = NULL;
+		began(NULL);
+	}
 	peer_ready();
 	return (0);
+}
+
+void
+parent_began(void (*fn)(void *))
+{
+	start.began = fn;
+}
+
+unsigned
+peer_doors(void)
+{
+	const struct peer	*pe;
+	unsigned		 n = 0;
+
+	TAILQ_FOREACH(pe, &peers, entry)
+		n += peer_has(pe, RF_DOORS) != 0;
+	return (n);
 }
 
 void

@@ -14,6 +14,10 @@ struct peer;
 #include "table.def"
 
 /* from_parent.c */
+/* Called once, when all who were there before are known (SPAWNED_ALL). */
+void	parent_began(void (*fn)(void *));
+/* How many proxyds are connected. */
+unsigned	peer_doors(void);
 /* The store is being read: everybody waits for that, or not any more. */
 void	parent_store_loading(int);
 /* The store is open and the sessions are loaded: let the workers in. */

@@ -251,6 +251,18 @@ chan_late_answers(const struct chan *c)
 }
 
 size_t
+chan_calls(const struct chan *c)
+{
+	return (c->ncalls);
+}
+
+int
+chan_fd(const struct chan *c)
+{
+	return (c->fd);
+}
+
+size_t
 chan_queued(const struct chan *c)
 {
 	return (c->queued);

@@ -86,6 +86,10 @@ int		 chan_state(const struct chan *);
 void		 chan_set_state(struct chan *, int state);	/* 0 to 31 */
 uint64_t	 chan_instance(const struct chan *);
 void		 chan_set_instance(struct chan *, uint64_t);
+/* Calls that wait for their answer. */
+size_t		 chan_calls(const struct chan *);
+/* Its descriptor, for who hands it to another program; -1: it has ended. */
+int		 chan_fd(const struct chan *);
 /* Has it ended (closed was or is being called)? Then nothing is sent. */
 int		 chan_is_closed(const struct chan *);
 

@@ -139,8 +139,8 @@ put_list(struct wput *w, const struct msg_list *l, const struct msg_field *f)
 	return (0);
 }
 
-static int
-put_field(struct wput *w, const struct msg_field *f, const void *p)
+int
+msg_put_field(struct wput *w, const struct msg_field *f, const void *p)
 {
 	const struct blob	*b;
 
@@ -183,7 +183,7 @@ msg_put(uint32_t type, const void *m, uint8_t *buf, size_t size)
 		return (-1);
 	wput_init(&w, buf, buf == NULL ? PAYLOAD_MAX : size);
 	for (f = msg_fields(type); f->name[0] != '\0'; f++)
-		if (put_field(&w, f, place(f, m)) == -1)
+		if (msg_put_field(&w, f, place(f, m)) == -1)
 			return (-1);
 	return (w.full ? -1 : (long)w.len);
 }
@@ -203,8 +203,8 @@ get_list(struct wget *w, struct msg_list *l, const struct msg_field *f)
 	return (0);
 }
 
-static int
-get_field(struct wget *w, const struct msg_field *f, void *p)
+int
+msg_get_field(struct wget *w, const struct msg_field *f, void *p)
 {
 	switch (f->kind) {
 	case FIELD_U8:
@@ -237,7 +237,7 @@ msg_get(uint32_t type, const uint8_t *buf, size_t len, void *m)
 		return (-1);
 	wget_init(&w, buf, len);
 	for (f = msg_fields(type); f->name[0] != '\0'; f++)
-		if (get_field(&w, f, (uint8_t *)m + f->offset) == -1)
+		if (msg_get_field(&w, f, (uint8_t *)m + f->offset) == -1)
 			return (-1);
 	return (wget_end(&w));
 }

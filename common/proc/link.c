@@ -1,4 +1,7 @@
 /* SPDX-License-Identifier: ISC */
+#include <unistd.h>
+
+#include "base/clock.h"
 #include "base/log.h"
 #include "imsg/imsg.h"
 #include "imsg/msg.h"
@@ -10,7 +13,16 @@ static struct {
 	struct chan		*chan;
 	int			 state;
 	int			 seen;		/* there has been one */
-} authd;
+	/* the one that follows, while there are answers to come; -1 */
+	int			 next;
+	uint64_t		 until_ms;
+	struct timer		 timer;
+} authd = { .next = -1 };
+
+#define LOOK_MS		5	/* between two looks whether they have come */
+
+static void	link_use(int);
+static void	link_next(void *);
 
 void
 link_init(const struct link_ops *ops)
@@ -35,10 +47,57 @@ link_closed(struct chan *c, int offence, const char *reason)
 	authd.chan = NULL;
 	chan_free(c);
 	link_gone(offence ? LINK_OFFENCE : LINK_ENDED);
+	if (authd.next != -1)
+		link_next(NULL);
+}
+
+/* Is there something that only the old one can answer? */
+static int
+link_waits(void)
+{
+	return (link_chan() != NULL && clock_ms() < authd.until_ms &&
+	    (chan_calls(authd.chan) > 0 ||
+	    (authd.ops->waits != NULL && authd.ops->waits())));
+}
+
+static void
+link_next(void *arg)
+{
+	int	fd = authd.next;
+
+	(void)arg;
+	if (link_waits()) {
+		timer_set(&authd.timer, LOOK_MS);
+		return;
+	}
+	timer_del(&authd.timer);
+	authd.next = -1;
+	link_use(fd);
+	authd.ops->pause(0);
 }
 
 int
 link_take(int fd)
+{
+	if (authd.next != -1) {
+		close(authd.next);
+		authd.next = fd;
+		return (0);
+	}
+	authd.until_ms = clock_ms() + LINK_WAIT_MS;
+	if (authd.ops->pause == NULL || !link_waits()) {
+		link_use(fd);
+		return (0);
+	}
+	authd.next = fd;
+	authd.ops->pause(1);
+	timer_init(&authd.timer, link_next, NULL);
+	timer_set(&authd.timer, LOOK_MS);
+	return (0);
+}
+
+static void
+link_use(int fd)
 {
 	struct chan	*old = authd.chan;
 	int		 again = authd.seen;
@@ -57,7 +116,6 @@ link_take(int fd)
 	chan_set_state(authd.chan, authd.state);
 	if (authd.ops->came != NULL)
 		authd.ops->came(again);
-	return (0);
 }
 
 struct chan *

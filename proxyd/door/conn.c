@@ -47,6 +47,7 @@ static struct {
 	struct conns		 live, dead;
 	unsigned long		 n, shed, large;
 	int			 stopping;
+	int			 paused;	/* no request begins */
 	struct timer		 stop;
 } door = {
 	.live = TAILQ_HEAD_INITIALIZER(door.live),
@@ -330,7 +331,7 @@ conn_parse(struct conn *c)
 	const char		*why;
 	int			 r, status;
 
-	if (c->parsing)
+	if (c->parsing || door.paused)
 		return;
 	c->parsing = 1;
 	while (c->state == CONN_HEAD && c->out_len == 0 && c->in != NULL &&
@@ -363,6 +364,19 @@ conn_parse(struct conn *c)
 	else if (c->state == CONN_HEAD && c->in == NULL && c->out_len == 0)
 		crowd_idle(&c->seat);
 	c->parsing = 0;
+}
+
+void
+conn_pause(int on)
+{
+	struct conn	*c, *next;
+
+	door.paused = on;
+	for (c = on ? NULL : TAILQ_FIRST(&door.live); c != NULL; c = next) {
+		next = TAILQ_NEXT(c, entry);
+		if (c->state == CONN_HEAD && c->in != NULL && c->in->len > 0)
+			conn_parse(c);
+	}
 }
 
 void

@@ -117,6 +117,8 @@ void	conn_new(int fd, uint32_t flags, const struct addr *, int trusted,
 	    const struct plain *from);
 /* Finish; proc_exit() when the last one is done. Accepting has ended before. */
 void	conn_stop(void);
+/* No request begins (1); those that came meanwhile do (0). */
+void	conn_pause(int on);
 /* Free what was closed in this turn. */
 void	conn_reap(void);
 

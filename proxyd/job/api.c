@@ -805,6 +805,12 @@ api_end(struct conn *c)
 	free(a);
 }
 
+int
+api_is_waiting(void)
+{
+	return (!TAILQ_EMPTY(&waiting));
+}
+
 /* The channel has gone: the rest of these answers will not come. */
 void
 api_forget_all(void)

@@ -19,6 +19,8 @@ void	api_internal_services(struct conn *, const char *session, uint64_t grant);
 const char	*api_bearer(const struct httphead *, struct slice *token);
 /* The channel to authd has gone: what waits for its answer has 503. */
 void	api_forget_all(void);
+/* Is there one of which more is to come? */
+int	api_is_waiting(void);
 /* Handler of API_CHUNK. */
 int	api_on_chunk(struct chan *, struct imsg *);
 

@@ -337,6 +337,12 @@ rendezvous_chunk(struct imsg *m)
 	return (1);
 }
 
+int
+rendezvous_is_waiting(void)
+{
+	return (!TAILQ_EMPTY(&waiting));
+}
+
 void
 rendezvous_forget_all(void)
 {

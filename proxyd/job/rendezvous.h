@@ -42,5 +42,7 @@ void	rendezvous_later(struct conn *, const char *cors, int status,
 int	rendezvous_chunk(struct imsg *);
 /* The channel has gone. */
 void	rendezvous_forget_all(void);
+/* Is there one of which more is to come? */
+int	rendezvous_is_waiting(void);
 
 #endif

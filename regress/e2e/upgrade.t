@@ -1,0 +1,161 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: ISC
+"""relayctl upgrade, SIGUSR2: a new program in place of the running one, with
+the same pid, and tunnels that do not notice."""
+
+import os
+import shutil
+import signal
+import tempfile
+
+import harness
+from harness import GoClient, Relayd, Tap, Targets, until
+from upgrades import programs
+
+t = Tap()
+
+
+def by_role(d):
+    found = {}
+    for p in d.processes():
+        found.setdefault(p["role"], []).append(p)
+    return found
+
+
+def pids(rows):
+    return {p["pid"] for p in rows}
+
+
+def refused(d, why, text):
+    """Nothing has changed."""
+    before = by_role(d)
+    r = d.ctl_raw("upgrade")
+    t.equal(r.returncode, 1, text)
+    t.match(r.stderr, why, "and why")
+    t.equal(by_role(d).keys() - {"x"}, before.keys(), "all are there")
+    t.equal(pids(d.processes()), {p["pid"] for rows in before.values()
+                                  for p in rows}, "the same as before")
+
+
+def goes_back(d, why, text):
+    """The old program goes on, with the workers that it had."""
+    before = by_role(d)
+    mark = d.log.mark()
+    r = d.ctl_raw("upgrade")
+    t.equal(r.returncode, 1, text)
+    t.match(r.stderr, why, "and why")
+    d.log.wait("upgrade: not done: ", mark)
+    t.equal(d.p.poll(), None, "relayd runs")
+    for role in ("parent", "muxd", "proxyd", "control"):
+        t.equal({(p["pid"], p["program"]) for p in d.processes(role)},
+                {(p["pid"], p["program"]) for p in before[role]},
+                "%s: the same as before" % role)
+    t.equal(d.ctl_raw("reload").returncode, 0, "a reload")
+
+
+def swap(path, name):
+    """Another program in its place; what puts it back."""
+    os.rename(path, path + ".good")
+    shutil.copy2(name, path)
+    return lambda: os.rename(path + ".good", path)
+
+
+place = tempfile.mkdtemp(prefix="relayd-programs-")
+os.chmod(place, 0o755)
+programs(harness.BUILD, place)
+
+fault = os.path.join(place, "fault")
+os.environ["RELAYD_TEST_UPGRADE"] = fault
+
+with Targets() as targets, Relayd(t, build=place) as d:
+    key, secret = d.add_system("box")
+    with GoClient(d, key, secret, "web=127.0.0.1:%d" % targets.http) as c:
+        c.event("manifest_sent")
+        s = d.wait_session()
+        token = d.token()
+        cookie = d.cookie(s["session"], token)
+        t.equal(d.via(s["session"], cookie, "/")[0], 200, "a page, before")
+        before = by_role(d)
+
+        r = d.ctl_raw("upgrade")
+        t.equal((r.returncode, r.stderr), (0, ""), "relayctl upgrade")
+        t.match(r.stdout, r"^upgraded from \S+ to \S+$", "and what it did")
+        after = by_role(d)
+        t.equal(d.p.poll(), None, "relayd runs")
+        t.equal(pids(after["parent"]), pids(before["parent"]),
+                "with the same pid")
+        t.equal(pids(after["muxd"]), pids(before["muxd"]),
+                "the tunnel's process is the same")
+        t.equal([p["program"] for p in after["muxd"]], ["old"],
+                "and is marked as old")
+        for role in ("authd", "control", "proxyd"):
+            new = until(lambda: [p for p in d.processes(role)
+                                 if p["program"] == "current"],
+                        "a new " + role)
+            t.equal(pids(new) & pids(before[role]), set(),
+                    "%s is another one" % role)
+        until(lambda: len(d.processes("proxyd")) == 2,
+              "the old proxyds to have gone")
+        t.equal(d.via(s["session"], d.cookie(s["session"], token), "/")[0],
+                200, "a page, through the tunnel of before")
+
+        # SIGUSR2 does the same.
+        mark = d.log.mark()
+        os.kill(d.pid, signal.SIGUSR2)
+        d.log.wait("upgraded from", mark)
+        t.equal(pids(by_role(d)["muxd"]), pids(before["muxd"]),
+                "SIGUSR2: the tunnel's process is the same")
+        t.equal(d.via(s["session"], d.cookie(s["session"], token), "/")[0],
+                200, "a page again")
+
+        # A new program that is none, and one that does not know of this.
+        relayd = os.path.join(place, "bin", "relayd")
+        back = swap(relayd, "/bin/false")
+        refused(d, "the new program does not start$",
+                "a program that ends at once: nothing happens")
+        back()
+        back = swap(relayd, "/bin/true")
+        refused(d, "cannot take over: restart relayd$",
+                "a program that cannot take over: nothing happens")
+        back()
+        os.chmod(relayd, 0o777)
+        refused(d, "bin/relayd: others can write it$",
+                "a program that others can write: nothing happens")
+        os.chmod(relayd, 0o755)
+        path = os.path.join(place, "libexec", "muxd")
+        os.chmod(path, 0o775)
+        refused(d, "libexec/muxd: others can write it$",
+                "and so for its workers' programs")
+        os.chmod(path, 0o755)
+        good = d.text
+        with open(d.conf, "w") as f:
+            f.write(good + "\nnonsense\n")
+        refused(d, "relayd.conf:.*nonsense", "a configuration that it does "
+                "not take: nothing happens")
+        with open(d.conf, "w") as f:
+            f.write(good)
+
+        # What its look does not show.
+        for word, why in (
+                ("table", "the new program cannot take over: no table$"),
+                ("crash", "the new program crashed: signal 11$"),
+                ("exit", "the new program gave up$"),
+                ("hang", "the new program took too long$")):
+            with open(fault, "w") as f:
+                f.write(word)
+            goes_back(d, why, "%s: the old program goes on" % word)
+        os.unlink(fault)
+        path = os.path.join(place, "libexec", "proxyd")
+        back = swap(path, "/bin/false")
+        goes_back(d, "the new proxyd does not start: exit status 1$",
+                  "a worker that does not start: the old program goes on")
+        back()
+        t.equal(d.via(s["session"], d.cookie(s["session"], token), "/")[0],
+                200, "a page after all that")
+        r = d.ctl_raw("upgrade")
+        t.equal((r.returncode, r.stderr), (0, ""), "and then it goes well")
+        t.equal(pids(by_role(d)["muxd"]), pids(before["muxd"]),
+                "the tunnel's process is the same in the end")
+
+shutil.rmtree(place, ignore_errors=True)
+t.done()
