@@ -69,6 +69,7 @@ static int	on_request(struct chan *, struct imsg *);
 static const struct dispatch	from_parent[] = {
 	/* type, from, states, flags, handler */
 	PROC_ROWS
+	PROC_LEAVE_ROW
 	PROC_RELOAD_ROWS
 	{ IMSG_CTL_ROW, R_PARENT, S_ANY, MF_REQUEST, on_row },
 	{ IMSG_CTL_DONE, R_PARENT, S_ANY, MF_ANSWER, NULL },
@@ -103,6 +104,8 @@ struct listener {
 static struct {
 	struct listener		 listeners[LISTENERS_MAX];
 	unsigned		 nlisteners;
+	int			 leaving;	/* with the last client */
+	struct timer		 leave;
 	struct timer		 resume;
 	TAILQ_HEAD(, client)	 clients;
 	unsigned		 nclients;
@@ -110,6 +113,7 @@ static struct {
 } control;
 
 static int	control_listener(int, uint32_t, const char *);
+static void	control_leave(uint32_t);
 static void	control_run(void);
 static void	client_accept(evutil_socket_t, short, void *);
 static void	client_closed(struct chan *, int, const char *);
@@ -127,6 +131,7 @@ static const struct proc_ops	ops = {
 	.rows = ROWS(from_parent),
 	.files = FILES,
 	.listener = control_listener,
+	.leave = control_leave,
 	.channel = link_take,
 	.run = control_run,
 };
@@ -215,6 +220,28 @@ accept_resume(void *arg)
 		event_want(control.listeners[i].ev, NULL);
 }
 
+static void
+leave_now(void *arg)
+{
+	(void)arg;
+	proc_exit(0);
+}
+
+/* Another one accepts from now on; who is here is answered first. */
+static void
+control_leave(uint32_t seconds)
+{
+	unsigned	i;
+
+	for (i = 0; i < control.nlisteners; i++)
+		event_del(control.listeners[i].ev);
+	control.nlisteners = 0;
+	control.leaving = 1;
+	timer_init(&control.leave, leave_now, NULL);
+	timer_set(&control.leave, control.nclients == 0 ? 0 :
+	    (uint64_t)seconds * 1000);
+}
+
 /* Out of descriptors: nobody comes in for a second. */
 static void
 accept_pause(void)
@@ -301,6 +328,8 @@ client_close(struct client *cl, const char *offence)
 			rq->client = NULL;
 	TAILQ_REMOVE(&control.clients, cl, entry);
 	control.nclients--;
+	if (control.leaving && control.nclients == 0)
+		timer_set(&control.leave, 0);
 	chan_free(cl->chan);
 	free(cl);
 	proc_title("%u client%s", control.nclients, PLURAL(control.nclients));

@@ -57,11 +57,13 @@ static void	swapped(void);
 static int	on_listener(int, uint32_t, const char *);
 static void	run(void);
 static void	stop(void);
+static void	leave(uint32_t);
 static void	after_turn(void);
 
 static const struct dispatch	table[] = {
 	PROC_ROWS
 	PROC_PEER_ROW
+	PROC_LEAVE_ROW
 	{ IMSG_CHALLENGE, R_PARENT, S_ANY, 0, acme_on_challenge },
 	PROC_RELOAD_ROWS
 };
@@ -95,6 +97,7 @@ main(int argc, char **argv)
 	ops.swapped = swapped;
 	ops.run = run;
 	ops.stop = stop;
+	ops.leave = leave;
 	if (getrlimit(RLIMIT_NOFILE, &rl) == 0)
 		ops.files = rl.rlim_max < FILES_MAX ? rl.rlim_max : FILES_MAX;
 	if (sodium_init() == -1)
@@ -142,6 +145,37 @@ stop(void)
 	plain_stop();
 	events_end_all();
 	conn_stop();
+}
+
+static struct timer	doors, end;
+
+/* Whoever was on his way to us is here. */
+static void
+leave_doors(void *arg)
+{
+	(void)arg;
+	listen_drain();
+	conn_shut();
+}
+
+static void
+leave_end(void *arg)
+{
+	(void)arg;
+	stop();
+}
+
+/* The next one's doors are open; ours are, too, for those half-way in. */
+static void
+leave(uint32_t seconds)
+{
+	conn_leave();
+	plain_leave();
+	timer_init(&doors, leave_doors, NULL);
+	timer_set(&doors, LEAVE_DOORS_MS);
+	timer_init(&end, leave_end, NULL);
+	if (seconds > 0)
+		timer_set(&end, (uint64_t)seconds * 1000);
 }
 
 static void

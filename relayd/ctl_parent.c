@@ -240,7 +240,8 @@ show_row(struct chan *chan, uint32_t id, const struct child *c)
 	    role_name(c == NULL ? ROLE_PARENT : c->role), pid,
 	    c == NULL || c->system[0] == '\0' ? "-" : c->system,
 	    c == NULL || c->session[0] == '\0' ? "-" : c->session,
-	    c == NULL ? "ready" : child_state_name(c->state), uptime, memory,
+	    c == NULL ? "ready" : c->leaving ? "leaving" :
+	    child_state_name(c->state), uptime, memory,
 	    private, layers, restarts, c != NULL && c->old ? "old" :
 	    "current" }, 12);
 }

@@ -53,6 +53,7 @@ child_save(struct table_put *t)
 		    c->slot != NULL ? c->slot->index + 1 : 0,
 		    .build = c->build, .old = env()->guarded ?
 		    c->was_old != 0 : c->old != 0,
+		    .leaving = c->leaving != 0, .leave_ms = c->leave_ms,
 		    .chan = (uint32_t)chan,
 		    .chan_inode = tablefile_inode(chan),
 		    .log = (uint32_t)lines,
@@ -82,6 +83,8 @@ child_restore(const struct table_child *in, int old, int chan, int lines)
 	c->since = in->since;
 	c->place = in->place;
 	c->old = old || in->old;
+	c->leaving = in->leaving;
+	c->leave_ms = in->leave_ms;
 	c->was_old = in->old;
 	c->inherited = 1;
 	strlcpy(c->system, in->system, sizeof(c->system));

@@ -108,6 +108,7 @@ static void	certificate(struct parser *, const char *, const char *);
 %token ADDRESS "address" ALLOW "allow" API "api" AUDIENCE "audience" CONSOLE "console"
 %token AUTHFAIL "authfail" EXEMPT "exempt" MIN "min" NOAUTH "noauth"
 %token CRASH "crash" PENALTY "penalty"
+%token DRAIN "drain" TIME "time"
 %token AUDIT "audit" REFUSALS "refusals"
 %token COOKIES "cookies" SCRIPT "script"
 %token CONTROL "control" CREDIT "credit" DOMAIN "domain" FILE_ "file"
@@ -252,6 +253,9 @@ statement	: MACRO '=' text {
 			free($3.string);
 		}
 		| PENALTY penalty
+		| DRAIN TIME duration {
+			number(ps, "drain time", "drain_time", $3.number);
+		}
 		| CONTROL SOCKET text {
 			file_path(ps, "control socket", ps->conf->control_path,
 			    sizeof(ps->conf->control_path), $3.string);

@@ -240,6 +240,7 @@ print_penalty(FILE *f, const struct conf *c)
 {
 	unsigned	i;
 
+	print_seconds(f, "drain time", c->drain_time);
 	print_seconds(f, "penalty authfail", c->penalty_authfail);
 	print_seconds(f, "penalty noauth", c->penalty_noauth);
 	print_seconds(f, "penalty crash", c->penalty_crash);

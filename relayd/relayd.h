@@ -105,6 +105,8 @@ struct child {
 	int			 answered;	/* it has, once */
 	int			 misfit;	/* of another build */
 	int			 old;		/* from before an upgrade */
+	int			 leaving;	/* has been told to */
+	uint64_t		 leave_ms;	/* by then; 0: when it can */
 	int			 inherited;	/* of the program before this */
 	int			 was_old;	/* to that one */
 	uint32_t		 place;		/* of its slot + 1, there */
@@ -339,6 +341,8 @@ void	supervise_strangers(int (*ended)(pid_t, int status));
 struct slot	*supervise_slots(unsigned *n);
 void	supervise_fill(struct slot *);
 void	supervise_end(struct child *);
+/* Orderly, in `seconds` at most; 0: when what it has has ended. */
+void	supervise_leave(struct child *, uint32_t seconds);
 int	supervise_is_serving(void);
 /* Has every place had somebody who answers, of late? */
 int	supervise_is_well(void);

@@ -2,9 +2,10 @@
 /*
  * After an upgrade: who takes the places of those that the old program started.
  * Their successors are there before they are asked to go; dialerd goes first, since
- * there is one. Tunnels,
- * terminals and whatever else is one peer's alone stay as they are, and so do
- * paird, where devices wait for each other, and tlsd, through which tunnels go.
+ * there is one. A proxyd finishes what it has, for `drain time`; a tlsd, through
+ * which tunnels go, stays until the last has ended. Tunnels, terminals and whatever
+ * else is one peer's alone stay as they are, and so does paird, where devices wait
+ * for each other.
  */
 #include <stdio.h>
 
@@ -12,8 +13,10 @@
 #include "upgrade.h"
 
 #define R_MOVED		(R_DIALERD)
-#define R_BESIDE	(R_AUTHD | R_CONTROL | R_PROXYD | R_METRICD)
-#define R_KEPT		(R_PAIRD | R_TLSD | R_KEYD)
+#define R_BESIDE	(R_AUTHD | R_CONTROL | R_PROXYD | R_METRICD | \
+	R_TLSD | R_KEYD)
+#define R_KEPT		(R_PAIRD)
+#define CONTROL_S	10	/* for its clients; who follows begins anew */
 
 static struct {
 	enum { REPLACE_NOT, REPLACE_AUTHD, REPLACE_TURN, REPLACE_REST } step;
@@ -135,7 +138,16 @@ end_old(void)
 	struct child	*c;
 
 	for (c = child_after(0); c != NULL; c = child_after(c->instance))
-		if (c->old && (R_BESIDE & ROLE_BIT(c->role)))
+		if (!c->old || !(R_BESIDE & ROLE_BIT(c->role)))
+			continue;
+		else if (c->role == ROLE_PROXYD)
+			supervise_leave(c,
+			    (uint32_t)env()->conf.drain_time);
+		else if (c->role == ROLE_TLSD)
+			supervise_leave(c, 0);
+		else if (c->role == ROLE_CONTROL)
+			supervise_leave(c, CONTROL_S);
+		else
 			supervise_end(c);
 }
 

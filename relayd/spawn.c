@@ -349,7 +349,8 @@ spawn_late(void *arg)
 {
 	struct child	*c = arg;
 
-	kill_hung(c, c->state == CHILD_STOPPING || c->chan == NULL ?
+	kill_hung(c, c->state == CHILD_STOPPING || c->chan == NULL ||
+	    c->leaving ?
 	    "does not stop" : c->state == CHILD_READY ? "did not log in" :
 	    "did not become ready");
 }

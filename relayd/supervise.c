@@ -163,6 +163,29 @@ supervise_strangers(int (*ended)(pid_t, int))
 	supervised.strangers = ended;
 }
 
+/* Until then, and a moment to stop. */
+static void
+leave_deadline(struct child *c)
+{
+	uint64_t	now = clock_ms();
+
+	if (c->leave_ms != 0)
+		timer_set(&c->deadline, (c->leave_ms > now ? c->leave_ms - now :
+		    0) + STOP_MS);
+}
+
+void
+supervise_leave(struct child *c, uint32_t seconds)
+{
+	if (c->chan == NULL || c->leaving || c->state == CHILD_STOPPING)
+		return;
+	c->leaving = 1;
+	c->leave_ms = seconds > 0 ? clock_ms() + (uint64_t)seconds * 1000 : 0;
+	(void)say_leave(c->chan, 0, -1, &(struct msg_leave){
+	    .seconds = seconds });
+	leave_deadline(c);
+}
+
 int
 supervise_is_serving(void)
 {
@@ -199,6 +222,8 @@ deadline_again(struct child *c)
 	else if (c->state == CHILD_STARTING)
 		timer_set(&c->deadline, lived_ms < START_MS ?
 		    START_MS - lived_ms : 0);
+	else if (c->leaving)
+		leave_deadline(c);
 	else
 		login_deadline(c);
 }
@@ -404,7 +429,11 @@ end_given(const struct child *door)
 	struct child	*c;
 
 	for (c = child_after(0); c != NULL; c = child_after(c->instance))
-		if (c->giver == door->instance)
+		if (c->giver != door->instance)
+			continue;
+		else if (door->leaving)
+			c->giver = 0;
+		else
 			kill_child(c, "its proxyd has gone");
 }
 
@@ -446,7 +475,7 @@ child_ended(struct child *c, int status)
 	char		 why[64];
 	int		 surprise, follows, misfit = c->misfit;
 
-	surprise = !c->killed && c->state != CHILD_STOPPING;
+	surprise = !c->killed && c->state != CHILD_STOPPING && !c->leaving;
 	count_end(c, status);
 	if (WIFSIGNALED(status))
 		snprintf(why, sizeof(why), "signal %d (%s)", WTERMSIG(status),

@@ -43,6 +43,7 @@ static struct {
 	uint64_t		 last;		/* id */
 	size_t			 n, most, others;
 	int			 stopping;
+	int			 shut;		/* none comes any more */
 	struct timer		 stop;
 } clients = {
 	.live = TAILQ_HEAD_INITIALIZER(clients.live),
@@ -478,8 +479,8 @@ client_reap(void)
 		TAILQ_REMOVE(&clients.dead, c, entry);
 		free(c);
 	}
-	if (clients.stopping && clients.n == 0) {
-		clients.stopping = 0;	/* proc_exit() comes by here again */
+	if ((clients.stopping || clients.shut) && clients.n == 0) {
+		clients.stopping = clients.shut = 0;	/* we come again */
 		proc_exit(0);
 	}
 }
@@ -490,6 +491,12 @@ client_stop_now(void *arg)
 	(void)arg;
 	log_info("stop: %zu connections cut off", clients.n);
 	proc_exit(0);
+}
+
+void
+client_shut(void)
+{
+	clients.shut = 1;
 }
 
 /* Who has not begun need not; the others end with their processes. */

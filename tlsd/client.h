@@ -87,6 +87,8 @@ void	client_close(struct client *, const char *why, int reset);
 void	client_reap(void);
 /* No more come; leave when the last one has gone. */
 void	client_stop(void);
+/* None comes any more: exit with the last. */
+void	client_shut(void);
 
 /* c->plain is there: its events. */
 void	client_plain(struct client *);

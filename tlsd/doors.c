@@ -13,6 +13,7 @@ struct door {
 	TAILQ_ENTRY(door)	 entry;		/* whose turn it is, first */
 	struct chan		*chan;
 	uint64_t		 instance;
+	int			 leaving;	/* wants no more */
 };
 
 static struct {
@@ -21,9 +22,11 @@ static struct {
 } doors = { .all = TAILQ_HEAD_INITIALIZER(doors.all) };
 
 static int	on_end(struct chan *, struct imsg *);
+static int	on_leave(struct chan *, struct imsg *);
 
 static const struct dispatch	table[] = {
 	{ IMSG_PLAIN_END, R_PROXYD, S_ANY, 0, on_end },
+	{ IMSG_PLAIN_LEAVE, R_PROXYD, S_ANY, 0, on_leave },
 };
 
 void
@@ -41,6 +44,17 @@ on_end(struct chan *c, struct imsg *m)
 	if (get_plain_end(m, &in) == -1 || in.clean > 1)
 		return (-1);
 	return (doors.ops->ended(d->instance, in.id, in.clean));
+}
+
+static int
+on_leave(struct chan *c, struct imsg *m)
+{
+	struct door	*d = chan_arg(c);
+
+	if (get_plain_leave(m) == -1)
+		return (-1);
+	d->leaving = 1;
+	return (0);
 }
 
 static void
@@ -78,7 +92,12 @@ doors_peer(int fd, uint64_t instance)
 int
 doors_has(void)
 {
-	return (!TAILQ_EMPTY(&doors.all));
+	const struct door	*d;
+
+	TAILQ_FOREACH(d, &doors.all, entry)
+		if (!d->leaving)
+			return (1);
+	return (0);
 }
 
 uint64_t
@@ -87,7 +106,7 @@ doors_give(int fd, const struct msg_plain *what)
 	struct door	*d;
 
 	TAILQ_FOREACH(d, &doors.all, entry)
-		if (chan_queued(d->chan) < CHAN_QUEUE_HIGH)
+		if (!d->leaving && chan_queued(d->chan) < CHAN_QUEUE_HIGH)
 			break;
 	if (d == NULL) {
 		imsg_close_fd(fd);

@@ -39,7 +39,9 @@ sign_peer(int fd, uint64_t instance)
 	struct chan	*old = signs.keyd;
 
 	signs.keyd = NULL;
-	chan_free(old);
+	/* What it was asked it answers, before it goes by itself. */
+	if (old != NULL && chan_calls(old) == 0)
+		chan_free(old);
 	signs.keyd = chan_new(proc_base(), fd, ROLE_KEYD, table,
 	    sizeof(table) / sizeof(table[0]), keyd_closed, NULL);
 	if (signs.keyd == NULL)

@@ -95,6 +95,25 @@ stop(void)
 	client_stop();
 }
 
+static struct timer	doors;
+
+static void
+leave_doors(void *arg)
+{
+	(void)arg;
+	listen_drain();
+	client_shut();
+}
+
+/* As long as there is a connection: a tunnel may go through it. */
+static void
+leave(uint32_t seconds)
+{
+	(void)seconds;
+	timer_init(&doors, leave_doors, NULL);
+	timer_set(&doors, LEAVE_DOORS_MS);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -113,6 +132,7 @@ main(int argc, char **argv)
 	ops.swapped = swapped;
 	ops.run = run;
 	ops.stop = stop;
+	ops.leave = leave;
 	if (getrlimit(RLIMIT_NOFILE, &rl) == 0)
 		ops.files = rl.rlim_max < FILES_MAX ? rl.rlim_max : FILES_MAX;
 	/* What the machine says about libssl is not for us: certs.c does. */

@@ -15,6 +15,7 @@
 #include "listen.h"
 #include "proc/conf.h"
 
+#define DRAIN_MAX	64	/* bursts at the end */
 #define ACCEPT_BURST	16	/* so that who came gets a turn too */
 
 static struct {
@@ -69,31 +70,39 @@ listen_pause(int pause)
 			event_want(&listeners.l[i].ev, NULL);
 }
 
-static void
-listen_event(evutil_socket_t lfd, short what, void *arg)
+/* Accept some; how many, ACCEPT_BURST: there may be more. */
+static int
+listen_some(struct listener *l)
 {
-	struct listener		*l = arg;
 	struct sockaddr_storage	 ss;
 	struct addr		 a;
 	socklen_t		 len;
 	int			 fd, i, one = 1;
 
-	(void)what;
 	for (i = 0; i < ACCEPT_BURST && listeners.running &&
 	    !listeners.paused; i++) {
 		len = sizeof(ss);
-		fd = accept4(lfd, (struct sockaddr *)&ss, &len,
+		fd = accept4(l->fd, (struct sockaddr *)&ss, &len,
 		    SOCK_NONBLOCK | SOCK_CLOEXEC);
 		if (fd == -1 && (errno == EMFILE || errno == ENFILE))
 			listeners.ops->none_left();
 		if (fd == -1)
-			return;
+			break;
 		addr_of_sockaddr(&a, (struct sockaddr *)&ss);
 		(void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one,
 		    sizeof(one));
 		listeners.ops->came(fd, (unsigned)(l - listeners.l), l->flags,
 		    &a);
 	}
+	return (i);
+}
+
+static void
+listen_event(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd;
+	(void)what;
+	(void)listen_some(arg);
 }
 
 void
@@ -109,6 +118,20 @@ listen_run(struct event_base *base, const struct listen_ops *ops)
 		event_want(&l->ev, NULL);
 	}
 	listeners.running = 1;
+}
+
+void
+listen_drain(void)
+{
+	unsigned	i;
+	int		n;
+
+	for (i = 0; i < listeners.n; i++)
+		for (n = 0; n < DRAIN_MAX && listeners.running &&
+		    !listeners.paused; n++)
+			if (listen_some(&listeners.l[i]) < ACCEPT_BURST)
+				break;
+	listen_stop();
 }
 
 void

@@ -28,5 +28,9 @@ void	listen_run(struct event_base *, const struct listen_ops *);
 void	listen_pause(int);
 /* No more from now on. Safe at any time. */
 void	listen_stop(void);
+/* From being told to leave until the last one is accepted: handshakes end. */
+#define LEAVE_DOORS_MS	2000
+/* The same, when who waits to be accepted has been. */
+void	listen_drain(void);
 
 #endif

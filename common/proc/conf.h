@@ -24,6 +24,8 @@ enum conf_unit { UNIT_COUNT, UNIT_SECONDS, UNIT_BYTES, UNIT_BOOL };
 				/* 0: as many as proxyds */		\
 	X(missing_nobody, 0, 0, 1, UNIT_BOOL, R_PARENT,			\
 	    "missing users")						\
+	X(drain_time, 60, 1, 86400, UNIT_SECONDS, R_PARENT | R_AUTHD,	\
+	    "drain time")						\
 	X(startups_begin, 200, 1, 100000, UNIT_COUNT, R_PARENT,		\
 	    "max startups")						\
 	X(startups_rate, 30, 1, 100, UNIT_COUNT, R_PARENT,		\

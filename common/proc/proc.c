@@ -453,6 +453,19 @@ proc_on_stop(struct chan *c, struct imsg *m)
 }
 
 int
+proc_on_leave(struct chan *c, struct imsg *m)
+{
+	struct msg_leave	 in;
+
+	(void)c;
+	if (get_leave(m, &in) == -1 || proc.ops->leave == NULL)
+		return (-1);
+	proc_title("leaving");
+	proc.ops->leave(in.seconds);
+	return (0);
+}
+
+int
 proc_on_ping(struct chan *c, struct imsg *m)
 {
 	if (get_ping(m) == -1)

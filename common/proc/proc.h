@@ -45,6 +45,8 @@ struct proc_ops {
 	int		(*judge)(const struct conf *, const char **why);
 	/* RELOAD_SWAP: proc_conf() has what was judged. NULL: no matter. */
 	void		(*swapped)(void);
+	/* LEAVE, for who has it in its table. */
+	void		(*leave)(uint32_t seconds);
 	/* STOP: finish and leave with proc_exit(); NULL: leave at once. */
 	void		(*stop)(void);
 };
@@ -76,6 +78,7 @@ void	proc_after_turn(void (*fn)(void));
 
 /* Handlers of PROC_ROWS. */
 int	proc_on_stop(struct chan *, struct imsg *);
+int	proc_on_leave(struct chan *, struct imsg *);
 int	proc_on_ping(struct chan *, struct imsg *);
 int	proc_on_loglevel(struct chan *, struct imsg *);
 int	proc_on_channel(struct chan *, struct imsg *);
@@ -103,6 +106,9 @@ int	proc_on_try(struct chan *, struct imsg *);
 /* For those that are connected with others than authd. */
 #define PROC_PEER_ROW							\
 	{ IMSG_PEER, R_PARENT, S_ANY, 0, proc_on_peer },
+/* For those whose connections outlive an upgrade. */
+#define PROC_LEAVE_ROW							\
+	{ IMSG_LEAVE, R_PARENT, S_ANY, MF_ONCE, proc_on_leave },
 /* For those that have certificates. */
 #define PROC_CERT_ROW							\
 	{ IMSG_CERT, R_PARENT, S_ANY, 0, proc_on_cert },

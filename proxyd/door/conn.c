@@ -48,6 +48,8 @@ static struct {
 	unsigned long		 n, shed, large;
 	int			 stopping;
 	int			 paused;	/* no request begins */
+	int			 leaving;	/* each one's next answer is its last */
+	int			 shut;		/* none comes any more */
 	struct timer		 stop;
 } door = {
 	.live = TAILQ_HEAD_INITIALIZER(door.live),
@@ -357,6 +359,8 @@ conn_parse(struct conn *c)
 		if (!c->trusted || !trust_request(c->request, &h))
 			request_make(c->request);
 		c->head_len = h.head_len;
+		if (door.leaving)
+			h.flags &= ~(unsigned)HTTPHEAD_KEEPALIVE;
 		door.ops->begin(c, &h);
 	}
 	if (c->state == CONN_HEAD && c->in == NULL && door.stopping)
@@ -647,8 +651,8 @@ conn_reap(void)
 		TAILQ_REMOVE(&door.dead, c, entry);
 		free(c);
 	}
-	if (door.stopping && door.n == 0) {
-		door.stopping = 0;	/* proc_exit() comes by here again */
+	if ((door.stopping || door.shut) && door.n == 0) {
+		door.stopping = door.shut = 0;	/* we come by here again */
 		proc_exit(0);
 	}
 }
@@ -659,6 +663,18 @@ conn_stop_now(void *arg)
 	(void)arg;
 	log_info("stop: %lu connections cut off", door.n);
 	proc_exit(0);
+}
+
+void
+conn_leave(void)
+{
+	door.leaving = 1;
+}
+
+void
+conn_shut(void)
+{
+	door.shut = 1;
 }
 
 void

@@ -117,6 +117,12 @@ void	conn_new(int fd, uint32_t flags, const struct addr *, int trusted,
 	    const struct plain *from);
 /* Finish; proc_exit() when the last one is done. Accepting has ended before. */
 void	conn_stop(void);
+/*
+ * The next answer on each connection is its last; who says nothing any more may
+ * take his time. Then none comes any more: exit with the last.
+ */
+void	conn_leave(void);
+void	conn_shut(void);
 /* No request begins (1); those that came meanwhile do (0). */
 void	conn_pause(int on);
 /* Free what was closed in this turn. */

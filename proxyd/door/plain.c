@@ -18,7 +18,7 @@ struct tlsd {
 };
 
 static LIST_HEAD(, tlsd)	tlsds = LIST_HEAD_INITIALIZER(tlsds);
-static int			stopped;
+static int			stopped, leaving;
 static void			(*came)(int, uint32_t, const struct addr *,
 				    const struct plain *);
 
@@ -61,7 +61,19 @@ plain_peer(int fd, int role, uint64_t instance)
 	}
 	chan_set_instance(t->chan, instance);
 	LIST_INSERT_HEAD(&tlsds, t, entry);
+	if (leaving)
+		(void)say_plain_leave(t->chan, 0);
 	return (0);
+}
+
+void
+plain_leave(void)
+{
+	struct tlsd	*t;
+
+	leaving = 1;
+	LIST_FOREACH(t, &tlsds, entry)
+		(void)say_plain_leave(t->chan, 0);
 }
 
 void

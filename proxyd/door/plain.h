@@ -22,6 +22,8 @@ void	plain_init(void (*came)(int fd, uint32_t flags, const struct addr *,
 int	plain_peer(int fd, int role, uint64_t instance);
 /* They come no more (1). */
 void	plain_stop(void);
+/* Ask all tlsds for no more; what they have given stays. */
+void	plain_leave(void);
 /*
  * Before its socket is shut, closed or given away: this is the end of what there
  * is to say (1), or it is broken off (0). The first word counts.

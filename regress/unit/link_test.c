@@ -68,8 +68,30 @@ static const struct dispatch	table[] = {
 	{ IMSG_PROBE, R_AUTHD, S(ST_OPEN), MF_REQUEST, on_probe },
 	{ IMSG_ALIVE, R_AUTHD, S_ANY, MF_ANSWER, NULL },
 };
-static const struct link_ops	ops = { table, 2, came, gone };
-static const struct link_ops	deaf = { table, 2, NULL, NULL };
+static const struct link_ops	ops = { .table = table, .rows = 2,
+    .came = came, .gone = gone };
+static const struct link_ops	deaf = { .table = table, .rows = 2 };
+
+/* Of one that has to be answered by the old one first. */
+static int	paused, unpaused, more;
+
+static void
+pause_it(int on)
+{
+	if (on)
+		paused++;
+	else
+		unpaused++;
+}
+
+static int
+more_comes(void)
+{
+	return (more);
+}
+
+static const struct link_ops	careful = { .table = table, .rows = 2,
+    .came = came, .gone = gone, .pause = pause_it, .waits = more_comes };
 
 static void
 turn(void)
@@ -94,16 +116,22 @@ fresh(void)
 }
 
 static void
-probe(int far)
+put(int far, uint32_t type, uint32_t id, const char *field, size_t len)
 {
-	uint8_t		packet[IMSG_HDR] = { 0 };
-	uint32_t	type = IMSG_PROBE, id = 9;
+	uint8_t	packet[IMSG_HDR + 1] = { 0 };
 
 	memcpy(packet, &type, 4);
 	memcpy(packet + 4, &id, 4);
-	if (imsg_send(far, packet, sizeof(packet), -1) == -1)
+	memcpy(packet + IMSG_HDR, field, len);
+	if (imsg_send(far, packet, IMSG_HDR + len, -1) == -1)
 		fatal("imsg_send");
 	turn();
+}
+
+static void
+probe(int far)
+{
+	put(far, IMSG_PROBE, 9, "", 0);
 }
 
 static void
@@ -167,6 +195,74 @@ test_replaced(void)
 	ok(link_chan() == NULL, "nobody needs to be told");
 }
 
+/* Turn until it has happened; the clock is the machine's. */
+static int
+soon(const int *what)
+{
+	int	i;
+
+	for (i = 0; i < 4000 && *what == 0; i++) {
+		event_base_loop(base, EVLOOP_NONBLOCK);
+		usleep(1000);
+	}
+	return (*what);
+}
+
+static void
+test_careful(void)
+{
+	struct call	call = { .chan = NULL };
+	struct chan	*before;
+	uint32_t	 id;
+	int		 old, next, third;
+
+	link_init(&careful);
+	old = fresh();
+	next = fresh();
+	ok(seen.gone == 1 && seen.came == 1 && paused == 0,
+	    "nothing was asked: the next one is used at once");
+	close(old);
+	old = next;
+	before = link_chan();
+	id = call_start(&call, before, 60000, on_answer, NULL);
+	next = fresh();
+	ok(seen.gone == 0 && seen.came == 0 && paused == 1 &&
+	    link_chan() == before, "something was: the old one stays");
+	probe(old);
+	is_int(seen.handled, 1, "and is heard");
+	third = fresh();
+	ok(seen.came == 0 && paused == 1, "a later one is the next instead");
+	more = 1;
+	put(old, IMSG_ALIVE, id, "\1", 1);
+	ok(!call_waits(&call) && seen.nulls == 0, "it is answered");
+	ok(link_chan() == before && unpaused == 0, "but more is to come");
+	more = 0;
+	ok(soon(&unpaused) == 1 && seen.gone == 1 && seen.came == 1 &&
+	    seen.how == LINK_REPLACED, "that was all: the next one is used");
+	probe(third);
+	is_int(seen.handled, 1, "and heard");
+	close(old);
+	close(next);
+
+	/* The old one ends before it has answered; or it never does. */
+	unpaused = 0;
+	(void)call_start(&call, link_chan(), 60000, on_answer, NULL);
+	next = fresh();
+	close(third);
+	turn();
+	ok(unpaused == 1 && seen.nulls == 1 && seen.gone == 1 &&
+	    seen.how == LINK_ENDED && seen.came == 1,
+	    "it ends: the next one is used");
+	unpaused = 0;
+	(void)call_start(&call, link_chan(), 60000, on_answer, NULL);
+	third = fresh();
+	ok(soon(&unpaused) == 1 && seen.nulls == 1 &&
+	    seen.how == LINK_REPLACED, "it does not answer: not for ever");
+	close(next);
+	close(third);
+	turn();
+}
+
 int
 main(void)
 {
@@ -176,6 +272,7 @@ main(void)
 	clock_init(base);
 	test_ends();
 	test_replaced();
+	test_careful();
 	clock_clear();
 	event_base_free(base);
 	return (done_testing());
