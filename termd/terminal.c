@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * The two pumps of a terminal. Browser to stream: whole WebSocket messages of
- * types 0 and 1 get a length in front, long ones (what was pasted) are cut
- * into frames. Stream to browser: frames of type 0 lose
- * theirs. Each pump reads only while the other side takes what it has.
+ * The two pumps of a terminal, and its browser's end; the other end is shell.c.
+ * Browser to shell: whole WebSocket messages of types 0 and 1. Shell to browser:
+ * what it shows. Each pump reads only while the other side takes what it has.
  *
  * With the subprotocol of operator-api.md, 6.6, the browser says what it has
  * drawn, and a terminal that it leaves without a word waits for its operator.
@@ -15,7 +14,6 @@
 #include <event2/event.h>
 
 #include <errno.h>
-#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -30,18 +28,18 @@
 #include "imsg/msg.h"
 #include "proc/proc.h"
 #include "proc/visit.h"
+#include "message.h"
 #include "out.h"
 #include "record.h"
 #include "resize.h"
 #include "ring.h"
+#include "shell.h"
 #include "terminal.h"
 #include "http/upgrade.h"
 #include "ws/ws.h"
 
-#define FRAME_MAX	65536		/* bytes of one frame, with its type */
-#define LENGTH_SIZE	4		/* of the length before it */
+#define READ_MAX	65536		/* of the browser at once */
 #define MESSAGE_MAX	(1024 * 1024)	/* bytes of a browser's message */
-#define RESIZE_MAX	256		/* bytes of a resize message */
 /*
  * What stands between the program and a slow browser is what it has to read
  * before it sees that ^C worked: little here, little in the kernel.
@@ -49,10 +47,8 @@
 #define HIWAT		(32 * 1024)	/* towards the browser: stop reading */
 #define BACK_END	"/api/terminal/"	/* where an existing one asks */
 #define NOTSENT_LOWAT	(16 * 1024)	/* the kernel's, unsent */
-#define READ_MAX	(16 * 1024)	/* of the stream at once */
+#define REPLAY_MAX	(16 * 1024)	/* of what is shown again, a frame */
 #define MARK_MS		5000	/* without any pong: it knows none */
-#define STATUS_SIZE	16	/* "signal 64" and a NUL */
-#define LINE_MAX_LEN	1024		/* of the client's reply line */
 #define PING_MS		25000		/* below what proxies call idle */
 #define PINGS_MAX	3		/* without any byte: nobody is there */
 #define CLOSE_MS	4000		/* for the browser's; authd waits 5 s */
@@ -60,14 +56,10 @@
 #define RECORDED	"this terminal is recorded"
 #define LASTING		"relayd.terminal.1"
 #define WINDOW		RING_SIZE	/* bytes that are not acknowledged */
-#define ACK_SIZE	8
 #define ELSEWHERE	4001		/* came back on another connection */
 /* While nobody looks a program goes on, at this pace: 640 KB a second. */
 #define PACE		(64 * 1024)
 #define PACE_MS		100
-
-enum frame_type { FRAME_DATA, FRAME_RESIZE, FRAME_RESERVED, FRAME_ERROR,
-    FRAME_STATUS, FRAME_ACK, FRAME_HELLO, FRAME_STAY };
 
 static void	browser_event(evutil_socket_t, short, void *);
 static void	browser_take(uint8_t *, size_t);
@@ -79,15 +71,8 @@ static void	browser_ping(void);
 static void	browser_pong(void *, const uint8_t *, size_t);
 static void	browser_flush(void);
 static void	browser_write(evutil_socket_t, short, void *);
-static int	stream_frames(uint8_t, const uint8_t *, size_t);
-static void	stream_event(evutil_socket_t, short, void *);
-static void	stream_take(void);
-static void	stream_frame(const uint8_t *, size_t);
-static void	stream_status(const uint8_t *, size_t);
-static int	stream_line(void);
-static void	stream_flush(void);
-static void	stream_write(evutil_socket_t, short, void *);
-static void	stream_ended(void);
+static void	shown(const uint8_t *, size_t);
+static void	shell_moved(size_t);
 static int	recorded(void);
 static void	reading_update(void);
 static void	pace_due(void *);
@@ -99,25 +84,26 @@ static void	ping_due(void *);
 static void	marks_unknown(void *);
 static void	terminal_gone(void *);
 
+static const struct shell_ops	shell = {
+	.shown = shown,
+	.moved = shell_moved,
+	.ended = terminal_close,
+};
+
 static struct {
 	/* set once */
-	int		 browser_fd, stream_fd;
+	int		 browser_fd;
 	char		 accept[ACCEPT_SIZE];
 	uint64_t	 idle_ms;
-	size_t		 frame_max;	/* with its type */
 	struct event	*browser_read, *browser_writable;
-	struct event	*stream_read, *stream_writable;
 	/* state */
 	struct ws	 ws;
 	struct ws_msg	 msg;
 	uint8_t		*early;		/* came behind the head, before 101 */
 	size_t		 early_len;
-	struct outbuf	 to_browser, to_stream;
+	struct outbuf	 to_browser;
 	struct ahead	 ahead;
-	char		 status[STATUS_SIZE];	/* how the shell ended; or "" */
-	uint8_t		 in[LENGTH_SIZE + FRAME_MAX];	/* from the stream */
-	size_t		 in_len;
-	int		 line_seen, closing;
+	int		 closing;
 	unsigned	 pings;		/* since the browser's last byte */
 	size_t		 unrecorded;	/* at the end of to_browser */
 	uint64_t	 closed_ms;
@@ -130,8 +116,7 @@ static struct {
 	struct timer	 pace, grace;
 	/* statistics */
 	uint64_t	 bytes_in, bytes_out;
-	unsigned long	 ignored;
-} terminal = { .browser_fd = -1, .stream_fd = -1 };
+} terminal = { .browser_fd = -1 };
 
 /* Not touched, and so not there, before a message comes in pieces. */
 static uint8_t	message_buf[MESSAGE_MAX];
@@ -226,12 +211,8 @@ terminal_stream(int fd, uint32_t idle_s)
 		close(fd);
 		return;
 	}
-	terminal.stream_fd = fd;
 	terminal.idle_ms = (uint64_t)idle_s * 1000;
-	terminal.frame_max = proc_conf()->terminal_frame < FRAME_MAX ?
-	    (size_t)proc_conf()->terminal_frame : FRAME_MAX;
-	terminal.stream_read = watch(fd, EV_READ | EV_PERSIST, stream_event);
-	terminal.stream_writable = watch(fd, EV_WRITE, stream_write);
+	shell_begin(fd, (size_t)proc_conf()->terminal_frame, &shell);
 	timer_init(&terminal.idle, idle_expired, NULL);
 	timer_init(&terminal.ping, ping_due, NULL);
 	timer_init(&terminal.marks, marks_unknown, NULL);
@@ -271,8 +252,8 @@ browser_replay(void)
 
 	terminal.acked = at;
 	for (; (n = ring_at(at, &p)) > 0; at += n) {
-		if (n > READ_MAX)
-			n = READ_MAX;
+		if (n > REPLAY_MAX)
+			n = REPLAY_MAX;
 		browser_send(FRAME_DATA, p, n);
 	}
 }
@@ -429,17 +410,12 @@ reading_update(void)
 {
 	if (terminal.browser_read != NULL) {
 		if (out_left(&terminal.to_browser) < browser_room() &&
-		    (terminal.closing || out_left(&terminal.to_stream) == 0))
+		    shell_left() == 0)
 			event_want(terminal.browser_read, NULL);
 		else
 			event_del(terminal.browser_read);
 	}
-	if (terminal.stream_read == NULL)
-		return;
-	if (output_has_room())
-		event_want(terminal.stream_read, NULL);
-	else
-		event_del(terminal.stream_read);
+	shell_reading(output_has_room());
 }
 
 /* From the browser. */
@@ -447,7 +423,7 @@ reading_update(void)
 static void
 browser_event(evutil_socket_t fd, short what, void *arg)
 {
-	static uint8_t	buf[FRAME_MAX];
+	static uint8_t	buf[READ_MAX];
 	ssize_t		n;
 
 	(void)what;
@@ -494,113 +470,82 @@ browser_take(uint8_t *buf, size_t len)
 	    !browser_comes_back())
 		terminal_close(0, END_LOCAL, NULL);
 	explicit_bzero(buf, len);	/* people type passwords */
-	if (terminal.stream_fd != -1)
-		stream_flush();
+	shell_flush();
 }
 
-/* What only LASTING has: 1 when it was that. */
-static int
-browser_lasting(const uint8_t *data, size_t len)
+/* A count of what it has drawn. */
+static void
+browser_drew(uint64_t n)
 {
-	uint64_t	n = 0;
-	size_t		i;
-
-	if (data[0] == FRAME_STAY)
-		idle_again();
-	if (data[0] != FRAME_ACK)
-		return (data[0] == FRAME_STAY);
-	for (i = 1; i < len && i <= ACK_SIZE; i++)
-		n = n << 8 | data[i];
-	if (len != 1 + ACK_SIZE || n > ring_total())
+	if (n > ring_total())
 		terminal_close(1008, END_LIMIT, "wrong acknowledgement");
 	else if (n > terminal.acked)
 		terminal.acked = n;
-	return (1);
+}
+
+/* 0; -1: no memory. */
+static int
+browser_resized(const uint8_t *text, size_t len)
+{
+	char	size[RESIZE_TEXT];
+	size_t	n = resize_clamp(text, len, size);
+	int	r;
+
+	if (n == 0)
+		return (0);
+	r = shell_send(FRAME_RESIZE, (uint8_t *)size, n);
+	record_resize(size);
+	return (recorded() == -1 ? 0 : r);
 }
 
 static void
 browser_message(void *arg, int opcode, uint8_t *data, size_t len)
 {
-	char	size[RESIZE_TEXT];
-	size_t	n;
-	int	r = 0;
+	const char	*why = NULL;
+	uint64_t	 drawn = 0;
+	int		 r = 0;
 
 	(void)arg;
 	(void)opcode;
 	if (len == 0 || terminal.closing)
 		return;
-	if (terminal.lasts && browser_lasting(data, len))
-		return;
-	if (data[0] != FRAME_DATA && data[0] != FRAME_RESIZE) {
-		terminal_close(1008, END_LIMIT, "frame type not allowed");
-		return;
-	}
-	if (data[0] == FRAME_RESIZE && len > RESIZE_MAX) {
-		terminal_close(1008, END_LIMIT, "resize message too long");
-		return;
-	}
-	if (data[0] == FRAME_DATA) {
+	switch (message_read(data, len, terminal.lasts, &drawn, &why)) {
+	case MESSAGE_TYPED:
 		idle_again();
-		r = stream_frames(FRAME_DATA, data + 1, len - 1);
-	} else if ((n = resize_clamp(data + 1, len - 1, size)) > 0) {
-		r = stream_frames(FRAME_RESIZE, (uint8_t *)size, n);
-		record_resize(size);
-		if (recorded() == -1)
-			return;
-	}
-	if (r == -1) {
-		terminal_close(1011, END_LIMIT, "out of memory");
+		r = shell_send(FRAME_DATA, data + 1, len - 1);
+		break;
+	case MESSAGE_SIZE_IS:
+		r = browser_resized(data + 1, len - 1);
+		break;
+	case MESSAGE_DRAWN:
+		browser_drew(drawn);
+		return;
+	case MESSAGE_STAY:
+		idle_again();
+		return;
+	case MESSAGE_WRONG:
+		terminal_close(1008, END_LIMIT, why);
 		return;
 	}
+	if (r == -1)
+		terminal_close(1011, END_LIMIT, "out of memory");
+	if (terminal.closing)
+		return;
 	terminal.bytes_out += len - 1;
 	explicit_bzero(data, len);	/* in pieces it was gathered */
 }
 
-/* One frame, or as many as it takes: a message may be longer than a frame. */
-static int
-stream_frames(uint8_t type, const uint8_t *p, size_t len)
-{
-	uint8_t	head[LENGTH_SIZE + 1];
-	size_t	n;
-
-	do {
-		n = len < terminal.frame_max - 1 ? len : terminal.frame_max - 1;
-		head[0] = (uint8_t)((n + 1) >> 24);
-		head[1] = (uint8_t)((n + 1) >> 16);
-		head[2] = (uint8_t)((n + 1) >> 8);
-		head[3] = (uint8_t)(n + 1);
-		head[4] = type;
-		if (out_add(&terminal.to_stream, head, sizeof(head)) == -1 ||
-		    out_add(&terminal.to_stream, p, n) == -1)
-			return (-1);
-		p += n;
-		len -= n;
-	} while (len > 0);
-	return (0);
-}
+/* What the program shows. */
 
 static void
-stream_flush(void)
+shown(const uint8_t *p, size_t len)
 {
-	if (out_left(&terminal.to_stream) == 0)
-		return;
-	if (out_write(&terminal.to_stream, terminal.stream_fd) == -1)
-		return;		/* its reading end says why */
-	if (out_left(&terminal.to_stream) > 0)
-		event_want(terminal.stream_writable, NULL);
+	record_output(p, len);
+	if (terminal.lasts)
+		ring_add(p, len);
+	browser_send(FRAME_DATA, p, len);
+	terminal.bytes_in += len;
 }
-
-static void
-stream_write(evutil_socket_t fd, short what, void *arg)
-{
-	(void)fd;
-	(void)what;
-	(void)arg;
-	stream_flush();
-	reading_update();
-}
-
-/* From the stream. */
 
 static void
 pace_take(size_t n)
@@ -610,28 +555,16 @@ pace_take(size_t n)
 		timer_set(&terminal.pace, PACE_MS);
 }
 
+/* So much of the stream was read, and is taken; 0: it has room again. */
 static void
-stream_event(evutil_socket_t fd, short what, void *arg)
+shell_moved(size_t n)
 {
-	size_t	room = sizeof(terminal.in) - terminal.in_len;
-	ssize_t	n;
-
-	(void)what;
-	(void)arg;
-	n = recv(fd, terminal.in + terminal.in_len,
-	    room < READ_MAX ? room : READ_MAX, MSG_DONTWAIT);
-	if (n == -1 && (errno == EAGAIN || errno == EINTR))
-		return;
-	if (n <= 0) {
-		stream_ended();
-		return;
+	if (n > 0 && terminal.browser_fd == -1 && !terminal.closing)
+		pace_take(n);
+	if (n > 0) {
+		(void)recorded();
+		browser_flush();
 	}
-	terminal.in_len += (size_t)n;
-	if (terminal.browser_fd == -1)
-		pace_take((size_t)n);
-	stream_take();
-	(void)recorded();
-	browser_flush();
 	reading_update();
 }
 
@@ -651,117 +584,6 @@ recorded(void)
 	if (r == -1)
 		terminal_close(1011, END_LIMIT, why);
 	return (r);
-}
-
-/* The client's `OK` or `ERROR ...`: 1 past it, 0 not whole yet, -1 refused. */
-static int
-stream_line(void)
-{
-	char	 text[MESSAGE_SIZE], reason[256];
-	uint8_t	*end;
-	size_t	 len;
-
-	end = memchr(terminal.in, '\n',
-	    terminal.in_len <= LINE_MAX_LEN ? terminal.in_len :
-					      LINE_MAX_LEN + 1);
-	if (end == NULL && terminal.in_len <= LINE_MAX_LEN)
-		return (0);
-	len = end != NULL ? (size_t)(end - terminal.in) : 0;
-	if (len == 2 && memcmp(terminal.in, "OK", 2) == 0) {
-		terminal.line_seen = 1;
-		terminal.in_len -= 3;
-		memmove(terminal.in, end + 1, terminal.in_len);
-		return (1);
-	}
-	if (len > 6 && memcmp(terminal.in, "ERROR ", 6) == 0)
-		log_escape(
-		    reason, sizeof(reason), (char *)terminal.in + 6, len - 6);
-	else
-		strlcpy(reason, "unexpected answer", sizeof(reason));
-	snprintf(text, sizeof(text), "terminal not available: %s", reason);
-	terminal_close(1011, END_REFUSED, text);
-	return (-1);
-}
-
-static void
-stream_take(void)
-{
-	const uint8_t	*p;
-	size_t		 off = 0, len;
-
-	if (!terminal.line_seen && stream_line() != 1)
-		return;
-	while (!terminal.closing && terminal.in_len - off >= LENGTH_SIZE) {
-		p = terminal.in + off;
-		len = (size_t)p[0] << 24 | (size_t)p[1] << 16 |
-		    (size_t)p[2] << 8 | p[3];
-		if (len > terminal.frame_max) {
-			terminal_close(1011, END_LIMIT,
-			    "terminal frame too long");
-			return;
-		}
-		if (terminal.in_len - off - LENGTH_SIZE < len)
-			break;
-		stream_frame(p + LENGTH_SIZE, len);
-		off += LENGTH_SIZE + len;
-	}
-	terminal.in_len -= off;
-	memmove(terminal.in, terminal.in + off, terminal.in_len);
-}
-
-/* One frame. The other types are ours or nobody's to send. */
-static void
-stream_frame(const uint8_t *p, size_t len)
-{
-	if (len > 0 && p[0] == FRAME_DATA) {
-		record_output(p + 1, len - 1);
-		if (terminal.lasts)
-			ring_add(p + 1, len - 1);
-		browser_send(FRAME_DATA, p + 1, len - 1);
-		terminal.bytes_in += len - 1;
-	} else if (len > 0 && p[0] == FRAME_STATUS)
-		stream_status(p + 1, len - 1);
-	else
-		terminal.ignored++;
-}
-
-/* A customer's word: what it means is read, and said in our own. */
-static void
-stream_status(const uint8_t *p, size_t len)
-{
-	char	 text[STATUS_SIZE];
-	unsigned n;
-
-	if (len >= sizeof(text))
-		return;
-	memcpy(text, p, len);
-	text[len] = '\0';
-	if (sscanf(text, "exit %3u", &n) == 1 && n <= 255)
-		snprintf(terminal.status, sizeof(terminal.status), "exit %u",
-		    n);
-	else if (sscanf(text, "signal %2u", &n) == 1 && n >= 1 && n <= 64)
-		snprintf(terminal.status, sizeof(terminal.status),
-		    "signal %u", n);
-}
-
-/*
- * A clean end is end of file without POLLHUP (messages.md, section 2), and not
- * inside a frame.
- */
-static void
-stream_ended(void)
-{
-	struct pollfd	pfd = { terminal.stream_fd, POLLIN, 0 };
-	int		broken;
-
-	broken = poll(&pfd, 1, 0) == 1 && (pfd.revents & (POLLHUP | POLLERR));
-	if (!terminal.line_seen)
-		terminal_close(1011, END_TUNNEL, "tunnel connect failed");
-	else if (broken || terminal.in_len > 0)
-		terminal_close(1011, END_TUNNEL,
-		    "connection to the system was lost");
-	else
-		terminal_close(1000, END_CLEAN, NULL);
 }
 
 /* To the browser. */
@@ -890,23 +712,18 @@ terminal_close(uint16_t code, unsigned reason, const char *text)
 		browser_send(FRAME_ERROR, text, strlen(text));
 	if (code != 0 && terminal.browser_fd != -1)
 		ws_close(&terminal.ws, code, text != NULL ? text :
-		    terminal.status);
+		    shell_status());
 	timer_del(&terminal.idle);
 	timer_del(&terminal.ping);
 	timer_del(&terminal.marks);
 	timer_del(&terminal.pace);
 	timer_del(&terminal.grace);
 	if (text == NULL)
-		text = terminal.status[0] != '\0' ? terminal.status :
+		text = shell_status()[0] != '\0' ? shell_status() :
 		    end_reason_name(reason);
 	/* Before muxd sees an end: authd hears from it then. */
 	visit_ended(reason, text);
-	event_free(terminal.stream_read);
-	event_free(terminal.stream_writable);
-	terminal.stream_read = terminal.stream_writable = NULL;
-	close(terminal.stream_fd);
-	terminal.stream_fd = -1;
-	explicit_bzero(terminal.in, sizeof(terminal.in));
+	shell_close();
 	timer_set(&terminal.gone, terminal.browser_fd == -1 ? 0 : CLOSE_MS);
 	browser_flush();
 	reading_update();
@@ -932,7 +749,7 @@ ping_due(void *arg)
 {
 	(void)arg;
 	/* While the stream is full we do not read what it may answer. */
-	if (out_left(&terminal.to_stream) > 0)
+	if (shell_left() > 0)
 		terminal.pings = 0;
 	if (terminal.pings++ == PINGS_MAX && terminal.lasts) {
 		browser_over();

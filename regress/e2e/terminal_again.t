@@ -3,7 +3,10 @@
 """A terminal that its operator comes back to: by whom, how long, what is shown
 again; and how it ends all the same."""
 
+import base64
+import hmac
 import json
+import os
 import re
 import struct
 
@@ -163,6 +166,65 @@ def refused(d, sid, other_sid, a, token):
     return b
 
 
+def acting(d, token, boss):
+    """The token of somebody who acts as whose `token` is."""
+    def part(x):
+        return base64.urlsafe_b64encode(x).rstrip(b"=")
+    head, body, _ = token.encode().split(b".")
+    claims = json.loads(base64.urlsafe_b64decode(body + b"=="))
+    claims.update(token_type="impersonation", is_impersonated=True,
+                  impersonated_by={"id": boss})
+    text = head + b"." + part(json.dumps(claims).encode())
+    with open(os.path.join(d.dir, "jwt.secret"), "rb") as f:
+        key = f.read().strip()
+    return (text + b"." + part(hmac.digest(key, text, "sha256"))).decode()
+
+
+def acted(d, sid, token):
+    """Who acts as somebody is not he, and not another who does."""
+    boss, other = acting(d, token, "boss"), acting(d, token, "other")
+    a = Lasting(d, sid, boss)
+    a.type("MARK=acted; echo up-$((1+1))\r")
+    a.until(rb"up-2")
+    a.drop()
+    waits(d, boss, a.id)
+    t.equal([(x, a.id in listed(d, x), Lasting(d, sid, x, a.id).status)
+             [1:] for x in (token, other)], [(False, 404)] * 2,
+            "neither he for whom it was opened nor another who acts as him "
+            "comes back to it")
+    b = Lasting(d, sid, boss, a.id)
+    b.type("echo $MARK-again\r")
+    t.ok(b.until(rb"acted-again"), "who acted then and does so again comes "
+         "back")
+    b.w.send(struct.pack(">H", 1000), 8)
+    gone(d, boss, b.id)
+
+
+def without_authd(d, sid, token):
+    """It waits while another authd is started, and is found by that."""
+    a = Lasting(d, sid, token)
+    a.type("MARK=outlived; echo up-$((1+1))\r")
+    a.until(rb"up-2")
+    a.drop()
+    waits(d, token, a.id)
+    c = Lasting(d, sid, token)
+    mark = d.log.mark()
+    d.kill(d.pid_of("authd"))
+    d.log.wait(r"authd.* 1 tunnel", mark)
+    waits(d, token, a.id)
+    t.equal(listed(d, token), {a.id: True, c.id: False},
+            "another authd knows who waits and who does not")
+    b = Lasting(d, sid, token, a.id)
+    b.type("echo $MARK-again\r")
+    t.ok(b.until(rb"outlived-again"), "and to which shell he comes back")
+    c.drop()
+    waits(d, token, c.id)
+    t.ok(True, "it hears of the next who leaves")
+    for x in b, Lasting(d, sid, token, c.id):
+        x.w.send(struct.pack(">H", 1000), 8)
+        gone(d, token, x.id)
+
+
 def memory(pid):
     with open("/proc/%d/status" % pid) as f:
         return [int(x.split()[1]) for x in f if x.startswith("VmRSS")][0]
@@ -284,6 +346,8 @@ def main():
             a.w.send(struct.pack(">H", 1000), 8)
             gone(d, token, a.id)
             t.ok(True, "closing ends it")
+            acted(d, sid, token)
+            without_authd(d, sid, token)
             flow(d, sid, token, client)
             a = limits(d, sid, token)
             ends(d, sid, token, a)

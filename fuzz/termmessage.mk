@@ -1,0 +1,1 @@
+$(eval $(call fuzz_target,termmessage,termd/message.o,))
