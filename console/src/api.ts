@@ -88,8 +88,13 @@ async function call<T>(
   return answer.data as T;
 }
 
-/** One page of a recording's file, whole. */
-async function text(path: string, signal?: AbortSignal): Promise<string> {
+/** How much of a long answer is here; total 0: it does not say. */
+export type OnProgress = (got: number, total: number) => void;
+
+/** A long text, whole; `signal` ends it in between. */
+async function text(
+  path: string, signal: AbortSignal, onProgress: OnProgress,
+): Promise<string> {
   const r = await send("GET", path, undefined, signal);
 
   if (!r.ok) {
@@ -101,7 +106,26 @@ async function text(path: string, signal?: AbortSignal): Promise<string> {
     }
     throw failed(r, message);
   }
-  return r.text();
+  const total = Number(r.headers.get("Content-Length")) || 0;
+  const reader = r.body!.pipeThrough(new TransformStream<Uint8Array,
+    Uint8Array>({ transform(chunk, to) {
+      onProgress(got += chunk.length, total);
+      to.enqueue(chunk);
+    } })).pipeThrough(new TextDecoderStream()).getReader();
+  const parts: string[] = [];
+  let got = 0;
+  try {
+    for (;;) {
+      const { value, done } = await reader.read();
+      if (done)
+        return parts.join("");
+      parts.push(value);
+    }
+  } catch (e) {
+    if (signal.aborted)
+      throw e;
+    throw new ApiError(0, "", "", 0);
+  }
 }
 
 /** Something has changed, again and again: text/event-stream. */
@@ -164,7 +188,7 @@ export const api = {
     call<{ services: Record<string, Service> }>(
       "GET", `${S}/${id(sid)}/services`, undefined, signal),
   addService: (sid: string, service: {
-    name: string; target: string; label: string; tls: boolean;
+    name: string; target: string; label: string; tls: boolean; tcp?: boolean;
   }) => call<unknown>("POST", `${S}/${id(sid)}/services`,
     { services: [service] }),
   removeService: (sid: string, name: string) =>
@@ -187,8 +211,9 @@ export const api = {
     call<{ recordings: Recording[]; pagination: Pagination }>(
       "GET", `${S}/${id(sid)}/recordings${query({ page, page_size: 20 })}`,
       undefined, signal),
-  recording: (sid: string, rid: string, signal?: AbortSignal) =>
-    text(`${S}/${id(sid)}/recordings/${id(rid)}`, signal),
+  recording: (sid: string, rid: string, signal: AbortSignal,
+    onProgress: OnProgress) =>
+    text(`${S}/${id(sid)}/recordings/${id(rid)}`, signal, onProgress),
   systems: (q: Query, signal?: AbortSignal) =>
     call<{ systems: System[]; pagination: Pagination }>(
       "GET", `/api/systems${query(q)}`, undefined, signal),

@@ -167,6 +167,20 @@ export function Loading() {
   return <p class="loading" role="status">{t("loading")}</p>;
 }
 
+/** How far something long is; without a total only that it goes on. */
+export function Progress({ got, total, shown }: {
+  got: number; total: number; shown: (n: number) => string;
+}) {
+  return (
+    <p class="progress">
+      <progress aria-label={t("loading")}
+        {...(total > 0 ? { max: total, value: Math.min(got, total) } : {})} />
+      <span class="faint">{total > 0 ? t("gotOf", { got: shown(got),
+        total: shown(total) }) : shown(got)}</span>
+    </p>
+  );
+}
+
 /** A dialog of the browser's own: Escape, focus and the rest are its work. */
 export function Dialog(props: {
   title: string; onClose: () => void; wide?: boolean;

@@ -3,9 +3,10 @@
 // output, [seconds, "o", text].
 import { useEffect, useRef, useState } from "preact/hooks";
 import { api } from "../api";
-import { span, t } from "../i18n";
+import { bytes, span, t } from "../i18n";
+import { save } from "../save";
 import type { Recording } from "../types";
-import { Button, Failure, Loading } from "../ui";
+import { Button, Failure, Progress } from "../ui";
 import { makeScreen, type Screen } from "../xterm";
 
 interface Cast {
@@ -58,6 +59,7 @@ export function Player(props: { session: string; recording: Recording }) {
   const at = useRef({ event: 0, clock: 0 });
   const [cast, setCast] = useState<Cast>();
   const [error, setError] = useState<unknown>();
+  const [come, setCome] = useState({ got: 0, total: props.recording.size });
   const [playing, setPlaying] = useState(true);
   const [speed, setSpeed] = useState(1);
   const [shown, setShown] = useState(0);
@@ -65,7 +67,8 @@ export function Player(props: { session: string; recording: Recording }) {
 
   useEffect(() => {
     const stop = new AbortController();
-    api.recording(props.session, props.recording.id, stop.signal).then(
+    api.recording(props.session, props.recording.id, stop.signal,
+      (got, total) => setCome({ got, total })).then(
       (text) => setCast(parse(text)),
       (e: unknown) => { if (!stop.signal.aborted) setError(e); });
     return () => stop.abort();
@@ -116,7 +119,7 @@ export function Player(props: { session: string; recording: Recording }) {
   if (error !== undefined)
     return <Failure error={error} />;
   if (cast === undefined)
-    return <Loading />;
+    return <Progress {...come} shown={bytes} />;
   return (
     <div class="player">
       <div class="screen" ref={where} />
@@ -137,14 +140,9 @@ export function Player(props: { session: string; recording: Recording }) {
             {SPEEDS.map((n) => <option key={n} value={n}>{n}x</option>)}
           </select>
         </label>
-        <Button icon="link" onClick={() => {
-          const url = URL.createObjectURL(new Blob([cast.text],
-            { type: "application/x-asciicast" }));
-          const a = Object.assign(document.createElement("a"), {
-            href: url, download: `${props.recording.id}.cast` });
-          a.click();
-          URL.revokeObjectURL(url);
-        }}>{t("download")}</Button>
+        <Button icon="link" onClick={() => save(
+          `${props.recording.id}.cast`, "application/x-asciicast",
+          [cast.text])}>{t("download")}</Button>
       </div>
     </div>
   );

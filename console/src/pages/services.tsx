@@ -168,6 +168,7 @@ export function AddService(props: {
   const [target, setTarget] = useState("");
   const [label, setLabel] = useState("");
   const [tls, setTls] = useState(false);
+  const [tcp, setTcp] = useState(false);
   const [busy, setBusy] = useState(false);
   const [error, setError] = useState<unknown>();
 
@@ -175,7 +176,8 @@ export function AddService(props: {
     e.preventDefault();
     setBusy(true);
     try {
-      await api.addService(props.session, { name, target, label, tls });
+      await api.addService(props.session, {
+        name, target, label, tls: tls && !tcp, ...(tcp ? { tcp } : {}) });
       tell(t("serviceAdded", { service: name }));
       props.onDone();
       props.onClose();
@@ -194,9 +196,14 @@ export function AddService(props: {
           required onInput={setTarget} />
         <Field label={t("label")} value={label} onInput={setLabel} />
         <label class="check">
-          <input type="checkbox" checked={tls}
+          <input type="checkbox" checked={tls && !tcp} disabled={tcp}
             onChange={(e) => setTls(e.currentTarget.checked)} />
           {t("tls")}
+        </label>
+        <label class="check">
+          <input type="checkbox" checked={tcp}
+            onChange={(e) => setTcp(e.currentTarget.checked)} />
+          {t("tcp")}
         </label>
         {error !== undefined && <Failure error={error} />}
         <footer>

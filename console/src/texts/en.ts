@@ -99,6 +99,7 @@ export const en = {
   targetHelp: "host:port, as seen from the customer's machine",
   label: "Label",
   tls: "The service speaks TLS",
+  tcp: "Not a web service: plain TCP, for relay connect",
   credentials: "Users and credentials",
   credentialsHelp: "Reading them is written to the access log.",
   noUsers: "The client has made no users.",
@@ -126,6 +127,8 @@ export const en = {
   pause: "Pause",
   speed: "Speed",
   download: "Download",
+  downloadAll: "Download all",
+  gotOf: "{got} of {total}",
   size: "Size",
   // terminal
   newTab: "New tab",
