@@ -55,6 +55,27 @@ export function t(
     String(fill[k] ?? ""));
 }
 
+// To make a formatter takes the browser longer than to draw a row: each is made
+// once in a language.
+const kept = new Map<string, unknown>();
+
+function once<T>(name: string, make: (l: Language) => T): T {
+  const key = `${name} ${now}`;
+
+  if (!kept.has(key))
+    kept.set(key, make(now));
+  return kept.get(key) as T;
+}
+
+const relative = () => once("relative", (l) =>
+  new Intl.RelativeTimeFormat(l, { numeric: "auto" }));
+const whole = () => once("whole", (l) => new Intl.DateTimeFormat(l, {
+  dateStyle: "medium", timeStyle: "medium" }));
+const hour = () => once("hour", (l) =>
+  new Intl.DateTimeFormat(l, { timeStyle: "short" }));
+const decimal = (digits: number) => once(`decimal ${digits}`, (l) =>
+  new Intl.NumberFormat(l, { maximumFractionDigits: digits }));
+
 const units: [Intl.RelativeTimeFormatUnit, number][] = [
   ["day", 86400], ["hour", 3600], ["minute", 60], ["second", 1],
 ];
@@ -65,14 +86,11 @@ export function ago(iso: string, from = Date.now()): string {
   const [unit, size] = units.find(([, n]) => Math.abs(s) >= n) ??
     units[units.length - 1]!;
 
-  return new Intl.RelativeTimeFormat(now, { numeric: "auto" })
-    .format(Math.trunc(s / size), unit);
+  return relative().format(Math.trunc(s / size), unit);
 }
 
 export function absolute(iso: string): string {
-  return new Intl.DateTimeFormat(now, {
-    dateStyle: "medium", timeStyle: "medium",
-  }).format(new Date(iso));
+  return whole().format(new Date(iso));
 }
 
 /** How long something took, in at most two units. */
@@ -91,11 +109,11 @@ export function span(ms: number): string {
 
 /** The hour and minute of a moment. */
 export function clock(ms: number): string {
-  return new Intl.DateTimeFormat(now, { timeStyle: "short" }).format(ms);
+  return hour().format(ms);
 }
 
 export function number(n: number): string {
-  return new Intl.NumberFormat(now, { maximumFractionDigits: 1 }).format(n);
+  return decimal(1).format(n);
 }
 
 export function bytes(n: number): string {
@@ -104,7 +122,5 @@ export function bytes(n: number): string {
 
   for (; n >= 1024 && i < names.length - 1; i++)
     n /= 1024;
-  return `${new Intl.NumberFormat(now, {
-    maximumFractionDigits: i === 0 ? 0 : 1,
-  }).format(n)} ${names[i]}`;
+  return `${decimal(i === 0 ? 0 : 1).format(n)} ${names[i]}`;
 }

@@ -10,7 +10,8 @@ from browse import OurClient, Relayd, installed, lacks, talk
 from harness import STORE, Tap, until
 
 t = Tap()
-OPEN = 300      # of more the rest is over
+OPEN = 5000     # of more the rest is over
+TUNNELS = 2500  # there is room for twice as many open sessions
 
 
 def copies(db, table, n, other):
@@ -28,15 +29,15 @@ def crowd(d, have, want):
     d.stop()
     db = sqlite3.connect(d.store)
     ids = [str(uuid.uuid4()) for _ in range(want - have)]
-    over = {} if want <= OPEN else {"status": "closed", "started_at": 1000,
-                                    "closed_at": 2000}
+    over = {"status": "closed", "started_at": 1000, "closed_at": 2000}
     with db:
         copies(db, "systems", len(ids), lambda i: {
             "id": ids[i], "name": "s%05d" % (have + i),
             "system_key": "KEY-%s" % ids[i], "secret_public": ids[i]})
         copies(db, "support_sessions", len(ids), lambda i: dict({
             "id": str(uuid.uuid4()), "system_id": ids[i],
-            "session_token": ids[i]}, **over))
+            "session_token": ids[i]}, **(
+                over if have + i >= OPEN else {})))
     db.close()
     d.start()
     until(lambda: len(d.sessions()) == min(want, OPEN), "the open ones")
@@ -56,7 +57,8 @@ def main():
         return
     installed()
     with Relayd(t, verbose=False, operator="api rate 100000",
-                global_conf="keep sessions 365d max 1000000") as d:
+                global_conf="keep sessions 365d max 1000000",
+                tunnel="max tunnels %d" % TUNNELS) as d:
         token = d.token(permissions=("connect:systems", "read:systems"))
         play(d, token, 0)
         with OurClient(d, *d.add_system("first")):
