@@ -61,7 +61,7 @@ config.mk: $(srcdir)/configure $(srcdir)/config.mk.in $(srcdir)/config.h.in
 
 BIN =		relayd relayctl tunnel-client relay
 LIBEXEC =	control authd muxd proxyd termd tcpd rendd metricd dialerd tlsd keyd paird storecopy doctor
-ifeq ($(CLIENT_ONLY),yes)
+ifneq ($(filter yes shared,$(CLIENT_ONLY)),)
 BIN =		tunnel-client
 LIBEXEC =
 tunnel-client_STATIC = yes

@@ -5,6 +5,7 @@ qemu: it needs no library, finds names, does TLS, and gives a service and a
 terminal."""
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -87,7 +88,34 @@ def tunnel(tmp, words):
             w.close()
 
 
+def openwrt(tmp):
+    """The files that etc/openwrt/Makefile takes are enough, as it asks."""
+    with open(os.path.join(SRC, "etc", "openwrt", "Makefile")) as f:
+        text = f.read().replace("\\\n", " ")
+    files = re.search(r"\$\(CP\) (.*?)\s+\$\(PKG_BUILD_DIR\)",
+                      text).group(1).split()
+    args = re.search(r"(?m)^CONFIGURE_ARGS\+= *(.*)$", text).group(1)
+    with open(os.path.join(os.environ["RELAYD_FAST_BUILD"],
+                           "config.mk")) as f:
+        llhttp = re.search(r"(?m)^LLHTTP_SRC =[ \t]*(.*)$", f.read()).group(1)
+    args = args.replace("$(LLHTTP)", llhttp or "auto").split()
+    at = os.path.join(tmp, "openwrt")
+    os.mkdir(at)
+    for name in files:
+        subprocess.run(["cp", "-r", os.path.join(SRC, name), at], check=True)
+    r = subprocess.run(["./configure", *args], cwd=at, stdout=subprocess.PIPE,
+                       stderr=subprocess.STDOUT, text=True)
+    t.equal(r.returncode, 0, "etc/openwrt: configure") or t.diag(r.stdout)
+    r = subprocess.run(["make", "-n", "all"], cwd=at, stdout=subprocess.PIPE,
+                       stderr=subprocess.STDOUT, text=True)
+    t.equal(r.returncode, 0, "all that it is made of is there") or \
+        t.diag(r.stdout)
+    t.equal(re.findall(r"LINK  (\S+?)\"?$", r.stdout, re.M),
+            ["bin/tunnel-client"], "it is the client alone")
+
+
 def main(tmp):
+    openwrt(tmp)
     for arch in "amd64", "arm64":
         words = built(tmp, arch)
         if words is not None:
