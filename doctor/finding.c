@@ -25,7 +25,7 @@ row(const char *check, const char *state, const char *found,
 			exit(EXIT_WRONG);
 }
 
-static void
+__attribute__((format(printf, 5, 0))) static void
 finding_add(enum state state, const char *check, const char *found,
     const char *needed, const char *fmt, va_list ap)
 {

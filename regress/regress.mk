@@ -88,9 +88,10 @@ soak: all
 	    -j $(words $(SOAK_TESTS)) $(SOAK_TESTS)
 
 # What tools/check has a short form of; RELAYD_SEED is in what they print.
-TORTURE_TESTS = $(addprefix $(srcdir)/regress/e2e/,torture.t)
+TORTURE_TESTS = $(addprefix $(srcdir)/regress/e2e/,torture.t failing.t)
 .PHONY: torture
 torture: all
 	RELAYD_TORTURE_SECONDS=$${RELAYD_TORTURE_SECONDS:-600} \
+	    RELAYD_FAILING_SECONDS=$${RELAYD_FAILING_SECONDS:-0} \
 	    RELAYD_TEST_SECONDS=7200 \
 	    sh $(srcdir)/tools/run-tests -b . -v $(TORTURE_TESTS)

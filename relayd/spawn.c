@@ -338,6 +338,11 @@ spawn_configure(struct child *c)
 	    .root = role_info(c->role)->room == ROOM_STORE ? e->store_dir :
 	    e->empty_dir,
 	    .verbose = (uint8_t)e->verbose });
+#ifdef RELAYD_TESTING
+	if (c->slot != NULL)
+		(void)say_clock(c->chan, 0, -1, &(struct msg_clock){
+		    .ms = clock_moved() });
+#endif
 	if ((flags & RF_DOORS) && acme_send(c) == -1)
 		log_warnx("%s: not all challenges", child_name(c));
 	if (doors == -1)

@@ -349,8 +349,8 @@ stream_line(void)
 	if (n == -1 && (errno == EAGAIN || errno == EINTR))
 		return;
 	end = n <= 0 ? NULL : memchr(line, '\n', (size_t)n);
-	if (end == line + 2 && memcmp(line, "OK", 2) == 0) {
-		(void)recv(tcp.stream_fd, line, 3, 0);
+	if (end == line + 2 && memcmp(line, "OK", 2) == 0 &&
+	    recv(tcp.stream_fd, line, 3, 0) == 3) {
 		operator_early();
 		return;
 	}

@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
 
 #include "clock.h"
@@ -75,7 +76,12 @@ clock_complaint(int severity, const char *text)
 void
 clock_init(struct event_base *base)
 {
+	const char	*method = event_base_get_method(base);
+
 	event_set_log_callback(clock_complaint);
+	/* What libevent falls back to without memory is not what we count on. */
+	if (strcmp(method, "poll") == 0 || strcmp(method, "select") == 0)
+		fatalx("event loop: only %s(2)", method);
 	clocks.ev = event_new(base, -1, 0, clock_fire, NULL);
 	if (clocks.ev == NULL)
 		fatalx("clock: out of memory");
@@ -242,6 +248,12 @@ timer_is_set(const struct timer *t)
 }
 
 #ifdef RELAYD_TESTING
+uint64_t
+clock_moved(void)
+{
+	return (clocks.offset_ms);
+}
+
 void
 clock_move(uint64_t ms)
 {

@@ -51,6 +51,8 @@ int	timer_is_set(const struct timer *);
 #ifdef RELAYD_TESTING
 /* Move both clocks forward by `ms`; what became due is called by the loop. */
 void	clock_move(uint64_t ms);
+/* By how much it was moved in all. */
+uint64_t clock_moved(void);
 #endif
 
 #endif

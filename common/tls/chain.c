@@ -72,11 +72,11 @@ int
 chain_key_id(EVP_PKEY *key, uint8_t id[TLS_KEY_ID])
 {
 	unsigned char	*der = NULL;
-	int		 n = i2d_PUBKEY(key, &der);
+	int		 n = i2d_PUBKEY(key, &der), good;
 
 	if (n <= 0)
 		return (-1);
-	SHA256(der, (size_t)n, id);
+	good = SHA256(der, (size_t)n, id) != NULL;
 	OPENSSL_free(der);
-	return (0);
+	return (good ? 0 : -1);
 }

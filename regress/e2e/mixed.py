@@ -14,8 +14,9 @@ import struct
 import threading
 import time
 
-from harness import WAIT, until
-from pairing import Device
+from certs import Authority, listener
+from harness import WAIT, free_port, until
+from pairing import Device, one_port
 from peers import Relay
 
 
@@ -29,6 +30,31 @@ CUT = (Cut, OSError, EOFError, http.client.HTTPException, struct.error,
 BUSY = (429, 502, 503, 504)
 # The tunnel is down, or its client has not yet named what it has.
 AWAY = re.compile(rb"(tunnel|service) not found")
+
+
+def lives(pid):
+    try:
+        with open("/proc/%d/stat" % pid) as f:
+            return f.read().rsplit(")", 1)[1].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+class Doors:
+    """What a relayd listens on to be asked for all of it, and how."""
+
+    def __init__(self, directory):
+        ca = Authority(directory)
+        port, self.metrics = free_port(), free_port()
+        self.pair_port, pairs = one_port()
+        self.tls = lambda: ca.connect(port)
+        self.conf = dict(
+            operator="\tapi rate 100000\n\tticket rate 1000\n"
+                     "\ttcp ticket rate 1000\n",
+            conf="relay {\n\tno auth\n}\n", listeners="\n".join([
+                listener(port, ca.make("ec", ["localhost"])),
+                "listen on 127.0.0.1 port %d metrics" % self.metrics,
+                pairs]))
 
 
 class Worker(threading.Thread):
@@ -87,25 +113,21 @@ class Mixed:
     """Who works with these sessions ({id: session's cookie}): `patience` is how
     long one answer may take, `largest` how much a transfer has."""
 
-    def __init__(self, d, sessions, token, seed, pair_port=None, tls=None,
-                 metrics=None, patience=20, largest=4 << 20,
-                 strict=True):
+    def __init__(self, d, sessions, token, seed, doors, patience=20,
+                 largest=4 << 20, strict=True):
         self.d, self.sessions, self.token = d, sessions, token
         self.ids = list(sessions)
-        self.pair_port, self.tls, self.metrics = pair_port, tls, metrics
+        self.pair_port, self.tls, self.metrics = \
+            doors.pair_port, doors.tls, doors.metrics
         self.patience, self.largest = patience, largest
         self.strict = strict        # a refusal has to have a reason
         self.codes = iter(range(100000, 999999))
         self.relay, self.relayed = Relay(d), None
         steps = [("download", self.download), ("upload", self.upload),
                  ("terminal", self.terminal), ("tcp", self.tcp),
-                 ("api", self.api), ("relay", self.relay_step)]
-        if pair_port:
-            steps.append(("pairing", self.pairing))
-        if tls:
-            steps.append(("tls", self.by_tls))
-        if metrics:
-            steps.append(("metrics", self.scrape))
+                 ("api", self.api), ("relay", self.relay_step),
+                 ("pairing", self.pairing), ("tls", self.by_tls),
+                 ("metrics", self.scrape)]
         self.workers = [Worker(n, seed, f) for n, f in steps]
 
     # ---- all of them ----
@@ -297,8 +319,11 @@ class Mixed:
                 if x.status != 101:
                     raise Cut(x.status)
             a.say("listen", otc=code)
-            if a.hear().get("message") != "session_open":
-                return "no session"
+            m = a.hear()
+            if m.get("type") == "error" and not self.strict:
+                raise Cut(m)
+            if m.get("message") != "session_open":
+                return "no session: %r" % m
             b.say("connect", otc=code)
             if [a.hear(), b.hear()] != [{"type": "peer_found"}] * 2:
                 return "they do not meet"

@@ -12,11 +12,9 @@ import tempfile
 import threading
 import time
 
-from certs import Authority, listener
-from harness import (BUILD, GoClient, OurClient, Relayd, Tap, Targets, free_port,
+from harness import (BUILD, GoClient, OurClient, Relayd, Tap, Targets,
                      is_up, until)
-from mixed import Mixed
-from pairing import one_port
+from mixed import Doors, Mixed, lives
 
 SECONDS = float(os.environ.get("RELAYD_TORTURE_SECONDS", "20"))
 SEED = os.environ.get("RELAYD_SEED") or "%08x" % random.getrandbits(32)
@@ -174,14 +172,6 @@ class Tormentor:
             w.join()
 
 
-def lives(pid):
-    try:
-        with open("/proc/%d/stat" % pid) as f:
-            return f.read().rsplit(")", 1)[1].split()[0] != "Z"
-    except OSError:
-        return False
-
-
 keep = []       # logs of relayds that were killed
 
 
@@ -213,11 +203,13 @@ def own_end(text):
                 (" ended: " in x and "signal 9" not in x))]
 
 
-def story(d, targets, tls, metrics, pair_port):
+def story(d, targets, doors):
     services = "web=127.0.0.1:%d,echo=127.0.0.1:%d" % (targets.http,
                                                        targets.echo)
-    slow = ["--max-reconnect-delay", "2s"]  # its session has 60 s
-    boxes = [(GoClient, ["-reconnect-delay", "200ms"]),
+    # Its session waits for 60 s.
+    slow = ["--max-reconnect-delay", "2s"]
+    boxes = [(GoClient, ["-reconnect-delay", "200ms",
+                          "-max-reconnect-delay", "2s"]),
              (OurClient, slow), (OurClient, slow)]
     clients = [kind(d, *d.add_system("box%d" % i), services, extra=extra)
                for i, (kind, extra) in enumerate(boxes)]
@@ -229,7 +221,7 @@ def story(d, targets, tls, metrics, pair_port):
     sessions = [s["session"] for s in until(all_up, "all tunnels")]
     token = d.token(lifetime="24h")
     load = Mixed(d, {s: d.cookie(s, token) for s in sessions}, token, SEED,
-                 pair_port, tls, metrics)
+                 doors)
     load.start()
     load.each_whole(3)
     load.rest()
@@ -263,15 +255,9 @@ def story(d, targets, tls, metrics, pair_port):
 
 
 with tempfile.TemporaryDirectory() as tmp, Targets() as targets:
-    ca = Authority(tmp)
-    port, metrics = free_port(), free_port()
-    pair_port, pairs = one_port()
-    with Relayd(t, operator="\tapi rate 100000\n\tticket rate 1000\n"
-                "\ttcp ticket rate 1000\n", conf="relay {\n\tno auth\n}\n",
-                listeners="\n".join([
-            listener(port, ca.make("ec", ["localhost"])),
-            "listen on 127.0.0.1 port %d metrics" % metrics, pairs])) as d:
-        story(d, targets, lambda: ca.connect(port), metrics, pair_port)
+    doors = Doors(tmp)
+    with Relayd(t, **doors.conf) as d:
+        story(d, targets, doors)
     t.equal([x for text in keep + [d.log.text()] for x in own_end(text)], [],
             "no process ended but those that were killed")
 t.done()

@@ -151,7 +151,9 @@ lite_open(const char *path)
 	store.why_not[0] = '\0';
 	r = sqlite3_open_v2(path, &store.db, SQLITE_OPEN_READWRITE |
 	    SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX, NULL);
-	if (r != SQLITE_OK || store_setup() == -1) {
+	/* Where a file cannot be written SQLite is content to read it. */
+	if (r != SQLITE_OK || store_setup() == -1 ||
+	    db_run("BEGIN IMMEDIATE") == -1 || db_run("COMMIT") == -1) {
 		if (store.why_not[0] == '\0')
 			snprintf(store.why_not, sizeof(store.why_not), "%s",
 			    store.db != NULL ? sqlite3_errmsg(store.db) :
