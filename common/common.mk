@@ -9,7 +9,7 @@
 ctl_OBJS = common/ctl/ctl.o
 
 # Without the event loop, for what only packs and parses.
-imsg_PURE_OBJS = common/imsg/imsg.o common/imsg/msg.o common/imsg/wire.o \
+imsg_PURE_OBJS = common/imsg/imsg.o common/imsg/msg.o common/imsg/proto.o common/imsg/wire.o \
 	common/proc/roles.o
 imsg_OBJS = common/imsg/call.o common/imsg/chan.o $(imsg_PURE_OBJS)
 # The operator API as a table; with params.o (llhttp, cJSON) for who reads it.

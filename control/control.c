@@ -297,6 +297,7 @@ client_accept(evutil_socket_t fd_listener, short what, void *arg)
 		free(cl);
 		return;
 	}
+	chan_guess(cl->chan);	/* the relayctl of another version */
 	TAILQ_INSERT_TAIL(&control.clients, cl, entry);
 	control.nclients++;
 	proc_title("%u client%s", control.nclients, PLURAL(control.nclients));

@@ -127,7 +127,7 @@ peer_closed(struct chan *c, int offence, const char *reason)
 }
 
 static int
-peer_came(int fd, int role, uint64_t instance)
+peer_came(int fd, int role, uint64_t instance, unsigned protocol)
 {
 	struct peer	*p = calloc(1, sizeof(*p));
 
@@ -137,6 +137,8 @@ peer_came(int fd, int role, uint64_t instance)
 		free(p);
 		return (-1);
 	}
+	chan_speak(p->chan, protocol);
+	chan_hear(p->chan, protocol);
 	chan_set_instance(p->chan, instance);
 	LIST_INSERT_HEAD(&tickets.peers, p, entry);
 	if (tickets.n > 0)

@@ -24,6 +24,7 @@
 #include "base/compat.h"
 #include "proc/conf.h"
 #include "imsg/imsg.h"
+#include "imsg/proto.h"
 #include "output.h"
 #include "reach.h"
 #include "top.h"
@@ -55,7 +56,10 @@ static struct {
 	const struct complete_ids *ids;
 	const char	*begin;		/* of the word that is completed */
 	struct cmd_line	 line;
+	struct event_base *base;
 	struct chan	*chan;
+	unsigned	 protocol;	/* of relayd, as far as we know */
+	int		 heard;		/* it understands us */
 	struct rows	*rows;
 	struct timer	 deadline, next;
 } ctl;
@@ -336,27 +340,35 @@ complete(int argc, char **argv)
 	ask();
 }
 
+/* In the protocol of now, or of a relayd before this one. */
 static void
-ask(void)
+reach_in(unsigned protocol)
 {
-	struct event_base	*base;
-
-	signal(SIGPIPE, SIG_IGN);
-	if ((base = event_base_new()) == NULL) {
-		fprintf(stderr, "relayctl: out of memory\n");
-		exit(EXIT_REFUSED);
-	}
-	clock_init(base);
-	ctl.chan = chan_new(base, reach(ctl.path, ctl.quiet), ROLE_CONTROL, table,
-	    sizeof(table) / sizeof(table[0]), on_closed, NULL);
+	ctl.protocol = protocol;
+	ctl.chan = chan_new(ctl.base, reach(ctl.path, ctl.quiet), ROLE_CONTROL,
+	    table, sizeof(table) / sizeof(table[0]), on_closed, NULL);
 	if (ctl.chan == NULL) {
 		fprintf(stderr, "relayctl: out of memory\n");
 		exit(EXIT_REFUSED);
 	}
+	chan_speak(ctl.chan, protocol);
+	chan_hear(ctl.chan, protocol);
+}
+
+static void
+ask(void)
+{
+	signal(SIGPIPE, SIG_IGN);
+	if ((ctl.base = event_base_new()) == NULL) {
+		fprintf(stderr, "relayctl: out of memory\n");
+		exit(EXIT_REFUSED);
+	}
+	clock_init(ctl.base);
+	reach_in(PROTOCOL);
 	timer_init(&ctl.deadline, on_late, NULL);
 	timer_init(&ctl.next, look, NULL);
 	look(NULL);
-	event_base_dispatch(base);
+	event_base_dispatch(ctl.base);
 	finish(EXIT_UNREACHED);
 }
 
@@ -405,6 +417,7 @@ on_row(struct chan *c, struct imsg *m)
 	uint32_t		i;
 
 	(void)c;
+	ctl.heard = 1;
 	if (get_ctl_row(m, &row) == -1 ||
 	    rows_add(ctl.rows, row.cells.n) == -1)
 		return (-1);
@@ -566,7 +579,15 @@ on_done(struct chan *c, struct imsg *m)
 static void
 on_closed(struct chan *c, int offence, const char *reason)
 {
-	(void)c;
+	/* Before an upgrade it may be an older one: it said nothing to ours. */
+	if (!ctl.heard && ctl.protocol == PROTOCOL &&
+	    proto_is_known(PROTOCOL - 1) && PROTOCOL > 1) {
+		chan_free(c);
+		rows_free(ctl.rows);
+		reach_in(PROTOCOL - 1);
+		look(NULL);
+		return;
+	}
 	if (!ctl.quiet)
 		fprintf(stderr, "relayctl: no answer: %s\n", offence ?
 		    "relayd and relayctl do not understand each other" :

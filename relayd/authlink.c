@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "imsg/proto.h"
 #include "relayd.h"
 
 static void
@@ -19,7 +20,8 @@ authlink_spawned(struct child *authd, const struct child *c, int bound, int fd)
 	    .role = (uint8_t)c->role, .bound = (uint8_t)bound,
 	    .system = c->system, .session = c->session,
 	    .generation = c->generation, .addr = c->addr,
-	    .since = c->since });
+	    .since = c->since,
+	    .protocol = proto_of_both(c->protocol, authd->protocol) });
 }
 
 int
@@ -54,7 +56,8 @@ authlink_join_next(struct child *c, struct child *authd)
 		(void)imsg_refuse_fds(sv[1]);
 	if (role_info(c->role)->flags & RF_DESK)
 		(void)imsg_refuse_fds(sv[0]);
-	(void)say_channel(c->chan, 0, sv[0], &(struct msg_channel){ .end_ = 0 });
+	(void)say_channel(c->chan, 0, sv[0], &(struct msg_channel){
+	    .protocol = proto_of_both(c->protocol, authd->protocol) });
 	authlink_spawned(authd, c, c->bound, sv[1]);
 	c->authd = authd->instance;
 	return (0);

@@ -5,6 +5,7 @@
 
 #include "base/compat.h"
 #include "base/log.h"
+#include "imsg/proto.h"
 #include "metrics/count.h"
 #include "relayd.h"
 
@@ -67,6 +68,7 @@ child_new(int role, struct slot *slot, uint64_t nonce)
 	c->slot = slot;
 	c->nonce = nonce;
 	c->instance = children.next++;
+	c->protocol = PROTOCOL;
 	c->started_ms = c->heard_ms = clock_ms();
 	count(CT_STARTED_CONTROL + (unsigned)(role - ROLE_CONTROL));
 	child_list(c);
@@ -202,6 +204,18 @@ child_all(void)
 	return (n);
 }
 
+void
+child_speak(struct child *c, unsigned protocol)
+{
+	if (c->chan == NULL || c->protocol <= protocol)
+		return;
+	(void)say_speak(c->chan, 0, -1, &(struct msg_speak){
+	    .protocol = protocol });
+	c->protocol = protocol;
+	c->turning = 1;
+	chan_speak(c->chan, protocol);
+}
+
 const char *
 child_is_behind(void)
 {
@@ -209,7 +223,8 @@ child_is_behind(void)
 	const struct child	*c;
 
 	TAILQ_FOREACH(c, &children.all, entry) {
-		if (c->chan == NULL || chan_queued(c->chan) == 0)
+		if (c->chan == NULL ||
+		    (chan_queued(c->chan) == 0 && !c->turning))
 			continue;
 		snprintf(text, sizeof(text), "%s does not take its messages",
 		    child_name(c));

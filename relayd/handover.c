@@ -10,7 +10,7 @@
 #include "base/build.h"
 #include "base/compat.h"
 #include "base/log.h"
-#include "imsg/sum.h"
+#include "imsg/proto.h"
 #include "metrics/count.h"
 #include "upgrade.h"
 
@@ -20,7 +20,9 @@ head_save(struct table_put *t)
 	struct table_record	r = { .type = TABLE_HEAD };
 
 	r.head = (struct table_head){ .version = RELAYD_VERSION,
-	    .build = build_id, .messages = msg_sum(), .last_instance = child_last(),
+	    .build = build_id, .protocol = PROTOCOL,
+	    .messages = proto_sum(PROTOCOL),
+	    .previous = proto_sum(PROTOCOL - 1), .last_instance = child_last(),
 	    .started_ms = env()->started_ms, .verbose = env()->verbose != 0,
 	    .background = !env()->foreground,
 	    .serving = (uint8_t)supervise_is_serving(),
@@ -54,6 +56,7 @@ child_save(struct table_put *t)
 		    .build = c->build, .old = env()->guarded ?
 		    c->was_old != 0 : c->old != 0,
 		    .leaving = c->leaving != 0, .leave_ms = c->leave_ms,
+		    .protocol = c->protocol,
 		    .chan = (uint32_t)chan,
 		    .chan_inode = tablefile_inode(chan),
 		    .log = (uint32_t)lines,
@@ -83,6 +86,7 @@ child_restore(const struct table_child *in, int old, int chan, int lines)
 	c->since = in->since;
 	c->place = in->place;
 	c->old = old || in->old;
+	c->protocol = in->protocol;
 	c->leaving = in->leaving;
 	c->leave_ms = in->leave_ms;
 	c->was_old = in->old;

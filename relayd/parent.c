@@ -13,6 +13,7 @@
 
 static int	on_ready(struct chan *, struct imsg *);
 static int	on_serving(struct chan *, struct imsg *);
+static int	on_spoken(struct chan *, struct imsg *);
 static int	on_bound(struct chan *, struct imsg *);
 static int	on_offence(struct chan *, struct imsg *);
 
@@ -24,6 +25,7 @@ const struct dispatch	parent_table[] = {
 	    MF_ONCE, on_ready },
 	{ IMSG_ADMITTED, R_AUTHD, ST_UP, 0, give_on_admitted },
 	{ IMSG_GIVE, R_PROXYD, ST_UP, 0, give_on_give },
+	{ IMSG_SPOKEN, R_CHILDREN, ST_UP, 0, on_spoken },
 	{ IMSG_SERVING, R_AUTHD, ST_UP, 0, on_serving },
 	{ IMSG_PONG, R_CHILDREN, ST_UP, 0, watch_on_pong },
 	{ IMSG_BOUND, R_AUTHD, ST_UP, 0, on_bound },
@@ -82,6 +84,19 @@ on_ready(struct chan *chan, struct imsg *m)
 	strlcpy(c->build, in.build, sizeof(c->build));
 	if (c->state == CHILD_STARTING)
 		supervise_ready(c);
+	return (0);
+}
+
+/* What follows is in the protocol that we asked for. */
+static int
+on_spoken(struct chan *chan, struct imsg *m)
+{
+	struct child	*c = chan_arg(chan);
+
+	if (get_spoken(m) == -1 || !c->turning)
+		return (-1);
+	c->turning = 0;
+	chan_hear(chan, c->protocol);
 	return (0);
 }
 

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "imsg/proto.h"
 #include "relayd.h"
 
 /* Who is connected with whom. Only the second is ever sent a descriptor. */
@@ -21,7 +22,8 @@ static void
 say_to(struct child *to, int fd, const struct child *other)
 {
 	(void)say_peer(to->chan, 0, fd, &(struct msg_peer){
-	    .role = (uint8_t)other->role, .instance = other->instance });
+	    .role = (uint8_t)other->role, .instance = other->instance,
+	    .protocol = proto_of_both(to->protocol, other->protocol) });
 }
 
 static void

@@ -111,6 +111,8 @@ struct child {
 	int			 was_old;	/* to that one */
 	uint32_t		 place;		/* of its slot + 1, there */
 	char			 build[BUILD_SIZE];
+	unsigned		 protocol;	/* that it speaks with us */
+	int			 turning;	/* to it: SPOKEN is to come */
 	uint64_t		 cpu_us, memory, fds;	/* when looked at last */
 	/* what authd said about it (BOUND) */
 	int			 bound;
@@ -148,6 +150,8 @@ struct child	*child_silent(const struct child *after);
 void		 child_heard(struct child *);
 /* Into all lists, by its members: child_new() does it. */
 void		 child_list(struct child *);
+/* Let it speak an earlier protocol, of a program to come. */
+void		 child_speak(struct child *, unsigned protocol);
 /* Somebody does not take what we said; NULL: nobody is behind. */
 const char	*child_is_behind(void);
 size_t		 child_all(void);

@@ -115,6 +115,8 @@ spawn_adopt(struct child *c, int chan, int lines)
 	    says.closed, c);
 	if (c->chan == NULL)
 		return (-1);
+	chan_speak(c->chan, c->protocol);
+	chan_hear(c->chan, c->protocol);
 	chan_set_instance(c->chan, c->instance);
 	return (0);
 }

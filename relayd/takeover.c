@@ -18,7 +18,7 @@
 #include "base/build.h"
 #include "base/compat.h"
 #include "base/log.h"
-#include "imsg/sum.h"
+#include "imsg/proto.h"
 #include "upgrade.h"
 
 #define CHECK_SAYS_FD	3
@@ -60,6 +60,34 @@ each(enum table_type type, record_fn fn)
 			fn(&r);
 }
 
+/*
+ * Are its messages ours, those of the protocol before, or of the next one, whose
+ * processes know ours? 0, or -1 with *why.
+ */
+static int
+messages_judge(const char **why)
+{
+	const struct table_head	*h = &takeover.head;
+
+	*why = "the messages between processes are others";
+	if (h->protocol == PROTOCOL)
+		return (h->messages == proto_sum(PROTOCOL) ? 0 : -1);
+	if (h->protocol + 1 == PROTOCOL)
+		return (h->messages == proto_sum(PROTOCOL - 1) ? 0 : -1);
+	return (h->protocol == PROTOCOL + 1 &&
+	    h->previous == proto_sum(PROTOCOL) ? 0 : -1);
+}
+
+/* Each speaks what we know; before an upgrade it can still be asked to. */
+static int
+child_judge(const struct table_child *c, const char **why)
+{
+	*why = "processes of an older version are still there: relayctl retire";
+	return (proto_is_known(c->protocol) ||
+	    (takeover.how == TAKEOVER_CHECK && c->protocol == PROTOCOL + 1) ?
+	    0 : -1);
+}
+
 /* Can all of it be read? Keeps the head. 0, or -1 with *why. */
 static int
 table_judge(const char **why)
@@ -78,13 +106,14 @@ table_judge(const char **why)
 		}
 		if (first)
 			takeover.head = r.head;
+		if (r.type == TABLE_CHILD && child_judge(&r.child, why) == -1)
+			return (-1);
 	}
 	if (n == 0 && first)
 		*why = "nothing in it";
 	if (n != 0 || first)
 		return (-1);
-	*why = "the messages between processes are others";
-	return (takeover.head.messages == msg_sum() ? 0 : -1);
+	return (messages_judge(why));
 }
 
 /* Our name is a descriptor's number, from fexecve(3). */
@@ -260,8 +289,7 @@ takeover_close_others(int first)
 int
 takeover_check(void)
 {
-	static const char	 says[] = TABLE_SAYS "\n";
-	char			 err[1200];
+	char			 err[1200], says[128];
 	const char		*why;
 
 	takeover.table = CHECK_TABLE_FD;
@@ -274,7 +302,8 @@ takeover_check(void)
 		    why);
 		return (-1);
 	}
-	return (write(CHECK_SAYS_FD, says, sizeof(says) - 1) > 0 ? 0 : -1);
+	snprintf(says, sizeof(says), TABLE_SAYS "%u\n", PROTOCOL);
+	return (write(CHECK_SAYS_FD, says, strlen(says)) > 0 ? 0 : -1);
 }
 
 /* ---- taking ---- */

@@ -38,6 +38,7 @@ static struct {
 	pid_t		 checker;	/* 0: none */
 	int		 status;	/* of it, once it has ended */
 	int		 ended;
+	unsigned	 protocol;	/* that the new one has */
 	int		 said_fd;
 	struct event	*said_ev;
 	char		 said[MESSAGE_SIZE];
@@ -269,7 +270,7 @@ check_over(void)
 	else if (WEXITSTATUS(upgrade.status) != 0)
 		snprintf(why, sizeof(why), "%.400s", words[0] != '\0' ?
 		    words : "the new program does not start");
-	else if (strcmp(words, TABLE_SAYS) != 0)
+	else if (sscanf(words, TABLE_SAYS "%u", &upgrade.protocol) != 1)
 		snprintf(why, sizeof(why), "%.300s cannot take over: restart "
 		    "relayd", upgrade.path);
 	else {
@@ -284,6 +285,7 @@ check_over(void)
 static void
 quiet_wait(void *arg)
 {
+	struct child	*c;
 	const char	*busy;
 
 	(void)arg;
@@ -291,6 +293,9 @@ quiet_wait(void *arg)
 		no(409, "relayd is stopping");
 		return;
 	}
+	/* It is older than its children, which know what it says. */
+	for (c = child_after(0); c != NULL; c = child_after(c->instance))
+		child_speak(c, upgrade.protocol);
 	if ((busy = reload_is_running() ? "a reload is going on" :
 	    give_is_waiting() ? "connections are on their way" :
 	    child_is_behind()) == NULL) {

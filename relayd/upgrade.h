@@ -23,7 +23,7 @@
  *	RELAYD_TABLE=back T why	it is you again, since the new one could not
  */
 #define TABLE_VARIABLE	"RELAYD_TABLE"
-#define TABLE_SAYS	"relayd: the table is understood"
+#define TABLE_SAYS	"relayd: the table is understood, and protocol "
 
 enum takeover_how {
 	TAKEOVER_NOT,		/* an ordinary start */

@@ -73,7 +73,7 @@ door_closed(struct chan *c, int offence, const char *reason)
 }
 
 int
-doors_peer(int fd, uint64_t instance)
+doors_peer(int fd, uint64_t instance, unsigned protocol)
 {
 	struct door	*d = calloc(1, sizeof(*d));
 
@@ -83,6 +83,8 @@ doors_peer(int fd, uint64_t instance)
 		free(d);
 		return (-1);
 	}
+	chan_speak(d->chan, protocol);
+	chan_hear(d->chan, protocol);
 	d->instance = instance;
 	TAILQ_INSERT_TAIL(&doors.all, d, entry);
 	doors.ops->came();

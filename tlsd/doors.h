@@ -19,7 +19,8 @@ struct door_ops {
 /* Once. `ops` lives on. */
 void	doors_init(const struct door_ops *ops);
 /* A channel to one. Owns the fd. 0 or -1. */
-int	doors_peer(int fd, uint64_t instance);
+int	doors_peer(int fd, uint64_t instance,
+	    unsigned protocol);
 /* Give `fd` (taken) to one after the other: its number, 0: there is none. */
 uint64_t doors_give(int fd, const struct msg_plain *);
 int	doors_has(void);

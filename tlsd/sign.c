@@ -34,7 +34,7 @@ keyd_closed(struct chan *c, int offence, const char *reason)
 }
 
 int
-sign_peer(int fd, uint64_t instance)
+sign_peer(int fd, uint64_t instance, unsigned protocol)
 {
 	struct chan	*old = signs.keyd;
 
@@ -46,6 +46,8 @@ sign_peer(int fd, uint64_t instance)
 	    sizeof(table) / sizeof(table[0]), keyd_closed, NULL);
 	if (signs.keyd == NULL)
 		return (-1);
+	chan_speak(signs.keyd, protocol);
+	chan_hear(signs.keyd, protocol);
 	chan_set_instance(signs.keyd, instance);
 	return (0);
 }

@@ -27,7 +27,8 @@ struct sign {
 };
 
 /* The channel to keyd, which is the newest. Owns the fd. 0 or -1. */
-int	sign_peer(int fd, uint64_t instance);
+int	sign_peer(int fd, uint64_t instance,
+	    unsigned protocol);
 /* Whose handshake runs now; NULL: nobody's. */
 void	sign_for(struct sign *);
 struct sign *sign_now(void);

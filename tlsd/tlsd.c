@@ -53,10 +53,10 @@ on_listener(int fd, uint32_t flags, const char *addr)
 }
 
 static int
-on_peer(int fd, int role, uint64_t instance)
+on_peer(int fd, int role, uint64_t instance, unsigned protocol)
 {
-	return (role == ROLE_KEYD ? sign_peer(fd, instance) :
-	    role == ROLE_PROXYD ? doors_peer(fd, instance) : -1);
+	return (role == ROLE_KEYD ? sign_peer(fd, instance, protocol) :
+	    role == ROLE_PROXYD ? doors_peer(fd, instance, protocol) : -1);
 }
 
 static int

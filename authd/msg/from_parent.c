@@ -22,6 +22,7 @@
 #include "forward.h"
 #include "follow.h"
 #include "handlers.h"
+#include "imsg/proto.h"
 #include "named.h"
 #include "pairing.h"
 #include "peer.h"
@@ -43,6 +44,7 @@ struct spawned {
 	char			 system[ID_SIZE], session[UUID_SIZE];
 	char			 addr[ADDR_SIZE];
 	uint64_t		 since;
+	uint32_t		 protocol;
 };
 
 static void	peer_free(struct peer *);
@@ -239,6 +241,8 @@ peer_new(const struct spawned *sp)
 		free(pe);
 		return (NULL);
 	}
+	chan_speak(pe->chan, sp->protocol);
+	chan_hear(pe->chan, sp->protocol);
 	chan_set_instance(pe->chan, sp->instance);
 	peer_add(pe);
 	return (pe);
@@ -279,7 +283,8 @@ parent_on_spawned(struct chan *c, struct imsg *m)
 	if ((sp = calloc(1, sizeof(*sp))) == NULL)
 		return (0);
 	if (get_spawned(m, &in) == -1 || in.instance == 0 ||
-	    !(role_info(in.role)->flags & RF_LINKED)) {
+	    !(role_info(in.role)->flags & RF_LINKED) ||
+	    !proto_is_known(in.protocol)) {
 		free(sp);
 		return (-1);
 	}
@@ -292,6 +297,7 @@ parent_on_spawned(struct chan *c, struct imsg *m)
 	sp->generation = in.generation;
 	strlcpy(sp->addr, in.addr, sizeof(sp->addr));
 	sp->since = in.since;
+	sp->protocol = in.protocol;
 	sp->fd = m_take_fd(m);
 	if (peer_waits(sp) && start.nheld < HELD_MAX) {
 		STAILQ_INSERT_TAIL(&start.held, sp, entry);

@@ -17,6 +17,7 @@
 #include "base/log.h"
 #include "base/want.h"
 #include "msg.h"
+#include "proto.h"
 
 #define READ_BURST	64	/* messages taken before others get a turn */
 #define RETRY_MS	50	/* the kernel is short of something */
@@ -53,6 +54,8 @@ struct chan {
 	int			 doom_offence;
 	int			 busy;		/* frames that hold a pointer */
 	uint64_t		 seen;		/* MF_ONCE rows */
+	unsigned		 speaks, hears;	/* protocols; 0: ours */
+	int			 guesses;	/* which, by the first message */
 	TAILQ_HEAD(, packet)	 queue;
 	size_t			 queued;	/* packet_cost() of all */
 	TAILQ_HEAD(, call)	 calls;
@@ -250,6 +253,24 @@ chan_late_answers(const struct chan *c)
 	return (c->late);
 }
 
+void
+chan_speak(struct chan *c, unsigned protocol)
+{
+	c->speaks = protocol == PROTOCOL ? 0 : protocol;
+}
+
+void
+chan_hear(struct chan *c, unsigned protocol)
+{
+	c->hears = protocol == PROTOCOL ? 0 : protocol;
+}
+
+void
+chan_guess(struct chan *c)
+{
+	c->guesses = 1;
+}
+
 size_t
 chan_calls(const struct chan *c)
 {
@@ -320,6 +341,29 @@ chan_read(evutil_socket_t fd, short what, void *arg)
 }
 
 static int
+is_in_table(const struct chan *c, uint32_t type)
+{
+	size_t	i;
+
+	for (i = 0; i < c->rows; i++)
+		if (c->table[i].type == type)
+			return (1);
+	return (0);
+}
+
+/* What nobody may say here, but could in the protocol before: that is it. */
+static void
+guess(struct chan *c, uint32_t number)
+{
+	c->guesses = 0;
+	if (PROTOCOL == 1 || is_in_table(c, number) ||
+	    !is_in_table(c, proto_type(PROTOCOL - 1, number)))
+		return;
+	chan_speak(c, PROTOCOL - 1);
+	chan_hear(c, PROTOCOL - 1);
+}
+
+static int
 chan_receive(struct chan *c, const uint8_t *buf, size_t len, int fd)
 {
 	const struct dispatch	*d = NULL;
@@ -328,9 +372,14 @@ chan_receive(struct chan *c, const uint8_t *buf, size_t len, int fd)
 	char			 text[128];
 	int			 r = -1;
 
-	if (imsg_parse(&m, buf, len, &reason) == 0)
+	if (imsg_parse(&m, buf, len, &reason) == 0) {
+		if (c->guesses)
+			guess(c, m.type);
+		m.protocol = c->hears;
+		m.type = proto_type(c->hears, m.type);
 		d = imsg_check(&m, c->table, c->rows, c->role, c->state,
 		    &c->seen, &reason);
+	}
 	if (d != NULL)
 		r = (d->flags & MF_ANSWER) ? chan_answer(c, &m) : d->fn(c, &m);
 	log_request(NULL);
@@ -454,9 +503,16 @@ int
 chan_say(struct chan *c, uint32_t type, uint32_t id, int fd, const void *m)
 {
 	struct packet	*p = NULL;
-	long		 n = msg_put(type, m, NULL, 0);
+	long		 n = msg_put_as(c->speaks, type, m, NULL, 0);
+	uint32_t	 number = proto_number(c->speaks, type);
 	size_t		 len = IMSG_HDR + (size_t)n;
 
+	if (number == IMSG_NONE) {
+		log_debug("%s to %s: not in its protocol", imsg_name(type),
+		    role_name(c->role));
+		imsg_drop_fd(fd);
+		return (0);
+	}
 	if (n == -1)
 		log_warnx("%s to %s: a field crosses its limit",
 		    imsg_name(type), role_name(c->role));
@@ -468,9 +524,9 @@ chan_say(struct chan *c, uint32_t type, uint32_t id, int fd, const void *m)
 	}
 	p->len = p->cap = len;
 	p->fd = fd;
-	memcpy(p->data, &type, 4);
+	memcpy(p->data, &number, 4);
 	memcpy(p->data + 4, &id, 4);
-	(void)msg_put(type, m, p->data + IMSG_HDR, (size_t)n);
+	(void)msg_put_as(c->speaks, type, m, p->data + IMSG_HDR, (size_t)n);
 	return (chan_enqueue(c, p));
 }
 

@@ -27,7 +27,8 @@ struct chan;
 
 /* A received message, valid during its handler only. */
 struct imsg {
-	uint32_t	 type;
+	uint32_t	 type;		/* as this build numbers them */
+	unsigned	 protocol;	/* it came in (proto.h); 0: ours */
 	uint32_t	 id;		/* of the request it is or answers; 0: none */
 	const uint8_t	*p, *end;	/* its fields */
 	int		 fd;		/* -1 when none or taken */
@@ -88,6 +89,14 @@ uint64_t	 chan_instance(const struct chan *);
 void		 chan_set_instance(struct chan *, uint64_t);
 /* Calls that wait for their answer. */
 size_t		 chan_calls(const struct chan *);
+/*
+ * What is said and heard from now on: a protocol of proto.h. 0: this build's. Of
+ * what has no number there nothing is said.
+ */
+void		 chan_speak(struct chan *, unsigned protocol);
+void		 chan_hear(struct chan *, unsigned protocol);
+/* For a far end that nobody knows: by the first that it says. */
+void		 chan_guess(struct chan *);
 /* Its descriptor, for who hands it to another program; -1: it has ended. */
 int		 chan_fd(const struct chan *);
 /* Has it ended (closed was or is being called)? Then nothing is sent. */

@@ -5,6 +5,7 @@
 
 #include "imsg.h"
 #include "msg.h"
+#include "proto.h"
 
 /* The fields of a type, behind them one without a name. */
 #define FIELD(name, kind, max, many)					\
@@ -175,6 +176,13 @@ msg_put_field(struct wput *w, const struct msg_field *f, const void *p)
 long
 msg_put(uint32_t type, const void *m, uint8_t *buf, size_t size)
 {
+	return (msg_put_as(0, type, m, buf, size));
+}
+
+long
+msg_put_as(unsigned protocol, uint32_t type, const void *m, uint8_t *buf,
+    size_t size)
+{
 	const struct msg_info	*info = msg_info(type);
 	const struct msg_field	*f;
 	struct wput		 w;
@@ -183,7 +191,8 @@ msg_put(uint32_t type, const void *m, uint8_t *buf, size_t size)
 		return (-1);
 	wput_init(&w, buf, buf == NULL ? PAYLOAD_MAX : size);
 	for (f = msg_fields(type); f->name[0] != '\0'; f++)
-		if (msg_put_field(&w, f, place(f, m)) == -1)
+		if (proto_has(protocol, type, f->offset) &&
+		    msg_put_field(&w, f, place(f, m)) == -1)
 			return (-1);
 	return (w.full ? -1 : (long)w.len);
 }
@@ -226,8 +235,45 @@ msg_get_field(struct wget *w, const struct msg_field *f, void *p)
 	return (-1);
 }
 
+/* Nothing, in a field that did not come. */
+static void
+clear_field(const struct msg_field *f, void *p)
+{
+	switch (f->kind) {
+	case FIELD_U8:
+		*(uint8_t *)p = 0;
+		break;
+	case FIELD_U16:
+		*(uint16_t *)p = 0;
+		break;
+	case FIELD_U32:
+		*(uint32_t *)p = 0;
+		break;
+	case FIELD_U64:
+		*(uint64_t *)p = 0;
+		break;
+	case FIELD_STR:
+	case FIELD_SECRET:
+		*(const char **)p = "";
+		break;
+	case FIELD_BLOB:
+		*(struct blob *)p = (struct blob){ "", 0 };
+		break;
+	case FIELD_LIST:
+		((struct msg_list *)p)->n = 0;
+		break;
+	}
+}
+
 int
 msg_get(uint32_t type, const uint8_t *buf, size_t len, void *m)
+{
+	return (msg_get_as(0, type, buf, len, m));
+}
+
+int
+msg_get_as(unsigned protocol, uint32_t type, const uint8_t *buf, size_t len,
+    void *m)
 {
 	const struct msg_info	*info = msg_info(type);
 	const struct msg_field	*f;
@@ -237,7 +283,9 @@ msg_get(uint32_t type, const uint8_t *buf, size_t len, void *m)
 		return (-1);
 	wget_init(&w, buf, len);
 	for (f = msg_fields(type); f->name[0] != '\0'; f++)
-		if (msg_get_field(&w, f, (uint8_t *)m + f->offset) == -1)
+		if (!proto_has(protocol, type, f->offset))
+			clear_field(f, (uint8_t *)m + f->offset);
+		else if (msg_get_field(&w, f, (uint8_t *)m + f->offset) == -1)
 			return (-1);
 	return (wget_end(&w));
 }
@@ -247,7 +295,8 @@ imsg_get(const struct imsg *im, uint32_t type, void *m)
 {
 	if (im->type != type)
 		return (-1);
-	return (msg_get(type, im->p, (size_t)(im->end - im->p), m));
+	return (msg_get_as(im->protocol, type, im->p,
+	    (size_t)(im->end - im->p), m));
 }
 
 /* One field for people; what is secret or bytes is only counted. */

@@ -246,6 +246,11 @@ const struct msg_field	*msg_fields(uint32_t type);
  */
 long	msg_put(uint32_t type, const void *m, uint8_t *buf, size_t size);
 int	msg_get(uint32_t type, const uint8_t *buf, size_t len, void *m);
+/* The same in another protocol (proto.h). */
+long	msg_put_as(unsigned protocol, uint32_t type, const void *m,
+	    uint8_t *buf, size_t size);
+int	msg_get_as(unsigned protocol, uint32_t type, const uint8_t *buf,
+	    size_t len, void *m);
 /* One field of these, at its place in the struct; for other lists of fields. */
 int	msg_put_field(struct wput *, const struct msg_field *, const void *);
 int	msg_get_field(struct wget *, const struct msg_field *, void *);

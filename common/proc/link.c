@@ -15,13 +15,14 @@ static struct {
 	int			 seen;		/* there has been one */
 	/* the one that follows, while there are answers to come; -1 */
 	int			 next;
+	unsigned		 next_protocol;
 	uint64_t		 until_ms;
 	struct timer		 timer;
 } authd = { .next = -1 };
 
 #define LOOK_MS		5	/* between two looks whether they have come */
 
-static void	link_use(int);
+static void	link_use(int, unsigned);
 static void	link_next(void *);
 
 void
@@ -72,13 +73,14 @@ link_next(void *arg)
 	}
 	timer_del(&authd.timer);
 	authd.next = -1;
-	link_use(fd);
+	link_use(fd, authd.next_protocol);
 	authd.ops->pause(0);
 }
 
 int
-link_take(int fd)
+link_take(int fd, unsigned protocol)
 {
+	authd.next_protocol = protocol;
 	if (authd.next != -1) {
 		close(authd.next);
 		authd.next = fd;
@@ -86,7 +88,7 @@ link_take(int fd)
 	}
 	authd.until_ms = clock_ms() + LINK_WAIT_MS;
 	if (authd.ops->pause == NULL || !link_waits()) {
-		link_use(fd);
+		link_use(fd, protocol);
 		return (0);
 	}
 	authd.next = fd;
@@ -97,7 +99,7 @@ link_take(int fd)
 }
 
 static void
-link_use(int fd)
+link_use(int fd, unsigned protocol)
 {
 	struct chan	*old = authd.chan;
 	int		 again = authd.seen;
@@ -113,6 +115,8 @@ link_use(int fd)
 	/* Nobody would send another: who starts anew gets one. */
 	if (authd.chan == NULL)
 		fatal("channel to authd");
+	chan_speak(authd.chan, protocol);
+	chan_hear(authd.chan, protocol);
 	chan_set_state(authd.chan, authd.state);
 	if (authd.ops->came != NULL)
 		authd.ops->came(again);

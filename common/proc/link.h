@@ -44,7 +44,7 @@ struct link_ops {
 /* Once, before proc_main(): who asks. `ops` lives on. */
 void		 link_init(const struct link_ops *);
 /* For proc_ops: a channel from the parent (taken). 0, also without memory. */
-int		 link_take(int fd);
+int		 link_take(int fd, unsigned protocol);
 /* NULL when there is none just now. */
 struct chan	*link_chan(void);
 /* The state of this channel and of every one to come: see struct dispatch. */

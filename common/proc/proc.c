@@ -26,6 +26,7 @@
 #include "base/compat.h"
 #include "base/log.h"
 #include "imsg/msg.h"
+#include "imsg/proto.h"
 #include "proc.h"
 #include "sandbox.h"
 
@@ -283,7 +284,7 @@ proc_start_message(struct imsg *m)
 		if (get_channel(m, &channel) == -1 || m->fd == -1 ||
 		    proc.ops->channel == NULL)
 			return (-1);
-		return (proc.ops->channel(m_take_fd(m)));
+		return (proc.ops->channel(m_take_fd(m), channel.protocol));
 	case IMSG_PEER:
 		return (proc_on_peer(NULL, m));
 	case IMSG_CERT:
@@ -453,6 +454,19 @@ proc_on_stop(struct chan *c, struct imsg *m)
 }
 
 int
+proc_on_speak(struct chan *c, struct imsg *m)
+{
+	struct msg_speak	 in;
+
+	if (get_speak(m, &in) == -1 || !proto_is_known(in.protocol))
+		return (-1);
+	(void)say_spoken(c, 0);
+	chan_speak(c, in.protocol);
+	chan_hear(c, in.protocol);
+	return (0);
+}
+
+int
 proc_on_leave(struct chan *c, struct imsg *m)
 {
 	struct msg_leave	 in;
@@ -552,7 +566,7 @@ proc_on_channel(struct chan *c, struct imsg *m)
 	(void)c;
 	if (get_channel(m, &in) == -1 || proc.ops->channel == NULL)
 		return (-1);
-	return (proc.ops->channel(m_take_fd(m)));
+	return (proc.ops->channel(m_take_fd(m), in.protocol));
 }
 
 int
@@ -563,7 +577,8 @@ proc_on_peer(struct chan *c, struct imsg *m)
 	(void)c;
 	if (get_peer(m, &in) == -1 || m->fd == -1 || proc.ops->peer == NULL)
 		return (-1);
-	return (proc.ops->peer(m_take_fd(m), in.role, in.instance));
+	return (proc.ops->peer(m_take_fd(m), in.role, in.instance,
+	    in.protocol));
 }
 
 int

@@ -31,9 +31,10 @@ struct proc_ops {
 	/* The TCP ports that it may connect to; how many of `max`. */
 	size_t		(*ports)(uint16_t *, size_t max);
 	/* A channel to (a new) authd, at start and later. Owns the fd. */
-	int		(*channel)(int fd);
+	int		(*channel)(int fd, unsigned protocol);
 	/* One to another process (PEER), at start and later. Owns the fd. */
-	int		(*peer)(int fd, int role, uint64_t instance);
+	int		(*peer)(int fd, int role, uint64_t instance,
+			    unsigned protocol);
 	/* CERT, at start and before a RELOAD. Owns the fd. */
 	int		(*cert)(int fd, const struct msg_cert *);
 	/* After the sandbox closed, before the loop: arm the first events. */
@@ -80,6 +81,7 @@ void	proc_after_turn(void (*fn)(void));
 int	proc_on_stop(struct chan *, struct imsg *);
 int	proc_on_leave(struct chan *, struct imsg *);
 int	proc_on_ping(struct chan *, struct imsg *);
+int	proc_on_speak(struct chan *, struct imsg *);
 int	proc_on_loglevel(struct chan *, struct imsg *);
 int	proc_on_channel(struct chan *, struct imsg *);
 int	proc_on_peer(struct chan *, struct imsg *);
@@ -101,6 +103,7 @@ int	proc_on_try(struct chan *, struct imsg *);
 	{ IMSG_PING, R_PARENT, S_ANY, 0, proc_on_ping },	\
 	{ IMSG_LOGLEVEL, R_PARENT, S_ANY, 0, proc_on_loglevel },	\
 	{ IMSG_CHANNEL, R_PARENT, S_ANY, 0, proc_on_channel },\
+	{ IMSG_SPEAK, R_PARENT, S_ANY, 0, proc_on_speak },\
 	PROC_TEST_ROWS
 
 /* For those that are connected with others than authd. */

@@ -49,7 +49,7 @@ tlsd_closed(struct chan *c, int offence, const char *reason)
 }
 
 int
-plain_peer(int fd, int role, uint64_t instance)
+plain_peer(int fd, int role, uint64_t instance, unsigned protocol)
 {
 	struct tlsd	*t = calloc(1, sizeof(*t));
 
@@ -59,6 +59,8 @@ plain_peer(int fd, int role, uint64_t instance)
 		free(t);
 		return (-1);
 	}
+	chan_speak(t->chan, protocol);
+	chan_hear(t->chan, protocol);
 	chan_set_instance(t->chan, instance);
 	LIST_INSERT_HEAD(&tlsds, t, entry);
 	if (leaving)

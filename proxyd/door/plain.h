@@ -19,7 +19,8 @@ struct addr;
 void	plain_init(void (*came)(int fd, uint32_t flags, const struct addr *,
 	    const struct plain *from));
 /* A channel to a tlsd. Owns the fd. 0 or -1. */
-int	plain_peer(int fd, int role, uint64_t instance);
+int	plain_peer(int fd, int role, uint64_t instance,
+	    unsigned protocol);
 /* They come no more (1). */
 void	plain_stop(void);
 /* Ask all tlsds for no more; what they have given stays. */

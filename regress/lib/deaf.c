@@ -19,8 +19,9 @@ deaf(struct chan *c, struct imsg *m)
 }
 
 static int
-channel(int fd)
+channel(int fd, unsigned protocol)
 {
+	(void)protocol;
 	(void)fd;		/* open, and never read */
 	return (0);
 }

@@ -507,7 +507,7 @@ start(void)
 static void
 test_parent(int proxyd)
 {
-	const char	*why;
+	const char	*why = "";
 	int		 fd, sv[2];
 
 	fd = file("junk", O_WRONLY | O_CREAT);

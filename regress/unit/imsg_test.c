@@ -83,10 +83,12 @@ on_fd(struct chan *c, struct imsg *m)
 {
 	struct wget	w;
 	uint8_t		kind;
+	uint32_t	protocol;
 
 	(void)c;
 	fields(m, &w);
 	if ((m->type == IMSG_KEYFILE && wget_u8(&w, &kind) == -1) ||
+	    (m->type == IMSG_CHANNEL && wget_u32(&w, &protocol) == -1) ||
 	    wget_end(&w) == -1)
 		return (-1);
 	seen.fd = m_take_fd(m);
@@ -230,12 +232,12 @@ test_offences(void)
 	ok(offends(IMSG_CLOCK, 0, 7, 0, -1), "a byte short");
 	ok(offends(IMSG_CLOCK, 0, 9, 0, -1), "a byte long");
 	ok(offends(IMSG_CLOCK, 0, 8, 1, sv[0]), "a surplus descriptor");
-	ok(offends(IMSG_CHANNEL, 0, 0, 0, -1), "a missing descriptor");
-	ok(offends(IMSG_CHANNEL, 0, 0, 2, sv[0]), "two where one is wanted");
-	ok(offends(IMSG_CHANNEL, 0, 0, 8, sv[0]), "eight where one is wanted");
-	ok(offends(IMSG_CHANNEL, 0, 0, 1, file),
+	ok(offends(IMSG_CHANNEL, 0, 4, 0, -1), "a missing descriptor");
+	ok(offends(IMSG_CHANNEL, 0, 4, 2, sv[0]), "two where one is wanted");
+	ok(offends(IMSG_CHANNEL, 0, 4, 8, sv[0]), "eight where one is wanted");
+	ok(offends(IMSG_CHANNEL, 0, 4, 1, file),
 	    "a file where a socket is wanted");
-	ok(!offends(IMSG_CHANNEL, 0, 0, 1, sv[0]), "a socket is taken");
+	ok(!offends(IMSG_CHANNEL, 0, 4, 1, sv[0]), "a socket is taken");
 	ok(!offends(IMSG_KEYFILE, 0, 1, 1, file), "a file where it is allowed");
 	ok(offends(IMSG_STOP, 0, 8, 0, -1), "a type this role may not send");
 	ok(offends(IMSG_COUNT + 7, 0, 8, 0, -1), "an unknown type");
@@ -582,7 +584,7 @@ test_no_room(void)
 	for (n = 0; n < 256 && (filler[n] = dup(STDIN_FILENO)) != -1; n++)
 		continue;
 	packet(buf, IMSG_CHANNEL, 0);
-	(void)imsg_send(far, buf, IMSG_HDR, far);
+	(void)imsg_send(far, buf, IMSG_HDR + 4, far);
 	packet(buf, IMSG_CLOCK, 0);
 	buf[8] = 3;
 	(void)imsg_send(far, buf, 16, -1);
@@ -594,7 +596,7 @@ test_no_room(void)
 		close(filler[i]);
 	setrlimit(RLIMIT_NOFILE, &old);
 	packet(buf, IMSG_CHANNEL, 0);
-	(void)imsg_send(far, buf, IMSG_HDR, far);
+	(void)imsg_send(far, buf, IMSG_HDR + 4, far);
 	turn();
 	ok(seen.fd != -1, "and the next descriptor");
 	close(seen.fd);
@@ -613,12 +615,12 @@ test_spare(void)
 	(void)fresh(&far);
 	imsg_set_spare(far + 1);
 	packet(buf, IMSG_CHANNEL, 0);
-	(void)imsg_send(far, buf, IMSG_HDR, far);
+	(void)imsg_send(far, buf, IMSG_HDR + 4, far);
 	turn();
 	ok(seen.fd == -1 && seen.closed == 0,
 	    "a descriptor above those that may be used is lost");
 	imsg_set_spare(far + 2);
-	(void)imsg_send(far, buf, IMSG_HDR, far);
+	(void)imsg_send(far, buf, IMSG_HDR + 4, far);
 	turn();
 	is_int(seen.fd, far + 1, "below it is taken");
 	imsg_set_spare(1 << 20);
@@ -676,7 +678,7 @@ test_shortage(int error, const char *what)
 	kernel.error = 0;
 	clock_move(1000);
 	turn();
-	ok(imsg_recv(far, buf, &fd) == IMSG_HDR && fd != -1,
+	ok(imsg_recv(far, buf, &fd) == IMSG_HDR + 4 && fd != -1,
 	    "%s: later it leaves", what);
 	close(fd);
 	ok(imsg_recv(far, buf, &fd) == IMSG_HDR && fd == -1,
@@ -730,7 +732,7 @@ test_linger(void)
 	setsockopt(a, SOL_SOCKET, SO_LINGER, &on, sizeof(on));
 	(void)fresh(&far);
 	packet(buf, IMSG_CHANNEL, 0);
-	(void)imsg_send(far, buf, IMSG_HDR + 1, a);	/* a byte long */
+	(void)imsg_send(far, buf, IMSG_HDR + 5, a);	/* a byte long */
 	close(a);
 	turn();
 	ok(seen.closed && seen.offence, "a lingering socket that nobody takes "

@@ -111,7 +111,7 @@ fresh(void)
 	memset(&seen, 0, sizeof(seen));
 	if (imsg_pair(sv) == -1)
 		fatal("imsg_pair");
-	is_int(link_take(sv[0]), 0, "a channel comes");
+	is_int(link_take(sv[0], 0), 0, "a channel comes");
 	return (sv[1]);
 }
 

@@ -1,0 +1,84 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: ISC
+"""There and back between two builds with different messages: the second one has
+a message in the middle of the list, and fields in the middle of others
+(--enable-next-messages), so that what is not translated is an offence."""
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+
+import harness
+from harness import SRC, GoClient, Relayd, Tap, Targets, until
+from traffic import Traffic
+from upgrades import programs, upgrade
+
+ROUNDS = 2
+
+t = Tap()
+
+
+def next_build():
+    """The other build, from the same sources."""
+    there = os.environ.get("RELAYD_NEXT_BUILD") or \
+        os.path.join(SRC, "build", "next")
+    os.makedirs(there, exist_ok=True)
+    if not os.path.exists(os.path.join(there, "config.mk")):
+        subprocess.run([os.path.join(SRC, "configure"), "--enable-testing",
+                        "--enable-next-messages"], cwd=there, check=True,
+                       stdout=subprocess.DEVNULL)
+    r = subprocess.run(["make", "-C", there, "-j2", "--no-print-directory",
+                        "all"], stdout=subprocess.PIPE,
+                       stderr=subprocess.STDOUT, text=True)
+    if r.returncode != 0:
+        t.diag(r.stdout[-3000:])
+        sys.exit(1)
+    return there
+
+
+builds = {"next": next_build(), "ours": harness.BUILD}
+place = tempfile.mkdtemp(prefix="relayd-programs-")
+os.chmod(place, 0o755)
+programs(builds["ours"], place)
+
+with Targets() as targets, Relayd(t, build=place) as d:
+    key, secret = d.add_system("box")
+    with GoClient(d, key, secret, "web=127.0.0.1:%d" % targets.http) as c:
+        c.event("manifest_sent")
+        session = d.wait_session()["session"]
+        token = d.token(lifetime="2h")
+        first = {p["pid"] for p in d.processes("muxd")}
+        traffic = Traffic(d, session, token)
+        for i in range(ROUNDS):
+            programs(builds["next"], place)
+            upgrade(t, d, "round %d, to more messages" % (i + 1))
+            t.ok(first <= {p["pid"] for p in d.processes("muxd")},
+                 "the tunnel's process is the same")
+            # One that begins here speaks the newer one, and then the older.
+            k, s = d.add_system("later%d" % i)
+            with GoClient(d, k, s, "web=127.0.0.1:%d" % targets.http) as later:
+                later.event("manifest_sent")
+                mine = until(lambda: [
+                    x["session"] for x in d.sessions()
+                    if x["tunnel"] == "up" and x["session"] != session],
+                    "its session")[0]
+                time.sleep(1)
+                programs(builds["ours"], place)
+                upgrade(t, d, "round %d, and back" % (i + 1))
+                t.equal(d.via(mine, d.cookie(mine, token), "/")[0], 200,
+                        "a page through a tunnel of the newer version")
+                t.ok(not later.out.has('"event":"closed"'),
+                     "which has not been lost")
+            time.sleep(1)
+        traffic.over(t, "%d times there and back" % ROUNDS)
+        t.ok(not c.out.has('"event":"closed"'),
+             "the first tunnel has not been lost")
+        text = d.log.text()
+        t.ok("killed:" not in text and "offence" not in text,
+             "nobody said what the other does not understand")
+
+shutil.rmtree(place, ignore_errors=True)
+t.done()

@@ -1,0 +1,1 @@
+$(eval $(call unit_test,proto_test,common/imsg/wire.o,))
