@@ -119,6 +119,9 @@ void	api_page(const struct api_call *, uint32_t dflt, struct list_query *);
 void	api_add_pagination(struct cJSON *data, const struct list_query *,
 	    int64_t total);
 
+/* A status that diagnostics may have, or "" for what is none. */
+const char *api_health(const char *);
+
 /* A time as RFC 3339 in UTC, into 32 bytes; returns dst. */
 char	*api_time(int64_t ms, char dst[32]);
 void	api_add_time(struct cJSON *, const char *name, int64_t ms);

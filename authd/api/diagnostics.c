@@ -88,6 +88,12 @@ badness(const char *status)
 	return (i);
 }
 
+const char *
+api_health(const char *status)
+{
+	return (statuses[badness(status)]);
+}
+
 static void
 got_node(const struct answer *a, void *arg)
 {

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "api.h"
+#include "authd/core/rowlog.h"
 #include "authd/core/session.h"
 #include "authd/facts.h"
 #include "authd/turn.h"
@@ -13,6 +14,7 @@
 #include "base/compat.h"
 
 #define PAGE_SIZE_MAX	100	/* of api.def */
+#define OPERATORS_MAX	16	/* that are named of a session */
 
 /* A list that is being made: its groups, then their sessions. */
 struct listing {
@@ -39,11 +41,38 @@ query_of(const struct api_call *call, struct list_query *lq)
 		lq->statuses = STATUS_ALL;
 }
 
+/* Who is in a session, each once. */
+struct present {
+	cJSON		*names;
+	const char	*ids[OPERATORS_MAX];
+	unsigned	 n;
+};
+
+static void
+add_operator(const struct rowlog *a, void *arg)
+{
+	const struct access_row	*r = &a->row;
+	struct present		*p = arg;
+	unsigned		 i;
+
+	if (strcmp(r->type, ROW_WEB) == 0)
+		return;
+	for (i = 0; i < p->n; i++)
+		if (strcmp(p->ids[i], r->operator_id) == 0)
+			return;
+	if (p->n == OPERATORS_MAX)
+		return;
+	p->ids[p->n++] = r->operator_id;
+	cJSON_AddItemToArray(p->names, cJSON_CreateString(
+	    r->operator_name[0] != '\0' ? r->operator_name : r->operator_id));
+}
+
 static void
 add_session(cJSON *list, const struct session_row *row)
 {
 	const struct session	*se = session_find(row->id);
 	cJSON			*o = cJSON_CreateObject();
+	struct present		 present = { 0 };
 	char			 text[32];
 
 	cJSON_AddStringToObject(o, "id", row->id);
@@ -56,6 +85,10 @@ add_session(cJSON *list, const struct session_row *row)
 	    api_time(row->expires_at, text));
 	cJSON_AddBoolToObject(o, "tunnel_connected",
 	    se != NULL && se->tunnel != NULL);
+	if (api_health(row->health)[0] != '\0')
+		cJSON_AddStringToObject(o, "health", api_health(row->health));
+	present.names = cJSON_AddArrayToObject(o, "operators");
+	rowlog_each_of(row->id, add_operator, &present);
 	cJSON_AddItemToArray(list, o);
 }
 

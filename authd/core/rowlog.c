@@ -331,6 +331,22 @@ rowlog_end_session(const char *session, const struct now *now)
 	}
 }
 
+void
+rowlog_each_of(const char *session, void (*fn)(const struct rowlog *, void *),
+    void *arg)
+{
+	const struct rowlog	*a;
+	struct link		*l;
+
+	for (l = index_find(&rows.by_session, index_key(session)); l != NULL;
+	    l = index_next(l)) {
+		a = OWNER(l, struct rowlog, by_session);
+		if (!a->over && !a->failed &&
+		    strcmp(a->row.session_id, session) == 0)
+			fn(a, arg);
+	}
+}
+
 static void
 rowlog_free(struct rowlog *a)
 {

@@ -94,6 +94,9 @@ void	rowlog_flushed(int ok, const struct now *);
 unsigned rowlog_open(void);
 /* Each that is open, the oldest first. */
 void	rowlog_each(void (*)(const struct rowlog *, void *), void *arg);
+/* Each of a session's that is. */
+void	rowlog_each_of(const char *session,
+	    void (*)(const struct rowlog *, void *), void *arg);
 /* Forget all, for the end of a test: how many were in use still? */
 unsigned rowlog_clear(void);
 

@@ -312,6 +312,8 @@ struct session_row {
 	int64_t	diagnostics_at;
 	uint64_t diagnostics_len, users_len;
 	int	users_good;		/* they have credentials */
+	/* overall_status of diagnostics that are not large; read only */
+	char	health[WORD_SIZE];
 	int	status;			/* enum session_status */
 	char	closed_by[WORD_SIZE];	/* "" nobody yet */
 	uint64_t generation;

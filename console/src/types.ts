@@ -16,6 +16,9 @@ export interface SessionRef {
   started_at: string;
   expires_at: string;
   tunnel_connected: boolean;
+  /** In the list only. */
+  health?: Health;
+  operators?: string[];
 }
 
 export interface Group {

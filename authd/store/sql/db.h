@@ -200,7 +200,9 @@ int	db_revoked(const struct question *, char kind[WORD_SIZE],
 	"SELECT id, system_id, node_id, session_token, reconnect_token,"	\
 	" reconnect_prev, started_at, expires_at, closed_at, created_at,"	\
 	" updated_at, diagnostics_at, status, closed_by, generation,"	\
-	" diagnostics_len, users_len, users_good, member, grace_at"	\
+	" diagnostics_len, users_len, users_good, member, grace_at,"	\
+	" CASE WHEN diagnostics_len <= 65536 AND json_valid(diagnostics)"	\
+	" THEN json_extract(diagnostics, '$.overall_status') END"	\
 	" FROM support_sessions "
 void	 db_session_read(struct query *, struct session_row *);
 

@@ -51,6 +51,7 @@ db_session_read(struct query *q, struct session_row *s)
 	s->users_good = db_int(q, 17) != 0;
 	db_text(q, 18, s->member, sizeof(s->member));
 	s->grace_at = db_int(q, 19);
+	db_text(q, 20, s->health, sizeof(s->health));
 }
 
 static int

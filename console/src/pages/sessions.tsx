@@ -9,8 +9,8 @@ import { useLoaded } from "../load";
 import { href, setQuery, type Place } from "../route";
 import type { Group, SessionRef } from "../types";
 import {
-  Button, Confirm, Empty, Failure, Icon, Loading, Pages, rowsKept, StatusBadge,
-  tell, Time,
+  Button, Confirm, Empty, Failure, HealthDot, Icon, Loading, Pages, rowsKept,
+  StatusBadge, tell, Time, worstFirst,
 } from "../ui";
 import { AddService } from "./services";
 
@@ -78,6 +78,7 @@ function first(group: Group): SessionRef | undefined {
 
 function Row({ group, act }: { group: Group; act: (d: Doing) => void }) {
   const s = first(group);
+  const here = [...new Set(group.sessions.flatMap((x) => x.operators ?? []))];
   const name = group.system_name || group.system_key;
 
   return (
@@ -86,6 +87,8 @@ function Row({ group, act }: { group: Group; act: (d: Doing) => void }) {
         {s ? <a href={href(["session", s.id])}>{name}</a> : name}
         {group.node_count > 1 &&
           <span class="badge">{t("nodes", { n: group.node_count })}</span>}
+        {group.node_count === 1 && s?.node_id &&
+          <span class="badge">{t("node", { node: s.node_id })}</span>}
       </th>
       <td data-label={t("product")}>{group.system_type}</td>
       <td data-label={t("organization")}>{orgName(group)}</td>
@@ -97,6 +100,11 @@ function Row({ group, act }: { group: Group; act: (d: Doing) => void }) {
           <span class="badge pending" title={t("tunnelDown")}>
             {t("waiting")}</span>}
       </td>
+      <td data-label={t("health")}>
+        <HealthDot status={worstFirst(group.sessions.map((x) =>
+          ({ status: x.health ?? "" as const })))[0]?.status ?? ""} /></td>
+      <td data-label={t("hereNow")} title={here.join(", ")}>
+        {here.length > 0 && here.length}</td>
       <td class="last"><Actions group={group} act={act} /></td>
     </tr>
   );
@@ -176,6 +184,8 @@ export function SessionsPage({ place }: { place: Place }) {
                   {t("expires")}</Sorter>
                 <Sorter place={place} by="status" dflt="started_at" desc>
                   {t("status")}</Sorter>
+                <th scope="col">{t("health")}</th>
+                <th scope="col">{t("hereNow")}</th>
                 <th scope="col"><span class="unseen">{t("actions")}</span></th>
               </tr>
             </thead>

@@ -50,6 +50,8 @@ export const en = {
   product: "Product",
   started: "Started",
   expires: "Expires",
+  health: "Health",
+  hereNow: "Here now",
   actions: "Actions",
   node: "Node {node}",
   nodes: "{n} node|{n} nodes",

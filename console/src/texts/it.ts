@@ -47,6 +47,8 @@ export const it: Texts = {
   product: "Prodotto",
   started: "Inizio",
   expires: "Scadenza",
+  health: "Salute",
+  hereNow: "Presenti ora",
   actions: "Azioni",
   node: "Nodo {node}",
   nodes: "{n} nodo|{n} nodi",

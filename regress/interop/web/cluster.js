@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: ISC
 //
 // What an operator does with a system in the console, with one of one node and
-// then with one of three. cluster.t does the rest.
+// then with one of three. console_cluster.t does the rest.
 
 const { ask, play } = require("./play.js");
 
@@ -30,6 +30,8 @@ play(async (page, what, said) => {
 
 	async function inTable(name, n) {
 		await row(name).getByText("active").waitFor();
+		if (n > 1)
+			await row(name).getByText(`${n} nodes`).waitFor();
 		ok(await row(name).getByText(`${n} nodes`).count() ===
 		    (n > 1 ? 1 : 0), `${name}: the row says of how many nodes, ` +
 		    "above one");
@@ -44,8 +46,19 @@ play(async (page, what, said) => {
 	}
 
 	async function popover(name, n) {
-		await go("/systems");
 		await ask(`visit ${name}`);
+		const cell = (label) => row(name).locator(
+		    `[data-label="${label}"]`);
+		await page.waitForFunction((n) => [...document
+		    .querySelectorAll("tr")].some((r) => r.innerText.includes(n) &&
+		    r.querySelector('[data-label="Here now"]').innerText === "1"),
+		    name);
+		ok(await cell("Here now").getAttribute("title") === "bob" &&
+		    (n === 1 || await cell("Health").locator(".dot")
+		    .getAttribute("class") === "dot bad") && await cell("Health")
+		    .locator(".dot.none").count() === 0,
+		    `${name}: the row says who is there, and how its worst is`);
+		await go("/systems");
 		await row(name).getByRole("button", { name: `Support of ${name}` })
 		    .click();
 		const box = page.getByRole("dialog",
@@ -121,7 +134,9 @@ play(async (page, what, said) => {
 		    .endsWith("/save"));
 		await tab.getByRole("button", { name: "Save" }).click();
 		ok((await answer).status() === 200, `${name}: a form's post`);
+		await tab.getByRole("heading", { name: "saved" }).waitFor();
 		await tab.goBack();
+		await tab.getByRole("heading", { name: "Live" }).waitFor();
 		answer = tab.waitForResponse((r) => r.url().endsWith("/upload"));
 		await tab.locator("input[type=file]").setInputFiles(what.file);
 		await tab.getByRole("button", { name: "Send" }).click();
@@ -283,6 +298,8 @@ play(async (page, what, said) => {
 		    "[role=tab]").length === 1);
 		await page.getByRole("link", { name: "Back" }).click();
 		await page.locator("h1", { hasText: "Sessions" }).waitFor();
+		await page.waitForFunction(() => [...document.querySelectorAll(
+		    '[data-label="Here now"]')].every((c) => c.innerText === ""));
 		ok(asked.length === 3, `${name}: closed once confirmed`);
 		page.off("dialog", answer);
 	}
