@@ -91,9 +91,16 @@ def measure(b, say):
                 m.stop()
 
 
+def sees_both(member):
+    try:
+        return len([m for m in member.ctl("show", "members")
+                    if m["state"] == "up"]) == 2
+    except BenchError:
+        return False        # its store is being opened
+
+
 def run(b, t, say, a, other):
-    while len([m for m in other.ctl("show", "members")
-               if m["state"] == "up"]) < 2:
+    while not all(sees_both(m) for m in (a, other)):
         time.sleep(0.2)
     slot = a.slots(1)[0]
     client = lib.Client(b.tools, b.services, slot, a.port)

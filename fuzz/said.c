@@ -49,6 +49,25 @@ look_signed(const char *payload)
 	cJSON_Delete(o);
 }
 
+/* A change, as it comes and as a member would have signed it. */
+static void
+look_changed(const char *text, size_t len)
+{
+	struct said_changed	c, again;
+	char			made[SAID_CHANGED];
+
+	(void)said_changed(&c, text, len);
+	memset(&c, 0, sizeof(c));
+	strlcpy(c.member, text, sizeof(c.member));
+	strlcpy(c.system, text, sizeof(c.system));
+	if (said_changed_make(made, &c) == -1)
+		abort();
+	if (said_changed(&again, made, strlen(made)) == 0 &&
+	    (strcmp(c.member, again.member) != 0 ||
+	    strcmp(c.system, again.system) != 0))
+		abort();
+}
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 {
@@ -56,7 +75,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 	char		 key[SYSKEY_SIZE], *text;
 
 	if (!ready && (sodium_init() == -1 ||
-	    shared_set(SHARED_INTERNAL, "secret", 6) == -1))
+	    shared_set(SHARED_INTERNAL, "secret", 6) == -1 ||
+	    shared_set(SHARED_CLUSTER, "secret", 6) == -1))
 		abort();
 	ready = 1;
 	if ((text = malloc(len + 1)) == NULL)
@@ -68,6 +88,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 		abort();
 	look(text, len);
 	look_signed(text);
+	look_changed(text, len);
 	free(text);
 	return (0);
 }

@@ -14,11 +14,13 @@
 #include "authd/core/may.h"
 #include "authd/core/session.h"
 #include "authd/facts.h"
+#include "authd/redis/bus.h"
 #include "base/clock.h"
 #include "base/compat.h"
 #include "follow.h"
 #include "metrics/count.h"
 #include "peer.h"
+#include "proc/proc.h"
 
 #define FOLLOWERS_MAX	512
 #define FOLLOWERS_ONE	16	/* of one operator */
@@ -195,6 +197,61 @@ follower_ask(struct follower *f)
 
 /* ---- what is noted ---- */
 
+/* In a cluster: what others are told when this turn is stored. */
+static struct {
+	struct note	note[NOTES_MAX];
+	unsigned	n;
+	int		waiting;
+} told;
+
+static void
+tell(void *arg, int ok)
+{
+	unsigned	i, n = told.n;
+
+	(void)arg;
+	told.waiting = 0;
+	told.n = 0;
+	if (!ok)
+		return;
+	if (n > NOTES_MAX)
+		bus_changed("", "");
+	else
+		for (i = 0; i < n; i++)
+			bus_changed(told.note[i].session, told.note[i].system);
+}
+
+static int
+has_others(void)
+{
+	return (proc_conf()->cluster_name[0] != '\0');
+}
+
+static void
+tell_later(const char *session, const char *system)
+{
+	unsigned	i;
+
+	if (!has_others())
+		return;
+	for (i = 0; i < told.n && i < NOTES_MAX; i++)
+		if (strcmp(told.note[i].session, session) == 0 &&
+		    strcmp(told.note[i].system, system) == 0)
+			return;
+	if (told.n < NOTES_MAX) {
+		strlcpy(told.note[told.n].session, session,
+		    sizeof(told.note[0].session));
+		strlcpy(told.note[told.n].system, system,
+		    sizeof(told.note[0].system));
+	}
+	if (told.n <= NOTES_MAX)
+		told.n++;
+	if (!told.waiting) {
+		told.waiting = 1;
+		all.after(tell, NULL);
+	}
+}
+
 static void
 stored(void *arg, int ok)
 {
@@ -255,7 +312,14 @@ note(const char *session, const char *system)
 void
 follow_session(const struct session *se)
 {
+	tell_later(se->row.id, se->row.system_id);
 	note(se->row.id, se->row.system_id);
+}
+
+void
+follow_others(const char *session, const char *system)
+{
+	note(session, system);
 }
 
 void
@@ -263,13 +327,15 @@ follow_session_id(const char *session)
 {
 	const struct session	*se;
 
-	if (!TAILQ_EMPTY(&followers) && (se = session_find(session)) != NULL)
+	if ((!TAILQ_EMPTY(&followers) || has_others()) &&
+	    (se = session_find(session)) != NULL)
 		follow_session(se);
 }
 
 void
 follow_system(const char *id)
 {
+	tell_later("", id);
 	note("", id);
 }
 

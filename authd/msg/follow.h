@@ -35,6 +35,9 @@ void		follow_session_id(const char *session);
 /* "": of one that is not there any more. */
 void		follow_system(const char *id);
 
+/* The same, of another member of a cluster; both "": of many. */
+void		follow_others(const char *session, const char *system);
+
 /* For rechecks, by number: the one that was fetched longest ago, 0: none. */
 unsigned	follow_count(void);
 uint64_t	follow_rotate(const struct operator **);

@@ -78,24 +78,28 @@ where_known(enum holder_at at, const struct member_row *m, void *arg)
 }
 
 static void
-relay_known(const struct answer *a, void *arg)
+at_known(const struct answer *a, void *arg)
 {
-	const char	*name = a->r == 0 ? a->relay_at->member : "";
+	const char	*name = a->r == 0 ? a->at->member : "";
 
 	where_known(member_is_elsewhere(name) ? HOLDER_THERE : HOLDER_HERE,
 	    member_find(name), arg);
 }
 
-/* What memory has is here, what has no such name is nowhere. */
+/* A relay session or a recording: nobody looks for what has no such name. */
 static void
-relay_where(const char *id, struct asker *asker)
+at_where(int kind, const char *id, struct asker *asker)
 {
-	if (strlen(id) != RELAY_ID || relay_find(id) != NULL)
+	int	relay = kind == FORWARD_RELAY;
+
+	if (!member_is_one() || (relay && (strlen(id) != RELAY_ID ||
+	    relay_find(id) != NULL)))
 		where_known(HOLDER_HERE, NULL, asker);
 	else
-		(void)store_ask(&(struct question){ .what = ASK_RELAY_AT,
+		(void)store_ask(&(struct question){
+		    .what = relay ? ASK_RELAY_AT : ASK_RECORDING_AT,
 		    .key = id, .asker = asker->instance,
-		    .until_ms = clock_ms() + WHERE_MS }, relay_known, asker);
+		    .until_ms = clock_ms() + WHERE_MS }, at_known, asker);
 }
 
 int
@@ -105,7 +109,8 @@ forward_on_where(struct chan *c, struct imsg *m)
 	struct asker		*asker;
 
 	if (get_where(m, &in) == -1 || in.kind >= FORWARD_KINDS ||
-	    (in.kind == FORWARD_SESSION && session_id_check(in.session) == -1))
+	    ((in.kind == FORWARD_SESSION || in.kind == FORWARD_RECORDING) &&
+	    session_id_check(in.session) == -1))
 		return (-1);
 	log_request(in.request);
 	if ((asker = malloc(sizeof(*asker))) == NULL)
@@ -115,8 +120,8 @@ forward_on_where(struct chan *c, struct imsg *m)
 		holder_ask(in.session, asker->instance, where_known, asker);
 		return (0);
 	}
-	if (in.kind == FORWARD_RELAY && peer_is_ready()) {
-		relay_where(in.session, asker);
+	if (in.kind != FORWARD_PAIR && peer_is_ready()) {
+		at_where(in.kind, in.session, asker);
 		return (0);
 	}
 	where_say(asker, in.kind == FORWARD_PAIR ? member_first() : NULL);

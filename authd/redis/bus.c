@@ -15,6 +15,7 @@
 #define COMMANDS	"support:commands"
 #define INVALIDATE	"support:auth:invalidate"
 #define BACK_END	"my:auth:invalidate:"
+#define CHANGED		"relayd:changed:"	/* and the environment */
 #define LOG_EVERY_MS	1000
 
 static void	bus_up(struct redis *);
@@ -28,7 +29,8 @@ static struct {
 	const struct bus_ops	*ops;
 	struct redis		*asks, *hears;
 	char			 back_end[sizeof(BACK_END) + 33];
-	const char		*channels[4];
+	char			 changes[sizeof(CHANGED) + 33];
+	const char		*channels[5];
 	uint64_t		 logged_ms;
 	unsigned		 refused;	/* since then */
 } bus;
@@ -46,6 +48,10 @@ bus_init(const struct bus_ops *ops)
 	bus.channels[0] = INVALIDATE;
 	bus.channels[1] = bus.back_end;
 	bus.channels[2] = COMMANDS;
+	snprintf(bus.changes, sizeof(bus.changes), "%s%s", CHANGED,
+	    conf->redis_environment);
+	if (conf->cluster_name[0] != '\0')
+		bus.channels[3] = bus.changes;
 	bus.asks = redis_new(&asks_ops, NULL);
 	bus.hears = redis_new(&hears_ops, bus.channels);
 	return (bus.asks == NULL || bus.hears == NULL ? -1 : 0);
@@ -76,6 +82,22 @@ bus_invalidate(const char *key)
 		strlcpy(text, key, sizeof(text));
 	(void)redis_ask(bus.asks, NULL, NULL, "PUBLISH", INVALIDATE, text,
 	    NULL);
+}
+
+void
+bus_changed(const char *session, const char *system)
+{
+	struct said_changed	c;
+	char			text[SAID_CHANGED];
+
+	if (bus.channels[3] == NULL)
+		return;
+	strlcpy(c.member, proc_conf()->cluster_name, sizeof(c.member));
+	strlcpy(c.session, session, sizeof(c.session));
+	strlcpy(c.system, system, sizeof(c.system));
+	if (said_changed_make(text, &c) == 0)
+		(void)redis_ask(bus.asks, NULL, NULL, "PUBLISH", bus.changes,
+		    text, NULL);
 }
 
 void
@@ -136,10 +158,27 @@ bus_command(const char *text, size_t len)
 	said_clear(&c);
 }
 
+/* Our own come back, too. */
+static void
+bus_change(const char *text, size_t len)
+{
+	struct said_changed	c;
+
+	if (said_changed(&c, text, len) == -1)
+		bus_refuse(bus.changes, "no change, or not signed");
+	else if (strcmp(c.member, proc_conf()->cluster_name) != 0)
+		bus.ops->changed(c.session, c.system);
+}
+
 static void
 bus_said(const char *channel, const char *text, size_t len)
 {
 	char	key[SYSKEY_SIZE];
+
+	if (bus.channels[3] != NULL && strcmp(channel, bus.changes) == 0) {
+		bus_change(text, len);
+		return;
+	}
 
 	if (strcmp(channel, COMMANDS) == 0) {
 		bus_command(text, len);

@@ -18,6 +18,8 @@ struct bus_ops {
 	void	(*invalidated)(const char *key);
 	/* A command that is signed, fresh and new. */
 	void	(*commanded)(const struct said_command *);
+	/* Another member has changed something (said.h). */
+	void	(*changed)(const char *session, const char *system);
 };
 
 /* -1: out of memory. Without `redis` in the configuration nothing happens. */
@@ -27,6 +29,8 @@ int		 bus_is_configured(void);
 struct redis	*bus_asks(void);
 /* To all daemons, this one too: the credentials of this key have changed. */
 void		 bus_invalidate(const char *key);
+/* To the other members of a cluster: this session, or "", the system, has changed. */
+void		 bus_changed(const char *session, const char *system);
 /* To who asked for it: signed as commands are. */
 void		 bus_say_signed(const char *channel, const char *payload);
 

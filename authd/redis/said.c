@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 #include <cjson/cJSON.h>
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -47,6 +48,56 @@ said_invalidate(char key[SYSKEY_SIZE], const char *text, size_t len)
 		return (-1);
 	memcpy(key, text, KEY_LEN);
 	key[KEY_LEN] = '\0';
+	return (0);
+}
+
+/* ---- what members tell each other ---- */
+
+/* A part up to the next bar, printable, which is taken. 0 or -1. */
+static int
+take_part(char *part, size_t size, const char **p, const char *end)
+{
+	const char	*bar = memchr(*p, '|', (size_t)(end - *p));
+	size_t		 i, n;
+
+	if (bar == NULL || (n = (size_t)(bar - *p)) >= size)
+		return (-1);
+	for (i = 0; i < n; i++)
+		if ((*p)[i] < ' ' || (*p)[i] > '~')
+			return (-1);
+	memcpy(part, *p, n);
+	part[n] = '\0';
+	*p = bar + 1;
+	return (0);
+}
+
+int
+said_changed(struct said_changed *c, const char *text, size_t len)
+{
+	const char	*p = text, *end = text + len;
+
+	if (take_part(c->member, sizeof(c->member), &p, end) == -1 ||
+	    take_part(c->session, sizeof(c->session), &p, end) == -1 ||
+	    take_part(c->system, sizeof(c->system), &p, end) == -1 ||
+	    !shared_signed(SHARED_CLUSTER, text, (size_t)(p - text), p,
+	    (size_t)(end - p)))
+		return (-1);
+	return (c->session[0] == '\0' ||
+	    uuid_is(c->session, strlen(c->session)) ? 0 : -1);
+}
+
+int
+said_changed_make(char text[SAID_CHANGED], const struct said_changed *c)
+{
+	char	mac[SHARED_MAC_SIZE];
+	int	n;
+
+	n = snprintf(text, SAID_CHANGED, "%s|%s|%s|", c->member, c->session,
+	    c->system);
+	if (n < 0 || (size_t)n > SAID_CHANGED - sizeof(mac) ||
+	    shared_sign(SHARED_CLUSTER, text, (size_t)n, mac) == -1)
+		return (-1);
+	memcpy(text + n, mac, sizeof(mac));
 	return (0);
 }
 

@@ -22,6 +22,20 @@ int	said_is_key(const char *, size_t len);
  */
 int	said_invalidate(char key[SYSKEY_SIZE], const char *text, size_t len);
 
+/*
+ * `member|session|system|signature`: that member has changed something of this
+ * session, or ("") of the system, or ("" both) of many; for those who follow. 0,
+ * or -1: not signed as a member does.
+ */
+struct said_changed {
+	char	member[MEMBER_SIZE], session[UUID_SIZE], system[ID_SIZE];
+};
+#define SAID_CHANGED	(MEMBER_SIZE + UUID_SIZE + ID_SIZE + 65)
+int	said_changed(struct said_changed *, const char *text, size_t len);
+/* The same in text. 0, or -1: there is no secret. */
+int	said_changed_make(char text[SAID_CHANGED],
+	    const struct said_changed *);
+
 #define SAID_MAX	65536	/* bytes of a command with all around it */
 #define SAID_SERVICES	10	/* in one command */
 #define SAID_ID_SIZE	65

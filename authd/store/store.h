@@ -178,7 +178,7 @@ struct answer {
 		const struct relay_row		*relay;
 		const struct consumed_row	*consumed;
 		const struct member_row		*member;
-		const struct relay_at_row	*relay_at;
+		const struct at_row		*at;
 	};
 };
 typedef void (*store_then)(const struct answer *, void *arg);
@@ -404,8 +404,8 @@ struct member_row {
 	uint64_t tunnels, sessions, forwarded_in, forwarded_out;
 };
 
-/* Which of them has a relay session. */
-struct relay_at_row {
+/* Which of them has something. */
+struct at_row {
 	char	member[MEMBER_SIZE];
 };
 

@@ -606,11 +606,30 @@ id_behind(char id[UUID_SIZE], const struct slice *path, const char *prefix)
 	size_t	n = strlen(prefix), len = UUID_SIZE - 1;
 
 	if (path->len < n + len || memcmp(path->s, prefix, n) != 0 ||
-	    (path->len > n + len && path->s[n + len] != '/'))
+	    (path->len > n + len && path->s[n + len] != '/') ||
+	    !uuid_is(path->s + n, len))
 		return (-1);
 	memcpy(id, path->s + n, len);
 	id[len] = '\0';
-	return (uuid_is(id, len) ? 0 : -1);
+	return (0);
+}
+
+/* A recording is where it was made, all else where its session is. */
+static int
+api_behind(struct forward *f, const struct slice *path)
+{
+	static const char	more[] = "/recordings/";
+	const size_t		n = sizeof("/api/support-sessions/") - 1 +
+				    UUID_SIZE - 1;
+	struct slice		rest;
+
+	if (id_behind(f->id, path, "/api/support-sessions/") == -1)
+		return (-1);
+	rest.s = path->s + n;
+	rest.len = path->len - n;
+	if (rest.len > sizeof(more) - 1 && id_behind(f->id, &rest, more) == 0)
+		f->kind = FORWARD_RECORDING;
+	return (0);
 }
 
 /* The same of a relay session: what of it is its name says authd. */
@@ -650,8 +669,7 @@ forward_id(struct forward *f, const struct conn *c, const struct httphead *h)
 		return (id_behind(f->id, &h->path, "/api/support-sessions/"));
 	case ROUTE_API:
 		if (!(c->listen_flags & LISTEN_INTERNAL))
-			return (id_behind(f->id, &h->path,
-			    "/api/support-sessions/"));
+			return (api_behind(f, &h->path));
 		return (id_behind(f->id, &h->path, "/api/proxy/") == 0 ? 0 :
 		    id_behind(f->id, &h->path, "/api/terminal/"));
 	case ROUTE_RELAY:

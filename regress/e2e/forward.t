@@ -15,6 +15,7 @@ import tempfile
 import time
 
 from cluster import Cluster
+from follow import Events
 from harness import (OurClient, Program, Relayd, Tap, Targets, free_port,
                      rest, secret as note, until)
 from pairing import Device, codes
@@ -174,6 +175,48 @@ def anywhere(c, w, targets):
         t.equal((st, cl.wait()), (200, 0), "any of them closes it")
 
 
+def followed(c):
+    """What happens at one member is heard of at the others."""
+    a, b = c["a"], c["b"]
+    key, secret = a.add_system()
+    e = Events(b, b.token())
+    with OurClient(a, key, secret) as cl:
+        sid = a.wait_session()["session"]
+        e.wait(lambda k, v: k == "session" and v["session_id"] == sid,
+               "b to hear of a session of a's")
+        a.ctl("close", sid)
+        cl.wait()
+    e.close()
+
+
+def recordings(c):
+    """A recording is where its terminal was, whoever has the session now."""
+    a, b = c["a"], c["b"]
+    key, secret = a.add_system()
+    token = a.token(permissions=("connect:systems", "read:recordings"))
+    with OurClient(a, key, secret) as cl:
+        sid = a.wait_session()["session"]
+        w = a.terminal(sid, a.ticket(sid, token))
+        w.send(b"\0" + b"echo done-$((6*7))\r")
+        w.recv_until(rb"done-42")
+        w.s.close()
+        path = "/support-sessions/%s/recordings" % sid
+
+        def listed():
+            st, body = b.api("GET", path, token)
+            return st == 200 and body["data"]["recordings"]
+        rid = until(listed, "the recording, as b sees it")[0]["id"]
+        a.ctl("close", sid)
+        cl.wait()
+
+    def got():
+        st, _, cast = b.request("GET", "/api%s/%s" % (path, rid), headers={
+            "Authorization": "Bearer " + token})
+        return b"done-42" in cast and (st, cast)
+    st, cast = until(got, "all of it")
+    t.equal((st, b"done-42" in cast), (200, True), "a recording of a's, by b")
+
+
 def rendezvous(c, w):
     """Both peers come to any of them, and meet at the one that has it."""
     r = Relay(w)
@@ -304,7 +347,8 @@ with tempfile.TemporaryDirectory() as tmp, Targets() as targets:
     own = {n: "listen on 127.0.0.1 port %d pair proxy protocol\n" % ports[n]
            for n in NAMES}
     with Cluster(t, NAMES, conf="trusted proxy 127.0.0.1/32\n"
-                 "relay {\n\tno auth\n}\n",
+                 "relay {\n\tno auth\n}\n"
+                 "record terminals yes\n",
                  own=own) as c:
         for n in NAMES:
             c[n].brought = ports[n]
@@ -313,6 +357,8 @@ with tempfile.TemporaryDirectory() as tmp, Targets() as targets:
         with p:
             w = Way(port)
             anywhere(c, w, targets)
+            followed(c)
+            recordings(c)
             rendezvous(c, w)
             pairing(c, port)
             secret = strangers(c)

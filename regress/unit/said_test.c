@@ -74,12 +74,46 @@ secrets(void)
 	is_int(shared_set(SHARED_INTERNAL, "\n", 1), -1, "an empty file");
 }
 
+/* What members tell those of the others who follow. */
+static void
+changes(void)
+{
+	struct said_changed	c = { .member = "a",
+	    .session = "0f8b1c2d-3e4f-5061-7283-94a5b6c7d8e9",
+	    .system = "s-1" }, got;
+	char			text[SAID_CHANGED], bad[SAID_CHANGED];
+	size_t			i, len, taken = 0;
+
+	is_int(said_changed_make(text, &c), -1, "without a secret: none");
+	shared_set(SHARED_CLUSTER, "secret\n", 7);
+	is_int(said_changed_make(text, &c), 0, "a change");
+	len = strlen(text);
+	is_int(said_changed(&got, text, len), 0, "is one");
+	ok(strcmp(got.member, "a") == 0 && strcmp(got.system, "s-1") == 0 &&
+	    strcmp(got.session, c.session) == 0, "the same");
+	for (i = 0; i < len; i++) {
+		memcpy(bad, text, len);
+		bad[i] ^= 1;
+		taken += said_changed(&got, bad, len) == 0;
+		taken += said_changed(&got, text, i) == 0;
+	}
+	is_int((long)taken, 0, "no other and no part of it is");
+	strlcpy(c.session, "nobody", sizeof(c.session));
+	(void)said_changed_make(text, &c);
+	is_int(said_changed(&got, text, strlen(text)), -1,
+	    "of what is no session");
+	c.session[0] = c.system[0] = '\0';
+	(void)said_changed_make(text, &c);
+	is_int(said_changed(&got, text, strlen(text)), 0, "of many");
+}
+
 int
 main(void)
 {
 	if (sodium_init() == -1)
 		return (1);
 	invalidations();
+	changes();
 	ids();
 	secrets();
 	done_testing();

@@ -358,7 +358,7 @@ test_relays(void)
 	    strcmp(a->relay->issuer, "https://i") == 0 &&
 	    a->relay->client[0] == '\0', "as it was said");
 	a = world_key(ASK_RELAY_AT, AC1);
-	ok(a->r == 0 && a->relay_at->member[0] == '\0', "where it is");
+	ok(a->r == 0 && a->at->member[0] == '\0', "where it is");
 	(void)store_relay_del(AC1);
 	ok(world_commit(), "it goes");
 	is_int(world_key(ASK_RELAY_AT, AC1)->r, STORE_NONE, "from there");

@@ -135,6 +135,12 @@ one_reference(const struct question *q, void *row)
 }
 
 static int
+one_recording_at(const struct question *q, void *row)
+{
+	return (db_recording_at(q->key, row));
+}
+
+static int
 one_relay_at(const struct question *q, void *row)
 {
 	return (db_relay_at(q->key, row));

@@ -173,7 +173,8 @@ int	db_access_next_open(const char *after, struct access_row *);
 /* By id; the one that began first of those that have ended. */
 /* Behind this id. */
 int	db_relay_next(const char *after, struct relay_row *);
-int	db_relay_at(const char *id, struct relay_at_row *);
+int	db_relay_at(const char *id, struct at_row *);
+int	db_recording_at(const char *id, struct at_row *);
 /* By its end, behind this id. */
 int	db_consumed_next(const char *after, struct consumed_row *);
 int	db_recording(const char *id, struct recording_row *);

@@ -85,3 +85,34 @@ db_members(void (*fn)(const struct member_row *, void *), void *arg)
 	return (r == STORE_NONE ? 0 : -1);
 #undef COLUMNS
 }
+
+static int
+at(struct query *q, const char *id, struct at_row *r)
+{
+	int	n;
+
+	if ((n = db_read(q, "T", id)) != 0)
+		return (n);
+	memset(r, 0, sizeof(*r));
+	db_text(q, 0, r->member, sizeof(r->member));
+	db_done(q);
+	return (0);
+}
+
+int
+db_relay_at(const char *id, struct at_row *r)
+{
+	static struct query	q = QUERY("SELECT member FROM relay_sessions"
+	    " WHERE id = ?");
+
+	return (at(&q, id, r));
+}
+
+int
+db_recording_at(const char *id, struct at_row *r)
+{
+	static struct query	q = QUERY("SELECT member"
+	    " FROM terminal_recordings WHERE id = ?");
+
+	return (at(&q, id, r));
+}

@@ -59,18 +59,3 @@ db_relay_next(const char *after, struct relay_row *r)
 	db_done(&q);
 	return (0);
 }
-
-int
-db_relay_at(const char *id, struct relay_at_row *r)
-{
-	static struct query	q = QUERY("SELECT member FROM relay_sessions"
-	    " WHERE id = ?");
-	int			n;
-
-	if ((n = db_read(&q, "T", id)) != 0)
-		return (n);
-	memset(r, 0, sizeof(*r));
-	db_text(&q, 0, r->member, sizeof(r->member));
-	db_done(&q);
-	return (0);
-}
