@@ -242,14 +242,14 @@ spawn(struct drive *d)
 }
 
 static void
-give_key(struct drive *d)
+give_key(struct drive *d, enum key_kind kind)
 {
 	int	fd = memfd_create("key", MFD_CLOEXEC);
 
 	if (fd == -1 || fchmod(fd, 0600) == -1 ||
 	    write(fd, KEY, strlen(KEY)) == -1 || lseek(fd, 0, SEEK_SET) == -1)
 		bail("key file");
-	say_fd(d->parent, 0, fd, keyfile, .kind = KEY_JWT);
+	say_fd(d->parent, 0, fd, keyfile, .kind = (uint8_t)kind);
 }
 
 static void
@@ -291,7 +291,9 @@ drive_start(struct drive *d, int role, const struct conf *cf)
 		bail("conf_pack");
 	say(d->parent, conf, .conf = { buf, (size_t)n });
 	if (has & RF_KEYS)
-		give_key(d);
+		give_key(d, KEY_JWT);
+	if ((has & RF_KEYS) && cf->cluster_name[0] != '\0')
+		give_key(d, KEY_CLUSTER);
 	if (has & (RF_DOORS | RF_TLS))
 		give_doors(d, has);
 	if (has & RF_LINKED)
