@@ -292,11 +292,12 @@ def strangers(c):
     refused(ask, "no PROXY header", "none")
     refused(b"PROXY TCP4 192.0.2.7 127.0.0.1 1 2\r\n" + ask,
             "no header of a member", "one of any proxy")
-    mark = b.log.mark()
-    says(b, c.peer, head(secret, "a") + ask)
+    for _ in range(8):
+        says(b, c.peer, head(secret, "a") + ask)
     says(b, c.peer, head(secret, "b") + ask)
-    t.equal(b.log.has("a header for somebody else", mark), False,
-            "what was said once is not said again")
+    n = len([x for x in b.log.lines if "a header for somebody else" in x])
+    t.ok(1 <= n <= len(b.processes("proxyd")),
+         "each proxyd says it once: %d" % n)
     return secret
 
 
