@@ -8,6 +8,7 @@
 # make torture     everything killed, stopped, refused for ten minutes
 # make fuzz        each fuzz target for FUZZ_SECONDS (60)
 # make bench       benchmarks (bench/README or bench/RESULTS.md)
+# make bench-peers beside other tunnels on the PATH (bench/README.md)
 # make lint        clang-tidy, cppcheck, mandoc
 # make checklist   which contract lines the last run proved
 # make install     DESTDIR= and configure's prefix; make uninstall
@@ -178,7 +179,7 @@ llhttp/libllhttp.a: $(LLHTTP_OBJS)
 
 # ---- tests ----
 
-.PHONY: all check regress asan fuzz bench lint checklist install install-systemd print-links sbom uninstall clean distclean
+.PHONY: all check regress asan fuzz bench bench-peers lint checklist install install-systemd print-links sbom uninstall clean distclean
 
 asan:
 	cd $(srcdir) && sh tools/check

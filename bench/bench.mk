@@ -13,3 +13,9 @@ bench: all bench/storelist
 	@test "$(SANITIZERS)" != yes || \
 	    { echo "bench: this build has sanitizers"; exit 1; }
 	$(srcdir)/bench/run $(abs_builddir)
+
+# Beside what else there is on the PATH: bench/README.md.
+bench-peers: all
+	@test "$(SANITIZERS)" != yes || \
+	    { echo "bench-peers: this build has sanitizers"; exit 1; }
+	$(srcdir)/bench/run $(abs_builddir) --only peers

@@ -172,6 +172,11 @@ def comm(pid):
             return ""
 
 
+def which(program):
+    """Where it is, on the PATH or where Debian keeps servers; or None."""
+    return shutil.which(program) or shutil.which(program, path="/usr/sbin")
+
+
 def free_port():
     """A port that was free a moment ago."""
     with socket.socket() as s:
