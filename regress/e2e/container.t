@@ -227,6 +227,109 @@ def pg_name(words):
     return re.search(r"dbname=(\w+)", " ".join(words)).group(1)
 
 
+def secrets(init, dir_):
+    """What the container before it does, and whose files it leaves."""
+    os.makedirs(dir_ + "/from", exist_ok=True)
+    os.makedirs(dir_ + "/secrets", exist_ok=True)
+    for name in "jwt.secret", "postgresql.password", "cluster.secret":
+        with open(os.path.join(dir_, "from", name), "w") as f:
+            f.write("x" * 48 + "\n")
+    words = [w.replace("/from", dir_ + "/from").replace(
+        "/secrets", dir_ + "/secrets") for w in init["command"]]
+    t.equal(subprocess.run(words).returncode, 0, "the secrets are copied")
+    for name in os.listdir(dir_ + "/secrets"):
+        with open(os.path.join(dir_, "secrets", name)) as f:
+            place(dir_, "image", "etc/relayd/secrets/" + name, f.read())
+    t.equal({os.stat(os.path.join(dir_, "secrets", n)).st_mode & 0o777
+             for n in os.listdir(dir_ + "/secrets")}, {0o600},
+            "and nobody else's")
+
+
+def expanded(word, env):
+    """As the kubelet does it: of variables of the container."""
+    return re.sub(r"\$\((\w+)\)", lambda m: env[m.group(1)], word)
+
+
+def members(dir_):
+    """kubernetes-tunnels.yaml: two of the three, with their words."""
+    with open(os.path.join(ETC, "kubernetes-tunnels.yaml")) as f:
+        docs = list(yaml.safe_load_all(f))
+    kinds = {d["kind"]: d for d in docs}
+    spec = kinds["StatefulSet"]["spec"]
+    pod = spec["template"]["spec"]
+    c = pod["containers"][0]
+    labels = spec["template"]["metadata"]["labels"]
+    t.equal([d["metadata"]["name"] for d in docs if d["kind"] == "Service"
+             and d["spec"].get("clusterIP") == "None"],
+            [spec["serviceName"]], "a headless service for its peers")
+    t.equal((kinds["PodDisruptionBudget"]["spec"]["selector"]["matchLabels"],
+             kinds["PodDisruptionBudget"]["spec"]["maxUnavailable"]),
+            (labels, 1), "one at a time is taken away")
+    for x in pod["initContainers"] + [c]:
+        t.equal(x["securityContext"], {
+            "readOnlyRootFilesystem": True, "allowPrivilegeEscalation": False,
+            "capabilities": {"drop": ["ALL"]}}, x["name"] + " may do nothing")
+    mounts = {m["mountPath"] for m in c["volumeMounts"]}
+    t.ok(set(json.loads(containerfile()["VOLUME"])) <= mounts,
+         "what is written to is mounted")
+    secrets(pod["initContainers"][0], dir_)
+    pg, redis = postgres.server(), free_port()
+    info = pg.conninfo(pg.database())
+    peer = free_port()
+    with Program(["redis-server", "--save", "", "--port", str(redis),
+                  "--bind", "127.0.0.1", "--dir", dir_]) as r:
+        r.out.wait("Ready to accept connections")
+        with member(dir_, c, 0, info, redis, peer) as a, \
+                member(dir_, c, 1, info, redis, peer) as b:
+            for d in a, b:
+                until(lambda: len(shown(d)) == 2, "both members")
+            t.equal(sorted(x["name"] for x in shown(a)),
+                    ["relayd-0", "relayd-1"], "they see each other")
+            for probe in "livenessProbe", "readinessProbe":
+                t.equal(a.request("GET", c[probe]["httpGet"]["path"])[0], 200,
+                        probe)
+            leave(c["lifecycle"]["preStop"]["exec"]["command"], a)
+
+
+def member(dir_, c, n, info, redis, peer):
+    """One, with an address of its own."""
+    where, port = "127.0.0.%d" % (2 + n), free_port()
+    env = {"POD_NAME": "relayd-%d" % n, "POD_IP": where,
+           "POSTGRESQL_SERVICE_HOST": "", "REDIS_SERVICE_HOST": "127.0.0.1"}
+    args = [expanded(x, env) for x in c["args"]]
+    args = [re.sub('"host=.*"', '"%s"' % info, x).replace(
+        ":6379", ":%d" % redis) for x in args]
+    for name in "relayd.conf", "member.conf":
+        with open(os.path.join(ETC, name)) as f:
+            place(dir_, "image", "etc/relayd/%d/%s" % (n, name), f.read()
+                  .replace("0.0.0.0 port 8080", "127.0.0.1 port %d" % port)
+                  .replace("8090", str(peer)))
+    args[args.index("/etc/relayd/member.conf")] = \
+        "/etc/relayd/%d/member.conf" % n
+    t.equal(c["command"], ["/usr/sbin/relayd"], "the program")
+    return Contained(dir_, port, {}, c["command"] + args)
+
+
+def shown(d):
+    r = d.inside(d.prefix + "/sbin/relayctl", "-j", "-s",
+                 "/run/relayd/control.sock", "show", "members")
+    return json.loads(r.stdout) if r.returncode == 0 else []
+
+
+def leave(words, d):
+    """preStop: it takes no more."""
+    with open(os.path.join(SRC, "common", "ctl", "ctl.def")) as f:
+        known = '"%s' % words[-1] in f.read()
+    if not known:
+        t.skip("no such command yet", "preStop")
+        return
+    r = d.inside(d.prefix + words[0][4:], "-s", "/run/relayd/control.sock",
+                 *words[1:])
+    t.equal(r.returncode, 0, "preStop") or t.diag(r.stdout)
+    until(lambda: d.request("GET", "/readyz")[0] == 503,
+          "the balancer to be told")
+
+
 def pair(d):
     a, b = Device(d.port, "127.0.0.1"), Device(d.port, "127.0.0.1")
     t.equal((a.ask("listen", otc="482613"), b.ask("connect", otc="482613"),
@@ -278,6 +381,7 @@ try:
     else:
         compose(dir_)
         tunnels(dir_)
+        members(dir_)
         kubernetes(dir_)
 finally:
     shutil.rmtree(dir_, ignore_errors=True)
