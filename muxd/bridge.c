@@ -29,13 +29,18 @@
 /* What lies between a terminal and a slow browser: ^C waits behind it. */
 #define TERMINAL_AHEAD	(64 * 1024)	/* the client's, and what is kept */
 #define TERMINAL_SNDBUF	(16 * 1024)	/* in the descriptor */
+/*
+ * The others' takes a whole read of the tunnel: what it leaves has to be kept,
+ * which is one copy more, also of what follows.
+ */
+#define SNDBUF		(208 * 1024)	/* the kernel counts it twice */
 
 /* The service's CONNECT line, as a format. */
 #define CONNECT		"CONNECT %s\n"
 
 static void	bridge_reject(uint64_t, const char *, const uint8_t *, size_t,
 		    int, const char *, enum end_reason);
-static void	bridge_keep_small(struct bridge *);
+static void	bridge_sndbuf(struct bridge *, int);
 static void	bridge_wait(struct mux_bridge *);
 static void	bridge_eof(struct mux_bridge *);
 static int	bridge_failed(struct mux_bridge *, enum mux_bridge_fault);
@@ -121,8 +126,11 @@ bridge_open(uint64_t id, const char *service, const uint8_t *tag,
 	memcpy(st->tag, tag, tag_len);
 	st->tag_len = tag_len;
 	mux_bridge_init(&st->m, proc_base());
-	if (strcmp(service, TERMINAL) == 0)
-		bridge_keep_small(st);
+	if (strcmp(service, TERMINAL) == 0) {
+		yamux_keep_small(st->m.ys, TERMINAL_AHEAD);
+		bridge_sndbuf(st, TERMINAL_SNDBUF);
+	} else
+		bridge_sndbuf(st, SNDBUF);
 	timer_init(&st->deadline, bridge_no_answer, st);
 	timer_set(&st->deadline, outward.acked ? REPLY_MS : REPLY_FIRST_MS);
 	TAILQ_INSERT_TAIL(&bridges.all, st, entry);
@@ -133,11 +141,8 @@ bridge_open(uint64_t id, const char *service, const uint8_t *tag,
 }
 
 static void
-bridge_keep_small(struct bridge *st)
+bridge_sndbuf(struct bridge *st, int size)
 {
-	int	size = TERMINAL_SNDBUF;
-
-	yamux_keep_small(st->m.ys, TERMINAL_AHEAD);
 	(void)setsockopt(st->m.fd, SOL_SOCKET, SO_SNDBUF, &size, sizeof(size));
 }
 

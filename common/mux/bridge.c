@@ -18,7 +18,7 @@
 #define PIECES		64	/* of one read, to begin with */
 #define CHUNK_SIZE	(64 * 1024) /* malloc maps each by itself: no holes */
 #define CHUNK_DATA	(CHUNK_SIZE - 2 * sizeof(void *))
-#define CHUNKS_KEPT	8	/* for the next burst */
+#define CHUNKS_KEPT	32	/* for the next burst: a fresh one costs its pages */
 
 struct piece {
 	const uint8_t	*p;

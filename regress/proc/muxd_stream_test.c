@@ -3,6 +3,7 @@
  * Streams through a real muxd: CONNECT, reply line, both directions, ends,
  * deadlines, back-pressure, a new authd. tunnel-protocol.md, 3.3 and 5.
  */
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 
 #include <fcntl.h>
@@ -294,7 +295,7 @@ test_slow(void)
 	struct mux	d;
 	struct frame	f;
 	size_t		sent = 0, i;
-	int		a, b, same = 1;
+	int		a, b, lies = 0, same = 1;
 
 	mux_up(&d);
 	a = asker_open(&d, 1, "slow");
@@ -320,6 +321,9 @@ test_slow(void)
 			break;
 	}
 	is_int(i, 50, "a stalled neighbour does not stop a stream");
+	(void)ioctl(a, FIONREAD, &lies);
+	is_int(lies, (int)sent, "a whole window lies in the descriptor, and "
+	    "muxd keeps none of it");
 	for (i = 0; i < sent; i += sizeof(got)) {
 		size_t	n = sent - i < sizeof(got) ? sent - i : sizeof(got);
 
