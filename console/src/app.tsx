@@ -99,7 +99,10 @@ function Page() {
   case "daemon":
     return <StatusPage />;
   default:
-    return <Empty title={t("notFound")} />;
+    return (
+      <Empty title={t("notFound")}>
+        <a class="button main" href={href(["sessions"])}>{t("sessions")}</a>
+      </Empty>);
   }
 }
 

@@ -88,6 +88,7 @@ def main():
         loaded(d)
         ours = d.ctl("org", "add", "Works", "type", "customer")[0]["id"]
         theirs = d.ctl("org", "add", "Others", "type", "customer")[0]["id"]
+        nothing = d.ctl("org", "add", "Nothing", "type", "customer")[0]["id"]
         clients = []
         for name, org in (("plant", ours), ("secretmill", theirs)):
             clients.append(OurClient(d, *d.add_system(name, org),
@@ -99,7 +100,8 @@ def main():
         until(lambda: d.ctl("show", "services", mine), "the manifest")
         for _ in play(d, name="pages", token=d.token(
                 "ann", org=ours, role="customer", permissions=MAY),
-                mine=mine, other=other):
+                nobody=d.token("eve", org=nothing, role="customer",
+                               permissions=MAY), mine=mine, other=other):
             clients.append(OurClient(d, *d.add_system("secretyard", theirs)))
             wait(d, 3)
             clients.append(OurClient(d, *d.add_system("harbour", ours)))

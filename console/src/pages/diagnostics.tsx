@@ -52,7 +52,8 @@ function Nodes({ nodes }: { nodes: NodeDiagnostics[] }) {
     RANK.indexOf(b.diagnostics?.overall_status ?? ""));
 
   if (nodes.length === 0)
-    return <Empty title={t("noDiagnostics")} />;
+    return <Empty title={t("noDiagnostics")}
+      help={t("noDiagnosticsHelp")} />;
   return <section>{ranked.map((n) => <NodeCard key={n.session_id} n={n} />)}
   </section>;
 }

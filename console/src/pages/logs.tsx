@@ -146,7 +146,7 @@ function List({ data, id, place }: {
     .map((r) => r.operator_id)).size;
 
   if (data.access_logs.length === 0)
-    return <Empty title={t("noLogs")} />;
+    return <Empty title={t("noLogs")} help={t("noLogsHelp")} />;
   return (
     <section>
       <Download id={id} />

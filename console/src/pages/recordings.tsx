@@ -18,7 +18,7 @@ function List({ data, id, place }: {
   const [playing, setPlaying] = useState<Recording>();
 
   if (data.recordings.length === 0)
-    return <Empty title={t("noRecordings")} />;
+    return <Empty title={t("noRecordings")} help={t("noRecordingsHelp")} />;
   return (
     <section>
       <table class="list">

@@ -165,8 +165,14 @@ export function SystemsPage({ place }: { place: Place }) {
       {error !== undefined && <Failure error={error} retry={reload} />}
       {data === undefined && error === undefined && <Loading />}
       {data?.systems.length === 0 && (search !== "" ?
-        <Empty title={t("noMatch")} help={t("noMatchHelp")} /> :
-        <Empty title={t("noSystems")} help={t("noSystemsHelp")} />)}
+        <Empty title={t("noMatch")} help={t("noMatchHelp")}>
+          <Button onClick={() => setQuery(place, { search: "", page: "" })}>
+            {t("clearFilter")}</Button>
+        </Empty> :
+        <Empty title={t("noSystems")} help={t("noSystemsHelp")}>
+          <Button icon="plus" kind="main" onClick={() => setCreating(true)}>
+            {t("newSystem")}</Button>
+        </Empty>)}
       {data !== undefined && data.systems.length > 0 && (
         <>
           <table class="list">

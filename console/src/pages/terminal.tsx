@@ -176,12 +176,15 @@ export function Terminals({ place }: { place: Place }) {
               tabs.forEach((x) => enough.add(x.n));
           }}><Icon name="back" /><span class="unseen">{t("back")}</span></a>
         <strong class="system">{name}</strong>
-        <div role="tablist" class="tablist">
+        {/* A list of tabs has nothing but tabs: these are not all of it. */}
+        {tabs.length > 0 && <span role="tablist" aria-label={t("terminals")}
+          aria-owns={tabs.map((x) => `tab-${x.n}`).join(" ")} />}
+        <div class="tablist">
           {tabs.map((x) => {
             const s = states[x.n]?.state ?? "connecting";
             return (
               <span key={x.n} class="tab" data-shown={x.n === shown}>
-                <button type="button" role="tab"
+                <button type="button" role="tab" id={`tab-${x.n}`}
                   aria-selected={x.n === shown}
                   onClick={() => setShown(x.n)}>
                   <span class={`dot ${s === "connected" ? "good" :

@@ -92,7 +92,7 @@ export function Users({ sessions, onSeen }: {
   const at = (name: string) => asked.found.find((f) => f.name === name);
   if (u === null || !(u.cluster_admin || u.domain_users?.length ||
     u.local_users?.length || u.apps?.length))
-    return <Empty title={t("noUsers")} />;
+    return <Empty title={t("noUsers")} help={t("noUsersHelp")} />;
   return (
     <section class="cards">
       {u.cluster_admin && <Card title={t("clusterAdmin")}

@@ -87,6 +87,9 @@ export const en = {
   closedBy: "Closed by",
   diagnostics: "Diagnostics",
   noDiagnostics: "The client has sent none.",
+  noDiagnosticsHelp:
+    "They are what the plugins in its --diagnostics-dir find, each time that " +
+    "it connects.",
   collected: "collected",
   noServices: "The client offers none.",
   noServicesHelp: "Add one to reach something else in its network.",
@@ -105,6 +108,9 @@ export const en = {
   credentials: "Users and credentials",
   credentialsHelp: "Reading them is written to the access log.",
   noUsers: "The client has made no users.",
+  noUsersHelp:
+    "Plugins in its --users-dir make them when it connects, and remove them " +
+    "when the session is over.",
   clusterAdmin: "Cluster administrator",
   localUser: "Local user",
   domainUser: "User of the domain {domain}",
@@ -112,6 +118,8 @@ export const en = {
   password: "Password",
   accessLog: "Access log",
   noLogs: "Nobody was here yet.",
+  noLogsHelp:
+    "Who opens a terminal or a service, or reads credentials, is listed here.",
   operator: "Operator",
   what: "What",
   duration: "How long",
@@ -125,6 +133,9 @@ export const en = {
   // recordings
   recordings: "Recordings",
   noRecordings: "No terminal of this session was recorded.",
+  noRecordingsHelp:
+    "With \"record terminals yes\" in relayd.conf, those that are opened from " +
+    "then on can be played here.",
   play: "Play",
   pause: "Pause",
   speed: "Speed",

@@ -84,6 +84,9 @@ export const it: Texts = {
   closedBy: "Chiusa da",
   diagnostics: "Diagnostica",
   noDiagnostics: "Il client non ne ha inviata.",
+  noDiagnosticsHelp:
+    "Sono ciò che trovano i plugin nella sua --diagnostics-dir, ogni volta " +
+    "che si connette.",
   collected: "raccolta",
   noServices: "Il client non ne offre.",
   noServicesHelp: "Aggiungine uno per raggiungere altro nella sua rete.",
@@ -102,6 +105,9 @@ export const it: Texts = {
   credentials: "Utenti e credenziali",
   credentialsHelp: "La lettura viene scritta nel registro degli accessi.",
   noUsers: "Il client non ha creato utenti.",
+  noUsersHelp:
+    "Li creano i plugin nella sua --users-dir quando si connette, e li " +
+    "tolgono quando la sessione è finita.",
   clusterAdmin: "Amministratore del cluster",
   localUser: "Utente locale",
   domainUser: "Utente del dominio {domain}",
@@ -109,6 +115,8 @@ export const it: Texts = {
   password: "Password",
   accessLog: "Registro degli accessi",
   noLogs: "Nessuno è ancora stato qui.",
+  noLogsHelp:
+    "Chi apre un terminale o un servizio, o legge le credenziali, compare qui.",
   operator: "Operatore",
   what: "Cosa",
   duration: "Durata",
@@ -121,6 +129,9 @@ export const it: Texts = {
   connectedNow: "{n} operatore qui adesso|{n} operatori qui adesso",
   recordings: "Registrazioni",
   noRecordings: "Nessun terminale di questa sessione è stato registrato.",
+  noRecordingsHelp:
+    "Con \"record terminals yes\" in relayd.conf, quelli aperti da allora in " +
+    "poi si possono rivedere qui.",
   play: "Riproduci",
   pause: "Pausa",
   speed: "Velocità",

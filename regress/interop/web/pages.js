@@ -20,6 +20,23 @@ require("./play.js").play(async (page, what, ok) => {
 	await page.goto(what.url);
 	await page.getByLabel("Access token").waitFor();
 	await look("signin");
+
+	// With nothing there each page says what can be done.
+	await enter(page, what.nobody);
+	await see("No sessions");
+	await look("empty-sessions");
+	await page.getByRole("main").getByRole("link", { name: "Systems" })
+	    .click();
+	await see("No systems yet");
+	await look("empty-systems");
+	await page.locator(".empty").getByRole("button",
+	    { name: "New system" }).click();
+	await page.getByRole("dialog").waitFor();
+	await look("dialog-system");
+	await page.keyboard.press("Escape");
+	await page.getByRole("dialog").waitFor({ state: "detached" });
+	ok(true, "a page without rows leads to what makes the first");
+	await page.getByRole("button", { name: "Sign out" }).click();
 	await signIn();
 	await see("plant");
 	await look("sessions");
@@ -34,12 +51,30 @@ require("./play.js").play(async (page, what, ok) => {
 	await look("daemon-refused");
 	for (const [tab, word] of [["diagnostics", "Tunnel connected"],
 	    ["services", "web"], ["credentials", "Credentials"],
-	    ["accessLog", "Access log"],
-	    ["recordings", "No terminal of this session was recorded."]]) {
+	    ["accessLog", "is listed here"],
+	    ["recordings", "record terminals yes"]]) {
 		await open(`/session/${what.mine}?tab=${tab}`);
 		await see(word);
 		await look(tab);
 	}
+	// Dialogs, and a terminal.
+	await open("/sessions");
+	for (const name of ["Close session", "Add service"]) {
+		await page.getByRole("button", { name }).first().click();
+		await page.getByRole("dialog").waitFor();
+		await look(`dialog-${name.split(" ")[0].toLowerCase()}`);
+		await page.keyboard.press("Escape");
+		await page.getByRole("dialog").waitFor({ state: "detached" });
+	}
+	await page.getByRole("link", { name: "Terminal" }).click();
+	await page.locator(".tab .dot.good").waitFor();
+	await look("terminal");
+	page.once("dialog", (d) => d.accept());
+	await page.goto("about:blank");
+	await page.goto(what.url);
+	await page.getByLabel("Access token").waitFor();
+	await signIn();
+	await see("plant");
 	await open(`/session/${what.other}`);
 	await see("support session not found");
 	await page.getByText(/^Request \w+/).waitFor();
