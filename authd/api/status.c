@@ -11,6 +11,7 @@
 
 #include "api.h"
 #include "authd/core/may.h"
+#include "authd/msg/member.h"
 #include "authd/msg/processes.h"
 #include "base/clock.h"
 #include "metrics/ids.h"
@@ -60,6 +61,35 @@ add_process(cJSON *list, const struct process *p)
 	api_add_time(o, "newest_started_at", now - (int64_t)p->newest_ms);
 	add_number(o, "memory_bytes", p->memory);
 	add_number(o, "restarts", p->restarts);
+}
+
+static void
+add_member(const struct member_row *m, void *arg)
+{
+	cJSON	*o = cJSON_CreateObject();
+
+	cJSON_AddItemToArray(arg, o);
+	cJSON_AddStringToObject(o, "name", m->name);
+	cJSON_AddStringToObject(o, "state", !member_is_alive(m) ? "gone" :
+	    m->draining ? "draining" : "up");
+	cJSON_AddBoolToObject(o, "here", strcmp(m->name, member_self()) == 0);
+	cJSON_AddStringToObject(o, "version", m->version);
+	add_number(o, "tunnels", m->tunnels);
+	add_number(o, "sessions", m->sessions);
+	add_number(o, "forwarded_in", m->forwarded_in);
+	add_number(o, "forwarded_out", m->forwarded_out);
+	add_number(o, "silent_seconds", m->silent_ms > 0 ?
+	    (uint64_t)m->silent_ms / 1000 : 0);
+	api_add_time(o, "started_at", m->started_at);
+}
+
+/* Only where there is a cluster. */
+static void
+add_members(cJSON *data)
+{
+	if (member_is_one())
+		member_each(add_member, cJSON_AddArrayToObject(data,
+		    "members"));
 }
 
 static void
@@ -146,6 +176,7 @@ look_said(void *arg, const struct process *rows, size_t n)
 	list = cJSON_AddArrayToObject(data, "processes");
 	for (i = 0; i < n; i++)
 		add_process(list, &rows[i]);
+	add_members(data);
 	add_now(data);
 	add_history(data, processes_history());
 	api_yes(&l->asker, l->op, data);

@@ -203,12 +203,27 @@ export type SeriesName = StateName |
   "logins_refused" | "own_errors" | "service_errors" | "rate_limited" |
   "store_errors" | "slow_turns" | "process_failures";
 
+export interface Member {
+  name: string;
+  state: "up" | "draining" | "gone";
+  here: boolean;
+  version: string;
+  tunnels: number;
+  sessions: number;
+  forwarded_in: number;
+  forwarded_out: number;
+  silent_seconds: number;
+  started_at: string;
+}
+
 export interface DaemonStatus {
   version: string;
   now_at: string;
   started_at: string;
   configured_at: string;
   processes: Processes[];
+  /** Where there is a cluster. */
+  members?: Member[];
   now: Record<StateName, number>;
   history: {
     since: string;

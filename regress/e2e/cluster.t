@@ -82,6 +82,13 @@ def who_is_there():
             t.equal(a.rows("SELECT member FROM support_sessions WHERE id = ?",
                            s["session"]), [("b",)],
                     "the store says who has a session")
+            said = a.api("GET", "/status", a.token(permissions=(
+                "read:status",)))[1]["data"]["members"]
+            t.equal([(m["name"], m["state"], m["here"], m["tunnels"])
+                     for m in said],
+                    [("a", "up", True, 0), ("b", "up", False, 1),
+                     ("c", "up", False, 0)],
+                    "an administrator has it from any of them, by the API")
             cl.stop()
         # Together they write one log, and nothing of it is lost.
         for n in range(4):

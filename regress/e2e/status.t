@@ -94,6 +94,7 @@ with Targets() as targets, Relayd(t, listeners="", operator="\tapi rate 100000"
     t.ok(data["started_at"] <= rows(data, "authd")[0]["oldest_started_at"]
          <= data["now_at"], "since when they are there")
     t.equal(data["history"]["at"], [], "no minute has passed")
+    t.ok("members" not in data, "no members: it is no cluster's")
 
     # What happens is told of.
     key, secret = d.add_system("box")

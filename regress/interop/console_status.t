@@ -5,7 +5,8 @@
 import json
 
 from browse import OurClient, Relayd, installed, lacks, talk
-from harness import Tap, until
+from cluster import Cluster
+from harness import STORE, Tap, until
 
 t = Tap()
 MAY = ("connect:systems", "read:systems", "read:status")
@@ -55,6 +56,14 @@ def main():
              url="http://127.0.0.1:%d/" % d.port)
         for c in clients:
             c.stop()
+    if STORE != "postgresql":
+        t.skip("it takes a server", "a cluster's members on that page")
+        return
+    with Cluster(t, "ab") as c:
+        c.wait_seen(c["a"], "ab")
+        talk(t, "members.js", lambda word: c["b"].stop() or "done",
+             name="members", token=c["a"].token(permissions=MAY),
+             url="http://127.0.0.1:%d/" % c["a"].port)
 
 
 main()

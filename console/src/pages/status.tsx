@@ -6,7 +6,7 @@ import { api } from "../api";
 import { bytes, clock, number, t } from "../i18n";
 import { useLoaded } from "../load";
 import type { Key } from "../texts/en";
-import type { DaemonStatus, Processes, SeriesName } from "../types";
+import type { DaemonStatus, Member, Processes, SeriesName } from "../types";
 import { Shown, Time } from "../ui";
 import { HOUR_MS, Plot } from "./plot";
 
@@ -137,6 +137,44 @@ function Table({ of }: { of: Processes[] }) {
   );
 }
 
+const MEMBER: Record<Member["state"], Key> = {
+  up: "memberUp", draining: "memberDraining", gone: "memberGone",
+};
+
+function Members({ of }: { of: Member[] }) {
+  return (
+    <>
+      <h2>{t("members")}</h2>
+      <table class="list members">
+        <thead>
+          <tr>
+            {(["member", "status", "version", "tunnels", "sessions",
+              "forwardedIn", "forwardedOut", "since"] as const).map((k) =>
+              <th key={k} scope="col">{t(k)}</th>)}
+          </tr>
+        </thead>
+        <tbody>
+          {of.map((m) => (
+            <tr key={m.name}>
+              <th scope="row">{m.name}
+                {m.here && <span class="badge">{t("memberHere")}</span>}</th>
+              <td data-label={t("status")}>
+                <span class={`badge ${m.state === "up" ? "active" :
+                  "pending"}`}>{t(MEMBER[m.state] ?? "unknown")}</span></td>
+              <td data-label={t("version")}>{m.version}</td>
+              <td data-label={t("tunnels")}>{number(m.tunnels)}</td>
+              <td data-label={t("sessions")}>{number(m.sessions)}</td>
+              <td data-label={t("forwardedIn")}>{number(m.forwarded_in)}</td>
+              <td data-label={t("forwardedOut")}>
+                {number(m.forwarded_out)}</td>
+              <td data-label={t("since")}><Time at={m.started_at} /></td>
+            </tr>))}
+        </tbody>
+      </table>
+    </>
+  );
+}
+
 /** With what it is of, where that is not said around it. */
 function fullName(name: SeriesName): string {
   const plot = PLOTS.find((p) => p.of.includes(name));
@@ -205,6 +243,7 @@ function Body({ of }: { of: DaemonStatus }) {
   return (
     <>
       <Facts of={of} />
+      {of.members && <Members of={of.members} />}
       <h2>{t("lastHour")}</h2>
       {young && <p class="faint">{t("historyYoung", {
         time: clock(Date.parse(of.history.since)) })}</p>}
