@@ -43,6 +43,7 @@
 #define GV_GIVEN	1
 
 static int	on_give(struct chan *, struct imsg *);
+static int	on_retire(struct chan *, struct imsg *);
 static void	muxd_run(void);
 static void	muxd_turn(void);
 static void	muxd_stop(void);
@@ -51,6 +52,7 @@ static void	muxd_unused(void *);
 static const struct dispatch parent_table[] = {
 	PROC_ROWS
 	{ IMSG_GIVE, R_PARENT, S(GV_EMPTY), MF_ONCE, on_give },
+	{ IMSG_RETIRE, R_PARENT, S_ANY, 0, on_retire },
 };
 
 static const struct proc_ops ops = {
@@ -121,6 +123,18 @@ on_give(struct chan *c, struct imsg *m)
 	proc_title("login from %s", in.addr);
 	login_start(m_take_fd(m), in.nonce, in.addr, in.accept, in.request, in.bytes.p,
 	    in.bytes.len);
+	return (0);
+}
+
+/* The client comes again at once, to a muxd of the version of now. */
+static int
+on_retire(struct chan *c, struct imsg *m)
+{
+	(void)c;
+	if (get_retire(m) == -1)
+		return (-1);
+	if (tunnel_is_up() && bridge_count() == 0)
+		tunnel_close(1001, "upgraded", END_TUNNEL);
 	return (0);
 }
 

@@ -37,6 +37,7 @@ static void	authd_came(int);
 static void	paird_run(void);
 static void	paird_configure(void);
 static void	paird_turn(void);
+static int	on_retire(struct chan *, struct imsg *);
 static void	paird_due(void *);
 static int	paird_ask(uint64_t, const uint8_t *, int);
 
@@ -44,6 +45,7 @@ static const struct dispatch	parent_table[] = {
 	PROC_ROWS
 	PROC_RELOAD_ROWS
 	{ IMSG_GIVE, R_PARENT, S_ANY, 0, on_give },
+	{ IMSG_RETIRE, R_PARENT, S_ANY, 0, on_retire },
 };
 
 static const struct dispatch	authd_table[] = {
@@ -82,6 +84,17 @@ main(int argc, char **argv)
 	index_init();
 	link_init(&authd);
 	proc_main(&ops, argc, argv);
+}
+
+static int
+on_retire(struct chan *c, struct imsg *m)
+{
+	(void)c;
+	if (get_retire(m) == -1)
+		return (-1);
+	if (caller_count() == 0)
+		proc_exit(0);
+	return (0);
 }
 
 static void

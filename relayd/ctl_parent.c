@@ -411,6 +411,18 @@ ctl_upgrade(struct chan *chan, uint32_t id, const char *const *words)
 	upgrade_start(ctl_done, chan_instance(chan), id);
 }
 
+static void
+ctl_retire(struct chan *chan, uint32_t id, const char *const *words)
+{
+	char	text[64];
+	size_t	n = retire_start();
+
+	(void)words;
+	snprintf(text, sizeof(text), "%zu process%s of before %s asked", n,
+	    n == 1 ? "" : "es", n == 1 ? "is" : "are");
+	ctl_done(chan_instance(chan), id, 0, text);
+}
+
 void
 admin_upgraded(unsigned code, const char *text)
 {

@@ -106,6 +106,7 @@ struct child {
 	int			 misfit;	/* of another build */
 	int			 old;		/* from before an upgrade */
 	int			 leaving;	/* has been told to */
+	int			 retiring;	/* has been asked to, if idle */
 	uint64_t		 leave_ms;	/* by then; 0: when it can */
 	int			 inherited;	/* of the program before this */
 	int			 was_old;	/* to that one */

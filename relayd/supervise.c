@@ -475,7 +475,8 @@ child_ended(struct child *c, int status)
 	char		 why[64];
 	int		 surprise, follows, misfit = c->misfit;
 
-	surprise = !c->killed && c->state != CHILD_STOPPING && !c->leaving;
+	surprise = !c->killed && c->state != CHILD_STOPPING && !c->leaving &&
+	    !(c->retiring && status == 0);
 	count_end(c, status);
 	if (WIFSIGNALED(status))
 		snprintf(why, sizeof(why), "signal %d (%s)", WTERMSIG(status),

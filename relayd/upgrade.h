@@ -96,6 +96,11 @@ void	takeover_children(void);
 /* How it is done; `done` is called when everybody new is there. */
 const struct supervise_ops	*replace_init(void (*done)(void));
 
+/* ---- retire.c ---- */
+
+/* Ask idle ones of before to go; how many are asked. */
+size_t	retire_start(void);
+
 /* ---- goback.c: the old program again ---- */
 
 /*

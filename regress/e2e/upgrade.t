@@ -6,7 +6,9 @@ the same pid, and tunnels that do not notice."""
 import os
 import shutil
 import signal
+import subprocess
 import tempfile
+import time
 
 import harness
 from harness import GoClient, Relayd, Tap, Targets, until
@@ -58,6 +60,13 @@ def swap(path, name):
     os.rename(path, path + ".good")
     shutil.copy2(name, path)
     return lambda: os.rename(path + ".good", path)
+
+
+def retired(d, pid):
+    """Streams are kept for 10 s before it is idle."""
+    d.ctl("retire")
+    time.sleep(0.5)
+    return pid not in [int(p["pid"]) for p in d.processes("muxd")]
 
 
 place = tempfile.mkdtemp(prefix="relayd-programs-")
@@ -156,6 +165,46 @@ with Targets() as targets, Relayd(t, build=place) as d:
         t.equal((r.returncode, r.stderr), (0, ""), "and then it goes well")
         t.equal(pids(by_role(d)["muxd"]), pids(before["muxd"]),
                 "the tunnel's process is the same in the end")
+
+        # While a reload goes on it waits; nobody reloads meanwhile.
+        proxyd = [int(p["pid"]) for p in d.processes("proxyd")
+                  if p["program"] == "current"][0]
+        os.kill(proxyd, signal.SIGSTOP)
+        mark = d.log.mark()
+        os.kill(d.pid, signal.SIGHUP)
+        asked = subprocess.Popen(
+            [os.path.join(place, "bin", "relayctl"), "-s", d.sock, "upgrade"],
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        d.log.wait("not loaded, nothing is changed: .*did not answer", mark)
+        t.ok(True, "a reload that somebody does not answer")
+        os.kill(proxyd, signal.SIGCONT)
+        t.match(asked.communicate(timeout=60)[0], "^upgraded from ",
+                "an upgrade meanwhile waits for its end")
+        text = d.log.text()
+        t.ok(text.rindex("not loaded") < text.rindex("upgraded from"),
+             "in this order")
+        until(lambda: not [p for p in d.processes("control")
+                           if p["program"] == "old"], "the old control")
+
+        # A worker that hangs does not hold it up, and is ended as ever.
+        muxd = d.pid_of("muxd")
+        os.kill(muxd, signal.SIGSTOP)
+        r = d.ctl_raw("upgrade")
+        t.equal((r.returncode, r.stderr), (0, ""), "a tunnel's process that "
+                "hangs: the upgrade goes on")
+        os.kill(muxd, signal.SIGCONT)
+        t.equal(d.via(s["session"], d.cookie(s["session"], token), "/")[0],
+                200, "when it turns again it serves")
+        t.equal(d.pid_of("muxd"), muxd, "as the same")
+
+        # Who serves nobody may be replaced.
+        until(lambda: retired(d, muxd), "the old muxd to have gone")
+        until(lambda: [x for x in d.sessions() if x["tunnel"] == "up" and
+                       x["session"] == s["session"]], "the tunnel again")
+        t.equal([p["program"] for p in d.processes("muxd")], ["current"],
+                "relayctl retire: its client came back to a new one")
+        t.equal(d.via(s["session"], d.cookie(s["session"], token), "/")[0],
+                200, "in the same session")
 
 shutil.rmtree(place, ignore_errors=True)
 t.done()

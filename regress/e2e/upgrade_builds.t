@@ -6,40 +6,20 @@ a message in the middle of the list, and fields in the middle of others
 
 import os
 import shutil
-import subprocess
-import sys
 import tempfile
 import time
 
 import harness
-from harness import SRC, GoClient, Relayd, Tap, Targets, until
+from harness import GoClient, Relayd, Tap, Targets, until
 from traffic import Traffic
-from upgrades import programs, upgrade
+from upgrades import next_build, programs, upgrade
 
 ROUNDS = 2
 
 t = Tap()
 
 
-def next_build():
-    """The other build, from the same sources."""
-    there = os.environ.get("RELAYD_NEXT_BUILD") or \
-        os.path.join(SRC, "build", "next")
-    os.makedirs(there, exist_ok=True)
-    if not os.path.exists(os.path.join(there, "config.mk")):
-        subprocess.run([os.path.join(SRC, "configure"), "--enable-testing",
-                        "--enable-next-messages"], cwd=there, check=True,
-                       stdout=subprocess.DEVNULL)
-    r = subprocess.run(["make", "-C", there, "-j2", "--no-print-directory",
-                        "all"], stdout=subprocess.PIPE,
-                       stderr=subprocess.STDOUT, text=True)
-    if r.returncode != 0:
-        t.diag(r.stdout[-3000:])
-        sys.exit(1)
-    return there
-
-
-builds = {"next": next_build(), "ours": harness.BUILD}
+builds = {"next": next_build(t), "ours": harness.BUILD}
 place = tempfile.mkdtemp(prefix="relayd-programs-")
 os.chmod(place, 0o755)
 programs(builds["ours"], place)

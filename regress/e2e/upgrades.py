@@ -3,8 +3,10 @@
 
 import os
 import shutil
+import subprocess
+import sys
 
-from harness import until
+from harness import SRC, until
 
 
 def programs(build, where):
@@ -25,3 +27,21 @@ def upgrade(t, d, what):
                        if p["program"] == "old" and
                        p["role"] in ("control", "authd")],
           "the old ones to have gone")
+
+
+def next_build(t):
+    """The other build, from the same sources."""
+    there = os.environ.get("RELAYD_NEXT_BUILD") or \
+        os.path.join(SRC, "build", "next")
+    os.makedirs(there, exist_ok=True)
+    if not os.path.exists(os.path.join(there, "config.mk")):
+        subprocess.run([os.path.join(SRC, "configure"), "--enable-testing",
+                        "--enable-next-messages"], cwd=there, check=True,
+                       stdout=subprocess.DEVNULL)
+    r = subprocess.run(["make", "-C", there, "-j2", "--no-print-directory",
+                        "all"], stdout=subprocess.PIPE,
+                       stderr=subprocess.STDOUT, text=True)
+    if r.returncode != 0:
+        t.diag(r.stdout[-3000:])
+        sys.exit(1)
+    return there
