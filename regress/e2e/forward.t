@@ -324,6 +324,39 @@ def loops(c, secret):
         cl.wait()
 
 
+def killed(c):
+    """A process of one of them, at a time: what it had ends, the next is
+    served."""
+    a, b = c["a"], c["b"]
+    key, secret = a.add_system()
+    token = a.token()
+    with OurClient(a, key, secret) as cl:
+        sid = a.wait_session()["session"]
+        w = b.terminal(sid, b.ticket(sid, token))
+        w.send(b"\0" + b"echo done-$((6*7))\r")
+        w.recv_until(rb"done-42")
+
+        def served():
+            try:
+                return b.api("GET", "/support-sessions/%s/services" % sid,
+                             token)[0] == 200
+            except (OSError, http.client.HTTPException):
+                return False
+        for d, role in ((b, "dialerd"), (b, "authd"), (a, "authd"),
+                        (b, "proxyd"), (a, "proxyd")):
+            for p in d.processes(role):
+                d.kill(int(p["pid"]))
+            until(served, "%s of %s to have a successor" % (
+                role, "the one that has it" if d is a else "the other"))
+            if role == "authd":
+                w.send(b"\0" + b"echo more-$((6*7))\r")
+                w.recv_until(rb"more-42")
+        t.ok(True, "each process has a successor, and a terminal that was "
+             "passed on goes on without authd")
+        a.ctl("close", sid)
+        cl.wait()
+
+
 def gone(c, w):
     """The member that has it is killed."""
     b = c["b"]
@@ -364,5 +397,6 @@ with tempfile.TemporaryDirectory() as tmp, Targets() as targets:
             pairing(c, port)
             secret = strangers(c)
             loops(c, secret)
+            killed(c)
             gone(c, w)
 t.done()
