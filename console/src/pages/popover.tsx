@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: ISC
 // What goes on at a system at this moment, beside its name in the list: its
 // sessions, who is there, and what its machines say of themselves.
-import { useId, useRef, useState } from "preact/hooks";
+import { useEffect, useId, useRef, useState } from "preact/hooks";
 import { api } from "../api";
 import { t } from "../i18n";
 import { useLoaded } from "../load";
@@ -136,6 +136,12 @@ export function SupportPopover({ s }: { s: System }) {
       document.documentElement.clientWidth - b.offsetWidth - 8)) + scrollX}px`;
   }
 
+  useEffect(() => {
+    if (!open)
+      return;
+    addEventListener("resize", place);
+    return () => removeEventListener("resize", place);
+  }, [open]);
   return (
     <>
       <button ref={button} type="button" class="button plain compact"

@@ -85,6 +85,10 @@ require("./play.js").play(async (page, what, ok) => {
 	ok(await page.getByText("secretmill").count() === 0,
 	    "nor its system");
 	await look("systems");
+	await page.getByRole("button", { name: "Support of plant" }).click();
+	await see("0 operators here now");
+	await look("popover");
+	await page.keyboard.press("Escape");
 	await open("/nothing");
 	await see("There is no such page.");
 	await look("nowhere");
