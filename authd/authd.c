@@ -40,10 +40,12 @@
 #include "load.h"
 #include "metrics/pages.h"
 #include "msg/admit.h"
+#include "msg/cluster.h"
 #include "msg/credit.h"
 #include "msg/dialer.h"
 #include "msg/follow.h"
 #include "msg/handlers.h"
+#include "msg/held.h"
 #include "msg/invalidate.h"
 #include "msg/internal.h"
 #include "msg/issue.h"
@@ -254,6 +256,8 @@ authd_run(void)
 		fatalx("out of memory");
 	relay_init();
 	recheck_also(api_changes_recheck);
+	recheck_on_revoked(cluster_revoked);
+	member_on_beat(held_losses);
 	proc_after_turn(turn_end);
 	recording_reloaded();
 	dialer_init();

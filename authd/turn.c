@@ -132,7 +132,7 @@ write_session(const struct session_row *row, int fresh)
 {
 	if (fresh && store_session_insert(row) == STORE_TAKEN)
 		return (1);
-	if (!fresh || (row->status != SESSION_PENDING &&
+	if (!fresh || row->leave_s != 0 || (row->status != SESSION_PENDING &&
 	    row->status != SESSION_ACTIVE))
 		(void)store_session_update(row);
 	return (0);

@@ -90,7 +90,8 @@ is_derived(const char *name)
 	static const char *const	derived[] = { "support_groups",
 	    "support_nodes", "support_counts", "terminal_recording_sum",
 	    "system_more", "session_more", "access_more", "writer",
-	    "members", "writers", "schema_version" };
+	    "members", "writers", "session_losses", "sweeps",
+	    "schema_version" };
 	size_t				 i;
 
 	for (i = 0; i < sizeof(derived) / sizeof(derived[0]); i++)

@@ -35,7 +35,7 @@ struct effect {
 /* Rooms that an object owes. */
 #define OWED_STREAM	7
 #define OWED_GRANT	4
-#define OWED_SESSION	9
+#define OWED_SESSION	10
 #define OWED_TUNNEL	2
 
 /* Room for `n` more: 0, or -1: no memory, and the object is not to be. */

@@ -210,7 +210,7 @@ leave_sessions(void)
 		session_unbind(se);
 		if (t != NULL) {
 			t->state = TUNNEL_CLOSING;
-			close_tunnel(t, se->close_code, "session_closed");
+			close_tunnel(t, se->close_code, se->close_text);
 		}
 		session_reap(se);
 	}

@@ -296,6 +296,19 @@ session_arm_expiry(struct session *se, const struct now *now)
 	due_set(&se->expiry, now->ms + (left > 0 ? (uint64_t)left : 0));
 }
 
+struct session *
+session_adopt(const struct session_row *row, const struct system_row *sys,
+    const struct now *now)
+{
+	struct session	*se;
+
+	if (session_load(row, sys) == -1)
+		return (NULL);
+	se = session_find(row->id);
+	session_arm_expiry(se, now);
+	return (se);
+}
+
 void
 session_settle(const struct now *now)
 {
@@ -389,6 +402,28 @@ session_drop(struct session *se)
 	session_queue(se);
 }
 
+void
+session_lose(struct session *se, uint16_t code, const char *text)
+{
+	if (se->over)
+		return;
+	session_unlink(se);
+	session_clean(se);
+	se->close_code = code;
+	se->close_text = text;
+	session_queue(se);
+}
+
+/* Its row says until when it waits; once that is written we know nothing of it. */
+static void
+session_leave(struct session *se, uint64_t grace_s, const struct now *now)
+{
+	session_unlink(se);
+	se->row.leave_s = grace_s;
+	session_touch(se, now);
+	session_queue(se);
+}
+
 static void
 session_changed(const struct session *se)
 {
@@ -462,7 +497,10 @@ session_detach(struct session *se, uint64_t grace_s, const struct now *now)
 	e = effect_add(EFFECT_GRACE);
 	e->session = se;
 	e->code = grace_s;
-	due_set(&se->grace, now->ms + grace_s * 1000);
+	if (core_env.conf->cluster_name[0] != '\0')
+		session_leave(se, grace_s, now);
+	else
+		due_set(&se->grace, now->ms + grace_s * 1000);
 }
 
 /* The one place where the state changes. */
@@ -562,6 +600,7 @@ session_end(struct session *se, int status, const char *by, uint16_t code,
 	session_unlink(se);
 	se->row.closed_at = now->wall_ms;
 	se->close_code = code;
+	se->close_text = "session_closed";
 	session_set_status(se, status, by, now);
 	effect_add(EFFECT_SERVICES)->session = se;
 	session_queue(se);
@@ -664,6 +703,19 @@ session_written(struct session *se, const struct now *now)
 		session_free(se);
 }
 
+/* Another member has written to it since: whose it is has to be asked. */
+static void
+session_is_taken(struct session *se)
+{
+	struct effect	*e;
+
+	if (se->fresh || se->over || (se->tunnel != NULL &&
+	    se->tunnel->state == TUNNEL_LOGIN))
+		return;			/* or who logs in looks himself */
+	e = effect_add(EFFECT_TAKEN);
+	e->session = se;
+}
+
 void
 session_flushed(int ok, const struct now *now)
 {
@@ -674,6 +726,8 @@ session_flushed(int ok, const struct now *now)
 		next = TAILQ_NEXT(se, dirty_entry);
 		if (se->writing && ok && !se->taken)
 			se->fresh = 0;
+		if (se->writing && ok && se->taken)
+			session_is_taken(se);
 		was_writing = se->writing;
 		se->writing = se->inserted = 0;
 		if (se->dirty == WRITTEN && !(was_writing && ok))

@@ -53,6 +53,7 @@ struct session {
 	struct grants		 lent;
 	struct streams		 lent_streams;
 	struct due		 grace, expiry;
+	const char		*close_text;
 	struct due		 push;		/* its table waits to be told */
 	uint64_t		 pushed_ms;	/* when one was told last */
 	uint64_t		 idle_drop_ms;	/* proxyds were asked last */
@@ -106,6 +107,15 @@ int		 session_may_connect(const struct session *,
 void	 session_attach(struct session *, struct tunnel *);
 void	 session_detach(struct session *, uint64_t grace_s,
 	    const struct now *);
+/*
+ * Of a cluster. One that the store has, and we have from now on: it is there
+ * (no tunnel has it yet), or NULL: no room. One that another member has: we
+ * forget it, its tunnel is closed. A member that loses a tunnel leaves the
+ * session to whoever the client comes to next: session_detach().
+ */
+struct session	*session_adopt(const struct session_row *,
+		    const struct system_row *, const struct now *);
+void	 session_lose(struct session *, uint16_t code, const char *text);
 /* Nothing but that: who calls has another tunnel, or an end, for it. */
 void	 session_unbind(struct session *);
 /* Its tunnel, if that can take streams (or will have told in a moment). */

@@ -12,6 +12,7 @@
 #include "base/clock.h"
 #include "base/compat.h"
 #include "base/log.h"
+#include "cluster.h"
 #include "follow.h"
 #include "invalidate.h"
 #include "orders.h"
@@ -27,7 +28,8 @@ static void	walk_on(void *);
 
 static const struct bus_ops	ops = { .heard_again = walk_start,
     .invalidated = invalidated, .commanded = orders_run,
-    .changed = follow_others };
+    .changed = follow_others,
+    .noted = cluster_heard };
 
 /* All sessions that were open when it began. */
 static struct {

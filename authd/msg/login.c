@@ -24,6 +24,7 @@
 #include "base/compat.h"
 #include "base/log.h"
 #include "base/rate.h"
+#include "cluster.h"
 #include "handlers.h"
 #include "internal.h"
 #include "login.h"
@@ -52,6 +53,8 @@ struct login {
 	char			session[UUID_SIZE];
 	/* to take back what the store did not take */
 	int			created;
+	int			adopted;	/* from the store, of a cluster */
+	struct session_row	row;		/* as it had it */
 	char			old_hash[HEX64_SIZE], old_prev[HEX64_SIZE];
 	char			new_token[HEX64_SIZE];
 	uint64_t		generation;
@@ -66,6 +69,10 @@ static void	login_known(const struct facts *, void *);
 static enum refusal	login_credentials(struct login *,
 			    const struct facts *);
 static void	login_slot(struct login *);
+static void	login_found(struct login *, struct session *);
+static void	login_slot_known(const struct answer *, void *);
+static void	login_elsewhere(enum probed, void *);
+static void	login_adopt(struct login *);
 static void	login_probe(struct login *, struct session *);
 static int	login_probed(struct chan *, struct imsg *, void *);
 static void	login_go_on(const struct facts *, void *);
@@ -377,18 +384,18 @@ login_rates(struct login *lo, uint32_t *retry)
 
 /* 6.4, 2: the token, if there is one, is the current or the previous. */
 static int
-login_token(const struct login *lo, const struct session *se)
+login_token(const struct login *lo, const struct session_row *row)
 {
 	char	hash[HEX64_SIZE];
 
 	if (lo->token[0] == '\0')
 		return (proc_conf()->require_reconnect_token ? -1 : 0);
 	secret_hash(lo->token, hash);
-	if (se->row.reconnect_hash[0] != '\0' && sodium_memcmp(hash,
-	    se->row.reconnect_hash, HEX64_SIZE) == 0)
+	if (row->reconnect_hash[0] != '\0' && sodium_memcmp(hash,
+	    row->reconnect_hash, HEX64_SIZE) == 0)
 		return (0);
-	if (se->row.reconnect_prev[0] != '\0' && sodium_memcmp(hash,
-	    se->row.reconnect_prev, HEX64_SIZE) == 0)
+	if (row->reconnect_prev[0] != '\0' && sodium_memcmp(hash,
+	    row->reconnect_prev, HEX64_SIZE) == 0)
 		return (0);
 	return (-1);
 }
@@ -428,7 +435,19 @@ login_slot(struct login *lo)
 		return;
 	}
 	se = login_session(lo);
-	if (se != NULL && login_token(lo, se) == -1)
+	if (se == NULL && member_is_one())
+		(void)store_ask(&(struct question){ .what = ASK_SLOT,
+		    .key = lo->system.id, .node = lo->node,
+		    .asker = lo->asker.instance }, login_slot_known, lo);
+	else
+		login_found(lo, se);
+}
+
+/* NULL: nobody has an open session of the slot. */
+static void
+login_found(struct login *lo, struct session *se)
+{
+	if (se != NULL && login_token(lo, &se->row) == -1)
 		login_refuse(lo, REFUSE_RECONNECT, 0);
 	else if (se != NULL && slot_is_moving(se))
 		login_refuse(lo, REFUSE_COMING, 0);
@@ -437,6 +456,89 @@ login_slot(struct login *lo)
 		login_probe(lo, se);
 	else
 		login_take(lo, se);
+}
+
+/* One that the store has and we have not: another member's, or nobody's. */
+static void
+login_slot_known(const struct answer *a, void *arg)
+{
+	const struct member_row	*m;
+	struct login		*lo = arg;
+	struct session		*se;
+
+	log_request(lo->asker.request);
+	if (peer_find(lo->asker.instance) == NULL) {
+		login_free(lo);
+	} else if (a->r == -1) {
+		login_refuse(lo, REFUSE_STORE, 0);
+	} else if ((se = login_session(lo)) != NULL || a->r == STORE_NONE) {
+		login_found(lo, se);
+	} else if (login_token(lo, a->session) == -1) {
+		login_refuse(lo, REFUSE_RECONNECT, 0);
+	} else {
+		lo->row = *a->session;
+		m = member_find(lo->row.member);
+		if (m == NULL || !member_is_alive(m) ||
+		    strcmp(m->name, member_self()) == 0 ||
+		    proc_conf()->replace_live)
+			login_adopt(lo);
+		else
+			cluster_probe(m->name, lo->row.id, login_elsewhere,
+			    lo);
+	}
+	log_request(NULL);
+}
+
+/* Its member has been asked; disabled or removed while the login waited? */
+static void
+login_looked(const struct facts *f, void *arg)
+{
+	struct login	*lo = arg;
+	enum refusal	 no = may_connect(f);
+
+	if (peer_find(lo->asker.instance) == NULL)
+		login_free(lo);
+	else if (no != REFUSE_NOT)
+		login_refuse(lo, no, 0);
+	else
+		login_adopt(lo);
+}
+
+static void
+login_elsewhere(enum probed how, void *arg)
+{
+	struct login	*lo = arg;
+
+	if (peer_find(lo->asker.instance) == NULL)
+		login_free(lo);
+	else if (how == PROBED_CANNOT)
+		login_refuse(lo, REFUSE_HOLDER, 0);
+	else if (how == PROBED_ALIVE)
+		login_refuse(lo, REFUSE_CONNECTED, 0);
+	else
+		(void)facts_ask(NEED_SYSTEM, &(struct facts_keys){
+		    .system_id = lo->system.id,
+		    .asker = lo->asker.instance }, login_looked, lo);
+}
+
+/* Ours from now on, if the store agrees: its generation says so. */
+static void
+login_adopt(struct login *lo)
+{
+	struct session	*se = login_session(lo);
+
+	if (se != NULL) {
+		login_refuse(lo, REFUSE_COMING, 0);
+		return;
+	}
+	if (session_adopt(&lo->row, &lo->system, now_at()) == NULL) {
+		login_refuse(lo, REFUSE_BUSY, 0);
+		return;
+	}
+	/* One that is overdue ends. */
+	if ((se = login_session(lo)) != NULL)
+		lo->adopted = 1;
+	login_take(lo, se);
 }
 
 /* The slot's tunnel may be dead without knowing it: ask before refusing. */
@@ -545,6 +647,8 @@ login_take(struct login *lo, struct session *se)
 	struct peer	*pe = peer_find(lo->asker.instance);
 
 	if (!session_may_connect(se, &lo->system)) {
+		if (lo->adopted)
+			session_drop(se);
 		login_refuse(lo, REFUSE_SLOTS, 0);
 		return;
 	}
@@ -570,10 +674,9 @@ login_take(struct login *lo, struct session *se)
 static void
 login_undo(struct login *lo, struct session *se)
 {
-	int	taken = 0;
+	int	taken = se != NULL && se->taken;
 
-	if (se != NULL && lo->created) {
-		taken = se->taken;
+	if (se != NULL && (lo->created || lo->adopted)) {
 		session_drop(se);
 	} else if (se != NULL && se->row.generation == lo->generation) {
 		strlcpy(se->row.reconnect_hash, lo->old_hash,
@@ -605,6 +708,8 @@ login_done(void *arg, int ok)
 	    lo->created ? "made" : "continued", se->system_key,
 	    se->row.node[0] != '\0' ? " node " : "", se->row.node, lo->addr);
 	count(lo->created ? CT_LOGIN_NEW : CT_LOGIN_CONTINUED);
+	if (lo->adopted && lo->row.member[0] != '\0')
+		(void)cluster_say(NOTE_LOSS, lo->row.member, se->row.id);
 	pe->mux.counted = 1;
 	strlcpy(pe->mux.addr, lo->addr, sizeof(pe->mux.addr));
 	pe->mux.since = clock_wall_ms();

@@ -19,6 +19,7 @@
 #define GONE_MS		20000	/* whose beat is older is gone */
 #define SILENT_MS	15000	/* ours: no logins any more */
 #define MEMBERS_MAX	64
+#define CLOCK_MS	10000	/* that one may be off by */
 
 static void	beat(void *);
 
@@ -33,15 +34,22 @@ static struct {
 	int64_t			 skew_ms;	/* what the store is ahead */
 	uint64_t		 forwarded[2];	/* in, out */
 	void			(*then)(int);
-	void			(*after)(void (*)(void *, int), void *);
+	after_fn		 after;
+	void			(*beaten)(void);
 } members;
 
 void
-member_init(void (*after)(void (*)(void *, int), void *))
+member_init(after_fn after)
 {
 	members.after = after;
 	timer_init(&members.timer, beat, NULL);
 	store_member(member_self());
+}
+
+void
+member_on_beat(void (*fn)(void))
+{
+	members.beaten = fn;
 }
 
 const char *
@@ -143,10 +151,25 @@ note_changes(const struct member_row *was, const struct member_row *is)
 		    "is there");
 }
 
+/* Ours: nothing depends on it, but that of tokens and ends of sessions. */
+static void
+note_clock(const struct member_row *us)
+{
+	int64_t	was = members.skew_ms, is = us->beat_at + us->silent_ms -
+		    clock_wall_ms();
+
+	members.skew_ms = is;
+	if ((is > CLOCK_MS || is < -CLOCK_MS) &&
+	    (was <= CLOCK_MS && was >= -CLOCK_MS))
+		log_warnx("cluster: our clock is %lld s %s the store's",
+		    (long long)(is > 0 ? is : -is) / 1000, is > 0 ? "behind" :
+		    "ahead of");
+}
+
 static void
 members_known(const struct answer *a, void *arg)
 {
-	const struct member_row	*self;
+	const struct member_row	*us;
 	size_t			 i, n = a->n < MEMBERS_MAX ? a->n :
 				    MEMBERS_MAX;
 
@@ -158,9 +181,8 @@ members_known(const struct answer *a, void *arg)
 	if (n > 0)
 		memcpy(members.row, a->member, n * sizeof(members.row[0]));
 	members.n = n;
-	if ((self = member_find(member_self())) != NULL)
-		members.skew_ms = self->beat_at + self->silent_ms -
-		    clock_wall_ms();
+	if ((us = member_find(member_self())) != NULL)
+		note_clock(us);
 }
 
 /* --- our beat --- */
@@ -199,6 +221,7 @@ beat_done(void *arg, int ok)
 		    .key = "" }, members_known, NULL);
 		(void)store_ask(&(struct question){ .what = ASK_AUDIT_HEADS,
 		    .key = "" }, heads_known, NULL);
+		members.beaten();
 	}
 	timer_set(&members.timer, ok ? BEAT_MS : AGAIN_MS);
 	note_silence();
@@ -222,6 +245,9 @@ beat_write(void)
 	strlcpy(m.version, RELAYD_VERSION, sizeof(m.version));
 	members.beating = 1;
 	(void)store_member_beat(&m, members.beat_ms == 0);
+	(void)store_member_sweep(&(struct sweep){ .gone_ms = GONE_MS,
+	    .grace_ms = c->grace * 1000, .startup_ms = members.beat_ms == 0 ?
+	    c->startup_grace * 1000 : 0 });
 	members.after(beat_done, NULL);
 }
 

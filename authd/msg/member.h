@@ -4,6 +4,7 @@
 
 #include <stdint.h>
 
+#include "authd/after.h"
 #include "authd/store/store.h"
 
 /*
@@ -13,7 +14,9 @@
  */
 
 /* Once, before the store is opened; how to be called behind a turn's commit. */
-void	member_init(void (*after)(void (*fn)(void *, int), void *));
+void	member_init(after_fn);
+/* Who is called when a beat of ours has been written. */
+void	member_on_beat(void (*fn)(void));
 /*
  * The store is open: say so to the others, and call back when that is written;
  * at once where there is no cluster. 0: it could not be.

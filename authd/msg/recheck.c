@@ -46,7 +46,7 @@ static struct walk	streams = { .next = streams_next,
 static struct walk	followers = { .next = followers_next,
     .known = follower_known, .needs = NEED_REVOKED };
 static struct timer	minute;
-static void		(*also)(void);
+static void		(*also)(void), (*on_revoked)(void);
 
 static uint64_t
 grants_next(struct facts_keys *k)
@@ -163,6 +163,20 @@ recheck_also(void (*fn)(void))
 	also = fn;
 }
 
+void
+recheck_on_revoked(void (*fn)(void))
+{
+	on_revoked = fn;
+}
+
+static void
+revoked(void *arg, int ok)
+{
+	(void)arg;
+	if (ok && on_revoked != NULL)
+		on_revoked();
+}
+
 /* Was it given for this token, or what was issued under it; for this user? */
 static int
 is_about(const struct operator *who, const char *kind, const char *id)
@@ -198,6 +212,7 @@ recheck_revoked(const char *kind, const char *id)
 	    n--)
 		if (is_about(who, kind, id))
 			follow_end(number, "token revoked");
+	turn_after(revoked, NULL);
 	recheck_all();
 }
 

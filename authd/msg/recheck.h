@@ -15,6 +15,8 @@ void	recheck_all(void);
  * this turn, however many others there are, and then everybody is looked at.
  */
 void	recheck_revoked(const char *kind, const char *id);
+/* Who is called when somebody's rights were taken here, behind the commit. */
+void	recheck_on_revoked(void (*fn)(void));
 /* Who else has something that goes on and is to be looked at then. */
 void	recheck_also(void (*fn)(void));
 

@@ -13,6 +13,7 @@
 #include "base/compat.h"
 #include "base/log.h"
 #include "follow.h"
+#include "held.h"
 #include "manifest.h"
 #include "metrics/count.h"
 #include "peer.h"

@@ -12,6 +12,7 @@
 #include "base/log.h"
 #include "proc/proc.h"
 
+#define MEMBERS		"relayd:members:"
 #define COMMANDS	"support:commands"
 #define INVALIDATE	"support:auth:invalidate"
 #define BACK_END	"my:auth:invalidate:"
@@ -30,7 +31,8 @@ static struct {
 	struct redis		*asks, *hears;
 	char			 back_end[sizeof(BACK_END) + 33];
 	char			 changes[sizeof(CHANGED) + 33];
-	const char		*channels[5];
+	char			 members[sizeof(MEMBERS) + 33];
+	const char		*channels[6];
 	uint64_t		 logged_ms;
 	unsigned		 refused;	/* since then */
 } bus;
@@ -52,6 +54,10 @@ bus_init(const struct bus_ops *ops)
 	    conf->redis_environment);
 	if (conf->cluster_name[0] != '\0')
 		bus.channels[3] = bus.changes;
+	snprintf(bus.members, sizeof(bus.members), "%s%s", MEMBERS,
+	    conf->redis_environment);
+	if (conf->cluster_name[0] != '\0')
+		bus.channels[4] = bus.members;
 	bus.asks = redis_new(&asks_ops, NULL);
 	bus.hears = redis_new(&hears_ops, bus.channels);
 	return (bus.asks == NULL || bus.hears == NULL ? -1 : 0);
@@ -82,6 +88,13 @@ bus_invalidate(const char *key)
 		strlcpy(text, key, sizeof(text));
 	(void)redis_ask(bus.asks, NULL, NULL, "PUBLISH", INVALIDATE, text,
 	    NULL);
+}
+
+int
+bus_note(const char *text)
+{
+	return (bus.asks == NULL ? -1 : redis_ask(bus.asks, NULL, NULL,
+	    "PUBLISH", bus.members, text, NULL));
 }
 
 void
@@ -182,6 +195,10 @@ bus_said(const char *channel, const char *text, size_t len)
 
 	if (strcmp(channel, COMMANDS) == 0) {
 		bus_command(text, len);
+		return;
+	}
+	if (bus.channels[4] != NULL && strcmp(channel, bus.members) == 0) {
+		bus.ops->noted(text, len);
 		return;
 	}
 	if (strcmp(channel, INVALIDATE) != 0 &&

@@ -20,6 +20,8 @@ struct bus_ops {
 	void	(*commanded)(const struct said_command *);
 	/* Another member has changed something (said.h). */
 	void	(*changed)(const char *session, const char *system);
+	/* Of a member of our cluster, as it came. */
+	void	(*noted)(const char *text, size_t len);
 };
 
 /* -1: out of memory. Without `redis` in the configuration nothing happens. */
@@ -31,6 +33,8 @@ struct redis	*bus_asks(void);
 void		 bus_invalidate(const char *key);
 /* To the other members of a cluster: this session, or "", the system, has changed. */
 void		 bus_changed(const char *session, const char *system);
+/* To the members of our cluster: a note (redis/note.h). 0, or -1: not now. */
+int		 bus_note(const char *text);
 /* To who asked for it: signed as commands are. */
 void		 bus_say_signed(const char *channel, const char *payload);
 

@@ -141,6 +141,7 @@ struct question {
 	enum store_what		 what;
 	const char		*key;
 	const char		*org_role, *org_id, *user, *impersonator;
+	const char		*node;
 	int64_t			 now;
 	const struct list_query	*list;
 	const struct system_query *systems;
@@ -179,6 +180,7 @@ struct answer {
 		const struct consumed_row	*consumed;
 		const struct member_row		*member;
 		const struct at_row		*at;
+		const struct loss_row		*loss;
 	};
 };
 typedef void (*store_then)(const struct answer *, void *arg);
@@ -320,6 +322,7 @@ struct session_row {
 	/* of a cluster */
 	char	member[MEMBER_SIZE];	/* that has its tunnel, "" none */
 	int64_t	grace_at;		/* the store's time: closed then; 0 */
+	uint64_t leave_s;		/* no member has it any more, for so long */
 };
 
 /*
@@ -327,7 +330,11 @@ struct session_row {
  * later answer says so before the commit's `then`.
  */
 int	store_session_insert(const struct session_row *);
-/* Everything of the row that changes in its life; clears users at the end. */
+/*
+ * Everything of the row that changes in its life; clears users at the end. Of a
+ * member what another has written since stands, and it is taken in the same
+ * way; an end of it is then nothing.
+ */
 int	store_session_update(const struct session_row *);
 int	store_session_diagnostics(const char *id, const char *json, size_t len,
 	    int64_t now);
@@ -413,6 +420,22 @@ struct at_row {
 int	store_member_beat(const struct member_row *, int fresh);
 /* It has gone in order. */
 int	store_member_gone(const char *name);
+/*
+ * What members had that are silent for `gone_ms` waits for its clients for so
+ * long; what has waited in vain is over. One member at a time, and not more
+ * often than each few seconds, whoever asks for it.
+ */
+struct sweep {
+	uint64_t	gone_ms, grace_ms, startup_ms;
+};
+int	store_member_sweep(const struct sweep *);
+
+/* A session that a member was taken, and the generation that it has since. */
+struct loss_row {
+	char		session[UUID_SIZE];
+	uint64_t	generation;
+};
+int	store_loss_seen(const struct loss_row *);
 
 /* --- access log, audit --- */
 

@@ -747,6 +747,26 @@ CREATE TABLE IF NOT EXISTS relayd.members (
 	forwarded_out bigint NOT NULL DEFAULT 0
 );
 
+-- What a member had and another has, or nobody, until it has seen that.
+CREATE TABLE IF NOT EXISTS relayd.session_losses (
+	member text NOT NULL,
+	session_id uuid NOT NULL
+	    REFERENCES public.support_sessions (id) ON DELETE CASCADE,
+	generation bigint NOT NULL,
+	PRIMARY KEY (member, session_id)
+);
+
+CREATE INDEX IF NOT EXISTS session_more_member
+    ON relayd.session_more (member) WHERE member IS NOT NULL;
+CREATE INDEX IF NOT EXISTS session_more_grace
+    ON relayd.session_more (grace_at) WHERE grace_at > 0;
+
+CREATE TABLE IF NOT EXISTS relayd.sweeps (
+	one integer PRIMARY KEY CHECK (one = 1),
+	at bigint NOT NULL
+);
+INSERT INTO relayd.sweeps VALUES (1, 0) ON CONFLICT DO NOTHING;
+
 CREATE TABLE IF NOT EXISTS relayd.writers (
 	member text PRIMARY KEY,
 	epoch bigint NOT NULL,
@@ -870,6 +890,145 @@ BEGIN
 	    access_id, object, request_id, outcome, reason, count,
 	    duration_ms, bytes_in, bytes_out, NULL,
 	    NULL)::relayd.audit_events);
+END
+$$;
+
+-- The holder of a session writes it, or who takes it with the next generation.
+CREATE OR REPLACE FUNCTION relayd.session_write(sid uuid, token text,
+    prev text, expires bigint, state text, updated bigint, gen bigint,
+    self text, leave_ms bigint)
+RETURNS void LANGUAGE plpgsql AS $$
+DECLARE
+	had text;
+	had_gen bigint;
+BEGIN
+	SELECT m.member, coalesce(m.generation, 0) INTO had, had_gen
+	    FROM public.support_sessions s
+	    LEFT JOIN relayd.session_more m ON m.id = s.id
+	    WHERE s.id = sid AND s.status IN ('pending', 'active');
+	IF NOT FOUND OR NOT (had_gen = gen - 1 OR
+	    (had_gen = gen AND coalesce(had, self) = self)) THEN
+		RAISE EXCEPTION 'relayd: another member has the session'
+		    USING ERRCODE = 'RD002';
+	END IF;
+	IF had <> self THEN
+		INSERT INTO relayd.session_losses VALUES (had, sid, gen)
+		    ON CONFLICT (member, session_id)
+		    DO UPDATE SET generation = excluded.generation;
+	END IF;
+	UPDATE public.support_sessions SET reconnect_token = token,
+	    expires_at = relayd.at(expires), status = state,
+	    updated_at = relayd.at(updated) WHERE id = sid;
+	INSERT INTO relayd.session_more AS m (id, reconnect_prev, generation,
+	    member, grace_at) VALUES (sid, prev, gen,
+	    CASE WHEN leave_ms = 0 THEN self END,
+	    CASE WHEN leave_ms = 0 THEN 0 ELSE relayd.now_ms() + leave_ms END)
+	    ON CONFLICT (id) DO UPDATE SET
+	    reconnect_prev = excluded.reconnect_prev,
+	    generation = excluded.generation, member = excluded.member,
+	    grace_at = excluded.grace_at;
+END
+$$;
+
+CREATE OR REPLACE FUNCTION relayd.session_over(sid uuid, state text,
+    closed bigint, by text)
+RETURNS void LANGUAGE sql AS $$
+	UPDATE relayd.session_more SET reconnect_prev = NULL, users_len = 0,
+	    users_good = 0, diagnostics_len = 0, member = NULL, grace_at = 0
+	    WHERE id = sid;
+	UPDATE public.support_sessions SET status = state,
+	    closed_at = relayd.at(closed), closed_by = by,
+	    updated_at = relayd.at(closed), reconnect_token = NULL,
+	    users = NULL, users_at = NULL, diagnostics = NULL WHERE id = sid
+$$;
+
+CREATE OR REPLACE FUNCTION relayd.session_end(sid uuid, state text,
+    closed bigint, by text, gen bigint, self text)
+RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+	IF EXISTS (SELECT 1 FROM public.support_sessions s
+	    LEFT JOIN relayd.session_more m ON m.id = s.id
+	    WHERE s.id = sid AND s.status IN ('pending', 'active') AND
+	    (coalesce(m.generation, 0) = gen - 1 OR
+	    (coalesce(m.generation, 0) = gen AND
+	    coalesce(m.member, self) = self))) THEN
+		PERFORM relayd.session_over(sid, state, closed, by);
+	END IF;
+END
+$$;
+
+-- What a member had that is gone. Its clients have some time to come elsewhere;
+-- who used something there does not any more.
+CREATE OR REPLACE FUNCTION relayd.member_gone(name text, grace_ms bigint)
+RETURNS void LANGUAGE plpgsql AS $$
+DECLARE
+	a record;
+BEGIN
+	INSERT INTO relayd.session_losses SELECT name, m.id, m.generation
+	    FROM relayd.session_more m JOIN public.support_sessions s
+	    ON s.id = m.id WHERE m.member = name
+	    AND s.status IN ('pending', 'active')
+	    ON CONFLICT (member, session_id)
+	    DO UPDATE SET generation = excluded.generation;
+	UPDATE relayd.session_more m SET member = NULL,
+	    grace_at = relayd.now_ms() + grace_ms
+	    FROM public.support_sessions s WHERE m.member = name
+	    AND s.id = m.id AND s.status IN ('pending', 'active');
+	FOR a IN SELECT l.* FROM relayd.support_access_logs l
+	    WHERE l.disconnected_at IS NULL AND l.member = name LOOP
+		UPDATE public.support_access_logs
+		    SET disconnected_at = clock_timestamp() WHERE id = a.id;
+		UPDATE relayd.access_more SET outcome = 'its member is gone'
+		    WHERE id = a.id;
+		PERFORM relayd.audit(1, 'done', relayd.now_ms(),
+		    a.operator_id, a.impersonator, a.token_id, a.ip,
+		    a.access_type, a.session_id::text, a.service, a.id::text,
+		    NULL, NULL, 'done', 'its member is gone', 1,
+		    relayd.now_ms() - a.connected_at, a.bytes_in,
+		    a.bytes_out);
+	END LOOP;
+END
+$$;
+
+CREATE OR REPLACE FUNCTION relayd.sweep(self text, gone_ms bigint,
+    grace_ms bigint, startup_ms bigint)
+RETURNS void LANGUAGE plpgsql AS $$
+DECLARE
+	t bigint := relayd.now_ms();
+	m record;
+BEGIN
+	IF NOT pg_try_advisory_xact_lock(x'72656c617978'::bigint) THEN
+		RETURN;
+	END IF;
+	UPDATE relayd.sweeps SET at = t
+	    WHERE one = 1 AND (at < t - 4000 OR at > t);
+	IF NOT FOUND THEN
+		RETURN;
+	END IF;
+	FOR m IN SELECT name, beat_at FROM relayd.members
+	    WHERE beat_at < t - gone_ms AND name <> self LOOP
+		PERFORM relayd.member_gone(m.name, grace_ms);
+		IF m.beat_at < t - 3600000 THEN
+			DELETE FROM relayd.session_losses
+			    WHERE member = m.name;
+			DELETE FROM relayd.members WHERE name = m.name;
+		END IF;
+	END LOOP;
+	-- From before there was a cluster.
+	IF startup_ms > 0 THEN
+	    UPDATE relayd.session_more x SET grace_at = t + startup_ms
+	    FROM public.support_sessions s
+	    WHERE s.id = x.id AND s.status IN ('pending', 'active')
+	    AND x.member IS NULL AND x.grace_at = 0;
+	END IF;
+	PERFORM relayd.session_over(s.id, CASE WHEN
+	    s.expires_at <= clock_timestamp() THEN 'expired' ELSE 'closed' END,
+	    t, CASE WHEN s.expires_at <= clock_timestamp() THEN 'timeout'
+	    ELSE 'disconnect' END)
+	    FROM relayd.session_more x JOIN public.support_sessions s
+	    ON s.id = x.id WHERE s.status IN ('pending', 'active')
+	    AND x.member IS NULL AND x.grace_at > 0 AND
+	    (x.grace_at <= t OR s.expires_at <= clock_timestamp());
 END
 $$;
 

@@ -2,11 +2,13 @@
 """Members of a cluster: several relayd with one PostgreSQL server, one Redis
 and one secret."""
 
+import http.client
 import os
 import shutil
 import signal
+import tempfile
 
-from harness import Relayd, free_port, until
+from harness import Program, Relayd, Wire, free_port, until
 import postgres
 from redisserver import Redis
 
@@ -15,12 +17,14 @@ class Cluster:
     """In a `with`: members by their names. More that is said for all of them is
     as Relayd has it; `own` says what is one member's."""
 
-    def __init__(self, tap, names="abc", conf="", own=None, **kw):
+    def __init__(self, tap, names="abc", conf="", own=None, wired="", **kw):
         self.tap = tap
         self.names = list(names)
         self.kw = kw
         self.conf = conf
         self.own = own or {}
+        self.wired = wired          # who goes to the store by a wire
+        self.wires = {}
         self.redis = Redis()
         self.pg = postgres.server()
         self.database = self.pg.database()
@@ -54,7 +58,10 @@ class Cluster:
                    self.conf +
                    self.own.get(name, ""), **self.kw)
         d.peer = at
-        d.use_postgres(self.pg, self.database)
+        if name in self.wired:
+            self.wires[name] = Wire(self.pg.port)
+        d.use_postgres(self.pg, self.database, port=self.wires[name].port
+                       if name in self.wired else None)
         d.rewrite()
         for other in self.members.values():
             shutil.copy(os.path.join(other.dir, "jwt.secret"),
@@ -89,3 +96,66 @@ class Cluster:
             for pid in pids:
                 os.kill(pid, signal.SIGCONT)
         return go_on
+
+    def kill(self, name):
+        """As the machine's power is cut: nobody says anything."""
+        d = self.members[name]
+        for pid in self.pids(name):
+            d.expected.add(pid)
+            os.kill(pid, signal.SIGKILL)
+        d.p.wait()
+
+    def holders(self):
+        """Session and member of every open one, as the store has them."""
+        return dict(self.pg.rows(
+            "SELECT id, member FROM support_sessions WHERE status IN "
+            "('pending', 'active')", (), self.database))
+
+    def had(self):
+        """The same as the members have it, each tunnel that is up."""
+        out = []
+        for name, d in self.members.items():
+            if d.p is not None and d.p.poll() is None:
+                out += [(s["session"], name) for s in d.sessions()
+                        if s["tunnel"] == "up"]
+        return sorted(out)
+
+
+class Front(Program):
+    """A real haproxy before all members: one after the other, nothing sticky.
+    It has a port, as a relayd has. `shuts`: who is not ready loses what it has
+    through us."""
+
+    def __init__(self, cluster, shuts=True):
+        self.port = free_port()
+        self.tmp = tempfile.mkdtemp(prefix="relayd-haproxy-")
+        path = os.path.join(self.tmp, "haproxy.cfg")
+        with open(path, "w") as f:
+            f.write("""defaults
+	mode tcp
+	timeout connect 2s
+	timeout client 1h
+	timeout server 1h
+	option redispatch
+	retries 3
+listen members
+	bind 127.0.0.1:%d
+	balance roundrobin
+	option httpchk GET /readyz
+	default-server check inter 500ms fall 2 rise 1%s
+%s""" % (self.port, " on-marked-down shutdown-sessions" if shuts else "", "".join("\tserver %s 127.0.0.1:%d\n" % (n, d.port)
+                                 for n, d in cluster.members.items())))
+        super().__init__(["haproxy", "-db", "-f", path])
+        until(self.answers, "haproxy to have a member")
+
+    def answers(self):
+        try:
+            c = http.client.HTTPConnection("127.0.0.1", self.port, timeout=5)
+            c.request("GET", "/readyz")
+            return c.getresponse().status == 200
+        except (OSError, http.client.HTTPException):
+            return False
+
+    def __exit__(self, *exc):
+        super().__exit__(*exc)
+        shutil.rmtree(self.tmp, ignore_errors=True)

@@ -301,12 +301,16 @@ class Wire:
     def __init__(self, port):
         self.port, self.open = free_port(), set()
         self.to = port
+        self.is_off = False
         self.s = socket.create_server(("127.0.0.1", self.port))
         threading.Thread(target=self.accept, daemon=True).start()
 
     def accept(self):
         while True:
             a, _ = self.s.accept()
+            if self.is_off:
+                a.close()
+                continue
             b = socket.create_connection(("127.0.0.1", self.to))
             self.open |= {a, b}
             for x, y in (a, b), (b, a):
@@ -326,8 +330,16 @@ class Wire:
             except OSError:
                 pass
 
+    def cut_off(self):
+        """And nobody comes through, until it goes on."""
+        self.is_off = True
+        self.cut()
+
+    def go_on(self):
+        self.is_off = False
+
     def cut(self):
-        for s in self.open:
+        for s in list(self.open):
             try:
                 s.shutdown(socket.SHUT_RDWR)
             except OSError:

@@ -393,8 +393,10 @@ test_members(void)
 	(void)store_member_gone("b");
 	ok(world_commit(), "one beats again, one goes");
 	a = world_key(ASK_MEMBERS, "");
-	ok(a->n == 1 && a->member->draining &&
-	    a->member->started_at == started, "and began when it began");
+	ok(a->n == 2 && a->member[0].draining &&
+	    a->member[0].started_at == started, "and began when it began");
+	ok(a->n == 2 && a->member[1].beat_at == 0 &&
+	    a->member[1].silent_ms > 1000000000, "who goes has no beat");
 	(void)store_member_gone("a");
 	(void)world_commit();
 }

@@ -178,7 +178,8 @@ is_taken(const struct request *r)
 {
 	struct statement	*s = batch_at(turn.sent, r->failed_at - 1);
 
-	if (strcmp(r->state, "23505") != 0 || s == NULL ||
+	if ((strcmp(r->state, "23505") != 0 &&
+	    strcmp(r->state, "RD002") != 0) || s == NULL ||
 	    !s->query->may_be_taken)
 		return (0);
 	if (turn.taken != NULL)

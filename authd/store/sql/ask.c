@@ -20,7 +20,7 @@ struct rows {
 	int	 failed;
 };
 
-#define TEXTS	5	/* of a question */
+#define TEXTS	6	/* of a question */
 
 /* One that is answered later, with all that it points to. */
 struct back_call {
@@ -150,6 +150,12 @@ static int
 one_session(const struct question *q, void *row)
 {
 	return (db_session_get(q->key, row));
+}
+
+static int
+one_slot(const struct question *q, void *row)
+{
+	return (db_session_slot(q->key, q->node, row));
 }
 
 static int
@@ -389,6 +395,23 @@ add_member(const struct member_row *row, void *arg)
 		memcpy(p, row, sizeof(*row));
 }
 
+static void
+add_loss(const struct loss_row *row, void *arg)
+{
+	void	*p = rows_add(arg);
+
+	if (p != NULL)
+		memcpy(p, row, sizeof(*row));
+}
+
+static int
+many_losses(const struct question *q, struct rows *rows, struct answer *a)
+{
+	(void)q;
+	(void)a;
+	return (db_losses(add_loss, rows));
+}
+
 static int
 many_members(const struct question *q, struct rows *rows, struct answer *a)
 {
@@ -585,7 +608,8 @@ keep_question(struct back_call *c, const struct question *q)
 	    keep_text(c, 1, &c->q.org_role) == -1 ||
 	    keep_text(c, 2, &c->q.org_id) == -1 ||
 	    keep_text(c, 3, &c->q.user) == -1 ||
-	    keep_text(c, 4, &c->q.impersonator) == -1 ? -1 : 0);
+	    keep_text(c, 4, &c->q.impersonator) == -1 ||
+	    keep_text(c, 5, &c->q.node) == -1 ? -1 : 0);
 }
 
 static struct back_call *

@@ -124,6 +124,8 @@ int	db_org_seen(const char *org_role, const char *org_id, const char *id);
 void	db_role(const char *role, char dst[WORD_SIZE]);
 const char	*db_uuid_after(const char *);
 int	db_reference_get(const char *id, struct reference_row *);
+int	db_session_slot(const char *system, const char *node,
+	    struct session_row *);
 int	db_session_get(const char *id, struct session_row *);
 /* Open rows (pending, active) after an id, by id. */
 int	db_session_next_open(const char *after, struct session_row *);
@@ -168,6 +170,7 @@ unsigned db_audit_purge_old(int64_t before, unsigned n);
 /* Which member of a cluster we are; "" none: all that is in the store is ours. */
 const char	*db_member(void);
 int	db_members(void (*fn)(const struct member_row *, void *), void *arg);
+int	db_losses(void (*fn)(const struct loss_row *, void *), void *arg);
 /* Rows not yet disconnected after an id, by id. */
 int	db_access_next_open(const char *after, struct access_row *);
 /* By id; the one that began first of those that have ended. */

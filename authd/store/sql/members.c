@@ -46,12 +46,52 @@ store_member_beat(const struct member_row *m, int fresh)
 	    (int64_t)m->forwarded_out, fresh));
 }
 
+/* What it had is the next sweep's. */
 int
 store_member_gone(const char *name)
 {
-	static struct query	q = QUERY("DELETE FROM members WHERE name = ?");
+	static struct query	q = QUERY("UPDATE members SET beat_at = 0"
+	    " WHERE name = ?");
 
 	return (db_write(&q, "T", name));
+}
+
+int
+store_member_sweep(const struct sweep *s)
+{
+	static struct query	q = QUERY2("",
+	    "SELECT relayd.sweep($1, $2, $3, $4)");
+
+	return (db_write(&q, "Tiii", db_member(), (int64_t)s->gone_ms,
+	    (int64_t)s->grace_ms, (int64_t)s->startup_ms));
+}
+
+int
+store_loss_seen(const struct loss_row *l)
+{
+	static struct query	q = QUERY2("", "DELETE FROM session_losses"
+	    " WHERE member = $1 AND session_id = $2 AND generation = $3");
+
+	return (db_write(&q, "TUi", db_member(), l->session,
+	    (int64_t)l->generation));
+}
+
+/* A file has none. */
+int
+db_losses(void (*fn)(const struct loss_row *, void *), void *arg)
+{
+	static struct query	q = QUERY2("SELECT '', 0 WHERE ?1 IS NULL",
+	    "SELECT session_id, generation FROM session_losses"
+	    " WHERE member = $1");
+	struct loss_row		l;
+	int			r;
+
+	for (r = db_read(&q, "T", db_member()); r == 0; r = db_step(&q)) {
+		db_text(&q, 0, l.session, sizeof(l.session));
+		l.generation = (uint64_t)db_int(&q, 1);
+		fn(&l, arg);
+	}
+	return (r == STORE_NONE ? 0 : -1);
 }
 
 int

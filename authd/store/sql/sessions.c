@@ -102,6 +102,25 @@ store_session_insert(const struct session_row *s)
 	return (r);
 }
 
+/* What the holder writes: the server says no if it is none any more. */
+static int
+member_write(const struct session_row *s)
+{
+	static struct query	open = { .name = "session_write", .sql = "",
+	    .may_be_taken = 1, .pg = "SELECT relayd.session_write($1, $2, $3,"
+	    " $4, $5, $6, $7, $8, $9)" };
+	static struct query	over = { .name = "session_end", .sql = "",
+	    .pg = "SELECT relayd.session_end($1, $2, $3, $4, $5, $6)" };
+
+	if (s->status == SESSION_PENDING || s->status == SESSION_ACTIVE)
+		return (db_write(&open, "UttiTiiTi", s->id, s->reconnect_hash,
+		    s->reconnect_prev, s->expires_at, status_names[s->status],
+		    s->updated_at, (int64_t)s->generation, db_member(),
+		    (int64_t)s->leave_s * 1000));
+	return (db_write(&over, "UTitiT", s->id, status_names[s->status],
+	    s->closed_at, s->closed_by, (int64_t)s->generation, db_member()));
+}
+
 int
 store_session_update(const struct session_row *s)
 {
@@ -130,6 +149,8 @@ store_session_update(const struct session_row *s)
 	    " updated_at = at($3), reconnect_token = NULL, users = NULL,"
 	    " users_at = NULL, diagnostics = NULL WHERE id = $1");
 
+	if (db_member()[0] != '\0')
+		return (member_write(s));
 	if (s->status == SESSION_PENDING || s->status == SESSION_ACTIVE)
 		return (db_write(&open, "UttiTiit", s->id, s->reconnect_hash,
 		    s->reconnect_prev, s->expires_at,
@@ -153,6 +174,16 @@ db_session_get(const char *id, struct session_row *s)
 	static struct query	q = QUERY(DB_SESSION_COLUMNS "WHERE id = ?");
 
 	return (session_found(&q, db_read(&q, "U", id), s));
+}
+
+int
+db_session_slot(const char *system, const char *node, struct session_row *s)
+{
+	static struct query	q = QUERY(DB_SESSION_COLUMNS
+	    "WHERE system_id = ?1 AND ifnull(node_id, '') = ?2"
+	    " AND status IN ('pending', 'active')");
+
+	return (session_found(&q, db_read(&q, "TT", system, node), s));
 }
 
 int
