@@ -658,7 +658,7 @@ peer_main(int argc, char **argv)
 	}
 	relay.slot = words[peer.word].needs_slot;
 	relay.service = "";
-	clock_init(relay.base);
+	clock_init_any(relay.base);
 	net_init(relay.base, 0, peer.ca_file);
 	if (net_check() == -1)
 		return (EXIT_USAGE);

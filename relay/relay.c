@@ -374,7 +374,7 @@ run(void)
 		say("out of memory");
 		return (EXIT_UNREACHED);
 	}
-	clock_init(relay.base);
+	clock_init_any(relay.base);
 	net_init(relay.base, 0, opts.ca_file);
 	if (net_check() == -1)
 		return (EXIT_USAGE);

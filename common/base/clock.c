@@ -78,10 +78,16 @@ clock_init(struct event_base *base)
 {
 	const char	*method = event_base_get_method(base);
 
-	event_set_log_callback(clock_complaint);
 	/* What libevent falls back to without memory is not what we count on. */
 	if (strcmp(method, "poll") == 0 || strcmp(method, "select") == 0)
 		fatalx("event loop: only %s(2)", method);
+	clock_init_any(base);
+}
+
+void
+clock_init_any(struct event_base *base)
+{
+	event_set_log_callback(clock_complaint);
 	clocks.ev = event_new(base, -1, 0, clock_fire, NULL);
 	if (clocks.ev == NULL)
 		fatalx("clock: out of memory");

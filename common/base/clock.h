@@ -35,6 +35,8 @@ struct timer {
 
 /* Once per process, before the first timer_set(); aborts when out of memory. */
 void	clock_init(struct event_base *);
+/* The same for who does without epoll(7) on purpose. */
+void	clock_init_any(struct event_base *);
 /* Unsets every timer. */
 void	clock_clear(void);
 
