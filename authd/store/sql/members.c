@@ -59,7 +59,7 @@ store_member_gone(const char *name)
 int
 store_member_sweep(const struct sweep *s)
 {
-	static struct query	q = QUERY2("",
+	static struct query	q = QUERY2("SELECT ?, ?, ?, ? WHERE 0",
 	    "SELECT relayd.sweep($1, $2, $3, $4)");
 
 	return (db_write(&q, "Tiii", db_member(), (int64_t)s->gone_ms,
@@ -69,7 +69,8 @@ store_member_sweep(const struct sweep *s)
 int
 store_loss_seen(const struct loss_row *l)
 {
-	static struct query	q = QUERY2("", "DELETE FROM session_losses"
+	static struct query	q = QUERY2("SELECT ?, ?, ? WHERE 0",
+	    "DELETE FROM session_losses"
 	    " WHERE member = $1 AND session_id = $2 AND generation = $3");
 
 	return (db_write(&q, "TUi", db_member(), l->session,
