@@ -32,7 +32,7 @@ def table(name, pattern):
 
 
 MSG = {name: i + 1 for i, name in
-       enumerate(table("imsg/msg.def", r"^[ME]\((\w+)"))}
+       enumerate(table("imsg/msg.def", r"^[ME]\((?!TEST_NEXT)(\w+)"))}
 COMMANDS = table("ctl/ctl.def", r'^[CT]\((\w+), \w+,\s+"([^"]*)"')
 OP = {name: i + 1 for i, (name, _) in enumerate(COMMANDS)}
 STATS, CLOSE = OP["SHOW_STATS"], OP["CLOSE"]
