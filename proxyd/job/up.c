@@ -59,8 +59,11 @@ exch_begin(struct proxy *p)
 		memcpy(x->origin, v->s, v->len);
 		x->origin[v->len] = '\0';
 	}
-	if (dir.len > 1 && dir.len <= SIEVE_PATH_MAX)
-		x->dir = strndup(dir.s, dir.len);
+	if (dir.len > 1 && dir.len <= SIEVE_PATH_MAX &&
+	    (x->dir = malloc(dir.len + 1)) != NULL) {
+		memcpy(x->dir, dir.s, dir.len);
+		x->dir[dir.len] = '\0';
+	}
 	if (!x->upgrade) {
 		flow_begin(&x->up, h);
 		x->up.chunk.no_quotes = 1;
