@@ -274,6 +274,22 @@ conn_read(struct conn *c)
 	return (n);
 }
 
+long
+conn_take(struct conn *c, const char *gone)
+{
+	long	n = conn_read(c);
+
+	if (n > 0)
+		return (n);
+	if (n == -1 && (errno == EAGAIN || errno == EINTR))
+		return (0);
+	if (n == -1 && errno == ENOBUFS)
+		conn_reading(c, 0);
+	else
+		conn_close(c, n == 0 ? gone : strerror(errno), 0);
+	return (0);
+}
+
 static void
 conn_readable(evutil_socket_t fd, short what, void *arg)
 {

@@ -158,6 +158,12 @@ int	conn_flush(struct conn *);
  * it is full.
  */
 long	conn_read(struct conn *);
+/*
+ * The same for a job that reads on: bytes read; 0 when there are none now, when
+ * c->in is full (it is not read any more) or when the connection has been closed,
+ * `gone` being why if it was at its end.
+ */
+long	conn_take(struct conn *, const char *gone);
 void	conn_reading(struct conn *, int on);
 void	conn_writing(struct conn *);
 /* Has the other side gone for good, of which its end was heard already? */

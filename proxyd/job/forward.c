@@ -146,18 +146,8 @@ forward_readable(struct conn *c)
 		conn_reading(c, 0);
 		return;
 	}
-	n = conn_read(c);
-	if (n == -1 && (errno == EAGAIN || errno == EINTR))
+	if ((n = conn_take(c, "closed by the client")) == 0)
 		return;
-	if (n == -1 && errno == ENOBUFS) {
-		conn_reading(c, 0);
-		return;
-	}
-	if (n <= 0) {
-		conn_close(c, n == 0 ? "closed by the client" :
-		    strerror(errno), 0);
-		return;
-	}
 	if (f->phase < F_HEAD || flow_over(&f->up))
 		return;		/* it is looked at later */
 	if (flow_feed(&f->up, c->in->data + c->in->off + had, (size_t)n) ==

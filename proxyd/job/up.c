@@ -257,18 +257,8 @@ up_readable(struct proxy *p)
 		conn_reading(c, 0);
 		return;
 	}
-	n = conn_read(c);
-	if (n == -1 && (errno == EAGAIN || errno == EINTR))
+	if ((n = conn_take(c, "closed by the browser")) == 0)
 		return;
-	if (n == -1 && errno == ENOBUFS) {
-		conn_reading(c, 0);
-		return;
-	}
-	if (n <= 0) {
-		conn_close(c, n == 0 ? "closed by the browser" :
-		    strerror(errno), 0);
-		return;
-	}
 	if (flow_over(&x->up))
 		return;		/* the next request: later */
 	if (flow_feed(&x->up, c->in->data + c->in->off + had,
