@@ -156,6 +156,8 @@ close_all(void)
 	(void)store_recording_del("c");
 	(void)store_relay_del("r");
 	(void)store_member_gone("m");
+	(void)store_member_sweep(&(struct sweep){ .gone_ms = 1 });
+	(void)store_loss_seen(&(struct loss_row){ .session = "e" });
 	(void)store_purge(&(struct store_keep){ .log_before = INT64_MAX });
 	(void)store_system_delete("s", 1);
 	(void)store_org_delete("o", 1);
