@@ -19,6 +19,7 @@
 #include <dlfcn.h>
 #include <setjmp.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/log.h"
 #include "certs.h"
@@ -161,6 +162,9 @@ libc_find(void)
 	if (libc != NULL)
 		libc_longjmp = (void (*)(jmp_buf, int))(uintptr_t)dlsym(libc,
 		    "_longjmp");
+	/* There may have been no memory for it; no job could stop then. */
+	if (libc_longjmp == NULL)
+		_exit(1);
 }
 
 void
