@@ -16,6 +16,7 @@ sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from clienttest import Client, Target, ask, echo, status
 from harness import OurClient, Relayd, Tap, Targets, until
+from process import lives
 from tunnelserver import Server
 
 t = Tap()
@@ -50,14 +51,6 @@ def taken(u):
     return st, term, int(pid)
 
 
-def gone(pid):
-    try:
-        with open("/proc/%d/stat" % pid) as f:
-            return f.read().rsplit(") ", 1)[1][0] == "Z"
-    except OSError:
-        return True
-
-
 @contextlib.contextmanager
 def deaf():
     """A port whose queue is full: who connects there waits."""
@@ -84,7 +77,7 @@ def ended(st, term, pid, why):
     text = term.rest()
     t.ok(why in text, "the operator reads why on his screen")
     t.ok(term.fin, "and the terminal ends")
-    until(lambda: gone(pid), "the shell's end")
+    until(lambda: not lives(pid), "the shell's end")
 
 
 class Slow:

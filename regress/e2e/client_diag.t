@@ -12,8 +12,9 @@ import tempfile
 
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from clienttest import Client, alive
+from clienttest import Client
 from harness import Tap, until
+from process import lives
 from tunnelserver import Server
 
 t = Tap()
@@ -158,7 +159,7 @@ exit 0
     for name in "child", "hang":
         with open(os.path.join(out, name)) as f:
             pid = int(f.read())
-        until(lambda: not alive(pid), "the end of %s" % name)
+        until(lambda: not lives(pid), "the end of %s" % name)
         t.ok(True, "the group of %s has been killed" % name)
     with open(os.path.join(out, "away")) as f:
         os.kill(int(f.read()), signal.SIGKILL)

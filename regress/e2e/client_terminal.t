@@ -12,8 +12,9 @@ import tempfile
 
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from clienttest import KEY, SECRET, Client, alive
+from clienttest import KEY, SECRET, Client
 from harness import BUILD, Tap, until
+from process import lives
 from tunnelserver import Server
 
 t = Tap()
@@ -116,17 +117,17 @@ with Server() as s, tempfile.TemporaryDirectory("hidden-config") as hidden:
     pid = int(run(st, b"echo $$"))
     st.term_send(b"sleep 1000\r")
     job = until(lambda: children(pid), "the job")[0]
-    t.ok(alive(pid) and alive(job), "a shell and what it runs")
+    t.ok(lives(pid) and lives(job), "a shell and what it runs")
     st.fin_send()
-    until(lambda: not alive(pid), "the shell's end")
+    until(lambda: not lives(pid), "the shell's end")
     t.ok(True, "a FIN of the server ends the shell")
-    until(lambda: not alive(job), "the job's end")
+    until(lambda: not lives(job), "the job's end")
     t.ok(True, "and what it runs")
 
     st, _ = open_shell(u)
     pid = int(run(st, b"trap '' HUP; echo $$"))
     st.reset()
-    until(lambda: not alive(pid), "the shell's end")
+    until(lambda: not lives(pid), "the shell's end")
     t.ok(True, "a reset ends it, even if it does not listen")
 
     st, _ = open_shell(u)
@@ -145,7 +146,7 @@ with Server() as s, tempfile.TemporaryDirectory("hidden-config") as hidden:
     st.term_send(b"PS1= PS2=; stty -echo; echo up-$((40+2))\r")
     t.ok(b"up-42" in st.term_until(b"up-42"), "a frame of 1 MiB is taken")
     u.drop()
-    until(lambda: not alive(pid), "the shells' end")
+    until(lambda: not lives(pid), "the shells' end")
     t.ok(True, "a lost tunnel ends the shells")
     u = s.tunnel()
     u.document(b'{"version"')
@@ -161,7 +162,7 @@ with Server() as s, tempfile.TemporaryDirectory("hidden-config") as hidden:
     u.close(4000)
     u.drop()
     t.equal(c.wait(), 0, "exit 0")
-    t.ok(not alive(pid), "no shell outlives the client")
+    t.ok(not lives(pid), "no shell outlives the client")
     c.clean(t)
 
 # ---- a shell that cannot be ----

@@ -13,9 +13,10 @@ import tempfile
 
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from clienttest import KEY, SECRET, Client, Redis, Target, alive, ask, echo, \
+from clienttest import KEY, SECRET, Client, Redis, Target, ask, echo, \
     leave, machine, manifest, nethsecurity, put
 from harness import Tap, until
+from process import lives
 from tunnelserver import Server
 
 t = Tap()
@@ -314,7 +315,7 @@ with Server() as s, tempfile.TemporaryDirectory() as root, \
     u.drop()
     t.equal(list(accounts(root)), ["cluster/" + NAME],
             "SIGKILL between making a user and writing anything")
-    until(lambda: not alive(int(lines(root, "pid")[0])), "its end")
+    until(lambda: not lives(int(lines(root, "pid")[0])), "its end")
     t.ok(True, "what makes users dies with the client")
     os.unlink(root + "/hang-add-user")
     put(root + "/hang-remove-user", "")

@@ -219,19 +219,6 @@ def status(path):
     return json.loads(ask(path, "status", "-j")[1])
 
 
-def alive(pid):
-    """Is there such a process, and no zombie?"""
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    try:
-        with open("/proc/%d/stat" % pid) as f:
-            return f.read().rsplit(")", 1)[1].split()[0] != "Z"
-    except (FileNotFoundError, ProcessLookupError):
-        return False
-
-
 # What the machine's own Python has: tasks of agents, and a user database. Both
 # keep their accounts in a file; a file named `hang` stops them after an act.
 STORE = '''

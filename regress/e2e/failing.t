@@ -15,7 +15,8 @@ import time
 
 from failing import ERRORS, SHORT, Failing
 from harness import BUILD, GoClient, OurClient, Tap, Targets, is_up, until
-from mixed import CUT, Cut, Doors, Mixed, Worker, lives
+from mixed import CUT, Cut, Doors, Mixed, Worker
+from process import lives
 from yamuxraw import Raw
 
 SECONDS = float(os.environ.get("RELAYD_FAILING_SECONDS", "30"))

@@ -189,21 +189,7 @@ with Targets() as targets, Relayd(t, proxyds=1) as d:
         other.intact()
 
         # The parent.
-        pids = [int(p["pid"]) for p in d.processes() if
-                p["role"] != "parent"]
-        d.kill(d.pid)
-        d.p.wait()
-
-        def gone():
-            for pid in pids:
-                try:
-                    with open("/proc/%d/stat" % pid) as f:
-                        if f.read().rsplit(")", 1)[1].split()[0] != "Z":
-                            return False
-                except OSError:
-                    pass
-            return True
-        until(gone, "all children to exit")
+        d.die()
         t.ok(True, "the parent dies: everything exits")
         mark_a = a.out.mark()
         d.start()

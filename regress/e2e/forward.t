@@ -364,8 +364,7 @@ def gone(c, w):
     token = b.token()
     with OurClient(b, key, sec):
         sid = b.wait_session()["session"]
-        b.kill(b.pid)
-        b.p.wait()
+        b.die()
         st = 200
         for n in "ac":
             st, body = c[n].api("GET", "/support-sessions/%s/services" % sid,

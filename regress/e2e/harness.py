@@ -39,6 +39,7 @@ import traceback
 
 import openapi
 import postgres
+from process import lives
 
 SRC = os.environ.get("RELAYD_SRC") or os.path.abspath(
     os.path.join(os.path.dirname(__file__), "..", ".."))
@@ -712,6 +713,13 @@ operator {
         """End one of this relayd's own processes."""
         self.expected.add(pid)
         os.kill(pid, sig)
+
+    def die(self):
+        """The parent is killed: until nobody is left."""
+        pids = [int(p["pid"]) for p in self.processes()]
+        self.kill(self.pid)
+        self.p.wait()
+        until(lambda: not any(map(lives, pids)), "all processes to end")
 
     def move_clock(self, ms):
         self.ctl("test", "clock", str(int(ms)))

@@ -32,14 +32,6 @@ BUSY = (429, 502, 503, 504)
 AWAY = re.compile(rb"(tunnel|service) not found")
 
 
-def lives(pid):
-    try:
-        with open("/proc/%d/stat" % pid) as f:
-            return f.read().rsplit(")", 1)[1].split()[0] != "Z"
-    except OSError:
-        return False
-
-
 class Doors:
     """What a relayd listens on to be asked for all of it, and how."""
 

@@ -10,6 +10,7 @@ from harness import (BUILD, FAST_BUILD, GoClient, Relayd, Tap, Targets,
                      free_port, self_signed, until)
 from idp import Provider
 from peers import Relay
+from process import lives
 
 CALLS = ("open", "connect", "fork", "exec", "ptrace", "kill")
 LAYERS = ("nnp", "seccomp", "rlimit", "nodump")
@@ -64,19 +65,12 @@ with tempfile.TemporaryDirectory() as tmp, Provider(tmp) as idp, \
                 mark = d.log.mark()
                 r = d.ctl_raw("test", "try", str(row["instance"]), call)
                 said = r.stdout + r.stderr
-
-                def dead():
-                    try:
-                        with open("/proc/%s/stat" % row["pid"]) as f:
-                            return f.read().rsplit(")", 1)[1].split()[0] \
-                                == "Z"
-                    except OSError:
-                        return True
                 if "errno" in said or "refused" in said.lower():
                     t.ok("worked" not in said,
                          "%s: %s fails" % (role, call))
                 else:
-                    t.ok(until(dead, "%s to end" % role),
+                    t.ok(until(lambda: not lives(int(row["pid"])), "%s to end"
+                         % role),
                          "%s: %s ends the process" % (role, call))
                     until(lambda: d.ctl_try("show", "stats") is not None,
                           "relayd to serve again")

@@ -14,7 +14,8 @@ import time
 
 from harness import (BUILD, GoClient, OurClient, Relayd, Tap, Targets,
                      is_up, until)
-from mixed import Doors, Mixed, lives
+from mixed import Doors, Mixed
+from process import lives
 
 SECONDS = float(os.environ.get("RELAYD_TORTURE_SECONDS", "20"))
 SEED = os.environ.get("RELAYD_SEED") or "%08x" % random.getrandbits(32)
