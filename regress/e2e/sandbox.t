@@ -3,7 +3,6 @@
 """Each role, while it runs, is asked to do what an intruder would try first:
 the call fails or ends the process, in every role."""
 
-import os
 import tempfile
 
 from harness import (BUILD, FAST_BUILD, GoClient, Relayd, Tap, Targets,
