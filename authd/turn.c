@@ -18,6 +18,7 @@
 #include "msg/follow.h"
 #include "msg/member.h"
 #include "msg/named.h"
+#include "msg/pairing.h"
 #include "msg/peer.h"
 #include "msg/recording.h"
 #include "msg/run.h"
@@ -95,6 +96,8 @@ turn_taken(const char *id)
 
 	if (se != NULL)
 		se->taken = 1;
+	else
+		pairing_taken(id);
 }
 
 void
@@ -105,6 +108,7 @@ turn_init(void)
 	recording_init(turn_after);
 	follow_init(turn_after);
 	member_init(turn_after);
+	pairing_init(turn_after);
 	timer_init(&turn.due, turn_due, NULL);
 	timer_init(&turn.probe, turn_probe, NULL);
 	timer_init(&turn.purge, turn_purge, NULL);

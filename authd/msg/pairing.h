@@ -4,6 +4,7 @@
 
 #include <stdint.h>
 
+#include "authd/after.h"
 #include "imsg/msg.h"
 
 struct consumed_row;
@@ -14,6 +15,8 @@ struct peer;
  * have been used. pairing-protocol.md; messages.md, section 1.
  */
 
+/* Once; how to be called behind a turn's commit. */
+void		pairing_init(after_fn);
 /* The instance that one more connection may go to; 0: none may. */
 uint64_t	pairing_place(void);
 /* What there is now. 0, or -1: paird is not here. */
@@ -22,6 +25,8 @@ int	pairing_is(struct msg_pair_state *);
 void	pairing_tell(const struct peer *);
 /* A used token of the store, at the start, oldest first. 0, or -1. */
 int	pairing_load(const struct consumed_row *);
+/* The store says that a token which is being taken was used before. */
+void	pairing_taken(const char *id);
 /* A process has ended. */
 void	pairing_gone(const struct peer *);
 

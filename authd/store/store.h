@@ -47,10 +47,11 @@ struct store_schema {
 void	store_schema(struct store_schema *);
 int	store_schema_apply(void (*then)(const char *err, void *arg), void *arg);
 /*
- * Who is told of a session that another open one of its slot was in the way of:
- * with a server that is known at the commit only, before its `then`.
+ * Who is told of a session that another open one of its slot was in the way of,
+ * or of a token of pairing that somebody has used before: with a server that is
+ * known at the commit only, before its `then`.
  */
-void	store_on_taken(void (*fn)(const char *session));
+void	store_on_taken(void (*fn)(const char *id));
 /* Who is told that this turn changes a system; "": one goes. */
 void	store_on_system(void (*fn)(const char *id));
 
@@ -484,8 +485,12 @@ struct consumed_row {
 	int64_t	until;
 };
 
-/* One that is used again after its time has its new end. */
-int	store_consumed_add(const struct consumed_row *);
+/*
+ * Used at `now`, until `keep_ms` later; of a member, by the store's clock. One
+ * whose time is over can be used again. STORE_TAKEN: it is used already; with a
+ * server store_on_taken() hears of that, before the commit's `then`.
+ */
+int	store_consumed_add(const char *id, int64_t now, int64_t keep_ms);
 
 /* --- recordings of terminals --- */
 

@@ -19,7 +19,7 @@ static struct {
 	const char		*server;
 	char			 path[64];
 	int			 commit;	/* -1: not yet */
-	char			 taken[UUID_SIZE];
+	char			 taken[HEX64_SIZE];
 	struct answer		 answer;
 	void			*rows;
 	int			 answered;

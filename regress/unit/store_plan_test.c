@@ -132,8 +132,7 @@ write_all(void)
 	(void)store_relay_save(&(struct relay_row){ .id = "r" });
 	(void)store_member_beat(&(struct member_row){ .name = "m",
 	    .address = "a", .version = "v" }, 1);
-	(void)store_consumed_add(&(struct consumed_row){ .id = "u",
-	    .until = 1 });
+	(void)store_consumed_add("u", 0, 1);
 	(void)store_reference_add(&(struct reference_row){ .id = "r",
 	    .session_id = "e", .expires_at = 2 }, 1);
 	(void)sqlite3_exec(db, "INSERT INTO support_counts VALUES"

@@ -404,21 +404,31 @@ test_members(void)
 static void
 test_consumed(void)
 {
-	struct consumed_row	c = { .until = NOW + 5 };
+	struct consumed_row	c;
+	int			r;
 
 	memset(c.id, 'c', HEX64_SIZE - 1);
-	is_int(store_consumed_add(&c), 0, "a used token");
-	c.until++;
-	is_int(store_consumed_add(&c), 0, "again");
+	c.id[HEX64_SIZE - 1] = '\0';
+	is_int(store_consumed_add(c.id, NOW, 5), 0, "a used token");
 	ok(world_commit(), "is written");
+	r = store_consumed_add(c.id, NOW + 4, 5);
+	ok(world_commit() && (r == STORE_TAKEN ||
+	    strcmp(world_taken(), c.id) == 0),
+	    "once: who comes second in its time hears so");
+	is_int(world_key(ASK_CONSUMED, "")->consumed->until, NOW + 5,
+	    "and changes nothing");
+	is_int(store_consumed_add(c.id, NOW + 5, 1), 0, "behind its end");
+	ok(world_commit() && world_taken()[0] == '\0', "it can be used again");
 	a = world_key(ASK_CONSUMED, "");
 	ok(a->r == 0 && a->n == 1 && a->consumed->until == NOW + 6,
 	    "with its new end");
+	a = world_key(ASK_CONSUMED_ONE, c.id);
+	ok(a->r == 0 && a->consumed->until == NOW + 6, "asked for alone");
 	c.id[0] = 'b';
-	(void)store_consumed_add(&c);
+	is_int(world_key(ASK_CONSUMED_ONE, c.id)->r, STORE_NONE, "no other");
+	(void)store_consumed_add(c.id, NOW, 6);
 	c.id[0] = 'z';
-	c.until = NOW + 2;
-	(void)store_consumed_add(&c);
+	(void)store_consumed_add(c.id, NOW, 2);
 	ok(world_commit(), "two more");
 	a = world_key(ASK_CONSUMED, "");
 	ok(a->n == 3 && a->consumed[0].id[0] == 'z' &&

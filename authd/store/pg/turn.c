@@ -53,7 +53,7 @@ pg_turn_init(const struct server_ops *ops)
 }
 
 void
-store_on_taken(void (*fn)(const char *session))
+store_on_taken(void (*fn)(const char *id))
 {
 	turn.taken = fn;
 }

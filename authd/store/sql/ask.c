@@ -147,6 +147,12 @@ one_relay_at(const struct question *q, void *row)
 }
 
 static int
+one_consumed_one(const struct question *q, void *row)
+{
+	return (db_consumed_get(q->key, row));
+}
+
+static int
 one_session(const struct question *q, void *row)
 {
 	return (db_session_get(q->key, row));

@@ -180,6 +180,7 @@ int	db_relay_at(const char *id, struct at_row *);
 int	db_recording_at(const char *id, struct at_row *);
 /* By its end, behind this id. */
 int	db_consumed_next(const char *after, struct consumed_row *);
+int	db_consumed_get(const char *id, struct consumed_row *);
 int	db_recording(const char *id, struct recording_row *);
 int	db_recording_oldest(struct recording_row *);
 /* The next after an id, by beginning; the next that has not ended, by id. */

@@ -220,15 +220,23 @@ purge_revocations(int64_t now)
 	return (gone(db_write_now(&q, "in", now, SOME)));
 }
 
-/* Tokens of pairing whose own time is over, too. */
+/*
+ * Tokens of pairing whose own time is over, too; a member's clock does not say
+ * when that is.
+ */
 static unsigned
 purge_consumed(int64_t now)
 {
 	static struct query	q = QUERY("DELETE FROM consumed_jtis"
 	    " WHERE id IN (SELECT c.id FROM consumed_jtis c"
 	    " WHERE c.until < ?1 LIMIT ?2)");
+	static struct query	there = QUERY2("", "DELETE FROM consumed_jtis"
+	    " WHERE id IN (SELECT c.id FROM consumed_jtis c"
+	    " WHERE c.until < now_ms() LIMIT $1)");
 
-	return (gone(db_write_now(&q, "in", now, SOME_ROWS)));
+	return (gone(db_member()[0] != '\0' ?
+	    db_write_now(&there, "n", SOME_ROWS) :
+	    db_write_now(&q, "in", now, SOME_ROWS)));
 }
 
 /* Removed systems and organizations, long after their last session. */
