@@ -439,6 +439,7 @@ users_error(cJSON *errors, const char *id, const char *message)
 
 /* The state file. */
 
+/* The first that is ours: said by itself, the administrator's, a user's. */
 static void
 name_find(struct users_state *s, const cJSON *o)
 {
@@ -448,13 +449,13 @@ name_find(struct users_state *s, const cJSON *o)
 	const cJSON			*u;
 	size_t				 i;
 
-	if (*name == '\0')
+	if (!users_name_ok(name))
 		name = text_of(cJSON_GetObjectItemCaseSensitive(s->credentials,
 		    "cluster_admin"), "username");
 	for (i = 0; i < 2; i++)
 		cJSON_ArrayForEach(u, cJSON_GetObjectItemCaseSensitive(
 		    s->credentials, lists[i]))
-			if (*name == '\0')
+			if (!users_name_ok(name))
 				name = text_of(u, "username");
 	if (users_name_ok(name))
 		strlcpy(s->name, name, sizeof(s->name));

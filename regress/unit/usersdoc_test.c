@@ -207,6 +207,11 @@ states(void)
 	    "\"root\",\"password\":\"p\"}]}"), 0, "one with a strange name");
 	is_str(back.name, "", "has none (T18)");
 	cJSON_Delete(back.credentials);
+	is_int(READ("{\"username\":\"root\",\"local_users\":[{\"username\":"
+	    "\"root\",\"password\":\"p\"},{\"username\":\"support-d\","
+	    "\"password\":\"p\"}]}"), 0, "a strange name before one of ours");
+	is_str(back.name, "support-d", "the first that is ours");
+	cJSON_Delete(back.credentials);
 }
 
 static void
