@@ -7,6 +7,7 @@
 # make soak        regress/soak: RELAYD_SOAK_SECONDS (600) of real time
 # make torture     everything killed, stopped, refused for ten minutes
 # make fuzz        each fuzz target for FUZZ_SECONDS (60)
+# make fuzz-all    all of them for FUZZ_HOURS (1); fuzz-coverage: what they reach
 # make bench       benchmarks (bench/README or bench/RESULTS.md)
 # make bench-peers beside other tunnels on the PATH (bench/README.md)
 # make lint        clang-tidy, cppcheck, mandoc
@@ -27,6 +28,9 @@
 # fuzz/fuzz.mk.
 
 all:
+
+# Where fuzz targets are built: make fuzz-coverage has a place of its own.
+FUZZ_O ?= fuzz-obj
 
 LLHTTP_OBJS = llhttp/api.o llhttp/http.o llhttp/llhttp.o
 
@@ -141,7 +145,7 @@ BUILD_SRCS = $(filter-out %/parse.c %/parse.h,$(sort $(wildcard $(foreach d,$(fi
 	$(DIRS)) common,$(foreach e,c h y def,$(srcdir)/$(d)/*.$(e) \
 	$(srcdir)/$(d)/*/*.$(e) $(srcdir)/$(d)/*/*/*.$(e))))))
 common/base/build.o: $(BUILD_SRCS)
-common/base/build.o: PATHS += \
+common/base/build.o $(FUZZ_O)/common/base/build.o: PATHS += \
 	-DRELAYD_BUILD='"$(shell cat $(BUILD_SRCS) | cksum | cut -d' ' -f1)"'
 
 %/parse.c: %/parse.y
@@ -153,8 +157,8 @@ common/base/build.o: PATHS += \
 GRAMMAR = $(patsubst $(srcdir)/%.y,%.c,$(wildcard $(srcdir)/relayd/parse.y))
 ifneq ($(GRAMMAR),)
 $(addprefix relayd/,parse.h): $(GRAMMAR)
-$(filter relayd/%,$(sort $(OBJS) $(FUZZ_OBJS:fuzz-obj/%=%))): | $(GRAMMAR)
-$(filter fuzz-obj/relayd/%,$(sort $(FUZZ_OBJS))): | $(GRAMMAR)
+$(filter relayd/%,$(sort $(OBJS) $(FUZZ_OBJS:$(FUZZ_O)/%=%))): | $(GRAMMAR)
+$(filter $(FUZZ_O)/relayd/%,$(sort $(FUZZ_OBJS))): | $(GRAMMAR)
 endif
 
 # The web console, for proxyd; by itself: make console. See console/build.
@@ -364,7 +368,7 @@ uninstall:
 # ---- clean ----
 
 clean:
-	rm -rf bin libexec llhttp fuzz-obj results console/out relayd.cdx.json
+	rm -rf bin libexec llhttp fuzz-obj fuzz-cov results console/out relayd.cdx.json
 	rm -f librelay/librelay.a librelay/librelay.so.*
 	rm -f relayd/parse.c relayd/parse.h $(UNIT_TESTS) $(UNIT_FAST_TESTS) \
 	    $(FUZZ_REPLAYS)

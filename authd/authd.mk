@@ -21,7 +21,7 @@ authd_LIBS = $(EVENT_LIBS) $(SODIUM_LIBS) $(SQLITE_LIBS) $(PQ_LIBS) $(HIREDIS_LI
 	$(CJSON_LIBS) -lm
 
 authd/store/pg/schema.o: $(srcdir)/etc/schema/postgresql.sql
-authd/store/pg/schema.o: PATHS += \
+authd/store/pg/schema.o $(FUZZ_O)/authd/store/pg/schema.o: PATHS += \
 	-DSCHEMA_POSTGRESQL='"$(srcdir)/etc/schema/postgresql.sql"'
 
 # The store alone, for what links only that.

@@ -25,7 +25,7 @@ proxyd_OBJS = proxyd/proxyd.o proxyd/authd.o proxyd/grant.o proxyd/session.o \
 proxyd_LIBS = $(LLHTTP_LIBS) $(EVENT_LIBS) $(SODIUM_LIBS) $(CRYPTO_LIBS) \
 	$(CJSON_LIBS) $(ZLIB_LIBS)
 proxyd/job/document.o: $(srcdir)/doc/openapi.yaml
-proxyd/job/document.o: PATHS += -DOPENAPI_YAML='"$(srcdir)/doc/openapi.yaml"'
-proxyd/job/console.o: console/out/console.def
-proxyd/job/console.o: PATHS += -DCONSOLE_BIN='"console/out/console.bin"' \
+proxyd/job/document.o $(FUZZ_O)/proxyd/job/document.o: PATHS += -DOPENAPI_YAML='"$(srcdir)/doc/openapi.yaml"'
+proxyd/job/console.o $(FUZZ_O)/proxyd/job/console.o: console/out/console.def
+proxyd/job/console.o $(FUZZ_O)/proxyd/job/console.o: PATHS += -DCONSOLE_BIN='"console/out/console.bin"' \
 	-DCONSOLE_DEF='"console/out/console.def"'

@@ -11,6 +11,7 @@
 #include <time.h>
 
 #include "paird/pair_int.h"
+#include "regress/lib/pairsound.h"
 #include "regress/lib/tap.h"
 
 #define LAST_MAX	256
@@ -359,53 +360,15 @@ random_message(struct dev *d)
 	(void)tell(d, text);
 }
 
-/* What all have together is what the counts and queues say. */
 static int
 is_sound(void)
 {
-	const struct session	*s;
-	const struct watch	*w;
-	const struct client	*c, *o;
-	size_t			 clients = 0, sessions = 0, paired = 0;
-	size_t			 watches = 0, n = 0;
-	unsigned		 i;
+	struct client	*c[DEVS];
+	unsigned	 i;
 
-	for (i = 0; i < DEVS; i++) {
-		if (crowd[i] == NULL || (c = crowd[i]->client) == NULL)
-			continue;
-		clients++;
-		if (c->over && (c->session != NULL || c->nwatches > 0 ||
-		    c->given != NULL || c->nasks > 0))
-			return (0);
-		if ((s = c->session) != NULL) {
-			o = s->target == c ? s->controller : s->target;
-			if (s->target != c && s->controller != c)
-				return (0);
-			if (o == c || (o != NULL && o->session != s) ||
-			    (s->state == SESSION_PAIRED) !=
-			    (s->controller != NULL))
-				return (0);
-			sessions += s->target == c &&
-			    s->state != SESSION_LATE;
-			paired += s->target == c &&
-			    s->state == SESSION_PAIRED;
-		}
-		if (c->given != NULL && (c->given->target != c ||
-		    !c->given->given))
-			return (0);
-		TAILQ_FOREACH(w, &c->watches, of_holder)
-			watches += w->holder == c;
-		if (!c->over && c->busy != (c->session != NULL ||
-		    c->nwatches > 0 || c->pending || c->given != NULL))
-			return (0);
-	}
-	TAILQ_FOREACH(w, &pair.watches, entry)
-		n++;
-	return (clients == pairs_count()->clients &&
-	    sessions == pairs_count()->sessions &&
-	    sessions == pair.by_code.count && paired == pairs_count()->paired &&
-	    watches == pairs_count()->watches && n == watches &&
-	    watches == pair.by_jti.count && pair.by_ask.count >= nasks);
+	for (i = 0; i < DEVS; i++)
+		c[i] = crowd[i] != NULL ? crowd[i]->client : NULL;
+	return (pair_is_sound(c, DEVS, nasks));
 }
 
 static void

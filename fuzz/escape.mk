@@ -1,0 +1,1 @@
+$(eval $(call fuzz_target,escape,relay/escape.o,))
