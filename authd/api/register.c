@@ -16,8 +16,6 @@
 #include "authd/turn.h"
 #include "base/clock.h"
 #include "base/compat.h"
-#include "base/rate.h"
-#include "proc/proc.h"
 
 struct registering {
 	struct asker	asker;
@@ -95,20 +93,6 @@ register_known(const struct answer *a, void *arg)
 	turn_after(register_committed, re);
 }
 
-static int
-register_rate(const struct api_call *call)
-{
-	const struct conf	*conf = proc_conf();
-	char			 key[ADDR_SIZE];
-	uint32_t		 retry;
-
-	if (named_shut_out(call->asker.instance, call->addr) > 0)
-		return (-1);
-	rate_address(call->addr, key);
-	return (named_hit(NAMED_REGISTER, call->asker.instance, key,
-	    conf->rate_address, conf->rate_address_s * 1000, &retry));
-}
-
 static void
 system_register(struct api_call *call, const struct facts *f)
 {
@@ -131,7 +115,8 @@ system_register(struct api_call *call, const struct facts *f)
 	re->asker = call->asker;
 	strlcpy(re->addr, call->addr, sizeof(re->addr));
 	strlcpy(re->secret, call->args.system_secret, sizeof(re->secret));
-	if (register_rate(call) == -1)
+	if (named_try(NAMED_REGISTER, call->asker.instance,
+	    call->addr) == -1)
 		register_end(re, REFUSE_REGISTER);
 	else if (secret_parse(re->secret, public, &private) == -1)
 		register_end(re, REFUSE_SECRET_FORM);

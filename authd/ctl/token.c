@@ -1,21 +1,19 @@
 /* SPDX-License-Identifier: ISC */
 /* Operators' tokens. Each change is an audit event. */
-#include <cjson/cJSON.h>
-
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "authd/api/api.h"
-#include "authd/cred/jwt.h"
+#include "authd/core/signin.h"
 #include "authd/cred/secret.h"
 #include "authd/facts.h"
+#include "authd/msg/issue.h"
 #include "authd/msg/recheck.h"
 #include "authd/store/store.h"
 #include "base/clock.h"
 #include "base/compat.h"
 #include "ctl.h"
-#include "proc/proc.h"
 
 #define TOKEN_LIFE_S	1800		/* when none is said */
 #define TOKEN_LIFE_MAX	31536000
@@ -31,35 +29,6 @@ token_life(const char *word, int64_t *life)
 	if (word[0] != '\0')
 		*life = strtonum(word, 1, TOKEN_LIFE_MAX, &bad);
 	return (bad == NULL ? 0 : -1);
-}
-
-static char *
-token_make(struct operator *who, const char *permissions)
-{
-	const struct conf	*conf = proc_conf();
-	cJSON			*payload;
-	char			*token = NULL;
-
-	payload = claims_make_access(who, permissions, conf->jwt_issuer,
-	    conf->jwt_audience, clock_wall());
-	if (payload != NULL)
-		token = jwt_seal(payload);
-	cJSON_Delete(payload);
-	return (token);
-}
-
-static void
-token_keep(const struct operator *who, const char *permissions)
-{
-	struct token_row	t = { .created_at = clock_wall_ms(),
-	    .expires_at = who->expires * 1000 };
-
-	strlcpy(t.id, who->token_id, sizeof(t.id));
-	strlcpy(t.user, who->id, sizeof(t.user));
-	strlcpy(t.org_id, who->org_id, sizeof(t.org_id));
-	strlcpy(t.org_role, who->org_role, sizeof(t.org_role));
-	strlcpy(t.permissions, permissions, sizeof(t.permissions));
-	(void)store_token_add(&t);
 }
 
 static void
@@ -137,35 +106,82 @@ token_words(const struct ctl *ctl, struct operator *who, int64_t *life)
 	return (NULL);
 }
 
+/* What the request is for. 0, or -1: it is answered. */
+static int
+token_asked(struct ctl *ctl, struct signin *what)
+{
+	const char	*bad;
+
+	memset(what, 0, sizeof(*what));
+	if ((bad = token_words(ctl, &what->who, &what->life_s)) != NULL) {
+		ctl_done(&ctl->asker, 400, bad);
+		return (-1);
+	}
+	secret_uuid(what->who.token_id);
+	strlcpy(what->permissions, ctl->word[3][0] != '\0' ? ctl->word[3] :
+	    PERM_DEFAULT, sizeof(what->permissions));
+	return (0);
+}
+
+static void
+token_audit(const struct ctl *ctl, const struct signin *what)
+{
+	char	detail[2 * MESSAGE_SIZE];
+
+	snprintf(detail, sizeof(detail), "for %s: %s", what->who.id,
+	    what->permissions);
+	ctl_audit(ctl, "", what->who.token_id, detail);
+}
+
+#define NO_KEY	"no signing key is configured"
+
 static void
 token_create(struct ctl *ctl, const struct facts *f)
 {
-	struct operator	 who;
-	const char	*permissions, *bad;
-	char		*token, detail[2 * MESSAGE_SIZE];
-	int64_t		 life;
+	struct signin	 what;
+	char		*token;
 
 	(void)f;
-	memset(&who, 0, sizeof(who));
-	if ((bad = token_words(ctl, &who, &life)) != NULL) {
-		ctl_done(&ctl->asker, 400, bad);
+	if (token_asked(ctl, &what) == -1)
 		return;
-	}
-	secret_uuid(who.token_id);
-	who.expires = clock_wall() + life;
-	permissions = ctl->word[3][0] != '\0' ? ctl->word[3] : PERM_DEFAULT;
-	token = token_make(&who, permissions);
+	what.who.expires = clock_wall() + what.life_s;
+	token = issue_access(&what.who, what.permissions);
 	if (token == NULL) {
-		ctl_done(&ctl->asker, 503, "no signing key is configured");
+		ctl_done(&ctl->asker, 503, NO_KEY);
 		return;
 	}
-	token_keep(&who, permissions);
-	snprintf(detail, sizeof(detail), "for %s: %s", who.id, permissions);
-	ctl_audit(ctl, "", who.token_id, detail);
+	token_audit(ctl, &what);
 	ctl_after(&ctl->asker, "token", token, CTL_END);
 	freezero(token, strlen(token));
 }
 const struct ctl_handler	ctl_token_create = { .fn = token_create };
+
+/* In the fragment, which no server sees, and no log or Referer has. */
+static void
+token_once(struct ctl *ctl, const struct facts *f)
+{
+	struct signin	 what;
+	char		 code[HEX64_SIZE], path[HEX64_SIZE + 16], until[32];
+
+	(void)f;
+	if (token_asked(ctl, &what) == -1)
+		return;
+	if (!issue_has_key()) {
+		ctl_done(&ctl->asker, 503, NO_KEY);
+		return;
+	}
+	if (issue_signin(&what, code) == -1) {
+		ctl_done(&ctl->asker, 429, "too many wait to be used");
+		return;
+	}
+	token_audit(ctl, &what);
+	snprintf(path, sizeof(path), "/#/sign-in/%s", code);
+	ctl_after(&ctl->asker, "path", path, "id", what.who.token_id,
+	    "expires", api_time(clock_wall_ms() + SIGNIN_MS, until), CTL_END);
+	explicit_bzero(code, sizeof(code));
+	explicit_bzero(path, sizeof(path));
+}
+const struct ctl_handler	ctl_token_once = { .fn = token_once };
 
 /* What was issued under it has its id, and ends when all are looked at. */
 static void

@@ -1,10 +1,16 @@
 /* SPDX-License-Identifier: ISC */
+#include <cjson/cJSON.h>
+
 #include <string.h>
 
 #include "authd/core/services.h"
+#include "authd/core/signin.h"
 #include "authd/core/ticket.h"
 #include "authd/cred/secret.h"
 #include "authd/now.h"
+#include "authd/store/store.h"
+#include "base/clock.h"
+#include "base/compat.h"
 #include "base/rate.h"
 #include "issue.h"
 #include "proc/proc.h"
@@ -49,4 +55,62 @@ issue_redeem(const char *ticket, struct operator *who,
 
 	secret_hash(ticket, hash);
 	return (ticket_take(hash, who, session, service, stream, now_at()));
+}
+
+int
+issue_signin(const struct signin *what, char code[HEX64_SIZE])
+{
+	char	hash[HEX64_SIZE];
+
+	secret_token(code);
+	secret_hash(code, hash);
+	return (signin_new(hash, what, now_at()));
+}
+
+int
+issue_signin_take(const char *code, struct signin *what)
+{
+	char	hash[HEX64_SIZE];
+
+	secret_hash(code, hash);
+	return (signin_take(hash, what, now_at()));
+}
+
+int
+issue_has_key(void)
+{
+	uint8_t	mark[JWT_MARK_SIZE];
+
+	return (jwt_mark("", 0, mark) == 0);
+}
+
+static void
+token_keep(const struct operator *who, const char *permissions)
+{
+	struct token_row	t = { .created_at = clock_wall_ms(),
+	    .expires_at = who->expires * 1000 };
+
+	strlcpy(t.id, who->token_id, sizeof(t.id));
+	strlcpy(t.user, who->id, sizeof(t.user));
+	strlcpy(t.org_id, who->org_id, sizeof(t.org_id));
+	strlcpy(t.org_role, who->org_role, sizeof(t.org_role));
+	strlcpy(t.permissions, permissions, sizeof(t.permissions));
+	(void)store_token_add(&t);
+}
+
+char *
+issue_access(const struct operator *who, const char *permissions)
+{
+	const struct conf	*conf = proc_conf();
+	cJSON			*payload;
+	char			*token = NULL;
+
+	payload = claims_make_access(who, permissions, conf->jwt_issuer,
+	    conf->jwt_audience, clock_wall());
+	if (payload != NULL)
+		token = jwt_seal(payload);
+	cJSON_Delete(payload);
+	if (token != NULL)
+		token_keep(who, permissions);
+	return (token);
 }

@@ -4,7 +4,11 @@
 
 #include "authd/cred/jwt.h"
 
-/* Tickets of terminals and TCP as they are given out and come back. */
+/*
+ * What is given out and comes back: tickets of terminals and TCP, one-time
+ * sign-ins, and access tokens of our own.
+ */
+struct signin;
 
 int	issue_init(void);
 /*
@@ -18,5 +22,21 @@ int	issue_ticket(const struct operator *, const char *session,
 int	issue_redeem(const char *ticket, struct operator *,
 	    char session[UUID_SIZE], char service[SERVICE_SIZE],
 	    uint64_t *stream);
+
+/*
+ * A one-time sign-in for `what`, whose who.token_id the token will have, in
+ * `code` (wipe it). 0, or -1: too many wait.
+ */
+int	issue_signin(const struct signin *, char code[HEX64_SIZE]);
+/* Use it up. 0 and what it was made for (wipe it); -1: there is none. */
+int	issue_signin_take(const char *code, struct signin *);
+/* Is there a key that tokens are signed with? */
+int	issue_has_key(void);
+/*
+ * An access token that says this and ends at who.expires; `permissions` are words
+ * joined by commas. This turn writes it down, under who.token_id. To be wiped and
+ * freed; NULL: no key, or no memory.
+ */
+char	*issue_access(const struct operator *, const char *permissions);
 
 #endif

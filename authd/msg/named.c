@@ -218,6 +218,20 @@ named_shut_out(uint64_t proxyd, const char *addr)
 	return ((uint32_t)((ms + 999) / 1000));
 }
 
+int
+named_try(enum named kind, uint64_t proxyd, const char *addr)
+{
+	const struct conf	*conf = proc_conf();
+	char			 key[ADDR_SIZE];
+	uint32_t		 retry;
+
+	if (named_shut_out(proxyd, addr) > 0)
+		return (-1);
+	rate_address(addr, key);
+	return (named_hit(kind, proxyd, key, conf->rate_address,
+	    conf->rate_address_s * 1000, &retry));
+}
+
 size_t
 named_forgive(const struct addr *a)
 {

@@ -14,7 +14,8 @@
  * one proxyd has shut out keeps the rest of its attempts at the others. What a
  * proxyd counted is forgotten with it. messages.md, section 5.
  */
-enum named { NAMED_TUNNEL, NAMED_FAILED, NAMED_REGISTER, NAMED_KINDS };
+enum named { NAMED_TUNNEL, NAMED_FAILED, NAMED_REGISTER, NAMED_SIGN_IN,
+    NAMED_KINDS };
 
 /* 0, or -1: out of memory. */
 int		named_came(uint64_t proxyd);
@@ -27,6 +28,12 @@ int		named_hit(enum named, uint64_t proxyd, const char *key,
 		    uint64_t limit, uint64_t window_ms, uint32_t *retry_s);
 int		named_peek(enum named, uint64_t proxyd, const char *key,
 		    uint64_t limit, uint32_t *retry_s);
+
+/*
+ * An address that nobody knows tries something of which it may so many: 0, or
+ * -1: too many, or it is shut out.
+ */
+int		named_try(enum named, uint64_t proxyd, const char *addr);
 
 /*
  * Penalties, in the same manner: an address is shut out at a proxyd that it has

@@ -23,7 +23,8 @@
 	STR(organization_id, MANY_SIZE) STR(notes, NOTES_SIZE)		\
 	STR(custom_data, CUSTOM_SIZE) U8(support_enabled)		\
 	SECRET(system_secret, SECRET_SIZE) STR(services, SERVICES_TEXT)	\
-	STR(recording, UUID_SIZE) STR(terminal, WORD_SIZE)
+	STR(recording, UUID_SIZE) STR(terminal, WORD_SIZE)			\
+	SECRET(code, HEX64_SIZE)
 
 /* What a list of sessions can be sorted by. */
 #define API_SORT_KEYS							\

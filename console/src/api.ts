@@ -52,7 +52,8 @@ function failed(r: Response, message: string): ApiError {
 async function send(
   method: string, path: string, body: unknown, signal?: AbortSignal,
 ): Promise<Response> {
-  const headers: Record<string, string> = { Authorization: `Bearer ${token}` };
+  const headers: Record<string, string> =
+    token === "" ? {} : { Authorization: `Bearer ${token}` };
   const init: RequestInit = {
     method, headers, credentials: "omit", cache: "no-store",
   };
@@ -160,6 +161,10 @@ const S = "/api/support-sessions";
 const id = encodeURIComponent;
 
 export const api = {
+  /** A one-time code for a token; it is used up by that. */
+  signIn: (code: string) =>
+    call<{ token: string; expires_at: string }>(
+      "POST", "/api/sign-in", { code }),
   me: (signal?: AbortSignal) => call<Me>("GET", "/api/me", undefined, signal),
   status: (signal?: AbortSignal) =>
     call<DaemonStatus>("GET", "/api/status", undefined, signal),

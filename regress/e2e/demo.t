@@ -3,15 +3,32 @@
 """The first command of the README, as a newcomer runs it."""
 
 import glob
+import json
 import os
 import pty
 import re
 import signal
 import subprocess
+import urllib.error
+import urllib.request
 
 from harness import SRC, Program, Tap, until
 
 t = Tap()
+
+
+def sign_in(base, code):
+    """The status of it."""
+    ask = urllib.request.Request(
+        base + "/api/sign-in", json.dumps({"code": code}).encode(),
+        {"Content-Type": "application/json"})
+    try:
+        with urllib.request.urlopen(ask) as r:
+            return r.status
+    except urllib.error.HTTPError as e:
+        return e.code
+
+
 demo = os.path.join(SRC, "tools", "demo")
 r = subprocess.run(["sh", demo, "--once"], stdout=subprocess.PIPE,
                    stderr=subprocess.STDOUT, text=True, timeout=600)
@@ -20,6 +37,7 @@ if not t.equal(r.returncode, 0, "tools/demo --once: page and terminal were "
     t.diag(r.stdout)
 t.ok("Hello from behind the NAT." in r.stdout and "\n42\n" in r.stdout,
      "and it prints what it saw")
+t.ok("\n200\n401\n" in r.stdout, "its one-time sign-in is good once")
 t.equal(subprocess.run(["sh", demo, "--twice"], stderr=subprocess.DEVNULL)
         .returncode, 2, "an unknown option: usage")
 
@@ -29,6 +47,20 @@ with Program(["sh", demo]) as p:
     text = p.out.text()
     for word in ("Console", "Session", "Web", "Token", "Terminal", "Look"):
         t.match(text, r"(?m)^%s +\S" % word, "the demo tells: " + word)
+    look = re.search(r"(?m)^Look +(\S+ -s \S+) ", text).group(1)
+    nodes = [(s["system"], s["node"] or "-") for s in json.loads(
+        subprocess.run(look.split() + ["-j", "show", "sessions"],
+                       stdout=subprocess.PIPE, text=True).stdout)]
+    one = {s for s, n in nodes if n == "-"}
+    three = {s for s, n in nodes if n != "-"}
+    t.ok(len(one) == 1 and len(three) == 1 and len(nodes) == 4 and
+         one != three, "two systems, one a cluster of three nodes: %s" % nodes)
+    base, code = re.search(r"(?m)^Console +(\S+)/#/sign-in/(\S+)$",
+                           text).groups()
+    t.equal([sign_in(base, code) for _ in range(2)], [200, 401],
+            "the sign-in that it prints is good once")
+    with open(log) as f:
+        t.ok(code not in f.read(), "and is not in its log")
     curl = re.search(r"curl -sSL -b '' '([^']+)'", text).group(1)
     page = subprocess.run(["curl", "-sSL", "-b", "", curl],
                           stdout=subprocess.PIPE, text=True).stdout

@@ -119,6 +119,13 @@ with tempfile.TemporaryDirectory() as tmp, Provider(tmp) as idp, \
                     {"system_secret": made})
     t.equal(st, 200, "it registers")
     looked(d, {"a made secret": made.split(".")[1]}, "by its secret")
+    at = d.ctl("token", "once", "user", "carol")[0]["path"]
+    code = at.rsplit("/", 1)[1]
+    looked(d, {"a sign-in code": code}, "a one-time sign-in that waits")
+    st, env = d.api("POST", "/sign-in", None, {"code": code})
+    t.equal(st, 200, "and is used")
+    looked(d, {"a sign-in code": code, "its token":
+               env["data"]["token"].split(".")[2]}, "for a token")
     basic = base64.b64encode(("%s:%s" % (key, secret)).encode()).decode()
     with GoClient(d, key, secret, "web=127.0.0.1:%d" % targets.http,
                   extra=["-users", path]) as c:

@@ -244,6 +244,9 @@ with Targets() as targets, Relayd(t) as d:
         r = d.ctl_raw("token", "create", "user", "eve", *words)
         t.ok(r.returncode == 1 and why in r.stderr,
              "token create: which word is bad: %s" % why)
+        r = d.ctl_raw("token", "once", "user", "eve", *words)
+        t.ok(r.returncode == 1 and why in r.stderr,
+             "token once: the same: %s" % why)
     t.ok(all(d.ctl("-f", "token", "create", "user", "eve", *words)
              for words in (("role", "guest"), ("permission", "read:x"))),
          "-f makes the token all the same")

@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: ISC
 """Signing in to the web console at an identity provider that others wrote, by
 authorization code with PKCE, in Chromium; a reload; what else it may answer; a
-token that is renewed before its end, under a terminal."""
+token that is renewed before its end, under a terminal; signing out there, too. And
+a one-time sign-in."""
 
 import json
 import os
@@ -48,6 +49,24 @@ class Other:
         return "done"
 
 
+class Once:
+    """Where relayctl says that one signs in."""
+
+    def __init__(self, d):
+        self.d = d
+
+    def __call__(self, word):
+        at = self.d.ctl("token", "once", "user", "alice")[0]["path"]
+        self.d.secret("a sign-in code", at.rsplit("/", 1)[1])
+        return at
+
+
+def once():
+    with Relayd(t) as d:
+        talk(t, "once.js", Once(d), name="once",
+             url="http://127.0.0.1:%d/" % d.port)
+
+
 def renewed(authority, pem, refresh):
     """A token that lives for 15 s, under a terminal."""
     port, home = free_port(), free_port()
@@ -72,6 +91,7 @@ def main():
         t.skip("no " + lacks(), "signing in in a browser")
         return
     installed()
+    once()
     port, home = free_port(), free_port()
     with tempfile.TemporaryDirectory(prefix="relayd-signin-") as tmp:
         authority = Authority(tmp)

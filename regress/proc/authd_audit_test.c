@@ -132,6 +132,12 @@ enroll(void)
 }
 
 static void
+sign_in_badly(void)
+{
+	CALL(API_SIGN_IN, .code = "0123");
+}
+
+static void
 enroll_badly(void)
 {
 	made[strlen(made) - 1] ^= 1;
@@ -295,6 +301,9 @@ static const struct deed {
 	    " 'done' AND address = '192.0.2.7' AND object IS NOT NULL" },
 	{ "or not", enroll_badly, "action = 'system_register' AND outcome ="
 	    " 'refused' AND address = '192.0.2.7'" },
+	{ "a sign-in with a wrong code", sign_in_badly, "action = 'sign_in' AND"
+	    " outcome = 'refused' AND actor IS NULL AND address = '192.0.2.7'"
+	    " AND reason = 'invalid or expired sign-in code'" },
 	{ "relayctl is refused", told_no, "action = 'system_add' AND outcome ="
 	    " 'refused' AND actor = 'uid 1234' AND address = 'relayctl' AND"
 	    " object = 'box' AND reason = 'for looking only' AND request_id ="
@@ -411,6 +420,8 @@ administrator(void)
 	is_int(world_sql("SELECT count(*) FROM audit_events WHERE action ="
 	    " 'token_revoke_user' AND object = 'mallory' AND reason = 'left'"),
 	    1, "what somebody was revoked for");
+	ctl(control, &rows, CTL_TOKEN_ONCE, "alice", "", "", "", "", CTL_END);
+	rows_free(&rows);
 	ctl(control, &rows, CTL_PENALTY_CLEAR, "all", CTL_END);
 	ctl(control, &rows, CTL_SCHEMA_APPLY, CTL_END);
 	drive_sync(control);

@@ -300,6 +300,18 @@ registers(void)
 	is_int(try(proxyd, "192.0.2.7", NULL), 429, "for tunnels, too");
 }
 
+static void
+signs_in(void)
+{
+	int	i;
+
+	for (i = 0; i < 3; i++)
+		is_int(api_say(proxyd, API_SIGN_IN, "", .code = "f00d"), 401,
+		    "a wrong sign-in code, try %d", i + 1);
+	is_int(api_say(proxyd, API_SIGN_IN, "", .code = "f00d"), 429,
+	    "then it waits");
+}
+
 /* Attempts from addresses that nobody has seen; how many are answered. */
 static int
 from_everywhere(uint32_t first, int n)
@@ -378,6 +390,8 @@ main(void)
 	no_offence();
 	shares();
 	registers();
+	(void)clear("192.0.2.7");
+	signs_in();
 	flood();
 	is_int(authd_scene_end(control, proxyd, NULL), 0,
 	    "authd stops in order");

@@ -74,6 +74,8 @@ commands(void)
 		{ "token create user u lifetime 8h permission a role r "
 		    "permission b org o", CTL_TOKEN_CREATE,
 		    " u|o|r|a,b|28800" },
+		{ "token once user u permission a lifetime 1h", CTL_TOKEN_ONCE,
+		    " u|||a|3600" },
 		{ "token create user u lifetime 7d", CTL_TOKEN_CREATE,
 		    " u||||604800" },
 		{ "close show", CTL_CLOSE, " show" },

@@ -152,6 +152,8 @@ calls(void)
 	api("GET", "/api/systems", API_SYSTEM_LIST);
 	api("POST", "/api/systems/register", API_SYSTEM_REGISTER);
 	api("GET", "/api/systems/register", API_SYSTEM_GET);
+	api("POST", "/api/sign-in", API_SIGN_IN);
+	api("GET", "/api/sign-in", -1);
 	api("PUT", "/api/systems/a.b", API_SYSTEM_UPDATE);
 	api("GET", "/api/systems/", 0);
 	api("POST", "/api/systems/a/regenerate-secret", API_SYSTEM_SECRET);

@@ -31,8 +31,7 @@ export function SignIn({ failure, onDone }: {
   const [token, set] = useState("");
   const [busy, setBusy] = useState(false);
   const [host, setHost] = useState("");
-  const [error, setError] = useState(failure === "" ? "" :
-    t("providerSaid", { why: failure }));
+  const [error, setError] = useState(failure);
 
   useEffect(() => {
     provider().then(setHost, () => {});

@@ -7,6 +7,8 @@ export const en = {
   systems: "Systems",
   signOut: "Sign out",
   signedOut: "You are signed out.",
+  signedOutHere:
+    "You are signed out here, but the identity provider could not be told.",
   expired: "The token is not valid any more. Sign in again.",
   language: "Language",
   theme: "Light or dark",
@@ -37,6 +39,10 @@ export const en = {
   signInAt: "Sign in at {host}",
   providerLost: "{host} does not answer as it should. Try again later.",
   providerSaid: "The identity provider did not sign you in: {why}",
+  onceBad:
+    "This one-time sign-in was used already, or is too old. Ask for another.",
+  onceMany: "Too many sign-ins were tried from here. Wait a while.",
+  onceFailed: "The server does not answer. Open the address again.",
   token: "Access token",
   tokenHelp:
     "Paste a token from relayctl token create. It stays in this page's " +

@@ -6,6 +6,8 @@ export const it: Texts = {
   systems: "Sistemi",
   signOut: "Esci",
   signedOut: "Sei uscito.",
+  signedOutHere:
+    "Sei uscito da qui, ma il provider di identità non è stato avvisato.",
   expired: "Il token non è più valido. Accedi di nuovo.",
   language: "Lingua",
   theme: "Chiaro o scuro",
@@ -35,6 +37,10 @@ export const it: Texts = {
   signInAt: "Accedi con {host}",
   providerLost: "{host} non risponde come dovrebbe. Riprova più tardi.",
   providerSaid: "Il provider di identità non ti ha fatto accedere: {why}",
+  onceBad:
+    "Questo accesso monouso è già stato usato o è scaduto. Chiedine un altro.",
+  onceMany: "Troppi tentativi di accesso da qui. Attendi un po'.",
+  onceFailed: "Il server non risponde. Apri di nuovo l'indirizzo.",
   token: "Token di accesso",
   tokenHelp:
     "Incolla un token di relayctl token create. Resta solo nella memoria " +
