@@ -106,7 +106,7 @@ function Page() {
   }
 }
 
-/** `failure`: what went wrong on the way back from the provider. */
+/** `failure`: what went wrong with signing in on the way here, for people. */
 export function App({ failure }: { failure: string }) {
   const [signedIn, setSignedIn] = useState(hasToken());
   const place = usePlace();
@@ -130,9 +130,9 @@ export function App({ failure }: { failure: string }) {
       <Top signedIn={signedIn} rights={rights} signOut={() => {
         api.endTerminals().catch(() => {});
         setToken("");
-        forget();
         setSignedIn(false);
-        tell(t("signedOut"));
+        void forget().then((told) =>
+          tell(t(told ? "signedOut" : "signedOutHere")));
       }} />
       {signedIn && <Lost />}
       <main id="content" tabIndex={-1}>

@@ -5,7 +5,8 @@
 // proves that the answer is to our question. A reload asks the provider without
 // a word to the user (prompt=none). A token that is about to end is renewed: by a
 // refresh token, kept in memory too, or else on that same way there and back,
-// after which terminals come back to their shells.
+// after which terminals come back to their shells. Signing out gives the refresh
+// token back, where the provider takes it (RFC 7009).
 import { setToken } from "./api";
 
 interface Settings {
@@ -19,6 +20,8 @@ interface Asked {
   state: string;
   verifier: string;
   token_endpoint: string;
+  /** "": it has none. */
+  revocation_endpoint: string;
   /** Where in the console it was. */
   place: string;
 }
@@ -28,7 +31,7 @@ const EARLY_MS = 60_000;	// before its end, or a third of a short life
 const AGAIN_MS = 5000;
 const SETTLED_MS = 30_000;	// a token that ended sooner is not asked for again
 let settings: Settings | undefined;
-let refresh = "", since = 0;
+let refresh = "", revocation = "", since = 0;
 let due: ReturnType<typeof setTimeout> | undefined;
 
 /** What relayd says of signing in; {} : a token is pasted. */
@@ -56,18 +59,20 @@ function random(): string {
 
 /** As the page's policy has it: from nowhere but the issuer's own origin. */
 async function endpoints(issuer: string): Promise<{
-  authorization: string; token: string;
+  authorization: string; token: string; revocation: string;
 }> {
   const r = await fetch(`${issuer.replace(/\/$/, "")}` +
     "/.well-known/openid-configuration", { credentials: "omit" });
   const doc = await r.json() as Record<string, unknown>;
   const authorization = String(doc.authorization_endpoint);
   const token = String(doc.token_endpoint);
+  const revocation = String(doc.revocation_endpoint ?? "");
 
   if (!r.ok || doc.issuer !== issuer || !authorization.startsWith("https://") ||
-      new URL(token).origin !== new URL(issuer).origin)
+      [token, revocation].some((u) => u !== "" &&
+        new URL(u).origin !== new URL(issuer).origin))
     throw new Error("the issuer's document is none of its own");
-  return { authorization, token };
+  return { authorization, token, revocation };
 }
 
 /** Leave for the provider; `quietly`: no question to the user there. */
@@ -76,7 +81,7 @@ export async function leave(quietly: boolean): Promise<void> {
   const at = await endpoints(s.issuer ?? "");
   const asked: Asked = {
     state: random(), verifier: random(), token_endpoint: at.token,
-    place: location.hash,
+    revocation_endpoint: at.revocation, place: location.hash,
   };
   const hash = await crypto.subtle.digest("SHA-256",
     new TextEncoder().encode(asked.verifier));
@@ -174,6 +179,7 @@ async function redeem(code: string, asked: Asked): Promise<void> {
   if (typeof said?.access_token !== "string")
     throw new Error("no token for the code");
   take(said, asked.token_endpoint);
+  revocation = asked.revocation_endpoint;
   sessionStorage.setItem(SIGNED, "yes");
 }
 
@@ -220,10 +226,25 @@ export async function arrive(): Promise<boolean> {
   return true;
 }
 
-/** Signed out here: a reload does not sign in again by itself. */
-export function forget(): void {
+/**
+ * Signed out here: a reload does not sign in again by itself, and the provider
+ * takes back what could. False: it could not be told.
+ */
+export async function forget(): Promise<boolean> {
+  const given = refresh;
+
   clearTimeout(due);
   due = undefined;
   refresh = "";
   sessionStorage.removeItem(SIGNED);
+  if (given === "" || revocation === "")
+    return true;
+  try {
+    return (await fetch(revocation, { method: "POST", credentials: "omit",
+      keepalive: true, body: new URLSearchParams({
+        client_id: settings?.client_id ?? "", token: given,
+        token_type_hint: "refresh_token" }) })).ok;
+  } catch {
+    return false;
+  }
 }

@@ -2,7 +2,7 @@
 // An identity provider that others wrote (oidc-provider), with keys of all five
 // kinds that are new at each start. Arguments: port, a file with certificate and
 // key, where its client comes from, how long a token lives, "refresh" if it is
-// refreshed.
+// refreshed: then a refresh token can be given back, too.
 'use strict';
 const crypto = require('crypto');
 const fs = require('fs');
@@ -48,6 +48,7 @@ import(pathToFileURL(require.resolve('oidc-provider'))).then(
       features: {
         clientCredentials: { enabled: true },
         deviceFlow: { enabled: true },
+        revocation: { enabled: refresh !== undefined },
         resourceIndicators: {
           enabled: true,
           useGrantedResource: () => true,

@@ -24,8 +24,9 @@ play(async (page, what, ok) => {
 		if (!r.url().endsWith("/token") || r.status() !== 200)
 			return;
 		const form = new URLSearchParams(r.request().postData());
-		given.push({ how: form.get("grant_type"),
-		    token: (await r.json()).access_token });
+		const said = await r.json();
+		given.push({ how: form.get("grant_type"), at: r.url(),
+		    token: said.access_token, refresh: said.refresh_token });
 	});
 	const same = async (text) => {
 		await page.locator(".tab .dot.good").waitFor();
@@ -37,6 +38,31 @@ play(async (page, what, ok) => {
 	const until = async (f) => {
 		while (!f())
 			await page.waitForTimeout(200);
+	};
+
+	/* The provider's own word that the refresh token is none any more. */
+	const renew = (g) => page.evaluate(async ({ at, refresh }) => {
+		const r = await fetch(at, { method: "POST", credentials: "omit",
+		    body: new URLSearchParams({ grant_type: "refresh_token",
+			client_id: "console", refresh_token: refresh }) });
+		return `${r.status} ${(await r.json()).error}`;
+	}, g);
+	const signedOut = async () => {
+		const revoked = page.waitForResponse((r) =>
+		    r.url().endsWith("/revocation") &&
+		    r.request().method() === "POST");
+		await page.goto(what.url + "#/sessions");
+		page.on("dialog", (d) => d.accept());
+		await page.getByRole("button", { name: "Sign out" }).click();
+		const r = await revoked;
+		const form = new URLSearchParams(r.request().postData());
+		ok(r.status() === 200 && form.get("token") ===
+		    given.at(-1).refresh && form.get("token_type_hint") ===
+		    "refresh_token", "signing out gives the refresh token back");
+		await page.getByText("You are signed out.").first().waitFor();
+		const said = await renew(given.at(-1));
+		ok(said === "400 invalid_grant",
+		    `and the provider takes it no more: ${said}`);
 	};
 
 	await page.goto(what.url);
@@ -62,8 +88,10 @@ play(async (page, what, ok) => {
 		{ ...localStorage }, { ...sessionStorage }, document.cookie]));
 	ok(!given.some((g) => kept.includes(g.token)) && !/refresh/.test(kept),
 	    `none is kept ${kept}`);
-	if (what.refresh)
+	if (what.refresh) {
+		await signedOut();
 		return;
+	}
 
 	await page.context().clearCookies();
 	await page.getByRole("button", { name: /^Sign in at localhost/ })
