@@ -10,7 +10,10 @@
 #include "imsg/proto.h"
 #include "relayd.h"
 
-/* Who is connected with whom. Only the second is ever sent a descriptor. */
+/*
+ * Who is connected with whom. Only the second is ever sent a descriptor, and none
+ * by somebody who is newer: it is about to leave.
+ */
 static const struct {
 	int	from, to, carries;
 } pairs[] = {
@@ -63,7 +66,9 @@ peers_join(struct child *c)
 		    o = child_after(o->instance)) {
 			if (o->chan == NULL || o->state == CHILD_STOPPING)
 				continue;
-			if (c->role == pairs[i].from && o->role == pairs[i].to)
+			if (c->role == pairs[i].from &&
+			    o->role == pairs[i].to &&
+			    !(pairs[i].carries && o->old))
 				peers_pair(c, o, pairs[i].carries);
 			else if (c->role == pairs[i].to &&
 			    o->role == pairs[i].from)

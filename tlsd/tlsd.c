@@ -42,6 +42,7 @@
 static const struct dispatch	table[] = {
 	PROC_ROWS
 	PROC_PEER_ROW
+	PROC_LEAVE_ROW
 	PROC_CERT_ROW
 	PROC_RELOAD_ROWS
 };
