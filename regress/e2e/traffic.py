@@ -9,7 +9,7 @@ import os
 import threading
 import time
 
-from harness import WAIT
+from harness import WAIT, GoClient, until
 from transfer import Transfer
 
 
@@ -171,3 +171,45 @@ class Traffic:
                                                         x.slowest))
         t.ok(self.down.intact(), "%s: downloads are byte for byte" % what)
         t.diag("%d downloads, %r" % (self.down.rounds, self.down.error))
+
+
+class Tunnels:
+    """Traffic on one tunnel, and others that idle beside it."""
+
+    def __init__(self, d, targets, idle):
+        self.d = d
+        keys = [d.add_system("box%d" % i) for i in range(idle + 1)]
+        self.clients = [GoClient(d, k, s, "web=127.0.0.1:%d" % targets.http)
+                        for k, s in keys]
+        try:
+            for c in self.clients:
+                c.event("manifest_sent")
+            until(lambda: len(self.up()) == idle + 1, "all tunnels", 120)
+            session = [s for s in self.up() if keys[0][0] in s["system"] or
+                       s["system"] == "box0"][0]["session"]
+            self.muxds = self.processes()
+            self.traffic = Traffic(d, session, d.token(lifetime="2h"))
+        except BaseException:
+            self.__exit__()
+            raise
+
+    def up(self):
+        return [s for s in self.d.sessions() if s["tunnel"] == "up"]
+
+    def processes(self):
+        return {p["pid"] for p in self.d.processes("muxd")}
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *exc):
+        for c in self.clients:
+            c.stop()
+
+    def over(self, t, what):
+        """Nothing has failed, and no tunnel has noticed."""
+        self.traffic.over(t, what)
+        t.equal(self.processes(), self.muxds, "all %d tunnels have the process "
+                "that they had" % len(self.clients))
+        t.ok(not any(c.out.has('"event":"closed"') for c in self.clients),
+             "no client lost its tunnel")

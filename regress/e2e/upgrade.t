@@ -7,12 +7,10 @@ import os
 import shutil
 import signal
 import subprocess
-import tempfile
 import time
 
-import harness
 from harness import GoClient, Relayd, Tap, Targets, until
-from upgrades import programs
+from upgrades import own_programs
 
 t = Tap()
 
@@ -78,9 +76,7 @@ def retired(d, pid):
     return pid not in [int(p["pid"]) for p in d.processes("muxd")]
 
 
-place = tempfile.mkdtemp(prefix="relayd-programs-")
-os.chmod(place, 0o755)
-programs(harness.BUILD, place)
+place = own_programs()
 
 fault = os.path.join(place, "fault")
 os.environ["RELAYD_TEST_UPGRADE"] = fault

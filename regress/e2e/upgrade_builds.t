@@ -4,15 +4,13 @@
 a message in the middle of the list, and fields in the middle of others
 (--enable-next-messages), so that what is not translated is an offence."""
 
-import os
 import shutil
-import tempfile
 import time
 
 import harness
 from harness import GoClient, Relayd, Tap, Targets, until
 from traffic import Traffic
-from upgrades import next_build, programs, upgrade
+from upgrades import next_build, own_programs, programs, upgrade
 
 ROUNDS = 2
 
@@ -20,9 +18,7 @@ t = Tap()
 
 
 builds = {"next": next_build(t), "ours": harness.BUILD}
-place = tempfile.mkdtemp(prefix="relayd-programs-")
-os.chmod(place, 0o755)
-programs(builds["ours"], place)
+place = own_programs()
 
 with Targets() as targets, Relayd(t, build=place) as d:
     key, secret = d.add_system("box")

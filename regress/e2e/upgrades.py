@@ -5,8 +5,9 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 
-from harness import SRC, until
+from harness import BUILD, SRC, until
 
 
 def programs(build, where):
@@ -17,6 +18,28 @@ def programs(build, where):
             new = os.path.join(where, d, name)
             shutil.copy2(os.path.join(build, d, name), new + ".new")
             os.rename(new + ".new", new)
+
+
+def own_programs():
+    """Where those of this build are, to be exchanged."""
+    place = tempfile.mkdtemp(prefix="relayd-programs-")
+    os.chmod(place, 0o755)
+    programs(BUILD, place)
+    return place
+
+
+class Fault:
+    """What the next new program is to do, in a test build; it reads this at any
+    moment, so that it is changed at once."""
+
+    def __init__(self, place):
+        self.path = os.path.join(place, "fault")
+        os.environ["RELAYD_TEST_UPGRADE"] = self.path
+
+    def word(self, text):
+        with open(self.path + ".new", "w") as f:
+            f.write(text)
+        os.rename(self.path + ".new", self.path)
 
 
 def upgrade(t, d, what):
