@@ -14,9 +14,11 @@
 
 #include "base/compat.h"
 #include "base/log.h"
+#include "signals.h"
 #include "upgrade.h"
 
 #define GUARD_S		60	/* for all of it */
+#define TABLE_S		10	/* until we turn, at most */
 #define WHY_MAX		160
 #define ENVIRONMENT	1024	/* variables */
 
@@ -51,8 +53,6 @@ why_set(const char *why)
 static void
 go(const char *why)
 {
-	sigset_t	none;
-
 	if (!guard.on)
 		return;
 	guard.on = 0;
@@ -60,8 +60,7 @@ go(const char *why)
 	if (guard.p != NULL)
 		tablefile_pass(guard.p, guard.len, 1);
 	(void)fcntl(guard.table, F_SETFD, 0);
-	sigemptyset(&none);
-	(void)sigprocmask(SIG_SETMASK, &none, NULL);
+	signals_block();
 	(void)fexecve(guard.exe, env()->argv, guard.envp);
 }
 
@@ -108,6 +107,15 @@ handlers(void (*fn)(int))
 	(void)sigprocmask(SIG_UNBLOCK, &set, NULL);
 }
 
+/* Before the service manager thinks that we hang, and ends us. */
+static unsigned
+table_seconds(void)
+{
+	unsigned	n = notify_patience() / 2;
+
+	return (n > 0 && n < TABLE_S ? n : TABLE_S);
+}
+
 void
 goback_guard(int table, int exe, int (*writer)(char *, size_t))
 {
@@ -125,7 +133,7 @@ goback_guard(int table, int exe, int (*writer)(char *, size_t))
 		(void)atexit(on_exit_called);
 	guard.exits = 1;
 	handlers(on_fault);
-	(void)alarm(GUARD_S);
+	(void)alarm(table_seconds());
 }
 
 void
@@ -139,6 +147,7 @@ void
 goback_taken(void)
 {
 	guard.taken = 1;
+	(void)alarm(GUARD_S);
 }
 
 void

@@ -10,6 +10,7 @@
 #include "base/build.h"
 #include "base/compat.h"
 #include "base/log.h"
+#include "entries.h"
 #include "imsg/proto.h"
 #include "metrics/count.h"
 #include "upgrade.h"
@@ -137,6 +138,7 @@ handover_write(char *err, size_t err_size)
 	head_save(&t);
 	child_save(&t);
 	listen_save(&t);
+	entries_save(&t);
 	give_each(pass_save, &t);
 	spawn_save(&t);
 	if (table_end(&t) == 0)

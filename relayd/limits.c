@@ -88,7 +88,12 @@ children_beside(const struct conf *c)
 static uint64_t
 files_beside(const struct conf *c)
 {
-	return (FILES_OTHER + FILES_PER_PROXYD * limits_proxyds(c));
+	unsigned	proxyds = limits_proxyds(c);
+	unsigned	tlsds = limits_places(c, ROLE_TLSD);
+
+	/* Who has which place has a socket for each listener (entries.h). */
+	return (FILES_OTHER + FILES_PER_PROXYD * proxyds +
+	    c->n_listen * (proxyds > tlsds ? proxyds : tlsds));
 }
 
 uint64_t

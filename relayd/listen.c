@@ -16,6 +16,7 @@
 
 #include "base/compat.h"
 #include "base/log.h"
+#include "entries.h"
 #include "upgrade.h"
 
 #define BACKLOG		1024
@@ -25,8 +26,8 @@
 /*
  * Each proxyd has listening sockets of its own, bound for it when it starts
  * (SO_REUSEPORT): what a broken one does to them, which options it sets or that
- * it shuts them down, is nobody else's, and goes with it. What we keep is only
- * bound: it holds the port.
+ * it shuts them down, is nobody else's, and goes with it, but at an upgrade
+ * (entries.h). What we keep here is only bound: it holds the port.
  */
 static struct {
 	struct door {
@@ -438,11 +439,15 @@ desk_send(struct child *to, int fd, uint32_t flags)
 static int
 door_send(struct child *to, struct door *d, const struct conf_listen *l)
 {
-	int	fd = d->next != -1 ? d->next : door_bind(d);
+	int	fd = entries_inherit(to, &d->addr, d->len);
 
-	d->next = -1;
-	if (fd == -1)
-		return (-1);
+	if (fd == -1) {
+		fd = d->next != -1 ? d->next : door_bind(d);
+		d->next = -1;
+		if (fd == -1)
+			return (-1);
+		entries_keep(to, &d->addr, d->len, fd);
+	}
 	return (say_listener(to->chan, 0, fd, &(struct msg_listener){
 	    .flags = l->flags, .addr = l->address }));
 }

@@ -11,6 +11,15 @@
 #include "base/log.h"
 #include "relayd.h"
 
+unsigned
+notify_patience(void)
+{
+	const char	*text = getenv("WATCHDOG_USEC");
+
+	return (text == NULL ? 0 :
+	    (unsigned)(strtoull(text, NULL, 10) / 1000000));
+}
+
 /* sd_notify(3): one datagram, to where the service manager has said. */
 void
 notify_tell(const char *state)

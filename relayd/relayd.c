@@ -25,11 +25,10 @@
 #include "cfg.h"
 #include "base/compat.h"
 #include "base/log.h"
+#include "signals.h"
+#include "strangers.h"
 #include "upgrade.h"
 
-#define NSIGNALS	5
-
-static struct event	*signals[NSIGNALS];
 static int		 from_env, from_file;	/* where it is written */
 
 static void	usage(FILE *, int) __attribute__((noreturn));
@@ -41,8 +40,7 @@ static const char *absolute(const char *);
 static void	reserve_fds(void);
 static void	background(void);
 static void	background_log(void);
-static void	signals_init(void);
-static void	on_signal(evutil_socket_t, short, void *);
+static void	on_signal(int);
 static void	parse_error(void *, const char *);
 
 static void
@@ -106,7 +104,7 @@ main(int argc, char **argv)
 	listen_init();
 	if (!env()->foreground && !taken_over)
 		background();
-	signals_init();
+	signals_init(env()->base, on_signal);
 	watch_init();
 	if (taken_over)
 		takeover_children();
@@ -299,27 +297,6 @@ background(void)
 	log_printer(to_syslog);
 }
 
-static void
-signals_init(void)
-{
-	static const int	wanted[NSIGNALS] = { SIGCHLD, SIGHUP, SIGINT,
-	    SIGTERM, SIGUSR2 };
-	sigset_t		none;
-	size_t			i;
-
-	signal(SIGPIPE, SIG_IGN);
-	signal(SIGUSR1, SIG_IGN);
-	for (i = 0; i < NSIGNALS; i++) {
-		signals[i] = evsignal_new(env()->base, wanted[i], on_signal,
-		    NULL);
-		if (signals[i] == NULL || event_add(signals[i], NULL) == -1)
-			fatalx("signals: out of memory");
-	}
-	/* Those that came during an upgrade. */
-	sigemptyset(&none);
-	(void)sigprocmask(SIG_SETMASK, &none, NULL);
-}
-
 /* Who asks with a signal (the id) is told by the log, which has the rest. */
 static void
 signal_answered(uint64_t who, uint32_t id, unsigned code, const char *text)
@@ -330,10 +307,8 @@ signal_answered(uint64_t who, uint32_t id, unsigned code, const char *text)
 }
 
 static void
-on_signal(evutil_socket_t sig, short what, void *arg)
+on_signal(int sig)
 {
-	(void)what;
-	(void)arg;
 	switch (sig) {
 	case SIGCHLD:
 		supervise_reap();
@@ -357,15 +332,12 @@ on_signal(evutil_socket_t sig, short what, void *arg)
 static void
 relayd_exit(void)
 {
-	size_t	i;
-
+	strangers_end();
 	listen_close();
 	watch_clear();
 	acme_clear();
 	log_info("stopped");
-	for (i = 0; i < NSIGNALS; i++)
-		if (signals[i] != NULL)
-			event_free(signals[i]);
+	signals_clear();
 	clock_clear();
 	event_base_free(env()->base);
 	exit(env()->status);

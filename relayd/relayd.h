@@ -340,8 +340,6 @@ struct supervise_ops {
 	int	(*turning)(void);
 };
 void	supervise_take(int serving, const struct supervise_ops *who);
-/* A process that is no child of ours here, but may be somebody's. */
-void	supervise_strangers(int (*ended)(pid_t, int status));
 /* For replace.c: the places; fill one; ask somebody to go. */
 struct slot	*supervise_slots(unsigned *n);
 void	supervise_fill(struct slot *);
@@ -349,6 +347,8 @@ void	supervise_end(struct child *);
 /* Orderly, in `seconds` at most; 0: when what it has has ended. */
 void	supervise_leave(struct child *, uint32_t seconds);
 int	supervise_is_serving(void);
+/* Has READY=1 been said? */
+int	supervise_is_noted(void);
 /* Has every place had somebody who answers, of late? */
 int	supervise_is_well(void);
 unsigned	 supervise_restarts(const struct child *);
@@ -385,6 +385,8 @@ int	watch_on_pong(struct chan *, struct imsg *);
 /* ---- notify.c: "READY=1" and the like, to the service manager if any ---- */
 
 void	notify_tell(const char *state);
+/* For how many seconds we may be silent; 0: as long as we like. */
+unsigned notify_patience(void);
 
 /* ---- parent.c: what children may say ---- */
 

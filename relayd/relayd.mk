@@ -11,7 +11,7 @@ relayd_OBJS =	relayd/relayd.o relayd/source.o relayd/env.o relayd/parent.o relay
 		relayd/ctl_parent.o relayd/users.o relayd/files.o relayd/keyfiles.o \
 		relayd/acme.o relayd/certs.o relayd/peers.o relayd/limits.o \
 		relayd/pages.o relayd/processes.o relayd/usage.o relayd/upgrade.o \
-		relayd/takeover.o relayd/replace.o relayd/retire.o relayd/goback.o relayd/program.o \
+		relayd/takeover.o relayd/replace.o relayd/retire.o relayd/goback.o relayd/entries.o relayd/signals.o relayd/strangers.o relayd/program.o \
 		relayd/tablefile.o relayd/handover.o relayd/table.o common/imsg/protosum.o \
 		$(metrics_OBJS) common/metrics/count.o $(cfg_OBJS) $(ctl_OBJS) \
 		common/imsg/chan.o common/base/build.o common/base/clock.o \

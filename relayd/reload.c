@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "cfg.h"
 #include "base/compat.h"
@@ -89,6 +90,25 @@ reload_fixed(const struct conf *old, const struct conf *new)
 	return (NULL);
 }
 
+/*
+ * The service manager knows by the time which signal this answers
+ * (Type=notify-reload). Who has never been ready says nothing.
+ */
+static void
+reload_tell(int on)
+{
+	struct timespec	ts;
+	char		text[64];
+
+	if (!supervise_is_noted() || env()->stopping)
+		return;
+	(void)clock_gettime(CLOCK_MONOTONIC, &ts);
+	snprintf(text, sizeof(text), "RELOADING=1\nMONOTONIC_USEC=%llu",
+	    (unsigned long long)ts.tv_sec * 1000000 +
+	    (unsigned long long)ts.tv_nsec / 1000);
+	notify_tell(on ? text : "READY=1");
+}
+
 int
 reload_is_running(void)
 {
@@ -103,11 +123,14 @@ reload_start(reload_done_fn done, uint64_t who, uint32_t id)
 	char		 err[MESSAGE_SIZE];
 	int		 errors;
 
+	reload_tell(1);
 	if (reload.running || env()->stopping || env()->upgrading ||
 	    env()->guarded) {
 		done(who, id, 409, reload.running ?
 		    "another reload is under way" : env()->stopping ?
 		    "relayd is stopping" : "an upgrade is under way");
+		if (!reload.running)
+			reload_tell(0);
 		return;
 	}
 	memset(&reload, 0, sizeof(reload));
@@ -247,4 +270,5 @@ reload_end(void)
 		reload.done(reload.who, reload.id, 400, reload.why_not);
 	}
 	log_request(NULL);
+	reload_tell(0);
 }

@@ -157,6 +157,8 @@ replace_ready(struct child *c)
 	struct slot	*s;
 	unsigned	 i, n;
 
+	if (env()->stopping)
+		return;
 	if (replace.step == REPLACE_AUTHD && c->role == ROLE_AUTHD && !c->old)
 		turn(c);
 	if (replace.step != REPLACE_REST)

@@ -19,7 +19,9 @@
 #include "base/compat.h"
 #include "base/log.h"
 #include "metrics/count.h"
-#include "relayd.h"
+#include "entries.h"
+#include "strangers.h"
+#include "upgrade.h"
 
 #define BACKOFF_MIN_MS	100
 #define BACKOFF_MAX_MS	10000
@@ -37,7 +39,6 @@ static struct {
 	int		told;		/* to stop: all up to this order */
 	uint64_t	stop_ms;	/* when we were told to */
 	const struct supervise_ops *who;	/* replaces old ones */
-	int		(*strangers)(pid_t, int);
 } supervised;
 
 static void	slot_start(void *);
@@ -157,12 +158,6 @@ supervise_end(struct child *c)
 	stop_child(c);
 }
 
-void
-supervise_strangers(int (*ended)(pid_t, int))
-{
-	supervised.strangers = ended;
-}
-
 /* Until then, and a moment to stop. */
 static void
 leave_deadline(struct child *c)
@@ -190,6 +185,12 @@ int
 supervise_is_serving(void)
 {
 	return (supervised.serving);
+}
+
+int
+supervise_is_noted(void)
+{
+	return (supervised.noted);
 }
 
 /* Into the place that it had, if that is there and nobody has it. */
@@ -291,6 +292,8 @@ static void
 slot_give_up(const struct slot *s)
 {
 	log_warnx("cannot start: %s gave up", role_name(s->role));
+	if (env()->guarded)
+		goback_now("the new program cannot start its processes");
 	env()->status = 1;
 	supervise_stop();
 }
@@ -411,8 +414,7 @@ supervise_reap(void)
 		if (pid <= 0)
 			break;
 		if ((c = child_find_pid(pid)) == NULL) {
-			if (supervised.strangers != NULL)
-				(void)supervised.strangers(pid, status);
+			(void)strangers_ended(pid, status);
 			continue;
 		}
 		usage_ended(c, &used);
@@ -494,6 +496,7 @@ child_ended(struct child *c, int status)
 		log_debug("%s: ended: %s", child_name(c), why);
 	if (role_info(c->role)->flags & RF_DOORS)
 		end_given(c);
+	entries_ended(c);
 	if (surprise)
 		tell_crash(c, status);
 	follows = supervised.who != NULL && supervised.who->ended(c, why);
@@ -562,6 +565,8 @@ supervise_stop(void)
 	gauge(CT_STOPPING, 1);
 	supervised.stop_ms = clock_ms();
 	log_info("stopping");
+	upgrade_stop();
+	entries_close();
 	notify_tell("STOPPING=1");
 	timer_init(&supervised.head_start, stop_rest, NULL);
 	stop_next();

@@ -97,5 +97,7 @@ tablefile_pass(const uint8_t *p, size_t len, int on)
 			pass(r.desk.fd, r.desk.inode, on);
 		else if (r.type == TABLE_PROGRAM)
 			pass(r.program.fd, r.program.inode, on);
+		else if (r.type == TABLE_ENTRY)
+			pass(r.entry.fd, r.entry.inode, on);
 	}
 }

@@ -18,7 +18,10 @@
 #include "base/build.h"
 #include "base/compat.h"
 #include "base/log.h"
+#include "entries.h"
 #include "imsg/proto.h"
+#include "signals.h"
+#include "strangers.h"
 #include "upgrade.h"
 
 #define CHECK_SAYS_FD	3
@@ -120,31 +123,51 @@ table_judge(const char **why)
 static void
 names(void)
 {
-	sigset_t	none;
-
 	(void)prctl(PR_SET_NAME, "relayd", 0, 0, 0);
 	if (takeover.how != TAKEOVER_BACK)
 		return;
 	/* A fault may have brought us here. */
-	sigemptyset(&none);
-	(void)sigprocmask(SIG_SETMASK, &none, NULL);
+	signals_block();
 }
 
 #ifdef RELAYD_TESTING
+/* What the test wants of us now. */
+static void
+test_word(char *word, size_t size)
+{
+	const char	*path = getenv("RELAYD_TEST_UPGRADE");
+	FILE		*f;
+
+	word[0] = '\0';
+	if (path == NULL || (f = fopen(path, "re")) == NULL)
+		return;
+	if (fgets(word, (int)size, f) == NULL)
+		word[0] = '\0';
+	fclose(f);
+}
+
+/* Come no further as long as it says so. */
+static void
+test_hold(const char *here)
+{
+	char	word[16];
+
+	do {
+		usleep(20000);
+		test_word(word, sizeof(word));
+	} while (strcmp(word, here) == 0);
+}
+
 /* As a new program that is broken in a way that its look does not show. */
 static void
 test_fault(void)
 {
-	const char	*path = getenv("RELAYD_TEST_UPGRADE");
-	char		 word[16] = "";
-	FILE		*f;
+	char	word[16];
 
-	if (takeover.how != TAKEOVER_NEW || path == NULL ||
-	    (f = fopen(path, "re")) == NULL)
+	if (takeover.how != TAKEOVER_NEW)
 		return;
-	if (fscanf(f, "%15s", word) != 1)
-		word[0] = '\0';
-	fclose(f);
+	test_hold("wait");
+	test_word(word, sizeof(word));
 	if (strcmp(word, "crash") == 0)
 		raise(SIGSEGV);
 	if (strcmp(word, "exit") == 0)
@@ -246,6 +269,9 @@ keep_record(const struct table_record *r)
 	case TABLE_PROGRAM:
 		keep(r->program.fd, r->program.inode);
 		break;
+	case TABLE_ENTRY:
+		keep(r->entry.fd, r->entry.inode);
+		break;
 	default:
 		break;
 	}
@@ -292,6 +318,9 @@ takeover_check(void)
 	char			 err[1200], says[128];
 	const char		*why;
 
+#ifdef RELAYD_TESTING
+	test_hold("look");
+#endif
 	takeover.table = CHECK_TABLE_FD;
 	if (program_judge_all(err, sizeof(err)) == -1) {
 		fprintf(stderr, "%s\n", err);
@@ -322,9 +351,17 @@ take_desk(const struct table_record *r)
 		listen_take_desk(&r->desk);
 }
 
+static void
+take_entry(const struct table_record *r)
+{
+	if (tablefile_inode((int)r->entry.fd) == r->entry.inode)
+		entries_take(&r->entry);
+}
+
 void
 takeover_listeners(void)
 {
+	each(TABLE_ENTRY, take_entry);
 	each(TABLE_DOOR, take_door);
 	each(TABLE_DESK, take_desk);
 }
@@ -393,6 +430,7 @@ takeover_children(void)
 	    replace_init(takeover_done) : NULL);
 	if (takeover.how == TAKEOVER_NEW)
 		return;
+	strangers_find(STOP_MS);
 	log_warnx("upgrade: not done: %s", takeover.why);
 	admin_upgraded(500, takeover.why);
 }
@@ -406,6 +444,7 @@ takeover_done(void)
 
 	goback_over();
 	spawn_forget_old();
+	entries_settled();
 	close(takeover.table);
 	snprintf(text, sizeof(text), "upgraded from %s to %s", takeover.build,
 	    build_id);

@@ -21,6 +21,7 @@
 #include "base/compat.h"
 #include "base/compat_spawn.h"
 #include "base/log.h"
+#include "strangers.h"
 #include "upgrade.h"
 
 #define CHECK_MS	(30 * 1000)	/* for the new program to look */
@@ -53,7 +54,7 @@ static struct {
 
 static void	check_read(evutil_socket_t, short, void *);
 static void	check_over(void);
-static int	check_ended(pid_t, int);
+static void	check_ended(int);
 static void	quiet_wait(void *);
 static void	go(void);
 
@@ -74,7 +75,6 @@ upgrade_init(int argc, char **argv)
 void
 upgrade_open(void)
 {
-	supervise_strangers(check_ended);
 	upgrade.exe = open("/proc/self/exe", O_PATH | O_CLOEXEC);
 }
 
@@ -152,7 +152,12 @@ check_start(char *err, size_t err_size)
 		upgrade.checker = 0;
 		return (-1);
 	}
-	return (0);
+	if (strangers_add(upgrade.checker, check_ended) == 0)
+		return (0);
+	snprintf(err, err_size, "out of memory");
+	(void)kill(upgrade.checker, SIGKILL);
+	upgrade.checker = 0;
+	return (-1);
 }
 
 static void
@@ -224,16 +229,13 @@ check_read(evutil_socket_t fd, short what, void *arg)
 	check_over();
 }
 
-static int
-check_ended(pid_t pid, int status)
+static void
+check_ended(int status)
 {
-	if (pid == 0 || pid != upgrade.checker)
-		return (0);
 	upgrade.checker = 0;
 	upgrade.status = status;
 	upgrade.ended = 1;
 	check_over();
-	return (1);
 }
 
 /* Its last line, for people. */
@@ -289,10 +291,6 @@ quiet_wait(void *arg)
 	const char	*busy;
 
 	(void)arg;
-	if (env()->stopping) {
-		no(409, "relayd is stopping");
-		return;
-	}
 	/* It is older than its children, which know what it says. */
 	for (c = child_after(0); c != NULL; c = child_after(c->instance))
 		child_speak(c, upgrade.protocol);
@@ -310,6 +308,20 @@ quiet_wait(void *arg)
 	timer_set(&upgrade.timer, QUIET_MS);
 }
 
+void
+upgrade_stop(void)
+{
+	if (env()->upgrading)
+		no(409, "relayd is stopping");
+	if (upgrade.checker != 0)
+		(void)kill(upgrade.checker, SIGKILL);
+	if (!env()->guarded)
+		return;
+	/* Who stops does not go back. */
+	goback_over();
+	admin_upgraded(409, "relayd is stopping");
+}
+
 /* The point of no return, but for what the new one returns to. */
 static void
 go(void)
@@ -317,7 +329,6 @@ go(void)
 	char		 err[256], variable[128], *envp[ENVIRONMENT + 2];
 	const uint8_t	*p;
 	const char	*why;
-	sigset_t	 all, none;
 	size_t		 len;
 	int		 table;
 
@@ -335,13 +346,9 @@ go(void)
 	tablefile_pass(p, len, 1);
 	(void)fcntl(table, F_SETFD, 0);
 	(void)fcntl(upgrade.exe, F_SETFD, 0);
-	/* What comes in between waits for the new one. */
-	sigfillset(&all);
-	(void)sigprocmask(SIG_SETMASK, &all, NULL);
+	/* Signals that come in between wait for the new one (signals.h). */
 	(void)fexecve(upgrade.program, env()->argv, envp);
 	snprintf(err, sizeof(err), "exec: %s", strerror(errno));
-	sigemptyset(&none);
-	(void)sigprocmask(SIG_SETMASK, &none, NULL);
 	tablefile_pass(p, len, 0);
 	(void)fcntl(upgrade.exe, F_SETFD, FD_CLOEXEC);
 	close(table);

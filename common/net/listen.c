@@ -86,6 +86,9 @@ listen_some(struct listener *l)
 		    SOCK_NONBLOCK | SOCK_CLOEXEC);
 		if (fd == -1 && (errno == EMFILE || errno == ENFILE))
 			listeners.ops->none_left();
+		/* Who had it before an upgrade has it still, for a while. */
+		if (fd == -1 && errno == EINVAL)
+			fatalx("a listening socket was shut down");
 		if (fd == -1)
 			break;
 		addr_of_sockaddr(&a, (struct sockaddr *)&ss);
