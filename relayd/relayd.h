@@ -340,6 +340,8 @@ struct supervise_ops {
 	int	(*turning)(void);
 };
 void	supervise_take(int serving, const struct supervise_ops *who);
+/* Who is to be told when we begin to stop. */
+void	supervise_on_stop(void (*)(void));
 /* For replace.c: the places; fill one; ask somebody to go. */
 struct slot	*supervise_slots(unsigned *n);
 void	supervise_fill(struct slot *);

@@ -29,6 +29,7 @@
 #define SLOTS_MAX	136	/* 64 proxyds, 64 tlsds, and some */
 #define HEAD_START_MS	200	/* for termd to say 1001 before its stream goes */
 #define WELL_MS		30000	/* a place may be empty, or full of one that hangs */
+#define ON_STOP_MAX	2	/* upgrade.c, takeover.c */
 #define AGAIN_MS	1000	/* a second signal so soon is the first's echo */
 
 static struct {
@@ -39,6 +40,7 @@ static struct {
 	int		told;		/* to stop: all up to this order */
 	uint64_t	stop_ms;	/* when we were told to */
 	const struct supervise_ops *who;	/* replaces old ones */
+	void		(*on_stop[ON_STOP_MAX])(void);
 } supervised;
 
 static void	slot_start(void *);
@@ -185,6 +187,18 @@ int
 supervise_is_serving(void)
 {
 	return (supervised.serving);
+}
+
+void
+supervise_on_stop(void (*fn)(void))
+{
+	unsigned	i = 0;
+
+	while (i < ON_STOP_MAX && supervised.on_stop[i] != NULL)
+		i++;
+	if (i == ON_STOP_MAX)
+		fatalx("more to tell of a stop than there is room for");
+	supervised.on_stop[i] = fn;
 }
 
 int
@@ -552,6 +566,7 @@ void
 supervise_stop(void)
 {
 	struct child	*c;
+	unsigned	 i;
 
 	if (env()->stopping && clock_ms() - supervised.stop_ms < AGAIN_MS)
 		return;
@@ -565,7 +580,8 @@ supervise_stop(void)
 	gauge(CT_STOPPING, 1);
 	supervised.stop_ms = clock_ms();
 	log_info("stopping");
-	upgrade_stop();
+	for (i = 0; i < ON_STOP_MAX && supervised.on_stop[i] != NULL; i++)
+		supervised.on_stop[i]();
 	entries_close();
 	notify_tell("STOPPING=1");
 	timer_init(&supervised.head_start, stop_rest, NULL);

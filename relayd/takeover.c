@@ -414,9 +414,20 @@ take_child(const struct table_record *r)
 	}
 }
 
+/* Who stops does not go back. */
+static void
+stopping(void)
+{
+	if (!env()->guarded)
+		return;
+	goback_over();
+	admin_upgraded(409, "relayd is stopping");
+}
+
 void
 takeover_children(void)
 {
+	supervise_on_stop(stopping);
 	child_number_from(takeover.head.last_instance + 1);
 	each(TABLE_PROGRAM, take_program);
 	each(TABLE_CHILD, take_child);

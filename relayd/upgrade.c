@@ -56,6 +56,7 @@ static void	check_read(evutil_socket_t, short, void *);
 static void	check_over(void);
 static void	check_ended(int);
 static void	quiet_wait(void *);
+static void	stopping(void);
 static void	go(void);
 
 void
@@ -75,6 +76,7 @@ upgrade_init(int argc, char **argv)
 void
 upgrade_open(void)
 {
+	supervise_on_stop(stopping);
 	upgrade.exe = open("/proc/self/exe", O_PATH | O_CLOEXEC);
 }
 
@@ -308,18 +310,14 @@ quiet_wait(void *arg)
 	timer_set(&upgrade.timer, QUIET_MS);
 }
 
-void
-upgrade_stop(void)
+/* We stop: nobody looks any more. */
+static void
+stopping(void)
 {
 	if (env()->upgrading)
 		no(409, "relayd is stopping");
 	if (upgrade.checker != 0)
 		(void)kill(upgrade.checker, SIGKILL);
-	if (!env()->guarded)
-		return;
-	/* Who stops does not go back. */
-	goback_over();
-	admin_upgraded(409, "relayd is stopping");
 }
 
 /* The point of no return, but for what the new one returns to. */

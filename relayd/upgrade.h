@@ -40,9 +40,6 @@ void	upgrade_open(void);
 /* Start one. `done` is called once: code and text as in CTL_DONE. */
 void	upgrade_start(reload_done_fn, uint64_t who, uint32_t id);
 
-/* We stop: whatever is left of one is over. */
-void	upgrade_stop(void);
-
 /* ---- program.c: what may be run ---- */
 
 /*
