@@ -290,13 +290,42 @@ def next_version(tmp, deb):
     return new
 
 
+def processes(root):
+    """Who has a place: role, program, pid."""
+    rows = json.loads(root.says("relayctl", "-j", "show", "processes"))
+    return {(p["role"], p["program"], p["pid"]) for p in rows
+            if p["role"] in ("parent", "authd", "control", "proxyd")}
+
+
+def took_over(root, before, said):
+    """What was running is the program that is installed now."""
+    t.match(said, r"(?m)^upgraded from \S+ to \S+$", "the daemon became it")
+    until(lambda: not [p for p in processes(root) if p[0] in ("authd",
+          "control") and p[1] == "old"], "the old ones to have gone")
+    now = processes(root)
+    pid = [p[2] for p in now if p[0] == "parent"][0]
+    t.equal({p for p in now if p[0] == "parent"},
+            {p for p in before if p[0] == "parent"}, "with its process id")
+    current = {p for p in now if p[1] == "current" and p[0] != "parent"}
+    t.equal({p[0] for p in current}, {"authd", "control", "proxyd"},
+            "there are new processes")
+    t.equal(current & before, set(), "none of which was there")
+    exe = {root.says("readlink", "/proc/%s/exe" % p) for _, _, p in
+           current | {("", "", pid)}}
+    t.equal(exe, {"/usr/sbin/relayd"} | {"/usr/libexec/relayd/" + r for r in
+                                         ("authd", "control", "proxyd")},
+            "all of the programs that are installed")
+
+
 def upgrade(root, new):
     with tunnel(root), Connection(root) as c:
         c.echo("before")
         held = tunnels(root)
         t.equal(len(held), 2, "a tunnel, and a connection through it")
+        before = processes(root)
         r = root.install([new])
         good(r, "the next version is installed")
+        took_over(root, before, r.stdout)
         t.match(root.says("dpkg-query", "-W", "relayd"), r"\+next$",
                 "it is that version")
         c.echo("behind")
@@ -305,6 +334,16 @@ def upgrade(root, new):
         with Connection(root) as other:
             other.echo("another")
             t.ok(True, "and another one is let in")
+        # What else apt and needrestart(1) do after an installation.
+        before = processes(root)
+        good(root.run("dpkg", "--triggers-only", "-a"), "triggers")
+        t.equal(processes(root), before, "restart nobody")
+        r = root.run("/etc/needrestart/restart.d/relayd.service")
+        good(r, "needrestart's restart")
+        took_over(root, before, r.stdout)
+        c.echo("in the end")
+        t.ok(set(held) <= set(tunnels(root)), "the connection goes on, in the "
+             "same processes")
 
 
 def purge(root, before):
