@@ -9,6 +9,7 @@
 #include "authd/core/rowlog.h"
 #include "authd/core/session.h"
 #include "authd/facts.h"
+#include "authd/msg/member.h"
 #include "authd/turn.h"
 #include "base/clock.h"
 #include "base/compat.h"
@@ -83,8 +84,12 @@ add_session(cJSON *list, const struct session_row *row)
 	    api_time(row->started_at, text));
 	cJSON_AddStringToObject(o, "expires_at",
 	    api_time(row->expires_at, text));
-	cJSON_AddBoolToObject(o, "tunnel_connected",
-	    se != NULL && se->tunnel != NULL);
+	/* Of one that another member has: as the store has it. */
+	cJSON_AddBoolToObject(o, "tunnel_connected", se != NULL ?
+	    se->tunnel != NULL : row->status == SESSION_ACTIVE &&
+	    member_is_elsewhere(row->member));
+	if (member_is_one() && row->member[0] != '\0')
+		cJSON_AddStringToObject(o, "member", row->member);
 	if (api_health(row->health)[0] != '\0')
 		cJSON_AddStringToObject(o, "health", api_health(row->health));
 	present.names = cJSON_AddArrayToObject(o, "operators");

@@ -11,6 +11,7 @@
 #include "authd/core/ticket.h"
 #include "authd/msg/admit.h"
 #include "authd/msg/credit.h"
+#include "authd/msg/member.h"
 #include "authd/msg/recording.h"
 #include "authd/store/audit.h"
 #include "authd/store/store.h"
@@ -18,6 +19,7 @@
 #include "base/clock.h"
 #include "base/compat.h"
 #include "ctl.h"
+#include "elsewhere.h"
 
 static void
 show_sessions(struct ctl *ctl, const struct facts *f)
@@ -27,7 +29,8 @@ show_sessions(struct ctl *ctl, const struct facts *f)
 
 	(void)f;
 	ctl_row(&ctl->asker, "session", "system", "key", "node", "status",
-	    "tunnel", "services", "streams", "started", "expires", CTL_END);
+	    "tunnel", "services", "streams", "started", "expires",
+	    member_is_one() ? "member" : CTL_END, CTL_END);
 	TAILQ_FOREACH(se, &sessions, entry)
 		ctl_row(&ctl->asker, se->row.id, se->system_name,
 		    se->system_key, se->row.node[0] != '\0' ? se->row.node :
@@ -36,8 +39,12 @@ show_sessions(struct ctl *ctl, const struct facts *f)
 		    ctl_num(se->services != NULL ? se->services->n : 0),
 		    ctl_num(se->tunnel != NULL ? se->tunnel->nstreams : 0),
 		    api_time(se->row.started_at, from),
-		    api_time(se->row.expires_at, to), CTL_END);
-	ctl_shown(ctl);
+		    api_time(se->row.expires_at, to),
+		    member_is_one() ? member_self() : CTL_END, CTL_END);
+	if (member_is_one() && peer_is_ready())
+		ctl_elsewhere(ctl);
+	else
+		ctl_shown(ctl);
 }
 const struct ctl_handler	ctl_show_sessions = { .fn = show_sessions };
 

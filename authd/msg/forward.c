@@ -129,6 +129,36 @@ forward_on_where(struct chan *c, struct imsg *m)
 	return (0);
 }
 
+/* ---- who else is there ---- */
+
+/* Its name and a line's end, as long as there is room. */
+static void
+add_name(const struct member_row *m, void *arg)
+{
+	char	*text = arg;
+
+	if (!member_is_elsewhere(m->name) ||
+	    strlen(text) + strlen(m->name) + 2 > MEMBERS_TEXT)
+		return;
+	strlcat(text, m->name, MEMBERS_TEXT);
+	strlcat(text, "\n", MEMBERS_TEXT);
+}
+
+int
+forward_on_members(struct chan *c, struct imsg *m)
+{
+	struct msg_members	 in;
+	char			 others[MEMBERS_TEXT] = "";
+
+	if (get_members(m, &in) == -1)
+		return (-1);
+	if (member_is_one())
+		member_each(add_name, others);
+	(void)say_members_are(c, m->id, -1, &(struct msg_members_are){
+	    .self = member_self(), .others = others });
+	return (0);
+}
+
 /* ---- a connection to it ---- */
 
 static void

@@ -18,13 +18,12 @@
 #define AGAIN_MS	1000	/* one that could not be written */
 #define GONE_MS		20000	/* whose beat is older is gone */
 #define SILENT_MS	15000	/* ours: no logins any more */
-#define MEMBERS_MAX	64
 #define CLOCK_MS	10000	/* that one may be off by */
 
 static void	beat(void *);
 
 static struct {
-	struct member_row	 row[MEMBERS_MAX];	/* by name */
+	struct member_row	 row[CLUSTER_MAX];	/* by name */
 	size_t			 n;
 	struct timer		 timer;
 	int			 has_begun;
@@ -170,8 +169,8 @@ static void
 members_known(const struct answer *a, void *arg)
 {
 	const struct member_row	*us;
-	size_t			 i, n = a->n < MEMBERS_MAX ? a->n :
-				    MEMBERS_MAX;
+	size_t			 i, n = a->n < CLUSTER_MAX ? a->n :
+				    CLUSTER_MAX;
 
 	(void)arg;
 	if (a->r == -1)

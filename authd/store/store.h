@@ -152,6 +152,7 @@ struct question {
 	uint64_t		 until_ms;	/* of clock_ms(); 0: 5 s from now */
 };
 
+#define STORE_MANY	256	/* small rows in one */
 #define STORE_PAGE	64	/* rows in one answer to "after this id" */
 
 /* `then` runs once; rows and answer live while it does. */
@@ -182,6 +183,7 @@ struct answer {
 		const struct member_row		*member;
 		const struct at_row		*at;
 		const struct loss_row		*loss;
+		const struct elsewhere_row	*elsewhere;
 	};
 };
 typedef void (*store_then)(const struct answer *, void *arg);
@@ -430,6 +432,14 @@ struct sweep {
 	uint64_t	gone_ms, grace_ms, startup_ms;
 };
 int	store_member_sweep(const struct sweep *);
+
+/* A session that is open, and not ours; in brief, with its system. */
+struct elsewhere_row {
+	char	id[UUID_SIZE], node[NODE_SIZE], member[MEMBER_SIZE];
+	char	system[NAME_SIZE], key[SYSKEY_SIZE];
+	int	status;			/* enum session_status */
+	int64_t	started_at, expires_at;
+};
 
 /* A session that a member was taken, and the generation that it has since. */
 struct loss_row {

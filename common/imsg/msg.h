@@ -24,6 +24,8 @@ struct imsg;
 #define ADDR_SIZE	64	/* a printed IP address, no port */
 #define PEER_SIZE	128	/* where a member is: an address or a name */
 #define MEMBER_SIZE	33	/* a member of a cluster: its name */
+#define CLUSTER_MAX	64	/* members of one cluster */
+#define MEMBERS_TEXT	(CLUSTER_MAX * MEMBER_SIZE + 1)	/* their names, a line each */
 #define UUID_SIZE	37
 #define SLUG_SIZE	33	/* a session id without its dashes */
 #define SYSKEY_SIZE	129

@@ -53,6 +53,7 @@ export interface OwnTerminal {
   node_id: string;
   connected_at: string;
   waits: boolean;
+  member?: string;
 }
 
 export interface Pagination {
@@ -193,6 +194,8 @@ export interface Processes {
   newest_started_at: string;
   memory_bytes: number;
   restarts: number;
+  /** Of a cluster: whose they are. */
+  member?: string;
 }
 
 export type StateName =
@@ -224,6 +227,8 @@ export interface DaemonStatus {
   processes: Processes[];
   /** Where there is a cluster. */
   members?: Member[];
+  /** Those of them that have not answered. */
+  missing?: string[];
   now: Record<StateName, number>;
   history: {
     since: string;

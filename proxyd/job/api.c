@@ -17,6 +17,7 @@
 #include "api.h"
 #include "document.h"
 #include "events.h"
+#include "gather.h"
 #include "api/api.h"
 #include "base/uuid.h"
 #include "proxyd/authd.h"
@@ -34,6 +35,7 @@
 #include "metrics/count.h"
 #include "proc/proc.h"
 #include "rendezvous.h"
+#include "wide.h"
 #include "proxyd/door/route.h"
 #include "http/upgrade.h"
 
@@ -70,6 +72,7 @@ struct api_call {
 	int			 invalid;	/* say what was wrong */
 	char			*message;
 	struct doc		 data;
+	struct gather		*others;	/* say the same of theirs */
 	/* or a file, -1: none */
 	int			 fd;
 	uint64_t		 file_left;
@@ -88,6 +91,7 @@ static void	api_answer(struct conn *);
 static void	api_body(struct conn *);
 static void	file_pump(struct conn *);
 static void	api_end(struct conn *);
+static void	api_said(struct conn *);
 
 /* ---- the job: its body comes in, then its answer ---- */
 
@@ -555,7 +559,8 @@ api_ask(struct conn *c)
 	ask.invalid = a->args.bad_key != NULL;
 	api_args_say(&a->args, &ask);
 	r = api_send(c, &ask, api_result);
-	sodium_memzero(a->token, sizeof(a->token));
+	if (!wide_is(c, a->op))
+		sodium_memzero(a->token, sizeof(a->token));
 	if (r == -1)
 		answer_later(c, 503, "service temporarily unavailable", 1);
 }
@@ -748,8 +753,52 @@ answer_invalid(struct conn *c, const struct api_call *a)
 	cJSON_free(text);
 }
 
+/* Ours and the others' are one answer. */
+static void
+api_gathered(struct gather *g, void *arg)
+{
+	struct conn	*c = arg;
+	struct api_call	*a = api_of(c);
+	const char	*text;
+
+	if ((text = wide_answer(a->op, &a->data, &a->code, g)) != NULL) {
+		free(a->message);
+		a->message = strdup(text);
+	}
+	if (a->message == NULL)
+		answer_later(c, 503, "service temporarily unavailable", 1);
+	else
+		api_said(c);
+}
+
+/* Have the others to be asked, too? Then `api_gathered` goes on. */
+static int
+api_gather(struct conn *c)
+{
+	struct api_call	*a = api_of(c);
+	int		 asked;
+
+	a->others = wide_ask(c, a->op, a->code, a->args.terminal, a->token,
+	    &asked, api_gathered, c);
+	sodium_memzero(a->token, sizeof(a->token));
+	if (asked && a->others == NULL) {
+		answer_later(c, 503, "too many requests under way", 1);
+	} else if (asked) {
+		a->until_ms = clock_ms() + GATHER_MS + SPARE_MS;
+		conn_deadline(c, GATHER_MS + SPARE_MS);
+	}
+	return (asked);
+}
+
 static void
 api_answer(struct conn *c)
+{
+	if (!api_gather(c))
+		api_said(c);
+}
+
+static void
+api_said(struct conn *c)
 {
 	struct api_call	*a = api_of(c);
 
@@ -795,6 +844,7 @@ api_end(struct conn *c)
 		}
 	sodium_memzero(a->token, sizeof(a->token));
 	imsg_close_fd(a->fd);
+	gather_free(a->others);
 	doc_clear(&a->data);
 	free(a->message);
 	bodies -= a->body_len;

@@ -22,8 +22,10 @@
 #include "proc/proc.h"
 #include "proxyd/authd.h"
 #include "proxyd/door/conn.h"
+#include "gather.h"
 #include "proxyd/grant.h"
 #include "rendezvous.h"
+#include "wide.h"
 
 #define BODY_MAX	4096	/* more is not looked at */
 #define DATA_MAX	(16 << 20)
@@ -48,6 +50,7 @@ struct admin {
 	uint16_t		 code;
 	int			 waits;
 	struct doc		 data;
+	struct gather		*others;	/* say the same of theirs */
 };
 
 static TAILQ_HEAD(, admin)	waiting = TAILQ_HEAD_INITIALIZER(waiting);
@@ -78,6 +81,7 @@ admin_end(struct conn *c)
 	call_cancel(&a->call);
 	if (a->waits)
 		TAILQ_REMOVE(&waiting, a, entry);
+	gather_free(a->others);
 	doc_clear(&a->data);
 	freezero(a, sizeof(*a));
 }
@@ -121,7 +125,7 @@ admin_json(struct conn *c, const char *cors, int status, const char *text,
 }
 
 static void
-admin_answer(struct conn *c)
+admin_said(struct conn *c)
 {
 	struct admin	*a = admin_of(c);
 	char		 cors[CORS_MAX];
@@ -132,6 +136,36 @@ admin_answer(struct conn *c)
 	admin_json(c, cors, a->code, data.text, data.got,
 	    a->op == RELAY_DISCOVER ? "public, max-age=300" : "no-store");
 	doc_clear(&data);
+}
+
+/* Ours and the others' are one list. */
+static void
+admin_gathered(struct gather *g, void *arg)
+{
+	struct conn	*c = arg;
+
+	if (wide_list(&admin_of(c)->data, "sessions", g) == -1)
+		admin_no(c, 503, UNAVAILABLE, "Retry-After: 1\r\n");
+	else
+		admin_said(c);
+}
+
+static void
+admin_answer(struct conn *c)
+{
+	struct admin	*a = admin_of(c);
+
+	if (a->op != RELAY_LIST || !gather_may(c)) {
+		admin_said(c);
+		return;
+	}
+	a->others = gather_begin(c, "GET", ADMIN, a->token, admin_gathered,
+	    c);
+	sodium_memzero(a->token, sizeof(a->token));
+	if (a->others == NULL)
+		admin_no(c, 503, UNAVAILABLE, "Retry-After: 1\r\n");
+	else
+		conn_deadline(c, GATHER_MS + SPARE_MS);
 }
 
 /* ---- the request ---- */
@@ -176,7 +210,8 @@ admin_ask(struct conn *c, const char *body, size_t len)
 	conn_deadline(c, AUTHD_API_MS + SPARE_MS);
 	if (call_start(&a->call, ch, AUTHD_API_MS, admin_result, c) != 0)
 		r = say_relay(ch, a->call.id, -1, &ask);
-	sodium_memzero(a->token, sizeof(a->token));
+	if (a->op != RELAY_LIST)	/* the others are asked with it */
+		sodium_memzero(a->token, sizeof(a->token));
 	if (r == -1)
 		admin_no(c, 503, UNAVAILABLE, "Retry-After: 1\r\n");
 }

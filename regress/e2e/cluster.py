@@ -58,6 +58,7 @@ class Cluster:
                    self.conf +
                    self.own.get(name, ""), **self.kw)
         d.peer = at
+        d.member = name
         if name in self.wired:
             self.wires[name] = Wire(self.pg.port)
         d.use_postgres(self.pg, self.database, port=self.wires[name].port
@@ -116,8 +117,9 @@ class Cluster:
         out = []
         for name, d in self.members.items():
             if d.p is not None and d.p.poll() is None:
-                out += [(s["session"], name) for s in d.sessions()
-                        if s["tunnel"] == "up"]
+                out += [(s["session"], name) for s in d.here(
+                    d.ctl_try("show", "sessions") or [])
+                    if s["tunnel"] == "up"]
         return sorted(out)
 
 

@@ -724,8 +724,14 @@ operator {
     def move_clock(self, ms):
         self.ctl("test", "clock", str(int(ms)))
 
+    member = None               # its name, where it is one of a cluster
+
     def sessions(self):
-        return self.ctl("show", "sessions")
+        """Those that are here, whatever other members have."""
+        return self.here(self.ctl("show", "sessions"))
+
+    def here(self, rows):
+        return [s for s in rows if s.get("member", self.member) == self.member]
 
     def wait_session(self, status="active", up=True, but=()):
         def found():

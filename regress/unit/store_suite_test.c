@@ -209,6 +209,8 @@ test_sessions(void)
 	    "one behind the first");
 	is_int(world_key(ASK_SESSION, "no id")->r, STORE_NONE,
 	    "an id that is none is nobody's");
+	a = world_key(ASK_ELSEWHERE, SE1);
+	ok(a->r == 0 && a->n == 0, "without members all are ours");
 }
 
 static void

@@ -402,6 +402,22 @@ add_member(const struct member_row *row, void *arg)
 }
 
 static void
+add_elsewhere(const struct elsewhere_row *row, void *arg)
+{
+	void	*p = rows_add(arg);
+
+	if (p != NULL)
+		memcpy(p, row, sizeof(*row));
+}
+
+static int
+many_elsewhere(const struct question *q, struct rows *rows, struct answer *a)
+{
+	(void)a;
+	return (db_elsewhere(q->key, add_elsewhere, rows));
+}
+
+static void
 add_loss(const struct loss_row *row, void *arg)
 {
 	void	*p = rows_add(arg);

@@ -170,6 +170,8 @@ unsigned db_audit_purge_old(int64_t before, unsigned n);
 /* Which member of a cluster we are; "" none: all that is in the store is ours. */
 const char	*db_member(void);
 int	db_members(void (*fn)(const struct member_row *, void *), void *arg);
+int	db_elsewhere(const char *after,
+	    void (*fn)(const struct elsewhere_row *, void *), void *arg);
 int	db_losses(void (*fn)(const struct loss_row *, void *), void *arg);
 /* Rows not yet disconnected after an id, by id. */
 int	db_access_next_open(const char *after, struct access_row *);

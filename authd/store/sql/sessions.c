@@ -200,6 +200,38 @@ db_session_next_open(const char *after, struct session_row *s)
 }
 
 int
+db_elsewhere(const char *after,
+    void (*fn)(const struct elsewhere_row *, void *), void *arg)
+{
+	static struct query	q = QUERY("SELECT s.id, ifnull(s.node_id, ''),"
+	    " ifnull(s.member, ''), y.name, y.system_key, s.status,"
+	    " s.started_at, s.expires_at FROM support_sessions s"
+	    " INDEXED BY support_sessions_open"
+	    " JOIN systems y ON y.id = s.system_id WHERE s.id > ?1 AND"
+	    " s.status IN ('pending', 'active') AND ifnull(s.member, '') <> ?2"
+	    " ORDER BY s.id LIMIT ?3");
+	struct elsewhere_row	e;
+	char			status[WORD_SIZE];
+	int			r;
+
+	for (r = db_read(&q, "UTn", db_uuid_after(after), db_member(),
+	    STORE_MANY); r == 0; r = db_step(&q)) {
+		memset(&e, 0, sizeof(e));
+		db_text(&q, 0, e.id, sizeof(e.id));
+		db_text(&q, 1, e.node, sizeof(e.node));
+		db_text(&q, 2, e.member, sizeof(e.member));
+		db_text(&q, 3, e.system, sizeof(e.system));
+		db_text(&q, 4, e.key, sizeof(e.key));
+		db_text(&q, 5, status, sizeof(status));
+		e.status = status_number(status);
+		e.started_at = db_int(&q, 6);
+		e.expires_at = db_int(&q, 7);
+		fn(&e, arg);
+	}
+	return (r == STORE_NONE ? 0 : -1);
+}
+
+int
 store_session_diagnostics(const char *id, const char *json, size_t len,
     int64_t now)
 {

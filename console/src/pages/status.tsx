@@ -118,8 +118,10 @@ function Table({ of }: { of: Processes[] }) {
       </thead>
       <tbody>
         {of.map((p) => (
-          <tr key={p.role + p.state}>
+          <tr key={[p.member, p.role, p.state].join()}>
             <th scope="row">{p.role}
+              {p.member !== undefined && <span class="badge">{p.member}
+              </span>}
               {ROLES[p.role] && <small class="faint">{t(ROLES[p.role]!)}
               </small>}</th>
             <td data-label={t("howMany")}>{number(p.count)}</td>
@@ -244,6 +246,9 @@ function Body({ of }: { of: DaemonStatus }) {
     <>
       <Facts of={of} />
       {of.members && <Members of={of.members} />}
+      {of.missing !== undefined && of.missing.length > 0 &&
+        <p role="status">{t("membersMissing", {
+          names: of.missing.join(", ") })}</p>}
       <h2>{t("lastHour")}</h2>
       {young && <p class="faint">{t("historyYoung", {
         time: clock(Date.parse(of.history.since)) })}</p>}

@@ -218,6 +218,7 @@ export const en = {
   memberDraining: "draining",
   memberGone: "gone",
   memberHere: "this one",
+  membersMissing: "Without what these have, who did not answer: {names}.",
   forwardedIn: "Passed on to it",
   forwardedOut: "Passed on by it",
   notShutIn: "root: parses nothing that others wrote",

@@ -213,6 +213,7 @@ export const it: Texts = {
   memberDraining: "si svuota",
   memberGone: "assente",
   memberHere: "questo",
+  membersMissing: "Senza i dati di chi non ha risposto: {names}.",
   forwardedIn: "Passate a lui",
   forwardedOut: "Passate da lui",
   notShutIn: "root: non interpreta nulla di scritto da altri",

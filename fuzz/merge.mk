@@ -1,0 +1,1 @@
+$(eval $(call fuzz_target,merge,proxyd/job/merge.o,$(CJSON_LIBS)))

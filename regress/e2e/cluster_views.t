@@ -1,0 +1,196 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: ISC
+"""What is of all members of a cluster says each of them: open sessions, terminals,
+how the daemons are, relay sessions; and who of them has not answered."""
+
+import json
+import shutil
+
+import postgres
+from cluster import Cluster
+from harness import OurClient, Tap, until
+from peers import Relay
+
+t = Tap()
+NAMES = "abc"
+CONF = "relay {\n\tno auth\n}\n"
+
+
+def each(c, fn):
+    """What each member says."""
+    return [fn(c[n]) for n in NAMES]
+
+
+def sessions(c, ids):
+    want = sorted(ids.items(), key=lambda x: x[1])
+
+    def shown(d):
+        return sorted(((s["member"], s["session"]) for s in
+                       d.ctl("show", "sessions") if s["tunnel"] == "up"),
+                      key=lambda x: x[1])
+    until(lambda: each(c, shown) == [want] * 3, "all sessions by each")
+    t.equal(each(c, shown), [want] * 3, "relayctl shows the sessions of all "
+            "members, whoever is asked, and who has each")
+    rows = {s["member"]: s for s in c["a"].ctl("show", "sessions")}
+    t.equal((rows["a"]["streams"], rows["b"]["streams"], rows["b"]["status"],
+             rows["b"]["system"]), ("0", "-", "active", "of b"), "with what "
+            "the store knows of those that are elsewhere")
+    token = c["a"].token()
+
+    def listed(d):
+        st, env = d.api("GET", "/support-sessions", token)
+        return sorted((s["member"], s["id"], s["tunnel_connected"]) for g in
+                      env["data"]["support_sessions"] for s in g["sessions"])
+    t.equal(each(c, listed), [sorted((m, s, True) for m, s in ids.items())] *
+            3, "the API's list, too, and that their tunnels are up")
+
+
+class Terminal:
+    """One that stays, as the console opens it."""
+
+    def __init__(self, d, sid, token):
+        st, env = d.api("POST", "/support-sessions/%s/terminal-ticket" % sid,
+                        token, {})
+        self.w = d.terminal(sid, env["data"]["ticket"], {
+            "Sec-WebSocket-Protocol": "relayd.terminal.1"})
+        while True:
+            op, p = self.w.recv()
+            if op == 2 and p[0] == 6:
+                break
+        self.id = json.loads(p[1:])["terminal"]
+
+
+def terminals(c, ids):
+    token, other = c["a"].token(), c["a"].token("bob")
+    open_ = {n: Terminal(c[n], ids[n], token) for n in NAMES}
+
+    def listed(d, who=token):
+        st, env = d.api("GET", "/terminals", who)
+        return st, sorted((x["member"], x["terminal"]) for x in
+                          env["data"]["terminals"]), env["data"]["missing"]
+    want = (200, sorted((n, x.id) for n, x in open_.items()), [])
+    t.equal(each(c, listed), [want] * 3, "operator-64(partial): his terminals "
+            "at all members, whoever is asked")
+    t.equal(each(c, lambda d: listed(d, other)), [(200, [], [])] * 3,
+            "somebody else has none")
+    t.equal(c["a"].request("GET", "/api/terminals", headers={
+        "Authorization": "Bearer x"})[0], 401, "and nobody sees any")
+    b = open_["b"].id
+    t.equal(each(c, lambda d: d.api("DELETE", "/terminals/" + b, other)[0]),
+            [404] * 3, "nor ends one")
+    t.equal(c["a"].api("DELETE", "/terminals/" + b, token),
+            (200, {"code": 200, "message": "terminal ended successfully",
+                   "data": None}), "one that is at another member ends")
+    until(lambda: [x[0] for x in listed(c["c"])[1]] == ["a", "c"],
+          "the terminal of b's to be gone")
+    t.equal(each(c, lambda d: d.api("DELETE", "/terminals/" + b,
+                                    token)[0]), [404] * 3, "once")
+    for n in "ac":
+        open_[n].w.s.close()
+    until(lambda: all(x["waits"] for x in c["b"].api(
+        "GET", "/terminals", token)[1]["data"]["terminals"]),
+        "both to wait for him")
+    t.equal((c["b"].api("DELETE", "/terminals", token)[0],
+             c["b"].api("DELETE", "/terminals", token)[1]["data"]),
+            (200, None), "he signs out")
+    until(lambda: listed(c["a"]) == (200, [], []), "none to be left anywhere")
+
+
+def status(d, token):
+    st, env = d.api("GET", "/status", token)
+    return st, env["data"]
+
+
+def daemons(c):
+    token = c["a"].token(permissions=("connect:systems", "read:status"))
+
+    def seen(d):
+        st, s = status(d, token)
+        return (st, s["now"]["tunnels"], s["missing"], sorted(
+            {(p["member"], p["role"]) for p in s["processes"]
+             if p["role"] in ("authd", "parent")}),
+            sum(p["count"] for p in s["processes"] if p["role"] == "muxd"))
+    want = (200, 3, [], sorted((n, r) for n in NAMES
+                               for r in ("authd", "parent")), 3)
+    until(lambda: each(c, seen) == [want] * 3, "what is counted")
+    t.equal(each(c, seen), [want] * 3, "the status has the processes of all, "
+            "and their tunnels together")
+    t.equal(each(c, lambda d: d.api("GET", "/status", c["a"].token(
+        permissions=("connect:systems", "read:status"), role="customer"))[0]), [403] * 3, "which is not for everybody")
+
+
+def relays(c):
+    made = {n: Relay(c[n]).create()["id"] for n in NAMES}
+
+    def listed(d):
+        st, _, body = Relay(d).call("GET")
+        o = json.loads(body)
+        return st, sorted((s["member"], s["id"]) for s in o["sessions"]), \
+            o["missing"]
+    t.equal(each(c, listed), [(200, sorted(made.items()), [])] * 3,
+            "rendezvous-11(partial): relay sessions of all members")
+
+
+def paused(c, fn):
+    """What a says while c stands still, and is not taken for gone yet."""
+    for _ in range(6):
+        c.wait_seen(c["a"], NAMES)
+        go_on = c.pause("c")
+        try:
+            said = fn(c["a"])
+            still = "c" in c.seen(c["a"])
+        finally:
+            go_on()
+        if still:
+            return said
+    raise TimeoutError("c was taken for gone each time")
+
+
+def missing(c, ids):
+    token = c["a"].token(permissions=("connect:systems", "read:status"))
+    st, env = paused(c, lambda d: d.api("GET", "/terminals", token))
+    t.equal((st, env["data"]), (200, {"terminals": [], "missing": ["c"]}),
+            "a member stands still: the answer comes, and says who is missing")
+    st, s = paused(c, lambda d: status(d, token))
+    t.equal((st, s["missing"], {p["member"] for p in s["processes"]}),
+            (200, ["c"], {"a", "b"}), "the status says so, too")
+    st, env = paused(c, lambda d: d.api("DELETE", "/terminals/77", token))
+    t.equal((st, env["data"]), (503, {"missing": ["c"]}), "a terminal that "
+            "may be there is not said to be none")
+    st, env = paused(c, lambda d: d.api("DELETE", "/terminals", token))
+    t.equal((st, env["data"]), (200, {"missing": ["c"]}), "who signs out "
+            "hears where he did not")
+    st, _, body = paused(c, lambda d: Relay(d).call("GET"))
+    o = json.loads(body)
+    t.equal((st, o["missing"], sorted({x["member"] for x in o["sessions"]})),
+            (200, ["c"], ["a", "b"]), "relay sessions")
+    rows = paused(c, lambda d: d.ctl("show", "sessions"))
+    t.equal({(s["member"], s["session"]) for s in rows}, set(ids.items()),
+            "its sessions are still its own")
+
+
+def main():
+    if postgres.programs() is None or shutil.which("redis-server") is None:
+        t.skip("there is no PostgreSQL or no Redis", "views of a cluster")
+        return
+    with Cluster(t, NAMES, conf=CONF) as c:
+        for n in NAMES:
+            c.wait_seen(c[n], NAMES)
+        ids, clients = {}, []
+        for n in NAMES:
+            key, secret = c["a"].add_system("of " + n)
+            clients.append(OurClient(c[n], key, secret).__enter__())
+            ids[n] = until(c[n].sessions, "a session of " + n)[0]["session"]
+        try:
+            sessions(c, ids)
+            terminals(c, ids)
+            daemons(c)
+            relays(c)
+            missing(c, ids)
+        finally:
+            for cl in clients:
+                cl.__exit__(None, None, None)
+
+
+main()
+t.done()

@@ -1,0 +1,1 @@
+$(eval $(call unit_test,merge_test,proxyd/job/merge.o,$(CJSON_LIBS)))
