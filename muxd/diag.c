@@ -152,7 +152,7 @@ string_copy(json_t *out, const json_t *in, const char *member, int required)
 static int
 status_copy(json_t *out, const json_t *in, const char *member)
 {
-	static const char *const known[] = {
+	static const char known[][12] = {
 		"ok", "warning", "critical", "error", "timeout" };
 	const char	*s = json_string_value(json_object_get(in, member));
 	size_t		 i;

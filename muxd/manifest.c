@@ -16,16 +16,18 @@ struct entry {
 	int		 tls, tcp;
 };
 
+#define ROOM	4	/* bytes of a table for one of JSON, about */
+
 enum { E_NAME, E_TARGET, E_HOST, E_LABEL, E_PATH, E_PREFIX, E_MODULE, E_NODE,
     E_TEXTS };
 
 /* Member, size with NUL in msg.h. */
 static const struct {
-	const char	*member;
-	size_t		 size;
-	const char	*why;
+	char	member[12];
+	size_t	size;
+	char	why[20];
 } texts[E_TEXTS] = {
-	{ NULL, SERVICE_SIZE, "bad name" },
+	{ "", SERVICE_SIZE, "bad name" },
 	{ "target", TARGET_SIZE, "bad target" },
 	{ "host", HOST_SIZE, "bad host" },
 	{ "label", LABEL_SIZE, "bad label" },
@@ -53,6 +55,7 @@ manifest_parse(const char *json, size_t len, struct manifest **mp,
 	void		*it;
 	unsigned	 n = 0, out = 0;
 	int		 r = -1;
+	char		*room;
 
 	*why = "too long";
 	if (len > MANIFEST_BYTES_MAX)
@@ -61,6 +64,8 @@ manifest_parse(const char *json, size_t len, struct manifest **mp,
 	if (!text_json_small(json, len))
 		return (-1);
 	*why = "not a JSON object";
+	/* What is kept goes here, and not above all that parsing takes. */
+	room = malloc(ROOM * len);
 	root = json_loadb(json, len, 0, &error);
 	if (root == NULL &&
 	    json_error_code(&error) == json_error_out_of_memory)
@@ -91,6 +96,8 @@ manifest_parse(const char *json, size_t len, struct manifest **mp,
 		if (dropped != NULL)
 			dropped(arg, name, strlen(name), fault);
 	}
+	free(room);
+	room = NULL;
 	if ((*mp = manifest_build(e, n)) == NULL)
 		goto no_memory;
 	(*mp)->dropped = out;
@@ -100,6 +107,7 @@ no_memory:
 	*why = "out of memory";
 	r = -2;
 done:
+	free(room);
 	free(e);
 	json_decref(root);
 	return (r);

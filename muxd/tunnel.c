@@ -3,6 +3,7 @@
  * The tunnel: what mux/sock.h leaves to its owner. Whose the streams are, what
  * the kernel may keep unsent, whether the client lives, the end.
  */
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -19,6 +20,8 @@
 #define CLOSE_MS	4000		/* for the peer's echo: authd waits 5 s */
 #define PING_EVERY	(15 * YAMUX_NSEC)
 #define PROBE_MS	1900		/* authd waits 2 s */
+#define STACK_NEAR	512		/* what a system call's frame may take */
+#define STACK_TRIM	(64 * 1024)	/* less than is mapped from the start */
 /*
  * Unsent bytes in the kernel: enough for a busy writer, little enough that a
  * ping does not wait behind megabytes on a slow line.
@@ -32,6 +35,7 @@ static void	tunnel_fault(struct mux *, enum mux_fault, uint16_t,
 static void	tunnel_done(struct mux *);
 static void	tunnel_gone(struct mux *, const char *);
 static void	tunnel_idle(struct mux *);
+static void	stack_trim(void);
 static void	tunnel_probe_over(void *);
 static void	tunnel_stats_due(void *);
 static void	tunnel_moved(void);
@@ -176,13 +180,25 @@ tunnel_room(struct mux *m)
 	bridge_room();
 }
 
-/* An idle tunnel keeps no buffer. */
+/* An idle tunnel keeps no buffer, nor the stack that logging in has taken. */
 static void
 tunnel_idle(struct mux *m)
 {
 	(void)m;
 	mux_bridge_trim();
 	malloc_trim(0);
+	stack_trim();
+}
+
+/* All that is below this frame is nobody's. */
+static void
+stack_trim(void)
+{
+	uintptr_t	page = (uintptr_t)sysconf(_SC_PAGESIZE), end;
+
+	end = ((uintptr_t)__builtin_frame_address(0) - STACK_NEAR) &
+	    ~(page - 1);
+	(void)madvise((void *)(end - STACK_TRIM), STACK_TRIM, MADV_DONTNEED);
 }
 
 /* The end. */

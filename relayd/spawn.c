@@ -22,7 +22,7 @@
 	"................................................................"
 
 static pid_t	spawn_program(int, int, int);
-static void	spawn_environment(char **);
+static void	spawn_environment(int, char **);
 static void	spawn_configure(struct child *);
 static void	spawn_late(void *);
 static int	log_pair(int [2]);
@@ -151,9 +151,11 @@ is_full(const int pair[2])
 
 /* What the child finds in its environment: room, and in our builds a word. */
 static void
-spawn_environment(char **envp)
+spawn_environment(int role, char **envp)
 {
 	*envp++ = (char *)(uintptr_t)TITLE_ROOM;
+	if (role_info(role)->many == MANY_DEMAND)
+		*envp++ = (char *)(uintptr_t)LEAN_HEAP;
 #ifdef RELAYD_SANITIZE
 	static const char *const	pass[] = { "ASAN_OPTIONS",
 	    "UBSAN_OPTIONS", "LSAN_OPTIONS", "RELAYD_SANITIZE_LOG" };
@@ -282,7 +284,7 @@ spawn_program(int role, int chan, int lines)
 	snprintf(name, sizeof(name), "%s", role_name(role));
 	if (program_path(role, path, sizeof(path)) == -1)
 		return (-1);
-	spawn_environment(envp);
+	spawn_environment(role, envp);
 	return (compat_spawn(path, programs[role], argv, envp, PARENT_FD, fds,
 	    2));
 }

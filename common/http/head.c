@@ -137,8 +137,8 @@ static int
 method_of(const struct slice *name)
 {
 	static const struct {
-		const char	*name;
-		int		 method;
+		char	name[12];
+		int	method;
 	} known[] = {
 		{ "GET", HTTP_GET }, { "POST", HTTP_POST },
 		{ "HEAD", HTTP_HEAD }, { "PUT", HTTP_PUT },

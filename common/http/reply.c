@@ -9,9 +9,10 @@
 /* A message of nothing but control characters, six bytes each. */
 #define ESCAPED_MAX	(6 * MESSAGE_SIZE + 1)
 
+/* No pointers here, nor in other such tables: each worker would relocate them. */
 static const struct {
-	int		 status;
-	const char	*reason;
+	int	status;
+	char	reason[32];
 } reasons[] = {
 	{ 200, "OK" }, { 201, "Created" }, { 204, "No Content" },
 	{ 302, "Found" }, { 400, "Bad Request" }, { 401, "Unauthorized" },

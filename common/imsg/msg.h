@@ -169,6 +169,12 @@ enum report_kind { REPORT_DIAGNOSTICS = 1, REPORT_USERS, REPORT_USERS_BARE };
 /* Fixed descriptors of every child. */
 #define PARENT_FD	3	/* channel to the parent */
 #define LOG_FD		4	/* log lines to the parent */
+/*
+ * In the environment of a worker of one tunnel: malloc(3) keeps no freed blocks
+ * aside, which hold pages that nothing else uses. Said before main() or not at
+ * all (glibc; other libraries do not read it).
+ */
+#define LEAN_HEAP	"GLIBC_TUNABLES=glibc.malloc.tcache_count=0"
 
 /* What comes with a message: no descriptor, one socket, one of any kind. */
 enum msg_carries { CARRIES_NOTHING, CARRIES_SOCKET, CARRIES_FILE };

@@ -583,9 +583,9 @@ yamux_error(const struct yamux *y)
 }
 
 static const struct {
-	int		 error;
-	uint16_t	 close_code;
-	const char	*text;
+	int		error;
+	uint16_t	close_code;
+	char		text[40];	/* no pointers: see reply.c's reasons */
 } errors[] = {
 	{ 0,			1000, "no error" },
 	{ YAMUX_E_VERSION,	1002, "frame version is not 0" },

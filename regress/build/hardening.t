@@ -39,5 +39,7 @@ for p in libexec/muxd libexec/termd libexec/tcpd libexec/rendd libexec/metricd; 
 	ok $? "$p is static"
 	[ -x $p ] && ! grep -q 'OpenSSL [0-9]' $p
 	ok $? "$p contains no OpenSSL"
+	[ -x $p ] && ! has -s $p '__nss_database\|__res_context\|argon2_\|curve25519'
+	ok $? "$p looks up no name and derives no key"
 done
 echo "1..$count"

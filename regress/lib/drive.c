@@ -210,6 +210,8 @@ run_child(int role, int parent, int logfd)
 	    asan != NULL ? asan : "",
 	    drive_with.asan != NULL ? drive_with.asan : "");
 	setenv("ASAN_OPTIONS", options, 1);
+	if (role_info(role)->many == MANY_DEMAND)
+		putenv((char *)(uintptr_t)LEAN_HEAP);
 	if (drive_with.files != 0) {
 		rl.rlim_cur = rl.rlim_max = drive_with.files;
 		(void)setrlimit(RLIMIT_NOFILE, &rl);
