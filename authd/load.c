@@ -16,7 +16,8 @@
 
 /*
  * A page of sessions, the system of each, the next page; then the rows,
- * recordings, relay sessions, used tokens of pairing.
+ * recordings, relay sessions, used tokens of pairing. Without memory for one of
+ * them nobody is let in, and all is tried again: it would be lost otherwise.
  */
 static struct {
 	void		(*then)(int);
@@ -47,16 +48,15 @@ got_system(const struct answer *a, void *arg)
 {
 	const struct session_row	*row = &load.page[load.i++];
 	struct session			*se;
+	int				 r = a->r == -1 ? -1 : 0;
 
 	(void)arg;
-	if (a->r != -1) {
-		if (session_load(row, a->r == 0 ? a->system : NULL) == -1)
-			log_warnx("session %s: too many open ones, left out",
-			    row->id);
-		else if ((se = session_find(row->id)) != NULL)
-			se->barred = a->r != 0 || !may_system(a->system);
-	}
-	load_next(a->r == -1 ? -1 : 0);
+	if (r == 0 && session_load(row, a->r == 0 ? a->system : NULL) == -1) {
+		log_warnx("session %s: out of memory", row->id);
+		r = -1;
+	} else if (r == 0 && (se = session_find(row->id)) != NULL)
+		se->barred = a->r != 0 || !may_system(a->system);
+	load_next(r);
 }
 
 static void
@@ -117,18 +117,28 @@ static void
 got_relays(const struct answer *a, void *arg)
 {
 	size_t	i;
+	int	r = a->r == -1 ? -1 : 0;
 
 	(void)arg;
-	for (i = 0; i < a->n; i++) {
+	for (i = 0; i < a->n && r == 0; i++) {
 		strlcpy(load.after, a->relay[i].id, sizeof(load.after));
-		if (relay_load(&a->relay[i]) == -1)
+		switch (relay_load(&a->relay[i])) {
+		case RELAY_NOT:
 			log_warnx("a relay session cannot be taken up");
+			break;
+		case RELAY_NO_MEMORY:
+			log_warnx("a relay session: out of memory");
+			r = -1;
+			break;
+		default:
+			break;
+		}
 	}
 	if (a->r == STORE_NONE) {
 		load.what = ASK_CONSUMED;
 		load.after[0] = '\0';
 	}
-	load_next(a->r == -1 ? -1 : 0);
+	load_next(r);
 }
 
 /* Without one that it has in the store a token could be used twice. */

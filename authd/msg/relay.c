@@ -111,21 +111,27 @@ hash_load(uint8_t hash[RELAY_HASH], const char *text)
 	    NULL) == 0 && n == RELAY_HASH ? 0 : -1);
 }
 
-int
+enum relay_loaded
 relay_load(const struct relay_row *row)
 {
 	struct relay	*r;
 
 	places.total = places.one = places.few = UINT64_MAX;
-	if (strlen(row->id) != RELAY_ID || relay_find(row->id) != NULL ||
-	    row->channels == 0 || row->channels > RELAY_CHANNELS ||
-	    (r = calloc(1, sizeof(*r))) == NULL)
-		return (-1);
+	if (strlen(row->id) != RELAY_ID || row->channels == 0 ||
+	    row->channels > RELAY_CHANNELS)
+		return (RELAY_NOT);
+	if (relay_find(row->id) != NULL)
+		return (RELAY_LOADED);
+	if ((r = calloc(1, sizeof(*r))) == NULL)
+		return (RELAY_NO_MEMORY);
 	if (hash_load(r->hash[SLOT_INITIATOR], row->initiator) == -1 ||
-	    hash_load(r->hash[SLOT_RESPONDER], row->responder) == -1 ||
-	    budget_take(&places, &r->place, row->subject, NULL, 1) == -1) {
+	    hash_load(r->hash[SLOT_RESPONDER], row->responder) == -1) {
 		free(r);
-		return (-1);
+		return (RELAY_NOT);
+	}
+	if (budget_take(&places, &r->place, row->subject, NULL, 1) == -1) {
+		free(r);
+		return (RELAY_NO_MEMORY);
 	}
 	strlcpy(r->id, row->id, sizeof(r->id));
 	strlcpy(r->issuer, row->issuer, sizeof(r->issuer));
@@ -140,7 +146,7 @@ relay_load(const struct relay_row *row)
 	r->bytes_out = row->bytes_out;
 	STAILQ_INIT(&r->waiting);
 	relay_keep(r, row->expires_at - row->created_at);
-	return (0);
+	return (RELAY_LOADED);
 }
 
 void

@@ -91,8 +91,9 @@ struct relay	*relay_new(const char *subject, int *status, const char **why,
 		    char tokens[SLOT_COUNT][RELAY_TEXT]);
 /* In the table, until then: `lifetime_ms` after it was created. */
 void		 relay_keep(struct relay *, int64_t lifetime_ms);
-/* Of the store, at the start. 0, or -1: there is one, or no room. */
-int		 relay_load(const struct relay_row *);
+/* Of the store, at the start: there it is, its row is none, or no memory. */
+enum relay_loaded { RELAY_LOADED, RELAY_NOT, RELAY_NO_MEMORY };
+enum relay_loaded relay_load(const struct relay_row *);
 /* To the store, as it is now; `always`, or when that was some time ago. */
 void		 relay_save(struct relay *, int always);
 /*

@@ -127,6 +127,17 @@ unknown(const char *label)
 	return (&sv);
 }
 
+/*
+ * It takes no more, and hears so, lest it waits for the rest; what it said before
+ * is still to be read.
+ */
+static void
+up_over(struct proxy *p)
+{
+	p->x.up_failed = 1;
+	shutdown(p->use.st->fd, SHUT_WR);
+}
+
 void
 up_begin(struct proxy *p, const struct service *sv)
 {
@@ -157,8 +168,7 @@ up_begin(struct proxy *p, const struct service *sv)
 		if (errno == EPROTO)
 			exch_fail(p, 400, "malformed request body");
 		else if (!st->used || !up_retry(p)) {
-			/* What it said before it closed is still to be read. */
-			p->x.up_failed = 1;
+			up_over(p);
 			p->x.started = 1;
 		}
 		return;
@@ -207,8 +217,7 @@ up_pump(struct proxy *p)
 			return;
 		}
 		if (n == -1) {
-			/* It takes no more; maybe it has answered already. */
-			x->up_failed = 1;
+			up_over(p);
 			conn_reading(c, 0);
 			if (p->step == PROXY_RAW)
 				exch_cut(p, "service has closed");

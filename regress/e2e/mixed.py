@@ -20,6 +20,16 @@ from pairing import Device, one_port
 from peers import Relay
 
 
+def has_ended(s):
+    try:
+        s.settimeout(0)
+        return s.recv(1, socket.MSG_PEEK) in (b"", b"\x88")
+    except BlockingIOError:
+        return False
+    except OSError:
+        return True
+
+
 class Cut(Exception):
     """It did not complete, and said so."""
 
@@ -354,7 +364,13 @@ class Mixed:
                 for _ in range(4):
                     data = bytes_of(w, 1 << 17)
                     a.send(data)
-                    got = b.recv()
+                    try:
+                        got = b.recv()
+                    except TimeoutError:
+                        # Whose process ended meets nobody any more.
+                        if has_ended(a.s):
+                            raise Cut("the other side's end")
+                        raise
                     if got[0] == 8:
                         raise Cut(got)
                     if got != (2, data):

@@ -3,6 +3,8 @@
  * A store of an older schema is brought up to date, and whose a row of the
  * access log is survives in columns what the metadata had no room for.
  */
+#include <errno.h>
+#include <fcntl.h>
 #include <sqlite3.h>
 #include <stdint.h>
 #include <unistd.h>
@@ -248,6 +250,36 @@ fresh(void)
 	store_close();
 }
 
+/* open(2) that has no room for who writes, once: SQLite then asks to read. */
+static int	full;
+
+static int
+open_full(const char *name, int flags, int mode)
+{
+	if (full && (flags & O_ACCMODE) == O_RDWR) {
+		full = 0;
+		errno = ENOSPC;
+		return (-1);
+	}
+	return (open(name, flags, mode));
+}
+
+static void
+read_only(void)
+{
+	sqlite3_vfs	*vfs = sqlite3_vfs_find(NULL);
+
+	is_int(vfs->xSetSystemCall(vfs, "open",
+	    (sqlite3_syscall_ptr)open_full), SQLITE_OK, "open(2) is ours");
+	full = 1;
+	is_int(store_open(path), -1, "a file that can only be read is not opened");
+	ok(!full && strstr(store_why_not(), "written") != NULL,
+	    "and that is said (%s)", store_why_not());
+	is_int(store_open(path), 0, "later it is");
+	store_close();
+	(void)vfs->xSetSystemCall(vfs, "open", NULL);
+}
+
 static long
 columns(const char *s)
 {
@@ -303,6 +335,7 @@ main(void)
 	long_ids();
 	newer();
 	fresh();
+	read_only();
 	copied();
 	unlink(path);
 	snprintf(suffix, sizeof(suffix), "%s-wal", path);

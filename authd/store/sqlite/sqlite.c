@@ -152,7 +152,11 @@ lite_open(const char *path)
 	r = sqlite3_open_v2(path, &store.db, SQLITE_OPEN_READWRITE |
 	    SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX, NULL);
 	/* Where a file cannot be written SQLite is content to read it. */
-	if (r != SQLITE_OK || store_setup() == -1 ||
+	if (r == SQLITE_OK && sqlite3_db_readonly(store.db, "main") == 1)
+		strlcpy(store.why_not, "it cannot be written",
+		    sizeof(store.why_not));
+	if (r != SQLITE_OK || store.why_not[0] != '\0' ||
+	    store_setup() == -1 ||
 	    db_run("BEGIN IMMEDIATE") == -1 || db_run("COMMIT") == -1) {
 		if (store.why_not[0] == '\0')
 			snprintf(store.why_not, sizeof(store.why_not), "%s",
