@@ -34,7 +34,7 @@ link_OBJS = common/proc/link.o
 visit_OBJS = common/proc/visit.o common/http/reply.o $(link_OBJS)
 proc_OBJS = common/base/build.o common/base/clock.o common/base/compat.o common/base/log.o \
 	$(imsg_OBJS) common/proc/conf.o common/proc/proc.o \
-	common/proc/sandbox_linux.o common/proc/sandbox_try.o
+	$(SANDBOX_OBJS)
 # Of the static workers: what they do without.
 lean_OBJS = $(if $(filter -static-pie,$(STATIC_LDFLAGS)),common/base/lean.o)
 

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: ISC */
 /* Starting programs from a process with many descriptors. */
-#include <sys/syscall.h>
 #include <sys/wait.h>
 
 #include <errno.h>
@@ -10,7 +9,9 @@
 #include <string.h>
 #include <unistd.h>
 
-#ifdef __linux__
+#if defined(__linux__) && !defined(RELAYD_NULL)
+#include <sys/syscall.h>
+
 #include <linux/close_range.h>
 #include <sched.h>
 #endif
@@ -51,7 +52,7 @@ fds_reserve(int low, int n)
 	errno = saved;
 }
 
-#if defined(__linux__) && defined(CLOSE_RANGE_UNSHARE)
+#if defined(__linux__) && !defined(RELAYD_NULL) && defined(CLOSE_RANGE_UNSHARE)
 
 #define STACK_SIZE	(64 * 1024)
 

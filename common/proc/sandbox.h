@@ -19,6 +19,9 @@
 uint32_t	sandbox_apply(int role, const char *dir, uint64_t files,
 		    uint64_t fsize);
 
+/* The rlimits of it, for the files that have a mechanism beside them. */
+void		sandbox_limits(uint64_t files, uint64_t fsize);
+
 /*
  * Before that: the ports of other hosts that TCP may be connected to (Landlock);
  * copied. Without this: none.

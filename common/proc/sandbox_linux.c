@@ -390,35 +390,6 @@ filter_of(int role)
 	}
 }
 
-static void
-limit(int what, rlim_t value)
-{
-	struct rlimit	rl = { value, value };
-
-	if (setrlimit(what, &rl) == -1)
-		fatal("setrlimit %d", what);
-}
-
-static void
-limit_all(uint64_t files, uint64_t fsize)
-{
-	struct rlimit	rl;
-
-	limit(RLIMIT_CORE, 0);
-#ifndef RELAYD_SANITIZE
-	limit(RLIMIT_NPROC, 0);
-	limit(RLIMIT_FSIZE, fsize);
-#else
-	if (fsize != 0)
-		limit(RLIMIT_FSIZE, fsize);
-#endif
-	if (fsize != 0)
-		signal(SIGXFSZ, SIG_IGN);	/* a full store is an error */
-	if (files == 0 || getrlimit(RLIMIT_NOFILE, &rl) == -1)
-		return;
-	limit(RLIMIT_NOFILE, files < rl.rlim_max ? files : rl.rlim_max);
-}
-
 static int
 landlock_allow(int ruleset, const char *dir, uint64_t rights)
 {
@@ -559,7 +530,7 @@ sandbox_apply(int role, const char *dir, uint64_t files, uint64_t fsize)
 {
 	uint32_t	layers = 0;
 
-	limit_all(files, fsize);
+	sandbox_limits(files, fsize);
 	layers |= SB_RLIMIT;
 	if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) == -1)
 		fatal("not dumpable");

@@ -106,7 +106,10 @@ stuff(int fd)
 	ssize_t		n;
 
 	while (total < 64 << 20 && poll(&pfd, 1, 200) == 1) {
-		if ((n = send(fd, out_buf, PIECE, MSG_DONTWAIT)) > 0)
+		n = send(fd, out_buf, PIECE, MSG_DONTWAIT | MSG_NOSIGNAL);
+		if (n == -1 && errno != EAGAIN)
+			break;		/* it has ended: nothing stops it */
+		if (n > 0)
 			total += (size_t)n;
 	}
 	return (total);

@@ -5,5 +5,8 @@
 #define sandbox_apply	sandbox_apply_prod
 #define sandbox_ports	sandbox_ports_prod
 #define sandbox_sockets	sandbox_sockets_prod
+#define sandbox_limits	sandbox_limits_prod
+/* NOLINTNEXTLINE(bugprone-suspicious-include): meant */
+#include "proc/sandbox_limits.c"
 /* NOLINTNEXTLINE(bugprone-suspicious-include): meant */
 #include "proc/sandbox_linux.c"
