@@ -22,6 +22,23 @@ static void	frame_connection(struct httphead *,
 		    const struct httphead_known *);
 
 int
+httphead_is_idempotent(int method)
+{
+	switch (method) {
+	case HTTP_GET:
+	case HTTP_HEAD:
+	case HTTP_OPTIONS:
+	case HTTP_PUT:
+	case HTTP_DELETE:
+	case HTTP_TRACE:
+	case HTTP_PROPFIND:
+		return (1);
+	default:
+		return (0);
+	}
+}
+
+int
 slice_eq(const struct slice *sl, const char *s)
 {
 	size_t		 len = strlen(s);

@@ -141,6 +141,13 @@ int	httphead_response(struct httphead *, struct httphead_scan *, int method,
  */
 const struct slice *httphead_get(const struct httphead *, const char *name);
 
+/*
+ * May a request of this method be said again, if nobody knows what became of it?
+ * The idempotent ones of RFC 9110, 9.2.2, and PROPFIND (RFC 4918, 9.1); any other
+ * token may not.
+ */
+int	httphead_is_idempotent(int method);
+
 /* Whether a field's name is `name` (any case). */
 int	httphead_is(const struct httphead_field *, const char *name);
 

@@ -9,7 +9,6 @@
 #include <sys/uio.h>
 
 #include <errno.h>
-#include <llhttp.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -179,14 +178,6 @@ static const struct job_ops	forwarding = {
 
 /* ---- up ---- */
 
-static int
-is_idempotent(int method)
-{
-	return (method == HTTP_GET || method == HTTP_HEAD ||
-	    method == HTTP_OPTIONS || method == HTTP_PUT ||
-	    method == HTTP_DELETE);
-}
-
 /* So much has gone. */
 static void
 forward_sent(struct forward *f, size_t n)
@@ -209,7 +200,7 @@ static int
 forward_again(struct forward *f)
 {
 	if (!f->l->used || f->retried || f->responded || !f->repeatable ||
-	    !is_idempotent(f->method))
+	    !httphead_is_idempotent(f->method))
 		return (0);
 	f->retried = 1;
 	f->sent = 0;

@@ -8,7 +8,6 @@
 #include <sys/uio.h>
 
 #include <errno.h>
-#include <llhttp.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -16,23 +15,6 @@
 #include "proxy.h"
 #include "proxyd/http/hdr.h"
 #include "proxyd/http/sieve.h"
-
-static int
-is_idempotent(int method)
-{
-	switch (method) {
-	case HTTP_GET:
-	case HTTP_HEAD:
-	case HTTP_OPTIONS:
-	case HTTP_PUT:
-	case HTTP_DELETE:
-	case HTTP_TRACE:
-	case HTTP_PROPFIND:
-		return (1);
-	default:
-		return (0);
-	}
-}
 
 /* Fill the exchange from the request. */
 static void
@@ -53,7 +35,7 @@ exch_begin(struct proxy *p)
 	x->upgrade = (h->flags & HTTPHEAD_UPGRADE) != 0;
 	x->http10 = h->minor == 0;
 	x->keep = (h->flags & HTTPHEAD_KEEPALIVE) != 0;
-	x->repeatable = is_idempotent(h->method) && !p->c->body_left;
+	x->repeatable = httphead_is_idempotent(h->method) && !p->c->body_left;
 	if (p->from_sibling && (v = httphead_get(h, "origin")) != NULL &&
 	    (x->origin = malloc(v->len + 1)) != NULL) {
 		memcpy(x->origin, v->s, v->len);

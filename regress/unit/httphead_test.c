@@ -322,6 +322,13 @@ test_targets(void)
 	    is(&h.path, "/a") && is(&h.query, "b?c"), "a second '?'");
 	ok(parse("PROPFIND /a HTTP/1.1\r\n" H "\r\n") == 1 &&
 	    is(&h.method_name, "PROPFIND"), "a method of WebDAV");
+	ok(httphead_is_idempotent(h.method), "which may be said again");
+	ok(httphead_is_idempotent(HTTP_GET) &&
+	    httphead_is_idempotent(HTTP_TRACE) &&
+	    httphead_is_idempotent(HTTP_DELETE) &&
+	    !httphead_is_idempotent(HTTP_POST) &&
+	    !httphead_is_idempotent(HTTP_PATCH) && !httphead_is_idempotent(-1),
+	    "RFC 9110, 9.2.2: which others may, and which may not");
 }
 
 /* ---- limits ---- */
