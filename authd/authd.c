@@ -43,9 +43,9 @@
 #include "msg/cluster.h"
 #include "msg/credit.h"
 #include "msg/dialer.h"
+#include "msg/drain.h"
 #include "msg/follow.h"
 #include "msg/handlers.h"
-#include "msg/held.h"
 #include "msg/invalidate.h"
 #include "msg/internal.h"
 #include "msg/issue.h"
@@ -255,9 +255,10 @@ authd_run(void)
 	    recheck_init() == -1)
 		fatalx("out of memory");
 	relay_init();
+	drain_init();
 	recheck_also(api_changes_recheck);
 	recheck_on_revoked(cluster_revoked);
-	member_on_beat(held_losses);
+	member_on_beat(cluster_beaten);
 	proc_after_turn(turn_end);
 	recording_reloaded();
 	dialer_init();

@@ -257,7 +257,9 @@ static void
 turn_gauges(void)
 {
 	gauge(CT_STORE_UP, store_is_up());
-	peer_say_usable(store_is_up() && peer_is_ready());
+	peer_say_usable(member_is_draining() ? USABLE_DRAINS :
+	    store_is_up() && peer_is_ready() ? USABLE_YES : USABLE_NO);
+	gauge(CT_DRAINING, member_is_draining());
 	gauge(CT_SESSIONS_UP, session_tunnels());
 	gauge(CT_SESSIONS_DOWN, session_count() - session_tunnels());
 	gauge(CT_STREAMS, stream_count());

@@ -297,6 +297,7 @@ init_ask(struct client *c, const char *jti, size_t len,
 		reject(c, "relay_overloaded");
 	} else if (a->refusal == NULL) {
 		c->pending = 1;
+		watch_find(jti, len)->asked++;
 		pairs_busy(c, now);
 	}
 }
@@ -358,10 +359,15 @@ pairs_known(uint64_t id, enum pair_known known, uint64_t now)
 	struct link	*l = index_find(&pair.by_ask, id);
 	struct ask	*a;
 	struct client	*c;
+	struct watch	*w;
 
 	if (l == NULL)
 		return;
 	a = OWNER(l, struct ask, link);
+	/* Another one of the jti may be there by now. */
+	if (a->refusal == NULL && (w = watch_find(a->jti, a->jti_len)) !=
+	    NULL && w->asked > 0)
+		w->asked--;
 	if ((c = a->client) != NULL) {
 		if (a->refusal == NULL)
 			c->pending = 0;

@@ -27,6 +27,7 @@
 
 #define CLOSE_MS	4000	/* for the peer's close, behind ours */
 #define QUEUE_MAX	1048576	/* bytes that wait: then its sender does */
+#define LEAVE_MS	500	/* between looks at who can go */
 #define PROTOCOL_MAX	64	/* of a subprotocol that is said back */
 
 struct conn {
@@ -54,6 +55,7 @@ struct conn {
 	size_t			 len, size;
 	int			 control;	/* a frame between its parts */
 	int			 too_big;
+	int			 leaves;	/* as soon as it has met nobody */
 };
 
 static ssize_t	on_recv(wslay_event_context_ptr, uint8_t *, size_t, int,
@@ -564,6 +566,43 @@ caller_new(int fd, const char *addr, const char *accept, const uint8_t *bytes,
 	if (c->early_len > 0)
 		conn_read(c);
 	conn_touch(c);
+}
+
+/* Those of them that still have somebody are looked at again. */
+static void
+leave_some(void *arg)
+{
+	static struct timer	again;
+	struct conn		*c;
+	int			 n = 0;
+
+	(void)arg;
+	TAILQ_FOREACH(c, &conns.all, entry) {
+		if (!c->leaves || c->closing)
+			continue;
+		if (c->client != NULL && pairs_has_met(c->client)) {
+			n++;
+			continue;
+		}
+		if (c->client != NULL)
+			pairs_leave(c->client, clock_ms());
+		conn_close(c, 1001, "moved");
+		conn_touch(c);
+	}
+	if (again.fn == NULL)
+		timer_init(&again, leave_some, NULL);
+	if (n > 0)
+		timer_set(&again, LEAVE_MS);
+}
+
+void
+caller_leave(void)
+{
+	struct conn	*c;
+
+	TAILQ_FOREACH(c, &conns.all, entry)
+		c->leaves = 1;
+	leave_some(NULL);
 }
 
 static void

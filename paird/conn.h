@@ -18,6 +18,11 @@ void	caller_new(int fd, const char *addr, const char *accept,
 	    const uint8_t *, size_t len);
 /* At the end of a turn: write, and let go of what is over. */
 void	caller_turn(void);
+/*
+ * Who is here is to go, with 1001: who waits at once, who has met somebody when
+ * that is over. Who comes later stays.
+ */
+void	caller_leave(void);
 /* Say 1001 to all, and exit when they have gone, or soon. */
 void	caller_stop(void);
 size_t	caller_count(void);

@@ -124,6 +124,20 @@ pairs_counterpart(const struct client *c)
 	return (other != NULL ? other->io : NULL);
 }
 
+int
+pairs_has_met(const struct client *c)
+{
+	const struct watch	*w;
+
+	if ((c->session != NULL && c->session->state == SESSION_PAIRED) ||
+	    c->given != NULL || c->pending)
+		return (1);
+	TAILQ_FOREACH(w, &c->watches, of_holder)
+		if (w->given || w->asked > 0)
+			return (1);
+	return (0);
+}
+
 /* It has left its session, for whatever reason. */
 static void
 session_leave(struct client *c, uint64_t now)

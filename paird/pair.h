@@ -74,6 +74,8 @@ void		 pairs_leave(struct client *, uint64_t now);
 /* The end of the object. */
 void		 pairs_gone(struct client *, uint64_t now);
 
+/* Is something under way between it and another, which an end would break? */
+int		 pairs_has_met(const struct client *);
 /* Whom its data goes to, NULL: nobody. */
 void		*pairs_counterpart(const struct client *);
 

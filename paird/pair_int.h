@@ -50,6 +50,7 @@ struct watch {
 	uint64_t		 since;
 	struct client		*holder, *target;	/* NULL: no init yet */
 	int			 given;		/* an init was forwarded */
+	unsigned		 asked;		/* inits that may be */
 	uint8_t			 token_hash[PAIR_HASH];
 	int			 has_hash;
 	size_t			 len;

@@ -7,7 +7,7 @@
  * it cannot open any. It sees what devices say, which is not meant to be secret
  * from a relay, and who they are.
  * Hears from: the parent GIVE, a connection; authd PAIR_CONSUMED, whether a
- * token is new. It tells authd which connections have come, and how many
+ * token is new, and PAIR_LEAVE, that devices are to meet elsewhere. It tells authd which connections have come, and how many
  * sessions there are.
  * States: none of its own; clients and sessions have theirs (pair.c).
  * Starts in main(); a connection's story is in conn.c, who meets whom in pair.c
@@ -33,6 +33,7 @@
 #define FILES_MAX	131072
 
 static int	on_give(struct chan *, struct imsg *);
+static int	on_leave(struct chan *, struct imsg *);
 static void	authd_came(int);
 static void	paird_run(void);
 static void	paird_configure(void);
@@ -50,6 +51,7 @@ static const struct dispatch	parent_table[] = {
 
 static const struct dispatch	authd_table[] = {
 	{ IMSG_PAIR_CONSUMED, R_AUTHD, S_ANY, MF_ANSWER, NULL },
+	{ IMSG_PAIR_LEAVE, R_AUTHD, S_ANY, 0, on_leave },
 };
 
 static const struct link_ops	authd = {
@@ -94,6 +96,16 @@ on_retire(struct chan *c, struct imsg *m)
 		return (-1);
 	if (caller_count() == 0)
 		proc_exit(0);
+	return (0);
+}
+
+static int
+on_leave(struct chan *c, struct imsg *m)
+{
+	(void)c;
+	if (get_pair_leave(m) == -1)
+		return (-1);
+	caller_leave();
 	return (0);
 }
 

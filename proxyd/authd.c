@@ -20,7 +20,7 @@ static int	on_pairings(struct chan *, struct imsg *);
 static int	on_rate_over(struct chan *, struct imsg *);
 
 static unsigned	pairings;
-static int	usable;		/* as the authd of now has said */
+static int	usable;		/* a USABLE_*, of the authd of now */
 
 static const struct dispatch	table[] = {
 	{ IMSG_ADMITTED, R_AUTHD, S_ANY, MF_ANSWER, NULL },
@@ -50,7 +50,13 @@ static const struct dispatch	table[] = {
 int
 authd_is_usable(void)
 {
-	return (usable);
+	return (usable == USABLE_YES);
+}
+
+int
+authd_drains(void)
+{
+	return (usable == USABLE_DRAINS);
 }
 
 static int
@@ -59,7 +65,7 @@ on_usable(struct chan *c, struct imsg *m)
 	struct msg_usable	 in;
 
 	(void)c;
-	if (get_usable(m, &in) == -1 || in.yes > 1)
+	if (get_usable(m, &in) == -1 || in.yes >= USABLE_COUNT)
 		return (-1);
 	usable = in.yes;
 	return (0);
@@ -101,7 +107,7 @@ authd_gone(enum link_end how)
 {
 	if (how != LINK_OFFENCE)
 		log_info("authd has gone");
-	usable = 0;
+	usable = USABLE_NO;
 	session_forget_half();
 	api_forget_all();
 	events_end_all();

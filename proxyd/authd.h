@@ -16,6 +16,8 @@ void		 link_to_authd(void);
 
 /* Is it there, and can it let anybody in? */
 int	authd_is_usable(void);
+/* It is there, and relayd takes nothing new. */
+int	authd_drains(void);
 /* Sessions of pairing that there are. */
 unsigned	authd_pairings(void);
 

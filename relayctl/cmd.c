@@ -210,6 +210,26 @@ arg_index(const struct pattern *p, size_t at)
 	return (n);
 }
 
+static size_t	tail_find(const struct pattern *, const char *, char *, size_t);
+
+/*
+ * Of a pattern that could end here: is this an optional word of its, and none of
+ * those that go on have it?
+ */
+static int
+tail_begins(const struct pattern *p, struct pattern **longer, size_t n,
+    const char *word, size_t at)
+{
+	char	unsaid[256];
+	size_t	i;
+
+	for (i = 0; i < n; i++)
+		if (longer[i]->items[at].is_arg || stands_for(word,
+		    longer[i]->items[at].text))
+			return (0);
+	return (tail_find(p, word, unsaid, sizeof(unsaid)) != 0);
+}
+
 int
 cmd_parse(int argc, char *const *argv, struct cmd_line *line, char *err,
     size_t err_size)
@@ -226,9 +246,17 @@ cmd_parse(int argc, char *const *argv, struct cmd_line *line, char *err,
 		if ((i = still_open(ps, n, at)) == 0)
 			break;
 		n = i;
-		done = NULL;
-		if (line_head(ps, &n, argv[at], at, err, err_size) == -1)
+		if (done != NULL && tail_begins(done, ps, n, argv[at], at))
+			break;
+		if (line_head(ps, &n, argv[at], at, err, err_size) == -1) {
+			if (done != NULL && done->n > done->required) {
+				strlcat(err, ", ", err_size);
+				strlcat(err, done->items[done->required].text,
+				    err_size);
+			}
 			goto out;
+		}
+		done = NULL;
 	}
 	if (done == NULL && (done = ends_here(ps, n, at)) == NULL) {
 		n = still_open(ps, n, at);
@@ -483,15 +511,18 @@ cmd_complete(int argc, char *const *argv, FILE *f, char arg[CMD_ARG_SIZE])
 		if ((i = still_open(ps, n, at)) == 0)
 			break;
 		n = i;
+		if (done != NULL && tail_begins(done, ps, n, argv[at], at))
+			break;
 		done = NULL;
 		if (line_head(ps, &n, argv[at], at, err, sizeof(err)) == -1)
 			goto out;
 	}
+	n = done != NULL ? 0 : n;
 	if (done == NULL)
 		done = ends_here(ps, n, at);
 	if (done != NULL)
 		complete_tail(done, argc, argv, done->required, f, arg);
-	n = done != NULL ? 0 : still_open(ps, n, at);
+	n = still_open(ps, n, at);
 	for (i = 0; i < n; i++) {
 		if (ps[i]->items[at].is_arg)
 			strlcpy(arg, ps[i]->items[at].text, CMD_ARG_SIZE);

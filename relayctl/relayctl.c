@@ -32,6 +32,8 @@
 #define ANSWER_MS	30000	/* relayd gives up first, and says so */
 #define COMPLETE_MS	1500	/* nobody waits longer for a list of words */
 #define FOLLOW_MS	1000	/* between two looks of -f */
+#define DRAIN_MS	500	/* between two looks at a drain */
+#define LOST_MAX	60	/* of them that come to nothing, in a row */
 
 static int	on_row(struct chan *, struct imsg *);
 static int	on_text(struct chan *, struct imsg *);
@@ -62,6 +64,8 @@ static struct {
 	int		 heard;		/* it understands us */
 	struct rows	*rows;
 	struct timer	 deadline, next;
+	int		 drains;	/* we wait until relayd is empty */
+	unsigned	 lost;		/* looks at it that came to nothing */
 } ctl;
 
 static void	usage(int) __attribute__((noreturn));
@@ -388,6 +392,8 @@ look(void *arg)
 	unsigned	i;
 
 	(void)arg;
+	if (ctl.chan == NULL)
+		reach_in(ctl.protocol);
 	if ((ctl.rows = rows_new()) == NULL) {
 		fprintf(stderr, "relayctl: out of memory\n");
 		exit(EXIT_REFUSED);
@@ -532,6 +538,45 @@ follow(void)
 	timer_del(&ctl.deadline);
 }
 
+/* drain: how it stands, once more, in a moment. */
+static void
+drain_next(void)
+{
+	rows_free(ctl.rows);
+	ctl.rows = NULL;
+	timer_set(&ctl.next, DRAIN_MS);
+	timer_del(&ctl.deadline);
+}
+
+/*
+ * Is there more to wait for? Whoever answers may be replaced meanwhile, by an
+ * upgrade or by a fault: relayd itself knows that it drains.
+ */
+static int
+drain_goes_on(unsigned code)
+{
+	const char	*state = rows_last(ctl.rows);
+
+	if (code != 0)
+		return (code == 503 && ++ctl.lost < LOST_MAX);
+	ctl.lost = 0;
+	return (state != NULL && strcmp(state, "draining") == 0);
+}
+
+/* What it has come to, behind its row. */
+static void
+drain_end(void)
+{
+	if (ctl.json)
+		rows_json_end(ctl.printed, stdout);
+	if (strcmp(ctl.last, "drained") == 0)
+		finish(EXIT_DONE);
+	fflush(stdout);
+	fprintf(stderr, "relayctl: %s\n", strcmp(ctl.last, "late") == 0 ?
+	    "the time is over, and not all have gone" : "it was cancelled");
+	finish(EXIT_REFUSED);
+}
+
 /* The last word: print everything. */
 static int
 on_done(struct chan *c, struct imsg *m)
@@ -546,6 +591,17 @@ on_done(struct chan *c, struct imsg *m)
 		if (in.code == 0)
 			complete_rows(ctl.ids, ctl.rows, ctl.begin, stdout);
 		finish(EXIT_DONE);
+	}
+	if (ctl.line.op == CTL_DRAIN && in.code == 0) {
+		ctl.line.op = CTL_SHOW_DRAIN;
+		ctl.line.nwords = 0;
+		ctl.drains = 1;
+		drain_next();
+		return (0);
+	}
+	if (ctl.drains && drain_goes_on(in.code)) {
+		drain_next();
+		return (0);
 	}
 	printable_text(shown, sizeof(shown), in.text);
 	if (in.code == CTL_BROKEN) {
@@ -566,6 +622,8 @@ on_done(struct chan *c, struct imsg *m)
 		return (0);
 	}
 	print(shown);
+	if (ctl.drains)
+		drain_end();
 	if (goes_on()) {
 		follow();
 		return (0);
@@ -579,6 +637,12 @@ on_done(struct chan *c, struct imsg *m)
 static void
 on_closed(struct chan *c, int offence, const char *reason)
 {
+	if (ctl.drains && !offence && ++ctl.lost < LOST_MAX) {
+		chan_free(c);
+		ctl.chan = NULL;
+		drain_next();
+		return;
+	}
 	/* Before an upgrade it may be an older one: it said nothing to ours. */
 	if (!ctl.heard && ctl.protocol == PROTOCOL &&
 	    proto_is_known(PROTOCOL - 1) && PROTOCOL > 1) {

@@ -74,5 +74,8 @@ authlink_all(void)
 		if ((role_info(c->role)->flags & RF_LINKED) && c->chan != NULL &&
 		    c->state != CHILD_STOPPING && c->authd != authd->instance)
 			(void)authlink_join(c);
+	if (env()->drain_until != 0)
+		(void)say_drain(authd->chan, 0, -1, &(struct msg_drain){
+		    .until = env()->drain_until });
 	(void)say_spawned_all(authd->chan, 0);
 }

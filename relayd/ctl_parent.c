@@ -241,6 +241,8 @@ show_row(struct chan *chan, uint32_t id, const struct child *c)
 	    c == NULL || c->system[0] == '\0' ? "-" : c->system,
 	    c == NULL || c->session[0] == '\0' ? "-" : c->session,
 	    c == NULL ? "ready" : c->leaving ? "leaving" :
+	    c->role == ROLE_AUTHD && c->state == CHILD_READY &&
+	    env()->drain_until != 0 ? "draining" :
 	    child_state_name(c->state), uptime, memory,
 	    private, layers, restarts, c != NULL && c->old ? "old" :
 	    "current" }, 12);

@@ -127,6 +127,16 @@ give_take(const struct table_pass *in)
 	give_expect(in->nonce, in->instance, in->class, in->until_ms);
 }
 
+static void
+drain_save(struct table_put *t)
+{
+	struct table_record	r = { .type = TABLE_DRAIN };
+
+	r.drain = (struct table_drain){ .until = env()->drain_until };
+	if (r.drain.until != 0)
+		table_add(t, &r);
+}
+
 /* ---- all of it ---- */
 
 int
@@ -141,6 +151,7 @@ handover_write(char *err, size_t err_size)
 	entries_save(&t);
 	give_each(pass_save, &t);
 	spawn_save(&t);
+	drain_save(&t);
 	if (table_end(&t) == 0)
 		fd = tablefile_seal(t.p, t.len, err, err_size);
 	else

@@ -16,6 +16,7 @@ static int	on_serving(struct chan *, struct imsg *);
 static int	on_spoken(struct chan *, struct imsg *);
 static int	on_bound(struct chan *, struct imsg *);
 static int	on_offence(struct chan *, struct imsg *);
+static int	on_drain(struct chan *, struct imsg *);
 
 #define ST_UP	(S(CHILD_READY) | S(CHILD_STOPPING))
 
@@ -30,6 +31,7 @@ const struct dispatch	parent_table[] = {
 	{ IMSG_PONG, R_CHILDREN, ST_UP, 0, watch_on_pong },
 	{ IMSG_BOUND, R_AUTHD, ST_UP, 0, on_bound },
 	{ IMSG_OFFENCE, R_AUTHD | R_KEYD, ST_UP, 0, on_offence },
+	{ IMSG_DRAIN, R_AUTHD, ST_UP, 0, on_drain },
 	{ IMSG_PROCESSES, R_AUTHD, ST_UP, MF_REQUEST, processes_on_ask },
 	{ IMSG_CTL_REQUEST, R_CONTROL, ST_UP, 0, admin_on_request },
 	{ IMSG_CTL, R_CONTROL, ST_UP, MF_REQUEST, admin_on_ctl },
@@ -126,6 +128,19 @@ on_bound(struct chan *chan, struct imsg *m)
 	if (!(role_info(c->role)->flags & RF_BOUND))
 		return (-1);
 	child_set_bound(c, &in);
+	return (0);
+}
+
+/* Kept for the next authd, too: authlink_all() says it. */
+static int
+on_drain(struct chan *chan, struct imsg *m)
+{
+	struct msg_drain	in;
+
+	(void)chan;
+	if (get_drain(m, &in) == -1)
+		return (-1);
+	env()->drain_until = in.until;
 	return (0);
 }
 

@@ -43,6 +43,7 @@ struct env {
 	int			 guarded;	/* we are new, and may go back */
 	uint64_t		 asked_by;	/* for the upgrade; 0: nobody */
 	uint32_t		 asked_id;
+	uint64_t		 drain_until;	/* wall ms; 0: it does not */
 	int			 status;	/* what we exit with */
 };
 struct env	*env(void);

@@ -380,6 +380,12 @@ take_pass(const struct table_record *r)
 	give_take(&r->pass);
 }
 
+static void
+take_drain(const struct table_record *r)
+{
+	env()->drain_until = r->drain.until;
+}
+
 /* It may have ended, where a fault of the new one was in between. */
 static int
 is_there(pid_t pid)
@@ -432,6 +438,7 @@ takeover_children(void)
 	each(TABLE_PROGRAM, take_program);
 	each(TABLE_CHILD, take_child);
 	each(TABLE_PASS, take_pass);
+	each(TABLE_DRAIN, take_drain);
 	env()->asked_by = takeover.head.asked_by;
 	env()->asked_id = takeover.head.asked_id;
 	log_info("upgrade: %zu processes taken over from %s", child_all(),

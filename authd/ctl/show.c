@@ -139,6 +139,7 @@ show_stats(struct ctl *ctl, const struct facts *f)
 	ctl_row(a, "store_questions", ctl_num(store_waiting()), CTL_END);
 	ctl_row(a, "turns", ctl_num(turn_count()), CTL_END);
 	ctl_row(a, "store", store_is_up() ? "up" : "down", CTL_END);
+	ctl_row(a, "draining", member_is_draining() ? "yes" : "no", CTL_END);
 	ctl_done(a, 0, "");
 }
 const struct ctl_handler	ctl_show_stats = { .fn = show_stats };

@@ -21,6 +21,7 @@
 #include "handlers.h"
 #include "internal.h"
 #include "issue.h"
+#include "member.h"
 #include "named.h"
 #include "pairing.h"
 #include "peer.h"
@@ -229,6 +230,14 @@ admit_take(uint64_t nonce)
 }
 
 static void
+admit_refuse(struct chan *c, uint32_t id, enum refusal why)
+{
+	const struct refusal_info	*no = refusal_info(why);
+
+	admit_answer(c, id, no->status, no->retry_s, no->text, 0);
+}
+
+static void
 admit_tunnel(struct chan *c, uint32_t id, const struct ask *ask)
 {
 	const struct conf	*conf = proc_conf();
@@ -236,6 +245,13 @@ admit_tunnel(struct chan *c, uint32_t id, const struct ask *ask)
 	char			 key[ADDR_SIZE];
 	uint32_t		 retry;
 
+	if (member_is_draining()) {
+		audit_stranger(&(struct audit){ .address = ask->addr,
+		    .action = "tunnel",
+		    .reason = refusal_info(REFUSE_DRAINING)->text });
+		admit_refuse(c, id, REFUSE_DRAINING);
+		return;
+	}
 	if ((retry = named_shut_out(ask->proxyd, ask->addr)) > 0) {
 		audit_stranger(&(struct audit){ .address = ask->addr,
 		    .action = "tunnel", .reason = "failed too often" });
@@ -550,7 +566,9 @@ admit_pair(struct chan *c, uint32_t id, const struct ask *ask)
 	struct asker	asker = { .instance = peer_of(c)->instance, .id = id };
 	uint64_t	instance = pairing_place();
 
-	if (instance == 0)
+	if (member_is_draining())
+		admit_refuse(c, id, REFUSE_DRAINING);
+	else if (instance == 0)
 		admit_no(&asker, 503, 5, "server is busy");
 	else
 		(void)admit_yes(&asker, CLASS_PAIR, ask->proxyd, ask->addr, "",

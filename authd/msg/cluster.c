@@ -18,6 +18,7 @@
 #include "cluster.h"
 #include "held.h"
 #include "member.h"
+#include "pairing.h"
 #include "peer.h"
 #include "recheck.h"
 
@@ -85,6 +86,19 @@ void
 cluster_revoked(void)
 {
 	(void)cluster_say(NOTE_RECHECK, NOTE_ALL, "");
+}
+
+void
+cluster_beaten(void)
+{
+	static int	said;
+
+	if (said != member_is_draining() &&
+	    cluster_say(NOTE_MEMBERS, NOTE_ALL, "") == 0)
+		said = member_is_draining();
+	held_losses();
+	if (!member_is_first())
+		pairing_leave();
 }
 
 /* --- probes --- */
@@ -220,4 +234,6 @@ cluster_heard(const char *text, size_t len)
 		held_losses();
 	else if (n.op == NOTE_RECHECK && peer_is_ready())
 		recheck_all();
+	else if (n.op == NOTE_MEMBERS)
+		member_look();
 }

@@ -276,6 +276,8 @@ login_form(const struct login *lo, uint32_t *retry)
 
 	if (!peer_is_ready() || member_is_silent())
 		return (REFUSE_STORE);
+	if (member_is_draining())
+		return (REFUSE_DRAINING);
 	bad = secret_parse(lo->secret, public, &private) == -1;
 	explicit_bzero(public, sizeof(public));
 	if (lo->key[0] == '\0' || bad)

@@ -32,6 +32,7 @@ static struct {
 	int			 said;		/* that we are silent */
 	int64_t			 skew_ms;	/* what the store is ahead */
 	uint64_t		 forwarded[2];	/* in, out */
+	int			 draining, hurry;	/* a beat says so at once */
 	void			(*then)(int);
 	after_fn		 after;
 	void			(*beaten)(void);
@@ -110,15 +111,18 @@ member_is_elsewhere(const char *name)
 	    (m = member_find(name)) != NULL && member_is_alive(m));
 }
 
+/* One that drains has nothing to be first with, unless all do. */
 const struct member_row *
 member_first(void)
 {
-	size_t	i;
+	const struct member_row	*last = NULL;
+	size_t			 i;
 
-	for (i = 0; i < members.n; i++)
-		if (member_is_alive(&members.row[i]))
-			return (&members.row[i]);
-	return (NULL);
+	for (i = members.n; i > 0; i--)
+		if (member_is_alive(&members.row[i - 1]) && (last == NULL ||
+		    last->draining || !members.row[i - 1].draining))
+			last = &members.row[i - 1];
+	return (last);
 }
 
 int
@@ -128,6 +132,28 @@ member_is_first(void)
 
 	return (!member_is_one() || (first != NULL &&
 	    strcmp(first->name, member_self()) == 0));
+}
+
+void
+member_drains(int on)
+{
+	size_t	i;
+
+	if (members.draining == on)
+		return;
+	members.draining = on;
+	members.hurry = 1;
+	for (i = 0; i < members.n; i++)
+		if (strcmp(members.row[i].name, member_self()) == 0)
+			members.row[i].draining = on;
+	if (members.beat_ms != 0 && !members.beating)
+		timer_set(&members.timer, 0);
+}
+
+int
+member_is_draining(void)
+{
+	return (members.draining);
 }
 
 void
@@ -184,6 +210,14 @@ members_known(const struct answer *a, void *arg)
 		note_clock(us);
 }
 
+void
+member_look(void)
+{
+	if (member_is_one() && store_is_up())
+		(void)store_ask(&(struct question){ .what = ASK_MEMBERS,
+		    .key = "" }, members_known, NULL);
+}
+
 /* --- our beat --- */
 
 static void
@@ -216,13 +250,13 @@ beat_done(void *arg, int ok)
 	members.beating = 0;
 	if (ok) {
 		members.beat_ms = clock_ms();
-		(void)store_ask(&(struct question){ .what = ASK_MEMBERS,
-		    .key = "" }, members_known, NULL);
+		member_look();
 		(void)store_ask(&(struct question){ .what = ASK_AUDIT_HEADS,
 		    .key = "" }, heads_known, NULL);
 		members.beaten();
 	}
-	timer_set(&members.timer, ok ? BEAT_MS : AGAIN_MS);
+	timer_set(&members.timer, !ok ? AGAIN_MS : members.hurry ? 0 :
+	    BEAT_MS);
 	note_silence();
 	members.then = NULL;
 	if (then != NULL)
@@ -234,6 +268,7 @@ beat_write(void)
 {
 	const struct conf	*c = proc_conf();
 	struct member_row	 m = { .port = (uint16_t)c->cluster_port,
+				    .draining = members.draining,
 				    .tunnels = session_tunnels(),
 				    .sessions = session_count(),
 				    .forwarded_in = members.forwarded[0],
@@ -243,6 +278,7 @@ beat_write(void)
 	strlcpy(m.address, c->cluster_address, sizeof(m.address));
 	strlcpy(m.version, RELAYD_VERSION, sizeof(m.version));
 	members.beating = 1;
+	members.hurry = 0;
 	(void)store_member_beat(&m, members.beat_ms == 0);
 	(void)store_member_sweep(&(struct sweep){ .gone_ms = GONE_MS,
 	    .grace_ms = c->grace * 1000, .startup_ms = members.beat_ms == 0 ?

@@ -42,10 +42,20 @@ const struct member_row	*member_find(const char *name);
 int	member_is_alive(const struct member_row *);
 /* Is that another one, which is alive? What it has is known there alone. */
 int	member_is_elsewhere(const char *name);
-/* The one alive whose name is the lowest; NULL: nobody has been seen yet. */
+/*
+ * The one alive whose name is the lowest, and which does not drain, unless all
+ * do; NULL: nobody has been seen yet.
+ */
 const struct member_row	*member_first(void);
 /* What one does for all: is it us? Without a cluster it is. */
 int	member_is_first(void);
+/* They have changed, says one of them: look now. */
+void	member_look(void);
+/*
+ * Nothing new is taken here: all may know that, at once. Also without a cluster.
+ */
+void	member_drains(int on);
+int	member_is_draining(void);
 /* All, by name. */
 void	member_each(void (*fn)(const struct member_row *, void *), void *arg);
 

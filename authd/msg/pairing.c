@@ -63,6 +63,15 @@ tell_all(void)
 		tell(pe);
 }
 
+void
+pairing_leave(void)
+{
+	const struct peer	*pe = peer_find(pairing.instance);
+
+	if (pe != NULL && pairing.is.clients > 0)
+		(void)say_pair_leave(pe->chan, 0);
+}
+
 int
 pairing_on_state(struct chan *c, struct imsg *m)
 {

@@ -21,6 +21,8 @@ void		pairing_init(after_fn);
 uint64_t	pairing_place(void);
 /* What there is now. 0, or -1: paird is not here. */
 int	pairing_is(struct msg_pair_state *);
+/* Devices are to meet elsewhere: who is here is asked to go. */
+void		pairing_leave(void);
 /* A proxyd has come: how many sessions there are. */
 void	pairing_tell(const struct peer *);
 /* A used token of the store, at the start, oldest first. 0, or -1. */

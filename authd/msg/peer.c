@@ -157,13 +157,13 @@ peer_close(struct peer *pe, uint16_t code, const char *reason)
 }
 
 void
-peer_say_usable(int yes)
+peer_say_usable(int usable)
 {
 	struct peer	*pe;
 
-	if (all.usable == yes)
+	if (all.usable == usable)
 		return;
-	all.usable = yes;
+	all.usable = usable;
 	TAILQ_FOREACH(pe, &peers, entry)
 		say_to_door(pe);
 }

@@ -78,7 +78,7 @@ void		 peer_add(struct peer *);
 /* The longest queue of what is to be said to one of them. */
 size_t		 peer_queue_longest(void);
 /* To all proxyds, if it has changed: can anybody be let in? */
-void		 peer_say_usable(int yes);
+void		 peer_say_usable(int usable);
 void		 peer_remove(struct peer *);
 struct peer	*peer_find(uint64_t instance);
 struct peer	*peer_of(struct chan *);

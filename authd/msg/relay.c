@@ -9,6 +9,7 @@
 #include "base/compat.h"
 #include "base/log.h"
 #include "admit.h"
+#include "member.h"
 #include "peer.h"
 #include "proc/proc.h"
 #include "relay.h"
@@ -62,7 +63,10 @@ relay_new(const char *subject, int *status, const char **why,
 	places.one = subject[0] != '\0' ? conf->relay_subject : UINT64_MAX;
 	places.few = UINT64_MAX;
 	*status = 503;
-	*why = "service temporarily unavailable";
+	*why = member_is_draining() ? refusal_info(REFUSE_DRAINING)->text :
+	    "service temporarily unavailable";
+	if (member_is_draining())
+		return (NULL);
 	if ((r = calloc(1, sizeof(*r))) == NULL)
 		return (NULL);
 	if (budget_take(&places, &r->place, subject, NULL, 1) == -1) {

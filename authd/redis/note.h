@@ -19,7 +19,8 @@
 	X(ALIVE, "alive")	/* yes; no */				\
 	X(DEAD, "dead")							\
 	X(LOSS, "loss")		/* look what you have lost */		\
-	X(RECHECK, "recheck")	/* somebody's rights have changed */
+	X(RECHECK, "recheck")	/* somebody's rights have changed */	\
+	X(MEMBERS, "members")	/* what its row says has changed */
 #define X(NAME, word)	NOTE_##NAME,
 enum note_op { NOTE_OPS(X) NOTE_OP_COUNT };
 #undef X

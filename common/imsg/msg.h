@@ -77,6 +77,9 @@ enum event_kind {
 	EVENT_KINDS
 };
 
+/* Can anybody be let in (USABLE)? While relayd drains not, and on purpose. */
+enum usable { USABLE_NO, USABLE_YES, USABLE_DRAINS, USABLE_COUNT };
+
 /* Why a stream or a grant ended (STREAM_END, STREAM_KILL, GRANT_END). */
 enum end_reason {
 	END_CLEAN,		/* both directions finished */

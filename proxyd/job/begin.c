@@ -298,7 +298,8 @@ request_probe(struct conn *c, const struct httphead *h)
 			answer_text(c, "text/plain; charset=utf-8", "ready",
 			    5);
 		else
-			answer_later(c, 503, "not ready", 1);
+			answer_later(c, 503, authd_drains() ? "draining" :
+			    "not ready", 1);
 		break;
 	}
 }

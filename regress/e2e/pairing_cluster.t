@@ -60,8 +60,9 @@ class Meeting:
                 while m.get("code") != "unknown_type":
                     got[m["type"]] = m.get("error")
                     m = who.hear()
-            except (ConnectionError, OSError):
-                pass
+            except (ConnectionError, OSError) as e:
+                got["%d" % (who is self.b)] = str(e)
+        self.got = got
         if "bootstrap_init" not in got and \
                 got.get("bootstrap_reject", USED) != USED:
             raise RuntimeError("%r" % (got,))
@@ -138,7 +139,9 @@ def standing_still(c):
     got = []
     for m, n in zip(both, there):
         got.append(sum(x.given() for x in (m, n)))
-    t.equal(got, [1] * 4, "of two members that pair one alone gives it")
+    if not t.equal(got, [1] * 4,
+                   "of two members that pair one alone gives it"):
+        t.diag("%r" % [(m.got, n.got) for m, n in zip(both, there)])
     for m in waiting + both + there:
         m.gone()
     until(lambda: c.seen(c["b"]) == list(NAMES), "a to be there again")

@@ -90,6 +90,17 @@ commands(void)
 		{ "penalty clear 192.0.2.1", CTL_PENALTY_CLEAR, " 192.0.2.1" },
 		{ "log v", CTL_LOG_VERBOSE, "" },
 		{ "reload", CTL_RELOAD, "" },
+		{ "drain", CTL_DRAIN, " " },
+		{ "drain time 2m", CTL_DRAIN, " 120" },
+		{ "dr t 1h", CTL_DRAIN, " 3600" },
+		{ "drain cancel", CTL_DRAIN_CANCEL, "" },
+		{ "drain c", CTL_DRAIN_CANCEL, "" },
+		{ "show drain", CTL_SHOW_DRAIN, "" },
+		{ "drain x", 0, "error: unknown word \"x\"; expected cancel, "
+		    "time" },
+		{ "drain time", 0, "error: expected <duration> after "
+		    "\"time\"" },
+		{ "drain cancel x", 0, "error: unexpected word \"x\"" },
 		{ "show services", 0, "error: expected <session>" },
 		{ "show services ~", 0, "error: <session> is empty" },
 		{ "show stats x", 0, "error: unexpected word \"x\"" },

@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: ISC */
+#include <string.h>
+
+#include "authd/core/effect.h"
+#include "authd/core/session.h"
+#include "authd/now.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "drain.h"
+#include "handlers.h"
+#include "member.h"
+#include "pairing.h"
+#include "peer.h"
+#include "proc/proc.h"
+#include "relay.h"
+
+#define TICK_MS		500	/* between looks at who can go */
+#define FIRST_MS	2000	/* for the balancer to see that we are not ready */
+#define EACH_MS		10	/* a tunnel: 100 go in a second */
+#define CLOSE_MOVED	1001	/* the client comes again */
+
+static void	drain_tick(void *);
+
+static struct {
+	int64_t		until;		/* wall ms */
+	uint64_t	began_ms;
+	uint64_t	half_ms;	/* of the time, for those who can go */
+	uint64_t	window_ms;	/* of it, as few do not take all */
+	uint64_t	moved;
+	struct timer	timer;
+} drain;
+
+void
+drain_init(void)
+{
+	timer_init(&drain.timer, drain_tick, NULL);
+}
+
+static void
+drain_set(int64_t until)
+{
+	int64_t	left = until - clock_wall_ms();
+
+	drain.until = until;
+	drain.began_ms = clock_ms();
+	drain.half_ms = left > 2 * FIRST_MS ? (uint64_t)left / 2 - FIRST_MS : 0;
+	member_drains(1);
+	pairing_leave();
+	timer_set(&drain.timer, TICK_MS);
+}
+
+static void
+drain_tell_parent(void)
+{
+	(void)say_drain(proc_parent(), 0, -1, &(struct msg_drain){
+	    .until = (uint64_t)drain.until });
+}
+
+void
+drain_begin(uint32_t seconds)
+{
+	if (!member_is_draining())
+		drain.moved = 0;
+	drain_set(clock_wall_ms() + (int64_t)seconds * 1000);
+	drain_tell_parent();
+	log_info("draining, for up to %u s: %u tunnel%s", seconds,
+	    session_tunnels(), PLURAL(session_tunnels()));
+}
+
+int
+drain_cancel(void)
+{
+	if (!member_is_draining())
+		return (-1);
+	drain.until = 0;
+	drain.window_ms = 0;
+	timer_del(&drain.timer);
+	member_drains(0);
+	drain_tell_parent();
+	log_info("draining is cancelled");
+	return (0);
+}
+
+/* To an authd that follows one to which that was said. */
+int
+drain_on_drain(struct chan *c, struct imsg *m)
+{
+	struct msg_drain	 in;
+
+	(void)c;
+	if (get_drain(m, &in) == -1 || in.until > INT64_MAX)
+		return (-1);
+	if (in.until != 0 && !member_is_draining())
+		drain_set((int64_t)in.until);
+	return (0);
+}
+
+/* Each at its own moment, in no order: they do not all come back at once. */
+static int
+is_its_turn(const struct tunnel *t)
+{
+	uint64_t	at = drain.window_ms == 0 ? 0 :
+			    (t->instance * 0x9e3779b97f4a7c15ULL >> 16) %
+			    drain.window_ms;
+
+	return (clock_ms() >= drain.began_ms + FIRST_MS + at);
+}
+
+/* A proxyd keeps idle streams, for the next request. */
+static void
+move(struct session *se)
+{
+	struct tunnel	*t = session_tunnel(se);
+
+	if (t == NULL || t->state != TUNNEL_UP || se->newcomer != NULL ||
+	    !is_its_turn(t))
+		return;
+	if (t->nstreams > 0 || t->nwaiting > 0) {
+		effect_add(EFFECT_IDLE_DROP)->session = se;
+		return;
+	}
+	session_detach(se, proc_conf()->grace, now_at());
+	tunnel_retire(t, CLOSE_MOVED, "draining");
+	drain.moved++;
+}
+
+static void
+drain_tick(void *arg)
+{
+	struct session	*se, *next;
+	uint64_t	 window = (uint64_t)session_tunnels() * EACH_MS;
+
+	(void)arg;
+	if (window > drain.half_ms)
+		window = drain.half_ms;
+	if (window > drain.window_ms)
+		drain.window_ms = window;
+	for (se = TAILQ_FIRST(&sessions); se != NULL; se = next) {
+		next = TAILQ_NEXT(se, entry);
+		move(se);
+	}
+	pairing_leave();
+	timer_set(&drain.timer, TICK_MS);
+}
+
+void
+drain_look(struct drain *d)
+{
+	const struct session	*se;
+	const struct relay	*r;
+	struct msg_pair_state	 pairs;
+	int64_t			 left = drain.until - clock_wall_ms();
+
+	memset(d, 0, sizeof(*d));
+	d->moved = drain.moved;
+	d->tunnels = session_tunnels();
+	TAILQ_FOREACH(se, &sessions, entry)
+		d->busy += se->tunnel != NULL && se->tunnel->nstreams > 0;
+	TAILQ_FOREACH(r, &relays, entry)
+		d->relays += r->instance != 0;
+	if (pairing_is(&pairs) == 0)
+		d->devices = pairs.clients;
+	if (!member_is_draining())
+		return;
+	d->left_s = left > 0 ? (uint64_t)(left + 999) / 1000 : 0;
+	/* One that has just begun does not know yet what there is. */
+	d->state = left > 0 && (!peer_is_ready() || d->tunnels + d->relays +
+	    d->devices > 0) ? DRAIN_ON : d->tunnels + d->relays +
+	    d->devices > 0 ? DRAIN_LATE : DRAIN_DONE;
+}
