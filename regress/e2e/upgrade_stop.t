@@ -10,48 +10,27 @@ import time
 
 from harness import GoClient, Relayd, Tap, Targets, until
 from transfer import Transfer
-from upgrades import Fault, own_programs
+from upgrades import Fault, looks, of_process, own_programs, running
 
 t = Tap()
 place = own_programs()
 fault = Fault(place)
 
 
-def read(pid, name):
-    try:
-        with open("/proc/%d/%s" % (pid, name), "rb") as f:
-            return f.read()
-    except OSError:
-        return b""
-
-
-def left(skip=()):
-    """Whoever runs a program of this place."""
-    found = []
-    for pid in map(int, filter(str.isdigit, os.listdir("/proc"))):
-        try:
-            exe = os.readlink("/proc/%d/exe" % pid)
-        except OSError:
-            continue
-        if exe.startswith(place + "/") and pid not in skip:
-            found.append(pid)
-    return found
-
-
-def named(name, skip):
-    return [p for p in left(skip) if read(p, "comm").strip() == name and
-            read(p, "stat").rsplit(b")", 1)[1].split()[0] != b"Z"]
+def named(name, but):
+    return [p for p in running(place) if p not in but and
+            of_process(p, "comm").strip() == name]
 
 
 def is_new(d):
-    return b"RELAYD_TABLE=new" in read(d.pid, "environ")
+    return b"RELAYD_TABLE=new" in of_process(d.pid, "environ")
 
 
 def ended(d, what):
     t.equal(d.p.wait(60), 0, "%s: SIGTERM: exit 0" % what)
     t.ok(d.log.wait("stopped$"), "it says so")
     t.ok(not os.path.exists(d.sock), "the control socket is gone")
-    t.equal(left(), [], "no process is left")
+    t.equal(running(place), [], "no process is left")
 
 
 def term(d):
@@ -67,9 +46,7 @@ with Targets() as targets:
     with Relayd(t, build=place) as d:
         fault.word("look")
         asked(d)
-        until(lambda: [p for p in left((d.pid,))
-                       if b"-n" in read(p, "cmdline").split(b"\0")],
-              "the new program to look")
+        until(lambda: looks(place), "the new program to look")
         term(d)
         ended(d, "while the new program looks")
 

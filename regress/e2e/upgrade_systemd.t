@@ -14,7 +14,7 @@ import threading
 import time
 
 from harness import Relayd, Tap, until
-from upgrades import Fault, own_programs
+from upgrades import Fault, looks, own_programs
 
 WATCHDOG_S = 20         # as relayd.service has it, and room for a slow machine
 KNOWN = {"READY", "RELOADING", "STOPPING", "STATUS", "WATCHDOG",
@@ -177,6 +177,7 @@ with Managed(t, build=place) as d:
     # SIGHUP while a new program looks is answered, too.
     fault.word("look")
     os.kill(d.pid, signal.SIGUSR2)
+    until(lambda: looks(place), "the new program to look")
     mark = d.log.mark()
     t.equal(m.reload(d), ["reload", "ready"], "a reload during an upgrade is "
             "over, too")

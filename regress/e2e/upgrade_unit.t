@@ -108,6 +108,8 @@ def log():
 
 def main(m):
     os.makedirs(top + "/d")
+    # Files of servers of the test are in /tmp, of which the unit has its own.
+    harness.STORE = ""
     d = Relayd(t, build=place, path=top + "/d", verbose=False)
     unit(d)
     m.ctl("daemon-reload")

@@ -28,6 +28,34 @@ def own_programs():
     return place
 
 
+def running(place):
+    """Whoever runs a program of this place: process ids."""
+    found = []
+    for pid in map(int, filter(str.isdigit, os.listdir("/proc"))):
+        try:
+            exe = os.readlink("/proc/%d/exe" % pid)
+        except OSError:
+            continue
+        if exe.startswith(place + "/"):
+            found.append(pid)
+    return found
+
+
+def of_process(pid, name):
+    """A file of /proc; empty where the process has ended."""
+    try:
+        with open("/proc/%d/%s" % (pid, name), "rb") as f:
+            return f.read()
+    except OSError:
+        return b""
+
+
+def looks(place):
+    """Is there a new program that looks at the configuration?"""
+    return [p for p in running(place)
+            if b"-n" in of_process(p, "cmdline").split(b"\0")]
+
+
 class Fault:
     """What the next new program is to do, in a test build; it reads this at any
     moment, so that it is changed at once."""
