@@ -16,7 +16,7 @@ import { SystemsPage } from "./pages/systems";
 import { TerminalPage } from "./pages/terminal.lazy";
 import { href, usePlace } from "./route";
 import { setTheme, theme } from "./theme";
-import { Button, Empty, Icon, News, tell } from "./ui";
+import { Button, Empty, Icon, News, tell, untell } from "./ui";
 
 const StatusPage =
   lazy(async () => (await import("./pages/status")).StatusPage);
@@ -136,7 +136,10 @@ export function App({ failure }: { failure: string }) {
       }} />
       {signedIn && <Lost />}
       <main id="content" tabIndex={-1}>
-        {signedIn ? <Page /> : <SignIn failure={failure} onDone={() => setSignedIn(true)} />}
+        {signedIn ? <Page /> : <SignIn failure={failure} onDone={() => {
+          untell();
+          setSignedIn(true);
+        }} />}
       </main>
       <News />
     </>

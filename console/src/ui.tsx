@@ -318,6 +318,11 @@ export function tell(text: string): void {
   say(text);
 }
 
+/** What was told is no news any more. */
+export function untell(): void {
+  say("");
+}
+
 export function News() {
   const [lines, setLines] = useState<{ n: number; text: string }[]>([]);
 
@@ -325,6 +330,10 @@ export function News() {
     let n = 0;
     say = (text) => {
       const mine = ++n;
+      if (text === "") {
+        setLines([]);
+        return;
+      }
       setLines((old) => [...old.slice(-3), { n: mine, text }]);
       setTimeout(() =>
         setLines((old) => old.filter((x) => x.n !== mine)), 5000);

@@ -12,7 +12,7 @@ import subprocess
 from browse import (DOMAIN, SHOTS, OurClient, Program, Relayd, free_port,
                     installed, lacks, node)
 import chromium
-from harness import Tap, until
+from harness import GoClient, Tap, until
 
 t = Tap()
 ROOM = 300 * 1024       # compressed, of what the first page loads
@@ -104,7 +104,9 @@ def main():
                                permissions=MAY), mine=mine, other=other):
             clients.append(OurClient(d, *d.add_system("secretyard", theirs)))
             wait(d, 3)
-            clients.append(OurClient(d, *d.add_system("harbour", ours)))
+            clients.append(GoClient(d, *d.add_system("harbour", ours),
+                                    "web=127.0.0.1:%d" % free_port(),
+                                    extra=["-diagnostics", "none"]))
             wait(d, 4)
         for c in clients:
             c.stop()

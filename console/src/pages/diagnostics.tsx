@@ -1,10 +1,22 @@
 // SPDX-License-Identifier: ISC
 // What the machines say of themselves, the worst first.
 import { api } from "../api";
-import { t } from "../i18n";
+import { bytes, number, t } from "../i18n";
 import { useLoaded } from "../load";
 import type { NodeDiagnostics, Plugin } from "../types";
 import { Empty, HealthDot, RANK, Shown, Time, worstFirst } from "../ui";
+
+/** A name that says its unit, and the number in one that people read. */
+function Detail({ name, value }: { name: string; value: unknown }) {
+  const [, what = name, unit] = /^(.+)_(bytes|kb|pct)$/.exec(name) ?? [];
+
+  return (
+    <div>{what.replace(/_/g, " ")}: {typeof value !== "number" ?
+      String(value) : unit === "bytes" ? bytes(value) :
+      unit === "kb" ? bytes(value * 1024) :
+      unit === "pct" ? `${number(value)}%` : number(value)}</div>
+  );
+}
 
 function PluginCard({ p }: { p: Plugin }) {
   return (
@@ -20,7 +32,7 @@ function PluginCard({ p }: { p: Plugin }) {
               <th scope="row"><HealthDot status={c.status} /> {c.name}</th>
               <td>{c.value}</td>
               <td class="faint">{c.details && Object.entries(c.details).map(
-                ([k, v]) => <div key={k}>{k}: {String(v)}</div>)}</td>
+                ([k, v]) => <Detail key={k} name={k} value={v} />)}</td>
             </tr>))}
         </tbody>
       </table>
@@ -51,7 +63,7 @@ function Nodes({ nodes }: { nodes: NodeDiagnostics[] }) {
     RANK.indexOf(a.diagnostics?.overall_status ?? "") -
     RANK.indexOf(b.diagnostics?.overall_status ?? ""));
 
-  if (nodes.length === 0)
+  if (nodes.every((n) => n.diagnostics === null))
     return <Empty title={t("noDiagnostics")}
       help={t("noDiagnosticsHelp")} />;
   return <section>{ranked.map((n) => <NodeCard key={n.session_id} n={n} />)}

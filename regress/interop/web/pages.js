@@ -39,6 +39,11 @@ require("./play.js").play(async (page, what, ok) => {
 	await page.getByRole("button", { name: "Sign out" }).click();
 	await signIn();
 	await see("plant");
+	ok(await page.getByText("You are signed out.").count() === 0,
+	    "who signs in again is not told that he is signed out");
+	await open("/sessions");
+	await page.getByRole("heading", { name: "Sessions" }).waitFor();
+	await see("plant");
 	await look("sessions");
 	ok(await page.getByText("secretmill").count() === 0,
 	    "another organization's session is not in the list");
@@ -49,14 +54,19 @@ require("./play.js").play(async (page, what, ok) => {
 	ok(await page.locator("svg[role=img]").count() === 0,
 	    "and its page shows nothing");
 	await look("daemon-refused");
-	for (const [tab, word] of [["diagnostics", "Tunnel connected"],
-	    ["services", "web"], ["credentials", "Credentials"],
+	for (const [tab, word] of [["diagnostics", "load_average"],
+	    ["services", "web"], ["credentials", "written to the access log"],
 	    ["accessLog", "is listed here"],
 	    ["recordings", "record terminals yes"]]) {
 		await open(`/session/${what.mine}?tab=${tab}`);
 		await see(word);
 		await look(tab);
 	}
+	await open(`/session/${what.mine}?tab=credentials`);
+	await page.getByRole("button", { name: "Show", exact: true }).click();
+	await see("its --users-dir");
+	ok(true, "a client that made no users: where they come from");
+	await look("no-users");
 	// Dialogs, and a terminal.
 	await open("/sessions");
 	for (const name of ["Close session", "Add service"]) {
@@ -101,6 +111,12 @@ require("./play.js").play(async (page, what, ok) => {
 	await see("harbour");
 	ok(await page.getByText("secretyard").count() === 0,
 	    "of what changes it sees its own");
+	await page.getByRole("link", { name: "harbour" }).click();
+	await see("its --diagnostics-dir");
+	ok(true, "a client without diagnostics: where they come from");
+	await look("no-diagnostics");
+	await open("/sessions");
+	await see("harbour");
 
 	// The address keeps the filter, the order, the page and the length.
 	const asked = [];
