@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "authd/api/api.h"
+#include "authd/msg/member.h"
 #include "authd/store/chain.h"
 #include "authd/turn.h"
 #include "base/clock.h"
@@ -25,6 +26,7 @@ static struct {
 	unsigned long		 purged;	/* when it began */
 	unsigned		 tries;
 	unsigned		 owed;		/* looks left; 0: it walks */
+	int64_t			 tail[CHAIN_COUNT];	/* seq, when it began */
 } verify;
 
 static void	verify_on(void *);
@@ -58,10 +60,9 @@ chain_send(int chain)
 }
 
 static void
-verify_say(void)
+verify_say(int whole)
 {
 	char	rows[24], text[MESSAGE_SIZE];
-	int	whole = chain_walk_end(&verify.walk);
 
 	ctl_row(&verify.ctl->asker, "chain", "rows", "from", "to", "event",
 	    "since", "head", CTL_END);
@@ -100,10 +101,59 @@ verify_begin(void)
 	return (0);
 }
 
+/* What it stood on has gone: from the beginning, a few times. */
+static void
+verify_again(void)
+{
+	if (++verify.tries == TRIES_MAX) {
+		verify_end(503, "events go faster than they are read: try "
+		    "again");
+		return;
+	}
+	(void)verify_begin();
+	timer_set(&verify.more, 0);
+}
+
+/* Where the chains begin now, and whether that is elsewhere than before. */
+static int
+tails_moved(const struct answer *a)
+{
+	int64_t	was[CHAIN_COUNT];
+	size_t	i;
+
+	memcpy(was, verify.tail, sizeof(was));
+	memset(verify.tail, 0, sizeof(verify.tail));
+	for (i = 0; i < a->n; i++)
+		if (a->event[i].chain > 0 && a->event[i].chain < CHAIN_COUNT)
+			verify.tail[a->event[i].chain] = a->event[i].seq;
+	return (memcmp(was, verify.tail, sizeof(was)) != 0);
+}
+
+/* It found something: has another member taken events away meanwhile? */
+static void
+verify_doubted(const struct answer *a, void *arg)
+{
+	(void)arg;
+	if (a->r == -1)
+		verify_end(503, "store is unavailable");
+	else if (tails_moved(a))
+		verify_again();
+	else
+		verify_say(0);
+}
+
+static void
+verify_tails(store_then then)
+{
+	(void)store_ask(&(struct question){ .what = ASK_AUDIT_TAILS,
+	    .key = "", .asker = verify.ctl->asker.instance }, then, NULL);
+}
+
 static void
 verify_known(const struct answer *a, void *arg)
 {
 	size_t	i;
+	int	whole;
 
 	(void)arg;
 	if (a->r == -1) {
@@ -115,18 +165,29 @@ verify_known(const struct answer *a, void *arg)
 	if (asker_chan(&verify.ctl->asker) == NULL) {
 		verify_end(0, "");
 	} else if (verify.purged != store_audit_purged()) {
-		/* What it stood on has gone. */
-		if (++verify.tries == TRIES_MAX) {
-			verify_end(503, "the store is full: events go faster "
-			    "than they are read");
-			return;
-		}
-		(void)verify_begin();
+		verify_again();
+	} else if (a->n == STORE_EVENTS) {
 		timer_set(&verify.more, 0);
-	} else if (a->n == STORE_EVENTS)
-		timer_set(&verify.more, 0);
-	else
-		verify_say();
+	} else {
+		whole = chain_walk_end(&verify.walk);
+		if (whole || !member_is_one())
+			verify_say(whole);
+		else
+			verify_tails(verify_doubted);
+	}
+}
+
+/* Of several members: what holds our purge does not hold another's. */
+static void
+verify_begun(const struct answer *a, void *arg)
+{
+	(void)arg;
+	if (a->r == -1) {
+		verify_end(503, "store is unavailable");
+		return;
+	}
+	(void)tails_moved(a);
+	timer_set(&verify.more, 0);
 }
 
 /*
@@ -187,6 +248,9 @@ audit_verify(struct ctl *ctl, const struct facts *f)
 	if (verify.more.fn == NULL)
 		timer_init(&verify.more, verify_on, NULL);
 	/* The next turn: this one is in the store then. */
-	timer_set(&verify.more, 0);
+	if (member_is_one())
+		verify_tails(verify_begun);
+	else
+		timer_set(&verify.more, 0);
 }
 const struct ctl_handler	ctl_audit_verify = { .fn = audit_verify };

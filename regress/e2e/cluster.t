@@ -7,6 +7,7 @@ import os
 import re
 import subprocess
 import tempfile
+import threading
 
 import postgres
 from cluster import Cluster
@@ -112,6 +113,51 @@ def who_is_there():
         t.ok(True, "and is there again when it does")
 
 
+def purged_elsewhere():
+    """One walks along the audit log while another takes the oldest of it away."""
+    with Cluster(t, "ab", own={"a": "keep refusals 1d max 1000\n"}) as c:
+        a, b = c["a"], c["b"]
+        c.wait_seen(a, "ab")
+        b.ctl_raw("system", "remove", "nobody")     # a refusal: the chain
+        until(lambda: c.pg.rows("SELECT count(*) FROM relayd.audit_chains "
+                                "WHERE chain = 2", (), c.database)[0][0] == 1,
+              "a refusal in the log")
+
+        def refusals():
+            return c.pg.rows("SELECT count(*) FROM relayd.audit_events "
+                             "WHERE chain = 2", (), c.database)[0][0]
+        c.pg.sql("BEGIN; SELECT pg_advisory_xact_lock("
+                 "x'72656c617964'::bigint); SELECT relayd.audit(2, "
+                 "'refused', relayd.now_ms(), 'x', NULL, NULL, NULL, "
+                 "'test', NULL, NULL, NULL, NULL, NULL, 'refused', 'n', "
+                 "1, NULL, NULL, NULL) FROM generate_series(1, 9000); "
+                 "COMMIT", c.database)
+        t.ok(refusals() > 9000, "many refusals, of which a keeps 1000")
+        said, over = [], threading.Event()
+
+        def look():
+            while not over.is_set():
+                said.append(b.ctl_raw("audit", "verify"))
+        looking = threading.Thread(target=look)
+        looking.start()
+        until(lambda: said, "a first look")
+        a.move_clock(61000)
+        until(lambda: refusals() < 1100, "a to have taken them away")
+        over.set()
+        looking.join()
+        broken = [r.stderr for r in said if r.returncode != 0 and
+                  "try again" not in r.stderr]
+        t.equal(broken, [], "what a takes away meanwhile is no break to b "
+                "(%d looks)" % len(said))
+        t.equal([m.ctl_raw("audit", "verify").returncode for m in (a, b)],
+                [0, 0], "nor to anybody behind it")
+        c.pg.sql("UPDATE relayd.audit_events SET reason = 'changed' WHERE "
+                 "event = (SELECT max(event) FROM relayd.audit_events)",
+                 c.database)
+        t.ok(b.ctl_raw("audit", "verify").returncode != 0,
+             "what somebody has changed is one")
+
+
 def strangers():
     """A relayd that is no member, and a cluster, do not share a database."""
     with Cluster(t, "a") as c:
@@ -153,6 +199,7 @@ if postgres.programs() is None:
 else:
     grammar()
     who_is_there()
+    purged_elsewhere()
     strangers()
     later_schema()
 t.done()

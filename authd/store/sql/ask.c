@@ -387,6 +387,15 @@ many_audit_heads(const struct question *q, struct rows *rows,
 }
 
 static int
+many_audit_tails(const struct question *q, struct rows *rows,
+    struct answer *a)
+{
+	(void)q;
+	(void)a;
+	return (db_audit_tails(add_event, rows));
+}
+
+static int
 many_logs(const struct question *q, struct rows *rows, struct answer *a)
 {
 	return (db_logs(q->key, q->list, &a->total, add_access, rows));

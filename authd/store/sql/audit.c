@@ -385,6 +385,27 @@ db_audit(const char *after, void (*add)(const struct audit_row *, void *),
 	return (r == STORE_NONE ? 0 : -1);
 }
 
+/* The oldest of each chain. */
+int
+db_audit_tails(void (*add)(const struct audit_row *, void *), void *arg)
+{
+	static struct query	 q = QUERY(COLUMNS
+	    "WHERE chain = ? ORDER BY event LIMIT 1");
+	static struct audit_row	 row;
+	int			 chain, r;
+
+	for (chain = CHAIN_DONE; chain < CHAIN_COUNT; chain++) {
+		if ((r = db_read(&q, "n", chain)) == -1)
+			return (-1);
+		if (r == STORE_NONE)
+			continue;
+		fill(&q, &row);
+		db_done(&q);
+		add(&row, arg);
+	}
+	return (0);
+}
+
 int
 db_audit_heads(void (*add)(const struct audit_row *, void *), void *arg)
 {

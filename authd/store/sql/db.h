@@ -156,6 +156,7 @@ int	db_audit(const char *after, void (*)(const struct audit_row *, void *),
 int	db_audit_load(void);
 void	db_audit_sent(void);
 void	db_audit_written(int ok);
+int	db_audit_tails(void (*)(const struct audit_row *, void *), void *arg);
 int	db_audit_heads(void (*)(const struct audit_row *, void *), void *arg);
 /*
  * Of a chain the oldest `n` events at most go, those that are older than
