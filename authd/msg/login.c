@@ -35,6 +35,7 @@
 #include "proc/proc.h"
 
 #define PROBE_MS	2000
+#define BEATS_MS	10000	/* two beats: whose last is newer lives */
 #define RATE_PLACES	65536
 #define BUCKET_SIZE	(SYSKEY_SIZE + ADDR_SIZE + 1)
 #define CLOSE_OVER	4000	/* tunnel-protocol.md, section 2 */
@@ -507,6 +508,40 @@ login_looked(const struct facts *f, void *arg)
 }
 
 static void
+login_recheck(struct login *lo)
+{
+	(void)facts_ask(NEED_SYSTEM, &(struct facts_keys){
+	    .system_id = lo->system.id, .asker = lo->asker.instance },
+	    login_looked, lo);
+}
+
+/*
+ * It has not answered. If it has lost Redis alone it beats all the same, and its
+ * tunnel lives: the store's word of now counts, as ours may be a beat old.
+ */
+static void
+login_beats(const struct answer *a, void *arg)
+{
+	struct login	*lo = arg;
+	size_t		 i;
+
+	log_request(lo->asker.request);
+	for (i = 0; i < a->n; i++)
+		if (strcmp(a->member[i].name, lo->row.member) == 0 &&
+		    a->member[i].silent_ms < BEATS_MS)
+			break;
+	if (peer_find(lo->asker.instance) == NULL)
+		login_free(lo);
+	else if (a->r == -1)
+		login_refuse(lo, REFUSE_STORE, 0);
+	else if (i < a->n)
+		login_refuse(lo, REFUSE_HOLDER, 0);
+	else
+		login_recheck(lo);
+	log_request(NULL);
+}
+
+static void
 login_elsewhere(enum probed how, void *arg)
 {
 	struct login	*lo = arg;
@@ -517,10 +552,12 @@ login_elsewhere(enum probed how, void *arg)
 		login_refuse(lo, REFUSE_HOLDER, 0);
 	else if (how == PROBED_ALIVE)
 		login_refuse(lo, REFUSE_CONNECTED, 0);
+	else if (how == PROBED_SILENT)
+		(void)store_ask(&(struct question){ .what = ASK_MEMBERS,
+		    .key = "", .asker = lo->asker.instance }, login_beats,
+		    lo);
 	else
-		(void)facts_ask(NEED_SYSTEM, &(struct facts_keys){
-		    .system_id = lo->system.id,
-		    .asker = lo->asker.instance }, login_looked, lo);
+		login_recheck(lo);
 }
 
 /* Ours from now on, if the store agrees: its generation says so. */

@@ -17,7 +17,8 @@ class Cluster:
     """In a `with`: members by their names. More that is said for all of them is
     as Relayd has it; `own` says what is one member's."""
 
-    def __init__(self, tap, names="abc", conf="", own=None, wired="", **kw):
+    def __init__(self, tap, names="abc", conf="", own=None, wired="",
+                 redis_wired="", **kw):
         self.tap = tap
         self.names = list(names)
         self.kw = kw
@@ -25,6 +26,8 @@ class Cluster:
         self.own = own or {}
         self.wired = wired          # who goes to the store by a wire
         self.wires = {}
+        self.redis_wired = redis_wired      # the same, to Redis
+        self.redis_wires = {}
         self.redis = Redis()
         self.pg = postgres.server()
         self.database = self.pg.database()
@@ -50,7 +53,11 @@ class Cluster:
     def add(self, name, start=True):
         """One more; what a token was signed with by one all others take."""
         at = "127.0.1.%d" % (1 + len(self.members))
-        d = Relayd(self.tap, global_conf=self.redis.conf() +
+        if name in self.redis_wired:
+            self.redis_wires[name] = Wire(self.redis.port)
+        d = Relayd(self.tap, global_conf=self.redis.conf(
+            port=self.redis_wires[name].port if name in self.redis_wired
+            else None) +
                    'cluster {\n\tname "%s"\n\tsecret file "%s"\n'
                    '\tpeer address %s port %d\n}\n'
                    'listen on %s port %d peer\n' % (

@@ -163,6 +163,31 @@ def clock_off():
                 "too")
 
 
+def redis_lost():
+    """One that has lost Redis, and nothing else, cannot be asked: the store says
+    that it lives."""
+    w = World(redis_wired="b")
+    with w:
+        c, b, was = w.c, w.c["b"], w.ids()
+        mine = sorted(s for s, m in c.had() if m == "b")
+        pids = sorted(p["pid"] for p in b.processes("muxd"))
+        keys = [k[:2] for k in w.clients if c["a"].rows(
+            "SELECT s.id FROM support_sessions s JOIN systems y "
+            "ON y.id = s.system_id WHERE y.system_key = ? AND "
+            "s.status = 'active'", k[0])[0][0] in mine]
+        t.equal(c["a"].login(*keys[0]), 409, "a tunnel at b is seen by a")
+        c.redis_wires["b"].cut_off()
+        t.equal([c[n].login(*keys[0]) for n in "acac"], [503] * 4,
+                "b has lost Redis: its tunnel is not taken for dead")
+        c.wait_seen(c["a"], "abc")
+        t.equal((w.ids(), w.is_whole(), sorted(
+            p["pid"] for p in b.processes("muxd"))), (was, True, pids),
+            "nothing is had twice, and no tunnel of its has dropped")
+        c.redis_wires["b"].go_on()
+        until(lambda: c["a"].login(*keys[0]) == 409, "b to be asked again")
+        t.equal((w.ids(), w.is_whole()), (was, True), "nor when it is back")
+
+
 def main():
     if postgres.programs() is None or shutil.which("haproxy") is None:
         t.skip("there is no PostgreSQL or no haproxy", "members and clients")
@@ -176,6 +201,7 @@ def main():
                     "the audit log is whole, says " + m.sock)
     cut_off()
     clock_off()
+    redis_lost()
 
 
 main()
