@@ -36,7 +36,7 @@ proc_OBJS = common/base/build.o common/base/clock.o common/base/compat.o common/
 	$(imsg_OBJS) common/proc/conf.o common/proc/proc.o \
 	$(SANDBOX_OBJS)
 # Of the static workers: what they do without.
-lean_OBJS = $(if $(filter -static-pie,$(STATIC_LDFLAGS)),common/base/lean.o)
+lean_OBJS = $(if $(filter yes,$(LEAN)),common/base/lean.o)
 
 # Needs llhttp; upgrade.o libsodium.
 head_OBJS = common/http/head.o common/http/scan.o common/http/reqtarget.o \
