@@ -36,9 +36,13 @@ class Cluster:
 
     def __enter__(self):
         self.redis.start()
-        self.secret = self.redis.file("cluster", os.urandom(32).hex())
-        for name in self.names:
-            self.add(name)
+        try:
+            self.secret = self.redis.file("cluster", os.urandom(32).hex())
+            for name in self.names:
+                self.add(name)
+        except BaseException:
+            self.__exit__(None, None, None)
+            raise
         return self
 
     def __exit__(self, kind, value, tb):
@@ -133,9 +137,9 @@ class Cluster:
 class Front(Program):
     """A real haproxy before all members: one after the other, nothing sticky.
     It has a port, as a relayd has. `shuts`: who is not ready loses what it has
-    through us."""
+    through us; `patience`: who is only slow to say that he is has so long."""
 
-    def __init__(self, cluster, shuts=True):
+    def __init__(self, cluster, shuts=True, patience="500ms"):
         self.port = free_port()
         self.tmp = tempfile.mkdtemp(prefix="relayd-haproxy-")
         path = os.path.join(self.tmp, "haproxy.cfg")
@@ -143,6 +147,7 @@ class Front(Program):
             f.write("""defaults
 	mode tcp
 	timeout connect 2s
+	timeout check %s
 	timeout client 1h
 	timeout server 1h
 	option redispatch
@@ -152,7 +157,7 @@ listen members
 	balance roundrobin
 	option httpchk GET /readyz
 	default-server check inter 500ms fall 2 rise 1%s
-%s""" % (self.port, " on-marked-down shutdown-sessions" if shuts else "", "".join("\tserver %s 127.0.0.1:%d\n" % (n, d.port)
+%s""" % (patience, self.port, " on-marked-down shutdown-sessions" if shuts else "", "".join("\tserver %s 127.0.0.1:%d\n" % (n, d.port)
                                  for n, d in cluster.members.items())))
         super().__init__(["haproxy", "-db", "-f", path])
         until(self.answers, "haproxy to have a member")

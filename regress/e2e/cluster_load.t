@@ -1,0 +1,17 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: ISC
+"""regress/soak/cluster.t, smaller."""
+
+import shutil
+
+import postgres
+from clusterload import Load
+from harness import Tap
+
+t = Tap()
+if postgres.programs() is None or shutil.which("haproxy") is None:
+    t.skip("there is no PostgreSQL or no haproxy", "a cluster under load")
+else:
+    with Load(t, idle=60, busy=9) as load:
+        load.all()
+t.done()
