@@ -2,7 +2,9 @@
 # SPDX-License-Identifier: ISC
 """Three thousand idle tunnels and fifty busy ones at three members, while one
 after the other is killed, stopped, cut off from the store, and back with a wrong
-clock. RELAYD_SOAK_TUNNELS and RELAYD_SOAK_BUSY make it smaller."""
+clock. RELAYD_SOAK_TUNNELS and RELAYD_SOAK_BUSY make it smaller: there have to be
+almost two processes for each tunnel (pids.max), since those of a stopped member
+stay."""
 
 import os
 import shutil
