@@ -424,6 +424,8 @@ administrator(void)
 	rows_free(&rows);
 	ctl(control, &rows, CTL_PENALTY_CLEAR, "all", CTL_END);
 	ctl(control, &rows, CTL_SCHEMA_APPLY, CTL_END);
+	ctl(control, &rows, CTL_DRAIN, "60", CTL_END);
+	ctl(control, &rows, CTL_DRAIN_CANCEL, CTL_END);
 	drive_sync(control);
 	for (i = 0; i < CTL_OP_COUNT; i++) {
 		info = ctl_info(i);
