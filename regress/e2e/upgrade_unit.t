@@ -4,6 +4,7 @@
 of its own, with the whole sandbox of the unit: start, upgrade, reload, an upgrade
 that hangs, and a stop amidst one."""
 
+import contextlib
 import os
 import shutil
 import subprocess
@@ -54,6 +55,12 @@ class Systemd:
     def __exit__(self, *exc):
         self.p.terminate()
         self.p.wait(60)
+        # The shell has the number of what became it.
+        for g in ("/sys/fs/cgroup/systemd", "/sys/fs/cgroup"):
+            for where, _, _ in os.walk("%s/relayd-test-%d" % (g, self.p.pid),
+                                       topdown=False):
+                with contextlib.suppress(OSError):
+                    os.rmdir(where)
 
     def ctl(self, *words, seconds=90):
         return subprocess.run(
