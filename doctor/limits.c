@@ -15,26 +15,27 @@
 /* As measured (bench/RESULTS.md); and all that is there without any. */
 #define MEMORY_PER_TUNNEL	(160 << 10)
 #define MEMORY_BESIDE		(128ULL << 20)
+#define TREES_MAX		32	/* of cgroups, version 1 */
 
-/*
- * The least that the cgroups of a process allow of something, theirs and those
- * above. 0, or -1: none says.
- */
+/* A limit of cgroups: its file, and in which tree of version 1. */
+struct limit {
+	const char	*file, *tree, *file_v1;
+};
+static const struct limit	tasks = { "pids.max", "pids", "pids.max" };
+static const struct limit	memory = { "memory.max", "memory",
+    "memory.limit_in_bytes" };
+
+/* The least of a group, which is cut, and those above. 0, or -1: none says. */
 static int
-cgroup_least(pid_t pid, const char *what, uint64_t *least)
+group_least(const char *tree, char *group, const char *what, uint64_t *least)
 {
-	char		path[64], group[512], file[640], *slash;
-	uint64_t	n;
-	int		r = -1;
+	char		 file[640], *slash;
+	uint64_t	 n;
+	int		 r = -1;
 
-	if (pid == 0)
-		return (-1);
-	snprintf(path, sizeof(path), "/proc/%d/cgroup", (int)pid);
-	if (look_line(path, "0::", group, sizeof(group)) == -1)
-		return (-1);
 	while ((slash = strrchr(group, '/')) != NULL) {
-		snprintf(file, sizeof(file), "/sys/fs/cgroup%s/%s", group,
-		    what);
+		snprintf(file, sizeof(file), "/sys/fs/cgroup%s%s/%s", tree,
+		    group, what);
 		if (look(file, "", &n) == 0) {
 			if (r == -1 || n < *least)
 				*least = n;
@@ -43,6 +44,31 @@ cgroup_least(pid_t pid, const char *what, uint64_t *least)
 		*slash = '\0';
 	}
 	return (r);
+}
+
+/*
+ * The least that the cgroups of a process allow, theirs and those above. Of
+ * version 1 each controller has a tree of its own. 0, or -1: none says.
+ */
+static int
+cgroup_least(pid_t pid, const struct limit *l, uint64_t *least)
+{
+	char	path[64], begin[32], tree[32], group[512];
+	int	i;
+
+	if (pid == 0)
+		return (-1);
+	snprintf(path, sizeof(path), "/proc/%d/cgroup", (int)pid);
+	if (look_line(path, "0::", group, sizeof(group)) == 0 &&
+	    group_least("", group, l->file, least) == 0)
+		return (0);
+	snprintf(tree, sizeof(tree), "/%s", l->tree);
+	for (i = 1; i <= TREES_MAX; i++) {
+		snprintf(begin, sizeof(begin), "%d:%s:", i, l->tree);
+		if (look_line(path, begin, group, sizeof(group)) == 0)
+			return (group_least(tree, group, l->file_v1, least));
+	}
+	return (-1);
 }
 
 /* Of the one that runs; or what one that were started here could have. */
@@ -80,7 +106,7 @@ check_processes(pid_t pid, uint64_t needed)
 		finding_least("threads-max", n, needed,
 		    "sysctl kernel.threads-max=%llu",
 		    (unsigned long long)needed);
-	if (cgroup_least(pid, "pids.max", &n) == 0)
+	if (cgroup_least(pid, &tasks, &n) == 0)
 		finding_least("TasksMax", n, needed, "TasksMax=%llu in the "
 		    "unit, and in the slices above it",
 		    (unsigned long long)needed);
@@ -115,7 +141,7 @@ check_memory(const struct conf *c, pid_t pid)
 	needed = (MEMORY_BESIDE + c->max_tunnels * MEMORY_PER_TUNNEL) >> 20;
 	if (look("/proc/meminfo", "MemTotal:", &n) == 0) {
 		n >>= 10;
-		if (cgroup_least(pid, "memory.max", &group) == 0 &&
+		if (cgroup_least(pid, &memory, &group) == 0 &&
 		    group >> 20 < n)
 			n = group >> 20;
 		finding_least("memory, MiB", n, needed, "more memory (and "

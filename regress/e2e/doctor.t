@@ -222,6 +222,14 @@ def running(tmp):
         rows = m.ask(conf=d.conf)[0]["memory, MiB"]
         t.equal((rows["state"], rows["found"]), ("wrong", "64"),
                 "and its memory")
+        m.set("/proc/%d/cgroup" % d.pid, "8:pids:/relayd.service\n"
+              "4:memory:/relayd.service\n0::/relayd.service")
+        m.set("/sys/fs/cgroup/pids/relayd.service/pids.max", "4914")
+        m.set("/sys/fs/cgroup/memory/relayd.service/memory.limit_in_bytes",
+              str(65 << 20))
+        rows = m.ask(conf=d.conf)[0]
+        t.equal([rows[x]["found"] for x in ("TasksMax", "memory, MiB")],
+                ["4914", "65"], "cgroups of version 1, too")
 
 
 with tempfile.TemporaryDirectory() as tmp:
