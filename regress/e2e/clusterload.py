@@ -244,6 +244,7 @@ class Load:
         self.c[name].log.wait("no beat of ours could be written", start)
         self.c.wires[name].go_on()
         self.whole("all to be where the store says")
+        self.c[name].log.wait("our beat is written again", start)
         x.end = time.monotonic() + KNOWN
         self.t.equal((sorted(s for s, m in self.held.items() if m == name),
                       sorted(self.held)), (mine, self.ids),
@@ -262,5 +263,8 @@ class Load:
         self.cut_off("a")
         self.check_transfers()
         for d in self.c.members.values():
-            self.t.equal(d.ctl_raw("audit", "verify").returncode, 0,
+            def verified():
+                r = d.ctl_raw("audit", "verify")
+                return "unavailable" not in r.stderr and r
+            self.t.equal(until(verified, "the store").returncode, 0,
                          "the audit log is whole")
