@@ -106,7 +106,7 @@ def static(needs):
         has = {c["name"] for c in needs["file:" + name]}
         symbols = said("nm", path)
         for package, symbol in (("libevent-dev", "event_base_new"),
-                                ("libsodium-dev", "sodium_init"),
+                                ("libsodium-dev", "sodium_bin2hex"),
                                 ("libssl-dev", "SSL_new"),
                                 ("libc6-dev", "malloc")):
             inside = re.search(r" [TtWi] %s$" % symbol, symbols, re.M)
