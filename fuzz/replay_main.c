@@ -15,7 +15,8 @@
 #include "fuzz.h"
 
 #define SEED_MAX	(1 << 20)	/* bytes read of one seed */
-#define CUTS_MAX	512		/* variants of one kind made of a seed */
+#define CUTS_MAX	512		/* variants of one kind made of a seed, */
+#define CUTS_BYTES	(4 << 20)	/* or as many as have so much together */
 
 static int	count;
 
@@ -132,21 +133,27 @@ seed_run(const uint8_t *data, size_t len)
 	free(copy);
 }
 
+static size_t
+cuts_of(size_t len)
+{
+	return (len > CUTS_BYTES / CUTS_MAX ? CUTS_BYTES / len : CUTS_MAX);
+}
+
 /* Long seeds are cut and flipped at evenly spread places only. */
 static void
 seed_vary(const uint8_t *seed, size_t len)
 {
 	uint8_t	*bent;
-	size_t	 i, step;
+	size_t	 i, step, cuts = cuts_of(len);
 
-	step = len / CUTS_MAX + 1;
+	step = len / cuts + 1;
 	for (i = 0; i < len; i += step)
 		seed_run(seed, i);
 
 	if ((bent = malloc(len > 0 ? len : 1)) == NULL)
 		err(1, NULL);
 	memcpy(bent, seed, len);
-	step = len * 8 / (4 * CUTS_MAX) + 1;
+	step = len * 8 / (4 * cuts) + 1;
 	for (i = 0; i < len * 8; i += step) {
 		bent[i / 8] ^= (uint8_t)(1U << (i % 8));
 		seed_run(bent, len);
