@@ -110,9 +110,15 @@ bridge_readable(evutil_socket_t fd, short what, void *arg)
 	(void)what;
 	if (!(b->flags & MB_READING))
 		return;
-	for (i = 0; i < PULLS; i++)
-		if (mux_bridge_pull(b) == 0 || m->share < FRAME_MAX)
+	for (i = 0; i < PULLS; i++) {
+		if (mux_bridge_pull(b) == 0)
+			return;
+		if (m->share < FRAME_MAX)
 			break;
+	}
+	/* What TLS has taken from the descriptor already wakes nobody. */
+	if ((b->flags & MB_READING) && (bridge_pending(b) & MUX_MORE))
+		event_active(&b->ev_read, EV_READ, 0);
 }
 
 int
