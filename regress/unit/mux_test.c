@@ -45,6 +45,11 @@ static struct {
 	size_t			 sent, got, wrong, kept_max;
 } bridge;
 
+static struct {
+	uint8_t	p[300000];
+	size_t	n, off;
+} pocket;
+
 static uint8_t
 pattern(size_t i)
 {
@@ -122,6 +127,36 @@ br_header(struct mux_bridge *m, uint8_t *p, size_t len)
 	m->head = 0;
 }
 
+/* As TLS does, a read takes what the descriptor has, and keeps what is over. */
+static ssize_t
+br_read(struct mux_bridge *m, void *buf, size_t len)
+{
+	ssize_t	r = recv(m->fd, pocket.p + pocket.n, sizeof(pocket.p) -
+		    pocket.n, 0);
+
+	if (r > 0)
+		pocket.n += (size_t)r;
+	if (pocket.off == pocket.n) {
+		errno = EAGAIN;
+		return (-1);
+	}
+	if (len > pocket.n - pocket.off)
+		len = pocket.n - pocket.off;
+	memcpy(buf, pocket.p + pocket.off, len);
+	pocket.off += len;
+	return ((ssize_t)len);
+}
+
+static int
+br_pending(struct mux_bridge *m)
+{
+	(void)m;
+	return (pocket.off < pocket.n ? MUX_MORE : 0);
+}
+
+static const struct mux_bridge_ops pocket_ops = { .touch = br_touch,
+    .wait = br_wait, .wrote = br_wrote, .eof = br_eof, .failed = br_failed,
+    .header = br_header, .read = br_read, .pending = br_pending };
 static const struct mux_bridge_ops br_ops = { .touch = br_touch,
     .wait = br_wait, .wrote = br_wrote, .eof = br_eof, .failed = br_failed,
     .header = br_header };
@@ -489,6 +524,21 @@ test_bulk_up(void)
 	end();
 }
 
+/* More than goes in one turn, of which the descriptor says nothing any more. */
+static void
+test_pocket(void)
+{
+	begin(0);
+	bridge.m.ops = &pocket_ops;
+	pocket.n = bridge.sent = 4 * FRAME_MAX + 50;
+	fill(pocket.p, 0, pocket.n);
+	asker_write(1);
+	turns(8);
+	is_int(client.got, bridge.sent, "what was read already is passed on");
+	is_int(client.wrong, 0, "as it is");
+	end();
+}
+
 static void
 test_bulk_down(void)
 {
@@ -650,6 +700,7 @@ main(void)
 	test_one_write();
 	test_moved();
 	test_bulk_up();
+	test_pocket();
 	test_bulk_down();
 	test_deaf();
 	test_close();
