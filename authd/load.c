@@ -16,8 +16,8 @@
 
 /*
  * A page of sessions, the system of each, the next page; then the rows,
- * recordings, relay sessions, used tokens of pairing. Without memory for one of
- * them nobody is let in, and all is tried again: it would be lost otherwise.
+ * recordings, relay sessions, used tokens of pairing. Without memory for a
+ * relay session nobody is let in, and all is tried again: it would be lost otherwise.
  */
 static struct {
 	void		(*then)(int);
@@ -51,10 +51,10 @@ got_system(const struct answer *a, void *arg)
 	int				 r = a->r == -1 ? -1 : 0;
 
 	(void)arg;
-	if (r == 0 && session_load(row, a->r == 0 ? a->system : NULL) == -1) {
-		log_warnx("session %s: out of memory", row->id);
-		r = -1;
-	} else if (r == 0 && (se = session_find(row->id)) != NULL)
+	/* More are open than there is room for: all others are served. */
+	if (r == 0 && session_load(row, a->r == 0 ? a->system : NULL) == -1)
+		log_warnx("session %s: too many open ones, left out", row->id);
+	else if (r == 0 && (se = session_find(row->id)) != NULL)
 		se->barred = a->r != 0 || !may_system(a->system);
 	load_next(r);
 }

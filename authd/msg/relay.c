@@ -135,7 +135,7 @@ relay_load(const struct relay_row *row)
 	}
 	if (budget_take(&places, &r->place, row->subject, NULL, 1) == -1) {
 		free(r);
-		return (RELAY_NO_MEMORY);
+		return (RELAY_NOT);
 	}
 	strlcpy(r->id, row->id, sizeof(r->id));
 	strlcpy(r->issuer, row->issuer, sizeof(r->issuer));
