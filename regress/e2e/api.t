@@ -321,7 +321,7 @@ with Targets() as targets, Relayd(t) as d:
             len(codes))
     for c in clients:
         c.stop()
-    # Every test's log is searched for every secret at its end (harness.py);
+    # Every test's log is searched for every secret at its end (daemon.py);
     # this one has seen all kinds.
     log = d.log.text()
     found = sorted(set(n for x, n in d.secrets.items() if x in log))

@@ -8,7 +8,7 @@ import socket
 import subprocess
 import tempfile
 
-from harness import free_port, until
+from basics import free_port, until
 
 PASSWORD = "of-the-tests"
 

@@ -11,6 +11,7 @@ import subprocess
 import tempfile
 import time
 
+import daemon
 import harness
 from harness import SRC, GoClient, Lines, Relayd, Tap, Targets, until
 from upgrades import Fault, programs
@@ -116,7 +117,7 @@ def log():
 def main(m):
     os.makedirs(top + "/d")
     # Files of servers of the test are in /tmp, of which the unit has its own.
-    harness.STORE = ""
+    daemon.STORE = ""
     d = Relayd(t, build=place, path=top + "/d", verbose=False)
     unit(d)
     m.ctl("daemon-reload")
