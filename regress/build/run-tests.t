@@ -89,6 +89,23 @@ is "$(last)" "Result: FAIL" "one failed: last line"
 run "$dir/once.t" "$dir/good.t"
 is "$status $(last)" "0 Result: PASS" "one more try for what failed"
 
+is "$(grep -c "/good\.t \.* ok .* ms " "$dir/out")" 1 "what each takes is shown"
+for n in 12 13; do
+	rm -f "$dir/build/tried".*
+	set --
+	for i in $(seq "$n"); do
+		fake "once$i.t" <<END
+[ -e "\$RELAYD_BUILD/tried.$i" ] || { : >"\$RELAYD_BUILD/tried.$i"; exit 1; }
+echo "ok 1 - at the second try"
+echo 1..1
+END
+		set -- "$@" "$dir/once$i.t"
+	done
+	run "$@"
+	is "$status $(last)" "$([ "$n" = 12 ] && echo "0 Result: PASS" ||
+	    echo "1 Result: FAIL")" "$n failed: at most twelve are tried again"
+done
+
 for t in "$dir/good.t" "$dir/once.t"; do
 	rm -f "$dir/build/tried"
 	run "$t" "$dir/bails.t" "$dir/good.t"
