@@ -90,6 +90,7 @@ main(int argc, char **argv)
 	spawn_init(parent_table, parent_rows, parent_channel_closed);
 	users_init();
 	files_init();
+	clock_complaints();
 	if ((env()->base = event_base_new()) == NULL)
 		fatalx("event loop: out of memory");
 	clock_init(env()->base);

@@ -387,6 +387,7 @@ setup(void)
 	if (plain_check() == -1 || proxy_choose() == -1)
 		return (-1);
 	where_is();
+	clock_complaints();
 	if (sodium_init() == -1 || (client.base = event_base_new()) == NULL)
 		fatalx("out of memory");
 	clock_init(client.base);

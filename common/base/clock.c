@@ -74,6 +74,12 @@ clock_complaint(int severity, const char *text)
 }
 
 void
+clock_complaints(void)
+{
+	event_set_log_callback(clock_complaint);
+}
+
+void
 clock_init(struct event_base *base)
 {
 	const char	*method = event_base_get_method(base);
@@ -87,7 +93,7 @@ clock_init(struct event_base *base)
 void
 clock_init_any(struct event_base *base)
 {
-	event_set_log_callback(clock_complaint);
+	clock_complaints();
 	clocks.ev = event_new(base, -1, 0, clock_fire, NULL);
 	if (clocks.ev == NULL)
 		fatalx("clock: out of memory");

@@ -33,6 +33,13 @@ struct timer {
 	size_t		  slot;		/* place in the heap + 1; 0: not set */
 };
 
+/*
+ * From now on what libevent complains of is a line of our log, and not of
+ * standard error. clock_init() sees to it, too, but an event_base_new() before
+ * it may complain already.
+ */
+void	clock_complaints(void);
+
 /* Once per process, before the first timer_set(); aborts when out of memory. */
 void	clock_init(struct event_base *);
 /* The same for who does without epoll(7) on purpose. */

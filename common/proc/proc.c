@@ -107,6 +107,7 @@ proc_main(const struct proc_ops *ops, int argc, char **argv)
 	log_init(role_name(ops->role), LOG_FD, 0);
 	prctl(PR_SET_NAME, role_name(ops->role), 0, 0, 0);
 	proc_title("starting");
+	clock_complaints();
 	if ((proc.base = event_base_new()) == NULL)
 		fatalx("event loop: out of memory");
 	clock_init(proc.base);
