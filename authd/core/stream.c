@@ -4,6 +4,8 @@
  * written, opened, ended by muxd's last word. It leaves its lists in
  * stream_free() only, which end_run() calls.
  */
+#include <sodium.h>
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -22,6 +24,14 @@
 #define KILLED_MS	10000	/* for muxd's last word */
 #define ENDED_EXTRA	1024	/* announced, though they ended meanwhile */
 
+/*
+ * A number: 43 bits for the ms of authd's start, 6 to count on in, so that 64
+ * streams for each ms since are none of the next authd's, and 14 that all of this
+ * authd's have alike: of members that start in the same ms each has its own.
+ */
+#define COUNT_BITS	6
+#define TAG_BITS	14
+
 static void	stream_admit(struct stream *, const struct now *);
 
 struct streams	stream_ends = TAILQ_HEAD_INITIALIZER(stream_ends);
@@ -30,13 +40,21 @@ static struct {
 	struct index	table;
 	struct streams	ungranted;	/* that no grant answers for */
 	unsigned	nungranted;
-	uint64_t	next;
+	uint64_t	last;		/* number without its tag */
+	uint32_t	tag;
 } streams = { .ungranted = TAILQ_HEAD_INITIALIZER(streams.ungranted) };
 
 void
 stream_init(const struct now *now)
 {
-	streams.next = (uint64_t)now->wall_ms << 20;
+	streams.last = (uint64_t)now->wall_ms << COUNT_BITS;
+	streams.tag = randombytes_uniform(1U << TAG_BITS);
+}
+
+static uint64_t
+stream_number(void)
+{
+	return (++streams.last << TAG_BITS | streams.tag);
 }
 
 unsigned
@@ -119,7 +137,7 @@ stream_begin(const struct stream_ask *ask, uint64_t *id, const struct now *now)
 {
 	struct stream	*st;
 
-	if ((st = stream_new(ask, ++streams.next)) == NULL)
+	if ((st = stream_new(ask, stream_number())) == NULL)
 		return (REFUSE_BUSY);
 	*id = st->id;
 	stream_admit(st, now);
@@ -558,8 +576,8 @@ stream_restore(const struct stream_ask *ask, uint64_t id, struct rowlog *row,
 	st->state = STREAM_OPENED;
 	TAILQ_INSERT_TAIL(&t->streams, st, of_tunnel);
 	t->nstreams++;
-	if (id >= streams.next)
-		streams.next = id + 1;
+	if (id >> TAG_BITS > streams.last)
+		streams.last = id >> TAG_BITS;
 	if (st->who.expires != 0)
 		stream_arm_due(st, now);
 	return (NULL);

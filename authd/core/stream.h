@@ -81,7 +81,7 @@ struct stream_kind {
 	int		 told;		/* its worker hears how it ended */
 };
 
-/* Never the number of a stream from before a restart. */
+/* Never the number of a stream from before a restart, nor of another member's. */
 void	stream_init(const struct now *);
 struct stream	*stream_find(uint64_t id);
 unsigned stream_count(void);

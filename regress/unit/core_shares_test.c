@@ -349,6 +349,56 @@ streams(void)
 	is_int(rowlog_clear(), 0, "nothing is in use");
 }
 
+/* The number of a stream that a member begins with which starts now. */
+static uint64_t
+first_number(struct door *d, struct grant *g, struct tunnel *t)
+{
+	stream_init(&now);
+	(void)open_many(d, g, 1);
+	return (TAILQ_LAST(&t->streams, streams)->id);
+}
+
+/*
+ * Numbers of streams, by which operators name terminals: the same number at two
+ * members would be a terminal of each. Nine that start in the same ms have the
+ * same ones once in 10^33 runs.
+ */
+static void
+numbers(void)
+{
+	struct tunnel	*t;
+	struct door	 door;
+	struct grant	*g;
+	uint64_t	 first, n;
+	int		 i, same = 0;
+
+	conf.max_streams = 64;
+	(void)sessions_of("", 0, 1);
+	t = tunnel_up(12);
+	door_init(&door, 1);
+	g = granted(&door, TAILQ_FIRST(&sessions));
+	first = first_number(&door, g, t);
+	ok(first >> 20 == (uint64_t)now.wall_ms && first <= INT64_MAX,
+	    "a number begins with the ms of the start, and is one of 63 bits");
+	(void)open_many(&door, g, 1);
+	n = TAILQ_LAST(&t->streams, streams)->id;
+	ok(n > first && (n & 0x3fff) == (first & 0x3fff),
+	    "the next is higher, with the same member's mark");
+	for (i = 0; i < 8; i++)
+		same += (first_number(&door, g, t) & 0x3fff) ==
+		    (first & 0x3fff);
+	ok(same < 8, "members that start in the same ms have marks of their "
+	    "own");
+	now.wall_ms++;
+	ok(first_number(&door, g, t) > n + (62ULL << 14),
+	    "64 of a ms are before those of the next");
+	now.wall_ms--;
+	door_gone(&door);
+	tunnel_down(t);
+	session_clear();
+	is_int(rowlog_clear(), 0, "nothing is in use");
+}
+
 /* So many tunnels of an organization's systems. */
 static unsigned
 connected(const char *org, unsigned first, unsigned n)
@@ -457,6 +507,7 @@ main(void)
 	grants();
 	waiting();
 	streams();
+	numbers();
 	tunnels();
 	ends();
 	return (done_testing());
