@@ -9,6 +9,16 @@ backoff_init(struct backoff *b, uint64_t first, uint64_t max)
 	b->first_ms = first;
 	b->max_ms = max < first ? first : max;
 	b->next_ms = first;
+	b->hurried = 0;
+}
+
+static void
+backoff_note(struct backoff *b, uint64_t lasted_ms)
+{
+	if (lasted_ms <= BACKOFF_RESET_MS)
+		return;
+	b->next_ms = b->first_ms;
+	b->hurried = 0;
 }
 
 /* 5, 10, 20 ... 300 s, each moved by up to a fifth: nobody is in step. */
@@ -18,8 +28,7 @@ backoff_next(struct backoff *b, uint64_t lasted_ms, uint64_t retry_after_ms,
 {
 	uint64_t	delay, spread;
 
-	if (lasted_ms > BACKOFF_RESET_MS)
-		b->next_ms = b->first_ms;
+	backoff_note(b, lasted_ms);
 	delay = b->next_ms;
 	b->next_ms = delay > b->max_ms / 2 ? b->max_ms : delay * 2;
 	spread = delay * BACKOFF_JITTER_PCT / 100;
@@ -31,4 +40,14 @@ backoff_next(struct backoff *b, uint64_t lasted_ms, uint64_t retry_after_ms,
 	/* Never sooner, and not all who were told the same at once. */
 	spread = retry_after_ms * BACKOFF_JITTER_PCT / 100;
 	return (retry_after_ms + random % (spread + 1));
+}
+
+uint64_t
+backoff_moved(struct backoff *b, uint64_t lasted_ms, uint32_t random)
+{
+	backoff_note(b, lasted_ms);
+	if (b->hurried)
+		return (backoff_next(b, lasted_ms, 0, random));
+	b->hurried = 1;
+	return (random % (BACKOFF_MOVED_MS + 1));
 }

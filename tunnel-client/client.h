@@ -153,10 +153,12 @@ void	catalog_clear(void);
 /* The delay before the next attempt: 6.5, with T29's jitter. */
 struct backoff {
 	uint64_t	first_ms, max_ms, next_ms;
+	int		hurried;	/* since a connection that lasted */
 };
 
 #define BACKOFF_RESET_MS	60000	/* connected longer: start over */
 #define BACKOFF_JITTER_PCT	20
+#define BACKOFF_MOVED_MS	1000	/* at most */
 
 void		backoff_init(struct backoff *, uint64_t first, uint64_t max);
 /*
@@ -166,5 +168,13 @@ void		backoff_init(struct backoff *, uint64_t first, uint64_t max);
  */
 uint64_t	backoff_next(struct backoff *, uint64_t lasted_ms,
 		    uint64_t retry_after_ms, uint32_t random);
+/*
+ * The same after a server that drains has sent us to the others: at once, but for
+ * BACKOFF_MOVED_MS of jitter. That is good once, until a connection has lasted
+ * BACKOFF_RESET_MS again; before, it is backoff_next(): a server that says it all
+ * the time is not met all the time.
+ */
+uint64_t	backoff_moved(struct backoff *, uint64_t lasted_ms,
+		    uint32_t random);
 
 #endif

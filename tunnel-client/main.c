@@ -225,17 +225,16 @@ attempt_failed(const char *why, uint64_t retry_after_ms)
 
 	snprintf(what, sizeof(what), "cannot connect to %s: %s%s%s",
 	    client.where, why, *hint == '\0' ? "" : "; ", hint);
-	attempt_again(what, "", retry_after_ms);
+	attempt_again(what, "", backoff_next(&client.backoff,
+	    clock_ms() - client.began_ms, retry_after_ms,
+	    randombytes_random()));
 }
 
 static void
-attempt_again(const char *what, const char *why, uint64_t retry_after_ms)
+attempt_again(const char *what, const char *why, uint64_t ms)
 {
-	uint64_t	ms;
-	char		text[REASON_SIZE + 512];
+	char	text[REASON_SIZE + 512];
 
-	ms = backoff_next(&client.backoff, clock_ms() - client.began_ms,
-	    retry_after_ms, randombytes_random());
 	log_warnx("%s%s; next attempt in %llu.%llu s", what, why,
 	    (unsigned long long)ms / 1000, (unsigned long long)ms % 1000 / 100);
 	timer_set(&client.delay, ms);
@@ -246,7 +245,8 @@ attempt_again(const char *what, const char *why, uint64_t retry_after_ms)
 static void
 tunnel_ended(void *arg, enum tunnel_end end, const char *why)
 {
-	char	what[URL_MAX + 32];
+	uint64_t	lasted = clock_ms() - client.began_ms;
+	char		what[URL_MAX + 32];
 
 	(void)arg;
 	announce_stop();
@@ -259,7 +259,10 @@ tunnel_ended(void *arg, enum tunnel_end end, const char *why)
 	else {
 		snprintf(what, sizeof(what), "connection to %s lost: ",
 		    client.where);
-		attempt_again(what, why, 0);
+		attempt_again(what, why, end == TUNNEL_MOVED ?
+		    backoff_moved(&client.backoff, lasted,
+		    randombytes_random()) : backoff_next(&client.backoff,
+		    lasted, 0, randombytes_random()));
 	}
 }
 

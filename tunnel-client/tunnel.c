@@ -50,6 +50,7 @@ static struct {
 	tunnel_fn	 fn;
 	void		*arg;
 	char		 why[256];		/* how the end began */
+	int		 moved;			/* by a server that drains */
 	uint8_t		 pool[RANDOM_POOL];
 	size_t		 pool_left;
 } tunnel;
@@ -97,6 +98,7 @@ tunnel_begin(struct sock *c, uint8_t *early, size_t early_len,
 	tunnel.fn = fn;
 	tunnel.arg = arg;
 	tunnel.why[0] = '\0';
+	tunnel.moved = 0;
 	mux_start(&tunnel.mux, early, early_len);
 	return (0);
 }
@@ -198,11 +200,14 @@ tunnel_random(uint8_t *p, size_t n)
 static void
 note_close(struct mux *m)
 {
-	const char	*reason;
-	char		 text[128];
-	size_t		 len;
+	static const char	 moved[] = WS_REASON_DRAINING;
+	const char		*reason;
+	char			 text[128];
+	size_t			 len;
 
 	len = ws_peer_reason(&m->ws, &reason);
+	tunnel.moved = ws_peer_code(&m->ws) == WS_GOING_AWAY &&
+	    len == sizeof(moved) - 1 && memcmp(reason, moved, len) == 0;
 	snprintf(tunnel.why, sizeof(tunnel.why), "closed by the server: %u %s",
 	    ws_peer_code(&m->ws), log_escape(text, sizeof(text), reason, len));
 }
@@ -250,7 +255,7 @@ tunnel_done(struct mux *m)
 static void
 tunnel_gone(struct mux *m, const char *why)
 {
-	enum tunnel_end	 end = TUNNEL_LOST;
+	enum tunnel_end	 end = tunnel.moved ? TUNNEL_MOVED : TUNNEL_LOST;
 	char		 text[sizeof(tunnel.why)];
 
 	if (ws_peer_code(&m->ws) == WS_SESSION_CLOSED)

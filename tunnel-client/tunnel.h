@@ -31,6 +31,7 @@ struct tunnel_hears {
 
 enum tunnel_end {
 	TUNNEL_LOST,		/* come back later */
+	TUNNEL_MOVED,		/* the server drains: others are there, now */
 	TUNNEL_FINAL		/* close 4000: the session is over for good */
 };
 

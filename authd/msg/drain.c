@@ -13,11 +13,11 @@
 #include "peer.h"
 #include "proc/proc.h"
 #include "relay.h"
+#include "ws/ws.h"
 
 #define TICK_MS		500	/* between looks at who can go */
 #define FIRST_MS	2000	/* for the balancer to see that we are not ready */
 #define EACH_MS		10	/* a tunnel: 100 go in a second */
-#define CLOSE_MOVED	1001	/* the client comes again */
 
 static void	drain_tick(void *);
 
@@ -120,7 +120,7 @@ move(struct session *se)
 		return;
 	}
 	session_detach(se, proc_conf()->grace, now_at());
-	tunnel_retire(t, CLOSE_MOVED, "draining");
+	tunnel_retire(t, WS_GOING_AWAY, WS_REASON_DRAINING);
 	drain.moved++;
 }
 

@@ -62,6 +62,9 @@ enum ws_code {
 	WS_SESSION_CLOSED = 4000	/* reason "session_closed" */
 };
 
+/* Of a 1001: others are there for the client. tunnel-protocol.md, 6.5. */
+#define WS_REASON_DRAINING	"draining"
+
 enum ws_state {
 	WS_OPEN,
 	WS_CLOSE_SENT,		/* our close is queued or sent, theirs awaited */

@@ -5,6 +5,7 @@ runs runs on, and who waits hears how it went."""
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import tempfile
@@ -38,8 +39,9 @@ class World:
         self.front = Front(self.c, shuts=False).__enter__()
         for n in range(OURS + THEIRS):
             key, secret = self.c["a"].add_system("s%d" % n)
-            client = OurClient(self.front, key, secret, self.web) \
-                if n < OURS else GoClient(self.front, key, secret, self.web)
+            client = OurClient(self.front, key, secret, self.web,
+                               ("--reconnect-delay", "5s")) if n < OURS \
+                else GoClient(self.front, key, secret, self.web)
             self.clients.append(client.__enter__())
         self.wait_all()
         return self
@@ -239,6 +241,16 @@ def upgraded(w, name):
             "one that was drained, stopped and started serves as ever")
 
 
+def hurried(w):
+    """Ours have come again without waiting: what is said of the first time that
+    each was asked to."""
+    waits = [re.search(r"1001 draining; next attempt in (\d+\.\d) s",
+                       cl.err.text()) for cl in w.clients[:OURS]]
+    waits = [float(m.group(1)) for m in waits if m]
+    t.ok(waits and max(waits) <= 1.0, "tunnel-56: our clients come again "
+         "within a second of 1001, not of 5 s: %s" % waits)
+
+
 def is_served(port):
     d = Device(port)
     try:
@@ -312,6 +324,7 @@ else:
         limits(w)
         moved(w)
         upgraded(w, late(w))
+        hurried(w)
     shutil.rmtree(place, ignore_errors=True)
     pairs()
 t.done()

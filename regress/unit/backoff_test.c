@@ -72,6 +72,26 @@ main(void)
 	    "a maximum below the first is the first");
 	is_int(backoff_next(&b, 0, 0, (uint32_t)middle(10000)), 10000,
 	    "and stays");
+	backoff_init(&b, 5000, 300000);
+	(void)backoff_next(&b, 0, 0, 0);
+	saved = b;
+	is_int(backoff_moved(&b, 20000, BACKOFF_MOVED_MS), BACKOFF_MOVED_MS,
+	    "tunnel-56: who is sent to others by one that drains comes at once");
+	b = saved;
+	is_int(backoff_moved(&b, 20000, BACKOFF_MOVED_MS + 1), 0,
+	    "tunnel-56: or within a second");
+	is_int(backoff_moved(&b, 60000, (uint32_t)middle(10000)), 10000,
+	    "tunnel-56: once, in connections that do not last");
+	is_int(backoff_next(&b, 0, 0, (uint32_t)middle(20000)), 20000,
+	    "tunnel-56: where delays grow on");
+	is_int(backoff_moved(&b, 60001, 0), 0,
+	    "tunnel-56: and again after one that has");
+	is_int(backoff_next(&b, 0, 0, (uint32_t)middle(5000)), 5000,
+	    "tunnel-56: if nobody is there, the delays begin anew");
+	(void)backoff_next(&b, 60001, 0, 0);
+	is_int(backoff_moved(&b, 0, 7), 7,
+	    "tunnel-56: whatever ended the one that has lasted");
+
 	backoff_init(&b, 0, 0);
 	is_int(backoff_next(&b, 0, 0, 12345), 0, "no delay at all");
 	return (done_testing());
