@@ -1,7 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: ISC
 #
-# The whole tree, tests included, compiles without a warning with clang too.
+# The whole tree, tests included, compiles without a warning with clang too. The
+# programs are not linked.
 
 set -u
 . "$RELAYD_SRC/regress/build/ok.sh"
@@ -10,8 +11,8 @@ echo "1..2"
 dir=$RELAYD_BUILD/clang
 mkdir -p "$dir" && cd "$dir" || exit 1
 
-[ -f config.mk ] || "$RELAYD_SRC/configure" CC=clang CFLAGS="-O1 -g" \
+[ -f config.mk ] || "$RELAYD_SRC/configure" CC=clang CFLAGS=-O0 \
     --enable-testing --enable-werror >out 2>&1
 ok $? "configure takes clang" out
-make all tests >out 2>&1
+make all tests LINK=: >out 2>&1
 ok $? "no warning from clang" out

@@ -15,7 +15,7 @@ SRC = os.environ["RELAYD_SRC"]
 sys.path.insert(0, os.path.join(SRC, "regress", "e2e"))
 
 from harness import (Program, Relayd, Tap, Targets, client_state,  # noqa: E402
-                     free_port)
+                     free_port, until)
 
 t = Tap()
 QEMU = {"arm64": shutil.which("qemu-aarch64-static") or
@@ -75,6 +75,7 @@ def tunnel(tmp, words):
             s = d.wait_session()["session"]
             t.ok(True, "a name is found, and TLS spoken")
             token = d.token()
+            until(lambda: d.ctl("show", "services", s), "its services")
             w = d.tcp_open(s, "echo", token)
             sent = os.urandom(30000) * 10
             for i in range(0, len(sent), 30000):

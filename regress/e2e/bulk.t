@@ -317,7 +317,7 @@ def given_up(d, targets):
         def same():
             return all(descriptors(x) <= fds[n] for n, x in m.pids.items())
         try:
-            until(same, "the descriptors", 20)
+            until(same, "the descriptors", 60)
         except TimeoutError:
             pass
         now = {n: descriptors(x) for n, x in m.pids.items()}
@@ -398,7 +398,7 @@ def churn(d, targets):
         def settled():
             return all(descriptors(x) <= fds[n] for n, x in m.pids.items())
         try:
-            until(settled, "the descriptors", 20)
+            until(settled, "the descriptors", 60)
         except TimeoutError:
             pass
         now = {n: descriptors(x) for n, x in m.pids.items()}

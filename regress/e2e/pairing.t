@@ -230,9 +230,9 @@ def limits():
     got = [dev(host=h).ask("connect", otc=code()) for _ in range(6)]
     t.equal(got, ["otc_not_found"] * 5 + ["rate_limited"], "the sixth")
     x = dev(host=h)
-    d.move_clock(59000)
+    d.move_clock(55000)
     t.equal(x.ask("connect", otc=code()), "rate_limited", "for a minute")
-    d.move_clock(1500)
+    d.move_clock(5500)
     t.equal(x.ask("connect", otc=code()), "otc_not_found",
             "pairing-29: five failures a minute")
     h = "127.8.0.2"
