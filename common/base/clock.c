@@ -29,18 +29,29 @@ static struct {
 	size_t		  n, cap;
 	uint64_t	  armed_ms;	/* what ev waits for; 0: nothing */
 	uint64_t	  offset_ms;	/* moved by tests, else 0 */
+	uint64_t	  slow;		/* so many times, for tests; 0: is not */
+	uint64_t	  slow_ns;	/* since when */
 	uint64_t	  firing_ms;	/* what is due by then is called now */
 	int		  firing;
 } clocks;
 
-uint64_t
-clock_ns(void)
+static uint64_t
+real_ns(void)
 {
 	struct timespec	ts;
 
 	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return ((uint64_t)ts.tv_sec * 1000000000 + (uint64_t)ts.tv_nsec +
-	    clocks.offset_ms * 1000000);
+	return ((uint64_t)ts.tv_sec * 1000000000 + (uint64_t)ts.tv_nsec);
+}
+
+uint64_t
+clock_ns(void)
+{
+	uint64_t	ns = real_ns();
+
+	if (clocks.slow != 0)
+		ns = clocks.slow_ns + (ns - clocks.slow_ns) / clocks.slow;
+	return (ns + clocks.offset_ms * 1000000);
 }
 
 uint64_t
@@ -94,6 +105,12 @@ void
 clock_init_any(struct event_base *base)
 {
 	clock_complaints();
+#ifdef RELAYD_TESTING
+	if (getenv("RELAYD_CLOCK_SLOW") != NULL) {
+		clocks.slow = strtoull(getenv("RELAYD_CLOCK_SLOW"), NULL, 10);
+		clocks.slow_ns = real_ns();
+	}
+#endif
 	clocks.ev = event_new(base, -1, 0, clock_fire, NULL);
 	if (clocks.ev == NULL)
 		fatalx("clock: out of memory");

@@ -58,6 +58,13 @@ void	timer_del(struct timer *);
 int	timer_is_set(const struct timer *);
 
 #ifdef RELAYD_TESTING
+/*
+ * With RELAYD_CLOCK_SLOW=N in the environment of a process its time goes by N
+ * times slower from clock_init() on, and on by clock_move() as ever: what has a
+ * deadline meets it when the test says so, however busy the machine is. The wall
+ * clock is not slower.
+ */
+
 /* Move both clocks forward by `ms`; what became due is called by the loop. */
 void	clock_move(uint64_t ms);
 /* By how much it was moved in all. */

@@ -4,6 +4,8 @@
 
 #include <limits.h>
 #include <stdint.h>
+#include <stdlib.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/log.h"
@@ -189,6 +191,30 @@ test_edges(void)
 	event_base_free(other);
 }
 
+/* A million times slower: none of what a machine can make of it is a second. */
+static void
+test_slow(void)
+{
+	struct event_base	*slow = event_base_new();
+	uint64_t		 now;
+
+	setenv("RELAYD_CLOCK_SLOW", "1000000", 1);
+	clock_init(slow);
+	unsetenv("RELAYD_CLOCK_SLOW");
+	now = clock_ms();
+	timer_set(&timers[0], 20);
+	usleep(50000);
+	event_base_loop(slow, EVLOOP_NONBLOCK);
+	ok(clock_ms() - now < 20 && timer_is_set(&timers[0]),
+	    "a clock that is slow: what is due soon is not yet");
+	clock_move(20);
+	event_base_loop(slow, EVLOOP_ONCE);
+	ok(clock_ms() - now >= 20 && !timer_is_set(&timers[0]),
+	    "it is, when the clock is moved");
+	clock_clear();
+	event_base_free(slow);
+}
+
 int
 main(void)
 {
@@ -199,6 +225,7 @@ main(void)
 	test_order();
 	test_callbacks();
 	test_edges();
+	test_slow();
 	event_base_free(base);
 	return (done_testing());
 }
