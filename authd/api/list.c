@@ -25,6 +25,8 @@ struct listing {
 	struct timer	 more;
 	struct group_row groups[PAGE_SIZE_MAX];
 	size_t		 n;
+	struct present_row *present;	/* at other members */
+	size_t		 n_present;
 	int64_t		 total;
 };
 
@@ -50,26 +52,44 @@ struct present {
 };
 
 static void
-add_operator(const struct rowlog *a, void *arg)
+add_operator(struct present *p, const char *id, const char *name)
 {
-	const struct access_row	*r = &a->row;
-	struct present		*p = arg;
-	unsigned		 i;
+	unsigned	i;
 
-	if (strcmp(r->type, ROW_WEB) == 0)
-		return;
 	for (i = 0; i < p->n; i++)
-		if (strcmp(p->ids[i], r->operator_id) == 0)
+		if (strcmp(p->ids[i], id) == 0)
 			return;
 	if (p->n == OPERATORS_MAX)
 		return;
-	p->ids[p->n++] = r->operator_id;
-	cJSON_AddItemToArray(p->names, cJSON_CreateString(
-	    r->operator_name[0] != '\0' ? r->operator_name : r->operator_id));
+	p->ids[p->n++] = id;
+	cJSON_AddItemToArray(p->names, cJSON_CreateString(name[0] != '\0' ?
+	    name : id));
+}
+
+/* In memory, which is never behind. */
+static void
+add_here(const struct rowlog *a, void *arg)
+{
+	if (strcmp(a->row.type, ROW_WEB) != 0)
+		add_operator(arg, a->row.operator_id, a->row.operator_name);
+}
+
+/* Who was there through a member that is gone is not there any more. */
+static void
+add_elsewhere(const struct listing *li, const char *session,
+    struct present *p)
+{
+	const struct present_row	*r;
+
+	for (r = li->present; r < li->present + li->n_present; r++)
+		if (strcmp(r->session, session) == 0 &&
+		    member_is_elsewhere(r->member))
+			add_operator(p, r->operator_id, r->operator_name);
 }
 
 static void
-add_session(cJSON *list, const struct session_row *row)
+add_session(const struct listing *li, cJSON *list,
+    const struct session_row *row)
 {
 	const struct session	*se = session_find(row->id);
 	cJSON			*o = cJSON_CreateObject();
@@ -93,13 +113,15 @@ add_session(cJSON *list, const struct session_row *row)
 	if (api_health(row->health)[0] != '\0')
 		cJSON_AddStringToObject(o, "health", api_health(row->health));
 	present.names = cJSON_AddArrayToObject(o, "operators");
-	rowlog_each_of(row->id, add_operator, &present);
+	rowlog_each_of(row->id, add_here, &present);
+	if (li->n_present > 0)
+		add_elsewhere(li, row->id, &present);
 	cJSON_AddItemToArray(list, o);
 }
 
 /* `rows` begins with the sessions of the group; how many they are. */
 static size_t
-add_group(cJSON *list, const struct group_row *g,
+add_group(const struct listing *li, cJSON *list, const struct group_row *g,
     const struct session_row *rows, size_t n)
 {
 	cJSON	*o = cJSON_CreateObject(), *sessions;
@@ -116,15 +138,22 @@ add_group(cJSON *list, const struct group_row *g,
 	cJSON_AddNumberToObject(o, "node_count", (double)g->nodes);
 	sessions = cJSON_AddArrayToObject(o, "sessions");
 	for (i = 0; i < n && strcmp(rows[i].system_id, g->system_id) == 0; i++)
-		add_session(sessions, &rows[i]);
+		add_session(li, sessions, &rows[i]);
 	return (i);
+}
+
+static void
+list_free(struct listing *li)
+{
+	free(li->present);
+	free(li);
 }
 
 static void
 list_failed(struct listing *li, int r)
 {
 	api_no(&li->asker, r == -1 ? REFUSE_STORE : REFUSE_BUSY, NULL);
-	free(li);
+	list_free(li);
 }
 
 static void
@@ -141,11 +170,45 @@ got_sessions(const struct answer *a, void *arg)
 	data = cJSON_CreateObject();
 	list = cJSON_AddArrayToObject(data, "support_sessions");
 	for (i = 0; i < li->n; i++)
-		done += add_group(list, &li->groups[i], a->session + done,
+		done += add_group(li, list, &li->groups[i], a->session + done,
 		    a->n - done);
 	api_add_pagination(data, &li->lq, li->total);
 	api_yes(&li->asker, API_SESSION_LIST, data);
-	free(li);
+	list_free(li);
+}
+
+/* About the groups of the page. */
+static void
+list_ask(struct listing *li, enum store_what what, store_then then)
+{
+	(void)store_ask(&(struct question){ .what = what, .list = &li->lq,
+	    .groups = li->groups, .n = li->n, .asker = li->asker.instance,
+	    .until_ms = li->until_ms }, then, li);
+}
+
+/* Kept until the sessions are there. */
+static void
+got_present(const struct answer *a, void *arg)
+{
+	struct listing	*li = arg;
+	int		 r = a->r;
+
+	if (r == 0 && a->n > 0) {
+		li->present = reallocarray(NULL, a->n, sizeof(*a->present));
+		if (li->present == NULL) {
+			r = 1;
+		} else {
+			memcpy(li->present, a->present,
+			    a->n * sizeof(*a->present));
+			li->n_present = a->n;
+		}
+	}
+	if (api_is_gone(&li->asker, li->until_ms))
+		list_free(li);
+	else if (r != 0)
+		list_failed(li, r);
+	else
+		list_ask(li, ASK_PAGE_SESSIONS, got_sessions);
 }
 
 /* A group whose system is missing is a store that cannot say. */
@@ -153,9 +216,6 @@ static void
 got_groups(const struct answer *a, void *arg)
 {
 	struct listing	*li = arg;
-	struct question	 q = { .what = ASK_PAGE_SESSIONS, .list = &li->lq,
-	    .groups = li->groups, .asker = li->asker.instance,
-	    .until_ms = li->until_ms };
 	int		 r = a->r;
 
 	for (; r == 0 && li->n < a->n && li->n < PAGE_SIZE_MAX; li->n++) {
@@ -164,7 +224,7 @@ got_groups(const struct answer *a, void *arg)
 			r = -1;
 	}
 	if (api_is_gone(&li->asker, li->until_ms)) {
-		free(li);
+		list_free(li);
 		return;
 	}
 	if (r == -1) {
@@ -178,8 +238,10 @@ got_groups(const struct answer *a, void *arg)
 		return;
 	}
 	li->total = a->total;
-	q.n = li->n;
-	(void)store_ask(&q, got_sessions, li);
+	if (member_is_one())
+		list_ask(li, ASK_PRESENT, got_present);
+	else
+		list_ask(li, ASK_PAGE_SESSIONS, got_sessions);
 }
 
 static void

@@ -184,6 +184,7 @@ struct answer {
 		const struct at_row		*at;
 		const struct loss_row		*loss;
 		const struct elsewhere_row	*elsewhere;
+		const struct present_row	*present;
 	};
 };
 typedef void (*store_then)(const struct answer *, void *arg);
@@ -439,6 +440,13 @@ struct elsewhere_row {
 	char	system[NAME_SIZE], key[SYSKEY_SIZE];
 	int	status;			/* enum session_status */
 	int64_t	started_at, expires_at;
+};
+
+/* Who is in a session through that member, which may be gone. */
+#define STORE_PRESENT	100	/* of one system, and no more */
+struct present_row {
+	char	session[UUID_SIZE], member[MEMBER_SIZE];
+	char	operator_id[ID_SIZE], operator_name[NAME_SIZE];
 };
 
 /* A session that a member was taken, and the generation that it has since. */

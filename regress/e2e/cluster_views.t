@@ -60,6 +60,36 @@ class Terminal:
         self.id = json.loads(p[1:])["terminal"]
 
 
+def present(c, ids, token):
+    """With a terminal of his at each member."""
+    def shown(d):
+        st, env = d.api("GET", "/support-sessions", token)
+        return {s["member"]: s["operators"] for g in
+                env["data"]["support_sessions"] for s in g["sessions"]}
+
+    def is_with(member):
+        c.pg.rows("UPDATE relayd.access_more m SET member = ? FROM "
+                  "public.support_access_logs l WHERE l.id = m.id AND "
+                  "l.disconnected_at IS NULL AND l.session_id = ? "
+                  "RETURNING 1", (member, ids["b"]), c.database)
+    want = {n: ["alice"] for n in NAMES}
+    t.equal(each(c, shown), [want] * 3, "the list says who is in each "
+            "session, wherever he is connected and whoever is asked")
+    is_with("x")
+    t.equal(each(c, shown), [dict(want, b=[]), want, dict(want, b=[])],
+            "who is there through a member that is gone is not")
+    is_with("b")
+    again = Terminal(c["b"], ids["b"], token)
+    other = Terminal(c["b"], ids["b"], c["a"].token("bob"))
+    t.equal([{m: sorted(who) for m, who in x.items()}
+             for x in each(c, shown)], [dict(want, b=["alice", "bob"])] * 3,
+            "each once, however often")
+    for one in again, other:
+        c["a"].api("DELETE", "/terminals/" + one.id, c["a"].token(
+            "bob" if one is other else "alice"))
+    until(lambda: each(c, shown) == [want] * 3, "one of each to be left")
+
+
 def terminals(c, ids):
     token, other = c["a"].token(), c["a"].token("bob")
     open_ = {n: Terminal(c[n], ids[n], token) for n in NAMES}
@@ -75,6 +105,7 @@ def terminals(c, ids):
             "somebody else has none")
     t.equal(c["a"].request("GET", "/api/terminals", headers={
         "Authorization": "Bearer x"})[0], 401, "and nobody sees any")
+    present(c, ids, token)
     b = open_["b"].id
     t.equal(each(c, lambda d: d.api("DELETE", "/terminals/" + b, other)[0]),
             [404] * 3, "nor ends one")

@@ -19,6 +19,8 @@
 #define SE3	"22222222-0000-4000-8000-000000000003"
 #define AC1	"33333333-0000-4000-8000-000000000001"
 #define AC2	"33333333-0000-4000-8000-000000000002"
+#define AC3	"33333333-0000-4000-8000-000000000003"
+#define AC4	"33333333-0000-4000-8000-000000000004"
 
 static const struct answer	*a;
 
@@ -368,6 +370,45 @@ test_relays(void)
 }
 
 /* The store's own clock says how long one has been silent. */
+/* Who is in sessions through other members than ours. */
+static void
+test_present(void)
+{
+	struct group_row	g = { .system_id = SYS };
+	struct question		q = { .what = ASK_PRESENT, .key = "",
+	    .groups = &g, .n = 1 };
+	struct access_row	web = access_of(AC3, SE1, NOW);
+	struct access_row	term = access_of(AC4, SE1, NOW);
+
+	strlcpy(term.type, "web_terminal", sizeof(term.type));
+	a = world_ask(&q);
+	ok(a->r == 0 && a->n == 0, "of members that have no name nobody is "
+	    "elsewhere");
+	if (world_is_server())
+		return;		/* where each has a turn of its own: e2e */
+	store_member("b");
+	(void)store_access_insert(&web);
+	(void)store_access_insert(&term);
+	ok(world_commit(), "a terminal and pages by way of b");
+	is_int((long)world_ask(&q)->n, 0, "are b's own to know");
+	store_member("a");
+	a = world_ask(&q);
+	ok(a->n == 1 && strcmp(a->present->session, SE1) == 0 &&
+	    strcmp(a->present->member, "b") == 0 &&
+	    strcmp(a->present->operator_id, "alice") == 0 &&
+	    strcmp(a->present->operator_name, "Alice") == 0,
+	    "for a it says who, where, by whom; pages are none");
+	strlcpy(g.system_id, SYS2, sizeof(g.system_id));
+	is_int((long)world_ask(&q)->n, 0, "not in another system's");
+	strlcpy(g.system_id, SYS, sizeof(g.system_id));
+	term.disconnected_at = web.disconnected_at = NOW + 1;
+	(void)store_access_update(&term);
+	(void)store_access_update(&web);
+	ok(world_commit(), "it ends");
+	is_int((long)world_ask(&q)->n, 0, "nobody is there");
+	store_member("");
+}
+
 static void
 test_members(void)
 {
@@ -632,6 +673,7 @@ main(void)
 	test_tokens();
 	test_references();
 	test_relays();
+	test_present();
 	test_members();
 	test_consumed();
 	test_recordings();

@@ -427,6 +427,28 @@ many_elsewhere(const struct question *q, struct rows *rows, struct answer *a)
 }
 
 static void
+add_present(const struct present_row *row, void *arg)
+{
+	void	*p = rows_add(arg);
+
+	if (p != NULL)
+		memcpy(p, row, sizeof(*row));
+}
+
+static int
+many_present(const struct question *q, struct rows *rows, struct answer *a)
+{
+	size_t	i;
+
+	(void)a;
+	for (i = 0; i < q->n; i++)
+		if (db_present(q->groups[i].system_id, add_present, rows) ==
+		    -1)
+			return (-1);
+	return (0);
+}
+
+static void
 add_loss(const struct loss_row *row, void *arg)
 {
 	void	*p = rows_add(arg);

@@ -173,6 +173,9 @@ const char	*db_member(void);
 int	db_members(void (*fn)(const struct member_row *, void *), void *arg);
 int	db_elsewhere(const char *after,
 	    void (*fn)(const struct elsewhere_row *, void *), void *arg);
+/* Of one system, of other members. */
+int	db_present(const char *system_id,
+	    void (*fn)(const struct present_row *, void *), void *arg);
 int	db_losses(void (*fn)(const struct loss_row *, void *), void *arg);
 /* Rows not yet disconnected after an id, by id. */
 int	db_access_next_open(const char *after, struct access_row *);

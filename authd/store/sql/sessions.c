@@ -415,6 +415,32 @@ db_access_next_open(const char *after, struct access_row *a)
 	return (0);
 }
 
+int
+db_present(const char *system_id,
+    void (*fn)(const struct present_row *, void *), void *arg)
+{
+	static struct query	q = QUERY("SELECT DISTINCT a.session_id,"
+	    " a.member, a.operator_id, a.operator_name"
+	    " FROM support_sessions s"
+	    " CROSS JOIN support_access_logs a ON a.session_id = s.id"
+	    " WHERE s.system_id = ?1 AND s.status IN ('pending', 'active') AND"
+	    " a.disconnected_at IS NULL AND a.access_type <> 'ui_proxy' AND"
+	    " a.member <> ?2 LIMIT ?3");
+	struct present_row	p;
+	int			r;
+
+	for (r = db_read(&q, "TTn", system_id, db_member(), STORE_PRESENT);
+	    r == 0; r = db_step(&q)) {
+		memset(&p, 0, sizeof(p));
+		db_text(&q, 0, p.session, sizeof(p.session));
+		db_text(&q, 1, p.member, sizeof(p.member));
+		db_text(&q, 2, p.operator_id, sizeof(p.operator_id));
+		db_text(&q, 3, p.operator_name, sizeof(p.operator_name));
+		fn(&p, arg);
+	}
+	return (r == STORE_NONE ? 0 : -1);
+}
+
 /* Counting stops where the list does. */
 static int
 logs_count(const char *id, int64_t *total)
