@@ -18,7 +18,8 @@
 #include "proc/proc.h"
 
 #define CLOSE_MS	4000		/* for the peer's echo: authd waits 5 s */
-#define PING_EVERY	(15 * YAMUX_NSEC)
+#define PING_EVERY	(15 * YAMUX_NSEC)	/* or after the client's ... */
+#define PING_MOST	(30 * YAMUX_NSEC)	/* ... but so often at least */
 #define PROBE_MS	1900		/* authd waits 2 s */
 #define STACK_NEAR	512		/* what a system call's frame may take */
 #define STACK_TRIM	(64 * 1024)	/* less than is mapped from the start */
@@ -94,7 +95,8 @@ tunnel_start(int fd, uint8_t *early, size_t len)
 	(void)lowat;
 	yamux_config_default(&cf);
 	cf.credit_max = proc_conf()->credit_tunnel;
-	cf.ping_every = PING_EVERY;
+	cf.ping_every = cf.ping_after = PING_EVERY;
+	cf.ping_most = PING_MOST;
 	if (getentropy(&cf.seed, sizeof(cf.seed)) == -1)
 		fatal("getentropy");
 	timer_init(&tunnel.probe, tunnel_probe_over, NULL);

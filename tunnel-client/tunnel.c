@@ -14,7 +14,8 @@
 #include "mux/bridge.h"
 #include "tunnel.h"
 
-#define PING_EVERY_S	30
+#define PING_EVERY	(30 * YAMUX_NSEC)
+#define PING_AFTER	(13 * YAMUX_NSEC)	/* before the server's turn */
 #define CLOSE_MS	2000		/* for the other's part of a close */
 #define RANDOM_POOL	1024		/* bytes of mask keys in stock */
 
@@ -69,7 +70,8 @@ yamux_setup(struct yamux_config *cf, struct yamux_callbacks *cb,
     const struct tunnel_hears *hears)
 {
 	yamux_config_default(cf);
-	cf->ping_every = PING_EVERY_S * YAMUX_NSEC;
+	cf->ping_every = cf->ping_most = PING_EVERY;
+	cf->ping_after = PING_AFTER;
 	cf->seed = randombytes_random();
 	memset(cb, 0, sizeof(*cb));
 	cb->on_open = hears->open;

@@ -340,14 +340,25 @@ ping_frame(struct yamux *y, unsigned int flags, uint32_t id, uint32_t value)
 	return (0);
 }
 
-/* We are awake to answer: one of our own that is due soon goes along. */
+/*
+ * The peer lives: one of our own has time. Where both ends hold to that, they
+ * ask in turn, and an idle end wakes a quarter less often. We are awake to
+ * answer: one that is due soon goes along.
+ */
 static void
 ping_along(struct yamux *y)
 {
-	uint64_t every = y->cf.ping_every;
+	const struct yamux_config *cf = &y->cf;
 
-	if (every != 0 && y->ping == PING_NONE &&
-	    y->now + every / PING_EARLY >= y->ping_next)
+	if (cf->ping_every == 0)
+		return;
+	if (cf->ping_after != 0 && y->ping_value != 0) {
+		y->ping_next = y->ping_queued + cf->ping_most;
+		if (y->ping_next > y->now + cf->ping_after)
+			y->ping_next = y->now + cf->ping_after;
+	}
+	if (y->ping == PING_NONE &&
+	    y->now + cf->ping_every / PING_EARLY >= y->ping_next)
 		ping_due(y, y->now);
 }
 

@@ -114,6 +114,10 @@ struct yamux_config {
 					   at once, or by an eighth earlier
 					   beside an answer to the peer's; 0,
 					   the default: only yamux_ping() */
+	uint64_t	ping_after;	/* if not 0: the next is due so long
+					   after a ping of the peer's, which
+					   lives, but ... */
+	uint64_t	ping_most;	/* ... so long after ours at most */
 	uint64_t	ping_silence;	/* 10 s with nothing at all */
 	uint64_t	ping_timeout;	/* 60 s without the answer */
 	/* Answers to pings: token bucket. */

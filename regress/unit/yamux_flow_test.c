@@ -634,6 +634,124 @@ test_liveness(void)
 	end_free(e);
 }
 
+#define TICK_LATE	(50 * MSEC)
+
+/* An end that wakes just behind the whole second, as mux/sock.c does. */
+static struct end *
+asks(enum yamux_role role, unsigned int every, unsigned int after,
+    unsigned int most)
+{
+	struct yamux_config cf;
+
+	yamux_config_default(&cf);
+	cf.ping_every = every * YAMUX_NSEC;
+	cf.ping_after = after * YAMUX_NSEC;
+	cf.ping_most = most * YAMUX_NSEC;
+	return (end_new(role, &cf));
+}
+
+static unsigned int
+wakes(struct end *e, const struct end *from, size_t len, uint64_t whole)
+{
+	unsigned int n = 0;
+
+	if (len > 0) {
+		if (yamux_input(e->y, from->out, len, e->now) != 0)
+			bail_out("a frame was not taken");
+		n = 1;
+	}
+	if (e->now % YAMUX_NSEC == whole + TICK_LATE &&
+	    yamux_deadline(e->y) + TICK_LATE <= e->now) {
+		if (yamux_tick(e->y, e->now) != 0)
+			bail_out("the peer was given up");
+		n = 1;
+	}
+	return (n);
+}
+
+/*
+ * Two idle ends, 50 ms apart, for five minutes, whose whole seconds are `skew`
+ * apart: how often the first wakes in 30 s, and the longest that it has not
+ * heard of the other.
+ */
+static unsigned int
+idle_wakes(struct end *a, struct end *b, uint64_t skew, uint64_t *quiet)
+{
+	size_t to_a = 0, to_b = 0;
+	unsigned int i, n = 0;
+	uint64_t heard = 0;
+
+	a->now = b->now = 1000 * YAMUX_NSEC;
+	*quiet = 0;
+	for (i = 0; i < 20 * 330; i++) {
+		unsigned int w = wakes(a, b, to_a, 0);
+
+		if (to_a > 0 || i == 20 * 30)
+			heard = a->now;
+		if (i >= 20 * 30) {
+			n += w;
+			if (a->now - heard > *quiet)
+				*quiet = a->now - heard;
+		}
+		wakes(b, a, to_b, skew);
+		to_b = end_flush(a);
+		to_a = end_flush(b);
+		a->now += 50 * MSEC;
+		b->now += 50 * MSEC;
+	}
+	end_free(a);
+	end_free(b);
+	return ((n + 9) / 10);
+}
+
+static void
+test_ask_in_turn(void)
+{
+	uint64_t quiet, skew;
+
+	for (skew = 0; skew < YAMUX_NSEC; skew += 250 * MSEC) {
+		is_int(idle_wakes(asks(YAMUX_SERVER, 15, 15, 30),
+		    asks(YAMUX_CLIENT, 30, 0, 0), skew, &quiet), 3,
+		    "a client that pings by the clock: three wake-ups in 30 s");
+		ok(quiet < 17 * YAMUX_NSEC, "and something is heard in 15 s");
+		is_int(idle_wakes(asks(YAMUX_SERVER, 15, 15, 30),
+		    asks(YAMUX_CLIENT, 30, 13, 30), skew, &quiet), 3,
+		    "ours: three as well");
+		ok(quiet < 17 * YAMUX_NSEC, "and something is heard in 15 s");
+		is_int(idle_wakes(asks(YAMUX_CLIENT, 30, 13, 30),
+		    asks(YAMUX_SERVER, 15, 15, 30), skew, &quiet), 3,
+		    "and for the client");
+		is_int(idle_wakes(asks(YAMUX_SERVER, 15, 15, 30),
+		    asks(YAMUX_CLIENT, 0, 0, 0), skew, &quiet), 4,
+		    "one that never asks is asked each 15 s");
+		ok(quiet < 17 * YAMUX_NSEC, "and something is heard in 15 s");
+		ok(idle_wakes(asks(YAMUX_SERVER, 15, 15, 30),
+		    asks(YAMUX_CLIENT, 1, 0, 0), skew, &quiet) <= 90,
+		    "one that always asks");
+	}
+}
+
+/* Who is asked all the time asks, too, or knows no round trip. */
+static void
+test_ask_at_most(void)
+{
+	struct end *e = asks(YAMUX_SERVER, 15, 15, 30);
+	uint64_t begin;
+
+	yamux_tick(e->y, e->now);
+	is_int(end_flush(e), YAMUX_HEADER, "the first at once");
+	end_frame(e, YAMUX_PING, YAMUX_ACK, 0, 1, NULL);
+	begin = e->now;
+	do {
+		e->now += YAMUX_NSEC;
+		end_frame(e, YAMUX_PING, YAMUX_SYN, 0, 9, NULL);
+	} while (end_flush(e) == YAMUX_HEADER &&
+	    yamux_deadline(e->y) <= begin + 30 * YAMUX_NSEC);
+	is_int((long long)((e->now - begin) / YAMUX_NSEC), 29,
+	    "and then along with an answer");
+	end_free(e);
+}
+
 int
 main(void)
 {
@@ -647,5 +765,7 @@ main(void)
 	test_pong_priority();
 	test_own_ping();
 	test_liveness();
+	test_ask_in_turn();
+	test_ask_at_most();
 	return (done_testing());
 }
