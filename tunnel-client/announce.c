@@ -11,12 +11,14 @@
 #include "users.h"
 
 static void	diagnostics_done(void *, const char *);
+static void	early(void *);
 static void	first_manifest(void *);
 static void	look(void *);
 static void	look_later(void);
 static void	looked(void);
 
 #define FIRST_MS	10000	/* a manifest waits for a discovery so long */
+#define EARLY_MS	2	/* a near server has the request by then */
 #define FRESH_MS	10000	/* what was found by then is not looked for again */
 
 static struct {
@@ -24,7 +26,7 @@ static struct {
 	struct diag		*diag;
 	int			 began;	/* the first manifest is out */
 	uint64_t		 found_ms; /* without a tunnel; 0: nothing */
-	struct timer		 first, again;
+	struct timer		 first, again, early;
 	char			*manifest;	/* as it was sent last */
 } announce;
 
@@ -51,6 +53,14 @@ announce_manifest(void)
 void
 announce_early(void)
 {
+	timer_init(&announce.early, early, NULL);
+	timer_set(&announce.early, EARLY_MS);
+}
+
+static void
+early(void *arg)
+{
+	(void)arg;
 	discover_now(looked);
 }
 
@@ -63,6 +73,7 @@ announce_start(const struct options *o)
 	announce.o = o;
 	announce.began = 0;
 	announce.found_ms = 0;
+	timer_del(&announce.early);
 	timer_init(&announce.again, look, NULL);
 	timer_init(&announce.first, first_manifest, NULL);
 	if (found != 0 && clock_ms() - found < FRESH_MS) {

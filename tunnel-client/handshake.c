@@ -24,10 +24,11 @@ struct handshake {
 	struct dial		*dial;
 	struct via		*via;
 	struct sock		 sock;
-	struct timer		 timer;
+	struct timer		 timer, reckon;
 	int			 token;		/* one was sent */
 	char			*request;	/* has the secret: wiped */
-	char			 accept[WS_ACCEPT_LEN + 1];
+	char			 key[WS_KEY_LEN + 1];
+	char			 accept[WS_ACCEPT_LEN + 1];	/* or "" */
 	struct exchange		 exchange;
 };
 
@@ -37,6 +38,7 @@ static void	hs_dialed(void *, struct sock *, const char *);
 static void	hs_answered(void *, const struct httphead *, const char *);
 static void	hs_answer(struct handshake *, const struct httphead *);
 static void	hs_timeout(void *);
+static void	hs_reckon(void *);
 static void	hs_fail(struct handshake *, const char *);
 static void	hs_free(struct handshake *);
 
@@ -72,7 +74,8 @@ handshake_start(const struct url *u, const struct proxy *x, const char *node,
 	h->sock.fd = -1;
 	h->token = *token != '\0';
 	timer_init(&h->timer, hs_timeout, h);
-	h->request = request_make(u, node, token, key, secret, h->accept);
+	timer_init(&h->reckon, hs_reckon, h);
+	h->request = request_make(u, node, token, key, secret, h->key);
 	if (h->request == NULL || connect_start(h, &how, x) == -1) {
 		hs_free(h);
 		return (NULL);
@@ -100,18 +103,17 @@ credentials(char *out, size_t size, const char *key, const char *secret)
 
 static char *
 request_make(const struct url *u, const char *node, const char *token,
-    const char *key, const char *secret, char *accept)
+    const char *key, const char *secret, char *ws_key)
 {
 	uint8_t	 nonce[16];
-	char	 ws_key[WS_KEY_LEN + 1], basic[1400], target[URL_TARGET_MAX];
+	char	 basic[1400], target[URL_TARGET_MAX];
 	char	*req = NULL;
 	int	 n;
 
 	randombytes_buf(nonce, sizeof(nonce));
-	sodium_bin2base64(ws_key, sizeof(ws_key), nonce, sizeof(nonce),
+	sodium_bin2base64(ws_key, WS_KEY_LEN + 1, nonce, sizeof(nonce),
 	    sodium_base64_VARIANT_ORIGINAL);
-	if (ws_accept_key(ws_key, accept) == -1 ||
-	    url_target(u, node, token, target, sizeof(target)) == -1 ||
+	if (url_target(u, node, token, target, sizeof(target)) == -1 ||
 	    credentials(basic, sizeof(basic), key, secret) == -1 ||
 	    (req = malloc(REQUEST_MAX)) == NULL)
 		return (NULL);
@@ -151,10 +153,25 @@ hs_dialed(void *arg, struct sock *c, const char *why)
 	    .request = h->request, .request_len = strlen(h->request),
 	    .buf = malloc(HTTPHEAD_RESPONSE_MAX),
 	    .size = HTTPHEAD_RESPONSE_MAX, .fn = hs_answered, .arg = h };
-	if (h->exchange.buf == NULL)
+	if (h->exchange.buf == NULL) {
 		hs_fail(h, "out of memory");
-	else
-		exchange_start(&h->exchange);
+		return;
+	}
+	timer_set(&h->reckon, 0);
+	exchange_start(&h->exchange);
+}
+
+/*
+ * The first hash takes a millisecond, where libcrypto has not begun yet: the
+ * server works meanwhile.
+ */
+static void
+hs_reckon(void *arg)
+{
+	struct handshake	*h = arg;
+
+	if (h->accept[0] == '\0' && ws_accept_key(h->key, h->accept) == -1)
+		h->accept[0] = '\0';
 }
 
 static void
@@ -169,9 +186,13 @@ hs_answered(void *arg, const struct httphead *head, const char *why)
 
 /* What makes a 101 ours; NULL, or what is wrong. */
 static const char *
-check_101(const struct handshake *h, const struct httphead *head)
+check_101(struct handshake *h, const struct httphead *head)
 {
 	const struct slice	*s;
+
+	hs_reckon(h);
+	if (h->accept[0] == '\0')
+		return ("out of memory");
 
 	if (!(head->flags & HTTPHEAD_UPGRADE) ||
 	    !httphead_has_token(head, "Upgrade", "websocket"))
@@ -262,6 +283,7 @@ static void
 hs_free(struct handshake *h)
 {
 	timer_del(&h->timer);
+	timer_del(&h->reckon);
 	if (h->dial != NULL)
 		dial_cancel(h->dial);
 	if (h->via != NULL)
