@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: ISC
-"""debian/: the packages are built, lintian has nothing to say, and in a root that
-mmdebstrap makes they install, start, upgrade under a connection, and go."""
+"""debian/: the packages are built, and lintian has nothing to say. In a root that
+mmdebstrap makes apt installs them; they start, stay under a connection while apt
+upgrades them, and go."""
 
 import hashlib
 import json
@@ -158,11 +159,22 @@ class Root:
             found |= {here + "/" + n for n in names + dirs}
         return found
 
-    def install(self, debs):
+    def apt(self, *words):
+        return self.run("DEBIAN_FRONTEND=noninteractive", "apt-get", "-y",
+                        "-o", "Dir::Etc::SourceList=/tmp/shelf/list",
+                        "-o", "Dir::Etc::SourceParts=/dev/null", *words)
+
+    def offer(self, debs):
+        """Have these where apt gets packages from: there alone."""
+        shelf = self.dir + "/tmp/shelf"
+        os.makedirs(shelf, exist_ok=True)
         for d in debs:
-            shutil.copy(d, self.dir + "/tmp")
-        return self.run("dpkg", "-i", *["/tmp/" + os.path.basename(d)
-                                        for d in debs])
+            shutil.copy(d, shelf)
+        r = run("sh", "-c", "dpkg-scanpackages -m . >Packages && echo 'deb "
+                "[trusted=yes] file:/tmp/shelf ./' >list && "
+                "chmod -R a+rX .", cwd=shelf)
+        good(r, "a shelf for apt")
+        good(self.apt("update"), "apt has read what is there")
 
 
 def unit_word(root, unit, word):
@@ -323,8 +335,9 @@ def upgrade(root, new):
         held = tunnels(root)
         t.equal(len(held), 2, "a tunnel, and a connection through it")
         before = processes(root)
-        r = root.install([new])
-        good(r, "the next version is installed")
+        root.offer([new])
+        r = root.apt("upgrade")
+        good(r, "apt upgrade: the next version is installed")
         took_over(root, before, r.stdout)
         t.match(root.says("dpkg-query", "-W", "relayd"), r"\+next$",
                 "it is that version")
@@ -334,7 +347,7 @@ def upgrade(root, new):
         with Connection(root) as other:
             other.echo("another")
             t.ok(True, "and another one is let in")
-        # What else apt and needrestart(1) do after an installation.
+        # What needrestart(1) does behind it, and triggers of other packages.
         before = processes(root)
         good(root.run("dpkg", "--triggers-only", "-a"), "triggers")
         t.equal(processes(root), before, "restart nobody")
@@ -353,7 +366,7 @@ def purge(root, before):
     left = sorted(f for f in root.files() - before if own.search(f))
     t.equal(left, [], "nothing of them is left")
     more = sorted(f for f in root.files() - before if not re.search(
-        r"^/var/(lib/(dpkg|systemd)|log|cache)|^/etc/.*-$|^/root|"
+        r"^/var/(lib/(apt|dpkg|systemd)|log|cache)|^/etc/.*-$|^/root|"
         r"^/etc/(systemd|needrestart)|__pycache__", f))
     t.equal(more, [], "nor anything else")
 
@@ -372,7 +385,10 @@ def main(tmp):
     new = next_version(tmp, [d for d in debs if "/relayd_" in d][0])
     with root:
         before = root.files()
-        if not good(root.install(debs), "all are installed"):
+        root.offer(debs)
+        if not good(root.apt("install", *[os.path.basename(d).split("_")[0]
+                                          for d in debs]),
+                    "apt has installed all"):
             return
         installed(root)
         with start(root), Program(root.beside("python3", "-c", ECHO)) as e:
