@@ -11,8 +11,10 @@
 #include "authd/core/services.h"
 #include "authd/core/session.h"
 #include "authd/msg/member.h"
+#include "authd/msg/unheld.h"
 #include "authd/now.h"
 #include "authd/turn.h"
+#include "base/clock.h"
 #include "base/compat.h"
 
 struct session *
@@ -156,6 +158,20 @@ api_closed(void *arg, int ok)
 	free(cl);
 }
 
+/* The same of one that no member has. */
+static void
+api_closed_unheld(void *arg, enum unheld how)
+{
+	struct closing	*cl = arg;
+
+	if (how == UNHELD_HELD) {
+		api_no(&cl->asker, REFUSE_ELSEWHERE, NULL);
+		free(cl);
+	} else {
+		api_closed(cl, how == UNHELD_OVER);
+	}
+}
+
 /* The tunnel goes at once; a store that is down delays only the answer. */
 static void
 session_close(struct api_call *call, const struct facts *f)
@@ -178,6 +194,12 @@ session_close(struct api_call *call, const struct facts *f)
 	if (se != NULL) {
 		api_done(call, "");
 		session_end(se, SESSION_CLOSED, "operator", 4000, now_at());
+	} else if (row.status <= SESSION_ACTIVE) {
+		api_done(call, "");
+		if (unheld_close(&row, clock_wall_ms(), api_closed_unheld,
+		    cl) == -1)
+			api_closed(cl, 0);
+		return;
 	}
 	turn_after(api_closed, cl);
 }

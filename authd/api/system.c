@@ -39,13 +39,13 @@ add_moment(cJSON *o, const char *name, int64_t ms)
 }
 
 static enum system_state
-state_of(const struct system_row *s, const struct session *se)
+state_of(const struct system_row *s, int has_session)
 {
 	if (s->deleted_at != 0)
 		return (SYSTEM_IS_DELETED);
 	if (s->suspended_at != 0)
 		return (SYSTEM_IS_SUSPENDED);
-	if (se != NULL)
+	if (has_session)
 		return (SYSTEM_IS_ACTIVE);
 	return (s->registered_at != 0 ? SYSTEM_IS_INACTIVE :
 	    SYSTEM_IS_UNKNOWN);
@@ -86,13 +86,17 @@ api_system(const struct system_detail *d, const char *secret, int made)
 #undef Y
 	};
 	const struct system_row		*s = &d->row;
-	struct session			*se = session_of_system(s->id);
+	/* What is new here is not in the store yet; others' is there alone. */
+	const struct session		*se = session_of_system(s->id);
+	const char			*open = se != NULL ? se->row.id :
+					    d->session;
 	cJSON				*o = cJSON_CreateObject();
 
 	cJSON_AddStringToObject(o, "id", s->id);
 	cJSON_AddStringToObject(o, "name", s->name);
 	add_text(o, "type", s->type);
-	cJSON_AddStringToObject(o, "status", states[state_of(s, se)]);
+	cJSON_AddStringToObject(o, "status", states[state_of(s,
+	    open[0] != '\0')]);
 	add_text(o, "version", d->more.version);
 	add_owner(o, d);
 	cJSON_AddStringToObject(o, "system_key", s->registered_at != 0 ||
@@ -100,7 +104,7 @@ api_system(const struct system_detail *d, const char *secret, int made)
 	if (secret != NULL)
 		cJSON_AddStringToObject(o, "system_secret", secret);
 	cJSON_AddBoolToObject(o, "support_enabled", s->support_enabled);
-	add_text(o, "support_session_id", se != NULL ? se->row.id : "");
+	add_text(o, "support_session_id", open);
 	cJSON_AddStringToObject(o, "notes", d->more.notes);
 	cJSON_AddRawToObject(o, "custom_data", d->more.custom_data[0] != '\0' ?
 	    d->more.custom_data : "{}");

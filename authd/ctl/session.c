@@ -1,10 +1,15 @@
 /* SPDX-License-Identifier: ISC */
 /* Sessions: which one is meant, closing it. */
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "authd/core/session.h"
 #include "authd/facts.h"
+#include "authd/msg/member.h"
+#include "authd/msg/unheld.h"
 #include "authd/now.h"
+#include "base/clock.h"
 #include "ctl.h"
 
 #define BEGINNING_MIN	4	/* of a session's id: no slip closes one */
@@ -41,12 +46,50 @@ ctl_session(const char *word, int *many)
 }
 
 static void
+closed_unheld(void *arg, enum unheld how)
+{
+	struct asker	*to = arg;
+
+	ctl_done(to, how == UNHELD_OVER ? 0 : how == UNHELD_HELD ? 409 : 503,
+	    how == UNHELD_OVER ? "" : how == UNHELD_HELD ?
+	    "another member has it: ask there" : "store is unavailable");
+	free(to);
+}
+
+/* Open, and nothing that is here. */
+static void
+close_unheld(struct ctl *ctl, const struct session_row *row)
+{
+	struct asker	*to;
+	char		 text[MESSAGE_SIZE];
+
+	if (member_is_elsewhere(row->member)) {
+		snprintf(text, sizeof(text), "member %s has it: ask there",
+		    row->member);
+		ctl_done(&ctl->asker, 409, text);
+		return;
+	}
+	if ((to = malloc(sizeof(*to))) == NULL) {
+		ctl_done(&ctl->asker, 503, "server is busy");
+		return;
+	}
+	*to = ctl->asker;
+	ctl_audit(ctl, row->id, "", "");
+	if (unheld_close(row, clock_wall_ms(), closed_unheld, to) == -1)
+		closed_unheld(to, UNHELD_STORE);
+}
+
+static void
 session_close(struct ctl *ctl, const struct facts *f)
 {
 	struct session	*se;
 	int		 many, r = f->got_session;
 
 	if ((se = ctl_session(ctl->word[0], &many)) == NULL && !many) {
+		if (r == 0 && f->session.status <= SESSION_ACTIVE) {
+			close_unheld(ctl, &f->session);
+			return;
+		}
 		ctl_done(&ctl->asker, r == 0 ? 0 : r == -1 ? 503 : 404,
 		    r == 0 ? "it was closed already" : r == -1 ?
 		    "store is unavailable" : "no such session");

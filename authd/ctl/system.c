@@ -10,6 +10,7 @@
 #include "authd/core/stream.h"
 #include "authd/cred/secret.h"
 #include "authd/msg/invalidate.h"
+#include "authd/msg/member.h"
 #include "base/clock.h"
 #include "base/compat.h"
 #include "ctl.h"
@@ -48,6 +49,20 @@ say_session(struct session *se, void *to)
 	say(to, "session", text);
 }
 
+/* One that another member has, or none has now. */
+static void
+say_elsewhere(const struct asker *to, const struct session_row *r)
+{
+	char	text[512], until[32];
+
+	snprintf(text, sizeof(text), "%s%s%s, %s, tunnel %s, until %s%s%s",
+	    r->id, r->node[0] != '\0' ? " of node " : "", r->node,
+	    session_status_name(r->status), member_is_elsewhere(r->member) ?
+	    "up" : "down", api_time(r->expires_at, until),
+	    r->member[0] != '\0' ? ", at " : "", r->member);
+	say(to, "session", text);
+}
+
 static void
 say_maker(const struct asker *to, const struct system_more *m)
 {
@@ -82,20 +97,45 @@ say_system(const struct asker *to, const struct system_detail *d)
 	say_time(to, "updated", d->more.updated_at);
 	say(to, "notes", d->more.notes);
 	session_each_of(s->id, say_session, (void *)(uintptr_t)to);
-	ctl_done(to, 0, "");
+}
+
+static void
+show_others(const struct answer *a, void *arg)
+{
+	struct asker	*to = arg;
+	size_t		 i;
+
+	for (i = 0; i < a->n; i++)
+		if (session_find(a->session[i].id) == NULL)
+			say_elsewhere(to, &a->session[i]);
+	if (a->r != 0)
+		ctl_done(to, 503, "store is unavailable");
+	else
+		ctl_done(to, 0, "");
+	free(to);
 }
 
 static void
 show_known(const struct answer *a, void *arg)
 {
-	struct asker	*to = arg;
+	struct asker		*to = arg;
+	struct list_query	 open = { .statuses = STATUS_ALL };
+	struct group_row	 group = { .system_id = "" };
 
+	if (a->r == 0 && a->n == 1) {
+		say_system(to, a->detail);
+		strlcpy(group.system_id, a->detail->row.id,
+		    sizeof(group.system_id));
+		(void)store_ask(&(struct question){ .what =
+		    ASK_PAGE_SESSIONS, .list = &open, .groups = &group, .n = 1,
+		    .asker = to->instance, .until_ms = clock_ms() + SHOW_MS },
+		    show_others, to);
+		return;
+	}
 	if (a->r != 0)
 		ctl_done(to, 503, "store is unavailable");
-	else if (a->n != 1)
-		ctl_done(to, 404, "no such system");
 	else
-		say_system(to, a->detail);
+		ctl_done(to, 404, "no such system");
 	free(to);
 }
 
@@ -147,6 +187,7 @@ system_rename(struct ctl *ctl, const struct facts *f)
 		return;
 	}
 	(void)store_system_change(sys->id, &c, clock_wall_ms());
+	invalidate_say(sys->key);
 	session_renamed(sys->id, ctl->word[1]);
 	ctl_audit(ctl, "", sys->id, ctl->word[1]);
 	ctl_after(&ctl->asker, CTL_END);

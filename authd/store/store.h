@@ -236,6 +236,8 @@ struct system_detail {
 	struct system_row	row;
 	struct system_more	more;
 	char	org_name[NAME_SIZE], org_type[WORD_SIZE];
+	/* one that is open, at whatever member: the first node's; "" none */
+	char	session[UUID_SIZE];
 };
 
 /* `more` may be NULL. One without registered_at has no secret that works yet. */

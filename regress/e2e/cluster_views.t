@@ -5,6 +5,7 @@ how the daemons are, relay sessions; and who of them has not answered."""
 
 import json
 import shutil
+import signal
 
 import postgres
 from cluster import Cluster
@@ -200,6 +201,47 @@ def missing(c, ids):
             "its sessions are still its own")
 
 
+def closed(c, ids):
+    """What is closed is closed, or is said not to be."""
+    r = c["a"].ctl_raw("close", ids["b"])
+    t.equal((r.returncode, "member b has it: ask there" in r.stderr,
+             c.holders().get(ids["b"])), (1, True, "b"),
+            "relayctl close says who has the session: %s" % r.stderr.strip())
+    key = c["a"].rows("SELECT y.system_key FROM systems y WHERE y.name = ?",
+                      "of b")[0][0]
+    t.ok(any(x["field"] == "session" and x["text"].startswith(ids["b"]) and
+             x["text"].endswith(", at b")
+             for x in c["a"].ctl("system", "show", key)),
+         "relayctl system show has what another member has")
+    token = c["a"].token(permissions=("read:systems", "connect:systems"))
+    sid = c["a"].rows("SELECT id FROM systems WHERE system_key = ?", key)[0][0]
+    st, env = c["a"].api("GET", "/systems/" + sid, token)
+    t.equal((st, env["data"]["support_session_id"], env["data"]["status"]),
+            (200, ids["b"], "active"), "and so has the API")
+
+
+def in_grace(c, ids, clients):
+    """Nobody has them any more; an operator closes them all the same."""
+    for cl in clients.values():
+        cl.stop(signal.SIGKILL)
+    for n in "bc":
+        c.kill(n)
+    until(lambda: not set(c.holders().values()) & {"b", "c"}, "grace")
+    d = c["a"]
+
+    def row(s):
+        return d.rows("SELECT status, closed_by FROM support_sessions "
+                      "WHERE id = ?", s)[0]
+    t.equal(row(ids["b"])[0], "active", "a session in grace")
+    st, env = d.api("DELETE", "/support-sessions/" + ids["b"], d.token())
+    t.equal((st, row(ids["b"])), (200, ("closed", "operator")),
+            "operator-11: closed by the API at a member that never had it")
+    d.ctl("close", ids["c"])
+    t.equal(row(ids["c"]), ("closed", "operator"), "by relayctl, too")
+    t.match(d.ctl_raw("close", ids["c"]).stdout, "closed already",
+            "which says so when it is")
+
+
 def main():
     if postgres.programs() is None or shutil.which("redis-server") is None:
         t.skip("there is no PostgreSQL or no Redis", "views of a cluster")
@@ -217,7 +259,9 @@ def main():
             terminals(c, ids)
             daemons(c)
             relays(c)
+            closed(c, ids)
             missing(c, ids)
+            in_grace(c, ids, dict(zip(NAMES, clients)))
         finally:
             for cl in clients:
                 cl.__exit__(None, None, None)

@@ -18,6 +18,7 @@
 static const char *const	sorters[] = {
 	"db_group_sessions",	/* the open sessions of one system */
 	"db_document",		/* the same, for whose users are newest */
+	"db_system_detail",	/* and for the first node's */
 };
 
 static char	path[64];

@@ -121,7 +121,10 @@ db_system_detail(const char *id, struct system_detail *d)
 	static struct query	q = QUERY("SELECT " DB_SYSTEM_COLUMNS
 	    ", s.notes, s.custom_data, s.version, s.created_by,"
 	    " s.created_by_name, s.created_by_org, s.updated_at, o.name,"
-	    " o.type FROM systems s LEFT JOIN organizations o"
+	    " o.type, (SELECT e.id FROM support_sessions e"
+	    " WHERE e.system_id = s.id AND e.status IN ('pending', 'active')"
+	    " ORDER BY e.node_id IS NOT NULL, length(e.node_id), e.node_id"
+	    " LIMIT 1) FROM systems s LEFT JOIN organizations o"
 	    " ON o.id = s.organization_id AND o.deleted_at IS NULL"
 	    " WHERE s.id = ?");
 	struct system_more	*m = &d->more;
@@ -140,6 +143,7 @@ db_system_detail(const char *id, struct system_detail *d)
 	m->updated_at = db_int(&q, i++);
 	db_text(&q, i++, d->org_name, sizeof(d->org_name));
 	db_text(&q, i++, d->org_type, sizeof(d->org_type));
+	db_text(&q, i++, d->session, sizeof(d->session));
 	db_done(&q);
 	return (0);
 }
