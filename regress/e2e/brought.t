@@ -272,6 +272,25 @@ def refused(d, plain, tls, ca):
                    mark)
 
 
+def checked(d, fronts, ca):
+    """The health check of etc/front-haproxy.cfg comes in by its header, too."""
+    p = fronts.programs[0]
+    t.ok(not p.err.has("Server support/a is DOWN"),
+         "etc/front-haproxy.cfg: its check finds us ready")
+    mark = p.err.mark()
+    with Program([os.path.join(d.build, "bin", "relayctl"), "-s", d.sock,
+                  "drain"]):
+        p.err.wait("Server support/a is DOWN", mark)
+        got = ask(fronts.ports["etc/front-haproxy.cfg, TLS"],
+                  b"GET /readyz HTTP/1.1\r\nHost: x\r\n"
+                  b"Connection: close\r\n\r\n", "127.0.0.1", ca)
+        t.equal((status(got), b"draining" in got), (503, True),
+                "and not, while it drains, which relayd itself says")
+        d.ctl("drain", "cancel")
+        p.err.wait("Server support/a is UP", mark)
+        t.ok(True, "until it is ready again")
+
+
 def config(d):
     def wrong(text):
         own = os.path.join(d.dir, "wrong.conf")
@@ -307,5 +326,6 @@ with tempfile.TemporaryDirectory() as tmp, Targets() as targets:
         waits(d, fronts.ports["haproxy, version 1"], key)
         by_hand(d, plain, tls, ca.file)
         refused(d, plain, tls, ca.file)
+        checked(d, fronts, ca.file)
         config(d)
 t.done()

@@ -13,6 +13,8 @@ import ssl
 import subprocess
 import tempfile
 
+import postgres
+from cluster import Cluster
 from harness import (DOMAIN, OurClient, Program, Relayd, Tap, Targets,
                      WebSocket, free_port, front_file, nginx, until)
 
@@ -133,6 +135,64 @@ def through(name, d, targets, tmp, way, key, secret):
         t.equal(c.wait(), 0, "%s: the operator's close arrives" % name)
 
 
+def readyz(way):
+    st, _, body = way.request("GET", DOMAIN, "/readyz")
+    return st, body.decode().strip()
+
+
+def drains(d, p, name):
+    """And haproxy has seen it."""
+    mark = p.err.mark()
+    drain = Program([os.path.join(d.build, "bin", "relayctl"), "-s", d.sock,
+                     "drain"])
+    p.err.wait("Server relayd/%s is DOWN" % name, mark)
+    return drain
+
+
+def several():
+    """The line for a second member, and who is not ready."""
+    with Cluster(t, "ab", conf="trusted proxy 127.0.0.1/32\n") as c, \
+            tempfile.TemporaryDirectory() as tmp:
+        for n in "ab":
+            c.wait_seen(c[n], "ab")
+            until(c[n].is_ready, "it to be ready")
+        os.chmod(tmp, 0o755)
+        cert, port = certificate(tmp), free_port()
+        text = front_file("haproxy.cfg", tmp, port, c["a"].port).replace(
+            "#server b 192.0.2.2:8080", "server b 127.0.0.1:%d" % c["b"].port)
+        with Program(haproxy(tmp, text), cwd=tmp) as p:
+            until(lambda: listens(port, p), "haproxy")
+            way = Way(port, cert)
+            marks = {n: c[n].log.mark() for n in "ab"}
+            for i in range(4):
+                way.request("GET", DOMAIN, "/healthz")
+            for n in "ab":
+                c[n].log.wait("GET [^ ]*/healthz", marks[n])
+            t.ok(True, "two members: each gets requests")
+            one = drains(c["a"], p, "a")
+            mark = c["b"].log.mark()
+            t.equal(([readyz(way)[0] for _ in range(8)],
+                     [way.request("GET", DOMAIN, "/healthz")[0]
+                      for _ in range(8)]), ([200] * 8, [200] * 8),
+                    "one that drains gets nobody new, and nobody notices")
+            until(lambda: sum("/healthz" in x for x in
+                              c["b"].log.lines[mark:]) == 8, "8 requests at b")
+            t.ok(True, "the other one has them all")
+            two = drains(c["b"], p, "b")
+            st, body = readyz(way)
+            t.equal((st, "draining" in body), (503, True),
+                    "when none is ready relayd itself says why")
+            mark = p.err.mark()
+            for n in "ab":
+                c[n].ctl("drain", "cancel")
+            p.err.wait("Server relayd/[ab] is UP", mark)
+            until(lambda: [readyz(way)[0] for _ in range(4)] == [200] * 4,
+                  "both to serve")
+            t.ok(True, "and who is ready again is asked again")
+            one.stop()
+            two.stop()
+
+
 with Targets() as targets, Relayd(
         t, global_conf="trusted proxy 127.0.0.1/32") as d:
     key, secret = d.add_system()
@@ -149,4 +209,8 @@ with Targets() as targets, Relayd(
                          cwd=tmp) as p:
                 until(lambda: listens(port, p), name)
                 through(name, d, targets, tmp, Way(port, cert), key, secret)
+if postgres.programs() is None or shutil.which("haproxy") is None:
+    t.skip("there is no PostgreSQL or no haproxy", "several members")
+else:
+    several()
 t.done()
