@@ -5,6 +5,7 @@
 # make regress     these and the end-to-end tests (needs --enable-testing)
 # make asan        tools/check: everything, from nothing, under sanitizers
 # make soak        regress/soak: RELAYD_SOAK_SECONDS (600) of real time
+# make check-front end-to-end tests through haproxy, before three members
 # make torture     everything killed, stopped, refused for ten minutes
 # make fuzz        each fuzz target for FUZZ_SECONDS (60)
 # make fuzz-all    all of them for FUZZ_HOURS (1); fuzz-coverage: what they reach

@@ -87,6 +87,15 @@ soak: all
 	    sh $(srcdir)/tools/run-tests -b . -v \
 	    -j $(words $(SOAK_TESTS)) $(SOAK_TESTS)
 
+# Through a haproxy before three members; tools/check has some of them.
+FRONT_TESTS = $(addprefix $(srcdir)/regress/e2e/,$(shell \
+	awk '$$2 == "check" || $$2 == "whole" { print $$1 }' \
+	$(srcdir)/regress/e2e/front.list))
+.PHONY: check-front
+check-front: tests
+	RELAYD_FRONT=haproxy sh $(srcdir)/tools/run-tests -b . \
+	    $(if $(FAST),-f $(FAST)) $(if $(JOBS),-j $(JOBS)) $(FRONT_TESTS)
+
 # What tools/check has a short form of; RELAYD_SEED is in what they print.
 TORTURE_TESTS = $(addprefix $(srcdir)/regress/e2e/,torture.t failing.t)
 .PHONY: torture

@@ -159,7 +159,7 @@ with Targets() as targets, Relayd(t) as d:
             st, env = api.remove("phone")
             t.equal(st, 200, who + ": it can still be removed")
             mark = d.log.mark()
-            d.kill(d.pid_of("authd"))
+            d.kill_all("authd")
             d.log.wait(r"tunnel is back after restart", mark)
             st, env = api.add(service("late"))
             t.equal((st, sorted(api.offered())), (200, ["db", "late", "web"]),
@@ -184,6 +184,8 @@ with Targets() as targets, Relayd(t) as d:
         until(lambda: not is_up(next(s for s in d.sessions()
                                      if s["session"] == api.sid)), "grace")
         st, env = api.add(service("phone"))
-        t.equal((st, env["message"]), (409, "session has no tunnel"),
-                "without a tunnel: 409")
+        # Of a cluster nobody has it in memory; each says it from the store.
+        t.ok(st == 409 and env["message"] in (
+            "session has no tunnel", "session is not active")[:d.members],
+            "without a tunnel: 409: %s" % env["message"])
 t.done()

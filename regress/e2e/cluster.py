@@ -3,12 +3,15 @@
 and one secret."""
 
 import http.client
+import json
 import os
 import shutil
 import signal
+import subprocess
 import tempfile
 
-from harness import Program, Relayd, Wire, free_port, until
+from basics import WAIT, Program, Wire, free_port, until
+from daemon import Relayd
 import postgres
 from redisserver import Redis
 
@@ -34,10 +37,13 @@ class Cluster:
         self.members = {}
         self.peer = free_port()     # the same for all of them
 
-    def __enter__(self):
+    def begin(self):
         self.redis.start()
+        self.secret = self.redis.file("cluster", os.urandom(32).hex())
+
+    def __enter__(self):
         try:
-            self.secret = self.redis.file("cluster", os.urandom(32).hex())
+            self.begin()
             for name in self.names:
                 self.add(name)
         except BaseException:
@@ -54,21 +60,28 @@ class Cluster:
     def __getitem__(self, name):
         return self.members[name]
 
+    def address(self, name):
+        at = list(self.members).index(name) if name in self.members else \
+            len(self.members)
+        return "127.0.1.%d" % (1 + at)
+
+    def block(self, name):
+        """What makes it a member."""
+        at = self.address(name)
+        return ('cluster {\n\tname "%s"\n\tsecret file "%s"\n'
+                '\tpeer address %s port %d\n}\n'
+                'listen on %s port %d peer\n' % (
+                    name, self.secret, at, self.peer, at, self.peer))
+
     def add(self, name, start=True):
         """One more; what a token was signed with by one all others take."""
-        at = "127.0.1.%d" % (1 + len(self.members))
         if name in self.redis_wired:
             self.redis_wires[name] = Wire(self.redis.port)
         d = Relayd(self.tap, global_conf=self.redis.conf(
             port=self.redis_wires[name].port if name in self.redis_wired
-            else None) +
-                   'cluster {\n\tname "%s"\n\tsecret file "%s"\n'
-                   '\tpeer address %s port %d\n}\n'
-                   'listen on %s port %d peer\n' % (
-                       name, self.secret, at, self.peer, at, self.peer) +
-                   self.conf +
+            else None) + self.block(name) + self.conf +
                    self.own.get(name, ""), **self.kw)
-        d.peer = at
+        d.peer = self.address(name)
         d.member = name
         if name in self.wired:
             self.wires[name] = Wire(self.pg.port)
@@ -140,10 +153,15 @@ class Cluster:
 class Front(Program):
     """A real haproxy before all members: one after the other, nothing sticky.
     It has a port, as a relayd has. `shuts`: who is not ready loses what it has
-    through us; `patience`: who is only slow to say that he is has so long."""
+    through us; `patience`: who is only slow to say that he is has so long. `doors`:
+    ports of ours with each one's behind it, which hear in a PROXY header who comes
+    to us at `source`."""
 
-    def __init__(self, cluster, shuts=True, patience="500ms"):
-        self.port = free_port()
+    def __init__(self, cluster, shuts=True, patience="500ms", doors=None,
+                 source=None):
+        doors = doors or [(free_port(), {n: d.port for n, d in
+                                         cluster.members.items()})]
+        self.port = doors[0][0]
         self.tmp = tempfile.mkdtemp(prefix="relayd-haproxy-")
         path = os.path.join(self.tmp, "haproxy.cfg")
         with open(path, "w") as f:
@@ -155,13 +173,15 @@ class Front(Program):
 	timeout server 1h
 	option redispatch
 	retries 3
-listen members
-	bind 127.0.0.1:%d
 	balance roundrobin
 	option httpchk GET /readyz
-	default-server check inter 500ms fall 2 rise 1%s
-%s""" % (patience, self.port, " on-marked-down shutdown-sessions" if shuts else "", "".join("\tserver %s 127.0.0.1:%d\n" % (n, d.port)
-                                 for n, d in cluster.members.items())))
+	default-server check inter 500ms fall 2 rise 1%s%s
+""" % (patience, " on-marked-down shutdown-sessions" if shuts else "",
+       " send-proxy-v2 source " + source if source else ""))
+            for port, behind in doors:
+                f.write("listen at%d\n\tbind 127.0.0.1:%d\n" % (port, port))
+                f.writelines("\tserver %s 127.0.0.1:%d port %d\n" % (
+                    n, own, cluster[n].port) for n, own in behind.items())
         super().__init__(["haproxy", "-db", "-f", path])
         until(self.answers, "haproxy to have a member")
 
@@ -176,3 +196,22 @@ listen members
     def __exit__(self, *exc):
         super().__exit__(*exc)
         shutil.rmtree(self.tmp, ignore_errors=True)
+
+
+class Draining:
+    """relayctl drain, which waits."""
+
+    def __init__(self, d, *words):
+        self.p = subprocess.Popen(
+            [os.path.join(d.build, "bin", "relayctl"), "-j", "-s", d.sock,
+             "drain", *words], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+            text=True)
+
+    def over(self):
+        return self.p.poll() is not None
+
+    def end(self):
+        """Its status, its last state, what it said."""
+        out, err = self.p.communicate(timeout=WAIT)
+        rows = json.loads(out) if out.strip() else []
+        return self.p.returncode, rows[-1]["state"] if rows else None, err

@@ -23,8 +23,10 @@ from basics import (BUILD, WAIT, Lines, free_port, is_up, keep_log, secret,
                     secrets_of, until)
 from process import lives
 
-# Which engine keeps what outlives the processes: "", or postgresql.
-STORE = os.environ.get("RELAYD_STORE", "")
+# Which engine keeps what outlives the processes: "", or postgresql, which several
+# members have (fronted.py).
+STORE = "postgresql" if os.environ.get("RELAYD_FRONT") else \
+    os.environ.get("RELAYD_STORE", "")
 
 _redis = None       # and how many relayds have it
 
@@ -181,7 +183,7 @@ operator {
                                   stdout=subprocess.DEVNULL,
                                   stderr=subprocess.PIPE)
         self.pid = self.p.pid
-        self.log = Lines(self.p.stderr)
+        self.log = Lines(self.p.stderr, self.also)
         until(self._serving, "relayd to serve; log:\n" + self.log.text())
 
     def _lives(self):
@@ -294,6 +296,11 @@ operator {
         self.expected.add(pid)
         os.kill(pid, sig)
 
+    def kill_all(self, role):
+        """Of all members."""
+        for p in self.processes(role):
+            self.kill(int(p["pid"]))
+
     def die(self):
         """The parent is killed: until nobody is left."""
         pids = [int(p["pid"]) for p in self.processes()]
@@ -304,6 +311,8 @@ operator {
     def move_clock(self, ms):
         self.ctl("test", "clock", str(int(ms)))
 
+    members = 1                 # that what is said to it comes to
+    also = None                 # where else its log goes
     member = None               # its name, where it is one of a cluster
 
     def sessions(self):

@@ -3,16 +3,14 @@
 """relayctl drain: a member takes nothing new, its clients go to the others, what
 runs runs on, and who waits hears how it went."""
 
-import json
 import os
 import re
 import shutil
-import subprocess
 import tempfile
 
 import harness
 import postgres
-from cluster import Cluster, Front
+from cluster import Cluster, Draining, Front
 from harness import (GoClient, OurClient, Relayd, Tap, Targets, free_port,
                      until)
 from pairing import Device, codes, listeners
@@ -64,25 +62,6 @@ class World:
 
     def of(self, name):
         return [s for s, m in self.c.had() if m == name]
-
-
-class Draining:
-    """relayctl drain, which waits."""
-
-    def __init__(self, d, *words):
-        self.p = subprocess.Popen(
-            [os.path.join(d.build, "bin", "relayctl"), "-j", "-s", d.sock,
-             "drain", *words], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-            text=True)
-
-    def over(self):
-        return self.p.poll() is not None
-
-    def end(self):
-        """Its status, its last state, what it said."""
-        out, err = self.p.communicate(timeout=harness.WAIT)
-        rows = json.loads(out) if out.strip() else []
-        return self.p.returncode, rows[-1]["state"] if rows else None, err
 
 
 def state(d):

@@ -31,6 +31,10 @@ from basics import (BUILD, FAST_BUILD, SRC, WAIT, Lines, Program, Tap, Wire,
                     self_signed, until)
 from daemon import STORE, Broken, Relayd
 from frames import WebSocket
+from fronted import FRONT, Fronted
+
+if FRONT:
+    Relayd = Fronted
 
 
 def front_file(name, tmp, port, back):

@@ -118,10 +118,13 @@ with Targets() as targets, Relayd(t, operator="\tticket rate 1000\n"
         ticket = d.ticket(sid, token)
         other = "00000000-0000-4000-8000-000000000000"
         w = d.terminal(other, ticket)
-        t.equal((w.status, "does not match" in message(w)), (403, True),
-                "operator-21: a ticket of another session: 403")
-        w = d.terminal(sid, ticket)
-        t.equal(w.status, 401, "operator-21: and it is used up by that")
+        if d.members == 1:
+            t.equal((w.status, "does not match" in message(w)), (403, True),
+                    "operator-21: a ticket of another session: 403")
+            w = d.terminal(sid, ticket)
+            t.equal(w.status, 401, "operator-21: and it is used up by that")
+        else:       # a ticket is at the member of its session
+            t.ok(w.status in (401, 403), "a ticket of another session: none")
         ticket = d.ticket(sid, token)
         d.move_clock(31000)
         w = d.terminal(sid, ticket)
