@@ -233,7 +233,11 @@ class Wire:
             if self.is_off:
                 a.close()
                 continue
-            b = socket.create_connection(("127.0.0.1", self.to))
+            try:
+                b = socket.create_connection(("127.0.0.1", self.to))
+            except OSError:         # nobody is there: who comes hears it
+                a.close()
+                continue
             self.open |= {a, b}
             for x, y in (a, b), (b, a):
                 threading.Thread(target=self.pump, args=(x, y),

@@ -29,6 +29,7 @@ class Gate(threading.Thread):
         self.port = self.s.getsockname()[1]
         self.held = threading.Event()
         self.closed = False
+        self.lock = threading.Lock()    # over closed and pairs
         self.word = None
         self.at = None
         self.seen = threading.Event()
@@ -49,12 +50,35 @@ class Gate(threading.Thread):
             except OSError:
                 c.close()
                 continue
-            self.pairs.append((c, s))
+            with self.lock:
+                late = self.closed
+                if not late:
+                    self.pairs.append((c, s))
+            if late:            # closed meanwhile
+                c.close()
+                s.close()
+                continue
             threading.Thread(target=self.pump, args=(c, s),
                              daemon=True).start()
 
+    def shut(self):
+        """From now on nobody comes."""
+        with self.lock:
+            self.closed = True
+
+    def cut(self):
+        """Those that are there; who comes later is none of them."""
+        with self.lock:
+            pairs, self.pairs = self.pairs, []
+        for pair in pairs:
+            for x in pair:
+                try:
+                    x.shutdown(socket.SHUT_RDWR)
+                except OSError:
+                    pass
+
     def pump(self, c, s):
-        mute = False
+        mute = lose = False
         try:
             while True:
                 ready, _, _ = select.select([c, s], [], [], 0.02)
@@ -67,9 +91,9 @@ class Gate(threading.Thread):
                         break
                     if self.word and self.word in data:
                         self.word = None
-                        self.closed = True
+                        self.shut()
                         if self.at == "lose":       # it never gets there
-                            self.seen.set()
+                            lose = True
                             break
                         mute = True                 # it does, and no answer
                     s.sendall(data)
@@ -80,20 +104,15 @@ class Gate(threading.Thread):
                     if mute:
                         # Everything is done there that was asked.
                         time.sleep(0.3)
-                        self.seen.set()
                         break
                     c.sendall(data)
         except OSError:
             pass
         for x in (c, s):
             x.close()
-        if mute or self.closed:
-            for a, b in self.pairs:
-                for x in (a, b):
-                    try:
-                        x.shutdown(socket.SHUT_RDWR)
-                    except OSError:
-                        pass
+        if mute or lose:
+            self.cut()
+            self.seen.set()     # not before: then it may be open() already
 
     def arm(self, at, word=b"COMMIT"):
         self.seen.clear()
