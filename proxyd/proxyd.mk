@@ -12,8 +12,8 @@ proxyd_OBJS = proxyd/proxyd.o proxyd/authd.o proxyd/grant.o proxyd/session.o \
 	common/net/crowd.o common/net/brought.o common/net/listen.o common/net/proxyhead.o common/proc/trusted.o proxyd/door/enter.o proxyd/door/limits.o \
 	proxyd/door/now.o proxyd/door/peer.o proxyd/door/plain.o proxyd/door/trust.o \
 	proxyd/job/acme.o proxyd/job/answer.o proxyd/job/api.o \
-	proxyd/job/begin.o proxyd/job/console.o proxyd/job/cors.o \
-	proxyd/job/document.o proxyd/job/down.o proxyd/job/end.o proxyd/job/events.o \
+	proxyd/job/begin.o proxyd/job/body.o proxyd/job/console.o proxyd/job/cors.o \
+	proxyd/job/document.o proxyd/job/down.o proxyd/job/end.o proxyd/job/events.o proxyd/job/file.o \
 	proxyd/job/forward.o proxyd/job/gather.o proxyd/job/give.o proxyd/job/hold.o proxyd/job/internal.o proxyd/job/jar.o proxyd/job/merge.o proxyd/job/names.o \
 	proxyd/job/path.o proxyd/job/proxy.o proxyd/job/rendezvous.o proxyd/job/up.o proxyd/job/wide.o \
 	proxyd/http/page.o $(proxyd_HDR_OBJS) $(proxyd_BODY_OBJS) \

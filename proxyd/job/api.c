@@ -15,8 +15,10 @@
 
 #include "answer.h"
 #include "api.h"
+#include "body.h"
 #include "document.h"
 #include "events.h"
+#include "file.h"
 #include "gather.h"
 #include "api/api.h"
 #include "base/uuid.h"
@@ -39,11 +41,7 @@
 #include "proxyd/door/route.h"
 #include "http/upgrade.h"
 
-#define BODIES_MAX	(4 << 20)	/* of all calls together */
 #define DATA_MAX	(16 << 20)	/* of one answer */
-#define FILE_PART	65536		/* of a file, at once */
-#define FILE_PARTS	4		/* then others have their turn */
-#define FILE_IDLE_MS	60000		/* for a caller to take a part */
 #define SPARE_MS	5000	/* for an answer that hangs, beyond authd's */
 #define LOOK_FIRST_MS	20	/* behind the other side's end */
 #define LOOK_MS		250
@@ -60,11 +58,8 @@ struct api_call {
 	char			 session[UUID_SIZE];
 	struct api_args		 args;
 	/* the body that comes in */
-	int			 chunked, expect, http10;
-	uint64_t		 left;
-	struct httphead_chunk	 chunk;
-	char			*body;
-	size_t			 body_len;
+	int			 expect, http10;
+	struct body		 body;
 	/* the answer that comes in */
 	uint64_t		 until_ms;
 	uint32_t		 id;		/* that its chunks carry */
@@ -73,14 +68,11 @@ struct api_call {
 	char			*message;
 	struct doc		 data;
 	struct gather		*others;	/* say the same of theirs */
-	/* or a file, -1: none */
-	int			 fd;
-	uint64_t		 file_left;
+	struct file		 file;		/* or a file */
 };
 
 static TAILQ_HEAD(, api_call)	waiting = TAILQ_HEAD_INITIALIZER(waiting);
 static struct rate		*by_token;
-static size_t			 bodies;	/* bytes of all that come in */
 
 static int	api_result(struct chan *, struct imsg *, void *);
 static int	token_result(struct chan *, struct imsg *, void *);
@@ -89,7 +81,7 @@ static void	api_body_begin(struct conn *);
 static void	api_ask(struct conn *);
 static void	api_answer(struct conn *);
 static void	api_body(struct conn *);
-static void	file_pump(struct conn *);
+static void	api_file(struct conn *);
 static void	api_end(struct conn *);
 static void	api_said(struct conn *);
 
@@ -158,7 +150,7 @@ file_stays(struct conn *c)
 
 static const struct job_ops	file_job = {
 	.name = "api, file",
-	.writable = file_pump,
+	.writable = api_file,
 	.expired = file_expired,
 	.left = file_stays,
 	.end = api_end,
@@ -275,18 +267,6 @@ check_body(struct conn *c, const struct httphead *h, int op)
 	return (-1);
 }
 
-/* Has all of the body come along with the head, which is dropped? */
-static int
-body_is_here(const struct conn *c, const struct api_call *a)
-{
-	struct httphead_chunk	 chunk = a->chunk;
-
-	if (!a->chunked)
-		return (c->in->len >= a->left);
-	return (httphead_chunk_scan(&chunk, c->in->data + c->in->off,
-	    c->in->len) != -1 && chunk.done);
-}
-
 static void
 answer_allow(struct conn *c, const char *methods)
 {
@@ -350,7 +330,7 @@ api_begin(struct conn *c, const struct httphead *h)
 	}
 	conn_job(c, &body_job, a);
 	a->c = c;
-	a->fd = -1;
+	a->file.fd = -1;
 	a->op = (enum api_op)op;
 	a->begun_ns = clock_ns();
 	c->status = 0;
@@ -364,13 +344,13 @@ api_begin(struct conn *c, const struct httphead *h)
 	}
 	api_take_path(a->op, hole, &a->args);
 	api_take_query(a->op, &h->query, &a->args);
-	a->chunked = (h->flags & HTTPHEAD_CHUNKED) != 0;
-	a->left = (h->flags & HTTPHEAD_LENGTH) ? h->content_length : 0;
+	body_begin(&a->body, (h->flags & HTTPHEAD_CHUNKED) != 0,
+	    (h->flags & HTTPHEAD_LENGTH) ? h->content_length : 0);
 	a->http10 = h->minor == 0;
 	a->expect = (h->flags & HTTPHEAD_EXPECT) != 0;
 	buf_drop(c->in, c->head_len);
 	c->head_len = 0;
-	if (body_is_here(c, a))
+	if (body_is_here(c, &a->body))
 		api_body(c);
 	else if (api_info(a->op)->needs == NEEDS_NOTHING)
 		api_body_begin(c);
@@ -458,8 +438,8 @@ token_result(struct chan *ch, struct imsg *m, void *arg)
 static void
 api_body_begin(struct conn *c)
 {
-	struct iovec	 iov = { (void *)(uintptr_t)
-	    "HTTP/1.1 100 Continue\r\n\r\n", 25 };
+	struct iovec	 iov = { (void *)(uintptr_t)CONTINUE,
+	    sizeof(CONTINUE) - 1 };
 	struct api_call	*a = api_of(c);
 
 	conn_job(c, &body_job, a);
@@ -472,79 +452,13 @@ api_body_begin(struct conn *c)
 	api_body(c);
 }
 
-/* Add to the body. 0, or -1: answered. */
-static int
-body_add(struct conn *c, const char *p, size_t len)
-{
-	struct api_call	*a = api_of(c);
-	char		*q;
-
-	if (len > api_info(a->op)->body - a->body_len) {
-		refused(c, ALONE_BODY);
-		answer_error(c, 413, "request body too large");
-		return (-1);
-	}
-	if (len > BODIES_MAX - bodies) {
-		refused(c, ALONE_BUSY);
-		answer_later(c, 503, "too many requests under way", 1);
-		return (-1);
-	}
-	if ((q = recallocarray(a->body, a->body_len, a->body_len + len,
-	    1)) == NULL) {
-		answer_later(c, 503, "service temporarily unavailable", 1);
-		return (-1);
-	}
-	a->body = q;
-	memcpy(q + a->body_len, p, len);
-	a->body_len += len;
-	bodies += len;
-	return (0);
-}
-
-/* One piece of what is there: 1 taken, 0 the body is whole, -1: answered. */
-static int
-body_step(struct conn *c)
-{
-	struct api_call	*a = api_of(c);
-	struct buf	*b = c->in;
-	struct slice	 data;
-	ssize_t		 n;
-
-	if (!a->chunked) {
-		data.s = b->data + b->off;
-		data.len = b->len < a->left ? b->len : (size_t)a->left;
-		n = (ssize_t)data.len;
-		a->left -= data.len;
-	} else if ((n = httphead_chunk_next(&a->chunk, b->data + b->off,
-	    b->len, &data)) == -1) {
-		refused(c, ALONE_BODY);
-		answer_error(c, 400, "malformed request body");
-		return (-1);
-	}
-	if (data.len > 0 && body_add(c, data.s, data.len) == -1)
-		return (-1);
-	buf_secret(b, (size_t)n);	/* a system's secret, maybe */
-	buf_drop(b, (size_t)n);
-	return (n > 0);
-}
-
 static void
 api_body(struct conn *c)
 {
 	struct api_call	*a = api_of(c);
-	int		 r = 1;
 
-	while (c->in != NULL && c->in->len > 0 && r == 1 &&
-	    (a->chunked ? !a->chunk.done : a->left > 0))
-		r = body_step(c);
-	if (r == -1)
-		return;
-	if (c->in != NULL && c->in->len == 0)
-		buf_put(&c->in);
-	if (a->chunked ? a->chunk.done : a->left == 0) {
-		c->body_left = 0;
+	if (body_read(c, &a->body, api_info(a->op)->body) == 1)
 		api_ask(c);
-	}
 }
 
 static void
@@ -555,7 +469,7 @@ api_ask(struct conn *c)
 	int		 r;
 
 	conn_job(c, &answer_job, a);
-	api_take_body(a->op, a->body, a->body_len, &a->args);
+	api_take_body(a->op, a->body.text, a->body.len, &a->args);
 	ask.invalid = a->args.bad_key != NULL;
 	api_args_say(&a->args, &ask);
 	r = api_send(c, &ask, api_result);
@@ -581,7 +495,7 @@ api_internal_services(struct conn *c, const char *session, uint64_t grant)
 	}
 	conn_job(c, &answer_job, a);
 	a->c = c;
-	a->fd = -1;
+	a->file.fd = -1;
 	a->op = API_SERVICES;
 	a->begun_ns = clock_ns();
 	c->status = 0;
@@ -598,37 +512,10 @@ api_internal_services(struct conn *c, const char *session, uint64_t grant)
 
 /* ---- the answer ---- */
 
-/* A part of the file as soon as the one before has gone. */
 static void
-file_pump(struct conn *c)
+api_file(struct conn *c)
 {
-	static char	 part[FILE_PART];
-	struct api_call	*a = api_of(c);
-	struct iovec	 iov;
-	ssize_t		 n;
-	int		 i;
-
-	if (conn_flush(c) != 1)
-		return;
-	for (i = 0; i < FILE_PARTS && a->file_left > 0 && c->out_len == 0;
-	    i++) {
-		n = read(a->fd, part, a->file_left < sizeof(part) ?
-		    (size_t)a->file_left : sizeof(part));
-		if (n <= 0) {
-			conn_close(c, "a file is shorter than it was", 1);
-			return;
-		}
-		a->file_left -= (uint64_t)n;
-		iov.iov_base = part;
-		iov.iov_len = (size_t)n;
-		if (conn_writev(c, &iov, 1) == -1)
-			return;
-		conn_deadline(c, FILE_IDLE_MS);
-	}
-	if (a->file_left == 0)
-		conn_answered(c);
-	else
-		conn_writing(c);
+	file_send(c, &api_of(c)->file);
 }
 
 /* The answer is a recording. */
@@ -642,12 +529,12 @@ file_begin(struct conn *c, struct imsg *m)
 		answer_later(c, 503, "service temporarily unavailable", 1);
 		return (-1);
 	}
-	a->fd = m_take_fd(m);
-	a->file_left = c->is_head ? 0 : in.size;
+	a->file.fd = m_take_fd(m);
+	a->file.left = c->is_head ? 0 : in.size;
 	conn_job(c, &file_job, a);
 	conn_deadline(c, FILE_IDLE_MS);
 	if (answer_head(c, "application/x-asciicast", NULL, in.size) == 0)
-		file_pump(c);
+		api_file(c);
 	return (0);
 }
 
@@ -843,14 +730,11 @@ api_end(struct conn *c)
 			break;
 		}
 	sodium_memzero(a->token, sizeof(a->token));
-	imsg_close_fd(a->fd);
+	imsg_close_fd(a->file.fd);
 	gather_free(a->others);
 	doc_clear(&a->data);
 	free(a->message);
-	bodies -= a->body_len;
-	if (a->body != NULL)
-		sodium_memzero(a->body, a->body_len);
-	free(a->body);
+	body_clear(&a->body);
 	sodium_memzero(&a->args, sizeof(a->args));
 	free(a);
 }
