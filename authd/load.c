@@ -17,7 +17,8 @@
 /*
  * A page of sessions, the system of each, the next page; then the rows,
  * recordings, relay sessions, used tokens of pairing. Without memory for a
- * relay session nobody is let in, and all is tried again: it would be lost otherwise.
+ * relay session nobody is let in, and all is tried again: it would be lost
+ * otherwise.
  */
 static struct {
 	void		(*then)(int);

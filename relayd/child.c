@@ -193,15 +193,23 @@ child_heard(struct child *c)
 	TAILQ_INSERT_TAIL(list, c, by_heard);
 }
 
+/* Of the roles with one of these flags, or of all. */
+static size_t
+count_of(unsigned flags)
+{
+	size_t	n = 0;
+	int	role;
+
+	for (role = 0; role < ROLE_COUNT; role++)
+		if (flags == 0 || (role_info(role)->flags & flags))
+			n += children.count[role];
+	return (n);
+}
+
 size_t
 child_all(void)
 {
-	const struct child	*c;
-	size_t			 n = 0;
-
-	TAILQ_FOREACH(c, &children.all, entry)
-		n++;
-	return (n);
+	return (count_of(0));
 }
 
 void
@@ -254,12 +262,7 @@ child_startups(void)
 size_t
 child_doors(void)
 {
-	const struct child	*d;
-	size_t			 n = 0;
-
-	LIST_FOREACH(d, &children.doors, of_doors)
-		n++;
-	return (n);
+	return (count_of(RF_DOORS));
 }
 
 size_t

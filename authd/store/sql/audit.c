@@ -385,47 +385,45 @@ db_audit(const char *after, void (*add)(const struct audit_row *, void *),
 	return (r == STORE_NONE ? 0 : -1);
 }
 
-/* The oldest of each chain. */
-int
-db_audit_tails(void (*add)(const struct audit_row *, void *), void *arg)
+/* The one event of each chain that a statement has. */
+static int
+each_chain(struct query *q, void (*add)(const struct audit_row *, void *),
+    void *arg, int heads)
 {
-	static struct query	 q = QUERY(COLUMNS
-	    "WHERE chain = ? ORDER BY event LIMIT 1");
-	static struct audit_row	 row;
-	int			 chain, r;
+	static struct audit_row	row;
+	int			chain, r;
 
 	for (chain = CHAIN_DONE; chain < CHAIN_COUNT; chain++) {
-		if ((r = db_read(&q, "n", chain)) == -1)
+		if ((r = db_read(q, "n", chain)) == -1)
 			return (-1);
 		if (r == STORE_NONE)
 			continue;
-		fill(&q, &row);
-		db_done(&q);
+		fill(q, &row);
+		db_done(q);
+		if (heads && db_member()[0] != '\0')
+			audit.now.end[chain].seq = row.seq;
 		add(&row, arg);
 	}
 	return (0);
 }
 
+/* The oldest of each. */
+int
+db_audit_tails(void (*add)(const struct audit_row *, void *), void *arg)
+{
+	static struct query	q = QUERY(COLUMNS
+	    "WHERE chain = ? ORDER BY event LIMIT 1");
+
+	return (each_chain(&q, add, arg, 0));
+}
+
 int
 db_audit_heads(void (*add)(const struct audit_row *, void *), void *arg)
 {
-	static struct query	 q = QUERY(COLUMNS
+	static struct query	q = QUERY(COLUMNS
 	    "WHERE chain = ? ORDER BY event DESC LIMIT 1");
-	static struct audit_row	 row;
-	int			 chain, r;
 
-	for (chain = CHAIN_DONE; chain < CHAIN_COUNT; chain++) {
-		if ((r = db_read(&q, "n", chain)) == -1)
-			return (-1);
-		if (r == STORE_NONE)
-			continue;
-		fill(&q, &row);
-		db_done(&q);
-		if (db_member()[0] != '\0')
-			audit.now.end[chain].seq = row.seq;
-		add(&row, arg);
-	}
-	return (0);
+	return (each_chain(&q, add, arg, 1));
 }
 
 /* --- what goes again --- */
