@@ -33,98 +33,12 @@
 #include "base/log.h"
 #include "imsg/msg.h"
 #include "proc/sandbox.h"
+#include "regress/lib/sandbox_child.h"
 #include "regress/lib/tap.h"
 
 #ifndef MSG_FASTOPEN
 #define MSG_FASTOPEN	0x20000000
 #endif
-
-#define KILLED	(-1)	/* what run() says of a child that the filter ended */
-
-uint32_t	sandbox_apply_prod(int, const char *, uint64_t, uint64_t);
-void		sandbox_ports_prod(const uint16_t *, size_t);
-void		sandbox_sockets_prod(void);
-
-/* What a child finds when it starts. */
-static struct {
-	int			 pair[2];	/* packets */
-	int			 listener, client, accepted, file, epoll;
-	int			 recording;	/* to append to */
-	struct sockaddr_in	 addr;		/* of the listener */
-	char			 dir[64];
-	uint64_t		 fsize;
-	uint32_t		 layers;
-	int			 dials;		/* to the listener's port */
-	int			 sockets;	/* of this machine, too */
-} fix;
-
-#ifdef RELAYD_SANITIZE
-/* The leak check looks at the process from outside, which is forbidden. */
-int	__lsan_is_turned_off(void);
-
-int
-__lsan_is_turned_off(void)
-{
-	return (1);
-}
-#endif
-
-typedef int	(*probe_fn)(void);	/* 0, or errno */
-
-static void	fixtures(void);
-
-/* _exit() itself: a sanitizer does more than that, which is forbidden. */
-static void
-leave(int status)
-{
-	(void)syscall(SYS_exit_group, status);
-}
-
-static int
-result(long r)
-{
-	return (r == -1 ? errno : 0);
-}
-
-/*
- * Run one probe behind the sandbox of `role`: its result, or KILLED. A test
- * build's filter traps, and the handler exits with 128 + SIGSYS.
- */
-static int
-run(int role, int production, probe_fn fn)
-{
-	int	status;
-	pid_t	pid;
-
-	fflush(stdout);
-	if ((pid = fork()) == -1)
-		bail_out("fork");
-	if (pid == 0) {
-		int	null = open("/dev/null", O_WRONLY);
-
-		dup2(null, STDERR_FILENO);
-		fixtures();
-		if (fix.dials) {
-			uint16_t	port = ntohs(fix.addr.sin_port);
-
-			(production ? sandbox_ports_prod : sandbox_ports)
-			    (&port, 1);
-		}
-		if (fix.sockets)
-			(production ? sandbox_sockets_prod :
-			    sandbox_sockets)();
-		fix.layers = (production ? sandbox_apply_prod : sandbox_apply)
-		    (role, role_info(role)->room == ROOM_STORE ? fix.dir :
-		    NULL, 64, role == ROLE_TERMD ? 1 << 20 : fix.fsize);
-		leave(fn());
-	}
-	waitpid(pid, &status, 0);
-	if (WIFSIGNALED(status))
-		return (WTERMSIG(status) == SIGSYS ? KILLED :
-		    1000 + WTERMSIG(status));
-	return (WEXITSTATUS(status) == 128 + SIGSYS ? KILLED :
-	    WEXITSTATUS(status));
-}
 
 /* What work needs. */
 
@@ -400,7 +314,6 @@ do_store_full(void)
 
 /* What an intruder would try. */
 
-static struct sockaddr_in	anywhere;
 
 static int
 bad_socket(void)
@@ -466,7 +379,7 @@ bad_fastopen_sendto(void)
 {
 	(void)shutdown(fix.listener, SHUT_RD);
 	return (result(syscall(SYS_sendto, fix.listener, "x", 1,
-	    MSG_FASTOPEN | MSG_NOSIGNAL, &anywhere, sizeof(anywhere))));
+	    MSG_FASTOPEN | MSG_NOSIGNAL, &fix.addr, sizeof(fix.addr))));
 }
 
 static int
@@ -474,7 +387,7 @@ bad_fastopen_sendmsg(void)
 {
 	struct iovec	iov = { (void *)(uintptr_t)"x", 1 };
 	struct msghdr	mh = { .msg_iov = &iov, .msg_iovlen = 1,
-	    .msg_name = &anywhere, .msg_namelen = sizeof(anywhere) };
+	    .msg_name = &fix.addr, .msg_namelen = sizeof(fix.addr) };
 
 	(void)shutdown(fix.listener, SHUT_RD);
 	return (result(syscall(SYS_sendmsg, fix.listener, &mh,
@@ -484,8 +397,8 @@ bad_fastopen_sendmsg(void)
 static int
 bad_sendto_address(void)
 {
-	return (result(syscall(SYS_sendto, fix.pair[0], "x", 1, 0, &anywhere,
-	    sizeof(anywhere))));
+	return (result(syscall(SYS_sendto, fix.pair[0], "x", 1, 0, &fix.addr,
+	    sizeof(fix.addr))));
 }
 
 static int
@@ -908,245 +821,17 @@ test_store(void)
 	fix.fsize = 1ULL << 32;
 }
 
-/* fix.client may have a connection; a new socket has not. */
-static int
-dial(void)
-{
-	long	fd = syscall(SYS_socket, AF_INET, SOCK_STREAM | SOCK_NONBLOCK |
-		    SOCK_CLOEXEC, 0);
-	int	r = result(syscall(SYS_connect, fd, &fix.addr,
-		    sizeof(fix.addr)));
-
-	return (r == EINPROGRESS ? 0 : r);
-}
-
-static int
-bad_socket_unix(void)
-{
-	return (result(syscall(SYS_socket, AF_UNIX, SOCK_STREAM |
-	    SOCK_NONBLOCK | SOCK_CLOEXEC, 0)));
-}
-
-/* A socket in the one directory that it sees; nobody listens. */
-static int
-dial_beside(void)
-{
-	struct sockaddr_un	sun = { .sun_family = AF_UNIX };
-	long			fd = syscall(SYS_socket, AF_UNIX, SOCK_STREAM |
-				    SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-
-	snprintf(sun.sun_path, sizeof(sun.sun_path), "%s/none", fix.dir);
-	return (result(syscall(SYS_connect, fd, &sun, sizeof(sun))));
-}
-
-static int
-bad_dial_short(void)
-{
-	struct sockaddr_un	sun = { .sun_family = AF_UNIX };
-	long			fd = syscall(SYS_socket, AF_UNIX, SOCK_STREAM,
-				    0);
-
-	return (result(syscall(SYS_connect, fd, &sun, 7)));
-}
-
-static int
-bad_dial_elsewhere(void)
-{
-	fix.addr.sin_port = htons((uint16_t)(ntohs(fix.addr.sin_port) ^ 1));
-	return (dial());
-}
-
-/* dialerd may connect; to which ports is Landlock's to say (kernel 6.7). */
-static void
-test_dialer(void)
-{
-	if (syscall(SYS_landlock_create_ruleset, NULL, 0, 1) < 4) {
-		diag("landlock here knows no ports");
-		return;
-	}
-	is_int(run(ROLE_DIALERD, 1, dial), EACCES,
-	    "dialerd: no connection to a port that is not configured");
-	fix.dials = 1;
-	is_int(run(ROLE_DIALERD, 1, dial), 0, "dialerd: but to one that is");
-	is_int(run(ROLE_MUXD, 1, dial), KILLED,
-	    "and nobody else, whatever the port");
-	is_int(run(ROLE_AUTHD, 1, dial), 0,
-	    "authd, where Redis is configured: to its port");
-	is_int(run(ROLE_AUTHD, 1, bad_socket_unix), KILLED,
-	    "authd: no socket but of TCP");
-	is_int(run(ROLE_AUTHD, 1, bad_dial_elsewhere), EACCES,
-	    "authd: no connection to another port");
-	fix.dials = 0;
-	is_int(run(ROLE_AUTHD, 1, dial), KILLED,
-	    "authd, where nothing is configured: no socket");
-	fix.sockets = 1;
-	is_int(run(ROLE_AUTHD, 1, dial_beside), ENOENT,
-	    "authd, where the store's server has a socket: one in its root");
-	is_int(run(ROLE_AUTHD, 1, bad_dial_short), KILLED,
-	    "authd: with an address as libpq's");
-	is_int(run(ROLE_AUTHD, 1, dial), EACCES,
-	    "authd: and no port besides");
-	is_int(run(ROLE_MUXD, 1, bad_socket_unix), KILLED,
-	    "and nobody else, whatever the socket");
-	fix.sockets = 0;
-}
-
-/* Kernels that lack a layer, or have it and fail. */
-
-static void
-pretend(struct sock_filter *f, size_t n)
-{
-	struct sock_fprog	prog = { (unsigned short)n, f };
-
-	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == -1 ||
-	    prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &prog) == -1)
-		_exit(99);
-}
-
-/* Every call of `nr` fails with `e`; spares those with argument `arg` 0. */
-static void
-pretend_errno(long nr, int e, int spare_arg)
-{
-	struct sock_filter	f[] = {
-		BPF_STMT(BPF_LD | BPF_W | BPF_ABS,
-		    offsetof(struct seccomp_data, nr)),
-		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (uint32_t)nr, 0, 5),
-		BPF_STMT(BPF_LD | BPF_W | BPF_ABS,
-		    offsetof(struct seccomp_data, args[0])),
-		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, nr == SYS_prctl ?
-		    PR_SET_SECCOMP : 0, 0, nr == SYS_prctl ? 3 : 0),
-		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, (uint32_t)(
-		    offsetof(struct seccomp_data, args[0]) + 8 *
-		    (size_t)(spare_arg < 0 ? 0 : spare_arg))),
-		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, spare_arg < 0 ?
-		    0xffffffff : 0, 1, 0),
-		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | (uint32_t)e),
-		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
-	};
-
-	pretend(f, sizeof(f) / sizeof(f[0]));
-}
-
-/* The layers in force after that, or -1 when the process ended itself. */
-static int
-layers_with(long nr, int e, int spare_arg)
-{
-	int	status;
-	pid_t	pid;
-
-	fflush(stdout);
-	if ((pid = fork()) == -1)
-		bail_out("fork");
-	if (pid == 0) {
-		int	null = open("/dev/null", O_WRONLY);
-
-		dup2(null, STDERR_FILENO);
-		pretend_errno(nr, e, spare_arg);
-		leave(0x80 | (int)sandbox_apply_prod(ROLE_MUXD, NULL, 64, 0));
-	}
-	waitpid(pid, &status, 0);
-	return (WIFEXITED(status) && (WEXITSTATUS(status) & 0x80) ?
-	    WEXITSTATUS(status) & 0x7f : -1);
-}
-
-#ifdef SYS_landlock_create_ruleset
-static void
-test_kernels(void)
-{
-	int	rest = SB_RLIMIT | SB_NODUMP | SB_NNP;
-
-	is_int(layers_with(SYS_landlock_create_ruleset, ENOSYS, -1),
-	    rest | SB_SECCOMP, "a kernel without Landlock: the rest applies");
-	is_int(layers_with(SYS_landlock_create_ruleset, EOPNOTSUPP, -1),
-	    rest | SB_SECCOMP, "one that was booted without it");
-	is_int(layers_with(SYS_landlock_restrict_self, EPERM, -1), -1,
-	    "Landlock offered and failing ends the process");
-	is_int(layers_with(SYS_prctl, EINVAL, -1) & ~SB_LANDLOCK, rest,
-	    "a kernel without filters: the rest applies");
-	is_int(layers_with(SYS_prctl, EINVAL, 2), -1,
-	    "filters offered and refused end the process");
-}
-#else
-static void
-test_kernels(void)
-{
-}
-#endif
-
-/* A connection to the listener, still to be accepted. */
-static int
-caller(void)
-{
-	int	fd = socket(AF_INET, SOCK_STREAM, 0);
-
-	return (fd == -1 || connect(fd, (void *)&fix.addr,
-	    sizeof(fix.addr)) == -1 ? -1 : fd);
-}
-
-static const char *
-recording_path(void)
-{
-	static char	path[128];
-
-	snprintf(path, sizeof(path), "%s/rec", fix.dir);
-	return (path);
-}
-
-/* In the child, so that no probe spoils them for the next. */
-static void
-fixtures(void)
-{
-	socklen_t	len = sizeof(fix.addr);
-
-	fix.addr.sin_family = AF_INET;
-	fix.addr.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-	if (imsg_pair(fix.pair) == -1 ||
-	    (fix.listener = socket(AF_INET, SOCK_STREAM, 0)) == -1 ||
-	    bind(fix.listener, (void *)&fix.addr, len) == -1 ||
-	    listen(fix.listener, 64) == -1 ||
-	    getsockname(fix.listener, (void *)&fix.addr, &len) == -1 ||
-	    (fix.client = caller()) == -1 ||
-	    (fix.accepted = accept(fix.listener, NULL, NULL)) == -1 ||
-	    caller() == -1 ||
-	    (fix.file = open("/dev/zero", O_RDONLY)) == -1 ||
-	    (fix.recording = open(recording_path(), O_WRONLY | O_APPEND |
-	    O_CREAT | O_TRUNC, 0600)) == -1 ||
-	    (fix.epoll = epoll_create1(0)) == -1)
-		leave(98);
-	anywhere = fix.addr;
-}
-
-static void
-clean_up(void)
-{
-	static const char *const	names[] = { "t.db", "t.db-wal",
-	    "t.db-shm", "t.db-journal", "rec" };
-	char				path[128];
-	size_t				i;
-
-	for (i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-		snprintf(path, sizeof(path), "%s/%s", fix.dir, names[i]);
-		unlink(path);
-	}
-	rmdir(fix.dir);
-}
-
 int
 main(void)
 {
 	int	role, production;
 
-	snprintf(fix.dir, sizeof(fix.dir), "/tmp/relayd-sandbox-XXXXXX");
-	if (mkdtemp(fix.dir) == NULL)
-		bail_out("directory");
-	fix.fsize = 1ULL << 32;
+	sandbox_begin();
 	for (production = 1; production >= 0; production--)
 		for (role = 0; role < ROLE_COUNT; role++)
 			if (R_CHILDREN & ROLE_BIT(role))
 				test_role(role, production);
 	test_store();
-	test_dialer();
-	test_kernels();
-	clean_up();
+	sandbox_end();
 	return (done_testing());
 }

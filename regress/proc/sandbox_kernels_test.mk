@@ -1,0 +1,1 @@
+$(eval $(call proc_test,sandbox_kernels_test,$(sandbox_child_OBJS),))
