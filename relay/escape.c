@@ -46,7 +46,7 @@ escape_parse(struct escape *e, const char *s)
 	if (strcmp(s, "none") == 0)
 		e->ch = ESCAPE_NONE;
 	else if (strlen(s) == 1 && *s > ' ' && *s < 0x7f)
-		e->ch = *s;
+		e->ch = (unsigned char)*s;
 	else if (strlen(s) == 2 && *s == '^' && s[1] >= '@' && s[1] <= '~')
 		e->ch = CONTROL(s[1]);
 	else

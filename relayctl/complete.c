@@ -53,7 +53,7 @@ complete_options(int argc, char **argv, const char **socket)
 			argv[n++] = argv[i];
 			continue;
 		}
-		last = argv[i][strlen(argv[i]) - 1];
+		last = (unsigned char)argv[i][strlen(argv[i]) - 1];
 		if (strcmp(argv[i], "--") == 0) {
 			options = 0;
 		} else if (argv[i][1] != '-' && (last == 's' || (n > 0 &&

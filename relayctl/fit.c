@@ -110,7 +110,7 @@ cell_time(char **cell, int64_t now)
 	struct tm	tm = { 0 };
 	char		text[40];
 
-	if (sscanf(*cell, "%d-%d-%dT%d:%d:%d", &tm.tm_year, &tm.tm_mon,
+	if (sscanf(*cell, "%4d-%2d-%2dT%2d:%2d:%2d", &tm.tm_year, &tm.tm_mon,
 	    &tm.tm_mday, &tm.tm_hour, &tm.tm_min, &tm.tm_sec) != 6)
 		return;
 	tm.tm_year -= 1900;

@@ -398,6 +398,8 @@ screen(void)
 		"1572864", "1970-01-12T10:46:40.123Z", "a b\xc3\xb6x",
 		"11111111-2999-3333-4444-555555555555", "NETH-2", "-",
 		"1023", "1970-01-12T13:46:35.000Z", "c",
+	}, *const no_time[] = { "name", "since",
+		"a", "-2147483648-01-01T00:00:00Z",
 	}, *const secret[] = { "id", "secret", "name",
 		"11111111-2222-3333-4444-555555555555", "my_long.secret", "n"
 	}, *const texts[] = { "name", "label", "enabled",
@@ -430,6 +432,10 @@ screen(void)
 		human_bytes(out, sizeof(out), sizes[i].n);
 		is_str(out, sizes[i].text, "a size");
 	}
+	fits(no_time, 2, 2, 80, 0,
+	    "NAME  SINCE\n"
+	    "a     -2147483648-01-01T00:00:00Z\n",
+	    "what is no time of ours stays as it is");
 	fits(tunnels, 3, 6, 80, 0,
 	    "SYSTEM  SESSION      NODE  BYTES_IN  SINCE  KEY\n"
 	    "a b\xc3\xb6x   11111111-22  -     1.5M      3h     NETH-1\n"
