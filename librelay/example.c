@@ -29,7 +29,8 @@ main(int argc, char **argv)
 	if (write(fd, "hello\n", 6) != 6)
 		return (1);
 	while ((n = read(fd, buf, sizeof(buf))) > 0)
-		fwrite(buf, 1, (size_t)n, stdout);
+		if (fwrite(buf, 1, (size_t)n, stdout) != (size_t)n)
+			return (1);
 	close(fd);
 	return (n == 0 ? 0 : 1);
 }

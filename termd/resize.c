@@ -21,7 +21,7 @@ static int
 take(struct text *t, char c)
 {
 	skip_blanks(t);
-	if (t->p == t->end || *t->p != c)
+	if (t->p == t->end || *t->p != (uint8_t)c)
 		return (0);
 	t->p++;
 	return (1);

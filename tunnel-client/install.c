@@ -127,6 +127,7 @@ service_text(const struct manager *m, const char *conf)
 	size_t		 len;
 	ssize_t		 n = readlink("/proc/self/exe", own, sizeof(own) - 1);
 	FILE		*f;
+	int		 bad;
 
 	if (n <= 0 || (at = strstr(m->text, m->begin)) == NULL ||
 	    (f = open_memstream(&text, &len)) == NULL) {
@@ -134,11 +135,16 @@ service_text(const struct manager *m, const char *conf)
 		return (NULL);
 	}
 	own[n] = '\0';
-	fwrite(m->text, 1, (size_t)(at - m->text), f);
+	(void)fwrite(m->text, 1, (size_t)(at - m->text), f);
 	fprintf(f, m->begin[0] == 'E' ? "%s%s --config %s" :
 	    "%s\"%s --config %s\"", m->begin, own, conf);
 	fputs(at + strcspn(at, "\n"), f);
-	return (fclose(f) == EOF ? NULL : text);
+	bad = ferror(f);
+	if (fclose(f) == EOF || bad) {
+		free(text);
+		return (NULL);
+	}
+	return (text);
 }
 
 static int
