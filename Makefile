@@ -11,7 +11,8 @@
 # make fuzz-all    all of them for FUZZ_HOURS (1); fuzz-coverage: what they reach
 # make bench       benchmarks (bench/README or bench/RESULTS.md)
 # make bench-peers beside other tunnels on the PATH (bench/README.md)
-# make lint        clang-tidy, cppcheck, mandoc
+# make analyze     gcc -fanalyzer, clang-tidy (CONTRIBUTING.md)
+# make lint        that, clang's analyzer, cppcheck, mandoc
 # make checklist   which contract lines the last run proved
 # make install     DESTDIR= and configure's prefix; make uninstall
 #
@@ -201,20 +202,42 @@ LINT_DIRS = $(PROGRAMS) $(PROGRAMS:%=%/*) authd/store/* common/* fuzz \
 	regress/unit regress/proc regress/lib
 LINT_SRCS = $(filter-out %/parse.c,$(sort $(wildcard $(foreach d,$(LINT_DIRS),\
 	$(srcdir)/$(d)/*.c))))
-LINT_INCLUDES = -I. -I$(srcdir) -I$(srcdir)/common -I$(srcdir)/relayd
+LINT_INCLUDES = -I. -I$(srcdir) -I$(srcdir)/common -I$(srcdir)/relayd \
+	-I$(srcdir)/librelay
 # cppcheck reads no system header but the one whose macros it must see.
 QUEUE_H = $(firstword $(wildcard /usr/include/sys/queue.h \
 	/usr/include/*/sys/queue.h))
-lint: $(addprefix lint-,tidy cppcheck man circles citations)
-.PHONY: lint-tidy lint-cppcheck lint-man lint-circles lint-citations
-lint-tidy: $(GRAMMAR)
+lint: analyze $(addprefix lint-,clang cppcheck man circles citations)
+.PHONY: analyze lint-clang lint-cppcheck lint-man lint-circles lint-citations
+ANALYZE_FLAGS = $(STD) -Irelayd $(LINT_INCLUDES) $(LLHTTP_CFLAGS) $(PQ_CFLAGS) \
+	$(RD_CPPFLAGS) $(PATHS) -DRELAYD_BUILD='"0"' \
+	-DOPENAPI_YAML='"/dev/null"' -DCONSOLE_BIN='"/dev/null"' \
+	-DSCHEMA_POSTGRESQL='"/dev/null"' \
+	-DCONSOLE_DEF='"/dev/null"' -DCLIENT_UNIT='"/dev/null"' \
+	-DCLIENT_PROCD='"/dev/null"' -DRELAYD_TESTING
+# The server's processes but authd: what has been gone through. A directory more is
+# a word here, and its findings mended or in the list.
+ANALYZE_DIRS = common/* control dialerd keyd metricd muxd paird proxyd proxyd/* \
+	relayd rendd tcpd termd tlsd
+ANALYZE_SRCS = $(filter-out %/parse.c,$(sort $(wildcard $(foreach d,\
+	$(ANALYZE_DIRS),$(srcdir)/$(d)/*.c))))
+# ANALYZE_JOBS at once. A="file ...": these alone; W=gcc, W=tidy: by one of them.
+ANALYZE_JOBS = $(shell nproc 2>/dev/null || echo 2)
+ANALYZE_WITH = $(subst ",\",$(ANALYZE_FLAGS))
+analyze: $(GRAMMAR)
 	@test -n "$(CLANG_TIDY)" || { echo "no clang-tidy"; exit 1; }
-	$(CLANG_TIDY) --quiet $(LINT_SRCS) -- $(STD) -Irelayd $(LINT_INCLUDES) \
-	    $(LLHTTP_CFLAGS) $(PQ_CFLAGS) $(RD_CPPFLAGS) $(PATHS) -DRELAYD_BUILD='"0"' \
-	    -DOPENAPI_YAML='"/dev/null"' -DCONSOLE_BIN='"/dev/null"' \
-	    -DSCHEMA_POSTGRESQL='"/dev/null"' \
-	    -DCONSOLE_DEF='"/dev/null"' -DCLIENT_UNIT='"/dev/null"' \
-	    -DCLIENT_PROCD='"/dev/null"' -DRELAYD_TESTING
+	$(Q)python3 $(srcdir)/tools/analyze -j $(ANALYZE_JOBS) \
+	    -l $(srcdir)/tools/analyze.txt -o analyze-obj \
+	    $(if $(filter tidy,$(W)),,--gcc "$(CC) -O2 $(ANALYZE_WITH)") \
+	    $(if $(filter gcc,$(W)),,--tidy \
+	    "$(CLANG_TIDY) --checks=-clang-analyzer-* -- $(ANALYZE_WITH)") \
+	    -E "$(CC) -E $(ANALYZE_WITH)" \
+	    $(if $(A),$(A:%=$(srcdir)/%),$(ANALYZE_SRCS))
+# Clang's own analyzer, which takes several times as long.
+lint-clang: $(GRAMMAR)
+	@test -n "$(CLANG_TIDY)" || { echo "no clang-tidy"; exit 1; }
+	$(CLANG_TIDY) --quiet --checks=-bugprone-*,-cert-* $(LINT_SRCS) -- \
+	    $(ANALYZE_FLAGS)
 lint-cppcheck:
 	@test -n "$(CPPCHECK)" || { echo "no cppcheck"; exit 1; }
 	$(CPPCHECK) --quiet --error-exitcode=1 --std=c11 --inline-suppr \
@@ -369,7 +392,7 @@ uninstall:
 # ---- clean ----
 
 clean:
-	rm -rf bin libexec llhttp fuzz-obj fuzz-cov results console/out relayd.cdx.json
+	rm -rf bin libexec llhttp fuzz-obj fuzz-cov analyze-obj results console/out relayd.cdx.json
 	rm -f librelay/librelay.a librelay/librelay.so.*
 	rm -f relayd/parse.c relayd/parse.h $(UNIT_TESTS) $(UNIT_FAST_TESTS) \
 	    $(FUZZ_REPLAYS)
