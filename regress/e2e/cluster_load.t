@@ -5,13 +5,13 @@
 import shutil
 
 import postgres
-from clusterload import Load
+from clusterload import Load, fitting
 from harness import Tap
 
 t = Tap()
 if postgres.programs() is None or shutil.which("haproxy") is None:
     t.skip("there is no PostgreSQL or no haproxy", "a cluster under load")
 else:
-    with Load(t, idle=60, busy=9) as load:
+    with Load(t, fitting(t, 60, 9), 9) as load:
         load.all()
 t.done()

@@ -50,6 +50,49 @@ class Hurt:
         self.member, self.begin, self.end = member, time.monotonic(), None
 
 
+def pids_left():
+    """How many more processes there may be here, and the limit; None: any."""
+    with open("/proc/self/cgroup") as f:
+        groups = [x.strip().split(":", 2)[1:] for x in f]
+    left = []
+    for kind, path in groups:
+        top = "/sys/fs/cgroup" + ("/pids" if kind == "pids" else "")
+        if kind not in ("", "pids"):
+            continue
+        while True:
+            try:
+                with open(top + path + "/pids.max") as f:
+                    most = f.read().strip()
+                with open(top + path + "/pids.current") as f:
+                    now = int(f.read())
+                if most != "max":
+                    left.append((int(most) - now, int(most)))
+            except OSError:
+                pass        # the topmost one has none
+            if path in ("", "/"):
+                break
+            path = os.path.dirname(path)
+    return min(left) if left else None
+
+
+def fitting(tap, idle, busy):
+    """As many idle tunnels as there is room for. Each is a process, and those of
+    a member that stands still are there beside those that have taken their
+    place; and what is here with them."""
+    def need(n):
+        return (n + busy) * 7 // 4 + 400
+    left = pids_left()
+    if left is None or need(idle) <= left[0]:
+        return idle
+    n = max(0, (left[0] - 400) * 4 // 7 - busy) // 100 * 100
+    tap.skip("pids.max is %d, of which %d are left; %d are needed: raise it" %
+             (left[1], left[0], need(idle)),
+             "%d idle tunnels; %d fit here" % (idle, n))
+    if n == 0:
+        raise RuntimeError("not even 100 tunnels fit here")
+    return n
+
+
 class Load:
     def __init__(self, tap, idle, busy, limit=60):
         self.t, self.idle, self.busy, self.limit = tap, idle, busy, limit
