@@ -9,6 +9,7 @@
 #include "authd/cred/secret.h"
 #include "authd/facts.h"
 #include "authd/msg/issue.h"
+#include "authd/msg/member.h"
 #include "authd/msg/recheck.h"
 #include "authd/store/store.h"
 #include "base/clock.h"
@@ -156,12 +157,16 @@ token_create(struct ctl *ctl, const struct facts *f)
 }
 const struct ctl_handler	ctl_token_create = { .fn = token_create };
 
-/* In the fragment, which no server sees, and no log or Referer has. */
+/*
+ * In the fragment, which no server sees, and no log or Referer has. The console
+ * tells the member that it is for.
+ */
 static void
 token_once(struct ctl *ctl, const struct facts *f)
 {
 	struct signin	 what;
-	char		 code[HEX64_SIZE], path[HEX64_SIZE + 16], until[32];
+	char		 code[HEX64_SIZE], until[32];
+	char		 path[HEX64_SIZE + MEMBER_SIZE + 16];
 
 	(void)f;
 	if (token_asked(ctl, &what) == -1)
@@ -175,7 +180,8 @@ token_once(struct ctl *ctl, const struct facts *f)
 		return;
 	}
 	token_audit(ctl, &what);
-	snprintf(path, sizeof(path), "/#/sign-in/%s", code);
+	snprintf(path, sizeof(path), "/#/sign-in/%s%s%s", code,
+	    member_is_one() ? "@" : "", member_self());
 	ctl_after(&ctl->asker, "path", path, "id", what.who.token_id,
 	    "expires", api_time(clock_wall_ms() + SIGNIN_MS, until), CTL_END);
 	explicit_bzero(code, sizeof(code));

@@ -120,6 +120,12 @@ forward_on_where(struct chan *c, struct imsg *m)
 		holder_ask(in.session, asker->instance, where_known, asker);
 		return (0);
 	}
+	if (in.kind == FORWARD_MEMBER) {
+		where_say(asker, member_is_elsewhere(in.session) ?
+		    member_find(in.session) : NULL);
+		free(asker);
+		return (0);
+	}
 	if (in.kind != FORWARD_PAIR && peer_is_ready()) {
 		at_where(in.kind, in.session, asker);
 		return (0);

@@ -141,7 +141,7 @@ enum sandbox_layer { SANDBOX_LAYERS };
 
 /* Of what somebody else may be the holder (WHERE). */
 enum forward_kind { FORWARD_SESSION, FORWARD_RELAY, FORWARD_PAIR,
-    FORWARD_RECORDING, FORWARD_KINDS };
+    FORWARD_RECORDING, FORWARD_MEMBER, FORWARD_KINDS };
 #define PEER_HEAD_MAX	256	/* the PROXY header of a member: 117 bytes */
 
 /* Calls of the rendezvous admin API (RELAY), and its slots. */

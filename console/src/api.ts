@@ -162,9 +162,9 @@ const id = encodeURIComponent;
 
 export const api = {
   /** A one-time code for a token; it is used up by that. */
-  signIn: (code: string) =>
+  signIn: (code: string, member?: string) =>
     call<{ token: string; expires_at: string }>(
-      "POST", "/api/sign-in", { code }),
+      "POST", "/api/sign-in" + query({ member }), { code }),
   me: (signal?: AbortSignal) => call<Me>("GET", "/api/me", undefined, signal),
   status: (signal?: AbortSignal) =>
     call<DaemonStatus>("GET", "/api/status", undefined, signal),

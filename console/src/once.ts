@@ -14,12 +14,13 @@ export function isOnce(): boolean {
 
 /** Why it was not to be, for people; "": signed in. */
 export async function signInOnce(): Promise<string> {
-  const code = location.hash.slice(PLACE.length);
+  // In a cluster the member that made it is named behind it.
+  const [code = "", member] = location.hash.slice(PLACE.length).split("@");
 
   history.replaceState(null, "", "/");
   void forget();
   try {
-    setToken((await api.signIn(code)).token);
+    setToken((await api.signIn(code, member)).token);
     return "";
   } catch (e) {
     return e instanceof ApiError && e.status === 429 ? t("onceMany") :

@@ -18,6 +18,7 @@
 #include "base/rate.h"
 #include "base/uuid.h"
 #include "forward.h"
+#include "http/upgrade.h"
 #include "imsg/call.h"
 #include "imsg/imsg.h"
 #include "proc/conf.h"
@@ -595,6 +596,15 @@ id_behind(char id[UUID_SIZE], const struct slice *path, const char *prefix)
 	return (0);
 }
 
+/* Which made the code of a sign-in, as its address in the console says. */
+static int
+maker(struct forward *f, const struct httphead *h)
+{
+	f->kind = FORWARD_MEMBER;
+	return (slice_eq(&h->path, "/api/sign-in") && upgrade_query_get(
+	    &h->query, "member", f->id, MEMBER_SIZE) > 0 ? 0 : -1);
+}
+
 /* A recording is where it was made, all else where its session is. */
 static int
 api_behind(struct forward *f, const struct slice *path)
@@ -633,7 +643,7 @@ relay_behind(char id[UUID_SIZE], const struct slice *path, const char *prefix)
 	return (len > 0 ? 0 : -1);
 }
 
-/* Of which session or relay session is it? 0, or -1: of none. */
+/* Of which session, relay session or member is it? 0, or -1: of none. */
 static int
 forward_id(struct forward *f, const struct conn *c, const struct httphead *h)
 {
@@ -650,7 +660,8 @@ forward_id(struct forward *f, const struct conn *c, const struct httphead *h)
 		return (id_behind(f->id, &h->path, "/api/support-sessions/"));
 	case ROUTE_API:
 		if (!(c->listen_flags & LISTEN_INTERNAL))
-			return (api_behind(f, &h->path));
+			return (api_behind(f, &h->path) == 0 ? 0 :
+			    maker(f, h));
 		return (id_behind(f->id, &h->path, "/api/proxy/") == 0 ? 0 :
 		    id_behind(f->id, &h->path, "/api/terminal/"));
 	case ROUTE_RELAY:

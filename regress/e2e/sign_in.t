@@ -6,9 +6,13 @@ for an access token."""
 import hashlib
 import json
 import os
+import shutil
 import time
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 
+import postgres
+from cluster import Cluster
 from harness import STORE, Relayd, Tap
 
 t = Tap()
@@ -144,6 +148,55 @@ def too_often():
         t.equal(sign_in(d, code)[0], 429, "whatever the code")
 
 
+def members():
+    """One that a member has made is good at any, once."""
+    with Cluster(t, "ab") as c:
+        a, b = c["a"], c["b"]
+        for d in a, b:
+            c.wait_seen(d, "ab")
+
+        def new():
+            row = a.ctl("token", "once", "user", "alice")[0]
+            code, at = row["path"].rsplit("/", 1)[1].split("@")
+            for d in a, b:
+                d.secret("a sign-in code", code)
+            return code, at
+
+        def try_it(d, code, at):
+            st, env = d.api("POST", "/sign-in" + at, "", {"code": code})
+            if st == 200:
+                for m in a, b:
+                    m.secret("an operator's token",
+                             env["data"]["token"].split(".")[2])
+            return st
+        code, at = new()
+        t.equal((len(code), at), (64, "a"), "the address names the member")
+        t.equal(try_it(b, code, ""), 401, "which alone knows the code")
+        t.equal([try_it(d, "f" * 64, "?member=a") for d in (a, b)],
+                [401] * 2, "a wrong one is refused, wherever it is shown")
+        t.equal(try_it(b, code, "?member=a"), 200,
+                "the right one is good at another member")
+        t.equal([try_it(d, code, "?member=a") for d in (b, a)], [401] * 2,
+                "once, and then at none")
+        t.equal([try_it(b, code, "?member=" + m) for m in
+                 ("c", "b", "", "a" * 33, "%00", "%zz")], [401] * 6,
+                "who names somebody else is answered where he asks")
+        for d in a, b:
+            d.ctl("penalty", "clear", "all")
+        with ThreadPoolExecutor(4) as pool:
+            for _ in range(3):
+                code = new()[0]
+                got = sorted(pool.map(
+                    lambda d: try_it(d, code, "?member=a"), [a, b] * 2))
+                t.equal(got, [200] + [401] * 3,
+                        "of four who come to two members at once one wins")
+        signed = [(x["outcome"], x["address"]) for x in
+                  a.ctl("show", "audit", "after", "0")
+                  if x["action"] == "sign_in" and x["actor"] == "alice"]
+        t.equal(signed, [("done", "127.0.0.1")] * 4,
+                "audited, with the address of who came")
+
+
 with Relayd(t) as d:
     once(d)
     end_of_it(d)
@@ -158,4 +211,8 @@ d.rewrite()
 with d:
     guessing(d)
 too_often()
+if postgres.programs() is None or shutil.which("redis-server") is None:
+    t.skip("there is no PostgreSQL or no Redis", "a sign-in in a cluster")
+else:
+    members()
 t.done()
