@@ -7,6 +7,7 @@ import json
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import tempfile
 
@@ -123,14 +124,11 @@ class Cluster:
         return go_on
 
     def kill(self, name):
-        """As the machine's power is cut: nobody says anything, nor hears of the
-        others' end."""
+        """As the machine's power is cut: nobody says anything."""
         d = self.members[name]
-        pids = self.pids(name)
-        for sig in (signal.SIGSTOP, signal.SIGKILL):
-            for pid in pids:
-                d.expected.add(pid)
-                os.kill(pid, sig)
+        for pid in self.pids(name):
+            d.expected.add(pid)
+            os.kill(pid, signal.SIGKILL)
         d.p.wait()
 
     def holders(self):
@@ -165,7 +163,9 @@ class Front(Program):
         self.tmp = tempfile.mkdtemp(prefix="relayd-haproxy-")
         path = os.path.join(self.tmp, "haproxy.cfg")
         with open(path, "w") as f:
-            f.write("""defaults
+            f.write("""global
+	stats socket %s/admin level admin
+defaults
 	mode tcp
 	timeout connect 2s
 	timeout check %s
@@ -176,7 +176,7 @@ class Front(Program):
 	balance roundrobin
 	option httpchk GET /readyz
 	default-server check inter 500ms fall 2 rise 1%s%s
-""" % (patience, " on-marked-down shutdown-sessions" if shuts else "",
+""" % (self.tmp, patience, " on-marked-down shutdown-sessions" if shuts else "",
        " send-proxy-v2 source " + source if source else ""))
             for port, behind in doors:
                 f.write("listen at%d\n\tbind 127.0.0.1:%d\n" % (port, port))
@@ -192,6 +192,19 @@ class Front(Program):
             return c.getresponse().status == 200
         except (OSError, http.client.HTTPException):
             return False
+
+    def drain(self, name, on=True):
+        """Nobody new comes to it, and what its health check says of it is not
+        asked: what goes through us runs on, also with `shuts`."""
+        for word in ("disable health %s", "set server %s state drain") if on \
+                else ("set server %s state ready", "enable health %s"):
+            with socket.socket(socket.AF_UNIX) as s:
+                s.connect(self.tmp + "/admin")
+                s.sendall((word % ("at%d/%s" % (self.port, name)) +
+                           "\n").encode())
+                said = s.makefile().read().strip()
+            if said:
+                raise RuntimeError("haproxy: %s: %s" % (word, said))
 
     def __exit__(self, *exc):
         super().__exit__(*exc)
@@ -210,8 +223,8 @@ class Draining:
     def over(self):
         return self.p.poll() is not None
 
-    def end(self):
+    def end(self, seconds=WAIT):
         """Its status, its last state, what it said."""
-        out, err = self.p.communicate(timeout=WAIT)
+        out, err = self.p.communicate(timeout=seconds)
         rows = json.loads(out) if out.strip() else []
         return self.p.returncode, rows[-1]["state"] if rows else None, err

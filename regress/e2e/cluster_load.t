@@ -12,6 +12,6 @@ t = Tap()
 if postgres.programs() is None or shutil.which("haproxy") is None:
     t.skip("there is no PostgreSQL or no haproxy", "a cluster under load")
 else:
-    with Load(t, fitting(t, 60, 9), 9) as load:
+    with Load(t, fitting(t, 60, 24), 24) as load:
         load.all()
 t.done()

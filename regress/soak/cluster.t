@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: ISC
 """Three thousand idle tunnels and fifty busy ones at three members, while one
-after the other is killed, stopped, cut off from the store, and back with a wrong
+after the other is drained, killed, stopped, cut off from the store, and back with a wrong
 clock. RELAYD_SOAK_TUNNELS and RELAYD_SOAK_BUSY make it smaller. There have to be
 almost two processes for each tunnel (pids.max), since those of a stopped member
 stay; where there is no room for them it says so, and takes what fits."""
