@@ -98,6 +98,10 @@ def main():
         mine, other = (next(s["session"] for s in rows if name in str(s))
                        for name in ("plant", "secretmill"))
         until(lambda: d.ctl("show", "services", mine), "the manifest")
+        # A page that is open is not told of them.
+        until(lambda: d.rows("SELECT id FROM support_sessions WHERE id = ?"
+                             " AND diagnostics IS NOT NULL", mine),
+              "its diagnostics")
         for _ in play(d, name="pages", token=d.token(
                 "ann", org=ours, role="customer", permissions=MAY),
                 nobody=d.token("eve", org=nothing, role="customer",
