@@ -173,7 +173,7 @@ api_time(int64_t ms, char dst[32])
 {
 	time_t		t = (time_t)(ms / 1000);
 	struct tm	tm;
-	char		day[24];
+	char		day[28];	/* of any year */
 
 	gmtime_r(&t, &tm);
 	strftime(day, sizeof(day), "%Y-%m-%dT%H:%M:%S", &tm);
