@@ -124,11 +124,14 @@ class Cluster:
         return go_on
 
     def kill(self, name):
-        """As the machine's power is cut: nobody says anything."""
+        """As the machine's power is cut: nobody says anything, nor hears of the
+        others' end."""
         d = self.members[name]
-        for pid in self.pids(name):
-            d.expected.add(pid)
-            os.kill(pid, signal.SIGKILL)
+        pids = self.pids(name)
+        for sig in (signal.SIGSTOP, signal.SIGKILL):
+            for pid in pids:
+                d.expected.add(pid)
+                os.kill(pid, sig)
         d.p.wait()
 
     def holders(self):
