@@ -59,6 +59,13 @@ require("./play.js").play(async (page, what, ok) => {
 	    ["accessLog", "is listed here"],
 	    ["recordings", "record terminals yes"]]) {
 		await open(`/session/${what.mine}?tab=${tab}`);
+		if (tab === "diagnostics") {
+			// What is well is folded, as on a machine that is idle.
+			await page.locator("details.plugin").first().waitFor();
+			await page.evaluate(() => document
+			    .querySelectorAll("details.plugin")
+			    .forEach((e) => { e.open = true; }));
+		}
 		await see(word);
 		await look(tab);
 	}
