@@ -215,10 +215,11 @@ ANALYZE_FLAGS = $(STD) -Irelayd $(LINT_INCLUDES) $(LLHTTP_CFLAGS) $(PQ_CFLAGS) \
 	-DSCHEMA_POSTGRESQL='"/dev/null"' \
 	-DCONSOLE_DEF='"/dev/null"' -DCLIENT_UNIT='"/dev/null"' \
 	-DCLIENT_PROCD='"/dev/null"' -DRELAYD_TESTING
-# The server's processes: what has been gone through. A directory more is a word
-# here, and its findings mended or in the list.
-ANALYZE_DIRS = authd authd/* authd/store/* common/* control dialerd keyd metricd muxd paird proxyd proxyd/* \
-	relayd rendd tcpd termd tlsd
+# The programs: what has been gone through. A directory more is a word here, and its
+# findings mended or in the list.
+ANALYZE_DIRS = authd authd/* authd/store/* common/* control dialerd doctor keyd \
+	librelay metricd muxd paird proxyd proxyd/* relay relayctl relayd rendd \
+	storecopy tcpd termd tlsd tunnel-client
 ANALYZE_SRCS = $(filter-out %/parse.c,$(sort $(wildcard $(foreach d,\
 	$(ANALYZE_DIRS),$(srcdir)/$(d)/*.c))))
 # ANALYZE_JOBS at once. A="file ...": these alone; W=gcc, W=tidy: by one of them.
