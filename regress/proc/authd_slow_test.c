@@ -3,6 +3,7 @@
  * A store that is asked and does not answer: everybody hears 503 in time, and
  * one asker's questions leave room for the others'.
  */
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -32,8 +33,12 @@ become(long want)
 	long	v = -1;
 	int	i;
 
-	for (i = 0; i < 1000 && (v = (long)stat_of(control, "store_questions")) != want; i++)
-		continue;
+	for (i = 0; i < WAIT_MS / 5; i++) {
+		v = (long)stat_of(control, "store_questions");
+		if (v == want)
+			break;
+		poll(NULL, 0, 5);
+	}
 	return (v);
 }
 
