@@ -194,7 +194,13 @@ session_close(struct api_call *call, const struct facts *f)
 	if (se != NULL) {
 		api_done(call, "");
 		session_end(se, SESSION_CLOSED, "operator", 4000, now_at());
-	} else if (row.status <= SESSION_ACTIVE) {
+	} else if (row.status <= SESSION_ACTIVE && member_is_one()) {
+		/* Its member is gone, and that is not seen by all yet. */
+		if (!unheld_is(&row)) {
+			free(cl);
+			api_refuse(call, REFUSE_ELSEWHERE);
+			return;
+		}
 		api_done(call, "");
 		if (unheld_close(&row, clock_wall_ms(), api_closed_unheld,
 		    cl) == -1)

@@ -10,6 +10,7 @@
 #include "authd/core/session.h"
 #include "authd/cred/secret.h"
 #include "authd/msg/invalidate.h"
+#include "authd/msg/member.h"
 #include "authd/msg/recheck.h"
 #include "authd/now.h"
 #include "authd/store/audit.h"
@@ -86,10 +87,14 @@ api_system(const struct system_detail *d, const char *secret, int made)
 #undef Y
 	};
 	const struct system_row		*s = &d->row;
-	/* What is new here is not in the store yet; others' is there alone. */
+	/*
+	 * What is new here is not in the store yet. Of a cluster the store says
+	 * which of several it is, whoever is asked.
+	 */
 	const struct session		*se = session_of_system(s->id);
-	const char			*open = se != NULL ? se->row.id :
-					    d->session;
+	int				 ours = se != NULL && (!member_is_one() ||
+					    d->session[0] == '\0');
+	const char			*open = ours ? se->row.id : d->session;
 	cJSON				*o = cJSON_CreateObject();
 
 	cJSON_AddStringToObject(o, "id", s->id);

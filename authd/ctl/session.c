@@ -63,8 +63,10 @@ close_unheld(struct ctl *ctl, const struct session_row *row)
 	struct asker	*to;
 	char		 text[MESSAGE_SIZE];
 
-	if (member_is_elsewhere(row->member)) {
-		snprintf(text, sizeof(text), "member %s has it: ask there",
+	if (!unheld_is(row)) {
+		snprintf(text, sizeof(text), member_is_elsewhere(row->member) ?
+		    "member %s has it: ask there" :
+		    "member %s had it, and is gone: try again in some seconds",
 		    row->member);
 		ctl_done(&ctl->asker, 409, text);
 		return;
@@ -86,7 +88,8 @@ session_close(struct ctl *ctl, const struct facts *f)
 	int		 many, r = f->got_session;
 
 	if ((se = ctl_session(ctl->word[0], &many)) == NULL && !many) {
-		if (r == 0 && f->session.status <= SESSION_ACTIVE) {
+		if (r == 0 && f->session.status <= SESSION_ACTIVE &&
+		    member_is_one()) {
 			close_unheld(ctl, &f->session);
 			return;
 		}

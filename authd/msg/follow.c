@@ -310,10 +310,16 @@ note(const char *session, const char *system)
 }
 
 void
+follow_session_row(const struct session_row *row)
+{
+	tell_later(row->id, row->system_id);
+	note(row->id, row->system_id);
+}
+
+void
 follow_session(const struct session *se)
 {
-	tell_later(se->row.id, se->row.system_id);
-	note(se->row.id, se->row.system_id);
+	follow_session_row(&se->row);
 }
 
 void

@@ -10,6 +10,7 @@
 
 struct asker;
 struct session;
+struct session_row;
 
 /*
  * Operators who want to hear that something has changed: a call of the API that
@@ -31,6 +32,7 @@ void		follow_gone_all(uint64_t instance);
 
 /* Something of a session or a system will be different once this turn is stored. */
 void		follow_session(const struct session *);
+void		follow_session_row(const struct session_row *);
 void		follow_session_id(const char *session);
 /* "": of one that is not there any more. */
 void		follow_system(const char *id);

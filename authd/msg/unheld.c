@@ -4,6 +4,7 @@
 
 #include "authd/turn.h"
 #include "base/compat.h"
+#include "follow.h"
 #include "member.h"
 #include "unheld.h"
 
@@ -45,6 +46,13 @@ committed(void *arg, int ok)
 }
 
 int
+unheld_is(const struct session_row *row)
+{
+	return (row->member[0] == '\0' ||
+	    strcmp(row->member, member_self()) == 0);
+}
+
+int
 unheld_close(const struct session_row *row, int64_t now,
     void (*then)(void *, enum unheld), void *arg)
 {
@@ -59,9 +67,8 @@ unheld_close(const struct session_row *row, int64_t now,
 	over.status = SESSION_CLOSED;
 	strlcpy(over.closed_by, "operator", sizeof(over.closed_by));
 	over.closed_at = over.updated_at = now;
-	if (row->status <= SESSION_ACTIVE &&
-	    (row->member[0] == '\0' || strcmp(row->member, member_self()) == 0))
-		(void)store_session_update(&over);
+	if (store_session_update(&over) == 0)
+		follow_session_row(&over);
 	turn_after(committed, cl);
 	return (0);
 }

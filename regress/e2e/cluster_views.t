@@ -9,6 +9,7 @@ import signal
 
 import postgres
 from cluster import Cluster
+from follow import Events
 from harness import OurClient, Tap, until
 from peers import Relay
 
@@ -233,11 +234,17 @@ def in_grace(c, ids, clients):
         return d.rows("SELECT status, closed_by FROM support_sessions "
                       "WHERE id = ?", s)[0]
     t.equal(row(ids["b"])[0], "active", "a session in grace")
+    told = Events(d, d.token())
     st, env = d.api("DELETE", "/support-sessions/" + ids["b"], d.token())
     t.equal((st, row(ids["b"])), (200, ("closed", "operator")),
             "operator-11: closed by the API at a member that never had it")
     d.ctl("close", ids["c"])
     t.equal(row(ids["c"]), ("closed", "operator"), "by relayctl, too")
+    for n in "bc":
+        told.wait(lambda k, v: k == "session" and ids[n] in str(v),
+                  "the event")
+    t.ok(True, "who follows the sessions hears of either")
+    told.close()
     t.match(d.ctl_raw("close", ids["c"]).stdout, "closed already",
             "which says so when it is")
 

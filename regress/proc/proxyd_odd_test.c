@@ -1,12 +1,8 @@
 /* SPDX-License-Identifier: ISC */
-/*
- * The subdomain proxy: answers that are odd or wrong, upgrades, and what ends a
- * request from without.
- */
+/* Clients and servers that are old or odd, and mean well. */
 #include <sys/socket.h>
 
 #include <errno.h>
-#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,330 +11,309 @@
 #include "regress/lib/proxyd_story.h"
 #include "regress/lib/tap.h"
 
-#define OK_LENGTH(n)	"HTTP/1.1 200 OK\r\nContent-Length: " n "\r\n\r\n"
+static struct drive	d;
 
-static struct drive	 d;
+/* ---- clients ---- */
 
-/* Old servers: read as browsers read them, passed on with one framing. */
+/* A request line and fields to the service; the head as it arrives there. */
+static const char *
+arrives(const char *line, const char *fields)
+{
+	static char	 text[65536];
+	int		 fd = browser(&d, 0), st;
+
+	put(fd, "%s HTTP/1.1\r\nHost: " HOST "\r\nCookie: support_proxy_" SLUG
+	    "=%s\r\n%s\r\n", line, proxy_token(SESSION, "one"), fields);
+	st = stream_yes(&d);
+	snprintf(text, sizeof(text), "%s", request_at(st));
+	put(st, "OK\nHTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok");
+	if (status_of(answer(fd)) != 200)
+		diag("%s: no answer", line);
+	close(st);
+	close(fd);
+	return (text);
+}
+
+static int
+begins(const char *s, const char *with)
+{
+	return (strncmp(s, with, strlen(with)) == 0);
+}
+
 static void
-odd_answers(void)
+clients(void)
+{
+	static const char	frames[] = "\0\0\0\4\0\0\0\0\0\0\0\x20\7";
+	const char		*a;
+	char			 got[80];
+	int			 fd, st;
+
+	ok(begins(arrives("BREW /pot", ""), "BREW /pot HTTP/1.1\r\n"),
+	    "an unknown method goes to the service");
+	ok(begins(arrives("GET /caf\303\251?\344=1", ""),
+	    "GET /caf\303\251?\344=1 HTTP/1.1\r\n"),
+	    "bytes above ASCII go as they are");
+	a = arrives("POST /x", "Connection: Upgrade, HTTP2-Settings\r\n"
+	    "Upgrade: h2c\r\nHTTP2-Settings: AAMAAABk\r\n"
+	    "Content-Length: 0\r\n");
+	ok(begins(a, "POST /x HTTP/1.1\r\n") && strstr(a, "Upgrade") == NULL &&
+	    strstr(a, "Settings") == NULL,
+	    "Upgrade: h2c is an ordinary request");
+	a = arrives("GET /x", "Connection: upgrade\r\nUpgrade: tls/1.0\r\n");
+	ok(strstr(a, "pgrade") == NULL, "no service sees another upgrade");
+
+	fd = browser(&d, 0);
+	put(fd, "GET /ws HTTP/1.1\r\nHost: " HOST "\r\nCookie: support_proxy_"
+	    SLUG "=%s\r\nConnection: Upgrade\r\nUpgrade: h2c, WebSocket\r\n\r\n",
+	    proxy_token(SESSION, "one"));
+	st = stream_yes(&d);
+	is_str(header_of(request_at(st), "upgrade", 0), "websocket",
+	    "of a list of upgrades it sees WebSocket");
+	put(st, "OK\nHTTP/1.1 101 Over\r\nConnection: Upgrade\r\n"
+	    "Upgrade: h2c\r\n\r\n");
+	is_int(status_of(answer(fd)), 502, "and may take up no other");
+	close(st);
+	close(fd);
+
+	fd = browser(&d, 0);
+	put(fd, "POST /api/support-sessions HTTP/1.1\r\nHost: a\r\n"
+	    "Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\n"
+	    "HTTP2-Settings: AAMAAABk\r\nContent-Length: 0\r\n\r\n");
+	is_int(status_of(answer(fd)), 405, "h2c to the API is no upgrade");
+	close(fd);
+	fd = browser(&d, 0);
+	put(fd, "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n");
+	(void)shutdown(fd, SHUT_WR);
+	memset(got, 0, sizeof(got));
+	ok(recv(fd, got, sizeof(got), MSG_WAITALL) > 40 &&
+	    memcmp(got, frames, sizeof(frames) - 1) == 0,
+	    "HTTP/2 unasked: SETTINGS and GOAWAY");
+	ok(got[25] == 0xd && memcmp(got + 26, "HTTP/1.1", 8) == 0,
+	    "with HTTP_1_1_REQUIRED");
+	is_int(end_of(fd), 0, "and the end");
+	close(fd);
+}
+
+/* ---- servers ---- */
+
+#define CHUNKS	"2\r\nok\r\n0\r\n\r\n"
+
+/* What the browser reads when a service says this, then closes or not. */
+static char *
+read_as(const char *says, size_t len, int closes)
+{
+	int	 fd = browser(&d, 0), st = open_stream(&d, fd, "/odd", 0);
+	char	*a;
+
+	(void)request_at(st);
+	put(st, "OK\n");
+	put_bytes(st, says, len);
+	if (closes)
+		(void)shutdown(st, SHUT_WR);
+	a = answer(fd);
+	close(st);
+	close(fd);
+	return (a);
+}
+
+static void
+servers(void)
 {
 	static const struct {
-		const char	*what, *said, *framing, *body;
+		const char	*what, *says;
+		int		 closes;
 	} t[] = {
-		{ "a length beside chunks", "HTTP/1.1 200 OK\r\nContent-Length: "
-		  "9\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nab\r\n0\r\n\r\n",
-		  "\r\nTransfer-Encoding: chunked\r\n",
-		  "2\r\nab\r\n0\r\n\r\n" },
-		{ "a length twice", "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n"
-		  "Content-Length: 2\r\n\r\nab", "\r\nContent-Length: 2\r\n",
-		  "ab" },
-		{ "lines of line feeds, chunks too", "HTTP/1.0 200 OK\nA : b\n"
-		  "Transfer-Encoding: chunked\n\n2\nab\n0\n\n",
-		  "\r\nTransfer-Encoding: chunked\r\n",
-		  "2\r\nab\r\n0\r\n\r\n" },
-		{ "a bad name and a bad length", "HTTP/1.1 200 OK\r\nA(b): c"
-		  "\r\nContent-Length: -1\r\nE: f\r\n\r\nab", "\r\nE: f\r\n",
-		  "2\r\nab\r\n0\r\n\r\n" },
+		{ "a length with chunked", "HTTP/1.1 200 OK\r\n"
+		    "Content-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n"
+		    CHUNKS, 0 },
+		{ "one length twice", "HTTP/1.1 200 OK\r\nContent-Length: 2"
+		    "\r\nContent-Length: 2\r\n\r\nok", 0 },
+		{ "chunked twice", "HTTP/1.1 200 OK\r\nTransfer-Encoding: "
+		    "chunked\r\nTransfer-Encoding: chunked\r\n\r\n" CHUNKS, 0 },
+		{ "identity", "HTTP/1.1 200 OK\r\nTransfer-Encoding: identity"
+		    "\r\n\r\nok", 1 },
+		{ "chunked in HTTP/1.0", "HTTP/1.0 200 OK\r\n"
+		    "Transfer-Encoding: chunked\r\n\r\n" CHUNKS, 0 },
+		{ "lines that end in LF", "HTTP/1.1 200 OK\nTransfer-Encoding: "
+		    "chunked\n\n2;x\nok\n0\nT: x\n\n", 0 },
+		{ "lines that end in LF, and a length",
+		    "HTTP/1.0 200 OK\nContent-Length: 2\n\nok", 0 },
+		{ "a blank before the colon", "HTTP/1.1 200 OK\r\n"
+		    "Content-Length : 2\r\n\r\nok", 0 },
+		{ "odd characters in a name", "HTTP/1.1 200 OK\r\n"
+		    "X(y): z\r\nContent-Length: 2\r\n\r\nok", 0 },
+		{ "HTTP/1.0", "HTTP/1.0 200 OK\r\n\r\nok", 1 },
 	};
 	size_t	 i;
-	int	 fd, st;
 	char	*a;
 
 	for (i = 0; i < sizeof(t) / sizeof(t[0]); i++) {
-		fd = browser(&d, 0);
-		get(fd, "/");
-		st = stream_yes(&d);
-		(void)request_at(st);
-		put(st, "OK\n");
-		put_bytes(st, t[i].said, strlen(t[i].said));
-		shutdown(st, SHUT_WR);
-		a = answer(fd);
-		ok(a != NULL && strstr(a, t[i].framing) != NULL,
-		    "%s: its framing", t[i].what);
-		ok(a != NULL && (strstr(a, "Content-Length") == NULL ||
-		    strstr(a, "Transfer-Encoding") == NULL),
-		    "%s: no other", t[i].what);
-		is_str(a == NULL ? "" : strstr(a, "\r\n\r\n") + 4, t[i].body,
-		    "%s: its body", t[i].what);
-		close(fd);
-		close(st);
+		a = read_as(t[i].says, strlen(t[i].says), t[i].closes);
+		is_int(status_of(a), 200, "%s: read", t[i].what);
+		ok(a != NULL && (strcmp(body_of(a), "ok") == 0 ||
+		    strcmp(body_of(a), CHUNKS) == 0), "%s: whole", t[i].what);
+		ok(a != NULL && (*header_of(a, "content-length", 0) == '\0') !=
+		    (*header_of(a, "transfer-encoding", 0) == '\0') &&
+		    *header_of(a, "content-length", 1) == '\0' &&
+		    *header_of(a, "transfer-encoding", 1) == '\0',
+		    "%s: its end is said in one way", t[i].what);
 	}
 }
 
 static void
-errors(void)
+big_servers(void)
+{
+	static char	 says[300000];
+	size_t		 n, len;
+	char		*a;
+
+	len = (size_t)snprintf(says, sizeof(says),
+	    "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n");
+	for (n = 0; n < 255; n++)
+		len += (size_t)snprintf(says + len, 64,
+		    "Set-Cookie: c%zu=1; SameSite=None\r\n", n);
+	len += (size_t)snprintf(says + len, 8, "\r\nok");
+	a = read_as(says, len, 0);
+	is_int(status_of(a), 200, "256 fields: read");
+	is_str(header_of(a, "set-cookie", 508), "c254=1; SameSite=None; Secure",
+	    "256 fields: the last is there");
+
+	len = (size_t)snprintf(says, sizeof(says),
+	    "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n");
+	for (n = 0; n < 20; n++) {
+		len += (size_t)snprintf(says + len, 64, "X-%zu: ", n);
+		memset(says + len, 'x', 12000);
+		len += 12000;
+		len += (size_t)snprintf(says + len, 64, "\r\n");
+	}
+	len += (size_t)snprintf(says + len, 8, "\r\nok");
+	a = read_as(says, len, 0);
+	is_int(status_of(a), 200, "a head of 240 KB: read");
+	is_str(body_of(a), "ok", "a head of 240 KB: and its body");
+
+	len = (size_t)snprintf(says, sizeof(says), "HTTP/1.1 200 OK\r\nX: ");
+	memset(says + len, 'x', sizeof(says) - len);
+	a = read_as(says, sizeof(says), 0);
+	is_int(status_of(a), 502, "a head over 256 KiB: 502");
+	ok(strstr(body_of(a), "too long") != NULL,
+	    "a head over 256 KiB: the page says so");
+
+	len = 0;
+	for (n = 0; n < 60; n++)
+		len += (size_t)snprintf(says + len, 64,
+		    "HTTP/1.1 103 Early Hints\r\nX: %zu\r\n\r\n", n);
+	len += (size_t)snprintf(says + len, 64,
+	    "HTTP/1.1 204 Done\r\n\r\n");
+	says[len] = '\0';
+	n = 0;
+	{
+		int	 fd = browser(&d, 0), st = open_stream(&d, fd, "/", 0);
+
+		(void)request_at(st);
+		put(st, "OK\n%s", says);
+		while (status_of(answer(fd)) == 103)
+			n++;
+		is_int((int)n, 60, "60 interim answers pass");
+		close(st);
+		close(fd);
+	}
+}
+
+/* What stays refused says why, in the page and in the log. */
+static void
+refusals(void)
 {
 	static const struct {
-		const char	*said, *what, *why;
-	} garbage[] = {
-		{ "what?\n", "a reply line that is none", NULL },
-		{ "OK\nnot http\r\n\r\n", "a response that is no HTTP",
-		  "does not begin with a status line" },
-		{ "OK\nHTTP/1.1 200 OK\r\nContent-Length: 1\r\n"
-		  "Content-Length: 2\r\n\r\n", "two lengths",
-		  "it names two lengths" },
-		{ "OK\nHTTP/1.1 101 Switching\r\nConnection: Upgrade\r\n"
-		  "Upgrade: x\r\n\r\n", "a 101 that nobody asked for", NULL },
+		const char	*says, *why;
+	} t[] = {
+		{ "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Length: 3"
+		    "\r\n\r\nokk", "names two lengths" },
+		{ "HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip, chunked\r\n\r\n",
+		    "coding other than chunked" },
+		{ "SSH-2.0-OpenSSH_9.2\r\n", "it speaks SSH" },
+		{ "220 mail.example ESMTP\r\n", "with a status line" },
+		{ "J\001\0025.5", "with a status line" },
 	};
 	size_t	 i;
-	int	 fd, st;
 	char	*a;
 
+	drive_forget();
+	for (i = 0; i < sizeof(t) / sizeof(t[0]); i++) {
+		a = read_as(t[i].says, strlen(t[i].says), 0);
+		is_int(status_of(a), 502, "%s: 502", t[i].why);
+		ok(strstr(body_of(a), t[i].why) != NULL,
+		    "%s: the answer says so", t[i].why);
+		ok(drive_logs(&d, "session " SESSION ": web: answer refused: ")
+		    && drive_logged(&d, t[i].why), "%s: and the log", t[i].why);
+		drive_forget();
+	}
+}
+
+/* A chunk that is broken, and a service that breaks off. */
+static void
+broken(void)
+{
+	char	*a;
+	int	 fd, st;
+
+	a = read_as("HTTP/1.1 200 OK\n\n", 17, 1);
+	ok(a != NULL && strcmp(body_of(a), "0\r\n\r\n") == 0,
+	    "an empty body to the end of the connection");
+	ok(read_as("HTTP/1.1 200 OK\nTransfer-Encoding: chunked\n\n2\nokk\n",
+	    50, 0) == NULL, "a broken chunk does not become a whole answer");
 	fd = browser(&d, 0);
 	st = open_stream(&d, fd, "/", 0);
 	(void)request_at(st);
-	put(st, "ERROR dial tcp: \"refused\"\x01\n");
+	put(st, "OK\nHTTP/1.1 200 OK\r\n\r\n9 of more");
+	(void)get_until(fd, "9 of more");
 	close(st);
-	a = answer(fd);
-	is_int(status_of(a), 502, "operator-52: ERROR is 502");
-	is_str(body_of(a), "{\"code\":502,\"message\":\"service unavailable: "
-	    "dial tcp: \\\"refused\\\"\\\\x01\",\"data\":null}",
-	    "operator-52: with its reason, escaped");
-	get(fd, "/");
-	stream_no(&d, 429, "too many concurrent streams on this tunnel");
-	a = answer(fd);
-	is_int(status_of(a), 429, "operator-27(partial): cap reached: 429");
-	get(fd, "/");
-	stream_no(&d, 404, "service not found in tunnel manifest");
-	is_int(status_of(answer(fd)), 404, "unknown service: 404");
-	for (i = 0; i < sizeof(garbage) / sizeof(garbage[0]); i++) {
-		get(fd, "/");
-		st = stream_yes(&d);
-		(void)request_at(st);
-		put_bytes(st, garbage[i].said, strlen(garbage[i].said));
-		a = answer(fd);
-		is_int(status_of(a), 502, "%s: 502", garbage[i].what);
-		ok(garbage[i].why == NULL || strstr(body_of(a),
-		    garbage[i].why) != NULL, "%s: why", garbage[i].what);
-		close(st);
-	}
-	get(fd, "/slow");
-	st = stream_yes(&d);
-	(void)request_at(st);
-	drive_clock(&d, 59000);
-	ok(is_quiet(fd, 30), "no reply line for 59 s");
-	drive_clock(&d, 1100);
-	a = answer(fd);
-	is_int(status_of(a), 504, "no reply line for 60 s: 504");
-	is_int(end_of(st), 0, "504: the stream is closed");
-	close(st);
+	ok(strstr(get_until(fd, "0\r\n\r\n"), "0\r\n\r\n") == NULL,
+	    "a stream that breaks off is no end");
 	close(fd);
-	flush_authd(&d);
 	fd = browser(&d, 0);
-	st = open_stream(&d, fd, "/slow", 8);
+	st = open_stream(&d, fd, "/", 0);
 	(void)request_at(st);
-	put(st, "OK\n");
-	drive_clock(&d, 599000);
-	ok(is_quiet(fd, 30), "no answer for 599 s");
-	drive_clock(&d, 2000);
-	is_int(status_of(answer(fd)), 504, "no answer for 600 s: 504");
-	close(st);
-	close(fd);
-	flush_authd(&d);
-}
-
-static void
-upgrades(void)
-{
-	static char	 big[300000];
-	int		 fd = browser(&d, 0), st, i;
-	char		*a;
-
-	put(fd, "GET /ws HTTP/1.1\r\nHost: " HOST "\r\nOrigin: https://" HOST
-	    "\r\nCookie: support_proxy_" SLUG "=%s\r\nConnection: Upgrade\r\n"
-	    "Upgrade: websocket\r\nSec-WebSocket-Key: k\r\n"
-	    "Sec-WebSocket-Version: 13\r\n\r\nearly",
-	    proxy_token(SESSION, "one"));
-	grant_yes(&d, 9);
-	st = stream_yes(&d);
-	a = request_at(st);
-	is_str(header_of(a, "upgrade", 0), "websocket",
-	    "operator-50(partial): Upgrade passes");
-	is_str(header_of(a, "connection", 0), "Upgrade",
-	    "operator-50(partial): Connection too");
-	is_str(header_of(a, "sec-websocket-key", 0), "k",
-	    "operator-50(partial): the key untouched");
-	ok(is_quiet(st, 30), "bytes behind it wait for the 101");
-	put(st, "OK\nHTTP/1.1 101 Switching\r\nConnection: Upgrade\r\n"
-	    "Upgrade: websocket\r\nSec-WebSocket-Accept: x\r\n\r\nhello");
-	a = get_until(fd, "hello");
-	is_int(status_of(a), 101, "operator-50(partial): the 101 comes back");
-	is_str(header_of(a, "sec-websocket-accept", 0), "x",
-	    "operator-50(partial): with its accept value");
-	is_str(get_until(st, "early"), "early", "then they pass");
-	put(fd, "ping");
-	is_str(get_until(st, "ping"), "ping", "raw upwards");
-	put(st, "pong");
-	is_str(get_until(fd, "pong"), "pong", "raw downwards");
-	memset(big, 'b', sizeof(big));
-	for (i = 0; i < 2; i++) {
-		put_bytes(i ? st : fd, big, sizeof(big) - 1);
-		put(i ? st : fd, "!");
-		ok(strlen(get_until(i ? fd : st, "!")) == sizeof(big),
-		    "300 kB %s", i ? "down" : "up");
-	}
+	put(st, "OK\nHTTP/1.1 200 OK\r\n\r\none");
+	(void)get_until(fd, "one");
 	shutdown(st, SHUT_WR);
-	is_int(end_of(fd), 0, "the service's end is passed on");
-	put(fd, "last");
-	is_str(get_until(st, "last"), "last", "the other half still works");
-	close(fd);
-	is_int(end_of(st), 0, "the browser's end closes the stream");
+	(void)get_until(fd, "0\r\n\r\n");
+	put(fd, "GET /x HTTP/1.1\r\nHost: a\r\n\r\n");
+	is_int(status_of(answer(fd)), 404,
+	    "behind such an answer the connection goes on");
 	close(st);
-
-	fd = browser(&d, 0);
-	put(fd, "GET /ws HTTP/1.1\r\nHost: " HOST "\r\nOrigin: https://" HOST
-	    "\r\nCookie: support_proxy_" SLUG "=%s\r\nConnection: Upgrade\r\n"
-	    "Upgrade: websocket\r\n\r\nGET /smuggled", proxy_token(SESSION,
-	    "one"));
-	st = stream_yes(&d);
-	(void)request_at(st);
-	put(st, "OK\n" OK_LENGTH("2") "no");
-	a = answer(fd);
-	is_str(body_of(a), "no", "no 101: its answer");
-	is_int(end_of(fd), 0, "no 101: closed");
-	ok(end_of(st) == 0, "no 101: the bytes behind go nowhere");
 	close(fd);
-	close(st);
 }
 
+/* An answer without a length breaks off, or proxyd dies in it. */
 static void
-grants_end(void)
+killed(void)
 {
-	int	 fd = browser(&d, 0), raw = browser(&d, 0), st, st2, i;
+	int	 fd = browser(&d, 0), old = browser(&d, 0), st, st2;
 	char	*a;
 
-	st = open_stream(&d, fd, "/long", 0);
+	st = open_stream(&d, fd, "/", 0);
 	(void)request_at(st);
-	put(raw, "GET /ws HTTP/1.1\r\nHost: " HOST "\r\nOrigin: https://" HOST
-	    "\r\nCookie: support_proxy_" SLUG "=%s\r\nConnection: Upgrade\r\n"
-	    "Upgrade: websocket\r\n\r\n", proxy_token(SESSION, "one"));
+	put(st, "OK\nHTTP/1.1 200 OK\r\n\r\n9 of more");
+	put(old, "GET / HTTP/1.0\r\nHost: " HOST "\r\nCookie: support_proxy_"
+	    SLUG "=%s\r\n\r\n", proxy_token(SESSION, "one"));
 	st2 = stream_yes(&d);
 	(void)request_at(st2);
-	put(st2, "OK\nHTTP/1.1 101 S\r\nConnection: Upgrade\r\n"
-	    "Upgrade: websocket\r\n\r\n");
-	(void)get_until(raw, "\r\n\r\n");
-	say(d.authd, grant_end, .grant = 9, .why = END_SESSION);
-	a = answer(fd);
-	is_int(status_of(a), 502, "operator-34(partial): a request ends");
-	is_int(end_of(raw), ECONNRESET, "operator-50(partial): a socket ends");
-	ok(end_of(st) == 0 && end_of(st2) == 0, "their streams are closed");
-	close(st);
+	put(st2, "OK\nHTTP/1.1 200 OK\r\n\r\n9 of more");
+	a = get_until(old, "9 of more");
+	ok(*header_of(a, "transfer-encoding", 0) == '\0',
+	    "HTTP/1.0: no chunks");
 	close(st2);
-	close(raw);
-	flush_authd(&d);
-	get(fd, "/again");
-	grant_no(&d, 404, "support session not found");
-	is_int(status_of(answer(fd)), 404, "the token is asked for again");
-
-	/* 60 s, and in use asked for before that. */
-	get(fd, "/renew");
-	grant_yes(&d, 20);
-	st = stream_yes(&d);
-	(void)request_at(st);
-	put(st, "OK\n" OK_LENGTH("0"));
-	(void)answer(fd);
-	drive_clock(&d, 9000);
-	get(fd, "/renew");
-	(void)request_at(st);
-	put(st, OK_LENGTH("0"));
-	(void)answer(fd);
-	ok(is_quiet(d.authd, 20), "a young grant is not asked for again");
-	for (i = 0; i < 4; i++) {
-		drive_clock(&d, 9000);
-		get(fd, "/renew");
-		(void)request_at(st);
-		put(st, OK_LENGTH("0"));
-		(void)answer(fd);
-	}
-	grant_yes(&d, 21);
-	flush_authd(&d);
-	drive_clock(&d, 9000);
-	get(fd, "/renewed");
-	(void)request_at(st);
-	put(st, OK_LENGTH("0"));
-	is_int(status_of(answer(fd)), 200,
-	    "a grant in use is renewed and its stream goes on");
-	drive_clock(&d, 61000);
-	get(fd, "/late");
-	grant_no(&d, 401, "invalid proxy token");
-	is_int(status_of(answer(fd)), 401,
-	    "operator-34(partial): after 60 s it is asked again");
-	is_int(end_of(st), 0, "and its idle stream is gone");
-	close(st);
+	is_int(end_of(old), ECONNRESET, "it breaks off: HTTP/1.0 sees a reset");
+	a = get_until(fd, "9 of more");
+	is_str(header_of(a, "transfer-encoding", 0), "chunked",
+	    "an answer without a length goes in chunks");
+	drive_kill(&d);
+	a = get_until(fd, "0\r\n\r\n");
+	ok(strstr(a, "0\r\n\r\n") == NULL,
+	    "proxyd is killed: the end is missing");
 	close(fd);
-	flush_authd(&d);
-}
-
-static void
-authd_goes(void)
-{
-	int	 fd = browser(&d, 0), fd2 = browser(&d, 0), st;
-	char	*a;
-
-	st = open_stream(&d, fd, "/run", 30);
-	(void)request_at(st);
-	get(fd2, "/wait");
-	(void)hear_next(d.authd, stream_open, NULL);
-	shut(&d.authd);
-	is_int(status_of(answer(fd2)), 503, "authd goes: waiting ones get 503");
-	put(st, "OK\n" OK_LENGTH("4") "done");
-	a = answer(fd);
-	is_str(body_of(a), "done", "authd goes: running streams go on");
-	is_int(end_of(st), 0, "authd goes: and are not kept");
+	close(old);
 	close(st);
-	get(fd, "/none");
-	is_int(status_of(answer(fd)), 503, "no authd: 503");
-	drive_channel(&d);
-	st = open_stream(&d, fd, "/back", 1);
-	(void)request_at(st);
-	put(st, "OK\n" OK_LENGTH("0"));
-	is_int(status_of(answer(fd)), 200, "a new authd is asked for all");
-	/* Malformed tables and answers. */
-	say(d.authd, services_end);
-	ok(hear_end(d.authd) == 0,
-	    "a table's end without a beginning ends the channel");
-	close(st);
-	drive_channel(&d);
-	get(fd, "/fd");
-	grant_yes(&d, 2);
-	say_id(d.authd, hear_next(d.authd, stream_open, NULL)->id,
-	    stream_opened, .stream = 1);
-	is_int(status_of(answer(fd)), 503, "STREAM_OPENED without a stream");
-	ok(hear_end(d.authd) == 0, "ends the channel");
-	drive_channel(&d);
-	close(fd);
-	close(fd2);
-}
-
-/* A session's streams must not lie idle beyond what authd allows. */
-static void
-many(void)
-{
-	enum { N = 40 };
-	int	 fd[N], st[N], i, closed = 0;
-
-	for (i = 0; i < N; i++) {
-		fd[i] = browser(&d, 0);
-		st[i] = open_stream(&d, fd[i], "/m", i == 0 ? 3 : 0);
-	}
-	for (i = 0; i < N; i++) {
-		(void)request_at(st[i]);
-		put(st[i], "OK\n" OK_LENGTH("1") "m");
-	}
-	for (i = 0; i < N; i++)
-		if (status_of(answer(fd[i])) != 200)
-			diag("answer %d", i);
-	drive_clock(&d, 300);
-	drive_clock(&d, 300);
-	for (i = 0; i < N; i++)
-		closed += !is_quiet(st[i], 20);
-	is_int(closed, N - 32,
-	    "operator-51(partial): half the cap may lie idle");
-	for (i = 0; i < N; i++) {
-		close(fd[i]);
-		close(st[i]);
-	}
 }
 
 int
@@ -349,15 +324,11 @@ main(void)
 	proxyd_conf(&cf);
 	drive_start(&d, ROLE_PROXYD, &cf);
 	grant_first(&d);
-	odd_answers();
-	errors();
-	upgrades();
-	grants_end();
-	authd_goes();
-	many();
-	ok(!drive_logged(&d, proxy_token(SESSION, "one")) &&
-	    !drive_logged(&d, "support_proxy_"),
-	    "operator-63(partial): no token or cookie in the log");
-	is_int(drive_leave(&d), 0, "proxyd ends well");
+	clients();
+	servers();
+	big_servers();
+	refusals();
+	broken();
+	killed();
 	return (done_testing());
 }
