@@ -226,10 +226,11 @@ ANALYZE_SRCS = $(filter-out %/parse.c,$(sort $(wildcard $(foreach d,\
 ANALYZE_JOBS = $(shell nproc 2>/dev/null || echo 2)
 ANALYZE_WITH = $(subst ",\",$(ANALYZE_FLAGS))
 analyze: $(GRAMMAR)
-	@test -n "$(CLANG_TIDY)" || { echo "no clang-tidy"; exit 1; }
+	@test -n "$(CLANG_TIDY)" -o "$(W)" = gcc || { echo "no clang-tidy"; exit 1; }
 	$(Q)python3 $(srcdir)/tools/analyze -j $(ANALYZE_JOBS) \
 	    -l $(srcdir)/tools/analyze.txt -o analyze-obj \
-	    $(if $(filter tidy,$(W)),,--gcc "$(CC) -O2 $(ANALYZE_WITH)") \
+	    $(if $(or $(filter tidy,$(W)),$(findstring clang,$(CC))),,--gcc \
+	    "$(CC) -O2 $(ANALYZE_WITH)") \
 	    $(if $(filter gcc,$(W)),,--tidy \
 	    "$(CLANG_TIDY) --checks=-clang-analyzer-* -- $(ANALYZE_WITH)") \
 	    -E "$(CC) -E $(ANALYZE_WITH)" \

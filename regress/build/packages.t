@@ -22,6 +22,7 @@ t = Tap()
 SKIPPED = ("./build", "./.git", "./bin", "./libexec", "./llhttp", "./results",
            "./console/out", "./autom4te.cache", "./config.mk", "./config.h", "./config.log",
            "./config.status", "./configure", "./debian/build",
+           "./analyze-obj", "./fuzz-obj", "./fuzz-cov",
            "*.o", "*.d", "*_test", "*_replay", "node_modules")
 # The next version is another build of all programs.
 CHANGED = "common/base/text.c"

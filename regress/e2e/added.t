@@ -3,9 +3,6 @@
 """Services that operators add to a session and remove from it: with our client
 and the existing one, through reconnects and restarts."""
 
-import json
-import time
-
 from harness import GoClient, OurClient, Relayd, Tap, Targets, is_up, until
 
 t = Tap()

@@ -60,7 +60,8 @@ class Fronts:
     def __init__(self, tmp, plain, tls):
         self.ports = {}
         conf = ["global\n\tmaxconn 512\ndefaults\n\tmode tcp\n"
-                "\ttimeout connect 5s\n\ttimeout client 1m\n"
+                "\ttimeout connect 5s\n\ttimeout check 20s\n"
+                "\ttimeout client 1m\n"
                 "\ttimeout server 1m\n"]
         for name, words in (("haproxy, version 1", "send-proxy"),
                             ("haproxy, version 2", "send-proxy-v2"),

@@ -34,7 +34,7 @@ class World:
         self.c.__enter__()
         for m in self.c.members.values():
             self.c.wait_seen(m, self.c.names)
-        self.front = Front(self.c, shuts=False).__enter__()
+        self.front = Front(self.c, shuts=False, patience="5s").__enter__()
         for n in range(OURS + THEIRS):
             key, secret = self.c["a"].add_system("s%d" % n)
             client = OurClient(self.front, key, secret, self.web,

@@ -4,7 +4,7 @@
 it and by nobody else, until they may not any more."""
 
 from follow import Events
-from harness import OurClient, Relayd, Tap, Targets, WAIT, until
+from harness import OurClient, Relayd, Tap, Targets, until
 
 t = Tap()
 

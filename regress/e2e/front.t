@@ -159,7 +159,9 @@ def several():
         os.chmod(tmp, 0o755)
         cert, port = certificate(tmp), free_port()
         text = front_file("haproxy.cfg", tmp, port, c["a"].port).replace(
-            "#server b 192.0.2.2:8080", "server b 127.0.0.1:%d" % c["b"].port)
+            "#server b 192.0.2.2:8080", "server b 127.0.0.1:%d" % c["b"].port
+        ).replace("timeout connect 5s", "timeout connect 5s\n\t"
+                  "timeout check 20s")
         with Program(haproxy(tmp, text), cwd=tmp) as p:
             until(lambda: listens(port, p), "haproxy")
             way = Way(port, cert)
@@ -176,7 +178,7 @@ def several():
                       for _ in range(8)]), ([200] * 8, [200] * 8),
                     "one that drains gets nobody new, and nobody notices")
             until(lambda: sum("/healthz" in x for x in
-                              c["b"].log.lines[mark:]) == 8, "8 requests at b")
+                              c["b"].log.lines[mark:]) >= 8, "8 requests at b")
             t.ok(True, "the other one has them all")
             two = drains(c["b"], p, "b")
             st, body = readyz(way)

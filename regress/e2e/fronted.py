@@ -156,7 +156,8 @@ class Fronted(Relayd):
 
     def ctl_raw(self, *words):
         if is_of(words, EACH):
-            return [m.ctl_raw(*words) for m in self.each][0]
+            said = [m.ctl_raw(*words) for m in self.each]
+            return next((r for r in said if r.returncode != 0), said[0])
         first = self.each[0].ctl_raw(*words)
         if is_of(words, ONE) and first.returncode != 0:
             for m in self.each[1:]:

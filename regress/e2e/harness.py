@@ -13,8 +13,8 @@ A test file reads:
 
 Waiting is always for something: a log line, an event, a socket, a predicate,
 with a deadline that is far away and fails the test. Leaving `with` stops
-everything that was started, by its pid, and fails the test when a process of
-relayd was lost unasked or a sanitizer said a word.
+everything that was started, by its pid, and fails the test when a sanitizer said
+a word.
 """
 
 import atexit

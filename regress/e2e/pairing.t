@@ -4,7 +4,6 @@
 
 import http.client
 import json
-import os
 import re
 
 from harness import Relayd, Tap, until

@@ -12,7 +12,7 @@ import threading
 import time
 
 import postgres
-from harness import GoClient, Relayd, Tap, Targets, free_port, until
+from harness import GoClient, Relayd, Tap, Targets, until
 from outage import BODY, PATIENCE, Asker, Gate, good_after, tickets
 from transfer import Transfer
 

@@ -369,7 +369,6 @@ test_relays(void)
 	is_int(world_key(ASK_RELAYS, "")->r, STORE_NONE, "and is gone");
 }
 
-/* The store's own clock says how long one has been silent. */
 /* Who is in sessions through other members than ours. */
 static void
 test_present(void)
@@ -409,6 +408,7 @@ test_present(void)
 	store_member("");
 }
 
+/* The store's own clock says how long one has been silent. */
 static void
 test_members(void)
 {
