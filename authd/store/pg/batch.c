@@ -47,6 +47,7 @@ batch_add(struct batch *b, struct query *q, struct params *p)
 		return (-1);
 	s->query = q;
 	s->params = p;
+	s->was_none = 0;
 	STAILQ_INSERT_TAIL(&b->list, s, entry);
 	b->n++;
 	return (0);

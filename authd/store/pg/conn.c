@@ -283,9 +283,11 @@ send_batch(struct conn *c, struct batch *b)
 			return (-1);
 	if (send_text(c, "BEGIN") == -1)
 		return (-1);
-	STAILQ_FOREACH(s, &b->list, entry)
+	STAILQ_FOREACH(s, &b->list, entry) {
+		s->was_none = 0;
 		if (send_one(c, s->query, s->params) == -1)
 			return (-1);
+	}
 	return (send_text(c, "COMMIT"));
 }
 
@@ -365,6 +367,17 @@ failed(struct request *r, const PGresult *res)
 	    PQresultErrorField(res, PG_DIAG_MESSAGE_PRIMARY));
 }
 
+/* Behind BEGIN the statements, which are counted from there. */
+static void
+came_back(struct request *r, const PGresult *res)
+{
+	struct statement	*s;
+
+	if (r->batch != NULL && r->step > 0 && PQntuples(res) == 0 &&
+	    (s = batch_at(r->batch, r->step - 1)) != NULL)
+		s->was_none = 1;
+}
+
 /* NULL ends the results of one command; two of them: no more for now. */
 static void
 results(struct conn *c)
@@ -387,6 +400,8 @@ results(struct conn *c)
 			break;
 		case PGRES_COMMAND_OK:
 		case PGRES_TUPLES_OK:
+			if (PQresultStatus(res) == PGRES_TUPLES_OK)
+				came_back(r, res);
 			PQclear(r->result);
 			r->result = res;
 			break;

@@ -79,6 +79,7 @@ struct statement {
 	STAILQ_ENTRY(statement)	 entry;
 	struct query		*query;
 	struct params		*params;
+	int			 was_none;	/* it came back without a row */
 };
 STAILQ_HEAD(statements, statement);
 

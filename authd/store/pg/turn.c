@@ -172,7 +172,17 @@ turn_submit(void)
 		turn.ops->again("cannot send");
 }
 
-/* 1: without the statement it may go. */
+static void
+say_taken(const struct statement *s)
+{
+	if (turn.taken != NULL)
+		turn.taken(s->params->value[0]);
+}
+
+/*
+ * 1: without the statement it may go. That is an answer: however many are taken,
+ * the server does not hang.
+ */
 static int
 is_taken(const struct request *r)
 {
@@ -182,9 +192,9 @@ is_taken(const struct request *r)
 	    strcmp(r->state, "RD002") != 0) || s == NULL ||
 	    !s->query->may_be_taken)
 		return (0);
-	if (turn.taken != NULL)
-		turn.taken(s->params->value[0]);
+	say_taken(s);
 	batch_drop(turn.sent, s);
+	turn.since_ms = pg_ms();
 	return (1);
 }
 
@@ -218,6 +228,17 @@ turn_refused(const struct request *r)
 }
 
 static void
+turn_written(void)
+{
+	const struct statement	*s;
+
+	STAILQ_FOREACH(s, &turn.sent->list, entry)
+		if (s->was_none && s->query->none_is_taken)
+			say_taken(s);
+	turn_over(1);
+}
+
+static void
 turn_answered(struct request *r)
 {
 	if (r->batch != turn.sent || turn.sent == NULL) {
@@ -225,7 +246,7 @@ turn_answered(struct request *r)
 		return;
 	}
 	if (r->state[0] == '\0') {
-		turn_over(1);
+		turn_written();
 	} else if (is_taken(r) || ((strcmp(r->state, "40P01") == 0 ||
 	    strcmp(r->state, "40001") == 0) && turn.tries++ < TRIES)) {
 		turn_submit();

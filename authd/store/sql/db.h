@@ -24,6 +24,7 @@ struct query {
 	uint64_t		 turn, spent_ns; /* the last, and in it */
 	unsigned		 number;	/* on a server, 0: none yet */
 	int			 may_be_taken;	/* STORE_TAKEN is no failure */
+	int			 none_is_taken;	/* and no row says it, on a server */
 	/* takes back what it has made: the same first parameter */
 	struct query		*undo;
 };

@@ -106,9 +106,20 @@ store_session_insert(const struct session_row *s)
 static int
 member_write(const struct session_row *s)
 {
+	/*
+	 * Of many that were taken at once, as from a member that stood still, none
+	 * is an error, behind which all others would have to be written anew. The
+	 * function looks again, and is right when the two differ.
+	 */
 	static struct query	open = { .name = "session_write", .sql = "",
-	    .may_be_taken = 1, .pg = "SELECT relayd.session_write($1, $2, $3,"
-	    " $4, $5, $6, $7, $8, $9)" };
+	    .may_be_taken = 1, .none_is_taken = 1, .pg = "SELECT"
+	    " relayd.session_write($1, $2, $3, $4, $5, $6, $7, $8, $9)"
+	    " WHERE EXISTS (SELECT 1 FROM public.support_sessions s"
+	    " LEFT JOIN relayd.session_more m ON m.id = s.id WHERE s.id = $1"
+	    " AND s.status IN ('pending', 'active')"
+	    " AND (coalesce(m.generation, 0) = $7 - 1"
+	    " OR coalesce(m.generation, 0) = $7"
+	    " AND coalesce(m.member, $8) = $8))" };
 	static struct query	over = { .name = "session_end", .sql = "",
 	    .pg = "SELECT relayd.session_end($1, $2, $3, $4, $5, $6)" };
 
