@@ -245,19 +245,26 @@ class Load:
 
     def hurt(self, name, what, do, undo):
         """`do` is done to a member, clients are back elsewhere, `undo`."""
-        x = Hurt(name, self.held)
-        self.hurts.append(x)
+        x = self.begin_hurt(name)
         do()
         took = self.whole_without(name)
         self.t.ok(took < self.limit, "%s %s: all clients are back in %.1f s" %
                   (name, what, took))
         undo()
+        self.healed(x, "in their sessions, none is new, none is had twice")
+
+    def begin_hurt(self, name, drains=False):
+        x = Hurt(name, self.held, drains)
+        self.hurts.append(x)
+        return x
+
+    def healed(self, x, text):
+        """All members are there again, and `text` is true of all sessions."""
         for n in NAMES:
             self.c.wait_seen(self.c[n], NAMES)
         self.whole("all to be where the store says")
         x.end = time.monotonic() + KNOWN
-        self.t.equal(sorted(self.held), self.ids,
-                     "in their sessions, none is new, none is had twice")
+        self.t.equal(sorted(self.held), self.ids, text)
 
     def whole_without(self, name):
         """All are elsewhere, as the others see it."""
@@ -286,8 +293,7 @@ class Load:
 
     def cut_off(self, name):
         """It has lost the store, but not its clients: they stay."""
-        x = Hurt(name, self.held)
-        self.hurts.append(x)
+        x = self.begin_hurt(name)
         mine = sorted(s for s, m in self.held.items() if m == name)
         start = self.c[name].log.mark()
         self.c.wires[name].cut_off()
@@ -305,8 +311,7 @@ class Load:
     def drained(self, name):
         """All leave it, and nothing is cut off: neither haproxy nor a transfer
         that is under way notices."""
-        x = Hurt(name, self.held, drains=True)
-        self.hurts.append(x)
+        x = self.begin_hurt(name, drains=True)
         self.front.drain(name)
         begin = time.monotonic()
         said = Draining(self.c[name], "time", "3m").end(4 * 60)
@@ -316,12 +321,7 @@ class Load:
         self.whole_without(name)
         self.c[name].ctl("drain", "cancel")
         self.front.drain(name, False)
-        for n in NAMES:
-            self.c.wait_seen(self.c[n], NAMES)
-        self.whole("all to be where the store says")
-        x.end = time.monotonic() + KNOWN
-        self.t.equal(sorted(self.held), self.ids,
-                     "all are in their sessions, at other members")
+        self.healed(x, "all are in their sessions, at other members")
 
     def clock_off(self, name):
         self.c[name].move_clock(300_000)
