@@ -8,6 +8,7 @@ import gzip
 import json
 import os
 import resource
+import shlex
 import shutil
 import signal
 import socket
@@ -269,9 +270,9 @@ class Tools:
         return os.path.join(self.dir, name)
 
     def build(self):
-        cc = os.environ.get("CC", "cc")
+        cc = shlex.split(os.environ.get("CC", "cc"))
         for name in "delay", "copyloop", "copyjoin":
-            subprocess.run([cc, "-O2", "-std=c11", "-D_GNU_SOURCE", "-Wall",
+            subprocess.run([*cc, "-O2", "-std=c11", "-D_GNU_SOURCE", "-Wall",
                             "-Wextra", "-pthread", "-o", self.path(name),
                             os.path.join(HERE, name + ".c")], check=True)
         for where, what in (("regress/interop", "./cmd/tunnelclient"),

@@ -74,16 +74,34 @@ add_here(const struct rowlog *a, void *arg)
 		add_operator(arg, a->row.operator_id, a->row.operator_name);
 }
 
+/* By session, then by operator: the same list each time. */
+static int
+present_cmp(const void *a, const void *b)
+{
+	const struct present_row	*x = a, *y = b;
+	int				 r = strcmp(x->session, y->session);
+
+	return (r != 0 ? r : strcmp(x->operator_id, y->operator_id));
+}
+
 /* Who was there through a member that is gone is not there any more. */
 static void
 add_elsewhere(const struct listing *li, const char *session,
     struct present *p)
 {
-	const struct present_row	*r;
+	const struct present_row	*end = li->present + li->n_present, *r;
+	size_t				 low = 0, high = li->n_present, mid;
 
-	for (r = li->present; r < li->present + li->n_present; r++)
-		if (strcmp(r->session, session) == 0 &&
-		    member_is_elsewhere(r->member))
+	while (low < high) {
+		mid = low + (high - low) / 2;
+		if (strcmp(li->present[mid].session, session) < 0)
+			low = mid + 1;
+		else
+			high = mid;
+	}
+	for (r = li->present + low; r < end && strcmp(r->session, session) ==
+	    0; r++)
+		if (member_is_elsewhere(r->member))
 			add_operator(p, r->operator_id, r->operator_name);
 }
 
@@ -201,6 +219,8 @@ got_present(const struct answer *a, void *arg)
 			memcpy(li->present, a->present,
 			    a->n * sizeof(*a->present));
 			li->n_present = a->n;
+			qsort(li->present, a->n, sizeof(*li->present),
+			    present_cmp);
 		}
 	}
 	if (api_is_gone(&li->asker, li->until_ms))
