@@ -139,9 +139,11 @@ leg_update(struct leg *l)
 	uint64_t	ms;
 
 	if (on != l->reading) {
-		if (on)
+		if (on) {
 			event_want(&l->ev_read, NULL);
-		else
+			if (l->first != NULL)
+				event_active(&l->ev_read, EV_READ, 0);
+		} else
 			event_del(&l->ev_read);
 		l->reading = on;
 	}
@@ -311,6 +313,18 @@ leg_take(struct leg *l, struct pipe *p, size_t n)
 	return (0);
 }
 
+/* What came with it is a read like any other, and waits like one for its room. */
+static int
+leg_read_first(struct leg *l)
+{
+	struct pipe	*p = l->first;
+	size_t		 n = p->len;
+
+	l->first = NULL;
+	p->len = 0;
+	return (leg_take(l, p, n));
+}
+
 /* One read: 1 there may be more, 0 not now, -1: it has gone. */
 static int
 leg_read(struct leg *l)
@@ -321,6 +335,8 @@ leg_read(struct leg *l)
 	uint8_t		*tail;
 	ssize_t		 n;
 
+	if (l->first != NULL)
+		return (leg_read_first(l) == -1 ? -1 : 1);
 	if (p == NULL && (p = pipe_get()) == NULL)
 		return (0);
 	tail = pipe_tail(p, &room);
@@ -373,20 +389,11 @@ leg_writable(evutil_socket_t fd, short what, void *arg)
 void
 leg_seat(struct leg *l)
 {
-	struct pipe	*first = l->first;
-	size_t		 n;
-
 	l->state = LEG_SEATED;
 	l->since_ms = l->heard_ms = l->moved_ms = clock_ms();
-	if (out_flush(l) == -1)
+	if (out_flush(l) == -1 || (l->first != NULL && leg_is_read(l) &&
+	    leg_read_first(l) == -1))
 		return;
-	if (first != NULL) {
-		n = first->len;
-		first->len = 0;
-		l->first = NULL;
-		if (leg_take(l, first, n) == -1)
-			return;
-	}
 	leg_update(l);
 }
 

@@ -121,15 +121,18 @@ pair_bound(struct leg *l, const struct leg *peer)
 		l->pass.max = RESUME_MESSAGE;
 }
 
+/* Either may be gone when something was said to it: who has a slot is there. */
 static void
 pair_sit(struct leg *l)
 {
-	struct leg	*peer = pair.seats[l->channel][l->slot ^ 1];
+	struct leg	**slots = pair.seats[l->channel], *peer;
+	uint8_t		 slot = l->slot;
 	struct pipe	*held = NULL;
 
+	peer = slots[slot ^ 1];
 	if (peer != NULL && peer->is_over)
 		peer = NULL;
-	pair.seats[l->channel][l->slot] = l;
+	slots[slot] = l;
 	slot_say(l, 1, 0, "");
 	if (peer != NULL) {
 		l->peer = peer;
@@ -141,9 +144,9 @@ pair_sit(struct leg *l)
 	}
 	if (held != NULL)
 		leg_give(l, held);
-	if (pair.seats[l->channel][l->slot] == l)
+	if (slots[slot] == l)
 		leg_seat(l);
-	if (peer != NULL && pair.seats[peer->channel][peer->slot] == peer)
+	if (peer != NULL && slots[slot ^ 1] == peer)
 		leg_update(peer);
 }
 
@@ -164,11 +167,12 @@ pair_knock(struct leg *l, struct leg *holder)
 static void
 pair_back(struct leg *l, struct leg *old)
 {
-	struct leg	*peer;
+	struct leg	**slots = pair.seats[l->channel], *peer;
+	uint8_t		 slot = l->slot;
 
 	if (old != NULL && old->state == LEG_SEATED)
 		leg_lost(old, "dialed again");
-	old = pair.seats[l->channel][l->slot];
+	old = slots[slot];
 	if (old == NULL || old->state != LEG_AWAY || leg_again(l, old) == -1) {
 		leg_end(l, WS_POLICY, "nothing to resume");
 		return;
@@ -177,14 +181,15 @@ pair_back(struct leg *l, struct leg *old)
 	old->peer = NULL;
 	if (peer != NULL)
 		peer->peer = l;
-	l->is_over = old->is_over;
-	pair.seats[l->channel][l->slot] = l;
+	if (old->is_over)
+		leg_over(l, old->code, old->end_text);
+	slots[slot] = l;
 	slot_say(l, 1, 0, "");
 	leg_seat(l);
-	if (pair.seats[l->channel][l->slot] == l && l->is_over) {
+	if (slots[slot] == l && l->is_over && l->state == LEG_SEATED) {
 		(void)pair_leave(l, old->code, old->end_text);
 		leg_end(l, old->code, old->end_text);
-	} else if (peer != NULL && peer->peer == l)
+	} else if (peer != NULL && slots[slot ^ 1] == peer)
 		leg_update(peer);
 	leg_drop(old);
 }

@@ -15,7 +15,8 @@ class WebSocket:
     """A plain RFC 6455 client that shows every frame, for byte-exact tests;
     conversations with other people's clients are in interop tests."""
 
-    def __init__(self, sock, host, path, headers=None):
+    def __init__(self, sock, host, path, headers=None, early=b""):
+        """`early` goes out right behind the request, before its answer."""
         self.s = sock
         self.buf = b""
         key = base64.b64encode(os.urandom(16)).decode()
@@ -23,7 +24,7 @@ class WebSocket:
                  "Upgrade: websocket", "Connection: Upgrade",
                  "Sec-WebSocket-Version: 13", "Sec-WebSocket-Key: " + key]
         lines += ["%s: %s" % kv for kv in (headers or {}).items()]
-        sock.sendall(("\r\n".join(lines) + "\r\n\r\n").encode())
+        sock.sendall(("\r\n".join(lines) + "\r\n\r\n").encode() + early)
         while b"\r\n\r\n" not in self.buf:
             part = sock.recv(65536)
             if not part:
@@ -54,6 +55,11 @@ class WebSocket:
         return self.buf[:n]
 
     def send(self, data, op=2, fin=True):
+        self.s.sendall(self.masked(data, op, fin))
+
+    @staticmethod
+    def masked(data, op=2, fin=True):
+        """The frame that says this."""
         mask = os.urandom(4)
         n = len(data)
         head = bytes([(0x80 if fin else 0) | op])
@@ -66,7 +72,7 @@ class WebSocket:
         pad = mask * (n // 4 + 1)
         masked = (int.from_bytes(data, "big") ^
                   int.from_bytes(pad[:n], "big")).to_bytes(n, "big")
-        self.s.sendall(head + mask + masked)
+        return head + mask + masked
 
     def _take(self, n):
         while len(self.buf) < n:

@@ -86,9 +86,9 @@ class Relay:
     def state(self, s):
         return self.status(s)["state"]
 
-    def dial(self, path, headers=None, sock=None):
+    def dial(self, path, headers=None, sock=None, early=b""):
         return Peer(sock or self.d.connect(), "127.0.0.1:%d" % self.d.port,
-                    path, headers)
+                    path, headers, early)
 
     def join(self, s, side, channel=None, **kw):
         w = self.dial("/relay/" + s["id"] + ("" if channel is None else

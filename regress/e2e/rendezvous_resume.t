@@ -28,16 +28,19 @@ class Leg:
         self.kept = {}
         self.w = self.dial(None)
 
-    def dial(self, seen):
+    def dial(self, seen, early=b""):
         w = self.r.dial("/relay/%s%s" % (
             self.s["id"], "" if seen is None else "?resume=%s" % seen),
             {"Authorization": "Bearer " + self.s[self.side + "_token"],
-             "Sec-WebSocket-Protocol": self.word})
+             "Sec-WebSocket-Protocol": self.word}, early=early)
         return w
 
-    def again(self, seen=None):
+    def again(self, seen=None, early=0):
+        """With so many of the messages that are not acknowledged right behind
+        the request."""
         self.w.s.close()
-        self.w = self.dial(self.seen if seen is None else seen)
+        self.w = self.dial(self.seen if seen is None else seen, b"".join(
+            self.w.masked(self.kept[k]) for k in sorted(self.kept)[:early]))
         return self.w
 
     def lose(self):
@@ -345,6 +348,66 @@ def limits(r):
     t.equal(got.digest(), sent.digest(), "and it all comes")
 
 
+def acks(a, n=None):
+    """Up to this one, or until none comes any more."""
+    a.w.s.settimeout(60 if n is not None else 3)
+    try:
+        while n is None or a.acked < n:
+            op, data = a.w.recv()
+            a.take_ack(struct.unpack(">BQ", data)[1])
+    except TimeoutError:
+        pass
+    a.w.s.settimeout(60)
+
+
+def early(r):
+    """What comes with the request of one that is back, when there is no room:
+    then it is not read, and is not seen to be lost before it is back."""
+    s = r.create()
+    a = Leg(r, s, "initiator")
+    said = [os.urandom(n) for n in [60000] * 4 + [22000, 60000] +
+            [11000] * 2]
+    for x in said[:5]:
+        a.send(x)
+    acks(a, 5)
+    # Read in one go, it goes to the limit of what is kept for who is to come.
+    a.send(said[5])
+    acks(a)
+    a.lose()
+    for x in said[6:]:
+        a.out += 1
+        a.kept[a.out] = struct.pack(">BQ", BINARY, a.out) + x
+    t.equal(a.again(early=2 if a.acked == 6 else 0).status, 101, "it is back, "
+            "with the next messages behind its request")
+    x = threading.Thread(target=a.resumed)
+    x.start()
+    b = r.join(s, "responder")
+    t.equal([b.recv()[1] == x for x in said], [True] * len(said),
+            "rendezvous-60(partial): they come behind the rest, to who comes "
+            "then")
+    x.join()
+    s, a, b = pair(r)
+    b.s.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 8192)
+    a.w.s.settimeout(2)
+    said = [os.urandom(10000)]
+    try:
+        while len(said) < 2500:
+            a.send(said[0])
+            said.append(said[0])
+    except TimeoutError:
+        pass
+    t.ok(len(said) < 2500, "the other takes nothing, and it waits after %d" %
+         len(said))
+    acks(a)
+    a.lose()
+    t.equal(a.again(early=2).status, 101, "the same")
+    x = threading.Thread(target=a.resumed)
+    x.start()
+    t.equal([b.recv()[1] == x for x in said], [True] * len(said),
+            "rendezvous-60(partial): to who reads no byte of it is lost")
+    x.join()
+
+
 def faults(r):
     for raw, op, name in (
             (struct.pack(">BQ", BINARY, 2) + b"x", 2, "a number left out"),
@@ -394,6 +457,7 @@ with Relayd(t, conf="relay {\n\tno auth\n\tping interval 0s\n}\n") as d:
     grace(r)
     ends(r)
     limits(r)
+    early(r)
     faults(r)
     over(r)
 with Relayd(t, conf="relay {\n\tno auth\n\tresume grace 0s\n}\n") as d:
