@@ -559,7 +559,7 @@ stream_may_restore(const struct tunnel *t, uint64_t id)
 
 const char *
 stream_restore(const struct stream_ask *ask, uint64_t id, struct rowlog *row,
-    const struct now *now)
+    uint64_t in, uint64_t out, const struct now *now)
 {
 	struct tunnel	*t = ask->tunnel;
 	struct stream	*st;
@@ -573,6 +573,9 @@ stream_restore(const struct stream_ask *ask, uint64_t id, struct rowlog *row,
 		return ("out of memory");
 	}
 	st->row = row;
+	/* Of a row that several have this may be the others'. */
+	st->counted_in = in < row->row.bytes_in ? in : row->row.bytes_in;
+	st->counted_out = out < row->row.bytes_out ? out : row->row.bytes_out;
 	st->state = STREAM_OPENED;
 	TAILQ_INSERT_TAIL(&t->streams, st, of_tunnel);
 	t->nstreams++;

@@ -121,11 +121,13 @@ void	stream_moved(const struct tunnel *, uint64_t id, uint64_t in,
 int	stream_ended(const struct tunnel *, uint64_t id, enum end_reason,
 	    uint64_t in, uint64_t out, const struct now *);
 /*
- * muxd tells of one that it had from an authd before: `row` is the open row
- * that authd named then, with a reference that goes over. NULL, or why not.
+ * muxd tells of one that it had from an authd before, and how much that has moved:
+ * `row` is the open row that authd named then, with a reference that goes over.
+ * What the row has of it is not counted again. NULL, or why not.
  */
 const char	*stream_restore(const struct stream_ask *, uint64_t id,
-		    struct rowlog *row, const struct now *);
+		    struct rowlog *row, uint64_t in, uint64_t out,
+		    const struct now *);
 int	stream_may_restore(const struct tunnel *, uint64_t id);
 
 /* Kill it, or refuse it: in end_run(). */

@@ -90,7 +90,8 @@ announce_restore(struct tunnel *t, const struct msg_announce_stream *said)
 	ask.terminal = tag.terminal;
 	ask.kind = tag.terminal != 0 ? terminal_kind(said->service) :
 	    &stream_web;
-	why = stream_restore(&ask, said->stream, row, now_at());
+	why = stream_restore(&ask, said->stream, row, said->in, said->out,
+	    now_at());
 	if (why != NULL)
 		return (why);
 	if (tag.terminal != 0)

@@ -433,7 +433,8 @@ announce_one(struct muxd *m, struct known *k)
 	}
 	rowlog_operator(row, &who);
 	who.expires = k->expires;
-	if (stream_restore(&ask, k->id, row, &w.now) != NULL)
+	if (stream_restore(&ask, k->id, row, below(1000), below(1000),
+	    &w.now) != NULL)
 		k->killed = 1;
 }
 
