@@ -186,8 +186,9 @@ def sessions(d, tmp, port, app):
         t.ok(len(own) == 2 and all(len(c["value"]) <= 64 for c in own),
              "cookies of %d bytes" % max(len(c["value"]) for c in own))
         mark = d.log.mark()
-        d.kill(d.pid_of("authd"))
-        d.log.wait("3 sessions, 3 tunnels", mark)
+        d.kill_all("authd")
+        until(lambda: sum("tunnel is back after restart" in x for x in
+                          d.log.lines[mark:]) == 3, "the tunnels to be back")
         t.equal(tab.go(base + "/"), 200,
                 "what stands for the token survives a restart of authd")
         honest(tab, base)

@@ -27,7 +27,8 @@ NAMES = "abc"
 HAPROXY = "127.0.0.66"      # where it comes from; a client does not
 # Of these each member has its own, or has to be told.
 EACH = (("show", "tunnels"), ("show", "streams"), ("show", "processes"),
-        ("show", "penalties"), ("penalty", "clear"), ("reload",),
+        ("show", "metrics"), ("show", "penalties"), ("penalty", "clear"),
+        ("reload",),
         ("log", "brief"), ("log", "verbose"), ("test", "clock"))
 # These are about one session, which one of them has.
 ONE = (("show", "services"), ("close",))
