@@ -16,7 +16,8 @@
 #include "ws/ws.h"
 
 #define TICK_MS		500	/* between looks at who can go */
-#define FIRST_MS	2000	/* for the balancer to see that we are not ready */
+/* For the balancer to see that we are not ready: etc/front-haproxy.cfg. */
+#define FIRST_MS	2000
 #define EACH_MS		10	/* a tunnel: 100 go in a second */
 
 static void	drain_tick(void *);
