@@ -1,12 +1,18 @@
 /* SPDX-License-Identifier: ISC */
+#include <sys/socket.h>
+
 #include <sodium.h>
 
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/compat.h"
+#include "base/log.h"
 #include "imsg/imsg.h"
 #include "member.h"
+#include "proc/conf.h"
+#include "proc/link.h"
 #include "proc/proc.h"
 #include "proxyd/door/buf.h"
 #include "proxyd/door/limits.h"
@@ -95,20 +101,22 @@ mlink_old(void *arg)
 	mlink_free(arg);
 }
 
-struct mlink *
-mlink_new(int fd, const char *member, const struct addr *client,
-    uint32_t flags)
+/* A new one (fd taken); NULL when out of memory. */
+static struct mlink *
+mlink_new(const struct reach *r, int fd, struct plain *plain)
 {
 	struct mlink	*l;
 
 	if ((l = calloc(1, sizeof(*l))) == NULL) {
+		plain_end(plain, 0);
 		imsg_close_fd(fd);
 		return (NULL);
 	}
 	l->fd = fd;
-	strlcpy(l->member, member, sizeof(l->member));
-	l->client = *client;
-	l->flags = flags;
+	l->plain = *plain;
+	strlcpy(l->member, r->member, sizeof(l->member));
+	l->client = r->client;
+	l->flags = r->flags;
 	event_assign(&l->ev_read, proc_base(), fd, EV_READ | EV_PERSIST,
 	    mlink_readable, l);
 	event_assign(&l->ev_write, proc_base(), fd, EV_WRITE, mlink_writable,
@@ -196,7 +204,134 @@ mlink_free(struct mlink *l)
 	event_del(&l->ev_read);
 	event_del(&l->ev_write);
 	buf_put(&l->in);
+	plain_end(&l->plain, 1);	/* what was said has its framing */
 	imsg_close_fd(l->fd);
 	limits_fds(-1);
 	free(l);
+}
+
+/* ---- a new one ---- */
+
+static void
+reach_over(struct reach *r, struct mlink *l, const char *why)
+{
+	r->then(r->arg, l, l != NULL ? NULL : why);
+}
+
+/* What somebody else says of why not, as text for the log. */
+static void
+reach_failed(struct reach *r, const char *said)
+{
+	char	why[MESSAGE_SIZE];
+
+	log_escape(why, sizeof(why), said, strlen(said));
+	reach_over(r, NULL, why);
+}
+
+/* TLS runs: what authd would have said without it comes first. */
+static void
+reach_in_tls(struct reach *r, int fd, struct plain *plain)
+{
+	struct mlink	*l = NULL;
+	const char	*why = "its header could not be written";
+	int		 fl = fcntl(fd, F_GETFL);
+
+	if (fl == -1 || fcntl(fd, F_SETFL, fl | O_NONBLOCK) == -1 ||
+	    send(fd, r->head, r->len, MSG_NOSIGNAL) != (ssize_t)r->len) {
+		plain_end(plain, 0);
+		imsg_close_fd(fd);
+	} else {
+		l = mlink_new(r, fd, plain);
+		why = "out of memory";
+	}
+	reach_over(r, l, why);
+}
+
+static int
+reach_secured(struct chan *c, struct imsg *m, void *arg)
+{
+	struct reach			*r = arg;
+	struct msg_secured		 yes;
+	struct msg_secure_failed	 no;
+	struct plain			 plain = { .tlsd = chan_instance(c) };
+
+	if (m != NULL && m->type == IMSG_SECURED && m->fd != -1 &&
+	    get_secured(m, &yes) == 0 && yes.id != 0) {
+		plain.id = yes.id;
+		reach_in_tls(r, m_take_fd(m), &plain);
+	} else if (m == NULL)
+		reach_over(r, NULL, "tlsd does not answer");
+	else if (get_secure_failed(m, &no) == 0)
+		reach_failed(r, no.why);
+	else {
+		reach_over(r, NULL, "tlsd says what it may not");
+		return (-1);
+	}
+	return (0);
+}
+
+/* Connected: as it is, or by way of a tlsd; never plain where TLS is asked for. */
+static void
+reach_connected(struct reach *r, int fd, const struct blob *head)
+{
+	static struct plain	none;
+	int			tls = proc_conf()->cluster_ca_file[0] != '\0';
+
+	if (tls != (head->len > 0)) {
+		imsg_close_fd(fd);
+		reach_over(r, NULL, tls ? "authd knows of no TLS" :
+		    "authd wants TLS, and there is none");
+	} else if (!tls)
+		reach_over(r, mlink_new(r, fd, &none), "out of memory");
+	else {
+		memcpy(r->head, head->p, head->len);
+		r->len = head->len;
+		if (plain_secure(&r->call, fd, r->member, reach_secured, r) ==
+		    -1)
+			reach_over(r, NULL, "there is no tlsd");
+	}
+}
+
+static int
+reach_forwarded(struct chan *c, struct imsg *m, void *arg)
+{
+	struct reach			*r = arg;
+	struct msg_forwarded		 yes;
+	struct msg_forward_failed	 no;
+
+	(void)c;
+	if (m != NULL && m->type == IMSG_FORWARDED && m->fd != -1 &&
+	    get_forwarded(m, &yes) == 0)
+		reach_connected(r, m_take_fd(m), &yes.head);
+	else if (m == NULL)
+		reach_over(r, NULL, "authd does not answer");
+	else if (get_forward_failed(m, &no) == 0)
+		reach_failed(r, no.why);
+	else {
+		reach_over(r, NULL, "authd says what it may not");
+		return (-1);
+	}
+	return (0);
+}
+
+void
+reach_begin(struct reach *r, const char *request, uint64_t ms)
+{
+	struct chan	*c = link_chan();
+	uint32_t	 id;
+	char		 addr[ADDR_SIZE];
+
+	addr_print(&r->client, addr);
+	if ((id = call_start(&r->call, c, ms, reach_forwarded, r)) == 0)
+		reach_over(r, NULL, "authd is not there");
+	else
+		(void)say_forward(c, id, -1, &(struct msg_forward){
+		    .member = r->member, .addr = addr, .flags = r->flags,
+		    .request = request });
+}
+
+void
+reach_cancel(struct reach *r)
+{
+	call_cancel(&r->call);
 }

@@ -9,7 +9,9 @@
 
 #include "base/addr.h"
 #include "base/clock.h"
+#include "imsg/call.h"
 #include "imsg/msg.h"
+#include "proxyd/door/plain.h"
 
 struct buf;
 
@@ -34,6 +36,7 @@ struct mlink {
 	LIST_ENTRY(mlink) entry;	/* of those that wait */
 	/* set once */
 	int		  fd;
+	struct plain	  plain;	/* of the TLS that it goes through */
 	char		  member[MEMBER_SIZE];
 	struct addr	  client;
 	uint32_t	  flags;	/* of his listener */
@@ -52,14 +55,32 @@ struct mlink {
 /* One that waits for this client's next request there, or NULL. */
 struct mlink	*mlink_take(const char *member, const struct addr *client,
 		    uint32_t flags);
-/* A new one (fd taken); NULL when out of memory. */
-struct mlink	*mlink_new(int fd, const char *member,
-		    const struct addr *client, uint32_t flags);
 void		 mlink_reading(struct mlink *, int on);
 void		 mlink_writing(struct mlink *, int on);
 /* Its request is answered: it waits. */
 void		 mlink_keep(struct mlink *);
 /* Close it. NULL is allowed. */
 void		 mlink_free(struct mlink *);
+
+/* A new one. All of it lies in who asks for it. */
+struct reach {
+	struct call	 call;
+	char		 member[MEMBER_SIZE];
+	struct addr	 client;
+	uint32_t	 flags;
+	uint8_t		 head[PEER_HEAD_MAX];	/* to be said in TLS */
+	size_t		 len;
+	/* Here it is, or `why` not (NULL otherwise); once. */
+	void		(*then)(void *, struct mlink *, const char *why);
+	void		*arg;
+};
+
+/*
+ * Ask for one: authd, who has `ms` to answer, and then a tlsd where members have
+ * TLS. `then` may run before this returns.
+ */
+void		 reach_begin(struct reach *, const char *request, uint64_t ms);
+/* It will not run. Nothing is asked: nothing happens. */
+void		 reach_cancel(struct reach *);
 
 #endif

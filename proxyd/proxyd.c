@@ -106,7 +106,7 @@ main(int argc, char **argv)
 	(void)ws_accept_key("AAAAAAAAAAAAAAAAAAAAAA==", accept);
 	cJSON_InitHooks(&(cJSON_Hooks){ wipe_malloc, wipe_free });
 	conn_init(&to_jobs);
-	plain_init(enter);
+	plain_init(enter_plain);
 	peer_init(enter);
 	grants_init(&ends);
 	upstream_init();

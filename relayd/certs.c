@@ -19,6 +19,8 @@
 #include "relayd.h"
 
 #define FILE_MAX	(256 << 10)	/* of a chain, or of a key */
+#define CA_FILE		"peer tls ca file"
+#define BEGIN		"-----BEGIN CERTIFICATE-----"
 #define SEALS	(F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE | F_SEAL_SEAL)
 
 struct cert {
@@ -30,9 +32,11 @@ struct cert {
 struct certs {
 	struct cert	v[CONF_CERTS_MAX];
 	unsigned	n;
+	/* of who signs those of other members, as one more; chain -1: none */
+	struct cert	ca;
 };
 
-static struct certs	now, next;
+static struct certs	now = { .ca.chain = -1 }, next = { .ca.chain = -1 };
 
 /* A copy that nobody can change; -1 with a text. */
 static int
@@ -71,6 +75,9 @@ certs_clear(struct certs *cs)
 		close(cs->v[cs->n - 1].chain);
 		close(cs->v[cs->n - 1].key);
 	}
+	if (cs->ca.chain != -1)
+		close(cs->ca.chain);
+	cs->ca.chain = -1;
 }
 
 int
@@ -92,7 +99,12 @@ certs_judge(const struct conf *conf, char *err, size_t err_size)
 		ce->listeners = from->listeners;
 		snprintf(ce->path, sizeof(ce->path), "%s", from->chain);
 	}
-	return (0);
+	if (conf->cluster_ca_file[0] == '\0')
+		return (0);
+	snprintf(next.ca.path, sizeof(next.ca.path), "%s",
+	    conf->cluster_ca_file);
+	next.ca.chain = copy(CA_FILE, conf->cluster_ca_file, 0, err, err_size);
+	return (next.ca.chain != -1 ? 0 : -1);
 }
 
 void
@@ -102,8 +114,32 @@ certs_judged(int yes)
 		certs_clear(&now);
 		now = next;
 		next.n = 0;
+		next.ca.chain = -1;
 	} else
 		certs_clear(&next);
+}
+
+/* Does a certificate begin in it? All else about it is for tlsd to say. */
+static int
+has_cert(const char *path, char *err, size_t err_size)
+{
+	static char	text[FILE_MAX + 1];
+	size_t		len = 0;
+	ssize_t		n;
+	int		fd = files_open(CA_FILE, path, 0, FILE_MAX, err,
+			    err_size);
+
+	if (fd == -1)
+		return (-1);
+	while (len < FILE_MAX &&
+	    (n = read(fd, text + len, FILE_MAX - len)) > 0)
+		len += (size_t)n;
+	close(fd);
+	if (memmem(text, len, BEGIN, sizeof(BEGIN) - 1) != NULL)
+		return (0);
+	snprintf(err, err_size, CA_FILE " %s: no certificate in PEM", path);
+	errno = EINVAL;
+	return (-1);
 }
 
 int
@@ -123,7 +159,8 @@ certs_check(const struct conf *conf, char *err, size_t err_size)
 			return (-1);
 		close(fd);
 	}
-	return (0);
+	return (conf->cluster_ca_file[0] == '\0' ? 0 :
+	    has_cert(conf->cluster_ca_file, err, err_size));
 }
 
 /* Each reads from its own place in the file, and cannot write. */
@@ -154,5 +191,7 @@ certs_send(struct child *to, int judged)
 		if (role_info(to->role)->flags & RF_SIGNS)
 			r |= cert_say(to, i, &cs->v[i], CERT_KEY);
 	}
+	if (cs->ca.chain != -1 && (role_info(to->role)->flags & RF_TLS))
+		r |= cert_say(to, i, &cs->ca, CERT_CA);
 	return (r);
 }

@@ -759,6 +759,12 @@ clusteropt	: text text {
 			peer_address(ps, $3.string, $5.number);
 			free($3.string);
 		}
+		| PEER TLS CA FILE_ text {
+			file_path(ps, "peer tls ca file",
+			    ps->conf->cluster_ca_file,
+			    sizeof(ps->conf->cluster_ca_file), $5.string);
+			free($5.string);
+		}
 		;
 
 pairopts	: %empty
@@ -1379,7 +1385,8 @@ member_name(struct parser *ps, const char *what, const char *text)
 {
 	if (strcmp(what, "name") != 0)
 		error(ps, "cluster: \"%s\" is no setting; expected \"name\", "
-		    "\"secret file\" or \"peer address\"", what);
+		    "\"secret file\", \"peer address\" or \"peer tls\"",
+		    what);
 	else if (!is_plain(text))
 		error(ps, "cluster: name: \"%s\" is not a name (letters, "
 		    "digits, - and _)", text);
@@ -1711,8 +1718,9 @@ tls_begin(struct parser *ps)
 	if (ps->listen == NULL)
 		return;			/* said already */
 	if (ps->listen->flags & ~(uint32_t)(LISTEN_TUNNEL | LISTEN_PAIR |
-	    LISTEN_RELAY | LISTEN_ONLY | LISTEN_PROXY))
-		error(ps, "listen: tls is for the front and for tunnels");
+	    LISTEN_RELAY | LISTEN_ONLY | LISTEN_PROXY | LISTEN_PEER))
+		error(ps, "listen: tls is for the front, for tunnels and for "
+		    "peers");
 	else
 		ps->listen->flags |= LISTEN_TLS;
 }
@@ -1847,6 +1855,30 @@ check_socket(struct parser *ps, const char *name)
 		report(ps, name, 0, "store postgresql: a socket has no TLS");
 }
 
+/* All that members say to each other is in TLS, or none of it. */
+static void
+check_peers(struct parser *ps, const char *name)
+{
+	const struct conf	*c = ps->conf;
+	int			 want = c->cluster_ca_file[0] != '\0';
+	unsigned		 i, n = 0;
+
+	for (i = 0; i < c->n_listen; i++) {
+		if (!(c->listen[i].flags & LISTEN_PEER))
+			continue;
+		n++;
+		if (((c->listen[i].flags & LISTEN_TLS) != 0) == want)
+			continue;
+		report(ps, name, 0, want ? "listen: peer: with \"peer tls\" "
+		    "it needs \"tls { cert ... key ... }\"" : "listen: peer: "
+		    "tls needs \"peer tls ca file\" in cluster { }");
+		return;
+	}
+	if (want && n == 0)
+		report(ps, name, 0, "cluster: peer tls: there is no \"listen on "
+		    "... peer tls { ... }\"");
+}
+
 /* The members of a cluster have one store, and hear each other by Redis. */
 static void
 check_cluster(struct parser *ps, const char *name)
@@ -1873,6 +1905,7 @@ check_cluster(struct parser *ps, const char *name)
 		    "\"store postgresql\" is needed");
 	if (c->redis_host[0] == '\0')
 		report(ps, name, 0, "cluster: \"redis\" is needed");
+	check_peers(ps, name);
 }
 
 /* Entry. */

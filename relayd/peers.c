@@ -11,14 +11,15 @@
 #include "relayd.h"
 
 /*
- * Who is connected with whom. Only the second is ever sent a descriptor, and none
- * by somebody who is newer: it is about to leave.
+ * Who is connected with whom, and who is sent descriptors: the second, but none
+ * by somebody who is newer, since it is about to leave; and the first where there
+ * is TLS between members.
  */
 static const struct {
-	int	from, to, carries;
+	int	from, to, carries, brings;
 } pairs[] = {
-	{ ROLE_TLSD, ROLE_KEYD, 0 },
-	{ ROLE_TLSD, ROLE_PROXYD, 1 },
+	{ ROLE_TLSD, ROLE_KEYD, 0, 0 },
+	{ ROLE_TLSD, ROLE_PROXYD, 1, 1 },
 };
 
 static void
@@ -30,7 +31,7 @@ say_to(struct child *to, int fd, const struct child *other)
 }
 
 static void
-peers_pair(struct child *from, struct child *to, int carries)
+peers_pair(struct child *from, struct child *to, int carries, int brings)
 {
 	int	sv[2];
 
@@ -46,7 +47,8 @@ peers_pair(struct child *from, struct child *to, int carries)
 		close(sv[1]);
 		return;
 	}
-	(void)imsg_refuse_fds(sv[0]);
+	if (!brings || env()->conf.cluster_ca_file[0] == '\0')
+		(void)imsg_refuse_fds(sv[0]);
 	if (!carries)
 		(void)imsg_refuse_fds(sv[1]);
 	say_to(from, sv[0], to);
@@ -69,10 +71,12 @@ peers_join(struct child *c)
 			if (c->role == pairs[i].from &&
 			    o->role == pairs[i].to &&
 			    !(pairs[i].carries && o->old))
-				peers_pair(c, o, pairs[i].carries);
+				peers_pair(c, o, pairs[i].carries,
+				    pairs[i].brings);
 			else if (c->role == pairs[i].to &&
 			    o->role == pairs[i].from)
-				peers_pair(o, c, pairs[i].carries);
+				peers_pair(o, c, pairs[i].carries,
+				    pairs[i].brings);
 		}
 	}
 }

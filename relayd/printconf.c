@@ -401,7 +401,10 @@ print_cluster(FILE *f, const struct conf *c)
 	print_named(f, "\tsecret file ", c->cluster_secret_file);
 	fputs("\tpeer address ", f);
 	print_string(f, c->cluster_address);
-	fprintf(f, " port %" PRIu64 "\n}\n", c->cluster_port);
+	fprintf(f, " port %" PRIu64 "\n", c->cluster_port);
+	if (c->cluster_ca_file[0] != '\0')
+		print_named(f, "\tpeer tls ca file ", c->cluster_ca_file);
+	fputs("}\n", f);
 }
 
 static void

@@ -16,22 +16,24 @@ static struct timer	again;
 static void
 accept_brought(int fd, unsigned n, uint32_t flags, const struct addr *a)
 {
-	client_new(fd, n, flags, a, !(flags & LISTEN_UNNAMED) &&
-	    trusted_has(a));
+	/* A member stands for all the clients whose requests it passes on. */
+	client_new(fd, n, flags, a, (flags & LISTEN_PEER) ||
+	    (!(flags & LISTEN_UNNAMED) && trusted_has(a)));
 }
 
 static void
 accept_came(int fd, unsigned n, uint32_t flags, const struct addr *a)
 {
 	if (flags & LISTEN_PROXY)
-		brought(fd, n, flags, a);
+		brought(fd, n, flags, a, NULL);
 	else
 		accept_brought(fd, n, flags, a);
 }
 
 static void
-accept_refused(void)
+accept_refused(const struct plain *plain)
 {
+	(void)plain;
 	count(CT_TLS_FAIL_HEADER);
 }
 

@@ -36,6 +36,7 @@ struct cert {
 struct certs {
 	struct cert	v[CONF_CERTS_MAX];
 	unsigned	n;
+	SSL_CTX		*peers;		/* to other members; NULL: none */
 	char		wrong[MESSAGE_SIZE];	/* "": nothing */
 };
 
@@ -50,14 +51,16 @@ certs_clear(struct certs *cs)
 		SSL_CTX_free(cs->v[cs->n - 1].ctx);
 		X509_free(cs->v[cs->n - 1].own);
 	}
+	SSL_CTX_free(cs->peers);
+	cs->peers = NULL;
 	cs->wrong[0] = '\0';
 }
 
 static void
-wrong(const char *path, const char *why)
+wrong(const char *what, const char *path, const char *why)
 {
 	if (next.wrong[0] == '\0')
-		snprintf(next.wrong, sizeof(next.wrong), "cert %.400s: %s",
+		snprintf(next.wrong, sizeof(next.wrong), "%s %.400s: %s", what,
 		    path, why);
 	ERR_clear_error();
 }
@@ -158,16 +161,67 @@ cert_load(struct cert *ce, const char *path, STACK_OF(X509) *chain)
 	X509_free(sk_X509_shift(chain));
 	key = ce->own != NULL ? X509_get0_pubkey(ce->own) : NULL;
 	if (key == NULL || (key = far_key(key)) == NULL) {
-		wrong(path, "its key is neither RSA nor ECDSA");
+		wrong("cert", path, "its key is neither RSA nor ECDSA");
 		return;
 	}
 	ce->kind = EVP_PKEY_get_base_id(key);
 	if ((ce->ctx = context_for(ce)) == NULL || SSL_CTX_use_cert_and_key(
 	    ce->ctx, ce->own, key, chain, 1) != 1)
-		wrong(path, ERR_reason_error_string(ERR_peek_last_error()) !=
-		    NULL ? ERR_reason_error_string(ERR_peek_last_error()) :
+		wrong("cert", path, ERR_reason_error_string(
+		    ERR_peek_last_error()) != NULL ?
+		    ERR_reason_error_string(ERR_peek_last_error()) :
 		    "cannot be used");
 	EVP_PKEY_free(key);
+}
+
+/*
+ * To other members: 1.3 alone, since all of them are ours. No session is taken up
+ * again: each connection looks at the certificate anew, and so at its end.
+ */
+static SSL_CTX *
+context_peers(STACK_OF(X509) *trusted)
+{
+	SSL_CTX		*ctx = SSL_CTX_new(TLS_client_method());
+	X509_STORE	*store = ctx != NULL ? SSL_CTX_get_cert_store(ctx) :
+			    NULL;
+	int		 i, good;
+
+	if (ctx == NULL)
+		return (NULL);
+	SSL_CTX_set_options(ctx, SSL_OP_NO_RENEGOTIATION |
+	    SSL_OP_NO_COMPRESSION | kernel_options());
+	SSL_CTX_set_mode(ctx, SSL_MODE_ENABLE_PARTIAL_WRITE |
+	    SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER | SSL_MODE_RELEASE_BUFFERS);
+	(void)SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_OFF);
+	SSL_CTX_set_verify(ctx, SSL_VERIFY_PEER, NULL);
+	good = SSL_CTX_set_min_proto_version(ctx, TLS1_3_VERSION) == 1 &&
+	    SSL_CTX_set1_groups_list(ctx, GROUPS) == 1 &&
+	    SSL_CTX_set1_sigalgs_list(ctx, SIGALGS) == 1;
+	for (i = 0; good && i < sk_X509_num(trusted); i++)
+		good = X509_STORE_add_cert(store,
+		    sk_X509_value(trusted, i)) == 1;
+	if (good)
+		return (ctx);
+	SSL_CTX_free(ctx);
+	return (NULL);
+}
+
+/* Whom to believe about other members: 0, or -1 where that is not the turn. */
+static int
+peers_take(const char *path, const char *pem, size_t len, const char *why)
+{
+	STACK_OF(X509)	*trusted = NULL;
+
+	if (next.n == 0 || next.peers != NULL)
+		return (-1);
+	if (pem != NULL)
+		trusted = chain_parse(pem, len, &why);
+	if (trusted != NULL && (next.peers = context_peers(trusted)) == NULL)
+		why = "cannot be used";
+	if (next.peers == NULL)
+		wrong("peer tls ca file", path, why);
+	chain_free(trusted);
+	return (0);
 }
 
 int
@@ -176,10 +230,16 @@ certs_take(int fd, const struct msg_cert *in)
 	STACK_OF(X509)	*chain = NULL;
 	const char	*why;
 	size_t		 len;
+	int		 r;
 	char		*pem = chain_read(fd, &len, &why);
 
 	if (in->index == 0)
 		certs_clear(&next);
+	if (in->kind == CERT_CA && in->index == next.n) {
+		r = peers_take(in->path, pem, len, why);
+		free(pem);
+		return (r);
+	}
 	if (in->kind != CERT_CHAIN || in->index != next.n ||
 	    next.n == CONF_CERTS_MAX) {
 		free(pem);
@@ -191,7 +251,7 @@ certs_take(int fd, const struct msg_cert *in)
 		chain = chain_parse(pem, len, &why);
 	free(pem);
 	if (chain == NULL)
-		wrong(in->path, why);
+		wrong("cert", in->path, why);
 	else
 		cert_load(&next.v[next.n - 1], in->path, chain);
 	chain_free(chain);
@@ -230,6 +290,29 @@ certs_begin(unsigned listener)
 		SSL_set_accept_state(ssl);
 		return (ssl);
 	}
+	SSL_free(ssl);
+	return (NULL);
+}
+
+int
+certs_has_peers(void)
+{
+	return (next.peers != NULL);
+}
+
+SSL *
+certs_reach(const char *member)
+{
+	SSL	*ssl = now.peers != NULL ? SSL_new(now.peers) : NULL;
+
+	if (ssl == NULL)
+		return (NULL);
+	SSL_set_connect_state(ssl);
+	SSL_set_hostflags(ssl, X509_CHECK_FLAG_NO_WILDCARDS |
+	    X509_CHECK_FLAG_NEVER_CHECK_SUBJECT);
+	if (SSL_set1_host(ssl, member) == 1 &&
+	    SSL_set_tlsext_host_name(ssl, member) == 1)
+		return (ssl);
 	SSL_free(ssl);
 	return (NULL);
 }

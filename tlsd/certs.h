@@ -19,5 +19,12 @@ int	certs_good(const char **why);
 void	certs_use(void);
 /* A connection of the n-th listener; NULL: it has no certificate. */
 SSL	*certs_begin(unsigned listener);
+/* Does what was put aside say who signs the certificates of other members? */
+int	certs_has_peers(void);
+/*
+ * One to another member, whose certificate has to name it; NULL: out of memory,
+ * or that is not known.
+ */
+SSL	*certs_reach(const char *member);
 
 #endif

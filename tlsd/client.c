@@ -18,9 +18,12 @@
 #include "certs.h"
 #include "client.h"
 #include "doors.h"
+#include "imsg/imsg.h"
 #include "imsg/msg.h"
 #include "metrics/count.h"
+#include "net/brought.h"
 #include "proc/proc.h"
+#include "reason.h"
 
 #define BUCKETS		4096	/* a power of two */
 #define FDS_OWN		96	/* channels, listeners, log */
@@ -33,6 +36,7 @@ static void	client_handshake(struct client *);
 static void	doors_came(void);
 static void	door_gone(uint64_t);
 static int	door_ended(uint64_t, uint64_t, int);
+static void	client_reach(uint64_t, uint32_t, int, const char *);
 
 TAILQ_HEAD(clients, client);
 
@@ -54,6 +58,7 @@ static const struct door_ops	to_doors = {
 	.came = doors_came,
 	.ended = door_ended,
 	.gone = door_gone,
+	.reach = client_reach,
 };
 
 void
@@ -76,10 +81,13 @@ conns_most(void)
 	return (clients.most);
 }
 
+/* Who comes where only members do, and is none, is in the log. */
 static void
 client_fail(struct client *c, unsigned counter, const char *why)
 {
-	count(counter);
+	count(c->out ? CT_TLS_FAIL_MEMBER : counter);
+	if (!c->out && (c->flags & LISTEN_PEER))
+		brought_note(&c->peer, "TLS", why);
 	client_close(c, why, 0);
 }
 
@@ -133,6 +141,23 @@ client_plain(struct client *c)
 	    EV_WRITE | EV_PERSIST, client_event, c);
 }
 
+/* It is one of ours now. */
+static void
+client_begin(struct client *c, int fd, uint64_t ms)
+{
+	c->net.fd = fd;
+	c->plain = -1;
+	c->id = ++clients.last;
+	c->sign.ready = client_signed;
+	c->sign.arg = c;
+	client_events(c);
+	TAILQ_INSERT_TAIL(&clients.live, c, entry);
+	LIST_INSERT_HEAD(&clients.by_id[c->id % BUCKETS], c, by_id);
+	clients.n++;
+	gauge_move(CT_TLS_NEW, 1);
+	client_deadline(c, ms);
+}
+
 void
 client_new(int fd, unsigned listener, uint32_t flags, const struct addr *a,
     int trusted)
@@ -154,20 +179,50 @@ client_new(int fd, unsigned listener, uint32_t flags, const struct addr *a,
 		close(fd);
 		return;
 	}
-	c->net.fd = fd;
-	c->plain = -1;
-	c->id = ++clients.last;
 	c->flags = flags;
 	c->peer = *a;
-	c->sign.ready = client_signed;
-	c->sign.arg = c;
-	client_events(c);
-	TAILQ_INSERT_TAIL(&clients.live, c, entry);
-	LIST_INSERT_HEAD(&clients.by_id[c->id % BUCKETS], c, by_id);
-	clients.n++;
-	gauge_move(CT_TLS_NEW, 1);
-	client_deadline(c, CLIENT_HANDSHAKE_MS);
+	if (flags & LISTEN_PEER) {
+		/* As certs_reach() is, and takes no ticket. */
+		(void)SSL_set_min_proto_version(c->net.ssl, TLS1_3_VERSION);
+		(void)SSL_set_num_tickets(c->net.ssl, 0);
+	}
+	client_begin(c, fd, CLIENT_HANDSHAKE_MS);
 	client_watch(c);
+}
+
+/*
+ * To another member of a cluster, on a connection that dialerd has made and authd
+ * has granted to a proxyd. It shows no certificate of ours: that we are a member is
+ * what the header under the cluster's secret proves, which comes first inside.
+ */
+static void
+client_reach(uint64_t door, uint32_t asked, int fd, const char *member)
+{
+	struct client	*c = calloc(1, sizeof(*c));
+	struct seat	*s;
+
+	if (c != NULL && clients.n + clients.others >= conns_most() &&
+	    (s = crowd_spare(clock_ms())) != NULL)
+		client_fail(client_of(s), CT_TLS_FAIL_ROOM, "makes room");
+	if (c == NULL || clients.n + clients.others >= conns_most() ||
+	    (c->net.ssl = certs_reach(member)) == NULL ||
+	    SSL_set_fd(c->net.ssl, fd) != 1) {
+		if (c != NULL)
+			SSL_free(c->net.ssl);
+		ERR_clear_error();
+		free(c);
+		count(CT_TLS_FAIL_MEMBER);
+		imsg_close_fd(fd);
+		doors_failed(door, asked, "TLS: tlsd has no room");
+		return;
+	}
+	c->out = 1;
+	c->door = door;
+	c->asked = asked;
+	client_begin(c, fd, CLIENT_REACH_MS);
+	client_handshake(c);
+	if (c->state != CLIENT_DEAD)
+		client_watch(c);
 }
 
 static void
@@ -229,7 +284,10 @@ client_expired(void *arg)
 	struct client	*c = arg;
 
 	if (c->state == CLIENT_HANDSHAKE)
-		client_fail(c, CT_TLS_FAIL_SLOW, "no handshake in time");
+		client_fail(c, CT_TLS_FAIL_SLOW, c->out ?
+		    "TLS: no handshake in time" : "no handshake in time");
+	else if (c->state == CLIENT_QUIET && (c->flags & LISTEN_PEER))
+		client_fail(c, CT_TLS_FAIL_HEADER, "nothing was said in time");
 	else if (c->state == CLIENT_OPEN)
 		client_close(c, "nobody said how it ended", 1);
 	else
@@ -266,6 +324,10 @@ handshake_over(struct client *c)
 	    SSL_get_version(c->net.ssl), SSL_get_cipher(c->net.ssl),
 	    resumed ? ", resumed" : "");
 	(void)SSL_clear_mode(c->net.ssl, SSL_MODE_ASYNC);
+	if (c->out) {
+		clients.ops->reached(c);
+		return;
+	}
 	c->state = CLIENT_QUIET;
 	client_deadline(c, CLIENT_QUIET_MS);
 	/* What was said in the same flight is here already. */
@@ -280,7 +342,10 @@ handshake_failed(struct client *c, int error, int saved)
 	const char	*why = ERR_reason_error_string(e);
 
 	ERR_clear_error();
-	if (c->sign.state == SIGN_FAILED)
+	if (c->out)
+		client_fail(c, CT_TLS_FAIL_MEMBER, tls_reason(c->net.ssl, why != NULL ?
+		    why : saved != 0 ? strerror(saved) : NULL));
+	else if (c->sign.state == SIGN_FAILED)
 		client_fail(c, CT_TLS_FAIL_UNSIGNED, "not signed");
 	else if (error == SSL_ERROR_SYSCALL || error == SSL_ERROR_ZERO_RETURN ||
 	    ERR_GET_REASON(e) == SSL_R_UNEXPECTED_EOF_WHILE_READING)
@@ -372,8 +437,8 @@ door_gone(uint64_t door)
 
 	for (c = TAILQ_FIRST(&clients.live); c != NULL; c = next) {
 		next = TAILQ_NEXT(c, entry);
-		if (c->state == CLIENT_OPEN && c->door == door &&
-		    c->plain_eof && !c->said)
+		if (c->door == door && (c->state == CLIENT_OPEN ?
+		    c->plain_eof && !c->said : c->asked != 0))
 			client_close(c, "its proxyd has gone", 1);
 	}
 }
@@ -440,14 +505,19 @@ client_release(struct client *c)
 void
 client_close(struct client *c, const char *why, int reset)
 {
+	uint32_t	asked = c->asked;
+
 	if (c->state == CLIENT_DEAD)
 		return;
 	if (c->in_job) {
 		c->doomed = 1;		/* from under its own handshake */
 		return;
 	}
+	c->asked = 0;
 	log_debug("connection %llu: closed: %s", (unsigned long long)c->id,
 	    why);
+	if (asked != 0)
+		doors_failed(c->door, asked, why);
 	client_unwind(c);
 	gauge_move(c->plain == -1 ? CT_TLS_NEW : CT_TLS_OPEN, -1);
 	c->state = CLIENT_DEAD;
@@ -463,7 +533,10 @@ client_close(struct client *c, const char *why, int reset)
 	client_release(c);
 	if (reset)
 		client_reset(c->net.fd);
-	close(c->net.fd);
+	if (c->out)
+		imsg_close_fd(c->net.fd);	/* others had it before */
+	else
+		close(c->net.fd);
 	LIST_REMOVE(c, by_id);
 	TAILQ_REMOVE(&clients.live, c, entry);
 	TAILQ_INSERT_TAIL(&clients.dead, c, entry);
@@ -479,7 +552,8 @@ client_reap(void)
 		TAILQ_REMOVE(&clients.dead, c, entry);
 		free(c);
 	}
-	if ((clients.stopping || clients.shut) && clients.n == 0) {
+	if (clients.n == 0 && (clients.stopping ||
+	    (clients.shut && !doors_need_us()))) {
 		clients.stopping = clients.shut = 0;	/* we come again */
 		proc_exit(0);
 	}

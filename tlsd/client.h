@@ -17,7 +17,8 @@
 
 /*
  * One connection: TLS on one side, and once something has come out of that, a
- * socketpair on the other, whose far end a proxyd has.
+ * socketpair on the other, whose far end a proxyd has. One to another member of a
+ * cluster is its proxyd's as soon as TLS runs.
  */
 
 enum client_state {
@@ -29,6 +30,7 @@ enum client_state {
 };
 
 #define CLIENT_HANDSHAKE_MS	10000
+#define CLIENT_REACH_MS		3000	/* of one to another member */
 #define CLIENT_QUIET_MS		10000	/* as for a head, at proxyd's door */
 #define CLIENT_LINGER_MS		3000
 #define CLIENT_WORD_MS		1000	/* from an end to PLAIN_END */
@@ -45,7 +47,8 @@ struct client {
 	/* set once */
 	uint64_t		 id;
 	uint32_t		 flags;		/* LISTEN_* */
-	struct addr		 peer;
+	int			 out;		/* to another member */
+	struct addr		 peer;		/* of one that came */
 	struct event		 ev_net_read, ev_net_write, ev_plain_read,
 				 ev_plain_write;
 	struct timer		 timer;
@@ -54,6 +57,7 @@ struct client {
 	struct sock		 net;
 	int			 plain;		/* -1: none yet */
 	uint64_t		 door;		/* who has the far end */
+	uint32_t		 asked;		/* waits for it; 0: not any more */
 	struct sign		 sign;
 	struct seat		 seat;
 	struct rest		 to_net, to_plain;
@@ -72,6 +76,8 @@ struct client_ops {
 	void	(*flush)(struct client *);	/* what waits can go on */
 	/* Proxyd's side has ended, and it is known how. */
 	void	(*ended)(struct client *);
+	/* TLS runs with another member. */
+	void	(*reached)(struct client *);
 };
 
 /* Once, before the loop. `ops` lives on. */

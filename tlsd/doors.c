@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: ISC */
 #include <sys/queue.h>
 
+#include <fcntl.h>
 #include <stdlib.h>
 
 #include "base/log.h"
 #include "doors.h"
 #include "imsg/imsg.h"
 #include "imsg/msg.h"
+#include "proc/conf.h"
 #include "proc/proc.h"
 
 struct door {
@@ -14,19 +16,23 @@ struct door {
 	struct chan		*chan;
 	uint64_t		 instance;
 	int			 leaving;	/* wants no more */
+	unsigned		 asked;		/* what it waits for */
 };
 
 static struct {
 	TAILQ_HEAD(, door)	 all;
 	const struct door_ops	*ops;
+	int			 left;		/* we leave */
 } doors = { .all = TAILQ_HEAD_INITIALIZER(doors.all) };
 
 static int	on_end(struct chan *, struct imsg *);
 static int	on_leave(struct chan *, struct imsg *);
+static int	on_secure(struct chan *, struct imsg *);
 
 static const struct dispatch	table[] = {
 	{ IMSG_PLAIN_END, R_PROXYD, S_ANY, 0, on_end },
 	{ IMSG_PLAIN_LEAVE, R_PROXYD, S_ANY, 0, on_leave },
+	{ IMSG_SECURE, R_PROXYD, S_ANY, MF_REQUEST, on_secure },
 };
 
 void
@@ -54,6 +60,27 @@ on_leave(struct chan *c, struct imsg *m)
 	if (get_plain_leave(m) == -1)
 		return (-1);
 	d->leaving = 1;
+	return (0);
+}
+
+/* A socket that waits is made one that does not. */
+static int
+on_secure(struct chan *c, struct imsg *m)
+{
+	struct msg_secure	 in;
+	struct door		*d = chan_arg(c);
+	int			 fl;
+
+	if (get_secure(m, &in) == -1 || m->fd == -1 || in.member[0] == '\0' ||
+	    proc_conf()->cluster_ca_file[0] == '\0' ||
+	    (fl = fcntl(m->fd, F_GETFL)) == -1 ||
+	    fcntl(m->fd, F_SETFL, fl | O_NONBLOCK) == -1)
+		return (-1);
+	if (d->asked++ >= REACHES_MAX) {
+		doors_failed(d->instance, m->id, "too many are being secured");
+		return (0);
+	}
+	doors.ops->reach(d->instance, m->id, m_take_fd(m), in.member);
 	return (0);
 }
 
@@ -87,8 +114,21 @@ doors_peer(int fd, uint64_t instance, unsigned protocol)
 	chan_hear(d->chan, protocol);
 	d->instance = instance;
 	TAILQ_INSERT_TAIL(&doors.all, d, entry);
+	if (doors.left)
+		(void)say_secure_leave(d->chan, 0);
 	doors.ops->came();
 	return (0);
+}
+
+static struct door *
+door_find(uint64_t door)
+{
+	struct door	*d;
+
+	TAILQ_FOREACH(d, &doors.all, entry)
+		if (d->instance == door)
+			break;
+	return (d);
 }
 
 int
@@ -122,17 +162,58 @@ doors_give(int fd, const struct msg_plain *what)
 int
 doors_hear(uint64_t door)
 {
-	struct door	*d;
+	struct door	*d = door_find(door);
 
-	TAILQ_FOREACH(d, &doors.all, entry)
-		if (d->instance == door)
-			break;
 	if (d == NULL)
 		return (0);
 	chan_pump(d->chan);
 	/* It may have ended by what it said. */
+	return (door_find(door) != NULL);
+}
+
+void
+doors_reached(uint64_t door, uint32_t asked, int fd, uint64_t id)
+{
+	struct door	*d = door_find(door);
+
+	if (d == NULL) {
+		imsg_close_fd(fd);
+		return;
+	}
+	d->asked--;
+	(void)say_secured(d->chan, asked, fd, &(struct msg_secured){
+	    .id = id });
+}
+
+void
+doors_failed(uint64_t door, uint32_t asked, const char *why)
+{
+	struct door	*d = door_find(door);
+
+	if (d == NULL)
+		return;
+	d->asked--;
+	(void)say_secure_failed(d->chan, asked, -1,
+	    &(struct msg_secure_failed){ .why = why });
+}
+
+void
+doors_leave(void)
+{
+	struct door	*d;
+
+	doors.left = 1;
 	TAILQ_FOREACH(d, &doors.all, entry)
-		if (d->instance == door)
-			break;
-	return (d != NULL);
+		(void)say_secure_leave(d->chan, 0);
+}
+
+int
+doors_need_us(void)
+{
+	const struct door	*d;
+
+	TAILQ_FOREACH(d, &doors.all, entry)
+		if (d->leaving && proc_conf()->cluster_ca_file[0] != '\0')
+			return (1);
+	return (0);
 }

@@ -126,11 +126,10 @@ pump_net(struct client *c)
 		net_again(c);
 }
 
-/* A socketpair, one end to a proxyd. 0, or -1: closed. */
+/* A socketpair, whose other end is for a proxyd. -1: closed. */
 static int
-give(struct client *c)
+far_end(struct client *c)
 {
-	char	addr[ADDR_SIZE];
 	int	sv[2];
 
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0,
@@ -138,12 +137,24 @@ give(struct client *c)
 		client_close(c, strerror(errno), 0);
 		return (-1);
 	}
-	addr_print(&c->peer, addr);
 	c->plain = sv[0];
 	client_plain(c);
 	gauge_move(CT_TLS_NEW, -1);
 	gauge_move(CT_TLS_OPEN, 1);
-	c->door = doors_give(sv[1], &(struct msg_plain){ .id = c->id,
+	return (sv[1]);
+}
+
+/* It goes to a proxyd. 0, or -1: closed. */
+static int
+give(struct client *c)
+{
+	char	addr[ADDR_SIZE];
+	int	fd = far_end(c);
+
+	if (fd == -1)
+		return (-1);
+	addr_print(&c->peer, addr);
+	c->door = doors_give(fd, &(struct msg_plain){ .id = c->id,
 	    .flags = c->flags, .addr = addr });
 	if (c->door == 0) {
 		client_close(c, "no proxyd", 0);
@@ -176,6 +187,23 @@ pump_open(struct client *c)
 	explicit_bzero(piece, (size_t)n);
 	if (c->state == CLIENT_OPEN && sock_pending(&c->net) &&
 	    c->to_plain.len == 0)
+		net_again(c);
+}
+
+/* Its proxyd waits for it. What the other side has said already is kept. */
+static void
+pump_reached(struct client *c)
+{
+	uint32_t	asked = c->asked;
+	int		fd = far_end(c);
+
+	if (fd == -1)
+		return;
+	c->state = CLIENT_OPEN;
+	c->asked = 0;
+	timer_del(&c->timer);
+	doors_reached(c->door, asked, fd, c->id);
+	if (sock_pending(&c->net))
 		net_again(c);
 }
 
@@ -285,4 +313,5 @@ const struct client_ops	pump = {
 	.plain = pump_plain,
 	.flush = pump_flush,
 	.ended = pump_ended,
+	.reached = pump_reached,
 };

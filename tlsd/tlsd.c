@@ -9,7 +9,8 @@
  * handshake (certs.c says with which certificate, far.c is the key that is elsewhere,
  * tickets.c what spares one), and when the client has said something, a
  * socketpair to a proxyd, through which pump.c moves bytes to and fro. Whose a
- * request is, proxyd decides, as for a connection of its own.
+ * request is, proxyd decides, as for a connection of its own. The other way round
+ * it is TLS to a member of a cluster, on a connection that a proxyd brings.
  */
 #include <sys/resource.h>
 
@@ -61,11 +62,14 @@ on_peer(int fd, int role, uint64_t instance, unsigned protocol)
 	    role == ROLE_PROXYD ? doors_peer(fd, instance, protocol) : -1);
 }
 
+/* At the start, and at a RELOAD: what the parent has given before it counts. */
 static int
 judge(const struct conf *conf, const char **why)
 {
-	return (trusted_judge(conf, why) == -1 || certs_good(why) == -1 ? -1 :
-	    0);
+	if (trusted_judge(conf, why) == -1 || certs_good(why) == -1)
+		return (-1);
+	*why = "peer tls ca file: it has not come";
+	return (conf->cluster_ca_file[0] == '\0' || certs_has_peers() ? 0 : -1);
 }
 
 static void
@@ -112,6 +116,7 @@ static void
 leave(uint32_t seconds)
 {
 	(void)seconds;
+	doors_leave();
 	timer_init(&doors, leave_doors, NULL);
 	timer_set(&doors, LEAVE_DOORS_MS);
 }

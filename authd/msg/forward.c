@@ -33,6 +33,8 @@ struct going {
 	struct asker		 asker;
 	struct call		 call;
 	struct peerhead		 head;
+	uint8_t			 said[PEER_HEAD_MAX];	/* as bytes, in TLS */
+	size_t			 len;
 	char			 member[MEMBER_SIZE];
 };
 
@@ -181,7 +183,7 @@ going_end(struct going *g, int fd, const char *why)
 	} else if (c != NULL) {
 		member_forwarded(1);
 		(void)say_forwarded(c, g->asker.id, fd,
-		    &(struct msg_forwarded){ .end_ = 0 });
+		    &(struct msg_forwarded){ .head = { g->said, g->len } });
 	} else
 		imsg_close_fd(fd);
 	call_cancel(&g->call);
@@ -190,18 +192,24 @@ going_end(struct going *g, int fd, const char *why)
 	free(g);
 }
 
-/* The first bytes; a new socket has room for them. */
+/*
+ * The first bytes, for which a new socket has room. Where there is TLS between
+ * members they are for proxyd to say in it.
+ */
 static void
 going_connected(struct going *g, int fd)
 {
-	uint8_t	b[PEER_HEAD_MAX];
-	long	len = peerhead_make(b, &g->head, g->member, member_now());
+	long	len = peerhead_make(g->said, &g->head, g->member,
+		    member_now());
+	int	tls = proc_conf()->cluster_ca_file[0] != '\0';
 
-	if (len == -1 || send(fd, b, (size_t)len, MSG_NOSIGNAL) != len) {
+	if (len == -1 || (!tls && send(fd, g->said, (size_t)len,
+	    MSG_NOSIGNAL) != len)) {
 		imsg_close_fd(fd);
 		going_end(g, -1, "its header could not be written");
 		return;
 	}
+	g->len = tls ? (size_t)len : 0;
 	going_end(g, fd, NULL);
 }
 

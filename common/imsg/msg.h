@@ -162,8 +162,11 @@ enum key_kind { KEY_JWT = 1, KEY_STORE, KEY_CA, KEY_REDIS, KEY_INTERNAL,
 
 /* Public keys, as JWK_KEY has them: RFC 7518, 6; RFC 8037, 2. */
 enum jwk_kind { JWK_RSA = 1, JWK_P256, JWK_P384, JWK_ED25519 };
-/* CERT: a chain of certificates, or the key of the first of them. */
-enum cert_kind { CERT_CHAIN = 1, CERT_KEY };
+/*
+ * CERT: a chain of certificates, the key of the first of them; certificates of
+ * who has to have signed those of other members.
+ */
+enum cert_kind { CERT_CHAIN = 1, CERT_KEY, CERT_CA };
 /* Users: with credentials, or without any. */
 enum report_kind { REPORT_DIAGNOSTICS = 1, REPORT_USERS, REPORT_USERS_BARE };
 

@@ -15,6 +15,7 @@
 #include "base/log.h"
 #include "base/rate.h"
 #include "brought.h"
+#include "imsg/imsg.h"
 #include "imsg/msg.h"
 #include "proc/trusted.h"
 #include "proxyhead.h"
@@ -32,6 +33,7 @@ struct waits {
 	unsigned		 n;
 	uint32_t		 flags;
 	struct addr		 from;
+	struct plain		 plain;
 	struct event		 ev;
 	struct timer		 timer;
 	size_t			 len, size;	/* of what was read */
@@ -55,29 +57,32 @@ brought_init(struct event_base *base, const struct brought_ops *ops)
 		fatal("out of memory");
 }
 
-/* Once for each source and reason in an hour, and so many of all a minute. */
-static void
-refused_log(const struct addr *from, const char *why)
+void
+brought_note(const struct addr *from, const char *in, const char *why)
 {
 	char		text[ADDR_SIZE], key[ADDR_SIZE + 128];
 	uint32_t	retry;
 
 	addr_key(from, text);
-	snprintf(key, sizeof(key), "%s %s", text, why);
+	snprintf(key, sizeof(key), "%s %s %s", text, in, why);
 	if (rate_peek(all.logged, "", LINES, &retry) == -1 ||
 	    rate_hit(all.logged, key, 1, SOURCE_MS, &retry) == -1)
 		return;
 	(void)rate_hit(all.logged, "", LINES, LINES_MS, &retry);
 	addr_print(from, text);
-	log_warnx("%s: refused: %s", text, why);
+	log_warnx("%s: refused: %s%s%s", text, in, in[0] != '\0' ? ": " : "",
+	    why);
 }
 
 void
-brought_refuse(int fd, const struct addr *from, const char *why)
+brought_refuse(int fd, const struct plain *plain, const struct addr *from,
+    const char *why)
 {
-	refused_log(from, why);
-	close(fd);
-	all.ops->refused();
+	static const struct plain	none;
+
+	brought_note(from, "", why);
+	all.ops->refused(plain != NULL ? plain : &none);
+	imsg_close_fd(fd);	/* of a tlsd's, it may be */
 }
 
 /* No longer one that waits; its socket. */
@@ -100,8 +105,9 @@ static void
 waits_refuse(struct waits *w, const char *why)
 {
 	struct addr	from = w->from;
+	struct plain	plain = w->plain;
 
-	brought_refuse(waits_end(w), &from, why);
+	brought_refuse(waits_end(w), &plain, &from, why);
 }
 
 static void
@@ -118,7 +124,7 @@ static void
 waits_peer(struct waits *w, const struct proxyhead *h)
 {
 	struct addr	 from = w->from;
-	uint32_t	 flags = w->flags;
+	struct plain	 plain = w->plain;
 	uint8_t		*p = w->p;
 	size_t		 len = w->len;
 
@@ -127,7 +133,7 @@ waits_peer(struct waits *w, const struct proxyhead *h)
 		return;
 	}
 	w->p = NULL;
-	all.ops->peer(waits_end(w), flags, &from, h, p, len);
+	all.ops->peer(waits_end(w), &plain, &from, h, p, len);
 	free(p);
 }
 
@@ -214,23 +220,26 @@ make_room(void)
 }
 
 void
-brought(int fd, unsigned n, uint32_t flags, const struct addr *from)
+brought(int fd, unsigned n, uint32_t flags, const struct addr *from,
+    const struct plain *plain)
 {
 	struct waits	*w;
 
 	if (!(flags & LISTEN_PEER) && !trusted_has(from)) {
-		brought_refuse(fd, from, "not of a network of \"trusted proxy\"");
+		brought_refuse(fd, plain, from, "not of a network of \"trusted proxy\"");
 		return;
 	}
 	make_room();
 	if ((w = calloc(1, sizeof(*w))) == NULL) {
-		brought_refuse(fd, from, "out of memory");
+		brought_refuse(fd, plain, from, "out of memory");
 		return;
 	}
 	w->fd = fd;
 	w->n = n;
 	w->flags = flags;
 	w->from = *from;
+	if (plain != NULL)
+		w->plain = *plain;
 	event_assign(&w->ev, all.base, fd, EV_READ | EV_PERSIST, waits_read, w);
 	timer_init(&w->timer, waits_expired, w);
 	TAILQ_INSERT_TAIL(&all.waiting, w, entry);
@@ -246,5 +255,5 @@ brought_stop(void)
 	struct waits	*w;
 
 	while ((w = TAILQ_FIRST(&all.waiting)) != NULL)
-		close(waits_end(w));
+		imsg_close_fd(waits_end(w));
 }

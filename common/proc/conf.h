@@ -227,6 +227,9 @@ enum conf_unit { UNIT_COUNT, UNIT_SECONDS, UNIT_BYTES, UNIT_BOOL };
 	X(cluster_address, PEER_SIZE, "", R_AUTHD, "peer address")	\
 	X(cluster_secret_file, 1024, "", R_PARENT,			\
 	    "cluster ... secret file")					\
+	X(cluster_ca_file, 1024, "",					\
+	    R_PARENT | R_AUTHD | R_PROXYD | R_TLSD,			\
+	    "peer tls ca file")						\
 	X(control_path, 104, RELAYD_SOCKET, R_PARENT,			\
 	    "control socket")						\
 	X(looking_path, 104, "", R_PARENT,				\

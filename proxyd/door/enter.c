@@ -6,6 +6,7 @@
 #include "imsg/imsg.h"
 #include "limits.h"
 #include "peer.h"
+#include "plain.h"
 #include "metrics/count.h"
 #include "net/brought.h"
 #include "net/listen.h"
@@ -24,15 +25,28 @@ static void
 enter_here(int fd, unsigned n, uint32_t flags, const struct addr *a)
 {
 	if (flags & (LISTEN_PROXY | LISTEN_PEER))
-		brought(fd, n, flags, a);
+		brought(fd, n, flags, a, NULL);
 	else
 		enter(fd, flags, a, NULL);
 }
 
-static void
-enter_refused(void)
+void
+enter_plain(int fd, uint32_t flags, const struct addr *a,
+    const struct plain *from)
 {
+	if (flags & LISTEN_PEER)
+		brought(fd, 0, flags, a, from);
+	else
+		enter(fd, flags, a, from);
+}
+
+static void
+enter_refused(const struct plain *from)
+{
+	struct plain	p = *from;
+
 	count(CT_DROP_HEADER);
+	plain_end(&p, 0);
 }
 
 void

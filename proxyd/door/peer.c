@@ -21,6 +21,7 @@
 struct came {
 	struct call	call;
 	int		fd;
+	struct plain	plain;
 	struct addr	from, client;
 };
 
@@ -47,15 +48,15 @@ has_failed(const struct addr *from)
 }
 
 static void
-refuse(int fd, const struct addr *from, const char *why)
+refuse(struct came *k, const char *why)
 {
 	char		key[ADDR_SIZE];
 	uint32_t	retry;
 
-	addr_key(from, key);
+	addr_key(&k->from, key);
 	if (refused != NULL || (refused = rate_new(SOURCES)) != NULL)
 		(void)rate_hit(refused, key, PEER_REFUSED, REFUSED_MS, &retry);
-	brought_refuse(fd, from, why);
+	brought_refuse(k->fd, &k->plain, &k->from, why);
 }
 
 static int
@@ -70,38 +71,40 @@ came_said(struct chan *c, struct imsg *m, void *arg)
 	r = m == NULL ? 0 : get_peer_head_said(m, &in);
 	limits_fds(-1);
 	if (m == NULL || r == -1)
-		brought_refuse(k->fd, &k->from, "authd does not answer");
+		brought_refuse(k->fd, &k->plain, &k->from,
+		    "authd does not answer");
 	else if (in.why[0] != '\0') {
 		log_escape(why, sizeof(why), in.why, strlen(in.why));
-		refuse(k->fd, &k->from, why);
+		refuse(k, why);
 	} else
-		enters(k->fd, (in.flags & LISTEN_ALONG) | LISTEN_FORWARDED,
-		    &k->client, NULL);
+		enters(k->fd, (in.flags & LISTEN_ALONG) | LISTEN_FORWARDED |
+		    (k->plain.id != 0 ? LISTEN_TLS : 0), &k->client,
+		    k->plain.id != 0 ? &k->plain : NULL);
 	free(k);
 	return (r);
 }
 
 void
-peer_came(int fd, uint32_t flags, const struct addr *from,
+peer_came(int fd, const struct plain *plain, const struct addr *from,
     const struct proxyhead *h, const uint8_t *head, size_t len)
 {
 	struct chan	*c = link_chan();
 	struct came	*k;
 	uint32_t	 id;
 
-	(void)flags;
 	if (has_failed(from) || len > PEER_HEAD_MAX) {
-		brought_refuse(fd, from, len > PEER_HEAD_MAX ?
+		brought_refuse(fd, plain, from, len > PEER_HEAD_MAX ?
 		    "no header of a member" : "too many wrong headers");
 		return;
 	}
 	if ((k = calloc(1, sizeof(*k))) == NULL ||
 	    (id = call_start(&k->call, c, ASK_MS, came_said, k)) == 0) {
 		free(k);
-		brought_refuse(fd, from, "authd is not there");
+		brought_refuse(fd, plain, from, "authd is not there");
 		return;
 	}
 	k->fd = fd;
+	k->plain = *plain;
 	k->from = *from;
 	k->client = h->client;
 	limits_fds(1);

@@ -22,7 +22,7 @@ struct proxyhead;
 void	peer_init(void (*came)(int fd, uint32_t flags, const struct addr *,
 	    const struct plain *from));
 /* One has said its header (fd taken). */
-void	peer_came(int fd, uint32_t flags, const struct addr *from,
+void	peer_came(int fd, const struct plain *, const struct addr *from,
 	    const struct proxyhead *, const uint8_t *head, size_t len);
 
 #endif

@@ -13,19 +13,24 @@
 #include "proc/proc.h"
 
 struct tlsd {
-	LIST_ENTRY(tlsd)	 entry;
+	TAILQ_ENTRY(tlsd)	 entry;		/* whose turn it is, first */
 	struct chan		*chan;
+	int			 leaves;
 };
 
-static LIST_HEAD(, tlsd)	tlsds = LIST_HEAD_INITIALIZER(tlsds);
+static TAILQ_HEAD(, tlsd)	tlsds = TAILQ_HEAD_INITIALIZER(tlsds);
 static int			stopped, leaving;
 static void			(*came)(int, uint32_t, const struct addr *,
 				    const struct plain *);
 
 static int	on_plain(struct chan *, struct imsg *);
+static int	on_secure_leave(struct chan *, struct imsg *);
 
 static const struct dispatch	table[] = {
 	{ IMSG_PLAIN, R_TLSD, S_ANY, 0, on_plain },
+	{ IMSG_SECURED, R_TLSD, S_ANY, MF_ANSWER, NULL },
+	{ IMSG_SECURE_FAILED, R_TLSD, S_ANY, MF_ANSWER, NULL },
+	{ IMSG_SECURE_LEAVE, R_TLSD, S_ANY, 0, on_secure_leave },
 };
 
 void
@@ -43,7 +48,7 @@ tlsd_closed(struct chan *c, int offence, const char *reason)
 	if (offence)
 		log_warnx("tlsd %llu: %s",
 		    (unsigned long long)chan_instance(c), reason);
-	LIST_REMOVE(t, entry);
+	TAILQ_REMOVE(&tlsds, t, entry);
 	chan_free(c);
 	free(t);
 }
@@ -62,7 +67,7 @@ plain_peer(int fd, int role, uint64_t instance, unsigned protocol)
 	chan_speak(t->chan, protocol);
 	chan_hear(t->chan, protocol);
 	chan_set_instance(t->chan, instance);
-	LIST_INSERT_HEAD(&tlsds, t, entry);
+	TAILQ_INSERT_HEAD(&tlsds, t, entry);
 	if (leaving)
 		(void)say_plain_leave(t->chan, 0);
 	return (0);
@@ -74,7 +79,7 @@ plain_leave(void)
 	struct tlsd	*t;
 
 	leaving = 1;
-	LIST_FOREACH(t, &tlsds, entry)
+	TAILQ_FOREACH(t, &tlsds, entry)
 		(void)say_plain_leave(t->chan, 0);
 }
 
@@ -84,7 +89,15 @@ plain_stop(void)
 	stopped = 1;
 }
 
-/* What it says of its listener goes so far as a listener with tls can. */
+/* What it may say of its listener: as much as one with tls can be. */
+static int
+is_of_tls(uint32_t flags)
+{
+	return ((flags & LISTEN_TLS) && (flags == (LISTEN_TLS | LISTEN_PEER) ||
+	    !(flags & ~(uint32_t)(LISTEN_TLS | LISTEN_TUNNEL | LISTEN_PAIR |
+	    LISTEN_RELAY | LISTEN_ONLY | LISTEN_UNNAMED))));
+}
+
 static int
 on_plain(struct chan *c, struct imsg *m)
 {
@@ -94,9 +107,7 @@ on_plain(struct chan *c, struct imsg *m)
 	int			fl;
 
 	if (get_plain(m, &in) == -1 || m->fd == -1 || in.id == 0 ||
-	    !(in.flags & LISTEN_TLS) ||
-	    (in.flags & ~(uint32_t)(LISTEN_TLS | LISTEN_TUNNEL |
-	    LISTEN_PAIR | LISTEN_RELAY | LISTEN_ONLY | LISTEN_UNNAMED)) ||
+	    !is_of_tls(in.flags) ||
 	    addr_parse(&a, in.addr, strlen(in.addr)) == -1)
 		return (-1);
 	from.id = in.id;
@@ -116,10 +127,46 @@ plain_end(struct plain *p, int clean)
 
 	if (p->id == 0)
 		return;
-	LIST_FOREACH(t, &tlsds, entry)
+	TAILQ_FOREACH(t, &tlsds, entry)
 		if (chan_instance(t->chan) == p->tlsd)
 			(void)say_plain_end(t->chan, 0, -1,
 			    &(struct msg_plain_end){ .id = p->id,
 			    .clean = (uint8_t)clean });
 	memset(p, 0, sizeof(*p));
+}
+
+/* To other members. */
+
+static int
+on_secure_leave(struct chan *c, struct imsg *m)
+{
+	struct tlsd	*t = chan_arg(c);
+
+	if (get_secure_leave(m) == -1)
+		return (-1);
+	t->leaves = 1;
+	return (0);
+}
+
+/* One that leaves stays for those of us that do as well. */
+int
+plain_secure(struct call *k, int fd, const char *member, chan_done_fn done,
+    void *arg)
+{
+	struct tlsd	*t;
+	uint32_t	 id = 0;
+
+	TAILQ_FOREACH(t, &tlsds, entry)
+		if ((leaving || !t->leaves) && (id = call_start(k, t->chan,
+		    SECURE_MS, done, arg)) != 0)
+			break;
+	if (t == NULL) {
+		imsg_close_fd(fd);
+		return (-1);
+	}
+	TAILQ_REMOVE(&tlsds, t, entry);
+	TAILQ_INSERT_TAIL(&tlsds, t, entry);
+	(void)say_secure(t->chan, id, fd, &(struct msg_secure){
+	    .member = member });
+	return (0);
 }

@@ -4,16 +4,13 @@
 
 #include <stdint.h>
 
-/* Connections that a tlsd has: what comes out of TLS, on a socketpair. */
+#include "imsg/call.h"
+#include "net/brought.h"
 
-struct conn;
-
-/* Where one comes from; all zero: not from a tlsd. */
-struct plain {
-	uint64_t	tlsd, id;
-};
-
-struct addr;
+/*
+ * Connections that a tlsd has: what comes out of TLS, on a socketpair; and, the
+ * other way round, to other members of a cluster.
+ */
 
 /* Once: what takes them (listen_came()). */
 void	plain_init(void (*came)(int fd, uint32_t flags, const struct addr *,
@@ -30,5 +27,14 @@ void	plain_leave(void);
  * is to say (1), or it is broken off (0). The first word counts.
  */
 void	plain_end(struct plain *, int clean);
+
+#define SECURE_MS	4000	/* tlsd's own end is before that */
+
+/*
+ * TLS on `fd` (taken), which leads to this member: `done` hears SECURED,
+ * SECURE_FAILED or nothing. 0, or -1: there is no tlsd that could be asked.
+ */
+int	plain_secure(struct call *, int fd, const char *member,
+	    chan_done_fn done, void *arg);
 
 #endif

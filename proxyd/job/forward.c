@@ -60,6 +60,7 @@ struct forward {
 	struct flow		 up, down;
 	struct httphead_scan	 scan;
 	struct mlink		*l;
+	struct reach		 reach;		/* for that */
 };
 
 static void	forward_link(struct forward *);
@@ -129,6 +130,7 @@ forward_end(struct conn *c)
 	struct forward	*f = forward_of(c);
 
 	call_cancel(&f->call);
+	reach_cancel(&f->reach);
 	mlink_free(f->l);
 	free(f->head);
 	free(f);
@@ -483,31 +485,15 @@ forward_go(struct forward *f, struct mlink *l)
 	forward_up(f);
 }
 
-static int
-forward_linked(struct chan *ch, struct imsg *m, void *arg)
+static void
+forward_linked(void *arg, struct mlink *l, const char *why)
 {
-	struct forward			*f = arg;
-	struct msg_forwarded		 yes;
-	struct msg_forward_failed	 no;
-	struct mlink			*l;
-	char				 why[MESSAGE_SIZE];
+	struct forward	*f = arg;
 
-	(void)ch;
-	if (m != NULL && m->type == IMSG_FORWARDED && m->fd != -1 &&
-	    get_forwarded(m, &yes) == 0) {
-		l = mlink_new(m_take_fd(m), f->member, &f->c->addr, f->flags);
-		if (l != NULL)
-			forward_go(f, l);
-		else
-			forward_fail(f, "out of memory");
-		return (0);
-	}
-	if (m != NULL && get_forward_failed(m, &no) == -1)
-		return (-1);
-	if (m != NULL)
-		log_escape(why, sizeof(why), no.why, strlen(no.why));
-	forward_fail(f, m != NULL ? why : "authd does not answer");
-	return (0);
+	if (l != NULL)
+		forward_go(f, l);
+	else
+		forward_fail(f, why);
 }
 
 /* A connection to it: one that waits, or a new one. */
@@ -515,10 +501,7 @@ static void
 forward_link(struct forward *f)
 {
 	struct conn	*c = f->c;
-	struct chan	*ch = link_chan();
 	struct mlink	*l;
-	uint32_t	 id;
-	char		 addr[ADDR_SIZE];
 
 	f->phase = F_LINK;
 	if (!f->retried &&
@@ -527,14 +510,12 @@ forward_link(struct forward *f)
 		forward_go(f, l);
 		return;
 	}
-	addr_print(&c->addr, addr);
-	if ((id = call_start(&f->call, ch, LINK_MS, forward_linked, f)) == 0) {
-		forward_fail(f, "authd is not there");
-		return;
-	}
-	(void)say_forward(ch, id, -1, &(struct msg_forward){
-	    .member = f->member, .addr = addr, .flags = f->flags,
-	    .request = c->request });
+	strlcpy(f->reach.member, f->member, sizeof(f->reach.member));
+	f->reach.client = c->addr;
+	f->reach.flags = f->flags;
+	f->reach.then = forward_linked;
+	f->reach.arg = f;
+	reach_begin(&f->reach, c->request, LINK_MS);
 }
 
 /* It is for here: as if nothing had been. */

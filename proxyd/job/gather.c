@@ -33,7 +33,7 @@
 struct part {
 	struct gather		*g;
 	char			 member[MEMBER_SIZE];
-	struct call		 call;
+	struct reach		 reach;
 	struct mlink		*l;
 	unsigned		 begun:1, over:1, retried:1, has_head:1,
 				 keep:1;
@@ -72,7 +72,7 @@ static void	part_readable(void *);
 static void
 part_drop(struct part *p)
 {
-	call_cancel(&p->call);
+	reach_cancel(&p->reach);
 	mlink_free(p->l);
 	p->l = NULL;
 }
@@ -214,44 +214,20 @@ part_go(struct part *p, struct mlink *l)
 	mlink_reading(l, 1);
 }
 
-static int
-part_linked(struct chan *c, struct imsg *m, void *arg)
+static void
+part_linked(void *arg, struct mlink *l, const char *why)
 {
-	struct part			*p = arg;
-	struct msg_forwarded		 yes;
-	struct msg_forward_failed	 no;
-	struct mlink			*l;
-	char				 why[MESSAGE_SIZE];
-
-	(void)c;
-	if (m != NULL && m->type == IMSG_FORWARDED && m->fd != -1 &&
-	    get_forwarded(m, &yes) == 0) {
-		l = mlink_new(m_take_fd(m), p->member, &p->g->client,
-		    p->g->flags);
-		if (l != NULL)
-			part_go(p, l);
-		else
-			part_end(p, "out of memory");
-		return (0);
-	}
-	if (m != NULL && get_forward_failed(m, &no) == -1) {
-		part_end(p, "authd says what it may not");
-		return (-1);
-	}
-	if (m != NULL)
-		log_escape(why, sizeof(why), no.why, strlen(no.why));
-	part_end(p, m != NULL ? why : "authd does not answer");
-	return (0);
+	if (l != NULL)
+		part_go(arg, l);
+	else
+		part_end(arg, why);
 }
 
 static void
 part_link(struct part *p)
 {
 	struct gather	*g = p->g;
-	struct chan	*ch = link_chan();
 	struct mlink	*l = NULL;
-	uint32_t	 id;
-	char		 addr[ADDR_SIZE];
 
 	if (!p->retried)
 		l = mlink_take(p->member, &g->client, g->flags);
@@ -259,14 +235,12 @@ part_link(struct part *p)
 		part_go(p, l);
 		return;
 	}
-	addr_print(&g->client, addr);
-	if ((id = call_start(&p->call, ch, GATHER_MS, part_linked, p)) == 0) {
-		part_end(p, "authd is not there");
-		return;
-	}
-	(void)say_forward(ch, id, -1, &(struct msg_forward){
-	    .member = p->member, .addr = addr, .flags = g->flags,
-	    .request = g->id });
+	strlcpy(p->reach.member, p->member, sizeof(p->reach.member));
+	p->reach.client = g->client;
+	p->reach.flags = g->flags;
+	p->reach.then = part_linked;
+	p->reach.arg = p;
+	reach_begin(&p->reach, g->id, GATHER_MS);
 }
 
 /* ---- all of them ---- */

@@ -8,10 +8,12 @@ import os
 import shutil
 import signal
 import socket
+import ssl
 import subprocess
 import tempfile
 
 from basics import WAIT, Program, Wire, free_port, until
+from certs import Authority
 from daemon import Relayd
 import postgres
 from redisserver import Redis
@@ -19,10 +21,11 @@ from redisserver import Redis
 
 class Cluster:
     """In a `with`: members by their names. More that is said for all of them is
-    as Relayd has it; `own` says what is one member's."""
+    as Relayd has it; `own` says what is one member's. `tls`: between members,
+    with certificates of `ca`; RELAYD_PEER_TLS says so for all clusters."""
 
     def __init__(self, tap, names="abc", conf="", own=None, wired="",
-                 redis_wired="", **kw):
+                 redis_wired="", tls=None, **kw):
         self.tap = tap
         self.names = list(names)
         self.kw = kw
@@ -37,8 +40,13 @@ class Cluster:
         self.database = self.pg.database()
         self.members = {}
         self.peer = free_port()     # the same for all of them
+        self.tls = "RELAYD_PEER_TLS" in os.environ if tls is None else tls
+        self.ca = self.certs = None
 
     def begin(self):
+        if self.tls:
+            self.certs = tempfile.mkdtemp(prefix="relayd-peers-")
+            self.ca = Authority(self.certs)
         self.redis.start()
         self.secret = self.redis.file("cluster", os.urandom(32).hex())
 
@@ -56,6 +64,8 @@ class Cluster:
         for d in self.members.values():
             d.__exit__(kind, value, tb)
         self.redis.__exit__()
+        if self.certs:
+            shutil.rmtree(self.certs)
         return False
 
     def __getitem__(self, name):
@@ -66,13 +76,30 @@ class Cluster:
             len(self.members)
         return "127.0.1.%d" % (1 + at)
 
+    def says_it_is_at(self, name):
+        """Where the others look for it."""
+        return self.address(name)
+
     def block(self, name):
         """What makes it a member."""
-        at = self.address(name)
+        ca = tls = ""
+        if self.tls:
+            ca = '\tpeer tls ca file "%s"\n' % self.ca.file
+            tls = ' tls {\n\tcert "%s" key "%s"\n}' % self.ca.make(
+                name, [name])
         return ('cluster {\n\tname "%s"\n\tsecret file "%s"\n'
-                '\tpeer address %s port %d\n}\n'
-                'listen on %s port %d peer\n' % (
-                    name, self.secret, at, self.peer, at, self.peer))
+                '\tpeer address %s port %d\n%s}\n'
+                'listen on %s port %d peer%s\n' % (
+                    name, self.secret, self.says_it_is_at(name), self.peer, ca,
+                    self.address(name), self.peer, tls))
+
+    def to_peer(self, name):
+        """A connection to where only members come, as one would make it."""
+        s = socket.create_connection((self.address(name), self.peer), 20)
+        if not self.tls:
+            return s
+        return ssl.create_default_context(cafile=self.ca.file).wrap_socket(
+            s, server_hostname=name, suppress_ragged_eofs=True)
 
     def add(self, name, start=True):
         """One more; what a token was signed with by one all others take."""

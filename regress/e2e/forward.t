@@ -261,9 +261,9 @@ def head(secret, member, client="192.0.2.7", flags=0, age=0, nonce=None):
     return h + mac
 
 
-def says(d, port, text):
+def says(c, d, text):
     """All that a member says to this."""
-    s = socket.create_connection((d.peer, port), 20)
+    s = c.to_peer(d.member)
     s.sendall(text)
     return rest(s)
 
@@ -277,10 +277,10 @@ def strangers(c):
 
     def refused(text, why, what):
         mark = b.log.mark()
-        t.equal(says(b, c.peer, text), b"", what + ": closed")
+        t.equal(says(c, b, text), b"", what + ": closed")
         b.log.wait("refused: " + why, mark)
     good = head(secret, "b")
-    t.ok(says(b, c.peer, good + ask).startswith(b"HTTP/1.1 200"),
+    t.ok(says(c, b, good + ask).startswith(b"HTTP/1.1 200"),
          "who has the secret is let in")
     refused(good + ask, "a header that was here before", "the same again")
     refused(head(secret, "a") + ask, "a header for somebody else",
@@ -293,8 +293,8 @@ def strangers(c):
     refused(b"PROXY TCP4 192.0.2.7 127.0.0.1 1 2\r\n" + ask,
             "no header of a member", "one of any proxy")
     for _ in range(8):
-        says(b, c.peer, head(secret, "a") + ask)
-    says(b, c.peer, head(secret, "b") + ask)
+        says(c, b, head(secret, "a") + ask)
+    says(c, b, head(secret, "b") + ask)
     n = len([x for x in b.log.lines if "a header for somebody else" in x])
     t.ok(1 <= n <= len(b.processes("proxyd")),
          "each proxyd says it once: %d" % n)
@@ -311,10 +311,10 @@ def loops(c, secret):
         ask = ("GET /api/support-sessions/%s/services HTTP/1.1\r\nHost: x\r\n"
                "Authorization: Bearer %s\r\nConnection: close\r\n\r\n" %
                (sid, token)).encode()
-        t.ok(says(a, c.peer, head(secret, "a") + ask).startswith(
+        t.ok(says(c, a, head(secret, "a") + ask).startswith(
             b"HTTP/1.1 200"), "where it is, it is served")
         out = a.ctl("show", "members")
-        got = says(b, c.peer, head(secret, "b") + ask)
+        got = says(c, b, head(secret, "b") + ask)
         t.ok(got.startswith(b"HTTP/1.1 503"), "elsewhere it is not")
         time_of = {m["name"]: m["forwarded_out"] for m in out}
         t.equal({m["name"]: m["forwarded_out"]

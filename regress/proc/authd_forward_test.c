@@ -192,13 +192,41 @@ test_offences(void)
 	    .session = "x", .request = "");
 }
 
-int
-main(void)
+/* Where members have TLS, what authd would write is for proxyd to say in it. */
+static void
+test_tls(void)
 {
-	authd_init();
-	strlcpy(drive_conf.cluster_name, "a", MEMBER_SIZE);
-	strlcpy(drive_conf.cluster_address, "a.test", PEER_SIZE);
-	drive_conf.cluster_port = 7;
+	struct msg_forwarded		 in;
+	struct msg_peer_head_said	 head;
+	struct imsg			*m;
+	uint8_t				 b[256];
+	int				 sv[2], fd;
+	uint32_t			 id = wants(proxyd, "b");
+
+	m = hear_next(dialerd->fd, dial, NULL);
+	stream_pair(sv);
+	say_fd(dialerd->fd, m->id, sv[1], dialed);
+	m = hear_next(proxyd->fd, forwarded, &in);
+	ok(m->id == id && m->fd != -1, "with TLS the proxyd has the connection");
+	fd = m->fd;
+	is_int((long)in.head.len, HEAD_LEN, "and the header beside it");
+	memcpy(b, in.head.p, in.head.len);
+	ok(memcmp(b + 26, "\xff\xff\xc0\x00\x02\x07", 6) == 0,
+	    "of this client");
+	say_id(proxyd->fd, next_id(proxyd), peer_head,
+	    .head = { b, HEAD_LEN });
+	(void)hear_next(proxyd->fd, peer_head_said, &head);
+	ok(strstr(head.why, "for somebody else") != NULL, "a genuine one");
+	close(fd);
+	is_int((long)read(sv[0], b, sizeof(b)), 0, "nothing was said in the "
+	    "clear");
+	close(sv[0]);
+}
+
+/* authd, and who is around it; members by the first one. */
+static void
+begin(int first)
+{
 	authd_start(1);
 	control = drive_spawn(ROLE_CONTROL, 0);
 	proxyd = drive_spawn(ROLE_PROXYD, 0);
@@ -206,19 +234,42 @@ main(void)
 	(void)sql_becomes(1, "SELECT count(*) FROM sqlite_master"
 	    " WHERE name = 'members'");
 	drive_sync(control);
-	member("b", 7, 0);
-	member("c", 8, 0);
-	member("d", 7, 1);
+	if (first) {
+		member("b", 7, 0);
+		member("c", 8, 0);
+		member("d", 7, 1);
+	}
 	drive_clock(&authd, 5000);
 	drive_sync(control);
 	drive_sync(control);
+}
+
+static int
+end(void)
+{
+	far_close(dialerd);
+	far_close(proxyd);
+	far_close(control);
+	return (authd_stop());
+}
+
+int
+main(void)
+{
+	authd_init();
+	strlcpy(drive_conf.cluster_name, "a", MEMBER_SIZE);
+	strlcpy(drive_conf.cluster_address, "a.test", PEER_SIZE);
+	drive_conf.cluster_port = 7;
+	begin(1);
 	test_where();
 	test_forward();
 	test_many();
 	test_offences();
-	far_close(dialerd);
-	far_close(proxyd);
-	far_close(control);
-	is_int(authd_stop(), 0, "authd leaves in order");
+	is_int(end(), 0, "authd leaves in order");
+	strlcpy(drive_conf.cluster_ca_file, "/ca",
+	    sizeof(drive_conf.cluster_ca_file));
+	begin(0);
+	test_tls();
+	is_int(end(), 0, "and again");
 	return (done_testing());
 }

@@ -8,6 +8,11 @@
 #include "regress/lib/tap.h"
 
 #define LISTEN_LINE	"listen on 127.0.0.1 port 1\n"
+#define MEMBER(more)							\
+	"store postgresql \"host=::1 dbname=r user=r\"\n"		\
+	"redis \"redis://127.0.0.1\"\n"				\
+	"cluster {\nname \"a\"\nsecret file \"/s\"\n"			\
+	"peer address ::1 port 9\n" more "}\n"
 
 static char	said[8192];	/* errors, one a line */
 
@@ -261,6 +266,17 @@ errors(void)
 		    "none\n" },
 		{ LISTEN_LINE "listen on ::1 port 2 peer\n", "t: listen: peer: "
 		    "there is no cluster\n" },
+		{ LISTEN_LINE MEMBER("") "listen on ::1 port 2 peer tls {\n"
+		    "cert \"/a\" key \"/b\" }\n", "t: listen: peer: tls needs "
+		    "\"peer tls ca file\" in cluster { }\n" },
+		{ LISTEN_LINE MEMBER("peer tls ca file \"/c\"\n") "listen on "
+		    "::1 port 2 peer\n", "t: listen: peer: with \"peer tls\" it "
+		    "needs \"tls { cert ... key ... }\"\n" },
+		{ LISTEN_LINE MEMBER("peer tls ca file \"/c\"\n") "listen on "
+		    "::1 port 2 tls { cert \"/a\" key \"/b\" }\n", "t: cluster: "
+		    "peer tls: there is no \"listen on ... peer tls { ... }\"\n" },
+		{ MEMBER("peer tls ca file \"c\"\n") LISTEN_LINE, "t:7: peer "
+		    "tls ca file: \"c\" is not an absolute path\n" },
 		{ LISTEN_LINE "listen on ::1 port 2 peer tunnel\n", "t:2: "
 		    "listen: a listener for peers is for nothing else\n" },
 		{ LISTEN_LINE "listen on ::1 port 2 metrics proxy protocol\n"
@@ -275,11 +291,11 @@ errors(void)
 		{ "listen on ::1 port 1 tls {\n}\n", "t:2: tls: no "
 		    "\"cert ... key ...\"\n" },
 		{ "listen on ::1 port 1 internal tls { cert \"/a\" key "
-		    "\"/b\" }\n", "t:1: listen: tls is for the front and "
-		    "for tunnels\n" },
+		    "\"/b\" }\n", "t:1: listen: tls is for the front, for "
+		    "tunnels and for peers\n" },
 		{ LISTEN_LINE "listen on ::1 port 1 metrics tls { cert \"/a\" "
-		    "key \"/b\" }\n", "t:2: listen: tls is for the front "
-		    "and for tunnels\n" },
+		    "key \"/b\" }\n", "t:2: listen: tls is for the front, "
+		    "for tunnels and for peers\n" },
 		{ "listen on ::1 port 1 tls { cert \"a\" key \"/b\" }\n",
 		    "t:1: cert: \"a\" is not an absolute path\n" },
 		{ "listen on ::1 port 1 tls { cert \"/a\" key \"b\" }\n",
@@ -537,6 +553,11 @@ printing(void)
 	is_int(high.cert[0].listeners, 3, "for both");
 	is_int(high.cert[1].listeners, 2, "and one for the second alone");
 	round_trip(&high, "certificates");
+	is_int(parse(&high, LISTEN_LINE MEMBER("peer tls ca file \"/c\"\n")
+	    "listen on ::1 port 2 peer tls { cert \"/a\" key \"/b\" }\n"), 0,
+	    "TLS between members: %s", said);
+	is_str(high.cluster_ca_file, "/c", "by whom");
+	round_trip(&high, "members");
 	high = low;
 	low.max_tunnels_given = high.max_tunnels_given = 1;
 	/* Every number at its ends, so that none is forgotten. */
@@ -589,7 +610,7 @@ printing(void)
 	high.store_ca_file[0] = '\0';
 	/* Of members only with a server. */
 	high.cluster_name[0] = high.cluster_address[0] = '\0';
-	high.cluster_secret_file[0] = '\0';
+	high.cluster_secret_file[0] = high.cluster_ca_file[0] = '\0';
 	high.cluster_port = 0;
 	round_trip(&low, "least");
 	round_trip(&high, "most");
