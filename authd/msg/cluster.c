@@ -21,6 +21,7 @@
 #include "pairing.h"
 #include "peer.h"
 #include "recheck.h"
+#include "relay.h"
 
 #define PROBE_MS	2000
 #define PROBES_MAX	4096	/* of ours that wait for an answer */
@@ -89,7 +90,7 @@ cluster_revoked(void)
 }
 
 void
-cluster_beaten(void)
+cluster_beaten(int late)
 {
 	static int	said;
 
@@ -97,6 +98,7 @@ cluster_beaten(void)
 	    cluster_say(NOTE_MEMBERS, NOTE_ALL, "") == 0)
 		said = member_is_draining();
 	held_losses();
+	relay_beaten(late);
 	if (!member_is_first())
 		pairing_leave();
 }

@@ -16,7 +16,7 @@ void	cluster_heard(const char *text, size_t len);
 /* Somebody's rights were taken here: all are to look. */
 void	cluster_revoked(void);
 /* A beat of ours has been written: what others are to know, and we to see. */
-void	cluster_beaten(void);
+void	cluster_beaten(int late);
 /* To a member, or NOTE_ALL. 0, or -1: Redis is not there. */
 int	cluster_say(enum note_op, const char *to, const char *session);
 

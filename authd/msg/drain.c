@@ -98,10 +98,10 @@ drain_on_drain(struct chan *c, struct imsg *m)
 
 /* Each at its own moment, in no order: they do not all come back at once. */
 static int
-is_its_turn(const struct tunnel *t)
+is_its_turn(uint64_t number)
 {
 	uint64_t	at = drain.window_ms == 0 ? 0 :
-			    (t->instance * 0x9e3779b97f4a7c15ULL >> 16) %
+			    (number * 0x9e3779b97f4a7c15ULL >> 16) %
 			    drain.window_ms;
 
 	return (clock_ms() >= drain.began_ms + FIRST_MS + at);
@@ -114,7 +114,7 @@ move(struct session *se)
 	struct tunnel	*t = session_tunnel(se);
 
 	if (t == NULL || t->state != TUNNEL_UP || se->newcomer != NULL ||
-	    !is_its_turn(t))
+	    !is_its_turn(t->instance))
 		return;
 	if (t->nstreams > 0 || t->nwaiting > 0) {
 		effect_add(EFFECT_IDLE_DROP)->session = se;
@@ -129,7 +129,8 @@ static void
 drain_tick(void *arg)
 {
 	struct session	*se, *next;
-	uint64_t	 window = (uint64_t)session_tunnels() * EACH_MS;
+	uint64_t	 window = (uint64_t)(session_tunnels() +
+			    relay_left()) * EACH_MS;
 
 	(void)arg;
 	if (window > drain.half_ms)
@@ -140,6 +141,7 @@ drain_tick(void *arg)
 		next = TAILQ_NEXT(se, entry);
 		move(se);
 	}
+	relay_give(is_its_turn);
 	pairing_leave();
 	timer_set(&drain.timer, TICK_MS);
 }
@@ -148,7 +150,6 @@ void
 drain_look(struct drain *d)
 {
 	const struct session	*se;
-	const struct relay	*r;
 	struct msg_pair_state	 pairs;
 	int64_t			 left = drain.until - clock_wall_ms();
 
@@ -157,8 +158,7 @@ drain_look(struct drain *d)
 	d->tunnels = session_tunnels();
 	TAILQ_FOREACH(se, &sessions, entry)
 		d->busy += se->tunnel != NULL && se->tunnel->nstreams > 0;
-	TAILQ_FOREACH(r, &relays, entry)
-		d->relays += r->instance != 0;
+	d->relays = relay_left();
 	if (pairing_is(&pairs) == 0)
 		d->devices = pairs.clients;
 	if (!member_is_draining())

@@ -92,15 +92,14 @@ at_known(const struct answer *a, void *arg)
 static void
 at_where(int kind, const char *id, struct asker *asker)
 {
-	int	relay = kind == FORWARD_RELAY;
-
-	if (!member_is_one() || (relay && (strlen(id) != RELAY_ID ||
-	    relay_find(id) != NULL)))
+	if (kind == FORWARD_RELAY)
+		relay_where(id, asker->instance, where_known, asker);
+	else if (!member_is_one())
 		where_known(HOLDER_HERE, NULL, asker);
 	else
 		(void)store_ask(&(struct question){
-		    .what = relay ? ASK_RELAY_AT : ASK_RECORDING_AT,
-		    .key = id, .asker = asker->instance,
+		    .what = ASK_RECORDING_AT, .key = id,
+		    .asker = asker->instance,
 		    .until_ms = clock_ms() + WHERE_MS }, at_known, asker);
 }
 

@@ -16,7 +16,6 @@
 
 #define BEAT_MS		5000
 #define AGAIN_MS	1000	/* one that could not be written */
-#define GONE_MS		20000	/* whose beat is older is gone */
 #define SILENT_MS	15000	/* ours: no logins any more */
 #define CLOCK_MS	10000	/* that one may be off by */
 
@@ -35,7 +34,7 @@ static struct {
 	int			 draining, hurry;	/* a beat says so at once */
 	void			(*then)(int);
 	after_fn		 after;
-	void			(*beaten)(void);
+	void			(*beaten)(int);
 } members;
 
 void
@@ -47,7 +46,7 @@ member_init(after_fn after)
 }
 
 void
-member_on_beat(void (*fn)(void))
+member_on_beat(void (*fn)(int))
 {
 	members.beaten = fn;
 }
@@ -99,7 +98,7 @@ member_find(const char *name)
 int
 member_is_alive(const struct member_row *m)
 {
-	return (m->silent_ms < GONE_MS);
+	return (m->silent_ms < MEMBER_GONE_MS);
 }
 
 int
@@ -123,6 +122,18 @@ member_first(void)
 		    last->draining || !members.row[i - 1].draining))
 			last = &members.row[i - 1];
 	return (last);
+}
+
+const struct member_row *
+member_other(void)
+{
+	size_t	i;
+
+	for (i = 0; i < members.n; i++)
+		if (member_is_elsewhere(members.row[i].name) &&
+		    !members.row[i].draining)
+			return (&members.row[i]);
+	return (NULL);
 }
 
 int
@@ -245,15 +256,17 @@ static void
 beat_done(void *arg, int ok)
 {
 	void	(*then)(int) = members.then;
+	int	late;
 
 	(void)arg;
 	members.beating = 0;
 	if (ok) {
+		late = member_is_silent();
 		members.beat_ms = clock_ms();
 		member_look();
 		(void)store_ask(&(struct question){ .what = ASK_AUDIT_HEADS,
 		    .key = "" }, heads_known, NULL);
-		members.beaten();
+		members.beaten(late);
 	}
 	timer_set(&members.timer, !ok ? AGAIN_MS : members.hurry ? 0 :
 	    BEAT_MS);
@@ -280,7 +293,7 @@ beat_write(void)
 	members.beating = 1;
 	members.hurry = 0;
 	(void)store_member_beat(&m, members.beat_ms == 0);
-	(void)store_member_sweep(&(struct sweep){ .gone_ms = GONE_MS,
+	(void)store_member_sweep(&(struct sweep){ .gone_ms = MEMBER_GONE_MS,
 	    .grace_ms = c->grace * 1000, .startup_ms = members.beat_ms == 0 ?
 	    c->startup_grace * 1000 : 0 });
 	members.after(beat_done, NULL);

@@ -15,8 +15,11 @@
 
 /* Once, before the store is opened; how to be called behind a turn's commit. */
 void	member_init(after_fn);
-/* Who is called when a beat of ours has been written. */
-void	member_on_beat(void (*fn)(void));
+/*
+ * Who is called when a beat of ours has been written; `late`: so long after the one
+ * before it that the others may have thought us gone.
+ */
+void	member_on_beat(void (*fn)(int late));
 /*
  * The store is open: say so to the others, and call back when that is written;
  * at once where there is no cluster. 0: it could not be.
@@ -47,6 +50,11 @@ int	member_is_elsewhere(const char *name);
  * do; NULL: nobody has been seen yet.
  */
 const struct member_row	*member_first(void);
+/*
+ * One alive, other than us, that does not drain: who comes to us in vain may come
+ * to it; NULL.
+ */
+const struct member_row	*member_other(void);
 /* What one does for all: is it us? Without a cluster it is. */
 int	member_is_first(void);
 /* They have changed, says one of them: look now. */

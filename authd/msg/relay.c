@@ -18,11 +18,13 @@
 
 static void	relay_due(void *);
 static void	relay_free(struct relay *);
+static void	relay_drop(struct relay *);
 
 struct relays	relays = TAILQ_HEAD_INITIALIZER(relays);
 
 static struct index	table;
 static struct budget	places;
+static uint64_t		numbers;
 
 struct relay *
 relay_find(const char *id)
@@ -98,6 +100,7 @@ relay_keep(struct relay *r, int64_t lifetime_ms)
 
 	if (!timer_is_set(&r->timer)) {
 		timer_init(&r->timer, relay_due, r);
+		r->number = ++numbers;
 		index_add(&table, &r->link, index_key(r->id));
 		TAILQ_INSERT_TAIL(&relays, r, entry);
 	}
@@ -115,28 +118,21 @@ hash_load(uint8_t hash[RELAY_HASH], const char *text)
 	    NULL) == 0 && n == RELAY_HASH ? 0 : -1);
 }
 
-enum relay_loaded
-relay_load(const struct relay_row *row)
+uint64_t
+relay_numbers(void)
 {
-	struct relay	*r;
+	return (numbers);
+}
 
-	places.total = places.one = places.few = UINT64_MAX;
+int
+relay_from_row(struct relay *r, const struct relay_row *row)
+{
+	memset(r, 0, sizeof(*r));
 	if (strlen(row->id) != RELAY_ID || row->channels == 0 ||
-	    row->channels > RELAY_CHANNELS)
-		return (RELAY_NOT);
-	if (relay_find(row->id) != NULL)
-		return (RELAY_LOADED);
-	if ((r = calloc(1, sizeof(*r))) == NULL)
-		return (RELAY_NO_MEMORY);
-	if (hash_load(r->hash[SLOT_INITIATOR], row->initiator) == -1 ||
-	    hash_load(r->hash[SLOT_RESPONDER], row->responder) == -1) {
-		free(r);
-		return (RELAY_NOT);
-	}
-	if (budget_take(&places, &r->place, row->subject, NULL, 1) == -1) {
-		free(r);
-		return (RELAY_NOT);
-	}
+	    row->channels > RELAY_CHANNELS ||
+	    hash_load(r->hash[SLOT_INITIATOR], row->initiator) == -1 ||
+	    hash_load(r->hash[SLOT_RESPONDER], row->responder) == -1)
+		return (-1);
 	strlcpy(r->id, row->id, sizeof(r->id));
 	strlcpy(r->issuer, row->issuer, sizeof(r->issuer));
 	strlcpy(r->subject, row->subject, sizeof(r->subject));
@@ -148,19 +144,35 @@ relay_load(const struct relay_row *row)
 	r->moved = row->moved_at;
 	r->bytes_in = row->bytes_in;
 	r->bytes_out = row->bytes_out;
+	r->expires = row->expires_at;
 	STAILQ_INIT(&r->waiting);
+	return (0);
+}
+
+enum relay_loaded
+relay_load(const struct relay_row *row)
+{
+	struct relay	*r;
+
+	if (relay_find(row->id) != NULL)
+		return (RELAY_LOADED);
+	if ((r = malloc(sizeof(*r))) == NULL)
+		return (RELAY_NO_MEMORY);
+	places.total = places.one = places.few = UINT64_MAX;
+	if (relay_from_row(r, row) == -1 ||
+	    budget_take(&places, &r->place, r->subject, NULL, 1) == -1) {
+		freezero(r, sizeof(*r));
+		return (RELAY_NOT);
+	}
 	relay_keep(r, row->expires_at - row->created_at);
 	return (RELAY_LOADED);
 }
 
 void
-relay_save(struct relay *r, int always)
+relay_add(const struct relay *r)
 {
 	struct relay_row	row;
 
-	if (!always && clock_ms() - r->saved_ms < SAVE_MS)
-		return;
-	r->saved_ms = clock_ms();
 	memset(&row, 0, sizeof(row));
 	strlcpy(row.id, r->id, sizeof(row.id));
 	sodium_bin2hex(row.initiator, sizeof(row.initiator),
@@ -178,19 +190,39 @@ relay_save(struct relay *r, int always)
 	row.moved_at = r->moved;
 	row.bytes_in = r->bytes_in;
 	row.bytes_out = r->bytes_out;
+	(void)store_relay_add(&row);
+}
+
+void
+relay_save(struct relay *r, int always)
+{
+	struct relay_row	row;
+
+	if (!always && clock_ms() - r->saved_ms < SAVE_MS)
+		return;
+	r->saved_ms = clock_ms();
+	memset(&row, 0, sizeof(row));
+	strlcpy(row.id, r->id, sizeof(row.id));
+	row.moved_at = r->moved;
+	row.bytes_in = r->bytes_in;
+	row.bytes_out = r->bytes_out;
 	(void)store_relay_save(&row);
 }
 
-/* Those who wait hear no: the session is over. */
+/* Those who wait hear no: the session is over, or elsewhere. */
 static void
-relay_waiting(struct relay *r)
+relay_waiting(struct relay *r, int elsewhere)
 {
 	struct relay_wait	*w;
 
 	timer_del(&r->late);
 	while ((w = STAILQ_FIRST(&r->waiting)) != NULL) {
 		STAILQ_REMOVE_HEAD(&r->waiting, entry);
-		admit_no(&w->asker, 404, 0, "404 page not found");
+		if (elsewhere)
+			admit_no(&w->asker, 503, 1,
+			    "service temporarily unavailable");
+		else
+			admit_no(&w->asker, 404, 0, "404 page not found");
 		free(w);
 	}
 }
@@ -217,7 +249,7 @@ relay_over(struct relay *r, const char *why, const char *by, int keep)
 	relay_note(r, keep ? "expire" : "delete", 0, SLOT_COUNT, 0, by);
 	relay_part(r, why);
 	if (!keep) {
-		relay_waiting(r);
+		relay_waiting(r, 0);
 		relay_free(r);
 		return;
 	}
@@ -239,12 +271,26 @@ relay_due(void *arg)
 		timer_set(&r->timer, (uint64_t)(r->expires - clock_wall_ms()));
 }
 
+void
+relay_lose(struct relay *r, const char *why)
+{
+	relay_part(r, why);
+	relay_waiting(r, 1);
+	relay_drop(r);
+}
+
 static void
 relay_free(struct relay *r)
 {
 	relay_part(r, "session expired");
-	relay_waiting(r);
+	relay_waiting(r, 0);
 	(void)store_relay_del(r->id);
+	relay_drop(r);
+}
+
+static void
+relay_drop(struct relay *r)
+{
 	timer_del(&r->timer);
 	timer_del(&r->late);
 	index_del(&table, &r->link);

@@ -11,6 +11,7 @@
 #include "base/clock.h"
 #include "base/index.h"
 #include "imsg/msg.h"
+#include "member.h"
 
 struct cJSON;
 struct peer;
@@ -58,7 +59,10 @@ struct relay {
 	char			 addr[ADDR_SIZE], label[WORD_SIZE];
 	int64_t			 created, expires;	/* wall clock, ms */
 	struct claim		 place;
+	uint64_t		 number;	/* of those that we had */
 	/* state */
+	uint64_t		 seen;		/* by this look at the store */
+	int			 leaving;	/* it is being given away */
 	uint64_t		 saved_ms;	/* the counters, last */
 	int			 expired;	/* and waits for the sweep */
 	struct timer		 timer;
@@ -94,7 +98,11 @@ void		 relay_keep(struct relay *, int64_t lifetime_ms);
 /* Of the store, at the start: there it is, its row is none, or no memory. */
 enum relay_loaded { RELAY_LOADED, RELAY_NOT, RELAY_NO_MEMORY };
 enum relay_loaded relay_load(const struct relay_row *);
-/* To the store, as it is now; `always`, or when that was some time ago. */
+/* What the store knows of one; 0, or -1: that is none. */
+int		 relay_from_row(struct relay *, const struct relay_row *);
+/* To the store: a new one. */
+void		 relay_add(const struct relay *);
+/* As it is now; `always`, or when that was some time ago. */
 void		 relay_save(struct relay *, int always);
 /*
  * Over: whoever is there hears 1001 and why; it is freed, or kept a while. `by` is
@@ -102,6 +110,35 @@ void		 relay_save(struct relay *, int always);
  */
 void		 relay_over(struct relay *, const char *why, const char *by,
 		    int keep);
+/*
+ * It is not ours any more, and not over: whoever is there hears 1001 and why, who
+ * waits 503, and both come again. It is freed; nothing is written.
+ */
+void		 relay_lose(struct relay *, const char *why);
+/* How many we had before this moment. */
+uint64_t	 relay_numbers(void);
+
+/* relay_member.c: who of several members has it. */
+
+/*
+ * Where it is. HERE also without a cluster, or if there is none; one that nobody
+ * has any more is taken first. DOWN: the store cannot say. `then` is called once, in
+ * this call or later.
+ */
+void		 relay_where(const char *id, uint64_t asker, holder_then then,
+		    void *arg);
+/*
+ * A beat of ours has been written; `late`: after so long that others may have
+ * taken what was ours.
+ */
+void		 relay_beaten(int late);
+/*
+ * We drain: give away what can go, if there is a member that takes it; `turn` says
+ * whether one's moment has come. How many are left: if there is none, of those with
+ * a peer.
+ */
+void		 relay_give(int (*turn)(uint64_t));
+unsigned	 relay_left(void);
 
 /* relay_events.c: what happened, and its answers. */
 

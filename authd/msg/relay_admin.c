@@ -163,7 +163,7 @@ relay_create(const struct ask *ask)
 	if (in->channels != 0)
 		cJSON_AddNumberToObject(o, "channels", r->channels);
 	explicit_bzero(tokens, sizeof(tokens));
-	relay_save(r, 1);
+	relay_add(r);
 	relay_say_later(ask, r, o);
 }
 
@@ -194,17 +194,80 @@ relay_status(const struct relay *r)
 	return (o);
 }
 
+/* A list of ours, to which comes what no member has that is alive. */
+struct listing {
+	struct ask	 ask;
+	cJSON		*o, *list;
+	char		 after[RELAY_TEXT];
+};
+
+static void	list_more(struct listing *);
+
+static void
+list_end(struct listing *l, int ok)
+{
+	if (!ok) {
+		cJSON_Delete(l->o);
+		relay_say(&l->ask, 503, UNAVAILABLE, NULL);
+	} else
+		relay_say(&l->ask, 200, "", l->o);
+	freezero(l, sizeof(*l));
+}
+
+static void
+list_known(const struct answer *a, void *arg)
+{
+	struct listing	*l = arg;
+	struct relay	 r;
+	cJSON		*row;
+	size_t		 i;
+
+	for (i = 0; i < a->n; i++) {
+		strlcpy(l->after, a->relay[i].id, sizeof(l->after));
+		if (relay_from_row(&r, &a->relay[i]) == -1 ||
+		    relay_find(r.id) != NULL)
+			continue;
+		row = relay_status(&r);
+		cJSON_AddStringToObject(row, "member", "");
+		cJSON_AddItemToArray(l->list, row);
+	}
+	explicit_bzero(&r, sizeof(r));
+	if (a->r != -1 && a->n == STORE_MANY)
+		list_more(l);
+	else
+		list_end(l, a->r != -1);
+}
+
+static void
+list_more(struct listing *l)
+{
+	(void)store_ask(&(struct question){ .what = ASK_RELAYS_LOST,
+	    .key = l->after, .now = clock_wall_ms(),
+	    .asker = l->ask.asker.instance }, list_known, l);
+}
+
+/* Of several members one says it for all what is nobody's. */
 static void
 relay_list(const struct ask *ask)
 {
-	cJSON			*o = cJSON_CreateObject(), *list;
+	struct listing		*l = calloc(1, sizeof(*l));
 	const struct relay	*r;
 
-	list = cJSON_AddArrayToObject(o, "sessions");
+	if (l == NULL) {
+		relay_say(ask, 503, UNAVAILABLE, NULL);
+		return;
+	}
+	l->ask = *ask;
+	l->ask.in = NULL;	/* borrowed */
+	l->o = cJSON_CreateObject();
+	l->list = cJSON_AddArrayToObject(l->o, "sessions");
 	TAILQ_FOREACH(r, &relays, entry)
 		if (!r->expired)
-			cJSON_AddItemToArray(list, relay_status(r));
-	relay_say(ask, 200, "", o);
+			cJSON_AddItemToArray(l->list, relay_status(r));
+	if (member_is_one() && member_is_first())
+		list_more(l);
+	else
+		list_end(l, 1);
 }
 
 static void
@@ -273,6 +336,53 @@ relay_run(const struct ask *ask)
 	}
 }
 
+/* One that is asked for at a member that had it not. */
+struct wanting {
+	struct ask		ask;
+	struct msg_relay	in;
+	char			session[RELAY_TEXT], addr[ADDR_SIZE];
+};
+
+static void
+relay_known(enum holder_at at, const struct member_row *m, void *arg)
+{
+	struct wanting	*k = arg;
+
+	(void)m;
+	log_request(k->ask.asker.request);
+	if (at == HOLDER_HERE)
+		relay_run(&k->ask);
+	else
+		relay_say(&k->ask, 503, UNAVAILABLE, NULL);
+	log_request(NULL);
+	freezero(k, sizeof(*k));
+}
+
+static void
+relay_find_run(const struct ask *ask)
+{
+	const char	*id = ask->in->session;
+	struct wanting	*k;
+
+	if (!member_is_one() || strlen(id) != RELAY_ID ||
+	    relay_find(id) != NULL) {
+		relay_run(ask);
+		return;
+	}
+	if ((k = calloc(1, sizeof(*k))) == NULL) {
+		relay_say(ask, 503, UNAVAILABLE, NULL);
+		return;
+	}
+	k->ask = *ask;
+	k->in.op = ask->in->op;
+	k->in.session = k->session;
+	k->in.addr = k->addr;
+	strlcpy(k->session, id, sizeof(k->session));
+	strlcpy(k->addr, ask->in->addr, sizeof(k->addr));
+	k->ask.in = &k->in;
+	relay_where(id, ask->asker.instance, relay_known, k);
+}
+
 /* 0, or -1: refused. */
 static int
 relay_authorize(struct ask *ask)
@@ -333,6 +443,6 @@ relay_on_relay(struct chan *c, struct imsg *m)
 	if (!proc_conf()->relay || !peer_is_ready())
 		relay_say(&ask, 503, UNAVAILABLE, NULL);
 	else if (relay_authorize(&ask) == 0)
-		relay_run(&ask);
+		relay_find_run(&ask);
 	return (0);
 }

@@ -67,17 +67,13 @@ token_slot(const struct relay *r, const char *token)
 }
 
 static void
-relay_ask(const struct asker *asker, uint64_t proxyd, const char *addr,
+relay_come(const struct asker *asker, uint64_t proxyd, const char *addr,
     const char *session, const char *token, int look)
 {
 	struct relay_wait	 w = { .asker = *asker, .proxyd = proxyd };
 	struct relay		*r;
 	int			 slot;
 
-	if (!peer_is_ready()) {
-		admit_no(asker, 503, 5, "service temporarily unavailable");
-		return;
-	}
 	if ((r = relay_named(session, &w.channel)) == NULL) {
 		admit_no(asker, 404, 0, "404 page not found");
 		return;
@@ -102,6 +98,64 @@ relay_ask(const struct asker *asker, uint64_t proxyd, const char *addr,
 	strlcpy(w.addr, addr, sizeof(w.addr));
 	strlcpy(w.session, session, sizeof(w.session));
 	relay_let_in(r, &w);
+}
+
+/* He has come to a member that had it not, with what he has said. */
+struct coming {
+	struct asker	 asker;
+	uint64_t	 proxyd;
+	int		 look;
+	char		 addr[ADDR_SIZE], session[UUID_SIZE];
+	char		*token;
+};
+
+static void
+relay_known(enum holder_at at, const struct member_row *m, void *arg)
+{
+	struct coming	*k = arg;
+
+	(void)m;
+	log_request(k->asker.request);
+	if (at != HOLDER_HERE)
+		admit_no(&k->asker, 503, 1, "service temporarily unavailable");
+	else
+		relay_come(&k->asker, k->proxyd, k->addr, k->session, k->token,
+		    k->look);
+	log_request(NULL);
+	freezero(k->token, strlen(k->token));
+	free(k);
+}
+
+static void
+relay_ask(const struct asker *asker, uint64_t proxyd, const char *addr,
+    const char *session, const char *token, int look)
+{
+	struct coming	*k;
+	char		 id[RELAY_TEXT];
+
+	/* Others may have it that think us gone. */
+	if (!peer_is_ready() || member_is_silent()) {
+		admit_no(asker, 503, 5, "service temporarily unavailable");
+		return;
+	}
+	strlcpy(id, session, sizeof(id));
+	if (!member_is_one() || strlen(id) != RELAY_ID ||
+	    relay_find(id) != NULL) {
+		relay_come(asker, proxyd, addr, session, token, look);
+		return;
+	}
+	if ((k = calloc(1, sizeof(*k))) == NULL ||
+	    (k->token = strdup(token)) == NULL) {
+		free(k);
+		admit_no(asker, 503, 1, "server is busy");
+		return;
+	}
+	k->asker = *asker;
+	k->proxyd = proxyd;
+	k->look = look;
+	strlcpy(k->addr, addr, sizeof(k->addr));
+	strlcpy(k->session, session, sizeof(k->session));
+	relay_where(id, asker->instance, relay_known, k);
 }
 
 void

@@ -407,6 +407,8 @@ struct group_row {
 
 /* --- members of a cluster --- */
 
+#define MEMBER_GONE_MS	20000	/* whose beat is older is gone */
+
 /* Times are the store's. */
 struct member_row {
 	char	name[MEMBER_SIZE], address[PEER_SIZE], version[WORD_SIZE];
@@ -491,11 +493,26 @@ struct relay_row {
 	char		addr[ADDR_SIZE], label[WORD_SIZE];
 	int64_t		created_at, expires_at, moved_at;
 	uint64_t	bytes_in, bytes_out;
+	char		member[MEMBER_SIZE];	/* read only; "" nobody */
 };
 
-/* A new one, or what has moved of one that is there. */
+/* A new one, which is ours. */
+int	store_relay_add(const struct relay_row *);
+/*
+ * What has moved of one; it goes. Of a member: as long as it is its own, else
+ * nothing is written, and nobody hears of that.
+ */
 int	store_relay_save(const struct relay_row *);
 int	store_relay_del(const char *id);
+/*
+ * It is ours, if it still is that member's ("": nobody's), and that one is gone by
+ * the store's clock. Whether it is now, ASK_RELAY says.
+ */
+int	store_relay_take(const char *id, const char *member);
+/* It is nobody's, if it is ours. */
+int	store_relay_leave(const char *id);
+/* Those go that ended before then (ms), and are of nobody who is alive. */
+int	store_relay_sweep(int64_t before);
 
 /* --- tokens of pairing that have been used --- */
 

@@ -8,9 +8,14 @@
 
 #define ROWS_MAX	100000	/* of one list */
 
+/* A row that says "" is of nobody: some member has to name it. */
 static void
 set_member(cJSON *row, const char *member)
 {
+	const cJSON	*is = cJSON_GetObjectItemCaseSensitive(row, "member");
+
+	if (cJSON_IsString(is) && is->valuestring[0] == '\0')
+		return;
 	cJSON_DeleteItemFromObjectCaseSensitive(row, "member");
 	cJSON_AddStringToObject(row, "member", member);
 }

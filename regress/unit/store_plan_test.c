@@ -130,7 +130,11 @@ write_all(void)
 	(void)store_recording_end(&(struct recording_row){ .id = "c",
 	    .ended_at = 1, .bytes = 2 });
 	(void)store_recording_adopt("d", 1, 2);
+	(void)store_relay_add(&(struct relay_row){ .id = "r" });
 	(void)store_relay_save(&(struct relay_row){ .id = "r" });
+	(void)store_relay_take("r", "");
+	(void)store_relay_leave("r");
+	(void)store_relay_sweep(1);
 	(void)store_member_beat(&(struct member_row){ .name = "m",
 	    .address = "a", .version = "v" }, 1);
 	(void)store_consumed_add("u", 0, 1);

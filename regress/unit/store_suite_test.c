@@ -350,7 +350,7 @@ test_relays(void)
 	    .subject = "s", .addr = "192.0.2.1", .label = "l",
 	    .created_at = NOW, .expires_at = NOW + 9, .moved_at = NOW };
 
-	is_int(store_relay_save(&r), 0, "a relay session");
+	is_int(store_relay_add(&r), 0, "a relay session");
 	ok(world_commit(), "is written");
 	r.bytes_in = 1ULL << 40;
 	r.moved_at = NOW + 5;
@@ -367,6 +367,117 @@ test_relays(void)
 	ok(world_commit(), "it goes");
 	is_int(world_key(ASK_RELAY_AT, AC1)->r, STORE_NONE, "from there");
 	is_int(world_key(ASK_RELAYS, "")->r, STORE_NONE, "and is gone");
+}
+
+/* Whose it is now, "-" if it is not there. */
+static const char *
+relay_of(const char *id)
+{
+	a = world_key(ASK_RELAY, id);
+	return (a->r == 0 ? a->relay->member : "-");
+}
+
+static long
+relays_lost(const char *after, int64_t now)
+{
+	struct question	q = { .what = ASK_RELAYS_LOST, .key = after,
+	    .now = now };
+
+	a = world_ask(&q);
+	return (a->r == 0 ? (long)a->n : -1);
+}
+
+static void
+relay_took(const char *self, const char *from, const char *want,
+    const char *what)
+{
+	store_member(self);
+	(void)store_relay_take(AC1, from);
+	ok(world_commit(), "asked for");
+	is_str(relay_of(AC1), want, "%s", what);
+}
+
+/* several-daemons.md, 2: of several members one has it, or nobody. */
+static void
+test_relay_members(void)
+{
+	struct member_row	m = { .address = "192.0.2.1", .port = 1,
+	    .version = "1" };
+	struct relay_row	r = { .id = AC1, .initiator = "i",
+	    .responder = "r", .channels = 1, .subject = "s",
+	    .created_at = NOW, .expires_at = NOW + 9, .moved_at = NOW };
+
+	store_member("b");
+	strlcpy(m.name, "b", sizeof(m.name));
+	(void)store_member_beat(&m, 1);
+	(void)store_relay_add(&r);
+	ok(world_commit(), "one that b has");
+	is_str(relay_of(AC1), "b", "is b's");
+	is_int(relays_lost("", NOW), 0, "it is not lost, b has it");
+	relay_took("a", "b", "b", "b is alive: a cannot have it");
+	relay_took("a", "", "b", "nor as if it were nobody's");
+	is_int(relays_lost("", NOW), 0, "nor has b lost it");
+	(void)store_member_gone("b");
+	ok(world_commit(), "b goes");
+	is_int(relays_lost("", NOW), 1, "now it is nobody's");
+	ok(a->n == 1 && strcmp(a->relay->id, AC1) == 0 &&
+	    strcmp(a->relay->subject, "s") == 0, "as it was said");
+	is_int(relays_lost(AC1, NOW), 0, "there is none behind it");
+	is_int(relays_lost("", NOW + 9), 0, "when it has ended it is not shown");
+	relay_took("a", "c", "b", "it was not c's");
+	(void)store_relay_sweep(NOW + 9);
+	ok(world_commit(), "the sweep");
+	is_str(relay_of(AC1), "b", "leaves what has not ended by then");
+	relay_took("a", "b", "a", "a has it");
+	strlcpy(m.name, "a", sizeof(m.name));
+	(void)store_member_beat(&m, 1);
+	ok(world_commit(), "a is alive");
+	relay_took("c", "b", "a", "who comes second, and thought it b's, has "
+	    "not");
+	store_member("b");
+	is_int(world_key(ASK_RELAYS, "")->r, STORE_NONE, "b has none");
+	r.bytes_in = 5;
+	(void)store_relay_save(&r);
+	(void)store_relay_leave(AC1);
+	(void)store_relay_del(AC1);
+	(void)store_relay_sweep(NOW + 10);
+	ok(world_commit(), "b, which does not know that yet, writes");
+	is_str(relay_of(AC1), "a", "and it is a's");
+	ok(a->r == 0 && a->relay->bytes_in == 0, "with a's numbers");
+	store_member("a");
+	(void)store_relay_save(&r);
+	(void)store_relay_leave(AC1);
+	ok(world_commit(), "a leaves it");
+	is_str(relay_of(AC1), "", "it is nobody's");
+	ok(a->r == 0 && a->relay->bytes_in == 5, "with a's numbers");
+	store_member("b");
+	is_int(relays_lost("", NOW), 1, "all see that");
+	relay_took("b", "", "b", "who asks first has it, though a is alive");
+	store_member("a");
+	(void)store_relay_sweep(NOW + 10);
+	ok(world_commit(), "the sweep");
+	is_str(relay_of(AC1), "-", "takes what has ended, and is of nobody who "
+	    "is alive");
+	(void)store_member_gone("a");
+	store_member("");
+	(void)store_relay_add(&r);
+	ok(world_commit(), "one of a relayd that is alone");
+	(void)store_relay_del(AC1);
+	ok(world_commit(), "is deleted");
+	is_str(relay_of(AC1), "-", "by it");
+	is_int(store_relay_add(&(struct relay_row){ .id = AC1,
+	    .initiator = "i", .responder = "r", .channels = 1 }), 0, "one");
+	store_member("b");
+	(void)store_relay_take(AC1, "");
+	ok(world_commit(), "that a member has");
+	store_member("");
+	(void)store_relay_save(&r);
+	ok(world_commit(), "is written");
+	a = world_key(ASK_RELAY, AC1);
+	ok(a->r == 0 && a->relay->bytes_in == 5, "by who is alone now, and has "
+	    "all");
+	(void)store_relay_del(AC1);
+	ok(world_commit(), "and gone");
 }
 
 /* Who is in sessions through other members than ours. */
@@ -673,6 +784,7 @@ main(void)
 	test_tokens();
 	test_references();
 	test_relays();
+	test_relay_members();
 	test_present();
 	test_members();
 	test_consumed();

@@ -141,6 +141,12 @@ one_recording_at(const struct question *q, void *row)
 }
 
 static int
+one_relay(const struct question *q, void *row)
+{
+	return (db_relay_get(q->key, row));
+}
+
+static int
 one_relay_at(const struct question *q, void *row)
 {
 	return (db_relay_at(q->key, row));
@@ -424,6 +430,22 @@ many_elsewhere(const struct question *q, struct rows *rows, struct answer *a)
 {
 	(void)a;
 	return (db_elsewhere(q->key, add_elsewhere, rows));
+}
+
+static void
+add_relay(const struct relay_row *row, void *arg)
+{
+	void	*p = rows_add(arg);
+
+	if (p != NULL)
+		memcpy(p, row, sizeof(*row));
+}
+
+static int
+many_relays_lost(const struct question *q, struct rows *rows, struct answer *a)
+{
+	(void)a;
+	return (db_relays_lost(q->key, q->now, add_relay, rows));
 }
 
 static void

@@ -28,6 +28,9 @@ struct query {
 	/* takes back what it has made: the same first parameter */
 	struct query		*undo;
 };
+/* Milliseconds by the engine's clock, in a file; relayd.now_ms() of a server. */
+#define LITE_NOW							\
+	"CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER)"
 #define QUERY(text)	{ .sql = (text), .name = __func__ }
 #define QUERY2(text, server)						\
 	{ .sql = (text), .pg = (server), .name = __func__ }
@@ -183,6 +186,9 @@ int	db_access_next_open(const char *after, struct access_row *);
 /* By id; the one that began first of those that have ended. */
 /* Behind this id. */
 int	db_relay_next(const char *after, struct relay_row *);
+int	db_relay_get(const char *id, struct relay_row *);
+int	db_relays_lost(const char *after, int64_t now,
+	    void (*fn)(const struct relay_row *, void *), void *arg);
 int	db_relay_at(const char *id, struct at_row *);
 int	db_recording_at(const char *id, struct at_row *);
 /* By its end, behind this id. */

@@ -9,9 +9,6 @@
 #include "authd/store/store.h"
 #include "db.h"
 
-#define LITE_NOW							\
-	"CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER)"
-
 int
 store_member_beat(const struct member_row *m, int fresh)
 {
