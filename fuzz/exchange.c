@@ -14,15 +14,14 @@
 #undef main
 #include <sys/socket.h>
 
-#include <errno.h>
 #include <llhttp.h>
 #include <stdio.h>
 #include <unistd.h>
 
 #include "base/clock.h"
 #include "base/compat.h"
-#include "proxyd/http/flow.h"
 #include "fuzz.h"
+#include "heard.h"
 #include "process.h"
 
 #define CHECK(cond)	do { if (!(cond)) abort(); } while (0)
@@ -35,15 +34,7 @@
 #define COMMON		"Host: web--" SLUG ".support.example.com\r\n"		\
 	"Cookie: support_proxy_" SLUG "=" TOKEN "\r\n"
 #define STREAMS		8
-#define HEARD_MAX	(1 << 20)
 #define STEPS_MAX	64
-
-/* What one side has got, and how it is read. */
-struct heard {
-	char	*bytes;
-	size_t	 len;
-	int	 ended;
-};
 
 static const struct request {
 	const char	*text;
@@ -155,23 +146,6 @@ authd_answers(void)
 		continue;
 }
 
-static void
-listen_to(int fd, struct heard *h)
-{
-	ssize_t	n;
-
-	while (fd != -1 && !h->ended && h->len < HEARD_MAX) {
-		n = recv(fd, h->bytes + h->len, HEARD_MAX - h->len,
-		    MSG_DONTWAIT);
-		if (n == -1 && errno == EAGAIN)
-			break;
-		if (n <= 0)
-			h->ended = 1;
-		else
-			h->len += (size_t)n;
-	}
-}
-
 /* Until nobody has anything more to say. */
 static void
 settle(int browser_reads)
@@ -182,36 +156,13 @@ settle(int browser_reads)
 		process_turn(1);
 		authd_answers();
 		if (browser_reads)
-			listen_to(browser_fd, &browser);
+			heard_listen(browser_fd, &browser);
 		for (i = 0; i < nstreams; i++)
-			listen_to(stream[i], &service[i]);
+			heard_listen(stream[i], &service[i]);
 	}
 }
 
-static void
-say(int fd, const void *p, size_t len)
-{
-	if (fd != -1 && len > 0)
-		(void)send(fd, p, len, MSG_DONTWAIT | MSG_NOSIGNAL);
-}
-
 /* --- what has to hold --- */
-
-/*
- * One message's body at p: bytes of it, with *whole; -1: it is not framed as
- * announced.
- */
-static ssize_t
-body(const struct httphead *h, const char *p, size_t len, int ended, int *whole)
-{
-	struct flow	f;
-
-	flow_begin(&f, h);
-	if (flow_feed(&f, p, len) == -1)
-		return (-1);
-	*whole = f.done || (f.kind == FLOW_TO_CLOSE && ended);
-	return ((ssize_t)f.ready);
-}
 
 static void
 check_browser(void)
@@ -241,7 +192,7 @@ check_browser(void)
 			CHECK(i < nasked && asked[i]->upgrade);
 			break;		/* bytes from here on */
 		}
-		n = body(&h, browser.bytes + at, browser.len - at,
+		n = heard_body(&h, browser.bytes + at, browser.len - at,
 		    browser.ended, &whole);
 		CHECK(n != -1);
 		at += (size_t)n;
@@ -271,7 +222,8 @@ check_service(const struct heard *s)
 		at += h.head_len;
 		if (h.flags & HTTPHEAD_UPGRADE)
 			break;		/* bytes from here on, of whatever kind */
-		n = body(&h, s->bytes + at, s->len - at, s->ended, &whole);
+		n = heard_body(&h, s->bytes + at, s->len - at, s->ended,
+		    &whole);
 		CHECK(n != -1);
 		at += (size_t)n;
 	}
@@ -286,7 +238,7 @@ ask(const struct request *r)
 	if (nasked == ASKED_MAX)
 		return;
 	asked[nasked++] = r;
-	say(browser_fd, r->text, strlen(r->text));
+	heard_say(browser_fd, r->text, strlen(r->text));
 }
 
 static void
@@ -330,7 +282,7 @@ event(uint8_t how, int *fd)
 			shutdown(browser_fd, SHUT_WR);
 		break;
 	case 4:
-		listen_to(browser_fd, &browser);
+		heard_listen(browser_fd, &browser);
 		check_browser();
 		gone(&browser_fd);
 		break;
@@ -347,7 +299,7 @@ event(uint8_t how, int *fd)
 			static char	big[65536];
 
 			memset(big, 'x', sizeof(big));
-			say(*fd, big, sizeof(big));
+			heard_say(*fd, big, sizeof(big));
 		}
 	}
 }
@@ -366,12 +318,12 @@ step(void)
 	switch (op >> 6) {
 	case 0:
 	case 1:
-		say(*fd, pieces[(op & 127) % PIECES],
+		heard_say(*fd, pieces[(op & 127) % PIECES],
 		    strlen(pieces[(op & 127) % PIECES]));
 		break;
 	case 2:
 		p = take_bytes(&t, op & 63, &len);
-		say(*fd, p, len);
+		heard_say(*fd, p, len);
 		break;
 	default:
 		event(op & 63, fd);

@@ -1,1 +1,1 @@
-$(eval $(call fuzz_target,exchange,fuzz/process.o $(filter-out proxyd/proxyd.o common/proc/proc.o,$(proxyd_OBJS)),$(proxyd_LIBS)))
+$(eval $(call fuzz_target,exchange,fuzz/process.o fuzz/heard.o $(filter-out proxyd/proxyd.o common/proc/proc.o,$(proxyd_OBJS)),$(proxyd_LIBS)))

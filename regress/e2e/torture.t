@@ -197,10 +197,12 @@ def torment(d, load):
 
 
 def own_end(text):
-    """Lines of processes that ended by something that was not us."""
+    """Lines of processes that ended by something that was not us. A muxd whose
+    client was not logged in yet goes with the proxyd that let it in."""
     return [x for x in text.splitlines()
             if " debug " not in x and (
-                " killed: " in x or
+                (" killed: " in x and
+                 not x.endswith(" its proxyd has gone")) or
                 (" ended: " in x and "signal 9" not in x))]
 
 

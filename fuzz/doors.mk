@@ -1,0 +1,1 @@
+$(eval $(call fuzz_target,doors,fuzz/process.o fuzz/heard.o $(filter-out proxyd/proxyd.o common/proc/proc.o,$(proxyd_OBJS)),$(proxyd_LIBS)))
