@@ -18,6 +18,7 @@
 #include "proxyd/door/limits.h"
 
 #define PLACES	1024		/* a power of two */
+#define SECURE_LISTS	256
 
 /* By a keyed hash: who chooses ids does not choose whose place is lost. */
 static struct known {
@@ -27,6 +28,7 @@ static struct known {
 } known[PLACES];
 
 static LIST_HEAD(, mlink)	idle = LIST_HEAD_INITIALIZER(idle);
+static LIST_HEAD(, mlink)	secure[SECURE_LISTS];	/* by plain.id */
 
 static struct known *
 place_of(int kind, const char *id)
@@ -101,6 +103,29 @@ mlink_old(void *arg)
 	mlink_free(arg);
 }
 
+/* What was closed here meanwhile is not found, and need not be. */
+static void
+mlink_said_all(const struct plain *p)
+{
+	struct mlink	*l;
+
+	LIST_FOREACH(l, &secure[p->id % SECURE_LISTS], by_plain)
+		if (l->plain.id == p->id && l->plain.tlsd == p->tlsd)
+			l->all = 1;
+}
+
+void
+mlink_init(void)
+{
+	plain_on_secure_end(mlink_said_all);
+}
+
+int
+mlink_has_all(const struct mlink *l)
+{
+	return (l->plain.id == 0 || l->all);
+}
+
 /* A new one (fd taken); NULL when out of memory. */
 static struct mlink *
 mlink_new(const struct reach *r, int fd, struct plain *plain)
@@ -114,6 +139,9 @@ mlink_new(const struct reach *r, int fd, struct plain *plain)
 	}
 	l->fd = fd;
 	l->plain = *plain;
+	if (plain->id != 0)
+		LIST_INSERT_HEAD(&secure[plain->id % SECURE_LISTS], l,
+		    by_plain);
 	strlcpy(l->member, r->member, sizeof(l->member));
 	l->client = r->client;
 	l->flags = r->flags;
@@ -204,6 +232,8 @@ mlink_free(struct mlink *l)
 	event_del(&l->ev_read);
 	event_del(&l->ev_write);
 	buf_put(&l->in);
+	if (l->plain.id != 0)
+		LIST_REMOVE(l, by_plain);
 	plain_end(&l->plain, 1);	/* what was said has its framing */
 	imsg_close_fd(l->fd);
 	limits_fds(-1);

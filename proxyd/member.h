@@ -34,6 +34,7 @@ void	member_note(enum forward_kind, const char *id, const char *member);
 
 struct mlink {
 	LIST_ENTRY(mlink) entry;	/* of those that wait */
+	LIST_ENTRY(mlink) by_plain;	/* of those with TLS */
 	/* set once */
 	int		  fd;
 	struct plain	  plain;	/* of the TLS that it goes through */
@@ -43,7 +44,8 @@ struct mlink {
 	/* state */
 	struct event	  ev_read, ev_write;
 	unsigned	  reading:1, writing:1, waits:1,
-			  used:1;	/* for a request before this one */
+			  used:1,	/* for a request before this one */
+			  all:1;	/* over there all is said (TLS) */
 	struct timer	  idle;
 	struct buf	 *in;
 	/* who has it now; NULL: it waits */
@@ -52,11 +54,18 @@ struct mlink {
 	void		 *arg;
 };
 
+/* Once. */
+void		 mlink_init(void);
 /* One that waits for this client's next request there, or NULL. */
 struct mlink	*mlink_take(const char *member, const struct addr *client,
 		    uint32_t flags);
 void		 mlink_reading(struct mlink *, int on);
 void		 mlink_writing(struct mlink *, int on);
+/*
+ * Behind the end of what it says, and behind plain_hear(): is that where the
+ * member has ended it? With TLS it is known who cuts off; without, nobody can tell.
+ */
+int		 mlink_has_all(const struct mlink *);
 /* Its request is answered: it waits. */
 void		 mlink_keep(struct mlink *);
 /* Close it. NULL is allowed. */

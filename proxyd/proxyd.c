@@ -38,6 +38,7 @@
 #include "job/hold.h"
 #include "job/internal.h"
 #include "job/proxy.h"
+#include "member.h"
 #include "base/log.h"
 #include "metrics/count.h"
 #include "imsg/msg.h"
@@ -108,6 +109,7 @@ main(int argc, char **argv)
 	conn_init(&to_jobs);
 	plain_init(enter_plain);
 	peer_init(enter);
+	mlink_init();
 	grants_init(&ends);
 	upstream_init();
 	hold_init();

@@ -186,6 +186,16 @@ doors_reached(uint64_t door, uint32_t asked, int fd, uint64_t id)
 }
 
 void
+doors_ended(uint64_t door, uint64_t id)
+{
+	struct door	*d = door_find(door);
+
+	if (d != NULL)
+		(void)say_secure_end(d->chan, 0, -1, &(struct msg_secure_end){
+		    .id = id });
+}
+
+void
 doors_failed(uint64_t door, uint32_t asked, const char *why)
 {
 	struct door	*d = door_find(door);

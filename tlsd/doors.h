@@ -34,6 +34,8 @@ uint64_t doors_give(int fd, const struct msg_plain *);
 int	doors_has(void);
 /* It runs, as number `id` here; `fd` (taken) is what it says in the clear. */
 void	doors_reached(uint64_t door, uint32_t asked, int fd, uint64_t id);
+/* The member there has said all. */
+void	doors_ended(uint64_t door, uint64_t id);
 /* It does not. */
 void	doors_failed(uint64_t door, uint32_t asked, const char *why);
 /* We leave: they are to ask others. */

@@ -80,6 +80,8 @@ static void
 net_ended(struct client *c)
 {
 	c->net_eof = 1;
+	if (c->out)
+		doors_ended(c->door, c->id);
 	if (c->plain != -1 && c->to_plain.len == 0)
 		(void)shutdown(c->plain, SHUT_WR);
 }

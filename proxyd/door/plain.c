@@ -23,13 +23,17 @@ static int			stopped, leaving;
 static void			(*came)(int, uint32_t, const struct addr *,
 				    const struct plain *);
 
+static void			(*said_all)(const struct plain *);
+
 static int	on_plain(struct chan *, struct imsg *);
+static int	on_secure_end(struct chan *, struct imsg *);
 static int	on_secure_leave(struct chan *, struct imsg *);
 
 static const struct dispatch	table[] = {
 	{ IMSG_PLAIN, R_TLSD, S_ANY, 0, on_plain },
 	{ IMSG_SECURED, R_TLSD, S_ANY, MF_ANSWER, NULL },
 	{ IMSG_SECURE_FAILED, R_TLSD, S_ANY, MF_ANSWER, NULL },
+	{ IMSG_SECURE_END, R_TLSD, S_ANY, 0, on_secure_end },
 	{ IMSG_SECURE_LEAVE, R_TLSD, S_ANY, 0, on_secure_leave },
 };
 
@@ -136,6 +140,35 @@ plain_end(struct plain *p, int clean)
 }
 
 /* To other members. */
+
+void
+plain_on_secure_end(void (*fn)(const struct plain *))
+{
+	said_all = fn;
+}
+
+static int
+on_secure_end(struct chan *c, struct imsg *m)
+{
+	struct msg_secure_end	in;
+
+	if (get_secure_end(m, &in) == -1 || in.id == 0)
+		return (-1);
+	said_all(&(struct plain){ .tlsd = chan_instance(c), .id = in.id });
+	return (0);
+}
+
+void
+plain_hear(const struct plain *p)
+{
+	struct tlsd	*t;
+
+	TAILQ_FOREACH(t, &tlsds, entry)
+		if (chan_instance(t->chan) == p->tlsd)
+			break;
+	if (t != NULL)
+		chan_pump(t->chan);
+}
 
 static int
 on_secure_leave(struct chan *c, struct imsg *m)

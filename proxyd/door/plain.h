@@ -28,6 +28,14 @@ void	plain_leave(void);
  */
 void	plain_end(struct plain *, int clean);
 
+/* Once: who hears of what another member has said all of. */
+void	plain_on_secure_end(void (*)(const struct plain *));
+/*
+ * Read what that one's tlsd (if there is one) has said and was not read yet: what
+ * comes of that may close any connection.
+ */
+void	plain_hear(const struct plain *);
+
 #define SECURE_MS	4000	/* tlsd's own end is before that */
 
 /*

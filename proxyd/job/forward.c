@@ -373,13 +373,23 @@ forward_down(struct forward *f)
 	mlink_reading(f->l, c->out_len == 0);
 }
 
-/* The other member has hung up. */
+/*
+ * The other member has hung up; in order, or, to be seen by `error` or by TLS, not:
+ * an answer that ends there is whole in the first case only.
+ */
 static void
-forward_closed(struct forward *f)
+forward_closed(struct forward *f, int error)
 {
 	struct conn	*c = f->c;
 
-	if (f->phase == F_HEAD && !f->responded) {
+	/* It is said on the channel before the socket ends. */
+	plain_hear(&f->l->plain);
+	if (c->state == CONN_DEAD)
+		return;		/* by what was heard besides */
+	if (f->phase == F_BODY && f->down.kind == FLOW_TO_CLOSE &&
+	    (error || !mlink_has_all(f->l)))
+		forward_fail(f, "its answer is cut off");
+	else if (f->phase == F_HEAD && !f->responded) {
 		if (!forward_again(f))
 			forward_fail(f, "it has closed the connection");
 	} else if (f->phase == F_BODY && f->down.kind == FLOW_TO_CLOSE) {
@@ -432,7 +442,7 @@ link_readable(void *arg)
 	if (n <= 0) {
 		if (had == 0)
 			buf_put(&l->in);
-		forward_closed(f);
+		forward_closed(f, n == -1);
 		return;
 	}
 	l->in->len += (size_t)n;

@@ -6,6 +6,7 @@
  */
 #include <sys/socket.h>
 
+#include <errno.h>
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
@@ -177,6 +178,29 @@ test_broken(void)
 	forget();
 }
 
+/* An answer that its connection's end ends: after a reset it is none. */
+static void
+test_cut(void)
+{
+	int	fd, link, whole;
+
+	for (whole = 1; whole >= 0; whole--) {
+		fd = browser(&d, 0);
+		put(fd, ASK "\r\n");
+		at("b");
+		link = linked(0);
+		if (whole)
+			(void)got(link, "\r\n\r\n");
+		put(link, "HTTP/1.1 200 OK\r\n\r\nall of it");
+		(void)got(fd, "all of it");
+		close(link);	/* with the request unread: a reset */
+		is_int(end_of(fd), whole ? 0 : ECONNRESET, "an answer that %s",
+		    whole ? "is whole" : "is cut off");
+		close(fd);
+		forget();
+	}
+}
+
 /* One that waited was closed over there meanwhile. */
 static void
 test_stale(void)
@@ -310,6 +334,7 @@ main(void)
 	forget();
 	test_here();
 	test_broken();
+	test_cut();
 	test_stale();
 	test_raw();
 	test_others();

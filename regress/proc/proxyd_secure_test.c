@@ -6,6 +6,7 @@
  */
 #include <sys/socket.h>
 
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
@@ -122,6 +123,32 @@ test_exchange(int sock)
 	is_int(end_of(sv[0]), 0, "and it comes");
 	close(sv[0]);
 	forget(fd, raw);
+}
+
+/* An answer that its connection's end ends: cut off, it is none. */
+static void
+test_cut(int sock)
+{
+	int		fd, raw, sv[2], all;
+	uint32_t	id;
+
+	for (all = 1; all >= 0; all--) {
+		fd = browser(&d, 0);
+		raw = forwarded_with(fd, HEAD);
+		id = secure(sock, raw);
+		stream_pair(sv);
+		say_fd(sock, id, sv[1], secured, .id = (uint64_t)50 + all);
+		(void)get_until(sv[0], "\r\n\r\n");
+		put(sv[0], "HTTP/1.1 200 OK\r\n\r\nall of it");
+		(void)get_until(fd, "all of it");
+		/* Another's does not count. */
+		say(sock, secure_end, .id = (uint64_t)51);
+		close(sv[0]);
+		is_int(end_of(fd), all ? 0 : ECONNRESET, "an answer that %s",
+		    all ? "is whole" : "is cut off");
+		(void)hear_next(sock, plain_end, NULL);
+		forget(fd, raw);
+	}
 }
 
 static void
@@ -271,6 +298,7 @@ main(void)
 	test_without();
 	sock = tlsd();
 	test_exchange(sock);
+	test_cut(sock);
 	test_no(sock);
 	test_leave(sock);
 	test_came(sock);

@@ -255,6 +255,41 @@ serves(int sock, const char *after)
 	gone(&m);
 }
 
+/* How the member ends: in order, or cut off. */
+static void
+test_ends(int sock)
+{
+	struct msg_secure_end	in;
+	struct member		m;
+	uint64_t		number;
+	uint32_t		id;
+	char			c;
+	int			fd, clean;
+
+	for (clean = 1; clean >= 0; clean--) {
+		id = asked(sock, &m, "b");
+		(void)shows(&m, "b", TLS1_3_VERSION);
+		fd = runs(sock, id, &number);
+		if (SSL_write(m.ssl, "x", 1) != 1)
+			bail("write");
+		if (clean)
+			(void)SSL_shutdown(m.ssl);
+		shutdown(m.fd, SHUT_RDWR);
+		if (fcntl(fd, F_SETFL, 0) == -1 || recv(fd, &c, 1, 0) != 1)
+			bail("what was said before");
+		is_int((long)recv(fd, &c, 1, 0), 0, "the end of one that %s",
+		    clean ? "has said all" : "is cut off");
+		if (clean) {
+			(void)hear_next(sock, secure_end, &in);
+			is_int((long)in.id, (long)number, "is said to be that");
+		} else
+			is_int(hear_maybe(sock, IMSG_SECURE_END, &(struct imsg){
+			    .fd = -1 }, 50), 0, "is not");
+		shut(&fd);
+		gone(&m);
+	}
+}
+
 static void
 test_impostors(int sock)
 {
@@ -507,6 +542,7 @@ main(void)
 	start();
 	sock = proxyd();
 	serves(sock, "at first");
+	test_ends(sock);
 	test_impostors(sock);
 	test_odd(sock);
 	test_deaf(sock);
