@@ -137,10 +137,10 @@ member(char *dst, size_t size, const char *name, uint8_t how)
 
 	if (how < 64)
 		return (snprintf(dst, size, ",\"%s\":\"j%u\"", name,
-		    how % JTIS));
+		    how % (unsigned)JTIS));
 	if (how < 96)
 		return (snprintf(dst, size, ",\"%s\":\"00000%u\"", name,
-		    how % 8));
+		    how % 8U));
 	if (how < 112)
 		return (0);
 	for (i = 0; i < want && p < end; i++)

@@ -220,6 +220,17 @@ peer_part(struct peer *pe)
 	return (0);
 }
 
+/*
+ * There is no memory for its channel. A newcomer is refused by that; anybody else
+ * would wait for good for another, which a new authd gets.
+ */
+static void
+peer_cannot(int role, int bound)
+{
+	if (bound || !(role_info(role)->flags & RF_BOUND))
+		fatal("channel of %s", role_info(role)->name);
+}
+
 static struct peer *
 peer_new(const struct spawned *sp)
 {
@@ -228,6 +239,8 @@ peer_new(const struct spawned *sp)
 	if (peer_find(sp->instance) != NULL ||
 	    (pe = calloc(1, sizeof(*pe))) == NULL) {
 		close(sp->fd);
+		if (peer_find(sp->instance) == NULL)
+			peer_cannot(sp->role, sp->bound);
 		return (NULL);
 	}
 	pe->role = sp->role;
@@ -239,6 +252,7 @@ peer_new(const struct spawned *sp)
 	if (pe->chan == NULL || peer_part(pe) == -1) {
 		chan_free(pe->chan);
 		free(pe);
+		peer_cannot(sp->role, sp->bound);
 		return (NULL);
 	}
 	chan_speak(pe->chan, sp->protocol);
@@ -280,13 +294,13 @@ parent_on_spawned(struct chan *c, struct imsg *m)
 	struct spawned	*sp;
 
 	(void)c;
-	if ((sp = calloc(1, sizeof(*sp))) == NULL)
-		return (0);
 	if (get_spawned(m, &in) == -1 || in.instance == 0 ||
 	    !(role_info(in.role)->flags & RF_LINKED) ||
-	    !proto_is_known(in.protocol)) {
-		free(sp);
+	    !proto_is_known(in.protocol))
 		return (-1);
+	if ((sp = calloc(1, sizeof(*sp))) == NULL) {
+		peer_cannot(in.role, in.bound);
+		return (0);
 	}
 	sp->nonce = in.nonce;
 	sp->instance = in.instance;

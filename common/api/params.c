@@ -120,7 +120,8 @@ static void
 take_statuses(const struct api_param *p, const struct slice *query,
     struct api_args *a)
 {
-	const char	*at = query->s, *end = at + query->len;
+	const char	*at = query->s;
+	const char	*end = at != NULL ? at + query->len : NULL;
 	uint32_t	*v = place(p, a), bit;
 	char		 text[WORD_SIZE];
 	int		 r;
@@ -140,7 +141,8 @@ static void
 take_texts(const struct api_param *p, const struct slice *query,
     struct api_args *a)
 {
-	const char	*at = query->s, *end = at + query->len;
+	const char	*at = query->s;
+	const char	*end = at != NULL ? at + query->len : NULL;
 	char		*v = place(p, a), text[MANY_SIZE];
 	int		 r;
 

@@ -17,11 +17,11 @@ low(char c)
 static const char *
 class_match(const char *p, char c, int *fits)
 {
-	int	not = *p == '^', any = 0;
+	int	invert = *p == '^', any = 0;
 	char	from, to;
 
 	*fits = 0;
-	for (p += not; *p != ']' || !any; any = 1) {
+	for (p += invert; *p != ']' || !any; any = 1) {
 		if (*p == '\\')
 			p++;
 		if ((from = low(*p)) == '\0')
@@ -39,7 +39,7 @@ class_match(const char *p, char c, int *fits)
 		if (c >= from && c <= to)
 			*fits = 1;
 	}
-	*fits ^= not;
+	*fits ^= invert;
 	return (p + 1);
 }
 
