@@ -57,9 +57,12 @@ api_active(const struct api_call *call, const struct facts *f)
 	struct session		*se;
 	enum refusal		 no;
 
-	if ((no = api_session(call, f, &row, &se)) == REFUSE_NOT &&
-	    (se == NULL || row.status != SESSION_ACTIVE))
+	no = api_session(call, f, &row, &se);
+	if (no == REFUSE_NOT && row.status != SESSION_ACTIVE)
 		no = REFUSE_SESSION_STATE;
+	/* In grace it is in no member's memory. */
+	else if (no == REFUSE_NOT && se == NULL)
+		no = REFUSE_TUNNEL_NONE;
 	if (no == REFUSE_NOT)
 		return (se);
 	api_refuse(call, no);

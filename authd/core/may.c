@@ -73,6 +73,10 @@ may_use(const struct facts *f, const struct session *se, const struct now *now)
 	if (se != NULL ? !session_is_open(se, now) : f->got_session == 0 &&
 	    f->session.status > SESSION_ACTIVE)
 		return (REFUSE_SESSION_OVER);
+	/* In grace it is in no member's memory. */
+	if (se == NULL && f->got_session == 0 &&
+	    f->session.status == SESSION_ACTIVE)
+		return (REFUSE_TUNNEL_NONE);
 	if (se == NULL || se->row.status != SESSION_ACTIVE)
 		return (REFUSE_SESSION_STATE);
 	return (REFUSE_NOT);

@@ -234,6 +234,13 @@ def in_grace(c, ids, clients):
         return d.rows("SELECT status, closed_by FROM support_sessions "
                       "WHERE id = ?", s)[0]
     t.equal(row(ids["b"])[0], "active", "a session in grace")
+    token, at = d.token(), "/support-sessions/" + ids["b"]
+    for method, path, body in (("POST", "/proxy-token", {"service": "web"}),
+                               ("POST", "/terminal-ticket", None),
+                               ("GET", "/proxy/web/", None)):
+        st, env = d.api(method, at + path, token, body)
+        t.equal((st, env["message"]), (404, "tunnel not found for session"),
+                "%s: is not connected, as one relayd alone says it" % path)
     told = Events(d, d.token())
     st, env = d.api("DELETE", "/support-sessions/" + ids["b"], d.token())
     t.equal((st, row(ids["b"])), (200, ("closed", "operator")),
