@@ -1,4 +1,9 @@
 /* SPDX-License-Identifier: ISC */
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+
+#include <linux/filter.h>
+
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
@@ -107,6 +112,41 @@ entries_ended(const struct child *c)
 		next = LIST_NEXT(e, entry);
 		if (e->owner == c->instance)
 			entry_close(e);
+	}
+}
+
+/* No first segment of a connection gets to it any more, all others do. */
+static int
+hears_no_more(int fd)
+{
+	struct sock_filter	code[] = {
+		BPF_STMT(BPF_LD | BPF_B | BPF_ABS, 13),	/* flags of TCP */
+		BPF_STMT(BPF_ALU | BPF_AND | BPF_K, TH_SYN | TH_ACK),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, TH_SYN, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, 0),
+		BPF_STMT(BPF_RET | BPF_K, UINT32_MAX),
+	};
+	struct sock_fprog	program = { .filter = code,
+	    .len = sizeof(code) / sizeof(code[0]) };
+
+	return (setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &program,
+	    sizeof(program)));
+}
+
+/* Our copy would keep it open, with nobody to accept. */
+void
+entries_leave(const struct child *c)
+{
+	struct entry	*e, *next;
+
+	for (e = LIST_FIRST(&entries); e != NULL; e = next) {
+		next = LIST_NEXT(e, entry);
+		if (e->owner != c->instance)
+			continue;
+		if (hears_no_more(e->fd) == -1)
+			log_warn("%s: a listening socket that is to close",
+			    child_name(c));
+		entry_close(e);
 	}
 }
 

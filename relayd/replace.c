@@ -10,6 +10,7 @@
 #include <stdio.h>
 
 #include "base/log.h"
+#include "entries.h"
 #include "upgrade.h"
 
 #define R_MOVED		(R_DIALERD)
@@ -137,10 +138,11 @@ end_old(void)
 {
 	struct child	*c;
 
-	for (c = child_after(0); c != NULL; c = child_after(c->instance))
+	for (c = child_after(0); c != NULL; c = child_after(c->instance)) {
 		if (!c->old || !(R_BESIDE & ROLE_BIT(c->role)))
 			continue;
-		else if (c->role == ROLE_PROXYD)
+		entries_leave(c);
+		if (c->role == ROLE_PROXYD)
 			supervise_leave(c,
 			    (uint32_t)env()->conf.drain_time);
 		else if (c->role == ROLE_TLSD)
@@ -149,6 +151,7 @@ end_old(void)
 			supervise_leave(c, CONTROL_S);
 		else
 			supervise_end(c);
+	}
 }
 
 static void

@@ -11,14 +11,14 @@ import signal
 import socket
 import ssl
 import tempfile
-import threading
 
 import harness
+import storm
 from certs import Authority, listener
 from harness import DOMAIN, WAIT, Relayd, Tap, free_port, until
+from storm import HEAD, Storm, answer
 from upgrades import programs, upgrade
 
-THREADS = 6
 TIMES = 3
 WAITING = 60
 
@@ -32,61 +32,13 @@ ca = Authority(tmp)
 trusting = ssl.create_default_context(cafile=ca.file)
 tls_port = free_port()
 
-HEAD = ("GET /healthz HTTP/1.1\r\nHost: %s\r\nConnection: close\r\n\r\n" %
-        DOMAIN).encode()
-
 
 def plain():
-    s = socket.create_connection(("127.0.0.1", d.port), WAIT)
-    s.settimeout(WAIT)
-    return s
+    return storm.plain(d.port)
 
 
 def encrypted():
-    s = socket.create_connection(("127.0.0.1", tls_port), WAIT)
-    s.settimeout(WAIT)
-    return trusting.wrap_socket(s, server_hostname=DOMAIN)
-
-
-def answer(s):
-    """The status line of what comes until the end."""
-    got = b""
-    while True:
-        part = s.recv(65536)
-        if not part:
-            return got.split(b"\r\n")[0]
-        got += part
-
-
-class Storm:
-    """One connection after another, for one request each."""
-
-    def __init__(self, connect):
-        self.connect = connect
-        self.over = threading.Event()
-        self.n = 0
-        self.wrong = []
-        self.threads = [threading.Thread(target=self.run, daemon=True)
-                        for _ in range(THREADS)]
-        for x in self.threads:
-            x.start()
-
-    def run(self):
-        while not self.over.is_set():
-            try:
-                with self.connect() as s:
-                    s.sendall(HEAD)
-                    said = answer(s)
-                if b" 200 " not in said:
-                    self.wrong.append(said)
-            except OSError as e:
-                self.wrong.append(repr(e))
-            self.n += 1
-
-    def stop(self):
-        self.over.set()
-        for x in self.threads:
-            x.join(WAIT)
+    return storm.encrypted(tls_port, trusting)
 
 
 def old(role):
@@ -139,17 +91,17 @@ with Relayd(t, build=place, verbose=False, listeners=listener(tls_port, chain),
             global_conf="drain time 5s") as d:
     # As fast as they can, before, during and after.
     for connect, name in ((plain, "plain"), (encrypted, "TLS")):
-        storm = Storm(connect)
-        until(lambda: storm.n > 20, "connections")
+        wind = Storm(connect)
+        until(lambda: wind.n > 20, "connections")
         for i in range(TIMES):
             upgrade(t, d, "%s, time %d" % (name, i + 1))
             until(lambda: not old("proxyd"), "the old doors to have gone")
-        n = storm.n
-        until(lambda: storm.n > n + 20, "connections behind it")
-        storm.stop()
-        t.equal(storm.wrong[:5], [], "%s: none of those who connect meanwhile "
+        n = wind.n
+        until(lambda: wind.n > n + 20, "connections behind it")
+        wind.stop()
+        t.equal(wind.wrong[:5], [], "%s: none of those who connect meanwhile "
                 "is reset or refused" % name)
-        t.diag("%d connections" % storm.n)
+        t.diag("%d connections" % wind.n)
 
     # Half-way.
     key, secret = d.add_system("box")
