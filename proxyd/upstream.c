@@ -14,6 +14,7 @@
 #include "door/now.h"
 #include "grant.h"
 #include "imsg/imsg.h"
+#include "member.h"
 #include "base/log.h"
 #include "base/want.h"
 #include "proc/proc.h"
@@ -361,6 +362,7 @@ upstream_on_idle_drop(struct chan *ch, struct imsg *m)
 
 	if (get_idle_drop(m, &in) == -1)
 		return (-1);
+	member_moves(in.session);
 	for (st = TAILQ_FIRST(&upstreams.old); st != NULL; st = next) {
 		next = TAILQ_NEXT(st, old_entry);
 		if (strcmp(st->g->se->id, in.session) != 0)

@@ -57,6 +57,9 @@ struct session {
 	struct due		 push;		/* its table waits to be told */
 	uint64_t		 pushed_ms;	/* when one was told last */
 	uint64_t		 idle_drop_ms;	/* proxyds were asked last */
+	/* of one that drains: what is new waits until then, 0: not; and the last
+	   stream that outlasted that */
+	uint64_t		 held_ms, outlasted;
 };
 extern struct sessions	sessions;
 

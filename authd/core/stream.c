@@ -104,7 +104,7 @@ stream_unhang(struct stream *st)
 }
 
 static struct stream *
-stream_new(const struct stream_ask *ask, uint64_t id)
+stream_new(const struct stream_ask *ask, uint64_t id, const struct now *now)
 {
 	struct stream	*st;
 
@@ -115,6 +115,7 @@ stream_new(const struct stream_ask *ask, uint64_t id)
 		return (NULL);
 	}
 	st->id = id;
+	st->since_ms = now->ms;
 	st->kind = ask->kind;
 	st->tunnel = ask->tunnel;
 	st->terminal = ask->terminal;
@@ -137,7 +138,7 @@ stream_begin(const struct stream_ask *ask, uint64_t *id, const struct now *now)
 {
 	struct stream	*st;
 
-	if ((st = stream_new(ask, stream_number())) == NULL)
+	if ((st = stream_new(ask, stream_number(), now)) == NULL)
 		return (REFUSE_BUSY);
 	*id = st->id;
 	stream_admit(st, now);
@@ -568,7 +569,7 @@ stream_restore(const struct stream_ask *ask, uint64_t id, struct rowlog *row,
 		rowlog_release(row);
 		return ("no open row in the access log");
 	}
-	if ((st = stream_new(ask, id)) == NULL) {
+	if ((st = stream_new(ask, id, now)) == NULL) {
 		rowlog_release(row);
 		return ("out of memory");
 	}

@@ -44,6 +44,7 @@ struct stream {
 	TAILQ_ENTRY(stream)	 of_tunnel, of_grant, of_free, of_lender,
 				 end_entry;
 	uint64_t		 id;
+	uint64_t		 since_ms;	/* it was asked for */
 	const struct stream_kind *kind;
 	struct tunnel		*tunnel;
 	struct grant		*grant;		/* NULL: none answers for it */

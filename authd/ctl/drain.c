@@ -62,11 +62,11 @@ show_drain(struct ctl *ctl, const struct facts *f)
 
 	(void)f;
 	drain_look(&d);
-	ctl_row(&ctl->asker, "state", "left", "tunnels", "busy", "relays",
-	    "devices", "moved", CTL_END);
+	ctl_row(&ctl->asker, "state", "left", "tunnels", "busy", "oldest",
+	    "relays", "devices", "moved", CTL_END);
 	ctl_row(&ctl->asker, words[d.state], ctl_num(d.left_s),
-	    ctl_num(d.tunnels), ctl_num(d.busy), ctl_num(d.relays),
-	    ctl_num(d.devices), ctl_num(d.moved), CTL_END);
+	    ctl_num(d.tunnels), ctl_num(d.busy), ctl_num(d.oldest_s),
+	    ctl_num(d.relays), ctl_num(d.devices), ctl_num(d.moved), CTL_END);
 	ctl_done(&ctl->asker, 0, "");
 }
 const struct ctl_handler	ctl_show_drain = { .fn = show_drain };

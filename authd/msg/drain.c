@@ -3,19 +3,22 @@
 
 #include "authd/core/effect.h"
 #include "authd/core/session.h"
+#include "authd/core/stream.h"
 #include "authd/now.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "drain.h"
 #include "handlers.h"
 #include "member.h"
+#include "moving.h"
 #include "pairing.h"
 #include "peer.h"
 #include "proc/proc.h"
 #include "relay.h"
 #include "ws/ws.h"
 
-#define TICK_MS		500	/* between looks at who can go */
+#define TICK_MS		500	/* between looks at who can go, */
+#define SOON_MS		100	/* and while one is being emptied */
 /* For the balancer to see that we are not ready: etc/front-haproxy.cfg. */
 #define FIRST_MS	2000
 #define EACH_MS		10	/* a tunnel: 100 go in a second */
@@ -35,6 +38,7 @@ void
 drain_init(void)
 {
 	timer_init(&drain.timer, drain_tick, NULL);
+	moving_init();
 }
 
 static void
@@ -107,22 +111,26 @@ is_its_turn(uint64_t number)
 	return (clock_ms() >= drain.began_ms + FIRST_MS + at);
 }
 
-/* A proxyd keeps idle streams, for the next request. */
-static void
+/*
+ * A proxyd keeps idle streams, for the next request. 1: it is being emptied, look
+ * again soon.
+ */
+static int
 move(struct session *se)
 {
 	struct tunnel	*t = session_tunnel(se);
 
 	if (t == NULL || t->state != TUNNEL_UP || se->newcomer != NULL ||
 	    !is_its_turn(t->instance))
-		return;
+		return (0);
 	if (t->nstreams > 0 || t->nwaiting > 0) {
 		effect_add(EFFECT_IDLE_DROP)->session = se;
-		return;
+		return (moving_hold(se));
 	}
 	session_detach(se, proc_conf()->grace, now_at());
 	tunnel_retire(t, WS_GOING_AWAY, WS_REASON_DRAINING);
 	drain.moved++;
+	return (0);
 }
 
 static void
@@ -131,6 +139,7 @@ drain_tick(void *arg)
 	struct session	*se, *next;
 	uint64_t	 window = (uint64_t)(session_tunnels() +
 			    relay_left()) * EACH_MS;
+	int		 soon = 0;
 
 	(void)arg;
 	if (window > drain.half_ms)
@@ -139,25 +148,34 @@ drain_tick(void *arg)
 		drain.window_ms = window;
 	for (se = TAILQ_FIRST(&sessions); se != NULL; se = next) {
 		next = TAILQ_NEXT(se, entry);
-		move(se);
+		soon |= move(se);
 	}
 	relay_give(is_its_turn);
 	pairing_leave();
-	timer_set(&drain.timer, TICK_MS);
+	timer_set(&drain.timer, soon ? SOON_MS : TICK_MS);
 }
 
 void
 drain_look(struct drain *d)
 {
 	const struct session	*se;
+	const struct stream	*st;
+	uint64_t		 since = clock_ms();
 	struct msg_pair_state	 pairs;
 	int64_t			 left = drain.until - clock_wall_ms();
 
 	memset(d, 0, sizeof(*d));
 	d->moved = drain.moved;
 	d->tunnels = session_tunnels();
-	TAILQ_FOREACH(se, &sessions, entry)
-		d->busy += se->tunnel != NULL && se->tunnel->nstreams > 0;
+	TAILQ_FOREACH(se, &sessions, entry) {
+		if (se->tunnel == NULL || se->tunnel->nstreams == 0)
+			continue;
+		d->busy++;
+		TAILQ_FOREACH(st, &se->tunnel->streams, of_tunnel)
+			if (st->since_ms < since)
+				since = st->since_ms;
+	}
+	d->oldest_s = (clock_ms() - since) / 1000;
 	d->relays = relay_left();
 	if (pairing_is(&pairs) == 0)
 		d->devices = pairs.clients;

@@ -24,6 +24,7 @@ struct drain {
 	enum drain_state { DRAIN_NOT, DRAIN_ON, DRAIN_DONE, DRAIN_LATE } state;
 	uint64_t	left_s;		/* of its time */
 	unsigned	tunnels, busy;	/* of these in use, now */
+	uint64_t	oldest_s;	/* how long the oldest stream is open */
 	unsigned	relays;		/* relay sessions that are to go */
 	unsigned	devices;	/* connections for pairing */
 	uint64_t	moved;		/* tunnels that were asked to go */

@@ -18,6 +18,7 @@
 #include "imsg/call.h"
 #include "imsg/imsg.h"
 #include "member.h"
+#include "moving.h"
 #include "peer.h"
 #include "proc/proc.h"
 #include "relay.h"
@@ -118,7 +119,7 @@ forward_on_where(struct chan *c, struct imsg *m)
 		return (-1);
 	*asker = asker_of(c, m);
 	if (in.kind == FORWARD_SESSION && peer_is_ready()) {
-		holder_ask(in.session, asker->instance, where_known, asker);
+		moving_where(in.session, asker->instance, where_known, asker);
 		return (0);
 	}
 	if (in.kind == FORWARD_MEMBER) {

@@ -30,6 +30,7 @@
 #include "login.h"
 #include "member.h"
 #include "metrics/count.h"
+#include "moving.h"
 #include "named.h"
 #include "peer.h"
 #include "proc/proc.h"
@@ -705,6 +706,7 @@ login_take(struct login *lo, struct session *se)
 	lo->generation = ++se->row.generation;
 	pe->tunnel->generation = lo->generation;
 	session_attach(se, pe->tunnel);
+	moving_comes(se);
 	session_touch(se, now_at());
 	turn_after(login_done, lo);
 }

@@ -28,7 +28,7 @@
 #include "proxyd/http/hdr.h"
 #include "proxyd/member.h"
 
-#define WHERE_MS	3000
+#define WHERE_MS	10000	/* authd lets who asks for one wait that moves */
 #define LINK_MS		4000
 #define WAIT_MS		15000	/* what is asked has a deadline of its own */
 #define MORE_MS		60000	/* the other member gives up before us */
@@ -53,7 +53,8 @@ struct forward {
 	char			 member[MEMBER_SIZE];
 	uint32_t		 flags;
 	int			 method;
-	unsigned		 repeatable:1,	/* none of it is dropped yet */
+	unsigned		 moves:1,	/* its session does: nothing is known */
+				 repeatable:1,	/* none of it is dropped yet */
 				 retried:1, responded:1, keep:1, up_failed:1;
 	size_t			 sent;		/* of what is in c->in */
 	size_t			 head_left;	/* to be sent */
@@ -561,7 +562,8 @@ forward_where(struct chan *ch, struct imsg *m, void *arg)
 	}
 	if (get_where_is(m, &in) == -1)
 		return (-1);
-	member_note(f->kind, f->id, in.member);
+	if (!f->moves)
+		member_note(f->kind, f->id, in.member);
 	strlcpy(f->member, in.member, sizeof(f->member));
 	if (f->member[0] == '\0')
 		forward_not(f);
@@ -704,10 +706,9 @@ forward_begin(struct conn *c, const struct httphead *h, enum route route,
 {
 	struct forward	*f;
 	const char	*member = "";
-	int		 known;
+	int		 known, moves;
 
-	if ((c->listen_flags & LISTEN_FORWARDED) ||
-	    (f = calloc(1, sizeof(*f))) == NULL)
+	if ((f = calloc(1, sizeof(*f))) == NULL)
 		return (0);
 	f->c = c;
 	f->route = route;
@@ -717,12 +718,16 @@ forward_begin(struct conn *c, const struct httphead *h, enum route route,
 	f->method = h->method;
 	f->flags = (c->listen_flags & LISTEN_ALONG) |
 	    (c->trusted ? LISTEN_VOUCHED : 0);
+	/* What a member has passed on goes no further, but after its session. */
 	if (forward_id(f, c, h) == -1 ||
-	    ((known = member_known(f->kind, f->id, &member)) &&
+	    (!(moves = f->kind == FORWARD_SESSION && member_is_moving(f->id)) &&
+	    (c->listen_flags & LISTEN_FORWARDED)) ||
+	    ((known = !moves && member_known(f->kind, f->id, &member)) &&
 	    member[0] == '\0') || (f->head = hdr_keep(h)) == NULL) {
 		free(f);
 		return (0);
 	}
+	f->moves = moves != 0;
 	strlcpy(f->member, member, sizeof(f->member));
 	if (!known && forward_ask(f) == -1) {
 		free(f->head);

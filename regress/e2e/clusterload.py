@@ -328,7 +328,7 @@ class Load:
         self.c[name].log.wait("our clock is [0-9]* s ahead of the store's")
 
     def all(self, drain=True):
-        """A member in which something runs at every moment through each tunnel
+        """A member in which long transfers run at every moment through each tunnel
         does not get empty: `drain` is for as many clients as leave pauses."""
         self.start()
         if drain:

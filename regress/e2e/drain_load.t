@@ -1,0 +1,148 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: ISC
+"""A member that is drained while something runs through each of its tunnels at
+every moment gets empty all the same, and no request fails for it, at whichever
+member it comes in."""
+
+import http.client
+import shutil
+import threading
+
+import postgres
+from cluster import Cluster, Draining, Front
+from harness import OurClient, Tap, Targets, until
+from transfer import Transfer
+
+t = Tap()
+CLIENTS = 6
+EACH = 4                # requests at a time through each tunnel, of 0.4 s
+WANT = b"".join(b"line %d\n" % i for i in range(4))
+
+
+class Load:
+    """As many requests as ever run, one after the other in each thread; half of
+    them on a connection that is kept."""
+
+    def __init__(self, c, sessions):
+        token = c["a"].token(lifetime="2h")
+        self.c, self.over, self.lock = c, False, threading.Lock()
+        self.done, self.wrong = {n: 0 for n in c.names}, []
+        self.at = {s: (c["a"].proxy_host(s), c["a"].cookie(s, token))
+                   for s in sessions}
+        self.threads = [threading.Thread(target=self.run, args=(s, i))
+                        for s in sessions for i in range(EACH)]
+
+    def __enter__(self):
+        for th in self.threads:
+            th.start()
+        return self
+
+    def __exit__(self, *exc):
+        self.over = True
+        for th in self.threads:
+            th.join()
+
+    def run(self, s, i):
+        """Each at one member's door, so that all doors have each session."""
+        name = self.c.names[i % len(self.c.names)]
+        host, cookie = self.at[s]
+        k = None
+        while not self.over:
+            said = None
+            try:
+                if k is None:
+                    k = http.client.HTTPConnection(
+                        "127.0.0.1", self.c[name].port, timeout=60)
+                k.request("GET", "/slow?ms=100&n=4", headers={
+                    "Host": host, "Cookie": cookie})
+                r = k.getresponse()
+                body = r.read()
+                if (r.status, body) != (200, WANT):
+                    said = (name, s, r.status, body[:100])
+            except (OSError, http.client.HTTPException) as e:
+                said = (name, s, repr(e))
+            if said or i < EACH // 2:
+                k.close()
+                k = None
+            with self.lock:
+                if said:
+                    self.wrong.append(said)
+                else:
+                    self.done[name] += 1
+
+    def more(self, n):
+        """So many more at each door."""
+        with self.lock:
+            was = dict(self.done)
+        until(lambda: all(self.done[x] >= was[x] + n for x in was),
+              "requests at all doors", 120)
+
+
+def state(d):
+    return d.ctl("show", "drain")[0]
+
+
+def main(targets):
+    c = Cluster(t)
+    with c:
+        for m in c.members.values():
+            c.wait_seen(m, c.names)
+        web = "web=127.0.0.1:%d" % targets.http
+        with Front(c, shuts=False, patience="5s") as front:
+            clients = []
+            for n in range(CLIENTS):
+                key, secret = c["a"].add_system("s%d" % n)
+                clients.append(OurClient(front, key, secret,
+                                         web).__enter__())
+            try:
+                until(lambda: len(c.had()) == CLIENTS and
+                      c.had() == sorted(c.holders().items()),
+                      "all clients in their sessions")
+                drained(c)
+            finally:
+                for cl in clients:
+                    cl.__exit__(None, None, None)
+
+
+def drained(c):
+    was = sorted(c.holders())
+    mine = [s for s, m in c.had() if m == "b"]
+    b = c["b"]
+    for s in was:
+        at = c[c.holders()[s]]
+        until(lambda: at.ctl("show", "services", s), "its services")
+    t.ok(len(mine) > 0, "b has %d tunnels" % len(mine))
+    with Load(c, was) as load:
+        load.more(3)
+        rows = [r for r in b.ctl("show", "sessions") if r["session"] in mine]
+        t.ok(all(r["streams"] != "0" for r in rows),
+             "something runs through each")
+        # Longer than anybody waits for a tunnel that is to run empty.
+        long = Transfer(b, mine[0], b.cookie(mine[0], b.token()),
+                        rate=1 << 20, size=12 << 20)
+        d = Draining(b, "time", "4m")
+        until(lambda: state(b)["state"] != "no", "the drain to have begun")
+        until(lambda: int(state(b)["oldest"]) >= 5, "one to be old", 60)
+        row = state(b)
+        t.ok(int(row["busy"]) >= 1 and int(row["tunnels"]) >= 1,
+             "show drain says how many tunnels are in use, and how long the "
+             "oldest stream is there: %r" % row)
+        t.equal((long.intact(), long.error), (True, None),
+                "a transfer that takes longer than that is not cut off")
+        t.equal(d.end(5 * 60), (0, "drained", ""),
+                "the drain ends, though requests never cease")
+        load.more(3)
+    t.equal(load.wrong, [], "and none has failed, of %s" % load.done)
+    until(lambda: c.had() == sorted(c.holders().items()) and
+          len(c.had()) == CLIENTS, "all to be where the store says")
+    t.equal((sorted(c.holders()), [s for s, m in c.had() if m == "b"]),
+            (was, []), "all clients are in their sessions, at other members")
+    c["b"].ctl("drain", "cancel")
+
+
+if postgres.programs() is None or shutil.which("haproxy") is None:
+    t.skip("there is no PostgreSQL or no haproxy", "a drain under load")
+else:
+    with Targets() as targets:
+        main(targets)
+t.done()
