@@ -257,7 +257,7 @@ event(uint8_t how)
 	case 2:
 		if (follows != 0)
 			(void)process_say(process_authd(), IMSG_EVENT, follows,
-			    -1, &(struct msg_event){ .kind = how / 6 % 8,
+			    -1, &(struct msg_event){ .kind = how / 6 % EVENT_KINDS,
 			    .session = ID, .system = "s" });
 		break;
 	case 3:

@@ -164,11 +164,13 @@ login_on_login(struct chan *c, struct imsg *m)
 	uint32_t		 retry = 0;
 	enum refusal		 no;
 
-	if ((lo = calloc(1, sizeof(*lo))) == NULL)
+	if (get_login(m, &in) == -1 || in.nonce != pe->nonce)
 		return (-1);
-	if (get_login(m, &in) == -1 || in.nonce != pe->nonce) {
-		login_free(lo);
-		return (-1);
+	if ((lo = calloc(1, sizeof(*lo))) == NULL) {
+		login_answer(c, m->id, refusal_info(REFUSE_BUSY)->status, 1,
+		    refusal_info(REFUSE_BUSY)->text, "", "", "");
+		peer_set_state(pe, P_REFUSED);
+		return (0);
 	}
 	strlcpy(lo->key, in.key, sizeof(lo->key));
 	strlcpy(lo->secret, in.secret, sizeof(lo->secret));

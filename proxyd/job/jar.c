@@ -199,7 +199,7 @@ read_broken(struct httphead *h, const char *p, const char *end)
 	h->nfields = 0;
 	h->path.s = "/";
 	h->path.len = 1;
-	h->host.s = NULL;
+	h->host = (struct slice){ NULL, 0 };	/* of the one before */
 	for (; p < end && h->nfields < HTTPHEAD_FIELDS; p = nl + 1) {
 		line.s = p;
 		if ((nl = memchr(p, '\n', (size_t)(end - p))) == NULL) {

@@ -485,6 +485,17 @@ def yamux_limits(d, by):
         u.log(r"closing: 1008 too many unanswered pings", "and a log line")
 
 
+def overlong(d):
+    """A head that cannot be read, and then one of somebody who names no host."""
+    pid, told = d.pid_of("proxyd"), []
+    for name in (b"Host: x\r\n", b"") * 2:
+        s = d.connect()
+        s.sendall(b"GET / HTTP/1.1\r\n" + name + b"X: y\r\n" * 300 + b"\r\n")
+        told.append(to_end(s).split(b" ")[1:2])
+    t.equal(told, [[b"431"]] * 4, "too many fields: 431")
+    t.equal(d.pid_of("proxyd"), pid, "and nobody ends by that")
+
+
 with Targets() as targets, Relayd(t, proxyds=1) as d, \
         Bystander(t, d, targets) as by:
     for name, part in (("heads", lambda: heads(d, by)),
@@ -497,4 +508,6 @@ with Targets() as targets, Relayd(t, proxyds=1) as d, \
         by.start()
         part()
         by.intact(name)
+with Relayd(t, proxyds=1, front=443) as d:
+    overlong(d)
 t.done()
