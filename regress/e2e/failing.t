@@ -80,7 +80,10 @@ class Steps:
                       "system list", "audit head"):
             if self.d.ctl_try(*words.split()) is None:
                 raise ConnectionError("relayctl " + words)
-        self.d.token(lifetime="1h")
+        try:
+            self.d.token(lifetime="1h")
+        except RuntimeError as e:       # authd may be the one that has ended
+            raise ConnectionError("token create") from e
 
     def reload(self):
         if self.d.ctl_raw("reload").returncode != 0:
