@@ -247,7 +247,7 @@ lint-cppcheck:
 	    --suppressions-list=$(srcdir)/tools/cppcheck.txt \
 	    --library=posix,gnu --include=$(QUEUE_H) \
 	    $(LINT_INCLUDES) -D_GNU_SOURCE -D__x86_64__ \
-	    "-DcJSON_ArrayForEach(e, a)=for(e = (a)->child; e; e = e->next)" \
+	    "-DcJSON_ArrayForEach(e, a)=while ((e = (a)->child) != NULL)" \
 	    -DRELAYD_TESTING $(LINT_SRCS)
 lint-man:
 	@test -n "$(MANDOC)" || { echo "no mandoc"; exit 1; }
