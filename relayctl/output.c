@@ -199,7 +199,7 @@ print_below(FILE *f, const char *text, size_t in, size_t width)
 	(void)printable_text(out, sizeof(out), text);
 	while (*s != '\0') {
 		last = NULL;
-		for (n = 0; s[n] != '\0' && n < room; n++)
+		for (n = 0; n < room && s[n] != '\0'; n++)
 			if (s[n] == ' ')
 				last = s + n;
 		if (s[n] == '\0' || last == NULL || last == s)

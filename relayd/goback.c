@@ -44,7 +44,7 @@ why_set(const char *why)
 {
 	size_t	i, at = guard.why_at;
 
-	for (i = 0; why[i] != '\0' && i < WHY_MAX - 1; i++)
+	for (i = 0; i < WHY_MAX - 1 && why[i] != '\0'; i++)
 		guard.variable[at + i] = why[i];
 	guard.variable[at + i] = '\0';
 }

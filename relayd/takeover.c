@@ -331,7 +331,8 @@ takeover_check(void)
 		    why);
 		return (-1);
 	}
-	snprintf(says, sizeof(says), TABLE_SAYS "%u\n", PROTOCOL);
+	snprintf(says, sizeof(says), TABLE_SAYS "%u\n",
+	    (unsigned)PROTOCOL);
 	return (write(CHECK_SAYS_FD, says, strlen(says)) > 0 ? 0 : -1);
 }
 
