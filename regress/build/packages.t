@@ -1,9 +1,11 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: ISC
-"""debian/: the packages are built, and lintian has nothing to say. In a root that
-mmdebstrap makes apt installs them; they start, stay under a connection while apt
-upgrades them, and go."""
+"""debian/: the packages are built, and lintian has nothing to say. In a Debian of
+its own, with systemd, apt installs them; they start, stay under a connection while
+apt, needrestart and systemd upgrade and reload them, come back when they hang, and
+go."""
 
+import contextlib
 import hashlib
 import json
 import os
@@ -16,7 +18,8 @@ import tempfile
 SRC = os.environ["RELAYD_SRC"]
 sys.path.insert(0, os.path.join(SRC, "regress", "e2e"))
 
-from harness import Lines, Program, Tap, until  # noqa: E402
+from debianroot import DebianRoot, run  # noqa: E402
+from harness import Program, Tap, until  # noqa: E402
 
 t = Tap()
 SKIPPED = ("./build", "./.git", "./bin", "./libexec", "./llhttp", "./results",
@@ -26,17 +29,6 @@ SKIPPED = ("./build", "./.git", "./bin", "./libexec", "./llhttp", "./results",
            "*.o", "*.d", "*_test", "*_replay", "node_modules")
 # The next version is another build of all programs.
 CHANGED = "common/base/text.c"
-HOLD = """
-mount --bind "$1" "$1" && mount -t proc proc "$1/proc" &&
-mount --rbind /dev "$1/dev" || exit 1
-echo ready
-exec chroot "$1" sh -c 'while :; do sleep 1000 & wait $!; done'
-"""
-LOOPBACK_UP = """
-import fcntl, socket, struct
-s = socket.socket()
-fcntl.ioctl(s, 0x8914, struct.pack("16sH14x", b"lo", 0x49))
-"""
 ECHO = """
 import socket, threading
 s = socket.create_server(("127.0.0.1", 7007))
@@ -50,12 +42,6 @@ print("ready", flush=True)
 while True:
     threading.Thread(target=serve, args=(s.accept()[0],), daemon=True).start()
 """
-
-
-def run(*words, **kw):
-    kw = dict({"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT,
-               "text": True, "timeout": 800}, **kw)
-    return subprocess.run(words, **kw)
 
 
 def good(r, text):
@@ -88,94 +74,6 @@ def build(tmp):
             *[os.path.join(tmp, "build", f) for f in debs])
     t.equal((r.returncode, r.stdout), (0, ""), "lintian has nothing to say")
     return [os.path.join(tmp, "build", f) for f in debs]
-
-
-def depends(debs):
-    """Names of others' packages that these need."""
-    names = set()
-    for d in debs:
-        text = run("dpkg-deb", "-f", d, "Depends").stdout
-        names |= {x.split()[0].split(":")[0] for x in
-                  text.replace("|", ",").split(",") if x.strip()}
-    names -= {os.path.basename(d).split("_")[0] for d in debs} | {"systemd"}
-    return sorted(n for n in names if n not in ("opensysusers",
-                                                "systemd-sysusers"))
-
-
-class Root:
-    """A Debian of its own: processes, network, mounts."""
-
-    def __init__(self, tmp, debs):
-        self.dir = os.path.join(tmp, "root")
-        with open("/etc/os-release") as f:
-            suite = re.search(r"VERSION_CODENAME=(\w+)", f.read()).group(1)
-        # Where this machine has its packages from.
-        sites = run("apt-get", "indextargets", "--format",
-                    "$(CODENAME) $(COMPONENT) $(SITE)", "Created-By: "
-                    "Packages").stdout
-        found = re.search(r"(?m)^%s main (\S+)$" % suite, sites)
-        mirror = found.group(1) if found else "http://deb.debian.org/debian"
-        self.made = good(run(
-            "mmdebstrap", "--variant=minbase", "--include=" + ",".join(
-                depends(debs) + ["systemd-standalone-tmpfiles"]), suite, self.dir, mirror), "mmdebstrap with what they "
-            "depend on")
-
-    def __enter__(self):
-        self.p = subprocess.Popen(
-            ["unshare", "-mnpf", "--kill-child", "sh", "-c", HOLD, "sh",
-             self.dir], stdout=subprocess.PIPE, stdin=subprocess.DEVNULL)
-        Lines(self.p.stdout).wait("ready")
-        with open("/proc/%d/task/%d/children" % (self.p.pid,
-                                                 self.p.pid)) as f:
-            self.pid = f.read().split()[0]
-        run(*self.beside("python3", "-c", LOOPBACK_UP), check=True)
-        return self
-
-    def __exit__(self, *exc):
-        self.p.kill()
-        self.p.wait()
-
-    def beside(self, *words):
-        """With the network of the root, and the files of this machine."""
-        return ["nsenter", "-n", "-t", self.pid, *words]
-
-    def words(self, *words):
-        return ["nsenter", "-m", "-n", "-p", "-r", "-w", "-t", self.pid,
-                "env", "-i", "PATH=/usr/sbin:/usr/bin:/sbin:/bin", *words]
-
-    def run(self, *words):
-        return run(*self.words(*words))
-
-    def says(self, *words):
-        r = self.run(*words)
-        return r.stdout.strip() if r.returncode == 0 else None
-
-    def files(self):
-        found = set()
-        for at, dirs, names in os.walk(self.dir):
-            here = at[len(self.dir):]
-            if here in ("/proc", "/dev", "/sys", "/tmp"):
-                dirs[:] = []
-                continue
-            found |= {here + "/" + n for n in names + dirs}
-        return found
-
-    def apt(self, *words):
-        return self.run("DEBIAN_FRONTEND=noninteractive", "apt-get", "-y",
-                        "-o", "Dir::Etc::SourceList=/tmp/shelf/list",
-                        "-o", "Dir::Etc::SourceParts=/dev/null", *words)
-
-    def offer(self, debs):
-        """Have these where apt gets packages from: there alone."""
-        shelf = self.dir + "/tmp/shelf"
-        os.makedirs(shelf, exist_ok=True)
-        for d in debs:
-            shutil.copy(d, shelf)
-        r = run("sh", "-c", "dpkg-scanpackages -m . >Packages && echo 'deb "
-                "[trusted=yes] file:/tmp/shelf ./' >list && "
-                "chmod -R a+rX .", cwd=shelf)
-        good(r, "a shelf for apt")
-        good(self.apt("update"), "apt has read what is there")
 
 
 def unit_word(root, unit, word):
@@ -225,7 +123,13 @@ def bill(root):
 def start(root):
     good(root.run(*unit_word(root, "relayd.service", "ExecStartPre")),
          "the configuration as it comes is good")
-    d = Program(root.words(*unit_word(root, "relayd.service", "ExecStart")))
+    if root.systemd:
+        t.equal(root.says("systemctl", "is-active", "relayd"), "active",
+                "to install it is to start it, in its unit's sandbox")
+        d = contextlib.nullcontext()
+    else:
+        d = Program(root.words(*unit_word(root, "relayd.service",
+                                          "ExecStart")))
     until(lambda: root.says("relayctl", "show", "stats"), "relayd")
     listens = root.run("sh", "-c", "cat /proc/net/tcp /proc/net/tcp6").stdout
     ends = re.findall(r"(?m)^ *\d+: ([0-9A-F]+):\w+ 0+:0000 0A", listens)
@@ -245,15 +149,22 @@ def tunnel(root):
                 "secret %s\nstatic-services echo=127.0.0.1:7007:tcp\n" %
                 (key, secret))
     os.chmod(f.name, 0o600)
-    c = Program(root.words(*unit_word(root, "tunnel-client.service",
-                                      "ExecStart")))
-    c.err.wait("connected to ")
+    if root.systemd:
+        good(root.run("systemctl", "start", "tunnel-client"),
+             "tunnel-client starts")
+        c = contextlib.nullcontext()
+    else:
+        c = Program(root.words(*unit_word(root, "tunnel-client.service",
+                                          "ExecStart")))
+    until(lambda: session(root) and "echo" in (root.says(
+        "relayctl", "show", "services", session(root)) or ""), "its services")
     return c
 
 
 def session(root):
     said = root.says("relayctl", "-j", "show", "sessions")
-    return re.search(r'"(?:id|session)": ?"([^"]+)"', said).group(1)
+    found = re.search(r'"(?:id|session)": ?"([^"]+)"', said or "")
+    return found and found.group(1)
 
 
 def tunnels(root):
@@ -323,8 +234,9 @@ def took_over(root, before, said):
     t.equal({p[0] for p in current}, {"authd", "control", "proxyd"},
             "there are new processes")
     t.equal(current & before, set(), "none of which was there")
-    exe = {root.says("readlink", "/proc/%s/exe" % p) for _, _, p in
-           current | {("", "", pid)}}
+    # A unit's mounts are its own: the path may be this machine's.
+    exe = {root.says("readlink", "/proc/%s/exe" % p).replace(root.dir, "")
+           for _, _, p in current | {("", "", pid)}}
     t.equal(exe, {"/usr/sbin/relayd"} | {"/usr/libexec/relayd/" + r for r in
                                          ("authd", "control", "proxyd")},
             "all of the programs that are installed")
@@ -352,12 +264,69 @@ def upgrade(root, new):
         before = processes(root)
         good(root.run("dpkg", "--triggers-only", "-a"), "triggers")
         t.equal(processes(root), before, "restart nobody")
-        r = root.run("/etc/needrestart/restart.d/relayd.service")
+        newer_library(root)
+        r = root.run("needrestart", "-r", "a") if root.systemd else \
+            root.run("/etc/needrestart/restart.d/relayd.service")
         good(r, "needrestart's restart")
         took_over(root, before, r.stdout)
+        reloaded(root)
         c.echo("in the end")
         t.ok(set(held) <= set(tunnels(root)), "the connection goes on, in the "
              "same processes")
+        hung(root)
+
+
+def newer_library(root):
+    """As if a package of one that relayd has open had been upgraded; the client
+    at the other end has not, and is not restarted."""
+    if not root.systemd:
+        return
+    lib = root.says("readlink", "-f", "/usr/lib/%s-linux-gnu/libsqlite3.so.0" %
+                    os.uname().machine)
+    good(root.run("sh", "-c", 'cp -p "$0" "$0.new" && mv "$0.new" "$0"', lib),
+         "a library is another")
+    t.match(root.says("needrestart", "-b", "-r", "l"),
+            r"(?m)^NEEDRESTART-SVC: relayd\.service$",
+            "needrestart sees who has the one before")
+
+
+def unit_says(root, what):
+    return root.says("systemctl", "show", "--value", "-p", what, "relayd")
+
+
+def reloaded(root):
+    """systemctl's ways to say it."""
+    if not root.systemd:
+        return
+    main = unit_says(root, "MainPID")
+    good(root.run("systemctl", "reload", "relayd"), "systemctl reload")
+    t.equal((unit_says(root, "MainPID"), unit_says(root, "NRestarts"),
+             unit_says(root, "ActiveState")), (main, "0", "active"),
+            "through all of this systemd has seen one process, never restarted")
+
+
+def hung(root):
+    """A parent that does nothing any more: systemd's watchdog."""
+    if not root.systemd:
+        return
+    old, who = unit_says(root, "MainPID"), session(root)
+    good(root.run("sh", "-c", "kill -STOP $0", old), "its parent stands still")
+    try:
+        until(lambda: int(unit_says(root, "NRestarts") or 0) >= 1 and
+              unit_says(root, "ActiveState") == "active",
+              "systemd's restart", 300)
+    except TimeoutError:
+        t.diag(root.says("systemctl", "status", "relayd") or "")
+        t.diag(root.says("journalctl", "--no-pager", "-n", "40", "-u",
+                         "relayd") or "")
+        raise
+    t.ok(unit_says(root, "MainPID") != old, "a parent that hangs is replaced")
+    until(lambda: root.says("relayctl", "show", "stats") and tunnels(root),
+          "the tunnel")
+    t.equal(session(root), who, "and the client comes back to its session")
+    with Connection(root) as c:
+        c.echo("again")
+        t.ok(True, "which serves as before")
 
 
 def purge(root, before):
@@ -365,7 +334,9 @@ def purge(root, before):
                   "librelay-dev", "librelay1"), "purge")
     own = re.compile("relay|tunnel-client")
     left = sorted(f for f in root.files() - before if own.search(f))
-    t.equal(left, [], "nothing of them is left")
+    left += (root.says("ls", "/run") or "").split()
+    t.equal([f for f in left if own.search(f)], [],
+            "nothing of them is left")
     more = sorted(f for f in root.files() - before if not re.search(
         r"^/var/(lib/(apt|dpkg|systemd)|log|cache)|^/etc/.*-$|^/root|"
         r"^/etc/(systemd|needrestart)|__pycache__", f))
@@ -380,13 +351,17 @@ def main(tmp):
            tmp).returncode != 0:
         t.skip("no mounts here", "what they do")
         return
-    root = Root(tmp, debs)
-    if not root.made:
+    root = DebianRoot(tmp, debs)
+    if not good(root.made, "mmdebstrap with what they depend on"):
         return
     new = next_version(tmp, [d for d in debs if "/relayd_" in d][0])
     with root:
+        if not root.systemd:
+            t.diag("no systemd here: the units' programs are started by hand")
         before = root.files()
-        root.offer(debs)
+        for r, text in zip(root.offer(debs), ("a shelf for apt", "apt has read "
+                                              "what is there")):
+            good(r, text)
         if not good(root.apt("install", *[os.path.basename(d).split("_")[0]
                                           for d in debs]),
                     "apt has installed all"):
