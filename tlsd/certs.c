@@ -194,7 +194,9 @@ context_peers(STACK_OF(X509) *trusted)
 	    SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER | SSL_MODE_RELEASE_BUFFERS);
 	(void)SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_OFF);
 	SSL_CTX_set_verify(ctx, SSL_VERIFY_PEER, NULL);
-	good = SSL_CTX_set_min_proto_version(ctx, TLS1_3_VERSION) == 1 &&
+	/* What is in the file counts, be it signed by others or not. */
+	good = X509_STORE_set_flags(store, X509_V_FLAG_PARTIAL_CHAIN) == 1 &&
+	    SSL_CTX_set_min_proto_version(ctx, TLS1_3_VERSION) == 1 &&
 	    SSL_CTX_set1_groups_list(ctx, GROUPS) == 1 &&
 	    SSL_CTX_set1_sigalgs_list(ctx, SIGALGS) == 1;
 	for (i = 0; good && i < sk_X509_num(trusted); i++)

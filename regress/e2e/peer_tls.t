@@ -115,7 +115,8 @@ class Asks:
         Asks.last += 1
         return socket.create_connection(
             ("127.0.0.1", self.d.port), 60,
-            source_address=("127.0.2.%d" % Asks.last, 0))
+            source_address=("127.0.%d.%d" % (2 + Asks.last // 254,
+                                             1 + Asks.last % 254), 0))
 
     def __call__(self, what="/services", k=None):
         if k is None:
@@ -361,6 +362,7 @@ def exchanged(c, ask):
         def asks():
             while not over.is_set():
                 seen.append(ask.status())
+                over.wait(0.02)
         th = threading.Thread(target=asks)
         th.start()
         until(lambda: len(seen) > 2, "requests")
