@@ -363,15 +363,17 @@ authd_leave(void *arg)
 {
 	(void)arg;
 	/*
-	 * Where another one follows us under way: what the proxyds have asked is
-	 * answered, and who was let in has come.
+	 * Where another one follows us under way: what the proxyds have asked
+	 * is answered, and who was let in has come.
 	 */
 	if ((peer_doors() > 0 && clock_ms() < authd.leave_ms) ||
 	    (admit_count() > 0 && clock_ms() < authd.leave_ms - COMING_MS)) {
 		timer_set(&authd.leave, SOON_MS / 4);
 		return;
 	}
-	/* Somebody is still there: another authd follows, of the same member. */
+	/*
+	 * Somebody is still there: another authd follows, of the same member.
+	 */
 	if (TAILQ_EMPTY(&peers))
 		member_end();
 	turn_last();

@@ -6,11 +6,11 @@
  * each with so many sessions, is asked for pages of 20 in every order, by who
  * sees all of it and by who sees a part. One line: the median of all pages, and
  * of the dearest kind of page its median, in microseconds. With a page, far
- * behind: the dearest of the pieces that the way there is made in, in any order;
- * the most that a whole way takes; and the most that the page behind it does.
- * Last, of sessions that are written one by one, each with its commit, the
- * median and the 99th percentile. With RELAYD_STORE_SERVER, the words for libpq,
- * all of it is on a PostgreSQL server, in an empty database of it.
+ * behind: the dearest of the pieces that the way there is made in, in any
+ * order; the most that a whole way takes; and the most that the page behind it
+ * does. Last, of sessions that are written one by one, each with its commit,
+ * the median and the 99th percentile. With RELAYD_STORE_SERVER, the words for
+ * libpq, all of it is on a PostgreSQL server, in an empty database of it.
  */
 #include <libpq-fe.h>
 #include <sqlite3.h>
@@ -209,8 +209,8 @@ kind(unsigned i)
 }
 
 /*
- * Of the processor's time: a piece is short, and others may have their turn; of a
- * server's what one waits.
+ * Of the processor's time: a piece is short, and others may have their turn; of
+ * a server's what one waits.
  */
 static uint64_t
 spent_ns(void)

@@ -9,8 +9,8 @@ struct chan;
 struct imsg;
 
 /*
- * What authd wants to know of an identity provider: its document, then its keys.
- * Only what the configuration names is asked, each by one at a time.
+ * What authd wants to know of an identity provider: its document, then its
+ * keys. Only what the configuration names is asked, each by one at a time.
  */
 int	ask_on_ask(struct chan *, struct imsg *);
 /* authd has gone: nobody wants to know any more. */

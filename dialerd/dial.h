@@ -9,8 +9,8 @@ struct chan;
 struct imsg;
 
 /*
- * Connections to other members of a cluster, for authd: TCP to the one port that
- * all of them have, within DIAL_MS, DIALS_MAX at once.
+ * Connections to other members of a cluster, for authd: TCP to the one port
+ * that all of them have, within DIAL_MS, DIALS_MAX at once.
  */
 #define DIAL_MS		1500
 #define DIALS_MAX	64

@@ -5,8 +5,8 @@
  * sockets for DNS that were opened at the start; no file, no key and no token.
  * Hears from authd ISSUER_ASK (ask.c), which it answers with JWK_KEYs and
  * ISSUER_SAID: what comes back from the network is read here, by libcurl
- * (fetch.c), then JSON (discovery.c, jwks.c). And, in a cluster, DIAL (dial.c), which
- * it answers with a connection to another member.
+ * (fetch.c), then JSON (discovery.c, jwks.c). And, in a cluster, DIAL (dial.c),
+ * which it answers with a connection to another member.
  *
  * It starts in main(). What it was given is its for life: at a reload it is
  * replaced.

@@ -8,7 +8,8 @@
 
 /*
  * The document that an identity provider has at
- * /.well-known/openid-configuration. Pure. OpenID Connect Discovery 1.0, 3 and 4.
+ * /.well-known/openid-configuration. Pure. OpenID Connect Discovery 1.0, 3 and
+ * 4.
  */
 struct discovery {
 	char	keys[URL_SIZE];		/* jwks_uri */

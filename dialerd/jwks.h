@@ -23,9 +23,9 @@ struct jwk {
 };
 
 /*
- * `fn` for each key that can check a signature: RSA of 2048 to 8192 bits, P-256,
- * P-384, Ed25519. One that is for something else, is of another kind, has a
- * private part, or is not well formed is left out and does no harm to the
+ * `fn` for each key that can check a signature: RSA of 2048 to 8192 bits,
+ * P-256, P-384, Ed25519. One that is for something else, is of another kind,
+ * has a private part, or is not well formed is left out and does no harm to the
  * others. Returns how many there were, or -1 and *why: not a set, or none.
  */
 typedef void	(*jwk_fn)(void *, const struct jwk *);

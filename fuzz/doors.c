@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * proxyd at all its doors but those of services: calls of the operator API, relay
- * sessions and their admin API, tunnels, terminals, pairing, the internal interface,
- * the console, probes. The input is which listener, then what somebody says there in
- * which pieces, what authd answers, and how time passes.
+ * proxyd at all its doors but those of services: calls of the operator API,
+ * relay sessions and their admin API, tunnels, terminals, pairing, the internal
+ * interface, the console, probes. The input is which listener, then what
+ * somebody says there in which pieces, what authd answers, and how time passes.
  *
- * Besides what the sanitizers see: what comes back are whole answers, framed so that
- * a strict reader finds their ends; a connection that was given away is said nothing
- * any more, and what goes with it is what came.
+ * Besides what the sanitizers see: what comes back are whole answers, framed so
+ * that a strict reader finds their ends; a connection that was given away is
+ * said nothing any more, and what goes with it is what came.
  */
 #define main proxyd_main
 #include "proxyd/proxyd.c"
@@ -209,7 +209,9 @@ check_answers(void)
 	ssize_t			 n;
 	int			 whole = 1, r;
 
-	/* In frames of HTTP/2, or to a request that had no body in its answer. */
+	/*
+	 * In frames of HTTP/2, or to a request that had no body in its answer.
+	 */
 	if (memmem(said, nsaid, "PRI", 3) != NULL ||
 	    memmem(said, nsaid, "HEAD", 4) != NULL)
 		return;

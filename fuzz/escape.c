@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * What is typed into a terminal of relay(1): however it is cut, the same is passed
- * on and the same is found, and nothing is passed on that was not typed.
+ * What is typed into a terminal of relay(1): however it is cut, the same is
+ * passed on and the same is found, and nothing is passed on that was not typed.
  */
 #include "relay/escape.h"
 #include "fuzz.h"

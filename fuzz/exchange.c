@@ -5,9 +5,9 @@
  * pieces, who stops, who goes, and how time passes.
  *
  * Besides what the sanitizers see: what the browser gets is one answer for each
- * request that it made, whole or cut by the end of its connection, framed so that
- * a strict reader finds its end; the service gets one request at a time, as
- * strict, without the token that opened the way to it.
+ * request that it made, whole or cut by the end of its connection, framed so
+ * that a strict reader finds its end; the service gets one request at a time,
+ * as strict, without the token that opened the way to it.
  */
 #define main proxyd_main
 #include "proxyd/proxyd.c"

@@ -8,7 +8,10 @@
 
 #include "http/head.h"
 
-/* What one side of a play with proxyd has got, and how a strict reader takes it. */
+/*
+ * What one side of a play with proxyd has got, and how a strict reader takes
+ * it.
+ */
 #define HEARD_MAX	(1 << 20)
 
 struct heard {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * What programs of the customer's machine say to tunnel-client: the one that makes
- * users, and plugins of the diagnostics.
+ * What programs of the customer's machine say to tunnel-client: the one that
+ * makes users, and plugins of the diagnostics.
  */
 #include "base/log.h"
 #include "tunnel-client/diag.h"

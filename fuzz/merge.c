@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * What another member of a cluster answers, made into one with ours: whatever it
- * is, ours stays, and the whole can be read.
+ * What another member of a cluster answers, made into one with ours: whatever
+ * it is, ours stays, and the whole can be read.
  */
 #include <cjson/cJSON.h>
 

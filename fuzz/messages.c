@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * authd as a hostile muxd, proxyd, termd, tcpd, rendd, paird, dialerd or control
- * sees it: the input is a play in which processes come, say any message with any
- * fields, and go, while time passes. What authd has said is remembered by the
- * names of its fields, so that a play gets through login, grant and stream.
+ * authd as a hostile muxd, proxyd, termd, tcpd, rendd, paird, dialerd or
+ * control sees it: the input is a play in which processes come, say any message
+ * with any fields, and go, while time passes. What authd has said is remembered
+ * by the names of its fields, so that a play gets through login, grant and
+ * stream.
  *
  * Besides what the sanitizers see: who offends ends alone; an answer is to a
  * question that was asked, and comes once; a descriptor goes to whom it may go
@@ -436,7 +437,9 @@ say_some(struct far *f)
 		id = ask_id(f, d->type);
 	else if (d->flags & MF_ANSWER)
 		id = f->called;
-	/* A log's text and time-outs would wait for real; too long is too long. */
+	/*
+	 * A log's text and time-outs would wait for real; too long is too long.
+	 */
 	(void)process_say(f->fd, d->type, id, -1, m);
 	hear_all(f);
 }
@@ -596,7 +599,9 @@ end(void)
 		session_end(se, SESSION_CLOSED, "fuzz", 4000, now_at());
 		process_turn(1);
 	}
-	/* Admissions, calls and what else waits are over; the store is small. */
+	/*
+	 * Admissions, calls and what else waits are over; the store is small.
+	 */
 	clock_move(DAY_MS);
 	hear_all(NULL);
 	CHECK(TAILQ_EMPTY(&peers));

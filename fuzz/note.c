@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * What is said in the channel of a cluster's members, as it comes; then the input
- * signed well: what is a note then is the same when it is printed.
+ * What is said in the channel of a cluster's members, as it comes; then the
+ * input signed well: what is a note then is the same when it is printed.
  */
 #include <sodium.h>
 

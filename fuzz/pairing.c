@@ -4,9 +4,9 @@
  * codes, tokens and members of the input's choice, or any bytes, leave and are
  * silent, while time passes and the store answers when it likes.
  *
- * Besides what the sanitizers see: all tables agree after each step; what is sent
- * is JSON, to who is still there, data to the counterpart alone; a token is
- * brought to a watcher once; and at the end nothing is left.
+ * Besides what the sanitizers see: all tables agree after each step; what is
+ * sent is JSON, to who is still there, data to the counterpart alone; a token
+ * is brought to a watcher once; and at the end nothing is left.
  */
 #include <sodium.h>
 

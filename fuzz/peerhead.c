@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * What one member of a cluster passes on: no bytes are taken for a header of
- * another member's, nor is a real one with anything changed; a real one is, once.
+ * another member's, nor is a real one with anything changed; a real one is,
+ * once.
  */
 #include <sodium.h>
 

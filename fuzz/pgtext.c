@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * What goes to a PostgreSQL server. The first byte says which: a statement,
- * which is put into its words and fits where it is to go, with what is quoted as
- * it was; or a value, which becomes a text that the server takes, as long as it
- * was.
+ * which is put into its words and fits where it is to go, with what is quoted
+ * as it was; or a value, which becomes a text that the server takes, as long as
+ * it was.
  */
 
 #include "authd/store/pg/dialect.h"

@@ -7,10 +7,10 @@
 #include "proc/conf.h"
 
 /*
- * One of relayd's programs inside a fuzz target, in place of common/proc/proc.c:
- * without user, root, sandbox and loop. The target includes the program's main
- * file with main() under another name, plays its neighbours on socketpairs and
- * turns its loop.
+ * One of relayd's programs inside a fuzz target, in place of
+ * common/proc/proc.c: without user, root, sandbox and loop. The target includes
+ * the program's main file with main() under another name, plays its neighbours
+ * on socketpairs and turns its loop.
  */
 
 /* Run its main() up to the loop; `configure` changes conf_init()'s settings. */
@@ -19,12 +19,16 @@ void	process_start(int (*main_)(int, char **), void (*configure)(struct conf *))
 int	process_parent(void);
 /* And, of who has one, to authd. */
 int	process_authd(void);
-/* Do what is ready, in so many rounds of its loop, each with its end of turn. */
+/*
+ * Do what is ready, in so many rounds of its loop, each with its end of turn.
+ */
 void	process_turn(int rounds);
 
 /* Say this message on a channel; fd is closed. 0, or -1: it was not taken. */
 int	process_say(int sock, uint32_t type, uint32_t id, int fd, const void *m);
-/* One packet: its type with fields in *m (good until the next); 0 none, -1 end. */
+/*
+ * One packet: its type with fields in *m (good until the next); 0 none, -1 end.
+ */
 int	process_hear(int sock, struct imsg *m);
 
 /* What a fuzzer's bytes are read with: at their end all are 0. */

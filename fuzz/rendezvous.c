@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * rendd between peers that come to either slot of two channels, plain or such as
- * can be taken up again, say frames, pieces of them or any bytes, read or do not,
- * go and come back, while authd answers when it likes and time passes.
+ * rendd between peers that come to either slot of two channels, plain or such
+ * as can be taken up again, say frames, pieces of them or any bytes, read or do
+ * not, go and come back, while authd answers when it likes and time passes.
  *
- * Besides what the sanitizers see: the table of slots agrees with itself and with
- * what authd was told; what a peer gets are whole frames of a server, and behind
- * their headers each byte that its counterpart said, once and in order; and at the
- * end nobody is left.
+ * Besides what the sanitizers see: the table of slots agrees with itself and
+ * with what authd was told; what a peer gets are whole frames of a server, and
+ * behind their headers each byte that its counterpart said, once and in order;
+ * and at the end nobody is left.
  */
 #include <sys/socket.h>
 
@@ -460,7 +460,9 @@ check_all(void)
 				CHECK(!told[c][s]);
 }
 
-/* Who has come to sit, and is it who it says? Another may be there meanwhile. */
+/*
+ * Who has come to sit, and is it who it says? Another may be there meanwhile.
+ */
 static void
 follow(struct end *e)
 {

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: ISC */
-/* A browser's resize message: what passes is small, and passes again as it is. */
+/*
+ * A browser's resize message: what passes is small, and passes again as it is.
+ */
 #include <stdio.h>
 
 #include "termd/resize.h"

@@ -3,8 +3,8 @@
 /*
  * A leg that can be taken up again: each piece of the input is a length and a
  * frame of it, or what is done to it meanwhile. What comes out are whole frames
- * within the room that was said to be there, numbers only grow, and what is kept
- * is what was not acknowledged.
+ * within the room that was said to be there, numbers only grow, and what is
+ * kept is what was not acknowledged.
  */
 #include "rendd/resume.h"
 #include "fuzz.h"

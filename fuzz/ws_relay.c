@@ -90,7 +90,9 @@ feed(struct run *r, uint64_t max, const uint8_t *p, size_t size, size_t step)
 		abort();
 }
 
-/* The start of a long message is passed on: a fault cuts it where it was read. */
+/*
+ * The start of a long message is passed on: a fault cuts it where it was read.
+ */
 static void
 compare(const struct run *a, const struct run *b)
 {

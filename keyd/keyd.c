@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * keyd: the private keys of certificates, and nothing else. It touches the files
- * that the parent hands it and its channels to the tlsds; no socket of anybody's
- * comes near it. A tlsd asks for the signature of a handshake (SIGN) and gets it
- * or is ended: what is no handshake's is never signed (form.h), and nothing is
- * decrypted, since no cipher that is offered needs that.
+ * keyd: the private keys of certificates, and nothing else. It touches the
+ * files that the parent hands it and its channels to the tlsds; no socket of
+ * anybody's comes near it. A tlsd asks for the signature of a handshake (SIGN)
+ * and gets it or is ended: what is no handshake's is never signed (form.h), and
+ * nothing is decrypted, since no cipher that is offered needs that.
  *
  * It also makes the keys that session tickets are sealed with, a new one each
  * hour, and tells all tlsds, so that each can open what another has sealed.

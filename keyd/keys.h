@@ -9,8 +9,8 @@
 
 /*
  * The private keys. What comes (CERT) is put aside until keys_use(); index 0
- * begins anew. Those in use before stay until the next time, for handshakes that
- * are under way.
+ * begins anew. Those in use before stay until the next time, for handshakes
+ * that are under way.
  */
 
 /* A file of the parent's (taken). 0, or -1: not what it may say. */

@@ -27,10 +27,11 @@ struct relay_options {
 };
 
 /*
- * Join the session. Returns a stream socket, close-on-exec, which is the caller's
- * to close, or -1 with errno set: EINVAL something is missing, ECONNREFUSED the
- * relay said no, ETIMEDOUT, ENOENT there is no relay(1), or what a system call
- * has said. `why` (NULL: not wanted) gets a line for people, "" if all is well.
+ * Join the session. Returns a stream socket, close-on-exec, which is the
+ * caller's to close, or -1 with errno set: EINVAL something is missing,
+ * ECONNREFUSED the relay said no, ETIMEDOUT, ENOENT there is no relay(1), or
+ * what a system call has said. `why` (NULL: not wanted) gets a line for people,
+ * "" if all is well.
  *
  * It returns when the relay has let this side in, whether the other is there or
  * not; what is written meanwhile is kept. The end of the other side is the

@@ -2,9 +2,9 @@
 /*
  * metricd: shows what the others count. It may touch its listening sockets,
  * their connections, and everybody's counters, which it can read and not write
- * (metrics/pages.h); it has no channel but the parent's, and nothing to say on that.
- * Nobody is asked when somebody looks, so that one who looks costs nobody time
- * but us, and gets an answer whoever hangs.
+ * (metrics/pages.h); it has no channel but the parent's, and nothing to say on
+ * that. Nobody is asked when somebody looks, so that one who looks costs nobody
+ * time but us, and gets an answer whoever hangs.
  *
  * It starts in main(), connections in conn_accept(); each has one request
  * (request.c), one answer (answer.c), and ends in conn_close(). There are few

@@ -50,7 +50,9 @@ weight(const struct slice *v)
 	return (q);
 }
 
-/* A media range: its weight if it is `type`, of the version if that is named. */
+/*
+ * A media range: its weight if it is `type`, of the version if that is named.
+ */
 static int
 range_weight(struct slice range, const char *type, const char *version)
 {

@@ -28,7 +28,9 @@ struct request {
 
 enum request_what	request_read(struct request *);
 
-/* What an Accept field is content with (RFC 9110, 12.5.1): is it OpenMetrics? */
+/*
+ * What an Accept field is content with (RFC 9110, 12.5.1): is it OpenMetrics?
+ */
 int	request_accepts(const struct slice *accept);
 
 #endif

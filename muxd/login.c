@@ -109,7 +109,9 @@ login_start(int fd, uint64_t nonce, const char *addr, const char *accept,
 		login_refuse(503, "starting again", RETRY_AFTER_S, NULL);
 		return;
 	}
-	/* Too large for a stack, or a page, that is kept for a tunnel's life. */
+	/*
+	 * Too large for a stack, or a page, that is kept for a tunnel's life.
+	 */
 	if ((h = malloc(sizeof(*h))) == NULL) {
 		login_refuse(503, "out of memory", RETRY_AFTER_S, NULL);
 		return;

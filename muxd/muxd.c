@@ -79,7 +79,10 @@ main(int argc, char *argv[])
 	mallopt(M_MMAP_THRESHOLD, 65536);
 	mallopt(M_TRIM_THRESHOLD, 65536);
 	mallopt(M_TOP_PAD, 4096);
-	/* libsodium's ciphers, whose start asks the processor much, it needs not. */
+	/*
+	 * libsodium's ciphers, whose start asks the processor much, it needs
+	 * not.
+	 */
 	if (getentropy(&seed, sizeof(seed)) == -1)
 		_exit(1);
 	json_object_seed(seed | 1);

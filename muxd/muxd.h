@@ -171,8 +171,8 @@ void	authd_alive(uint32_t id, int alive);
 /* What became of a command; id 0: nobody wants to know. */
 void	authd_commanded(uint32_t id, int status, const char *text);
 /*
- * On change, at most every STATS_MS, and then `also`: how long to wait, 0: said,
- * or no news.
+ * On change, at most every STATS_MS, and then `also`: how long to wait, 0:
+ * said, or no news.
  */
 #define STATS_MS	15000
 uint64_t	authd_stats(uint64_t in, uint64_t out, uint64_t rtt_ns,

@@ -28,16 +28,16 @@ struct json_member {
 
 /*
  * 0: `whole` is what the text is; of an object those of the `n` members of
- * `want` that it has are filled, of equal names the last. -1: it is no JSON, not
- * UTF-8, or too deep.
+ * `want` that it has are filled, of equal names the last. -1: it is no JSON,
+ * not UTF-8, or too deep.
  */
 int	json_read(const char *, size_t len, struct json_value *whole,
 	    struct json_member *want, size_t n);
 
 /*
- * The contents of a string, which may have NULs, to `dst`; half a surrogate pair
- * as if it were a character. The length, and that in UTF-16 units in *units; -1:
- * no string, or longer than `size`.
+ * The contents of a string, which may have NULs, to `dst`; half a surrogate
+ * pair as if it were a character. The length, and that in UTF-16 units in
+ * *units; -1: no string, or longer than `size`.
  */
 long	json_string(const struct json_value *, char *dst, size_t size,
 	    size_t *units);

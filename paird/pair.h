@@ -10,13 +10,14 @@
 /*
  * Who pairs with whom: pairing-protocol.md. Messages come in, and what is to be
  * done goes out by `struct pair_ops`; time is what the caller says. There is no
- * I/O here, no log and no event loop. Every table is found by hash, every expiry
- * stands in a queue of its own kind in the order of its coming: nothing that a
- * client does costs more for there being others.
+ * I/O here, no log and no event loop. Every table is found by hash, every
+ * expiry stands in a queue of its own kind in the order of its coming: nothing
+ * that a client does costs more for there being others.
  *
  * One per process, so the functions name no object. A client is made by
- * pairs_open() and lives to pairs_gone(); whoever is told to close one calls that
- * when its connection has ended, and not before the call that told it returns.
+ * pairs_open() and lives to pairs_gone(); whoever is told to close one calls
+ * that when its connection has ended, and not before the call that told it
+ * returns.
  */
 
 #define PAIR_MESSAGE_MAX	65536		/* bytes of one message */
@@ -61,8 +62,8 @@ void	pairs_clear(void);
 const struct pair_count	*pairs_count(void);
 
 /*
- * A connection: NULL when it is one too many, of all or of its address, or there
- * is no memory: to be closed with 1013.
+ * A connection: NULL when it is one too many, of all or of its address, or
+ * there is no memory: to be closed with 1013.
  */
 struct client	*pairs_open(uint64_t now, void *io, const struct addr *);
 void		 pairs_message(struct client *, const char *, size_t len,

@@ -7,11 +7,11 @@
  * it cannot open any. It sees what devices say, which is not meant to be secret
  * from a relay, and who they are.
  * Hears from: the parent GIVE, a connection; authd PAIR_CONSUMED, whether a
- * token is new, and PAIR_LEAVE, that devices are to meet elsewhere. It tells authd which connections have come, and how many
- * sessions there are.
- * States: none of its own; clients and sessions have theirs (pair.c).
- * Starts in main(); a connection's story is in conn.c, who meets whom in pair.c
- * and boot.c, which know of no socket.
+ * token is new, and PAIR_LEAVE, that devices are to meet elsewhere. It tells
+ * authd which connections have come, and how many sessions there are. States:
+ * none of its own; clients and sessions have theirs (pair.c). Starts in main();
+ * a connection's story is in conn.c, who meets whom in pair.c and boot.c, which
+ * know of no socket.
  */
 #include <sodium.h>
 

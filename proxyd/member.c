@@ -321,7 +321,9 @@ reach_secured(struct chan *c, struct imsg *m, void *arg)
 	return (0);
 }
 
-/* Connected: as it is, or by way of a tlsd; never plain where TLS is asked for. */
+/*
+ * Connected: as it is, or by way of a tlsd; never plain where TLS is asked for.
+ */
 static void
 reach_connected(struct reach *r, int fd, const struct blob *head)
 {

@@ -32,8 +32,8 @@ int	member_known(enum forward_kind, const char *id,
 	    const char **member);
 void	member_note(enum forward_kind, const char *id, const char *member);
 /*
- * A session is about to go to another member, or has just come: authd is asked for
- * each request, for a while, also if a member has passed it on.
+ * A session is about to go to another member, or has just come: authd is asked
+ * for each request, for a while, also if a member has passed it on.
  */
 #define MEMBER_MOVING_MS 10000	/* longer than a member knows */
 void	member_moves(const char *session);
@@ -70,7 +70,8 @@ void		 mlink_reading(struct mlink *, int on);
 void		 mlink_writing(struct mlink *, int on);
 /*
  * Behind the end of what it says, and behind plain_hear(): is that where the
- * member has ended it? With TLS it is known who cuts off; without, nobody can tell.
+ * member has ended it? With TLS it is known who cuts off; without, nobody can
+ * tell.
  */
 int		 mlink_has_all(const struct mlink *);
 /* Its request is answered: it waits. */
@@ -92,8 +93,8 @@ struct reach {
 };
 
 /*
- * Ask for one: authd, who has `ms` to answer, and then a tlsd where members have
- * TLS. `then` may run before this returns.
+ * Ask for one: authd, who has `ms` to answer, and then a tlsd where members
+ * have TLS. `then` may run before this returns.
  */
 void		 reach_begin(struct reach *, const char *request, uint64_t ms);
 /* It will not run. Nothing is asked: nothing happens. */

@@ -89,7 +89,9 @@ void		 upstream_keep(struct upstream *);
 /* The one close; freed after this turn. */
 void		 upstream_close(struct upstream *);
 void		 upstream_reading(struct upstream *, int on);
-/* Has the far end gone, by more than its own shutdown? messages.md, section 2. */
+/*
+ * Has the far end gone, by more than its own shutdown? messages.md, section 2.
+ */
 int		 upstream_hung_up(const struct upstream *);
 void		 upstream_writing(struct upstream *);
 void		 upstream_reap(void);

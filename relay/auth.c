@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * The story, in order: discovery at the relay; then, for auth_token(), the file
- * and maybe a refresh; for auth_login(), the code for a person, the waiting, the
- * file. What is in the file goes to the host alone at which it was asked for,
- * and for the issuer that it names: another relay does not get it.
+ * and maybe a refresh; for auth_login(), the code for a person, the waiting,
+ * the file. What is in the file goes to the host alone at which it was asked
+ * for, and for the issuer that it names: another relay does not get it.
  */
 #include <llhttp.h>
 

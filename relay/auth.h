@@ -3,8 +3,9 @@
 #define AUTH_H
 
 /*
- * Tokens of the identity provider that a relay names: the device flow (RFC 8628),
- * and another token for one that has expired. rendezvous-protocol.md, 10.
+ * Tokens of the identity provider that a relay names: the device flow (RFC
+ * 8628), and another token for one that has expired. rendezvous-protocol.md,
+ * 10.
  */
 
 /* A token for relay.url, which asks for none with ""; `why` not NULL: none. */

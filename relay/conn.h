@@ -14,8 +14,8 @@
 typedef void	(*conn_fn)(void *, enum ended, const char *why);
 
 /*
- * Between two ends of ours, of which one waits on a channel that the other takes
- * when it has something: its first byte, which is no data, says so.
+ * Between two ends of ours, of which one waits on a channel that the other
+ * takes when it has something: its first byte, which is no data, says so.
  */
 /* The hello has come: for conn_join(), or conn_refuse(). */
 typedef void	(*conn_called_fn)(void *);

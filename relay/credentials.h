@@ -9,7 +9,9 @@
  * members of ours. rendezvous-protocol.md, 10.
  */
 
-/* Where it is, `given` if not NULL. NULL: no home; lives until the next call. */
+/*
+ * Where it is, `given` if not NULL. NULL: no home; lives until the next call.
+ */
 const char	*cred_path(const char *given);
 /*
  * The caller's; NULL, and `*why`: it is not there ("" then), others can read or
@@ -22,8 +24,8 @@ int		 cred_save(const char *path, const cJSON *);
 int		 cred_remove(const char *path);
 
 /*
- * What a token endpoint has answered, into `cred`: access and refresh token, type,
- * and when it expires. 0, or -1: it is no such answer.
+ * What a token endpoint has answered, into `cred`: access and refresh token,
+ * type, and when it expires. 0, or -1: it is no such answer.
  */
 int		 cred_take(cJSON *cred, const cJSON *answer);
 /* Has it expired, or will in a moment? */

@@ -428,7 +428,10 @@ ended(void *arg, enum ended how, const char *why)
 	    EXIT_UNREACHED : EXIT_REFUSED);
 }
 
-/* Both are one socket, as of a super-server or librelay: then it is used as one. */
+/*
+ * Both are one socket, as of a super-server or librelay: then it is used as
+ * one.
+ */
 static int
 is_one_socket(void)
 {

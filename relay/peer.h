@@ -3,9 +3,9 @@
 #define PEER_TOOL_H
 
 /*
- * One side of a relay session: makes one (create), or joins one and carries what
- * a local socket says (tcp-listen, tcp-dial) or standard input and output (raw).
- * rendezvous-protocol.md, section 10.
+ * One side of a relay session: makes one (create), or joins one and carries
+ * what a local socket says (tcp-listen, tcp-dial) or standard input and output
+ * (raw). rendezvous-protocol.md, section 10.
  */
 
 /* Is it one of these words? */

@@ -3,13 +3,15 @@
 #define PROGRESS_H
 
 /*
- * A line that renews itself, where standard error is a terminal: how far something
- * is that takes long. Nothing at all elsewhere.
+ * A line that renews itself, where standard error is a terminal: how far
+ * something is that takes long. Nothing at all elsewhere.
  */
 
 /* Show this in its place, cut to one line. */
 void	progress_show(const char *, ...) __attribute__((format(printf, 1, 2)));
-/* How long it has been going on, m:ss or h:mm:ss; into 16 bytes, returns dst. */
+/*
+ * How long it has been going on, m:ss or h:mm:ss; into 16 bytes, returns dst.
+ */
 char	*progress_time(char dst[16]);
 
 /*

@@ -213,8 +213,8 @@ arg_index(const struct pattern *p, size_t at)
 static size_t	tail_find(const struct pattern *, const char *, char *, size_t);
 
 /*
- * Of a pattern that could end here: is this an optional word of its, and none of
- * those that go on have it?
+ * Of a pattern that could end here: is this an optional word of its, and none
+ * of those that go on have it?
  */
 static int
 tail_begins(const struct pattern *p, struct pattern **longer, size_t n,

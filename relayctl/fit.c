@@ -318,7 +318,9 @@ cut(struct rows *r, size_t over)
 	w = widest > over + TEXT_SHORT ? widest - over : TEXT_SHORT;
 	for (i = 1; i < r->n; i++) {
 		s = r->rows[i].cells[at];
-		/* Half a character would count as an escape, so none is left. */
+		/*
+		 * Half a character would count as an escape, so none is left.
+		 */
 		for (len = strlen(s); len > 0 && columns_of(s) > w; len--)
 			s[len - 1] = '\0';
 	}

@@ -189,7 +189,9 @@ rows_last(const struct rows *r)
 	    r->rows[r->n - 1].cells[0] : NULL);
 }
 
-/* A text in lines from column `in` on, broken at blanks where there are some. */
+/*
+ * A text in lines from column `in` on, broken at blanks where there are some.
+ */
 static void
 print_below(FILE *f, const char *text, size_t in, size_t width)
 {

@@ -236,8 +236,8 @@ main(int argc, char **argv)
 
 /*
  * connect or terminal ...: an operator's work, which relay(1) does, with a
- * token and from anywhere. What stands behind our options, which mean nothing there,
- * and one place before it; or NULL.
+ * token and from anywhere. What stands behind our options, which mean nothing
+ * there, and one place before it; or NULL.
  */
 static char **
 relay_words(int argc, char **argv)
@@ -276,8 +276,8 @@ run_beside(const char *name, char **argv)
 }
 
 /*
- * store copy ...: without relayd, which must not be there; in a program that has
- * both engines, as this one has none. doctor: likewise, with the grammar.
+ * store copy ...: without relayd, which must not be there; in a program that
+ * has both engines, as this one has none. doctor: likewise, with the grammar.
  */
 static int
 run_helper(const char *name, const struct cmd_line *line)

@@ -2,8 +2,8 @@
 /*
  * Certificates and their keys. We read neither: the kernel copies a file into
  * memory that is sealed, so that whoever starts later gets the same as who runs
- * already, whatever is written into the file meanwhile; keyd and tlsd, which are
- * shut in, say what is wrong with it.
+ * already, whatever is written into the file meanwhile; keyd and tlsd, which
+ * are shut in, say what is wrong with it.
  */
 #include <sys/mman.h>
 #include <sys/sendfile.h>

@@ -31,8 +31,8 @@ int	cfg_parse_text(struct conf *conf, const char *name, const char *text,
 	    size_t len, cfg_error_fn, void *arg);
 
 /*
- * From now on $name stands for what follows in "name=text", whatever a file says.
- * `macro` has to stay. 0, or -1: that is no name, or there are too many.
+ * From now on $name stands for what follows in "name=text", whatever a file
+ * says. `macro` has to stay. 0, or -1: that is no name, or there are too many.
  */
 int	cfg_define(const char *macro);
 

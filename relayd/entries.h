@@ -7,11 +7,11 @@
 #include "upgrade.h"
 
 /*
- * The listening sockets that places have. Each place has sockets of its own, and
- * who has the place when an upgrade comes leaves them, with whoever waits there,
- * to its successor; when somebody ends in any other way his are closed, and the
- * next one has new ones. Of a place that is no more after an upgrade they are
- * closed, too, by who leaves it.
+ * The listening sockets that places have. Each place has sockets of its own,
+ * and who has the place when an upgrade comes leaves them, with whoever waits
+ * there, to its successor; when somebody ends in any other way his are closed,
+ * and the next one has new ones. Of a place that is no more after an upgrade
+ * they are closed, too, by who leaves it.
  */
 
 /*
@@ -26,11 +26,12 @@ void	entries_keep(const struct child *, const struct sockaddr_storage *,
 /* It has ended: those that are still its own are closed. */
 void	entries_ended(const struct child *);
 /*
- * It leaves: nobody new comes to those that nobody has inherited. A kernel sends
- * each connection to one of the sockets that share an address, for good, and resets
- * whoever waits at one that is closed. So these do not hear of new ones from now on
- * (a client says again that it is there, after 1 s, 2 s more, ...), those that have
- * begun get through, and when the child closes them the others are left.
+ * It leaves: nobody new comes to those that nobody has inherited. A kernel
+ * sends each connection to one of the sockets that share an address, for good,
+ * and resets whoever waits at one that is closed. So these do not hear of new
+ * ones from now on (a client says again that it is there, after 1 s, 2 s more,
+ * ...), those that have begun get through, and when the child closes them the
+ * others are left.
  */
 void	entries_leave(const struct child *);
 /* We stop: nobody is to wait any more. */

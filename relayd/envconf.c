@@ -398,9 +398,9 @@ add_listeners(struct making *k, int has_ipv6)
 }
 
 /*
- * A list of networks, or yes: those from which a proxy of a container's host, of
- * a cluster or of a platform comes, and nobody from elsewhere. The entry that
- * counts is the last one that is not theirs: pairing-protocol.md, P8.
+ * A list of networks, or yes: those from which a proxy of a container's host,
+ * of a cluster or of a platform comes, and nobody from elsewhere. The entry
+ * that counts is the last one that is not theirs: pairing-protocol.md, P8.
  */
 static void
 add_trust(struct making *k)

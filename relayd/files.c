@@ -135,9 +135,9 @@ store_lock(const char *dir, int fd)
 }
 
 /*
- * authd's root, which stays open here: the lock lives as long. As root it has to
- * belong to authd's user, and it holds the store and nothing else: whatever lies
- * there, authd can read.
+ * authd's root, which stays open here: the lock lives as long. As root it has
+ * to belong to authd's user, and it holds the store and nothing else: whatever
+ * lies there, authd can read.
  */
 static void
 store_dir(const struct conf *conf)

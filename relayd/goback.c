@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * The way back. Until a new program has said that all is well, whatever ends it,
- * a fault, an exit or a time that has passed, execs the old one instead, which
- * goes on with the children that it had. Nothing here allocates: it may be what a
- * signal calls.
+ * The way back. Until a new program has said that all is well, whatever ends
+ * it, a fault, an exit or a time that has passed, execs the old one instead,
+ * which goes on with the children that it had. Nothing here allocates: it may
+ * be what a signal calls.
  */
 #include <fcntl.h>
 #include <signal.h>

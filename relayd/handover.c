@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Children as records of the table, and back (upgrade.h); and what authd has said
- * that nobody has used yet.
+ * Children as records of the table, and back (upgrade.h); and what authd has
+ * said that nobody has used yet.
  */
 #include <stdio.h>
 #include <stdlib.h>

@@ -7,7 +7,8 @@
 
 /*
  * The words of relayd.conf(5): files and macros stacked on each other, comments
- * and line continuation taken out, numbers, durations (30s) and sizes (5M) read.
+ * and line continuation taken out, numbers, durations (30s) and sizes (5M)
+ * read.
  */
 
 #define LEX_WORD_MAX	1024	/* bytes of one word or string, NUL included */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * What everybody counts (metrics/count.h): a page of memory for each place that
- * counts, which outlives who is in it. Its owner writes it, metricd and authd read
- * all of them. None can be made shorter, and who is to read cannot write.
+ * counts, which outlives who is in it. Its owner writes it, metricd and authd
+ * read all of them. None can be made shorter, and who is to read cannot write.
  */
 #include <sys/mman.h>
 

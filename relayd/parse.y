@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * The grammar of relayd.conf(5). What a setting may be is in common/proc/conf.h,
- * what a word is in relayd/lex.c. Each error is reported with file, line, what
- * came and what was expected, and parsing goes on behind it.
+ * The grammar of relayd.conf(5). What a setting may be is in
+ * common/proc/conf.h, what a word is in relayd/lex.c. Each error is reported
+ * with file, line, what came and what was expected, and parsing goes on behind
+ * it.
  */
 %define api.pure full
 %define api.value.type {union lex_value}

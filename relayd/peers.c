@@ -12,8 +12,8 @@
 
 /*
  * Who is connected with whom, and who is sent descriptors: the second, but none
- * by somebody who is newer, since it is about to leave; and the first where there
- * is TLS between members.
+ * by somebody who is newer, since it is about to leave; and the first where
+ * there is TLS between members.
  */
 static const struct {
 	int	from, to, carries, brings;

@@ -12,7 +12,9 @@
 #include "base/compat.h"
 #include "upgrade.h"
 
-/* Of root or of us, and nobody else can write; in /tmp others write beside it. */
+/*
+ * Of root or of us, and nobody else can write; in /tmp others write beside it.
+ */
 static int
 is_ours(const char *path, int last, char *err, size_t err_size)
 {

@@ -7,8 +7,8 @@
 #define REDIS_USER_SIZE	65
 
 /*
- * Where Redis is: redis://[user@]address[:port][/number], and no name of a host.
- * Pure.
+ * Where Redis is: redis://[user@]address[:port][/number], and no name of a
+ * host. Pure.
  */
 struct redis_url {
 	char		user[REDIS_USER_SIZE];	/* or "" */

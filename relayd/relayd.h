@@ -213,12 +213,15 @@ void	files_init(void);
 int	files_secret(const char *what, const char *path, char *err,
 	    size_t err_size);
 /*
- * Open one of any other kind, with at most `max` bytes: `what` for the text. With
- * `secret` others can neither read nor write it, without they cannot write.
+ * Open one of any other kind, with at most `max` bytes: `what` for the text.
+ * With `secret` others can neither read nor write it, without they cannot
+ * write.
  */
 int	files_open(const char *what, const char *path, int secret, off_t max,
 	    char *err, size_t err_size);
-/* Those of authd: are they good (`check`: who asks need not read them); send. */
+/*
+ * Those of authd: are they good (`check`: who asks need not read them); send.
+ */
 int	keyfiles_check(int check);
 void	keyfiles_send(struct child *);
 
@@ -243,7 +246,9 @@ uint64_t limits_fit(const struct conf *, uint64_t files, uint64_t pids);
  * for login, to be dropped? `dice` is 0 to 99.
  */
 int	limits_drop(const struct conf *, uint64_t n, unsigned dice);
-/* Of `doors` proxyds, has one with `n` that wait its share of `max startups`? */
+/*
+ * Of `doors` proxyds, has one with `n` that wait its share of `max startups`?
+ */
 int	limits_share(const struct conf *, uint64_t doors, uint64_t n);
 /* How many of one proxyd's count against another's: a share of its begin. */
 uint64_t limits_seen(const struct conf *, uint64_t doors);
@@ -263,8 +268,8 @@ void	listen_prepare(int role);
 void	listen_close(void);
 /*
  * The listeners for metrics of a configuration that is to be loaded: bind those
- * that are new, 0, or -1 with a text; then listen_judged() once, before it is in
- * force: take them, and was there a change? Or (0) let them go.
+ * that are new, 0, or -1 with a text; then listen_judged() once, before it is
+ * in force: take them, and was there a change? Or (0) let them go.
  */
 int	listen_judge(const struct conf *, char *err, size_t err_size);
 int	listen_judged(int yes);
@@ -323,12 +328,14 @@ void	supervise_reap(void);		/* SIGCHLD */
 void	supervise_stop(void);		/* the end: children first, then us */
 void	supervise_ready(struct child *);
 void	supervise_serving(void);	/* the store is open */
-/* One that is there if it is wanted: is it, is it to be, is it to start anew? */
+/*
+ * One that is there if it is wanted: is it, is it to be, is it to start anew?
+ */
 void	supervise_optional(int role, int changed);
 /*
  * Instead of supervise_start(): who is there, is there. Then all places are
- * filled, or with `who` it says which old ones keep theirs (placed) and fills them
- * (begin), and hears who has come and gone, until everybody has.
+ * filled, or with `who` it says which old ones keep theirs (placed) and fills
+ * them (begin), and hears who has come and gone, until everybody has.
  */
 struct supervise_ops {
 	int	(*placed)(int role);

@@ -166,8 +166,8 @@ reload_start(reload_done_fn done, uint64_t who, uint32_t id)
 }
 
 /*
- * Who has a place, but for dialerd, which starts anew with what is then, and for
- * paird of an older program.
+ * Who has a place, but for dialerd, which starts anew with what is then, and
+ * for paird of an older program.
  */
 static int
 is_asked(const struct child *c)

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * After an upgrade: who takes the places of those that the old program started.
- * Their successors are there before they are asked to go; dialerd goes first, since
- * there is one. A proxyd finishes what it has, for `drain time`; a tlsd, through
- * which tunnels go, stays until the last has ended. Tunnels, terminals and whatever
- * else is one peer's alone stay as they are, and so does paird, where devices wait
- * for each other.
+ * Their successors are there before they are asked to go; dialerd goes first,
+ * since there is one. A proxyd finishes what it has, for `drain time`; a tlsd,
+ * through which tunnels go, stays until the last has ended. Tunnels, terminals
+ * and whatever else is one peer's alone stay as they are, and so does paird,
+ * where devices wait for each other.
  */
 #include <stdio.h>
 
@@ -45,8 +45,8 @@ each_slot(void (*fn)(struct slot *))
 }
 
 /*
- * authd first, since all others are connected with it. It does not open the store
- * before the old one has gone (SPAWNED_ALL).
+ * authd first, since all others are connected with it. It does not open the
+ * store before the old one has gone (SPAWNED_ALL).
  */
 static void
 begin_authd(struct slot *s)
@@ -132,7 +132,9 @@ is_new_and_ready(const struct slot *s)
 	    s->child->state == CHILD_READY);
 }
 
-/* Those who have a successor. Their answer to `relayctl upgrade` comes first. */
+/*
+ * Those who have a successor. Their answer to `relayctl upgrade` comes first.
+ */
 static void
 end_old(void)
 {

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Processes of before an upgrade that nobody uses just now may be replaced: their
- * clients come back. Not all at the same moment, since each comes with a login.
+ * Processes of before an upgrade that nobody uses just now may be replaced:
+ * their clients come back. Not all at the same moment, since each comes with a
+ * login.
  */
 #include "base/log.h"
 #include "upgrade.h"

@@ -5,8 +5,8 @@
 struct event_base;
 
 /*
- * Signals are read from a descriptor (signalfd(2)) and blocked all the time: one
- * that comes while the program is exchanged waits in the kernel for whoever
+ * Signals are read from a descriptor (signalfd(2)) and blocked all the time:
+ * one that comes while the program is exchanged waits in the kernel for whoever
  * reads next, be it the new program or the old one again.
  */
 

@@ -221,7 +221,9 @@ programs_open(void)
 	}
 }
 
-/* Those that this program's children came from, or on the way back the old's. */
+/*
+ * Those that this program's children came from, or on the way back the old's.
+ */
 void
 spawn_save(struct table_put *t)
 {
@@ -305,8 +307,8 @@ send_authorities(struct child *c)
 }
 
 /*
- * CONF, LISTENER.., KEYFILE, CERT.., PEER.., CHANNEL, COUNTERS.., START: in this
- * order, without waiting.
+ * CONF, LISTENER.., KEYFILE, CERT.., PEER.., CHANNEL, COUNTERS.., START: in
+ * this order, without waiting.
  */
 static void
 spawn_configure(struct child *c)

@@ -98,9 +98,9 @@ slot_is_wanted(const struct slot *s)
 }
 
 /*
- * Who ends is replaced in 10 s at most, who hangs in less: a place that is empty
- * for longer than both we cannot fill. Nobody's tunnel depends on those that
- * are there for some configurations only.
+ * Who ends is replaced in 10 s at most, who hangs in less: a place that is
+ * empty for longer than both we cannot fill. Nobody's tunnel depends on those
+ * that are there for some configurations only.
  */
 int
 supervise_is_well(void)

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * A new version, from the side of the new: read the table before anything else,
- * take what is in it, and replace who is of the old version; or, where something
- * is wrong, have the old program go on. TAKEOVER_BACK is the old program, which
- * takes everybody as they are.
+ * take what is in it, and replace who is of the old version; or, where
+ * something is wrong, have the old program go on. TAKEOVER_BACK is the old
+ * program, which takes everybody as they are.
  */
 #include <sys/prctl.h>
 #include <sys/wait.h>
@@ -64,8 +64,8 @@ each(enum table_type type, record_fn fn)
 }
 
 /*
- * Are its messages ours, those of the protocol before, or of the next one, whose
- * processes know ours? 0, or -1 with *why.
+ * Are its messages ours, those of the protocol before, or of the next one,
+ * whose processes know ours? 0, or -1 with *why.
  */
 static int
 messages_judge(const char **why)

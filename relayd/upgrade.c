@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * A new version, from the side of the old: look at the program and have it look
- * at the configuration and at the table as it would be; wait until nothing is on
- * its way through us; then write the table and become the new program. Up to the
- * exec nothing has changed, and whatever is wrong is only told.
+ * at the configuration and at the table as it would be; wait until nothing is
+ * on its way through us; then write the table and become the new program. Up to
+ * the exec nothing has changed, and whatever is wrong is only told.
  */
 #include <sys/wait.h>
 

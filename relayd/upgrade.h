@@ -11,9 +11,9 @@
 /*
  * A new version in place of this one, with the same pid: its children stay its
  * children and every descriptor stays open. The old program checks the new one
- * and execs it (upgrade.c); the new one takes over (takeover.c), and as long as it
- * has not said that all is well it can go back (goback.c). What goes across is
- * the table (table.h) and one variable of the environment:
+ * and execs it (upgrade.c); the new one takes over (takeover.c), and as long as
+ * it has not said that all is well it can go back (goback.c). What goes across
+ * is the table (table.h) and one variable of the environment:
  *
  *	RELAYD_TABLE=check	from `relayd -n`: can you read the table at
  *				descriptor 4? Say so, with the number of your
@@ -104,8 +104,8 @@ size_t	retire_start(void);
 /* ---- goback.c: the old program again ---- */
 
 /*
- * From now on whatever ends us execs `exe` with `table` instead, or with one that
- * `writer` has made (handover_write()).
+ * From now on whatever ends us execs `exe` with `table` instead, or with one
+ * that `writer` has made (handover_write()).
  */
 void	goback_guard(int table, int exe, int (*writer)(char *, size_t));
 /* That can be read: so it goes on; and once its children are ours. */

@@ -7,8 +7,8 @@
  * ourselves by the service manager, which hears from us each second as long as
  * we, and those who have to be there, are well (sd_notify(3), WatchdogSec).
  *
- * Seconds are counted in rounds of our own loop, not by the clock: whatever held
- * us up, an answer that has come is read before its sender is blamed.
+ * Seconds are counted in rounds of our own loop, not by the clock: whatever
+ * held us up, an answer that has come is read before its sender is blamed.
  */
 #include <event2/event.h>
 

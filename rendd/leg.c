@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * One peer's connection, and what is read from it. Its data goes straight to the
- * other, who is written in the same turn; what he does not take stays in one
- * pipe, and until that is empty nothing more is read here.
+ * One peer's connection, and what is read from it. Its data goes straight to
+ * the other, who is written in the same turn; what he does not take stays in
+ * one pipe, and until that is empty nothing more is read here.
  */
 #include <sys/socket.h>
 #include <netinet/in.h>
@@ -313,7 +313,9 @@ leg_take(struct leg *l, struct pipe *p, size_t n)
 	return (0);
 }
 
-/* What came with it is a read like any other, and waits like one for its room. */
+/*
+ * What came with it is a read like any other, and waits like one for its room.
+ */
 static int
 leg_read_first(struct leg *l)
 {

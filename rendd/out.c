@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * To a peer: control frames, and the other's data. A control frame goes between
- * two frames; those that wait behind what could not be written are few: one pong,
- * the latest, one ping, one close.
+ * two frames; those that wait behind what could not be written are few: one
+ * pong, the latest, one ping, one close.
  */
 #include <sys/socket.h>
 

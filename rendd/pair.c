@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * The slots. A leg has its slot in `seats` as long as it may be paired; whoever
- * leaves is out of it first and closed then, so that who comes back at once finds
- * it free, and nobody is paired with somebody that has gone.
+ * leaves is out of it first and closed then, so that who comes back at once
+ * finds it free, and nobody is paired with somebody that has gone.
  */
 #include <stdio.h>
 #include <string.h>

@@ -8,8 +8,8 @@ struct leg;
 
 /*
  * Who sits where, and what happens to the other when one goes. The slots of a
- * session are one table; attach, pairing and detach happen here alone, one after
- * the other. rendezvous-protocol.md, section 6.
+ * session are one table; attach, pairing and detach happen here alone, one
+ * after the other. rendezvous-protocol.md, section 6.
  */
 
 /* A connection: asks authd where it belongs. */

@@ -20,11 +20,16 @@ struct pipe {
 	uint8_t	data[WS_PASS_ROOM + PIPE_SIZE + PIPE_SPARE];
 };
 
-/* An empty one, or NULL: out of memory. The last that was given back is next. */
+/*
+ * An empty one, or NULL: out of memory. The last that was given back is next.
+ */
 struct pipe	*pipe_get(void);
 /* NULL is allowed. */
 void		 pipe_put(struct pipe *);
-/* Where to read to, behind what is there already (from its start), and how much. */
+/*
+ * Where to read to, behind what is there already (from its start), and how
+ * much.
+ */
 uint8_t		*pipe_tail(struct pipe *, size_t *room);
 
 #endif

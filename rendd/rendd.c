@@ -5,13 +5,11 @@
  * brought to the same process, and when the last has gone so is it.
  *
  * May touch: the sockets of this session; no file, no key, no token, no other
- * socket; it cannot open any. No head of a request is read here: proxyd has, and
- * says what the 101 is.
- * Hears from: the parent GIVE, a connection; authd SEATED, where that belongs,
- * and CLOSE, the session's end.
- * States: none of its own; each leg has one (leg.h).
- * Starts in main(); the story goes on in pair.c (who meets whom), leg.c (what is
- * read) and out.c (what is written).
+ * socket; it cannot open any. No head of a request is read here: proxyd has,
+ * and says what the 101 is. Hears from: the parent GIVE, a connection; authd
+ * SEATED, where that belongs, and CLOSE, the session's end. States: none of its
+ * own; each leg has one (leg.h). Starts in main(); the story goes on in pair.c
+ * (who meets whom), leg.c (what is read) and out.c (what is written).
  */
 #include <unistd.h>
 

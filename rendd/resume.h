@@ -11,10 +11,10 @@
 #include "pipe.h"
 
 /*
- * What a leg that can be taken up again needs, while it is there and while it is
- * away: the messages for it that it has not acknowledged, and the piece of one of
- * its own. Its messages have a header: kind and number. Towards the other peer
- * they are plain ones. rendezvous-protocol.md, 12.
+ * What a leg that can be taken up again needs, while it is there and while it
+ * is away: the messages for it that it has not acknowledged, and the piece of
+ * one of its own. Its messages have a header: kind and number. Towards the
+ * other peer they are plain ones. rendezvous-protocol.md, 12.
  */
 #define RESUME_HEADER	9
 #define RESUME_MESSAGE	(256 * 1024)	/* the longest, without its header */
@@ -57,9 +57,9 @@ struct resume	*resume_new(void);
 void		 resume_free(struct resume *);	/* NULL is allowed */
 
 /*
- * Whole frames of the peer, their headers on: what is to be passed on goes behind
- * what is in `to`, which has room for it. `*payload` grows by what has passed. 0,
- * or -1: it broke the rules, `*why` says which.
+ * Whole frames of the peer, their headers on: what is to be passed on goes
+ * behind what is in `to`, which has room for it. `*payload` grows by what has
+ * passed. 0, or -1: it broke the rules, `*why` says which.
  */
 int		 resume_take(struct resume *, const uint8_t *, size_t len,
 		    struct pipe *to, uint64_t *payload, const char **why);
@@ -74,8 +74,8 @@ size_t		 resume_ack(struct resume *, uint8_t *);
 /* So much of next->data + off was written. */
 void		 resume_wrote(struct resume *, size_t);
 /*
- * The peer is back, and has seen this number: what is behind it is written again,
- * after an ack. -1: it cannot be, it is not ours or not kept any more.
+ * The peer is back, and has seen this number: what is behind it is written
+ * again, after an ack. -1: it cannot be, it is not ours or not kept any more.
  */
 int		 resume_again(struct resume *, uint64_t seen);
 

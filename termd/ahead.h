@@ -8,9 +8,9 @@
 /*
  * How much lies between this process and what the browser has read. The
  * kernel at the other end takes more and more for a slow reader, megabytes in
- * the end, and ^C waits behind all of it. So pings go among the bytes, as marks:
- * a pong says that everything before its ping was read (RFC 6455, 5.5.3).
- * Pure; the caller sends, and says the time.
+ * the end, and ^C waits behind all of it. So pings go among the bytes, as
+ * marks: a pong says that everything before its ping was read (RFC 6455,
+ * 5.5.3). Pure; the caller sends, and says the time.
  *
  * 32 KiB may be ahead. That is a lot for who reads slowly and little for who
  * is fast and far away: with quick pongs it becomes more, up to 1 MiB.

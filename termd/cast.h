@@ -24,12 +24,15 @@ struct cast {
 
 /*
  * Add output at `ms` after the beginning. Returns how many bytes were taken:
- * fewer than `n`, at least one into an empty buffer, when there is no more room.
+ * fewer than `n`, at least one into an empty buffer, when there is no more
+ * room.
  */
 size_t	cast_output(struct cast *, uint64_t ms, const uint8_t *p, size_t n);
 /* A new size: 0, or -1: no room. */
 int	cast_resize(struct cast *, uint64_t ms, unsigned cols, unsigned rows);
-/* No more is coming: a character that has only begun is none. As cast_output. */
+/*
+ * No more is coming: a character that has only begun is none. As cast_output.
+ */
 int	cast_finish(struct cast *, uint64_t ms);
 /* End the line that is open: `buf` can be written, then `len` set to 0. */
 void	cast_close(struct cast *);

@@ -5,7 +5,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* The first byte of what a browser and we say to each other: operator-api.md, 6. */
+/*
+ * The first byte of what a browser and we say to each other: operator-api.md,
+ * 6.
+ */
 enum frame_type { FRAME_DATA, FRAME_RESIZE, FRAME_RESERVED, FRAME_ERROR,
     FRAME_STATUS, FRAME_ACK, FRAME_HELLO, FRAME_STAY };
 

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * The two pumps of a terminal, and its browser's end; the other end is shell.c.
- * Browser to shell: whole WebSocket messages of types 0 and 1. Shell to browser:
- * what it shows. Each pump reads only while the other side takes what it has.
+ * Browser to shell: whole WebSocket messages of types 0 and 1. Shell to
+ * browser: what it shows. Each pump reads only while the other side takes what
+ * it has.
  *
  * With the subprotocol of operator-api.md, 6.6, the browser says what it has
  * drawn, and a terminal that it leaves without a word waits for its operator.

@@ -175,8 +175,8 @@ cert_load(struct cert *ce, const char *path, STACK_OF(X509) *chain)
 }
 
 /*
- * To other members: 1.3 alone, since all of them are ours. No session is taken up
- * again: each connection looks at the certificate anew, and so at its end.
+ * To other members: 1.3 alone, since all of them are ours. No session is taken
+ * up again: each connection looks at the certificate anew, and so at its end.
  */
 static SSL_CTX *
 context_peers(STACK_OF(X509) *trusted)

@@ -191,9 +191,10 @@ client_new(int fd, unsigned listener, uint32_t flags, const struct addr *a,
 }
 
 /*
- * To another member of a cluster, on a connection that dialerd has made and authd
- * has granted to a proxyd. It shows no certificate of ours: that we are a member is
- * what the header under the cluster's secret proves, which comes first inside.
+ * To another member of a cluster, on a connection that dialerd has made and
+ * authd has granted to a proxyd. It shows no certificate of ours: that we are a
+ * member is what the header under the cluster's secret proves, which comes
+ * first inside.
  */
 static void
 client_reach(uint64_t door, uint32_t asked, int fd, const char *member)

@@ -17,8 +17,8 @@
 
 /*
  * One connection: TLS on one side, and once something has come out of that, a
- * socketpair on the other, whose far end a proxyd has. One to another member of a
- * cluster is its proxyd's as soon as TLS runs.
+ * socketpair on the other, whose far end a proxyd has. One to another member of
+ * a cluster is its proxyd's as soon as TLS runs.
  */
 
 enum client_state {

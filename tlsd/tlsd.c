@@ -6,11 +6,12 @@
  *
  * Messages: the parent's (below), keyd's (sign.c), the proxyds' (doors.c). It
  * starts in main(). accept.c says who comes, client.c is a connection's life: a
- * handshake (certs.c says with which certificate, far.c is the key that is elsewhere,
- * tickets.c what spares one), and when the client has said something, a
- * socketpair to a proxyd, through which pump.c moves bytes to and fro. Whose a
- * request is, proxyd decides, as for a connection of its own. The other way round
- * it is TLS to a member of a cluster, on a connection that a proxyd brings.
+ * handshake (certs.c says with which certificate, far.c is the key that is
+ * elsewhere, tickets.c what spares one), and when the client has said
+ * something, a socketpair to a proxyd, through which pump.c moves bytes to and
+ * fro. Whose a request is, proxyd decides, as for a connection of its own. The
+ * other way round it is TLS to a member of a cluster, on a connection that a
+ * proxyd brings.
  */
 #include <sys/resource.h>
 
@@ -155,8 +156,8 @@ main(int argc, char **argv)
 #ifdef RELAYD_SANITIZE
 /*
  * OpenSSL's jobs change stacks by _longjmp(), which AddressSanitizer takes for
- * a way out of the frames that it leaves, and wonders about their stack. They are
- * come back to: past it, to libc's own.
+ * a way out of the frames that it leaves, and wonders about their stack. They
+ * are come back to: past it, to libc's own.
  */
 static void	(*libc_longjmp)(jmp_buf, int);
 

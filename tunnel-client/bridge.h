@@ -52,7 +52,8 @@ int	bridge_start(struct stream *, struct sock *, const struct bridge_how *);
 /* Those whose stream is over, and that still write what was said on it, end. */
 void	bridges_withdraw(void);
 /*
- * Does the server know how long a half-closed stream may idle? If not, a minute.
+ * Does the server know how long a half-closed stream may idle? If not, a
+ * minute.
  */
 void	bridges_negotiated(int);
 

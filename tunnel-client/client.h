@@ -49,11 +49,12 @@ struct options {
 
 /*
  * Read flags, environment and configuration file into *o; a flag wins over the
- * environment, that over the file, that over the default. Then the secrets are gone from where `ps` and /proc show
- * them: those in argv and in the strings of envp are overwritten, and envp
- * itself loses the variables of tunnel-protocol.md 7.7. Returns 0; 1 when help
- * or version was printed; after saying on standard error what is wrong -1, or
- * OPTIONS_USAGE when that is the command line. *o is to be cleared in any case.
+ * environment, that over the file, that over the default. Then the secrets are
+ * gone from where `ps` and /proc show them: those in argv and in the strings of
+ * envp are overwritten, and envp itself loses the variables of
+ * tunnel-protocol.md 7.7. Returns 0; 1 when help or version was printed; after
+ * saying on standard error what is wrong -1, or OPTIONS_USAGE when that is the
+ * command line. *o is to be cleared in any case.
  */
 #define OPTIONS_USAGE	(-2)
 /* EXIT STATUS in tunnel-client(1); relayctl's are the same. */
@@ -163,16 +164,16 @@ struct backoff {
 void		backoff_init(struct backoff *, uint64_t first, uint64_t max);
 /*
  * How long to wait after an attempt that lasted `lasted_ms`; `retry_after_ms`
- * (0: none) is a lower bound from the server, itself bounded by an hour; where it
- * counts up to a fifth is added. `random` is any 32 random bits.
+ * (0: none) is a lower bound from the server, itself bounded by an hour; where
+ * it counts up to a fifth is added. `random` is any 32 random bits.
  */
 uint64_t	backoff_next(struct backoff *, uint64_t lasted_ms,
 		    uint64_t retry_after_ms, uint32_t random);
 /*
- * The same after a server that drains has sent us to the others: at once, but for
- * BACKOFF_MOVED_MS of jitter. That is good once, until a connection has lasted
- * BACKOFF_RESET_MS again; before, it is backoff_next(): a server that says it all
- * the time is not met all the time.
+ * The same after a server that drains has sent us to the others: at once, but
+ * for BACKOFF_MOVED_MS of jitter. That is good once, until a connection has
+ * lasted BACKOFF_RESET_MS again; before, it is backoff_next(): a server that
+ * says it all the time is not met all the time.
  */
 uint64_t	backoff_moved(struct backoff *, uint64_t lasted_ms,
 		    uint32_t random);

@@ -8,7 +8,8 @@
 /*
  * May operators do anything here now? What is configured (always, ask, until a
  * time) counts until somebody of this machine says something else: on, off,
- * until a time. That is kept in a file, so that it outlives us. One per process.
+ * until a time. That is kept in a file, so that it outlives us. One per
+ * process.
  */
 
 struct cJSON;

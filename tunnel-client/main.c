@@ -8,7 +8,8 @@
  * One process, one loop: attempt (handshake.c), tunnel (tunnel.c), delay
  * (backoff.c), and again, until the server says that the session is over
  * (close 4000) or a signal comes. Streams: stream.c, gate.c, connect.c,
- * terminal.c, command.c. What we tell: announce.c, to the people here: status.c.
+ * terminal.c, command.c. What we tell: announce.c, to the people here:
+ * status.c.
  */
 #include <sys/prctl.h>
 #include <sys/resource.h>

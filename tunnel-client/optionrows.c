@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * The options: one table, so that each has its flag, its variable, its default
- * and its parser in one line; and how a value is taken. tunnel-protocol.md, 7.1.
+ * and its parser in one line; and how a value is taken. tunnel-protocol.md,
+ * 7.1.
  */
 #include <stdlib.h>
 #include <string.h>

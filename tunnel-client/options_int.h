@@ -44,7 +44,9 @@ int	option_is_flag(const struct option_row *);
  */
 int	option_take(struct options *, const struct option_row *,
 	    const char *value, const char *where);
-/* What that does: a copy; a duration; true or false. 0 or -1, the last silent. */
+/*
+ * What that does: a copy; a duration; true or false. 0 or -1, the last silent.
+ */
 int	option_string(struct options *, const struct option_row *,
 	    const char *value);
 int	option_duration(struct options *, const struct option_row *,

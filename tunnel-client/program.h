@@ -16,8 +16,9 @@ struct program_spec {
 	const char	*name;		/* for log lines */
 	/*
 	 * What runs, the first that is given: a file from program_open(), which
-	 * stays the caller's, with its path as argv[0]; a function in the new process, which has our
-	 * environment and ends then; argv[0], looked for in the PATH of `envp`.
+	 * stays the caller's, with its path as argv[0]; a function in the new
+	 * process, which has our environment and ends then; argv[0], looked for
+	 * in the PATH of `envp`.
 	 */
 	int		 fd;		/* -1: none */
 	void		(*call)(void *);

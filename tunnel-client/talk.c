@@ -91,7 +91,9 @@ say_unreachable(const char *path)
 	    "or for --status-group" : "");
 }
 
-/* What stands behind the OK, on the heap; NULL after a word, *no: the status. */
+/*
+ * What stands behind the OK, on the heap; NULL after a word, *no: the status.
+ */
 static char *
 talk_ask(const struct options *o, const char *line, int *no)
 {

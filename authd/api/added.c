@@ -124,8 +124,8 @@ change_saved(void *arg, int ok)
 }
 
 /*
- * The client has done it: its manifest, which came first, says what is there, but
- * it need not know what plain TCP is.
+ * The client has done it: its manifest, which came first, says what is there,
+ * but it need not know what plain TCP is.
  */
 static void
 change_tcp(const struct change *ch, struct session *se)
@@ -318,7 +318,9 @@ name_check(const char *s)
 	    REFUSE_NOT);
 }
 
-/* An operator is not to reach what the owner has not listed on its own machine. */
+/*
+ * An operator is not to reach what the owner has not listed on its own machine.
+ */
 static enum refusal
 target_check(const char *s)
 {

@@ -67,7 +67,9 @@ void	api_system_tell(const struct api_call *, const char *id, int status,
 
 /* The session if it is open; one that is overdue ends by being asked for. */
 struct session	*api_open(const struct api_call *);
-/* Its row, and *sep if it is open, when there is one and the caller may see it. */
+/*
+ * Its row, and *sep if it is open, when there is one and the caller may see it.
+ */
 enum refusal	 api_session(const struct api_call *, const struct facts *,
 		    struct session_row *, struct session **sep);
 /* A visible, active session; NULL: the refusal is sent. */

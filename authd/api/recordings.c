@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Recordings of a session's terminals: which there are, and one of them. Whoever
- * looks is on record before. operator-api.md, section 11.
+ * Recordings of a session's terminals: which there are, and one of them.
+ * Whoever looks is on record before. operator-api.md, section 11.
  */
 #include <cjson/cJSON.h>
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * An operator signs in once: the console shows the code that relayctl made and
- * gets an access token. Nobody has logged in, so that addresses have a rate, and
- * a wrong code a penalty. operator-api.md, 13.
+ * gets an access token. Nobody has logged in, so that addresses have a rate,
+ * and a wrong code a penalty. operator-api.md, 13.
  */
 #include <cjson/cJSON.h>
 

@@ -8,11 +8,11 @@
 #include "env.h"
 
 /*
- * Ids of tokens (jti) that have been used, as SHA-256, each for 25 h: longer than
- * any token lives. They live equally long, so the oldest goes first, and each
- * call forgets a few of those whose time is over and no more. Pure: whoever takes
- * one writes it to the store and, should that fail, gives it back.
- * pairing-protocol.md, 7, P14 and P23.
+ * Ids of tokens (jti) that have been used, as SHA-256, each for 25 h: longer
+ * than any token lives. They live equally long, so the oldest goes first, and
+ * each call forgets a few of those whose time is over and no more. Pure:
+ * whoever takes one writes it to the store and, should that fail, gives it
+ * back. pairing-protocol.md, 7, P14 and P23.
  */
 #define CONSUMED_HASH	32
 #define CONSUMED_MS	(25ULL * 3600 * 1000)
@@ -28,8 +28,8 @@ enum consumed	consumed_take(const uint8_t hash[CONSUMED_HASH], size_t most,
 /* It was not written: as if it had not been taken. */
 void		consumed_give_back(const uint8_t hash[CONSUMED_HASH]);
 /*
- * From the store, in the order of their ends, those beyond any maximum too. 0, or
- * -1: no memory.
+ * From the store, in the order of their ends, those beyond any maximum too. 0,
+ * or -1: no memory.
  */
 int		consumed_load(const uint8_t hash[CONSUMED_HASH], int64_t until);
 size_t		consumed_count(void);

@@ -50,8 +50,9 @@ struct penalties	*penalties_new(size_t places);
 void			 penalties_free(struct penalties *);
 
 /*
- * One offence more; what comes within a second is at once. `others_ms` is what others say that the address has done:
- * it counts towards min_ms and towards nothing else.
+ * One offence more; what comes within a second is at once. `others_ms` is what
+ * others say that the address has done: it counts towards min_ms and towards
+ * nothing else.
  */
 void		 penalty_add(struct penalties *, const struct addr *,
 		    enum penalty_cause, uint64_t price_ms, uint64_t others_ms,

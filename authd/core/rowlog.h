@@ -13,9 +13,9 @@
 #include "env.h"
 
 /*
- * Rows of the access log that are open: who uses what. One per terminal and TCP connection; for
- * web services one per (operator, session, service), open until 15 minutes
- * after its last use. operator-api.md, section 11.
+ * Rows of the access log that are open: who uses what. One per terminal and TCP
+ * connection; for web services one per (operator, session, service), open until
+ * 15 minutes after its last use. operator-api.md, section 11.
  */
 struct rowlog {
 	struct link		 by_use, by_id, by_session;

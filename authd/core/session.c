@@ -414,7 +414,9 @@ session_lose(struct session *se, uint16_t code, const char *text)
 	session_queue(se);
 }
 
-/* Its row says until when it waits; once that is written we know nothing of it. */
+/*
+ * Its row says until when it waits; once that is written we know nothing of it.
+ */
 static void
 session_leave(struct session *se, uint64_t grace_s, const struct now *now)
 {

@@ -169,8 +169,8 @@ void	 session_later(void);
 
 /*
  * The turn's end: `write` gets what is to be written, with `all` also
- * what says too much, and tells whether its slot was taken; session_flushed() hears
- * what became of it.
+ * what says too much, and tells whether its slot was taken; session_flushed()
+ * hears what became of it.
  */
 void	 session_flush(int (*write)(const struct session_row *, int fresh),
 	    int all);

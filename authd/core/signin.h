@@ -6,10 +6,10 @@
 #include "env.h"
 
 /*
- * One-time sign-ins: 32 random bytes, of which only the hash is kept; good once,
- * for five minutes, for an access token of the one it was made for. They are
- * this process's, as tickets are: an authd that started since knows none, and to
- * another member their address says whose they are. operator-api.md, 13.
+ * One-time sign-ins: 32 random bytes, of which only the hash is kept; good
+ * once, for five minutes, for an access token of the one it was made for. They
+ * are this process's, as tickets are: an authd that started since knows none,
+ * and to another member their address says whose they are. operator-api.md, 13.
  * authd/msg/issue.c makes and reads them.
  */
 #define SIGNINS_MAX	64	/* that wait to be used */

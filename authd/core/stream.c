@@ -26,8 +26,9 @@
 
 /*
  * A number: 43 bits for the ms of authd's start, 6 to count on in, so that 64
- * streams for each ms since are none of the next authd's, and 14 that all of this
- * authd's have alike: of members that start in the same ms each has its own.
+ * streams for each ms since are none of the next authd's, and 14 that all of
+ * this authd's have alike: of members that start in the same ms each has its
+ * own.
  */
 #define COUNT_BITS	6
 #define TAG_BITS	14
@@ -372,7 +373,9 @@ stream_account(struct stream *st, uint64_t in, uint64_t out,
 	rowlog_count(st->row, more_in, more_out, outcome, now);
 }
 
-/* Of a row that is over its end alone is written: with the stream's last word. */
+/*
+ * Of a row that is over its end alone is written: with the stream's last word.
+ */
 void
 stream_moved(const struct tunnel *t, uint64_t id, uint64_t in, uint64_t out,
     const struct now *now)

@@ -82,7 +82,9 @@ struct stream_kind {
 	int		 told;		/* its worker hears how it ended */
 };
 
-/* Never the number of a stream from before a restart, nor of another member's. */
+/*
+ * Never the number of a stream from before a restart, nor of another member's.
+ */
 void	stream_init(const struct now *);
 struct stream	*stream_find(uint64_t id);
 unsigned stream_count(void);
@@ -115,16 +117,18 @@ struct stream	*stream_to_pair(uint64_t id);
 void	stream_failed(uint64_t id, enum refusal);
 /* The asker has its end. */
 void	stream_given(uint64_t id);
-/* It goes on, and has moved so much so far; nothing if it is not this tunnel's. */
+/*
+ * It goes on, and has moved so much so far; nothing if it is not this tunnel's.
+ */
 void	stream_moved(const struct tunnel *, uint64_t id, uint64_t in,
 	    uint64_t out, const struct now *);
 /* muxd's last word. 0, or -1: it has no such stream that can end. */
 int	stream_ended(const struct tunnel *, uint64_t id, enum end_reason,
 	    uint64_t in, uint64_t out, const struct now *);
 /*
- * muxd tells of one that it had from an authd before, and how much that has moved:
- * `row` is the open row that authd named then, with a reference that goes over.
- * What the row has of it is not counted again. NULL, or why not.
+ * muxd tells of one that it had from an authd before, and how much that has
+ * moved: `row` is the open row that authd named then, with a reference that
+ * goes over. What the row has of it is not counted again. NULL, or why not.
  */
 const char	*stream_restore(const struct stream_ask *, uint64_t id,
 		    struct rowlog *row, uint64_t in, uint64_t out,

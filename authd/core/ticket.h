@@ -14,8 +14,8 @@
 
 void	ticket_init(void);
 /*
- * Keep one. `stream` is that of the terminal that its operator comes back to, 0:
- * a new one. 0; -1: too many wait, or no memory.
+ * Keep one. `stream` is that of the terminal that its operator comes back to,
+ * 0: a new one. 0; -1: too many wait, or no memory.
  */
 int	ticket_new(const char hash[HEX64_SIZE], const struct operator *,
 	    const char *session, const char *service, uint64_t stream,

@@ -15,9 +15,9 @@
 enum refusal	bearer_operator(const char *token, struct operator *who);
 
 /*
- * For other uses, an identity provider's only: what it says of whom it is about.
- * The audience has to be in it ("": any), it may not have expired at all, and
- * nbf may be 300 s ahead. rendezvous-protocol.md, section 3.
+ * For other uses, an identity provider's only: what it says of whom it is
+ * about. The audience has to be in it ("": any), it may not have expired at
+ * all, and nbf may be 300 s ahead. rendezvous-protocol.md, section 3.
  */
 #define SCOPES_SIZE	2048
 struct bearer {

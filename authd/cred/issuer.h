@@ -12,11 +12,11 @@ struct conf;
 struct jwk_set;
 
 /*
- * Identity providers (OpenID Connect): their keys as far as we know them, tokens
- * that they have signed, and whom these are about. Nothing here waits or asks;
- * where a key is missing the answer says so (msg/dialer.c then asks for it).
- * Places are those of the configuration, which is the same for all calls between
- * two issuers_reloaded().
+ * Identity providers (OpenID Connect): their keys as far as we know them,
+ * tokens that they have signed, and whom these are about. Nothing here waits or
+ * asks; where a key is missing the answer says so (msg/dialer.c then asks for
+ * it). Places are those of the configuration, which is the same for all calls
+ * between two issuers_reloaded().
  */
 
 /* ---- what is known of them ---- */

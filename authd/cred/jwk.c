@@ -143,7 +143,9 @@ rsa_new(const struct blob *a, const struct blob *b)
 	return (pkey);
 }
 
-/* A point that is not on its curve would give away nothing here, but is none. */
+/*
+ * A point that is not on its curve would give away nothing here, but is none.
+ */
 static EVP_PKEY *
 ec_new(const char *group, size_t size, const struct blob *x,
     const struct blob *y)

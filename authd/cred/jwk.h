@@ -8,9 +8,9 @@
 struct msg_jwk_key;
 
 /*
- * The public keys of one identity provider, and what is signed with them: RS256,
- * PS256, ES256, ES384 and EdDSA (Ed25519), each with a key of its own kind alone.
- * Pure but for OpenSSL. RFC 7518, 3; RFC 8037, 3.1.
+ * The public keys of one identity provider, and what is signed with them:
+ * RS256, PS256, ES256, ES384 and EdDSA (Ed25519), each with a key of its own
+ * kind alone. Pure but for OpenSSL. RFC 7518, 3; RFC 8037, 3.1.
  */
 
 #define JWK_KEYS_MAX	32

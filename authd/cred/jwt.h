@@ -81,8 +81,8 @@ struct proxy_claims {
 
 /*
  * The claims of an access (or impersonation) token and of a proxy token:
- * token_type, exp, nbf, iat, and iss, aud unless these are "". Times against `now`
- * (seconds). 0, or -1: not valid; the out parameter is then undefined.
+ * token_type, exp, nbf, iat, and iss, aud unless these are "". Times against
+ * `now` (seconds). 0, or -1: not valid; the out parameter is then undefined.
  */
 int	claims_access(const struct cJSON *payload, const char *iss,
 	    const char *aud, int64_t now, struct operator *);

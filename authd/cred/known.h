@@ -7,10 +7,10 @@
 #include "imsg/msg.h"
 
 /*
- * Which secrets the store has judged lately, so that it need not be asked again:
- * good ones for a day, give or take up to a quarter, bad ones for a minute.
- * What is kept of a secret is its hash. Whether a system may connect is not
- * kept: each login reads it. operator-api.md, 9.3.
+ * Which secrets the store has judged lately, so that it need not be asked
+ * again: good ones for a day, give or take up to a quarter, bad ones for a
+ * minute. What is kept of a secret is its hash. Whether a system may connect is
+ * not kept: each login reads it. operator-api.md, 9.3.
  */
 enum known { KNOWN_NOT, KNOWN_GOOD, KNOWN_BAD };
 

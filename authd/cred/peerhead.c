@@ -17,7 +17,10 @@
 #define ADDRS_LEN	(2 * 16 + 4)
 #define HEAD_LEN	(FIXED_LEN + ADDRS_LEN + 3 + OURS_LEN)
 #define NAME_LEN	(MEMBER_SIZE - 1)
-/* Those that could be here once more: remembered twice as long as they are good. */
+/*
+ * Those that could be here once more: remembered twice as long as they are
+ * good.
+ */
 #define SEEN		65536
 
 static const uint8_t	begin[FIXED_LEN] = { 0x0d, 0x0a, 0x0d, 0x0a, 0x00,

@@ -10,9 +10,9 @@
 
 /*
  * The first bytes of what one member of a cluster passes on to another: a PROXY
- * header of version 2 with the client's address and one vector of ours, of which
- * the last part is HMAC-SHA-256 under the cluster's secret of all of the header and
- * of the name of the member that it is for. several-daemons.md, 3.
+ * header of version 2 with the client's address and one vector of ours, of
+ * which the last part is HMAC-SHA-256 under the cluster's secret of all of the
+ * header and of the name of the member that it is for. several-daemons.md, 3.
  */
 
 #define PEERHEAD_AGE_MS	30000	/* and as much in the future */

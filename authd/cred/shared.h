@@ -6,8 +6,8 @@
 
 /*
  * Secrets that we share with an existing back end: what it signs commands with,
- * and shows on the internal interface; what it signs invalidations with. And what
- * the members of a cluster have in common. They stay in this process.
+ * and shows on the internal interface; what it signs invalidations with. And
+ * what the members of a cluster have in common. They stay in this process.
  * operator-api.md, 9; several-daemons.md, 3.
  */
 enum shared { SHARED_INTERNAL, SHARED_INVALIDATE, SHARED_CLUSTER,

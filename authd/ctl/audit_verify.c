@@ -191,8 +191,8 @@ verify_begun(const struct answer *a, void *arg)
 }
 
 /*
- * Nothing goes while somebody walks; so what had to wait for the one before goes
- * first, or who walks without end would keep it all.
+ * Nothing goes while somebody walks; so what had to wait for the one before
+ * goes first, or who walks without end would keep it all.
  */
 static int
 verify_waits(void)

@@ -53,7 +53,9 @@ struct session	*ctl_session(const char *word, int *many);
  * that needs CTL_NAMED.
  */
 const struct system_row	*ctl_system(const struct ctl *, const struct facts *);
-/* The role or type of organization that a word is, in small letters; or NULL. */
+/*
+ * The role or type of organization that a word is, in small letters; or NULL.
+ */
 const char	*ctl_role(const char *word);
 /* A name for people: something, and printable. 0, -1. */
 int	ctl_name_check(const char *);
@@ -67,7 +69,10 @@ void	ctl_row(const struct asker *, ...) __attribute__((sentinel));
 void	ctl_done(const struct asker *, int code, const char *text);
 /* A number as a cell; a few may be in use at once. */
 const char	*ctl_num(uint64_t);
-/* The end of what memory shows: without the store nobody knows whether it is all. */
+/*
+ * The end of what memory shows: without the store nobody knows whether it is
+ * all.
+ */
 void	ctl_shown(const struct ctl *);
 /*
  * Answer after the commit: header and row (CTL_END-ended pairs of column and

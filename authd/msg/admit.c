@@ -343,8 +343,8 @@ admit_ticket(struct opening *o)
 
 /*
  * The parent starts no more of a class than this. When less than a quarter is
- * left an organization has no more than a sixteenth, of its operators and of its
- * sessions each.
+ * left an organization has no more than a sixteenth, of its operators and of
+ * its sessions each.
  */
 static void
 crowd_size(struct crowd *cr)
@@ -548,7 +548,9 @@ admit_relays(admit_relay_fn fn)
 	relays_ask = fn;
 }
 
-/* `service` "look": it will be refused anyway, unless one of these was first. */
+/*
+ * `service` "look": it will be refused anyway, unless one of these was first.
+ */
 static void
 admit_relay(struct chan *c, uint32_t id, const struct ask *ask)
 {

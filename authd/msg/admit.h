@@ -48,8 +48,9 @@ struct admission	*admit_take(uint64_t nonce);
 struct admission	*admit_again(int role, const struct operator *,
 			    const char *session);
 /*
- * Let this connection in to `instance` (0: a new one): the parent hears it, then
- * the asker. The admission, until it is taken; NULL, and the asker heard 503.
+ * Let this connection in to `instance` (0: a new one): the parent hears it,
+ * then the asker. The admission, until it is taken; NULL, and the asker heard
+ * 503.
  */
 struct admission	*admit_yes(const struct asker *, enum conn_class,
 			    uint64_t proxyd, const char *addr,

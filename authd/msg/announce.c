@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: ISC */
-/* After a restart: muxd, termd and tcpd tell what runs, muxd with the tag it has. */
+/*
+ * After a restart: muxd, termd and tcpd tell what runs, muxd with the tag it
+ * has.
+ */
 #include "authd/core/grant.h"
 #include "authd/core/may.h"
 #include "authd/core/session.h"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * A token of pairing is used once: it is in the store before paird hears that it
- * was new.
+ * A token of pairing is used once: it is in the store before paird hears that
+ * it was new.
  */
 #include <sys/queue.h>
 

@@ -9,8 +9,8 @@ struct peer;
 /*
  * Keys of identity providers, by dialerd: at the start, each ten minutes or so
  * (`oidc refresh`), after a failure again in a second and then each time later,
- * up to a minute, and when a token wants a key that we do not know, but for that
- * not more often than `oidc unknown key` says. Nobody waits for it.
+ * up to a minute, and when a token wants a key that we do not know, but for
+ * that not more often than `oidc unknown key` says. Nobody waits for it.
  */
 void	dialer_init(void);
 /* The configuration has changed. */

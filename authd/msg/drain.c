@@ -112,8 +112,8 @@ is_its_turn(uint64_t number)
 }
 
 /*
- * A proxyd keeps idle streams, for the next request. 1: it is being emptied, look
- * again soon.
+ * A proxyd keeps idle streams, for the next request. 1: it is being emptied,
+ * look again soon.
  */
 static int
 move(struct session *se)

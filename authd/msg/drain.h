@@ -6,9 +6,10 @@
 
 /*
  * This relayd is to be empty: it takes no tunnel, relay session or pairing any
- * more, asks its clients to come to another, and says what is left. A tunnel that
- * is in use stays as long as it is; nothing is cut off. The parent remembers it
- * for the authd that follows; whether it is so says member_is_draining(). several-daemons.md, 4.
+ * more, asks its clients to come to another, and says what is left. A tunnel
+ * that is in use stays as long as it is; nothing is cut off. The parent
+ * remembers it for the authd that follows; whether it is so says
+ * member_is_draining(). several-daemons.md, 4.
  */
 
 /* Once, before the first message. */

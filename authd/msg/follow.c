@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * A change is noted for each follower, who is asked about a moment later, when
- * the store has it: may he see it? So a follower never hears of what is not his,
- * and a storm of changes costs each one a few questions at a time.
+ * the store has it: may he see it? So a follower never hears of what is not
+ * his, and a storm of changes costs each one a few questions at a time.
  */
 #include <sys/queue.h>
 

@@ -6,9 +6,9 @@ struct peer;
 
 /*
  * What one member of a cluster passes on to another (several-daemons.md, 3):
- * which member has what is asked for, a connection to it, which dialerd makes and
- * to which the header is written here, and whether a header that comes is genuine.
- * The handlers are in table.def.
+ * which member has what is asked for, a connection to it, which dialerd makes
+ * and to which the header is written here, and whether a header that comes is
+ * genuine. The handlers are in table.def.
  */
 
 /* dialerd is there, or has gone. */

@@ -221,8 +221,8 @@ peer_part(struct peer *pe)
 }
 
 /*
- * There is no memory for its channel. A newcomer is refused by that; anybody else
- * would wait for good for another, which a new authd gets.
+ * There is no memory for its channel. A newcomer is refused by that; anybody
+ * else would wait for good for another, which a new authd gets.
  */
 static void
 peer_cannot(int role, int bound)

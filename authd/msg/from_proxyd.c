@@ -109,8 +109,8 @@ grant_operator(const char *token, const struct ask *ask,
 }
 
 /*
- * Which session it is for: the token's, or a sibling, that the same operator may
- * use for the same reason: who may see a system sees all sessions of it.
+ * Which session it is for: the token's, or a sibling, that the same operator
+ * may use for the same reason: who may see a system sees all sessions of it.
  */
 static enum refusal
 grant_session(const struct facts *f, const struct ask *ask, struct session **se,

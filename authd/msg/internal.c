@@ -62,8 +62,8 @@ is_token_of(const struct session *se, const char *token)
 
 /*
  * A session's requests in a minute are counted by the proxyds that let them
- * through, and here by hundredths: so they have all of it together and not each,
- * and no request waits for authd.
+ * through, and here by hundredths: so they have all of it together and not
+ * each, and no request waits for authd.
  */
 int
 internal_rates(void)

@@ -25,9 +25,9 @@ enum refusal	internal_grant(const char *token, const char *slug,
 		    struct proxy_claims *);
 
 /*
- * What is no service, a terminal or the list of services, is asked for under the
- * grant that this proxyd got for the session by the same secrets; from here on
- * as whom.
+ * What is no service, a terminal or the list of services, is asked for under
+ * the grant that this proxyd got for the session by the same secrets; from here
+ * on as whom.
  */
 enum refusal	internal_again(const struct peer *proxyd, uint64_t grant,
 		    const char *session, struct operator *who);

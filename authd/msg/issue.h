@@ -13,7 +13,8 @@ struct signin;
 int	issue_init(void);
 /*
  * A new ticket in `ticket` (wipe it) for a service, or SERVICE_TERMINAL, and
- * there for the stream that its operator comes back to (0: a new one). 0; -1 when too many wait, or the operator asked too often: then *retry_s is not 0.
+ * there for the stream that its operator comes back to (0: a new one). 0; -1
+ * when too many wait, or the operator asked too often: then *retry_s is not 0.
  */
 int	issue_ticket(const struct operator *, const char *session,
 	    const char *service, uint64_t stream, char ticket[HEX64_SIZE],
@@ -33,9 +34,9 @@ int	issue_signin_take(const char *code, struct signin *);
 /* Is there a key that tokens are signed with? */
 int	issue_has_key(void);
 /*
- * An access token that says this and ends at who.expires; `permissions` are words
- * joined by commas. This turn writes it down, under who.token_id. To be wiped and
- * freed; NULL: no key, or no memory.
+ * An access token that says this and ends at who.expires; `permissions` are
+ * words joined by commas. This turn writes it down, under who.token_id. To be
+ * wiped and freed; NULL: no key, or no memory.
  */
 char	*issue_access(const struct operator *, const char *permissions);
 

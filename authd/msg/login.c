@@ -519,8 +519,8 @@ login_recheck(struct login *lo)
 }
 
 /*
- * It has not answered. If it has lost Redis alone it beats all the same, and its
- * tunnel lives: the store's word of now counts, as ours may be a beat old.
+ * It has not answered. If it has lost Redis alone it beats all the same, and
+ * its tunnel lives: the store's word of now counts, as ours may be a beat old.
  */
 static void
 login_beats(const struct answer *a, void *arg)

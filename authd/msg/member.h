@@ -16,8 +16,8 @@
 /* Once, before the store is opened; how to be called behind a turn's commit. */
 void	member_init(after_fn);
 /*
- * Who is called when a beat of ours has been written; `late`: so long after the one
- * before it that the others may have thought us gone.
+ * Who is called when a beat of ours has been written; `late`: so long after the
+ * one before it that the others may have thought us gone.
  */
 void	member_on_beat(void (*fn)(int late));
 /*
@@ -40,7 +40,9 @@ int64_t	member_now(void);
 /* A connection has been passed on to another (1), or has come from one (0). */
 void	member_forwarded(int out);
 
-/* One that there is, be it alive or not; NULL. Good until the loop is entered. */
+/*
+ * One that there is, be it alive or not; NULL. Good until the loop is entered.
+ */
 const struct member_row	*member_find(const char *name);
 int	member_is_alive(const struct member_row *);
 /* Is that another one, which is alive? What it has is known there alone. */
@@ -51,8 +53,8 @@ int	member_is_elsewhere(const char *name);
  */
 const struct member_row	*member_first(void);
 /*
- * One alive, other than us, that does not drain: who comes to us in vain may come
- * to it; NULL.
+ * One alive, other than us, that does not drain: who comes to us in vain may
+ * come to it; NULL.
  */
 const struct member_row	*member_other(void);
 /* What one does for all: is it us? Without a cluster it is. */
@@ -60,7 +62,8 @@ int	member_is_first(void);
 /* They have changed, says one of them: look now. */
 void	member_look(void);
 /*
- * Nothing new is taken here: all may know that, at once. Also without a cluster.
+ * Nothing new is taken here: all may know that, at once. Also without a
+ * cluster.
  */
 void	member_drains(int on);
 int	member_is_draining(void);

@@ -9,11 +9,11 @@ struct asker;
 struct session;
 
 /*
- * Sessions whose client is asked to come to another member while they are in use.
- * The tunnel is let run empty: who asks where such a session is (WHERE) waits, for
- * MOVING_HOLD_MS at most, while what runs runs to its end; then the client goes, and
- * they hear who has it. Through what is in use for longer nothing is held.
- * several-daemons.md, 4.
+ * Sessions whose client is asked to come to another member while they are in
+ * use. The tunnel is let run empty: who asks where such a session is (WHERE)
+ * waits, for MOVING_HOLD_MS at most, while what runs runs to its end; then the
+ * client goes, and they hear who has it. Through what is in use for longer
+ * nothing is held. several-daemons.md, 4.
  */
 #define MOVING_HOLD_MS	4000	/* a tunnel's time to run empty */
 #define MOVING_WAIT_MS	8000	/* of who waits; proxyd's is longer */
@@ -21,8 +21,8 @@ struct session;
 
 void	moving_init(void);
 /*
- * A tunnel that is to go is in use: hold what is new, if that may help. 1: it is
- * held, look again soon.
+ * A tunnel that is to go is in use: hold what is new, if that may help. 1: it
+ * is held, look again soon.
  */
 int	moving_hold(struct session *);
 /* Its client logs in here, while others drain: it may be asked for already. */

@@ -130,7 +130,9 @@ named_peek(enum named kind, uint64_t proxyd, const char *key, uint64_t limit,
 	    retry_s));
 }
 
-/* Is it in one of these networks? Few, and only who has offended is looked up. */
+/*
+ * Is it in one of these networks? Few, and only who has offended is looked up.
+ */
 static int
 is_in(const struct addr *a, const char (*list)[64], unsigned n)
 {

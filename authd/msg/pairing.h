@@ -11,8 +11,8 @@ struct consumed_row;
 struct peer;
 
 /*
- * What authd knows of pairing: where paird is, how many it has, and which tokens
- * have been used. pairing-protocol.md; messages.md, section 1.
+ * What authd knows of pairing: where paird is, how many it has, and which
+ * tokens have been used. pairing-protocol.md; messages.md, section 1.
  */
 
 /* Once; how to be called behind a turn's commit. */

@@ -11,8 +11,8 @@
 int	recheck_init(void);
 void	recheck_all(void);
 /*
- * A token's id, or a user's, is refused from now on: what is there for it ends in
- * this turn, however many others there are, and then everybody is looked at.
+ * A token's id, or a user's, is refused from now on: what is there for it ends
+ * in this turn, however many others there are, and then everybody is looked at.
  */
 void	recheck_revoked(const char *kind, const char *id);
 /* Who is called when somebody's rights were taken here, behind the commit. */

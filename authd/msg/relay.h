@@ -105,14 +105,14 @@ void		 relay_add(const struct relay *);
 /* As it is now; `always`, or when that was some time ago. */
 void		 relay_save(struct relay *, int always);
 /*
- * Over: whoever is there hears 1001 and why; it is freed, or kept a while. `by` is
- * the address of who wanted it.
+ * Over: whoever is there hears 1001 and why; it is freed, or kept a while. `by`
+ * is the address of who wanted it.
  */
 void		 relay_over(struct relay *, const char *why, const char *by,
 		    int keep);
 /*
- * It is not ours any more, and not over: whoever is there hears 1001 and why, who
- * waits 503, and both come again. It is freed; nothing is written.
+ * It is not ours any more, and not over: whoever is there hears 1001 and why,
+ * who waits 503, and both come again. It is freed; nothing is written.
  */
 void		 relay_lose(struct relay *, const char *why);
 /* How many we had before this moment. */
@@ -121,9 +121,9 @@ uint64_t	 relay_numbers(void);
 /* relay_member.c: who of several members has it. */
 
 /*
- * Where it is. HERE also without a cluster, or if there is none; one that nobody
- * has any more is taken first. DOWN: the store cannot say. `then` is called once, in
- * this call or later.
+ * Where it is. HERE also without a cluster, or if there is none; one that
+ * nobody has any more is taken first. DOWN: the store cannot say. `then` is
+ * called once, in this call or later.
  */
 void		 relay_where(const char *id, uint64_t asker, holder_then then,
 		    void *arg);
@@ -133,9 +133,9 @@ void		 relay_where(const char *id, uint64_t asker, holder_then then,
  */
 void		 relay_beaten(int late);
 /*
- * We drain: give away what can go, if there is a member that takes it; `turn` says
- * whether one's moment has come. How many are left: if there is none, of those with
- * a peer.
+ * We drain: give away what can go, if there is a member that takes it; `turn`
+ * says whether one's moment has come. How many are left: if there is none, of
+ * those with a peer.
  */
 void		 relay_give(int (*turn)(uint64_t));
 unsigned	 relay_left(void);

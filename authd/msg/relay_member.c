@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Of several members one has a relay session, and the store says which. What one
- * had that is gone, another takes to which a peer comes: an update that says whose
- * it was, and then the row as it is, so that two never do.
+ * Of several members one has a relay session, and the store says which. What
+ * one had that is gone, another takes to which a peer comes: an update that
+ * says whose it was, and then the row as it is, so that two never do.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -223,8 +223,8 @@ look_on(void)
 }
 
 /*
- * A few with each beat, as a machine may stand still that does not see its clock
- * do so; all of them when we know that we did.
+ * A few with each beat, as a machine may stand still that does not see its
+ * clock do so; all of them when we know that we did.
  */
 void
 relay_beaten(int late)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Who comes to a relay session: the proxyd asks whether he may (ADMIT), the rendd
- * that has the connection, where it belongs (SEAT). The first one's arrival
- * starts the rendd; who comes meanwhile waits for it.
+ * Who comes to a relay session: the proxyd asks whether he may (ADMIT), the
+ * rendd that has the connection, where it belongs (SEAT). The first one's
+ * arrival starts the rendd; who comes meanwhile waits for it.
  */
 #include <sodium.h>
 

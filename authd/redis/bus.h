@@ -31,7 +31,10 @@ int		 bus_is_configured(void);
 struct redis	*bus_asks(void);
 /* To all daemons, this one too: the credentials of this key have changed. */
 void		 bus_invalidate(const char *key);
-/* To the other members of a cluster: this session, or "", the system, has changed. */
+/*
+ * To the other members of a cluster: this session, or "", the system, has
+ * changed.
+ */
 void		 bus_changed(const char *session, const char *system);
 /* To the members of our cluster: a note (redis/note.h). 0, or -1: not now. */
 int		 bus_note(const char *text);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * One connection. Its life: redis_connect, redis_connected, the questions of the
- * beginning (AUTH, SELECT, SUBSCRIBE), redis_up; after each silence a PING; at
- * the end redis_lost, and a while later redis_connect.
+ * One connection. Its life: redis_connect, redis_connected, the questions of
+ * the beginning (AUTH, SELECT, SUBSCRIBE), redis_up; after each silence a PING;
+ * at the end redis_lost, and a while later redis_connect.
  */
 #include <sys/queue.h>
 #include <sys/socket.h>

@@ -5,9 +5,10 @@
 #include "authd/cred/known.h"
 
 /*
- * The second tier of what is known of secrets (cred/known.h): Redis, which other
- * daemons fill as well. What it says is a hint where to look in the store, or
- * that it need not be looked at; it lets nobody in. operator-api.md, 9.3.
+ * The second tier of what is known of secrets (cred/known.h): Redis, which
+ * other daemons fill as well. What it says is a hint where to look in the
+ * store, or that it need not be looked at; it lets nobody in. operator-api.md,
+ * 9.3.
  */
 typedef void (*credcache_then)(enum known, const char *id, void *arg);
 

@@ -24,8 +24,8 @@ int	said_invalidate(char key[SYSKEY_SIZE], const char *text, size_t len);
 
 /*
  * `member|session|system|signature`: that member has changed something of this
- * session, or ("") of the system, or ("" both) of many; for those who follow. 0,
- * or -1: not signed as a member does.
+ * session, or ("") of the system, or ("" both) of many; for those who follow.
+ * 0, or -1: not signed as a member does.
  */
 struct said_changed {
 	char	member[MEMBER_SIZE], session[UUID_SIZE], system[ID_SIZE];

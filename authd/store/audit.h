@@ -35,8 +35,8 @@ void	audit_refusal(const struct audit *);
 void	audit_stranger(const struct audit *);
 /*
  * What a proxyd refused by itself, `n` times; action and reason are words of
- * ours. Without `may_list` it has no row of its own, if it has none already, but
- * counts in one without an address, of which there is one a reason. Returns
+ * ours. Without `may_list` it has no row of its own, if it has none already,
+ * but counts in one without an address, of which there is one a reason. Returns
  * whether a row was begun for the address.
  */
 int	audit_alone(const struct audit *, uint64_t n, int may_list);

@@ -37,7 +37,9 @@ chain_hex(const uint8_t hash[AUDIT_HASH_SIZE], char dst[HEX64_SIZE])
 	return (sodium_bin2hex(dst, HEX64_SIZE, hash, AUDIT_HASH_SIZE));
 }
 
-/* What is hashed: each field with its name and length, so none can be another. */
+/*
+ * What is hashed: each field with its name and length, so none can be another.
+ */
 
 static void
 put(crypto_hash_sha256_state *st, const char *name, const void *v, size_t len)

@@ -69,7 +69,9 @@ void	chain_walk_init(struct chain_walk *);
 int	chain_walk_head(struct chain_walk *, const char *hex, size_t len);
 /* The next row. */
 void	chain_walk_row(struct chain_walk *, const struct audit_row *);
-/* That was the last one. 1: all is as it was written; 0: `why` says what not. */
+/*
+ * That was the last one. 1: all is as it was written; 0: `why` says what not.
+ */
 int	chain_walk_end(struct chain_walk *);
 
 #endif

@@ -62,8 +62,9 @@ void	store_on_system(void (*fn)(const char *id));
  */
 void	store_member(const char *name);
 /*
- * Open or make the file. STORE_NONE: it is being tried; -1: not now, call again later; nothing else may be
- * called until it has succeeded, except store_commit() and store_close().
+ * Open or make the file. STORE_NONE: it is being tried; -1: not now, call again
+ * later; nothing else may be called until it has succeeded, except
+ * store_commit() and store_close().
  */
 int	store_open(const char *path);
 /* Of the last store_open() that failed. */
@@ -240,7 +241,9 @@ struct system_detail {
 	char	session[UUID_SIZE];
 };
 
-/* `more` may be NULL. One without registered_at has no secret that works yet. */
+/*
+ * `more` may be NULL. One without registered_at has no secret that works yet.
+ */
 int	store_system_add(const struct system_row *, const struct system_more *);
 /* What is NULL stays. */
 struct system_change {
@@ -298,7 +301,9 @@ struct reference_row {
 	int64_t	expires_at;		/* seconds, as the token says it */
 };
 
-/* It may be there already. Those of its operator and session that are many go. */
+/*
+ * It may be there already. Those of its operator and session that are many go.
+ */
 int	store_reference_add(const struct reference_row *, int64_t now);
 
 /* --- organizations --- */
@@ -505,8 +510,8 @@ int	store_relay_add(const struct relay_row *);
 int	store_relay_save(const struct relay_row *);
 int	store_relay_del(const char *id);
 /*
- * It is ours, if it still is that member's ("": nobody's), and that one is gone by
- * the store's clock. Whether it is now, ASK_RELAY says.
+ * It is ours, if it still is that member's ("": nobody's), and that one is gone
+ * by the store's clock. Whether it is now, ASK_RELAY says.
  */
 int	store_relay_take(const char *id, const char *member);
 /* It is nobody's, if it is ours. */
@@ -602,7 +607,10 @@ int	store_audit(struct audit_row *);
  * has gone.
  */
 void		store_audit_hold(int on);
-/* Has something had to wait for that, which has not gone yet? Then nobody begins. */
+/*
+ * Has something had to wait for that, which has not gone yet? Then nobody
+ * begins.
+ */
 int		store_audit_owed(void);
 unsigned long	store_audit_purged(void);
 /* The number of a chain's newest event in it; 0: not known yet. */

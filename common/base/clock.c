@@ -95,7 +95,9 @@ clock_init(struct event_base *base)
 {
 	const char	*method = event_base_get_method(base);
 
-	/* What libevent falls back to without memory is not what we count on. */
+	/*
+	 * What libevent falls back to without memory is not what we count on.
+	 */
 	if (strcmp(method, "poll") == 0 || strcmp(method, "select") == 0)
 		fatalx("event loop: only %s(2)", method);
 	clock_init_any(base);

@@ -13,7 +13,9 @@ struct event_base;
  * section 8). Time never goes backwards.
  */
 
-/* Milliseconds and nanoseconds of a monotonic clock; the origin is arbitrary. */
+/*
+ * Milliseconds and nanoseconds of a monotonic clock; the origin is arbitrary.
+ */
 uint64_t	clock_ms(void);
 uint64_t	clock_ns(void);
 
@@ -49,8 +51,8 @@ void	clock_clear(void);
 
 void	timer_init(struct timer *, void (*)(void *), void *);
 /*
- * Call back `ms` from now, at the earliest in the loop's next round; a set timer
- * is moved. A difference of times that came out negative counts as past.
+ * Call back `ms` from now, at the earliest in the loop's next round; a set
+ * timer is moved. A difference of times that came out negative counts as past.
  */
 void	timer_set(struct timer *, uint64_t ms);
 /* Unset; harmless when not set. Must be called before the owner is freed. */
@@ -61,8 +63,8 @@ int	timer_is_set(const struct timer *);
 /*
  * With RELAYD_CLOCK_SLOW=N in the environment of a process its time goes by N
  * times slower from clock_init() on, and on by clock_move() as ever: what has a
- * deadline meets it when the test says so, however busy the machine is. The wall
- * clock is not slower.
+ * deadline meets it when the test says so, however busy the machine is. The
+ * wall clock is not slower.
  */
 
 /* Move both clocks forward by `ms`; what became due is called by the loop. */

@@ -75,8 +75,8 @@ void	compat_sanitize_report(void);
 #endif
 
 /*
- * Linux 6.16, younger than the C library: include/uapi/asm-generic/socket.h, and
- * the two machines whose numbers are their own (arch/{parisc,sparc}).
+ * Linux 6.16, younger than the C library: include/uapi/asm-generic/socket.h,
+ * and the two machines whose numbers are their own (arch/{parisc,sparc}).
  */
 #ifndef SO_PASSRIGHTS
 #if defined(__sparc__)

@@ -85,7 +85,9 @@ if_nametoindex(const char *name)
 	return (0);
 }
 
-/* libc's would print to a standard error that leads nowhere, in any language. */
+/*
+ * libc's would print to a standard error that leads nowhere, in any language.
+ */
 void
 __assert_fail(const char *what, const char *file, unsigned int line,
     const char *function)

@@ -25,9 +25,9 @@ enum log_level { LOG_LEVEL_ERROR, LOG_LEVEL_WARN, LOG_LEVEL_INFO,
 #define PLURAL(n)	((n) == 1 ? "" : "s")
 
 /*
- * Say where lines go: fd >= 0 is a packet pipe to the parent, non-blocking, -1 is standard
- * error. `verbose` 0 passes info and above, 1 passes debug too. `role` must be
- * a string that lives on.
+ * Say where lines go: fd >= 0 is a packet pipe to the parent, non-blocking, -1
+ * is standard error. `verbose` 0 passes info and above, 1 passes debug too.
+ * `role` must be a string that lives on.
  */
 void	log_init(const char *role, int fd, int verbose);
 void	log_verbose(int verbose);
@@ -63,7 +63,9 @@ void	log_stamp(char dst[LOG_STAMP_SIZE]);
 const char	*log_level_name(enum log_level);
 /* Have our own lines, without role and pid, come to `fn` (the parent). */
 void	log_own(void (*fn)(enum log_level, const char *text));
-/* Print lines with `fn` instead of to standard error (syslog, in the parent). */
+/*
+ * Print lines with `fn` instead of to standard error (syslog, in the parent).
+ */
 void	log_printer(void (*fn)(enum log_level, const char *line));
 
 /*

@@ -11,8 +11,8 @@
  * Attempts counted in fixed windows, one per key, starting at the key's first
  * attempt. Attempts beyond the limit do not prolong the window. A table has a
  * fixed number of places; when those a key may take are all in use, the window
- * that has counted least gives way, of several the oldest: a flood of keys pushes
- * out itself. tunnel-protocol.md, 1.6.
+ * that has counted least gives way, of several the oldest: a flood of keys
+ * pushes out itself. tunnel-protocol.md, 1.6.
  */
 
 struct rate;
@@ -42,8 +42,8 @@ uint64_t	 rate_count(struct rate *, const char *key);
 void		 rate_back(struct rate *, const char *key);
 
 /*
- * Where several count to one limit each tells of so many at once: what they have
- * had together is known to a hundredth for each of them.
+ * Where several count to one limit each tells of so many at once: what they
+ * have had together is known to a hundredth for each of them.
  */
 static inline uint64_t
 rate_batch(uint64_t limit)

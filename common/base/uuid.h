@@ -11,8 +11,8 @@
 int	uuid_is(const char *s, size_t len);
 
 /*
- * The first and the last id that begin so, with dashes or without: 0, or -1 when
- * none can.
+ * The first and the last id that begin so, with dashes or without: 0, or -1
+ * when none can.
  */
 int	uuid_range(const char *begin, char first[37], char last[37]);
 

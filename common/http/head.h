@@ -142,9 +142,9 @@ int	httphead_response(struct httphead *, struct httphead_scan *, int method,
 const struct slice *httphead_get(const struct httphead *, const char *name);
 
 /*
- * May a request of this method be said again, if nobody knows what became of it?
- * The idempotent ones of RFC 9110, 9.2.2, and PROPFIND (RFC 4918, 9.1); any other
- * token may not.
+ * May a request of this method be said again, if nobody knows what became of
+ * it? The idempotent ones of RFC 9110, 9.2.2, and PROPFIND (RFC 4918, 9.1); any
+ * other token may not.
  */
 int	httphead_is_idempotent(int method);
 
@@ -171,7 +171,8 @@ int	slice_is_token(const struct slice *);
 int	slice_list_next(struct slice *list, struct slice *el);
 /*
  * Cut off what stands behind `;` in an element of such a list: whether it is
- * wanted, which with a weight of nought it is not (`gzip;q=0`; RFC 9110, 12.4.2).
+ * wanted, which with a weight of nought it is not (`gzip;q=0`; RFC 9110,
+ * 12.4.2).
  */
 int	slice_cut_weight(struct slice *el);
 /* Cut off the blanks around it. */

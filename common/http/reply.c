@@ -9,7 +9,9 @@
 /* A message of nothing but control characters, six bytes each. */
 #define ESCAPED_MAX	(6 * MESSAGE_SIZE + 1)
 
-/* No pointers here, nor in other such tables: each worker would relocate them. */
+/*
+ * No pointers here, nor in other such tables: each worker would relocate them.
+ */
 static const struct {
 	int	status;
 	char	reason[32];

@@ -10,11 +10,11 @@
 
 /*
  * Write a whole HTTP/1.1 refusal that closes the connection, with the operator
- * API's envelope as its body: {"code":S,"message":"...","data":null}. Retry-After
- * is sent when `retry_after` (seconds) is not 0, X-Request-Id when
- * `request` is not ""; `extra` is one more header line
- * without its line end, or NULL. The message is escaped. Returns the length
- * without NUL, or -1 when it does not fit. operator-api.md, 1.2.
+ * API's envelope as its body: {"code":S,"message":"...","data":null}.
+ * Retry-After is sent when `retry_after` (seconds) is not 0, X-Request-Id when
+ * `request` is not ""; `extra` is one more header line without its line end, or
+ * NULL. The message is escaped. Returns the length without NUL, or -1 when it
+ * does not fit. operator-api.md, 1.2.
  */
 long	reply_refusal(char *buf, size_t size, int status, const char *message,
 	    uint32_t retry_after, const char *request, const char *extra);

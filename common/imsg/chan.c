@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: ISC */
-/* Channels: a packet socket, its queue, its waiting calls, on the event loop. */
+/*
+ * Channels: a packet socket, its queue, its waiting calls, on the event loop.
+ */
 #include <sys/queue.h>
 
 #include <event2/event.h>
@@ -126,7 +128,9 @@ packet_free(struct packet *p)
 	free(p);
 }
 
-/* Everything but the struct itself, which a frame up the stack may still use. */
+/*
+ * Everything but the struct itself, which a frame up the stack may still use.
+ */
 static void
 chan_shut(struct chan *c)
 {

@@ -90,8 +90,8 @@ void		 chan_set_instance(struct chan *, uint64_t);
 /* Calls that wait for their answer. */
 size_t		 chan_calls(const struct chan *);
 /*
- * What is said and heard from now on: a protocol of proto.h. 0: this build's. Of
- * what has no number there nothing is said.
+ * What is said and heard from now on: a protocol of proto.h. 0: this build's.
+ * Of what has no number there nothing is said.
  */
 void		 chan_speak(struct chan *, unsigned protocol);
 void		 chan_hear(struct chan *, unsigned protocol);

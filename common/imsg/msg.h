@@ -148,7 +148,9 @@ enum forward_kind { FORWARD_SESSION, FORWARD_RELAY, FORWARD_PAIR,
 enum relay_op { RELAY_CREATE = 1, RELAY_LIST, RELAY_SHOW, RELAY_DELETE,
     RELAY_DISCOVER, RELAY_HISTORY, RELAY_OP_COUNT };
 enum relay_slot { SLOT_INITIATOR, SLOT_RESPONDER, SLOT_COUNT };
-/* A leg that can be taken up again (12.1): it begins, or is one that was lost. */
+/*
+ * A leg that can be taken up again (12.1): it begins, or is one that was lost.
+ */
 enum give_resume { RESUME_NOT, RESUME_FRESH, RESUME_AGAIN };
 #define RELAY_CHANNELS	256	/* of a relay session, at most */
 

@@ -7,10 +7,10 @@
 #include "msg.h"
 
 /*
- * Versions of the messages. Two relayds may be of different ones across an upgrade,
- * whose old workers stay: each speaks its own protocol and the one before. Numbers
- * of messages are their order in msg.def, so another protocol has others; which
- * rows and fields are new is in newer.def. Pure.
+ * Versions of the messages. Two relayds may be of different ones across an
+ * upgrade, whose old workers stay: each speaks its own protocol and the one
+ * before. Numbers of messages are their order in msg.def, so another protocol
+ * has others; which rows and fields are new is in newer.def. Pure.
  */
 #ifdef RELAYD_NEXT_MESSAGES
 #define PROTOCOL	2	/* a build for tests, with messages more */

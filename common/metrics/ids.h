@@ -26,7 +26,9 @@
 #define METRIC_PAGE	4096
 #define METRIC_MOST	(METRIC_PAGE / 8)
 
-/* Upper bounds of a histogram's buckets: microseconds, and as they are shown. */
+/*
+ * Upper bounds of a histogram's buckets: microseconds, and as they are shown.
+ */
 #define METRIC_BOUNDS(B)						\
 	B(1000, "0.001") B(2500, "0.0025") B(5000, "0.005")		\
 	B(10000, "0.01") B(25000, "0.025") B(50000, "0.05")		\

@@ -414,7 +414,9 @@ mux_tick(void *arg)
 	struct mux	*m = arg;
 	int		 r;
 
-	/* Starved of time, we are late: an answer that has come counts first. */
+	/*
+	 * Starved of time, we are late: an answer that has come counts first.
+	 */
 	if (m->state == MUX_UP && yamux_is_asking(m->y))
 		mux_read(m);
 	if (m->state != MUX_UP || (r = yamux_tick(m->y, clock_ns())) == 0)

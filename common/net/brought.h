@@ -47,8 +47,8 @@ struct brought_ops {
 /* Once, before the loop. `ops` lives on. */
 void	brought_init(struct event_base *, const struct brought_ops *ops);
 /*
- * One has come (fd taken) to the n-th listener, from there; `plain` NULL: no tlsd
- * has it.
+ * One has come (fd taken) to the n-th listener, from there; `plain` NULL: no
+ * tlsd has it.
  */
 void	brought(int fd, unsigned n, uint32_t flags, const struct addr *from,
 	    const struct plain *plain);

@@ -31,10 +31,10 @@ struct link_ops {
 	/* It is not there any more; calls have been answered with NULL. */
 	void			(*gone)(enum link_end);
 	/*
-	 * A new one is here while the old one serves on: ask nothing new (1), for
-	 * at most LINK_WAIT_MS, until all that was asked is answered; then it is
-	 * used (0). `waits`: is there an answer of which more is to come, beside
-	 * the calls? NULL: the old one is dropped at once.
+	 * A new one is here while the old one serves on: ask nothing new (1),
+	 * for at most LINK_WAIT_MS, until all that was asked is answered; then
+	 * it is used (0). `waits`: is there an answer of which more is to come,
+	 * beside the calls? NULL: the old one is dropped at once.
 	 */
 	void			(*pause)(int on);
 	int			(*waits)(void);

@@ -620,7 +620,9 @@ proc_on_try(struct chan *c, struct imsg *m)
 #endif
 
 #ifdef RELAYD_SANITIZE
-/* A search for leaks at exit would clone and trace, which the sandbox denies. */
+/*
+ * A search for leaks at exit would clone and trace, which the sandbox denies.
+ */
 int	__lsan_is_turned_off(void);
 
 int

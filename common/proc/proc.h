@@ -21,7 +21,9 @@ struct proc_ops {
 	const struct dispatch	*table;
 	size_t		 rows;
 	uint64_t	 files;		/* RLIMIT_NOFILE; 0: leave */
-	/* LISTENER and KEYFILE at start; NULL: not for this role. Own the fd. */
+	/*
+	 * LISTENER and KEYFILE at start; NULL: not for this role. Own the fd.
+	 */
 	int		(*listener)(int fd, uint32_t flags, const char *addr);
 	int		(*keyfile)(uint8_t kind, int fd);
 	/* COUNTERS at start: counts_take(), or metricd's. Owns the fd. */

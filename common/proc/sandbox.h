@@ -11,10 +11,10 @@
  * calls for `role`. One file per mechanism; this is the whole interface.
  *
  * `role` is an enum role; `files` bounds open descriptors; `fsize` bounds what
- * a file may grow to (0 for all but authd and termd). Returns the SB_* layers (msg.h)
- * that are in force; what the kernel does not offer is logged by name and
- * missing in the result. Ends the process when a layer that the kernel offers
- * cannot be applied. architecture.md, rule 2.
+ * a file may grow to (0 for all but authd and termd). Returns the SB_* layers
+ * (msg.h) that are in force; what the kernel does not offer is logged by name
+ * and missing in the result. Ends the process when a layer that the kernel
+ * offers cannot be applied. architecture.md, rule 2.
  */
 uint32_t	sandbox_apply(int role, const char *dir, uint64_t files,
 		    uint64_t fsize);
@@ -23,8 +23,8 @@ uint32_t	sandbox_apply(int role, const char *dir, uint64_t files,
 void		sandbox_limits(uint64_t files, uint64_t fsize);
 
 /*
- * Before that: the ports of other hosts that TCP may be connected to (Landlock);
- * copied. Without this: none.
+ * Before that: the ports of other hosts that TCP may be connected to
+ * (Landlock); copied. Without this: none.
  */
 #define SANDBOX_PORTS_MAX	16
 void		sandbox_ports(const uint16_t *, size_t n);

@@ -317,8 +317,8 @@ static const struct sock_filter neighbour_filter[] = {
 };
 
 /*
- * Connections of its own, to ports that Landlock knows; the sockets for DNS were
- * opened before, and are asked and answered with addresses.
+ * Connections of its own, to ports that Landlock knows; the sockets for DNS
+ * were opened before, and are asked and answered with addresses.
  */
 #define DIALER_CALLS(X, l)	X(l, connect) X(l, getpeername) YES(X, l)
 LIST(DIALER_CALLS, NO, dialer);
@@ -353,7 +353,9 @@ struct ll_ruleset {
 #define LL_SCOPE_ALL	0x3ULL		/* abstract sockets, signals */
 #define LL_FS_STORE	(0x2ULL | 0x4ULL | 0x8ULL | (1ULL << 5) |		\
 			    (1ULL << 7) | (1ULL << 8))
-				/* write, read, list, remove, make dirs, files */
+				/*
+				 * write, read, list, remove, make dirs, files
+				 */
 
 static struct {
 	uint16_t	v[SANDBOX_PORTS_MAX];

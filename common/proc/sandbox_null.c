@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * No platform: rlimits, and what POSIX has no word for is left out, by name. What
- * a port replaces first; `configure --enable-null` builds with it.
+ * No platform: rlimits, and what POSIX has no word for is left out, by name.
+ * What a port replaces first; `configure --enable-null` builds with it.
  */
 #include <errno.h>
 

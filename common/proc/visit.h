@@ -13,11 +13,11 @@
  * word on it, whichever comes first, to its end. What goes on between the two
  * is the program's, which calls visit_ended() and visit_exit().
  *
- * Such a process hears from the parent (GIVE once, or again; STOP) and from authd
- * (TERM_STREAM or TERM_REFUSE once, then CLOSE; TERM_OVER to who wants it). Its
- * states: empty until the
- * connection is here, waiting until authd has said yes, open; a message in
- * another state ends its sender. messages.md, sections 1 and 4.
+ * Such a process hears from the parent (GIVE once, or again; STOP) and from
+ * authd (TERM_STREAM or TERM_REFUSE once, then CLOSE; TERM_OVER to who wants
+ * it). Its states: empty until the connection is here, waiting until authd has
+ * said yes, open; a message in another state ends its sender. messages.md,
+ * sections 1 and 4.
  */
 
 struct visit_ops {

@@ -451,8 +451,8 @@ ws_input(struct ws *ws, uint8_t *buf, size_t len, size_t *payload_len)
 }
 
 /*
- * `n` bytes of a data frame become a frame of their own: a long one is passed on
- * as it comes. Its header is shorter than the one it replaces, or there was
+ * `n` bytes of a data frame become a frame of their own: a long one is passed
+ * on as it comes. Its header is shorter than the one it replaces, or there was
  * room for it. Bytes written to `dst`.
  */
 static size_t

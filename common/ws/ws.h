@@ -12,9 +12,9 @@
  *
  * Two modes. In stream mode (the tunnel and relay data planes) the payloads
  * of all data frames are one byte stream, message and frame borders carry no
- * meaning, only binary is taken (but see ws_take_half()). In message mode (terminals) whole messages
- * go to a callback. Control frames are handled inside in both. A relay passes
- * frames on: ws_relay().
+ * meaning, only binary is taken (but see ws_take_half()). In message mode
+ * (terminals) whole messages go to a callback. Control frames are handled
+ * inside in both. A relay passes frames on: ws_relay().
  *
  * The owner's loop:
  *	read into buf; ws_input(); use the payload;

@@ -11,8 +11,8 @@
  * stream that is kept small: the initial window was given, it gets no second.
  *
  * A stream that finds nothing left to grow with makes the one with the largest
- * window halve it, if that is more than twice its own, and for a while none that
- * has more than it grows: so busy streams come to share what one may have.
+ * window halve it, if that is more than twice its own, and for a while none
+ * that has more than it grows: so busy streams come to share what one may have.
  *
  * What a window has beyond the initial one is leased: from this connection's
  * credit_max, and through the grow callback from whoever counts for all

@@ -606,8 +606,8 @@ conn_release(struct conn *c)
 
 /*
  * Taking back whom a socket is connected to resets the connection at once, with
- * what is unsent, and is all that connect() may do here (connect(2), AF_UNSPEC).
- * SO_LINGER would do it too, but is a weapon: sandbox_linux.c.
+ * what is unsent, and is all that connect() may do here (connect(2),
+ * AF_UNSPEC). SO_LINGER would do it too, but is a weapon: sandbox_linux.c.
  */
 static void
 conn_reset(int fd)

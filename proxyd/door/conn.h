@@ -160,8 +160,8 @@ int	conn_flush(struct conn *);
 long	conn_read(struct conn *);
 /*
  * The same for a job that reads on: bytes read; 0 when there are none now, when
- * c->in is full (it is not read any more) or when the connection has been closed,
- * `gone` being why if it was at its end.
+ * c->in is full (it is not read any more) or when the connection has been
+ * closed, `gone` being why if it was at its end.
  */
 long	conn_take(struct conn *, const char *gone);
 void	conn_reading(struct conn *, int on);

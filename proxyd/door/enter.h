@@ -15,7 +15,9 @@
 struct plain;
 void	enter(int fd, uint32_t flags, const struct addr *,
 	    const struct plain *from);
-/* The same of what a tlsd has: who comes where members do says a header first. */
+/*
+ * The same of what a tlsd has: who comes where members do says a header first.
+ */
 void	enter_plain(int fd, uint32_t flags, const struct addr *,
 	    const struct plain *from);
 /* Begin to accept. */

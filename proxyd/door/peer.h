@@ -11,9 +11,9 @@ struct plain;
 struct proxyhead;
 
 /*
- * What another member of a cluster passes on (LISTEN_PEER): authd says whether its
- * header is genuine, and then it is a connection like any other, of the client
- * that the header names.
+ * What another member of a cluster passes on (LISTEN_PEER): authd says whether
+ * its header is genuine, and then it is a connection like any other, of the
+ * client that the header names.
  */
 
 #define PEER_REFUSED	30	/* of one source a minute, then none is looked at */

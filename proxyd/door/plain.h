@@ -23,16 +23,16 @@ void	plain_stop(void);
 /* Ask all tlsds for no more; what they have given stays. */
 void	plain_leave(void);
 /*
- * Before its socket is shut, closed or given away: this is the end of what there
- * is to say (1), or it is broken off (0). The first word counts.
+ * Before its socket is shut, closed or given away: this is the end of what
+ * there is to say (1), or it is broken off (0). The first word counts.
  */
 void	plain_end(struct plain *, int clean);
 
 /* Once: who hears of what another member has said all of. */
 void	plain_on_secure_end(void (*)(const struct plain *));
 /*
- * Read what that one's tlsd (if there is one) has said and was not read yet: what
- * comes of that may close any connection.
+ * Read what that one's tlsd (if there is one) has said and was not read yet:
+ * what comes of that may close any connection.
  */
 void	plain_hear(const struct plain *);
 

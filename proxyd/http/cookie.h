@@ -51,16 +51,17 @@ size_t	cookie_ends(const struct httphead *, const char *slug,
 
 /*
  * Copy a Cookie value without the pairs whose name begins with support_proxy or
- * COOKIE_HOST, the others byte for byte. `out` has room for v->len bytes. Returns the
- * length, 0 when nothing is left.
+ * COOKIE_HOST, the others byte for byte. `out` has room for v->len bytes.
+ * Returns the length, 0 when nothing is left.
  */
 size_t	cookie_strip(const struct slice *v, char *out);
 
 /*
  * Copy a Set-Cookie value as a browser of the proxy host may have it: without
  * Domain, with Secure when `secure` and else without what only https browsers
- * keep, with SameSite=Lax where there is none, the rest byte for byte. `out` has room for v->len + COOKIE_SET_MORE bytes.
- * Returns the length, 0 when the cookie must not be set at all.
+ * keep, with SameSite=Lax where there is none, the rest byte for byte. `out`
+ * has room for v->len + COOKIE_SET_MORE bytes. Returns the length, 0 when the
+ * cookie must not be set at all.
  */
 #define COOKIE_SET_MORE	32
 size_t	cookie_set(const struct slice *v, int secure, char *out);

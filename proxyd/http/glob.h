@@ -17,8 +17,8 @@ int	glob_match(const char *pattern, const char *s, size_t len);
 
 /*
  * One matcher for both uses (D20). A pattern with `://` is for scheme and host,
- * others for the host with its port, if one is written. An origin without a host
- * ("null") fits nothing.
+ * others for the host with its port, if one is written. An origin without a
+ * host ("null") fits nothing.
  */
 int	glob_origin(const struct slice *origin, const char *patterns,
 	    size_t size, unsigned n);

@@ -80,9 +80,9 @@ int	resphdr_build(struct out *, const struct httphead *,
 	    const struct resphdr *);
 
 /*
- * What becomes of the field `name`: the first rule that fits, its letters in any
- * case, or `dflt`. The rules are found by their first letter, in an index that
- * is made when it is first used.
+ * What becomes of the field `name`: the first rule that fits, its letters in
+ * any case, or `dflt`. The rules are found by their first letter, in an index
+ * that is made when it is first used.
  */
 struct hdr_rule {
 	const char	*name;		/* in lower case */

@@ -18,8 +18,8 @@
  *
  * Such names need Path=/. Another path is in the name, `__Host-~!admin~NAME`,
  * and proxyd says for which requests a cookie is. A service gets back what it
- * has set, under its own names. Over https only; plain http knows no such names.
- * Pure. operator-api.md, 7.6 and 7.9.
+ * has set, under its own names. Over https only; plain http knows no such
+ * names. Pure. operator-api.md, 7.6 and 7.9.
  */
 #define SIEVE_PREFIX	"__Host-~"
 /* Chromium gives up others first when a page has set too many. */
@@ -51,9 +51,9 @@ struct sieve {
  * that are what the service has set; and if there are none of that name, with
  * SIEVE_SCRIPTS too, one that is alone under its name and that the service has
  * not set as HttpOnly: a script of the page may have set it. For these, names
- * are one that differ in case or in which of `.[_` and space they have; the name
- * is a token, not `$...`, and the value cannot be read as several cookies. The
- * names point into the head.
+ * are one that differ in case or in which of `.[_` and space they have; the
+ * name is a token, not `$...`, and the value cannot be read as several cookies.
+ * The names point into the head.
  */
 #define SIEVE_KNOWN	1
 #define SIEVE_SCRIPTS	2

@@ -31,7 +31,9 @@ answer_date(void)
 	return (text);
 }
 
-/* The request is answered now: the buffer begins with what is behind its head. */
+/*
+ * The request is answered now: the buffer begins with what is behind its head.
+ */
 static void
 answer_begin(struct conn *c, unsigned status)
 {

@@ -269,7 +269,8 @@ is_pairing(const struct conn *c, const struct httphead *h)
 }
 
 /*
- * pairing-protocol.md, 2: how many sessions there are; rendezvous-protocol.md, D26.
+ * pairing-protocol.md, 2: how many sessions there are; rendezvous-protocol.md,
+ * D26.
  */
 static void
 request_probe(struct conn *c, const struct httphead *h)

@@ -17,7 +17,9 @@
 #define IDLE_MS		30000
 #define SETTINGS	"/assets/settings.json"
 
-/* xterm.js puts empty style elements into the page, and fills them by script. */
+/*
+ * xterm.js puts empty style elements into the page, and fills them by script.
+ */
 #define EMPTY_SHA256	"47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU="
 /*
  * Nothing inline, nothing of another site, no frame of a stranger around it.

@@ -15,8 +15,9 @@ struct file {
 };
 
 /*
- * Send on as much as the caller takes, of which he has FILE_IDLE_MS for each part;
- * the request is answered with the last. To be called again when it is writable.
+ * Send on as much as the caller takes, of which he has FILE_IDLE_MS for each
+ * part; the request is answered with the last. To be called again when it is
+ * writable.
  */
 void	file_send(struct conn *, struct file *);
 

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * A request for another member: whom is asked of authd, who gives the connection
- * as well; then the head goes as it came, and each body as far as its framing
- * reaches, so that both connections can serve the next. Behind a 101 bytes go to
- * and fro until one side ends.
+ * A request for another member: whom is asked of authd, who gives the
+ * connection as well; then the head goes as it came, and each body as far as
+ * its framing reaches, so that both connections can serve the next. Behind a
+ * 101 bytes go to and fro until one side ends.
  */
 #include <sys/socket.h>
 #include <sys/uio.h>
@@ -375,8 +375,8 @@ forward_down(struct forward *f)
 }
 
 /*
- * The other member has hung up; in order, or, to be seen by `error` or by TLS, not:
- * an answer that ends there is whole in the first case only.
+ * The other member has hung up; in order, or, to be seen by `error` or by TLS,
+ * not: an answer that ends there is whole in the first case only.
  */
 static void
 forward_closed(struct forward *f, int error)
@@ -718,7 +718,9 @@ forward_begin(struct conn *c, const struct httphead *h, enum route route,
 	f->method = h->method;
 	f->flags = (c->listen_flags & LISTEN_ALONG) |
 	    (c->trusted ? LISTEN_VOUCHED : 0);
-	/* What a member has passed on goes no further, but after its session. */
+	/*
+	 * What a member has passed on goes no further, but after its session.
+	 */
 	if (forward_id(f, c, h) == -1 ||
 	    (!(moves = f->kind == FORWARD_SESSION && member_is_moving(f->id)) &&
 	    (c->listen_flags & LISTEN_FORWARDED)) ||

@@ -6,9 +6,9 @@
 #include "proxyd/door/route.h"
 
 /*
- * Requests for what another member of a cluster has (several-daemons.md, 3): they go
- * there as they came, and the answer comes back as it is. What such a member is
- * given goes no further.
+ * Requests for what another member of a cluster has (several-daemons.md, 3):
+ * they go there as they came, and the answer comes back as it is. What such a
+ * member is given goes no further.
  */
 
 /* What is done with one for which this is the right place. */
@@ -16,8 +16,8 @@ typedef void (*forward_here_fn)(struct conn *, const struct httphead *,
     enum route, const struct route_to *, const struct slice *host);
 
 /*
- * Is it taken? 0: it is for here. 1: it is seen to; `here` is called if authd says
- * that this is the place.
+ * Is it taken? 0: it is for here. 1: it is seen to; `here` is called if authd
+ * says that this is the place.
  */
 int	forward_begin(struct conn *, const struct httphead *, enum route,
 	    const struct route_to *, const struct slice *host,

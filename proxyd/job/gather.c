@@ -257,8 +257,8 @@ gather_end(struct gather *g)
 }
 
 /*
- * Some at a time; one that fails at once comes here again, so that the outermost
- * call alone goes on.
+ * Some at a time; one that fails at once comes here again, so that the
+ * outermost call alone goes on.
  */
 static void
 gather_next(struct gather *g)

@@ -12,7 +12,8 @@ struct conn;
 
 /*
  * What is of all members of a cluster: the others are asked the same in the
- * caller's name, each says what is its own, for whom it may. several-daemons.md, 3.
+ * caller's name, each says what is its own, for whom it may.
+ * several-daemons.md, 3.
  */
 
 #define GATHER_MS	2000		/* for all of them together */
@@ -29,15 +30,15 @@ struct gathered {
 };
 
 /*
- * Is it to be asked at all? Not where there is no cluster, and not for a member,
- * which asks the others itself.
+ * Is it to be asked at all? Not where there is no cluster, and not for a
+ * member, which asks the others itself.
  */
 int	gather_may(const struct conn *);
 /*
- * Ask all others for `path` (of characters that a path may have, with its query)
- * with `method`, GET or DELETE, and this token ("": none). `then` is called
- * once, from the loop, and may free it. NULL: too many are under way, or no
- * memory.
+ * Ask all others for `path` (of characters that a path may have, with its
+ * query) with `method`, GET or DELETE, and this token ("": none). `then` is
+ * called once, from the loop, and may free it. NULL: too many are under way, or
+ * no memory.
  */
 struct gather	*gather_begin(struct conn *, const char *method,
 		    const char *path, const char *token,

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Tunnels, terminals and TCP: authd is asked first, so that 429 and 503 can still
- * be said here; then the connection with all its bytes goes to the parent.
+ * Tunnels, terminals and TCP: authd is asked first, so that 429 and 503 can
+ * still be said here; then the connection with all its bytes goes to the
+ * parent.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -104,7 +105,9 @@ ask(struct conn *c, const struct httphead *h, uint8_t class,
 
 #define CARRIER	"swsrs.token."	/* a subprotocol that carries a token: D13 */
 
-/* The first offered subprotocol that carries no token (`carrier` 0), or does. */
+/*
+ * The first offered subprotocol that carries no token (`carrier` 0), or does.
+ */
 static struct slice
 offered(const struct httphead *h, int carrier)
 {

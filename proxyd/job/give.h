@@ -8,8 +8,8 @@ struct httphead;
 struct slice;
 
 /*
- * Tunnels, terminals and TCP: authd is asked, then the connection is given away.
- * tunnel-protocol.md, 1; operator-api.md, 6.2 and 6.5.
+ * Tunnels, terminals and TCP: authd is asked, then the connection is given
+ * away. tunnel-protocol.md, 1; operator-api.md, 6.2 and 6.5.
  */
 void	give_tunnel(struct conn *, const struct httphead *);
 void	give_terminal(struct conn *, const struct httphead *,

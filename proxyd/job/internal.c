@@ -106,7 +106,9 @@ token_take(const struct httphead *h)
 	return (text);
 }
 
-/* Under which name the browser has it: without one its hosts stay as they are. */
+/*
+ * Under which name the browser has it: without one its hosts stay as they are.
+ */
 static void
 host_take(struct proxy *p, const struct httphead *h)
 {

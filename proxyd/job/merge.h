@@ -7,12 +7,14 @@ struct gather;
 
 /*
  * What this member says, and what the others say, made into one answer. Each
- * adds to `data`, ours; what is wrong in another's is left out. operator-api.md, 4
+ * adds to `data`, ours; what is wrong in another's is left out.
+ * operator-api.md, 4
  */
 
 /*
- * The rows of this list: each has the `member` that it is of, and `missing` names
- * those who have not answered. `inside`: the others' answers are envelopes.
+ * The rows of this list: each has the `member` that it is of, and `missing`
+ * names those who have not answered. `inside`: the others' answers are
+ * envelopes.
  */
 void	merge_rows(struct cJSON *data, const char *list, int inside,
 	    const struct gather *);

@@ -88,8 +88,8 @@ struct proxy {
 	char			*refusal;
 	char			*cookies;	/* Set-Cookie lines, or NULL */
 	/*
-	 * Where the path leads: a sibling of the host's session, or "". One that
-	 * would not have it is not asked again.
+	 * Where the path leads: a sibling of the host's session, or "". One
+	 * that would not have it is not asked again.
 	 */
 	char			 sibling[UUID_SIZE];
 	unsigned int		 astray;
@@ -132,8 +132,9 @@ const struct urlmap *proxy_names(struct names *, const struct proxy *);
 /* ---- cookies: jar.c ---- */
 
 /*
- * Set-Cookie lines with this token, or what stands for it, for what is lacking (COOKIE_LACKS_*), and
- * for other cookies of the request. Bytes without the NUL, or -1: no room.
+ * Set-Cookie lines with this token, or what stands for it, for what is lacking
+ * (COOKIE_LACKS_*), and for other cookies of the request. Bytes without the
+ * NUL, or -1: no room.
  */
 #define JAR_MAX	(2 * TOKEN_SIZE + 8192)
 long	jar_lines(const struct proxy *, int lacking, const struct slice *token,
@@ -151,7 +152,9 @@ const char	*jar_overlong(const struct buf *);
 
 /* ---- the exchange: up.c ---- */
 
-/* Begin, busy with p->use.st: write the request. `sv` NULL: not in the table. */
+/*
+ * Begin, busy with p->use.st: write the request. `sv` NULL: not in the table.
+ */
 void	up_begin(struct proxy *, const struct service *sv);
 /* Write what is there for the service; read on when it is out. */
 void	up_pump(struct proxy *);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * The rendezvous admin API and what stands beside it. A call is one message to
- * authd, which knows tokens, scopes and sessions; its answer is JSON, or a plain
- * error.
+ * authd, which knows tokens, scopes and sessions; its answer is JSON, or a
+ * plain error.
  */
 #include <sys/queue.h>
 

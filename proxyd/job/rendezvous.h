@@ -17,12 +17,14 @@ struct imsg;
 void	rendezvous_begin(struct conn *, const struct httphead *);
 
 /*
- * A segment of a path, percent-decoded, terminated; "" when that is nothing that
- * fits or holds a NUL or a bad escape.
+ * A segment of a path, percent-decoded, terminated; "" when that is nothing
+ * that fits or holds a NUL or a bad escape.
  */
 void	path_segment(const char *s, size_t len, char *dst, size_t size);
 
-/* Room for what CORS adds to an answer: an Origin, and the fields it asks for. */
+/*
+ * Room for what CORS adds to an answer: an Origin, and the fields it asks for.
+ */
 #define CORS_MAX	2048
 /*
  * The fields for this request, "" without any pattern; 0, or 1: it is a

@@ -110,8 +110,8 @@ unknown(const char *label)
 }
 
 /*
- * It takes no more, and hears so, lest it waits for the rest; what it said before
- * is still to be read.
+ * It takes no more, and hears so, lest it waits for the rest; what it said
+ * before is still to be read.
  */
 static void
 up_over(struct proxy *p)

@@ -66,7 +66,9 @@ void	drive_forget(void);
 /* kB of a line of /proc/PID/FILE, all lines with this key added. */
 long	drive_kib(const struct drive *, const char *file, const char *key);
 
-/* No log of any test may have this (tools/logged); messages' are named already. */
+/*
+ * No log of any test may have this (tools/logged); messages' are named already.
+ */
 void	drive_secret(const char *name, const char *value);
 
 void	bail(const char *fmt, ...) __attribute__((noreturn))

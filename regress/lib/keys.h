@@ -3,8 +3,8 @@
 #define KEYS_H
 
 /*
- * Keys that identity providers could have, and tokens signed with them: ES256 is
- * RFC 7515, A.3, EdDSA is RFC 8037, A.4; the others were made with another
+ * Keys that identity providers could have, and tokens signed with them: ES256
+ * is RFC 7515, A.3, EdDSA is RFC 8037, A.4; the others were made with another
  * library, for the issuer https://idp.test, valid at 1300819300.
  */
 #define KEYS_AT		1300819300

@@ -7,8 +7,8 @@
 struct client;
 
 /*
- * What all these clients of pairing (NULL: none there) have together is what its
- * counts, queues and tables say; so many questions wait at least. 1, or 0.
+ * What all these clients of pairing (NULL: none there) have together is what
+ * its counts, queues and tables say; so many questions wait at least. 1, or 0.
  */
 int	pair_is_sound(struct client *const *, size_t n, size_t asks);
 

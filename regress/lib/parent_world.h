@@ -6,8 +6,8 @@
 #include "regress/lib/drive.h"
 
 /*
- * The parent's half of its channels, with children that are played here: what its
- * other files would do is written down, or done in the simplest way.
+ * The parent's half of its channels, with children that are played here: what
+ * its other files would do is written down, or done in the simplest way.
  */
 
 extern struct env	 test_env;

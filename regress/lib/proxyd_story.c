@@ -28,7 +28,9 @@ proxyd_conf(struct conf *cf)
 
 /* ---- browsers ---- */
 
-/* To a port of this machine, from 127.0.0.1 + host (0: as the system has it). */
+/*
+ * To a port of this machine, from 127.0.0.1 + host (0: as the system has it).
+ */
 static int
 connected(int port, int host)
 {

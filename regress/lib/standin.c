@@ -88,7 +88,9 @@ weapon(void)
 	return (fd);
 }
 
-/* One packet with n descriptors, the last one a weapon, of which we keep none. */
+/*
+ * One packet with n descriptors, the last one a weapon, of which we keep none.
+ */
 static void
 throw(int sock, const void *buf, size_t len, int n)
 {

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * Services that operators add, through a real authd: what its client is told,
- * and what the client's answers do. operator-api.md, 4; tunnel-protocol.md, 5.4.
+ * and what the client's answers do. operator-api.md, 4; tunnel-protocol.md,
+ * 5.4.
  */
 #include <stdio.h>
 #include <stdlib.h>

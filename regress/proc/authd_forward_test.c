@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * A member of a cluster and the others, as its authd sees them: who has what, who
- * is connected to, with which header, how many at once; and what a proxyd may not
- * ask.
+ * A member of a cluster and the others, as its authd sees them: who has what,
+ * who is connected to, with which header, how many at once; and what a proxyd
+ * may not ask.
  */
 #include <stdio.h>
 #include <string.h>

@@ -188,7 +188,9 @@ noauth(void)
 	is_str(penalty(addr, "cause"), "noauth", "and it is said why");
 }
 
-/* A muxd that crashes, be it that its channel or that the parent says so first. */
+/*
+ * A muxd that crashes, be it that its channel or that the parent says so first.
+ */
 static void
 crash(const char *addr, int parent_first)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * What authd asks the parent when an administrator looks, and what becomes of the
- * answer: one question for all who look, and no answer is a 503.
+ * What authd asks the parent when an administrator looks, and what becomes of
+ * the answer: one question for all who look, and no answer is a 503.
  */
 #include <stdlib.h>
 #include <string.h>

@@ -503,8 +503,8 @@ test_growth(int yes)
 }
 
 /*
- * Askers that all want to send much over a slow line get even shares: of so many
- * frames that one or two that come late are few.
+ * Askers that all want to send much over a slow line get even shares: of so
+ * many frames that one or two that come late are few.
  */
 static void
 test_fair(void)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * What the parent does with GIVE: which connections become workers, or go to one,
- * and who waits for authd's word.
+ * What the parent does with GIVE: which connections become workers, or go to
+ * one, and who waits for authd's word.
  */
 #include <sys/socket.h>
 

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: ISC */
-/* The stream of events at proxyd: who reads it, who does not, and an authd that lies. */
+/*
+ * The stream of events at proxyd: who reads it, who does not, and an authd that
+ * lies.
+ */
 #include <sys/socket.h>
 
 #include <errno.h>
@@ -127,7 +130,9 @@ unread(void)
 	(void)is_gone(other);
 }
 
-/* An authd of another mind: the stream ends, and nobody is told a lie's form. */
+/*
+ * An authd of another mind: the stream ends, and nobody is told a lie's form.
+ */
 static void
 lies(void)
 {

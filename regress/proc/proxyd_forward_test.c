@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * What another member of a cluster has: how a request goes there, how its answer
- * comes back, and what a broken member, or none, does to it. This program is
- * authd and the other member.
+ * What another member of a cluster has: how a request goes there, how its
+ * answer comes back, and what a broken member, or none, does to it. This
+ * program is authd and the other member.
  */
 #include <sys/socket.h>
 

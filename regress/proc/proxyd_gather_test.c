@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * What is of all members of a cluster: how the others are asked, and what one
- * that lies, hangs or has gone does to the answer. This program is authd and the
- * other members.
+ * that lies, hangs or has gone does to the answer. This program is authd and
+ * the other members.
  */
 #include <sys/socket.h>
 

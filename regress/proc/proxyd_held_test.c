@@ -300,7 +300,9 @@ crowded(void)
 	    "and one at a time");
 	close(st);
 	close(fd);
-	/* It has heard that nobody waits for the half one when there is room. */
+	/*
+	 * It has heard that nobody waits for the half one when there is room.
+	 */
 	for (i = 0; i < 1000 && !is_rewritten(got, MOST); i++)
 		(void)becomes(length(MOST, ""), text, MOST, &got);
 	ok(is_rewritten(got, MOST), "when that one has gone there is room again");

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * A listener for members of a cluster: who is let in is who authd says yes to,
- * as the client that the header names, and goes no further; all else is refused.
+ * as the client that the header names, and goes no further; all else is
+ * refused.
  */
 #include <stdio.h>
 #include <string.h>

@@ -232,7 +232,9 @@ crowd(void)
 	drive_clock(&d, 0);
 }
 
-/* Limits are crossed: the calls of a token, the refused tokens of an address. */
+/*
+ * Limits are crossed: the calls of a token, the refused tokens of an address.
+ */
 static void
 limited(void)
 {

@@ -2,7 +2,8 @@
 /*
  * TLS between members of a cluster, as proxyd has part in it: connections to
  * another member go by way of a tlsd or not at all, and of what a tlsd has from
- * one the header is looked at first. This program is authd, tlsds and the member.
+ * one the header is looked at first. This program is authd, tlsds and the
+ * member.
  */
 #include <sys/socket.h>
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * rendd among neighbours that are not what they should be: on each of its
- * channels one that says what nobody may say, one that says nothing, and one that
- * goes; and what its peers see of that, which is nothing.
+ * channels one that says what nobody may say, one that says nothing, and one
+ * that goes; and what its peers see of that, which is nothing.
  */
 #include <sys/socket.h>
 

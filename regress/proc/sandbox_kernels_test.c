@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * What the kernel has a say in: ports that Landlock lets through, and kernels that
- * lack a layer, or have it and fail.
+ * What the kernel has a say in: ports that Landlock lets through, and kernels
+ * that lack a layer, or have it and fail.
  */
 #include <sys/prctl.h>
 #include <sys/socket.h>

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * tlsd as it reaches out to other members of a cluster, for a proxyd: who proves
- * to be the one that was meant is spoken to, and nobody else. This program is the
- * parent, the proxyds, and the member, honest or not.
+ * tlsd as it reaches out to other members of a cluster, for a proxyd: who
+ * proves to be the one that was meant is spoken to, and nobody else. This
+ * program is the parent, the proxyds, and the member, honest or not.
  */
 #include <sys/socket.h>
 

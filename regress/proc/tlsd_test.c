@@ -132,7 +132,9 @@ leave(struct visitor *v)
 	ERR_clear_error();
 }
 
-/* Until the answer `r` of OpenSSL is none that asks to wait. 1: it may go on. */
+/*
+ * Until the answer `r` of OpenSSL is none that asks to wait. 1: it may go on.
+ */
 static int
 waits(struct visitor *v, int r)
 {

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: ISC */
-/* The stand-ins of common/base/compat.c, or the system's own where it has them. */
+/*
+ * The stand-ins of common/base/compat.c, or the system's own where it has them.
+ */
 
 #include <errno.h>
 #include <limits.h>

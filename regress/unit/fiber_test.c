@@ -108,8 +108,8 @@ test_crowd(void)
 #endif
 
 /*
- * Somewhat deeper than a stack is: the page below it is nobody's, and below that
- * another one's begins.
+ * Somewhat deeper than a stack is: the page below it is nobody's, and below
+ * that another one's begins.
  */
 static unsigned
 deep(uintptr_t from)

@@ -25,7 +25,10 @@
 enum { ST_A, ST_B };
 
 static struct event_base	*base;
-/* What send() and sendmsg() below say instead of sending, and how often it was asked. */
+/*
+ * What send() and sendmsg() below say instead of sending, and how often it was
+ * asked.
+ */
 static struct {
 	int	error, calls;
 } kernel;

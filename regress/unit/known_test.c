@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: ISC */
-/* Which secrets were judged lately: for how long, how many, and what ends it. */
+/*
+ * Which secrets were judged lately: for how long, how many, and what ends it.
+ */
 #include <sodium.h>
 
 #include <stdio.h>

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: ISC */
-/* One answer out of those of all members: sums, and what is not as it should be. */
+/*
+ * One answer out of those of all members: sums, and what is not as it should
+ * be.
+ */
 #include <cjson/cJSON.h>
 
 #include <stdlib.h>

@@ -85,7 +85,9 @@ each_type(uint32_t type)
 	is_int(wrong, 0, "%s: no field goes beyond its limit", info->name);
 }
 
-/* Every field at its most, and texts and blobs one below: what was put comes. */
+/*
+ * Every field at its most, and texts and blobs one below: what was put comes.
+ */
 static void
 comes_back(uint32_t type, int below)
 {

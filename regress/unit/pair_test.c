@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * The core of pairing: limits of addresses, what it costs, and a crowd that does
- * everything at random while every table is compared with a simple one.
+ * The core of pairing: limits of addresses, what it costs, and a crowd that
+ * does everything at random while every table is compared with a simple one.
  */
 #include <sodium.h>
 

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: ISC */
-/* The grammar of relayd.conf(5): what it takes, what it says, what it prints. */
+/*
+ * The grammar of relayd.conf(5): what it takes, what it says, what it prints.
+ */
 #include <stdlib.h>
 #include <unistd.h>
 

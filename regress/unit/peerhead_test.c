@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * The headers of what members of a cluster pass on: made and taken once, by whom
- * they are for, while they are new; and not with any one bit changed.
+ * The headers of what members of a cluster pass on: made and taken once, by
+ * whom they are for, while they are new; and not with any one bit changed.
  */
 #include <sodium.h>
 #include <string.h>

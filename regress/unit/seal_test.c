@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: ISC */
-/* What is sealed opens with its key and in its place, as it was, or not at all. */
+/*
+ * What is sealed opens with its key and in its place, as it was, or not at all.
+ */
 #include <sodium.h>
 
 #include <stdlib.h>

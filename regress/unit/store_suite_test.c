@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * What the store does, on either engine: here on a SQLite file, and by
- * regress/e2e/store_suite.t on a PostgreSQL server. Every question is asked, and
- * every write made.
+ * regress/e2e/store_suite.t on a PostgreSQL server. Every question is asked,
+ * and every write made.
  */
 #include <stdint.h>
 

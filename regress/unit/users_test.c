@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: ISC */
-/* What is kept of a report of users, and what is merged. tunnel-protocol.md, 4.5. */
+/*
+ * What is kept of a report of users, and what is merged. tunnel-protocol.md,
+ * 4.5.
+ */
 #include <stdlib.h>
 #include <string.h>
 

@@ -45,7 +45,10 @@ struct request {
 };
 TAILQ_HEAD(requests, request);
 
-/* What happens on the way: of the connection that writes (w 1) or one that reads. */
+/*
+ * What happens on the way: of the connection that writes (w 1) or one that
+ * reads.
+ */
 struct conn_ops {
 	void	(*ready)(struct conn *);	/* it may be sent to */
 	void	(*lost)(struct conn *, const char *why);

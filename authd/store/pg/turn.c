@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * What is written in a turn of the loop goes to the server in one flight, as one
- * transaction. Its first statement takes the row of the writer, says under
+ * What is written in a turn of the loop goes to the server in one flight, as
+ * one transaction. Its first statement takes the row of the writer, says under
  * which epoch it writes, and leaves its number there (relayd.turn). Who
  * connects anew makes a new epoch (relayd.fence), for which it waits until what
  * was under way is decided, and after which nothing older can be written; the
@@ -180,8 +180,8 @@ say_taken(const struct statement *s)
 }
 
 /*
- * 1: without the statement it may go. That is an answer: however many are taken,
- * the server does not hang.
+ * 1: without the statement it may go. That is an answer: however many are
+ * taken, the server does not hang.
  */
 static int
 is_taken(const struct request *r)

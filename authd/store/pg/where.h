@@ -15,8 +15,8 @@ struct where {
 };
 
 /*
- * The texts are borrowed. A password of NULL is none; `ca` is a file with who may
- * have signed the server's certificate, which has to be of the host that is
+ * The texts are borrowed. A password of NULL is none; `ca` is a file with who
+ * may have signed the server's certificate, which has to be of the host that is
  * named, NULL: no TLS.
  */
 void	where_fill(struct where *, const PQconninfoOption *,

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * Used tokens of pairing: what of them outlives authd. Of several relayd the
- * first to write one has it, and their clocks may differ: then the server's says
- * how long.
+ * first to write one has it, and their clocks may differ: then the server's
+ * says how long.
  */
 #include <string.h>
 

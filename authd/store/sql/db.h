@@ -28,7 +28,9 @@ struct query {
 	/* takes back what it has made: the same first parameter */
 	struct query		*undo;
 };
-/* Milliseconds by the engine's clock, in a file; relayd.now_ms() of a server. */
+/*
+ * Milliseconds by the engine's clock, in a file; relayd.now_ms() of a server.
+ */
 #define LITE_NOW							\
 	"CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER)"
 #define QUERY(text)	{ .sql = (text), .name = __func__ }
@@ -37,11 +39,12 @@ struct query {
 
 /*
  * Bind in order: 't' const char * ("" becomes NULL), 'T' const char * as it is,
- * 'U' the same of a UUID, 'i' int64_t, 'u' int64_t (AUDIT_UNSAID becomes NULL), 'n' int, 'j' const
- * char * and size_t, 'b' const void * and size_t. db_write runs a statement
- * in the turn's transaction: 0, STORE_TAKEN, -1. db_read begins a question: 0
- * (a row is there), STORE_NONE, -1; after the last column, or on 0 only,
- * db_done() is due. db_step fetches the next row: 0, STORE_NONE or -1.
+ * 'U' the same of a UUID, 'i' int64_t, 'u' int64_t (AUDIT_UNSAID becomes NULL),
+ * 'n' int, 'j' const char * and size_t, 'b' const void * and size_t. db_write
+ * runs a statement in the turn's transaction: 0, STORE_TAKEN, -1. db_read
+ * begins a question: 0 (a row is there), STORE_NONE, -1; after the last column,
+ * or on 0 only, db_done() is due. db_step fetches the next row: 0, STORE_NONE
+ * or -1.
  */
 int	 db_write(struct query *, const char *types, ...);
 /*
@@ -167,12 +170,17 @@ int	db_audit_heads(void (*)(const struct audit_row *, void *), void *arg);
  * `before` or not among the newest `max`; the chain then says so. How many.
  */
 unsigned db_audit_purge(int chain, int64_t before, int64_t max, unsigned n);
-/* Is somebody walking along them? Then something has to wait, until made up for. */
+/*
+ * Is somebody walking along them? Then something has to wait, until made up
+ * for.
+ */
 int	 db_audit_is_held(void);
 void	 db_audit_made_up(void);
 /* What comes from before there were chains. */
 unsigned db_audit_purge_old(int64_t before, unsigned n);
-/* Which member of a cluster we are; "" none: all that is in the store is ours. */
+/*
+ * Which member of a cluster we are; "" none: all that is in the store is ours.
+ */
 const char	*db_member(void);
 int	db_members(void (*fn)(const struct member_row *, void *), void *arg);
 int	db_elsewhere(const char *after,
@@ -236,11 +244,16 @@ void	 db_system_read(struct query *, struct system_row *);
 /* Column `i` of the row: a text ("" for NULL) cut to fit, a number (0). */
 void	 db_text(struct query *, int i, char *dst, size_t size);
 int64_t	 db_int(struct query *, int i);
-/* Of the one row of one number that db_read() said `r` of: r, and if 0 the number. */
+/*
+ * Of the one row of one number that db_read() said `r` of: r, and if 0 the
+ * number.
+ */
 int	 db_number(struct query *, int r, int64_t *);
 /* A text as it is, good until the next step; NULL for NULL. */
 const char	*db_bytes(struct query *, int i, size_t *len);
-/* What the column holds: 'i' a whole number, 't' text, 'b' bytes, 0 NULL, '?'. */
+/*
+ * What the column holds: 'i' a whole number, 't' text, 'b' bytes, 0 NULL, '?'.
+ */
 int	 db_type(struct query *, int i);
 /* Bytes, `size` of them; -1: it holds something else, and dst is zeroed. */
 int	 db_blob(struct query *, int i, void *dst, size_t size);

@@ -14,8 +14,8 @@
 
 /*
  * Whoever sees so few groups has them looked up and sorted; for others the
- * groups are walked through in order, and those that are not theirs skipped; the
- * index that is walked says whose they are.
+ * groups are walked through in order, and those that are not theirs skipped;
+ * the index that is walked says whose they are.
  */
 #define FEW	200
 /*
@@ -33,9 +33,9 @@
  * A system has a row for each of its states, and the one stands for it whose
  * by_... names none of the states that are asked for (schema.c). For all groups
  * there is an arm for each state and each set of others that it is behind, as
- * ?6 and ?7 and so on say, each in order; -1 is none. Each begins behind the row
- * with key ?22 of system ?23, where ?24 is -1 or its state, and else with the key
- * ?25, which none has.
+ * ?6 and ?7 and so on say, each in order; -1 is none. Each begins behind the
+ * row with key ?22 of system ?23, where ?24 is -1 or its state, and else with
+ * the key ?25, which none has.
  */
 #define ARMS	8
 #define ARM(keys, by, key, than, rank, behind)				\

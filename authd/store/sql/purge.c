@@ -2,10 +2,10 @@
 /*
  * What goes again. Whoever makes rows pushes out his own first: of a system the
  * oldest sessions beyond a count go. They and what is older than the
- * configuration says go bit by bit, in turns of their own; and when the file is nearly as large
- * as it may be, the oldest of what is over goes before anybody is refused:
- * sessions that nobody used, then refusals, then sessions with their rows of
- * the access log, then what was done.
+ * configuration says go bit by bit, in turns of their own; and when the file is
+ * nearly as large as it may be, the oldest of what is over goes before anybody
+ * is refused: sessions that nobody used, then refusals, then sessions with
+ * their rows of the access log, then what was done.
  */
 #include <stdlib.h>
 #include <string.h>

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Relay sessions: what of them outlives authd. Of several members one has each, or
- * nobody; who has lost one, and does not know that yet, changes nothing of it.
+ * Relay sessions: what of them outlives authd. Of several members one has each,
+ * or nobody; who has lost one, and does not know that yet, changes nothing of
+ * it.
  */
 #include <string.h>
 

@@ -107,9 +107,9 @@ static int
 member_write(const struct session_row *s)
 {
 	/*
-	 * Of many that were taken at once, as from a member that stood still, none
-	 * is an error, behind which all others would have to be written anew. The
-	 * function looks again, and is right when the two differ.
+	 * Of many that were taken at once, as from a member that stood still,
+	 * none is an error, behind which all others would have to be written
+	 * anew. The function looks again, and is right when the two differ.
 	 */
 	static struct query	open = { .name = "session_write", .sql = "",
 	    .may_be_taken = 1, .none_is_taken = 1, .pg = "SELECT"
