@@ -2,6 +2,7 @@
 """A Debian of its own: files that mmdebstrap makes, processes, network, mounts,
 and where this machine permits it systemd for all of them."""
 
+import glob
 import os
 import re
 import shutil
@@ -9,12 +10,15 @@ import subprocess
 
 from basics import until
 
-# Process 1, with a place among the control groups that only it and its own have.
+# Process 1, with a place among the control groups that only it and its own have,
+# in each hierarchy from which systemd takes its root: others' processes are not
+# to be moved.
 SYSTEMD = """
-for g in /sys/fs/cgroup/systemd /sys/fs/cgroup; do
-	test -w $g/cgroup.procs && mkdir -p "$g/$2" && echo $$ >"$g/$2/cgroup.procs" &&
-	    break
-done
+for g in /sys/fs/cgroup /sys/fs/cgroup/systemd /sys/fs/cgroup/unified; do
+	[ ! -w "$g/cgroup.procs" ] || { mkdir -p "$g/$2" && echo $$ >"$g/$2/cgroup.procs"; }
+done 2>/dev/null
+own=$(grep -E '^0::|:name=systemd:' /proc/self/cgroup) || exit 1
+! echo "$own" | grep -qv "/$2\$" || exit 1
 mount --bind "$1" "$1" && mount -t proc proc "$1/proc" &&
 mount --rbind /dev "$1/dev" && mount --rbind /sys "$1/sys" || exit 1
 exec chroot "$1" env -i container=test PATH=/usr/sbin:/usr/bin:/sbin:/bin \
@@ -55,8 +59,8 @@ def depends(debs):
 
 def groups(name):
     """Where a control group of this name may be."""
-    return [os.path.join(g, name) for g in ("/sys/fs/cgroup/systemd",
-                                            "/sys/fs/cgroup")]
+    return glob.glob("/sys/fs/cgroup/" + name) + glob.glob(
+        "/sys/fs/cgroup/*/" + name)
 
 
 class DebianRoot:
@@ -121,12 +125,17 @@ class DebianRoot:
     def __exit__(self, *exc):
         self.p.kill()
         self.p.wait()
+        until(self.swept, "the last of its processes")
+
+    def swept(self):
+        """Are its control groups gone? The processes end a little later."""
         for g in groups(self.group):
             for at, _, _ in os.walk(g, topdown=False):
                 try:
                     os.rmdir(at)
                 except OSError:
                     pass
+        return not groups(self.group)
 
     def beside(self, *words):
         """With the network of the root, and the files of this machine."""
