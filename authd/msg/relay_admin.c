@@ -358,14 +358,30 @@ relay_known(enum holder_at at, const struct member_row *m, void *arg)
 	freezero(k, sizeof(*k));
 }
 
+/* Is it about one session, with nothing to say but its id? */
+static int
+names_one(const struct ask *ask)
+{
+	return (ask->in->op == RELAY_SHOW || ask->in->op == RELAY_DELETE ||
+	    ask->in->op == RELAY_HISTORY);
+}
+
 static void
 relay_find_run(const struct ask *ask)
 {
 	const char	*id = ask->in->session;
 	struct wanting	*k;
 
-	if (!member_is_one() || strlen(id) != RELAY_ID ||
-	    relay_find(id) != NULL) {
+	if (!member_is_one() || strlen(id) != RELAY_ID || !names_one(ask)) {
+		relay_run(ask);
+		return;
+	}
+	/* Others may have it that think us gone. */
+	if (member_is_silent()) {
+		relay_say(ask, 503, UNAVAILABLE, NULL);
+		return;
+	}
+	if (relay_find(id) != NULL) {
 		relay_run(ask);
 		return;
 	}

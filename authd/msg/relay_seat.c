@@ -90,6 +90,11 @@ relay_come(const struct asker *asker, uint64_t proxyd, const char *addr,
 		admit_no(asker, 401, 0, "unauthorized");
 		return;
 	}
+	/* Who is seated now would hear that it is over: the next one has it. */
+	if (r->leaving) {
+		admit_no(asker, 503, 1, "service temporarily unavailable");
+		return;
+	}
 	if (look) {
 		admit_no(asker, 0, 0, "");
 		return;

@@ -253,6 +253,19 @@ end(void)
 	return (authd_stop());
 }
 
+/* A proxyd that asks for a new relay session and names one that nobody has. */
+static void
+test_relay_named(void)
+{
+	struct msg_api_result	 in;
+
+	say_id(proxyd->fd, next_id(proxyd), relay, .op = RELAY_CREATE,
+	    .addr = "192.0.2.7", .session = "AAAAAAAAAAAAAAAAAAAAAA",
+	    .label = "x", .channels = RELAY_CHANNELS + 1);
+	(void)hear_next(proxyd->fd, api_result, &in);
+	is_int(in.status, 400, "it is answered as one that names none");
+}
+
 int
 main(void)
 {
@@ -268,8 +281,10 @@ main(void)
 	is_int(end(), 0, "authd leaves in order");
 	strlcpy(drive_conf.cluster_ca_file, "/ca",
 	    sizeof(drive_conf.cluster_ca_file));
+	drive_conf.relay = drive_conf.relay_no_auth = 1;
 	begin(0);
 	test_tls();
+	test_relay_named();
 	is_int(end(), 0, "and again");
 	return (done_testing());
 }
