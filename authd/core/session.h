@@ -60,6 +60,7 @@ struct session {
 	/* of one that drains: what is new waits until then, 0: not; and the last
 	   stream that outlasted that */
 	uint64_t		 held_ms, outlasted;
+	uint64_t		 empty_ms;	/* it goes then, if none comes */
 };
 extern struct sessions	sessions;
 

@@ -22,6 +22,8 @@
 /* For the balancer to see that we are not ready: etc/front-haproxy.cfg. */
 #define FIRST_MS	2000
 #define EACH_MS		10	/* a tunnel: 100 go in a second */
+/* From when proxyds are told to ask: what was let in before that comes first. */
+#define EMPTY_MS	300
 
 static void	drain_tick(void *);
 
@@ -112,6 +114,23 @@ is_its_turn(uint64_t number)
 }
 
 /*
+ * Nothing runs. Proxyds that have asked within the last two seconds think that
+ * it stays here, and would bring the next request: they are told first.
+ */
+static int
+is_empty(struct session *se)
+{
+	if (member_other() == NULL)
+		return (1);
+	if (se->empty_ms < drain.began_ms) {
+		effect_add(EFFECT_IDLE_DROP)->session = se;
+		(void)moving_hold(se);
+		se->empty_ms = clock_ms() + EMPTY_MS;
+	}
+	return (clock_ms() >= se->empty_ms);
+}
+
+/*
  * A proxyd keeps idle streams, for the next request. 1: it is being emptied,
  * look again soon.
  */
@@ -124,9 +143,12 @@ move(struct session *se)
 	    !is_its_turn(t->instance))
 		return (0);
 	if (t->nstreams > 0 || t->nwaiting > 0) {
+		se->empty_ms = 0;
 		effect_add(EFFECT_IDLE_DROP)->session = se;
 		return (moving_hold(se));
 	}
+	if (!is_empty(se))
+		return (1);
 	session_detach(se, proc_conf()->grace, now_at());
 	tunnel_retire(t, WS_GOING_AWAY, WS_REASON_DRAINING);
 	drain.moved++;

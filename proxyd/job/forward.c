@@ -33,6 +33,7 @@
 #define WAIT_MS		15000	/* what is asked has a deadline of its own */
 #define MORE_MS		60000	/* the other member gives up before us */
 #define ASKS		1200	/* of one address, */
+#define ASKS_MOVING	12000	/* the same, of sessions that move */
 #define ASKS_MS		60000
 #define ADDRS		8192
 
@@ -670,19 +671,24 @@ forward_id(struct forward *f, const struct conn *c, const struct httphead *h)
 	}
 }
 
-/* Ids that nobody has cost a look into the store: not as many as one likes. */
+/*
+ * Ids that nobody has cost a look into the store: not as many as one likes. Of
+ * a session that moves each request asks.
+ */
 static int
-may_ask(const struct conn *c)
+may_ask(const struct forward *f)
 {
-	static struct rate	*asks;
+	static struct rate	*asks[2];
+	struct rate		**r = &asks[f->moves];
 	char			 addr[ADDR_SIZE], key[ADDR_SIZE];
 	uint32_t		 retry;
 
-	if (asks == NULL && (asks = rate_new(ADDRS)) == NULL)
+	if (*r == NULL && (*r = rate_new(ADDRS)) == NULL)
 		return (0);
-	addr_print(&c->addr, addr);
+	addr_print(&f->c->addr, addr);
 	rate_address(addr, key);
-	return (rate_hit(asks, key, ASKS, ASKS_MS, &retry) == 0);
+	return (rate_hit(*r, key, f->moves ? ASKS_MOVING : ASKS, ASKS_MS,
+	    &retry) == 0);
 }
 
 static int
@@ -691,7 +697,7 @@ forward_ask(struct forward *f)
 	struct chan	*ch = link_chan();
 	uint32_t	 id;
 
-	if (!may_ask(f->c) || (id = call_start(&f->call, ch, WHERE_MS,
+	if (!may_ask(f) || (id = call_start(&f->call, ch, WHERE_MS,
 	    forward_where, f)) == 0)
 		return (-1);
 	(void)say_where(ch, id, -1, &(struct msg_where){
