@@ -226,7 +226,8 @@ brought(int fd, unsigned n, uint32_t flags, const struct addr *from,
 	struct waits	*w;
 
 	if (!(flags & LISTEN_PEER) && !trusted_has(from)) {
-		brought_refuse(fd, plain, from, "not of a network of \"trusted proxy\"");
+		brought_refuse(fd, plain, from,
+		    "not of a network of \"trusted proxy\"");
 		return;
 	}
 	make_room();

@@ -72,22 +72,26 @@ rows_add(struct rows *r)
 	return (r->v + r->size * r->n++);
 }
 
+/* One more, of the question's type. */
+static void
+rows_copy(struct rows *r, const void *row)
+{
+	void	*p = rows_add(r);
+
+	if (p != NULL)
+		memcpy(p, row, r->size);
+}
+
 static void
 add_session(const struct session_row *row, void *arg)
 {
-	void	*p = rows_add(arg);
-
-	if (p != NULL)
-		memcpy(p, row, sizeof(*row));
+	rows_copy(arg, row);
 }
 
 static void
 add_access(const struct access_row *row, void *arg)
 {
-	void	*p = rows_add(arg);
-
-	if (p != NULL)
-		memcpy(p, row, sizeof(*row));
+	rows_copy(arg, row);
 }
 
 /* One row. */
@@ -370,10 +374,7 @@ many_page_sessions(const struct question *q, struct rows *rows,
 static void
 add_event(const struct audit_row *row, void *arg)
 {
-	void	*p = rows_add(arg);
-
-	if (p != NULL)
-		memcpy(p, row, sizeof(*row));
+	rows_copy(arg, row);
 }
 
 static int
@@ -410,19 +411,13 @@ many_logs(const struct question *q, struct rows *rows, struct answer *a)
 static void
 add_member(const struct member_row *row, void *arg)
 {
-	void	*p = rows_add(arg);
-
-	if (p != NULL)
-		memcpy(p, row, sizeof(*row));
+	rows_copy(arg, row);
 }
 
 static void
 add_elsewhere(const struct elsewhere_row *row, void *arg)
 {
-	void	*p = rows_add(arg);
-
-	if (p != NULL)
-		memcpy(p, row, sizeof(*row));
+	rows_copy(arg, row);
 }
 
 static int
@@ -435,10 +430,7 @@ many_elsewhere(const struct question *q, struct rows *rows, struct answer *a)
 static void
 add_relay(const struct relay_row *row, void *arg)
 {
-	void	*p = rows_add(arg);
-
-	if (p != NULL)
-		memcpy(p, row, sizeof(*row));
+	rows_copy(arg, row);
 }
 
 static int
@@ -451,10 +443,7 @@ many_relays_lost(const struct question *q, struct rows *rows, struct answer *a)
 static void
 add_present(const struct present_row *row, void *arg)
 {
-	void	*p = rows_add(arg);
-
-	if (p != NULL)
-		memcpy(p, row, sizeof(*row));
+	rows_copy(arg, row);
 }
 
 static int
@@ -473,10 +462,7 @@ many_present(const struct question *q, struct rows *rows, struct answer *a)
 static void
 add_loss(const struct loss_row *row, void *arg)
 {
-	void	*p = rows_add(arg);
-
-	if (p != NULL)
-		memcpy(p, row, sizeof(*row));
+	rows_copy(arg, row);
 }
 
 static int
@@ -498,10 +484,7 @@ many_members(const struct question *q, struct rows *rows, struct answer *a)
 static void
 add_recording(const struct recording_row *row, void *arg)
 {
-	void	*p = rows_add(arg);
-
-	if (p != NULL)
-		memcpy(p, row, sizeof(*row));
+	rows_copy(arg, row);
 }
 
 static int
@@ -523,10 +506,7 @@ many_recordings_named(const struct question *q, struct rows *rows,
 static void
 add_added(const struct added_row *row, void *arg)
 {
-	void	*p = rows_add(arg);
-
-	if (p != NULL)
-		memcpy(p, row, sizeof(*row));
+	rows_copy(arg, row);
 }
 
 static int
