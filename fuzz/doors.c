@@ -202,12 +202,10 @@ settle(void)
 static void
 check_answers(void)
 {
-	static struct httphead	 h;
-	struct httphead_scan	 scan;
-	const char		*why;
-	size_t			 at = 0;
-	ssize_t			 n;
-	int			 whole = 1, r;
+	static struct httphead	h;
+	size_t			at = 0;
+	ssize_t			n;
+	int			whole = 1, r;
 
 	/*
 	 * In frames of HTTP/2, or to a request that had no body in its answer.
@@ -217,15 +215,10 @@ check_answers(void)
 		return;
 	while (at < heard.len) {
 		CHECK(whole);
-		memset(&scan, 0, sizeof(scan));
-		r = httphead_response(&h, &scan, HTTP_GET, heard.bytes + at,
-		    heard.len - at, &why);
+		r = heard_answer(&heard, &at, HTTP_GET, &h);
 		CHECK(r != -1);
 		if (r == 0)
 			break;
-		at += h.head_len;
-		if (h.flags & HTTPHEAD_INTERIM)
-			continue;
 		CHECK(h.status != 101);
 		n = heard_body(&h, heard.bytes + at, heard.len - at,
 		    heard.ended, &whole);

@@ -167,27 +167,20 @@ settle(int browser_reads)
 static void
 check_browser(void)
 {
-	static struct httphead	 h;
-	struct httphead_scan	 scan;
-	const char		*why;
-	size_t			 at = 0;
-	ssize_t			 n;
-	unsigned		 i = 0;
-	int			 whole = 1, r;
+	static struct httphead	h;
+	size_t			at = 0;
+	ssize_t			n;
+	unsigned		i = 0;
+	int			whole = 1, r;
 
 	while (at < browser.len) {
 		/* A refusal of what was no request may come unasked. */
 		CHECK(whole && i <= nasked);
-		memset(&scan, 0, sizeof(scan));
-		r = httphead_response(&h, &scan, i < nasked ?
-		    asked[i]->method : HTTP_GET, browser.bytes + at,
-		    browser.len - at, &why);
+		r = heard_answer(&browser, &at, i < nasked ?
+		    asked[i]->method : HTTP_GET, &h);
 		CHECK(r != -1);
 		if (r == 0)
 			break;		/* cut, or still to come */
-		at += h.head_len;
-		if (h.flags & HTTPHEAD_INTERIM)
-			continue;
 		if (h.status == 101) {
 			CHECK(i < nasked && asked[i]->upgrade);
 			break;		/* bytes from here on */

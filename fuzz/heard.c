@@ -2,6 +2,7 @@
 #include <sys/socket.h>
 
 #include <errno.h>
+#include <string.h>
 
 #include "proxyd/http/flow.h"
 #include "heard.h"
@@ -21,6 +22,25 @@ heard_listen(int fd, struct heard *h)
 		else
 			h->len += (size_t)n;
 	}
+}
+
+int
+heard_answer(const struct heard *s, size_t *at, int method,
+    struct httphead *h)
+{
+	struct httphead_scan	 scan;
+	const char		*why;
+	int			 r;
+
+	do {
+		memset(&scan, 0, sizeof(scan));
+		r = httphead_response(h, &scan, method, s->bytes + *at,
+		    s->len - *at, &why);
+		if (r != 1)
+			return (r);
+		*at += h->head_len;
+	} while (h->flags & HTTPHEAD_INTERIM);
+	return (1);
 }
 
 ssize_t

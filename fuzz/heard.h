@@ -23,6 +23,12 @@ struct heard {
 /* Take what is there; -1 for fd: nothing. */
 void	heard_listen(int fd, struct heard *);
 /*
+ * The head of the next answer to a request of that method, behind interim ones:
+ * 1, and *at is behind it; 0: it is cut, or still to come; -1: it is none.
+ */
+int	heard_answer(const struct heard *, size_t *at, int method,
+	    struct httphead *);
+/*
  * The body behind this head: its bytes, with *whole; -1: it is not framed as
  * announced.
  */
