@@ -181,18 +181,21 @@ on_secure_leave(struct chan *c, struct imsg *m)
 	return (0);
 }
 
-/* One that leaves stays for those of us that do as well. */
+/* One that leaves stays for those of us that do as well; or is all there is. */
 int
 plain_secure(struct call *k, int fd, const char *member, chan_done_fn done,
     void *arg)
 {
 	struct tlsd	*t;
 	uint32_t	 id = 0;
+	int		 any = leaving;
 
-	TAILQ_FOREACH(t, &tlsds, entry)
-		if ((leaving || !t->leaves) && (id = call_start(k, t->chan,
-		    SECURE_MS, done, arg)) != 0)
-			break;
+	do
+		TAILQ_FOREACH(t, &tlsds, entry)
+			if ((any || !t->leaves) && (id = call_start(k, t->chan,
+			    SECURE_MS, done, arg)) != 0)
+				break;
+	while (t == NULL && !any++);
 	if (t == NULL) {
 		imsg_close_fd(fd);
 		return (-1);

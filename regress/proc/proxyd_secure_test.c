@@ -190,9 +190,9 @@ test_no(int sock)
 	no(fd, raw, "member b: tlsd does not answer", "one that goes");
 }
 
-/* One that leaves is not asked, unless we leave as well. */
+/* One that leaves is not asked, unless it is the only one. */
 static void
-test_leave(int sock)
+test_leave(int *sock)
 {
 	int		old = tlsd(), fd = browser(&d, 0), raw, i;
 	uint32_t	id;
@@ -200,12 +200,16 @@ test_leave(int sock)
 	say(old, secure_leave);
 	for (i = 0; i < 3; i++) {
 		raw = forwarded_with(fd, HEAD);
-		id = secure(sock, raw);
-		say_id(sock, id, secure_failed, .why = "no");
+		id = secure(*sock, raw);
+		say_id(*sock, id, secure_failed, .why = "no");
 		no(fd, raw, "member b: no", "the one that stays");
 		fd = browser(&d, 0);
 	}
-	close(fd);
+	shut(sock);
+	raw = forwarded_with(fd, HEAD);
+	say_id(old, secure(old, raw), secure_failed, .why = "gone soon");
+	no(fd, raw, "member b: gone soon", "one that leaves, alone");
+	*sock = tlsd();
 	say_raw(old, IMSG_SECURE_LEAVE, 0, -1, "x", 1);
 	is_int(hear_end(old), 0, "more than that it may not say");
 	shut(&old);
@@ -301,7 +305,7 @@ main(void)
 	test_exchange(sock);
 	test_cut(sock);
 	test_no(sock);
-	test_leave(sock);
+	test_leave(&sock);
 	test_came(sock);
 	test_flags();
 	is_int(drive_leave(&d), 0, "proxyd ends well");
