@@ -85,7 +85,8 @@ conns_most(void)
 static void
 client_fail(struct client *c, unsigned counter, const char *why)
 {
-	count(c->out ? CT_TLS_FAIL_MEMBER : counter);
+	if (!c->out)		/* doors_failed() counts those */
+		count(counter);
 	if (!c->out && (c->flags & LISTEN_PEER))
 		brought_note(&c->peer, "TLS", why);
 	client_close(c, why, 0);
@@ -162,7 +163,9 @@ void
 client_new(int fd, unsigned listener, uint32_t flags, const struct addr *a,
     int trusted)
 {
-	struct client	*c;
+	/* Members have one place, at nobody's address: none lacks its own. */
+	static const struct addr	members = { { 0xff } };
+	struct client			*c;
 
 	if (client_admit(a, trusted) == -1) {
 		count(CT_TLS_FAIL_CROWDED);
@@ -172,7 +175,8 @@ client_new(int fd, unsigned listener, uint32_t flags, const struct addr *a,
 	if ((c = calloc(1, sizeof(*c))) == NULL ||
 	    (c->net.ssl = certs_begin(listener)) == NULL ||
 	    SSL_set_fd(c->net.ssl, fd) != 1 ||
-	    crowd_enter(&c->seat, a, clock_ms()) == -1) {
+	    crowd_enter(&c->seat, flags & LISTEN_PEER ? &members : a,
+	    clock_ms()) == -1) {
 		if (c != NULL)
 			SSL_free(c->net.ssl);
 		free(c);
@@ -190,6 +194,21 @@ client_new(int fd, unsigned listener, uint32_t flags, const struct addr *a,
 	client_watch(c);
 }
 
+/* Room for one more of this proxyd's? NULL, or why not. */
+static const char *
+reach_admit(uint64_t door)
+{
+	struct seat	*s;
+
+	if (doors_out(door, 0) >= conns_most() / REACHES_SHARE)
+		return ("TLS: its proxyd has too many connections to members");
+	if (clients.n + clients.others >= conns_most() &&
+	    (s = crowd_spare(clock_ms())) != NULL)
+		client_fail(client_of(s), CT_TLS_FAIL_ROOM, "makes room");
+	return (clients.n + clients.others < conns_most() ? NULL :
+	    "TLS: tlsd has no room");
+}
+
 /*
  * To another member of a cluster, on a connection that dialerd has made and
  * authd has granted to a proxyd. It shows no certificate of ours: that we are a
@@ -199,27 +218,26 @@ client_new(int fd, unsigned listener, uint32_t flags, const struct addr *a,
 static void
 client_reach(uint64_t door, uint32_t asked, int fd, const char *member)
 {
-	struct client	*c = calloc(1, sizeof(*c));
-	struct seat	*s;
+	struct client	*c = NULL;
+	const char	*why = reach_admit(door);
 
-	if (c != NULL && clients.n + clients.others >= conns_most() &&
-	    (s = crowd_spare(clock_ms())) != NULL)
-		client_fail(client_of(s), CT_TLS_FAIL_ROOM, "makes room");
-	if (c == NULL || clients.n + clients.others >= conns_most() ||
+	if (why == NULL && ((c = calloc(1, sizeof(*c))) == NULL ||
 	    (c->net.ssl = certs_reach(member)) == NULL ||
-	    SSL_set_fd(c->net.ssl, fd) != 1) {
+	    SSL_set_fd(c->net.ssl, fd) != 1))
+		why = "TLS: tlsd cannot begin it";
+	if (why != NULL) {
 		if (c != NULL)
 			SSL_free(c->net.ssl);
 		ERR_clear_error();
 		free(c);
-		count(CT_TLS_FAIL_MEMBER);
 		imsg_close_fd(fd);
-		doors_failed(door, asked, "TLS: tlsd has no room");
+		doors_failed(door, asked, why);
 		return;
 	}
 	c->out = 1;
 	c->door = door;
 	c->asked = asked;
+	(void)doors_out(door, 1);
 	client_begin(c, fd, CLIENT_REACH_MS);
 	client_handshake(c);
 	if (c->state != CLIENT_DEAD)
@@ -344,8 +362,8 @@ handshake_failed(struct client *c, int error, int saved)
 
 	ERR_clear_error();
 	if (c->out)
-		client_fail(c, CT_TLS_FAIL_MEMBER, tls_reason(c->net.ssl, why != NULL ?
-		    why : saved != 0 ? strerror(saved) : NULL));
+		client_close(c, tls_reason(c->net.ssl, why != NULL ? why :
+		    saved != 0 ? strerror(saved) : NULL), 0);
 	else if (c->sign.state == SIGN_FAILED)
 		client_fail(c, CT_TLS_FAIL_UNSIGNED, "not signed");
 	else if (error == SSL_ERROR_SYSCALL || error == SSL_ERROR_ZERO_RETURN ||
@@ -534,9 +552,10 @@ client_close(struct client *c, const char *why, int reset)
 	client_release(c);
 	if (reset)
 		client_reset(c->net.fd);
-	if (c->out)
+	if (c->out) {
 		imsg_close_fd(c->net.fd);	/* others had it before */
-	else
+		(void)doors_out(c->door, -1);
+	} else
 		close(c->net.fd);
 	LIST_REMOVE(c, by_id);
 	TAILQ_REMOVE(&clients.live, c, entry);

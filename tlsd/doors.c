@@ -8,6 +8,7 @@
 #include "doors.h"
 #include "imsg/imsg.h"
 #include "imsg/msg.h"
+#include "metrics/count.h"
 #include "proc/conf.h"
 #include "proc/proc.h"
 
@@ -17,6 +18,7 @@ struct door {
 	uint64_t		 instance;
 	int			 leaving;	/* wants no more */
 	unsigned		 asked;		/* what it waits for */
+	unsigned		 out;		/* to members, that last */
 };
 
 static struct {
@@ -200,11 +202,20 @@ doors_failed(uint64_t door, uint32_t asked, const char *why)
 {
 	struct door	*d = door_find(door);
 
+	count(CT_TLS_FAIL_MEMBER);
 	if (d == NULL)
 		return;
 	d->asked--;
 	(void)say_secure_failed(d->chan, asked, -1,
 	    &(struct msg_secure_failed){ .why = why });
+}
+
+unsigned
+doors_out(uint64_t door, int by)
+{
+	struct door	*d = door_find(door);
+
+	return (d != NULL ? d->out += (unsigned)by : 0);
 }
 
 void

@@ -7,6 +7,7 @@
 /* The proxyds, who get what comes out of TLS. */
 
 #define REACHES_MAX	64	/* that one of them waits for */
+#define REACHES_SHARE	4	/* to members, of one: a 4th of what we hold */
 
 struct chan;
 struct msg_plain;
@@ -36,8 +37,10 @@ int	doors_has(void);
 void	doors_reached(uint64_t door, uint32_t asked, int fd, uint64_t id);
 /* The member there has said all. */
 void	doors_ended(uint64_t door, uint64_t id);
-/* It does not. */
+/* It does not, which is counted. */
 void	doors_failed(uint64_t door, uint32_t asked, const char *why);
+/* So many more (or fewer) lead to members for that one: how many now. */
+unsigned doors_out(uint64_t door, int by);
 /* We leave: they are to ask others. */
 void	doors_leave(void);
 /* Is one there that leaves itself, and has nobody else to ask? */

@@ -258,10 +258,11 @@ static void
 give_doors(struct drive *d, unsigned has)
 {
 	static const uint32_t	doors[DRIVE_DOORS] = { 0, LISTEN_INTERNAL,
-	    LISTEN_TUNNEL }, tls[DRIVE_DOORS] = { LISTEN_TLS };
+	    LISTEN_TUNNEL }, tls[DRIVE_DOORS] = { LISTEN_TLS,
+	    LISTEN_TLS | LISTEN_PEER };
 	const uint32_t		*flags = has & RF_TLS ? tls : doors;
 	struct sockaddr_in	 sin;
-	int			 i, n = has & RF_TLS ? 1 : DRIVE_DOORS;
+	int			 i, n = has & RF_TLS ? 2 : DRIVE_DOORS;
 
 	for (i = 0; i < n; i++) {
 		d->lfd[i] = listen_any(&sin, 0);
@@ -300,6 +301,9 @@ drive_start(struct drive *d, int role, const struct conf *cf)
 		give_doors(d, has);
 	if (has & RF_LINKED)
 		drive_channel(d);
+	if (drive_with.counters != 0)
+		say_fd(d->parent, 0, dup(drive_with.counters), counters,
+		    .role = (uint8_t)role);
 	if (role_info(role)->room == ROOM_STORE) {
 		snprintf(root, sizeof(root), "%s", cf->store_path);
 		if ((slash = strrchr(root, '/')) != NULL)

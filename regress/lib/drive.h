@@ -26,7 +26,7 @@ struct drive {
 	pid_t	pid;
 	int	role;
 	int	parent, log, authd;	/* our ends, -1: closed */
-	int	port[DRIVE_DOORS];	/* plain, internal, tunnel; or tls */
+	int	port[DRIVE_DOORS];	/* plain, internal, tunnel; tls, peer */
 	int	lfd[DRIVE_DOORS];
 };
 
@@ -36,6 +36,7 @@ extern struct drive_with {
 	const char	*asan;		/* more of ASAN_OPTIONS, ":x=y" */
 	unsigned int	 files;		/* how many descriptors it may have */
 	uint32_t	 flags;		/* LISTEN_*, of all its listeners */
+	int		 counters;	/* a page that it counts in; 0: none */
 } drive_with;
 
 /*

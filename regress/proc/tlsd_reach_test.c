@@ -4,8 +4,10 @@
  * proves to be the one that was meant is spoken to, and nobody else. This
  * program is the parent, the proxyds, and the member, honest or not.
  */
+#include <sys/mman.h>
 #include <sys/socket.h>
 
+#include <netinet/in.h>
 #include <openssl/err.h>
 #include <openssl/ssl.h>
 
@@ -18,6 +20,8 @@
 #include <unistd.h>
 
 #include "base/compat.h"
+#include "metrics/ids.h"
+#include "net/crowd.h"
 #include "regress/lib/drive.h"
 #include "regress/lib/tap.h"
 #include "tlsd/client.h"
@@ -26,8 +30,12 @@
 static struct drive	 d;
 static char		 dir[64] = "/tmp/relayd-reach-XXXXXX";
 static uint64_t		 instance = 70;
+static uint64_t		*counted;		/* CT_* */
 
-/* Certificates: of two authorities, for b, with a name in various places. */
+/*
+ * Certificates: of two authorities and one under the other, for b, with a name
+ * in various places.
+ */
 static void
 make(void)
 {
@@ -36,17 +44,21 @@ make(void)
 	    "for ca in ca other; do openssl req -x509 $new -subj /CN=$ca "
 	    "-days 30 -out $ca.crt -keyout $ca.key; done\n"
 	    "one() { openssl req -new $new -subj /CN=$5 -keyout $1.key -out "
-	    "$1.csr; echo \"subjectAltName=$2\" >$1.ext; openssl x509 -req -in "
+	    "$1.csr; printf '%%s\\n' subjectAltName=$2 $6 >$1.ext; "
+	    "openssl x509 -req -in "
 	    "$1.csr -CA $3.crt -CAkey $3.key -set_serial 7 -days $4 -extfile "
 	    "$1.ext -out $1.crt; }\n"
 	    "one b DNS:x,DNS:b ca 30 x; one strange DNS:b other 30 b\n"
 	    "one c DNS:c,DNS:bb,DNS:*,IP:127.0.0.1 ca 30 b\n"
 	    "one old DNS:b ca -1 b\n"
+	    "one asks DNS:b ca 30 b extendedKeyUsage=clientAuth\n"
+	    "one mid DNS:mid other 30 mid basicConstraints=critical,CA:TRUE\n"
+	    "one under DNS:b mid 30 b\n"
 	    "chmod 644 *.key\n";
-	char			cmd[1400];
+	char			cmd[2000];
 
-	snprintf(cmd, sizeof(cmd), text, dir);
-	if (system(cmd) != 0)
+	if (snprintf(cmd, sizeof(cmd), text, dir) >= (int)sizeof(cmd) ||
+	    system(cmd) != 0)
 		bail("openssl");
 }
 
@@ -66,7 +78,7 @@ static void
 cert(int kind, unsigned index, const char *name)
 {
 	say_fd(d.parent, 0, file(name), cert, .kind = (uint8_t)kind,
-	    .index = (uint16_t)index, .listeners = 1, .path = "/some.crt");
+	    .index = (uint16_t)index, .listeners = 3, .path = "/some.crt");
 }
 
 /* A RELOAD with this authority ("": none): what it says to that. */
@@ -306,8 +318,11 @@ test_impostors(int sock)
 		    "name and a star", TLS1_3_VERSION },
 		{ "old", "certificate has expired", "b of yesterday",
 		    TLS1_3_VERSION },
+		{ "asks", "certificate purpose", "b's that is for who asks "
+		    "alone", TLS1_3_VERSION },
 		{ "b", "protocol version", "b with TLS 1.2", TLS1_2_VERSION },
 	};
+	uint64_t	before = counted[CT_TLS_FAIL_MEMBER];
 	struct member	m;
 	uint32_t	id;
 	size_t		i;
@@ -318,6 +333,8 @@ test_impostors(int sock)
 		fails(sock, id, who[i].why, who[i].what);
 		gone(&m);
 	}
+	is_int((long)(counted[CT_TLS_FAIL_MEMBER] - before), (long)i,
+	    "each is counted");
 	serves(sock, "none of them");
 }
 
@@ -381,12 +398,14 @@ static void
 test_many(int sock)
 {
 	static struct member	m[REACHES_MAX + 1];
+	uint64_t		before = counted[CT_TLS_FAIL_MEMBER];
 	uint32_t		id = 0;
 	int			other = proxyd(), i;
 
 	for (i = 0; i <= REACHES_MAX; i++)
 		id = asked(sock, &m[i], "b");
 	fails(sock, id, "too many", "one more than there may be");
+	is_int((long)(counted[CT_TLS_FAIL_MEMBER] - before), 1, "counted");
 	serves(other, "another proxyd");
 	for (i = 0; i <= REACHES_MAX; i++)
 		gone(&m[i]);
@@ -394,6 +413,98 @@ test_many(int sock)
 		(void)hear_next(sock, secure_failed, NULL);
 	serves(sock, "when they are over");
 	shut(&other);
+}
+
+/* How many it holds for members is bounded, for each proxyd. */
+static void
+test_share(void)
+{
+	enum { FILES = 256, MOST = (FILES - 96) / 2 / REACHES_SHARE };
+	static struct member	m[MOST];
+	static int		fd[MOST];
+	static uint64_t		number[MOST];
+	struct member		more;
+	uint32_t		id;
+	int			sock, other, i;
+
+	drive_with.files = FILES;
+	start();
+	drive_with.files = 0;
+	sock = proxyd();
+	other = proxyd();
+	for (i = 0; i < MOST; i++) {
+		id = asked(sock, &m[i], "b");
+		if (!shows(&m[i], "b", TLS1_3_VERSION))
+			bail("member %d", i);
+		fd[i] = runs(sock, id, &number[i]);
+	}
+	id = asked(sock, &more, "b");
+	fails(sock, id, "too many connections to members", "a proxyd's "
+	    "share is used up");
+	gone(&more);
+	serves(other, "another proxyd has its own");
+	for (i = 0; i < MOST; i++) {
+		gone(&m[i]);
+		say(sock, plain_end, .id = number[i], .clean = 0);
+		shut(&fd[i]);
+	}
+	drive_clock(&d, CLIENT_WORD_MS);
+	serves(sock, "when they are over");
+	shut(&sock);
+	shut(&other);
+	is_int(drive_leave(&d), 0, "it ends well");
+}
+
+/* To the n-th listener. */
+static int
+comes(int n)
+{
+	struct sockaddr_in	sin = { .sin_family = AF_INET,
+				    .sin_port = htons((in_port_t)d.port[n]),
+				    .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	int			fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC,
+				    0);
+
+	if (fd == -1 || connect(fd, (struct sockaddr *)&sin, sizeof(sin)) ==
+	    -1)
+		bail("connect");
+	return (fd);
+}
+
+/* Who is let in hears that it is not understood; who is not hears nothing. */
+static int
+let_in(int n)
+{
+	int	fd = comes(n), in;
+	char	alert;
+
+	put_bytes(fd, "\x16\x03\x01\0\x05junk!", 10);
+	if (poll(&(struct pollfd){ fd, POLLIN, 0 }, 1, WAIT_MS) != 1)
+		bail("neither let in nor closed");
+	in = recv(fd, &alert, 1, 0) == 1;
+	shut(&fd);
+	return (in);
+}
+
+/* A member stands for many, and who else comes from its address for one. */
+static void
+test_crowd(void)
+{
+	static int	fd[CROWD_HALF_ADDRESS + 1];
+	int		i, n;
+
+	for (n = 1; n >= 0; n--) {
+		for (i = 0; i < CROWD_HALF_ADDRESS + n; i++)
+			fd[i] = comes(n);
+		ok(let_in(n) == n, n ? "so many of a member are let in" :
+		    "not so many of somebody else");
+		if (n)
+			ok(let_in(0), "which leaves room for others of its "
+			    "address");
+		while (i > 0)
+			shut(&fd[--i]);
+		drive_clock(&d, CLIENT_HANDSHAKE_MS);
+	}
 }
 
 /* Its proxyd goes while it is under way. */
@@ -482,6 +593,15 @@ test_authority(int sock)
 	ok(shows(&m, "strange", TLS1_3_VERSION), "which is that of b, and counts");
 	(void)hear_next(sock, secured, NULL);
 	gone(&m);
+	is_int(reload("mid.crt", &why), 1, "an authority under another one");
+	id = asked(sock, &m, "b");
+	ok(shows(&m, "under", TLS1_3_VERSION), "b of that one");
+	(void)hear_next(sock, secured, NULL);
+	gone(&m);
+	id = asked(sock, &m, "b");
+	(void)shows(&m, "strange", TLS1_3_VERSION);
+	fails(sock, id, "its certificate: ", "b of the one over it");
+	gone(&m);
 	is_int(reload("ca.crt", &why), 1, "back again");
 }
 
@@ -547,6 +667,12 @@ main(void)
 	if (mkdtemp(dir) == NULL)
 		bail("mkdtemp");
 	make();
+	drive_with.counters = memfd_create("counters", MFD_CLOEXEC);
+	if (drive_with.counters == -1 ||
+	    ftruncate(drive_with.counters, METRIC_PAGE) == -1 ||
+	    (counted = mmap(NULL, METRIC_PAGE, PROT_READ, MAP_SHARED,
+	    drive_with.counters, 0)) == MAP_FAILED)
+		bail("counters");
 	start();
 	sock = proxyd();
 	serves(sock, "at first");
@@ -555,11 +681,13 @@ main(void)
 	test_odd(sock);
 	test_deaf(sock);
 	test_many(sock);
+	test_crowd();
 	test_gone(sock);
 	test_lies(sock);
 	test_authority(sock);
 	shut(&sock);
 	test_leave();
+	test_share();
 	test_none();
 	(void)!system("rm -rf /tmp/relayd-reach-??????");
 	return (done_testing());
