@@ -124,18 +124,29 @@ on_plain(struct chan *c, struct imsg *m)
 	return (0);
 }
 
-void
-plain_end(struct plain *p, int clean)
+/* To the one that it came from, if that is still there; else NULL. */
+static struct chan *
+tlsd_of(const struct plain *p)
 {
 	struct tlsd	*t;
 
-	if (p->id == 0)
-		return;
 	TAILQ_FOREACH(t, &tlsds, entry)
 		if (chan_instance(t->chan) == p->tlsd)
-			(void)say_plain_end(t->chan, 0, -1,
-			    &(struct msg_plain_end){ .id = p->id,
-			    .clean = (uint8_t)clean });
+			return (t->chan);
+	return (NULL);
+}
+
+void
+plain_end(struct plain *p, int clean)
+{
+	struct chan	*c;
+
+	if (p->id == 0)
+		return;
+	if ((c = tlsd_of(p)) != NULL)
+		(void)say_plain_end(c, 0, -1,
+		    &(struct msg_plain_end){ .id = p->id,
+		    .clean = (uint8_t)clean });
 	memset(p, 0, sizeof(*p));
 }
 
@@ -161,13 +172,10 @@ on_secure_end(struct chan *c, struct imsg *m)
 void
 plain_hear(const struct plain *p)
 {
-	struct tlsd	*t;
+	struct chan	*c = tlsd_of(p);
 
-	TAILQ_FOREACH(t, &tlsds, entry)
-		if (chan_instance(t->chan) == p->tlsd)
-			break;
-	if (t != NULL)
-		chan_pump(t->chan);
+	if (c != NULL)
+		chan_pump(c);
 }
 
 static int
