@@ -189,11 +189,11 @@ class Load:
         n = i
         while not self.over:
             n += 1
-            entry = (NAMES + "-")[n % 4]        # "-": by haproxy
+            entry = (NAMES + "-")[n // 4 % 4]   # "-": by haproxy
             sid, host, cookie = self.sessions[n % len(self.sessions)]
             begin, held = time.monotonic(), self.held[sid]
             try:
-                said = self.one(entry, n % (len(SIZES) + 1), host, cookie)
+                said = self.one(i, entry, n % (len(SIZES) + 1), host, cookie)
             except (OSError, http.client.HTTPException) as e:
                 said = "%s" % type(e).__name__
             with self.lock:
@@ -202,9 +202,13 @@ class Load:
             if said != "right":
                 time.sleep(0.2)
 
-    def one(self, entry, what, host, cookie):
+    def one(self, i, entry, what, host, cookie):
+        """From an address of its own: a proxyd takes 64 connections that have
+        said nothing yet of one, and all the clients that return are one."""
         port = self.front.port if entry == "-" else self.c[entry].port
-        k = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
+        k = http.client.HTTPConnection("127.0.0.1", port, timeout=60,
+                                       source_address=("127.0.2.%d" % (1 + i),
+                                                       0))
         try:
             h = {"Host": host, "Cookie": cookie}
             if what == len(SIZES):
