@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: ISC
 """Two members of a cluster: what a small request costs each of them when it
-comes to the one that has its tunnel, and when the other passes it on."""
+comes to the one that has its tunnel, and when the other passes it on, as it is
+and in TLS."""
 
 import os
 import re
 import statistics
 import subprocess
+import tempfile
 import time
 
 import benchlib as lib
@@ -13,6 +15,7 @@ from benchlib import BenchError, Meter
 from relayd_bench import Relayd
 
 import postgres
+from certs import Authority
 from redisserver import Redis
 
 CONNECTIONS = 32
@@ -22,9 +25,15 @@ cluster {{
 	name {name}
 	secret file "{secret}"
 	peer address {at} port {peer}
-}}
-listen on {at} port {peer} peer
+{ca}}}
+listen on {at} port {peer} peer{tls}
 """
+
+
+def in_tls(ca, name):
+    """What is said of TLS in the cluster's block, and behind the listener."""
+    return {"ca": f'\tpeer tls ca file "{ca.file}"\n',
+            "tls": ' tls {\n\tcert "%s" key "%s"\n}' % ca.make(name, [name])}
 
 
 class Member(Relayd):
@@ -71,21 +80,30 @@ def measure(b, say):
                 f"{b.args.rounds} rounds of {b.args.seconds} s, interleaved; "
                 "CPU us/request (median)", "what", "comes to", "of who has it",
                 "x", "of who passes it on", "x", "requests/s")
+    for tls in False, True:
+        cluster(b, t, say, tls)
+
+
+def cluster(b, t, say, tls):
     pg = postgres.server()
+    directory = os.path.join(b.dir, "tls" if tls else "plain")
+    os.mkdir(directory)
     with Redis() as redis:
         secret = redis.file("cluster", os.urandom(32).hex())
+        ca = Authority(tempfile.mkdtemp(dir=directory)) if tls else None
         store = 'postgresql "%s"' % pg.conninfo(pg.database(), None)
         peer, members = lib.free_port(), []
         try:
             for i, name in enumerate("ab"):
                 jwt = members and open(os.path.join(
                     members[0].dir, "jwt.secret")).read()
+                said = in_tls(ca, name) if tls else {"ca": "", "tls": ""}
                 members.append(Member(
-                    b.args.build, b.dir, store, jwt, CLUSTER.format(
+                    b.args.build, directory, store, jwt, CLUSTER.format(
                         redis=redis.port, password=redis.password,
                         name=name, secret=secret, at=f"127.0.1.{i + 1}",
-                        peer=peer)))
-            run(b, t, say, *members)
+                        peer=peer, **said)))
+            run(b, t, say, tls, *members)
         finally:
             for m in members:
                 m.stop()
@@ -99,7 +117,7 @@ def sees_both(member):
         return False        # its store is being opened
 
 
-def run(b, t, say, a, other):
+def run(b, t, say, tls, a, other):
     while not all(sees_both(m) for m in (a, other)):
         time.sleep(0.2)
     slot = a.slots(1)[0]
@@ -118,7 +136,7 @@ def run(b, t, say, a, other):
                     say(f"members: {what}, to {way}")
                     runs[way].append(one(b, way, m.port, (a, other), head,
                                          path))
-            row(b, t, what, runs)
+            row(b, t, what + (" in TLS" if tls else ""), runs)
     finally:
         client.stop()
 
