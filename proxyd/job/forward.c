@@ -230,8 +230,12 @@ forward_up(struct forward *f)
 			return;
 		}
 		if (n == -1) {
-			/* It may have answered before it hung up. */
+			/*
+			 * It may have answered before it hung up; no more is
+			 * waited for, be it there still.
+			 */
 			f->up_failed = 1;
+			shutdown(f->l->fd, SHUT_RDWR);
 			conn_reading(c, 0);
 			return;
 		}
@@ -271,7 +275,8 @@ forward_over(struct forward *f)
 	struct conn	*c = f->c;
 	struct mlink	*l = f->l;
 
-	if (f->keep && flow_over(&f->up) && l->in->len == 0) {
+	if (f->keep && !f->up_failed && flow_over(&f->up) &&
+	    l->in->len == 0) {
 		f->l = NULL;
 		mlink_keep(l);
 	}

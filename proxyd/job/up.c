@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "base/compat.h"
+#include "base/log.h"
 #include "proxy.h"
 #include "proxyd/http/hdr.h"
 #include "proxyd/http/sieve.h"
@@ -110,14 +111,20 @@ unknown(const char *label)
 }
 
 /*
- * It takes no more, and hears so, lest it waits for the rest; what it said
- * before is still to be read.
+ * The stream takes no more. What it holds already is read, and then its end
+ * comes, whether the other side has gone or is only not heard any more; that
+ * side hears of it, lest it waits for the rest.
  */
 static void
 up_over(struct proxy *p)
 {
+	if (errno != EPIPE) {		/* nobody has closed it */
+		log_request(p->c->request);
+		log_warn("stream to %s", p->use.st->service);
+		log_request(NULL);
+	}
 	p->x.up_failed = 1;
-	shutdown(p->use.st->fd, SHUT_WR);
+	shutdown(p->use.st->fd, SHUT_RDWR);
 }
 
 void
@@ -201,7 +208,7 @@ up_pump(struct proxy *p)
 		if (n == -1) {
 			up_over(p);
 			conn_reading(c, 0);
-			if (p->step == PROXY_RAW)
+			if (p->step == PROXY_RAW && x->down.done)
 				exch_cut(p, "service has closed");
 			return;
 		}
