@@ -63,6 +63,7 @@
 #include "redis/conn.h"
 #include "store/audit.h"
 #include "store/store.h"
+#include "tls/crypto.h"
 #include "turn.h"
 
 #define FILES_MAX	65536	/* a channel per worker, both ends of streams */
@@ -72,6 +73,7 @@
 #define LEAVE_MS	1500	/* for the proxyds to turn to the next one */
 #define COMING_MS	1000	/* less: for who was let in to come */
 
+static void	authd_begin(void);
 static int	authd_key(uint8_t, int);
 static size_t	authd_ports(uint16_t *, size_t);
 static void	authd_run(void);
@@ -94,6 +96,7 @@ static const struct proc_ops	ops = {
 	.table = parent_table,
 	.rows = sizeof(parent_table) / sizeof(parent_table[0]),
 	.files = FILES_MAX,
+	.begin = authd_begin,
 	.keyfile = authd_key,
 	.counters = pages_take,
 	.ports = authd_ports,
@@ -127,11 +130,20 @@ main(int argc, char **argv)
 	umask(077);
 	credit_init();
 	cJSON_InitHooks(&(cJSON_Hooks){ wipe_malloc, wipe_free });
-	if (sodium_init() == -1 || jwt_init() == -1)
+	if (sodium_init() == -1)
 		return (1);
 	index_init();
 	pages_own(ROLE_AUTHD);
 	proc_main(&ops, argc, argv);
+}
+
+static void
+authd_begin(void)
+{
+	crypto_begin();
+	if (jwt_init() == -1)
+		fatalx("libcrypto: no HMAC");
+	crypto_begun();
 }
 
 /*

@@ -25,6 +25,7 @@
 #include "json.h"
 #include "net/net_int.h"
 #include "proc/proc.h"
+#include "tls/crypto.h"
 
 #define LEAST_MS	1000	/* for the rest, however long the lookup took */
 #define TRUST_MAX	(4 << 20)	/* bytes of the file of authorities */
@@ -169,12 +170,14 @@ fetch_init(void)
 {
 	SSL_CTX	*warm;
 
+	crypto_begin();
 	if (OPENSSL_init_ssl(OPENSSL_INIT_NO_LOAD_CONFIG, NULL) != 1 ||
 	    curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK ||
 	    (curl.multi = curl_multi_init()) == NULL ||
 	    (warm = SSL_CTX_new(TLS_client_method())) == NULL)
 		fatalx("libcurl");
 	SSL_CTX_free(warm);
+	crypto_begun();
 	curl.timer = event_new(proc_base(), -1, 0, curl_timeout, NULL);
 	if (curl.timer == NULL)
 		fatalx("out of memory");

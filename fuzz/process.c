@@ -134,6 +134,8 @@ proc_main(const struct proc_ops *ops, int argc, char **argv)
 	(void)argv;
 	proc.ops = ops;
 	log_init("fuzz", open("/dev/null", O_WRONLY | O_CLOEXEC), 0);
+	if (ops->begin != NULL)
+		ops->begin();
 	if ((proc.base = event_base_new()) == NULL || imsg_pair(sv) == -1)
 		abort();
 	clock_init(proc.base);

@@ -26,6 +26,7 @@
 #include "keys.h"
 #include "metrics/count.h"
 #include "proc/proc.h"
+#include "tls/crypto.h"
 
 #define TICKET_MS	3600000		/* each key seals for so long */
 #define LOOK_MS		86400000	/* at when certificates end */
@@ -153,11 +154,23 @@ judge(const struct conf *conf, const char **why)
 	return (keys_judge(why));
 }
 
+/* What the machine says about libcrypto is not for the keys. */
+static void
+begin(void)
+{
+	crypto_begin();
+	if (OPENSSL_init_crypto(OPENSSL_INIT_NO_LOAD_CONFIG |
+	    OPENSSL_INIT_ADD_ALL_CIPHERS | OPENSSL_INIT_ADD_ALL_DIGESTS,
+	    NULL) != 1)
+		fatalx("libcrypto");
+}
+
 static void
 run(void)
 {
 	const char	*why;
 
+	crypto_begun();
 	if (keys_judge(&why) == -1)
 		fatalx("%s", why);
 	timer_init(&tickets.turn, tickets_turn, NULL);
@@ -181,11 +194,9 @@ main(int argc, char **argv)
 	ops.cert = keys_take;
 	ops.judge = judge;
 	ops.swapped = keys_use;
+	ops.begin = begin;
 	ops.run = run;
-	/* What the machine says about libcrypto is not for the keys. */
-	if (sodium_init() == -1 || OPENSSL_init_crypto(
-	    OPENSSL_INIT_NO_LOAD_CONFIG | OPENSSL_INIT_ADD_ALL_CIPHERS |
-	    OPENSSL_INIT_ADD_ALL_DIGESTS, NULL) != 1)
+	if (sodium_init() == -1)
 		return (1);
 	proc_main(&ops, argc, argv);
 }

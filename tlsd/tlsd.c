@@ -38,6 +38,7 @@
 #include "proc/proc.h"
 #include "proc/trusted.h"
 #include "sign.h"
+#include "tls/crypto.h"
 
 #define FILES_MAX	65536
 
@@ -80,11 +81,23 @@ swapped(void)
 	certs_use();
 }
 
+/* What the machine says about libssl is not for us: certs.c does. */
+static void
+begin(void)
+{
+	crypto_begin();
+	if (OPENSSL_init_ssl(OPENSSL_INIT_NO_LOAD_CONFIG |
+	    OPENSSL_INIT_LOAD_SSL_STRINGS | OPENSSL_INIT_LOAD_CRYPTO_STRINGS,
+	    NULL) != 1 || far_init() == -1)
+		fatalx("libssl");
+}
+
 static void
 run(void)
 {
 	const char	*why;
 
+	crypto_begun();
 	if (judge(proc_conf(), &why) == -1)
 		fatalx("%s", why);
 	log_debug("tls in the kernel: %s", kernel_options() != 0 ? "offered" :
@@ -138,15 +151,13 @@ main(int argc, char **argv)
 	ops.cert = certs_take;
 	ops.judge = judge;
 	ops.swapped = swapped;
+	ops.begin = begin;
 	ops.run = run;
 	ops.stop = stop;
 	ops.leave = leave;
 	if (getrlimit(RLIMIT_NOFILE, &rl) == 0)
 		ops.files = rl.rlim_max < FILES_MAX ? rl.rlim_max : FILES_MAX;
-	/* What the machine says about libssl is not for us: certs.c does. */
-	if (sodium_init() == -1 || OPENSSL_init_ssl(
-	    OPENSSL_INIT_NO_LOAD_CONFIG | OPENSSL_INIT_LOAD_SSL_STRINGS |
-	    OPENSSL_INIT_LOAD_CRYPTO_STRINGS, NULL) != 1 || far_init() == -1)
+	if (sodium_init() == -1)
 		return (1);
 	kernel_look();
 	client_init(&pump);

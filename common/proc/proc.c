@@ -108,6 +108,8 @@ proc_main(const struct proc_ops *ops, int argc, char **argv)
 	prctl(PR_SET_NAME, role_name(ops->role), 0, 0, 0);
 	proc_title("starting");
 	clock_complaints();
+	if (ops->begin != NULL)
+		ops->begin();
 	if ((proc.base = event_base_new()) == NULL)
 		fatalx("event loop: out of memory");
 	clock_init(proc.base);

@@ -28,6 +28,8 @@ struct proc_ops {
 	int		(*keyfile)(uint8_t kind, int fd);
 	/* COUNTERS at start: counts_take(), or metricd's. Owns the fd. */
 	int		(*counters)(int fd, uint8_t role, uint8_t index);
+	/* With the log, before all else: what a library has to be begun with. */
+	void		(*begin)(void);
 	/* Before the drop: what reads files or opens sockets. */
 	void		(*early)(void);
 	/* The TCP ports that it may connect to; how many of `max`. */

@@ -12,7 +12,7 @@ import subprocess
 
 from harness import BUILD, Broken
 
-SITES, HEAD, SITE = 16384, 16, struct.Struct("<QQI20s")
+SITES, HEAD, SITE = 16384, 24, struct.Struct("<QQI20s")
 SHORT = -1
 MEMORY = ("malloc", "calloc", "realloc", "reallocarray", "aligned_alloc",
           "strdup", "strndup")
@@ -59,9 +59,10 @@ class Table:
                     self.names[key] = call.rstrip(b"\0").decode(), at
         return out
 
-    def arm(self, key, error):
+    def arm(self, key, error, skip=0):
+        """After so many times that it goes well."""
         code = SHORT if error == SHORT else getattr(errno, error)
-        struct.pack_into("<iI", self.map, 8, code, 0)
+        struct.pack_into("<iII", self.map, 8, code, 0, skip)
         struct.pack_into("<Q", self.map, 0, key)
 
     def disarm(self):

@@ -46,6 +46,8 @@ struct table {
 	_Atomic uint64_t	 armed;		/* key that fails next; 0: none */
 	_Atomic int32_t		 error;		/* an errno, or SHORT */
 	_Atomic uint32_t	 pid;		/* of whom it failed in */
+	_Atomic uint32_t	 skip;		/* so many hits of it go well */
+	uint32_t		 unused;
 	struct site		 sites[SITES_MAX];
 };
 
@@ -167,7 +169,9 @@ fails(const char *call)
 		break;
 	}
 	want = key;
-	if (atomic_compare_exchange_strong(&table->armed, &want, 0)) {
+	if (atomic_load(&table->armed) == key && atomic_load(&table->skip) > 0)
+		atomic_fetch_sub(&table->skip, 1);
+	else if (atomic_compare_exchange_strong(&table->armed, &want, 0)) {
 		error = atomic_load(&table->error);
 		atomic_store(&table->pid, (uint32_t)getpid());
 	}
