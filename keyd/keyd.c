@@ -9,7 +9,9 @@
  * It also makes the keys that session tickets are sealed with, a new one each
  * hour, and tells all tlsds, so that each can open what another has sealed.
  *
- * It starts in main(); PEER, CERT and RELOAD are the parent's (proc.c).
+ * It starts in main(); PEER, CERT and RELOAD are the parent's (proc.c). Told to
+ * stop it signs on until no tlsd has a channel to it: a question that lay unread
+ * would be a handshake that fails.
  */
 #include <sys/queue.h>
 
@@ -30,6 +32,7 @@
 
 #define TICKET_MS	3600000		/* each key seals for so long */
 #define LOOK_MS		86400000	/* at when certificates end */
+#define STOP_MS		5000	/* for tlsds that turn to the next one */
 
 struct peer {
 	LIST_ENTRY(peer)	 entry;
@@ -41,6 +44,8 @@ static struct {
 	uint8_t			 keys[TLS_TICKET_KEYS][TLS_TICKET_KEY];
 	unsigned		 n;		/* the newest first */
 	struct timer		 turn, look;
+	struct timer		 stop;
+	int			 stopping;
 } tickets = { .peers = LIST_HEAD_INITIALIZER(tickets.peers) };
 
 static int	on_sign(struct chan *, struct imsg *);
@@ -125,6 +130,25 @@ peer_closed(struct chan *c, int offence, const char *reason)
 	LIST_REMOVE(p, entry);
 	chan_free(c);
 	free(p);
+	if (tickets.stopping && LIST_EMPTY(&tickets.peers))
+		proc_exit(0);
+}
+
+static void
+stop_now(void *arg)
+{
+	(void)arg;
+	proc_exit(0);
+}
+
+static void
+stop(void)
+{
+	if (LIST_EMPTY(&tickets.peers))
+		proc_exit(0);
+	tickets.stopping = 1;
+	timer_init(&tickets.stop, stop_now, NULL);
+	timer_set(&tickets.stop, STOP_MS);
 }
 
 static int
@@ -196,6 +220,7 @@ main(int argc, char **argv)
 	ops.swapped = keys_use;
 	ops.begin = begin;
 	ops.run = run;
+	ops.stop = stop;
 	if (sodium_init() == -1)
 		return (1);
 	proc_main(&ops, argc, argv);

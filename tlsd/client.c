@@ -573,7 +573,7 @@ client_reap(void)
 		free(c);
 	}
 	if (clients.n == 0 && (clients.stopping ||
-	    (clients.shut && !doors_need_us()))) {
+	    (clients.shut && clients.others == 0 && !doors_need_us()))) {
 		clients.stopping = clients.shut = 0;	/* we come again */
 		proc_exit(0);
 	}

@@ -172,8 +172,12 @@ give(struct client *c)
 static void
 pump_open(struct client *c)
 {
-	ssize_t	n = sock_read(&c->net, piece, sizeof(piece));
+	ssize_t	n;
 
+	/* Its words wait in the socket as long as there is nobody for them. */
+	if (!doors_has())
+		return;
+	n = sock_read(&c->net, piece, sizeof(piece));
 	if (n == -1 && errno == EAGAIN)
 		return;
 	if (n <= 0) {
@@ -253,7 +257,11 @@ pump_plain(struct client *c)
 	int	i;
 
 	for (i = 0; i < BURST && !c->plain_eof && c->to_net.len == 0; i++) {
-		if ((n = recv(c->plain, piece, sizeof(piece), 0)) <= 0)
+		n = recv(c->plain, piece, sizeof(piece), 0);
+		/* It went without all of ours: what it sent is still here. */
+		if (n == -1 && errno == ECONNRESET)
+			n = recv(c->plain, piece, sizeof(piece), 0);
+		if (n <= 0)
 			break;
 		if ((put = sock_put(&c->net, piece, (size_t)n)) == -1) {
 			client_close(c, strerror(errno), 0);

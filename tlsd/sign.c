@@ -13,6 +13,7 @@
 
 static struct {
 	struct chan	*keyd;		/* NULL: between two */
+	struct chan	*before;	/* that has still to answer; NULL */
 	struct sign	*now;
 } signs;
 
@@ -30,18 +31,34 @@ keyd_closed(struct chan *c, int offence, const char *reason)
 		log_info("keyd has gone");
 	if (signs.keyd == c)
 		signs.keyd = NULL;
+	if (signs.before == c)
+		signs.before = NULL;
+	chan_free(c);
+}
+
+/* It waits for us to let go, and we for its answers. */
+static void
+before_ends(void)
+{
+	struct chan	*c = signs.before;
+
+	if (c == NULL || chan_calls(c) > 0)
+		return;
+	signs.before = NULL;
 	chan_free(c);
 }
 
 int
 sign_peer(int fd, uint64_t instance, unsigned protocol)
 {
-	struct chan	*old = signs.keyd;
+	struct chan	*older = signs.before;
 
+	/* What comes from one before that comes too late. */
+	signs.before = NULL;
+	chan_free(older);
+	signs.before = signs.keyd;
 	signs.keyd = NULL;
-	/* What it was asked it answers, before it goes by itself. */
-	if (old != NULL && chan_calls(old) == 0)
-		chan_free(old);
+	before_ends();
 	signs.keyd = chan_new(proc_base(), fd, ROLE_KEYD, table,
 	    sizeof(table) / sizeof(table[0]), keyd_closed, NULL);
 	if (signs.keyd == NULL)
@@ -80,6 +97,7 @@ answered(struct chan *c, struct imsg *m, void *arg)
 		observe_us(CT_TLS_SIGN, (clock_ns() - s->since_ns) / 1000);
 	}
 	s->ready(s->arg);
+	before_ends();
 	return (r);
 }
 
@@ -103,4 +121,5 @@ sign_cancel(struct sign *s)
 {
 	call_cancel(&s->call);
 	s->state = SIGN_FAILED;
+	before_ends();
 }

@@ -250,6 +250,12 @@ brought(int fd, unsigned n, uint32_t flags, const struct addr *from,
 	all.ops->holds(1);
 }
 
+unsigned
+brought_n(void)
+{
+	return (all.n);
+}
+
 void
 brought_stop(void)
 {

@@ -61,6 +61,8 @@ void	brought_refuse(int fd, const struct plain *plain,
  */
 void	brought_note(const struct addr *from, const char *in,
 	    const char *why);
+/* How many wait for theirs? */
+unsigned brought_n(void);
 /* Close those that wait. */
 void	brought_stop(void);
 

@@ -21,6 +21,7 @@
 #include "imsg/msg.h"
 #include "limits.h"
 #include "metrics/count.h"
+#include "net/brought.h"
 #include "now.h"
 #include "proc/conf.h"
 #include "proc/proc.h"
@@ -667,7 +668,8 @@ conn_reap(void)
 		TAILQ_REMOVE(&door.dead, c, entry);
 		free(c);
 	}
-	if ((door.stopping || door.shut) && door.n == 0) {
+	if ((door.stopping || (door.shut && brought_n() == 0)) &&
+	    door.n == 0) {
 		door.stopping = door.shut = 0;	/* we come by here again */
 		proc_exit(0);
 	}

@@ -271,6 +271,41 @@ test_reload(void)
 	shut(&sock);
 }
 
+/*
+ * What a tlsd has asked lies there when keyd is told to stop: the handshake is
+ * not to fail for that. Nor does it wait for ever.
+ */
+static void
+test_stop(const struct conf *cf)
+{
+	const char	*why;
+	int		 sock = tlsd(NULL), other = tlsd(NULL);
+
+	drive_freeze(&d, 1);
+	say(d.parent, stop);
+	say_id(sock, 5, sign, .key = { id, sizeof(id) }, .scheme = EC_SHA256,
+	    .tbs = { tls13(), 130 });
+	drive_freeze(&d, 0);
+	(void)hear(sock, signed, NULL);
+	shut(&sock);
+	ok(signs(other, EC_SHA256, tls13(), 130), "told to stop it signs for "
+	    "whoever has it still");
+	shut(&other);
+	is_int(drive_wait(&d), 0, "and goes when all have turned away");
+	drive_start(&d, ROLE_KEYD, cf);
+	if (!reload("b", "b", &why))
+		bail("%s", why);
+	sock = tlsd(NULL);
+	say(d.parent, stop);
+	ok(signs(sock, EC_SHA256, tls13(), 130), "who does not turn away");
+	drive_tick(&d, 5100);
+	is_int(drive_wait(&d), 0, "does not hold it for more than 5 s");
+	shut(&sock);
+	drive_start(&d, ROLE_KEYD, cf);
+	say(d.parent, stop);
+	is_int(drive_wait(&d), 0, "nobody's keyd goes at once");
+}
+
 int
 main(void)
 {
@@ -295,6 +330,8 @@ main(void)
 	test_tickets();
 	test_reload();
 	shut(&sock);
+	test_stop(&cf);
+	drive_start(&d, ROLE_KEYD, &cf);
 	is_int(drive_leave(&d), 0, "it leaves with the parent");
 	(void)!system("rm -rf /tmp/relayd-keyd-??????");
 	return (done_testing());

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "net/brought.h"
+#include "net/listen.h"
 #include "regress/lib/proxyd_story.h"
 #include "regress/lib/tap.h"
 
@@ -204,6 +205,22 @@ test_crowd(void)
 		close(fd[i]);
 }
 
+/* Who was in the door when it leaves is heard out, as one who has come. */
+static void
+test_leave(void)
+{
+	int	fd = browser(&d, 0);
+
+	put_bytes(fd, LINE, 9);
+	drive_clock(&d, 1);
+	say(d.parent, leave, .seconds = 3600);
+	drive_clock(&d, LEAVE_DOORS_MS);
+	put(fd, LINE ASK "\r\n" + 9);
+	is_str(caller(fd), "192.0.2.7", "half-way in when it leaves: served");
+	is_int(drive_wait(&d), 0, "and with him it goes");
+	close(fd);
+}
+
 int
 main(void)
 {
@@ -227,5 +244,7 @@ main(void)
 	test_time();
 	test_crowd();
 	is_int(drive_leave(&d), 0, "proxyd ends well");
+	drive_start(&d, ROLE_PROXYD, &cf);
+	test_leave();
 	return (done_testing());
 }

@@ -3,6 +3,7 @@
  * tlsd among neighbours that lie: a keyd that signs nothing, or something else,
  * a proxyd that speaks of what is not its own, a parent that gives what nobody
  * can use. What is not theirs to say ends who says it; other connections go on.
+ * And among those that leave: nobody's connection is lost for that.
  */
 #include <sys/socket.h>
 
@@ -20,6 +21,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "net/listen.h"
 #include "regress/lib/drive.h"
 #include "regress/lib/tap.h"
 #include "tls/chain.h"
@@ -60,15 +62,13 @@ make(void)
 
 /* A RELOAD with this file as certificate: what it says to that. */
 static int
-reload(const char *chain, const char **why)
+reload_with(const struct conf *cf, const char *chain, const char **why)
 {
 	struct msg_reload_said	 in;
-	static struct conf	 cf;
 	static uint8_t		 buf[CHUNK_MAX];
 	long			 n;
 
-	conf_init(&cf);
-	n = conf_pack(&cf, ROLE_TLSD, buf, sizeof(buf));
+	n = conf_pack(cf, ROLE_TLSD, buf, sizeof(buf));
 	say_fd(d.parent, 0, file(chain, O_RDONLY), cert, .kind = CERT_CHAIN,
 	    .listeners = 1, .path = "/chain");
 	say_id(d.parent, 9, reload, .conf = { buf, (size_t)n });
@@ -77,6 +77,15 @@ reload(const char *chain, const char **why)
 	if (in.yes)
 		say(d.parent, reload_swap);
 	return (in.yes);
+}
+
+static int
+reload(const char *chain, const char **why)
+{
+	static struct conf	cf;
+
+	conf_init(&cf);
+	return (reload_with(&cf, chain, why));
 }
 
 /* A neighbour's channel. */
@@ -100,6 +109,27 @@ keyd_new(void)
 	shut(&keyd);
 	keyd = peer(ROLE_KEYD);
 	say(keyd, ticket_keys, .keys = { keys, sizeof(keys) });
+}
+
+static void
+start_with(const struct conf *cf)
+{
+	const char	*why;
+
+	drive_start(&d, ROLE_TLSD, cf);
+	if (!reload_with(cf, "crt", &why))
+		bail("%s", why);
+	keyd = -1;
+	keyd_new();
+}
+
+static void
+start(void)
+{
+	struct conf	cf;
+
+	conf_init(&cf);
+	start_with(&cf);
 }
 
 /* ---- clients ---- */
@@ -484,26 +514,152 @@ test_deaf(int proxyd)
 	leave(&v);
 }
 
+/* ---- neighbours that leave ---- */
+
+/* At an upgrade: the old keyd is asked, and the new one is there. */
+static void
+test_keyd_follows(int proxyd)
+{
+	struct visitor	 v;
+	struct msg_sign	 in;
+	struct imsg	*m;
+	uint8_t		 sig[TLS_SIG_MAX];
+	size_t		 len;
+	int		 old = keyd;
+
+	greets(&v);
+	m = hear(old, sign, &in);
+	keyd = -1;
+	keyd_new();
+	serves(proxyd, "a second keyd");
+	len = right(sig, sizeof(sig), &in.tbs);
+	say_id(old, m->id, signed, .signature = { sig, len });
+	is_int(shakes(&v), 1, "what the first was asked it answers");
+	leave(&v);
+	is_int(hear_end(old), 0, "and is let go");
+	shut(&old);
+	/* One that waits for an answer which nobody is there for any more. */
+	old = keyd;
+	greets(&v);
+	(void)hear(old, sign, NULL);
+	keyd = -1;
+	keyd_new();
+	serves(proxyd, "a third");
+	leave(&v);
+	is_int(hear_end(old), 0, "who is not waited for is let go");
+	shut(&old);
+}
+
+/* The last one leaves, and somebody speaks who has his handshake behind him. */
+static void
+test_none_left(void)
+{
+	struct visitor	 v;
+	struct msg_plain in;
+	struct imsg	*m;
+	struct pollfd	 p;
+	char		 text[8] = "";
+	int		 proxyd = peer(ROLE_PROXYD), next, fd, farewell;
+
+	serves(proxyd, "one proxyd");
+	greets(&v);
+	sign();
+	is_int(shakes(&v), 1, "a handshake");
+	drive_clock(&d, 1);
+	say(proxyd, plain_leave);
+	drive_clock(&d, 1);
+	if (SSL_write(v.ssl, "wait", 4) != 4)
+		bail("write");
+	drive_clock(&d, 1);
+	next = peer(ROLE_PROXYD);
+	m = hear(next, plain, &in);
+	fd = m->fd;
+	p = (struct pollfd){ fd, POLLIN, 0 };
+	if (poll(&p, 1, WAIT_MS) == 1)
+		(void)recv(fd, text, sizeof(text) - 1, 0);
+	is_str(text, "wait", "his words wait for the next one");
+	put_bytes(fd, "here", 4);
+	say(next, plain_end, .id = in.id, .clean = 1);
+	shut(&fd);
+	is_str(hears(&v, &farewell), "here", "who answers");
+	leave(&v);
+	shut(&proxyd);
+	shut(&next);
+}
+
+/* A proxyd that closes without all that was said to it. */
+static void
+test_unread(int proxyd)
+{
+	struct visitor	 v;
+	struct pollfd	 p = { .events = POLLIN };
+	uint64_t	 id;
+	int		 fd = open_one(&v, proxyd, &id), farewell;
+
+	if (SSL_write(v.ssl, "more", 4) != 4)
+		bail("write");
+	p.fd = fd;
+	if (poll(&p, 1, WAIT_MS) != 1)
+		bail("more");
+	drive_freeze(&d, 1);
+	put_bytes(fd, "answer", 6);
+	say(proxyd, plain_end, .id = id, .clean = 1);
+	shut(&fd);
+	drive_freeze(&d, 0);
+	is_str(hears(&v, &farewell), "answer", "what it said comes all the "
+	    "same");
+	is_int(farewell, 1, "to a clean end");
+	leave(&v);
+}
+
+/* Who has said half of whose he is when tlsd leaves: served, then it goes. */
+static void
+test_half_way(void)
+{
+	static const char	 line[] =
+	    "PROXY TCP4 192.0.2.7 127.0.0.1 4444 80\r\n";
+	struct visitor		 v;
+	struct msg_plain	 in;
+	struct imsg		*m;
+	struct conf		 cf;
+	int			 proxyd, fd, farewell;
+
+	conf_init(&cf);
+	snprintf(cf.trusted_proxy[0], sizeof(cf.trusted_proxy[0]),
+	    "127.0.0.1/32");
+	cf.n_trusted_proxy = 1;
+	drive_with.flags = LISTEN_PROXY;
+	start_with(&cf);
+	proxyd = peer(ROLE_PROXYD);
+	visit(&v);
+	put_bytes(v.fd, line, 9);
+	drive_clock(&d, 1);
+	say(d.parent, leave, .seconds = 0);
+	drive_clock(&d, LEAVE_DOORS_MS);
+	put_bytes(v.fd, line + 9, sizeof(line) - 1 - 9);
+	(void)SSL_do_handshake(v.ssl);
+	sign();
+	if (!shakes(&v) || SSL_write(v.ssl, "hello", 5) != 5)
+		bail("an honest handshake");
+	m = hear(proxyd, plain, &in);
+	fd = m->fd;
+	is_str(in.addr, "192.0.2.7", "half-way in when it leaves");
+	put_bytes(fd, "good day", 8);
+	say(proxyd, plain_end, .id = in.id, .clean = 1);
+	shut(&fd);
+	is_str(hears(&v, &farewell), "good day", "and served");
+	leave(&v);
+	is_int(drive_wait(&d), 0, "then it goes");
+	shut(&proxyd);
+	drive_with.flags = 0;
+}
+
 /* ---- a parent that is wrong ---- */
 
 static void
 wrong_parent(const char *what)
 {
 	ok(drive_wait(&d) != 0, "%s: it does not go on", what);
-}
-
-static void
-start(void)
-{
-	struct conf	 cf;
-	const char	*why;
-
-	conf_init(&cf);
-	drive_start(&d, ROLE_TLSD, &cf);
-	if (!reload("crt", &why))
-		bail("%s", why);
-	keyd = -1;
-	keyd_new();
 }
 
 static void
@@ -557,8 +713,11 @@ main(void)
 	test_keyd(proxyd);
 	test_proxyd(proxyd);
 	test_deaf(proxyd);
+	test_keyd_follows(proxyd);
+	test_unread(proxyd);
 	shut(&proxyd);
 	test_ends();
+	test_none_left();
 	greets(&v);
 	sign();
 	is_int(shakes(&v), 1, "without a proxyd there is a handshake");
@@ -569,6 +728,7 @@ main(void)
 	ok(1, "and the next one is given the connection");
 	leave(&v);
 	test_parent(proxyd);
+	test_half_way();
 	(void)!system("rm -rf /tmp/relayd-tlsd-??????");
 	return (done_testing());
 }
