@@ -128,6 +128,16 @@ admit_gone(uint64_t proxyd)
 	}
 }
 
+void
+admit_moved(const char *session, const char *why)
+{
+	struct admission	*a;
+
+	TAILQ_FOREACH(a, &admissions.queue, entry)
+		if (a->class == CLASS_RELAY && strcmp(a->session, session) == 0)
+			a->moved = why;
+}
+
 static void
 admit_sweep(void)
 {

@@ -35,6 +35,7 @@ struct admission {
 	uint64_t		 instance;
 	uint16_t		 channel;
 	uint8_t			 slot;
+	const char		*moved;	/* why it is not ours any more; NULL */
 };
 
 /* `after`: how to be called behind the commit of a turn. */
@@ -67,6 +68,11 @@ typedef void	(*admit_relay_fn)(const struct asker *, uint64_t proxyd,
 void		 admit_relays(admit_relay_fn);
 /* NULL is allowed. */
 void		 admit_free(struct admission *);
+/*
+ * This relay session is lost to another member: who was let in to it, and is
+ * still on the way, is to hear why (a constant).
+ */
+void		 admit_moved(const char *session, const char *why);
 /* What this proxyd asked for, and no worker was started for, is void. */
 void		 admit_gone(uint64_t proxyd);
 /* How many wait for their worker; how many there are of a class. */

@@ -15,7 +15,7 @@
  * proxyd counted is forgotten with it. messages.md, section 5.
  */
 enum named { NAMED_TUNNEL, NAMED_FAILED, NAMED_REGISTER, NAMED_SIGN_IN,
-    NAMED_KINDS };
+    NAMED_STRAY, NAMED_KINDS };
 
 /* 0, or -1: out of memory. */
 int		named_came(uint64_t proxyd);

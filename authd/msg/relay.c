@@ -271,9 +271,15 @@ relay_due(void *arg)
 		timer_set(&r->timer, (uint64_t)(r->expires - clock_wall_ms()));
 }
 
+/* Those half-way, too: where they are going it is not any more. */
 void
 relay_lose(struct relay *r, const char *why)
 {
+	struct peer	*pe = peer_find(r->instance);
+
+	admit_moved(r->id, why);
+	if (pe != NULL && pe->admission != NULL)
+		pe->admission->moved = why;
 	relay_part(r, why);
 	relay_waiting(r, 1);
 	relay_drop(r);

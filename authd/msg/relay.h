@@ -111,8 +111,9 @@ void		 relay_save(struct relay *, int always);
 void		 relay_over(struct relay *, const char *why, const char *by,
 		    int keep);
 /*
- * It is not ours any more, and not over: whoever is there hears 1001 and why,
- * who waits 503, and both come again. It is freed; nothing is written.
+ * It is not ours any more, and not over: whoever is there or on the way hears
+ * 1001 and `why` (a constant), who waits 503, and all come again. It is freed;
+ * nothing is written.
  */
 void		 relay_lose(struct relay *, const char *why);
 /* How many we had before this moment. */

@@ -381,10 +381,6 @@ relay_find_run(const struct ask *ask)
 		relay_say(ask, 503, UNAVAILABLE, NULL);
 		return;
 	}
-	if (relay_find(id) != NULL) {
-		relay_run(ask);
-		return;
-	}
 	if ((k = calloc(1, sizeof(*k))) == NULL) {
 		relay_say(ask, 503, UNAVAILABLE, NULL);
 		return;

@@ -49,25 +49,43 @@ found(struct finding *f, enum holder_at at, const struct member_row *m)
 	free(f);
 }
 
+/* 0, also where its row is none; or -1: no memory, and it is ours. */
+static int
+load(const struct finding *f, const struct relay_row *row)
+{
+	if (relay_find(f->id) != NULL)
+		return (0);
+	switch (relay_load(row)) {
+	case RELAY_NO_MEMORY:
+		return (-1);
+	case RELAY_NOT:
+		log_warnx("relay session %.6s cannot be taken up", f->id);
+		return (0);
+	default:
+		log_info("relay session %.6s: ours now, it was %s%s", f->id,
+		    f->from[0] != '\0' ? "member " : "nobody's", f->from);
+		return (0);
+	}
+}
+
 static void
 row_known(const struct answer *a, void *arg)
 {
 	struct finding			*f = arg;
-	const struct member_row		*m;
+	const char			*name;
 
 	if (a->r != 0) {
 		found(f, a->r == -1 ? HOLDER_DOWN : HOLDER_HERE, NULL);
 		return;
 	}
-	if (strcmp(a->relay->member, member_self()) != 0) {
-		m = member_find(a->relay->member);
-		found(f, m != NULL ? HOLDER_THERE : HOLDER_HERE, m);
-		return;
-	}
-	if (relay_find(f->id) == NULL && relay_load(a->relay) == RELAY_LOADED)
-		log_info("relay session %.6s: ours now, it was %s%s", f->id,
-		    f->from[0] != '\0' ? "member " : "nobody's", f->from);
-	found(f, HOLDER_HERE, NULL);
+	name = a->relay->member;
+	if (strcmp(name, member_self()) == 0)
+		found(f, load(f, a->relay) == -1 ? HOLDER_DOWN : HOLDER_HERE,
+		    NULL);
+	else if (member_is_elsewhere(name))
+		found(f, HOLDER_THERE, member_find(name));
+	else	/* over, and nobody's: store_relay_take() leaves such alone */
+		found(f, HOLDER_HERE, NULL);
 }
 
 static void
@@ -100,7 +118,7 @@ take(struct finding *f)
 	} else if (member_is_silent()) {
 		found(f, HOLDER_DOWN, NULL);
 	} else {
-		(void)store_relay_take(f->id, f->from);
+		(void)store_relay_take(f->id, f->from, clock_wall_ms());
 		turn_after(taken, f);
 	}
 }

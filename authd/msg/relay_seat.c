@@ -14,7 +14,9 @@
 #include "authd/store/audit.h"
 #include "base/compat.h"
 #include "base/log.h"
+#include "base/rate.h"
 #include "handlers.h"
+#include "named.h"
 #include "peer.h"
 #include "proc/proc.h"
 #include "relay.h"
@@ -22,6 +24,8 @@
 #define START_MS	1500	/* for a rendd to be there; ADMIT has 2 s */
 #define ON_WAY_MS	12000	/* for a connection to reach its rendd */
 #define WAITING_MAX	64	/* of one session */
+#define STRAYS		60	/* ids that we have not, of one address, */
+#define STRAYS_MS	60000	/* in this time */
 
 static void	relay_let_in(struct relay *, const struct relay_wait *);
 static void	waiting_late(void *);
@@ -131,11 +135,23 @@ relay_known(enum holder_at at, const struct member_row *m, void *arg)
 	free(k);
 }
 
+/* What we have not is looked for in the store: not as often as one likes. */
+static int
+may_stray(uint64_t proxyd, const char *addr, uint32_t *retry_s)
+{
+	char	key[ADDR_SIZE];
+
+	rate_address(addr, key);
+	return (named_hit(NAMED_STRAY, proxyd, key, STRAYS, STRAYS_MS,
+	    retry_s) == 0);
+}
+
 static void
 relay_ask(const struct asker *asker, uint64_t proxyd, const char *addr,
     const char *session, const char *token, int look)
 {
 	struct coming	*k;
+	uint32_t	 retry_s;
 	char		 id[RELAY_TEXT];
 
 	/* Others may have it that think us gone. */
@@ -144,9 +160,12 @@ relay_ask(const struct asker *asker, uint64_t proxyd, const char *addr,
 		return;
 	}
 	strlcpy(id, session, sizeof(id));
-	if (!member_is_one() || strlen(id) != RELAY_ID ||
-	    relay_find(id) != NULL) {
+	if (!member_is_one() || strlen(id) != RELAY_ID) {
 		relay_come(asker, proxyd, addr, session, token, look);
+		return;
+	}
+	if (relay_find(id) == NULL && !may_stray(proxyd, addr, &retry_s)) {
+		admit_no(asker, 429, retry_s, "too many unknown sessions");
 		return;
 	}
 	if ((k = calloc(1, sizeof(*k))) == NULL ||
@@ -328,7 +347,9 @@ relay_on_seat(struct chan *c, struct imsg *m)
 	}
 	if (r != NULL && r->on_way > 0)
 		r->on_way--;
-	if (r != NULL)
+	if (a->moved != NULL)
+		seat_say(c, m->id, 0, 1001, a->moved, a);
+	else if (r != NULL)
 		seat_say(c, m->id, 0, 0, "", a);
 	else if ((r = relay_find(a->session)) != NULL && !r->expired)
 		seat_say(c, m->id, 503, 0, "relay service is restarting", a);

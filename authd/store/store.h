@@ -510,10 +510,11 @@ int	store_relay_add(const struct relay_row *);
 int	store_relay_save(const struct relay_row *);
 int	store_relay_del(const char *id);
 /*
- * It is ours, if it still is that member's ("": nobody's), and that one is gone
- * by the store's clock. Whether it is now, ASK_RELAY says.
+ * It is ours, if it still is that member's ("": nobody's), that one is gone by
+ * the store's clock, and it has not ended by `now` (ms). Whether it is now,
+ * ASK_RELAY says.
  */
-int	store_relay_take(const char *id, const char *member);
+int	store_relay_take(const char *id, const char *member, int64_t now);
 /* It is nobody's, if it is ours. */
 int	store_relay_leave(const char *id);
 /* Those go that ended before then (ms), and are of nobody who is alive. */

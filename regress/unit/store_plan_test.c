@@ -132,7 +132,7 @@ write_all(void)
 	(void)store_recording_adopt("d", 1, 2);
 	(void)store_relay_add(&(struct relay_row){ .id = "r" });
 	(void)store_relay_save(&(struct relay_row){ .id = "r" });
-	(void)store_relay_take("r", "");
+	(void)store_relay_take("r", "", 1);
 	(void)store_relay_leave("r");
 	(void)store_relay_sweep(1);
 	(void)store_member_beat(&(struct member_row){ .name = "m",

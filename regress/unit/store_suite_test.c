@@ -392,7 +392,7 @@ relay_took(const char *self, const char *from, const char *want,
     const char *what)
 {
 	store_member(self);
-	(void)store_relay_take(AC1, from);
+	(void)store_relay_take(AC1, from, NOW);
 	ok(world_commit(), "asked for");
 	is_str(relay_of(AC1), want, "%s", what);
 }
@@ -428,6 +428,10 @@ test_relay_members(void)
 	(void)store_relay_sweep(NOW + 9);
 	ok(world_commit(), "the sweep");
 	is_str(relay_of(AC1), "b", "leaves what has not ended by then");
+	store_member("a");
+	(void)store_relay_take(AC1, "b", NOW + 9);
+	ok(world_commit(), "asked for as it has ended");
+	is_str(relay_of(AC1), "b", "what has ended nobody takes");
 	relay_took("a", "b", "a", "a has it");
 	strlcpy(m.name, "a", sizeof(m.name));
 	(void)store_member_beat(&m, 1);
@@ -468,7 +472,7 @@ test_relay_members(void)
 	is_int(store_relay_add(&(struct relay_row){ .id = AC1,
 	    .initiator = "i", .responder = "r", .channels = 1 }), 0, "one");
 	store_member("b");
-	(void)store_relay_take(AC1, "");
+	(void)store_relay_take(AC1, "", -1);
 	ok(world_commit(), "that a member has");
 	store_member("");
 	(void)store_relay_save(&r);

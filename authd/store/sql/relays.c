@@ -51,18 +51,19 @@ store_relay_del(const char *id)
 }
 
 int
-store_relay_take(const char *id, const char *member)
+store_relay_take(const char *id, const char *member, int64_t now)
 {
-#define TAKE(n1, n2, n3, n4, now)					\
+#define TAKE(n1, n2, n3, n4, n5, now)					\
 	"UPDATE relay_sessions SET member = " n3 " WHERE id = " n1	\
-	" AND coalesce(member, '') = " n2 " AND NOT EXISTS (SELECT 1"	\
+	" AND coalesce(member, '') = " n2 " AND expires_at > " n5	\
+	" AND NOT EXISTS (SELECT 1"					\
 	" FROM members m WHERE m.name = " n2 " AND m.beat_at >= " now	\
 	" - " n4 ")"
-	static struct query	q = QUERY2(TAKE("?1", "?2", "?3", "?4",
-	    LITE_NOW), TAKE("$1", "$2", "$3", "$4", "now_ms()"));
+	static struct query	q = QUERY2(TAKE("?1", "?2", "?3", "?4", "?5",
+	    LITE_NOW), TAKE("$1", "$2", "$3", "$4", "$5", "now_ms()"));
 
-	return (db_write(&q, "TTTi", id, member, db_member(),
-	    (int64_t)MEMBER_GONE_MS));
+	return (db_write(&q, "TTTii", id, member, db_member(),
+	    (int64_t)MEMBER_GONE_MS, now));
 #undef TAKE
 }
 
