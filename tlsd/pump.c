@@ -110,13 +110,16 @@ pump_net(struct client *c)
 		return;
 	}
 	for (i = 0; i < BURST && !c->net_eof && c->to_plain.len == 0 &&
-	    (n = sock_read(&c->net, piece, sizeof(piece))) > 0; i++)
+	    (n = sock_read(&c->net, piece, sizeof(piece))) > 0; i++) {
 		if (c->state == CLIENT_OPEN) {
 			to_plain(c, piece, (size_t)n);
 			explicit_bzero(piece, (size_t)n);
 			if (c->state != CLIENT_OPEN)
 				return;
 		}
+		if ((size_t)n < sizeof(piece) && !sock_pending(&c->net))
+			return;		/* that was all */
+	}
 	if (n == 0 && i < BURST && !c->net_eof && c->to_plain.len == 0) {
 		if (c->state == CLIENT_LINGER)
 			client_close(c, "done", 0);
@@ -177,6 +180,7 @@ pump_open(struct client *c)
 	/* Its words wait in the socket as long as there is nobody for them. */
 	if (!doors_has())
 		return;
+	sock_ahead(&c->net);
 	n = sock_read(&c->net, piece, sizeof(piece));
 	if (n == -1 && errno == EAGAIN)
 		return;
@@ -207,6 +211,7 @@ pump_reached(struct client *c)
 		return;
 	c->state = CLIENT_OPEN;
 	c->asked = 0;
+	sock_ahead(&c->net);
 	timer_del(&c->timer);
 	doors_reached(c->door, asked, fd, c->id);
 	if (sock_pending(&c->net))
@@ -256,7 +261,8 @@ pump_plain(struct client *c)
 	ssize_t	n = -1, put;
 	int	i;
 
-	for (i = 0; i < BURST && !c->plain_eof && c->to_net.len == 0; i++) {
+	for (i = 0; i < BURST && !c->plain_eof && c->to_net.len == 0 &&
+	    (n == -1 || n == sizeof(piece)); i++) {
 		n = recv(c->plain, piece, sizeof(piece), 0);
 		/* It went without all of ours: what it sent is still here. */
 		if (n == -1 && errno == ECONNRESET)
@@ -273,7 +279,7 @@ pump_plain(struct client *c)
 			return;
 		}
 	}
-	if (i == BURST || c->plain_eof || c->to_net.len > 0 || (n == -1 &&
+	if (n > 0 || c->plain_eof || c->to_net.len > 0 || (n == -1 &&
 	    (errno == EAGAIN || errno == EINTR)))
 		return;
 	c->plain_eof = 1;

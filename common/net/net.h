@@ -22,6 +22,8 @@ struct sock {
 	SSL	*ssl;		/* NULL: plain */
 	int	 want_write;	/* sock_read() waits for room in the fd */
 	int	 eof;		/* our side is shut */
+	int	 ahead;		/* sock_ahead() */
+	int	 more;		/* the next sock_read() does not wait */
 };
 
 /*
@@ -34,8 +36,17 @@ ssize_t	sock_read(struct sock *, void *, size_t);
 ssize_t	sock_writev(struct sock *, const struct iovec *, int);
 /* As the latter, of one piece; 0: not now. */
 ssize_t	sock_put(struct sock *, const void *, size_t);
-/* Bytes that TLS has read from the fd already: no event will tell of them. */
+/*
+ * sock_read() would tell something, of what TLS has read from the fd already:
+ * no event will.
+ */
 int	sock_pending(const struct sock *);
+/*
+ * TLS, behind its handshake: let each read of the fd take what is there, not
+ * one piece of a record at a time. sock_read() then reads once where little is
+ * there. Nothing where the kernel does TLS.
+ */
+void	sock_ahead(struct sock *);
 /* We will write no more (TLS: close_notify). A second call does nothing. */
 void	sock_shut(struct sock *);
 /* Safe in any state. */

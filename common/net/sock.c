@@ -42,11 +42,11 @@ ssize_t
 sock_read(struct sock *c, void *buf, size_t len)
 {
 	size_t	n = 0, got;
-	int	r;
+	int	r, e = 0;
 
 	if (c->ssl == NULL)
 		return (read(c->fd, buf, len));
-	c->want_write = 0;
+	c->want_write = c->more = 0;
 	/* A record is 16 KiB at most: take all that there is room for. */
 	do {
 		ERR_clear_error();
@@ -54,12 +54,26 @@ sock_read(struct sock *c, void *buf, size_t len)
 		r = SSL_read_ex(c->ssl, (uint8_t *)buf + n, len - n, &got);
 		if (r == 1)
 			n += got;
-	} while (r == 1 && n < len);
-	if (n > 0)
+	} while (r == 1 && n < len && (!c->ahead || SSL_has_pending(c->ssl)));
+	if (r == 1)
+		c->more = c->ahead && SSL_has_pending(c->ssl);
+	else if ((e = ssl_errno(c, r)) != EAGAIN)
+		c->more = n > 0;
+	if (n > 0 || e == 0)
 		return ((ssize_t)n);
-	if ((errno = ssl_errno(c, r)) == 0)
-		return (0);
+	errno = e;
 	return (-1);
+}
+
+void
+sock_ahead(struct sock *c)
+{
+	BIO	*bio = SSL_get_rbio(c->ssl);
+
+	if (BIO_method_type(bio) != BIO_TYPE_SOCKET || BIO_get_ktls_recv(bio))
+		return;
+	c->ahead = 1;
+	SSL_set_read_ahead(c->ssl, 1);
 }
 
 ssize_t
@@ -113,7 +127,7 @@ under_pending(SSL *ssl)
 int
 sock_pending(const struct sock *c)
 {
-	return (c->ssl != NULL && (SSL_pending(c->ssl) > 0 ||
+	return (c->ssl != NULL && (c->more || SSL_pending(c->ssl) > 0 ||
 	    under_pending(c->ssl)));
 }
 
