@@ -188,8 +188,12 @@ context_peers(STACK_OF(X509) *trusted)
 
 	if (ctx == NULL)
 		return (NULL);
+	/*
+	 * Never in the kernel: dialerd has made the socket, and what a
+	 * descriptor that it kept says would be sealed there as ours.
+	 */
 	SSL_CTX_set_options(ctx, SSL_OP_NO_RENEGOTIATION |
-	    SSL_OP_NO_COMPRESSION | kernel_options());
+	    SSL_OP_NO_COMPRESSION);
 	SSL_CTX_set_mode(ctx, SSL_MODE_ENABLE_PARTIAL_WRITE |
 	    SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER | SSL_MODE_RELEASE_BUFFERS);
 	(void)SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_OFF);

@@ -11,7 +11,10 @@
 
 /* Before we are shut in: is there any? */
 void	kernel_look(void);
-/* For a context: SSL_OP_ENABLE_KTLS, or 0. */
+/*
+ * For a context: SSL_OP_ENABLE_KTLS, or 0. It belongs to the socket and not to
+ * a descriptor: for sockets that nobody else has ever had.
+ */
 uint64_t kernel_options(void);
 
 #endif
