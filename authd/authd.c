@@ -260,6 +260,7 @@ authd_run(void)
 	core_env.uuid = secret_uuid;
 	core_env.refused = audit_refused;
 	core_env.changed = follow_session;
+	core_env.is_elsewhere = member_is_elsewhere;
 	core_init(now_at());
 	turn_init();
 	if (admit_init(turn_after) == -1 || login_init() == -1 ||

@@ -48,6 +48,8 @@ struct core_env {
 	void			(*refused)(const struct refused *);
 	/* What is shown of a session has changed; or NULL. */
 	void			(*changed)(const struct session *);
+	/* Another member, which is alive, of that name; or NULL: no cluster. */
+	int			(*is_elsewhere)(const char *member);
 };
 extern struct core_env	core_env;
 

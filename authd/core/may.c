@@ -73,6 +73,9 @@ may_use(const struct facts *f, const struct session *se, const struct now *now)
 	if (se != NULL ? !session_is_open(se, now) : f->got_session == 0 &&
 	    f->session.status > SESSION_ACTIVE)
 		return (REFUSE_SESSION_OVER);
+	if (se == NULL && f->got_session == 0 && core_env.is_elsewhere !=
+	    NULL && core_env.is_elsewhere(f->session.member))
+		return (REFUSE_ELSEWHERE);
 	/* In grace it is in no member's memory. */
 	if (se == NULL && f->got_session == 0 &&
 	    f->session.status == SESSION_ACTIVE)

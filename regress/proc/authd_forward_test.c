@@ -5,6 +5,7 @@
  * may not ask.
  */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -96,6 +97,35 @@ test_where(void)
 	is_str(where(FORWARD_RELAY, "x"), "", "none");
 	is_str(where(FORWARD_PAIR, ""), "", "all that pair meet here: a is "
 	    "the first of the living");
+}
+
+/* A GRANT that came here all the same. */
+static void
+refused_grant(const char *token, const char *slug, int status,
+    const char *message)
+{
+	struct msg_granted	in;
+
+	say_id(proxyd->fd, next_id(proxyd), grant, .token = token,
+	    .slug = slug, .addr = "192.0.2.7", .service = "web", .bearer = 1,
+	    .request = "");
+	(void)hear_next(proxyd->fd, granted, &in);
+	is_int(in.status, status, "no grant");
+	is_str(in.message, message, "and why");
+}
+
+static void
+test_grant(void)
+{
+	char	*token = operator_token(control, "alice", "", "owner", "");
+
+	refused_grant(token, "0f8b1c2d3e4f5061728394a5b6c7d8e9", 503,
+	    "another server has this session");
+	refused_grant(token, "0f8b1c2d3e4f5061728394a5b6c7d8ea", 404,
+	    "tunnel not found for session");
+	refused_grant(token, "0f8b1c2d3e4f5061728394a5b6c7d8eb", 404,
+	    "tunnel not found for session");
+	free(token);
 }
 
 static void
@@ -275,6 +305,7 @@ main(void)
 	drive_conf.cluster_port = 7;
 	begin(1);
 	test_where();
+	test_grant();
 	test_forward();
 	test_many();
 	test_offences();
