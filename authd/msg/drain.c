@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: ISC */
 #include <string.h>
 
-#include "authd/core/effect.h"
 #include "authd/core/session.h"
 #include "authd/core/stream.h"
 #include "authd/now.h"
+#include "await.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "drain.h"
@@ -40,7 +40,7 @@ void
 drain_init(void)
 {
 	timer_init(&drain.timer, drain_tick, NULL);
-	moving_init();
+	await_init();
 }
 
 static void
@@ -117,17 +117,14 @@ is_its_turn(uint64_t number)
  * Nothing runs. Proxyds that have asked within the last two seconds think that
  * it stays here, and would bring the next request: they are told first.
  */
-static int
-is_empty(struct session *se)
+static void
+tell_first(struct session *se)
 {
-	if (member_other() == NULL)
-		return (1);
-	if (se->empty_ms < drain.began_ms) {
-		effect_add(EFFECT_IDLE_DROP)->session = se;
-		(void)moving_hold(se);
-		se->empty_ms = clock_ms() + EMPTY_MS;
-	}
-	return (clock_ms() >= se->empty_ms);
+	if (se->empty_ms >= drain.began_ms)
+		return;
+	moving_tell(se);
+	(void)moving_hold(se);
+	se->empty_ms = clock_ms() + EMPTY_MS;
 }
 
 /*
@@ -144,11 +141,14 @@ move(struct session *se)
 		return (0);
 	if (t->nstreams > 0 || t->nwaiting > 0) {
 		se->empty_ms = 0;
-		effect_add(EFFECT_IDLE_DROP)->session = se;
+		moving_tell(se);
 		return (moving_hold(se));
 	}
-	if (!is_empty(se))
-		return (1);
+	if (member_other() != NULL) {
+		tell_first(se);
+		if (clock_ms() < se->empty_ms)
+			return (1);
+	}
 	session_detach(se, proc_conf()->grace, now_at());
 	tunnel_retire(t, WS_GOING_AWAY, WS_REASON_DRAINING);
 	drain.moved++;

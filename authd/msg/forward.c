@@ -9,6 +9,7 @@
 
 #include "authd/core/session.h"
 #include "authd/cred/peerhead.h"
+#include "await.h"
 #include "base/addr.h"
 #include "base/clock.h"
 #include "base/compat.h"
@@ -18,7 +19,6 @@
 #include "imsg/call.h"
 #include "imsg/imsg.h"
 #include "member.h"
-#include "moving.h"
 #include "peer.h"
 #include "proc/proc.h"
 #include "relay.h"
@@ -119,7 +119,7 @@ forward_on_where(struct chan *c, struct imsg *m)
 		return (-1);
 	*asker = asker_of(c, m);
 	if (in.kind == FORWARD_SESSION && peer_is_ready()) {
-		moving_where(in.session, asker->instance, where_known, asker);
+		await_where(in.session, asker->instance, where_known, asker);
 		return (0);
 	}
 	if (in.kind == FORWARD_MEMBER) {

@@ -3,11 +3,9 @@
  * A beat is a write like any other: it is there if our writes are, and is not
  * if somebody else writes in our name.
  */
-#include <stdlib.h>
 #include <string.h>
 
 #include "authd/core/session.h"
-#include "authd/facts.h"
 #include "base/clock.h"
 #include "base/compat.h"
 #include "base/log.h"
@@ -18,6 +16,7 @@
 #define AGAIN_MS	1000	/* one that could not be written */
 #define SILENT_MS	15000	/* ours: no logins any more */
 #define CLOCK_MS	10000	/* that one may be off by */
+#define DRAINED_MS	20000	/* it counts as drained just now */
 
 static void	beat(void *);
 
@@ -32,6 +31,7 @@ static struct {
 	int64_t			 skew_ms;	/* what the store is ahead */
 	uint64_t		 forwarded[2];	/* in, out */
 	int			 draining, hurry;	/* a beat says so at once */
+	uint64_t		 drained_ms;	/* when one was last seen to */
 	void			(*then)(int);
 	after_fn		 after;
 	void			(*beaten)(int);
@@ -167,6 +167,25 @@ member_is_draining(void)
 	return (members.draining);
 }
 
+/* It is looked at with each beat, and when one says that it begins. */
+static void
+note_drains(void)
+{
+	size_t	i;
+
+	for (i = 0; i < members.n; i++)
+		if (members.row[i].draining &&
+		    member_is_alive(&members.row[i]))
+			members.drained_ms = clock_ms();
+}
+
+int
+member_somebody_drains(void)
+{
+	return (members.draining || (members.drained_ms != 0 &&
+	    clock_ms() - members.drained_ms < DRAINED_MS));
+}
+
 void
 member_each(void (*fn)(const struct member_row *, void *), void *arg)
 {
@@ -217,6 +236,7 @@ members_known(const struct answer *a, void *arg)
 	if (n > 0)
 		memcpy(members.row, a->member, n * sizeof(members.row[0]));
 	members.n = n;
+	note_drains();
 	if ((us = member_find(member_self())) != NULL)
 		note_clock(us);
 }
@@ -334,12 +354,7 @@ member_end(void)
 
 /* --- who has what --- */
 
-struct holder {
-	holder_then	 then;
-	void		*arg;
-};
-
-static enum holder_at
+enum holder_at
 holder_of(const struct facts *f, const struct member_row **m)
 {
 	const struct session_row	*se = &f->session;
@@ -357,34 +372,4 @@ holder_of(const struct facts *f, const struct member_row **m)
 	}
 	return (strcmp(se->member, member_self()) == 0 ? HOLDER_HERE :
 	    HOLDER_THERE);
-}
-
-static void
-holder_known(const struct facts *f, void *arg)
-{
-	struct holder			 h = *(struct holder *)arg;
-	const struct member_row		*m;
-	enum holder_at			 at = holder_of(f, &m);
-
-	free(arg);
-	h.then(at, m, h.arg);
-}
-
-void
-holder_ask(const char *session, uint64_t asker, holder_then then, void *arg)
-{
-	struct holder	*h;
-
-	if (!member_is_one() || session_find(session) != NULL) {
-		then(HOLDER_HERE, NULL, arg);
-		return;
-	}
-	if ((h = malloc(sizeof(*h))) == NULL) {
-		then(HOLDER_DOWN, NULL, arg);
-		return;
-	}
-	h->then = then;
-	h->arg = arg;
-	(void)facts_ask(NEED_SESSION, &(struct facts_keys){
-	    .session = session, .asker = asker }, holder_known, h);
 }

@@ -5,6 +5,7 @@
 #include <stdint.h>
 
 #include "authd/after.h"
+#include "authd/facts.h"
 #include "authd/store/store.h"
 
 /*
@@ -67,6 +68,11 @@ void	member_look(void);
  */
 void	member_drains(int on);
 int	member_is_draining(void);
+/*
+ * One of those alive drains, or did a moment ago: it may have stopped since,
+ * and its clients are on their way.
+ */
+int	member_somebody_drains(void);
 /* All, by name. */
 void	member_each(void (*fn)(const struct member_row *, void *), void *arg);
 
@@ -80,10 +86,8 @@ enum holder_at { HOLDER_HERE, HOLDER_THERE, HOLDER_NOBODY, HOLDER_OVER,
     HOLDER_DOWN };
 typedef void (*holder_then)(enum holder_at, const struct member_row *member,
     void *arg);
-/*
- * `then` is called once, in this call or later; asker: an instance, whose share
- * of the store's questions it takes.
- */
-void	holder_ask(const char *session, uint64_t asker, holder_then, void *arg);
+/* As facts with NEED_SESSION say, whatever is in memory; `member` or NULL. */
+enum holder_at	holder_of(const struct facts *,
+		    const struct member_row **member);
 
 #endif

@@ -288,7 +288,8 @@ run_idle_drop(const struct effect *e)
 		    NULL)) != 0)
 			(void)say_idle_drop(pe->chan, id, -1,
 			    &(struct msg_idle_drop){
-			    .session = e->session->row.id });
+			    .session = e->session->row.id,
+			    .moves = (uint8_t)e->code });
 	}
 }
 

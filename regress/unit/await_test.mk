@@ -1,0 +1,1 @@
+$(eval $(call unit_test,await_test,authd/msg/await.o authd/msg/moving.o authd/core/budget.o common/base/index.o common/base/clock.o common/base/log.o common/base/compat.o,$(EVENT_LIBS) $(SODIUM_LIBS)))
