@@ -58,36 +58,15 @@ member_known(enum forward_kind kind, const char *id, const char **member)
 	return (1);
 }
 
-static void
-note(int kind, const char *id, const char *member, uint64_t ms)
-{
-	struct known	*k = place_of(kind, id);
-
-	k->until_ms = clock_ms() + ms;
-	k->kind = kind;
-	strlcpy(k->id, id, sizeof(k->id));
-	strlcpy(k->member, member, sizeof(k->member));
-}
-
 void
 member_note(enum forward_kind kind, const char *id, const char *member)
 {
-	note((int)kind, id, member, MEMBER_KNOWN_MS);
-}
+	struct known	*k = place_of((int)kind, id);
 
-/* A kind of its own: FORWARD_KINDS is none that is asked for. */
-void
-member_moves(const char *session)
-{
-	note(FORWARD_KINDS, session, "", MEMBER_MOVING_MS);
-}
-
-int
-member_is_moving(const char *session)
-{
-	const char	*none;
-
-	return (member_known(FORWARD_KINDS, session, &none));
+	k->until_ms = clock_ms() + MEMBER_KNOWN_MS;
+	k->kind = (int)kind;
+	strlcpy(k->id, id, sizeof(k->id));
+	strlcpy(k->member, member, sizeof(k->member));
 }
 
 /* ---- connections ---- */

@@ -31,13 +31,6 @@ struct buf;
 int	member_known(enum forward_kind, const char *id,
 	    const char **member);
 void	member_note(enum forward_kind, const char *id, const char *member);
-/*
- * A session is about to go to another member, or has just come: authd is asked
- * for each request, for a while, also if a member has passed it on.
- */
-#define MEMBER_MOVING_MS 10000	/* longer than a member knows */
-void	member_moves(const char *session);
-int	member_is_moving(const char *session);
 
 struct mlink {
 	LIST_ENTRY(mlink) entry;	/* of those that wait */

@@ -39,6 +39,7 @@
 #include "job/internal.h"
 #include "job/proxy.h"
 #include "member.h"
+#include "moving.h"
 #include "base/log.h"
 #include "metrics/count.h"
 #include "imsg/msg.h"
@@ -71,6 +72,7 @@ static const struct dispatch	table[] = {
 
 static const struct door_ops	to_jobs = {
 	.begin = request_begin,
+	.again = request_again,
 	.refuse = request_refuse,
 };
 
@@ -110,6 +112,7 @@ main(int argc, char **argv)
 	plain_init(enter_plain);
 	peer_init(enter);
 	mlink_init();
+	moving_init();
 	grants_init(&ends);
 	upstream_init();
 	hold_init();

@@ -8,7 +8,7 @@ proxyd_HDR_OBJS = common/base/reference.o common/base/addr.o proxyd/http/cookie.
 proxyd_BODY_OBJS = proxyd/http/repack.o proxyd/http/rewrite.o
 
 proxyd_OBJS = proxyd/proxyd.o proxyd/authd.o proxyd/grant.o proxyd/session.o \
-	proxyd/member.o proxyd/refused.o proxyd/upstream.o proxyd/door/buf.o proxyd/door/conn.o \
+	proxyd/member.o proxyd/moving.o proxyd/refused.o proxyd/upstream.o proxyd/door/buf.o proxyd/door/conn.o \
 	common/net/crowd.o common/net/brought.o common/net/listen.o common/net/proxyhead.o common/proc/trusted.o proxyd/door/enter.o proxyd/door/limits.o \
 	proxyd/door/now.o proxyd/door/peer.o proxyd/door/plain.o proxyd/door/trust.o \
 	proxyd/job/acme.o proxyd/job/answer.o proxyd/job/api.o \
@@ -17,7 +17,7 @@ proxyd_OBJS = proxyd/proxyd.o proxyd/authd.o proxyd/grant.o proxyd/session.o \
 	proxyd/job/forward.o proxyd/job/gather.o proxyd/job/give.o proxyd/job/hold.o proxyd/job/internal.o proxyd/job/jar.o proxyd/job/merge.o proxyd/job/names.o \
 	proxyd/job/path.o proxyd/job/proxy.o proxyd/job/rendezvous.o proxyd/job/up.o proxyd/job/wide.o \
 	proxyd/http/page.o $(proxyd_HDR_OBJS) $(proxyd_BODY_OBJS) \
-	common/base/label.o common/base/rate.o common/metrics/count.o \
+	common/base/index.o common/base/label.o common/base/rate.o common/metrics/count.o \
 	common/proc/request.o \
 	common/base/uuid.o common/http/reply.o \
 	common/ws/ws_mask.o $(wipe_OBJS) $(proc_OBJS) $(link_OBJS) $(doc_OBJS) \

@@ -14,7 +14,7 @@
 #include "door/now.h"
 #include "grant.h"
 #include "imsg/imsg.h"
-#include "member.h"
+#include "moving.h"
 #include "base/log.h"
 #include "base/want.h"
 #include "proc/proc.h"
@@ -360,9 +360,10 @@ upstream_on_idle_drop(struct chan *ch, struct imsg *m)
 	struct upstream	*st, *next;
 	uint32_t	 n = 0;
 
-	if (get_idle_drop(m, &in) == -1)
+	if (get_idle_drop(m, &in) == -1 || in.moves > 1)
 		return (-1);
-	member_moves(in.session);
+	if (in.moves)
+		moving_mark(in.session);
 	for (st = TAILQ_FIRST(&upstreams.old); st != NULL; st = next) {
 		next = TAILQ_NEXT(st, old_entry);
 		if (strcmp(st->g->se->id, in.session) != 0)

@@ -388,6 +388,16 @@ conn_parse(struct conn *c)
 }
 
 void
+conn_again(struct conn *c, const struct httphead *h)
+{
+	c->again = 1;
+	c->job = NULL;
+	c->work = NULL;
+	c->state = CONN_HEAD;
+	door.ops->again(c, h);
+}
+
+void
 conn_pause(int on)
 {
 	struct conn	*c, *next;

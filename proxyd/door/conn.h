@@ -69,6 +69,8 @@ struct job_ops {
 struct door_ops {
 	/* A head is complete, at the start of c->in: answer, or conn_job(). */
 	void		(*begin)(struct conn *, const struct httphead *);
+	/* It was another job's, and is looked at once more: conn_again(). */
+	void		(*again)(struct conn *, const struct httphead *);
 	void		(*refuse)(struct conn *, int status, const char *why);
 };
 
@@ -97,7 +99,8 @@ struct conn {
 	char			 request[REQUEST_SIZE];	/* its id */
 	/* of its head, held in `in`; until it is dropped nothing there moves */
 	size_t			 head_len;
-	unsigned int		 is_head:1, keep:1, html:1, body_left:1;
+	unsigned int		 is_head:1, keep:1, html:1, body_left:1,
+				 again:1;	/* conn_again() was called */
 	unsigned int		 status;	/* that we answered, 0: none */
 	const struct job_ops	*job;		/* CONN_JOB */
 	void			*work;		/* the job's */
@@ -130,6 +133,12 @@ void	conn_reap(void);
 
 /* From here on these calls are for the request's job: `work` is its own. */
 void	conn_job(struct conn *, const struct job_ops *, void *work);
+/*
+ * The session of this request has left under it: once more it is asked where
+ * that is. Nothing of the request is dropped yet; the job has let go of all
+ * that it had, and of a copy of its head, which is the caller's.
+ */
+void	conn_again(struct conn *, const struct httphead *);
 
 /* The one close; safe in any state, frees later. `reset` aborts it for TCP. */
 void	conn_close(struct conn *, const char *why, int reset);

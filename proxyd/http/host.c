@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: ISC */
+#include <stdio.h>
 #include <string.h>
 #include <strings.h>
 
@@ -51,6 +52,15 @@ left_len(const char *name, const char *domain)
 
 	return (dlen > 0 && len > dlen + 1 && name[len - dlen - 1] == '.' &&
 	    strcmp(name + len - dlen, domain) == 0 ? len - dlen - 1 : 0);
+}
+
+void
+host_session(const struct host *h, char id[UUID_SIZE])
+{
+	const char	*s = h->slug;
+
+	snprintf(id, UUID_SIZE, "%.8s-%.4s-%.4s-%.4s-%.12s", s, s + 8,
+	    s + 12, s + 16, s + 20);
 }
 
 int

@@ -32,6 +32,9 @@ enum host_verdict {
 enum host_verdict	host_parse(struct host *h, uint16_t *port,
 			    const struct slice *value, const char *domain);
 
+/* The session's id: its slug with the dashes. */
+void	host_session(const struct host *, char id[UUID_SIZE]);
+
 /* Is this Host value a name under the domain, whatever its left part is? */
 int	host_is_under(const struct slice *value, const char *domain);
 

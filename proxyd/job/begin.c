@@ -49,6 +49,7 @@ request_begin(struct conn *c, const struct httphead *h)
 	c->is_head = slice_eq(&h->method_name, "HEAD");
 	c->keep = (h->flags & HTTPHEAD_KEEPALIVE) != 0;
 	c->html = 0;
+	c->again = 0;
 	c->body_left = (h->flags & HTTPHEAD_CHUNKED) ||
 	    ((h->flags & HTTPHEAD_LENGTH) && h->content_length > 0);
 	if (log_is_verbose())
@@ -71,6 +72,24 @@ request_begin(struct conn *c, const struct httphead *h)
 	count(CT_ROUTE_PROXY + (unsigned)route);
 	if (proc_conf()->cluster_port == 0 ||
 	    !forward_begin(c, h, route, &to, &host, request_here))
+		request_here(c, h, route, &to, &host);
+}
+
+void
+request_again(struct conn *c, const struct httphead *h)
+{
+	const char	*domain = proc_conf()->proxy_domain;
+	struct route_to	 to;
+	struct slice	 host;
+	enum route	 route;
+
+	/* It was right once; the configuration may have changed. */
+	if (trust_host(&host, c->trusted, h, domain) == -1) {
+		answer_error(c, 400, "X-Forwarded-Host contradicts Host");
+		return;
+	}
+	route = route_find(&to, h, &host, c->listen_flags, proc_conf());
+	if (!forward_begin(c, h, route, &to, &host, request_here))
 		request_here(c, h, route, &to, &host);
 }
 

@@ -27,13 +27,13 @@
 #include "proxyd/http/flow.h"
 #include "proxyd/http/hdr.h"
 #include "proxyd/member.h"
+#include "proxyd/moving.h"
 
-#define WHERE_MS	10000	/* authd lets who asks for one wait that moves */
+#define WHERE_MS	14000	/* authd lets who asks for one wait that moves */
 #define LINK_MS		4000
 #define WAIT_MS		15000	/* what is asked has a deadline of its own */
 #define MORE_MS		60000	/* the other member gives up before us */
-#define ASKS		1200	/* of one address, */
-#define ASKS_MOVING	12000	/* the same, of sessions that move */
+#define ASKS		1200	/* of one address */
 #define ASKS_MS		60000
 #define ADDRS		8192
 
@@ -646,13 +646,10 @@ relay_behind(char id[UUID_SIZE], const struct slice *path, const char *prefix)
 static int
 forward_id(struct forward *f, const struct conn *c, const struct httphead *h)
 {
-	const char	*s = f->to.host.slug;
-
 	f->kind = FORWARD_SESSION;
 	switch (f->route) {
 	case ROUTE_PROXY:
-		snprintf(f->id, sizeof(f->id), "%.8s-%.4s-%.4s-%.4s-%.12s", s,
-		    s + 8, s + 12, s + 16, s + 20);
+		host_session(&f->to.host, f->id);
 		return (0);
 	case ROUTE_TERMINAL:
 	case ROUTE_TCP:
@@ -677,23 +674,23 @@ forward_id(struct forward *f, const struct conn *c, const struct httphead *h)
 }
 
 /*
- * Ids that nobody has cost a look into the store: not as many as one likes. Of
- * a session that moves each request asks.
+ * Ids that nobody has cost a look into the store: not as many as one likes. A
+ * session that moves is named by authd, which asks for all who wait at once.
  */
 static int
 may_ask(const struct forward *f)
 {
-	static struct rate	*asks[2];
-	struct rate		**r = &asks[f->moves];
+	static struct rate	*asks;
 	char			 addr[ADDR_SIZE], key[ADDR_SIZE];
 	uint32_t		 retry;
 
-	if (*r == NULL && (*r = rate_new(ADDRS)) == NULL)
+	if (f->moves)
+		return (1);
+	if (asks == NULL && (asks = rate_new(ADDRS)) == NULL)
 		return (0);
 	addr_print(&f->c->addr, addr);
 	rate_address(addr, key);
-	return (rate_hit(*r, key, f->moves ? ASKS_MOVING : ASKS, ASKS_MS,
-	    &retry) == 0);
+	return (rate_hit(asks, key, ASKS, ASKS_MS, &retry) == 0);
 }
 
 static int
@@ -733,7 +730,7 @@ forward_begin(struct conn *c, const struct httphead *h, enum route route,
 	 * What a member has passed on goes no further, but after its session.
 	 */
 	if (forward_id(f, c, h) == -1 ||
-	    (!(moves = f->kind == FORWARD_SESSION && member_is_moving(f->id)) &&
+	    (!(moves = f->kind == FORWARD_SESSION && moving_is(f->id)) &&
 	    (c->listen_flags & LISTEN_FORWARDED)) ||
 	    ((known = !moves && member_known(f->kind, f->id, &member)) &&
 	    member[0] == '\0') || (f->head = hdr_keep(h)) == NULL) {

@@ -22,12 +22,14 @@
 #include "proxyd/http/cookie.h"
 #include "proxyd/http/hdr.h"
 #include "proxyd/http/origin.h"
+#include "proxyd/moving.h"
 #include "proxyd/refused.h"
 
 #define WAIT_MS		15000	/* what is asked has a deadline of its own */
 #define ASTRAY_MAX	3	/* siblings in a row that have just gone */
 
 static void	proxy_again(struct proxy *);
+static int	proxy_moved(struct proxy *, int);
 static void	proxy_token(struct proxy *);
 static void	proxy_astray(struct proxy *, int, const char *, uint32_t);
 static void	proxy_woken(struct grant_wait *, int, const char *);
@@ -211,6 +213,30 @@ proxy_cut(struct upstream_user *u, const char *why)
 		exch_cut(p, message);
 }
 
+/*
+ * Said no to because its session has just gone to another member, or is not all
+ * here yet? What was known was too old: it begins anew, once. 1: it does.
+ */
+static int
+proxy_moved(struct proxy *p, int status)
+{
+	struct conn	*c = p->c;
+	struct httphead	*h = p->head;
+	char		 id[UUID_SIZE];
+
+	if ((status != 404 && status != 503) || p->by_path != BY_HOST ||
+	    c->again || h == NULL || c->head_len == 0)
+		return (0);
+	host_session(&p->to.host, id);
+	if (!moving_is(id))
+		return (0);
+	p->head = NULL;
+	proxy_leave(p);
+	conn_again(c, h);
+	free(h);
+	return (1);
+}
+
 /* ---- waiting ---- */
 
 static void
@@ -244,6 +270,8 @@ proxy_woken(struct grant_wait *w, int status, const char *message)
 	struct proxy	*p = (struct proxy *)(void *)((char *)w -
 			    offsetof(struct proxy, wait));
 
+	if (proxy_moved(p, status))
+		return;
 	if (status == 503) {
 		answer_later(p->c, 503, message, 1);
 		return;
@@ -543,6 +571,8 @@ proxy_opened(struct upstream_ask *a, int status, const char *message,
 	struct proxy	*p = (struct proxy *)(void *)((char *)a -
 			    offsetof(struct proxy, ask));
 
+	if (proxy_moved(p, status))
+		return;
 	if (status != 0 && p->sibling[0] != '\0')
 		proxy_astray(p, status, message, retry_s);
 	else if (status != 0)

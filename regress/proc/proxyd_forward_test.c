@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "proxyd/member.h"
+#include "proxyd/moving.h"
 #include "regress/lib/proxyd_story.h"
 #include "regress/lib/tap.h"
 
@@ -322,6 +323,108 @@ test_idle(void)
 	}
 }
 
+/* authd: it is about to go, or has just come. */
+static void
+moves(const char *session)
+{
+	say_id(d.authd, 78, idle_drop, .session = session, .moves = 1);
+	(void)hear(d.authd, idle_dropped, NULL);
+}
+
+/* A request for the session: is authd asked where it is? */
+static void
+asks(const char *why)
+{
+	int	fd = browser(&d, 0), link;
+
+	put(fd, "GET / HTTP/1.1\r\nHost: " HOST "\r\n\r\n");
+	at("b");
+	link = linked(0);
+	(void)got(link, "\r\n\r\n");
+	put(link, YES "ok");
+	ok(strstr(got(fd, "ok"), "200") != NULL, "%s", why);
+	close(fd);
+	close(link);
+}
+
+/* Others that move do not make that it is taken for known. */
+static void
+test_marks(void)
+{
+	char	 other[UUID_SIZE];
+	int	 fd, link, i;
+
+	moves(SESSION);
+	for (i = 1; i < MOVING_MARKS; i++) {
+		snprintf(other, sizeof(other),
+		    "0f8b1c2d-3e4f-5061-7283-%012x", (unsigned)i);
+		moves(other);
+	}
+	asks("of a session that moves authd is asked, ");
+	asks("and each time, however many move");
+	moves("0f8b1c2d-3e4f-5061-7283-ffffffffffff");
+	asks("of the oldest of one too many");
+	fd = browser(&d, 0);
+	put(fd, "GET / HTTP/1.1\r\nHost: " HOST "\r\n\r\n");
+	link = linked(0);
+	ok(strstr(got(link, "\r\n\r\n"), HOST) != NULL,
+	    "only once: that is known for a moment");
+	close(fd);
+	close(link);
+	moves(SESSION);
+	asks("one that moves again");
+	drive_clock(&d, MOVING_MS);
+	asks("when that is over, authd is asked");
+	fd = browser(&d, 0);
+	put(fd, "GET / HTTP/1.1\r\nHost: " HOST "\r\n\r\n");
+	link = linked(0);
+	ok(strstr(got(link, "\r\n\r\n"), HOST) != NULL, "once");
+	close(fd);
+	close(link);
+	forget();
+}
+
+/* authd said that it is here, and it has gone when the request comes to it. */
+static void
+test_gone(void)
+{
+	int	fd = browser(&d, 0), link;
+
+	moves(SESSION);
+	get(fd, "/");
+	at("");
+	grant_no(&d, 404, "tunnel not found for session");
+	at("b");
+	link = linked(0);
+	ok(strstr(got(link, "\r\n\r\n"), HOST) != NULL,
+	    "a session that has left under its request is asked for again");
+	put(link, YES "ok");
+	ok(strstr(got(fd, "ok"), "200") != NULL, "and answers");
+	get(fd, "/");
+	at("");
+	grant_yes(&d, 9);
+	stream_no(&d, 404, "service not found in tunnel manifest");
+	at("b");
+	ok(strstr(got(link, "\r\n\r\n"), HOST) != NULL,
+	    "also where the stream was refused");
+	put(link, YES "ok");
+	(void)got(fd, "ok");
+	get(fd, "/");
+	at("");
+	stream_no(&d, 404, "one");
+	at("");
+	stream_no(&d, 404, "two");
+	is_int(status_of(answer(fd)), 404, "once");
+	drive_clock(&d, MOVING_MS);
+	get(fd, "/");
+	at("");
+	stream_no(&d, 404, "three");
+	is_int(status_of(answer(fd)), 404, "and not for one that stays");
+	close(fd);
+	close(link);
+	forget();
+}
+
 int
 main(void)
 {
@@ -338,6 +441,8 @@ main(void)
 	test_stale();
 	test_raw();
 	test_others();
+	test_marks();
+	test_gone();
 	test_idle();
 	is_int(drive_leave(&d), 0, "proxyd ends well");
 	return (done_testing());
