@@ -46,6 +46,7 @@ struct ask {
 						   2: a back end's */
 	char			service[SERVICE_SIZE];	/* for this one */
 	char			sibling[UUID_SIZE];	/* over there */
+	char			later[HEX64_SIZE];	/* internal_known() */
 	struct proxy_claims	claims;
 };
 
@@ -141,7 +142,10 @@ grant_known(const struct facts *f, void *arg)
 	    .addr = ask->addr, .asker = ask->asker };
 	enum refusal		 no;
 
-	no = grant_session(f, ask, &new.session, &new.lender);
+	no = ask->later[0] == '\0' ? REFUSE_NOT :
+	    internal_known(f, ask->later, &ask->claims);
+	if (no == REFUSE_NOT)
+		no = grant_session(f, ask, &new.session, &new.lender);
 	/* The cookies that are to come have something shorter. */
 	if (no == REFUSE_NOT && ask->row.id[0] != '\0' &&
 	    store_reference_add(&ask->row, clock_wall()) != 0)
@@ -169,7 +173,7 @@ grant_begin(struct ask *ask, const char *token)
 	unsigned		 needs = NEED_SCOPE;
 
 	no = ask->bearer == 2 ? internal_grant(token, ask->slug,
-	    &ask->claims) : ask->bearer ? grant_operator(token, ask, &ask->claims) :
+	    &ask->claims, ask->later) : ask->bearer ? grant_operator(token, ask, &ask->claims) :
 	    grant_token(token, ask->slug, &ask->claims);
 	if (no != REFUSE_NOT) {
 		grant_refuse(ask, no);

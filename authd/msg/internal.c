@@ -14,6 +14,7 @@
 #include "base/rate.h"
 #include "handlers.h"
 #include "internal.h"
+#include "member.h"
 #include "peer.h"
 #include "proc/proc.h"
 
@@ -49,7 +50,7 @@ internal_token_new(char row[HEX64_SIZE])
 }
 
 static int
-is_token_of(const struct session *se, const char *token)
+is_token_of(const struct session_row *row, const char *token)
 {
 	char	shown[HEX64_SIZE] = "";
 
@@ -57,7 +58,7 @@ is_token_of(const struct session *se, const char *token)
 	    strspn(token, "0123456789abcdef") != HEX64_SIZE - 1)
 		return (0);
 	strlcpy(shown, token, sizeof(shown));
-	return (sodium_memcmp(shown, se->row.token_hash, HEX64_SIZE) == 0);
+	return (sodium_memcmp(shown, row->token_hash, HEX64_SIZE) == 0);
 }
 
 /*
@@ -118,9 +119,20 @@ internal_on_used(struct chan *c, struct imsg *m)
 	return (0);
 }
 
+static enum refusal
+token_shown(const struct session_row *row, const char *token,
+    struct proxy_claims *pc)
+{
+	if (!is_token_of(row, token))
+		return (REFUSE_INTERNAL);
+	pc->who.expires = row->expires_at / 1000;
+	return (REFUSE_NOT);
+}
+
 /* In the order of the contract: nothing is said before the secret is right. */
 enum refusal
-internal_grant(const char *token, const char *slug, struct proxy_claims *pc)
+internal_grant(const char *token, const char *slug, struct proxy_claims *pc,
+    char later[HEX64_SIZE])
 {
 	const char	*end = strchr(token, '\n');
 	struct session	*se;
@@ -136,11 +148,43 @@ internal_grant(const char *token, const char *slug, struct proxy_claims *pc)
 	    "%.8s-%.4s-%.4s-%.4s-%.12s", slug, slug + 8, slug + 12,
 	    slug + 16, slug + 20);
 	se = session_find(pc->session);
-	if (se == NULL || !session_is_open(se, now_at()))
+	if (se == NULL ? !member_is_one() : !session_is_open(se, now_at()))
 		return (REFUSE_INTERNAL_SESSION);
-	if (!is_token_of(se, end + 1))
-		return (REFUSE_INTERNAL);
 	pc->who = back_end;
-	pc->who.expires = se->row.expires_at / 1000;
+	if (se != NULL)
+		return (token_shown(&se->row, end + 1, pc));
+	/* What is too long is cut, and with what is not hex no token still. */
+	if (strlcpy(later, end + 1, HEX64_SIZE) >= HEX64_SIZE)
+		later[0] = '-';
 	return (REFUSE_NOT);
+}
+
+static enum refusal
+known(const struct facts *f, const char *later, struct proxy_claims *pc)
+{
+	const struct session	*se = session_find(pc->session);
+
+	/* Its client may have come to us meanwhile. */
+	if (se != NULL)
+		return (session_is_open(se, now_at()) ?
+		    token_shown(&se->row, later, pc) : REFUSE_INTERNAL_SESSION);
+	if (f->got_session != 0)
+		return (f->got_session == STORE_NONE ?
+		    REFUSE_INTERNAL_SESSION : REFUSE_STORE);
+	if (f->session.status > SESSION_ACTIVE ||
+	    f->session.expires_at <= now_at()->wall_ms)
+		return (REFUSE_INTERNAL_SESSION);
+	return (token_shown(&f->session, later, pc));
+}
+
+enum refusal
+internal_known(const struct facts *f, const char *later,
+    struct proxy_claims *pc)
+{
+	enum refusal	no = known(f, later, pc);
+
+	/* It was nobody's yet. */
+	if (no != REFUSE_NOT)
+		memset(&pc->who, 0, sizeof(pc->who));
+	return (no);
 }

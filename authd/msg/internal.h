@@ -4,6 +4,7 @@
 
 #include "authd/core/refusal.h"
 #include "authd/cred/jwt.h"
+#include "authd/facts.h"
 
 struct peer;
 
@@ -20,8 +21,14 @@ int		internal_rates(void);
 /* What a new session's row has in place of its token. */
 void		internal_token_new(char row[HEX64_SIZE]);
 
-/* For the session of this slug ("": it named none). */
+/*
+ * For the session of this slug ("": it named none). A member of a cluster may
+ * not have it: then `later`, which is "" otherwise, is what internal_known() is
+ * to be asked with, before anything else is said, when NEED_SESSION is there.
+ */
 enum refusal	internal_grant(const char *token, const char *slug,
+		    struct proxy_claims *, char later[HEX64_SIZE]);
+enum refusal	internal_known(const struct facts *, const char *later,
 		    struct proxy_claims *);
 
 /*

@@ -450,10 +450,12 @@ give_terminal(struct conn *c, const struct httphead *h, const struct slice *id)
 	give_visit(c, h, CLASS_TERMINAL, id, "");
 }
 
-/* No browser comes here: whoever says an origin is one. operator-api.md, 9. */
-void
-give_internal(struct conn *c, const struct httphead *h, const char *session,
-    uint64_t grant)
+/*
+ * No browser comes here: whoever says an origin is one. 0: answered.
+ * operator-api.md, 9.
+ */
+static int
+internal_is_good(struct conn *c, const struct httphead *h)
 {
 	const struct slice	*v = httphead_get(h, "origin");
 
@@ -463,7 +465,25 @@ give_internal(struct conn *c, const struct httphead *h, const char *session,
 	} else if (upgrade_check(h) != 0) {
 		refused(c, ALONE_UPGRADE);
 		answer_bare(c, 400, "websocket upgrade required", 0);
-	} else if (ask(c, h, CLASS_TERMINAL, &(struct msg_admit){
+	} else
+		return (1);
+	return (0);
+}
+
+void
+give_internal_none(struct conn *c, const struct httphead *h,
+    const char *message)
+{
+	if (internal_is_good(c, h))
+		answer_bare(c, 404, message, 0);
+}
+
+void
+give_internal(struct conn *c, const struct httphead *h, const char *session,
+    uint64_t grant)
+{
+	if (internal_is_good(c, h) &&
+	    ask(c, h, CLASS_TERMINAL, &(struct msg_admit){
 	    .session = session, .ticket = "", .origin = "", .service = "",
 	    .grant = grant }) == 0)
 		give_of(c)->bare = 1;

@@ -26,5 +26,8 @@ void	give_pair(struct conn *, const struct httphead *);
 /* An existing back end's, under the grant that it got for the session. */
 void	give_internal(struct conn *, const struct httphead *,
 	    const char *session, uint64_t grant);
+/* The same, where authd has said that the session has no tunnel. */
+void	give_internal_none(struct conn *, const struct httphead *,
+	    const char *message);
 
 #endif

@@ -14,6 +14,7 @@
 #include "answer.h"
 #include "base/clock.h"
 #include "base/compat.h"
+#include "give.h"
 #include "metrics/count.h"
 #include "proc/conf.h"
 #include "proc/proc.h"
@@ -422,8 +423,13 @@ token_grant(struct proxy *p, const struct slice *token, struct grant **g)
 static void
 answer_refused(struct proxy *p)
 {
-	answer_error(p->c, p->refused, p->refusal != NULL ? p->refusal :
-	    "invalid proxy token");
+	const char	*why = p->refusal != NULL ? p->refusal :
+			    "invalid proxy token";
+
+	if (p->wants == WANTS_TERMINAL && p->refused == 404)
+		give_internal_none(p->c, p->head, why);
+	else
+		answer_error(p->c, p->refused, why);
 }
 
 /* operator-api.md, 7.4: the token becomes a cookie. */
