@@ -16,6 +16,7 @@
 #include "authd/turn.h"
 #include "base/clock.h"
 #include "base/compat.h"
+#include "base/log.h"
 
 struct session *
 api_open(const struct api_call *call)
@@ -162,17 +163,50 @@ api_closed(void *arg, int ok)
 }
 
 /* The same of one that no member has. */
+struct closing_unheld {
+	struct api_call	 call;
+	struct closing	*cl;
+};
+
+/* What has become of it is known: that alone is in the audit log. */
 static void
 api_closed_unheld(void *arg, enum unheld how)
 {
-	struct closing	*cl = arg;
+	struct closing_unheld	*u = arg;
 
-	if (how == UNHELD_HELD) {
-		api_no(&cl->asker, REFUSE_ELSEWHERE, NULL);
-		free(cl);
-	} else {
-		api_closed(cl, how == UNHELD_OVER);
+	log_request(u->call.asker.request);
+	switch (how) {
+	case UNHELD_OVER:
+		api_done(&u->call, "");
+		turn_after(api_closed, u->cl);
+		break;
+	case UNHELD_HELD:
+		api_refuse(&u->call, REFUSE_ELSEWHERE);
+		free(u->cl);
+		break;
+	default:
+		api_closed(u->cl, 0);
+		break;
 	}
+	log_request(NULL);
+	freezero(u, sizeof(*u));
+}
+
+/* 0 or -1: no memory. */
+static int
+close_unheld(const struct api_call *call, const struct session_row *row,
+    struct closing *cl)
+{
+	struct closing_unheld	*u = malloc(sizeof(*u));
+
+	if (u == NULL)
+		return (-1);
+	u->call = *call;
+	u->cl = cl;
+	if (unheld_close(row, clock_wall_ms(), api_closed_unheld, u) == 0)
+		return (0);
+	freezero(u, sizeof(*u));
+	return (-1);
 }
 
 /* The tunnel goes at once; a store that is down delays only the answer. */
@@ -204,9 +238,7 @@ session_close(struct api_call *call, const struct facts *f)
 			api_refuse(call, REFUSE_ELSEWHERE);
 			return;
 		}
-		api_done(call, "");
-		if (unheld_close(&row, clock_wall_ms(), api_closed_unheld,
-		    cl) == -1)
+		if (close_unheld(call, &row, cl) == -1)
 			api_closed(cl, 0);
 		return;
 	}

@@ -10,6 +10,8 @@
 #include "authd/msg/unheld.h"
 #include "authd/now.h"
 #include "base/clock.h"
+#include "base/compat.h"
+#include "base/log.h"
 #include "ctl.h"
 
 #define BEGINNING_MIN	4	/* of a session's id: no slip closes one */
@@ -45,22 +47,34 @@ ctl_session(const char *word, int *many)
 	return (found);
 }
 
+struct closing {
+	struct ctl	ctl;
+	char		session[UUID_SIZE];
+};
+
+/* What has become of it is known: that alone is in the audit log. */
 static void
 closed_unheld(void *arg, enum unheld how)
 {
-	struct asker	*to = arg;
+	struct closing	*cl = arg;
 
-	ctl_done(to, how == UNHELD_OVER ? 0 : how == UNHELD_HELD ? 409 : 503,
-	    how == UNHELD_OVER ? "" : how == UNHELD_HELD ?
-	    "another member has it: ask there" : "store is unavailable");
-	free(to);
+	log_request(cl->ctl.asker.request);
+	if (how == UNHELD_OVER) {
+		ctl_audit(&cl->ctl, cl->session, "", "");
+		ctl_after(&cl->ctl.asker, CTL_END);
+	} else
+		ctl_done(&cl->ctl.asker, how == UNHELD_HELD ? 409 : 503,
+		    how == UNHELD_HELD ? "another member has it: ask there" :
+		    "store is unavailable");
+	log_request(NULL);
+	free(cl);
 }
 
 /* Open, and nothing that is here. */
 static void
 close_unheld(struct ctl *ctl, const struct session_row *row)
 {
-	struct asker	*to;
+	struct closing	*cl;
 	char		 text[MESSAGE_SIZE];
 
 	if (!unheld_is(row)) {
@@ -71,14 +85,14 @@ close_unheld(struct ctl *ctl, const struct session_row *row)
 		ctl_done(&ctl->asker, 409, text);
 		return;
 	}
-	if ((to = malloc(sizeof(*to))) == NULL) {
+	if ((cl = malloc(sizeof(*cl))) == NULL) {
 		ctl_done(&ctl->asker, 503, "server is busy");
 		return;
 	}
-	*to = ctl->asker;
-	ctl_audit(ctl, row->id, "", "");
-	if (unheld_close(row, clock_wall_ms(), closed_unheld, to) == -1)
-		closed_unheld(to, UNHELD_STORE);
+	cl->ctl = *ctl;
+	strlcpy(cl->session, row->id, sizeof(cl->session));
+	if (unheld_close(row, clock_wall_ms(), closed_unheld, cl) == -1)
+		closed_unheld(cl, UNHELD_STORE);
 }
 
 static void

@@ -221,6 +221,34 @@ def closed(c, ids):
             (200, ids["b"], "active"), "and so has the API")
 
 
+def outcomes(d, session):
+    """What the audit log has of attempts to close it, in their order."""
+    return [o for o, in d.rows(
+        "SELECT outcome FROM audit_events WHERE session_id = ? AND "
+        "action = 'close' ORDER BY event", session)]
+
+
+def held(c, d, session):
+    """Its client comes to another member between the question and the end: the
+    store does not take the end, as it would not that of another's."""
+    c.pg.sql("CREATE FUNCTION public.held() RETURNS trigger LANGUAGE plpgsql AS "
+             "$$ BEGIN RETURN NULL; END $$;"
+             "CREATE TRIGGER held BEFORE UPDATE ON public.support_sessions "
+             "FOR EACH ROW WHEN (NEW.closed_by = 'operator') "
+             "EXECUTE FUNCTION public.held();", c.database)
+    st, env = d.api("DELETE", "/support-sessions/" + session, d.token())
+    t.equal((st, env["message"]), (503, "another server has this session"),
+            "an end that comes too late is said to be none")
+    r = d.ctl_raw("close", session)
+    t.ok(r.returncode == 1 and "another member has it" in r.stderr,
+         "by relayctl, too: " + r.stderr.strip())
+    until(lambda: outcomes(d, session), "the audit event")
+    t.equal(outcomes(d, session), ["refused"],
+            "and the audit log has no end that was none")
+    c.pg.sql("DROP TRIGGER held ON public.support_sessions;"
+             "DROP FUNCTION public.held();", c.database)
+
+
 def in_grace(c, ids, clients):
     """Nobody has them any more; an operator closes them all the same."""
     for cl in clients.values():
@@ -241,12 +269,15 @@ def in_grace(c, ids, clients):
         st, env = d.api(method, at + path, token, body)
         t.equal((st, env["message"]), (404, "tunnel not found for session"),
                 "%s: is not connected, as one relayd alone says it" % path)
+    held(c, d, ids["b"])
     told = Events(d, d.token())
     st, env = d.api("DELETE", "/support-sessions/" + ids["b"], d.token())
     t.equal((st, row(ids["b"])), (200, ("closed", "operator")),
             "operator-11: closed by the API at a member that never had it")
     d.ctl("close", ids["c"])
     t.equal(row(ids["c"]), ("closed", "operator"), "by relayctl, too")
+    t.equal((outcomes(d, ids["b"]), outcomes(d, ids["c"])),
+            (["refused", "done"], ["done"]), "which is in the audit log when it is answered")
     for n in "bc":
         told.wait(lambda k, v: k == "session" and ids[n] in str(v),
                   "the event")
