@@ -24,7 +24,7 @@
 #include "relay.h"
 
 #define WHERE_MS	2500	/* proxyd waits for 3 s */
-#define DIAL_MS		3000	/* dialerd's own end is before that */
+#define DIAL_MS		3000	/* dialerd's own end is before that; all of it */
 #define GOING_MAX	64	/* connections that are being made, */
 #define GOING_ONE	32	/* of one proxyd */
 
@@ -33,6 +33,9 @@ struct going {
 	LIST_ENTRY(going)	 entry;
 	struct asker		 asker;
 	struct call		 call;
+	uint64_t		 dialerd;	/* that is asked, or was last */
+	uint64_t		 until_ms;
+	struct timer		 late;		/* while there is no dialerd */
 	struct peerhead		 head;
 	uint8_t			 said[PEER_HEAD_MAX];	/* as bytes, in TLS */
 	size_t			 len;
@@ -42,12 +45,6 @@ struct going {
 static LIST_HEAD(, going)	going = LIST_HEAD_INITIALIZER(going);
 static unsigned			ngoing;
 static uint64_t			dialerd;	/* its instance; 0: none */
-
-void
-forward_came(struct peer *pe)
-{
-	dialerd = pe->instance;
-}
 
 void
 forward_gone(struct peer *pe)
@@ -169,6 +166,8 @@ forward_on_members(struct chan *c, struct imsg *m)
 
 /* ---- a connection to it ---- */
 
+static void	going_again(struct going *);
+
 static void
 going_end(struct going *g, int fd, const char *why)
 {
@@ -187,6 +186,7 @@ going_end(struct going *g, int fd, const char *why)
 	} else
 		imsg_close_fd(fd);
 	call_cancel(&g->call);
+	timer_del(&g->late);
 	LIST_REMOVE(g, entry);
 	ngoing--;
 	free(g);
@@ -229,7 +229,9 @@ going_said(struct chan *c, struct imsg *m, void *arg)
 	else if (m != NULL && get_dial_failed(m, &no) == 0) {
 		log_escape(why, sizeof(why), no.why, strlen(no.why));
 		going_end(g, -1, why);
-	} else
+	} else if (m == NULL)
+		going_again(g);
+	else
 		going_end(g, -1, "dialerd does not answer");
 	log_request(NULL);
 	return (0);
@@ -246,6 +248,32 @@ going_of(uint64_t instance)
 	return (n);
 }
 
+static uint64_t
+going_left(const struct going *g)
+{
+	uint64_t	now = clock_ms();
+
+	return (now < g->until_ms ? g->until_ms - now : 0);
+}
+
+/* One starts anew with each reload: its successor is waited for. */
+static void
+going_wait(struct going *g)
+{
+	g->dialerd = 0;
+	timer_set(&g->late, going_left(g));
+}
+
+static void
+going_late(void *arg)
+{
+	struct going	*g = arg;
+
+	log_request(g->asker.request);
+	going_end(g, -1, "there is no dialerd");
+	log_request(NULL);
+}
+
 /* NULL, or why it is not. */
 static const char *
 going_dial(struct going *g)
@@ -258,12 +286,48 @@ going_dial(struct going *g)
 		return ("it is not there");
 	if (to->port != proc_conf()->cluster_port)
 		return ("its peers' port is another than ours");
-	if (pe == NULL || (id = call_start(&g->call, pe->chan, DIAL_MS,
-	    going_said, g)) == 0)
-		return ("there is no dialerd");
+	if (pe == NULL) {
+		going_wait(g);
+		return (NULL);
+	}
+	if ((id = call_start(&g->call, pe->chan, going_left(g), going_said,
+	    g)) == 0)
+		return ("dialerd cannot be asked");
+	g->dialerd = dialerd;
+	timer_del(&g->late);
 	(void)say_dial(pe->chan, id, -1, &(struct msg_dial){
 	    .host = to->address });
 	return (NULL);
+}
+
+/* Its dialerd has gone before it answered, or does not. */
+static void
+going_again(struct going *g)
+{
+	const char	*why = NULL;
+
+	if (going_left(g) == 0)
+		why = "dialerd does not answer";
+	else if (dialerd == 0 || dialerd == g->dialerd)
+		going_wait(g);
+	else
+		why = going_dial(g);
+	if (why != NULL)
+		going_end(g, -1, why);
+}
+
+void
+forward_came(struct peer *pe)
+{
+	struct going	*g, *next;
+	const char	*why;
+
+	dialerd = pe->instance;
+	for (g = LIST_FIRST(&going); g != NULL; g = next) {
+		next = LIST_NEXT(g, entry);
+		if (g->dialerd == 0 && (why = going_dial(g)) != NULL)
+			going_end(g, -1, why);
+	}
 }
 
 int
@@ -285,6 +349,8 @@ forward_on_forward(struct chan *c, struct imsg *m)
 	log_request(in.request);
 	g->asker = asker_of(c, m);
 	g->head.flags = in.flags;
+	g->until_ms = clock_ms() + DIAL_MS;
+	timer_init(&g->late, going_late, g);
 	strlcpy(g->member, in.member, sizeof(g->member));
 	why = ngoing >= GOING_MAX || going_of(g->asker.instance) >=
 	    GOING_ONE ? "too many are being connected" : NULL;

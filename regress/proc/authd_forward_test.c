@@ -5,7 +5,6 @@
  * may not ask.
  */
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -99,35 +98,6 @@ test_where(void)
 	    "the first of the living");
 }
 
-/* A GRANT that came here all the same. */
-static void
-refused_grant(const char *token, const char *slug, int status,
-    const char *message)
-{
-	struct msg_granted	in;
-
-	say_id(proxyd->fd, next_id(proxyd), grant, .token = token,
-	    .slug = slug, .addr = "192.0.2.7", .service = "web", .bearer = 1,
-	    .request = "");
-	(void)hear_next(proxyd->fd, granted, &in);
-	is_int(in.status, status, "no grant");
-	is_str(in.message, message, "and why");
-}
-
-static void
-test_grant(void)
-{
-	char	*token = operator_token(control, "alice", "", "owner", "");
-
-	refused_grant(token, "0f8b1c2d3e4f5061728394a5b6c7d8e9", 503,
-	    "another server has this session");
-	refused_grant(token, "0f8b1c2d3e4f5061728394a5b6c7d8ea", 404,
-	    "tunnel not found for session");
-	refused_grant(token, "0f8b1c2d3e4f5061728394a5b6c7d8eb", 404,
-	    "tunnel not found for session");
-	free(token);
-}
-
 static void
 test_forward(void)
 {
@@ -188,14 +158,45 @@ test_many(void)
 	for (i = 0; i < 64; i++)
 		(void)hear_next(dialerd->fd, dial, NULL);
 	far_close(dialerd);
+	dialerd = drive_spawn(ROLE_DIALERD, 0);
+	for (i = 0; i < 64; i++)
+		(void)hear_next(dialerd->fd, dial, NULL);
+	ok(1, "one that ends, as at a reload: all are asked of the next");
+	drive_clock(&authd, 3000);
 	for (i = 0; i < 32; i++) {
 		is_str(failed(proxyd), "dialerd does not answer",
-		    "it ends: so do they");
+		    "it does not answer either");
 		(void)failed(other);
 	}
 	far_close(other);
+}
+
+/* Between two of them. */
+static void
+test_none(void)
+{
+	struct imsg	*m;
+	uint32_t	 id;
+	int		 sv[2];
+
+	far_close(dialerd);
+	drive_sync(control);
+	id = wants(proxyd, "b");
+	drive_sync(control);
+	dialerd = drive_spawn(ROLE_DIALERD, 0);
+	m = hear_next(dialerd->fd, dial, NULL);
+	stream_pair(sv);
+	say_fd(dialerd->fd, m->id, sv[1], dialed);
+	m = hear_next(proxyd->fd, forwarded, NULL);
+	ok(m->id == id && m->fd != -1, "who asks while there is none waits "
+	    "for the next");
+	close(m->fd);
+	close(sv[0]);
+	far_close(dialerd);
 	(void)wants(proxyd, "b");
-	is_str(failed(proxyd), "there is no dialerd", "without it");
+	drive_sync(control);
+	drive_clock(&authd, 3000);
+	is_str(failed(proxyd), "there is no dialerd", "not for ever");
 	dialerd = drive_spawn(ROLE_DIALERD, 0);
 }
 
@@ -305,9 +306,9 @@ main(void)
 	drive_conf.cluster_port = 7;
 	begin(1);
 	test_where();
-	test_grant();
 	test_forward();
 	test_many();
+	test_none();
 	test_offences();
 	is_int(end(), 0, "authd leaves in order");
 	strlcpy(drive_conf.cluster_ca_file, "/ca",
