@@ -367,7 +367,7 @@ install-systemd:
 
 # What all that is made of, CycloneDX.
 print-links:
-	@$(foreach p,$(PROGRAMS),echo '$(p)|$($(p)_STATIC)|$($(p)_LIBS)';)
+	@$(foreach p,$(PROGRAMS),echo '$(p)|$($(p)_STATIC)|$($(p)_LIBS)|$($(p)_LATE)';)
 sbom: all
 	$(Q)python3 $(srcdir)/tools/sbom . relayd $(BUILT) >relayd.cdx.json.new && \
 	    mv relayd.cdx.json.new relayd.cdx.json

@@ -44,7 +44,7 @@ head_OBJS = common/http/head.o common/http/scan.o common/http/reqtarget.o \
 
 ws_OBJS = common/ws/ws.o common/ws/ws_out.o common/ws/ws_mask.o \
 	common/ws/ws_utf8.o
-# Needs OpenSSL: proxyd and the clients only.
+# Needs libsodium: proxyd and the clients only.
 ws_accept_OBJS = common/ws/ws_accept.o
 
 # Both ends, pure code (no other object needed).

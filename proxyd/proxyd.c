@@ -86,7 +86,6 @@ main(int argc, char **argv)
 {
 	struct proc_ops	 ops;
 	struct rlimit	 rl;
-	char		 accept[WS_ACCEPT_LEN + 1];
 
 	memset(&ops, 0, sizeof(ops));
 	ops.role = ROLE_PROXYD;
@@ -105,8 +104,6 @@ main(int argc, char **argv)
 		ops.files = rl.rlim_max < FILES_MAX ? rl.rlim_max : FILES_MAX;
 	if (sodium_init() == -1)
 		return (1);
-	/* libcrypto looks for its files at first use: now, not shut in. */
-	(void)ws_accept_key("AAAAAAAAAAAAAAAAAAAAAA==", accept);
 	cJSON_InitHooks(&(cJSON_Hooks){ wipe_malloc, wipe_free });
 	conn_init(&to_jobs);
 	plain_init(enter_plain);

@@ -22,7 +22,7 @@ proxyd_OBJS = proxyd/proxyd.o proxyd/authd.o proxyd/grant.o proxyd/session.o \
 	common/base/uuid.o common/http/reply.o \
 	common/ws/ws_mask.o $(wipe_OBJS) $(proc_OBJS) $(link_OBJS) $(doc_OBJS) \
 	$(head_OBJS) $(api_PARAMS_OBJS) $(ws_accept_OBJS)
-proxyd_LIBS = $(LLHTTP_LIBS) $(EVENT_LIBS) $(SODIUM_LIBS) $(CRYPTO_LIBS) \
+proxyd_LIBS = $(LLHTTP_LIBS) $(EVENT_LIBS) $(SODIUM_LIBS) \
 	$(CJSON_LIBS) $(ZLIB_LIBS)
 proxyd/job/document.o: $(srcdir)/doc/openapi.yaml
 proxyd/job/document.o $(FUZZ_O)/proxyd/job/document.o: PATHS += -DOPENAPI_YAML='"$(srcdir)/doc/openapi.yaml"'

@@ -663,7 +663,7 @@ peer_main(int argc, char **argv)
 	relay.service = "";
 	clock_init_any(relay.base);
 	net_init(relay.base, 0, peer.ca_file);
-	if (net_check() == -1)
+	if (net_check(0) == -1)
 		return (EXIT_USAGE);
 	net_reload();
 	if (words[peer.word].start() == -1)

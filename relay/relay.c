@@ -376,7 +376,7 @@ run(void)
 	}
 	clock_init_any(relay.base);
 	net_init(relay.base, 0, opts.ca_file);
-	if (net_check() == -1)
+	if (net_check(0) == -1)
 		return (EXIT_USAGE);
 	net_reload();
 	if (opts.command == C_SESSIONS ||

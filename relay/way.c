@@ -79,7 +79,7 @@ way_back(const char *terminal, way_fn fn, void *arg)
 }
 
 /* What asks for the upgrade, but for the end of its fields. */
-static int
+static void
 way_key(struct way *w, char *fields, size_t size)
 {
 	uint8_t	nonce[16];
@@ -90,7 +90,7 @@ way_key(struct way *w, char *fields, size_t size)
 	    sodium_base64_VARIANT_ORIGINAL);
 	snprintf(fields, size, "Connection: Upgrade\r\nUpgrade: websocket\r\n"
 	    "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: %s\r\n", key);
-	return (ws_accept_key(key, w->accept));
+	ws_accept_key(key, w->accept);
 }
 
 /* A relay session's slot needs no ticket. rendezvous-protocol.md, 4. */
@@ -104,8 +104,7 @@ way_slot(struct way *w)
 	struct api_call	*call;
 	size_t		 n;
 
-	if (way_key(w, fields, sizeof(fields)) == -1)
-		return (NULL);
+	way_key(w, fields, sizeof(fields));
 	n = strlen(fields);
 	if ((size_t)snprintf(fields + n, sizeof(fields) - n,
 	    "Authorization: Bearer %s\r\n", relay.token) >=
@@ -137,20 +136,18 @@ static void
 way_upgrade(struct way *w, const char *ticket, struct sock *s)
 {
 	char		path[PATH_SIZE], fields[512];
-	int		r;
 	struct api_ask	ask = { .method = HTTP_GET, .path = path, .fields =
 			    fields, .over = s->fd == -1 ? NULL : s,
 			    .ms = OPEN_MS };
 
-	r = way_key(w, fields, sizeof(fields));
+	way_key(w, fields, sizeof(fields));
 	snprintf(path, sizeof(path), "/support-sessions/%s/%s%s?ticket=%s",
 	    relay.session, w->service == NULL ? "terminal" : "tcp/",
 	    w->service == NULL ? "" : w->service, ticket);
 	strlcat(fields, w->service == NULL ?
 	    "Sec-WebSocket-Protocol: relayd.terminal.1\r\n" :
 	    "Sec-WebSocket-Protocol: half-close\r\n", sizeof(fields));
-	if (r == -1 ||
-	    (w->call = api_start(&ask, way_answered, w)) == NULL)
+	if ((w->call = api_start(&ask, way_answered, w)) == NULL)
 		way_end(w, ENDED_UNREACHED, "out of memory");
 	explicit_bzero(path, sizeof(path));
 }

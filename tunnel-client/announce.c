@@ -18,7 +18,7 @@ static void	look_later(void);
 static void	looked(void);
 
 #define FIRST_MS	10000	/* a manifest waits for a discovery so long */
-#define EARLY_MS	2	/* a near server has the request by then */
+#define EARLY_MS	2	/* if the request has not left by then */
 #define FRESH_MS	10000	/* what was found by then is not looked for again */
 
 static struct {
@@ -55,6 +55,14 @@ announce_early(void)
 {
 	timer_init(&announce.early, early, NULL);
 	timer_set(&announce.early, EARLY_MS);
+}
+
+/* In the next turn, when it is with the server, which has work of its own. */
+void
+announce_asked(void)
+{
+	if (timer_is_set(&announce.early))
+		timer_set(&announce.early, 0);
 }
 
 static void

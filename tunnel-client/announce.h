@@ -12,9 +12,10 @@
 
 /*
  * At the start: look for services while the connection is made, so that the
- * first manifest need not wait for them.
+ * first manifest need not wait for them. At once when the request has left.
  */
 void	announce_early(void);
+void	announce_asked(void);
 /* A tunnel is up. `o` is kept until announce_stop(). */
 void	announce_start(const struct options *);
 /* Something has changed: look for services now, not at the next interval. */

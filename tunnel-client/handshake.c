@@ -19,16 +19,16 @@
 #define REQUEST_MAX	(URL_TARGET_MAX + 4096)
 
 struct handshake {
+	void			(*asked)(void);
 	handshake_fn		 fn;
 	void			*arg;
 	struct dial		*dial;
 	struct via		*via;
 	struct sock		 sock;
-	struct timer		 timer, reckon;
+	struct timer		 timer;
 	int			 token;		/* one was sent */
 	char			*request;	/* has the secret: wiped */
 	char			 key[WS_KEY_LEN + 1];
-	char			 accept[WS_ACCEPT_LEN + 1];	/* or "" */
 	struct exchange		 exchange;
 };
 
@@ -38,7 +38,6 @@ static void	hs_dialed(void *, struct sock *, const char *);
 static void	hs_answered(void *, const struct httphead *, const char *);
 static void	hs_answer(struct handshake *, const struct httphead *);
 static void	hs_timeout(void *);
-static void	hs_reckon(void *);
 static void	hs_fail(struct handshake *, const char *);
 static void	hs_free(struct handshake *);
 
@@ -58,8 +57,8 @@ connect_start(struct handshake *h, const struct dial_how *how,
 
 struct handshake *
 handshake_start(const struct url *u, const struct proxy *x, const char *node,
-    const char *token, const char *key, const char *secret, handshake_fn fn,
-    void *arg)
+    const char *token, const char *key, const char *secret,
+    void (*asked)(void), handshake_fn fn, void *arg)
 {
 	struct dial_how		 how = { .host = u->host, .port = u->port,
 				    .name = u->host,
@@ -69,12 +68,12 @@ handshake_start(const struct url *u, const struct proxy *x, const char *node,
 
 	if ((h = calloc(1, sizeof(*h))) == NULL)
 		return (NULL);
+	h->asked = asked;
 	h->fn = fn;
 	h->arg = arg;
 	h->sock.fd = -1;
 	h->token = *token != '\0';
 	timer_init(&h->timer, hs_timeout, h);
-	timer_init(&h->reckon, hs_reckon, h);
 	h->request = request_make(u, node, token, key, secret, h->key);
 	if (h->request == NULL || connect_start(h, &how, x) == -1) {
 		hs_free(h);
@@ -157,21 +156,8 @@ hs_dialed(void *arg, struct sock *c, const char *why)
 		hs_fail(h, "out of memory");
 		return;
 	}
-	timer_set(&h->reckon, 0);
+	h->asked();
 	exchange_start(&h->exchange);
-}
-
-/*
- * The first hash takes a millisecond, where libcrypto has not begun yet: the
- * server works meanwhile.
- */
-static void
-hs_reckon(void *arg)
-{
-	struct handshake	*h = arg;
-
-	if (h->accept[0] == '\0' && ws_accept_key(h->key, h->accept) == -1)
-		h->accept[0] = '\0';
 }
 
 static void
@@ -189,16 +175,14 @@ static const char *
 check_101(struct handshake *h, const struct httphead *head)
 {
 	const struct slice	*s;
-
-	hs_reckon(h);
-	if (h->accept[0] == '\0')
-		return ("out of memory");
+	char			 accept[WS_ACCEPT_LEN + 1];
 
 	if (!(head->flags & HTTPHEAD_UPGRADE) ||
 	    !httphead_has_token(head, "Upgrade", "websocket"))
 		return ("101 without an upgrade to websocket");
+	ws_accept_key(h->key, accept);
 	s = httphead_get(head, "Sec-WebSocket-Accept");
-	if (s == NULL || !slice_eq(s, h->accept))
+	if (s == NULL || !slice_eq(s, accept))
 		return ("101 with a wrong Sec-WebSocket-Accept");
 	if (httphead_get(head, "Sec-WebSocket-Extensions") != NULL ||
 	    httphead_get(head, "Sec-WebSocket-Protocol") != NULL)
@@ -283,7 +267,6 @@ static void
 hs_free(struct handshake *h)
 {
 	timer_del(&h->timer);
-	timer_del(&h->reckon);
 	if (h->dial != NULL)
 		dial_cancel(h->dial);
 	if (h->via != NULL)

@@ -37,12 +37,13 @@ typedef void	(*handshake_fn)(void *, const struct handshake_result *);
 
 /*
  * Begin. `token` "" is none. A proxy (borrowed; NULL none) is for wss:// only.
- * `fn` is called once, never before this returns; the handshake is gone by
- * then. NULL when out of memory.
+ * `asked` is called when the request leaves, at most once: there is nothing to do
+ * until the answer comes. `fn` is called once, never before this returns; the
+ * handshake is gone by then. NULL when out of memory.
  */
 struct handshake *handshake_start(const struct url *, const struct proxy *,
 	    const char *node, const char *token, const char *key,
-	    const char *secret, handshake_fn, void *);
+	    const char *secret, void (*asked)(void), handshake_fn, void *);
 void	handshake_cancel(struct handshake *);
 
 /* Retry-After: seconds or a date. Milliseconds, 0 if it cannot be read. */

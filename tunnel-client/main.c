@@ -176,7 +176,7 @@ attempt(void *arg)
 	net_reload();
 	client.handshake = handshake_start(&client.url, client.proxied ?
 	    &client.proxy : NULL, client.o.node, client.token, client.o.key,
-	    client.o.secret, attempt_done, NULL);
+	    client.o.secret, announce_asked, attempt_done, NULL);
 	if (client.handshake == NULL)
 		attempt_failed("the request cannot be made", 0);
 }
@@ -396,7 +396,7 @@ setup(void)
 		fatalx("out of memory");
 	clock_init(client.base);
 	net_init(client.base, client.o.tls_insecure, client.o.ca_file);
-	if (net_check() == -1)
+	if (net_check(client.url.tls) == -1)
 		return (-1);
 	if (child_init(client.base) == -1)
 		fatalx("out of memory");

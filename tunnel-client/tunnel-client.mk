@@ -25,4 +25,12 @@ tunnel-client_OBJS = $(tunnel-client_PARTS:%=tunnel-client/%.o) \
 	common/base/clock.o common/base/compat.o common/base/log.o common/base/secretfile.o \
 	common/base/target.o $(mux_OBJS) $(net_OBJS) $(net_VIA_OBJS) $(ws_accept_OBJS) $(head_OBJS)
 tunnel-client_LIBS = $(LLHTTP_LIBS) -levent_extra $(EVENT_LIBS) \
-	$(SODIUM_LIBS) $(SSL_LIBS) $(CJSON_LIBS) $(HIREDIS_LIBS) -lutil
+	$(SODIUM_LIBS) $(CJSON_LIBS) $(HIREDIS_LIBS) -lutil
+# OpenSSL once there is TLS to be done; as one file the program has it inside.
+ifeq ($(TLS_LATE),yes)
+tunnel-client_OBJS += common/net/late.o
+tunnel-client_LIBS += $(DL_LIBS)
+tunnel-client_LATE = $(SSL_LIBS)
+else
+tunnel-client_LIBS += $(SSL_LIBS)
+endif

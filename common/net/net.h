@@ -61,8 +61,11 @@ void	sock_reset(struct sock *);
  * instead of the system's. Names can be looked up after the first net_reload().
  */
 void	net_init(struct event_base *, int insecure, const char *ca_file);
-/* Can `ca_file` be used? 0, or -1 after a line in the log. */
-int	net_check(void);
+/*
+ * Can `ca_file` be used, and is TLS there if it will be `needed`? 0, or -1 after
+ * a line in the log.
+ */
+int	net_check(int needed);
 void	net_clear(void);
 /* Read resolv.conf and hosts anew. Ends what is still being resolved. */
 void	net_reload(void);

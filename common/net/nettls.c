@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * The TLS contexts, each made when it is first needed: reading the certificates
- * of the authorities costs 10 ms, which a tunnel over ws:// does not need.
+ * of the authorities costs 10 ms, which a tunnel over ws:// does not need. Nor
+ * may OpenSSL itself be there before (late.c).
  */
 #include <openssl/ssl.h>
 
@@ -41,20 +42,23 @@ net_clear(void)
 }
 
 int
-net_check(void)
+net_check(int needed)
 {
-	return (*tls.ca_file != '\0' && net_tls(DIAL_TLS_PROXY) == NULL ? -1 :
-	    0);
+	if (*tls.ca_file != '\0')
+		return (net_tls(DIAL_TLS_PROXY) == NULL ? -1 : 0);
+	return (needed && TLS_client_method() == NULL ? -1 : 0);
 }
 
 SSL_CTX *
 net_tls(enum dial_tls kind)
 {
-	SSL_CTX	*ctx = tls.ctx[kind];
+	SSL_CTX			*ctx = tls.ctx[kind];
+	const SSL_METHOD	*method;
 
 	if (ctx != NULL)
 		return (ctx);
-	ctx = SSL_CTX_new(TLS_client_method());
+	method = TLS_client_method();
+	ctx = method == NULL ? NULL : SSL_CTX_new(method);
 	if (ctx == NULL || (kind == DIAL_TLS_SERVER || kind == DIAL_TLS_PROXY ?
 	    server_setup(ctx, kind == DIAL_TLS_SERVER && tls.insecure) :
 	    service_setup(ctx, kind == DIAL_TLS_SERVICE_OLD)) == -1) {

@@ -280,13 +280,12 @@ int	ws_utf8(const uint8_t *, size_t len);
 
 /*
  * Compute the Sec-WebSocket-Accept value for the text of a Sec-WebSocket-Key
- * (24 characters, not terminated): 28 characters and a NUL in `out`. Returns
- * 0, or -1 when OpenSSL fails. Lives in ws_accept.c and needs OpenSSL: for
- * proxyd and the clients only, muxd and termd get the value by message.
- * RFC 6455, 4.2.2.
+ * (24 characters, not terminated): 28 characters and a NUL in `out`. Lives in
+ * ws_accept.c, for proxyd and the clients; muxd and termd get the value by
+ * message. RFC 6455, 4.2.2.
  */
 #define WS_KEY_LEN	24
 #define WS_ACCEPT_LEN	28
-int	ws_accept_key(const char key[WS_KEY_LEN], char out[WS_ACCEPT_LEN + 1]);
+void	ws_accept_key(const char key[WS_KEY_LEN], char out[WS_ACCEPT_LEN + 1]);
 
 #endif

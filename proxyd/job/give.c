@@ -202,10 +202,7 @@ give(struct conn *c, uint64_t nonce, uint64_t instance)
 		answer_error(c, 400, "too much was sent before the answer");
 		return;
 	}
-	if (ws_accept_key(upgrade_key(give_of(c)->head), accept) == -1) {
-		answer_later(c, 503, "service temporarily unavailable", 5);
-		return;
-	}
+	ws_accept_key(upgrade_key(give_of(c)->head), accept);
 	addr_print(&c->addr, addr);
 	if (give_of(c)->class == CLASS_RELAY) {
 		give_seat(c, nonce, instance, addr, accept);

@@ -4,7 +4,6 @@
  * exchange for a cookie, stream. What has to be asked is asked and waited for,
  * one thing at a time; then the story goes on where it stood.
  */
-#include <openssl/crypto.h>
 #include <sodium.h>
 #include <stddef.h>
 #include <stdio.h>
@@ -359,7 +358,7 @@ memo_is(const struct memo *m, const struct grant_ask *ask)
 	return (m->g != NULL && m->len == ask->token_len &&
 	    m->bearer == ask->bearer &&
 	    memcmp(m->slug, ask->slug, SLUG_SIZE) == 0 &&
-	    CRYPTO_memcmp(m->token, ask->token, ask->token_len) == 0);
+	    sodium_memcmp(m->token, ask->token, ask->token_len) == 0);
 }
 
 /* Unless it is known because this request has asked. */

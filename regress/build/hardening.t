@@ -42,4 +42,9 @@ for p in libexec/muxd libexec/termd libexec/tcpd libexec/rendd libexec/metricd; 
 	[ -x $p ] && ! has -s $p '__nss_database\|__res_context\|argon2_\|curve25519'
 	ok $? "$p looks up no name and derives no key"
 done
+# With half of them it starts in half the time; TLS has them loaded.
+! has -d bin/tunnel-client 'NEEDED.*lib\(ssl\|crypto\)'
+ok $? "bin/tunnel-client starts without OpenSSL"
+! has -d libexec/proxyd 'NEEDED.*lib\(ssl\|crypto\)'
+ok $? "libexec/proxyd has no OpenSSL"
 echo "1..$count"

@@ -91,6 +91,11 @@ def programs(bom):
                 if owners and not owners & has:
                     wrong += 1
                     t.diag("%s: %s: %s" % (name, soname, owners))
+    late = owner("libssl.so.3")
+    t.ok(not late or "NEEDED" not in said("readelf", "-d", os.path.join(
+        BUILD, "bin", "tunnel-client")) or late & {
+            (c["name"], c.get("version")) for c in needs["file:tunnel-client"]},
+         "OpenSSL, which tunnel-client loads when it needs it")
     t.ok(n >= 15, "%d programs, with the hashes that they have" % n)
     t.equal(wrong, 0, "and all libraries that they need, by package and "
             "version")

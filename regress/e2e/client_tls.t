@@ -3,6 +3,7 @@
 """tunnel-client over wss://: what it trusts and what not."""
 
 import os
+import subprocess
 import sys
 import tempfile
 
@@ -99,4 +100,25 @@ with tempfile.TemporaryDirectory() as d:
                     "%s %s: checked" % (flags, extra))
             c.stop()
             c.clean(t)
+
+    # ---- an OpenSSL that is none ----
+
+    os.mkdir(d + "/lib")
+    subprocess.run(["cc", "-shared", "-x", "c", "/dev/null", "-o",
+                    d + "/lib/libssl.so.3"], check=True)
+    bare = dict(env, LD_LIBRARY_PATH=d + "/lib")
+    with Server(good) as s:
+        c = Client(s, "-u", url(s), env=bare)
+        t.match(c.err.wait("tls: .*").string, "libssl.so.3: no SSL_CTX_new",
+                "without OpenSSL there is no wss://, and the log says why")
+        t.equal(c.wait(), 1, "exit 1")
+    with Server() as s:
+        c = Client(s, env=bare)
+        u = s.tunnel()
+        u.document(b'{"version"')
+        t.ok(True, "but ws:// there is")
+        u.close(4000)
+        u.drop()
+        t.equal(c.wait(), 0, "exit 0")
+        c.clean(t)
 t.done()

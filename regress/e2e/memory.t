@@ -22,9 +22,13 @@ STEP = 1 << 20
 
 
 def memory(pid):
-    """All that the process could write to, stacks too."""
-    with open("/proc/%d/maps" % pid) as f:
-        maps = [line.split() for line in f]
+    """All that the process could write to, stacks too; nothing if it has ended
+    since it was listed, as a closed terminal's does."""
+    try:
+        with open("/proc/%d/maps" % pid) as f:
+            maps = [line.split() for line in f]
+    except (FileNotFoundError, ProcessLookupError):
+        return
     with open("/proc/%d/mem" % pid, "rb", 0) as mem:
         for area in maps:
             if "w" not in area[1] or area[-1] == "[vvar]":

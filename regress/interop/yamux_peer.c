@@ -708,9 +708,9 @@ upgrade(void)
 	}
 	read_head(head, sizeof(head));
 	if ((key = strcasestr(head, "\r\nSec-WebSocket-Key: ")) == NULL ||
-	    strlen(key) < 21 + WS_KEY_LEN ||
-	    ws_accept_key(key + 21, accept_value) == -1)
+	    strlen(key) < 21 + WS_KEY_LEN)
 		errx(1, "no key: %s", head);
+	ws_accept_key(key + 21, accept_value);
 	snprintf(reply, sizeof(reply), "HTTP/1.1 101 Switching Protocols\r\n"
 	    "Upgrade: websocket\r\nConnection: Upgrade\r\n"
 	    "Sec-WebSocket-Accept: %s\r\n\r\n", accept_value);

@@ -6,7 +6,12 @@
  * ws_conform_test.c.
  */
 
+#include <openssl/evp.h>
+
 #include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 
 #include "regress/lib/tap.h"
 #include "ws/ws.h"
@@ -446,15 +451,44 @@ test_utf8(void)
 	    "a bad byte behind a long run of ASCII");
 }
 
+/* What OpenSSL makes of a key. */
+static void
+their_accept(const char *key, char out[WS_ACCEPT_LEN + 1])
+{
+	unsigned char	 hash[EVP_MAX_MD_SIZE];
+	char		 text[128];
+	unsigned int	 len = 0;
+	int		 n;
+
+	n = snprintf(text, sizeof(text), "%s%s", key,
+	    "258EAFA5-E914-47DA-95CA-C5AB0DC85B11");
+	if (EVP_Digest(text, (size_t)n, hash, &len, EVP_sha1(), NULL) != 1)
+		abort();
+	(void)EVP_EncodeBlock((unsigned char *)out, hash, (int)len);
+}
+
 static void
 test_accept(void)
 {
-	char		 out[WS_ACCEPT_LEN + 1];
+	char		 key[WS_KEY_LEN + 1], out[WS_ACCEPT_LEN + 1],
+			 theirs[WS_ACCEPT_LEN + 1];
+	unsigned char	 nonce[16];
+	size_t		 i;
+	int		 n, wrong = 0;
 
-	is_int(ws_accept_key("dGhlIHNhbXBsZSBub25jZQ==", out), 0,
-	    "the sample key of RFC 6455");
+	ws_accept_key("dGhlIHNhbXBsZSBub25jZQ==", out);
 	is_str(out, "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=",
-	    "tunnel-2(partial): gives the sample accept value");
+	    "tunnel-2(partial): the sample key of RFC 6455 gives its value");
+	for (n = 0; n < 20000; n++) {
+		for (i = 0; i < sizeof(nonce); i++)
+			nonce[i] = (unsigned char)random_below(256);
+		(void)EVP_EncodeBlock((unsigned char *)key, nonce,
+		    sizeof(nonce));
+		ws_accept_key(key, out);
+		their_accept(key, theirs);
+		wrong += strcmp(out, theirs) != 0;
+	}
+	is_int(wrong, 0, "and 20,000 other keys what OpenSSL gives");
 }
 
 int

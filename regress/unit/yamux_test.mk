@@ -6,5 +6,4 @@ OBJS += $(YAMUX_PEER_OBJS)
 tests: regress/interop/yamux_peer
 regress/interop/yamux_peer: $(YAMUX_PEER_OBJS)
 	$(SAY) "  LINK  $@"
-	$(Q)$(LINK) $(PIE_LDFLAGS) -o $@ $(YAMUX_PEER_OBJS) $(SODIUM_LIBS) \
-	    $(CRYPTO_LIBS)
+	$(Q)$(LINK) $(PIE_LDFLAGS) -o $@ $(YAMUX_PEER_OBJS) $(SODIUM_LIBS)
