@@ -4,7 +4,10 @@
  * regress/e2e/store_suite.t on a PostgreSQL server. Every question is asked,
  * and every write made.
  */
+#include <libpq-fe.h>
+
 #include <stdint.h>
+#include <stdlib.h>
 
 #include "authd/store/chain.h"
 #include "base/compat.h"
@@ -12,6 +15,7 @@
 #include "regress/lib/tap.h"
 
 #define NOW	1795000000000LL
+#define TAKEN	64	/* as many as there are at once */
 #define SYS	"11111111-0000-4000-8000-000000000001"
 #define SYS2	"11111111-0000-4000-8000-000000000002"
 #define SE1	"22222222-0000-4000-8000-000000000001"
@@ -772,6 +776,82 @@ test_void(void)
 	is_int(world_key(ASK_ORG, "next")->r, 0, "and there");
 }
 
+/* How many transactions that write the server has begun, with this one. */
+static long
+transactions(void)
+{
+	PGconn		*c = PQconnectdb(getenv("RELAYD_STORE_SERVER"));
+	PGresult	*r = PQexec(c, "SELECT txid_current()");
+	long		 n = PQntuples(r) == 1 ? atol(PQgetvalue(r, 0, 0)) :
+			    -1;
+
+	PQclear(r);
+	PQfinish(c);
+	return (n);
+}
+
+static void
+many(struct session_row s[TAKEN], const char *member, uint64_t generation)
+{
+	int	i;
+
+	store_member(member);
+	for (i = 0; i < TAKEN; i++) {
+		s[i].generation = generation;
+		if (generation == 1)
+			(void)store_session_insert(&s[i]);
+		else
+			(void)store_session_update(&s[i]);
+	}
+}
+
+/*
+ * All that a member had, which stood still, have been taken by another: it
+ * hears so in one transaction, and not in as many as there are, for which a
+ * server has no time. several-daemons.md, 2.
+ */
+static void
+test_taken(void)
+{
+	static struct session_row	s[TAKEN];
+	char				id[UUID_SIZE], node[16];
+	long				before;
+	int				i;
+
+	if (!world_is_server())
+		return;			/* SQLite has one daemon */
+	for (i = 0; i < TAKEN; i++) {
+		snprintf(id, sizeof(id), "00000000-0000-4000-8000-%012d", i);
+		snprintf(node, sizeof(node), "%d", 1000 + i);
+		s[i] = session(id, SYS, node, NOW);
+		s[i].status = SESSION_ACTIVE;
+		strlcpy(s[i].member, "a", sizeof(s[i].member));
+	}
+	many(s, "a", 1);
+	ok(world_commit(), "%d sessions of a member", TAKEN);
+	many(s, "b", 2);
+	ok(world_commit() && world_taken()[0] == '\0',
+	    "another takes all of them");
+	store_member("a");
+	(void)store_org_add(&(struct org_row){ .id = "taken", .name = "T",
+	    .type = "customer" }, NOW);
+	for (i = 0; i < TAKEN; i++) {
+		s[i].generation = 1;
+		(void)store_session_update(&s[i]);
+	}
+	before = transactions();
+	ok(world_commit() && strcmp(world_taken(), s[TAKEN - 1].id) == 0,
+	    "the first one's writes are not in the way of what else it says, "
+	    "and it hears of each that it is taken");
+	ok(transactions() - before < TAKEN, "in fewer transactions than there "
+	    "are sessions");
+	is_int(world_key(ASK_ORG, "taken")->r, 0, "what else it said is there");
+	a = world_key(ASK_SESSION, s[0].id);
+	ok(a->r == 0 && a->session->generation == 2 &&
+	    strcmp(a->session->member, "b") == 0, "what it wrote is not");
+	store_member("");
+}
+
 int
 main(void)
 {
@@ -797,6 +877,7 @@ main(void)
 	test_groups();
 	test_over();
 	test_purge();
+	test_taken();
 	test_void();
 	world_close();
 	done_testing();
