@@ -431,10 +431,6 @@ leg_end(struct leg *l, uint16_t code, const char *reason)
 {
 	if (l->state == LEG_ENDING || l->state == LEG_CLOSING)
 		return;
-	if (l->out != NULL && l->out->off == 0 && ws_peer_code(&l->ws) != 0) {
-		pipe_put(l->out);
-		l->out = NULL;
-	}
 	l->state = LEG_ENDING;
 	l->code = code;
 	strlcpy(l->end_text, reason, sizeof(l->end_text));

@@ -104,6 +104,17 @@ out_kept(struct leg *l)
 	return (r);
 }
 
+/* What it has not begun to hear is not for it any more. */
+static void
+out_forget(struct leg *l)
+{
+	if (l->out != NULL)
+		pipe_put(l->out);
+	l->out = NULL;
+	if (l->resume != NULL)
+		l->resume->next = NULL;
+}
+
 int
 out_flush(struct leg *l)
 {
@@ -114,7 +125,10 @@ out_flush(struct leg *l)
 		    (l->resume != NULL && l->resume->off > 0);
 		if (!mid && (l->ctl_len > 0 || out_fill(l)))
 			r = out_send(l, l->ctl, &l->ctl_off, &l->ctl_len);
-		else if (l->out != NULL)
+		else if (!mid && l->state == LEG_CLOSING) {
+			out_forget(l);	/* behind a close comes nothing */
+			break;
+		} else if (l->out != NULL)
 			r = out_data(l);
 		else if (l->resume != NULL && l->resume->next != NULL)
 			r = out_kept(l);
