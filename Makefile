@@ -235,11 +235,14 @@ analyze: $(GRAMMAR)
 	    "$(CLANG_TIDY) --checks=-clang-analyzer-* -- $(ANALYZE_WITH)") \
 	    -E "$(CC) -E $(ANALYZE_WITH)" \
 	    $(if $(A),$(A:%=$(srcdir)/%),$(ANALYZE_SRCS))
-# Clang's own analyzer, which takes several times as long.
+# Clang's own analyzer, which takes several times as long; tests, too.
 lint-clang: $(GRAMMAR)
 	@test -n "$(CLANG_TIDY)" || { echo "no clang-tidy"; exit 1; }
-	$(CLANG_TIDY) --quiet --checks=-bugprone-*,-cert-* $(LINT_SRCS) -- \
-	    $(ANALYZE_FLAGS)
+	$(Q)python3 $(srcdir)/tools/analyze -j $(ANALYZE_JOBS) \
+	    -l $(srcdir)/tools/clang.txt -o analyze-obj --tidy \
+	    "$(CLANG_TIDY) --checks=-bugprone-*,-cert-* -- $(ANALYZE_WITH)" \
+	    -E "$(CC) -E $(ANALYZE_WITH)" \
+	    $(if $(A),$(A:%=$(srcdir)/%),$(LINT_SRCS))
 lint-cppcheck:
 	@test -n "$(CPPCHECK)" || { echo "no cppcheck"; exit 1; }
 	$(CPPCHECK) --quiet --error-exitcode=1 --std=c11 --inline-suppr \

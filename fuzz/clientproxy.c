@@ -3,6 +3,9 @@
  * A proxy's address, and who is exempt from proxies: the first line of the
  * input is NO_PROXY, the second the host, the third the proxy.
  */
+#include <stdio.h>
+#include <string.h>
+
 #include "net/proxy.h"
 #include "fuzz.h"
 
@@ -16,10 +19,8 @@ exempt(const char *list, const char *host)
 		return;
 	(void)proxy_bypassed(list, u.host, u.port);
 	/* Whatever else is said, everybody is everybody. */
-	if (strlen(list) + 3 > sizeof(all))
+	if ((size_t)snprintf(all, sizeof(all), "%s,*", list) >= sizeof(all))
 		return;
-	strcpy(all, list);
-	strcat(all, ",*");
 	if (proxy_bypassed(all, u.host, u.port) != 1)
 		abort();
 }

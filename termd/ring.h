@@ -9,7 +9,7 @@
  * The last of what a terminal's program has shown, for who comes back to it.
  * There is one per process; its pages are there once they are written to.
  */
-#define RING_SIZE	(256 * 1024)
+#define RING_SIZE	(256U * 1024)
 
 void	ring_add(const uint8_t *, size_t);
 /* How much was added in all. */

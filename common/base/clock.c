@@ -106,10 +106,14 @@ clock_init(struct event_base *base)
 void
 clock_init_any(struct event_base *base)
 {
+#ifdef RELAYD_TESTING
+	const char	*slow;
+
+#endif
 	clock_complaints();
 #ifdef RELAYD_TESTING
-	if (getenv("RELAYD_CLOCK_SLOW") != NULL) {
-		clocks.slow = strtoull(getenv("RELAYD_CLOCK_SLOW"), NULL, 10);
+	if ((slow = getenv("RELAYD_CLOCK_SLOW")) != NULL) {
+		clocks.slow = strtoull(slow, NULL, 10);
 		clocks.slow_ns = real_ns();
 	}
 #endif
