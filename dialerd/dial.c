@@ -161,11 +161,9 @@ to_next(struct to *t, const char *why)
 		len = address(a, &ss);
 		event_assign(&t->ev, proc_base(), t->fd, EV_WRITE, to_event,
 		    t);
-		if (connect(t->fd, (struct sockaddr *)&ss, len) == 0 ||
-		    errno == EINPROGRESS) {
-			event_add(&t->ev, NULL);
+		if ((connect(t->fd, (struct sockaddr *)&ss, len) == 0 ||
+		    errno == EINPROGRESS) && event_add(&t->ev, NULL) == 0)
 			return;
-		}
 		why = strerror(errno);
 		close(t->fd);
 		t->fd = -1;

@@ -9,6 +9,7 @@
 
 #include "base/compat.h"
 #include "base/log.h"
+#include "base/want.h"
 #include "imsg/imsg.h"
 #include "member.h"
 #include "proc/conf.h"
@@ -181,7 +182,7 @@ mlink_reading(struct mlink *l, int on)
 		return;
 	l->reading = (unsigned)on;
 	if (on)
-		event_add(&l->ev_read, NULL);
+		event_want(&l->ev_read, NULL);
 	else
 		event_del(&l->ev_read);
 }
@@ -193,7 +194,7 @@ mlink_writing(struct mlink *l, int on)
 		return;
 	l->writing = (unsigned)on;
 	if (on)
-		event_add(&l->ev_write, NULL);
+		event_want(&l->ev_write, NULL);
 	else
 		event_del(&l->ev_write);
 }

@@ -11,6 +11,7 @@
 #include "authd/store/audit.h"
 #include "base/clock.h"
 #include "base/compat.h"
+#include "base/wipe.h"
 #include "imsg/doc.h"
 
 #define PAGE_SIZE_MAX	100
@@ -50,8 +51,8 @@ api_result(const struct asker *asker, int status, const char *message,
 	struct chan			*c = asker_chan(asker);
 	char				*json = NULL;
 
-	if (c != NULL && data != NULL &&
-	    (json = cJSON_PrintUnformatted(data)) == NULL)
+	if (c != NULL && data != NULL && (wipe_lacks() ||
+	    (json = cJSON_PrintUnformatted(data)) == NULL))
 		api_send(c, asker->id, busy->status, busy->text, NULL);
 	else if (c != NULL)
 		api_send(c, asker->id, status, message, json);

@@ -15,6 +15,7 @@
 #include "authd/turn.h"
 #include "base/clock.h"
 #include "base/compat.h"
+#include "base/wipe.h"
 #include "base/label.h"
 #include "proc/proc.h"
 
@@ -79,7 +80,7 @@ proxy_token(const struct api_call *call, const struct session *se)
 	strlcpy(pc.service, call->args.service, sizeof(pc.service));
 	payload = claims_make_proxy(&pc, conf->jwt_issuer,
 	    conf->jwt_audience, now);
-	if (payload != NULL)
+	if (payload != NULL && !wipe_lacks())
 		token = jwt_seal(payload);
 	cJSON_Delete(payload);
 	return (token);

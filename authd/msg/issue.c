@@ -12,6 +12,7 @@
 #include "base/clock.h"
 #include "base/compat.h"
 #include "base/rate.h"
+#include "base/wipe.h"
 #include "issue.h"
 #include "proc/proc.h"
 
@@ -107,7 +108,7 @@ issue_access(const struct operator *who, const char *permissions)
 
 	payload = claims_make_access(who, permissions, conf->jwt_issuer,
 	    conf->jwt_audience, clock_wall());
-	if (payload != NULL)
+	if (payload != NULL && !wipe_lacks())
 		token = jwt_seal(payload);
 	cJSON_Delete(payload);
 	if (token != NULL)

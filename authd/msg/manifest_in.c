@@ -23,6 +23,9 @@ manifest_on_begin(struct chan *c, struct imsg *m)
 	services_free(pe->mux.building);
 	pe->mux.building = services_new(in.version, in.count,
 	    se != NULL ? se->row.system_id : "", se != NULL ? se->org_id : "");
+	/* The next authd hears of all tables; this one would lack this one. */
+	if (pe->mux.building == NULL)
+		fatalx("a tunnel's services: out of memory");
 	return (0);
 }
 

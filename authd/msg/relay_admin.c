@@ -11,6 +11,7 @@
 #include "authd/turn.h"
 #include "base/compat.h"
 #include "base/log.h"
+#include "base/wipe.h"
 #include "handlers.h"
 #include "imsg/doc.h"
 #include "peer.h"
@@ -35,7 +36,8 @@ relay_say(const struct ask *ask, int status, const char *message,
 	char		*json = NULL;
 	size_t		 len;
 
-	if (data != NULL && (json = cJSON_PrintUnformatted(data)) == NULL) {
+	if (data != NULL && (wipe_lacks() ||
+	    (json = cJSON_PrintUnformatted(data)) == NULL)) {
 		status = 503;
 		message = UNAVAILABLE;
 	}
@@ -138,8 +140,13 @@ relay_create(const struct ask *ask)
 		relay_say(ask, 400, "channels: 1 to 256", NULL);
 		return;
 	}
+	if ((o = cJSON_CreateObject()) == NULL) {
+		relay_say(ask, 503, UNAVAILABLE, NULL);
+		return;
+	}
 	r = relay_new(ask->who.subject, &status, &why, tokens);
-	if (r == NULL || (o = cJSON_CreateObject()) == NULL) {
+	if (r == NULL) {
+		cJSON_Delete(o);
 		relay_audit(ask, "", why);
 		relay_say(ask, status, why, NULL);
 		return;
@@ -261,6 +268,10 @@ relay_list(const struct ask *ask)
 	l->ask.in = NULL;	/* borrowed */
 	l->o = cJSON_CreateObject();
 	l->list = cJSON_AddArrayToObject(l->o, "sessions");
+	if (l->list == NULL) {
+		list_end(l, 0);
+		return;
+	}
 	TAILQ_FOREACH(r, &relays, entry)
 		if (!r->expired)
 			cJSON_AddItemToArray(l->list, relay_status(r));

@@ -388,8 +388,9 @@ redis_write(evutil_socket_t fd, short what, void *arg)
 		redis_lost(r, strerror(errno));
 		return;
 	}
-	if (evbuffer_get_length(r->out) > 0)
-		(void)event_add(r->writing, NULL);
+	if (evbuffer_get_length(r->out) > 0 &&
+	    event_add(r->writing, NULL) == -1)
+		redis_lost(r, strerror(errno));
 }
 
 static int

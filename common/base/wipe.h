@@ -12,5 +12,11 @@
  */
 void	*wipe_malloc(size_t);
 void	 wipe_free(void *);
+/*
+ * Whether wipe_malloc() had no memory in this second or the last. What a library
+ * was to make of several pieces may lack one then, and does not say so: it is not
+ * signed, and not given to anybody.
+ */
+int	 wipe_lacks(void);
 
 #endif

@@ -14,6 +14,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/rate.h"
+#include "base/want.h"
 #include "brought.h"
 #include "imsg/imsg.h"
 #include "imsg/msg.h"
@@ -245,7 +246,7 @@ brought(int fd, unsigned n, uint32_t flags, const struct addr *from,
 	timer_init(&w->timer, waits_expired, w);
 	TAILQ_INSERT_TAIL(&all.waiting, w, entry);
 	all.n++;
-	event_add(&w->ev, NULL);
+	event_want(&w->ev, NULL);
 	timer_set(&w->timer, BROUGHT_MS);
 	all.ops->holds(1);
 }

@@ -9,6 +9,8 @@
 #include "base/compat.h"
 #include "exchange.h"
 
+#define NO_EVENT	"no room for an event"
+
 static void	exchange_write(evutil_socket_t, short, void *);
 static void	exchange_read(evutil_socket_t, short, void *);
 static void	exchange_end(struct exchange *, const struct httphead *,
@@ -22,7 +24,10 @@ exchange_start(struct exchange *x)
 	event_assign(&x->ev_write, net_base(), x->sock->fd, EV_WRITE,
 	    exchange_write, x);
 	x->on = 1;
-	event_add(&x->ev_read, NULL);
+	if (event_add(&x->ev_read, NULL) == -1) {
+		exchange_end(x, NULL, NO_EVENT);
+		return;
+	}
 	exchange_write(x->sock->fd, EV_WRITE, x);
 }
 
@@ -57,10 +62,10 @@ exchange_write(evutil_socket_t fd, short what, void *arg)
 		return;
 	}
 	x->sent += (size_t)n;
-	if (x->sent < x->request_len)
-		event_add(&x->ev_write, NULL);
-	else
+	if (x->sent == x->request_len)
 		explicit_bzero(x->request, x->request_len);
+	else if (event_add(&x->ev_write, NULL) == -1)
+		exchange_end(x, NULL, NO_EVENT);
 }
 
 /* 1, 0 or -1 as httphead_response(); interim answers are skipped. */

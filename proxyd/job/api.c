@@ -26,6 +26,7 @@
 #include "base/clock.h"
 #include "base/compat.h"
 #include "base/rate.h"
+#include "base/wipe.h"
 #include "proc/conf.h"
 #include "proxyd/door/conn.h"
 #include "proxyd/grant.h"
@@ -630,7 +631,7 @@ answer_invalid(struct conn *c, const struct api_call *a)
 	cJSON_AddStringToObject(e, "key", p->bad_key);
 	cJSON_AddStringToObject(e, "message", p->bad_rule);
 	cJSON_AddStringToObject(e, "value", p->bad_value);
-	text = cJSON_PrintUnformatted(doc);
+	text = wipe_lacks() ? NULL : cJSON_PrintUnformatted(doc);
 	cJSON_Delete(doc);
 	if (text == NULL) {
 		answer_error(c, a->code, a->message);

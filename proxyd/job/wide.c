@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/wipe.h"
 #include "gather.h"
 #include "imsg/doc.h"
 #include "merge.h"
@@ -67,14 +68,15 @@ static int
 doc_take(struct doc *d, cJSON *data)
 {
 	int	 some = cJSON_GetArraySize(data) > 0, r = 0;
-	char	*text = some ? cJSON_PrintUnformatted(data) : NULL;
+	char	*text = some && !wipe_lacks() ? cJSON_PrintUnformatted(data) :
+		    NULL;
 	size_t	 len = text != NULL ? strlen(text) : 0;
 
 	cJSON_Delete(data);
 	doc_clear(d);
 	if (some) {
 		doc_begin(d, len, 1);
-		r = d->text == NULL ? -1 : doc_add(d, &(struct blob){
+		r = d->text == NULL || text == NULL ? -1 : doc_add(d, &(struct blob){
 		    (const uint8_t *)text, len });
 	}
 	cJSON_free(text);

@@ -4,7 +4,7 @@
  * a system call, and lets one of them fail, once, with an error of the test's
  * choice. A place is what it calls, the return address, and the first return
  * address within the program itself, so that a library's places are those of
- * its callers.
+ * its callers, also where it asks the program for memory.
  *
  * It is told and tells through the file $FAILING, a struct table that is mapped
  * before the process shuts itself in: afterwards it makes no call of its own.
@@ -17,6 +17,7 @@
 #include <sys/uio.h>
 
 #include <dlfcn.h>
+#include <elf.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <link.h>
@@ -55,6 +56,14 @@ struct module {
 	uintptr_t	 from, to;
 };
 
+/*
+ * The program's allocators for libraries: whoever calls these asks for memory.
+ */
+static const char *const	passes[] = { "wipe_malloc", "crypto_malloc",
+    "crypto_realloc" };
+#define PASSES	(sizeof(passes) / sizeof(passes[0]))
+
+static struct module	 pass[PASSES];
 static struct table	*table;
 static struct module	 modules[MODULES_MAX];
 static int		 nmodules;
@@ -108,6 +117,57 @@ place(uintptr_t at)
 	return (0);
 }
 
+/* Where they are in the program, by its symbols. */
+static void
+passes_find(void)
+{
+	const Elf64_Ehdr	*e;
+	const Elf64_Shdr	*sh;
+	const Elf64_Sym		*sym;
+	const char		*text;
+	off_t			 size = 0;
+	size_t			 i, k, n;
+	void			*p;
+	int			 fd;
+
+	if ((fd = open("/proc/self/exe", O_RDONLY | O_CLOEXEC)) == -1)
+		return;
+	size = lseek(fd, 0, SEEK_END);
+	p = mmap(NULL, (size_t)size, PROT_READ, MAP_PRIVATE, fd, 0);
+	close(fd);
+	if (p == MAP_FAILED)
+		return;
+	e = p;
+	sh = (const void *)((const char *)p + e->e_shoff);
+	for (i = 0; i < e->e_shnum; i++) {
+		if (sh[i].sh_type != SHT_SYMTAB)
+			continue;
+		sym = (const void *)((const char *)p + sh[i].sh_offset);
+		n = sh[i].sh_size / sizeof(*sym);
+		text = (const char *)p + sh[sh[i].sh_link].sh_offset;
+		for (; n > 0; n--, sym++)
+			for (k = 0; k < PASSES; k++)
+				if (strcmp(text + sym->st_name, passes[k]) ==
+				    0) {
+					pass[k].from = program + sym->st_value;
+					pass[k].to = pass[k].from +
+					    sym->st_size;
+				}
+	}
+	munmap(p, (size_t)size);
+}
+
+static int
+passes_on(uintptr_t at)
+{
+	size_t	i;
+
+	for (i = 0; i < PASSES; i++)
+		if (at > pass[i].from && at <= pass[i].to)
+			return (1);
+	return (0);
+}
+
 static _Unwind_Reason_Code
 walk_step(struct _Unwind_Context *ctx, void *arg)
 {
@@ -118,6 +178,8 @@ walk_step(struct _Unwind_Context *ctx, void *arg)
 		w->skip--;
 		return (_URC_NO_REASON);
 	}
+	if (passes_on(at))
+		return (_URC_NO_REASON);
 	if (w->first == 0)
 		w->first = at;
 	if (at >= modules[0].from && at < modules[0].to) {
@@ -390,6 +452,7 @@ failing_start(void)
 	if (path == NULL)
 		return;
 	dl_iterate_phdr(module_note, NULL);
+	passes_find();
 	/* Once, so that what the unwinder needs of files it has. */
 	_Unwind_Backtrace(walk_step, &w);
 	if ((fd = open(path, O_RDWR | O_CLOEXEC)) == -1)

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: ISC */
+/* What is freed is wiped; that there was no memory is known for a while. */
+#include <event2/event.h>
+
+#include <stdint.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/wipe.h"
+#include "regress/lib/tap.h"
+
+int
+main(void)
+{
+	struct event_base	*base = event_base_new();
+	char			*p;
+
+	clock_init_any(base);
+	ok(!wipe_lacks(), "memory is not lacking");
+	p = wipe_malloc(100);
+	ok(p != NULL && (uintptr_t)p % _Alignof(max_align_t) == 0,
+	    "a block is aligned");
+	memset(p, 'x', 100);
+	wipe_free(p);
+	wipe_free(NULL);
+	ok(!wipe_lacks(), "nor after that");
+	ok(wipe_malloc(SIZE_MAX) == NULL, "what cannot be is refused");
+	ok(wipe_lacks(), "and then it is lacking");
+	clock_move(999);
+	ok(wipe_lacks(), "for a second");
+	clock_move(1);
+	ok(!wipe_lacks(), "and no longer");
+	event_base_free(base);
+	return (done_testing());
+}
