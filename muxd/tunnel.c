@@ -21,6 +21,7 @@
 #define PING_EVERY	(15 * YAMUX_NSEC)	/* or after the client's ... */
 #define PING_MOST	(30 * YAMUX_NSEC)	/* ... but so often at least */
 #define PROBE_MS	1900		/* authd waits 2 s */
+#define PROBERS_MAX	16		/* that wait for one answer */
 #define STACK_NEAR	512		/* what a system call's frame may take */
 #define STACK_TRIM	(64 * 1024)	/* less than is mapped from the start */
 /*
@@ -37,6 +38,7 @@ static void	tunnel_done(struct mux *);
 static void	tunnel_gone(struct mux *, const char *);
 static void	tunnel_idle(struct mux *);
 static void	stack_trim(void);
+static void	tunnel_answer(int);
 static void	tunnel_probe_over(void *);
 static void	tunnel_stats_due(void *);
 static void	tunnel_moved(void);
@@ -75,7 +77,8 @@ static struct {
 	struct mux	 mux;
 	int		 fd;
 	struct timer	 probe;
-	uint32_t	 probe_id;
+	uint32_t	 probers[PROBERS_MAX];	/* ids of who asks */
+	unsigned	 nprobers;
 	struct timer	 stats;		/* to tell what has moved */
 	uint64_t	 moved;		/* bytes when it was set */
 } tunnel;
@@ -169,7 +172,7 @@ tunnel_flush(struct mux *m)
 	(void)m;
 	if (timer_is_set(&tunnel.probe)) {	/* any byte counts as life */
 		timer_del(&tunnel.probe);
-		authd_alive(tunnel.probe_id, 1);
+		tunnel_answer(1);
 	}
 	tunnel_moved();
 	bridge_flush();
@@ -266,19 +269,35 @@ tunnel_probe(uint32_t id)
 		authd_alive(id, 0);
 		return;
 	}
-	if (timer_is_set(&tunnel.probe)) /* asked twice: this one counts */
-		authd_alive(tunnel.probe_id, 0);
-	tunnel.probe_id = id;
+	/* Too many to remember: nobody takes it over for that. */
+	if (tunnel.nprobers == PROBERS_MAX) {
+		authd_alive(id, 1);
+		return;
+	}
+	tunnel.probers[tunnel.nprobers++] = id;
+	/* Who comes second gets the answer of the first, when that does. */
+	if (timer_is_set(&tunnel.probe))
+		return;
 	timer_set(&tunnel.probe, PROBE_MS);
 	/* Or one is under way. */
 	(void)yamux_ping(tunnel.mux.y, clock_ns());
 }
 
 static void
+tunnel_answer(int alive)
+{
+	unsigned	i, n = tunnel.nprobers;
+
+	tunnel.nprobers = 0;
+	for (i = 0; i < n; i++)
+		authd_alive(tunnel.probers[i], alive);
+}
+
+static void
 tunnel_probe_over(void *arg)
 {
 	(void)arg;
-	authd_alive(tunnel.probe_id, 0);
+	tunnel_answer(0);
 }
 
 /*

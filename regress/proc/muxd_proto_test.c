@@ -13,6 +13,8 @@
 #include "regress/lib/muxd_story.h"
 #include "regress/lib/tap.h"
 
+#define PROBERS	16		/* that muxd has wait for one answer */
+
 static void
 close_it(struct mux *d, uint16_t code, const char *reason)
 {
@@ -296,6 +298,67 @@ test_pings(void)
 	is_int(mux_end(&d), 0, "muxd leaves with status 0");
 }
 
+/* The next answer to a PROBE, while the client answers what it is asked. */
+static int
+answered(struct mux *d, uint32_t id, int alive)
+{
+	struct frame	f;
+	struct imsg	m;
+	int		ms;
+
+	for (ms = 0; ms < WAIT_MS; ms += 50) {
+		if (hear_maybe(d->d.authd, IMSG_ALIVE, &m, 0))
+			return (m.id == id && *m.p == alive);
+		(void)client_next(d, &f, 50);
+	}
+	return (0);
+}
+
+/* All that was on its way has arrived when this is answered. */
+static void
+settle(struct mux *d)
+{
+	struct frame	f;
+	int		pongs = d->pongs;
+
+	client_frame(d, YM_PING, YM_SYN, 0, 1, NULL, 0);
+	while (d->pongs == pongs && client_next(d, &f, WAIT_MS))
+		continue;
+}
+
+/* A PROBE while one waits: tunnel-49, whoever comes is told the same. */
+static void
+test_probes(void)
+{
+	struct mux	d;
+	struct frame	f;
+	struct imsg	m;
+	uint32_t	i, good = 0;
+
+	mux_up(&d);
+	while (d.pings == 0 && client_next(&d, &f, WAIT_MS))
+		continue;
+	settle(&d);
+	for (i = 1; i <= PROBERS + 1; i++)
+		say_id(d.d.authd, i, probe);
+	/* Told without the client, which says nothing yet. */
+	ok(hear_maybe(d.d.authd, IMSG_ALIVE, &m, WAIT_MS) &&
+	    m.id == PROBERS + 1 && *m.p == 1,
+	    "tunnel-49(partial): PROBEs beyond what is kept: it is alive");
+	for (i = 1; i <= PROBERS; i++)
+		good += answered(&d, i, 1) != 0;
+	is_int(good, PROBERS, "tunnel-49(partial): PROBEs at once: a client "
+	    "that lives does so for each");
+
+	d.answer_pings = 0;
+	settle(&d);
+	say_id(d.d.authd, 1, probe);
+	say_id(d.d.authd, 2, probe);
+	ok(answered(&d, 1, 0) && answered(&d, 2, 0),
+	    "and one that is silent is so for each");
+	is_int(mux_end(&d), 0, "muxd leaves with status 0");
+}
+
 /* Its next ping comes so much later, and it has read the answer. */
 static void
 later(struct mux *d, uint64_t ms)
@@ -371,6 +434,7 @@ main(void)
 	test_yamux_faults();
 	test_yamux();
 	test_pings();
+	test_probes();
 	test_beat();
 	test_goaway();
 	return (done_testing());
