@@ -26,6 +26,7 @@
 #define PROBE_MS	2000
 #define PROBES_MAX	4096	/* of ours that wait for an answer */
 #define LOG_EVERY_MS	10000
+#define GAP_MS		1000	/* between two looks for which notes ask */
 
 /* A question of ours to another member. */
 struct probe {
@@ -41,6 +42,18 @@ struct probe {
 struct asked {
 	char	id[NOTE_ID_SIZE], from[MEMBER_SIZE], session[UUID_SIZE];
 };
+
+/* What is done for notes, however many ask: at once, then once a gap. */
+struct look {
+	void		(*fn)(void);
+	struct timer	  next;
+	int		  wanted;	/* again, when the gap is over */
+};
+
+static void	look_again(void *);
+
+static struct look	recheck = { .fn = recheck_all };
+static struct look	rows = { .fn = member_look };
 
 static struct {
 	TAILQ_HEAD(, probe)	 probes;
@@ -211,6 +224,29 @@ probe_heard(const struct note *n)
 	}
 }
 
+static void
+look(struct look *l)
+{
+	if (timer_is_set(&l->next)) {
+		l->wanted = 1;
+		return;
+	}
+	timer_init(&l->next, look_again, l);
+	timer_set(&l->next, GAP_MS);
+	l->fn();
+}
+
+static void
+look_again(void *arg)
+{
+	struct look	*l = arg;
+
+	if (!l->wanted)
+		return;
+	l->wanted = 0;
+	look(l);
+}
+
 void
 cluster_heard(const char *text, size_t len)
 {
@@ -228,14 +264,17 @@ cluster_heard(const char *text, size_t len)
 	if (strcmp(n.from, member_self()) == 0 ||
 	    (strcmp(n.to, member_self()) != 0 && strcmp(n.to, NOTE_ALL) != 0))
 		return;
-	if (n.op == NOTE_PROBE)
-		probe_heard(&n);
-	else if (n.op == NOTE_ALIVE || n.op == NOTE_DEAD)
+	/* An answer counts once, as its question is open once. */
+	if (n.op == NOTE_ALIVE || n.op == NOTE_DEAD)
 		probe_answered(&n);
+	else if (note_before(&n))
+		return;
+	else if (n.op == NOTE_PROBE)
+		probe_heard(&n);
 	else if (n.op == NOTE_LOSS)
 		held_losses();
 	else if (n.op == NOTE_RECHECK && peer_is_ready())
-		recheck_all();
+		look(&recheck);
 	else if (n.op == NOTE_MEMBERS)
-		member_look();
+		look(&rows);
 }

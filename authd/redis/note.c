@@ -96,3 +96,45 @@ note_parse(struct note *n, const char *text, size_t len, int64_t now)
 		return ("not fresh");
 	return (NULL);
 }
+
+/* ---- ids that were there ---- */
+
+#define WAYS	8
+
+static struct kept {
+	char	id[NOTE_ID_SIZE];
+	int64_t	at;		/* 0: none */
+} before[NOTE_KEPT / WAYS][WAYS];
+
+/* Ids are drawn by members: their first digits are as good as a hash. */
+static struct kept *
+set_of(const char *id)
+{
+	char	head[9];
+
+	strlcpy(head, id, sizeof(head));
+	return (before[strtoul(head, NULL, 16) % (NOTE_KEPT / WAYS)]);
+}
+
+int
+note_before(const struct note *n)
+{
+	struct kept	*k = set_of(n->id), *oldest = k;
+	size_t		 i;
+
+	for (i = 0; i < WAYS; i++) {
+		if (k[i].at != 0 && strcmp(k[i].id, n->id) == 0)
+			return (1);
+		if (k[i].at < oldest->at)
+			oldest = &k[i];
+	}
+	strlcpy(oldest->id, n->id, sizeof(oldest->id));
+	oldest->at = n->at;
+	return (0);
+}
+
+void
+note_forget(void)
+{
+	memset(before, 0, sizeof(before));
+}

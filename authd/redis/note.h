@@ -12,7 +12,7 @@
  * words with a space between them, signed under the secret of the cluster. What
  * is not exactly so, or not fresh by the store's clock, is nothing. A note
  * grants nothing: it asks, answers a question that is open, or says where to
- * look. Pure. several-daemons.md, 2.
+ * look. Pure, but for the ids that were there. several-daemons.md, 2.
  */
 #define NOTE_OPS(X)							\
 	X(PROBE, "probe")	/* does this session's tunnel live? */	\
@@ -43,5 +43,15 @@ int	note_print(const struct note *, char dst[NOTE_SIZE]);
 /* NULL, or why it is none. */
 const char	*note_parse(struct note *, const char *text, size_t len,
 		    int64_t now);
+
+/*
+ * Has a note of this id been there? From now on it has. Kept is the id of as
+ * many as fit, by when they are no longer fresh: what is heard again for want
+ * of room is as harmless as it was. 1 yes, 0 no.
+ */
+#define NOTE_KEPT	8192
+int	note_before(const struct note *);
+/* Forget all, for the end of a test. */
+void	note_forget(void);
 
 #endif

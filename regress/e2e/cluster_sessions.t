@@ -4,11 +4,13 @@
 their sessions, and no session is lost or had twice."""
 
 import shutil
+import threading
 import time
 
 import postgres
 from cluster import Cluster, Front
 from harness import OurClient, Tap, until
+from redisserver import Heard
 
 t = Tap()
 CLIENTS = 6
@@ -85,6 +87,47 @@ def refused(w):
                 "at %s of a tunnel that lives at %s is refused" % (
                     name, member))
     t.equal(w.is_whole(), True, "and that one lives on")
+    at_once(w, key, secret, [name for name in c.names if name != member])
+    repeated(w, key, secret, next(n for n in c.names if n != member))
+
+
+def at_once(w, key, secret, names):
+    got = []
+    for _ in range(5):
+        both = [threading.Thread(target=lambda n=n: got.append(
+            w.c[n].login(key, secret))) for n in names]
+        for th in both:
+            th.start()
+        for th in both:
+            th.join()
+    t.equal((set(got), len(got), w.is_whole()), ({409}, 10, True),
+            "tunnel-49(partial): two at once, at two members, are refused, "
+            "and it lives on")
+
+
+def repeated(w, key, secret, name):
+    """By who writes into Redis, but has not the secret."""
+    heard = Heard(w.c.redis, "relayd:members:dev")
+
+    def asked():
+        """Notes up to the answer to the next probe, and that probe."""
+        seen = []
+        t.equal(w.c[name].login(key, secret), 409, "a login asks")
+        while True:
+            seen.append(heard.next())
+            if seen[-1].split()[1] == b"probe":
+                probe = seen[-1]
+            elif seen[-1].split()[1] in (b"alive", b"dead") and \
+                    seen[-1].split()[4] == probe.split()[4]:
+                return seen, probe
+
+    _, probe = asked()
+    for _ in range(5):
+        w.c.redis.say("PUBLISH", "relayd:members:dev", probe)
+    seen, _ = asked()
+    t.equal([n for n in seen if n.split()[4] == probe.split()[4] and
+             n != probe], [], "a probe that is said again has no answer")
+    heard.close()
 
 
 def paused(w):

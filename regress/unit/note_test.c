@@ -102,6 +102,43 @@ refused(void)
 	odd("");
 }
 
+/* Heard twice within the time in which it is fresh. */
+static void
+again(void)
+{
+	struct note	n = good;
+	unsigned	i, twice = 0;
+
+	is_int(note_before(&n), 0, "an id is there");
+	is_int(note_before(&n), 1, "and again");
+	strlcpy(n.id, "00fe", sizeof(n.id));
+	is_int(note_before(&n), 0, "another is not");
+	note_forget();
+	for (i = 0; i < NOTE_KEPT; i++) {
+		snprintf(n.id, sizeof(n.id), "%08x", i);
+		twice += note_before(&n) != 0;
+	}
+	for (i = 0; i < NOTE_KEPT; i++) {
+		snprintf(n.id, sizeof(n.id), "%08x", i);
+		twice += note_before(&n) == 0;
+	}
+	is_int(twice, 0, "%d are kept", NOTE_KEPT);
+	/* One more of the same place: the oldest of them makes room. */
+	n.at++;
+	snprintf(n.id, sizeof(n.id), "%08x", NOTE_KEPT);
+	is_int(note_before(&n), 0, "one more is none of them");
+	is_int(note_before(&n), 1, "and is kept");
+	strlcpy(n.id, "00000000", sizeof(n.id));
+	is_int(note_before(&n), 0, "for the first");
+	snprintf(n.id, sizeof(n.id), "%08x", NOTE_KEPT / 8);
+	n.at = NOW;
+	is_int(note_before(&n), 0, "which in turn has the next go");
+	snprintf(n.id, sizeof(n.id), "%08x", NOTE_KEPT);
+	is_int(note_before(&n), 1, "but none that is newer");
+	note_forget();
+	is_int(note_before(&n), 0, "all is forgotten");
+}
+
 int
 main(void)
 {
@@ -123,5 +160,6 @@ main(void)
 	back(&all, "the longest");
 	fresh();
 	refused();
+	again();
 	return (done_testing());
 }
