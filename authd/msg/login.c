@@ -226,7 +226,11 @@ login_look(struct login *lo, const char *id)
 	    login_known, lo);
 }
 
-/* Redis has said what others found. */
+/*
+ * Redis has said what others found. Anybody who writes there may have: what it
+ * has for bad is refused, but on its word alone nothing is held against who
+ * comes, and nothing is remembered.
+ */
 static void
 login_cached(enum known known, const char *id, void *arg)
 {
@@ -236,9 +240,8 @@ login_cached(enum known known, const char *id, void *arg)
 	if (known_forgot(lo->key, lo->mark))
 		known = KNOWN_NOT;
 	if (known == KNOWN_BAD) {
-		known_put(lo->key, lo->secret, NULL, lo->mark, clock_ms());
 		explicit_bzero(lo->secret, sizeof(lo->secret));
-		login_refuse(lo, login_wrong(lo), 0);
+		login_refuse(lo, REFUSE_CREDENTIALS, 0);
 	} else {
 		lo->hinted = known == KNOWN_GOOD;
 		login_look(lo, lo->hinted ? id : NULL);
