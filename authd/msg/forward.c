@@ -26,7 +26,7 @@
 #define WHERE_MS	2500	/* proxyd waits for 3 s */
 #define DIAL_MS		3000	/* dialerd's own end is before that; all of it */
 #define GOING_MAX	64	/* connections that are being made, */
-#define GOING_ONE	32	/* of one proxyd */
+#define GOING_ONE	32	/* of one proxyd; half of each to one member */
 
 /* A connection that a proxyd has asked for. */
 struct going {
@@ -237,15 +237,28 @@ going_said(struct chan *c, struct imsg *m, void *arg)
 	return (0);
 }
 
-static unsigned
-going_of(uint64_t instance)
+/*
+ * Room for one more? NULL, or why there is none. A member that takes nobody has
+ * its places for as long as each waits: the others' are left.
+ */
+static const char *
+going_room(uint64_t instance, const char *member)
 {
 	const struct going	*g;
-	unsigned		 n = 0;
+	unsigned		 one = 0, to = 0, one_to = 0;
+	int			 his, there;
 
-	LIST_FOREACH(g, &going, entry)
-		n += g->asker.instance == instance;
-	return (n);
+	LIST_FOREACH(g, &going, entry) {
+		his = g->asker.instance == instance;
+		there = strcmp(g->member, member) == 0;
+		one += his != 0;
+		to += there != 0;
+		one_to += his && there;
+	}
+	if (ngoing >= GOING_MAX || one >= GOING_ONE)
+		return ("too many are being connected");
+	return (to >= GOING_MAX / 2 || one_to >= GOING_ONE / 2 ?
+	    "too many are being connected to it" : NULL);
 }
 
 static uint64_t
@@ -352,8 +365,7 @@ forward_on_forward(struct chan *c, struct imsg *m)
 	g->until_ms = clock_ms() + DIAL_MS;
 	timer_init(&g->late, going_late, g);
 	strlcpy(g->member, in.member, sizeof(g->member));
-	why = ngoing >= GOING_MAX || going_of(g->asker.instance) >=
-	    GOING_ONE ? "too many are being connected" : NULL;
+	why = going_room(g->asker.instance, g->member);
 	LIST_INSERT_HEAD(&going, g, entry);
 	ngoing++;
 	if (why != NULL || (why = going_dial(g)) != NULL)

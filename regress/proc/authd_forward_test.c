@@ -144,17 +144,30 @@ test_forward(void)
 static void
 test_many(void)
 {
-	struct far	*other = drive_spawn(ROLE_PROXYD, 0);
-	int		 i;
+	static const char	ours[] = "too many are being connected",
+				its[] = "too many are being connected to it";
+	struct far		*other = drive_spawn(ROLE_PROXYD, 0);
+	struct far		*third = drive_spawn(ROLE_PROXYD, 0);
+	int			 i;
 
-	for (i = 0; i < 32; i++)
+	for (i = 0; i < 16; i++)
 		(void)wants(proxyd, "b");
 	(void)wants(proxyd, "b");
-	ok(strstr(failed(proxyd), "too many") != NULL, "33 of one proxyd");
-	for (i = 0; i < 32; i++)
+	is_str(failed(proxyd), its, "17 of one proxyd to one member");
+	for (i = 0; i < 16; i++)
 		(void)wants(other, "b");
-	(void)wants(other, "b");
-	ok(strstr(failed(other), "too many") != NULL, "65 of all");
+	(void)wants(third, "b");
+	is_str(failed(third), its, "33 of all to one member");
+	for (i = 0; i < 16; i++)
+		(void)wants(proxyd, "e");
+	(void)wants(proxyd, "e");
+	is_str(failed(proxyd), ours, "33 of one proxyd; to another than one "
+	    "that takes nobody there was room");
+	for (i = 0; i < 16; i++)
+		(void)wants(other, "e");
+	(void)wants(third, "e");
+	is_str(failed(third), ours, "65 of all");
+	far_close(third);
 	for (i = 0; i < 64; i++)
 		(void)hear_next(dialerd->fd, dial, NULL);
 	far_close(dialerd);
@@ -269,6 +282,7 @@ begin(int first)
 		member("b", 7, 0);
 		member("c", 8, 0);
 		member("d", 7, 1);
+		member("e", 7, 0);
 	}
 	drive_clock(&authd, 5000);
 	drive_sync(control);
