@@ -66,7 +66,10 @@ conn_start(int in, int out, conn_fn fn, void *arg)
 	c->out = out;
 	c->is_socket = in == out;
 	/* The far end of a pipe does not see this; that of a terminal would. */
-	if (c->is_socket || (fstat(out, &sb) == 0 && S_ISFIFO(sb.st_mode)))
+	if (out == -1)
+		;			/* it comes later: conn_join() */
+	else if (c->is_socket || (fstat(out, &sb) == 0 &&
+	    S_ISFIFO(sb.st_mode)))
 		(void)evutil_make_socket_nonblocking(out);
 	else
 		c->out_waits = 1;

@@ -66,6 +66,38 @@ put_text(FILE *f, const char *word, const char *value)
 	fprintf(f, "\"\n");
 }
 
+/* A service starts in another directory than who installs it is in. */
+static int
+put_path(FILE *f, const char *word, const char *path)
+{
+	char	*dir = NULL, *whole = NULL;
+	int	 r = -1;
+
+	if (*path == '/' || strcmp(path, "none") == 0) {
+		put_text(f, word, path);
+		return (0);
+	}
+	if ((dir = getcwd(NULL, 0)) == NULL)
+		perror("tunnel-client: the working directory");
+	else if (asprintf(&whole, "%s/%s", dir, path) != -1) {
+		put_text(f, word, whole);
+		free(whole);
+		r = 0;
+	}
+	free(dir);
+	return (r);
+}
+
+static int
+is_path(const char *flag)
+{
+	size_t	n = strlen(flag);
+
+	return ((n > 5 && strcmp(flag + n - 5, "-file") == 0) ||
+	    (n > 4 && strcmp(flag + n - 4, "-dir") == 0) ||
+	    (n > 7 && strcmp(flag + n - 7, "-socket") == 0));
+}
+
 static void
 put_duration(FILE *f, const struct option_row *r, uint64_t ms)
 {
@@ -100,6 +132,8 @@ put_row(FILE *f, const struct options *o, const struct option_row *r)
 			    "break\n", r->flag);
 			return (-1);
 		}
+		if (is_path(r->flag))
+			return (put_path(f, r->flag, text));
 		put_text(f, r->flag, text);
 	}
 	return (0);

@@ -136,8 +136,12 @@ def by_systemd(tmp):
         first = d.wait_session()
         t.ok(first, "it has connected")
         # Again, with something else.
-        r = m.install(d, key, secret, "--static-services", "c=127.0.0.1:3")
+        consent = os.path.relpath(m.root + "/consent")
+        r = m.install(d, key, secret, "--static-services", "c=127.0.0.1:3",
+                      "--consent-file", consent)
         t.equal(r.returncode, 0, "install again")
+        t.ok('\nconsent-file "%s/%s"\n' % (os.getcwd(), consent) in
+             m.text(CONF), "the service finds a file that was named from here")
         t.ok("no-terminal" not in m.text(CONF), "what is no longer said goes")
         until(lambda: [x["name"] for x in d.ctl(
             "show", "services", first["session"])] == ["c"],
