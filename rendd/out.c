@@ -125,7 +125,8 @@ out_flush(struct leg *l)
 		    (l->resume != NULL && l->resume->off > 0);
 		if (!mid && (l->ctl_len > 0 || out_fill(l)))
 			r = out_send(l, l->ctl, &l->ctl_off, &l->ctl_len);
-		else if (!mid && l->state == LEG_CLOSING) {
+		else if (!mid && (ws_own_code(&l->ws) != 0 ||
+		    ws_peer_code(&l->ws) != 0)) {
 			out_forget(l);	/* behind a close comes nothing */
 			break;
 		} else if (l->out != NULL)
