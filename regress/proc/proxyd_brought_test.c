@@ -209,13 +209,14 @@ test_crowd(void)
 static void
 test_leave(void)
 {
-	int	fd = browser(&d, 0);
+	static const char	all[] = LINE ASK "\r\n";
+	int			fd = browser(&d, 0);
 
-	put_bytes(fd, LINE, 9);
+	put_bytes(fd, all, 9);
 	drive_clock(&d, 1);
 	say(d.parent, leave, .seconds = 3600);
 	drive_clock(&d, LEAVE_DOORS_MS);
-	put(fd, LINE ASK "\r\n" + 9);
+	put(fd, all + 9);
 	is_str(caller(fd), "192.0.2.7", "half-way in when it leaves: served");
 	is_int(drive_wait(&d), 0, "and with him it goes");
 	close(fd);
