@@ -50,6 +50,7 @@ void	tunnel_turn(void);
 void	tunnel_close(uint16_t code, const char *reason, enum end_reason why);
 /* Is the client alive? authd_alive() is called within 2 s. */
 void	tunnel_probe(uint32_t id);
+void	tunnel_probe_forget(void);
 /* Tell authd what has moved; later, if it was told just now. */
 void	tunnel_stats(void);
 

@@ -73,6 +73,7 @@ authd_gone(enum link_end how)
 	/* A document of which only a part has come will not be completed. */
 	authd_users_lost();
 	command_forget();
+	tunnel_probe_forget();
 	if (how == LINK_REPLACED)
 		return;
 	if (how == LINK_OFFENCE && authd_is_up())

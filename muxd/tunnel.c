@@ -283,6 +283,14 @@ tunnel_probe(uint32_t id)
 	(void)yamux_ping(tunnel.mux.y, clock_ns());
 }
 
+/* Who has asked has gone, and his ids are another's. */
+void
+tunnel_probe_forget(void)
+{
+	timer_del(&tunnel.probe);
+	tunnel.nprobers = 0;
+}
+
 static void
 tunnel_answer(int alive)
 {

@@ -79,6 +79,9 @@ put_path(FILE *f, const char *word, const char *path)
 	}
 	if ((dir = getcwd(NULL, 0)) == NULL)
 		perror("tunnel-client: the working directory");
+	else if (strpbrk(dir, "\r\n") != NULL)
+		fprintf(stderr, "tunnel-client: the working directory has a "
+		    "line break\n");
 	else if (asprintf(&whole, "%s/%s", dir, path) != -1) {
 		put_text(f, word, whole);
 		free(whole);

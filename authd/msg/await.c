@@ -32,6 +32,7 @@ struct awaited {
 	TAILQ_ENTRY(awaited)	 entry;
 	char			 session[UUID_SIZE];
 	struct waitings		 waiting;
+	unsigned		 n;		/* of them */
 	uint64_t		 asker;		/* whose share the question took */
 	uint64_t		 ask_ms;	/* the next not before */
 	int			 asking;
@@ -120,6 +121,7 @@ tell(struct awaited *a, int (*whom)(const struct awaited *,
 		if (whom != NULL && !whom(a, w))
 			continue;
 		TAILQ_REMOVE(&a->waiting, w, entry);
+		a->n--;
 		budget_leave(&await.places, &w->place);
 		w->then(at, m, w->arg);
 		free(w);
@@ -262,7 +264,7 @@ await_where(const char *session, uint64_t asker, holder_then then, void *arg)
 		then(HOLDER_DOWN, NULL, arg);
 		return;
 	}
-	if ((a = awaited_get(session)) == NULL) {
+	if ((a = awaited_get(session)) == NULL || a->n >= AWAIT_SESSION) {
 		budget_leave(&await.places, &w->place);
 		free(w);
 		then(HOLDER_DOWN, NULL, arg);
@@ -271,5 +273,6 @@ await_where(const char *session, uint64_t asker, holder_then then, void *arg)
 	w->then = then;
 	w->arg = arg;
 	TAILQ_INSERT_TAIL(&a->waiting, w, entry);
+	a->n++;
 	look(a);
 }

@@ -13,7 +13,8 @@
 #define AWAIT_MS	8000	/* a client's time to come again; */
 #define AWAIT_ASK_MS	200	/* between two questions about a session */
 #define AWAIT_MAX	2048	/* who wait, */
-#define AWAIT_ONE	1024	/* of one proxyd; one more hears nothing */
+#define AWAIT_ONE	1024	/* of one proxyd, */
+#define AWAIT_SESSION	256	/* for one session; one more hears nothing */
 
 void	await_init(void);
 /*

@@ -205,6 +205,7 @@ relay_status(const struct relay *r)
 struct listing {
 	struct ask	 ask;
 	cJSON		*o, *list;
+	int		 lacks;		/* memory, for some of it */
 	char		 after[RELAY_TEXT];
 };
 
@@ -239,10 +240,11 @@ list_known(const struct answer *a, void *arg)
 		cJSON_AddItemToArray(l->list, row);
 	}
 	explicit_bzero(&r, sizeof(r));
-	if (a->r != -1 && a->n == STORE_MANY)
+	l->lacks |= wipe_lacks();
+	if (a->r != -1 && a->n == STORE_MANY && !l->lacks)
 		list_more(l);
 	else
-		list_end(l, a->r != -1);
+		list_end(l, a->r != -1 && !l->lacks);
 }
 
 static void
@@ -275,10 +277,11 @@ relay_list(const struct ask *ask)
 	TAILQ_FOREACH(r, &relays, entry)
 		if (!r->expired)
 			cJSON_AddItemToArray(l->list, relay_status(r));
-	if (member_is_one() && member_is_first())
+	l->lacks = wipe_lacks();
+	if (member_is_one() && member_is_first() && !l->lacks)
 		list_more(l);
 	else
-		list_end(l, 1);
+		list_end(l, !l->lacks);
 }
 
 static void

@@ -429,7 +429,8 @@ def by_default(targets):
         t.equal(got, [401] * 5 + [429] * 5, "one key fails five times")
         for minute in range(10):
             d.move_clock(60500)
-            got += [wrong(one, key, i)[0] for i in range(10)]
+            got += [wrong(one, key, 10 * minute + i)[0]
+                    for i in range(10, 20)]
         t.equal([x["times"] for x in shown(d, one)], ["0"], "in each of ten "
                 "minutes, and its address is not shut out")
         d.move_clock(60500)

@@ -356,6 +356,14 @@ test_probes(void)
 	say_id(d.d.authd, 2, probe);
 	ok(answered(&d, 1, 0) && answered(&d, 2, 0),
 	    "and one that is silent is so for each");
+
+	/* A new authd has ids of its own. */
+	say_id(d.d.authd, 3, probe);
+	drive_channel(&d.d);
+	(void)hear(d.d.authd, announce_end, NULL);
+	settle(&d);
+	ok(!hear_maybe(d.d.authd, IMSG_ALIVE, &m, 0),
+	    "a new authd does not hear what the one before has asked");
 	is_int(mux_end(&d), 0, "muxd leaves with status 0");
 }
 
