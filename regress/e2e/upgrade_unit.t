@@ -16,10 +16,13 @@ import harness
 from harness import SRC, GoClient, Lines, Relayd, Tap, Targets, until
 from upgrades import Fault, programs
 
+# From each of these systemd takes its root: others' processes are not to be
+# moved.
+GROUPS = "/sys/fs/cgroup", "/sys/fs/cgroup/systemd", "/sys/fs/cgroup/unified"
 MANAGER = """
-for g in /sys/fs/cgroup/systemd /sys/fs/cgroup; do
+for g in %s; do
 	test -w $g/cgroup.procs && mkdir -p $g/relayd-test-$$ 2>/dev/null &&
-	    echo $$ >$g/relayd-test-$$/cgroup.procs && break
+	    echo $$ >$g/relayd-test-$$/cgroup.procs
 done
 mount -t tmpfs none /run && mkdir -p -m 700 /run/systemd/system /run/xdg || exit 1
 export XDG_RUNTIME_DIR=/run/xdg SYSTEMD_LOG_TARGET=console
@@ -28,7 +31,7 @@ echo ready
 /lib/systemd/systemd --user &
 trap 'kill $!' TERM
 wait; wait
-"""
+""" % " ".join(GROUPS)
 # What is the machine's, or elsewhere here; and what needs mounts that not every
 # machine for tests permits.
 NOT_HERE = ("RuntimeDirectory", "StateDirectory", "ReadWritePaths", "After",
@@ -57,7 +60,7 @@ class Systemd:
         self.p.terminate()
         self.p.wait(60)
         # The shell has the number of what became it.
-        for g in ("/sys/fs/cgroup/systemd", "/sys/fs/cgroup"):
+        for g in GROUPS:
             for where, _, _ in os.walk("%s/relayd-test-%d" % (g, self.p.pid),
                                        topdown=False):
                 with contextlib.suppress(OSError):
