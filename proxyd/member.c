@@ -24,7 +24,7 @@
 /* By a keyed hash: who chooses ids does not choose whose place is lost. */
 static struct known {
 	uint64_t	until_ms;
-	int		kind;
+	enum forward_kind kind;
 	char		id[UUID_SIZE], member[MEMBER_SIZE];
 } known[PLACES];
 
@@ -32,7 +32,7 @@ static LIST_HEAD(, mlink)	idle = LIST_HEAD_INITIALIZER(idle);
 static LIST_HEAD(, mlink)	secure[SECURE_LISTS];	/* by plain.id */
 
 static struct known *
-place_of(int kind, const char *id)
+place_of(enum forward_kind kind, const char *id)
 {
 	static unsigned char	key[crypto_shorthash_KEYBYTES];
 	static int		made;
@@ -50,9 +50,9 @@ place_of(int kind, const char *id)
 int
 member_known(enum forward_kind kind, const char *id, const char **member)
 {
-	const struct known	*k = place_of((int)kind, id);
+	const struct known	*k = place_of(kind, id);
 
-	if (k->until_ms <= clock_ms() || k->kind != (int)kind ||
+	if (k->until_ms <= clock_ms() || k->kind != kind ||
 	    strcmp(k->id, id) != 0)
 		return (0);
 	*member = k->member;
@@ -62,10 +62,10 @@ member_known(enum forward_kind kind, const char *id, const char **member)
 void
 member_note(enum forward_kind kind, const char *id, const char *member)
 {
-	struct known	*k = place_of((int)kind, id);
+	struct known	*k = place_of(kind, id);
 
 	k->until_ms = clock_ms() + MEMBER_KNOWN_MS;
-	k->kind = (int)kind;
+	k->kind = kind;
 	strlcpy(k->id, id, sizeof(k->id));
 	strlcpy(k->member, member, sizeof(k->member));
 }

@@ -91,16 +91,6 @@ put_path(FILE *f, const char *word, const char *path)
 	return (r);
 }
 
-static int
-is_path(const char *flag)
-{
-	size_t	n = strlen(flag);
-
-	return ((n > 5 && strcmp(flag + n - 5, "-file") == 0) ||
-	    (n > 4 && strcmp(flag + n - 4, "-dir") == 0) ||
-	    (n > 7 && strcmp(flag + n - 7, "-socket") == 0));
-}
-
 static void
 put_duration(FILE *f, const struct option_row *r, uint64_t ms)
 {
@@ -135,7 +125,7 @@ put_row(FILE *f, const struct options *o, const struct option_row *r)
 			    "break\n", r->flag);
 			return (-1);
 		}
-		if (is_path(r->flag))
+		if (r->kind == PATH)
 			return (put_path(f, r->flag, text));
 		put_text(f, r->flag, text);
 	}

@@ -45,13 +45,13 @@ const struct option_row	option_rows[] = {
 	    "check no certificate of the server" },
 	{ "allow-plain", "ALLOW_PLAIN", NULL, 0, FLAG, AT(allow_plain),
 	    "send the secret in clear: ws:// to another machine" },
-	{ "ca-file", "CA_FILE", "", 0, STRING, AT(ca_file),
+	{ "ca-file", "CA_FILE", "", 0, PATH, AT(ca_file),
 	    "certificates to trust, and none of the system" },
 	{ "proxy", "HTTPS_PROXY https_proxy ALL_PROXY all_proxy", "", 0, PROXY,
 	    AT(proxy), "forward proxy, http://[user:password@]host:port" },
 	{ "no-proxy", "NO_PROXY no_proxy", "", 0, STRING, AT(no_proxy),
 	    "hosts, domains, networks that need none" },
-	{ "status-socket", "STATUS_SOCKET", TUNNEL_CLIENT_SOCKET, 0, STRING,
+	{ "status-socket", "STATUS_SOCKET", TUNNEL_CLIENT_SOCKET, 0, PATH,
 	    AT(status_socket), "where `status` asks, or none" },
 	{ "status-group", "STATUS_GROUP", "", 0, STRING, AT(status_group),
 	    "group that may ask there, too" },
@@ -59,23 +59,23 @@ const struct option_row	option_rows[] = {
 	{ "consent", "CONSENT", "always", 0, STRING, AT(consent),
 	    "when operators may come: always, ask, or until a time" },
 	{ "consent-file", "CONSENT_FILE", TUNNEL_CLIENT_STATEDIR "/consent", 0,
-	    STRING, AT(consent_file), "where the order `consent` is kept" },
+	    PATH, AT(consent_file), "where the order `consent` is kept" },
 	{ "diagnostics-dir", "DIAGNOSTICS_DIR", "/usr/share/my/diagnostics.d",
-	    0, STRING, AT(diagnostics_dir), "directory of plugins" },
+	    0, PATH, AT(diagnostics_dir), "directory of plugins" },
 	{ "diagnostics-plugin-timeout", "DIAGNOSTICS_PLUGIN_TIMEOUT", "10s",
 	    0, DURATION, AT(plugin_timeout_ms), "limit of one plugin" },
 	{ "diagnostics-total-timeout", "DIAGNOSTICS_TOTAL_TIMEOUT", "30s", 0,
 	    DURATION, AT(diagnostics_timeout_ms), "limit of all plugins" },
 	{ "redis-addr", "REDIS_ADDR", "", 'r', STRING, AT(redis),
 	    "host:port of the Redis of a cluster, or none" },
-	{ "users-dir", "USERS_DIR", "/usr/share/my/users.d", 0, STRING,
+	{ "users-dir", "USERS_DIR", "/usr/share/my/users.d", 0, PATH,
 	    AT(users_dir), "directory of users plugins" },
 	{ "users-plugin-timeout", "USERS_PLUGIN_TIMEOUT", "15s", 0, DURATION,
 	    AT(users_plugin_ms), "limit of one users plugin" },
 	{ "users-total-timeout", "USERS_TOTAL_TIMEOUT", "60s", 0, DURATION,
 	    AT(users_timeout_ms), "limit of all users plugins" },
 	{ "users-state-file", "USERS_STATE_FILE",
-	    TUNNEL_CLIENT_STATEDIR "/my-support-users.json", 0, STRING,
+	    TUNNEL_CLIENT_STATEDIR "/my-support-users.json", 0, PATH,
 	    AT(users_state),
 	    "where it says what has to be deleted" },
 	{ "verbose", NULL, NULL, 'v', FLAG, AT(verbose), "log more" },
@@ -88,7 +88,7 @@ int
 option_is_text(const struct option_row *r)
 {
 	return (r->kind == STRING || r->kind == SECRET || r->kind == LIST ||
-	    r->kind == CONFIG || r->kind == PROXY);
+	    r->kind == PATH || r->kind == CONFIG || r->kind == PROXY);
 }
 
 int
@@ -160,6 +160,7 @@ option_take(struct options *o, const struct option_row *r, const char *value,
 	case STRING:
 	case SECRET:
 	case LIST:
+	case PATH:
 	case CONFIG:
 	case PROXY:
 		return (option_string(o, r, value));

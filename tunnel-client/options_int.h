@@ -15,6 +15,7 @@
 enum option_kind {
 	STRING, SECRET, DURATION, FLAG,
 	LIST,			/* as STRING; lines of a file are joined */
+	PATH,			/* as STRING; a name of a file, or "none" */
 	PROXY,			/* as STRING; the environment may say nonsense */
 	FILE_FLAG,		/* --secret-file */
 	CONFIG, ACTION		/* a STRING and a FLAG, in no file */

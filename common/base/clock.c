@@ -107,16 +107,14 @@ void
 clock_init_any(struct event_base *base)
 {
 #ifdef RELAYD_TESTING
-	const char	*slow;
+	const char	*slow = getenv("RELAYD_CLOCK_SLOW");
 
-#endif
-	clock_complaints();
-#ifdef RELAYD_TESTING
-	if ((slow = getenv("RELAYD_CLOCK_SLOW")) != NULL) {
+	if (slow != NULL) {
 		clocks.slow = strtoull(slow, NULL, 10);
 		clocks.slow_ns = real_ns();
 	}
 #endif
+	clock_complaints();
 	clocks.ev = event_new(base, -1, 0, clock_fire, NULL);
 	if (clocks.ev == NULL)
 		fatalx("clock: out of memory");

@@ -76,8 +76,8 @@ doc_take(struct doc *d, cJSON *data)
 	doc_clear(d);
 	if (some) {
 		doc_begin(d, len, 1);
-		r = d->text == NULL || text == NULL ? -1 : doc_add(d, &(struct blob){
-		    (const uint8_t *)text, len });
+		r = d->text == NULL || text == NULL ? -1 :
+		    doc_add(d, &(struct blob){ (const uint8_t *)text, len });
 	}
 	cJSON_free(text);
 	return (r);
