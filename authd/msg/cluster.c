@@ -251,8 +251,12 @@ void
 cluster_heard(const char *text, size_t len)
 {
 	struct note	 n;
-	const char	*wrong = note_parse(&n, text, len, member_now());
+	const char	*wrong;
 
+	/* Until then it may be meant for another of our name. */
+	if (!member_has_begun())
+		return;
+	wrong = note_parse(&n, text, len, member_now());
 	if (wrong != NULL) {
 		if (cluster.logged_ms == 0 || clock_ms() -
 		    cluster.logged_ms >= LOG_EVERY_MS)

@@ -24,7 +24,6 @@ static struct {
 	struct member_row	 row[CLUSTER_MAX];	/* by name */
 	size_t			 n;
 	struct timer		 timer;
-	int			 has_begun;
 	int			 beating;	/* one is on its way */
 	uint64_t		 beat_ms;	/* the last that was written */
 	int			 said;		/* that we are silent */
@@ -43,6 +42,8 @@ member_init(after_fn after)
 	members.after = after;
 	timer_init(&members.timer, beat, NULL);
 	store_member(member_self());
+	store_member_at(proc_conf()->cluster_address,
+	    (uint16_t)proc_conf()->cluster_port);
 }
 
 void
@@ -61,6 +62,12 @@ int
 member_is_one(void)
 {
 	return (member_self()[0] != '\0');
+}
+
+int
+member_has_begun(void)
+{
+	return (members.beat_ms != 0);
 }
 
 int

@@ -32,6 +32,8 @@ void	member_end(void);
 /* Are we one of a cluster? Its name, "" if not. */
 int	member_is_one(void);
 const char	*member_self(void);
+/* A beat of ours has been written: nobody else has been this member since. */
+int	member_has_begun(void);
 /* No beat of ours has been written for long: the others may think us gone. */
 int	member_is_silent(void);
 

@@ -62,6 +62,12 @@ void	store_on_system(void (*fn)(const char *id));
  */
 void	store_member(const char *name);
 /*
+ * And others reach us there: while a row of our name with a beat says another
+ * place, or its writer is connected from another machine, somebody else is this
+ * member, and the server is not opened (store_why_not()).
+ */
+void	store_member_at(const char *address, uint16_t port);
+/*
  * Open or make the file. STORE_NONE: it is being tried; -1: not now, call again
  * later; nothing else may be called until it has succeeded, except
  * store_commit() and store_close().

@@ -177,6 +177,57 @@ def strangers():
             t.equal(c["a"].is_ready(), False, "nor the other way round")
 
 
+class Twins(Cluster):
+    """z says that it is a, too."""
+    def block(self, name):
+        return super().block(name).replace('name "z"', 'name "a"')
+
+
+def twins():
+    """several-daemons.md, 2: a name is one member's. Who comes second waits,
+    hears nothing of what the first is told, and follows when it is gone."""
+    with Twins(t, "ab") as c:
+        a, b = c["a"], c["b"]
+        c.wait_seen(b, "ab")
+        key, secret = b.add_system()
+        with OurClient(a, key, secret) as cl:
+            s = a.wait_session()
+            z = c.add("z", start=False)
+            z.wants_ready = False
+            z.start()
+            z.log.wait("another relayd is member a of this cluster, at %s "
+                       "port %d: each needs a name of its own" % (
+                           re.escape(a.peer), c.peer))
+            t.equal([z.is_ready(), z.login(key, secret)], [False, 503],
+                    "a second member of a name takes nobody, and says why")
+            for _ in range(4):
+                t.equal(b.login(key, secret), 409, "tunnel-49(partial): what "
+                        "the first has is asked of the first alone")
+            t.equal(c.pg.rows("SELECT epoch FROM relayd.writers WHERE "
+                              "member = 'a'", (), c.database)[0][0], 1,
+                    "and no turn of it is taken")
+            t.equal([(m["address"], m["state"]) for m in
+                     b.ctl("show", "members") if m["name"] == "a"],
+                    [(a.peer, "up")], "the others see one")
+            t.equal([x["session"] for x in a.ctl("show", "sessions")],
+                    [s["session"]], "which has its session")
+            cl.stop()
+        c.kill("a")
+        until(z.is_ready, "the second to follow one that beats no more", 60)
+        until(lambda: [m["address"] for m in b.ctl("show", "members") if
+                       m["name"] == "a" and m["state"] == "up"] == [z.peer],
+              "its place to be known")
+        t.ok(True, "who waits follows when the first beats no more")
+        a.wants_ready = False
+        a.start()
+        a.log.wait("another relayd is member a of this cluster, at %s" %
+                   re.escape(z.peer))
+        t.equal(a.is_ready(), False, "the first waits when it comes back")
+        z.stop()
+        until(a.is_ready, "the first to follow")
+        t.ok(True, "and has its name at once when the other one goes")
+
+
 def later_schema():
     with Cluster(t, "a") as c:
         a = c["a"]
@@ -201,5 +252,6 @@ else:
     who_is_there()
     purged_elsewhere()
     strangers()
+    twins()
     later_schema()
 t.done()

@@ -76,7 +76,7 @@ static struct {
 	int		 version;		/* of its schema, -1: unknown */
 	int		 load;			/* of where the chains end */
 	uint64_t	 lost_ms, tried_ms;
-	char		 why_not[160];
+	char		 why_not[256];
 	struct timer	 tick;
 } pg = { .nconns = 5, .down = 1, .version = -1 };
 
@@ -295,6 +295,19 @@ static struct query	ask_version = { .name = "version",
     " FROM relayd.schema_version v" };
 static struct query	ask_others = { .name = "others",
     .pg = "SELECT relayd.others_write($1)" };
+/*
+ * Who writes as us now, elsewhere: its beat is as good as one of a member's. Of
+ * our own place is who was there before us, unless its connection comes from
+ * another machine.
+ */
+static struct query	ask_twin = { .name = "twin",
+    .pg = "SELECT m.address, m.port FROM relayd.members m WHERE m.name = $1"
+    " AND relayd.now_ms() - m.beat_at < $4 AND (m.address <> $2"
+    " OR m.port <> $3 OR EXISTS (SELECT 1 FROM pg_stat_activity a"
+    " WHERE a.application_name = 'relayd writes ' || $1"
+    " AND a.datname = current_database() AND a.usename = current_user"
+    " AND a.pid <> pg_backend_pid()"
+    " AND a.client_addr IS DISTINCT FROM inet_client_addr()))" };
 static struct query	ask_fence = { .name = "fence",
     .pg = "SELECT epoch, last FROM relayd.fence()" };
 static struct query	ask_member_fence = { .name = "member_fence",
@@ -398,6 +411,40 @@ is_answer(struct request *r)
 	return (0);
 }
 
+/*
+ * Two of one name would take each other's turns, and nobody would know which has
+ * a session. Who is there stays; the other waits until it beats no more.
+ */
+static void
+twin_known(struct request *r)
+{
+	if (!is_answer(r)) {
+		request_free(r);
+		return;
+	}
+	if (PQntuples(r->result) == 1) {
+		snprintf(pg.why_not, sizeof(pg.why_not), "another relayd is "
+		    "member %s of this cluster, at %.60s port %.5s: each "
+		    "needs a name of its own", db_member(),
+		    PQgetvalue(r->result, 0, 0), PQgetvalue(r->result, 0, 1));
+		not_so();
+	} else if (ask(&ask_member_fence, fenced, "T", db_member()) == -1) {
+		pg_again("cannot send");
+	}
+	request_free(r);
+}
+
+static int
+ask_member(void)
+{
+	const char	*at;
+	int		 port;
+
+	at = db_member_at(&port);
+	return (ask(&ask_twin, twin_known, "TTni", db_member(), at, port,
+	    (int64_t)MEMBER_GONE_MS));
+}
+
 /* Members of a cluster share a database with each other and nobody else. */
 static void
 others_known(struct request *r)
@@ -415,8 +462,8 @@ others_known(struct request *r)
 		    "members of a cluster write to it, and this relayd is "
 		    "none", sizeof(pg.why_not));
 		not_so();
-	} else if ((name[0] != '\0' ? ask(&ask_member_fence, fenced, "T",
-	    name) : ask(&ask_fence, fenced, "")) == -1) {
+	} else if ((name[0] != '\0' ? ask_member() : ask(&ask_fence, fenced,
+	    "")) == -1) {
 		pg_again("cannot send");
 	}
 	request_free(r);

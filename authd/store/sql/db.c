@@ -29,6 +29,23 @@ db_member(void)
 	return (member);
 }
 
+static char	member_address[PEER_SIZE];
+static uint16_t	member_port;
+
+void
+store_member_at(const char *address, uint16_t port)
+{
+	strlcpy(member_address, address, sizeof(member_address));
+	member_port = port;
+}
+
+const char *
+db_member_at(int *port)
+{
+	*port = member_port;
+	return (member_address);
+}
+
 int
 db_is_late(void)
 {

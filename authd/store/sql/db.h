@@ -182,6 +182,7 @@ unsigned db_audit_purge_old(int64_t before, unsigned n);
  * Which member of a cluster we are; "" none: all that is in the store is ours.
  */
 const char	*db_member(void);
+const char	*db_member_at(int *port);
 int	db_members(void (*fn)(const struct member_row *, void *), void *arg);
 int	db_elsewhere(const char *after,
 	    void (*fn)(const struct elsewhere_row *, void *), void *arg);
