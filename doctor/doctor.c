@@ -26,9 +26,10 @@ usage(void)
 
 /* relayd -n says all of them, and where. */
 static void
-parse_error(void *arg, const char *text)
+parse_error(void *arg, int error, const char *text)
 {
 	(void)arg;
+	(void)error;
 	(void)text;
 }
 

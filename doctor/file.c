@@ -63,6 +63,8 @@ hear(FILE *f)
 		text = line;
 		if ((warns = strncmp(line, warning, strlen(warning)) == 0))
 			text += strlen(warning);
+		else	/* behind a place in the file */
+			warns = strstr(line, ": warning: ") != NULL;
 		finding(warns || strncmp(line, "no jwt", 6) == 0 ? WARN : WRONG,
 		    "configuration", "", "", "%s", text);
 	}

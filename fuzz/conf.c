@@ -9,9 +9,10 @@
 #include "fuzz.h"
 
 static void
-ignore(void *arg, const char *text)
+ignore(void *arg, int error, const char *text)
 {
 	(void)arg;
+	(void)error;
 	if (strlen(text) == 0)
 		abort();
 }

@@ -23,7 +23,7 @@ say(void *arg, int error, const char *text)
 
 /* Values may be out of range for it; but no value makes words of its own. */
 static void
-judge(void *arg, const char *text)
+judge(void *arg, int error, const char *text)
 {
 	static const char *const	never[] = { "syntax error", "unexpected",
 	    "byte 0x", "this \"{\"", "not understood" };
@@ -31,6 +31,8 @@ judge(void *arg, const char *text)
 	size_t				 i;
 
 	(void)arg;
+	if (!error)
+		abort();	/* it defines no macro */
 	for (i = 0; why != NULL && i < sizeof(never) / sizeof(never[0]); i++)
 		if (strncmp(why + 2, never[i], strlen(never[i])) == 0)
 			abort();

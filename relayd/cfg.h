@@ -16,8 +16,12 @@
 #define CFG_FILE_MAX	(1 << 20)	/* bytes of one file */
 #define CFG_ERRORS_MAX	100		/* reported, then parsing stops */
 
-/* Called for each error with "file:line: what", without a newline. */
-typedef void (*cfg_error_fn)(void *arg, const char *text);
+/*
+ * Called for each error with "file:line: what", without a newline; and, with
+ * `error` 0, for what is taken as it is but hardly meant: its text says that it
+ * is a warning.
+ */
+typedef void (*cfg_error_fn)(void *arg, int error, const char *text);
 
 /*
  * Parse a file and what it includes into `conf`, which is set to its defaults

@@ -40,8 +40,7 @@ struct macro {
 
 struct lex {
 	/* set once */
-	void			(*error)(void *, const char *, int,
-				    const char *);
+	lex_say_fn		 error, warning;
 	void			*arg;
 	int			 may_include;
 	/* state */
@@ -212,13 +211,14 @@ static int		 word_token(struct lex *, union lex_value *);
 static int		 word_number(struct lex *, union lex_value *);
 
 struct lex *
-lex_new(void (*error)(void *, const char *, int, const char *), void *arg)
+lex_new(lex_say_fn error, lex_say_fn warning, void *arg)
 {
 	struct lex	*lx;
 
 	if ((lx = calloc(1, sizeof(*lx))) == NULL)
 		return (NULL);
 	lx->error = error;
+	lx->warning = warning;
 	lx->arg = arg;
 	TAILQ_INIT(&lx->sources);
 	TAILQ_INIT(&lx->macros);
@@ -603,6 +603,24 @@ token_end(struct lex *lx)
 	return (-1);
 }
 
+/* The newest of this name, of n bytes; NULL: there is none. */
+static struct macro *
+macro_find(struct lex *lx, const char *name, size_t n)
+{
+	struct macro	*m;
+
+	TAILQ_FOREACH(m, &lx->macros, entry)
+		if (strlen(m->name) == n && memcmp(m->name, name, n) == 0)
+			break;
+	return (m);
+}
+
+static int
+is_macro_name(int c)
+{
+	return (isalnum(c) || c == '_' || c == '-');
+}
+
 static int
 token_macro(struct lex *lx)
 {
@@ -613,13 +631,10 @@ token_macro(struct lex *lx)
 	int		 c;
 
 	lx->text[n++] = (char)take(lx);
-	while ((isalnum(c = peek(lx)) || c == '_' || c == '-') &&
-	    n < sizeof(lx->text) - 1)
+	while (is_macro_name(c = peek(lx)) && n < sizeof(lx->text) - 1)
 		lx->text[n++] = (char)take(lx);
 	lx->text[n] = '\0';
-	TAILQ_FOREACH(m, &lx->macros, entry)
-		if (strcmp(m->name, lx->text + 1) == 0)
-			break;
+	m = macro_find(lx, lx->text + 1, n - 1);
 	if (m == NULL || s->is_macro) {
 		lex_error(lx, lx->text, m == NULL ? "no such macro" :
 		    "a macro cannot use another");
@@ -641,6 +656,27 @@ token_string(struct lex *lx, union lex_value *v, int token)
 		return (BADTOKEN);
 	}
 	return (token);
+}
+
+/* As in pf.conf(5) a string is left alone; but whoever hopes is told. */
+static void
+macros_quoted(struct lex *lx)
+{
+	const struct macro	*m;
+	const char		*p = lx->text;
+	char			 line[LEX_WORD_MAX + 256];
+	size_t			 n;
+
+	while ((p = strchr(p, '$')) != NULL) {
+		p++;
+		for (n = 0; is_macro_name((unsigned char)p[n]); n++)
+			;
+		if ((m = macro_find(lx, p, n)) == NULL)
+			continue;
+		snprintf(line, sizeof(line), "\"$%s\" in a string stays as it "
+		    "is: a macro is not replaced within quotes", m->name);
+		lx->warning(lx->arg, lx->file, lx->line, line);
+	}
 }
 
 /* After the opening quote: \" and \\ stand for themselves. */
@@ -673,6 +709,7 @@ token_quoted(struct lex *lx, union lex_value *v)
 		lex_error(lx, NULL, wrong);
 		return (BADTOKEN);
 	}
+	macros_quoted(lx);
 	return (token_string(lx, v, STRING));
 }
 

@@ -16,6 +16,9 @@
 
 struct lex;
 
+typedef void (*lex_say_fn)(void *arg, const char *file, int line,
+		    const char *text);
+
 /* What a token carries. `string` is the receiver's to free. */
 union lex_value {
 	char		*string;
@@ -23,12 +26,12 @@ union lex_value {
 };
 
 /*
- * Errors of the lexer itself go to `error` with the position ready to print.
+ * Errors of the lexer itself go to `error` with the position ready to print,
+ * what is read but hardly meant to `warning`.
  * lex_new returns NULL when out of memory. What cfg_define() was given is known
  * from the start.
  */
-struct lex	*lex_new(void (*error)(void *arg, const char *file, int line,
-		    const char *text), void *arg);
+struct lex	*lex_new(lex_say_fn error, lex_say_fn warning, void *arg);
 void		 lex_free(struct lex *);
 
 /*

@@ -40,7 +40,7 @@ struct parser {
 	struct lex	*lex;
 	cfg_error_fn	 error;
 	void		*arg;
-	int		 errors;
+	int		 errors, warnings;
 	struct {
 		const char	*keyword;
 		int		 line;
@@ -892,7 +892,19 @@ report(void *arg, const char *file, int line, const char *text)
 		snprintf(full, sizeof(full), "%s:%d: %s", file, line, text);
 	else
 		snprintf(full, sizeof(full), "%s: %s", file, text);
-	ps->error(ps->arg, full);
+	ps->error(ps->arg, 1, full);
+}
+
+static void
+warning(void *arg, const char *file, int line, const char *text)
+{
+	struct parser	*ps = arg;
+	char		 full[2 * LEX_WORD_MAX + 512];
+
+	if (ps->warnings++ >= CFG_ERRORS_MAX)
+		return;
+	snprintf(full, sizeof(full), "%s:%d: warning: %s", file, line, text);
+	ps->error(ps->arg, 0, full);
 }
 
 static void
@@ -1950,7 +1962,7 @@ parse(struct conf *conf, const char *name, const char *text, size_t len,
 	int		r, line;
 
 	conf_init(conf);
-	if ((ps.lex = lex_new(report, &ps)) == NULL) {
+	if ((ps.lex = lex_new(report, warning, &ps)) == NULL) {
 		report(&ps, name, 0, "out of memory");
 		return (ps.errors);
 	}

@@ -41,7 +41,7 @@ static void	reserve_fds(void);
 static void	background(void);
 static void	background_log(void);
 static void	on_signal(int);
-static void	parse_error(void *, const char *);
+static void	parse_error(void *, int, const char *);
 
 static void
 usage(FILE *f, int status)
@@ -169,11 +169,12 @@ options(int argc, char **argv, int *check, int *verbose)
 }
 
 static void
-parse_error(void *arg, const char *text)
+parse_error(void *arg, int error, const char *text)
 {
 	char	printable[3072];
 
 	(void)arg;
+	(void)error;
 	log_escape(printable, sizeof(printable), text, strlen(text));
 	fprintf(stderr, "%s\n", printable);
 }

@@ -54,7 +54,7 @@ struct env	*env(void);
  * cfg_parse_file(), whichever it is.
  */
 int	source_init(int from_env);
-int	conf_read(struct conf *, void (*)(void *, const char *));
+int	conf_read(struct conf *, void (*)(void *, int, const char *));
 
 #define PATH_SIZE_MAX	1024
 #define START_MS	(10 * 1000)	/* from spawn to READY */

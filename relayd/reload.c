@@ -37,14 +37,14 @@ static void	reload_end(void);
 
 /* The first error goes to the asker, all go to the log. */
 static void
-reload_parse_error(void *arg, const char *text)
+reload_parse_error(void *arg, int error, const char *text)
 {
 	char	printable[MESSAGE_SIZE];
 
 	(void)arg;
 	log_escape(printable, sizeof(printable), text, strlen(text));
 	log_warnx("%s", printable);
-	if (reload.why_not[0] == '\0')
+	if (error && reload.why_not[0] == '\0')
 		strlcpy(reload.why_not, printable, sizeof(reload.why_not));
 }
 

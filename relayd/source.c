@@ -12,7 +12,7 @@
 #include "relayd.h"
 
 int
-conf_read(struct conf *conf, void (*fn)(void *, const char *))
+conf_read(struct conf *conf, void (*fn)(void *, int, const char *))
 {
 	const char	*text = env()->conf_text;
 

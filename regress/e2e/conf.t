@@ -75,6 +75,13 @@ def macros():
             "one that the file has, too; and one that it has not")
     r = run("-n", "-f", path)
     t.match(r.stderr, '"\\$at": no such macro', "without it there is none")
+    path = write("quoted.conf", 'where = "127.0.0.2"\n' + config(
+        1, operator='jwt issuer "$where"').replace("127.0.0.1 port", "$where port"))
+    r = run("-n", "-f", path)
+    t.equal(r.returncode, 0, "a macro within quotes is no error")
+    t.match(r.stderr, r'^%s:\d+: warning: "\$where" in a string stays as it is: '
+            "a macro is not replaced within quotes\nconfiguration OK\n$" %
+            re.escape(path), "but is warned of")
     for wrong in "at", "=1", "a b=1", "-a=1", "a" * 64 + "=1":
         t.equal(run("-n", "-f", path, "-D", wrong).returncode, 2,
                 "-D %s is no macro" % wrong[:8])

@@ -45,8 +45,9 @@ make(const char *const *envp, int has_ipv6)
 #define MAKE(...)	make((const char *[]){ __VA_ARGS__, NULL }, 0)
 
 static void
-parsed(void *arg, const char *text)
+parsed(void *arg, int error, const char *text)
 {
+	(void)error;
 	diag("%s: %s", (const char *)arg, text);
 }
 

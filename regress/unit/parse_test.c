@@ -19,11 +19,12 @@
 static char	said[8192];	/* errors, one a line */
 
 static void
-note(void *arg, const char *text)
+note(void *arg, int error, const char *text)
 {
 	size_t	len = strlen(said);
 
 	(void)arg;
+	ok(!error == (strstr(text, ": warning: ") != NULL), "%s", text);
 	snprintf(said + len, sizeof(said) - len, "%s\n", text);
 }
 
@@ -685,10 +686,34 @@ includes(void)
 	rmdir(dir);
 }
 
+/* A macro's name in a string: taken as it is, and said. */
+static void
+quoted(void)
+{
+	static struct conf	c;
+
+	is_int(parse(&c, "a = \"7\"\nab = \"8\"\nlisten on ::1 port $a\n"
+	    "listen on ::1 port $ab\nstore sqlite \"/$a/$ab/$b/$.db\"\n"), 0,
+	    "macros in a string: no error");
+	is_str(c.store_path, "/$a/$ab/$b/$.db", "they stay as they are");
+	is_str(said, "t:5: warning: \"$a\" in a string stays as it is: a macro "
+	    "is not replaced within quotes\nt:5: warning: \"$ab\" in a string "
+	    "stays as it is: a macro is not replaced within quotes\n",
+	    "which is said, of those that there are");
+	is_int(parse(&c, LISTEN_LINE "a = \"/x\"\nstore sqlite \"/$a\"\n"), 1,
+	    "used in a string alone it is not used");
+	ok(strstr(said, "t:3: warning: ") != NULL &&
+	    strstr(said, "a macro that nothing uses") != NULL, "both are said");
+	is_int(parse(&c, LISTEN_LINE "store sqlite \"/$a\"\na = \"/x\"\n"
+	    "log format $a\n"), 1, "before it is there");
+	ok(strstr(said, "warning") == NULL, "no macro, no warning");
+}
+
 int
 main(void)
 {
 	errors();
+	quoted();
 	limits();
 	values();
 	printing();
