@@ -56,7 +56,7 @@ mux_OBJS = common/mux/bridge.o common/mux/sock.o common/mux/out.o \
 	$(yamux_OBJS) $(ws_OBJS)
 
 # To connect as a client: names, TLS (OpenSSL, libevent_extra), a request.
-net_OBJS = common/net/dial.o common/net/exchange.o common/net/nettls.o \
+net_OBJS = common/net/advice.o common/net/dial.o common/net/exchange.o common/net/nettls.o \
 	common/net/resolve.o common/net/sock.o common/net/url.o
 # And through a forward proxy (libsodium).
 net_VIA_OBJS = common/net/proxy.o common/net/via.o

@@ -22,6 +22,7 @@ struct handshake {
 	void			(*asked)(void);
 	handshake_fn		 fn;
 	void			*arg;
+	const struct url	*url;
 	struct dial		*dial;
 	struct via		*via;
 	struct sock		 sock;
@@ -69,6 +70,7 @@ handshake_start(const struct url *u, const struct proxy *x, const char *node,
 	if ((h = calloc(1, sizeof(*h))) == NULL)
 		return (NULL);
 	h->asked = asked;
+	h->url = u;
 	h->fn = fn;
 	h->arg = arg;
 	h->sock.fd = -1;
@@ -163,11 +165,18 @@ hs_dialed(void *arg, struct sock *c, const char *why)
 static void
 hs_answered(void *arg, const struct httphead *head, const char *why)
 {
-	if (head != NULL)
-		hs_answer(arg, head);
-	else
-		hs_fail(arg, *why == '\0' ? "the server closed the connection" :
-		    why);
+	struct handshake	*h = arg;
+	char			 text[REASON_SIZE];
+
+	if (head != NULL) {
+		hs_answer(h, head);
+		return;
+	}
+	/* Who wants TLS hangs up, or says so in bytes of TLS. */
+	snprintf(text, sizeof(text), "%s%s", *why == '\0' ?
+	    "the server closed the connection" : why, h->url->tls ? "" :
+	    "; is it wss:// that is spoken there?");
+	hs_fail(h, text);
 }
 
 /* What makes a 101 ours; NULL, or what is wrong. */
@@ -226,8 +235,8 @@ hs_answer(struct handshake *h, const struct httphead *head)
 	if (head->status != 101) {
 		log_escape(reason, sizeof(reason), head->reason.s,
 		    head->reason.len);
-		reason_answer(r.why, sizeof(r.why), head->status, reason,
-		    h->exchange.buf + head->head_len,
+		reason_answer(r.why, sizeof(r.why), h->url->path, head->status,
+		    reason, h->exchange.buf + head->head_len,
 		    h->exchange.len - head->head_len, h->token);
 	} else if ((why = check_101(h, head)) != NULL) {
 		snprintf(r.why, sizeof(r.why), "%s", why);

@@ -36,7 +36,7 @@ struct handshake;
 typedef void	(*handshake_fn)(void *, const struct handshake_result *);
 
 /*
- * Begin. `token` "" is none. A proxy (borrowed; NULL none) is for wss:// only.
+ * Begin. The address is borrowed until the end. `token` "" is none. A proxy (borrowed; NULL none) is for wss:// only.
  * `asked` is called when the request leaves, at most once: there is nothing to do
  * until the answer comes. `fn` is called once, never before this returns; the
  * handshake is gone by then. NULL when out of memory.

@@ -6,18 +6,21 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "net/net.h"
 #include "reason.h"
 
 #define MESSAGE_MAX	160	/* bytes of the server's own words */
+#define PATH_SHOWN	100	/* and of what was asked for */
 
 static const struct {
 	int		 status;
 	const char	*why, *todo;
 } answers[] = {
+#define NO_TUNNELS	0
+	{ 404, "no tunnels there", "" },	/* its path is shown */
 	{ 400, "request refused", "check the node id and the address" },
 	{ 401, "key or secret refused", "check both against the server's" },
 	{ 403, "refused", "support has to be enabled for this system" },
-	{ 404, "no tunnels there", "check the path in the address" },
 	{ 409, "this key has a tunnel already",
 	    "stop the other client, or wait for its end" },
 	{ 429, "too many attempts", "" },
@@ -27,7 +30,6 @@ static const struct {
 };
 
 #define PROXY_HINT	", or name the forward proxy of this network (--proxy)"
-#define TLS_HINT	"--ca-file or SSL_CERT_FILE names other authorities"
 
 /* What to do: when it is the server; without a proxy; when it is the proxy. */
 static const struct {
@@ -47,7 +49,6 @@ static const struct {
 	{ 0, "TLS: wrong version number", "is it ws:// that is spoken there?",
 	    "is it ws:// that is spoken there?",
 	    "is it http:// that is spoken there?" },
-	{ 0, "TLS: certificate refused", TLS_HINT, TLS_HINT, TLS_HINT },
 };
 
 /* The envelope's message, else the first line of a text; "" none. */
@@ -79,10 +80,11 @@ server_message(char *dst, size_t size, const char *body, size_t len)
 }
 
 void
-reason_answer(char *dst, size_t size, int status, const char *phrase,
-    const char *body, size_t len, int token)
+reason_answer(char *dst, size_t size, const char *path, int status,
+    const char *phrase, const char *body, size_t len, int token)
 {
 	char		 message[4 * MESSAGE_MAX + 1];
+	char		 asked[4 * PATH_SHOWN + 1], check[4 * PATH_SHOWN + 100];
 	const char	*why = "not taken", *todo = "";
 	size_t		 i;
 
@@ -93,11 +95,20 @@ reason_answer(char *dst, size_t size, int status, const char *phrase,
 		}
 	if (status == 403 && token)
 		todo = "the next attempt is without its reconnect token";
+	if (status >= 200 && status < 300)
+		why = answers[NO_TUNNELS].why;	/* some other thing is */
 	if (status >= 300 && status < 400) {
 		why = "sent elsewhere";
 		todo = "the address has to be the final one";
 	}
 	server_message(message, sizeof(message), body, len);
+	if (why == answers[NO_TUNNELS].why) {
+		log_escape(asked, sizeof(asked), path,
+		    strnlen(path, PATH_SHOWN));
+		snprintf(check, sizeof(check), "check the path in the address, "
+		    "\"%s\": a server's default is /support/api/tunnel", asked);
+		todo = check;
+	}
 	snprintf(dst, size, "%s (%d%s%s%s%s)%s%s", why, status,
 	    *phrase == '\0' ? "" : " ", phrase, *message == '\0' ? "" : ": ",
 	    message, *todo == '\0' ? "" : "; ", todo);
@@ -119,7 +130,7 @@ reason_hint(const char *why, int proxied)
 			break;
 	}
 	if (i == sizeof(failures) / sizeof(failures[0]))
-		return ("");
+		return (net_advice(why));
 	if (proxy)
 		return (failures[i].proxy_todo);
 	return (proxied ? failures[i].todo : failures[i].direct_todo);

@@ -120,4 +120,10 @@ struct dial	*dial_over(struct sock *c, const struct dial_how *, dial_fn,
 		    void *);
 void	dial_cancel(struct dial *);
 
+/*
+ * What can be done about `why`, which a dial has said of a certificate that was
+ * refused; "" of all else. A constant text. Pure.
+ */
+const char	*net_advice(const char *why);
+
 #endif

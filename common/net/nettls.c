@@ -4,7 +4,10 @@
  * of the authorities costs 10 ms, which a tunnel over ws:// does not need. Nor
  * may OpenSSL itself be there before (late.c).
  */
+#include <openssl/err.h>
 #include <openssl/ssl.h>
+
+#include <string.h>
 
 #include "base/log.h"
 #include "net.h"
@@ -77,14 +80,22 @@ net_tls(enum dial_tls kind)
 static int
 authorities(SSL_CTX *ctx)
 {
+	unsigned long	e;
+
 	if (*tls.ca_file == '\0') {
 		if (SSL_CTX_set_default_verify_paths(ctx) != 1)
 			log_warnx("tls: no certificates of authorities");
 		return (0);
 	}
+	ERR_clear_error();
 	if (SSL_CTX_load_verify_file(ctx, tls.ca_file) == 1)
 		return (0);
-	log_warnx("%s: no certificates can be read there", tls.ca_file);
+	/* Of a file that cannot be opened the first error is the system's. */
+	e = ERR_get_error();
+	log_warnx("%s: %s", tls.ca_file, ERR_GET_LIB(e) == ERR_LIB_SYS ?
+	    strerror(ERR_GET_REASON(e)) :
+	    "no certificates can be read there");
+	ERR_clear_error();
 	return (-1);
 }
 

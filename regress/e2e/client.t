@@ -219,7 +219,10 @@ with Server() as s:
     s.request().refuse("409 Conflict")
     c.err.wait(where + r"this key has a tunnel already \(409 Conflict\); stop")
     s.request().refuse("404 Not Found")
-    c.err.wait(where + r"no tunnels there \(404 Not Found\); check the path")
+    c.err.wait(where + r'no tunnels there \(404 Not Found\); check the path in '
+               r'the address, "/api/tunnel": a server\'s default is /support/')
+    s.request().refuse("200 OK")
+    c.err.wait(where + r"no tunnels there \(200 OK\); check the path in the ")
     r = s.request()
     r.answer("403 Forbidden", [], b"Forbidden\n")
     r.s.close()

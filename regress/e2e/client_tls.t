@@ -9,7 +9,8 @@ import tempfile
 
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from clienttest import Client, Target, authority, certificate, echo
+from clienttest import (KEY, SECRET, Client, Target, authority, certificate,
+                        echo)
 from harness import Tap
 from tunnelserver import Server
 
@@ -58,12 +59,27 @@ with tempfile.TemporaryDirectory() as d:
             t.equal(c.stop(), 0, "exit 0")
             c.clean(t)
 
-    refused(other, "certificate refused: hostname mismatch",
+    refused(other, "certificate refused: hostname mismatch; it is for "
+            "another name than that in the address",
             "a certificate for another name is refused")
-    refused(good, "certificate refused: .*(self-signed|unable to get)",
+    refused(good, "certificate refused: .*(self-signed|unable to get).*; "
+            "--ca-file or SSL_CERT_FILE names other",
             "so is one of an authority that is not known", env)
-    refused(good, "certificate refused: IP address mismatch",
+    refused(good, "certificate refused: IP address mismatch; it is for a "
+            "name, which the address has to have",
             "and one for a name where an address is asked for", host="127.0.0.1")
+
+    with Server(good) as s:
+        c = Client(s, env=trust)
+        s.request()
+        t.match(c.err.wait("cannot connect to .*").string,
+                "; is it wss:// that is spoken there[?]",
+                "ws:// where TLS is spoken")
+        c.stop()
+    c = Client(None, "--ca-file", d + "/none", "-u", "wss://relay.example/",
+               env={"SYSTEM_KEY": KEY, "SYSTEM_SECRET": SECRET}, bare=True)
+    t.equal(c.wait(), 1, "--ca-file that is not there: exit 1")
+    t.ok(c.err.wait("none: No such file or directory"), "and why")
 
     with Server(address) as s:
         c = Client(s, "-u", url(s, "127.0.0.1"), env=trust)
