@@ -21,6 +21,8 @@
 #define REQUEST_MAX	24576		/* a token is 8 KiB at most */
 #define HEAD_SIZE	65536		/* of an answer's head, and the rest */
 #define BODY_MAX	(16 << 20)	/* of an answer: a page of a list */
+#define ASKED_MAX	120
+#define SAID_MAX	120		/* of a body that is a text */
 
 struct api_call {
 	api_fn		 fn;
@@ -28,6 +30,7 @@ struct api_call {
 	struct dial	*dial;
 	struct via	*via;
 	const struct url *at;		/* lives as long as it does */
+	char		 asked[ASKED_MAX];	/* for people: it has no ticket */
 	struct sock	 sock;
 	struct exchange	 x;
 	int		 status, keep, chunked, to_close;
@@ -59,6 +62,9 @@ request_make(struct api_call *a, const struct api_ask *ask)
 	char			 length[128] = "";
 	int			 n;
 
+	snprintf(a->asked, sizeof(a->asked), "%s %s%s%.*s",
+	    llhttp_method_name((llhttp_method_t)ask->method), u->path,
+	    ask->bare ? "" : "/api", (int)strcspn(ask->path, "?"), ask->path);
 	if (ask->body != NULL)
 		snprintf(length, sizeof(length), "Content-Type: %s\r\n"
 		    "Content-Length: %zu\r\n", ask->type != NULL ? ask->type :
@@ -140,16 +146,18 @@ static void
 api_dialed(void *arg, struct sock *s, const char *why)
 {
 	struct api_call	*a = arg;
+	const char	*todo;
 	char		 where[API_WHY_SIZE];
 
 	a->dial = NULL;
 	a->via = NULL;
 	if (why != NULL) {
-		snprintf(where, sizeof(where), "%s%s%s: %s%s",
+		todo = strcmp(why, "TLS: wrong version number") == 0 ?
+		    "is it http:// that is spoken there?" : net_advice(why);
+		snprintf(where, sizeof(where), "%s%s%s: %s%s%s",
 		    a->at->authority, relay.proxy != NULL ? " through " :
 		    "", relay.proxy != NULL ? relay.proxy->at.authority : "",
-		    why, strcmp(why, "TLS: wrong version number") == 0 ?
-		    "; is it http:// that is spoken there?" : "");
+		    why, *todo == '\0' ? "" : "; ", todo);
 		api_fail(a, where);
 		return;
 	}
@@ -161,7 +169,7 @@ static void
 api_upgraded(struct api_call *a, const struct httphead *head)
 {
 	struct api_answer	answer = { .status = head->status, .why = "",
-				    .head = head, .rest = a->x.buf +
+				    .asked = a->asked, .head = head, .rest = a->x.buf +
 				    head->head_len, .rest_len = a->x.len -
 				    head->head_len, .sock = &a->sock };
 
@@ -173,10 +181,14 @@ static void
 api_answered(void *arg, const struct httphead *head, const char *why)
 {
 	struct api_call	*a = arg;
+	char		 text[API_WHY_SIZE];
 
 	if (head == NULL) {
-		api_fail(a, *why == '\0' ?
-		    "the server has closed the connection" : why);
+		/* Who wants TLS hangs up, or says so in bytes of TLS. */
+		snprintf(text, sizeof(text), "%s%s", *why == '\0' ?
+		    "the server has closed the connection" : why,
+		    a->at->tls ? "" : "; is it https:// that is spoken there?");
+		api_fail(a, text);
 		return;
 	}
 	if (head->status == 101) {
@@ -262,7 +274,8 @@ static void
 api_whole(struct api_call *a)
 {
 	struct api_answer	 answer = { .status = a->status, .why = "",
-				    .sock = &a->sock };
+				    .asked = a->asked, .body = a->body,
+				    .len = a->len, .sock = &a->sock };
 	cJSON			*doc;
 
 	doc = cJSON_ParseWithLength(a->body, a->len);
@@ -286,7 +299,8 @@ static void
 api_fail(struct api_call *a, const char *why)
 {
 	struct sock		none = { .fd = -1 };
-	struct api_answer	answer = { .why = why, .sock = &none };
+	struct api_answer	answer = { .why = why, .asked = a->asked,
+				    .sock = &none };
 
 	a->fn(a->arg, &answer);
 	api_free(a);
@@ -354,19 +368,82 @@ token_is_over(void)
 	return (over);
 }
 
+/* What it means where the server does not say so, and what to do. */
+static const char *
+advice(const struct api_answer *answer, int is_bare)
+{
+	static const struct {
+		int		 status, slot, bare;	/* bare -1: both */
+		const char	*text;
+	} rows[] = {
+		{ 401, 1, -1, "the token is of neither side of this session: "
+		    "check SWSRS_TOKEN or --token-file" },
+		{ 404, 1, -1, "there is no such session, or it is over: check "
+		    "SWSRS_SESSION or --session, and the address" },
+		{ 401, 0, 1, "the relay wants a token of its identity provider: "
+		    "relay auth, or --token-file" },
+		{ 404, 0, 1, "no relay sessions are made there: check the "
+		    "address, --url or SWSRS_ADMIN_URL" },
+		{ 401, 0, 0, "relayctl token create makes one, see relayctl(8)" },
+	};
+	size_t	i;
+
+	if (answer->status == 401 && !relay.slot && token_is_over())
+		return ("it has expired");
+	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+		if (rows[i].status == answer->status &&
+		    rows[i].slot == relay.slot &&
+		    (rows[i].bare == -1 || rows[i].bare == is_bare))
+			return (rows[i].text);
+	return (answer->status == 404 && !cJSON_IsObject(answer->doc) ?
+	    "no relayd answers there: check the address, --url or RELAY_URL" :
+	    "");
+}
+
+/* The envelope's message, else the first line of a text; "" none. */
+static void
+server_says(char *dst, size_t size, const struct api_answer *answer)
+{
+	const char	*said = api_text(answer->doc, "message");
+	char		 code[16];
+	size_t		 len = strlen(said), n;
+
+	if (len == 0 && !cJSON_IsObject(answer->doc) && answer->len > 0 &&
+	    strchr("<{[", answer->body[0]) == NULL) {
+		said = answer->body;
+		while (len < answer->len && len < SAID_MAX &&
+		    said[len] != '\n' && said[len] != '\r')
+			len++;
+		/* "404 page not found": one number is enough. */
+		n = (size_t)snprintf(code, sizeof(code), "%d ",
+		    answer->status);
+		if (len > n && memcmp(said, code, n) == 0) {
+			said += n;
+			len -= n;
+		}
+	}
+	log_escape(dst, size, said, len);
+}
+
 void
 api_refusal(char why[API_WHY_SIZE], const struct api_answer *answer)
 {
-	char		 shown[API_WHY_SIZE / 2];
-	const char	*said = api_text(answer->doc, "message");
+	char		 shown[API_WHY_SIZE / 2], asked[2 * ASKED_MAX] = "";
+	const char	*said, *todo;
 
-	log_escape(shown, sizeof(shown), said, strlen(said));
-	snprintf(why, API_WHY_SIZE, "%d%s%s%s", answer->status, *shown == '\0'
-	    ? "" : " ", shown, answer->status == 401 && token_is_over() ?
-	    ": it has expired" : "");
 	/* What an administrator wrote with `token revoke`. */
 	said = api_text(cJSON_GetObjectItemCaseSensitive(answer->doc, "data"),
 	    "reason");
+	server_says(shown, sizeof(shown), answer);
+	todo = *said != '\0' ? "" : advice(answer,
+	    strstr(answer->asked, "/api/") == NULL);
+	/* A refusal in the API's own words needs no address. */
+	if (!cJSON_IsObject(answer->doc))
+		log_escape(asked, sizeof(asked), answer->asked,
+		    strlen(answer->asked));
+	snprintf(why, API_WHY_SIZE, "%d%s%s%s%s%s%s", answer->status,
+	    *shown == '\0' ? "" : " ", shown, *asked == '\0' ? "" : " to ",
+	    asked, *todo == '\0' ? "" : ": ", todo);
 	if (*said == '\0')
 		return;
 	log_escape(shown, sizeof(shown), said, strlen(said));

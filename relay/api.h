@@ -33,7 +33,10 @@ struct api_ask {
 struct api_answer {
 	int		 status;	/* 0: no way to the server, see why */
 	const char	*why;		/* for people */
+	const char	*asked;		/* method and path, without a query */
 	const cJSON	*doc;		/* NULL: no JSON */
+	const char	*body;		/* as it came; NULL: none */
+	size_t		 len;
 	const struct httphead *head;	/* of a 101 alone */
 	const char	*rest;		/* what came behind that */
 	size_t		 rest_len;
@@ -50,7 +53,10 @@ void		 api_cancel(struct api_call *);
 
 /* The member of an object as text, "" if it has none. The document keeps it. */
 const char	*api_text(const cJSON *, const char *name);
-/* A refusal for people: the status, and what the server says of it. */
+/*
+ * A refusal for people: the status, what the server says of it, and, where it
+ * is known, what it means and what to do.
+ */
 void		 api_refusal(char why[API_WHY_SIZE], const struct api_answer *);
 
 #endif

@@ -1,17 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
- *	relay auth [--client-id id] [--credentials file] [--logout]
- *	relay create [--output text | json | env] [--channels n] [--ttl seconds]
- *		[--wait]
- *	relay tcp-listen [--listen [address:]port] [--channels n]
- *	relay tcp-dial --target host:port [--channels n]
- *	relay udp-listen [--listen [address:]port]
- *	relay udp-dial --target host:port
- *	relay raw
- *
- * Each with --url; all but create with a session and the token of a slot. The
- * variables are those of the existing tool, so that what `create --output env`
- * says serves both.
+ * relay auth, create, tcp-listen and so on, as in `words`. All but auth and
+ * create need a session and the token of a slot. The variables are those of the
+ * existing tool, so that what `create --output env` says serves both.
  */
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -46,9 +37,11 @@
 #include "progress.h"
 #include "relay.h"
 #include "udp.h"
+#include "usage.h"
 #include "wait.h"
 
 #define HOST_MAX_LEN	256
+#define TTL_MAX		31536000	/* s: a year */
 
 static int	auth_begin(void);
 static int	create_start(void);
@@ -58,18 +51,46 @@ static int	udp_listen(void);
 static int	udp_dial(void);
 static int	raw_start(void);
 
+#define SIDE	" [--url URL] [--session ID] [--token-file FILE]"
+#define WAY	" [--ca-file FILE] [--allow-plain]"
+
 static const struct {
 	const char	*name;
 	int		(*start)(void);
 	int		 needs_slot;
+	const char	*synopsis;	/* usage.h */
 } words[] = {
-	{ "auth",	auth_begin,	0 },
-	{ "create",	create_start,	0 },
-	{ "tcp-listen",	listen_one,	1 },
-	{ "tcp-dial",	dial_target,	1 },
-	{ "udp-listen",	udp_listen,	1 },
-	{ "udp-dial",	udp_dial,	1 },
-	{ "raw",	raw_start,	1 },
+	{ "auth", auth_begin, 0, "[--url URL] [--client-id ID] "
+	    "[--credentials FILE] [--logout]" WAY },
+	{ "create", create_start, 0, "[--url URL] [--output text|json|env] "
+	    "[--channels N] [--ttl SECONDS] [--wait] [--token-file FILE] "
+	    "[--client-id ID] [--credentials FILE]" WAY },
+	{ "tcp-listen", listen_one, 1,
+	    "[--listen [ADDRESS:]PORT] [--channels N]" SIDE WAY },
+	{ "tcp-dial", dial_target, 1,
+	    "--target HOST:PORT [--channels N]" SIDE WAY },
+	{ "udp-listen", udp_listen, 1, "[--listen [ADDRESS:]PORT]" SIDE WAY },
+	{ "udp-dial", udp_dial, 1, "--target HOST:PORT" SIDE WAY },
+	{ "raw", raw_start, 1, "[--ready FD]" SIDE WAY },
+};
+
+/* What --help says of an option that is not one of the other commands, too. */
+static const struct {
+	const char	*option, *text;
+} helps[] = {
+	{ "--session", "that of a relay session; SWSRS_SESSION" },
+	{ "--token-file", "has the token of a side; or it is in SWSRS_TOKEN; of "
+	    "create\n                     that of the identity provider, "
+	    "SWSRS_OIDC_TOKEN" },
+	{ "--target", "where it connects to" },
+	{ "--channels", "of a session, 1 to 256: connections at a time" },
+	{ "--ttl", "until the session ends by itself" },
+	{ "--output", "how create prints it" },
+	{ "--wait", "until both sides are there" },
+	{ "--ready", "a descriptor that hears when the relay has let us in" },
+	{ "--client-id", "as whom the identity provider knows this tool" },
+	{ "--credentials", "where the token of auth is kept" },
+	{ "--logout", "remove that" },
 };
 #define NWORDS	(sizeof(words) / sizeof(words[0]))
 
@@ -105,6 +126,7 @@ static const struct option	longer[] = {
 	{ "wait", no_argument, NULL, 'W' },
 	{ "ready", required_argument, NULL, 'R' },
 	{ "allow-plain", no_argument, NULL, 'p' },
+	{ "help", no_argument, NULL, 'h' },
 	{ NULL, 0, NULL, 0 }
 };
 
@@ -216,29 +238,114 @@ take_session(void)
 static int
 usage(void)
 {
-	fprintf(stderr, "usage: relay auth [--url URL] [--client-id ID] "
-	    "[--credentials FILE] [--logout]\n"
-	    "       relay create [--url URL] [--output text | json "
-	    "| env] [--channels N]\n"
-	    "                    [--ttl SECONDS] [--wait]\n"
-	    "       relay tcp-listen [--url URL] [--session ID] "
-	    "[--listen [ADDRESS:]PORT]\n"
-	    "                    [--channels N]\n"
-	    "       relay tcp-dial [--url URL] [--session ID] --target "
-	    "HOST:PORT [--channels N]\n"
-	    "       relay udp-listen [--url URL] [--session ID] "
-	    "[--listen [ADDRESS:]PORT]\n"
-	    "       relay udp-dial [--url URL] [--session ID] --target "
-	    "HOST:PORT\n"
-	    "       relay raw [--url URL] [--session ID]\n");
+	usage_line(stderr, 1, words[peer.word].name,
+	    words[peer.word].synopsis);
+	return (-1);
+}
+
+void
+peer_usage(FILE *f)
+{
+	size_t	i;
+
+	for (i = 0; i < NWORDS; i++)
+		usage_line(f, 0, words[i].name, words[i].synopsis);
+}
+
+/* What an option takes, as the first synopsis with it says; "" nothing. */
+static void
+value_of(const char *option, char value[64])
+{
+	const char	*at;
+	char		 found[32];
+	size_t		 i;
+
+	for (i = 0; i < NWORDS; i++)
+		for (at = words[i].synopsis; usage_option(&at, found, value);)
+			if (strcmp(found, option) == 0)
+				return;
+	value[0] = '\0';
+}
+
+void
+peer_help(FILE *f)
+{
+	char	value[64];
+	size_t	i;
+	int	n;
+
+	for (i = 0; i < sizeof(helps) / sizeof(helps[0]); i++) {
+		value_of(helps[i].option, value);
+		n = fprintf(f, "  %s%s%s", helps[i].option, *value == '\0' ? "" :
+		    " ", value);
+		if (n > 20)
+			n = 1 - fprintf(f, "\n");
+		fprintf(f, "%*s%s\n", 21 - n, "", helps[i].text);
+	}
+}
+
+void
+peer_complete_word(const char *typed)
+{
+	size_t	i;
+
+	for (i = 0; i < NWORDS; i++)
+		if (strncmp(words[i].name, typed, strlen(typed)) == 0)
+			printf("%s\n", words[i].name);
+}
+
+/* Of a value that is one of several. */
+static void
+complete_value(char *value, const char *typed)
+{
+	const char	*one;
+
+	if (strchr(value, '|') == NULL)
+		return;
+	while ((one = strsep(&value, "|")) != NULL)
+		if (strncmp(one, typed, strlen(typed)) == 0)
+			printf("%s\n", one);
+}
+
+void
+peer_complete(int argc, char **argv)
+{
+	const char	*typed = argv[argc - 1], *at;
+	char		 option[32], value[64];
+	size_t		 i = 0;
+
+	while (strcmp(words[i].name, argv[0]) != 0)
+		i++;
+	for (at = words[i].synopsis; usage_option(&at, option, value);)
+		if (strcmp(option, argv[argc - 2]) == 0 && *value != '\0') {
+			complete_value(value, typed);
+			return;
+		}
+	for (at = words[i].synopsis; typed[0] == '-' &&
+	    usage_option(&at, option, value);)
+		if (strncmp(option, typed, strlen(typed)) == 0)
+			printf("%s\n", option);
+}
+
+/* A number of the command line; 0, or -1 after a line. */
+static int
+number_ok(const char *option, const char *text, int least, int most)
+{
+	const char	*wrong = NULL;
+
+	if (text != NULL)
+		(void)strtonum(text, least, most, &wrong);
+	if (wrong == NULL)
+		return (0);
+	say("%s %s: %s; a number from %d to %d is wanted", option, text, wrong,
+	    least, most);
 	return (-1);
 }
 
 static int
 take_options(int argc, char **argv)
 {
-	const char	*wrong;
-	int		 ch;
+	int	ch;
 
 	peer.url = env_or("SWSRS_URL", "RELAY_URL");
 	peer.client = env_or("SWSRS_OIDC_CLIENT_ID", NULL);
@@ -265,23 +372,28 @@ take_options(int argc, char **argv)
 		case 'F': peer.credentials = optarg; break;
 		case 'O': peer.logout = 1; break;
 		case 'R': peer.ready = optarg; break;
+		case 'h':
+			usage_line(stdout, 1, words[peer.word].name,
+			    words[peer.word].synopsis);
+			exit(EXIT_DONE);
 		default: return (usage());
 		}
-	if (optind != argc || (strcmp(peer.output, "text") != 0 &&
-	    strcmp(peer.output, "json") != 0 &&
-	    strcmp(peer.output, "env") != 0))
+	if (optind != argc) {
+		say("%s: a word too many", argv[optind]);
 		return (usage());
-	wrong = NULL;
-	if (peer.channels != NULL)
-		(void)strtonum(peer.channels, 1, 256, &wrong);
-	if (wrong == NULL && peer.ttl != NULL)
-		(void)strtonum(peer.ttl, 1, 31536000, &wrong);
-	if (wrong == NULL && peer.ready != NULL)
-		relay.ready = (int)strtonum(peer.ready, 3, 1023, &wrong);
-	if (wrong != NULL) {
-		say("a number is %s", wrong);
+	}
+	if (strcmp(peer.output, "text") != 0 &&
+	    strcmp(peer.output, "json") != 0 &&
+	    strcmp(peer.output, "env") != 0) {
+		say("--output %s: text, json or env is wanted", peer.output);
 		return (-1);
 	}
+	if (number_ok("--channels", peer.channels, 1, MANY_MAX) == -1 ||
+	    number_ok("--ttl", peer.ttl, 1, TTL_MAX) == -1 ||
+	    number_ok("--ready", peer.ready, 3, 1023) == -1)
+		return (-1);
+	if (peer.ready != NULL)
+		relay.ready = (int)strtonum(peer.ready, 3, 1023, NULL);
 	return (take_url(peer.url) == -1 || take_session() == -1 ?
 	    -1 : take_token());
 }
@@ -471,6 +583,14 @@ came(struct evconnlistener *l, evutil_socket_t fd, struct sockaddr *sa,
 	}
 }
 
+static void
+cannot_listen(void)
+{
+	say("--listen %s: %s", peer.listen, errno == 0 || errno == EINVAL ||
+	    errno == ERANGE ? "[ADDRESS:]PORT is wanted, of IPv4" :
+	    strerror(errno));
+}
+
 /* An IPv4 address and a port, of which 0 is any that is free. */
 static int
 listen_parse(struct sockaddr_in *in)
@@ -507,11 +627,12 @@ listen_one(void)
 
 	if (peer.channels != NULL && listen_parse(&in) == 0)
 		return (many_listen(&in, channels()));
+	errno = 0;
 	if (listen_parse(&in) == -1 ||
 	    (l = evconnlistener_new_bind(relay.base, came, NULL,
 	    LEV_OPT_CLOSE_ON_FREE | LEV_OPT_CLOSE_ON_EXEC | LEV_OPT_REUSEABLE,
 	    1, (struct sockaddr *)&in, sizeof(in))) == NULL) {
-		say("cannot listen on %s", peer.listen);
+		cannot_listen();
 		return (-1);
 	}
 	if (getsockname(evconnlistener_get_fd(l), (struct sockaddr *)&in,
@@ -548,7 +669,8 @@ take_target(void)
 		number = (uint16_t)strtonum(port + 1, 1, 65535, &wrong);
 	n = port != NULL ? (size_t)(port - peer.target) : 0;
 	if (wrong != NULL || n == 0 || n >= sizeof(peer.host)) {
-		say("--target HOST:PORT");
+		say("--target %s: HOST:PORT is wanted", peer.target == NULL ?
+		    "is missing" : peer.target);
 		return (0);
 	}
 	memcpy(peer.host, peer.target, n);
@@ -592,12 +714,13 @@ udp_listen(void)
 	socklen_t		 size = sizeof(in);
 	int			 fd = -1;
 
+	errno = 0;
 	if (listen_parse(&in) == -1 ||
 	    (fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0)) == -1 ||
 	    bind(fd, (struct sockaddr *)&in, sizeof(in)) == -1 ||
 	    getsockname(fd, (struct sockaddr *)&in, &size) == -1 ||
 	    inet_ntop(AF_INET, &in.sin_addr, host, sizeof(host)) == NULL) {
-		say("cannot listen on %s", peer.listen);
+		cannot_listen();
 		if (fd != -1)
 			close(fd);
 		return (-1);

@@ -4,10 +4,7 @@
  * machine, with the operator's token, and speaks to relayd's API; relayctl is
  * the other one, which runs next to relayd.
  *
- *	relay sessions
- *	relay services SESSION
- *	relay terminal [--escape character] SESSION
- *	relay connect [--listen where] SESSION SERVICE
+ * Its commands are in `commands`, and in peer.c those of relay sessions.
  */
 #include <event2/event.h>
 
@@ -34,17 +31,22 @@
 #include "peer.h"
 #include "relay.h"
 #include "remote.h"
+#include "usage.h"
 
 enum command { C_NONE, C_CONNECT, C_SERVICES, C_SESSIONS, C_TERMINAL };
 static const struct {
 	const char	*name;
 	int		 words;		/* behind the options */
+	const char	*synopsis;	/* usage.h; [options] are in `longer` */
 } commands[] = {
-	[C_CONNECT] = { "connect", 2 },
-	[C_SERVICES] = { "services", 1 },
-	[C_SESSIONS] = { "sessions", 0 },
-	[C_TERMINAL] = { "terminal", 1 },
+	[C_CONNECT] = { "connect", 2,
+	    "[options] [--listen WHERE] SESSION SERVICE" },
+	[C_SERVICES] = { "services", 1, "[options] SESSION" },
+	[C_SESSIONS] = { "sessions", 0, "[options]" },
+	[C_TERMINAL] = { "terminal", 1, "[options] [--escape CHAR] SESSION" },
 };
+static const char *const	shells[] = { "bash", "fish", "zsh" };
+#define NSHELLS	(sizeof(shells) / sizeof(shells[0]))
 
 #define COMPLETE_S	2	/* nobody waits longer for a list of words */
 
@@ -78,14 +80,14 @@ static const struct option	longer[] = {
 static void
 usage(FILE *f)
 {
-	fprintf(f,
-	    "usage: relay sessions [options]\n"
-	    "       relay services [options] SESSION\n"
-	    "       relay terminal [options] [--escape CHAR] SESSION\n"
-	    "       relay connect [options] [--listen WHERE] SESSION "
-	    "SERVICE\n"
-	    "       relay completion bash | zsh | fish\n"
-	    "       relay --help | --version\n");
+	enum command	c;
+
+	for (c = C_CONNECT; c <= C_TERMINAL; c++)
+		usage_line(f, c == C_CONNECT, commands[c].name,
+		    commands[c].synopsis);
+	peer_usage(f);
+	usage_line(f, 0, "completion", "bash | zsh | fish");
+	usage_line(f, 0, "--help", "| --version");
 	if (f == stderr)
 		return;
 	fprintf(f, "\n"
@@ -94,6 +96,8 @@ usage(FILE *f)
 	    "service there: standard input and\noutput, or with --listen each "
 	    "connection to a local socket. SESSION is an id or a\nbeginning of "
 	    "one, or the name or key of a system that has one session.\n\n"
+	    "The others are about relay sessions, in which two meet who are no "
+	    "operators.\n\n"
 	    "  --url URL          of relayd; RELAY_URL\n"
 	    "  --token-file FILE  has the operator's token; RELAY_TOKEN_FILE, "
 	    "or the token\n                     itself in RELAYD_TOKEN\n"
@@ -108,6 +112,10 @@ usage(FILE *f)
 	    "  --listen WHERE     a socket's path, for you alone; or "
 	    "[ADDRESS:]PORT, for all\n                     who reach it: on "
 	    "127.0.0.1 everybody on this machine\n\n"
+	    "of relay sessions, whose --url is also SWSRS_URL or "
+	    "SWSRS_ADMIN_URL:\n");
+	peer_help(f);
+	fprintf(f, "\n"
 	    "  relay terminal SESSION\n"
 	    "  ssh -o ProxyCommand='relay connect SESSION ssh' customer\n");
 }
@@ -401,7 +409,7 @@ complete(int argc, char **argv)
 {
 	const char		*typed = argv[argc - 1];
 	const struct option	*o;
-	size_t			 len = strlen(typed);
+	size_t			 i, len = strlen(typed);
 	enum command		 c;
 	int			 n;
 
@@ -410,9 +418,21 @@ complete(int argc, char **argv)
 	for (c = C_CONNECT; argc == 1 && c <= C_TERMINAL; c++)
 		if (strncmp(commands[c].name, typed, len) == 0)
 			printf("%s\n", commands[c].name);
-	if (argc == 1 && strncmp("completion", typed, len) == 0)
-		printf("completion\n");
-	if (argc == 1 || (opts.command = command_of(argv[0])) == C_NONE)
+	if (argc == 1) {
+		peer_complete_word(typed);
+		if (strncmp("completion", typed, len) == 0)
+			printf("completion\n");
+		return (EXIT_DONE);
+	}
+	if (strcmp(argv[0], "completion") == 0)
+		for (i = 0; argc == 2 && i < NSHELLS; i++)
+			if (strncmp(shells[i], typed, len) == 0)
+				printf("%s\n", shells[i]);
+	if (peer_is_word(argv[0])) {
+		peer_complete(argc, argv);
+		return (EXIT_DONE);
+	}
+	if ( (opts.command = command_of(argv[0])) == C_NONE)
 		return (EXIT_DONE);
 	for (o = longer; o->name != NULL; o++) {
 		if (strncmp(argv[argc - 2], "--", 2) == 0 &&

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: ISC
 
 relay_PARTS = relay api auth completion conn credentials escape list listen \
-	many peer progress remote say tty udp wait way wire
+	many peer progress remote say tty udp usage wait way wire
 relay_OBJS = $(relay_PARTS:%=relay/%.o) \
 	common/base/clock.o common/base/compat.o common/base/log.o \
 	common/base/secretfile.o common/base/target.o common/base/uuid.o \

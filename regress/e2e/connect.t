@@ -18,7 +18,7 @@ import subprocess
 import threading
 
 from clienttest import Target, Tinyproxy, Watched, counter, echo
-from harness import (BUILD, OurClient, Program, Relayd, Tap, WAIT, front_file,
+from harness import (BUILD, SRC, WAIT, OurClient, Program, Relayd, Tap, front_file,
                      free_port, nginx, self_signed, until)
 from sshd import sshd
 
@@ -53,7 +53,7 @@ def options(d, sid, token, tokens):
               "echo"], "No such file"),
             (good + ["--listen", "x", sid, "echo"], "not .address:.port"),
             (good + ["--ca-file", "/nonexistent", sid, "echo"],
-             "no certificates")):
+             "No such file")):
         r = run(*words)
         t.equal(r.returncode, 2, "%s: usage, 2" % " ".join(words)[-40:])
         t.match(r.stderr.decode(), want, "with a word")
@@ -64,6 +64,7 @@ def options(d, sid, token, tokens):
             "a token that others may read is not used")
     for word in "--help", "help":
         t.match(run(word).stdout.decode(), "--listen", word)
+    every_word()
     t.match(run("--version").stdout.decode(), r"^relay \d", "--version")
     for shell in "bash", "zsh", "fish":
         r = run("completion", shell)
@@ -90,6 +91,31 @@ def options(d, sid, token, tokens):
             env={"RELAYD_TOKEN": token})
     t.equal((r.returncode, b"echo: 127.0.0.1:1: Connection refused" in
              r.stderr), (3, True), "who refused the connection")
+
+
+PEER_WORDS = ["auth", "create", "tcp-listen", "tcp-dial", "udp-listen",
+              "udp-dial", "raw"]
+
+
+def every_word():
+    """--help, the completion and relay(1) know the same words and options."""
+    text = run("--help").stdout.decode()
+    with open(os.path.join(SRC, "man", "relay.1")) as f:
+        man = f.read()
+    synopsis = man[man.index(".Sh SYNOPSIS"):man.index(".Sh DESCRIPTION")]
+    for word in PEER_WORDS:
+        t.match(text, r"(?m)^ +relay %s( |$)" % word, "--help: " + word)
+        options = run("completion", "words", word, "--").stdout.decode().split()
+        t.ok(len(options) > 3, "%s has options: %s" % (word, options))
+        t.equal([x for x in options if not re.search(
+            r"(?m)^  %s " % x, text)], [], "each of which --help explains")
+        mine = re.search(r"(?ms)^\.Cm %s\n(.*?)^\.Nm" % word, synopsis).group(1)
+        t.equal(sorted("-" + x for x in re.findall(r"Fl (-[a-z-]+)", mine)),
+                sorted(options), "and relay(1) has in its synopsis")
+        r = run(word, "--help")
+        t.equal((r.returncode, r.stdout.startswith(b"usage: relay %s " %
+                                                   word.encode())),
+                (0, True), word + " --help")
 
 
 def named(d, sid, key, token, tokens):
@@ -131,6 +157,12 @@ def named(d, sid, key, token, tokens):
     until(lambda: len(d.sessions()) == 1, "one session")
     r = run("sessions", env={"RELAY_URL": d.url, "RELAYD_TOKEN": "a.b.c"})
     t.equal((r.returncode, r.stdout), (1, b""), "no token: no list")
+    t.ok(b"relay: 401 invalid token: relayctl token create makes one" in
+         r.stderr, "and what to do: %s" % r.stderr)
+    r = run("sessions", "--url", d.url + "/elsewhere", env=env)
+    t.match(r.stderr.decode(), "^relay: 404 .*to GET /elsewhere/api/support-"
+            "sessions: no relayd answers there: check the address",
+            "404 of something else: what was asked for")
     gone = d.token(lifetime="1s")
     d.move_clock(2000)
     # Its clock is not ours: a token whose end is past. Seldom, for too many
@@ -143,7 +175,12 @@ def named(d, sid, key, token, tokens):
             "TLS where there is none")
     for words, want in (
             (("",), ["connect", "services", "sessions", "terminal",
-                     "completion"]), (("te",), ["terminal"]),
+                     "completion", *PEER_WORDS]), (("te",), ["terminal"]),
+            (("ra",), ["raw"]), (("raw", "--s"), ["--session"]),
+            (("raw", "--session", ""), []), (("raw", ""), []),
+            (("create", "--output", ""), ["text", "json", "env"]),
+            (("create", "--output", "j"), ["json"]),
+            (("completion", ""), ["bash", "zsh", "fish"]),
             (("connect", ""), ["box", sid]), (("connect", sid[:5]), [sid]),
             (("terminal", "bo"), ["box"]), (("connect", "box", "ec"), ["echo"]),
             (("connect", sid, "c"), sorted(["count", "cut", "closed"])),

@@ -49,9 +49,34 @@ def create(tool):
     t.match(r.stdout, r"^session +\S+\ninitiator +\S+\nresponder +\S+\n"
             r"until +\S+Z\n$", "and text")
     r = tool.run("create", "--ttl", "0")
-    t.equal((r.returncode, r.stdout), (2, ""), "a TTL of nothing: usage")
+    t.equal((r.returncode, r.stdout, r.stderr), (
+        2, "", "relay: --ttl 0: too small; a number from 1 to 31536000 is "
+        "wanted\n"), "a TTL of nothing")
+    for words, want in ((("create", "--channels", "257"), "--channels 257: too "
+                         "large; a number from 1 to 256 is wanted"),
+                        (("create", "--output", "xml"), "--output xml: text, "
+                         "json or env is wanted"),
+                        (("raw", "more"), "more: a word too many"),
+                        (("tcp-dial",), "--target is missing: HOST:PORT is"),
+                        (("udp-dial", "--target", "x"), "--target x: HOST:PORT"),
+                        (("tcp-listen", "--listen", "::1"), "--listen ::1: "
+                         "[ADDRESS:]PORT is wanted, of IPv4"),
+                        (("tcp-listen", "--listen", "192.0.2.1:0"), "--listen "
+                         "192.0.2.1:0: Cannot assign requested address")):
+        r = tool.run(*words, SWSRS_SESSION="x", SWSRS_TOKEN="y")
+        t.ok((r.returncode, r.stderr.startswith("relay: " + want)) ==
+             (2, True), "%s: %s" % (" ".join(words), r.stderr))
     r = tool.run("raw", SWSRS_SESSION="x" * 22, SWSRS_TOKEN="y")
-    t.equal(r.returncode, 1, "a session that is not there: %s" % r.stderr)
+    t.equal((r.returncode, r.stderr), (
+        1, "relay: 404 page not found to GET /relay/%s: there is no such "
+        "session, or it is over: check SWSRS_SESSION or --session, and the "
+        "address\n" % ("x" * 22)), "a session that is not there")
+    s = json.loads(tool.run("create", "--output", "json").stdout)
+    r = tool.run("raw", SWSRS_SESSION=s["id"], SWSRS_TOKEN="y")
+    t.equal((r.returncode, r.stderr), (
+        1, "relay: 401 unauthorized to GET /relay/%s: the token is of neither "
+        "side of this session: check SWSRS_TOKEN or --token-file\n" %
+        s["id"]), "a token that is not its")
     r = tool.run("raw", SWSRS_TOKEN="y")
     t.equal(r.returncode, 2, "no session: usage")
     r = subprocess.run([tool.path, "create", "--url", "http://192.0.2.1"],
