@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "relayd.h"
 
+#define ERR_SIZE	1200
 #define TEXT_MAX	4096	/* JWT_KEY_MAX of authd */
 #define CERTS_MAX	65536	/* CA_MAX of authd */
 
@@ -38,34 +39,34 @@ keyfile_path(const struct keyfile *k)
 }
 
 static int
-keyfile_open(const struct keyfile *k)
+keyfile_open(const struct keyfile *k, char *err, size_t size)
 {
-	char	err[1200];
-	int	fd = k->kind == KEY_JWT || k->kind == KEY_CLUSTER ?
-		    files_secret(k->what, keyfile_path(k), err, sizeof(err)) :
+	return (k->kind == KEY_JWT || k->kind == KEY_CLUSTER ?
+		    files_secret(k->what, keyfile_path(k), err, size) :
 		    files_open(k->what, keyfile_path(k),
 		    k->kind != KEY_STORE_CA, k->kind == KEY_STORE_CA ?
-		    CERTS_MAX : TEXT_MAX, err, sizeof(err));
-	int	saved = errno;
-
-	if (fd == -1)
-		log_warnx("%s", err);
-	errno = saved;
-	return (fd);
+		    CERTS_MAX : TEXT_MAX, err, size));
 }
 
 int
 keyfiles_check(int check)
 {
+	char	err[ERR_SIZE];
 	size_t	i;
-	int	fd;
+	int	fd, saved;
 
 	for (i = 0; i < KEYFILES; i++) {
 		if (keyfile_path(&keyfiles[i])[0] == '\0')
 			continue;
-		if ((fd = keyfile_open(&keyfiles[i])) != -1)
+		if ((fd = keyfile_open(&keyfiles[i], err, sizeof(err))) != -1) {
 			close(fd);
-		else if (!check || geteuid() == 0 || errno != EACCES)
+			continue;
+		}
+		saved = errno;
+		if (!check)
+			fatalx("%s", err);
+		log_warnx("%s", err);
+		if (geteuid() == 0 || saved != EACCES)
 			return (-1);
 	}
 	return (0);
@@ -74,12 +75,18 @@ keyfiles_check(int check)
 void
 keyfiles_send(struct child *c)
 {
+	char	err[ERR_SIZE];
 	size_t	i;
 	int	fd;
 
-	for (i = 0; i < KEYFILES; i++)
-		if (keyfile_path(&keyfiles[i])[0] != '\0' &&
-		    (fd = keyfile_open(&keyfiles[i])) != -1)
+	for (i = 0; i < KEYFILES; i++) {
+		if (keyfile_path(&keyfiles[i])[0] == '\0')
+			continue;
+		fd = keyfile_open(&keyfiles[i], err, sizeof(err));
+		if (fd == -1)
+			log_warnx("%s", err);
+		else
 			(void)say_keyfile(c->chan, 0, fd,
 			    &(struct msg_keyfile){ .kind = keyfiles[i].kind });
+	}
 }

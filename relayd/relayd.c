@@ -49,6 +49,23 @@ usage(FILE *f, int status)
 	fprintf(f, "usage: relayd [-dEnv] [-D macro=text] [-f file] "
 	    "[-L directory]\n"
 	    "       relayd --help | --version\n");
+	if (f == stdout)
+		fprintf(f, "\n"
+		    "  -d             stay in the foreground, log to standard "
+		    "error\n"
+		    "  -D macro=text  define a macro of relayd.conf(5)\n"
+		    "  -E             configure from variables: pairing, "
+		    "rendezvous\n"
+		    "  -f file        the configuration, not " RELAYD_CONF "\n"
+		    "  -L directory   where the other programs are, not\n"
+		    "                 " RELAYD_LIBEXECDIR "\n"
+		    "  -n             check the configuration, change nothing\n"
+		    "  -v             log for debugging, too; with -n print the "
+		    "configuration\n"
+		    "  --help         this\n"
+		    "  --version      which version it is\n"
+		    "\nrelayd(8) has users, a key and a file to begin with: "
+		    "SETUP.\n");
 	exit(status);
 }
 
@@ -85,8 +102,7 @@ main(int argc, char **argv)
 	env()->root = geteuid() == 0;
 	if (conf_read(&env()->conf, parse_error) > 0)
 		exit(1);
-	if (check_rest(0) == -1)
-		exit(1);
+	(void)check_rest(0);
 	spawn_init(parent_table, parent_rows, parent_channel_closed);
 	users_init();
 	files_init();
@@ -180,8 +196,8 @@ parse_error(void *arg, int error, const char *text)
 }
 
 /*
- * What the start refuses. `check`: it is not the start, and who checks need not
- * be who may read the secret.
+ * What the start refuses, which ends it. `check`: it is not the start, -1, and
+ * who checks need not be who may read the secret.
  */
 static int
 check_rest(int check)
@@ -191,12 +207,16 @@ check_rest(int check)
 
 	if (limits_check(&env()->conf, err, sizeof(err)) == -1 ||
 	    spawn_find(err, sizeof(err)) == -1) {
+		if (!check)
+			fatalx("%s", err);
 		log_warnx("%s", err);
 		return (-1);
 	}
 	if (certs_check(&env()->conf, err, sizeof(err)) == -1) {
+		if (!check)
+			fatalx("%s", err);
 		log_warnx("%s", err);
-		if (!check || geteuid() == 0 || errno != EACCES)
+		if (geteuid() == 0 || errno != EACCES)
 			return (-1);
 	}
 	if (conf->jwt_secret_file[0] == '\0' && !from_env)

@@ -126,6 +126,15 @@ t.equal((r.returncode, len(r.stderr.splitlines())), (1, 4),
         "started with a bad file: exit 1, one line per error")
 t.equal(run("-n", "-f", os.path.join(top, "none")).returncode, 1,
         "no file is exit 1")
+r = run("--help")
+t.equal([x.split()[0] for x in r.stdout.splitlines() if x.startswith("  -")],
+        ["-d", "-D", "-E", "-f", "-L", "-n", "-v", "--help", "--version"],
+        "relayd --help: a line for each option")
+r = run("-d", "-f", write("keyless.conf", config(1).replace(
+    secret, secret + ".none")))
+t.match(r.stderr, r"(?m)^\S+Z error relayd\[\d+\]: jwt secret file .*: No such "
+        "file or directory$", "what ends the start has the level of an error")
+t.equal(r.returncode, 1, "exit 1")
 for program in "relayd", "relayctl":
     for word, want in ("--version", "%s [0-9]" % program), \
             ("--help", "usage: " + program):
