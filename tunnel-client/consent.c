@@ -274,13 +274,16 @@ consent_asked(const char *what)
 int
 consent_order(const char *order, char *reply, size_t size)
 {
+	char	t[WHEN_SIZE];
 	int	r;
 
 	if (said_parse(order) == -1) {
 		snprintf(reply, size, "on, off, default or until expected");
 		return (-1);
 	}
-	log_info("consent: %s, says somebody of this machine", order);
+	log_info("consent: %s%s, says somebody of this machine",
+	    consent.said == UNTIL ? "until " : order,
+	    consent.said == UNTIL ? when_print(t, consent.until) : "");
 	if ((r = said_write()) == -1)
 		snprintf(reply, size, "it counts, but only until the client "
 		    "ends: %s: %s", consent.file, strerror(errno));

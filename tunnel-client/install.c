@@ -193,13 +193,15 @@ install(const struct options *o)
 	char			 conf[PATH_MAX];
 
 	strlcpy(conf, machine_path(TUNNEL_CLIENT_CONF), sizeof(conf));
+	if (write_conf(o, conf) == -1)
+		return (EXIT_WRONG);
 	if (m == NULL) {
 		fprintf(stderr, "tunnel-client: neither systemd nor procd runs "
-		    "here: have it started with --config %s\n", conf);
+		    "here: nothing starts it; have that done: tunnel-client "
+		    "--config %s\n", conf);
 		return (EXIT_WRONG);
 	}
-	if (write_conf(o, conf) == -1 || write_service(m, conf) == -1 ||
-	    run_all(m->start) == -1)
+	if (write_service(m, conf) == -1 || run_all(m->start) == -1)
 		return (EXIT_WRONG);
 	printf("tunnel-client: %s has started it; tunnel-client status\n",
 	    m->name);

@@ -183,7 +183,13 @@ def refused(tmp):
         m = Machine(tmp)
         r = m.install(d, key, secret)
         t.equal(r.returncode, 1, "neither systemd nor procd")
-        t.match(r.stderr, "neither systemd nor procd", "is said")
+        t.match(r.stderr, "neither systemd nor procd runs here: nothing starts "
+                "it; have that done: tunnel-client --config (.*)\n", "is said")
+        t.match(m.text(CONF), "(?m)^url ", "what it names is written")
+        t.equal(m.text(SECRET), secret + "\n", "and so is the secret")
+        m.run("uninstall")
+        t.ok(m.text(CONF) is None and m.text(SECRET) is None,
+             "uninstall takes both away")
         m.systemd().put("/fails", "enable")
         r = m.install(d, key, secret)
         t.equal(r.returncode, 1, "what systemctl cannot is no success")
