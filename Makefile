@@ -304,6 +304,18 @@ define install_texts
 	for f in $(1); do sed $(TEXT_PATHS) "$$f" >$(D)$(2)/$${f##*/} && \
 	    chmod 644 $(D)$(2)/$${f##*/} || exit 1; done
 endef
+# Where programs look for libraries; not for a package, whose own does that.
+LDCONFIG = PATH="$$PATH:/usr/sbin:/sbin" ldconfig
+define find_library
+	@if [ -z "$(D)" ]; then \
+		$(LDCONFIG) 2>/dev/null; \
+		$(LDCONFIG) -p 2>/dev/null | \
+		    grep -q " $(libdir)/$(LIBRELAY_SO)$$" || \
+		    echo "programs do not look for $(LIBRELAY_SO) in $(libdir):" \
+		    "add that to /etc/ld.so.conf.d and run ldconfig, or link" \
+		    "with -Wl,-rpath,$(libdir)"; \
+	fi
+endef
 install: all
 	$(INSTALL) -d $(D)$(sbindir) $(D)$(bindir) $(D)$(libexecdir)/relayd \
 	    $(D)$(libdir)/pkgconfig $(D)$(includedir) \
@@ -351,6 +363,7 @@ install: all
 	    $(INSTALL) -m 640 /dev/null $(D)$(sysconfdir)/relayd.conf && \
 	    sed $(TEXT_PATHS) $(srcdir)/etc/relayd.conf \
 	    >$(D)$(sysconfdir)/relayd.conf; })
+	$(find_library)
 
 # For packages: units, users and directories, where systemd looks for them.
 # The users are those of the roles.

@@ -48,6 +48,38 @@ done
 [ -s "$dest/etc/relayd.conf" ]
 ok $? "a sample configuration is there"
 
+# Where it is to be used at once, programs have to find the library.
+cat >"$dest/ldconfig" <<EOF
+#!/bin/sh
+echo "ldconfig \$*" >>"$dest/told"
+[ "\$*" = -p ] && cat "$dest/known"
+exit 0
+EOF
+chmod 755 "$dest/ldconfig"
+own="prefix=$dest/own sysconfdir=$dest/own/etc LDCONFIG=$dest/ldconfig"
+: >"$dest/known"
+# shellcheck disable=SC2086
+make -s install $own >"$dest/said" 2>&1
+ok $? "make install without DESTDIR"
+[ "$(cat "$dest/told")" = "ldconfig 
+ldconfig -p" ]
+ok $? "runs ldconfig"
+grep -q "do not look for librelay.so.1 in $dest/own/lib: add that to" \
+    "$dest/said"
+ok $? "which does not look there: that is said, and what to do"
+echo "	librelay.so.1 (libc6,x86-64) => $dest/own/lib/librelay.so.1" \
+    >"$dest/known"
+# shellcheck disable=SC2086
+make -s install $own >"$dest/said" 2>&1
+ok $? "again"
+! grep "do not look" "$dest/said"
+ok $? "where it does, there is nothing to say"
+rm "$dest/told"
+make -s install DESTDIR="$dest/d" LDCONFIG="$dest/ldconfig" >/dev/null 2>&1
+[ ! -e "$dest/told" ]
+ok $? "with DESTDIR it is for the machine where it is unpacked"
+rm -rf "$dest/d" "$dest/own" "$dest/ldconfig" "$dest/known" "$dest/said"
+
 echo "# mine" >"$dest/etc/relayd.conf"
 make -s install DESTDIR="$dest" >/dev/null 2>&1
 ok $? "make install again"
