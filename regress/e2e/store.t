@@ -185,6 +185,31 @@ def unreadable(targets):
         t.ok(key, "when it can be opened, all works without a restart")
 
 
+def first(targets):
+    """No room for a store that is not there yet."""
+    d = Relayd(t, proxyds=1)
+    try:
+        disk = Disk(os.path.dirname(d.store))
+    except (OSError, subprocess.CalledProcessError):
+        t.skip("cannot mount a small file system here", "a first start")
+        return
+    try:
+        disk.filler = d.store + ".filler"   # nothing else may lie there
+        disk.fill()
+        d._serving = lambda: d.log.has(r"authd.*cannot open")
+        with d:
+            line = d.log.wait(r"authd.*store %s: cannot open: (.*)" %
+                              re.escape(d.store)).group(1)
+            t.match(line, "disk is full|No space left on device",
+                    "a first start without room: that is why")
+            disk.room()
+            creep(d, 5000)
+            d.log.wait(r"store: (back|made a new one)")
+            t.ok(True, "when there is some, it is made")
+    finally:
+        disk.done()
+
+
 def reload(targets):
     with Relayd(t, proxyds=2) as d, Bystander(t, d, targets) as by:
         by.start()
@@ -288,10 +313,11 @@ def start(targets):
 
 
 with Targets() as targets:
-    for name, part in (("full", full), ("unreadable", unreadable),
+    for name, part in (("full", full), ("first", first),
+                       ("unreadable", unreadable),
                        ("reload", reload), ("start", start)):
         if not sys.argv[1:] or name in sys.argv[1:]:
-            if name == "full" and os.geteuid() != 0:
+            if name in ("full", "first") and os.geteuid() != 0:
                 t.skip("needs root to mount a small file system",
                        "disk full")
                 continue

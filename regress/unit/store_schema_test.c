@@ -277,6 +277,9 @@ read_only(void)
 	    "and that is said (%s)", store_why_not());
 	is_int(store_open(path), 0, "later it is");
 	store_close();
+	is_int(store_open("/nonexistent/store.db"), -1, "nor one in no directory");
+	ok(strstr(store_why_not(), "No such file or directory") != NULL,
+	    "and that is said (%s)", store_why_not());
 	(void)vfs->xSetSystemCall(vfs, "open", NULL);
 }
 

@@ -5,9 +5,12 @@
  */
 #include <sqlite3.h>
 
+#include <errno.h>
+#include <fcntl.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/compat.h"
@@ -141,10 +144,47 @@ lite_why_not(void)
 	return (store.why_not);
 }
 
+/*
+ * SQLite tries to read what it cannot write, and then has that error: 0, or
+ * what the system says of the file itself.
+ */
+static int
+file_error(const char *path)
+{
+	int	fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+
+	if (fd == -1)
+		return (errno);
+	close(fd);
+	return (0);
+}
+
+/* Why it could not be opened: the first failure, before what it brings on. */
+static void
+open_failed(const char *path)
+{
+	int	code, error = 0;
+
+	if (store.why_not[0] != '\0')
+		return;
+	if (store.db == NULL) {
+		strlcpy(store.why_not, "out of memory", sizeof(store.why_not));
+		return;
+	}
+	code = sqlite3_errcode(store.db) & 0xff;
+	if (code == SQLITE_CANTOPEN && path != NULL)
+		error = file_error(path);
+	if (error == 0 && (code == SQLITE_CANTOPEN || code == SQLITE_IOERR))
+		error = sqlite3_system_errno(store.db);
+	snprintf(store.why_not, sizeof(store.why_not), "%s%s%s",
+	    sqlite3_errmsg(store.db), error != 0 ? ": " : "",
+	    error != 0 ? strerror(error) : "");
+}
+
 static int
 lite_open(const char *path)
 {
-	int	r;
+	int	r, error;
 
 	if (store.db != NULL)
 		return (0);
@@ -152,16 +192,16 @@ lite_open(const char *path)
 	r = sqlite3_open_v2(path, &store.db, SQLITE_OPEN_READWRITE |
 	    SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX, NULL);
 	/* Where a file cannot be written SQLite is content to read it. */
-	if (r == SQLITE_OK && sqlite3_db_readonly(store.db, "main") == 1)
-		strlcpy(store.why_not, "it cannot be written",
-		    sizeof(store.why_not));
+	if (r == SQLITE_OK && sqlite3_db_readonly(store.db, "main") == 1) {
+		error = file_error(path);
+		snprintf(store.why_not, sizeof(store.why_not), "it cannot be "
+		    "written%s%s", error != 0 ? ": " : "",
+		    error != 0 ? strerror(error) : "");
+	}
 	if (r != SQLITE_OK || store.why_not[0] != '\0' ||
 	    store_setup() == -1 ||
 	    db_run("BEGIN IMMEDIATE") == -1 || db_run("COMMIT") == -1) {
-		if (store.why_not[0] == '\0')
-			snprintf(store.why_not, sizeof(store.why_not), "%s",
-			    store.db != NULL ? sqlite3_errmsg(store.db) :
-			    "out of memory");
+		open_failed(path);
 		store.said = store.down = 1;
 		sqlite3_close(store.db);
 		store.db = NULL;
@@ -293,6 +333,7 @@ schema_run(const char *const *sql, size_t n)
 			break;
 	if (i == n && db_run(version) == 0 && db_run("COMMIT") == 0)
 		return (0);
+	open_failed(NULL);
 	(void)db_run("ROLLBACK");
 	return (-1);
 }
