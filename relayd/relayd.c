@@ -195,6 +195,19 @@ parse_error(void *arg, int error, const char *text)
 	fprintf(stderr, "%s\n", printable);
 }
 
+/* There are none where all listeners are for devices or relay sessions. */
+static int
+takes_operators(const struct conf *conf)
+{
+	unsigned	i;
+
+	for (i = 0; i < conf->n_listen; i++)
+		if (!(conf->listen[i].flags & (LISTEN_ONLY | LISTEN_ADMIN |
+		    LISTEN_PEER | LISTEN_TUNNEL)))
+			return (!from_env);
+	return (0);
+}
+
 /*
  * What the start refuses, which ends it. `check`: it is not the start, -1, and
  * who checks need not be who may read the secret.
@@ -219,7 +232,7 @@ check_rest(int check)
 		if (geteuid() == 0 || errno != EACCES)
 			return (-1);
 	}
-	if (conf->jwt_secret_file[0] == '\0' && !from_env)
+	if (conf->jwt_secret_file[0] == '\0' && takes_operators(conf))
 		log_warnx("no jwt secret file: no operator can %s",
 		    conf->n_issuer == 0 ? "sign in" :
 		    "open a service in a browser");

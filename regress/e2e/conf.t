@@ -126,6 +126,11 @@ t.equal((r.returncode, len(r.stderr.splitlines())), (1, 4),
         "started with a bad file: exit 1, one line per error")
 t.equal(run("-n", "-f", os.path.join(top, "none")).returncode, 1,
         "no file is exit 1")
+for flags, said in ("pair only", False), ("relay only", False), ("pair", True):
+    r = run("-n", "-f", write("none.conf", "missing users nobody\nlisten on "
+                              "127.0.0.1 port 1 %s\n" % flags))
+    t.equal((r.returncode, "no jwt secret file" in r.stderr), (0, said),
+            "%s: %s operator to miss" % (flags, "an" if said else "no"))
 r = run("--help")
 t.equal([x.split()[0] for x in r.stdout.splitlines() if x.startswith("  -")],
         ["-d", "-D", "-E", "-f", "-L", "-n", "-v", "--help", "--version"],
