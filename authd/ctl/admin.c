@@ -14,12 +14,21 @@
 #include "authd/now.h"
 #include "base/clock.h"
 #include "base/compat.h"
+#include "base/log.h"
 #include "ctl.h"
 
 static void
 ctl_down(const struct ctl *ctl)
 {
 	ctl_done(&ctl->asker, 503, "store is unavailable");
+}
+
+/* Names are for people, and several may have one. */
+static void
+org_none(const struct ctl *ctl)
+{
+	ctl_done(&ctl->asker, 404, "no organization has this id; org list has "
+	    "them all");
 }
 
 /* The organization that a word named, if one did; else the refusal is sent. */
@@ -31,7 +40,7 @@ org_known(const struct ctl *ctl, const struct facts *f)
 	if (f->got_org == -1)
 		ctl_down(ctl);
 	else
-		ctl_done(&ctl->asker, 404, "no such organization");
+		org_none(ctl);
 	return (-1);
 }
 
@@ -212,10 +221,46 @@ ctl_role(const char *word)
 	return (NULL);
 }
 
+/* One that is to be made, while those that there are are looked at. */
+struct org_new {
+	struct ctl	ctl;
+	struct org_row	row;
+	int		twin;
+};
+
+static void
+org_twin(void *arg, const void *row)
+{
+	struct org_new	*o = arg;
+
+	o->twin |= strcmp(((const struct org_row *)row)->name,
+	    o->row.name) == 0;
+}
+
+static void
+org_make(void *arg, int r)
+{
+	struct org_new	*o = arg;
+
+	log_request(o->ctl.asker.request);
+	if (r == -1)
+		ctl_down(&o->ctl);
+	else if (o->twin && !o->ctl.force)
+		ctl_done(&o->ctl.asker, 409, "another organization has this "
+		    "name; -f adds one all the same");
+	else {
+		(void)store_org_add(&o->row, clock_wall_ms());
+		ctl_audit(&o->ctl, "", o->row.id, o->row.name);
+		ctl_after(&o->ctl.asker, "id", o->row.id, CTL_END);
+	}
+	log_request(NULL);
+	free(o);
+}
+
 static void
 org_add(struct ctl *ctl, const struct facts *f)
 {
-	struct org_row	 org;
+	struct org_new	*o;
 	const char	*type;
 
 	if (ctl_name_check(ctl->word[0]) == -1 ||
@@ -226,14 +271,20 @@ org_add(struct ctl *ctl, const struct facts *f)
 	}
 	if (org_known(ctl, f) == -1)
 		return;
-	memset(&org, 0, sizeof(org));
-	secret_uuid(org.id);
-	strlcpy(org.name, ctl->word[0], sizeof(org.name));
-	strlcpy(org.type, type, sizeof(org.type));
-	strlcpy(org.parent, ctl->word[2], sizeof(org.parent));
-	(void)store_org_add(&org, clock_wall_ms());
-	ctl_audit(ctl, "", org.id, org.name);
-	ctl_after(&ctl->asker, "id", org.id, CTL_END);
+	if ((o = calloc(1, sizeof(*o))) == NULL) {
+		ctl_done(&ctl->asker, 503, "server is busy");
+		return;
+	}
+	o->ctl = *ctl;
+	secret_uuid(o->row.id);
+	strlcpy(o->row.name, ctl->word[0], sizeof(o->row.name));
+	strlcpy(o->row.type, type, sizeof(o->row.type));
+	strlcpy(o->row.parent, ctl->word[2], sizeof(o->row.parent));
+	if (ctl_walk(ASK_ORGS, sizeof(struct org_row), org_twin, org_make,
+	    o) == -1) {
+		ctl_done(&ctl->asker, 503, "server is busy");
+		free(o);
+	}
 }
 const struct ctl_handler	ctl_org_add = { .fn = org_add,
     .needs = NEED_ORG, .key = 2, .name = 2 };
@@ -260,7 +311,7 @@ static void
 org_remove(struct ctl *ctl, const struct facts *f)
 {
 	if (f->got_org == FACT_NOT_ASKED) {
-		ctl_done(&ctl->asker, 404, "no such organization");
+		org_none(ctl);
 		return;
 	}
 	if (org_known(ctl, f) == -1)

@@ -48,6 +48,12 @@ struct ctl_handler {
  */
 struct session	*ctl_session(const char *word, int *many);
 /*
+ * session.c: the refusal where there was none, `many` or not: a session that
+ * another member of the cluster has is named with that. For a handler that
+ * needs NEED_SESSION.
+ */
+void	ctl_session_none(const struct ctl *, const struct facts *, int many);
+/*
  * admin.c: the system that a word names, by its key, its id or a name that no
  * other has, and that is not deleted; NULL: the refusal is sent. For a handler
  * that needs CTL_NAMED.
@@ -89,6 +95,14 @@ void	ctl_after_text(const struct asker *, const char *);
 void	ctl_audit(const struct ctl *, const char *session, const char *object,
 	    const char *more);
 
+/*
+ * list.c: each row that the store has of a question "after this id", `size`
+ * bytes with its id first; then, once, `end`, with 0 or, if the store does not
+ * say, -1. -1: no memory, and nothing is called.
+ */
+int	ctl_walk(enum store_what, size_t size,
+	    void (*row)(void *arg, const void *row),
+	    void (*end)(void *arg, int r), void *arg);
 /*
  * list.c: the rows that the store has of a question "after this id", each
  * `size` bytes with its id first, then done.

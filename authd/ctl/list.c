@@ -9,10 +9,11 @@
 #include "ctl.h"
 
 struct listing {
-	struct asker	 asker;
 	enum store_what	 what;
 	size_t		 size;		/* of a row, which begins with its id */
-	void		(*send)(const struct asker *, const void *);
+	void		(*row)(void *, const void *);
+	void		(*end)(void *, int);
+	void		*arg;
 	char		 after[ID_SIZE];
 	int		 asking, answered, done;
 };
@@ -27,16 +28,13 @@ list_page(const struct answer *a, void *arg)
 	size_t		 i;
 
 	for (i = 0; i < a->n; i++, row += li->size) {
-		li->send(&li->asker, row);
+		li->row(li->arg, row);
 		strlcpy(li->after, row, sizeof(li->after));
 	}
 	li->answered = 1;
 	if (a->r != 0) {
 		li->done = 1;
-		if (a->r == -1)
-			ctl_done(&li->asker, 503, "store is unavailable");
-		else
-			ctl_done(&li->asker, 0, "");
+		li->end(li->arg, a->r == -1 ? -1 : 0);
 	}
 	if (!li->asking)
 		list_on(li);
@@ -56,21 +54,64 @@ list_on(struct listing *li)
 		free(li);
 }
 
+int
+ctl_walk(enum store_what what, size_t size, void (*row)(void *, const void *),
+    void (*end)(void *, int), void *arg)
+{
+	struct listing	*li;
+
+	if ((li = calloc(1, sizeof(*li))) == NULL)
+		return (-1);
+	li->what = what;
+	li->size = size;
+	li->row = row;
+	li->end = end;
+	li->arg = arg;
+	li->answered = 1;
+	turn_flush();
+	list_on(li);
+	return (0);
+}
+
+struct sending {
+	struct asker	 asker;
+	void		(*send)(const struct asker *, const void *);
+};
+
+static void
+send_row(void *arg, const void *row)
+{
+	struct sending	*s = arg;
+
+	s->send(&s->asker, row);
+}
+
+static void
+send_end(void *arg, int r)
+{
+	struct sending	*s = arg;
+
+	if (r == -1)
+		ctl_done(&s->asker, 503, "store is unavailable");
+	else
+		ctl_done(&s->asker, 0, "");
+	free(s);
+}
+
 void
 ctl_list(const struct ctl *ctl, enum store_what what, size_t size,
     void (*send)(const struct asker *, const void *))
 {
-	struct listing	*li;
+	struct sending	*s;
 
-	if ((li = calloc(1, sizeof(*li))) == NULL) {
+	if ((s = malloc(sizeof(*s))) == NULL) {
 		ctl_done(&ctl->asker, 503, "server is busy");
 		return;
 	}
-	li->asker = ctl->asker;
-	li->what = what;
-	li->size = size;
-	li->send = send;
-	li->answered = 1;
-	turn_flush();
-	list_on(li);
+	s->asker = ctl->asker;
+	s->send = send;
+	if (ctl_walk(what, size, send_row, send_end, s) == -1) {
+		ctl_done(&ctl->asker, 503, "server is busy");
+		free(s);
+	}
 }

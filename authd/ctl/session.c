@@ -12,6 +12,7 @@
 #include "base/clock.h"
 #include "base/compat.h"
 #include "base/log.h"
+#include "base/uuid.h"
 #include "ctl.h"
 
 #define BEGINNING_MIN	4	/* of a session's id: no slip closes one */
@@ -45,6 +46,32 @@ ctl_session(const char *word, int *many)
 		found = se;
 	}
 	return (found);
+}
+
+static int
+is_elsewhere(const struct facts *f)
+{
+	return (f->got_session == 0 && f->session.status <= SESSION_ACTIVE &&
+	    f->session.member[0] != '\0' && member_is_one());
+}
+
+void
+ctl_session_none(const struct ctl *ctl, const struct facts *f, int many)
+{
+	char	text[MESSAGE_SIZE];
+
+	if (many)
+		ctl_done(&ctl->asker, 409, "more than one session begins so");
+	else if (is_elsewhere(f)) {
+		snprintf(text, sizeof(text), "member %s has it: ask there",
+		    f->session.member);
+		ctl_done(&ctl->asker, 409, text);
+	} else if (member_is_one() && !uuid_is(ctl->word[0],
+	    strlen(ctl->word[0])))
+		ctl_done(&ctl->asker, 404, "no such session here; one of "
+		    "another member is found by its whole id: show sessions");
+	else
+		ctl_done(&ctl->asker, 404, "no such session");
 }
 
 struct closing {

@@ -92,10 +92,8 @@ show_services(struct ctl *ctl, const struct facts *f)
 	unsigned		 i;
 	int			 many;
 
-	(void)f;
 	if ((se = ctl_session(ctl->word[0], &many)) == NULL) {
-		ctl_done(&ctl->asker, many ? 409 : 404, many ?
-		    "more than one session begins so" : "no such session");
+		ctl_session_none(ctl, f, many);
 		return;
 	}
 	ctl_row(&ctl->asker, "name", "target", "host", "tls", "tcp",
@@ -109,7 +107,8 @@ show_services(struct ctl *ctl, const struct facts *f)
 	}
 	ctl_done(&ctl->asker, 0, "");
 }
-const struct ctl_handler	ctl_show_services = { .fn = show_services };
+const struct ctl_handler	ctl_show_services = { .fn = show_services,
+    .needs = NEED_SESSION };
 
 static void
 show_stats(struct ctl *ctl, const struct facts *f)

@@ -169,7 +169,7 @@ def tampering(d):
                 "chain", change, 1)), n)
         new = sql(d, "SELECT max(event) FROM audit_events")[0][0]
         found(d, new, "event %d was" % new, "one put in")
-        d.ctl("org", "add", "After", "type", "customer")
+        d.ctl("-f", "org", "add", "After", "type", "customer")
         found(d, new, "event %d was" % new, "and so it stays")
         t.equal(sql(d, "SELECT action FROM audit_events WHERE event = ?",
                     new + 1), [("org_add",)], "relayd goes on behind it")
@@ -181,7 +181,7 @@ def heads(d):
     """What only a head that was kept elsewhere finds."""
     kept = [x["head"] for x in d.ctl("audit", "head")]
     t.equal(len(kept), 2, "audit head: one of each chain")
-    d.ctl("org", "add", "More", "type", "customer")
+    d.ctl("-f", "org", "add", "More", "type", "customer")
     whole(d, "heads that were kept", *kept)
     r = d.ctl_raw("audit", "verify", "head", "12")
     t.ok(r.returncode == 1 and "64 hex digits" in r.stderr,
@@ -196,11 +196,11 @@ def heads(d):
     t.ok("no row has the hash " + newest[0] in verify(d, *newest),
          "a head that was kept does")
     t.ok(audit_check.check(log(d), newest) != [], "to others, too")
-    d.ctl("org", "add", "Again", "type", "customer")
+    d.ctl("-f", "org", "add", "Again", "type", "customer")
     whole(d, "and relayd goes on where the chain ends")
     sql(d, "DELETE FROM audit_events WHERE event = (SELECT max(event) FROM"
         " audit_events WHERE chain = 1)")
-    d.ctl("org", "add", "Again", "type", "customer")
+    d.ctl("-f", "org", "add", "And again", "type", "customer")
     found(d, None, "removed", "removed while relayd runs: it knows")
 
 
@@ -271,7 +271,7 @@ def purged(d):
     """What goes because of its age or its number is said in the chain."""
     for _ in range(2):
         d.ctl("test", "clock", str(2 * 3600 * 1000))
-        d.ctl("org", "add", "Young", "type", "customer")
+        d.ctl("-f", "org", "add", "Young", "type", "customer")
     old = when(log(d)[-1]["time"]) - datetime.timedelta(hours=1)
 
     def done():

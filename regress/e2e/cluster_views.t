@@ -208,6 +208,13 @@ def closed(c, ids):
     t.equal((r.returncode, "member b has it: ask there" in r.stderr,
              c.holders().get(ids["b"])), (1, True, "b"),
             "relayctl close says who has the session: %s" % r.stderr.strip())
+    for word, want in ((ids["b"], "member b has it: ask there"),
+                       (ids["b"][:8], "found by its whole id: show sessions"),
+                       ("00000000-0000-4000-8000-000000000000",
+                        "no such session\n")):
+        r = c["a"].ctl_raw("show", "services", word)
+        t.equal((r.returncode, want in r.stderr), (1, True),
+                "show services %s: %s" % (word[:8], r.stderr.strip()))
     key = c["a"].rows("SELECT y.system_key FROM systems y WHERE y.name = ?",
                       "of b")[0][0]
     t.ok(any(x["field"] == "session" and x["text"].startswith(ids["b"]) and

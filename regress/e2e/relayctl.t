@@ -175,6 +175,19 @@ with Targets() as targets, Relayd(t) as d:
     d.ctl("system", "add", "second", "org", org)
     t.ok(any(x["organization"] in (org, "ACME")
              for x in d.ctl("system", "list")), "a system of that one")
+    r = d.ctl_raw("org", "add", "ACME", "type", "reseller")
+    t.ok(r.returncode == 1 and "another organization has this name; -f" in
+         r.stderr, "a second organization of one name is refused")
+    twin = d.ctl("-f", "org", "add", "ACME", "type", "reseller")[0]["id"]
+    t.equal([x["name"] for x in d.ctl("org", "list")], ["ACME", "ACME"],
+            "but not with -f")
+    d.ctl("org", "remove", twin)
+    for words in (("org", "remove", "ACME"),
+                  ("system", "add", "third", "org", "ACME"),
+                  ("org", "add", "B", "type", "customer", "parent", "ACME")):
+        r = d.ctl_raw(*words)
+        t.ok(r.returncode == 1 and "no organization has this id; org list has "
+             "them all" in r.stderr, "%s: by the name" % " ".join(words))
     r = d.ctl_raw("org", "add", "B", "type", "nonsense")
     t.equal(r.returncode, 1, "a wrong type of organization: exit 1")
     t.match(r.stderr, "^relayctl: refused: .", "with a reason")
