@@ -145,7 +145,7 @@ store_dir(const struct conf *conf)
 	static const char *const	tails[] = { "", "-wal", "-shm" };
 	struct env			*e = env();
 	struct stat			 st;
-	char				 name[PATH_SIZE_MAX + 8];
+	char				 name[PATH_SIZE_MAX + 8], why[64] = "";
 	uid_t				 uid;
 	gid_t				 gid;
 	size_t				 i;
@@ -163,11 +163,15 @@ store_dir(const struct conf *conf)
 		return;
 	users_get(ROLE_AUTHD, &uid, &gid);
 	if (st.st_uid != uid) {
-		if (st.st_uid != 0 || dir_holds_other(e->store_dir,
-		    conf->store_path))
+		if (st.st_uid != 0)
+			snprintf(why, sizeof(why), "it is owned by uid %u",
+			    (unsigned)st.st_uid);
+		else if (dir_holds_other(e->store_dir, conf->store_path))
+			strlcpy(why, "it holds something else", sizeof(why));
+		if (why[0] != '\0')
 			fatalx("%s is authd's root: it has to hold the store "
-			    "and nothing else, and be owned by root or uid %u",
-			    e->store_dir, (unsigned)uid);
+			    "and nothing else, and be owned by root or uid %u: "
+			    "%s", e->store_dir, (unsigned)uid, why);
 		/*
 		 * The mode first and group root, so that a root with few
 		 * capabilities (as in etc/relayd.service) can do this, and

@@ -126,6 +126,19 @@ t.equal((r.returncode, len(r.stderr.splitlines())), (1, 4),
         "started with a bad file: exit 1, one line per error")
 t.equal(run("-n", "-f", os.path.join(top, "none")).returncode, 1,
         "no file is exit 1")
+if os.geteuid() == 0:
+    for owner, name, why in ((12345, None, "it is owned by uid 12345"),
+                             (0, "other", "it holds something else")):
+        path = tempfile.mkdtemp(prefix="relayd-conf-", dir=top)
+        os.chown(path, owner, 0)
+        if name:
+            open(os.path.join(path, name), "w").close()
+        r = run("-d", "-f", write("owner.conf", config(1).replace(
+            "%s/store/" % top, path + "/")))
+        t.match(r.stderr, r"and be owned by root or uid \d+: %s\n$" % why,
+                "the store's directory: " + why)
+else:
+    t.skip("needs root", "directories of others")
 for flags, said in ("pair only", False), ("relay only", False), ("pair", True):
     r = run("-n", "-f", write("none.conf", "missing users nobody\nlisten on "
                               "127.0.0.1 port 1 %s\n" % flags))
