@@ -33,17 +33,17 @@
 #include "remote.h"
 #include "usage.h"
 
-enum command { C_NONE, C_CONNECT, C_SERVICES, C_SESSIONS, C_TERMINAL };
+enum command { C_NONE, C_SESSIONS, C_SERVICES, C_TERMINAL, C_CONNECT };
 static const struct {
 	const char	*name;
 	int		 words;		/* behind the options */
 	const char	*synopsis;	/* usage.h; [options] are in `longer` */
 } commands[] = {
+	[C_SESSIONS] = { "sessions", 0, "[options]" },
+	[C_SERVICES] = { "services", 1, "[options] SESSION" },
+	[C_TERMINAL] = { "terminal", 1, "[options] [--escape CHAR] SESSION" },
 	[C_CONNECT] = { "connect", 2,
 	    "[options] [--listen WHERE] SESSION SERVICE" },
-	[C_SERVICES] = { "services", 1, "[options] SESSION" },
-	[C_SESSIONS] = { "sessions", 0, "[options]" },
-	[C_TERMINAL] = { "terminal", 1, "[options] [--escape CHAR] SESSION" },
 };
 static const char *const	shells[] = { "bash", "fish", "zsh" };
 #define NSHELLS	(sizeof(shells) / sizeof(shells[0]))
@@ -82,8 +82,8 @@ usage(FILE *f)
 {
 	enum command	c;
 
-	for (c = C_CONNECT; c <= C_TERMINAL; c++)
-		usage_line(f, c == C_CONNECT, commands[c].name,
+	for (c = C_SESSIONS; c <= C_CONNECT; c++)
+		usage_line(f, c == C_SESSIONS, commands[c].name,
 		    commands[c].synopsis);
 	peer_usage(f);
 	usage_line(f, 0, "completion", "bash | zsh | fish");
@@ -118,6 +118,18 @@ usage(FILE *f)
 	fprintf(f, "\n"
 	    "  relay terminal SESSION\n"
 	    "  ssh -o ProxyCommand='relay connect SESSION ssh' customer\n");
+}
+
+/* Of the command that is said; what is wrong with it is. */
+static int
+usage_own(void)
+{
+	if (relay.quiet)
+		return (-1);
+	usage_line(stderr, 1, commands[opts.command].name,
+	    commands[opts.command].synopsis);
+	fprintf(stderr, "relay --help explains the options\n");
+	return (-1);
 }
 
 /* http:// and https:// as people copy them. NULL or what is wrong. */
@@ -229,11 +241,17 @@ take_token(void)
 static int
 take_words(int argc, char **argv)
 {
-	if (argc != commands[opts.command].words ||
-	    (opts.listen != NULL && opts.command != C_CONNECT)) {
-		usage(stderr);
-		return (-1);
-	}
+	int	wanted = commands[opts.command].words;
+
+	if (argc > wanted)
+		say("%s: a word too many", argv[wanted]);
+	else if (argc < wanted)
+		say("%s is missing", argc == 0 ? "the session" : "the service");
+	else if (opts.listen != NULL && opts.command != C_CONNECT)
+		say("--listen is an option of connect");
+	if (argc != wanted ||
+	    (opts.listen != NULL && opts.command != C_CONNECT))
+		return (usage_own());
 	relay.session = argc > 0 ? argv[0] : "";
 	relay.service = argc > 1 ? argv[1] : NULL;
 	if (argc > 1 && !target_service_ok(argv[1], strlen(argv[1]))) {
@@ -287,8 +305,7 @@ take_options(int argc, char **argv)
 			usage(stdout);
 			exit(EXIT_DONE);
 		default:
-			usage(stderr);
-			return (-1);
+			return (usage_own());
 		}
 	return (0);
 }
@@ -415,7 +432,7 @@ complete(int argc, char **argv)
 
 	relay.quiet = 1;
 	opterr = 0;
-	for (c = C_CONNECT; argc == 1 && c <= C_TERMINAL; c++)
+	for (c = C_SESSIONS; argc == 1 && c <= C_CONNECT; c++)
 		if (strncmp(commands[c].name, typed, len) == 0)
 			printf("%s\n", commands[c].name);
 	if (argc == 1) {
@@ -462,7 +479,7 @@ command_of(const char *word)
 {
 	enum command	c;
 
-	for (c = C_CONNECT; c <= C_TERMINAL; c++)
+	for (c = C_SESSIONS; c <= C_CONNECT; c++)
 		if (strcmp(commands[c].name, word) == 0)
 			return (c);
 	return (C_NONE);

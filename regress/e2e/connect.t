@@ -62,6 +62,13 @@ def options(d, sid, token, tokens):
     os.chmod(tokens, 0o600)
     t.equal((r.returncode, b"chmod 600" in r.stderr), (2, True),
             "a token that others may read is not used")
+    for words, want in ((("connect", "box"), "the service is missing"),
+                        (("terminal",), "the session is missing"),
+                        (("sessions", "--listen", "1"),
+                         "--listen is an option of connect")):
+        r = run(*words)
+        t.match(r.stderr.decode(), "^relay: %s\nusage: relay %s [^\n]*\nrelay "
+                "--help explains the options\n$" % (want, words[0]), want)
     for word in "--help", "help":
         t.match(run(word).stdout.decode(), "--listen", word)
     every_word()
@@ -237,7 +244,9 @@ def plain(d, sid, token, tokens):
                 "same" % " ".join(words[:-4]))
     r = subprocess.run([ctl, "-s", d.sock, "terminal", sid, "more"],
                        stderr=subprocess.PIPE, timeout=WAIT)
-    t.equal((r.returncode, b"relay terminal [options]" in r.stderr), (255, True),
+    t.equal((r.returncode, r.stderr.startswith(
+        b"relay: more: a word too many\nusage: relay terminal [options]")),
+        (255, True),
             "likewise relayctl terminal")
     for service, want in ("none", "404 service not found"), (
             "closed", "502 service not available: .*refused"):
