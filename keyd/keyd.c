@@ -23,11 +23,13 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "check.h"
 #include "imsg/imsg.h"
 #include "imsg/msg.h"
 #include "keys.h"
 #include "metrics/count.h"
 #include "proc/proc.h"
+#include "tls/certcheck.h"
 #include "tls/crypto.h"
 
 #define TICKET_MS	3600000		/* each key seals for so long */
@@ -209,6 +211,10 @@ main(int argc, char **argv)
 {
 	struct proc_ops	ops;
 
+	if (argc > 1 && strcmp(argv[1], CERTCHECK_WORD) == 0) {
+		begin();
+		check_main(argc, argv);
+	}
 	memset(&ops, 0, sizeof(ops));
 	ops.role = ROLE_KEYD;
 	ops.table = table;

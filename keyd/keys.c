@@ -173,6 +173,12 @@ keys_judge(const char **why)
 	return (next.wrong[0] == '\0' ? 0 : -1);
 }
 
+STACK_OF(X509) *
+keys_chain(void)
+{
+	return (next.n > 0 ? next.v[0]->chain : NULL);
+}
+
 /* Seconds since 1970, as far as that can be said. */
 static int64_t
 ends_at(X509 *x)

@@ -2,6 +2,8 @@
 #ifndef KEYS_H
 #define KEYS_H
 
+#include <openssl/x509.h>
+
 #include <stddef.h>
 #include <stdint.h>
 
@@ -17,6 +19,8 @@
 int	keys_take(int fd, const struct msg_cert *);
 /* Would all that was put aside do? 0, or -1 with *why. */
 int	keys_judge(const char **why);
+/* The first chain that was put aside and is good, ours. */
+STACK_OF(X509)	*keys_chain(void);
 /* From now on. */
 void	keys_use(void);
 /* A line for each that has ended or ends soon, and when the first does. */

@@ -18,9 +18,6 @@
 #include "base/log.h"
 #include "relayd.h"
 
-#define FILE_MAX	(256 << 10)	/* of a chain, or of a key */
-#define CA_FILE		"peer tls ca file"
-#define BEGIN		"-----BEGIN CERTIFICATE-----"
 #define SEALS	(F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE | F_SEAL_SEAL)
 
 struct cert {
@@ -48,7 +45,7 @@ copy(const char *what, const char *path, int secret, char *err,
 	off_t		left;
 	int		fd, to;
 
-	if ((fd = files_open(what, path, secret, FILE_MAX, err, err_size)) ==
+	if ((fd = files_open(what, path, secret, CERT_FILE_MAX, err, err_size)) ==
 	    -1)
 		return (-1);
 	to = memfd_create("certificate", MFD_CLOEXEC | MFD_ALLOW_SEALING);
@@ -103,7 +100,7 @@ certs_judge(const struct conf *conf, char *err, size_t err_size)
 		return (0);
 	snprintf(next.ca.path, sizeof(next.ca.path), "%s",
 	    conf->cluster_ca_file);
-	next.ca.chain = copy(CA_FILE, conf->cluster_ca_file, 0, err, err_size);
+	next.ca.chain = copy(CERT_CA_FILE, conf->cluster_ca_file, 0, err, err_size);
 	return (next.ca.chain != -1 ? 0 : -1);
 }
 
@@ -117,50 +114,6 @@ certs_judged(int yes)
 		next.ca.chain = -1;
 	} else
 		certs_clear(&next);
-}
-
-/* Does a certificate begin in it? All else about it is for tlsd to say. */
-static int
-has_cert(const char *path, char *err, size_t err_size)
-{
-	static char	text[FILE_MAX + 1];
-	size_t		len = 0;
-	ssize_t		n;
-	int		fd = files_open(CA_FILE, path, 0, FILE_MAX, err,
-			    err_size);
-
-	if (fd == -1)
-		return (-1);
-	while (len < FILE_MAX &&
-	    (n = read(fd, text + len, FILE_MAX - len)) > 0)
-		len += (size_t)n;
-	close(fd);
-	if (memmem(text, len, BEGIN, sizeof(BEGIN) - 1) != NULL)
-		return (0);
-	snprintf(err, err_size, CA_FILE " %s: no certificate in PEM", path);
-	errno = EINVAL;
-	return (-1);
-}
-
-int
-certs_check(const struct conf *conf, char *err, size_t err_size)
-{
-	const struct conf_cert	*ce = conf->cert;
-	unsigned		 i;
-	int			 fd;
-
-	for (i = 0; i < conf->n_cert; i++, ce++) {
-		if ((fd = files_open("cert", ce->chain, 0, FILE_MAX, err,
-		    err_size)) == -1)
-			return (-1);
-		close(fd);
-		if ((fd = files_open("key", ce->key, 1, FILE_MAX, err,
-		    err_size)) == -1)
-			return (-1);
-		close(fd);
-	}
-	return (conf->cluster_ca_file[0] == '\0' ? 0 :
-	    has_cert(conf->cluster_ca_file, err, err_size));
 }
 
 /* Each reads from its own place in the file, and cannot write. */

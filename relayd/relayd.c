@@ -80,10 +80,10 @@ main(int argc, char **argv)
 	if (takeover_how() == TAKEOVER_CHECK)
 		(void)dup2(PARENT_FD, STDERR_FILENO);
 	options(argc, argv, &check, &verbose);
-	if (!check) {
+	if (takeover_how() != TAKEOVER_CHECK)
 		reserve_fds();
+	if (!check)
 		upgrade_open();
-	}
 	if (source_init(from_env) == -1)
 		return (2);
 	if (check)

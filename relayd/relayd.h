@@ -203,6 +203,8 @@ void	files_check(void);
 /* The same for who comes with a reload. 0, or -1 with a text. */
 int	users_judge(const struct conf *, char *err, size_t err_size);
 void	users_get(int role, uid_t *, gid_t *);
+/* Before users_init(): that role's, or nobody's where there is none. */
+void	users_try(int role, uid_t *, gid_t *);
 
 /* Directories of store, socket and the empty root. Fatal on failure. */
 void	files_init(void);
@@ -283,10 +285,19 @@ int	listen_judged(int yes);
  */
 int	certs_judge(const struct conf *, char *err, size_t err_size);
 void	certs_judged(int yes);
-/* Only whether they are there, and who can read the keys (relayd -n). */
-int	certs_check(const struct conf *, char *err, size_t err_size);
 /* Queue CERT messages; `judged`: of what is being judged. 0, or -1: not all. */
 int	certs_send(struct child *, int judged);
+
+#define CERT_FILE_MAX	(256 << 10)	/* of a chain, or of a key */
+#define CERT_CA_FILE	"peer tls ca file"
+
+/* ---- certcheck.c: certificates before the start ---- */
+
+/*
+ * And of relayd -n: are they there, and would keyd have them? 0, or -1 with a text,
+ * and errno; a member's own that no other will believe is warned of.
+ */
+int	certs_check(const struct conf *, char *err, size_t err_size);
 
 /* ---- acme.c: challenges of ACME ---- */
 
@@ -318,6 +329,11 @@ const struct metric_pages	*pages_all(void);
 void	spawn_init(const struct dispatch *, size_t rows, chan_closed_fn);
 /* Is every program there? 0, or -1 with a text that names the first. */
 int	spawn_find(char *err, size_t err_size);
+/*
+ * Before the children: a program of one, by its path, that looks at something with
+ * `fd` (which is kept) as descriptor 3, and ends. Its pid, or -1 with errno.
+ */
+pid_t	spawn_check(int role, char *const argv[], int fd);
 /* Start a program and send it all it needs. NULL after a log line. */
 struct child	*spawn_child(int role, struct slot *, uint64_t nonce);
 

@@ -9,7 +9,7 @@ relayd_OBJS =	relayd/relayd.o relayd/source.o relayd/env.o relayd/parent.o relay
 		relayd/childlog.o relayd/logline.o relayd/spawn.o relayd/supervise.o \
 		relayd/authlink.o relayd/listen.o relayd/reload.o \
 		relayd/ctl_parent.o relayd/users.o relayd/files.o relayd/keyfiles.o \
-		relayd/acme.o relayd/certs.o relayd/peers.o relayd/limits.o \
+		relayd/acme.o relayd/certs.o relayd/certcheck.o relayd/peers.o relayd/limits.o \
 		relayd/pages.o relayd/processes.o relayd/usage.o relayd/upgrade.o \
 		relayd/takeover.o relayd/replace.o relayd/retire.o relayd/goback.o relayd/entries.o relayd/signals.o relayd/strangers.o relayd/program.o \
 		relayd/tablefile.o relayd/handover.o relayd/table.o common/imsg/protosum.o \

@@ -275,6 +275,24 @@ spawn_forget_old(void)
 	}
 }
 
+pid_t
+spawn_check(int role, char *const argv[], int fd)
+{
+	char	 path[PATH_SIZE_MAX], *envp[8];
+	int	 program, saved;
+	pid_t	 pid;
+
+	spawn_environment(role, envp);
+	if (program_path(role, path, sizeof(path)) == -1 ||
+	    (program = open(path, O_PATH | O_CLOEXEC)) == -1)
+		return (-1);
+	pid = compat_spawn(path, program, argv, envp, PARENT_FD, &fd, 1);
+	saved = errno;
+	close(program);
+	errno = saved;
+	return (pid);
+}
+
 /* PARENT_FD and LOG_FD are neighbours, and reserved in the parent. */
 static pid_t
 spawn_program(int role, int chan, int lines)

@@ -11,6 +11,8 @@
 #include "base/log.h"
 #include "relayd.h"
 
+#define NOBODY	65534	/* where no name leads to one */
+
 static struct role_user {
 	uid_t	uid;
 	gid_t	gid;
@@ -120,4 +122,16 @@ users_get(int role, uid_t *uid, gid_t *gid)
 		fatalx("no user for %s", role_name(role));
 	*uid = users[role].uid;
 	*gid = users[role].gid;
+}
+
+void
+users_try(int role, uid_t *uid, gid_t *gid)
+{
+	struct role_user	u = { geteuid(), getegid() };
+
+	if (u.uid == 0 && user_find(&u, role_info(role)->user) == -1 &&
+	    user_find(&u, "nobody") == -1)
+		u = (struct role_user){ NOBODY, NOBODY };
+	*uid = u.uid;
+	*gid = u.gid;
 }

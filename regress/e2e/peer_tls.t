@@ -332,7 +332,23 @@ def looked_at(c):
                            stderr=subprocess.STDOUT, text=True)
         return r.returncode, r.stdout
     line = 'peer tls ca file "%s"' % c.ca.file
-    t.equal(says(a.text)[0], 0, "what a runs with is good")
+    code, said = says(a.text)
+    t.ok(code == 0 and "warning: cert" not in said, "what a runs with is good")
+    own = os.path.join(c.certs, "a.pem"), os.path.join(c.certs, "a.key")
+    strange = os.path.join(c.certs, "strange")
+    os.makedirs(strange)
+    strange = Authority(strange)
+    t.ok(own[0] in a.text and own[1] in a.text, "its certificate is named")
+    for pair, why in ((c.ca.make("named", ["b"]), "hostname mismatch"),
+                      (c.ca.make("ended", ["a"], days=-1), "has expired"),
+                      (strange.make("a", ["a"]), "unable to get local issuer")):
+        code, said = says(a.text.replace(own[0], pair[0]).replace(
+            own[1], pair[1]))
+        t.equal(code, 0, "it would start with a certificate that others "
+                "refuse")
+        t.match(said, r"warning: cert %s: other members will not believe that "
+                r"this is member a: .*%s" % (re.escape(pair[0]), why),
+                "with a warning: " + why)
     for text, why in (
             (a.text.replace(c.ca.file, empty), "peer tls ca file %s: no "
              "certificate in PEM" % empty),

@@ -83,6 +83,13 @@ def test_reload(d, ca, live, port):
         t.ok(answers(before), "and who was there stays")
 
 
+def run(d, word):
+    """To look, or to start, which is over before d's own store is touched."""
+    return subprocess.run([os.path.join(d.build, "bin", "relayd"), word, "-f",
+                           d.conf, "-L", d.libexec], capture_output=True,
+                          text=True)
+
+
 def test_refused(d, ca, live, port):
     """What is none leaves the old one in use."""
     other = ca.make("third", [DOMAIN])
@@ -97,6 +104,10 @@ def test_refused(d, ca, live, port):
             os.chmod(f, 0o600)
         t.match(said(d), "refused: .*" + why, "refused: " + why)
         t.equal(serial(ca.file, port), 2, "and the old one serves")
+        for word in ("-n", "-d"):
+            r = run(d, word)
+            t.equal(r.returncode, 1, "relayd %s ends" % word)
+            t.match(r.stderr, why, "with the reason")
     for kind, why in (("p521", "neither RSA nor ECDSA on P-256"),
                       ("ed25519", "neither RSA nor ECDSA"),
                       ("small", "2048 to 8192 bits|key too small")):
@@ -112,10 +123,7 @@ def test_refused(d, ca, live, port):
         os.chmod(live[1], mode)
         t.match(said(d), "key %s: %s" % (live[1], why), "refused: a key of "
                 "mode %o" % mode)
-        r = subprocess.run([os.path.join(d.build, "bin", "relayd"), "-n", "-f",
-                            d.conf, "-L", d.libexec], capture_output=True,
-                           text=True)
-        t.match(r.stderr, why, "relayd -n says so too")
+        t.match(run(d, "-n").stderr, why, "relayd -n says so too")
     os.chmod(live[1], 0o600)
     os.chmod(live[0], 0o666)
     t.match(said(d), "cert %s: others can write it" % live[0],
