@@ -315,14 +315,18 @@ counts(void)
 	end();
 }
 
-/* Used tokens of pairing, to their own end and no longer. */
+/*
+ * Used tokens of pairing, to their own end and no longer; also of a relayd that
+ * has the name of a member: a file has no clock but ours.
+ */
 static void
-tokens(void)
+tokens(const char *member)
 {
 	struct store_keep	k = { .now = NOW };
 	char			id[HEX64_SIZE];
 	int			i;
 
+	store_member(member);
 	begin();
 	for (i = 0; i < 2500; i++) {
 		snprintf(id, sizeof(id), "%064d", i);
@@ -341,7 +345,13 @@ tokens(void)
 	(void)store_consumed_add(id, NOW + 500, DAY - 500);
 	ok(commit() && number("SELECT max(until) FROM consumed_jtis") ==
 	    NOW + DAY, "one that is used again has a new end");
+	event(NOW, CHAIN_DONE, "");
+	ok(commit() && store_is_up(), "nothing of it failed");
+	is_int(number("SELECT count(*) FROM audit_events WHERE action = 'x'"),
+	    1, "and an event is there");
+	is_str(broken(), "", "in a chain that is whole");
 	end();
+	store_member("");
 }
 
 /* Until the oldest have to go, and on. */
@@ -417,7 +427,8 @@ main(void)
 	ages();
 	held();
 	counts();
-	tokens();
+	tokens("");
+	tokens("a");
 	full();
 	fails();
 	return (done_testing());

@@ -281,7 +281,7 @@ append_there(const struct audit_row *r)
 int
 store_audit(struct audit_row *r)
 {
-	if (db_member()[0] != '\0')
+	if (db_is_shared())
 		return (append_there(r));
 	if (ends_read() == -1) {
 		db_void();
@@ -400,7 +400,7 @@ each_chain(struct query *q, void (*add)(const struct audit_row *, void *),
 			continue;
 		fill(q, &row);
 		db_done(q);
-		if (heads && db_member()[0] != '\0')
+		if (heads && db_is_shared())
 			audit.now.end[chain].seq = row.seq;
 		add(&row, arg);
 	}
@@ -470,7 +470,7 @@ db_audit_purge(int chain, int64_t before, int64_t max, unsigned n)
 	char			hex[HEX64_SIZE];
 
 	/* Of a cluster's only one member comes here at a time. */
-	if (db_member()[0] != '\0')
+	if (db_is_shared())
 		audit.now.known = 0;
 	if (ends_read() == -1 || (n = purge_find(chain, before,
 	    audit.now.end[chain].seq - max + 1, n, &last)) == 0 ||

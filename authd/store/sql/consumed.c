@@ -34,7 +34,7 @@ store_consumed_add(const char *id, int64_t now, int64_t keep_ms)
 	    " consumed_jtis (id, until) VALUES ($1, now_ms() + $2)");
 
 	add.may_be_taken = add_there.may_be_taken = 1;
-	if (db_member()[0] != '\0')
+	if (db_is_shared())
 		return (db_write(&over_there, "T", id) == -1 ? -1 :
 		    db_write(&add_there, "Ti", id, keep_ms));
 	return (db_write(&over, "Ti", id, now) == -1 ? -1 :

@@ -53,6 +53,12 @@ db_is_late(void)
 }
 
 int
+db_is_shared(void)
+{
+	return (db_is_late() && member[0] != '\0');
+}
+
+int
 store_open(const char *where)
 {
 	return (engine->open(where));

@@ -182,6 +182,11 @@ unsigned db_audit_purge_old(int64_t before, unsigned n);
  * Which member of a cluster we are; "" none: all that is in the store is ours.
  */
 const char	*db_member(void);
+/*
+ * Do other members write into it, too? Then it is a server, whose clock counts;
+ * a file is one relayd's, whatever its name.
+ */
+int	 db_is_shared(void);
 const char	*db_member_at(int *port);
 int	db_members(void (*fn)(const struct member_row *, void *), void *arg);
 int	db_elsewhere(const char *after,

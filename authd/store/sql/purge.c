@@ -234,7 +234,7 @@ purge_consumed(int64_t now)
 	    " WHERE id IN (SELECT c.id FROM consumed_jtis c"
 	    " WHERE c.until < now_ms() LIMIT $1)");
 
-	return (gone(db_member()[0] != '\0' ?
+	return (gone(db_is_shared() ?
 	    db_write_now(&there, "n", SOME_ROWS) :
 	    db_write_now(&q, "in", now, SOME_ROWS)));
 }

@@ -160,7 +160,7 @@ store_session_update(const struct session_row *s)
 	    " updated_at = at($3), reconnect_token = NULL, users = NULL,"
 	    " users_at = NULL, diagnostics = NULL WHERE id = $1");
 
-	if (db_member()[0] != '\0')
+	if (db_is_shared())
 		return (member_write(s));
 	if (s->status == SESSION_PENDING || s->status == SESSION_ACTIVE)
 		return (db_write(&open, "UttiTiit", s->id, s->reconnect_hash,
