@@ -2,9 +2,9 @@
 /*
  * relayctl doctor: does this machine have what the configuration needs, and if
  * not, what is to be changed? It is run by hand, before relayd is started or
- * beside it. It reads the configuration, /proc and /sys, runs relayd -n, and
- * connects to the control socket and the engines of the store without a word;
- * nothing is changed.
+ * beside it. It reads the configuration, /proc and /sys, runs relayd -n,
+ * connects to the control socket and to Redis without a word, and logs in at
+ * PostgreSQL; nothing is changed.
  */
 #include <getopt.h>
 #include <stdio.h>

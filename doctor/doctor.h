@@ -53,5 +53,7 @@ void	check_network(const struct conf *);
 void	check_kernel(const struct conf *);
 void	check_memory(const struct conf *, pid_t);
 void	check_store(const struct conf *);
+/* Of its server, which can be reached: does it let authd in? */
+void	check_login(const struct conf *);
 
 #endif

@@ -117,15 +117,34 @@ check_processes(pid_t pid, uint64_t needed)
 		    "unit", (unsigned long long)needed);
 }
 
+/* Of a max tunnels that nobody has set the start takes what fits. */
+static void
+check_files(const struct conf *c, uint64_t found, uint64_t needed)
+{
+	uint64_t	fit = limits_fit(c, found, UNLIMITED);
+	char		has[32], wants[32];
+
+	if (found >= needed || c->max_tunnels_given || fit == 0) {
+		finding_least("open files", found, needed, "LimitNOFILE=%llu "
+		    "in the unit (or ulimit -n), then a restart; or a smaller "
+		    "max tunnels", (unsigned long long)needed);
+		return;
+	}
+	snprintf(has, sizeof(has), "%llu", (unsigned long long)found);
+	snprintf(wants, sizeof(wants), "%llu", (unsigned long long)needed);
+	finding(WARN, "open files", has, wants, "max tunnels is not set: %llu "
+	    "fit, not %llu; for more LimitNOFILE=%llu in the unit (or ulimit "
+	    "-n), then a restart", (unsigned long long)fit,
+	    (unsigned long long)c->max_tunnels, (unsigned long long)needed);
+}
+
 void
 check_limits(const struct conf *c, pid_t pid)
 {
 	uint64_t	files, processes, n;
 
 	limits_want(c, &files, &processes);
-	finding_least("open files", files_limit(pid, files), files,
-	    "LimitNOFILE=%llu in the unit (or ulimit -n), then a restart; or "
-	    "a smaller max tunnels", (unsigned long long)files);
+	check_files(c, files_limit(pid, files), files);
 	files += c->max_tunnels * FILES_PER_TUNNEL;
 	if (look("/proc/sys/fs/file-max", "", &n) == 0)
 		finding_least("file-max", n, files, "sysctl fs.file-max=%llu",

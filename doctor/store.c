@@ -72,13 +72,10 @@ reach_socket(const char *dir, unsigned port)
 }
 
 static void
-engine(const char *engine, const char *at, int reached)
+not_reached(const char *engine, const char *at)
 {
-	if (reached == 0)
-		finding(FINE, engine, "answers", "", "%s", "");
-	else
-		finding(WRONG, engine, strerror(errno), "an answer",
-		    "start it, or name another than %s", at);
+	finding(WRONG, engine, strerror(errno), "an answer",
+	    "start it, or name another than %s", at);
 }
 
 /* A word of libpq's, without quotes (base/conninfo.h); -1: it has none. */
@@ -108,9 +105,11 @@ check_server(const struct conf *c)
 	if (word_of(c->store_server, "hostaddr", host, sizeof(host)) == -1 &&
 	    word_of(c->store_server, "host", host, sizeof(host)) == -1)
 		strlcpy(host, "127.0.0.1", sizeof(host));
-	engine("PostgreSQL", host, host[0] == '/' ?
-	    reach_socket(host, (unsigned)c->store_port) :
-	    reach_host(host, (unsigned)c->store_port));
+	if ((host[0] == '/' ? reach_socket(host, (unsigned)c->store_port) :
+	    reach_host(host, (unsigned)c->store_port)) == -1)
+		not_reached("PostgreSQL", host);
+	else
+		check_login(c);
 }
 
 /* Of the file system that `path` is in, or will be; -1: there is none. */
@@ -154,8 +153,11 @@ check_store(const struct conf *c)
 {
 	if (c->store_server[0] != '\0')
 		check_server(c);
-	if (c->redis_host[0] != '\0')
-		engine("Redis", c->redis_host,
-		    reach_host(c->redis_host, (unsigned)c->redis_port));
+	if (c->redis_host[0] != '\0') {
+		if (reach_host(c->redis_host, (unsigned)c->redis_port) == -1)
+			not_reached("Redis", c->redis_host);
+		else
+			finding(FINE, "Redis", "answers", "", "%s", "");
+	}
 	check_room(c);
 }

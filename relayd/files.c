@@ -18,6 +18,7 @@
 #define SECRET_MIN	32	/* as many as HS256 has */
 #define SECRET_FILE_MAX	4096	/* JWT_KEY_MAX of authd */
 
+static int	dir_holds_other(const char *, const char *);
 static void	dir_of(const char *, char *, size_t);
 static void	dir_make(const char *, mode_t);
 static void	store_lock(const char *, int);
@@ -52,6 +53,63 @@ is_ours(const char *dir)
 	return (strncmp(dir, RELAYD_STATEDIR, n) == 0 && dir[n] == '/');
 }
 
+/* Would the start refuse what is not authd's? Then `why` says so. */
+static int
+store_is_others(const char *dir, const struct stat *st, uid_t uid, char *why,
+    size_t size)
+{
+	char	what[64];
+
+	if (st->st_uid != 0)
+		snprintf(what, sizeof(what), "it is owned by uid %u",
+		    (unsigned)st->st_uid);
+	else if (dir_holds_other(dir, env()->conf.store_path))
+		strlcpy(what, "it holds something else", sizeof(what));
+	else
+		return (0);
+	snprintf(why, size, "%s is authd's root: it has to hold the store "
+	    "and nothing else, and be owned by root or uid %u: %s", dir,
+	    (unsigned)uid, what);
+	return (1);
+}
+
+/* Of a daemon that is not of root: whoever asks would have started it. */
+static void
+store_own(const char *dir)
+{
+	const char	*store = env()->conf.store_path;
+
+	if (faccessat(AT_FDCWD, dir, R_OK | W_OK | X_OK, AT_EACCESS) == -1)
+		log_warn("warning: store: %s: uid %u cannot write there", dir,
+		    (unsigned)geteuid());
+	else if (env()->conf.store_server[0] == '\0' &&
+	    faccessat(AT_FDCWD, store, R_OK | W_OK, AT_EACCESS) == -1 &&
+	    errno != ENOENT)
+		log_warn("warning: store: %s: uid %u cannot write it", store,
+		    (unsigned)geteuid());
+}
+
+/*
+ * Would authd be able to write there? What is root's and holds nothing else the
+ * start gives to it.
+ */
+static void
+store_check(const char *dir, const struct stat *st)
+{
+	char	why[PATH_SIZE_MAX + 160];
+	uid_t	uid;
+	int	known = users_would(ROLE_AUTHD, &uid) == 0;
+
+	if (known && st->st_uid == uid) {
+		if ((st->st_mode & S_IRWXU) != S_IRWXU)
+			log_warnx("warning: store: %s: uid %u, whose it is, "
+			    "cannot write there", dir, (unsigned)uid);
+	} else if (geteuid() != 0)
+		store_own(dir);
+	else if (known && store_is_others(dir, st, uid, why, sizeof(why)))
+		log_warnx("warning: store: %s", why);
+}
+
 void
 files_check(void)
 {
@@ -69,6 +127,8 @@ files_check(void)
 	dir_of(is_ours(dir) ? RELAYD_STATEDIR : dir, above, sizeof(above));
 	if (stat(dir, &st) == 0 && !S_ISDIR(st.st_mode))
 		log_warnx("warning: store: %s: not a directory", dir);
+	else if (stat(dir, &st) == 0)
+		store_check(dir, &st);
 	else if (stat(above, &st) == -1 && errno == ENOENT)
 		log_warnx("warning: store: there is no directory %s", above);
 }
@@ -145,7 +205,7 @@ store_dir(const struct conf *conf)
 	static const char *const	tails[] = { "", "-wal", "-shm" };
 	struct env			*e = env();
 	struct stat			 st;
-	char				 name[PATH_SIZE_MAX + 8], why[64] = "";
+	char				 name[PATH_SIZE_MAX + 8], why[PATH_SIZE_MAX + 160];
 	uid_t				 uid;
 	gid_t				 gid;
 	size_t				 i;
@@ -163,15 +223,8 @@ store_dir(const struct conf *conf)
 		return;
 	users_get(ROLE_AUTHD, &uid, &gid);
 	if (st.st_uid != uid) {
-		if (st.st_uid != 0)
-			snprintf(why, sizeof(why), "it is owned by uid %u",
-			    (unsigned)st.st_uid);
-		else if (dir_holds_other(e->store_dir, conf->store_path))
-			strlcpy(why, "it holds something else", sizeof(why));
-		if (why[0] != '\0')
-			fatalx("%s is authd's root: it has to hold the store "
-			    "and nothing else, and be owned by root or uid %u: "
-			    "%s", e->store_dir, (unsigned)uid, why);
+		if (store_is_others(e->store_dir, &st, uid, why, sizeof(why)))
+			fatalx("%s", why);
 		/*
 		 * The mode first and group root, so that a root with few
 		 * capabilities (as in etc/relayd.service) can do this, and

@@ -205,6 +205,8 @@ int	users_judge(const struct conf *, char *err, size_t err_size);
 void	users_get(int role, uid_t *, gid_t *);
 /* Before users_init(): that role's, or nobody's where there is none. */
 void	users_try(int role, uid_t *, gid_t *);
+/* Whom a role would run as if root started it. 0, or -1: nobody is there. */
+int	users_would(int role, uid_t *);
 
 /* Directories of store, socket and the empty root. Fatal on failure. */
 void	files_init(void);

@@ -96,6 +96,18 @@ users_check(void)
 }
 
 int
+users_would(int role, uid_t *uid)
+{
+	struct role_user	u;
+
+	if (user_find(&u, role_info(role)->user) == -1 &&
+	    (!env()->conf.missing_nobody || user_find(&u, "nobody") == -1))
+		return (-1);
+	*uid = u.uid;
+	return (0);
+}
+
+int
 users_judge(const struct conf *new, char *err, size_t err_size)
 {
 	int	role;

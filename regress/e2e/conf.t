@@ -167,6 +167,33 @@ r = run("-n", "-f", write("astray.conf", config(1).replace(
         'no-such-group\n' % top)))
 t.ok(r.returncode == 0 and "warning: store: there is no directory %s/gone\n" %
      top in r.stderr, "-n warns of a store that cannot be made there")
+look = os.path.join(top, "look")
+os.mkdir(look, 0o500)
+there = write("there.conf", config(1).replace(top + "/store/", look + "/"))
+if os.geteuid() == 0:
+    t.ok("store" not in run("-n", "-f", there).stderr,
+         "-n says nothing of a directory of root's that will be authd's")
+    with open(os.path.join(look, "letter"), "w") as f:
+        f.write("x")
+    t.match(run("-n", "-f", there).stderr, "warning: store: %s is authd's root"
+            ": it has to hold the store and nothing else" % look,
+            "-n warns of one with other things in it")
+    os.unlink(os.path.join(look, "letter"))
+    os.chown(look, 4321, 4321)
+    t.match(run("-n", "-f", there).stderr, "warning: store: %s is authd's root"
+            ".* owned by root or uid \\d+" % look, "of somebody else's")
+    uid = int(re.search(r"owned by root or uid (\d+)",
+                        run("-n", "-f", there).stderr).group(1))
+    os.chown(look, uid, -1)
+    t.match(run("-n", "-f", there).stderr, "warning: store: %s: uid %d, whose "
+            "it is, cannot write there" % (look, uid), "of authd's own, which "
+            "it cannot write")
+else:
+    t.match(run("-n", "-f", there).stderr, "warning: store: %s: uid %d cannot "
+            "write there: Permission denied" % (look, os.geteuid()),
+            "-n warns of a directory that cannot be written")
+os.chmod(look, 0o700)
+t.ok("store" not in run("-n", "-f", there).stderr, "and not when it can be")
 t.ok("warning: there is no group no-such-group: only root can use %s/look\n" %
      top in r.stderr, "and of a group that is missing")
 users = [u for u in ("_relayd", "_relayauth", "_relayproxy", "_relaymux",

@@ -6,12 +6,15 @@ sets; and a daemon that runs."""
 
 import json
 import os
+import pwd
 import re
 import shutil
 import socket
 import subprocess
 import tempfile
 
+import postgres
+from certs import Authority
 from harness import BUILD, FAST_BUILD, SRC, Relayd, Tap, free_port
 
 t = Tap()
@@ -159,22 +162,123 @@ def engines(tmp):
         t.equal((rows[name]["state"], status), ("wrong", 1),
                 "%s is not there: %s" % (name, rows[name]["found"]))
     with socket.create_server(("127.0.0.1", port)):
-        for name in "PostgreSQL", "Redis":
-            t.equal(m.state(name), "ok", "%s answers" % name)
+        rows = m.ask()[0]
+        t.equal(rows["Redis"]["state"], "ok", "Redis answers")
+        t.equal(rows["PostgreSQL"]["state"], "wrong", "nobody at PostgreSQL's")
+        t.match(rows["PostgreSQL"]["advice"], "no answer within", "says a word")
     pg = tmp + "/store/pg"
     os.makedirs(pg)
     m = Machine(tmp, 'store postgresql "host=%s port=%d dbname=r user=r" '
                 'directory "%s/store"' % (pg, port, tmp))
     t.equal(m.state("PostgreSQL"), "wrong", "no socket of it, either")
-    with socket.socket(socket.AF_UNIX) as s:
-        s.bind("%s/.s.PGSQL.%d" % (pg, port))
-        s.listen()
-        t.equal(m.state("PostgreSQL"), "ok", "by its socket")
     m = Machine(tmp, 'store sqlite "%s/store/relayd.db" max 1024G' % tmp)
     t.equal(m.state("disk of the store, MiB"), "warning",
             "a store that may outgrow its disk")
     m = Machine(tmp, 'store sqlite "%s/store/relayd.db" max 1M' % tmp)
     t.equal(m.state("disk of the store, MiB"), "ok", "and one that does not")
+
+
+def logins(tmp):
+    """The server says no: its words; it is asked with all that authd has."""
+    if postgres.programs() is None:
+        t.ok(True, "# SKIP no PostgreSQL is installed")
+        return
+    server = postgres.server()
+    server.sql("CREATE ROLE guarded LOGIN PASSWORD 'right'", "postgres")
+    server.rules("host all guarded 127.0.0.1/32 scram-sha-256",
+                 "hostssl all tlsonly 127.0.0.1/32 trust",
+                 "hostnossl all tlsonly 127.0.0.1/32 reject")
+    password = os.path.join(tmp, "pw")
+
+    def machine(user, more=""):
+        return Machine(tmp, 'store postgresql "host=127.0.0.1 port=%d '
+                       'dbname=postgres user=%s" directory "%s/store" %s' % (
+                           server.port, user, tmp, more))
+
+    def secret(text, mode=0o600):
+        with open(password, "w") as f:
+            f.write(text)
+        os.chmod(password, mode)
+
+    m = machine("guarded", 'password file "%s"' % password)
+    secret("right\n")
+    row = m.ask()[0]["PostgreSQL"]
+    t.equal((row["state"], row["found"]), ("ok", "lets us in"), "a password")
+    secret("wrong\n")
+    r, status = m.ask()
+    row = r["PostgreSQL"]
+    t.equal((row["state"], row["found"], status), ("wrong", "no login", 1),
+            "a wrong one")
+    t.match(row["advice"], 'password authentication failed for user "guarded"',
+            "what the server said")
+    t.ok("wrong" not in row["advice"], "and not what it was told")
+    secret("right\n", 0o644)
+    t.equal(m.ask()[0]["PostgreSQL"]["state"], "warning",
+            "one that others can read is not sent")
+    row = machine("guarded").ask()[0]["PostgreSQL"]
+    t.match(row["advice"], "no password supplied", "none")
+    row = machine("nobody-of-theirs").ask()[0]["PostgreSQL"]
+    t.match(row["advice"], 'role "nobody-of-theirs" does not exist',
+            "somebody whom it does not know")
+    t.equal(machine(postgres.USER).state("PostgreSQL"), "ok", "one whom it "
+            "asks for nothing")
+    for x in "ca", "other":
+        os.mkdir(os.path.join(tmp, x))
+    ca, other = (Authority(os.path.join(tmp, x)) for x in ("ca", "other"))
+    server.sql("CREATE ROLE tlsonly LOGIN", "postgres")
+    server.use_tls(*ca.make("server", ["IP:127.0.0.1"]))
+    os.chmod(ca.file, 0o600)    # of root's, whom authd is not
+    row = machine("tlsonly", 'ca file "%s"' % ca.file).ask()[0]["PostgreSQL"]
+    t.equal((row["state"], row["advice"]), ("ok", ""), "with TLS")
+    row = machine("tlsonly", 'ca file "%s"' % other.file).ask()[0][
+        "PostgreSQL"]
+    t.match(row["advice"], "certificate verify failed", "a stranger's")
+    row = machine("tlsonly").ask()[0]["PostgreSQL"]
+    t.match(row["advice"], "pg_hba.conf rejects", "without")
+    by_socket(tmp, server)
+
+
+def by_socket(tmp, server):
+    """Where the server asks the kernel who it is, that is authd's user."""
+    who = pwd.getpwuid(os.getuid()).pw_name
+    if os.getuid() == 0:
+        names = [x.pw_name for x in pwd.getpwall()]
+        who = "_relayauth" if "_relayauth" in names else "nobody"
+    at = tmp + "/store/pg"
+    if server.user:
+        shutil.chown(at, server.user)
+    server.rules('local all "%s" peer' % who)
+    server.sql('CREATE ROLE "%s" LOGIN' % who, "postgres")
+    server.listen_at(at)
+    m = Machine(tmp, 'store postgresql "host=%s port=%d dbname=postgres '
+                'user=%s" directory "%s/store"' % (at, server.port, who, tmp))
+    t.equal(m.state("PostgreSQL"), "ok", "by a socket, as %s" % who)
+    m = Machine(tmp, 'store postgresql "host=%s port=%d dbname=postgres '
+                'user=guarded" directory "%s/store"' % (at, server.port, tmp))
+    server.rules("local all guarded peer")
+    t.match(m.ask()[0]["PostgreSQL"]["advice"], "(?i)peer authentication "
+            "failed", "and as nobody else")
+    server.listen_at("")
+
+
+def unset(tmp):
+    """Of a max tunnels that nobody has set the start takes what fits."""
+    m = Machine(tmp, tunnel="max tunnels 2000")
+    needed = int(m.ask()[0]["open files"]["needed"])
+    few = ["prlimit", "--nofile=%d" % (needed - 1), *(
+        ["setpriv", "--bounding-set=-sys_resource", "--inh-caps="
+         "-sys_resource", "--"] if os.getuid() == 0 else [])]
+    row = m.ask(*few)[0]["open files"]
+    t.equal((row["state"], row["found"]), ("wrong", str(needed - 1)),
+            "too few for a max tunnels that is set")
+    m = Machine(tmp)
+    row = m.ask(*few)[0]["open files"]
+    t.equal(row["state"], "warning", "one that is not set is less then")
+    t.match(row["advice"], "max tunnels is not set: 1999 fit, not 10000",
+            "how many")
+    few[1] = "--nofile=64"
+    row = m.ask(*few)[0]["open files"]
+    t.equal(row["state"], "wrong", "and where none fits it does not start")
 
 
 def injected(m, call, what, check):
@@ -207,8 +311,8 @@ def running(tmp):
         m.set("/proc/%d/limits" % d.pid, "Max open files   %d  %d files\n"
               "Max processes  %d 9 processes" % (needed - 1, needed, 100))
         rows, status = m.ask(conf=d.conf)
-        t.equal((rows["open files"]["state"], status), ("wrong", 1),
-                "one too few")
+        t.equal((rows["open files"]["state"], status), ("warning", 1),
+                "one too few for a max tunnels that is not set")
         t.equal(rows["LimitNPROC"]["state"], "wrong", "and processes")
         m.set("/proc/%d/cgroup" % d.pid, "0::/system.slice/relayd.service")
         m.set("/sys/fs/cgroup/system.slice/relayd.service/pids.max", "max")
@@ -235,7 +339,7 @@ def running(tmp):
 with tempfile.TemporaryDirectory() as tmp:
     os.chmod(tmp, 0o755)
     for f in (numbers, more_tunnels, manual, configuration,
-              engines, kernel, running):
+              unset, engines, logins, kernel, running):
         f(tmp)
     r = subprocess.run([os.path.join(BUILD, "bin", "relayctl"), "doctor",
                         "patient"], stdout=subprocess.PIPE,
