@@ -5,15 +5,21 @@
  */
 #include <string.h>
 
+#include "base/clock.h"
 #include "handlers.h"
 #include "imsg/msg.h"
 #include "pairing.h"
 #include "peer.h"
 #include "proc/proc.h"
 
+#define TELL_MS		1000	/* between two words to the proxyds */
+
 static struct {
 	uint64_t		 instance;	/* of paird; 0: it is not here */
 	struct msg_pair_state	 is;
+	struct timer		 told;		/* a moment ago */
+	uint32_t		 as;		/* what they know */
+	int			 missed;	/* not all of them do */
 } pairing;
 
 /* Above that it is not worth a WebSocket to say no: P22. */
@@ -54,13 +60,41 @@ pairing_tell(const struct peer *pe)
 		tell(pe);
 }
 
+static void	tell_all(void);
+
+static void
+tell_due(void *arg)
+{
+	(void)arg;
+	if (pairing.missed || pairing.as != pairing.is.sessions)
+		tell_all();
+}
+
+/* Who is not read would be ended for what a paird says without end. */
 static void
 tell_all(void)
 {
 	const struct peer	*pe;
 
+	pairing.as = pairing.is.sessions;
+	pairing.missed = 0;
 	TAILQ_FOREACH(pe, &peers, entry)
-		tell(pe);
+		if (!peer_has(pe, RF_DOORS))
+			continue;
+		else if (chan_queued(pe->chan) < CHAN_QUEUE_HIGH)
+			tell(pe);
+		else
+			pairing.missed = 1;
+	timer_init(&pairing.told, tell_due, NULL);
+	timer_set(&pairing.told, TELL_MS);
+}
+
+/* It has changed: now, then once a moment, and the last of it always. */
+static void
+changed(void)
+{
+	if (!timer_is_set(&pairing.told))
+		tell_all();
 }
 
 void
@@ -83,7 +117,7 @@ pairing_on_state(struct chan *c, struct imsg *m)
 	pairing.instance = peer_of(c)->instance;
 	pairing.is = in;
 	if (in.sessions != before)
-		tell_all();
+		changed();
 	return (0);
 }
 
@@ -94,5 +128,5 @@ pairing_gone(const struct peer *pe)
 		return;
 	pairing.instance = 0;
 	memset(&pairing.is, 0, sizeof(pairing.is));
-	tell_all();
+	changed();
 }

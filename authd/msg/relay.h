@@ -75,6 +75,7 @@ struct relay {
 	uint64_t		 nonce;		/* of the one that is started */
 	uint64_t		 begun_ms;
 	unsigned		 on_way;	/* let in, not asked for yet */
+	unsigned		 may_sit;	/* SLOTs that it may say taken */
 	uint64_t		 last_ms;	/* when the last one was */
 	STAILQ_HEAD(, relay_wait) waiting;
 	struct timer		 late;		/* they have waited enough */

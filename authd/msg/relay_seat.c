@@ -278,6 +278,8 @@ relay_started(struct peer *pe, const char *session, int bound)
 	r->instance = pe->instance;
 	r->nonce = 0;
 	r->on_way = bound ? 0 : 1;
+	/* Of who was here before us it tells once who sits there. */
+	r->may_sit = bound ? SLOT_COUNT * r->channels : 0;
 	if (!bound)
 		(void)say_bound(proc_parent(), 0, -1, &(struct msg_bound){
 		    .instance = pe->instance, .system = "", .session = r->id,
@@ -349,9 +351,10 @@ relay_on_seat(struct chan *c, struct imsg *m)
 		r->on_way--;
 	if (a->moved != NULL)
 		seat_say(c, m->id, 0, 1001, a->moved, a);
-	else if (r != NULL)
+	else if (r != NULL) {
+		r->may_sit++;
 		seat_say(c, m->id, 0, 0, "", a);
-	else if ((r = relay_find(a->session)) != NULL && !r->expired)
+	} else if ((r = relay_find(a->session)) != NULL && !r->expired)
 		seat_say(c, m->id, 503, 0, "relay service is restarting", a);
 	else
 		seat_say(c, m->id, 0, 1008, r != NULL ? "session expired" :
@@ -360,6 +363,11 @@ relay_on_seat(struct chan *c, struct imsg *m)
 	return (0);
 }
 
+/*
+ * A slot is taken and left in turn, and taken at most once for each connection
+ * that was told its seat: each of them is a row of the log and a write of the
+ * store, of which a broken rendd has no more than its peers have connections.
+ */
 int
 relay_on_slot(struct chan *c, struct imsg *m)
 {
@@ -375,10 +383,11 @@ relay_on_slot(struct chan *c, struct imsg *m)
 	if (in.channel >= r->channels)
 		return (-1);
 	bit = (uint8_t)(1 << in.slot);
-	if (in.taken)
-		r->seats[in.channel] |= bit;
-	else
-		r->seats[in.channel] &= (uint8_t)~bit;
+	if ((r->seats[in.channel] & bit) == (in.taken ? bit : 0))
+		return (-1);
+	if (in.taken && r->may_sit-- == 0)
+		return (-1);
+	r->seats[in.channel] ^= bit;
 	r->moved = clock_wall_ms();
 	if (!in.taken)
 		relay_save(r, 1);

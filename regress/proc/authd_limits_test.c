@@ -282,6 +282,49 @@ tickets(void)
 	is_int(stat_of(control, "tickets"), 0, "they go with their session");
 }
 
+/* What they hear by now: how often, and the last. */
+static int
+told(unsigned *last)
+{
+	struct msg_pairings	 in;
+	struct imsg		 m;
+	int			 n = 0;
+
+	drive_sync(control);
+	while (hear_maybe(proxyd->fd, IMSG_PAIRINGS, &m, 100) == 1) {
+		if (get_pairings(&m, &in) == -1)
+			bail("not PAIRINGS");
+		*last = in.sessions;
+		n++;
+	}
+	return (n);
+}
+
+/* A paird that is broken says without end that it has changed. */
+static void
+pairings(void)
+{
+#define STATES	2000
+	struct far	*paird = drive_spawn(ROLE_PAIRD, 0);
+	unsigned	 last = 0;
+	int		 i, n;
+
+	say(paird->fd, pair_state, .sessions = 5);
+	is_int(told(&last), 1, "the first word is passed on");
+	is_int(last, 5, "at once");
+	for (i = 1; i <= STATES; i++)
+		say(paird->fd, pair_state, .sessions = (uint32_t)(i % 2 + 1));
+	say(paird->fd, pair_state, .sessions = 7);
+	n = told(&last);
+	drive_clock(&authd, 1001);
+	n += told(&last);
+	ok(n > 0 && n < STATES / 10, "of what follows one a second: %d", n);
+	is_int(last, 7, "and never not the last");
+	far_close(paird);
+	drive_clock(&authd, 1001);
+	ok(told(&last) > 0 && last == 0, "nor that it is gone");
+}
+
 int
 main(void)
 {
@@ -302,6 +345,7 @@ main(void)
 	no_room();
 	admissions();
 	tickets();
+	pairings();
 	is_int(authd_scene_end(control, proxyd, token), 0,
 	    "authd stops in order");
 	far_close(tun.mux);

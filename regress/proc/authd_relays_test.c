@@ -16,6 +16,7 @@
 #define EVER	"9999999999999"
 #define TOKEN	"token-of-the-initiator"
 #define STRAYS	60	/* relay_seat.c */
+#define KEPT_INSTANCE	4711
 #define SILENT	16000	/* ms without a beat: others may think us gone */
 
 static struct far	*control, *proxyd;
@@ -189,6 +190,90 @@ test_strays(void)
 	    "and another address may ask");
 }
 
+static void
+slot(const struct far *rendd, unsigned slot, unsigned taken)
+{
+	say(rendd->fd, slot, .slot = (uint8_t)slot, .taken = (uint8_t)taken,
+	    .addr = "192.0.2.7", .why = "");
+}
+
+/* It is ended by the parent, which hears why. */
+static void
+offends(struct far *rendd, const char *what)
+{
+	struct msg_offence	in;
+
+	(void)hear(parent.fd, offence, &in);
+	is_int((int64_t)in.instance, (int64_t)rendd->instance, "%s", what);
+	far_close(rendd);
+}
+
+/* One comes, starts its rendd, and sits. */
+static struct far *
+sits(const char *id)
+{
+	struct msg_seated	 in;
+	struct far		*rendd;
+	uint64_t		 nonce;
+
+	if (comes(id, "192.0.2.7", TOKEN, &nonce) != 0)
+		bail("nobody comes");
+	rendd = drive_spawn(ROLE_RENDD, nonce);
+	say_id(rendd->fd, next_id(rendd), seat, .nonce = nonce);
+	(void)hear(rendd->fd, seated, &in);
+	if (in.status != 0 || in.code != 0)
+		bail("nobody sits");
+	slot(rendd, SLOT_INITIATOR, 1);
+	return (rendd);
+}
+
+/* Each SLOT is a write of the store: as many as connections, and no more. */
+static void
+test_slots(void)
+{
+#define SLOTS	"IIIIIIIIIIIIIIIIIIIIII"
+#define KEPT	"KKKKKKKKKKKKKKKKKKKKKK"
+	struct msg_seated	 in;
+	struct far		*rendd;
+	uint64_t		 nonce;
+
+	relay(SLOTS, "a", EVER);
+	rendd = sits(SLOTS);
+	slot(rendd, SLOT_INITIATOR, 0);
+	if (comes(SLOTS, "192.0.2.7", TOKEN, &nonce) != 0)
+		bail("nobody comes again");
+	say_id(rendd->fd, next_id(rendd), seat, .nonce = nonce);
+	(void)hear(rendd->fd, seated, &in);
+	is_int(in.code, 0, "who comes again has the slot that was left");
+	slot(rendd, SLOT_INITIATOR, 1);
+	slot(rendd, SLOT_INITIATOR, 0);
+	drive_sync(control);
+	slot(rendd, SLOT_INITIATOR, 1);
+	offends(rendd, "a slot that is taken oftener than connections came "
+	    "ends the rendd");
+	rendd = sits(SLOTS);
+	slot(rendd, SLOT_INITIATOR, 1);
+	offends(rendd, "and so does one that is taken twice");
+	rendd = sits(SLOTS);
+	slot(rendd, SLOT_INITIATOR, 0);
+	slot(rendd, SLOT_INITIATOR, 0);
+	offends(rendd, "and one that is left twice");
+	/* What it says of before us: authd had it as its own already. */
+	relay(KEPT, "a", EVER);
+	is_str(where(KEPT), "", "a session of ours");
+	is_int(comes(KEPT, "192.0.2.7", TOKEN, NULL), 0, "is known");
+	rendd = drive_spawn_bound(ROLE_RENDD, KEPT_INSTANCE, "", KEPT, 0);
+	slot(rendd, SLOT_INITIATOR, 1);
+	slot(rendd, SLOT_RESPONDER, 1);
+	slot(rendd, SLOT_RESPONDER, 0);
+	slot(rendd, SLOT_INITIATOR, 0);
+	say(rendd->fd, relay_stats, .in = 1, .out = 1, .moved = 1);
+	drive_sync(control);
+	slot(rendd, SLOT_INITIATOR, 1);
+	offends(rendd, "one of before says once who sits in each slot, and no "
+	    "more");
+}
+
 int
 main(void)
 {
@@ -210,6 +295,7 @@ main(void)
 	drive_sync(control);
 	test_gone();
 	test_strays();
+	test_slots();
 	test_moved();
 	test_late();
 	far_close(proxyd);
