@@ -45,6 +45,7 @@
 #include "msg/dialer.h"
 #include "msg/drain.h"
 #include "msg/follow.h"
+#include "msg/forward.h"
 #include "msg/handlers.h"
 #include "msg/invalidate.h"
 #include "msg/internal.h"
@@ -275,6 +276,7 @@ authd_run(void)
 	proc_after_turn(turn_end);
 	recording_reloaded();
 	dialer_init();
+	forward_init();
 	invalidate_init();
 	processes_init();
 	timer_init(&authd.retry, authd_open, NULL);

@@ -31,12 +31,12 @@ changed(const uint8_t *data, size_t len)
 	for (i = 1; i < len && i <= (size_t)n; i++)
 		bent[i - 1] ^= data[i];
 	if (memcmp(bent, head, (size_t)n) != 0 &&
-	    peerhead_check(&got, bent, (size_t)n, "b", now) == NULL)
+	    peerhead_check(&got, bent, (size_t)n, "b", now, now) == NULL)
 		abort();
-	if (peerhead_check(&got, head, (size_t)n, "c", now) == NULL ||
-	    peerhead_check(&got, head, (size_t)n, "b", now) != NULL ||
+	if (peerhead_check(&got, head, (size_t)n, "c", now, now) == NULL ||
+	    peerhead_check(&got, head, (size_t)n, "b", now, now) != NULL ||
 	    got.flags != ph.flags ||
-	    peerhead_check(&got, head, (size_t)n, "b", now) == NULL)
+	    peerhead_check(&got, head, (size_t)n, "b", now, now) == NULL)
 		abort();
 }
 
@@ -54,7 +54,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 	}
 	if (len > PEER_HEAD_MAX)
 		return (0);
-	if (peerhead_check(&ph, data, len, "b", NOW) == NULL)
+	if (peerhead_check(&ph, data, len, "b", NOW, NOW) == NULL)
 		abort();
 	if (len > 0)
 		changed(data, len);

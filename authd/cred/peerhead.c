@@ -4,8 +4,8 @@
 
 #include <string.h>
 
+#include "authd/cred/seen.h"
 #include "authd/cred/shared.h"
-#include "base/rate.h"
 #include "net/proxyhead.h"
 #include "peerhead.h"
 
@@ -17,11 +17,7 @@
 #define ADDRS_LEN	(2 * 16 + 4)
 #define HEAD_LEN	(FIXED_LEN + ADDRS_LEN + 3 + OURS_LEN)
 #define NAME_LEN	(MEMBER_SIZE - 1)
-/*
- * Those that could be here once more: remembered twice as long as they are
- * good.
- */
-#define SEEN		65536
+#define SEEN		65536	/* that could be here once more */
 
 static const uint8_t	begin[FIXED_LEN] = { 0x0d, 0x0a, 0x0d, 0x0a, 0x00,
     0x0d, 0x0a, 0x51, 0x55, 0x49, 0x54, 0x0a, 0x21, 0x21, 0,
@@ -86,26 +82,25 @@ peerhead_make(uint8_t out[PEER_HEAD_MAX], const struct peerhead *ph,
 
 /* Has this nonce been here? It has from now on. */
 static int
-seen(const uint8_t *nonce)
+was_here(const uint8_t *nonce, int64_t at)
 {
-	static struct rate	*r;
-	char			 key[2 * NONCE_LEN + 1];
-	uint32_t		 retry;
+	static struct seen	*s;
+	char			 id[SEEN_ID_SIZE];
 
-	if (r == NULL && (r = rate_new(SEEN)) == NULL)
+	if (s == NULL && (s = seen_new(SEEN)) == NULL)
 		return (1);
-	sodium_bin2hex(key, sizeof(key), nonce, NONCE_LEN);
-	return (rate_hit(r, key, 1, 4 * PEERHEAD_AGE_MS, &retry) == -1);
+	sodium_bin2hex(id, sizeof(id), nonce, NONCE_LEN);
+	return (seen_before(s, id, at));
 }
 
 const char *
 peerhead_check(struct peerhead *ph, const uint8_t *b, size_t len,
-    const char *self, int64_t now)
+    const char *self, int64_t now, int64_t since)
 {
 	struct proxyhead	 h;
 	const char		*why;
 	char			 mac[SHARED_MAC_SIZE], right[SHARED_MAC_SIZE];
-	int64_t			 age;
+	int64_t			 at, age;
 
 	/* One form only: nothing can stand where nobody looks. */
 	if (len != HEAD_LEN || memcmp(b, begin, sizeof(begin)) != 0 ||
@@ -118,10 +113,14 @@ peerhead_check(struct peerhead *ph, const uint8_t *b, size_t len,
 	if (mac_of(b, self, right) == -1 ||
 	    CRYPTO_memcmp(mac, right, sizeof(mac)) != 0)
 		return ("a header for somebody else, or under another secret");
-	age = now - (int64_t)get(h.ours + 5, 8);
+	at = (int64_t)get(h.ours + 5, 8);
+	age = now - at;
 	if (age > PEERHEAD_AGE_MS || age < -PEERHEAD_AGE_MS)
 		return ("a header that is too old, or of the future");
-	if (seen(h.ours + 13))
+	/* Which ones were here before that nobody remembers. */
+	if (at < since - PEERHEAD_SLACK_MS)
+		return ("a header from before we began");
+	if (was_here(h.ours + 13, at))
 		return ("a header that was here before");
 	ph->client = h.client;
 	ph->flags = (uint32_t)get(h.ours + 1, 4);

@@ -16,6 +16,12 @@
  */
 
 #define PEERHEAD_AGE_MS	30000	/* and as much in the future */
+/*
+ * Of before we began so much is taken: what was on its way while authd was
+ * restarted, of a member whose clock is a little behind. Sent at once, it is
+ * some ms old.
+ */
+#define PEERHEAD_SLACK_MS	5000
 
 struct peerhead {
 	struct addr	client;
@@ -28,9 +34,10 @@ long	peerhead_make(uint8_t out[PEER_HEAD_MAX], const struct peerhead *,
 /*
  * Has a member made this whole header for us (`self`), just now, and is it the
  * first time that we see it? NULL, or why not. Who it was made for, when, and
- * whether it was here before is looked at only in what is genuine.
+ * whether it was here before is looked at only in what is genuine. `since`: when
+ * we began, by the same clock as `now`. seen.h has what is not remembered.
  */
 const char	*peerhead_check(struct peerhead *, const uint8_t *, size_t len,
-		    const char *self, int64_t now);
+		    const char *self, int64_t now, int64_t since);
 
 #endif

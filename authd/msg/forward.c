@@ -375,6 +375,14 @@ forward_on_forward(struct chan *c, struct imsg *m)
 
 /* ---- what comes from one ---- */
 
+static uint64_t	began_ms;
+
+void
+forward_init(void)
+{
+	began_ms = clock_ms();
+}
+
 int
 forward_on_head(struct chan *c, struct imsg *m)
 {
@@ -386,7 +394,7 @@ forward_on_head(struct chan *c, struct imsg *m)
 		return (-1);
 	why = !member_is_one() ? "this is no member of a cluster" :
 	    peerhead_check(&ph, in.head.p, in.head.len, member_self(),
-	    member_now());
+	    member_now(), member_now() - (int64_t)(clock_ms() - began_ms));
 	if (why == NULL)
 		member_forwarded(0);
 	(void)say_peer_head_said(c, m->id, -1, &(struct msg_peer_head_said){

@@ -11,6 +11,8 @@ struct peer;
  * genuine. The handlers are in table.def.
  */
 
+/* Once: authd begins now. */
+void	forward_init(void);
 /* dialerd is there, or has gone. */
 void	forward_came(struct peer *);
 void	forward_gone(struct peer *);

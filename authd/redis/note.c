@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "authd/cred/seen.h"
 #include "authd/cred/shared.h"
 #include "base/compat.h"
 #include "base/uuid.h"
@@ -99,42 +100,19 @@ note_parse(struct note *n, const char *text, size_t len, int64_t now)
 
 /* ---- ids that were there ---- */
 
-#define WAYS	8
-
-static struct kept {
-	char	id[NOTE_ID_SIZE];
-	int64_t	at;		/* 0: none */
-} before[NOTE_KEPT / WAYS][WAYS];
-
-/* Ids are drawn by members: their first digits are as good as a hash. */
-static struct kept *
-set_of(const char *id)
-{
-	char	head[9];
-
-	strlcpy(head, id, sizeof(head));
-	return (before[strtoul(head, NULL, 16) % (NOTE_KEPT / WAYS)]);
-}
+static struct seen	*before;
 
 int
 note_before(const struct note *n)
 {
-	struct kept	*k = set_of(n->id), *oldest = k;
-	size_t		 i;
-
-	for (i = 0; i < WAYS; i++) {
-		if (k[i].at != 0 && strcmp(k[i].id, n->id) == 0)
-			return (1);
-		if (k[i].at < oldest->at)
-			oldest = &k[i];
-	}
-	strlcpy(oldest->id, n->id, sizeof(oldest->id));
-	oldest->at = n->at;
-	return (0);
+	if (before == NULL && (before = seen_new(NOTE_KEPT)) == NULL)
+		return (1);
+	return (seen_before(before, n->id, n->at));
 }
 
 void
 note_forget(void)
 {
-	memset(before, 0, sizeof(before));
+	seen_free(before);
+	before = NULL;
 }

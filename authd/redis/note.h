@@ -45,9 +45,8 @@ const char	*note_parse(struct note *, const char *text, size_t len,
 		    int64_t now);
 
 /*
- * Has a note of this id been there? From now on it has. Kept is the id of as
- * many as fit, by when they are no longer fresh: what is heard again for want
- * of room is as harmless as it was. 1 yes, 0 no.
+ * Has a note of this id been there, or may it have been (seen.h)? From now on
+ * it has. 1 yes, 0 no.
  */
 #define NOTE_KEPT	8192
 int	note_before(const struct note *);

@@ -27,13 +27,19 @@ make(const char *client, uint32_t flags, const char *member, int64_t now)
 }
 
 static const char *
-check(const char *self, int64_t now)
+check_since(const char *self, int64_t now, int64_t since)
 {
 	struct peerhead	 ph;
 	const char	*why = peerhead_check(&ph, head, (size_t)len, self,
-			    now);
+			    now, since);
 
 	return (why == NULL ? "" : why);
+}
+
+static const char *
+check(const char *self, int64_t now)
+{
+	return (check_since(self, now, 0));
 }
 
 static void
@@ -48,7 +54,7 @@ test_good(const char *client, uint32_t flags)
 	ok(len > 0 && len <= PEER_HEAD_MAX, "%s: made", client);
 	is_int(proxyhead_parse(&h, head, (size_t)len, &why), len,
 	    "it is a PROXY header");
-	ok(peerhead_check(&ph, head, (size_t)len, "b", NOW) == NULL, "taken");
+	ok(peerhead_check(&ph, head, (size_t)len, "b", NOW, 0) == NULL, "taken");
 	addr_print(&ph.client, text);
 	is_str(text, client, "the client");
 	is_int(ph.flags, flags, "his listener");
@@ -89,6 +95,37 @@ test_not(void)
 	is_str(check("b", NOW), "", "under ours it is");
 }
 
+/* What was here before an authd that is no more. */
+static void
+test_since(void)
+{
+	make("192.0.2.7", 0, "b", NOW);
+	ok(strstr(check_since("b", NOW, NOW + PEERHEAD_SLACK_MS + 1),
+	    "before we began") != NULL, "of before it began it takes none");
+	is_str(check_since("b", NOW, NOW + PEERHEAD_SLACK_MS), "",
+	    "but what was on its way just then");
+}
+
+/* More than are remembered, all of them new: the first is not heard again. */
+static void
+test_many(void)
+{
+	uint8_t	first[PEER_HEAD_MAX];
+	long	i, wrong = 0;
+
+	make("192.0.2.7", 0, "b", NOW + 1);
+	memcpy(first, head, sizeof(first));
+	is_str(check("b", NOW + 1), "", "one is taken");
+	for (i = 0; i < 100000; i++) {
+		make("192.0.2.7", 0, "b", NOW + 2 + i / 16);
+		wrong += check("b", NOW + 2 + i / 16)[0] != '\0';
+	}
+	is_int(wrong, 0, "and %ld behind it", i);
+	memcpy(head, first, sizeof(first));
+	is_str(check("b", NOW + 2 + i / 16), "a header that was here before",
+	    "but not that one again");
+}
+
 static void
 test_bits(void)
 {
@@ -117,5 +154,7 @@ main(void)
 	test_good("2001:db8::9", LISTEN_INTERNAL | LISTEN_VOUCHED);
 	test_not();
 	test_bits();
+	test_since();
+	test_many();
 	return (done_testing());
 }

@@ -1,1 +1,1 @@
-$(eval $(call unit_test,peerhead_test,authd/cred/peerhead.o authd/cred/shared.o common/net/proxyhead.o common/base/addr.o common/base/rate.o common/base/clock.o common/base/log.o common/base/compat.o,$(EVENT_LIBS) $(SODIUM_LIBS) $(CRYPTO_LIBS)))
+$(eval $(call unit_test,peerhead_test,authd/cred/peerhead.o authd/cred/seen.o authd/cred/shared.o common/net/proxyhead.o common/base/addr.o common/base/compat.o,$(SODIUM_LIBS) $(CRYPTO_LIBS)))
