@@ -28,6 +28,7 @@
 #include "proxyd/http/hdr.h"
 #include "proxyd/member.h"
 #include "proxyd/moving.h"
+#include "proxyd/refused.h"
 
 #define WHERE_MS	14000	/* authd lets who asks for one wait that moves */
 #define LINK_MS		4000
@@ -36,6 +37,8 @@
 #define ASKS		1200	/* of one address */
 #define ASKS_MS		60000
 #define ADDRS		8192
+#define WAITS		256	/* of one address, for sessions that move */
+#define WAITS_RETRY_S	1
 
 enum forward_phase { F_WHERE, F_LINK, F_HEAD, F_BODY, F_RAW };
 
@@ -55,6 +58,7 @@ struct forward {
 	uint32_t		 flags;
 	int			 method;
 	unsigned		 moves:1,	/* its session does: nothing is known */
+				 waits:1,	/* and it counts for its address */
 				 repeatable:1,	/* none of it is dropped yet */
 				 retried:1, responded:1, keep:1, up_failed:1;
 	size_t			 sent;		/* of what is in c->in */
@@ -73,6 +77,42 @@ static struct forward *
 forward_of(const struct conn *c)
 {
 	return (c->work);
+}
+
+/*
+ * Who waits for a session that moves has one of the places that authd has for
+ * us: not all of them are one address's, whatever sessions it names. 0, or -1:
+ * it has its share.
+ */
+static struct rate	*waits;
+
+static int
+wait_begin(struct forward *f)
+{
+	char		addr[ADDR_SIZE], key[ADDR_SIZE];
+	uint32_t	retry;
+
+	if (waits == NULL && (waits = rate_new(ADDRS)) == NULL)
+		return (-1);
+	addr_print(&f->c->addr, addr);
+	rate_address(addr, key);
+	if (rate_hit(waits, key, WAITS, RATE_EVER, &retry) == -1)
+		return (-1);
+	f->waits = 1;
+	return (0);
+}
+
+static void
+wait_over(struct forward *f)
+{
+	char	addr[ADDR_SIZE], key[ADDR_SIZE];
+
+	if (!f->waits)
+		return;
+	f->waits = 0;
+	addr_print(&f->c->addr, addr);
+	rate_address(addr, key);
+	rate_back(waits, key);
 }
 
 /* ---- the job ---- */
@@ -132,6 +172,7 @@ forward_end(struct conn *c)
 	struct forward	*f = forward_of(c);
 
 	call_cancel(&f->call);
+	wait_over(f);
 	reach_cancel(&f->reach);
 	mlink_free(f->l);
 	free(f->head);
@@ -562,6 +603,7 @@ forward_where(struct chan *ch, struct imsg *m, void *arg)
 	struct msg_where_is	 in;
 
 	(void)ch;
+	wait_over(f);
 	if (m == NULL) {
 		forward_not(f);		/* what has to be said, is said here */
 		return (0);
@@ -739,7 +781,16 @@ forward_begin(struct conn *c, const struct httphead *h, enum route route,
 	}
 	f->moves = moves != 0;
 	strlcpy(f->member, member, sizeof(f->member));
+	if (moves && wait_begin(f) == -1) {
+		free(f->head);
+		free(f);
+		refused(c, ALONE_BUSY);
+		answer_later(c, 503, "too many requests of this address wait "
+		    "for sessions that move", WAITS_RETRY_S);
+		return (1);
+	}
 	if (!known && forward_ask(f) == -1) {
+		wait_over(f);
 		free(f->head);
 		free(f);
 		return (0);

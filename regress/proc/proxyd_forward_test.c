@@ -425,6 +425,62 @@ test_gone(void)
 	forget();
 }
 
+/* Somebody asks for one of four sessions that move; answered is he not. */
+static void
+waits(int fd, unsigned of)
+{
+	put(fd, "GET /api/support-sessions/0f8b1c2d-3e4f-5061-7283-%012x "
+	    "HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer t\r\n\r\n", of % 4);
+}
+
+/* However many sessions one address names, others have a place. */
+static void
+test_waits(void)
+{
+#define WAITS	256	/* forward.c */
+	char		 id[UUID_SIZE];
+	int		 fd[WAITS], more, i, got_one;
+	struct imsg	 heard;
+	const char	*said;
+
+	for (i = 0; i < 4; i++) {
+		snprintf(id, sizeof(id), "0f8b1c2d-3e4f-5061-7283-%012x",
+		    (unsigned)i);
+		moves(id);
+	}
+	for (i = 0; i < WAITS; i++) {
+		fd[i] = browser(&d, 0);
+		waits(fd[i], (unsigned)i);
+		(void)hear(d.authd, where, NULL);
+	}
+	more = browser(&d, 0);
+	waits(more, 0);
+	said = answer(more);
+	ok(status_of(said) == 503 && strstr(said, "Retry-After: 1") != NULL,
+	    "of one address %d wait for sessions that move, one more hears "
+	    "when to come again", i);
+	ok(strstr(said, "of this address") != NULL, "and why");
+	close(more);
+	more = browser_from(&d, 9);
+	waits(more, 0);
+	ok(hear_maybe(d.authd, IMSG_WHERE, &heard, WAIT_MS) == 1,
+	    "another address has a place");
+	close(more);
+	close(fd[0]);
+	for (i = got_one = 0; i < 100 && !got_one; i++) {
+		fd[0] = browser(&d, 0);
+		waits(fd[0], 1);
+		got_one = hear_maybe(d.authd, IMSG_WHERE, &heard, 100) == 1;
+		if (!got_one)
+			close(fd[0]);
+	}
+	ok(got_one, "and so has the first, when one of its own has gone");
+	for (i = 0; i < WAITS; i++)
+		close(fd[i]);
+	drive_clock(&d, MOVING_MS);
+	forget();
+}
+
 int
 main(void)
 {
@@ -443,6 +499,7 @@ main(void)
 	test_others();
 	test_marks();
 	test_gone();
+	test_waits();
 	test_idle();
 	is_int(drive_leave(&d), 0, "proxyd ends well");
 	return (done_testing());
