@@ -149,6 +149,8 @@ stop(void)
 	if (LIST_EMPTY(&tickets.peers))
 		proc_exit(0);
 	tickets.stopping = 1;
+	/* The next one has told them of newer keys. */
+	timer_del(&tickets.turn);
 	timer_init(&tickets.stop, stop_now, NULL);
 	timer_set(&tickets.stop, STOP_MS);
 }

@@ -85,7 +85,8 @@ exchange_parse(struct exchange *x, struct httphead *head, const char **why)
 	}
 }
 
-static void
+/* Is there more to come? If not, all has been said, and it may be gone. */
+static int
 exchange_head(struct exchange *x)
 {
 	struct httphead	*head;
@@ -95,16 +96,19 @@ exchange_head(struct exchange *x)
 
 	if ((head = malloc(sizeof(*head))) == NULL) {
 		exchange_end(x, NULL, "out of memory");
-		return;
+		return (0);
 	}
 	if ((r = exchange_parse(x, head, &why)) == 1)
 		exchange_end(x, head, NULL);
 	else if (r == -1) {
 		snprintf(text, sizeof(text), "bad answer: %s", why);
 		exchange_end(x, NULL, text);
-	} else if (x->len == x->size)
+	} else if (x->len == x->size) {
 		exchange_end(x, NULL, "the answer's head is too long");
+		r = -1;
+	}
 	free(head);
+	return (r == 0);
 }
 
 static void
@@ -115,11 +119,15 @@ exchange_read(evutil_socket_t fd, short what, void *arg)
 
 	(void)fd;
 	(void)what;
-	n = sock_read(x->sock, x->buf + x->len, x->size - x->len);
-	if (n > 0) {
-		x->len += (size_t)n;
-		exchange_head(x);
-	} else if (n == 0)
+	/* What TLS has decrypted already makes nothing readable. */
+	do {
+		n = sock_read(x->sock, x->buf + x->len, x->size - x->len);
+		if (n > 0)
+			x->len += (size_t)n;
+	} while (n > 0 && exchange_head(x) && sock_pending(x->sock));
+	if (n > 0)
+		return;
+	if (n == 0)
 		exchange_end(x, NULL, "");
 	else if (errno != EAGAIN && errno != EINTR)
 		exchange_end(x, NULL, strerror(errno));

@@ -278,6 +278,7 @@ test_reload(void)
 static void
 test_stop(const struct conf *cf)
 {
+	struct msg_ticket_keys	 keys;
 	const char	*why;
 	int		 sock = tlsd(NULL), other = tlsd(NULL);
 
@@ -295,9 +296,13 @@ test_stop(const struct conf *cf)
 	drive_start(&d, ROLE_KEYD, cf);
 	if (!reload("b", "b", &why))
 		bail("%s", why);
-	sock = tlsd(NULL);
+	sock = tlsd(&keys);
+	drive_clock(&d, HOUR_MS - 2000);
 	say(d.parent, stop);
 	ok(signs(sock, EC_SHA256, tls13(), 130), "who does not turn away");
+	drive_clock(&d, 2000);
+	ok(hear_maybe(sock, IMSG_TICKET_KEYS, &(struct imsg){ .fd = -1 },
+	    100) == 0, "hears of no other ticket keys from it");
 	drive_tick(&d, 5100);
 	is_int(drive_wait(&d), 0, "does not hold it for more than 5 s");
 	shut(&sock);
