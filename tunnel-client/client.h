@@ -154,12 +154,15 @@ void	catalog_clear(void);
 /* The delay before the next attempt: 6.5, with T29's jitter. */
 struct backoff {
 	uint64_t	first_ms, max_ms, next_ms;
-	int		hurried;	/* since a connection that lasted */
+	uint64_t	earned_ms;	/* of connection, for the next hurry */
+	unsigned	hurries;	/* that are left */
 };
 
 #define BACKOFF_RESET_MS	60000	/* connected longer: start over */
 #define BACKOFF_JITTER_PCT	20
 #define BACKOFF_MOVED_MS	1000	/* at most */
+#define BACKOFF_HURRIES		6	/* that can be left, */
+#define BACKOFF_HURRY_MS	15000	/* and of connection for one more */
 
 void		backoff_init(struct backoff *, uint64_t first, uint64_t max);
 /*
@@ -171,9 +174,10 @@ uint64_t	backoff_next(struct backoff *, uint64_t lasted_ms,
 		    uint64_t retry_after_ms, uint32_t random);
 /*
  * The same after a server that drains has sent us to the others: at once, but
- * for BACKOFF_MOVED_MS of jitter. That is good once, until a connection has
- * lasted BACKOFF_RESET_MS again; before, it is backoff_next(): a server that
- * says it all the time is not met all the time.
+ * for BACKOFF_MOVED_MS of jitter, since an upgrade sends us away by one member
+ * after the other. That is good BACKOFF_HURRIES times; time that we were
+ * connected gives them back. Without any left it is backoff_next(): a server
+ * that says it all the time is not met all the time.
  */
 uint64_t	backoff_moved(struct backoff *, uint64_t lasted_ms,
 		    uint32_t random);

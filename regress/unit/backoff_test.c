@@ -10,6 +10,44 @@ middle(uint64_t ms)
 	return (ms * BACKOFF_JITTER_PCT / 100);
 }
 
+/* Sent to others by a server that drains: one after the other is upgraded. */
+static void
+moved(void)
+{
+	struct backoff	b, saved;
+	unsigned	i;
+
+	backoff_init(&b, 5000, 300000);
+	(void)backoff_next(&b, 0, 0, 0);
+	saved = b;
+	is_int(backoff_moved(&b, 20000, BACKOFF_MOVED_MS), BACKOFF_MOVED_MS,
+	    "tunnel-56: who is sent to others by one that drains comes at once");
+	b = saved;
+	for (i = 0; i < BACKOFF_HURRIES; i++)
+		is_int(backoff_moved(&b, 10, BACKOFF_MOVED_MS + 1), 0,
+		    "tunnel-56: or within a second, also the time number %u",
+		    i + 1);
+	is_int(backoff_moved(&b, 0, (uint32_t)middle(10000)), 10000,
+	    "tunnel-56: no more of them, in connections that do not last");
+	is_int(backoff_next(&b, 0, 0, (uint32_t)middle(20000)), 20000,
+	    "tunnel-56: where delays grow on");
+	is_int(backoff_moved(&b, BACKOFF_HURRY_MS - 51,
+	    (uint32_t)middle(40000)), 40000, "tunnel-56: nor one that is a moment too short");
+	is_int(backoff_moved(&b, 1, 7), 7,
+	    "tunnel-56: but one more for so much connection, in all");
+	is_int(backoff_moved(&b, 0, (uint32_t)middle(80000)), 80000,
+	    "tunnel-56: which is used up with it");
+	is_int(backoff_moved(&b, 60001, 0), 0,
+	    "tunnel-56: and some after one that has lasted");
+	is_int(backoff_next(&b, 0, 0, (uint32_t)middle(5000)), 5000,
+	    "tunnel-56: if nobody is there, the delays begin anew");
+	(void)backoff_next(&b, UINT64_MAX, 0, 0);
+	for (i = 0; i < BACKOFF_HURRIES; i++)
+		(void)backoff_moved(&b, 0, 0);
+	is_int(backoff_moved(&b, 0, (uint32_t)middle(10000)), 10000,
+	    "tunnel-56: however long, none is saved up beyond those");
+}
+
 int
 main(void)
 {
@@ -72,25 +110,7 @@ main(void)
 	    "a maximum below the first is the first");
 	is_int(backoff_next(&b, 0, 0, (uint32_t)middle(10000)), 10000,
 	    "and stays");
-	backoff_init(&b, 5000, 300000);
-	(void)backoff_next(&b, 0, 0, 0);
-	saved = b;
-	is_int(backoff_moved(&b, 20000, BACKOFF_MOVED_MS), BACKOFF_MOVED_MS,
-	    "tunnel-56: who is sent to others by one that drains comes at once");
-	b = saved;
-	is_int(backoff_moved(&b, 20000, BACKOFF_MOVED_MS + 1), 0,
-	    "tunnel-56: or within a second");
-	is_int(backoff_moved(&b, 60000, (uint32_t)middle(10000)), 10000,
-	    "tunnel-56: once, in connections that do not last");
-	is_int(backoff_next(&b, 0, 0, (uint32_t)middle(20000)), 20000,
-	    "tunnel-56: where delays grow on");
-	is_int(backoff_moved(&b, 60001, 0), 0,
-	    "tunnel-56: and again after one that has");
-	is_int(backoff_next(&b, 0, 0, (uint32_t)middle(5000)), 5000,
-	    "tunnel-56: if nobody is there, the delays begin anew");
-	(void)backoff_next(&b, 60001, 0, 0);
-	is_int(backoff_moved(&b, 0, 7), 7,
-	    "tunnel-56: whatever ended the one that has lasted");
+	moved();
 
 	backoff_init(&b, 0, 0);
 	is_int(backoff_next(&b, 0, 0, 12345), 0, "no delay at all");
