@@ -70,6 +70,15 @@ member_note(enum forward_kind kind, const char *id, const char *member)
 	strlcpy(k->member, member, sizeof(k->member));
 }
 
+void
+member_forget(enum forward_kind kind, const char *id)
+{
+	struct known	*k = place_of(kind, id);
+
+	if (k->kind == kind && strcmp(k->id, id) == 0)
+		k->until_ms = 0;
+}
+
 /* ---- connections ---- */
 
 static void

@@ -31,6 +31,8 @@ struct buf;
 int	member_known(enum forward_kind, const char *id,
 	    const char **member);
 void	member_note(enum forward_kind, const char *id, const char *member);
+/* That was too old: authd is to be asked. */
+void	member_forget(enum forward_kind, const char *id);
 
 struct mlink {
 	LIST_ENTRY(mlink) entry;	/* of those that wait */

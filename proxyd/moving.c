@@ -22,6 +22,7 @@ static struct {
 	struct index		 by_session;
 	TAILQ_HEAD(, mark)	 all;
 	struct timer		 sweep;
+	uint64_t		 begun_ms;
 } marks = { .all = TAILQ_HEAD_INITIALIZER(marks.all) };
 
 static void	sweep(void *);
@@ -31,6 +32,7 @@ moving_init(void)
 {
 	index_init();
 	timer_init(&marks.sweep, sweep, NULL);
+	marks.begun_ms = clock_ms();
 }
 
 static struct mark *
@@ -99,4 +101,10 @@ moving_is(const char *session)
 	const struct mark	*k = mark_find(session);
 
 	return (k != NULL && k->until_ms > clock_ms());
+}
+
+int
+moving_has_begun(void)
+{
+	return (clock_ms() - marks.begun_ms < MOVING_MS);
 }

@@ -14,5 +14,10 @@
 void	moving_init(void);
 void	moving_mark(const char *session);
 int	moving_is(const char *session);
+/*
+ * Have we just begun, and know nothing of those that have left before? A member
+ * that was drained and starts again is still thought to have them for a moment.
+ */
+int	moving_has_begun(void);
 
 #endif

@@ -24,15 +24,17 @@ struct ticket {
 	char			 service[SERVICE_SIZE];
 	uint64_t		 stream;	/* to come back to; 0: a new one */
 	struct operator		 who;
-	struct claim		 place;
+	struct claim		 place, of_session;
 };
 
 static struct {
 	struct index		 table;
 	TAILQ_HEAD(, ticket)	 queue;		/* oldest first */
 	struct budget		 places;
+	struct budget		 by_session;	/* counted, not limited */
 } tickets = { .places = { .total = TICKETS_MAX, .one = TICKETS_ONE,
-    .few = TICKETS_ONE } };
+    .few = TICKETS_ONE }, .by_session = { .total = UINT64_MAX,
+    .one = UINT64_MAX, .few = UINT64_MAX } };
 
 void
 ticket_init(void)
@@ -52,6 +54,7 @@ ticket_free(struct ticket *t)
 	index_del(&tickets.table, &t->link);
 	TAILQ_REMOVE(&tickets.queue, t, entry);
 	budget_leave(&tickets.places, &t->place);
+	budget_leave(&tickets.by_session, &t->of_session);
 	freezero(t, sizeof(*t));
 }
 
@@ -76,6 +79,12 @@ ticket_new(const char hash[HEX64_SIZE], const struct operator *who,
 	if ((t = calloc(1, sizeof(*t))) == NULL)
 		return (-1);
 	if (budget_take(&tickets.places, &t->place, who->id, NULL, 1) == -1) {
+		free(t);
+		return (-1);
+	}
+	if (budget_take(&tickets.by_session, &t->of_session, session, NULL,
+	    1) == -1) {
+		budget_leave(&tickets.places, &t->place);
 		free(t);
 		return (-1);
 	}
@@ -112,6 +121,13 @@ ticket_take(const char hash[HEX64_SIZE], struct operator *who,
 		return (0);
 	}
 	return (-1);
+}
+
+int
+ticket_waits(const char *session, const struct now *now)
+{
+	ticket_sweep(now);
+	return (budget_of(&tickets.by_session, session) > 0);
 }
 
 void

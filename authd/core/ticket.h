@@ -24,6 +24,8 @@ int	ticket_new(const char hash[HEX64_SIZE], const struct operator *,
 int	ticket_take(const char hash[HEX64_SIZE], struct operator *,
 	    char session[UUID_SIZE], char service[SERVICE_SIZE],
 	    uint64_t *stream, const struct now *);
+/* Is there one for this session that may still be used? */
+int	ticket_waits(const char *session, const struct now *);
 /* The session is over: its tickets are void. */
 void	ticket_end_session(const char *session);
 unsigned ticket_count(void);

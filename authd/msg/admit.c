@@ -87,6 +87,27 @@ admit_open(enum conn_class class)
 	return ((unsigned)crowds[class].by_operator.used);
 }
 
+/* A look at all workers: only where the session has any. */
+int
+admit_is_coming(const char *session)
+{
+	const struct admission	*a;
+	const struct peer	*pe;
+
+	if (budget_of(&crowds[CLASS_TERMINAL].by_session, session) == 0 &&
+	    budget_of(&crowds[CLASS_TCP].by_session, session) == 0)
+		return (0);
+	TAILQ_FOREACH(a, &admissions.queue, entry)
+		if (strcmp(a->session, session) == 0)
+			return (1);
+	TAILQ_FOREACH(pe, &peers, entry)
+		if (peer_has(pe, RF_STREAM) && pe->admission != NULL &&
+		    pe->stream == 0 &&
+		    strcmp(pe->admission->session, session) == 0)
+			return (1);
+	return (0);
+}
+
 static void
 admit_answer(struct chan *c, uint32_t id, int status, uint32_t retry_s,
     const char *message, uint64_t nonce)

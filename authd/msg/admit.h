@@ -78,5 +78,7 @@ void		 admit_gone(uint64_t proxyd);
 /* How many wait for their worker; how many there are of a class. */
 unsigned	admit_count(void);
 unsigned	admit_open(enum conn_class);
+/* Has who was let in to this session, for one stream, still to open it? */
+int		admit_is_coming(const char *session);
 
 #endif

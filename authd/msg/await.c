@@ -276,3 +276,9 @@ await_where(const char *session, uint64_t asker, holder_then then, void *arg)
 	a->n++;
 	look(a);
 }
+
+unsigned
+await_count(void)
+{
+	return ((unsigned)await.places.used);
+}

@@ -24,4 +24,7 @@ void	await_init(void);
 void	await_where(const char *session, uint64_t asker, holder_then then,
 	    void *arg);
 
+/* Who waits, here; they would be cut off if this relayd stopped. */
+unsigned	await_count(void);
+
 #endif

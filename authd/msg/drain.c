@@ -3,7 +3,9 @@
 
 #include "authd/core/session.h"
 #include "authd/core/stream.h"
+#include "authd/core/ticket.h"
 #include "authd/now.h"
+#include "admit.h"
 #include "await.h"
 #include "base/clock.h"
 #include "base/log.h"
@@ -128,6 +130,20 @@ tell_first(struct session *se)
 }
 
 /*
+ * Who has a ticket comes with it in a moment, and only we know it; who has been
+ * let in has yet to open his stream. He is waited for, and waits for nothing.
+ */
+static int
+is_expected(struct session *se)
+{
+	if (!ticket_waits(se->row.id, now_at()) &&
+	    !admit_is_coming(se->row.id))
+		return (0);
+	se->held_ms = se->empty_ms = 0;
+	return (1);
+}
+
+/*
  * A proxyd keeps idle streams, for the next request. 1: it is being emptied,
  * look again soon.
  */
@@ -137,7 +153,7 @@ move(struct session *se)
 	struct tunnel	*t = session_tunnel(se);
 
 	if (t == NULL || t->state != TUNNEL_UP || se->newcomer != NULL ||
-	    !is_its_turn(t->instance))
+	    !is_its_turn(t->instance) || is_expected(se))
 		return (0);
 	if (t->nstreams > 0 || t->nwaiting > 0) {
 		se->empty_ms = 0;
@@ -185,6 +201,7 @@ drain_look(struct drain *d)
 	uint64_t		 since = clock_ms();
 	struct msg_pair_state	 pairs;
 	int64_t			 left = drain.until - clock_wall_ms();
+	int			 some;
 
 	memset(d, 0, sizeof(*d));
 	d->moved = drain.moved;
@@ -199,13 +216,14 @@ drain_look(struct drain *d)
 	}
 	d->oldest_s = (clock_ms() - since) / 1000;
 	d->relays = relay_left();
+	d->waiting = await_count();
 	if (pairing_is(&pairs) == 0)
 		d->devices = pairs.clients;
 	if (!member_is_draining())
 		return;
 	d->left_s = left > 0 ? (uint64_t)(left + 999) / 1000 : 0;
 	/* One that has just begun does not know yet what there is. */
-	d->state = left > 0 && (!peer_is_ready() || d->tunnels + d->relays +
-	    d->devices > 0) ? DRAIN_ON : d->tunnels + d->relays +
-	    d->devices > 0 ? DRAIN_LATE : DRAIN_DONE;
+	some = d->tunnels + d->relays + d->devices + d->waiting > 0;
+	d->state = left > 0 && (!peer_is_ready() || some) ? DRAIN_ON : some ?
+	    DRAIN_LATE : DRAIN_DONE;
 }

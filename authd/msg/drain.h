@@ -28,6 +28,7 @@ struct drain {
 	uint64_t	oldest_s;	/* how long the oldest stream is open */
 	unsigned	relays;		/* relay sessions that are to go */
 	unsigned	devices;	/* connections for pairing */
+	unsigned	waiting;	/* requests, for a session to come again */
 	uint64_t	moved;		/* tunnels that were asked to go */
 };
 void	drain_look(struct drain *);

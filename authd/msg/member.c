@@ -228,6 +228,17 @@ note_clock(const struct member_row *us)
 		    "ahead of");
 }
 
+/* Who has begun, and waits to know the others? */
+static void
+begun(int ok)
+{
+	void	(*then)(int) = members.then;
+
+	members.then = NULL;
+	if (then != NULL)
+		then(ok);
+}
+
 static void
 members_known(const struct answer *a, void *arg)
 {
@@ -236,8 +247,10 @@ members_known(const struct answer *a, void *arg)
 				    CLUSTER_MAX;
 
 	(void)arg;
-	if (a->r == -1)
+	if (a->r == -1) {
+		begun(0);
 		return;
+	}
 	for (i = 0; i < n; i++)
 		note_changes(member_find(a->member[i].name), &a->member[i]);
 	if (n > 0)
@@ -246,6 +259,7 @@ members_known(const struct answer *a, void *arg)
 	note_drains();
 	if ((us = member_find(member_self())) != NULL)
 		note_clock(us);
+	begun(1);
 }
 
 void
@@ -282,7 +296,6 @@ heads_known(const struct answer *a, void *arg)
 static void
 beat_done(void *arg, int ok)
 {
-	void	(*then)(int) = members.then;
 	int	late;
 
 	(void)arg;
@@ -298,9 +311,8 @@ beat_done(void *arg, int ok)
 	timer_set(&members.timer, !ok ? AGAIN_MS : members.hurry ? 0 :
 	    BEAT_MS);
 	note_silence();
-	members.then = NULL;
-	if (then != NULL)
-		then(ok);
+	if (!ok || !store_is_up())
+		begun(0);
 }
 
 static void

@@ -22,7 +22,8 @@ void	member_init(after_fn);
  */
 void	member_on_beat(void (*fn)(int late));
 /*
- * The store is open: say so to the others, and call back when that is written;
+ * The store is open: say so to the others, and call back when that is written
+ * and they are known, as who is asked before takes what they have for nobody's;
  * at once where there is no cluster. 0: it could not be.
  */
 void	member_begin(void (*then)(int ok));

@@ -388,13 +388,22 @@ conn_parse(struct conn *c)
 }
 
 void
-conn_again(struct conn *c, const struct httphead *h)
+conn_again(struct conn *c)
 {
+	static struct httphead	 h;
+	struct httphead_scan	 scan = { 0 };
+	const char		*why;
+	int			 status;
+
 	c->again = 1;
 	c->job = NULL;
 	c->work = NULL;
 	c->state = CONN_HEAD;
-	door.ops->again(c, h);
+	if (httphead_request_max(&h, &scan, HTTPHEAD_PROXY_MAX, c->in->data +
+	    c->in->off, c->in->len, &status, &why) == 1)
+		door.ops->again(c, &h);
+	else
+		conn_close(c, "its head is none any more", 1);
 }
 
 void

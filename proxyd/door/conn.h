@@ -135,10 +135,10 @@ void	conn_reap(void);
 void	conn_job(struct conn *, const struct job_ops *, void *work);
 /*
  * The session of this request has left under it: once more it is asked where
- * that is. Nothing of the request is dropped yet; the job has let go of all
- * that it had, and of a copy of its head, which is the caller's.
+ * that is. Nothing of the request is dropped yet, its head is read anew; the
+ * job has let go of all that it had.
  */
-void	conn_again(struct conn *, const struct httphead *);
+void	conn_again(struct conn *);
 
 /* The one close; safe in any state, frees later. `reset` aborts it for TCP. */
 void	conn_close(struct conn *, const char *why, int reset);

@@ -60,7 +60,8 @@ struct forward {
 	unsigned		 moves:1,	/* its session does: nothing is known */
 				 waits:1,	/* and it counts for its address */
 				 repeatable:1,	/* none of it is dropped yet */
-				 retried:1, responded:1, keep:1, up_failed:1;
+				 retried:1, responded:1, keep:1, up_failed:1,
+				 anew:1;	/* authd is asked once more */
 	size_t			 sent;		/* of what is in c->in */
 	size_t			 head_left;	/* to be sent */
 	struct flow		 up, down;
@@ -69,6 +70,7 @@ struct forward {
 	struct reach		 reach;		/* for that */
 };
 
+static int	forward_ask(struct forward *);
 static void	forward_link(struct forward *);
 static void	forward_up(struct forward *);
 static void	forward_down(struct forward *);
@@ -123,15 +125,46 @@ forward_deadline(struct forward *f)
 	conn_deadline(f->c, proc_conf()->proxy_idle * 1000 + MORE_MS);
 }
 
+static void
+forward_log(const struct forward *f, const char *why)
+{
+	log_request(f->c->request);
+	log_info("member %s: %s", f->member, why);
+	log_request(NULL);
+}
+
+/*
+ * The member is not there, or was not for long. It may have drained and
+ * stopped, and what was known of its session be too old: authd is asked once
+ * more, which lets who asks for one that moves wait for it. 1: it is.
+ */
+static int
+forward_anew(struct forward *f, const char *why)
+{
+	if (f->kind != FORWARD_SESSION || f->anew || f->responded)
+		return (0);
+	if (f->phase != F_LINK && (f->phase != F_HEAD || !f->repeatable ||
+	    f->l->in != NULL || (f->head->flags & HTTPHEAD_UPGRADE) ||
+	    !httphead_is_idempotent(f->method)))
+		return (0);
+	forward_log(f, why);
+	f->anew = 1;
+	mlink_free(f->l);
+	f->l = NULL;
+	f->sent = 0;
+	f->phase = F_WHERE;
+	member_forget(f->kind, f->id);
+	conn_deadline(f->c, WAIT_MS);
+	return (forward_ask(f) == 0);
+}
+
 /* No answer, or half of one. */
 static void
 forward_fail(struct forward *f, const char *why)
 {
 	struct conn	*c = f->c;
 
-	log_request(c->request);
-	log_info("member %s: %s", f->member, why);
-	log_request(NULL);
+	forward_log(f, why);
 	if (f->responded) {
 		conn_close(c, why, 1);
 		return;
@@ -428,7 +461,8 @@ forward_down(struct forward *f)
 static void
 forward_closed(struct forward *f, int error)
 {
-	struct conn	*c = f->c;
+	static const char	 closed[] = "it has closed the connection";
+	struct conn		*c = f->c;
 
 	/* It is said on the channel before the socket ends. */
 	plain_hear(&f->l->plain);
@@ -438,8 +472,8 @@ forward_closed(struct forward *f, int error)
 	    (error || !mlink_has_all(f->l)))
 		forward_fail(f, "its answer is cut off");
 	else if (f->phase == F_HEAD && !f->responded) {
-		if (!forward_again(f))
-			forward_fail(f, "it has closed the connection");
+		if (!forward_again(f) && !forward_anew(f, closed))
+			forward_fail(f, closed);
 	} else if (f->phase == F_BODY && f->down.kind == FLOW_TO_CLOSE) {
 		c->keep = 0;
 		mlink_free(f->l);
@@ -455,7 +489,7 @@ forward_closed(struct forward *f, int error)
 		f->up.done = 1;
 		conn_answered(c);	/* with what has still to go out */
 	} else
-		forward_fail(f, "it has closed the connection");
+		forward_fail(f, closed);
 }
 
 static void
@@ -550,7 +584,7 @@ forward_linked(void *arg, struct mlink *l, const char *why)
 
 	if (l != NULL)
 		forward_go(f, l);
-	else
+	else if (!forward_anew(f, why))
 		forward_fail(f, why);
 }
 
@@ -773,7 +807,8 @@ forward_begin(struct conn *c, const struct httphead *h, enum route route,
 	 */
 	if (forward_id(f, c, h) == -1 ||
 	    (!(moves = f->kind == FORWARD_SESSION && moving_is(f->id)) &&
-	    (c->listen_flags & LISTEN_FORWARDED)) ||
+	    (c->listen_flags & LISTEN_FORWARDED) &&
+	    (f->kind != FORWARD_SESSION || !moving_has_begun())) ||
 	    ((known = !moves && member_known(f->kind, f->id, &member)) &&
 	    member[0] == '\0') || (f->head = hdr_keep(h)) == NULL) {
 		free(f);

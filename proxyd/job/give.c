@@ -26,6 +26,7 @@
 #include "metrics/count.h"
 #include "proxyd/grant.h"
 #include "proxyd/http/glob.h"
+#include "proxyd/moving.h"
 #include "rendezvous.h"
 #include "http/upgrade.h"
 #include "ws/ws.h"
@@ -43,6 +44,7 @@ struct give {
 	uint8_t		 class;
 	struct slice	 host;		/* CLASS_RELAY: by which it was called */
 	int		 bare;		/* an existing back end reads why not */
+	char		 session[UUID_SIZE];	/* of that; else "" */
 	char		 cors[CORS_MAX];
 };
 
@@ -216,12 +218,30 @@ give(struct conn *c, uint64_t nonce, uint64_t instance)
 	conn_close(c, "given away", 0);
 }
 
+/*
+ * Said no to because its session has just gone to another member: a back end's
+ * is asked for once more, as a page is. A ticket is used up, and its session
+ * waits for who has one (authd).
+ */
+static int
+give_moved(struct conn *c, int status)
+{
+	if ((status != 404 && status != 503) || c->again || c->head_len == 0 ||
+	    !moving_is(give_of(c)->session))
+		return (0);
+	give_end(c);
+	conn_again(c);
+	return (1);
+}
+
 /* No: in the words of whose it is. */
 static void
 give_no(struct conn *c, int status, const char *message, uint32_t retry_s)
 {
 	char	cors[CORS_MAX];
 
+	if (give_moved(c, status))
+		return;
 	if (give_of(c)->bare && status < 500) {
 		answer_bare(c, status, message, retry_s);
 		return;
@@ -482,8 +502,10 @@ give_internal(struct conn *c, const struct httphead *h, const char *session,
 	if (internal_is_good(c, h) &&
 	    ask(c, h, CLASS_TERMINAL, &(struct msg_admit){
 	    .session = session, .ticket = "", .origin = "", .service = "",
-	    .grant = grant }) == 0)
+	    .grant = grant }) == 0) {
 		give_of(c)->bare = 1;
+		strlcpy(give_of(c)->session, session, UUID_SIZE);
+	}
 }
 
 /* A name that is none is nobody's, and authd says so. */

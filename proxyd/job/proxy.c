@@ -221,19 +221,16 @@ static int
 proxy_moved(struct proxy *p, int status)
 {
 	struct conn	*c = p->c;
-	struct httphead	*h = p->head;
 	char		 id[UUID_SIZE];
 
-	if ((status != 404 && status != 503) || p->by_path != BY_HOST ||
-	    c->again || h == NULL || c->head_len == 0)
+	if ((status != 404 && status != 503) || c->again || p->head == NULL ||
+	    c->head_len == 0 || p->to.host.slug[0] == '\0')
 		return (0);
 	host_session(&p->to.host, id);
 	if (!moving_is(id))
 		return (0);
-	p->head = NULL;
 	proxy_leave(p);
-	conn_again(c, h);
-	free(h);
+	conn_again(c);
 	return (1);
 }
 

@@ -4,95 +4,16 @@
 every moment gets empty all the same, and no request fails for it, at whichever
 member it comes in; nor where there are pauses between requests."""
 
-import http.client
-import random
 import shutil
-import threading
-import time
 
 import postgres
 from cluster import Cluster, Draining, Front
+from drainload import Load, none_failed
 from harness import OurClient, Tap, Targets, until
 from transfer import Transfer
 
 t = Tap()
 CLIENTS = 6
-EACH = 4                # requests at a time through each tunnel, of 0.4 s
-WANT = b"".join(b"line %d\n" % i for i in range(4))
-
-
-class Load:
-    """As many requests as ever run, one after the other in each thread, with up
-    to `pause` seconds between two; half of them on a connection that is kept.
-    `wrong`: which failed, and how."""
-
-    def __init__(self, c, sessions, pause=0):
-        self.pause = pause
-        token = c["a"].token(lifetime="2h")
-        self.c, self.over, self.lock = c, False, threading.Lock()
-        self.done, self.wrong = {n: 0 for n in c.names}, []
-        self.at = {s: (c["a"].proxy_host(s), c["a"].cookie(s, token))
-                   for s in sessions}
-        self.threads = [threading.Thread(target=self.run, args=(s, i))
-                        for s in sessions for i in range(EACH)]
-
-    def __enter__(self):
-        for th in self.threads:
-            th.start()
-        return self
-
-    def __exit__(self, *exc):
-        self.over = True
-        for th in self.threads:
-            th.join()
-
-    def run(self, s, i):
-        """Each at one member's door, so that all doors have each session."""
-        name = self.c.names[i % len(self.c.names)]
-        host, cookie = self.at[s]
-        k = None
-        while not self.over:
-            said, began = None, time.time()
-            try:
-                if k is None:
-                    k = http.client.HTTPConnection(
-                        "127.0.0.1", self.c[name].port, timeout=60)
-                k.request("GET", "/slow?ms=100&n=4", headers={
-                    "Host": host, "Cookie": cookie})
-                r = k.getresponse()
-                body = r.read()
-                if (r.status, body) != (200, WANT):
-                    said = (r.status, body[:100])
-            except (OSError, http.client.HTTPException) as e:
-                said = (repr(e),)
-            if said or i < EACH // 2:
-                k.close()
-                k = None
-            with self.lock:
-                if said:
-                    self.wrong.append((
-                        name, s, *said, "from %.3f for %.3f s" % (
-                            began, time.time() - began)))
-                else:
-                    self.done[name] += 1
-            time.sleep(random.random() * self.pause)
-
-    def more(self, n):
-        """So many more at each door."""
-        with self.lock:
-            was = dict(self.done)
-        until(lambda: all(self.done[x] >= was[x] + n for x in was),
-              "requests at all doors", 120)
-
-
-def none_failed(c, load):
-    """Else also what the members log of it."""
-    if t.equal(load.wrong, [], "and none has failed, of %s" % load.done):
-        return
-    for s in {w[1] for w in load.wrong}:
-        for name in c.names:
-            t.diag("\n".join("%s: %s" % (name, x) for x in
-                             c[name].log.lines if s in x))
 
 
 def state(d):
@@ -149,7 +70,7 @@ def drained(c):
         t.equal(d.end(5 * 60), (0, "drained", ""),
                 "the drain ends, though requests never cease")
         load.more(3)
-    none_failed(c, load)
+    none_failed(t, c, load)
     until(lambda: c.had() == sorted(c.holders().items()) and
           len(c.had()) == CLIENTS, "all to be where the store says")
     t.equal((sorted(c.holders()), [s for s, m in c.had() if m == "b"]),
@@ -161,8 +82,7 @@ def drained(c):
 
 def paused(c, was):
     """A tunnel through which nothing runs just then: who comes to it as it goes
-    is not to find it gone, nor not yet all there. Only once: who is sent away
-    for the third time in a minute waits for longer than anybody for him."""
+    is not to find it gone, nor not yet all there."""
     mine = [s for s, m in c.had() if m == "c"]
     t.ok(len(mine) > 0, "c has %d tunnels" % len(mine))
     with Load(c, was, pause=1.5) as load:
@@ -171,7 +91,7 @@ def paused(c, was):
         t.equal(d.end(5 * 60), (0, "drained", ""), "a drain between requests "
                 "ends")
         load.more(3)
-    none_failed(c, load)
+    none_failed(t, c, load)
     c["c"].ctl("drain", "cancel")
 
 

@@ -156,7 +156,6 @@ test_broken(void)
 	struct imsg		*m;
 	int			 fd, link;
 
-	is_int(broken(NULL), 503, "it hangs up: 503");
 	is_int(broken("HTTP/1.1 2"), 503, "in the middle of a head");
 	is_int(broken("SSH-2.0-x\r\n\r\n"), 503, "it speaks something else");
 	is_int(broken("HTTP/1.1 200 OK\r\nContent-Length: 1\r\n"
@@ -166,7 +165,11 @@ test_broken(void)
 	at("b");
 	m = hear(d.authd, forward, &in);
 	say_id(d.authd, m->id, forward_failed, .why = "no\nway");
-	is_int(status_of(answer(fd)), 503, "nobody is there: 503");
+	at("b");
+	m = hear(d.authd, forward, &in);
+	say_id(d.authd, m->id, forward_failed, .why = "no\nway");
+	is_int(status_of(answer(fd)), 503, "nobody is there, nor was it "
+	    "elsewhere when authd was asked anew: 503");
 	ok(drive_logs(&d, "member b: no\\x0away"), "and why");
 	put(fd, ASK "\r\n");
 	link = linked(0);
@@ -175,6 +178,50 @@ test_broken(void)
 	(void)got(fd, "half");
 	close(link);
 	ok(end_of(fd) != -1, "half an answer: the connection ends");
+	close(fd);
+	forget();
+}
+
+/* It is not there any more: what was known of it was too old. */
+static void
+test_left(void)
+{
+	struct msg_forward	 in;
+	struct msg_api		 api;
+	struct imsg		*m;
+	int			 fd = browser(&d, 0), link;
+
+	put(fd, ASK "\r\n");
+	at("b");
+	link = linked(0);
+	(void)got(link, "\r\n\r\n");
+	close(link);
+	at("b");
+	link = linked(0);
+	is_str(got(link, "\r\n\r\n"), ASK "\r\n", "a member hangs up: authd "
+	    "is asked anew who has it");
+	close(link);
+	is_int(status_of(answer(fd)), 503, "once");
+	put(fd, ASK "\r\n");
+	link = linked(0);
+	(void)got(link, "\r\n\r\n");
+	close(link);
+	at("");
+	m = hear_next(d.authd, api, &api);
+	say_id(d.authd, m->id, api_result, .status = 200);
+	is_int(status_of(answer(fd)), 200, "it has come here meanwhile");
+	forget();
+	put(fd, "POST " PATH "/proxy-token HTTP/1.1\r\nHost: a\r\n"
+	    "Content-Length: 5\r\n\r\nhello");
+	at("b");
+	m = hear(d.authd, forward, &in);
+	say_id(d.authd, m->id, forward_failed, .why = "refused");
+	at("b");
+	link = linked(0);
+	ok(strstr(got(link, "hello"), "POST ") != NULL, "a POST that has gone "
+	    "nowhere, too");
+	close(link);
+	is_int(status_of(answer(fd)), 503, "and not one that has");
 	close(fd);
 	forget();
 }
@@ -384,6 +431,44 @@ test_marks(void)
 	forget();
 }
 
+/* The same by paths, over this link: the head goes on as it came. */
+static void
+gone_by_path(int link)
+{
+	static const char	page[] = "GET " PATH "/proxy/web/x HTTP/1.1\r\n"
+	    "Host: a\r\nAuthorization: Bearer t\r\nCookie: c=1\r\n\r\n";
+	static const char	term[] = "GET /api/terminal/" SESSION
+	    " HTTP/1.1\r\nHost: a\r\nX-Internal-Secret: s\r\n"
+	    "X-Session-Token: t\r\nConnection: Upgrade\r\n"
+	    "Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
+	    "Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n";
+	struct msg_admit	 in;
+	struct imsg		*m;
+	int			 fd = browser(&d, 0);
+
+	put(fd, "%s", page);
+	at("");
+	grant_no(&d, 404, "tunnel not found for session");
+	at("b");
+	is_str(got(link, "\r\n\r\n"), page, "a page by its path is asked for "
+	    "again, with all that it came with");
+	put(link, YES "ok");
+	(void)got(fd, "ok");
+	close(fd);
+	fd = browser(&d, 1);
+	put(fd, "%s", term);
+	at("");
+	grant_yes(&d, 11);
+	m = hear_next(d.authd, admit, &in);
+	is_int(in.grant, 11, "a back end's terminal");
+	say_id(d.authd, m->id, admitted, .status = 404, .message = "gone");
+	at("b");
+	link = linked(LISTEN_INTERNAL);
+	is_str(got(link, "\r\n\r\n"), term, "is asked for again, too");
+	close(fd);
+	close(link);
+}
+
 /* authd said that it is here, and it has gone when the request comes to it. */
 static void
 test_gone(void)
@@ -415,6 +500,7 @@ test_gone(void)
 	at("");
 	stream_no(&d, 404, "two");
 	is_int(status_of(answer(fd)), 404, "once");
+	gone_by_path(link);
 	drive_clock(&d, MOVING_MS);
 	get(fd, "/");
 	at("");
@@ -488,11 +574,13 @@ main(void)
 
 	proxyd_conf(&cf);
 	cf.cluster_port = 7;
+	cf.path_proxy = 1;
 	drive_start(&d, ROLE_PROXYD, &cf);
 	test_exchange();
 	forget();
 	test_here();
 	test_broken();
+	test_left();
 	test_cut();
 	test_stale();
 	test_raw();

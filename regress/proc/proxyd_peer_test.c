@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * A listener for members of a cluster: who is let in is who authd says yes to,
- * as the client that the header names, and goes no further; all else is
- * refused.
+ * as the client that the header names, and goes no further, but after a session
+ * that left before we began; all else is refused.
  */
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "proxyd/door/peer.h"
+#include "proxyd/moving.h"
 #include "regress/lib/proxyd_story.h"
 #include "regress/lib/tap.h"
 
@@ -44,6 +45,33 @@ judged(uint32_t flags, const char *why)
 	ok(in.head.len == sizeof(HEAD) - 1 && memcmp(in.head.p, HEAD,
 	    in.head.len) == 0, "authd has the whole header");
 	say_id(d.authd, m->id, peer_head_said, .flags = flags, .why = why);
+}
+
+/* What has left before we were started is not known here. */
+static void
+test_begun(void)
+{
+	struct msg_where	 where;
+	struct msg_forward	 in;
+	struct imsg		*m;
+	int			 fd = OPEN(HEAD, ASK "\r\n");
+
+	judged(0, "");
+	m = hear_next(d.authd, where, &where);
+	is_str(where.session, SESSION, "who has just begun asks where a "
+	    "session is that another member thinks to be here");
+	say_id(d.authd, m->id, where_is, .member = "b");
+	m = hear_next(d.authd, forward, &in);
+	is_str(in.member, "b", "and passes its request on");
+	is_str(in.addr, "192.0.2.7", "for the same client");
+	say_id(d.authd, m->id, forward_failed, .why = "it is gone, too");
+	m = hear_next(d.authd, where, &where);
+	say_id(d.authd, m->id, where_is, .member = "");
+	m = hear_next(d.authd, api, NULL);
+	say_id(d.authd, m->id, api_result, .status = 404);
+	is_int(status_of(answer(fd)), 404, "or it is for here");
+	close(fd);
+	drive_clock(&d, MOVING_MS);
 }
 
 static void
@@ -142,6 +170,7 @@ main(void)
 	cf.cluster_port = 7;
 	drive_with.flags = LISTEN_PEER;
 	drive_start(&d, ROLE_PROXYD, &cf);
+	test_begun();
 	test_yes();
 	test_no();
 	test_without();

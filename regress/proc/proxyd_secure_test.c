@@ -86,6 +86,12 @@ forget(int fd, int raw)
 static void
 no(int fd, int raw, const char *why, const char *what)
 {
+	struct imsg	*m = hear_next(d.authd, where, NULL);
+
+	/* It is asked anew who has it; then there is no way to it, either. */
+	say_id(d.authd, m->id, where_is, .member = "b");
+	m = hear_next(d.authd, forward, NULL);
+	say_id(d.authd, m->id, forward_failed, .why = "gone");
 	is_int(status_of(answer(fd)), 503, "%s: 503", what);
 	ok(drive_logs(&d, why), "and why");
 	is_int(end_of(raw), 0, "nothing was said, and it is closed");
