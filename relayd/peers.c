@@ -13,7 +13,10 @@
 /*
  * Who is connected with whom, and who is sent descriptors: the second, but none
  * by somebody who is newer, since it is about to leave; and the first where
- * there is TLS between members.
+ * there is TLS between members. So a proxyd that leaves has no tlsd any more if
+ * its own have crashed: whoever came by those has gone with them, and who came
+ * without hears 503 if he wants another member. That is the last answer on his
+ * connection (conn_leave()), and his next one is the successor's.
  */
 static const struct {
 	int	from, to, carries, brings;
