@@ -138,6 +138,7 @@ def moved(w):
     r = b.ctl_raw("drain", "cancel")
     t.ok(r.returncode != 0 and "does not drain" in r.stderr,
          "what does not drain cannot be cancelled")
+    until(lambda: len(audit(c["a"], "drain_cancel")) == 2, "both to be written")
     t.equal([x["outcome"] for x in audit(c["a"], "drain_cancel")],
             ["done", "refused"], "which is logged, too")
 
