@@ -114,7 +114,7 @@ class Steps:
 
     def whole(self, name, times=1):
         """Until it is done as it ought to be, so often without a cut."""
-        end, n = time.monotonic() + 60, 0
+        end, n, cuts = time.monotonic() + 60, 0, {}
         while n < times:
             try:
                 bad = self.all[name]()
@@ -123,10 +123,19 @@ class Steps:
                 n += 1
             except CUT as e:
                 n = 0
-                if time.monotonic() > end:
-                    return "%s does not work any more: %r" % (name, e)
+                cuts[repr(e)] = cuts.get(repr(e), 0) + 1
+                if time.monotonic() > end:  # the first may be why of the rest
+                    return "%s does not work any more: %s; %d terminals" % (
+                        name, ", ".join("%d times %s" % (k, x) for x, k in
+                                        list(cuts.items())[:4]),
+                        self.terminals())
                 time.sleep(0.1)
         return None
+
+    def terminals(self):
+        """As the server counts them; -1: it does not say."""
+        rows = self.d.ctl_try("show", "processes")
+        return -1 if rows is None else [p["role"] for p in rows].count("termd")
 
     def all_whole(self):
         """Nobody was left behind: each process has its turn."""
@@ -237,8 +246,9 @@ class Trials:
             if "does not work" in bad or "does not come back" in bad:
                 raise TimeoutError(bad)     # nothing will, from now on
         if os.environ.get("RELAYD_FAILING_TELL"):
-            t.diag("%.1f s, %s%s" % (time.monotonic() - begun, text,
-                                     "" if lives(pid) else ": ended"))
+            t.diag("%.1f s, %s%s; %d terminals" % (
+                time.monotonic() - begun, text,
+                "" if lives(pid) else ": ended", self.steps.terminals()))
 
 
 def story(d, targets, doors):
