@@ -147,6 +147,8 @@ forward_anew(struct forward *f, const char *why)
 	    f->l->in != NULL || (f->head->flags & HTTPHEAD_UPGRADE) ||
 	    !httphead_is_idempotent(f->method)))
 		return (0);
+	if (f->moves && wait_begin(f) == -1)
+		return (0);
 	forward_log(f, why);
 	f->anew = 1;
 	mlink_free(f->l);
