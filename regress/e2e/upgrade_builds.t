@@ -9,7 +9,7 @@ import time
 
 import harness
 from harness import GoClient, Relayd, Tap, Targets, until
-from traffic import Traffic
+from traffic import RATES, Traffic
 from upgrades import next_build, own_programs, programs, upgrade
 
 ROUNDS = 2
@@ -20,7 +20,7 @@ t = Tap()
 builds = {"next": next_build(t), "ours": harness.BUILD}
 place = own_programs()
 
-with Targets() as targets, Relayd(t, build=place) as d:
+with Targets() as targets, Relayd(t, build=place, operator=RATES) as d:
     key, secret = d.add_system("box")
     with GoClient(d, key, secret, "web=127.0.0.1:%d" % targets.http) as c:
         c.event("manifest_sent")
@@ -49,7 +49,7 @@ with Targets() as targets, Relayd(t, build=place) as d:
                 t.ok(not later.out.has('"event":"closed"'),
                      "which has not been lost")
             time.sleep(1)
-        traffic.over(t, "%d times there and back" % ROUNDS)
+        traffic.over(t, "%d times there and back" % ROUNDS, 2 * ROUNDS)
         t.ok(not c.out.has('"event":"closed"'),
              "the first tunnel has not been lost")
         text = d.log.text()
