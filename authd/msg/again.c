@@ -112,8 +112,8 @@ again_on_here(struct chan *c, struct imsg *m)
 	if (pe->left <= pe->came) {
 		pe->left = pe->came + 1;
 		again_note(st, "terminal_detached", st->addr, NULL);
+		again_each(&st->who, count_waiting, &w);
 	}
-	again_each(&st->who, count_waiting, &w);
 	if (w.n > AGAIN_ONE) {
 		rowlog_say(w.first->row, "too many terminals wait");
 		stream_kill(w.first, END_LIMIT);

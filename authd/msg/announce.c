@@ -17,13 +17,16 @@
 #include "peer.h"
 #include "tag.h"
 
+/* As many as can be configured, and what ended meanwhile (core/stream.c). */
+#define TOLD_MAX	(4096 + 1024)
+
 int
 announce_on_begin(struct chan *c, struct imsg *m)
 {
 	struct msg_announce	 in;
 	struct peer		*pe = peer_of(c);
 
-	if (get_announce(m, &in) == -1 || in.up > 1)
+	if (get_announce(m, &in) == -1 || in.up > 1 || in.streams > TOLD_MAX)
 		return (-1);
 	pe->announced = in.streams;
 	if (in.up && peer_session(pe) != NULL)

@@ -114,15 +114,21 @@ tunnel_set_state(struct tunnel *t, enum peer_state state)
 	t->state = states[state];
 }
 
+/* Once: nothing that it says moves that. */
 void
 peer_must_go(struct peer *pe)
 {
+	if (pe->goes)
+		return;
+	pe->goes = 1;
 	timer_set(&pe->late, GO_MS);
 }
 
 static void
 peer_set_late(struct peer *pe, enum peer_state state)
 {
+	if (pe->goes)
+		return;
 	if (state == P_NEW || state == P_AGAIN || state == P_BOUND)
 		timer_set(&pe->late, COME_MS);
 	else if (state == P_CLOSING || state == P_REFUSED)

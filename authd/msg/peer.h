@@ -52,6 +52,7 @@ struct peer {
 	uint64_t		 instance, nonce;
 	struct admission	*admission;	/* what it was started for */
 	struct timer		 late;		/* it has to have moved by then */
+	int			 goes;		/* that is when it ends */
 	uint32_t		 announced;	/* streams still to come */
 	/* RF_STREAM */
 	uint64_t		 stream;	/* 0: none */

@@ -149,13 +149,15 @@ refused(void)
 	far_close(t.mux);
 }
 
-/* After a restart one is silent about what it has. */
+/* After a restart one is silent about what it has; one says too much. */
 static void
 kept(void)
 {
-	struct tunnel	t;
+	struct tunnel		t, u;
+	struct msg_offence	in;
 
 	begin(&t);
+	begin(&u);
 	drive_sync(control);
 	far_close(proxyd);
 	far_close(control);
@@ -164,8 +166,14 @@ kept(void)
 	control = drive_spawn(ROLE_CONTROL, 0);
 	proxyd = drive_spawn(ROLE_PROXYD, 0);
 	rebind(&t);
+	rebind(&u);
 	say(parent.fd, spawned_all);
 	drive_sync(control);
+	say(u.mux->fd, announce, .up = 1, .streams = 4096 + 1024 + 1);
+	(void)hear(parent.fd, offence, &in);
+	ok(in.instance == u.mux->instance, "one that would announce more "
+	    "streams than there can be: %s", in.reason);
+	far_close(u.mux);
 	ends_after(t.mux, COME_MS, "a kept muxd that tells nothing");
 }
 

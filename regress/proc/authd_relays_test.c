@@ -149,6 +149,37 @@ test_moved(void)
 	far_close(late);
 }
 
+/* Its session is over: what it says does not give it more time. */
+static void
+test_goes(void)
+{
+#define ENDS	"NNNNNNNNNNNNNNNNNNNNNN"
+	struct msg_offence	 in;
+	struct msg_seated	 seated;
+	struct far		*rendd;
+	uint64_t		 nonce;
+
+	relay(ENDS, "a", EVER);
+	is_int(comes(ENDS, "192.0.2.8", TOKEN, &nonce), 0, "one is let in");
+	rendd = drive_spawn(ROLE_RENDD, nonce);
+	say_id(rendd->fd, next_id(rendd), seat, .nonce = nonce);
+	(void)hear(rendd->fd, seated, &seated);
+	is_int(seated.status, 0, "and seated");
+	(void)world_sql("UPDATE relay_sessions SET member = 'b' WHERE id = '"
+	    ENDS "'");
+	drive_clock(&authd, SILENT);
+	ok(drive_logs(&authd, "NNNNNN: others have it"), "it is another's");
+	(void)hear(rendd->fd, close, NULL);
+	drive_clock(&authd, 4000);
+	say(rendd->fd, relay_empty);
+	drive_sync(control);
+	drive_tick(&authd, 1001);
+	(void)hear(parent.fd, offence, &in);
+	ok(in.instance == rendd->instance, "a rendd that says that nobody is "
+	    "there does not stay longer: %s", in.reason);
+	far_close(rendd);
+}
+
 /* We stood still: what memory says is ours may be another's. */
 static void
 test_late(void)
@@ -297,6 +328,7 @@ main(void)
 	test_strays();
 	test_slots();
 	test_moved();
+	test_goes();
 	test_late();
 	far_close(proxyd);
 	far_close(control);
