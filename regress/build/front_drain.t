@@ -48,6 +48,9 @@ for name in FILES:
     for x in lines:
         ok(seen_ms(x) + LOOK_MS <= waits, "%s: seen within %d ms of %d" % (
             name, seen_ms(x), waits))
+every = re.findall(r"health_interval (\w+)", read("etc/front-Caddyfile"))
+ok(len(every) == 1 and ms(every[0]) + LOOK_MS <= waits,
+   "etc/front-Caddyfile: seen within %s of %d ms" % (every, waits))
 for name in "etc/front-haproxy.cfg", "doc/front-proxy.md":
     ok(re.search(r"\b%d s\b.*\bwaits\b|\bwaits %d s\b" % (
         waits / 1000, waits / 1000), read(name)),

@@ -149,6 +149,51 @@ def drains(d, p, name):
     return drain
 
 
+def spread(c, way, name):
+    marks = {n: c[n].log.mark() for n in "ab"}
+
+    def each():
+        way.request("GET", DOMAIN, "/healthz")
+        return all(c[n].log.has("GET [^ ]*/healthz", marks[n]) for n in "ab")
+    until(each, "both to be asked")
+    t.ok(True, "%s: two members: each gets requests" % name)
+
+
+def two_of_them(c, tmp):
+    """Caddy and nginx, with what their files have for a second member."""
+    other = "127.0.0.1:%d" % c["b"].port
+    cert, port = certificate(tmp), free_port()
+    way = Way(port, cert)
+    text = front_file("Caddyfile", tmp, port, c["a"].port).replace(
+        "192.0.2.2:8080", other)
+    text = re.sub(r"(?m)^(\t\t)#(to|lb_policy|health_\w+) ", r"\1\2 ", text)
+    with Program(caddy(tmp, text), cwd=tmp) as p:
+        until(lambda: listens(port, p), "caddy")
+        spread(c, way, "caddy")
+        drain = Program([os.path.join(c["a"].build, "bin", "relayctl"), "-s",
+                         c["a"].sock, "drain"])
+        # In turns: without checks each second one would be its.
+        until(lambda: not c["a"].is_ready(), "a to drain")
+        until(lambda: [readyz(way)[0] for _ in range(8)] == [200] * 8,
+              "caddy to have seen it")
+        mark = c["b"].log.mark()
+        t.equal([way.request("GET", DOMAIN, "/healthz")[0] for _ in range(8)],
+                [200] * 8, "caddy: one that drains gets nobody new")
+        until(lambda: sum("/healthz" in x for x in
+                          c["b"].log.lines[mark:]) >= 8, "8 requests at b")
+        c["a"].ctl("drain", "cancel")
+        drain.stop()
+        spread(c, way, "caddy, again")
+    text = front_file("nginx.conf", tmp, port, c["a"].port).replace(
+        "#server 192.0.2.2:8080;", "server %s;\n\tserver 127.0.0.1:%d;" %
+        (other, free_port()))
+    with Program(nginx(tmp, text), cwd=tmp) as p:
+        until(lambda: listens(port, p), "nginx")
+        spread(c, way, "nginx")
+        t.equal([way.request("GET", DOMAIN, "/healthz")[0] for _ in range(8)],
+                [200] * 8, "nginx: nobody notices one that is not there")
+
+
 def several():
     """The line for a second member, and who is not ready."""
     with Cluster(t, "ab", conf="trusted proxy 127.0.0.1/32\n") as c, \
@@ -157,6 +202,10 @@ def several():
             c.wait_seen(c[n], "ab")
             until(c[n].is_ready, "it to be ready")
         os.chmod(tmp, 0o755)
+        if shutil.which("caddy") and shutil.which("nginx"):
+            two_of_them(c, tmp)
+        else:
+            t.skip("no caddy or no nginx", "two members behind those")
         cert, port = certificate(tmp), free_port()
         text = front_file("haproxy.cfg", tmp, port, c["a"].port).replace(
             "#server b 192.0.2.2:8080", "server b 127.0.0.1:%d" % c["b"].port
