@@ -56,15 +56,46 @@ def clean_env():
                 "noautodbgsym" % (os.cpu_count() or 1))
 
 
+def sources(at):
+    """Each file of a tree with its hash, but for what git is told."""
+    found = {}
+    for where, dirs, names in os.walk(at):
+        for n in names:
+            path = os.path.join(where, n)
+            if not n.startswith(".git") and not os.path.islink(path):
+                with open(path, "rb") as f:
+                    found[os.path.relpath(path, at)] = hashlib.sha256(
+                        f.read()).hexdigest()
+    return found
+
+
+def source(tmp, before):
+    """The source package is what it was made of."""
+    dsc = [f for f in os.listdir(tmp + "/build") if f.endswith(".dsc")]
+    t.equal(len(dsc), 1, "a source package")
+    dsc = os.path.join(tmp, "build", dsc[0])
+    good(run("dpkg-source", "--no-check", "-x", dsc, tmp + "/unpacked"),
+         "which is unpacked")
+    after = sources(tmp + "/unpacked")
+    t.equal(sorted(f for f in set(before) | set(after)
+                   if before.get(f) != after.get(f)), [],
+            "and has the %d files that there were" % len(before))
+    r = run("lintian", "--allow-root", "--fail-on", "error,warning", dsc)
+    t.equal((r.returncode, r.stdout), (0, ""), "lintian has nothing to say "
+            "of it")
+
+
 def build(tmp):
     at = os.path.join(tmp, "build", "relayd")
     os.makedirs(at)
     skip = " ".join("--exclude='%s'" % s for s in SKIPPED)
     good(run("sh", "-c", "tar -C '%s' -c %s . | tar -C '%s' -x --no-same-owner"
              % (SRC, skip, at)), "a copy of the sources")
-    if not good(run("dpkg-buildpackage", "-b", "-uc", "-us", cwd=at,
+    before = sources(at)
+    if not good(run("dpkg-buildpackage", "-uc", "-us", cwd=at,
                     env=clean_env()), "dpkg-buildpackage"):
         return None
+    source(tmp, before)
     debs = [f for f in sorted(os.listdir(tmp + "/build"))
             if f.endswith(".deb")]
     t.equal([f.split("_")[0] for f in debs],
@@ -191,27 +222,45 @@ class Connection(Program):
         self.out.wait("^%s$" % text, at)
 
 
-def next_version(tmp, deb):
-    """The same package of other programs, and a higher version."""
+def packed(tmp, deb, word, change):
+    """The same package, as `change` leaves its tree, and a higher version."""
+    name = os.path.basename(deb).split("_")[0]
+    tree, new = ["%s/%s-%s%s" % (tmp, name, word, e) for e in ("", ".deb")]
+    run("dpkg-deb", "-R", deb, tree, check=True)
+    change(tree)
+    run("sed", "-i", r"s/^Version: .*/&+%s/" % word, tree + "/DEBIAN/control",
+        check=True)
+    good(run("dpkg-deb", "-b", "--root-owner-group", tree, new),
+         "%s+%s is packed" % (name, word))
+    return new
+
+
+def broken_version(tmp, deb):
+    """One whose relayd is content with no configuration."""
+    return packed(tmp, deb, "broken", lambda tree: shutil.copy(
+        "/bin/false", tree + "/usr/sbin/relayd"))
+
+
+def next_versions(tmp, deb, client):
+    """The same packages of other programs."""
     at = os.path.join(tmp, "build", "relayd")
     with open(os.path.join(at, CHANGED), "a") as f:
         f.write("\n/* The next version. */\n")
     good(run("make", "-C", "debian/build", "-j%d" % (os.cpu_count() or 1),
              "all", cwd=at, env=clean_env()), "the next version is built")
-    tree = os.path.join(tmp, "next")
-    run("dpkg-deb", "-R", deb, tree, check=True)
-    for where, names in (("bin", ("relayd", "relayctl")), ("libexec",
-                         os.listdir(tree + "/usr/libexec/relayd"))):
-        for n in names:
-            to = tree + ("/usr/sbin/" if where == "bin" else
-                         "/usr/libexec/relayd/") + n
-            run("strip", "-o", to, os.path.join(at, "debian", "build", where,
-                                                n), check=True)
-    run("sed", "-i", r"s/^Version: .*/&+next/", tree + "/DEBIAN/control",
-        check=True)
-    new = os.path.join(tmp, "relayd-next.deb")
-    good(run("dpkg-deb", "-b", "--root-owner-group", tree, new), "and packed")
-    return new
+
+    def strip(to, *name):
+        run("strip", "-o", to, os.path.join(at, "debian", "build", *name),
+            check=True)
+
+    def daemon(tree):
+        for n in "relayd", "relayctl":
+            strip(tree + "/usr/sbin/" + n, "bin", n)
+        for n in os.listdir(tree + "/usr/libexec/relayd"):
+            strip(tree + "/usr/libexec/relayd/" + n, "libexec", n)
+    return (packed(tmp, deb, "next", daemon),
+            packed(tmp, client, "next", lambda tree: strip(
+                tree + "/usr/bin/tunnel-client", "bin", "tunnel-client")))
 
 
 def processes(root):
@@ -242,11 +291,29 @@ def took_over(root, before, said):
             "all of the programs that are installed")
 
 
-def upgrade(root, new):
+def refused(root, broken, c):
+    """A version that cannot take over: dpkg is content, and it is said."""
+    before = processes(root)
+    root.offer([broken])
+    r = root.apt("upgrade")
+    good(r, "apt upgrade: a version that does not start is installed")
+    t.match(root.says("dpkg-query", "-W", "-f", "${Version} ${Status}",
+                      "relayd"), r"\+broken install ok installed$",
+            "all of it")
+    t.match(r.stdout, r"(?m)^relayd: the version before goes on; when it may be "
+            r"interrupted:\nrelayd:     systemctl restart relayd$",
+            "the one before goes on, as is said")
+    t.equal(processes(root), before, "in the processes that were there")
+    c.echo("still")
+    t.ok(True, "and so does the connection")
+
+
+def upgrade(root, new, broken):
     with tunnel(root), Connection(root) as c:
         c.echo("before")
         held = tunnels(root)
         t.equal(len(held), 2, "a tunnel, and a connection through it")
+        refused(root, broken, c)
         before = processes(root)
         root.offer([new])
         r = root.apt("upgrade")
@@ -329,6 +396,96 @@ def hung(root):
         t.ok(True, "which serves as before")
 
 
+class Systemctl:
+    """What scripts of packages call, told and passed on."""
+
+    def __init__(self, root):
+        self.root, self.dir = root, root.dir + "/tmp/told"
+        os.mkdir(self.dir)
+        with open(self.dir + "/systemctl", "w") as f:
+            f.write("#!/bin/sh\necho \"$*\" >>/tmp/told/said\n" + (
+                    "exec /usr/bin/systemctl \"$@\"\n" if root.systemd
+                    else ""))
+        os.chmod(f.name, 0o755)
+        if not root.systemd:
+            root.run("mkdir", "-p", "/run/systemd/system")
+
+    def calls(self, *words, group=None):
+        """Of the client, while apt does this; apt's result."""
+        said = self.dir + "/said"
+        open(said, "w").close()
+        r = self.root.run("sh", "-c", '[ -z "$0" ] || echo $$ >"$0" || exit; '
+                          'exec "$@"', group or "", "apt-get", "-y", "-o",
+                          "Dir::Etc::SourceList=/tmp/shelf/list", "-o",
+                          "Dir::Etc::SourceParts=/dev/null", "-o", "DPkg::Path="
+                          "/tmp/told:/usr/sbin:/usr/bin:/sbin:/bin", *words)
+        good(r, "apt " + " ".join(words))
+        with open(said) as f:
+            return [x for x in f.read().splitlines()
+                    if "tunnel-client" in x], r.stdout
+
+
+def client_says(root, what):
+    return root.says("systemctl", "show", "--value", "-p", what,
+                     "tunnel-client")
+
+
+def client_upgrade(root, new):
+    """What runs is restarted; what does not is not started."""
+    told = Systemctl(root)
+    root.offer([new])
+    pid = root.systemd and client_says(root, "MainPID")
+    who = root.systemd and session(root)
+    calls, _ = told.calls("install", "tunnel-client")
+    t.equal(calls, ["try-restart tunnel-client.service"],
+            "an upgrade of the client restarts what runs, and stops nothing")
+    t.match(root.says("dpkg-query", "-W", "tunnel-client"), r"\+next$",
+            "it is the next version")
+    if root.systemd:
+        t.ok(client_says(root, "ActiveState") == "active" and
+             client_says(root, "MainPID") not in (pid, "0"),
+             "which runs in place of the one before")
+        until(lambda: len(tunnels(root)) == 1 and session(root) == who,
+              "the tunnel")
+        t.ok(True, "and has come back to its session")
+        beneath(root, told)
+        root.run("systemctl", "stop", "tunnel-client")
+        told.calls("install", "--reinstall", "tunnel-client")
+        t.equal(client_says(root, "ActiveState"), "inactive",
+                "one that does not run is not started")
+        root.run("systemctl", "start", "tunnel-client")
+    calls, _ = told.calls("remove", "tunnel-client")
+    t.equal(calls, ["stop tunnel-client.service"], "remove stops it")
+    if root.systemd:
+        t.equal(root.run("sh", "-c", "grep -lx tunnel-client "
+                         "/proc/[0-9]*/comm").stdout, "", "nothing of it runs")
+    t.ok(os.path.exists(root.dir + "/etc/tunnel-client.conf"),
+         "its configuration stays")
+    calls, _ = told.calls("purge", "tunnel-client")
+    t.equal([c for c in calls if "start" in c], [], "purge starts nothing")
+    t.ok(not os.path.exists(root.dir + "/etc/tunnel-client.conf"),
+         "and takes the configuration")
+    if not root.systemd:
+        root.run("rm", "-r", "/run/systemd")
+    good(root.apt("install", "tunnel-client"), "it is installed once more")
+
+
+def beneath(root, told):
+    """From a terminal of the client's own, which a restart would end."""
+    at = client_says(root, "ControlGroup")
+    # A process is in a group of each hierarchy; systemd's names the service.
+    group = [g for g in ("/sys/fs/cgroup/systemd", "/sys/fs/cgroup/unified",
+                         "/sys/fs/cgroup") if os.path.exists(
+                             g + at + "/cgroup.procs")]
+    pid = client_says(root, "MainPID")
+    calls, said = told.calls("install", "--reinstall", "tunnel-client",
+                             group=group[0] + at + "/cgroup.procs")
+    t.equal(([c for c in calls if "restart" in c], client_says(
+        root, "MainPID")), ([], pid), "not under the terminal that upgrades it")
+    t.match(said, r"(?m)^tunnel-client:     systemctl restart tunnel-client$",
+            "which is said")
+
+
 def purge(root, before):
     good(root.run("dpkg", "--purge", "relayd", "tunnel-client", "relay",
                   "librelay-dev", "librelay1"), "purge")
@@ -354,7 +511,10 @@ def main(tmp):
     root = DebianRoot(tmp, debs)
     if not good(root.made, "mmdebstrap with what they depend on"):
         return
-    new = next_version(tmp, [d for d in debs if "/relayd_" in d][0])
+    deb, client = ([d for d in debs if "/%s_" % n in d][0]
+                   for n in ("relayd", "tunnel-client"))
+    broken = broken_version(tmp, deb)
+    new, new_client = next_versions(tmp, deb, client)
     with root:
         if not root.systemd:
             t.diag("no systemd here: the units' programs are started by hand")
@@ -369,7 +529,8 @@ def main(tmp):
         installed(root)
         with start(root), Program(root.beside("python3", "-c", ECHO)) as e:
             e.out.wait("ready")
-            upgrade(root, new)
+            upgrade(root, new, broken)
+            client_upgrade(root, new_client)
         purge(root, before)
 
 
