@@ -242,7 +242,9 @@ class Trials:
         if bad:
             self.found.append(text)
             t.ok(False, "%s: %s" % (text, bad))
-            t.diag("\n".join(lines[-12:]))
+            of = ["[%d]" % p for p in gone - {pid}]
+            t.diag("\n".join([x for x in lines if any(p in x for p in of)]
+                             [-12:] + lines[-12:]))
             if "does not work" in bad or "does not come back" in bad:
                 raise TimeoutError(bad)     # nothing will, from now on
         if os.environ.get("RELAYD_FAILING_TELL"):
