@@ -26,8 +26,12 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 	r = target_parse(s, &t);
 	if (target_strerror(r) == NULL || target_parse(s, NULL) != r)
 		abort();
-	if (r == TARGET_OK || r == TARGET_E_NAME || r == TARGET_E_ADDRESS)
-		(void)target_is_loopback(&t);
+	if (r == TARGET_OK || r == TARGET_E_NAME || r == TARGET_E_ADDRESS) {
+		/* Where an address is loopback, it is local too. */
+		if (target_is_loopback(&t) &&
+		    !target_addr_is_local(t.family, t.addr))
+			abort();
+	}
 	if (r != TARGET_OK)
 		return (0);
 	if (t.port == 0 || t.host[0] == '\0' ||

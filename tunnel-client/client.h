@@ -38,7 +38,7 @@ struct options {
 	uint64_t	 users_plugin_ms, users_timeout_ms;
 	int		 tls_insecure;
 	int		 allow_plain;		/* ws:// to other machines */
-	int		 no_terminal, no_commands;
+	int		 no_terminal, no_commands, no_local_targets;
 	int		 check;			/* only look at all this */
 	int		 json;			/* `status` in JSON */
 	char		*words[OPTION_WORDS];	/* behind the flags; NULL none */

@@ -16,6 +16,7 @@
 #include "command.h"
 #include "base/compat.h"
 #include "jsonend.h"
+#include "local.h"
 #include "base/log.h"
 #include "net/net.h"
 #include "stream.h"
@@ -218,6 +219,7 @@ static int
 command_service(struct command *c, const cJSON *o)
 {
 	struct service	*s = &c->add[c->nadd];
+	struct target	 t;
 	char		 shown[256];
 	int		 r;
 
@@ -242,9 +244,14 @@ command_service(struct command *c, const cJSON *o)
 		command_reply(c, "service \"%s\" rejected: bad member", shown);
 		return (-1);
 	}
-	if ((r = target_parse(s->target, NULL)) != TARGET_OK) {
+	if ((r = target_parse(s->target, &t)) != TARGET_OK) {
 		command_reply(c, "service \"%s\" rejected: %s", shown,
 		    target_strerror(r));
+		return (-1);
+	}
+	if (local_refused(s, &t) && target_is_loopback(&t)) {
+		command_reply(c, "service \"%s\" rejected: %s", shown,
+		    target_strerror(TARGET_E_LOCAL));
 		return (-1);
 	}
 	c->nadd++;
@@ -276,18 +283,25 @@ command_resolve(struct command *c)
 static void
 command_resolved(void *arg, const struct net_addr *v, size_t n, const char *why)
 {
-	struct command	*c = arg;
-	size_t		 i;
+	struct command		*c = arg;
+	const struct service	*s = &c->add[c->next];
+	struct target		 t;
+	size_t			 i;
+	int			 r = target_parse(s->target, &t);
 
 	(void)why;
 	c->lookup = NULL;
-	for (i = 0; i < n; i++)
-		if (target_check_addr(v[i].family, v[i].addr) != TARGET_OK) {
-			command_reply(c, "service \"%s\" rejected: %s",
-			    c->add[c->next].name,
-			    target_strerror(TARGET_E_ADDRESS));
-			return;
-		}
+	for (i = 0; i < n && r == TARGET_OK; i++) {
+		r = target_check_addr(v[i].family, v[i].addr);
+		if (r == TARGET_OK && local_refused(s, &t) &&
+		    target_addr_is_local(v[i].family, v[i].addr))
+			r = TARGET_E_LOCAL;
+	}
+	if (r != TARGET_OK) {
+		command_reply(c, "service \"%s\" rejected: %s", s->name,
+		    target_strerror(r));
+		return;
+	}
 	c->next++;
 	command_resolve(c);
 }

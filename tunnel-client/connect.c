@@ -13,6 +13,7 @@
 #include "client.h"
 #include "base/compat.h"
 #include "connect.h"
+#include "local.h"
 #include "base/log.h"
 #include "net/net.h"
 #include "stream.h"
@@ -88,7 +89,7 @@ dial_service(struct pending *c, const struct service *s,
     const struct target *target)
 {
 	struct dial_how	how = { .host = target->host, .port = target->port,
-			    .check = 1 };
+			    .check = 1, .not_local = local_refused(s, target) };
 	struct target	expected;
 	char		with_port[CLIENT_NAME_SIZE + 8];
 

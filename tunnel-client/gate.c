@@ -7,6 +7,7 @@
 #include "connect.h"
 #include "consent.h"
 #include "gate.h"
+#include "local.h"
 #include "terminal.h"
 
 static int	no_terminal, no_commands;
@@ -86,5 +87,6 @@ gate_init(const struct options *o)
 {
 	no_terminal = o->no_terminal;
 	no_commands = o->no_commands;
+	local_init(o->no_local_targets);
 	return (&kinds);
 }

@@ -35,6 +35,8 @@ const struct option_row	option_rows[] = {
 	    "give no terminal" },
 	{ "no-commands", "NO_COMMANDS", NULL, 0, FLAG, AT(no_commands),
 	    "let nobody add services" },
+	{ "no-local-targets", "NO_LOCAL_TARGETS", NULL, 0, FLAG,
+	    AT(no_local_targets), "let nobody add services of this machine" },
 	{ "reconnect-delay", "RECONNECT_DELAY", "5s", 0, DURATION,
 	    AT(reconnect_ms), "first delay before a new attempt" },
 	{ "max-reconnect-delay", "MAX_RECONNECT_DELAY", "5m", 0, DURATION,

@@ -2,7 +2,7 @@
 
 tunnel-client_PARTS = announce backoff bridge catalog child command \
 	conffile connect consent diag duration firstline gate handshake \
-	jsonend main optionfile optionhelp optionrows options plugin \
+	jsonend local main optionfile optionhelp optionrows options plugin \
 	reason retryafter services shell status statussock stream system \
 	talk termframe terminal ttyline tunnel when
 # Programs that are run, services that are discovered, users.

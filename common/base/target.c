@@ -371,6 +371,28 @@ target_is_loopback(const struct target *t)
 }
 
 int
+target_addr_is_local(int family, const void *addr)
+{
+	struct target	t = { .family = family };
+	const uint8_t	*a = addr;
+	uint8_t		 v4[4];
+	size_t		 i;
+
+	if (family == AF_INET)
+		return (a[0] == 127 || a[0] == 0);
+	if (family != AF_INET6)
+		return (1);
+	memcpy(t.addr, a, 16);
+	if (target_is_loopback(&t))
+		return (1);
+	for (i = 0; i < NEMBEDDING; i++)
+		if (!embedding[i].guess && embedded_ipv4(a, i, v4) &&
+		    v4[0] == 0)
+			return (1);
+	return (0);
+}
+
+int
 target_service_ok(const char *s, size_t len)
 {
 	return (len >= 1 && len <= TARGET_SERVICE_MAX && ascii_alnum(s[0]) &&
@@ -400,6 +422,8 @@ target_strerror(int error)
 		return ("refused name");
 	case TARGET_E_ADDRESS:
 		return ("refused address");
+	case TARGET_E_LOCAL:
+		return ("address of the client's own machine");
 	default:
 		return ("unknown error");
 	}

@@ -21,7 +21,8 @@ enum target_error {
 	TARGET_E_FORM = -2,		/* not host:port, or odd characters */
 	TARGET_E_PORT = -3,		/* no port, or not 1 to 65535 */
 	TARGET_E_NAME = -4,		/* a refused name */
-	TARGET_E_ADDRESS = -5		/* a refused address */
+	TARGET_E_ADDRESS = -5,		/* a refused address */
+	TARGET_E_LOCAL = -6		/* one of the client's own machine */
 };
 
 struct target {
@@ -57,6 +58,13 @@ int	target_check_addr(int family, const void *addr);
  * adds must not (tunnel-protocol.md, section 8).
  */
 int	target_is_loopback(const struct target *t);
+
+/*
+ * The same of an address that a name was resolved to, in network order as
+ * above: loopback, or of 0.0.0.0/8 (RFC 1122, 3.2.1.3: this host). 1 or 0; an
+ * unknown family counts as local.
+ */
+int	target_addr_is_local(int family, const void *addr);
 
 /*
  * What else an entry of a manifest has to keep: its name,

@@ -36,7 +36,7 @@ struct dial {
 	dial_fn		 fn;
 	void		*arg;
 	uint16_t	 port;
-	int		 check;
+	int		 check, not_local;
 	enum dial_tls	 tls;
 	char		*name;
 	/* state */
@@ -76,6 +76,7 @@ dial_new(const struct dial_how *how, dial_fn fn, void *arg)
 	d->arg = arg;
 	d->port = how->port;
 	d->check = how->check;
+	d->not_local = how->not_local;
 	d->tls = how->tls;
 	d->sock.fd = -1;
 	timer_init(&d->timer, dial_timeout, d);
@@ -134,6 +135,11 @@ dial_resolved(void *arg, const struct net_addr *v, size_t n, const char *why)
 		if (d->check &&
 		    target_check_addr(v[i].family, v[i].addr) != TARGET_OK) {
 			dial_done(d, target_strerror(TARGET_E_ADDRESS));
+			return;
+		}
+		if (d->not_local &&
+		    target_addr_is_local(v[i].family, v[i].addr)) {
+			dial_done(d, target_strerror(TARGET_E_LOCAL));
 			return;
 		}
 		d->v[d->n++] = v[i];

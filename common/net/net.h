@@ -105,6 +105,7 @@ struct dial_how {
 	const char	*host;
 	uint16_t	 port;
 	int		 check;		/* target_check_addr() each address */
+	int		 not_local;	/* nor one of target_addr_is_local() */
 	enum dial_tls	 tls;
 	const char	*name;		/* TLS: SNI, and what is checked */
 };

@@ -3,6 +3,8 @@
 """Services that operators add to a session and remove from it: with our client
 and the existing one, through reconnects and restarts."""
 
+import tempfile
+
 from harness import GoClient, OurClient, Relayd, Tap, Targets, is_up, until
 
 t = Tap()
@@ -167,6 +169,22 @@ with Targets() as targets, Relayd(t) as d:
         st, env = api.add(service("x"))
         t.equal((st, env["message"]), (409, "session is not active"),
                 who + ": a session that is over: 409")
+
+    # A name that only the client's resolver knows.
+    key, secret = d.add_system("named")
+    with tempfile.NamedTemporaryFile("w") as hosts:
+        hosts.write("127.0.0.1 inside.example\n")
+        hosts.flush()
+        with OurClient(d, key, secret, web,
+                       env={"TUNNEL_CLIENT_HOSTS": hosts.name}):
+            api = Api(d, token, d.wait_session()["session"])
+            until(lambda: "web" in api.offered(), "the manifest")
+            st, env = api.add(service("x", "inside.example:%d" % targets.http))
+            t.equal((st, env["message"].split(": ")[-1], sorted(api.offered())),
+                    (422, "address of the client's own machine", ["web"]),
+                    "operator-15: nor a name that leads to the client's "
+                    "machine: " + env["message"])
+            d.api("DELETE", "/support-sessions/" + api.sid, token)
 
     # A client that does not do it.
     key, secret = d.add_system("no")

@@ -385,6 +385,102 @@ for flags, pattern in ((["--no-commands"], "^ERROR the customer lets nobody "
         t.equal(c.wait(), 0, "exit 0")
         c.clean(t)
 
+# ---- what an operator adds and this machine's own ports ----
+
+
+def adding(u, name, target):
+    st = u.open(b"COMMAND 1\n" + json.dumps({
+        "action": "add_services", "services": {name: {
+            "target": target, "host": "", "tls": False, "label": ""}}}
+        ).encode())
+    return st.rest().decode()
+
+
+class NameServer(threading.Thread):
+    """Every name has the address `addr`, and none of IPv6."""
+
+    def __init__(self, addr):
+        super().__init__(daemon=True)
+        self.addr = addr
+        self.s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self.s.bind(("127.0.0.1", 0))
+        self.port = self.s.getsockname()[1]
+        self.start()
+
+    def run(self):
+        while True:
+            q, who = self.s.recvfrom(512)
+            end = q.index(b"\0", 12) + 5
+            answers = q[end - 4:end - 2] == b"\0\1"  # A
+            a = q[:2] + struct.pack(">5H", 0x8180, 1, answers, 0, 0) + q[12:end]
+            if answers:
+                a += struct.pack(">HHHIH", 0xc00c, 1, 1, 0, 4) + \
+                    socket.inet_aton(self.addr)
+            self.s.sendto(a, who)
+
+
+OWN = "address of the client's own machine"
+NAMES = (("a4", "127.0.0.1"), ("a4-high", "127.9.8.7"), ("a6", "::1"),
+         ("mapped", "::ffff:127.0.0.1"), ("this", "0.1.2.3"))
+
+with Server() as s, Target(echo) as e, tempfile.TemporaryDirectory() as d:
+    hosts = os.path.join(d, "hosts")
+
+    with open(hosts, "w") as f:
+        f.write("127.0.0.1 localhost listed.example\n"
+                "192.0.2.1 both.example\n127.0.0.1 both.example\n")
+        for name, addr in NAMES:
+            f.write("%s %s.example\n" % (addr, name))
+    dns = NameServer("192.0.2.1")
+    c = Client(s, services="listed=listed.example:%d" % e.port,
+               env={"TUNNEL_CLIENT_HOSTS": hosts,
+                    "TUNNEL_CLIENT_DNS": "127.0.0.1:%d" % dns.port})
+    u = s.tunnel()
+    u.document(b'{"version"')
+    for name in [n for n, addr in NAMES] + ["both"]:
+        t.equal(adding(u, name, "%s.example:%d" % (name, e.port)),
+                'ERROR service "%s" rejected: %s\n' % (name, OWN),
+                "tunnel 8: a name that leads to this machine (%s) is not "
+                "added" % name)
+        t.equal(reply(u, b"CONNECT %s\n" % name.encode()),
+                b"ERROR service not found: %s\n" % name.encode(),
+                "and is not there")
+    t.equal(adding(u, "moved", "moved.example:%d" % e.port), "OK\n",
+            "a name of another machine is added")
+    dns.addr = "127.0.0.1"
+    said = reply(u, b"CONNECT moved\n").decode()
+    t.ok(said.startswith("ERROR ") and OWN in said, "tunnel 8: when it leads "
+         "to this machine later, it is not dialed: " + said.strip())
+    for name, target in (("v4", "127.0.0.1"), ("host", "localhost")):
+        t.equal(adding(u, name, "%s:%d" % (target, e.port)), "OK\n",
+                "%s itself is the server's to refuse" % target)
+        t.equal(u.open(b"CONNECT %s\nhi" % name.encode()).take(5), b"OK\nhi",
+                "and works")
+    t.equal(u.open(b"CONNECT listed\nhi").take(5), b"OK\nhi",
+            "so does a name of this machine that the customer has listed")
+    u.close(4000)
+    u.drop()
+    t.equal(c.wait(), 0, "exit 0")
+    c.clean(t)
+
+    c = Client(s, "--no-local-targets",
+               services="listed=127.0.0.1:%d" % e.port,
+               env={"TUNNEL_CLIENT_HOSTS": hosts})
+    u = s.tunnel()
+    u.document(b'{"version"')
+    for target in ("127.0.0.1", "127.1", "[::1]", "[::ffff:127.0.0.1]",
+                   "localhost", "a4.example"):
+        t.equal(adding(u, "x", "%s:%d" % (target, e.port)),
+                'ERROR service "x" rejected: %s\n' % OWN,
+                "--no-local-targets: %s is not added" % target)
+    t.equal(adding(u, "far", "192.0.2.1:80"), "OK\n", "another machine is")
+    t.equal(u.open(b"CONNECT listed\nhi").take(5), b"OK\nhi",
+            "what the customer has listed stays")
+    u.close(4000)
+    u.drop()
+    t.equal(c.wait(), 0, "exit 0")
+    c.clean(t)
+
 # ---- the manifest in the log ----
 
 with Server() as s:

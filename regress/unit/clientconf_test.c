@@ -55,6 +55,8 @@ static const struct {
 	    "true", "false", 0, 1, 0 },
 	{ "--no-commands", "NO_COMMANDS", YES, AT(no_commands), NULL,
 	    "true", "false", 0, 1, 0 },
+	{ "--no-local-targets", "NO_LOCAL_TARGETS", YES, AT(no_local_targets),
+	    NULL, "true", "false", 0, 1, 0 },
 	{ "--ca-file", "CA_FILE", TEXT, AT(ca_file), "", "/a", "/b", 0, 0, 0 },
 	{ "--proxy", "HTTPS_PROXY", TEXT, AT(proxy), "", "http://a", "https://b",
 	    0, 0, 0 },

@@ -147,6 +147,21 @@ static const struct {
 	{ "[::ffff:0:7f00:1]:80", 1 },
 };
 
+/* What a name was resolved to. */
+static const struct {
+	const char	*addr;
+	int		 local;
+} locals[] = {
+	{ "127.0.0.1", 1 }, { "127.255.255.255", 1 }, { "0.0.0.0", 1 },
+	{ "0.255.255.255", 1 }, { "::", 1 }, { "::1", 1 },
+	{ "::ffff:127.0.0.1", 1 }, { "::ffff:127.9.9.9", 1 },
+	{ "::ffff:0.0.0.1", 1 }, { "64:ff9b::7f00:1", 1 },
+	{ "64:ff9b:1::7f00:1", 1 }, { "2002:7f00:1::", 1 },
+	{ "126.255.255.255", 0 }, { "128.0.0.1", 0 }, { "1.0.0.0", 0 },
+	{ "10.0.0.1", 0 }, { "192.168.1.1", 0 }, { "::ffff:10.0.0.1", 0 },
+	{ "fd12::1", 0 }, { "2001:db8::1", 0 }, { "64:ff9b:1::a00:1", 0 },
+};
+
 static const struct {
 	const char	*text;
 	int		 service, host;
@@ -162,6 +177,7 @@ main(void)
 {
 	struct target	t;
 	struct in6_addr	a6;
+	int		family;
 	char		longest[300];
 	size_t		i;
 
@@ -175,6 +191,14 @@ main(void)
 		is_int(target_is_loopback(&t), loops[i].loopback,
 		    "%s: loopback %d", loops[i].target, loops[i].loopback);
 	}
+	for (i = 0; i < sizeof(locals) / sizeof(locals[0]); i++) {
+		family = strchr(locals[i].addr, ':') == NULL ? AF_INET :
+		    AF_INET6;
+		ok(inet_pton(family, locals[i].addr, &a6) == 1 &&
+		    target_addr_is_local(family, &a6) == locals[i].local,
+		    "%s: of this machine %d", locals[i].addr, locals[i].local);
+	}
+	ok(target_addr_is_local(AF_UNIX, ""), "an unknown family is local");
 	for (i = 0; i < sizeof(words) / sizeof(words[0]); i++)
 		ok(target_service_ok(words[i].text, strlen(words[i].text)) ==
 		    words[i].service && target_host_ok(words[i].text,
