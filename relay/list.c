@@ -14,6 +14,7 @@
 #define PAGES_MAX	1000
 #define BEGIN_MIN	4	/* of an id */
 #define SHOWN		256	/* of a name */
+#define WORD		32	/* of a column: more than is shown */
 #define NAMED_MAX	4	/* of several that are meant */
 
 static struct {
@@ -100,16 +101,20 @@ word_printed(const char *s)
 static void
 one_printed(const cJSON *s, const char *name, const char *node)
 {
-	char	shown[SHOWN];
+	const char	*status = api_text(s, "status");
+	const char	*until = api_text(s, "expires_at");
+	char		 shown[SHOWN], state[WORD], where[WORD], when[WORD];
 
 	if (list.begin != NULL) {
 		word_printed(api_text(s, "id"));
 		return;
 	}
 	log_escape(shown, sizeof(shown), name, strlen(name));
-	printf("%s  %-7.7s  %-4.4s  %.19sZ  %s\n", api_text(s, "id"),
-	    api_text(s, "status"), *node == '\0' ? "-" : node,
-	    api_text(s, "expires_at"), shown);
+	log_escape(state, sizeof(state), status, strlen(status));
+	log_escape(where, sizeof(where), node, strlen(node));
+	log_escape(when, sizeof(when), until, strlen(until));
+	printf("%s  %-7.7s  %-4.4s  %.19sZ  %s\n", api_text(s, "id"), state,
+	    *where == '\0' ? "-" : where, when, shown);
 }
 
 /* A system, with its sessions. */

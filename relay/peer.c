@@ -28,6 +28,7 @@
 #include "auth.h"
 #include "base/clock.h"
 #include "base/compat.h"
+#include "base/log.h"
 #include "base/secretfile.h"
 #include "conn.h"
 #include "credentials.h"
@@ -42,6 +43,7 @@
 
 #define HOST_MAX_LEN	256
 #define TTL_MAX		31536000	/* s: a year */
+#define UNTIL_SIZE	64		/* of a time, as shown */
 
 static int	auth_begin(void);
 static int	create_start(void);
@@ -408,8 +410,9 @@ create_print(const cJSON *o)
 		{ "initiator_token", "SWSRS_INITIATOR_TOKEN", "initiator" },
 		{ "responder_token", "SWSRS_RESPONDER_TOKEN", "responder" },
 	};
+	const char			*until = api_text(o, "expires_at");
 	int				 i, env = peer.output[0] == 'e';
-	char				*text;
+	char				*text, shown[UNTIL_SIZE];
 
 	if (peer.output[0] == 'j') {
 		if ((text = cJSON_Print(o)) != NULL)
@@ -421,8 +424,10 @@ create_print(const cJSON *o)
 	for (i = 0; i < 3; i++)
 		printf(env ? "%s=%s\n" : "%-11s%s\n", names[i][env ? 1 : 2],
 		    api_text(o, names[i][0]));
-	if (!env)
-		printf("%-11s%s\n", "until", api_text(o, "expires_at"));
+	if (env)
+		return;
+	log_escape(shown, sizeof(shown), until, strlen(until));
+	printf("%-11s%s\n", "until", shown);
 }
 
 static int
