@@ -53,6 +53,13 @@ class World:
     def ids(self):
         return sorted(self.c.holders())
 
+    def client_of(self, session):
+        """Its key, its secret, and itself."""
+        key = self.c["a"].rows(
+            "SELECT y.system_key FROM support_sessions s JOIN systems y ON "
+            "y.id = s.system_id WHERE s.id = ?", session)[0][0]
+        return next(x for x in self.clients if x[0] == key)
+
 
 def killed(w):
     c = w.c
@@ -189,6 +196,31 @@ def cut_off():
              "with 4000, which ends the client")
 
 
+def taken(w):
+    """A client that stays at its member, while the row says of its session that
+    another has it, or a later generation: each of the two is enough."""
+    c = w.c
+    for column, what in (("generation = generation + 1",
+                          "a generation above its own"),
+                         ("member = '%s'", "another member")):
+        was, (mine, name) = w.ids(), c.had()[0]
+        if "%s" in column:
+            column %= next(n for n in c.names if n != name)
+        client = w.client_of(mine)[2]
+        mark, said = client.err.mark(), c[name].log.mark()
+        c.pg.sql("BEGIN; UPDATE relayd.session_more SET %s WHERE id = '%s';"
+                 "INSERT INTO relayd.session_losses SELECT '%s', id, "
+                 "generation FROM relayd.session_more WHERE id = '%s'; COMMIT" %
+                 (column, mine, name, mine), c.database)
+        c[name].log.wait("session %s: member [abc] has it" % mine, said)
+        m = client.err.wait(r"closed by the server: ([0-9]+ \w+)", mark)
+        t.equal(m.group(1), "1001 moved", "%s in the store: its client is "
+                "closed with 1001" % what)
+        w.wait_all()
+        t.equal((w.ids(), client.p.poll()), (was, None),
+                "it has not ended, and is back in its session")
+
+
 def clock_off():
     """Five minutes fast, and slow for all others to see."""
     w = World()
@@ -231,6 +263,42 @@ def redis_lost():
         t.equal((w.ids(), w.is_whole()), (was, True), "nor when it is back")
 
 
+def all_lost():
+    """One that has lost everything but its clients, and hears from nobody that one
+    of its sessions is another's."""
+    w = World(shuts=False, wired="b", redis_wired="b")
+    with w:
+        c, b, was = w.c, w.c["b"], w.ids()
+        mine = sorted(s for s, m in c.had() if m == "b")
+        pids = sorted(p["pid"] for p in b.processes("muxd"))
+        key, secret, client = w.client_of(mine[0])
+        mark, start = client.err.mark(), b.log.mark()
+        c.wires["b"].cut_off()
+        c.redis_wires["b"].cut_off()
+        until(lambda: all(m is None for s, m in c.holders().items()
+                          if s in mine), "the others to give grace")
+        b.log.wait("no beat of ours could be written", start)
+        t.equal(b.login(key, secret), 503, "who has neither the store nor "
+                "Redis lets nobody in")
+        with OurClient(c["a"], key, secret):
+            until(lambda: c.holders().get(mine[0]) == "a", "it to be taken")
+            t.equal(sorted(p["pid"] for p in b.processes("muxd")), pids,
+                    "another takes one of its sessions: no tunnel of its has "
+                    "dropped")
+            c.redis_wires["b"].go_on()
+            c.wires["b"].go_on()
+            m = client.err.wait(r"closed by the server: ([0-9]+ \w+)", mark)
+            t.equal(m.group(1), "1001 moved", "when it has both again it "
+                    "closes that one with 1001")
+            w.wait_all()
+            t.equal((w.ids(), sorted(s for s, m in c.had() if m == "b")),
+                    (was, mine[1:]), "the others are its, as they were, and "
+                    "nothing is had twice")
+        w.wait_all()
+        t.equal((w.ids(), client.p.poll()), (was, None),
+                "who was closed is back when the other has left")
+
+
 def main():
     if postgres.programs() is None or shutil.which("haproxy") is None:
         t.skip("there is no PostgreSQL or no haproxy", "members and clients")
@@ -239,12 +307,14 @@ def main():
         refused(w)
         killed(w)
         paused(w)
+        taken(w)
         for m in w.c.members.values():
             t.equal(m.ctl_raw("audit", "verify").returncode, 0,
                     "the audit log is whole, says " + m.sock)
     cut_off()
     clock_off()
     redis_lost()
+    all_lost()
 
 
 main()
