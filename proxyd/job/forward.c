@@ -16,9 +16,7 @@
 #include "base/compat.h"
 #include "base/log.h"
 #include "base/rate.h"
-#include "base/uuid.h"
 #include "forward.h"
-#include "http/upgrade.h"
 #include "imsg/call.h"
 #include "imsg/imsg.h"
 #include "proc/conf.h"
@@ -29,6 +27,7 @@
 #include "proxyd/member.h"
 #include "proxyd/moving.h"
 #include "proxyd/refused.h"
+#include "whose.h"
 
 #define WHERE_MS	14000	/* authd lets who asks for one wait that moves */
 #define LINK_MS		4000
@@ -658,99 +657,6 @@ forward_where(struct chan *ch, struct imsg *m, void *arg)
 
 /* ---- which requests ---- */
 
-/* The id of a session behind this beginning of a path. 0, or -1. */
-static int
-id_behind(char id[UUID_SIZE], const struct slice *path, const char *prefix)
-{
-	size_t	n = strlen(prefix), len = UUID_SIZE - 1;
-
-	if (path->len < n + len || memcmp(path->s, prefix, n) != 0 ||
-	    (path->len > n + len && path->s[n + len] != '/') ||
-	    !uuid_is(path->s + n, len))
-		return (-1);
-	memcpy(id, path->s + n, len);
-	id[len] = '\0';
-	return (0);
-}
-
-/* Which made the code of a sign-in, as its address in the console says. */
-static int
-maker(struct forward *f, const struct httphead *h)
-{
-	f->kind = FORWARD_MEMBER;
-	return (slice_eq(&h->path, "/api/sign-in") && upgrade_query_get(
-	    &h->query, "member", f->id, MEMBER_SIZE) > 0 ? 0 : -1);
-}
-
-/* A recording is where it was made, all else where its session is. */
-static int
-api_behind(struct forward *f, const struct slice *path)
-{
-	static const char	more[] = "/recordings/";
-	const size_t		n = sizeof("/api/support-sessions/") - 1 +
-				    UUID_SIZE - 1;
-	struct slice		rest;
-
-	if (id_behind(f->id, path, "/api/support-sessions/") == -1)
-		return (-1);
-	rest.s = path->s + n;
-	rest.len = path->len - n;
-	if (rest.len > sizeof(more) - 1 && id_behind(f->id, &rest, more) == 0)
-		f->kind = FORWARD_RECORDING;
-	return (0);
-}
-
-/* The same of a relay session: what of it is its name says authd. */
-static int
-relay_behind(char id[UUID_SIZE], const struct slice *path, const char *prefix)
-{
-	static const char	letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
-				    "abcdefghijklmnopqrstuvwxyz0123456789-_";
-	size_t			n = strlen(prefix), len = 0;
-
-	if (path->len < n || memcmp(path->s, prefix, n) != 0)
-		return (-1);
-	while (n + len < path->len && len < UUID_SIZE - 1 &&
-	    path->s[n + len] != '\0' &&
-	    strchr(letters, path->s[n + len]) != NULL) {
-		id[len] = path->s[n + len];
-		len++;
-	}
-	id[len] = '\0';
-	return (len > 0 ? 0 : -1);
-}
-
-/* Of which session, relay session or member is it? 0, or -1: of none. */
-static int
-forward_id(struct forward *f, const struct conn *c, const struct httphead *h)
-{
-	f->kind = FORWARD_SESSION;
-	switch (f->route) {
-	case ROUTE_PROXY:
-		host_session(&f->to.host, f->id);
-		return (0);
-	case ROUTE_TERMINAL:
-	case ROUTE_TCP:
-		return (id_behind(f->id, &h->path, "/api/support-sessions/"));
-	case ROUTE_API:
-		if (!(c->listen_flags & LISTEN_INTERNAL))
-			return (api_behind(f, &h->path) == 0 ? 0 :
-			    maker(f, h));
-		return (id_behind(f->id, &h->path, "/api/proxy/") == 0 ? 0 :
-		    id_behind(f->id, &h->path, "/api/terminal/"));
-	case ROUTE_RELAY:
-	case ROUTE_ADMIN:
-		f->kind = FORWARD_RELAY;
-		return (relay_behind(f->id, &h->path, f->route == ROUTE_RELAY ?
-		    "/relay/" : "/admin/sessions/"));
-	case ROUTE_PAIR:
-		f->kind = FORWARD_PAIR;	/* all meet in one place */
-		return (0);
-	default:
-		return (-1);
-	}
-}
-
 /*
  * Ids that nobody has cost a look into the store: not as many as one likes. A
  * session that moves is named by authd, which asks for all who wait at once.
@@ -807,7 +713,7 @@ forward_begin(struct conn *c, const struct httphead *h, enum route route,
 	/*
 	 * What a member has passed on goes no further, but after its session.
 	 */
-	if (forward_id(f, c, h) == -1 ||
+	if (whose(c, h, route, to, &f->kind, f->id) == -1 ||
 	    (!(moves = f->kind == FORWARD_SESSION && moving_is(f->id)) &&
 	    (c->listen_flags & LISTEN_FORWARDED) &&
 	    (f->kind != FORWARD_SESSION || !moving_has_begun())) ||
