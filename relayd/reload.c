@@ -74,6 +74,11 @@ reload_fixed(const struct conf *old, const struct conf *new)
 		return ("redis");
 	if (strcmp(old->internal_secret_file, new->internal_secret_file) != 0)
 		return ("internal secret file");
+	if (strcmp(old->cluster_name, new->cluster_name) != 0 ||
+	    strcmp(old->cluster_secret_file, new->cluster_secret_file) != 0 ||
+	    strcmp(old->cluster_address, new->cluster_address) != 0 ||
+	    old->cluster_port != new->cluster_port)
+		return ("cluster");
 	if (old->proxyd_count != new->proxyd_count)
 		return ("proxyd");
 	if (old->tlsd_count != new->tlsd_count)

@@ -111,6 +111,15 @@ def who_is_there():
             go_on()
         c.wait_seen(a, "ab")
         t.ok(True, "and is there again when it does")
+        for was, now in (('name "a"', 'name "d"'), ("peer address " + a.peer,
+                                                    "peer address 127.0.1.9")):
+            with open(a.conf, "w") as f:
+                f.write(a.text.replace(was, now))
+            r = a.ctl_raw("reload")
+            t.ok(r.returncode != 0 and "cluster: a change needs a restart" in
+                 r.stderr, "a member stays who and where it is: " + now)
+        a.rewrite()
+        t.equal(a.ctl_raw("reload").returncode, 0, "all else may change")
 
 
 def purged_elsewhere():
