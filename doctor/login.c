@@ -26,6 +26,7 @@
 #include "base/secretfile.h"
 #include "doctor.h"
 
+#define APART_FD	16	/* above what it keeps */
 #define LOGIN_S		10	/* for all of it */
 #define WHY_SIZE	1024
 #define CERTS_MAX	65536	/* CA_MAX of authd */
@@ -69,7 +70,7 @@ copy_ca(const char *path)
 		if (write(to, pem, (size_t)n) != n)
 			break;
 	}
-	saved = errno;
+	saved = all >= CERTS_MAX ? EFBIG : errno;
 	if (from != -1)
 		close(from);
 	if (n == 0)
@@ -101,34 +102,61 @@ drop(const struct login *l)
 	    prctl(PR_SET_DUMPABLE, 1, 0, 0, 0) == -1 ? -1 : 0);
 }
 
+/*
+ * What speaks with a server that need not be an honest one has nothing of whoever
+ * called us: no terminal, and no descriptors but these two.
+ */
+static int
+apart(int *out, int *ca)
+{
+	int	null = open("/dev/null", O_RDWR), a, b = -1, fd;
+
+	(void)setsid();
+	if (null == -1 || (a = fcntl(*out, F_DUPFD, APART_FD)) == -1 ||
+	    (*ca != -1 && (b = fcntl(*ca, F_DUPFD, APART_FD)) == -1))
+		return (-1);
+	for (fd = 0; fd <= STDERR_FILENO; fd++)
+		if (dup2(null, fd) == -1)
+			return (-1);
+	*out = STDERR_FILENO + 1;
+	if (dup2(a, *out) == -1 || (b != -1 && dup2(b, *out + 1) == -1))
+		return (-1);
+	*ca = b != -1 ? *out + 1 : -1;
+	closefrom(*out + (b != -1 ? 2 : 1));
+	return (0);
+}
+
 /* In the child: nothing for yes, else why not. */
-static void
+static int
 try(const struct login *l, int out)
 {
 	PQconninfoOption	*o;
 	struct where		 w;
 	char			 ca[32], *err = NULL;
 	PGconn			*pg;
+	int			 at = l->ca;
 
 	signal(SIGALRM, SIG_DFL);
 	alarm(LOGIN_S);
-	if (drop(l) == -1 || clearenv() != 0) {
+	if (apart(&out, &at) == -1 || drop(l) == -1 || clearenv() != 0) {
 		dprintf(out, "cannot become authd's user: %s",
 		    strerror(errno));
-		return;
+		return (1);
 	}
 	if ((o = PQconninfoParse(l->conf->store_server, &err)) == NULL) {
 		dprintf(out, "%s", err != NULL ? err : "out of memory");
-		return;
+		return (1);
 	}
-	snprintf(ca, sizeof(ca), "/proc/self/fd/%d", l->ca);
-	where_fill(&w, o, l->password, l->ca != -1 ? ca : NULL, "",
+	snprintf(ca, sizeof(ca), "/proc/self/fd/%d", at);
+	where_fill(&w, o, l->password, at != -1 ? ca : NULL, "",
 	    "relayd doctor");
 	pg = PQconnectdbParams(w.key, w.value, 0);
-	if (PQstatus(pg) != CONNECTION_OK)
-		dprintf(out, "%s", pg != NULL ? PQerrorMessage(pg) :
-		    "out of memory");
-	PQfinish(pg);
+	if (PQstatus(pg) == CONNECTION_OK) {
+		PQfinish(pg);
+		return (0);
+	}
+	dprintf(out, "%s", pg != NULL ? PQerrorMessage(pg) : "out of memory");
+	return (1);
 }
 
 /* The first line that comes out of it, "" if there was none. */
@@ -160,8 +188,7 @@ ask(const struct login *l, char *why, size_t size)
 	}
 	if (pid == 0) {
 		close(pipefd[0]);
-		try(l, pipefd[1]);
-		_exit(0);
+		_exit(try(l, pipefd[1]));
 	}
 	close(pipefd[1]);
 	hear(pipefd[0], why, size);

@@ -16,6 +16,8 @@
 #include "base/log.h"
 #include "upgrade.h"
 
+#define KEPT_FD	16	/* above what a child starts with */
+
 /* Room behind argv for the process title (proc_title). */
 #define TITLE_ROOM	"RELAYD=" \
 	"................................................................" \
@@ -279,15 +281,24 @@ pid_t
 spawn_check(int role, char *const argv[], int fd)
 {
 	char	 path[PATH_SIZE_MAX], *envp[8];
-	int	 program, saved;
+	int	 program, saved, kept[2], i;
 	pid_t	 pid;
 
 	spawn_environment(role, envp);
 	if (program_path(role, path, sizeof(path)) == -1 ||
 	    (program = open(path, O_PATH | O_CLOEXEC)) == -1)
 		return (-1);
+	/* An upgrade's look has what it was given in these places. */
+	for (i = 0; i < 2; i++)
+		kept[i] = fcntl(PARENT_FD + i, F_DUPFD_CLOEXEC, KEPT_FD);
 	pid = compat_spawn(path, program, argv, envp, PARENT_FD, &fd, 1);
 	saved = errno;
+	for (i = 0; i < 2; i++) {
+		if (kept[i] == -1)
+			continue;
+		(void)dup3(kept[i], PARENT_FD + i, O_CLOEXEC);
+		close(kept[i]);
+	}
 	close(program);
 	errno = saved;
 	return (pid);

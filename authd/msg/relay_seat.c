@@ -278,8 +278,11 @@ relay_started(struct peer *pe, const char *session, int bound)
 	r->instance = pe->instance;
 	r->nonce = 0;
 	r->on_way = bound ? 0 : 1;
-	/* Of who was here before us it tells once who sits there. */
-	r->may_sit = bound ? SLOT_COUNT * r->channels : 0;
+	/*
+	 * Of who was here before us it tells once who sits there, and who of
+	 * those that knock has his place then.
+	 */
+	r->may_sit = bound ? 2 * SLOT_COUNT * r->channels : 0;
 	if (!bound)
 		(void)say_bound(proc_parent(), 0, -1, &(struct msg_bound){
 		    .instance = pe->instance, .system = "", .session = r->id,

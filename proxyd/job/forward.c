@@ -9,6 +9,7 @@
 #include <sys/uio.h>
 
 #include <errno.h>
+#include <llhttp.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -135,7 +136,8 @@ forward_log(const struct forward *f, const char *why)
 /*
  * The member is not there, or was not for long. It may have drained and
  * stopped, and what was known of its session be too old: authd is asked once
- * more, which lets who asks for one that moves wait for it. 1: it is.
+ * more, which lets who asks for one that moves wait for it. What has gone out
+ * whole may have been done: of that only what does nothing goes again. 1: it is.
  */
 static int
 forward_anew(struct forward *f, const char *why)
@@ -144,7 +146,8 @@ forward_anew(struct forward *f, const char *why)
 		return (0);
 	if (f->phase != F_LINK && (f->phase != F_HEAD || !f->repeatable ||
 	    f->l->in != NULL || (f->head->flags & HTTPHEAD_UPGRADE) ||
-	    !httphead_is_idempotent(f->method)))
+	    (f->method != HTTP_GET && f->method != HTTP_HEAD &&
+	    f->method != HTTP_OPTIONS)))
 		return (0);
 	if (f->moves && wait_begin(f) == -1)
 		return (0);

@@ -135,6 +135,30 @@ def test_refused(d, ca, live, port):
     t.match(said(d), "configuration loaded", "a good one is taken")
 
 
+def test_upgrade(d, ca, live, port):
+    """With wrong files an upgrade does not end who serves with good ones."""
+    keep = [x + ".keep" for x in live]
+    put(live, keep)
+    pid, before = d.pid, serial(ca.file, port)
+    put((ca.make("halfway", [DOMAIN])[0], live[1]), live)
+    os.chmod(live[1], 0o600)
+    with connect(ca.file, port) as there:
+        for what in ("another one's key", "no key"):
+            r = d.ctl_raw("upgrade")
+            t.ok(r.returncode != 0, "%s: the upgrade fails: %s" % (
+                what, (r.stdout + r.stderr).strip()))
+            until(lambda: d.ctl_try("show", "stats") is not None,
+                  "the old one to go on")
+            t.equal((d.p.poll(), d.pid, serial(ca.file, port)),
+                    (None, pid, before), "and the old one serves with what it "
+                    "has")
+            t.ok(answers(there), "who was connected is")
+            if os.path.exists(live[1]):
+                os.unlink(live[1])
+    put(keep, live)
+    os.chmod(live[1], 0o600)
+
+
 def test_ends(d, ca, live, port):
     put(ca.make("short", [DOMAIN], days=5), live)
     mark = d.log.mark()
@@ -239,6 +263,7 @@ with tempfile.TemporaryDirectory() as tmp, Targets() as targets:
     with Relayd(t, listeners=listener(port, live), global_conf="tlsd 2") as d:
         test_reload(d, ca, live, port)
         test_refused(d, ca, live, port)
+        test_upgrade(d, ca, live, port)
         test_ends(d, ca, live, port)
         test_kills(d, ca, targets, port)
         test_crowd(d, ca, port)

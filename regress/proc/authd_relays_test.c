@@ -298,11 +298,16 @@ test_slots(void)
 	slot(rendd, SLOT_RESPONDER, 1);
 	slot(rendd, SLOT_RESPONDER, 0);
 	slot(rendd, SLOT_INITIATOR, 0);
+	/* Who knocked at either, as the first was lost. */
+	slot(rendd, SLOT_INITIATOR, 1);
+	slot(rendd, SLOT_RESPONDER, 1);
+	slot(rendd, SLOT_RESPONDER, 0);
+	slot(rendd, SLOT_INITIATOR, 0);
 	say(rendd->fd, relay_stats, .in = 1, .out = 1, .moved = 1);
 	drive_sync(control);
 	slot(rendd, SLOT_INITIATOR, 1);
-	offends(rendd, "one of before says once who sits in each slot, and no "
-	    "more");
+	offends(rendd, "one of before says once who sits in each slot and who "
+	    "follows him, and no more");
 }
 
 int
