@@ -43,6 +43,10 @@ api_is_busy(const struct asker *asker)
 	return (c != NULL && chan_queued(c) > CHAN_QUEUE_HIGH);
 }
 
+/*
+ * Without memory for its first piece there is no data at all; few have none when all
+ * is well, and those come again.
+ */
 static void
 api_result(const struct asker *asker, int status, const char *message,
     struct cJSON *data)
@@ -51,8 +55,8 @@ api_result(const struct asker *asker, int status, const char *message,
 	struct chan			*c = asker_chan(asker);
 	char				*json = NULL;
 
-	if (c != NULL && data != NULL && (wipe_lacks() ||
-	    (json = cJSON_PrintUnformatted(data)) == NULL))
+	if (c != NULL && (data != NULL || status < 300) && (wipe_lacks() ||
+	    (data != NULL && (json = cJSON_PrintUnformatted(data)) == NULL)))
 		api_send(c, asker->id, busy->status, busy->text, NULL);
 	else if (c != NULL)
 		api_send(c, asker->id, status, message, json);

@@ -36,8 +36,8 @@ relay_say(const struct ask *ask, int status, const char *message,
 	char		*json = NULL;
 	size_t		 len;
 
-	if (data != NULL && (wipe_lacks() ||
-	    (json = cJSON_PrintUnformatted(data)) == NULL)) {
+	if ((data != NULL || status == 200 || status == 201) && (wipe_lacks() ||
+	    (data != NULL && (json = cJSON_PrintUnformatted(data)) == NULL))) {
 		status = 503;
 		message = UNAVAILABLE;
 	}
