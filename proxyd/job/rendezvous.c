@@ -26,6 +26,7 @@
 #include "proxyd/grant.h"
 #include "rendezvous.h"
 #include "wide.h"
+#include "ws/ws.h"
 
 #define BODY_MAX	4096	/* more is not looked at */
 #define DATA_MAX	(16 << 20)
@@ -170,6 +171,19 @@ admin_answer(struct conn *c)
 
 /* ---- the request ---- */
 
+/* Others read it as JSON: in UTF-8 or not at all, and cut between characters. */
+static void
+take_label(char label[WORD_SIZE], const char *from)
+{
+	size_t	len;
+
+	if (!ws_utf8((const uint8_t *)from, strlen(from)))
+		return;
+	strlcpy(label, from, WORD_SIZE);
+	for (len = strlen(label); !ws_utf8((const uint8_t *)label, len); )
+		label[--len] = '\0';
+}
+
 /* The body's wishes, as far as it has any: what is no wish is not looked at. */
 static void
 admin_body(const char *text, size_t len, struct msg_relay *ask,
@@ -189,7 +203,7 @@ admin_body(const char *text, size_t len, struct msg_relay *ask,
 		ask->ttl = (uint32_t)v->valuedouble;
 	v = cJSON_GetObjectItemCaseSensitive(o, "label");
 	if (cJSON_IsString(v))
-		strlcpy(label, v->valuestring, WORD_SIZE);
+		take_label(label, v->valuestring);
 	cJSON_Delete(o);
 }
 

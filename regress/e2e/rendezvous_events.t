@@ -94,6 +94,17 @@ def audit(tmp):
                 {"iss": idp.issuer, "sub": "ann", "client_id": "a-tool",
                  "source": "127.0.0.1", "label": "for you", "channels": 2,
                  "events": 1}, "audit: who made it")
+        # What is no UTF-8, or none any more where it is cut, breaks no list.
+        for body, want in ((b'{"label": "\xff\xed\xa0\x80"}', ""),
+                           (b'{"label": "' + b"\xc3\xa9" * 40 + b'"}',
+                            "\u00e9" * 32),
+                           (b'{"label": "x' + b"\xc3\xa9" * 40 + b'"}',
+                            "x" + "\u00e9" * 31)):
+            st, h, data = maker.call("POST", "", body)
+            made = json.loads(data)
+            t.equal((st, reader.status(made)["audit"].get("label", "")),
+                    (201, want),
+                    "a label as far as others can read it: %r" % want[:3])
         path = "/" + s["id"] + "/events"
         st, h, data = reader.call("GET", path)
         t.equal((st, len(json.loads(data)["events"])), (200, 1),
