@@ -100,14 +100,9 @@ unbelieved(STACK_OF(X509) *chain, STACK_OF(X509) *trusted, const char *member)
 	X509_STORE_CTX		*ctx = X509_STORE_CTX_new();
 	X509_VERIFY_PARAM	*how;
 	const char		*why = "out of memory";
-	int			 i, good;
 
-	good = store != NULL && ctx != NULL &&
-	    X509_STORE_set_flags(store, X509_V_FLAG_PARTIAL_CHAIN) == 1;
-	for (i = 0; good && i < sk_X509_num(trusted); i++)
-		good = X509_STORE_add_cert(store,
-		    sk_X509_value(trusted, i)) == 1;
-	if (good && X509_STORE_CTX_init(ctx, store, sk_X509_value(chain, 0),
+	if (store != NULL && ctx != NULL && chain_trust(store, trusted) == 0 &&
+	    X509_STORE_CTX_init(ctx, store, sk_X509_value(chain, 0),
 	    chain) == 1 && X509_STORE_CTX_set_default(ctx, "ssl_server") == 1) {
 		how = X509_STORE_CTX_get0_param(ctx);
 		X509_VERIFY_PARAM_set_hostflags(how,

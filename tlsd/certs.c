@@ -181,10 +181,7 @@ cert_load(struct cert *ce, const char *path, STACK_OF(X509) *chain)
 static SSL_CTX *
 context_peers(STACK_OF(X509) *trusted)
 {
-	SSL_CTX		*ctx = SSL_CTX_new(TLS_client_method());
-	X509_STORE	*store = ctx != NULL ? SSL_CTX_get_cert_store(ctx) :
-			    NULL;
-	int		 i, good;
+	SSL_CTX	*ctx = SSL_CTX_new(TLS_client_method());
 
 	if (ctx == NULL)
 		return (NULL);
@@ -198,15 +195,10 @@ context_peers(STACK_OF(X509) *trusted)
 	    SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER | SSL_MODE_RELEASE_BUFFERS);
 	(void)SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_OFF);
 	SSL_CTX_set_verify(ctx, SSL_VERIFY_PEER, NULL);
-	/* What is in the file counts, be it signed by others or not. */
-	good = X509_STORE_set_flags(store, X509_V_FLAG_PARTIAL_CHAIN) == 1 &&
-	    SSL_CTX_set_min_proto_version(ctx, TLS1_3_VERSION) == 1 &&
+	if (SSL_CTX_set_min_proto_version(ctx, TLS1_3_VERSION) == 1 &&
 	    SSL_CTX_set1_groups_list(ctx, GROUPS) == 1 &&
-	    SSL_CTX_set1_sigalgs_list(ctx, SIGALGS) == 1;
-	for (i = 0; good && i < sk_X509_num(trusted); i++)
-		good = X509_STORE_add_cert(store,
-		    sk_X509_value(trusted, i)) == 1;
-	if (good)
+	    SSL_CTX_set1_sigalgs_list(ctx, SIGALGS) == 1 &&
+	    chain_trust(SSL_CTX_get_cert_store(ctx), trusted) == 0)
 		return (ctx);
 	SSL_CTX_free(ctx);
 	return (NULL);

@@ -38,6 +38,18 @@ chain_free(STACK_OF(X509) *chain)
 	sk_X509_pop_free(chain, X509_free);
 }
 
+int
+chain_trust(X509_STORE *store, STACK_OF(X509) *trusted)
+{
+	int	i, good = X509_STORE_set_flags(store,
+		    X509_V_FLAG_PARTIAL_CHAIN) == 1;
+
+	for (i = 0; good && i < sk_X509_num(trusted); i++)
+		good = X509_STORE_add_cert(store,
+		    sk_X509_value(trusted, i)) == 1;
+	return (good ? 0 : -1);
+}
+
 STACK_OF(X509) *
 chain_parse(const char *pem, size_t len, const char **why)
 {

@@ -81,6 +81,16 @@ forward_of(const struct conn *c)
 	return (c->work);
 }
 
+/* What its client's address counts as. */
+static void
+forward_key(const struct forward *f, char key[ADDR_SIZE])
+{
+	char	addr[ADDR_SIZE];
+
+	addr_print(&f->c->addr, addr);
+	rate_address(addr, key);
+}
+
 /*
  * Who waits for a session that moves has one of the places that authd has for
  * us: not all of them are one address's, whatever sessions it names. 0, or -1:
@@ -91,13 +101,12 @@ static struct rate	*waits;
 static int
 wait_begin(struct forward *f)
 {
-	char		addr[ADDR_SIZE], key[ADDR_SIZE];
+	char		key[ADDR_SIZE];
 	uint32_t	retry;
 
 	if (waits == NULL && (waits = rate_new(ADDRS)) == NULL)
 		return (-1);
-	addr_print(&f->c->addr, addr);
-	rate_address(addr, key);
+	forward_key(f, key);
 	if (rate_hit(waits, key, WAITS, RATE_EVER, &retry) == -1)
 		return (-1);
 	f->waits = 1;
@@ -107,13 +116,12 @@ wait_begin(struct forward *f)
 static void
 wait_over(struct forward *f)
 {
-	char	addr[ADDR_SIZE], key[ADDR_SIZE];
+	char	key[ADDR_SIZE];
 
 	if (!f->waits)
 		return;
 	f->waits = 0;
-	addr_print(&f->c->addr, addr);
-	rate_address(addr, key);
+	forward_key(f, key);
 	rate_back(waits, key);
 }
 
@@ -668,15 +676,14 @@ static int
 may_ask(const struct forward *f)
 {
 	static struct rate	*asks;
-	char			 addr[ADDR_SIZE], key[ADDR_SIZE];
+	char			 key[ADDR_SIZE];
 	uint32_t		 retry;
 
 	if (f->moves)
 		return (1);
 	if (asks == NULL && (asks = rate_new(ADDRS)) == NULL)
 		return (0);
-	addr_print(&f->c->addr, addr);
-	rate_address(addr, key);
+	forward_key(f, key);
 	return (rate_hit(asks, key, ASKS, ASKS_MS, &retry) == 0);
 }
 
