@@ -155,17 +155,22 @@ api_add_pagination(struct cJSON *data, const struct list_query *lq,
 {
 	cJSON	*o = cJSON_AddObjectToObject(data, "pagination");
 	int64_t	 pages = (total + lq->page_size - 1) / lq->page_size;
+	int64_t	 prev = lq->page - 1;
+
+	/* Behind the last page that is the one before. */
+	if (prev > pages)
+		prev = pages;
 
 	cJSON_AddNumberToObject(o, "page", lq->page);
 	cJSON_AddNumberToObject(o, "page_size", lq->page_size);
 	cJSON_AddNumberToObject(o, "total_count", (double)total);
 	cJSON_AddNumberToObject(o, "total_pages", (double)pages);
 	cJSON_AddBoolToObject(o, "has_next", lq->page < pages);
-	cJSON_AddBoolToObject(o, "has_prev", lq->page > 1);
+	cJSON_AddBoolToObject(o, "has_prev", prev > 0);
 	if (lq->page < pages)
 		cJSON_AddNumberToObject(o, "next_page", (double)lq->page + 1);
-	if (lq->page > 1)
-		cJSON_AddNumberToObject(o, "prev_page", (double)lq->page - 1);
+	if (prev > 0)
+		cJSON_AddNumberToObject(o, "prev_page", (double)prev);
 	if (lq->sort_by[0] == '\0')
 		return;
 	cJSON_AddStringToObject(o, "sort_by", lq->sort_by);

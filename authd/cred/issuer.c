@@ -258,23 +258,6 @@ has_forbidden(const struct cJSON *header)
 	return (0);
 }
 
-/* Of tokens that are for something else the type says so: RFC 8725, 3.11. */
-static int
-is_type(const struct cJSON *typ)
-{
-	static const char *const	types[] = { "JWT", "at+jwt",
-	    "application/at+jwt", "application/jwt" };
-	size_t				i;
-
-	if (typ == NULL)
-		return (1);
-	for (i = 0; cJSON_IsString(typ) &&
-	    i < sizeof(types) / sizeof(types[0]); i++)
-		if (strcasecmp(typ->valuestring, types[i]) == 0)
-			return (1);
-	return (0);
-}
-
 int
 issuer_signs(const struct issuer *is, const char *alg)
 {
@@ -302,7 +285,7 @@ check_signature(const struct cJSON *header, const char *token,
 	alg = cJSON_GetObjectItemCaseSensitive(header, "alg");
 	kid = cJSON_GetObjectItemCaseSensitive(header, "kid");
 	if (jwt_has_twins(header) || has_forbidden(header) ||
-	    !is_type(cJSON_GetObjectItemCaseSensitive(header, "typ")) ||
+	    !jwt_is_type(cJSON_GetObjectItemCaseSensitive(header, "typ")) ||
 	    (kid != NULL && (!cJSON_IsString(kid) ||
 	    strlen(kid->valuestring) >= KID_SIZE)))
 		return (TOKEN_MALFORMED);

@@ -8,6 +8,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "base/compat.h"
 #include "jwt.h"
@@ -181,21 +182,35 @@ jwt_split(const char *token, struct jwt_parts *parts)
 	return (0);
 }
 
-/* Only what we would have written ourselves, and nothing critical beside it. */
+int
+jwt_is_type(const struct cJSON *typ)
+{
+	static const char *const	types[] = { "JWT", "at+jwt",
+	    "application/at+jwt", "application/jwt" };
+	size_t				i;
+
+	if (typ == NULL)
+		return (1);
+	for (i = 0; cJSON_IsString(typ) &&
+	    i < sizeof(types) / sizeof(types[0]); i++)
+		if (strcasecmp(typ->valuestring, types[i]) == 0)
+			return (1);
+	return (0);
+}
+
+/* Our algorithm alone, the type of a token, and nothing critical beside it. */
 static int
 header_check(const char *text, size_t len)
 {
-	const cJSON	*alg, *typ;
+	const cJSON	*alg;
 	cJSON		*json;
 	int		 r = -1;
 
 	if ((json = plain_json(text, len)) == NULL)
 		return (-1);
 	alg = cJSON_GetObjectItemCaseSensitive(json, "alg");
-	typ = cJSON_GetObjectItemCaseSensitive(json, "typ");
 	if (cJSON_IsString(alg) && strcmp(alg->valuestring, "HS256") == 0 &&
-	    (typ == NULL || (cJSON_IsString(typ) &&
-	    strcmp(typ->valuestring, "JWT") == 0)) &&
+	    jwt_is_type(cJSON_GetObjectItemCaseSensitive(json, "typ")) &&
 	    cJSON_GetObjectItemCaseSensitive(json, "crit") == NULL)
 		r = 0;
 	cJSON_Delete(json);

@@ -31,6 +31,14 @@ void	jwt_clear_key(void);
 struct cJSON	*jwt_open(const char *token);
 
 /*
+ * May a token's header name this type? It may be missing (NULL), JWT or at+jwt,
+ * in any case of letters, also behind "application/": RFC 7515, 4.1.9; RFC
+ * 9068, 2.1. Of tokens that are for something else the type says so: RFC 8725,
+ * 3.11. 1 or 0.
+ */
+int	jwt_is_type(const struct cJSON *typ);
+
+/*
  * The same in steps, for tokens that are signed in other ways. Two dots, and
  * where they are; 0, or -1. A part's JSON object, to be freed, or NULL: without
  * NUL, but of two members with one name there may be both, which

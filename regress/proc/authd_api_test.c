@@ -108,12 +108,25 @@ tokens(void)
 {
 	struct api	 a = { 0 };
 	const char	*good = claims("access", 60, -1, "", CONNECT, "");
+	/* Five that a token may have, and those of other things. */
+	static const char *const types[] = { "\"JWT\"", "\"jwt\"",
+	    "\"at+jwt\"", "\"application/at+JWT\"", "\"application/jwt\"",
+	    "\"logout+jwt\"", "\"dpop+jwt\"", "\"JWT \"", "\"\"", "5",
+	    "null" };
 	char		 text[TOKEN_SIZE];
+	size_t		 i;
 	int		 status;
 
 	a.token = forge(HS256, good, KEY);
 	is_int(api(proxyd, API_SESSION_LIST, &a), 200,
 	    "operator-3(partial): a good token");
+	for (i = 0; i < sizeof(types) / sizeof(types[0]); i++) {
+		snprintf(text, sizeof(text),
+		    "{\"alg\":\"HS256\",\"typ\":%s}", types[i]);
+		a.token = forge(text, good, KEY);
+		is_int(api(proxyd, API_SESSION_LIST, &a), i < 5 ? 200 : 401,
+		    "operator-3(partial): typ %s", types[i]);
+	}
 	refused("", 401, "token not provided", "no token");
 	refused("abc", 401, "invalid token", "not a token");
 	refused(forge(HS256, good, "another key than that of the server"),
@@ -399,6 +412,10 @@ static const struct page {
 	{ 3, 0, "pagination.prev_page", "2", "operator-2: of the last page" },
 	{ 3, 0, "pagination.has_next", "false", "operator-2: it has no next" },
 	{ 3, 0, "pagination.has_prev", "true", "operator-2: but a previous" },
+	{ 4, 0, "pagination.prev_page", "3", "operator-2: of one behind it" },
+	{ 999, 0, "pagination.prev_page", "3",
+	    "operator-2: far behind it: the last that exists" },
+	{ 999, 0, "pagination.has_prev", "true", "operator-2: which there is" },
 	{ 1, 101, "pagination.page_size", "20",
 	    "operator-2: page_size 101 gives 20" },
 	{ 1, 100, "pagination.page_size", "100", "100 gives 100" },
