@@ -133,6 +133,11 @@ class Cluster:
         until(lambda: self.seen(by, state) == sorted(names),
               "members %s to be %s" % (names, state))
 
+    def beats(self):
+        """When each member last wrote into the store that it lives."""
+        return dict(self.pg.rows("SELECT name, beat_at FROM members", (),
+                                 self.database))
+
     def pids(self, name):
         d = self.members[name]
         return [d.pid] + [int(p["pid"]) for p in d.processes()

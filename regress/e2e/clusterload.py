@@ -19,6 +19,8 @@ NAMES = "abc"
 PER_SYSTEM = 20         # nodes of one: its logins are counted together
 SIZES = (1000, 300_000, 2_000_000)
 KNOWN = 2.5             # a proxyd believes for 2 s who has what
+PATIENCE = 5            # of haproxy, for one answer to "are you ready?"
+MISSED = 3 * PATIENCE   # then it sends nobody there: two of them, and their pauses
 TOGETHER = 8            # who transfer at the same time; more tunnels are busy, so
                         # that each is idle for a moment, in which it can be asked to go
 
@@ -53,12 +55,13 @@ class Hurt:
         self.had = {s for s, m in held.items() if m == member}
         self.drains = drains
 
-    def excuses(self, entry, sid, held, said):
+    def excuses(self, begin, entry, sid, held, said):
         # Whoever still believes that this member has it asks there.
         mine = held == self.member or sid in self.had
         if self.drains:
             return mine and said[:1].isdigit()
-        return mine or entry in (self.member, "-")
+        return mine or entry == self.member or \
+            (entry == "-" and begin < self.begin + MISSED)
 
 
 def pids_left():
@@ -128,7 +131,7 @@ class Load:
             tunnel="\tmax sessions per system 64\n"))
         for n in NAMES:
             self.c.wait_seen(self.c[n], NAMES)
-        self.front = enter(Front(self.c, patience="5s"))
+        self.front = enter(Front(self.c, patience="%ds" % PATIENCE))
         self.crowds = [
             enter(Crowd(self.c, self.front.port, "idle", self.idle,
                         "web=127.0.0.1:9")),
@@ -228,7 +231,8 @@ class Load:
 
     def promised(self, begin, end, entry, sid, held, said):
         return not any(begin <= (x.end or end) and end >= x.begin and
-                       x.excuses(entry, sid, held, said) for x in self.hurts)
+                       x.excuses(begin, entry, sid, held, said)
+                       for x in self.hurts)
 
     def check_transfers(self):
         with self.lock:
@@ -263,7 +267,11 @@ class Load:
         return x
 
     def healed(self, x, text):
-        """All members are there again, and `text` is true of all sessions."""
+        """All members are there again, the store with each, and `text` is true
+        of all sessions."""
+        was = self.c.beats()
+        until(lambda: all(b > was[n] for n, b in self.c.beats().items()),
+              "each to write a beat")
         for n in NAMES:
             self.c.wait_seen(self.c[n], NAMES)
         self.whole("all to be where the store says")
