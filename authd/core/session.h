@@ -61,6 +61,7 @@ struct session {
 	   stream that outlasted that */
 	uint64_t		 held_ms, outlasted;
 	uint64_t		 empty_ms;	/* it goes then, if none comes */
+	uint64_t		 expect_ms;	/* since then one may come */
 	uint64_t		 comes_ms;	/* until then, from one that drains */
 };
 extern struct sessions	sessions;

@@ -131,13 +131,19 @@ tell_first(struct session *se)
 
 /*
  * Who has a ticket comes with it in a moment, and only we know it; who has been
- * let in has yet to open his stream. He is waited for, and waits for nothing.
+ * let in has yet to open his stream. He is waited for, and waits for nothing;
+ * for as long as one ticket lasts: who makes them again and again would keep
+ * his session here.
  */
 static int
 is_expected(struct session *se)
 {
 	if (!ticket_waits(se->row.id, now_at()) &&
 	    !admit_is_coming(se->row.id))
+		return (0);
+	if (se->expect_ms < drain.began_ms)
+		se->expect_ms = clock_ms();
+	if (clock_ms() - se->expect_ms >= proc_conf()->ticket_lifetime * 1000)
 		return (0);
 	se->held_ms = se->empty_ms = 0;
 	return (1);

@@ -116,6 +116,29 @@ drains(const char *time, unsigned seconds, unsigned rate)
 		    FIRST + (i + 1) * SECOND), i + 1);
 }
 
+/* A ticket keeps its session here for one's time, others behind it no longer. */
+static void
+made_again(const char *token)
+{
+	unsigned	i, life = (unsigned)drive_conf.ticket_lifetime * SECOND;
+
+	system_add(control, &tunnel[0], "");
+	login(proxyd, &tunnel[0], "", "", "10.1.0.1");
+	up(&tunnel[0], 1);
+	is_int(ctl(control, &(struct rows){ 0 }, CTL_DRAIN, "10m", CTL_END), 0,
+	    "a drain while tickets are made again and again");
+	for (i = 0; i < 2 * life && tunnel[0].mux != NULL; i++) {
+		if (i % (3 * SECOND) == 0 && api_say(proxyd,
+		    API_TERMINAL_TICKET, token, .session = tunnel[0].session)
+		    != 200)
+			bail("no ticket: %s", api_message);
+		drive_clock(&authd, STEP_MS);
+		(void)asked();
+	}
+	ok(i >= FIRST + life - 1, "it stays for one's time: %u", i);
+	ok(i <= FIRST + life + 2 * TICK, "and for no longer");
+}
+
 int
 main(void)
 {
@@ -132,5 +155,9 @@ main(void)
 	/* Half of it, without the two seconds at its beginning. */
 	drains("8", 2, TUNNELS / 2);
 	is_int(authd_scene_end(control, proxyd, token), 0, "and again");
+	memset(tunnel, 0, sizeof(tunnel));
+	authd_scene(&control, &proxyd, &token);
+	made_again(token);
+	is_int(authd_scene_end(control, proxyd, token), 0, "and once more");
 	return (done_testing());
 }
