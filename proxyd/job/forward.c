@@ -37,7 +37,8 @@
 #define ASKS		1200	/* of one address */
 #define ASKS_MS		60000
 #define ADDRS		8192
-#define WAITS		256	/* of one address, for sessions that move */
+#define WAITS		256	/* of one address, for sessions that move, */
+#define WAITS_ALL	512	/* and with first asks, which may wait, too */
 #define WAITS_RETRY_S	1
 
 enum forward_phase { F_WHERE, F_LINK, F_HEAD, F_BODY, F_RAW };
@@ -92,9 +93,10 @@ forward_key(const struct forward *f, char key[ADDR_SIZE])
 }
 
 /*
- * Who waits for a session that moves has one of the places that authd has for
- * us: not all of them are one address's, whatever sessions it names. 0, or -1:
- * it has its share.
+ * Who asks for a session has one of the places that authd has for us, until he
+ * hears: a moment, or as long as the session moves, which is not always known
+ * here. Not all of them are one address's, whatever sessions it names. 0, or
+ * -1: it has its share.
  */
 static struct rate	*waits;
 
@@ -104,10 +106,13 @@ wait_begin(struct forward *f)
 	char		key[ADDR_SIZE];
 	uint32_t	retry;
 
+	if (f->kind != FORWARD_SESSION)
+		return (0);
 	if (waits == NULL && (waits = rate_new(ADDRS)) == NULL)
 		return (-1);
 	forward_key(f, key);
-	if (rate_hit(waits, key, WAITS, RATE_EVER, &retry) == -1)
+	if (rate_hit(waits, key, f->moves ? WAITS : WAITS_ALL, RATE_EVER,
+	    &retry) == -1)
 		return (-1);
 	f->waits = 1;
 	return (0);
@@ -157,7 +162,7 @@ forward_anew(struct forward *f, const char *why)
 	    (f->method != HTTP_GET && f->method != HTTP_HEAD &&
 	    f->method != HTTP_OPTIONS)))
 		return (0);
-	if (f->moves && wait_begin(f) == -1)
+	if (wait_begin(f) == -1)
 		return (0);
 	forward_log(f, why);
 	f->anew = 1;
@@ -734,12 +739,12 @@ forward_begin(struct conn *c, const struct httphead *h, enum route route,
 	}
 	f->moves = moves != 0;
 	strlcpy(f->member, member, sizeof(f->member));
-	if (moves && wait_begin(f) == -1) {
+	if (!known && wait_begin(f) == -1) {
 		free(f->head);
 		free(f);
 		refused(c, ALONE_BUSY);
 		answer_later(c, 503, "too many requests of this address wait "
-		    "for sessions that move", WAITS_RETRY_S);
+		    "to hear where their session is", WAITS_RETRY_S);
 		return (1);
 	}
 	if (!known && forward_ask(f) == -1) {

@@ -511,12 +511,43 @@ test_gone(void)
 	forget();
 }
 
-/* Somebody asks for one of four sessions that move; answered is he not. */
+/* Somebody asks for a session; answered is he not. */
 static void
 waits(int fd, unsigned of)
 {
 	put(fd, "GET /api/support-sessions/0f8b1c2d-3e4f-5061-7283-%012x "
-	    "HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer t\r\n\r\n", of % 4);
+	    "HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer t\r\n\r\n", of);
+}
+
+/* A first ask may turn out to be for one that moves: they are counted, too. */
+static void
+test_first(void)
+{
+#define FIRST	512	/* forward.c */
+	static int	 fd[FIRST];
+	struct imsg	 heard;
+	const char	*said;
+	int		 i, more;
+
+	for (i = 0; i < FIRST; i++) {
+		fd[i] = browser(&d, 0);
+		waits(fd[i], 0x1000 + (unsigned)i);
+		(void)hear(d.authd, where, NULL);
+	}
+	more = browser(&d, 0);
+	waits(more, 0x999);
+	said = answer(more);
+	ok(status_of(said) == 503 && strstr(said, "Retry-After: 1") != NULL &&
+	    strstr(said, "of this address") != NULL, "of one address %d asks "
+	    "wait to hear where a session is, one more is told", i);
+	close(more);
+	more = browser_from(&d, 9);
+	waits(more, 0x999);
+	ok(hear_maybe(d.authd, IMSG_WHERE, &heard, WAIT_MS) == 1,
+	    "another address has a place");
+	close(more);
+	for (i = 0; i < FIRST; i++)
+		close(fd[i]);
 }
 
 /* However many sessions one address names, others have a place. */
@@ -536,7 +567,7 @@ test_waits(void)
 	}
 	for (i = 0; i < WAITS; i++) {
 		fd[i] = browser(&d, 0);
-		waits(fd[i], (unsigned)i);
+		waits(fd[i], (unsigned)i % 4);
 		(void)hear(d.authd, where, NULL);
 	}
 	more = browser(&d, 0);
@@ -588,6 +619,7 @@ main(void)
 	test_marks();
 	test_gone();
 	test_waits();
+	test_first();
 	test_idle();
 	is_int(drive_leave(&d), 0, "proxyd ends well");
 	return (done_testing());
