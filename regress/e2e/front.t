@@ -3,6 +3,7 @@
 """The files etc/front-*, run by the programs that they are for: a tunnel, an
 upload, what a stranger forges, a terminal, through each."""
 
+import base64
 import hashlib
 import http.client
 import os
@@ -159,6 +160,34 @@ def spread(c, way, name):
     t.ok(True, "%s: two members: each gets requests" % name)
 
 
+def nodes(way, key, secret, names):
+    """A system's, each with a tunnel that has logged in."""
+    front = "%s:%d" % (DOMAIN, way.port)
+    auth = base64.b64encode(("%s:%s" % (key, secret)).encode()).decode()
+    up = [WebSocket(way.connect(front), front, "/api/tunnel?node_id=%s" % n,
+                    {"Authorization": "Basic " + auth}) for n in names]
+    return up, [w.headers.get("x-support-session-id") for w in up]
+
+
+def together(c, way, name):
+    """Six systems of three nodes each, or more, until both members have some."""
+    opened, at = [], []
+    try:
+        while len(at) < 6 or (len(at) < 40 and
+                              {m for ms in at for m in ms} != {"a", "b"}):
+            up, ids = nodes(way, *c["a"].add_system("%s %d" % (name, len(at))),
+                            "123")
+            opened += up
+            holders = c.holders()
+            at.append([holders[i] for i in ids])
+        t.equal(({m for ms in at for m in ms}, [len(set(ms)) for ms in at]),
+                ({"a", "b"}, [1] * len(at)), "%s: the nodes of each of %d "
+                "systems are at one member" % (name, len(at)))
+    finally:
+        for w in opened:
+            w.s.close()
+
+
 def two_of_them(c, tmp):
     """Caddy and nginx, with what their files have for a second member."""
     other = "127.0.0.1:%d" % c["b"].port
@@ -170,9 +199,10 @@ def two_of_them(c, tmp):
     with Program(caddy(tmp, text), cwd=tmp) as p:
         until(lambda: listens(port, p), "caddy")
         spread(c, way, "caddy")
+        together(c, way, "caddy")
         drain = Program([os.path.join(c["a"].build, "bin", "relayctl"), "-s",
                          c["a"].sock, "drain"])
-        # In turns: without checks each second one would be its.
+        # Without checks each second one would be its.
         until(lambda: not c["a"].is_ready(), "a to drain")
         until(lambda: [readyz(way)[0] for _ in range(8)] == [200] * 8,
               "caddy to have seen it")
@@ -192,6 +222,10 @@ def two_of_them(c, tmp):
         spread(c, way, "nginx")
         t.equal([way.request("GET", DOMAIN, "/healthz")[0] for _ in range(8)],
                 [200] * 8, "nginx: nobody notices one that is not there")
+    with Program(nginx(tmp, text.replace("#hash ", "hash ")), cwd=tmp) as p:
+        until(lambda: listens(port, p), "nginx")
+        spread(c, way, "nginx, by credentials")
+        together(c, way, "nginx")
 
 
 def several():
@@ -214,12 +248,8 @@ def several():
         with Program(haproxy(tmp, text), cwd=tmp) as p:
             until(lambda: listens(port, p), "haproxy")
             way = Way(port, cert)
-            marks = {n: c[n].log.mark() for n in "ab"}
-            for i in range(4):
-                way.request("GET", DOMAIN, "/healthz")
-            for n in "ab":
-                c[n].log.wait("GET [^ ]*/healthz", marks[n])
-            t.ok(True, "two members: each gets requests")
+            spread(c, way, "haproxy")
+            together(c, way, "haproxy")
             one = drains(c["a"], p, "a")
             mark = c["b"].log.mark()
             t.equal(([readyz(way)[0] for _ in range(8)],
