@@ -136,11 +136,37 @@ chunk_framing(struct httphead_chunk *c, unsigned char b)
 	return (CH_BROKEN);
 }
 
+const char *
+httphead_chunk_why(const struct httphead_chunk *c)
+{
+	static const char *const	why[CH_BROKEN + 1] = {
+		[CH_SIZE] = "what should be a size is none",
+		[CH_BLANK] = "something behind a size",
+		[CH_EXT] = "a control character or a quote behind a size",
+		[CH_SIZE_LF] = "a CR alone behind a size",
+		[CH_DATA_CR] = "a chunk is longer than its size",
+		[CH_DATA_LF] = "a chunk is longer than its size",
+		[CH_TRAILER] = "what should be a trailer is none",
+		[CH_FIELD] = "a control character in a trailer",
+		[CH_FIELD_LF] = "a CR alone in a trailer",
+		[CH_END_LF] = "a CR alone in place of the end",
+	};
+
+	if (c->digits > SIZE_DIGITS)
+		return ("a size has too many digits");
+	if (c->line_len > HTTPHEAD_CHUNK_LINE && c->broken < CH_TRAILER)
+		return ("the line of a size is too long");
+	if (c->line_len > HTTPHEAD_TRAILER_MAX)
+		return ("its trailers are too long");
+	return (why[c->broken] != NULL ? why[c->broken] : "broken before");
+}
+
 ssize_t
 httphead_chunk_next(struct httphead_chunk *c, const char *buf, size_t len,
     struct slice *data)
 {
 	size_t		 i = 0;
+	uint8_t		 was;
 
 	data->s = buf;
 	data->len = 0;
@@ -153,9 +179,12 @@ httphead_chunk_next(struct httphead_chunk *c, const char *buf, size_t len,
 				c->state = CH_DATA_CR;
 			return (i + data->len);
 		}
+		was = c->state;
 		c->state = chunk_framing(c, buf[i++]);
-		if (c->state == CH_BROKEN)
+		if (c->state == CH_BROKEN) {
+			c->broken = was;
 			return (-1);
+		}
 		c->done = c->state == CH_DONE;
 	}
 	return (i);

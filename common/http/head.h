@@ -209,6 +209,7 @@ struct httphead_chunk {
 	uint32_t	 line_len;	/* of size line or trailers so far */
 	uint8_t		 digits;
 	uint8_t		 state;
+	uint8_t		 broken;	/* the state in which it broke */
 	uint8_t		 done;		/* the last byte has been seen */
 	uint8_t		 lenient;	/* set before: LF ends a line too */
 	uint8_t		 no_quotes;	/* set before: none in extensions */
@@ -226,6 +227,8 @@ struct httphead_chunk {
  */
 ssize_t	httphead_chunk_scan(struct httphead_chunk *, const char *buf,
 	    size_t len);
+/* Behind a -1: what is wrong with it, for people. */
+const char	*httphead_chunk_why(const struct httphead_chunk *);
 
 /*
  * The same one step at a time, for those who want the data: looks at up to one

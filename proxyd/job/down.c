@@ -29,6 +29,7 @@ static void	down_answer(struct proxy *, const char *, size_t,
 static void	down_pump(struct proxy *);
 static void	down_response(struct proxy *);
 static void	down_refuse(struct proxy *, const char *);
+static int	down_feed(struct proxy *, size_t, size_t);
 static void	down_end(struct proxy *, int);
 static int	send_made(struct proxy *, const struct httphead *, int,
 		    const struct out *);
@@ -76,10 +77,9 @@ down_readable(struct proxy *p)
 		down_response(p);
 		return;
 	}
-	if (flow_feed(&x->down, st->in->data + st->in->off + had,
-	    (size_t)n) == -1)
-		exch_fail(p, 502, "malformed response body");
-	else if (x->phase == X_HOLD)
+	if (down_feed(p, had, (size_t)n) == -1)
+		return;
+	if (x->phase == X_HOLD)
 		hold_more(p);
 	else
 		down_pump(p);
@@ -188,14 +188,8 @@ send_made(struct proxy *p, const struct httphead *h, int interim,
 
 	buf_secret(b, h->head_len);
 	buf_drop(b, h->head_len);
-	if (!interim) {
-		if (flow_feed(&x->down, b->data + b->off, b->len) == -1) {
-			exch_cut(p, "malformed response body");
-			return (-1);
-		}
-		if (x->stages.n == 0 && c->out_len == 0)
-			n = x->down.ready;
-	}
+	if (!interim && x->stages.n == 0 && c->out_len == 0)
+		n = x->down.ready;
 	iov[0].iov_base = o->p;
 	iov[0].iov_len = o->len;
 	iov[1].iov_base = b->data + b->off;
@@ -303,19 +297,45 @@ down_redirect(struct proxy *p, const struct httphead *h)
 	return (-1);
 }
 
+/* What became of the answer; the browser may have a part of it. */
+static void
+down_log(const struct proxy *p, const char *why)
+{
+	log_request(p->c->request);
+	log_info("session %s: %s: answer %s: %s", p->use.st->g->se->id,
+	    p->use.st->service, p->x.responded ? "broken off" : "refused", why);
+	log_request(NULL);
+}
+
 /* What even lenience does not read: the operator and the log hear why. */
 static void
 down_refuse(struct proxy *p, const char *why)
 {
 	char	message[MESSAGE_SIZE];
 
-	log_request(p->c->request);
-	log_info("session %s: %s: answer refused: %s", p->use.st->g->se->id,
-	    p->use.st->service, why);
-	log_request(NULL);
+	down_log(p, why);
 	snprintf(message, sizeof(message),
 	    "the service's answer is no HTTP: %s", why);
 	exch_fail(p, 502, message);
+}
+
+/*
+ * What has come of the body, in the buffer behind `at` bytes that are not of it
+ * or were fed before. 0, or -1: it is malformed, and the exchange is over.
+ */
+static int
+down_feed(struct proxy *p, size_t at, size_t len)
+{
+	const struct buf	*b = p->use.st->in;
+	struct flow		*f = &p->x.down;
+	char			 why[MESSAGE_SIZE];
+
+	if (flow_feed(f, b->data + b->off + at, len) == 0)
+		return (0);
+	snprintf(why, sizeof(why), "malformed chunks: %s",
+	    httphead_chunk_why(&f->chunk));
+	down_refuse(p, why);
+	return (-1);
 }
 
 /* Reply line and heads, as far as they are there. */
@@ -371,17 +391,22 @@ down_response(struct proxy *p)
 	x->phase = X_BODY;
 	if (h.status == 101) {
 		flow_open(&x->down);
-		if (send_response(p, &h, 0) == 0)
+		if (down_feed(p, h.head_len, b->len - h.head_len) == 0 &&
+		    send_response(p, &h, 0) == 0)
 			down_raw(p);
 		return;
 	}
 	settle(p, &h);
+	/*
+	 * What of the body is here is looked at before the head goes, while
+	 * there can be an answer that says what is wrong with it; but whether
+	 * it is held is not asked of one that has ended.
+	 */
 	if (hold_begin(p, &h, down_answer)) {
-		if (flow_feed(&x->down, b->data + b->off, b->len) == -1)
-			exch_fail(p, 502, "malformed response body");
-		else
+		if (down_feed(p, 0, b->len) == 0)
 			hold_more(p);
-	} else if (send_response(p, &h, 0) == 0)
+	} else if (down_feed(p, h.head_len, b->len - h.head_len) == 0 &&
+	    send_response(p, &h, 0) == 0)
 		down_pump(p);
 }
 
@@ -555,12 +580,22 @@ has_all(const struct proxy *p)
 	return (n > 0 && flow_feed(&f, there, (size_t)n) == 0 && f.done);
 }
 
+static void
+down_cut(struct proxy *p, const char *why)
+{
+	char	message[MESSAGE_SIZE];
+
+	snprintf(message, sizeof(message), "transfer broken: %s", why);
+	down_log(p, message);
+	exch_fail(p, 502, message);
+}
+
 /* Whoever does not read may still have what is whole; nothing else. */
 void
 down_broken(struct proxy *p)
 {
 	if (p->x.phase == X_BODY && !has_all(p))
-		exch_cut(p, "transfer broken");
+		down_cut(p, "the stream has broken before the browser read on");
 }
 
 static void
@@ -579,7 +614,10 @@ down_end(struct proxy *p, int error)
 	}
 	if (error || x->down.kind != FLOW_TO_CLOSE ||
 	    upstream_hung_up(p->use.st)) {
-		exch_fail(p, 502, "transfer broken");
+		down_cut(p, error || x->down.kind == FLOW_TO_CLOSE ?
+		    "the stream has broken" : x->down.kind == FLOW_LENGTH ?
+		    "the answer is shorter than its length says" :
+		    "the answer ends before its last chunk");
 		return;
 	}
 	x->down.done = 1;

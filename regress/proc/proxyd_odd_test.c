@@ -233,6 +233,14 @@ refusals(void)
 		{ "SSH-2.0-OpenSSH_9.2\r\n", "it speaks SSH" },
 		{ "220 mail.example ESMTP\r\n", "with a status line" },
 		{ "J\001\0025.5", "with a status line" },
+		{ "HTTP/1.1 200 OK\nTransfer-Encoding: chunked\n\n2\nokk\n",
+		    "malformed chunks: a chunk is longer than its size" },
+		{ "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+		    "<p>\r\n",
+		    "malformed chunks: what should be a size is none" },
+		{ "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+		    "1000000000000000\r\n",
+		    "malformed chunks: a size has too many digits" },
 	};
 	size_t	 i;
 	char	*a;
@@ -253,23 +261,50 @@ refusals(void)
 static void
 broken(void)
 {
+#define CHUNKED	"Transfer-Encoding: chunked\r\n"
+	static const struct {
+		const char	*what, *head, *first, *next;
+		int		 closes;	/* 1: in order, 2: not */
+		const char	*why;
+	} t[] = {
+		{ "a stream that breaks off", "\r\n9 of more", "9 of more",
+		    "", 2, "transfer broken: the stream has broken" },
+		{ "a length that is not reached", "Content-Length: 9\r\n\r\n9 "
+		    "of mo", "9 of mo", "", 1, "shorter than its length" },
+		{ "the end of a connection", CHUNKED "\r\n5\r\n9 of ", "9 of ",
+		    "", 1, "ends before its last chunk" },
+		{ "a chunk that is too long", CHUNKED "\r\n5\r\n9 of ",
+		    "9 of ", "more\r\n0\r\n\r\n", 0,
+		    "malformed chunks: a chunk is longer than its size" },
+	};
+	size_t	 i;
 	char	*a;
 	int	 fd, st;
 
 	a = read_as("HTTP/1.1 200 OK\n\n", 17, 1);
 	ok(a != NULL && strcmp(body_of(a), "0\r\n\r\n") == 0,
 	    "an empty body to the end of the connection");
-	ok(read_as("HTTP/1.1 200 OK\nTransfer-Encoding: chunked\n\n2\nokk\n",
-	    50, 0) == NULL, "a broken chunk does not become a whole answer");
-	fd = browser(&d, 0);
-	st = open_stream(&d, fd, "/", 0);
-	(void)request_at(st);
-	put(st, "OK\nHTTP/1.1 200 OK\r\n\r\n9 of more");
-	(void)get_until(fd, "9 of more");
-	close(st);
-	ok(strstr(get_until(fd, "0\r\n\r\n"), "0\r\n\r\n") == NULL,
-	    "a stream that breaks off is no end");
-	close(fd);
+	for (i = 0; i < sizeof(t) / sizeof(t[0]); i++) {
+		drive_forget();
+		fd = browser(&d, 0);
+		st = open_stream(&d, fd, "/", 0);
+		(void)request_at(st);
+		put(st, "OK\nHTTP/1.1 200 OK\r\n%s", t[i].head);
+		(void)get_until(fd, t[i].first);
+		put(st, "%s", t[i].next);
+		if (t[i].closes == 1)
+			(void)shutdown(st, SHUT_WR);
+		if (t[i].closes != 0)
+			close(st);
+		ok(strstr(get_until(fd, "0\r\n\r\n"), "0\r\n\r\n") == NULL,
+		    "%s is no end", t[i].what);
+		ok(drive_logs(&d, "session " SESSION ": web: answer broken "
+		    "off: ") && drive_logged(&d, t[i].why),
+		    "%s: the log says what broke", t[i].what);
+		if (t[i].closes == 0)
+			close(st);
+		close(fd);
+	}
 	fd = browser(&d, 0);
 	st = open_stream(&d, fd, "/", 0);
 	(void)request_at(st);

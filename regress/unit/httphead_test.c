@@ -617,6 +617,51 @@ test_chunks(void)
 	is_int(httphead_chunk_scan(&c, big + 3, 1), -1, "over it");
 }
 
+/* What is wrong with one that is refused. */
+static void
+test_chunks_why(void)
+{
+	static const struct {
+		const char	*in, *why;
+	} t[] = {
+		{ "<p>", "what should be a size is none" },
+		{ "5x", "what should be a size is none" },
+		{ "0000000000000005", "a size has too many digits" },
+		{ "5 5", "something behind a size" },
+		{ "5;a\nb", "a control character or a quote behind a size" },
+		{ "5\r5", "a CR alone behind a size" },
+		{ "2\r\nabc\r\n", "a chunk is longer than its size" },
+		{ "2\r\nab\r\r", "a chunk is longer than its size" },
+		{ "0\r\n: y\r\n", "what should be a trailer is none" },
+		{ "0\r\nX: \001", "a control character in a trailer" },
+		{ "0\r\nX: y\rZ", "a CR alone in a trailer" },
+		{ "0\r\n\rx", "a CR alone in place of the end" },
+	};
+	static char		 big[HTTPHEAD_TRAILER_MAX + 64];
+	struct httphead_chunk	 c;
+	size_t			 i;
+
+	for (i = 0; i < sizeof(t) / sizeof(t[0]); i++) {
+		memset(&c, 0, sizeof(c));
+		is_int(httphead_chunk_scan(&c, t[i].in, strlen(t[i].in)), -1,
+		    "broken chunks %zu", i);
+		is_str(httphead_chunk_why(&c), t[i].why, "the reason");
+		is_int(httphead_chunk_scan(&c, "0\r\n\r\n", 5), -1,
+		    "and they stay so");
+	}
+	memset(big, 'x', sizeof(big));
+	memcpy(big, "5;", 2);
+	memset(&c, 0, sizeof(c));
+	(void)httphead_chunk_scan(&c, big, HTTPHEAD_CHUNK_LINE + 1);
+	is_str(httphead_chunk_why(&c), "the line of a size is too long",
+	    "the reason");
+	memcpy(big, "0\r\n", 3);
+	memset(&c, 0, sizeof(c));
+	(void)httphead_chunk_scan(&c, big, 4 + HTTPHEAD_TRAILER_MAX);
+	is_str(httphead_chunk_why(&c), "its trailers are too long",
+	    "the reason");
+}
+
 static void
 weights(void)
 {
@@ -661,6 +706,7 @@ main(void)
 	test_hosts();
 	test_tokens();
 	test_chunks();
+	test_chunks_why();
 	weights();
 	return (done_testing());
 }
