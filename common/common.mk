@@ -44,6 +44,9 @@ head_OBJS = common/http/head.o common/http/scan.o common/http/reqtarget.o \
 
 ws_OBJS = common/ws/ws.o common/ws/ws_out.o common/ws/ws_mask.o \
 	common/ws/ws_utf8.o
+# Rows on paper.
+rows_OBJS = relayctl/output.o relayctl/fit.o common/base/text.o \
+	common/ws/ws_utf8.o
 # Needs libsodium: proxyd and the clients only.
 ws_accept_OBJS = common/ws/ws_accept.o
 

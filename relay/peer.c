@@ -30,6 +30,7 @@
 #include "base/compat.h"
 #include "base/log.h"
 #include "base/secretfile.h"
+#include "base/text.h"
 #include "conn.h"
 #include "credentials.h"
 #include "many.h"
@@ -415,8 +416,10 @@ create_print(const cJSON *o)
 	char				*text, shown[UNTIL_SIZE];
 
 	if (peer.output[0] == 'j') {
-		if ((text = cJSON_Print(o)) != NULL)
-			printf("%s\n", text);
+		if ((text = cJSON_Print(o)) != NULL) {
+			text_put_json(stdout, text);
+			putchar('\n');
+		}
 		cJSON_free(text);
 		return;
 	}

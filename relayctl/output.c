@@ -9,6 +9,7 @@
 #include <wchar.h>
 
 #include "base/compat.h"
+#include "base/text.h"
 #include "imsg/msg.h"
 #include "output.h"
 #include "rows.h"
@@ -353,7 +354,7 @@ json_row(const struct row *head, const struct row *row, FILE *f)
 			goto out;
 	if ((text = cJSON_PrintUnformatted(object)) == NULL)
 		goto out;
-	fputs(text, f);
+	text_put_json(f, text);
 	r = 0;
 out:
 	if (text != NULL)
@@ -375,7 +376,8 @@ refusal_json(unsigned code, const char *text, FILE *f)
 	cJSON_Delete(object);
 	if (out == NULL)
 		return (-1);
-	fprintf(f, "%s\n", out);
+	text_put_json(f, out);
+	fputc('\n', f);
 	cJSON_free(out);
 	return (0);
 }

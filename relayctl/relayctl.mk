@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: ISC
 
-relayctl_OBJS =	relayctl/relayctl.o relayctl/cmd.o relayctl/complete.o relayctl/output.o relayctl/fit.o relayctl/reach.o \
+relayctl_OBJS =	relayctl/relayctl.o relayctl/cmd.o relayctl/complete.o $(rows_OBJS) relayctl/reach.o \
 		relayctl/top.o relayctl/topdata.o relayctl/topdraw.o relayctl/screen.o $(ctl_OBJS) \
 		common/imsg/chan.o common/base/clock.o common/base/compat.o common/proc/conf.o \
 		$(imsg_PURE_OBJS) common/base/log.o

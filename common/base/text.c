@@ -58,8 +58,9 @@ text_is_json(const char *s, size_t len)
 	return (1);
 }
 
+/* Its bytes; 0: it is no UTF-8. */
 static size_t
-char_len(const unsigned char *p)
+utf8_len(const unsigned char *p)
 {
 	size_t	i, len = p[0] < 0x80 ? 1 : p[0] >= 0xf0 ? 4 : p[0] >= 0xe0 ? 3 :
 		    2;
@@ -67,7 +68,15 @@ char_len(const unsigned char *p)
 	for (i = 1; i < len; i++)
 		if (p[i] == '\0')
 			return (0);
-	return (ws_utf8(p, len) && is_plain(p) && p[0] != '\\' ? len : 0);
+	return (ws_utf8(p, len) ? len : 0);
+}
+
+static size_t
+char_len(const unsigned char *p)
+{
+	size_t	len = utf8_len(p);
+
+	return (len > 0 && is_plain(p) && p[0] != '\\' ? len : 0);
 }
 
 void
@@ -89,4 +98,30 @@ text_printable(char *dst, size_t size, const char *src)
 		}
 	}
 	dst[n] = '\0';
+}
+
+/* None that is not plain has more than three bytes. */
+static unsigned
+code_of(const unsigned char *p, size_t len)
+{
+	return (len == 1 ? p[0] : len == 2 ? (p[0] & 0x1fU) << 6 |
+	    (p[1] & 0x3fU) : (p[0] & 0xfU) << 12 | (p[1] & 0x3fU) << 6 |
+	    (p[2] & 0x3fU));
+}
+
+void
+text_put_json(FILE *f, const char *json)
+{
+	const unsigned char	*p = (const unsigned char *)json;
+	size_t			 len;
+
+	for (; *p != '\0'; p += len == 0 ? 1 : len) {
+		len = utf8_len(p);
+		if (len == 0)
+			fputs("\\ufffd", f);
+		else if (is_plain(p) || *p == '\n' || *p == '\t')
+			fwrite(p, 1, len, f);	/* these: between members */
+		else
+			fprintf(f, "\\u%04x", code_of(p, len));
+	}
 }

@@ -3,8 +3,9 @@
 #define TEXT_H
 
 #include <stddef.h>
+#include <stdio.h>
 
-/* Texts of others, before they are kept and shown to everybody. Pure. */
+/* Texts of others, before they are kept and shown to everybody. */
 
 /*
  * Is it a name that people can read and tell from others: UTF-8, not empty, not
@@ -26,5 +27,12 @@ int	text_is_json(const char *, size_t len);
  * characters.
  */
 void	text_printable(char *dst, size_t size, const char *src);
+
+/*
+ * The same of JSON as cJSON prints it, which leaves much as it is: what is no
+ * plain character comes as \uNNNN and means what it did; a byte that is no
+ * UTF-8 as \ufffd. Errors are the file's.
+ */
+void	text_put_json(FILE *, const char *json);
 
 #endif

@@ -6,6 +6,7 @@ says nothing to the terminal."""
 import http.server
 import json
 import os
+import re
 import subprocess
 import threading
 
@@ -24,7 +25,8 @@ class Liar(http.server.BaseHTTPRequestHandler):
 
     def reply(self):
         self.rfile.read(int(self.headers.get("Content-Length") or 0))
-        body = json.dumps(self.answer).encode()
+        body = self.answer if isinstance(self.answer, bytes) else \
+            json.dumps(self.answer).encode()
         self.send_response(201 if self.command == "POST" else 200)
         self.send_header("Content-Type", "application/json")
         self.send_header("Content-Length", str(len(body)))
@@ -51,7 +53,8 @@ def relay(*words, answer):
 
 
 def harmless(what, r, lines, longest):
-    out = r.stdout.decode("latin-1")
+    # JSON has tabs between its members; those of texts are escaped.
+    out = r.stdout.decode("latin-1").expandtabs()
     t.equal((r.returncode, len(out.splitlines()),
              [c for c in out if not c.isprintable() and c != "\n" or c > "~"]),
             (0, lines, []), what + ": no byte of it reaches the terminal: %r" %
@@ -89,5 +92,16 @@ t.equal(r.stdout.decode().splitlines()[-1:], ["until      2030-01-02T03:04:05Z"]
 for text in (EVIL, EVIL * 9, "x" * LONG):
     harmless("create, until of %d" % len(text),
              relay("create", answer=made(text)), 4, 100)
+for text in (EVIL, EVIL * 9):
+    r = relay("create", "--output", "json", answer=made(text))
+    harmless("create as JSON, until of %d" % len(text), r, 6, 6 * len(text) + 99)
+    t.equal(json.loads(r.stdout), made(text), "which means what was said")
+for text, shown in ((b"\x9b2J", "\ufffd2J"), (b"\xc2\x9b2J", "\x9b2J"),
+                    (b"\xc3\xa4\xe2\x80\xae", "\xe4\u202e")):
+    r = relay("create", "--output", "json", answer=json.dumps(
+        made("UNTIL")).encode().replace(b"UNTIL", text))
+    t.ok(not re.search("[\x7f-\x9f\u202e]", r.stdout.decode()) and
+         json.loads(r.stdout)["expires_at"] == shown,
+         "nor bytes that are no ASCII, but for letters: %r" % r.stdout[-60:])
 server.shutdown()
 t.done()

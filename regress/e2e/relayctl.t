@@ -165,6 +165,9 @@ with Targets() as targets, Relayd(t) as d:
     rows = d.ctl("system", "list")
     t.equal([x["name"] for x in rows], ["box \u202e\u00e9"],
             "system list, as JSON: the name as it is")
+    r = d.ctl_raw("-j", "system", "list")
+    t.ok("box \\u202e\u00e9" in r.stdout and "\u202e" not in r.stdout,
+         "said so that it turns nothing")
     r = d.ctl_raw("system", "list")
     t.ok("\u202e" not in r.stdout and
          "box \\xe2\\x80\\xae\u00e9 " in r.stdout,

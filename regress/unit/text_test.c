@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /* What may be kept and shown of other people's texts. */
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/text.h"
@@ -50,6 +51,37 @@ static const struct {
 	J("a surrogate", "{\"a\":\"\xed\xa0\x80\"}", 0)
 };
 
+static const struct {
+	const char	*what, *json, *out;
+} shown[] = {
+	{ "what cJSON prints", "{\n\t\"a\":\t\"b\\n\\\"\\\\\"\n}",
+	    "{\n\t\"a\":\t\"b\\n\\\"\\\\\"\n}" },
+	{ "letters", "\"\xc3\xa4\xe2\x82\xac\xf0\x9f\x98\x80\"",
+	    "\"\xc3\xa4\xe2\x82\xac\xf0\x9f\x98\x80\"" },
+	{ "controls of one byte", "\"\x1b[2J\x7f\"", "\"\\u001b[2J\\u007f\"" },
+	{ "of two", "\"\xc2\x80\xc2\x9b" "2J\xc2\x9f\xc2\xa0\"",
+	    "\"\\u0080\\u009b2J\\u009f\xc2\xa0\"" },
+	{ "directions, a byte order mark", "\"\xe2\x80\xae\xe2\x81\xa6\xef\xbb\xbf\"",
+	    "\"\\u202e\\u2066\\ufeff\"" },
+	{ "no UTF-8", "\"\x9b" "2J\xe2\x80\"", "\"\\ufffd2J\\ufffd\\ufffd\"" },
+	{ "half a character at the end", "\xe2\x80", "\\ufffd\\ufffd" },
+};
+
+static void
+json_is(const char *json, const char *out, const char *what)
+{
+	char	*text = NULL;
+	size_t	 len;
+	FILE	*f = open_memstream(&text, &len);
+
+	if (f == NULL)
+		exit(1);
+	text_put_json(f, json);
+	fclose(f);
+	is_str(text, out, "JSON is shown: %s", what);
+	free(text);
+}
+
 int
 main(void)
 {
@@ -61,5 +93,7 @@ main(void)
 	for (i = 0; i < sizeof(docs) / sizeof(docs[0]); i++)
 		is_int(text_is_json(docs[i].text, docs[i].len), docs[i].good,
 		    "JSON: %s", docs[i].what);
+	for (i = 0; i < sizeof(shown) / sizeof(shown[0]); i++)
+		json_is(shown[i].json, shown[i].out, shown[i].what);
 	return (done_testing());
 }
