@@ -20,6 +20,7 @@ diag_rewrite(const char *json, size_t len, size_t *out_len, const char **why)
 {
 	json_t	*in, *copy = NULL;
 	char	*text = NULL;
+	int	 lacking;
 
 	*why = "too long";
 	if (len > DIAG_BYTES_MAX)
@@ -27,8 +28,8 @@ diag_rewrite(const char *json, size_t len, size_t *out_len, const char **why)
 	*why = "too many values";
 	if (!text_json_small(json, len))
 		return (NULL);
-	*why = "not a JSON object";
-	in = json_loadb(json, len, 0, NULL);
+	in = text_json_load(json, len, &lacking);
+	*why = lacking ? "out of memory" : "not a JSON object";
 	if (json_is_object(in)) {
 		*why = "out of memory";
 		if ((copy = report_copy(in)) != NULL)

@@ -15,11 +15,11 @@
 #define DIAG_DETAILS_MAX	4096	/* bytes of JSON; more is left out */
 
 /*
- * Parse a report and write it again with known members only: a status outside
- * the list becomes `error`, details are one flat object of scalars. Plugins
- * without id and checks without name are left out. Returns terminated JSON
- * for free(), its length in *out_len; NULL with *why for what is not a report,
- * is too long, or when memory ran out.
+ * Parse a report (text_json_load()) and write it again with known members only:
+ * a status outside the list becomes `error`, details are one flat object of
+ * scalars. Plugins without id and checks without name are left out. Returns
+ * terminated JSON for free(), its length in *out_len; NULL with *why for what
+ * is not a report, is too long, or when memory ran out.
  */
 char	*diag_rewrite(const char *json, size_t len, size_t *out_len,
 	    const char **why);

@@ -50,11 +50,10 @@ manifest_parse(const char *json, size_t len, struct manifest **mp,
 {
 	struct entry	*e = NULL;
 	json_t		*root = NULL, *services, *value;
-	json_error_t	 error;
 	const char	*name, *fault;
 	void		*it;
 	unsigned	 n = 0, out = 0;
-	int		 r = -1;
+	int		 r = -1, lacking;
 	char		*room;
 
 	*why = "too long";
@@ -66,9 +65,8 @@ manifest_parse(const char *json, size_t len, struct manifest **mp,
 	*why = "not a JSON object";
 	/* What is kept goes here, and not above all that parsing takes. */
 	room = malloc(ROOM * len);
-	root = json_loadb(json, len, 0, &error);
-	if (root == NULL &&
-	    json_error_code(&error) == json_error_out_of_memory)
+	root = text_json_load(json, len, &lacking);
+	if (lacking)
 		goto no_memory;
 	if (!json_is_object(root))
 		goto done;

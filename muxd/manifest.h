@@ -32,7 +32,7 @@ typedef void (*manifest_dropped_fn)(void *arg, const char *name, size_t len,
     const char *why);
 
 /*
- * Parse a document. Returns
+ * Parse a document (text_json_load()). Returns
  *	0	*mp is the new table, free with manifest_free()
  *	1	no `services`, or null: nothing changes
  *	-1	not a manifest, or too long: *why is a constant

@@ -29,16 +29,28 @@ text_copy(json_t *out, const json_t *in, const char *member)
 	    json_string_value(v), json_string_length(v))));
 }
 
-/* Nothing of one that has a text too long. NULL: out of memory. */
-static json_t *
-entry_copy(const json_t *in, const char *members)
+/* A name or a password with it is not the one that the machine has. */
+static int
+is_exact(const char *text)
 {
-	json_t	*out = json_object();
+	return (text == NULL || strstr(text, TEXT_REPLACED) == NULL);
+}
+
+/*
+ * Nothing of one that has a text too long or, if they are to be exact, one that
+ * is not. NULL: out of memory.
+ */
+static json_t *
+entry_copy(const json_t *in, const char *members, int exact)
+{
+	const json_t	*v;
+	json_t		*out = json_object();
 
 	for (; out != NULL && *members != '\0';
 	    members += strlen(members) + 1) {
-		if (json_string_length(json_object_get(in, members)) >
-		    USERS_STRING_MAX) {
+		v = json_object_get(in, members);
+		if (json_string_length(v) > USERS_STRING_MAX ||
+		    (exact && !is_exact(json_string_value(v)))) {
 			(void)json_object_clear(out);
 			break;
 		}
@@ -59,7 +71,7 @@ has(const json_t *entry, const char *member)
 
 static int
 list_copy(json_t *out, const json_t *in, const char *name, const char *members,
-    const char *needed)
+    const char *needed, int exact)
 {
 	const json_t	*from = json_object_get(in, name);
 	json_t		*list, *entry;
@@ -74,7 +86,7 @@ list_copy(json_t *out, const json_t *in, const char *name, const char *members,
 	    json_array_size(list) < USERS_LIST_MAX; i++) {
 		if (!json_is_object(json_array_get(from, i)))
 			continue;
-		entry = entry_copy(json_array_get(from, i), members);
+		entry = entry_copy(json_array_get(from, i), members, exact);
 		if (entry == NULL)
 			return (-1);
 		if (!has(entry, needed))
@@ -102,7 +114,9 @@ domains_copy(json_t *out, json_t *in)
 		v = json_object_iter_value(it);
 		if (!json_is_string(v) ||
 		    json_string_length(v) > USERS_STRING_MAX ||
-		    strlen(json_object_iter_key(it)) > USERS_STRING_MAX)
+		    strlen(json_object_iter_key(it)) > USERS_STRING_MAX ||
+		    !is_exact(json_string_value(v)) ||
+		    !is_exact(json_object_iter_key(it)))
 			continue;
 		if (json_object_set(to, json_object_iter_key(it), v) == -1)
 			return (-1);
@@ -118,7 +132,7 @@ admin_copy(json_t *out, const json_t *in)
 
 	if (!json_is_object(from))
 		return (0);
-	if ((entry = entry_copy(from, LOGIN)) == NULL)
+	if ((entry = entry_copy(from, LOGIN, 1)) == NULL)
 		return (-1);
 	if (!has(entry, "username")) {
 		json_decref(entry);
@@ -131,13 +145,16 @@ admin_copy(json_t *out, const json_t *in)
 static int
 users_copy(json_t *out, json_t *in)
 {
-	return (text_copy(out, in, "session_id") == -1 ||
+	const json_t	*id = json_object_get(in, "session_id");
+
+	return ((is_exact(json_string_value(id)) &&
+	    text_copy(out, in, "session_id") == -1) ||
 	    text_copy(out, in, "platform") == -1 ||
 	    admin_copy(out, in) == -1 ||
-	    list_copy(out, in, "domain_users", DOMAIN, "username") == -1 ||
-	    list_copy(out, in, "local_users", LOGIN, "username") == -1 ||
-	    list_copy(out, in, "apps", APP, "id") == -1 ||
-	    list_copy(out, in, "errors", FAULT, "id") == -1 ||
+	    list_copy(out, in, "domain_users", DOMAIN, "username", 1) == -1 ||
+	    list_copy(out, in, "local_users", LOGIN, "username", 1) == -1 ||
+	    list_copy(out, in, "apps", APP, "id", 0) == -1 ||
+	    list_copy(out, in, "errors", FAULT, "id", 0) == -1 ||
 	    domains_copy(out, in) == -1 ||
 	    text_copy(out, in, "created_at") == -1 ? -1 : 0);
 }
@@ -196,8 +213,8 @@ users_rewrite(const char *json, size_t len, size_t *out_len, int *credentials,
 	*why = "too many values";
 	if (!text_json_small(json, len))
 		return (NULL);
-	*why = "not a report of users";
-	in = json_loadb(json, len, 0, NULL);
+	*why = "not a report of users, or out of memory";
+	in = text_json_load(json, len, NULL);
 	if (json_is_object(json_object_get(in, "users"))) {
 		*why = "too long when written again, or out of memory";
 		if ((copy = report_copy(in)) != NULL)

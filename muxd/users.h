@@ -13,11 +13,12 @@
 #define USERS_STRING_MAX	1024	/* bytes */
 
 /*
- * Parse a report and write it again with known members only. What is too long
- * is left out, credentials with the whole of their entry: half a password is
- * none. *credentials tells whether it has any. Returns terminated JSON, to be
- * wiped and freed, its length in *out_len; NULL with *why for what is not a
- * report, is too long, or when memory ran out.
+ * Parse a report (text_json_load()) and write it again with known members only.
+ * What is too long is left out, credentials with the whole of their entry: half
+ * a password is none. So are names and credentials with U+FFFD: what they were
+ * is not known. *credentials tells whether it has any. Returns terminated JSON,
+ * to be wiped and freed, its length in *out_len; NULL with *why for what is not
+ * a report, is too long, or when memory ran out.
  */
 char	*users_rewrite(const char *json, size_t len, size_t *out_len,
 	    int *credentials, const char **why);

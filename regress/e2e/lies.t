@@ -568,12 +568,56 @@ def saturated(d, token):
             c.close()
 
 
+def odd_texts(d, token):
+    """What no text can have, in the strings of documents and outside."""
+    with Scene(d, token) as s:
+        def told(what, member):
+            return until(lambda: (d.api(
+                "GET", "/support-sessions/%s/%s" % (s.id, what), token)
+                [1]["data"] or {}).get(member), what)
+
+        s.r.document(b'{"services":{"caf\xe9":{"target":"127.0.0.1:1"},'
+                     b'"web":{"target":"127.0.0.1:1","label":"K\xfcche"}}}')
+        t.ok(s.logged(r"manifest 1: 1 service\b"), "tunnel-30: a manifest "
+             "with bytes of Latin-1 is taken")
+        t.ok(s.logged(r'manifest: service "caf.*" left out: bad name'),
+             "but for the service that has one in its name")
+        t.equal({k: v["label"] for k, v in told("services",
+                                                "services").items()},
+                {"web": "K\ufffdche"}, "and the label of the other is shown")
+        s.r.document(
+            b'DIAGNOSTICS 1\n{"overall_status":"warning","plugins":[{"id":'
+            b'"p","status":"ok","summary":"a\\u0000b","checks":[{"name":'
+            b'"host","status":"ok","value":"caf\xe9 \\ud800"}]}]}')
+        got = told("diagnostics", "diagnostics")
+        t.equal((got["overall_status"], got["plugins"]),
+                ("warning", [{"id": "p", "status": "ok",
+                              "summary": "a\ufffdb", "checks": [
+                                  {"name": "host", "status": "ok",
+                                   "value": "caf\ufffd \ufffd"}]}]),
+                "tunnel-30: diagnostics with \\u0000 show all that they say")
+        s.r.document(
+            b'USERS 1\n{"users":{"platform":"ns8","local_users":[{"username":'
+            b'"u\xe9","password":"one"},{"username":"v","password":"two"}],'
+            b'"apps":[{"id":"a","name":"K\xfcche"}]}}')
+        got = told("users", "users")["users"]
+        t.equal((got["platform"], got["local_users"], got["apps"]),
+                ("ns8", [{"username": "v", "password": "two"}],
+                 [{"id": "a", "name": "K\ufffdche"}]),
+                "tunnel-30: users, but for whose name is not what it was")
+        s.r.document(b'DIAGNOSTICS 1\n{"plugins":[],\xe9}')
+        t.ok(s.logged("diagnostics refused: not a JSON object"),
+             "outside of strings it is no JSON")
+        t.ok(s.r.alive(), "and the tunnel is up")
+
+
 with Targets() as targets, Relayd(t, proxyds=1) as d, \
         Bystander(t, d, targets) as by:
     for name, part in (("WebSocket lies", websocket_lies),
                        ("yamux lies", yamux_lies),
                        ("unusual shapes", shapes),
                        ("lies in replies", serving),
+                       ("odd texts", odd_texts),
                        ("silence", silence),
                        ("64 busy streams", saturated)):
         if sys.argv[1:] and name not in sys.argv[1:]:

@@ -41,6 +41,7 @@ count(const char *in, size_t len, const char *needle)
 #define HEAD	"{\"overall_status\":\"ok\",\"plugins\":[{\"id\":\"p\"," \
 	"\"status\":\"ok\",\"checks\":[{\"name\":\"c\",\"status\":\"ok\","
 #define TAIL	"}]}]}"
+#define R	"\xef\xbf\xbd"
 
 static void
 test_members(void)
@@ -78,6 +79,25 @@ test_members(void)
 	rewrite("[]", NULL, "not an object");
 	rewrite("", NULL, "nothing");
 	rewrite("{\"plugins\":", NULL, "cut short");
+}
+
+/* All that was said is there, and NUL is not. */
+static void
+test_mended(void)
+{
+	rewrite("{\"collected_at\":\"\\ud800\",\"overall_status\":\"o\\u0000\","
+	    "\"plugins\":[{\"id\":\"p\xe9\",\"name\":\"\xed\xa0\x80\",\"status\""
+	    ":\"ok\",\"summary\":\"a\\u0000b\",\"checks\":[{\"name\":\"c\","
+	    "\"status\":\"ok\",\"value\":\"caf\xe9\",\"details\":{\"\xe4\":"
+	    "\"\\u0000\",\"b\":1}}]}]}",
+	    "{\"collected_at\":\"" R "\",\"overall_status\":\"error\","
+	    "\"plugins\":[{\"id\":\"p" R "\",\"name\":\"" R R R "\",\"status\":"
+	    "\"ok\",\"summary\":\"a" R "b\",\"checks\":[{\"name\":\"c\","
+	    "\"status\":\"ok\",\"value\":\"caf" R "\",\"details\":{\"" R "\":"
+	    "\"" R "\",\"b\":1}}]}]}",
+	    "tunnel-34(partial): U+FFFD stands for what no text can have");
+	rewrite("{\"plugins\":[],\xe4}", NULL,
+	    "outside of strings it is no JSON");
 }
 
 static void
@@ -129,6 +149,7 @@ int
 main(void)
 {
 	test_members();
+	test_mended();
 	test_limits();
 	return (done_testing());
 }

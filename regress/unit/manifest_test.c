@@ -124,8 +124,6 @@ test_documents(void)
 	document("", -1, "nothing");
 	document("{", -1, "cut short");
 	document("{} x", -1, "something behind it");
-	document("{\"services\":{\"a\":{\"target\":\"\\u0000\"}}}", -1,
-	    "NUL in a text");
 	document("{\"services\":{\"a\":7,\"b\":null}}", 0,
 	    "entries that are no objects");
 
@@ -164,6 +162,41 @@ test_documents(void)
 	    && strcmp(why, "too long") == 0,
 	    "tunnel-29(partial): one byte more is not");
 	free(s);
+}
+
+/* What no text can have spoils a name, and a label only where it stands. */
+static void
+test_mended(void)
+{
+	struct manifest	*m = NULL;
+	const char	*why, *s;
+	int		 n = 0;
+
+	entry("caf\xe9", T, "bad name");
+	entry("a\\u0000", T, "bad name");
+	entry("web", "\"target\":\"10.0.0.1\\u0000:80\"", "not host:port");
+	entry("web", "\"target\":\"h\xe4:80\"", "not host:port");
+	entry("web", T ",\"host\":\"a\xe4\"", "bad host");
+	entry("web", T ",\"path\":\"/\\udc00\"", "bad path");
+	entry("web", T ",\"path_prefix\":\"/\xe4\"", "bad path_prefix");
+	entry("web", T ",\"module_id\":\"\\u0000\"", "bad module_id");
+	entry("web", T ",\"label\":\"\xe4\"", NULL);
+	s = "{\"services\":{\"caf\xe9\":{" T "},\"web\":{" T
+	    ",\"label\":\"K\xfc" "che\\u0000\"}}}";
+	ok(manifest_parse(s, strlen(s), &m, dropped, &n, &why) == 0 &&
+	    m->count == 1 && n == 1 && strcmp(m->service[0].label,
+	    "K\xef\xbf\xbd" "che\xef\xbf\xbd") == 0,
+	    "tunnel-30(partial): the others stay, and a label has U+FFFD");
+	manifest_free(m);
+	m = NULL;
+	s = repeat('\xe4', 100, "{\"services\":{\"a\":{" T ",\"label\":\"",
+	    "\"}}}");
+	ok(manifest_parse(s, strlen(s), &m, NULL, NULL, &why) == 0 &&
+	    m->count == 1 && strlen(m->service[0].label) == 255,
+	    "one that is too long then is cut between two");
+	manifest_free(m);
+	document("{\"services\":{\"a\":{" T ",\"label\":\xe4}}}", -1,
+	    "outside of strings it is not JSON");
 }
 
 /* `n` empty objects under a name that is passed over, then a service. */
@@ -239,5 +272,6 @@ main(void)
 	test_crowd();
 	test_entries();
 	test_documents();
+	test_mended();
 	return (done_testing());
 }

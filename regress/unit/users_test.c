@@ -67,6 +67,36 @@ members(void)
 	becomes("{\"users\":{}", NULL, 0, "no JSON");
 }
 
+/* A name or password that is not what it was is none; texts are for people. */
+static void
+mended(void)
+{
+	becomes("{\"users\":{\"platform\":\"ns8\",\"session_id\":\"N\xe4\","
+	    "\"cluster_admin\":{\"username\":\"a\",\"password\":\"\\u0000\"},"
+	    "\"domain_users\":[{\"domain\":\"d\xe9\",\"username\":\"u\"},{"
+	    "\"domain\":\"d\",\"module\":\"m\\ud800\",\"username\":\"v\"},{"
+	    "\"domain\":\"d\",\"username\":\"w\"}],"
+	    "\"local_users\":[{\"username\":\"\xe9\",\"password\":\"r\"},{"
+	    "\"username\":\"k\",\"password\":\"\\ufffd\"},{"
+	    "\"username\":\"l\",\"password\":\"\xc3\xa4\"}],"
+	    "\"module_domains\":{\"\xe4\":\"d\",\"m\":\"\xe4\",\"n\":\"d\"}}}",
+	    "{\"users\":{\"platform\":\"ns8\","
+	    "\"domain_users\":[{\"domain\":\"d\",\"username\":\"w\"}],"
+	    "\"local_users\":[{\"username\":\"l\",\"password\":\"\xc3\xa4\"}],"
+	    "\"module_domains\":{\"n\":\"d\"}}}", 1,
+	    "tunnel-35(partial): what has U+FFFD goes alone, and whole");
+	becomes("{\"users\":{\"apps\":[{\"id\":\"a\",\"name\":\"K\xfc" "che\","
+	    "\"notes\":\"\\u0000\"}],\"errors\":[{\"id\":\"e\","
+	    "\"message\":\"caf\xe9\"}]}}",
+	    "{\"users\":{\"apps\":[{\"id\":\"a\",\"name\":"
+	    "\"K\xef\xbf\xbd" "che\","
+	    "\"notes\":\"\xef\xbf\xbd\"}],\"errors\":[{\"id\":\"e\","
+	    "\"message\":\"caf\xef\xbf\xbd\"}]}}", 0,
+	    "apps and errors are shown with it");
+	becomes("{\"users\":{\"platform\":\xe4}}", NULL, 0,
+	    "outside of strings it is no JSON");
+}
+
 static void
 merges(const char *kept, const char *bare, const char *want, const char *what)
 {
@@ -144,6 +174,7 @@ int
 main(void)
 {
 	members();
+	mended();
 	merging();
 	limits();
 	return (done_testing());
