@@ -726,13 +726,16 @@ forward_begin(struct conn *c, const struct httphead *h, enum route route,
 	f->flags = (c->listen_flags & LISTEN_ALONG) |
 	    (c->trusted ? LISTEN_VOUCHED : 0);
 	/*
-	 * What a member has passed on goes no further, but after its session.
+	 * What a member has passed on goes no further, but after its session:
+	 * to where that is now, as authd says. Two members that remembered each
+	 * the other would pass it to and fro.
 	 */
 	if (whose(c, h, route, to, &f->kind, f->id) == -1 ||
 	    (!(moves = f->kind == FORWARD_SESSION && moving_is(f->id)) &&
 	    (c->listen_flags & LISTEN_FORWARDED) &&
 	    (f->kind != FORWARD_SESSION || !moving_has_begun())) ||
-	    ((known = !moves && member_known(f->kind, f->id, &member)) &&
+	    ((known = !moves && !(c->listen_flags & LISTEN_FORWARDED) &&
+	    member_known(f->kind, f->id, &member)) &&
 	    member[0] == '\0') || (f->head = hdr_keep(h)) == NULL) {
 		free(f);
 		return (0);

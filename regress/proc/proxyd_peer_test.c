@@ -47,6 +47,23 @@ judged(uint32_t flags, const char *why)
 	say_id(d.authd, m->id, peer_head_said, .flags = flags, .why = why);
 }
 
+/* Two members that remembered each the other would pass it to and fro. */
+static void
+asked_anew(void)
+{
+	struct imsg	*m;
+	int		 fd = OPEN(HEAD, ASK "\r\n");
+
+	judged(0, "");
+	m = hear_next(d.authd, where, NULL);
+	say_id(d.authd, m->id, where_is, .member = "");
+	m = hear_next(d.authd, api, NULL);
+	say_id(d.authd, m->id, api_result, .status = 404);
+	is_int(status_of(answer(fd)), 404, "that one goes by what authd says "
+	    "to it, not by what it was told before");
+	close(fd);
+}
+
 /* What has left before we were started is not known here. */
 static void
 test_begun(void)
@@ -54,6 +71,7 @@ test_begun(void)
 	struct msg_where	 where;
 	struct msg_forward	 in;
 	struct imsg		*m;
+	uint32_t		 id;
 	int			 fd = OPEN(HEAD, ASK "\r\n");
 
 	judged(0, "");
@@ -62,9 +80,11 @@ test_begun(void)
 	    "session is that another member thinks to be here");
 	say_id(d.authd, m->id, where_is, .member = "b");
 	m = hear_next(d.authd, forward, &in);
+	id = m->id;
 	is_str(in.member, "b", "and passes its request on");
 	is_str(in.addr, "192.0.2.7", "for the same client");
-	say_id(d.authd, m->id, forward_failed, .why = "it is gone, too");
+	asked_anew();
+	say_id(d.authd, id, forward_failed, .why = "it is gone, too");
 	m = hear_next(d.authd, where, &where);
 	say_id(d.authd, m->id, where_is, .member = "");
 	m = hear_next(d.authd, api, NULL);
