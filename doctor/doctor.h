@@ -55,5 +55,7 @@ void	check_memory(const struct conf *, pid_t);
 void	check_store(const struct conf *);
 /* Of its server, which can be reached: does it let authd in? */
 void	check_login(const struct conf *);
+/* Does Redis, which `fd` is connected to (not taken), let authd in? */
+void	check_redis(const struct conf *, int fd);
 
 #endif

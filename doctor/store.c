@@ -5,6 +5,7 @@
 #include <sys/un.h>
 
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <netdb.h>
 #include <poll.h>
@@ -18,7 +19,7 @@
 #define REACH_MS	3000
 #define ROOM_LEAST	(64ULL << 20)	/* below that the store is in danger */
 
-/* Connect, and leave. 0, or -1 with errno. */
+/* A socket that blocks from then on, or -1 with errno. */
 static int
 reach(const struct sockaddr *sa, socklen_t len)
 {
@@ -38,9 +39,13 @@ reach(const struct sockaddr *sa, socklen_t len)
 		else if (getsockopt(fd, SOL_SOCKET, SO_ERROR, &why, &n) == -1)
 			why = errno;
 	}
+	if (why == 0 && fcntl(fd, F_SETFL, 0) == -1)
+		why = errno;
+	if (why == 0)
+		return (fd);
 	close(fd);
 	errno = why;
-	return (why == 0 ? 0 : -1);
+	return (-1);
 }
 
 static int
@@ -49,16 +54,16 @@ reach_host(const char *host, unsigned port)
 	struct addrinfo	hints = { .ai_flags = AI_NUMERICHOST,
 			    .ai_socktype = SOCK_STREAM }, *ai;
 	char		service[8];
-	int		r;
+	int		fd;
 
 	snprintf(service, sizeof(service), "%u", port);
 	if (getaddrinfo(host, service, &hints, &ai) != 0) {
 		errno = EINVAL;
 		return (-1);
 	}
-	r = reach(ai->ai_addr, ai->ai_addrlen);
+	fd = reach(ai->ai_addr, ai->ai_addrlen);
 	freeaddrinfo(ai);
-	return (r);
+	return (fd);
 }
 
 static int
@@ -101,15 +106,19 @@ static void
 check_server(const struct conf *c)
 {
 	char	host[256];
+	int	fd;
 
 	if (word_of(c->store_server, "hostaddr", host, sizeof(host)) == -1 &&
 	    word_of(c->store_server, "host", host, sizeof(host)) == -1)
 		strlcpy(host, "127.0.0.1", sizeof(host));
-	if ((host[0] == '/' ? reach_socket(host, (unsigned)c->store_port) :
-	    reach_host(host, (unsigned)c->store_port)) == -1)
+	fd = host[0] == '/' ? reach_socket(host, (unsigned)c->store_port) :
+	    reach_host(host, (unsigned)c->store_port);
+	if (fd == -1) {
 		not_reached("PostgreSQL", host);
-	else
-		check_login(c);
+		return;
+	}
+	close(fd);
+	check_login(c);
 }
 
 /* Of the file system that `path` is in, or will be; -1: there is none. */
@@ -151,13 +160,18 @@ check_room(const struct conf *c)
 void
 check_store(const struct conf *c)
 {
+	int	fd;
+
 	if (c->store_server[0] != '\0')
 		check_server(c);
 	if (c->redis_host[0] != '\0') {
-		if (reach_host(c->redis_host, (unsigned)c->redis_port) == -1)
+		fd = reach_host(c->redis_host, (unsigned)c->redis_port);
+		if (fd == -1) {
 			not_reached("Redis", c->redis_host);
-		else
-			finding(FINE, "Redis", "answers", "", "%s", "");
+		} else {
+			check_redis(c, fd);
+			close(fd);
+		}
 	}
 	check_room(c);
 }

@@ -4,6 +4,7 @@
 others, engines that are not there, a kernel without a layer, a clock that nobody
 sets; and a daemon that runs."""
 
+import contextlib
 import json
 import os
 import pwd
@@ -12,10 +13,12 @@ import shutil
 import socket
 import subprocess
 import tempfile
+import threading
 
 import postgres
 from certs import Authority
 from harness import BUILD, FAST_BUILD, SRC, Relayd, Tap, free_port
+from redisserver import PASSWORD, Redis
 
 t = Tap()
 SECRET = "x" * 40 + "\n"
@@ -163,7 +166,8 @@ def engines(tmp):
                 "%s is not there: %s" % (name, rows[name]["found"]))
     with socket.create_server(("127.0.0.1", port)):
         rows = m.ask()[0]
-        t.equal(rows["Redis"]["state"], "ok", "Redis answers")
+        t.equal((rows["Redis"]["state"], rows["Redis"]["found"]),
+                ("wrong", "no answer"), "nobody at Redis's")
         t.equal(rows["PostgreSQL"]["state"], "wrong", "nobody at PostgreSQL's")
         t.match(rows["PostgreSQL"]["advice"], "no answer within", "says a word")
     pg = tmp + "/store/pg"
@@ -236,6 +240,64 @@ def logins(tmp):
     row = machine("tlsonly").ask()[0]["PostgreSQL"]
     t.match(row["advice"], "pg_hba.conf rejects", "without")
     by_socket(tmp, server)
+
+
+def redis(tmp):
+    """Redis says no, somebody else answers: it is asked what authd asks."""
+    password = os.path.join(tmp, "redis-pw")
+
+    def row(port, user="", number=2, more=' password file "%s"' % password):
+        return Machine(tmp, 'redis "redis://%s127.0.0.1:%d/%d"%s' % (
+            user, port, number, more)).ask()[0]["Redis"]
+
+    def secret(text, mode=0o600):
+        with open(password, "w") as f:
+            f.write(text + "\n")
+        os.chmod(password, mode)
+
+    with Redis() as r:
+        r.say("ACL", "SETUSER", "relayd", "on", ">of-the-user", "+select",
+              "+ping")
+        r.say("ACL", "SETUSER", "mute", "on", ">of-the-user", "+select")
+        secret(PASSWORD)
+        got = row(r.port)
+        t.equal((got["state"], got["found"], got["advice"]),
+                ("ok", "lets us in", ""), "Redis, with a password")
+        got = row(r.port, number=1000)
+        t.equal(got["state"], "wrong", "a database that there is not")
+        t.match(got["advice"], "DB index is out of range", "is said")
+        secret("guessed")
+        got = row(r.port)
+        t.equal((got["state"], got["found"]), ("wrong", "no login"),
+                "a wrong one")
+        t.match(got["advice"], "WRONGPASS", "what it said")
+        t.ok("guessed" not in str(got), "and not what it was told")
+        t.match(row(r.port, more="")["advice"], "NOAUTH", "none")
+        secret("of-the-user")
+        t.equal(row(r.port, "relayd@")["state"], "ok", "as a user")
+        t.match(row(r.port, "mute@")["advice"], "NOPERM", "who may not ask")
+        secret(PASSWORD, 0o644)
+        t.equal(row(r.port)["state"], "warning",
+                "one that others can read is not sent")
+        secret(PASSWORD)
+        r.hang()
+        t.equal(row(r.port)["found"], "no answer", "one that stands still")
+        r.go_on()
+    with socket.create_server(("127.0.0.1", 0)) as s:
+        def answers(text):
+            def one():
+                with contextlib.suppress(OSError), s.accept()[0] as k:
+                    k.sendall(text)
+                    while k.recv(4096):
+                        pass
+            th = threading.Thread(target=one, daemon=True)
+            th.start()
+            got = row(s.getsockname()[1])
+            th.join()
+            return got["state"], got["found"]
+        t.equal([answers(x) for x in (b"SSH-2.0-x\r\n", b"x" * 4096, b"+OK")],
+                [("wrong", "another answer"), ("wrong", "no answer"),
+                 ("wrong", "no answer")], "and who is none")
 
 
 def by_socket(tmp, server):
@@ -339,7 +401,7 @@ def running(tmp):
 with tempfile.TemporaryDirectory() as tmp:
     os.chmod(tmp, 0o755)
     for f in (numbers, more_tunnels, manual, configuration,
-              unset, engines, logins, kernel, running):
+              unset, engines, logins, redis, kernel, running):
         f(tmp)
     r = subprocess.run([os.path.join(BUILD, "bin", "relayctl"), "doctor",
                         "patient"], stdout=subprocess.PIPE,
