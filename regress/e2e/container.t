@@ -47,6 +47,12 @@ def containerfile():
     return dict(line.split(" ", 1) for line in stage.splitlines() if line)
 
 
+def health():
+    """What an engine asks it: words of a command."""
+    said = containerfile()["HEALTHCHECK"]
+    return json.loads(said[said.index("["):])
+
+
 class Contained(Relayd):
     def __init__(self, dir_, port, env, entry=None):
         super().__init__(t, port=port)
@@ -124,10 +130,12 @@ def compose(dir_):
     with Contained(dir_, port, dict(env, PORT=str(port),
                                     HOST="127.0.0.1")) as d:
         pair(d)
-        check = services["pairing"]["healthcheck"]["test"][1:]
+        check = health()
+        t.equal(services["pairing"]["healthcheck"]["test"], ["CMD", *check],
+                "compose.yaml asks for its health as the image does")
         r = d.inside(d.prefix + check[0][4:], "-s",
                      "/run/relayd/control.sock", *check[1:])
-        t.equal(r.returncode, 0, "its health check") or t.diag(r.stdout)
+        t.equal(r.returncode, 0, "it is well") or t.diag(r.stdout)
         t.match(d.inside(d.prefix + "/sbin/relayctl", "-s",
                          "/run/relayd/control.sock", "show",
                          "processes").stdout,
