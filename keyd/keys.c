@@ -16,6 +16,7 @@
 #include "metrics/count.h"
 #include "proc/conf.h"
 #include "tls/chain.h"
+#include "tls/crypto.h"
 
 #define RSA_BITS_MIN	2048
 #define RSA_BITS_MAX	8192
@@ -58,6 +59,8 @@ ring_clear(struct keyring *r)
 static void
 wrong(const char *what, const char *path, const char *why)
 {
+	if (crypto_lacked())
+		why = "out of memory";
 	if (next.wrong[0] == '\0')
 		snprintf(next.wrong, sizeof(next.wrong), "%s %.400s: %s", what,
 		    path, why);
@@ -151,6 +154,7 @@ keys_take(int fd, const struct msg_cert *in)
 	size_t		 len = 0;
 	char		*pem = chain_read(fd, &len, &why);
 
+	(void)crypto_lacked();
 	if (in->kind == CERT_CHAIN)
 		k = key_begin(in);
 	else if (in->kind == CERT_KEY && next.n > 0 &&
@@ -162,6 +166,8 @@ keys_take(int fd, const struct msg_cert *in)
 		chain_load(k, pem, len);
 	else if (k != NULL)
 		key_load(k, pem, len);
+	if (k != NULL && crypto_lacked())
+		wrong("file of", k->path, "out of memory");
 	freezero(pem, len);
 	return (k != NULL ? 0 : -1);
 }

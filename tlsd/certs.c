@@ -20,6 +20,7 @@
 #include "proc/conf.h"
 #include "tickets.h"
 #include "tls/chain.h"
+#include "tls/crypto.h"
 
 #define CIPHERS	"ECDHE+AESGCM:ECDHE+CHACHA20"
 #define GROUPS	"X25519:P-256:P-384"
@@ -59,6 +60,8 @@ certs_clear(struct certs *cs)
 static void
 wrong(const char *what, const char *path, const char *why)
 {
+	if (crypto_lacked())
+		why = "out of memory";
 	if (next.wrong[0] == '\0')
 		snprintf(next.wrong, sizeof(next.wrong), "%s %.400s: %s", what,
 		    path, why);
@@ -218,6 +221,8 @@ peers_take(const char *path, const char *pem, size_t len, const char *why)
 		why = "cannot be used";
 	if (next.peers == NULL)
 		wrong("peer tls ca file", path, why);
+	if (crypto_lacked())
+		wrong("peer tls ca file", path, "out of memory");
 	chain_free(trusted);
 	return (0);
 }
@@ -231,6 +236,7 @@ certs_take(int fd, const struct msg_cert *in)
 	int		 r;
 	char		*pem = chain_read(fd, &len, &why);
 
+	(void)crypto_lacked();
 	if (in->index == 0)
 		certs_clear(&next);
 	if (in->kind == CERT_CA && in->index == next.n) {
@@ -252,6 +258,9 @@ certs_take(int fd, const struct msg_cert *in)
 		wrong("cert", in->path, why);
 	else
 		cert_load(&next.v[next.n - 1], in->path, chain);
+	/* It may have a context of its own instead of another's. */
+	if (crypto_lacked())
+		wrong("cert", in->path, "out of memory");
 	chain_free(chain);
 	return (0);
 }
@@ -342,11 +351,15 @@ choose(SSL *ssl, int *alert, void *arg)
 	uint32_t	 listener = 1U << (uintptr_t)SSL_get_app_data(ssl);
 	SSL_CTX		*ctx;
 
-	(void)alert;
 	(void)arg;
 	if (name == NULL)
 		return (SSL_TLSEXT_ERR_NOACK);
-	if ((ctx = certs_named(listener, name)) != NULL)
-		(void)SSL_set_SSL_CTX(ssl, ctx);
-	return (SSL_TLSEXT_ERR_OK);
+	(void)crypto_lacked();
+	ctx = certs_named(listener, name);
+	if (ctx == NULL ? !crypto_lacked() :
+	    SSL_set_SSL_CTX(ssl, ctx) != NULL)
+		return (SSL_TLSEXT_ERR_OK);
+	/* Nobody hears that the name is another's because memory is short. */
+	*alert = SSL_AD_INTERNAL_ERROR;
+	return (SSL_TLSEXT_ERR_ALERT_FATAL);
 }

@@ -56,14 +56,16 @@ chain_parse(const char *pem, size_t len, const char **why)
 	STACK_OF(X509)	*chain = sk_X509_new_null();
 	BIO		*bio = BIO_new_mem_buf(pem, (int)len);
 	X509		*x;
+	int		 whole = chain != NULL && bio != NULL;
 
 	*why = "out of memory";
-	while (chain != NULL && bio != NULL &&
-	    (x = PEM_read_bio_X509(bio, NULL, NULL, NULL)) != NULL)
-		if (sk_X509_push(chain, x) == 0)
+	while (whole && (x = PEM_read_bio_X509(bio, NULL, NULL, NULL)) != NULL)
+		if (sk_X509_push(chain, x) == 0) {
 			X509_free(x);
+			whole = 0;
+		}
 	/* The end is where no more begins; anything else is broken. */
-	if (chain != NULL && bio != NULL) {
+	if (whole) {
 		if (sk_X509_num(chain) == 0)
 			*why = "no certificate in PEM";
 		else if (ERR_GET_REASON(ERR_peek_last_error()) ==

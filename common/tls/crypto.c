@@ -7,12 +7,15 @@
 #include "base/log.h"
 #include "crypto.h"
 
-static int	beginning;
+static int	beginning, lacked;
 
 /* At once: what libcrypto does at exit(3) needs what it could not make. */
 static void
 starved(void)
 {
+	lacked = 1;
+	if (!beginning)
+		return;
 	log_warnx("libcrypto: out of memory");
 	_exit(1);
 }
@@ -24,8 +27,6 @@ crypto_malloc(size_t size, const char *file, int line)
 
 	(void)file;
 	(void)line;
-	if (!beginning)
-		return (malloc(size));
 	if ((p = malloc(size)) == NULL && size > 0)
 		starved();
 	return (p);
@@ -38,8 +39,6 @@ crypto_realloc(void *was, size_t size, const char *file, int line)
 
 	(void)file;
 	(void)line;
-	if (!beginning)
-		return (realloc(was, size));
 	if ((p = realloc(was, size)) == NULL && size > 0)
 		starved();
 	return (p);
@@ -67,4 +66,13 @@ void
 crypto_begun(void)
 {
 	beginning = 0;
+}
+
+int
+crypto_lacked(void)
+{
+	int	was = lacked;
+
+	lacked = 0;
+	return (was);
 }

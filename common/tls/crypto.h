@@ -13,5 +13,11 @@
 void	crypto_begin(void);
 /* Loaded is what is needed. */
 void	crypto_begun(void);
+/*
+ * Has it been refused memory since this was last asked? Then what it says of what
+ * it was given (a broken certificate, another name) may be not so, and what it has
+ * made may lack a part.
+ */
+int	crypto_lacked(void);
 
 #endif

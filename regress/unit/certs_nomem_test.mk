@@ -1,0 +1,1 @@
+$(eval $(call unit_test,certs_nomem_test,keyd/keys.o keyd/form.o tlsd/certs.o tlsd/far.o tlsd/kernel.o tlsd/sign.o tlsd/tickets.o common/tls/chain.o common/metrics/count.o $(proc_OBJS),$(EVENT_LIBS) $(SODIUM_LIBS) $(SSL_LIBS) $(CRYPTO_LIBS)))
