@@ -5,8 +5,10 @@ once: the answer is a clean refusal, or a clean end of that one process, and all
 goes on. RELAYD_FAILING_SECONDS (30) is for how long, in the order of RELAYD_SEED;
 0: until all have failed, as in `make torture`. RELAYD_FAILING has patterns of
 the places that fail, all of which have to fit; with RELAYD_FAILING_TELL each is
-told."""
+told. RELAYD_FAILING_TRIED is a file with those of earlier runs, which are left out,
+and gets those of this one: all of them in slices."""
 
+import collections
 import os
 import random
 import re
@@ -22,6 +24,7 @@ from yamuxraw import Raw
 SECONDS = float(os.environ.get("RELAYD_FAILING_SECONDS", "30"))
 SEED = os.environ.get("RELAYD_SEED", "8")
 ONLY = os.environ.get("RELAYD_FAILING", "").split()
+TRIED = os.environ.get("RELAYD_FAILING_TRIED")
 ROLES = ("authd", "control", "proxyd", "muxd", "termd", "tcpd", "rendd",
          "metricd", "tlsd", "keyd", "paird")
 STEADY = ("authd", "control", "proxyd", "metricd", "tlsd", "keyd", "paird")
@@ -187,6 +190,26 @@ class Places:
                     yield role, k, error, step, text
 
 
+def untried(todo):
+    """What of it is not in the file: as often as there, in whatever step."""
+    if not TRIED:
+        return todo
+    with open(TRIED, "a+") as f:
+        f.seek(0)
+        before = collections.Counter(x.rstrip("\n") for x in f)
+    out = []
+    for x in todo:
+        if before[place_of(x)] > 0:
+            before[place_of(x)] -= 1
+        else:
+            out.append(x)
+    return out
+
+
+def place_of(trial):
+    return trial[4].rpartition(" in ")[0]
+
+
 class Trials:
     def __init__(self, d, steps):
         self.d, self.steps = d, steps
@@ -206,11 +229,12 @@ class Trials:
         table, mark = self.d.tables[role], self.d.log.mark()
         before, expected = self.living(), set(self.d.expected)
         table.arm(key, error)
-        begun, bad = time.monotonic(), None
+        begun, bad, cut = time.monotonic(), None, ""
         for _ in range(2):
             try:
                 bad = self.steps.all[step]()
             except CUT as e:
+                cut = ": " + (str(e) or repr(e))[:100]
                 bad = bad or (isinstance(e, TimeoutError) and "hangs: %r" % e)
             if bad or table.failed_in():
                 break
@@ -248,9 +272,9 @@ class Trials:
             if "does not work" in bad or "does not come back" in bad:
                 raise TimeoutError(bad)     # nothing will, from now on
         if os.environ.get("RELAYD_FAILING_TELL"):
-            t.diag("%.1f s, %s%s; %d terminals" % (
+            t.diag("%.1f s, %s%s; %d terminals%s" % (
                 time.monotonic() - begun, text,
-                "" if lives(pid) else ": ended", self.steps.terminals()))
+                "" if lives(pid) else ": ended", self.steps.terminals(), cut))
 
 
 def story(d, targets, doors):
@@ -267,7 +291,7 @@ def story(d, targets, doors):
                  doors, PATIENCE, 1 << 17, strict=False)
     steps = Steps(d, load, clients)
     places = Places(d, steps)
-    todo = list(places.trials())
+    todo = untried(list(places.trials()))
     chance = random.Random(SEED)
     chance.shuffle(todo)
     t.diag("%d places; %d ways to fail: %s" % (
@@ -278,6 +302,9 @@ def story(d, targets, doors):
     n = 0
     for n, x in enumerate(todo, 1):
         trials.one(*x)
+        if TRIED:
+            with open(TRIED, "a") as f:
+                print(place_of(x), file=f)
         if time.monotonic() > end:
             break
     t.diag("%d tried, %d reached again, of which %d ended their process" % (
