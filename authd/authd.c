@@ -33,6 +33,7 @@
 #include "base/log.h"
 #include "base/wipe.h"
 #include "core/end.h"
+#include "cred/jwk.h"
 #include "cred/jwt.h"
 #include "cred/secret.h"
 #include "cred/shared.h"
@@ -142,8 +143,8 @@ static void
 authd_begin(void)
 {
 	crypto_begin();
-	if (jwt_init() == -1)
-		fatalx("libcrypto: no HMAC");
+	if (jwk_init() == -1)
+		fatalx("libcrypto: no SHA-256");
 	crypto_begun();
 }
 

@@ -6,11 +6,22 @@
 #include "authd/msg/dialer.h"
 #include "base/clock.h"
 #include "base/compat.h"
+#include "base/wipe.h"
 #include "bearer.h"
 #include "metrics/count.h"
 #include "proc/proc.h"
+#include "tls/crypto.h"
 
 #define EARLY_S		300	/* rendezvous-protocol.md, 3 */
+
+/* cJSON's requests are wipe.c's, libcrypto's crypto.c's. */
+int
+bearer_lacks(void)
+{
+	int	crypto = crypto_lacked();
+
+	return (crypto || wipe_lacks());
+}
 
 /* Where a key is missing it is asked for: is it on its way? */
 static enum token_said
@@ -29,11 +40,12 @@ theirs(const char *token, const struct token_how *how, struct cJSON **payload,
 {
 	enum token_said	said;
 
-	said = missing(issuer_open(proc_conf(), token, how, payload, place),
-	    *place);
-	count(said == TOKEN_GOOD ? CT_IDENTITY_GOOD :
-	    said == TOKEN_KEY || said == TOKEN_KEYS ? CT_IDENTITY_UNKNOWN :
-	    CT_IDENTITY_REFUSED);
+	said = issuer_open(proc_conf(), token, how, payload, place);
+	said = said != TOKEN_GOOD && bearer_lacks() ? TOKEN_MEMORY :
+	    missing(said, *place);
+	count(said == TOKEN_GOOD ? CT_IDENTITY_GOOD : said == TOKEN_KEY ||
+	    said == TOKEN_KEYS || said == TOKEN_MEMORY ?
+	    CT_IDENTITY_UNKNOWN : CT_IDENTITY_REFUSED);
 	return (said);
 }
 
@@ -56,11 +68,15 @@ bearer_operator(const char *token, struct operator *who)
 		cJSON_Delete(payload);
 		return (r == -1 ? REFUSE_ACCESS : REFUSE_NOT);
 	}
+	if (bearer_lacks())
+		return (REFUSE_BUSY);
 	if (conf->n_issuer == 0)
 		return (REFUSE_ACCESS);
 	said = theirs(token, &how, &payload, &place);
 	if (said == TOKEN_KEY || said == TOKEN_KEYS)
 		return (said == TOKEN_KEY ? REFUSE_KEY : REFUSE_KEYS);
+	if (said == TOKEN_MEMORY)
+		return (REFUSE_BUSY);
 	if (said != TOKEN_GOOD)
 		return (REFUSE_ACCESS);
 	r = issuer_operator(conf, place, payload, who);

@@ -11,6 +11,12 @@
  * answer is that it is being fetched, and whoever asks comes again.
  */
 
+/*
+ * Was there no memory of late? Then a token that was taken for a bad one, by those
+ * below or by jwt_open(), may be good. 1 or 0.
+ */
+int		bearer_lacks(void);
+
 /* An operator's. REFUSE_NOT: it is good, and `who` is set. */
 enum refusal	bearer_operator(const char *token, struct operator *who);
 
@@ -27,8 +33,8 @@ struct bearer {
 	char	scopes[SCOPES_SIZE];	/* of scope and scp, a blank between */
 };
 /*
- * TOKEN_GOOD: `b` is set. TOKEN_KEY, TOKEN_KEYS are 503 (Retry-After 1 and 5),
- * all others 401.
+ * TOKEN_GOOD: `b` is set. TOKEN_KEY, TOKEN_KEYS and TOKEN_MEMORY are 503
+ * (Retry-After 1, 5 and 5), all others 401.
  */
 enum token_said	bearer_open(const char *token, const char *audience,
 		    struct bearer *b);

@@ -44,7 +44,8 @@ enum token_said {
 	TOKEN_GOOD, TOKEN_MALFORMED, TOKEN_ISSUER, TOKEN_AUDIENCE,
 	TOKEN_EXPIRED, TOKEN_EARLY, TOKEN_ALGORITHM, TOKEN_SIGNATURE,
 	TOKEN_KEY,		/* signed by a key that we do not know (yet) */
-	TOKEN_KEYS		/* and we know none of its issuer */
+	TOKEN_KEYS,		/* and we know none of its issuer */
+	TOKEN_MEMORY		/* there was none: bearer.c */
 };
 
 struct token_how {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 #include <openssl/bn.h>
 #include <openssl/core_names.h>
+#include <openssl/crypto.h>
 #include <openssl/ec.h>
 #include <openssl/err.h>
 #include <openssl/evp.h>
@@ -56,6 +57,18 @@ int
 jwk_knows(const char *name)
 {
 	return (alg_find(name) != NULL);
+}
+
+int
+jwk_init(void)
+{
+	EVP_MD	*md;
+
+	if (OPENSSL_init_crypto(OPENSSL_INIT_NO_LOAD_CONFIG, NULL) != 1 ||
+	    (md = EVP_MD_fetch(NULL, "SHA2-256", NULL)) == NULL)
+		return (-1);
+	EVP_MD_free(md);
+	return (0);
 }
 
 struct jwk_set *

@@ -19,6 +19,9 @@ struct msg_jwk_key;
 
 struct jwk_set;
 
+/* Once, before the sandbox closes: what libcrypto wants to load is loaded. 0, -1. */
+int		 jwk_init(void);
+
 struct jwk_set	*jwk_set_new(void);
 void		 jwk_set_free(struct jwk_set *);	/* NULL is allowed */
 /*

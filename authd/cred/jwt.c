@@ -1,9 +1,5 @@
 /* SPDX-License-Identifier: ISC */
 #include <cjson/cJSON.h>
-#include <openssl/crypto.h>
-#include <openssl/evp.h>
-#include <openssl/params.h>
-#include <openssl/core_names.h>
 #include <sodium.h>
 
 #include <stdlib.h>
@@ -13,7 +9,7 @@
 #include "base/compat.h"
 #include "jwt.h"
 
-#define MAC_LEN		32
+#define MAC_LEN		crypto_auth_hmacsha256_BYTES
 #define HEADER		"{\"alg\":\"HS256\",\"typ\":\"JWT\"}"
 #define B64		sodium_base64_VARIANT_URLSAFE_NO_PADDING
 #define PART_MAX	TOKEN_SIZE	/* decoded bytes of one part */
@@ -21,47 +17,20 @@
 #define MARK_MAX	512
 
 static struct {
-	EVP_MAC	*mac;
 	uint8_t	 key[JWT_KEY_MAX];
 	size_t	 len;
 } jwt;
 
-static int
+/* It asks for no memory, and so always succeeds. */
+static void
 mac(const char *text, size_t len, uint8_t out[MAC_LEN])
 {
-	char		 digest[] = "SHA256";
-	OSSL_PARAM	 params[2];
-	EVP_MAC_CTX	*ctx;
-	size_t		 got = 0;
-	int		 good;
+	crypto_auth_hmacsha256_state	st;
 
-	if ((ctx = EVP_MAC_CTX_new(jwt.mac)) == NULL)
-		return (-1);
-	params[0] = OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST,
-	    digest, 0);
-	params[1] = OSSL_PARAM_construct_end();
-	good = EVP_MAC_init(ctx, jwt.key, jwt.len, params) == 1 &&
-	    EVP_MAC_update(ctx, (const uint8_t *)text, len) == 1 &&
-	    EVP_MAC_final(ctx, out, &got, MAC_LEN) == 1 && got == MAC_LEN;
-	EVP_MAC_CTX_free(ctx);
-	return (good ? 0 : -1);
-}
-
-int
-jwt_init(void)
-{
-	static const uint8_t	try_key[] = "only to load the code paths";
-	uint8_t			out[MAC_LEN];
-	int			r;
-
-	if (OPENSSL_init_crypto(OPENSSL_INIT_NO_LOAD_CONFIG, NULL) != 1 ||
-	    (jwt.mac = EVP_MAC_fetch(NULL, "HMAC", NULL)) == NULL)
-		return (-1);
-	memcpy(jwt.key, try_key, sizeof(try_key));
-	jwt.len = sizeof(try_key);
-	r = mac("", 0, out);
-	jwt_clear_key();
-	return (r);
+	(void)crypto_auth_hmacsha256_init(&st, jwt.key, jwt.len);
+	(void)crypto_auth_hmacsha256_update(&st, (const uint8_t *)text, len);
+	(void)crypto_auth_hmacsha256_final(&st, out);
+	sodium_memzero(&st, sizeof(st));
 }
 
 int
@@ -93,7 +62,8 @@ jwt_mark(const void *p, size_t len, uint8_t mark[JWT_MARK_SIZE])
 		return (-1);
 	memcpy(text, MARK_TEXT, n);
 	memcpy(text + n, p, len);
-	return (mac(text, n + len, mark));
+	mac(text, n + len, mark);
+	return (0);
 }
 
 /* Strict: the alphabet, no padding, nothing left over. Length, or -1. */
@@ -133,21 +103,18 @@ jwt_has_twins(const struct cJSON *json)
 struct cJSON *
 jwt_json(const char *text, size_t len)
 {
-	uint8_t		*bin;
+	static uint8_t	 bin[PART_MAX];
 	const char	*end;
 	cJSON		*json = NULL;
-	long		 n;
+	long		 n = jwt_bytes(bin, sizeof(bin) - 1, text, len);
 
-	if ((bin = malloc(PART_MAX)) == NULL)
-		return (NULL);
-	n = jwt_bytes(bin, PART_MAX - 1, text, len);
 	if (n > 0 && memchr(bin, '\0', (size_t)n) == NULL &&
 	    memmem(bin, (size_t)n, "\\u0000", 6) == NULL) {
 		bin[n] = '\0';
 		json = cJSON_ParseWithLengthOpts((char *)bin, (size_t)n + 1,
 		    &end, 1);
 	}
-	freezero(bin, PART_MAX);
+	sodium_memzero(bin, sizeof(bin));
 	if (json != NULL && !cJSON_IsObject(json)) {
 		cJSON_Delete(json);
 		json = NULL;
@@ -227,9 +194,9 @@ jwt_open(const char *token)
 	if (jwt.len == 0 || jwt_split(token, &p) == -1)
 		return (NULL);
 	if (jwt_bytes(got, sizeof(got), p.signature, strlen(p.signature)) !=
-	    MAC_LEN ||
-	    mac(token, (size_t)(p.signature - token) - 1, want) == -1)
+	    MAC_LEN)
 		return (NULL);
+	mac(token, (size_t)(p.signature - token) - 1, want);
 	r = sodium_memcmp(got, want, MAC_LEN);
 	sodium_memzero(want, sizeof(want));
 	if (r != 0 ||
@@ -259,11 +226,7 @@ jwt_seal(const struct cJSON *payload)
 	sodium_bin2base64(token + n, size - n, (const uint8_t *)text,
 	    strlen(text), B64);
 	n = strlen(token);
-	if (mac(token, n, sig) == -1) {
-		free(token);
-		token = NULL;
-		goto out;
-	}
+	mac(token, n, sig);
 	token[n++] = '.';
 	sodium_bin2base64(token + n, size - n, sig, sizeof(sig), B64);
 out:

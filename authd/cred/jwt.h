@@ -17,8 +17,6 @@ struct cJSON;
 #define JWT_KEY_MAX	4096
 #define JWT_KEY_MIN	32	/* RFC 7518, 3.2; a shorter one is warned about */
 
-/* Once, before the sandbox closes: what libcrypto wants to load is loaded. */
-int	jwt_init(void);
 /* Take a copy of the key; a line end behind it does not belong to it. 0, -1. */
 int	jwt_set_key(const uint8_t *key, size_t len);
 /* Wipe it. Without a key every token is refused. */

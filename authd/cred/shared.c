@@ -1,6 +1,4 @@
 /* SPDX-License-Identifier: ISC */
-#include <openssl/evp.h>
-#include <openssl/hmac.h>
 #include <sodium.h>
 
 #include <string.h>
@@ -8,7 +6,7 @@
 #include "shared.h"
 
 #define SECRET_MAX	4096
-#define MAC_LEN		32
+#define MAC_LEN		crypto_auth_hmacsha256_BYTES
 
 static struct {
 	unsigned char	bytes[SECRET_MAX];
@@ -52,13 +50,17 @@ int
 shared_sign(enum shared which, const char *text, size_t len,
     char mac[SHARED_MAC_SIZE])
 {
-	unsigned char	out[EVP_MAX_MD_SIZE];
-	unsigned	n = 0;
+	crypto_auth_hmacsha256_state	st;
+	unsigned char			out[MAC_LEN];
 
-	if (!shared_is_set(which) || HMAC(EVP_sha256(), secrets[which].bytes,
-	    (int)secrets[which].len, (const unsigned char *)text, len, out,
-	    &n) == NULL || n != MAC_LEN)
+	if (!shared_is_set(which))
 		return (-1);
+	(void)crypto_auth_hmacsha256_init(&st, secrets[which].bytes,
+	    secrets[which].len);
+	(void)crypto_auth_hmacsha256_update(&st, (const unsigned char *)text,
+	    len);
+	(void)crypto_auth_hmacsha256_final(&st, out);
+	sodium_memzero(&st, sizeof(st));
 	sodium_bin2hex(mac, SHARED_MAC_SIZE, out, MAC_LEN);
 	sodium_memzero(out, sizeof(out));
 	return (0);

@@ -79,7 +79,7 @@ grant_token(const char *token, const char *wanted, struct proxy_claims *pc)
 	if (token[0] == '\0')
 		return (REFUSE_TOKEN_NONE);
 	if ((payload = jwt_open(token)) == NULL)
-		return (REFUSE_TOKEN);
+		return (bearer_lacks() ? REFUSE_BUSY : REFUSE_TOKEN);
 	r = claims_proxy(payload, conf->jwt_issuer, conf->jwt_audience,
 	    clock_wall(), pc);
 	cJSON_Delete(payload);

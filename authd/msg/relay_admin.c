@@ -437,7 +437,7 @@ relay_authorize(struct ask *ask)
 		return (0);
 	said = bearer_open(ask->in->token, proc_conf()->relay_audience,
 	    &ask->who);
-	if (said == TOKEN_KEY || said == TOKEN_KEYS) {
+	if (said == TOKEN_KEY || said == TOKEN_KEYS || said == TOKEN_MEMORY) {
 		relay_say(ask, 503, UNAVAILABLE, NULL);
 		return (-1);
 	}

@@ -169,7 +169,7 @@ odd(void)
 int
 main(void)
 {
-	if (sodium_init() == -1 || jwt_init() == -1)
+	if (sodium_init() == -1)
 		return (1);
 	ambiguous();
 	rfc();

@@ -1,0 +1,1 @@
+$(eval $(call unit_test,bearer_nomem_test,authd/cred/bearer.o authd/cred/issuer.o authd/cred/jwk.o authd/cred/jwt.o authd/cred/claims.o authd/cred/secret.o $(dialerd_docs_OBJS) common/base/compat.o common/metrics/count.o common/base/log.o,$(SODIUM_LIBS) $(CRYPTO_LIBS) $(CJSON_LIBS) -lm))
