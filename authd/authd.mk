@@ -15,7 +15,7 @@ authd_OBJS = $(call authd_room,authd) $(authd_core_OBJS) \
 	common/base/index.o common/base/rate.o common/base/reference.o common/metrics/history.o $(pages_OBJS) \
 	common/net/proxyhead.o common/base/conninfo.o common/base/label.o common/base/target.o common/base/uuid.o \
 	common/tls/crypto.o $(text_OBJS) $(api_OBJS) $(ctl_OBJS) $(doc_OBJS) \
-	$(wipe_OBJS) $(proc_OBJS)
+	$(wipe_json_OBJS) $(proc_OBJS)
 authd_LIBS = $(EVENT_LIBS) $(SODIUM_LIBS) $(SQLITE_LIBS) $(PQ_LIBS) $(HIREDIS_LIBS) \
 	$(CRYPTO_LIBS) \
 	$(CJSON_LIBS) -lm

@@ -25,6 +25,7 @@ pages_OBJS = common/metrics/pages.o common/metrics/count.o $(metrics_OBJS)
 
 # An allocator for JSON, which may hold secrets.
 wipe_OBJS = common/base/wipe.o
+wipe_json_OBJS = common/base/wipe_json.o $(wipe_OBJS)
 
 # Longer documents.
 doc_OBJS = common/imsg/doc.o

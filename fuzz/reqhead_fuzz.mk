@@ -1,1 +1,1 @@
-$(eval $(call fuzz_target,reqhead_fuzz,$(proxyd_HDR_OBJS) common/base/label.o common/proc/conf.o common/base/compat.o $(head_OBJS),$(LLHTTP_LIBS) $(SODIUM_LIBS) $(CJSON_LIBS)))
+$(eval $(call fuzz_target,reqhead_fuzz,$(proxyd_HDR_OBJS) common/base/label.o common/proc/conf.o common/base/compat.o common/base/clock.o common/base/log.o $(wipe_OBJS) $(head_OBJS),$(LLHTTP_LIBS) $(EVENT_LIBS) $(SODIUM_LIBS) $(CJSON_LIBS)))

@@ -20,7 +20,7 @@ proxyd_OBJS = proxyd/proxyd.o proxyd/authd.o proxyd/grant.o proxyd/session.o \
 	common/base/index.o common/base/label.o common/base/rate.o common/metrics/count.o \
 	common/proc/request.o \
 	common/base/uuid.o common/http/reply.o \
-	common/ws/ws_mask.o $(wipe_OBJS) $(proc_OBJS) $(link_OBJS) $(doc_OBJS) \
+	common/ws/ws_mask.o $(wipe_json_OBJS) $(proc_OBJS) $(link_OBJS) $(doc_OBJS) \
 	$(head_OBJS) $(api_PARAMS_OBJS) $(ws_accept_OBJS)
 proxyd_LIBS = $(LLHTTP_LIBS) $(EVENT_LIBS) $(SODIUM_LIBS) \
 	$(CJSON_LIBS) $(ZLIB_LIBS)

@@ -19,6 +19,7 @@
 #include "authd/turn.h"
 #include "base/compat.h"
 #include "base/target.h"
+#include "base/wipe.h"
 #include "proc/proc.h"
 
 #define ADD_MAX		10	/* in one call */
@@ -366,7 +367,9 @@ rows_take(struct change *ch, const char *json)
 	enum refusal	 no = REFUSE_NOT;
 	size_t		 i;
 
-	if (!cJSON_IsArray(list) || list->child == NULL ||
+	if (list == NULL && wipe_lacks())
+		no = REFUSE_BUSY;
+	else if (!cJSON_IsArray(list) || list->child == NULL ||
 	    cJSON_GetArraySize(list) > ADD_MAX)
 		no = REFUSE_PARAMETERS;
 	for (o = no == REFUSE_NOT ? list->child : NULL; o != NULL &&

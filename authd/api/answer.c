@@ -12,6 +12,7 @@
 #include "base/clock.h"
 #include "base/compat.h"
 #include "base/wipe.h"
+#include "base/wipe_json.h"
 #include "imsg/doc.h"
 
 #define PAGE_SIZE_MAX	100
@@ -56,7 +57,7 @@ api_result(const struct asker *asker, int status, const char *message,
 	char				*json = NULL;
 
 	if (c != NULL && (data != NULL || status < 300) && (wipe_lacks() ||
-	    (data != NULL && (json = cJSON_PrintUnformatted(data)) == NULL)))
+	    (data != NULL && (json = wipe_print(data)) == NULL)))
 		api_send(c, asker->id, busy->status, busy->text, NULL);
 	else if (c != NULL)
 		api_send(c, asker->id, status, message, json);

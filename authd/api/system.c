@@ -18,6 +18,7 @@
 #include "base/clock.h"
 #include "base/compat.h"
 #include "base/text.h"
+#include "base/wipe_json.h"
 
 /* --- how it is shown --- */
 
@@ -236,7 +237,7 @@ static int
 custom_read(const char *text, char dst[CUSTOM_SIZE])
 {
 	cJSON	*o = cJSON_ParseWithOpts(text, NULL, 1);
-	char	*own = cJSON_IsObject(o) ? cJSON_PrintUnformatted(o) : NULL;
+	char	*own = cJSON_IsObject(o) ? wipe_print(o) : NULL;
 	int	 r = -1;
 
 	if (own != NULL && strlcpy(dst, own, CUSTOM_SIZE) < CUSTOM_SIZE)

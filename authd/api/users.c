@@ -5,6 +5,7 @@
  */
 #include <cjson/cJSON.h>
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -73,6 +74,10 @@ users_got(const struct answer *a, void *arg)
 		return;
 	}
 	text = a->r == 0 ? users_open(a->document, &len) : NULL;
+	if (a->r == 0 && text == NULL && errno == ENOMEM) {
+		reading_end(r, REFUSE_BUSY);
+		return;
+	}
 	if (text != NULL)
 		users = cJSON_ParseWithLength(text, len);
 	if (text != NULL)

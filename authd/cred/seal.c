@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 #include <sodium.h>
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -64,21 +65,27 @@ unseal(const char *place, const char *sealed, size_t *len)
 	size_t			 size = strlen(sealed), got;
 	unsigned long long	 n = 0;
 
+	int			 why = EINVAL;
+
 	if ((box = malloc(size + 1)) == NULL || seal_key(key) == -1) {
+		errno = box == NULL ? ENOMEM : EINVAL;
 		free(box);
 		return (NULL);
 	}
 	if (sodium_base642bin(box, size, sealed, size, NULL, &got, &end,
-	    B64) == 0 && *end == '\0' && got >= NONCE + TAG &&
-	    (out = calloc(1, got)) != NULL &&
-	    crypto_aead_xchacha20poly1305_ietf_decrypt((uint8_t *)out, &n,
-	    NULL, box + NONCE, got - NONCE, (const uint8_t *)place,
-	    strlen(place), box, key) != 0) {
-		wipe(out, got);
-		out = NULL;
+	    B64) == 0 && *end == '\0' && got >= NONCE + TAG) {
+		if ((out = calloc(1, got)) == NULL)
+			why = ENOMEM;
+		else if (crypto_aead_xchacha20poly1305_ietf_decrypt(
+		    (uint8_t *)out, &n, NULL, box + NONCE, got - NONCE,
+		    (const uint8_t *)place, strlen(place), box, key) != 0) {
+			wipe(out, got);
+			out = NULL;
+		}
 	}
 	sodium_memzero(key, sizeof(key));
 	free(box);
+	errno = why;
 	*len = (size_t)n;
 	return (out);
 }

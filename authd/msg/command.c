@@ -9,7 +9,7 @@
 #include "authd/store/store.h"
 #include "base/compat.h"
 #include "base/log.h"
-#include "base/wipe.h"
+#include "base/wipe_json.h"
 #include "command.h"
 #include "imsg/call.h"
 #include "manifest.h"
@@ -55,8 +55,7 @@ command_send(struct session *se, cJSON *command, uint32_t wait_s,
 	struct tunnel	*t = session_tunnel(se);
 	struct peer	*pe = t != NULL ? peer_find(t->instance) : NULL;
 	struct sent	*s;
-	char		*json = wipe_lacks() ? NULL :
-			    cJSON_PrintUnformatted(command);
+	char		*json = wipe_print(command);
 	uint32_t	 id = 0;
 
 	cJSON_Delete(command);

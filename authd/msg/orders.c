@@ -14,6 +14,7 @@
 #include "authd/turn.h"
 #include "base/compat.h"
 #include "base/log.h"
+#include "base/wipe_json.h"
 #include "internal.h"
 #include "orders.h"
 
@@ -40,7 +41,7 @@ order_answer(const struct order *o)
 	cJSON_AddStringToObject(payload, "id", o->id);
 	cJSON_AddNumberToObject(payload, "status", o->status);
 	cJSON_AddStringToObject(payload, "message", o->text);
-	if ((text = cJSON_PrintUnformatted(payload)) != NULL)
+	if ((text = wipe_print(payload)) != NULL)
 		bus_say_signed(o->reply_to, text);
 	cJSON_free(text);
 	cJSON_Delete(payload);

@@ -25,6 +25,7 @@
 #include "base/compat.h"
 #include "base/index.h"
 #include "base/log.h"
+#include "base/wipe_json.h"
 #include "metrics/count.h"
 #include "peer.h"
 #include "proc/proc.h"
@@ -203,7 +204,7 @@ header(const struct stream *st, const struct recording_row *row, size_t *len)
 	cJSON_AddNumberToObject(o, "timestamp",
 	    (double)(row->started_at / 1000));
 	cJSON_AddStringToObject(o, "title", title);
-	text = cJSON_PrintUnformatted(o);
+	text = wipe_print(o);
 	cJSON_Delete(o);
 	if (text == NULL)
 		return (NULL);

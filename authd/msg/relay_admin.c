@@ -12,6 +12,7 @@
 #include "base/compat.h"
 #include "base/log.h"
 #include "base/wipe.h"
+#include "base/wipe_json.h"
 #include "handlers.h"
 #include "imsg/doc.h"
 #include "peer.h"
@@ -37,7 +38,7 @@ relay_say(const struct ask *ask, int status, const char *message,
 	size_t		 len;
 
 	if ((data != NULL || status == 200 || status == 201) && (wipe_lacks() ||
-	    (data != NULL && (json = cJSON_PrintUnformatted(data)) == NULL))) {
+	    (data != NULL && (json = wipe_print(data)) == NULL))) {
 		status = 503;
 		message = UNAVAILABLE;
 	}

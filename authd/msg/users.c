@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: ISC */
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -90,10 +91,13 @@ char *
 users_open(const struct document *d, size_t *len)
 {
 	char	*text = unseal(d->session, d->text, len);
+	int	 why = errno;
 
 	if (text == NULL)
-		log_warnx("session %s: its users were sealed with another "
-		    "secret", d->session);
+		log_warnx("session %s: its users %s", d->session, why ==
+		    ENOMEM ? "cannot be read: out of memory" :
+		    "were sealed with another secret");
+	errno = why;
 	return (text);
 }
 

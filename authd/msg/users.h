@@ -21,7 +21,7 @@ int	users_may(struct peer *);
 void	users_keep(struct session *, const struct doc *, int credentials);
 /*
  * What the store has, open: terminated, to be wiped and freed, *len bytes.
- * NULL: there is none, or it cannot be read.
+ * NULL: it cannot be read; errno as unseal() has it.
  */
 char	*users_open(const struct document *, size_t *len);
 

@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "base/compat.h"
 #include "base/log.h"
+#include "base/wipe_json.h"
 #include "proc/proc.h"
 
 #define MEMBERS		"relayd:members:"
@@ -124,7 +125,7 @@ bus_say_signed(const char *channel, const char *payload)
 		return;
 	cJSON_AddStringToObject(o, "payload", payload);
 	cJSON_AddStringToObject(o, "sig", mac);
-	if ((text = cJSON_PrintUnformatted(o)) != NULL)
+	if ((text = wipe_print(o)) != NULL)
 		(void)redis_ask(bus.asks, NULL, NULL, "PUBLISH", channel,
 		    text, NULL);
 	cJSON_free(text);

@@ -9,6 +9,7 @@
 #include "authd/redis/said.h"
 #include "base/compat.h"
 #include "base/uuid.h"
+#include "base/wipe_json.h"
 
 #define KEY_PREFIX	"NETH"
 #define KEY_GROUPS	8
@@ -236,7 +237,7 @@ services_of(const cJSON *o)
 			break;
 	}
 	if (m == NULL)
-		text = cJSON_PrintUnformatted(list);
+		text = wipe_print(list);
 	cJSON_Delete(list);
 	return (text);
 }

@@ -5,6 +5,7 @@
 #include <strings.h>
 
 #include "base/reference.h"
+#include "base/wipe.h"
 #include "cookie.h"
 #include "cookie_int.h"
 
@@ -349,7 +350,9 @@ token_expires(const struct slice *token)
 		return (r.expires);
 	doc = token_payload(token);
 	exp = cJSON_GetObjectItemCaseSensitive(doc, "exp");
-	n = cJSON_IsNumber(exp) ? exp->valuedouble : 0;
+	/* Nor is one ended that there was no memory to look at. */
+	n = cJSON_IsNumber(exp) ? exp->valuedouble :
+	    doc == NULL && wipe_lacks() ? 1 : 0;
 	cJSON_Delete(doc);
 	return (n);
 }

@@ -15,6 +15,7 @@
 
 #include "answer.h"
 #include "api.h"
+#include "base/wipe_json.h"
 #include "body.h"
 #include "document.h"
 #include "events.h"
@@ -473,7 +474,8 @@ api_ask(struct conn *c)
 	api_take_body(a->op, a->body.text, a->body.len, &a->args);
 	ask.invalid = a->args.bad_key != NULL;
 	api_args_say(&a->args, &ask);
-	r = api_send(c, &ask, api_result);
+	/* Without memory a good body is taken for a bad one, or in part. */
+	r = wipe_lacks() ? -1 : api_send(c, &ask, api_result);
 	if (!wide_is(c, a->op))
 		sodium_memzero(a->token, sizeof(a->token));
 	if (r == -1)
@@ -631,7 +633,7 @@ answer_invalid(struct conn *c, const struct api_call *a)
 	cJSON_AddStringToObject(e, "key", p->bad_key);
 	cJSON_AddStringToObject(e, "message", p->bad_rule);
 	cJSON_AddStringToObject(e, "value", p->bad_value);
-	text = wipe_lacks() ? NULL : cJSON_PrintUnformatted(doc);
+	text = wipe_print(doc);
 	cJSON_Delete(doc);
 	if (text == NULL) {
 		answer_error(c, a->code, a->message);

@@ -13,6 +13,7 @@
 #include "answer.h"
 #include "base/clock.h"
 #include "base/compat.h"
+#include "base/wipe.h"
 #include "give.h"
 #include "metrics/count.h"
 #include "proc/conf.h"
@@ -483,6 +484,8 @@ cookie_grant(struct proxy *p, struct slice *token, struct grant **g)
 	}
 	if (p->refused != 0)
 		answer_refused(p);
+	else if (wipe_lacks())		/* to look at what there is */
+		answer_later(p->c, 503, "service temporarily unavailable", 1);
 	else {
 		refused(p->c, ALONE_TOKEN);
 		answer_error(p->c, 401, "proxy token required");

@@ -15,6 +15,7 @@
 #include "answer.h"
 #include "base/clock.h"
 #include "base/compat.h"
+#include "base/wipe.h"
 #include "imsg/doc.h"
 #include "imsg/msg.h"
 #include "metrics/count.h"
@@ -222,7 +223,9 @@ admin_ask(struct conn *c, const char *body, size_t len)
 	if (a->op == RELAY_CREATE && len > 0)
 		admin_body(body, len, &ask, label);
 	conn_deadline(c, AUTHD_API_MS + SPARE_MS);
-	if (call_start(&a->call, ch, AUTHD_API_MS, admin_result, c) != 0)
+	/* Without memory there was no wish in it. */
+	if ((len == 0 || !wipe_lacks()) &&
+	    call_start(&a->call, ch, AUTHD_API_MS, admin_result, c) != 0)
 		r = say_relay(ch, a->call.id, -1, &ask);
 	if (a->op != RELAY_LIST)	/* the others are asked with it */
 		sodium_memzero(a->token, sizeof(a->token));

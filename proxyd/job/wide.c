@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/wipe.h"
+#include "base/wipe_json.h"
 #include "gather.h"
 #include "imsg/doc.h"
 #include "merge.h"
@@ -68,8 +68,7 @@ static int
 doc_take(struct doc *d, cJSON *data)
 {
 	int	 some = cJSON_GetArraySize(data) > 0, r = 0;
-	char	*text = some && !wipe_lacks() ? cJSON_PrintUnformatted(data) :
-		    NULL;
+	char	*text = some ? wipe_print(data) : NULL;
 	size_t	 len = text != NULL ? strlen(text) : 0;
 
 	cJSON_Delete(data);

@@ -1,1 +1,1 @@
-$(eval $(call unit_test,cookie_test,proxyd/http/cookie.o common/base/reference.o common/base/compat.o $(head_OBJS),$(LLHTTP_LIBS) $(SODIUM_LIBS) $(CJSON_LIBS)))
+$(eval $(call unit_test,cookie_test,proxyd/http/cookie.o common/base/reference.o common/base/compat.o common/base/clock.o common/base/log.o $(wipe_OBJS) $(head_OBJS),$(LLHTTP_LIBS) $(EVENT_LIBS) $(SODIUM_LIBS) $(CJSON_LIBS)))

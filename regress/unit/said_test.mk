@@ -1,1 +1,1 @@
-$(eval $(call unit_test,said_test,authd/redis/said.o authd/cred/shared.o common/base/uuid.o common/base/compat.o,$(SODIUM_LIBS) $(CJSON_LIBS) -lm))
+$(eval $(call unit_test,said_test,authd/redis/said.o authd/cred/shared.o common/base/uuid.o common/base/compat.o common/base/clock.o common/base/log.o $(wipe_json_OBJS),$(EVENT_LIBS) $(SODIUM_LIBS) $(CJSON_LIBS) -lm))

@@ -1,14 +1,31 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * What is sealed opens with its key and in its place, as it was, or not at all.
+ * What is sealed opens with its key and in its place, as it was, or not at all. The
+ * source is included, so that it can be without memory.
  */
-#include <sodium.h>
-
 #include <stdlib.h>
-#include <string.h>
+
+static int	 fail_at;	/* which request for memory; 0: none */
+
+static void *
+flaky_malloc(size_t size)
+{
+	return (fail_at > 0 && --fail_at == 0 ? NULL : malloc(size));
+}
+
+static void *
+flaky_calloc(size_t n, size_t size)
+{
+	return (fail_at > 0 && --fail_at == 0 ? NULL : calloc(n, size));
+}
+
+#define malloc	flaky_malloc
+#define calloc	flaky_calloc
+#include "authd/cred/seal.c"	/* NOLINT(bugprone-suspicious-include) */
+#undef malloc
+#undef calloc
 
 #include "authd/cred/jwt.h"
-#include "authd/cred/seal.h"
 #include "regress/lib/tap.h"
 
 #define KEY_A	"0123456789abcdef0123456789abcdef-one"
@@ -68,8 +85,17 @@ main(void)
 		free(cut);
 	}
 	ok(good, "nor what is cut");
+	for (i = 1; i <= 2; i++) {
+		fail_at = (int)i;
+		ok(unseal(PLACE, a, &len) == NULL && errno == ENOMEM,
+		    "without memory that is why: request %zu", i);
+		fail_at = (int)i;
+		ok(seal(PLACE, "x", 1) == NULL, "nothing is sealed then");
+	}
+	fail_at = 0;
 	key(KEY_B);
-	ok(!opens(PLACE, a, "password", 8), "nor with another key");
+	ok(!opens(PLACE, a, "password", 8) && errno == EINVAL,
+	    "nor with another key");
 	free(a);
 	free(b);
 	memset(big, 'x', sizeof(big));

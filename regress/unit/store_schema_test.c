@@ -193,6 +193,25 @@ migration(void)
 	is_str(row.token_id, "t1", "unchanged");
 }
 
+/* As clients read it: JSON whatever is in it. */
+static void
+words(void)
+{
+	char	metadata[METADATA_SIZE];
+
+	memset(&row, 0, sizeof(row));
+	strlcpy(row.service, "web", sizeof(row.service));
+	strlcpy(row.ip, "127.0.0.1", sizeof(row.ip));
+	strlcpy(row.token_id, "a\"b\\c\001", sizeof(row.token_id));
+	strlcpy(row.outcome, "it said \"no\"\n", sizeof(row.outcome));
+	row.bytes_in = 1ULL << 53;
+	metadata_print(&row, metadata);
+	is_str(metadata, "{\"service\":\"web\",\"ip\":\"127.0.0.1\","
+	    "\"token_id\":\"a\\\"b\\\\c\\u0001\","
+	    "\"bytes_in\":9007199254740992,\"bytes_out\":0,"
+	    "\"outcome\":\"it said \\\"no\\\"\\\\x0a\"}", "the metadata is JSON");
+}
+
 /* A token id and an impersonator that JSON makes six times as long. */
 static void
 long_ids(void)
@@ -335,6 +354,7 @@ main(void)
 	snprintf(version, sizeof(version), "%d", STORE_SCHEMA);
 	snprintf(path, sizeof(path), "/tmp/store_schema.%ld", (long)getpid());
 	migration();
+	words();
 	long_ids();
 	newer();
 	fresh();

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /* What is freed is wiped; that there was no memory is known for a while. */
+#include <cjson/cJSON.h>
 #include <event2/event.h>
 
 #include <stdint.h>
@@ -7,6 +8,7 @@
 
 #include "base/clock.h"
 #include "base/wipe.h"
+#include "base/wipe_json.h"
 #include "regress/lib/tap.h"
 
 int
@@ -14,8 +16,11 @@ main(void)
 {
 	struct event_base	*base = event_base_new();
 	char			*p;
+	cJSON			*o;
 
 	clock_init_any(base);
+	cJSON_InitHooks(&(cJSON_Hooks){ wipe_malloc, wipe_free });
+	o = cJSON_CreateTrue();
 	ok(!wipe_lacks(), "memory is not lacking");
 	p = wipe_malloc(100);
 	ok(p != NULL && (uintptr_t)p % _Alignof(max_align_t) == 0,
@@ -28,8 +33,13 @@ main(void)
 	ok(wipe_lacks(), "and then it is lacking");
 	clock_move(500);
 	ok(wipe_lacks(), "for a second");
+	ok(wipe_print(o) == NULL, "in which no text is made of anything");
 	clock_move(501);
 	ok(!wipe_lacks(), "and no longer");
+	p = wipe_print(o);
+	is_str(p, "true", "then it is");
+	cJSON_free(p);
+	cJSON_Delete(o);
 	event_base_free(base);
 	return (done_testing());
 }
