@@ -117,6 +117,7 @@ void
 conn_refuse(struct conn *c)
 {
 	ws_close(&c->wire.ws, WS_NORMAL, NULL);
+	c->out_done = 1;
 	c->len = 0;
 	wire_write(&c->wire);
 }
@@ -321,6 +322,9 @@ local_write(evutil_socket_t fd, short what, void *arg)
 	(void)fd;
 	if (c->called != NULL)
 		conn_hello(c);
+	/* Refused: what was on its way before the other end knew goes nowhere. */
+	if (c->out == -1 && c->out_done)
+		c->len = 0;
 	while (c->len > 0 && !once && c->out != -1) {
 		if ((n = local_put(c, c->buf + c->off, c->len)) == -1) {
 			conn_end(c, ENDED_LOST, "");

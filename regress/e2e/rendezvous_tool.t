@@ -211,6 +211,19 @@ def many(tool, r):
     target.close()
     c = socket.create_connection(("127.0.0.1", port), 60)
     t.equal(c.recv(10), b"", "a target that is not there: the end")
+
+    def refused():
+        """More than is read at once, on its way to a target that is not there."""
+        with socket.create_connection(("127.0.0.1", port), 60) as c:
+            try:
+                c.sendall(bytes(1 << 20))
+                while c.recv(65536):
+                    pass
+            except ConnectionError:
+                pass
+    for _ in range(2 * 8):
+        refused()
+    t.ok(True, "each channel twice, with what was said to it: the end")
     t.equal((dial.poll(), listen.poll()), (None, None), "of that one only")
     r.call("DELETE", "/" + s["id"])
     c = socket.create_connection(("127.0.0.1", port), 60)
