@@ -198,8 +198,8 @@ checklist:
 # ---- lint ----
 
 # What is written by hand: a build in the tree has relayd/parse.c as well.
-LINT_DIRS = $(PROGRAMS) $(PROGRAMS:%=%/*) authd/store/* common/* fuzz \
-	regress/unit regress/proc regress/lib
+LINT_DIRS = $(PROGRAMS) $(PROGRAMS:%=%/*) authd/store/* common/* librelay \
+	bench fuzz regress/*
 LINT_SRCS = $(filter-out %/parse.c,$(sort $(wildcard $(foreach d,$(LINT_DIRS),\
 	$(srcdir)/$(d)/*.c))))
 LINT_INCLUDES = -I. -I$(srcdir) -I$(srcdir)/common -I$(srcdir)/relayd \
@@ -215,13 +215,6 @@ ANALYZE_FLAGS = $(STD) -Irelayd $(LINT_INCLUDES) $(LLHTTP_CFLAGS) $(PQ_CFLAGS) \
 	-DSCHEMA_POSTGRESQL='"/dev/null"' \
 	-DCONSOLE_DEF='"/dev/null"' -DCLIENT_UNIT='"/dev/null"' \
 	-DCLIENT_PROCD='"/dev/null"' -DRELAYD_TESTING
-# The programs: what has been gone through. A directory more is a word here, and its
-# findings mended or in the list.
-ANALYZE_DIRS = authd authd/* authd/store/* common/* control dialerd doctor keyd \
-	librelay metricd muxd paird proxyd proxyd/* relay relayctl relayd rendd \
-	storecopy tcpd termd tlsd tunnel-client
-ANALYZE_SRCS = $(filter-out %/parse.c,$(sort $(wildcard $(foreach d,\
-	$(ANALYZE_DIRS),$(srcdir)/$(d)/*.c))))
 # ANALYZE_JOBS at once. A="file ...": these alone; W=gcc, W=tidy: by one of them.
 ANALYZE_JOBS = $(shell nproc 2>/dev/null || echo 2)
 ANALYZE_WITH = $(subst ",\",$(ANALYZE_FLAGS))
@@ -234,7 +227,7 @@ analyze: $(GRAMMAR)
 	    $(if $(filter gcc,$(W)),,--tidy \
 	    "$(CLANG_TIDY) --checks=-clang-analyzer-* -- $(ANALYZE_WITH)") \
 	    -E "$(CC) -E $(ANALYZE_WITH)" \
-	    $(if $(A),$(A:%=$(srcdir)/%),$(ANALYZE_SRCS))
+	    $(if $(A),$(A:%=$(srcdir)/%),$(LINT_SRCS))
 # Clang's own analyzer, which takes several times as long; tests, too.
 lint-clang: $(GRAMMAR)
 	@test -n "$(CLANG_TIDY)" || { echo "no clang-tidy"; exit 1; }

@@ -383,7 +383,7 @@ do_listen(int port)
 	if (epoll_ctl(epfd, EPOLL_CTL_ADD, fd, &ev) == -1)
 		err(1, "epoll_ctl");
 	printf("{\"port\":%d}\n", ntohs(sin.sin_port));
-	fflush(stdout);
+	(void)fflush(stdout);
 	return (fd);
 }
 

@@ -64,7 +64,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 	if ((f = open_memstream(&text, &text_len)) == NULL)
 		return (0);
 	cfg_print(&c, f);
-	fclose(f);
+	if (fclose(f) == EOF)
+		abort();
 	if (cfg_parse_text(&back, "printed", text, text_len, ignore, NULL) != 0
 	    || !conf_same(&c, &back))
 		abort();

@@ -344,7 +344,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 
 	if (!begun) {
 		process_start(proxyd_main, configure);
-		heard.bytes = malloc(HEARD_MAX);
+		if ((heard.bytes = malloc(HEARD_MAX)) == NULL)
+			abort();
 		begun = 1;
 	}
 	(void)process_say(process_authd(), IMSG_USABLE, 0, -1,

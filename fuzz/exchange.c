@@ -339,9 +339,11 @@ begin(void)
 	process_start(proxyd_main, configure);
 	(void)process_say(process_authd(), IMSG_USABLE, 0, -1,
 	    &(struct msg_usable){ .yes = 1 });
-	browser.bytes = malloc(HEARD_MAX);
+	if ((browser.bytes = malloc(HEARD_MAX)) == NULL)
+		abort();
 	for (i = 0; i < STREAMS; i++)
-		service[i].bytes = malloc(HEARD_MAX);
+		if ((service[i].bytes = malloc(HEARD_MAX)) == NULL)
+			abort();
 	begun = 1;
 }
 

@@ -123,7 +123,8 @@ LLVMFuzzerTestOneInput(const uint8_t *p, size_t size)
 	how = *p++;
 	size--;
 	/* A copy with nothing behind it shows reads past the end. */
-	copy = malloc(size == 0 ? 1 : size);
+	if ((copy = malloc(size == 0 ? 1 : size)) == NULL)
+		abort();
 	memcpy(copy, p, size);
 	if (how % 3 == 0)
 		run_head(copy, size, 1);

@@ -33,7 +33,7 @@ main(int argc, char *argv[])
 	char		 path[PATH_MAX];
 	int		 i, len;
 
-	setvbuf(stdout, NULL, _IOLBF, 0);
+	(void)setvbuf(stdout, NULL, _IOLBF, 0);
 	/* The empty input is everybody's first seed. */
 	seed_run((const uint8_t *)"", 0);
 	printf("ok %d - empty input\n", ++count);
@@ -113,7 +113,7 @@ seed_read(const char *path, size_t *len)
 	*len = fread(buf, 1, SEED_MAX, f);
 	if (ferror(f))
 		err(1, "%s", path);
-	fclose(f);
+	(void)fclose(f);
 	return (buf);
 }
 

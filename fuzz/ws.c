@@ -49,14 +49,16 @@ feed(struct run *r, uint8_t how, const uint8_t *p, size_t size, size_t step)
 
 	memset(r, 0, sizeof(*r));
 	/* A message is marked by one byte and has at least two of header. */
-	r->got = malloc(size + 1);
+	if ((r->got = malloc(size + 1)) == NULL)
+		abort();
 	ws_init(&ws, how & 1 ? WS_CLIENT : WS_SERVER, how & 2 ? &m : NULL);
 	ws_set_frame_max(&ws, FRAME_MAX);
 	if (how & 8)
 		ws_take_half(&ws);
 	for (i = 0; i < size; i += n) {
 		n = size - i < step ? size - i : step;
-		copy = malloc(n);
+		if ((copy = malloc(n)) == NULL)
+			abort();
 		memcpy(copy, p + i, n);
 		r->rv = ws_input(&ws, copy, n, &got);
 		if (got > n)

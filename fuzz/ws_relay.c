@@ -70,12 +70,14 @@ feed(struct run *r, uint64_t max, const uint8_t *p, size_t size, size_t step)
 	size_t		 i, n, got;
 
 	memset(r, 0, sizeof(*r));
-	r->got = malloc(2 * size + 2);
+	if ((r->got = malloc(2 * size + 2)) == NULL)
+		abort();
 	ws_init(&ws, WS_SERVER, NULL);
 	ws_set_relay(&ws, &pass);
 	for (i = 0; i < size; i += n) {
 		n = size - i < step ? size - i : step;
-		buf = malloc(WS_PASS_ROOM + n);
+		if ((buf = malloc(WS_PASS_ROOM + n)) == NULL)
+			abort();
 		memcpy(buf + WS_PASS_ROOM, p + i, n);
 		r->rv = ws_relay(&ws, buf, n, &got);
 		if (got > WS_PASS_ROOM + n)

@@ -562,7 +562,7 @@ progress(void)
 		if (p.refused == 300 - 256 && !told) {
 			told = true;
 			printf("refused %u\n", p.refused);
-			fflush(stdout);
+			(void)fflush(stdout);
 		}
 		p.leave = p.running == 0;
 	} else if (strcmp(p.role, "pings") == 0)
@@ -651,7 +651,7 @@ tcp_listen(void)
 	    getsockname(l, (struct sockaddr *)&sin, &len) == -1)
 		err(1, "listen");
 	printf("port %u\n", ntohs(sin.sin_port));
-	fflush(stdout);
+	(void)fflush(stdout);
 	if ((fd = accept(l, NULL, NULL)) == -1)
 		err(1, "accept");
 	close(l);

@@ -249,13 +249,19 @@ store_take(void)
 		s = session_of(w.sessions, w.nsessions, w.new_sessions[i].id);
 		if (s == NULL && w.nsessions < KEPT)
 			s = &w.sessions[w.nsessions++];
-		*s = w.new_sessions[i];
+		if (s != NULL)
+			*s = w.new_sessions[i];
+		else
+			wrong("too many sessions");
 	}
 	for (i = 0; i < w.new_nrows; i++) {
 		r = row_of(w.rows, w.nrows, w.new_rows[i].id);
 		if (r == NULL && w.nrows < KEPT)
 			r = &w.rows[w.nrows++];
-		*r = w.new_rows[i];
+		if (r != NULL)
+			*r = w.new_rows[i];
+		else
+			wrong("too many rows");
 	}
 }
 

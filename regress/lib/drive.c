@@ -164,10 +164,9 @@ drive_secret(const char *name, const char *value)
 {
 	FILE	*f;
 
-	if (strpbrk(value, "\n\t") == NULL && (f = keep(1)) != NULL) {
-		fprintf(f, "%s\t%s\n", name, value);
-		fflush(f);
-	}
+	if (strpbrk(value, "\n\t") == NULL && (f = keep(1)) != NULL &&
+	    (fprintf(f, "%s\t%s\n", name, value) < 0 || fflush(f) == EOF))
+		bail("secrets: %s", strerror(errno));
 }
 
 /* Each field of a message that is one. */
@@ -232,7 +231,7 @@ spawn(struct drive *d)
 
 	if (imsg_pair(pp) == -1 || imsg_pair(lp) == -1)
 		bail("socketpair");
-	fflush(stdout);
+	(void)fflush(stdout);
 	if ((d->pid = fork()) == -1)
 		bail("fork");
 	if (d->pid == 0)
@@ -283,7 +282,7 @@ drive_start(struct drive *d, int role, const struct conf *cf)
 	int		i;
 
 	signal(SIGPIPE, SIG_IGN);
-	setvbuf(stdout, NULL, _IOLBF, 0);
+	(void)setvbuf(stdout, NULL, _IOLBF, 0);
 	d->role = role;
 	d->authd = -1;
 	for (i = 0; i < DRIVE_DOORS; i++)
@@ -393,7 +392,7 @@ asleep(const struct drive *d)
 		return (1);
 	if (fgets(line, sizeof(line), f) != NULL)
 		p = strrchr(line, ')');
-	fclose(f);
+	(void)fclose(f);
 	return (p == NULL || p[2] != 'R');
 }
 
@@ -484,7 +483,7 @@ drive_kib(const struct drive *d, const char *file, const char *key)
 		if (strncmp(line, key, strlen(key)) == 0 &&
 		    sscanf(line + strlen(key), " %ld", &v) == 1)
 			kib += v;
-	fclose(f);
+	(void)fclose(f);
 	return (kib);
 }
 

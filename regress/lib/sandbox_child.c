@@ -89,7 +89,7 @@ run(int role, int production, probe_fn fn)
 	int	status;
 	pid_t	pid;
 
-	fflush(stdout);
+	(void)fflush(stdout);
 	if ((pid = fork()) == -1)
 		bail_out("fork");
 	if (pid == 0) {

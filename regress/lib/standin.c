@@ -289,7 +289,7 @@ stop(pid_t pid)
 		if (fgets(line, sizeof(line), f) != NULL &&
 		    (p = strrchr(line, ')')) != NULL)
 			stopped = p[2] == 'T';
-		fclose(f);
+		(void)fclose(f);
 		poll(NULL, 0, 1);
 	}
 }

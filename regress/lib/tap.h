@@ -20,7 +20,7 @@ static int	tap_count, tap_failed, tap_planned = -1;
 static inline void
 plan(int n)
 {
-	setvbuf(stdout, NULL, _IOLBF, 0);
+	(void)setvbuf(stdout, NULL, _IOLBF, 0);
 	tap_planned = n;
 	printf("1..%d\n", n);
 }
@@ -42,7 +42,7 @@ __attribute__((format(printf, 4, 0))) static inline int
 tap_result(int good, const char *file, int line, const char *fmt, va_list ap)
 {
 	if (tap_count == 0 && tap_planned == -1)
-		setvbuf(stdout, NULL, _IOLBF, 0);
+		(void)setvbuf(stdout, NULL, _IOLBF, 0);
 	printf("%sok %d - ", good ? "" : "not ", ++tap_count);
 	vprintf(fmt, ap);
 	printf("\n");

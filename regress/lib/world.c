@@ -35,7 +35,8 @@ world_init(struct conf *cf)
 	strlcpy(dir, "/tmp/relayd-test.XXXXXX", sizeof(dir));
 	if (mkdtemp(dir) == NULL)
 		bail("mkdtemp");
-	atexit(world_end);
+	if (atexit(world_end) != 0)
+		bail("atexit");
 	snprintf(store, sizeof(store), "%s/relayd.db", dir);
 	conf_init(cf);
 	strlcpy(cf->store_path, store, sizeof(cf->store_path));

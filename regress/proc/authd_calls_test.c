@@ -314,7 +314,7 @@ stored(const char *secret)
 			continue;
 		n = fread(text, 1, 16 << 20, f);
 		found |= memmem(text, n, secret, strlen(secret)) != NULL;
-		fclose(f);
+		(void)fclose(f);
 	}
 	free(text);
 	return (found);

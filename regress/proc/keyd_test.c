@@ -63,7 +63,7 @@ learn(const char *name)
 
 	if (x == NULL)
 		bail("certificate");
-	fclose(f);
+	(void)fclose(f);
 	EVP_PKEY_free(pub);
 	pub = X509_get_pubkey(x);
 	X509_free(x);
@@ -316,6 +316,7 @@ main(void)
 {
 	struct conf	 cf;
 	const char	*why;
+	char		 cmd[128];
 	int		 sock;
 
 	if (mkdtemp(dir) == NULL)
@@ -338,6 +339,7 @@ main(void)
 	test_stop(&cf);
 	drive_start(&d, ROLE_KEYD, &cf);
 	is_int(drive_leave(&d), 0, "it leaves with the parent");
-	(void)!system("rm -rf /tmp/relayd-keyd-??????");
+	snprintf(cmd, sizeof(cmd), "rm -rf %s", dir);
+	(void)!system(cmd);
 	return (done_testing());
 }

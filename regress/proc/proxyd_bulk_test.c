@@ -41,7 +41,7 @@ memory(const char *what)
 	while (fgets(line, sizeof(line), f) != NULL)
 		if (strncmp(line, what, strlen(what)) == 0)
 			kb = atol(line + strlen(what) + 1);
-	fclose(f);
+	(void)fclose(f);
 	return (kb);
 }
 

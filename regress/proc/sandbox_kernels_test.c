@@ -147,7 +147,7 @@ layers_with(long nr, int e, int spare_arg)
 	int	status;
 	pid_t	pid;
 
-	fflush(stdout);
+	(void)fflush(stdout);
 	if ((pid = fork()) == -1)
 		bail_out("fork");
 	if (pid == 0) {

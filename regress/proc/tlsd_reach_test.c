@@ -662,6 +662,7 @@ test_none(void)
 int
 main(void)
 {
+	char	cmd[128];
 	int	sock;
 
 	if (mkdtemp(dir) == NULL)
@@ -689,6 +690,7 @@ main(void)
 	test_leave();
 	test_share();
 	test_none();
-	(void)!system("rm -rf /tmp/relayd-reach-??????");
+	snprintf(cmd, sizeof(cmd), "rm -rf %s", dir);
+	(void)!system(cmd);
 	return (done_testing());
 }

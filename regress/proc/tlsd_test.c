@@ -57,7 +57,7 @@ make(void)
 	if (system(cmd) != 0 || (f = fdopen(file("key", O_RDONLY), "r")) ==
 	    NULL || (key = PEM_read_PrivateKey(f, NULL, NULL, NULL)) == NULL)
 		bail("openssl");
-	fclose(f);
+	(void)fclose(f);
 }
 
 /* A RELOAD with this file as certificate: what it says to that. */
@@ -700,6 +700,7 @@ int
 main(void)
 {
 	struct visitor	v;
+	char		cmd[128];
 	int		proxyd;
 
 	if (mkdtemp(dir) == NULL)
@@ -729,6 +730,7 @@ main(void)
 	leave(&v);
 	test_parent(proxyd);
 	test_half_way();
-	(void)!system("rm -rf /tmp/relayd-tlsd-??????");
+	snprintf(cmd, sizeof(cmd), "rm -rf %s", dir);
+	(void)!system(cmd);
 	return (done_testing());
 }

@@ -88,7 +88,7 @@ read_file(struct options *o, const char *text, mode_t mode)
 	close(saved);
 	rewind(err);
 	said[fread(said, 1, sizeof(said) - 1, err)] = '\0';
-	fclose(err);
+	(void)fclose(err);
 	return (r);
 }
 

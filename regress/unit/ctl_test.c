@@ -205,7 +205,7 @@ complete(const char *text, char *dst, size_t size)
 	cmd_complete(split(text, copy, sizeof(copy), argv), argv, f, arg);
 	if (arg[0] != '\0')
 		fprintf(f, "<%s>", arg);
-	fclose(f);
+	(void)fclose(f);
 	for (s = out; *s != '\0'; s++)
 		if (*s == '\n')
 			*s = ' ';
@@ -314,7 +314,7 @@ manual(void)
 			unknown++;
 		}
 	}
-	fclose(f);
+	(void)fclose(f);
 	is_int(unknown, 0, "the manual has no command that is none");
 	for (i = 0; i < ncmds; i++)
 		ok(seen[i] || strncmp(cmds[i].pattern, "test ", 5) == 0,
@@ -383,7 +383,7 @@ fits(const char *const *cells, size_t n, size_t columns, size_t width,
 
 	rows_fit(r, width, exact, 1000000);
 	rows_table(r, 1, f);
-	fclose(f);
+	(void)fclose(f);
 	is_str(out, want, "%s", name);
 	free(out);
 	rows_free(r);
@@ -499,7 +499,7 @@ usage_fits(void)
 	FILE	*f = open_memstream(&out, &len);
 
 	cmd_usage(f);
-	fclose(f);
+	(void)fclose(f);
 	for (s = out; *s != '\0'; s += n + (s[n] == '\n'))
 		if ((n = strcspn(s, "\n")) > widest)
 			widest = n;
@@ -535,7 +535,7 @@ output(void)
 	f = open_memstream(&out, &len);
 	rows_table(r, 1, f);
 	json(r, f);
-	fclose(f);
+	(void)fclose(f);
 	is_str(out, "[]\n", "no rows");
 	free(out);
 	add(r, "name", "value");
@@ -544,13 +544,13 @@ output(void)
 	is_int(rows_cell(r, "x"), -1, "no cell beyond what was announced");
 	f = open_memstream(&out, &len);
 	rows_table(r, 1, f);
-	fclose(f);
+	(void)fclose(f);
 	is_str(out, "NAME         VALUE\nlonger than  b\\x1b\n"
 	    "a            \"q\"\\xff\n", "table");
 	free(out);
 	f = open_memstream(&out, &len);
 	json(r, f);
-	fclose(f);
+	(void)fclose(f);
 	is_str(out, "[\n{\"name\":\"longer than\",\"value\":\"b\\u001b\"},\n"
 	    "{\"name\":\"a\",\"value\":\"\\\"q\\\"\\\\xff\"}\n]\n", "JSON");
 	free(out);
@@ -559,7 +559,7 @@ output(void)
 	rows_json(r, &i, f);
 	rows_json(r, &i, f);
 	rows_json_end(i, f);
-	fclose(f);
+	(void)fclose(f);
 	is_str(out, "[\n{\"name\":\"longer than\",\"value\":\"b\\u001b\"},\n"
 	    "{\"name\":\"a\",\"value\":\"\\\"q\\\"\\\\xff\"},\n"
 	    "{\"name\":\"longer than\",\"value\":\"b\\u001b\"},\n"
@@ -568,7 +568,7 @@ output(void)
 	free(out);
 	f = open_memstream(&out, &len);
 	rows_json_lines(r, f);
-	fclose(f);
+	(void)fclose(f);
 	is_str(out, "{\"name\":\"longer than\",\"value\":\"b\\u001b\"}\n"
 	    "{\"name\":\"a\",\"value\":\"\\\"q\\\"\\\\xff\"}\n", "and in lines");
 	free(out);
@@ -582,14 +582,14 @@ output(void)
 		rows_cell(r, typed[1][i]);
 	f = open_memstream(&out, &len);
 	json(r, f);
-	fclose(f);
+	(void)fclose(f);
 	is_str(out, "[\n{\"name\":\"-\",\"streams\":3,\"rtt_ms\":1.5,"
 	    "\"uptime\":3909,\"memory\":2097152,\"node\":null,"
 	    "\"value\":\"up\"}\n]\n", "each of its type");
 	free(out);
 	f = open_memstream(&out, &len);
 	refusal_json(404, "no \"x\"", f);
-	fclose(f);
+	(void)fclose(f);
 	is_str(out, "{\"code\":404,\"error\":\"no \\\"x\\\"\"}\n", "a refusal");
 	free(out);
 	rows_free(r);

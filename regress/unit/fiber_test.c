@@ -163,7 +163,7 @@ overflows(int which)
 	int		 status, i;
 	pid_t		 pid;
 
-	fflush(stdout);
+	(void)fflush(stdout);
 	if ((pid = fork()) == 0) {
 		for (i = 0; i < STACKS; i++)
 			f[i] = fiber_new(falls, &r);

@@ -22,7 +22,8 @@ request(const char *s, size_t len)
 	struct httphead_scan	 sc = { 0 };
 
 	free(copy);
-	copy = malloc(len == 0 ? 1 : len);
+	if ((copy = malloc(len == 0 ? 1 : len)) == NULL)
+		bail_out("out of memory");
 	memcpy(copy, s, len);
 	status = 0;
 	why = "";
@@ -37,7 +38,8 @@ response(const char *s, int method)
 	size_t			 len = strlen(s);
 
 	free(copy);
-	copy = malloc(len == 0 ? 1 : len);
+	if ((copy = malloc(len == 0 ? 1 : len)) == NULL)
+		bail_out("out of memory");
 	memcpy(copy, s, len);
 	why = "";
 	return (httphead_response(&h, &sc, method, copy, len, &why));

@@ -26,7 +26,8 @@ parse(const char *s)
 	int			 status = 0, rv;
 
 	free(copy);
-	copy = malloc(len);
+	if ((copy = malloc(len)) == NULL)
+		bail_out("out of memory");
 	memcpy(copy, s, len);
 	rv = httphead_request(&h, &sc, copy, len, &status, &why);
 	return (rv == 1 ? 1 : status);

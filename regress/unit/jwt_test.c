@@ -78,7 +78,8 @@ bent(void)
 	ok(got != NULL, "what we seal, we open");
 	cJSON_Delete(got);
 	len = strlen(token);
-	copy = malloc(len + 2);
+	if ((copy = malloc(len + 2)) == NULL)
+		bail_out("out of memory");
 	for (i = 0; i < len; i++) {
 		memcpy(copy, token, len + 1);
 		copy[i] = copy[i] == 'A' ? 'B' : 'A';

@@ -126,7 +126,7 @@ test_fatal(void)
 	int	status;
 	pid_t	pid;
 
-	fflush(stdout);
+	(void)fflush(stdout);
 	if ((pid = fork()) == 0) {
 		errno = EACCES;
 		fatal("cannot");

@@ -261,7 +261,7 @@ test_manual(void)
 	while (fgets(line, sizeof(line), f) != NULL)
 		there += strncmp(line, ".It Ic ", 7) == 0;
 	is_int((long long)there, (long long)all, "and nothing else");
-	fclose(f);
+	(void)fclose(f);
 }
 
 int

@@ -305,7 +305,7 @@ seed(uint32_t type)
 	if ((f = fopen(path, "r")) == NULL)
 		return;
 	len = fread(bytes, 1, sizeof(bytes), f);
-	fclose(f);
+	(void)fclose(f);
 	ok(len > 8 && imsg_parse(&in, bytes + 8, len - 8, &reason) == 0 &&
 	    in.type == type && msg_get(type, in.p, (size_t)(in.end - in.p),
 	    m) == 0, "%s: its seed for the fuzzer is one", word);

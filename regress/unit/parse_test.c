@@ -529,7 +529,7 @@ round_trip(const struct conf *c, const char *what)
 	FILE			*f = open_memstream(&text, &len);
 
 	cfg_print(c, f);
-	fclose(f);
+	(void)fclose(f);
 	said[0] = '\0';
 	is_int(cfg_parse_text(&back, "p", text, len, note, NULL), 0,
 	    "what is printed parses back (%s): %s", what, said);
@@ -643,8 +643,8 @@ write_file(const char *dir, const char *name, const char *text)
 	snprintf(path, sizeof(path), "%s/%s", dir, name);
 	if ((f = fopen(path, "w")) == NULL)
 		bail_out("cannot write");
-	fputs(text, f);
-	fclose(f);
+	if (fputs(text, f) == EOF || fclose(f) == EOF)
+		bail_out("cannot write");
 }
 
 static void

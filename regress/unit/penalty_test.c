@@ -150,7 +150,7 @@ resident_kib(void)
 
 	if (f == NULL || fscanf(f, "%ld %ld", &total, &resident) != 2)
 		bail_out("statm");
-	fclose(f);
+	(void)fclose(f);
 	return (resident * sysconf(_SC_PAGESIZE) / 1024);
 }
 

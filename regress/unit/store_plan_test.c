@@ -247,7 +247,7 @@ statements(const char *file)
 		    strstr(line, "QUERY2(\"\"") == NULL) ||
 		    strstr(line, ".undo = &") != NULL;
 	if (f != NULL)
-		fclose(f);
+		(void)fclose(f);
 	return (n);
 }
 
