@@ -181,6 +181,17 @@ process_authd(void)
 }
 
 void
+process_renew(void)
+{
+	int	sv[2];
+
+	close(proc.authd_fd);
+	if (imsg_pair(sv) == -1 || proc.ops->channel(sv[1], PROTOCOL) == -1)
+		abort();
+	proc.authd_fd = sv[0];
+}
+
+void
 process_turn(int rounds)
 {
 	while (rounds-- > 0) {

@@ -19,6 +19,8 @@ void	process_start(int (*main_)(int, char **), void (*configure)(struct conf *))
 int	process_parent(void);
 /* And, of who has one, to authd. */
 int	process_authd(void);
+/* Authd has ended, and another has come: process_authd() is its channel. */
+void	process_renew(void);
 /*
  * Do what is ready, in so many rounds of its loop, each with its end of turn.
  */

@@ -2,7 +2,8 @@
 /*
  * rendd between peers that come to either slot of two channels, plain or such
  * as can be taken up again, say frames, pieces of them or any bytes, read or do
- * not, go and come back, while authd answers when it likes and time passes.
+ * not, go and come back, while authd answers when it likes, or is another, and
+ * time passes.
  *
  * Besides what the sanitizers see: the table of slots agrees with itself and
  * with what authd was told; what a peer gets are whole frames of a server, and
@@ -36,6 +37,7 @@ static int	has_ended;
 #define STEPS_MAX	96
 #define SAID_MAX	(2 << 20)	/* bytes that all say in one play */
 #define SEQ		4		/* bytes before the rest of a message */
+#define LITTLE		4096	/* room in a socket, bytes */
 #define HEAD		"HTTP/1.1 101 Switching Protocols\r\n\r\n"
 
 /* Who speaks: the same over all connections of one that is taken up again. */
@@ -528,7 +530,7 @@ come(struct end *e, uint8_t where)
 	static uint8_t	bytes[GIVE_BYTES_MAX];
 	size_t		len = strlen(HEAD);
 	uint8_t		n = take_byte(&t);
-	int		sv[2];
+	int		sv[2], little = LITTLE;
 
 	memset(e, 0, sizeof(*e));
 	e->channel = where & 1;
@@ -545,6 +547,9 @@ come(struct end *e, uint8_t where)
 		abort();
 	e->fd = sv[0];
 	e->theirs = sv[1];
+	if (where & 32)
+		(void)setsockopt(sv[1], SOL_SOCKET, SO_SNDBUF, &little,
+		    sizeof(little));
 	memcpy(bytes, HEAD, len);
 	for (n &= 3; n > 0; n--)
 		say(e, 1 | (n & 2), take_byte(&t));
@@ -556,10 +561,24 @@ come(struct end *e, uint8_t where)
 	}
 	CHECK(process_say(process_parent(), IMSG_GIVE, 0, sv[1],
 	    &(struct msg_give){ .class = CLASS_RELAY, .nonce = e->nonce,
-	    .addr = "192.0.2.1", .accept = "", .request = "",
+	    .addr = "192.0.2.1", .accept = "", .request = where & 64 ?
+	    "0123abcd" : "",
 	    .bytes = { bytes, len }, .resume = (uint8_t)(e->again ?
 	    RESUME_AGAIN : e->resumes ? RESUME_FRESH : RESUME_NOT),
 	    .seen = e->who->seen }) == 0);
+}
+
+/* Who answers the old one's questions is not there any more. */
+static void
+renew(void)
+{
+	unsigned	i;
+
+	authd_hears();
+	process_renew();
+	memset(told, 0, sizeof(told));
+	for (i = 0; i < ENDS; i++)
+		ends[i].asked = 0;
 }
 
 static void
@@ -589,6 +608,8 @@ event(struct end *e, uint8_t how)
 			raw(e, how >> 3);
 		break;
 	default:
+		if ((how >> 3) == 30 && !closed)
+			renew();
 		if ((how >> 3) == 31 && !closed) {
 			closed = 1;
 			CHECK(process_say(process_authd(), IMSG_CLOSE, 0, -1,

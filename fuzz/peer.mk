@@ -1,0 +1,1 @@
+$(eval $(call fuzz_target,peer,relay/api.o relay/conn.o relay/say.o relay/udp.o relay/way.o relay/wire.o common/base/clock.o common/base/compat.o common/base/log.o common/base/target.o $(filter-out common/net/dial.o,$(net_OBJS)) $(net_VIA_OBJS) $(ws_OBJS) $(ws_accept_OBJS) $(head_OBJS),$(relay_LIBS)))
