@@ -267,7 +267,8 @@ client_accept(evutil_socket_t fd_listener, short what, void *arg)
 	/* cppcheck-suppress nullPointer ; nobody asks for the address */
 	fd = accept4(fd_listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
 	if (fd == -1) {
-		if (errno == EMFILE || errno == ENFILE || errno == ENOMEM)
+		if (errno == EMFILE || errno == ENFILE ||
+		    errno == ENOMEM || errno == ENOBUFS)
 			accept_pause();
 		return;
 	}

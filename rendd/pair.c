@@ -63,8 +63,10 @@ stats_say(void)
 {
 	if (pair.moved == 0 || link_chan() == NULL)
 		return;
-	(void)say_relay_stats(link_chan(), 0, -1, &(struct msg_relay_stats){
-	    .in = pair.in, .out = pair.out, .moved = (uint64_t)pair.moved });
+	if (say_relay_stats(link_chan(), 0, -1, &(struct msg_relay_stats){
+	    .in = pair.in, .out = pair.out, .moved = (uint64_t)pair.moved }) ==
+	    -1)
+		return;
 	pair.in = pair.out = 0;
 	pair.moved = 0;
 }

@@ -63,9 +63,12 @@ struct chan {
 	TAILQ_HEAD(, call)	 calls;
 	size_t			 ncalls;
 	uint32_t		 next_id;
+	uint32_t		 lacking;	/* id of an answer without a part */
 	/* statistics */
 	unsigned long		 late;
 };
+
+static int	must_say;	/* see chan_must_say() */
 
 static void	chan_read(evutil_socket_t, short, void *);
 static void	chan_write(evutil_socket_t, short, void *);
@@ -503,6 +506,55 @@ chan_enqueue(struct chan *c, struct packet *p)
 	return (0);
 }
 
+void
+chan_must_say(void)
+{
+	must_say = 1;
+}
+
+/* Behind it there comes more of the same answer. */
+static int
+is_part(uint32_t type)
+{
+	return (type == IMSG_CTL_ROW || type == IMSG_CTL_TEXT ||
+	    type == IMSG_DOC_CHUNK || type == IMSG_EVENT ||
+	    type == IMSG_PROCESS);
+}
+
+/*
+ * Whoever says it looks whether it could be said, or it is said again; or all of it
+ * is a connection, whose end tells that.
+ */
+static int
+is_looked_after(uint32_t type)
+{
+	return (type == IMSG_CREDIT_BACK || type == IMSG_REFUSED_ALONE ||
+	    type == IMSG_RELAY_STATS || type == IMSG_TUNNEL_STATS ||
+	    type == IMSG_PING || type == IMSG_PONG ||
+	    type == IMSG_PLAIN || type == IMSG_GIVE);
+}
+
+/*
+ * There was no memory for it. Who asks waits for an answer until it is late; what
+ * is told without being asked for is not missed by anybody, and the two would go
+ * by different things from then on.
+ */
+static void
+chan_lacks(struct chan *c, uint32_t type, uint32_t id)
+{
+	if (is_part(type))
+		c->lacking = id;
+	if (id != 0 || is_looked_after(type)) {
+		log_warnx("%s to %s: out of memory", imsg_name(type),
+		    role_name(c->role));
+		return;
+	}
+	if (must_say)
+		fatalx("%s to %s: out of memory", imsg_name(type),
+		    role_name(c->role));
+	chan_doom(c, 0, "out of memory");
+}
+
 int
 chan_say(struct chan *c, uint32_t type, uint32_t id, int fd, const void *m)
 {
@@ -520,8 +572,9 @@ chan_say(struct chan *c, uint32_t type, uint32_t id, int fd, const void *m)
 	if (n == -1)
 		log_warnx("%s to %s: a field crosses its limit",
 		    imsg_name(type), role_name(c->role));
-	else
-		p = malloc(sizeof(*p) + len);
+	else if (id == 0 || id != c->lacking)
+		if ((p = malloc(sizeof(*p) + len)) == NULL)
+			chan_lacks(c, type, id);
 	if (p == NULL) {
 		imsg_drop_fd(fd);
 		return (-1);

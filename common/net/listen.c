@@ -84,7 +84,8 @@ listen_some(struct listener *l)
 		len = sizeof(ss);
 		fd = accept4(l->fd, (struct sockaddr *)&ss, &len,
 		    SOCK_NONBLOCK | SOCK_CLOEXEC);
-		if (fd == -1 && (errno == EMFILE || errno == ENFILE))
+		if (fd == -1 && (errno == EMFILE || errno == ENFILE ||
+		    errno == ENOMEM || errno == ENOBUFS))
 			listeners.ops->none_left();
 		/* Who had it before an upgrade has it still, for a while. */
 		if (fd == -1 && errno == EINVAL)

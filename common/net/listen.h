@@ -14,7 +14,7 @@ struct listen_ops {
 	/* One has come (fd taken, non-blocking), at the n-th of them. */
 	void	(*came)(int fd, unsigned n, uint32_t flags,
 		    const struct addr *);
-	/* The system has no descriptor left: pause, and go on later. */
+	/* The system has no descriptor or memory left: pause, and go on later. */
 	void	(*none_left)(void);
 };
 

@@ -105,6 +105,7 @@ proc_main(const struct proc_ops *ops, int argc, char **argv)
 	proc_fds();
 	proc_args(argc, argv);
 	log_init(role_name(ops->role), LOG_FD, 0);
+	chan_must_say();
 	prctl(PR_SET_NAME, role_name(ops->role), 0, 0, 0);
 	proc_title("starting");
 	clock_complaints();
