@@ -252,6 +252,9 @@ class Trials:
             (self.d.expected - expected)
         if not lives(pid):
             self.ended += 1
+        # Who is told that he is wrong does not come again.
+        elif re.search(r": 40[013]$", cut):
+            bad = bad or "a refusal of the wrong kind" + cut
         # A clock that hurries on leaves no time to answer a ping, be it a muxd's
         # to its client or the parent's.
         gone -= {p for p in gone if any(
