@@ -175,21 +175,39 @@ def tunnel(root):
     said = root.says("relayctl", "-j", "system", "add", "box")
     key = re.search(r'"key": ?"([^"]+)"', said).group(1)
     secret = re.search(r'"secret": ?"([^"]+)"', said).group(1)
-    with open(root.dir + "/etc/tunnel-client.conf", "w") as f:
-        f.write("url ws://127.0.0.1:8080/support/api/tunnel\nkey %s\n"
-                "secret %s\nstatic-services echo=127.0.0.1:7007:tcp\n" %
-                (key, secret))
-    os.chmod(f.name, 0o600)
+    given = ("ws://127.0.0.1:8080/support/api/tunnel", key,
+             "echo=127.0.0.1:7007:tcp")
     if root.systemd:
-        good(root.run("systemctl", "start", "tunnel-client"),
-             "tunnel-client starts")
+        settled(root, secret, *given)
         c = contextlib.nullcontext()
     else:
+        write(root, "/etc/tunnel-client.conf", "url %s\nkey %s\n"
+              "static-services %s\nsecret %s\n" % (*given, secret))
         c = Program(root.words(*unit_word(root, "tunnel-client.service",
                                           "ExecStart")))
     until(lambda: session(root) and "echo" in (root.says(
         "relayctl", "show", "services", session(root)) or ""), "its services")
     return c
+
+
+def write(root, path, text):
+    with open(root.dir + path, "w") as f:
+        os.chmod(f.name, 0o600)
+        f.write(text)
+
+
+def settled(root, secret, url, key, services):
+    """By the client itself, of which there is the package's unit."""
+    write(root, "/root/given", secret + "\n")
+    r = root.run("tunnel-client", "install", "--url", url, "--key", key,
+                 "--secret-file", "/root/given", "--static-services", services)
+    os.unlink(root.dir + "/root/given")
+    good(r, "tunnel-client install")
+    t.equal((client_says(root, "ActiveState"), client_says(
+        root, "UnitFileState"), os.path.exists(
+            root.dir + "/etc/systemd/system/tunnel-client.service")),
+        ("active", "enabled", False), "it has started the package's unit, "
+        "which starts with the machine from now on")
 
 
 def session(root):
@@ -463,8 +481,9 @@ def client_upgrade(root, new):
          "its configuration stays")
     calls, _ = told.calls("purge", "tunnel-client")
     t.equal([c for c in calls if "start" in c], [], "purge starts nothing")
-    t.ok(not os.path.exists(root.dir + "/etc/tunnel-client.conf"),
-         "and takes the configuration")
+    t.equal([x for x in root.files() if x.startswith("/etc/") and
+             "tunnel-client" in x], [], "and takes the configuration, and what "
+            "started it")
     if not root.systemd:
         root.run("rm", "-r", "/run/systemd")
     good(root.apt("install", "tunnel-client"), "it is installed once more")
