@@ -231,8 +231,8 @@ mlink_keep(struct mlink *l)
 		mlink_free(last);
 }
 
-void
-mlink_free(struct mlink *l)
+static void
+mlink_end(struct mlink *l, int clean)
 {
 	if (l == NULL)
 		return;
@@ -244,10 +244,23 @@ mlink_free(struct mlink *l)
 	buf_put(&l->in);
 	if (l->plain.id != 0)
 		LIST_REMOVE(l, by_plain);
-	plain_end(&l->plain, 1);	/* what was said has its framing */
+	plain_end(&l->plain, clean);
 	imsg_close_fd(l->fd);
 	limits_fds(-1);
 	free(l);
+}
+
+/* What was said has its framing. */
+void
+mlink_free(struct mlink *l)
+{
+	mlink_end(l, 1);
+}
+
+void
+mlink_cut(struct mlink *l)
+{
+	mlink_end(l, 0);
 }
 
 /* ---- a new one ---- */

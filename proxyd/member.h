@@ -73,6 +73,8 @@ int		 mlink_has_all(const struct mlink *);
 void		 mlink_keep(struct mlink *);
 /* Close it. NULL is allowed. */
 void		 mlink_free(struct mlink *);
+/* The same, where nobody waits for what it has still to say: it hears so. */
+void		 mlink_cut(struct mlink *);
 
 /* A new one. All of it lies in who asks for it. */
 struct reach {

@@ -123,14 +123,27 @@ client_others(int n)
 	clients.others += (size_t)n;
 }
 
+/* `edge`: EV_ET or 0. */
 static void
-client_events(struct client *c)
+client_events(struct client *c, short edge)
 {
 	event_assign(&c->ev_net_read, proc_base(), c->net.fd,
-	    EV_READ | EV_PERSIST, client_event, c);
+	    EV_READ | EV_PERSIST | edge, client_event, c);
 	event_assign(&c->ev_net_write, proc_base(), c->net.fd,
-	    EV_WRITE | EV_PERSIST, client_event, c);
-	timer_init(&c->timer, client_expired, c);
+	    EV_WRITE | EV_PERSIST | edge, client_event, c);
+}
+
+void
+client_half(struct client *c)
+{
+	if (c->half || c->net.fd == -1)
+		return;
+	event_del(&c->ev_net_read);
+	event_del(&c->ev_net_write);
+	c->net_reading = c->net_writing = 0;
+	client_events(c, EV_ET);
+	c->half = 1;
+	client_watch(c);
 }
 
 void
@@ -151,7 +164,8 @@ client_begin(struct client *c, int fd, uint64_t ms)
 	c->id = ++clients.last;
 	c->sign.ready = client_signed;
 	c->sign.arg = c;
-	client_events(c);
+	client_events(c, 0);
+	timer_init(&c->timer, client_expired, c);
 	TAILQ_INSERT_TAIL(&clients.live, c, entry);
 	LIST_INSERT_HEAD(&clients.by_id[c->id % BUCKETS], c, by_id);
 	clients.n++;
@@ -268,7 +282,7 @@ client_watch(struct client *c)
 		net_read = doors_has();
 		break;
 	case CLIENT_OPEN:
-		net_read = !c->net_eof && c->to_plain.len == 0;
+		net_read = c->half || (!c->net_eof && c->to_plain.len == 0);
 		net_write = c->to_net.len > 0 || c->net.want_write;
 		plain_read = !c->plain_eof && c->to_net.len == 0;
 		plain_write = c->to_plain.len > 0;

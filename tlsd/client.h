@@ -63,6 +63,7 @@ struct client {
 	struct rest		 to_net, to_plain;
 	unsigned int		 net_reading:1, net_writing:1, plain_reading:1,
 				 plain_writing:1, net_eof:1, plain_eof:1,
+				 half:1,	/* the client has said all */
 				 said:1,	/* PLAIN_END has come */
 				 clean:1,	/* and that it is a clean end */
 				 in_job:1,	/* its handshake runs */
@@ -98,6 +99,11 @@ void	client_shut(void);
 
 /* c->plain is there: its events. */
 void	client_plain(struct client *);
+/*
+ * The client has said all and may wait for an answer: from now on its side can
+ * be read once for each thing that happens to it.
+ */
+void	client_half(struct client *);
 /* A side is to be read or written, or is not. */
 void	client_watch(struct client *);
 void	client_deadline(struct client *, uint64_t ms);

@@ -17,6 +17,7 @@
 #include "imsg/imsg.h"
 #include "imsg/msg.h"
 #include "metrics/count.h"
+#include "net/gone.h"
 #include "proc/proc.h"
 
 #define PIECE		65536	/* read at once */
@@ -75,11 +76,12 @@ net_again(struct client *c)
 		event_active(&c->ev_net_read, EV_READ, 0);
 }
 
-/* The client has said all. */
+/* The client has said all. That it has gone is heard when it is written to. */
 static void
 net_ended(struct client *c)
 {
 	c->net_eof = 1;
+	client_half(c);
 	if (c->out)
 		doors_ended(c->door, c->id);
 	if (c->plain != -1 && c->to_plain.len == 0)
@@ -107,6 +109,11 @@ pump_net(struct client *c)
 
 	if (c->state == CLIENT_QUIET) {
 		pump_open(c);
+		return;
+	}
+	if (c->half) {
+		if (fd_is_gone(c->net.fd))
+			client_close(c, "has gone", 0);
 		return;
 	}
 	for (i = 0; i < BURST && !c->net_eof && c->to_plain.len == 0 &&

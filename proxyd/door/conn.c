@@ -7,7 +7,6 @@
 #include <sys/uio.h>
 
 #include <errno.h>
-#include <poll.h>
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,6 +21,7 @@
 #include "limits.h"
 #include "metrics/count.h"
 #include "net/brought.h"
+#include "net/gone.h"
 #include "now.h"
 #include "proc/conf.h"
 #include "proc/proc.h"
@@ -34,12 +34,13 @@
 static void	conn_readable(evutil_socket_t, short, void *);
 static void	conn_writable(evutil_socket_t, short, void *);
 static void	conn_expired(void *);
+static void	conn_look(void *);
 static void	conn_refuse(struct conn *, int, const char *);
 static void	conn_next(struct conn *);
 static void	conn_job_end(struct conn *);
 static void	conn_linger(struct conn *);
+static void	conn_ended(struct conn *, const char *);
 static void	conn_release(struct conn *);
-static int	conn_keep(struct conn *, const struct iovec *, int, size_t);
 
 TAILQ_HEAD(conns, conn);
 
@@ -132,6 +133,7 @@ conn_new(int fd, uint32_t flags, const struct addr *a, int trusted,
 	    conn_readable, c);
 	event_assign(&c->ev_write, proc_base(), fd, EV_WRITE, conn_writable, c);
 	timer_init(&c->timer, conn_expired, c);
+	timer_init(&c->look, conn_look, c);
 	TAILQ_INSERT_TAIL(&door.live, c, entry);
 	door.n++;
 	gauge_move(CT_CONN_FRONT + conn_listener(c), 1);
@@ -286,9 +288,92 @@ conn_take(struct conn *c, const char *gone)
 		return (0);
 	if (n == -1 && errno == ENOBUFS)
 		conn_reading(c, 0);
+	else if (n == 0)
+		conn_ended(c, gone);
 	else
-		conn_close(c, n == 0 ? gone : strerror(errno), 0);
+		conn_close(c, strerror(errno), 0);
 	return (0);
+}
+
+/*
+ * From now on an event says that it has broken, which is an edge, and not again
+ * and again that it has ended.
+ */
+static void
+conn_half(struct conn *c)
+{
+	int	writing = c->writing;
+
+	conn_reading(c, 0);
+	if (writing)
+		event_del(&c->ev_write);
+	c->writing = 0;
+	event_assign(&c->ev_read, proc_base(), c->fd, EV_READ | EV_PERSIST |
+	    EV_ET, conn_readable, c);
+	event_assign(&c->ev_write, proc_base(), c->fd, EV_WRITE | EV_ET,
+	    conn_writable, c);
+	c->eof = 1;
+	conn_reading(c, 1);
+	if (writing)
+		conn_writing(c);
+}
+
+/* It may have closed its half only and wait for the answer. */
+static void
+conn_ended(struct conn *c, const char *why)
+{
+	enum left	(*left)(struct conn *) = c->state == CONN_JOB ?
+			    c->job->left : NULL;
+
+	if (fd_is_gone(c->fd) || (left == NULL && c->out_len == 0 &&
+	    !(door.paused && c->state == CONN_HEAD && c->in != NULL))) {
+		conn_close(c, why, 0);
+		return;
+	}
+	conn_half(c);
+	if (conn_is_last(c))
+		c->keep = 0;
+	if (left == NULL)
+		return;
+	timer_set(&c->look, CONN_LOOK_MS);
+	if (left(c) == LEFT_GONE)
+		conn_close(c, why, 0);
+}
+
+/*
+ * Who waits takes an interim answer (RFC 9110, 15.2); the machine of one who
+ * has gone says so to it, which conn_readable() hears.
+ */
+static void
+conn_look(void *arg)
+{
+	struct iovec	 iov = { (void *)(uintptr_t)CONN_CONTINUE,
+			    sizeof(CONN_CONTINUE) - 1 };
+	struct conn	*c = arg;
+
+	if (c->state == CONN_JOB && c->job->left != NULL && !c->http10 &&
+	    c->out_len == 0 && c->job->left(c) == LEFT_WAITS)
+		(void)conn_writev(c, &iov, 1);
+}
+
+enum left
+conn_waits(struct conn *c)
+{
+	(void)c;
+	return (LEFT_WAITS);
+}
+
+enum left
+conn_reads(struct conn *c)
+{
+	(void)c;
+	return (LEFT_READS);
+}
+
+int
+conn_is_last(const struct conn *c)
+{
+	return (c->eof && (c->in == NULL || c->in->len <= c->head_len));
 }
 
 static void
@@ -299,6 +384,11 @@ conn_readable(evutil_socket_t fd, short what, void *arg)
 	long		 n;
 
 	(void)what;
+	if (c->eof) {
+		if (fd_is_gone(fd))
+			conn_close(c, "has gone", 0);
+		return;
+	}
 	if (c->state == CONN_JOB && c->job->readable != NULL) {
 		c->job->readable(c);
 		return;
@@ -316,31 +406,16 @@ conn_readable(evutil_socket_t fd, short what, void *arg)
 		return;
 	}
 	if (n <= 0) {
-		/* It may have closed its half only and wait for the answer. */
-		if (n == 0 && (c->out_len > 0 ||
-		    (c->state == CONN_JOB && c->job->left != NULL))) {
-			c->eof = 1;
-			c->keep = 0;
-			conn_reading(c, 0);
-			if (c->state == CONN_JOB && c->job->left != NULL)
-				c->job->left(c);
-			return;
-		}
-		conn_close(c, n == 0 ? "closed" : strerror(errno), 0);
+		if (n == 0)
+			conn_ended(c, "closed");
+		else
+			conn_close(c, strerror(errno), 0);
 		return;
 	}
 	if (c->state == CONN_HEAD)
 		conn_parse(c);
 	else if (c->state == CONN_JOB && c->job->more != NULL)
 		c->job->more(c);
-}
-
-int
-conn_is_gone(const struct conn *c)
-{
-	struct pollfd	pfd = { c->fd, 0, 0 };
-
-	return (poll(&pfd, 1, 0) == 1 && (pfd.revents & (POLLHUP | POLLERR)));
 }
 
 void
@@ -376,11 +451,16 @@ conn_parse(struct conn *c)
 		if (!c->trusted || !trust_request(c->request, &h))
 			request_make(c->request);
 		c->head_len = h.head_len;
-		if (door.leaving)
+		c->http10 = h.minor == 0;
+		if (door.leaving || conn_is_last(c))
 			h.flags &= ~(unsigned)HTTPHEAD_KEEPALIVE;
+		if (c->eof)
+			timer_set(&c->look, CONN_LOOK_MS);
 		door.ops->begin(c, &h);
 	}
-	if (c->state == CONN_HEAD && c->in == NULL && door.stopping)
+	if (c->state == CONN_HEAD && c->eof && c->out_len == 0)
+		conn_close(c, "closed", 0);	/* what is left is no request */
+	else if (c->state == CONN_HEAD && c->in == NULL && door.stopping)
 		conn_close(c, "stopping", 0);
 	else if (c->state == CONN_HEAD && c->in == NULL && c->out_len == 0)
 		crowd_idle(&c->seat);
@@ -487,54 +567,6 @@ conn_linger(struct conn *c)
 	conn_reading(c, 1);
 }
 
-/* Keep what is left of the vector after `done` bytes. */
-static int
-conn_keep(struct conn *c, const struct iovec *iov, int n, size_t done)
-{
-	size_t	 len = 0, off = 0, part;
-	char	*p;
-	int	 i;
-
-	for (i = 0; i < n; i++)
-		len += iov[i].iov_len;
-	len -= done;
-	if ((p = malloc(c->out_len + len)) == NULL)
-		return (-1);
-	if (c->out_len > 0)
-		memcpy(p, c->out + c->out_off, c->out_len);
-	off = c->out_len;
-	for (i = 0; i < n; i++) {
-		part = iov[i].iov_len;
-		if (done >= part) {
-			done -= part;
-			continue;
-		}
-		memcpy(p + off, (char *)iov[i].iov_base + done, part - done);
-		off += part - done;
-		done = 0;
-	}
-	freezero(c->out, c->out_off + c->out_len);
-	c->out = p;
-	c->out_off = 0;
-	c->out_len = off;
-	conn_writing(c);
-	return (0);
-}
-
-/* send() goes a shorter way through the kernel than writev(). */
-ssize_t
-conn_sendv(int fd, struct iovec *iov, int n)
-{
-	struct msghdr	msg;
-
-	if (n == 1)
-		return (send(fd, iov->iov_base, iov->iov_len, MSG_NOSIGNAL));
-	memset(&msg, 0, sizeof(msg));
-	msg.msg_iov = iov;
-	msg.msg_iovlen = (size_t)n;
-	return (sendmsg(fd, &msg, MSG_NOSIGNAL));
-}
-
 int
 conn_writev(struct conn *c, struct iovec *iov, int n)
 {
@@ -559,6 +591,7 @@ conn_writev(struct conn *c, struct iovec *iov, int n)
 		conn_close(c, "out of memory", 1);
 		return (-1);
 	}
+	conn_writing(c);
 	return (0);
 }
 
@@ -603,8 +636,6 @@ conn_writable(evutil_socket_t fd, short what, void *arg)
 		return;
 	if (c->state == CONN_FLUSH)
 		conn_linger(c);
-	else if (c->eof && c->state == CONN_HEAD)
-		conn_close(c, "closed", 0);
 	else if (c->state == CONN_HEAD)
 		conn_parse(c);
 }
@@ -647,6 +678,7 @@ conn_close(struct conn *c, const char *why, int reset)
 	crowd_leave(&c->seat);
 	c->state = CONN_DEAD;
 	timer_del(&c->timer);
+	timer_del(&c->look);
 	event_del(&c->ev_read);
 	event_del(&c->ev_write);
 	conn_release(c);

@@ -35,9 +35,20 @@ enum conn_state {
 #define CONN_BODY_MS	30000
 #define CONN_IDLE_MS	75000	/* between requests */
 #define CONN_LINGER_MS	3000
+#define CONN_LOOK_MS	500	/* from its end to a look whether it is there */
+#define CONN_HALF_MS	60000	/* of silence, if that cannot be told */
+
+#define CONN_CONTINUE	"HTTP/1.1 100 Continue\r\n\r\n"
 
 struct conn;
 struct httphead;
+
+/* The other side has closed: what is that to a job? */
+enum left {
+	LEFT_GONE,		/* its end: the connection closes */
+	LEFT_READS,		/* some of the answer is out, the rest follows */
+	LEFT_WAITS		/* none is: an interim one may go before it */
+};
 
 /*
  * What the connection's one request is being made into (proxyd/job). Every
@@ -60,9 +71,9 @@ struct job_ops {
 	void		(*end)(struct conn *);
 	/*
 	 * The other side has closed, and may have gone, or still wait for the
-	 * answer. NULL: then the connection closes.
+	 * answer. Called at once, and a while later. NULL: LEFT_GONE.
 	 */
-	void		(*left)(struct conn *);
+	enum left	(*left)(struct conn *);
 };
 
 /* Above the door: who takes a request, and who says what is wrong with it. */
@@ -83,12 +94,13 @@ struct conn {
 	int			 trusted;	/* peer is a trusted proxy */
 	struct plain		 plain;		/* whose TLS it comes out of */
 	struct event		 ev_read, ev_write;
-	struct timer		 timer;
+	struct timer		 timer, look;
 	/* state */
 	enum conn_state		 state;
 	uint64_t		 deadline_ms;
 	struct seat		 seat;
 	unsigned int		 reading:1, writing:1, eof:1, parsing:1,
+				 http10:1,	/* takes no interim answer */
 				 large:1;	/* counts as a long head */
 	struct buf		*in;
 	struct httphead_scan	 scan;
@@ -160,6 +172,8 @@ void	conn_parse(struct conn *);
 int	conn_writev(struct conn *, struct iovec *, int n);
 /* The system call under it: bytes, or -1 with errno. */
 ssize_t	conn_sendv(int fd, struct iovec *, int n);
+/* Into what waits in `out`: the vector but for `done` bytes. 0, -1: no memory. */
+int	conn_keep(struct conn *, const struct iovec *, int n, size_t done);
 /* Try to write what is kept. 1: all out, 0: some left, -1: closed. */
 int	conn_flush(struct conn *);
 /*
@@ -169,14 +183,18 @@ int	conn_flush(struct conn *);
 long	conn_read(struct conn *);
 /*
  * The same for a job that reads on: bytes read; 0 when there are none now, when
- * c->in is full (it is not read any more) or when the connection has been
- * closed, `gone` being why if it was at its end.
+ * c->in is full (it is not read any more), when the other side has closed and
+ * the job's `left` waits, or when the connection has been closed, `gone` being
+ * why if it was at its end.
  */
 long	conn_take(struct conn *, const char *gone);
 void	conn_reading(struct conn *, int on);
 void	conn_writing(struct conn *);
-/* Has the other side gone for good, of which its end was heard already? */
-int	conn_is_gone(const struct conn *);
+/* For `left` of jobs that wait, or that say a thing of their own. */
+enum left	conn_waits(struct conn *);
+enum left	conn_reads(struct conn *);
+/* Nothing of the other side is left to be read, nor will there be. */
+int	conn_is_last(const struct conn *);
 /* Not later than `ms` from now something has to have happened. */
 void	conn_deadline(struct conn *, uint64_t ms);
 

@@ -17,6 +17,8 @@ struct httphead;
 
 /* `extra` of a 401 on what takes an operator's token. */
 #define ANSWER_BEARER	"WWW-Authenticate: Bearer\r\n"
+/* Whoever has closed will not send the rest. */
+#define BODY_SHORT	"request body ends too early"
 
 /*
  * The envelope of the operator API: `data` is JSON text (NULL: null). Where the

@@ -45,9 +45,6 @@
 
 #define DATA_MAX	(16 << 20)	/* of one answer */
 #define SPARE_MS	5000	/* for an answer that hangs, beyond authd's */
-#define LOOK_FIRST_MS	20	/* behind the other side's end */
-#define LOOK_MS		250
-#define CONTINUE	"HTTP/1.1 100 Continue\r\n\r\n"
 
 struct api_call {
 	TAILQ_ENTRY(api_call)	 entry;
@@ -60,10 +57,9 @@ struct api_call {
 	char			 session[UUID_SIZE];
 	struct api_args		 args;
 	/* the body that comes in */
-	int			 expect, http10;
+	int			 expect;
 	struct body		 body;
 	/* the answer that comes in */
-	uint64_t		 until_ms;
 	uint32_t		 id;		/* that its chunks carry */
 	uint16_t		 code;
 	int			 invalid;	/* say what was wrong */
@@ -104,36 +100,19 @@ body_expired(struct conn *c)
 	answer_error(c, 408, "request not complete in time");
 }
 
-/* It waits for authd, and looks now and then whether the caller still does. */
+/* It waits for authd. */
 static void
 answer_expired(struct conn *c)
 {
-	struct api_call	*a = api_of(c);
-	uint64_t	 now = clock_ms();
-
-	if (c->eof && conn_is_gone(c))
-		conn_close(c, "closed by the caller", 0);
-	else if (now >= a->until_ms)
-		answer_error(c, 503, "no answer in time");
-	else
-		conn_deadline(c, c->eof && now + LOOK_MS < a->until_ms ?
-		    LOOK_MS : a->until_ms - now);
+	answer_error(c, 503, "no answer in time");
 }
 
-/*
- * The caller has closed. One who has only said all waits for the answer, and
- * takes an interim one (RFC 9110, 15.2); the machine of one who has gone says
- * so to it.
- */
-static void
-answer_left(struct conn *c)
+/* All that comes of the body is here. */
+static enum left
+body_left(struct conn *c)
 {
-	struct iovec	iov = { (void *)(uintptr_t)CONTINUE,
-	    sizeof(CONTINUE) - 1 };
-
-	if (api_of(c)->http10 || (c->out_len == 0 &&
-	    conn_writev(c, &iov, 1) == 0))
-		conn_deadline(c, LOOK_FIRST_MS);
+	api_body(c);
+	return (LEFT_WAITS);
 }
 
 /* It reads nothing: what it has is not whole, and it is to see that. */
@@ -143,18 +122,11 @@ file_expired(struct conn *c)
 	conn_close(c, "takes nothing of a file", 1);
 }
 
-/* It has said all, and reads on; if it has gone, writing says so. */
-static void
-file_stays(struct conn *c)
-{
-	(void)c;
-}
-
 static const struct job_ops	file_job = {
 	.name = "api, file",
 	.writable = api_file,
 	.expired = file_expired,
-	.left = file_stays,
+	.left = conn_reads,
 	.end = api_end,
 };
 
@@ -162,20 +134,21 @@ static const struct job_ops	body_job = {
 	.name = "api, body",
 	.more = api_body,
 	.expired = body_expired,
+	.left = body_left,
 	.end = api_end,
 };
 
 static const struct job_ops	token_job = {
 	.name = "api, token",
 	.expired = answer_expired,
-	.left = answer_left,
+	.left = conn_waits,
 	.end = api_end,
 };
 
 static const struct job_ops	answer_job = {
 	.name = "api",
 	.expired = answer_expired,
-	.left = answer_left,
+	.left = conn_waits,
 	.end = api_end,
 };
 
@@ -348,7 +321,6 @@ api_begin(struct conn *c, const struct httphead *h)
 	api_take_query(a->op, &h->query, &a->args);
 	body_begin(&a->body, (h->flags & HTTPHEAD_CHUNKED) != 0,
 	    (h->flags & HTTPHEAD_LENGTH) ? h->content_length : 0);
-	a->http10 = h->minor == 0;
 	a->expect = (h->flags & HTTPHEAD_EXPECT) != 0;
 	buf_drop(c->in, c->head_len);
 	c->head_len = 0;
@@ -378,7 +350,6 @@ api_send(struct conn *c, struct msg_api *ask, chan_done_fn result)
 	char		 addr[ADDR_SIZE];
 	int		 r = -1;
 
-	a->until_ms = clock_ms() + ms + SPARE_MS;
 	conn_deadline(c, ms + SPARE_MS);
 	addr_print(&c->addr, addr);
 	ask->token = a->token;
@@ -440,8 +411,8 @@ token_result(struct chan *ch, struct imsg *m, void *arg)
 static void
 api_body_begin(struct conn *c)
 {
-	struct iovec	 iov = { (void *)(uintptr_t)CONTINUE,
-	    sizeof(CONTINUE) - 1 };
+	struct iovec	 iov = { (void *)(uintptr_t)CONN_CONTINUE,
+	    sizeof(CONN_CONTINUE) - 1 };
 	struct api_call	*a = api_of(c);
 
 	conn_job(c, &body_job, a);
@@ -547,12 +518,11 @@ api_follows(struct conn *c)
 {
 	struct api_call	*a = api_of(c);
 	uint32_t	 id = a->id;
-	int		 http10 = a->http10;
 
 	c->status = 200;
 	api_end(c);
 	conn_job(c, NULL, NULL);
-	events_begin(c, id, http10);
+	events_begin(c, id);
 }
 
 static int
@@ -671,12 +641,10 @@ api_gather(struct conn *c)
 	a->others = wide_ask(c, a->op, a->code, a->args.terminal, a->token,
 	    &asked, api_gathered, c);
 	sodium_memzero(a->token, sizeof(a->token));
-	if (asked && a->others == NULL) {
+	if (asked && a->others == NULL)
 		answer_later(c, 503, "too many requests under way", 1);
-	} else if (asked) {
-		a->until_ms = clock_ms() + GATHER_MS + SPARE_MS;
+	else if (asked)
 		conn_deadline(c, GATHER_MS + SPARE_MS);
-	}
 	return (asked);
 }
 

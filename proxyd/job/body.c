@@ -102,6 +102,11 @@ body_read(struct conn *c, struct body *b, size_t most)
 		return (-1);
 	if (c->in != NULL && c->in->len == 0)
 		buf_put(&c->in);
+	if (!body_is_whole(b) && c->eof) {
+		refused(c, ALONE_BODY);
+		answer_error(c, 400, BODY_SHORT);
+		return (-1);
+	}
 	if (!body_is_whole(b))
 		return (0);
 	c->body_left = 0;

@@ -27,8 +27,8 @@ void	body_begin(struct body *, int chunked, uint64_t left);
 int	body_is_here(const struct conn *, const struct body *);
 /*
  * Take what has come of it. 1: it is whole; 0: more is to come; -1: answered,
- * it is malformed, longer than `most`, or there is no room for it beside the
- * others.
+ * it is malformed, ends too early, is longer than `most`, or there is no room
+ * for it beside the others.
  */
 int	body_read(struct conn *, struct body *, size_t most);
 /* Free and zero what has come. */

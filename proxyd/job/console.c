@@ -68,14 +68,13 @@ struct rest {
 
 static void	console_pump(struct conn *);
 static void	console_expired(struct conn *);
-static void	console_stays(struct conn *);
 static void	console_end(struct conn *);
 
 static const struct job_ops	console_job = {
 	.name = "console",
 	.writable = console_pump,
 	.expired = console_expired,
-	.left = console_stays,
+	.left = conn_reads,
 	.end = console_end,
 };
 
@@ -244,13 +243,6 @@ static void
 console_expired(struct conn *c)
 {
 	conn_close(c, "takes nothing of a file", 1);
-}
-
-/* It has said all, and reads on; if it has gone, writing says so. */
-static void
-console_stays(struct conn *c)
-{
-	(void)c;
 }
 
 static void

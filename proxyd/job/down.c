@@ -248,7 +248,8 @@ settle(struct proxy *p, const struct httphead *h)
 	stages_begin(&x->stages, h, x->http10);
 	x->reuse = (h->flags & HTTPHEAD_KEEPALIVE) != 0 && !x->upgrade;
 	/* An answer before the whole request: the rest has nowhere to go. */
-	c->keep = x->keep && !x->upgrade && flow_over(&x->up);
+	c->keep = x->keep && !x->upgrade && flow_over(&x->up) &&
+	    !conn_is_last(c);
 	if (x->http10 && !(h->flags & HTTPHEAD_LENGTH) && !x->down.done)
 		c->keep = 0;
 }

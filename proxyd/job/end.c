@@ -13,10 +13,19 @@
 
 #define REPLY_LINE_MS	60000	/* operator-api.md, 7.12 */
 
+/*
+ * Who has closed may have gone. An interim answer would tell, but not to who
+ * does not take one, or has some of the other: they do not wait for long.
+ */
 void
 exch_moved(struct proxy *p)
 {
-	conn_deadline(p->c, proc_conf()->proxy_idle * 1000);
+	const struct conn	*c = p->c;
+	uint64_t		 ms = proc_conf()->proxy_idle * 1000;
+
+	if (c->eof && (c->http10 || p->x.responded) && ms > CONN_HALF_MS)
+		ms = CONN_HALF_MS;
+	conn_deadline(p->c, ms);
 }
 
 void

@@ -74,14 +74,23 @@ events_end(struct conn *c)
 	free(e);
 }
 
+/* Who has gone and not only said all is heard of when it is spoken to. */
+static enum left
+events_left(struct conn *c)
+{
+	events_beat(c);
+	return (LEFT_READS);
+}
+
 static const struct job_ops	events_job = {
 	.name = "api, events",
 	.expired = events_beat,
+	.left = events_left,
 	.end = events_end,
 };
 
 void
-events_begin(struct conn *c, uint32_t id, int http10)
+events_begin(struct conn *c, uint32_t id)
 {
 	struct events	*e;
 	int		 only_head = c->is_head;
@@ -92,10 +101,10 @@ events_begin(struct conn *c, uint32_t id, int http10)
 	}
 	e->c = c;
 	e->id = id;
-	e->chunked = !http10;
+	e->chunked = !c->http10;
 	conn_job(c, &events_job, e);
 	TAILQ_INSERT_TAIL(&all, e, entry);
-	c->keep &= only_head && !http10;
+	c->keep &= only_head && !c->http10;
 	if (answer_stream(c, "text/event-stream", e->chunked) == -1)
 		return;
 	if (only_head)

@@ -14,7 +14,7 @@ struct imsg;
  */
 
 /* authd has said yes to the call with this id. */
-void	events_begin(struct conn *, uint32_t id, int http10);
+void	events_begin(struct conn *, uint32_t id);
 /* Handlers of EVENT and EVENTS_END. */
 int	events_on_event(struct chan *, struct imsg *);
 int	events_on_end(struct chan *, struct imsg *);

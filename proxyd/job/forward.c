@@ -135,7 +135,13 @@ wait_over(struct forward *f)
 static void
 forward_deadline(struct forward *f)
 {
-	conn_deadline(f->c, proc_conf()->proxy_idle * 1000 + MORE_MS);
+	const struct conn	*c = f->c;
+
+	/* As exch_moved(); over there it is not known that it has closed. */
+	if (c->eof && (c->http10 || f->phase == F_BODY))
+		conn_deadline(f->c, CONN_HALF_MS);
+	else
+		conn_deadline(f->c, proc_conf()->proxy_idle * 1000 + MORE_MS);
 }
 
 static void
@@ -207,6 +213,34 @@ forward_expired(struct conn *c)
 		forward_fail(f, "no answer in time");
 }
 
+/* The body of its request is none. */
+static void
+forward_wrong(struct conn *c, const char *why)
+{
+	c->keep = 0;
+	c->body_left = 1;
+	answer_error(c, 400, why);
+}
+
+/* As exchange_left(): an answer that has begun goes on to its end. */
+static enum left
+forward_left(struct conn *c)
+{
+	struct forward	*f = forward_of(c);
+
+	if (f->phase == F_RAW || (f->head != NULL &&
+	    (f->head->flags & HTTPHEAD_UPGRADE)) || (f->phase == F_BODY &&
+	    !f->up.done))
+		return (LEFT_GONE);
+	if (f->phase == F_HEAD && !f->up.done) {
+		forward_wrong(c, BODY_SHORT);
+		return (LEFT_READS);
+	}
+	if (f->phase >= F_HEAD)
+		forward_deadline(f);
+	return (f->phase == F_BODY ? LEFT_READS : LEFT_WAITS);
+}
+
 static int
 forward_in_body(const struct conn *c)
 {
@@ -224,7 +258,10 @@ forward_end(struct conn *c)
 	call_cancel(&f->call);
 	wait_over(f);
 	reach_cancel(&f->reach);
-	mlink_free(f->l);
+	if ((f->phase == F_HEAD || f->phase == F_BODY) && !flow_over(&f->down))
+		mlink_cut(f->l);	/* nobody waits for the rest */
+	else
+		mlink_free(f->l);
 	free(f->head);
 	free(f);
 }
@@ -269,6 +306,7 @@ static const struct job_ops	forwarding = {
 	.writable = forward_writable,
 	.expired = forward_expired,
 	.in_body = forward_in_body,
+	.left = forward_left,
 	.end = forward_end,
 };
 
@@ -567,6 +605,7 @@ static void
 forward_go(struct forward *f, struct mlink *l)
 {
 	struct conn	*c = f->c;
+	const char	*why = NULL;
 
 	f->l = l;
 	l->readable = link_readable;
@@ -583,10 +622,12 @@ forward_go(struct forward *f, struct mlink *l)
 	if (f->head->flags & HTTPHEAD_UPGRADE)
 		f->up.done = 1;		/* what follows waits for the 101 */
 	if (!flow_over(&f->up) && flow_feed(&f->up, c->in->data + c->in->off +
-	    c->head_len, c->in->len - c->head_len) == -1) {
-		c->keep = 0;
-		c->body_left = 1;
-		answer_error(c, 400, "malformed request body");
+	    c->head_len, c->in->len - c->head_len) == -1)
+		why = "malformed request body";
+	else if (c->eof && !f->up.done)
+		why = BODY_SHORT;
+	if (why != NULL) {
+		forward_wrong(c, why);
 		return;
 	}
 	forward_deadline(f);

@@ -64,6 +64,16 @@ waiting_expired(struct conn *c)
 	conn_deadline(c, WAIT_MS);
 }
 
+/* One who wants another protocol has not said all. */
+static enum left
+waiting_left(struct conn *c)
+{
+	const struct httphead	*h = proxy_of(c)->head;
+
+	return (h != NULL && (h->flags & HTTPHEAD_UPGRADE) ? LEFT_GONE :
+	    LEFT_WAITS);
+}
+
 static void
 exchange_readable(struct conn *c)
 {
@@ -87,6 +97,23 @@ exchange_expired(struct conn *c)
 		exch_fail(p, 504, "the client did not answer in time");
 	else
 		exch_fail(p, 504, "the service did not answer in time");
+}
+
+/* A request that is whole is answered; half a one ends here. */
+static enum left
+exchange_left(struct conn *c)
+{
+	struct proxy	*p = proxy_of(c);
+
+	if (p->step == PROXY_RAW || p->x.upgrade || (p->x.responded &&
+	    !p->x.up.done))
+		return (LEFT_GONE);
+	if (!p->x.up.done) {
+		exch_fail(p, 400, BODY_SHORT);
+		return (LEFT_READS);
+	}
+	exch_deadline(p);
+	return (p->x.responded ? LEFT_READS : LEFT_WAITS);
 }
 
 static int
@@ -124,6 +151,7 @@ proxy_end(struct conn *c)
 static const struct job_ops	waiting = {
 	.name = "proxy, waiting",
 	.expired = waiting_expired,
+	.left = waiting_left,
 	.end = proxy_end,
 };
 
@@ -133,6 +161,7 @@ static const struct job_ops	exchange = {
 	.writable = exchange_writable,
 	.expired = exchange_expired,
 	.in_body = exchange_in_body,
+	.left = exchange_left,
 	.end = proxy_end,
 };
 

@@ -59,6 +59,7 @@ static TAILQ_HEAD(, admin)	waiting = TAILQ_HEAD_INITIALIZER(waiting);
 
 static void	admin_more(struct conn *);
 static void	admin_expired(struct conn *);
+static enum left	admin_left(struct conn *);
 static void	admin_end(struct conn *);
 static int	admin_result(struct chan *, struct imsg *, void *);
 
@@ -66,6 +67,7 @@ static const struct job_ops	admin_job = {
 	.name = "relay admin",
 	.more = admin_more,
 	.expired = admin_expired,
+	.left = admin_left,
 	.end = admin_end,
 };
 
@@ -243,14 +245,25 @@ admin_more(struct conn *c)
 	if (call_waits(&a->call) || a->waits)
 		return;
 	n = c->in != NULL ? c->in->len : 0;
-	if (n < a->left)
+	if (n < a->left) {
+		if (c->eof)
+			admin_no(c, 400, BODY_SHORT, NULL);
 		return;
+	}
 	n = (size_t)a->left;
 	c->body_left = 0;
 	a->left = 0;
 	admin_ask(c, n > 0 ? c->in->data + c->in->off : "", n);
 	if (n > 0 && c->in != NULL)
 		buf_drop(c->in, n);
+}
+
+/* All that comes of the body is here. */
+static enum left
+admin_left(struct conn *c)
+{
+	admin_more(c);
+	return (LEFT_WAITS);
 }
 
 /* Exactly `Bearer `, then the token, trimmed: section 2. 0, or -1: answered. */

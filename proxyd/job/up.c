@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "answer.h"
 #include "base/compat.h"
 #include "base/log.h"
 #include "proxy.h"
@@ -68,6 +69,10 @@ send_head(struct proxy *p, struct out *o)
 		if (flow_feed(&x->up, c->in->data + c->in->off + c->head_len,
 		    c->in->len - c->head_len) == -1) {
 			errno = EPROTO;
+			return (-1);
+		}
+		if (c->eof && !x->up.done) {
+			errno = ENODATA;
 			return (-1);
 		}
 		body = x->up.ready;
@@ -156,6 +161,8 @@ up_begin(struct proxy *p, const struct service *sv)
 	if (r == -1) {
 		if (errno == EPROTO)
 			exch_fail(p, 400, "malformed request body");
+		else if (errno == ENODATA)
+			exch_fail(p, 400, BODY_SHORT);
 		else if (!st->used || !up_retry(p)) {
 			up_over(p);
 			p->x.started = 1;
@@ -240,8 +247,8 @@ up_writable(struct proxy *p)
 
 /*
  * While an answer is pending the browser may send what it wants next, but
- * that is read only as far as the buffer goes; the end of its connection ends
- * the exchange.
+ * that is read only as far as the buffer goes; the end of what it says ends the
+ * exchange if its request is not whole.
  */
 void
 up_readable(struct proxy *p)

@@ -77,12 +77,24 @@ words(void)
 	is_str(get_until(fd, "0\r\n\r\n"), "0\r\n\r\n", "its end is clean");
 	ok(is_gone(id), "authd hears that it is gone");
 	session(id);
-	shutdown(fd2, SHUT_WR);
-	ok(is_gone(other), "and of a reader who leaves");
 	r = end_of(fd);
 	ok(r == 0, "the connection ends with the stream (%d)", r);
 	close(fd);
+	(void)get_until(fd2, ":\n\n");
+	shutdown(fd2, SHUT_WR);
+	is_str(get_until(fd2, "\n\n"), ":\n\n",
+	    "a reader that closes its half is spoken to");
+	say_id(d.authd, other, event, .kind = EVENT_SYSTEM, .session = "",
+	    .system = "sys-3");
+	is_str(get_until(fd2, "\n\n"), "event: system\ndata: {\"system_id\":"
+	    "\"sys-3\"}\n\n", "and hears on");
 	close(fd2);
+	drive_clock(&d, 21000);
+	ok(is_gone(other), "authd hears of it when it has gone");
+	fd = browser(&d, 0);
+	id = follow(fd, "GET", "HTTP/1.1");
+	close(fd);
+	ok(is_gone(id), "and at once of a reader who leaves");
 }
 
 static void

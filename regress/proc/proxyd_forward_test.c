@@ -12,6 +12,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "proxyd/door/conn.h"
 #include "proxyd/member.h"
 #include "proxyd/moving.h"
 #include "regress/lib/proxyd_story.h"
@@ -249,6 +250,61 @@ test_cut(void)
 	}
 }
 
+/*
+ * Its client closes its half behind a request that is whole, or too early; or
+ * it goes.
+ */
+static void
+test_half(void)
+{
+	int	fd = browser(&d, 0), link;
+
+	put(fd, ASK "\r\n");
+	(void)shutdown(fd, SHUT_WR);
+	ok(is_quiet(fd, 50), "it waits");
+	at("b");
+	link = linked(0);
+	is_str(got(link, "\r\n\r\n"), ASK "\r\n", "a client has closed its "
+	    "half: its request goes there");
+	drive_clock(&d, CONN_LOOK_MS);
+	is_int(status_of(answer(fd)), 100, "who waits for long hears of it");
+	ok(is_quiet(link, 50), "and the member does not");
+	put(link, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+	    "3\r\nabc\r\n");
+	is_str(body_of(got(fd, "abc\r\n")), "3\r\nabc\r\n", "the answer comes");
+	drive_clock(&d, CONN_HALF_MS - 1000);
+	put(link, "0\r\n\r\n");
+	is_str(got(fd, "0\r\n\r\n"), "0\r\n\r\n", "to its last chunk");
+	is_int(end_of(fd), 0, "then it is closed");
+	close(fd);
+	drive_clock(&d, MEMBER_IDLE_MS);
+	close(link);
+	forget();
+
+	fd = browser(&d, 0);
+	put(fd, "POST " PATH "/proxy-token HTTP/1.1\r\nHost: a\r\n"
+	    "Content-Length: 5\r\n\r\nhel");
+	(void)shutdown(fd, SHUT_WR);
+	ok(is_quiet(fd, 50), "it waits");
+	at("b");
+	link = linked(0);
+	is_int(status_of(answer(fd)), 400, "half a body: 400");
+	is_int(end_of(link), 0, "and nothing goes there");
+	close(fd);
+	close(link);
+	forget();
+
+	fd = browser(&d, 0);
+	put(fd, ASK "\r\n");
+	at("b");
+	link = linked(0);
+	(void)got(link, "\r\n\r\n");
+	close(fd);
+	is_int(end_of(link), 0, "a client that goes ends its request there");
+	close(link);
+	forget();
+}
+
 /* One that waited was closed over there meanwhile. */
 static void
 test_stale(void)
@@ -327,6 +383,8 @@ test_others(void)
 	link = linked(LISTEN_INTERNAL);
 	ok(strstr(got(link, "\r\n\r\n"), "/api/proxy/") != NULL,
 	    "a back end's request");
+	put(link, YES "ok");
+	(void)got(fd, "ok");
 	close(fd);
 	close(link);
 	forget();
@@ -416,6 +474,8 @@ test_marks(void)
 	link = linked(0);
 	ok(strstr(got(link, "\r\n\r\n"), HOST) != NULL,
 	    "only once: that is known for a moment");
+	put(link, YES "ok");
+	(void)got(fd, "ok");
 	close(fd);
 	close(link);
 	moves(SESSION);
@@ -426,6 +486,8 @@ test_marks(void)
 	put(fd, "GET / HTTP/1.1\r\nHost: " HOST "\r\n\r\n");
 	link = linked(0);
 	ok(strstr(got(link, "\r\n\r\n"), HOST) != NULL, "once");
+	put(link, YES "ok");
+	(void)got(fd, "ok");
 	close(fd);
 	close(link);
 	forget();
@@ -613,6 +675,7 @@ main(void)
 	test_broken();
 	test_left();
 	test_cut();
+	test_half();
 	test_stale();
 	test_raw();
 	test_others();
