@@ -77,5 +77,8 @@ authlink_all(void)
 	if (env()->drain_until != 0)
 		(void)say_drain(authd->chan, 0, -1, &(struct msg_drain){
 		    .until = env()->drain_until });
+	if (env()->was_at[0] != '\0')
+		(void)say_was_at(authd->chan, 0, -1, &(struct msg_was_at){
+		    .address = env()->was_at, .port = env()->was_port });
 	(void)say_spawned_all(authd->chan, 0);
 }

@@ -137,6 +137,21 @@ drain_save(struct table_put *t)
 		table_add(t, &r);
 }
 
+/* As the row in the store has it: as before, while no new authd serves. */
+static void
+member_save(struct table_put *t)
+{
+	const struct conf	*c = &env()->conf;
+	struct table_record	 r = { .type = TABLE_MEMBER };
+	int			 was = env()->was_at[0] != '\0';
+
+	r.member = (struct table_member){ .name = c->cluster_name,
+	    .address = was ? env()->was_at : c->cluster_address,
+	    .port = was ? env()->was_port : (uint32_t)c->cluster_port };
+	if (c->cluster_name[0] != '\0')
+		table_add(t, &r);
+}
+
 /* ---- all of it ---- */
 
 int
@@ -152,6 +167,7 @@ handover_write(char *err, size_t err_size)
 	give_each(pass_save, &t);
 	spawn_save(&t);
 	drain_save(&t);
+	member_save(&t);
 	if (table_end(&t) == 0)
 		fd = tablefile_seal(t.p, t.len, err, err_size);
 	else

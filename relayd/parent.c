@@ -109,6 +109,7 @@ on_serving(struct chan *chan, struct imsg *m)
 	(void)chan;
 	if (get_serving(m) == -1)
 		return (-1);
+	env()->was_at[0] = '\0';
 	supervise_serving();
 	return (0);
 }

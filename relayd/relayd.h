@@ -44,6 +44,9 @@ struct env {
 	uint64_t		 asked_by;	/* for the upgrade; 0: nobody */
 	uint32_t		 asked_id;
 	uint64_t		 drain_until;	/* wall ms; 0: it does not */
+	/* where others reached this member, until authd serves; "": as now */
+	char			 was_at[PEER_SIZE];
+	uint32_t		 was_port;
 	int			 status;	/* what we exit with */
 };
 struct env	*env(void);

@@ -387,6 +387,20 @@ take_drain(const struct table_record *r)
 	env()->drain_until = r->drain.until;
 }
 
+static void
+take_member(const struct table_record *r)
+{
+	const struct table_member	*in = &r->member;
+	const struct conf		*c = &env()->conf;
+
+	if (strcmp(in->name, c->cluster_name) != 0 ||
+	    (strcmp(in->address, c->cluster_address) == 0 &&
+	    in->port == c->cluster_port))
+		return;
+	strlcpy(env()->was_at, in->address, sizeof(env()->was_at));
+	env()->was_port = in->port;
+}
+
 /* It may have ended, where a fault of the new one was in between. */
 static int
 is_there(pid_t pid)
@@ -440,6 +454,7 @@ takeover_children(void)
 	each(TABLE_CHILD, take_child);
 	each(TABLE_PASS, take_pass);
 	each(TABLE_DRAIN, take_drain);
+	each(TABLE_MEMBER, take_member);
 	env()->asked_by = takeover.head.asked_by;
 	env()->asked_id = takeover.head.asked_id;
 	log_info("upgrade: %zu processes taken over from %s", child_all(),

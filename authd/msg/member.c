@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "base/compat.h"
 #include "base/log.h"
+#include "handlers.h"
 #include "member.h"
 #include "proc/proc.h"
 
@@ -44,6 +45,19 @@ member_init(after_fn after)
 	store_member(member_self());
 	store_member_at(proc_conf()->cluster_address,
 	    (uint16_t)proc_conf()->cluster_port);
+}
+
+/* A row of our name that says so is our own, of before an upgrade. */
+int
+member_on_was_at(struct chan *c, struct imsg *m)
+{
+	struct msg_was_at	in;
+
+	(void)c;
+	if (get_was_at(m, &in) == -1 || in.port > UINT16_MAX)
+		return (-1);
+	store_member_was_at(in.address, (uint16_t)in.port);
+	return (0);
 }
 
 void

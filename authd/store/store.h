@@ -67,6 +67,8 @@ void	store_member(const char *name);
  * member, and the server is not opened (store_why_not()).
  */
 void	store_member_at(const char *address, uint16_t port);
+/* Until now they did so there: a row that says that is our own, too. */
+void	store_member_was_at(const char *address, uint16_t port);
 /*
  * Open or make the file. STORE_NONE: it is being tried; -1: not now, call again
  * later; nothing else may be called until it has succeeded, except

@@ -5,6 +5,7 @@ who has a session, and that nothing is had twice."""
 
 import os
 import re
+import shutil
 import subprocess
 import tempfile
 import threading
@@ -12,6 +13,7 @@ import threading
 import postgres
 from cluster import Cluster
 from harness import OurClient, Relayd, Tap, until
+from upgrades import own_programs, upgrade
 
 t = Tap()
 
@@ -237,6 +239,33 @@ def twins():
         t.ok(True, "and has its name at once when the other one goes")
 
 
+def another_place():
+    """several-daemons.md, 2: its own row is known by the place of before, too."""
+    place = own_programs()
+    with Cluster(t, "ab", build=place) as c:
+        a, b = c["a"], c["b"]
+        c.wait_seen(b, "ab")
+        key, secret = b.add_system()
+        with OurClient(a, key, secret):
+            s = a.wait_session()["session"]
+            was = a.peer
+            for at in "127.0.1.9", was:
+                a.text = a.text.replace(a.peer, at)
+                a.rewrite()
+                a.peer = at
+                mark = a.log.mark()
+                upgrade(t, a, "a member at another place")
+                until(lambda: [m["address"] for m in b.ctl("show", "members")
+                               if m["name"] == "a" and m["state"] == "up"] ==
+                      [at], "its place to be known")
+                t.ok(not a.log.has("another relayd is member", mark),
+                     "takes its own row for nobody else's")
+                t.equal([(x["session"], x["tunnel"]) for x in
+                         a.ctl("show", "sessions")], [(s, "up")],
+                        "and has its session, with its tunnel")
+    shutil.rmtree(place, ignore_errors=True)
+
+
 def later_schema():
     with Cluster(t, "a") as c:
         a = c["a"]
@@ -262,5 +291,6 @@ else:
     purged_elsewhere()
     strangers()
     twins()
+    another_place()
     later_schema()
 t.done()

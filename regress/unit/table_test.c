@@ -44,6 +44,9 @@ make(struct table_put *t)
 	r = (struct table_record){ .type = TABLE_DOOR,
 	    .door = { .address = { "sockaddr", 8 }, .fd = 20 } };
 	table_add(t, &r);
+	r = (struct table_record){ .type = TABLE_MEMBER, .member = {
+	    .name = "a", .address = "192.0.2.7", .port = 7000 } };
+	table_add(t, &r);
 	if (table_end(t) == -1)
 		bail_out("no table");
 }
@@ -85,6 +88,8 @@ test_there_and_back(void)
 	is_int(r.child.chan_inode, 99, "its channel");
 	is_int(table_next(&g, &r, &why), 1, "a door");
 	is_mem(r.door.address.p, "sockaddr", 8, "its address");
+	is_int(table_next(&g, &r, &why), 1, "a member");
+	is_str(r.member.address, "192.0.2.7", "where it was");
 	is_int(table_next(&g, &r, &why), 0, "and that was all");
 	free(t.p);
 }
@@ -113,7 +118,7 @@ test_broken(void)
 	is_int(walk(copy, t.len), -1, "made for a later reader");
 	is_str(why, "a table of a later kind", "and why");
 	copy[20] = 1;
-	is_int(walk(copy, t.len), 3, "a later one that we understand");
+	is_int(walk(copy, t.len), 4, "a later one that we understand");
 	free(copy);
 	free(t.p);
 }
@@ -134,14 +139,14 @@ test_later(void)
 	make(&t);
 	memcpy(copy, t.p, t.len);
 	copy[FIRST] = 77;
-	is_int(walk(copy, t.len), 2, "a record of a later type is left out");
+	is_int(walk(copy, t.len), 3, "a record of a later type is left out");
 	memcpy(copy, t.p, t.len);
 	memcpy(&len, copy + FIRST + 4, 4);
 	memmove(copy + FIRST + 8 + len + 5, copy + FIRST + 8 + len,
 	    t.len - FIRST - 8 - len);
 	more = len + 5;
 	memcpy(copy + FIRST + 4, &more, 4);
-	is_int(walk(copy, t.len + 5), 3, "fields of a later kind are left");
+	is_int(walk(copy, t.len + 5), 4, "fields of a later kind are left");
 	/* An earlier one had none of the last two fields: u64 and u32. */
 	memcpy(copy, t.p, t.len);
 	memmove(copy + FIRST + 8 + len - 12, copy + FIRST + 8 + len,

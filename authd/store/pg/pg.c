@@ -297,13 +297,13 @@ static struct query	ask_others = { .name = "others",
     .pg = "SELECT relayd.others_write($1)" };
 /*
  * Who writes as us now, elsewhere: its beat is as good as one of a member's. Of
- * our own place is who was there before us, unless its connection comes from
- * another machine.
+ * our own place, or that of before an upgrade, is who was there before us,
+ * unless its connection comes from another machine.
  */
 static struct query	ask_twin = { .name = "twin",
     .pg = "SELECT m.address, m.port FROM relayd.members m WHERE m.name = $1"
-    " AND relayd.now_ms() - m.beat_at < $4 AND (m.address <> $2"
-    " OR m.port <> $3 OR EXISTS (SELECT 1 FROM pg_stat_activity a"
+    " AND relayd.now_ms() - m.beat_at < $4"
+    " AND ((m.address, m.port) NOT IN (($2, $3), ($5, $6)) OR EXISTS (SELECT 1 FROM pg_stat_activity a"
     " WHERE a.application_name = 'relayd writes ' || $1"
     " AND a.datname = current_database() AND a.usename = current_user"
     " AND a.pid <> pg_backend_pid()"
@@ -437,12 +437,13 @@ twin_known(struct request *r)
 static int
 ask_member(void)
 {
-	const char	*at;
-	int		 port;
+	const char	*at, *was_at;
+	int		 port, was_port;
 
 	at = db_member_at(&port);
-	return (ask(&ask_twin, twin_known, "TTni", db_member(), at, port,
-	    (int64_t)MEMBER_GONE_MS));
+	was_at = db_member_was_at(&was_port);
+	return (ask(&ask_twin, twin_known, "TTniTn", db_member(), at, port,
+	    (int64_t)MEMBER_GONE_MS, was_at, was_port));
 }
 
 /* Members of a cluster share a database with each other and nobody else. */

@@ -29,21 +29,43 @@ db_member(void)
 	return (member);
 }
 
-static char	member_address[PEER_SIZE];
-static uint16_t	member_port;
+struct place {
+	char		address[PEER_SIZE];
+	uint16_t	port;
+};
+static struct place	member_at, member_was_at;
+
+static void
+place_set(struct place *p, const char *address, uint16_t port)
+{
+	strlcpy(p->address, address, sizeof(p->address));
+	p->port = port;
+}
 
 void
 store_member_at(const char *address, uint16_t port)
 {
-	strlcpy(member_address, address, sizeof(member_address));
-	member_port = port;
+	place_set(&member_at, address, port);
+}
+
+void
+store_member_was_at(const char *address, uint16_t port)
+{
+	place_set(&member_was_at, address, port);
 }
 
 const char *
 db_member_at(int *port)
 {
-	*port = member_port;
-	return (member_address);
+	*port = member_at.port;
+	return (member_at.address);
+}
+
+const char *
+db_member_was_at(int *port)
+{
+	*port = member_was_at.port;
+	return (member_was_at.address);
 }
 
 int

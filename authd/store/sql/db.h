@@ -188,6 +188,8 @@ const char	*db_member(void);
  */
 int	 db_is_shared(void);
 const char	*db_member_at(int *port);
+/* As store_member_was_at() said; "": nowhere else. */
+const char	*db_member_was_at(int *port);
 int	db_members(void (*fn)(const struct member_row *, void *), void *arg);
 int	db_elsewhere(const char *after,
 	    void (*fn)(const struct elsewhere_row *, void *), void *arg);
