@@ -220,6 +220,43 @@ httphead_chunk_scan(struct httphead_chunk *c, const char *buf, size_t len)
 	return (chunk_walk(c, buf, len, NULL, &out));
 }
 
+/*
+ * Was this byte one of a trailer, its line's end included, and not of the empty
+ * line behind them?
+ */
+static int
+of_trailer(int was, int is)
+{
+	return (was == CH_FIELD || was == CH_FIELD_LF || is == CH_FIELD);
+}
+
+ssize_t
+httphead_chunk_bare(struct httphead_chunk *c, char *buf, size_t *len)
+{
+	struct slice	data;
+	size_t		used = 0, out = 0;
+	ssize_t		n;
+	int		was;
+
+	while (used < *len && !c->done) {
+		was = c->state;
+		if ((n = httphead_chunk_next(c, buf + used,
+		    was == CH_DATA ? *len - used : 1, &data)) == -1)
+			return (-1);
+		if (!of_trailer(was, c->state)) {
+			if (out != used)
+				memmove(buf + out, buf + used, (size_t)n);
+			out += (size_t)n;
+		}
+		used += (size_t)n;
+	}
+	if (out != used) {
+		memmove(buf + out, buf + used, *len - used);
+		*len -= used - out;
+	}
+	return ((ssize_t)out);
+}
+
 ssize_t
 httphead_chunk_strip(struct httphead_chunk *c, char *buf, size_t len,
     size_t *out)

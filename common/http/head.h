@@ -244,5 +244,11 @@ ssize_t	httphead_chunk_next(struct httphead_chunk *, const char *buf,
  */
 ssize_t	httphead_chunk_strip(struct httphead_chunk *, char *buf, size_t len,
 	    size_t *out);
+/*
+ * As httphead_chunk_scan(), but trailers (RFC 9112, 7.1.2) are cut out of
+ * `buf`: the bytes behind them move up, and *len is less by as much. Returns how
+ * many of what is left belong to the body.
+ */
+ssize_t	httphead_chunk_bare(struct httphead_chunk *, char *buf, size_t *len);
 
 #endif

@@ -54,3 +54,17 @@ flow_feed(struct flow *f, const char *p, size_t len)
 	f->ready += len;
 	return (0);
 }
+
+int
+flow_feed_bare(struct flow *f, char *p, size_t *len)
+{
+	ssize_t	n;
+
+	if (f->kind != FLOW_CHUNKED || f->done || *len == 0)
+		return (flow_feed(f, p, *len));
+	if ((n = httphead_chunk_bare(&f->chunk, p, len)) == -1)
+		return (-1);
+	f->done = f->chunk.done;
+	f->ready += (size_t)n;
+	return (0);
+}

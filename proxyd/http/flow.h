@@ -28,6 +28,11 @@ void	flow_open(struct flow *);
  * flow->ready. Returns 0, or -1 when the framing is broken.
  */
 int	flow_feed(struct flow *, const char *p, size_t len);
+/*
+ * The same for the last *len bytes of a buffer. They lose what trailers a
+ * chunked body has: *len is then less, and the buffer ends there.
+ */
+int	flow_feed_bare(struct flow *, char *p, size_t *len);
 /* `n` ready bytes have been passed on. */
 static inline void
 flow_sent(struct flow *f, size_t n)

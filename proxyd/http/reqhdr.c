@@ -37,6 +37,7 @@ static const struct hdr_rule	rules[] = {
 	GONE("proxy-connection"),
 	GONE("proxy-authorization"),
 	GONE("te"),
+	GONE("trailer"),
 	GONE("upgrade"),
 	GONE("http2-settings"),
 	GONE("via"),

@@ -20,7 +20,7 @@ static const struct hdr_rule	rules[] = {
 	HDR_RULE("digest", OF_BODY),
 	HDR_RULE("content-digest", OF_BODY),
 	HDR_RULE("repr-digest", OF_BODY),
-	HDR_RULE("trailer", OF_BODY),
+	HDR_RULE("trailer", DROP),
 	HDR_RULE("connection", DROP),
 	HDR_RULE("keep-alive", DROP),
 	HDR_RULE("proxy-connection", DROP),

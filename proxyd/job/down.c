@@ -327,11 +327,14 @@ down_refuse(struct proxy *p, const char *why)
 static int
 down_feed(struct proxy *p, size_t at, size_t len)
 {
-	const struct buf	*b = p->use.st->in;
-	struct flow		*f = &p->x.down;
-	char			 why[MESSAGE_SIZE];
+	struct buf	*b = p->use.st->in;
+	struct flow	*f = &p->x.down;
+	char		 why[MESSAGE_SIZE];
+	int		 r;
 
-	if (flow_feed(f, b->data + b->off + at, len) == 0)
+	r = flow_feed_bare(f, b->data + b->off + at, &len);
+	b->len = at + len;
+	if (r == 0)
 		return (0);
 	snprintf(why, sizeof(why), "malformed chunks: %s",
 	    httphead_chunk_why(&f->chunk));

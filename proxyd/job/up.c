@@ -55,6 +55,22 @@ exch_begin(struct proxy *p)
 		x->up.done = 1;		/* what follows waits for the 101 */
 }
 
+/*
+ * What has come of the body, behind `at` bytes that are not of it or were fed
+ * before, without trailers. 0, or -1: it is malformed.
+ */
+static int
+up_feed(struct proxy *p, size_t at)
+{
+	struct buf	*b = p->c->in;
+	size_t		 len = b->len - at;
+	int		 r;
+
+	r = flow_feed_bare(&p->x.up, b->data + b->off + at, &len);
+	b->len = at + len;
+	return (r);
+}
+
 /* Write head and what of the body is there. 0, or -1 with errno. */
 static int
 send_head(struct proxy *p, struct out *o)
@@ -66,8 +82,7 @@ send_head(struct proxy *p, struct out *o)
 	ssize_t		 n;
 
 	if (!flow_over(&x->up)) {
-		if (flow_feed(&x->up, c->in->data + c->in->off + c->head_len,
-		    c->in->len - c->head_len) == -1) {
+		if (up_feed(p, c->head_len) == -1) {
 			errno = EPROTO;
 			return (-1);
 		}
@@ -256,18 +271,16 @@ up_readable(struct proxy *p)
 	struct conn	*c = p->c;
 	struct exch	*x = &p->x;
 	size_t		 had = c->in != NULL ? c->in->len : 0;
-	long		 n;
 
 	if (x->up.ready > 0 || x->head != NULL) {
 		conn_reading(c, 0);
 		return;
 	}
-	if ((n = conn_take(c, "closed by the browser")) == 0)
+	if (conn_take(c, "closed by the browser") == 0)
 		return;
 	if (flow_over(&x->up))
 		return;		/* the next request: later */
-	if (flow_feed(&x->up, c->in->data + c->in->off + had,
-	    (size_t)n) == -1) {
+	if (up_feed(p, had) == -1) {
 		exch_fail(p, 400, "malformed request body");
 		return;
 	}

@@ -664,6 +664,45 @@ test_chunks_why(void)
 	    "the reason");
 }
 
+/* Trailers are cut out of what goes on, wherever the pieces end. */
+static void
+test_chunks_bare(void)
+{
+	static const char	 in[] = "3;e\r\nabc\r\n2\r\n\r\n\r\n0\r\n"
+				    "X: y\r\nHost:\r\n\r\nGET /";
+	static const char	 out[] = "3;e\r\nabc\r\n2\r\n\r\n\r\n0\r\n\r\n";
+	struct httphead_chunk	 c;
+	char			 piece[sizeof(in)], got[sizeof(in)];
+	size_t			 cut, at, len, n;
+	ssize_t			 r;
+	int			 bad = 0;
+
+	for (cut = 0; cut < sizeof(in); cut++) {
+		memset(&c, 0, sizeof(c));
+		for (at = n = 0; at < sizeof(in) - 1; at += len) {
+			len = at < cut ? cut : sizeof(in) - 1 - cut;
+			memcpy(piece, in + at, len);
+			at += len;
+			if ((r = httphead_chunk_bare(&c, piece, &len)) == -1) {
+				bad++;
+				break;
+			}
+			memcpy(got + n, piece, len);
+			n += len;
+			bad += c.done ? len < (size_t)r : len != (size_t)r;
+			len = 0;
+		}
+		bad += !c.done || n != sizeof(out) - 1 + 5 ||
+		    memcmp(got, out, sizeof(out) - 1) != 0 ||
+		    memcmp(got + n - 5, "GET /", 5) != 0;
+	}
+	is_int(bad, 0, "trailers go, the body and what follows it stay");
+	memset(&c, 0, sizeof(c));
+	memcpy(piece, "0\r\n: y\r\n", 9);
+	len = 9;
+	is_int(httphead_chunk_bare(&c, piece, &len), -1, "a bad one is refused");
+}
+
 static void
 weights(void)
 {
@@ -709,6 +748,7 @@ main(void)
 	test_tokens();
 	test_chunks();
 	test_chunks_why();
+	test_chunks_bare();
 	weights();
 	return (done_testing());
 }
