@@ -77,7 +77,7 @@ json_is(const char *json, const char *out, const char *what)
 	if (f == NULL)
 		exit(1);
 	text_put_json(f, json);
-	fclose(f);
+	(void)fclose(f);
 	is_str(text, out, "JSON is shown: %s", what);
 	free(text);
 }
