@@ -86,7 +86,8 @@ main(int argc, char *argv[])
 	if (getentropy(&seed, sizeof(seed)) == -1)
 		_exit(1);
 	json_object_seed(seed | 1);
-	json_set_alloc_funcs(wipe_malloc, wipe_free);
+	/* Without memory jansson (2.14, load.c) reads on beyond what it could keep. */
+	json_set_alloc_funcs(wipe_need, wipe_free);
 	muxd_link();
 	proc_main(&ops, argc, argv);
 }

@@ -4,6 +4,7 @@
 
 #include "clock.h"
 #include "compat.h"
+#include "log.h"
 #include "wipe.h"
 
 #define LACKS_MS	1000	/* what was begun meanwhile has ended */
@@ -27,6 +28,16 @@ wipe_malloc(size_t size)
 	}
 	b->size = size;
 	return (b + 1);
+}
+
+void *
+wipe_need(size_t size)
+{
+	void	*p = wipe_malloc(size);
+
+	if (p == NULL)
+		fatalx("out of memory");
+	return (p);
 }
 
 void

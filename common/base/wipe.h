@@ -11,6 +11,8 @@
  * wipe_free() and nowhere else; NULL is allowed there, and on no memory.
  */
 void	*wipe_malloc(size_t);
+/* The same for a library that fails badly without: it is the process's end. */
+void	*wipe_need(size_t);
 void	 wipe_free(void *);
 /*
  * Whether wipe_malloc() had no memory in this second or the last. What a library

@@ -60,8 +60,8 @@ struct module {
  * The program's allocators for libraries, and what each message goes through:
  * whoever calls these asks for memory.
  */
-static const char *const	passes[] = { "wipe_malloc", "crypto_malloc",
-    "crypto_realloc", "chan_say", "chan_call", "call_start" };
+static const char *const	passes[] = { "wipe_malloc", "wipe_need",
+    "crypto_malloc", "crypto_realloc", "chan_say", "chan_call", "call_start" };
 #define PASSES	(sizeof(passes) / sizeof(passes[0]))
 
 static struct module	 pass[PASSES];

@@ -1,10 +1,14 @@
 /* SPDX-License-Identifier: ISC */
 /* What is freed is wiped; that there was no memory is known for a while. */
+#include <sys/wait.h>
+
 #include <cjson/cJSON.h>
 #include <event2/event.h>
 
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/wipe.h"
@@ -17,6 +21,8 @@ main(void)
 	struct event_base	*base = event_base_new();
 	char			*p;
 	cJSON			*o;
+	pid_t			 pid;
+	int			 status;
 
 	clock_init_any(base);
 	cJSON_InitHooks(&(cJSON_Hooks){ wipe_malloc, wipe_free });
@@ -31,6 +37,15 @@ main(void)
 	ok(!wipe_lacks(), "nor after that");
 	ok(wipe_malloc(SIZE_MAX) == NULL, "what cannot be is refused");
 	ok(wipe_lacks(), "and then it is lacking");
+	if ((pid = fork()) == 0) {
+		if (freopen("/dev/null", "w", stderr) != NULL)
+			(void)wipe_need(SIZE_MAX);
+		_exit(0);
+	}
+	if (pid == -1 || waitpid(pid, &status, 0) == -1)
+		bail_out("a process of its own");
+	ok(WIFEXITED(status) && WEXITSTATUS(status) == 1,
+	    "who needs it does not go on");
 	clock_move(500);
 	ok(wipe_lacks(), "for a second");
 	ok(wipe_print(o) == NULL, "in which no text is made of anything");
