@@ -428,8 +428,8 @@ class Systemctl:
         if not root.systemd:
             root.run("mkdir", "-p", "/run/systemd/system")
 
-    def calls(self, *words, group=None):
-        """Of the client, while apt does this; apt's result."""
+    def calls(self, *words, group=None, fails=False):
+        """Of the client, while apt does this; what apt says."""
         said = self.dir + "/said"
         open(said, "w").close()
         r = self.root.run("sh", "-c", '[ -z "$0" ] || echo $$ >"$0" || exit; '
@@ -437,7 +437,10 @@ class Systemctl:
                           "Dir::Etc::SourceList=/tmp/shelf/list", "-o",
                           "Dir::Etc::SourceParts=/dev/null", "-o", "DPkg::Path="
                           "/tmp/told:/usr/sbin:/usr/bin:/sbin:/bin", *words)
-        good(r, "apt " + " ".join(words))
+        if fails:
+            t.ok(r.returncode != 0, "no apt " + " ".join(words))
+        else:
+            good(r, "apt " + " ".join(words))
         with open(said) as f:
             return [x for x in f.read().splitlines()
                     if "tunnel-client" in x], r.stdout
@@ -490,19 +493,39 @@ def client_upgrade(root, new):
 
 
 def beneath(root, told):
-    """From a terminal of the client's own, which a restart would end."""
+    """From a terminal of the client's own, which a restart or a stop would end."""
     at = client_says(root, "ControlGroup")
     # A process is in a group of each hierarchy; systemd's names the service.
     group = [g for g in ("/sys/fs/cgroup/systemd", "/sys/fs/cgroup/unified",
                          "/sys/fs/cgroup") if os.path.exists(
                              g + at + "/cgroup.procs")]
     pid = client_says(root, "MainPID")
+    group = group[0] + at + "/cgroup.procs"
     calls, said = told.calls("install", "--reinstall", "tunnel-client",
-                             group=group[0] + at + "/cgroup.procs")
+                             group=group)
     t.equal(([c for c in calls if "restart" in c], client_says(
         root, "MainPID")), ([], pid), "not under the terminal that upgrades it")
     t.match(said, r"(?m)^tunnel-client:     systemctl restart tunnel-client$",
             "which is said")
+    for word in "remove", "purge":
+        calls, said = told.calls(word, "tunnel-client", group=group,
+                                 fails=True)
+        t.equal((calls, client_says(root, "MainPID"), root.says(
+            "dpkg-query", "-W", "-f", "${db:Status-Status}", "tunnel-client")),
+            ([], pid, "installed"), "it is all there, and runs")
+        way = re.search(r"(?m)^tunnel-client:     (systemd-run .*)$", said)
+        t.ok(way, "how it is done is said")
+    r = root.run("sh", "-c", way.group(1))
+    good(r, "which works")
+    unit = re.search(r"run-\S+\.service", r.stdout).group(0)
+    until(lambda: root.says("systemctl", "show", "--value", "-p",
+                            "ActiveState", unit) in ("inactive", "failed"),
+          "its end")
+    t.equal((root.says("dpkg-query", "-W", "-f", "${db:Status-Status}",
+                       "tunnel-client"), client_says(root, "ActiveState")),
+            ("config-files", "inactive"), "it is stopped, and removed")
+    told.calls("install", "tunnel-client")
+    root.run("systemctl", "start", "tunnel-client")
 
 
 def purge(root, before):
