@@ -211,7 +211,7 @@ authd_key(uint8_t kind, int fd)
 		r = shared_set(SHARED_CLUSTER, buf, (size_t)got);
 	if (kind == KEY_STORE && got > 0)
 		r = store_server_password((const char *)buf, (size_t)got);
-	if (kind == KEY_JWT && r == 0 && got < JWT_KEY_MIN)
+	if (kind == KEY_JWT && r == 0 && jwt_key_len() < JWT_KEY_MIN)
 		log_warnx("jwt secret: shorter than %d bytes", JWT_KEY_MIN);
 	explicit_bzero(buf, sizeof(buf));
 	return (r);

@@ -262,14 +262,16 @@ empty_dir(const struct conf *conf)
 		fatalx("%s: has to be empty", e->empty_dir);
 }
 
-/* Without the end of its line. */
+/* Without the ends of lines behind it, as jwt_set_key() takes it. */
 static off_t
 secret_len(int fd, off_t size)
 {
 	char	last;
 
-	return (size > 0 && pread(fd, &last, 1, size - 1) == 1 &&
-	    last == '\n' ? size - 1 : size);
+	while (size > 0 && pread(fd, &last, 1, size - 1) == 1 &&
+	    (last == '\n' || last == '\r'))
+		size--;
+	return (size);
 }
 
 /* What is to be in a file, and who may come near it. */

@@ -45,6 +45,12 @@ jwt_set_key(const uint8_t *key, size_t len)
 	return (0);
 }
 
+size_t
+jwt_key_len(void)
+{
+	return (jwt.len);
+}
+
 void
 jwt_clear_key(void)
 {

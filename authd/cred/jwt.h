@@ -19,6 +19,8 @@ struct cJSON;
 
 /* Take a copy of the key; a line end behind it does not belong to it. 0, -1. */
 int	jwt_set_key(const uint8_t *key, size_t len);
+/* Its length, so taken; 0: there is none. */
+size_t	jwt_key_len(void);
 /* Wipe it. Without a key every token is refused. */
 void	jwt_clear_key(void);
 

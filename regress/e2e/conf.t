@@ -250,10 +250,13 @@ t.ok(r.returncode == 1 and empty + ": has to hold" in r.stderr,
 
 short = write("short.secret", "x" * 31 + "\n")
 shortconf = write("short.conf", config(free_port()).replace(secret, short))
+ends = write("ends.secret", "x" * 31 + "\r\n\n")
+endsconf = write("ends.conf", config(free_port()).replace(secret, ends))
 none = write("nosecret.conf", config(free_port()).replace(
     secret, "/nonexistent/secret"))
 for words, what in (
         (("-f", shortconf), short + ": has to hold 32 to 4096 bytes"),
+        (("-f", endsconf), ends + ": has to hold 32 to 4096 bytes"),
         (("-f", none), "/nonexistent/secret: No such file or directory"),
         (("-f", good, "-L", "/nonexistent"), "/nonexistent/")):
     for how in "-n", "-d":

@@ -71,7 +71,8 @@ bent(void)
 	size_t		 i, len;
 	int		 good = 1;
 
-	jwt_set_key((const uint8_t *)KEY "\n", strlen(KEY) + 1);
+	jwt_set_key((const uint8_t *)KEY "\r\n\n", strlen(KEY) + 3);
+	is_int(jwt_key_len(), strlen(KEY), "ends of lines are no part of it");
 	token = jwt_seal(o);
 	cJSON_Delete(o);
 	got = jwt_open(token);
