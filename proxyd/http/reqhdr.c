@@ -199,21 +199,34 @@ put_path(struct out *o, const struct httphead *h, const struct reqhdr *a)
 	out_put(o, path.s, path.len);
 }
 
+/*
+ * All of them in one field, as RFC 6265 5.4 has it: HTTP/2 may bring more (RFC
+ * 9113, 8.2.3), and a service that joins fields does so with a comma.
+ */
 static void
-put_cookie(struct out *o, const struct slice *v)
+put_cookies(struct out *o, const struct httphead *h)
 {
-	size_t	n;
+	const struct httphead_field	*f;
+	const char			*before;
+	size_t				 i, n, at = o->len;
 
-	if (o->cap - o->len < v->len + 10) {
-		o->over = 1;
-		return;
+	for (i = 0; i < h->nfields; i++) {
+		f = &h->field[i];
+		if (hdr_rule(&request_rules, &f->name, PASS) != COOKIE)
+			continue;
+		if (o->cap - o->len < f->value.len + 10) {
+			o->over = 1;
+			return;
+		}
+		before = o->len == at ? "Cookie: " : "; ";
+		n = cookie_strip(&f->value, o->p + o->len + strlen(before));
+		if (n == 0)
+			continue;
+		memcpy(o->p + o->len, before, strlen(before));
+		o->len += strlen(before) + n;
 	}
-	n = cookie_strip(v, o->p + o->len + 8);
-	if (n == 0)
-		return;
-	memcpy(o->p + o->len, "Cookie: ", 8);
-	o->len += 8 + n;
-	out_lit(o, "\r\n");
+	if (o->len != at)
+		out_lit(o, "\r\n");
 }
 
 /*
@@ -321,10 +334,6 @@ reqhdr_build(struct out *o, const struct httphead *h, const struct reqhdr *a)
 			hdr_put_field(o, f);
 			request = 1;
 			break;
-		case COOKIE:
-			if (a->sieve == NULL)
-				put_cookie(o, &f->value);
-			break;
 		case ORIGIN:
 			put_origin(o, &f->value, a->map);
 			break;
@@ -344,6 +353,8 @@ reqhdr_build(struct out *o, const struct httphead *h, const struct reqhdr *a)
 	}
 	if (a->sieve != NULL)
 		sieve_put(o, a->sieve);
+	else
+		put_cookies(o, h);
 	if (!request) {
 		out_lit(o, "X-Request-Id: ");
 		out_str(o, a->request);

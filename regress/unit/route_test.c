@@ -192,6 +192,41 @@ path(const char *in, const char *service_path, const char *prefix,
 	    service_path, prefix, want);
 }
 
+/* What becomes of `fields` has `want`, which is all of it with a Cookie. */
+static void
+cookies(const char *fields, const char *want)
+{
+	char		 buf[REQHDR_MAX], *one, *two;
+	struct out	 o = { buf, 0, sizeof(buf) - 1, 0 };
+	struct service	 sv = { .label = "web", .target = "t:1" };
+	struct service	*v[1];
+	struct urlmap	 map = { services_of(&sv, 1, v), NULL, NULL, &browser,
+			    &at };
+	struct reqhdr	 a = { .service = &sv, .map = &map, .request = "r1" };
+
+	(void)head("GET /", fields);
+	is_int(reqhdr_build(&o, &h, &a), 0, "a request is made");
+	buf[o.len] = '\0';
+	one = strstr(buf, "Cookie: ");
+	two = one == NULL ? NULL : strstr(one + 1, "Cookie: ");
+	ok((one == NULL) == (*want == '\0') && two == NULL && (one == NULL ||
+	    strncmp(one, want, strlen(want)) == 0), "operator-37: one Cookie "
+	    "of %s", fields);
+}
+
+static void
+all_cookies(void)
+{
+	cookies("Host: a\r\nCookie: a=1; b=2\r\n", "Cookie: a=1; b=2\r\n");
+	cookies("Host: a\r\nCookie: a=1\r\nX: y\r\ncookie: b=2; c\r\n",
+	    "Cookie: a=1; b=2; c\r\n");
+	cookies("Host: a\r\nCookie: support_proxy=t\r\nCookie: b=2\r\n"
+	    "Cookie: __Host-support_proxy=t\r\nCookie: c=3\r\n",
+	    "Cookie: b=2; c=3\r\n");
+	cookies("Host: a\r\nCookie: support_proxy=t\r\n", "");
+	cookies("Host: a\r\n", "");
+}
+
 static void
 paths(void)
 {
@@ -260,6 +295,7 @@ main(void)
 	routes();
 	calls();
 	paths();
+	all_cookies();
 	responses();
 	return (done_testing());
 }
