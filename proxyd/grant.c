@@ -13,13 +13,10 @@
 #include "grant.h"
 #include "imsg/imsg.h"
 #include "base/log.h"
-#include "base/rate.h"
 #include "upstream.h"
 
 #define BUCKETS		1024
 #define GRANTS_MAX	32768
-#define REFUSED_MAX	20		/* a minute and address */
-#define REFUSED_MS	60000
 
 LIST_HEAD(bucket, grant);
 
@@ -28,7 +25,6 @@ static struct {
 	struct bucket	 bucket[BUCKETS];
 	size_t		 n;
 	unsigned char	 secret[crypto_generichash_KEYBYTES];
-	struct rate	*refused;
 	struct timer	 sweep;
 } grants;
 
@@ -41,8 +37,6 @@ grants_init(const struct grant_ops *ops)
 {
 	grants.ops = ops;
 	crypto_generichash_keygen(grants.secret);
-	if ((grants.refused = rate_new(8192)) == NULL)
-		fatal("grant");
 	timer_init(&grants.sweep, grant_sweep, NULL);
 }
 
@@ -235,22 +229,26 @@ grant_for(struct grant **gp, struct grant_wait *w,
     const struct grant_ask *ask)
 {
 	uint8_t		 key[32];
+	struct tried	 tried;
 	struct grant	*g;
 
+	w->wait_s = 0;
 	grant_key(key, ask);
 	g = grant_find(key);
 	if (g != NULL && grant_is_good(g, &w->addr, ask)) {
 		*gp = g;
 		return (1);
 	}
-	if (g == NULL && ask->bearer != 2 &&
-	    grant_refused_wait(&w->addr) > 0)
-		return (-2);
 	if (g == NULL) {
+		tried_make(&tried, key, sizeof(key));
+		if (ask->bearer != 2 && (w->wait_s = tried_wait(&w->addr,
+		    &tried)) > 0)
+			return (-2);
 		if ((g = grant_new(key)) == NULL)
 			return (-1);
 		strlcpy(g->service, ask->service, sizeof(g->service));
 		g->internal = ask->bearer == 2;
+		g->tried = tried;
 	}
 	if (!call_waits(&g->call) &&
 	    grant_ask(g, &w->addr, ask, w->request) == -1) {
@@ -280,6 +278,29 @@ grant_wake(struct grant *g, int status, const char *message)
 	while ((w = TAILQ_FIRST(&g->waiters)) != NULL) {
 		grant_wait_end(w);
 		w->woken(w, status, message);
+	}
+}
+
+/*
+ * It counts as one, however many wait; whose address has had too many before
+ * hears that instead.
+ */
+static void
+grant_wake_refused(struct grant *g, int status, const char *message)
+{
+	struct grant_wait	*w = TAILQ_FIRST(&g->waiters);
+	uint32_t		 wait_s = w != NULL ? tried_bad(&w->addr,
+				    &g->tried) : 0;
+
+	while (w != NULL) {
+		grant_wait_end(w);
+		w->wait_s = wait_s;
+		if (wait_s > 0)
+			w->woken(w, 429, TRIED_TEXT);
+		else
+			w->woken(w, status, message);
+		if ((w = TAILQ_FIRST(&g->waiters)) != NULL)
+			wait_s = tried_over(&w->addr);
 	}
 }
 
@@ -315,7 +336,6 @@ grant_answered(struct chan *ch, struct imsg *m, void *arg)
 {
 	struct grant	*g = arg;
 	struct session	*se;
-	struct grant_wait	*first;
 	struct msg_granted	 in;
 
 	(void)ch;
@@ -335,15 +355,16 @@ grant_answered(struct chan *ch, struct imsg *m, void *arg)
 	if (in.status == 0 && (se = session_get(in.session)) == NULL)
 		in.status = 503;
 	if (in.status == 0) {
+		if (!g->internal)
+			tried_good(&g->tried);
 		grant_good(g, &in, se);
 		grant_wake(g, 0, NULL);
 	} else {
-		first = TAILQ_FIRST(&g->waiters);
-		if (first != NULL && !g->internal &&
-		    (in.status == 401 || in.status == 403))
-			grant_refused(&first->addr);
 		grant_over(g);
-		grant_wake(g, in.status, in.message);
+		if (!g->internal && (in.status == 401 || in.status == 403))
+			grant_wake_refused(g, in.status, in.message);
+		else
+			grant_wake(g, in.status, in.message);
 	}
 	grant_unref(g);
 	return (0);
@@ -408,25 +429,4 @@ grant_on_end(struct chan *ch, struct imsg *m)
 		grant_unref(found);
 	}
 	return (0);
-}
-
-void
-grant_refused(const struct addr *a)
-{
-	char		key[ADDR_SIZE];
-	uint32_t	ignored;
-
-	addr_key(a, key);
-	(void)rate_hit(grants.refused, key, REFUSED_MAX, REFUSED_MS, &ignored);
-}
-
-uint32_t
-grant_refused_wait(const struct addr *a)
-{
-	char		key[ADDR_SIZE];
-	uint32_t	wait;
-
-	addr_key(a, key);
-	return (rate_peek(grants.refused, key, REFUSED_MAX, &wait) == -1 ?
-	    wait : 0);
 }

@@ -12,6 +12,7 @@
 #include "imsg/call.h"
 #include "imsg/msg.h"
 #include "session.h"
+#include "tried.h"
 
 struct chan;
 struct imsg;
@@ -55,6 +56,7 @@ struct grant {
 	char			 reference[REFERENCE_SIZE]; /* its token's, or "" */
 	uint32_t		 idle_max;
 	int			 internal;	/* no stranger asks */
+	struct tried		 tried;
 	struct call		 call;		/* renewal or first question */
 	struct session		*se;		/* NULL until GRANT_GOOD */
 	TAILQ_HEAD(, grant_wait) waiters;
@@ -64,12 +66,14 @@ struct grant {
 
 /*
  * Who waits for a grant's answer, in the waiter's own struct. `woken` is called
- * once, with 0 when it is to look again, or with a status and its message.
+ * once, with 0 when it is to look again, or with a status and its message; 429
+ * comes with `wait_s`.
  */
 struct grant_wait {
 	TAILQ_ENTRY(grant_wait)	 entry;
 	struct grant		*g;		/* NULL: does not wait */
 	struct addr		 addr;		/* of the client */
+	uint32_t		 wait_s;	/* 429: for so long */
 	const char		*request;	/* for the log */
 	void			(*woken)(struct grant_wait *, int status,
 				    const char *message);
@@ -89,7 +93,7 @@ void	grants_init(const struct grant_ops *ops);
  *	1	*g is good
  *	0	asked: `w` waits in it, woken() follows
  *	-1	authd cannot be asked: 503
- *	-2	the address has had too many refused: 429
+ *	-2	too many refused (tried.h): 429, with w->wait_s
  */
 int	grant_for(struct grant **g, struct grant_wait *w,
 	    const struct grant_ask *);
@@ -112,10 +116,5 @@ void	grant_stream_del(struct grant *, struct upstream *);
 void	grant_forget_all(void);
 /* Handler of GRANT_END. */
 int	grant_on_end(struct chan *, struct imsg *);
-
-/* Refused tokens: 20 a minute and address (messages.md, section 5). */
-void	grant_refused(const struct addr *);
-/* Seconds to wait when the address has had too many, else 0. */
-uint32_t grant_refused_wait(const struct addr *);
 
 #endif

@@ -110,6 +110,7 @@ main(int argc, char **argv)
 	peer_init(enter);
 	mlink_init();
 	moving_init();
+	tried_init();
 	grants_init(&ends);
 	upstream_init();
 	hold_init();

@@ -8,7 +8,7 @@ proxyd_HDR_OBJS = common/base/reference.o common/base/addr.o proxyd/http/cookie.
 proxyd_BODY_OBJS = proxyd/http/repack.o proxyd/http/rewrite.o
 
 proxyd_OBJS = proxyd/proxyd.o proxyd/authd.o proxyd/grant.o proxyd/session.o \
-	proxyd/member.o proxyd/moving.o proxyd/refused.o proxyd/upstream.o proxyd/door/buf.o proxyd/door/conn.o proxyd/door/write.o \
+	proxyd/member.o proxyd/moving.o proxyd/refused.o proxyd/tried.o proxyd/upstream.o proxyd/door/buf.o proxyd/door/conn.o proxyd/door/write.o \
 	common/net/crowd.o common/net/brought.o common/net/listen.o common/net/proxyhead.o common/proc/trusted.o proxyd/door/enter.o proxyd/door/limits.o \
 	proxyd/door/now.o proxyd/door/peer.o proxyd/door/plain.o proxyd/door/trust.o \
 	proxyd/job/acme.o proxyd/job/answer.o proxyd/job/api.o \

@@ -27,6 +27,8 @@ struct relay_row;
 #define RELAY_TEXT	(RELAY_ID + 1)
 #define RELAY_HASH	32
 #define RELAY_EVENTS	64	/* the last ones of a session: 12.4 */
+#define RELAY_REFUSED	20	/* refusals that come to these, in */
+#define RELAY_REFUSED_MS 60000	/* ... that time */
 
 /* Who waits for the rendd that is being started. */
 struct relay_wait {
@@ -82,6 +84,8 @@ struct relay {
 	/* what happened, a ring */
 	struct relay_event	*events;
 	unsigned		 nevents;
+	uint64_t		 refused_ms;	/* since then */
+	unsigned		 nrefused;	/* so many */
 };
 
 TAILQ_HEAD(relays, relay);
@@ -147,6 +151,12 @@ unsigned	 relay_left(void);
 /* A line of the log, and the newest of the last RELAY_EVENTS. */
 void		 relay_note(struct relay *, const char *what, unsigned channel,
 		    unsigned slot, unsigned code, const char *addr);
+/*
+ * A wrong token: whoever knows the id can say one as often as he likes, and
+ * shall push out no more than RELAY_REFUSED of these in a minute.
+ */
+void		 relay_note_refused(struct relay *, unsigned channel,
+		    const char *addr);
 /* The answer of GET .../events, and the status' member. NULL: no memory. */
 struct cJSON	*relay_events(const struct relay *);
 struct cJSON	*relay_audit_member(const struct relay *);

@@ -10,6 +10,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "base/clock.h"
 #include "base/compat.h"
 #include "base/log.h"
 #include "relay.h"
@@ -23,17 +24,23 @@ slot_word(unsigned slot)
 	    "responder" : "-");
 }
 
-void
-relay_note(struct relay *r, const char *what, unsigned channel, unsigned slot,
+static void
+note_line(const struct relay *r, const char *what, unsigned channel,
+    unsigned slot, unsigned code, const char *addr)
+{
+	log_info("relay session %.*s: %s %s, channel %u, from %s, code %u, "
+	    "bytes %llu in %llu out", PREFIX, r->id, what, slot_word(slot),
+	    channel, addr[0] != '\0' ? addr : "-", code,
+	    (unsigned long long)r->bytes_in, (unsigned long long)r->bytes_out);
+}
+
+static void
+note_event(struct relay *r, const char *what, unsigned channel, unsigned slot,
     unsigned code, const char *addr)
 {
 	struct relay_event	*e;
 	unsigned		 n = r->nevents, room;
 
-	log_info("relay session %.*s: %s %s, channel %u, from %s, code %u, "
-	    "bytes %llu in %llu out", PREFIX, r->id, what, slot_word(slot),
-	    channel, addr[0] != '\0' ? addr : "-", code,
-	    (unsigned long long)r->bytes_in, (unsigned long long)r->bytes_out);
 	/* It doubles until it is a ring. */
 	if (n < RELAY_EVENTS && (n == 0 || (n & (n - 1)) == 0)) {
 		room = n == 0 ? 1 : 2 * n;
@@ -52,6 +59,30 @@ relay_note(struct relay *r, const char *what, unsigned channel, unsigned slot,
 	e->bytes_out = r->bytes_out;
 	strlcpy(e->addr, addr, sizeof(e->addr));
 	r->nevents++;
+}
+
+void
+relay_note(struct relay *r, const char *what, unsigned channel, unsigned slot,
+    unsigned code, const char *addr)
+{
+	note_line(r, what, channel, slot, code, addr);
+	note_event(r, what, channel, slot, code, addr);
+}
+
+void
+relay_note_refused(struct relay *r, unsigned channel, const char *addr)
+{
+	uint64_t	now = clock_ms();
+
+	note_line(r, "refuse", channel, SLOT_COUNT, 401, addr);
+	if (r->nrefused == 0 || now - r->refused_ms >= RELAY_REFUSED_MS) {
+		r->refused_ms = now;
+		r->nrefused = 0;
+	}
+	if (r->nrefused == RELAY_REFUSED)
+		return;
+	r->nrefused++;
+	note_event(r, "refuse", channel, SLOT_COUNT, 401, addr);
 }
 
 /* RFC 3339 in UTC, zeros at the fraction's end left out. */

@@ -87,7 +87,7 @@ relay_come(const struct asker *asker, uint64_t proxyd, const char *addr,
 		return;
 	}
 	if ((slot = token_slot(r, token)) == -1) {
-		relay_note(r, "refuse", w.channel, SLOT_COUNT, 401, addr);
+		relay_note_refused(r, w.channel, addr);
 		audit_stranger(&(struct audit){ .address = addr,
 		    .action = "relay", .object = r->id,
 		    .reason = "wrong token" });

@@ -30,8 +30,8 @@
 #include "base/wipe.h"
 #include "proc/conf.h"
 #include "proxyd/door/conn.h"
-#include "proxyd/grant.h"
 #include "proxyd/refused.h"
+#include "proxyd/tried.h"
 #include "imsg/doc.h"
 #include "imsg/imsg.h"
 #include "base/log.h"
@@ -67,6 +67,7 @@ struct api_call {
 	struct doc		 data;
 	struct gather		*others;	/* say the same of theirs */
 	struct file		 file;		/* or a file */
+	struct tried		 tried;		/* its token */
 };
 
 static TAILQ_HEAD(, api_call)	waiting = TAILQ_HEAD_INITIALIZER(waiting);
@@ -188,6 +189,7 @@ take_token(struct conn *c, const struct httphead *h, struct api_call *a)
 	}
 	memcpy(a->token, token.s, token.len);
 	a->token[token.len] = '\0';
+	tried_make(&a->tried, token.s, token.len);
 	return (0);
 }
 
@@ -198,10 +200,10 @@ take_rate(struct conn *c, const struct api_call *a)
 	char		key[ADDR_SIZE];
 	uint32_t	wait;
 
-	if ((wait = grant_refused_wait(&c->addr)) > 0) {
+	if ((wait = tried_wait(&c->addr, &a->tried)) > 0) {
 		count(CT_LIMITED_REFUSED);
 		refused(c, ALONE_TOKENS);
-		answer_later(c, 429, "too many refused tokens", wait);
+		answer_later(c, 429, TRIED_TEXT, wait);
 		return (-1);
 	}
 	if (by_token == NULL && (by_token = rate_new(4096)) == NULL) {
@@ -382,6 +384,22 @@ api_ask_token(struct conn *c)
 		answer_later(c, 503, "service temporarily unavailable", 1);
 }
 
+/*
+ * authd has refused the token. 1: the address has had too many refused, that is
+ * answered.
+ */
+static int
+too_many_refused(struct conn *c)
+{
+	uint32_t	wait = tried_bad(&c->addr, &api_of(c)->tried);
+
+	if (wait == 0)
+		return (0);
+	count(CT_LIMITED_REFUSED);
+	answer_later(c, 429, TRIED_TEXT, wait);
+	return (1);
+}
+
 /* Somebody it is, if maybe not for this call: then the body is read. */
 static int
 token_result(struct chan *ch, struct imsg *m, void *arg)
@@ -395,9 +413,9 @@ token_result(struct chan *ch, struct imsg *m, void *arg)
 		return (m == NULL ? 0 : -1);
 	}
 	if (in.status == 401) {
-		grant_refused(&c->addr);
-		answer_json(c, 401, in.message, NULL, 0,
-		    "WWW-Authenticate: Bearer\r\n");
+		if (!too_many_refused(c))
+			answer_json(c, 401, in.message, NULL, 0,
+			    ANSWER_BEARER);
 		return (0);
 	}
 	if (in.status != 400 && in.status != 403) {
@@ -545,6 +563,10 @@ api_result(struct chan *ch, struct imsg *m, void *arg)
 		answer_later(c, 503, "service temporarily unavailable", 1);
 		return (-1);
 	}
+	if (in.status < 300)
+		tried_good(&a->tried);
+	else if (in.status == 401 && too_many_refused(c))
+		return (0);
 	if (a->op == API_EVENTS && in.status == 200) {
 		api_follows(c);
 		return (0);
@@ -557,8 +579,6 @@ api_result(struct chan *ch, struct imsg *m, void *arg)
 		answer_later(c, 503, "service temporarily unavailable", 1);
 		return (0);
 	}
-	if (a->code == 401)
-		grant_refused(&c->addr);
 	if (in.total == 0) {
 		api_answer(c);
 		return (0);

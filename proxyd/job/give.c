@@ -17,6 +17,7 @@
 #include "proxyd/door/conn.h"
 #include "proxyd/http/hdr.h"
 #include "proxyd/refused.h"
+#include "proxyd/tried.h"
 #include "http/head.h"
 #include "imsg/imsg.h"
 #include "base/log.h"
@@ -24,7 +25,6 @@
 #include "proc/proc.h"
 #include "give.h"
 #include "metrics/count.h"
-#include "proxyd/grant.h"
 #include "proxyd/http/glob.h"
 #include "proxyd/moving.h"
 #include "rendezvous.h"
@@ -46,6 +46,7 @@ struct give {
 	int		 bare;		/* an existing back end reads why not */
 	char		 session[UUID_SIZE];	/* of that; else "" */
 	char		 cors[CORS_MAX];
+	struct tried	 tried;		/* CLASS_RELAY: a token, for that */
 };
 
 static struct give *
@@ -238,7 +239,8 @@ give_moved(struct conn *c, int status)
 static void
 give_no(struct conn *c, int status, const char *message, uint32_t retry_s)
 {
-	char	cors[CORS_MAX];
+	char		cors[CORS_MAX];
+	uint32_t	wait;
 
 	if (give_moved(c, status))
 		return;
@@ -250,8 +252,13 @@ give_no(struct conn *c, int status, const char *message, uint32_t retry_s)
 		answer_later(c, status, message, retry_s);
 		return;
 	}
-	if (status == 401 || status == 404)
-		grant_refused(&c->addr);
+	if ((status == 401 || status == 404) &&
+	    (wait = tried_bad(&c->addr, &give_of(c)->tried)) > 0) {
+		count(CT_LIMITED_REFUSED);
+		status = 429;
+		message = TRIED_TEXT;
+		retry_s = wait;
+	}
 	strlcpy(cors, give_of(c)->cors, sizeof(cors));
 	rendezvous_later(c, cors, status, message, retry_s);
 }
@@ -389,8 +396,12 @@ admitted(struct chan *ch, struct imsg *m, void *arg)
 		give_no(c, 503, "service temporarily unavailable", 5);
 	else if (in.status != 0)
 		give_no(c, in.status, in.message, in.retry_s);
-	else if (good[g->class](c, g->head))
-		give(c, in.nonce, in.instance);
+	else {
+		if (g->class == CLASS_RELAY)
+			tried_good(&g->tried);
+		if (good[g->class](c, g->head))
+			give(c, in.nonce, in.instance);
+	}
 	return (r);
 }
 
@@ -555,6 +566,18 @@ relay_token(const struct httphead *h, char dst[TICKET_TEXT])
 	dst[word.len] = '\0';
 }
 
+/* A token that is wrong for one session may be right for another. */
+static void
+relay_tried(struct tried *t, const char *session, const char *token)
+{
+	char	what[UUID_SIZE + TICKET_TEXT];
+	int	n;
+
+	n = snprintf(what, sizeof(what), "%s\n%s", session, token);
+	tried_make(t, what, (size_t)n);
+	explicit_bzero(what, sizeof(what));
+}
+
 void
 give_relay(struct conn *c, const struct httphead *h, const struct slice *id,
     const struct slice *host)
@@ -562,6 +585,7 @@ give_relay(struct conn *c, const struct httphead *h, const struct slice *id,
 	char		 cors[CORS_MAX], token[TICKET_TEXT];
 	char		 session[UUID_SIZE];
 	const char	*extra, *wrong;
+	struct tried	 tried;
 	uint32_t	 wait;
 	int		 status;
 
@@ -578,18 +602,22 @@ give_relay(struct conn *c, const struct httphead *h, const struct slice *id,
 		    "Allow: GET, HEAD\r\n");
 		return;
 	}
-	if ((wait = grant_refused_wait(&c->addr)) > 0) {
-		count(CT_LIMITED_REFUSED);
-		rendezvous_later(c, cors, 429, "too many refused tokens", wait);
-		return;
-	}
 	path_segment(id->s, id->len, session, sizeof(session));
 	relay_token(h, token);
+	relay_tried(&tried, session, token);
+	if ((wait = tried_wait(&c->addr, &tried)) > 0) {
+		explicit_bzero(token, sizeof(token));
+		count(CT_LIMITED_REFUSED);
+		refused(c, ALONE_TOKENS);
+		rendezvous_later(c, cors, 429, TRIED_TEXT, wait);
+		return;
+	}
 	wrong = relay_wrong(c, h, &status, &extra);
 	if (ask(c, h, CLASS_RELAY, &(struct msg_admit){ .session = session,
 	    .ticket = token, .origin = "", .service = wrong != NULL ||
 	    !origin_fits(h, host) ? "look" : "" }) == 0) {
 		give_of(c)->host = *host;
+		give_of(c)->tried = tried;
 		strlcpy(give_of(c)->cors, cors, sizeof(cors));
 	}
 	explicit_bzero(token, sizeof(token));

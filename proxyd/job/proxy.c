@@ -304,7 +304,7 @@ proxy_woken(struct grant_wait *w, int status, const char *message)
 		return;
 	}
 	if (p->step == PROXY_SIBLING && status != 0) {
-		proxy_astray(p, status, message, 0);
+		proxy_astray(p, status, message, w->wait_s);
 		return;
 	}
 	if (status != 0) {
@@ -396,6 +396,20 @@ token_known(const struct proxy *p)
 		count(CT_LOOKUP_CACHED);
 }
 
+/*
+ * authd is not asked: the same as its no. Of several tokens the next may be
+ * good.
+ */
+static void
+proxy_unasked(struct proxy *p, enum proxy_step step)
+{
+	struct conn	*c = p->c;
+
+	refused(c, ALONE_TOKENS);
+	proxy_wait(p, step);
+	proxy_woken(&p->wait, 429, TRIED_TEXT);
+}
+
 /* Ask for a grant: 1 good, 0 the answer is given or comes. */
 static int
 proxy_ask(struct proxy *p, enum proxy_step step, const struct grant_ask *ask,
@@ -413,10 +427,7 @@ proxy_ask(struct proxy *p, enum proxy_step step, const struct grant_ask *ask,
 		answer_later(c, 503, "service temporarily unavailable", 1);
 		break;
 	case -2:
-		count(CT_LIMITED_REFUSED);
-		refused(c, ALONE_TOKENS);
-		answer_later(c, 429, "too many refused tokens",
-		    grant_refused_wait(&c->addr));
+		proxy_unasked(p, step);
 		break;
 	default:
 		count(CT_LOOKUP_ASKED);
@@ -454,7 +465,10 @@ answer_refused(struct proxy *p)
 
 	if (p->wants == WANTS_TERMINAL && p->refused == 404)
 		give_internal_none(p->c, p->head, why);
-	else
+	else if (p->refused == 429) {
+		count(CT_LIMITED_REFUSED);
+		answer_later(p->c, 429, why, p->wait.wait_s);
+	} else
 		answer_error(p->c, p->refused, why);
 }
 

@@ -24,7 +24,8 @@
 #include "proxyd/authd.h"
 #include "proxyd/door/conn.h"
 #include "gather.h"
-#include "proxyd/grant.h"
+#include "proxyd/refused.h"
+#include "proxyd/tried.h"
 #include "rendezvous.h"
 #include "wide.h"
 #include "ws/ws.h"
@@ -53,6 +54,7 @@ struct admin {
 	int			 waits;
 	struct doc		 data;
 	struct gather		*others;	/* say the same of theirs */
+	struct tried		 tried;		/* its token */
 };
 
 static TAILQ_HEAD(, admin)	waiting = TAILQ_HEAD_INITIALIZER(waiting);
@@ -289,6 +291,7 @@ admin_token(struct conn *c, const struct httphead *h)
 	}
 	memcpy(a->token, s, n);
 	a->token[n] = '\0';
+	tried_make(&a->tried, s, n);
 	return (0);
 }
 
@@ -310,7 +313,7 @@ admin_begin(struct conn *c, const struct httphead *h, enum relay_op op,
     const char *cors)
 {
 	struct admin	*a;
-	unsigned	 wait;
+	uint32_t	 wait;
 
 	if ((a = calloc(1, sizeof(*a))) == NULL) {
 		rendezvous_later(c, cors, 503, UNAVAILABLE, 1);
@@ -320,15 +323,15 @@ admin_begin(struct conn *c, const struct httphead *h, enum relay_op op,
 	a->op = op;
 	strlcpy(a->cors, cors, sizeof(a->cors));
 	conn_job(c, &admin_job, a);
-	if (op != RELAY_DISCOVER &&
-	    (wait = grant_refused_wait(&c->addr)) > 0) {
-		count(CT_LIMITED_REFUSED);
-		rendezvous_later(c, cors, 429, "too many refused tokens",
-		    wait);
-		return;
-	}
 	if (admin_token(c, h) == -1)
 		return;
+	if (op != RELAY_DISCOVER &&
+	    (wait = tried_wait(&c->addr, &a->tried)) > 0) {
+		count(CT_LIMITED_REFUSED);
+		refused(c, ALONE_TOKENS);
+		rendezvous_later(c, cors, 429, TRIED_TEXT, wait);
+		return;
+	}
 	if (op == RELAY_SHOW || op == RELAY_DELETE || op == RELAY_HISTORY)
 		admin_session(a, &h->path);
 	if (op == RELAY_CREATE && (h->flags & HTTPHEAD_LENGTH) &&
@@ -355,6 +358,8 @@ admin_result(struct chan *ch, struct imsg *m, void *arg)
 	struct msg_api_result	 in;
 	struct conn		*c = arg;
 	struct admin		*a = admin_of(c);
+	char			 cors[CORS_MAX];
+	uint32_t		 wait;
 
 	(void)ch;
 	a->id = a->call.id;
@@ -364,9 +369,14 @@ admin_result(struct chan *ch, struct imsg *m, void *arg)
 		return (m == NULL ? 0 : -1);
 	}
 	a->code = in.status;
-	if (in.status == 401)
-		grant_refused(&c->addr);
-	if (in.status == 204)
+	if (in.status < 300)
+		tried_good(&a->tried);
+	if (in.status == 401 &&
+	    (wait = tried_bad(&c->addr, &a->tried)) > 0) {
+		count(CT_LIMITED_REFUSED);
+		strlcpy(cors, a->cors, sizeof(cors));
+		rendezvous_later(c, cors, 429, TRIED_TEXT, wait);
+	} else if (in.status == 204)
 		answer_empty(c, 204, a->cors);
 	else if (in.status >= 300)
 		admin_no(c, in.status, in.message, in.status == 401 ? BEARER :

@@ -191,11 +191,19 @@ refused(void)
 	}
 	is_str(body_of(a), "{\"code\":401,\"message\":\"invalid proxy token\","
 	    "\"data\":null}", "a refused token: 401");
-	a = ask("GET / HTTP/1.1\r\nHost: " HOST "\r\n"
+	fd = browser(&d, 0);
+	put(fd, "GET / HTTP/1.1\r\nHost: " HOST "\r\n"
 	    "Cookie: support_proxy_" SLUG "=bad\r\n\r\n");
+	grant_no(&d, 401, "invalid proxy token");
+	a = answer(fd);
+	close(fd);
 	is_int(status_of(a), 429, "20 refused in a minute: 429");
 	ok(atoi(header_of(a, "retry-after", 0)) > 0, "429: Retry-After");
-	ok(is_quiet(d.authd, 20), "429: authd is not asked");
+	a = ask("GET / HTTP/1.1\r\nHost: " HOST "\r\n"
+	    "Cookie: support_proxy_" SLUG "=bad\r\n\r\n");
+	is_int(status_of(a), 429, "once more with the same: 429");
+	ok(atoi(header_of(a, "retry-after", 0)) > 0, "429: Retry-After");
+	ok(is_quiet(d.authd, 20), "and authd is not asked");
 	drive_clock(&d, 60000);
 	fd = browser(&d, 0);
 	put(fd, "GET / HTTP/1.1\r\nHost: " HOST "\r\n"

@@ -258,7 +258,7 @@ limited(void)
 	fd = browser_from(&d, 101);
 	for (i = 0; i <= 20; i++) {
 		put(fd, "GET " API " HTTP/1.1\r\nHost: a\r\nAuthorization: "
-		    "Bearer t%d\r\n\r\n", i);
+		    "Bearer t%d\r\n\r\n", i < 20 ? i : 0);
 		if (i < 20) {
 			id = hear(d.authd, api, &in)->id;
 			say_id(d.authd, id, api_result, .status = 401,
@@ -273,7 +273,7 @@ limited(void)
 	for (i = 0; i <= 20; i++) {
 		put(fd, "GET / HTTP/1.1\r\nHost: " HOST "\r\nCookie: "
 		    "support_proxy_" SLUG "=%s%d\r\n\r\n",
-		    proxy_token(SESSION, "bad"), i);
+		    proxy_token(SESSION, "bad"), i < 20 ? i : 0);
 		if (i < 20)
 			grant_no(&d, 401, "no");
 		is_int(status_of(answer(fd)), i < 20 ? 401 : 429,
