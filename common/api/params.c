@@ -47,17 +47,23 @@ take_number(const struct api_param *p, const struct slice *query,
 		*v = (uint32_t)n;
 }
 
+/* Of a query: what is too long is told from what cannot be decoded. */
+static char	whole[HTTPHEAD_MAX];
+
 static void
 take_text(const struct api_param *p, const struct slice *query,
     struct api_args *a)
 {
-	char	*v = place(p, a);
-	int	 r = upgrade_query_get(query, p->name, v, p->size);
+	char	*v = place(p, a), *text = whole;
+	int	 r = upgrade_query_get(query, p->name, text, sizeof(whole));
 
-	if (r < 0)
-		v[0] = '\0';
+	v[0] = '\0';
 	if (r == UPGRADE_Q_BAD && p->kind != API_WORD)
+		bad(a, p->name, "string", "");
+	else if (r >= (int)p->size && p->kind != API_WORD)
 		bad(a, p->name, "max", "");
+	else if (r > 0 && r < (int)p->size)
+		(void)strlcpy(v, text, p->size);
 	else if (r <= 0 && p->kind == API_NEEDED)
 		bad(a, p->name, "required", "");
 }
@@ -143,14 +149,16 @@ take_texts(const struct api_param *p, const struct slice *query,
 {
 	const char	*at = query->s;
 	const char	*end = at != NULL ? at + query->len : NULL;
-	char		*v = place(p, a), text[MANY_SIZE];
+	char		*v = place(p, a);
 	int		 r;
 
-	while (at != NULL && (r = next_value(&at, end, p->name, text,
-	    sizeof(text))) != UPGRADE_Q_NONE)
-		if (r < 0 || strchr(text, '\n') != NULL ||
-		    (v[0] != '\0' && strlcat(v, "\n", p->size) >= p->size) ||
-		    strlcat(v, text, p->size) >= p->size)
+	while (at != NULL && (r = next_value(&at, end, p->name, whole,
+	    sizeof(whole))) != UPGRADE_Q_NONE)
+		if (r < 0 || strchr(whole, '\n') != NULL)
+			bad(a, p->name, "string", "");
+		else if ((v[0] != '\0' &&
+		    strlcat(v, "\n", p->size) >= p->size) ||
+		    strlcat(v, whole, p->size) >= p->size)
 			bad(a, p->name, "max", "");
 }
 
@@ -290,8 +298,11 @@ service_text(cJSON *to, const cJSON *o, const char *name, size_t size,
 		cJSON_AddStringToObject(to, name, "");
 		return;
 	}
-	if (!cJSON_IsString(v) || (needed && v->valuestring[0] == '\0'))
-		bad(a, name, needed ? "required" : "string", "");
+	if (v == NULL || cJSON_IsNull(v) ||
+	    (needed && cJSON_IsString(v) && v->valuestring[0] == '\0'))
+		bad(a, name, "required", "");
+	else if (!cJSON_IsString(v))
+		bad(a, name, "string", "");
 	else if (strlen(v->valuestring) >= size)
 		bad(a, name, "max", "");
 	else
@@ -330,7 +341,8 @@ take_services(const struct api_param *p, const cJSON *v, struct api_args *a)
 	char	*text;
 
 	if (!cJSON_IsArray(v) || n < (int)p->min || n > (int)p->max) {
-		bad(a, p->name, !cJSON_IsArray(v) ? "required" :
+		bad(a, p->name, v == NULL || cJSON_IsNull(v) ? "required" :
+		    !cJSON_IsArray(v) ? "array" :
 		    n < (int)p->min ? "min" : "max", "");
 		return;
 	}

@@ -32,6 +32,29 @@ class Api:
         return env["data"]["services"]
 
 
+def rules(api):
+    def broken(services):
+        st, env = api.d.api("POST", "/support-sessions/%s/services" %
+                            api.sid, api.token, services)
+        e = env["data"]["errors"][0]
+        return st, e["key"], e["message"]
+
+    for what, key, rule in (
+            ({}, "services", "required"),
+            ({"services": None}, "services", "required"),
+            ({"services": {}}, "services", "array"),
+            ({"services": []}, "services", "min"),
+            ({"services": [{}]}, "name", "required"),
+            ({"services": [service("")]}, "name", "required"),
+            ({"services": [service(7)]}, "name", "string"),
+            ({"services": [service("x", [])]}, "target", "string"),
+            ({"services": [service("x", None)]}, "target", "required"),
+            ({"services": [service("x" * 999)]}, "name", "max"),
+            ({"services": [service("x", label=7)]}, "label", "string")):
+        t.equal(broken(what), (400, key, rule), "operator-1: %s: %s" %
+                (key, rule))
+
+
 def refusals(api, who):
     before = api.offered()
     for services, want, what in (
@@ -85,6 +108,7 @@ def story(d, token, client, who):
     api = Api(d, token, sid)
     until(lambda: "web" in api.offered(), "the manifest")
     refusals(api, who)
+    rules(api)
     st, env = api.add(service("phone", label="Phone", tls=True),
                       service("cam", "192.0.2.78:80"))
     t.equal((st, env["data"], env["message"]),

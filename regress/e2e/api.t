@@ -292,6 +292,14 @@ with Targets() as targets, Relayd(t) as d:
     t.equal((st, env["data"]["errors"][0]),
             (400, {"key": "system_id", "message": "required", "value": ""}),
             "a system has to be named")
+    for path, rule in (("/diagnostics?system_id=%", "string"),
+                       ("/diagnostics?system_id=%00", "string"),
+                       ("/diagnostics?system_id=" + "x" * 400, "max"),
+                       ("?system_id=%zz", "string"),
+                       ("?system_id=" + "x" * 400, "max")):
+        st, env = d.api("GET", "/support-sessions" + path, token)
+        t.equal((st, env["data"]["errors"][0]["message"]), (400, rule),
+                "operator-1: %.30s: what is wrong with it: %s" % (path, rule))
 
     # Close.
     st, env = d.api("DELETE", "/support-sessions/" + sid, token)
