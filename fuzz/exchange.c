@@ -75,7 +75,8 @@ static const char *const	pieces[] = {
 	"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello", "\n",
 	"Trailer: X\r\n", "HTTP/1.1 103 Early Hints\r\n\r\n",
 	"Sec-WebSocket-Accept: x\r\n", "Content-Length: 99999999\r\n",
-	"ffffffffffffff\r\n", " folded\r\n",
+	"ffffffffffffff\r\n", " folded\r\n", "5\nhello\n", "0\n", "5 \r\n",
+	"5\r\nhello", "\r\n1;x\r\n,",
 };
 #define PIECES		(sizeof(pieces) / sizeof(pieces[0]))
 

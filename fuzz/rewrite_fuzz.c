@@ -49,7 +49,7 @@ in_pieces(const struct repack_body *body, size_t step, long want)
 	struct rewrite_out	a = { once, 0, ROOM, 0 };
 	struct rewrite_out	b = { twice, 0, ROOM, 0 };
 	struct rewrite_out	p;
-	struct repack_body	again = { once, 0, 0, 0, 0 };
+	struct repack_body	again = { once, 0, 0, 0 };
 	size_t			at_ = 0, n = 0;
 
 	if (want < 0 || want > ROOM - REWRITE_ROOM)
@@ -90,7 +90,6 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 	body.len = len - 2;
 	body.gzip = data[0] & 1;
 	body.chunked = (data[0] & 2) != 0;
-	body.odd = (data[0] & 4) != 0;
 	want = run(&body, 65536, &count);
 	in_pieces(&body, 1 + data[1], want);
 	return (0);

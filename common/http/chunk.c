@@ -75,12 +75,17 @@ chunk_size(struct httphead_chunk *c, unsigned char b)
 		return (CH_BROKEN);
 	if (b == '\r')
 		return (CH_SIZE_LF);
-	if (b == '\n' && c->lenient)
+	if (b == '\n' && c->lenient) {
+		c->odd = 1;
 		return (chunk_sized(c));
+	}
 	if (c->state == CH_EXT || b == ';')
 		return (is_control(b) || (b == '"' && c->no_quotes) ?
 		    CH_BROKEN : CH_EXT);
-	return (b == ' ' || b == '\t' ? CH_BLANK : CH_BROKEN);
+	if (b != ' ' && b != '\t')
+		return (CH_BROKEN);
+	c->odd = 1;
+	return (CH_BLANK);
 }
 
 /* A byte behind the last chunk; returns the next state. */
@@ -91,8 +96,10 @@ chunk_trailer(struct httphead_chunk *c, unsigned char b)
 		return (CH_BROKEN);
 	if (b == '\r')
 		return (c->state == CH_TRAILER ? CH_END_LF : CH_FIELD_LF);
-	if (b == '\n' && c->lenient)
+	if (b == '\n' && c->lenient) {
+		c->odd = 1;
 		return (c->state == CH_TRAILER ? CH_DONE : CH_TRAILER);
+	}
 	if (is_control(b))
 		return (CH_BROKEN);
 	if (c->state == CH_TRAILER && (b == ' ' || b == '\t' || b == ':'))
@@ -122,7 +129,11 @@ chunk_framing(struct httphead_chunk *c, unsigned char b)
 	case CH_DATA_CR:
 		if (b == '\r')
 			return (CH_DATA_LF);
-		return (c->lenient ? chunk_next(c, b) : CH_BROKEN);
+		if (!c->lenient)
+			return (CH_BROKEN);
+		c->open |= !c->odd;
+		c->odd = 1;
+		return (chunk_next(c, b));
 	case CH_DATA_LF:
 		return (chunk_next(c, b));
 	case CH_TRAILER:
@@ -134,6 +145,44 @@ chunk_framing(struct httphead_chunk *c, unsigned char b)
 		return (b == '\n' ? CH_DONE : CH_BROKEN);
 	}
 	return (CH_BROKEN);
+}
+
+/* One byte that is not chunk data. 0 or -1. */
+static int
+chunk_byte(struct httphead_chunk *c, unsigned char b)
+{
+	uint8_t		 was = c->state;
+
+	c->state = chunk_framing(c, b);
+	if (c->state == CH_BROKEN) {
+		c->broken = was;
+		return (-1);
+	}
+	c->done = c->state == CH_DONE;
+	c->loose++;
+	if (!c->odd && (was == CH_DATA_LF || c->state == CH_DATA || c->done))
+		c->loose = 0;
+	return (0);
+}
+
+int
+httphead_chunk_ended(struct httphead_chunk *c)
+{
+	if (!c->done && c->lenient && (c->state >= CH_TRAILER ?
+	    c->state < CH_DONE : c->state == CH_SIZE_LF && c->left == 0)) {
+		c->odd = c->done = 1;
+		c->state = CH_DONE;
+	}
+	return (c->done);
+}
+
+void
+httphead_chunk_resume(struct httphead_chunk *to,
+    const struct httphead_chunk *odd)
+{
+	memset(to, 0, sizeof(*to));
+	to->lenient = 1;
+	to->state = odd->open ? CH_DATA_CR : CH_SIZE;
 }
 
 const char *
@@ -166,7 +215,6 @@ httphead_chunk_next(struct httphead_chunk *c, const char *buf, size_t len,
     struct slice *data)
 {
 	size_t		 i = 0;
-	uint8_t		 was;
 
 	data->s = buf;
 	data->len = 0;
@@ -177,15 +225,12 @@ httphead_chunk_next(struct httphead_chunk *c, const char *buf, size_t len,
 			c->left -= data->len;
 			if (c->left == 0)
 				c->state = CH_DATA_CR;
+			if (c->odd)
+				c->loose += data->len;
 			return (i + data->len);
 		}
-		was = c->state;
-		c->state = chunk_framing(c, buf[i++]);
-		if (c->state == CH_BROKEN) {
-			c->broken = was;
+		if (chunk_byte(c, buf[i++]) == -1)
 			return (-1);
-		}
-		c->done = c->state == CH_DONE;
 	}
 	return (i);
 }
@@ -247,7 +292,8 @@ httphead_chunk_bare(struct httphead_chunk *c, char *buf, size_t *len)
 			if (out != used)
 				memmove(buf + out, buf + used, (size_t)n);
 			out += (size_t)n;
-		}
+		} else
+			c->loose -= (size_t)n;	/* it is not there any more */
 		used += (size_t)n;
 	}
 	if (out != used) {

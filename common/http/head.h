@@ -50,8 +50,6 @@ struct httphead_field {
 #define HTTPHEAD_EXPECT		0x20	/* request: `Expect: 100-continue` */
 #define HTTPHEAD_INTERIM	0x40	/* response: 1xx but 101, another head
 					   follows */
-#define HTTPHEAD_ODD		0x80	/* response: not as it came, its chunks
-					   may be odd too: http/lenient.h */
 
 /*
  * A parsed head. Of HTTPHEAD_CHUNKED, HTTPHEAD_LENGTH and HTTPHEAD_TO_CLOSE at
@@ -203,15 +201,24 @@ int	httphead_split_host(const struct slice *, char host[HTTPHEAD_HOST_SIZE],
  * Find the end of a chunked body that streams through unchanged. Zero the
  * struct at the start of each body. For one that goes on to another parser set
  * no_quotes: what ends a line within quotes is read in two ways.
+ *
+ * For what old servers say set lenient: a line may then end in LF alone, and the
+ * last chunk's line is enough when the connection ends. These, and blanks behind
+ * a size, are `odd`. What may go on to a strict reader as it came is everything
+ * but the last `loose` bytes: those are a line that is not whole yet (behind the
+ * last chunk's: all lines to the end), or the first odd one and what follows it.
  */
 struct httphead_chunk {
 	uint64_t	 left;		/* of the chunk's data */
+	uint64_t	 loose;
 	uint32_t	 line_len;	/* of size line or trailers so far */
 	uint8_t		 digits;
 	uint8_t		 state;
 	uint8_t		 broken;	/* the state in which it broke */
 	uint8_t		 done;		/* the last byte has been seen */
-	uint8_t		 lenient;	/* set before: LF ends a line too */
+	uint8_t		 lenient;	/* set before */
+	uint8_t		 odd;
+	uint8_t		 open;		/* first odd was what ends data */
 	uint8_t		 no_quotes;	/* set before: none in extensions */
 };
 
@@ -227,6 +234,11 @@ struct httphead_chunk {
  */
 ssize_t	httphead_chunk_scan(struct httphead_chunk *, const char *buf,
 	    size_t len);
+/* The connection has ended: returns whether the body is whole, and c->done. */
+int	httphead_chunk_ended(struct httphead_chunk *);
+/* `to`, lenient, reads on from the first loose byte of one that is odd. */
+void	httphead_chunk_resume(struct httphead_chunk *to,
+	    const struct httphead_chunk *odd);
 /* Behind a -1: what is wrong with it, for people. */
 const char	*httphead_chunk_why(const struct httphead_chunk *);
 

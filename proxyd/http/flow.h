@@ -16,6 +16,11 @@ struct flow {
 	int			done;	/* its last byte is known */
 	uint64_t		left;	/* FLOW_LENGTH: bytes to come */
 	size_t			ready;	/* bytes in the buffer that may go */
+	/*
+	 * Set before, for lenient chunks that go on as they came: chunk.loose
+	 * bytes behind the ready ones stay where they are.
+	 */
+	int			raw;
 	struct httphead_chunk	chunk;
 };
 
@@ -33,6 +38,10 @@ int	flow_feed(struct flow *, const char *p, size_t len);
  * chunked body has: *len is then less, and the buffer ends there.
  */
 int	flow_feed_bare(struct flow *, char *p, size_t *len);
+/* No more will come: returns f->done, which it may set. */
+int	flow_ended(struct flow *);
+/* May what is loose not go on as it came? */
+#define flow_is_odd(f)	((f)->raw && (f)->chunk.odd)
 /* `n` ready bytes have been passed on. */
 static inline void
 flow_sent(struct flow *f, size_t n)

@@ -341,7 +341,6 @@ lenient_response(struct httphead *h, struct lenient *l, int method,
 		return (-1);
 	h->head_len = used;
 	h->minor = d.minor;
-	h->flags |= HTTPHEAD_ODD;
 	h->flags &= ~(unsigned int)HTTPHEAD_KEEPALIVE;
 	return (1);
 }

@@ -33,8 +33,8 @@ struct lenient {
  * or HTTPHEAD_FIELDS fields, two lengths, other transfer codings.
  *
  * The same results as httphead_response(). With 1 for such a head
- * HTTPHEAD_ODD is set, HTTPHEAD_KEEPALIVE is not, head_len counts the bytes in
- * `buf`, and the slices point into memory that is good until the next call.
+ * HTTPHEAD_KEEPALIVE is not set, head_len counts the bytes in `buf`, and the
+ * slices point into memory that is good until the next call.
  */
 int	lenient_response(struct httphead *, struct lenient *, int method,
 	    const char *buf, size_t len, const char **why);

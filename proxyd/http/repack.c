@@ -21,7 +21,7 @@ repack_begin(struct repack *r, const struct rewrite *map,
 	r->run.s = NULL;
 	r->run.len = 0;
 	memset(&r->chunk, 0, sizeof(r->chunk));
-	r->chunk.lenient = (uint8_t)body->odd;
+	r->chunk.lenient = 1;
 	memset(&r->z, 0, sizeof(r->z));
 	r->over = 0;
 	r->spent = r->content = r->from = r->have = 0;

@@ -34,13 +34,13 @@ struct repack {
 };
 
 /*
- * Begin; map and `in` stay where they are. `odd`: as HTTPHEAD_ODD. Returns 0,
- * or -1: out of memory; repack_end() has to follow a 0.
+ * Begin; map and `in` stay where they are. Returns 0, or -1: out of memory;
+ * repack_end() has to follow a 0.
  */
 struct repack_body {
 	const char	*in;
 	size_t		 len;
-	int		 chunked, odd, gzip;
+	int		 chunked, gzip;
 };
 int	repack_begin(struct repack *, const struct rewrite *,
 	    const struct repack_body *);

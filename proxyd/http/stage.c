@@ -28,12 +28,11 @@ static const struct row	rows[STAGE_KINDS] = {
 	[STAGE_RECHUNK] = { rechunk_wanted, rechunk },
 };
 
-/* HTTP/1.0 does not know chunks; those of odd servers are made anew. */
+/* HTTP/1.0 does not know chunks. */
 static int
 dechunk_wanted(const struct httphead *h, int http10)
 {
-	return ((h->flags & HTTPHEAD_CHUNKED) &&
-	    (http10 || (h->flags & HTTPHEAD_ODD)));
+	return ((h->flags & HTTPHEAD_CHUNKED) && http10);
 }
 
 /*
@@ -43,8 +42,7 @@ dechunk_wanted(const struct httphead *h, int http10)
 static int
 rechunk_wanted(const struct httphead *h, int http10)
 {
-	return (!http10 && ((h->flags & HTTPHEAD_TO_CLOSE) ||
-	    ((h->flags & HTTPHEAD_CHUNKED) && (h->flags & HTTPHEAD_ODD))));
+	return (!http10 && (h->flags & HTTPHEAD_TO_CLOSE));
 }
 
 /* In place. */
@@ -61,11 +59,15 @@ rechunk(struct stage *s, struct piece *b)
 	size_t		used = b->len;
 	int		n = 0;
 
-	(void)s;
 	if (used > RECHUNK_MAX)
 		return (-1);
+	if (s->open) {
+		memcpy(made, "\r\n", 2);
+		n = 2;
+		s->open = 0;
+	}
 	if (used > 0) {
-		n = snprintf(made, sizeof(made), "%zx\r\n", used);
+		n += snprintf(made + n, 32, "%zx\r\n", used);
 		memcpy(made + n, b->p, used);
 		n += (int)used;
 		memcpy(made + n, "\r\n", 2);
@@ -90,10 +92,24 @@ stages_begin(struct stages *s, const struct httphead *h, int http10)
 	for (kind = 0; kind < STAGE_KINDS; kind++)
 		if (rows[kind].wanted(h, http10)) {
 			memset(&s->stage[s->n], 0, sizeof(s->stage[0]));
-			s->stage[s->n].chunk.lenient =
-			    (h->flags & HTTPHEAD_ODD) != 0;
+			s->stage[s->n].chunk.lenient = 1;
 			s->stage[s->n++].kind = (enum stage_kind)kind;
 		}
+}
+
+void
+stages_anew(struct stages *s, struct flow *f, int whole)
+{
+	static const struct httphead_chunk	none;
+
+	memset(s, 0, sizeof(*s));
+	s->n = 2;
+	s->stage[0].kind = STAGE_DECHUNK;
+	httphead_chunk_resume(&s->stage[0].chunk, whole ? &none : &f->chunk);
+	s->stage[1].kind = STAGE_RECHUNK;
+	s->stage[1].open = !whole && f->chunk.open;
+	f->ready += (size_t)f->chunk.loose;
+	f->raw = 0;
 }
 
 ssize_t

@@ -4,6 +4,7 @@
 
 #include <sys/types.h>
 
+#include "flow.h"
 #include "http/head.h"
 
 /*
@@ -23,6 +24,7 @@ enum stage_kind {
 struct stage {
 	enum stage_kind		kind;
 	struct httphead_chunk	chunk;		/* STAGE_DECHUNK */
+	int			open;		/* STAGE_RECHUNK: behind data */
 };
 
 struct stages {
@@ -40,6 +42,12 @@ struct piece {
 
 /* The chain that this response's body needs; `http10`: for such a browser. */
 void	stages_begin(struct stages *, const struct httphead *, int http10);
+/*
+ * The answer's chunks went on as they came until now, and are odd (flow.h): from
+ * here on they are made anew, and all that is there is ready. `whole`: nothing
+ * has gone on yet; else all that was ready has.
+ */
+void	stages_anew(struct stages *, struct flow *, int whole);
 /*
  * One round: `b` is what is there of the body, after it what came out: in the
  * same place, or in memory of a stage that is good until the next round.

@@ -30,6 +30,7 @@ static void	down_pump(struct proxy *);
 static void	down_response(struct proxy *);
 static void	down_refuse(struct proxy *, const char *);
 static int	down_feed(struct proxy *, size_t, size_t);
+static void	down_more(struct proxy *);
 static void	down_end(struct proxy *, int);
 static int	send_made(struct proxy *, const struct httphead *, int,
 		    const struct out *);
@@ -48,7 +49,7 @@ down_readable(struct proxy *p)
 		exch_cut(p, "out of memory");
 		return;
 	}
-	if (x->phase == X_BODY && (st->in->len > 0 || c->out_len > 0 ||
+	if (x->phase == X_BODY && (x->down.ready > 0 || c->out_len > 0 ||
 	    x->hold != NULL)) {
 		upstream_reading(st, 0);
 		return;
@@ -77,12 +78,8 @@ down_readable(struct proxy *p)
 		down_response(p);
 		return;
 	}
-	if (down_feed(p, had, (size_t)n) == -1)
-		return;
-	if (x->phase == X_HOLD)
-		hold_more(p);
-	else
-		down_pump(p);
+	if (down_feed(p, had, (size_t)n) == 0)
+		down_more(p);
 }
 
 /* The client's reply line. 1: taken, 0: not all there, -1: the end. */
@@ -246,6 +243,8 @@ settle(struct proxy *p, const struct httphead *h)
 
 	flow_begin(&x->down, h);
 	stages_begin(&x->stages, h, x->http10);
+	x->down.chunk.lenient = 1;
+	x->down.raw = x->stages.n == 0;
 	x->reuse = (h->flags & HTTPHEAD_KEEPALIVE) != 0 && !x->upgrade;
 	/* An answer before the whole request: the rest has nowhere to go. */
 	c->keep = x->keep && !x->upgrade && flow_over(&x->up) &&
@@ -408,7 +407,7 @@ down_response(struct proxy *p)
 	 */
 	if (hold_begin(p, &h, down_answer)) {
 		if (down_feed(p, 0, b->len) == 0)
-			hold_more(p);
+			down_more(p);
 	} else if (down_feed(p, h.head_len, b->len - h.head_len) == 0 &&
 	    send_response(p, &h, 0) == 0)
 		down_pump(p);
@@ -523,32 +522,49 @@ down_staged(struct proxy *p)
 	return (0);
 }
 
+/* The body as it came, what was held of it first: as down_held(). */
+static int
+down_asis(struct proxy *p)
+{
+	struct conn	*c = p->c;
+	struct buf	*in = p->use.st->in;
+	struct flow	*f = &p->x.down;
+	ssize_t		 n;
+	int		 r;
+
+	if ((r = down_held(p)) != 1)
+		return (r);
+	while (f->ready > 0) {
+		n = send(c->fd, in->data + in->off, f->ready, MSG_NOSIGNAL);
+		if (n == -1 && (errno == EAGAIN || errno == EINTR)) {
+			conn_writing(c);
+			return (0);
+		}
+		if (n == -1) {
+			conn_close(c, strerror(errno), 0);
+			return (-1);
+		}
+		buf_drop(in, (size_t)n);
+		flow_sent(f, (size_t)n);
+	}
+	return (1);
+}
+
 static void
 down_pump(struct proxy *p)
 {
 	struct conn	*c = p->c;
 	struct exch	*x = &p->x;
 	struct upstream	*st = p->use.st;
-	ssize_t		 n;
 
 	if (conn_flush(c) != 1)
 		return;		/* conn_writable() follows, or it is closed */
-	if (x->stages.n > 0 ? down_staged(p) == -1 : down_held(p) != 1)
+	if (x->stages.n == 0 && down_asis(p) != 1)
 		return;
-	while (x->stages.n == 0 && x->down.ready > 0) {
-		n = send(c->fd, st->in->data + st->in->off, x->down.ready,
-		    MSG_NOSIGNAL);
-		if (n == -1 && (errno == EAGAIN || errno == EINTR)) {
-			conn_writing(c);
-			return;
-		}
-		if (n == -1) {
-			conn_close(c, strerror(errno), 0);
-			return;
-		}
-		buf_drop(st->in, (size_t)n);
-		flow_sent(&x->down, (size_t)n);
-	}
+	if (flow_is_odd(&x->down))
+		stages_anew(&x->stages, &x->down, 0);
+	if (x->stages.n > 0 && down_staged(p) == -1)
+		return;
 	if (c->out_len > 0)
 		return;
 	if (flow_over(&x->down) && (x->stages.n == 0 || x->stages.over)) {
@@ -558,6 +574,20 @@ down_pump(struct proxy *p)
 	if (st->in != NULL && st->in->len == 0)
 		buf_put(&st->in);
 	upstream_reading(st, 1);
+}
+
+/* More of the body has come, or that there is no more. */
+static void
+down_more(struct proxy *p)
+{
+	struct exch	*x = &p->x;
+
+	if (x->phase == X_HOLD) {
+		if (flow_is_odd(&x->down))
+			stages_anew(&x->stages, &x->down, 1);
+		hold_more(p);
+	} else
+		down_pump(p);
 }
 
 void
@@ -581,7 +611,8 @@ has_all(const struct proxy *p)
 	if (f.done || f.kind == FLOW_TO_CLOSE)
 		return (f.done);
 	n = recv(p->use.st->fd, there, sizeof(there), MSG_PEEK);
-	return (n > 0 && flow_feed(&f, there, (size_t)n) == 0 && f.done);
+	return ((n <= 0 || flow_feed(&f, there, (size_t)n) == 0) &&
+	    flow_ended(&f));
 }
 
 static void
@@ -616,18 +647,16 @@ down_end(struct proxy *p, int error)
 		    "the service closed the connection without an answer");
 		return;
 	}
-	if (error || x->down.kind != FLOW_TO_CLOSE ||
-	    upstream_hung_up(p->use.st)) {
+	if (x->down.kind == FLOW_TO_CLOSE && !error &&
+	    !upstream_hung_up(p->use.st))
+		x->down.done = 1;
+	if (!flow_ended(&x->down)) {
 		down_cut(p, error || x->down.kind == FLOW_TO_CLOSE ?
 		    "the stream has broken" : x->down.kind == FLOW_LENGTH ?
 		    "the answer is shorter than its length says" :
 		    "the answer ends before its last chunk");
 		return;
 	}
-	x->down.done = 1;
 	upstream_reading(p->use.st, 0);
-	if (x->phase == X_HOLD)
-		hold_more(p);
-	else
-		down_pump(p);
+	down_more(p);
 }

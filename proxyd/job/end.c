@@ -66,7 +66,7 @@ exch_done(struct proxy *p)
 			conn_close(c, "done", 0);
 		return;
 	}
-	if (x->reuse && !x->up_failed && flow_over(&x->up) &&
+	if (x->reuse && !x->down.chunk.odd && !x->up_failed && flow_over(&x->up) &&
 	    x->head == NULL && (st->in == NULL || st->in->len == 0)) {
 		buf_put(&st->in);
 		upstream_keep(st);

@@ -60,7 +60,7 @@ struct hold {
 	enum hold_state		 state;
 	char			*head;		/* the answer's, as it came */
 	size_t			 head_len;
-	int			 gzip, chunked, odd;
+	int			 gzip, chunked;
 	struct rewrite		*map;
 	struct area		 body;
 	struct area		 packed;
@@ -204,7 +204,6 @@ hold_begin(struct proxy *p, const struct httphead *h, hold_answer_fn answer)
 	ho->answer = answer;
 	ho->gzip = kind == REWRITE_GZIP;
 	ho->chunked = (h->flags & HTTPHEAD_CHUNKED) != 0;
-	ho->odd = (h->flags & HTTPHEAD_ODD) != 0;
 	ho->since_ms = clock_ms();
 	timer_init(&ho->timer, hold_late, ho);
 	p->x.hold = ho;
@@ -323,7 +322,7 @@ static int
 bench_begin(struct hold *ho)
 {
 	struct repack_body	body = { ho->body.p, ho->body.len, ho->chunked,
-				    ho->odd, ho->gzip };
+				    ho->gzip };
 
 	memset(&all.out, 0, sizeof(all.out));
 	all.out.cap = SIZE_MAX;
@@ -402,7 +401,7 @@ bench_counted(struct hold *ho)
 		return;
 	}
 	memset(&all.chunk, 0, sizeof(all.chunk));
-	all.chunk.lenient = ho->odd != 0;
+	all.chunk.lenient = 1;
 	all.from = all.to = 0;
 	ho->state = HOLD_STRIP;
 	bench_soon();

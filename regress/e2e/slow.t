@@ -188,6 +188,19 @@ def services(d, by, targets, dead):
                  "and a log line says which")
         l.close()
 
+        # Chunks as old devices say them.
+        chunked = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+        for name, answer in (
+                ("lines that end in LF", b"5\nhello\n6\n world\n0\n\n"),
+                ("no last line", b"b\r\nhello world\r\n0\r\n"),
+                ("blanks behind a size", b"b  \r\nhello world\r\n0\r\n\r\n"),
+                ("strict ones first", b"5\r\nhello\r\n6\n world\n0\n")):
+            l = raw_service(chunked + answer)
+            st, h, body = o.get("/", "dead")
+            t.equal((st, body), (200, b"hello world"),
+                    "chunks of old servers: %s" % name)
+            l.close()
+
         # Broken transfers, and one that ends by closing.
         for path in ("/close-mid?n=1000000", "/reset?n=1000000"):
             try:

@@ -242,10 +242,11 @@ taken(int st)
 
 /*
  * A browser that reads nothing has proxyd stop; then the service says its last
- * chunk and hangs up. All has been said, so the browser gets all.
+ * chunk and hangs up. All has been said, so the browser gets all, and the line at
+ * its end where the service has left that out.
  */
 static void
-last_words(int minor)
+last_words(int minor, const char *end)
 {
 	int	 fd = browser(&d, 0), st;
 	size_t	 said = 0, came = 0, framing = minor == 0 ? 0 : 8;
@@ -264,7 +265,7 @@ last_words(int minor)
 		put(st, "\r\n");
 		said += 4096 + framing;
 	} while (taken(st) && said < 64 << 20);
-	put(st, "0\r\n\r\n");
+	put(st, "%s", end);
 	said += minor == 0 ? 0 : 5;
 	close(st);
 	(void)poll(NULL, 0, 100);	/* proxyd hears it */
@@ -346,8 +347,10 @@ main(void)
 	drive_tick(&d, 61000);
 	staged();
 	drive_tick(&d, 61000);
-	last_words(0);
-	last_words(1);
+	last_words(0, "0\r\n\r\n");
+	last_words(1, "0\r\n\r\n");
+	last_words(0, "0\r\n");
+	last_words(1, "0\r\n");
 	is_int(drive_leave(&d), 0, "proxyd ends well");
 	return (done_testing());
 }

@@ -97,6 +97,7 @@ clients(void)
 /* ---- servers ---- */
 
 #define CHUNKS	"2\r\nok\r\n0\r\n\r\n"
+#define CHUNKED	"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
 
 /* What the browser reads when a service says this, then closes or not. */
 static char *
@@ -136,6 +137,13 @@ servers(void)
 		    "Transfer-Encoding: chunked\r\n\r\n" CHUNKS, 0 },
 		{ "lines that end in LF", "HTTP/1.1 200 OK\nTransfer-Encoding: "
 		    "chunked\n\n2;x\nok\n0\nT: x\n\n", 0 },
+		{ "chunks that end in LF", CHUNKED "2\nok\n0\n\n", 0 },
+		{ "one line of chunks that ends in LF", CHUNKED
+		    "2\r\nok\n0\r\n\r\n", 0 },
+		{ "blanks behind a size", CHUNKED
+		    "2  \r\nok\r\n0\r\n\r\n", 0 },
+		{ "no last line", CHUNKED "2\r\nok\r\n0\r\n", 1 },
+		{ "no last line, and LF", CHUNKED "2\nok\n0\n", 1 },
 		{ "lines that end in LF, and a length",
 		    "HTTP/1.0 200 OK\nContent-Length: 2\n\nok", 0 },
 		{ "a blank before the colon", "HTTP/1.1 200 OK\r\n"
@@ -257,11 +265,87 @@ refusals(void)
 	}
 }
 
+/* The next request on this connection has an answer of its own. */
+static void
+goes_on(int fd, const char *what)
+{
+	put(fd, "GET /x HTTP/1.1\r\nHost: a\r\n\r\n");
+	is_int(status_of(answer(fd)), 404,
+	    "%s: behind it the connection goes on", what);
+}
+
+/*
+ * Chunks become odd when some have gone on as they came: the browser has all
+ * of it in strict ones, and the service's connection is not used again.
+ */
+static void
+later(void)
+{
+	static const struct {
+		const char	*what, *next;
+		int		 ends;
+		const char	*reads;
+	} t[] = {
+		{ "data that ends in LF", "\n1\n,\n0\n\n", 0,
+		    "\r\n1\r\n,\r\n0\r\n\r\n" },
+		{ "a size that ends in LF", "\r\n1\n,\n0\n\n", 0,
+		    "\r\n1\r\n,\r\n0\r\n\r\n" },
+		{ "a blank behind a size", "\r\n1 \r\n,\r\n0\r\n\r\n", 0,
+		    "\r\n1\r\n,\r\n0\r\n\r\n" },
+		{ "a last line that ends in LF", "\r\n0\r\n\n", 0,
+		    "\r\n0\r\n\r\n" },
+		{ "no last line", "\r\n0\r\n", 1, "\r\n0\r\n\r\n" },
+		{ "no last line, and a reset", "\r\n0\r\n", 2,
+		    "\r\n0\r\n\r\n" },
+		{ "nothing odd", "\r\n1;x\r\n,\r\n0;y\r\nT: u\r\n\r\n", 1,
+		    "\r\n1;x\r\n,\r\n0;y\r\n\r\n" },
+	};
+	size_t	 i, k, at;
+	char	*a;
+	int	 fd, st, next;
+
+	for (i = 0; i < sizeof(t) / sizeof(t[0]); i++) {
+		for (k = 0; k < 2; k++) {
+			fd = browser(&d, 0);
+			st = open_stream(&d, fd, "/late", 0);
+			(void)request_at(st);
+			put(st, "OK\n" CHUNKED "5\r\nhello");
+			(void)get_until(fd, "\r\n\r\n5\r\nhello");
+			if (k == 0)
+				put(st, "%s", t[i].next);
+			else
+				for (at = 0; t[i].next[at] != '\0'; at++) {
+					put(st, "%c", t[i].next[at]);
+					flush_authd(&d);
+				}
+			if (t[i].ends == 1)
+				(void)shutdown(st, SHUT_WR);
+			else if (t[i].ends == 2)
+				close(st);
+			a = get_until(fd, "\r\n\r\n");
+			is_str(a, t[i].reads, "%s, %s: strict chunks",
+			    t[i].what, k == 0 ? "at once" : "byte by byte");
+			get(fd, "/next");
+			next = stream_yes(&d);
+			(void)request_at(next);
+			put(next, "OK\nHTTP/1.1 204 Next\r\nConnection: close"
+			    "\r\n\r\n");
+			is_int(status_of(answer(fd)), 204,
+			    "%s: the next request has another stream",
+			    t[i].what);
+			if (t[i].ends != 2)
+				close(st);
+			close(next);
+			close(fd);
+		}
+	}
+}
+
 /* A chunk that is broken, and a service that breaks off. */
 static void
 broken(void)
 {
-#define CHUNKED	"Transfer-Encoding: chunked\r\n"
+#define CODED	"Transfer-Encoding: chunked\r\n\r\n"
 	static const struct {
 		const char	*what, *head, *first, *next;
 		int		 closes;	/* 1: in order, 2: not */
@@ -271,10 +355,15 @@ broken(void)
 		    "", 2, "transfer broken: the stream has broken" },
 		{ "a length that is not reached", "Content-Length: 9\r\n\r\n9 "
 		    "of mo", "9 of mo", "", 1, "shorter than its length" },
-		{ "the end of a connection", CHUNKED "\r\n5\r\n9 of ", "9 of ",
+		{ "the end of a connection", CODED "5\r\n9 of ", "9 of ",
 		    "", 1, "ends before its last chunk" },
-		{ "a chunk that is too long", CHUNKED "\r\n5\r\n9 of ",
+		{ "the end behind half a last chunk", CODED "5\r\n9 of \r\n",
+		    "9 of \r\n", "0", 1, "ends before its last chunk" },
+		{ "a chunk that is too long", CODED "5\r\n9 of ",
 		    "9 of ", "more\r\n0\r\n\r\n", 0,
+		    "malformed chunks: a chunk is longer than its size" },
+		{ "one behind odd ones", CODED "5\n9 of \n", "9 of ",
+		    "2\nmore\n0\n\n", 0,
 		    "malformed chunks: a chunk is longer than its size" },
 	};
 	size_t	 i;
@@ -312,9 +401,7 @@ broken(void)
 	(void)get_until(fd, "one");
 	shutdown(st, SHUT_WR);
 	(void)get_until(fd, "0\r\n\r\n");
-	put(fd, "GET /x HTTP/1.1\r\nHost: a\r\n\r\n");
-	is_int(status_of(answer(fd)), 404,
-	    "behind such an answer the connection goes on");
+	goes_on(fd, "the end of the connection");
 	close(st);
 	close(fd);
 }
@@ -363,6 +450,7 @@ main(void)
 	servers();
 	big_servers();
 	refusals();
+	later();
 	broken();
 	killed();
 	return (done_testing());

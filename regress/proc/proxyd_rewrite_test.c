@@ -240,6 +240,67 @@ framings(void)
 	both_close(fd, st);
 }
 
+/* Odd chunks of a page that is held, and of one that goes to HTTP/1.0. */
+static void
+odd_chunks(void)
+{
+#define HTML	"200 OK\r\nContent-Type: text/html\r\n"			\
+		"Transfer-Encoding: chunked"
+	static const struct {
+		const char	*what, *says;
+		int		 closes;
+		const char	*reads;
+	} t[] = {
+		{ "LF, a host", "4\n app\n4 \n.lan\n0\n\n", 0, " " WEB },
+		{ "LF, no host", "3\n<a>\n0\n\n", 0, "3\r\n<a>\r\n0\r\n\r\n" },
+		{ "LF behind strict ones, no host", "3\r\n<a>\r\n1\n,\n0\n\n", 0,
+		    "4\r\n<a>,\r\n0\r\n\r\n" },
+		{ "LF behind the data of a strict one", "3\r\n<a>\n1\n,\n0\n\n", 0,
+		    "4\r\n<a>,\r\n0\r\n\r\n" },
+		{ "no last line, a host", "8\r\n app.lan\r\n0\r\n", 1, " " WEB },
+		{ "no last line, no host", "3\r\n<a>\r\n0\r\n", 1,
+		    "3\r\n<a>\r\n0\r\n\r\n" },
+	};
+	size_t	 i;
+	int	 fd, st;
+	char	*a;
+
+	for (i = 0; i < sizeof(t) / sizeof(t[0]); i++) {
+		a = read_as(HTML, t[i].says, strlen(t[i].says), t[i].closes);
+		is_str(a == NULL ? "" : body_of(a), t[i].reads, "%s",
+		    t[i].what);
+	}
+	a = read_as(HTML, "8\n app.lan\n", 11, 1);
+	is_int(status_of(a), 502, "LF, and no last chunk: 502");
+	ok(strstr(body_of(a), "the answer ends before its last chunk") != NULL,
+	    "with the reason");
+	a = read_as(HTML, "8\n app.lan\nx\n", 13, 0);
+	is_int(status_of(a), 502, "LF, and what is no size: 502");
+
+	st = begun(&fd, "/slow", 0, HTML "\r\n\r\n8\r\n app.lan\r\n1");
+	ok(is_quiet(fd, 50), "a page is held");
+	drive_clock(&d, 5100);
+	a = get_until(fd, "app.lan\r\n");
+	is_str(body_of(a), "8\r\n app.lan\r\n",
+	    "let go as it is, up to a line that is not whole");
+	put(st, "\n!\n0\n\n");
+	is_str(get_until(fd, "0\r\n\r\n"), "1\r\n!\r\n0\r\n\r\n",
+	    "which is odd: what follows is in our chunks");
+	both_close(fd, st);
+
+	fd = browser(&d, 0);
+	put(fd, "GET /old HTTP/1.0\r\nHost: " HOST "\r\nCookie: "
+	    "support_proxy_" SLUG "=%s\r\n\r\n", proxy_token(SESSION, "one"));
+	st = stream_yes(&d);
+	(void)request_at(st);
+	put(st, "OK\nHTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+	    "2\nok\n1\r\n!\r\n0\r\n");
+	(void)shutdown(st, SHUT_WR);
+	a = answer(fd);
+	is_str(a == NULL ? "" : body_of(a), "ok!", "HTTP/1.0, odd chunks");
+	both_close(fd, st);
+}
+
 static char *
 read_packed(size_t len, int closes)
 {
@@ -474,6 +535,7 @@ main(void)
 	table(APP);
 	rewritten();
 	framings();
+	odd_chunks();
 	gzip();
 	bodiless();
 	encodings();

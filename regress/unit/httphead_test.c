@@ -619,6 +619,69 @@ test_chunks(void)
 	is_int(httphead_chunk_scan(&c, big + 3, 1), -1, "over it");
 }
 
+/* What lenience adds: which is odd, and from where on it may not go as it is. */
+static void
+test_chunks_lenient(void)
+{
+	static const struct {
+		const char	*in;
+		int		 end;	/* as above */
+		int		 odd, open, loose, ended;
+	} t[] = {
+		{ "5\r\nhello\r\n0\r\n\r\nGET", 15, 0, 0, 0, 1 },
+		{ "1;e\r\na\r\n0;e\r\nX: y\r\nZ:\r\n\r\n", 25, 0, 0, 0, 1 },
+		{ "5", -2, 0, 0, 1, 0 }, { "5\r", -2, 0, 0, 2, 0 },
+		{ "5\r\n", -2, 0, 0, 0, 0 }, { "5\r\nhel", -2, 0, 0, 0, 0 },
+		{ "5\r\nhello", -2, 0, 0, 0, 0 },
+		{ "5\r\nhello\r", -2, 0, 0, 1, 0 },
+		{ "5\r\nhello\r\n", -2, 0, 0, 0, 0 },
+		{ "5\r\nhello\r\n1;x", -2, 0, 0, 3, 0 },
+		{ "0\r", -2, 0, 0, 2, 1 }, { "0\r\n", -2, 0, 0, 3, 1 },
+		{ "0\r\nX: y\r\n", -2, 0, 0, 9, 1 },
+		{ "0\r\nX: ", -2, 0, 0, 6, 1 },
+		{ "0\r\n\r", -2, 0, 0, 4, 1 }, { "0", -2, 0, 0, 1, 0 },
+		{ "1 \r\na\r\n0\r\n\r\n", 12, 1, 0, 12, 1 },
+		{ "1\t;x\r\na", -2, 1, 0, 7, 0 },
+		{ "5\n", -2, 1, 0, 2, 0 }, { "5\nhe", -2, 1, 0, 4, 0 },
+		{ "1\r\na\n", -2, 1, 1, 1, 0 },
+		{ "1\r\na\n0\n\n", 8, 1, 1, 4, 1 },
+		{ "1\na\n0\n\n", 7, 1, 0, 7, 1 },
+		{ "1\r\na\r\n0\n\r\n", 10, 1, 0, 4, 1 },
+		{ "1\r\na\r\n0\r\n\n", 10, 1, 0, 4, 1 },
+		{ "1\r\na\r\n0\r\nX: y\n\r\n", 16, 1, 0, 10, 1 },
+		{ "5\n\nhello", -1, 0, 0, 0, 0 }, { "\n", -1, 0, 0, 0, 0 },
+		{ "5\nhello\n\n0", -1, 0, 0, 0, 0 },
+		{ " 5\n", -1, 0, 0, 0, 0 }, { "5\rhello", -1, 0, 0, 0, 0 },
+	};
+	struct httphead_chunk	 c;
+	size_t			 i, step, len, n, at;
+	ssize_t			 used;
+	int			 good;
+
+	for (i = 0; i < sizeof(t) / sizeof(t[0]); i++) {
+		len = strlen(t[i].in);
+		for (good = 0, step = 1; step <= len; step++) {
+			memset(&c, 0, sizeof(c));
+			c.lenient = 1;
+			for (at = 0, used = 0; at < len && used != -1 &&
+			    !c.done; at += used != -1 ? (size_t)used : 0) {
+				n = len - at < step ? len - at : step;
+				used = httphead_chunk_scan(&c, t[i].in + at, n);
+			}
+			if (t[i].end == -1)
+				good += used == -1;
+			else
+				good += used != -1 && c.odd == t[i].odd &&
+				    c.done == (t[i].end != -2) &&
+				    (!c.done || at == (size_t)t[i].end) &&
+				    (int)c.loose == t[i].loose &&
+				    c.open == t[i].open &&
+				    httphead_chunk_ended(&c) == t[i].ended;
+		}
+		is_int(good, (int)len, "lenient chunks %zu, cut anywhere", i);
+	}
+}
+
 /* What is wrong with one that is refused. */
 static void
 test_chunks_why(void)
@@ -747,6 +810,7 @@ main(void)
 	test_hosts();
 	test_tokens();
 	test_chunks();
+	test_chunks_lenient();
 	test_chunks_why();
 	test_chunks_bare();
 	weights();

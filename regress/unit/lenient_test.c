@@ -5,10 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "proxyd/http/flow.h"
 #include "proxyd/http/hdr.h"
 #include "proxyd/http/lenient.h"
-#include "proxyd/http/stage.h"
+#include "regress/lib/passedon.h"
 #include "regress/lib/tap.h"
 
 static struct httphead	h;
@@ -133,8 +132,8 @@ taken(void)
 			continue;
 		}
 		is_str(shown(), t[i].want, "%s", t[i].what);
-		ok((h.flags & HTTPHEAD_ODD) && !(h.flags & HTTPHEAD_KEEPALIVE),
-		    "%s: is marked, and its connection ends", t[i].what);
+		ok(!(h.flags & HTTPHEAD_KEEPALIVE), "%s: its connection ends",
+		    t[i].what);
 		is_int((int)h.head_len, (int)strlen(t[i].head), "%s: its bytes",
 		    t[i].what);
 		if (strlen(t[i].head) > 4)
@@ -142,8 +141,7 @@ taken(void)
 			    "%s: a byte short: not yet", t[i].what);
 	}
 	is_int(parse(OK "Content-Length: 1\r\n\r\n", 38), 1, "a good one");
-	ok(!(h.flags & HTTPHEAD_ODD) && (h.flags & HTTPHEAD_KEEPALIVE),
-	    "is not marked");
+	ok((h.flags & HTTPHEAD_KEEPALIVE) != 0, "and its connection stays");
 }
 
 static void
@@ -213,50 +211,117 @@ refused(void)
 	}
 }
 
-/* Chunks that end in line feeds, cut anywhere, in chunks of our own. */
+/* The data of strict chunks, a string. */
+static const char *
+data_of(const char *p, size_t len)
+{
+	static char		out[256];
+	struct httphead_chunk	c;
+	size_t			n;
+
+	memset(&c, 0, sizeof(c));
+	memcpy(out, p, len);
+	if (httphead_chunk_strip(&c, out, len, &n) != (ssize_t)len)
+		return (NULL);
+	out[n] = '\0';
+	return (out);
+}
+
+/*
+ * Chunks of ordinary heads, in one piece and cut anywhere: what goes on is
+ * strict, what comes before the first odd line is as it came.
+ */
 static void
 chunks(void)
 {
-	static const char	odd[] = "5\nhello\n1;x\n,\r\n0006\r\n world\n0\n"
-	    "T: r\n\n";
-	char			buf[64], out[256];
-	struct flow		f;
-	struct stages		s;
-	struct piece		b;
-	size_t			cut, got, used;
-	int			i, bad = 0;
-	ssize_t			n;
+#define HELLO	"5\r\nhello\r\n"
+#define END	"0\r\n\r\n"
+	static const struct {
+		const char	*what, *says;
+		int		 ends, done;
+		const char	*kept, *whole, *data;
+	} t[] = {
+		{ "strict", "5;x=y\r\nhello\r\n0;z\r\nT: r\r\n\r\nmore", 0, 1,
+		    "5;x=y\r\nhello\r\n0;z\r\n\r\n",
+		    "5;x=y\r\nhello\r\n0;z\r\n\r\n", "hello" },
+		{ "LF behind a size", HELLO "1\n,\r\n" END, 0, 1, HELLO,
+		    HELLO "1\r\n,\r\n" END, "hello," },
+		{ "LF behind data", HELLO "1\r\n,\n" END, 0, 1,
+		    HELLO "1\r\n,", HELLO "1\r\n,\r\n" END, "hello," },
+		{ "LF behind data, and more", HELLO "1\r\n,\n3\r\nyou\r\n" END,
+		    0, 1, HELLO "1\r\n,", HELLO "1\r\n,\r\n3\r\nyou\r\n" END,
+		    "hello,you" },
+		{ "LF everywhere", "5\nhello\n1;x\n,\n0\nT: r\n\n", 0, 1, "",
+		    "6\r\nhello,\r\n" END, "hello," },
+		{ "blanks behind a size", HELLO "1  \t\r\n,\r\n" END, 0, 1,
+		    HELLO, HELLO "1\r\n,\r\n" END, "hello," },
+		{ "blanks before an extension", "5 ; x\r\nhello\r\n" END, 0, 1,
+		    "", HELLO END, "hello" },
+		{ "blanks behind the last size", HELLO "0 \r\n\r\n", 0, 1,
+		    HELLO, HELLO END, "hello" },
+		{ "LF behind the last size", HELLO "0\n\r\n", 0, 1, HELLO,
+		    HELLO END, "hello" },
+		{ "LF as the last line", HELLO "0\r\n\n", 0, 1, HELLO,
+		    HELLO END, "hello" },
+		{ "LF in trailers", HELLO "0\r\nT: r\r\nU: s\n\r\n", 0, 1,
+		    HELLO, HELLO END, "hello" },
+		{ "no last line", HELLO "0\r\n", 1, 1, HELLO, HELLO END,
+		    "hello" },
+		{ "no last line, half a line end", HELLO "0\r", 1, 1, HELLO,
+		    HELLO END, "hello" },
+		{ "no last line, half of it", HELLO "0\r\n\r", 1, 1, HELLO,
+		    HELLO END, "hello" },
+		{ "no last line, LF", "5\nhello\n0\n", 1, 1, "", HELLO END,
+		    "hello" },
+		{ "no last line, half a trailer", HELLO "0\r\nT", 1, 1, HELLO,
+		    HELLO END, "hello" },
+		{ "no last line, nothing else", "0\r\n", 1, 1, "", END, "" },
+		{ "no last line, the connection stays", HELLO "0\r\n", 0, 0,
+		    HELLO, HELLO, "hello" },
+		{ "a size that may go on", HELLO "0", 1, 0, HELLO, HELLO,
+		    "hello" },
+		{ "an extension that goes on", HELLO "0;x", 1, 0, HELLO, HELLO,
+		    "hello" },
+		{ "no last chunk", HELLO, 1, 0, HELLO, HELLO, "hello" },
+		{ "no last chunk, LF", "5\nhello\n", 1, 0, "", HELLO, "hello" },
+		{ "CR behind a size of more", HELLO "1\r", 1, 0, HELLO, HELLO,
+		    "hello" },
+		{ "no end of data", HELLO "3\r\nyo", 1, 0, HELLO "3\r\nyo",
+		    HELLO "3\r\nyo", "helloyo" },
+	};
+	static const char *const	bad[] = { "\n", " 5\nhello\n", "5\n\nhello\n",
+		"5\nhelloX", HELLO "1\n,,\n", HELLO "g\n", HELLO "1\r,\n",
+		HELLO "0\n: x\n\n", "5\nhello\n\n0\n\n", HELLO "-1\n" };
+	char				 out[PASSEDON_ROOM(64)];
+	struct passedon			 o = { .out = out };
+	size_t				 i, len, step;
+	const char			*data;
+	int				 good;
 
-	if (parse("HTTP/1.0 200 OK\nTransfer-Encoding: chunked\n\n", 45) != 1)
-		bail_out(why);
-	for (cut = 1; cut < sizeof(odd) - 1; cut++) {
-		flow_begin(&f, &h);
-		stages_begin(&s, &h, 0);
-		got = used = 0;
-		for (i = 0; i < 2; i++) {
-			b.len = i == 0 ? cut : sizeof(odd) - 1 - cut;
-			memcpy(buf, odd + used, b.len);
-			bad += flow_feed(&f, buf, b.len) == -1;
-			b.p = buf;
-			b.last = f.done;
-			n = stages_run(&s, &b);
-			bad += n == -1;
-			used += n == -1 ? 0 : (size_t)n;
-			memcpy(out + got, b.p, b.len);
-			got += b.len;
-		}
-		memset(&f, 0, sizeof(f));
-		f.kind = FLOW_CHUNKED;
-		bad += flow_feed(&f, out, got) == -1 || !f.done ||
-		    f.ready != got || used != sizeof(odd) - 1;
+	for (i = 0; i < sizeof(t) / sizeof(t[0]); i++) {
+		len = strlen(t[i].says);
+		good = passedon(&o, t[i].says, len, len, t[i].ends) == 0 &&
+		    o.len == strlen(t[i].whole) &&
+		    memcmp(out, t[i].whole, o.len) == 0;
+		ok(good, "%s: %.*s", t[i].what, good ? 0 : (int)o.len, out);
+		for (good = 0, step = 1; step <= len; step++)
+			good += passedon(&o, t[i].says, len, step,
+			    t[i].ends) == 0 && o.done == t[i].done &&
+			    passedon_is_strict(out, o.len) == t[i].done &&
+			    o.len >= strlen(t[i].kept) &&
+			    memcmp(out, t[i].kept, strlen(t[i].kept)) == 0 &&
+			    (data = data_of(out, o.len)) != NULL &&
+			    strcmp(data, t[i].data) == 0;
+		is_int(good, (int)len, "%s: in pieces of any length",
+		    t[i].what);
 	}
-	is_int(bad, 0, "every cut: strict chunks come out, all of it is used");
-	ok(got > 5 && memcmp(out + got - 5, "0\r\n\r\n", 5) == 0 &&
-	    memmem(out, got, "T: r", 4) == NULL, "without trailers");
-	memset(&f, 0, sizeof(f));
-	f.kind = FLOW_CHUNKED;
-	is_int(flow_feed(&f, odd, sizeof(odd) - 1), -1,
-	    "where the head was good, odd chunks are refused");
+	for (i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		len = strlen(bad[i]);
+		for (good = 0, step = 1; step <= len; step++)
+			good += passedon(&o, bad[i], len, step, 1) == -1 &&
+			    !o.done && passedon_is_strict(out, o.len) == 0;
+		is_int(good, (int)len, "broken chunks %zu: no end goes on", i);
+	}
 }
 
 int

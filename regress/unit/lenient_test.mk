@@ -1,1 +1,1 @@
-$(eval $(call unit_test,lenient_test,proxyd/http/lenient.o proxyd/http/flow.o proxyd/http/stage.o common/base/compat.o $(head_OBJS),$(LLHTTP_LIBS) $(SODIUM_LIBS)))
+$(eval $(call unit_test,lenient_test,regress/lib/passedon.o proxyd/http/lenient.o proxyd/http/flow.o proxyd/http/stage.o common/base/compat.o $(head_OBJS),$(LLHTTP_LIBS) $(SODIUM_LIBS)))

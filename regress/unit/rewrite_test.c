@@ -41,7 +41,7 @@ rewritten(const struct rewrite *r, const char *in, size_t step)
 	static struct repack	k;
 	static char		out[65536];
 	struct rewrite_out	o = { out, 0, sizeof(out) - 1, 0 };
-	struct repack_body	body = { in, strlen(in), 0, 0, 0 };
+	struct repack_body	body = { in, strlen(in), 0, 0 };
 	int			n;
 
 	(void)repack_begin(&k, r, &body);
@@ -225,7 +225,7 @@ empty_blocks(const struct rewrite *r)
 	static const char	last[] = "\x01\0\0\xff\xff\0\0\0\0\0\0\0\0";
 	static struct repack	k;
 	static char		in[500023];
-	struct repack_body	body = { in, sizeof(in), 0, 0, 1 };
+	struct repack_body	body = { in, sizeof(in), 0, 1 };
 	struct rewrite_out	o = { NULL, 0, SIZE_MAX, 0 };
 	size_t			i;
 	int			n, turns = 1;

@@ -13,6 +13,7 @@ test_wanted(void)
 {
 	struct httphead	h;
 	struct stages	s;
+	struct flow	f;
 
 	memset(&h, 0, sizeof(h));
 	h.flags = HTTPHEAD_CHUNKED;
@@ -20,9 +21,13 @@ test_wanted(void)
 	is_int((int)s.n, 1, "chunks to HTTP/1.0: one stage");
 	stages_begin(&s, &h, 0);
 	is_int((int)s.n, 0, "chunks to HTTP/1.1: none");
-	h.flags |= HTTPHEAD_ODD;
-	stages_begin(&s, &h, 0);
+	memset(&f, 0, sizeof(f));
+	f.raw = f.chunk.odd = 1;
+	f.ready = 5;
+	f.chunk.loose = 2;
+	stages_anew(&s, &f, 1);
 	is_int((int)s.n, 2, "odd chunks to HTTP/1.1: made anew");
+	ok(!flow_is_odd(&f) && f.ready == 7, "all of them");
 	h.flags = HTTPHEAD_TO_CLOSE;
 	stages_begin(&s, &h, 0);
 	ok(s.n == 1 && s.stage[0].kind == STAGE_RECHUNK,
