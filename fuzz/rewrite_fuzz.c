@@ -6,6 +6,7 @@
  */
 #include "proxyd/http/repack.h"
 #include "proxyd/http/rewrite.h"
+#include "proxyd/http/sniff.h"
 #include "fuzz.h"
 
 #define ROOM	(1 << 20)
@@ -75,6 +76,20 @@ in_pieces(const struct repack_body *body, size_t step, long want)
 		abort();
 }
 
+/* What is said of a part is said of the whole. */
+static void
+sniffed(const struct repack_body *body)
+{
+	int	(*sniff)(const char *, size_t, int) = body->chunked ?
+		    sniff_chunked : sniff_page;
+	int	 page = sniff(body->in, body->len, 1), part;
+	size_t	 n;
+
+	for (n = 0; n < body->len && n < 100; n++)
+		if ((part = sniff(body->in, n, 0)) != -1 && part != page)
+			abort();
+}
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 {
@@ -90,6 +105,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 	body.len = len - 2;
 	body.gzip = data[0] & 1;
 	body.chunked = (data[0] & 2) != 0;
+	sniffed(&body);
 	want = run(&body, 65536, &count);
 	in_pieces(&body, 1 + data[1], want);
 	return (0);

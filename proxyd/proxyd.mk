@@ -5,7 +5,8 @@ proxyd_HDR_OBJS = common/base/reference.o common/base/addr.o proxyd/http/cookie.
 	proxyd/http/glob.o proxyd/http/host.o proxyd/http/lenient.o proxyd/http/origin.o \
 	proxyd/http/reqhdr.o proxyd/http/resphdr.o proxyd/http/sieve.o \
 	proxyd/http/stage.o proxyd/http/service.o proxyd/http/urlmap.o proxyd/door/route.o $(api_OBJS)
-proxyd_BODY_OBJS = proxyd/http/repack.o proxyd/http/rewrite.o
+proxyd_BODY_OBJS = proxyd/http/repack.o proxyd/http/rewrite.o \
+	proxyd/http/sniff.o
 
 proxyd_OBJS = proxyd/proxyd.o proxyd/authd.o proxyd/grant.o proxyd/session.o \
 	proxyd/member.o proxyd/moving.o proxyd/refused.o proxyd/tried.o proxyd/upstream.o proxyd/door/buf.o proxyd/door/conn.o proxyd/door/write.o \

@@ -89,14 +89,27 @@ only(const struct httphead *h, const char *name, const struct slice **v)
 	return (0);
 }
 
+/* May a browser, and so we, look at a body without a type for what it is? */
+static int
+may_sniff(const struct httphead *h)
+{
+	const struct slice	*v;
+
+	return (only(h, "x-content-type-options", &v) == 0 &&
+	    (v == NULL || !has(v, "nosniff")));
+}
+
 enum rewrite_kind
 rewrite_kind(const struct httphead *h)
 {
 	const struct slice	*v;
+	int			 typed;
 
 	if (h->status < 200 || h->status > 299 || h->status == 204 ||
-	    h->status == 206 || only(h, "content-type", &v) == -1 ||
-	    v == NULL || !type_fits(v))
+	    h->status == 206 || only(h, "content-type", &v) == -1)
+		return (REWRITE_NONE);
+	typed = v != NULL && v->len > 0;
+	if (typed ? !type_fits(v) : !may_sniff(h))
 		return (REWRITE_NONE);
 	if ((h->flags & HTTPHEAD_LENGTH) &&
 	    (h->content_length > REWRITE_MAX || h->content_length == 0))
@@ -104,8 +117,8 @@ rewrite_kind(const struct httphead *h)
 	if (only(h, "content-encoding", &v) == -1)
 		return (REWRITE_NONE);
 	if (v == NULL || v->len == 0 || slice_caseeq(v, "identity"))
-		return (REWRITE_PLAIN);
-	if (slice_caseeq(v, "gzip") || slice_caseeq(v, "x-gzip"))
+		return (typed ? REWRITE_PLAIN : REWRITE_SNIFF);
+	if (typed && (slice_caseeq(v, "gzip") || slice_caseeq(v, "x-gzip")))
 		return (REWRITE_GZIP);
 	return (REWRITE_NONE);
 }

@@ -20,7 +20,8 @@
 enum rewrite_kind {
 	REWRITE_NONE,		/* it may not: type, status, encoding, length */
 	REWRITE_PLAIN,
-	REWRITE_GZIP
+	REWRITE_GZIP,
+	REWRITE_SNIFF		/* plain, if it begins as a page: sniff.h */
 };
 /* `h` is an answer that has a body, and not to HEAD. */
 enum rewrite_kind	rewrite_kind(const struct httphead *h);

@@ -21,6 +21,7 @@
 #include "proc/proc.h"
 #include "proxy.h"
 #include "proxyd/http/repack.h"
+#include "proxyd/http/sniff.h"
 
 /* All that this daemon's proxyds hold; each has its share. */
 #define HELD_MAX	(50 * 1024 * 1024)
@@ -61,6 +62,7 @@ struct hold {
 	char			*head;		/* the answer's, as it came */
 	size_t			 head_len;
 	int			 gzip, chunked;
+	int			 sniff;		/* not known to be a page yet */
 	struct rewrite		*map;
 	struct area		 body;
 	struct area		 packed;
@@ -204,6 +206,7 @@ hold_begin(struct proxy *p, const struct httphead *h, hold_answer_fn answer)
 	ho->answer = answer;
 	ho->gzip = kind == REWRITE_GZIP;
 	ho->chunked = (h->flags & HTTPHEAD_CHUNKED) != 0;
+	ho->sniff = kind == REWRITE_SNIFF;
 	ho->since_ms = clock_ms();
 	timer_init(&ho->timer, hold_late, ho);
 	p->x.hold = ho;
@@ -227,6 +230,20 @@ hold_wait(struct hold *ho)
 	    SLOW_MS - age : SILENT_MS);
 }
 
+/* May it be a page, as far as it is there? */
+static int
+hold_sniff(struct hold *ho)
+{
+	int	r;
+
+	if (ho->body.len == 0)
+		return (1);
+	r = (ho->chunked ? sniff_chunked : sniff_page)(ho->body.p,
+	    ho->body.len, ho->p->x.down.done);
+	ho->sniff = r == -1;
+	return (r != 0);
+}
+
 void
 hold_more(struct proxy *p)
 {
@@ -246,6 +263,10 @@ hold_more(struct proxy *p)
 	}
 	if (b != NULL && b->len == 0)
 		buf_put(&p->use.st->in);
+	if (ho->sniff && !hold_sniff(ho)) {
+		hold_answer(ho, HOLD_ASIS);
+		return;
+	}
 	if (!p->x.down.done) {
 		hold_wait(ho);
 		upstream_reading(p->use.st, 1);

@@ -240,6 +240,40 @@ framings(void)
 	both_close(fd, st);
 }
 
+/* Old devices say no type, and a browser looks what it is. */
+static void
+untyped(void)
+{
+	int	 fd, st;
+	char	*a;
+
+	a = read_as("200 OK\r\nServer: x", PAGE, strlen(PAGE), 1);
+	is_str(body_of(a), PAGE_NEW, "operator-45: no type, and a page");
+	is_str(header_of(a, "content-type", 0), "", "which has none then");
+	a = read_as("200 OK\r\nTransfer-Encoding: chunked",
+	    "1\r\n<\r\n9\nb>app.lan\n0\r\n\r\n", 24, 0);
+	is_str(body_of(a), "<b>" WEB, "in chunks");
+	st = begun(&fd, "/pieces", 0, "200 OK\r\nContent-Length: %zu\r\n\r\n",
+	    strlen(PAGE));
+	put(st, "<");
+	ok(is_quiet(fd, 50), "in pieces: it is not known at once");
+	put(st, "%s", PAGE + 1);
+	is_str(body_of(answer(fd)), PAGE_NEW, "and then it is");
+	both_close(fd, st);
+	st = begun(&fd, "/data", 0, "200 OK\r\nContent-Length: 100\r\n\r\n");
+	put(st, "<");
+	ok(is_quiet(fd, 50), "no page");
+	put(st, "data>app.lan");
+	is_str(body_of(get_until(fd, "lan")), "<data>app.lan",
+	    "goes on as it comes");
+	both_close(fd, st);
+	st = begun(&fd, "/nosniff", 0, "200 OK\r\nX-Content-Type-Options: "
+	    "nosniff\r\nContent-Length: 100\r\n\r\n<b>app.lan");
+	is_str(body_of(get_until(fd, "lan")), "<b>app.lan",
+	    "nor where the browser may not look");
+	both_close(fd, st);
+}
+
 /* Odd chunks of a page that is held, and of one that goes to HTTP/1.0. */
 static void
 odd_chunks(void)
@@ -535,6 +569,7 @@ main(void)
 	table(APP);
 	rewritten();
 	framings();
+	untyped();
 	odd_chunks();
 	gzip();
 	bodiless();

@@ -7,6 +7,7 @@
 
 #include "proxyd/http/repack.h"
 #include "proxyd/http/rewrite.h"
+#include "proxyd/http/sniff.h"
 #include "regress/lib/services_of.h"
 #include "regress/lib/tap.h"
 
@@ -190,7 +191,12 @@ types(void)
 		{ "200 OK\r\nContent-Type: text/event-stream", REWRITE_NONE },
 		{ "200 OK\r\nContent-Type: image/svg+xml", REWRITE_NONE },
 		{ "200 OK\r\nContent-Type: text/htmlx", REWRITE_NONE },
-		{ "200 OK\r\nServer: x", REWRITE_NONE },
+		{ "200 OK\r\nServer: x", REWRITE_SNIFF },
+		{ "200 OK\r\nContent-Type: ", REWRITE_SNIFF },
+		{ "200 OK\r\nContent-Encoding: gzip", REWRITE_NONE },
+		{ "404 Not\r\nServer: x", REWRITE_NONE },
+		{ "200 OK\r\nX-Content-Type-Options: NoSniff", REWRITE_NONE },
+		{ "200 OK\r\nContent-Length: 5242881", REWRITE_NONE },
 		{ "204 No\r\nContent-Type: text/html", REWRITE_NONE },
 		{ "206 Part\r\nContent-Type: text/html", REWRITE_NONE },
 		{ "304 Not\r\nContent-Type: text/html", REWRITE_NONE },
@@ -215,6 +221,57 @@ types(void)
 		is_int((int)rewrite_kind(&h), (int)t[i].kind,
 		    "which bodies: %.60s", t[i].head);
 	}
+}
+
+/* What begins as a page, and what is said of each piece of it before. */
+static void
+sniffed(void)
+{
+	static const struct {
+		const char	*body;
+		int		 page;
+	} t[] = {
+		{ "<html>", 1 }, { "<HTML lang=x>", 1 }, { "<html", 0 },
+		{ " \t\r\n\f<!DOCTYPE html>", 1 }, { "<!doctype html", 0 },
+		{ "<!-- a", 1 }, { "<!-", 0 }, { "<a href=x>", 1 },
+		{ "<b>", 1 }, { "<br>", 1 }, { "<body >", 1 }, { "<bx>", 0 },
+		{ "<html/>", 0 }, { "<htmlx>", 0 }, { "<?xml ?><html>", 0 },
+		{ "x<html>", 0 }, { "{\"a\":\"<html>\"}", 0 },
+		{ "\xef\xbb\xbf<html>", 0 }, { " ", 0 }, { "<", 0 },
+	};
+	static char	blanks[SNIFF_MAX + 7], chunks[256];
+	size_t		i, k, len, n;
+	int		r, sure;
+
+	for (i = 0; i < sizeof(t) / sizeof(t[0]); i++) {
+		len = strlen(t[i].body);
+		is_int(sniff_page(t[i].body, len, 1), t[i].page,
+		    "operator-45: a page: \"%s\"", t[i].body);
+		for (k = 0, sure = 1; k < len; k++)
+			if ((r = sniff_page(t[i].body, k, 0)) != -1 &&
+			    r != t[i].page)
+				sure = 0;
+		ok(sure, "less of it never says otherwise");
+		/* The same in chunks of one byte, however much is there. */
+		for (k = n = 0; k < len; k++)
+			n += (size_t)snprintf(chunks + n, sizeof(chunks) - n,
+			    "1\r\n%c%s", t[i].body[k], k % 2 ? "\n" : "\r\n");
+		n += (size_t)snprintf(chunks + n, sizeof(chunks) - n,
+		    "0\r\n\r\n");
+		for (k = 0; k < n; k++)
+			if ((r = sniff_chunked(chunks, k, 0)) != -1 &&
+			    r != t[i].page)
+				sure = 0;
+		ok(sure && sniff_chunked(chunks, n, 0) == t[i].page,
+		    "nor in chunks");
+	}
+	memset(blanks, ' ', sizeof(blanks));
+	memcpy(blanks + SNIFF_MAX - 6, "<html>", 6);
+	is_int(sniff_page(blanks, SNIFF_MAX, 0), 1, "at the end of what counts");
+	is_int(sniff_page(blanks, SNIFF_MAX - 1, 0), -1, "a byte less: not known");
+	memset(blanks, ' ', sizeof(blanks));
+	memcpy(blanks + SNIFF_MAX - 5, "<html>", 6);
+	is_int(sniff_page(blanks, SNIFF_MAX + 1, 0), 0, "and not beyond it");
 }
 
 /* A packed body of nothing but empty blocks: how many turns does it take? */
@@ -297,5 +354,6 @@ main(void)
 	rewrite_free(r);
 	ok(rewrite_new(&hostless) == NULL, "no host: nothing to look for");
 	types();
+	sniffed();
 	return (done_testing());
 }
