@@ -313,12 +313,16 @@ control_data(struct ws *ws, const uint8_t *p, size_t len)
 	ws->ctllen += len;
 }
 
-/* The legal codes of tunnel-protocol.md, section 2. */
+/*
+ * The legal codes of tunnel-protocol.md, section 2; and between the sides of a
+ * relay session 1014, which IANA has registered since and others may send.
+ */
 static int
-close_code_ok(uint16_t code)
+close_code_ok(const struct ws *ws, uint16_t code)
 {
 	return ((code >= 1000 && code <= 1003) ||
-	    (code >= 1007 && code <= 1013) || (code >= 3000 && code <= 4999));
+	    (code >= 1007 && code <= (ws->pass != NULL ? 1014 : 1013)) ||
+	    (code >= 3000 && code <= 4999));
 }
 
 static int
@@ -330,7 +334,7 @@ close_rcvd(struct ws *ws)
 		return (ws_fail(ws, WS_PROTOCOL_ERROR, "close with one byte"));
 	if (ws->ctllen >= 2) {
 		code = ws->ctl[0] << 8 | ws->ctl[1];
-		if (!close_code_ok(code))
+		if (!close_code_ok(ws, code))
 			return (ws_fail(ws, WS_PROTOCOL_ERROR,
 			    "illegal close code"));
 		if (!ws_utf8(ws->ctl + 2, ws->ctllen - 2))
