@@ -43,6 +43,7 @@ static const struct manager {
 	char		*start[ORDERS][4];
 	char		*stop[ORDERS][4];
 	char		*gone[4];	/* when the file is no longer there */
+	const char	*group;		/* the service's, in /proc/self/cgroup */
 } managers[] = {
 #define W(s)	(char *)(uintptr_t)(s)
 #define SYSTEMCTL	W("systemctl")
@@ -56,12 +57,13 @@ static const struct manager {
 	    { { SYSTEMCTL, W("daemon-reload") }, { SYSTEMCTL, W("enable"),
 	    UNIT }, { SYSTEMCTL, W("restart"), UNIT } },
 	    { { SYSTEMCTL, W("disable"), UNIT }, { SYSTEMCTL, W("stop"),
-	    UNIT } }, { SYSTEMCTL, W("daemon-reload") } },
+	    UNIT } }, { SYSTEMCTL, W("daemon-reload") },
+	    "/tunnel-client.service" },
 	{ "procd", "/sbin/procd", PROCD, { NULL }, 0755, client_procd,
 	    "PROGRAM=",
 	    { { W(PROCD), W("enable") }, { W(PROCD), W("restart") } },
 	    { { W(PROCD), W("disable") }, { W(PROCD), W("stop") } },
-	    { NULL } },
+	    { NULL }, NULL },
 };
 #define NMANAGERS	(sizeof(managers) / sizeof(managers[0]))
 
@@ -224,12 +226,37 @@ take_away(const char *path)
 	return (-1);
 }
 
+/* Are we in a terminal of the service, which ends with it? 1 or 0. */
+static int
+is_inside(const struct manager *m)
+{
+	char		 line[PATH_MAX];
+	const char	*at;
+	FILE		*f;
+	int		 r = 0;
+
+	if (m->group == NULL ||
+	    (f = fopen(machine_path("/proc/self/cgroup"), "re")) == NULL)
+		return (0);
+	while (!r && fgets(line, sizeof(line), f) != NULL)
+		r = (at = strstr(line, m->group)) != NULL &&
+		    strchr("/\n", at[strlen(m->group)]) != NULL;
+	fclose(f);
+	return (r);
+}
+
 int
 uninstall(void)
 {
 	const struct manager	*m = manager();
 	int			 r = 0;
 
+	if (m != NULL && is_inside(m)) {
+		fprintf(stderr, "tunnel-client: nothing is removed: this "
+		    "terminal is the service's, and would end half-way; beside "
+		    "it: systemd-run tunnel-client uninstall\n");
+		return (EXIT_WRONG);
+	}
 	if (m != NULL && (is_there(m->file) || is_there(TUNNEL_CLIENT_CONF)))
 		r = run_all(m->stop);
 	if (m != NULL && is_there(m->file)) {

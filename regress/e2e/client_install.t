@@ -147,6 +147,15 @@ def by_systemd(tmp):
             "show", "services", first["session"])] == ["c"],
               "the other to have connected")
         m.orders()
+        for group in ("", "/deeper"):
+            m.put("/proc/self/cgroup", "0::/system.slice/"
+                  "tunnel-client.service%s\n" % group)
+            r = m.run("uninstall")
+            t.ok(r.returncode == 1 and "systemd-run" in r.stderr,
+                 "uninstall in a terminal of the service is refused")
+        t.ok(m.orders() == [] and None not in [
+            m.text(x) for x in (CONF, SECRET, UNIT)], "and all is there")
+        m.put("/proc/self/cgroup", "1:x:/tunnel-client.services\n0::/\n")
         r = m.run("uninstall")
         t.equal((r.returncode, r.stderr), (0, ""), "uninstall")
         t.equal(m.orders(), ["disable tunnel-client.service",
