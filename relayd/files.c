@@ -262,7 +262,7 @@ empty_dir(const struct conf *conf)
 		fatalx("%s: has to be empty", e->empty_dir);
 }
 
-/* Without the ends of lines behind it, as jwt_set_key() takes it. */
+/* Without ends of lines behind it: jwt_set_key() and shared_set() do so. */
 static off_t
 secret_len(int fd, off_t size)
 {

@@ -16,7 +16,9 @@ static struct {
 int
 shared_set(enum shared which, const void *bytes, size_t len)
 {
-	if (len > 0 && ((const char *)bytes)[len - 1] == '\n')
+	const char	*s = bytes;
+
+	while (len > 0 && (s[len - 1] == '\n' || s[len - 1] == '\r'))
 		len--;
 	if (len == 0 || len > SECRET_MAX)
 		return (-1);

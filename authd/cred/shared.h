@@ -13,7 +13,7 @@
 enum shared { SHARED_INTERNAL, SHARED_INVALIDATE, SHARED_CLUSTER,
     SHARED_COUNT };
 
-/* Without the end of its line. 0, or -1: empty or too long. */
+/* Without ends of lines behind it. 0, or -1: empty or too long. */
 int	shared_set(enum shared, const void *, size_t len);
 int	shared_is_set(enum shared);
 /* Is it this? Costs the same for each answer; no if there is none. */

@@ -80,12 +80,11 @@ static struct {
 int
 redis_password(const void *bytes, size_t len)
 {
-	if (len > 0 && ((const char *)bytes)[len - 1] == '\n')
-		len--;
 	if (len == 0 || len > PASSWORD_MAX || memchr(bytes, '\0', len) != NULL)
 		return (-1);
 	memcpy(password.bytes, bytes, len);
 	password.bytes[len] = '\0';
+	password.bytes[strcspn(password.bytes, "\r\n")] = '\0';
 	return (0);
 }
 

@@ -35,7 +35,7 @@ struct redis_ops {
 struct redis	*redis_new(const struct redis_ops *,
 		    const char *const *channels);
 void		 redis_free(struct redis *);
-/* Before the first: with AUTH. The bytes are copied; 0, or -1: too many. */
+/* Before the first: with AUTH. The first line is copied; 0, or -1: too long. */
 int		 redis_password(const void *, size_t len);
 
 int		 redis_is_up(const struct redis *);

@@ -9,7 +9,7 @@ import json
 import time
 
 from harness import GoClient, Relayd, Tap, Targets, until
-from redisserver import Heard, Redis
+from redisserver import PASSWORD, Heard, Redis
 
 t = Tap()
 NOBODY = "NETH" + "-0000" * 8
@@ -262,8 +262,10 @@ def outages(d, redis, targets):
 with Targets() as targets, Redis() as redis, \
         Relayd(t, global_conf=redis.conf(
             ' environment "prod" secret file "%s"' % redis.file(
-                "signing", SIGNING)) + 'internal secret file "%s"\n' %
-            redis.file("internal", SECRET)) as d:
+                "signing", SIGNING + "\r"), password=redis.file(
+                    "lines", PASSWORD + "\r\nof the tests")) +
+               'internal secret file "%s"\n' %
+               redis.file("internal", SECRET + "\r\n")) as d:
     d.secret("the password of Redis", "of-the-tests")
     d.secret("the internal secret", SECRET)
     d.secret("the secret of invalidations", SIGNING)

@@ -67,11 +67,11 @@ secrets(void)
 {
 	is_int(shared_is(SHARED_INTERNAL, "", 0), 0,
 	    "where there is no secret nothing is it");
-	shared_set(SHARED_INTERNAL, "abc", 3);
+	shared_set(SHARED_INTERNAL, "abc\r\n\n", 6);
 	is_int(shared_is(SHARED_INTERNAL, "abc", 3), 1, "it is");
 	is_int(shared_is(SHARED_INTERNAL, "abcd", 4), 0, "a longer one");
 	is_int(shared_is(SHARED_INTERNAL, "", 0), 0, "none");
-	is_int(shared_set(SHARED_INTERNAL, "\n", 1), -1, "an empty file");
+	is_int(shared_set(SHARED_INTERNAL, "\r\n", 2), -1, "an empty file");
 }
 
 /* What members tell those of the others who follow. */
