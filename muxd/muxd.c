@@ -86,7 +86,7 @@ main(int argc, char *argv[])
 	if (getentropy(&seed, sizeof(seed)) == -1)
 		_exit(1);
 	json_object_seed(seed | 1);
-	/* Without memory jansson (2.14, load.c) reads on beyond what it could keep. */
+	/* Without memory jansson (2.14, load.c) reads beyond what it kept. */
 	json_set_alloc_funcs(wipe_need, wipe_free);
 	muxd_link();
 	proc_main(&ops, argc, argv);

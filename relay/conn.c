@@ -322,7 +322,7 @@ local_write(evutil_socket_t fd, short what, void *arg)
 	(void)fd;
 	if (c->called != NULL)
 		conn_hello(c);
-	/* Refused: what was on its way before the other end knew goes nowhere. */
+	/* Refused: what was sent before the other end knew goes nowhere. */
 	if (c->out == -1 && c->out_done)
 		c->len = 0;
 	while (c->len > 0 && !once && c->out != -1) {

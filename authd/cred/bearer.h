@@ -12,8 +12,8 @@
  */
 
 /*
- * Was there no memory of late? Then a token that was taken for a bad one, by those
- * below or by jwt_open(), may be good. 1 or 0.
+ * Was there no memory of late? Then a token that was taken for a bad one, by
+ * those below or by jwt_open(), may be good. 1 or 0.
  */
 int		bearer_lacks(void);
 

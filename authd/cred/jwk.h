@@ -19,7 +19,7 @@ struct msg_jwk_key;
 
 struct jwk_set;
 
-/* Once, before the sandbox closes: what libcrypto wants to load is loaded. 0, -1. */
+/* Once, before the sandbox closes: libcrypto loads what it wants. 0, -1. */
 int		 jwk_init(void);
 
 struct jwk_set	*jwk_set_new(void);

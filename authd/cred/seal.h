@@ -17,8 +17,8 @@
 char	*seal(const char *place, const char *text, size_t len);
 /*
  * The text, with a NUL behind it, its length in *len; to be wiped and freed.
- * NULL with errno: EINVAL, not sealed by us for this place, or with another signing
- * key; ENOMEM.
+ * NULL with errno: EINVAL, not sealed by us for this place, or with another
+ * signing key; ENOMEM.
  */
 char	*unseal(const char *place, const char *sealed, size_t *len);
 

@@ -6,7 +6,7 @@
 #include "base/text.h"
 #include "metadata.h"
 
-/* Nothing here asks for memory: what is not there is not in the row for good. */
+/* Nothing here asks for memory: what is missing would be so for good. */
 struct out {
 	char	*dst;
 	size_t	 len;

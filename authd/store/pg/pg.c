@@ -303,7 +303,8 @@ static struct query	ask_others = { .name = "others",
 static struct query	ask_twin = { .name = "twin",
     .pg = "SELECT m.address, m.port FROM relayd.members m WHERE m.name = $1"
     " AND relayd.now_ms() - m.beat_at < $4"
-    " AND ((m.address, m.port) NOT IN (($2, $3), ($5, $6)) OR EXISTS (SELECT 1 FROM pg_stat_activity a"
+    " AND ((m.address, m.port) NOT IN (($2, $3), ($5, $6))"
+    " OR EXISTS (SELECT 1 FROM pg_stat_activity a"
     " WHERE a.application_name = 'relayd writes ' || $1"
     " AND a.datname = current_database() AND a.usename = current_user"
     " AND a.pid <> pg_backend_pid()"
