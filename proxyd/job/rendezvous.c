@@ -212,8 +212,9 @@ admin_body(const char *text, size_t len, struct msg_relay *ask,
 	cJSON_Delete(o);
 }
 
+/* The first `len` bytes that are here are its body, and are used. */
 static void
-admin_ask(struct conn *c, const char *body, size_t len)
+admin_ask(struct conn *c, size_t len)
 {
 	struct admin	*a = admin_of(c);
 	struct chan	*ch = link_chan();
@@ -225,7 +226,9 @@ admin_ask(struct conn *c, const char *body, size_t len)
 
 	addr_print(&c->addr, addr);
 	if (a->op == RELAY_CREATE && len > 0)
-		admin_body(body, len, &ask, label);
+		admin_body(c->in->data + c->in->off, len, &ask, label);
+	if (len > 0)		/* before an answer: what follows is next */
+		buf_drop(c->in, len);
 	conn_deadline(c, AUTHD_API_MS + SPARE_MS);
 	/* Without memory there was no wish in it. */
 	if ((len == 0 || !wipe_lacks()) &&
@@ -255,9 +258,7 @@ admin_more(struct conn *c)
 	n = (size_t)a->left;
 	c->body_left = 0;
 	a->left = 0;
-	admin_ask(c, n > 0 ? c->in->data + c->in->off : "", n);
-	if (n > 0 && c->in != NULL)
-		buf_drop(c->in, n);
+	admin_ask(c, n);
 }
 
 /* All that comes of the body is here. */
@@ -347,7 +348,7 @@ admin_begin(struct conn *c, const struct httphead *h, enum relay_op op,
 	if (a->left > 0)
 		admin_more(c);
 	else
-		admin_ask(c, "", 0);
+		admin_ask(c, 0);
 }
 
 /* ---- the answer ---- */

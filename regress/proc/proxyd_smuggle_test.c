@@ -275,18 +275,43 @@ pipelining(void)
 	close(fd);
 }
 
+/* A body that comes when authd has gone is one all the same. */
+static void
+unasked(void)
+{
+	static const char	body[] = "GET /healthz HTTP/1.1\r\n"
+				    "Host: a\r\n\r\nG";
+	int			fd = browser(&d, 0);
+
+	put(fd, "POST /admin/sessions HTTP/1.1\r\nHost: a\r\n"
+	    "Authorization: Bearer t\r\nContent-Length: %zu\r\n\r\n",
+	    sizeof(body) - 1);
+	ok(is_quiet(fd, 50), "its body is waited for");
+	shut(&d.authd);
+	ok(drive_logs(&d, "authd"), "authd has gone");
+	put(fd, "%s", body);
+	is_int(status_of(answer(fd)), 503, "then nobody can be asked");
+	ok(is_quiet(fd, 50), "and its body is no request");
+	put(fd, "GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n");
+	is_str(body_of(answer(fd)), "ok", "the next one is what is behind it");
+	close(fd);
+	drive_channel(&d);
+}
+
 int
 main(void)
 {
 	struct conf	cf;
 
 	proxyd_conf(&cf);
+	cf.relay = 1;
 	drive_start(&d, ROLE_PROXYD, &cf);
 	grant_first(&d);
 	heads();
 	chunks();
 	strict();
 	pipelining();
+	unasked();
 	is_int(drive_leave(&d), 0, "proxyd ends well");
 	return (done_testing());
 }
