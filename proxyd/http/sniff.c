@@ -10,6 +10,7 @@ static const char *const	begins[] = { "<!doctype html", "<html", "<head",
     "<script", "<iframe", "<h1", "<div", "<font", "<table", "<a", "<style",
     "<title", "<b", "<body", "<br", "<p", "<!--" };
 #define NBEGINS			(sizeof(begins) / sizeof(begins[0]))
+#define CHUNKED_MAX		(8 * SNIFF_MAX)	/* with what chunks add */
 
 int
 sniff_page(const char *body, size_t len, int whole)
@@ -50,6 +51,11 @@ sniff_chunked(const char *body, size_t len, int whole)
 	size_t			at, n = 0;
 	ssize_t			r;
 
+	/* What comes a byte at a time would be gone through as often. */
+	if (len > CHUNKED_MAX) {
+		len = CHUNKED_MAX;
+		whole = 1;
+	}
 	for (at = 0; at < len && n < sizeof(text) && !chunk.done;
 	    at += (size_t)r) {
 		r = httphead_chunk_next(&chunk, body + at, len - at, &data);

@@ -340,6 +340,8 @@ admin_begin(struct conn *c, const struct httphead *h, enum relay_op op,
 		a->left = h->content_length;
 	buf_drop(c->in, c->head_len);
 	c->head_len = 0;
+	if (c->in->len == 0)
+		buf_put(&c->in);
 	if (a->left > 0) {
 		conn_deadline(c, CONN_BODY_MS);
 		if (!c->eof)

@@ -239,7 +239,7 @@ sniffed(void)
 		{ "x<html>", 0 }, { "{\"a\":\"<html>\"}", 0 },
 		{ "\xef\xbb\xbf<html>", 0 }, { " ", 0 }, { "<", 0 },
 	};
-	static char	blanks[SNIFF_MAX + 7], chunks[256];
+	static char	blanks[SNIFF_MAX + 7], chunks[256], slow[16384];
 	size_t		i, k, len, n;
 	int		r, sure;
 
@@ -272,6 +272,12 @@ sniffed(void)
 	memset(blanks, ' ', sizeof(blanks));
 	memcpy(blanks + SNIFF_MAX - 5, "<html>", 6);
 	is_int(sniff_page(blanks, SNIFF_MAX + 1, 0), 0, "and not beyond it");
+	/* What chunks add is not gone through again and again. */
+	for (n = 0; n < sizeof(slow) - 64; )
+		n += (size_t)snprintf(slow + n, sizeof(slow) - n,
+		    "1;of=a-name-that-says-nothing-and-goes-on\r\n \r\n");
+	is_int(sniff_chunked(slow, n / 2, 0), -1, "blanks in long chunks");
+	is_int(sniff_chunked(slow, n, 0), 0, "are not waited for for long");
 }
 
 /* A packed body of nothing but empty blocks: how many turns does it take? */
