@@ -517,8 +517,15 @@ static int
 is_part(uint32_t type)
 {
 	return (type == IMSG_CTL_ROW || type == IMSG_CTL_TEXT ||
-	    type == IMSG_DOC_CHUNK || type == IMSG_EVENT ||
-	    type == IMSG_PROCESS);
+	    type == IMSG_DOC_CHUNK || type == IMSG_PROCESS ||
+	    type == IMSG_JWK_KEY);
+}
+
+/* Nobody waits for it, though it has the id of what was asked once. */
+static int
+is_told(uint32_t type)
+{
+	return (type == IMSG_EVENT || type == IMSG_EVENTS_END);
 }
 
 /*
@@ -544,7 +551,7 @@ chan_lacks(struct chan *c, uint32_t type, uint32_t id)
 {
 	if (is_part(type))
 		c->lacking = id;
-	if (id != 0 || is_looked_after(type)) {
+	if ((id != 0 && !is_told(type)) || is_looked_after(type)) {
 		log_warnx("%s to %s: out of memory", imsg_name(type),
 		    role_name(c->role));
 		return;

@@ -95,6 +95,13 @@ answers(void)
 	lacking = 0;
 	ok(row(c, 7) == -1 && done(c, 7) == -1 && comes(far, &id) == 0,
 	    "there is none behind it, and no end");
+	lacking = 1;
+	(void)say_jwk_key(c, 5, -1, &(struct msg_jwk_key){ .kid = "",
+	    .alg = "" });
+	lacking = 0;
+	ok(say_issuer_said(c, 5, -1, &(struct msg_issuer_said){ .why = "",
+	    .authorization = "", .token = "", .device = "", .algs = "" }) == -1,
+	    "nor behind keys of an issuer");
 	ok(row(c, 8) == 0 && done(c, 8) == 0 &&
 	    comes(far, &id) == IMSG_CTL_TEXT &&
 	    comes(far, &id) == IMSG_CTL_DONE && id == 8,
@@ -126,6 +133,21 @@ told(void)
 	event_base_loop(base, EVLOOP_NONBLOCK);
 	ok(closed == 1 && !offended, "but in the next turn the channel");
 	is_str(reason_was, "out of memory", "with the reason");
+	close(far);
+	c = fresh(&far);
+	lacking = 1;
+	(void)say_event(c, 7, -1, &(struct msg_event){ .session = "",
+	    .system = "" });
+	lacking = 0;
+	event_base_loop(base, EVLOOP_NONBLOCK);
+	is_int(closed, 1, "who follows events is not left without one");
+	close(far);
+	c = fresh(&far);
+	lacking = 1;
+	(void)say_events_end(c, 7, -1, &(struct msg_events_end){ .why = "" });
+	lacking = 0;
+	event_base_loop(base, EVLOOP_NONBLOCK);
+	is_int(closed, 1, "nor without their end");
 	close(far);
 	c = fresh(&far);
 	if ((pid = fork()) == 0) {
