@@ -351,9 +351,11 @@ conn_look(void *arg)
 			    sizeof(CONN_CONTINUE) - 1 };
 	struct conn	*c = arg;
 
-	if (c->state == CONN_JOB && c->job->left != NULL && !c->http10 &&
-	    c->out_len == 0 && c->job->left(c) == LEFT_WAITS)
-		(void)conn_writev(c, &iov, 1);
+	if (c->state != CONN_JOB || c->job->left == NULL || c->http10 ||
+	    c->out_len > 0 || c->job->left(c) != LEFT_WAITS)
+		return;
+	timer_set(&c->look, CONN_HALF_MS);	/* it may go later, too */
+	(void)conn_writev(c, &iov, 1);
 }
 
 enum left

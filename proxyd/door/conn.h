@@ -36,7 +36,7 @@ enum conn_state {
 #define CONN_IDLE_MS	75000	/* between requests */
 #define CONN_LINGER_MS	3000
 #define CONN_LOOK_MS	500	/* from its end to a look whether it is there */
-#define CONN_HALF_MS	60000	/* of silence, if that cannot be told */
+#define CONN_HALF_MS	60000	/* to another; of silence, if it cannot tell */
 
 #define CONN_CONTINUE	"HTTP/1.1 100 Continue\r\n\r\n"
 
@@ -71,7 +71,8 @@ struct job_ops {
 	void		(*end)(struct conn *);
 	/*
 	 * The other side has closed, and may have gone, or still wait for the
-	 * answer. Called at once, and a while later. NULL: LEFT_GONE.
+	 * answer. Called at once, and again while it waits, which is no reason
+	 * to wait longer. NULL: LEFT_GONE.
 	 */
 	enum left	(*left)(struct conn *);
 };

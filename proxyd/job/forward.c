@@ -236,7 +236,7 @@ forward_left(struct conn *c)
 		forward_wrong(c, BODY_SHORT);
 		return (LEFT_READS);
 	}
-	if (f->phase >= F_HEAD)
+	if (f->phase == F_BODY || (f->phase == F_HEAD && c->http10))
 		forward_deadline(f);
 	return (f->phase == F_BODY ? LEFT_READS : LEFT_WAITS);
 }

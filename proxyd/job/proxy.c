@@ -112,7 +112,8 @@ exchange_left(struct conn *c)
 		exch_fail(p, 400, BODY_SHORT);
 		return (LEFT_READS);
 	}
-	exch_deadline(p);
+	if (c->http10 || p->x.responded)
+		exch_deadline(p);
 	return (p->x.responded ? LEFT_READS : LEFT_WAITS);
 }
 

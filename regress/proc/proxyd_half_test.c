@@ -223,7 +223,7 @@ static void
 asked(void)
 {
 	uint32_t	 id;
-	int		 fd, st;
+	int		 fd, st, i;
 
 	fd = says("%s\r\n", page("GET", "/slow", "1.1"));
 	st = stream_yes(&d);
@@ -232,9 +232,40 @@ asked(void)
 	heard(fd);
 	drive_clock(&d, CONN_LOOK_MS);
 	is_int(status_of(answer(fd)), 100, "who waits for long hears of it");
-	drive_clock(&d, 300 * 1000);
+	for (i = 0; i < 5; i++) {
+		drive_clock(&d, CONN_HALF_MS);
+		is_int(status_of(answer(fd)), 100, "and again each minute");
+	}
 	put(st, OK_TWO);
 	has(fd, "ok", "after five minutes");
+	close(st);
+
+	/* Neither prolongs what the service has; and who goes then is heard. */
+	fd = says("%s\r\n", page("GET", "/never", "1.1"));
+	grant_yes(&d, 12);
+	st = stream_yes(&d);
+	(void)request_at(st);
+	put(st, "OK\n");
+	heard(fd);
+	drive_clock(&d, CONN_LOOK_MS);
+	for (i = 0; i < 9; i++)
+		drive_clock(&d, CONN_HALF_MS);
+	drive_clock(&d, CONN_HALF_MS);
+	ok(strstr(get_until(fd, "HTTP/1.1 504 "), "HTTP/1.1 504 ") != NULL,
+	    "a service that never answers is waited for as ever");
+	close(fd);
+	close(st);
+	fd = says("%s\r\n", page("GET", "/later", "1.1"));
+	grant_yes(&d, 13);
+	st = stream_yes(&d);
+	(void)request_at(st);
+	put(st, "OK\n");
+	heard(fd);
+	drive_clock(&d, CONN_LOOK_MS);
+	is_int(status_of(answer(fd)), 100, "who has had one word");
+	close(fd);
+	drive_clock(&d, CONN_HALF_MS);
+	is_int(end_of(st), 0, "and goes then is not waited for");
 	close(st);
 
 	fd = says("POST /admin/sessions HTTP/1.1\r\nHost: a\r\n"
