@@ -347,15 +347,13 @@ conn_ended(struct conn *c, const char *why)
 static void
 conn_look(void *arg)
 {
-	struct iovec	 iov = { (void *)(uintptr_t)CONN_CONTINUE,
-			    sizeof(CONN_CONTINUE) - 1 };
 	struct conn	*c = arg;
 
 	if (c->state != CONN_JOB || c->job->left == NULL || c->http10 ||
 	    c->out_len > 0 || c->job->left(c) != LEFT_WAITS)
 		return;
 	timer_set(&c->look, CONN_HALF_MS);	/* it may go later, too */
-	(void)conn_writev(c, &iov, 1);
+	(void)conn_continue(c);
 }
 
 enum left
@@ -595,6 +593,15 @@ conn_writev(struct conn *c, struct iovec *iov, int n)
 	}
 	conn_writing(c);
 	return (0);
+}
+
+int
+conn_continue(struct conn *c)
+{
+	static char	text[] = "HTTP/1.1 100 Continue\r\n\r\n";
+	struct iovec	iov = { text, sizeof(text) - 1 };
+
+	return (conn_writev(c, &iov, 1));
 }
 
 int

@@ -38,8 +38,6 @@ enum conn_state {
 #define CONN_LOOK_MS	500	/* from its end to a look whether it is there */
 #define CONN_HALF_MS	60000	/* to another; of silence, if it cannot tell */
 
-#define CONN_CONTINUE	"HTTP/1.1 100 Continue\r\n\r\n"
-
 struct conn;
 struct httphead;
 
@@ -171,6 +169,8 @@ void	conn_parse(struct conn *);
  * vector is changed.
  */
 int	conn_writev(struct conn *, struct iovec *, int n);
+/* The interim answer 100 (RFC 9110, 15.2.1): as conn_writev(). */
+int	conn_continue(struct conn *);
 /* The system call under it: bytes, or -1 with errno. */
 ssize_t	conn_sendv(int fd, struct iovec *, int n);
 /* Into what waits in `out`: the vector but for `done` bytes. 0, -1: no memory. */

@@ -429,14 +429,12 @@ token_result(struct chan *ch, struct imsg *m, void *arg)
 static void
 api_body_begin(struct conn *c)
 {
-	struct iovec	 iov = { (void *)(uintptr_t)CONN_CONTINUE,
-	    sizeof(CONN_CONTINUE) - 1 };
 	struct api_call	*a = api_of(c);
 
 	conn_job(c, &body_job, a);
 	conn_deadline(c, CONN_BODY_MS);
 	if (a->expect && (c->in == NULL || c->in->len == 0) &&
-	    conn_writev(c, &iov, 1) == -1)
+	    conn_continue(c) == -1)
 		return;
 	if (!c->eof)
 		conn_reading(c, 1);
