@@ -257,7 +257,7 @@ untyped(void)
 	    strlen(PAGE));
 	put(st, "<");
 	ok(is_quiet(fd, 50), "in pieces: it is not known at once");
-	put(st, "%s", PAGE + 1);
+	put(st, "%s", &PAGE[1]);
 	is_str(body_of(answer(fd)), PAGE_NEW, "and then it is");
 	both_close(fd, st);
 	st = begun(&fd, "/data", 0, "200 OK\r\nContent-Length: 100\r\n\r\n");
