@@ -7,7 +7,7 @@
 
 /* An absolute URL, or what begins with the authority alone. */
 struct url {
-	struct slice	scheme;		/* with "://", or "//", or empty */
+	struct slice	scheme;		/* with its slashes, or empty */
 	int		secure;		/* -1: the scheme does not say */
 	char		name[HTTPHEAD_HOST_SIZE];
 	uint16_t	port;		/* 0: none given */
@@ -19,47 +19,71 @@ static const struct scheme {
 	size_t		 len;
 	int		 secure;
 } schemes[] = {
-	{ "https://", 8, 1 },
-	{ "http://", 7, 0 },
-	{ "wss://", 6, 1 },
-	{ "ws://", 5, 0 },
-	{ "//", 2, -1 },
+	{ "https:", 6, 1 },
+	{ "http:", 5, 0 },
+	{ "wss:", 4, 1 },
+	{ "ws:", 3, 0 },
+	{ "", 0, -1 },
 };
-#define NSCHEMES	(sizeof(schemes) / sizeof(schemes[0]))
 
-/* Name and port of an authority and what is behind it. 0, or -1. */
+/* To a browser either is (WHATWG URL, 4.4: these schemes are special). */
 static int
-authority_parse(struct url *u, const char *s, size_t len)
+is_slash(char c)
 {
-	struct slice	a;
-	size_t		n;
+	return (c == '/' || c == '\\');
+}
 
-	for (n = 0; n < len && s[n] != '/' && s[n] != '?' && s[n] != '#' &&
-	    s[n] != '\\'; n++)
-		continue;
-	a.s = s;
-	a.len = n;
-	u->rest.s = s + n;
-	u->rest.len = len - n;
+/* Take an authority off, and leave what is behind it in u->rest. */
+static struct slice
+authority_cut(struct url *u, const char *s, size_t len)
+{
+	struct slice	a = { s, 0 };
+
+	while (a.len < len && !is_slash(s[a.len]) && s[a.len] != '?' &&
+	    s[a.len] != '#')
+		a.len++;
+	u->rest.s = s + a.len;
+	u->rest.len = len - a.len;
+	return (a);
+}
+
+/*
+ * What a browser makes of the authority of a URL: who logs in ends at the last
+ * '@', and a port that is empty is none. It is not passed on who logs in.
+ */
+static int
+authority_read(struct url *u, const char *s, size_t len)
+{
+	struct slice	 a = authority_cut(u, s, len);
+	size_t		 n = a.len;
+
+	while (n > 0 && a.s[n - 1] != '@')
+		n--;
+	a.s += n;
+	a.len -= n;
+	if (a.len > 0 && a.s[a.len - 1] == ':')
+		a.len--;
 	return (httphead_split_host(&a, u->name, &u->port));
 }
 
+/* Two slashes or more are what stands in front of an authority. */
 static int
 url_parse(struct url *u, const struct slice *v)
 {
-	size_t	i;
+	const struct scheme	*sc = schemes;
+	size_t			 n;
 
-	for (i = 0; i < NSCHEMES; i++)
-		if (v->len > schemes[i].len && strncasecmp(v->s,
-		    schemes[i].name, schemes[i].len) == 0)
-			break;
-	if (i == NSCHEMES)
+	while (sc->len > 0 && (v->len < sc->len ||
+	    strncasecmp(v->s, sc->name, sc->len) != 0))
+		sc++;
+	for (n = sc->len; n < v->len && is_slash(v->s[n]); n++)
+		continue;
+	if (n < sc->len + 2)
 		return (-1);
 	u->scheme.s = v->s;
-	u->scheme.len = schemes[i].len;
-	u->secure = schemes[i].secure;
-	return (authority_parse(u, v->s + schemes[i].len,
-	    v->len - schemes[i].len));
+	u->scheme.len = n;
+	u->secure = sc->secure;
+	return (authority_read(u, v->s + n, v->len - n));
 }
 
 /* ---- what a service is called ---- */
@@ -289,6 +313,7 @@ static void
 out_words(struct out *o, const struct urlmap *m, const char *s, const char *end)
 {
 	const char	*stop;
+	struct slice	 host;
 	struct url	 u;
 
 	for (; s < end; s = stop) {
@@ -297,7 +322,8 @@ out_words(struct out *o, const struct urlmap *m, const char *s, const char *end)
 			continue;
 		memset(&u, 0, sizeof(u));
 		u.secure = -1;
-		if (authority_parse(&u, s, (size_t)(stop - s)) == -1 ||
+		host = authority_cut(&u, s, (size_t)(stop - s));
+		if (httphead_split_host(&host, u.name, &u.port) == -1 ||
 		    !put_url(o, m, &u))
 			out_whole(o, m, s, (size_t)(stop - s));
 		for (s = stop; stop < end && (*stop == ' ' || *stop == '\t');
