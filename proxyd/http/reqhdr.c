@@ -9,7 +9,8 @@
 #include "sieve.h"
 #include "urlmap.h"
 
-enum { PASS, DROP, COOKIE, ORIGIN, REFERER, DESTINATION, ENCODING, REQUEST };
+enum { PASS, DROP, COOKIE, ORIGIN, REFERER, DESTINATION, ENCODING, REQUEST,
+    MATCH };
 
 /* The field, or all whose names begin so, does not go to the service. */
 #define GONE(name)	{ name, sizeof(name) - 1, 0, 1, DROP }
@@ -30,6 +31,7 @@ static const struct hdr_rule	rules[] = {
 	HDR_RULE("destination", DESTINATION),
 	HDR_RULE("accept-encoding", ENCODING),
 	HDR_RULE("x-request-id", REQUEST),
+	HDR_RULE("if-match", MATCH),
 	GONE("content-length"),
 	GONE("transfer-encoding"),
 	GONE("connection"),
@@ -285,6 +287,31 @@ put_encoding(struct out *o, const struct slice *v)
 	return (0);
 }
 
+/*
+ * A tag that is weak may be one that the service gave as a strong one, to a body
+ * that was rewritten; If-Match never fits a weak one (RFC 9110, 13.1.1). So it
+ * is there as a strong one as well, behind them all.
+ */
+static void
+put_match(struct out *o, const struct slice *v)
+{
+	const char	*p, *close, *end = v->s + v->len;
+
+	out_lit(o, "If-Match: ");
+	out_put(o, v->s, v->len);
+	for (p = v->s; p < end; p = close + 1) {
+		if ((p = memchr(p, '"', (size_t)(end - p))) == NULL ||
+		    (close = memchr(p + 1, '"', (size_t)(end - p - 1))) ==
+		    NULL)
+			break;
+		if (p - v->s < 2 || memcmp(p - 2, "W/", 2) != 0)
+			continue;
+		out_lit(o, ", ");
+		out_put(o, p, (size_t)(close + 1 - p));
+	}
+	out_lit(o, "\r\n");
+}
+
 static void
 put_framing(struct out *o, const struct httphead *h, const struct reqhdr *a)
 {
@@ -342,6 +369,12 @@ reqhdr_build(struct out *o, const struct httphead *h, const struct reqhdr *a)
 			break;
 		case DESTINATION:
 			put_destination(o, f, a->map);
+			break;
+		case MATCH:
+			if (!a->rewrites)
+				hdr_put_field(o, f);
+			else
+				put_match(o, &f->value);
 			break;
 		case ENCODING:
 			if (!a->rewrites)

@@ -227,6 +227,42 @@ all_cookies(void)
 	cookies("Host: a\r\n", "");
 }
 
+/* What becomes of this If-Match where answers are rewritten, or are not. */
+static void
+match(const char *value, int rewrites, const char *want)
+{
+	char		 buf[REQHDR_MAX], field[200], *got;
+	struct out	 o = { buf, 0, sizeof(buf) - 1, 0 };
+	struct service	 sv = { .label = "web", .target = "t:1" };
+	struct service	*v[1];
+	struct urlmap	 map = { services_of(&sv, 1, v), NULL, NULL, &browser,
+			    &at };
+	struct reqhdr	 a = { .service = &sv, .map = &map, .request = "r1",
+			    .rewrites = rewrites };
+
+	snprintf(field, sizeof(field), "Host: a\r\nIf-Match: %s\r\n", value);
+	(void)head("PUT /", field);
+	is_int(reqhdr_build(&o, &h, &a), 0, "a request is made");
+	buf[o.len] = '\0';
+	if ((got = strstr(buf, "If-Match: ")) != NULL)
+		got[strcspn(got, "\r")] = '\0';
+	is_str(got == NULL ? "" : got + 10, want, "If-Match: %s", value);
+}
+
+static void
+matches(void)
+{
+	match("\"e\"", 1, "\"e\"");
+	match("*", 1, "*");
+	match("", 1, "");
+	match("W/\"e\"", 1, "W/\"e\", \"e\"");
+	match("W/\"e\"", 0, "W/\"e\"");
+	match("W/\"a\", \"W/\", W/\"b,c\"", 1,
+	    "W/\"a\", \"W/\", W/\"b,c\", \"a\", \"b,c\"");
+	match("W/\"e", 1, "W/\"e");
+	match("W/\"e\"x\"", 1, "W/\"e\"x\", \"e\"");
+}
+
 static void
 paths(void)
 {
@@ -296,6 +332,7 @@ main(void)
 	calls();
 	paths();
 	all_cookies();
+	matches();
 	responses();
 	return (done_testing());
 }
