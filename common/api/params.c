@@ -287,12 +287,24 @@ take_object(const struct api_param *p, const cJSON *v, struct api_args *a)
 	cJSON_free(text);
 }
 
+/* What a member says; one that is there twice is read in two ways. */
+static const cJSON *
+member(const cJSON *o, const char *name, struct api_args *a)
+{
+	const cJSON	*v = cJSON_GetObjectItemCaseSensitive(o, name), *w;
+
+	for (w = v != NULL ? v->next : NULL; w != NULL; w = w->next)
+		if (strcmp(w->string, name) == 0)
+			bad(a, "unknown", "invalid", "");
+	return (v);
+}
+
 /* A text of a service; what is missing is "" unless it is needed. */
 static void
 service_text(cJSON *to, const cJSON *o, const char *name, size_t size,
     int needed, struct api_args *a)
 {
-	const cJSON	*v = cJSON_GetObjectItemCaseSensitive(o, name);
+	const cJSON	*v = member(o, name, a);
 
 	if ((v == NULL || cJSON_IsNull(v)) && !needed) {
 		cJSON_AddStringToObject(to, name, "");
@@ -312,7 +324,7 @@ service_text(cJSON *to, const cJSON *o, const char *name, size_t size,
 static void
 service_flag(cJSON *to, const cJSON *o, const char *name, struct api_args *a)
 {
-	const cJSON	*v = cJSON_GetObjectItemCaseSensitive(o, name);
+	const cJSON	*v = member(o, name, a);
 
 	if (v != NULL && !cJSON_IsNull(v) && !cJSON_IsBool(v))
 		bad(a, name, "boolean", "");
@@ -377,7 +389,8 @@ body_read(const char *body, size_t len)
 	if (!text_is_json(body, len))
 		return (NULL);
 	doc = cJSON_ParseWithLengthOpts(body, len, &end, 0);
-	while (doc != NULL && end < body + len && strchr(" \t\r\n", *end) != NULL)
+	while (doc != NULL && end < body + len && *end != '\0' &&
+	    strchr(" \t\r\n", *end) != NULL)
 		end++;
 	if (doc != NULL && end < body + len) {
 		cJSON_Delete(doc);
@@ -407,7 +420,7 @@ api_take_body(unsigned op, const char *body, size_t len, struct api_args *a)
 	if (!cJSON_IsObject(doc))
 		bad(a, "unknown", "invalid", "");
 	for (; p[i].name != NULL && cJSON_IsObject(doc); i++) {
-		v = cJSON_GetObjectItemCaseSensitive(doc, p[i].name);
+		v = member(doc, p[i].name, a);
 		if (p[i].place != API_IN_BODY || is_missing(&p[i], v))
 			continue;
 		a->given |= 1U << i;

@@ -34,17 +34,72 @@ text_is_name(const char *s)
 	return (1);
 }
 
+static const char *
+digits(const char *p, const char *end)
+{
+	while (p < end && *p >= '0' && *p <= '9')
+		p++;
+	return (p);
+}
+
+/* RFC 8259, 6: no zeros in front, and digits on both sides of a point. */
+static int
+is_number(const char *p, const char *end)
+{
+	const char	*from;
+
+	if (*p == '-')
+		p++;
+	from = p;
+	p = digits(p, end);
+	if (p == from || (p - from > 1 && *from == '0'))
+		return (0);
+	if (p < end && *p == '.') {
+		from = p + 1;
+		if ((p = digits(from, end)) == from)
+			return (0);
+	}
+	if (p < end && (*p == 'e' || *p == 'E')) {
+		p++;
+		if (p < end && (*p == '+' || *p == '-'))
+			p++;
+		from = p;
+		if ((p = digits(p, end)) == from)
+			return (0);
+	}
+	return (p == end);
+}
+
+/* Of what is in no string: a number, or one byte. 0: it is neither. */
+static size_t
+outside(const char *s, size_t len)
+{
+	size_t	n = 0;
+
+	if (*s == '-' || (*s >= '0' && *s <= '9')) {
+		while (n < len && s[n] != '\0' &&
+		    strchr("0123456789+-.eE", s[n]) != NULL)
+			n++;
+		return (is_number(s, s + n) ? n : 0);
+	}
+	return ((unsigned char)*s >= 0x20 || *s == '\t' || *s == '\n' ||
+	    *s == '\r');
+}
+
 int
 text_is_json(const char *s, size_t len)
 {
-	size_t	i;
+	size_t	i, n;
 	int	quoted = 0;
 
 	if (!ws_utf8((const uint8_t *)s, len))
 		return (0);
 	for (i = 0; i < len; i++) {
 		if (!quoted) {
+			if ((n = outside(s + i, len - i)) == 0)
+				return (0);
 			quoted = s[i] == '"';
+			i += n - 1;
 			continue;
 		}
 		if ((unsigned char)s[i] < 0x20 || (s[i] == '\\' &&

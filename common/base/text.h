@@ -16,8 +16,9 @@ int	text_is_name(const char *);
 
 /*
  * Is this JSON that every reader reads alike, as far as its bytes go: UTF-8, no
- * raw control character in a string (RFC 8259, 7), no \u0000, behind which a C
- * string would end? Its grammar is the parser's business. 1 or 0.
+ * raw control character but the blanks between values (RFC 8259, 2 and 7), no
+ * \u0000, behind which a C string would end, and numbers as RFC 8259, 6, has
+ * them? The rest of its grammar is the parser's business. 1 or 0.
  */
 int	text_is_json(const char *, size_t len);
 

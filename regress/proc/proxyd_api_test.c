@@ -292,10 +292,14 @@ body_total(void)
 static void
 bodies(void)
 {
+	static const char *const odd[] = {
+	    "{\"service\":\"web\",\"service\":\"ssh\"}",
+	    "{\"service\":\"web\",\"x\":01}" };
 	static char	 huge[200001];
 	struct call	*k;
 	char		*a;
 	int		 fd = browser(&d, 0);
+	size_t		 i;
 
 	request(fd, "POST", "/" SESSION "/proxy-token",
 	    "{\"service\":\"web\"}");
@@ -311,6 +315,12 @@ bodies(void)
 	a = answer(fd);
 	ok(strstr(body_of(a), "\"key\":\"unknown\"") != NULL,
 	    "and the answer says so");
+	for (i = 0; i < sizeof(odd) / sizeof(odd[0]); i++) {
+		request(fd, "POST", "/" SESSION "/proxy-token", odd[i]);
+		result(called()->id, 400, "service name required", "");
+		ok(strstr(body_of(answer(fd)), "\"key\":\"unknown\"") != NULL,
+		    "nor is what is read in two ways: %s", odd[i]);
+	}
 	request(fd, "POST", "/" SESSION "/proxy-token", "{}");
 	result(called()->id, 400, "service name required", "");
 	a = answer(fd);

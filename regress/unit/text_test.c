@@ -48,7 +48,24 @@ static const struct {
 	J("a line feed in a string", "{\"a\":\"b\nc\"}", 0),
 	J("a quote that is escaped", "{\"a\":\"\\\"\n\"}", 0),
 	J("no UTF-8", "{\"a\":\"\xff\xfe\"}", 0),
-	J("a surrogate", "{\"a\":\"\xed\xa0\x80\"}", 0)
+	J("a surrogate", "{\"a\":\"\xed\xa0\x80\"}", 0),
+	J("all blanks", " \t\r\n{ \"a\"\n:\t1\r} ", 1),
+	J("a NUL in front", "\0{\"a\":1}", 0),
+	J("a NUL behind", "{\"a\":1}\0", 0),
+	J("another control between", "{\"a\":\v1}", 0),
+	J("numbers", "[0,-0,10,-1.50,0.0,1e5,1E+05,2.5e-1]", 1),
+	J("a number at the end", "-12", 1),
+	J("a zero in front", "[01]", 0),
+	J("behind a minus", "-00", 0),
+	J("no digit before the point", "[-.5]", 0),
+	J("none behind it", "[1.]", 0),
+	J("none in an exponent", "[1e]", 0),
+	J("nor behind its sign", "[1e+]", 0),
+	J("two signs", "[--1]", 0),
+	J("a minus alone", "-", 0),
+	J("two points", "[1.2.3]", 0),
+	J("any digits in a string", "[\"01 1. -\"]", 1),
+	J("behind a string", "[\"a\",01]", 0)
 };
 
 static const struct {
