@@ -41,8 +41,11 @@ seal(const char *place, const char *text, size_t len)
 	uint8_t	key[KEY], *box = NULL;
 	size_t	size = NONCE + len + TAG;
 	char	*out = NULL;
+	int	why = ENOMEM;
 
-	if (seal_key(key) == 0 && (box = malloc(size)) != NULL &&
+	if (seal_key(key) == -1)
+		why = EINVAL;
+	else if ((box = malloc(size)) != NULL &&
 	    (out = malloc(sodium_base64_encoded_len(size, B64))) != NULL) {
 		randombytes_buf(box, NONCE);
 		(void)crypto_aead_xchacha20poly1305_ietf_encrypt(box + NONCE,
@@ -53,6 +56,7 @@ seal(const char *place, const char *text, size_t len)
 	}
 	sodium_memzero(key, sizeof(key));
 	free(box);
+	errno = why;
 	return (out);
 }
 

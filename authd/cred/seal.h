@@ -11,8 +11,8 @@
  */
 
 /*
- * `place` is where it belongs, a session's id. Text that is to be freed; NULL:
- * no key, or no memory.
+ * `place` is where it belongs, a session's id. Text that is to be freed; NULL
+ * with errno: EINVAL, there is no signing key; ENOMEM.
  */
 char	*seal(const char *place, const char *text, size_t len);
 /*

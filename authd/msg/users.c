@@ -44,8 +44,9 @@ users_store(struct session *se, const struct doc *doc, int credentials)
 	int	 r = -1;
 
 	if ((sealed = seal(se->row.id, doc->text, doc->total)) == NULL) {
-		log_info("session %s: users are not kept: without a jwt "
-		    "secret file nothing could seal them", se->row.id);
+		log_info("session %s: users are not kept: %s", se->row.id,
+		    errno == ENOMEM ? "out of memory" : "without a jwt secret "
+		    "file nothing could seal them");
 		return (-1);
 	}
 	if (session_users(se, strlen(sealed)) == -1)

@@ -60,7 +60,8 @@ main(void)
 
 	if (sodium_init() == -1)
 		return (1);
-	ok(seal(PLACE, "x", 1) == NULL, "without a key nothing is sealed");
+	ok(seal(PLACE, "x", 1) == NULL && errno == EINVAL,
+	    "without a key nothing is sealed");
 	key(KEY_A);
 	a = seal(PLACE, "password", 8);
 	b = seal(PLACE, "password", 8);
@@ -90,7 +91,8 @@ main(void)
 		ok(unseal(PLACE, a, &len) == NULL && errno == ENOMEM,
 		    "without memory that is why: request %zu", i);
 		fail_at = (int)i;
-		ok(seal(PLACE, "x", 1) == NULL, "nothing is sealed then");
+		ok(seal(PLACE, "x", 1) == NULL && errno == ENOMEM,
+		    "nothing is sealed then, and that is why");
 	}
 	fail_at = 0;
 	key(KEY_B);
