@@ -542,24 +542,26 @@ is_looked_after(uint32_t type)
 }
 
 /*
- * There was no memory for it. Who asks waits for an answer until it is late; what
- * is told without being asked for is not missed by anybody, and the two would go
- * by different things from then on.
+ * There was no memory for it. Who asks waits for an answer until it is late, which
+ * for relayctl is half a minute: its connection ends instead. What is told without
+ * being asked for is not missed by anybody, and the two would go by different
+ * things from then on.
  */
 static void
 chan_lacks(struct chan *c, uint32_t type, uint32_t id)
 {
+	int	own = c->role != ROLE_CLIENT;
+	int	missed = (id != 0 && !is_told(type)) || is_looked_after(type);
+
 	if (is_part(type))
 		c->lacking = id;
-	if ((id != 0 && !is_told(type)) || is_looked_after(type)) {
-		log_warnx("%s to %s: out of memory", imsg_name(type),
-		    role_name(c->role));
-		return;
-	}
-	if (must_say)
+	if (must_say && own && !missed)
 		fatalx("%s to %s: out of memory", imsg_name(type),
 		    role_name(c->role));
-	chan_doom(c, 0, "out of memory");
+	log_warnx("%s to %s: out of memory", imsg_name(type),
+	    role_name(c->role));
+	if (!own || !missed)
+		chan_doom(c, 0, "out of memory");
 }
 
 int

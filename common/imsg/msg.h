@@ -280,7 +280,8 @@ int	chan_say(struct chan *, uint32_t type, uint32_t id, int fd,
  * From now on this process ends where there is no memory to say what nobody has
  * asked for (id 0) or follows (EVENT): its successor tells all of it anew.
  * Otherwise, as for the parent, that channel ends. An answer of which a part
- * could not be said is not ended: who asked hears that it is late.
+ * could not be said is not ended: who asked hears that it is late. A client
+ * (ROLE_CLIENT), who has nobody else to hear that from, loses its channel.
  */
 void	chan_must_say(void);
 int	imsg_get(const struct imsg *, uint32_t type, void *m);

@@ -150,6 +150,14 @@ told(void)
 	is_int(closed, 1, "nor without their end");
 	close(far);
 	c = fresh(&far);
+	c->role = ROLE_CLIENT;
+	lacking = 1;
+	is_int(done(c, 9), -1, "relayctl is not told the end of its answer");
+	lacking = 0;
+	event_base_loop(base, EVLOOP_NONBLOCK);
+	ok(closed == 1 && !offended, "and does not wait for it");
+	close(far);
+	c = fresh(&far);
 	if ((pid = fork()) == 0) {
 		chan_must_say();
 		lacking = 1;
