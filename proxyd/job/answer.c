@@ -46,6 +46,14 @@ answer_begin(struct conn *c, unsigned status)
 		c->keep = 0;
 }
 
+/* HTTP/1.0 takes it to be closed where nothing is said: RFC 9112, 9.3. */
+static const char *
+answer_connection(const struct conn *c)
+{
+	return (!c->keep ? "Connection: close\r\n" :
+	    c->http10 ? "Connection: keep-alive\r\n" : "");
+}
+
 /* Send head, then up to three pieces of body unless it was HEAD. */
 static void
 answer_send(struct conn *c, int status, const char *type, const char *fields,
@@ -69,7 +77,7 @@ answer_send(struct conn *c, int status, const char *type, const char *fields,
 	    type != NULL ? "Content-Type: " : "", type != NULL ? type : "",
 	    type != NULL ? "\r\n" : "", length, fields,
 	    extra != NULL ? extra : "",
-	    c->keep ? "" : "Connection: close\r\n");
+	    answer_connection(c));
 	if (n < 0 || (size_t)n >= sizeof(head)) {
 		conn_close(c, "answer too long", 0);
 		return;
@@ -207,7 +215,7 @@ answer_head(struct conn *c, const char *type, const char *fields,
 	    "Content-Type: %s\r\nContent-Length: %llu\r\n%s%s\r\n",
 	    answer_date(), c->request, type, (unsigned long long)len,
 	    fields != NULL ? fields : API_FIELDS,
-	    c->keep ? "" : "Connection: close\r\n");
+	    answer_connection(c));
 	return (conn_writev(c, &iov, 1));
 }
 
@@ -222,7 +230,7 @@ answer_stream(struct conn *c, const char *type, int chunked)
 	    "HTTP/1.1 200 OK\r\nDate: %s\r\nX-Request-Id: %s\r\n"
 	    "Content-Type: %s\r\n%s%s%s\r\n", answer_date(), c->request, type,
 	    chunked ? "Transfer-Encoding: chunked\r\n" : "", API_FIELDS,
-	    c->keep ? "" : "Connection: close\r\n");
+	    answer_connection(c));
 	return (conn_writev(c, &iov, 1));
 }
 

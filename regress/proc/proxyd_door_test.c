@@ -105,14 +105,19 @@ pipelined(void)
 
 	put(fd, "GET /one HTTP/1.1\r\nHost: a\r\n\r\n"
 	    "GET /api/two HTTP/1.1\r\nHost: a\r\n\r\n"
+	    "GET /two HTTP/1.0\r\nConnection: keep-alive\r\n\r\n"
 	    "\r\nGET /three HTTP/1.0\r\n\r\n");
 	a = answer(fd);
 	is_str(body_of(a), "404 page not found\n", "pipelined: first");
+	is_str(header_of(a, "connection", 0), "", "HTTP/1.1: it goes on");
 	a = answer(fd);
 	is_int(status_of(a), 404, "pipelined: second");
 	ok(strstr(body_of(a), "api not found") != NULL, "pipelined: in order");
 	a = answer(fd);
-	is_int(status_of(a), 404, "pipelined: third");
+	is_str(header_of(a, "connection", 0), "keep-alive",
+	    "HTTP/1.0 that asks for it hears that it goes on");
+	a = answer(fd);
+	is_int(status_of(a), 404, "pipelined: the last");
 	is_str(header_of(a, "connection", 0), "close", "HTTP/1.0: closes");
 	is_int(end_of(fd), 0, "HTTP/1.0: closed");
 	close(fd);
