@@ -18,6 +18,8 @@
 #define MARGIN_S	2	/* beyond what muxd has for it */
 #define AGAIN_S		120	/* a client that is provisioning may take it */
 #define AGAIN_MANY	10	/* in one command */
+#define RETRY_MS	5000	/* the store, or memory, was not there */
+#define RETRIES		60
 
 struct sent {
 	struct call	call;
@@ -124,7 +126,28 @@ struct again {
 	struct added_row	 row[];
 };
 
+static struct timer	retry;		/* of all peers whose mux.wants it */
+
 static void	again_next(struct again *);
+static void	restore_all(void *);
+
+/* What was added to its session could not be had, or said: it is tried again. */
+static void
+again_later(struct peer *pe, const char *session)
+{
+	if (pe->mux.retries == 0)
+		log_warnx("session %s: what was added waits", session);
+	if (pe->mux.retries++ == RETRIES) {
+		log_warnx("session %s: what was added is not there again",
+		    session);
+		return;
+	}
+	pe->mux.wants = 1;
+	if (retry.fn == NULL)
+		timer_init(&retry, restore_all, NULL);
+	if (!timer_is_set(&retry))
+		timer_set(&retry, RETRY_MS);
+}
 
 /* They are there again, and are what they were. */
 static void
@@ -181,8 +204,10 @@ again_next(struct again *a)
 		r = &a->row[a->next++];
 		command_add_service(o, r);
 	}
-	if (command_send(se, o, AGAIN_S, again_answered, a) == -1)
+	if (command_send(se, o, AGAIN_S, again_answered, a) == -1) {
+		again_later(pe, a->session);
 		free(a);
+	}
 }
 
 static void
@@ -193,7 +218,11 @@ again_known(const struct answer *ans, void *arg)
 	struct session	*se = pe != NULL ? peer_session(pe) : NULL;
 	size_t		 i;
 
-	if (ans->r == 0 && se != NULL && (a = calloc(1, sizeof(*a) +
+	if (se == NULL) {
+		free(key);
+		return;
+	}
+	if (ans->r == 0 && (a = calloc(1, sizeof(*a) +
 	    ans->n * sizeof(a->row[0]))) != NULL) {
 		a->instance = key->instance;
 		strlcpy(a->session, key->session, sizeof(a->session));
@@ -204,27 +233,52 @@ again_known(const struct answer *ans, void *arg)
 			    ans->added[i].name) == NULL)
 				a->row[a->n++] = ans->added[i];
 		again_next(a);
-	} else if (ans->r == -1) {
-		log_warnx("session %s: what was added cannot be read",
-		    key->session);
+	} else if (ans->r == 0 || ans->r == -1) {
+		again_later(pe, key->session);
 	}
 	free(key);
+}
+
+/* Ask for what was added; the rest is again_known()'s. */
+static void
+restore(struct peer *pe, const struct session *se)
+{
+	struct again	*key;
+	struct question	 q = { .what = ASK_ADDED };
+
+	if ((key = calloc(1, sizeof(*key))) == NULL) {
+		again_later(pe, se->row.id);
+		return;
+	}
+	key->instance = pe->instance;
+	strlcpy(key->session, se->row.id, sizeof(key->session));
+	q.key = se->row.id;
+	(void)store_ask(&q, again_known, key);
+}
+
+static void
+restore_all(void *arg)
+{
+	struct session	*se;
+	struct peer	*pe;
+
+	(void)arg;
+	TAILQ_FOREACH(pe, &peers, entry) {
+		if (!peer_has(pe, RF_LOGIN) || !pe->mux.wants)
+			continue;
+		pe->mux.wants = 0;
+		if ((se = peer_session(pe)) != NULL)
+			restore(pe, se);
+	}
 }
 
 void
 command_restore(struct peer *pe)
 {
 	struct session	*se = peer_session(pe);
-	struct again	*key;
-	struct question	 q = { .what = ASK_ADDED };
 
 	if (pe->mux.restored || se == NULL)
 		return;
 	pe->mux.restored = 1;
-	if ((key = calloc(1, sizeof(*key))) == NULL)
-		return;
-	key->instance = pe->instance;
-	strlcpy(key->session, se->row.id, sizeof(key->session));
-	q.key = se->row.id;
-	(void)store_ask(&q, again_known, key);
+	restore(pe, se);
 }

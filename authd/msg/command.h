@@ -33,7 +33,8 @@ struct cJSON	*command_remove(const char *name);
 
 /*
  * A tunnel has told what it offers, for the first time: what was added to its
- * session before, and is not there, is added again.
+ * session before, and is not there, is added again; for some minutes it is tried
+ * again where the store does not answer, or memory ran out.
  */
 void	command_restore(struct peer *);
 

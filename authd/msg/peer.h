@@ -36,7 +36,9 @@ struct mux_part {
 	uint64_t	 rate_in, rate_out, told_ms;	/* bytes per s */
 	int		 counted;	/* from the first byte, or: these are */
 	uint32_t	 rtt_us, client_streams;
-	int		 restored;	/* its session's added services */
+	int		 restored;	/* its session's added services, */
+	int		 wants;		/* but not yet, after so many */
+	unsigned	 retries;
 	unsigned	 users;		/* said and asked about them, */
 	uint64_t	 users_ms;	/* since then: users.c */
 	char		 addr[ADDR_SIZE];	/* as it logged in */
