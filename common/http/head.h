@@ -173,6 +173,11 @@ int	slice_list_next(struct slice *list, struct slice *el);
  * 12.4.2).
  */
 int	slice_cut_weight(struct slice *el);
+/*
+ * A segment of a path, percent-decoded, terminated; "" when that is nothing
+ * that fits or holds a NUL or a bad escape.
+ */
+void	slice_unescape(const struct slice *, char *dst, size_t size);
 /* Cut off the blanks around it. */
 static inline void
 slice_trim(struct slice *v)

@@ -210,3 +210,33 @@ httphead_target(struct httphead *h, const struct slice *field,
 	split_query(h, t);
 	return (0);
 }
+
+static int
+hex_digit(char c)
+{
+	return (c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ?
+	    c - 'a' + 10 : c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1);
+}
+
+void
+slice_unescape(const struct slice *v, char *dst, size_t size)
+{
+	size_t	i, n = 0;
+	int	hi, lo;
+
+	for (i = 0; i < v->len && n + 1 < size; i++) {
+		dst[n] = v->s[i];
+		if (v->s[i] == '%') {
+			hi = i + 2 < v->len ? hex_digit(v->s[i + 1]) : -1;
+			lo = i + 2 < v->len ? hex_digit(v->s[i + 2]) : -1;
+			if (hi == -1 || lo == -1)
+				break;
+			dst[n] = (char)(hi << 4 | lo);
+			i += 2;
+		}
+		if (dst[n++] == '\0')
+			break;
+	}
+	/* Whole, and no NUL in it. */
+	dst[i == v->len ? n : 0] = '\0';
+}

@@ -22,7 +22,6 @@
 #include "file.h"
 #include "gather.h"
 #include "api/api.h"
-#include "base/uuid.h"
 #include "proxyd/authd.h"
 #include "base/clock.h"
 #include "base/compat.h"
@@ -39,6 +38,7 @@
 #include "metrics/count.h"
 #include "proc/proc.h"
 #include "rendezvous.h"
+#include "whose.h"
 #include "wide.h"
 #include "proxyd/door/route.h"
 #include "http/upgrade.h"
@@ -314,11 +314,8 @@ api_begin(struct conn *c, const struct httphead *h)
 	if ((api_info(a->op)->needs != NEEDS_NOTHING &&
 	    take_token(c, h, a) == -1) || take_rate(c, a) == -1)
 		return;
-	if ((id = api_hole(a->op, "id")) != -1 &&
-	    uuid_is(hole[id].s, hole[id].len)) {
-		memcpy(a->session, hole[id].s, hole[id].len);
-		a->session[hole[id].len] = '\0';
-	}
+	if ((id = api_hole(a->op, "id")) != -1)
+		(void)whose_id(&hole[id], a->session);
 	api_take_path(a->op, hole, &a->args);
 	api_take_query(a->op, &h->query, &a->args);
 	body_begin(&a->body, (h->flags & HTTPHEAD_CHUNKED) != 0,

@@ -84,35 +84,6 @@ origin_fits(const struct httphead *h, const struct slice *host)
 	return (origin_allowed(origin));
 }
 
-static int
-hex_digit(char c)
-{
-	return (c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ?
-	    c - 'a' + 10 : c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1);
-}
-
-void
-path_segment(const char *s, size_t len, char *dst, size_t size)
-{
-	size_t	i, n = 0;
-	int	hi, lo;
-
-	for (i = 0; i < len && n + 1 < size; i++) {
-		dst[n] = s[i];
-		if (s[i] == '%') {
-			hi = i + 2 < len ? hex_digit(s[i + 1]) : -1;
-			lo = i + 2 < len ? hex_digit(s[i + 2]) : -1;
-			if (i + 2 >= len || hi == -1 || lo == -1)
-				break;
-			dst[n] = (char)(hi << 4 | lo);
-			i += 2;
-		}
-		if (dst[n++] == '\0')
-			break;
-	}
-	dst[i == len ? n : 0] = '\0';
-}
-
 void
 rendezvous_error(struct conn *c, const char *cors, int status,
     const char *text, const char *extra)

@@ -12,7 +12,6 @@
 
 #include "answer.h"
 #include "base/compat.h"
-#include "base/uuid.h"
 #include "proxyd/authd.h"
 #include "proxyd/door/conn.h"
 #include "proxyd/http/hdr.h"
@@ -29,6 +28,7 @@
 #include "proxyd/moving.h"
 #include "rendezvous.h"
 #include "http/upgrade.h"
+#include "whose.h"
 #include "ws/ws.h"
 
 #define TICKET_TEXT	TICKET_SIZE
@@ -463,10 +463,7 @@ give_visit(struct conn *c, const struct httphead *h, uint8_t class,
 		answer_error(c, 401, "invalid or expired ticket");
 		return;
 	}
-	if (uuid_is(id->s, id->len)) {
-		memcpy(session, id->s, id->len);
-		session[id->len] = '\0';
-	}
+	(void)whose_id(id, session);
 	(void)ask(c, h, class, &(struct msg_admit){ .session = session,
 	    .ticket = ticket, .origin = origin, .service = service });
 	explicit_bzero(ticket, sizeof(ticket));
@@ -602,7 +599,7 @@ give_relay(struct conn *c, const struct httphead *h, const struct slice *id,
 		    "Allow: GET, HEAD\r\n");
 		return;
 	}
-	path_segment(id->s, id->len, session, sizeof(session));
+	slice_unescape(id, session, sizeof(session));
 	relay_token(h, token);
 	relay_tried(&tried, session, token);
 	if ((wait = tried_wait(&c->addr, &tried)) > 0) {

@@ -16,7 +16,6 @@
 #include "base/label.h"
 #include "base/log.h"
 #include "base/rate.h"
-#include "base/uuid.h"
 #include "give.h"
 #include "internal.h"
 #include "metrics/count.h"
@@ -25,6 +24,7 @@
 #include "proc/proc.h"
 #include "proxy.h"
 #include "proxyd/refused.h"
+#include "whose.h"
 
 #define FRONT	"/api/proxy/"
 #define TERMINAL	"/api/terminal/"
@@ -68,20 +68,15 @@ path_take(const struct slice *path, const char *front, struct slice *id,
 static void
 slug_take(char slug[SLUG_SIZE], const struct slice *id)
 {
-	size_t	i, n = 0;
+	char	session[UUID_SIZE];
 
 	slug[0] = '\0';
 	if (id->len == 0)
 		return;
-	if (!uuid_is(id->s, id->len)) {
+	if (whose_id(id, session) == -1)
 		strlcpy(slug, NOBODY, SLUG_SIZE);
-		return;
-	}
-	for (i = 0; i < id->len && n < SLUG_SIZE - 1; i++)
-		if (id->s[i] != '-')
-			slug[n++] = (char)(id->s[i] >= 'A' &&
-			    id->s[i] <= 'F' ? id->s[i] | 0x20 : id->s[i]);
-	slug[n] = '\0';
+	else
+		whose_slug(session, slug);
 }
 
 /* Both secrets, as authd takes them; too long ones are none. */

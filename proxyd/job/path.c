@@ -12,11 +12,11 @@
 #include "api.h"
 #include "base/compat.h"
 #include "base/label.h"
-#include "base/uuid.h"
 #include "proc/conf.h"
 #include "proc/proc.h"
 #include "proxy.h"
 #include "proxyd/refused.h"
+#include "whose.h"
 
 #define FRONT	"/api/support-sessions/"
 #define MIDDLE	"/proxy/"
@@ -120,7 +120,7 @@ path_begin(struct conn *c, const struct httphead *h)
 	struct slice	 id, service, rest, token;
 	struct proxy	*p;
 	const char	*why;
-	size_t		 i, n = 0;
+	char		 session[UUID_SIZE];
 
 	if (!proc_conf()->path_proxy ||
 	    !path_split(&h->path, &id, &service, &rest))
@@ -130,7 +130,7 @@ path_begin(struct conn *c, const struct httphead *h)
 		answer_json(c, 401, why, NULL, 0, ANSWER_BEARER);
 	} else if (!path_service_is_good(&service))
 		answer_error(c, 400, "invalid service name");
-	else if (!uuid_is(id.s, id.len))
+	else if (whose_id(&id, session) == -1)
 		answer_error(c, 404, "support session not found");
 	else if ((p = proxy_take(c, h)) != NULL) {
 		p->by_path = BY_PATH;
@@ -139,10 +139,7 @@ path_begin(struct conn *c, const struct httphead *h)
 		    (int)service.len, service.s);
 		memset(&p->to, 0, sizeof(p->to));
 		label_of_service(p->service, p->to.host.label);
-		for (i = 0; i < id.len; i++)
-			if (id.s[i] != '-')
-				p->to.host.slug[n++] = (char)(id.s[i] >= 'A' &&
-				    id.s[i] <= 'F' ? id.s[i] | 0x20 : id.s[i]);
+		whose_slug(session, p->to.host.slug);
 		path_head(p->head, &rest);
 		p->again(p);
 	}

@@ -300,13 +300,13 @@ admin_token(struct conn *c, const struct httphead *h)
 static void
 admin_session(struct admin *a, const struct slice *path)
 {
-	const char	*s = path->s + sizeof(ADMIN);
-	size_t		 n = path->len - sizeof(ADMIN);
+	struct slice	v = { path->s + sizeof(ADMIN),
+			    path->len - sizeof(ADMIN) };
 
 	if (a->op == RELAY_HISTORY)
-		n -= sizeof(EVENTS) - 1;
-	if (memchr(s, '/', n) == NULL)
-		path_segment(s, n, a->session, sizeof(a->session));
+		v.len -= sizeof(EVENTS) - 1;
+	if (memchr(v.s, '/', v.len) == NULL)
+		slice_unescape(&v, a->session, sizeof(a->session));
 }
 
 static void

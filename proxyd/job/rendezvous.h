@@ -17,12 +17,6 @@ struct imsg;
 void	rendezvous_begin(struct conn *, const struct httphead *);
 
 /*
- * A segment of a path, percent-decoded, terminated; "" when that is nothing
- * that fits or holds a NUL or a bad escape.
- */
-void	path_segment(const char *s, size_t len, char *dst, size_t size);
-
-/*
  * Room for what CORS adds to an answer: an Origin, and the fields it asks for.
  */
 #define CORS_MAX	2048

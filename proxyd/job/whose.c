@@ -1,23 +1,59 @@
 /* SPDX-License-Identifier: ISC */
 #include <string.h>
 
+#include "base/compat.h"
 #include "base/uuid.h"
 #include "http/upgrade.h"
 #include "whose.h"
 
-/* The id of a session behind this beginning of a path. 0, or -1. */
+int
+whose_id(const struct slice *segment, char id[UUID_SIZE])
+{
+	slice_unescape(segment, id, UUID_SIZE);
+	if (uuid_is(id, strlen(id)))
+		return (0);
+	id[0] = '\0';
+	return (-1);
+}
+
+void
+whose_slug(const char id[UUID_SIZE], char slug[SLUG_SIZE])
+{
+	size_t	n = 0;
+
+	for (; *id != '\0' && n < SLUG_SIZE - 1; id++)
+		if (*id != '-')
+			slug[n++] = *id;
+	slug[n] = '\0';
+}
+
+/* The segment behind this beginning of a path, and the rest. 0, or -1. */
+static int
+segment_behind(struct slice *v, struct slice *rest, const struct slice *path,
+    const char *prefix)
+{
+	size_t		 n = strlen(prefix);
+	const char	*slash;
+
+	if (path->len <= n || memcmp(path->s, prefix, n) != 0)
+		return (-1);
+	v->s = path->s + n;
+	v->len = path->len - n;
+	if ((slash = memchr(v->s, '/', v->len)) != NULL)
+		v->len = (size_t)(slash - v->s);
+	rest->s = v->s + v->len;
+	rest->len = path->len - n - v->len;
+	return (0);
+}
+
+/* The id of a session there. 0, or -1. */
 static int
 id_behind(char id[UUID_SIZE], const struct slice *path, const char *prefix)
 {
-	size_t	n = strlen(prefix), len = UUID_SIZE - 1;
+	struct slice	v, rest;
 
-	if (path->len < n + len || memcmp(path->s, prefix, n) != 0 ||
-	    (path->len > n + len && path->s[n + len] != '/') ||
-	    !uuid_is(path->s + n, len))
-		return (-1);
-	memcpy(id, path->s + n, len);
-	id[len] = '\0';
-	return (0);
+	return (segment_behind(&v, &rest, path, prefix) == -1 ? -1 :
+	    whose_id(&v, id));
 }
 
 /* Which made the code of a sign-in, as its address in the console says. */
@@ -33,17 +69,17 @@ static int
 api_behind(char id[UUID_SIZE], const struct slice *path,
     enum forward_kind *kind)
 {
-	static const char	more[] = "/recordings/";
-	const size_t		n = sizeof("/api/support-sessions/") - 1 +
-				    UUID_SIZE - 1;
-	struct slice		rest;
+	struct slice	v, more, rest;
 
-	if (id_behind(id, path, "/api/support-sessions/") == -1)
+	if (segment_behind(&v, &more, path, "/api/support-sessions/") == -1 ||
+	    whose_id(&v, id) == -1)
 		return (-1);
-	rest.s = path->s + n;
-	rest.len = path->len - n;
-	if (rest.len > sizeof(more) - 1 && id_behind(id, &rest, more) == 0)
+	/* The call takes the name of a recording as it is. */
+	if (segment_behind(&v, &rest, &more, "/recordings/") == 0 &&
+	    uuid_is(v.s, v.len)) {
+		memcpy(id, v.s, v.len);
 		*kind = FORWARD_RECORDING;
+	}
 	return (0);
 }
 
@@ -53,18 +89,15 @@ relay_behind(char id[UUID_SIZE], const struct slice *path, const char *prefix)
 {
 	static const char	letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 				    "abcdefghijklmnopqrstuvwxyz0123456789-_";
-	size_t			n = strlen(prefix), len = 0;
+	struct slice		v, rest;
+	char			name[256];
 
-	if (path->len < n || memcmp(path->s, prefix, n) != 0)
+	if (segment_behind(&v, &rest, path, prefix) == -1)
 		return (-1);
-	while (n + len < path->len && len < UUID_SIZE - 1 &&
-	    path->s[n + len] != '\0' &&
-	    strchr(letters, path->s[n + len]) != NULL) {
-		id[len] = path->s[n + len];
-		len++;
-	}
-	id[len] = '\0';
-	return (len > 0 ? 0 : -1);
+	slice_unescape(&v, name, sizeof(name));
+	name[strspn(name, letters)] = '\0';
+	(void)strlcpy(id, name, UUID_SIZE);
+	return (id[0] != '\0' ? 0 : -1);
 }
 
 int

@@ -15,4 +15,9 @@ int	whose(const struct conn *, const struct httphead *, enum route,
 	    const struct route_to *, enum forward_kind *kind,
 	    char id[UUID_SIZE]);
 
+/* The id of a session in a segment of a path, decoded: 0, or -1 and "". */
+int	whose_id(const struct slice *, char id[UUID_SIZE]);
+/* The same as its hosts have it: without dashes. */
+void	whose_slug(const char id[UUID_SIZE], char slug[SLUG_SIZE]);
+
 #endif

@@ -66,6 +66,9 @@ def refusals(d, port, sid, token):
             ("no id that can be", "/api/proxy/x/web/", SECRET, token,
              (403, b"invalid session")),
             ("a wrong token", at, SECRET, "0" * 64, (403, b"forbidden")),
+            ("a wrong token, and the id in another spelling", "/api/proxy/"
+             "%s/web/" % sid.replace("-", "%2d"), SECRET, "0" * 64,
+             (403, b"forbidden")),
             ("a shorter one", at, SECRET, token[:-1], (403, b"forbidden")),
             ("no session token for a list", "/api/proxy/%s/services" % sid,
              SECRET, None, (403, b"session token required")),

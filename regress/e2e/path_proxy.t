@@ -58,6 +58,9 @@ def served(d, app):
         seen = body.decode()
         t.ok(st == 200 and seen.startswith("GET /a%2Fb?x=%26 HTTP/1.1\n"),
              "a service by its path")
+        st, _, body = get("web/y", session=sid.replace("-", "%2d"))
+        t.ok(st == 200 and body.startswith(b"GET /y HTTP/1.1\n"),
+             "the session's id in another spelling")
         t.ok("Authorization" not in seen and token not in seen,
              "operator-53: no Authorization to the service")
         t.ok("mine=1" not in seen and "X-Mine: yes" in seen and

@@ -130,6 +130,58 @@ test_here(void)
 	forget();
 }
 
+/* An id that is percent-coded is the same: here, and to who asks where it is. */
+static void
+test_coded(void)
+{
+	static const char	coded[] = "%30f8b1c2d%2d3e4f%2D5061-7283-"
+				    "94a5b6c7d8e9";
+	struct msg_where	 in;
+	struct msg_api		 call;
+	struct msg_admit	 seat;
+	struct imsg		*m;
+	int			 fd = browser(&d, 0), link;
+
+	put(fd, "GET /api/support-sessions/%s/users HTTP/1.1\r\nHost: a\r\n"
+	    "Authorization: Bearer t\r\n\r\n", coded);
+	at("b");
+	link = linked(0);
+	ok(strstr(got(link, "\r\n\r\n"), coded) != NULL,
+	    "it goes there as it came");
+	put(link, YES "ok");
+	(void)got(fd, "ok");
+	close(link);
+	close(fd);
+	forget();
+	fd = browser(&d, 0);
+	put(fd, "GET /api/support-sessions/%s HTTP/1.1\r\nHost: a\r\n"
+	    "Authorization: Bearer t\r\n\r\n", coded);
+	at("");
+	m = hear_next(d.authd, api, &call);
+	is_str(call.session, SESSION, "one that is here is called by its id");
+	say_id(d.authd, m->id, api_result, .status = 200);
+	is_int(status_of(answer(fd)), 200, "answered");
+	put(fd, "GET /api/support-sessions/%s/terminal?ticket=x HTTP/1.1\r\n"
+	    "Host: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+	    "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: "
+	    "AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n", coded);
+	m = hear_next(d.authd, admit, &seat);
+	is_str(seat.session, SESSION, "and its terminal");
+	say_id(d.authd, m->id, admitted, .status = 401, .message = "no");
+	is_int(status_of(answer(fd)), 401, "answered");
+	close(fd);
+	fd = browser(&d, 0);
+	put(fd, "GET /relay/abc%%2Ddef%%5F1 HTTP/1.1\r\nHost: a\r\n\r\n");
+	m = hear(d.authd, where, &in);
+	ok(in.kind == FORWARD_RELAY && strcmp(in.session, "abc-def_1") == 0,
+	    "a relay session's");
+	say_id(d.authd, m->id, where_is, .member = "");
+	(void)hear_next(d.authd, admit, &seat);
+	is_str(seat.session, "abc-def_1", "which has it here, too");
+	close(fd);
+	forget();
+}
+
 /* The status that a client gets when b says this (NULL: hangs up). */
 static int
 broken(const char *said)
@@ -679,10 +731,12 @@ main(void)
 	proxyd_conf(&cf);
 	cf.cluster_port = 7;
 	cf.path_proxy = 1;
+	cf.relay = 1;
 	drive_start(&d, ROLE_PROXYD, &cf);
 	test_exchange();
 	forget();
 	test_here();
+	test_coded();
 	test_broken();
 	test_left();
 	test_cut();

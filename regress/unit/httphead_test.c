@@ -767,6 +767,43 @@ test_chunks_bare(void)
 }
 
 static void
+segments(void)
+{
+	static const struct {
+		const char	*v;
+		size_t		 len;
+		const char	*want;
+	} cases[] = {
+#define C(v, want)	{ v, sizeof(v) - 1, want }
+		C("a-b", "a-b"),
+		C("", ""),
+		C("a%2Db%2d", "a-b-"),
+		C("%61%2f+", "a/+"),
+		C("%2525", "%25"),
+		C("a%", ""),
+		C("a%2", ""),
+		C("%2g", ""),
+		C("a%00b", ""),
+		C("a%00", ""),
+		C("a\0b", ""),
+		C("abcdef%67", "abcdefg"),
+		C("abcdefg%68", ""),
+		C("abcdefgh", ""),
+#undef C
+	};
+	struct slice	v;
+	char		got[8];
+	size_t		i;
+
+	for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		v.s = cases[i].v;
+		v.len = cases[i].len;
+		slice_unescape(&v, got, sizeof(got));
+		is_str(got, cases[i].want, "a segment: %s", cases[i].v);
+	}
+}
+
+static void
 weights(void)
 {
 	static const struct {
@@ -814,5 +851,6 @@ main(void)
 	test_chunks_why();
 	test_chunks_bare();
 	weights();
+	segments();
 	return (done_testing());
 }
