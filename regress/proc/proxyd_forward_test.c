@@ -130,7 +130,7 @@ test_here(void)
 	forget();
 }
 
-/* An id that is percent-coded is the same: here, and to who asks where it is. */
+/* An id that is percent-coded is the same, here and when it is looked for. */
 static void
 test_coded(void)
 {
