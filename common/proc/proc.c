@@ -31,6 +31,7 @@
 #include "sandbox.h"
 
 #define BEAT_MS		45000	/* between two PONGs that nobody asked for */
+#define PONG_MS		1000	/* until one is tried again */
 #define MEMORY_SMALL	(256ULL << 20)	/* address space, bytes */
 #define MEMORY_LARGE	(8ULL << 30)	/* of who serves all */
 
@@ -55,6 +56,7 @@ static struct {
 	struct chan		*parent;
 	void			(*after_turn)(void);
 	uint64_t		beat_ms;	/* the last PONG */
+	struct timer		pong;		/* one that is owed */
 	/* from START */
 	uint32_t		 uid, gid;
 	char			 dir[1024];	/* role's root, "" none */
@@ -483,13 +485,26 @@ proc_on_leave(struct chan *c, struct imsg *m)
 	return (0);
 }
 
+/* Whom the parent does not hear is ended: without memory it is said again. */
+static void
+pong(void *arg)
+{
+	(void)arg;
+	if (say_pong(proc.parent, 0) == 0)
+		return;
+	if (proc.pong.fn == NULL)
+		timer_init(&proc.pong, pong, NULL);
+	timer_set(&proc.pong, PONG_MS);
+}
+
 int
 proc_on_ping(struct chan *c, struct imsg *m)
 {
+	(void)c;
 	if (get_ping(m) == -1)
 		return (-1);
 	proc.beat_ms = clock_ms();
-	(void)say_pong(c, 0);
+	pong(NULL);
 	return (0);
 }
 
