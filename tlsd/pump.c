@@ -89,14 +89,22 @@ net_ended(struct client *c)
 }
 
 /* Proxyd's side takes no more: what it sends still counts. */
+static int
+plain_gone(void)
+{
+	return (errno == EPIPE || errno == ECONNRESET);
+}
+
 static void
 to_plain(struct client *c, const uint8_t *p, size_t len)
 {
 	ssize_t	n = plain_put(c, p, len);
 
-	if (n == -1) {
+	if (n == -1 && plain_gone()) {
 		c->net_eof = 1;
 		pump_plain(c);
+	} else if (n == -1) {
+		client_close(c, strerror(errno), 1);
 	} else if (rest_keep(&c->to_plain, p + n, len - (size_t)n) == -1)
 		client_close(c, "out of memory", 1);
 }
@@ -320,6 +328,10 @@ pump_flush(struct client *c)
 		return;
 	if ((n = plain_put(c, c->to_plain.p + c->to_plain.off,
 	    c->to_plain.len)) == -1) {
+		if (!plain_gone()) {
+			client_close(c, strerror(errno), 1);
+			return;
+		}
 		rest_taken(&c->to_plain, c->to_plain.len);
 		c->net_eof = 1;
 		return;
