@@ -615,11 +615,23 @@ lite_done(struct query *q)
 	sqlite3_clear_bindings(q->stmt);
 }
 
+/*
+ * Without memory SQLite hands out nothing for what is there: whoever went by an
+ * empty text would write it back. The next authd reads it anew.
+ */
+static void
+lite_has(const void *p)
+{
+	if (p == NULL && sqlite3_errcode(store.db) == SQLITE_NOMEM)
+		fatalx("store: out of memory");
+}
+
 static void
 lite_text(struct query *q, int i, char *dst, size_t size)
 {
 	const char	*s = (const char *)sqlite3_column_text(q->stmt, i);
 
+	lite_has(s);
 	if (strlcpy(dst, s != NULL ? s : "", size) >= size)
 		dst[size - 1] = '\0';
 }
@@ -629,6 +641,7 @@ lite_bytes(struct query *q, int i, size_t *len)
 {
 	const char	*s = (const char *)sqlite3_column_text(q->stmt, i);
 
+	lite_has(s);
 	*len = s != NULL ? (size_t)sqlite3_column_bytes(q->stmt, i) : 0;
 	return (s);
 }
@@ -658,11 +671,17 @@ lite_type(struct query *q, int i)
 static int
 lite_blob(struct query *q, int i, void *dst, size_t size)
 {
+	const void	*p;
+
 	memset(dst, 0, size);
 	if (lite_type(q, i) != 'b' ||
 	    (size_t)sqlite3_column_bytes(q->stmt, i) != size)
 		return (-1);
-	memcpy(dst, sqlite3_column_blob(q->stmt, i), size);
+	if ((p = sqlite3_column_blob(q->stmt, i)) == NULL) {
+		lite_has(p);
+		return (-1);
+	}
+	memcpy(dst, p, size);
 	return (0);
 }
 
