@@ -10,7 +10,7 @@
  * are the same in both engines. Types: 't' text, 'u' text that is a UUID there,
  * 'i' number, 'b' bytes.
  */
-#define COLUMNS_MAX	24
+#define COLUMNS_MAX	26
 
 struct table {
 	const char	*name;

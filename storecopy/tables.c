@@ -26,12 +26,13 @@ const struct table	tables[] = {
 	    " notes, custom_data, version, created_by, created_by_name,"
 	    " created_by_org) SELECT id, $12, $13, $14, $15, $16, $17, $18,"
 	    " $19 FROM s", "public.systems" },
-	{ "support_sessions", "utttttiitittitiiiiiiiiti",
+	{ "support_sessions", "utttttiitittitiiiiiiiititi",
 	    "id, system_id, node_id, session_token, reconnect_token,"
 	    " reconnect_prev, started_at, expires_at, status, closed_at,"
 	    " closed_by, diagnostics, diagnostics_at, users, users_at,"
 	    " created_at, updated_at, generation, diagnostics_len, users_len,"
-	    " users_good, used, member, grace_at", "started_at, id",
+	    " users_good, used, member, grace_at, services, services_at",
+	    "started_at, id",
 	    "WITH s AS (INSERT INTO public.support_sessions (id, system_id,"
 	    " node_id, session_token, reconnect_token, started_at, expires_at,"
 	    " status, closed_at, closed_by, diagnostics, diagnostics_at,"
@@ -40,8 +41,10 @@ const struct table	tables[] = {
 	    " relayd.json($12), relayd.at($13), to_jsonb($14),"
 	    " relayd.at($15), relayd.at($16), relayd.at($17)) RETURNING id)"
 	    " INSERT INTO relayd.session_more (id, reconnect_prev, generation,"
-	    " diagnostics_len, users_len, users_good, used, member, grace_at)"
-	    " SELECT id, $6, $18, $19, $20, $21, $22, $23, $24 FROM s",
+	    " diagnostics_len, users_len, users_good, used, member, grace_at,"
+	    " services, services_at)"
+	    " SELECT id, $6, $18, $19, $20, $21, $22, $23, $24, $25, $26"
+	    " FROM s",
 	    "public.support_sessions" },
 	{ "support_session_services", "utttitii",
 	    "session_id, name, target, label, tls, added_by, added_at, tcp",

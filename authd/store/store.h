@@ -23,7 +23,7 @@
 #define STORE_NONE	(-2)
 #define STORE_TAKEN	(-3)	/* a key that must be unique is in use */
 
-#define STORE_SCHEMA	17	/* version in the file */
+#define STORE_SCHEMA	18	/* version in the file */
 #define STORE_MAJOR	1	/* of a server's: later ones are no use to us */
 
 /*
@@ -193,6 +193,7 @@ struct answer {
 		const struct at_row		*at;
 		const struct loss_row		*loss;
 		const struct elsewhere_row	*elsewhere;
+		const struct guest_row		*guest;
 		const struct present_row	*present;
 	};
 };
@@ -361,6 +362,15 @@ int	store_session_diagnostics(const char *id, const char *json, size_t len,
 int	store_session_users(const char *id, const char *sealed,
 	    int credentials, int64_t now);
 
+/*
+ * Its services that other members have to know, as JSON; NULL: there are none.
+ * Of one that is open, and that no other member has: else nothing is written,
+ * and nobody hears of that. They stand until they are written anew, also by
+ * another member that takes the session, and go at its end.
+ */
+int	store_session_services(const char *id, const char *json, size_t len,
+	    int64_t now);
+
 /* JSON as it was reported, what is no JSON is not there; or sealed text. */
 struct document {
 	int64_t	at;
@@ -457,6 +467,19 @@ struct elsewhere_row {
 	char	system[NAME_SIZE], key[SYSKEY_SIZE];
 	int	status;			/* enum session_status */
 	int64_t	started_at, expires_at;
+};
+
+/*
+ * An open session that another member has, of a system of which we have one,
+ * too.
+ */
+struct guest_row {
+	char	id[UUID_SIZE], system_id[ID_SIZE], node[NODE_SIZE];
+	char	member[MEMBER_SIZE];
+	int	status;			/* enum session_status */
+	int64_t	expires_at;
+	/* of its services, grows with each write, 0: it has none */
+	int64_t	services_at;
 };
 
 /* Who is in a session through that member, which may be gone. */

@@ -166,6 +166,10 @@ CREATE TABLE IF NOT EXISTS relayd.session_more (
 -- until when it waits for another if it has none
 ALTER TABLE relayd.session_more ADD COLUMN IF NOT EXISTS member text,
     ADD COLUMN IF NOT EXISTS grace_at bigint NOT NULL DEFAULT 0;
+-- version 18: of its services those that other members have to know, as JSON
+-- (NULL: none), and when they were written
+ALTER TABLE relayd.session_more ADD COLUMN IF NOT EXISTS services text,
+    ADD COLUMN IF NOT EXISTS services_at bigint NOT NULL DEFAULT 0;
 
 CREATE TABLE IF NOT EXISTS relayd.access_more (
 	id uuid PRIMARY KEY
@@ -210,7 +214,8 @@ SELECT s.id, s.system_id, s.node_id, s.session_token, s.reconnect_token,
     coalesce(m.diagnostics_len, 0) AS diagnostics_len,
     coalesce(m.users_len, 0) AS users_len,
     coalesce(m.users_good, 0) AS users_good, coalesce(m.used, 0) AS used,
-    m.member, coalesce(m.grace_at, 0) AS grace_at
+    m.member, coalesce(m.grace_at, 0) AS grace_at, m.services,
+    coalesce(m.services_at, 0) AS services_at
 FROM public.support_sessions s LEFT JOIN relayd.session_more m ON m.id = s.id;
 
 CREATE OR REPLACE VIEW relayd.support_access_logs AS
@@ -934,8 +939,8 @@ CREATE OR REPLACE FUNCTION relayd.session_over(sid uuid, state text,
     closed bigint, by text)
 RETURNS void LANGUAGE sql AS $$
 	UPDATE relayd.session_more SET reconnect_prev = NULL, users_len = 0,
-	    users_good = 0, diagnostics_len = 0, member = NULL, grace_at = 0
-	    WHERE id = sid;
+	    users_good = 0, diagnostics_len = 0, member = NULL, grace_at = 0,
+	    services = NULL, services_at = 0 WHERE id = sid;
 	UPDATE public.support_sessions SET status = state,
 	    closed_at = relayd.at(closed), closed_by = by,
 	    updated_at = relayd.at(closed), reconnect_token = NULL,
@@ -1040,7 +1045,7 @@ CREATE TABLE IF NOT EXISTS relayd.schema_version (
 );
 ALTER TABLE relayd.schema_version
     ADD COLUMN IF NOT EXISTS major integer NOT NULL DEFAULT 1;
-INSERT INTO relayd.schema_version VALUES (1, 17, 1)
+INSERT INTO relayd.schema_version VALUES (1, 18, 1)
     ON CONFLICT (one) DO UPDATE SET version = excluded.version,
     major = excluded.major
     WHERE excluded.version > schema_version.version;

@@ -81,7 +81,8 @@ def fill(d, targets):
         d.rows("UPDATE support_sessions SET diagnostics = ?,"
                " diagnostics_at = 1795000000123, diagnostics_len = 31,"
                " users = 'sealed text', users_at = 1795000000456,"
-               " users_len = 11, users_good = 1",
+               " users_len = 11, users_good = 1, services = '[]',"
+               " services_at = 1795000000789",
                '{"b": [1, 2.5, "\u00e4"], "a": null}')
     now = int(time.time() * 1000)
     for text in (

@@ -15,6 +15,12 @@ from harness import GoClient, Relayd, Tap, Targets, until
 from theirs import THEIRS, system
 
 t = Tap()
+# What the version before 18 had not; the views are made anew.
+TO_17 = ("DROP VIEW relayd.support_sessions CASCADE; ALTER TABLE"
+         " relayd.session_more DROP COLUMN services, DROP COLUMN services_at;"
+         " UPDATE relayd.schema_version SET version = 17")
+SESSIONS = ("SELECT id, system_id, generation, coalesce(services, 'none'),"
+            " services_at FROM relayd.support_sessions ORDER BY id")
 TABLES = ("systems", "support_sessions", "support_access_logs",
           "distributors", "resellers", "customers")
 
@@ -145,7 +151,8 @@ def main():
                    " 's2'", db)
         server.sql("DELETE FROM systems WHERE id = 's2'", db)
         t.equal(groups(d)[1], ["s1"], "a system that they remove is gone")
-        server.sql("UPDATE relayd.schema_version SET version = 12", db)
+        before = server.sql(SESSIONS, db)
+        server.sql(TO_17, db)
         d.kill(d.pid_of("authd"))
         until(lambda: d.ctl_try("schema", "show") and
               d.ctl("schema", "show")[0]["state"] == "old", "the old version")
@@ -154,6 +161,10 @@ def main():
         t.equal(d.ctl_raw("schema", "apply").returncode, 0, "is brought up")
         until(d.is_ready, "relayd to be ready")
         t.ok(True, "and is good again")
+        t.equal(server.sql("SELECT version FROM relayd.schema_version", db),
+                d.ctl("schema", "show")[0]["schema"], "of today's version")
+        t.equal(server.sql(SESSIONS, db), before, "its sessions are as they "
+                "were, and nobody has written their services")
     t.done()
 
 

@@ -192,7 +192,7 @@ on_answer(const struct answer *a, void *arg)
 	size_t		size = row_sizes[what] * a->n;
 
 	if (a->n > 0 && (what == ASK_DIAGNOSTICS || what == ASK_USERS ||
-	    what == ASK_USERS_OF))
+	    what == ASK_USERS_OF || what == ASK_GUEST_SERVICES))
 		size = sizeof(*a->document) + a->document->len + 1;
 	free(world.rows);
 	world.answer = *a;

@@ -110,6 +110,7 @@ write_all(void)
 	(void)store_session_update(&se);
 	(void)store_session_diagnostics("e", "{}", 2, 1);
 	(void)store_session_users("e", "x", 1, 1);
+	(void)store_session_services("e", "[]", 2, 1);
 	(void)store_added_put("e", &(struct added_row){ .name = "n" });
 	(void)store_added_del("e", "n");
 	(void)store_access_insert(&a);

@@ -172,6 +172,11 @@ migration(void)
 	    " WHERE id = 'e'"), "9", "as it was");
 	is_str(sql("SELECT count(*) FROM pragma_table_info('systems')"), "19",
 	    "systems have what a new file has");
+	is_str(sql("SELECT count(*) FROM pragma_table_info("
+	    "'support_sessions')"), "26", "and sessions");
+	is_str(sql("SELECT ifnull(services, 'none') || '|' || services_at"
+	    " FROM support_sessions"), "none|0",
+	    "whose services nobody has written");
 	is_str(sql("SELECT count(notes) || count(created_by) || name"
 	    " FROM systems"), "00one", "of which nothing is known");
 	is_str(sql("SELECT group_concat(event || '|' || time || '|' || action ||"
@@ -262,6 +267,8 @@ fresh(void)
 	    "'support_access_logs')"), "18", "with the same columns");
 	is_str(sql("SELECT count(*) FROM pragma_table_info('systems')"), "19",
 	    "of systems, too");
+	is_str(sql("SELECT count(*) FROM pragma_table_info("
+	    "'support_sessions')"), "26", "of sessions");
 	is_str(sql("SELECT count(*) FROM pragma_table_info("
 	    "'relay_sessions')"), "15", "and of relay sessions");
 	is_str(sql("SELECT count(*) FROM pragma_table_info("

@@ -21,6 +21,12 @@
 #define SE1	"22222222-0000-4000-8000-000000000001"
 #define SE2	"22222222-0000-4000-8000-000000000002"
 #define SE3	"22222222-0000-4000-8000-000000000003"
+#define GS1	"44444444-0000-4000-8000-000000000001"
+#define GS2	"44444444-0000-4000-8000-000000000002"
+#define GS3	"44444444-0000-4000-8000-000000000003"
+#define GS4	"44444444-0000-4000-8000-000000000004"
+#define GS5	"44444444-0000-4000-8000-000000000005"
+#define GUESTS	300	/* more than are in one answer */
 #define AC1	"33333333-0000-4000-8000-000000000001"
 #define AC2	"33333333-0000-4000-8000-000000000002"
 #define AC3	"33333333-0000-4000-8000-000000000003"
@@ -758,6 +764,156 @@ test_purge(void)
 	verify("what is left", (long)a->n);
 }
 
+static void
+guest_add(const char *id, const char *system, const char *node,
+    const char *member)
+{
+	struct session_row	s = session(id, system, node, NOW);
+
+	s.status = SESSION_ACTIVE;
+	strlcpy(s.member, member, sizeof(s.member));
+	(void)store_session_insert(&s);
+}
+
+static void
+guest_end(const char *id, const char *system, const char *node)
+{
+	struct session_row	s = session(id, system, node, NOW);
+
+	s.status = SESSION_CLOSED;
+	s.closed_at = NOW + 50;
+	strlcpy(s.closed_by, "operator", sizeof(s.closed_by));
+	(void)store_session_update(&s);
+	ok(world_commit(), "it ends");
+}
+
+/* Of which sessions of others this member hears. */
+static long
+guests(const char *self, const char *after)
+{
+	store_member(self);
+	a = world_key(ASK_GUESTS, after);
+	return (a->r == 0 ? (long)a->n : -1);
+}
+
+/* When the services of the only one that a hears of were written. */
+static int64_t
+guest_services_at(void)
+{
+	return (guests("a", "") == 1 ? a->guest->services_at : -1);
+}
+
+static void
+guest_services(const char *self, const char *id, const char *json)
+{
+	store_member(self);
+	is_int(store_session_services(id, json, json != NULL ?
+	    strlen(json) : 0, NOW), 0, "%s writes services",
+	    self[0] != '\0' ? self : "who is alone");
+	ok(world_commit(), "they are written");
+}
+
+static void
+is_services(const char *id, const char *want, int64_t at)
+{
+	a = world_key(ASK_GUEST_SERVICES, id);
+	ok(a->r == 0 && a->document->len == strlen(want) &&
+	    memcmp(a->document->text, want, strlen(want)) == 0 &&
+	    a->document->at == at && strcmp(a->document->session, id) == 0,
+	    "its services are as they were said, and when");
+}
+
+/* Two members with a session each of one system; one with another's. */
+static void
+test_guests(void)
+{
+	static const char	one[] = "[{\"name\":\"w\\u00e4b\"}]";
+	struct system_row	y = { .created_at = NOW };
+	int			i;
+
+	for (i = 1; i <= 3; i++) {
+		snprintf(y.id, sizeof(y.id), "guest%d", i);
+		strlcpy(y.name, y.id, sizeof(y.name));
+		strlcpy(y.key, y.id, sizeof(y.key));
+		(void)store_system_add(&y, NULL);
+	}
+	guest_add(GS1, "guest1", "", "a");
+	guest_add(GS2, "guest1", "1", "b");
+	guest_add(GS3, "guest1", "2", "");
+	guest_add(GS4, "guest2", "", "b");
+	ok(world_commit(), "sessions of two members, and of none");
+	is_int(guests("a", ""), 1, "a hears of one that b has");
+	ok(strcmp(a->guest->id, GS2) == 0 &&
+	    strcmp(a->guest->system_id, "guest1") == 0 &&
+	    strcmp(a->guest->node, "1") == 0 &&
+	    strcmp(a->guest->member, "b") == 0 &&
+	    a->guest->status == SESSION_ACTIVE &&
+	    a->guest->expires_at == NOW + 1000 && a->guest->services_at == 0,
+	    "as it is, without services");
+	is_int(guests("a", GS2), 0, "there is none behind it");
+	is_int(guests("b", ""), 1, "b of one");
+	ok(strcmp(a->guest->id, GS1) == 0 && a->guest->node[0] == '\0' &&
+	    strcmp(a->guest->member, "a") == 0, "that a has");
+	is_int(guests("c", ""), 0, "who has none of a system hears of none");
+	is_int(guests("", ""), 0, "nor who is no member");
+	is_int(world_key(ASK_GUEST_SERVICES, GS2)->r, STORE_NONE,
+	    "it has no services yet");
+	guest_services("b", GS2, one);
+	is_int(guest_services_at(), NOW, "a hears when");
+	is_services(GS2, one, NOW);
+	guest_services("b", GS2, "[]");
+	is_int(guest_services_at(), NOW + 1, "written again in the same "
+	    "moment, of another one");
+	is_services(GS2, "[]", NOW + 1);
+	guest_services("a", GS2, one);
+	is_services(GS2, "[]", NOW + 1);
+	is_int(guest_services_at(), NOW + 1, "of b's a says nothing");
+	guest_services("b", GS2, NULL);
+	is_int(guest_services_at(), 0, "there are none any more");
+	is_int(world_key(ASK_GUEST_SERVICES, GS2)->r, STORE_NONE, "none");
+	guest_services("b", GS2, one);
+	is_int(guest_services_at(), NOW + 3, "what is written then is of a "
+	    "moment that was not yet");
+	guest_services("a", GS1, one);
+	guest_end(GS1, "guest1", "");
+	is_int(guests("a", ""), 0, "and a hears of no more");
+	is_int(guests("b", ""), 0, "nor does b");
+	is_int(world_key(ASK_GUEST_SERVICES, GS1)->r, STORE_NONE,
+	    "its services went with it");
+	guest_services("a", GS1, one);
+	is_int(world_key(ASK_GUEST_SERVICES, GS1)->r, STORE_NONE,
+	    "none come back");
+	guest_services("", GS2, one);
+	is_services(GS2, one, NOW + 4);
+	guest_end(GS2, "guest1", "1");
+	is_int(world_key(ASK_GUEST_SERVICES, GS2)->r, STORE_NONE,
+	    "without members the same");
+}
+
+static void
+test_many_guests(void)
+{
+	char	id[UUID_SIZE], node[16];
+	int	i, sorted = 1;
+
+	guest_add(GS5, "guest3", "", "a");
+	for (i = 0; i < GUESTS; i++) {
+		snprintf(id, sizeof(id), "55555555-0000-4000-8000-%012d", i);
+		snprintf(node, sizeof(node), "%d", i + 1);
+		guest_add(id, "guest3", node, i % 2 ? "b" : "c");
+	}
+	ok(world_commit(), "a system with many nodes");
+	is_int(guests("a", ""), STORE_MANY, "so many are in one answer");
+	for (i = 1; i < STORE_MANY && (size_t)i < a->n; i++)
+		sorted &= strcmp(a->guest[i - 1].id, a->guest[i].id) < 0;
+	ok(sorted, "by id");
+	strlcpy(id, a->guest[STORE_MANY - 1].id, sizeof(id));
+	is_int(guests("a", id), GUESTS - STORE_MANY, "the rest behind them");
+	is_str(a->guest[a->n - 1].id,
+	    "55555555-0000-4000-8000-000000000299", "up to the last");
+	store_member("");
+}
+
 /* One that is not good, and all of its turn. */
 static void
 test_void(void)
@@ -877,6 +1033,8 @@ main(void)
 	test_groups();
 	test_over();
 	test_purge();
+	test_guests();
+	test_many_guests();
 	test_taken();
 	test_void();
 	world_close();

@@ -193,6 +193,8 @@ const char	*db_member_was_at(int *port);
 int	db_members(void (*fn)(const struct member_row *, void *), void *arg);
 int	db_elsewhere(const char *after,
 	    void (*fn)(const struct elsewhere_row *, void *), void *arg);
+int	db_guests(const char *after,
+	    void (*fn)(const struct guest_row *, void *), void *arg);
 /* Of one system, of other members. */
 int	db_present(const char *system_id,
 	    void (*fn)(const struct present_row *, void *), void *arg);

@@ -386,6 +386,19 @@ many_elsewhere(const struct question *q, struct rows *rows, struct answer *a)
 }
 
 static void
+add_guest(const struct guest_row *row, void *arg)
+{
+	rows_copy(arg, row);
+}
+
+static int
+many_guests(const struct question *q, struct rows *rows, struct answer *a)
+{
+	(void)a;
+	return (db_guests(q->key, add_guest, rows));
+}
+
+static void
 add_relay(const struct relay_row *row, void *arg)
 {
 	rows_copy(arg, row);
@@ -494,6 +507,7 @@ many_diagnostics(const struct question *q, struct rows *rows,
 /* The same of another column. */
 #define many_users	many_diagnostics
 #define many_users_of	many_diagnostics
+#define many_guest_services	many_diagnostics
 
 static const struct way {
 	size_t	size;		/* of a row */

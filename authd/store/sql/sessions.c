@@ -151,11 +151,11 @@ store_session_update(const struct session_row *s)
 	    " status = ?2, closed_at = ?3, closed_by = ?4, updated_at = ?3,"
 	    " reconnect_token = NULL, reconnect_prev = NULL, users = NULL,"
 	    " users_at = NULL, users_len = 0, users_good = 0,"
-	    " diagnostics = NULL, diagnostics_len = 0"
-	    " WHERE id = ?1",
+	    " diagnostics = NULL, diagnostics_len = 0,"
+	    " services = NULL, services_at = 0 WHERE id = ?1",
 	    "WITH m AS (UPDATE session_more SET reconnect_prev = NULL,"
-	    " users_len = 0, users_good = 0, diagnostics_len = 0"
-	    " WHERE id = $1) UPDATE public.support_sessions SET"
+	    " users_len = 0, users_good = 0, diagnostics_len = 0,"
+	    " services = NULL, services_at = 0 WHERE id = $1) UPDATE public.support_sessions SET"
 	    " status = $2, closed_at = at($3), closed_by = $4,"
 	    " updated_at = at($3), reconnect_token = NULL, users = NULL,"
 	    " users_at = NULL, diagnostics = NULL WHERE id = $1");
@@ -243,6 +243,38 @@ db_elsewhere(const char *after,
 }
 
 int
+db_guests(const char *after,
+    void (*fn)(const struct guest_row *, void *), void *arg)
+{
+	static struct query	q = QUERY("SELECT s.id, s.system_id,"
+	    " ifnull(s.node_id, ''), s.member, s.status, s.expires_at,"
+	    " CASE WHEN s.services IS NULL THEN 0 ELSE s.services_at END"
+	    " FROM support_sessions s INDEXED BY support_sessions_open"
+	    " WHERE s.id > ?1 AND s.status IN ('pending', 'active') AND"
+	    " s.member <> ?2 AND EXISTS (SELECT 1 FROM support_sessions o"
+	    " WHERE o.system_id = s.system_id AND o.status IN ('pending',"
+	    " 'active') AND o.member = ?2) ORDER BY s.id LIMIT ?3");
+	struct guest_row	g;
+	char			status[WORD_SIZE];
+	int			r;
+
+	for (r = db_read(&q, "UTn", db_uuid_after(after), db_member(),
+	    STORE_MANY); r == 0; r = db_step(&q)) {
+		memset(&g, 0, sizeof(g));
+		db_text(&q, 0, g.id, sizeof(g.id));
+		db_text(&q, 1, g.system_id, sizeof(g.system_id));
+		db_text(&q, 2, g.node, sizeof(g.node));
+		db_text(&q, 3, g.member, sizeof(g.member));
+		db_text(&q, 4, status, sizeof(status));
+		g.status = status_number(status);
+		g.expires_at = db_int(&q, 5);
+		g.services_at = db_int(&q, 6);
+		fn(&g, arg);
+	}
+	return (r == STORE_NONE ? 0 : -1);
+}
+
+int
 store_session_diagnostics(const char *id, const char *json, size_t len,
     int64_t now)
 {
@@ -276,6 +308,30 @@ store_session_users(const char *id, const char *sealed, int credentials,
 
 	return (db_write(&q, "UTiin", id, sealed, now,
 	    (int64_t)strlen(sealed), credentials));
+}
+
+/*
+ * Who reads them elsewhere has read them already if the time is the same: it
+ * grows even if the clock does not, or is another member's. What is none has
+ * one, too, for what is written behind it.
+ */
+int
+store_session_services(const char *id, const char *json, size_t len,
+    int64_t now)
+{
+	static struct query	q = QUERY2("UPDATE support_sessions SET"
+	    " services = ?2, services_at = max(?3, services_at + 1)"
+	    " WHERE id = ?1 AND status IN ('pending', 'active')"
+	    " AND (?4 = '' OR ifnull(member, ?4) = ?4)",
+	    "INSERT INTO session_more AS m (id, services, services_at)"
+	    " SELECT id, $2, $3 FROM public.support_sessions WHERE id = $1"
+	    " AND status IN ('pending', 'active')"
+	    " ON CONFLICT (id) DO UPDATE SET services = excluded.services,"
+	    " services_at = greatest(excluded.services_at, m.services_at + 1)"
+	    " WHERE $4 = '' OR coalesce(m.member, $4) = $4");
+
+	return (db_write(&q, "UjiT", id, json, json != NULL ? len : 0, now,
+	    db_member()));
 }
 
 int
@@ -523,8 +579,12 @@ db_document(enum store_what what, const char *key, struct document **doc)
 	    " FROM support_sessions WHERE system_id = ? AND status IN"
 	    " ('pending', 'active') AND users_good = 1"
 	    " ORDER BY users_at DESC LIMIT 1)");
+	static struct query	services = QUERY("SELECT services,"
+	    " services_at, id, '' FROM support_sessions WHERE id = ?");
 	struct query		*q = what == ASK_DIAGNOSTICS ? &diagnostics :
-				    what == ASK_USERS ? &users : &users_of;
+				    what == ASK_USERS ? &users :
+				    what == ASK_USERS_OF ? &users_of :
+				    &services;
 	int			 r;
 
 	r = db_read(q, what == ASK_USERS_OF ? "T" : "U", key);

@@ -296,6 +296,12 @@
     "ALTER TABLE terminal_recordings ADD COLUMN member TEXT;"		\
     "ALTER TABLE relay_sessions ADD COLUMN member TEXT;"
 
+/* Of an open session's services those that other members have to know. */
+#define SERVICES							\
+    "ALTER TABLE support_sessions ADD COLUMN services TEXT;"		\
+    "ALTER TABLE support_sessions ADD COLUMN services_at INTEGER NOT NULL"	\
+    " DEFAULT 0;"
+
 /* What a store that has sessions already lacks: the groups of these. */
 #define FILL								\
     "INSERT INTO support_groups SELECT a.system_id, "			\
@@ -389,7 +395,8 @@ const char *const	schema_new =
     RECORDINGS
     RELAYS
     CONSUMED
-    MEMBERS;
+    MEMBERS
+    SERVICES;
 
 /*
  * From each version to the next. To 2: whose a row of the log is had been in
@@ -402,7 +409,8 @@ const char *const	schema_new =
  * To 9: references to proxy tokens. To 11: recordings. To 12: the audit log is
  * chained, from here on. To 13: the groups say whose they are. To 14: relay
  * sessions. To 15: used tokens of pairing. To 16: a service that is added may
- * be plain TCP. To 17: members of a cluster.
+ * be plain TCP. To 17: members of a cluster. To 18: services of a session
+ * that other members know.
  */
 const char *const	schema_from[STORE_SCHEMA - 1] = {
     "ALTER TABLE support_access_logs ADD COLUMN service TEXT;"
@@ -490,5 +498,7 @@ const char *const	schema_from[STORE_SCHEMA - 1] = {
     ("ALTER TABLE support_session_services ADD COLUMN tcp INTEGER NOT NULL"
     " DEFAULT 0;"),
 
-    MEMBERS
+    MEMBERS,
+
+    SERVICES
 };
