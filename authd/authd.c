@@ -47,6 +47,7 @@
 #include "msg/drain.h"
 #include "msg/follow.h"
 #include "msg/forward.h"
+#include "msg/guests.h"
 #include "msg/handlers.h"
 #include "msg/invalidate.h"
 #include "msg/internal.h"
@@ -273,6 +274,7 @@ authd_run(void)
 	drain_init();
 	recheck_also(api_changes_recheck);
 	recheck_on_revoked(cluster_revoked);
+	guests_init(turn_after, cluster_told);
 	member_on_beat(cluster_beaten);
 	proc_after_turn(turn_end);
 	recording_reloaded();
@@ -322,16 +324,32 @@ store_name(void)
 }
 
 static void
-authd_loaded(int result)
+authd_again(void)
 {
-	if (result == 0) {
-		parent_store_ready();
-		recording_keep();
-		(void)say_serving(proc_parent(), 0);
-		return;
-	}
 	parent_store_loading(0);
 	timer_set(&authd.retry, RETRY_MS);
+}
+
+static void
+authd_guests(int ok)
+{
+	if (!ok) {
+		authd_again();
+		return;
+	}
+	parent_store_ready();
+	recording_keep();
+	(void)say_serving(proc_parent(), 0);
+}
+
+/* What runs may have been lent by another member's session. */
+static void
+authd_loaded(int result)
+{
+	if (result == 0)
+		guests_begin(authd_guests);
+	else
+		authd_again();
 }
 
 /* The others have to know that we are there, and keep what is ours. */
@@ -341,7 +359,7 @@ authd_begun(int ok)
 	if (ok)
 		load_run(authd_loaded);
 	else
-		authd_loaded(-1);
+		authd_again();
 }
 
 /* A store that is not there: nobody is let in, nobody is thrown out. */

@@ -38,6 +38,9 @@ mark_session(struct session *se, const struct now *now)
 		grant_end(g, END_SESSION);
 	TAILQ_FOREACH(st, &se->lent_streams, of_lender)
 		stream_kill(st, END_SESSION);
+	/* That of a guest may have come to us. */
+	if (se->guest)
+		return;
 	ticket_end_session(se->row.id);
 	rowlog_end_session(se->row.id, now);
 }

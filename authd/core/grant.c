@@ -5,6 +5,7 @@
 #include "base/compat.h"
 #include "effect.h"
 #include "grant.h"
+#include "guest.h"
 #include "rowlog.h"
 #include "stream.h"
 
@@ -325,6 +326,7 @@ grant_holds(const struct door *d, const char *system_id)
 	struct held	held = { d, 0 };
 
 	session_each_of(system_id, held_by, &held);
+	guest_each_of(system_id, held_by, &held);
 	return (held.is);
 }
 

@@ -199,18 +199,14 @@ session_limits(int is_there)
 	table.places.few = is_there ? UINT64_MAX : table.places.total / 16;
 }
 
-static struct session *
-session_alloc(const char *system_id, const char *org_id, int is_there)
+struct session *
+session_bare(void)
 {
 	struct session	*se;
 
 	if (effect_owe(OWED_SESSION) == -1)
 		return (NULL);
-	session_limits(is_there);
-	if ((se = calloc(1, sizeof(*se))) == NULL ||
-	    budget_take(&table.places, &se->place, system_id, org_id, 1) ==
-	    -1) {
-		free(se);
+	if ((se = calloc(1, sizeof(*se))) == NULL) {
 		effect_paid(OWED_SESSION);
 		return (NULL);
 	}
@@ -220,6 +216,22 @@ session_alloc(const char *system_id, const char *org_id, int is_there)
 	due_init(&se->grace, DUE_SESSION_GRACE);
 	due_init(&se->expiry, DUE_SESSION_EXPIRY);
 	due_init(&se->push, DUE_SESSION_PUSH);
+	return (se);
+}
+
+static struct session *
+session_alloc(const char *system_id, const char *org_id, int is_there)
+{
+	struct session	*se;
+
+	if ((se = session_bare()) == NULL)
+		return (NULL);
+	session_limits(is_there);
+	if (budget_take(&table.places, &se->place, system_id, org_id, 1) ==
+	    -1) {
+		session_free(se);
+		return (NULL);
+	}
 	return (se);
 }
 
@@ -391,6 +403,13 @@ session_queue(struct session *se)
 {
 	se->ending = 1;
 	TAILQ_INSERT_TAIL(&session_ends, se, end_entry);
+}
+
+void
+session_over(struct session *se)
+{
+	se->over = 1;
+	session_queue(se);
 }
 
 void

@@ -43,6 +43,7 @@ struct session {
 	int			 inserted;	/* not committed yet */
 	int			 barred;	/* its system, at the start */
 	int			 over;		/* not in the tables any more */
+	int			 guest;		/* another member's: guest.h */
 	int			 ending;	/* waits for end_run() */
 	uint16_t		 close_code;	/* for its tunnel, then */
 	struct tunnel		*tunnel;	/* NULL in grace */
@@ -63,6 +64,11 @@ struct session {
 	uint64_t		 empty_ms;	/* it goes then, if none comes */
 	uint64_t		 expect_ms;	/* since then one may come */
 	uint64_t		 comes_ms;	/* until then, from one that drains */
+	/* its table in the store, for members with a sibling: of when ours is
+	   there, 0: it is not; a guest's: which we have, and which there is, in
+	   which look it was */
+	int64_t			 table_at, told_at;
+	unsigned		 looked;
 };
 extern struct sessions	sessions;
 
@@ -178,6 +184,10 @@ void	 session_later(void);
 void	 session_flush(int (*write)(const struct session_row *, int fresh),
 	    int all);
 void	 session_flushed(int ok, const struct now *);
+
+/* For guest.c: one that is in no table, with nothing; NULL. And its end. */
+struct session	*session_bare(void);
+void		 session_over(struct session *);
 
 /* For end.c: those that ended. */
 extern struct sessions	session_ends;

@@ -4,6 +4,7 @@
  * has.
  */
 #include "authd/core/grant.h"
+#include "authd/core/guest.h"
 #include "authd/core/may.h"
 #include "authd/core/session.h"
 #include "authd/core/stream.h"
@@ -86,7 +87,8 @@ announce_restore(struct tunnel *t, const struct msg_announce_stream *said)
 	    t->session->row.id, said->service, &tag) == -1)
 		return ("not our tag");
 	if (tag.lender[0] != '\0' &&
-	    (ask.lender = session_find(tag.lender)) == NULL)
+	    (ask.lender = session_find(tag.lender)) == NULL &&
+	    (ask.lender = guest_find(tag.lender)) == NULL)
 		return ("its token's session is over");
 	if ((row = rowlog_take(tag.row)) == NULL)
 		return ("no open row in the access log");

@@ -16,6 +16,7 @@
 #include "base/compat.h"
 #include "base/log.h"
 #include "cluster.h"
+#include "guests.h"
 #include "held.h"
 #include "member.h"
 #include "pairing.h"
@@ -103,6 +104,12 @@ cluster_revoked(void)
 }
 
 void
+cluster_told(void)
+{
+	(void)cluster_say(NOTE_GUESTS, NOTE_ALL, "");
+}
+
+void
 cluster_beaten(int late)
 {
 	static int	said;
@@ -111,6 +118,7 @@ cluster_beaten(int late)
 	    cluster_say(NOTE_MEMBERS, NOTE_ALL, "") == 0)
 		said = member_is_draining();
 	held_losses();
+	guests_look();
 	relay_beaten(late);
 	if (!member_is_first())
 		pairing_leave();
@@ -281,4 +289,6 @@ cluster_heard(const char *text, size_t len)
 		look(&recheck);
 	else if (n.op == NOTE_MEMBERS)
 		look(&rows);
+	else if (n.op == NOTE_GUESTS)
+		guests_look();
 }

@@ -15,6 +15,8 @@
 void	cluster_heard(const char *text, size_t len);
 /* Somebody's rights were taken here: all are to look. */
 void	cluster_revoked(void);
+/* What a session offers is in the store now: others may lead to it. */
+void	cluster_told(void);
 /* A beat of ours has been written: what others are to know, and we to see. */
 void	cluster_beaten(int late);
 /* To a member, or NOTE_ALL. 0, or -1: Redis is not there. */

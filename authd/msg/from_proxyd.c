@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "api/api.h"
+#include "authd/core/guest.h"
 #include "authd/core/may.h"
 #include "authd/core/session.h"
 #include "authd/core/web.h"
@@ -21,6 +22,7 @@
 #include "base/request.h"
 #include "handlers.h"
 #include "internal.h"
+#include "member.h"
 #include "metrics/count.h"
 #include "peer.h"
 #include "proc/alone.h"
@@ -109,6 +111,19 @@ grant_operator(const char *token, const struct ask *ask,
 	    REFUSE_SESSION_NONE);
 }
 
+/* Ours, or another member's that has a sibling here, and is open there. */
+static struct session *
+grant_own(const struct facts *f, const char *id)
+{
+	struct session	*se = session_find(id);
+
+	if (se == NULL && f->got_session == 0 &&
+	    f->session.status == SESSION_ACTIVE &&
+	    member_is_elsewhere(f->session.member))
+		se = guest_find(id);
+	return (se);
+}
+
 /*
  * Which session it is for: the token's, or a sibling, that the same operator
  * may use for the same reason: who may see a system sees all sessions of it.
@@ -117,7 +132,7 @@ static enum refusal
 grant_session(const struct facts *f, const struct ask *ask, struct session **se,
     struct session **lender)
 {
-	struct session	*own = session_find(ask->claims.session);
+	struct session	*own = grant_own(f, ask->claims.session);
 	enum refusal	 no = may_use(f, own, now_at());
 
 	*se = own;

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "authd/core/grant.h"
+#include "authd/core/guest.h"
 #include "authd/core/services.h"
 #include "authd/core/session.h"
 #include "base/clock.h"
@@ -22,7 +23,8 @@ manifest_send(const struct session *se, struct peer *proxyd, int anew)
 	(void)say_services_begin(c, 0, -1, &(struct msg_services_begin){
 	    .version = t != NULL ? t->version : 0, .count = n,
 	    .session = se->row.id, .system = se->row.system_id,
-	    .node = se->row.node, .anew = (uint8_t)anew });
+	    .node = se->row.node, .anew = (uint8_t)anew,
+	    .member = se->guest && !se->over ? se->row.member : "" });
 	for (i = 0; i < n; i++) {
 		sv = t->v[i];
 		(void)say_service(c, 0, -1, &(struct msg_service){
@@ -42,6 +44,13 @@ push_later(struct session *se)
 		due_set(&se->push, clock_ms() + PUSH_MS);
 }
 
+/* A guest that is ours by now: its table is that of our own. */
+static int
+is_ours(const struct session *se)
+{
+	return (se->guest && session_find(se->row.id) != NULL);
+}
+
 struct told {
 	const struct session	*se;
 	struct peer		*proxyd;
@@ -52,7 +61,7 @@ tell_sibling(struct session *se, void *arg)
 {
 	struct told	*told = arg;
 
-	if (se == told->se || se->services == NULL)
+	if (se == told->se || se->services == NULL || is_ours(se))
 		return;
 	if (chan_queued(told->proxyd->chan) > CHAN_QUEUE_HIGH)
 		push_later(se);
@@ -69,8 +78,10 @@ manifest_granted(const struct grant *g, struct peer *proxyd)
 	int		 anew = !grant_holds(&proxyd->door, system_id);
 
 	manifest_send(g->session, proxyd, anew);
-	if (anew)
-		session_each_of(system_id, tell_sibling, &told);
+	if (!anew)
+		return;
+	session_each_of(system_id, tell_sibling, &told);
+	guest_each_of(system_id, tell_sibling, &told);
 }
 
 /*
@@ -83,6 +94,8 @@ manifest_push(struct session *se)
 	struct peer	*pe;
 	int		 over = se->over;
 
+	if (is_ours(se))
+		return;
 	if (!over && se->pushed_ms != 0 && clock_ms() - se->pushed_ms < PUSH_MS) {
 		push_later(se);
 		return;

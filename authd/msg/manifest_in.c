@@ -6,6 +6,7 @@
 #include "authd/core/session.h"
 #include "base/log.h"
 #include "command.h"
+#include "guests.h"
 #include "handlers.h"
 #include "manifest.h"
 #include "peer.h"
@@ -67,6 +68,7 @@ manifest_on_end(struct chan *c, struct imsg *m)
 	log_debug("session %s: %u service%s", se->row.id, t->n,
 	    PLURAL(t->n));
 	manifest_push(se);
+	guests_changed(se);
 	command_restore(pe);
 	return (0);
 }

@@ -13,6 +13,7 @@
 #include "base/compat.h"
 #include "base/log.h"
 #include "follow.h"
+#include "guests.h"
 #include "held.h"
 #include "manifest.h"
 #include "metrics/count.h"
@@ -299,6 +300,8 @@ run_status(const struct effect *e)
 	const struct session	*se = e->session;
 
 	count(CT_SESSION_PENDING + (unsigned)e->code);
+	if (e->code > SESSION_ACTIVE)
+		guests_over(se);
 	log_info("session %s: %s%s%s (system %s%s%s)", se->row.id,
 	    session_status_name((int)e->code),
 	    e->text[0] != '\0' ? " by " : "", e->text, se->system_key,
@@ -324,7 +327,8 @@ run_grant_row(const struct effect *e)
 static void
 run_services(const struct effect *e)
 {
-	follow_session(e->session);
+	if (!e->session->guest)
+		follow_session(e->session);
 	manifest_push(e->session);
 }
 

@@ -20,7 +20,8 @@
 	X(DEAD, "dead")							\
 	X(LOSS, "loss")		/* look what you have lost */		\
 	X(RECHECK, "recheck")	/* somebody's rights have changed */	\
-	X(MEMBERS, "members")	/* what its row says has changed */
+	X(MEMBERS, "members")	/* what its row says has changed */	\
+	X(GUESTS, "guests")	/* so has what a session offers */
 #define X(NAME, word)	NOTE_##NAME,
 enum note_op { NOTE_OPS(X) NOTE_OP_COUNT };
 #undef X

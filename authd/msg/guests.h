@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: ISC */
+#ifndef GUESTS_H
+#define GUESTS_H
+
+/*
+ * Sessions of our systems that other members have (core/guest.h): read from the
+ * store, at the start, with each beat, and when a member says that something has
+ * changed; and what ours offer is written there for them. Without a cluster
+ * nothing of this happens. several-daemons.md, 3.
+ */
+
+#include "authd/after.h"
+
+struct session;
+
+/* Once; `after` a commit. `tell` says to the other members that they are to look. */
+void	guests_init(after_fn after, void (*tell)(void));
+/* When the store is open, after our own sessions: `then` hears of it once. */
+void	guests_begin(void (*then)(int ok));
+/* Look: at once, or within a second of the last time. */
+void	guests_look(void);
+/* What one of ours offers is another now; one of ours has ended. */
+void	guests_changed(struct session *);
+void	guests_over(const struct session *);
+
+#endif
