@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: ISC
-"""Two nodes of a system at two members: each member serves both, and a link from one
-to the other is what it was. Where they are at one member it leads there, whichever
-member is asked."""
+"""The nodes of a system at two members: a link, a path, a name leads from each to
+the other, whichever member is asked, as if both were at one; and what runs there
+ends with either session."""
 
 import shutil
 
@@ -18,6 +18,44 @@ MORE = {"files": {"host": "app.lan", "path_prefix": "/files"},
 LINK = b' <a href="http://only.lan/x">'
 
 
+class Way:
+    """What bob gets at the hosts of a node's session."""
+
+    def __init__(self, node, cookie):
+        self.node, self.cookie = node, cookie
+
+    def get(self, d, path, service, **more):
+        st, h, body = d.via(self.node.sid, self.cookie, path, service=service,
+                            **more)
+        return body.decode() if st == 200 else st
+
+    def led(self, d):
+        return ' <a href="http://%s/x">' % d.proxy_host(self.node.sid, "only")
+
+    def long(self, d):
+        """An answer of the node at the other member that goes on."""
+        c = d.connect()
+        c.settimeout(20)
+        c.sendall(("GET /files/long HTTP/1.1\r\nHost: %s\r\nCookie: %s\r\n\r\n"
+                   % (d.proxy_host(self.node.sid, "ui"),
+                      self.cookie)).encode())
+        got = b""
+        while b"/long" not in got:
+            more = c.recv(65536)
+            assert more, got
+            got += more
+        return c if b"2 files /long" in got else c.close()
+
+
+def ends(c):
+    try:
+        while c.recv(65536):
+            pass
+    except ConnectionError:
+        pass
+    return True
+
+
 def story(c):
     a, b = c["a"], c["b"]
     acme, other = (a.ctl("org", "add", name, "type", "customer")[0]["id"]
@@ -29,41 +67,83 @@ def story(c):
     strangers = [Node(d, *a.add_system("stranger %s" % d.member, other), "2",
                       MORE) for d in (a, b)]
     bob = a.token(user="bob", role="customer", org=acme)
-    cookies = {n.sid: d.cookie(n.sid, bob, name) for n, d, name in
-               ((one, a, "ui"), (two, b, "only"))}
+    at_one = Way(one, a.cookie(one.sid, bob, "ui"))
+    at_two = Way(two, b.cookie(two.sid, bob, "only"))
 
-    def get(d, node, path, service):
-        st, h, body = d.via(node.sid, cookies[node.sid], path, service=service)
-        return body.decode() if st == 200 else st
-
-    def led(d, node, service="only"):
-        return ' <a href="http://%s/x">' % d.proxy_host(node.sid, service)
+    def leads(d):
+        until(lambda: at_one.get(d, "/files/x", "ui") ==
+              "2 files /x" + at_one.led(d), "the way to the other node")
     for d in a, b:
-        t.equal((get(d, one, "/page", "ui"), get(d, two, "/page", "files")),
-                ("1 ui /page" + LINK.decode(), "2 files /page" +
-                 led(d, two)), "member %s: a link to a node at another member "
-                "stays, one to the node itself does not" % d.member)
-        t.equal((get(d, one, "/files/x", "ui"), get(d, one, "/x", "only")),
-                ("1 ui /files/x" + LINK.decode(), 404),
-                "operator-40(partial): nor does a path or a name lead there, "
-                "nor to who is nothing to it")
+        leads(d)
+        t.equal(at_one.get(d, "/page", "ui"), "1 ui /page" + at_one.led(d),
+                "operator-42(partial): member %s: a link to a node at another "
+                "member leads there" % d.member)
+        t.equal((at_one.get(d, "/files/x", "ui"), at_one.get(d, "/", "only")),
+                ("2 files /x" + at_one.led(d), "2 only /" + at_one.led(d)),
+                "operator-40(partial): and so does a path, and a name")
+        t.equal(at_one.get(d, "/files/x", "ui", method="POST",
+                           body=b"x" * 100000),
+                "2 files /x" + at_one.led(d), "with a body, too")
+        t.equal((at_two.get(d, "/page", "files"), at_two.get(d, "/", "ui")),
+                ("2 files /page" + at_two.led(d), "1 ui /" + at_two.led(d)),
+                "and back: its own service, and that of the first node")
+        t.equal((at_one.get(d, "/none", "nothing"), Way(two, at_one.cookie).get(
+            d, "/", "files")), (404, 401), "a name that nobody has, and a token "
+            "for the other's hosts: as ever")
+    t.ok(c.pg.rows("select count(*) from support_access_logs where session_id = ? "
+                   "and operator_id = 'bob' and metadata like '%files%'",
+                   (two.sid,), c.database)[0][0] > 0,
+         "operator-61(partial): the rows name the session that served")
+    again(a, b, at_one, two)
     two.close()
-    two = Node(a, key, secret, "2", MORE, LINK)
+    two = at_two.node = Node(a, key, secret, "2", MORE, LINK)
     for d in a, b:
-        until(lambda: get(d, one, "/page", "ui") == "1 ui /page" + led(d, one),
-              "the link to lead to a node at the same member")
-        t.equal((get(d, one, "/x", "only"), get(d, one, "/files/x", "ui")),
-                ("2 only /x" + led(d, one), "2 files /x" + led(d, one)),
-                "operator-40(partial): member %s: the node has come to the same "
-                "member, and is led to" % d.member)
+        leads(d)
+        t.ok(True, "member %s: the node has come to the same member, and is led "
+             "to" % d.member)
     two.close()
     for d in a, b:
-        until(lambda: get(d, one, "/page", "ui") == "1 ui /page" +
-              LINK.decode(), "the link to stay again")
-        t.ok(get(d, one, "/x", "only") == 404, "member %s: it has gone, and no "
-             "link leads to it, nor to who is left with that host" % d.member)
-    for n in strangers + [one]:
+        until(lambda: at_one.get(d, "/page", "ui") == "1 ui /page" +
+              LINK.decode(), "the link to stay")
+        t.ok(at_one.get(d, "/x", "only") == 404, "member %s: it has gone, and "
+             "no link leads to it, nor to who is left with that host"
+             % d.member)
+    # Sessions end at one member, and what they lent or got at the other.
+    two = Node(b, key, secret, "2", MORE, LINK)
+    leads(a)
+    conn = at_one.long(a)
+    a.ctl("close", two.sid)
+    t.ok(ends(conn), "operator-34(partial): its session closes: what runs ends")
+    until(lambda: at_one.get(a, "/files/x", "ui") == "1 ui /files/x" +
+          LINK.decode(), "the way back")
+    two.close()
+    two = Node(b, key, secret, "2", MORE, LINK)
+    leads(a)
+    conn = at_one.long(a)
+    a.ctl("close", one.sid)
+    t.ok(ends(conn), "operator-34(partial): the token's session closes: what "
+         "runs at the other member ends, too")
+    t.equal(at_one.get(a, "/files/x", "ui"), 400, "and leads nowhere any more")
+    for n in strangers + [two, one]:
         n.close()
+
+
+def again(a, b, at_one, two):
+    """authd starts anew at the member that serves, and at the other."""
+    conn = at_one.long(a)
+    for d in b, a:
+        d.kill_all("authd")
+        until(lambda: at_one.get(a, "/files/x", "ui") == "2 files /x" +
+              at_one.led(a), "member %s to serve again" % d.member)
+    two.r.data(two.held[-1].id, b"still here")
+    got = b""
+    while b"still here" not in got:
+        more = conn.recv(65536)
+        if not more:
+            break
+        got += more
+    t.ok(b"still here" in got, "authd is killed at both: what was lent runs on")
+    conn.close()
 
 
 if postgres.programs() is None or shutil.which("redis-server") is None:
