@@ -288,7 +288,7 @@ page_known(const struct answer *a, void *arg)
 		if (guest_note(&a->guest[i]) == -1)
 			say_full();
 	}
-	if (a->r == 0 && a->n == STORE_PAGE) {
+	if (a->r == 0 && a->n == STORE_MANY) {
 		look_page();
 		return;
 	}
@@ -300,7 +300,7 @@ static void
 look_page(void)
 {
 	(void)store_ask(&(struct question){ .what = ASK_GUESTS,
-	    .key = look.after, .node = member_self() }, page_known, NULL);
+	    .key = look.after }, page_known, NULL);
 }
 
 static void
