@@ -518,9 +518,13 @@ session_detach(struct session *se, uint64_t grace_s, const struct now *now)
 	e = effect_add(EFFECT_GRACE);
 	e->session = se;
 	e->code = grace_s;
-	if (core_env.conf->cluster_name[0] != '\0')
+	if (core_env.conf->cluster_name[0] != '\0') {
+		/* What others bring here for it goes to who has it next. */
+		e = effect_add(EFFECT_IDLE_DROP);
+		e->session = se;
+		e->code = 1;
 		session_leave(se, grace_s, now);
-	else
+	} else
 		due_set(&se->grace, now->ms + grace_s * 1000);
 }
 

@@ -18,6 +18,7 @@ from cluster import Cluster
 from follow import Events
 from harness import (OurClient, Program, Relayd, Tap, Targets, free_port,
                      rest, secret as note, until)
+from nodes import Node
 from pairing import Device, codes
 from peers import Relay
 
@@ -324,6 +325,27 @@ def loops(c, secret):
         cl.wait()
 
 
+def back(c):
+    """A client that has lost its tunnel comes to another member: who has been told
+    a moment ago that it is at the first one is served at once."""
+    a, b, asked = c["a"], c["b"], c["c"]
+    key, sec = a.add_system()
+    token = a.token()
+    seen = []
+    for d in (a, b, a, b):
+        one = Node(d, key, sec, "1", {"ui": {"host": "app.lan"}})
+        for _ in range(3):
+            st, env = asked.api("GET", "/support-sessions/%s/services" % one.sid,
+                                token)
+            seen.append((st, sorted((env["data"] or {}).get("services", {}))))
+        one.close()
+        until(lambda: not any(s["tunnel"] == "up" for s in d.here(
+            d.ctl_try("show", "sessions") or [])), "its tunnel to go")
+    t.equal(set(map(str, seen)), {"(200, ['ui'])"}, "a client comes back to "
+            "another member each time: who asks the third is led there")
+    a.ctl("close", one.sid)
+
+
 def killed(c):
     """A process of one of them, at a time: what it had ends, the next is
     served."""
@@ -397,6 +419,7 @@ with tempfile.TemporaryDirectory() as tmp, Targets() as targets:
             pairing(c, port)
             secret = strangers(c)
             loops(c, secret)
+            back(c)
             killed(c)
             gone(c, w)
 t.done()
