@@ -16,7 +16,7 @@ proxyd_OBJS = proxyd/proxyd.o proxyd/authd.o proxyd/grant.o proxyd/session.o \
 	proxyd/job/begin.o proxyd/job/body.o proxyd/job/console.o proxyd/job/cors.o \
 	proxyd/job/document.o proxyd/job/down.o proxyd/job/end.o proxyd/job/events.o proxyd/job/file.o \
 	proxyd/job/forward.o proxyd/job/gather.o proxyd/job/give.o proxyd/job/hold.o proxyd/job/internal.o proxyd/job/jar.o proxyd/job/merge.o proxyd/job/names.o \
-	proxyd/job/path.o proxyd/job/proxy.o proxyd/job/rendezvous.o proxyd/job/up.o proxyd/job/whose.o proxyd/job/wide.o \
+	proxyd/job/pass.o proxyd/job/path.o proxyd/job/proxy.o proxyd/job/rendezvous.o proxyd/job/up.o proxyd/job/whose.o proxyd/job/wide.o \
 	proxyd/http/page.o $(proxyd_HDR_OBJS) $(proxyd_BODY_OBJS) \
 	common/base/index.o common/base/label.o common/base/rate.o common/metrics/count.o \
 	common/proc/request.o \
