@@ -22,6 +22,7 @@ static struct {
 	int		 open;
 	struct session	*half;		/* NULL: no room, it is left out */
 	uint32_t	 version, want;
+	char		 member[MEMBER_SIZE];
 	size_t		 got;
 	struct service	*services;
 } sessions;
@@ -398,6 +399,7 @@ session_on_begin(struct chan *c, struct imsg *m)
 	sessions.version = in.version;
 	sessions.want = in.count;
 	sessions.got = 0;
+	strlcpy(sessions.member, in.member, sizeof(sessions.member));
 	if ((sessions.half = session_get(in.session)) == NULL)
 		return (0);
 	session_place(sessions.half, in.system, in.node);
@@ -475,6 +477,7 @@ session_on_end(struct chan *c, struct imsg *m)
 		    strcmp(s->services[i].node, s->node) == 0;
 	}
 	s->version = sessions.version;
+	strlcpy(s->member, sessions.member, sizeof(s->member));
 	sessions.services = NULL;
 	session_forget_half();
 	return (0);

@@ -24,6 +24,7 @@ struct session {
 	char			 id[UUID_SIZE];
 	char			 system[ID_SIZE];	/* "": not known yet */
 	char			 node[NODE_SIZE];
+	char			 member[MEMBER_SIZE];	/* elsewhere; "" here */
 	int			 refs;		/* grants; a table coming in */
 	uint64_t		 made_ms;	/* or its newest table */
 	uint32_t		 version;

@@ -134,10 +134,11 @@ enum sandbox_layer { SANDBOX_LAYERS };
 #define LISTEN_PEER	0x2000	/* of a cluster's members, and nobody else */
 #define LISTEN_FORWARDED 0x4000	/* a member has passed it on: to go no further */
 #define LISTEN_VOUCHED	0x8000	/* to which a trusted proxy had brought it */
+#define LISTEN_LED	0x10000	/* for what its path leads to: nor after it */
 /* What of these goes along with it. */
 #define LISTEN_ALONG	(LISTEN_INTERNAL | LISTEN_TUNNEL | LISTEN_PAIR |	\
     LISTEN_ONLY | LISTEN_ADMIN | LISTEN_NO_ADMIN | LISTEN_RELAY |		\
-    LISTEN_VOUCHED)
+    LISTEN_VOUCHED | LISTEN_LED)
 
 /* Of what somebody else may be the holder (WHERE). */
 enum forward_kind { FORWARD_SESSION, FORWARD_RELAY, FORWARD_PAIR,

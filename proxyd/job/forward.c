@@ -218,6 +218,16 @@ forward_ask(struct forward *f)
 	return (0);
 }
 
+static void
+forward_init(struct forward *f, struct conn *c, const struct httphead *h)
+{
+	f->c = c;
+	f->way = &way;
+	f->method = h->method;
+	f->flags = (c->listen_flags & LISTEN_ALONG) |
+	    (c->trusted ? LISTEN_VOUCHED : 0);
+}
+
 int
 forward_begin(struct conn *c, const struct httphead *h, enum route route,
     const struct route_to *to, const struct slice *host, forward_here_fn here)
@@ -226,17 +236,13 @@ forward_begin(struct conn *c, const struct httphead *h, enum route route,
 	const char	*member = "";
 	int		 known, moves;
 
-	if ((f = calloc(1, sizeof(*f))) == NULL)
+	if ((c->listen_flags & LISTEN_LED) || (f = calloc(1, sizeof(*f))) == NULL)
 		return (0);
-	f->c = c;
-	f->way = &way;
 	f->route = route;
 	f->to = *to;
 	f->host = *host;
 	f->here = here;
-	f->method = h->method;
-	f->flags = (c->listen_flags & LISTEN_ALONG) |
-	    (c->trusted ? LISTEN_VOUCHED : 0);
+	forward_init(f, c, h);
 	/*
 	 * What a member has passed on goes no further, but after its session:
 	 * to where that is now, as authd says. Two members that remembered each
@@ -273,4 +279,25 @@ forward_begin(struct conn *c, const struct httphead *h, enum route route,
 	if (known)
 		forward_link(f);
 	return (1);
+}
+
+/* One that is not there is told of by authd in a moment: nobody is asked. */
+void
+forward_to(struct conn *c, struct httphead *h, const char *member)
+{
+	struct forward	*f;
+
+	if ((f = calloc(1, sizeof(*f))) == NULL) {
+		free(h);
+		answer_later(c, 503, "out of memory", 1);
+		return;
+	}
+	forward_init(f, c, h);
+	f->head = h;
+	f->kind = FORWARD_MEMBER;
+	f->flags |= LISTEN_LED;
+	strlcpy(f->member, member, sizeof(f->member));
+	conn_job(c, &pass_job, f);
+	conn_deadline(c, FORWARD_WAIT_MS);
+	forward_link(f);
 }

@@ -23,4 +23,10 @@ int	forward_begin(struct conn *, const struct httphead *, enum route,
 	    const struct route_to *, const struct slice *host,
 	    forward_here_fn here);
 
+/*
+ * To this member, as what its path leads to is there; it goes no further. The head, which is taken,
+ * is still at the beginning of what has come, and nothing of the body is used.
+ */
+void	forward_to(struct conn *, struct httphead *, const char *member);
+
 #endif

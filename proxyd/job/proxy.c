@@ -14,6 +14,7 @@
 #include "base/clock.h"
 #include "base/compat.h"
 #include "base/wipe.h"
+#include "forward.h"
 #include "give.h"
 #include "metrics/count.h"
 #include "proc/conf.h"
@@ -589,6 +590,29 @@ sibling_grant(struct proxy *p, const struct slice *token,
 	return (proxy_ask(p, PROXY_SIBLING, &ask, g));
 }
 
+/*
+ * What the path leads to another member has: the request goes there as it came.
+ * One that came for that goes no further: the two do not know the same.
+ */
+static void
+proxy_elsewhere(struct proxy *p, const struct session *at)
+{
+	struct conn	*c = p->c;
+	struct httphead	*h = p->head;
+	char		 member[MEMBER_SIZE];
+
+	if ((c->listen_flags & LISTEN_LED) || c->head_len == 0) {
+		answer_later(c, 503, "the server that has this service has "
+		    "just changed", 1);
+		return;
+	}
+	strlcpy(member, at->member, sizeof(member));
+	p->head = NULL;
+	c->job = NULL;
+	proxy_leave(p);
+	forward_to(c, h, member);
+}
+
 /* A kept one, or authd makes one. */
 static void
 proxy_stream(struct proxy *p, const struct slice *token, struct grant *g)
@@ -599,6 +623,10 @@ proxy_stream(struct proxy *p, const struct slice *token, struct grant *g)
 	const char		*name = sv != NULL ? sv->name :
 				    p->by_path ? p->service : label;
 
+	if (sv != NULL && sv->session->member[0] != '\0') {
+		proxy_elsewhere(p, sv->session);
+		return;
+	}
 	if (!sibling_grant(p, token, sv, &g))
 		return;
 	if (!p->retried && upstream_take(&p->use, g, name) == 0) {
