@@ -8,7 +8,6 @@
 #include <string.h>
 
 #include "authd/core/guest.h"
-#include "authd/core/services.h"
 #include "authd/now.h"
 #include "authd/store/store.h"
 #include "base/clock.h"
@@ -16,8 +15,8 @@
 #include "base/log.h"
 #include "guests.h"
 #include "member.h"
+#include "offers.h"
 
-#define TEXT_MAX	(256 * 1024)	/* of one table */
 #define AGAIN_MS	5000		/* between two of ours of one session */
 #define GAP_MS		1000		/* between two looks */
 #define LOG_EVERY_MS	60000
@@ -47,36 +46,6 @@ guests_init(after_fn after, void (*tell)(void))
 
 /* ---- ours, for the others ---- */
 
-/* What shares a host is all that pages of siblings lead to. */
-static cJSON *
-table_tree(const struct services *t)
-{
-	cJSON			*a = cJSON_CreateArray(), *o;
-	const struct service	*sv;
-	unsigned		 i;
-
-	for (i = 0; a != NULL && i < t->n; i++) {
-		sv = t->v[i];
-		if (sv->host[0] == '\0' || service_is_tcp(sv))
-			continue;
-		o = cJSON_CreateObject();
-		if (!cJSON_AddStringToObject(o, "name", sv->name) ||
-		    !cJSON_AddStringToObject(o, "target", sv->target) ||
-		    !cJSON_AddStringToObject(o, "host", sv->host) ||
-		    !cJSON_AddBoolToObject(o, "tls", sv->tls) ||
-		    !cJSON_AddStringToObject(o, "path", sv->path) ||
-		    !cJSON_AddStringToObject(o, "path_prefix",
-		    sv->path_prefix) ||
-		    !cJSON_AddStringToObject(o, "node_id", sv->node_id) ||
-		    !cJSON_AddItemToArray(a, o)) {
-			cJSON_Delete(o);
-			cJSON_Delete(a);
-			return (NULL);
-		}
-	}
-	return (a);
-}
-
 /* It is in the store; or nothing is, and the next look writes it again. */
 static void
 told(void *arg, int ok)
@@ -104,15 +73,14 @@ tell_later(void)
 static void
 table_write(struct session *se)
 {
-	cJSON	*a = table_tree(se->services);
-	char	*text = a != NULL ? cJSON_PrintUnformatted(a) : NULL;
-	size_t	 len = text != NULL ? strlen(text) : 0;
+	char	*text = NULL;
+	size_t	 len = 0;
 	int64_t	 now = now_at()->wall_ms;
 
-	cJSON_Delete(a);
-	if (text == NULL)
+	if (se->services != NULL &&
+	    (text = offers_print(se->services, &len)) == NULL)
 		return;
-	if (len > TEXT_MAX) {
+	if (len > OFFERS_MAX) {
 		log_info("session %s: other members cannot lead to what it "
 		    "offers: %zu bytes", se->row.id, len);
 		cJSON_free(text);
@@ -120,14 +88,16 @@ table_write(struct session *se)
 		len = 0;
 	}
 	if (store_session_services(se->row.id, text, len, now) == 0) {
-		se->table_at = se->told_at = now;
+		se->table_at = now;
+		se->told_at = se->services != NULL ? now : 0;
 		tell_later();
 	}
 	cJSON_free(text);
 }
 
 /*
- * Those that somebody is to know. A client that says another one all the time
+ * Those that somebody is to know, also that there is none: what is in the store
+ * may be of the member that had it. A client that says another one all the time
  * is heard as often as this.
  */
 static void
@@ -136,7 +106,7 @@ tell_all(void)
 	struct session	*se;
 
 	TAILQ_FOREACH(se, &sessions, entry)
-		if (se->services != NULL && se->table_at == 0 &&
+		if (session_tunnel(se) != NULL && se->table_at == 0 &&
 		    guest_is_of(se->row.system_id) &&
 		    now_at()->wall_ms - se->told_at >= AGAIN_MS)
 			table_write(se);
@@ -160,63 +130,14 @@ guests_over(const struct session *se)
 
 /* ---- theirs ---- */
 
-static int
-take(char *dst, size_t size, const cJSON *o, const char *name)
-{
-	const char	*s = cJSON_GetStringValue(
-			    cJSON_GetObjectItemCaseSensitive(o, name));
-
-	return (s != NULL && strlcpy(dst, s, size) < size ? 0 : -1);
-}
-
-/* As good as a muxd's word: services_add() looks at all of it. */
-static int
-table_entry(struct services *t, const cJSON *o)
-{
-	struct msg_service	 w;
-	char			 name[SERVICE_SIZE], target[TARGET_SIZE];
-	char			 host[HOST_SIZE], path[PATH_SIZE];
-	char			 prefix[PATH_SIZE], node[MODULE_SIZE];
-
-	if (take(name, sizeof(name), o, "name") == -1 ||
-	    take(target, sizeof(target), o, "target") == -1 ||
-	    take(host, sizeof(host), o, "host") == -1 ||
-	    take(path, sizeof(path), o, "path") == -1 ||
-	    take(prefix, sizeof(prefix), o, "path_prefix") == -1 ||
-	    take(node, sizeof(node), o, "node_id") == -1)
-		return (-1);
-	memset(&w, 0, sizeof(w));
-	w.name = name;
-	w.target = target;
-	w.host = host;
-	w.path = path;
-	w.path_prefix = prefix;
-	w.node_id = node;
-	w.label = w.module_id = "";
-	w.tls = cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(o, "tls"));
-	return (services_add(t, &w) == NULL ? 0 : -1);
-}
-
-/* Of a guest; NULL: none, or it cannot be read. */
+/* Its bytes are the organization's whose sibling is here. */
 static struct services *
-table_read(const struct session *se, const struct document *d)
+offers_of(const struct session *se, const struct document *d)
 {
 	const struct session	*ours = session_of_system(se->row.system_id);
-	struct services		*t = NULL;
-	cJSON			*a = cJSON_ParseWithLength(d->text, d->len);
-	const cJSON		*o;
-	int			 n = cJSON_GetArraySize(a);
 
-	if (cJSON_IsArray(a) && n <= SERVICES_MAX)
-		t = services_new(1, (unsigned)n, se->row.system_id,
-		    ours != NULL ? ours->org_id : "");
-	if (t != NULL)
-		cJSON_ArrayForEach(o, a)
-			if (table_entry(t, o) == -1)
-				log_debug("session %s: a service of it is "
-				    "left out", se->row.id);
-	cJSON_Delete(a);
-	return (t);
+	return (offers_read(d->text, d->len, se->row.system_id,
+	    ours != NULL ? ours->org_id : ""));
 }
 
 static void
@@ -242,7 +163,7 @@ table_known(const struct answer *a, void *arg)
 		return;
 	}
 	if (se != NULL && a->r == 0)
-		guest_table(se, a->document->at, table_read(se, a->document));
+		guest_table(se, a->document->at, offers_of(se, a->document));
 	else if (se != NULL)
 		guest_table(se, se->told_at, NULL);
 	look_tables();
