@@ -60,11 +60,35 @@ class Steps:
         self.d, self.load, self.clients = d, load, clients
         self.key, self.secret = d.add_system("comes and goes")
         self.w = Worker("steps", "always the same", None)
-        self.all = {w.name: (lambda f=w.step: f(self.w))
-                    for w in load.workers}
+        self.all = {"cookie": self.cookie}
+        self.all.update((w.name, lambda f=w.step: f(self.w))
+                        for w in load.workers)
+        self.all["relay"] = self.relay
         self.all.update(login=self.login, ctl=self.ctl, reload=self.reload)
         self.all.update(("restart " + r, lambda r=r: self.restart(r))
                         for r in STEADY)
+
+    def cookie(self):
+        """Another one; what it is for is asked anew."""
+        sid = self.w.random.choice(self.load.ids)
+        try:
+            self.load.sessions[sid] = self.d.cookie(sid, self.load.token)
+        except RuntimeError as e:
+            raise Cut(e) from e
+        return self.load.download(self.w)
+
+    def relay(self):
+        """Its session is made each time, and goes."""
+        self.load.relayed = None
+        try:
+            return self.load.relay_step(self.w)
+        finally:
+            try:
+                if self.load.relayed:
+                    self.load.ask("DELETE", "/admin/sessions/" +
+                                  self.load.relayed["id"])
+            except CUT:
+                pass                # it ends by itself
 
     def login(self):
         with Raw(self.d, self.key, self.secret) as r:
