@@ -112,7 +112,8 @@ run_chunks(const char *buf, size_t len)
 	    (used != -1 && (size_t)used != n))
 		abort();
 	/* Without trailers it is a body that has the same end. */
-	copy = malloc(len == 0 ? 1 : len);
+	if ((copy = malloc(len == 0 ? 1 : len)) == NULL)
+		abort();
 	memcpy(copy, buf, len);
 	one = httphead_chunk_bare(&bare, copy, &left);
 	if ((one == -1) != (used == -1) || bare.done != whole.done)

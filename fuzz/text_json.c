@@ -41,6 +41,8 @@ load_ascii(const char *data, size_t len)
 	json_t	*doc;
 	size_t	 i;
 
+	if (s == NULL)
+		abort();
 	memcpy(s, data, len);
 	s[len] = '\0';
 	for (i = 0; i < len; i++) {

@@ -41,14 +41,17 @@ on_closed(struct chan *c, int offence, const char *reason)
 static struct chan *
 fresh(int *far)
 {
-	int	sv[2];
+	struct chan	*c;
+	int		 sv[2];
 
 	closed = 0;
 	if (imsg_pair(sv) == -1)
 		exit(1);
 	*far = sv[1];
-	return (chan_new(base, sv[0], ROLE_CONTROL, table, 1, on_closed,
-	    NULL));
+	if ((c = chan_new(base, sv[0], ROLE_CONTROL, table, 1, on_closed,
+	    NULL)) == NULL)
+		exit(1);
+	return (c);
 }
 
 /* The type of the next message, 0: there is none. */

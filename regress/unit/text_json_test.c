@@ -128,6 +128,8 @@ load(const char *in, size_t len, int *no_memory)
 	char	*s = malloc(len + (len == 0));
 	json_t	*doc;
 
+	if (s == NULL)
+		bail_out("no memory");
 	memcpy(s, in, len);
 	doc = text_json_load(s, len, no_memory);
 	free(s);
@@ -187,6 +189,8 @@ memory(void)
 	int		 no_memory;
 	size_t		 i;
 
+	if (s == NULL)
+		bail_out("no memory");
 	json_set_alloc_funcs(book_malloc, book_free);
 	/* Many short ones: no text is as long as the copy. */
 	for (i = 0; i < len; i += 10)
