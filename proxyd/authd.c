@@ -15,10 +15,13 @@
 #include "session.h"
 #include "upstream.h"
 
+#define BROKEN_MS	30000	/* for a successor, after a break of ours */
+
 static int	on_usable(struct chan *, struct imsg *);
 static int	on_pairings(struct chan *, struct imsg *);
 static int	on_rate_over(struct chan *, struct imsg *);
 
+static struct timer	broken;
 static unsigned	pairings;
 static int	usable;		/* a USABLE_*, of the authd of now */
 
@@ -101,18 +104,38 @@ authd_pairings(void)
 	return (pairings);
 }
 
+/*
+ * It was we who ended the channel, and nobody came in authd's place: it lives, and
+ * nobody would send another channel. Who starts anew gets one.
+ */
+static void
+authd_missed(void *arg)
+{
+	(void)arg;
+	fatalx("no channel to authd");
+}
+
 /* Grants do not outlive the channel that they came on. */
 static void
 authd_gone(enum link_end how)
 {
 	if (how != LINK_OFFENCE)
 		log_info("authd has gone");
+	else
+		timer_set(&broken, BROKEN_MS);
 	usable = USABLE_NO;
 	session_forget_half();
 	api_forget_all();
 	events_end_all();
 	rendezvous_forget_all();
 	grant_forget_all();
+}
+
+static void
+authd_came(int again)
+{
+	(void)again;
+	timer_del(&broken);
 }
 
 /* Documents of which parts are still to come. */
@@ -125,6 +148,7 @@ authd_waits(void)
 static const struct link_ops	authd = {
 	.table = table,
 	.rows = sizeof(table) / sizeof(table[0]),
+	.came = authd_came,
 	.gone = authd_gone,
 	.pause = conn_pause,
 	.waits = authd_waits,
@@ -133,5 +157,6 @@ static const struct link_ops	authd = {
 void
 link_to_authd(void)
 {
+	timer_init(&broken, authd_missed, NULL);
 	link_init(&authd);
 }
