@@ -38,8 +38,8 @@ mark_session(struct session *se, const struct now *now)
 		grant_end(g, END_SESSION);
 	TAILQ_FOREACH(st, &se->lent_streams, of_lender)
 		stream_kill(st, END_SESSION);
-	/* That of a guest may have come to us. */
-	if (se->guest)
+	/* One that has come to us goes on. */
+	if (se->guest && session_find(se->row.id) != NULL)
 		return;
 	ticket_end_session(se->row.id);
 	rowlog_end_session(se->row.id, now);
@@ -162,6 +162,7 @@ leave_grants(void)
 			e = effect_add(EFFECT_GRANT_REFUSED);
 			e->to = g->asker;
 			e->refusal = g->refusal != REFUSE_NOT ? g->refusal :
+			    g->session->guest ? REFUSE_ELSEWHERE :
 			    REFUSE_SESSION_OVER;
 			grant_note_refused(g, e->refusal);
 		} else if (g->door != NULL && !g->dropped) {

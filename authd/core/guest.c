@@ -108,10 +108,12 @@ guest_says(struct session *se)
 }
 
 int
-guest_note(const struct guest_row *row)
+guest_note(const struct guest_row *row, const struct now *now)
 {
 	struct session	*se = guest_find(row->id);
 
+	if (row->expires_at <= now->wall_ms || session_find(row->id) != NULL)
+		return (0);
 	if (se == NULL && (se = guest_new(row)) == NULL)
 		return (-1);
 	se->looked = guests.look;
@@ -147,6 +149,16 @@ guest_looked(void)
 		if (se->looked != guests.look)
 			guest_end(se);
 	}
+}
+
+int
+guest_gone(const char *id)
+{
+	struct session	*se = guest_find(id);
+
+	if (se != NULL)
+		guest_end(se);
+	return (se != NULL);
 }
 
 /* ---- what they offer ---- */

@@ -29,9 +29,15 @@ void		 guest_each_of(const char *system_id,
  * ended.
  */
 void		 guest_look(void);
-/* 0, or -1: there are too many, and this one is left out. */
-int		 guest_note(const struct guest_row *);
+/*
+ * 0, or -1: there are too many, and this one is left out. One that is over, or
+ * ours by now, is none.
+ */
+int		 guest_note(const struct guest_row *, const struct now *);
 void		 guest_looked(void);
+
+/* It is ours now: it ends, and what hangs on it. 1: there was one. */
+int		 guest_gone(const char *id);
 
 /* One whose table is another than we have; NULL: none. */
 struct session	*guest_stale(void);

@@ -428,6 +428,7 @@ session_lose(struct session *se, uint16_t code, const char *text)
 		return;
 	session_unlink(se);
 	session_clean(se);
+	effect_add(EFFECT_SERVICES)->session = se;
 	se->close_code = code;
 	se->close_text = text;
 	session_queue(se);

@@ -68,6 +68,7 @@ struct session {
 	   there, 0: it is not; a guest's: which we have, and which there is, in
 	   which look it was */
 	int64_t			 table_at, told_at;
+	uint64_t		 table_sum;	/* of ours, as it is there */
 	unsigned		 looked;
 };
 extern struct sessions	sessions;

@@ -20,6 +20,7 @@
 #include "base/compat.h"
 #include "base/log.h"
 #include "base/request.h"
+#include "guests.h"
 #include "handlers.h"
 #include "internal.h"
 #include "member.h"
@@ -119,8 +120,9 @@ grant_own(const struct facts *f, const char *id)
 
 	if (se == NULL && f->got_session == 0 &&
 	    f->session.status == SESSION_ACTIVE &&
-	    member_is_elsewhere(f->session.member))
-		se = guest_find(id);
+	    member_is_elsewhere(f->session.member) &&
+	    (se = guest_find(id)) == NULL)
+		guests_look();		/* it has just come there */
 	return (se);
 }
 

@@ -4,6 +4,7 @@
  * known, one by one, and at last ours, where somebody is to know them.
  */
 #include <cjson/cJSON.h>
+#include <sodium.h>
 
 #include <string.h>
 
@@ -19,11 +20,13 @@
 
 #define AGAIN_MS	5000		/* between two of ours of one session */
 #define GAP_MS		1000		/* between two looks */
+#define WRITES_MAX	64		/* of ours in one */
 #define LOG_EVERY_MS	60000
 
 static struct {
 	int		 looking, wanted;	/* again, when the gap is over */
 	int		 telling;		/* others are to look, too */
+	int64_t		 wrote_at;		/* the first that is on its way */
 	char		 after[UUID_SIZE];	/* of a page; which is asked */
 	struct timer	 gap;
 	after_fn	 after_turn;
@@ -54,19 +57,37 @@ told(void *arg, int ok)
 
 	(void)arg;
 	look.telling = 0;
-	if (ok)
+	if (ok) {
 		look.tell();
-	else
-		TAILQ_FOREACH(se, &sessions, entry)
+		return;
+	}
+	TAILQ_FOREACH(se, &sessions, entry)
+		if (se->table_at >= look.wrote_at) {
 			se->table_at = 0;
+			se->table_sum = 0;
+		}
 }
 
 static void
 tell_later(void)
 {
-	if (!look.telling)
-		look.after_turn(told, NULL);
+	if (look.telling)
+		return;
 	look.telling = 1;
+	look.wrote_at = now_at()->wall_ms;
+	look.after_turn(told, NULL);
+}
+
+/* So that the same once more is not written; 0 stands for nothing. */
+static uint64_t
+sum_of(const char *text, size_t len)
+{
+	uint8_t		h[crypto_generichash_BYTES_MIN];
+	uint64_t	n;
+
+	crypto_generichash(h, sizeof(h), (const uint8_t *)text, len, NULL, 0);
+	memcpy(&n, h, sizeof(n));
+	return (n | 1);
 }
 
 /* What could not be written is written by the next look. */
@@ -75,6 +96,7 @@ table_write(struct session *se)
 {
 	char	*text = NULL;
 	size_t	 len = 0;
+	uint64_t sum;
 	int64_t	 now = now_at()->wall_ms;
 
 	if (se->services != NULL &&
@@ -87,8 +109,12 @@ table_write(struct session *se)
 		text = NULL;
 		len = 0;
 	}
-	if (store_session_services(se->row.id, text, len, now) == 0) {
+	sum = sum_of(text != NULL ? text : "", len);
+	if (sum == se->table_sum) {
 		se->table_at = now;
+	} else if (store_session_services(se->row.id, text, len, now) == 0) {
+		se->table_at = now;
+		se->table_sum = sum;
 		se->told_at = se->services != NULL ? now : 0;
 		tell_later();
 	}
@@ -104,12 +130,19 @@ static void
 tell_all(void)
 {
 	struct session	*se;
+	unsigned	 n = 0;
 
-	TAILQ_FOREACH(se, &sessions, entry)
-		if (session_tunnel(se) != NULL && se->table_at == 0 &&
-		    guest_is_of(se->row.system_id) &&
-		    now_at()->wall_ms - se->told_at >= AGAIN_MS)
-			table_write(se);
+	TAILQ_FOREACH(se, &sessions, entry) {
+		if (session_tunnel(se) == NULL || se->table_at != 0 ||
+		    !guest_is_of(se->row.system_id) ||
+		    now_at()->wall_ms - se->told_at < AGAIN_MS)
+			continue;
+		if (++n > WRITES_MAX) {
+			look.wanted = 1;
+			return;
+		}
+		table_write(se);
+	}
 }
 
 void
@@ -140,15 +173,22 @@ offers_of(const struct session *se, const struct document *d)
 	    ours != NULL ? ours->org_id : ""));
 }
 
+/* Who begins goes on, as soon as it is known which there are. */
 static void
-look_end(int ok)
+look_begun(int ok)
 {
 	void	(*then)(int) = look.then;
 
-	look.looking = 0;
 	look.then = NULL;
 	if (then != NULL)
 		then(ok);
+}
+
+static void
+look_end(int ok)
+{
+	look.looking = 0;
+	look_begun(ok);
 }
 
 /* It may have gone while the store was asked. */
@@ -156,15 +196,21 @@ static void
 table_known(const struct answer *a, void *arg)
 {
 	struct session	*se = guest_find(look.after);
+	struct services	*t;
 
 	(void)arg;
 	if (a->r == -1) {
-		look_end(0);
+		look_end(1);
 		return;
 	}
-	if (se != NULL && a->r == 0)
-		guest_table(se, a->document->at, offers_of(se, a->document));
-	else if (se != NULL)
+	if (se != NULL && a->r == 0) {
+		t = offers_of(se, a->document);
+		if (t == NULL)
+			log_info("session %s: what it offers cannot be read",
+			    se->row.id);
+		guest_table(se, a->document->at, t);
+	}
+	if (se != NULL && a->r != 0)
 		guest_table(se, se->told_at, NULL);
 	look_tables();
 }
@@ -206,7 +252,7 @@ page_known(const struct answer *a, void *arg)
 	}
 	for (i = 0; i < a->n; i++) {
 		strlcpy(look.after, a->guest[i].id, sizeof(look.after));
-		if (guest_note(&a->guest[i]) == -1)
+		if (guest_note(&a->guest[i], now_at()) == -1)
 			say_full();
 	}
 	if (a->r == 0 && a->n == STORE_MANY) {
@@ -214,6 +260,7 @@ page_known(const struct answer *a, void *arg)
 		return;
 	}
 	guest_looked();
+	look_begun(1);		/* what they offer can wait */
 	look_tables();
 }
 
@@ -260,10 +307,11 @@ look_again(void *arg)
 void
 guests_begin(void (*then)(int))
 {
-	if (!member_is_one() || look.looking) {
+	if (!member_is_one()) {
 		then(1);
 		return;
 	}
 	look.then = then;
-	look_begin();
+	if (!look.looking)
+		look_begin();
 }

@@ -8,6 +8,7 @@
 #include "authd/now.h"
 #include "base/compat.h"
 #include "base/log.h"
+#include "guests.h"
 #include "held.h"
 #include "member.h"
 
@@ -37,9 +38,11 @@ look_at(struct session *se, const struct session_row *row)
 		log_info("session %s: member %s has it", se->row.id,
 		    row->member[0] != '\0' ? row->member : "-");
 		session_lose(se, CLOSE_MOVED, "moved");
+		guests_look();
 	} else if (row->member[0] == '\0') {
 		log_info("session %s: ours again", se->row.id);
 		session_touch(se, now_at());
+		guests_changed(se);
 	}
 }
 

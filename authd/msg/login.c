@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "admit.h"
+#include "authd/core/guest.h"
 #include "authd/core/may.h"
 #include "authd/core/session.h"
 #include "authd/cred/known.h"
@@ -28,6 +29,7 @@
 #include "handlers.h"
 #include "internal.h"
 #include "login.h"
+#include "manifest.h"
 #include "member.h"
 #include "metrics/count.h"
 #include "moving.h"
@@ -571,6 +573,7 @@ static void
 login_adopt(struct login *lo)
 {
 	struct session	*se = login_session(lo);
+	int		 was_guest;
 
 	if (se != NULL) {
 		login_refuse(lo, REFUSE_COMING, 0);
@@ -580,9 +583,13 @@ login_adopt(struct login *lo)
 		login_refuse(lo, REFUSE_BUSY, 0);
 		return;
 	}
+	was_guest = guest_gone(lo->row.id);
 	/* One that is overdue ends. */
-	if ((se = login_session(lo)) != NULL)
+	if ((se = login_session(lo)) != NULL) {
 		lo->adopted = 1;
+		if (was_guest)
+			manifest_push(se);
+	}
 	login_take(lo, se);
 }
 

@@ -283,7 +283,7 @@ forward_begin(struct conn *c, const struct httphead *h, enum route route,
 
 /* One that is not there is told of by authd in a moment: nobody is asked. */
 void
-forward_to(struct conn *c, struct httphead *h, const char *member)
+forward_to(struct conn *c, struct httphead *h, const char *member, int led)
 {
 	struct forward	*f;
 
@@ -295,7 +295,8 @@ forward_to(struct conn *c, struct httphead *h, const char *member)
 	forward_init(f, c, h);
 	f->head = h;
 	f->kind = FORWARD_MEMBER;
-	f->flags |= LISTEN_LED;
+	if (led)
+		f->flags |= LISTEN_LED;
 	strlcpy(f->member, member, sizeof(f->member));
 	conn_job(c, &pass_job, f);
 	conn_deadline(c, FORWARD_WAIT_MS);

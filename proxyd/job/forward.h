@@ -24,9 +24,11 @@ int	forward_begin(struct conn *, const struct httphead *, enum route,
 	    forward_here_fn here);
 
 /*
- * To this member, as what its path leads to is there; it goes no further. The head, which is taken,
- * is still at the beginning of what has come, and nothing of the body is used.
+ * To this member, who has the session of its host, or what its path leads to
+ * (`led`): then it goes no further. The head, which is taken, is still at the
+ * beginning of what has come, and nothing of the body is used.
  */
-void	forward_to(struct conn *, struct httphead *, const char *member);
+void	forward_to(struct conn *, struct httphead *, const char *member,
+	    int led);
 
 #endif

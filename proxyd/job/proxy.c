@@ -592,16 +592,18 @@ sibling_grant(struct proxy *p, const struct slice *token,
 
 /*
  * What the path leads to another member has: the request goes there as it came.
- * One that came for that goes no further: the two do not know the same.
+ * One that came for that goes no further: the two do not know the same. Nor does
+ * one that was passed on for the host's own session, which is not here then.
  */
 static void
-proxy_elsewhere(struct proxy *p, const struct session *at)
+proxy_elsewhere(struct proxy *p, const struct session *at, int is_own)
 {
 	struct conn	*c = p->c;
 	struct httphead	*h = p->head;
 	char		 member[MEMBER_SIZE];
 
-	if ((c->listen_flags & LISTEN_LED) || c->head_len == 0) {
+	if ((c->listen_flags & LISTEN_LED) || c->head_len == 0 ||
+	    (is_own && (c->listen_flags & LISTEN_FORWARDED))) {
 		answer_later(c, 503, "the server that has this service has "
 		    "just changed", 1);
 		return;
@@ -610,7 +612,7 @@ proxy_elsewhere(struct proxy *p, const struct session *at)
 	p->head = NULL;
 	c->job = NULL;
 	proxy_leave(p);
-	forward_to(c, h, member);
+	forward_to(c, h, member, !is_own);
 }
 
 /* A kept one, or authd makes one. */
@@ -624,7 +626,7 @@ proxy_stream(struct proxy *p, const struct slice *token, struct grant *g)
 				    p->by_path ? p->service : label;
 
 	if (sv != NULL && sv->session->member[0] != '\0') {
-		proxy_elsewhere(p, sv->session);
+		proxy_elsewhere(p, sv->session, sv->session == g->se);
 		return;
 	}
 	if (!sibling_grant(p, token, sv, &g))

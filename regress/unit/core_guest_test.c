@@ -20,6 +20,7 @@
 static struct now	now = { .ms = 1000, .wall_ms = 1700000000000 };
 static struct conf	conf;
 static unsigned		tables, kills, written;	/* effects; rows */
+static int64_t		open_ms = 1000;
 
 static void
 no_audit(const struct refused *r)
@@ -76,9 +77,9 @@ note(unsigned n, const char *system, const char *member, int64_t table)
 	snprintf(row.node, sizeof(row.node), "%u", n);
 	strlcpy(row.member, member, sizeof(row.member));
 	row.status = SESSION_ACTIVE;
-	row.expires_at = now.wall_ms + 1000;
+	row.expires_at = now.wall_ms + open_ms;
 	row.services_at = table;
-	return (guest_note(&row));
+	return (guest_note(&row, &now));
 }
 
 static void
@@ -118,8 +119,11 @@ which(void)
 	ok(guest_count() == 1 && tables == 1 &&
 	    guest_find("10000000-0000-0000-0000-000000000001") == NULL,
 	    "what is not there any more has gone, which proxyds hear");
-	look(1, 0, "");
-	is_int(guest_count(), 0, "all are gone");
+	look(2, 2, "c");
+	open_ms = 0;
+	look(2, 2, "c");
+	open_ms = 1000;
+	is_int(guest_count(), 0, "one that has run out is none, whatever its row says");
 }
 
 static void
@@ -274,7 +278,12 @@ coming(void)
 	row = guest->row;
 	is_int(session_load(&row, NULL), 0, "a guest comes to us");
 	ok(session_find(row.id) != guest, "and is another then");
-	look(1, 0, "");
+	is_int(guest_gone(row.id), 1, "the guest ends");
+	is_int(guest_gone(row.id), 0, "once");
+	effects();
+	is_int(grant_count(), 0, "with what hangs on it");
+	look(1, 1, "b");
+	is_int(guest_count(), 0, "a look that began before brings it not back");
 	ok(session_find(row.id) != NULL && !session_find(row.id)->over,
 	    "which stays when the guest has gone");
 	door_gone(&door);
