@@ -17,7 +17,8 @@ from theirs import THEIRS, system
 t = Tap()
 # What the version before 18 had not; the views are made anew.
 TO_17 = ("DROP VIEW relayd.support_sessions CASCADE; ALTER TABLE"
-         " relayd.session_more DROP COLUMN services, DROP COLUMN services_at;"
+         " relayd.session_more DROP COLUMN services CASCADE,"
+         " DROP COLUMN services_at;"
          " UPDATE relayd.schema_version SET version = 17")
 SESSIONS = ("SELECT id, system_id, generation, coalesce(services, 'none'),"
             " services_at FROM relayd.support_sessions ORDER BY id")
