@@ -550,7 +550,8 @@ proxy_exchange(struct proxy *p, const struct service *sv)
 
 /*
  * Who said no is not the session of the host but one that a path led to. It may
- * have ended just now, and then what authd said before tells of it.
+ * have ended just now, or gone to another member, and then what authd said before
+ * tells of it.
  */
 static void
 proxy_astray(struct proxy *p, int status, const char *message, uint32_t retry_s)
@@ -561,6 +562,7 @@ proxy_astray(struct proxy *p, int status, const char *message, uint32_t retry_s)
 	strlcpy(before, p->sibling, sizeof(before));
 	sv = session_service_at(p->se, p->to.host.label, &p->head->path);
 	if (++p->astray > ASTRAY_MAX || (sv != NULL && sv->session != p->se &&
+	    sv->session->member[0] == '\0' &&
 	    strcmp(sv->session->id, before) == 0))
 		answer_later(p->c, status, message, retry_s);
 	else
