@@ -197,7 +197,8 @@ grant_is_good(struct grant *g, const struct addr *a,
 	now = now_ms();
 	if (now >= g->until_ms)
 		return (0);
-	if (now - g->asked_ms >= GRANT_RENEW_MS && !call_waits(&g->call))
+	/* It may have been asked for since this turn began. */
+	if (now >= g->asked_ms + GRANT_RENEW_MS && !call_waits(&g->call))
 		(void)grant_ask(g, a, ask, "");
 	return (1);
 }

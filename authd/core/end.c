@@ -38,8 +38,8 @@ mark_session(struct session *se, const struct now *now)
 		grant_end(g, END_SESSION);
 	TAILQ_FOREACH(st, &se->lent_streams, of_lender)
 		stream_kill(st, END_SESSION);
-	/* One that has come to us goes on. */
-	if (se->guest && session_find(se->row.id) != NULL)
+	/* One that is no guest any more need not be over. */
+	if (se->guest)
 		return;
 	ticket_end_session(se->row.id);
 	rowlog_end_session(se->row.id, now);

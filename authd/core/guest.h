@@ -8,8 +8,8 @@
  * Guests: sessions that other members of a cluster have, of systems of which we
  * have one, too. A token for a guest is good for what its pages lead to at
  * siblings that we have, whose streams it lends; and proxyds hear of a guest's
- * table, to pass on what is for it. Nothing is opened on a guest, and nothing of
- * it is written: which there are says the store. several-daemons.md, 3.
+ * table, to pass on what is for it. Nothing is opened on a guest, and its row is
+ * not ours to write: which there are says the store. several-daemons.md, 3.
  */
 #define GUESTS_MAX	4096
 #define GUESTS_SYSTEM	64		/* of one system */

@@ -507,6 +507,7 @@ void
 session_detach(struct session *se, uint64_t grace_s, const struct now *now)
 {
 	struct effect	*e;
+	int		 had = se->tunnel != NULL;
 
 	session_let_go(se);
 	services_free(se->services);
@@ -521,9 +522,11 @@ session_detach(struct session *se, uint64_t grace_s, const struct now *now)
 	e->code = grace_s;
 	if (core_env.conf->cluster_name[0] != '\0') {
 		/* What others bring here for it goes to who has it next. */
-		e = effect_add(EFFECT_IDLE_DROP);
-		e->session = se;
-		e->code = 1;
+		if (had) {
+			e = effect_add(EFFECT_IDLE_DROP);
+			e->session = se;
+			e->code = 1;
+		}
 		session_leave(se, grace_s, now);
 	} else
 		due_set(&se->grace, now->ms + grace_s * 1000);

@@ -64,11 +64,12 @@ struct session {
 	uint64_t		 empty_ms;	/* it goes then, if none comes */
 	uint64_t		 expect_ms;	/* since then one may come */
 	uint64_t		 comes_ms;	/* until then, from one that drains */
-	/* its table in the store, for members with a sibling: of when ours is
-	   there, 0: it is not; a guest's: which we have, and which there is, in
-	   which look it was */
+	/* its table in the store, for members with a sibling. Of ours: is it
+	   there, or on its way, since when by clock_ms(), and its sum */
+	int			 table_told, table_goes;
+	uint64_t		 table_ms, table_sum;
+	/* of a guest: which we have, which there is; in which look it was */
 	int64_t			 table_at, told_at;
-	uint64_t		 table_sum;	/* of ours, as it is there */
 	unsigned		 looked;
 };
 extern struct sessions	sessions;

@@ -120,9 +120,12 @@ grant_own(const struct facts *f, const char *id)
 
 	if (se == NULL && f->got_session == 0 &&
 	    f->session.status == SESSION_ACTIVE &&
-	    member_is_elsewhere(f->session.member) &&
-	    (se = guest_find(id)) == NULL)
-		guests_look();		/* it has just come there */
+	    member_is_elsewhere(f->session.member)) {
+		if ((se = guest_find(id)) != NULL)
+			se->row.status = f->session.status;
+		else
+			guests_look();	/* it has just come there */
+	}
 	return (se);
 }
 

@@ -26,7 +26,7 @@
 static struct {
 	int		 looking, wanted;	/* again, when the gap is over */
 	int		 telling;		/* others are to look, too */
-	int64_t		 wrote_at;		/* the first that is on its way */
+	int		 again;			/* once more, behind that */
 	char		 after[UUID_SIZE];	/* of a page; which is asked */
 	struct timer	 gap;
 	after_fn	 after_turn;
@@ -38,6 +38,7 @@ static struct {
 static void	look_page(void);
 static void	look_tables(void);
 static void	look_again(void *);
+static void	tell_later(void);
 
 void
 guests_init(after_fn after, void (*tell)(void))
@@ -49,7 +50,7 @@ guests_init(after_fn after, void (*tell)(void))
 
 /* ---- ours, for the others ---- */
 
-/* It is in the store; or nothing is, and the next look writes it again. */
+/* They are in the store; or nothing is, and the next look writes them again. */
 static void
 told(void *arg, int ok)
 {
@@ -57,24 +58,27 @@ told(void *arg, int ok)
 
 	(void)arg;
 	look.telling = 0;
-	if (ok) {
-		look.tell();
-		return;
-	}
-	TAILQ_FOREACH(se, &sessions, entry)
-		if (se->table_at >= look.wrote_at) {
-			se->table_at = 0;
+	TAILQ_FOREACH(se, &sessions, entry) {
+		if (se->table_goes && !ok) {
+			se->table_told = 0;
 			se->table_sum = 0;
 		}
+		se->table_goes = 0;
+	}
+	if (ok)
+		look.tell();
+	if (look.again)
+		tell_later();
 }
 
+/* One commit at a time: what comes under way is of the next. */
 static void
 tell_later(void)
 {
+	look.again = look.telling;
 	if (look.telling)
 		return;
 	look.telling = 1;
-	look.wrote_at = now_at()->wall_ms;
 	look.after_turn(told, NULL);
 }
 
@@ -94,13 +98,11 @@ sum_of(const char *text, size_t len)
 static void
 table_write(struct session *se)
 {
-	char	*text = NULL;
-	size_t	 len = 0;
-	uint64_t sum;
-	int64_t	 now = now_at()->wall_ms;
+	size_t		 len;
+	char		*text = offers_print(se->services, &len);
+	uint64_t	 sum;
 
-	if (se->services != NULL &&
-	    (text = offers_print(se->services, &len)) == NULL)
+	if (text == NULL)
 		return;
 	if (len > OFFERS_MAX) {
 		log_info("session %s: other members cannot lead to what it "
@@ -109,22 +111,21 @@ table_write(struct session *se)
 		text = NULL;
 		len = 0;
 	}
+	se->table_told = 1;
 	sum = sum_of(text != NULL ? text : "", len);
-	if (sum == se->table_sum) {
-		se->table_at = now;
-	} else if (store_session_services(se->row.id, text, len, now) == 0) {
-		se->table_at = now;
+	if (sum != se->table_sum && store_session_services(se->row.id, text,
+	    len, now_at()->wall_ms) == 0) {
+		se->table_goes = 1;
 		se->table_sum = sum;
-		se->told_at = se->services != NULL ? now : 0;
+		se->table_ms = now_at()->ms;
 		tell_later();
 	}
 	cJSON_free(text);
 }
 
 /*
- * Those that somebody is to know, also that there is none: what is in the store
- * may be of the member that had it. A client that says another one all the time
- * is heard as often as this.
+ * Those that somebody is to know. A client that says another one all the time
+ * is heard as often as this; one that has said none yet has none.
  */
 static void
 tell_all(void)
@@ -132,10 +133,14 @@ tell_all(void)
 	struct session	*se;
 	unsigned	 n = 0;
 
+	if (look.telling) {
+		look.wanted = 1;
+		return;
+	}
 	TAILQ_FOREACH(se, &sessions, entry) {
-		if (session_tunnel(se) == NULL || se->table_at != 0 ||
-		    !guest_is_of(se->row.system_id) ||
-		    now_at()->wall_ms - se->told_at < AGAIN_MS)
+		if (se->services == NULL || se->table_told ||
+		    !guest_is_of(se->row.system_id) || (se->table_ms != 0 &&
+		    now_at()->ms - se->table_ms < AGAIN_MS))
 			continue;
 		if (++n > WRITES_MAX) {
 			look.wanted = 1;
@@ -150,8 +155,15 @@ guests_changed(struct session *se)
 {
 	if (!member_is_one())
 		return;
-	se->table_at = 0;
+	se->table_told = 0;
 	guests_look();
+}
+
+void
+guests_held(struct session *se)
+{
+	se->table_sum = 0;
+	guests_changed(se);
 }
 
 void

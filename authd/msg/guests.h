@@ -19,8 +19,12 @@ void	guests_init(after_fn after, void (*tell)(void));
 void	guests_begin(void (*then)(int ok));
 /* Look: at once, or within a second of the last time. */
 void	guests_look(void);
-/* What one of ours offers is another now; one of ours has ended. */
+/*
+ * What one of ours offers is another now; others may have taken it meanwhile, so
+ * that it is not in the store any more; one of ours has ended.
+ */
 void	guests_changed(struct session *);
+void	guests_held(struct session *);
 void	guests_over(const struct session *);
 
 #endif

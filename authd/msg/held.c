@@ -39,10 +39,12 @@ look_at(struct session *se, const struct session_row *row)
 		    row->member[0] != '\0' ? row->member : "-");
 		session_lose(se, CLOSE_MOVED, "moved");
 		guests_look();
-	} else if (row->member[0] == '\0') {
-		log_info("session %s: ours again", se->row.id);
-		session_touch(se, now_at());
-		guests_changed(se);
+	} else {
+		if (row->member[0] == '\0') {
+			log_info("session %s: ours again", se->row.id);
+			session_touch(se, now_at());
+		}
+		guests_held(se);
 	}
 }
 

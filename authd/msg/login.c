@@ -26,6 +26,7 @@
 #include "base/log.h"
 #include "base/rate.h"
 #include "cluster.h"
+#include "guests.h"
 #include "handlers.h"
 #include "internal.h"
 #include "login.h"
@@ -587,8 +588,10 @@ login_adopt(struct login *lo)
 	/* One that is overdue ends. */
 	if ((se = login_session(lo)) != NULL) {
 		lo->adopted = 1;
-		if (was_guest)
+		if (was_guest) {
 			manifest_push(se);
+			se->pushed_ms = 0;	/* what it offers comes soon */
+		}
 	}
 	login_take(lo, se);
 }
@@ -699,8 +702,10 @@ login_take(struct login *lo, struct session *se)
 	struct peer	*pe = peer_find(lo->asker.instance);
 
 	if (!session_may_connect(se, &lo->system)) {
-		if (lo->adopted)
+		if (lo->adopted) {
 			session_drop(se);
+			guests_look();
+		}
 		login_refuse(lo, REFUSE_SLOTS, 0);
 		return;
 	}
@@ -731,6 +736,7 @@ login_undo(struct login *lo, struct session *se)
 
 	if (se != NULL && (lo->created || lo->adopted)) {
 		session_drop(se);
+		guests_look();
 	} else if (se != NULL && se->row.generation == lo->generation) {
 		strlcpy(se->row.reconnect_hash, lo->old_hash,
 		    sizeof(se->row.reconnect_hash));

@@ -365,8 +365,8 @@ int	store_session_users(const char *id, const char *sealed,
 /*
  * Its services that other members have to know, as JSON; NULL: there are none.
  * Of one that is open, and that no other member has: else nothing is written,
- * and nobody hears of that. They stand until they are written anew, also by
- * another member that takes the session, and go at its end.
+ * and nobody hears of that. They stand until they are written anew, and go
+ * with the member that has the session, and at its end.
  */
 int	store_session_services(const char *id, const char *json, size_t len,
 	    int64_t now);

@@ -167,8 +167,8 @@ CREATE TABLE IF NOT EXISTS relayd.session_more (
 ALTER TABLE relayd.session_more ADD COLUMN IF NOT EXISTS member text,
     ADD COLUMN IF NOT EXISTS grace_at bigint NOT NULL DEFAULT 0;
 -- version 18: of its services those that other members have to know, as JSON
--- (NULL: none), and when they were written; another member's word is not that of
--- who has the session now, whatever version that is
+-- (NULL: none), and when they were written; they go with the member that has said
+-- so, whatever version the next one is
 ALTER TABLE relayd.session_more ADD COLUMN IF NOT EXISTS services text,
     ADD COLUMN IF NOT EXISTS services_at bigint NOT NULL DEFAULT 0;
 CREATE OR REPLACE FUNCTION relayd.services_left() RETURNS trigger
@@ -179,7 +179,7 @@ BEGIN
 END $$;
 CREATE OR REPLACE TRIGGER services_left BEFORE UPDATE OF member
     ON relayd.session_more FOR EACH ROW WHEN (OLD.services IS NOT NULL AND
-    NEW.member IS NOT NULL AND NEW.member IS DISTINCT FROM OLD.member)
+    OLD.member IS NOT NULL AND NEW.member IS DISTINCT FROM OLD.member)
     EXECUTE FUNCTION relayd.services_left();
 
 CREATE TABLE IF NOT EXISTS relayd.access_more (
