@@ -105,6 +105,8 @@ def story(c):
                    (two.sid,), c.database)[0][0] > 0,
          "operator-61(partial): the rows name the session that served")
     again(a, b, at_one, two)
+    at_one.other = two.sid
+    cut_off(c, at_one)
     two.close()
     two = at_two.node = come(a, key, secret, "2", MORE, LINK)
     for d in a, b:
@@ -138,6 +140,23 @@ def story(c):
         n.close()
 
 
+def cut_off(c, at_one):
+    """The member that has the other node loses the store, but not its clients: what
+    they offer is in the store again when it is back."""
+    a, b = c["a"], c["b"]
+    start = b.log.mark()
+    c.wires["b"].cut_off()
+    until(lambda: c.holders()[at_one.other] is None, "the others to give grace")
+    until(lambda: at_one.get(a, "/files/x", "ui") == "1 ui /files/x" +
+          LINK.decode(), "no way there")
+    c.wires["b"].go_on()
+    b.log.wait("ours again", start)
+    until(lambda: at_one.get(a, "/files/x", "ui") == "2 files /x" +
+          at_one.led(a), "the way to be there again")
+    t.ok(True, "a member that lost the store, but not its clients, is led to "
+         "again when it is back")
+
+
 def again(a, b, at_one, two):
     """authd starts anew at the member that serves, and at the other."""
     conn = at_one.long(a)
@@ -159,7 +178,7 @@ def again(a, b, at_one, two):
 if postgres.programs() is None or shutil.which("redis-server") is None:
     t.skip("there is no PostgreSQL or no Redis", "nodes at two members")
 else:
-    with Cluster(t, "ab") as c:
+    with Cluster(t, "ab", wired="b") as c:
         for n in "ab":
             c.wait_seen(c[n], "ab")
         story(c)
