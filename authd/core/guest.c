@@ -15,16 +15,7 @@ static struct {
 struct session *
 guest_find(const char *id)
 {
-	struct link	*l;
-	struct session	*se;
-
-	for (l = index_find(&guests.by_id, index_key(id)); l != NULL;
-	    l = index_next(l)) {
-		se = OWNER(l, struct session, by_id);
-		if (strcmp(se->row.id, id) == 0)
-			return (se);
-	}
-	return (NULL);
+	return (session_in(&guests.by_id, id));
 }
 
 unsigned
@@ -37,15 +28,7 @@ void
 guest_each_of(const char *system_id, void (*fn)(struct session *, void *),
     void *arg)
 {
-	struct link	*l;
-	struct session	*se;
-
-	for (l = index_find(&guests.by_system, index_key(system_id)); l != NULL;
-	    l = index_next(l)) {
-		se = OWNER(l, struct session, by_system);
-		if (strcmp(se->row.system_id, system_id) == 0)
-			fn(se, arg);
-	}
+	session_each_in(&guests.by_system, system_id, fn, arg);
 }
 
 static void

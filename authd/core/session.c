@@ -74,18 +74,24 @@ session_id_check(const char *id)
 }
 
 struct session *
-session_find(const char *id)
+session_in(const struct index *by_id, const char *id)
 {
 	struct link	*l;
 	struct session	*se;
 
-	for (l = index_find(&table.by_id, index_key(id)); l != NULL;
+	for (l = index_find(by_id, index_key(id)); l != NULL;
 	    l = index_next(l)) {
 		se = OWNER(l, struct session, by_id);
 		if (strcmp(se->row.id, id) == 0)
 			return (se);
 	}
 	return (NULL);
+}
+
+struct session *
+session_find(const char *id)
+{
+	return (session_in(&table.by_id, id));
 }
 
 struct session *
@@ -123,18 +129,25 @@ session_count_of(const char *system_id)
 }
 
 void
-session_each_of(const char *system_id, void (*fn)(struct session *, void *),
-    void *arg)
+session_each_in(const struct index *by_system, const char *system_id,
+    void (*fn)(struct session *, void *), void *arg)
 {
 	struct link	*l;
 	struct session	*se;
 
-	for (l = index_find(&table.by_system, index_key(system_id)); l != NULL;
+	for (l = index_find(by_system, index_key(system_id)); l != NULL;
 	    l = index_next(l)) {
 		se = OWNER(l, struct session, by_system);
 		if (strcmp(se->row.system_id, system_id) == 0)
 			fn(se, arg);
 	}
+}
+
+void
+session_each_of(const char *system_id, void (*fn)(struct session *, void *),
+    void *arg)
+{
+	session_each_in(&table.by_system, system_id, fn, arg);
 }
 
 int

@@ -187,9 +187,16 @@ void	 session_flush(int (*write)(const struct session_row *, int fresh),
 	    int all);
 void	 session_flushed(int ok, const struct now *);
 
-/* For guest.c: one that is in no table, with nothing; NULL. And its end. */
+/*
+ * For guest.c: one that is in no table, with nothing; NULL. Its end. And those of
+ * such tables, by id, by system.
+ */
 struct session	*session_bare(void);
 void		 session_over(struct session *);
+struct session	*session_in(const struct index *by_id, const char *id);
+void		 session_each_in(const struct index *by_system,
+		    const char *system_id, void (*fn)(struct session *, void *),
+		    void *arg);
 
 /* For end.c: those that ended. */
 extern struct sessions	session_ends;
