@@ -490,11 +490,12 @@ static void
 pong(void *arg)
 {
 	(void)arg;
-	if (say_pong(proc.parent, 0) == 0)
-		return;
 	if (proc.pong.fn == NULL)
 		timer_init(&proc.pong, pong, NULL);
-	timer_set(&proc.pong, PONG_MS);
+	if (say_pong(proc.parent, 0) == 0)
+		timer_del(&proc.pong);
+	else
+		timer_set(&proc.pong, PONG_MS);
 }
 
 int
@@ -516,7 +517,7 @@ proc_beat(void)
 	if (now - proc.beat_ms < BEAT_MS)
 		return;
 	proc.beat_ms = now;
-	(void)say_pong(proc.parent, 0);
+	pong(NULL);
 }
 
 int
