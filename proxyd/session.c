@@ -244,21 +244,58 @@ struct labelled {
 	size_t		 at;		/* in the order of sessions */
 };
 
-static int
-by_label(const void *a, const void *b)
-{
-	const struct labelled	*x = a, *y = b;
-	int			 c = strcmp(x->sv->label, y->sv->label);
+typedef int	(*order_fn)(const struct labelled *, const struct labelled *);
 
-	return (c != 0 ? c : x->at < y->at ? -1 : x->at > y->at);
+static int
+by_place(const struct labelled *x, const struct labelled *y)
+{
+	return (x->at < y->at ? -1 : x->at > y->at);
 }
 
 static int
-by_place(const void *a, const void *b)
+by_label(const struct labelled *x, const struct labelled *y)
 {
-	const struct labelled	*x = a, *y = b;
+	int	c = strcmp(x->sv->label, y->sv->label);
 
-	return (x->at < y->at ? -1 : x->at > y->at);
+	return (c != 0 ? c : by_place(x, y));
+}
+
+/* Down to where none below it is greater. */
+static void
+heap_sift(struct labelled *v, size_t at, size_t n, order_fn order)
+{
+	struct labelled	x = v[at];
+	size_t		below;
+
+	while ((below = 2 * at + 1) < n) {
+		if (below + 1 < n && order(&v[below], &v[below + 1]) < 0)
+			below++;
+		if (order(&x, &v[below]) >= 0)
+			break;
+		v[at] = v[below];
+		at = below;
+	}
+	v[at] = x;
+}
+
+/*
+ * Not qsort(3): glibc's asks the kernel how much memory there is before it sorts
+ * 1024 bytes or more, which the sandbox does not allow.
+ */
+static void
+heap_sort(struct labelled *v, size_t n, order_fn order)
+{
+	struct labelled	x;
+	size_t		i;
+
+	for (i = n / 2; i-- > 0;)
+		heap_sift(v, i, n, order);
+	for (i = n; i-- > 1;) {
+		x = v[0];
+		v[0] = v[i];
+		v[i] = x;
+		heap_sift(v, 0, i, order);
+	}
 }
 
 /* Whoever comes first has a label; the others go behind all that have one. */
@@ -269,7 +306,7 @@ view_order(struct session *s, struct labelled *v, size_t n)
 	const char	*last = NULL;
 	size_t		 i;
 
-	qsort(v, n, sizeof(*v), by_label);
+	heap_sort(v, n, by_label);
 	for (s->view.labelled = i = 0; i < n; i++) {
 		if (last != NULL && strcmp(v[i].sv->label, last) == 0)
 			v[i].at += n;
@@ -277,7 +314,7 @@ view_order(struct session *s, struct labelled *v, size_t n)
 			s->view.labelled++;
 		last = v[i].sv->label;
 	}
-	qsort(v, n, sizeof(*v), by_place);
+	heap_sort(v, n, by_place);
 	for (i = 0; i < n; i++)
 		out[i] = v[i].sv;
 }

@@ -101,6 +101,20 @@ def story(d, acme):
     two.close()
 
 
+def many(d, org):
+    """Just below and at 1024 bytes of what proxyd sorts, and all there may be."""
+    bob = d.token(user="bob", role="customer", org=org)
+    for n in 63, 64, 500:
+        node = Node(d, *d.add_system("many %d" % n, org), "1",
+                    {"s%d" % i: {} for i in range(n)})
+        cookie = d.cookie(node.sid, bob, "s1")
+        t.equal(d.via(node.sid, cookie, "/x", service="s1")[2], b"1 s1 /x",
+                "%d services, of which one is asked for" % n)
+        node.close()
+
+
 with Relayd(t) as d:
-    story(d, d.ctl("org", "add", "Acme", "type", "customer")[0]["id"])
+    acme = d.ctl("org", "add", "Acme", "type", "customer")[0]["id"]
+    story(d, acme)
+    many(d, acme)
 t.done()
