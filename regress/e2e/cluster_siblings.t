@@ -16,6 +16,9 @@ UI = {"ui": {"host": "app.lan"}}
 MORE = {"files": {"host": "app.lan", "path_prefix": "/files"},
         "only": {"host": "only.lan"}}
 LINK = b' <a href="http://only.lan/x">'
+# As many as there may be, and more than one table in the store may hold.
+MANY = {"s%d" % i: {"host": "only.lan", "path_prefix": "/%0600d" % i}
+        for i in range(500)}
 
 
 class Way:
@@ -137,6 +140,30 @@ def story(c):
          "runs at the other member ends, too")
     t.equal(at_one.get(a, "/files/x", "ui"), 400, "and leads nowhere any more")
     for n in strangers + [two, one]:
+        n.close()
+    large(a, b, a.add_system("large", acme), bob)
+
+
+def large(a, b, system, bob):
+    """A table that is too long for others, and short ones in a row after it."""
+    one = Node(a, *system, "1", MANY)
+    two = Node(b, *system, "2", UI, LINK)
+    three = Node(a, *system, "3", {"files": MORE["files"]})
+    at_two = Way(two, b.cookie(two.sid, bob, "ui"))
+    a.log.wait("session %s: other members cannot lead to what it offers" %
+               one.sid)
+    until(lambda: at_two.get(b, "/files/x", "ui") == "3 files /x",
+          "what the first member has told")
+    t.equal(at_two.get(b, "/page", "ui"), "2 ui /page" + LINK.decode(),
+            "a table of 500 that is too long: its member says so, and no link "
+            "at another one leads to it")
+    for name in "first", "second", "only":
+        one.r.manifest({name: {"host": "only.lan", "target": "10.0.0.1:80"}})
+    until(lambda: at_two.get(b, "/page", "ui") == "2 ui /page" +
+          at_two.led(b), "the link to lead to what was said last")
+    t.equal(at_two.get(b, "/x", "only"), "1 only /x", "three tables in a row: "
+            "the other member leads to what the last one has")
+    for n in three, two, one:
         n.close()
 
 
