@@ -136,6 +136,55 @@ limits(void)
 	free(text);
 }
 
+/* How many are read of one entry, whose member `which` has `len` bytes. */
+static int
+read_long(const char *which, size_t len)
+{
+	static const char	*const member[][2] = { { "name", "a" },
+	    { "target", "10.0.0.1:80" }, { "host", "a" }, { "path", "/" },
+	    { "path_prefix", "/" }, { "node_id", "2" } };
+	char			 fill[2048], *text;
+	cJSON			*a = cJSON_CreateArray(), *o;
+	size_t			 i;
+	int			 n;
+
+	o = cJSON_CreateObject();
+	cJSON_AddItemToArray(a, o);
+	for (i = 0; i < sizeof(member) / sizeof(member[0]); i++) {
+		memset(fill, 'a', sizeof(fill));
+		fill[len] = '\0';
+		if (strcmp(which, member[i][0]) != 0)
+			strlcpy(fill, member[i][1], sizeof(fill));
+		else
+			memcpy(fill, member[i][1], 1);
+		cJSON_AddStringToObject(o, member[i][0], fill);
+	}
+	text = cJSON_PrintUnformatted(a);
+	n = read_of(text);
+	cJSON_free(text);
+	cJSON_Delete(a);
+	return (n);
+}
+
+static void
+lengths(void)
+{
+	static const struct {
+		const char	*name;
+		size_t		 size;
+	} m[] = { { "name", SERVICE_SIZE }, { "host", HOST_SIZE },
+	    { "path", PATH_SIZE }, { "path_prefix", PATH_SIZE },
+	    { "node_id", MODULE_SIZE } };
+	size_t	i;
+
+	for (i = 0; i < sizeof(m) / sizeof(m[0]); i++) {
+		is_int(read_long(m[i].name, m[i].size - 1), 1,
+		    "%s of %zu bytes", m[i].name, m[i].size - 1);
+		is_int(read_long(m[i].name, m[i].size), 0, "and one more");
+	}
+	is_int(read_long("target", TARGET_SIZE), 0, "a target too long");
+}
+
 int
 main(void)
 {
@@ -143,5 +192,6 @@ main(void)
 	round_trip();
 	lies();
 	limits();
+	lengths();
 	return (done_testing());
 }
