@@ -9,7 +9,7 @@ import shutil
 import postgres
 from cluster import Cluster
 from harness import Tap, until
-from nodes import Node
+from nodes import Node, ends
 
 t = Tap()
 UI = {"ui": {"host": "app.lan"}}
@@ -58,15 +58,6 @@ def come(*args):
         except AttributeError:      # it was refused
             return None
     return until(came, "a node to be let in")
-
-
-def ends(c):
-    try:
-        while c.recv(65536):
-            pass
-    except ConnectionError:
-        pass
-    return True
 
 
 def story(c):

@@ -9,7 +9,7 @@ import sys
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from harness import Relayd, Tap, until
-from nodes import Node
+from nodes import Node, ends
 
 t = Tap()
 
@@ -64,13 +64,6 @@ def story(d, acme):
     def long(session):
         return until(lambda: begun(session), "both proxyds to know the way")
 
-    def ends(c):
-        try:
-            while c.recv(65536):
-                pass
-        except ConnectionError:
-            pass
-        return True
     # One node leaves: its paths are the named service's, at once.
     c = long(one.sid)
     two.close()
