@@ -94,8 +94,8 @@ sum_of(const char *text, size_t len)
 	return (n | 1);
 }
 
-/* What could not be written is written by the next look. */
-static void
+/* 1: it is on its way. What could not be written is by the next look. */
+static int
 table_write(struct session *se)
 {
 	size_t		 len;
@@ -103,7 +103,7 @@ table_write(struct session *se)
 	uint64_t	 sum;
 
 	if (text == NULL)
-		return;
+		return (0);
 	if (len > OFFERS_MAX) {
 		log_info("session %s: other members cannot lead to what it "
 		    "offers: %zu bytes", se->row.id, len);
@@ -118,9 +118,9 @@ table_write(struct session *se)
 		se->table_goes = 1;
 		se->table_sum = sum;
 		se->table_ms = now_at()->ms;
-		tell_later();
 	}
 	cJSON_free(text);
+	return (se->table_goes);
 }
 
 /*
@@ -132,7 +132,10 @@ tell_all(void)
 {
 	struct session	*se;
 	unsigned	 n = 0;
+	int		 wrote = 0;
 
+	if (guest_count() == 0)
+		return;
 	if (look.telling) {
 		look.wanted = 1;
 		return;
@@ -144,10 +147,12 @@ tell_all(void)
 			continue;
 		if (++n > WRITES_MAX) {
 			look.wanted = 1;
-			return;
+			break;
 		}
-		table_write(se);
+		wrote |= table_write(se);
 	}
+	if (wrote)
+		tell_later();
 }
 
 void

@@ -13,7 +13,7 @@
 
 struct session;
 
-/* Once; `after` a commit. `tell` says to the other members that they are to look. */
+/* Once; `after` a commit. `tell` says to other members that they are to look. */
 void	guests_init(after_fn after, void (*tell)(void));
 /* When the store is open, after our own sessions: `then` hears of it once. */
 void	guests_begin(void (*then)(int ok));
